@@ -1,0 +1,48 @@
+# Two commands do everything: make reports, make test.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help install reports test lab lint lock notebooks clean
+
+help:
+	@echo "make reports    run both notebooks on the shipped cohorts, write reports/*.html"
+	@echo "make test       every test, the notebooks included"
+	@echo "make lab        open JupyterLab on the notebooks"
+	@echo "make notebooks  execute the committed notebooks again and sync their text twins"
+	@echo "make lint       ruff"
+	@echo "make lock       resolve pyproject.toml into requirements.lock (needs uv)"
+	@echo "make clean      remove .venv and written reports"
+
+install: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "crlm needs Python 3.11, 3.12 or 3.13, this is %d.%d. Try: make PYTHON=python3.12" % v)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+reports: $(STAMP)
+	$(BIN)/crlm run ncch_scp mskcc_hai
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+lab: $(STAMP)
+	$(BIN)/jupyter lab notebooks
+
+lint: $(STAMP)
+	$(BIN)/ruff check crlm tests benchmarks
+	$(BIN)/ruff format --check crlm tests benchmarks
+
+notebooks: $(STAMP)
+	$(BIN)/python -m crlm.refresh
+
+lock:
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header -q -o requirements.lock
+
+clean:
+	rm -rf $(VENV) reports/*.html reports/*.ipynb reports/*.json reports/*.csv

@@ -1,0 +1,202 @@
+"""Result rows joined to claims: what was printed beside what comes out here.
+
+The only module that sees both sides. Nothing computed here flows back into
+an analysis.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from crlm.ledger import KEYS, LedgerError, compatible_interval, round_half_up
+
+#: The closed set of verdicts, best first.
+VERDICTS = ("matches", "near", "differs", "no result")
+
+_UNIT_FACTORS = {("months", "years"): 1 / 12, ("days", "months"): 1 / 30.4375}
+_TOLERANCE = 1e-9
+
+
+def compare(
+    rows: pd.DataFrame, claims: pd.DataFrame, *, rounded_before: int | None = None
+) -> pd.DataFrame:
+    """Every claim of a paper beside the value that this cohort gives.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Result rows (`ledger.ROW_COLUMNS`). Where two rows share all keys the
+        first counts.
+    claims : pandas.DataFrame
+        From `ledger.load_claims`.
+    rounded_before : int, optional
+        Decimals that the paper's software had already rounded to (SPSS: 3).
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a claim, in the order of the claims, none dropped: the claim's
+        columns plus `computed` (in the claim's unit), `p` (for directions),
+        `method`, `verdict` (one of `VERDICTS`) and `reason`.
+
+    Raises
+    ------
+    LedgerError
+        If a claim asks for a field that result rows do not have.
+    """
+    fields = set(claims["field"]) - {"estimate", "conf_low", "conf_high"}
+    if fields:
+        raise LedgerError(f"published.csv asks for the field {', '.join(sorted(fields))}.")
+    found = _lookup(rows)
+    known = _names(rows)
+    judged = [_judge(claim, found, known, rounded_before) for claim in claims.to_dict("records")]
+    extra = pd.DataFrame(judged, index=claims.index)
+    extra["verdict"] = pd.Categorical(extra["verdict"], categories=list(VERDICTS))
+    return pd.concat([claims, extra], axis=1)
+
+
+def tally(verdicts: pd.DataFrame, by: str = "place") -> pd.DataFrame:
+    """How many claims match, by where they are printed; the last row is the total."""
+    table = pd.crosstab(verdicts[by], verdicts["verdict"], dropna=False)
+    table = table.reindex(index=list(dict.fromkeys(verdicts[by])), columns=list(VERDICTS))
+    table = table.fillna(0).astype(int)
+    table.insert(0, "claims", table.sum(axis=1))
+    table.loc["total"] = table.sum()
+    return table
+
+
+def _key(record: dict[str, Any], **other: Any) -> tuple[Any, ...]:
+    values = {**record, **other}
+    time = values["time"]
+    values["time"] = None if pd.isna(time) else round(float(time), 6)
+    return tuple(values[name] for name in KEYS)
+
+
+def _lookup(rows: pd.DataFrame) -> dict[tuple[Any, ...], dict[str, Any]]:
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for record in rows.to_dict("records"):
+        found.setdefault(_key(record), record)
+    return found
+
+
+def _names(rows: pd.DataFrame) -> set[str]:
+    """Every column that some row speaks of, and every endpoint."""
+    names = set(rows["covariate"]) | set(rows["endpoint"]) | {"flow"}
+    for column in ("group", "population"):
+        for key in set(rows[column]):
+            names |= {part.partition("=")[0] for part in key.split(",")}
+    return names
+
+
+def _judge(
+    claim: dict[str, Any],
+    found: dict[tuple[Any, ...], dict[str, Any]],
+    known: set[str],
+    rounded_before: int | None,
+) -> dict[str, Any]:
+    row = found.get(_key(claim))
+    if row is None:
+        return _no_result(_why_absent(claim, known))
+    if claim["kind"] == "direction":
+        return _judge_direction(claim, row, found)
+    factor = _unit_factor(row["unit"], claim["unit"])
+    if factor is None:
+        return _no_result(f"computed in {row['unit']}, printed in {claim['unit']}")
+    value = row[claim["field"]] * factor
+    if not math.isfinite(value):
+        return _no_result(_why_not_finite(claim), method=row["method"])
+    verdict = _verdict(value, claim, rounded_before)
+    return {"computed": value, "p": math.nan, "method": row["method"], "verdict": verdict,
+            "reason": ""}  # fmt: skip
+
+
+def _verdict(value: float, claim: dict[str, Any], rounded_before: int | None) -> str:
+    decimals = int(claim["decimals"])
+    printed, operator = claim["value"], claim["operator"]
+    unit = 10.0**-decimals
+    if operator != "=":
+        low, high = compatible_interval(printed, decimals, operator)
+        if low - _TOLERANCE <= value < high:
+            return "matches"
+        return "near" if abs(value - printed) <= unit else "differs"
+    once = round_half_up(value, decimals)
+    twice = once if rounded_before is None else round_half_up(
+        round_half_up(value, rounded_before), decimals
+    )  # fmt: skip
+    off = min(abs(once - printed), abs(twice - printed))
+    if off < _TOLERANCE:
+        return "matches"
+    return "near" if off <= unit * (1 + _TOLERANCE) else "differs"
+
+
+def _judge_direction(
+    claim: dict[str, Any],
+    row: dict[str, Any],
+    found: dict[tuple[Any, ...], dict[str, Any]],
+) -> dict[str, Any]:
+    """`>` and `<` want the side and significance at 5 %; `~` wants no significance."""
+    p = _p_value(claim, found)
+    significant = _significant(row, claim["value"], p)
+    result = {"computed": row["estimate"], "p": p, "method": row["method"]}
+    if significant is None or not math.isfinite(row["estimate"]):
+        return {**_no_result("the effect cannot be estimated here"), "method": row["method"]}
+    if claim["operator"] == "~":
+        verdict = "differs" if significant else "matches"
+        return {**result, "verdict": verdict, "reason": "significant here" if significant else ""}
+    sign = 1 if claim["operator"] == ">" else -1
+    if sign * (row["estimate"] - claim["value"]) <= 0:
+        return {**result, "verdict": "differs", "reason": "the other way round here"}
+    if not significant:
+        return {**result, "verdict": "near", "reason": "same direction, not significant here"}
+    return {**result, "verdict": "matches", "reason": ""}
+
+
+def _p_value(claim: dict[str, Any], found: dict[tuple[Any, ...], dict[str, Any]]) -> float:
+    for other in ({}, {"level": ""}):
+        row = found.get(_key(claim, statistic="p", **other))
+        if row is not None:
+            return float(row["estimate"])
+    return math.nan
+
+
+def _significant(row: dict[str, Any], null: float, p: float) -> bool | None:
+    if math.isfinite(p):
+        return p < 0.05
+    low, high = row["conf_low"], row["conf_high"]
+    if math.isfinite(low) and math.isfinite(high):
+        return not low <= null <= high
+    return None
+
+
+def _unit_factor(have: str, want: str) -> float | None:
+    if have == want or not have or not want:
+        return 1.0
+    return _UNIT_FACTORS.get((have, want))
+
+
+def _no_result(reason: str, method: str = "") -> dict[str, Any]:
+    return {"computed": np.nan, "p": np.nan, "method": method, "verdict": "no result",
+            "reason": reason}  # fmt: skip
+
+
+def _why_not_finite(claim: dict[str, Any]) -> str:
+    if claim["statistic"] == "median_survival":
+        what = "limit" if claim["field"] != "estimate" else "median"
+        return f"the {what} is not reached in this cohort"
+    return "cannot be estimated in this cohort"
+
+
+def _why_absent(claim: dict[str, Any], known: set[str]) -> str:
+    wanted = [claim["endpoint"], claim["covariate"]]
+    for column in ("group", "population"):
+        wanted += [part.partition("=")[0] for part in claim[column].split(",")]
+    lacking = [name for name in dict.fromkeys(wanted) if name not in {"", "all"} | known]
+    if lacking:
+        return f"this cohort has no {', '.join(lacking)}"
+    if claim["model"] == "multivariable":
+        return "not in the model that the rule selects here"
+    return "not estimable in this cohort"

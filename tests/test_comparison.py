@@ -1,0 +1,93 @@
+"""Verdicts, each from its definition on one printed number."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from crlm import comparison, ledger
+
+CLAIM = dict.fromkeys(ledger.CLAIM_COLUMNS, "") | {
+    "kind": "number", "operator": "=", "field": "estimate", "population": "all", "group": "all",
+    "endpoint": "OS", "covariate": "ras", "level": "mutant", "model": "multivariable",
+    "statistic": "hazard_ratio", "time": math.nan, "decimals": 2, "value": 3.37, "printed": "3.37",
+}  # fmt: skip
+ROW = {"endpoint": "OS", "covariate": "ras", "level": "mutant", "model": "multivariable",
+       "statistic": "hazard_ratio"}  # fmt: skip
+
+
+def verdict(row, rounded_before=None, **claim):
+    rows = ledger.rows([ROW | r for r in (row if isinstance(row, list) else [row])])
+    claims = pd.DataFrame([CLAIM | claim])
+    return comparison.compare(rows, claims, rounded_before=rounded_before).iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(3.365, "matches"), (3.37499, "matches"), (3.375, "near"), (3.355, "near"),
+     (3.3549, "differs"), (3.385, "differs")],
+)  # fmt: skip
+def test_a_number_matches_when_it_rounds_half_up_to_the_print(value, expected):
+    assert verdict({"estimate": value}).verdict == expected
+
+
+def test_rounding_twice_is_allowed_only_where_the_paper_did_it():
+    # 0.4446 -> 0.445 -> 0.45, but 0.4446 -> 0.44 at once
+    claim = {"value": 0.45, "printed": "0.45"}
+    assert verdict({"estimate": 0.4446}, **claim).verdict == "near"
+    assert verdict({"estimate": 0.4446}, rounded_before=3, **claim).verdict == "matches"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(0.00099, "matches"), (0.001, "near"), (0.0019, "near"), (0.01, "differs")]
+)
+def test_below_a_bound(value, expected):
+    claim = {"value": 0.001, "printed": "<0.001", "operator": "<", "decimals": 3}
+    assert verdict({"estimate": value}, **claim).verdict == expected
+
+
+def test_months_are_compared_as_years_when_the_paper_prints_years():
+    claim = {"value": 6.6, "decimals": 1, "unit": "years"}
+    assert verdict({"estimate": 79.2, "unit": "months"}, **claim).verdict == "matches"
+
+
+def test_units_that_do_not_convert_give_no_result():
+    got = verdict({"estimate": 3.37, "unit": "cm"}, unit="years")
+    assert (got.verdict, got.reason) == ("no result", "computed in cm, printed in years")
+
+
+def test_a_claim_without_a_row_is_kept_and_says_why():
+    got = verdict({"estimate": 1, "covariate": "age"})
+    assert (got.verdict, got.reason) == ("no result", "this cohort has no ras")
+
+
+def test_a_median_not_reached_is_no_result():
+    claim = {"statistic": "median_survival"}
+    got = verdict({"statistic": "median_survival", "estimate": math.nan}, **claim)
+    assert (got.verdict, got.reason) == ("no result", "the median is not reached in this cohort")
+
+
+@pytest.mark.parametrize(
+    ("operator", "estimate", "p", "expected"),
+    [(">", 1.5, 0.01, "matches"), (">", 1.5, 0.2, "near"), (">", 0.7, 0.01, "differs"),
+     ("<", 0.7, 0.01, "matches"), ("~", 1.5, 0.2, "matches"), ("~", 1.5, 0.01, "differs")],
+)  # fmt: skip
+def test_directions_need_the_side_and_the_significance(operator, estimate, p, expected):
+    rows = [{"estimate": estimate}, {"statistic": "p", "estimate": p}]
+    claim = {"kind": "direction", "operator": operator, "value": 1.0, "decimals": math.nan}
+    assert verdict(rows, **claim).verdict == expected
+
+
+def test_a_direction_without_p_reads_the_interval():
+    claim = {"kind": "direction", "operator": ">", "value": 1.0, "decimals": math.nan}
+    row = {"estimate": 1.5, "conf_low": 1.1, "conf_high": 2.0}
+    assert verdict(row, **claim).verdict == "matches"
+
+
+def test_the_tally_counts_every_claim_once():
+    rows = ledger.rows([ROW | {"estimate": 3.37}])
+    claims = pd.DataFrame([CLAIM | {"place": "abstract"}, CLAIM | {"place": "table2", "value": 9.0}])
+    table = comparison.tally(comparison.compare(rows, claims))
+    assert table.loc["total"].to_dict() == {
+        "claims": 2, "matches": 1, "near": 0, "differs": 1, "no result": 0,
+    }  # fmt: skip
