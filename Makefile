@@ -10,7 +10,7 @@ help:
 	@echo "make reports    run both notebooks on the shipped cohorts, write reports/*.html"
 	@echo "make test       every test, the notebooks included"
 	@echo "make lab        open JupyterLab on the notebooks"
-	@echo "make notebooks  execute the committed notebooks again and sync their text twins"
+	@echo "make notebooks  build the notebooks from their text twins and execute them"
 	@echo "make lint       ruff"
 	@echo "make lock       resolve pyproject.toml into requirements.lock (needs uv)"
 	@echo "make clean      remove .venv and written reports"
@@ -28,7 +28,7 @@ reports: $(STAMP)
 	$(BIN)/crlm run ncch_scp mskcc_hai
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadscope
 
 lab: $(STAMP)
 	$(BIN)/jupyter lab notebooks
@@ -38,7 +38,10 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check crlm tests benchmarks
 
 notebooks: $(STAMP)
-	$(BIN)/python -m crlm.refresh
+	$(BIN)/jupytext --quiet --to ipynb --update notebooks/*.md
+	$(BIN)/jupyter nbconvert --log-level WARN --to notebook --execute --inplace \
+	  --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
+	$(BIN)/jupytext --quiet --sync notebooks/*.ipynb
 
 lock:
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \

@@ -39,7 +39,8 @@ def test_rounding_twice_is_allowed_only_where_the_paper_did_it():
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"), [(0.00099, "matches"), (0.001, "near"), (0.0019, "near"), (0.01, "differs")]
+    ("value", "expected"),
+    [(0.00099, "matches"), (0.001, "near"), (0.0019, "near"), (0.01, "differs")],
 )
 def test_below_a_bound(value, expected):
     claim = {"value": 0.001, "printed": "<0.001", "operator": "<", "decimals": 3}
@@ -86,7 +87,9 @@ def test_a_direction_without_p_reads_the_interval():
 
 def test_the_tally_counts_every_claim_once():
     rows = ledger.rows([ROW | {"estimate": 3.37}])
-    claims = pd.DataFrame([CLAIM | {"place": "abstract"}, CLAIM | {"place": "table2", "value": 9.0}])
+    claims = pd.DataFrame(
+        [CLAIM | {"place": "abstract"}, CLAIM | {"place": "table2", "value": 9.0}]
+    )
     table = comparison.tally(comparison.compare(rows, claims))
     assert table.loc["total"].to_dict() == {
         "claims": 2, "matches": 1, "near": 0, "differs": 1, "no result": 0,

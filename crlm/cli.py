@@ -1,0 +1,199 @@
+"""`crlm ...`: what a reader types.
+
+Exit codes: 0 done; 1 a notebook or the program failed; 2 the input or the
+command line cannot be used, with a message that says why.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from crlm import __version__
+from crlm.ledger import CrlmError, ParameterError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.command is None:
+        parser.print_help()
+        return 2
+    try:
+        return int(arguments.handler(arguments))
+    except CrlmError as error:
+        print(f"crlm: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"crlm: {error.strerror or error}: {error.filename or ''}".rstrip(": "),
+              file=sys.stderr)  # fmt: skip
+        return 1
+    except KeyboardInterrupt:
+        print("crlm: interrupted; nothing half-written is left", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="crlm",
+        description="Executable replications of papers on resected colorectal liver metastases.",
+    )
+    parser.add_argument("--version", action="version", version=f"crlm {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    _add_run(commands)
+    _add_check(commands)
+    _add_template(commands)
+    _add_import(commands)
+    return parser
+
+
+def _add_run(commands: argparse._SubParsersAction) -> None:
+    run = commands.add_parser("run", help="run a study's notebook and write its HTML report")
+    run.add_argument("study", nargs="+", help="ncch_scp, mskcc_hai")
+    run.add_argument(
+        "-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
+        help="set a parameter of the notebook; `crlm run STUDY --parameters` lists them",
+    )  # fmt: skip
+    run.add_argument("--cohort", metavar="FILE", help="your patient table")
+    run.add_argument("--history", metavar="FILE", help="your event history, one event a row")
+    run.add_argument("--codebook", metavar="FILE", help="YAML that maps your headers and codes")
+    run.add_argument("--out", metavar="DIR", type=Path, default=None,
+                     help="where to write (default: reports/)")  # fmt: skip
+    run.add_argument("--parameters", action="store_true", help="list the parameters and stop")
+    run.set_defaults(handler=_run)
+
+
+def _add_check(commands: argparse._SubParsersAction) -> None:
+    check = commands.add_parser("check", help="say what is understood of a patient table")
+    check.add_argument("cohort", help="csv, xlsx, parquet or sav")
+    check.add_argument("--study", required=True)
+    check.add_argument("--codebook", metavar="FILE")
+    check.add_argument("--history", metavar="FILE", help="check an event history beside it")
+    check.set_defaults(handler=_check)
+
+
+def _add_template(commands: argparse._SubParsersAction) -> None:
+    template = commands.add_parser("template", help="write an empty workbook to fill in")
+    template.add_argument("study")
+    template.add_argument("-o", "--out", metavar="FILE", help="default: <study>_template.xlsx")
+    template.set_defaults(handler=_template)
+
+
+def _add_import(commands: argparse._SubParsersAction) -> None:
+    adapter = commands.add_parser("import", help="convert a public cohort to a patient table")
+    adapter.add_argument("source", choices=["tcia-crlm"], help="which public cohort")
+    adapter.add_argument("file", help="the workbook as downloaded")
+    adapter.add_argument("-o", "--out", metavar="FILE", required=True)
+    adapter.set_defaults(handler=_import)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from crlm import run
+
+    if arguments.parameters:
+        for study in arguments.study:
+            _list_parameters(study)
+        return 0
+    given = dict(arguments.parameter)
+    options = {name: getattr(arguments, name.removesuffix("_path")) for name in run.FILES}
+    files = {name: value for name, value in options.items() if value}
+    twice = set(given) & set(files)
+    if twice:
+        raise ParameterError(f"{', '.join(sorted(twice))} is given twice, by -p and by --option.")
+    given |= files
+    _check_before_start(arguments.study, given)
+    out = arguments.out or _reports_folder()
+    if len(arguments.study) > 1:
+        return _run_many(arguments.study, given, out)
+    return _run_one(arguments.study[0], given, out)
+
+
+def _run_one(study: str, given: dict[str, str], out: Path) -> int:
+    from crlm import run
+
+    outcome = run.execute(study, given, out, progress=sys.stderr.isatty())
+    if outcome.error:
+        print(f"crlm: {study} stopped in {outcome.error}", file=sys.stderr)
+        print(f"crlm: the report shows where: {outcome.report}", file=sys.stderr)
+        return 2 if outcome.readers_error else 1
+    print(outcome.report)
+    return 0
+
+
+def _run_many(studies: Sequence[str], given: dict[str, str], out: Path) -> int:
+    """Several studies side by side, each in its own process."""
+    from concurrent.futures import ThreadPoolExecutor
+    from subprocess import run as start
+
+    command = [sys.executable, "-m", "crlm.cli", "run", "--out", str(out)]
+    for name, value in given.items():
+        command += ["-p", name, value]
+    with ThreadPoolExecutor(2) as pool:
+        codes = list(pool.map(lambda study: start([*command, study]).returncode, studies))
+    return max(codes)
+
+
+def _check_before_start(studies: Sequence[str], given: dict[str, str]) -> None:
+    """Refuse unusable parameters and tables before any notebook is started."""
+    from crlm import run
+
+    for study in studies:
+        checked = run.check_parameters(given, run.parameters(run.notebook_path(study)))
+        run.check_files(checked)
+        if given.get("cohort_path"):
+            from crlm import cohort, ledger
+
+            design = ledger.load_design(study)
+            cohort.load(given["cohort_path"], design, given.get("codebook_path"))
+            if given.get("history_path"):
+                cohort.load_history(given["history_path"], design, given.get("codebook_path"))
+
+
+def _list_parameters(study: str) -> None:
+    from crlm import run
+
+    for parameter in run.parameters(run.notebook_path(study)).values():
+        print(f"{parameter.name}: {parameter.type} = {parameter.default!r}")
+        if parameter.help:
+            print(f"    {parameter.help}")
+
+
+def _reports_folder() -> Path:
+    checkout = Path(__file__).resolve().parents[1] / "reports"
+    return checkout if checkout.is_dir() else Path("reports")
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from crlm import cohort, ledger
+
+    design = ledger.load_design(arguments.study)
+    report = cohort.check(arguments.cohort, design, arguments.codebook)
+    print(cohort.describe(report))
+    if arguments.history:
+        events = cohort.load_history(arguments.history, design, arguments.codebook)
+        print(f"{len(events)} events of {events['patient_id'].nunique()} patients understood")
+    return 2 if len(report.violations) else 0
+
+
+def _template(arguments: argparse.Namespace) -> int:
+    from crlm import cohort, ledger
+
+    path = Path(arguments.out or f"{arguments.study}_template.xlsx")
+    cohort.template(path, ledger.load_design(arguments.study))
+    print(path)
+    return 0
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    from crlm import cohort
+
+    cohort.import_tcia_crlm(arguments.file, arguments.out)
+    print(arguments.out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,277 @@
+"""Figures, drawn from curves and result rows only.
+
+Every figure carries an alternative text that says in words what it shows. The
+palette is Okabe and Ito's, which stays apart for colour-blind readers.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from crlm.ledger import Design
+
+#: Okabe and Ito 2008, without yellow (too faint on white) and black last.
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
+
+_STYLE = {
+    "font.family": "DejaVu Sans", "font.size": 9, "axes.spines.top": False,
+    "axes.spines.right": False, "axes.titlesize": 10, "axes.titleweight": "bold",
+    "axes.titlelocation": "left", "legend.frameon": False, "figure.dpi": 100,
+}  # fmt: skip
+_MAX_CENSOR_MARKS = 2000
+_MAX_STEPS = 4000
+
+
+class Picture:
+    """A finished figure: a PNG with an alternative text, shown by Jupyter as an image."""
+
+    def __init__(self, figure: Figure, alt: str) -> None:
+        buffer = io.BytesIO()
+        figure.savefig(
+            buffer, format="png", dpi=144, bbox_inches="tight", metadata={"Software": None}
+        )
+        self.png = buffer.getvalue()
+        self.alt = alt
+        self.width = int.from_bytes(self.png[16:20], "big") * 100 // 144
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data = {"image/png": self.png, "text/plain": self.alt}
+        return data, {"image/png": {"alt": self.alt, "width": self.width}}
+
+
+def kaplan_meier(
+    curves: pd.DataFrame, rows: pd.DataFrame, design: Design, *, title: str = ""
+) -> Picture:
+    """Kaplan-Meier curves over a table of numbers at risk that shares their time axis.
+
+    Parameters
+    ----------
+    curves : pandas.DataFrame
+        From `survival.curve`: one step a row.
+    rows : pandas.DataFrame
+        From `survival.summary`: its `n_at_risk` rows are the table, their
+        times the ticks; its log-rank p value is printed in the plot.
+    design : Design
+        For labels.
+    title : str
+        Printed above.
+    """
+    groups = list(dict.fromkeys(curves["group"]))
+    risk = rows[rows["statistic"] == "n_at_risk"]
+    tests = rows.loc[(rows["statistic"] == "p") & (rows["model"] == "logrank"), "estimate"]
+    p = float(tests.iloc[0]) if len(tests) else None
+    ticks = np.sort(risk["time"].unique())
+    horizon = float(ticks[-1])
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(7.2, 3.9 + 0.22 * len(groups)))
+        axis, table = figure.subplots(
+            2, 1, sharex=True, height_ratios=[3.6, 0.35 + 0.24 * len(groups)]
+        )
+        for colour, group in zip(_colours(len(groups)), groups, strict=True):
+            _draw_curve(axis, curves[curves["group"] == group], colour, design.group_label(group))
+        _finish_survival_axis(axis, horizon, ticks, title, p, len(groups))
+        _draw_risk_table(table, risk, groups, ticks, design)
+        figure.subplots_adjust(hspace=0.28)
+        return Picture(figure, _describe_curves(curves, risk, groups, ticks, design, title, p))
+
+
+def forest(rows: pd.DataFrame, design: Design, *, title: str, unit: str = "HR") -> Picture:
+    """Ratios with their intervals on a log axis, numbers beside them; arrows where clipped.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Rows with a ratio in `estimate` and limits; non-finite ones are left out.
+    unit : str
+        "HR" or "OR".
+    """
+    rows = rows[np.isfinite(rows["estimate"]) & np.isfinite(rows["conf_low"])]
+    labels = [_row_label(row, design) for row in rows.to_dict("records")]
+    low, high = _limits(rows)
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(7.2, 1.1 + 0.3 * max(len(rows), 1)))
+        axis = figure.subplots()
+        for y, row in enumerate(rows.to_dict("records")):
+            _draw_ratio(axis, y, row, low, high)
+        _finish_forest_axis(axis, labels, low, high, title, unit)
+        return Picture(figure, f"Forest plot. {title}. " + "; ".join(
+            f"{label}: {_ratio_text(row)}"
+            for label, row in zip(labels, rows.to_dict("records"), strict=True)))  # fmt: skip
+
+
+def flow(rows: pd.DataFrame, design: Design) -> Picture:
+    """The flow of patients into the study, from attrition rows."""
+    counts = {row["level"]: row["estimate"] for row in rows.to_dict("records")}
+    steps = [("start", "Patients in the table")]
+    steps += [(item["name"], item["label"]) for item in design.eligibility]
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(7.2, 0.95 * len(steps)))
+        axis = figure.subplots()
+        axis.set_axis_off()
+        axis.set(xlim=(0, 1), ylim=(-len(steps) + 0.45, 0.5))
+        box = {"boxstyle": "round,pad=0.5", "facecolor": "#f5f7f9", "edgecolor": "#5b6673"}
+        for y, (name, label) in enumerate(steps):
+            axis.text(0.02, -y, f"{label}: n = {counts[name]:.0f}", va="center", bbox=box)
+            if y:
+                axis.annotate("", (0.08, -y + 0.22), (0.08, -y + 0.76),
+                              arrowprops={"arrowstyle": "->", "color": "#5b6673"})  # fmt: skip
+                out = counts[f"{name}_excluded"]
+                axis.text(0.12, -y + 0.5, f"excluded: {out:.0f}", va="center", color="#5b6673")
+        return Picture(figure, "Flow of patients: " + ", then ".join(
+            f"{label} {counts[name]:.0f}" for name, label in steps))  # fmt: skip
+
+
+def bars(rows: pd.DataFrame, design: Design, *, title: str, mark: float | None = None) -> Picture:
+    """Percentages by covariate as horizontal bars, largest first."""
+    rows = rows.sort_values("estimate", kind="stable")
+    labels = [design.label(name) for name in rows["covariate"]]
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(7.2, 0.9 + 0.26 * len(rows)))
+        axis = figure.subplots()
+        axis.barh(range(len(rows)), rows["estimate"], color=PALETTE[0], height=0.65)
+        axis.set_yticks(range(len(rows)), labels)
+        axis.set(xlim=(0, 100), xlabel="% of bootstrap samples", title=title)
+        if mark is not None:
+            axis.axvline(mark, color="#5b6673", linestyle=":", linewidth=1)
+        shares = zip(labels[::-1], rows["estimate"][::-1], strict=True)
+        alt = ", ".join(f"{label} {value:.0f} %" for label, value in shares)
+        return Picture(figure, f"{title}: {alt}")
+
+
+def _colours(n: int) -> list[str]:
+    return [PALETTE[i % len(PALETTE)] for i in range(n)]
+
+
+def _draw_curve(axis: Any, curve: pd.DataFrame, colour: str, label: str) -> None:
+    thin = _thinned(curve)
+    time, low, high = (thin[name].to_numpy() for name in ("time", "conf_low", "conf_high"))
+    axis.step(time, thin["survival"], where="post", color=colour, label=label, linewidth=1.6)
+    axis.fill_between(time, low, high, step="post", color=colour, alpha=0.13, linewidth=0)
+    censored = curve[curve["n_censored"] > 0]
+    if len(censored) <= _MAX_CENSOR_MARKS:
+        axis.plot(censored["time"], censored["survival"], "|", color=colour, markersize=4,
+                  markeredgewidth=0.8)  # fmt: skip
+
+
+def _thinned(curve: pd.DataFrame) -> pd.DataFrame:
+    """At most a few thousand steps: more cannot be seen and only weigh on the page."""
+    events = curve[(curve["n_events"] > 0) | (curve["time"] == 0)]
+    steps = pd.concat([events, curve.tail(1)])
+    if len(steps) <= _MAX_STEPS:
+        return steps
+    keep = np.unique(np.linspace(0, len(steps) - 1, _MAX_STEPS).astype(int))
+    return steps.iloc[keep]
+
+
+def _finish_survival_axis(
+    axis: Any, horizon: float, ticks: np.ndarray, title: str, p: float | None, n_groups: int
+) -> None:
+    axis.set(xlim=(0, horizon), ylim=(0, 1.02), ylabel="Probability", title=title)
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
+    axis.xaxis.set_major_locator(FixedLocator(ticks))
+    axis.tick_params(labelbottom=True)
+    axis.set_xlabel("Months")
+    axis.axhline(0.5, color="#5b6673", linestyle=":", linewidth=0.8, zorder=0)
+    if n_groups > 1:
+        axis.legend(loc="upper right")
+    if p is not None and math.isfinite(p):
+        text = "log-rank p < 0.001" if p < 0.001 else f"log-rank p = {p:.3f}"
+        axis.text(0.02, 0.06, text, transform=axis.transAxes)
+
+
+def _draw_risk_table(
+    table: Any, risk: pd.DataFrame, groups: Sequence[str], ticks: np.ndarray, design: Design
+) -> None:
+    table.set(ylim=(len(groups) - 0.4, -0.6))
+    table.set_yticks(range(len(groups)), [_short(design.group_label(group)) for group in groups])
+    for label, colour in zip(table.get_yticklabels(), _colours(len(groups)), strict=True):
+        label.set_color(colour)
+    for spine in table.spines.values():
+        spine.set_visible(False)
+    table.tick_params(length=0, labelbottom=False)
+    table.set_title("Number at risk", fontsize=8.5, fontweight="normal")
+    at_risk = risk.set_index(["group", "time"])["estimate"]
+    size = 9 if len(ticks) <= 10 and at_risk.max() < 10_000 else 7
+    for y, group in enumerate(groups):
+        for t in ticks:
+            table.text(t, y, f"{at_risk[group, t]:.0f}", ha="center", va="center", fontsize=size,
+                       clip_on=False)  # fmt: skip
+
+
+def _describe_curves(
+    curves: pd.DataFrame, risk: pd.DataFrame, groups: Sequence[str], ticks: np.ndarray,
+    design: Design, title: str, p: float | None,
+) -> str:  # fmt: skip
+    at_risk = risk.set_index(["group", "time"])["estimate"]
+    parts = []
+    for group in groups:
+        curve = curves[curves["group"] == group]
+        reading = ", ".join(
+            f"{100 * curve.loc[curve['time'] <= t, 'survival'].iloc[-1]:.0f} % at {t:g}"
+            for t in ticks
+            if 0 < t <= curve["time"].max()
+        )
+        parts.append(f"{design.group_label(group)} (n = {at_risk[group, ticks[0]]:.0f}): {reading}")
+    test = "" if p is None else f" Log-rank p = {p:.3g}."
+    return f"Kaplan-Meier curves. {title}. Months: {'; '.join(parts)}.{test}"
+
+
+def _limits(rows: pd.DataFrame) -> tuple[float, float]:
+    if rows.empty:
+        return 0.5, 2.0
+    low = max(min(rows["conf_low"].min(), rows["estimate"].min(), 0.8), 0.05)
+    high = min(max(rows["conf_high"].max(), rows["estimate"].max(), 1.25), 20.0)
+    return low / 1.08, high * 1.08
+
+
+def _draw_ratio(axis: Any, y: int, row: dict[str, Any], low: float, high: float) -> None:
+    left, right = max(row["conf_low"], low), min(row["conf_high"], high)
+    axis.plot([left, right], [y, y], color=PALETTE[0], linewidth=1.4)
+    if row["conf_low"] < low:
+        axis.plot(low, y, "<", color=PALETTE[0], markersize=5)
+    if row["conf_high"] > high:
+        axis.plot(high, y, ">", color=PALETTE[0], markersize=5)
+    axis.plot(min(max(row["estimate"], low), high), y, "s", color=PALETTE[0], markersize=5)
+    axis.text(1.02, y, _ratio_text(row), transform=axis.get_yaxis_transform(), va="center")
+
+
+def _finish_forest_axis(
+    axis: Any, labels: Sequence[str], low: float, high: float, title: str, unit: str
+) -> None:
+    axis.set_xscale("log")
+    axis.set(xlim=(low, high), ylim=(len(labels) - 0.4, -0.6), title=title)
+    axis.set_xlabel(f"{unit} (95 % CI), log scale")
+    axis.axvline(1, color="#5b6673", linewidth=0.9, linestyle="--", zorder=0)
+    marks = [
+        t for t in (0.05, 0.1, 0.2, 0.33, 0.5, 0.67, 1, 1.5, 2, 3, 5, 10, 20) if low <= t <= high
+    ]
+    axis.xaxis.set_major_locator(FixedLocator(marks))
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_yticks(range(len(labels)), labels)
+
+
+def _ratio_text(row: dict[str, Any]) -> str:
+    return f"{row['estimate']:.2f} ({row['conf_low']:.2f}–{row['conf_high']:.2f})"
+
+
+def _row_label(row: dict[str, Any], design: Design) -> str:
+    name = design.label(row["covariate"])
+    if row["level"]:
+        name = f"{name}: {design.label(row['covariate'], row['level'])}"
+    if row["population"] != "all":
+        name = f"{name} ({design.group_label(row['population'])})"
+    return _short(name, 46)
+
+
+def _short(text: str, most: int = 32) -> str:
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"

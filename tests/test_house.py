@@ -1,0 +1,239 @@
+"""The house keeps its own rules: directions, notebooks, set-up, and what it says of itself."""
+
+import ast
+import json
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import jupytext
+import nbformat
+import papermill
+import pytest
+import yaml
+
+from crlm import run
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+IDS = [path.stem for path in NOTEBOOKS]
+
+#: Each room and all that it may import. Order is the direction of the house.
+MAY_IMPORT = {
+    "ledger": set(),
+    "files": set(),
+    "cohort": {"ledger", "files"},
+    "endpoints": {"ledger", "cohort"},
+    "scores": {"ledger", "cohort"},
+    "baseline": {"ledger", "cohort", "endpoints", "scores"},
+    "survival": {"ledger", "cohort", "endpoints", "scores"},
+    "regression": {"ledger", "cohort", "endpoints", "scores", "survival"},
+    "comparison": {"ledger", "cohort", "endpoints", "scores", "baseline", "survival", "regression"},
+    "figures": {"ledger", "comparison"},
+    "report": {"ledger", "comparison"},
+    "provenance": {"ledger", "files", "report"},
+    "run": {"ledger", "files"},
+    "standin": {"ledger", "files"},
+    "cli": None,
+}
+
+
+def tracked():
+    listed = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files"], capture_output=True, text=True, check=False
+    ).stdout.split("\n")
+    return [ROOT / name for name in listed if name and (ROOT / name).is_file()]
+
+
+def imports_of(path):
+    """Names of crlm's rooms that a file imports, function bodies included."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "crlm":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("crlm."):
+            found.add(node.module.split(".")[1])
+        elif isinstance(node, ast.Import):
+            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("crlm.")}
+    return found - {"__version__"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "crlm").rglob("*.py")), ids=str)
+def test_imports_point_down(path):
+    room = path.relative_to(ROOT / "crlm").parts[0].removesuffix(".py")
+    if room == "__init__":
+        assert imports_of(path) == set()
+        return
+    allowed = MAY_IMPORT[room]
+    if allowed is not None:
+        assert imports_of(path) - {room} <= allowed
+
+
+@pytest.mark.parametrize("room", ["baseline", "survival", "regression", "endpoints", "cohort"])
+def test_analysis_never_sees_a_claim(room):
+    files = [ROOT / "crlm" / f"{room}.py", *(ROOT / "crlm" / room).rglob("*.py")]
+    for path in files:
+        if path.is_file():
+            text = path.read_text(encoding="utf-8")
+            assert "load_claims" not in text and "published.csv" not in text
+
+
+# ---- notebooks --------------------------------------------------------------
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=IDS)
+def notebook(request):
+    return nbformat.read(request.param, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_both_papers_have_a_notebook():
+    assert {"ncch_scp", "mskcc_hai"} <= set(IDS)
+
+
+def test_cells_are_sentences(notebook):
+    for cell in code_cells(notebook):
+        if "parameters" not in cell.metadata.get("tags", []):
+            assert len([line for line in cell.source.splitlines() if line.strip()]) <= 10, cell.source
+            assert not re.search(r"^\s*(def|class|lambda)\b", cell.source, re.MULTILINE), cell.source
+
+
+def test_every_heading_is_followed_by_what_it_is_for(notebook):
+    text = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    words = sum(len(cell.split()) for cell in text)
+    assert len(text) >= 20 and words >= 400
+
+
+def test_committed_executed_in_order_without_error(notebook):
+    counts = [cell.execution_count for cell in code_cells(notebook)]
+    assert counts == list(range(1, len(counts) + 1))
+    for cell in code_cells(notebook):
+        assert not [o for o in cell.outputs if o.output_type in ("error", "stream")], cell.source
+
+
+def test_the_kernel_is_everybodys(notebook):
+    assert notebook.metadata.kernelspec.name == "python3"
+
+
+def test_no_trace_of_a_machine_in_notebooks(notebook):
+    text = json.dumps(notebook)
+    assert not re.search(r'"(execution|papermill)": \{', text)
+    assert not re.search(r"/(home|root|Users|tmp)/", text)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=IDS)
+def test_the_text_twin_is_in_step(path):
+    twin = jupytext.read(path.with_suffix(".md"))
+    cells = [(c.cell_type, c.source.strip()) for c in nbformat.read(path, as_version=4).cells]
+    assert [(c.cell_type, c.source.strip()) for c in twin.cells] == cells
+    tags = [c.metadata.get("tags", []) for c in nbformat.read(path, as_version=4).cells]
+    assert [c.metadata.get("tags", []) for c in twin.cells] == tags
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=IDS)
+def test_parameters_are_typed_and_explained(path):
+    found = papermill.inspect_notebook(str(path))
+    assert {"cohort_path", "codebook_path", "ties", "conf_type", "entry_p", "seed"} <= set(found)
+    for parameter in found.values():
+        assert parameter["inferred_type_name"] in {"str", "int", "float", "bool"}, parameter
+        assert len(parameter["help"]) > 10, parameter
+
+
+# ---- the report -------------------------------------------------------------
+
+
+def test_a_report_asks_no_other_host_for_anything(notebook):
+    page = run.render(notebook)
+    assert not re.findall(r'(?:src|href|action|poster|data)="(?:https?:)?//[^"]*"', page)
+    assert "@import" not in page and not re.findall(r"url\((?!['\"]?data:)", page)
+    assert "<script" not in page
+
+
+def test_a_report_holds_no_patient(notebook):
+    page = run.render(notebook)
+    ids = (ROOT / "data" / "ncch_scp" / "cohort.csv").read_text().splitlines()[1:]
+    ids += (ROOT / "data" / "mskcc_hai" / "cohort.csv").read_text().splitlines()[1:]
+    names = {line.split(",")[0] for line in ids}
+    words = set(re.findall(r"[A-Z]+\d{3,}", re.sub(r"base64,[^\"]*", "", page)))
+    assert not names & words
+
+
+def test_figures_have_an_alternative_text(notebook):
+    page = run.render(notebook)
+    images = re.findall(r"<img[^>]*>", page)
+    assert images and all(re.search(r'alt="[^"]{20,}', image) for image in images)
+
+
+# ---- set-up -----------------------------------------------------------------
+
+
+def names_of(requirements):
+    return {re.split(r"[<>=!~;\s\[]", text.strip())[0].lower() for text in requirements}
+
+
+def test_conda_pip_and_the_lock_are_in_step():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = project["dependencies"]
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    plain = [item for item in conda if isinstance(item, str)]
+    piped = [item for entry in conda if isinstance(entry, dict) for item in entry["pip"]]
+    listed = [item for item in plain + piped if not item.startswith(("python>", "pip"))]
+    assert sorted(listed) == sorted(wanted)
+    assert f"python{project['requires-python']}" in plain
+    locked = re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    assert names_of(wanted) <= {name.lower() for name in locked}
+    assert "survival==2.0.0" in (ROOT / "requirements.lock").read_text()
+
+
+def test_the_lock_is_pinned_and_hashed_and_names_no_address():
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    entries = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
+    assert len(entries) > 50 and all("==" in line and line.endswith("\\") for line in entries)
+    assert "://" not in text and "--index-url" not in text and "--find-links" not in text
+
+
+def test_no_file_names_a_registry_host_or_a_machine():
+    hosts = "|".join(["pypi" + r"\.org", "python" + "hosted", "registry" + r"\.npmjs",
+                      "ana" + r"conda\.org"])  # fmt: skip
+    machine = r"(?<![\w.])/(?:home|root|Users|work)/\w"
+    for path in tracked():
+        if path.suffix in {".png", ".xlsx", ".sav", ".parquet", ".lock"} or path == Path(__file__):
+            continue
+        text = path.read_text(encoding="utf-8", errors="ignore")
+        found = re.search(f"{hosts}|{machine}", text)
+        assert not found, f"{path.name}: {found and found.group()}"
+
+
+# ---- README -----------------------------------------------------------------
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_paths_that_the_readme_names_exist():
+    named = set(re.findall(r"`((?:crlm|data|notebooks|tests|reports|benchmarks)/[\w./-]*)`", README))
+    assert len(named) > 10
+    assert not [name for name in named if "<" not in name and not (ROOT / name).exists()]
+
+
+def test_the_make_targets_that_the_readme_names_exist():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"make ([a-z]+)", README)) <= targets
+
+
+def test_the_crlm_commands_that_the_readme_names_parse():
+    from crlm.cli import _parser
+
+    commands = re.findall(r"^crlm (.+)$", README, re.MULTILINE)
+    assert len(commands) >= 5
+    for command in commands:
+        _parser().parse_args(command.split("  #")[0].split())
+
+
+def test_the_parameters_that_the_readme_names_exist():
+    named = set(re.findall(r"-p (\w+) ", README))
+    known = set().union(*(run.parameters(path) for path in NOTEBOOKS))
+    assert named and named <= known
