@@ -51,7 +51,7 @@ def compare(
     fields = set(claims["field"]) - {"estimate", "conf_low", "conf_high"}
     if fields:
         raise LedgerError(f"published.csv asks for the field {', '.join(sorted(fields))}.")
-    found = _lookup(rows)
+    found = row_index(rows)
     known = _names(rows)
     judged = [_judge(claim, found, known, rounded_before) for claim in claims.to_dict("records")]
     extra = pd.DataFrame(judged, index=claims.index)
@@ -69,17 +69,19 @@ def tally(verdicts: pd.DataFrame, by: str = "place") -> pd.DataFrame:
     return table
 
 
-def _key(record: dict[str, Any], **other: Any) -> tuple[Any, ...]:
+def row_key(record: dict[str, Any], **other: Any) -> tuple[Any, ...]:
+    """The shared keys of a claim or a result row, ready for a join; `other` overrides."""
     values = {**record, **other}
     time = values["time"]
     values["time"] = None if pd.isna(time) else round(float(time), 6)
     return tuple(values[name] for name in KEYS)
 
 
-def _lookup(rows: pd.DataFrame) -> dict[tuple[Any, ...], dict[str, Any]]:
+def row_index(rows: pd.DataFrame) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """Result rows by their keys; of two rows with the same keys the first counts."""
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for record in rows.to_dict("records"):
-        found.setdefault(_key(record), record)
+        found.setdefault(row_key(record), record)
     return found
 
 
@@ -98,7 +100,7 @@ def _judge(
     known: set[str],
     rounded_before: int | None,
 ) -> dict[str, Any]:
-    row = found.get(_key(claim))
+    row = found.get(row_key(claim))
     if row is None:
         return _no_result(_why_absent(claim, known))
     if claim["kind"] == "direction":
@@ -157,7 +159,7 @@ def _judge_direction(
 
 def _p_value(claim: dict[str, Any], found: dict[tuple[Any, ...], dict[str, Any]]) -> float:
     for other in ({}, {"level": ""}):
-        row = found.get(_key(claim, statistic="p", **other))
+        row = found.get(row_key(claim, statistic="p", **other))
         if row is not None:
             return float(row["estimate"])
     return math.nan

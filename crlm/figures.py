@@ -80,7 +80,7 @@ def kaplan_meier(
             _draw_curve(axis, curves[curves["group"] == group], colour, design.group_label(group))
         _finish_survival_axis(axis, horizon, ticks, title, p, len(groups))
         _draw_risk_table(table, risk, groups, ticks, design)
-        figure.subplots_adjust(hspace=0.28)
+        figure.subplots_adjust(hspace=0.42)
         return Picture(figure, _describe_curves(curves, risk, groups, ticks, design, title, p))
 
 
@@ -108,6 +108,27 @@ def forest(rows: pd.DataFrame, design: Design, *, title: str, unit: str = "HR") 
             for label, row in zip(labels, rows.to_dict("records"), strict=True)))  # fmt: skip
 
 
+def pairs(effects: pd.DataFrame, design: Design) -> Picture | None:
+    """The paper's ratio above the new cohort's for every effect, from `agreement.agree`."""
+    if effects.empty:
+        return None
+    limits = effects[["printed_low", "printed_high", "new_low", "new_high"]].to_numpy()
+    low, high = max(limits.min(), 0.05) / 1.08, min(limits.max(), 20.0) * 1.08
+    labels, texts = [], []
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(7.2, 1.2 + 0.5 * len(effects)))
+        axis = figure.subplots()
+        for y, pair in enumerate(effects.to_dict("records")):
+            labels.append(f"{pair['endpoint']}, {_row_label(pair, design)}, {pair['model']}")
+            for shift, name, colour in ((-0.16, "printed", PALETTE[1]), (0.16, "new", PALETTE[0])):
+                row = {"estimate": pair[name], "conf_low": pair[f"{name}_low"],
+                       "conf_high": pair[f"{name}_high"]}  # fmt: skip
+                _draw_ratio(axis, y + shift, row, low, high, colour)
+                texts.append(f"{labels[-1]}, {name}: {_ratio_text(row)}")
+        _finish_forest_axis(axis, labels, low, high, "Paper (above) and this cohort (below)", "HR")
+        return Picture(figure, "Forest plot of pairs. " + "; ".join(texts))
+
+
 def flow(rows: pd.DataFrame, design: Design) -> Picture:
     """The flow of patients into the study, from attrition rows."""
     counts = {row["level"]: row["estimate"] for row in rows.to_dict("records")}
@@ -125,7 +146,8 @@ def flow(rows: pd.DataFrame, design: Design) -> Picture:
                 axis.annotate("", (0.08, -y + 0.22), (0.08, -y + 0.76),
                               arrowprops={"arrowstyle": "->", "color": "#5b6673"})  # fmt: skip
                 out = counts[f"{name}_excluded"]
-                axis.text(0.12, -y + 0.5, f"excluded: {out:.0f}", va="center", color="#5b6673")
+                text = f"excluded: {out:.0f}" if math.isfinite(out) else "cannot be checked here"
+                axis.text(0.12, -y + 0.5, text, va="center", color="#5b6673")
         return Picture(figure, "Flow of patients: " + ", then ".join(
             f"{label} {counts[name]:.0f}" for name, label in steps))  # fmt: skip
 
@@ -198,6 +220,7 @@ def _draw_risk_table(
     for spine in table.spines.values():
         spine.set_visible(False)
     table.tick_params(length=0, labelbottom=False)
+    table.tick_params(axis="y", pad=18)
     table.set_title("Number at risk", fontsize=8.5, fontweight="normal")
     at_risk = risk.set_index(["group", "time"])["estimate"]
     size = 9 if len(ticks) <= 10 and at_risk.max() < 10_000 else 7
@@ -233,14 +256,16 @@ def _limits(rows: pd.DataFrame) -> tuple[float, float]:
     return low / 1.08, high * 1.08
 
 
-def _draw_ratio(axis: Any, y: int, row: dict[str, Any], low: float, high: float) -> None:
+def _draw_ratio(
+    axis: Any, y: float, row: dict[str, Any], low: float, high: float, colour: str = PALETTE[0]
+) -> None:
     left, right = max(row["conf_low"], low), min(row["conf_high"], high)
-    axis.plot([left, right], [y, y], color=PALETTE[0], linewidth=1.4)
+    axis.plot([left, right], [y, y], color=colour, linewidth=1.4)
     if row["conf_low"] < low:
-        axis.plot(low, y, "<", color=PALETTE[0], markersize=5)
+        axis.plot(low, y, "<", color=colour, markersize=5)
     if row["conf_high"] > high:
-        axis.plot(high, y, ">", color=PALETTE[0], markersize=5)
-    axis.plot(min(max(row["estimate"], low), high), y, "s", color=PALETTE[0], markersize=5)
+        axis.plot(high, y, ">", color=colour, markersize=5)
+    axis.plot(min(max(row["estimate"], low), high), y, "s", color=colour, markersize=5)
     axis.text(1.02, y, _ratio_text(row), transform=axis.get_yaxis_transform(), va="center")
 
 

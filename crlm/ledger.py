@@ -143,9 +143,9 @@ class Design:
     def label(self, name: str, level: str = "") -> str:
         """The printable name of a column or factor, or of one of its levels."""
         spec = self.factors.get(name) or self.columns.get(name) or {}
-        if not level:
-            return str(spec.get("label", name.replace("_", " ")))
         cut = {"cut": f"{spec['cut']:g}"} if "cut" in spec else {}
+        if not level:
+            return str(spec.get("label", name.replace("_", " "))).format(**cut)
         return str(spec.get("labels", {}).get(level, level)).format(**cut)
 
     def group_label(self, group: str) -> str:
@@ -153,9 +153,15 @@ class Design:
         if group == "all":
             return "All patients"
         parts = [part.partition("=") for part in group.split(",")]
-        return ", ".join(
-            self.label(name, level) if level else self.label(name) for name, _, level in parts
-        )
+        return ", ".join(self._level_label(name, level) for name, _, level in parts)
+
+    def _level_label(self, name: str, level: str) -> str:
+        """A level by itself where it names its column ("KRAS mutant"), else behind the column."""
+        if not level:
+            return self.label(name)
+        text = self.label(name, level)
+        alone = self.columns.get(name, {}).get("role") == "exposure"
+        return text if alone else f"{self.label(name)}: {text}"
 
 
 def data_folder() -> Path:

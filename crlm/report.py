@@ -51,7 +51,7 @@ def skipped(what: str, why: str) -> Html:
     return Html(f'<p class="skipped">{escape(text)}</p>', text)
 
 
-def can(frames: Any, endpoint: str, *columns: str) -> bool:
+def can(design: Design, frames: Mapping[str, pd.DataFrame], endpoint: str, *columns: str) -> bool:
     """Whether a section can be fed; if not, the line that says why is displayed.
 
     Parameters
@@ -63,22 +63,31 @@ def can(frames: Any, endpoint: str, *columns: str) -> bool:
     columns : str
         The columns it needs, each with at least two different values.
     """
-    if endpoint not in frames or frames[endpoint].empty:
-        show(skipped(f"{endpoint} analyses", f"This cohort has no {endpoint} times."))
+    what = "" if endpoint == "patients" else f"{endpoint} "
+    frame = frames.get(endpoint)
+    if frame is None or frame.empty:
+        show(skipped(f"{what}analyses", f"This cohort has no {endpoint} times."))
         return False
-    frame = frames[endpoint]
     absent = [name for name in columns if name not in frame or frame[name].nunique() < 2]
     if absent:
-        names = ", ".join(absent)
-        show(skipped(f"{endpoint} by {names}", f"This cohort has no {names} to compare."))
+        names = " and ".join(design.label(name) for name in absent)
+        why = f"This cohort holds nothing to compare under {', '.join(absent)}."
+        show(skipped(f"{what}by {names}".strip(), why))
         return False
     return True
 
 
-def usable(frame: pd.DataFrame, names: Sequence[str], design: Design) -> list[str]:
+def title(what: str, by: str | None, design: Design) -> str:
+    """A heading for an analysis of all patients, or by a column."""
+    return f"{what} by {design.label(by)}" if by else f"{what}, all patients"
+
+
+def usable(
+    frame: pd.DataFrame, names: Sequence[str], design: Design, *, quietly: bool = False
+) -> list[str]:
     """The names with at least two observed values; a line names those left out."""
     kept = [name for name in names if name in frame and frame[name].nunique() > 1]
-    if len(kept) < len(names):
+    if len(kept) < len(names) and not quietly:
         lost = ", ".join(design.label(name) for name in names if name not in kept)
         show(skipped(lost, "This cohort does not hold it, or it does not vary."))
     return kept
@@ -421,15 +430,12 @@ def follow_up_table(parts: Sequence[pd.DataFrame], design: Design) -> Html:
     rows = pd.concat(parts, ignore_index=True).drop_duplicates(
         ["group", "statistic", "method", "estimate"]
     )
+    ends = rows.set_index(["group", "statistic"])["estimate"]
     body = []
-    for (method, group), part in rows.groupby(["method", "group"], sort=False):
-        found = {row["statistic"]: row for row in part.to_dict("records")}
-        if "median_follow_up" in found:
-            ends = [found.get(f"{end}_follow_up", {}).get("estimate", math.nan)
-                    for end in ("min", "max")]  # fmt: skip
-            span = f"{number(ends[0])}–{number(ends[1])}"
-            median = interval(found["median_follow_up"])
-            body.append(("", [design.group_label(group), median, span, method]))
+    for row in rows[rows["statistic"] == "median_follow_up"].to_dict("records"):
+        span = [number(ends[row["group"], f"{end}_follow_up"].iloc[0]) for end in ("min", "max")]
+        cells = [design.group_label(row["group"]), interval(row), "–".join(span), row["method"]]
+        body.append(("", cells))
     header = ["", "Median, months (95 % CI)", "Range", "Method"]
     return table("Follow-up", header, body)
 
@@ -557,14 +563,50 @@ def _equals(text: str) -> str:
     return text if text.startswith("<") else f"= {text}"
 
 
-def headline(verdicts: pd.DataFrame, study: str) -> Html:
-    """The verdict on a whole paper in one sentence."""
-    n = len(verdicts)
+def headline(verdicts: pd.DataFrame, kind: str) -> Html:
+    """The verdict on a whole paper in one sentence.
+
+    Parameters
+    ----------
+    kind : str
+        What the cohort is (see `banner`): on other patients than the paper's a
+        number need not match, and the sentence says so.
+    """
     count = verdicts["verdict"].value_counts()
-    answered = n - count.get("no result", 0)
+    answered = len(verdicts) - count["no result"]
     text = (
-        f"Of {n} printed results, this cohort answers {answered}: {count.get('matches', 0)} match "
-        f"at printed precision, {count.get('near', 0)} are within one printed unit, "
-        f"{count.get('differs', 0)} differ."
+        f"Of {len(verdicts)} printed results, this cohort answers {answered}: {count['matches']} "
+        f"match at printed precision, {count['near']} are within one printed unit, "
+        f"{count['differs']} differ."
     )
+    if kind != "reconstructed":
+        text += " These are other patients than the paper's: see whether the effects agree."
     return Html(f"<p><strong>{escape(text)}</strong></p>", text)
+
+
+def agreement_table(pairs: pd.DataFrame, design: Design) -> Html:
+    """Effects of the paper and of this cohort side by side, from `agreement.agree`."""
+    header = ["Effect", "Paper", "This cohort", "Events", "Ratio of the two", "Heterogeneity p",
+              "Within prediction interval", "Sceptical p", "Power", "Reading"]  # fmt: skip
+    body = []
+    for pair in pairs.to_dict("records"):
+        low, high = number(pair["prediction_low"]), number(pair["prediction_high"])
+        body.append(("", [
+            f"{_describe(pair, design)} ({pair['model']})", _three(pair, "printed"),
+            _three(pair, "new"), number(pair["events"], 0), _three(pair, "ratio"),
+            p_text(pair["heterogeneity_p"]),
+            f"{'yes' if pair['predicted'] else 'no'} ({low}–{high})",
+            number(pair["sceptical_p"], 3), f"{100 * pair['power']:.0f} %", pair["reading"],
+        ]))  # fmt: skip
+    lines = [
+        "Prediction interval: where an estimate of this cohort's precision falls in 95 of 100 "
+        "cases if both share one effect. Sceptical p (Held 2020), one-sided; below 0.025 is "
+        "replication success. Power: the chance that a cohort of this precision finds the "
+        "published effect at two-sided 5 %."
+    ]
+    return table("The paper's effects and this cohort's", header, body, lines, numeric=[3])
+
+
+def _three(pair: dict[str, Any], name: str) -> str:
+    low, high = number(pair[f"{name}_low"]), number(pair[f"{name}_high"])
+    return f"{number(pair[name])} ({low}–{high})"

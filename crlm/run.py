@@ -189,7 +189,7 @@ def _papermill(
                 papermill.execute_notebook(
                     str(source), str(target), parameters=dict(values), kernel_name="python3",
                     progress_bar={"desc": source.stem, "leave": False} if progress else False,
-                    log_output=False,
+                    log_output=False, extra_arguments=["--log-level=40"],
                 )  # fmt: skip
             except PapermillExecutionError as error:
                 failure = error

@@ -30,6 +30,8 @@ MAY_IMPORT = {
     "survival": {"ledger", "cohort", "endpoints", "scores"},
     "regression": {"ledger", "cohort", "endpoints", "scores", "survival"},
     "comparison": {"ledger", "cohort", "endpoints", "scores", "baseline", "survival", "regression"},
+    "agreement": {"ledger", "comparison"},
+    "audit": {"ledger"},
     "figures": {"ledger", "comparison"},
     "report": {"ledger", "comparison"},
     "provenance": {"ledger", "files", "report"},

@@ -1,0 +1,168 @@
+"""Two estimates of one effect, the paper's and a new cohort's: how far they agree.
+
+Works on the log scale of hazard and odds ratios, from printed limits on one
+side and result rows on the other.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+from scipy.stats import norm
+
+from crlm.comparison import row_index, row_key
+from crlm.ledger import KEYS
+
+RATIOS = ("hazard_ratio", "odds_ratio")
+_Z = norm.ppf(0.975)
+
+
+def agree(rows: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
+    """Every ratio that the paper prints with its interval, beside the new cohort's.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Result rows of the new cohort.
+    claims : pandas.DataFrame
+        From `ledger.load_claims`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an effect: the keys; `printed`, `printed_low`, `printed_high`;
+        `new`, `new_low`, `new_high`, `n`, `events`; `ratio` (new over printed)
+        with `ratio_low`, `ratio_high` and `heterogeneity_p` (Cochran's Q for
+        two); `prediction_low`, `prediction_high` (where 95 % of estimates of
+        this new precision fall if both cohorts share one effect) and
+        `predicted`; `same_direction`; `both_significant`; `sceptical_p`;
+        `power` (see `power_to_find`); `reading`, one sentence.
+
+    References
+    ----------
+    Held L. A new standard for the analysis and design of replication studies.
+    J R Stat Soc A 2020;183:431-448. doi 10.1111/rssa.12493.
+    Patil P, Peng RD, Leek JT. What should researchers expect when they
+    replicate studies? Perspect Psychol Sci 2016;11:539-544 (prediction interval).
+    """
+    found = row_index(rows)
+    effects = [
+        _pair(published, found[key])
+        for key, published in _published(claims).items()
+        if key in found and _complete(found[key])
+    ]
+    return pd.DataFrame(effects, columns=_COLUMNS)
+
+
+def sceptical_p(z_original: float, z_new: float, variance_ratio: float) -> float:
+    """One-sided sceptical p value for replication success (Held 2020).
+
+    Parameters
+    ----------
+    z_original, z_new : float
+        Estimate over its standard error, on the log scale.
+    variance_ratio : float
+        Variance of the original estimate over that of the new one.
+
+    Returns
+    -------
+    float
+        The level at which the original, met with a prior just sceptical enough
+        to make it unconvincing, and the new data, in conflict with that prior,
+        are both just convincing. Near 1 where the two point apart.
+    """
+    if z_original == 0 or z_new == 0:
+        return 0.5
+    arithmetic = (z_original**2 + z_new**2) / 2
+    harmonic = 2 / (1 / z_original**2 + 1 / z_new**2)
+    excess = variance_ratio - 1
+    if abs(excess) < 1e-9:
+        square = harmonic / 2
+    else:
+        root = math.sqrt(arithmetic * (arithmetic + excess * harmonic))
+        square = (root - arithmetic) / excess
+    tail = float(norm.sf(math.sqrt(square)))
+    return tail if (z_original > 0) == (z_new > 0) else 1 - tail
+
+
+def power_to_find(log_effect: float, standard_error: float) -> float:
+    """Probability that a cohort with this standard error finds an effect of that size.
+
+    "Finds" means a two-sided p below 0.05 in the effect's own direction.
+    """
+    return float(norm.sf(_Z - abs(log_effect) / standard_error))
+
+
+_COLUMNS = [
+    *KEYS, "printed", "printed_low", "printed_high", "new", "new_low", "new_high", "n", "events",
+    "ratio", "ratio_low", "ratio_high", "heterogeneity_p", "prediction_low", "prediction_high",
+    "predicted", "same_direction", "both_significant", "sceptical_p", "power", "reading",
+]  # fmt: skip
+
+
+def _published(claims: pd.DataFrame) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """Printed ratios with both limits, by key; where printed twice the first counts."""
+    ratios = claims[claims["statistic"].isin(RATIOS) & (claims["kind"] == "number")]
+    effects: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for claim in ratios.to_dict("records"):
+        effect = effects.setdefault(row_key(claim), {name: claim[name] for name in KEYS})
+        effect.setdefault(claim["field"], claim["value"])
+    whole = {"estimate", "conf_low", "conf_high"}
+    return {key: effect for key, effect in effects.items() if _usable(effect, whole)}
+
+
+def _usable(effect: dict[str, Any], whole: set[str]) -> bool:
+    return whole <= set(effect) and 0 < effect["conf_low"] < effect["conf_high"]
+
+
+def _complete(row: dict[str, Any]) -> bool:
+    values = (row["estimate"], row["conf_low"], row["conf_high"])
+    return all(math.isfinite(v) and v > 0 for v in values) and row["conf_low"] < row["conf_high"]
+
+
+def _pair(published: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+    old, old_error = math.log(published["estimate"]), _standard_error(published)
+    new, new_error = math.log(row["estimate"]), _standard_error(row)
+    spread = math.hypot(old_error, new_error)
+    p = 2 * float(norm.sf(abs(new - old) / spread))
+    low, high = math.exp(old - _Z * spread), math.exp(old + _Z * spread)
+    pair = {
+        **{name: published[name] for name in KEYS},
+        "printed": published["estimate"], "printed_low": published["conf_low"],
+        "printed_high": published["conf_high"], "new": row["estimate"],
+        "new_low": row["conf_low"], "new_high": row["conf_high"], "n": row["n"],
+        "events": row["events"], "ratio": math.exp(new - old),
+        "ratio_low": math.exp(new - old - _Z * spread),
+        "ratio_high": math.exp(new - old + _Z * spread), "heterogeneity_p": p,
+        "prediction_low": low, "prediction_high": high,
+        "predicted": low <= row["estimate"] <= high, "same_direction": old * new > 0,
+        "both_significant": _excludes_one(published) and _excludes_one(row),
+        "sceptical_p": sceptical_p(old / old_error, new / new_error, (old_error / new_error) ** 2),
+        "power": power_to_find(old, new_error),
+    }  # fmt: skip
+    return {**pair, "reading": _reading(pair)}
+
+
+def _standard_error(values: dict[str, Any]) -> float:
+    return (math.log(values["conf_high"]) - math.log(values["conf_low"])) / (2 * _Z)
+
+
+def _excludes_one(values: dict[str, Any]) -> bool:
+    return not values["conf_low"] <= 1 <= values["conf_high"]
+
+
+def _reading(pair: dict[str, Any]) -> str:
+    if pair["heterogeneity_p"] < 0.05:
+        return "The two cohorts disagree about the size of this effect."
+    if pair["sceptical_p"] < 0.025:
+        return "Replicated: same direction, convincing on both sides."
+    if pair["power"] < 0.5:
+        return (
+            f"Too small to say: with {pair['events']:.0f} events this cohort would find the "
+            f"published effect in {100 * pair['power']:.0f} of 100 tries."
+        )
+    if pair["same_direction"]:
+        return "Same direction and compatible, but not convincing by itself."
+    return "Compatible within the error of both, but in the other direction."

@@ -1,0 +1,132 @@
+"""One check on some printed numbers, and the catalogue of all kinds of check."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from crlm.audit.facts import Facts, Printed
+
+CONSISTENT, INCONSISTENT, UNCLEAR = "consistent", "inconsistent", "cannot tell"
+
+#: What a finding is about, in the order in which checks of one subject are read.
+CLASSES = ("substantive", "misprint", "reporting", "scanning")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one check says.
+
+    Attributes
+    ----------
+    verdict : {"consistent", "inconsistent", "cannot tell"}
+    low, high : float
+        The recomputed interval of the number that was checked; NaN if none.
+    detail : str
+        One plain sentence.
+    notable : bool
+        A "cannot tell" that a reader should know of.
+    """
+
+    verdict: str
+    low: float = math.nan
+    high: float = math.nan
+    detail: str = ""
+    notable: bool = False
+
+
+Roles = Mapping[str, Printed]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One check, ready to be judged on the printed numbers or on others in their place.
+
+    Attributes
+    ----------
+    subject : tuple of str
+        What it is about; failing checks of one subject are one finding.
+    title : str
+        The subject as a heading.
+    roles : mapping of str to Printed
+        The numbers involved, by the part they play.
+    judge : callable
+        Roles to `Outcome`.
+    sentence : str
+        For a check of a sentence: its id. Empty otherwise.
+    """
+
+    subject: tuple[str, ...]
+    title: str
+    roles: Roles
+    judge: Callable[[Roles], Outcome]
+    sentence: tuple[str, ...] = ()
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """Ids of all claims involved, each once."""
+        return tuple(dict.fromkeys([*(p.id for p in self.roles.values()), *self.sentence]))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of check.
+
+    Attributes
+    ----------
+    name : str
+    asks : str
+        The question it puts to the numbers.
+    assumes : str
+        What must hold for a failure to mean an error.
+    blind : str
+        What it cannot see.
+    soft : bool
+        True if an honest paper may fail it for rare reasons; never of high confidence.
+    about : str
+        The class of its findings, if no misprint explains them.
+    find : callable
+        Facts to cases.
+    """
+
+    name: str
+    asks: str
+    assumes: str
+    blind: str
+    soft: bool
+    about: str
+    find: Callable[[Facts], Iterator[Case]]
+
+
+#: Every kind of check by name, in the order of registration.
+CATALOGUE: dict[str, Kind] = {}
+
+Finder = Callable[[Facts], Iterator[Case]]
+
+
+def check(
+    *, asks: str, assumes: str, blind: str, soft: bool = False, about: str = "misprint"
+) -> Callable[[Finder], Finder]:
+    """Enter a function that finds cases into the catalogue, under its own name."""
+
+    def enter(find: Finder) -> Finder:
+        name = find.__name__
+        CATALOGUE[name] = Kind(name, asks, assumes, blind, soft, about, find)
+        return find
+
+    return enter
+
+
+def outcome(
+    fits: bool, low: float = math.nan, high: float = math.nan, detail: str = ""
+) -> Outcome:
+    """Consistent if it fits, inconsistent if not."""
+    return Outcome(CONSISTENT if fits else INCONSISTENT, low, high, detail)
+
+
+def unclear(
+    detail: str, low: float = math.nan, high: float = math.nan, *, notable: bool = False
+) -> Outcome:
+    """The numbers do not settle it."""
+    return Outcome(UNCLEAR, low, high, detail, notable)

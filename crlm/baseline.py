@@ -1,0 +1,461 @@
+"""Table 1: who the patients are, group by group, as result rows.
+
+Every test is named in full in its row, for the defaults of programs differ: SPSS gives the
+Mann-Whitney p without a continuity correction and the chi-square p without Yates',
+R corrects both unless told otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from scipy import special, stats
+
+from crlm import ledger
+from crlm.ledger import CohortError, Design, ParameterError
+
+#: More tables than this are sampled instead of listed (exact tests).
+EXACT_LIMIT = 2_000_000
+#: How many are sampled then, from a fixed seed.
+SAMPLED_TABLES = 200_000
+
+_CHOICES = {
+    "continuous_test": ("mann-whitney", "t", "kruskal"),
+    "categorical_test": ("fisher", "chi-square", "chi-square-yates"),
+    "spread": ("range", "iqr", "both"),
+    "quantile_rule": ("weibull", "linear"),
+}
+_SPREADS = {"range": ("min", "max"), "iqr": ("q1", "q3"), "both": ("min", "max", "q1", "q3")}
+_QUARTILES = {"weibull": "quartile at (n + 1)p, as SPSS", "linear": "quartile as R type 7"}
+
+_Records = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How a table is made: its groups and its conventions."""
+
+    by: str
+    groups: dict[str, np.ndarray]
+    continuous_test: str
+    categorical_test: str
+    spread: str
+    quantile_rule: Literal["weibull", "linear"]
+    conf_level: float
+
+    @property
+    def compared(self) -> list[np.ndarray]:
+        """The groups that are tested against each other."""
+        return [mask for group, mask in self.groups.items() if group != "all"]
+
+
+def table_one(
+    patients: pd.DataFrame,
+    by: str | None,
+    variables: Iterable[str],
+    *,
+    design: Design | None = None,
+    continuous_test: Literal["mann-whitney", "t", "kruskal"] = "mann-whitney",
+    categorical_test: Literal["fisher", "chi-square", "chi-square-yates"] = "fisher",
+    spread: Literal["range", "iqr", "both"] = "range",
+    quantile_rule: Literal["weibull", "linear"] = "weibull",
+    conf_level: float = 0.95,
+    population: str = "all",
+) -> pd.DataFrame:
+    """Baseline characteristics of all patients and of each group, with tests between groups.
+
+    Parameters
+    ----------
+    patients : pandas.DataFrame
+        One row a patient. A number is summarised as continuous, all else by its levels (a
+        Categorical's own order, the first the reference).
+    by : str or None
+        The column that splits the patients; None describes them without comparison.
+        Patients for whom it is missing are left out, and counted in a row of their own.
+    variables : iterable of str
+        In the order of the table. One that is absent or empty gives `missing` rows only.
+    design : Design, optional
+        For the units of the columns.
+    continuous_test : {"mann-whitney", "t", "kruskal"}
+        With more than two groups: Kruskal-Wallis, or one-way analysis of variance for "t".
+    categorical_test : {"fisher", "chi-square", "chi-square-yates"}
+        Fisher's test is Freeman-Halton's beyond 2 x 2. Yates' correction is for 2 x 2 only.
+    spread : {"range", "iqr", "both"}
+        Minimum and maximum, quartiles, or both, beside the median.
+    quantile_rule : {"weibull", "linear"}
+        Quartiles as SPSS (HAVERAGE, R's type 6) or as R and numpy (type 7).
+    conf_level : float
+        Of the intervals of differences.
+    population : str
+        Goes into every row.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Result rows. `group` is "all", `by=level`, or the bare `by` for what compares groups.
+        Sizes: `n` with covariate "". Continuous: `median` and the spread. Categories: `n`
+        and `percent` (of the non-missing) a level. Both: `missing`, `p`, and for two groups
+        `difference` (second minus first: percentage points a level; of medians or means)
+        and `smd` (standardised mean difference, without sign).
+
+    Raises
+    ------
+    CohortError
+        If `by` is absent or empty.
+    ParameterError
+        If an argument is none of its choices.
+    """
+    _check(continuous_test=continuous_test, categorical_test=categorical_test, spread=spread,
+           quantile_rule=quantile_rule)  # fmt: skip
+    patients, groups, left_out = _split(patients, by)
+    plan = _Plan(
+        by or "", groups, continuous_test, categorical_test, spread, quantile_rule, conf_level
+    )
+    records = _sizes(plan, left_out)
+    for name in variables:
+        unit = str(design.columns.get(name, {}).get("unit", "")) if design else ""
+        for record in _variable(patients, name, plan, unit):
+            records.append({"covariate": name, **record})
+    return ledger.rows({"population": population, **record} for record in records)
+
+
+def describe(
+    patients: pd.DataFrame,
+    variables: Iterable[str],
+    *,
+    design: Design | None = None,
+    spread: Literal["range", "iqr", "both"] = "range",
+    quantile_rule: Literal["weibull", "linear"] = "weibull",
+    population: str = "all",
+) -> pd.DataFrame:
+    """Characteristics of one group of patients, without comparison: `table_one` with no `by`."""
+    return table_one(
+        patients, None, variables, design=design, spread=spread, quantile_rule=quantile_rule,
+        population=population,
+    )  # fmt: skip
+
+
+def exact_test(table: np.ndarray) -> tuple[float, str]:
+    """Fisher's exact test for any r x c table (Freeman-Halton beyond 2 x 2), two-sided.
+
+    p is the probability, margins fixed, of every table that is no more probable than the
+    one observed (relative tolerance 1e-7, as R). All tables are listed; beyond
+    `EXACT_LIMIT` they are sampled from a fixed seed, and the method says so.
+
+    Parameters
+    ----------
+    table : numpy.ndarray of int, shape (r, c)
+
+    Returns
+    -------
+    (p, method) : tuple of float and str
+        p is missing when fewer than two rows or columns hold anybody.
+
+    References
+    ----------
+    Freeman GH, Halton JH. Biometrika 1951;38:141-149.
+    """
+    table = _without_empty_margins(np.asarray(table, dtype=np.int64))
+    if min(table.shape) < 2:
+        return np.nan, "Fisher's exact test: not possible, only one level holds patients"
+    name = "Fisher's exact test" if table.shape == (2, 2) else "Fisher-Freeman-Halton exact test"
+    table = table if table.shape[0] >= table.shape[1] else table.T
+    table = table[np.argsort(table.sum(axis=1), kind="stable")]
+    weights = _all_tables(table)
+    # log P(table) is a constant of the margins minus this sum.
+    observed = special.gammaln(table + 1.0).sum()
+    if weights is not None:
+        chance = np.exp(weights.min() - weights)
+        p = chance[weights >= observed - 1e-7].sum() / chance.sum()
+        return float(p), f"{name}, two-sided"
+    weights = _sampled_tables(table)
+    p = (1 + np.count_nonzero(weights >= observed - 1e-7)) / (1 + SAMPLED_TABLES)
+    return float(p), f"{name}, two-sided, Monte Carlo with {SAMPLED_TABLES:,} tables"
+
+
+def _check(**chosen: str) -> None:
+    for name, value in chosen.items():
+        if value not in _CHOICES[name]:
+            known = ", ".join(_CHOICES[name])
+            raise ParameterError(f"{name} is {value!r}; it must be one of: {known}.")
+
+
+def _split(
+    patients: pd.DataFrame, by: str | None
+) -> tuple[pd.DataFrame, dict[str, np.ndarray], int]:
+    """Patients whose group is known, a mask for "all" and each group, and how many are not."""
+    if by is None:
+        return patients, {"all": np.ones(len(patients), dtype=bool)}, 0
+    if by not in patients or patients[by].isna().all():
+        what = "lacks the column" if by not in patients else "holds nothing in the column"
+        raise CohortError(
+            f"The patient table {what} {by}, by which Table 1 is split. "
+            "Fill it in, or describe all patients together with by=None."
+        )
+    known = patients[by].notna().to_numpy()
+    patients = patients.loc[known]
+    levels, codes = _levels(patients[by])
+    groups = {"all": np.ones(len(patients), dtype=bool)}
+    for code, level in enumerate(levels):
+        mask = codes == code
+        if mask.any():
+            groups[f"{by}={level}"] = mask
+    return patients, groups, int((~known).sum())
+
+
+def _levels(values: pd.Series) -> tuple[list[str], np.ndarray]:
+    """Levels as text, and each patient's position among them (-1: missing)."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        codes, unique = values.cat.codes.to_numpy(), values.cat.categories
+    elif pd.api.types.is_bool_dtype(values):
+        return ["no", "yes"], values.to_numpy(dtype=float, na_value=-1.0).astype(int)
+    else:
+        codes, unique = pd.factorize(values, sort=True)
+    words = [f"{level:g}" if isinstance(level, float) else str(level) for level in unique]
+    return words, codes
+
+
+def _sizes(plan: _Plan, left_out: int) -> _Records:
+    records = [
+        {"group": group, "statistic": "n", "unit": "patients", "estimate": size, "n": size}
+        for group, size in ((group, mask.sum()) for group, mask in plan.groups.items())
+    ]
+    if left_out:
+        said = {"covariate": plan.by, "statistic": "missing", "unit": "patients"}
+        total = records[0]["n"] + left_out
+        records.append({**said, "estimate": left_out, "n": total, "method": "left out"})
+    return records
+
+
+def _variable(patients: pd.DataFrame, name: str, plan: _Plan, unit: str) -> Iterator[dict]:
+    values = patients.get(name)
+    if values is None or values.isna().all():
+        absent = np.ones(len(patients), dtype=bool)
+        yield from _missing(absent, plan, "column absent" if values is None else "column empty")
+        return
+    yield from _missing(values.isna().to_numpy(), plan, "")
+    numeric = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+    if numeric:
+        numbers = values.to_numpy(dtype=float, na_value=np.nan)
+        yield from _continuous(numbers, plan, unit)
+    else:
+        yield from _categorical(values, plan)
+
+
+def _missing(absent: np.ndarray, plan: _Plan, method: str) -> Iterator[dict]:
+    for group, mask in plan.groups.items():
+        yield {
+            "group": group, "statistic": "missing", "unit": "patients", "method": method,
+            "estimate": (absent & mask).sum(), "n": mask.sum(),
+        }  # fmt: skip
+
+
+# Numbers ----------------------------------------------------------------------------------
+
+
+def _continuous(values: np.ndarray, plan: _Plan, unit: str) -> Iterator[dict]:
+    known = ~np.isnan(values)
+    for group, mask in plan.groups.items():
+        part = values[mask & known]
+        for statistic, estimate in _summary(part, plan):
+            quartile = statistic in ("q1", "q3")
+            method = _QUARTILES[plan.quantile_rule] if quartile else ""
+            yield {"group": group, "statistic": statistic, "estimate": estimate, "unit": unit,
+                   "n": len(part), "method": method}  # fmt: skip
+    if not plan.by:
+        return
+    parts = [part for part in (values[mask & known] for mask in plan.compared) if len(part)]
+    p, method = _compare(parts, plan.continuous_test)
+    told = {"group": plan.by, "n": known.sum()}
+    yield {**told, "statistic": "p", "estimate": p, "method": method}
+    if len(parts) == len(plan.compared) == 2:
+        yield {**told, "statistic": "difference", "unit": unit, **_shift(parts[0], parts[1], plan)}
+        method = "absolute, mean difference over the root of the mean variance"
+        yield {**told, "statistic": "smd", "estimate": _smd(parts[0], parts[1]), "method": method}
+
+
+def _summary(part: np.ndarray, plan: _Plan) -> Iterator[tuple[str, float]]:
+    names = ("median", *_SPREADS[plan.spread])
+    if not len(part):
+        yield from ((name, np.nan) for name in names)
+        return
+    q1, median, q3 = np.quantile(part, [0.25, 0.5, 0.75], method=plan.quantile_rule)
+    found = {"min": part.min(), "q1": q1, "median": median, "q3": q3, "max": part.max()}
+    yield from ((name, float(found[name])) for name in names)
+
+
+def _compare(parts: Sequence[np.ndarray], test: str) -> tuple[float, str]:
+    """p of two or more samples, and the test by its full name."""
+    if len(parts) < 2 or np.ptp(np.concatenate(parts)) == 0:
+        return np.nan, f"{test}: not possible, one group or one value only"
+    if test == "t":
+        if min(map(len, parts)) < 2 or max(map(np.ptp, parts)) == 0:
+            return np.nan, "t: not possible, a group has no spread"
+        if len(parts) == 2:
+            return float(stats.ttest_ind(*parts, equal_var=False).pvalue), "Welch's t test"
+        return float(stats.f_oneway(*parts).pvalue), "one-way analysis of variance"
+    if test == "kruskal" or len(parts) > 2:
+        return float(stats.kruskal(*parts).pvalue), "Kruskal-Wallis test, tie-corrected"
+    found = stats.mannwhitneyu(*parts, use_continuity=False, method="asymptotic")
+    method = "Mann-Whitney U test, asymptotic, tie-corrected, no continuity correction"
+    return float(found.pvalue), method
+
+
+def _shift(first: np.ndarray, second: np.ndarray, plan: _Plan) -> dict[str, Any]:
+    """The second group minus the first: means with Welch's interval, or medians without."""
+    if plan.continuous_test != "t":
+        estimate = float(np.median(second) - np.median(first))
+        return {"estimate": estimate, "method": "difference of medians"}
+    told = {"estimate": float(second.mean() - first.mean()), "method": "difference of means"}
+    if min(len(first), len(second)) < 2 or max(np.ptp(first), np.ptp(second)) == 0:
+        return told
+    interval = stats.ttest_ind(second, first, equal_var=False).confidence_interval(plan.conf_level)
+    limits = {"conf_low": float(interval.low), "conf_high": float(interval.high)}
+    return {**told, **limits, "method": "difference of means, Welch CI"}
+
+
+def _smd(first: np.ndarray, second: np.ndarray) -> float:
+    if min(len(first), len(second)) < 2:
+        return np.nan
+    gap = abs(second.mean() - first.mean())
+    spread = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)
+    return _ratio(gap, spread)
+
+
+def _ratio(gap: float, spread: float) -> float:
+    if spread > 0:
+        return float(gap / spread)
+    return 0.0 if gap == 0 else np.nan
+
+
+# Categories -------------------------------------------------------------------------------
+
+
+def _categorical(values: pd.Series, plan: _Plan) -> Iterator[dict]:
+    levels, codes = _levels(values)
+    counts = {
+        group: np.bincount(codes[mask & (codes >= 0)], minlength=len(levels))
+        for group, mask in plan.groups.items()
+    }
+    for group, count in counts.items():
+        total = int(count.sum())
+        for level, k in zip(levels, count, strict=True):
+            told = {"group": group, "level": level, "n": total}
+            yield {**told, "statistic": "n", "estimate": k, "unit": "patients"}
+            percent = 100 * k / total if total else np.nan
+            method = "percent of the non-missing"
+            yield {**told, "statistic": "percent", "unit": "%", "estimate": percent,
+                   "method": method}  # fmt: skip
+    if not plan.by:
+        return
+    table = np.array([count for group, count in counts.items() if group != "all"])
+    p, method = _association(table, plan.categorical_test)
+    told = {"group": plan.by, "n": table.sum()}
+    yield {**told, "statistic": "p", "estimate": p, "method": method}
+    if len(table) == 2 and table.sum(axis=1).all():
+        yield from ({**told, **row} for row in _contrasts(table, levels, plan.conf_level))
+
+
+def _association(table: np.ndarray, test: str) -> tuple[float, str]:
+    if test == "fisher":
+        return exact_test(table)
+    full = _without_empty_margins(table)
+    if min(full.shape) < 2:
+        return np.nan, "chi-square test: not possible, only one level holds patients"
+    yates = test == "chi-square-yates" and full.shape == (2, 2)
+    found = stats.chi2_contingency(full, correction=yates)
+    correction = "Yates' continuity correction" if yates else "no continuity correction"
+    return float(found.pvalue), f"Pearson's chi-square test, {correction}, df {found.dof}"
+
+
+def _contrasts(table: np.ndarray, levels: Sequence[str], conf_level: float) -> Iterator[dict]:
+    """Differences in percentage points of each level, and the smd."""
+    size = table.sum(axis=1)
+    share = table / size[:, None]
+    gap = share[1] - share[0]
+    half = stats.norm.ppf(0.5 + conf_level / 2) * np.sqrt(
+        (share * (1 - share) / size[:, None]).sum(0)
+    )
+    for at, level in enumerate(levels):
+        yield {
+            "level": level, "statistic": "difference", "unit": "percentage points",
+            "estimate": 100 * gap[at], "conf_low": 100 * (gap[at] - half[at]),
+            "conf_high": 100 * (gap[at] + half[at]),
+            "method": "difference of percentages, Wald CI",
+        }  # fmt: skip
+    method = "absolute, over all levels (Yang and Dalton 2012)"
+    yield {"statistic": "smd", "estimate": _smd_levels(share), "method": method}
+
+
+def _smd_levels(share: np.ndarray) -> float:
+    """Standardised difference of a category: a Mahalanobis distance over its levels but one.
+
+    Yang D, Dalton JE. SAS Global Forum 2012, paper 335. A level nobody has is left out.
+    """
+    share = share[:, share.sum(axis=0) > 0][:, 1:]
+    gap = share[1] - share[0]
+    one, two = (np.diag(row) - np.outer(row, row) for row in share)
+    covariance = (one + two) / 2
+    scaled = np.linalg.pinv(covariance) @ gap
+    # A difference along which neither group varies has no standard to be measured by.
+    if not np.allclose(covariance @ scaled, gap):
+        return np.nan
+    return float(np.sqrt(max(gap @ scaled, 0.0)))
+
+
+# Exact test -------------------------------------------------------------------------------
+
+
+def _without_empty_margins(table: np.ndarray) -> np.ndarray:
+    return table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0]
+
+
+def _all_tables(table: np.ndarray) -> np.ndarray | None:
+    """Sum of log factorials of every table with these margins; None if there are too many.
+
+    Built row by row: the state is what is left of the column sums. The last row, which is
+    the largest, follows from the others.
+    """
+    left, weight = table.sum(axis=0)[None, :], np.zeros(1)
+    for total in table.sum(axis=1)[:-1]:
+        options = _compositions(int(total), left.max(axis=0))
+        if options is None or len(left) * len(options) > EXACT_LIMIT:
+            return None
+        after = left[:, None, :] - options[None, :, :]
+        fits = (after >= 0).all(axis=2)
+        cost = special.gammaln(options + 1.0).sum(axis=1)
+        weight = (weight[:, None] + cost[None, :])[fits]
+        left = after[fits]
+    return weight + special.gammaln(left + 1.0).sum(axis=1)
+
+
+def _compositions(total: int, at_most: np.ndarray) -> np.ndarray | None:
+    """Every way to share `total` patients among the columns; None if there are too many."""
+    ways = np.zeros((1, 0), dtype=int)
+    for limit in at_most[:-1]:
+        share = np.arange(min(total, int(limit)) + 1)
+        if len(ways) * len(share) > EXACT_LIMIT:
+            return None
+        ways = np.hstack([np.repeat(ways, len(share), axis=0), np.tile(share, len(ways))[:, None]])
+        ways = ways[ways.sum(axis=1) <= total]
+    return np.hstack([ways, total - ways.sum(axis=1, keepdims=True)])
+
+
+def _sampled_tables(table: np.ndarray) -> np.ndarray:
+    """Sum of log factorials of random tables with these margins, drawn cell by cell."""
+    chance = np.random.default_rng(20240822)
+    rows = np.tile(table.sum(axis=1), (SAMPLED_TABLES, 1))
+    weight = np.zeros(SAMPLED_TABLES)
+    for wanted in table.sum(axis=0)[:-1]:
+        need = np.full(SAMPLED_TABLES, wanted)
+        beyond = rows.sum(axis=1)
+        for at in range(rows.shape[1]):
+            beyond = beyond - rows[:, at]
+            drawn = chance.hypergeometric(rows[:, at], beyond, need)
+            weight += special.gammaln(drawn + 1.0)
+            need, rows[:, at] = need - drawn, rows[:, at] - drawn
+    return weight + special.gammaln(rows + 1.0).sum(axis=1)

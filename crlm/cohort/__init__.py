@@ -1,0 +1,35 @@
+"""Patient tables: reading, codebook, checks, eligibility, adapters. This is the only door.
+
+`load` and `check` read a table, `load_history` and `check_history` an event
+history, `template` writes an empty workbook to fill in, `eligibility` and
+`attrition` say who is analysed, `add_factors` makes the study's dichotomies,
+`import_tcia_crlm` converts the one public cohort, `source` tells where a
+converted table came from; `origin` and `events` find the table and history of a run.
+"""
+
+from crlm.cohort.adapters import import_tcia_crlm, source
+from crlm.cohort.flow import add_factors, attrition, eligibility
+from crlm.cohort.form import template
+from crlm.cohort.history import EVENTS, SITES, check_history, load_history
+from crlm.cohort.loading import check, load
+from crlm.cohort.origin import events, origin
+from crlm.cohort.understanding import CohortReport, describe
+
+__all__ = [
+    "EVENTS",
+    "SITES",
+    "CohortReport",
+    "add_factors",
+    "attrition",
+    "check",
+    "check_history",
+    "describe",
+    "eligibility",
+    "events",
+    "import_tcia_crlm",
+    "load",
+    "load_history",
+    "origin",
+    "source",
+    "template",
+]

@@ -1,0 +1,153 @@
+"""Who is in: named flags in the order of the flow chart, their counts, and factor columns."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from crlm import ledger
+from crlm.ledger import CohortError, Design
+
+_UNCHECKED = "cannot_be_checked"
+_RULES = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+    "==": operator.eq,
+}
+
+
+def eligibility(patients: pd.DataFrame, design: Design) -> pd.DataFrame:
+    """One flag a criterion of the study, True where the patient stays in.
+
+    Parameters
+    ----------
+    patients : pandas.DataFrame
+        From `load`.
+    design : Design
+        Its `eligibility`: `name`, `column`, `keep` (a level, or "known" for not missing).
+
+    Returns
+    -------
+    pandas.DataFrame
+        Boolean, the index of `patients`, one column a criterion in the order of
+        the flow chart; `flags.all(axis=1)` is who is analysed.
+
+    Notes
+    -----
+    A missing value does not meet a criterion that asks for a level: whoever
+    cannot be shown to belong stays out. Patients excluded by an earlier
+    criterion may leave later ones empty; they are out already, and `attrition`
+    counts in order. A criterion whose column the table lacks is True for all
+    and is named in `flags.attrs`, so that `attrition` can say so.
+    """
+    flags = pd.DataFrame(index=patients.index)
+    unchecked = {}
+    for criterion in design.eligibility:
+        name, column, keep = criterion["name"], criterion["column"], criterion["keep"]
+        if column not in patients:
+            flags[name] = True
+            unchecked[name] = column
+        elif keep == "known":
+            flags[name] = patients[column].notna()
+        else:
+            flags[name] = patients[column].astype(object) == keep
+    flags.attrs[_UNCHECKED] = unchecked
+    return flags
+
+
+def attrition(flags: pd.DataFrame, design: Design) -> pd.DataFrame:
+    """How many patients each criterion leaves, as the numbers of a flow chart.
+
+    Parameters
+    ----------
+    flags : pandas.DataFrame
+        From `eligibility`.
+    design : Design
+        For the order and labels of the criteria.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Result rows, covariate "flow", statistic "n": level "start", then for
+        each criterion its name (who is left) and `<name>_excluded` (who left at
+        this step). Where the table lacks the column, `method` says that the
+        criterion cannot be checked and the number excluded is missing.
+    """
+    unchecked: Mapping[str, str] = flags.attrs.get(_UNCHECKED, {})
+    left = pd.Series(True, index=flags.index)
+    records = [_flow("start", len(flags), "all rows of the table")]
+    for criterion in design.eligibility:
+        name = criterion["name"]
+        before, left = left, left & flags[name]
+        if name in unchecked:
+            method = f"cannot be checked: no column {unchecked[name]}"
+            excluded = float("nan")
+        else:
+            method = str(criterion.get("label", name))
+            excluded = float(before.sum() - left.sum())
+        records += [
+            _flow(name, left.sum(), method),
+            _flow(f"{name}_excluded", excluded, method),
+        ]
+    return ledger.rows(records)
+
+
+def _flow(level: str, number: float, method: str) -> dict[str, Any]:
+    return {
+        "covariate": "flow", "level": level, "statistic": "n", "unit": "patients",
+        "estimate": number, "n": number, "method": method,
+    }  # fmt: skip
+
+
+def add_factors(patients: pd.DataFrame, design: Design) -> pd.DataFrame:
+    """The patients with the study's dichotomies as further columns.
+
+    Parameters
+    ----------
+    patients : pandas.DataFrame
+        From `load`.
+    design : Design
+        Its `factors`: `source`, `rule`, `cut`, `levels`; `otherwise` (`column`,
+        `values`) names a category that stands in where the table lacks the source
+        or leaves it empty for every patient.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A copy; each factor whose source (or stand-in) is there is a Categorical,
+        `levels[1]` where the rule holds, `levels[0]` where it does not, missing
+        where the source is missing.
+
+    Raises
+    ------
+    CohortError
+        If a factor has a rule that is not one of >, >=, <, <=, ==.
+    """
+    columns = {name: _factor(patients, name, spec) for name, spec in design.factors.items()}
+    return patients.assign(
+        **{name: column for name, column in columns.items() if column is not None}
+    )
+
+
+def _factor(patients: pd.DataFrame, name: str, spec: Mapping[str, Any]) -> pd.Series | None:
+    if spec["rule"] not in _RULES:
+        raise CohortError(
+            f"The factor {name} has the rule {spec['rule']!r}; use one of {', '.join(_RULES)}."
+        )
+    source, other = patients.get(spec["source"]), spec.get("otherwise")
+    if source is not None and source.notna().any():
+        holds = _RULES[spec["rule"]](source, spec["cut"])
+        values = holds.map({True: spec["levels"][1], False: spec["levels"][0]})
+        values = values.where(source.notna())
+    elif other and other["column"] in patients:
+        values = patients[other["column"]].astype(object).map(other["values"])
+    elif source is not None:
+        values = pd.Series(None, index=patients.index, dtype=object)
+    else:
+        return None
+    return pd.Series(pd.Categorical(values, categories=spec["levels"]), index=patients.index)

@@ -1,0 +1,268 @@
+"""Event histories: what happened to each patient, and when. Parsed here, never interpreted."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from crlm.cohort.codebook import Codebook, Column, match, read_codebook
+from crlm.cohort.coercion import coerce
+from crlm.cohort.reading import Raw, read
+from crlm.cohort.understanding import CohortReport, refuse, understand
+from crlm.cohort.wording import (
+    did_you_mean,
+    listing,
+    name_key,
+    tidy,
+    token,
+    violation,
+    violations_frame,
+)
+from crlm.ledger import CohortError, Design
+
+#: Everything that may happen in a history.
+EVENTS = (
+    "hepatectomy", "recurrence", "p_nac", "assessment", "resection", "death", "last_contact",
+)  # fmt: skip
+
+#: Where a recurrence may be; `site=liver+lung` names two.
+SITES = ("liver", "lung", "peritoneum", "lymph_node", "bone", "brain", "local", "other")
+
+_YES_NO = {
+    "yes": "yes", "1": "yes", "true": "yes", "y": "yes",
+    "no": "no", "0": "no", "false": "no", "n": "no",
+}  # fmt: skip
+# RECIST: complete response, partial response and stable disease are disease control.
+_RESPONSE = {
+    "progression": "progression", "progressive": "progression", "pd": "progression",
+    "control": "control", "complete": "control", "cr": "control", "partial": "control",
+    "pr": "control", "stable": "control", "sd": "control",
+}  # fmt: skip
+
+#: What the details of an event may say; the details of other events are free text.
+DETAILS: dict[str, dict[str, dict[str, str]]] = {
+    "recurrence": {"site": {site: site for site in SITES}, "resectable": _YES_NO},
+    "assessment": {"response": _RESPONSE, "resectable": _YES_NO},
+}
+
+#: The dictionary of a history table.
+COLUMNS: dict[str, dict[str, Any]] = {
+    "patient_id": {"type": "text", "role": "id"},
+    "date": {"type": "text", "role": "date"},
+    "day": {"type": "number", "role": "day", "unit": "days"},
+    "event": {"type": "text", "role": "event name"},
+    "details": {"type": "text", "role": "details"},
+}
+
+_YEAR_FIRST = re.compile(
+    r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[ T]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?"
+)
+PathLike = str | os.PathLike[str]
+
+
+def load_history(
+    path: PathLike, design: Design, codebook: PathLike | Mapping[str, Any] | None = None
+) -> pd.DataFrame:
+    """The event history of every patient, one event a row.
+
+    Parameters
+    ----------
+    path : path
+        CSV, Excel (sheet "history" if there is one), Parquet or SPSS.
+    design : Design
+        The study.
+    codebook : path or mapping, optional
+        Its section `history`, or a codebook that maps nothing but history columns.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `patient_id` (text), `date` (datetime64) or `day` (float, days from
+        hepatectomy) or both, `event` (one of `EVENTS`), `details` (`key=value;
+        ...` as `DETAILS` knows them; "" if none) and `row` (as Excel counts),
+        in file order.
+
+    Raises
+    ------
+    CohortError
+        If the file is no table, a date, event or detail cannot be read, or the
+        table has neither `date` nor `day`.
+    """
+    report = check_history(path, design, codebook)
+    refuse(report)
+    return report.frame
+
+
+def check_history(
+    path: PathLike, design: Design, codebook: PathLike | Mapping[str, Any] | None = None
+) -> CohortReport:
+    """Everything that was understood of a history table, and everything that is wrong with it.
+
+    Parameters
+    ----------
+    path, design, codebook
+        As for `load_history`.
+
+    Returns
+    -------
+    CohortReport
+        With all problems; `describe` prints it.
+
+    Raises
+    ------
+    CohortError
+        If the file is no table or lacks a column that a history must have.
+    """
+    book = read_codebook(codebook, COLUMNS, design.study, history=True)
+    raw = read(
+        path, sheet=book.sheet, encoding=book.encoding, separator=book.separator,
+        preferred_sheet="history",
+    )  # fmt: skip
+    matched, notes = match(raw, book, COLUMNS)
+    _refuse_incomplete(raw, matched)
+    frame, problems = _parsed(raw, matched, book)
+    violations = violations_frame(problems)
+    finished = frame.reset_index(drop=True)
+    used = {column.source for column in matched.values()}
+    return CohortReport(
+        file=raw.file,
+        study=design.study,
+        how=raw.how,
+        frame=finished,
+        understood=understand(finished, matched, COLUMNS, violations),
+        violations=violations,
+        notes=[*raw.notes, *notes],
+        unused=[header for header in raw.frame.columns if header not in used],
+    )
+
+
+def _refuse_incomplete(raw: Raw, matched: Mapping[str, Column]) -> None:
+    headers = listing(raw.frame.columns)
+    for name in ("patient_id", "event"):
+        if name not in matched:
+            raise CohortError(
+                f"{raw.file} has no column {name!r}, which a history must have. It has: {headers}. "
+                f"Rename one, or map it in the codebook (`history: {{columns: {{{name}: ...}}}}`)."
+            )
+    if not {"date", "day"} & set(matched):
+        raise CohortError(
+            f"{raw.file} has neither `date` nor `day` (days from the hepatectomy); a history needs "
+            f"one of them. It has: {headers}. Rename a column, or map it in the codebook."
+        )
+
+
+def _parsed(
+    raw: Raw, matched: Mapping[str, Column], book: Codebook
+) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    coerced = coerce(raw, matched, COLUMNS, book, 1.0)
+    frame = coerced.frame
+    problems = [*coerced.problems, *_empty(frame, matched, coerced.problems)]
+    for name, parse in (("date", _date), ("event", _event)):
+        if name in frame:
+            told = frame[name].dropna()
+            verdicts = {text: parse(text) for text in told.unique()}
+            problems += [
+                violation(row, name, matched[name].source, text, *verdicts[text][1:])
+                for row, text in told.items() if verdicts[text][1]
+            ]  # fmt: skip
+            frame[name] = frame[name].map({text: verdict[0] for text, verdict in verdicts.items()})
+    if "date" in frame:
+        frame["date"] = pd.to_datetime(frame["date"])
+    frame["details"] = frame["details"].fillna("") if "details" in frame else ""
+    for row, event, text in frame[["event", "details"]].itertuples():
+        if event in DETAILS and text:
+            normal, rule, remedy = _details(text, DETAILS[event])
+            frame.at[row, "details"] = normal
+            if rule:
+                source = matched["details"].source
+                problems.append(violation(row, "details", source, text, rule, remedy))
+    return frame.assign(row=frame.index), problems
+
+
+def _empty(
+    frame: pd.DataFrame, matched: Mapping[str, Column], known: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Cells that must be filled: who, what, and at least one of date and day."""
+    times = [name for name in ("date", "day") if name in frame]
+    lacking = {name: frame[name].isna() for name in ("patient_id", "event")}
+    lacking[times[0]] = frame[times].isna().all(axis=1)
+    faulty = {(problem["row"], problem["column"]) for problem in known}
+    return [
+        violation(row, name, matched[name].source, "", "is empty", "Fill in the cell.")
+        for name, empty in lacking.items()
+        for row in frame.index[empty] if (row, name) not in faulty
+    ]  # fmt: skip
+
+
+def _date(text: str) -> tuple[dt.datetime | None, str, str]:
+    found = _YEAR_FIRST.fullmatch(tidy(text))
+    if not found:
+        serial = re.fullmatch(r"\d{5}", tidy(text))
+        return (
+            None,
+            "is not a date" if not serial else "is a number, not a date",
+            (
+                "Format the column as a date in Excel."
+                if serial
+                else "Write year-month-day, 2020-01-31; day and month are not guessed."
+            ),
+        )
+    try:
+        date = dt.datetime(int(found[1]), int(found[2]), int(found[3]))
+    except ValueError:
+        return None, "is a day that does not exist", "Correct the date."
+    if not 1950 <= date.year <= 2100:
+        return None, "is outside 1950 to 2100", "Correct the year."
+    return date, "", ""
+
+
+def _event(text: str) -> tuple[str | None, str, str]:
+    name = re.sub(r"[\s-]+", "_", token(text))
+    if name in EVENTS:
+        return name, "", ""
+    hint = did_you_mean(text, EVENTS)
+    return (
+        None,
+        f"is no event; known are {listing(EVENTS)}",
+        (f"{hint.strip() or 'Correct it,'} Map your own words with `values:` in the codebook."),
+    )
+
+
+def _details(text: str, vocabulary: Mapping[str, Mapping[str, str]]) -> tuple[str, str, str]:
+    """The details in one spelling, what is wrong with them, and the remedy."""
+    told: dict[str, str] = {}
+    for part in [part.strip() for part in tidy(text).split(";") if part.strip()]:
+        key, equals, value = (piece.strip().casefold() for piece in part.partition("="))
+        if not equals or not value:
+            return "", f"{part!r} is not `key=value`", (
+                "Write for example: site=liver+lung; resectable=yes."
+            )  # fmt: skip
+        if key not in vocabulary:
+            return "", f"{key!r} is no key here; known are {listing(vocabulary)}", (
+                did_you_mean(key, vocabulary).strip() or "Correct or remove it."
+            )  # fmt: skip
+        if key in told:
+            return "", f"{key!r} stands twice", "Join sites with +: site=liver+lung."
+        told[key], problem, remedy = _value(key, value, vocabulary[key])
+        if problem:
+            return "", problem, remedy
+    return "; ".join(f"{key}={value}" for key, value in told.items() if value), "", ""
+
+
+def _value(key: str, value: str, known: Mapping[str, str]) -> tuple[str, str, str]:
+    """One value, or several sites joined by +; unknown counts as not said."""
+    if token(value) in Codebook().missing:
+        return "", "", ""
+    by_key = {name_key(word): meant for word, meant in known.items()}
+    words = re.split(r"[+,/&]", value) if key == "site" else [value]
+    for word in words:
+        if name_key(word) not in by_key:
+            hint = did_you_mean(word, known).strip() or "Correct the value."
+            rule = f"{key}={word.strip()!r} is none of {listing(dict.fromkeys(known.values()))}"
+            return "", rule, hint
+    return "+".join(dict.fromkeys(by_key[name_key(word)] for word in words)), "", ""

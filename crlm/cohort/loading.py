@@ -1,0 +1,130 @@
+"""From a file to one row a patient: read, match, coerce, validate."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from crlm.cohort.codebook import Column, match, read_codebook
+from crlm.cohort.coercion import coerce
+from crlm.cohort.reading import Raw, read
+from crlm.cohort.understanding import CohortReport, refuse, understand
+from crlm.cohort.units import DAYS_PER_MONTH
+from crlm.cohort.validation import validate
+from crlm.cohort.wording import did_you_mean, listing, violations_frame
+from crlm.ledger import CohortError, Design
+
+PathLike = str | os.PathLike[str]
+
+
+def load(
+    path: PathLike, design: Design, codebook: PathLike | Mapping[str, Any] | None = None
+) -> pd.DataFrame:
+    """One row a patient, in the field's names and units, or a message that says what is wrong.
+
+    Parameters
+    ----------
+    path : path
+        CSV, Excel (.xlsx), Parquet or SPSS (.sav).
+    design : Design
+        The study whose columns are looked for; a table may hold any of them.
+    codebook : path or mapping, optional
+        YAML that maps the file's headers, units, codes and unknown tokens.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index 0..n-1. `patient_id` is text, numbers are float64, categories are
+        Categorical with the reference level first, events are nullable boolean.
+        A column that the file lacks is not in the frame.
+
+    Raises
+    ------
+    CohortError
+        If the file is no table, or anything in it contradicts the dictionary;
+        the message names the Excel rows and the remedies.
+    """
+    report = check(path, design, codebook)
+    refuse(report)
+    return report.frame
+
+
+def check(
+    path: PathLike, design: Design, codebook: PathLike | Mapping[str, Any] | None = None
+) -> CohortReport:
+    """Everything that was understood of a patient table, and everything that is wrong with it.
+
+    Parameters
+    ----------
+    path, design, codebook
+        As for `load`.
+
+    Returns
+    -------
+    CohortReport
+        With all problems, not the first few; `describe` prints it.
+
+    Raises
+    ------
+    CohortError
+        If there is nothing to report on: the file is no table, the codebook is
+        not one, or no column is recognised.
+    """
+    book = read_codebook(codebook, design.columns, design.study)
+    raw = read(path, sheet=book.sheet, encoding=book.encoding, separator=book.separator)
+    matched, notes = match(raw, book, design.columns)
+    _refuse_unrecognised(raw, matched, design)
+    per_month = book.days_per_month or design.conventions.get("days_per_month", DAYS_PER_MONTH)
+    coerced = coerce(raw, matched, design.columns, book, per_month)
+    more, remarks = validate(coerced.frame, design, matched, book)
+    violations = violations_frame([*coerced.problems, *more])
+    frame = _finished(coerced.frame)
+    used = {column.source for column in matched.values()}
+    return CohortReport(
+        file=raw.file,
+        study=design.study,
+        how=raw.how,
+        frame=frame,
+        understood=understand(frame, matched, design.columns, violations),
+        violations=violations,
+        notes=[
+            *raw.notes, *notes, *_month_notes(matched, design, per_month), *coerced.notes, *remarks,
+        ],
+        unused=[header for header in raw.frame.columns if header not in used],
+    )  # fmt: skip
+
+
+def _refuse_unrecognised(raw: Raw, matched: Mapping[str, Column], design: Design) -> None:
+    if set(matched) - {"patient_id"}:
+        return
+    headers = list(raw.frame.columns)
+    clinical = [name for name in design.columns if name != "patient_id"]
+    near = [hint for header in headers[:20] if (hint := did_you_mean(header, clinical))]
+    raise CohortError(
+        f"{raw.file} has no column that {design.study} knows. Its headers (first filled row) are: "
+        f"{listing(headers)}.{near[0] if near else ''} Map them in a codebook "
+        "(`columns: {age: your header, ...}`), or start from the table that `crlm template` writes."
+    )
+
+
+def _month_notes(matched: Mapping[str, Column], design: Design, per_month: float) -> list[str]:
+    converted = [
+        name
+        for name, column in matched.items()
+        if column.unit.lower().rstrip("s") in ("day", "d", "week", "wk")
+        and design.columns[name].get("unit") == "months"
+    ]
+    if not converted:
+        return []
+    return [f"{listing(converted)}: a month is {per_month:g} days here."]
+
+
+def _finished(frame: pd.DataFrame) -> pd.DataFrame:
+    """The row numbers go, the identifiers stay."""
+    finished = frame.reset_index(drop=True)
+    if "patient_id" not in finished:
+        finished.insert(0, "patient_id", [str(row) for row in frame.index])
+    return finished

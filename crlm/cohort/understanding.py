@@ -1,0 +1,225 @@
+"""What was understood of a patient table, said so that its owner can contradict."""
+
+from __future__ import annotations
+
+import textwrap
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from crlm.cohort.codebook import Column
+from crlm.cohort.wording import count, grouped, listing, sentence
+from crlm.ledger import CohortError
+
+#: Columns of the "what I understood" table.
+UNDERSTOOD_COLUMNS = (
+    "column", "source", "role", "unit", "n", "missing", "holds", "problem",
+)  # fmt: skip
+_WIDTH = 100
+
+
+@dataclass(frozen=True)
+class CohortReport:
+    """A table after reading and checking, problems and all.
+
+    Attributes
+    ----------
+    file, study : str
+        What was read, and as which study's table.
+    how : str
+        Format, encoding, separator or sheet.
+    frame : pandas.DataFrame
+        The canonical table; cells with a problem are missing in it.
+    understood : pandas.DataFrame
+        One row a recognised column: `column`, `source`, `role`, `unit` ("mm to
+        cm" if converted), `n`, `missing`, `holds` (range or levels), `problem`
+        (the first one, or "").
+    violations : pandas.DataFrame
+        `row` (as Excel counts; missing for a whole column), `column`, `source`,
+        `value`, `rule`, `remedy`.
+    notes : list of str
+        What is allowed but worth knowing.
+    unused : list of str
+        Headers of the file that feed no column.
+    """
+
+    file: str
+    study: str
+    how: str
+    frame: pd.DataFrame
+    understood: pd.DataFrame
+    violations: pd.DataFrame
+    notes: list[str]
+    unused: list[str]
+
+    @property
+    def ok(self) -> bool:
+        """True if nothing stands in the way of an analysis."""
+        return self.violations.empty
+
+
+def understand(
+    frame: pd.DataFrame,
+    matched: Mapping[str, Column],
+    specs: Mapping[str, Mapping[str, Any]],
+    violations: pd.DataFrame,
+) -> pd.DataFrame:
+    """The table `CohortReport.understood`, in the order of the dictionary."""
+    records = []
+    for name, column in matched.items():
+        mine = violations[violations["column"] == name]
+        first = grouped(mine)[0] if len(mine) else None
+        records.append(
+            {
+                "column": name,
+                "source": column.source,
+                "role": specs[name].get("role", ""),
+                "unit": _unit(column.unit, str(specs[name].get("unit", ""))),
+                "n": int(frame[name].notna().sum()),
+                "missing": int(frame[name].isna().sum()),
+                "holds": _holds(frame[name], specs[name]),
+                "problem": sentence(first) if first else "",
+            }
+        )
+    return pd.DataFrame(records, columns=list(UNDERSTOOD_COLUMNS))
+
+
+def _unit(source: str, target: str) -> str:
+    return f"{source} to {target}" if source and source != target else target
+
+
+def _holds(values: pd.Series, spec: Mapping[str, Any]) -> str:
+    known = values.dropna()
+    if known.empty:
+        return "nothing"
+    if spec.get("role") == "event":
+        return f"{int(known.sum())} of {len(known)} (event = 1)"
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        counts = known.value_counts(sort=False)
+        return ", ".join(f"{level} {number}" for level, number in counts.items() if number)
+    if pd.api.types.is_numeric_dtype(values):
+        low, high, middle = (_brief(v) for v in (known.min(), known.max(), known.median()))
+        return f"{low} to {high}, median {middle}"
+    if pd.api.types.is_datetime64_any_dtype(values):
+        return f"{known.min():%Y-%m-%d} to {known.max():%Y-%m-%d}"
+    return f"{known.nunique()} different"
+
+
+def _brief(number: float) -> str:
+    return f"{number:.2f}".rstrip("0").rstrip(".")
+
+
+def refuse(report: CohortReport) -> None:
+    """Raise what stands in the way of an analysis, if anything does.
+
+    Raises
+    ------
+    CohortError
+        Naming the first ten kinds of problem with their rows, and counting the rest.
+    """
+    if report.ok:
+        return
+    entries = grouped(report.violations)
+    lines = "".join(f"\n  - {sentence(_discreet(entry))}" for entry in entries[:10])
+    left = entries[10:]
+    rest = f"\n  - and {count(len(left), 'other kind')} of problem." if left else ""
+    raise CohortError(
+        f"{report.file} cannot be used as a table of {report.study} yet: "
+        f"{count(len(report.violations), 'problem')}.{lines}{rest}\n"
+        "`crlm check` shows more rows, `cohort.check(...).violations` every one. Correct the table "
+        "or its codebook and read it again."
+    )
+
+
+def _discreet(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Identifiers stay out of messages, which may be sent on with a report."""
+    return {**entry, "values": [] if entry["column"] == "patient_id" else entry["values"]}
+
+
+def describe(report: CohortReport) -> str:
+    """The report as text for a terminal of 100 columns.
+
+    Parameters
+    ----------
+    report : CohortReport
+        From `check` or `check_history`.
+
+    Returns
+    -------
+    str
+        How the file was read, the table of columns, what was left out, notes,
+        and every kind of problem with its remedy.
+    """
+    rows = count(len(report.frame), "row")
+    parts = [
+        f"{report.file} as a table of {report.study}",
+        f"Read as {report.how}: {rows}, {count(len(report.understood), 'column')} recognised.",
+        "",
+        _table(report.understood),
+    ]
+    if report.unused:
+        unused = listing((_cut(header, 30) for header in report.unused), 40)
+        parts += ["", *_wrapped(f"Not used: {unused}.", "")]
+    if report.notes:
+        parts += ["", "Notes"]
+        parts += [line for note in report.notes for line in _wrapped(note, "- ")]
+    if report.ok:
+        return "\n".join([*parts, "", "No problem found."])
+    kinds = grouped(report.violations)
+    parts += ["", f"Problems: {len(report.violations)} (of {count(len(kinds), 'kind')})"]
+    parts += [line for kind in kinds for line in _wrapped(sentence(_discreet(kind), 20), "! ")]
+    return "\n".join(parts)
+
+
+# The widest that each column of the table may be; `holds` takes what is left.
+_LAYOUT = {"column": 28, "source": 22, "unit": 14, "n": 6, "missing": 7}
+
+
+def _table(understood: pd.DataFrame) -> str:
+    records = [
+        {**record, "column": f"{'!' if record['problem'] else ' '}{record['column']}"}
+        for record in understood.astype(str).to_dict("records")
+    ]
+    head = {"column": " column", "source": "from", "holds": "holds"}
+    records.insert(0, {name: head.get(name, name) for name in understood.columns})
+    renamed = (understood["column"] != understood["source"]).any()
+    shown = [name for name in _LAYOUT if name != "source" or renamed]
+    widths = {
+        name: min(_LAYOUT[name], max(_display_width(record[name]) for record in records))
+        for name in shown
+    }
+    widths["holds"] = _WIDTH - sum(widths.values()) - 2 * len(widths)
+    return "\n".join(
+        "  ".join(_fitted(record[name], width) for name, width in widths.items()).rstrip()
+        for record in records
+    )
+
+
+def _display_width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(mark) in "WF" else 1 for mark in text)
+
+
+def _cut(text: str, width: int) -> str:
+    """Cut to a width on screen, where a Japanese character takes two places."""
+    if _display_width(text) <= width:
+        return text
+    while _display_width(text) > width - 1:
+        text = text[:-1]
+    return text + "…"
+
+
+def _fitted(text: str, width: int) -> str:
+    text = _cut(text, width)
+    return text + " " * (width - _display_width(text))
+
+
+def _wrapped(text: str, mark: str) -> list[str]:
+    wide = _display_width(text) - len(text)
+    # textwrap counts characters: leave room for the wide ones of a whole line.
+    width = _WIDTH - min(wide, _WIDTH // 3)
+    return textwrap.wrap(
+        text, width, initial_indent=mark, subsequent_indent=" " * len(mark), break_on_hyphens=False
+    )

@@ -1,0 +1,72 @@
+"""Conversion between the units hospitals write and the units the tables are stored in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from crlm.cohort.wording import listing, tidy
+
+#: Mean length of a Gregorian month, (365.25 / 12), for studies that state none.
+DAYS_PER_MONTH = 30.4375
+
+# (multiplier, divisor) from the unit of the file: a division keeps 35 mm at 3.5 cm exactly.
+_FIXED: dict[str, dict[str, tuple[float, float]]] = {
+    "cm": {"cm": (1, 1), "mm": (1, 10)},
+    "years": {"years": (1, 1), "months": (1, 12), "days": (1, 365.25)},
+    "ng/mL": {
+        "ng/ml": (1, 1), "ug/l": (1, 1), "μg/l": (1, 1), "mcg/l": (1, 1),
+        "ng/dl": (1, 100), "pg/ml": (1, 1000), "ng/l": (1, 1000),
+        "ug/ml": (1000, 1), "μg/ml": (1000, 1), "mg/l": (1000, 1), "ug/dl": (10, 1),
+        "μg/dl": (10, 1),
+    },
+    "U/mL": {
+        "u/ml": (1, 1), "iu/ml": (1, 1), "ku/l": (1, 1), "kiu/l": (1, 1),
+        "u/l": (1, 1000), "iu/l": (1, 1000),
+    },
+    "tumours": {"tumours": (1, 1)},
+}  # fmt: skip
+
+_SPELLINGS = {
+    "d": "days", "day": "days", "wk": "weeks", "week": "weeks", "month": "months", "mo": "months",
+    "year": "years", "y": "years", "yr": "years", "yrs": "years",
+}  # fmt: skip
+
+
+def converter(
+    source: str, target: str, days_per_month: float
+) -> tuple[Callable[[float], float], str]:
+    """The function that turns a value of the file into the stored unit, and a word of doubt.
+
+    Parameters
+    ----------
+    source : str
+        Unit as the codebook writes it; empty is the stored unit.
+    target : str
+        Unit of the data dictionary.
+    days_per_month : float
+        What a month is when the file counts days or weeks.
+
+    Returns
+    -------
+    convert, problem : callable, str
+        `problem` is empty when the conversion is known; nothing is rounded.
+    """
+    factors = _factors(target, days_per_month)
+    unit = tidy(source).casefold().replace(" ", "")
+    unit = _SPELLINGS.get(unit, unit)
+    if not unit or unit == tidy(target).casefold():
+        return (lambda value: value), ""
+    if unit not in factors:
+        known = f"Known: {listing(factors, 20)}" if factors else "This column has no unit"
+        return (lambda value: value), f"the unit {source!r} is not known. {known}"
+    multiplier, divisor = factors[unit]
+    return (lambda value: value * multiplier / divisor), ""
+
+
+def _factors(target: str, days_per_month: float) -> dict[str, tuple[float, float]]:
+    if target == "months":
+        return {
+            "months": (1, 1), "days": (1, days_per_month), "weeks": (7, days_per_month),
+            "years": (12, 1),
+        }  # fmt: skip
+    return _FIXED.get(target, {})

@@ -1,0 +1,18 @@
+"""From what happened to each patient, and when, to a time and an event for each endpoint.
+
+`from_history` turns an event history into times and events; `derive` gives the analysis
+frame of one endpoint, the only thing the survival modules accept.
+"""
+
+from crlm.endpoints.analysis import available, derive, derive_all, short_scp, why_not
+from crlm.endpoints.outcomes import from_history, protocol_deviations
+
+__all__ = [
+    "available",
+    "derive",
+    "derive_all",
+    "from_history",
+    "protocol_deviations",
+    "short_scp",
+    "why_not",
+]

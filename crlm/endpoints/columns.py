@@ -1,0 +1,53 @@
+"""Reading a patient table's times and event codes, and naming its rows in messages."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from crlm.endpoints import timeline
+from crlm.ledger import CohortError, ParameterError
+
+_CODES = {"true": 1.0, "yes": 1.0, "1": 1.0, "1.0": 1.0,
+          "false": 0.0, "no": 0.0, "0": 0.0, "0.0": 0.0}  # fmt: skip
+
+
+def names_of(endpoint: str) -> tuple[str, str]:
+    """The ready columns of an endpoint: "RFS" has `rfs_months` and `rfs_event`."""
+    return f"{endpoint.lower()}_months", f"{endpoint.lower()}_event"
+
+
+def months(patients: pd.DataFrame, name: str) -> np.ndarray:
+    """A column of months as floats, missing as NaN; text is refused (`CohortError`)."""
+    try:
+        return patients[name].to_numpy(dtype=float, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise CohortError(f"{name} must hold months as numbers: {error}.") from error
+
+
+def binary(values: pd.Series) -> np.ndarray:
+    """1, 0 or missing as floats; anything that is no event code is refused (`CohortError`)."""
+    at, unique = pd.factorize(values)
+    strange = [value for value in unique if str(value).strip().lower() not in _CODES]
+    if strange:
+        raise CohortError(f"{values.name} holds {strange[0]!r}; write 1 or 0 (yes or no).")
+    return np.array([_CODES[str(value).strip().lower()] for value in unique] + [np.nan])[at]
+
+
+def refuse(frame: pd.DataFrame, mask: np.ndarray, problem: str, remedy: str) -> None:
+    """Raise `CohortError` naming the rows of the patient table that `mask` marks, if any."""
+    if mask.any():
+        rows = timeline.rows_text(row_numbers(frame)[mask])
+        raise CohortError(f"Patient table row {rows}: {problem}. {remedy}")
+
+
+def row_numbers(frame: pd.DataFrame) -> np.ndarray:
+    """Row of each patient in the file: below the header, on the index `cohort.load` gave."""
+    whole = pd.api.types.is_integer_dtype(frame.index)
+    return (frame.index.to_numpy() if whole else np.arange(len(frame))) + 2
+
+
+def choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raise `ParameterError` if an argument is none of its choices."""
+    if value not in choices:
+        raise ParameterError(f"{name} is {value!r}; it must be one of: {', '.join(choices)}.")

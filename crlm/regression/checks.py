@@ -1,0 +1,152 @@
+"""What a Cox model rests on, and how well a score sorts patients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from crlm.ledger import CohortError, rows
+from crlm.regression.engine import TIES, concordance, proportional_hazards
+from crlm.regression.models import make_sample
+from crlm.regression.solution import check_choice, check_level, cox_family, solve
+from crlm.regression.terms import check_follow_up, check_names, complete, follow_up
+
+TRANSFORMS = ("km", "identity", "rank", "log")
+
+
+def ph_test(
+    frame: pd.DataFrame,
+    covariates: Sequence[str],
+    *,
+    ties: str = "efron",
+    transform: str = "km",
+    population: str = "all",
+    strata: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Do the hazard ratios stay the same over time? One test a covariate and one for all.
+
+    Parameters
+    ----------
+    transform : {"km", "identity", "rank", "log"}
+        The function of time along which a coefficient may drift.
+    frame, covariates, ties, population, strata
+        As in `cox`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows `chi_square` and `p` of model "ph_test" for each covariate (all
+        levels together, level "") and for covariate "GLOBAL". NaN with the
+        reason in `method` where the model has no ordinary fit.
+
+    Raises
+    ------
+    ParameterError, CohortError
+        As `cox`; or if the transform is unknown.
+
+    References
+    ----------
+    Grambsch PM, Therneau TM. Biometrika 1994;81:515. The exact score test, as in
+    R's cox.zph since survival 3.0.
+    """
+    check_choice("ties", ties, TIES)
+    check_choice("transform", transform, TRANSFORMS)
+    sample = make_sample(frame, covariates, strata)
+    family = cox_family(sample.data, ties, sample.strata)
+    solution = solve(family, sample.design)
+    keys = {"endpoint": sample.endpoint, "population": population, "model": "ph_test"}
+    keys |= {"n": sample.data.n, "events": sample.data.n_events}
+    estimable = [j for j in range(sample.design.x.shape[1]) if j not in solution.notes]
+    if not estimable or not solution.interval.startswith("Wald"):
+        reason = "not tested: the model has no ordinary estimate"
+        names = [*(term.name for term in sample.design.terms), "GLOBAL"]
+        return rows(r for name in names for r in _records(keys, name, np.nan, np.nan, reason))
+    terms = [
+        (term.name, [estimable.index(j) for j in term.columns if j in estimable])
+        for term in sample.design.terms
+    ]
+    tested = [(name, columns) for name, columns in terms if columns]
+    x = sample.design.x[:, estimable]
+    tests = proportional_hazards(sample.data, x, ties, transform, [c for _, c in tested])
+    found = dict(zip([*(name for name, _ in tested), "GLOBAL"], tests, strict=True))
+    records = []
+    for name in [*(name for name, _ in terms), "GLOBAL"]:
+        chi_square, df, p = found.get(name, (np.nan, 0, np.nan))
+        method = f"{family.method}, proportional hazards score test ({transform} time, df {df:g})"
+        method = method if name in found else "not tested: no estimate of this covariate"
+        records += _records(keys, name, chi_square, p, method)
+    return rows(records)
+
+
+def cindex(
+    frame: pd.DataFrame,
+    score: str,
+    *,
+    conf_level: float = 0.95,
+    population: str = "all",
+) -> pd.DataFrame:
+    """How often the patient with the higher score has the event first (Harrell's concordance).
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Analysis frame.
+    score : str
+        A number, or an ordered category; higher = worse.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows `concordance` (Wald limits) and `se`, covariate = the score. 0.5 is
+        no better than chance; ties in the score count one half.
+
+    Raises
+    ------
+    ParameterError, CohortError
+        If the score is absent or text.
+
+    References
+    ----------
+    Harrell FE et al. JAMA 1982;247:2543. Standard error: infinitesimal
+    jackknife, as R's `concordance(..., reverse = TRUE)`.
+    """
+    z = check_level(conf_level)
+    check_names(frame, [score])
+    part = complete(frame, [*check_follow_up(frame), score])
+    data = follow_up(part)
+    keys: dict[str, Any] = {
+        "endpoint": str(frame["endpoint"].iloc[0]) if "endpoint" in frame and len(frame) else "",
+        "population": population, "covariate": score, "n": data.n, "events": data.n_events,
+    }  # fmt: skip
+    value, error = np.nan, np.nan
+    method = f"not estimable: {data.n_events} events among {data.n} patients"
+    if data.n_events and data.n > 1:
+        value, error = concordance(data, _numbers(part[score]))
+        method = "Harrell's concordance, infinitesimal jackknife SE, Wald CI"
+    low, high = value - z * error, value + z * error
+    estimate = {"statistic": "concordance", "estimate": value, "conf_low": low, "conf_high": high}
+    return rows(
+        {**keys, **what, "method": method}
+        for what in (estimate, {"statistic": "se", "estimate": error})
+    )
+
+
+def _records(
+    keys: dict[str, Any], name: str, chi_square: float, p: float, method: str
+) -> list[dict[str, Any]]:
+    at = {**keys, "covariate": name, "method": method}
+    return [
+        {**at, "statistic": "chi_square", "estimate": chi_square},
+        {**at, "statistic": "p", "estimate": p},
+    ]
+
+
+def _numbers(column: pd.Series) -> np.ndarray:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.codes.to_numpy().astype(float)
+    if not pd.api.types.is_numeric_dtype(column):
+        raise CohortError(f"The score {column.name!r} holds text; it must be a number or ordered.")
+    return column.to_numpy(dtype=float)

@@ -1,0 +1,284 @@
+"""Cox partial likelihood, log-rank, proportional hazards and concordance on plain arrays.
+
+The one file that knows the PyPI package `survival` (a Rust port of R's).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy.special import chdtrc
+from survival import _survival as rust_core
+from survival import regression as rust
+
+TIES = ("efron", "breslow")
+
+#: Tighter than R's 1e-9, so that the maximum is reached to 9 digits.
+_EPS = 1e-13
+#: For resamples, where only the choice matters: p values to three or four digits.
+_QUICK_EPS = 1e-7
+_MAX_ITERATIONS = 50
+#: A Newton step this long (relative) at the end means that the likelihood has no maximum.
+_RUNNING_AWAY = 1e-4
+#: The engine's flag for reaching the last iteration.
+_NOT_CONVERGED = 1000
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """What was observed of each patient.
+
+    Attributes
+    ----------
+    time : ndarray of float, shape (n,)
+        Months to event or censoring, near-ties made ties.
+    event : ndarray of int, shape (n,)
+        1 = observed.
+    entry : ndarray of float, shape (n,), optional
+        Months at which observation began; None when at time zero for all.
+    strata : ndarray of int, shape (n,), optional
+        Code of the stratum; None when there is one.
+    """
+
+    time: np.ndarray
+    event: np.ndarray
+    entry: np.ndarray | None = None
+    strata: np.ndarray | None = None
+
+    def take(self, chosen: np.ndarray) -> FollowUp:
+        """The same for some patients (a mask or positions)."""
+        return FollowUp(*(None if a is None else a[chosen] for a in self._arrays()))
+
+    def _arrays(self) -> tuple[np.ndarray | None, ...]:
+        return self.time, self.event, self.entry, self.strata
+
+    @property
+    def n(self) -> int:
+        """Number of patients."""
+        return len(self.time)
+
+    @property
+    def n_events(self) -> int:
+        """Number of observed events."""
+        return int(self.event.sum())
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted regression model.
+
+    Attributes
+    ----------
+    coef : ndarray, shape (p,)
+        Log hazard (or odds) ratios; NaN where collinear with earlier columns.
+    var : ndarray, shape (p, p)
+        Inverse observed information; zero rows where `coef` is NaN.
+    loglik_null, loglik : float
+        Log (partial) likelihood at zero and at `coef`.
+    score : float
+        Score test statistic at zero.
+    infinite : ndarray of bool, shape (p,)
+        Columns whose estimate is infinite; `coef` is then what the last step reached, or NaN.
+    """
+
+    coef: np.ndarray
+    var: np.ndarray
+    loglik_null: float
+    loglik: float
+    score: float
+    infinite: np.ndarray
+
+    @property
+    def collinear(self) -> np.ndarray:
+        """Which columns are linear combinations of earlier ones."""
+        return np.isnan(self.coef) & ~self.infinite
+
+    @property
+    def finite(self) -> np.ndarray:
+        """Which columns have an ordinary estimate."""
+        return ~np.isnan(self.coef) & ~self.infinite
+
+
+def tie_close_times(
+    time: np.ndarray, entry: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Make times equal that differ by rounding error alone, as R's `aeqSurv` does.
+
+    0.1 + 0.2 and 0.3 months are one time. Times count as equal when neighbours
+    differ by no more than 1.5e-8, absolutely or relative to the mean time.
+
+    References
+    ----------
+    Therneau T. survival, R package, vignette "Roundoff error and tied times".
+    """
+    tolerance = np.sqrt(np.finfo(float).eps)
+    distinct = np.unique(time if entry is None else np.concatenate([time, entry]))
+    if len(distinct) < 2:
+        return time, entry
+    gaps = np.diff(distinct)
+    scale = np.abs(distinct).mean()
+    close = (gaps <= tolerance) | (gaps <= tolerance * scale)
+    if not close.any():
+        return time, entry
+    cuts = distinct[np.concatenate([[True], ~close])]
+    snapped = cuts[np.searchsorted(cuts, time, side="right") - 1]
+    if entry is not None:
+        entry = cuts[np.searchsorted(cuts, entry, side="right") - 1]
+    return snapped, entry
+
+
+def cox_fit(
+    data: FollowUp,
+    x: np.ndarray,
+    ties: str,
+    *,
+    start: np.ndarray | None = None,
+    quick: bool = False,
+) -> Fit:
+    """Cox's partial likelihood, maximised.
+
+    Parameters
+    ----------
+    data : FollowUp
+    x : ndarray, shape (n, p)
+        Without missing values.
+    ties : {"efron", "breslow"}
+    start : ndarray, shape (p,), optional
+        Where to begin; zero otherwise.
+    quick : bool
+        Stop when the log-likelihood changes by less than 1e-7 of itself.
+    """
+    raw = _call(data, x, ties, start, _QUICK_EPS if quick else _EPS, _MAX_ITERATIONS)
+    fit = _as_fit(raw, x)
+    if raw.flag < _NOT_CONVERGED and not np.isnan(fit.coef).any():
+        return fit
+    informative = np.diag(np.array(_call(data, x, ties, None, _EPS, 0).var)) > 0
+    if informative.all():
+        return replace(fit, infinite=fit.infinite | np.isnan(fit.coef))
+    if not informative.any():
+        return _spread(fit, informative)
+    return _spread(cox_fit(data, x[:, informative], ties, quick=quick), informative)
+
+
+def logrank(data: FollowUp, groups: np.ndarray) -> tuple[float, int]:
+    """Log-rank chi-square (hypergeometric variance, stratified) and its degrees of freedom."""
+    test = rust_core.logrank_test(
+        data.time,
+        data.event,
+        np.unique(groups, return_inverse=True)[1],
+        strata=data.strata,
+        entry_times=data.entry,
+        timefix=False,
+    )
+    return float(test.statistic), int(test.df)
+
+
+def proportional_hazards(
+    data: FollowUp, x: np.ndarray, ties: str, transform: str, terms: Sequence[Sequence[int]]
+) -> list[tuple[float, float, float]]:
+    """Score tests for coefficients that change with time.
+
+    Returns
+    -------
+    list of (chi-square, degrees of freedom, p)
+        One a term (a set of columns), then the global test.
+
+    References
+    ----------
+    Grambsch PM, Therneau TM. Biometrika 1994;81:515; as in R's cox.zph since survival 3.0.
+    """
+    model = rust.coxph_fit(
+        data.time, data.event, x, entry=data.entry, strata=data.strata, method=ties,
+        eps=_EPS, iter_max=_MAX_ITERATIONS,
+    )  # fmt: skip
+    test = rust.cox_zph(model, transform=transform, assign=[list(term) for term in terms])
+    return [(t.chisq, t.df, t.p) for t in (*test.table, test.global_test)]
+
+
+def concordance(data: FollowUp, score: np.ndarray) -> tuple[float, float]:
+    """Harrell's concordance of a score with early events, and its standard error.
+
+    The infinitesimal-jackknife error of R's `concordance(..., reverse = TRUE)`.
+    """
+    values = rust_core.CovariateMatrix(score.tolist(), len(score), 1)
+    time, event = data.time.tolist(), data.event.tolist()
+    if data.entry is None:
+        result = rust_core.concordancefit(
+            rust_core.SurvivalData(time, event), values, strata=data.strata, reverse=True,
+            timefix=False,
+        )  # fmt: skip
+    else:
+        counting = rust_core.CountingProcessData(data.entry.tolist(), time, event)
+        result = rust_core.concordancefit_counting(
+            counting, values, strata=data.strata, reverse=True, timefix=False
+        )
+    return float(result.concordance[0]), float(np.sqrt(result.var[0][0]))
+
+
+def wald(fit: Fit, columns: Sequence[int]) -> tuple[float, int]:
+    """Wald chi-square that all these coefficients are zero, and its degrees of freedom."""
+    finite = fit.finite
+    use = [j for j in columns if finite[j]]
+    if not use:
+        return float("nan"), 0
+    if len(use) == 1:
+        return float(fit.coef[use[0]] ** 2 / fit.var[use[0], use[0]]), 1
+    coef = fit.coef[use]
+    return float(coef @ np.linalg.solve(fit.var[np.ix_(use, use)], coef)), len(use)
+
+
+def upper_tail(chi_square: float, df: int) -> float:
+    """The p value of a chi-square; NaN without a degree of freedom."""
+    return float(chdtrc(df, max(chi_square, 0.0))) if df and chi_square == chi_square else np.nan
+
+
+def _call(
+    data: FollowUp,
+    x: np.ndarray,
+    ties: str,
+    start: np.ndarray | None,
+    eps: float,
+    iterations: int,
+) -> Any:
+    return rust.coxph_fit_raw(
+        data.time,
+        data.event,
+        np.ascontiguousarray(x),
+        entry=data.entry,
+        strata=data.strata,
+        method=ties,
+        init=None if start is None else start.tolist(),
+        iter_max=iterations,
+        eps=eps,
+        resid=False,
+    )
+
+
+def _as_fit(raw: Any, x: np.ndarray) -> Fit:
+    coef, var = np.array(raw.coefficients), np.array(raw.var)
+    var = var.reshape(len(coef), len(coef))
+    known = ~np.isnan(coef)
+    # Where the information has vanished to the last digit no step can be computed.
+    infinite = known & (np.diag(var) == 0)
+    step = np.abs(var @ np.array(raw.first))
+    if (step > _RUNNING_AWAY * np.abs(coef))[known].any():
+        spread = x.std(axis=0)
+        least = _RUNNING_AWAY * (1 + spread * np.abs(np.where(known, coef, 0.0)))
+        infinite |= known & (spread * step > least)
+    return Fit(coef, var, raw.loglik[0], raw.loglik[1], raw.score, infinite)
+
+
+def _spread(fit: Fit, kept: np.ndarray) -> Fit:
+    """A fit of some columns as a fit of all, NaN for the others."""
+    places = np.flatnonzero(kept)
+    inner = slice(None) if len(fit.coef) == len(places) else kept
+    coef = np.full(len(kept), np.nan)
+    coef[places] = fit.coef[inner]
+    var = np.zeros((len(kept), len(kept)))
+    var[np.ix_(places, places)] = fit.var[inner][:, inner]
+    infinite = np.zeros(len(kept), dtype=bool)
+    infinite[places] = fit.infinite[inner]
+    return replace(fit, coef=coef, var=var, infinite=infinite)

@@ -1,0 +1,443 @@
+"""Cox and logistic models as result rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from crlm.ledger import CohortError, rows
+from crlm.regression.engine import FollowUp, logrank, upper_tail
+from crlm.regression.solution import (
+    Family,
+    Solution,
+    check_choice,
+    cox_family,
+    level_counts,
+    logistic_family,
+    solve,
+)
+from crlm.regression.terms import (
+    Design,
+    Term,
+    check_follow_up,
+    check_names,
+    complete,
+    encode,
+    follow_up,
+    listed,
+)
+
+TESTS = ("wald", "logrank", "lr", "score")
+#: e to this power is near the largest number of a computer.
+_LARGEST_LOG = 700.0
+_TEST_NAMES = {"logrank": "log-rank test", "lr": "likelihood ratio test", "score": "score test"}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The complete cases of a model, ready to fit.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        Their rows.
+    data : FollowUp
+    design : Design
+    n_all : int
+        Patients before those with a missing value were left out.
+    endpoint : str
+    strata : tuple of str
+    """
+
+    frame: pd.DataFrame
+    data: FollowUp
+    design: Design
+    n_all: int
+    endpoint: str
+    strata: tuple[str, ...]
+
+
+def cox(
+    frame: pd.DataFrame,
+    covariates: Sequence[str],
+    *,
+    ties: str = "efron",
+    model: str = "multivariable",
+    conf_level: float = 0.95,
+    population: str = "all",
+    strata: str | Sequence[str] | None = None,
+    details: bool = False,
+) -> pd.DataFrame:
+    """Hazard ratios of all covariates in one Cox model.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Analysis frame: `time` (months), `event`, perhaps `entry`; the covariates.
+    covariates : sequence of str
+        Categories (the first level is the reference), booleans or numbers.
+    ties : {"efron", "breslow"}
+        R's default; SPSS's and SAS's default.
+    strata : str or sequence of str, optional
+        Columns with a baseline hazard of their own each.
+    details : bool
+        Also rows `coefficient`, `se` and `log_likelihood`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Result rows. First `n` (complete cases). Then, for a factor, `reference`,
+        and `hazard_ratio` and `p` for each other level (n and events of that
+        level), and a joint `p` with level "" if there are more than two levels;
+        for a number, `hazard_ratio` (per unit) and `p` with level "".
+        What cannot be estimated is NaN with the reason in `method`; where the
+        ordinary estimate is infinite, the whole model is fitted with Firth's
+        penalty and `method` says why.
+
+    Raises
+    ------
+    ParameterError, CohortError
+        If a covariate is absent or text, or the follow-up is not what it must be.
+
+    References
+    ----------
+    Cox DR. J R Stat Soc B 1972;34:187. Efron B. J Am Stat Assoc 1977;72:557.
+    Breslow N. Biometrics 1974;30:89.
+    """
+    sample = make_sample(frame, covariates, strata)
+    family = cox_family(sample.data, ties, sample.strata)
+    keys = {"endpoint": sample.endpoint, "population": population, "model": model}
+    solution = solve(family, sample.design, conf_level)
+    records = [n_record(sample.n_all, family, keys)]
+    records += _model_records(sample.design, solution, family, keys)
+    if details:
+        records += _detail_records(sample.design, solution, family, keys)
+    return rows(records)
+
+
+def firth_cox(
+    frame: pd.DataFrame,
+    covariates: Sequence[str],
+    *,
+    ties: str = "breslow",
+    interval: str = "profile",
+    model: str = "firth",
+    conf_level: float = 0.95,
+    population: str = "all",
+    strata: str | Sequence[str] | None = None,
+    details: bool = False,
+) -> pd.DataFrame:
+    """Hazard ratios with Firth's penalty, for when events are few.
+
+    Parameters
+    ----------
+    ties : {"breslow", "efron"}
+        Breslow as in R's `coxphf` and in SAS.
+    interval : {"profile", "wald"}
+        "profile": limits of the profile penalised likelihood and penalised
+        likelihood ratio tests. "wald": from the information at the estimate.
+    frame, covariates, strata, details
+        As in `cox`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows as `cox` gives them. One event is enough.
+
+    Raises
+    ------
+    ParameterError, CohortError
+        As `cox`.
+
+    References
+    ----------
+    Heinze G, Schemper M. Biometrics 2001;57:114.
+    """
+    sample = make_sample(frame, covariates, strata)
+    family = cox_family(sample.data, ties, sample.strata)
+    keys = {"endpoint": sample.endpoint, "population": population, "model": model}
+    solution = solve(family, sample.design, conf_level, penalise=True, interval=interval)
+    records = [n_record(sample.n_all, family, keys)]
+    records += _model_records(sample.design, solution, family, keys)
+    if details:
+        records += _detail_records(sample.design, solution, family, keys)
+    return rows(records)
+
+
+def univariable(
+    frame: pd.DataFrame,
+    covariates: Sequence[str],
+    *,
+    ties: str = "efron",
+    p_value: str = "wald",
+    conf_level: float = 0.95,
+    population: str = "all",
+    strata: str | Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Hazard ratios of each covariate by itself, on its own complete cases.
+
+    Parameters
+    ----------
+    p_value : {"wald", "logrank", "lr", "score"}
+        The test of the covariate: Wald, log-rank (hypergeometric variance; a
+        number has no log-rank test and keeps Wald's), likelihood ratio or the
+        Cox model's score test. Levels of a factor with more than two keep
+        Wald's test; the row with level "" has the one asked for.
+    frame, covariates, ties, conf_level, population, strata
+        As in `cox`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows as `cox` gives them, with model "univariable"; each covariate has
+        an `n` row of its own.
+
+    Raises
+    ------
+    ParameterError, CohortError
+        As `cox`.
+    """
+    check_choice("p_value", p_value, TESTS)
+    records: list[dict[str, Any]] = []
+    for name in check_names(frame, covariates):
+        sample = make_sample(frame, [name], strata)
+        family = cox_family(sample.data, ties, sample.strata)
+        keys = {"endpoint": sample.endpoint, "population": population, "model": "univariable"}
+        solution = solve(family, sample.design, conf_level)
+        overall = _overall_test(sample, family, solution, p_value)
+        records.append({**n_record(sample.n_all, family, keys), "covariate": name})
+        records += _model_records(sample.design, solution, family, keys, overall)
+    return rows(records)
+
+
+def logistic(
+    frame: pd.DataFrame,
+    outcome: str,
+    covariates: Sequence[str],
+    *,
+    model: str = "multivariable",
+    endpoint: str | None = None,
+    conf_level: float = 0.95,
+    population: str = "all",
+) -> pd.DataFrame:
+    """Odds ratios of a yes-no outcome.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        One row a patient.
+    outcome : str
+        A category of two levels (the second is modelled), a boolean, or 0 and 1.
+        Patients without it are left out.
+    model : str
+        "univariable" fits each covariate by itself on its own complete cases;
+        anything else fits all in one model.
+    endpoint : str, optional
+        For the rows; the outcome's name otherwise.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows as `cox` gives them, with `odds_ratio`; events are the patients with
+        the outcome. Under separation Firth's penalty, and `method` says so.
+
+    Raises
+    ------
+    ParameterError, CohortError
+        If the outcome is absent or has no two levels; as `cox`.
+    """
+    covariates = check_names(frame, covariates)
+    check_names(frame, [outcome])
+    keys = {"endpoint": endpoint or outcome, "population": population, "model": model}
+    alone = model == "univariable"
+    records: list[dict[str, Any]] = []
+    for names in [[name] for name in covariates] if alone else [covariates]:
+        part = complete(frame, [outcome, *names])
+        family = logistic_family(_yes(part[outcome]))
+        design = encode(part, names)
+        solution = solve(family, design, conf_level)
+        counted = n_record(len(frame), family, keys)
+        records.append({**counted, "covariate": names[0]} if alone else counted)
+        records += _model_records(design, solution, family, keys)
+    return rows(records)
+
+
+def make_sample(
+    frame: pd.DataFrame, covariates: Sequence[str], strata: str | Sequence[str] | None = None
+) -> Sample:
+    """The patients with all covariates, strata and follow-up known, ready to fit.
+
+    Raises
+    ------
+    ParameterError, CohortError
+        As `cox`.
+    """
+    covariates = check_names(frame, covariates)
+    names = check_names(frame, strata) if listed(strata) else []
+    part = complete(frame, [*check_follow_up(frame), *covariates, *names])
+    endpoint = str(frame["endpoint"].iloc[0]) if "endpoint" in frame and len(frame) else ""
+    return Sample(
+        frame=part,
+        data=follow_up(part, names),
+        design=encode(part, covariates),
+        n_all=len(frame),
+        endpoint=endpoint,
+        strata=tuple(names),
+    )
+
+
+def _overall_test(
+    sample: Sample, family: Family, solution: Solution, p_value: str
+) -> tuple[float, str] | None:
+    """The p value of a one-covariate model by another test than Wald's, and how it is called."""
+    term = sample.design.terms[0]
+    if p_value == "wald" or not np.isfinite(solution.coef).any():
+        return None
+    if p_value == "logrank":
+        if not term.levels:
+            wald = float(solution.joint(term.columns))
+            return wald, f"{family.method}, {solution.test} (a number has no log-rank test)"
+        codes = sample.design.x @ np.arange(1, len(term.levels))
+        entry = ", late entry" if sample.data.entry is not None else ""
+        strata = f", stratified by {' and '.join(sample.strata)}" if sample.strata else ""
+        return upper_tail(*logrank(sample.data, codes)), f"log-rank test{entry}{strata}"
+    fit = family.fit(sample.design.x)
+    statistic = fit.score if p_value == "score" else 2 * (fit.loglik - fit.loglik_null)
+    df = int(np.isfinite(solution.coef).sum())
+    return upper_tail(statistic, df), f"{family.method}, {_TEST_NAMES[p_value]}"
+
+
+def n_record(n_all: int, family: Family, keys: Mapping[str, str]) -> dict[str, Any]:
+    """How many complete cases a model has, as a record."""
+    n, events = len(family.event), int(family.event.sum())
+    method = f"{family.method}; complete cases: {n} of {n_all} patients"
+    return {
+        **keys, "statistic": "n", "unit": "patients", "estimate": n, "n": n, "events": events,
+        "method": method,
+    }  # fmt: skip
+
+
+def _model_records(
+    design: Design,
+    solution: Solution,
+    family: Family,
+    keys: Mapping[str, str],
+    overall: tuple[float, str] | None = None,
+) -> list[dict[str, Any]]:
+    records: list[dict[str, Any]] = []
+    for term in design.terms:
+        records += _term_records(term, design, solution, family, keys, overall)
+    return records
+
+
+def _term_records(
+    term: Term,
+    design: Design,
+    solution: Solution,
+    family: Family,
+    keys: Mapping[str, str],
+    overall: tuple[float, str] | None,
+) -> list[dict[str, Any]]:
+    n, events = len(family.event), int(family.event.sum())
+    here = {**keys, "covariate": term.name}
+    if not term.columns:
+        return _empty_records(term, family, here, solution)
+    counts = level_counts(design, term.name, family.event) or [("", n, events)]
+    records = []
+    if term.levels:
+        level, n_level, events_level = counts.pop(0)
+        records.append({
+            **here, "level": level, "statistic": "reference", "estimate": 1.0, "n": n_level,
+            "events": events_level, "method": term.note or "reference level",
+        })  # fmt: skip
+    several = len(term.columns) > 1
+    for column, (level, n_level, events_level) in zip(term.columns, counts, strict=True):
+        at = {**here, "level": level, "n": n_level, "events": events_level}
+        records += ratio_records(solution, family, column, at, None if several else overall)
+    if several:
+        p, method = overall or (solution.joint(term.columns), joint_method(solution, family))
+        if not np.isfinite(solution.coef[list(term.columns)]).any():
+            p, method = np.nan, solution.notes[term.columns[0]]
+        records.append(
+            {**here, "statistic": "p", "estimate": p, "n": n, "events": events, "method": method}
+        )
+    return records
+
+
+def ratio_records(
+    solution: Solution,
+    family: Family,
+    column: int,
+    at: Mapping[str, Any],
+    overall: tuple[float, str] | None = None,
+) -> list[dict[str, Any]]:
+    """The ratio of one column and its p value, as records with the keys `at`."""
+    note = solution.notes.get(column, "")
+    p, test = overall or (solution.p[column], f"{family.method}, {solution.test}")
+    logs = np.array([getattr(solution, field)[column] for field in ("coef", "low", "high")])
+    method = note or f"{family.method}, {solution.interval}"
+    if (np.abs(logs) > _LARGEST_LOG).any():
+        method += "; the ratio per unit is beyond all numbers: give the covariate another unit"
+        logs[:] = np.nan
+    estimate, low, high = np.exp(np.full(3, np.nan) if note else logs)
+    ratio = {"estimate": estimate, "conf_low": low, "conf_high": high, "method": method}
+    ratio["statistic"] = family.ratio
+    tested = {"statistic": "p", "estimate": np.nan if note else p, "method": note or test}
+    return [{**at, **ratio}, {**at, **tested}]
+
+
+def joint_method(solution: Solution, family: Family) -> str:
+    """How the test of all levels of a factor is called."""
+    return f"{family.method}, {solution.test} of all levels together"
+
+
+def _empty_records(
+    term: Term, family: Family, here: Mapping[str, Any], solution: Solution
+) -> list[dict[str, Any]]:
+    """A covariate that has one level, or no known value at all."""
+    n, events = len(family.event), int(family.event.sum())
+    counts = {"n": n, "events": events}
+    records = []
+    method = solution.interval or f"not estimable: {term.name} is not known of any patient"
+    if term.levels:
+        method = f"not estimable: every patient has {term.name}={term.levels[0]}"
+        records.append({
+            **here, **counts, "level": term.levels[0], "statistic": "reference", "estimate": 1.0,
+            "method": term.note or "reference level",
+        })  # fmt: skip
+    for statistic in (family.ratio, "p"):
+        records.append({**here, **counts, "statistic": statistic, "method": method})
+    return records
+
+
+def _detail_records(
+    design: Design, solution: Solution, family: Family, keys: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Log ratios, their standard errors and the log-likelihood."""
+    method = f"{family.method}, {solution.interval}"
+    records: list[dict[str, Any]] = []
+    for term in design.terms:
+        for column in term.columns:
+            at = {**keys, "covariate": term.name, "level": term.level(column), "method": method}
+            for statistic, values in (("coefficient", solution.coef), ("se", solution.error)):
+                records.append({**at, "statistic": statistic, "estimate": values[column]})
+    loglik = {"statistic": "log_likelihood", "estimate": solution.loglik, "method": method}
+    return [*records, {**keys, **loglik}]
+
+
+def _yes(outcome: pd.Series) -> np.ndarray:
+    """An outcome as 0 and 1."""
+    if isinstance(outcome.dtype, pd.CategoricalDtype):
+        if len(outcome.cat.categories) == 2:
+            return outcome.cat.codes.to_numpy().astype(float)
+    elif set(outcome.unique()) <= {0, 1}:
+        return outcome.to_numpy(dtype=float)
+    seen = ", ".join(str(value) for value in list(outcome.unique())[:5])
+    raise CohortError(
+        f"The outcome {outcome.name!r} must have two levels; it holds {seen}. "
+        "Make it a category of two levels, the second of which is modelled."
+    )

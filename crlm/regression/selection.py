@@ -1,0 +1,339 @@
+"""Which covariates enter the multivariable model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from crlm.ledger import ParameterError
+from crlm.regression.engine import TIES, Fit, FollowUp, cox_fit, logrank, upper_tail, wald
+from crlm.regression.models import TESTS
+from crlm.regression.solution import check_choice
+from crlm.regression.terms import (
+    Design,
+    Term,
+    check_follow_up,
+    check_names,
+    complete,
+    encode,
+    follow_up,
+    listed,
+)
+
+SELECTIONS = ("enter", "backward", "fixed", "none")
+_CASES = ("current", "start")
+
+
+@dataclass(frozen=True)
+class Removal:
+    """One step of backward selection.
+
+    Attributes
+    ----------
+    covariate : str
+        What was removed.
+    p : float
+        Its p value in the model it was removed from; NaN if it was not estimable there.
+    n, events : int
+        Complete cases of that model.
+    """
+
+    covariate: str
+    p: float
+    n: int
+    events: int
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How covariates are chosen: the arguments of `regression_table`."""
+
+    names: tuple[str, ...]
+    selection: str
+    entry_p: float = 0.05
+    p_stay: float = 0.05
+    left_out: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
+    ties: str = "efron"
+    univariable_p: str = "wald"
+
+    def candidates(self, passed: Sequence[str]) -> list[str]:
+        """What enters the multivariable model or backward selection, if these passed the screen."""
+        if self.selection == "fixed":
+            return list(self.fixed)
+        if self.selection == "none":
+            return [name for name in self.names if name not in self.left_out]
+        entering = {name for name in passed if name not in self.left_out} | set(self.fixed)
+        return [name for name in dict.fromkeys([*self.names, *self.fixed]) if name in entering]
+
+    def words(self) -> str:
+        """The rule in words."""
+        screened = f"univariable p < {self.entry_p:g} ({self.univariable_p})"
+        return {
+            "enter": f"covariates with {screened}",
+            "backward": f"backward selection (p < {self.p_stay:g}) from {screened}",
+            "fixed": "covariates fixed beforehand",
+            "none": "all covariates, no screening",
+        }[self.selection]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Follow-up and design (NaN where missing) of the same patients."""
+
+    data: FollowUp
+    design: Design
+
+    def take(self, chosen: np.ndarray) -> Problem:
+        """The same for some patients (a mask or positions)."""
+        return Problem(self.data.take(chosen), Design(self.design.x[chosen], self.design.terms))
+
+    def cases(self, columns: Sequence[int]) -> tuple[FollowUp, np.ndarray]:
+        """Follow-up and design of the complete cases of some columns."""
+        x = self.design.x[:, columns]
+        known = ~np.isnan(x).any(axis=1)
+        return (self.data, x) if known.all() else (self.data.take(known), x[known])
+
+
+def select(uni_rows: pd.DataFrame, covariates: Sequence[str], *, entry_p: float) -> list[str]:
+    """The covariates with a univariable p below `entry_p`, in their order.
+
+    Parameters
+    ----------
+    uni_rows : pandas.DataFrame
+        From `univariable`. A factor of more than two levels counts by its joint p.
+    """
+    tests = uni_rows[(uni_rows["model"] == "univariable") & (uni_rows["statistic"] == "p")]
+    chosen = []
+    for name in covariates:
+        found = tests[tests["covariate"] == name]
+        joint = found[found["level"] == ""]
+        p = (joint if len(joint) else found)["estimate"]
+        if len(p) and p.iloc[0] < entry_p:
+            chosen.append(name)
+    return chosen
+
+
+def backward(
+    frame: pd.DataFrame,
+    covariates: Sequence[str],
+    *,
+    p_stay: float = 0.05,
+    ties: str = "efron",
+    keep: Sequence[str] = (),
+    complete_cases: str = "current",
+    strata: str | Sequence[str] | None = None,
+) -> tuple[list[str], list[Removal]]:
+    """Remove the covariate with the largest p until every p is below `p_stay`.
+
+    Factors go with all their levels, by their joint Wald test. Where an
+    estimate is infinite (no event in a level) the likelihood ratio test takes
+    Wald's place; what is not estimable goes first.
+
+    Parameters
+    ----------
+    keep : sequence of str
+        Covariates that stay whatever their p.
+    complete_cases : {"current", "start"}
+        "current": each model uses the complete cases of the covariates still in
+        it. "start": all use those of the covariates at the start (SPSS, SAS).
+    frame, covariates, ties, strata
+        As in `cox`.
+
+    Returns
+    -------
+    (kept, steps) : tuple of list of str and list of Removal
+
+    Raises
+    ------
+    ParameterError, CohortError
+        As `cox`.
+    """
+    check_choice("ties", ties, TIES)
+    check_choice("complete_cases", complete_cases, _CASES)
+    covariates = check_names(frame, covariates)
+    problem = make_problem(frame, covariates, strata)
+    if complete_cases == "start":
+        problem = problem.take(~np.isnan(problem.design.x).any(axis=1))
+    kept, steps, _ = eliminate(problem, problem.design.terms, listed(keep), p_stay, ties)
+    return [term.name for term in kept], steps
+
+
+def make_rule(
+    frame: pd.DataFrame,
+    covariates: Sequence[str],
+    *,
+    left_out: Sequence[str],
+    fixed: Sequence[str],
+    **arguments: Any,
+) -> Rule:
+    """A rule that can be followed in this frame.
+
+    Raises
+    ------
+    ParameterError
+        If an argument makes no sense.
+    """
+    rule = Rule(
+        names=tuple(check_names(frame, covariates)),
+        left_out=tuple(listed(left_out)),
+        fixed=tuple(listed(fixed)),
+        **arguments,
+    )
+    check_choice("selection", rule.selection, SELECTIONS)
+    check_choice("ties", rule.ties, TIES)
+    check_choice("univariable_p", rule.univariable_p, TESTS)
+    if rule.fixed:
+        check_names(frame, rule.fixed)
+    elif rule.selection == "fixed":
+        raise ParameterError(
+            "selection='fixed' needs the covariates of the model: fixed=[...]. "
+            "The paper's are in design.models[endpoint]['published']."
+        )
+    return rule
+
+
+def make_problem(
+    frame: pd.DataFrame, covariates: Sequence[str], strata: str | Sequence[str] | None = None
+) -> Problem:
+    """Follow-up and design of the patients whose follow-up and strata are known.
+
+    Raises
+    ------
+    ParameterError, CohortError
+        As `cox`.
+    """
+    strata = check_names(frame, strata) if listed(strata) else []
+    part = complete(frame, [*check_follow_up(frame), *strata])
+    return Problem(follow_up(part, strata), encode(part, covariates))
+
+
+def chosen_once(problem: Problem, rule: Rule) -> tuple[list[Term], np.ndarray]:
+    """What a rule chooses in these patients, and the coefficients it ends with.
+
+    Returns
+    -------
+    (chosen, coef)
+        `coef` is NaN where not chosen or collinear, infinite where infinite.
+    """
+    terms = {term.name: term for term in problem.design.terms}
+    passed: list[str] = []
+    if rule.selection in ("enter", "backward"):
+        eligible = [name for name in rule.names if name not in rule.left_out]
+        passed = [n for n in eligible if _univariable_p(problem, terms[n], rule) < rule.entry_p]
+    names = rule.candidates(passed)
+    keep = rule.fixed if rule.selection == "backward" else names
+    chosen = [terms[name] for name in names]
+    chosen, _, fit = eliminate(problem, chosen, keep, rule.p_stay, rule.ties, quick=True)
+    coef = np.full(problem.design.x.shape[1], np.nan)
+    if fit is not None:
+        coef[columns_of(chosen)] = np.where(fit.infinite, np.inf, fit.coef)
+    return chosen, coef
+
+
+def eliminate(
+    problem: Problem,
+    terms: Sequence[Term],
+    keep: Sequence[str],
+    p_stay: float,
+    ties: str,
+    quick: bool = False,
+) -> tuple[list[Term], list[Removal], Fit | None]:
+    """Backward selection on arrays; also the last fit, None if there is none.
+
+    `quick` stops the fits early, as a resample needs no more.
+    """
+    current, steps = list(terms), []
+    start = np.zeros(len(columns_of(current)))
+    while current:
+        p, fit, data = _term_tests(problem, current, ties, start, quick)
+        worst = _worst(current, p, keep)
+        if worst is None or p[worst] < p_stay:
+            return current, steps, fit
+        removed = current[worst]
+        steps.append(Removal(removed.name, p[worst], data.n, data.n_events))
+        start = _start_without(fit, current, worst)
+        current.pop(worst)
+    return current, steps, None
+
+
+def columns_of(terms: Sequence[Term]) -> list[int]:
+    """The columns of some covariates."""
+    return [column for term in terms for column in term.columns]
+
+
+def _worst(terms: Sequence[Term], p: Sequence[float], keep: Sequence[str]) -> int | None:
+    """The removable term with the largest p (NaN above all); among equals the last."""
+    removable = [k for k, term in enumerate(terms) if term.name not in keep]
+    if not removable:
+        return None
+    return max(removable, key=lambda k: (2.0 if np.isnan(p[k]) else p[k], k))
+
+
+def _start_without(fit: Fit | None, terms: Sequence[Term], worst: int) -> np.ndarray:
+    """Where to begin the model without a term: the estimates if its own were zero.
+
+    To second order; a start moves the estimates no further than the tolerance.
+    """
+    before = len(columns_of(terms[:worst]))
+    own = np.arange(before, before + len(terms[worst].columns))
+    if fit is None or not fit.finite.all():
+        return np.zeros(len(columns_of(terms)) - len(own))
+    shift = np.linalg.solve(fit.var[np.ix_(own, own)], fit.coef[own])
+    return np.delete(fit.coef - fit.var[:, own] @ shift, own)
+
+
+def _term_tests(
+    problem: Problem, terms: Sequence[Term], ties: str, start: np.ndarray, quick: bool
+) -> tuple[list[float], Fit | None, FollowUp]:
+    """The p value of each term in the model of all of them, its fit and its patients."""
+    columns = columns_of(terms)
+    data, x = problem.cases(columns)
+    if data.n_events < 2 or not columns:
+        return [np.nan] * len(terms), None, data
+    fit = cox_fit(data, x, ties, start=start, quick=quick)
+    tests, at = [], 0
+    for term in terms:
+        own = range(at, at + len(term.columns))
+        at += len(own)
+        if fit.infinite[own].any():
+            others = [j for j in range(len(columns)) if j not in own]
+            tests.append(_likelihood_ratio(data, x, own, others, ties, quick))
+        else:
+            tests.append(upper_tail(*wald(fit, own)))
+    return tests, fit, data
+
+
+def _likelihood_ratio(
+    data: FollowUp,
+    x: np.ndarray,
+    own: Sequence[int],
+    others: Sequence[int],
+    ties: str,
+    quick: bool,
+) -> float:
+    """The likelihood ratio test of some columns, which holds where estimates are infinite."""
+    full = cox_fit(data, x, ties, quick=quick)
+    below = cox_fit(data, x[:, others], ties, quick=quick).loglik if others else full.loglik_null
+    return upper_tail(2 * (full.loglik - below), int((~full.collinear[own]).sum()))
+
+
+def _univariable_p(problem: Problem, term: Term, rule: Rule) -> float:
+    """As `univariable` tests a covariate; the likelihood ratio where the estimate is infinite."""
+    data, x = problem.cases(term.columns)
+    if data.n_events < 2 or not term.columns:
+        return np.nan
+    if rule.univariable_p == "logrank" and term.levels:
+        codes = x @ np.arange(1, len(term.levels))
+        return upper_tail(*logrank(data, codes)) if np.ptp(codes) else np.nan
+    fit = cox_fit(data, x, rule.ties, quick=True)
+    df = int((~fit.collinear).sum())
+    if rule.univariable_p == "score":
+        return upper_tail(fit.score, df)
+    if rule.univariable_p == "lr" or fit.infinite.any():
+        return upper_tail(2 * (fit.loglik - fit.loglik_null), df)
+    return upper_tail(*wald(fit, range(len(term.columns))))

@@ -1,0 +1,305 @@
+"""Estimates of a regression model, whatever happens: ordinary, penalised, or why there are none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.stats import norm
+
+from crlm.ledger import ParameterError
+from crlm.regression import firth
+from crlm.regression.engine import TIES, Fit, FollowUp, cox_fit, upper_tail, wald
+from crlm.regression.logit import logistic_fit, logistic_penalised, with_intercept
+from crlm.regression.terms import Design, why_collinear, without_reference
+
+INTERVALS = ("profile", "wald")
+
+
+@dataclass(frozen=True)
+class Family:
+    """A kind of model: how it is called, fitted and penalised.
+
+    Attributes
+    ----------
+    method : str
+        "Cox, Breslow ties".
+    ratio : str
+        "hazard_ratio" or "odds_ratio".
+    event : ndarray of 0 and 1, shape (n,)
+        Whom the outcome befell.
+    fit, penalised : callable
+        Of a design matrix.
+    nuisance : int
+        Coefficients of the penalised likelihood ahead of the columns (the intercept).
+    data : FollowUp or None
+        None for a model without time.
+    """
+
+    method: str
+    ratio: str
+    event: np.ndarray
+    fit: Callable[[np.ndarray], Fit]
+    penalised: Callable[[np.ndarray], firth.Penalised]
+    nuisance: int = 0
+    data: FollowUp | None = None
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What a model says of each column.
+
+    Attributes
+    ----------
+    coef, error, low, high, p : ndarray, shape (p,)
+        Log ratio, its standard error, confidence limits and p value; NaN if not estimable.
+    loglik : float
+        Log (partial) likelihood, with the penalty if there is one.
+    interval, test : str
+        How limits and p values were made.
+    joint : callable
+        Columns to the p value that all their coefficients are zero.
+    notes : mapping of int to str
+        Why a column has no estimate.
+    """
+
+    coef: np.ndarray
+    error: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    p: np.ndarray
+    loglik: float
+    interval: str
+    test: str
+    joint: Callable[[Sequence[int]], float]
+    notes: Mapping[int, str] = field(default_factory=dict)
+
+
+def cox_family(data: FollowUp, ties: str, strata: Sequence[str] = ()) -> Family:
+    """Cox's model of this follow-up.
+
+    Raises
+    ------
+    ParameterError
+        If `ties` is neither "efron" nor "breslow".
+    """
+    check_choice("ties", ties, TIES)
+    method = f"Cox, {ties.capitalize()} ties"
+    method += ", late entry" if data.entry is not None else ""
+    method += f", stratified by {' and '.join(strata)}" if strata else ""
+    return Family(
+        method=method,
+        ratio="hazard_ratio",
+        event=data.event,
+        fit=lambda x: cox_fit(data, x, ties),
+        penalised=lambda x: firth.cox_penalised(data, x, ties),
+        data=data,
+    )
+
+
+def logistic_family(outcome: np.ndarray) -> Family:
+    """The logistic model of this outcome (0 and 1), with an intercept."""
+    return Family(
+        method="logistic regression",
+        ratio="odds_ratio",
+        event=outcome,
+        fit=lambda x: logistic_fit(outcome, x),
+        penalised=lambda x: logistic_penalised(outcome, with_intercept(x)),
+        nuisance=1,
+    )
+
+
+def check_choice(name: str, value: str, known: Sequence[str]) -> None:
+    """Refuse a value that an argument does not know.
+
+    Raises
+    ------
+    ParameterError
+        Naming the values that it knows.
+    """
+    if value not in known:
+        raise ParameterError(f"{name} is {value!r}; it can be {', '.join(map(repr, known))}.")
+
+
+def check_level(conf_level: float) -> float:
+    """The standard normal quantile of a two-sided confidence level.
+
+    Raises
+    ------
+    ParameterError
+        If the level does not lie between 0 and 1.
+    """
+    if not 0 < conf_level < 1:
+        raise ParameterError(f"conf_level is {conf_level}; it lies between 0 and 1, mostly 0.95.")
+    return float(norm.ppf(0.5 + conf_level / 2))
+
+
+def solve(
+    family: Family,
+    design: Design,
+    conf_level: float = 0.95,
+    *,
+    penalise: bool = False,
+    interval: str = "profile",
+) -> Solution:
+    """Estimates of all columns.
+
+    Where the ordinary likelihood has no maximum (no event in a level, complete
+    separation) or `penalise` asks for it, Firth's penalty is used.
+
+    Raises
+    ------
+    ParameterError
+        If `conf_level` or `interval` makes no sense.
+    """
+    z = check_level(conf_level)
+    check_choice("interval", interval, INTERVALS)
+    hopeless = _hopeless(family, 1 if penalise else 2)
+    if hopeless or not design.x.shape[1]:
+        return _nothing(design, hopeless)
+    fit = family.fit(design.x)
+    known = ~fit.collinear
+    notes = {
+        int(j): why_collinear(design, family.data, known, int(j)) for j in np.flatnonzero(~known)
+    }
+    notes |= without_reference(design, family.data)
+    if not known.any():
+        return _nothing(design, "", notes)
+    if not penalise and not fit.infinite.any():
+        return _ordinary(fit, z, conf_level, notes)
+    why = "" if penalise else _why_infinite(family, design, np.flatnonzero(fit.infinite))
+    return _penalised(family, design, known, conf_level, interval, why, notes)
+
+
+def _ordinary(fit: Fit, z: float, conf_level: float, notes: Mapping[int, str]) -> Solution:
+    error = np.sqrt(np.where(fit.finite, np.diag(fit.var), np.nan))
+    with np.errstate(invalid="ignore"):
+        p = 2 * norm.sf(np.abs(fit.coef / error))
+    return Solution(
+        coef=fit.coef,
+        error=error,
+        low=fit.coef - z * error,
+        high=fit.coef + z * error,
+        p=p,
+        loglik=fit.loglik,
+        interval=_interval_name("Wald CI", conf_level),
+        test="Wald test",
+        joint=lambda columns: upper_tail(*wald(fit, columns)),
+        notes=notes,
+    )
+
+
+def _penalised(
+    family: Family,
+    design: Design,
+    known: np.ndarray,
+    conf_level: float,
+    interval: str,
+    why: str,
+    notes: Mapping[int, str],
+) -> Solution:
+    places = np.flatnonzero(known)
+    scale = design.x[:, places].std(axis=0)
+    model = family.penalised(design.x[:, places] / scale)
+    best = firth.maximise(model)
+    at = {int(column): k + family.nuisance for k, column in enumerate(places)}
+    coef, error = best.coef, np.sqrt(np.diag(np.linalg.inv(best.information)))
+    low, high, p = _wald_limits(coef, error, conf_level)
+    if interval == "profile":
+        for k in at.values():
+            low[k], high[k] = firth.profile_limits(model, best, k, conf_level)
+            p[k] = firth.p_value(model, best, [k])
+
+    def spread(values: np.ndarray, by: np.ndarray | float) -> np.ndarray:
+        full = np.full(len(known), np.nan)
+        full[places] = values[family.nuisance :] / by
+        return full
+
+    def joint(columns: Sequence[int]) -> float:
+        use = [at[j] for j in columns if j in at]
+        if interval == "profile":
+            return firth.p_value(model, best, use)
+        var = np.linalg.inv(best.information)[np.ix_(use, use)]
+        return upper_tail(float(coef[use] @ np.linalg.solve(var, coef[use])), len(use))
+
+    profile = interval == "profile"
+    name = "profile penalised likelihood CI" if profile else "Wald CI"
+    return Solution(
+        coef=spread(coef, scale),
+        error=spread(error, scale),
+        low=spread(low, scale),
+        high=spread(high, scale),
+        p=spread(p, 1.0),
+        loglik=best.value + float(np.log(scale).sum()),
+        interval=f"Firth's penalty, {_interval_name(name, conf_level)}{why}",
+        test=f"Firth's penalty, {'penalised likelihood ratio' if profile else 'Wald'} test{why}",
+        joint=joint,
+        notes=notes,
+    )
+
+
+def _wald_limits(
+    coef: np.ndarray, error: np.ndarray, conf_level: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    z = check_level(conf_level)
+    return coef - z * error, coef + z * error, 2 * norm.sf(np.abs(coef / error))
+
+
+def _interval_name(name: str, conf_level: float) -> str:
+    return name if conf_level == 0.95 else f"{100 * conf_level:g} % {name}"
+
+
+def _nothing(design: Design, reason: str, notes: Mapping[int, str] | None = None) -> Solution:
+    width = design.x.shape[1]
+    empty = np.full(width, np.nan)
+    notes = notes or dict.fromkeys(range(width), reason)
+    return Solution(
+        empty, empty, empty, empty, empty, np.nan, reason, reason, lambda columns: np.nan, notes
+    )
+
+
+def _hopeless(family: Family, at_least: int) -> str:
+    """Why nothing can be estimated at all; empty if something can."""
+    n, events = len(family.event), int(family.event.sum())
+    if n == 0:
+        return "not estimable: no patient has all covariates known"
+    if events < at_least:
+        return f"not estimable: {_count(events, 'event')} among {_count(n, 'patient')}"
+    if family.data is None and n - events < at_least:
+        return f"not estimable: {events} of {_count(n, 'patient')} have the outcome"
+    return ""
+
+
+def _why_infinite(family: Family, design: Design, columns: np.ndarray) -> str:
+    """In words: what makes the ordinary estimate infinite."""
+    found = []
+    for term in dict.fromkeys(design.owner(int(column)) for column in columns):
+        for level, n, events in level_counts(design, term.name, family.event):
+            if events == 0 and n:
+                found.append(
+                    f"none of {_count(n, 'patient')} with {term.name}={level} had an event"
+                )
+            elif events == n and family.data is None:
+                found.append(f"all {n} patients with {term.name}={level} had the outcome")
+    if not found:
+        names = " and ".join(design.label(int(column)) for column in columns)
+        found = [f"{names} separates those with an event from the others"]
+    return f"; used because {', '.join(found)}: the ordinary estimate is infinite"
+
+
+def level_counts(design: Design, name: str, event: np.ndarray) -> list[tuple[str, int, int]]:
+    """Level, patients and events of each level of a factor, the reference first."""
+    term = next(term for term in design.terms if term.name == name)
+    if not term.levels:
+        return []
+    inside = design.x[:, list(term.columns)] == 1
+    masks = [~inside.any(axis=1), *inside.T]
+    return [
+        (level, int(mask.sum()), int(event[mask].sum()))
+        for level, mask in zip(term.levels, masks, strict=True)
+    ]
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -1,0 +1,221 @@
+"""The regression table of a paper, and how stable its selection of covariates is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import fisher_exact
+
+from crlm.ledger import ParameterError, rows
+from crlm.regression.models import cox, univariable
+from crlm.regression.selection import (
+    Removal,
+    Rule,
+    backward,
+    chosen_once,
+    make_problem,
+    make_rule,
+    select,
+)
+from crlm.regression.terms import Term
+
+
+def regression_table(
+    frame: pd.DataFrame,
+    covariates: Sequence[str],
+    *,
+    selection: str = "enter",
+    entry_p: float = 0.05,
+    p_stay: float = 0.05,
+    left_out: Sequence[str] = (),
+    fixed: Sequence[str] = (),
+    ties: str = "efron",
+    univariable_p: str = "wald",
+    conf_level: float = 0.95,
+    population: str = "all",
+) -> pd.DataFrame:
+    """Univariable and multivariable hazard ratios: the rows of a paper's regression table.
+
+    Parameters
+    ----------
+    covariates : sequence of str
+        All are analysed univariably.
+    selection : {"enter", "backward", "fixed", "none"}
+        The multivariable model holds: those with univariable p < `entry_p`;
+        what backward selection (p < `p_stay`) leaves of these; exactly those of
+        `fixed`; all.
+    left_out : sequence of str
+        Never in the multivariable model (but with "fixed").
+    fixed : sequence of str
+        With "enter" and "backward": in the multivariable model whatever their p.
+    univariable_p : {"wald", "logrank", "lr", "score"}
+        As `p_value` of `univariable`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of `univariable`, then of `cox` (model "multivariable"), whose `n`
+        row says how the covariates were chosen. Then, of model "selection", a `p`
+        for each covariate that is not in the multivariable model, with the reason.
+
+    Raises
+    ------
+    ParameterError
+        If an argument makes no sense, or nothing is fixed with "fixed".
+    CohortError
+        As `cox`.
+    """
+    rule = make_rule(
+        frame, covariates, selection=selection, entry_p=entry_p, p_stay=p_stay, left_out=left_out,
+        fixed=fixed, ties=ties, univariable_p=univariable_p,
+    )  # fmt: skip
+    common = {"ties": ties, "conf_level": conf_level, "population": population}
+    uni = univariable(frame, rule.names, p_value=univariable_p, **common)
+    chosen = rule.candidates(select(uni, rule.names, entry_p=entry_p))
+    steps: list[Removal] = []
+    if selection == "backward" and chosen:
+        chosen, steps = backward(frame, chosen, p_stay=p_stay, ties=ties, keep=rule.fixed)
+    multi = _multivariable(frame, chosen, rule, uni, common)
+    reasons = _reasons(uni, chosen, steps, rule)
+    return pd.concat([uni, multi, *([rows(reasons)] if reasons else [])], ignore_index=True)
+
+
+def bootstrap_selection(
+    frame: pd.DataFrame,
+    covariates: Sequence[str],
+    *,
+    selection: str = "backward",
+    entry_p: float = 0.05,
+    p_stay: float = 0.05,
+    left_out: Sequence[str] = (),
+    fixed: Sequence[str] = (),
+    ties: str = "efron",
+    univariable_p: str = "wald",
+    n_boot: int = 200,
+    seed: int = 0,
+    population: str = "all",
+) -> pd.DataFrame:
+    """How often each covariate is chosen when the patients are drawn again.
+
+    The whole selection, univariable tests included, is repeated in `n_boot`
+    samples of patients with replacement. Arguments as in `regression_table`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of model "selection": `percent` of the resamples in which the
+        covariate is in the multivariable model (level ""; n = resamples);
+        `hazard_ratio` of each level: its median and 2.5th and 97.5th percentile
+        in the resamples that chose it (n = how many with a finite estimate).
+        Rows of model "selection_sign": `percent` of these in which the hazard
+        ratio lies on the same side of 1 as their median.
+
+    Raises
+    ------
+    ParameterError, CohortError
+        As `regression_table`.
+
+    References
+    ----------
+    Sauerbrei W, Schumacher M. Stat Med 1992;11:2093.
+    """
+    rule = make_rule(
+        frame, covariates, selection=selection, entry_p=entry_p, p_stay=p_stay, left_out=left_out,
+        fixed=fixed, ties=ties, univariable_p=univariable_p,
+    )  # fmt: skip
+    if n_boot < 1:
+        raise ParameterError(f"n_boot is {n_boot}; it must be at least 1.")
+    problem = make_problem(frame, list(dict.fromkeys([*rule.names, *rule.fixed])))
+    problem = problem.take(np.argsort(problem.data.time, kind="stable"))
+    n = problem.data.n
+    draws = np.random.default_rng(seed).integers(max(n, 1), size=(n_boot, n))
+    found = [chosen_once(problem.take(np.sort(draw)), rule) for draw in draws]
+    method = (
+        f"{n_boot} bootstrap samples of patients, seed {seed}; {rule.words()}; "
+        f"Cox, {ties.capitalize()} ties"
+    )
+    keys = {"endpoint": _endpoint(frame), "population": population, "method": method}
+    return rows(record for term in problem.design.terms for record in _stability(term, found, keys))
+
+
+def _multivariable(
+    frame: pd.DataFrame,
+    chosen: Sequence[str],
+    rule: Rule,
+    uni: pd.DataFrame,
+    common: Mapping[str, Any],
+) -> pd.DataFrame:
+    """The multivariable rows, the first of which tells the rule."""
+    if not chosen:
+        return rows([{
+            "endpoint": _endpoint(frame), "population": common["population"],
+            "model": "multivariable", "statistic": "n", "unit": "patients",
+            "method": f"no multivariable model: no covariate was chosen ({rule.words()})",
+        }])  # fmt: skip
+    multi = cox(frame, chosen, model="multivariable", **common)
+    multi.loc[0, "method"] = f"{multi.loc[0, 'method']}; {rule.words()}"
+    return multi
+
+
+def _reasons(
+    uni: pd.DataFrame, chosen: Sequence[str], steps: Sequence[Removal], rule: Rule
+) -> list[dict[str, Any]]:
+    """Why a covariate is not in the multivariable model."""
+    first = uni.iloc[0]
+    keys = {"endpoint": first["endpoint"], "population": first["population"], "model": "selection"}
+    removed = {step.covariate: (k, step) for k, step in enumerate(steps, start=1)}
+    records = []
+    for name in [name for name in rule.names if name not in chosen]:
+        at = {**keys, "covariate": name, "statistic": "p"}
+        if name in removed:
+            k, step = removed[name]
+            method = f"removed at step {k} of backward selection (p >= {rule.p_stay:g})"
+            at |= {"estimate": step.p, "n": step.n, "events": step.events}
+        elif rule.selection == "fixed":
+            method = "not in the fixed model"
+        elif name in rule.left_out:
+            method = "left out beforehand"
+        else:
+            method = f"univariable p not below {rule.entry_p:g}"
+        records.append({**at, "method": method})
+    return records
+
+
+def _stability(
+    term: Term, found: Sequence[tuple[list[Term], np.ndarray]], keys: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """The rows of one covariate: how often chosen, how large, which side of 1."""
+    chosen = np.array([term in terms for terms, _ in found])
+    at = {**keys, "covariate": term.name, "unit": "%", "statistic": "percent"}
+    percent = {"model": "selection", "n": len(found), "estimate": 100 * float(chosen.mean())}
+    records = [{**at, **percent}]
+    for column in term.columns:
+        values = np.array([coef[column] for _, coef in found])
+        values = values[np.isfinite(values)]
+        if not len(values):
+            continue
+        low, middle, high = np.quantile(values, [0.025, 0.5, 0.975])
+        here = {**at, "level": term.level(column), "n": len(values)}
+        ratio = {"model": "selection", "statistic": "hazard_ratio", "unit": ""}
+        ratio |= {"estimate": np.exp(middle), "conf_low": np.exp(low), "conf_high": np.exp(high)}
+        same = 100 * float((np.sign(values) == np.sign(middle)).mean())
+        records += [{**here, **ratio}, {**here, "model": "selection_sign", "estimate": same}]
+    return records
+
+
+def _endpoint(frame: pd.DataFrame) -> str:
+    return str(frame["endpoint"].iloc[0]) if "endpoint" in frame and len(frame) else ""
+
+
+def _with_fisher(found: pd.DataFrame, frame: pd.DataFrame, outcome: str) -> pd.DataFrame:
+    found = found.copy()
+    for name in dict.fromkeys(found["covariate"]):
+        cross = pd.crosstab(frame[name], frame[outcome])
+        tests = (found["covariate"] == name) & (found["statistic"] == "p")
+        if cross.shape == (2, 2) and isinstance(frame[name].dtype, pd.CategoricalDtype):
+            found.loc[tests, "estimate"] = float(fisher_exact(cross.to_numpy()).pvalue)
+            found.loc[tests, "method"] = "Fisher's exact test, two-sided"
+    return found

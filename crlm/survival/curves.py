@@ -1,0 +1,256 @@
+"""Survival curves as result rows: medians, rates, numbers at risk, follow-up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from scipy.special import bdtr
+
+from crlm.ledger import rows
+from crlm.survival.product_limit import (
+    RULE,
+    ConfType,
+    MedianRule,
+    check_conventions,
+    interval_text,
+    late_text,
+    median_of,
+    product_limit,
+    rates_at,
+    spss_text,
+)
+from crlm.survival.samples import (
+    By,
+    check_times,
+    choose,
+    counts_at,
+    number_at_risk,
+    row_base,
+    samples_of,
+)
+
+
+def kaplan_meier(
+    frame: pd.DataFrame,
+    by: By = None,
+    times: Iterable[float] = (),
+    *,
+    conf_type: ConfType = "log-log",
+    median_rule: MedianRule = "first",
+    conf_level: float = 0.95,
+    population: str = "all",
+) -> pd.DataFrame:
+    """Patients, events, median survival and survival rates of each group.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Analysis frame.
+    by : str or sequence of str, optional
+        Column, or columns of joint groups; by default one group of all.
+    times : iterable of float
+        Months at which to give the survival rate.
+    conf_type : {"plain", "log", "log-log", "spss"}
+        Scale of the confidence limits. The limits of the median are where the band crosses 0.5
+        (Brookmeyer & Crowley), but for "spss", where rates have plain limits and the median has
+        median +- z SE(median), not below 0. SE(median) is Greenwood's SE of S at the median
+        over (S(u) - S(l)) / (l - u), with u the last event time whose S >= 0.55 and l the first
+        whose S <= 0.45 (Collett); without such a u or l there are no limits.
+    median_rule : {"first", "midpoint"}
+        Smallest t with S(t) <= 0.5, or as R prints it: midway to the next drop where S is 0.5.
+    conf_level : float
+    population : str
+        Written into the rows.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Result rows `n`, `median_survival` (months; missing if not reached) and, for each of
+        `times`, `survival_rate` (percent; `n` at risk at t, `events` up to t). After the last
+        observed time of a group whose curve has not reached 0 the rate is missing and `n` 0,
+        where R's `summary(fit, times)` has no row. Limits are missing where R's are: at S = 0,
+        and with "log-log" at S = 1 from the first observed time on.
+
+    Raises
+    ------
+    CohortError
+        If the frame is empty or is not an analysis frame.
+    ParameterError
+        If a column, a time or a convention does not exist.
+    """
+    z = check_conventions(conf_type, median_rule, conf_level)
+    asked = check_times(times)
+    records = []
+    for group, sample in samples_of(frame, by):
+        steps = product_limit(sample, conf_type, z)
+        base = row_base(frame, group, sample, population)
+        method = f"Kaplan-Meier, {interval_text(conf_type, conf_level)}"
+        records.append(
+            {**base, "statistic": "n", "estimate": base["n"], "unit": "patients",
+             "method": "count"}
+        )  # fmt: skip
+        records.append(
+            {**base, "statistic": "median_survival", "unit": "months",
+             **median_of(steps, conf_type, median_rule, z),
+             "method": f"{method}{spss_text(conf_type)}, {RULE[median_rule]}"
+                       f"{late_text(sample, steps)}"}
+        )  # fmt: skip
+        for t, rate in zip(asked, rates_at(sample, steps, asked), strict=True):
+            records.append(
+                {**base, **rate, "statistic": "survival_rate", "time": t, "unit": "%",
+                 "method": f"{method}{late_text(sample, steps)}"}
+            )  # fmt: skip
+    return rows(records)
+
+
+def curve(
+    frame: pd.DataFrame,
+    by: By = None,
+    *,
+    conf_type: ConfType = "log-log",
+    conf_level: float = 0.95,
+) -> pd.DataFrame:
+    """The Kaplan-Meier curve of each group as steps, to be drawn or read.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `group`, `time` (months), `n_at_risk`, `n_events`, `n_censored`, `survival`
+        (0 to 1), `std_error` (Greenwood, of S itself), `conf_low`, `conf_high`. Each group
+        begins with time 0 and survival 1 and has a row for every distinct observed time; events
+        at time 0 have a row of their own after the first.
+
+    Raises
+    ------
+    CohortError, ParameterError
+        As `kaplan_meier`.
+    """
+    z = check_conventions(conf_type, "first", conf_level)
+    parts = []
+    for group, sample in samples_of(frame, by):
+        steps = product_limit(sample, conf_type, z)
+        with np.errstate(invalid="ignore"):
+            error = steps.survival * np.sqrt(steps.log_variance)
+        start = number_at_risk(sample, np.zeros(1))
+        columns = {
+            "time": (0.0, steps.time),
+            "n_at_risk": (start[0], steps.at_risk),
+            "n_events": (0, steps.events),
+            "n_censored": (0, steps.censored),
+            "survival": (1.0, steps.survival),
+            "std_error": (0.0, error),
+            "conf_low": (1.0, steps.low),
+            "conf_high": (1.0, steps.high),
+        }
+        part = pd.DataFrame({name: np.r_[first, rest] for name, (first, rest) in columns.items()})
+        part.insert(0, "group", group)
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def risk_table(
+    frame: pd.DataFrame,
+    by: By = None,
+    times: Iterable[float] = (0, 12, 24, 36, 48, 60),
+    *,
+    population: str = "all",
+) -> pd.DataFrame:
+    """Numbers at risk, and events so far, below a curve: those with entry < t <= time.
+
+    Returns
+    -------
+    pandas.DataFrame
+        For each group and time (months) result rows `n_at_risk` (just before t, so an event at
+        t still counts) and `cumulative_events` (up to and with t).
+
+    Raises
+    ------
+    CohortError, ParameterError
+        As `kaplan_meier`.
+    """
+    asked = check_times(times)
+    records = []
+    for group, sample in samples_of(frame, by):
+        base = row_base(frame, group, sample, population)
+        at_risk, events = counts_at(sample, asked)
+        late = ", late entry" if sample.late else ""
+        for t, here, so_far in zip(asked, at_risk, events, strict=True):
+            row = {**base, "time": t, "unit": "patients"}
+            records += [
+                {**row, "statistic": "n_at_risk", "estimate": here,
+                 "method": f"at risk just before t{late}"},
+                {**row, "statistic": "cumulative_events", "estimate": so_far,
+                 "method": "events up to t"},
+            ]  # fmt: skip
+    return rows(records)
+
+
+def follow_up(
+    frame: pd.DataFrame,
+    by: By = None,
+    *,
+    method: Literal["reverse", "observed"] = "reverse",
+    conf_type: ConfType = "log-log",
+    median_rule: MedianRule = "first",
+    conf_level: float = 0.95,
+    population: str = "all",
+) -> pd.DataFrame:
+    """How long patients were followed: median, shortest and longest follow-up.
+
+    Parameters
+    ----------
+    method : {"reverse", "observed"}
+        "reverse": Kaplan-Meier with event and censoring exchanged (Schemper & Smith, Control
+        Clin Trials 1996;17:343), as R's `survfit(Surv(time, event == 0) ~ 1)`: a patient with
+        an event at t is still at risk of censoring at t. "observed": median of the observed
+        times, limits the order statistics that enclose it with at least the level (Conover,
+        Practical Nonparametric Statistics, 1999, section 3.2); missing where too few times do.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Result rows `median_follow_up`, `min_follow_up`, `max_follow_up` (months since time
+        zero; the last two of the observed times) with `endpoint` "".
+
+    Raises
+    ------
+    CohortError, ParameterError
+        As `kaplan_meier`.
+    """
+    choose("method", method, ("reverse", "observed"))
+    z = check_conventions(conf_type, median_rule, conf_level)
+    records = []
+    for group, sample in samples_of(frame, by):
+        base = {**row_base(frame, group, sample, population), "endpoint": "", "unit": "months"}
+        middle = _observed_median(sample.time, 1 - conf_level)
+        text = "median of the observed times, order-statistic CI"
+        if method == "reverse":
+            steps = product_limit(replace(sample, event=~sample.event), conf_type, z)
+            middle = median_of(steps, conf_type, median_rule, z)
+            text = (
+                f"reverse Kaplan-Meier, {interval_text(conf_type, conf_level)}"
+                f"{spss_text(conf_type)}, {RULE[median_rule]}{late_text(sample, steps)}"
+            )
+        ends = {"min_follow_up": sample.time.min(), "max_follow_up": sample.time.max()}
+        records.append({**base, **middle, "statistic": "median_follow_up", "method": text})
+        records += [
+            {**base, "statistic": name, "estimate": value, "method": "observed times"}
+            for name, value in ends.items()
+        ]
+    return rows(records)
+
+
+def _observed_median(time: np.ndarray, alpha: float) -> dict[str, float]:
+    """Median of plain times between the order statistics r and n + 1 - r."""
+    ordered, n = np.sort(time), len(time)
+    ranks = np.arange(n)
+    r = int((bdtr(ranks, n, 0.5) <= alpha / 2).sum())
+    limits = (ordered[r - 1], ordered[n - r]) if r else (math.nan, math.nan)
+    return {
+        "estimate": float(np.median(ordered)), "conf_low": limits[0], "conf_high": limits[1],
+    }  # fmt: skip
