@@ -33,7 +33,7 @@ def agree(rows: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row an effect: the keys; `printed`, `printed_low`, `printed_high`;
-        `new`, `new_low`, `new_high`, `n`, `events`; `ratio` (new over printed)
+        `new`, `new_low`, `new_high`; `n` and `events` of its model; `ratio` (new over printed)
         with `ratio_low`, `ratio_high` and `heterogeneity_p` (Cochran's Q for
         two); `prediction_low`, `prediction_high` (where 95 % of estimates of
         this new precision fall if both cohorts share one effect) and
@@ -49,7 +49,7 @@ def agree(rows: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
     """
     found = row_index(rows)
     effects = [
-        _pair(published, found[key])
+        _pair(published, found[key], _sizes(published, found))
         for key, published in _published(claims).items()
         if key in found and _complete(found[key])
     ]
@@ -122,7 +122,20 @@ def _complete(row: dict[str, Any]) -> bool:
     return all(math.isfinite(v) and v > 0 for v in values) and row["conf_low"] < row["conf_high"]
 
 
-def _pair(published: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+def _sizes(
+    effect: dict[str, Any], found: dict[tuple[Any, ...], dict[str, Any]]
+) -> dict[str, float]:
+    """Patients and events of the whole model behind an effect, not of one level."""
+    for covariate in (effect["covariate"], ""):
+        row = found.get(row_key(effect, covariate=covariate, level="", statistic="n"))
+        if row is not None:
+            return {"n": row["n"], "events": row["events"]}
+    return {"n": math.nan, "events": math.nan}
+
+
+def _pair(
+    published: dict[str, Any], row: dict[str, Any], sizes: dict[str, float]
+) -> dict[str, Any]:
     old, old_error = math.log(published["estimate"]), _standard_error(published)
     new, new_error = math.log(row["estimate"]), _standard_error(row)
     spread = math.hypot(old_error, new_error)
@@ -132,8 +145,8 @@ def _pair(published: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
         **{name: published[name] for name in KEYS},
         "printed": published["estimate"], "printed_low": published["conf_low"],
         "printed_high": published["conf_high"], "new": row["estimate"],
-        "new_low": row["conf_low"], "new_high": row["conf_high"], "n": row["n"],
-        "events": row["events"], "ratio": math.exp(new - old),
+        "new_low": row["conf_low"], "new_high": row["conf_high"], **sizes,
+        "ratio": math.exp(new - old),
         "ratio_low": math.exp(new - old - _Z * spread),
         "ratio_high": math.exp(new - old + _Z * spread), "heterogeneity_p": p,
         "prediction_low": low, "prediction_high": high,
@@ -153,14 +166,24 @@ def _excludes_one(values: dict[str, Any]) -> bool:
     return not values["conf_low"] <= 1 <= values["conf_high"]
 
 
+def _off_centre(pair: dict[str, Any]) -> bool:
+    """Whether the printed estimate is far from the middle of its own printed interval."""
+    low, high = math.log(pair["printed_low"]), math.log(pair["printed_high"])
+    error = (high - low) / (2 * _Z)
+    return abs(math.log(pair["printed"]) - (low + high) / 2) > 0.5 * error
+
+
 def _reading(pair: dict[str, Any]) -> str:
+    if _off_centre(pair):
+        return "The printed interval does not fit its own estimate; no comparison can be trusted."
     if pair["heterogeneity_p"] < 0.05:
         return "The two cohorts disagree about the size of this effect."
     if pair["sceptical_p"] < 0.025:
         return "Replicated: same direction, convincing on both sides."
     if pair["power"] < 0.5:
+        events = f"with {pair['events']:.0f} events " if math.isfinite(pair["events"]) else ""
         return (
-            f"Too small to say: with {pair['events']:.0f} events this cohort would find the "
+            f"Too small to say: {events}this cohort would find the "
             f"published effect in {100 * pair['power']:.0f} of 100 tries."
         )
     if pair["same_direction"]:

@@ -290,9 +290,8 @@ def _ratio_text(row: dict[str, Any]) -> str:
 
 
 def _row_label(row: dict[str, Any], design: Design) -> str:
-    name = design.label(row["covariate"])
-    if row["level"]:
-        name = f"{name}: {design.label(row['covariate'], row['level'])}"
+    key = f"{row['covariate']}={row['level']}" if row["level"] else row["covariate"]
+    name = design.group_label(key)
     if row["population"] != "all":
         name = f"{name} ({design.group_label(row['population'])})"
     return _short(name, 46)

@@ -228,7 +228,9 @@ def _baseline_rows(
     if ("all", "", "median") in value:
         return [("", [label, *[_spread(value, g) for g in groups], p, method])]
     body = [("head", [label, *[""] * len(groups), p, method])]
-    for level in [v for v in dict.fromkeys(rows["level"]) if v and ("all", v, "n") in value]:
+    for level in dict.fromkeys(rows["level"]):
+        if not value.get(("all", level, "n")):
+            continue
         cells = [
             f"{value[g, level, 'n']:.0f} ({number(value[g, level, 'percent'], 0)} %)"
             for g in groups
@@ -264,19 +266,19 @@ def survival_table(rows: pd.DataFrame, design: Design, *, caption: str = "") -> 
     """Patients, events, median and rates by endpoint and group, in months and per cent."""
     times = sorted(rows.loc[rows["statistic"] == "survival_rate", "time"].unique())
     header = ["", "n", "Events", "Median, months (95 % CI)"]
-    header += [f"{t:g}-month rate, % (95 % CI)" for t in times] + ["p (log-rank)"]
+    header += [f"{t:g}-month rate, % (95 % CI)" for t in times]
     body = []
     keys = ["endpoint", "population", "group"]
     main = rows[rows["statistic"].isin(["n", "median_survival", "survival_rate"])]
-    tests = rows[rows["statistic"] == "p"].set_index(["endpoint", "population", "group"])[
-        "estimate"
-    ]
+    tests = rows[rows["statistic"] == "p"].set_index(keys)["estimate"]
+    header += ["p (log-rank)"] if len(tests) else []
     for (endpoint, population, group), part in main.groupby(keys, sort=False):
         cells = _survival_cells(part, times)
         compared = (endpoint, population, _columns_of(group))
-        p = p_text(tests[compared]) if compared in tests.index else ""
+        if len(tests):
+            cells.append(p_text(tests[compared]) if compared in tests.index else "")
         where = "" if population == "all" else f"{design.group_label(population)}: "
-        body.append(("", [f"{endpoint}, {where}{design.group_label(group)}", *cells, p]))
+        body.append(("", [f"{endpoint}, {where}{design.group_label(group)}", *cells]))
     notes = sorted(set(rows.loc[rows["statistic"] == "median_survival", "method"]))
     return table(caption, header, body, notes, numeric=[1, 2])
 

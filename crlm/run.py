@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import difflib
 import json
+import math
 import platform
 import re
 import subprocess
@@ -165,7 +166,8 @@ def render(notebook: Any) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         page, _ = exporter.from_notebook_node(notebook)
-    return page.replace("<!-- table of contents -->", _contents(page), 1)
+    page = page.replace("<!-- table of contents -->", _contents(page), 1)
+    return _with_headline(page)
 
 
 def _papermill(
@@ -189,7 +191,7 @@ def _papermill(
                 papermill.execute_notebook(
                     str(source), str(target), parameters=dict(values), kernel_name="python3",
                     progress_bar={"desc": source.stem, "leave": False} if progress else False,
-                    log_output=False, extra_arguments=["--log-level=40"],
+                    log_output=False, extra_arguments=["--log-level=50"],
                 )  # fmt: skip
             except PapermillExecutionError as error:
                 failure = error
@@ -236,6 +238,14 @@ def _contents(page: str) -> str:
     return f"<ol>{links}</ol>"
 
 
+def _with_headline(page: str) -> str:
+    """The verdict in one sentence, from the cell tagged `headline`, once more under the title."""
+    found = re.search(r"celltag_headline.*?(<p><strong>.*?</p>)", page, flags=re.DOTALL)
+    if not found:
+        return page
+    return page.replace("</h1>", f'</h1>\n<div class="headline">{found.group(1)}</div>', 1)
+
+
 def check_files(values: Mapping[str, Any]) -> None:
     """Refuse a parameter that names a file which is not there (`ParameterError`)."""
     for name in FILES:
@@ -247,6 +257,28 @@ def check_files(values: Mapping[str, Any]) -> None:
 
 
 def _typed(parameter: Parameter, value: Any) -> Any:
+    """The value as its declared type, one of its choices where the help lists them."""
+    typed = _read(parameter, value)
+    if isinstance(typed, float) and not math.isfinite(typed):
+        raise ParameterError(f"{parameter.name} = {value!r} is not a finite number.")
+    choices = _choices(parameter.help)
+    if choices and typed not in choices:
+        hint = difflib.get_close_matches(str(typed), choices, n=1)
+        suggestion = f" Did you mean {hint[0]!r}?" if hint else ""
+        raise ParameterError(
+            f"{parameter.name} = {value!r} is none of its choices: "
+            f"{', '.join(choices)}.{suggestion}"
+        )
+    return typed
+
+
+def _choices(text: str) -> list[str]:
+    """The choices that a parameter's help lists, as in `tied times: efron | breslow`."""
+    listed = text.rpartition(": ")[2]
+    return [choice.strip() for choice in listed.split(" | ")] if " | " in listed else []
+
+
+def _read(parameter: Parameter, value: Any) -> Any:
     readers = {"int": int, "float": float, "str": str, "bool": _boolean}
     read = readers.get(parameter.type)
     if read is None:

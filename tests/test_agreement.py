@@ -20,7 +20,8 @@ ROW = {"endpoint": "OS", "covariate": "hai", "level": "yes", "model": "multivari
 def pair(printed, new):
     fields = ("estimate", "conf_low", "conf_high")
     claims = pd.DataFrame([CLAIM | {"field": f, "value": v} for f, v in zip(fields, printed)])
-    rows = ledger.rows([ROW | dict(zip(fields, new, strict=True))])
+    whole = {"level": "", "covariate": "", "statistic": "n", "estimate": 200, "events": 130}
+    rows = ledger.rows([ROW | dict(zip(fields, new, strict=True)), ROW | whole])
     return agreement.agree(rows, claims).iloc[0]
 
 
@@ -66,7 +67,12 @@ def test_power_is_the_chance_of_a_significant_result():
 
 def test_a_small_cohort_is_told_that_it_is_too_small():
     got = pair(limits(-0.6, 0.15), limits(-0.2, 0.6))
-    assert got.power < 0.5 and got.reading.startswith("Too small to say: with 100 events")
+    assert got.power < 0.5 and got.reading.startswith("Too small to say: with 130 events")
+
+
+def test_a_printed_interval_that_does_not_fit_its_estimate_is_not_used():
+    got = pair((1.74, 0.27, 2.37), limits(0.5, 0.2))
+    assert got.reading.startswith("The printed interval does not fit")
 
 
 def test_effects_without_a_printed_interval_are_left_out():

@@ -1,0 +1,128 @@
+"""The command line as a surgeon meets it: exit codes, messages, nothing half-written."""
+
+from pathlib import Path
+
+import pytest
+
+from crlm.cli import main
+from tests.hostile.files import HOSTILE
+from tests.hostile.tables import patients
+
+TCIA = Path(__file__).parents[2] / "shared" / "data" / "tcia_crlm"
+WORKBOOK = TCIA / "Colorectal-Liver-Metastases-Clinical-data-April-2023.xlsx"
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "mine.csv"
+    patients().to_csv(path, index=False)
+    return path
+
+
+def refused(capsys, arguments):
+    """Run a command that must be refused: exit 2, one message, no traceback; the message."""
+    code = main([str(a) for a in arguments])
+    told = capsys.readouterr().err
+    assert code == 2 and "Traceback" not in told and told.startswith("crlm: ")
+    return told
+
+
+@pytest.mark.parametrize("name", sorted(HOSTILE))
+def test_what_is_no_table_is_refused_before_a_notebook_starts(name, tmp_path, capsys):
+    content, words = HOSTILE[name]
+    path = tmp_path / name
+    path.write_bytes(content)
+    out = tmp_path / "out"
+    told = refused(capsys, ["run", "ncch_scp", "--cohort", path, "--out", out])
+    assert words in told and not out.exists()
+
+
+def broken(column, row, value):
+    frame = patients()
+    frame.loc[row, column] = value
+    return frame
+
+
+@pytest.mark.parametrize(
+    ("frame", "words"),
+    [(broken("age", 3, "sixty"), ["age", "row 5", "sixty"]),
+     (broken("os_months", 4, "-3"), ["os_months", "row 6", "-3"]),
+     (broken("patient_id", 7, "P001"), ["patient_id", "9"]),
+     (broken("sex", 2, "woman"), ["sex", "row 4", "woman"]),
+     (broken("size_cm", 2, "45"), ["size_cm", "row 4", "unit: mm"]),
+     (patients().assign(os_event="1"), ["os_event", "confirm"]),
+     (patients().rename(columns=lambda c: f"x_{c}_y"), ["patient_id"])],
+    ids=["text", "negative", "duplicate", "level", "millimetres", "all events", "headers"],
+)  # fmt: skip
+def test_a_bad_cell_is_named_by_row_column_and_value(frame, words, tmp_path, capsys):
+    path = tmp_path / "mine.csv"
+    frame.to_csv(path, index=False)
+    told = refused(capsys, ["run", "ncch_scp", "--cohort", path, "--out", tmp_path / "out"])
+    assert all(word in told for word in words), told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["-p", "short_scp_month", "18"], "Did you mean 'short_scp_months'"),
+     (["-p", "short_scp_months", "long"], "not of type float"),
+     (["-p", "ties", "exact"], "breslow"),
+     (["--cohort", "nowhere.csv"], "nowhere.csv")],
+)  # fmt: skip
+def test_unknown_or_ill_typed_parameters_are_refused(arguments, words, tmp_path, capsys):
+    told = refused(capsys, ["run", "ncch_scp", "--out", tmp_path / "out", *arguments])
+    assert words in told and not (tmp_path / "out").exists()
+
+
+def test_an_unknown_study_is_refused(capsys):
+    assert "Did you mean" in refused(capsys, ["run", "ncch"])
+
+
+def test_check_prints_what_is_understood(table, capsys):
+    assert main(["check", str(table), "--study", "ncch_scp"]) == 0
+    told = capsys.readouterr().out
+    assert "os_months" in told and max(len(line) for line in told.splitlines()) <= 100
+
+
+def test_check_names_every_violation_and_exits_2(tmp_path, capsys):
+    path = tmp_path / "mine.csv"
+    broken("age", 3, "sixty").to_csv(path, index=False)
+    assert main(["check", str(path), "--study", "ncch_scp"]) == 2
+    assert "sixty" in capsys.readouterr().out
+
+
+def test_a_template_is_written_once(tmp_path, capsys):
+    path = tmp_path / "form.xlsx"
+    assert main(["template", "mskcc_hai", "-o", str(path)]) == 0 and path.is_file()
+    before = path.read_bytes()
+    refused(capsys, ["template", "mskcc_hai", "-o", path])
+    assert path.read_bytes() == before
+
+
+def test_the_parameters_can_be_listed(capsys):
+    assert main(["run", "ncch_scp", "--parameters"]) == 0
+    assert "short_scp_months: float = 12.0" in capsys.readouterr().out
+
+
+def test_no_command_prints_the_help(capsys):
+    assert main([]) == 2 and "usage: crlm" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not WORKBOOK.is_file(), reason="the TCIA workbook is not beside the project")
+def test_the_real_public_cohort_goes_through(tmp_path, capsys):
+    cohort, out = tmp_path / "tcia.csv", tmp_path / "out"
+    assert main(["import", "tcia-crlm", str(WORKBOOK), "-o", str(cohort)]) == 0
+    code = main(["run", "mskcc_hai", "--cohort", str(cohort), "--out", str(out),
+                 "-p", "bootstrap_samples", "20"])  # fmt: skip
+    assert code == 0, capsys.readouterr().err
+    page = (out / "mskcc_hai.html").read_text(encoding="utf-8")
+    # 107 deaths of 197; R: survfit(conf.type = "log-log") gives 76.0 (66.1, 98.9) for OS and
+    # 22.3 (17.4, 32.4) for DFS
+    for words in (
+        "Public cohort",
+        "75.97 (66.10–98.87)",
+        "22.33 (17.37–32.43)",
+        '<td class="num">107',
+    ):
+        assert words in page
+    assert 'role="alert"' not in page
+    assert "CRLM-CT" not in page
