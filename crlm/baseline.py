@@ -97,7 +97,7 @@ def table_one(
     -------
     pandas.DataFrame
         Result rows. `group` is "all", `by=level`, or the bare `by` for what compares groups.
-        Sizes: `n` with covariate "". Continuous: `median` and the spread. Categories: `n`
+        Sizes: `n` and `percent` with covariate "". Continuous: `median` and the spread. Categories: `n`
         and `percent` (of the non-missing) a level. Both: `missing`, `p`, and for two groups
         `difference` (second minus first: percentage points a level; of medians or means)
         and `smd` (standardised mean difference, without sign).
@@ -224,10 +224,15 @@ def _sizes(plan: _Plan, left_out: int) -> _Records:
         {"group": group, "statistic": "n", "unit": "patients", "estimate": size, "n": size}
         for group, size in ((group, mask.sum()) for group, mask in plan.groups.items())
     ]
+    total = records[0]["n"]
+    records += [
+        {**record, "statistic": "percent", "unit": "%", "estimate": 100 * record["n"] / total}
+        for record in records[1:]
+    ]
     if left_out:
         said = {"covariate": plan.by, "statistic": "missing", "unit": "patients"}
-        total = records[0]["n"] + left_out
-        records.append({**said, "estimate": left_out, "n": total, "method": "left out"})
+        seen = {"n": total + left_out, "method": "left out"}
+        records.append({**said, "estimate": left_out, **seen})
     return records
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from PIL import Image
 
 from crlm.ledger import Design
 
@@ -32,16 +33,16 @@ _MAX_STEPS = 4000
 
 
 class Picture:
-    """A finished figure: a PNG with an alternative text, shown by Jupyter as an image."""
+    """A finished figure: a PNG of few colours with an alternative text, shown as an image."""
 
     def __init__(self, figure: Figure, alt: str) -> None:
-        buffer = io.BytesIO()
-        figure.savefig(
-            buffer, format="png", dpi=144, bbox_inches="tight", metadata={"Software": None}
-        )
-        self.png = buffer.getvalue()
+        drawn, small = io.BytesIO(), io.BytesIO()
+        figure.savefig(drawn, format="png", dpi=144, bbox_inches="tight")
+        image = Image.open(drawn).convert("RGB").quantize(64, dither=Image.Dither.NONE)
+        image.save(small, format="png")
+        self.png = small.getvalue()
         self.alt = alt
-        self.width = int.from_bytes(self.png[16:20], "big") * 100 // 144
+        self.width = image.width * 100 // 144
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data = {"image/png": self.png, "text/plain": self.alt}

@@ -432,10 +432,10 @@ def follow_up_table(parts: Sequence[pd.DataFrame], design: Design) -> Html:
     rows = pd.concat(parts, ignore_index=True).drop_duplicates(
         ["group", "statistic", "method", "estimate"]
     )
-    ends = rows.set_index(["group", "statistic"])["estimate"]
+    ends = {(r["group"], r["statistic"]): r["estimate"] for r in rows.to_dict("records")}
     body = []
     for row in rows[rows["statistic"] == "median_follow_up"].to_dict("records"):
-        span = [number(ends[row["group"], f"{end}_follow_up"].iloc[0]) for end in ("min", "max")]
+        span = [number(ends[row["group"], f"{end}_follow_up"]) for end in ("min", "max")]
         cells = [design.group_label(row["group"]), interval(row), "–".join(span), row["method"]]
         body.append(("", cells))
     header = ["", "Median, months (95 % CI)", "Range", "Method"]

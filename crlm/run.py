@@ -28,6 +28,9 @@ from crlm.ledger import CrlmError, ParameterError
 #: Parameters that hold a file: shown and recorded by file name alone.
 FILES = ("cohort_path", "history_path", "codebook_path")
 
+#: Arguments of a kernel that keeps its own messages to itself.
+QUIET = ["--log-level=50"]
+
 _TEMPLATES = Path(__file__).parent / "templates"
 _PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "survival", "matplotlib", "papermill")
 
@@ -76,7 +79,7 @@ def notebook_path(study: str) -> Path:
     path = folder / f"{study}.ipynb"
     if not path.is_file():
         known = sorted(p.stem for p in folder.glob("*.ipynb"))
-        raise ParameterError(f"There is no study {study!r}.{_did_you_mean(study, known)}")
+        raise ParameterError(f"There is no study {study!r}.{did_you_mean(study, known)}")
     return path
 
 
@@ -108,7 +111,7 @@ def check_parameters(given: Mapping[str, Any], known: Mapping[str, Parameter]) -
     checked = {}
     for name, value in given.items():
         if name not in known:
-            raise ParameterError(f"There is no parameter {name!r}.{_did_you_mean(name, known)}")
+            raise ParameterError(f"There is no parameter {name!r}.{did_you_mean(name, known)}")
         checked[name] = _typed(known[name], value)
     return checked
 
@@ -139,8 +142,8 @@ def execute(
     check_files(checked)
     out.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    notebook, failure = _papermill(source, {**checked, "output_dir": str(out)}, progress)
-    _tidy(notebook)
+    notebook, failure = in_memory(source, {**checked, "output_dir": str(out)}, progress=progress)
+    tidy(notebook)
     target = out / f"{study}.ipynb"
     write_atomically(target, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
     report = out / f"{study}.html"
@@ -170,10 +173,22 @@ def render(notebook: Any) -> str:
     return _with_headline(page)
 
 
-def _papermill(
-    source: Path, values: Mapping[str, Any], progress: bool
+def in_memory(
+    source: Path, values: Mapping[str, Any], *, progress: bool = False, **engine: Any
 ) -> tuple[Any, Exception | None]:
-    """Execute in memory; a failing cell comes back beside the partial notebook."""
+    """One execution by papermill; a failing cell comes back beside the partial notebook.
+
+    Parameters
+    ----------
+    source : pathlib.Path
+        The notebook.
+    values : mapping
+        Parameters to inject, checked already.
+    progress : bool
+        A bar over the cells.
+    **engine
+        Further options of `papermill.execute_notebook`, such as `engine_name`.
+    """
     import logging
     import tempfile
 
@@ -191,7 +206,7 @@ def _papermill(
                 papermill.execute_notebook(
                     str(source), str(target), parameters=dict(values), kernel_name="python3",
                     progress_bar={"desc": source.stem, "leave": False} if progress else False,
-                    log_output=False, extra_arguments=["--log-level=50"],
+                    log_output=False, **{"extra_arguments": QUIET, **engine},
                 )  # fmt: skip
             except PapermillExecutionError as error:
                 failure = error
@@ -200,14 +215,18 @@ def _papermill(
             return nbformat.read(target, as_version=4), failure
 
 
-def _tidy(notebook: Any) -> None:
-    """Take out of an executed notebook what tells of the machine it ran on."""
+def tidy(notebook: Any) -> None:
+    """Take out of an executed notebook what tells of the machine or the moment it ran."""
     notebook.metadata.pop("papermill", None)
     notebook.metadata.pop("widgets", None)
-    for cell in notebook.cells:
+    for position, cell in enumerate(notebook.cells):
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
-        if "injected-parameters" in cell.metadata.get("tags", []):
+        tags = cell.metadata.get("tags", [])
+        if {"injected-parameters", "papermill-error-cell-tag"} & set(tags):
+            # papermill gives the cells that it adds an id at random.
+            cell["id"] = f"papermill-{position}"
+        if "injected-parameters" in tags:
             cell.source = _injected(cell.source)
         for output in cell.get("outputs", []):
             if output.output_type == "error":
@@ -313,7 +332,7 @@ def _literal(text: Any) -> Any:
         return text
 
 
-def _did_you_mean(name: str, known: Any) -> str:
+def did_you_mean(name: str, known: Any) -> str:
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     return f"{hint} There is: {', '.join(known)}."
@@ -329,14 +348,15 @@ def _manifest(
         "parameters": shown,
         "data_sha256": checksums or {"cohort": checksum(_shipped(study))},
         "notebook_sha256": checksum(source),
-        "versions": _versions(),
+        "versions": versions(),
         "commit": _commit(),
         "status": "failed" if failure else "finished",
         "wall_seconds": round(seconds, 1),
     }
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Versions of crlm, Python and the packages that a result stands on."""
     found = {"crlm": __version__, "python": platform.python_version()}
     return found | {name: metadata.version(name) for name in _PACKAGES}
 

@@ -64,6 +64,7 @@ def test_sizes_and_numbers_by_hand(eight: pd.DataFrame) -> None:
         for statistic, value in found.items():
             row = pick(rows, covariate="size_cm", statistic=statistic, group=group)
             assert (row["estimate"], row["n"], row["unit"]) == (value, n - missing, "cm")
+    assert pick(rows, covariate="", statistic="percent", group="ras=mutant")["estimate"] == 50
     shift = pick(rows, covariate="size_cm", statistic="difference", group="ras")
     assert (shift["estimate"], shift["method"]) == (2.5, "difference of medians")
     # (13/3 - 5/2) over the root of the mean of the variances 13/3 and 5/3

@@ -36,6 +36,10 @@ MAY_IMPORT = {
     "report": {"ledger", "comparison"},
     "provenance": {"ledger", "files", "report"},
     "run": {"ledger", "files"},
+    "batch": {"ledger", "files", "run"},
+    "reconstruction": {
+        "ledger", "files", "cohort", "endpoints", "scores", "baseline", "survival", "regression",
+    },
     "standin": {"ledger", "files"},
     "cli": None,
 }

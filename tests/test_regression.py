@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.optimize import minimize
-from scipy.stats import norm
+from scipy.stats import hypergeom, norm
 from survival import datasets
 
 from crlm import ledger, regression, survival
@@ -379,7 +379,9 @@ def test_efron_equals_lifelines(lung):
 def test_breslow_with_late_entry_equals_statsmodels(mgus, strata):
     from statsmodels.duration.hazard_regression import PHReg
 
-    part = mgus.dropna().query("time < 75").reset_index(drop=True)
+    # In whole and half months, as PHReg does not see through rounding errors.
+    part = mgus[mgus["time"] < 75].dropna().reset_index(drop=True)
+    part["entry"], part["time"] = part["entry"] * 12, np.round(part["time"] * 24) / 2
     groups = part[strata].cat.codes.to_numpy() if strata else None
     fit = PHReg(
         part["time"], part[["hgb", "creat"]], status=part["event"].astype(float),
@@ -398,7 +400,7 @@ def test_logrank_p_is_that_of_the_survival_module(colon, jasa):
     late = jasa.assign(surgery=factor(jasa["surgery"].to_numpy()))
     rows = regression.univariable(late, ["surgery"], p_value="logrank")
     close(pick(rows, "p", "surgery", "yes"), pick(survival.logrank(late, "surgery"), "p"))
-    assert pick(rows, "p", "surgery", field="method") == "log-rank test, late entry"
+    assert pick(rows, "p", "surgery", field="method") == ("log-rank test, 1 df, late entry")
 
 
 def test_logrank_is_not_the_score_test_under_ties():
@@ -599,7 +601,7 @@ def test_all_events_in_the_reference_or_elsewhere(cohort):
     ratio = pick(rows, "hazard_ratio", "x", "yes")
     assert 1 < ratio < 1e4
     assert "none of 8 patients with x=no" in pick(rows, "hazard_ratio", "x", field="method")
-    assert pick(rows, "p", "x", field="method") == "log-rank test"
+    assert pick(rows, "p", "x", field="method") == "log-rank test, 1 df"
 
 
 def test_a_number_that_orders_the_events():
@@ -633,6 +635,8 @@ def test_constant_covariates_and_empty_levels(cohort):
         "not estimable: every patient has one=left"
     )
     assert "flat does not vary" in pick(rows, "hazard_ratio", "flat", field="method")
+    alone = regression.cox(cohort, ["flat"])
+    assert "flat does not vary" in pick(alone, "p", "flat", field="method")
     assert set(rows.loc[rows["covariate"] == "stage", "level"]) == {"I", "J", "K", ""}
     assert pick(rows, "reference", "stage", field="method") == ("reference is I: no patient has 0")
     assert np.isfinite(pick(rows, "hazard_ratio", "stage", "K"))
@@ -676,6 +680,8 @@ def test_nothing_is_known_of_a_covariate(cohort):
     assert pick(rows, "n", "lost") == 0 and pick(rows, "n", "a") == 120
     joint = regression.cox(cohort, ["a", "lost"])
     assert joint.loc[joint["statistic"] == "hazard_ratio", "estimate"].isna().all()
+    drawn = regression.bootstrap_selection(cohort, ["a", "lost"], entry_p=1.1, n_boot=3)
+    assert pick(drawn, "percent", "lost", model="selection") == 0
     empty = regression.cox(cohort.iloc[:0], ["a", "age"])
     assert pick(empty, "n") == 0
 
@@ -736,6 +742,112 @@ def test_the_frame_stays_as_it_was(cohort):
 def test_refusals_say_what_is_wrong(cohort, call, error, words):
     with pytest.raises(error, match=words.replace("(", r"\(")):
         call(cohort)
+
+
+@pytest.mark.parametrize("interval", ["profile", "wald"])
+def test_firth_of_a_factor_has_a_joint_test(cohort, interval):
+    rows = regression.firth_cox(cohort, ["stage", "age"], interval=interval, conf_level=0.9)
+    joint = pick(rows, "p", "stage", "", field="method")
+    test = {"profile": "penalised likelihood ratio test", "wald": "Wald test"}[interval]
+    assert joint == f"Cox, Breslow ties, joint test of all levels: Firth's penalty, {test}"
+    ordinary = regression.cox(cohort, ["stage", "age"], ties="breslow")
+    assert abs(pick(rows, "p", "stage", "") - pick(ordinary, "p", "stage", "")) < 0.05
+    assert "90 % " in pick(rows, "hazard_ratio", "age", field="method")
+    wide = regression.firth_cox(cohort, ["stage", "age"], interval=interval)
+    assert pick(wide, "hazard_ratio", "age", field="conf_low") < pick(
+        rows, "hazard_ratio", "age", field="conf_low"
+    )
+
+
+def test_a_fit_that_does_not_settle_is_a_sentence(cohort, monkeypatch):
+    monkeypatch.setattr(firth, "_MAX_STEPS", 1)
+    rows = regression.firth_cox(cohort, ["a", "age"])
+    found = rows[rows["statistic"].isin(["hazard_ratio", "p"])]
+    assert found["estimate"].isna().all()
+    assert (found["method"] == "not estimable: Firth's penalised fit does not settle").all()
+
+
+def test_a_boolean_is_a_factor(cohort):
+    cohort["flag"] = cohort["a"] == "yes"
+    rows = regression.cox(cohort, ["flag"])
+    close(
+        pick(rows, "hazard_ratio", "flag", "yes"),
+        pick(regression.cox(cohort, ["a"]), "hazard_ratio", "a", "yes"),
+    )
+    cohort["flag"] = cohort["flag"].astype("boolean").where(cohort["age"] > 50)
+    rows = regression.cox(cohort, ["flag"])
+    assert pick(rows, "n") == (cohort["age"] > 50).sum()
+
+
+def test_windows_that_never_overlap():
+    # x differs between those seen early and those seen late, never within a set at risk.
+    frame = analysis(
+        [1, 2, 3, 11, 12, 13], [1, 1, 0, 1, 1, 0], entry=[0, 0, 0, 10, 10, 10],
+        x=factor([0, 0, 0, 1, 1, 1]), y=[1.0, 3, 2, 2, 3, 1],
+    )  # fmt: skip
+    rows = regression.cox(frame, ["x", "y"])
+    assert pick(rows, "hazard_ratio", "x", field="method") == (
+        "not estimable: x=yes adds no information in the sets at risk"
+    )
+    assert np.isfinite(pick(rows, "hazard_ratio", "y"))
+
+
+def test_an_outcome_that_all_or_none_have(cohort):
+    cohort["all"] = 1
+    rows = regression.logistic(cohort, "all", ["a"])
+    assert pick(rows, "p", "a", field="method") == (
+        "not estimable: 120 of 120 patients have the outcome"
+    )
+
+
+def test_complete_separation_by_a_number():
+    frame = pd.DataFrame({"y": [0] * 10 + [1] * 10, "x": np.arange(20.0), "z": [0.0, 1.0] * 10})
+    rows = regression.logistic(frame, "y", ["x", "z"])
+    found = [pick(rows, "odds_ratio", "x", field=k) for k in ("conf_low", "estimate", "conf_high")]
+    assert 1 < found[0] < found[1] < found[2] < 1e3
+    assert "separates" in pick(rows, "odds_ratio", "x", field="method")
+
+
+def test_logistic_with_odd_units_and_an_outlier(cohort):
+    cohort["cea"] = np.exp(np.random.default_rng(1).normal(2, 2, 120))
+    plain = regression.logistic(cohort, "event", ["cea", "age"])
+    scaled = cohort.assign(cea=cohort["cea"] * 1e6 + 1e8, age=cohort["age"] / 1e3)
+    rows = regression.logistic(scaled, "event", ["cea", "age"])
+    close(
+        np.log(pick(rows, "odds_ratio", "cea")) * 1e6,
+        np.log(pick(plain, "odds_ratio", "cea")),
+        1e-6,
+    )
+    close(pick(rows, "p", "age"), pick(plain, "p", "age"), 1e-7)
+    # One value far out, whose chance is 1 to the last digit, is no separation.
+    y = np.array([0, 1, 0, 1, 1, 0, 1, 1, 1])
+    x = np.array([1.0, 2, 3, 4, 5, 6, 7, 8, 400])
+    rows = regression.logistic(pd.DataFrame({"x": x, "y": y}), "y", ["x"])
+    method = pick(rows, "odds_ratio", "x", field="method")
+    assert method == "logistic regression, Wald CI"
+    beta = np.log(pick(rows, "odds_ratio", "x"))
+    score = [
+        (y - 1 / (1 + np.exp(-(intercept + beta * x)))).sum() for intercept in (-5.0, 5.0)
+    ]  # fmt: skip
+    assert beta > 0.1 and score[0] > 0 > score[1]
+
+
+def test_a_unit_so_small_that_the_ratio_overflows(cohort):
+    rows = regression.cox(cohort.assign(age=cohort["age"] * 1e-9), ["age"])
+    assert np.isnan(pick(rows, "hazard_ratio", "age"))
+    assert "give the covariate another unit" in pick(rows, "hazard_ratio", "age", field="method")
+    assert np.isfinite(pick(rows, "p", "age"))
+
+
+def test_interaction_without_a_contrast(cohort):
+    cohort["one"] = factor(["left"] * 120, ["left", "right"])
+    for a, b in (("a", "one"), ("one", "a")):
+        rows = regression.interaction(cohort, a, b)
+        assert pick(rows, "p", f"{a}:{b}", field="method") == (
+            "not estimable: every patient has one=left"
+        )
+    empty = regression.interaction(cohort.iloc[:0], "a", "b")
+    assert "no patient has all" in pick(empty, "p", "a:b", field="method")
 
 
 # ---- choosing covariates ----------------------------------------------------
@@ -887,6 +999,16 @@ def test_bootstrap_repeats_and_agrees_with_the_effects(effects):
     assert not rows.duplicated(list(ledger.KEYS)).any()
 
 
+def test_bootstrap_where_estimates_are_infinite(effects):
+    effects["event"] = effects["event"] & (effects["c"] == "no")
+    for test in ("wald", "logrank"):
+        rows = regression.bootstrap_selection(
+            effects, ["a", "c"], n_boot=5, univariable_p=test, p_stay=0.2
+        )
+        assert pick(rows, "percent", "c", model="selection") == 100
+        assert not ((rows["covariate"] == "c") & (rows["statistic"] == "hazard_ratio")).any()
+
+
 def test_bootstrap_with_late_entry_and_fixed_model(jasa):
     rows = regression.bootstrap_selection(
         jasa, ["age", "surgery"], selection="fixed", fixed=["age"], n_boot=20
@@ -913,6 +1035,24 @@ def test_logistic_alone_and_together(effects):
     assert set(multi["covariate"]) == {"", "a", "number"}
     together = regression.logistic(effects, "short", ["a", "number"])
     close(pick(multi, "odds_ratio", "number"), pick(together, "odds_ratio", "number"))
+    entered = regression.logistic_table(effects, "short", NAMES, selection="enter", entry_p=1e-30)
+    words = pick(entered, "n", model="multivariable", field="method")
+    assert "no covariate was chosen (covariates with univariable p < 1e-30 (fisher))" in words
+
+
+def test_fisher_p_of_two_levels_and_wald_of_the_rest(effects):
+    effects["short"] = factor((effects["time"] < 10).astype(int).to_numpy())
+    effects["stage"] = factor(list("IJK") * 100, "IJK")
+    rows = regression.logistic_table(effects, "short", ["d", "number", "stage"], selection="none")
+    uni = rows[rows["model"] == "univariable"]
+    cross = pd.crosstab(effects["d"], effects["short"]).to_numpy()
+    # Two-sided: all tables with these margins that are no likelier than this one.
+    margin = hypergeom(cross.sum(), cross[1].sum(), cross[:, 1].sum())
+    chances = margin.pmf(np.arange(cross[1].sum() + 1))
+    close(pick(uni, "p", "d", "yes"), chances[chances <= chances[cross[1, 1]] * (1 + 1e-7)].sum())
+    assert pick(uni, "p", "d", field="method") == "Fisher's exact test, two-sided"
+    for name, level in (("number", ""), ("stage", ""), ("stage", "K")):
+        assert "Wald test" in pick(uni, "p", name, level, field="method")
 
 
 def test_a_two_by_two_odds_ratio_by_hand():
@@ -972,6 +1112,15 @@ def test_ph_test_leaves_out_what_has_no_estimate(effects):
     alone = regression.ph_test(effects, ["a", "number"])
     for name in ("a", "number", "GLOBAL"):
         close(pick(rows, "p", name), pick(alone, "p", name))
+
+
+def test_ph_test_with_too_few_events():
+    frame = analysis(
+        [1, 2, 3, 4, 5, 6], [0, 1, 0, 1, 1, 0], x=[0.3, 0.1, 0.9, 0.2, 0.5, 0.7],
+        y=[1.0, 2, 1, 1, 2, 2],
+    )  # fmt: skip
+    rows = regression.ph_test(frame, ["x", "y"])
+    assert rows["method"].str.startswith(("not tested", "Cox")).all()
 
 
 def test_concordance_by_hand():

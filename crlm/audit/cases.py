@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crlm.audit.facts import Facts, Printed
 
@@ -53,8 +53,10 @@ class Case:
         The numbers involved, by the part they play.
     judge : callable
         Roles to `Outcome`.
-    sentence : str
-        For a check of a sentence: its id. Empty otherwise.
+    sentence : tuple of str
+        Ids of the sentences that are checked, if any.
+    explain : callable, optional
+        Roles to the sentence about a failure, where that takes time.
     """
 
     subject: tuple[str, ...]
@@ -62,6 +64,14 @@ class Case:
     roles: Roles
     judge: Callable[[Roles], Outcome]
     sentence: tuple[str, ...] = ()
+    explain: Callable[[Roles], str] | None = None
+
+    def read(self) -> Outcome:
+        """Judge the numbers as printed, and explain."""
+        found = self.judge(self.roles)
+        if self.explain is None or found.verdict == CONSISTENT or found.detail:
+            return found
+        return replace(found, detail=self.explain(self.roles))
 
     @property
     def claims(self) -> tuple[str, ...]:
@@ -86,6 +96,10 @@ class Kind:
         True if an honest paper may fail it for rare reasons; never of high confidence.
     about : str
         The class of its findings, if no misprint explains them.
+    points : bool
+        True if it only points at something and never calls numbers inconsistent.
+    digits : bool
+        Whether a misprinted digit is a sensible explanation of a failure.
     find : callable
         Facts to cases.
     """
@@ -96,6 +110,8 @@ class Kind:
     blind: str
     soft: bool
     about: str
+    points: bool
+    digits: bool
     find: Callable[[Facts], Iterator[Case]]
 
 
@@ -106,21 +122,27 @@ Finder = Callable[[Facts], Iterator[Case]]
 
 
 def check(
-    *, asks: str, assumes: str, blind: str, soft: bool = False, about: str = "misprint"
+    *,
+    asks: str,
+    assumes: str,
+    blind: str,
+    soft: bool = False,
+    about: str = "misprint",
+    points: bool = False,
+    digits: bool = True,
 ) -> Callable[[Finder], Finder]:
     """Enter a function that finds cases into the catalogue, under its own name."""
 
     def enter(find: Finder) -> Finder:
         name = find.__name__
-        CATALOGUE[name] = Kind(name, asks, assumes, blind, soft, about, find)
+        kind = Kind(name, asks, assumes, blind, soft or points, about, points, digits, find)
+        CATALOGUE[name] = kind
         return find
 
     return enter
 
 
-def outcome(
-    fits: bool, low: float = math.nan, high: float = math.nan, detail: str = ""
-) -> Outcome:
+def outcome(fits: bool, low: float = math.nan, high: float = math.nan, detail: str = "") -> Outcome:
     """Consistent if it fits, inconsistent if not."""
     return Outcome(CONSISTENT if fits else INCONSISTENT, low, high, detail)
 

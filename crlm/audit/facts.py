@@ -93,7 +93,7 @@ class Printed:
         return replace(self, text=text, value=value, decimals=decimals)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Facts:
     """A paper's numbers, by meaning.
 
@@ -149,7 +149,9 @@ class Facts:
         if not level:
             return name
         text = self.design.label(column, level)
-        return text if name.lower() in text.lower() else f"{name} {text}"
+        if {w for w in name.lower().split() if len(w) > 2} & set(text.lower().split()):
+            return text
+        return f"{name} {text}" if text[:1].islower() else f"{name}: {text}"
 
     def convention(self, name: str, default: Any = None) -> Any:
         """A convention of the design."""
@@ -168,6 +170,11 @@ def cell_of(text: str) -> Cell | None:
     if any(not sign for _, sign, _ in parts):
         return None
     return frozenset((name, level) for name, _, level in parts)
+
+
+def text_of(cell: Cell) -> str:
+    """Conditions as one key, always in the same order; "all" for none."""
+    return ",".join(f"{column}={level}" for column, level in sorted(cell)) or "all"
 
 
 def gather(design: Design, claims: pd.DataFrame) -> Facts:

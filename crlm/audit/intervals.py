@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable, Iterable
 from itertools import combinations
 
+from scipy.special import ndtri
+
 from crlm.ledger import compatible_interval
 
 Interval = tuple[float, float]
@@ -20,6 +22,8 @@ _EPS = 1e-9
 Z95 = 1.959963984540054
 #: Stands for the logarithm of zero, so that arithmetic stays finite.
 _LOG_ZERO = -60.0
+#: More patients than any study has.
+_MANY = 10_000_000
 
 
 def printed_interval(
@@ -31,8 +35,8 @@ def printed_interval(
 
 def overlap(a: Interval, b: Interval) -> bool:
     """Whether some value lies in both."""
-    room = _EPS * max(1.0, *(abs(x) for x in (*a, *b) if math.isfinite(x)))
-    return a[0] <= b[1] + room and b[0] <= a[1] + room
+    low, high = max(a[0], b[0]), min(a[1], b[1])
+    return low <= high or (math.isfinite(low - high) and low - high <= _EPS * max(1.0, abs(low)))
 
 
 def holds(a: Interval, value: float) -> bool:
@@ -98,10 +102,12 @@ def gap(a: Interval, b: Interval) -> float:
 
 def integers(a: Interval) -> range:
     """The whole numbers in an interval."""
-    return range(math.ceil(a[0] - _EPS * max(1, abs(a[0]))), math.floor(a[1] * (1 + _EPS) + _EPS) + 1)
+    return range(
+        math.ceil(a[0] - _EPS * max(1, abs(a[0]))), math.floor(a[1] * (1 + _EPS) + _EPS) + 1
+    )
 
 
-def denominators(count: int, percent: Interval, least: int, most: int) -> list[int]:
+def denominators(count: int, percent: Interval) -> range:
     """Numbers of patients of whom `count` is the printed percentage.
 
     Parameters
@@ -109,10 +115,12 @@ def denominators(count: int, percent: Interval, least: int, most: int) -> list[i
     count : int
     percent : Interval
         Values that the printed percentage may stand for.
-    least, most : int
-        Range to search, both included.
     """
-    return [d for d in range(max(least, 1), most + 1) if holds(percent, 100 * count / d)]
+    if count == 0:
+        return range(1, _MANY) if holds(percent, 0.0) else range(0)
+    least = max(100 * count / percent[1], 1.0) if percent[1] > 0 else math.inf
+    most = 100 * count / percent[0] if percent[0] > 0 else _MANY
+    return integers((least, min(most, _MANY))) if least <= _MANY else range(0)
 
 
 def wald_region(
@@ -149,3 +157,13 @@ def wald_region(
         if s > 0 and all(lo - 1e-9 <= a * b + c * s <= hi + 1e-9 for a, c, lo, hi in bounds):
             corners.append((b, s))
     return corners
+
+
+def two_sided(z: float) -> float:
+    """p value of a standard normal deviate."""
+    return math.erfc(abs(z) / math.sqrt(2))
+
+
+def deviate(p: float) -> float:
+    """The normal deviate of a two-sided p value; 0 for 1, at most 38."""
+    return float(-ndtri(min(max(p, 1e-300), 1.0) / 2))

@@ -12,7 +12,7 @@ from crlm.regression.checks import cindex, ph_test
 from crlm.regression.interaction import interaction
 from crlm.regression.models import cox, firth_cox, logistic, univariable
 from crlm.regression.selection import Removal, backward, select
-from crlm.regression.tables import bootstrap_selection, regression_table
+from crlm.regression.tables import bootstrap_selection, logistic_table, regression_table
 
 __all__ = [
     "Removal",

@@ -56,27 +56,29 @@ def ph_test(
     check_choice("transform", transform, TRANSFORMS)
     sample = make_sample(frame, covariates, strata)
     family = cox_family(sample.data, ties, sample.strata)
-    solution = solve(family, sample.design)
-    keys = {"endpoint": sample.endpoint, "population": population, "model": "ph_test"}
-    keys |= {"n": sample.data.n, "events": sample.data.n_events}
+    solution = solve(family, sample.design, interval="wald")
+    keys: dict[str, Any] = {
+        "endpoint": sample.endpoint, "population": population, "model": "ph_test",
+        "n": sample.data.n, "events": sample.data.n_events,
+    }  # fmt: skip
     estimable = [j for j in range(sample.design.x.shape[1]) if j not in solution.notes]
-    if not estimable or not solution.interval.startswith("Wald"):
-        reason = "not tested: the model has no ordinary estimate"
-        names = [*(term.name for term in sample.design.terms), "GLOBAL"]
-        return rows(r for name in names for r in _records(keys, name, np.nan, np.nan, reason))
     terms = [
         (term.name, [estimable.index(j) for j in term.columns if j in estimable])
         for term in sample.design.terms
     ]
     tested = [(name, columns) for name, columns in terms if columns]
-    x = sample.design.x[:, estimable]
-    tests = proportional_hazards(sample.data, x, ties, transform, [c for _, c in tested])
-    found = dict(zip([*(name for name, _ in tested), "GLOBAL"], tests, strict=True))
+    reason, tests = "not tested: the model has no ordinary estimate", []
+    if estimable and solution.interval.startswith("Wald"):
+        reason = "not tested: the events are too few for so many covariates"
+        x = sample.design.x[:, estimable]
+        tests = proportional_hazards(sample.data, x, ties, transform, [c for _, c in tested])
+    found = dict(zip([*(name for name, _ in tested), "GLOBAL"], tests, strict=bool(tests)))
     records = []
     for name in [*(name for name, _ in terms), "GLOBAL"]:
         chi_square, df, p = found.get(name, (np.nan, 0, np.nan))
         method = f"{family.method}, proportional hazards score test ({transform} time, df {df:g})"
-        method = method if name in found else "not tested: no estimate of this covariate"
+        if name not in found:
+            method = "not tested: no estimate of this covariate" if tests else reason
         records += _records(keys, name, chi_square, p, method)
     return rows(records)
 

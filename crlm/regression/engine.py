@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 from scipy.special import chdtrc
-from survival import _survival as rust_core
-from survival import regression as rust
+from survival import core, regression, validation
 
 TIES = ("efron", "breslow")
 
@@ -50,10 +49,9 @@ class FollowUp:
 
     def take(self, chosen: np.ndarray) -> FollowUp:
         """The same for some patients (a mask or positions)."""
-        return FollowUp(*(None if a is None else a[chosen] for a in self._arrays()))
-
-    def _arrays(self) -> tuple[np.ndarray | None, ...]:
-        return self.time, self.event, self.entry, self.strata
+        entry = None if self.entry is None else self.entry[chosen]
+        strata = None if self.strata is None else self.strata[chosen]
+        return FollowUp(self.time[chosen], self.event[chosen], entry, strata)
 
     @property
     def n(self) -> int:
@@ -151,28 +149,32 @@ def cox_fit(
     quick : bool
         Stop when the log-likelihood changes by less than 1e-7 of itself.
     """
-    raw = _call(data, x, ties, start, _QUICK_EPS if quick else _EPS, _MAX_ITERATIONS)
-    fit = _as_fit(raw, x)
-    if raw.flag < _NOT_CONVERGED and not np.isnan(fit.coef).any():
+    fit, converged = _attempt(data, x, ties, start, _QUICK_EPS if quick else _EPS)
+    if fit is not None and converged and not np.isnan(fit.coef).any():
         return fit
     informative = np.diag(np.array(_call(data, x, ties, None, _EPS, 0).var)) > 0
     if informative.all():
+        fit = fit or _lost(data, x, ties)
         return replace(fit, infinite=fit.infinite | np.isnan(fit.coef))
     if not informative.any():
-        return _spread(fit, informative)
+        lost = _lost(data, x, ties)
+        return _spread(replace(lost, loglik=lost.loglik_null), informative)
     return _spread(cox_fit(data, x[:, informative], ties, quick=quick), informative)
 
 
 def logrank(data: FollowUp, groups: np.ndarray) -> tuple[float, int]:
-    """Log-rank chi-square (hypergeometric variance, stratified) and its degrees of freedom."""
-    test = rust_core.logrank_test(
-        data.time,
-        data.event,
-        np.unique(groups, return_inverse=True)[1],
-        strata=data.strata,
-        entry_times=data.entry,
-        timefix=False,
-    )
+    """Log-rank chi-square (hypergeometric variance, stratified) and its degrees of freedom.
+
+    For resamples; `survival.logrank` also tells what can be told where groups
+    are never at risk together, which is (NaN, 0) here.
+    """
+    codes = np.unique(groups, return_inverse=True)[1]
+    try:
+        test = validation.logrank_test(
+            data.time, data.event, codes, strata=data.strata, entry_times=data.entry, timefix=False
+        )
+    except RuntimeError:  # the engine's word for a singular variance
+        return float("nan"), 0
     return float(test.statistic), int(test.df)
 
 
@@ -184,17 +186,22 @@ def proportional_hazards(
     Returns
     -------
     list of (chi-square, degrees of freedom, p)
-        One a term (a set of columns), then the global test.
+        One a term (a set of columns), then the global test; empty if the events
+        are too few for the tests.
 
     References
     ----------
     Grambsch PM, Therneau TM. Biometrika 1994;81:515; as in R's cox.zph since survival 3.0.
     """
-    model = rust.coxph_fit(
+    fit = regression.coxph_fit(
         data.time, data.event, x, entry=data.entry, strata=data.strata, method=ties,
         eps=_EPS, iter_max=_MAX_ITERATIONS,
     )  # fmt: skip
-    test = rust.cox_zph(model, transform=transform, assign=[list(term) for term in terms])
+    assign = [list(term) for term in terms]
+    try:
+        test = regression.cox_zph(fit, transform=transform, assign=assign)
+    except RuntimeError:  # the engine's word for a singular variance
+        return []
     return [(t.chisq, t.df, t.p) for t in (*test.table, test.global_test)]
 
 
@@ -203,16 +210,16 @@ def concordance(data: FollowUp, score: np.ndarray) -> tuple[float, float]:
 
     The infinitesimal-jackknife error of R's `concordance(..., reverse = TRUE)`.
     """
-    values = rust_core.CovariateMatrix(score.tolist(), len(score), 1)
+    values = core.CovariateMatrix(score.tolist(), len(score), 1)
     time, event = data.time.tolist(), data.event.tolist()
     if data.entry is None:
-        result = rust_core.concordancefit(
-            rust_core.SurvivalData(time, event), values, strata=data.strata, reverse=True,
+        result = core.concordancefit(
+            core.SurvivalData(time, event), values, strata=data.strata, reverse=True,
             timefix=False,
         )  # fmt: skip
     else:
-        counting = rust_core.CountingProcessData(data.entry.tolist(), time, event)
-        result = rust_core.concordancefit_counting(
+        counting = core.CountingProcessData(data.entry.tolist(), time, event)
+        result = core.concordancefit_counting(
             counting, values, strata=data.strata, reverse=True, timefix=False
         )
     return float(result.concordance[0]), float(np.sqrt(result.var[0][0]))
@@ -243,7 +250,7 @@ def _call(
     eps: float,
     iterations: int,
 ) -> Any:
-    return rust.coxph_fit_raw(
+    return regression.coxph_fit_raw(
         data.time,
         data.event,
         np.ascontiguousarray(x),
@@ -255,6 +262,25 @@ def _call(
         eps=eps,
         resid=False,
     )
+
+
+def _attempt(
+    data: FollowUp, x: np.ndarray, ties: str, start: np.ndarray | None, eps: float
+) -> tuple[Fit | None, bool]:
+    """A fit, and whether it converged; None where no fit can be computed."""
+    try:
+        raw = _call(data, x, ties, start, eps, _MAX_ITERATIONS)
+    except RuntimeError:  # the engine's word for e to a power beyond all numbers
+        return None, False
+    return _as_fit(raw, x), raw.flag < _NOT_CONVERGED
+
+
+def _lost(data: FollowUp, x: np.ndarray, ties: str) -> Fit:
+    """What is known of a model whose estimates run beyond all numbers at once."""
+    raw = _call(data, x, ties, None, _EPS, 0)
+    width = x.shape[1]
+    nothing = np.full(width, np.nan), np.zeros((width, width))
+    return Fit(*nothing, raw.loglik[0], np.nan, raw.score, np.ones(width, dtype=bool))
 
 
 def _as_fit(raw: Any, x: np.ndarray) -> Fit:

@@ -20,7 +20,12 @@ from crlm.regression.engine import FollowUp, upper_tail
 
 #: In standard errors; the last step is taken and shrinks the error further.
 _STEP_TOLERANCE = 1e-8
-_MAX_STEPS = 200
+_MAX_STEPS = 100
+#: Good enough where rounding hides what is higher.
+_ROUGH_TOLERANCE = 1e-4
+#: Moves in search of a profile limit, and the longest (covariates have unit spread).
+_MAX_MOVES = 40
+_LONGEST_MOVE = 3.0
 
 
 @dataclass(frozen=True)
@@ -41,11 +46,23 @@ class Penalised:
 
 @dataclass(frozen=True)
 class Maximum:
-    """Where a penalised log-likelihood is largest: `coef`, `value` and the `information` there."""
+    """Where a penalised log-likelihood is largest.
+
+    Attributes
+    ----------
+    coef : ndarray
+    value : float
+        The penalised log-likelihood there.
+    information : ndarray
+        Without the penalty, there.
+    settled : bool
+        False if the search ended before the steps became small.
+    """
 
     coef: np.ndarray
     value: float
     information: np.ndarray
+    settled: bool = True
 
 
 def cox_penalised(data: FollowUp, x: np.ndarray, ties: str) -> Penalised:
@@ -122,14 +139,16 @@ def maximise(
     for _ in range(_MAX_STEPS):
         step = np.zeros(model.size)
         step[free] = np.linalg.solve(curvature, gradient[free])
-        small = step[free] @ (curvature @ step[free]) < _STEP_TOLERANCE**2
+        length = np.sqrt(step[free] @ (curvature @ step[free]))
         new = _climb(model, beta, step, value)
+        if new is None:
+            return Maximum(beta, value, information, bool(length < _ROUGH_TOLERANCE))
         change = gradient[free] - new[1][free]
         curvature = _learn(curvature, (new[3] - beta)[free], change)
         value, gradient, information, beta = new
-        if small:
-            break
-    return Maximum(beta, value, information)
+        if length < _STEP_TOLERANCE:
+            return Maximum(beta, value, information)
+    return Maximum(beta, value, information, settled=False)
 
 
 def profile_limits(
@@ -138,25 +157,30 @@ def profile_limits(
     """Limits of a coefficient where the profile penalised likelihood has fallen by chi-square / 2.
 
     Found by Newton's method on the signed root of twice the fall, which is
-    nearly a straight line.
+    nearly a straight line. NaN if it does not settle.
     """
     z = float(np.sqrt(chi2.ppf(conf_level, 1)))
     var = np.linalg.inv(best.information)
     error = float(np.sqrt(var[column, column]))
     along = var[:, column] / var[column, column]
+    reach = min(z * error, _LONGEST_MOVE)
     ends = []
     for sign in (-1.0, 1.0):
-        here = best.coef + sign * z * error * along
-        for _ in range(60):
-            here = maximise(model, here, [column]).coef
-            value, gradient, _ = model.at(here)
-            root = sign * np.sqrt(max(2.0 * (best.value - value), 1e-12))
-            move = (sign * z - root) * root / -gradient[column]
-            move = float(np.clip(move, -2.0 * error, 2.0 * error))
-            here = here + move * along
-            if abs(move) < 1e-9 * error:
+        end = np.nan
+        here = best.coef + sign * reach * along
+        for _ in range(_MAX_MOVES):
+            top = maximise(model, here, [column])
+            if not top.settled:
                 break
-        ends.append(float(here[column]))
+            root = sign * np.sqrt(max(2.0 * (best.value - top.value), 1e-12))
+            with np.errstate(divide="ignore", invalid="ignore"):
+                move = (sign * z - root) * root / -model.at(top.coef)[1][column]
+            move = float(np.clip(move, -reach, reach))
+            here = top.coef + move * along
+            if abs(move) < 1e-9 * error:
+                end = float(here[column])
+                break
+        ends.append(end)
     return ends[0], ends[1]
 
 
@@ -175,19 +199,19 @@ def p_value(model: Penalised, best: Maximum, columns: Sequence[int]) -> float:
 
 def _climb(
     model: Penalised, beta: np.ndarray, step: np.ndarray, value: float
-) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
-    """A step, halved until the likelihood does not fall beyond rounding error."""
+) -> tuple[float, np.ndarray, np.ndarray, np.ndarray] | None:
+    """A step, halved until the likelihood does not fall beyond rounding error; None if never."""
     allowance = 1e-11 * (1.0 + abs(value))
-    scale = 1.0
-    for _ in range(40):
+    for halvings in range(20):
+        there = beta + 0.5**halvings * step
         try:
-            found = model.at(beta + scale * step)
+            with np.errstate(all="ignore"):
+                found = model.at(there)
         except np.linalg.LinAlgError:
-            found = (-np.inf, step, step)
+            continue
         if found[0] >= value - allowance:
-            break
-        scale *= 0.5
-    return *found, beta + scale * step
+            return *found, there
+    return None
 
 
 def _learn(curvature: np.ndarray, step: np.ndarray, change: np.ndarray) -> np.ndarray:
@@ -213,7 +237,7 @@ class _Draws:
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Of (patients x m) values the weighted sums (draws x m) over those at risk."""
-        total = 0.0
+        total = np.zeros((len(self.times), values.shape[1]))
         for (order, end, begin), part in zip(self.spans, self.parts, strict=True):
             running = np.zeros((len(order) + 1, values.shape[1]))
             np.cumsum(values[order], axis=0, out=running[1:])

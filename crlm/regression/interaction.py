@@ -51,6 +51,10 @@ def interaction(
         raise ParameterError(f"{b!r} is a number; an interaction needs a factor as the second.")
     keys = {"endpoint": sample.endpoint, "population": population, "model": "interaction"}
     records = [n_record(sample.n_all, family, keys)]
+    lacking = _without_contrast(sample, a, b)
+    if lacking:
+        at = {**keys, "covariate": f"{a}:{b}", "method": lacking}
+        return rows([*records, {**at, "statistic": family.ratio}, {**at, "statistic": "p"}])
     records += _within_records(sample, family, a, b, keys, conf_level)
     records += _between_records(sample, family, a, b, keys, conf_level)
     return rows(records)
@@ -58,6 +62,16 @@ def interaction(
 
 def _term(design: Design, name: str) -> Term:
     return next(term for term in design.terms if term.name == name)
+
+
+def _without_contrast(sample: Sample, a: str, b: str) -> str:
+    """Why there is nothing to compare; empty if there is."""
+    if not sample.data.n:
+        return "not estimable: no patient has all covariates known"
+    for term in (_term(sample.design, a), _term(sample.design, b)):
+        if not term.columns:
+            return f"not estimable: every patient has {term.name}={term.levels[0]}"
+    return ""
 
 
 def _within_records(
@@ -107,7 +121,7 @@ def _between_records(
     ]
     product = Term(f"{a}:{b}", ("", *names), tuple(range(width, width + len(pairs))))
     blocks = [design.x[:, list(term.columns)] for term in (term_a, term_b)]
-    blocks.append(np.column_stack([design.x[:, i] * design.x[:, j] for i, j in pairs] or [[]]))
+    blocks.append(np.column_stack([design.x[:, i] * design.x[:, j] for i, j in pairs]))
     owners = [
         Term(a, term_a.levels, tuple(range(len(term_a.columns)))),
         Term(b, term_b.levels, tuple(range(len(term_a.columns), width))),

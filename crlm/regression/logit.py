@@ -8,13 +8,15 @@ Heinze G, Schemper M. Stat Med 2002;21:2409 (separation and Firth's penalty).
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, xlogy
 
 from crlm.regression.engine import Fit
 from crlm.regression.firth import Penalised
 
 _MAX_ITERATIONS = 50
 _FLAT = 1e-14
+#: A step of the linear predictor this long at the end means separation.
+_RUNNING_AWAY = 1e-3
 #: Two columns are collinear when less than this share of the variance is left.
 _COLLINEAR = 1e-11
 
@@ -38,7 +40,9 @@ def logistic_fit(outcome: np.ndarray, x: np.ndarray) -> Fit:
     Fit
         Of the p columns; the score test is not computed.
     """
-    full = with_intercept(x)
+    spread = x.std(axis=0)
+    spread[spread == 0] = 1.0
+    full = with_intercept((x - x.mean(axis=0)) / spread)
     kept = _independent(full)
     beta, moving = _iterate(outcome, full[:, kept])
     places = np.flatnonzero(kept)
@@ -48,9 +52,10 @@ def logistic_fit(outcome: np.ndarray, x: np.ndarray) -> Fit:
     if not moving.any():
         var[np.ix_(places, places)] = np.linalg.inv(_information(full[:, kept], beta))
     share = outcome.mean()
-    null = len(outcome) * float(_entropy(share))
+    null = len(outcome) * float(xlogy(share, share) + xlogy(1 - share, 1 - share))
     loglik = _loglik(outcome, full[:, kept] @ beta)
-    return Fit(coef[1:], var[1:, 1:], null, loglik, np.nan, infinite[1:])
+    coef, var = coef[1:] / spread, var[1:, 1:] / np.outer(spread, spread)
+    return Fit(coef, var, null, loglik, np.nan, infinite[1:])
 
 
 def logistic_penalised(outcome: np.ndarray, x: np.ndarray) -> Penalised:
@@ -71,22 +76,18 @@ def logistic_penalised(outcome: np.ndarray, x: np.ndarray) -> Penalised:
 
 def _iterate(outcome: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Newton's method; also which columns run to infinity (separation)."""
-    beta = np.zeros(x.shape[1])
+    beta, step = np.zeros(x.shape[1]), np.zeros(x.shape[1])
     loglik = _loglik(outcome, x @ beta)
-    step = beta
     for _ in range(_MAX_ITERATIONS):
         try:
             step = np.linalg.solve(_information(x, beta), x.T @ (outcome - expit(x @ beta)))
-        except np.linalg.LinAlgError:
-            return beta, np.abs(beta) > 0
-        new = _loglik(outcome, x @ (beta + step))
-        while new < loglik - 1e-10 * (1 + abs(loglik)):
-            step = step / 2
-            new = _loglik(outcome, x @ (beta + step))
-        beta, gain, loglik = beta + step, new - loglik, new
-        if gain < _FLAT * (1 + abs(loglik)) or np.abs(x @ beta).max() > 30:
+        except np.linalg.LinAlgError:  # all chances are 0 or 1 to the last digit
             break
-    return beta, np.abs(step) * np.abs(x).max(axis=0) > 1e-3
+        beta = beta + step
+        before, loglik = loglik, _loglik(outcome, x @ beta)
+        if loglik - before < _FLAT * (1 + abs(loglik)):
+            break
+    return beta, np.abs(step) * np.abs(x).max(axis=0) > _RUNNING_AWAY
 
 
 def _information(x: np.ndarray, beta: np.ndarray) -> np.ndarray:
@@ -96,13 +97,6 @@ def _information(x: np.ndarray, beta: np.ndarray) -> np.ndarray:
 
 def _loglik(outcome: np.ndarray, eta: np.ndarray) -> float:
     return float(outcome @ eta - np.logaddexp(0.0, eta).sum())
-
-
-def _entropy(share: float) -> float:
-    """Mean log-likelihood of an outcome with this share of events."""
-    if share in (0.0, 1.0):
-        return 0.0
-    return share * np.log(share) + (1 - share) * np.log(1 - share)
 
 
 def _independent(x: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from crlm.ledger import CohortError, rows
-from crlm.regression.engine import FollowUp, logrank, upper_tail
+from crlm.regression.engine import FollowUp, upper_tail
 from crlm.regression.solution import (
     Family,
     Solution,
@@ -30,6 +30,7 @@ from crlm.regression.terms import (
     follow_up,
     listed,
 )
+from crlm.survival import logrank
 
 TESTS = ("wald", "logrank", "lr", "score")
 #: e to this power is near the largest number of a computer.
@@ -277,7 +278,7 @@ def make_sample(
         As `cox`.
     """
     covariates = check_names(frame, covariates)
-    names = check_names(frame, strata) if listed(strata) else []
+    names = check_names(frame, listed(strata)) if listed(strata) else []
     part = complete(frame, [*check_follow_up(frame), *covariates, *names])
     endpoint = str(frame["endpoint"].iloc[0]) if "endpoint" in frame and len(frame) else ""
     return Sample(
@@ -301,10 +302,10 @@ def _overall_test(
         if not term.levels:
             wald = float(solution.joint(term.columns))
             return wald, f"{family.method}, {solution.test} (a number has no log-rank test)"
-        codes = sample.design.x @ np.arange(1, len(term.levels))
-        entry = ", late entry" if sample.data.entry is not None else ""
-        strata = f", stratified by {' and '.join(sample.strata)}" if sample.strata else ""
-        return upper_tail(*logrank(sample.data, codes)), f"log-rank test{entry}{strata}"
+        codes = pd.Categorical(sample.design.x @ np.arange(1, len(term.levels)))
+        tests = logrank(sample.frame.assign(**{term.name: codes}), term.name, strata=sample.strata)
+        test = tests[tests["statistic"] == "p"].iloc[0]
+        return float(test["estimate"]), str(test["method"])
     fit = family.fit(sample.design.x)
     statistic = fit.score if p_value == "score" else 2 * (fit.loglik - fit.loglik_null)
     df = int(np.isfinite(solution.coef).sum())
@@ -383,6 +384,8 @@ def ratio_records(
     if (np.abs(logs) > _LARGEST_LOG).any():
         method += "; the ratio per unit is beyond all numbers: give the covariate another unit"
         logs[:] = np.nan
+    elif np.isnan(logs[1:]).any() and not note:
+        method += "; a limit was not found"
     estimate, low, high = np.exp(np.full(3, np.nan) if note else logs)
     ratio = {"estimate": estimate, "conf_low": low, "conf_high": high, "method": method}
     ratio["statistic"] = family.ratio
@@ -392,7 +395,7 @@ def ratio_records(
 
 def joint_method(solution: Solution, family: Family) -> str:
     """How the test of all levels of a factor is called."""
-    return f"{family.method}, {solution.test} of all levels together"
+    return f"{family.method}, joint test of all levels: {solution.test}"
 
 
 def _empty_records(

@@ -207,9 +207,9 @@ def make_problem(
     ParameterError, CohortError
         As `cox`.
     """
-    strata = check_names(frame, strata) if listed(strata) else []
-    part = complete(frame, [*check_follow_up(frame), *strata])
-    return Problem(follow_up(part, strata), encode(part, covariates))
+    names = check_names(frame, listed(strata)) if listed(strata) else []
+    part = complete(frame, [*check_follow_up(frame), *names])
+    return Problem(follow_up(part, names), encode(part, covariates))
 
 
 def chosen_once(problem: Problem, rule: Rule) -> tuple[list[Term], np.ndarray]:
@@ -247,7 +247,8 @@ def eliminate(
 
     `quick` stops the fits early, as a resample needs no more.
     """
-    current, steps = list(terms), []
+    current = list(terms)
+    steps: list[Removal] = []
     start = np.zeros(len(columns_of(current)))
     while current:
         p, fit, data = _term_tests(problem, current, ties, start, quick)

@@ -15,6 +15,8 @@ from crlm.regression.logit import logistic_fit, logistic_penalised, with_interce
 from crlm.regression.terms import Design, why_collinear, without_reference
 
 INTERVALS = ("profile", "wald")
+#: Condition of the information (unit spread) from which columns count as dependent.
+_SINGULAR = 1e10
 
 
 @dataclass(frozen=True)
@@ -199,10 +201,14 @@ def _penalised(
     why: str,
     notes: Mapping[int, str],
 ) -> Solution:
-    places = np.flatnonzero(known)
-    scale = design.x[:, places].std(axis=0)
-    model = family.penalised(design.x[:, places] / scale)
-    best = firth.maximise(model)
+    x = design.x - design.x.mean(axis=0)
+    scale = np.where(known, x.std(axis=0), 1.0)
+    places = _well_posed(family, x / scale, np.flatnonzero(known))
+    notes = {**notes, **_too_many(design, np.setdiff1d(np.flatnonzero(known), places))}
+    model = family.penalised(x[:, places] / scale[places])
+    best = _settle(model)
+    if best is None:
+        return _nothing(design, f"not estimable: Firth's penalised fit does not settle{why}")
     at = {int(column): k + family.nuisance for k, column in enumerate(places)}
     coef, error = best.coef, np.sqrt(np.diag(np.linalg.inv(best.information)))
     low, high, p = _wald_limits(coef, error, conf_level)
@@ -216,27 +222,62 @@ def _penalised(
         full[places] = values[family.nuisance :] / by
         return full
 
-    def joint(columns: Sequence[int]) -> float:
-        use = [at[j] for j in columns if j in at]
-        if interval == "profile":
-            return firth.p_value(model, best, use)
-        var = np.linalg.inv(best.information)[np.ix_(use, use)]
-        return upper_tail(float(coef[use] @ np.linalg.solve(var, coef[use])), len(use))
-
     profile = interval == "profile"
     name = "profile penalised likelihood CI" if profile else "Wald CI"
     return Solution(
-        coef=spread(coef, scale),
-        error=spread(error, scale),
-        low=spread(low, scale),
-        high=spread(high, scale),
+        coef=spread(coef, scale[places]),
+        error=spread(error, scale[places]),
+        low=spread(low, scale[places]),
+        high=spread(high, scale[places]),
         p=spread(p, 1.0),
-        loglik=best.value + float(np.log(scale).sum()),
+        loglik=best.value + float(np.log(scale[places]).sum()),
         interval=f"Firth's penalty, {_interval_name(name, conf_level)}{why}",
         test=f"Firth's penalty, {'penalised likelihood ratio' if profile else 'Wald'} test{why}",
-        joint=joint,
+        joint=lambda columns: _joint(model, best, [at[j] for j in columns if j in at], profile),
         notes=notes,
     )
+
+
+def _joint(model: firth.Penalised, best: firth.Maximum, use: Sequence[int], profile: bool) -> float:
+    """The p value that some coefficients of a penalised model are all zero."""
+    if profile:
+        return firth.p_value(model, best, use)
+    var = np.linalg.inv(best.information)[np.ix_(use, use)]
+    coef = best.coef[use]
+    return upper_tail(float(coef @ np.linalg.solve(var, coef)), len(use))
+
+
+def _well_posed(family: Family, x: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Of these columns those that the events can tell apart: the later ones give way."""
+
+    def determined(columns: np.ndarray) -> bool:
+        model = family.penalised(x[:, columns])
+        try:
+            information = model.at(np.zeros(model.size))[2]
+        except np.linalg.LinAlgError:
+            return False
+        return bool(np.linalg.cond(information) < _SINGULAR)
+
+    if determined(places):
+        return places
+    kept: list[int] = []
+    for place in places:
+        if determined(np.array([*kept, place])):
+            kept.append(int(place))
+    return np.array(kept, dtype=int)
+
+
+def _too_many(design: Design, columns: np.ndarray) -> dict[int, str]:
+    reason = "not estimable: too few events to tell it from the covariates before it"
+    return {int(column): f"{reason} ({design.label(int(column))})" for column in columns}
+
+
+def _settle(model: firth.Penalised) -> firth.Maximum | None:
+    try:
+        best = firth.maximise(model)
+    except np.linalg.LinAlgError:
+        return None
+    return best if best.settled and np.isfinite(best.value) else None
 
 
 def _wald_limits(
@@ -283,8 +324,9 @@ def _why_infinite(family: Family, design: Design, columns: np.ndarray) -> str:
             elif events == n and family.data is None:
                 found.append(f"all {n} patients with {term.name}={level} had the outcome")
     if not found:
-        names = " and ".join(design.label(int(column)) for column in columns)
-        found = [f"{names} separates those with an event from the others"]
+        names = [design.label(int(column)) for column in columns]
+        verb = "separates" if len(names) == 1 else "separate"
+        found = [f"{' and '.join(names)} {verb} those with an event from the others"]
     return f"; used because {', '.join(found)}: the ordinary estimate is infinite"
 
 

@@ -1,8 +1,9 @@
-"""The regression table of a paper, and how stable its selection of covariates is."""
+"""The regression tables of a paper, and how stable the selection of covariates is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 from scipy.stats import fisher_exact
 
 from crlm.ledger import ParameterError, rows
-from crlm.regression.models import cox, univariable
+from crlm.regression.models import cox, logistic, univariable
 from crlm.regression.selection import (
     Removal,
     Rule,
@@ -20,6 +21,7 @@ from crlm.regression.selection import (
     make_rule,
     select,
 )
+from crlm.regression.solution import check_choice
 from crlm.regression.terms import Term
 
 
@@ -72,7 +74,7 @@ def regression_table(
         frame, covariates, selection=selection, entry_p=entry_p, p_stay=p_stay, left_out=left_out,
         fixed=fixed, ties=ties, univariable_p=univariable_p,
     )  # fmt: skip
-    common = {"ties": ties, "conf_level": conf_level, "population": population}
+    common: dict[str, Any] = {"ties": ties, "conf_level": conf_level, "population": population}
     uni = univariable(frame, rule.names, p_value=univariable_p, **common)
     chosen = rule.candidates(select(uni, rule.names, entry_p=entry_p))
     steps: list[Removal] = []
@@ -81,6 +83,63 @@ def regression_table(
     multi = _multivariable(frame, chosen, rule, uni, common)
     reasons = _reasons(uni, chosen, steps, rule)
     return pd.concat([uni, multi, *([rows(reasons)] if reasons else [])], ignore_index=True)
+
+
+def logistic_table(
+    frame: pd.DataFrame,
+    outcome: str,
+    covariates: Sequence[str],
+    *,
+    selection: str = "fixed",
+    entry_p: float = 0.05,
+    left_out: Sequence[str] = (),
+    fixed: Sequence[str] = (),
+    univariable_p: str = "fisher",
+    endpoint: str | None = None,
+    conf_level: float = 0.95,
+    population: str = "all",
+) -> pd.DataFrame:
+    """Univariable and multivariable odds ratios of a yes-no outcome.
+
+    Parameters
+    ----------
+    frame, outcome, endpoint
+        As in `logistic`.
+    covariates, entry_p, left_out, fixed
+        As in `regression_table`.
+    selection : {"fixed", "enter", "none"}
+        As in `regression_table`.
+    univariable_p : {"fisher", "wald"}
+        "fisher": the two-sided exact test of the cross table, for factors of two
+        levels; numbers and factors of more levels keep Wald's test.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of `logistic`, first of model "univariable", then "multivariable",
+        whose `n` row says how the covariates were chosen.
+
+    Raises
+    ------
+    ParameterError, CohortError
+        As `regression_table` and `logistic`.
+    """
+    check_choice("selection", selection, ("fixed", "enter", "none"))
+    check_choice("univariable_p", univariable_p, ("fisher", "wald"))
+    rule = make_rule(
+        frame, covariates, selection=selection, entry_p=entry_p, left_out=left_out, fixed=fixed
+    )
+    keys = {"endpoint": endpoint or outcome, "population": population}
+    uni = logistic(frame, outcome, rule.names, model="univariable", conf_level=conf_level, **keys)
+    if univariable_p == "fisher":
+        uni = _with_fisher(uni, frame, outcome)
+    rule = replace(rule, univariable_p=univariable_p)
+    chosen = rule.candidates(select(uni, rule.names, entry_p=entry_p))
+    if not chosen:
+        return pd.concat([uni, _no_model(rule, keys)], ignore_index=True)
+    multi = logistic(frame, outcome, chosen, conf_level=conf_level, **keys)
+    multi.loc[0, "method"] = f"{multi.loc[0, 'method']}; {rule.words()}"
+    return pd.concat([uni, multi], ignore_index=True)
 
 
 def bootstrap_selection(
@@ -150,14 +209,17 @@ def _multivariable(
 ) -> pd.DataFrame:
     """The multivariable rows, the first of which tells the rule."""
     if not chosen:
-        return rows([{
-            "endpoint": _endpoint(frame), "population": common["population"],
-            "model": "multivariable", "statistic": "n", "unit": "patients",
-            "method": f"no multivariable model: no covariate was chosen ({rule.words()})",
-        }])  # fmt: skip
+        keys = {"endpoint": _endpoint(frame), "population": common["population"]}
+        return _no_model(rule, keys)
     multi = cox(frame, chosen, model="multivariable", **common)
     multi.loc[0, "method"] = f"{multi.loc[0, 'method']}; {rule.words()}"
     return multi
+
+
+def _no_model(rule: Rule, keys: Mapping[str, str]) -> pd.DataFrame:
+    method = f"no multivariable model: no covariate was chosen ({rule.words()})"
+    what = {"model": "multivariable", "statistic": "n", "unit": "patients", "method": method}
+    return rows([{**keys, **what}])
 
 
 def _reasons(
@@ -211,11 +273,12 @@ def _endpoint(frame: pd.DataFrame) -> str:
 
 
 def _with_fisher(found: pd.DataFrame, frame: pd.DataFrame, outcome: str) -> pd.DataFrame:
+    """Univariable rows with Fisher's p instead of Wald's where the table is two by two."""
     found = found.copy()
     for name in dict.fromkeys(found["covariate"]):
+        tests = (found["covariate"] == name) & (found["statistic"] == "p") & (found["level"] != "")
         cross = pd.crosstab(frame[name], frame[outcome])
-        tests = (found["covariate"] == name) & (found["statistic"] == "p")
-        if cross.shape == (2, 2) and isinstance(frame[name].dtype, pd.CategoricalDtype):
+        if tests.sum() == 1 and cross.shape == (2, 2):
             found.loc[tests, "estimate"] = float(fisher_exact(cross.to_numpy()).pvalue)
             found.loc[tests, "method"] = "Fisher's exact test, two-sided"
     return found

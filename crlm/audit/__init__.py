@@ -1,0 +1,13 @@
+"""What a paper's printed numbers say about each other: `audit` is the one door.
+
+It needs a study's design and claims and no patient. Behind it: `intervals`
+(what printed digits may stand for), `facts` (the ledger by meaning), `cases`
+(the catalogue of checks), `counts`, `counted_p`, `values`, `ratios`, `curves`,
+`wholes`, `models`, `places`, `sentences` and `scans` (one function a kind of
+check), `repair` (the smallest misprint), `findings` and `implied`.
+"""
+
+from crlm.audit.cases import CATALOGUE, Kind
+from crlm.audit.report import CHECK_COLUMNS, Audit, audit, catalogue, describe
+
+__all__ = ["CATALOGUE", "CHECK_COLUMNS", "Audit", "Kind", "audit", "catalogue", "describe"]

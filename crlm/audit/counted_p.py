@@ -1,0 +1,269 @@
+"""Checks of p values against the counts that they compare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import product
+
+import numpy as np
+from scipy.special import chdtrc, gammaln
+
+from crlm.audit.cases import INCONSISTENT, Case, Outcome, Roles, check, outcome, unclear
+from crlm.audit.counts import blocks, possible_sizes
+from crlm.audit.facts import Cell, Facts, Key, Printed, cell_of
+from crlm.audit.intervals import Interval, hull, integers, overlap, times
+
+#: The tests that are tried on a table of two rows, by name.
+TESTS = ("fisher", "chi-square", "chi-square-yates", "mid-p", "likelihood ratio")
+_NAMES = {
+    "fisher": "Fisher's exact test",
+    "chi-square": "the chi-square test",
+    "chi-square-yates": "chi-square with Yates' correction",
+    "mid-p": "Fisher's mid-p",
+    "likelihood ratio": "the likelihood ratio test",
+}
+#: How many patients are moved in search of the counts that give a printed p.
+_REACH = 15
+_GRID = 5
+#: Larger tables are misprints; exact tests of them would take long.
+_TOO_MANY = 1_000_000
+
+Table = tuple[tuple[int, ...], ...]
+
+
+@lru_cache(maxsize=200_000)
+def p_values(table: Table) -> dict[str, float]:
+    """Two-sided p values of a table of counts by every test in use.
+
+    Parameters
+    ----------
+    table : tuple of tuples of int
+        A row a group, a column a level.
+
+    Returns
+    -------
+    dict of str to float
+        Of the names in `TESTS`; the exact tests for two by two only.
+    """
+    counts = np.array(table, dtype=float)
+    rows, columns = counts.sum(axis=1), counts.sum(axis=0)
+    if counts.min() < 0 or rows.min() <= 0 or columns.min() <= 0 or counts.sum() > _TOO_MANY:
+        return {}
+    expected = np.outer(rows, columns) / counts.sum()
+    df = (counts.shape[0] - 1) * (counts.shape[1] - 1)
+    off = np.abs(counts - expected)
+    logs = np.log(np.where(counts > 0, counts, 1.0) / expected)
+    found = {
+        "chi-square": chdtrc(df, (off**2 / expected).sum()),
+        "likelihood ratio": chdtrc(df, max(2 * (counts * logs).sum(), 0.0)),
+    }
+    if counts.shape == (2, 2):
+        less = np.maximum(off - np.minimum(0.5, off), 0)
+        found["chi-square-yates"] = chdtrc(1, (less**2 / expected).sum())
+        found["fisher"], found["mid-p"] = _exact(table)
+    return {name: float(p) for name, p in found.items()}
+
+
+def _exact(table: Table) -> tuple[float, float]:
+    """Fisher's two-sided p (all tables as improbable) and the mid-p."""
+    (a, b), (c, d) = table
+    row, column, n = a + b, a + c, a + b + c + d
+    k = np.arange(max(0, row + column - n), min(row, column) + 1)
+    logs = -(gammaln(k + 1) + gammaln(row - k + 1) + gammaln(column - k + 1))
+    logs -= gammaln(n - row - column + k + 1)
+    weights = np.exp(logs - logs.max())
+    weights /= weights.sum()
+    own = weights[a - k[0]]
+    p = min(1.0, weights[weights <= own * (1 + 1e-7)].sum())
+    return p, p - own / 2
+
+
+@check(
+    asks="Does any usual test of the printed counts give the printed p value?",
+    assumes="Fisher, chi-square, Yates, mid-p or likelihood ratio; missing values only as far as "
+    "the printed percentages allow them.",
+    blind="A wrong test that rounds to the same digits; errors on p values printed as an "
+    "inequality that stays true.",
+    about="reporting",
+)
+def counted_p(facts: Facts) -> Iterator[Case]:
+    """p values of comparisons whose counts or percentages are printed."""
+    for key, (p, *_) in facts.numbers.items():
+        case = _case(facts, key, p)
+        if case is not None:
+            yield case
+
+
+def _case(facts: Facts, key: Key, p: Printed) -> Case | None:
+    if key.statistic != "p" or key.model or not key.covariate or "=" in key.group:
+        return None
+    whole, groups = cell_of(key.population), facts.levels(key.group)
+    levels = facts.levels(key.covariate)
+    if whole is None or len(groups) < 2 or len(levels) < 2:
+        return None
+    roles: dict[str, Printed] = {"p": p}
+    for group in groups:
+        found = _group_roles(facts, whole | {(key.group, group)}, key.covariate, levels, group)
+        if found is None:
+            return None
+        roles |= found
+
+    def judge(roles: Roles) -> Outcome:
+        return _judge(facts, roles, groups, levels)
+
+    title = f"{facts.named(key.covariate)} by {facts.named(key.group)}: p"
+    subject = ("p", key.endpoint, key.population, key.group, key.covariate)
+    return Case(subject, title, roles, judge, explain=lambda r: _why(r, groups, levels))
+
+
+def _group_roles(
+    facts: Facts, among: Cell, column: str, levels: tuple[str, ...], group: str
+) -> dict[str, Printed] | None:
+    n = facts.n(among)
+    if n is None:
+        return None
+    block = blocks(facts).get((among, column), {})
+    roles = {f"{group}: n": n}
+    for level in levels:
+        count = facts.n(among | {(column, level)})
+        if count is not None:
+            roles[f"{group}: count {level}"] = count
+        if level in block:
+            roles[f"{group}: percent {level}"] = block[level][0]
+    missing = sum(f"{group}: count {level}" not in roles for level in levels)
+    enough = missing <= 1 or (len(levels) == 2 and len(roles) > 1)
+    return roles if enough else None
+
+
+def _judge(facts: Facts, roles: Roles, groups: tuple[str, ...], levels: tuple[str, ...]) -> Outcome:
+    options = [_options(roles, group, levels) for group in groups]
+    spans = _spans(options)
+    if not spans:
+        return unclear("The counts of a group cannot be told from what is printed.")
+    low, high = hull(spans.values())
+    fitting = _fitting(spans, roles["p"])
+    if fitting:
+        return outcome(True, low, high, f"Given by {', '.join(_NAMES[name] for name in fitting)}.")
+    if len(levels) > 2 or len(groups) > 2:
+        return unclear("Exact tests of larger tables are not tried.", low, high)
+    return Outcome(INCONSISTENT, low, high)
+
+
+def _spans(options: Sequence[Sequence[tuple[int, ...]]]) -> dict[str, Interval]:
+    """p by test, over all tables that the printed numbers allow."""
+    tried: dict[str, list[float]] = {}
+    for rows in product(*options):
+        for name, p in p_values(tuple(rows)).items():
+            tried.setdefault(name, []).append(p)
+    return {name: hull((p, p) for p in values) for name, values in tried.items()}
+
+
+def _fitting(spans: Mapping[str, Interval], p: Printed) -> list[str]:
+    return [name for name in TESTS if name in spans and overlap(spans[name], p.interval)]
+
+
+def _options(roles: Roles, group: str, levels: tuple[str, ...]) -> list[tuple[int, ...]]:
+    """The rows of the table that a group's printed numbers allow, thinned to a few."""
+    n = roles[f"{group}: n"].count
+    counts = {lev: roles[f"{group}: count {lev}"].count
+              for lev in levels if f"{group}: count {lev}" in roles}  # fmt: skip
+    percents = [(roles[f"{group}: percent {lev}"], roles.get(f"{group}: count {lev}"))
+                for lev in levels if f"{group}: percent {lev}" in roles]  # fmt: skip
+    if len(counts) == len(levels):
+        return [tuple(counts[lev] for lev in levels)]
+    sizes = possible_sizes(n, percents, full=False) if percents else [n]
+    sizes = _thin(sizes or [n])
+    if len(counts) == len(levels) - 1:
+        return [row for size in sizes if (row := _filled(counts, levels, size)) is not None]
+    level = next(lev for lev in levels if f"{group}: percent {lev}" in roles)
+    percent = roles[f"{group}: percent {level}"].interval
+    pairs = [(k, size) for size in sizes for k in _thin(integers(times(percent, size / 100)))]
+    return [(k, size - k) if level == levels[0] else (size - k, k) for k, size in pairs]
+
+
+def _thin(values: Sequence[int]) -> list[int]:
+    """First, last and some between."""
+    known = list(values)
+    if len(known) <= _GRID:
+        return known
+    return [known[round(i * (len(known) - 1) / (_GRID - 1))] for i in range(_GRID)]
+
+
+def _filled(
+    counts: Mapping[str, int], levels: tuple[str, ...], size: int
+) -> tuple[int, ...] | None:
+    rest = size - sum(counts.values())
+    return tuple(counts.get(lev, rest) for lev in levels) if rest >= 0 else None
+
+
+def _why(roles: Roles, groups: tuple[str, ...], levels: tuple[str, ...]) -> str:
+    rows = tuple(_options(roles, group, levels)[0] for group in groups)
+    given = p_values(rows)
+    shown = ", ".join(f"{_say_p(given[name])} by {_NAMES[name]}" for name in TESTS[:3])
+    counts = " against ".join(f"{row[-1]} of {sum(row)}" for row in rows)
+    printed = f"{roles['p'].operator} {roles['p'].text.lstrip('<>= ')}"
+    text = f"{counts} gives p = {shown}; no usual test gives p {printed}."
+    away = _patients_away(rows, roles["p"].interval)
+    if away:
+        text += f" One count would have to differ by {away}."
+    return text
+
+
+def _patients_away(rows: Table, printed: Interval) -> int:
+    """The smallest change of one count that gives the printed p; 0 if none within reach."""
+    for step in range(1, _REACH + 1):
+        for row, sign in product(range(len(rows)), (-step, step)):
+            moved = [list(r) for r in rows]
+            moved[row] = [moved[row][0] - sign, moved[row][1] + sign]
+            values = p_values(tuple(tuple(r) for r in moved)).values()
+            if any(overlap((p, p), printed) for p in values):
+                return step
+    return 0
+
+
+def _say_p(p: float) -> str:
+    return f"{p:.3f}" if p >= 0.001 else "<0.001"
+
+
+@check(
+    asks="Which one test gives the whole column of p values?",
+    assumes="One test was used for all rows; the design says which if the paper does.",
+    blind="Rows that several tests round to the same digits.",
+    about="reporting",
+    digits=False,
+)
+def column_of_p(facts: Facts) -> Iterator[Case]:
+    """The test of Table 1, as its p values imply it."""
+    cases = [c for c in counted_p(facts) if c.subject[1] == "" and c.subject[2] == "all"]
+    by = {c.subject[3] for c in cases}
+    for group in sorted(by):
+        mine = [c for c in cases if c.subject[3] == group]
+        roles = {f"p {c.subject[4]}": c.roles["p"] for c in mine}
+
+        def judge(roles: Roles, mine: list[Case] = mine) -> Outcome:
+            return _judge_column(facts, roles, mine)
+
+        if len(mine) >= 4:
+            yield Case(("tests", group), f"Tests of the comparison by {facts.named(group)}",
+                       roles, judge)  # fmt: skip
+
+
+def _judge_column(facts: Facts, roles: Roles, cases: Sequence[Case]) -> Outcome:
+    given: dict[str, set[str]] = {name: set() for name in TESTS}
+    for case in cases:
+        groups, levels = facts.levels(case.subject[3]), facts.levels(case.subject[4])
+        spans = _spans([_options(case.roles, group, levels) for group in groups])
+        for name in _fitting(spans, roles[f"p {case.subject[4]}"]):
+            given[name].add(case.subject[4])
+    best = max(TESTS, key=lambda name: len(given[name]))
+    some = set().union(*given.values())
+    declared = facts.design.table_one.get("categorical_test", "")
+    counts = ", ".join(f"{_NAMES[name]} {len(given[name])}" for name in TESTS[:4])
+    text = f"Of {len(cases)} p values of counts: {counts}."
+    if some and given.get(declared, set()) >= some:
+        return outcome(True, detail=text)
+    if facts.design.table_one.get("tests_stated", False) and declared in given and some:
+        rows = ", ".join(sorted(facts.named(name) for name in some - given[declared]))
+        return outcome(False, detail=f"{text} {_NAMES[declared]} does not give: {rows}.")
+    return unclear(f"{text} Most rows fit {_NAMES[best]}.")

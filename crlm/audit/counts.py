@@ -1,0 +1,433 @@
+"""Checks of numbers of patients: percentages, sums, flow chart, dichotomies of one number."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+
+from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
+from crlm.audit.facts import WHOLE, Cell, Facts, Printed, text_of
+from crlm.audit.intervals import (
+    Interval,
+    denominators,
+    holds,
+    integers,
+    overlap,
+    times,
+    total,
+)
+
+#: More patients without a value than this share of a group are not taken for granted; fewer
+#: still where the percentages fit the whole group.
+MOST_MISSING, MISSING_UNSEEN = 0.25, 0.1
+
+Block = dict[str, tuple[Printed, Printed | None]]
+
+
+@lru_cache(maxsize=4)
+def blocks(facts: Facts) -> dict[tuple[Cell, str], Block]:
+    """Printed percentages by (conditions of the denominator, column): level to (percent, count)."""
+    found: dict[tuple[Cell, str], Block] = defaultdict(dict)
+    for (cell, among), places in facts.percents.items():
+        own = cell - among
+        if len(own) == 1:
+            ((column, level),) = own
+            found[among, column][level] = (places[0], facts.n(cell))
+    return found
+
+
+def possible_sizes(n: int, rows: list[tuple[Printed, Printed | None]], full: bool) -> list[int]:
+    """Denominators up to n that give every printed percentage, the largest first.
+
+    Parameters
+    ----------
+    n : int
+        Patients in the group, as printed.
+    rows : list of (percent, count or None)
+        All printed levels of one variable.
+    full : bool
+        True if every level of the variable is printed with its count: then
+        the denominator is n or the sum of the levels.
+    """
+    summed = sum(k.count for _, k in rows if k is not None)
+    if full:
+        tried = dict.fromkeys([n, summed] if summed < n else [n])
+        return [d for d in tried if d > 0 and _all_fit(rows, d)]
+    allowed = MISSING_UNSEEN if n > 0 and _all_fit(rows, n) else MOST_MISSING
+    low, high = max(math.ceil(n * (1 - allowed)), 1, summed), n
+    for percent, count in rows:
+        if count is not None:
+            fitting = denominators(count.count, percent.interval)
+            low, high = max(low, fitting.start), min(high, fitting.stop - 1)
+    loose = [row for row in rows if row[1] is None]
+    return [d for d in range(high, low - 1, -1) if _all_fit(loose, d)]
+
+
+def _all_fit(rows: list[tuple[Printed, Printed | None]], size: int) -> bool:
+    return all(_fits(percent, count, size) for percent, count in rows)
+
+
+def _fits(percent: Printed, count: Printed | None, size: int) -> bool:
+    if count is not None:
+        return holds(percent.interval, 100 * count.count / size)
+    return len(integers(times(percent.interval, size / 100))) > 0
+
+
+@check(
+    asks="Is a printed percentage the printed count over the printed number of patients?",
+    assumes="Missing values are few (up to a quarter) and shared by all levels of a variable; "
+    "where all levels are printed the denominator is the group or the sum of the levels.",
+    blind="A count and a percentage that are wrong together; a count off by less than the "
+    "percentage resolves (1 in 300 at whole per cent).",
+    about="reporting",
+)
+def percentages(facts: Facts) -> Iterator[Case]:
+    """Counts over denominators, one check a variable and group."""
+    for (among, column), block in blocks(facts).items():
+        n = facts.n(among)
+        if n is None:
+            continue
+        counted = {level for level, (_, count) in block.items() if count is not None}
+        full = bool(counted) and set(facts.levels(column)) == counted
+        roles = {"n": n}
+        for level, (percent, count) in block.items():
+            roles[f"percent {level}"] = percent
+            if count is not None:
+                roles[f"count {level}"] = count
+        others = {places[0].count: cell for cell, places in facts.counts.items() if places}
+
+        def judge(roles: Roles, full: bool = full, others: Mapping[int, Cell] = others) -> Outcome:
+            return _judge_percentages(facts, roles, full, others)
+
+        where = facts.label(among)
+        yield Case(
+            ("cells", text_of(among), column), f"{facts.named(column)}, {where}", roles, judge
+        )
+
+
+def _rows(roles: Roles) -> list[tuple[Printed, Printed | None]]:
+    levels = [role.removeprefix("percent ") for role in roles if role.startswith("percent ")]
+    return [(roles[f"percent {level}"], roles.get(f"count {level}")) for level in levels]
+
+
+def _judge_percentages(
+    facts: Facts, roles: Roles, full: bool, others: Mapping[int, Cell]
+) -> Outcome:
+    n, rows = roles["n"].count, _rows(roles)
+    if n <= 0:
+        return unclear("The number of patients is not printed.")
+    sizes = possible_sizes(n, rows, full)
+    bad = [row for row in rows if not _fits(*row, n)] or rows
+    percent, count = bad[0]
+    low, high = _recomputed(count, percent, n)
+    if n in sizes:
+        return outcome(True, low, high)
+    said = "; ".join(_misfit(p, k, n, facts, others) for p, k in bad)
+    if full and sizes:
+        return outcome(True, low, high, f"Of the {sizes[0]} patients with a value.")
+    if sizes:
+        text = f"{said}. {_fit_text(n, sizes)} without a value, unsaid."
+        return unclear(text, low, high, notable=True)
+    return Outcome("inconsistent", low, high, f"{said}.")
+
+
+def _fit_text(n: int, sizes: list[int]) -> str:
+    run = [d for i, d in enumerate(sizes) if d == sizes[0] - i]
+    if len(run) == 1:
+        return f"It fits {run[0]} patients: {n - run[0]}"
+    return f"It fits {run[-1]} to {run[0]} patients: {n - run[0]} to {n - run[-1]}"
+
+
+def _recomputed(count: Printed | None, percent: Printed, n: int) -> Interval:
+    if count is not None:
+        return 100 * count.count / n, 100 * count.count / n
+    nearest = round(percent.value * n / 100)
+    return 100 * nearest / n, 100 * nearest / n
+
+
+def _misfit(
+    percent: Printed, count: Printed | None, n: int, facts: Facts, others: Mapping[int, Cell]
+) -> str:
+    digits = max(1, percent.decimals + 1)
+    if count is None:
+        k = math.floor(percent.value * n / 100)
+        return (
+            f"no whole number of {n} patients is {percent.text}%: {k} are {100 * k / n:.{digits}f}%"
+            f" and {k + 1} are {100 * (k + 1) / n:.{digits}f}%"
+        )
+    right = 100 * count.count / n
+    text = f"{count.count} of {n} patients are {right:.{digits}f}%, not {percent.text}%"
+    fitting = denominators(count.count, percent.interval)
+    known = [size for size in others if size in fitting and size != n]
+    if known and abs(right - percent.value) > 2:
+        text += f" ({percent.text}% would be of {known[0]}, {facts.label(others[known[0]])})"
+    return text
+
+
+@check(
+    asks="Do the levels of a variable, or the groups, add up to the whole?",
+    assumes="Each patient is in one level; fewer than the whole may be missing values.",
+    blind="Two errors that cancel; a variable of which one level is printed.",
+)
+def sums(facts: Facts) -> Iterator[Case]:
+    """Every printed number against the sum of its parts, in whichever direction it is split."""
+    columns = sorted({column for cell in facts.counts for column, _ in cell})
+    for cell in facts.counts:
+        for column in columns:
+            levels = facts.levels(column)
+            if len(levels) < 2 or column in {c for c, _ in cell}:
+                continue
+            parts = [_part(facts, cell | {(column, level)}, cell) for level in levels]
+            if all(parts):
+                yield _sum_case(facts, cell, column, parts)
+
+
+def _part(facts: Facts, cell: Cell, whole: Cell) -> dict[str, Printed] | None:
+    """A count, or a percentage with its denominator when that is not the whole itself."""
+    count = facts.n(cell)
+    if count is not None:
+        return {"count": count}
+    for (own, among), places in facts.percents.items():
+        if own == cell and among != whole and facts.n(among) is not None:
+            return {"percent": places[0], "of": facts.counts[among][0]}
+    return None
+
+
+def _sum_case(facts: Facts, cell: Cell, column: str, parts: list[dict[str, Printed]]) -> Case:
+    roles = {"whole": facts.counts[cell][0]}
+    for level, part in zip(facts.levels(column), parts, strict=True):
+        roles |= {f"{name} {level}": printed for name, printed in part.items()}
+    sizes = [facts.size(frozenset({(column, level)})) for level in facts.levels(column)]
+    complete = None not in sizes and sum(sizes) == facts.size(WHOLE) and cell != WHOLE
+    counts = {p.count: c for c, (p, *_) in facts.counts.items() if c and column not in dict(c)}
+
+    def judge(roles: Roles) -> Outcome:
+        return _judge_sum(facts, roles, column, complete, counts)
+
+    title = f"{facts.named(column)} in {facts.label(cell)}"
+    return Case(("cells", text_of(cell), column), title, roles, judge)
+
+
+def _judge_sum(
+    facts: Facts, roles: Roles, column: str, complete: bool, counts: Mapping[int, Cell]
+) -> Outcome:
+    parts = [_part_interval(roles, level) for level in facts.levels(column)]
+    low, high = total(parts)
+    whole = roles["whole"].count
+    if overlap((low, high), (whole, whole)):
+        return outcome(True, low, high)
+    text = " + ".join(f"{p[0]:.4g}" if p[0] == p[1] else f"{p[0]:.4g}-{p[1]:.4g}" for p in parts)
+    if high < whole and not complete:
+        missing = math.ceil(whole - high - 1e-9)
+        gap = f"{text} leaves {missing} of {whole} patients without a value, unsaid."
+        return unclear(gap, low, high, notable=True)
+    said = f"{text} is {low:.4g}, not {whole}." if low == high else f"{text} cannot be {whole}."
+    echoes = [c for k, c in counts.items() if (k, k) in parts]
+    if echoes:
+        size = facts.size(echoes[0])
+        said += f" ({size} is also the number for {facts.label(echoes[0])}.)"
+    return Outcome("inconsistent", low, high, said)
+
+
+def _part_interval(roles: Roles, level: str) -> Interval:
+    if f"count {level}" in roles:
+        count = float(roles[f"count {level}"].count)
+        return count, count
+    low, high = times(roles[f"percent {level}"].interval, roles[f"of {level}"].count / 100)
+    return low * (1 - MOST_MISSING), high
+
+
+@check(
+    asks="Do the percentages of all levels of a variable add up to 100?",
+    assumes="All levels are printed over one denominator, with or without missing values.",
+    blind="Errors within the rounding of all levels together.",
+)
+def hundred(facts: Facts) -> Iterator[Case]:
+    """Percentages of a complete variable."""
+    for (among, column), block in blocks(facts).items():
+        if len(facts.levels(column)) < 2 or set(facts.levels(column)) != set(block):
+            continue
+
+        def judge(roles: Roles) -> Outcome:
+            low, high = total(p.interval for p in roles.values())
+            texts = " + ".join(p.text for p in roles.values())
+            if low > 100 + 1e-9:
+                return outcome(False, low, high, f"{texts}% is more than 100%.")
+            if high < 100 - 1e-9:
+                return unclear(f"{texts}% is less than 100%.", low, high, notable=True)
+            return outcome(True, low, high)
+
+        roles = {level: percent for level, (percent, _) in block.items()}
+        title = f"{facts.named(column)}, {facts.label(among)}"
+        yield Case(("cells", text_of(among), column), title, roles, judge)
+
+
+@check(
+    asks="Is a subgroup no larger than what it is part of?",
+    assumes="Nothing.",
+    blind="Any number below the size of the whole.",
+)
+def subgroups(facts: Facts) -> Iterator[Case]:
+    """Every count against those with one condition less."""
+    for cell, (part, *_) in facts.counts.items():
+        for condition in cell:
+            larger = facts.n(cell - {condition})
+            if larger is None:
+                continue
+
+            def judge(roles: Roles) -> Outcome:
+                part, whole = roles["part"].count, roles["whole"].count
+                said = f"{part} patients cannot be part of {whole}."
+                return outcome(part <= whole, 0, whole, said)
+
+            title = facts.label(cell)
+            roles = {"part": part, "whole": larger}
+            yield Case(("cells", text_of(cell - {condition}), condition[0]), title, roles, judge)
+
+
+@check(
+    asks="Does each step of the flow chart follow from the one before?",
+    assumes="The steps are in the order of the design's criteria.",
+    blind="A step of which only the number left is printed, as long as the numbers fall.",
+)
+def flow(facts: Facts) -> Iterator[Case]:
+    """Numbers before, excluded and left."""
+    names = ["start", *(criterion["name"] for criterion in facts.design.eligibility)]
+    known = [name for name in names if name in facts.flow]
+    for before, after in zip(known, known[1:], strict=False):
+        roles = {"before": facts.flow[before][0], "after": facts.flow[after][0]}
+        skipped = names.index(after) - names.index(before) > 1
+        excluded = facts.flow.get(f"{after}_excluded")
+        if excluded and not skipped:
+            roles["excluded"] = excluded[0]
+        yield Case(("flow", after), f"Flow chart, {after.replace('_', ' ')}", roles, _judge_flow)
+
+
+def _judge_flow(roles: Roles) -> Outcome:
+    before, after = roles["before"].count, roles["after"].count
+    if "excluded" not in roles:
+        return outcome(after <= before, 0, before, f"{after} cannot be left of {before}.")
+    left = before - roles["excluded"].count
+    said = f"{before} less {roles['excluded'].count} is {left}, not {after}."
+    return outcome(left == after, left, left, said)
+
+
+@check(
+    asks="Do dichotomies of one number agree with each other (solitary, more than three)?",
+    assumes="The design's cut-offs are the paper's.",
+    blind="Dichotomies whose regions overlap without one holding the other.",
+)
+def dichotomies(facts: Facts) -> Iterator[Case]:
+    """Counts of disjoint or nested regions of one column."""
+    for cell, (first, *_) in facts.counts.items():
+        for condition in cell:
+            rest = cell - {condition}
+            for other in sorted(facts.design.factors):
+                second = facts.n(rest | {(other, last_level(facts, other))})
+                if (
+                    second is None
+                    or other <= condition[0]
+                    or not _one_source(facts, condition, other)
+                ):
+                    continue
+                roles = {"first": first, "second": second}
+                whole = facts.n(rest)
+                if whole is not None:
+                    roles["n"] = whole
+                relation = _relation(facts, condition[0], other)
+
+                def judge(roles: Roles, relation: str = relation) -> Outcome:
+                    return _judge_regions(roles, relation)
+
+                names = f"{facts.named(condition[0])} and {facts.named(other)}"
+                subject = ("cells", text_of(rest), condition[0])
+                yield Case(subject, f"{names}, {facts.label(rest)}", roles, judge)
+
+
+def last_level(facts: Facts, factor: str) -> str:
+    """The level that a factor's rule gives; empty for no factor."""
+    return ("", *facts.levels(factor))[-1]
+
+
+def _one_source(facts: Facts, condition: tuple[str, str], other: str) -> bool:
+    spec = facts.design.factors.get(condition[0])
+    if spec is None or condition[1] != last_level(facts, condition[0]) or other <= condition[0]:
+        return False
+    return spec.get("source") == facts.design.factors[other].get("source")
+
+
+def region(facts: Facts, factor: str) -> Interval:
+    """The values of the source column for which a factor has its last level; open ends shifted."""
+    spec = facts.design.factors[factor]
+    cut = float(spec["cut"])
+    tiny = 1e-6 * max(1.0, abs(cut))
+    return {
+        ">": (cut + tiny, math.inf),
+        ">=": (cut, math.inf),
+        "<": (-math.inf, cut - tiny),
+        "<=": (-math.inf, cut),
+        "==": (cut, cut),
+    }[spec["rule"]]
+
+
+def _relation(facts: Facts, first: str, second: str) -> str:
+    a, b = region(facts, first), region(facts, second)
+    if a[1] < b[0] or b[1] < a[0]:
+        return "apart"
+    if b[0] <= a[0] and a[1] <= b[1]:
+        return "within"
+    return "around" if a[0] <= b[0] and b[1] <= a[1] else "none"
+
+
+def _judge_regions(roles: Roles, relation: str) -> Outcome:
+    first, second = roles["first"].count, roles["second"].count
+    if relation == "apart" and "n" in roles:
+        n = roles["n"].count
+        said = f"{first} and {second} exclude each other but are more than {n} together."
+        return outcome(first + second <= n, 0, n - second, said)
+    small, large = (first, second) if relation == "within" else (second, first)
+    if relation in ("within", "around"):
+        said = f"The {small} patients are all among the {large}, who are fewer."
+        return outcome(small <= large, 0, large, said)
+    return unclear("The two cut-offs do not order the counts.")
+
+
+@check(
+    asks="Which single denominator fits a whole column of percentages?",
+    assumes="Only the direction of missing values: a denominator above the printed group is an "
+    "error, one below may be honest.",
+    blind="Columns of fewer than four rows.",
+)
+def column(facts: Facts) -> Iterator[Case]:
+    """The group's size as its column of percentages implies it."""
+    groups: dict[Cell, Roles] = defaultdict(dict)
+    for (among, variable), block in blocks(facts).items():
+        for level, (percent, count) in block.items():
+            if count is not None and among != WHOLE:
+                groups[among] |= {
+                    f"percent {variable} {level}": percent, f"count {variable} {level}": count,
+                }  # fmt: skip
+    for among, roles in groups.items():
+        n = facts.n(among)
+        if n is not None and len(roles) >= 8:
+            title = f"Column of {facts.label(among)}"
+            yield Case(("column", text_of(among)), title, {"n": n, **roles}, _judge_column)
+
+
+def _judge_column(roles: Roles) -> Outcome:
+    n = roles["n"].count
+    rows = [(p, k) for p, k in _rows(roles) if k is not None]
+    sizes = range(max(1, math.ceil(0.75 * n)), math.floor(1.25 * n) + 1)
+    fitting = {d: sum(_fits(p, k, d) for p, k in rows) for d in sizes}
+    if not fitting:
+        return unclear("There is no group.")
+    best = max(fitting.values())
+    ends = [d for d, rows_fit in fitting.items() if rows_fit == best]
+    said = f"{best} of {len(rows)} percentages fit {ends[0]} patients, {fitting[n]} fit {n}."
+    if fitting[n] == best:
+        return outcome(True, ends[0], ends[-1])
+    if best == len(rows) and ends[0] > n:
+        return outcome(False, ends[0], ends[-1], said)
+    return unclear(said, ends[0], ends[-1])

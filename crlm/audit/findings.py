@@ -1,0 +1,242 @@
+"""Failed checks with one cause as one finding, ranked by what it changes in the paper's message."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from crlm.audit.cases import CATALOGUE, CLASSES, INCONSISTENT, UNCLEAR
+from crlm.audit.facts import RATIOS, Facts, Printed
+from crlm.audit.repair import Judged, Repair, index_by_claim, repairs, say, siblings
+
+#: Columns of the frame of findings.
+FINDING_COLUMNS = (
+    "finding_id", "rank", "title", "claims", "printed", "recomputed", "verdict", "repair",
+    "class", "confidence", "sentence", "detail", "checks",
+)  # fmt: skip
+
+_SHOWN = 3
+_MOST_PRINTED = 6
+_FRONT = ("abstract", "title")
+_EFFECTS = (*RATIOS, "survival_rate", "median_survival", "difference", "concordance")
+_CONTEXT = ("n ", "of ", "longest", "at risk")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Checks that speak of one cause.
+
+    Attributes
+    ----------
+    failed, notable : list of Judged
+        Contradictions, and what cannot be told but should be known.
+    mends : list of Repair
+        Single misprints that explain all that failed, the most plausible first.
+    """
+
+    failed: list[Judged]
+    notable: list[Judged]
+    mends: list[Repair] = field(default_factory=list)
+
+    @property
+    def all(self) -> list[Judged]:
+        """The check that leads first: contradictions before hints, hard before soft."""
+        names = list(CATALOGUE)
+        first = [*self.failed, *self.notable]
+        return sorted(
+            first, key=lambda j: (not j.failed, CATALOGUE[j.kind].soft, names.index(j.kind))
+        )
+
+
+def find(facts: Facts, judged: Sequence[tuple[str, Judged]]) -> pd.DataFrame:
+    """Findings of an audit.
+
+    Parameters
+    ----------
+    facts : Facts
+    judged : sequence of (str, Judged)
+        Every check with its id.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns of `FINDING_COLUMNS`, the gravest first.
+    """
+    ids = {id(one): name for name, one in judged}
+    groups = _merged(_grouped(facts, [one for _, one in judged]))
+    front = _front(facts)
+    records = [_record(group, ids) | {"score": _score(facts, group, front)} for group in groups]
+    records.sort(key=lambda r: (-r["score"], r["title"]))
+    for rank, record in enumerate(records, start=1):
+        record |= {"rank": rank, "finding_id": f"F{rank:02d}"}
+    return pd.DataFrame(records, columns=list(FINDING_COLUMNS))
+
+
+def _grouped(facts: Facts, judged: Sequence[Judged]) -> list[Group]:
+    by_subject: dict[tuple[str, ...], Group] = defaultdict(lambda: Group([], []))
+    for one in judged:
+        if one.failed:
+            by_subject[one.case.subject].failed.append(one)
+        elif one.outcome.notable:
+            by_subject[one.case.subject].notable.append(one)
+    touching = index_by_claim([one for one in judged if not CATALOGUE[one.kind].points])
+    same = siblings(facts)
+    for group in by_subject.values():
+        sensible = [one for one in group.failed if CATALOGUE[one.kind].digits]
+        if sensible:
+            group.mends.extend(repairs(sensible, touching, same))
+    return list(by_subject.values())
+
+
+def _merged(groups: Sequence[Group]) -> list[Group]:
+    """Groups that one and the same misprint explains become one, the largest set first."""
+    left = list(groups)
+    done = []
+    while True:
+        shared: dict[tuple, list[Group]] = defaultdict(list)
+        best: dict[tuple, Repair] = {}
+        for group in left:
+            for repair in group.mends:
+                shared[repair.key].append(group)
+                best[repair.key] = repair
+        several = {key: found for key, found in shared.items() if len(found) > 1}
+        if not several:
+            return [*done, *left]
+        most = max(len(found) for found in several.values())
+        key = min(
+            (k for k, found in several.items() if len(found) == most), key=lambda k: best[k].size
+        )
+        chosen = several[key]
+        left = [group for group in left if not any(group is other for other in chosen)]
+        done.append(_union(chosen, key))
+
+
+def _union(groups: Sequence[Group], key: tuple) -> Group:
+    common = set.intersection(*({r.key for r in group.mends} for group in groups))
+    mends = sorted((r for r in groups[0].mends if r.key in common), key=lambda r: r.size)
+    failed = [one for group in groups for one in group.failed]
+    return Group(failed, [one for group in groups for one in group.notable], mends)
+
+
+def _record(group: Group, ids: Mapping[int, str]) -> dict[str, object]:
+    ordered = group.all
+    lead = ordered[0]
+    details = list(dict.fromkeys(one.outcome.detail for one in ordered if one.outcome.detail))
+    span = (lead.outcome.low, lead.outcome.high)
+    return {
+        "title": lead.case.title,
+        "claims": _claims(group),
+        "printed": _printed(ordered),
+        "recomputed": _span_text(span),
+        "verdict": INCONSISTENT if group.failed else UNCLEAR,
+        "repair": _repair_text(group),
+        "class": _class_of(group),
+        "confidence": _confidence(group),
+        "sentence": details[0] if details else "",
+        "detail": " ".join(details),
+        "checks": tuple(ids[id(one)] for one in ordered),
+    }
+
+
+def _is_context(role: str) -> bool:
+    return role == "n" or role.startswith(_CONTEXT) or role.endswith(": n")
+
+
+def _own(one: Judged) -> list[Printed]:
+    """The numbers that a check is about, without group sizes."""
+    roles = one.case.roles.items()
+    return [p for role, p in roles if not _is_context(role)] or [p for _, p in roles]
+
+
+def _claims(group: Group) -> tuple[str, ...]:
+    found = [p.id for one in group.all for p in _own(one)]
+    found += [claim for one in group.all for claim in one.case.sentence]
+    found += [p.id for repair in group.mends[:_SHOWN] for p, _ in repair.changes]
+    if not group.mends:
+        found += [claim for one in group.failed for claim in one.case.claims]
+    return tuple(dict.fromkeys(found))
+
+
+def _printed(ordered: Sequence[Judged]) -> str:
+    shown = {p.id: p for one in ordered for p in _own(one)}
+    texts = [f"{p.locator}: {p.text}" for p in shown.values()]
+    more = len(texts) - _MOST_PRINTED
+    return "; ".join(texts[:_MOST_PRINTED]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _span_text(span: tuple[float, float]) -> str:
+    if any(math.isnan(x) for x in span):
+        return ""
+    low, high = (f"{x:.4g}" for x in span)
+    return low if low == high else f"{low} to {high}"
+
+
+def _repair_text(group: Group) -> str:
+    if not group.failed:
+        return ""
+    if not group.mends:
+        words = [one for one in group.failed if one.kind == "direction"]
+        return "one word of the sentence, for its opposite" if words else ""
+    cheapest = min(repair.digits for repair in group.mends)
+    places: dict[str, list[Repair]] = defaultdict(list)
+    for repair in group.mends:
+        if repair.digits == cheapest:
+            places[repair.changes[0][0].id].append(repair)
+    return "; or ".join(say(found) for found in list(places.values())[:_SHOWN])
+
+
+def _class_of(group: Group) -> str:
+    lead = group.all[0]
+    about = CATALOGUE[lead.kind].about
+    if not lead.failed and about == "misprint" and not CATALOGUE[lead.kind].points:
+        return "reporting"
+    if group.mends and any(p.scanned for r in group.mends[:1] for p, _ in r.changes):
+        return "scanning"
+    if lead.failed and group.mends and about == "reporting" and group.mends[0].digits == 1:
+        return "misprint"
+    return about if about in CLASSES else "reporting"
+
+
+def _confidence(group: Group) -> str:
+    if not group.failed:
+        return "low"
+    hard = any(not CATALOGUE[one.kind].soft for one in group.failed)
+    return "high" if hard else "medium"
+
+
+def _front(facts: Facts) -> set[str]:
+    """Ids of every number that is also printed in abstract or title."""
+    found: set[str] = set()
+    for table in (facts.numbers, facts.counts, facts.percents):
+        for places in table.values():
+            if any(p.place in _FRONT for p in places):
+                found |= {p.id for p in places}
+    return found | {s["id"] for s in facts.sentences if s["place"] in _FRONT}
+
+
+def _score(facts: Facts, group: Group, front: set[str]) -> int:
+    """How much of the paper's message is at stake."""
+    own = {p.id: p.key for one in group.all for p in _own(one)}
+    spoken = {claim for one in group.all for claim in one.case.sentence}
+    subjects = {word for key in own.values() for word in (key.covariate, *_columns(key.group))}
+    subjects |= {
+        w for s in facts.sentences if s["id"] in spoken for w in (s["group"], s["covariate"])
+    }
+    weights = {
+        100: bool(group.failed),
+        40: _class_of(group) == "substantive",
+        30: bool(front & {*own, *spoken}),
+        15: bool(spoken) or any(key.statistic in _EFFECTS for key in own.values()),
+        10: bool(subjects & facts.exposures()),
+        5: any(key.model == "multivariable" for key in own.values()),
+    }
+    trust = {"high": 6, "medium": 3, "low": 0}[_confidence(group)]
+    return trust + sum(weight for weight, holds in weights.items() if holds)
+
+
+def _columns(group: str) -> list[str]:
+    return [part.partition("=")[0] for part in group.split(",")]

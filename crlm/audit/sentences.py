@@ -1,0 +1,287 @@
+"""Checks of what sentences say against the numbers, and of labels against definitions."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
+from crlm.audit.counts import blocks
+from crlm.audit.facts import RATIOS, Facts, Key, Printed, cell_of
+from crlm.audit.intervals import Interval, minus
+from crlm.audit.values import spreads
+
+_ALPHA = 0.05
+_WORDS = {"<": "lower", ">": "higher", "~": "no different"}
+
+
+@check(
+    asks="Does a sentence say what the numbers say?",
+    assumes="The ledger read the direction of the sentence rightly; significance is p < 0.05.",
+    blind="Sentences about numbers that are not printed.",
+    about="substantive",
+)
+def direction(facts: Facts) -> Iterator[Case]:
+    """Every sentence claim against effect, counts, medians and p value."""
+    for sentence in facts.sentences:
+        key = _key(sentence)
+        roles = _effect(facts, key) if key.statistic in RATIOS else _difference(facts, key)
+        subject = ("direction", key.endpoint, key.population, key.group, key.covariate,
+                   key.level, key.model, sentence["operator"])  # fmt: skip
+
+        def judge(roles: Roles, sentence: Mapping[str, Any] = sentence) -> Outcome:
+            return _judge(roles, sentence)
+
+        title = f"Sentence: {_short(sentence['printed'])}"
+        yield Case(subject, title, roles, judge, (sentence["id"],))
+
+
+def _key(sentence: Mapping[str, Any]) -> Key:
+    names = ("endpoint", "population", "group", "covariate", "level", "model", "statistic")
+    time = sentence["time"]
+    return Key(*(sentence[n] for n in names), None if time != time else time, "estimate")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 90 else f"{text[:87].rstrip()}..."
+
+
+def _effect(facts: Facts, key: Key) -> dict[str, Printed]:
+    """The ratio with limits and p, and where it is not printed the medians of the groups."""
+    found = {
+        "estimate": facts.one(key), "low": facts.one(key._replace(field="conf_low")),
+        "high": facts.one(key._replace(field="conf_high")),
+        "p": facts.one(key._replace(statistic="p")) or _curve_p(facts, key),
+    }  # fmt: skip
+    levels = facts.levels(key.covariate)
+    if found["estimate"] is None and key.level in levels and key.model == "univariable":
+        for role, level in (("median of level", key.level), ("median of reference", levels[0])):
+            found[role] = facts.one(
+                key._replace(group=f"{key.covariate}={level}", covariate="", level="", model="",
+                             statistic="median_survival")
+            )  # fmt: skip
+    return {role: printed for role, printed in found.items() if printed is not None}
+
+
+def _curve_p(facts: Facts, key: Key) -> Printed | None:
+    if len(facts.levels(key.covariate)) != 2:
+        return None
+    return facts.one(key._replace(group=key.covariate, covariate="", level="", model="logrank",
+                                  statistic="p"))  # fmt: skip
+
+
+def _difference(facts: Facts, key: Key) -> dict[str, Printed]:
+    """Counts, percentages or medians of the two groups of a comparison."""
+    levels, whole = facts.levels(key.group), cell_of(key.population)
+    if len(levels) != 2 or whole is None or key.time is not None:
+        return {}
+    found: dict[str, Printed | None] = {"p": facts.one(key._replace(statistic="p", level=""))}
+    for role, group in (("reference", levels[0]), ("level", levels[1])):
+        cell = whole | {(key.group, group)}
+        if key.level:
+            percent, _ = blocks(facts).get((cell, key.covariate), {}).get(key.level, (None, None))
+            found |= {f"{role} percent": percent, f"{role} n": facts.n(cell),
+                      f"{role} count": facts.n(cell | {(key.covariate, key.level)})}  # fmt: skip
+        else:
+            found[f"{role} median"] = spreads(facts).get((cell, key.covariate), {}).get("median")
+    return {role: printed for role, printed in found.items() if printed is not None}
+
+
+def _judge(roles: Roles, sentence: Mapping[str, Any]) -> Outcome:
+    span, text = _sign(roles)
+    operator, p = sentence["operator"], roles.get("p")
+    quoted = f'"{_short(sentence["printed"])}"'
+    if operator == "~":
+        return _judge_none(roles, quoted)
+    if span is None:
+        if p is not None and p.interval[0] >= _ALPHA and _claims_significance(sentence):
+            return outcome(False, detail=f"{quoted}: but p = {p.text}.")
+        return unclear("The numbers that the sentence is about are not printed.")
+    right = span[0] < 0 if operator == "<" else span[1] > 0
+    said = f"The sentence says {_WORDS[operator]}: {quoted}; the numbers say the opposite: {text}."
+    if not right:
+        return outcome(False, *span, said)
+    if p is not None and p.interval[0] >= _ALPHA and _claims_significance(sentence):
+        return outcome(False, *span, f"{quoted}: but p = {p.text}.")
+    return outcome(True, *span)
+
+
+def _judge_none(roles: Roles, quoted: str) -> Outcome:
+    p = roles.get("p")
+    if p is None:
+        return unclear("No p value is printed for this comparison.")
+    said = f"{quoted}: but p {p.operator} {p.text.lstrip('<>= ')}."
+    return outcome(p.interval[1] > _ALPHA, _ALPHA, 1.0, said)
+
+
+def _claims_significance(sentence: Mapping[str, Any]) -> bool:
+    return bool(re.search(r"significan|independent", sentence["printed"], re.IGNORECASE))
+
+
+def _sign(roles: Roles) -> tuple[Interval | None, str]:
+    """Where the effect lies against none (zero), and the numbers it is read from."""
+    if "estimate" in roles:
+        low, high = roles["estimate"].interval
+        return (low - 1, high - 1), roles["estimate"].text
+    if {"median of level", "median of reference"} <= set(roles):
+        level, reference = roles["median of level"], roles["median of reference"]
+        span = minus(reference.months, level.months)
+        return span, f"median {level.text} against {reference.text}"
+    sides = [_side(roles, role) for role in ("level", "reference")]
+    if None in sides:
+        return None, ""
+    (a, first), (b, second) = sides
+    return minus(a, b), f"{first} against {second}"
+
+
+def _side(roles: Roles, role: str) -> tuple[Interval, str] | None:
+    if f"{role} median" in roles:
+        printed = roles[f"{role} median"]
+        return printed.interval, f"median {printed.text}"
+    if {f"{role} count", f"{role} n"} <= set(roles) and roles[f"{role} n"].count > 0:
+        k, n = roles[f"{role} count"].count, roles[f"{role} n"].count
+        return (100 * k / n, 100 * k / n), f"{k} of {n} ({100 * k / n:.0f}%)"
+    if f"{role} percent" in roles:
+        return roles[f"{role} percent"].interval, f"{roles[f'{role} percent'].text}%"
+    return None
+
+
+@check(
+    asks="Does a claim of independence rest on a multivariable result?",
+    assumes="The sentence uses the word; supplements may hold what the ledger does not.",
+    blind="Results outside the ledger.",
+    about="reporting",
+    points=True,
+)
+def independence(facts: Facts) -> Iterator[Case]:
+    """Sentences that say "independent" of an outcome without any printed model."""
+    models = {(k.endpoint, k.covariate) for k in facts.numbers if k.model == "multivariable"}
+    for sentence in facts.sentences:
+        if not re.search(r"independent", sentence["printed"], re.IGNORECASE):
+            continue
+        names = (sentence["endpoint"], sentence["covariate"] if sentence["model"] else "")
+        said = (
+            f'"{_short(sentence["printed"])}": no multivariable result is printed for this outcome.'
+        )
+        known = names in models
+
+        def judge(roles: Roles, known: bool = known, said: str = said) -> Outcome:
+            return outcome(True) if known else unclear(said, notable=True)
+
+        subject = ("independence", sentence["endpoint"], sentence["group"], sentence["covariate"])
+        title = f"Sentence: {_short(sentence['printed'])}"
+        yield Case(subject, title, {}, judge, (sentence["id"],))
+
+
+@check(
+    asks="Does a sentence that lists the factors of an outcome list all of its table's?",
+    assumes="A sentence with three factors or more means to be complete.",
+    blind="Sentences that list examples.",
+    about="reporting",
+    points=True,
+)
+def listed_factors(facts: Facts) -> Iterator[Case]:
+    """Lists of univariable factors against p < 0.05 in the table."""
+    lists: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for sentence in facts.sentences:
+        if sentence["model"] == "univariable" and sentence["population"] == "all":
+            lists[sentence["printed"], sentence["endpoint"]].append(sentence)
+    for (printed, endpoint), sentences in lists.items():
+        named = {sentence["covariate"] for sentence in sentences}
+        if len(named) < 3:
+            continue
+        roles = {
+            key.covariate: places[0] for key, places in facts.numbers.items()
+            if key.statistic == "p" and key.model == "univariable" and key.population == "all"
+            and key.endpoint == endpoint and key.covariate not in named
+        }  # fmt: skip
+
+        def judge(roles: Roles) -> Outcome:
+            left = [facts.named(c) for c, p in roles.items() if p.interval[1] <= _ALPHA]
+            said = f"The list leaves out factors with p < 0.05 in the table: {', '.join(left)}."
+            return unclear(said, notable=True) if left else outcome(True)
+
+        ids = tuple(sentence["id"] for sentence in sentences)
+        yield Case(("list", endpoint), f"Sentence: {_short(printed)}", roles, judge, ids)
+
+
+_LABEL = re.compile(
+    r"([<>≤≥]=?)\s*(\d+(?:\.\d+)?)|(\d+(?:\.\d+)?)[^\s,<>]*(?:\s\S+)?\s?([<>≤≥]=?)(?!\s*\d)"
+)
+_SPAN = re.compile(r"\b(\d+)\s*[-–]\s*(\d+)\b")
+
+
+def label_rule(locator: str) -> tuple[str, float] | None:
+    """The comparison that a row label makes: "CRS >3" is (">", 3), "5 cm<" is (">", 5)."""
+    row = locator.partition(",")[2]
+    found = _LABEL.search(row)
+    if found is None:
+        return None
+    sign, number, before, after = found.groups()
+    if sign:
+        return _plain(sign), float(number)
+    return {"<": ">", ">": "<", "<=": ">=", ">=": "<="}[_plain(after)], float(before)
+
+
+def _plain(sign: str) -> str:
+    return {"≤": "<=", "≥": ">="}.get(sign, sign)
+
+
+def _labels(facts: Facts) -> dict[str, dict[str, list[Printed]]]:
+    """Printed numbers of each factor by the comparison in their row label."""
+    found: dict[str, dict[str, list[Printed]]] = defaultdict(lambda: defaultdict(list))
+    for key, places in facts.numbers.items():
+        columns = {key.covariate} | {c for c, _ in cell_of(key.group) or ()}
+        for factor in columns & set(facts.design.factors):
+            for printed in places:
+                rule = label_rule(printed.locator)
+                span = _SPAN.search(printed.locator.partition(",")[2])
+                if rule is not None:
+                    found[factor][f"{rule[0]}{rule[1]:g}"].append(printed)
+                elif span is not None:
+                    found[factor][f"{span[1]}-{span[2]}"].append(printed)
+    return found
+
+
+@check(
+    asks="Do the row labels of a dichotomy name one cut-off, and leave no value out?",
+    assumes="The locators of the ledger repeat the printed labels.",
+    blind="Labels that say nothing of their cut-off. A scan that turned a 'not above' into a "
+    "'below' looks the same.",
+    about="reporting",
+    points=True,
+)
+def labels(facts: Facts) -> Iterator[Case]:
+    """Cut-offs as the tables word them."""
+    for factor, by_rule in sorted(_labels(facts).items()):
+        firsts = {rule: printed[0] for rule, printed in sorted(by_rule.items())}
+        said = _label_conflict(facts, factor, list(firsts))
+        roles = {f"label {rule}": printed for rule, printed in firsts.items()}
+
+        def judge(roles: Roles, said: str = said) -> Outcome:
+            return unclear(said, notable=True) if said else outcome(True)
+
+        gap = "neither" in said
+        subject = ("labels",) if gap else ("label", factor)
+        title = "Labels of dichotomies" if gap else f"Label of {facts.named(factor)}"
+        yield Case(subject, title, roles, judge)
+
+
+def _label_conflict(facts: Facts, factor: str, rules: list[str]) -> str:
+    name = facts.named(factor)
+    parsed = [(r[0], float(r.lstrip("<>="))) for r in rules if r[0] in "<>" and r[1] != "="]
+    spans = [r for r in rules if "-" in r]
+    spec = facts.design.factors[factor]
+    for sign, value in parsed:
+        for span in spans:
+            if sign == ">" and float(span.split("-")[0]) <= value:
+                return f"{name} is labelled {sign}{value:g} in one place and {span} in another."
+    cut = float(spec.get("cut", float("nan")))
+    both = {sign for sign, value in parsed if value == cut}
+    if both == {"<", ">"}:
+        return (
+            f"The labels <{cut:g} and >{cut:g} of {name} put a value of {cut:g} in neither group."
+        )
+    return ""
