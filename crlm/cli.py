@@ -10,9 +10,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crlm import __version__
-from crlm.ledger import CrlmError, ParameterError
+from crlm.ledger import CrlmError, Design, ParameterError
+
+if TYPE_CHECKING:
+    from crlm.audit import Audit
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_template(commands)
     _add_import(commands)
+    _add_audit(commands)
     return parser
 
 
@@ -88,6 +93,13 @@ def _add_import(commands: argparse._SubParsersAction) -> None:
     adapter.add_argument("file", help="the workbook as downloaded")
     adapter.add_argument("-o", "--out", metavar="FILE", required=True)
     adapter.set_defaults(handler=_import)
+
+
+def _add_audit(commands: argparse._SubParsersAction) -> None:
+    audit = commands.add_parser("audit", help="hold a paper's printed numbers against each other")
+    audit.add_argument("study")
+    audit.add_argument("--out", metavar="DIR", type=Path, help="also write a page and CSV files")
+    audit.set_defaults(handler=_audit)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -193,6 +205,31 @@ def _import(arguments: argparse.Namespace) -> int:
     cohort.import_tcia_crlm(arguments.file, arguments.out)
     print(arguments.out)
     return 0
+
+
+def _audit(arguments: argparse.Namespace) -> int:
+    from crlm import audit, ledger
+
+    design = ledger.load_design(arguments.study)
+    result = audit.audit(design, ledger.load_claims(arguments.study))
+    print(audit.describe(result))
+    if arguments.out:
+        _write_audit(result, design, arguments.out)
+    return 0
+
+
+def _write_audit(result: Audit, design: Design, out: Path) -> None:
+    from crlm import report
+    from crlm.files import write_atomically
+
+    out.mkdir(parents=True, exist_ok=True)
+    pieces = [report.say(design.citation)]
+    pieces += report.audit_pieces(result.checks, result.findings, result.implied)
+    title = f"Do the printed numbers hold together? {design.study}"
+    write_atomically(out / f"{design.study}_audit.html", report.page(title, pieces))
+    for name in ("checks", "findings", "implied"):
+        text = getattr(result, name).to_csv(index=False, lineterminator="\n")
+        write_atomically(out / f"{design.study}_audit_{name}.csv", text)
 
 
 if __name__ == "__main__":

@@ -59,6 +59,18 @@ def compare(
     return pd.concat([claims, extra], axis=1)
 
 
+def with_findings(verdicts: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFrame:
+    """The verdicts with a column `findings`: what an audit says of each claim, "" if nothing.
+
+    A claim that contradicts others keeps its verdict; the finding stands beside it.
+    """
+    said: dict[str, list[str]] = {}
+    for finding in findings.to_dict("records"):
+        for claim in finding["claims"]:
+            said.setdefault(claim, []).append(f"{finding['finding_id']}: {finding['title']}")
+    return verdicts.assign(findings=["; ".join(said.get(name, ())) for name in verdicts["id"]])
+
+
 def tally(verdicts: pd.DataFrame, by: str = "place") -> pd.DataFrame:
     """How many claims match, by where they are printed; the last row is the total."""
     table = pd.crosstab(verdicts[by], verdicts["verdict"], dropna=False)

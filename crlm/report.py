@@ -9,12 +9,15 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from importlib import resources
 from typing import Any
 
 import pandas as pd
 
 from crlm.comparison import VERDICTS, tally
 from crlm.ledger import Design, round_half_up
+
+_SHORT_CELL = 22
 
 
 @dataclass(frozen=True)
@@ -175,12 +178,9 @@ def table(
     lines, plain = [], [" | ".join(header)]
     for kind, cells in body:
         first = f'<th scope="row">{escape(cells[0])}</th>'
-        rest = "".join(
-            f"<td{right.get(i, '')}>{_cell(text)}</td>" for i, text in enumerate(cells[1:], 1)
-        )
-        lines.append(
-            f'<tr class="{kind}">{first}{rest}</tr>' if kind else f"<tr>{first}{rest}</tr>"
-        )
+        rest = "".join(_data(text, i in right) for i, text in enumerate(cells[1:], 1))
+        style = f' class="{kind}"' if kind else ""
+        lines.append(f"<tr{style}>{first}{rest}</tr>")
         plain.append(" | ".join(cells))
     foot = "".join(f"<div>{escape(note)}</div>" for note in notes)
     html = (
@@ -189,6 +189,12 @@ def table(
         + (f'<div class="notes">{foot}</div>' if foot else "")
     )
     return Html(html, "\n".join([caption, *plain, *notes]))
+
+
+def _data(text: str, flush_right: bool) -> str:
+    """A cell; short ones keep on one line, so that an estimate stays beside its limits."""
+    kind = "num" if flush_right else "keep" if len(text) <= _SHORT_CELL else ""
+    return f'<td class="{kind}">{_cell(text)}</td>' if kind else f"<td>{_cell(text)}</td>"
 
 
 def _cell(text: str) -> str:
@@ -546,7 +552,9 @@ def _verdict_cells(claim: dict[str, Any]) -> list[str]:
     where = claim["locator"]
     if claim["field"] in _FIELDS and "limit" not in where:
         where += f", {_FIELDS[claim['field']]}"
-    why = "; ".join(part for part in (claim["reason"], claim["method"], claim["note"]) if part)
+    audit = f"audit {claim['findings']}" if claim.get("findings") else ""
+    told = (audit, claim["reason"], claim["method"], claim["note"])
+    why = "; ".join(part for part in told if part)
     if claim["scanned"]:
         why += f"; our text reads {claim['scanned']}: {claim['mended_because']}"
     return [where, _printed(claim), _computed(claim), str(claim["verdict"]), why.strip("; ")]
@@ -584,6 +592,66 @@ def headline(verdicts: pd.DataFrame, kind: str) -> Html:
     if kind != "reconstructed":
         text += " These are other patients than the paper's: see whether the effects agree."
     return Html(f"<p><strong>{escape(text)}</strong></p>", text)
+
+
+# ---- the audit --------------------------------------------------------------
+
+
+def findings_table(findings: pd.DataFrame, *, caption: str = "Findings") -> Html:
+    """What the printed numbers say against each other, the gravest first."""
+    body = []
+    for finding in findings.to_dict("records"):
+        trust = f"{finding['class']}, {finding['confidence']} confidence"
+        cells = [finding["finding_id"], finding["title"], finding["detail"],
+                 finding["repair"] or "–", trust]  # fmt: skip
+        body.append(("", cells))
+    header = ["", "What", "The arithmetic", "Smallest misprint that would explain it", "Class"]
+    return table(caption, header, body)
+
+
+def audit_pieces(checks: pd.DataFrame, findings: pd.DataFrame, implied: pd.DataFrame) -> list[Html]:
+    """An audit in three pieces: how many checks, the findings, what is implied but unstated."""
+    count = checks["verdict"].value_counts()
+    told = say(
+        f"{len(checks)} checks of the printed numbers against each other: "
+        f"{count.get('consistent', 0)} consistent, {count.get('inconsistent', 0)} inconsistent, "
+        f"{count.get('cannot tell', 0)} that cannot tell."
+    )
+    against = findings["verdict"] == "inconsistent"
+    pieces = [told, findings_table(findings[against], caption="Numbers that contradict each other")]
+    if (~against).any():
+        pieces.append(findings_table(findings[~against], caption="What a reader should know"))
+    body = [("", [row["quantity"], _where(row), _range(row), row["how"]])
+            for row in implied.to_dict("records")]  # fmt: skip
+    header = ["Quantity", "Of what", "Interval", "How"]
+    inner = table("Implied but unstated", header, body)
+    folded = (
+        f'<details class="table"><summary>Implied but unstated: {len(body)} quantities</summary>'
+        f"{inner.html}</details>"
+    )
+    return [*pieces, Html(folded, inner.text)]
+
+
+def _where(row: dict[str, Any]) -> str:
+    names = ("endpoint", "population", "group", "covariate", "level", "model")
+    return ", ".join(str(row[name]) for name in names if row.get(name) not in ("", "all", None))
+
+
+def _range(row: dict[str, Any]) -> str:
+    high = f"{row['high']:.3g}" if math.isfinite(row["high"]) else "no bound"
+    return f"{row['low']:.3g} to {high} {row['unit']}".strip()
+
+
+def page(title_text: str, pieces: Iterable[Html]) -> str:
+    """Pieces as one self-contained HTML page in the dress of a report."""
+    dress = resources.files("crlm") / "templates" / "crlm_report" / "report.css"
+    body = "\n".join(piece.html for piece in pieces)
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title_text)}</title><style>{dress.read_text(encoding='utf-8')}</style>"
+        f"</head><body><main><h1>{escape(title_text)}</h1>{body}</main></body></html>\n"
+    )
 
 
 def agreement_table(pairs: pd.DataFrame, design: Design) -> Html:

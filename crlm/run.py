@@ -333,6 +333,7 @@ def _literal(text: Any) -> Any:
 
 
 def did_you_mean(name: str, known: Any) -> str:
+    """The nearest of the known names, if one is near, and all of them."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     return f"{hint} There is: {', '.join(known)}."

@@ -94,3 +94,12 @@ def test_the_tally_counts_every_claim_once():
     assert table.loc["total"].to_dict() == {
         "claims": 2, "matches": 1, "near": 0, "differs": 1, "no result": 0,
     }  # fmt: skip
+
+
+def test_a_finding_stands_beside_every_claim_it_touches():
+    claims = pd.DataFrame([CLAIM | {"id": "a"}, CLAIM | {"id": "b", "value": 9.0}])
+    verdicts = comparison.compare(ledger.rows([ROW | {"estimate": 3.37}]), claims)
+    findings = pd.DataFrame({"finding_id": ["F01"], "title": ["off centre"], "claims": [("b",)]})
+    told = comparison.with_findings(verdicts, findings)
+    assert told["findings"].tolist() == ["", "F01: off centre"]
+    assert told["verdict"].tolist() == ["matches", "differs"]

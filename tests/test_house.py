@@ -41,6 +41,7 @@ MAY_IMPORT = {
         "ledger", "files", "cohort", "endpoints", "scores", "baseline", "survival", "regression",
     },
     "standin": {"ledger", "files"},
+    "cli_batch": None,
     "cli": None,
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import product
 
@@ -138,16 +139,40 @@ def _group_roles(
 
 def _judge(facts: Facts, roles: Roles, groups: tuple[str, ...], levels: tuple[str, ...]) -> Outcome:
     options = [_options(roles, group, levels) for group in groups]
+    whole = _spans([_largest(rows) for rows in options])
     spans = _spans(options)
     if not spans:
         return unclear("The counts of a group cannot be told from what is printed.")
     low, high = hull(spans.values())
-    fitting = _fitting(spans, roles["p"])
+    fitting = _fitting(whole, roles["p"])
     if fitting:
-        return outcome(True, low, high, f"Given by {', '.join(_NAMES[name] for name in fitting)}.")
+        given = ", ".join(_NAMES[name] for name in fitting)
+        return _once_or_twice(whole, roles["p"], f"Given by {given}.", (low, high))
+    if _fitting(spans, roles["p"]):
+        return unclear("Some test gives it if some patients had no value.", low, high)
     if len(levels) > 2 or len(groups) > 2:
         return unclear("Exact tests of larger tables are not tried.", low, high)
     return Outcome(INCONSISTENT, low, high)
+
+
+def _largest(rows: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Those rows that count the most patients."""
+    most = max((sum(row) for row in rows), default=0)
+    return [row for row in rows if sum(row) == most]
+
+
+def _once_or_twice(
+    spans: Mapping[str, Interval], p: Printed, given: str, whole: Interval
+) -> Outcome:
+    once = replace(p, early=None)
+    if p.early is None or _fitting(spans, once):
+        return outcome(True, *whole, given)
+    name = _fitting(spans, p)[0]
+    said = (
+        f"{p.text} is {spans[name][0]:.{p.early + 1}f} of {_NAMES[name]} rounded to {p.early} "
+        f"decimals and then again; rounded once it is {spans[name][0]:.{p.decimals}f}."
+    )
+    return unclear(said, *whole, notable=True)
 
 
 def _spans(options: Sequence[Sequence[tuple[int, ...]]]) -> dict[str, Interval]:
@@ -172,7 +197,7 @@ def _options(roles: Roles, group: str, levels: tuple[str, ...]) -> list[tuple[in
                 for lev in levels if f"{group}: percent {lev}" in roles]  # fmt: skip
     if len(counts) == len(levels):
         return [tuple(counts[lev] for lev in levels)]
-    sizes = possible_sizes(n, percents, full=False) if percents else [n]
+    sizes = possible_sizes(n, percents, full=False, known=sum(counts.values())) if percents else [n]
     sizes = _thin(sizes or [n])
     if len(counts) == len(levels) - 1:
         return [row for size in sizes if (row := _filled(counts, levels, size)) is not None]

@@ -38,7 +38,9 @@ def blocks(facts: Facts) -> dict[tuple[Cell, str], Block]:
     return found
 
 
-def possible_sizes(n: int, rows: list[tuple[Printed, Printed | None]], full: bool) -> list[int]:
+def possible_sizes(
+    n: int, rows: list[tuple[Printed, Printed | None]], full: bool, known: int | None = None
+) -> list[int]:
     """Denominators up to n that give every printed percentage, the largest first.
 
     Parameters
@@ -50,8 +52,10 @@ def possible_sizes(n: int, rows: list[tuple[Printed, Printed | None]], full: boo
     full : bool
         True if every level of the variable is printed with its count: then
         the denominator is n or the sum of the levels.
+    known : int, optional
+        Patients in all printed levels, also those without a percentage.
     """
-    summed = sum(k.count for _, k in rows if k is not None)
+    summed = sum(k.count for _, k in rows if k is not None) if known is None else known
     if full:
         tried = dict.fromkeys([n, summed] if summed < n else [n])
         return [d for d in tried if d > 0 and _all_fit(rows, d)]
@@ -89,13 +93,11 @@ def percentages(facts: Facts) -> Iterator[Case]:
         n = facts.n(among)
         if n is None:
             continue
-        counted = {level for level, (_, count) in block.items() if count is not None}
-        full = bool(counted) and set(facts.levels(column)) == counted
-        roles = {"n": n}
-        for level, (percent, count) in block.items():
-            roles[f"percent {level}"] = percent
-            if count is not None:
-                roles[f"count {level}"] = count
+        levels = facts.levels(column) or tuple(block)
+        counts = {level: facts.n(among | {(column, level)}) for level in levels}
+        full = len(levels) > 1 and None not in counts.values()
+        roles = {"n": n} | {f"percent {level}": percent for level, (percent, _) in block.items()}
+        roles |= {f"count {level}": count for level, count in counts.items() if count is not None}
         others = {places[0].count: cell for cell, places in facts.counts.items() if places}
 
         def judge(roles: Roles, full: bool = full, others: Mapping[int, Cell] = others) -> Outcome:
@@ -112,13 +114,17 @@ def _rows(roles: Roles) -> list[tuple[Printed, Printed | None]]:
     return [(roles[f"percent {level}"], roles.get(f"count {level}")) for level in levels]
 
 
+def _known(roles: Roles) -> int:
+    return sum(p.count for role, p in roles.items() if role.startswith("count "))
+
+
 def _judge_percentages(
     facts: Facts, roles: Roles, full: bool, others: Mapping[int, Cell]
 ) -> Outcome:
     n, rows = roles["n"].count, _rows(roles)
     if n <= 0:
         return unclear("The number of patients is not printed.")
-    sizes = possible_sizes(n, rows, full)
+    sizes = possible_sizes(n, rows, full, _known(roles))
     bad = [row for row in rows if not _fits(*row, n)] or rows
     percent, count = bad[0]
     low, high = _recomputed(count, percent, n)

@@ -57,7 +57,8 @@ def curve_title(facts: Facts, key: Key) -> str:
     """A number of a curve as a heading."""
     at = f" at {key.time:g} months" if key.time is not None else ""
     what = key.statistic.replace("_", " ")
-    return f"{key.endpoint} {what}{at}, {facts.label(curve_cell(key) or WHOLE)}".strip()
+    who = facts.label(curve_cell(key) or WHOLE)
+    return f"{facts.endpoint(key.endpoint)} {what}{at}, {who}".strip()
 
 
 def curve_subject(key: Key) -> tuple[str, ...]:

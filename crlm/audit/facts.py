@@ -153,6 +153,12 @@ class Facts:
             return text
         return f"{name} {text}" if text[:1].islower() else f"{name}: {text}"
 
+    def endpoint(self, name: str) -> str:
+        """An endpoint as a reader would say it: its abbreviation, or its label if it has none."""
+        if "_" not in name:
+            return name
+        return str(self.design.endpoints.get(name, {}).get("label", name.replace("_", " ")))
+
     def convention(self, name: str, default: Any = None) -> Any:
         """A convention of the design."""
         return self.design.conventions.get(name, default)

@@ -231,6 +231,8 @@ def _effects(facts: Facts) -> Iterator[Record]:
         if key.statistic != "p" or key.model != "univariable" or key.population != "all":
             continue
         ratio = key._replace(statistic="hazard_ratio")
+        if key.endpoint not in facts.design.endpoints:
+            continue
         part = share(facts, frozenset({(key.covariate, key.level)}))
         if "estimate" in rows.get(ratio, {}) or part is None or not 0 < part < 1:
             continue

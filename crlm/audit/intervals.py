@@ -22,6 +22,8 @@ _EPS = 1e-9
 Z95 = 1.959963984540054
 #: Stands for the logarithm of zero, so that arithmetic stays finite.
 _LOG_ZERO = -60.0
+#: Stands for a standard error of zero, so that ratios stay finite.
+LEAST_ERROR = 1e-6
 #: More patients than any study has.
 _MANY = 10_000_000
 
@@ -142,7 +144,8 @@ def wald_region(
     list of (float, float)
         Corners of the region of (estimate, standard error): a polygon, because
         every printed number bounds a linear form. Empty if nothing fits all
-        digits. A monotone function of estimate/SE is extreme at a corner.
+        digits; errors of zero stand as `LEAST_ERROR`. A monotone function of
+        estimate/SE is extreme at a corner.
     """
     bounds = [(1.0, -z, low[0] - slack, low[1] + slack), (1.0, z, high[0] - slack, high[1] + slack)]
     if estimate is not None:
@@ -154,8 +157,9 @@ def wald_region(
         if abs(det) < 1e-12:
             continue
         b, s = (e1 * c2 - e2 * c1) / det, (a1 * e2 - a2 * e1) / det
-        if s > 0 and all(lo - 1e-9 <= a * b + c * s <= hi + 1e-9 for a, c, lo, hi in bounds):
-            corners.append((b, s))
+        fits = all(lo - 1e-9 <= a * b + c * s <= hi + 1e-9 for a, c, lo, hi in bounds)
+        if s > -1e-9 and fits:
+            corners.append((b, max(s, LEAST_ERROR)))
     return corners
 
 

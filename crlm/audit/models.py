@@ -11,7 +11,7 @@ from statistics import median
 
 from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
 from crlm.audit.facts import RATIOS, WHOLE, Cell, Facts, Key, Printed
-from crlm.audit.intervals import Interval
+from crlm.audit.intervals import LEAST_ERROR, Interval
 from crlm.audit.ratios import effect_rows, shown, standard_error, title_of
 
 #: Room found by simulating 1,400 cohorts of 150 and 674 patients with correlated covariates,
@@ -83,7 +83,7 @@ def rows_of(facts: Facts, endpoint: str, model: str) -> dict[str, Row]:
         if (key.endpoint, key.model, key.population) != (endpoint, model, "all"):
             continue
         se = standard_error({role: p for role, p in roles.items() if role != "p"})
-        if se is None or se[0] <= 0 or roles.get("estimate") is None:
+        if se is None or se[0] <= LEAST_ERROR or roles.get("estimate") is None:
             continue
         effect = math.log(max(roles["estimate"].value, 1e-9))
         found[key.covariate] = Row(key, roles, se, effect, _spread(facts, key, effect))
@@ -224,6 +224,35 @@ def _judge_pair(
     return outcome(fits, math.exp(low), math.exp(high), said)
 
 
+@check(
+    asks="Does a factor that harms for sure in one endpoint seem to protect in another?",
+    assumes="Nothing: chance and biology do this too, so it only points.",
+    blind="Estimates on the same side of one.",
+    about="reporting",
+    points=True,
+)
+def opposite(facts: Facts) -> Iterator[Case]:
+    """Univariable estimates on two sides of one, at least one of them with a clear interval."""
+    for first, second in combinations(facts.design.endpoints, 2):
+        a, b = (rows_of(facts, e, "univariable") for e in (first, second))
+        for covariate in [c for c in a if c in b]:
+            roles = {f"{i} {role}": p for i, row in enumerate((a[covariate], b[covariate]))
+                     for role, p in row.roles.items() if role != "p"}  # fmt: skip
+            title = f"{facts.named(covariate)}: {first} and {second}"
+            yield Case(("information", covariate), title, roles, _judge_opposite)
+
+
+def _judge_opposite(roles: Roles) -> Outcome:
+    parts = [{role.partition(" ")[2]: p for role, p in roles.items() if role.startswith(f"{i} ")}
+             for i in (0, 1)]  # fmt: skip
+    sides = [(p["estimate"].interval[1] < 1) - (p["estimate"].interval[0] > 1) for p in parts]
+    clear = [p["low"].interval[0] > 1 or p["high"].interval[1] < 1 for p in parts]
+    if sides[0] * sides[1] >= 0 or not any(clear):
+        return outcome(True)
+    said = f"The effect turns round: {shown(parts[0])} against {shown(parts[1])}."
+    return unclear(said, notable=True)
+
+
 def growth_of(facts: Facts, endpoint: str) -> dict[str, Interval]:
     """Growth of each row's variance from the univariable to the multivariable column."""
     uni, multi = (rows_of(facts, endpoint, m) for m in ("univariable", "multivariable"))
@@ -279,7 +308,7 @@ def _judge_growth(roles: Roles, endpoint: str) -> Outcome:
     if "n" in roles and low > limit:
         n = roles["n"].count
         span = implied_sample(n, (low, high))
-        said += f": the model must have used about {span[0]:.0f} to {span[1]:.0f} of {n} patients"
+        said += f", as if about {span[0]:.0f} to {span[1]:.0f} of {n} patients were in the model"
     return outcome(low <= limit, low, high, f"{said}.")
 
 

@@ -55,7 +55,8 @@ def quantity(facts: Facts, key: Key) -> str:
     )
     what = f"{facts.named(key.covariate, key.level)} " if key.covariate else ""
     at = f" at {key.time:g} months" if key.time is not None else ""
-    return f"{key.endpoint} {what}{key.statistic.replace('_', ' ')}{at}, {who}{part}".strip()
+    statistic = key.statistic.replace("_", " ")
+    return f"{facts.endpoint(key.endpoint)} {what}{statistic}{at}, {who}{part}".strip()
 
 
 def _judge_same(roles: Roles) -> Outcome:

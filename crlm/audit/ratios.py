@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import combinations
@@ -27,6 +28,10 @@ _PROFILE_ROOM = 0.05
 _OTHER_TEST, _NEAR_WALD = (0.35, 0.15), (0.02, 0.02)
 #: A printed limit whose true value must lie this near the edge of its rounding lost a digit.
 _EDGE = 0.05
+#: Upper over lower limit of a level (nearly) without events; of one that says so by itself.
+_SEPARATED, _ALONE = 100.0, 1000.0
+_PENALISED = "The model seems to be a penalised one, whose limits are not symmetric."
+_ALPHA = 0.05
 _MODELS = {"univariable": "univariable", "multivariable": "multivariable"}
 
 
@@ -60,7 +65,8 @@ def title_of(facts: Facts, key: Key) -> str:
     """A row of a regression table as a heading."""
     who = "" if key.population == "all" else f" in {facts.design.group_label(key.population)}"
     model = f" ({_MODELS.get(key.model, key.model)})" if key.model else ""
-    return f"{facts.named(key.covariate, key.level)}, {key.endpoint}{who}{model}"
+    what, endpoint = facts.named(key.covariate, key.level), facts.endpoint(key.endpoint)
+    return f"{what}, {endpoint}{who}{model}"
 
 
 def shown(roles: Roles) -> str:
@@ -131,7 +137,9 @@ def limits(facts: Facts) -> Iterator[Case]:
             yield Case(subject_of(key), title_of(facts, key), roles, _judge_limits)
         else:
             where = key.group if key.group != "all" else "all patients"
-            title = f"{key.endpoint} {key.statistic.replace('_', ' ')}, {where}".strip()
+            title = (
+                f"{facts.endpoint(key.endpoint)} {key.statistic.replace('_', ' ')}, {where}".strip()
+            )
             yield Case(("limits", *map(str, key)), title, roles, _judge_limits)
 
 
@@ -146,7 +154,7 @@ def _judge_limits(roles: Roles) -> Outcome:
 @check(
     asks="Is a ratio the geometric middle of its limits?",
     assumes="Wald limits (every usual software for Cox models; for odds ratios some room is left "
-    "for profile limits).",
+    "for profile limits; a model with a level without events is left alone).",
     blind="Errors within the rounding of the three numbers; two errors that cancel.",
 )
 def log_symmetry(facts: Facts) -> Iterator[Case]:
@@ -154,10 +162,39 @@ def log_symmetry(facts: Facts) -> Iterator[Case]:
     for key, roles in effect_rows(facts).items():
         if {"estimate", "low", "high"} <= set(roles):
             mine = {role: roles[role] for role in ("estimate", "low", "high")}
-            yield Case(subject_of(key), title_of(facts, key), mine, _judge_symmetry)
+            suspect = (key.endpoint, key.population, key.model) in penalised(facts)
+
+            def judge(roles: Roles, suspect: bool = suspect) -> Outcome:
+                return _judge_symmetry(roles, suspect)
+
+            yield Case(subject_of(key), title_of(facts, key), mine, judge)
 
 
-def _judge_symmetry(roles: Roles) -> Outcome:
+@lru_cache(maxsize=4)
+def penalised(facts: Facts) -> frozenset[tuple[str, str, str]]:
+    """Models with profile limits, as software prints them when a level has no event.
+
+    One row must be all but without an upper or lower limit and two rows not
+    symmetric: one misprint does not do that.
+    """
+    wide, skewed = set(), defaultdict(int)
+    for key, roles in effect_rows(facts).items():
+        if {"estimate", "low", "high"} <= set(roles):
+            model = (key.endpoint, key.population, key.model)
+            skewed[model] += not region(roles)
+            if _reach(roles) >= _SEPARATED:
+                wide.add(model)
+    return frozenset(model for model in wide if skewed[model] > 1)
+
+
+def _reach(roles: Roles) -> float:
+    low, high = roles["low"].value, roles["high"].value
+    return high / low if low > 0 else math.inf
+
+
+def _judge_symmetry(roles: Roles, suspect: bool) -> Outcome:
+    if suspect or (not region(roles) and _reach(roles) >= _ALONE):
+        return unclear(_PENALISED)
     corners = region(roles)
     if corners is None:
         return unclear("A limit is not above zero at the printed digits.")
@@ -200,8 +237,13 @@ def wald_p(facts: Facts) -> Iterator[Case]:
             room = (0.0, 0.0)
             if key.model == "univariable":
                 room = _OTHER_TEST if other else _NEAR_WALD
+            suspect = (key.endpoint, key.population, key.model) in penalised(facts)
 
-            def judge(roles: Roles, room: tuple[float, float] = room) -> Outcome:
+            def judge(
+                roles: Roles, room: tuple[float, float] = room, suspect: bool = suspect
+            ) -> Outcome:
+                if suspect or (not region(roles) and _reach(roles) >= _ALONE):
+                    return unclear(_PENALISED)
                 return _judge_p(roles, room)
 
             yield Case(subject_of(key), title_of(facts, key), roles, judge)
@@ -284,6 +326,27 @@ def _judge_lost(roles: Roles) -> Outcome:
 
 
 @check(
+    asks="Is a limit printed as exactly one although p is below 0.05?",
+    assumes="Nothing: rounding does this, so it only points.",
+    blind="Limits that round to anything but one.",
+    about="reporting",
+    points=True,
+)
+def touches_one(facts: Facts) -> Iterator[Case]:
+    """Intervals whose digits leave open whether they hold one."""
+    for key, roles in effect_rows(facts).items():
+        if {"estimate", "low", "high", "p"} <= set(roles):
+            yield Case(subject_of(key), title_of(facts, key), roles, _judge_touch)
+
+
+def _judge_touch(roles: Roles) -> Outcome:
+    if roles["p"].interval[1] > _ALPHA or 1.0 not in (roles["low"].value, roles["high"].value):
+        return outcome(True)
+    said = f"{shown(roles)} with p {_p_text(roles['p'])}: the limit is printed as 1 exactly, so "
+    return unclear(said + "the digits do not show that it leaves out 1.", notable=True)
+
+
+@check(
     asks="Is a p value printed below a bound that nobody uses?",
     assumes="Bounds are powers of ten or five times that.",
     blind="An exact p printed as an inequality with a usual bound.",
@@ -301,7 +364,7 @@ def odd_bound(facts: Facts) -> Iterator[Case]:
         if {"estimate", "low", "high"} <= set(match):
             roles |= {role: match[role] for role in ("estimate", "low", "high")}
         what = facts.named(key.covariate or key.group)
-        title = f"{what}, {key.endpoint}: p {_p_text(p)}"
+        title = f"{what}, {facts.endpoint(key.endpoint)}: p {_p_text(p)}"
         yield Case(("bound", *map(str, key)), title, roles, _judge_bound)
 
 

@@ -90,7 +90,7 @@ def edits(text: str) -> Iterator[str]:
     sign, body = text[:start], text[start:]
     seen = {body}
     for new in _edited(body):
-        if new not in seen and _is_number(new):
+        if new not in seen and _is_number(new) and (float(new) > 0 or float(body) == 0):
             seen.add(new)
             yield sign + new
 
@@ -112,7 +112,7 @@ def _is_number(text: str) -> bool:
     whole, point, part = text.partition(".")
     if not (whole + part).isdigit() or (point and not part):
         return False
-    return len(whole) < 2 or not whole.startswith("0")
+    return len(whole) == 1 or (len(whole) > 1 and not whole.startswith("0"))
 
 
 def siblings(facts: Facts) -> dict[str, tuple[Printed, ...]]:

@@ -10,10 +10,12 @@ from typing import Any
 from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
 from crlm.audit.counts import blocks
 from crlm.audit.facts import RATIOS, Facts, Key, Printed, cell_of
-from crlm.audit.intervals import Interval, minus
+from crlm.audit.intervals import Interval, gap, minus
 from crlm.audit.values import spreads
 
 _ALPHA = 0.05
+#: Curves may cross: medians contradict a hazard ratio only if they differ by a fifth.
+_MEDIANS_CROSS = 0.2
 _WORDS = {"<": "lower", ">": "higher", "~": "no different"}
 
 
@@ -102,10 +104,20 @@ def _judge(roles: Roles, sentence: Mapping[str, Any]) -> Outcome:
     right = span[0] < 0 if operator == "<" else span[1] > 0
     said = f"The sentence says {_WORDS[operator]}: {quoted}; the numbers say the opposite: {text}."
     if not right:
-        return outcome(False, *span, said)
+        return _crossed(roles, span) or outcome(False, *span, said)
     if p is not None and p.interval[0] >= _ALPHA and _claims_significance(sentence):
         return outcome(False, *span, f"{quoted}: but p = {p.text}.")
     return outcome(True, *span)
+
+
+def _crossed(roles: Roles, span: Interval) -> Outcome | None:
+    if "median of level" not in roles or gap(span, (0.0, 0.0)) > _MEDIANS_CROSS * _longer(roles):
+        return None
+    return unclear("The medians differ too little to contradict a hazard ratio.")
+
+
+def _longer(roles: Roles) -> float:
+    return max(roles[f"median of {who}"].months[1] for who in ("level", "reference"))
 
 
 def _judge_none(roles: Roles, quoted: str) -> Outcome:
@@ -126,6 +138,8 @@ def _sign(roles: Roles) -> tuple[Interval | None, str]:
         low, high = roles["estimate"].interval
         return (low - 1, high - 1), roles["estimate"].text
     if {"median of level", "median of reference"} <= set(roles):
+        if "p" not in roles or roles["p"].interval[1] > _ALPHA:
+            return None, ""
         level, reference = roles["median of level"], roles["median of reference"]
         span = minus(reference.months, level.months)
         return span, f"median {level.text} against {reference.text}"

@@ -55,6 +55,8 @@ class Maximum:
         The penalised log-likelihood there.
     information : ndarray
         Without the penalty, there.
+    curvature : ndarray
+        With the penalty, of the coefficients that were free, as far as it was learnt.
     settled : bool
         False if the search ended before the steps became small.
     """
@@ -62,6 +64,7 @@ class Maximum:
     coef: np.ndarray
     value: float
     information: np.ndarray
+    curvature: np.ndarray
     settled: bool = True
 
 
@@ -123,32 +126,41 @@ def _bend(
 
 
 def maximise(
-    model: Penalised, start: np.ndarray | None = None, fixed: Sequence[int] = ()
+    model: Penalised,
+    start: np.ndarray | None = None,
+    fixed: Sequence[int] = (),
+    curvature: np.ndarray | None = None,
 ) -> Maximum:
     """The maximum over all coefficients but the `fixed` ones, which stay where they start.
 
-    Newton's method with the information as the first guess of the curvature,
-    mended by what the gradient shows (BFGS), steps halved until they climb.
+    Newton's method with the information (or what an earlier search nearby has
+    learnt) as the first guess of the curvature, mended by what the gradient
+    shows (BFGS), steps halved until they climb.
     """
     beta = np.zeros(model.size) if start is None else np.array(start, dtype=float)
     free = np.setdiff1d(np.arange(model.size), np.asarray(fixed, dtype=int))
-    value, gradient, information = model.at(beta)
+    found = _look(model, beta)
+    if found is None:
+        nothing = np.full((model.size, model.size), np.nan)
+        return Maximum(beta, -np.inf, nothing, nothing, settled=False)
+    value, gradient, information = found
+    if curvature is None:
+        curvature = information[np.ix_(free, free)]
     if not len(free):
-        return Maximum(beta, value, information)
-    curvature = information[np.ix_(free, free)]
+        return Maximum(beta, value, information, curvature)
     for _ in range(_MAX_STEPS):
         step = np.zeros(model.size)
         step[free] = np.linalg.solve(curvature, gradient[free])
-        length = np.sqrt(step[free] @ (curvature @ step[free]))
+        length = np.sqrt(max(step[free] @ (curvature @ step[free]), 0.0))
         new = _climb(model, beta, step, value)
         if new is None:
-            return Maximum(beta, value, information, bool(length < _ROUGH_TOLERANCE))
+            return Maximum(beta, value, information, curvature, bool(length < _ROUGH_TOLERANCE))
         change = gradient[free] - new[1][free]
         curvature = _learn(curvature, (new[3] - beta)[free], change)
         value, gradient, information, beta = new
         if length < _STEP_TOLERANCE:
-            return Maximum(beta, value, information)
-    return Maximum(beta, value, information, settled=False)
+            return Maximum(beta, value, information, curvature)
+    return Maximum(beta, value, information, curvature, settled=False)
 
 
 def profile_limits(
@@ -164,14 +176,16 @@ def profile_limits(
     error = float(np.sqrt(var[column, column]))
     along = var[:, column] / var[column, column]
     reach = min(z * error, _LONGEST_MOVE)
+    others = np.delete(np.arange(model.size), column)
     ends = []
     for sign in (-1.0, 1.0):
-        end = np.nan
+        end, curvature = np.nan, best.curvature[np.ix_(others, others)]
         here = best.coef + sign * reach * along
         for _ in range(_MAX_MOVES):
-            top = maximise(model, here, [column])
+            top = maximise(model, here, [column], curvature)
             if not top.settled:
                 break
+            curvature = top.curvature
             root = sign * np.sqrt(max(2.0 * (best.value - top.value), 1e-12))
             with np.errstate(divide="ignore", invalid="ignore"):
                 move = (sign * z - root) * root / -model.at(top.coef)[1][column]
@@ -189,6 +203,8 @@ def likelihood_ratio(model: Penalised, best: Maximum, columns: Sequence[int]) ->
     start = best.coef.copy()
     start[list(columns)] = 0.0
     constrained = maximise(model, start, columns)
+    if not constrained.settled:
+        return float("nan"), len(columns)
     return 2.0 * (best.value - constrained.value), len(columns)
 
 
@@ -204,14 +220,20 @@ def _climb(
     allowance = 1e-11 * (1.0 + abs(value))
     for halvings in range(20):
         there = beta + 0.5**halvings * step
-        try:
-            with np.errstate(all="ignore"):
-                found = model.at(there)
-        except np.linalg.LinAlgError:
-            continue
-        if found[0] >= value - allowance:
+        found = _look(model, there)
+        if found is not None and found[0] >= value - allowance:
             return *found, there
     return None
+
+
+def _look(model: Penalised, beta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray] | None:
+    """The likelihood at a place; None where the information has vanished to the last digit."""
+    try:
+        with np.errstate(all="ignore"):
+            found = model.at(beta)
+    except np.linalg.LinAlgError:
+        return None
+    return found if np.isfinite(found[0]) else None
 
 
 def _learn(curvature: np.ndarray, step: np.ndarray, change: np.ndarray) -> np.ndarray:

@@ -206,36 +206,42 @@ def _penalised(
     places = _well_posed(family, x / scale, np.flatnonzero(known))
     notes = {**notes, **_too_many(design, np.setdiff1d(np.flatnonzero(known), places))}
     model = family.penalised(x[:, places] / scale[places])
-    best = _settle(model)
-    if best is None:
+    best = firth.maximise(model)
+    if not best.settled:
         return _nothing(design, f"not estimable: Firth's penalised fit does not settle{why}")
-    at = {int(column): k + family.nuisance for k, column in enumerate(places)}
-    coef, error = best.coef, np.sqrt(np.diag(np.linalg.inv(best.information)))
-    low, high, p = _wald_limits(coef, error, conf_level)
-    if interval == "profile":
-        for k in at.values():
-            low[k], high[k] = firth.profile_limits(model, best, k, conf_level)
-            p[k] = firth.p_value(model, best, [k])
-
-    def spread(values: np.ndarray, by: np.ndarray | float) -> np.ndarray:
-        full = np.full(len(known), np.nan)
-        full[places] = values[family.nuisance :] / by
-        return full
-
     profile = interval == "profile"
+    inner = _inner_estimates(family, model, best, conf_level, profile)
+    estimates = np.full((5, len(known)), np.nan)
+    estimates[:, places] = inner
+    estimates[:4] /= scale
+    at = {int(column): k + family.nuisance for k, column in enumerate(places)}
     name = "profile penalised likelihood CI" if profile else "Wald CI"
     return Solution(
-        coef=spread(coef, scale[places]),
-        error=spread(error, scale[places]),
-        low=spread(low, scale[places]),
-        high=spread(high, scale[places]),
-        p=spread(p, 1.0),
+        *estimates,
         loglik=best.value + float(np.log(scale[places]).sum()),
         interval=f"Firth's penalty, {_interval_name(name, conf_level)}{why}",
         test=f"Firth's penalty, {'penalised likelihood ratio' if profile else 'Wald'} test{why}",
         joint=lambda columns: _joint(model, best, [at[j] for j in columns if j in at], profile),
         notes=notes,
     )
+
+
+def _inner_estimates(
+    family: Family,
+    model: firth.Penalised,
+    best: firth.Maximum,
+    conf_level: float,
+    profile: bool,
+) -> np.ndarray:
+    """Estimates, errors, limits and p values (5 x p) of a penalised model's columns."""
+    z = check_level(conf_level)
+    coef, error = best.coef, np.sqrt(np.diag(np.linalg.inv(best.information)))
+    low, high, p = coef - z * error, coef + z * error, 2 * norm.sf(np.abs(coef / error))
+    if profile:
+        for k in range(family.nuisance, model.size):
+            low[k], high[k] = firth.profile_limits(model, best, k, conf_level)
+            p[k] = firth.p_value(model, best, [k])
+    return np.array([coef, error, low, high, p])[:, family.nuisance :]
 
 
 def _joint(model: firth.Penalised, best: firth.Maximum, use: Sequence[int], profile: bool) -> float:
@@ -270,21 +276,6 @@ def _well_posed(family: Family, x: np.ndarray, places: np.ndarray) -> np.ndarray
 def _too_many(design: Design, columns: np.ndarray) -> dict[int, str]:
     reason = "not estimable: too few events to tell it from the covariates before it"
     return {int(column): f"{reason} ({design.label(int(column))})" for column in columns}
-
-
-def _settle(model: firth.Penalised) -> firth.Maximum | None:
-    try:
-        best = firth.maximise(model)
-    except np.linalg.LinAlgError:
-        return None
-    return best if best.settled and np.isfinite(best.value) else None
-
-
-def _wald_limits(
-    coef: np.ndarray, error: np.ndarray, conf_level: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    z = check_level(conf_level)
-    return coef - z * error, coef + z * error, 2 * norm.sf(np.abs(coef / error))
 
 
 def _interval_name(name: str, conf_level: float) -> str:
