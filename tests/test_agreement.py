@@ -19,7 +19,9 @@ ROW = {"endpoint": "OS", "covariate": "hai", "level": "yes", "model": "multivari
 
 def pair(printed, new):
     fields = ("estimate", "conf_low", "conf_high")
-    claims = pd.DataFrame([CLAIM | {"field": f, "value": v} for f, v in zip(fields, printed)])
+    claims = pd.DataFrame(
+        [CLAIM | {"field": f, "value": v} for f, v in zip(fields, printed, strict=True)]
+    )
     whole = {"level": "", "covariate": "", "statistic": "n", "estimate": 200, "events": 130}
     rows = ledger.rows([ROW | dict(zip(fields, new, strict=True)), ROW | whole])
     return agreement.agree(rows, claims).iloc[0]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from hostile.tables import patients
 from openpyxl import load_workbook
 
 from crlm import cohort, ledger
 from crlm.cohort.codebook import read_codebook
+from tests.hostile.tables import patients
 
 STUDIES = ledger.studies()
 

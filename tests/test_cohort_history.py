@@ -6,10 +6,10 @@ import datetime as dt
 
 import pandas as pd
 import pytest
-from hostile.files import workbook
-from hostile.tables import HISTORY
 
 from crlm import cohort, ledger
+from tests.hostile.files import workbook
+from tests.hostile.tables import HISTORY
 
 NCCH = ledger.load_design("ncch_scp")
 

@@ -8,11 +8,11 @@ import io
 import pandas as pd
 import pyreadstat
 import pytest
-from hostile.files import HOSTILE, workbook
-from hostile.tables import patients
 from openpyxl import load_workbook
 
 from crlm import cohort, ledger
+from tests.hostile.files import HOSTILE, workbook
+from tests.hostile.tables import patients
 
 DESIGN = ledger.load_design("ncch_scp")
 

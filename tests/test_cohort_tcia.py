@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hostile.files import workbook
 
 from crlm import cohort, ledger
 from crlm.cohort.adapters import TCIA_CRLM
+from tests.hostile.files import workbook
 
 FOLDER = Path(__file__).parents[2] / "shared" / "data" / "tcia_crlm"
 WORKBOOK = FOLDER / "Colorectal-Liver-Metastases-Clinical-data-April-2023.xlsx"

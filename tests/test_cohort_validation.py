@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from hostile.tables import patients
 
 from crlm import cohort, ledger
 from crlm.cohort.rules import RULES
+from tests.hostile.tables import patients
 
 NCCH = ledger.load_design("ncch_scp")
 MSKCC = ledger.load_design("mskcc_hai")

@@ -140,14 +140,14 @@ def _group_roles(
 def _judge(facts: Facts, roles: Roles, groups: tuple[str, ...], levels: tuple[str, ...]) -> Outcome:
     options = [_options(roles, group, levels) for group in groups]
     whole = _spans([_largest(rows) for rows in options])
-    spans = _spans(options)
-    if not spans:
+    if not whole:
         return unclear("The counts of a group cannot be told from what is printed.")
-    low, high = hull(spans.values())
     fitting = _fitting(whole, roles["p"])
     if fitting:
         given = ", ".join(_NAMES[name] for name in fitting)
-        return _once_or_twice(whole, roles["p"], f"Given by {given}.", (low, high))
+        return _once_or_twice(whole, roles["p"], f"Given by {given}.", hull(whole.values()))
+    spans = _spans(options)
+    low, high = hull(spans.values())
     if _fitting(spans, roles["p"]):
         return unclear("Some test gives it if some patients had no value.", low, high)
     if len(levels) > 2 or len(groups) > 2:

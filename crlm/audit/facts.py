@@ -215,9 +215,9 @@ def _printed(record: Mapping[str, Any], design: Design) -> Printed:
     )  # fmt: skip
 
 
-def _detail(printed: Printed) -> int:
+def _detail(printed: Printed) -> tuple[int, str]:
     ranks = [i for i, place in enumerate(_PLACES) if printed.place.startswith(place)]
-    return ranks[0] if ranks else len(_PLACES)
+    return (ranks[0] if ranks else len(_PLACES)), printed.id
 
 
 def _canonical(key: Key, design: Design) -> Key:

@@ -204,8 +204,13 @@ def _class_of(group: Group) -> str:
 def _confidence(group: Group) -> str:
     if not group.failed:
         return "low"
-    hard = any(not CATALOGUE[one.kind].soft for one in group.failed)
-    return "high" if hard else "medium"
+    return "high" if any(_is_hard(one) for one in group.failed) else "medium"
+
+
+def _is_hard(one: Judged) -> bool:
+    """Whether no honest paper fails it; the test of a univariable p is often left unsaid."""
+    models = {p.key.model for p in one.case.roles.values()}
+    return not CATALOGUE[one.kind].soft and (one.kind, models) != ("wald_p", {"univariable"})
 
 
 def _front(facts: Facts) -> set[str]:

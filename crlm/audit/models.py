@@ -218,8 +218,8 @@ def _judge_pair(
     names = [row.key.endpoint for row in pair]
     said = (
         f"From {names[1]} {shown(parts[1])} to {names[0]} {shown(parts[0])} the variance changes "
-        f"{math.exp(low):.2g}- to {math.exp(high):.2g}-fold; for the other rows it changes "
-        f"{math.exp(usual[known]):.2g}-fold: other patients, or another coding."
+        f"{_fold(low)}- to {_fold(high)}-fold; for the other rows it changes "
+        f"{_fold(usual[known])}-fold: other patients, or another coding."
     )
     return outcome(fits, math.exp(low), math.exp(high), said)
 
@@ -251,6 +251,11 @@ def _judge_opposite(roles: Roles) -> Outcome:
         return outcome(True)
     said = f"The effect turns round: {shown(parts[0])} against {shown(parts[1])}."
     return unclear(said, notable=True)
+
+
+def _fold(log_ratio: float) -> str:
+    ratio = math.exp(log_ratio)
+    return f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.2g}"
 
 
 def growth_of(facts: Facts, endpoint: str) -> dict[str, Interval]:

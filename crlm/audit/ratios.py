@@ -233,20 +233,22 @@ def wald_p(facts: Facts) -> Iterator[Case]:
     """p from estimate and limits against p as printed."""
     other = facts.convention("univariable_p", "wald") != "wald"
     for key, roles in effect_rows(facts).items():
-        if {"estimate", "low", "high", "p"} <= set(roles):
-            room = (0.0, 0.0)
-            if key.model == "univariable":
-                room = _OTHER_TEST if other else _NEAR_WALD
-            suspect = (key.endpoint, key.population, key.model) in penalised(facts)
+        if not {"estimate", "low", "high", "p"} <= set(roles):
+            continue
+        room = (0.0, 0.0)
+        if key.model == "univariable":
+            room = _OTHER_TEST if other else _NEAR_WALD
+        suspect = (key.endpoint, key.population, key.model) in penalised(facts)
 
-            def judge(
-                roles: Roles, room: tuple[float, float] = room, suspect: bool = suspect
-            ) -> Outcome:
-                if suspect or (not region(roles) and _reach(roles) >= _ALONE):
-                    return unclear(_PENALISED)
-                return _judge_p(roles, room)
+        def judge(
+            roles: Roles, room: tuple[float, float] = room, suspect: bool = suspect
+        ) -> Outcome:
+            if suspect or (not region(roles) and _reach(roles) >= _ALONE):
+                return unclear(_PENALISED)
+            return _judge_p(roles, room)
 
-            yield Case(subject_of(key), title_of(facts, key), roles, judge)
+        for p in {p.text: p for p in facts.numbers[key._replace(statistic="p")]}.values():
+            yield Case(subject_of(key), title_of(facts, key), {**roles, "p": p}, judge)
 
 
 def _judge_p(roles: Roles, room: tuple[float, float]) -> Outcome:
@@ -258,7 +260,7 @@ def _judge_p(roles: Roles, room: tuple[float, float]) -> Outcome:
         return _judge_pairs(roles, printed, room)
     exact = wald_p_of(corners)
     low, high = _widened(exact, room)
-    said = f"{shown(roles)} implies p = {_span(*exact)}, not {_p_text(roles['p'])}."
+    said = f"{shown(roles)} implies p = {p_span(*exact)}, not {_p_text(roles['p'])}."
     if overlap((low, high), printed) and not overlap(exact, printed) and room != _OTHER_TEST:
         return unclear(f"{said} A test other than Wald's may give it.", *exact, notable=True)
     return outcome(overlap((low, high), printed), *exact, said)
@@ -287,7 +289,9 @@ def _p_text(p: Printed) -> str:
     return f"{p.operator}{p.text.lstrip('<>= ')}" if p.operator != "=" else p.text
 
 
-def _span(low: float, high: float) -> str:
+def p_span(low: float, high: float) -> str:
+    """A range of p values in words."""
+
     def text(p: float) -> str:
         return f"{p:.2g}" if p >= 1e-4 else "<0.0001"
 
@@ -388,7 +392,7 @@ def _judge_bound(roles: Roles) -> Outcome:
     corners = region(roles) if "low" in roles else None
     if corners:
         span = wald_p_of(corners)
-        said += f" {shown(roles)} implies p = {_span(*span)}."
+        said += f" {shown(roles)} implies p = {p_span(*span)}."
         return unclear(said, *span, notable=True)
     return unclear(said, 0.0, value, notable=True)
 

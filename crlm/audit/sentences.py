@@ -270,7 +270,9 @@ def _labels(facts: Facts) -> dict[str, dict[str, list[Printed]]]:
 def labels(facts: Facts) -> Iterator[Case]:
     """Cut-offs as the tables word them."""
     for factor, by_rule in sorted(_labels(facts).items()):
-        firsts = {rule: printed[0] for rule, printed in sorted(by_rule.items())}
+        firsts = {
+            rule: min(printed, key=lambda p: p.id) for rule, printed in sorted(by_rule.items())
+        }
         said = _label_conflict(facts, factor, list(firsts))
         roles = {f"label {rule}": printed for rule, printed in firsts.items()}
 
@@ -295,7 +297,6 @@ def _label_conflict(facts: Facts, factor: str, rules: list[str]) -> str:
     cut = float(spec.get("cut", float("nan")))
     both = {sign for sign, value in parsed if value == cut}
     if both == {"<", ">"}:
-        return (
-            f"The labels <{cut:g} and >{cut:g} of {name} put a value of {cut:g} in neither group."
-        )
+        pair = f"<{cut:g} and >{cut:g}"
+        return f"As the labels {pair} of {name} stand here, {cut:g} is in neither group."
     return ""

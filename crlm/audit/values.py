@@ -116,10 +116,10 @@ def _judge_order(roles: Roles) -> Outcome:
 )
 def quartiles_or_range(facts: Facts) -> Iterator[Case]:
     """Ends that equal the quartiles of the same patients."""
-    for (cell, column), roles in spreads(facts).items():
+    for (_, column), roles in spreads(facts).items():
         kind = facts.design.columns.get(column, {}).get("type")
         if {"min", "q1", "q3", "max"} <= set(roles) and kind == "number":
-            title = _title(facts, cell, column)
+            title = f"{facts.named(column)}: brackets"
             yield Case(("range", column), title, roles, _judge_quartiles)
 
 
@@ -151,7 +151,8 @@ def narrow_range(facts: Facts) -> Iterator[Case]:
             and spec.get("type") == "number"
         ):
             mine = {name: roles[name] for name in ("min", "median", "max")} | {"n": n}
-            yield Case(("range", column), _title(facts, cell, column), mine, _judge_narrow)
+            title = f"{facts.named(column)}: brackets"
+            yield Case(("range", column), title, mine, _judge_narrow)
 
 
 def _judge_narrow(roles: Roles) -> Outcome:

@@ -20,6 +20,8 @@ _RATE_WEIGHTED = 1000.0
 _MEDIAN_OUTSIDE = 1.25
 _PH_ROOM = (0.7, 5.0)
 _STRATA_ROOM = 1.4
+#: Points or months by which censoring may exchange two endpoints.
+_ENDPOINT_ROOM = 1.0
 
 
 @check(
@@ -190,25 +192,26 @@ def _judge_strata(roles: Roles) -> Outcome:
 
 @check(
     asks="Does the earlier of two endpoints come no later than the later?",
-    assumes="The design says that the event of one endpoint includes that of the other "
-    '(`within = "OS"` under `[endpoints.RFS]`); without that nothing is checked.',
-    blind="Endpoints that the design does not order.",
+    assumes='The design says that one endpoint ends no later than another (`within = ["OS"]` '
+    "under `[endpoints.RFS]`); without that nothing is checked.",
+    blind="Endpoints that the design does not order; a month or a point.",
 )
 def endpoint_order(facts: Facts) -> Iterator[Case]:
     """Rates and medians of a composite endpoint against those of its part."""
-    within = {e: spec["within"] for e, spec in facts.design.endpoints.items() if "within" in spec}
     for statistic in ("survival_rate", "median_survival"):
         printed = curve_keys(facts, statistic)
         for key, earlier in printed.items():
-            other = key._replace(endpoint=within.get(key.endpoint, ""))
-            if other not in printed:
-                continue
+            later = facts.design.endpoints.get(key.endpoint, {}).get("within", ())
+            for name in (later,) if isinstance(later, str) else later:
+                other = printed.get(key._replace(endpoint=name))
+                if other is not None:
+                    roles = {"earlier": earlier, "later": other}
+                    yield Case(curve_subject(key), curve_title(facts, key), roles, _judge_endpoints)
 
-            def judge(roles: Roles, other: Key = other) -> Outcome:
-                a, b = roles["composite"], roles["part"]
-                low = minus(a.months, b.months)[0]
-                said = f"{a.text} cannot exceed the {b.text} of {other.endpoint}."
-                return outcome(low <= 1.0, 0.0, b.months[1], said)
 
-            roles = {"composite": earlier, "part": printed[other]}
-            yield Case(curve_subject(key), curve_title(facts, key), roles, judge)
+def _judge_endpoints(roles: Roles) -> Outcome:
+    earlier, later = roles["earlier"], roles["later"]
+    least = minus(earlier.months, later.months)[0]
+    names = f"{earlier.text} of {earlier.key.endpoint}", f"{later.text} of {later.key.endpoint}"
+    said = f"{names[0]} cannot exceed {names[1]}."
+    return outcome(least <= _ENDPOINT_ROOM, 0.0, later.months[1], said)

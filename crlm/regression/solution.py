@@ -207,7 +207,7 @@ def _penalised(
     notes = {**notes, **_too_many(design, np.setdiff1d(np.flatnonzero(known), places))}
     model = family.penalised(x[:, places] / scale[places])
     best = firth.maximise(model)
-    if not best.settled:
+    if not best.settled or np.linalg.eigvalsh(best.information)[0] <= 0:
         return _nothing(design, f"not estimable: Firth's penalised fit does not settle{why}")
     profile = interval == "profile"
     inner = _inner_estimates(family, model, best, conf_level, profile)

@@ -1,4 +1,4 @@
-# The numbers that tests/test_regression.py compares with, from R's survival package.
+# The numbers that tests/test_regression.py compares with (R 4.2.2, survival 3.5-3).
 # Run in the root of the checkout: Rscript tests/reference/regression.R
 # Writes tests/reference/regression_*.csv (15 significant digits).
 

@@ -1,0 +1,265 @@
+"""The stand-in cohorts: the same bytes again, Table 1 by construction, histories that can be."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crlm import (
+    baseline,
+    cohort,
+    comparison,
+    endpoints,
+    ledger,
+    regression,
+    scores,
+    standin,
+    survival,
+)
+from crlm.ledger import DesignError
+
+STUDIES = ("ncch_scp", "mskcc_hai")
+COUNTED = ("n", "percent", "median", "min", "max", "q1", "q3")
+
+QUARTILES = "the brackets are quartiles, headed Range"
+UNROUNDED = "the printed percent is not that of the printed count"
+#: Printed counts and summaries that no cohort with the other printed counts can have.
+EXCEPTIONS = {
+    "t1-hai-no-age-min": QUARTILES,
+    "t1-hai-no-age-max": QUARTILES,
+    "t1-hai-yes-age-min": QUARTILES,
+    "t1-hai-yes-age-max": QUARTILES,
+    "t1-hai-no-size-cm-min": "a lower quartile beside a maximum",
+    "t1-hai-yes-size-cm-min": "a lower quartile beside a maximum",
+    "t1-hai-no-n-tumours-median": "144 of 308 are solitary, so the median is above 1",
+    "re-hai-yes-hai-timing-adjuvant-n": "308 + 59 are 367 of 366 patients",
+    "t1-hai-no-kras-wild-percent": UNROUNDED,
+    "t1-hai-no-kras-mutant-percent": UNROUNDED,
+    "t1-hai-no-more-than-3-yes-percent": UNROUNDED,
+    "t1-hai-no-timing-synchronous-percent": UNROUNDED,
+    "t1-hai-no-timing-metachronous-percent": UNROUNDED,
+    "t1-hai-yes-timing-metachronous-percent": UNROUNDED,
+    "re-firstrecurrence-hai-no-site-liver-yes-percent": "110 of 308 is 35.7 %, 111 is 36.0 %",
+    "re-firstrecurrence-hai-yes-site-extrahepatic-yes-percent": "143 counted against all 674",
+}
+
+
+@pytest.fixture(scope="module", params=STUDIES)
+def study(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def design(study):
+    return ledger.load_design(study)
+
+
+@pytest.fixture(scope="module")
+def screened(design):
+    return cohort.load(design.folder / "cohort.csv", design)
+
+
+@pytest.fixture(scope="module")
+def history(design):
+    return cohort.load_history(design.folder / "history.csv", design)
+
+
+@pytest.fixture(scope="module")
+def included(screened, history, design):
+    timed = endpoints.from_history(screened, history, design)
+    timed = cohort.add_factors(scores.add(timed), design)
+    return timed[cohort.eligibility(screened, design).all(axis=1)]
+
+
+def test_the_committed_files_come_out_again_byte_for_byte(study, design):
+    for name, frame in zip(("cohort", "history"), standin.build(study), strict=True):
+        committed = (design.folder / f"{name}.csv").read_bytes()
+        assert standin.as_csv(frame).encode() == committed
+        assert b"\r" not in committed
+
+
+def test_another_seed_gives_other_patients_with_the_same_table(study):
+    first, second = (standin.build(study, seed)[0] for seed in (7, 8))
+    assert not first.equals(second)
+    by = list(first.columns.drop("patient_id"))
+    numbers = [name for name in by if pd.api.types.is_numeric_dtype(first[name])]
+    for name in [n for n in numbers if n not in ("crs", "cea")]:
+        np.testing.assert_array_equal(np.sort(first[name].dropna()), np.sort(second[name].dropna()))
+
+
+def test_the_command_writes_the_named_study(tmp_path, monkeypatch):
+    source = ledger.data_folder()
+    (tmp_path / "ncch_scp").mkdir()
+    for name in ("columns.toml", "ncch_scp/design.toml", "ncch_scp/standin.toml"):
+        (tmp_path / name).write_bytes((source / name).read_bytes())
+    monkeypatch.setenv("CRLM_DATA", str(tmp_path))
+    standin.main(["ncch_scp", "--seed", "3"])
+    written = {path.name for path in (tmp_path / "ncch_scp").iterdir()}
+    assert written == {"design.toml", "standin.toml", "cohort.csv", "history.csv"}
+
+
+def test_a_study_without_numbers_is_refused(tmp_path, monkeypatch):
+    source = ledger.data_folder()
+    (tmp_path / "ncch_scp").mkdir()
+    for name in ("columns.toml", "ncch_scp/design.toml"):
+        (tmp_path / name).write_bytes((source / name).read_bytes())
+    monkeypatch.setenv("CRLM_DATA", str(tmp_path))
+    with pytest.raises(DesignError, match=r"standin\.toml cannot be read"):
+        standin.build("ncch_scp")
+
+
+def test_a_span_has_its_quantiles():
+    values = np.array(standin.span(101, [[0, 1], [0.25, 4], [0.5, 10], [1, 500]], 1, True))
+    assert [values.min(), *np.quantile(values, [0.25, 0.5]), values.max()] == [1, 4, 10, 500]
+    assert (np.diff(values) >= 0).all()
+
+
+# Against the print -------------------------------------------------------------------------
+
+
+def counted_rows(included, screened, design):
+    by = design.table_one["by"]
+    test = design.table_one["categorical_test"]
+    more = ["hai_timing", "systemic_chemo"] if by == "hai" else []
+    names = [*design.table_one["variables"], *more]
+    sites = [name for name in design.table_one["recurrence"] if name in included]
+    other = "kras" if by == "hai" else "ras"
+    rows = [
+        cohort.attrition(cohort.eligibility(screened, design), design),
+        baseline.table_one(included, by, names, categorical_test=test, spread="both"),
+        baseline.table_one(included, other, []),
+    ]
+    rows += [
+        baseline.table_one(included, column, sites).assign(endpoint="first_recurrence")
+        for column in (by, other)
+    ]
+    if by == "hai":
+        treated = included[included["hai"] == "yes"]
+        rows.append(baseline.describe(treated, ["hai_timing"], population="hai=yes"))
+        lung = included[included["site_lung"] == "yes"]
+        shares = baseline.describe(lung, ["hai"], population="site_lung=yes")
+        rows.append(shares.assign(endpoint="first_recurrence"))
+    return pd.concat(rows, ignore_index=True)
+
+
+def test_every_printed_count_and_summary_is_met(study, included, screened, design):
+    claims = ledger.load_claims(study)
+    claims = claims[(claims["kind"] == "number") & claims["statistic"].isin(COUNTED)]
+    verdicts = comparison.compare(counted_rows(included, screened, design), claims)
+    missed = set(verdicts.loc[verdicts["verdict"] != "matches", "id"])
+    assert missed == set(EXCEPTIONS) & set(claims["id"])
+    assert len(claims) == {"ncch_scp": 86, "mskcc_hai": 144}[study]
+
+
+def survival_rows(study, included, design):
+    """Curves as printed; follow-up observed (NCCH) or reverse Kaplan-Meier (MSKCC)."""
+    timed = included.assign(short_scp=endpoints.short_scp(included))
+    frames = endpoints.derive_all(timed, design)
+    groups = {"ncch_scp": (None, "ras", "short_scp"), "mskcc_hai": (None, "kras", "hai")}[study]
+    rows = [survival.kaplan_meier(f, by, [60.0]) for f in frames.values() for by in groups]
+    if study == "ncch_scp":
+        return rows + [survival.follow_up(frames["OS"], b, method="observed") for b in groups[:2]]
+    for level in ("wild", "mutant"):
+        stratum = frames["OS"][frames["OS"]["kras"] == level]
+        rows.append(survival.kaplan_meier(stratum, "hai", [60.0], population=f"kras={level}"))
+    return [*rows, survival.follow_up(frames["OS"], method="reverse")]
+
+
+def test_printed_medians_within_15_percent_and_rates_within_6_points(study, included, design):
+    claims = ledger.load_claims(study)
+    wanted = claims["statistic"].isin(["median_survival", "survival_rate", "median_follow_up"])
+    wanted &= claims["place"].isin(["abstract", "results"]) & (claims["field"] == "estimate")
+    rows = pd.concat(survival_rows(study, included, design), ignore_index=True)
+    verdicts = comparison.compare(rows, claims[wanted & (claims["kind"] == "number")])
+    rate = verdicts["statistic"] == "survival_rate"
+    off = (verdicts["computed"] - verdicts["value"]).abs()
+    assert (off[rate] <= 6).all() and rate.sum() >= 3
+    assert (off[~rate] <= 0.15 * verdicts["value"][~rate]).all() and (~rate).sum() >= 3
+
+
+#: Printed ratios: Tables 2 and 3 of NCCH (multivariable), Tables 2 and 3 of MSKCC (univariable).
+RATIOS = {
+    "ncch_scp": {
+        "OS": {"ras": 3.37, "size_cat": 2.48},
+        "SCP": {"ras": 2.20, "size_cat": 1.75},
+    },
+    "mskcc_hai": {
+        "OS": {"hai": 0.52, "kras": 1.64, "margin": 2.30, "crs_high": 1.59, "extrahepatic": 2.12},
+        "RFS": {"hai": 0.706, "kras": 1.39, "margin": 1.88, "crs_high": 1.92, "extrahepatic": 1.8},
+    },
+}
+
+
+def test_the_main_hazard_ratios_are_near(study, included, design):
+    for endpoint, printed in RATIOS[study].items():
+        frame = endpoints.derive(included, endpoint, design)
+        rows = regression.univariable(frame, list(printed), ties=design.conventions["ties"])
+        if study == "ncch_scp":
+            model = design.models[endpoint]["published"]
+            rows = regression.cox(frame, model, ties=design.conventions["ties"])
+        found = rows[rows["statistic"] == "hazard_ratio"].set_index("covariate")["estimate"]
+        for covariate, ratio in printed.items():
+            assert abs(np.log(found[covariate] / ratio)) < np.log(1.2), (endpoint, covariate)
+
+
+# What must hold of any patients --------------------------------------------------------------
+
+
+def test_excluded_rows_hold_their_eligibility_alone(screened, included, design):
+    criteria = {criterion["column"] for criterion in design.eligibility}
+    others = screened.drop(index=included.index)
+    told = others.drop(columns=["patient_id", *criteria])
+    assert told.isna().all(axis=None) and not screened["patient_id"].duplicated().any()
+    assert screened["patient_id"].is_monotonic_increasing
+    runs = screened.index.isin(included.index).astype(int)
+    assert np.abs(np.diff(runs)).sum() > 20
+
+
+def test_no_ready_times_or_outcomes_are_written(screened):
+    assert not [name for name in screened if name.startswith(("os_", "rfs_", "scp_", "site_"))]
+
+
+def test_histories_hold_together(history, included, design, study):
+    assert set(history["patient_id"]) == set(included["patient_id"])
+    by_patient = history.groupby("patient_id", sort=False)
+    assert (by_patient["event"].first() == "hepatectomy").all()
+    assert by_patient["event"].last().isin(["death", "last_contact"]).all()
+    assert by_patient["date"].is_monotonic_increasing.all()
+    surgery = history.loc[history["event"] == "hepatectomy", "date"]
+    first, last, cut_off = {
+        "ncch_scp": ("2015-01-01", "2022-09-30", "2022-12-31"),
+        "mskcc_hai": ("1993-01-01", "2012-12-31", "2016-06-30"),
+    }[study]
+    assert surgery.between(first, last).all() and (history["date"] <= cut_off).all()
+    deviations = endpoints.protocol_deviations(history, design, included).set_index("deviation")
+    # Last contact may come while p-NAC is still given.
+    assert deviations.drop(index="p-NAC never assessed", errors="ignore")["n"].sum() == 0
+
+
+def test_times_are_in_order(included):
+    rfs, os_ = included["rfs_months"], included["os_months"]
+    scp = included.get("scp_months", rfs)
+    assert (rfs <= scp).all() and (scp <= os_).all() and (rfs > 0).all()
+    died = included[included["os_event"].astype(bool)]
+    assert (died["os_after_recurrence_months"].notna()).mean() > 0.85
+
+
+def test_characteristics_hang_together(included, study):
+    if study == "ncch_scp":
+        assert not ((included["bilobar"] == "yes") & (included["n_tumours"] == 1)).any()
+        assert not ((included["preop_antibody"] == "anti-EGFR") & (included["ras"] != "wild")).any()
+        treated = included["preop_regimen"] != "none"
+        assert (treated == (included["preop_chemo"] == "yes")).all()
+        share = (included.loc[included["ras"] == "mutant", "kras_codon"]).value_counts() / 63
+        assert 0.55 < share["codon12"] < 0.65 and 0.15 < share["codon13"] < 0.2
+        return
+    synchronous = included["timing"] == "synchronous"
+    assert (synchronous == (included["dfi_months"] == 0)).all()
+    parts = [
+        (included["nodal_status"] == "positive"), included["dfi_months"] < 12,
+        included["n_tumours"] > 1, included["size_cm"] > 5, included["cea"] > 200,
+    ]  # fmt: skip
+    known = included[["nodal_status", "dfi_months", "cea"]].notna().all(axis=1)
+    assert (known == included["crs"].notna()).all()
+    assert (sum(part.astype(int) for part in parts)[known] == included["crs"][known]).all()
