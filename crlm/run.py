@@ -168,9 +168,32 @@ def render(notebook: Any) -> str:
     exporter = HTMLExporter(extra_template_basedirs=[str(_TEMPLATES)], template_name="crlm_report")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        page, _ = exporter.from_notebook_node(notebook)
+        page = _from_template(exporter, notebook)
     page = page.replace("<!-- table of contents -->", _contents(page), 1)
     return _with_headline(page)
+
+
+def _from_template(exporter: Any, notebook: Any) -> str:
+    """What nbconvert's exporter makes, without its second reading of the finished page.
+
+    That reading parses the whole page, pictures included, to add what this
+    template has already; it takes more time than everything before it.
+    """
+    from nbconvert.exporters.templateexporter import TemplateExporter
+    from nbconvert.filters import Highlight2HTML
+    from nbconvert.filters.widgetsdatatypefilter import WidgetsDataTypeFilter
+
+    language = notebook.metadata.get("language_info", {})
+    lexer = language.get("pygments_lexer", language.get("name"))
+    resources = exporter._init_resources({})
+    kept = WidgetsDataTypeFilter(
+        notebook_metadata=exporter._nb_metadata, parent=exporter, resources=resources
+    )
+    code = Highlight2HTML(pygments_lexer=lexer, parent=exporter)
+    exporter.register_filter("highlight_code", code)
+    exporter.register_filter("filter_data_type", kept)
+    page, _ = TemplateExporter.from_notebook_node(exporter, notebook, resources)
+    return re.sub(r"<img(?![^>]*\balt=)", '<img alt="A picture without a description"', page)
 
 
 def in_memory(
