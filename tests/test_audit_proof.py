@@ -1,0 +1,101 @@
+"""The audit accuses no honest paper and sees clear misprints; `benchmarks/` counts both."""
+
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+from audit_papers import STUDIES, damaged, seen, verdicts
+from damaged_papers import KINDS, Damage, damages
+from honest_papers import SENTENCES, p_text, paper, read, rounded
+
+
+@pytest.fixture(scope="module")
+def papers():
+    """As shipped, drawn and without effects, of each design: design, claims, verdicts."""
+    made = {(study, i): paper(study, i, seed=7)[:2] for study in STUDIES for i in range(3)}
+    return {key: (*both, verdicts(*both)) for key, both in made.items()}
+
+
+def test_no_honest_paper_is_accused(papers):
+    wrong = [(paper, *key) for paper, (_, _, found) in papers.items()
+             for key, verdict in found.items() if verdict == "inconsistent"]  # fmt: skip
+    assert not wrong
+    assert sum(len(found) for _, _, found in papers.values()) > 3000
+
+
+def test_papers_are_nearly_complete(papers):
+    for (_, number), (_, claims, _) in papers.items():
+        assert len(claims) > (300 if number == 0 else 200)
+        assert claims["id"].is_unique and (claims["scanned"] == "").all()
+
+
+CLEAR = {
+    "digit changed": ("mskcc_hai", "t1-hai-no-crs-high-high-percent", lambda t: f"8{t[1:]}"),
+    "digits swapped": ("mskcc_hai", "t1-hai-yes-margin-negative-n", lambda t: t[0] + t[2] + t[1]),
+    "digit dropped": ("ncch_scp", "re-scp-median-high", lambda t: t[1:]),
+    "digit doubled": ("ncch_scp", "re-os-ras-mutant-median", lambda t: t[0] + t),
+    "point lost": ("mskcc_hai", "t2-rfs-kras-mutant-uv-hr", lambda t: t.replace(".", "")),
+    "count off by one": ("ncch_scp", "t1-ras-mutant-sidedness-right-n", lambda t: f"{int(t) + 1}"),
+    "p misprinted": ("mskcc_hai", "t3-os-margin-positive-uv-p", lambda t: "0.2"),
+}
+EXCHANGED = {
+    "limit and estimate exchanged": (
+        "mskcc_hai", "t3-os-kras-mutant-uv-hr", "t3-os-kras-mutant-uv-hr-low"),
+    "group swapped": ("ncch_scp", "t1-ras-wild-t-stage-t3-4-n", "t1-ras-mutant-t-stage-t3-4-n"),
+}  # fmt: skip
+TURNED = ("mskcc_hai", "re-rfs-kras-mutant-uv-hr-direction")
+
+
+def place(claims, name):
+    return claims.index[claims["id"] == name][0]
+
+
+@pytest.mark.parametrize("kind", CLEAR)
+def test_one_number_misprinted_is_seen(papers, kind):
+    study, name, edit = CLEAR[kind]
+    design, claims, before = papers[study, 0]
+    at = place(claims, name)
+    damage = Damage(kind, {at: read(edit(claims["printed"][at]))})
+    assert seen(design, claims, damage, before) == "inconsistent"
+
+
+@pytest.mark.parametrize("kind", EXCHANGED)
+def test_two_numbers_exchanged_are_seen(papers, kind):
+    study, *names = EXCHANGED[kind]
+    design, claims, before = papers[study, 0]
+    a, b = (place(claims, name) for name in names)
+    new = {a: read(claims["printed"][b]), b: read(claims["printed"][a])}
+    assert seen(design, claims, Damage(kind, new), before) == "inconsistent"
+
+
+def test_a_sentence_turned_is_seen(papers):
+    study, name = TURNED
+    design, claims, before = papers[study, 0]
+    at = place(claims, name)
+    sign = {">": "<", "<": ">", "~": ">"}[claims["operator"][at]]
+    new = {at: {"operator": sign, "printed": SENTENCES[sign]}}
+    assert seen(design, claims, Damage("sentence turned", new), before) == "inconsistent"
+
+
+def test_a_damage_changes_one_number_or_exchanges_two(papers):
+    _, claims, _ = papers["mskcc_hai", 0]
+    made = damages(claims, random.Random(1))
+    assert [damage.kind for damage in made] == list(KINDS)
+    for damage in made:
+        differs = damaged(claims, damage)["printed"] != claims["printed"]
+        assert list(claims.index[differs]) == sorted(damage.new)
+        assert len(damage.new) == (2 if damage.kind in EXCHANGED else 1)
+
+
+def test_printing_is_that_of_the_journals():
+    assert rounded(0.4446, 2, None) == "0.44"
+    assert rounded(0.4446, 2, 3) == "0.45"  # 0.445 in the software's table
+    assert rounded(12.5, 0, None) == "13"
+    assert rounded(-0.001, 1, None) == "0.0"
+    assert p_text(0.0004, 2, None) == "<0.001"
+    assert p_text(0.0042, 2, None) == "0.004"
+    assert p_text(0.9999, 0, 3) == "1.00"
+    assert read("<0.001") == {"printed": "<0.001", "operator": "<", "value": 0.001, "decimals": 3.0}
