@@ -3,21 +3,27 @@
 The door: `cox`, `univariable`, `regression_table` and their kin take an
 analysis frame (`time`, `event`, perhaps `entry`, covariates) and return rows
 (`ledger.ROW_COLUMNS`). Behind it: `engine` (the PyPI package `survival`), `firth` and
-`logit` (penalised and logistic likelihoods), `terms` (patients to design
-columns), `solution` (estimates, or why there are none), `models`,
-`interaction`, `checks`, `selection` and `tables`.
+`logit` (penalised and logistic likelihoods), `added` (score tests of many columns
+at once), `terms` (patients to design columns), `solution` (estimates, or why
+there are none), `models`, `interaction`, `checks`, `selection` and `tables`.
 """
 
 from crlm.regression.checks import cindex, ph_test
 from crlm.regression.interaction import interaction
 from crlm.regression.models import cox, firth_cox, logistic, univariable
 from crlm.regression.selection import Removal, backward, select
-from crlm.regression.tables import bootstrap_selection, logistic_table, regression_table
+from crlm.regression.tables import (
+    bootstrap_selection,
+    bootstrap_table,
+    logistic_table,
+    regression_table,
+)
 
 __all__ = [
     "Removal",
     "backward",
     "bootstrap_selection",
+    "bootstrap_table",
     "cindex",
     "cox",
     "firth_cox",

@@ -11,18 +11,20 @@ import pandas as pd
 from scipy.stats import fisher_exact
 
 from crlm.ledger import ParameterError, rows
+from crlm.regression.engine import TIES
 from crlm.regression.models import cox, logistic, univariable
 from crlm.regression.selection import (
     Removal,
     Rule,
     backward,
     chosen_once,
+    coefficients,
     make_problem,
     make_rule,
     select,
 )
-from crlm.regression.solution import check_choice
-from crlm.regression.terms import Term
+from crlm.regression.solution import check_choice, check_level
+from crlm.regression.terms import Term, check_names
 
 
 def regression_table(
@@ -198,6 +200,87 @@ def bootstrap_selection(
     )
     keys = {"endpoint": _endpoint(frame), "population": population, "method": method}
     return rows(record for term in problem.design.terms for record in _stability(term, found, keys))
+
+
+def bootstrap_table(
+    frame: pd.DataFrame,
+    covariates: Sequence[str],
+    *,
+    multivariable: Sequence[str] | None = None,
+    ties: str = "efron",
+    n_boot: int = 1000,
+    seed: int = 0,
+    conf_level: float = 0.95,
+    population: str = "all",
+) -> pd.DataFrame:
+    """Bootstrap intervals of every hazard ratio, univariable and multivariable.
+
+    Every model is fitted anew to each of `n_boot` samples of patients with replacement.
+
+    Parameters
+    ----------
+    multivariable : sequence of str, optional
+        Covariates of the multivariable model; all of `covariates` otherwise.
+    frame, covariates, ties
+        As in `cox`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows `hazard_ratio` of models "univariable" and "multivariable", a level a row: the
+        estimate in the patients themselves, percentile limits, and n = resamples with a
+        finite estimate. NaN where the patients themselves give no finite estimate.
+
+    Raises
+    ------
+    ParameterError, CohortError
+        As `cox`; or if `n_boot` or `conf_level` makes no sense.
+
+    References
+    ----------
+    Efron B. The Jackknife, the Bootstrap and Other Resampling Plans, 1982 (percentile limits).
+    """
+    check_choice("ties", ties, TIES)
+    check_level(conf_level)
+    if n_boot < 1:
+        raise ParameterError(f"n_boot is {n_boot}; it must be at least 1.")
+    names = check_names(frame, covariates)
+    joint = names if multivariable is None else check_names(frame, multivariable)
+    problem = make_problem(frame, list(dict.fromkeys([*names, *joint])))
+    problem = problem.take(np.argsort(problem.data.time, kind="stable"))
+    terms = {term.name: term for term in problem.design.terms}
+    models = [("univariable", [terms[name]]) for name in names]
+    models.append(("multivariable", [terms[name] for name in joint]))
+    n = problem.data.n
+    draws = np.random.default_rng(seed).integers(max(n, 1), size=(n_boot, n))
+    samples = [problem, *(problem.take(np.sort(draw)) for draw in draws)]
+    found = [np.array([coefficients(s, chosen, ties) for s in samples]) for _, chosen in models]
+    method = (
+        f"Cox, {ties.capitalize()} ties, {100 * conf_level:g} % percentile limits of "
+        f"{n_boot} bootstrap samples of patients, seed {seed}"
+    )
+    keys = {"endpoint": _endpoint(frame), "population": population, "method": method}
+    return rows(
+        record
+        for (model, chosen), coef in zip(models, found, strict=True)
+        for record in _percentiles(chosen, coef, {**keys, "model": model}, conf_level)
+    )
+
+
+def _percentiles(
+    terms: Sequence[Term], coef: np.ndarray, keys: Mapping[str, Any], conf_level: float
+) -> list[dict[str, Any]]:
+    """Rows of one model: estimates (the first line of `coef`) and limits from the others."""
+    records = []
+    levels = [(term.name, term.level(column)) for term in terms for column in term.columns]
+    for (name, level), values in zip(levels, coef.T, strict=True):
+        drawn = values[1:][np.isfinite(values[1:])]
+        tails = [(1 - conf_level) / 2, (1 + conf_level) / 2]
+        low, high = np.quantile(drawn, tails) if len(drawn) else (np.nan, np.nan)
+        limits = {"conf_low": np.exp(low), "conf_high": np.exp(high), "n": len(drawn)}
+        what = {"covariate": name, "level": level, "statistic": "hazard_ratio"}
+        records.append({**keys, **what, "estimate": np.exp(values[0]), **limits})
+    return records
 
 
 def _multivariable(

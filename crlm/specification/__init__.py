@@ -1,0 +1,25 @@
+"""One effect under every combination of choices that an analysis could have made.
+
+A paper prints one model; its covariates, cut-offs, endpoint rule, rule for tied
+times, way with missing values and patients could have been chosen otherwise.
+`declare` lists the choices and draws combinations, `curve` estimates the effect under
+each, `inference` asks how often the claim holds and whether so many results
+could come about without any effect (Simonsohn U, Simmons JP, Nelson LD. Nat Hum
+Behav 2020;4:1208).
+"""
+
+from crlm.specification.choices import MEASURES, MISSING, Plan, Specification, declare
+from crlm.specification.curves import curve
+from crlm.specification.library import followed_to
+from crlm.specification.permutation import inference
+
+__all__ = [
+    "MEASURES",
+    "MISSING",
+    "Plan",
+    "Specification",
+    "curve",
+    "declare",
+    "followed_to",
+    "inference",
+]

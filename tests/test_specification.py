@@ -1,0 +1,305 @@
+"""One effect under many specifications: what is chosen, what is estimated, what chance gives."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crlm import figures, ledger, regression, specification
+from crlm.ledger import CohortError, ParameterError
+from crlm.specification import MEASURES, MISSING
+
+DESIGN = replace(
+    ledger.load_design("mskcc_hai"),
+    factors={"old": {"source": "age", "rule": ">", "cut": 60.0, "levels": ["no", "yes"]}},
+)
+
+
+def factor(values, levels=("no", "yes")):
+    return pd.Categorical.from_codes(values, levels)
+
+
+def cohort(n=160, seed=0, effect=0.0, months=0.5, missing=0.12):
+    """Patients with an exposure, four candidates (two with gaps), tied times and a third frame."""
+    rng = np.random.default_rng(seed)
+    exposed, sex = rng.integers(2, size=n), rng.integers(2, size=n)
+    age, stage = rng.normal(60, 9, n).round(1), rng.integers(3, size=n)
+    hazard = np.exp(effect * exposed + 0.3 * sex + 0.02 * (age - 60) + 0.2 * stage)
+    death, last = rng.exponential(20 / hazard), rng.uniform(5, 60, n)
+    time = np.ceil(np.minimum(death, last) / months) * months if months else np.minimum(death, last)
+    gap = np.where(rng.random(n) < missing, np.nan, age)
+    old = np.where(np.isnan(gap), -1, gap > 60).astype(int)
+    return pd.DataFrame({
+        "time": time, "event": death <= last, "endpoint": "OS", "hai": factor(exposed),
+        "sex": factor(sex, ["female", "male"]), "age": gap, "old": factor(old),
+        "stage": factor(np.where(rng.random(n) < missing / 2, -1, stage), ["I", "II", "III"]),
+        "size": rng.gamma(2, 2, n).round(1),
+    })  # fmt: skip
+
+
+POOL = ["sex", "old", "stage", "size"]
+
+
+def by_hand(frame, row):
+    """The analysis frame and adjusters of a specification, made from its words alone."""
+    frame, names = frame.copy(), [name for name in row["adjusters"].split(" + ") if name]
+    quantities = {"old": "age", "size": "size"}
+    centre = {name: frame[source].median() for name, source in quantities.items()}
+    for name, source in quantities.items():
+        values = frame[source]
+        if row["measure"] == "cut at the median":
+            frame[name] = (values > centre[name]).astype(float).where(values.notna())
+        elif row["measure"] == "continuous":
+            frame[name] = values
+        elif row["measure"] == "logarithm":
+            frame[name] = np.log(1 + values)
+    if row["population"] != "all patients":
+        assert row["population"] == "without Sex: Male"
+        frame = frame[frame["sex"] != "male"]
+    if row["missing"] == "complete cases of all candidates":
+        frame = frame[frame[POOL].notna().all(axis=1)]
+    if row["missing"] == "missing as a level":
+        for name in [name for name in names if frame[name].isna().any()]:
+            column = frame[name]
+            if column.dtype == float:
+                frame[f"{name}_unknown"] = column.isna().astype(float)
+                frame[name] = column.fillna(0.0)
+                names.append(f"{name}_unknown")
+            else:
+                frame[name] = column.cat.add_categories("unknown").fillna("unknown")
+    return frame, names
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_each_estimate_is_that_of_the_cox_model(late):
+    whole = cohort()
+    if late:
+        whole["entry"] = np.where(np.arange(len(whole)) % 3 == 0, whole["time"] / 3, 0.0)
+    frames = {"whole": whole, "short": specification.followed_to(whole, 24)}
+    plan = specification.declare(frames, "hai", POOL, DESIGN, exclusions=["sex=male"], most=70)
+    curve = specification.curve(plan)
+    for column, values in (("measure", MEASURES), ("missing", MISSING),
+                           ("ties", ["efron", "breslow"]), ("rule", frames),
+                           ("population", ["all patients", "without Sex: Male"])):  # fmt: skip
+        assert set(curve[column]) == set(values)
+    for row in curve.to_dict("records"):
+        frame, names = by_hand(frames[row["rule"]], row)
+        rows = regression.cox(frame, ["hai", *names], ties=row["ties"])
+        ratio = rows[(rows["covariate"] == "hai") & (rows["statistic"] == "hazard_ratio")].iloc[0]
+        p = rows.loc[(rows["covariate"] == "hai") & (rows["statistic"] == "p"), "estimate"].iloc[0]
+        expected = [*ratio[["estimate", "conf_low", "conf_high"]], p]
+        got = [row[k] for k in ("hazard_ratio", "conf_low", "conf_high", "p")]
+        assert row["status"] == "estimated"
+        np.testing.assert_allclose(got, expected, rtol=1e-8)
+        n = rows[rows["statistic"] == "n"].iloc[0]
+        assert (row["n"], row["events"]) == (n["n"], n["events"])
+
+
+def test_three_patients_by_hand():
+    """Deaths of an exposed and an unexposed patient, then an exposed one is censored.
+
+    The partial likelihood is r / (2r + 1) * 1 / (1 + r), greatest where 2 r^2 = 1.
+    """
+    frame = pd.DataFrame({"time": [1.0, 2.0, 3.0], "event": [True, True, False],
+                          "hai": factor([1, 0, 1])})  # fmt: skip
+    curve = specification.curve(specification.declare({"all": frame}, "hai", [], DESIGN))
+    assert len(curve) == 1
+    assert curve["hazard_ratio"].iloc[0] == pytest.approx(np.sqrt(0.5), abs=1e-9)
+    # Information at r: 2r / (2r + 1)^2 + r / (1 + r)^2.
+    r = np.sqrt(0.5)
+    error = (2 * r / (2 * r + 1) ** 2 + r / (1 + r) ** 2) ** -0.5
+    assert curve["conf_high"].iloc[0] == pytest.approx(r * np.exp(1.959964 * error), rel=1e-6)
+
+
+def test_the_same_model_counts_once():
+    """No ties, nothing missing: only sets and measures differ, and these only with a number."""
+    frame = cohort(missing=0.0, months=0)
+    plan = specification.declare({"a": frame, "again": frame.copy()}, "hai", ["sex", "size"],
+                                 DESIGN, exclusions=["hai=none", "grade=3"])  # fmt: skip
+    curve = specification.curve(plan)
+    assert len(curve) == 2 + 2 * 3
+    assert curve["hazard_ratio"].round(12).nunique() == len(curve)
+    assert set(curve["rule"]) == {"a"} and set(curve["population"]) == {"all patients"}
+    assert plan.possible == 4 * 4 * 3 * 2
+
+
+def test_the_papers_model_is_the_first():
+    design = replace(DESIGN, conventions={"ties": "breslow"})
+    arguments = ({"all": cohort()}, "hai", POOL, design)
+    curve = specification.curve(specification.declare(*arguments, printed=["hai", "old"], most=20))
+    first = curve.iloc[0]
+    assert curve["printed"].tolist() == [True] + 19 * [False]
+    assert (first["adjusters"], first["ties"], first["measure"]) == ("old", "breslow", MEASURES[0])
+    other = specification.declare(*arguments, printed=["hai", "crs"], most=20)
+    assert not specification.curve(other)["printed"].any()
+
+
+def test_the_seed_decides_and_the_frame_stays_as_it_was():
+    frame = cohort()
+    before = frame.copy(deep=True)
+    arguments = ({"all": frame}, "hai", POOL, DESIGN)
+    plans = [specification.declare(*arguments, most=25, seed=seed) for seed in (3, 3, 4)]
+    draw = [specification.curve(plan) for plan in plans]
+    pd.testing.assert_frame_equal(draw[0], draw[1])
+    assert not draw[0].equals(draw[2])
+    pd.testing.assert_frame_equal(frame, before)
+
+
+def test_a_large_table_is_sampled_and_that_is_said():
+    plan = specification.declare({"all": cohort(n=500)}, "hai", ["sex"], DESIGN, most_patients=200)
+    curve = specification.curve(plan)
+    assert curve["n"].max() == 200
+    rows = specification.inference(plan, curve, claim="lower", permutations=9)
+    assert "on a random 200 of the 500 patients" in rows["method"].iloc[0]
+
+
+# ---- no estimate ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "adjusters", "why"),
+    [
+        ({"event": lambda f: f["event"] & (f["hai"] == "no")}, [], "effect is infinite"),
+        ({"event": lambda f: f["event"] & (f["sex"] == "male")}, ["sex"], "covariate's effect"),
+        ({"copy": lambda f: f["hai"].cat.codes.astype(float)}, ["copy"], "determine the exposure"),
+        ({"event": lambda f: f.index == 0}, [], "fewer than two events"),
+    ],
+)
+def test_what_has_no_estimate_says_so(change, adjusters, why):
+    frame = cohort().assign(**change)
+    plan = specification.declare({"all": frame}, "hai", adjusters, DESIGN)
+    curve = specification.curve(plan)
+    lost = curve[curve["status"] != "estimated"]
+    assert len(lost) and lost["status"].str.contains(why, regex=False).all()
+    assert lost[["hazard_ratio", "conf_low", "conf_high", "p"]].isna().all(axis=None)
+    assert not (curve["hazard_ratio"] > 1e3).any()
+    rows = specification.inference(plan, curve, claim="higher", permutations=9)
+    assert f"{len(lost)} no estimate" in rows["method"].iloc[0]
+    assert rows["n"].iloc[1] == len(curve) - len(lost)
+
+
+def test_the_exposure_does_not_vary_in_one_population():
+    frame = cohort()
+    frame.loc[frame["sex"] == "female", "hai"] = "no"
+    plan = specification.declare({"all": frame}, "hai", [], DESIGN, exclusions=["sex=male"])
+    status = specification.curve(plan).groupby("population")["status"].unique()
+    assert status["without Sex: Male"] == ["no estimate: the exposure does not vary"]
+    assert status["all patients"] == ["estimated"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        ({"exposure": "kras"}, ParameterError, "no covariate 'kras'"),
+        ({"adjusters": ["crs"]}, ParameterError, "no covariate 'crs'"),
+        ({"exposure": "stage"}, ParameterError, "3 levels"),
+        ({"measures": ["thirds"]}, ParameterError, "thirds"),
+        ({"missing": []}, ParameterError, "missing is empty"),
+        ({"most": 0}, ParameterError, "nothing to draw"),
+        ({"frames": {}}, ParameterError, "nothing to draw"),
+        ({"adjusters": ["endpoint"]}, CohortError, "holds text"),
+        ({"frames": {"a": pd.concat([cohort(), cohort()])}}, CohortError, "twice"),
+    ],
+)
+def test_what_cannot_be_declared_is_refused(arguments, error, text):
+    asked = {"frames": {"all": cohort()}, "exposure": "hai", "adjusters": POOL, "design": DESIGN}
+    with pytest.raises(error, match=text):
+        specification.declare(**{**asked, **arguments})
+
+
+def test_unknown_claims_and_empty_tests_are_refused():
+    plan = specification.declare({"all": cohort()}, "hai", ["sex"], DESIGN)
+    curve = specification.curve(plan)
+    with pytest.raises(ParameterError, match="higher"):
+        specification.inference(plan, curve, claim="worse")
+    with pytest.raises(ParameterError, match="permutations=0"):
+        specification.inference(plan, curve, claim="higher", permutations=0)
+
+
+# ---- inference --------------------------------------------------------------
+
+
+def p_values(seed, effect, permutations=39):
+    frame = cohort(n=90, seed=seed, effect=effect)
+    plan = specification.declare({"all": frame}, "hai", POOL, DESIGN, most=12, seed=seed)
+    curve = specification.curve(plan)
+    rows = specification.inference(plan, curve, claim="higher", permutations=permutations)
+    return rows[rows["statistic"] == "p"]["estimate"].to_numpy()
+
+
+def test_without_an_effect_every_p_value_is_as_likely():
+    found = np.array([p_values(seed, 0.0)[0] for seed in range(60)])
+    assert 0.4 < found.mean() < 0.6
+    assert (found <= 0.1).mean() < 0.2 and (found <= 0.5).mean() < 0.7
+
+
+def test_a_strong_effect_beats_every_permutation():
+    median, share = p_values(1, 1.5, permutations=99)
+    assert median == pytest.approx(0.01)
+    # A share cannot pass 100 %, which chance too reaches now and then.
+    assert share <= 0.05
+
+
+def test_the_claim_has_a_direction():
+    frame = cohort(n=300, effect=1.0)
+    plan = specification.declare({"all": frame}, "hai", POOL, DESIGN, most=30)
+    curve = specification.curve(plan)
+    assert (curve["hazard_ratio"] > 1).all() and (curve["p"] < 0.05).all()
+    found = {}
+    for claim in ("higher", "lower"):
+        rows = specification.inference(plan, curve, claim=claim, permutations=19)
+        found[claim] = rows.set_index(["model", "statistic"])["estimate"]
+    claim = "specification curve, claim"
+    assert (found["higher"][claim, "percent"], found["lower"][claim, "percent"]) == (100, 0)
+    assert found["higher"][claim, "p"] <= 0.1 and found["lower"][claim, "p"] == 1
+    middle = found["higher"]["specification curve", "hazard_ratio"]
+    assert middle == pytest.approx(curve["hazard_ratio"].median())
+
+
+def test_the_rows_are_result_rows_and_the_same_again():
+    plan = specification.declare({"all": cohort()}, "hai", POOL, DESIGN, most=15)
+    curve = specification.curve(plan)
+    rows = [specification.inference(plan, curve, claim="lower", permutations=19) for _ in range(2)]
+    pd.testing.assert_frame_equal(*rows)
+    assert list(rows[0].columns) == list(ledger.ROW_COLUMNS)
+    assert "19 permutations of the exposure" in rows[0]["method"].iloc[1]
+
+
+def test_follow_up_can_end_early():
+    frame = pd.DataFrame({"time": [2.0, 6.0, 9.0], "event": [True, True, False],
+                          "entry": [0.0, 1.0, 7.0]})  # fmt: skip
+    short = specification.followed_to(frame, 6)
+    assert short["time"].tolist() == [2, 6] and short["event"].tolist() == [True, True]
+    shorter = specification.followed_to(frame, 5)
+    assert shorter["time"].tolist() == [2, 5] and shorter["event"].tolist() == [True, False]
+
+
+# ---- the figure -------------------------------------------------------------
+
+
+def test_the_figure_says_what_it_shows():
+    claims = ledger.load_claims("mskcc_hai")
+    for most in (40, 140):
+        plan = specification.declare({"all": cohort()}, "hai", POOL, DESIGN, most=most)
+        curve = specification.curve(plan)
+        picture = figures.specification_curve(curve, DESIGN, title="OS by HAI", claims=claims)
+        assert f"{len(curve)} specifications" in picture.alt and "Published: 0.53" in picture.alt
+        assert "missing as a level" in picture.alt and "Sex" in picture.alt
+        assert picture.width < 760
+
+
+def test_without_an_estimate_there_is_no_figure():
+    frame = cohort().assign(event=False)
+    curve = specification.curve(specification.declare({"all": frame}, "hai", ["sex"], DESIGN))
+    assert figures.specification_curve(curve, DESIGN, title="nothing") is None
+    alone = specification.curve(specification.declare({"all": cohort()}, "hai", [], DESIGN, most=1))
+    assert figures.specification_curve(alone, DESIGN, title="one").alt.count("1 specifications")
+
+
+def test_a_table_without_patients_is_told_not_tripped_over():
+    plan = specification.declare({"all": cohort().iloc[:0]}, "hai", ["sex", "old"], DESIGN)
+    curve = specification.curve(plan)
+    assert curve["status"].tolist() == ["no estimate: fewer than two events"]
+    rows = specification.inference(plan, curve, claim="lower", permutations=9)
+    assert rows["estimate"].iloc[1:].isna().all()
