@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.transforms import Bbox
 from PIL import Image
 
 from crlm.ledger import Design
@@ -26,8 +27,9 @@ PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#0
 _STYLE = {
     "font.family": "DejaVu Sans", "font.size": 9, "axes.spines.top": False,
     "axes.spines.right": False, "axes.titlesize": 10, "axes.titleweight": "bold",
-    "axes.titlelocation": "left", "legend.frameon": False, "figure.dpi": 100,
+    "axes.titlelocation": "left", "axes.titley": 1.0, "legend.frameon": False, "figure.dpi": 100,
 }  # fmt: skip
+_DPI, _BORDER = 144, 14
 _MAX_CENSOR_MARKS = 2000
 _MAX_STEPS = 4000
 
@@ -36,17 +38,59 @@ class Picture:
     """A finished figure: a PNG of few colours with an alternative text, shown as an image."""
 
     def __init__(self, figure: Figure, alt: str) -> None:
-        drawn, small = io.BytesIO(), io.BytesIO()
-        figure.savefig(drawn, format="png", dpi=144, bbox_inches="tight")
-        image = Image.open(drawn).convert("RGB").quantize(64, dither=Image.Dither.NONE)
+        small = io.BytesIO()
+        image = _few_colours(Image.fromarray(_cropped(figure)))
         image.save(small, format="png")
         self.png = small.getvalue()
         self.alt = alt
-        self.width = image.width * 100 // 144
+        self.width = image.width * 100 // _DPI
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data = {"image/png": self.png, "text/plain": self.alt}
         return data, {"image/png": {"alt": self.alt, "width": self.width}}
+
+
+def prepare(_: str) -> None:
+    """Have the fonts and their glyphs read once, for this process and its forks."""
+    letters = "".join(chr(code) for code in range(32, 127)) + "–…"
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(2, 2))
+        axis = figure.subplots()
+        axis.set(title=letters, xlabel=letters, ylabel=letters)
+        for size in (7, 8.5, 9):
+            axis.text(0, 0, letters, fontsize=size)
+        Picture(figure, "")
+
+
+def _cropped(figure: Figure, margin: float = 3.0) -> np.ndarray:
+    """The figure's pixels (height, width, red green blue) with a narrow border of white.
+
+    Labels may reach over the figure's edge by `margin` inches; where one reaches further, it
+    is drawn again on a wider sheet. One drawing is half the work of matplotlib's "tight",
+    which lays everything out twice.
+    """
+    width, height = np.ceil(figure.get_size_inches() + [2 * margin, 2.0])
+    sheet = Bbox.from_bounds(-margin, -1.0, width, height)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="rgba", dpi=_DPI, bbox_inches=sheet)
+    shape = (int(height) * _DPI, int(width) * _DPI, 4)
+    pixels = np.frombuffer(drawn.getbuffer(), np.uint8).reshape(shape)
+    inked = pixels.view(np.uint32)[..., 0] != np.uint32(0xFFFFFFFF)
+    rows, columns = (np.flatnonzero(inked.any(axis)) for axis in (1, 0))
+    if columns[0] == 0 or columns[-1] == shape[1] - 1:
+        return _cropped(figure, 2 * margin)
+    top, bottom = max(rows[0] - _BORDER, 0), rows[-1] + _BORDER + 1
+    left, right = max(columns[0] - _BORDER, 0), columns[-1] + _BORDER + 1
+    return pixels[top:bottom, left:right, :3].copy()
+
+
+def _few_colours(image: Image.Image) -> Image.Image:
+    """An image with a palette, in which the paper stays white."""
+    few = image.quantize(96, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    palette, paper = few.getpalette(), few.getpixel((0, 0))
+    palette[3 * paper : 3 * paper + 3] = [255, 255, 255]
+    few.putpalette(palette)
+    return few
 
 
 def kaplan_meier(
@@ -187,8 +231,9 @@ def _draw_curve(axis: Any, curve: pd.DataFrame, colour: str, label: str) -> None
 
 def _thinned(curve: pd.DataFrame) -> pd.DataFrame:
     """At most a few thousand steps: more cannot be seen and only weigh on the page."""
-    events = curve[(curve["n_events"] > 0) | (curve["time"] == 0)]
-    steps = pd.concat([events, curve.tail(1)])
+    shown = ((curve["n_events"] > 0) | (curve["time"] == 0)).to_numpy()
+    shown[-1:] = True
+    steps = curve[shown]
     if len(steps) <= _MAX_STEPS:
         return steps
     keep = np.unique(np.linspace(0, len(steps) - 1, _MAX_STEPS).astype(int))
@@ -239,10 +284,9 @@ def _describe_curves(
     parts = []
     for group in groups:
         curve = curves[curves["group"] == group]
+        time, survival = curve["time"].to_numpy(), curve["survival"].to_numpy()
         reading = ", ".join(
-            f"{100 * curve.loc[curve['time'] <= t, 'survival'].iloc[-1]:.0f} % at {t:g}"
-            for t in ticks
-            if 0 < t <= curve["time"].max()
+            f"{100 * survival[time <= t][-1]:.0f} % at {t:g}" for t in ticks if 0 < t <= time.max()
         )
         parts.append(f"{design.group_label(group)} (n = {at_risk[group, ticks[0]]:.0f}): {reading}")
     test = "" if p is None else f" Log-rank p = {p:.3g}."
@@ -300,3 +344,152 @@ def _row_label(row: dict[str, Any], design: Design) -> str:
 
 def _short(text: str, most: int = 32) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+# ---- specification curve ----------------------------------------------------
+
+_MAX_BINS = 100
+_CHOICES = {
+    "rule": "Follow-up", "population": "Patients", "measure": "Quantities",
+    "missing": "Missing values", "ties": "Tied times",
+}  # fmt: skip
+_MARKS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20)
+
+
+def specification_curve(
+    curve: pd.DataFrame, design: Design, *, title: str, claims: pd.DataFrame | None = None
+) -> Picture | None:
+    """One effect under every specification, in order, over a matrix of the choices made.
+
+    Parameters
+    ----------
+    curve : pandas.DataFrame
+        From `specification.curve`; those without an estimate are left out.
+    claims : pandas.DataFrame, optional
+        From `ledger.load_claims`: its multivariable hazard ratio of the same
+        effect becomes a line.
+
+    Returns
+    -------
+    Picture or None
+        None where no specification has an estimate. Beyond 100 specifications each
+        column of the matrix holds several: mid-blue where a choice is as common
+        as in all, dark where it is more common, white where nobody made it.
+    """
+    shown = curve[np.isfinite(curve["hazard_ratio"])]
+    shown = shown.sort_values("hazard_ratio", kind="stable").reset_index(drop=True)
+    if shown.empty:
+        return None
+    groups = _choice_groups(shown, design)
+    published = _published_ratio(shown, claims)
+    n_rows = sum(1 + len(options) for options in groups.values())
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(5.4, 2.9 + 0.165 * n_rows))
+        above, below = figure.subplots(
+            2, 1, sharex=True, height_ratios=[2.3, 0.165 * max(n_rows, 1)]
+        )
+        _draw_specifications(above, shown, published)
+        above.set_title(title)
+        _draw_choices(below, groups, len(shown))
+        figure.subplots_adjust(hspace=0.16, top=0.95, bottom=0.02)
+        return Picture(figure, _describe_specifications(shown, groups, title, published))
+
+
+def _choice_groups(shown: pd.DataFrame, design: Design) -> dict[str, dict[str, np.ndarray]]:
+    """For each kind of choice its options, and which specifications made them."""
+    groups: dict[str, dict[str, np.ndarray]] = {}
+    for column, heading in _CHOICES.items():
+        values = sorted(shown[column].unique())
+        if len(values) > 1:
+            groups[heading] = {value: (shown[column] == value).to_numpy() for value in values}
+    sets = [text.split(" + ") if text else [] for text in shown["adjusters"]]
+    names = sorted({name for chosen in sets for name in chosen}, key=design.label)
+    if names:
+        groups["Adjusted for"] = {
+            design.label(name): np.array([name in chosen for chosen in sets]) for name in names
+        }
+    return groups
+
+
+def _published_ratio(shown: pd.DataFrame, claims: pd.DataFrame | None) -> float | None:
+    if claims is None:
+        return None
+    wanted = {
+        "kind": "number", "field": "estimate", "statistic": "hazard_ratio", "population": "all",
+        "group": "all", "model": "multivariable", "endpoint": shown["endpoint"].iloc[0],
+        "covariate": shown["covariate"].iloc[0], "level": shown["level"].iloc[0],
+    }  # fmt: skip
+    found = claims[(claims[list(wanted)] == pd.Series(wanted)).all(axis=1)]["value"]
+    return float(found.iloc[0]) if len(found) else None
+
+
+def _draw_specifications(axis: Any, shown: pd.DataFrame, published: float | None) -> None:
+    ratio, low, high = (shown[c].to_numpy() for c in ("hazard_ratio", "conf_low", "conf_high"))
+    x = np.arange(len(shown)) + 0.5
+    axis.vlines(x, low, high, color=PALETTE[4], alpha=0.35,
+                linewidth=min(4.0, max(0.6, 300 / len(x))))  # fmt: skip
+    clear = shown["p"].to_numpy() < 0.05
+    for chosen, colour, label in ((clear, PALETTE[0], "p < 0.05"), (~clear, "#5b6673", "p ≥ 0.05")):
+        axis.plot(x[chosen], ratio[chosen], ".", color=colour, markersize=3.5, label=label)
+    own = shown["printed"].to_numpy(dtype=bool)
+    axis.plot(x[own], ratio[own], "D", color=PALETTE[6], markersize=5.5, label="the paper's model")
+    axis.axhline(1, color="#5b6673", linewidth=0.9, linestyle="--", zorder=0)
+    if published is not None:
+        axis.axhline(published, color=PALETTE[1], linewidth=1.1, linestyle="-.",
+                     label=f"published, {published:g}")  # fmt: skip
+    bottom = max(min(np.quantile(low, 0.02), published or 1, 0.9), 0.05) / 1.08
+    top = min(max(np.quantile(high, 0.98), published or 1, 1.1), 20.0) * 1.08
+    axis.set_yscale("log")
+    axis.set(ylim=(bottom, top), ylabel="HR (95 % CI), log scale")
+    axis.yaxis.set_major_locator(FixedLocator([t for t in _MARKS if bottom <= t <= top]))
+    axis.yaxis.set_minor_locator(NullLocator())
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.legend(loc="lower left", bbox_to_anchor=(0, -0.17), ncols=4, fontsize=8, borderpad=0,
+                handletextpad=0.3, columnspacing=1.2)  # fmt: skip
+    axis.tick_params(axis="x", length=0, labelbottom=False)
+
+
+def _draw_choices(axis: Any, groups: dict[str, dict[str, np.ndarray]], n: int) -> None:
+    edges = np.linspace(0, n, min(n, _MAX_BINS) + 1).astype(int)
+    labels, lines = [], []
+    for heading, options in groups.items():
+        labels.append(heading)
+        lines.append(np.zeros(len(edges) - 1))
+        for label, made in options.items():
+            labels.append("   " + _short(label, 42))
+            share = np.add.reduceat(made.astype(float), edges[:-1]) / np.diff(edges)
+            usual = 2 * made.mean() if n > _MAX_BINS else 1.0
+            lines.append(np.clip(share / max(usual, 1e-9), 0, 1))
+    shade = np.array(lines).reshape(len(lines), len(edges) - 1)
+    full = np.array(matplotlib.colors.to_rgb(PALETTE[0]))
+    if len(shade):
+        axis.imshow(1 - shade[:, :, None] * (1 - full), aspect="auto", interpolation="nearest",
+                    extent=(0, n, len(lines) - 0.5, -0.5))  # fmt: skip
+    for y in range(len(lines)):
+        axis.axhline(y + 0.5, color="white", linewidth=1.6)
+    axis.set_yticks(range(len(labels)), labels, fontsize=8)
+    for text in axis.get_yticklabels():
+        text.set_fontweight("normal" if text.get_text().startswith(" ") else "bold")
+    axis.tick_params(length=0, labelbottom=False)
+    for spine in axis.spines.values():
+        spine.set_visible(False)
+    axis.set(xlim=(0, n), xlabel=f"{n:,} specifications in the order of their hazard ratio")
+
+
+def _describe_specifications(
+    shown: pd.DataFrame, groups: dict[str, dict[str, np.ndarray]], title: str,
+    published: float | None,
+) -> str:  # fmt: skip
+    ratio = shown["hazard_ratio"]
+    parts = [
+        f"{heading}: " + ", ".join(f"{label} {ratio[made].median():.2f}"
+                                   for label, made in options.items())
+        for heading, options in groups.items()
+    ]  # fmt: skip
+    clear = 100 * float((shown["p"] < 0.05).mean())
+    printed = "" if published is None else f" Published: {published:g}."
+    return (
+        f"Specification curve. {title}. {len(shown)} specifications, hazard ratio {ratio.min():.2f}"
+        f" to {ratio.max():.2f}, median {ratio.median():.2f}, p < 0.05 in {clear:.0f} %.{printed}"
+        f" Median by choice: {'; '.join(parts)}."
+    )

@@ -329,34 +329,38 @@ def _regression_rows(
     rows: pd.DataFrame, name: str, models: Sequence[str], medians: pd.DataFrame, ratio: str,
     design: Design,
 ) -> list[tuple[str, list[str]]]:  # fmt: skip
-    shown = rows[rows["statistic"].isin([ratio, "reference"])]
-    levels = list(dict.fromkeys(shown["level"]))
+    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for row in rows.to_dict("records"):
+        found.setdefault((row["model"], row["level"], row["statistic"]), row)
+    shown = [row for row in found.values() if row["statistic"] in (ratio, "reference")]
+    levels = list(dict.fromkeys(row["level"] for row in shown))
     body: list[tuple[str, list[str]]] = []
     if levels != [""]:
         width = 2 + bool(len(medians)) + 2 * len(models)
         body.append(("head", [design.label(name), *[""] * width]))
     for level in levels:
         label = design.label(name, level) if level else design.label(name) + _per_unit(design, name)
-        at = shown[shown["level"] == level]
-        cells = [label, number(at["n"].iloc[0], 0), number(at["events"].iloc[0], 0)]
+        at = next(row for row in shown if row["level"] == level)
+        cells = [label, number(at["n"], 0), number(at["events"], 0)]
         if len(medians):
             key = f"{name}={level}"
             cells.append(number(medians["estimate"].get(key, math.nan)) if level else "")
         for model in models:
-            cells += _ratio_cells(rows, model, level, ratio)
+            cells += _ratio_cells(found, model, level, ratio)
         body.append(("level" if level else "", cells))
     return body
 
 
-def _ratio_cells(rows: pd.DataFrame, model: str, level: str, ratio: str) -> list[str]:
-    at = rows[(rows["model"] == model) & (rows["level"] == level)]
-    if (at["statistic"] == "reference").any():
+def _ratio_cells(
+    found: dict[tuple[str, str, str], dict[str, Any]], model: str, level: str, ratio: str
+) -> list[str]:
+    if (model, level, "reference") in found:
         return ["reference", ""]
-    effect, p = at[at["statistic"] == ratio], at[at["statistic"] == "p"]
-    if effect.empty:
-        return ["", p_text(p["estimate"].iloc[0]) if len(p) else ""]
-    row = effect.iloc[0].to_dict()
-    return [interval(row), p_text(p["estimate"].iloc[0]) if len(p) else "–"]
+    effect, p = found.get((model, level, ratio)), found.get((model, level, "p"))
+    tested = p_text(p["estimate"]) if p else ""
+    if effect is None:
+        return ["", tested]
+    return [interval(effect), tested if p else "–"]
 
 
 def _per_unit(design: Design, name: str) -> str:

@@ -7,15 +7,18 @@ in the output folder or, when it could not start, none.
 from __future__ import annotations
 
 import ast
+import contextlib
 import difflib
+import functools
 import json
 import math
 import platform
 import re
 import subprocess
+import sys
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -67,6 +70,24 @@ class Outcome:
     readers_error: bool
 
 
+@contextlib.contextmanager
+def quick_imports() -> Iterator[None]:
+    """Import Jupyter's packages without a grammar that jsonschema builds for 1.5 s.
+
+    `rfc3987_syntax` serves a check of internationalised web addresses, which no notebook
+    has; jsonschema goes without where it is not installed.
+    """
+    name = "rfc3987_syntax"
+    spared = name not in sys.modules
+    if spared:
+        sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if spared:
+            del sys.modules[name]
+
+
 def notebook_path(study: str) -> Path:
     """The committed notebook of a study.
 
@@ -85,7 +106,8 @@ def notebook_path(study: str) -> Path:
 
 def parameters(notebook: Path) -> dict[str, Parameter]:
     """The typed parameters of a notebook, read from its tagged cell without running it."""
-    from papermill import inspect_notebook
+    with quick_imports():
+        from papermill import inspect_notebook
 
     return {
         name: Parameter(name, info["inferred_type_name"], _literal(info["default"]), info["help"])
@@ -163,14 +185,20 @@ def render(notebook: Any) -> str:
         With its outputs. Tracebacks are reduced to their message: they hold
         paths of the machine.
     """
-    from nbconvert import HTMLExporter
-
-    exporter = HTMLExporter(extra_template_basedirs=[str(_TEMPLATES)], template_name="crlm_report")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        page = _from_template(exporter, notebook)
+        page = _from_template(_exporter(), notebook)
     page = page.replace("<!-- table of contents -->", _contents(page), 1)
     return _with_headline(page)
+
+
+@functools.cache
+def _exporter() -> Any:
+    """One exporter a process: it reads and compiles its templates once."""
+    with quick_imports():
+        from nbconvert import HTMLExporter
+
+    return HTMLExporter(extra_template_basedirs=[str(_TEMPLATES)], template_name="crlm_report")
 
 
 def _from_template(exporter: Any, notebook: Any) -> str:
@@ -215,8 +243,9 @@ def in_memory(
     import logging
     import tempfile
 
-    import papermill
-    from papermill.exceptions import PapermillExecutionError
+    with quick_imports():
+        import papermill
+        from papermill.exceptions import PapermillExecutionError
 
     logging.getLogger("traitlets").setLevel(logging.ERROR)
     logging.getLogger("papermill").setLevel(logging.ERROR)

@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "baseline": {"ledger", "cohort", "endpoints", "scores"},
     "survival": {"ledger", "cohort", "endpoints", "scores"},
     "regression": {"ledger", "cohort", "endpoints", "scores", "survival"},
+    "specification": {"ledger", "regression"},
     "comparison": {"ledger", "cohort", "endpoints", "scores", "baseline", "survival", "regression"},
     "agreement": {"ledger", "comparison"},
     "audit": {"ledger"},
@@ -229,7 +230,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_paths_that_the_readme_names_exist():
-    rooms = "crlm|data|notebooks|tests|reports|benchmarks"
+    rooms = "crlm|data|notebooks|tests|reports|benchmarks|docs|examples"
     named = set(re.findall(rf"`((?:{rooms})/[\w./-]*)`", README))
     assert len(named) > 10
     assert not [name for name in named if "<" not in name and not (ROOT / name).exists()]

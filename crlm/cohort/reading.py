@@ -99,6 +99,8 @@ def read(
 
 def as_text(value: Any) -> str:
     """A cell as the text a person would type: 5.0 as 5, a date as 2020-01-31, nothing as ""."""
+    if isinstance(value, str):
+        return value.strip()
     if value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, bool):

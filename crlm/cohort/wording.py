@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,17 +19,20 @@ NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−", "-"))
 
 
+@functools.lru_cache(maxsize=4096)
 def tidy(text: str) -> str:
     """The text in one Unicode form, full-width digits narrowed, spaces and dashes made plain."""
     return " ".join(unicodedata.normalize("NFKC", text).translate(_DASHES).split())
 
 
+@functools.lru_cache(maxsize=4096)
 def token(text: str) -> str:
     """What two cells must share to be the same value: case, width and "1.0" against "1" aside."""
     plain = tidy(text).casefold()
     return f"{float(plain):.15g}" if NUMBER.fullmatch(plain) else plain
 
 
+@functools.lru_cache(maxsize=4096)
 def name_key(text: str) -> str:
     """What two column headers must share to be the same name: case, spaces, `_` and `-` aside."""
     return re.sub(r"[\s_-]+", "", tidy(text).casefold())
