@@ -44,7 +44,7 @@ notebooks: $(STAMP)
 	$(BIN)/jupytext --quiet --sync notebooks/*.ipynb
 
 lock:
-	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	uv pip compile pyproject.toml --extra cluster --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header -q -o requirements.lock
 
 clean:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crlm import __version__
+from crlm import __version__, cli_batch
 from crlm.ledger import CrlmError, Design, ParameterError
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_template(commands)
     _add_import(commands)
     _add_audit(commands)
+    cli_batch.add_commands(commands)
     return parser
 
 

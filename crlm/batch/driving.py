@@ -1,0 +1,288 @@
+"""A batch from its grid to its page: skip what is finished, run the rest, say what came of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from crlm.batch import folder as place
+from crlm.batch import workers as local_workers
+from crlm.batch.grid import Plan, Run, plan
+from crlm.batch.runner import is_full
+from crlm.ledger import CrlmError
+
+_SAY_EVERY = 10.0
+_FULL = (
+    "The disk is full: no room for {what} in {out}. Finished runs are kept; make room and "
+    "start the same command again."
+)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a batch ended.
+
+    Attributes
+    ----------
+    lines : tuple of dict
+        The manifest: one entry a run, in the plan's order.
+    skipped : int
+        Runs that were finished before.
+    seconds : float
+        Wall time.
+    """
+
+    lines: tuple[dict[str, Any], ...]
+    skipped: int
+    seconds: float
+
+
+def batch(
+    grid: Path, out: Path, *, workers: int = 0, scheduler: str = "", kernels: str = "",
+    quiet: bool = False,
+) -> Summary:  # fmt: skip
+    """Run every run of a grid that is not finished yet, and write the page.
+
+    Parameters
+    ----------
+    grid : pathlib.Path
+        The YAML file.
+    out : pathlib.Path
+        The batch's folder; held until the end.
+    workers : int
+        Runs at a time; 0 means one a core. A scheduler has its own workers.
+    scheduler : str
+        Address of a Dask scheduler, or a scheduler file; empty for this machine.
+    kernels : str
+        "forked", "plain", or empty for what this system can.
+    quiet : bool
+        No progress.
+
+    Raises
+    ------
+    ParameterError
+        Before anything starts.
+    CrlmError
+        If another batch holds the folder, or the disk is full.
+    """
+    try:
+        return _batch(grid, out, workers, scheduler, kernels, quiet)
+    except OSError as error:
+        if is_full(error):
+            raise CrlmError(_FULL.format(what="what is left to write", out=out)) from None
+        raise
+
+
+def _batch(
+    grid: Path, out: Path, workers: int, scheduler: str, kernels: str, quiet: bool
+) -> Summary:
+    started = time.monotonic()
+    with place.locked(out):
+        before = place.read_plan(out)
+        planned = plan(grid, before.get("cells"))
+        place.sweep(out)
+        (out / "runs").mkdir(exist_ok=True)
+        changed = place.write_plan(out, _as_data(planned))
+        states = {item.key: place.outcome(out, item) for item in planned.runs}
+        todo = [item for item in planned.runs if states[item.key]["status"] != "finished"]
+        skipped = len(planned.runs) - len(todo)
+        if todo:
+            execute = _executor(workers, scheduler, kernels)
+            _drive(todo, out, execute, _progress(len(todo), skipped, quiet))
+        lines = tuple(place.outcome(out, item) for item in planned.runs)
+        changed |= place.manifest(out, lines)
+        if changed or todo or not _complete(out):
+            from crlm.batch import collecting
+
+            collecting.collect_held(out)
+    return Summary(lines, skipped, time.monotonic() - started)
+
+
+def _complete(out: Path) -> bool:
+    return all((out / name).is_file() for name in ("results.csv", "index.html"))
+
+
+def _as_data(planned: Plan) -> dict[str, Any]:
+    """The plan as it is stored: no path, no time."""
+    runs = [
+        {"key": item.key, "study": item.study, "cohort": item.cohort,
+         "parameters": item.record["parameters"], "cell": item.cell}
+        for item in planned.runs
+    ]  # fmt: skip
+    return {"runs": runs, "effects": list(planned.effects), "cells": planned.cells}
+
+
+def _executor(workers: int, scheduler: str, kernels: str) -> Callable[..., Any]:
+    if scheduler:
+        from crlm.batch import cluster
+
+        return lambda jobs: cluster.on_scheduler(jobs, scheduler)
+    able = local_workers.can_fork()
+    if kernels == "forked" and not able:
+        raise CrlmError("Kernels can be forked on Linux only. Leave --kernels out.")
+    chosen = kernels or ("forked" if able else "plain")
+    if not able and not kernels:
+        print("crlm: this system cannot fork safely: a fresh kernel is started for each run.",
+              file=sys.stderr)  # fmt: skip
+    count = workers or len(os.sched_getaffinity(0)) if able else workers or os.cpu_count() or 1
+    return lambda jobs: local_workers.local(jobs, count, chosen)
+
+
+def job_of(item: Run, out: Path) -> dict[str, Any]:
+    """A run as it is given to a worker."""
+    return {**asdict(item), "name": item.study, "part": str(place.part(out, item.key))}
+
+
+def _drive(
+    todo: list[Run], out: Path, execute: Callable[..., Any], said: Callable[..., None]
+) -> None:
+    items = {item.key: item for item in todo}
+    outcomes = execute([job_of(item, out.resolve()) for item in todo])
+    try:
+        for result in outcomes:
+            if result is not None:
+                _take_in(items[result["key"]], result, out)
+            said(result)
+    finally:
+        outcomes.close()
+        said(None, end=True)
+        place.sweep(out)
+
+
+def _take_in(item: Run, result: Mapping[str, Any], out: Path) -> None:
+    made = Path(result["folder"])
+    if result.get("full"):
+        shutil.rmtree(made, ignore_errors=True)
+        raise CrlmError(_FULL.format(what=f"run {item.key}", out=out))
+    if (made / "run.json").is_file():
+        place.adopt(out, item.key, made)
+    else:
+        place.lost(out, item, result, made)
+    line = place.outcome(out, item)
+    place.append(out / "manifest.jsonl", line)
+    place.note_time(out, item.key, result.get("seconds", 0.0), line["status"])
+
+
+# ---- progress ---------------------------------------------------------------
+
+
+def _progress(total: int, skipped: int, quiet: bool) -> Callable[..., None]:
+    """A bar over the runs on a screen; a line every so often in a pipe; nothing when quiet."""
+    if quiet:
+        return lambda result, end=False: None
+    if skipped:
+        print(f"{skipped} runs are finished already; {total} to go", file=sys.stderr)
+    return _bar(total) if sys.stderr.isatty() else _lines(total)
+
+
+def _bar(total: int) -> Callable[..., None]:
+    from tqdm import tqdm
+
+    tqdm.monitor_interval = 0
+    bar = tqdm(total=total, unit="run", smoothing=0, dynamic_ncols=True)
+    failed = 0
+
+    def said(result: Any, end: bool = False) -> None:
+        nonlocal failed
+        if result is not None:
+            failed += result["status"] != "finished"
+            bar.set_postfix_str(f"{failed} failed" if failed else "", refresh=False)
+            bar.update()
+        elif end:
+            bar.close()
+        else:
+            bar.refresh()
+
+    return said
+
+
+def _lines(total: int) -> Callable[..., None]:
+    started = last = time.monotonic()
+    done = failed = 0
+
+    def said(result: Any, end: bool = False) -> None:
+        nonlocal last, done, failed
+        now = time.monotonic()
+        if result is not None:
+            done += 1
+            failed += result["status"] != "finished"
+        finished = done == total and result is not None
+        if finished or (not end and now - last >= _SAY_EVERY):
+            last = now
+            rate = done / (now - started)
+            left = (
+                f", about {_duration((total - done) / rate)} left" if done < total and rate else ""
+            )
+            wrong = f", {failed} failed" if failed else ""
+            print(f"{done} of {total} runs{wrong}, {60 * rate:.1f} a minute{left}",
+                  file=sys.stderr, flush=True)  # fmt: skip
+
+    return said
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+# ---- dry run ----------------------------------------------------------------
+
+
+def preview(grid: Path, out: Path, workers: int = 0) -> str:
+    """The runs of a grid as text, what of them is finished, and how long the rest may take."""
+    planned = plan(grid, place.read_plan(out).get("cells"))
+    states = [place.outcome(out, item)["status"] for item in planned.runs]
+    lines = [
+        f"{number:>4}  {item.key}  {state:<9} {describe(item.record)}"
+        for number, (item, state) in enumerate(zip(planned.runs, states, strict=True), 1)
+    ]
+    todo = sum(state != "finished" for state in states)
+    lines.append(f"{len(states)} runs, {len(states) - todo} finished, {todo} to go")
+    if planned.repeated:
+        lines.append(f"{planned.repeated} repetitions of the same run were left out")
+    return "\n".join([*lines, _estimate(out, todo, workers or os.cpu_count() or 1)])
+
+
+def describe(record: Mapping[str, Any]) -> str:
+    """A run in a few words: study, cohort, parameters."""
+    values = [f"{name}={value}" for name, value in record["parameters"].items()
+              if not name.endswith("_path")]  # fmt: skip
+    return " ".join([record["study"], *([record["cohort"]] if record["cohort"] else []), *values])
+
+
+def tell(summary: Summary, out: Path) -> str:
+    """How the batch ended, and where its page is."""
+    states = [line["status"] for line in summary.lines]
+    counts = f"{states.count('finished')} of {len(states)} runs finished"
+    earlier = f", {summary.skipped} of them before" if summary.skipped else ""
+    return f"{counts}{earlier}; {_duration(summary.seconds)}\n{out / 'index.html'}"
+
+
+def tell_failures(summary: Summary) -> str:
+    """Which runs failed, in which cell and why; empty if none did."""
+    failed = [line for line in summary.lines if line["status"] != "finished"]
+    if not failed:
+        return ""
+    lines = [f"crlm: {len(failed)} of {len(summary.lines)} runs failed"]
+    for line in failed[:50]:
+        where = f"cell {line['cell']}" if line["cell"] else "before its first cell"
+        why = line["error"].strip().splitlines()[0][:200] if line["error"].strip() else ""
+        lines.append(f"  {line['key']}  {describe(line)}\n      {where}: {why}")
+    if len(failed) > 50:
+        lines.append(f"  and {len(failed) - 50} more: see manifest.jsonl")
+    return "\n".join(lines)
+
+
+def _estimate(out: Path, todo: int, workers: int) -> str:
+    measured = place.seconds_a_run(out)
+    each = measured or 5.0
+    source = "the median of this folder's runs" if measured else "a guess until a run is timed"
+    total = _duration(each * -(-todo // workers) + (3 if todo else 0))
+    return f"about {total} with {workers} at a time ({each:.1f} s a run, {source})"

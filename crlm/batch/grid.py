@@ -1,0 +1,426 @@
+"""A YAML file becomes a list of runs, each known by a key of everything it stands on."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from crlm import run
+from crlm.files import checksum
+from crlm.ledger import KEYS, ParameterError, data_folder
+
+#: Counts the changes in what a run's folder holds; part of every key.
+FORMAT = 1
+
+_MOST = 100_000
+_BLOCK = {"study", "notebook", "base", "grid", "list", "cohorts", "seconds"}
+_TOP = _BLOCK | {"blocks", "effects"}
+_COHORT = {"cohort": "cohort_path", "history": "history_path", "codebook": "codebook_path"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One notebook execution of a batch.
+
+    Attributes
+    ----------
+    key : str
+        Hash of notebook, helper code, tables, codebook, parameters and package
+        versions: 16 hexadecimal digits, the name of the run's folder.
+    study : str
+        The notebook's stem, and the stem of the run's files.
+    notebook : str
+        Path.
+    cohort : str
+        The name that the grid gives the cohort; empty for the shipped one.
+    parameters : dict
+        As typed by the notebook, files as absolute paths.
+    output_dir : bool
+        Whether the notebook wants to know its folder.
+    seconds : float or None
+        Time after which the run is given up.
+    record : dict
+        What `run.json` says of it beside the outcome; no path.
+    cell : str
+        Checksum of the notebook, under which `Plan.cells` has its parameter cell.
+    """
+
+    key: str
+    study: str
+    notebook: str
+    cohort: str
+    parameters: dict[str, Any]
+    output_dir: bool
+    seconds: float | None
+    record: dict[str, Any]
+    cell: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The runs of a batch in order, the effects to draw, and the notebooks' parameter cells."""
+
+    runs: tuple[Run, ...]
+    effects: tuple[dict[str, Any], ...]
+    cells: dict[str, Any]
+    repeated: int
+
+
+def plan(path: Path, known_cells: Mapping[str, Any] | None = None) -> Plan:
+    """Read a grid and check every run against its notebook's own parameter cell.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The YAML file; files that it names are relative to its folder.
+    known_cells : mapping, optional
+        Parameter cells by notebook checksum, from an earlier plan.
+
+    Raises
+    ------
+    ParameterError
+        For a file that cannot be read, an entry or parameter that does not
+        exist, a value that does not fit, or a table that is not there.
+    """
+    grid = _read(path)
+    blocks = _blocks(grid, path.name)
+    effects = [_effect(effect) for effect in _items(grid.get("effects") or [], "effects")]
+    cells: dict[str, Any] = dict(known_cells or {})
+    digests: dict[str, str] = {}
+    runs: dict[str, Run] = {}
+    total = 0
+    for block in blocks:
+        for item in _expand(block, path.parent, cells, digests):
+            total += 1
+            runs.setdefault(item.key, item)
+    if not runs:
+        raise ParameterError(
+            f"{path.name} asks for no run: its list of studies or cohorts is empty."
+        )
+    used = {checksum(Path(item.notebook)) for item in runs.values()}
+    cells = {name: cell for name, cell in cells.items() if name in used}
+    return Plan(tuple(runs.values()), tuple(effects), cells, total - len(runs))
+
+
+# ---- reading ----------------------------------------------------------------
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as people mean it: `no` is a word, a date is text, a key stands once."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, test) for tag, test in found if not tag.endswith((":timestamp", ":bool"))]
+    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile("^(?:true|True|false|False)$"), list("tTfF")
+)
+
+
+def _unique(loader: _Loader, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    merged = "tag:yaml.org,2002:merge"
+    names = [loader.construct_object(k, deep=True) for k, _ in node.value if k.tag != merged]
+    twice = sorted({str(name) for name in names if names.count(name) > 1})
+    if twice:
+        where = f"line {node.start_mark.line + 1}"
+        raise ParameterError(f"{', '.join(twice)} is given twice in one place ({where}).")
+    return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        read = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)
+    except FileNotFoundError:
+        raise ParameterError(f"There is no grid file {str(path)!r}.") from None
+    except OSError as error:
+        raise ParameterError(f"{str(path)!r} cannot be read: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParameterError(f"{path.name} is not YAML that can be read: {error}") from None
+    if read is None:
+        raise ParameterError(f"{path.name} is empty. examples/ has grids to start from.")
+    return _mapping(read, path.name)
+
+
+def _blocks(grid: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    _only(grid, _TOP, name)
+    if "blocks" not in grid:
+        return [grid]
+    if set(grid) & _BLOCK:
+        raise ParameterError(f"{name}: with `blocks`, every other entry belongs into a block.")
+    blocks = _items(grid["blocks"], "blocks")
+    for block in blocks:
+        _only(block, _BLOCK, f"{name}, blocks")
+    return blocks
+
+
+def _effect(given: Any) -> dict[str, Any]:
+    """An entry of `effects`, which says what to draw by the keys of a result row."""
+    _only(given, {*KEYS, "study", "label", "published"}, "effects")
+    for name in {"time", "published"} & set(given):
+        if not _is_number(given[name]):
+            raise ParameterError(f"effects: {name} is a number, not {given[name]!r}.")
+    return given
+
+
+def _number(value: Any) -> Any:
+    """YAML reads 1e-3 as text."""
+    with contextlib.suppress(ValueError):
+        return float(value) if isinstance(value, str) else value
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _only(found: Any, allowed: set[str], where: str) -> None:
+    for name in _mapping(found, where):
+        if name not in allowed:
+            hint = run.did_you_mean(str(name), sorted(allowed))
+            place = " Parameters stand under `base`, `grid` or `list`." if "grid" in allowed else ""
+            raise ParameterError(f"{where}: there is no entry {name!r}.{hint}{place}")
+
+
+def _mapping(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ParameterError(f"{where}: names with values are wanted here, not {value!r}.")
+    for name in value:
+        if not isinstance(name, str):
+            raise ParameterError(f"{where}: {name!r} is no name; write it in quotes if it is one.")
+    return value
+
+
+def _items(value: Any, where: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise ParameterError(f"{where}: a list is wanted here, not {value!r}.")
+    return value
+
+
+# ---- expanding --------------------------------------------------------------
+
+
+def _expand(
+    block: dict[str, Any], folder: Path, cells: dict[str, Any], digests: dict[str, str]
+) -> Iterator[Run]:
+    cohorts = _cohorts(block.get("cohorts"), folder)
+    points = list(_points(block))
+    for notebook in _notebooks(block, folder):
+        cell = _cell(notebook, cells)
+        for label, files in cohorts.items():
+            for given in points:
+                both = sorted(set(given) & set(files))
+                if both:
+                    raise ParameterError(f"{', '.join(both)} is given twice, by `cohorts` too.")
+                yield _run(notebook, cell, label, {**given, **files}, block.get("seconds"),
+                           folder, digests)  # fmt: skip
+
+
+def _notebooks(block: dict[str, Any], folder: Path) -> list[Path]:
+    if ("study" in block) == ("notebook" in block):
+        raise ParameterError(
+            "A grid names either `study` (as in `crlm run`) or `notebook` (a file)."
+        )
+    named = block.get("study", block.get("notebook"))
+    names = named if isinstance(named, list) else [named]
+    for name in names:
+        if not isinstance(name, str):
+            raise ParameterError(f"study or notebook: a name is wanted here, not {name!r}.")
+    if "study" in block:
+        return [run.notebook_path(name) for name in names]
+    paths = [(folder / name).resolve() for name in names]
+    for name, path in zip(names, paths, strict=True):
+        if not path.is_file() or path.suffix != ".ipynb":
+            raise ParameterError(f"There is no notebook {name!r} (.ipynb) beside the grid.")
+    return paths
+
+
+def _cell(notebook: Path, cells: dict[str, Any]) -> dict[str, run.Parameter]:
+    digest = checksum(notebook)
+    if digest not in cells:
+        try:
+            found = run.parameters(notebook).values()
+        except Exception as error:
+            raise ParameterError(
+                f"{notebook.name} cannot be read as a notebook ({type(error).__name__}: {error})."
+            ) from None
+        cells[digest] = [[p.name, p.type, p.default, p.help] for p in found]
+    return {entry[0]: run.Parameter(*entry) for entry in cells[digest]}
+
+
+def _cohorts(given: Any, folder: Path) -> dict[str, dict[str, str]]:
+    if given is None:
+        return {"": {}}
+    if isinstance(given, list) and all(isinstance(item, str) for item in given):
+        named = {Path(item).stem: item for item in given}
+        if len(named) < len(given):
+            raise ParameterError("Two cohorts have the same file name: use `cohorts: {a: ...}`.")
+        given = named
+    if not isinstance(given, dict):
+        raise ParameterError(f"cohorts: files are wanted, or names with files, not {given!r}.")
+    return {str(label): _cohort(str(label), item, folder) for label, item in given.items()}
+
+
+def _cohort(label: str, item: Any, folder: Path) -> dict[str, str]:
+    entry = {"cohort": item} if isinstance(item, str) else item
+    if not isinstance(entry, dict) or "cohort" not in entry:
+        raise ParameterError(
+            f"cohorts, {label}: a file is wanted, or {{cohort: , history: , codebook: }}, "
+            f"not {item!r}."
+        )
+    _only(entry, set(_COHORT), f"cohorts, {label}")
+    return {_COHORT[name]: _file(value, folder) for name, value in entry.items()}
+
+
+def _file(value: Any, folder: Path) -> str:
+    path = (folder / str(value)).resolve()
+    if not isinstance(value, str) or not path.is_file():
+        raise ParameterError(
+            f"There is no file {str(value)!r}. Files are named relative to the grid's folder."
+        )
+    return str(path)
+
+
+def _points(block: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The parameters of each run: the product of `grid`, then `list`, both on top of `base`."""
+    base = _mapping(block.get("base") or {}, "base")
+    listed = _items(block.get("list") or [], "list")
+    axes = {name: _axis(name, v) for name, v in _mapping(block.get("grid") or {}, "grid").items()}
+    runs = math.prod(len(values) for values in axes.values())
+    if runs > _MOST:
+        raise ParameterError(f"The grid has {runs:,} combinations; {_MOST:,} is the most.")
+    if axes or not listed:
+        for values in itertools.product(*axes.values()):
+            yield {**base, **dict(zip(axes, values, strict=True))}
+    for item in listed:
+        yield {**base, **_mapping(item, "list")}
+
+
+def _axis(name: str, values: Any) -> list[Any]:
+    if isinstance(values, dict):
+        return _steps(name, values)
+    if not isinstance(values, list):
+        raise ParameterError(
+            f"grid, {name}: a list is wanted here, not {values!r}; one value goes under `base`."
+        )
+    if not values:
+        raise ParameterError(f"grid, {name}: the list is empty, so there would be no run.")
+    return values
+
+
+def _steps(name: str, given: dict[str, Any]) -> list[Any]:
+    """`{from: 0.05, to: 0.2, step: 0.05}`, both ends included, in exact decimals."""
+    if set(given) - {"from", "to", "step"} or not {"from", "to"} <= set(given):
+        raise ParameterError(f"grid, {name}: a range is {{from: , to: , step: }}, not {given}.")
+    numbers = [_number(value) for value in (given["from"], given["to"], given.get("step", 1))]
+    if not all(_is_number(n) for n in numbers) or numbers[2] <= 0:
+        raise ParameterError(f"grid, {name}: a range needs numbers and a step above 0: {given}.")
+    start, end, step = (Decimal(str(number)) for number in numbers)
+    count = int((end - start) // step) + 1 if end >= start else 0
+    if not 0 < count <= _MOST:
+        raise ParameterError(f"grid, {name}: {count:,} values lie in {given}; 1 to {_MOST:,} may.")
+    found = [start + i * step for i in range(count)]
+    whole = all(isinstance(number, int) for number in numbers)
+    return [int(value) if whole else float(value) for value in found]
+
+
+# ---- one run ----------------------------------------------------------------
+
+
+def _run(
+    notebook: Path, cell: dict[str, run.Parameter], label: str, given: dict[str, Any],
+    seconds: Any, folder: Path, digests: dict[str, str],
+) -> Run:  # fmt: skip
+    values = {**given}
+    for name in set(run.FILES) & set(values):
+        if values[name]:
+            values[name] = _file(values[name], folder)
+    for name, value in values.items():
+        _check_value(name, value, cell)
+    checked = run.check_parameters(values, cell)
+    if "output_dir" in checked:
+        raise ParameterError("output_dir is set by the batch: every run has its own folder.")
+    if seconds is not None and (not _is_number(seconds) or seconds <= 0):
+        raise ParameterError(f"seconds: a number above 0 is wanted, not {seconds!r}.")
+    record = _record(notebook, label, checked, digests)
+    text = json.dumps([FORMAT, record], sort_keys=True, ensure_ascii=False)
+    key = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return Run(key, notebook.stem, str(notebook), label, checked, "output_dir" in cell,
+               seconds, {"key": key, **record}, checksum(notebook))  # fmt: skip
+
+
+def _check_value(name: str, value: Any, cell: Mapping[str, run.Parameter]) -> None:
+    """Refuse what YAML read as something else than the text that a parameter wants."""
+    text = name in cell and cell[name].type == "str"
+    if value is None or (text and not isinstance(value, str)):
+        raise ParameterError(f"{name} = {value!r} is not text; write it in quotes.")
+
+
+def _record(
+    notebook: Path, label: str, checked: dict[str, Any], digests: dict[str, str]
+) -> dict[str, Any]:
+    shown = {k: Path(v).name if k in run.FILES and v else v for k, v in checked.items()}
+    files = [Path(checked[name]) for name in run.FILES if checked.get(name)]
+    sidecars = [path.with_suffix(".source.toml") for path in files]
+    data = {path.name: _digest([path], digests) for path in files + sidecars if path.is_file()}
+    return {
+        "study": notebook.stem,
+        "cohort": label,
+        "parameters": shown,
+        "data_sha256": data,
+        "notebook_sha256": _digest([notebook], digests),
+        "code_sha256": _digest(None, digests),
+        "study_sha256": _digest(_study_files(notebook.stem), digests),
+        "versions": _once("versions", digests, run.versions),
+    }
+
+
+def _once(name: str, digests: dict[str, Any], find: Any) -> Any:
+    if name not in digests:
+        digests[name] = find()
+    return digests[name]
+
+
+def _digest(paths: Sequence[Path] | None, digests: dict[str, Any]) -> str:
+    if paths is None:
+        return _once("code", digests, code_digest)
+    return _once("|".join(map(str, paths)), digests, lambda: _sum(paths))
+
+
+def _sum(paths: Sequence[Path]) -> str:
+    return hashlib.sha256("".join(checksum(path) for path in paths).encode()).hexdigest()
+
+
+def _study_files(study: str) -> list[Path]:
+    """What a study's notebook reads by its name: design, claims, shipped tables."""
+    folder = data_folder() / study
+    found = sorted(p for p in folder.glob("*") if p.suffix in (".toml", ".csv"))
+    return [data_folder() / "columns.toml", *found]
+
+
+def code_digest() -> str:
+    """SHA-256 of the helper code and the lock: all that shapes a run but starts none."""
+    house = Path(__file__).resolve().parents[1]
+    apart = {house / "batch" / name for name in ("index.py", "collecting.py", "cluster.py")}
+    files = [
+        path for path in sorted(house.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+        and not path.name.startswith("cli") and path not in apart
+    ]  # fmt: skip
+    text = "".join(f"{path.relative_to(house).as_posix()} {checksum(path)}\n" for path in files)
+    lock = checksum(house.parent / "requirements.lock")
+    return hashlib.sha256(f"{text}{lock}".encode()).hexdigest()

@@ -1,0 +1,273 @@
+"""A kernel that is already there: forked from a process with everything imported.
+
+Jupyter asks a kernel provisioner to start a kernel. This one hands the
+connection to a process that was forked beforehand and has waited since, so a
+notebook pays neither the interpreter's start nor its imports. What a notebook
+does to its process ends with it: the process it was forked from never runs a
+cell. The engine is papermill's own, and says of a dead kernel and of a run
+out of time which cell it was.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning import LocalProvisioner
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbformat.v4 import new_output
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine, papermill_engines
+from traitlets import Any as AnyTrait
+from traitlets import CaselessStrEnum
+
+#: Name under which the engine is known to papermill.
+ENGINE = "crlm"
+
+# What goes wrong is in the notebook and in the outcome; a worker's log would say it twice.
+_SILENT = logging.getLogger("crlm.batch.kernel")
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False
+
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A forked process that becomes a kernel when it is told its connection."""
+
+    pid: int
+    pipe: int
+
+
+def fork_kernel() -> Waiting:
+    """Fork this process; the child waits to become a kernel and dies with its parent.
+
+    Call it before the process has threads, sockets or an event loop.
+    """
+    read, write = os.pipe()
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.close(write)
+            die_with_parent(parent)
+            with os.fdopen(read, encoding="utf-8") as stream:
+                told = stream.read()
+            if told:
+                _become_kernel(json.loads(told))
+        finally:
+            os._exit(0)
+    os.close(read)
+    return Waiting(pid, write)
+
+
+def die_with_parent(parent: int) -> None:
+    """Let the system kill this process when its parent ends, however it ends (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _become_kernel(told: dict[str, Any]) -> None:
+    import atexit
+    import gc
+
+    os.chdir(told["cwd"])
+    os.environ.clear()
+    os.environ.update(told["env"])
+    sys.argv = [told["program"], *told["arguments"]]
+    _fresh_random_state()
+    gc.enable()
+    from ipykernel.kernelapp import IPKernelApp
+
+    try:
+        IPKernelApp.launch_instance(told["arguments"])
+    finally:
+        # Its end waits for threads that may wait for each other; the process ends them all.
+        atexit.unregister(IPKernelApp.instance().close)
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+def _fresh_random_state() -> None:
+    """Reseed numpy's global generator from the system, as a new process would have it.
+
+    The `random` module does so by itself after a fork.
+    """
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed()
+
+
+class ForkedProvisioner(LocalProvisioner):
+    """Jupyter's provisioner for a kernel that waits as a forked process."""
+
+    waiting: Waiting = AnyTrait()
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
+        """Tell the waiting process its connection, environment and folder."""
+        if self.waiting is None:
+            raise RuntimeError("A forked kernel starts once; a restart needs another process.")
+        told = {
+            "program": str(Path(sys.executable).with_name("ipykernel_launcher.py")),
+            "arguments": cmd[3:],
+            "env": kwargs.get("env") or dict(os.environ),
+            "cwd": kwargs.get("cwd") or os.getcwd(),
+        }
+        with os.fdopen(self.waiting.pipe, "w", encoding="utf-8") as stream:
+            json.dump(told, stream)
+        self.process = _Child(self.waiting.pid)
+        self.pid, self.pgid, self.waiting = self.process.pid, None, None
+        return self.connection_info
+
+
+class _Child:
+    """The few methods of `subprocess.Popen` that a provisioner needs, for a forked child."""
+
+    stdout = stderr = stdin = None
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+    def wait(self) -> int:
+        while self.poll() is None:
+            time.sleep(0.005)
+        return int(self.returncode or 0)
+
+    def send_signal(self, signum: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, signum)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+
+class ForkedManager(AsyncKernelManager):
+    """Kernel manager of one forked kernel, talking over a socket file in a private folder."""
+
+    transport = CaselessStrEnum(["tcp", "ipc"], default_value="ipc")
+    waiting: Waiting = AnyTrait()
+
+    async def _async_pre_start_kernel(self, **kwargs: Any) -> Any:
+        if self.provisioner is None:
+            self.provisioner = ForkedProvisioner(
+                kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self
+            )
+            self.provisioner.waiting = self.waiting
+        return await super()._async_pre_start_kernel(**kwargs)
+
+    async def _async_wait(self, pollinterval: float = 0.01) -> None:
+        await super()._async_wait(min(pollinterval, 0.01))
+
+
+def forked_manager(waiting: Waiting, folder: str) -> type[ForkedManager]:
+    """A class of kernel managers, as nbclient wants one, for one waiting process.
+
+    Parameters
+    ----------
+    waiting : Waiting
+        From `fork_kernel`.
+    folder : str
+        Private and short: a socket's path has room for about 100 characters.
+    """
+
+    class Manager(ForkedManager):
+        def __init__(self, **options: Any) -> None:
+            connection = {"connection_file": f"{folder}/kernel.json", "ip": f"{folder}/k"}
+            super().__init__(waiting=waiting, **connection, **options)
+
+    return Manager
+
+
+class _Client(PapermillNotebookClient):
+    """papermill's client, to which a dead kernel or lost patience is a failed cell."""
+
+    stopped = False
+    at = 0
+
+    def execute(self, **kwargs: Any) -> Any:
+        self.reset_execution_trackers()
+        with self.setup_kernel(**kwargs):
+            self.papermill_execute_cells()
+            if not self.stopped:
+                message = self.wait_for_reply(self.kc.kernel_info())
+                self.nb.metadata["language_info"] = message["content"]["language_info"]
+                self.set_widgets_metadata()
+        return self.nb
+
+    def papermill_execute_cells(self) -> None:
+        try:
+            super().papermill_execute_cells()
+        except (DeadKernelError, CellTimeoutError) as error:
+            self.stopped = True
+            died = isinstance(error, DeadKernelError)
+            name = "DeadKernelError" if died else "TimeoutError"
+            text = _why_dead(self.km) if died else "the time allowed for the run is over"
+            cell = self.nb.cells[self.at]
+            cell.outputs.append(new_output("error", ename=name, evalue=text, traceback=[]))
+            self.nb_man.cell_exception(cell, cell_index=self.at, exception=error)
+
+
+def _why_dead(manager: Any) -> str:
+    process = getattr(manager.provisioner, "process", None)
+    code = process.poll() if process else None
+    if code == -signal.SIGKILL:
+        return "the kernel was killed (signal 9); memory that ran out does this"
+    if code is not None and code < 0:
+        return f"the kernel died of signal {-code} ({signal.Signals(-code).name})"
+    return "the kernel died" + (f" with exit code {code}" if code else "")
+
+
+class Engine(NBClientEngine):
+    """papermill's engine with a limit for the whole run and word of the cell under way."""
+
+    @classmethod
+    def execute_managed_notebook(
+        cls, nb_man: Any, kernel_name: str, *, seconds: float | None = None,
+        at_cell: Callable[[int], None] | None = None, start_timeout: int = 60,
+        log_output: bool = False, **kwargs: Any,
+    ) -> Any:  # fmt: skip
+        """Execute; `seconds` is the time for all cells together, `at_cell` is told each index."""
+        for name in ("input_path", "stdout_file", "stderr_file", "execution_timeout"):
+            kwargs.pop(name, None)
+        end = time.monotonic() + seconds if seconds else None
+        client = _Client(
+            nb_man, kernel_name=kernel_name, startup_timeout=start_timeout, log=_SILENT,
+            log_output=log_output,
+            timeout_func=lambda _: max(1, round(end - time.monotonic())) if end else None,
+            **kwargs,
+        )  # fmt: skip
+
+        def started(cell: Any, cell_index: int) -> None:
+            client.at = cell_index
+            if at_cell:
+                at_cell(cell_index)
+
+        client.on_cell_start = started
+        return client.execute()
+
+
+papermill_engines.register(ENGINE, Engine)

@@ -1,0 +1,190 @@
+"""A process with everything imported, which forks a runner and a kernel for each job.
+
+It has one thread and runs no notebook itself, so each fork starts from the
+same state. Jobs come as JSON lines on standard input; outcomes go out as JSON
+lines. When standard input ends, it ends its runners and itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from crlm import run
+
+# What a run needs, whatever its notebook imports.
+_ALWAYS = (
+    "crlm.run", "crlm.batch.kernel", "crlm.batch.runner", "ipykernel.kernelapp",
+    "ipykernel.ipkernel", "nbconvert", "papermill", "IPython.core.completerlib", "sqlite3",
+)  # fmt: skip
+
+# A runner stops itself at its limit; this long after, it is stopped from outside.
+_GRACE = 30.0
+
+
+@dataclass(frozen=True)
+class _Running:
+    """A runner under way: its job's key, its process, what it said, when to end it."""
+
+    key: str
+    pid: int
+    said: bytearray
+    end: float
+
+
+def main(study: str, modules: list[str]) -> None:
+    """Import, say that all is ready, and serve until standard input ends."""
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _import(modules)
+    _rehearse()
+    _prepare(study)
+    gc.collect()
+    gc.freeze()
+    if Path(sys.path[0] or ".").resolve() == Path.cwd():
+        del sys.path[0]
+    answers.write(b'{"ready": true}\n')
+    with selectors.DefaultSelector() as selector:
+        selector.register(0, selectors.EVENT_READ, None)
+        try:
+            _serve(selector, answers)
+        finally:
+            for entry in list(selector.get_map().values()):
+                if entry.data:
+                    _end_group(entry.data.pid)
+
+
+def _import(modules: list[str]) -> None:
+    with run.quick_imports():
+        for name in (*_ALWAYS, *modules):
+            # What cannot be imported here fails in the notebook, where it is reported.
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
+        if "matplotlib" in sys.modules:
+            importlib.import_module("matplotlib_inline.backend_inline")
+
+
+def _rehearse() -> None:
+    """Have templates and the notebook schema read once; no state but caches stays."""
+    import nbformat
+
+    cells = [nbformat.v4.new_code_cell("1"), nbformat.v4.new_markdown_cell("# text")]
+    book = nbformat.v4.new_notebook(cells=cells)
+    nbformat.validate(book)
+    run.render(book)
+
+
+def _prepare(study: str) -> None:
+    """Let imported rooms of crlm work out what is the same in every run of a study.
+
+    A room that has something to prepare has a function `prepare(study)`, which
+    fills a cache from files that are part of every run's key, and nothing else.
+    """
+    for name, module in list(sys.modules.items()):
+        prepare = getattr(module, "prepare", None) if name.startswith("crlm.") else None
+        if callable(prepare) and prepare.__module__ == name:
+            with contextlib.suppress(Exception):
+                prepare(study)
+
+
+def _serve(selector: selectors.BaseSelector, answers: Any) -> None:
+    pending = bytearray()
+    while True:
+        _end_overdue(selector)
+        for entry, _ in selector.select(1.0):
+            if entry.data is not None:
+                _hear(selector, entry, answers)
+                continue
+            data = os.read(0, 65536)
+            if not data:
+                return
+            pending += data
+            while b"\n" in pending:
+                line, _, rest = bytes(pending).partition(b"\n")
+                pending[:] = rest
+                _start(selector, json.loads(line))
+
+
+def _start(selector: selectors.BaseSelector, job: dict[str, Any]) -> None:
+    read, write = os.pipe()
+    server = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.close(read)
+            _become_runner(job, write, server)
+        finally:
+            os._exit(1)
+    os.close(write)
+    with contextlib.suppress(OSError):
+        os.setpgid(pid, pid)
+    end = time.monotonic() + job["seconds"] + _GRACE if job.get("seconds") else float("inf")
+    selector.register(read, selectors.EVENT_READ, _Running(job["key"], pid, bytearray(), end))
+
+
+def _end_overdue(selector: selectors.BaseSelector) -> None:
+    for entry in selector.get_map().values():
+        if entry.data and time.monotonic() > entry.data.end:
+            _end_group(entry.data.pid)
+
+
+def _become_runner(job: dict[str, Any], write: int, server: int) -> None:
+    from crlm.batch import kernel, runner
+
+    os.setpgid(0, 0)
+    kernel.die_with_parent(server)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    waiting = kernel.fork_kernel()
+    outcome = runner.perform(job, waiting, lambda index: _say(write, {"at": index}))
+    _say(write, outcome)
+    os._exit(0)
+
+
+def _say(handle: int, message: dict[str, Any]) -> None:
+    os.write(handle, json.dumps(message).encode() + b"\n")
+
+
+def _hear(selector: selectors.BaseSelector, entry: Any, answers: Any) -> None:
+    data = os.read(entry.fd, 65536)
+    if data:
+        entry.data.said.extend(data)
+        return
+    selector.unregister(entry.fd)
+    os.close(entry.fd)
+    _end_group(entry.data.pid)
+    _, status = os.waitpid(entry.data.pid, 0)
+    answers.write(json.dumps(_last_word(entry.data, status)).encode() + b"\n")
+
+
+def _last_word(running: _Running, status: int) -> dict[str, Any]:
+    said = [json.loads(line) for line in bytes(running.said).splitlines()]
+    if said and "status" in said[-1]:
+        return said[-1]
+    cell = said[-1]["at"] + 1 if said else 0
+    code = os.waitstatus_to_exitcode(status)
+    why = f"was killed (signal {-code})" if code < 0 else f"ended with exit code {code}"
+    error = f"the run's process {why}"
+    return {"key": running.key, "status": "lost", "cell": cell, "error": error}
+
+
+def _end_group(pid: int) -> None:
+    """End a runner with its kernel and whatever its notebook started."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])

@@ -1,0 +1,447 @@
+"""Many runs: what a grid means, that runs cannot touch each other, and that none is lost."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+
+from crlm.batch import collecting, driving, folder, grid, index, workers
+from crlm.ledger import CrlmError, ParameterError
+
+ROOT = Path(__file__).parents[1]
+forking = pytest.mark.skipif(not workers.can_fork(), reason="warm processes are for Linux")
+
+PARAMETERS = """\
+factor: float = 1.0  # multiplies the hazard ratio
+seed: int = 1  # of the sample
+mode: str = "fine"  # what the notebook does: fine | raise | exit | kill | sleep | disturb
+cohort_path: str = ""  # a table
+output_dir: str = ""  # folder for the rows"""
+
+WORK = """\
+import os, signal, time
+import pandas as pd
+if mode == "raise":
+    raise ValueError("the table <b>has</b> no column 'hai'")
+if mode == "exit":
+    os._exit(3)
+if mode == "kill":
+    os.kill(os.getpid(), signal.SIGKILL)
+if mode == "sleep":
+    time.sleep(60)"""
+
+# What the notebook can tell of the state it found, beside a number that it computes.
+STATE = """\
+import random, sys, matplotlib
+import numpy as np
+print(matplotlib.rcParams["font.size"], os.environ.get("CRLM_TRACE"), "colorsys" in sys.modules)
+print(pd.get_option("display.precision"), hasattr(np, "trace_left"), os.path.basename(os.getcwd()))
+random.seed(seed); np.random.seed(seed)
+print(random.random(), np.random.rand())"""
+
+DISTURB = """\
+if mode == "disturb":
+    import colorsys
+    matplotlib.rcParams["font.size"] = 77; os.environ["CRLM_TRACE"] = "1"; np.trace_left = True
+    pd.set_option("display.precision", 2); os.chdir("/"); np.random.seed(0)"""
+
+ROWS = """\
+keys = dict(endpoint="OS", population="all", group="all", covariate="hai", level="yes")
+row = dict(**keys, model="multivariable", statistic="hazard_ratio", time=None, unit="",
+    estimate=0.53 * factor, conf_low=0.4 * factor, conf_high=0.7 * factor, n=9, events=5, method="")
+pd.DataFrame([row]).to_csv(os.path.join(output_dir, "tiny_rows.csv"), index=False)
+row["estimate"]"""
+
+
+def write_notebook(path, cells=(WORK, ROWS)):
+    book = nbformat.v4.new_notebook()
+    book.metadata["kernelspec"] = {"name": "python3", "language": "python", "display_name": "P"}
+    first = nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
+    book.cells = [first, *(nbformat.v4.new_code_cell(cell) for cell in cells)]
+    for number, cell in enumerate(book.cells):
+        cell["id"] = f"cell-{number}"
+    nbformat.write(book, path)
+
+
+@pytest.fixture
+def desk(tmp_path):
+    write_notebook(tmp_path / "tiny.ipynb")
+    return tmp_path
+
+
+def written(desk, text):
+    path = desk / "grid.yaml"
+    path.write_text("notebook: tiny.ipynb\n" + text, encoding="utf-8")
+    return path
+
+
+def compared(out):
+    """Every file of a batch but the one that holds times."""
+    return {
+        str(path.relative_to(out)): path.read_bytes()
+        for path in sorted(out.rglob("*"))
+        if path.is_file() and path.name not in ("times.jsonl", ".lock")
+    }
+
+
+# ---- the grid ---------------------------------------------------------------
+
+
+def given(plan):
+    return [run.parameters for run in plan.runs]
+
+
+def test_a_grid_is_a_product_and_a_list_stands_beside_it(desk):
+    text = "base: {seed: 5}\ngrid: {factor: [1, 2], mode: [fine, raise]}\nlist: [{factor: 9}]\n"
+    assert given(grid.plan(written(desk, text))) == [
+        {"seed": 5, "factor": 1.0, "mode": "fine"}, {"seed": 5, "factor": 1.0, "mode": "raise"},
+        {"seed": 5, "factor": 2.0, "mode": "fine"}, {"seed": 5, "factor": 2.0, "mode": "raise"},
+        {"seed": 5, "factor": 9.0},
+    ]  # fmt: skip
+
+
+def test_a_range_holds_both_ends_in_exact_decimals(desk):
+    plan = grid.plan(written(desk, "grid: {factor: {from: 0.1, to: 0.4, step: 0.1}}\n"))
+    assert [run.parameters["factor"] for run in plan.runs] == [0.1, 0.2, 0.3, 0.4]
+
+
+def test_a_grid_without_values_is_one_run_on_the_defaults(desk):
+    assert given(grid.plan(written(desk, ""))) == [{}]
+
+
+def test_repetitions_are_one_run(desk):
+    plan = grid.plan(written(desk, "list: [{seed: 1}, {seed: 2}, {seed: 1}]\n"))
+    assert len(plan.runs) == 2 and plan.repeated == 1
+
+
+def test_cohorts_are_crossed_with_the_parameters_and_known_by_content(desk):
+    for name in ("a", "b"):
+        (desk / name).mkdir()
+        (desk / name / "table.csv").write_text("same\n")
+    text = "grid: {seed: [1, 2]}\ncohorts: {north: a/table.csv, south: {cohort: b/table.csv}}\n"
+    plan = grid.plan(written(desk, text))
+    assert [run.cohort for run in plan.runs] == ["north", "north", "south", "south"]
+    assert len({run.key for run in plan.runs}) == 4
+    assert str(desk) not in json.dumps([run.record for run in plan.runs])
+    (desk / "a" / "table.csv").write_text("other\n")
+    changed = grid.plan(desk / "grid.yaml")
+    assert [a.key == b.key for a, b in zip(plan.runs, changed.runs, strict=True)] == [
+        False, False, True, True,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("grid: {factr: [1]}", "Did you mean 'factor'"),
+        ("grid: {factor: [wide]}", "not of type float"),
+        ("grid: {mode: [fien]}", "'fien'"),
+        ("grid: {mode: [1]}", "write it in quotes"),
+        ("grid: {seed: [1, null]}", "seed = None"),
+        ("grid: {seed: []}", "the list is empty"),
+        ("grid: {seed: 3}", "a list is wanted"),
+        ("grid: {seed: {from: 1, till: 3}}", "a range is"),
+        ("gird: {seed: [1]}", "Did you mean 'grid'"),
+        ("base: {output_dir: x}", "output_dir is set by the batch"),
+        ("base: {seed: 1, seed: 2}", "given twice"),
+        ("cohorts: [nowhere.csv]", "no file 'nowhere.csv'"),
+        ("study: mskcc_hai", "either `study`"),
+        ("base: [", "not YAML"),
+        ("cohorts: {a: {history: tiny.ipynb}}", "a file is wanted"),
+        ("cohorts: []", "asks for no run"),
+        ("grid: {mode: fine}", "one value goes under `base`"),
+        ("grid: {1: [2]}", "1 is no name"),
+        ("grid: {seed: {from: 5, to: 1}}", "0 values"),
+        ("grid: {factor: {from: 0, to: .inf}}", "needs numbers"),
+        (
+            "grid: {seed: {from: 1, to: 3000}, factor: {from: 1, to: 3000}}",
+            "9,000,000 combinations",
+        ),
+        ("seed: [1, 2]", "Parameters stand under"),
+        ("effects: [{endpnt: OS}]", "Did you mean 'endpoint'"),
+        ("seconds: true", "above 0"),
+        ("seconds: -1", "above 0"),
+    ],
+)
+def test_a_grid_that_cannot_be_run_is_refused_before_anything_starts(desk, text, message):
+    with pytest.raises(ParameterError, match=re.escape(message)):
+        grid.plan(written(desk, text))
+
+
+@pytest.mark.parametrize("text", ["", "- 1", "study:", "study: [", "blocks: [{effects: []}]"])
+def test_a_file_that_is_no_grid_is_refused(tmp_path, text):
+    (tmp_path / "grid.yaml").write_text(text)
+    with pytest.raises(ParameterError):
+        grid.plan(tmp_path / "grid.yaml")
+
+
+def test_a_file_that_is_no_notebook_is_refused(desk):
+    (desk / "tiny.ipynb").write_text("{]")
+    with pytest.raises(ParameterError, match="cannot be read as a notebook"):
+        grid.plan(written(desk, ""))
+
+
+def test_yaml_may_merge_and_speak_any_language(tmp_path):
+    write_notebook(tmp_path / "ein Heft ü.ipynb")
+    text = "notebook: ein Heft ü.ipynb\nlist:\n  - &a {seed: 7}\n  - {<<: *a, factor: 2}\n"
+    (tmp_path / "grid.yaml").write_text(text + "cohorts: {Köln Süd: grid.yaml}\n", encoding="utf-8")
+    plan = grid.plan(tmp_path / "grid.yaml")
+    assert [run.parameters["seed"] for run in plan.runs] == [7, 7]
+    assert {run.cohort for run in plan.runs} == {"Köln Süd"}
+
+
+def test_words_of_yaml_stay_words(desk):
+    read = grid._read(written(desk, "base: {a: no, b: 2020-01-02, c: true, d: 1e-3}\n"))
+    assert read["base"] == {"a": "no", "b": "2020-01-02", "c": True, "d": "1e-3"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda p: p.stem)
+def test_the_examples_can_be_run(path):
+    plan = grid.plan(path)
+    assert len(plan.runs) >= 10 and plan.effects
+
+
+# ---- runs -------------------------------------------------------------------
+
+
+def outputs(path):
+    cells = nbformat.read(path, as_version=4).cells
+    return "".join(o.get("text", "") for c in cells for o in c.get("outputs", []))
+
+
+@forking
+def test_runs_cannot_touch_each_other(desk):
+    """A run's files are the same after one that disturbs all it can, and from a plain kernel."""
+    write_notebook(desk / "tiny.ipynb", (WORK, STATE, DISTURB, ROWS))
+    text = "list: [{mode: disturb}, {seed: 2, mode: fine}]\n"
+    driving.batch(written(desk, text), desk / "forked", workers=1, quiet=True)
+    alone = written(desk, "list: [{seed: 2, mode: fine}]\n")
+    driving.batch(alone, desk / "plain", kernels="plain", quiet=True)
+    key = next((desk / "plain" / "runs").iterdir()).name
+    for path in (desk / "plain" / "runs" / key).iterdir():
+        assert path.read_bytes() == (desk / "forked" / "runs" / key / path.name).read_bytes()
+    assert "None False" in outputs(desk / "forked" / "runs" / key / "tiny.ipynb")
+
+
+def test_one_that_dies_does_not_stop_the_others(desk):
+    path = desk / "grid.yaml"
+    path.write_text("""\
+blocks:
+  - {notebook: tiny.ipynb, list: [{mode: raise}, {mode: exit}, {mode: kill}]}
+  - {notebook: tiny.ipynb, list: [{mode: sleep}], seconds: 6}
+  - {notebook: tiny.ipynb}
+""")
+    summary = driving.batch(path, desk / "out", quiet=True)
+    assert [line["status"] for line in summary.lines] == ["failed"] * 4 + ["finished"]
+    assert [line["cell"] for line in summary.lines] == [3, 3, 3, 3, 0]
+    why = [line["error"] for line in summary.lines]
+    assert why[0] == "ValueError: the table <b>has</b> no column 'hai'"
+    assert "exit code 3" in why[1] or "died" in why[1]
+    assert "killed" in why[2] or "died" in why[2]
+    assert "time allowed" in why[3]
+    told = driving.tell_failures(summary)
+    assert "4 of 5 runs failed" in told and "cell 3: ValueError" in told
+    page = (desk / "out" / "index.html").read_text(encoding="utf-8")
+    assert "the table &lt;b&gt;has&lt;/b&gt;" in page
+    report = desk / "out" / "runs" / summary.lines[0]["key"] / "tiny.html"
+    assert "ValueError" in report.read_text(encoding="utf-8")
+
+
+def test_finished_runs_are_skipped_and_failed_ones_run_again(desk):
+    path = written(desk, "list: [{mode: raise}, {}]\n")
+    first = driving.batch(path, desk / "out", quiet=True)
+    again = driving.batch(path, desk / "out", quiet=True)
+    assert (first.skipped, again.skipped) == (0, 1)
+    timed = (desk / "out" / "times.jsonl").read_text().splitlines()
+    assert [json.loads(line)["key"] for line in timed].count(first.lines[0]["key"]) == 2
+    keys = {run.key for run in grid.plan(path).runs}
+    write_notebook(desk / "tiny.ipynb", (WORK, STATE, ROWS))
+    assert not keys & {run.key for run in grid.plan(path).runs}
+
+
+def test_two_batches_on_one_folder_exclude_each_other(desk):
+    with folder.locked(desk / "out"), pytest.raises(CrlmError, match="Another batch is at work"):
+        driving.batch(written(desk, ""), desk / "out", quiet=True)
+
+
+def start(path, out):
+    code = "import sys; from crlm.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "batch", str(path), "--out", str(out), "--workers", "2"]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def children_of(pid):
+    table = subprocess.run(["ps", "-eo", "pid,ppid"], capture_output=True, text=True, check=True)
+    pairs = [tuple(map(int, line.split())) for line in table.stdout.splitlines()[1:]]
+    found, new = set(), {pid}
+    while new:
+        new = {child for child, parent in pairs if parent in new} - found
+        found |= new
+    return found
+
+
+def gone(pids, seconds=10):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if not [pid for pid in pids if is_alive(pid)]:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_killed_at_any_moment_it_ends_with_the_same_bytes(desk):
+    path = written(desk, "grid: {seed: [1, 2]}\nlist: [{mode: raise}]\n")
+    driving.batch(path, desk / "calm", quiet=True)
+    process = start(path, desk / "killed")
+    while len(list((desk / "killed").glob("runs/*"))) <= 2 and process.poll() is None:
+        time.sleep(0.01)
+    below = children_of(process.pid)
+    process.kill()
+    process.communicate()
+    assert gone(below)
+    driving.batch(path, desk / "killed", quiet=True)
+    assert compared(desk / "killed") == compared(desk / "calm")
+
+
+@forking
+def test_a_killed_worker_is_replaced(desk):
+    process = start(written(desk, "grid: {seed: [1, 2]}\n"), desk / "out")
+    while not list((desk / "out").glob("runs/*.part*")) and process.poll() is None:
+        time.sleep(0.01)
+    for pid in children_of(process.pid):
+        os.kill(pid, signal.SIGKILL)
+        break
+    _, said = process.communicate()
+    assert process.returncode == 0, said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_ctrl_c_stops_at_once_and_leaves_a_folder_to_go_on_from(desk):
+    process = start(written(desk, "list: [{}, {mode: sleep}]\n"), desk / "out")
+    while not (desk / "out" / "times.jsonl").exists() and process.poll() is None:
+        time.sleep(0.02)
+    below, begun = children_of(process.pid), time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 130 and "interrupted" in said
+    assert time.monotonic() - begun < 5 and gone(below)
+    assert not list((desk / "out").glob("runs/*.part*"))
+    assert "1 finished" in driving.preview(desk / "grid.yaml", desk / "out")
+
+
+def test_a_full_disk_is_said_and_what_is_finished_is_kept(desk, monkeypatch):
+    item = grid.plan(written(desk, "")).runs[0]
+    result = {"key": item.key, "folder": str(desk / "made"), "full": True}
+    with pytest.raises(CrlmError, match="The disk is full"):
+        driving._take_in(item, result, desk)
+
+    def no_room(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(folder, "write_plan", no_room)
+    with pytest.raises(CrlmError, match="The disk is full"):
+        driving.batch(written(desk, ""), desk / "out", quiet=True)
+
+
+def test_a_line_that_was_cut_off_costs_no_other(tmp_path):
+    path = tmp_path / "times.jsonl"
+    path.write_text('{"key": "a", "status": "finished", "seconds": 2}\n{"key": "b", "sta')
+    folder.append(path, {"key": "c", "status": "finished", "seconds": 4})
+    assert json.loads(path.read_text().splitlines()[-1])["key"] == "c"
+    assert folder.seconds_a_run(tmp_path) == 4
+
+
+# ---- results ----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    desk = tmp_path_factory.mktemp("finished")
+    write_notebook(desk / "tiny.ipynb")
+    text = """\
+grid: {factor: [0.5, 1, 3], seed: [1, 2]}
+effects:
+  - {endpoint: OS, covariate: hai, level: "yes", published: 0.53, label: "HAI <on> OS"}
+"""
+    driving.batch(written(desk, text), desk / "out", quiet=True)
+    return desk / "out"
+
+
+def test_all_rows_of_all_runs_stand_in_two_files(finished):
+    rows = pd.read_csv(finished / "results.csv")
+    assert len(rows) == 6 and rows["run"].is_unique
+    assert rows["estimate"].tolist() == pytest.approx([0.265, 0.265, 0.53, 0.53, 1.59, 1.59])
+    assert rows["factor"].tolist() == [0.5, 0.5, 1, 1, 3, 3] and rows["mode"].eq("fine").all()
+    stored = pd.read_parquet(finished / "results.parquet")
+    assert stored["estimate"].tolist() == rows["estimate"].tolist()
+
+
+def test_the_page_shows_every_run_and_the_curve(finished):
+    page = (finished / "index.html").read_text(encoding="utf-8")
+    body = page.split("<tbody>")[1]
+    assert body.count("<tr>") == 6
+    assert "HAI &lt;on&gt; OS" in page and "0.53 (0.40 to 0.70)" in page
+    assert "6 runs, 0.27 to 1.59" in page and "excludes 1 in 100 %" in page
+    for link in re.findall(r'href="([^"#]+)"', page):
+        assert (finished / link).is_file(), link
+    assert page.count('<circle class="dot"') == 12
+
+
+def test_the_page_asks_no_other_host_for_anything(finished):
+    page = (finished / "index.html").read_text(encoding="utf-8")
+    assert not re.findall(r'(?:src|href|action|data)="(?:https?:)?//', page)
+    assert "@import" not in page and "url(" not in page and str(finished.parent) not in page
+
+
+def test_collect_rebuilds_what_was_removed(finished):
+    before = compared(finished)
+    for name in ("results.csv", "results.parquet", "index.html", "manifest.jsonl"):
+        (finished / name).unlink()
+    assert collecting.collect(finished) == 6
+    assert compared(finished) == before
+
+
+def test_without_pyarrow_a_sentence_and_no_failure(finished, monkeypatch, capsys):
+    before = compared(finished)
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", lambda *_, **__: __import__("no_pyarrow"))
+    assert collecting.collect(finished) == 6
+    assert "pyarrow is not installed" in capsys.readouterr().err
+    assert "parquet" not in (finished / "index.html").read_text(encoding="utf-8")
+    monkeypatch.undo()
+    collecting.collect(finished)
+    assert compared(finished) == before
+
+
+def test_a_finished_batch_writes_nothing(finished):
+    stamps = {path: path.stat().st_mtime_ns for path in finished.rglob("*") if path.is_file()}
+    summary = driving.batch(finished.parent / "grid.yaml", finished, quiet=True)
+    assert summary.skipped == 6
+    assert stamps == {p: p.stat().st_mtime_ns for p in finished.rglob("*") if p.is_file()}
+
+
+def test_a_dry_run_lists_and_starts_nothing(desk):
+    text = driving.preview(written(desk, "grid: {factor: [1, 2]}\n"), desk / "out")
+    assert "factor=2.0" in text and "2 runs, 0 finished, 2 to go" in text and "a guess" in text
+    assert not (desk / "out").exists()
+
+
+def test_points_are_ordered_by_estimate_and_need_an_interval():
+    runs = [{"key": k, "number": i} for i, k in enumerate("abc")]
+    effect = {"values": {"a": (2.0, 1.0, 3.0), "b": (0.5, 0.2, 0.9), "c": (1.0, float("nan"), 2)}}
+    assert [p["run"]["key"] for p in index.curve_points(runs, effect)] == ["b", "a"]
