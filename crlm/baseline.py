@@ -98,9 +98,9 @@ def table_one(
     pandas.DataFrame
         Result rows. `group` is "all", `by=level`, or the bare `by` for what compares groups.
         Sizes: `n` and `percent` with covariate "". Continuous: `median` and the spread.
-        Categories: `n` and `percent` (of the non-missing) a level. Both: `missing`, `p`, and for two groups
-        `difference` (second minus first: percentage points a level; of medians or means)
-        and `smd` (standardised mean difference, without sign).
+        Categories: `n` and `percent` (of the non-missing) a level. Both: `missing`, `p`, and
+        for two groups `difference` (second minus first: percentage points a level; of medians
+        or means) and `smd` (standardised mean difference, without sign).
 
     Raises
     ------
