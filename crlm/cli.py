@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_import(commands)
     _add_audit(commands)
     cli_batch.add_commands(commands)
+    _add_reconstruct(commands)
     return parser
 
 
@@ -235,3 +236,36 @@ def _write_audit(result: Audit, design: Design, out: Path) -> None:
 
 if __name__ == "__main__":
     sys.exit(main())
+
+
+def _add_reconstruct(commands: argparse._SubParsersAction) -> None:
+    made = commands.add_parser(
+        "reconstruct", help="search a synthetic cohort that gives a paper's printed numbers"
+    )
+    made.add_argument("study")
+    made.add_argument("--seed", type=int, default=1, metavar="N")
+    made.add_argument("--effort", type=float, default=1.0, metavar="X",
+                      help="multiplies the steps of the search (default: 1)")  # fmt: skip
+    made.add_argument("--out", type=Path, metavar="DIR",
+                      help="where to write (default: reconstructed-STUDY-N)")  # fmt: skip
+    made.set_defaults(handler=_reconstruct)
+
+
+def _reconstruct(arguments: argparse.Namespace) -> int:
+    from crlm.reconstruction import Progress, reconstruct
+
+    if not arguments.effort > 0 or arguments.seed < 0:
+        raise ParameterError("--effort wants a number above 0, --seed one from 0 on.")
+
+    def tell(now: Progress) -> None:
+        print(f"{now.stage}: {now.share:.0%}, {now.matched} of {now.total} targets met, "
+              f"{now.seconds:.0f} s", file=sys.stderr)  # fmt: skip
+
+    out = arguments.out or Path(f"reconstructed-{arguments.study}-{arguments.seed}")
+    found = reconstruct(arguments.study, out, seed=arguments.seed, effort=arguments.effort,
+                        watch=tell)  # fmt: skip
+    print(
+        f"{found.matched} of {found.counted} claims match, recomputed by other programs than "
+        f"the search used.\nNo row is a patient. {out / 'certificate.json'} has every claim."
+    )
+    return 0

@@ -47,6 +47,7 @@ MAY_IMPORT = {
         "baseline",
         "survival",
         "regression",
+        "comparison",
     },
     "standin": {"ledger", "files"},
     "cli_batch": None,

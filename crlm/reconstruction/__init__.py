@@ -1,0 +1,26 @@
+"""Printed numbers turned into synthetic cohorts: search, certificate, files. The only door.
+
+`reconstruct` searches a cohort whose complete analysis gives the numbers that a paper
+prints, writes it as a patient table with event histories, and certifies what it matches
+with other programs than the search used. `goal` tells what print asks for. Not one row of
+such a cohort is a patient: it proves that the pipeline is the paper's and that the printed
+numbers can hold together, it proves nothing about medicine, and it must not be pooled
+with data.
+"""
+
+from crlm.reconstruction.certificate import certify
+from crlm.reconstruction.procedure import Outcome, reconstruct, wishes_of
+from crlm.reconstruction.search import Progress
+from crlm.reconstruction.targets import Goal, Statistic, Target, goal
+
+__all__ = [
+    "Goal",
+    "Outcome",
+    "Progress",
+    "Statistic",
+    "Target",
+    "certify",
+    "goal",
+    "reconstruct",
+    "wishes_of",
+]

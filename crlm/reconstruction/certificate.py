@@ -1,0 +1,322 @@
+"""What a cohort matches, recomputed from its files by other programs than the search.
+
+Curves and log-rank tests come from lifelines, Cox and logistic models from statsmodels, tables
+and rank tests from scipy; nothing here calls a kernel of the search or `crlm.survival`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from crlm import cohort, comparison, endpoints, ledger, scores
+from crlm.files import checksum, write_atomically
+from crlm.ledger import Design
+from crlm.reconstruction.targets import Goal, Statistic, levels_of, statistic_of
+
+_Z = float(stats.norm.ppf(0.975))
+#: Where S equals one half but for rounding.
+_HALF = 1e-8
+
+
+def certify(
+    design: Design, claims: pd.DataFrame, goal: Goal, cohort_path: Path, history_path: Path
+) -> pd.DataFrame:
+    """Every claim of the ledger with what a cohort's files give, and the verdict.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `comparison.compare`, one row a claim in the order of the ledger. A claim that
+        the search excluded keeps its verdict, with the reason in `excluded`.
+    """
+    frames = _analysis_frames(design, cohort_path, history_path)
+    of_claim = {name: t for t in goal.targets if t.kind == "claim" for name in t.claims}
+    found: dict[Statistic, float] = {}
+    records = []
+    # Numbers first: where a direction shares its keys, the first row counts.
+    ordered = claims.sort_values("kind", ascending=False, kind="stable")
+    for claim in ordered.to_dict("records"):
+        target = of_claim.get(claim["id"])
+        if target is None:
+            statistic = statistic_of(claim, design)
+        else:
+            statistic = target.statistic
+        if not isinstance(statistic, str):
+            records += _rows(claim, statistic, frames, design, found)
+    counts = [frames["flow"], _sizes(frames["patients"], design)]
+    rows = pd.concat([ledger.rows(records), *counts])
+    rows = rows.groupby(list(ledger.KEYS), dropna=False, as_index=False, sort=False).first()
+    verdicts = comparison.compare(
+        rows, claims, rounded_before=design.conventions.get("rounded_before")
+    )
+    return verdicts.assign(excluded=verdicts["id"].map(goal.excluded).fillna(""))
+
+
+def write(
+    folder: Path, design: Design, verdicts: pd.DataFrame, settings: Mapping[str, Any]
+) -> Path:
+    """Write certificate.json: settings, counts, and each claim with value and verdict."""
+    counted = verdicts[verdicts["excluded"] == ""]
+    kept = ["id", "locator", "printed", "computed", "verdict", "reason", "excluded"]
+    text = {
+        "study": design.study,
+        "note": "No row of this cohort is a patient. A match proves the pipeline and the "
+        "coherence of the print, and nothing about medicine; the cohort must not be pooled "
+        "with data.",
+        "settings": dict(settings),
+        "checksums": {n: checksum(folder / f"{n}.csv") for n in ("cohort", "history")},
+        "claims": len(verdicts),
+        "excluded": int((verdicts["excluded"] != "").sum()),
+        "matched": int((counted["verdict"] == "matches").sum()),
+        "not_matched": counted.loc[counted["verdict"] != "matches", "id"].tolist(),
+        "verdicts": json.loads(verdicts[kept].to_json(orient="records", double_precision=6)),
+    }
+    path = folder / "certificate.json"
+    write_atomically(path, json.dumps(text, indent=1, ensure_ascii=False) + "\n")
+    return path
+
+
+def attained(statistic: Statistic, frames: Mapping[str, pd.DataFrame], design: Design) -> float:
+    """One statistic by an independent program, on the scale of the search.
+
+    Ratios are logarithms, tests signed z, times months, rates and percentages 0 to 100.
+    """
+    name = statistic.endpoint if statistic.endpoint in design.endpoints else "patients"
+    frame = frames[name]
+    for column, level in statistic.where:
+        frame = frame[frame[column].astype(str) == level]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return float(_PROGRAMS[statistic.kind](statistic, frame, design))
+
+
+def _analysis_frames(
+    design: Design, cohort_path: Path, history_path: Path
+) -> dict[str, pd.DataFrame]:
+    """The included patients and the frame of every endpoint, as the notebooks make them."""
+    patients = cohort.load(str(cohort_path), design)
+    flags = cohort.eligibility(patients, design)
+    history = cohort.load_history(str(history_path), design)
+    timed = endpoints.from_history(patients, history, design)
+    timed = cohort.add_factors(scores.add(cohort.add_factors(timed, design)), design)
+    if "SCP" in design.endpoints:
+        rules = design.conventions
+        timed["short_scp"] = endpoints.short_scp(
+            timed, rules["short_scp_months"], rules["short_scp_censored"]
+        )
+    included = timed[flags.all(axis=1)]
+    flow = cohort.attrition(flags, design)
+    return {"patients": included, "flow": flow} | endpoints.derive_all(included, design)
+
+
+def _sizes(patients: pd.DataFrame, design: Design) -> pd.DataFrame:
+    """Sizes of the groups and of the flow, which no statistic stands for."""
+    keys = {"statistic": "n", "unit": "patients"}
+    records = [{**keys, "estimate": len(patients)}]
+    for name in design.columns:
+        if name in patients and levels_of(design, name):
+            counts = patients[name].value_counts()
+            records += [
+                {**keys, "group": f"{name}={level}", "estimate": float(count)}
+                for level, count in counts.items()
+            ]
+    return ledger.rows(records)
+
+
+def _rows(
+    claim: Mapping[str, Any], statistic: Statistic, frames: Mapping[str, pd.DataFrame],
+    design: Design, found: dict[Statistic, float],
+) -> list[dict[str, Any]]:  # fmt: skip
+    """The result rows that answer a claim."""
+    if statistic not in found:
+        found[statistic] = attained(statistic, frames, design)
+    value = found[statistic]
+    keys = {name: claim[name] for name in ledger.KEYS} | {"unit": claim["unit"]}
+    if statistic.part == "z":
+        tail = 2 * float(stats.norm.sf(abs(value)))
+        if claim["kind"] == "direction":
+            levels = levels_of(design, claim["covariate"])
+            first = claim["statistic"] == "difference" and levels and claim["level"] == levels[0]
+            effect = claim["value"] + (-value if first else value)
+            return [{**keys, "estimate": effect}, {**keys, "statistic": "p", "estimate": tail}]
+        return [{**keys, "estimate": tail}]
+    if claim["statistic"] in ("hazard_ratio", "odds_ratio"):
+        value = math.exp(value)
+    if claim["unit"] == "years" and statistic.kind in ("km", "followup"):
+        value /= 12
+    return [{**keys, claim["field"]: value}]
+
+
+# ---- the programs --------------------------------------------------------------------------
+
+
+def _km(statistic: Statistic, frame: pd.DataFrame, design: Design) -> float:
+    from lifelines import KaplanMeierFitter
+    from lifelines.utils import median_survival_times
+
+    fitter = KaplanMeierFitter().fit(frame["time"], frame["event"])
+    spss = design.conventions["conf_type"] == "spss"
+    if statistic.part == "survival_rate":
+        if statistic.limit == "estimate":
+            return 100 * float(fitter.predict(statistic.time))
+        band = fitter.confidence_interval_
+        column = 0 if statistic.limit == "conf_low" else 1
+        return 100 * float(band[band.index <= statistic.time + 1e-9].iloc[-1, column])
+    curve = fitter.survival_function_.iloc[:, 0]
+    middle = (
+        float(curve.index[np.flatnonzero(curve.to_numpy() <= 0.5 + _HALF)[0]])
+        if (curve.min() <= 0.5 + _HALF)
+        else math.nan
+    )
+    if statistic.limit == "estimate":
+        return middle
+    if not spss:
+        limits = median_survival_times(fitter.confidence_interval_)
+        return float(limits.iloc[0, 0 if statistic.limit == "conf_low" else 1])
+    half = _Z * _spss_error(fitter.event_table, curve)
+    return max(middle - half, 0.0) if statistic.limit == "conf_low" else middle + half
+
+
+def _spss_error(table: pd.DataFrame, curve: pd.Series) -> float:
+    """SPSS's standard error of a median: Greenwood's over Collett's density."""
+    events = table[table["observed"] > 0]
+    survival = curve.reindex(events.index)
+    upper = survival.index[survival >= 0.55 - _HALF].max()
+    lower = survival.index[survival <= 0.45 + _HALF].min()
+    middle = survival.index[survival <= 0.5 + _HALF].min()
+    if not (np.isfinite(upper) and np.isfinite(lower) and np.isfinite(middle)):
+        return math.nan
+    density = (survival[upper] - survival[lower]) / (lower - upper)
+    past = events[events.index <= middle]
+    greenwood = (past["observed"] / (past["at_risk"] * (past["at_risk"] - past["observed"]))).sum()
+    return float(survival[middle] * math.sqrt(greenwood) / density)
+
+
+def _follow_up(statistic: Statistic, frame: pd.DataFrame, design: Design) -> float:
+    time = np.sort(frame["time"].to_numpy())
+    if statistic.part == "min_follow_up":
+        return time[0]
+    if statistic.part == "max_follow_up":
+        return time[-1]
+    if design.conventions["follow_up"] == "reverse":
+        reverse = frame.assign(event=~frame["event"])
+        return _km(Statistic("km", part="median_survival", limit=statistic.limit), reverse, design)
+    rank = int(stats.binom.ppf(0.025, len(time), 0.5))
+    if stats.binom.cdf(rank, len(time), 0.5) <= 0.025:
+        rank += 1
+    places = {"conf_low": time[rank - 1], "conf_high": time[len(time) - rank]}
+    return places.get(statistic.limit, float(np.median(time)))
+
+
+def _logrank(statistic: Statistic, frame: pd.DataFrame, design: Design) -> float:
+    from lifelines.statistics import logrank_test
+
+    levels = levels_of(design, statistic.columns[0])
+    first, second = (frame[frame[statistic.columns[0]].astype(str) == level] for level in levels)
+    test = logrank_test(first["time"], second["time"], first["event"], second["event"])
+    side = _coefficient(statistic, frame, design, (statistic.columns[0],), 0)[0]
+    return math.copysign(math.sqrt(test.test_statistic), side)
+
+
+def _design_matrix(
+    frame: pd.DataFrame, design: Design, columns: tuple[str, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Columns as numbers, and which patients have them all."""
+    parts = []
+    for column in columns:
+        name, _, level = column.partition("=")
+        levels = levels_of(design, name)
+        known = frame[name].notna().to_numpy()
+        if levels:
+            values = (frame[name].astype(str) == (level or levels[1])).to_numpy(float)
+        else:
+            values = frame[name].to_numpy(float)
+        parts.append(np.where(known, values, np.nan))
+    matrix = np.column_stack(parts)
+    return matrix, ~np.isnan(matrix).any(axis=1)
+
+
+def _coefficient(
+    statistic: Statistic, frame: pd.DataFrame, design: Design, columns: tuple[str, ...], at: int
+) -> tuple[float, float]:
+    from statsmodels.duration.hazard_regression import PHReg
+
+    matrix, known = _design_matrix(frame, design, columns)
+    fit = PHReg(
+        frame["time"].to_numpy()[known], matrix[known], status=frame["event"].to_numpy(int)[known],
+        ties=design.conventions["ties"],
+    ).fit(disp=0)  # fmt: skip
+    return float(fit.params[at]), float(fit.bse[at])
+
+
+def _part(statistic: Statistic, estimate: float, error: float) -> float:
+    if statistic.part == "z":
+        return estimate / error
+    sign = {"estimate": 0, "conf_low": -1, "conf_high": 1}[statistic.limit]
+    return estimate + sign * _Z * error
+
+
+def _cox(statistic: Statistic, frame: pd.DataFrame, design: Design) -> float:
+    at = statistic.columns.index(statistic.covariate)
+    return _part(statistic, *_coefficient(statistic, frame, design, statistic.columns, at))
+
+
+def _logistic(statistic: Statistic, frame: pd.DataFrame, design: Design) -> float:
+    import statsmodels.api as sm
+
+    matrix, known = _design_matrix(frame, design, statistic.columns)
+    outcome = (frame[statistic.endpoint].astype(str) == "yes").to_numpy(float)
+    fit = sm.Logit(outcome[known], sm.add_constant(matrix[known])).fit(disp=0, tol=1e-12)
+    at = 1 + statistic.columns.index(statistic.covariate)
+    return _part(statistic, float(fit.params[at]), float(fit.bse[at]))
+
+
+def _association(statistic: Statistic, frame: pd.DataFrame, design: Design) -> float:
+    column, by = statistic.columns
+    frame = frame[frame[column].notna() & frame[by].notna()]
+    table = pd.crosstab(frame[by].astype(str), frame[column].astype(str))
+    table = table.reindex(index=levels_of(design, by), columns=levels_of(design, column))
+    counts = table.fillna(0).to_numpy(int)
+    if design.table_one["categorical_test"] == "fisher":
+        p = stats.fisher_exact(counts).pvalue
+    else:
+        p = stats.chi2_contingency(counts, correction=False).pvalue
+    gap = counts[0, 0] * counts[1, 1] - counts[0, 1] * counts[1, 0]
+    return math.copysign(float(stats.norm.isf(p / 2)), gap)
+
+
+def _ranks(statistic: Statistic, frame: pd.DataFrame, design: Design) -> float:
+    column, by = statistic.columns
+    levels = levels_of(design, by)
+    first, second = (frame[frame[by].astype(str) == v][column].dropna() for v in levels)
+    test = stats.mannwhitneyu(second, first, use_continuity=False, method="asymptotic")
+    side = test.statistic - len(first) * len(second) / 2
+    return math.copysign(float(stats.norm.isf(test.pvalue / 2)), side)
+
+
+def _summary(statistic: Statistic, frame: pd.DataFrame, design: Design) -> float:
+    values = frame[statistic.columns[0]].dropna().to_numpy(float)
+    share = {"min": 0.0, "q1": 0.25, "median": 0.5, "q3": 0.75, "max": 1.0}[statistic.part]
+    return float(np.quantile(values, share, method="weibull"))
+
+
+def _count(statistic: Statistic, frame: pd.DataFrame, design: Design) -> float:
+    column, _, level = statistic.columns[0].partition("=")
+    known = frame[column].dropna().astype(str)
+    n = int((known == level).sum())
+    return n if statistic.part == "n" else 100 * n / max(len(known), 1)
+
+
+_PROGRAMS = {
+    "km": _km, "followup": _follow_up, "logrank": _logrank, "cox": _cox, "logistic": _logistic,
+    "association": _association, "ranks": _ranks, "summary": _summary, "count": _count,
+}  # fmt: skip

@@ -1,0 +1,229 @@
+"""A searched cohort as files: patient table and event histories.
+
+The histories are written so that `endpoints.from_history` derives from them, to the day,
+the times and events that the search found; `write` checks it before anything is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from crlm import endpoints
+from crlm.files import write_atomically
+from crlm.ledger import CohortError, Design
+from crlm.reconstruction import engine
+from crlm.reconstruction.plan import Columns
+from crlm.reconstruction.targets import levels_of
+
+# Days of a plausible course: board, chemotherapy of 3 to 6 courses, theatre (Ito et al.,
+# Methods, Patient treatment).
+_TO_P_NAC, _TO_ASSESSMENT, _TO_RESECTION = 14, 110, 30
+#: A failure later than this after an early recurrence came after a resection.
+_LATEST_ASSESSMENT = 160
+#: Between two recurrences this close together no resection took place.
+_NO_RESECTION = 60
+
+Event = tuple[int, str, str]
+
+
+def frames(
+    design: Design, wishes: Mapping[str, Any], columns: Columns, state: engine.State, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The patient table (all screened patients) and the event histories of a cohort.
+
+    Returns
+    -------
+    cohort, history : pandas.DataFrame
+        In the columns of the design; `patient_id`, `date`, `event`, `details`.
+
+    Raises
+    ------
+    CohortError
+        If the histories do not give back the searched times: a fault of this module.
+    """
+    rng = np.random.default_rng([seed, 2])
+    n = len(state.fate)
+    screened = [row["row"] for row in wishes.get("screened", ()) for _ in range(row["n"])]
+    ids = rng.permutation([f"R{i:04d}" for i in range(1, n + len(screened) + 1)])
+    table = pd.DataFrame({"patient_id": ids[:n], **wishes.get("included", {})}, index=range(n))
+    for name in columns.names[: columns.n_base]:
+        if name in design.columns:
+            table[name] = _words(design, name, state.x[columns.at(name)])
+    for name, spec in wishes.get("dressing", {}).items():
+        table[name] = _dressed(table, spec, rng)
+    history = _histories(design, wishes, columns, state, ids[:n], rng)
+    _verify(design, table, history, state)
+    cohort = pd.concat([table, pd.DataFrame(screened).assign(patient_id=ids[n:])])
+    written = [name for name in design.columns if name in cohort]
+    return cohort[written].sort_values("patient_id", ignore_index=True), history
+
+
+def write(
+    design: Design, wishes: Mapping[str, Any], columns: Columns, state: engine.State, seed: int,
+    folder: Path,
+) -> tuple[Path, Path]:  # fmt: skip
+    """Write cohort.csv and history.csv; their paths.
+
+    Raises
+    ------
+    CohortError
+        As `frames`.
+    """
+    paths = []
+    folder.mkdir(parents=True, exist_ok=True)
+    tables = frames(design, wishes, columns, state, seed)
+    for name, frame in zip(("cohort", "history"), tables, strict=True):
+        paths.append(folder / f"{name}.csv")
+        write_atomically(paths[-1], _as_csv(frame))
+    return paths[0], paths[1]
+
+
+def _words(design: Design, name: str, values: np.ndarray) -> pd.Series:
+    """Codes as levels; numbers as they are."""
+    levels = levels_of(design, name)
+    if not levels:
+        return pd.Series(values)
+    known = ~np.isnan(values)
+    words = np.full(len(values), None, dtype=object)
+    words[known] = np.array(levels, dtype=object)[values[known].astype(int)]
+    return pd.Series(words)
+
+
+def _dressed(
+    table: pd.DataFrame, spec: Mapping[str, Any], rng: np.random.Generator
+) -> list[str | None]:
+    """A column that no printed number speaks of, dealt out with declared weights."""
+    found: list[str | None] = []
+    for row in table.to_dict("records"):
+        fixed = [v for key, v in spec.get("given", {}).items()
+                 if str(row[key.partition("=")[0]]) == key.partition("=")[2]]  # fmt: skip
+        if fixed:
+            found.append(fixed[0])
+            continue
+        weights = spec["weights"][row[spec["by"]]]
+        chance = np.array(list(weights.values()), dtype=float)
+        found.append(str(rng.choice(list(weights), p=chance / chance.sum())))
+    return found
+
+
+# ---- histories -----------------------------------------------------------------------------
+
+
+def _histories(
+    design: Design, wishes: Mapping[str, Any], columns: Columns, state: engine.State,
+    ids: np.ndarray, rng: np.random.Generator,
+) -> pd.DataFrame:  # fmt: skip
+    month = design.conventions["days_per_month"]
+    early = design.conventions["early_recurrence_months"] * month
+    surgery = _surgery(state.fate[:, engine.END], wishes["period"], rng)
+    combinations = wishes.get("sites", {}).get("combinations", [""])
+    records = []
+    for i, fate in enumerate(state.fate):
+        site = ""
+        if "site" in columns.names:
+            site = combinations[int(state.x[columns.at("site"), i])]
+        for day, event, details in course(fate, site, early, "SCP" in design.endpoints):
+            date = surgery[i] + np.timedelta64(day, "D")
+            records.append((ids[i], str(date), event, details))
+    frame = pd.DataFrame(records, columns=["patient_id", "date", "event", "details"])
+    return frame.sort_values("patient_id", kind="stable", ignore_index=True)
+
+
+def course(fate: np.ndarray, site: str, early: float, staged: bool) -> list[Event]:
+    """What happened to one patient, in order: (day, event, details).
+
+    Parameters
+    ----------
+    fate : ndarray
+        First recurrence, failure, end, dead (days; -1 is never).
+    site : str
+        "liver+lung".
+    early : float
+        A resectable recurrence before this day gets pseudo-neoadjuvant chemotherapy.
+    staged : bool
+        Whether the study knows surgical failure.
+    """
+    recurrence, failure, end, dead = (int(value) for value in fate)
+    steps: list[Event] = [(0, "hepatectomy", "")]
+    if recurrence >= 0:
+        where = f"site={site}" if site else ""
+        if not staged:
+            steps.append((recurrence, "recurrence", where))
+        else:
+            steps += _after_recurrence(recurrence, failure, end, where, early)
+    steps.append((end, "death" if dead else "last_contact", ""))
+    return steps
+
+
+def _after_recurrence(
+    recurrence: int, failure: int, end: int, where: str, early: float
+) -> list[Event]:
+    """From the first recurrence to surgical failure, by the protocol of the NCCH paper."""
+
+    def said(resectable: str) -> str:
+        return "; ".join(filter(None, (where, f"resectable={resectable}")))
+
+    if failure == recurrence:
+        return [(recurrence, "recurrence", said("no"))]
+    steps: list[Event] = [(recurrence, "recurrence", said("yes"))]
+    stop = failure if failure >= 0 else end
+    free = recurrence + _TO_RESECTION
+    if recurrence < early:
+        steps.append((recurrence + _TO_P_NAC, "p_nac", ""))
+        if 0 <= failure <= recurrence + _LATEST_ASSESSMENT:
+            steps[-1] = (min(recurrence + _TO_P_NAC, failure), "p_nac", "")
+            return [*steps, (failure, "assessment", "response=progression; resectable=no")]
+        good = "response=control; resectable=yes"
+        steps.append((recurrence + _TO_ASSESSMENT, "assessment", good))
+        free += _TO_ASSESSMENT
+    if failure < 0 or failure - recurrence >= _NO_RESECTION:
+        steps.append((free, "resection", ""))
+    steps = [step for step in steps if step[0] <= stop]
+    if failure >= 0:
+        steps.append((failure, "recurrence", said("no")))
+    return steps
+
+
+def _surgery(last: np.ndarray, period: Mapping[str, Any], rng: np.random.Generator) -> np.ndarray:
+    """Day of hepatectomy: within the study years, observation over by the data cut-off."""
+    first, latest, cut_off = (np.datetime64(period[k], "D") for k in ("first", "last", "cut_off"))
+    possible = np.minimum(latest, cut_off - last.astype("timedelta64[D]"))
+    room = (possible - first).astype(float)
+    if (room < 0).any():
+        raise CohortError(
+            f"{int((room < 0).sum())} patients are followed longer than the period allows. "
+            "Widen period in reconstruction.toml."
+        )
+    return possible - (rng.random(len(last)) ** 3 * room).astype("timedelta64[D]")
+
+
+def _verify(
+    design: Design, table: pd.DataFrame, history: pd.DataFrame, state: engine.State
+) -> None:
+    """Derive the endpoints from the files' own content and hold them against the search."""
+    dated = history.assign(date=pd.to_datetime(history["date"]))
+    timed = endpoints.from_history(table[["patient_id"]], dated, design)
+    month = design.conventions["days_per_month"]
+    for e, name in enumerate(("os", "rfs", "scp", "os_after_recurrence")):
+        if f"{name}_months" not in timed:
+            continue
+        inside = state.event[e] >= 0
+        days = timed[f"{name}_months"].to_numpy(float) * month
+        events = timed[f"{name}_event"].to_numpy(float, na_value=-1.0)
+        good = np.abs(days[inside] - state.time[e][inside]) < 1e-6
+        if not (good.all() and (events[inside] == state.event[e][inside]).all()):
+            raise CohortError(
+                f"{int((~good).sum())} histories do not give back {name} as it was searched. "
+                "This is a fault of crlm/reconstruction/histories.py."
+            )
+
+
+def _as_csv(frame: pd.DataFrame) -> str:
+    """Whole numbers without a point, missing cells empty."""
+    shown = frame.map(lambda value: f"{value:g}" if isinstance(value, float) else value)
+    return shown.where(frame.notna(), "").to_csv(index=False, lineterminator="\n")

@@ -1,0 +1,537 @@
+# A compiled loop is one function: calls inside it would cost more than they explain.
+# ruff: noqa: C901
+"""Fast statistics on plain arrays, compiled: what a search evaluates thousands of times.
+
+Times are whole days, patients are given in ascending order of time, `inside` marks those
+who count. Every function writes its numbers to `out`; missing is NaN. The tests hold each
+against `survival`, `regression` and `baseline`, which say where the formulas come from.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+#: Compiled on first use and kept beside the file; x / 0 is infinite, as in numpy.
+compiled = njit(cache=True, error_model="numpy")
+
+#: R's tolerance for S = 0.5, as in `survival.samples`.
+HALF = 1.4901161193847656e-08
+PLAIN, LOG, LOGLOG, SPSS = range(4)
+#: Beyond this a coefficient has no maximum.
+RUNAWAY = 12.0
+
+
+@compiled
+def _band(s: float, v: float, conf: int, z: float) -> tuple[float, float]:
+    """Limits of S on the chosen scale (v: variance of log S)."""
+    if conf == LOG:
+        if s <= 0.0:
+            return math.nan, math.nan
+        half = z * math.sqrt(v)
+        return max(math.exp(math.log(s) - half), 0.0), min(math.exp(math.log(s) + half), 1.0)
+    if conf == LOGLOG:
+        if s <= 0.0 or s >= 1.0:
+            return math.nan, math.nan
+        hazard = -math.log(s)
+        factor = math.exp(z * math.sqrt(v) / hazard)
+        return math.exp(-hazard * factor), math.exp(-hazard / factor)
+    if s <= 0.0:
+        return math.nan, math.nan
+    half = z * s * math.sqrt(v)
+    return max(s - half, 0.0), min(s + half, 1.0)
+
+
+@compiled
+def kaplan_meier(time, event, order, inside, flip, conf, z, month, asked, n_asked, out):
+    """Patients, events, median with limits, rates with limits: out[0:5], then 3 a rate.
+
+    `flip`: event and censoring exchanged (follow-up). `asked` in days, ascending.
+    """
+    n = 0
+    for i in order:
+        if inside[i]:
+            n += 1
+    out[:] = math.nan
+    out[0] = n
+    at_risk, s, v, total = n, 1.0, 0.0, 0
+    s_mid, v_mid = -1.0, 0.0
+    upper, s_upper, lower, s_lower = -1.0, 0.0, -1.0, 0.0
+    low, high = 1.0, 1.0
+    k, pos, size, last = 0, 0, len(order), -1
+    while pos < size:
+        t, d, leaving = time[order[pos]], 0, 0
+        while pos < size and time[order[pos]] == t:
+            i = order[pos]
+            if inside[i]:
+                leaving += 1
+                if (event[i] == 1) != flip:
+                    d += 1
+            pos += 1
+        if leaving == 0:
+            continue
+        while k < n_asked and asked[k] < t:
+            out[5 + 3 * k], out[6 + 3 * k], out[7 + 3 * k] = 100 * s, 100 * low, 100 * high
+            k += 1
+        last = t
+        if d > 0:
+            total += d
+            s *= (at_risk - d) / at_risk
+            v += d / (at_risk * (at_risk - d)) if at_risk > d else math.inf
+            if s >= 0.55 - HALF:
+                upper, s_upper = t, s
+            if s <= 0.45 + HALF and lower < 0:
+                lower, s_lower = t, s
+        low, high = _band(s, v, conf, z)
+        if s < 0.5 + HALF and s_mid < 0:
+            out[2], s_mid, v_mid = t / month, s, v
+        if conf != SPSS:
+            if low < 0.5 + HALF and math.isnan(out[3]):
+                out[3] = t / month
+            if high < 0.5 + HALF and math.isnan(out[4]):
+                out[4] = t / month
+        at_risk -= leaving
+    out[1] = total
+    while k < n_asked:
+        if asked[k] <= last or s <= 0.0:
+            out[5 + 3 * k], out[6 + 3 * k], out[7 + 3 * k] = 100 * s, 100 * low, 100 * high
+        k += 1
+    if conf == SPSS and upper >= 0 and lower > upper and s_mid > 0:
+        density = (s_upper - s_lower) / (lower - upper)
+        half = z * s_mid * math.sqrt(v_mid) / density / month
+        out[3], out[4] = max(out[2] - half, 0.0), out[2] + half
+
+
+@compiled
+def observed_follow_up(time, order, inside, month, ranks, out):
+    """Median of the observed times, order-statistic limits, minimum, maximum: out[0:5]."""
+    out[:] = math.nan
+    n = 0
+    for i in order:
+        if inside[i]:
+            n += 1
+    if n == 0:
+        return
+    r, seen = ranks[n], 0
+    for i in order:
+        if not inside[i]:
+            continue
+        seen += 1
+        t = time[i] / month
+        if seen == 1:
+            out[3] = t
+        if seen == r:
+            out[1] = t
+        if seen == n + 1 - r:
+            out[2] = t
+        if 2 * seen == n or 2 * seen == n + 1:
+            out[0] = t
+        if 2 * seen == n + 2:
+            out[0] = 0.5 * (out[0] + t)
+        out[4] = t
+    if r == 0:
+        out[1], out[2] = math.nan, math.nan
+
+
+@compiled
+def logrank(time, event, order, inside, x, out):
+    """Signed z of the log-rank test between x = 1 and x = 0; above 0: more events in x = 1."""
+    n = n1 = 0
+    for i in order:
+        if inside[i] and not math.isnan(x[i]):
+            n += 1
+            if x[i] == 1.0:
+                n1 += 1
+    excess = variance = 0.0
+    pos, size = 0, len(order)
+    while pos < size:
+        t, d, d1, leaving, leaving1 = time[order[pos]], 0, 0, 0, 0
+        while pos < size and time[order[pos]] == t:
+            i = order[pos]
+            pos += 1
+            if not inside[i] or math.isnan(x[i]):
+                continue
+            leaving += 1
+            one = x[i] == 1.0
+            if one:
+                leaving1 += 1
+            if event[i] == 1:
+                d += 1
+                if one:
+                    d1 += 1
+        if d > 0:
+            share = n1 / n
+            excess += d1 - d * share
+            if n > 1:
+                variance += d * share * (1.0 - share) * (n - d) / (n - 1.0)
+        n -= leaving
+        n1 -= leaving1
+    out[0] = excess / math.sqrt(variance) if variance > 0 else math.nan
+
+
+@compiled
+def invert(a, p, inverse):
+    """Inverse of a small positive definite matrix by Gauss and Jordan; False if singular."""
+    work = a[:p, :p].copy()
+    for i in range(p):
+        for j in range(p):
+            inverse[i, j] = 1.0 if i == j else 0.0
+    for i in range(p):
+        pivot = work[i, i]
+        if not pivot > 1e-10:
+            return False
+        for j in range(p):
+            work[i, j] /= pivot
+            inverse[i, j] /= pivot
+        for k in range(p):
+            if k != i:
+                factor = work[k, i]
+                if factor != 0.0:
+                    for j in range(p):
+                        work[k, j] -= factor * work[i, j]
+                        inverse[k, j] -= factor * inverse[i, j]
+    return True
+
+
+@compiled
+def _cox_step(time, event, order, inside, x, columns, p, efron, beta, gradient, information, count):
+    """Score and information of the partial likelihood at `beta`."""
+    gradient[:] = 0.0
+    information[:] = 0.0
+    s0, s1, s2 = 0.0, np.zeros(p), np.zeros((p, p))
+    t1, t2, z = np.zeros(p), np.zeros((p, p)), np.zeros(p)
+    n, total, pos = 0, 0, len(order) - 1
+    while pos >= 0:
+        t, d, tied = time[order[pos]], 0, 0.0
+        t1[:] = 0.0
+        t2[:] = 0.0
+        while pos >= 0 and time[order[pos]] == t:
+            i = order[pos]
+            pos -= 1
+            if not inside[i]:
+                continue
+            eta = 0.0
+            for j in range(p):
+                z[j] = x[columns[j], i]
+                eta += beta[j] * z[j]
+            w = math.exp(min(max(eta, -60.0), 60.0))
+            n += 1
+            s0 += w
+            for j in range(p):
+                wz = w * z[j]
+                s1[j] += wz
+                for k in range(j + 1):
+                    s2[j, k] += wz * z[k]
+            if event[i] == 1:
+                d += 1
+                tied += w
+                for j in range(p):
+                    gradient[j] += z[j]
+                    if efron:
+                        wz = w * z[j]
+                        t1[j] += wz
+                        for k in range(j + 1):
+                            t2[j, k] += wz * z[k]
+        total += d
+        for m in range(d):
+            part = m / d if efron else 0.0
+            size = s0 - part * tied
+            for j in range(p):
+                mean_j = (s1[j] - part * t1[j]) / size
+                gradient[j] -= mean_j
+                for k in range(j + 1):
+                    mean_k = (s1[k] - part * t1[k]) / size
+                    information[j, k] += (s2[j, k] - part * t2[j, k]) / size - mean_j * mean_k
+    for j in range(p):
+        for k in range(j):
+            information[k, j] = information[j, k]
+    count[0], count[1] = n, total
+
+
+@compiled
+def cox(time, event, order, inside, x, columns, p, efron, z, start, out):
+    """Cox model: n, events, then coefficient, limits and z of each column: out[2 + 4j:6 + 4j].
+
+    `start` is where Newton begins and holds the estimate afterwards.
+    """
+    out[:] = math.nan
+    gradient, information = np.zeros(p), np.zeros((p, p))
+    inverse, count = np.zeros((p, p)), np.zeros(2)
+    beta = start[:p].copy()
+    done = False
+    for _ in range(12):
+        _cox_step(time, event, order, inside, x, columns, p, efron, beta, gradient,
+                  information, count)  # fmt: skip
+        if not invert(information, p, inverse):
+            break
+        largest = 0.0
+        for j in range(p):
+            step = 0.0
+            for k in range(p):
+                step += inverse[j, k] * gradient[k]
+            step = min(max(step, -2.0), 2.0)
+            beta[j] += step
+            largest = max(largest, abs(step) / math.sqrt(inverse[j, j]))
+        if largest < 1e-4:
+            done = True
+            break
+    if not done or np.max(np.abs(beta)) > RUNAWAY:
+        start[:p] = 0.0
+        return
+    out[0], out[1] = count[0], count[1]
+    _report(beta, inverse, p, z, start, out)
+
+
+@compiled
+def _report(beta, inverse, p, z, start, out):
+    for j in range(p):
+        error = math.sqrt(inverse[j, j])
+        start[j] = beta[j]
+        out[2 + 4 * j], out[5 + 4 * j] = beta[j], beta[j] / error
+        out[3 + 4 * j], out[4 + 4 * j] = beta[j] - z * error, beta[j] + z * error
+
+
+@compiled
+def logistic(outcome, inside, x, columns, p, z, start, out):
+    """Logistic model with an intercept; `out` as `cox`, `start` the intercept last."""
+    out[:] = math.nan
+    q = p + 1
+    beta = start[:q].copy()
+    gradient, information, inverse = np.zeros(q), np.zeros((q, q)), np.zeros((q, q))
+    row = np.ones(q)
+    done, n, cases = False, 0, 0
+    for _ in range(15):
+        gradient[:] = 0.0
+        information[:] = 0.0
+        n = cases = 0
+        for i in range(len(inside)):
+            if not inside[i]:
+                continue
+            eta = beta[p]
+            for j in range(p):
+                row[j] = x[columns[j], i]
+                eta += beta[j] * row[j]
+            chance = 1.0 / (1.0 + math.exp(-min(max(eta, -30.0), 30.0)))
+            n += 1
+            y = outcome[i]
+            cases += int(y)
+            for j in range(q):
+                gradient[j] += row[j] * (y - chance)
+                for k in range(q):
+                    information[j, k] += row[j] * row[k] * chance * (1.0 - chance)
+        if not invert(information, q, inverse):
+            break
+        largest = 0.0
+        for j in range(q):
+            step = 0.0
+            for k in range(q):
+                step += inverse[j, k] * gradient[k]
+            step = min(max(step, -2.0), 2.0)
+            beta[j] += step
+            largest = max(largest, abs(step) / math.sqrt(inverse[j, j]))
+        if largest < 1e-4:
+            done = True
+            break
+    if not done or np.max(np.abs(beta)) > RUNAWAY:
+        start[:q] = 0.0
+        return
+    out[0], out[1] = n, cases
+    _report(beta, inverse, p, z, start, out)
+    start[p] = beta[p]
+
+
+@compiled
+def normal_isf(p: float) -> float:
+    """z with upper tail p (Wichura, Applied Statistics 1988;37:477, to 7 digits, then Newton)."""
+    if p <= 0.0:
+        return 40.0
+    if p >= 0.5:
+        return 0.0
+    t = math.sqrt(-2.0 * math.log(p))
+    z = t - (2.515517 + t * (0.802853 + t * 0.010328)) / (
+        1.0 + t * (1.432788 + t * (0.189269 + t * 0.001308))
+    )
+    for _ in range(3):
+        tail = 0.5 * math.erfc(z / math.sqrt(2.0))
+        z += (tail - p) * math.sqrt(2.0 * math.pi) * math.exp(0.5 * z * z)
+    return z
+
+
+@compiled
+def association(inside, x, y, fisher, out):
+    """Signed z of a 2 x 2 table, Fisher's or Pearson's; above 0: x = 1 more often with y = 1."""
+    a = b = c = d = 0
+    for i in range(len(inside)):
+        if not inside[i] or math.isnan(x[i]) or math.isnan(y[i]):
+            continue
+        if y[i] == 1.0:
+            if x[i] == 1.0:
+                a += 1
+            else:
+                b += 1
+        elif x[i] == 1.0:
+            c += 1
+        else:
+            d += 1
+    n = a + b + c + d
+    out[0] = math.nan
+    if min(a + b, c + d, a + c, b + d) == 0:
+        return
+    gap = a * d - b * c
+    if not fisher:
+        out[0] = gap * math.sqrt(n / ((a + b) * (c + d) * (a + c) * (b + d)))
+        return
+    p = _fisher(a, a + b, a + c, n)
+    out[0] = math.copysign(normal_isf(0.5 * p), gap)
+
+
+@compiled
+def _fisher(a: int, row: int, column: int, n: int) -> float:
+    """Two-sided p: the probability of all tables no more probable than this one."""
+    low, high = max(0, row + column - n), min(row, column)
+    seen, total, tail = _weight(a, row, column, n), 0.0, 0.0
+    for k in range(low, high + 1):
+        w = _weight(k, row, column, n)
+        chance = math.exp(seen - w)
+        total += chance
+        if w >= seen - 1e-7:
+            tail += chance
+    return tail / total
+
+
+@compiled
+def _weight(k: int, row: int, column: int, n: int) -> float:
+    return (
+        math.lgamma(k + 1.0) + math.lgamma(row - k + 1.0)
+        + math.lgamma(column - k + 1.0) + math.lgamma(n - row - column + k + 1.0)
+    )  # fmt: skip
+
+
+@compiled
+def ranks(inside, x, y, out):
+    """Signed z of Mann and Whitney, tie-corrected; above 0: x larger with y = 1."""
+    out[0] = math.nan
+    n = n1 = 0
+    values, groups = np.empty(len(x)), np.empty(len(x))
+    for i in range(len(x)):
+        if inside[i] and not math.isnan(x[i]) and not math.isnan(y[i]):
+            values[n], groups[n] = x[i], y[i]
+            n += 1
+            n1 += int(y[i])
+    if n1 == 0 or n1 == n:
+        return
+    order = np.argsort(values[:n])
+    ties, total, pos = 0.0, 0.0, 0
+    while pos < n:
+        end = pos
+        while end + 1 < n and values[order[end + 1]] == values[order[pos]]:
+            end += 1
+        size = end - pos + 1
+        ties += size**3 - size
+        for k in range(pos, end + 1):
+            if groups[order[k]] == 1.0:
+                total += 0.5 * (pos + end) + 1.0
+        pos = end + 1
+    n0 = n - n1
+    spread = n0 * n1 / 12.0 * (n + 1.0 - ties / (n * (n - 1.0)))
+    if spread > 0:
+        out[0] = (total - 0.5 * n1 * (n + 1.0)) / math.sqrt(spread)
+
+
+@compiled
+def summary(inside, x, out):
+    """Median, minimum, maximum, quartiles at (n + 1)p: out[0:5]."""
+    out[:] = math.nan
+    values, n = np.empty(len(x)), 0
+    for i in range(len(x)):
+        if inside[i] and not math.isnan(x[i]):
+            values[n] = x[i]
+            n += 1
+    if n == 0:
+        return
+    values = np.sort(values[:n])
+    out[1], out[2] = values[0], values[n - 1]
+    out[0], out[3] = _weibull(values, 0.5), _weibull(values, 0.25)
+    out[4] = _weibull(values, 0.75)
+
+
+@compiled
+def _weibull(values, share):
+    n = len(values)
+    at = min(max((n + 1) * share - 1.0, 0.0), n - 1.0)
+    low = int(math.floor(at))
+    high = min(low + 1, n - 1)
+    return values[low] + (at - low) * (values[high] - values[low])
+
+
+@compiled
+def count(inside, x, code, out):
+    """How many have x = code, and the percentage of those with a known x: out[0:2]."""
+    n = known = 0
+    for i in range(len(x)):
+        if inside[i] and not math.isnan(x[i]):
+            known += 1
+            if x[i] == code:
+                n += 1
+    out[0] = n
+    out[1] = 100.0 * n / known if known else math.nan
+
+
+@compiled
+def correlation(inside, x, y, out):
+    """Pearson's correlation of the logarithms (of 1 + x): out[0]."""
+    n, sx, sy, sxx, syy, sxy = 0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for i in range(len(x)):
+        if inside[i] and not math.isnan(x[i]) and not math.isnan(y[i]):
+            a, b = math.log1p(x[i]), math.log1p(y[i])
+            n += 1
+            sx += a
+            sy += b
+            sxx += a * a
+            syy += b * b
+            sxy += a * b
+    spread = (n * sxx - sx * sx) * (n * syy - sy * sy)
+    out[0] = (n * sxy - sx * sy) / math.sqrt(spread) if spread > 0 else math.nan
+
+
+@compiled
+def events_on(time, event, inside, day, out):
+    """Number of events on one day: out[0]."""
+    n = 0
+    for i in range(len(inside)):
+        n += inside[i] and event[i] == 1 and time[i] == day
+    out[0] = n
+
+
+@compiled
+def fates(fate, inside, out):
+    """Shares of the courses of disease, in percent: out[0:5].
+
+    Failure at the first recurrence, of all failures; death without recurrence, of all
+    patients; death without failure, of all deaths; death on the day of failure, of all
+    deaths; recurrences, as a number. Columns of `fate`: recurrence, failure, end (days,
+    -1 is never), dead.
+    """
+    n = failed = at_once = bare = dead = unfailed = same = recurred = 0
+    for i in range(len(inside)):
+        if not inside[i]:
+            continue
+        n += 1
+        recurrence, failure, end, died = fate[i]
+        recurred += recurrence >= 0
+        if failure >= 0:
+            failed += 1
+            at_once += failure == recurrence
+        if died:
+            dead += 1
+            bare += recurrence < 0
+            unfailed += failure < 0
+            same += failure == end
+    out[:] = math.nan
+    out[0] = 100.0 * at_once / max(failed, 1)
+    out[1] = 100.0 * bare / max(n, 1)
+    out[2] = 100.0 * unfailed / max(dead, 1)
+    out[3] = 100.0 * same / max(dead, 1)
+    out[4] = recurred

@@ -1,0 +1,103 @@
+"""One reconstruction from a study's name to its files."""
+
+from __future__ import annotations
+
+import time
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from crlm import ledger
+from crlm.ledger import Design, DesignError
+from crlm.reconstruction import certificate, histories, search
+from crlm.reconstruction.search import Progress
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a reconstruction came to.
+
+    Attributes
+    ----------
+    verdicts : pandas.DataFrame
+        Every claim with the value that the files give, independently recomputed.
+    matched, counted : int
+        Claims that match, of those not excluded.
+    seconds : float
+        Of the search.
+    folder : pathlib.Path
+        Where cohort.csv, history.csv and certificate.json are.
+    """
+
+    verdicts: pd.DataFrame
+    matched: int
+    counted: int
+    seconds: float
+    folder: Path
+
+
+def reconstruct(
+    study: str,
+    out: Path,
+    *,
+    seed: int = 1,
+    effort: float = 1.0,
+    watch: Callable[[Progress], None] | None = None,
+) -> Outcome:
+    """Search a synthetic cohort for a study and write it with its certificate.
+
+    Parameters
+    ----------
+    study : str
+    out : pathlib.Path
+        Folder for cohort.csv, history.csv, certificate.json and, meanwhile, a checkpoint
+        from which an interrupted search goes on.
+    seed : int
+        One seed, one effort: the same cohort.
+    effort : float
+        Multiplies the steps of the search.
+    watch : callable, optional
+        Called now and then with a `Progress`.
+
+    Raises
+    ------
+    DesignError
+        If the study has no readable reconstruction.toml.
+    """
+    design, claims = ledger.load_design(study), ledger.load_claims(study)
+    wishes = wishes_of(design)
+    out.mkdir(parents=True, exist_ok=True)
+    begun = time.monotonic()
+    made = search.prepare(design, wishes, claims, seed, effort)
+    best = search.run(made, effort=effort, watch=watch, checkpoint=out / "checkpoint.npz")
+    seconds = time.monotonic() - begun
+    paths = histories.write(design, wishes, made.columns, best, seed, out)
+    verdicts = certificate.certify(design, claims, made.goal, *paths)
+    counted = verdicts[verdicts["excluded"] == ""]
+    matched = int((counted["verdict"] == "matches").sum())
+    settings = {"seed": seed, "effort": effort, "seconds": round(seconds)}
+    certificate.write(out, design, verdicts, settings)
+    (out / "checkpoint.npz").unlink(missing_ok=True)
+    return Outcome(verdicts, matched, len(counted), seconds, out)
+
+
+def wishes_of(design: Design) -> dict[str, Any]:
+    """What `data/<study>/reconstruction.toml` declares.
+
+    Raises
+    ------
+    DesignError
+        If there is none, or it cannot be read.
+    """
+    path = design.folder / "reconstruction.toml"
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise DesignError(
+            f"data/{design.study}/reconstruction.toml cannot be read: {error}. It names what "
+            "print leaves open; data/ncch_scp/reconstruction.toml explains the words."
+        ) from error

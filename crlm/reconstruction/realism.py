@@ -1,0 +1,31 @@
+"""Soft ranges that keep a cohort clinically plausible where print says nothing.
+
+They are targets like the printed ones, of kind "prior", declared with their sources in
+`data/<study>/reconstruction.toml`. Hard bounds hold by construction: recurrence before
+failure before the end of observation, values within their printed extremes, no forbidden
+pair of characteristics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from crlm.reconstruction.targets import Statistic, Target
+
+
+def priors(wishes: Mapping[str, Any]) -> list[Target]:
+    """The soft ranges of a study as targets."""
+    spec = wishes.get("realism", {})
+    found = []
+    for wish in spec.get("shares", ()):
+        statistic = Statistic("share", part=wish["share"])
+        found.append(_prior(f"share: {wish['share']}", statistic, wish))
+    for wish in spec.get("correlations", ()):
+        statistic = Statistic("correlation", columns=tuple(wish["columns"]), part="r")
+        found.append(_prior(f"correlation: {' and '.join(wish['columns'])}", statistic, wish))
+    return found
+
+
+def _prior(name: str, statistic: Statistic, wish: Mapping[str, Any]) -> Target:
+    return Target((name,), statistic, float(wish["low"]), float(wish["high"]), kind="prior")

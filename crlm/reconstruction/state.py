@@ -1,0 +1,363 @@
+"""The first cohort of a search: print's counts and quantiles, plausible times.
+
+Groups have their printed sizes, categories their printed counts, numbers their printed
+extremes and quantiles; times are drawn so that curves pass near the printed medians and
+rates. Everything else is chance, and the search moves it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from crlm.ledger import Design, DesignError
+from crlm.reconstruction import engine
+from crlm.reconstruction.plan import ENDPOINTS, OUT, Columns, Plan
+from crlm.reconstruction.targets import Target, levels_of
+
+_KNOTS = {"min": 0.0, "q1": 0.25, "median": 0.5, "q3": 0.75, "max": 1.0}
+#: Correlation of the normal scores behind a patient's recurrence, failure and death.
+_BOND = 0.75
+
+
+def group_sizes(design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame) -> dict:
+    """Patients in each joint group, keyed by the levels of `groups.columns`.
+
+    Raises
+    ------
+    DesignError
+        If print does not give them.
+    """
+    names = wishes["groups"]["columns"]
+    sizes = {}
+    for levels in itertools.product(*(levels_of(design, name) for name in names)):
+        head = f"{names[0]}={levels[0]}"
+        rest = (names[1], levels[1]) if len(names) > 1 else ("", "")
+        found = _printed(claims, "n", head, *rest)
+        if found is None:
+            raise DesignError(
+                f"{design.study}: the number of patients with {head} {rest} is not printed. "
+                "Name other groups.columns in reconstruction.toml."
+            )
+        sizes[levels] = int(found)
+    return sizes
+
+
+def start(
+    design: Design,
+    wishes: Mapping[str, Any],
+    claims: pd.DataFrame,
+    plan: Plan,
+    columns: Columns,
+    targets: Sequence[Target],
+    seed: int,
+) -> tuple[engine.State, engine.Freedom]:
+    """A first cohort, and what the search may change of it."""
+    rng = np.random.default_rng(seed)
+    sizes = group_sizes(design, wishes, claims)
+    n = sum(sizes.values())
+    names = wishes["groups"]["columns"]
+    members = np.repeat(np.arange(len(sizes)), list(sizes.values()))
+    x = np.full((len(columns.names), n), np.nan)
+    for at, name in enumerate(names):
+        codes = [levels_of(design, name).index(levels[at]) for levels in sizes]
+        x[columns.at(name)] = np.array(codes, dtype=float)[members]
+    by = design.table_one["by"]
+    table = x[columns.at(by)].astype(np.int64)
+    for name in columns.names[: columns.n_base]:
+        if name not in names:
+            x[columns.at(name)] = _column(design, wishes, claims, name, table, rng)
+    freedom = _freedom(design, wishes, claims, plan, columns, table)
+    days = [(ENDPOINTS.index(name), day) for name, day in anchors(targets, plan.month)]
+    freedom = freedom._replace(anchor=np.array(days, dtype=np.int64).reshape(-1, 2))
+    fate = _courses(design, claims, plan, freedom, list(sizes), names, members, rng)
+    blocks = len(plan.kind)
+    state = engine.State(
+        fate, x, np.zeros((4, n), np.int64), np.zeros((4, n), np.int64),
+        np.zeros((4, n), np.int64), members.astype(np.int64), table,
+        np.full((blocks, OUT), np.nan), np.zeros(blocks), np.zeros((blocks, 10)),
+        np.ones(len(plan.slot)),
+    )  # fmt: skip
+    _linked(design, wishes, columns, x)
+    engine.derive_all(state, plan)
+    _repair(state, plan, freedom, rng)
+    engine.derive_all(state, plan)
+    return state, freedom
+
+
+def anchors(targets: Sequence[Target], month: float) -> list[tuple[str, int]]:
+    """(endpoint, day) on which print wants an event: medians that only one whole day can give."""
+    found = set()
+    for target in targets:
+        statistic = target.statistic
+        if statistic.part == "median_survival" and statistic.limit == "estimate":
+            days = range(math.ceil(target.low * month), math.ceil(target.high * month))
+            if len(days) == 1:
+                found.add((statistic.endpoint, days[0]))
+    return sorted(found)
+
+
+def _printed(
+    claims: pd.DataFrame, statistic: str, group: str, covariate: str = "", level: str = ""
+) -> float | None:
+    found = claims[
+        (claims["statistic"] == statistic) & (claims["group"] == group)
+        & (claims["covariate"] == covariate) & (claims["level"] == level)
+        & (claims["population"] == "all") & (claims["kind"] == "number")
+    ]  # fmt: skip
+    return float(found["value"].iloc[0]) if len(found) else None
+
+
+# ---- characteristics -----------------------------------------------------------------------
+
+
+def _column(
+    design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame, name: str,
+    table: np.ndarray, rng: np.random.Generator,
+) -> np.ndarray:  # fmt: skip
+    """Values of one column, group by group of Table 1, in random order."""
+    values = np.full(len(table), np.nan)
+    for code, level in enumerate(levels_of(design, design.table_one["by"])):
+        inside = np.flatnonzero(table == code)
+        if name == "site":
+            found = rng.choice(
+                len(wishes["sites"]["start"]), len(inside),
+                p=np.array(wishes["sites"]["start"]) / sum(wishes["sites"]["start"]),
+            )  # fmt: skip
+        elif levels_of(design, name):
+            found = _categories(design, wishes, claims, name, level, len(inside))
+        else:
+            found = _numbers(design, wishes, claims, name, level, len(inside))
+        values[inside] = rng.permutation(np.asarray(found, dtype=float))
+    return values
+
+
+def _categories(
+    design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame, name: str, group: str, n: int
+) -> list[float]:
+    """Codes of a category: printed counts, else declared ones; the rest is the open level."""
+    levels = levels_of(design, name)
+    declared = wishes.get("columns", {}).get(name, {}).get("counts", {}).get(group)
+    counts: list[float | None] = []
+    for level in levels:
+        printed = _printed(claims, "n", f"{design.table_one['by']}={group}", name, level)
+        counts.append(printed if declared is None else declared.get(level, 0))
+    open_ = [k for k, count in enumerate(counts) if count is None]
+    total = int(sum(count or 0 for count in counts))
+    if len(open_) > 1:
+        raise DesignError(
+            f"{design.study}: print does not tell how often {name} is {levels} with "
+            f"{group}. Declare columns.{name}.counts in reconstruction.toml."
+        )
+    if open_:
+        counts[open_[0]] = n - total
+    codes = [float(k) for k, count in enumerate(counts) for _ in range(int(count or 0))]
+    return codes[:n] + [math.nan] * (n - len(codes))
+
+
+def _numbers(
+    design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame, name: str, group: str, n: int
+) -> np.ndarray:
+    """Rising values through the printed quantiles, normal or log-normal between them."""
+    spec = wishes.get("columns", {}).get(name, {})
+    knots = {float(share): float(v) for share, v in spec.get("knots", {}).get(group, ())}
+    for statistic, share in _KNOTS.items():
+        value = _printed(claims, statistic, f"{design.table_one['by']}={group}", name)
+        if value is not None and f"{statistic}" not in spec.get("misread", ()):
+            knots.setdefault(share, value)
+    if len(knots) < 2:
+        raise DesignError(
+            f"{design.study}: print does not tell how {name} spreads with {group}. "
+            f"Declare columns.{name}.knots in reconstruction.toml."
+        )
+    shares = np.array(sorted(knots))
+    pins = np.array([knots[share] for share in sorted(knots)])
+    z = norm.ppf((np.arange(n) + 0.5) / n)
+    at = np.interp(shares * (n - 1), np.arange(n), z)
+    log = spec.get("scale") == "log"
+    values = np.exp(np.interp(z, at, np.log(pins))) if log else np.interp(z, at, pins)
+    step = float(spec.get("grid", 1.0))
+    return np.round(np.round(values / step) * step, 4)
+
+
+def _linked(design: Design, wishes: Mapping[str, Any], columns: Columns, x: np.ndarray) -> None:
+    """Values that another column dictates: an interval of 0 with synchronous metastases."""
+    for name, spec in wishes.get("columns", {}).items():
+        for condition, value in spec.get("given", {}).items():
+            other, _, level = condition.partition("=")
+            held = x[columns.at(other)] == levels_of(design, other).index(level)
+            x[columns.at(name), held] = value
+
+
+def _repair(
+    state: engine.State, plan: Plan, freedom: engine.Freedom, rng: np.random.Generator
+) -> None:
+    """Exchange values until nobody has a forbidden pair."""
+    n = len(state.fate)
+    for _ in range(200 * n):
+        wrong = [i for i in range(n) if engine._violations(state.x[:, i], plan)]
+        if not wrong:
+            return
+        i = int(rng.choice(wrong))
+        column = (
+            int(plan.forbidden[0, 0])
+            if len(plan.forbidden) == 1
+            else int(rng.choice(plan.forbidden[:, 0]))
+        )
+        j = int(rng.choice(np.flatnonzero(state.table == state.table[i])))
+        unit = next(u for u in freedom.unit if column in u)
+        for c in unit[unit >= 0]:
+            state.x[c, [i, j]] = state.x[c, [j, i]]
+        engine.derive_columns(i, state, plan)
+        engine.derive_columns(j, state, plan)
+    raise DesignError("No cohort avoids the pairs of realism.never; they contradict the counts.")
+
+
+def _freedom(
+    design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame, plan: Plan,
+    columns: Columns, table: np.ndarray,
+) -> engine.Freedom:  # fmt: skip
+    width, groups = len(columns.names), int(table.max()) + 1
+    numeric, free = np.zeros(width, bool), np.zeros(width, np.int64)
+    missing, grid = np.zeros(width, bool), np.ones(width)
+    lowest, highest = np.zeros((width, groups)), np.full((width, groups), np.inf)
+    by = design.table_one["by"]
+    for at, name in enumerate(columns.names[: columns.n_base]):
+        spec = wishes.get("columns", {}).get(name, {})
+        levels = levels_of(design, name)
+        numeric[at] = not levels and name != "site"
+        grid[at], missing[at] = spec.get("grid", 1.0), spec.get("may_be_missing", False)
+        if name == "site":
+            free[at] = len(wishes["sites"]["start"])
+        elif spec.get("free"):
+            free[at] = len(levels)
+        for code, level in enumerate(levels_of(design, by)):
+            knots = {float(share): v for share, v in spec.get("knots", {}).get(level, ())}
+            for bound, key, share in ((lowest, "min", 0.0), (highest, "max", 1.0)):
+                printed = _printed(claims, key, f"{by}={level}", name)
+                printed = None if key in spec.get("misread", ()) else printed
+                value = knots.get(share, printed)
+                if value is not None:
+                    bound[at, code] = value
+    return engine.Freedom(
+        _units(wishes, columns), numeric, free, missing, grid, lowest, highest,
+        np.zeros((0, 2), np.int64), *_ends(claims, plan),
+    )  # fmt: skip
+
+
+def _units(wishes: Mapping[str, Any], columns: Columns) -> np.ndarray:
+    """Columns that are exchanged together, one row a unit."""
+    fixed = wishes["groups"]["columns"]
+    bundles = [list(unit) for unit in wishes.get("units", ())]
+    bundled = {name for unit in bundles for name in unit}
+    alone = [[n] for n in columns.names[: columns.n_base] if n not in bundled and n not in fixed]
+    units = [unit for unit in bundles + alone if unit]
+    rows = np.full((len(units), max(len(unit) for unit in units)), -1)
+    for row, unit in zip(rows, units, strict=True):
+        row[: len(unit)] = [columns.at(name) for name in unit]
+    return rows.astype(np.int64)
+
+
+def _ends(claims: pd.DataFrame, plan: Plan) -> tuple[int, int]:
+    """Latest and earliest end of observation (days), from the printed range of follow-up."""
+    days = {}
+    for name in ("max_follow_up", "min_follow_up"):
+        found = claims[(claims["statistic"] == name) & (claims["group"] == "all")]
+        if not len(found):
+            raise DesignError(f"The ledger lacks {name}; declare it to bound the times.")
+        row = found.iloc[0]
+        months = row["value"] * (12 if row["unit"] == "years" else 1)
+        half = 0.5 * 10.0 ** -row["decimals"] * (12 if row["unit"] == "years" else 1)
+        days[name] = (months - half) * plan.month, (months + half) * plan.month
+    latest = math.ceil(days["max_follow_up"][1]) - 1
+    return latest, max(1, math.ceil(days["min_follow_up"][0]))
+
+
+# ---- courses -------------------------------------------------------------------------------
+
+
+def _courses(
+    design: Design, claims: pd.DataFrame, plan: Plan, freedom: engine.Freedom,
+    groups: Sequence[tuple[str, ...]], names: Sequence[str], members: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:  # fmt: skip
+    """Recurrence, failure, end and death of each patient, drawn around the printed curves."""
+    n = len(members)
+    common = rng.standard_normal(n)
+    drawn = {}
+    for endpoint in ("RFS", "SCP", "OS"):
+        score = _BOND * common + math.sqrt(1 - _BOND**2) * rng.standard_normal(n)
+        chance = norm.cdf(score)
+        drawn[endpoint] = np.full(n, np.inf)
+        if endpoint in design.endpoints:
+            for g, levels in enumerate(groups):
+                curve = _curve(claims, endpoint, names, levels)
+                inside = members == g
+                drawn[endpoint][inside] = _quantile(curve, chance[inside])
+    recurrence = np.maximum(np.round(drawn["RFS"] * plan.month), 1)
+    failure = np.maximum(np.round(drawn["SCP"] * plan.month), recurrence)
+    death = np.maximum(np.round(drawn["OS"] * plan.month), recurrence + 30)
+    last = _last_contacts(claims, plan, freedom, n, rng)
+    end = np.clip(np.minimum(death, last), freedom.earliest, freedom.latest)
+    fate = np.full((n, 4), engine.NEVER, dtype=np.int64)
+    fate[:, engine.END], fate[:, engine.DEAD] = end, (death <= end).astype(np.int64)
+    came, failed = recurrence <= end, (failure <= end) & plan.scp
+    fate[came, engine.RECURRENCE] = recurrence[came]
+    fate[failed, engine.FAILURE] = failure[failed]
+    return fate
+
+
+def _curve(
+    claims: pd.DataFrame, endpoint: str, names: Sequence[str], levels: Sequence[str]
+) -> list[tuple[float, float]]:
+    """(months, survival) printed for a group, or for the nearest larger one, falling."""
+    parts = [f"{n}={level}" for n, level in zip(names, levels, strict=True)]
+    keys = ["all", *parts, ",".join(parts)]
+    points: dict[float, float] = {}
+    for key in keys:
+        part = claims[
+            (claims["endpoint"] == endpoint) & (claims["group"] == key)
+            & (claims["field"] == "estimate") & (claims["kind"] == "number")
+        ]  # fmt: skip
+        for row in part.itertuples():
+            if row.statistic == "survival_rate":
+                points[row.time] = row.value / 100
+            if row.statistic == "median_survival":
+                points = {t: s for t, s in points.items() if s != 0.5}
+                points[row.value * (12 if row.unit == "years" else 1)] = 0.5
+    curve = [(0.0, 1.0)]
+    for t, s in sorted(points.items()):
+        if s < curve[-1][1]:
+            curve.append((t, s))
+    return curve
+
+
+def _quantile(curve: Sequence[tuple[float, float]], chance: np.ndarray) -> np.ndarray:
+    """Times at which a curve, exponential between its points, falls to `chance`."""
+    times, survival = np.array(curve).T
+    hazard = -np.log(survival)
+    asked = -np.log(chance)
+    found = np.interp(asked, hazard, times)
+    slope = (hazard[-1] - hazard[0]) / max(times[-1], 1.0) if len(times) > 1 else 1 / 60
+    beyond = asked > hazard[-1]
+    found[beyond] = times[-1] + (asked[beyond] - hazard[-1]) / slope
+    return found
+
+
+def _last_contacts(
+    claims: pd.DataFrame, plan: Plan, freedom: engine.Freedom, n: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Days at which patients who live on were last seen: few early, most around the median."""
+    row = claims[(claims["statistic"] == "median_follow_up") & (claims["group"] == "all")]
+    factor = 12 if len(row) and row["unit"].iloc[0] == "years" else 1
+    middle = float(row["value"].iloc[0]) * factor * plan.month * 1.25
+    share = np.sort(rng.random(n))
+    knots = [freedom.earliest, 0.45 * middle, middle, 0.6 * middle + 0.4 * freedom.latest,
+             freedom.latest]  # fmt: skip
+    return rng.permutation(np.round(np.interp(share, [0, 0.2, 0.5, 0.8, 1], knots)))

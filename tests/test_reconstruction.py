@@ -1,0 +1,156 @@
+"""Targets, histories, restart and certificate of a reconstruction."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crlm import endpoints, ledger
+from crlm.reconstruction import engine, histories, procedure, search, targets
+
+
+@pytest.fixture(scope="module")
+def ncch():
+    design = ledger.load_design("ncch_scp")
+    return design, procedure.wishes_of(design), ledger.load_claims("ncch_scp")
+
+
+@pytest.fixture(scope="module")
+def goal(ncch):
+    design, wishes, claims = ncch
+    return targets.goal(design, claims, wishes["excluded"])
+
+
+def target_of(goal, name):
+    return next(t for t in goal.targets if name in t.claims)
+
+
+def test_every_claim_is_aimed_at_excluded_or_built_in(ncch, goal):
+    aimed = {name for t in goal.targets if t.kind == "claim" for name in t.claims}
+    named = aimed | set(goal.excluded) | set(goal.unsearched)
+    assert named == set(ncch[2]["id"])
+    assert not aimed & set(goal.excluded)
+
+
+def test_print_becomes_an_interval(goal):
+    median = target_of(goal, "t2-os-ras-wild-median")
+    assert (median.low, median.high) == pytest.approx((70.0245, 70.035))
+    ratio = target_of(goal, "t2-os-ras-mutant-mv-hr")
+    assert np.exp([ratio.low, ratio.high]) == pytest.approx([3.3645, 3.375])
+    # 0.07 with the level "left" living longer: z on its side, from isf(0.0645/2) on.
+    test = target_of(goal, "t2-os-sidedness-left-uv-p")
+    assert test.low == pytest.approx(-1.8487, abs=1e-3) and test.high < test.low + 0.1
+
+
+def test_printings_of_one_number_share_a_target(goal):
+    names = target_of(goal, "ab-os-ras-wild-median").claims
+    assert {"t2-os-ras-wild-median", "re-os-ras-wild-median"} <= set(names)
+
+
+def test_the_model_is_what_the_rule_makes_of_the_printed_p_values(ncch):
+    design, _, claims = ncch
+    assert targets.model_columns(design, "OS", claims) == (
+        "ras", "sidedness", "size_cat", "ca199_cat",
+    )  # fmt: skip
+    # 0.05 is printed for preoperative chemotherapy: the rule p < 0.1 takes it in.
+    assert "preop_chemo" in targets.model_columns(design, "SCP", claims)
+
+
+def test_two_printings_that_exclude_each_other():
+    design = ledger.load_design("mskcc_hai")
+    found = targets.goal(design, ledger.load_claims("mskcc_hai"), {})
+    assert "re-os-kras-mutant-uv-hr" in found.excluded
+
+
+def test_an_unknown_exclusion_is_refused(ncch):
+    with pytest.raises(ledger.LedgerError, match="no-such-claim"):
+        targets.goal(ncch[0], ncch[2], {"no-such-claim": "?"})
+
+
+FATES = {
+    "alive, no recurrence": (-1, -1, 500, 0),
+    "died without recurrence": (-1, -1, 500, 1),
+    "failure at the first recurrence": (200, 200, 500, 1),
+    "early, fails under chemotherapy": (100, 190, 500, 1),
+    "early, fails at once under chemotherapy": (100, 103, 300, 0),
+    "early, resected, fails later": (100, 700, 900, 1),
+    "late, resected, fails later": (300, 700, 700, 1),
+    "late, fails soon": (300, 310, 900, 0),
+    "controlled to the end": (100, -1, 1200, 0),
+    "recurrence on the last day": (400, -1, 400, 0),
+}
+
+
+@pytest.mark.parametrize("fate", FATES.values(), ids=FATES)
+def test_a_history_gives_back_the_course(ncch, fate):
+    steps = histories.course(np.array(fate), "liver+lung", 180.0, True)
+    history = pd.DataFrame(steps, columns=["day", "event", "details"]).assign(patient_id="P1")
+    timed = endpoints.from_history(pd.DataFrame({"patient_id": ["P1"]}), history, ncch[0]).iloc[0]
+    recurrence, failure, end, dead = fate
+    assert (timed["os_months"] * 30, timed["os_event"]) == (pytest.approx(end), bool(dead))
+    assert timed["rfs_months"] * 30 == pytest.approx(recurrence if recurrence > 0 else end)
+    assert timed["scp_months"] * 30 == pytest.approx(failure if failure > 0 else end)
+    assert timed["scp_event"] == (failure > 0)
+    assert (timed["site_lung"] == "yes") == (recurrence > 0)
+
+
+@pytest.fixture(scope="module")
+def short(ncch):
+    """A search of very few steps, and the same interrupted and taken up again."""
+    found = search.prepare(*ncch, seed=3, effort=0.001)
+    return found, search.run(found, effort=0.001)
+
+
+def test_a_searched_cohort_obeys_its_hard_bounds(short):
+    found, state = short
+    recurrence, failure, end, _ = state.fate.T
+    assert (recurrence <= end).all() and (failure <= end).all()
+    assert ((failure < 0) | ((recurrence >= 0) & (failure >= recurrence))).all()
+    assert not any(engine._violations(state.x[:, i], found.plan) for i in range(len(end)))
+    wild = state.x[found.columns.at("ras")] == 0
+    assert (wild.sum(), (~wild).sum()) == (87, 63)
+    assert state.x[found.columns.at("t_stage")][wild].sum() == 72
+
+
+def test_increments_equal_a_fresh_evaluation(short):
+    found, state = short
+    again = search.copy(state)
+    engine.derive_all(again, found.plan)
+    assert (again.time == state.time).all()
+    np.testing.assert_array_equal(again.x, state.x)
+    active = np.ones(len(found.plan.kind), dtype=bool)
+    engine.refresh(again, found.plan, active, found.plan.natural, 0.0, 0.0)
+    np.testing.assert_allclose(
+        search.values(found, again), search.values(found, state), rtol=1e-3, atol=1e-4
+    )
+
+
+def test_an_interrupted_search_ends_where_it_would_have(ncch, short, tmp_path):
+    path = tmp_path / "checkpoint.npz"
+
+    def stop(progress):
+        if progress.stage == "models" and progress.share > 0.5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search.run(
+            search.prepare(*ncch, seed=3, effort=0.001), effort=0.001, watch=stop, checkpoint=path
+        )
+    resumed = search.run(search.prepare(*ncch, seed=3, effort=0.001), effort=0.001, checkpoint=path)
+    np.testing.assert_array_equal(resumed.fate, short[1].fate)
+    np.testing.assert_array_equal(resumed.x, short[1].x)
+
+
+def test_files_give_what_the_search_says(ncch, short, tmp_path):
+    from crlm.reconstruction import certificate
+
+    design, wishes, claims = ncch
+    found, state = short
+    paths = histories.write(design, wishes, found.columns, state, 3, tmp_path)
+    frames = certificate._analysis_frames(design, *paths)
+    got = search.values(found, state)
+    for k, target in enumerate(found.targets):
+        if target.statistic.kind in certificate._PROGRAMS and np.isfinite(got[k]):
+            again = certificate.attained(target.statistic, frames, design)
+            again = abs(again) if target.absolute else again
+            assert again == pytest.approx(got[k], rel=2e-4, abs=2e-4), target
+    assert len(pd.read_csv(paths[0])) == 315

@@ -1,0 +1,140 @@
+"""The kernels of the search against the house's own statistics, on random cohorts."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from crlm import baseline, regression, survival
+from crlm.reconstruction import kernels
+
+MONTH = 30.0
+Z = float(stats.norm.ppf(0.975))
+EVERYBODY = np.ones(90, dtype=bool)
+
+
+@pytest.fixture(params=[1, 2, 3])
+def drawn(request):
+    """Ninety patients with many tied days, two groups and a number."""
+    rng = np.random.default_rng(request.param)
+    x = rng.integers(0, 2, (3, 90)).astype(float)
+    x[2] = np.round(rng.lognormal(1.0, 0.7, 90), 1)
+    days = rng.exponential(400 + 300 * x[0]).astype(np.int64) // 20 * 20 + 20
+    event = (rng.random(90) < 0.7).astype(np.int64)
+    frame = pd.DataFrame({"time": days / MONTH, "event": event == 1, "size": x[2]})
+    for k, name in enumerate("ab"):
+        frame[name] = pd.Categorical.from_codes(x[k].astype(int), ["no", "yes"])
+    return frame, days, event, np.argsort(days, kind="stable"), x
+
+
+def value(rows, field="estimate", **keys):
+    for name, key in keys.items():
+        rows = rows[rows[name] == key]
+    return float(rows[field].iloc[0])
+
+
+@pytest.mark.parametrize(
+    ("conf", "code"),
+    [("plain", kernels.PLAIN), ("log", kernels.LOG), ("log-log", kernels.LOGLOG),
+     ("spss", kernels.SPSS)],
+)  # fmt: skip
+def test_curves_medians_and_their_limits(drawn, conf, code):
+    frame, days, event, order, x = drawn
+    rows = survival.kaplan_meier(frame, times=[12, 24], conf_type=conf)
+    out = np.zeros(20)
+    asked = np.array([360.0, 720.0])
+    kernels.kaplan_meier(days, event, order, EVERYBODY, False, code, Z, MONTH, asked, 2, out)
+    fields = ("estimate", "conf_low", "conf_high")
+    want = [value(rows, f, statistic="median_survival") for f in fields]
+    want += [value(rows, f, statistic="survival_rate", time=t) for t in (12, 24) for f in fields]
+    np.testing.assert_allclose(out[2:11], want, rtol=1e-9)
+
+
+def test_follow_up_observed_and_reverse(drawn):
+    frame, days, event, order, x = drawn
+    inside = x[0] == 1
+    ranks = np.array([int((stats.binom.cdf(np.arange(n), n, 0.5) <= 0.025).sum())
+                      for n in range(91)])  # fmt: skip
+    out = np.zeros(20)
+    kernels.observed_follow_up(days, order, inside, MONTH, ranks, out)
+    rows = survival.follow_up(frame[inside], method="observed")
+    want = [value(rows, f, statistic="median_follow_up")
+            for f in ("estimate", "conf_low", "conf_high")]  # fmt: skip
+    np.testing.assert_allclose(out[:3], want)
+    kernels.kaplan_meier(days, event, order, inside, True, kernels.LOGLOG, Z, MONTH,
+                         np.zeros(1), 0, out)  # fmt: skip
+    assert out[2] == pytest.approx(
+        value(survival.follow_up(frame[inside]), statistic="median_follow_up")
+    )
+
+
+def test_log_rank_is_signed(drawn):
+    frame, days, event, order, x = drawn
+    out = np.zeros(2)
+    kernels.logrank(days, event, order, EVERYBODY, x[0], out)
+    assert out[0] ** 2 == pytest.approx(value(survival.logrank(frame, "a"), statistic="chi_square"))
+    ratio = value(regression.univariable(frame, ["a"]), statistic="hazard_ratio", level="yes")
+    assert (out[0] > 0) == (ratio > 1)
+
+
+@pytest.mark.parametrize("ties", ["breslow", "efron"])
+def test_cox(drawn, ties):
+    frame, days, event, order, x = drawn
+    out = np.zeros(20)
+    kernels.cox(days, event, order, EVERYBODY, x, np.array([0, 1, 2]), 3, ties == "efron", Z,
+                np.zeros(10), out)  # fmt: skip
+    rows = regression.cox(frame, ["a", "b", "size"], ties=ties)
+    for k, (name, level) in enumerate([("a", "yes"), ("b", "yes"), ("size", "")]):
+        keys = {"covariate": name, "level": level}
+        got = np.exp(out[2 + 4 * k : 5 + 4 * k])
+        want = [value(rows, f, statistic="hazard_ratio", **keys)
+                for f in ("estimate", "conf_low", "conf_high")]  # fmt: skip
+        np.testing.assert_allclose(got, want, rtol=1e-5)
+        p = 2 * stats.norm.sf(abs(out[5 + 4 * k]))
+        assert p == pytest.approx(value(rows, statistic="p", **keys), rel=1e-4)
+
+
+def test_logistic(drawn):
+    frame, days, event, order, x = drawn
+    out = np.zeros(20)
+    kernels.logistic(event.astype(float), EVERYBODY, x, np.array([0, 2]), 2, Z, np.zeros(10), out)
+    patients = frame.assign(died=pd.Categorical.from_codes(event, ["no", "yes"]))
+    rows = regression.logistic(patients, "died", ["a", "size"])
+    keys = {"statistic": "odds_ratio", "covariate": "a", "level": "yes"}
+    want = [value(rows, f, **keys) for f in ("estimate", "conf_low", "conf_high")]
+    np.testing.assert_allclose(np.exp(out[2:5]), want, rtol=1e-5)
+
+
+def test_tests_and_summaries_of_table_one(drawn):
+    frame, days, event, order, x = drawn
+    out = np.zeros(20)
+    for fisher, test in ((True, "fisher"), (False, "chi-square")):
+        rows = baseline.table_one(frame, "a", ["b"], categorical_test=test)
+        kernels.association(EVERYBODY, x[1], x[0], fisher, out)
+        p = 2 * stats.norm.sf(abs(out[0]))
+        assert p == pytest.approx(value(rows, statistic="p", covariate="b"), rel=1e-6)
+    rows = baseline.table_one(frame, "a", ["size", "b"], spread="both")
+    kernels.ranks(EVERYBODY, x[2], x[0], out)
+    p = 2 * stats.norm.sf(abs(out[0]))
+    assert p == pytest.approx(value(rows, statistic="p", covariate="size"), rel=1e-6)
+    kernels.summary(x[0] == 1, x[2], out)
+    want = [value(rows, statistic=s, group="a=yes", covariate="size")
+            for s in ("median", "min", "max", "q1", "q3")]  # fmt: skip
+    np.testing.assert_allclose(out[:5], want)
+    kernels.count(x[0] == 1, x[1], 1.0, out)
+    keys = {"group": "a=yes", "covariate": "b", "level": "yes"}
+    assert out[0] == value(rows, statistic="n", **keys)
+    assert out[1] == pytest.approx(value(rows, statistic="percent", **keys))
+
+
+def test_what_cannot_be_estimated_is_missing():
+    days, event = np.array([10, 20, 30]), np.array([0, 0, 0])
+    order, inside, out = np.arange(3), np.ones(3, dtype=bool), np.zeros(20)
+    kernels.kaplan_meier(days, event, order, inside, False, kernels.SPSS, Z, MONTH,
+                         np.array([60.0]), 1, out)  # fmt: skip
+    assert math.isnan(out[2]) and math.isnan(out[5])
+    x = np.array([[0.0, 1.0, 1.0]])
+    kernels.cox(days, event, order, inside, x, np.array([0]), 1, True, Z, np.zeros(10), out)
+    assert math.isnan(out[2])
