@@ -1,6 +1,8 @@
-"""The stand-in cohorts: the same bytes again, Table 1 by construction, histories that can be."""
+"""The shipped cohorts: whence they come, Table 1 as printed, histories that can be."""
 
 from __future__ import annotations
+
+import json
 
 import numpy as np
 import pandas as pd
@@ -17,7 +19,9 @@ from crlm import (
     standin,
     survival,
 )
+from crlm.files import checksum
 from crlm.ledger import DesignError
+from crlm.reconstruction import certify, goal, wishes_of
 
 STUDIES = ("ncch_scp", "mskcc_hai")
 COUNTED = ("n", "percent", "median", "min", "max", "q1", "q3")
@@ -72,15 +76,29 @@ def included(screened, history, design):
     return timed[cohort.eligibility(screened, design).all(axis=1)]
 
 
-def test_the_committed_files_come_out_again_byte_for_byte(study, design):
-    for name, frame in zip(("cohort", "history"), standin.build(study), strict=True):
-        committed = (design.folder / f"{name}.csv").read_bytes()
+def test_the_stand_in_comes_out_again_byte_for_byte():
+    folder = ledger.load_design("mskcc_hai").folder
+    for name, frame in zip(("cohort", "history"), standin.build("mskcc_hai"), strict=True):
+        committed = (folder / f"{name}.csv").read_bytes()
         assert standin.as_csv(frame).encode() == committed
         assert b"\r" not in committed
 
 
-def test_another_seed_gives_other_patients_with_the_same_table(study):
-    first, second = (standin.build(study, seed)[0] for seed in (7, 8))
+def test_the_certificate_is_that_of_the_shipped_files():
+    """Every value again, by lifelines, statsmodels and scipy, from the files as they lie here."""
+    design, claims = ledger.load_design("ncch_scp"), ledger.load_claims("ncch_scp")
+    told = json.loads((design.folder / "certificate.json").read_text(encoding="utf-8"))
+    paths = [design.folder / f"{name}.csv" for name in ("cohort", "history")]
+    assert [told["checksums"][path.stem] for path in paths] == [checksum(path) for path in paths]
+    aim = goal(design, claims, wishes_of(design)["excluded"])
+    again = certify(design, claims, aim, *paths)
+    assert [row["verdict"] for row in told["verdicts"]] == again["verdict"].tolist()
+    counted = again[again["excluded"] == ""]
+    assert told["matched"] == (counted["verdict"] == "matches").sum() > 0.9 * len(counted)
+
+
+def test_another_seed_gives_other_patients_with_the_same_table():
+    first, second = (standin.build("mskcc_hai", seed)[0] for seed in (7, 8))
     assert not first.equals(second)
     by = list(first.columns.drop("patient_id"))
     numbers = [name for name in by if pd.api.types.is_numeric_dtype(first[name])]
@@ -90,12 +108,12 @@ def test_another_seed_gives_other_patients_with_the_same_table(study):
 
 def test_the_command_writes_the_named_study(tmp_path, monkeypatch):
     source = ledger.data_folder()
-    (tmp_path / "ncch_scp").mkdir()
-    for name in ("columns.toml", "ncch_scp/design.toml", "ncch_scp/standin.toml"):
+    (tmp_path / "mskcc_hai").mkdir()
+    for name in ("columns.toml", "mskcc_hai/design.toml", "mskcc_hai/standin.toml"):
         (tmp_path / name).write_bytes((source / name).read_bytes())
     monkeypatch.setenv("CRLM_DATA", str(tmp_path))
-    standin.main(["ncch_scp", "--seed", "3"])
-    written = {path.name for path in (tmp_path / "ncch_scp").iterdir()}
+    standin.main(["mskcc_hai", "--seed", "3"])
+    written = {path.name for path in (tmp_path / "mskcc_hai").iterdir()}
     assert written == {"design.toml", "standin.toml", "cohort.csv", "history.csv"}
 
 

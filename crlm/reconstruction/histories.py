@@ -176,7 +176,7 @@ def _after_recurrence(
     if recurrence < early:
         steps.append((recurrence + _TO_P_NAC, "p_nac", ""))
         if 0 <= failure <= recurrence + _LATEST_ASSESSMENT:
-            steps[-1] = (min(recurrence + _TO_P_NAC, failure), "p_nac", "")
+            steps[-1] = (min(recurrence + _TO_P_NAC, failure - 1), "p_nac", "")
             return [*steps, (failure, "assessment", "response=progression; resectable=no")]
         good = "response=control; resectable=yes"
         steps.append((recurrence + _TO_ASSESSMENT, "assessment", good))

@@ -44,7 +44,7 @@ _WEIGHT = {"claim": 1.0, "implied": 1.0, "prior": 0.5, "guide": 3.0, "slope": 0.
 _EDGE = 0.12
 _CHUNKS = 60
 #: How much more than its own weight a target that stays unmet may weigh.
-_HEAVIEST = 2.0
+_HEAVIEST = 1.3
 #: Share of the first stage's steps after which counts behind a p value are told.
 _ROUGH = 0.3
 #: Chances of the moves, in the order of `engine`, when times may move and when not.
@@ -178,12 +178,11 @@ def counted(target: Target, search: Search) -> list[Target]:
 
 
 def _own_weight(target: Target, design: Design) -> float:
-    """What a target counts: more where it decides which model is fitted, or is printed often."""
+    """What a target counts: twice as much where it decides which model a notebook fits."""
     if target.kind == "implied" and target.statistic.kind == "count":
         return 3.0
     screens = target.statistic.part == "z" and target.statistic.endpoint in design.models
-    often = 1 + 0.25 * (min(len(target.claims), 4) - 1)
-    return _WEIGHT[target.kind] * often * (2.0 if screens and target.statistic.covariate else 1.0)
+    return _WEIGHT[target.kind] * (2.0 if screens and target.statistic.covariate else 1.0)
 
 
 def _anchored(endpoint: str, day: int) -> Target:
@@ -219,7 +218,7 @@ def run(
         stage, chunk = legs[number // _CHUNKS], number % _CHUNKS
         share = chunk / (_CHUNKS - 1)
         cost = _chunk(search, stage, share, (search.seed * 100_003 + number) % 2**32)
-        if stage.name in ("joint", "polish") and share > 0.3:
+        if stage.name == "joint" and share > 0.3:
             best = better(search, best)
         if chunk % 10 == 9:
             if checkpoint:
@@ -310,8 +309,6 @@ def stages(search: Search, effort: float) -> list[Stage]:
     found += [alone[u] for u in rest]
     found.append(_stage("joint", ~lead, units, _COURSES + 2 * _VALUES, 4_000_000, (0.25, 0.03),
                         (0.5, 1.0)))  # fmt: skip
-    found.append(_stage("polish", ~lead, units, _COURSES + 2 * _VALUES, 3_000_000, (0.06, 0.01),
-                        (0.85, 1.0)))  # fmt: skip
     return [replace(stage, steps=int(stage.steps * effort)) for stage in found]
 
 
@@ -375,9 +372,9 @@ def copy(state: engine.State) -> engine.State:
 
 def better(search: Search, best: engine.State | None) -> engine.State:
     """The present cohort if it matches more claims than the best so far."""
-    worth = np.array([len(t.claims) if t.kind == "claim" else 0 for t in search.targets])
-    now = matched(search) @ worth
-    if best is None or now >= matched(search, best) @ worth:
+    claims = np.array([t.kind in ("claim", "implied") for t in search.targets])
+    now = matched(search)[claims].sum()
+    if best is None or now >= matched(search, best)[claims].sum():
         return copy(search.state)
     return best
 

@@ -29,9 +29,8 @@ RATIOS = ("hazard_ratio", "odds_ratio")
 
 #: Below this |z| the side of a test is left open: print cannot tell it.
 SIDELESS = 0.8
-#: How far a group's log ratio alone may lie below and above the one beside other covariates,
-#: whose interval is a little wider.
-_WIDER = {"estimate": (0.04, 0.04), "conf_low": (0.02, 0.045), "conf_high": (0.045, 0.02)}
+#: How far a group's log ratio alone may lie from the one beside other covariates.
+_WIDER = {"estimate": 0.04, "conf_low": 0.06, "conf_high": 0.06}
 #: Survival (%) just before a median and on its day.
 _STEEP = (44.0, 56.0)
 _TINY = 1e-9
@@ -363,10 +362,10 @@ def guides(found: Iterable[Target], groups: Iterable[str]) -> list[Target]:
             statistic.kind == "cox" and statistic.part in RATIOS and len(statistic.columns) > 1
             and statistic.covariate in groups and not statistic.where
         ):  # fmt: skip
-            below, above = _WIDER[statistic.limit]
+            wider = _WIDER[statistic.limit]
             made.append(Target(
                 (f"guide: {target.claims[0]}",), replace(statistic, columns=alone),
-                target.low - below, target.high + above, kind="guide",
+                target.low - wider, target.high + wider, kind="guide",
             ))  # fmt: skip
     return made
 
