@@ -234,10 +234,6 @@ def _write_audit(result: Audit, design: Design, out: Path) -> None:
         write_atomically(out / f"{design.study}_audit_{name}.csv", text)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
-
-
 def _add_reconstruct(commands: argparse._SubParsersAction) -> None:
     made = commands.add_parser(
         "reconstruct", help="search a synthetic cohort that gives a paper's printed numbers"
@@ -269,3 +265,7 @@ def _reconstruct(arguments: argparse.Namespace) -> int:
         f"the search used.\nNo row is a patient. {out / 'certificate.json'} has every claim."
     )
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,5 +1,7 @@
 """The command line as a surgeon meets it: exit codes, messages, nothing half-written."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -126,3 +128,19 @@ def test_the_real_public_cohort_goes_through(tmp_path, capsys):
         assert words in page
     assert 'role="alert"' not in page
     assert "CRLM-CT" not in page
+
+
+def test_the_module_runs_as_a_program():
+    """Two studies at once are run by `python -m crlm.cli`, each in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "crlm.cli", "--help"], capture_output=True, text=True, check=True
+    )
+    for command in ("run", "audit", "batch", "collect", "reconstruct"):
+        assert f"    {command} " in done.stdout
+
+
+def test_a_search_needs_a_study_and_some_effort(capsys):
+    assert main(["reconstruct", "nosuch"]) == 2
+    assert "There is: mskcc_hai, ncch_scp" in capsys.readouterr().err
+    assert main(["reconstruct", "ncch_scp", "--effort", "0"]) == 2
+    assert "--effort" in capsys.readouterr().err
