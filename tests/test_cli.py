@@ -136,7 +136,7 @@ def test_the_module_runs_as_a_program():
         [sys.executable, "-m", "crlm.cli", "--help"], capture_output=True, text=True, check=True
     )
     for command in ("run", "audit", "batch", "collect", "reconstruct"):
-        assert f"    {command} " in done.stdout
+        assert f"\n    {command}" in done.stdout
 
 
 def test_a_search_needs_a_study_and_some_effort(capsys):
