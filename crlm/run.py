@@ -310,11 +310,16 @@ def _contents(page: str) -> str:
 
 
 def _with_headline(page: str) -> str:
-    """The verdict in one sentence, from the cell tagged `headline`, once more under the title."""
+    """Under the title: what kind of cohort this is, moved up, and the verdict in one sentence."""
+    top = ""
+    banner = re.search(r'<div class="banner .*?</div>', page, flags=re.DOTALL)
+    if banner:
+        page = page.replace(banner.group(0), "", 1)
+        top += banner.group(0) + "\n"
     found = re.search(r"celltag_headline.*?(<p><strong>.*?</p>)", page, flags=re.DOTALL)
-    if not found:
-        return page
-    return page.replace("</h1>", f'</h1>\n<div class="headline">{found.group(1)}</div>', 1)
+    if found:
+        top += f'<div class="headline">{found.group(1)}</div>'
+    return page.replace("</h1>", f"</h1>\n{top}", 1) if top else page
 
 
 def check_files(values: Mapping[str, Any]) -> None:
