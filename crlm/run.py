@@ -189,7 +189,7 @@ def render(notebook: Any) -> str:
         warnings.simplefilter("ignore")
         page = _from_template(_exporter(), notebook)
     page = page.replace("<!-- table of contents -->", _contents(page), 1)
-    return _with_headline(page)
+    return _with_top(page)
 
 
 @functools.cache
@@ -309,7 +309,7 @@ def _contents(page: str) -> str:
     return f"<ol>{links}</ol>"
 
 
-def _with_headline(page: str) -> str:
+def _with_top(page: str) -> str:
     """Under the title: what kind of cohort this is, moved up, and the verdict in one sentence."""
     top = ""
     banner = re.search(r'<div class="banner .*?</div>', page, flags=re.DOTALL)

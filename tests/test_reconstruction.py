@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import fisher_exact
 
 from crlm import endpoints, ledger
-from crlm.reconstruction import engine, histories, procedure, search, targets
+from crlm.reconstruction import engine, histories, plan, procedure, search, targets
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,26 @@ def test_two_printings_that_exclude_each_other():
 def test_an_unknown_exclusion_is_refused(ncch):
     with pytest.raises(ledger.LedgerError, match="no-such-claim"):
         targets.goal(ncch[0], ncch[2], {"no-such-claim": "?"})
+
+
+def test_counts_behind_a_printed_fisher_p(goal):
+    """0.059 with groups of 87 and 63, more in the second: four pairs, 26 and 29 among them."""
+    target = target_of(goal, "re-shortscp-ras-mutant-uv-p")
+    pairs = plan.pairs_of_counts((87, 63), target.low, target.high, target.absolute, True)
+    assert pairs == [(12, 17), (26, 29), (50, 46), (59, 52)]
+    for a, b in pairs:
+        assert round(fisher_exact([[a, 87 - a], [b, 63 - b]]).pvalue, 3) == 0.059
+
+
+def test_a_median_is_led_to_by_the_curve_around_it(goal):
+    """Median SCP 11.80 months is day 354: S above one half on day 353, not above on 354."""
+    median = target_of(goal, "t3-scp-ras-mutant-median")
+    before, on = targets.slopes([median], 30.0, bands=False)
+    assert [round(t.statistic.time * 30, 6) for t in (before, on)] == [353, 354]
+    assert before.low == pytest.approx(50) and before.high > 50
+    assert on.high == pytest.approx(50) and on.low < 50
+    limit = target_of(goal, "re-scp-ras-mutant-median-low")
+    assert targets.slopes([limit], 30.0, bands=False) == []
 
 
 FATES = {

@@ -26,7 +26,6 @@ RATIOS = ("hazard_ratio", "odds_ratio")
 
 _PLACES = ("table", "figure", "results", "discussion", "conclusion", "abstract", "title")
 _MONTHS = {"years": 12.0, "months": 1.0}
-_EXCLUDED = "_excluded"
 
 
 class Key(NamedTuple):

@@ -251,6 +251,20 @@ def _cox_step(time, event, order, inside, x, columns, p, efron, beta, gradient, 
 
 
 @compiled
+def _newton(beta, gradient, inverse, p):
+    """One bounded step of Newton; the largest change in standard errors."""
+    largest = 0.0
+    for j in range(p):
+        step = 0.0
+        for k in range(p):
+            step += inverse[j, k] * gradient[k]
+        step = min(max(step, -2.0), 2.0)
+        beta[j] += step
+        largest = max(largest, abs(step) / math.sqrt(inverse[j, j]))
+    return largest
+
+
+@compiled
 def cox(time, event, order, inside, x, columns, p, efron, z, start, out):
     """Cox model: n, events, then coefficient, limits and z of each column: out[2 + 4j:6 + 4j].
 
@@ -266,15 +280,7 @@ def cox(time, event, order, inside, x, columns, p, efron, z, start, out):
                   information, count)  # fmt: skip
         if not invert(information, p, inverse):
             break
-        largest = 0.0
-        for j in range(p):
-            step = 0.0
-            for k in range(p):
-                step += inverse[j, k] * gradient[k]
-            step = min(max(step, -2.0), 2.0)
-            beta[j] += step
-            largest = max(largest, abs(step) / math.sqrt(inverse[j, j]))
-        if largest < 1e-4:
+        if _newton(beta, gradient, inverse, p) < 1e-4:
             done = True
             break
     if not done or np.max(np.abs(beta)) > RUNAWAY:
@@ -323,15 +329,7 @@ def logistic(outcome, inside, x, columns, p, z, start, out):
                     information[j, k] += row[j] * row[k] * chance * (1.0 - chance)
         if not invert(information, q, inverse):
             break
-        largest = 0.0
-        for j in range(q):
-            step = 0.0
-            for k in range(q):
-                step += inverse[j, k] * gradient[k]
-            step = min(max(step, -2.0), 2.0)
-            beta[j] += step
-            largest = max(largest, abs(step) / math.sqrt(inverse[j, j]))
-        if largest < 1e-4:
+        if _newton(beta, gradient, inverse, q) < 1e-4:
             done = True
             break
     if not done or np.max(np.abs(beta)) > RUNAWAY:

@@ -14,7 +14,7 @@ from scipy.stats import norm
 
 from crlm.ledger import Design, DesignError
 from crlm.reconstruction import kernels
-from crlm.reconstruction.targets import Statistic, Target, Where, levels_of
+from crlm.reconstruction.targets import Statistic, Target, levels_of
 
 #: Endpoints that a course of disease (recurrence, failure, end, death) gives, in this order.
 ENDPOINTS = ("OS", "RFS", "SCP", "OS_after_recurrence")
@@ -408,14 +408,6 @@ def _conventions(design: Design, size: int) -> dict[str, Any]:
         "short_days": rules.get("short_scp_months", 12.0) * rules["days_per_month"],
         "short_early": early,
     }
-
-
-def where_mask(where: Where, columns: Columns, design: Design, x: np.ndarray) -> np.ndarray:
-    """Which patients a `where` means."""
-    inside = np.ones(x.shape[1], dtype=bool)
-    for name, level in where:
-        inside &= x[columns.at(name)] == code_of(design, name, level)
-    return inside
 
 
 # ---- counts --------------------------------------------------------------------------------

@@ -2,9 +2,9 @@
 
 Stage "groups" fits curves, medians, limits and follow-up of the groups whose sizes are
 printed, and places an event on each day that a printed median wants one; "alone" deals out
-each column by itself, times fixed; "models" brings the columns of the multivariable models
-into step; "joint" polishes all together, times included. In each stage tolerance
-falls from the natural scale of a statistic to the half-width of its printed interval.
+one column by itself, times fixed, those of the multivariable models first; "models" brings
+these into step, times free; "alone" again for the rest; "joint" moves all together. In each
+stage tolerance falls towards the half-width of a printed interval.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ def counted(target: Target, search: Search) -> list[Target]:
 
 
 def _own_weight(target: Target, design: Design) -> float:
-    """What a target counts: twice as much where it decides which model a notebook fits."""
+    """What a target counts: more where it is a count behind a p, or decides a notebook's model."""
     if target.kind == "implied" and target.statistic.kind == "count":
         return 3.0
     screens = target.statistic.part == "z" and target.statistic.endpoint in design.models

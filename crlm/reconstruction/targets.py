@@ -46,7 +46,7 @@ class Statistic:
     ----------
     kind : str
         "km", "followup", "logrank", "cox", "logistic", "association", "ranks", "summary",
-        "count", "share" or "correlation".
+        "count", "share", "correlation" or "anchor" (events on one day).
     endpoint : str
         Of `design.endpoints`; "" where times play no part.
     where : tuple of (column, level)
