@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy.stats import fisher_exact
 
-from crlm import endpoints, ledger
-from crlm.reconstruction import engine, histories, plan, procedure, search, targets
+from crlm import endpoints, ledger, regression
+from crlm.reconstruction import certificate, engine, histories, plan, procedure, search, targets
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,31 @@ def test_the_model_is_what_the_rule_makes_of_the_printed_p_values(ncch):
     )  # fmt: skip
     # 0.05 is printed for preoperative chemotherapy: the rule p < 0.1 takes it in.
     assert "preop_chemo" in targets.model_columns(design, "SCP", claims)
+
+
+def test_a_sentence_about_two_of_three_levels_has_its_own_table(goal):
+    codon = "di-firstrecurrence-kras-codon-site-lung-yes-difference-direction"
+    asked = target_of(goal, codon).statistic
+    assert asked.where == (("kras_codon", "wild/codon13"),)
+    assert asked.columns == ("site_lung", "kras_codon=codon13")
+
+
+@pytest.mark.parametrize("study", ["ncch_scp", "mskcc_hai"])
+def test_a_certificate_has_the_models_that_a_notebook_has(study):
+    design = ledger.load_design(study)
+    files = [design.folder / f"{name}.csv" for name in ("cohort", "history")]
+    frames = certificate._analysis_frames(design, *files)
+    rules = design.conventions
+    for endpoint, columns in certificate._own_models(frames, design).items():
+        spec, frame = design.models[endpoint], frames[endpoint]
+        names = [n for n in spec["covariates"] if frame[n].nunique() > 1]
+        rows = regression.regression_table(
+            frame, names, selection=spec["selection"], entry_p=spec["entry_p"],
+            left_out=spec.get("left_out", ()), ties=rules["ties"],
+            univariable_p=rules["univariable_p"],
+        )  # fmt: skip
+        fitted = rows[(rows["model"] == "multivariable") & (rows["statistic"] == "hazard_ratio")]
+        assert tuple(fitted["covariate"]) == columns
 
 
 def test_two_printings_that_exclude_each_other():

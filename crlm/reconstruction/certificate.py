@@ -6,10 +6,12 @@ and rank tests from scipy; nothing here calls a kernel of the search or `crlm.su
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from crlm import cohort, comparison, endpoints, ledger, scores
+from crlm import cohort, comparison, endpoints, ledger, regression, scores
 from crlm.files import checksum, write_atomically
 from crlm.ledger import Design
 from crlm.reconstruction.targets import Goal, Statistic, levels_of, statistic_of
@@ -41,6 +43,7 @@ def certify(
     frames = _analysis_frames(design, cohort_path, history_path)
     of_claim = {name: t for t in goal.targets if t.kind == "claim" for name in t.claims}
     found: dict[Statistic, float] = {}
+    models = _own_models(frames, design)
     records = []
     # Numbers first: where a direction shares its keys, the first row counts.
     ordered = claims.sort_values("kind", ascending=False, kind="stable")
@@ -51,6 +54,9 @@ def certify(
         else:
             statistic = target.statistic
         if not isinstance(statistic, str):
+            if claim["model"] == "multivariable":
+                columns = models.get(statistic.endpoint, statistic.columns)
+                statistic = replace(statistic, columns=columns)
             records += _rows(claim, statistic, frames, design, found)
     counts = [frames["flow"], _sizes(frames["patients"], design)]
     rows = pd.concat([ledger.rows(records), *counts])
@@ -93,7 +99,7 @@ def attained(statistic: Statistic, frames: Mapping[str, pd.DataFrame], design: D
     name = statistic.endpoint if statistic.endpoint in design.endpoints else "patients"
     frame = frames[name]
     for column, level in statistic.where:
-        frame = frame[frame[column].astype(str) == level]
+        frame = frame[frame[column].astype(str).isin(level.split("/"))]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return float(_PROGRAMS[statistic.kind](statistic, frame, design))
@@ -130,6 +136,43 @@ def _sizes(patients: pd.DataFrame, design: Design) -> pd.DataFrame:
                 for level, count in counts.items()
             ]
     return ledger.rows(records)
+
+
+def _own_models(frames: Mapping[str, pd.DataFrame], design: Design) -> dict[str, tuple[str, ...]]:
+    """The columns of each multivariable model as this cohort's own p values choose them."""
+    stay = float(inspect.signature(regression.regression_table).parameters["p_stay"].default)
+    chosen = {}
+    for endpoint, spec in design.models.items():
+        if spec["selection"] not in ("enter", "backward") or endpoint not in frames:
+            continue
+        left_out, frame = spec.get("left_out", ()), frames[endpoint]
+        names = [n for n in spec["covariates"] if n not in left_out and frame[n].nunique() > 1]
+        entry = float(stats.norm.isf(spec["entry_p"] / 2))
+        columns = [n for n in names if abs(_alone(endpoint, n, frame, design)) > entry]
+        while spec["selection"] == "backward" and columns:
+            z = [_wald(endpoint, tuple(columns), at, frame, design) for at in range(len(columns))]
+            worst = int(np.argmin(np.abs(z)))
+            if abs(z[worst]) > stats.norm.isf(stay / 2):
+                break
+            columns.pop(worst)
+        chosen[endpoint] = tuple(columns)
+    return chosen
+
+
+def _alone(endpoint: str, name: str, frame: pd.DataFrame, design: Design) -> float:
+    """The univariable z that decides whether a covariate enters."""
+    if design.conventions["univariable_p"] == "logrank" and levels_of(design, name):
+        known = frame[frame[name].notna()]
+        return _logrank(Statistic("logrank", endpoint, columns=(name,), part="z", covariate=name),
+                        known, design)  # fmt: skip
+    return _wald(endpoint, (name,), 0, frame, design)
+
+
+def _wald(
+    endpoint: str, columns: tuple[str, ...], at: int, frame: pd.DataFrame, design: Design
+) -> float:
+    asked = Statistic("cox", endpoint, columns=columns, part="z", covariate=columns[at])
+    return _cox(asked, frame, design)
 
 
 def _rows(
@@ -266,6 +309,8 @@ def _part(statistic: Statistic, estimate: float, error: float) -> float:
 
 
 def _cox(statistic: Statistic, frame: pd.DataFrame, design: Design) -> float:
+    if statistic.covariate not in statistic.columns:
+        return math.nan
     at = statistic.columns.index(statistic.covariate)
     return _part(statistic, *_coefficient(statistic, frame, design, statistic.columns, at))
 
@@ -282,8 +327,12 @@ def _logistic(statistic: Statistic, frame: pd.DataFrame, design: Design) -> floa
 
 def _association(statistic: Statistic, frame: pd.DataFrame, design: Design) -> float:
     column, by = statistic.columns
-    frame = frame[frame[column].notna() & frame[by].notna()]
-    table = pd.crosstab(frame[by].astype(str), frame[column].astype(str))
+    name, _, level = by.partition("=")
+    frame = frame[frame[column].notna() & frame[name].notna()]
+    groups = frame[name].astype(str)
+    if level:
+        groups = (groups == level).map({False: "no", True: "yes"})
+    table = pd.crosstab(groups, frame[column].astype(str))
     table = table.reindex(index=levels_of(design, by), columns=levels_of(design, column))
     counts = table.fillna(0).to_numpy(int)
     if design.table_one["categorical_test"] == "fisher":

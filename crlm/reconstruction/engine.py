@@ -17,6 +17,7 @@ import numpy as np
 from crlm.reconstruction import kernels
 from crlm.reconstruction.kernels import compiled
 from crlm.reconstruction.plan import (
+    AMONG,
     FROM,
     OUT,
     OVER,
@@ -99,6 +100,13 @@ def derive_columns(i, state, plan):
                 if at >= 0:
                     total += x[at, i]
             x[to, i] = total
+        elif rule == AMONG:
+            value = x[plan.rule_from[k], i]
+            hit = math.nan if math.isnan(value) else 0.0
+            for code in plan.rule_set[k]:
+                if value == code:
+                    hit = 1.0
+            x[to, i] = hit
         elif rule == SHORT:
             t, event = state.time[2, i], state.event[2, i]
             early = 1.0 if event == 1 else plan.short_early

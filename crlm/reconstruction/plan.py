@@ -24,7 +24,7 @@ KINDS = (
 )  # fmt: skip
 SHARES = ("failure_at_once", "death_alone", "death_unfailed", "death_at_failure", "recurrences")
 #: Rules by which one column follows from others.
-OVER, FROM, UNDER, UPTO, EQUAL, POINTS, SHORT, SITE = range(8)
+OVER, FROM, UNDER, UPTO, EQUAL, AMONG, POINTS, SHORT, SITE = range(9)
 _CUTS = {">": OVER, ">=": FROM, "<": UNDER, "<=": UPTO, "==": EQUAL}
 _CONF = {"plain": kernels.PLAIN, "log": kernels.LOG, "log-log": kernels.LOGLOG,
          "spss": kernels.SPSS}  # fmt: skip
@@ -181,12 +181,17 @@ def _columns(
 def _used(block: tuple[Any, ...]) -> list[str]:
     """The columns that a block reads."""
     kind, endpoint, where, names = block
-    used = [name for name, _ in where]
+    used = [_restricted(*pair)[0] for pair in where]
     if kind == "count":
         used += [name.partition("=")[0] for name in names]
     elif kind != "anchor":
         used += names
     return [*used, endpoint] if kind == "logistic" else used
+
+
+def _restricted(name: str, level: str) -> tuple[str, str]:
+    """The column of a `where`, and its level; several levels (`a/b`) are a column of their own."""
+    return (f"{name}={level}", "") if "/" in level else (name, level)
 
 
 def _sources(design: Design, wishes: Mapping[str, Any], name: str) -> list[str] | None:
@@ -243,7 +248,8 @@ def _rule(
         return _CUTS[cut[1]], columns.at(cut[0]), cut[2], []
     if "=" in name:
         source, _, level = name.partition("=")
-        return EQUAL, columns.at(source), code_of(design, source, level), []
+        codes = [int(code_of(design, source, part)) for part in level.split("/")]
+        return AMONG, columns.at(source), 0.0, codes
     spec = design.factors[name]
     return _CUTS[spec["rule"]], columns.at(spec["source"]), float(spec["cut"]), []
 
@@ -282,8 +288,9 @@ def _blocks(
         if endpoint in ENDPOINTS:
             a["endpoint"][b] = ENDPOINTS.index(endpoint)
         a["n_where"][b] = len(where)
-        for k, (name, level) in enumerate(where):
-            a["where"][b, k] = columns.at(name), code_of(design, name, level)
+        for k, pair in enumerate(where):
+            name, level = _restricted(*pair)
+            a["where"][b, k] = columns.at(name), code_of(design, name, level) if level else 1.0
         if kind == "count":
             name, _, level = names[0].partition("=")
             names, a["code"][b] = (name,), code_of(design, name, level)

@@ -169,8 +169,11 @@ def where_of(*keys: str) -> Where:
 
 
 def levels_of(design: Design, name: str) -> list[str]:
-    """Levels of a category, a factor or `short_scp`, the reference first; [] for a number."""
-    if name == "short_scp":
+    """Levels of a category, a factor, `short_scp` or `column=level`, the reference first.
+
+    None for a number.
+    """
+    if name == "short_scp" or "=" in name:
         return ["no", "yes"]
     spec = design.factors.get(name) or design.columns.get(name) or {}
     return list(spec.get("levels", ()))
@@ -252,14 +255,22 @@ def _characteristic(claim: Mapping[str, Any], where: Where) -> Statistic | str:
 
 def _comparison(claim: Mapping[str, Any], design: Design) -> Statistic | str:
     """A difference between two groups, judged by its test."""
-    if len(levels_of(design, claim["group"])) != 2:
+    if len(_compared(claim, design)) != 2:
         return f"a difference between the groups of {claim['group']} has no single number"
     return _between(claim, design)
 
 
+def _compared(claim: Mapping[str, Any], design: Design) -> list[str]:
+    """The levels of the group that a claim compares, fewer where the population names them."""
+    named = dict(where_of(claim["population"])).get(claim["group"], "")
+    return named.split("/") if "/" in named else levels_of(design, claim["group"])
+
+
 def _between(claim: Mapping[str, Any], design: Design) -> Statistic:
-    where = where_of(claim["population"])
-    columns = (claim["covariate"], claim["group"])
+    where, group = where_of(claim["population"]), claim["group"]
+    if len(levels_of(design, group)) > 2:
+        group = f"{group}={_compared(claim, design)[1]}"
+    columns = (claim["covariate"], group)
     if levels_of(design, claim["covariate"]):
         return Statistic("association", where=where, columns=columns, part="z")
     return Statistic("ranks", where=where, columns=columns, part="z")
