@@ -244,6 +244,10 @@ def _add_reconstruct(commands: argparse._SubParsersAction) -> None:
                       help="multiplies the steps of the search (default: 1)")  # fmt: skip
     made.add_argument("--out", type=Path, metavar="DIR",
                       help="where to write (default: reconstructed-STUDY-N)")  # fmt: skip
+    made.add_argument("--ensemble", type=int, metavar="M",
+                      help="M cohorts, seeds N, N+1, ..., and what they say together")  # fmt: skip
+    made.add_argument("--workers", type=int, default=1, metavar="W",
+                      help="searches at a time, with --ensemble (default: 1)")  # fmt: skip
     made.set_defaults(handler=_reconstruct)
 
 
@@ -257,12 +261,36 @@ def _reconstruct(arguments: argparse.Namespace) -> int:
         print(f"{now.stage}: {now.share:.0%}, {now.matched} of {now.total} targets met, "
               f"{now.seconds:.0f} s", file=sys.stderr)  # fmt: skip
 
+    if arguments.ensemble is not None:
+        return _ensemble(arguments)
     out = arguments.out or Path(f"reconstructed-{arguments.study}-{arguments.seed}")
     found = reconstruct(arguments.study, out, seed=arguments.seed, effort=arguments.effort,
                         watch=tell)  # fmt: skip
     print(
         f"{found.matched} of {found.counted} claims match, recomputed by other programs than "
         f"the search used.\nNo row is a patient. {out / 'certificate.json'} has every claim."
+    )
+    return 0
+
+
+def _ensemble(arguments: argparse.Namespace) -> int:
+    from crlm.reconstruction import ensemble
+
+    if arguments.ensemble < 2 or arguments.workers < 1:
+        raise ParameterError("--ensemble wants 2 cohorts or more, --workers 1 or more.")
+
+    def tell(seed: int, matched: int, counted: int) -> None:
+        print(f"seed {seed}: {matched} of {counted} claims match", file=sys.stderr)
+
+    out = arguments.out or Path(f"ensemble-{arguments.study}")
+    found = ensemble(
+        arguments.study, out, size=arguments.ensemble, seed=arguments.seed,
+        effort=arguments.effort, workers=arguments.workers, watch=tell,
+    )  # fmt: skip
+    pinned = sum(one["verdict"] == "pinned" for one in found["quantities"])
+    print(
+        f"{found['cohorts']} cohorts; {pinned} of {len(found['quantities'])} unprinted quantities "
+        f"are pinned by the print. {out / 'ensemble.json'} has all."
     )
     return 0
 

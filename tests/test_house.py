@@ -36,6 +36,7 @@ MAY_IMPORT = {
     "figures": {"ledger", "comparison"},
     "report": {"ledger", "comparison"},
     "provenance": {"ledger", "files", "report"},
+    "synthetic": {"ledger", "files", "report"},
     "run": {"ledger", "files"},
     "batch": {"ledger", "files", "run"},
     "reconstruction": {

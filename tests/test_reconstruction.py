@@ -67,7 +67,7 @@ def test_a_sentence_about_two_of_three_levels_has_its_own_table(goal):
 def test_a_certificate_has_the_models_that_a_notebook_has(study):
     design = ledger.load_design(study)
     files = [design.folder / f"{name}.csv" for name in ("cohort", "history")]
-    frames = certificate._analysis_frames(design, *files)
+    frames = certificate.analysis_frames(design, *files)
     rules = design.conventions
     for endpoint, columns in certificate._own_models(frames, design).items():
         spec, frame = design.models[endpoint], frames[endpoint]
@@ -143,7 +143,7 @@ def test_a_history_gives_back_the_course(ncch, fate):
 def short(ncch):
     """A search of very few steps, and the same interrupted and taken up again."""
     found = search.prepare(*ncch, seed=3, effort=0.001)
-    return found, search.run(found, effort=0.001)
+    return found, search.run(found, effort=0.001).state
 
 
 def test_a_searched_cohort_obeys_its_hard_bounds(short):
@@ -170,11 +170,12 @@ def test_increments_equal_a_fresh_evaluation(short):
     )
 
 
-def test_an_interrupted_search_ends_where_it_would_have(ncch, short, tmp_path):
+@pytest.mark.parametrize("stage", ["models", "insisting"])
+def test_an_interrupted_search_ends_where_it_would_have(ncch, short, tmp_path, stage):
     path = tmp_path / "checkpoint.npz"
 
     def stop(progress):
-        if progress.stage == "models" and progress.share > 0.5:
+        if progress.stage == stage and progress.share > 0.5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -182,8 +183,24 @@ def test_an_interrupted_search_ends_where_it_would_have(ncch, short, tmp_path):
             search.prepare(*ncch, seed=3, effort=0.001), effort=0.001, watch=stop, checkpoint=path
         )
     resumed = search.run(search.prepare(*ncch, seed=3, effort=0.001), effort=0.001, checkpoint=path)
-    np.testing.assert_array_equal(resumed.fate, short[1].fate)
-    np.testing.assert_array_equal(resumed.x, short[1].x)
+    np.testing.assert_array_equal(resumed.state.fate, short[1].fate)
+    np.testing.assert_array_equal(resumed.state.x, short[1].x)
+
+
+def test_insisting_loses_nothing_and_says_what_stands_in_the_way(ncch):
+    found = search.prepare(*ncch, seed=3, effort=0.001)
+    every = search.stages(found, 0.001)[-1]
+    engine.refresh(found.state, found.plan, every.active, found.plan.natural, 0.0, 0.0)
+    worth, lost = search._worth(found), {}
+    before = (worth * search.matched(found)).sum()
+    for seed in range(4):
+        search._insist(found, every, 0.02, seed, lost)
+        now = (worth * search.matched(found)).sum()
+        assert now >= before
+        before = now
+    met = search.matched(found)
+    assert all(worth[k] > 0 for others in lost.values() for k in others)
+    assert met.any() and not met.all()
 
 
 def test_files_give_what_the_search_says(ncch, short, tmp_path):
@@ -192,7 +209,7 @@ def test_files_give_what_the_search_says(ncch, short, tmp_path):
     design, wishes, claims = ncch
     found, state = short
     paths = histories.write(design, wishes, found.columns, state, 3, tmp_path)
-    frames = certificate._analysis_frames(design, *paths)
+    frames = certificate.analysis_frames(design, *paths)
     got = search.values(found, state)
     for k, target in enumerate(found.targets):
         if target.statistic.kind in certificate._PROGRAMS and np.isfinite(got[k]):

@@ -9,6 +9,7 @@ with data.
 """
 
 from crlm.reconstruction.certificate import certify
+from crlm.reconstruction.ensembles import ensemble
 from crlm.reconstruction.procedure import Outcome, reconstruct, wishes_of
 from crlm.reconstruction.search import Progress
 from crlm.reconstruction.targets import Goal, Statistic, Target, goal
@@ -20,6 +21,7 @@ __all__ = [
     "Statistic",
     "Target",
     "certify",
+    "ensemble",
     "goal",
     "reconstruct",
     "wishes_of",

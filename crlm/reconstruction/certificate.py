@@ -10,7 +10,7 @@ import inspect
 import json
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ def certify(
         As `comparison.compare`, one row a claim in the order of the ledger. A claim that
         the search excluded keeps its verdict, with the reason in `excluded`.
     """
-    frames = _analysis_frames(design, cohort_path, history_path)
+    frames = analysis_frames(design, cohort_path, history_path)
     of_claim = {name: t for t in goal.targets if t.kind == "claim" for name in t.claims}
     found: dict[Statistic, float] = {}
     models = _own_models(frames, design)
@@ -68,10 +68,15 @@ def certify(
 
 
 def write(
-    folder: Path, design: Design, verdicts: pd.DataFrame, settings: Mapping[str, Any]
-) -> Path:
-    """Write certificate.json: settings, counts, and each claim with value and verdict."""
+    folder: Path, design: Design, verdicts: pd.DataFrame, settings: Mapping[str, Any],
+    in_the_way: Mapping[str, Sequence[str]],
+) -> Path:  # fmt: skip
+    """Write certificate.json: settings, counts, and each claim with value and verdict.
+
+    `in_the_way`: what was lost when the search insisted on a claim it did not meet in the end.
+    """
     counted = verdicts[verdicts["excluded"] == ""]
+    missed = counted.loc[counted["verdict"] != "matches", "id"].tolist()
     kept = ["id", "locator", "printed", "computed", "verdict", "reason", "excluded"]
     text = {
         "study": design.study,
@@ -83,7 +88,8 @@ def write(
         "claims": len(verdicts),
         "excluded": int((verdicts["excluded"] != "").sum()),
         "matched": int((counted["verdict"] == "matches").sum()),
-        "not_matched": counted.loc[counted["verdict"] != "matches", "id"].tolist(),
+        "not_matched": missed,
+        "in_the_way": {k: list(others) for k, others in in_the_way.items() if k in missed},
         "verdicts": json.loads(verdicts[kept].to_json(orient="records", double_precision=6)),
     }
     path = folder / "certificate.json"
@@ -105,7 +111,7 @@ def attained(statistic: Statistic, frames: Mapping[str, pd.DataFrame], design: D
         return float(_PROGRAMS[statistic.kind](statistic, frame, design))
 
 
-def _analysis_frames(
+def analysis_frames(
     design: Design, cohort_path: Path, history_path: Path
 ) -> dict[str, pd.DataFrame]:
     """The included patients and the frame of every endpoint, as the notebooks make them."""
@@ -131,10 +137,15 @@ def _sizes(patients: pd.DataFrame, design: Design) -> pd.DataFrame:
     for name in design.columns:
         if name in patients and levels_of(design, name):
             counts = patients[name].value_counts()
-            records += [
-                {**keys, "group": f"{name}={level}", "estimate": float(count)}
-                for level, count in counts.items()
-            ]
+            for level, count in counts.items():
+                group = {"group": f"{name}={level}"}
+                records.append({**keys, **group, "estimate": float(count)})
+                percent = {
+                    "statistic": "percent",
+                    "unit": "%",
+                    "estimate": 100 * count / len(patients),
+                }
+                records.append({**group, **percent})
     return ledger.rows(records)
 
 
@@ -206,6 +217,8 @@ def _km(statistic: Statistic, frame: pd.DataFrame, design: Design) -> float:
     from lifelines import KaplanMeierFitter
     from lifelines.utils import median_survival_times
 
+    if statistic.part == "events":
+        return int(frame["event"].sum())
     fitter = KaplanMeierFitter().fit(frame["time"], frame["event"])
     spss = design.conventions["conf_type"] == "spss"
     if statistic.part == "survival_rate":

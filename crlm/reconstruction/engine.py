@@ -26,6 +26,7 @@ from crlm.reconstruction.plan import (
     SITE,
     UNDER,
     UPTO,
+    Plan,
 )
 
 RECURRENCE, FAILURE, END, DEAD = range(4)
@@ -36,8 +37,8 @@ LOST = 5.0
 _FAR_OFF = 1.0
 
 (M_SHIFT, M_ANCHOR, M_DEATH, M_FAILURE, M_RECURRENCE, M_SWAP_COURSE, M_SWAP_NEAR, M_SWAP_PART,
- M_AT_ONCE, M_SWAP_VALUE, M_VALUE) = range(11)  # fmt: skip
-MOVES = 11
+ M_AT_ONCE, M_SWAP_VALUE, M_VALUE, M_VALUES) = range(12)  # fmt: skip
+MOVES = 12
 
 
 class State(NamedTuple):
@@ -54,6 +55,14 @@ class State(NamedTuple):
     cost: np.ndarray  # (blocks,)
     warm: np.ndarray  # (blocks, 10) where Newton begins
     weight: np.ndarray  # (targets,)
+
+
+class Queue(NamedTuple):
+    """In which order blocks are evaluated, and what that order is made from."""
+
+    order: np.ndarray  # (blocks,)
+    tried: np.ndarray  # (blocks,) how often evaluated, lately
+    refused: np.ndarray  # (blocks,) how often a move failed there, lately
 
 
 class Freedom(NamedTuple):
@@ -503,11 +512,13 @@ def _violations(x, plan):
 
 
 @compiled
-def anneal(state, plan, freedom, active, units, chances, tolerance, edge, miss, heat, steps, seed):
+def anneal(state, plan, freedom, queue, active, units, chances, tolerance, edge, miss, heat,
+           steps, seed):  # fmt: skip
     """Metropolis steps at one heat and one tolerance; the number accepted of each move.
 
     `units` are the units of columns that may move, `chances` the cumulative chances of
-    the moves. Blocks that are not active are left as they are.
+    the moves. Blocks that are not active are left as they are. The order of the queue
+    decides how soon a move fails, not whether.
     """
     np.random.seed(seed)
     n, width = len(state.fate), state.x.shape[0]
@@ -533,15 +544,17 @@ def anneal(state, plan, freedom, active, units, chances, tolerance, edge, miss, 
         for b in range(blocks):
             if touched[b]:
                 delta -= state.cost[b]
-        for b in range(2 * blocks):
+        for k in range(2 * blocks):
             # Blocks far from met go first: what they may gain is known before the rest runs.
-            first, b = b < blocks, b % blocks
+            first, b = k < blocks, queue.order[k % blocks]
             if touched[b] and (state.cost[b] > _FAR_OFF) == first:
+                queue.tried[b] += 1
                 new_warm[b] = state.warm[b]
                 evaluate(b, state, plan, inside, new_warm[b], new_out[b])
                 new_cost[b] = block_cost(b, plan, state.weight, tolerance, edge, miss, new_out[b])
                 delta += new_cost[b]
                 if delta > limit:
+                    queue.refused[b] += 1
                     good = False
                     break
         if good:
@@ -556,10 +569,19 @@ def anneal(state, plan, freedom, active, units, chances, tolerance, edge, miss, 
     return accepted
 
 
+def reorder(queue: Queue, plan: Plan) -> None:
+    """Blocks at which moves fail often and cheaply go first; old counts fade."""
+    rate = (queue.refused + 0.05) / (queue.tried + 1.0) / plan.price
+    queue.order[:] = np.argsort(-rate, kind="stable")
+    queue.tried[:] *= 0.5
+    queue.refused[:] *= 0.5
+
+
 @compiled
 def _propose(move, i, state, plan, freedom, units, who, old_fate, old_x, touched, active):
     """Make a move; how many patients it changed (0: none) and which blocks it touches."""
     touched[:] = False
+    n = len(state.fate)
     who[0] = i
     if move < M_SWAP_VALUE:
         who[1] = _partner_of(move, i, state, plan)
@@ -567,7 +589,13 @@ def _propose(move, i, state, plan, freedom, units, who, old_fate, old_x, touched
         return 0
     else:
         unit = units[np.random.randint(len(units))]
-        who[1] = _partner_for(i, unit, state, freedom) if move == M_SWAP_VALUE else -1
+        who[1] = -1
+        if move == M_SWAP_VALUE:
+            who[1] = _partner_for(i, unit, state, freedom)
+        elif move == M_VALUES:
+            who[1] = np.random.randint(n)
+            if who[1] == i:
+                who[1] = -2
     if who[1] == -2:
         return 0
     count = 1 if who[1] < 0 else 2
@@ -577,7 +605,7 @@ def _propose(move, i, state, plan, freedom, units, who, old_fate, old_x, touched
     if move < M_SWAP_VALUE:
         good = _change_course(move, count, who, old_x, state, plan, freedom, touched, active)
     else:
-        good = _change_values(unit, count, who, old_x, state, plan, freedom, touched, active)
+        good = _change_values(move, unit, count, who, old_x, state, plan, freedom, touched, active)
     if not good:
         _undo(count, who, old_fate, old_x, state, plan)
         return 0
@@ -602,10 +630,10 @@ def _concerned(b, count, who, old_x, state, plan):
 
 
 @compiled
-def _change_values(unit, count, who, old_x, state, plan, freedom, touched, active):
-    """Exchange the columns of a unit, or change one value; whether it may stand."""
+def _change_values(move, unit, count, who, old_x, state, plan, freedom, touched, active):
+    """Exchange the columns of a unit, or change a value of one or two; whether it may stand."""
     chosen = -1
-    if count == 2:
+    if move == M_SWAP_VALUE:
         for c in freedom.unit[unit]:
             if c >= 0:
                 state.x[c, who[0]], state.x[c, who[1]] = old_x[1, c], old_x[0, c]
@@ -615,8 +643,9 @@ def _change_values(unit, count, who, old_x, state, plan, freedom, touched, activ
             chosen = freedom.unit[unit, 0]
         if not freedom.numeric[chosen] and freedom.free[chosen] == 0:
             return False
-        if not _move_value(who[0], chosen, state, freedom):
-            return False
+        for k in range(count):
+            if not _move_value(who[k], chosen, state, freedom):
+                return False
     worse = 0
     for k in range(count):
         derive_columns(who[k], state, plan)

@@ -59,7 +59,6 @@ def kaplan_meier(time, event, order, inside, flip, conf, z, month, asked, n_aske
     at_risk, s, v, total = n, 1.0, 0.0, 0
     s_mid, v_mid = -1.0, 0.0
     upper, s_upper, lower, s_lower = -1.0, 0.0, -1.0, 0.0
-    low, high = 1.0, 1.0
     k, pos, size, last = 0, 0, len(order), -1
     while pos < size:
         t, d, leaving = time[order[pos]], 0, 0
@@ -73,7 +72,7 @@ def kaplan_meier(time, event, order, inside, flip, conf, z, month, asked, n_aske
         if leaving == 0:
             continue
         while k < n_asked and asked[k] < t:
-            out[5 + 3 * k], out[6 + 3 * k], out[7 + 3 * k] = 100 * s, 100 * low, 100 * high
+            _rate(k, s, v, conf, z, out)
             k += 1
         last = t
         if d > 0:
@@ -84,24 +83,31 @@ def kaplan_meier(time, event, order, inside, flip, conf, z, month, asked, n_aske
                 upper, s_upper = t, s
             if s <= 0.45 + HALF and lower < 0:
                 lower, s_lower = t, s
-        low, high = _band(s, v, conf, z)
-        if s < 0.5 + HALF and s_mid < 0:
-            out[2], s_mid, v_mid = t / month, s, v
-        if conf != SPSS:
-            if low < 0.5 + HALF and math.isnan(out[3]):
-                out[3] = t / month
-            if high < 0.5 + HALF and math.isnan(out[4]):
-                out[4] = t / month
+            if s < 0.5 + HALF and s_mid < 0:
+                out[2], s_mid, v_mid = t / month, s, v
+            if conf != SPSS and math.isnan(out[4]):
+                low, high = _band(s, v, conf, z)
+                if low < 0.5 + HALF and math.isnan(out[3]):
+                    out[3] = t / month
+                if high < 0.5 + HALF:
+                    out[4] = t / month
         at_risk -= leaving
     out[1] = total
     while k < n_asked:
         if asked[k] <= last or s <= 0.0:
-            out[5 + 3 * k], out[6 + 3 * k], out[7 + 3 * k] = 100 * s, 100 * low, 100 * high
+            _rate(k, s, v, conf, z, out)
         k += 1
     if conf == SPSS and upper >= 0 and lower > upper and s_mid > 0:
         density = (s_upper - s_lower) / (lower - upper)
         half = z * s_mid * math.sqrt(v_mid) / density / month
         out[3], out[4] = max(out[2] - half, 0.0), out[2] + half
+
+
+@compiled
+def _rate(k, s, v, conf, z, out):
+    """Survival with its limits (%), the k-th that was asked for."""
+    low, high = (1.0, 1.0) if s == 1.0 else _band(s, v, conf, z)
+    out[5 + 3 * k], out[6 + 3 * k], out[7 + 3 * k] = 100 * s, 100 * low, 100 * high
 
 
 @compiled

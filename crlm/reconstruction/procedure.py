@@ -73,14 +73,14 @@ def reconstruct(
     out.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
     made = search.prepare(design, wishes, claims, seed, effort)
-    best = search.run(made, effort=effort, watch=watch, checkpoint=out / "checkpoint.npz")
+    found = search.run(made, effort=effort, watch=watch, checkpoint=out / "checkpoint.npz")
     seconds = time.monotonic() - begun
-    paths = histories.write(design, wishes, made.columns, best, seed, out)
+    paths = histories.write(design, wishes, made.columns, found.state, seed, out)
     verdicts = certificate.certify(design, claims, made.goal, *paths)
     counted = verdicts[verdicts["excluded"] == ""]
     matched = int((counted["verdict"] == "matches").sum())
     settings = {"seed": seed, "effort": effort, "seconds": round(seconds)}
-    certificate.write(out, design, verdicts, settings)
+    certificate.write(out, design, verdicts, settings, found.in_the_way)
     (out / "checkpoint.npz").unlink(missing_ok=True)
     return Outcome(verdicts, matched, len(counted), seconds, out)
 

@@ -4,12 +4,15 @@ Stage "groups" fits curves, medians, limits and follow-up of the groups whose si
 printed, and places an event on each day that a printed median wants one; "alone" deals out
 one column by itself, times fixed, those of the multivariable models first; "models" brings
 these into step, times free; "alone" again for the rest; "joint" moves all together. In each
-stage tolerance falls towards the half-width of a printed interval.
+stage tolerance falls towards the half-width of a printed interval. Then the search insists on
+one unmet claim after the other: heavier for a while, hot, then cooled, and taken back unless
+as much is met as before.
 """
 
 from __future__ import annotations
 
 import io
+import itertools
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +25,7 @@ import pandas as pd
 
 from crlm.files import write_atomically
 from crlm.ledger import Design
-from crlm.reconstruction import engine
+from crlm.reconstruction import engine, kernels
 from crlm.reconstruction import plan as plans
 from crlm.reconstruction import state as states
 from crlm.reconstruction.plan import Columns, Plan
@@ -47,9 +50,14 @@ _CHUNKS = 60
 _HEAVIEST = 1.3
 #: Share of the first stage's steps after which counts behind a p value are told.
 _ROUGH = 0.3
+#: Insisting: how often, steps hot and cooling, heat from and to, and how much heavier.
+_KICKS, _HOT, _COOLING = 40, 60_000, 60_000
+_KICK_HEAT, _BOOST = (0.12, 0.01), 4.0
+#: Most that adjustment widens an interval.
+_WIDENS = 1.1
 #: Chances of the moves, in the order of `engine`, when times may move and when not.
-_COURSES = np.array([22, 8, 7, 7, 3, 8, 12, 10, 3, 0, 0], dtype=float)
-_VALUES = np.array([0, 0, 0, 0, 0, 0, 0, 0, 0, 26, 14], dtype=float)
+_COURSES = np.array([22, 8, 7, 7, 3, 8, 12, 10, 3, 0, 0, 0], dtype=float)
+_VALUES = np.array([0, 0, 0, 0, 0, 0, 0, 0, 0, 26, 10, 6], dtype=float)
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,22 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Found:
+    """What a search came to.
+
+    Attributes
+    ----------
+    state : engine.State
+        The best cohort met.
+    in_the_way : mapping of str to tuple of str
+        Claims not met that were met when the search insisted, with the claims lost for them.
+    """
+
+    state: engine.State
+    in_the_way: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
 class Search:
     """A search made ready: what it aims at and what it moves."""
 
@@ -106,6 +130,7 @@ class Search:
     columns: Columns
     state: engine.State
     freedom: engine.Freedom
+    queue: engine.Queue
     seed: int
 
 
@@ -114,7 +139,8 @@ def prepare(
 ) -> Search:
     """Targets, plan and a first cohort.
 
-    A rough first fit tells which of the counts that a printed p allows lie near.
+    A rough first fit tells which of the counts that a printed p allows lie near, and how many
+    events the printed intervals can stand for.
     """
     aim = goal(design, claims, wishes.get("excluded", {}))
     wanted = [*aim.targets, *priors(wishes)]
@@ -127,11 +153,13 @@ def prepare(
     led = guides(aim.targets, wishes["groups"]["columns"])
     wanted += [target for target in led if target.statistic not in known]
     rough = _compiled(design, wishes, claims, aim, wanted, seed)
-    stage = stages(rough, _ROUGH * effort)[0]
-    for chunk in range(_CHUNKS):
-        _chunk(rough, stage, chunk / (_CHUNKS - 1), (seed * 100_003 + chunk) % 2**32)
+    legs = itertools.takewhile(lambda leg: leg.name != "models", stages(rough, _ROUGH * effort))
+    for number, stage in enumerate(legs):
+        for chunk in range(_CHUNKS):
+            now = (seed * 100_003 + number * _CHUNKS + chunk) % 2**32
+            _chunk(rough, stage, chunk / (_CHUNKS - 1), now)
     pairs = [pair for target in aim.targets for pair in counted(target, rough)]
-    return _compiled(design, wishes, claims, aim, wanted + pairs, seed)
+    return _compiled(design, wishes, claims, aim, wanted + pairs + events_behind(rough), seed)
 
 
 def _compiled(
@@ -142,7 +170,10 @@ def _compiled(
     plan, columns, listed = plans.compile_plan(design, wishes, wanted, size)
     state, freedom = states.start(design, wishes, claims, plan, columns, listed, seed)
     state.weight[:] = [_own_weight(target, design) for target in listed]
-    return Search(design, wishes, claims, aim, tuple(listed), plan, columns, state, freedom, seed)
+    blocks = len(plan.kind)
+    queue = engine.Queue(np.arange(blocks), np.zeros(blocks), np.zeros(blocks))
+    return Search(design, wishes, claims, aim, tuple(listed), plan, columns, state, freedom,
+                  queue, seed)  # fmt: skip
 
 
 def counted(target: Target, search: Search) -> list[Target]:
@@ -177,9 +208,56 @@ def counted(target: Target, search: Search) -> list[Target]:
     ]  # fmt: skip
 
 
+def events_behind(search: Search) -> list[Target]:
+    """How many events the intervals of multivariable models can stand for.
+
+    An interval widens by adjustment, never narrows, and seldom by more than a tenth: what the
+    cohort at hand has alone, scaled to the printed width, bounds the events from both sides.
+    Where intervals are printed for covariates alone too, these tell the events themselves.
+    """
+    found = []
+    for endpoint in search.design.models:
+        ratios = [
+            t for t in search.goal.targets
+            if t.statistic.endpoint == endpoint and t.statistic.kind == "cox"
+            and not t.statistic.where and t.statistic.limit != "estimate"
+        ]  # fmt: skip
+        if not ratios or any(len(t.statistic.columns) == 1 for t in ratios):
+            continue
+        limits: dict[str, dict[str, float]] = {}
+        for t in ratios:
+            middle = (t.low + t.high) / 2
+            limits.setdefault(t.statistic.covariate, {})[t.statistic.limit] = middle
+        counts = [
+            _scaled_events(search, endpoint, name, pair["conf_high"] - pair["conf_low"])
+            for name, pair in limits.items() if len(pair) == 2
+        ]  # fmt: skip
+        if counts:
+            low = 0.95 * max(counts)
+            high = max(_WIDENS**2 * min(counts), 1.1 * low)
+            found.append(Target((f"{endpoint}: events behind the printed intervals",),
+                                Statistic("km", endpoint, part="events"), low, high,
+                                kind="implied"))  # fmt: skip
+    return found
+
+
+def _scaled_events(search: Search, endpoint: str, name: str, width: float) -> float:
+    """Events at which a covariate alone would have an interval of this width (log scale)."""
+    e, at = plans.ENDPOINTS.index(endpoint), np.array([search.columns.at(name)])
+    state, out = search.state, np.zeros(plans.OUT)
+    inside = (state.event[e] >= 0) & ~np.isnan(state.x[at[0]])
+    kernels.cox(state.time[e], state.event[e], state.order[e], inside, state.x, at, 1,
+                search.plan.efron, search.plan.z, np.zeros(1), out)  # fmt: skip
+    return float(out[1] * ((out[4] - out[3]) / width) ** 2)
+
+
+def _own_weights(search: Search) -> np.ndarray:
+    return np.array([_own_weight(target, search.design) for target in search.targets])
+
+
 def _own_weight(target: Target, design: Design) -> float:
     """What a target counts: more where it is a count behind a p, or decides a notebook's model."""
-    if target.kind == "implied" and target.statistic.kind == "count":
+    if target.kind == "implied" and target.statistic.kind in ("count", "km"):
         return 3.0
     screens = target.statistic.part == "z" and target.statistic.endpoint in design.models
     return _WEIGHT[target.kind] * (2.0 if screens and target.statistic.covariate else 1.0)
@@ -197,8 +275,8 @@ def run(
     effort: float = 1.0,
     watch: Callable[[Progress], None] | None = None,
     checkpoint: Path | None = None,
-) -> engine.State:
-    """Search through all stages; the best cohort met, by targets matched.
+) -> Found:
+    """Search through all stages, then insist on what is not met.
 
     Parameters
     ----------
@@ -213,22 +291,69 @@ def run(
     """
     begun = time.monotonic()
     legs = stages(search, effort)
-    done, best = _restore(search, checkpoint)
-    for number in range(done, len(legs) * _CHUNKS):
-        stage, chunk = legs[number // _CHUNKS], number % _CHUNKS
-        share = chunk / (_CHUNKS - 1)
-        cost = _chunk(search, stage, share, (search.seed * 100_003 + number) % 2**32)
-        if stage.name == "joint" and share > 0.3:
-            best = better(search, best)
-        if chunk % 10 == 9:
+    last = len(legs) * _CHUNKS
+    done, lost = _restore(search, checkpoint)
+    for number in range(done, last + _KICKS):
+        if number < last:
+            stage, share = legs[number // _CHUNKS], number % _CHUNKS / (_CHUNKS - 1)
+            cost = _chunk(search, stage, share, _seed_of(search, number))
+        else:
+            stage, share = replace(legs[-1], name="insisting"), (number - last + 1) / _KICKS
+            cost = _insist(search, stage, effort, _seed_of(search, number), lost)
+        if number % 10 == 9:
             if checkpoint:
-                _save(search, best, number + 1, checkpoint)
+                _save(search, lost, number + 1, checkpoint)
             if watch:
                 watch(_progress(search, stage, share, cost, time.monotonic() - begun))
-    found = best if best is not None else copy(search.state)
     every = np.ones(len(search.plan.kind), dtype=bool)
-    engine.refresh(found, search.plan, every, search.plan.natural, 0.0, 0.0)
-    return found
+    engine.refresh(search.state, search.plan, every, search.plan.natural, 0.0, 0.0)
+    met = matched(search)
+    targets = search.targets
+    fights = {
+        name: tuple(targets[j].claims[0] for j in others)
+        for k, others in lost.items() if not met[k] for name in targets[k].claims
+    }  # fmt: skip
+    return Found(search.state, fights)
+
+
+def _seed_of(search: Search, number: int) -> int:
+    return (search.seed * 100_003 + number) % 2**32
+
+
+def _insist(
+    search: Search, stage: Stage, effort: float, seed: int, lost: dict[int, list[int]]
+) -> float:
+    """One unmet claim made heavy, everything hot, then cooled; undone if less is met."""
+    plan, state = search.plan, search.state
+    own = _own_weights(search)
+    before, met = copy(state), matched(search)
+    worth = _worth(search)
+    unmet = np.flatnonzero((worth > 0) & ~met)
+    cost = float(state.cost[stage.active].sum())
+    if not len(unmet):
+        return cost
+    chosen = int(np.random.default_rng(seed).choice(unmet))
+    block = np.repeat(np.arange(len(plan.kind)), np.diff(plan.first))
+    heavy = np.where((block == block[chosen]) & ~met, _BOOST * own, own)
+    _anneal(search, stage, heavy, _KICK_HEAT[0], int(_HOT * effort), seed)
+    now = matched(search)
+    if now[chosen]:
+        lost[chosen] = [int(k) for k in np.flatnonzero((worth > 0) & met & ~now)]
+    hot, cold = _KICK_HEAT
+    for part in (0.25, 0.5, 0.75, 1.0):
+        heat = hot * (cold / hot) ** part
+        _anneal(search, stage, own, heat, int(_COOLING * effort / 4), seed + int(100 * part))
+    if (worth * matched(search)).sum() < (worth * met).sum():
+        for part, old in zip(state, before, strict=True):
+            part[...] = old
+    return cost
+
+
+def _worth(search: Search) -> np.ndarray:
+    """How many printings a target stands for; 0 for what only leads."""
+    return np.array([
+        len(t.claims) if t.kind == "claim" else float(t.kind == "implied") for t in search.targets
+    ])  # fmt: skip
 
 
 def _progress(search: Search, stage: Stage, share: float, cost: float, seconds: float) -> Progress:
@@ -236,49 +361,65 @@ def _progress(search: Search, stage: Stage, share: float, cost: float, seconds: 
     return Progress(stage.name, share, int(inside.sum()), len(inside), seconds, cost)
 
 
-def _save(search: Search, best: engine.State | None, done: int, checkpoint: Path) -> None:
+def _save(search: Search, lost: Mapping[int, list[int]], done: int, checkpoint: Path) -> None:
     parts = {f"now_{k}": part for k, part in enumerate(search.state)}
-    if best is not None:
-        parts |= {f"best_{k}": part for k, part in enumerate(best)}
+    parts |= {f"queue_{k}": part for k, part in enumerate(search.queue)}
+    pairs = [(k, j) for k, others in lost.items() for j in [-1, *others]]
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, done=np.array(done), **parts)
+    np.savez_compressed(buffer, done=np.array(done),
+                        lost=np.array(pairs, dtype=np.int64).reshape(-1, 2), **parts)  # fmt: skip
     write_atomically(checkpoint, buffer.getvalue())
 
 
-def _restore(search: Search, checkpoint: Path | None) -> tuple[int, engine.State | None]:
-    """Chunks already done, and the best cohort so far; the state is set to where it stood."""
+def _restore(search: Search, checkpoint: Path | None) -> tuple[int, dict[int, list[int]]]:
+    """Chunks already done, and what was lost so far; the state is set to where it stood."""
+    lost: dict[int, list[int]] = {}
     if checkpoint is None or not checkpoint.is_file():
-        return 0, None
+        return 0, lost
     with np.load(checkpoint) as saved:
         for k, part in enumerate(search.state):
             part[...] = saved[f"now_{k}"]
-        best = None
-        if "best_0" in saved:
-            best = engine.State(*(saved[f"best_{k}"] for k in range(len(search.state))))
-        return int(saved["done"]), best
+        for k, part in enumerate(search.queue):
+            part[...] = saved[f"queue_{k}"]
+        for k, j in saved["lost"].tolist():
+            lost.setdefault(k, [])
+            if j >= 0:
+                lost[k].append(j)
+        return int(saved["done"]), lost
 
 
 def _chunk(search: Search, stage: Stage, share: float, seed: int) -> float:
-    plan, state = search.plan, search.state
+    state = search.state
     at = stage.width[0] + share * (stage.width[1] - stage.width[0])
-    tolerance = plan.natural * (plan.fine / plan.natural) ** at
-    miss = 0.4 * at
     heat = stage.heat[0] * (stage.heat[1] / stage.heat[0]) ** share
     _reweigh(search, stage, at)
+    _anneal(search, stage, state.weight.copy(), heat, stage.steps // _CHUNKS, seed, at)
+    return float(state.cost[stage.active].sum())
+
+
+def _anneal(
+    search: Search, stage: Stage, weight: np.ndarray, heat: float, steps: int, seed: int,
+    at: float = 1.0,
+) -> None:  # fmt: skip
+    """Steps at one heat and one tolerance (`at` 0: natural, 1: printed)."""
+    plan, state = search.plan, search.state
+    tolerance = plan.natural * (plan.fine / plan.natural) ** at
+    miss = 0.4 * at
+    state.weight[:] = weight
     engine.refresh(state, plan, stage.active, tolerance, _EDGE, miss)
     chances = np.cumsum(stage.moves) / stage.moves.sum()
+    engine.reorder(search.queue, plan)
     engine.anneal(
-        state, plan, search.freedom, stage.active, stage.units, chances, tolerance, _EDGE, miss,
-        heat, stage.steps // _CHUNKS, seed,
+        state, plan, search.freedom, search.queue, stage.active, stage.units, chances,
+        tolerance, _EDGE, miss, heat, steps, seed,
     )  # fmt: skip
-    return float(state.cost[stage.active].sum())
 
 
 def _reweigh(search: Search, stage: Stage, at: float) -> None:
     """What stays unmet weighs more, what is met falls back to its own weight."""
     if at < 0.5:
         return
-    own = np.array([_own_weight(target, search.design) for target in search.targets])
+    own = _own_weights(search)
     met = matched(search)
     weight = np.where(met, np.maximum(search.state.weight * 0.9, own), search.state.weight * 1.05)
     search.state.weight[:] = np.minimum(weight, _HEAVIEST * own)
@@ -304,10 +445,10 @@ def stages(search: Search, effort: float) -> list[Stage]:
         for u in [*models, *rest]
     }  # fmt: skip
     found += [alone[u] for u in models]
-    found.append(_stage("models", models_too, [*early, *models], _COURSES + 2 * _VALUES, 2_500_000,
+    found.append(_stage("models", models_too, [*early, *models], _COURSES + 2 * _VALUES, 1_800_000,
                         (0.3, 0.03), (0.2, 1.0)))  # fmt: skip
     found += [alone[u] for u in rest]
-    found.append(_stage("joint", ~lead, units, _COURSES + 2 * _VALUES, 4_000_000, (0.25, 0.03),
+    found.append(_stage("joint", ~lead, units, _COURSES + 2 * _VALUES, 2_500_000, (0.25, 0.03),
                         (0.5, 1.0)))  # fmt: skip
     return [replace(stage, steps=int(stage.steps * effort)) for stage in found]
 
@@ -370,13 +511,4 @@ def copy(state: engine.State) -> engine.State:
     return engine.State(*(part.copy() for part in state))
 
 
-def better(search: Search, best: engine.State | None) -> engine.State:
-    """The present cohort if it matches more claims than the best so far."""
-    claims = np.array([t.kind in ("claim", "implied") for t in search.targets])
-    now = matched(search)[claims].sum()
-    if best is None or now >= matched(search, best)[claims].sum():
-        return copy(search.state)
-    return best
-
-
-__all__ = ["Progress", "Search", "Stage", "prepare", "run", "replace"]
+__all__ = ["Found", "Progress", "Search", "Stage", "prepare", "run"]

@@ -303,7 +303,8 @@ def _courses(
     recurrence = np.maximum(np.round(drawn["RFS"] * plan.month), 1)
     failure = np.maximum(np.round(drawn["SCP"] * plan.month), recurrence)
     death = np.maximum(np.round(drawn["OS"] * plan.month), recurrence + 30)
-    last = _last_contacts(claims, plan, freedom, n, rng)
+    observed = design.conventions["follow_up"] != "reverse"
+    last = _last_contacts(claims, plan, freedom, n, 1.25 if observed else 1.0, rng)
     end = np.clip(np.minimum(death, last), freedom.earliest, freedom.latest)
     fate = np.full((n, 4), engine.NEVER, dtype=np.int64)
     fate[:, engine.END], fate[:, engine.DEAD] = end, (death <= end).astype(np.int64)
@@ -351,12 +352,16 @@ def _quantile(curve: Sequence[tuple[float, float]], chance: np.ndarray) -> np.nd
 
 
 def _last_contacts(
-    claims: pd.DataFrame, plan: Plan, freedom: engine.Freedom, n: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Days at which patients who live on were last seen: few early, most around the median."""
+    claims: pd.DataFrame, plan: Plan, freedom: engine.Freedom, n: int, beyond: float,
+    rng: np.random.Generator,
+) -> np.ndarray:  # fmt: skip
+    """Days at which patients who live on were last seen: few early, most around the median.
+
+    `beyond`: their median over the printed one, which deaths make shorter where they count.
+    """
     row = claims[(claims["statistic"] == "median_follow_up") & (claims["group"] == "all")]
     factor = 12 if len(row) and row["unit"].iloc[0] == "years" else 1
-    middle = float(row["value"].iloc[0]) * factor * plan.month * 1.25
+    middle = float(row["value"].iloc[0]) * factor * plan.month * beyond
     share = np.sort(rng.random(n))
     knots = [freedom.earliest, 0.45 * middle, middle, 0.6 * middle + 0.4 * freedom.latest,
              freedom.latest]  # fmt: skip

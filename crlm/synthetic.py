@@ -1,0 +1,171 @@
+"""What stands beside a synthetic cohort for its readers: its certificate and its siblings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from crlm.files import checksum
+from crlm.ledger import Design
+from crlm.report import Html, p_text, say, skipped, table
+
+#: Two programs agree on a number when they differ by no more than this share of it.
+_SAME = 1e-4
+
+
+def certificate(source: Mapping[str, Any], design: Design, verdicts: pd.DataFrame) -> list[Html]:
+    """The certificate of a reconstructed cohort: what other programs found in its files.
+
+    Parameters
+    ----------
+    source : mapping
+        From `cohort.origin`.
+    design : Design
+    verdicts : pandas.DataFrame
+        From `comparison.compare`, on this cohort: the second opinion on each number.
+    """
+    path = Path(source["path"])
+    try:
+        held = json.loads((path.parent / "certificate.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        why = f"No certificate.json beside the cohort; crlm reconstruct {design.study} writes one."
+        return [skipped("Certificate", why)]
+    if held["checksums"]["cohort"] != checksum(path):
+        return [skipped("Certificate", "The cohort was changed after it was certified.")]
+    rows = pd.DataFrame(held["verdicts"])
+    return [_summary(held, rows, design, verdicts), *_unmet(held, rows), *_excluded(rows)]
+
+
+def _summary(
+    held: Mapping[str, Any], rows: pd.DataFrame, design: Design, verdicts: pd.DataFrame
+) -> Html:
+    settings, counted = held["settings"], held["claims"] - held["excluded"]
+    options = f"--seed {settings['seed']} --effort {settings['effort']:g}"
+    numbers = verdicts.loc[verdicts["kind"] == "number", ["id", "computed"]]
+    both = rows.merge(numbers, on="id", suffixes=("", "_here"))
+    both = both[both["computed"].notna() & both["computed_here"].notna()]
+    gap = (both["computed"] - both["computed_here"]).abs()
+    agree = int((gap <= _SAME * both["computed"].abs().clip(lower=1e-2)).sum())
+    return say(
+        f"This cohort was found by crlm reconstruct {design.study} {options} in "
+        f"{settings['seconds']:,} seconds. Its files were then read again by lifelines, "
+        f"statsmodels and scipy, which share no code with the search or with this report: "
+        f"{held['matched']} of {counted} claims match at printed precision "
+        f"({100 * held['matched'] / counted:.1f} %), {held['excluded']} are left out because "
+        f"other printed numbers contradict them. Of the {len(both)} numbers that both "
+        f"the certificate and this report compute, {agree} are the same number."
+    )
+
+
+def _unmet(held: Mapping[str, Any], rows: pd.DataFrame) -> list[Html]:
+    missed = rows[rows["id"].isin(held["not_matched"])]
+    if missed.empty:
+        return []
+    fights = held.get("in_the_way", {})
+    where = dict(zip(rows["id"], rows["locator"], strict=True))
+    body = [
+        ("", [row["locator"], row["printed"], _value(row["computed"]), row["verdict"],
+              "; ".join(where.get(other, other) for other in fights.get(row["id"], ())) or "–"])
+        for row in missed.to_dict("records")
+    ]  # fmt: skip
+    header = ["Where", "Printed", "This cohort", "Verdict", "Lost when the search insists on it"]
+    return [table("Claims that this cohort does not meet", header, body, numeric=[1, 2])]
+
+
+def _excluded(rows: pd.DataFrame) -> list[Html]:
+    out = rows[rows["excluded"] != ""]
+    if out.empty:
+        return []
+    body = [("", [row["locator"], row["printed"], row["excluded"]])
+            for row in out.to_dict("records")]  # fmt: skip
+    inner = table("Claims that no cohort can meet", ["Where", "Printed", "Why"], body)
+    summary = f"Claims left out as contradicted by others: {len(body)}"
+    return [Html(
+        f'<details class="table"><summary>{escape(summary)}</summary>{inner.html}</details>',
+        inner.text,
+    )]  # fmt: skip
+
+
+def _value(value: float | None) -> str:
+    return "–" if value is None or pd.isna(value) else f"{value:.4g}"
+
+
+# ---- the ensemble -----------------------------------------------------------
+
+_NAMES = {
+    "rmst_difference": "difference in restricted mean to 60 months", "p": "p",
+    "hazard_ratio": "hazard ratio", "concordance": "Harrell's C",
+    "survival_rate": "survival", "median_survival": "median",
+}  # fmt: skip
+_MODELS = {"ph_test": "proportional hazards", "interaction": "interaction", "univariable": "alone"}
+
+
+def ensemble(design: Design) -> list[Html]:
+    """How far independent cohorts from the same print agree on what it does not print.
+
+    Parameters
+    ----------
+    design : Design
+        Its folder holds ensemble.json, a summary without patients.
+    """
+    path = design.folder / "ensemble.json"
+    if not path.is_file():
+        return [skipped("Ensemble", f"No {path.name} in data/{design.study}.")]
+    held = json.loads(path.read_text(encoding="utf-8"))
+    found = pd.DataFrame(held["quantities"])
+    curves = found["statistic"].isin(["survival_rate", "median_survival"])
+    pinned = int((found["verdict"] == "pinned").sum())
+    matched = held["matched"]
+    told = say(
+        f"{held['cohorts']} cohorts were made from the same print with independent seeds, each "
+        f"certified; they match {matched['min']:.0f} to {matched['max']:.0f} of "
+        f"{held['counted']} claims (median {matched['median']:.0f}). Two of them have "
+        f"{held['patients_in_common_percent']:.1f} % of their patients in common, so agreement "
+        f"is not ancestry. Where nine in ten cohorts agree closely, print pins a quantity down "
+        f"that it never states: {pinned} of {len(found)}. The others are open: only the patients "
+        f"themselves could tell. An interval here is no confidence interval."
+    )
+    folded = _quantities(found[curves], design, "Curves between the printed times")
+    summary = f"Curves between the printed times: {int(curves.sum())} values"
+    return [
+        told,
+        _quantities(found[~curves], design, "Comparisons that the paper does not print"),
+        Html(f'<details class="table"><summary>{summary}</summary>{folded.html}</details>',
+             folded.text),
+    ]  # fmt: skip
+
+
+def _quantities(found: pd.DataFrame, design: Design, caption: str) -> Html:
+    body = [
+        ("", [_called(row, design), _shown(row, "median"),
+              f"{_shown(row, 'q05')} to {_shown(row, 'q95')}",
+              f"{_shown(row, 'min')} to {_shown(row, 'max')}", row["verdict"]])
+        for row in found.to_dict("records")
+    ]  # fmt: skip
+    header = ["Quantity", "Median", "Nine in ten", "All", "Print leaves it"]
+    notes = ["pinned: nine in ten cohorts lie within 5 points of survival, 3 months of a median, "
+             "1 month of a restricted mean, 0.1 of a log hazard ratio, 0.02 of a concordance, or "
+             "on one side of p = 0.05."]  # fmt: skip
+    return table(caption, header, body, notes, numeric=[1, 2, 3])
+
+
+def _shown(row: Mapping[str, Any], name: str) -> str:
+    return p_text(row[name]) if row["statistic"] == "p" else f"{row[name]:.4g}"
+
+
+def _called(row: Mapping[str, Any], design: Design) -> str:
+    what = _NAMES[row["statistic"]]
+    if row["model"]:
+        what = f"{_MODELS[row['model']]}, {what}"
+    time = row["time"]
+    if time is not None and not pd.isna(time) and row["statistic"] == "survival_rate":
+        what += f" at {time:g} months"
+    groups = [part for part in (row["population"], row["group"]) if part and part != "all"]
+    covariate = row["covariate"].split(":")
+    names = [" × ".join(design.label(name) for name in covariate)] if row["covariate"] else []
+    return f"{row['endpoint']}, {', '.join([*names, *map(design.group_label, groups)])}: {what}"

@@ -1,0 +1,91 @@
+"""What a report says about a synthetic cohort: its certificate, and what print leaves open."""
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+
+from crlm import ledger, synthetic
+from crlm.reconstruction import ensemble
+
+
+@pytest.fixture
+def shipped(tmp_path):
+    """A cohort with its certificate, in a folder of its own, and a second opinion on it."""
+    design = ledger.load_design("ncch_scp")
+    for name in ("cohort.csv", "certificate.json"):
+        shutil.copy(design.folder / name, tmp_path / name)
+    held = json.loads((tmp_path / "certificate.json").read_text(encoding="utf-8"))
+    claims = ledger.load_claims("ncch_scp")[["id", "kind"]]
+    verdicts = pd.DataFrame(held["verdicts"])[["id", "computed"]].merge(claims, on="id")
+    source = {"kind": "reconstructed", "path": str(tmp_path / "cohort.csv")}
+    return source, design, verdicts, held, tmp_path
+
+
+def test_a_certificate_says_how_much_is_met_and_what_is_not(shipped):
+    source, design, verdicts, held, _ = shipped
+    told, *tables = synthetic.certificate(source, design, verdicts)
+    counted = held["claims"] - held["excluded"]
+    assert f"{held['matched']} of {counted} claims match" in told.text
+    text = "\n".join(piece.text for piece in tables)
+    missed = [v for v in held["verdicts"] if v["id"] in held["not_matched"]]
+    assert missed and all(v["locator"] in text for v in missed)
+    assert all(v["excluded"] in text for v in held["verdicts"] if v["excluded"])
+
+
+def test_a_number_that_two_programs_see_differently_is_not_called_the_same(shipped):
+    source, design, verdicts, _, _ = shipped
+    numbers = int((verdicts["computed"].notna() & (verdicts["kind"] == "number")).sum())
+    told = synthetic.certificate(source, design, verdicts)[0]
+    assert f"Of the {numbers} numbers" in told.text and f"{numbers} are the same" in told.text
+    first = verdicts.index[verdicts["computed"].gt(1) & (verdicts["kind"] == "number")][0]
+    verdicts.loc[first, "computed"] *= 1.01
+    told = synthetic.certificate(source, design, verdicts)[0]
+    assert f"{numbers - 1} are the same" in told.text
+
+
+def test_a_changed_cohort_loses_its_certificate(shipped):
+    source, design, verdicts, _, folder = shipped
+    with open(folder / "cohort.csv", "a", encoding="utf-8") as cohort:
+        cohort.write("\n")
+    (told,) = synthetic.certificate(source, design, verdicts)
+    assert "changed after it was certified" in told.text
+    (folder / "certificate.json").unlink()
+    (told,) = synthetic.certificate(source, design, verdicts)
+    assert "crlm reconstruct ncch_scp" in told.text
+
+
+def test_an_ensemble_goes_on_and_tells_what_print_leaves_open(tmp_path):
+    design = ledger.load_design("ncch_scp")
+    ensemble("ncch_scp", tmp_path, size=2, effort=0.0005)
+    first = (tmp_path / "1" / "cohort.csv").stat().st_mtime_ns
+    seen = []
+    held = ensemble("ncch_scp", tmp_path, size=3, effort=0.0005, watch=lambda *a: seen.append(a))
+    assert [one[0] for one in seen] == [3]
+    assert (tmp_path / "1" / "cohort.csv").stat().st_mtime_ns == first
+    assert held == json.loads((tmp_path / "ensemble.json").read_text(encoding="utf-8"))
+    assert held["cohorts"] == 3 and held["patients_in_common_percent"] < 5
+    found = pd.DataFrame(held["quantities"])
+    assert (found["min"] <= found["median"]).all() and (found["median"] <= found["max"]).all()
+    # The median is printed for each RAS group, survival at whole years is not.
+    of_os = set(found.loc[found["endpoint"] == "OS", "statistic"])
+    assert "survival_rate" in of_os and "median_survival" not in of_os
+    folder = tmp_path / "study"
+    folder.mkdir()
+    shutil.copy(tmp_path / "ensemble.json", folder)
+    told, comparisons, curves = synthetic.ensemble(_at(design, folder))
+    assert told.text.startswith("3 cohorts")
+    assert "proportional hazards" in comparisons.text and "at 36 months" in curves.text
+
+
+def test_without_an_ensemble_the_report_says_so(tmp_path):
+    (told,) = synthetic.ensemble(_at(ledger.load_design("ncch_scp"), tmp_path))
+    assert "No ensemble.json" in told.text
+
+
+def _at(design, folder):
+    """The same design, found in another folder."""
+    from dataclasses import replace
+
+    return replace(design, folder=folder)
