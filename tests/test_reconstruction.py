@@ -213,7 +213,7 @@ def test_files_give_what_the_search_says(ncch, short, tmp_path):
     got = search.values(found, state)
     for k, target in enumerate(found.targets):
         if target.statistic.kind in certificate._PROGRAMS and np.isfinite(got[k]):
-            again = certificate.attained(target.statistic, frames, design)
+            again = certificate.by_python(target.statistic, frames, design)
             again = abs(again) if target.absolute else again
             assert again == pytest.approx(got[k], rel=2e-4, abs=2e-4), target
     assert len(pd.read_csv(paths[0])) == 315

@@ -10,7 +10,7 @@ import inspect
 import json
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,15 +24,19 @@ from crlm.files import checksum, write_atomically
 from crlm.ledger import Design
 from crlm.reconstruction.targets import Goal, Statistic, levels_of, statistic_of
 
+Program = Callable[[Statistic, Mapping[str, pd.DataFrame], Design], float]
 _Z = float(stats.norm.ppf(0.975))
 #: Where S equals one half but for rounding.
 _HALF = 1e-8
 
 
 def certify(
-    design: Design, claims: pd.DataFrame, goal: Goal, cohort_path: Path, history_path: Path
-) -> pd.DataFrame:
+    design: Design, claims: pd.DataFrame, goal: Goal, cohort_path: Path, history_path: Path, *,
+    attained: Program | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """Every claim of the ledger with what a cohort's files give, and the verdict.
+
+    `attained`: another program than this module's for a single statistic, with its arguments.
 
     Returns
     -------
@@ -44,6 +48,7 @@ def certify(
     of_claim = {name: t for t in goal.targets if t.kind == "claim" for name in t.claims}
     found: dict[Statistic, float] = {}
     models = _own_models(frames, design)
+    program = attained or by_python
     records = []
     # Numbers first: where a direction shares its keys, the first row counts.
     ordered = claims.sort_values("kind", ascending=False, kind="stable")
@@ -57,7 +62,7 @@ def certify(
             if claim["model"] == "multivariable":
                 columns = models.get(statistic.endpoint, statistic.columns)
                 statistic = replace(statistic, columns=columns)
-            records += _rows(claim, statistic, frames, design, found)
+            records += _rows(claim, statistic, frames, design, found, program)
     counts = [frames["flow"], _sizes(frames["patients"], design)]
     rows = pd.concat([ledger.rows(records), *counts])
     rows = rows.groupby(list(ledger.KEYS), dropna=False, as_index=False, sort=False).first()
@@ -97,7 +102,7 @@ def write(
     return path
 
 
-def attained(statistic: Statistic, frames: Mapping[str, pd.DataFrame], design: Design) -> float:
+def by_python(statistic: Statistic, frames: Mapping[str, pd.DataFrame], design: Design) -> float:
     """One statistic by an independent program, on the scale of the search.
 
     Ratios are logarithms, tests signed z, times months, rates and percentages 0 to 100.
@@ -188,11 +193,11 @@ def _wald(
 
 def _rows(
     claim: Mapping[str, Any], statistic: Statistic, frames: Mapping[str, pd.DataFrame],
-    design: Design, found: dict[Statistic, float],
+    design: Design, found: dict[Statistic, float], program: Program,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """The result rows that answer a claim."""
     if statistic not in found:
-        found[statistic] = attained(statistic, frames, design)
+        found[statistic] = program(statistic, frames, design)
     value = found[statistic]
     keys = {name: claim[name] for name in ledger.KEYS} | {"unit": claim["unit"]}
     if statistic.part == "z":

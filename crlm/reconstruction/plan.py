@@ -370,7 +370,7 @@ def _natural(target: Target) -> float:
     if statistic.part == "events":
         return 2.0
     if statistic.part == "n":
-        return 0.5 if target.kind == "implied" else 3.0
+        return 0.5 if target.kind == "implied" else max(3.0, math.sqrt(abs(middle)))
     return max(0.2 * abs(middle), 1e-3)
 
 

@@ -442,9 +442,9 @@ def stages(search: Search, effort: float) -> list[Stage]:
     alone = {
         u: _stage(f"alone: {_named(search, u)}", blocks[u] & ~shared, [u], _VALUES, 60_000,
                   (0.2, 0.02), (0.3, 1.0))
-        for u in [*models, *rest]
+        for u in units
     }  # fmt: skip
-    found += [alone[u] for u in models]
+    found += [alone[u] for u in [*early, *models]]
     found.append(_stage("models", models_too, [*early, *models], _COURSES + 2 * _VALUES, 1_800_000,
                         (0.3, 0.03), (0.2, 1.0)))  # fmt: skip
     found += [alone[u] for u in rest]

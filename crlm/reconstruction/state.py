@@ -85,6 +85,7 @@ def start(
         np.ones(len(plan.slot)),
     )  # fmt: skip
     _linked(design, wishes, columns, x)
+    _forget(design, wishes, columns, x, table, rng)
     engine.derive_all(state, plan)
     _repair(state, plan, freedom, rng)
     engine.derive_all(state, plan)
@@ -193,6 +194,22 @@ def _linked(design: Design, wishes: Mapping[str, Any], columns: Columns, x: np.n
             other, _, level = condition.partition("=")
             held = x[columns.at(other)] == levels_of(design, other).index(level)
             x[columns.at(name), held] = value
+
+
+def _forget(
+    design: Design, wishes: Mapping[str, Any], columns: Columns, x: np.ndarray,
+    table: np.ndarray, rng: np.random.Generator,
+) -> None:  # fmt: skip
+    """Values that the paper did not have, as many as declared, where no other column gives them."""
+    for name, spec in wishes.get("columns", {}).items():
+        open_ = np.ones(len(table), dtype=bool)
+        for condition in spec.get("given", ()):
+            other, _, level = condition.partition("=")
+            open_ &= x[columns.at(other)] != levels_of(design, other).index(level)
+        for level, count in spec.get("unknown", {}).items():
+            code = levels_of(design, design.table_one["by"]).index(level)
+            chosen = rng.choice(np.flatnonzero(open_ & (table == code)), count, replace=False)
+            x[columns.at(name), chosen] = math.nan
 
 
 def _repair(
