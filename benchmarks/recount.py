@@ -88,7 +88,7 @@ class _ByR:
         for name, frame in frames.items():
             shown = frame.copy()
             for column in shown.select_dtypes(bool):
-                shown[column] = shown[column].astype(int)
+                shown[column] = shown[column].astype("Int64")
             shown.to_csv(self.folder / f"frame_{name}.csv", index=False)
             for column in frame:
                 levels += [{"column": column, "level": level}

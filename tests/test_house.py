@@ -50,7 +50,6 @@ MAY_IMPORT = {
         "regression",
         "comparison",
     },
-    "standin": {"ledger", "files"},
     "cli_batch": None,
     "cli": None,
 }

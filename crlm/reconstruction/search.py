@@ -55,9 +55,11 @@ _KICKS, _HOT, _COOLING = 40, 60_000, 60_000
 _KICK_HEAT, _BOOST = (0.12, 0.01), 4.0
 #: Most that adjustment widens an interval.
 _WIDENS = 1.1
-#: Chances of the moves, in the order of `engine`, when times may move and when not.
+#: Chances of the moves, in the order of `engine`, when times may move, when not, and where
+#: levels are given out anew.
 _COURSES = np.array([22, 8, 7, 7, 3, 8, 12, 10, 3, 0, 0, 0], dtype=float)
 _VALUES = np.array([0, 0, 0, 0, 0, 0, 0, 0, 0, 26, 10, 6], dtype=float)
+_RELABEL = np.array([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1], dtype=float)
 
 
 @dataclass(frozen=True)
@@ -209,11 +211,11 @@ def counted(target: Target, search: Search) -> list[Target]:
 
 
 def events_behind(search: Search) -> list[Target]:
-    """How many events the intervals of multivariable models can stand for.
+    """How many events the printed intervals of an endpoint can stand for.
 
-    An interval widens by adjustment, never narrows, and seldom by more than a tenth: what the
-    cohort at hand has alone, scaled to the printed width, bounds the events from both sides.
-    Where intervals are printed for covariates alone too, these tell the events themselves.
+    An interval widens by adjustment, never narrows, and seldom by more than a tenth: what each
+    covariate of a rough cohort has alone, scaled to the printed width, bounds them. Where
+    intervals are printed for covariates alone, the middle one tells the events itself.
     """
     found = []
     for endpoint in search.design.models:
@@ -222,10 +224,9 @@ def events_behind(search: Search) -> list[Target]:
             if t.statistic.endpoint == endpoint and t.statistic.kind == "cox"
             and not t.statistic.where and t.statistic.limit != "estimate"
         ]  # fmt: skip
-        if not ratios or any(len(t.statistic.columns) == 1 for t in ratios):
-            continue
+        alone = [t for t in ratios if len(t.statistic.columns) == 1]
         limits: dict[str, dict[str, float]] = {}
-        for t in ratios:
+        for t in alone or ratios:
             middle = (t.low + t.high) / 2
             limits.setdefault(t.statistic.covariate, {})[t.statistic.limit] = middle
         counts = [
@@ -233,8 +234,8 @@ def events_behind(search: Search) -> list[Target]:
             for name, pair in limits.items() if len(pair) == 2
         ]  # fmt: skip
         if counts:
-            low = 0.95 * max(counts)
-            high = max(_WIDENS**2 * min(counts), 1.1 * low)
+            low = 0.97 * float(np.median(counts)) if alone else 0.95 * max(counts)
+            high = 1.06 * low if alone else max(_WIDENS**2 * min(counts), 1.1 * low)
             found.append(Target((f"{endpoint}: events behind the printed intervals",),
                                 Statistic("km", endpoint, part="events"), low, high,
                                 kind="implied"))  # fmt: skip
@@ -444,7 +445,8 @@ def stages(search: Search, effort: float) -> list[Stage]:
                   (0.2, 0.02), (0.3, 1.0))
         for u in units
     }  # fmt: skip
-    found += [alone[u] for u in [*early, *models]]
+    found += [replace(alone[u], moves=_RELABEL, steps=600_000, width=(0.0, 1.0)) for u in early]
+    found += [alone[u] for u in models]
     found.append(_stage("models", models_too, [*early, *models], _COURSES + 2 * _VALUES, 1_800_000,
                         (0.3, 0.03), (0.2, 1.0)))  # fmt: skip
     found += [alone[u] for u in rest]

@@ -16,11 +16,9 @@ from crlm import (
     ledger,
     regression,
     scores,
-    standin,
     survival,
 )
 from crlm.files import checksum
-from crlm.ledger import DesignError
 from crlm.reconstruction import certify, goal, wishes_of
 
 STUDIES = ("ncch_scp", "mskcc_hai")
@@ -76,17 +74,9 @@ def included(screened, history, design):
     return timed[cohort.eligibility(screened, design).all(axis=1)]
 
 
-def test_the_stand_in_comes_out_again_byte_for_byte():
-    folder = ledger.load_design("mskcc_hai").folder
-    for name, frame in zip(("cohort", "history"), standin.build("mskcc_hai"), strict=True):
-        committed = (folder / f"{name}.csv").read_bytes()
-        assert standin.as_csv(frame).encode() == committed
-        assert b"\r" not in committed
-
-
-def test_the_certificate_is_that_of_the_shipped_files():
+def test_the_certificate_is_that_of_the_shipped_files(study, design):
     """Every value again, by lifelines, statsmodels and scipy, from the files as they lie here."""
-    design, claims = ledger.load_design("ncch_scp"), ledger.load_claims("ncch_scp")
+    claims = ledger.load_claims(study)
     told = json.loads((design.folder / "certificate.json").read_text(encoding="utf-8"))
     paths = [design.folder / f"{name}.csv" for name in ("cohort", "history")]
     assert [told["checksums"][path.stem] for path in paths] == [checksum(path) for path in paths]
@@ -95,42 +85,6 @@ def test_the_certificate_is_that_of_the_shipped_files():
     assert [row["verdict"] for row in told["verdicts"]] == again["verdict"].tolist()
     counted = again[again["excluded"] == ""]
     assert told["matched"] == (counted["verdict"] == "matches").sum() > 0.9 * len(counted)
-
-
-def test_another_seed_gives_other_patients_with_the_same_table():
-    first, second = (standin.build("mskcc_hai", seed)[0] for seed in (7, 8))
-    assert not first.equals(second)
-    by = list(first.columns.drop("patient_id"))
-    numbers = [name for name in by if pd.api.types.is_numeric_dtype(first[name])]
-    for name in [n for n in numbers if n not in ("crs", "cea")]:
-        np.testing.assert_array_equal(np.sort(first[name].dropna()), np.sort(second[name].dropna()))
-
-
-def test_the_command_writes_the_named_study(tmp_path, monkeypatch):
-    source = ledger.data_folder()
-    (tmp_path / "mskcc_hai").mkdir()
-    for name in ("columns.toml", "mskcc_hai/design.toml", "mskcc_hai/standin.toml"):
-        (tmp_path / name).write_bytes((source / name).read_bytes())
-    monkeypatch.setenv("CRLM_DATA", str(tmp_path))
-    standin.main(["mskcc_hai", "--seed", "3"])
-    written = {path.name for path in (tmp_path / "mskcc_hai").iterdir()}
-    assert written == {"design.toml", "standin.toml", "cohort.csv", "history.csv"}
-
-
-def test_a_study_without_numbers_is_refused(tmp_path, monkeypatch):
-    source = ledger.data_folder()
-    (tmp_path / "ncch_scp").mkdir()
-    for name in ("columns.toml", "ncch_scp/design.toml"):
-        (tmp_path / name).write_bytes((source / name).read_bytes())
-    monkeypatch.setenv("CRLM_DATA", str(tmp_path))
-    with pytest.raises(DesignError, match=r"standin\.toml cannot be read"):
-        standin.build("ncch_scp")
-
-
-def test_a_span_has_its_quantiles():
-    values = np.array(standin.span(101, [[0, 1], [0.25, 4], [0.5, 10], [1, 500]], 1, True))
-    assert [values.min(), *np.quantile(values, [0.25, 0.5]), values.max()] == [1, 4, 10, 500]
-    assert (np.diff(values) >= 0).all()
 
 
 # Against the print -------------------------------------------------------------------------
