@@ -36,6 +36,9 @@ SENTENCES = {">": "significantly higher", "<": "significantly lower",
 _GAPS = ("nodal_status", "size_cm", "cea", "ca199", "margin", "timing", "t_stage", "sidedness",
          "dfi_months", "crs")  # fmt: skip
 
+#: Share of values that a paper may lack without saying so.
+_MOST_GAPS = 0.08
+
 Frame = pd.DataFrame
 
 
@@ -56,6 +59,7 @@ def simulated(study: str, kind: str, seed: int) -> tuple[Frame, Frame]:
     patients = pd.read_csv(folder / "cohort.csv", dtype={"patient_id": str})
     history = pd.read_csv(folder / "history.csv", dtype=str, keep_default_na=False)
     rng = np.random.default_rng(seed)
+    patients = _filled(patients, history["patient_id"].unique())
     if kind != "as shipped":
         patients, history = _drawn(patients, history, rng)
     names = history["patient_id"].unique()
@@ -65,9 +69,20 @@ def simulated(study: str, kind: str, seed: int) -> tuple[Frame, Frame]:
     history = _stretched(history, dict(zip(names, rng.uniform(0.75, 1.3, len(names)), strict=True)))
     if kind == "gaps":
         for name in [n for n in _GAPS if n in patients and rng.random() < 0.6]:
-            lost = rng.random(len(patients)) < rng.uniform(0, 0.08)
+            lost = rng.random(len(patients)) < rng.uniform(0, _MOST_GAPS)
             patients[name] = patients[name].mask(lost)
     return patients, history
+
+
+def _filled(patients: Frame, included: np.ndarray) -> Frame:
+    """The commonest value where more than a few lack one: an honest paper says so, or has all."""
+    patients = patients.copy()
+    inside = patients["patient_id"].isin(included)
+    for name in [n for n in (*_GAPS, "extrahepatic") if n in patients]:
+        lost = inside & patients[name].isna()
+        if lost.sum() > _MOST_GAPS * inside.sum():
+            patients.loc[lost, name] = patients.loc[inside, name].mode().iloc[0]
+    return patients
 
 
 def _drawn(patients: Frame, history: Frame, rng: np.random.Generator) -> tuple[Frame, Frame]:
