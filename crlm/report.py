@@ -193,7 +193,8 @@ def table(
 
 def _data(text: str, flush_right: bool) -> str:
     """A cell; short ones keep on one line, so that an estimate stays beside its limits."""
-    kind = "num" if flush_right else "keep" if len(text) <= _SHORT_CELL else ""
+    short = "num" if flush_right else "keep"
+    kind = short if len(text) <= _SHORT_CELL else ""
     return f'<td class="{kind}">{_cell(text)}</td>' if kind else f"<td>{_cell(text)}</td>"
 
 

@@ -16,6 +16,7 @@ from crlm.report import Html, p_text, say, skipped, table
 
 #: Two programs agree on a number when they differ by no more than this share of it.
 _SAME = 1e-4
+_MOST_LOST = 4
 
 
 def certificate(source: Mapping[str, Any], design: Design, verdicts: pd.DataFrame) -> list[Html]:
@@ -70,11 +71,16 @@ def _unmet(held: Mapping[str, Any], rows: pd.DataFrame) -> list[Html]:
     where = dict(zip(rows["id"], rows["locator"], strict=True))
     body = [
         ("", [row["locator"], row["printed"], _value(row["computed"]), row["verdict"],
-              "; ".join(where.get(other, other) for other in fights.get(row["id"], ())) or "–"])
+              _lost([where.get(other, other) for other in fights.get(row["id"], ())])])
         for row in missed.to_dict("records")
     ]  # fmt: skip
     header = ["Where", "Printed", "This cohort", "Verdict", "Lost when the search insists on it"]
     return [table("Claims that this cohort does not meet", header, body, numeric=[1, 2])]
+
+
+def _lost(names: list[str]) -> str:
+    more = f"; and {len(names) - _MOST_LOST} more" if len(names) > _MOST_LOST else ""
+    return "; ".join(names[:_MOST_LOST]) + more or "–"
 
 
 def _excluded(rows: pd.DataFrame) -> list[Html]:

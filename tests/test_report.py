@@ -91,3 +91,9 @@ def test_a_flow_marks_what_cannot_be_checked():
                           ("included_excluded", 0))]
     )  # fmt: skip
     assert "No BRAF mutation 8" in figures.flow(flow, DESIGN).alt
+
+
+def test_a_sentence_among_numbers_may_wrap():
+    sentence = "RAS codon 13 was particularly strongly associated with pulmonary recurrence"
+    html = report.table("t", ["a", "b"], [("", ["x", "1.20"]), ("", ["y", sentence])], numeric=[1])
+    assert '<td class="num">1.20</td>' in html.html and f"<td>{sentence}</td>" in html.html
