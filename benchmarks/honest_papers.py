@@ -121,7 +121,8 @@ def analysed(design: Design, patients: Frame, history: Frame) -> Frame:
         known = cohort.load(paths[0], design)
         events = cohort.load_history(paths[1], design)
     flags = cohort.eligibility(known, design)
-    timed = scores.add(cohort.add_factors(endpoints.from_history(known, events, design), design))
+    timed = cohort.add_factors(endpoints.from_history(known, events, design), design)
+    timed = cohort.add_factors(scores.add(timed), design)
     if design.study == "ncch_scp":
         timed["short_scp"] = endpoints.short_scp(timed, 12.0, "not short")
     included = timed[flags.all(axis=1)]
