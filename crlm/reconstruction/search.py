@@ -110,7 +110,7 @@ class Found:
     Attributes
     ----------
     state : engine.State
-        The best cohort met.
+        The cohort at the end; insisting never meets less than it began with.
     in_the_way : mapping of str to tuple of str
         Claims not met that were met when the search insisted, with the claims lost for them.
     """
