@@ -224,19 +224,17 @@ def _reverse_slots(time, order, inside, month, out):
 def _model(b, kind, e, state, plan, inside, warm, out):
     p = plan.n_columns[b]
     columns = plan.columns[b]
-    for j in range(p):
-        for i in range(len(inside)):
-            if math.isnan(state.x[columns[j], i]):
-                inside[i] = False
     if kind == 4:
         kernels.cox(
             state.time[e], state.event[e], state.order[e], inside, state.x, columns, p,
             plan.efron, plan.z, warm, out,
         )  # fmt: skip
-    else:
-        kernels.logistic(
-            state.x[columns[p - 1]], inside, state.x, columns, p - 1, plan.z, warm, out
-        )
+        return
+    for j in range(p):
+        for i in range(len(inside)):
+            if math.isnan(state.x[columns[j], i]):
+                inside[i] = False
+    kernels.logistic(state.x[columns[p - 1]], inside, state.x, columns, p - 1, plan.z, warm, out)
 
 
 @compiled

@@ -22,6 +22,9 @@ HALF = 1.4901161193847656e-08
 PLAIN, LOG, LOGLOG, SPSS = range(4)
 #: Beyond this a coefficient has no maximum.
 RUNAWAY = 12.0
+#: A step of Newton below this many standard errors ends it: the next would be its square.
+_SETTLED = 2e-3
+_FIRST = np.zeros(1, dtype=np.int64)
 
 
 @compiled
@@ -86,10 +89,10 @@ def kaplan_meier(time, event, order, inside, flip, conf, z, month, asked, n_aske
             if s < 0.5 + HALF and s_mid < 0:
                 out[2], s_mid, v_mid = t / month, s, v
             if conf != SPSS and math.isnan(out[4]):
-                low, high = _band(s, v, conf, z)
-                if low < 0.5 + HALF and math.isnan(out[3]):
+                # The upper limit reaches one half after the curve, which it lies above.
+                if math.isnan(out[3]) and _band(s, v, conf, z)[0] < 0.5 + HALF:
                     out[3] = t / month
-                if high < 0.5 + HALF:
+                if s < 0.5 + HALF and _band(s, v, conf, z)[1] < 0.5 + HALF:
                     out[4] = t / month
         at_risk -= leaving
     out[1] = total
@@ -144,36 +147,21 @@ def observed_follow_up(time, order, inside, month, ranks, out):
 @compiled
 def logrank(time, event, order, inside, x, out):
     """Signed z of the log-rank test between x = 1 and x = 0; above 0: more events in x = 1."""
-    n = n1 = 0
-    for i in order:
-        if inside[i] and not math.isnan(x[i]):
-            n += 1
-            if x[i] == 1.0:
-                n1 += 1
-    excess = variance = 0.0
-    pos, size = 0, len(order)
-    while pos < size:
-        t, d, d1, leaving, leaving1 = time[order[pos]], 0, 0, 0, 0
-        while pos < size and time[order[pos]] == t:
-            i = order[pos]
-            pos += 1
-            if not inside[i] or math.isnan(x[i]):
-                continue
-            leaving += 1
-            one = x[i] == 1.0
-            if one:
-                leaving1 += 1
-            if event[i] == 1:
-                d += 1
-                if one:
-                    d1 += 1
-        if d > 0:
-            share = n1 / n
+    size = len(order)
+    values, failed, last = np.empty((size, 1)), np.empty(size, np.bool_), np.empty(size, np.bool_)
+    n, _ = _lined_up(time, event, order, inside, x.reshape(1, -1), _FIRST, 1, values, failed, last)
+    at_risk = one = d = d1 = excess = variance = 0.0
+    for i in range(n):
+        group = values[i, 0] == 1.0
+        at_risk += 1.0
+        one += group
+        d += failed[i]
+        d1 += failed[i] * group
+        if last[i]:
+            share = one / at_risk
             excess += d1 - d * share
-            if n > 1:
-                variance += d * share * (1.0 - share) * (n - d) / (n - 1.0)
-        n -= leaving
-        n1 -= leaving1
+            variance += d * share * (1.0 - share) * (at_risk - d) / max(at_risk - 1.0, 1.0)
+            d = d1 = 0.0
     out[0] = excess / math.sqrt(variance) if variance > 0 else math.nan
 
 
@@ -202,58 +190,74 @@ def invert(a, p, inverse):
 
 
 @compiled
-def _cox_step(time, event, order, inside, x, columns, p, efron, beta, gradient, information, count):
+def _lined_up(time, event, order, inside, x, columns, p, z, failed, last):
+    """Covariates and events of those with all values, latest first; how many, and events.
+
+    `last` marks the last patient of each time: there the risk set is whole.
+    """
+    n, total, before = 0, 0, -1
+    for pos in range(len(order) - 1, -1, -1):
+        i = order[pos]
+        known = inside[i]
+        for j in range(p):
+            z[n, j] = x[columns[j], i]
+            known &= z[n, j] == z[n, j]
+        failed[n] = event[i] == 1
+        last[n] = True
+        if known:
+            total += failed[n]
+            if time[i] == before:
+                last[n - 1] = False
+            before = time[i]
+            n += 1
+    return n, total
+
+
+@compiled
+def _cox_step(z, failed, last, n, p, efron, beta, gradient, information):
     """Score and information of the partial likelihood at `beta`."""
     gradient[:] = 0.0
     information[:] = 0.0
     s0, s1, s2 = 0.0, np.zeros(p), np.zeros((p, p))
-    t1, t2, z = np.zeros(p), np.zeros((p, p)), np.zeros(p)
-    n, total, pos = 0, 0, len(order) - 1
-    while pos >= 0:
-        t, d, tied = time[order[pos]], 0, 0.0
-        t1[:] = 0.0
-        t2[:] = 0.0
-        while pos >= 0 and time[order[pos]] == t:
-            i = order[pos]
-            pos -= 1
-            if not inside[i]:
-                continue
-            eta = 0.0
+    t1, t2, mean = np.zeros(p), np.zeros((p, p)), np.zeros(p)
+    d, tied = 0, 0.0
+    for i in range(n):
+        eta = 0.0
+        for j in range(p):
+            eta += beta[j] * z[i, j]
+        w = math.exp(min(max(eta, -60.0), 60.0))
+        s0 += w
+        for j in range(p):
+            wz = w * z[i, j]
+            s1[j] += wz
+            for k in range(j + 1):
+                s2[j, k] += wz * z[i, k]
+        if failed[i]:
+            d += 1
+            tied += w
             for j in range(p):
-                z[j] = x[columns[j], i]
-                eta += beta[j] * z[j]
-            w = math.exp(min(max(eta, -60.0), 60.0))
-            n += 1
-            s0 += w
-            for j in range(p):
-                wz = w * z[j]
-                s1[j] += wz
-                for k in range(j + 1):
-                    s2[j, k] += wz * z[k]
-            if event[i] == 1:
-                d += 1
-                tied += w
-                for j in range(p):
-                    gradient[j] += z[j]
-                    if efron:
-                        wz = w * z[j]
-                        t1[j] += wz
-                        for k in range(j + 1):
-                            t2[j, k] += wz * z[k]
-        total += d
+                gradient[j] += z[i, j]
+                if efron:
+                    wz = w * z[i, j]
+                    t1[j] += wz
+                    for k in range(j + 1):
+                        t2[j, k] += wz * z[i, k]
+        if not last[i] or d == 0:
+            continue
         for m in range(d):
             part = m / d if efron else 0.0
-            size = s0 - part * tied
+            over = 1.0 / (s0 - part * tied)
             for j in range(p):
-                mean_j = (s1[j] - part * t1[j]) / size
-                gradient[j] -= mean_j
+                mean[j] = (s1[j] - part * t1[j]) * over
+                gradient[j] -= mean[j]
                 for k in range(j + 1):
-                    mean_k = (s1[k] - part * t1[k]) / size
-                    information[j, k] += (s2[j, k] - part * t2[j, k]) / size - mean_j * mean_k
+                    information[j, k] += (s2[j, k] - part * t2[j, k]) * over - mean[j] * mean[k]
+        d, tied = 0, 0.0
+        t1[:] = 0.0
+        t2[:] = 0.0
     for j in range(p):
         for k in range(j):
             information[k, j] = information[j, k]
-    count[0], count[1] = n, total
 
 
 @compiled
@@ -278,22 +282,75 @@ def cox(time, event, order, inside, x, columns, p, efron, z, start, out):
     """
     out[:] = math.nan
     gradient, information = np.zeros(p), np.zeros((p, p))
-    inverse, count = np.zeros((p, p)), np.zeros(2)
+    inverse = np.zeros((p, p))
     beta = start[:p].copy()
+    size = len(order)
+    steps, n, one = -1, 0, 0
+    risk = np.empty((2, size))
+    values, failed, last = np.empty((size, p)), np.empty(size, np.bool_), np.empty(size, np.bool_)
+    n, events = _lined_up(time, event, order, inside, x, columns, p, values, failed, last)
+    if p == 1:
+        steps, one = _two_groups(values[:, 0], failed, last, n, efron, risk)
     done = False
     for _ in range(12):
-        _cox_step(time, event, order, inside, x, columns, p, efron, beta, gradient,
-                  information, count)  # fmt: skip
+        if steps >= 0:
+            _two_group_step(risk, steps, one, beta[0], gradient, information)
+        else:
+            _cox_step(values, failed, last, n, p, efron, beta, gradient, information)
         if not invert(information, p, inverse):
             break
-        if _newton(beta, gradient, inverse, p) < 1e-4:
+        if _newton(beta, gradient, inverse, p) < _SETTLED:
             done = True
             break
     if not done or np.max(np.abs(beta)) > RUNAWAY:
         start[:p] = 0.0
         return
-    out[0], out[1] = count[0], count[1]
+    out[0], out[1] = n, events
     _report(beta, inverse, p, z, start, out)
+
+
+@compiled
+def _two_groups(x, failed, last, n, efron, risk):
+    """Patients at risk in groups 0 and 1 at each event; how many events, and in group 1.
+
+    Tied events have a row each, by Efron's shares. -1: there are other values than 0 and 1.
+    """
+    none, one, d0, d1, steps, ones, odd = 0.0, 0.0, 0.0, 0.0, 0, 0, False
+    for i in range(n):
+        g = x[i]
+        odd |= (g != 0.0) & (g != 1.0)
+        one += g
+        none += 1.0 - g
+        if d0 + d1 == 0.0 and last[i]:
+            # The common case without a branch: nobody shares this day.
+            risk[0, steps], risk[1, steps] = none, one
+            steps += failed[i]
+            ones += failed[i] * int(g)
+            continue
+        d0 += failed[i] * (1.0 - g)
+        d1 += failed[i] * g
+        if last[i]:
+            d = int(d0 + d1)
+            for m in range(d):
+                part = m / d if efron else 0.0
+                risk[0, steps], risk[1, steps] = none - part * d0, one - part * d1
+                steps += 1
+            ones += int(d1)
+            d0, d1 = 0.0, 0.0
+    return (-1 if odd else steps), ones
+
+
+@compiled
+def _two_group_step(risk, steps, one, beta, gradient, information):
+    """Score and information of a Cox model of two groups, from counts."""
+    ratio = math.exp(min(max(beta, -60.0), 60.0))
+    expected, curvature = 0.0, 0.0
+    for k in range(steps):
+        heavy = ratio * risk[1, k]
+        share = heavy / (heavy + risk[0, k])
+        expected += share
+        curvature += share * (1.0 - share)
+    gradient[0], information[0, 0] = one - expected, curvature
 
 
 @compiled
