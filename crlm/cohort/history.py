@@ -13,6 +13,7 @@ import pandas as pd
 from crlm.cohort.codebook import Codebook, Column, match, read_codebook
 from crlm.cohort.coercion import coerce
 from crlm.cohort.reading import Raw, read
+from crlm.cohort.remembering import recall, remember
 from crlm.cohort.understanding import CohortReport, refuse, understand
 from crlm.cohort.wording import (
     did_you_mean,
@@ -23,7 +24,7 @@ from crlm.cohort.wording import (
     violation,
     violations_frame,
 )
-from crlm.ledger import CohortError, Design
+from crlm.ledger import CohortError, Design, load_design
 
 #: Everything that may happen in a history.
 EVENTS = (
@@ -93,9 +94,20 @@ def load_history(
         If the file is no table, a date, event or detail cannot be read, or the
         table has neither `date` nor `day`.
     """
+    known = None if codebook else recall(path, design)
+    if known is not None:
+        return known
     report = check_history(path, design, codebook)
     refuse(report)
     return report.frame
+
+
+def prepare(study: str) -> None:
+    """Read a study's shipped histories now, so that `load_history` need not again."""
+    design = load_design(study)
+    path = design.folder / "history.csv"
+    if path.is_file():
+        remember(path, design, load_history(path, design))
 
 
 def check_history(

@@ -11,11 +11,12 @@ import pandas as pd
 from crlm.cohort.codebook import Column, match, read_codebook
 from crlm.cohort.coercion import coerce
 from crlm.cohort.reading import Raw, read
+from crlm.cohort.remembering import recall, remember
 from crlm.cohort.understanding import CohortReport, refuse, understand
 from crlm.cohort.units import DAYS_PER_MONTH
 from crlm.cohort.validation import validate
 from crlm.cohort.wording import did_you_mean, listing, violations_frame
-from crlm.ledger import CohortError, Design
+from crlm.ledger import CohortError, Design, load_design
 
 PathLike = str | os.PathLike[str]
 
@@ -47,9 +48,18 @@ def load(
         If the file is no table, or anything in it contradicts the dictionary;
         the message names the Excel rows and the remedies.
     """
+    known = None if codebook else recall(path, design)
+    if known is not None:
+        return known
     report = check(path, design, codebook)
     refuse(report)
     return report.frame
+
+
+def prepare(study: str) -> None:
+    """Read a study's shipped table now, so that `load` need not in this process or its forks."""
+    design = load_design(study)
+    remember(design.folder / "cohort.csv", design, load(design.folder / "cohort.csv", design))
 
 
 def check(
