@@ -3,7 +3,8 @@
 Stage "groups" fits curves, medians, limits and follow-up of the groups whose sizes are
 printed, and places an event on each day that a printed median wants one; "alone" deals out
 one column by itself, times fixed, those of the multivariable models first; "models" brings
-these into step, times free; "alone" again for the rest; "joint" moves all together. In each
+these into step, times free; "alone" again for the rest; "joint" moves all together, and
+sites of recurrence that drifted are dealt out once more. In each
 stage tolerance falls towards the half-width of a printed interval. Then the search insists on
 one unmet claim after the other: heavier for a while, hot, then cooled, and taken back unless
 as much is met as before.
@@ -43,6 +44,8 @@ from crlm.reconstruction.targets import (
 
 #: A printed number counts this much, a soft range that.
 _WEIGHT = {"claim": 1.0, "implied": 1.0, "prior": 0.5, "guide": 3.0, "slope": 0.5}
+#: A number printed repeatedly counts more: by the root of how often, up to this.
+_PRINTED = 4
 #: How far inside a printed interval the search aims, as a share of the half-width.
 _EDGE = 0.12
 _CHUNKS = 60
@@ -53,6 +56,8 @@ _ROUGH = 0.3
 #: Insisting: how often, steps hot and cooling, heat from and to, and how much heavier.
 _KICKS, _HOT, _COOLING = 40, 60_000, 60_000
 _KICK_HEAT, _BOOST = (0.12, 0.01), 4.0
+#: Printed numbers of a covariate in a multivariable table.
+_ROW = 4
 #: Most that adjustment widens an interval.
 _WIDENS = 1.1
 #: Chances of the moves, in the order of `engine`, when times may move, when not, and where
@@ -257,11 +262,20 @@ def _own_weights(search: Search) -> np.ndarray:
 
 
 def _own_weight(target: Target, design: Design) -> float:
-    """What a target counts: more where it is a count behind a p, or decides a notebook's model."""
+    """What a target counts.
+
+    More where it is a count behind a p, decides a notebook's model, or is printed repeatedly.
+    """
     if target.kind == "implied" and target.statistic.kind in ("count", "km"):
         return 3.0
-    screens = target.statistic.part == "z" and target.statistic.endpoint in design.models
-    return _WEIGHT[target.kind] * (2.0 if screens and target.statistic.covariate else 1.0)
+    printed = math.sqrt(min(len(target.claims), _PRINTED)) if target.kind == "claim" else 1.0
+    return _WEIGHT[target.kind] * printed * (2.0 if _screens(target, design) else 1.0)
+
+
+def _screens(target: Target, design: Design) -> bool:
+    """Whether a test may decide which covariates enter a notebook's model."""
+    asked = target.statistic
+    return asked.part == "z" and asked.endpoint in design.models and bool(asked.covariate)
 
 
 def _anchored(endpoint: str, day: int) -> Target:
@@ -292,6 +306,7 @@ def run(
     """
     begun = time.monotonic()
     legs = stages(search, effort)
+    joint = next(leg for leg in legs if leg.name == "joint")
     last = len(legs) * _CHUNKS
     done, lost = _restore(search, checkpoint)
     for number in range(done, last + _KICKS):
@@ -299,7 +314,7 @@ def run(
             stage, share = legs[number // _CHUNKS], number % _CHUNKS / (_CHUNKS - 1)
             cost = _chunk(search, stage, share, _seed_of(search, number))
         else:
-            stage, share = replace(legs[-1], name="insisting"), (number - last + 1) / _KICKS
+            stage, share = replace(joint, name="insisting"), (number - last + 1) / _KICKS
             cost = _insist(search, stage, effort, _seed_of(search, number), lost)
         if number % 10 == 9:
             if checkpoint:
@@ -333,7 +348,7 @@ def _insist(
     cost = float(state.cost[stage.active].sum())
     if not len(unmet):
         return cost
-    chosen = int(np.random.default_rng(seed).choice(unmet))
+    chosen = int(np.random.default_rng(seed).choice(unmet, p=worth[unmet] / worth[unmet].sum()))
     block = np.repeat(np.arange(len(plan.kind)), np.diff(plan.first))
     heavy = np.where((block == block[chosen]) & ~met, _BOOST * own, own)
     _anneal(search, stage, heavy, _KICK_HEAT[0], int(_HOT * effort), seed)
@@ -351,9 +366,14 @@ def _insist(
 
 
 def _worth(search: Search) -> np.ndarray:
-    """How many printings a target stands for; 0 for what only leads."""
+    """How many printings a target stands for; 0 for what only leads.
+
+    What decides whether a covariate enters a model stands for its row there as well.
+    """
     return np.array([
-        len(t.claims) if t.kind == "claim" else float(t.kind == "implied") for t in search.targets
+        len(t.claims) + _ROW * _screens(t, search.design) if t.kind == "claim"
+        else float(t.kind == "implied")
+        for t in search.targets
     ])  # fmt: skip
 
 
@@ -452,6 +472,10 @@ def stages(search: Search, effort: float) -> list[Stage]:
     found += [alone[u] for u in rest]
     found.append(_stage("joint", ~lead, units, _COURSES + 2 * _VALUES, 2_500_000, (0.25, 0.03),
                         (0.5, 1.0)))  # fmt: skip
+    found += [
+        replace(alone[u], active=blocks[u] & ~lead, moves=_RELABEL, steps=600_000, width=(0.5, 1.0))
+        for u in early
+    ]
     return [replace(stage, steps=int(stage.steps * effort)) for stage in found]
 
 
