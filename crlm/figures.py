@@ -473,7 +473,7 @@ def _draw_choices(axis: Any, groups: dict[str, dict[str, np.ndarray]], n: int) -
                   fontweight="normal" if label.startswith(" ") else "bold")  # fmt: skip
     axis.text(0.5, -0.01, f"{n:,} specifications in the order of their hazard ratio",
               transform=axis.transAxes, ha="center", va="top")  # fmt: skip
-    axis.set(xlim=(0, n), ylim=(len(lines) - 0.5, -0.5))
+    axis.set(xlim=(0, n), ylim=(max(len(lines), 1) - 0.5, -0.5))
     axis.set_axis_off()
 
 
