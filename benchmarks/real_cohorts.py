@@ -51,9 +51,8 @@ LEFT_OUT = {what.split()[0]: what for what in (NOTHING, RATIOS, MEDIANS)}
 #: Covered: between the 5th and the 95th percentile of the ensemble; within: between its extremes.
 COLUMNS = ("cohort", "left_out", "family", "name", "truth", "median", "low", "high", "covered",
            "competitor", "by_hand", "lowest", "highest", "within")  # fmt: skip
-_UNITS = {"survival": "points", "difference": "months", "median": "months", "group's": "log ratio",
-          "interaction": "log ratio", "odds": "log ratio", "multivariable": "log ratio",
-          "limit": "log ratio"}  # fmt: skip
+_UNITS = {"survival": "points", "difference": "months", "median": "months",
+          "interaction": "log ratio"}  # fmt: skip
 _NAMED = 8
 
 
@@ -156,9 +155,7 @@ def distance(found: Frame, name: str) -> pd.Series:
 
 
 def _unit(family: str) -> str:
-    if family.startswith("limit") or "ratio" in family:
-        return "log ratio"
-    return _UNITS.get(family.split()[0], "")
+    return "log ratio" if "ratio" in family else _UNITS.get(family.split()[0], "")
 
 
 def summarized(found: Frame) -> Frame:

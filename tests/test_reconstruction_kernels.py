@@ -96,6 +96,34 @@ def test_cox(drawn, ties):
         assert p == pytest.approx(value(rows, statistic="p", **keys), rel=1e-4)
 
 
+@pytest.mark.parametrize("ties", ["breslow", "efron"])
+@pytest.mark.parametrize(("k", "name", "level"), [(0, "a", "yes"), (2, "size", "")])
+def test_cox_of_one_covariate_among_some_patients(drawn, ties, k, name, level):
+    """Two groups go by counts, a number by patients; tied days and unknown values in both."""
+    frame, days, event, order, x = drawn
+    inside = np.arange(90) % 7 != 0
+    x[k, [3, 40, 41]] = np.nan
+    frame.loc[[3, 40, 41], name] = np.nan
+    out = np.zeros(20)
+    kernels.cox(days, event, order, inside, x, np.array([k]), 1, ties == "efron", Z,
+                np.zeros(10), out)  # fmt: skip
+    known = frame[inside & frame[name].notna().to_numpy()]
+    assert (out[0], out[1]) == (len(known), known["event"].sum())
+    rows = regression.cox(known, [name], ties=ties)
+    keys = {"statistic": "hazard_ratio", "covariate": name, "level": level}
+    want = [value(rows, f, **keys) for f in ("estimate", "conf_low", "conf_high")]
+    np.testing.assert_allclose(np.exp(out[2:5]), want, rtol=1e-5)
+
+
+def test_log_rank_leaves_unknown_groups_out(drawn):
+    frame, days, event, order, x = drawn
+    x[0, [3, 40, 41]] = np.nan
+    inside, out = np.arange(90) % 7 != 0, np.zeros(2)
+    kernels.logrank(days, event, order, inside, x[0], out)
+    known = frame[inside & ~np.isnan(x[0])]
+    assert out[0] ** 2 == pytest.approx(value(survival.logrank(known, "a"), statistic="chi_square"))
+
+
 def test_logistic(drawn):
     frame, days, event, order, x = drawn
     out = np.zeros(20)

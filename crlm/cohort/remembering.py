@@ -26,7 +26,7 @@ _KNOWN: dict[Path, _Known] = {}
 def remember(path: PathLike, design: Design, frame: pd.DataFrame) -> None:
     """Keep what a file was read to under a design, without a codebook."""
     file = Path(path).resolve()
-    _KNOWN[file] = _Known(file.read_bytes(), design, frame.copy(deep=True))
+    _KNOWN[file] = _Known(file.read_bytes(), design, frame.copy())
 
 
 def recall(path: PathLike, design: Design) -> pd.DataFrame | None:

@@ -22,8 +22,6 @@ HALF = 1.4901161193847656e-08
 PLAIN, LOG, LOGLOG, SPSS = range(4)
 #: Beyond this a coefficient has no maximum.
 RUNAWAY = 12.0
-#: A step of Newton below this many standard errors ends it: the next would be its square.
-_SETTLED = 2e-3
 _FIRST = np.zeros(1, dtype=np.int64)
 
 
@@ -285,10 +283,10 @@ def cox(time, event, order, inside, x, columns, p, efron, z, start, out):
     inverse = np.zeros((p, p))
     beta = start[:p].copy()
     size = len(order)
-    steps, n, one = -1, 0, 0
     risk = np.empty((2, size))
     values, failed, last = np.empty((size, p)), np.empty(size, np.bool_), np.empty(size, np.bool_)
     n, events = _lined_up(time, event, order, inside, x, columns, p, values, failed, last)
+    steps, one = -1, 0
     if p == 1:
         steps, one = _two_groups(values[:, 0], failed, last, n, efron, risk)
     done = False
@@ -299,7 +297,7 @@ def cox(time, event, order, inside, x, columns, p, efron, z, start, out):
             _cox_step(values, failed, last, n, p, efron, beta, gradient, information)
         if not invert(information, p, inverse):
             break
-        if _newton(beta, gradient, inverse, p) < _SETTLED:
+        if _newton(beta, gradient, inverse, p) < 1e-4:
             done = True
             break
     if not done or np.max(np.abs(beta)) > RUNAWAY:
