@@ -23,6 +23,8 @@ _STEP_TOLERANCE = 1e-8
 _MAX_STEPS = 100
 #: Good enough where rounding hides what is higher.
 _ROUGH_TOLERANCE = 1e-4
+#: Rounding error of a likelihood, about, as a share of it: no limit is finer.
+_ROUNDING = 1e-14
 #: Moves in search of a profile limit, and the longest (covariates have unit spread).
 _MAX_MOVES = 40
 _LONGEST_MOVE = 3.0
@@ -76,20 +78,22 @@ def cox_penalised(data: FollowUp, x: np.ndarray, ties: str) -> Penalised:
     under these draws. Efron's rule takes the k-th of d tied deaths from a risk
     set in which each of the d counts (d - k + 1) / d; Breslow's rule does not.
     """
+    latest_first = np.argsort(-data.time, kind="stable")
+    data, x = _taken(data, latest_first), x[latest_first] - x.mean(axis=0)
     draws = _draws(data, ties)
-    x = x - x.mean(axis=0)
     n, width = x.shape
     total = x[data.event == 1].sum(axis=0)
-    squares = (x[:, :, None] * x[:, None, :]).reshape(n, width * width)
-    powers = np.column_stack([np.ones(n), x, squares])
+    upper = np.triu_indices(width)
+    powers = np.vstack([np.ones(n), x.T, (x[:, upper[0]] * x[:, upper[1]]).T])
 
     def at(beta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         eta = x @ beta
         top = eta.max()
-        weight = np.exp(eta - top)[:, None]
+        weight = np.exp(eta - top)
         sums = draws.sums(weight * powers)
         size, sums = sums[:, 0], sums[:, 1:] / sums[:, :1]
-        mean, second = sums[:, :width], sums[:, width:].reshape(-1, width, width)
+        mean, second = sums[:, :width], np.empty((len(size), width, width))
+        second[:, upper[0], upper[1]] = second[:, upper[1], upper[0]] = sums[:, width:]
         information = np.einsum("s,sij->ij", draws.times, second)
         information -= (mean * draws.times[:, None]).T @ mean
         loglik = float(beta @ total - draws.times @ (np.log(size) + top))
@@ -99,6 +103,12 @@ def cox_penalised(data: FollowUp, x: np.ndarray, ties: str) -> Penalised:
         return value, score, information
 
     return Penalised(at, width)
+
+
+def _taken(data: FollowUp, order: np.ndarray) -> FollowUp:
+    """The same patients in another order."""
+    parts = (data.time, data.event, data.entry, data.strata)
+    return FollowUp(*(None if part is None else part[order] for part in parts))
 
 
 def _bend(
@@ -116,8 +126,8 @@ def _bend(
     information and m the draw's mean.
     """
     inverse = np.linalg.inv(information)
-    length = ((x @ inverse) * x).sum(axis=1)[:, None]
-    sums = draws.sums(weight * np.column_stack([length, length * x])) / size[:, None]
+    length = weight * ((x @ inverse) * x).sum(axis=1)
+    sums = draws.sums(np.vstack([length, length * x.T])) / size[:, None]
     turned = mean @ inverse
     own = (turned * mean).sum(axis=1)
     cross = np.einsum("si,sij->sj", turned, second)
@@ -172,6 +182,7 @@ def profile_limits(
     nearly a straight line. NaN if it does not settle.
     """
     z = float(np.sqrt(chi2.ppf(conf_level, 1)))
+    settled = max(1e-9, _ROUNDING * abs(best.value))
     var = np.linalg.inv(best.information)
     error = float(np.sqrt(var[column, column]))
     along = var[:, column] / var[column, column]
@@ -191,7 +202,7 @@ def profile_limits(
                 move = (sign * z - root) * root / -model.at(top.coef)[1][column]
             move = float(np.clip(move, -reach, reach))
             here = top.coef + move * along
-            if abs(move) < 1e-9 * error:
+            if abs(move) < settled * error:
                 end = float(here[column])
                 break
         ends.append(end)
@@ -249,22 +260,23 @@ def _learn(curvature: np.ndarray, step: np.ndarray, change: np.ndarray) -> np.nd
 class _Draws:
     """The deaths as draws from risk sets: sums over them as differences of running sums.
 
-    `spans` are triples of an order of the patients and where in the running sum
-    of each draw's stretch ends and begins; `parts` how much each stretch counts.
+    `spans` are triples of an order of the patients (None: as they stand) and where in the
+    running sum of each draw's stretch ends and begins; `parts` how much each stretch counts.
     """
 
-    spans: tuple[tuple[np.ndarray, np.ndarray, np.ndarray], ...]
+    spans: tuple[tuple[np.ndarray | None, np.ndarray, np.ndarray], ...]
     parts: tuple[np.ndarray, ...]
     times: np.ndarray
 
     def sums(self, values: np.ndarray) -> np.ndarray:
-        """Of (patients x m) values the weighted sums (draws x m) over those at risk."""
-        total = np.zeros((len(self.times), values.shape[1]))
+        """Of (m x patients) values the weighted sums (draws x m) over those at risk."""
+        total = np.zeros((len(values), len(self.times)))
         for (order, end, begin), part in zip(self.spans, self.parts, strict=True):
-            running = np.zeros((len(order) + 1, values.shape[1]))
-            np.cumsum(values[order], axis=0, out=running[1:])
-            total = total + part[:, None] * (running[end] - running[begin])
-        return total
+            size = values.shape[1] if order is None else len(order)
+            running = np.zeros((len(values), size + 1))
+            np.cumsum(values if order is None else values[:, order], axis=1, out=running[:, 1:])
+            total += part * (running[:, end] - running[:, begin])
+        return total.T
 
 
 def _draws(data: FollowUp, ties: str) -> _Draws:
@@ -292,11 +304,15 @@ def _draws(data: FollowUp, ties: str) -> _Draws:
 
 def _span(
     stratum: np.ndarray, moment: np.ndarray, place: np.ndarray, time: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
     """Who of a stratum has a moment at or after a time: a stretch of the latest first."""
     order = np.lexsort((-moment, stratum))
     begin = np.searchsorted(stratum[order], place, side="left")
-    later = np.array([
-        int(((stratum == p) & (moment >= t)).sum()) for p, t in zip(place, time, strict=True)
-    ])  # fmt: skip
-    return order, begin + later, begin
+    end = np.searchsorted(stratum[order], place, side="right")
+    later = np.zeros(len(time), dtype=int)
+    for first, last in set(zip(begin.tolist(), end.tolist(), strict=True)):
+        falling = -moment[order[first:last]]
+        asked = begin == first
+        later[asked] = np.searchsorted(falling, -time[asked], side="right")
+    as_they_stand = (np.diff(order) == 1).all()
+    return None if as_they_stand else order, begin + later, begin
