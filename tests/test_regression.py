@@ -522,6 +522,22 @@ def test_firth_is_the_maximum_of_the_penalised_likelihood(ties, kind):
         close(2 * (profile.fun - best.fun), norm.ppf(0.975) ** 2, 1e-6)
 
 
+@pytest.mark.parametrize("ties", ["breslow", "efron"])
+def test_firth_among_many_patients_is_the_ordinary_model(ties):
+    """The penalty fades with events; limits settle although the likelihood is large."""
+    rng = np.random.default_rng(5)
+    group = rng.integers(0, 2, 20_000)
+    time = np.ceil(rng.exponential(40 / (1 + group)) * 30) / 30
+    frame = pd.DataFrame({"time": np.minimum(time, 60.0), "event": (time < 60).astype(int),
+                          "x": group.astype(float)})  # fmt: skip
+    fields = ["estimate", "conf_low", "conf_high"]
+    firth, plain = (
+        fit(frame, ["x"], ties=ties).query("statistic == 'hazard_ratio'")[fields].to_numpy()
+        for fit in (regression.firth_cox, regression.cox)
+    )
+    np.testing.assert_allclose(firth, plain, rtol=1e-4)
+
+
 def test_firth_gradient_is_the_slope():
     frame = monotone()
     follow = engine.FollowUp(frame["time"].to_numpy(), frame["event"].to_numpy().astype(int))
