@@ -273,7 +273,11 @@ def test_two_batches_on_one_folder_exclude_each_other(desk):
 
 
 def start(path, out):
-    code = "import sys; from crlm.cli import main; sys.exit(main())"
+    # Tests that run in the background inherit an ignored Ctrl-C.
+    code = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from crlm.cli import main; sys.exit(main())"
+    )
     command = [sys.executable, "-c", code, "batch", str(path), "--out", str(out), "--workers", "2"]
     return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
