@@ -47,13 +47,20 @@ def test_printings_of_one_number_share_a_target(goal):
     assert {"t2-os-ras-wild-median", "re-os-ras-wild-median"} <= set(names)
 
 
-def test_the_model_is_what_the_rule_makes_of_the_printed_p_values(ncch):
-    design, _, claims = ncch
-    assert targets.model_columns(design, "OS", claims) == (
-        "ras", "sidedness", "size_cat", "ca199_cat",
-    )  # fmt: skip
-    # 0.05 is printed for preoperative chemotherapy: the rule p < 0.1 takes it in.
-    assert "preop_chemo" in targets.model_columns(design, "SCP", claims)
+@pytest.mark.parametrize("study", ["ncch_scp", "mskcc_hai"])
+def test_a_printed_p_that_passes_the_screen_is_in_the_model_or_excluded(study):
+    """A run of the notebook would take it in; the search must aim at the same model."""
+    design, claims = ledger.load_design(study), ledger.load_claims(study)
+    excluded = procedure.wishes_of(design).get("excluded", {})
+    for endpoint, spec in design.models.items():
+        inside = {*targets.model_columns(design, endpoint), *spec.get("left_out", ())}
+        tests = claims[
+            (claims["endpoint"] == endpoint) & (claims["model"] == "univariable")
+            & (claims["statistic"] == "p") & (claims["population"] == "all")
+        ]  # fmt: skip
+        if spec["selection"] != "fixed":
+            passed = tests[(tests["value"] < spec["entry_p"]) & ~tests["covariate"].isin(inside)]
+            assert set(passed["id"]) <= set(excluded)
 
 
 def test_a_sentence_about_two_of_three_levels_has_its_own_table(goal):

@@ -501,7 +501,7 @@ def _model_units(search: Search) -> list[int]:
     """Units that hold a covariate of a multivariable model."""
     wanted: set[int] = set()
     for endpoint in search.design.models:
-        for name in model_columns(search.design, endpoint, search.claims):
+        for name in model_columns(search.design, endpoint):
             at = search.columns.at(name)
             rules = dict(zip(search.plan.rule_to, search.plan.rule_from, strict=True))
             while at in rules and rules[at] >= 0:

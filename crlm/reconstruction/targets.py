@@ -158,7 +158,7 @@ def goal(design: Design, claims: pd.DataFrame, excluded: Mapping[str, str]) -> G
         else:
             found.append((record, _target(record, statistic, sides, design)))
     merged, conflicts = _merged(found)
-    implied = _implied(design, claims, {t.statistic for t in merged})
+    implied = _implied(design, {t.statistic for t in merged})
     return Goal((*merged, *implied), {**excluded, **conflicts}, unsearched)
 
 
@@ -179,23 +179,15 @@ def levels_of(design: Design, name: str) -> list[str]:
     return list(spec.get("levels", ()))
 
 
-def model_columns(design: Design, endpoint: str, claims: pd.DataFrame) -> tuple[str, ...]:
-    """The covariates that the printed p values and the design's rule put into a model.
+def model_columns(design: Design, endpoint: str) -> tuple[str, ...]:
+    """The covariates of the paper's own model, in the order of the notebook's.
 
-    Where a printed univariable p passes the rule, the covariate is in, named by the
-    paper's own model or not: a run of the notebook would take it in.
+    A printed p value that says otherwise contradicts the print and is excluded by name.
     """
     spec = design.models[endpoint]
     if spec["selection"] == "fixed":
         return tuple(spec["published"])
-    tests = claims[
-        (claims["endpoint"] == endpoint) & (claims["model"] == "univariable")
-        & (claims["statistic"] == "p") & (claims["population"] == "all")
-    ]  # fmt: skip
-    passed = set(tests.loc[tests["value"] < spec["entry_p"], "covariate"])
-    left_out = set(spec.get("left_out", ()))
-    wanted = (set(spec["published"]) | passed) - left_out
-    return tuple(name for name in spec["covariates"] if name in wanted)
+    return tuple(name for name in spec["covariates"] if name in spec["published"])
 
 
 # ---- one claim -----------------------------------------------------------------------------
@@ -305,7 +297,7 @@ def _model(claim: Mapping[str, Any], design: Design) -> Statistic:
     asked = f"{covariate}={claim['level']}" if several else covariate
     columns = tuple(f"{covariate}={level}" for level in levels[1:]) if several else (covariate,)
     if claim["model"] == "multivariable":
-        columns = model_columns(design, endpoint, ledger.load_claims(design.study))
+        columns = model_columns(design, endpoint)
     kind = "cox" if endpoint in design.endpoints else "logistic"
     name = endpoint if kind == "cox" else endpoint.lower()
     return Statistic(kind, name, where_of(claim["population"]), columns, covariate=asked)
@@ -456,13 +448,13 @@ def _merged(
     return list(kept.values()), conflicts
 
 
-def _implied(design: Design, claims: pd.DataFrame, known: Iterable[Statistic]) -> list[Target]:
+def _implied(design: Design, known: Iterable[Statistic]) -> list[Target]:
     """What silence says: a covariate outside a screened model did not pass the screen."""
     known, targets = set(known), []
     for endpoint, spec in design.models.items():
         if spec["selection"] not in ("enter", "backward"):
             continue
-        inside = set(model_columns(design, endpoint, claims)) | set(spec.get("left_out", ()))
+        inside = set(model_columns(design, endpoint)) | set(spec.get("left_out", ()))
         edge = float(norm.isf(spec["entry_p"] / 2))
         for name in spec["covariates"]:
             claim = {"endpoint": endpoint, "population": "all", "covariate": name, "level": "",
