@@ -524,7 +524,7 @@ def test_firth_is_the_maximum_of_the_penalised_likelihood(ties, kind):
 
 @pytest.mark.parametrize("ties", ["breslow", "efron"])
 def test_firth_among_many_patients_is_the_ordinary_model(ties):
-    """The penalty fades with events; limits settle although the likelihood is large."""
+    """The penalty fades with events."""
     rng = np.random.default_rng(5)
     group = rng.integers(0, 2, 20_000)
     time = np.ceil(rng.exponential(40 / (1 + group)) * 30) / 30

@@ -130,7 +130,6 @@ class Search:
 
     design: Design
     wishes: Mapping[str, Any]
-    claims: pd.DataFrame
     goal: Goal
     targets: tuple[Target, ...]
     plan: Plan
@@ -179,7 +178,7 @@ def _compiled(
     state.weight[:] = [_own_weight(target, design) for target in listed]
     blocks = len(plan.kind)
     queue = engine.Queue(np.arange(blocks), np.zeros(blocks), np.zeros(blocks))
-    return Search(design, wishes, claims, aim, tuple(listed), plan, columns, state, freedom,
+    return Search(design, wishes, aim, tuple(listed), plan, columns, state, freedom,
                   queue, seed)  # fmt: skip
 
 
