@@ -224,3 +224,19 @@ def test_files_give_what_the_search_says(ncch, short, tmp_path):
             again = abs(again) if target.absolute else again
             assert again == pytest.approx(got[k], rel=2e-4, abs=2e-4), target
     assert len(pd.read_csv(paths[0])) == 315
+
+
+def test_a_recurrence_of_unknown_site_is_somewhere_unsaid(tmp_path):
+    design, claims = ledger.load_design("mskcc_hai"), ledger.load_claims("mskcc_hai")
+    wishes = procedure.wishes_of(design)
+    found = search.prepare(design, wishes, claims, seed=1, effort=0.0002)
+    state, at = found.state, found.columns.at
+    recurred = np.flatnonzero(state.fate[:, engine.RECURRENCE] >= 0)
+    state.x[at("site"), recurred[:3]] = wishes["sites"]["combinations"].index("unknown")
+    engine.derive_all(state, found.plan)
+    paths = histories.write(design, wishes, found.columns, state, 1, tmp_path)
+    frame = certificate.analysis_frames(design, *paths)["OS"]
+    for flag in ("site_liver", "site_liver_only", "site_lung", "site_extrahepatic"):
+        searched = state.x[at(flag)]
+        assert frame[flag].isna().sum() == np.isnan(searched).sum() >= 3
+        assert (frame[flag] == "yes").sum() == (searched == 1).sum()

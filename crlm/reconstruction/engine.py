@@ -123,6 +123,8 @@ def derive_columns(i, state, plan):
         elif rule == SITE:
             hit = 0.0
             if state.fate[i, RECURRENCE] >= 0:
+                if x[plan.rule_from[k], i] == plan.rule_cut[k]:
+                    hit = math.nan
                 for at in plan.rule_set[k]:
                     if at >= 0 and x[plan.rule_from[k], i] == at:
                         hit = 1.0

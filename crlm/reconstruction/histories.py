@@ -17,7 +17,7 @@ from crlm import endpoints
 from crlm.files import write_atomically
 from crlm.ledger import CohortError, Design
 from crlm.reconstruction import engine
-from crlm.reconstruction.plan import Columns
+from crlm.reconstruction.plan import UNKNOWN, Columns
 from crlm.reconstruction.targets import levels_of
 
 # Days of a plausible course: board, chemotherapy of 3 to 6 courses, theatre (Ito et al.,
@@ -126,7 +126,7 @@ def _histories(
     for i, fate in enumerate(state.fate):
         site = ""
         if "site" in columns.names:
-            site = combinations[int(state.x[columns.at("site"), i])]
+            site = combinations[int(state.x[columns.at("site"), i])].replace(UNKNOWN, "")
         for day, event, details in course(fate, site, early, "SCP" in design.endpoints):
             date = surgery[i] + np.timedelta64(day, "D")
             records.append((ids[i], str(date), event, details))

@@ -29,6 +29,8 @@ _PRICE = {"km": 6.0, "followup": 5.0, "logrank": 6.0, "cox": 16.0, "logistic": 8
           "anchor": 1.5, "share": 2.0}  # fmt: skip
 #: Rules by which one column follows from others.
 OVER, FROM, UNDER, UPTO, EQUAL, AMONG, POINTS, SHORT, SITE = range(9)
+#: Of a first recurrence whose site the paper did not have.
+UNKNOWN = "unknown"
 _CUTS = {">": OVER, ">=": FROM, "<": UNDER, "<=": UPTO, "==": EQUAL}
 _CONF = {"plain": kernels.PLAIN, "log": kernels.LOG, "log-log": kernels.LOGLOG,
          "spss": kernels.SPSS}  # fmt: skip
@@ -245,7 +247,9 @@ def _rule(
     if name == "short_scp":
         return SHORT, -1, 0.0, []
     if name in _sites(wishes):
-        return SITE, columns.at("site"), 0.0, list(_sites(wishes)[name])
+        named = wishes["sites"]["combinations"]
+        unknown = named.index(UNKNOWN) if UNKNOWN in named else -1
+        return SITE, columns.at("site"), float(unknown), list(_sites(wishes)[name])
     if name in wishes.get("points", {}):
         return POINTS, -1, 0.0, [columns.at(part) for part in wishes["points"][name]]
     cut = _cut_of(name)
