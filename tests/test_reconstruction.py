@@ -240,3 +240,40 @@ def test_a_recurrence_of_unknown_site_is_somewhere_unsaid(tmp_path):
         searched = state.x[at(flag)]
         assert frame[flag].isna().sum() == np.isnan(searched).sum() >= 3
         assert (frame[flag] == "yes").sum() == (searched == 1).sum()
+
+
+def test_a_distance_costs_more_the_farther_but_less_than_in_proportion():
+    assert [engine._graded(d) for d in (0.25, 1.0, 16.0)] == [0.25, 1.0, (4 * 8 - 1) / 3]
+
+
+def test_what_rough_cohorts_tell_becomes_a_range_of_events(short):
+    found, _ = short
+    k, target = next(
+        (k, t) for k, t in enumerate(found.targets)
+        if t.statistic.part == "events" and t.statistic.endpoint == "OS"
+    )  # fmt: skip
+    (told,) = search._events(found, [{"OS": [50.0, 60.0], "SCP": [], "RFS": [], "short_SCP": []}])
+    assert (told.low, told.high) == (pytest.approx(0.97 * 55), pytest.approx(1.03 * 55))
+    assert 1.0 < target.high / target.low < 1.1 and found.plan.fine[k] == 0.5
+
+
+@pytest.mark.parametrize("endpoint", [0, 1, 2])
+def test_exchanged_times_stay_the_times_of_the_endpoint(short, endpoint):
+    found, state = short
+    again = search.copy(state)
+    n = len(again.fate)
+    swapped = 0
+    for i in range(n):
+        j = engine._neighbour(i, endpoint, again)
+        order = again.order[endpoint].tolist()
+        assert abs(order.index(i) - order.index(j)) <= 2
+        before, times = again.fate[[i, j]].copy(), again.time[endpoint, [i, j]]
+        engine._swap_times(again.fate[i], again.fate[j], endpoint)
+        if i == j or not all(engine._sound(again.fate[k], found.freedom) for k in (i, j)):
+            again.fate[[i, j]] = before
+            continue
+        swapped += 1
+        engine.derive_all(again, found.plan)
+        np.testing.assert_array_equal(again.time[endpoint, [j, i]], times)
+    assert swapped > n / 2
+    np.testing.assert_array_equal(np.sort(again.time[endpoint]), np.sort(state.time[endpoint]))

@@ -37,8 +37,8 @@ LOST = 5.0
 _FAR_OFF = 1.0
 
 (M_SHIFT, M_ANCHOR, M_DEATH, M_FAILURE, M_RECURRENCE, M_SWAP_COURSE, M_SWAP_NEAR, M_SWAP_PART,
- M_AT_ONCE, M_SWAP_VALUE, M_VALUE, M_VALUES) = range(12)  # fmt: skip
-MOVES = 12
+ M_AT_ONCE, M_SWAP_TIME, M_SWAP_VALUE, M_VALUE, M_VALUES) = range(13)  # fmt: skip
+MOVES = 13
 
 
 class State(NamedTuple):
@@ -240,6 +240,15 @@ def _model(b, kind, e, state, plan, inside, warm, out):
 
 
 @compiled
+def _graded(distance):
+    """What a distance, in tolerances, costs: from one on it grows as the power 3/4."""
+    if distance < 1.0:
+        return distance
+    root = math.sqrt(distance)
+    return (4.0 * root * math.sqrt(root) - 1.0) / 3.0
+
+
+@compiled
 def block_cost(b, plan, weight, tolerance, edge, miss, out):
     """Weighted distances of a block's targets from their intervals, in tolerances.
 
@@ -250,15 +259,14 @@ def block_cost(b, plan, weight, tolerance, edge, miss, out):
     for k in range(plan.first[b], plan.first[b + 1]):
         value = out[plan.slot[k]]
         if math.isnan(value):
-            total += weight[k] * (2.0 * math.sqrt(LOST * plan.natural[k] / tolerance[k]) + miss)
+            total += weight[k] * (_graded(LOST * plan.natural[k] / tolerance[k]) + miss)
             continue
         if plan.absolute[k]:
             value = abs(value)
         margin = edge * plan.fine[k]
         gap = max(plan.low[k] + margin - value, value - plan.high[k] + margin, 0.0)
         if gap > 0.0:
-            u = gap / tolerance[k]
-            total += weight[k] * (u if u < 1.0 else 2.0 * math.sqrt(u) - 1.0)
+            total += weight[k] * _graded(gap / tolerance[k])
             if value < plan.low[k] or value >= plan.high[k]:
                 total += weight[k] * miss
     return total
@@ -385,7 +393,46 @@ def _swap_part(a, b):
 
 
 @compiled
-def _partner_of(move, i, state, plan):
+def _neighbour(i, e, state):
+    """A patient next to another one, or next but one, in the order of an endpoint.
+
+    To exchange their times is the smallest change of an order: it is what fits a ratio to its
+    last digit when medians are met.
+    """
+    n = state.order.shape[1]
+    at = 0
+    while state.order[e, at] != i:
+        at += 1
+    step = 1 + np.random.randint(2)
+    at += step if np.random.random() < 0.5 else -step
+    return state.order[e, at] if 0 <= at < n else i
+
+
+@compiled
+def _swap_times(a, b, e):
+    """Exchange what decides the times of two patients in one endpoint."""
+    p, q = _deciding(a, e), _deciding(b, e)
+    at_once_a = a[RECURRENCE] != NEVER and a[RECURRENCE] == a[FAILURE]
+    at_once_b = b[RECURRENCE] != NEVER and b[RECURRENCE] == b[FAILURE]
+    a[p], b[q] = b[q], a[p]
+    if at_once_a and p != END:
+        a[RECURRENCE] = a[FAILURE] = a[p]
+    if at_once_b and q != END:
+        b[RECURRENCE] = b[FAILURE] = b[q]
+
+
+@compiled
+def _deciding(fate, e):
+    """Which of the four numbers is the time of an endpoint."""
+    if e == 1 and fate[RECURRENCE] != NEVER:
+        return RECURRENCE
+    if e == 2 and fate[FAILURE] != NEVER:
+        return FAILURE
+    return END
+
+
+@compiled
+def _partner_of(move, i, along, state, plan):
     """The second patient of a move of courses; -1: none is needed, -2: none was found."""
     n = len(state.fate)
     if move in (M_DEATH, M_FAILURE, M_RECURRENCE):
@@ -393,15 +440,17 @@ def _partner_of(move, i, state, plan):
             return -1
         column = DEAD if move == M_DEATH else FAILURE if move == M_FAILURE else RECURRENCE
         return _partner(i, state, column, not state.fate[i, column] > 0)
+    if move == M_SWAP_TIME:
+        j = _neighbour(i, along, state)
+        return j if j != i else -2
     if move not in (M_SWAP_COURSE, M_SWAP_NEAR, M_SWAP_PART):
         return -1
     j = np.random.randint(n)
     if move == M_SWAP_NEAR:
-        e = np.random.randint(3 if plan.scp else 2)
         at = 0
-        while state.order[e, at] != i:
+        while state.order[along, at] != i:
             at += 1
-        j = state.order[e, min(max(at + np.random.randint(-3, 4), 0), n - 1)]
+        j = state.order[along, min(max(at + np.random.randint(-3, 4), 0), n - 1)]
     elif np.random.random() < 0.8:
         for _ in range(8):
             if state.group[j] == state.group[i]:
@@ -411,7 +460,7 @@ def _partner_of(move, i, state, plan):
 
 
 @compiled
-def _move_course(move, i, j, state, plan, freedom):
+def _move_course(move, i, j, along, state, plan, freedom):
     """Change the course of one or two patients."""
     fate = state.fate
     if move == M_SHIFT:
@@ -423,6 +472,8 @@ def _move_course(move, i, j, state, plan, freedom):
         fate[i, FAILURE] = fate[i, RECURRENCE]
     elif move == M_SWAP_PART:
         _swap_part(fate[i], fate[j])
+    elif move == M_SWAP_TIME:
+        _swap_times(fate[i], fate[j], along)
     elif move in (M_SWAP_COURSE, M_SWAP_NEAR):
         for k in range(4):
             fate[i, k], fate[j, k] = fate[j, k], fate[i, k]
@@ -583,8 +634,9 @@ def _propose(move, i, state, plan, freedom, units, who, old_fate, old_x, touched
     touched[:] = False
     n = len(state.fate)
     who[0] = i
+    along = np.random.randint(3 if plan.scp else 2)
     if move < M_SWAP_VALUE:
-        who[1] = _partner_of(move, i, state, plan)
+        who[1] = _partner_of(move, i, along, state, plan)
     elif len(units) == 0:
         return 0
     else:
@@ -603,7 +655,7 @@ def _propose(move, i, state, plan, freedom, units, who, old_fate, old_x, touched
         old_fate[k] = state.fate[who[k]]
         old_x[k] = state.x[:, who[k]]
     if move < M_SWAP_VALUE:
-        good = _change_course(move, count, who, old_x, state, plan, freedom, touched, active)
+        good = _change_course(move, along, count, who, old_x, state, plan, freedom, touched, active)
     else:
         good = _change_values(move, unit, count, who, old_x, state, plan, freedom, touched, active)
     if not good:
@@ -661,9 +713,9 @@ def _change_values(move, unit, count, who, old_x, state, plan, freedom, touched,
 
 
 @compiled
-def _change_course(move, count, who, old_x, state, plan, freedom, touched, active):
+def _change_course(move, along, count, who, old_x, state, plan, freedom, touched, active):
     """Change courses, with the endpoints and columns that follow; whether it may stand."""
-    _move_course(move, who[0], who[1], state, plan, freedom)
+    _move_course(move, who[0], who[1], along, state, plan, freedom)
     for k in range(count):
         if not _sound(state.fate[who[k]], freedom):
             return False

@@ -327,6 +327,8 @@ def _targets(blocks: Mapping[tuple[Any, ...], Sequence[Target]]) -> dict[str, np
     natural = np.array([_natural(t) for t, _ in listed])
     with np.errstate(invalid="ignore"):
         fine = np.where(np.isfinite(high - low), (high - low) / 2, 0.1 * natural)
+    # Outside a range of events each event counts, however wide the range.
+    fine = np.where([t.statistic.part == "events" for t, _ in listed], 0.5, fine)
     return {
         "first": np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         "slot": np.array([_slot(t.statistic, group) for t, group in listed], dtype=np.int64),
@@ -361,8 +363,6 @@ def _natural(target: Target) -> float:
     """How far a statistic is off in an untuned cohort: where the tolerance begins."""
     statistic = target.statistic
     middle = target.low if math.isinf(target.high) else target.high
-    if target.kind == "guide":
-        return 0.02
     if statistic.part == "z":
         return 0.7
     if statistic.kind in ("cox", "logistic"):
@@ -372,7 +372,7 @@ def _natural(target: Target) -> float:
     if statistic.kind == "correlation":
         return 0.1
     if statistic.part == "events":
-        return 2.0
+        return 0.5
     if statistic.part == "n":
         return 0.5 if target.kind == "implied" else max(3.0, math.sqrt(abs(middle)))
     return max(0.2 * abs(middle), 1e-3)

@@ -1,13 +1,14 @@
 """The search: stages from coarse to fine, one frozen procedure for every study.
 
 Stage "groups" fits curves, medians, limits and follow-up of the groups whose sizes are
-printed, and places an event on each day that a printed median wants one; "alone" deals out
-one column by itself, times fixed, those of the multivariable models first; "models" brings
-these into step, times free; "alone" again for the rest; "joint" moves all together, and
-sites of recurrence that drifted are dealt out once more. In each
+printed, together with the models that are printed row by row and the tests of their
+covariates: they decide how many events there are, which no small step changes once many
+medians are met. "models" adds the medians by these covariates; "alone" deals out the other
+columns, times fixed, those together that a model holds; "joint" moves all, and sites of
+recurrence that drifted are dealt out once more. In each
 stage tolerance falls towards the half-width of a printed interval. Then the search insists on
 one unmet claim after the other: heavier for a while, hot, then cooled, and taken back unless
-as much is met as before; sites that drifted meanwhile are dealt out a last time.
+as much is met as before.
 """
 
 from __future__ import annotations
@@ -32,18 +33,18 @@ from crlm.reconstruction import state as states
 from crlm.reconstruction.plan import Columns, Plan
 from crlm.reconstruction.realism import priors
 from crlm.reconstruction.targets import (
+    RATIOS,
     Goal,
     Statistic,
     Target,
     goal,
-    guides,
     levels_of,
     model_columns,
     slopes,
 )
 
 #: A printed number counts this much, a soft range that.
-_WEIGHT = {"claim": 1.0, "implied": 1.0, "prior": 0.5, "guide": 3.0, "slope": 0.5}
+_WEIGHT = {"claim": 1.0, "implied": 1.0, "prior": 0.5, "slope": 0.5}
 #: A number printed repeatedly counts more: by the root of how often, up to this.
 _PRINTED = 4
 #: How far inside a printed interval the search aims, as a share of the half-width.
@@ -51,20 +52,24 @@ _EDGE = 0.12
 _CHUNKS = 60
 #: How much more than its own weight a target that stays unmet may weigh.
 _HEAVIEST = 1.3
-#: Share of the first stage's steps after which counts behind a p value are told.
-_ROUGH = 0.3
+#: Rough cohorts, and their share of the first stage's steps, which tell counts behind a p value
+#: and numbers of events.
+_ROUGHS, _ROUGH = 4, 0.05
 #: Insisting: how often, steps hot and cooling, heat from and to, and how much heavier.
 _KICKS, _HOT, _COOLING = 40, 60_000, 60_000
 _KICK_HEAT, _BOOST = (0.12, 0.01), 4.0
 #: Printed numbers of a covariate in a multivariable table.
 _ROW = 4
-#: Most that adjustment widens an interval.
-_WIDENS = 1.1
+#: Range of events around what a rough cohort tells: all rows of a model printed, few of them.
+_NEAR, _WIDE = (0.97, 1.03), (0.95, 1.21)
 #: Chances of the moves, in the order of `engine`, when times may move, when not, and where
 #: levels are given out anew.
-_COURSES = np.array([22, 8, 7, 7, 3, 8, 12, 10, 3, 0, 0, 0], dtype=float)
-_VALUES = np.array([0, 0, 0, 0, 0, 0, 0, 0, 0, 26, 10, 6], dtype=float)
-_RELABEL = np.array([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1], dtype=float)
+_COURSES = np.array([22, 8, 7, 7, 3, 8, 12, 10, 3, 40, 0, 0, 0], dtype=float)
+_VALUES = np.array([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 26, 10, 6], dtype=float)
+#: Kinds of blocks: those that may hold several covariates, and tests of one.
+_FITS = [plans.KINDS.index(kind) for kind in ("cox", "logistic")]
+_TESTS = [plans.KINDS.index("logrank")]
+_RELABEL = np.array([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1], dtype=float)
 
 
 @dataclass(frozen=True)
@@ -145,8 +150,8 @@ def prepare(
 ) -> Search:
     """Targets, plan and a first cohort.
 
-    A rough first fit tells which of the counts that a printed p allows lie near, and how many
-    events the printed intervals can stand for.
+    Rough cohorts tell which of the counts that a printed p allows lie near, and how many events
+    the printed intervals stand for.
     """
     aim = goal(design, claims, wishes.get("excluded", {}))
     wanted = [*aim.targets, *priors(wishes)]
@@ -156,16 +161,16 @@ def prepare(
     ways = slopes(aim.targets, month, bands)
     known = {target.statistic for target in wanted}
     wanted += [target for target in ways if target.statistic not in known]
-    led = guides(aim.targets, wishes["groups"]["columns"])
-    wanted += [target for target in led if target.statistic not in known]
-    rough = _compiled(design, wishes, claims, aim, wanted, seed)
-    legs = itertools.takewhile(lambda leg: leg.name != "models", stages(rough, _ROUGH * effort))
-    for number, stage in enumerate(legs):
+    told = []
+    for k in range(_ROUGHS):
+        rough = _compiled(design, wishes, claims, aim, wanted, seed * _ROUGHS + k)
+        stage = stages(rough, _ROUGH * effort)[0]
         for chunk in range(_CHUNKS):
-            now = (seed * 100_003 + number * _CHUNKS + chunk) % 2**32
+            now = ((seed * _ROUGHS + k) * 100_003 + chunk) % 2**32
             _chunk(rough, stage, chunk / (_CHUNKS - 1), now)
+        told.append(events_behind(rough))
     pairs = [pair for target in aim.targets for pair in counted(target, rough)]
-    return _compiled(design, wishes, claims, aim, wanted + pairs + events_behind(rough), seed)
+    return _compiled(design, wishes, claims, aim, wanted + pairs + _events(rough, told), seed)
 
 
 def _compiled(
@@ -214,14 +219,13 @@ def counted(target: Target, search: Search) -> list[Target]:
     ]  # fmt: skip
 
 
-def events_behind(search: Search) -> list[Target]:
-    """How many events the printed intervals of an endpoint can stand for.
+def events_behind(search: Search) -> dict[str, list[float]]:
+    """How many events of an endpoint the printed intervals stand for, one number a covariate.
 
-    An interval widens by adjustment, never narrows, and seldom by more than a tenth: what each
-    covariate of a rough cohort has alone, scaled to the printed width, bounds them. Where
-    intervals are printed for covariates alone, the middle one tells the events itself.
+    Information grows with events: the widths that a rough cohort attains, held against the
+    printed ones, tell how many are wanted.
     """
-    found = []
+    found: dict[str, list[float]] = {}
     for endpoint in search.design.models:
         ratios = [
             t for t in search.goal.targets
@@ -229,31 +233,51 @@ def events_behind(search: Search) -> list[Target]:
             and not t.statistic.where and t.statistic.limit != "estimate"
         ]  # fmt: skip
         alone = [t for t in ratios if len(t.statistic.columns) == 1]
-        limits: dict[str, dict[str, float]] = {}
+        limits: dict[str, dict[str, Target]] = {}
         for t in alone or ratios:
-            middle = (t.low + t.high) / 2
-            limits.setdefault(t.statistic.covariate, {})[t.statistic.limit] = middle
-        counts = [
-            _scaled_events(search, endpoint, name, pair["conf_high"] - pair["conf_low"])
-            for name, pair in limits.items() if len(pair) == 2
+            limits.setdefault(t.statistic.covariate, {})[t.statistic.limit] = t
+        found[endpoint] = [
+            _scaled_events(search, *(pair[limit] for limit in ("conf_low", "conf_high")))
+            for pair in limits.values() if len(pair) == 2
         ]  # fmt: skip
-        if counts:
-            low = 0.97 * float(np.median(counts)) if alone else 0.95 * max(counts)
-            high = 1.06 * low if alone else max(_WIDENS**2 * min(counts), 1.1 * low)
-            found.append(Target((f"{endpoint}: events behind the printed intervals",),
-                                Statistic("km", endpoint, part="events"), low, high,
-                                kind="implied"))  # fmt: skip
     return found
 
 
-def _scaled_events(search: Search, endpoint: str, name: str, width: float) -> float:
-    """Events at which a covariate alone would have an interval of this width (log scale)."""
-    e, at = plans.ENDPOINTS.index(endpoint), np.array([search.columns.at(name)])
+def _events(search: Search, told: Sequence[Mapping[str, list[float]]]) -> list[Target]:
+    """A range of events around what rough cohorts tell.
+
+    Where most rows of a model are not printed, its covariates may still be more correlated
+    than in the rough cohorts, and the range is wide.
+    """
+    found, core = [], _printed_models(search)
+    for endpoint in search.design.models:
+        counts = [count for one in told for count in one[endpoint]]
+        if counts:
+            alone = any(
+                t.statistic.endpoint == endpoint and t.statistic.part in RATIOS
+                and len(t.statistic.columns) == 1 and not t.statistic.where
+                for t in search.goal.targets
+            )  # fmt: skip
+            low, high = _NEAR if alone or endpoint in core else _WIDE
+            middle = float(np.median(counts))
+            found.append(Target((f"{endpoint}: events behind the printed intervals",),
+                                Statistic("km", endpoint, part="events"), low * middle,
+                                high * middle, kind="implied"))  # fmt: skip
+    return found
+
+
+def _scaled_events(search: Search, low: Target, high: Target) -> float:
+    """Events at which a covariate would have an interval of the printed width (log scale)."""
+    columns = low.statistic.columns
+    e, at = plans.ENDPOINTS.index(low.statistic.endpoint), search.columns.at
+    chosen = np.array([at(name) for name in columns])
     state, out = search.state, np.zeros(plans.OUT)
-    inside = (state.event[e] >= 0) & ~np.isnan(state.x[at[0]])
-    kernels.cox(state.time[e], state.event[e], state.order[e], inside, state.x, at, 1,
-                search.plan.efron, search.plan.z, np.zeros(1), out)  # fmt: skip
-    return float(out[1] * ((out[4] - out[3]) / width) ** 2)
+    inside = state.event[e] >= 0
+    kernels.cox(state.time[e], state.event[e], state.order[e], inside, state.x, chosen,
+                len(chosen), search.plan.efron, search.plan.z, np.zeros(10), out)  # fmt: skip
+    row = 2 + 4 * columns.index(low.statistic.covariate)
+    width = (high.low + high.high - low.low - low.high) / 2
+    return float(out[1] * ((out[row + 2] - out[row + 1]) / width) ** 2)
 
 
 def _own_weights(search: Search) -> np.ndarray:
@@ -305,14 +329,12 @@ def run(
     """
     begun = time.monotonic()
     legs = stages(search, effort)
-    at = [leg.name for leg in legs].index("joint")
-    joint, sites = legs[at], legs[at + 1 :]
+    joint = next(leg for leg in legs if leg.name == "joint")
     last = len(legs) * _CHUNKS
     done, lost = _restore(search, checkpoint)
-    for number in range(done, last + _KICKS + len(sites) * _CHUNKS):
-        if not last <= number < last + _KICKS:
-            along = number if number < last else number - _KICKS
-            stage, share = [*legs, *sites][along // _CHUNKS], along % _CHUNKS / (_CHUNKS - 1)
+    for number in range(done, last + _KICKS):
+        if number < last:
+            stage, share = legs[number // _CHUNKS], number % _CHUNKS / (_CHUNKS - 1)
             cost = _chunk(search, stage, share, _seed_of(search, number))
         else:
             stage, share = replace(joint, name="insisting"), (number - last + 1) / _KICKS
@@ -453,31 +475,43 @@ def stages(search: Search, effort: float) -> list[Stage]:
     units = list(range(len(search.freedom.unit)))
     blocks = np.array([plan.by_column[unit[unit >= 0]].any(axis=0) for unit in search.freedom.unit])
     early = [u for u in units if _named(search, u) == "site"]
-    models = [u for u in _model_units(search) if u not in early]
-    rest = [u for u in units if u not in models and u not in early]
-    groups = ~blocks[[*models, *rest]].any(axis=0)
-    values = 0.3 * _VALUES if early else 0 * _VALUES
-    shared = blocks.sum(axis=0) > 1
-    lead = _guide_blocks(search)
-    models_too = ~blocks[rest].any(axis=0) & ~lead
-    found = [_stage("groups", groups, early, _COURSES + values, 600_000, (0.2, 0.03), (0.0, 1.0))]
-    alone = {
-        u: _stage(f"alone: {_named(search, u)}", blocks[u] & ~shared, [u], _VALUES, 60_000,
-                  (0.2, 0.02), (0.3, 1.0))
-        for u in units
-    }  # fmt: skip
-    found += [replace(alone[u], moves=_RELABEL, steps=600_000, width=(0.0, 1.0)) for u in early]
-    found += [alone[u] for u in models]
-    found.append(_stage("models", models_too, [*early, *models], _COURSES + 2 * _VALUES, 1_800_000,
-                        (0.3, 0.03), (0.2, 1.0)))  # fmt: skip
-    found += [alone[u] for u in rest]
-    found.append(_stage("joint", ~lead, units, _COURSES + 2 * _VALUES, 2_500_000, (0.25, 0.03),
-                        (0.5, 1.0)))  # fmt: skip
-    found += [
-        replace(alone[u], active=blocks[u] & ~lead, moves=_RELABEL, steps=600_000, width=(0.5, 1.0))
+    core = [u for u in _core_units(search) if u not in early]
+    rest = [u for u in units if u not in core and u not in early]
+    several = (plan.n_columns > 1) & np.isin(plan.kind, _FITS)
+    models = ~blocks[rest].any(axis=0) | several & blocks[core].any(axis=0)
+    tests = several | np.isin(plan.kind, _TESTS)
+    groups = ~blocks[[*core, *rest]].any(axis=0) | models & tests
+    every, moves = np.ones_like(models), _COURSES + 2 * _VALUES
+    first = [*early, *core]
+    sites = [
+        _stage(f"alone: {_named(search, u)}", blocks[u], [u], _RELABEL, 200_000, (0.2, 0.02),
+               (0.5, 1.0))
         for u in early
+    ]  # fmt: skip
+    found = [
+        _stage("groups", groups, first, moves, 1_200_000, (0.5, 0.03), (0.0, 1.0)),
+        *sites,
+        _stage("models", models, first, moves, 2_400_000, (0.3, 0.03), (0.4, 1.0)),
     ]
-    return [replace(stage, steps=int(stage.steps * effort)) for stage in found]
+    waiting = set(rest)
+    for together in _bound(rest, blocks[:, several]):
+        waiting -= set(together)
+        active = blocks[together].any(axis=0) & ~blocks[sorted(waiting)].any(axis=0)
+        name = ", ".join(_named(search, u) for u in together)
+        found.append(_stage(f"alone: {name}", active, together, _VALUES, 150_000 * len(together),
+                            (0.3, 0.02), (0.2, 1.0)))  # fmt: skip
+    found.append(_stage("joint", every, units, moves, 2_000_000, (0.15, 0.02), (0.7, 1.0)))
+    return [replace(stage, steps=int(stage.steps * effort)) for stage in [*found, *sites]]
+
+
+def _bound(units: Sequence[int], models: np.ndarray) -> list[list[int]]:
+    """Units in parts that no model holds together (`models`: units by models, as flags)."""
+    parts: list[list[int]] = []
+    for unit in units:
+        joined = [part for part in parts if (models[part] & models[unit]).any()]
+        parts = [part for part in parts if part not in joined]
+        parts.append([*itertools.chain(*joined), unit])
+    return parts
 
 
 def _stage(
@@ -487,25 +521,30 @@ def _stage(
     return Stage(name, active, np.array(units, dtype=np.int64), moves, int(steps), heat, width)
 
 
-def _guide_blocks(search: Search) -> np.ndarray:
-    """Blocks that hold nothing but guides."""
-    block = np.repeat(np.arange(len(search.plan.kind)), np.diff(search.plan.first))
-    guide = np.array([target.kind == "guide" for target in search.targets])
-    return ~np.isin(np.arange(len(search.plan.kind)), block[~guide])
-
-
 def _named(search: Search, unit: int) -> str:
     return search.columns.names[search.freedom.unit[unit, 0]]
 
 
-def _model_units(search: Search) -> list[int]:
-    """Units that hold a covariate of a multivariable model."""
+def _printed_models(search: Search) -> list[str]:
+    """Endpoints whose multivariable model is printed row by row."""
+    printed = {
+        (t.statistic.endpoint, t.statistic.covariate)
+        for t in search.goal.targets if t.statistic.part in RATIOS and len(t.statistic.columns) > 1
+    }  # fmt: skip
+    return [
+        endpoint for endpoint in search.design.models
+        if {(endpoint, name) for name in model_columns(search.design, endpoint)} <= printed
+    ]  # fmt: skip
+
+
+def _core_units(search: Search) -> list[int]:
+    """Units that hold a covariate of a model that is printed row by row."""
+    rules = dict(zip(search.plan.rule_to, search.plan.rule_from, strict=True))
     wanted: set[int] = set()
-    for endpoint in search.design.models:
+    for endpoint in _printed_models(search):
         for name in model_columns(search.design, endpoint):
             at = search.columns.at(name)
-            rules = dict(zip(search.plan.rule_to, search.plan.rule_from, strict=True))
-            while at in rules and rules[at] >= 0:
+            while rules.get(at, -1) >= 0:
                 at = rules[at]
             wanted.add(int(at))
     return [u for u, unit in enumerate(search.freedom.unit) if wanted & set(unit[unit >= 0])]

@@ -29,8 +29,6 @@ RATIOS = ("hazard_ratio", "odds_ratio")
 
 #: Below this |z| the side of a test is left open: print cannot tell it.
 SIDELESS = 0.8
-#: How far a group's log ratio alone may lie from the one beside other covariates.
-_WIDER = {"estimate": 0.04, "conf_low": 0.06, "conf_high": 0.06}
 #: Survival (%) just before a median and on its day.
 _STEEP = (44.0, 56.0)
 _TINY = 1e-9
@@ -94,8 +92,7 @@ class Target:
         Whether the interval is that of |value|: a test whose side is not known.
     kind : str
         "claim"; "implied" by print; "prior", a soft range; "slope", the way that leads to a
-        printed median; "guide", which leads the first stage to where models can be met, and
-        is then let go.
+        printed median.
     """
 
     claims: tuple[str, ...]
@@ -349,28 +346,6 @@ def _direction(claim: Mapping[str, Any], statistic: Statistic, design: Design) -
     if claim["statistic"] == "difference" and levels and claim["level"] == levels[0]:
         low, high = -high, -low
     return Target((claim["id"],), statistic, low, high)
-
-
-def guides(found: Iterable[Target], groups: Iterable[str]) -> list[Target]:
-    """A group's ratio alone, near to what print gives for it beside other covariates.
-
-    Times are fitted before covariates are; without this the ratio would be anything that
-    medians and p values allow, too far from the printed one to be mended later.
-    """
-    made = []
-    for target in found:
-        statistic = target.statistic
-        alone = (statistic.covariate,)
-        if (
-            statistic.kind == "cox" and statistic.part in RATIOS and len(statistic.columns) > 1
-            and statistic.covariate in groups and not statistic.where
-        ):  # fmt: skip
-            wider = _WIDER[statistic.limit]
-            made.append(Target(
-                (f"guide: {target.claims[0]}",), replace(statistic, columns=alone),
-                target.low - wider, target.high + wider, kind="guide",
-            ))  # fmt: skip
-    return made
 
 
 def slopes(found: Iterable[Target], month: float, bands: bool) -> list[Target]:
