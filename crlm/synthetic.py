@@ -134,7 +134,9 @@ def ensemble(design: Design) -> list[Html]:
         f"{held['patients_in_common_percent']:.1f} % of their patients in common, so agreement "
         f"is not ancestry. Where nine in ten cohorts agree closely, print pins a quantity down "
         f"that it never states: {pinned} of {len(found)}. The others are open: only the patients "
-        f"themselves could tell. An interval here is no confidence interval."
+        f"themselves could tell. An interval here is no confidence interval: where the patients "
+        f"are known, nine in ten of such cohorts held the truth in about three quarters of what "
+        f"was not printed (docs/reconstruction.md)."
     )
     folded = _quantities(found[curves], design, "Curves between the printed times")
     summary = f"Curves between the printed times: {int(curves.sum())} values"

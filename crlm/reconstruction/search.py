@@ -8,7 +8,7 @@ columns, times fixed, those together that a model holds; "joint" moves all, and 
 recurrence that drifted are dealt out once more. In each
 stage tolerance falls towards the half-width of a printed interval. Then the search insists on
 one unmet claim after the other: heavier for a while, hot, then cooled, and taken back unless
-as much is met as before.
+as much is met as before; sites that drifted meanwhile are dealt out a last time.
 """
 
 from __future__ import annotations
@@ -329,12 +329,14 @@ def run(
     """
     begun = time.monotonic()
     legs = stages(search, effort)
-    joint = next(leg for leg in legs if leg.name == "joint")
+    at = [leg.name for leg in legs].index("joint")
+    joint, sites = legs[at], legs[at + 1 :]
     last = len(legs) * _CHUNKS
     done, lost = _restore(search, checkpoint)
-    for number in range(done, last + _KICKS):
-        if number < last:
-            stage, share = legs[number // _CHUNKS], number % _CHUNKS / (_CHUNKS - 1)
+    for number in range(done, last + _KICKS + len(sites) * _CHUNKS):
+        if not last <= number < last + _KICKS:
+            along = number if number < last else number - _KICKS
+            stage, share = [*legs, *sites][along // _CHUNKS], along % _CHUNKS / (_CHUNKS - 1)
             cost = _chunk(search, stage, share, _seed_of(search, number))
         else:
             stage, share = replace(joint, name="insisting"), (number - last + 1) / _KICKS
