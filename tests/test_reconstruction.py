@@ -1,5 +1,7 @@
 """Targets, histories, restart and certificate of a reconstruction."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -255,6 +257,29 @@ def test_what_rough_cohorts_tell_becomes_a_range_of_events(short):
     (told,) = search._events(found, [{"OS": [50.0, 60.0], "SCP": [], "RFS": [], "short_SCP": []}])
     assert (told.low, told.high) == (pytest.approx(0.97 * 55), pytest.approx(1.03 * 55))
     assert 1.0 < target.high / target.low < 1.1 and found.plan.fine[k] == 0.5
+
+
+def test_values_that_are_missing_ask_for_more_events(short):
+    found, state = short
+    half = search.copy(state)
+    known = search.events_behind(replace(found, state=half))["OS"]
+    half.x[found.columns.at("ca199_cat"), ::2] = np.nan
+    asked = search.events_behind(replace(found, state=half))["OS"]
+    assert 1.5 < np.median(asked) / np.median(known) < 3.0
+
+
+def test_stages_hold_models_together(short):
+    found, _ = short
+    legs = {leg.name: leg for leg in search.stages(found, 1.0)}
+    names = {search._named(found, unit) for unit in legs["groups"].units}
+    assert names == {"site", "sidedness", "size_cm", "ca199"}
+    assert "alone: sex, t_stage, n_tumours, nodal_status, timing, preop_chemo" in legs
+    fits = (found.plan.n_columns > 1) & np.isin(found.plan.kind, search._FITS)
+    last = [leg.active for leg in legs.values() if leg.name != "joint"]
+    assert np.any(last, axis=0)[fits].all() and legs["joint"].active.all()
+    assert search._bound([0, 1, 2, 3], np.array([[1, 0], [0, 1], [0, 0], [1, 0]], dtype=bool)) == [
+        [1], [2], [0, 3],
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("endpoint", [0, 1, 2])

@@ -5,10 +5,10 @@ printed, together with the models that are printed row by row and the tests of t
 covariates: they decide how many events there are, which no small step changes once many
 medians are met. "models" adds the medians by these covariates; "alone" deals out the other
 columns, times fixed, those together that a model holds; "joint" moves all, and sites of
-recurrence that drifted are dealt out once more. In each
-stage tolerance falls towards the half-width of a printed interval. Then the search insists on
-one unmet claim after the other: heavier for a while, hot, then cooled, and taken back unless
-as much is met as before; sites that drifted meanwhile are dealt out a last time.
+recurrence that drifted are dealt out once more. In each stage tolerance falls towards the
+half-width of a printed interval. Then the search insists on one unmet claim after the other:
+heavier for a while, hot, then cooled, and taken back unless as much is met as before; sites
+that drifted meanwhile are dealt out a last time.
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ _NEAR, _WIDE = (0.97, 1.03), (0.95, 1.21)
 #: levels are given out anew.
 _COURSES = np.array([22, 8, 7, 7, 3, 8, 12, 10, 3, 40, 0, 0, 0], dtype=float)
 _VALUES = np.array([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 26, 10, 6], dtype=float)
+_RELABEL = np.array([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1], dtype=float)
 #: Kinds of blocks: those that may hold several covariates, and tests of one.
 _FITS = [plans.KINDS.index(kind) for kind in ("cox", "logistic")]
 _TESTS = [plans.KINDS.index("logrank")]
-_RELABEL = np.array([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1], dtype=float)
 
 
 @dataclass(frozen=True)
@@ -225,22 +225,26 @@ def events_behind(search: Search) -> dict[str, list[float]]:
     Information grows with events: the widths that a rough cohort attains, held against the
     printed ones, tell how many are wanted.
     """
-    found: dict[str, list[float]] = {}
+    found = {}
     for endpoint in search.design.models:
-        ratios = [
-            t for t in search.goal.targets
-            if t.statistic.endpoint == endpoint and t.statistic.kind == "cox"
-            and not t.statistic.where and t.statistic.limit != "estimate"
-        ]  # fmt: skip
-        alone = [t for t in ratios if len(t.statistic.columns) == 1]
         limits: dict[str, dict[str, Target]] = {}
-        for t in alone or ratios:
+        for t in _limits(search, endpoint):
             limits.setdefault(t.statistic.covariate, {})[t.statistic.limit] = t
         found[endpoint] = [
-            _scaled_events(search, *(pair[limit] for limit in ("conf_low", "conf_high")))
+            _scaled_events(search, pair["conf_low"], pair["conf_high"])
             for pair in limits.values() if len(pair) == 2
         ]  # fmt: skip
     return found
+
+
+def _limits(search: Search, endpoint: str) -> list[Target]:
+    """Printed limits of an endpoint's ratios: of covariates alone, where there are such."""
+    ratios = [
+        t for t in search.goal.targets
+        if t.statistic.endpoint == endpoint and t.statistic.kind == "cox"
+        and not t.statistic.where and t.statistic.limit != "estimate"
+    ]  # fmt: skip
+    return [t for t in ratios if len(t.statistic.columns) == 1] or ratios
 
 
 def _events(search: Search, told: Sequence[Mapping[str, list[float]]]) -> list[Target]:
@@ -253,11 +257,7 @@ def _events(search: Search, told: Sequence[Mapping[str, list[float]]]) -> list[T
     for endpoint in search.design.models:
         counts = [count for one in told for count in one[endpoint]]
         if counts:
-            alone = any(
-                t.statistic.endpoint == endpoint and t.statistic.part in RATIOS
-                and len(t.statistic.columns) == 1 and not t.statistic.where
-                for t in search.goal.targets
-            )  # fmt: skip
+            alone = len(_limits(search, endpoint)[0].statistic.columns) == 1
             low, high = _NEAR if alone or endpoint in core else _WIDE
             middle = float(np.median(counts))
             found.append(Target((f"{endpoint}: events behind the printed intervals",),
@@ -277,7 +277,8 @@ def _scaled_events(search: Search, low: Target, high: Target) -> float:
                 len(chosen), search.plan.efron, search.plan.z, np.zeros(10), out)  # fmt: skip
     row = 2 + 4 * columns.index(low.statistic.covariate)
     width = (high.low + high.high - low.low - low.high) / 2
-    return float(out[1] * ((out[row + 2] - out[row + 1]) / width) ** 2)
+    events = int((state.event[e] == 1).sum())  # also of patients without a value
+    return float(events * ((out[row + 2] - out[row + 1]) / width) ** 2)
 
 
 def _own_weights(search: Search) -> np.ndarray:
