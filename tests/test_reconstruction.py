@@ -49,6 +49,26 @@ def test_printings_of_one_number_share_a_target(goal):
     assert {"t2-os-ras-wild-median", "re-os-ras-wild-median"} <= set(names)
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "covariate", "printed"),
+    [("OS", "ras", (3.37, 1.76, 6.47)), ("RFS", "preop_chemo", (0.67, 0.45, 1.00))],
+)
+def test_limits_of_a_ratio_bound_its_standard_error(goal, endpoint, covariate, printed):
+    asked = (endpoint, covariate)
+    (bound,) = [
+        t for t in targets.standard_errors(goal.targets)
+        if (t.statistic.endpoint, t.statistic.covariate) == asked
+    ]  # fmt: skip
+    half = 0.005
+    beta = np.log(np.linspace(printed[0] - half, printed[0] + half, 401))[:, None]
+    error = np.linspace(0.9 * bound.low, 1.1 * bound.high, 2000)
+    low, high = np.exp(beta - 1.959964 * error), np.exp(beta + 1.959964 * error)
+    fits = (abs(low - printed[1]) <= half) & (abs(high - printed[2]) <= half)
+    fitting = error[fits.any(axis=0)]
+    assert fitting.min() == pytest.approx(bound.low, rel=0.003)
+    assert fitting.max() == pytest.approx(bound.high, rel=0.003)
+
+
 @pytest.mark.parametrize("study", ["ncch_scp", "mskcc_hai"])
 def test_a_printed_p_that_passes_the_screen_is_in_the_model_or_excluded(study):
     """A run of the notebook would take it in; the search must aim at the same model."""
@@ -179,7 +199,7 @@ def test_increments_equal_a_fresh_evaluation(short):
     )
 
 
-@pytest.mark.parametrize("stage", ["models", "insisting"])
+@pytest.mark.parametrize("stage", ["core", "insisting"])
 def test_an_interrupted_search_ends_where_it_would_have(ncch, short, tmp_path, stage):
     path = tmp_path / "checkpoint.npz"
 
@@ -271,7 +291,7 @@ def test_values_that_are_missing_ask_for_more_events(short):
 def test_stages_hold_models_together(short):
     found, _ = short
     legs = {leg.name: leg for leg in search.stages(found, 1.0)}
-    names = {search._named(found, unit) for unit in legs["groups"].units}
+    names = {search._named(found, unit) for unit in legs["core"].units}
     assert names == {"site", "sidedness", "size_cm", "ca199"}
     assert "alone: sex, t_stage, n_tumours, nodal_status, timing, preop_chemo" in legs
     fits = (found.plan.n_columns > 1) & np.isin(found.plan.kind, search._FITS)

@@ -88,11 +88,11 @@ def test_cox(drawn, ties):
     rows = regression.cox(frame, ["a", "b", "size"], ties=ties)
     for k, (name, level) in enumerate([("a", "yes"), ("b", "yes"), ("size", "")]):
         keys = {"covariate": name, "level": level}
-        got = np.exp(out[2 + 4 * k : 5 + 4 * k])
+        got = np.exp(out[2 + 5 * k : 5 + 5 * k])
         want = [value(rows, f, statistic="hazard_ratio", **keys)
                 for f in ("estimate", "conf_low", "conf_high")]  # fmt: skip
         np.testing.assert_allclose(got, want, rtol=1e-5)
-        p = 2 * stats.norm.sf(abs(out[5 + 4 * k]))
+        p = 2 * stats.norm.sf(abs(out[5 + 5 * k]))
         assert p == pytest.approx(value(rows, statistic="p", **keys), rel=1e-4)
 
 

@@ -322,6 +322,8 @@ def _coefficient(
 def _part(statistic: Statistic, estimate: float, error: float) -> float:
     if statistic.part == "z":
         return estimate / error
+    if statistic.part == "standard_error":
+        return error
     sign = {"estimate": 0, "conf_low": -1, "conf_high": 1}[statistic.limit]
     return estimate + sign * _Z * error
 

@@ -33,6 +33,8 @@ RECURRENCE, FAILURE, END, DEAD = range(4)
 NEVER, FAR = -1, 10_000_000
 #: How far off a missing statistic counts, in natural scales.
 LOST = 5.0
+#: Days before the end of observation at which a recurrence is put shortly before it.
+_SHORTLY = 60
 #: A block that costs more than this is evaluated before the others.
 _FAR_OFF = 1.0
 
@@ -375,6 +377,9 @@ def _toggle_failure(fate):
 def _toggle_recurrence(fate):
     if fate[RECURRENCE] != NEVER:
         fate[RECURRENCE] = fate[FAILURE] = NEVER
+    elif np.random.random() < 0.5:
+        # Shortly before the end: where death is what ends it, the curves hardly notice.
+        fate[RECURRENCE] = fate[END] - np.random.randint(min(max(fate[END], 1), _SHORTLY))
     else:
         fate[RECURRENCE] = 1 + np.random.randint(max(fate[END], 1))
 

@@ -22,6 +22,8 @@ HALF = 1.4901161193847656e-08
 PLAIN, LOG, LOGLOG, SPSS = range(4)
 #: Beyond this a coefficient has no maximum.
 RUNAWAY = 12.0
+#: Numbers of a covariate in a model.
+ROW = 5
 _FIRST = np.zeros(1, dtype=np.int64)
 
 
@@ -274,7 +276,7 @@ def _newton(beta, gradient, inverse, p):
 
 @compiled
 def cox(time, event, order, inside, x, columns, p, efron, z, start, out):
-    """Cox model: n, events, then coefficient, limits and z of each column: out[2 + 4j:6 + 4j].
+    """Cox model: n, events, then coefficient, limits, z and error of column j: out[2 + ROW * j:].
 
     `start` is where Newton begins and holds the estimate afterwards.
     """
@@ -356,8 +358,9 @@ def _report(beta, inverse, p, z, start, out):
     for j in range(p):
         error = math.sqrt(inverse[j, j])
         start[j] = beta[j]
-        out[2 + 4 * j], out[5 + 4 * j] = beta[j], beta[j] / error
-        out[3 + 4 * j], out[4 + 4 * j] = beta[j] - z * error, beta[j] + z * error
+        at = 2 + ROW * j
+        out[at], out[at + 3], out[at + 4] = beta[j], beta[j] / error, error
+        out[at + 1], out[at + 2] = beta[j] - z * error, beta[j] + z * error
 
 
 @compiled

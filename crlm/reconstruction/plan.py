@@ -37,8 +37,11 @@ _CONF = {"plain": kernels.PLAIN, "log": kernels.LOG, "log-log": kernels.LOGLOG,
 _LIMITS = ("estimate", "conf_low", "conf_high")
 _SUMMARY = ("median", "min", "max", "q1", "q3")
 _FOLLOW_UP = ("median_follow_up", "min_follow_up", "max_follow_up")
+#: A standard error is held this closely (share of itself) from the start: one patient hardly
+#: moves it, so once ratios are met it cannot be mended.
+_LOOSE = 0.04
 MOST_COLUMNS, MOST_TIMES, MOST_PAIRS = 9, 9, 2
-OUT = 2 + 4 * MOST_COLUMNS
+OUT = 2 + kernels.ROW * MOST_COLUMNS
 
 
 class Plan(NamedTuple):
@@ -351,7 +354,7 @@ def _slot(statistic: Statistic, group: Sequence[Target]) -> int:
         return limit if at == 0 else 2 + at
     if statistic.kind in ("cox", "logistic"):
         at = statistic.columns.index(statistic.covariate)
-        return 2 + 4 * at + (3 if part == "z" else limit)
+        return 2 + kernels.ROW * at + {"z": 3, "standard_error": 4}.get(part, limit)
     if statistic.kind == "summary":
         return _SUMMARY.index(part)
     if statistic.kind == "share":
@@ -365,6 +368,8 @@ def _natural(target: Target) -> float:
     middle = target.low if math.isinf(target.high) else target.high
     if statistic.part == "z":
         return 0.7
+    if statistic.part == "standard_error":
+        return _LOOSE * middle
     if statistic.kind in ("cox", "logistic"):
         return 0.25
     if statistic.part in ("survival_rate", "percent"):

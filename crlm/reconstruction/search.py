@@ -1,11 +1,10 @@
 """The search: stages from coarse to fine, one frozen procedure for every study.
 
-Stage "groups" fits curves, medians, limits and follow-up of the groups whose sizes are
-printed, together with the models that are printed row by row and the tests of their
-covariates: they decide how many events there are, which no small step changes once many
-medians are met. "models" adds the medians by these covariates; "alone" deals out the other
-columns, times fixed, those together that a model holds; "joint" moves all, and sites of
-recurrence that drifted are dealt out once more. In each stage tolerance falls towards the
+Stage "core" fits curves, medians, limits and follow-up of the groups whose sizes are printed,
+the models that are printed row by row, and the tests of and medians by their covariates: all
+together from the start, for what is left out then finds no room later. "alone" deals out the
+other columns, times fixed, those together that a model holds; "joint" moves all but the sites
+of recurrence, which are dealt out once more. In each stage tolerance falls towards the
 half-width of a printed interval. Then the search insists on one unmet claim after the other:
 heavier for a while, hot, then cooled, and taken back unless as much is met as before; sites
 that drifted meanwhile are dealt out a last time.
@@ -41,10 +40,11 @@ from crlm.reconstruction.targets import (
     levels_of,
     model_columns,
     slopes,
+    standard_errors,
 )
 
 #: A printed number counts this much, a soft range that.
-_WEIGHT = {"claim": 1.0, "implied": 1.0, "prior": 0.5, "slope": 0.5}
+_WEIGHT = {"claim": 1.0, "implied": 1.0, "prior": 0.5, "slope": 0.5, "error": 1.0}
 #: A number printed repeatedly counts more: by the root of how often, up to this.
 _PRINTED = 4
 #: How far inside a printed interval the search aims, as a share of the half-width.
@@ -54,7 +54,7 @@ _CHUNKS = 60
 _HEAVIEST = 1.3
 #: Rough cohorts, and their share of the first stage's steps, which tell counts behind a p value
 #: and numbers of events.
-_ROUGHS, _ROUGH = 4, 0.05
+_ROUGHS, _ROUGH = 4, 0.02
 #: Insisting: how often, steps hot and cooling, heat from and to, and how much heavier.
 _KICKS, _HOT, _COOLING = 40, 60_000, 60_000
 _KICK_HEAT, _BOOST = (0.12, 0.01), 4.0
@@ -67,9 +67,8 @@ _NEAR, _WIDE = (0.97, 1.03), (0.95, 1.21)
 _COURSES = np.array([22, 8, 7, 7, 3, 8, 12, 10, 3, 40, 0, 0, 0], dtype=float)
 _VALUES = np.array([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 26, 10, 6], dtype=float)
 _RELABEL = np.array([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1], dtype=float)
-#: Kinds of blocks: those that may hold several covariates, and tests of one.
+#: Kinds of blocks that may hold several covariates.
 _FITS = [plans.KINDS.index(kind) for kind in ("cox", "logistic")]
-_TESTS = [plans.KINDS.index("logrank")]
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,7 @@ def prepare(
     month = design.conventions["days_per_month"]
     wanted += [_anchored(*pin) for pin in states.anchors(aim.targets, month)]
     bands = design.conventions["conf_type"] != "spss"
-    ways = slopes(aim.targets, month, bands)
+    ways = [*slopes(aim.targets, month, bands), *standard_errors(aim.targets)]
     known = {target.statistic for target in wanted}
     wanted += [target for target in ways if target.statistic not in known]
     told = []
@@ -275,7 +274,7 @@ def _scaled_events(search: Search, low: Target, high: Target) -> float:
     inside = state.event[e] >= 0
     kernels.cox(state.time[e], state.event[e], state.order[e], inside, state.x, chosen,
                 len(chosen), search.plan.efron, search.plan.z, np.zeros(10), out)  # fmt: skip
-    row = 2 + 4 * columns.index(low.statistic.covariate)
+    row = 2 + kernels.ROW * columns.index(low.statistic.covariate)
     width = (high.low + high.high - low.low - low.high) / 2
     events = int((state.event[e] == 1).sum())  # also of patients without a value
     return float(events * ((out[row + 2] - out[row + 1]) / width) ** 2)
@@ -481,20 +480,16 @@ def stages(search: Search, effort: float) -> list[Stage]:
     core = [u for u in _core_units(search) if u not in early]
     rest = [u for u in units if u not in core and u not in early]
     several = (plan.n_columns > 1) & np.isin(plan.kind, _FITS)
-    models = ~blocks[rest].any(axis=0) | several & blocks[core].any(axis=0)
-    tests = several | np.isin(plan.kind, _TESTS)
-    groups = ~blocks[[*core, *rest]].any(axis=0) | models & tests
-    every, moves = np.ones_like(models), _COURSES + 2 * _VALUES
-    first = [*early, *core]
+    held = ~blocks[rest].any(axis=0) | several & blocks[core].any(axis=0)
+    every, moves = np.ones_like(held), _COURSES + 2 * _VALUES
     sites = [
         _stage(f"alone: {_named(search, u)}", blocks[u], [u], _RELABEL, 200_000, (0.2, 0.02),
                (0.5, 1.0))
         for u in early
     ]  # fmt: skip
     found = [
-        _stage("groups", groups, first, moves, 1_200_000, (0.5, 0.03), (0.0, 1.0)),
+        _stage("core", held, [*early, *core], moves, 3_600_000, (0.5, 0.03), (0.0, 1.0)),
         *sites,
-        _stage("models", models, first, moves, 2_400_000, (0.3, 0.03), (0.4, 1.0)),
     ]
     waiting = set(rest)
     for together in _bound(rest, blocks[:, several]):
@@ -503,7 +498,8 @@ def stages(search: Search, effort: float) -> list[Stage]:
         name = ", ".join(_named(search, u) for u in together)
         found.append(_stage(f"alone: {name}", active, together, _VALUES, 150_000 * len(together),
                             (0.3, 0.02), (0.2, 1.0)))  # fmt: skip
-    found.append(_stage("joint", every, units, moves, 2_000_000, (0.15, 0.02), (0.7, 1.0)))
+    found.append(_stage("joint", every, [*core, *rest], moves, 2_000_000, (0.15, 0.02),
+                        (0.7, 1.0)))  # fmt: skip
     return [replace(stage, steps=int(stage.steps * effort)) for stage in [*found, *sites]]
 
 

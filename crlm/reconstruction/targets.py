@@ -91,8 +91,8 @@ class Target:
     absolute : bool
         Whether the interval is that of |value|: a test whose side is not known.
     kind : str
-        "claim"; "implied" by print; "prior", a soft range; "slope", the way that leads to a
-        printed median.
+        "claim"; "implied" by print; "prior", a soft range; the ways that lead to a claim:
+        "slope" to a printed median, "error" to the limits of a ratio.
     """
 
     claims: tuple[str, ...]
@@ -371,6 +371,33 @@ def slopes(found: Iterable[Target], month: float, bands: bool) -> list[Target]:
             wanted = replace(statistic, part="survival_rate", time=day / month)
             made.append(Target((f"slope: {target.claims[0]}",), wanted, low + _TINY, high + _TINY,
                                kind="slope"))  # fmt: skip
+    return made
+
+
+def standard_errors(found: Iterable[Target]) -> list[Target]:
+    """Standard errors of coefficients behind printed limits.
+
+    The limits are z = 1.96 errors from the estimate on the log scale, so two printed numbers of
+    three bound the error; the narrowest bounds count.
+    """
+    z, rows = float(norm.ppf(0.975)), {}
+    for target in found:
+        if target.statistic.part in RATIOS:
+            row = rows.setdefault((target.statistic.block, target.statistic.covariate), {})
+            row[target.statistic.limit] = target
+    made = []
+    for row in rows.values():
+        if not {"conf_low", "conf_high"} <= set(row):
+            continue
+        sides = (("conf_low", "conf_high", 2), ("conf_low", "estimate", 1),
+                 ("estimate", "conf_high", 1))  # fmt: skip
+        pairs = [(row[a], row[b], n * z) for a, b, n in sides if a in row and b in row]
+        low = max((b.low - a.high) / apart for a, b, apart in pairs)
+        high = min((b.high - a.low) / apart for a, b, apart in pairs)
+        if low < high < math.inf:
+            first = row["conf_low"]
+            wanted = replace(first.statistic, part="standard_error", limit="estimate")
+            made.append(Target((f"error: {first.claims[0]}",), wanted, low, high, kind="error"))
     return made
 
 
