@@ -49,6 +49,15 @@ def test_printings_of_one_number_share_a_target(goal):
     assert {"t2-os-ras-wild-median", "re-os-ras-wild-median"} <= set(names)
 
 
+def test_a_printed_ratio_says_on_which_side_its_test_lies():
+    design, claims = ledger.load_design("mskcc_hai"), ledger.load_claims("mskcc_hai")
+    goal = targets.goal(design, claims, procedure.wishes_of(design)["excluded"])
+    age = target_of(goal, "t2-rfs-age-uv-p")  # 0.47 beside a ratio of 0.99
+    assert not age.absolute and -0.74 < age.low < age.high < -0.71
+    left_open = [t for t in goal.targets if t.absolute and t.statistic.kind == "cox"]
+    assert all(t.statistic.covariate != "age" or t.kind == "implied" for t in left_open)
+
+
 @pytest.mark.parametrize(
     ("endpoint", "covariate", "printed"),
     [("OS", "ras", (3.37, 1.76, 6.47)), ("RFS", "preop_chemo", (0.67, 0.45, 1.00))],
@@ -218,7 +227,7 @@ def test_an_interrupted_search_ends_where_it_would_have(ncch, short, tmp_path, s
 
 def test_insisting_loses_nothing_and_says_what_stands_in_the_way(ncch):
     found = search.prepare(*ncch, seed=3, effort=0.001)
-    every = search.stages(found, 0.001)[-1]
+    every = next(leg for leg in search.stages(found, 0.001) if leg.name == "joint")
     engine.refresh(found.state, found.plan, every.active, found.plan.natural, 0.0, 0.0)
     worth, lost = search._worth(found), {}
     before = (worth * search.matched(found)).sum()
@@ -290,9 +299,15 @@ def test_values_that_are_missing_ask_for_more_events(short):
 
 def test_stages_hold_models_together(short):
     found, _ = short
+    design = ledger.load_design("mskcc_hai")
+    other = search.prepare(design, procedure.wishes_of(design), ledger.load_claims("mskcc_hai"),
+                           seed=1, effort=0.0002)  # fmt: skip
+    # A score of that paper's models is the sum of these.
+    score = [search._named(other, unit) for unit in search.stages(other, 1.0)[0].units]
     legs = {leg.name: leg for leg in search.stages(found, 1.0)}
     names = {search._named(found, unit) for unit in legs["core"].units}
     assert names == {"site", "sidedness", "size_cm", "ca199"}
+    assert {"timing", "n_tumours", "size_cm", "cea", "nodal_status"} <= set(score)
     assert "alone: sex, t_stage, n_tumours, nodal_status, timing, preop_chemo" in legs
     fits = (found.plan.n_columns > 1) & np.isin(found.plan.kind, search._FITS)
     last = [leg.active for leg in legs.values() if leg.name != "joint"]

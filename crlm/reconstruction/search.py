@@ -6,8 +6,8 @@ together from the start, for what is left out then finds no room later. "alone" 
 other columns, times fixed, those together that a model holds; "joint" moves all but the sites
 of recurrence, which are dealt out once more. In each stage tolerance falls towards the
 half-width of a printed interval. Then the search insists on one unmet claim after the other:
-heavier for a while, hot, then cooled, and taken back unless as much is met as before; sites
-that drifted meanwhile are dealt out a last time.
+heavier for a while, hot, then cooled, and taken back unless as much is met as before; the
+sites are dealt out a last time.
 """
 
 from __future__ import annotations
@@ -537,15 +537,19 @@ def _printed_models(search: Search) -> list[str]:
 
 
 def _core_units(search: Search) -> list[int]:
-    """Units that hold a covariate of a model that is printed row by row."""
-    rules = dict(zip(search.plan.rule_to, search.plan.rule_from, strict=True))
-    wanted: set[int] = set()
-    for endpoint in _printed_models(search):
-        for name in model_columns(search.design, endpoint):
-            at = search.columns.at(name)
-            while rules.get(at, -1) >= 0:
-                at = rules[at]
-            wanted.add(int(at))
+    """Units that hold a covariate of a model that is printed row by row, or a part of a score."""
+    plan = search.plan
+    wanted = {
+        search.columns.at(name)
+        for endpoint in _printed_models(search)
+        for name in model_columns(search.design, endpoint)
+    }
+    for k in range(len(plan.rule) - 1, -1, -1):
+        # Rules stand in the order they apply: what a column follows from comes before it.
+        if plan.rule_to[k] in wanted:
+            points = plan.rule[k] == plans.POINTS
+            sources = plan.rule_set[k] if points else plan.rule_from[k : k + 1]
+            wanted |= {int(at) for at in sources if at >= 0}
     return [u for u, unit in enumerate(search.freedom.unit) if wanted & set(unit[unit >= 0])]
 
 

@@ -8,7 +8,7 @@ meet are excluded by name, each with its reason.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -155,6 +155,7 @@ def goal(design: Design, claims: pd.DataFrame, excluded: Mapping[str, str]) -> G
         else:
             found.append((record, _target(record, statistic, sides, design)))
     merged, conflicts = _merged(found)
+    merged = _with_sides(merged)
     implied = _implied(design, {t.statistic for t in merged})
     return Goal((*merged, *implied), {**excluded, **conflicts}, unsearched)
 
@@ -425,6 +426,21 @@ def _sides(claims: pd.DataFrame, design: Design) -> dict[tuple[str, str, str], i
                 side = (second < first) - (second > first)
                 sides.setdefault((endpoint, column, population), side)
     return {key: side for key, side in sides.items() if side}
+
+
+def _with_sides(found: Sequence[Target]) -> list[Target]:
+    """Tests whose side is open take that of a printed ratio that can only be above, or below, 1."""
+    ratios = {t.statistic: t for t in found if t.statistic.part in RATIOS}
+    made = []
+    for target in found:
+        part = "hazard_ratio" if target.statistic.kind == "cox" else "odds_ratio"
+        ratio = ratios.get(replace(target.statistic, part=part))
+        if target.absolute and ratio is not None and ratio.low >= 0:
+            target = replace(target, absolute=False)
+        elif target.absolute and ratio is not None and ratio.high <= 0:
+            target = replace(target, low=-target.high, high=-target.low, absolute=False)
+        made.append(target)
+    return made
 
 
 def _merged(
