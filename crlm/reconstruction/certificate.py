@@ -6,6 +6,7 @@ and rank tests from scipy; nothing here calls a kernel of the search or `crlm.su
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
 import math
@@ -309,14 +310,25 @@ def _design_matrix(
 def _coefficient(
     statistic: Statistic, frame: pd.DataFrame, design: Design, columns: tuple[str, ...], at: int
 ) -> tuple[float, float]:
+    matrix, known = _design_matrix(frame, design, columns)
+    held = np.column_stack([frame["time"], frame["event"], matrix]).astype(float)[known]
+    estimates, errors = _proportional_hazards(held.tobytes(), len(held), design.conventions["ties"])
+    return estimates[at], errors[at]
+
+
+@functools.lru_cache(maxsize=128)
+def _proportional_hazards(
+    held: bytes, patients: int, ties: str
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Coefficients and errors of one model: its rows are asked for one by one.
+
+    `held` is a table of doubles, a row a patient: time, event, covariates.
+    """
     from statsmodels.duration.hazard_regression import PHReg
 
-    matrix, known = _design_matrix(frame, design, columns)
-    fit = PHReg(
-        frame["time"].to_numpy()[known], matrix[known], status=frame["event"].to_numpy(int)[known],
-        ties=design.conventions["ties"],
-    ).fit(disp=0)  # fmt: skip
-    return float(fit.params[at]), float(fit.bse[at])
+    table = np.frombuffer(held).reshape(patients, -1)
+    fit = PHReg(table[:, 0], table[:, 2:], status=table[:, 1].astype(int), ties=ties).fit(disp=0)
+    return tuple(map(float, fit.params)), tuple(map(float, fit.bse))
 
 
 def _part(statistic: Statistic, estimate: float, error: float) -> float:
