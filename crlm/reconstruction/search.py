@@ -54,9 +54,9 @@ _CHUNKS = 60
 _HEAVIEST = 1.3
 #: Rough cohorts, and their share of the first stage's steps, which tell counts behind a p value
 #: and numbers of events.
-_ROUGHS, _ROUGH = 4, 0.02
+_ROUGHS, _ROUGH = 4, 0.04
 #: Insisting: how often, steps hot and cooling, heat from and to, and how much heavier.
-_KICKS, _HOT, _COOLING = 40, 60_000, 60_000
+_KICKS, _HOT, _COOLING = 40, 30_000, 30_000
 _KICK_HEAT, _BOOST = (0.12, 0.01), 4.0
 #: Printed numbers of a covariate in a multivariable table.
 _ROW = 4
@@ -488,7 +488,7 @@ def stages(search: Search, effort: float) -> list[Stage]:
         for u in early
     ]  # fmt: skip
     found = [
-        _stage("core", held, [*early, *core], moves, 3_600_000, (0.5, 0.03), (0.0, 1.0)),
+        _stage("core", held, [*early, *core], moves, 2_000_000, (0.5, 0.03), (0.0, 1.0)),
         *sites,
     ]
     waiting = set(rest)
@@ -498,7 +498,7 @@ def stages(search: Search, effort: float) -> list[Stage]:
         name = ", ".join(_named(search, u) for u in together)
         found.append(_stage(f"alone: {name}", active, together, _VALUES, 150_000 * len(together),
                             (0.3, 0.02), (0.2, 1.0)))  # fmt: skip
-    found.append(_stage("joint", every, [*core, *rest], moves, 2_000_000, (0.15, 0.02),
+    found.append(_stage("joint", every, [*core, *rest], moves, 1_500_000, (0.15, 0.02),
                         (0.7, 1.0)))  # fmt: skip
     return [replace(stage, steps=int(stage.steps * effort)) for stage in [*found, *sites]]
 
