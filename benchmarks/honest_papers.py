@@ -54,12 +54,18 @@ def paper(study: str, number: int, seed: int) -> tuple[Design, Frame, str]:
 
 
 def simulated(study: str, kind: str, seed: int) -> tuple[Frame, Frame]:
-    """A cohort of one of the `COHORTS` with its histories, from the shipped one."""
+    """A cohort of one of the `COHORTS` with its histories, from the shipped one.
+
+    Sites of recurrence that it does not say are filled: an honest paper says how many, or has all.
+    """
     folder = ledger.load_design(study).folder
     patients = pd.read_csv(folder / "cohort.csv", dtype={"patient_id": str})
     history = pd.read_csv(folder / "history.csv", dtype=str, keep_default_na=False)
     rng = np.random.default_rng(seed)
     patients = _filled(patients, history["patient_id"].unique())
+    recurred = history["event"] == "recurrence"
+    unsaid = recurred & (history["details"] == "")
+    history.loc[unsaid, "details"] = history.loc[recurred & ~unsaid, "details"].mode().iloc[0]
     if kind != "as shipped":
         patients, history = _drawn(patients, history, rng)
     names = history["patient_id"].unique()

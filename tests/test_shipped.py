@@ -45,7 +45,6 @@ EXCEPTIONS = {
     "t1-hai-no-timing-synchronous-percent": UNROUNDED,
     "t1-hai-no-timing-metachronous-percent": UNROUNDED,
     "t1-hai-yes-timing-metachronous-percent": UNROUNDED,
-    "re-firstrecurrence-hai-no-site-liver-yes-percent": "110 of 308 is 35.7 %, 111 is 36.0 %",
     "re-firstrecurrence-hai-yes-site-extrahepatic-yes-percent": "143 counted against all 674",
 }
 
