@@ -19,7 +19,7 @@ from crlm import (
     survival,
 )
 from crlm.files import checksum
-from crlm.reconstruction import certify, goal, wishes_of
+from crlm.reconstruction import certify, ensembles, goal, wishes_of
 
 STUDIES = ("ncch_scp", "mskcc_hai")
 COUNTED = ("n", "percent", "median", "min", "max", "q1", "q3")
@@ -87,6 +87,24 @@ def test_the_certificate_is_that_of_the_shipped_files(study, design):
     assert [row["verdict"] for row in told["verdicts"]] == again["verdict"].tolist()
     counted = again[again["excluded"] == ""]
     assert told["matched"] == (counted["verdict"] == "matches").sum() > 0.9 * len(counted)
+
+
+def test_the_ensemble_is_of_fifty_certified_cohorts(design):
+    held = json.loads((design.folder / "ensemble.json").read_text(encoding="utf-8"))
+    told = json.loads((design.folder / "certificate.json").read_text(encoding="utf-8"))
+    assert held["study"] == design.study
+    assert held["cohorts"] == len(set(held["seeds"])) >= 50
+    assert held["counted"] == told["claims"] - told["excluded"]
+    assert held["counted"] / 2 < held["matched"]["min"] <= held["matched"]["max"] <= held["counted"]
+    assert held["patients_in_common_percent"] < 5
+    printed = {ensembles._key(row) for row in ledger.load_claims(design.study).to_dict("records")}
+    for found in held["quantities"]:
+        spread = [found[name] for name in ("min", "q05", "median", "q95", "max")]
+        assert spread == sorted(spread) and found["cohorts"] >= held["cohorts"] / 2
+        row = {**found, "time": np.nan if found["time"] is None else found["time"]}
+        assert ensembles._key(row) not in printed
+        if found["statistic"] == "survival_rate":
+            assert (found["verdict"] == "pinned") == (found["q95"] - found["q05"] <= 5)
 
 
 # Against the print -------------------------------------------------------------------------
