@@ -108,6 +108,7 @@ _NAMES = {
     "hazard_ratio": "hazard ratio", "concordance": "Harrell's C",
     "survival_rate": "survival", "median_survival": "median",
 }  # fmt: skip
+_SCORES = {"game": "GAME", "m_cs": "m-CS", "tbs": "tumour burden score"}
 _MODELS = {"ph_test": "proportional hazards", "interaction": "interaction", "univariable": "alone"}
 
 
@@ -175,5 +176,7 @@ def _called(row: Mapping[str, Any], design: Design) -> str:
         what += f" at {time:g} months"
     groups = [part for part in (row["population"], row["group"]) if part and part != "all"]
     covariate = row["covariate"].split(":")
-    names = [" × ".join(design.label(name) for name in covariate)] if row["covariate"] else []
-    return f"{row['endpoint']}, {', '.join([*names, *map(design.group_label, groups)])}: {what}"
+    called = [_SCORES.get(name) or design.label(name) for name in covariate]
+    names = [" × ".join(called)] if row["covariate"] else []
+    endpoint = row["endpoint"].replace("_", " ")
+    return f"{endpoint}, {', '.join([*names, *map(design.group_label, groups)])}: {what}"
