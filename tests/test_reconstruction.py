@@ -317,6 +317,19 @@ def test_stages_hold_models_together(short):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("end", [1, 30, 2000])
+def test_a_new_recurrence_lies_before_the_end_and_often_shortly_before(end):
+    days = []
+    for _ in range(400):
+        fate = np.array([engine.NEVER, engine.NEVER, end, 1])
+        engine._toggle_recurrence(fate)
+        days.append(fate[engine.RECURRENCE])
+        engine._toggle_recurrence(fate)
+        assert fate.tolist() == [engine.NEVER, engine.NEVER, end, 1]
+    assert 1 <= min(days) <= max(days) <= end
+    assert np.mean(np.array(days) > end - 60) > 0.4
+
+
 @pytest.mark.parametrize("endpoint", [0, 1, 2])
 def test_exchanged_times_stay_the_times_of_the_endpoint(short, endpoint):
     found, state = short
