@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from crlm import baseline, regression, survival
-from crlm.reconstruction import kernels
+from crlm.reconstruction import fits, kernels
 
 MONTH = 30.0
 Z = float(stats.norm.ppf(0.975))
@@ -83,8 +83,11 @@ def test_log_rank_is_signed(drawn):
 def test_cox(drawn, ties):
     frame, days, event, order, x = drawn
     out = np.zeros(20)
-    kernels.cox(days, event, order, EVERYBODY, x, np.array([0, 1, 2]), 3, ties == "efron", Z,
-                np.zeros(10), out)  # fmt: skip
+    warm = np.zeros(10)
+    for _ in range(2):
+        # As in a search, Newton goes on from where it was last.
+        fits.cox(days, event, order, EVERYBODY, x, np.array([0, 1, 2]), 3, ties == "efron", Z,
+                 warm, out)  # fmt: skip
     rows = regression.cox(frame, ["a", "b", "size"], ties=ties)
     for k, (name, level) in enumerate([("a", "yes"), ("b", "yes"), ("size", "")]):
         keys = {"covariate": name, "level": level}
@@ -104,9 +107,9 @@ def test_cox_of_one_covariate_among_some_patients(drawn, ties, k, name, level):
     inside = np.arange(90) % 7 != 0
     x[k, [3, 40, 41]] = np.nan
     frame.loc[[3, 40, 41], name] = np.nan
-    out = np.zeros(20)
-    kernels.cox(days, event, order, inside, x, np.array([k]), 1, ties == "efron", Z,
-                np.zeros(10), out)  # fmt: skip
+    out, warm = np.zeros(20), np.zeros(10)
+    for _ in range(2):
+        fits.cox(days, event, order, inside, x, np.array([k]), 1, ties == "efron", Z, warm, out)
     known = frame[inside & frame[name].notna().to_numpy()]
     assert (out[0], out[1]) == (len(known), known["event"].sum())
     rows = regression.cox(known, [name], ties=ties)
@@ -127,7 +130,9 @@ def test_log_rank_leaves_unknown_groups_out(drawn):
 def test_logistic(drawn):
     frame, days, event, order, x = drawn
     out = np.zeros(20)
-    kernels.logistic(event.astype(float), EVERYBODY, x, np.array([0, 2]), 2, Z, np.zeros(10), out)
+    warm = np.zeros(10)
+    for _ in range(2):
+        fits.logistic(event.astype(float), EVERYBODY, x, np.array([0, 2]), 2, Z, warm, out)
     patients = frame.assign(died=pd.Categorical.from_codes(event, ["no", "yes"]))
     rows = regression.logistic(patients, "died", ["a", "size"])
     keys = {"statistic": "odds_ratio", "covariate": "a", "level": "yes"}
@@ -164,5 +169,5 @@ def test_what_cannot_be_estimated_is_missing():
                          np.array([60.0]), 1, out)  # fmt: skip
     assert math.isnan(out[2]) and math.isnan(out[5])
     x = np.array([[0.0, 1.0, 1.0]])
-    kernels.cox(days, event, order, inside, x, np.array([0]), 1, True, Z, np.zeros(10), out)
+    fits.cox(days, event, order, inside, x, np.array([0]), 1, True, Z, np.zeros(10), out)
     assert math.isnan(out[2])

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crlm.reconstruction import kernels
+from crlm.reconstruction import fits, kernels
 from crlm.reconstruction.kernels import compiled
 from crlm.reconstruction.plan import (
     AMONG,
@@ -164,6 +164,9 @@ def derive_all(state, plan):
 def evaluate(b, state, plan, inside, warm, out):
     """The numbers of one block, written to `out`."""
     kind, e = plan.kind[b], plan.endpoint[b]
+    if kind == 11:
+        kernels.events_on(state.time[e], state.event[e], plan.asked[b], plan.n_asked[b], out)
+        return
     n = len(inside)
     for i in range(n):
         inside[i] = e < 0 or state.event[e, i] >= 0
@@ -190,8 +193,6 @@ def evaluate(b, state, plan, inside, warm, out):
         kernels.count(inside, state.x[first], plan.code[b], out)
     elif kind == 10:
         kernels.correlation(inside, state.x[first], state.x[plan.columns[b, 1]], out)
-    elif kind == 11:
-        kernels.events_on(state.time[e], state.event[e], inside, int(plan.code[b]), out)
     else:
         kernels.fates(state.fate, inside, out)
 
@@ -229,7 +230,7 @@ def _model(b, kind, e, state, plan, inside, warm, out):
     p = plan.n_columns[b]
     columns = plan.columns[b]
     if kind == 4:
-        kernels.cox(
+        fits.cox(
             state.time[e], state.event[e], state.order[e], inside, state.x, columns, p,
             plan.efron, plan.z, warm, out,
         )  # fmt: skip
@@ -238,7 +239,7 @@ def _model(b, kind, e, state, plan, inside, warm, out):
         for i in range(len(inside)):
             if math.isnan(state.x[columns[j], i]):
                 inside[i] = False
-    kernels.logistic(state.x[columns[p - 1]], inside, state.x, columns, p - 1, plan.z, warm, out)
+    fits.logistic(state.x[columns[p - 1]], inside, state.x, columns, p - 1, plan.z, warm, out)
 
 
 @compiled
@@ -657,8 +658,10 @@ def _propose(move, i, state, plan, freedom, units, who, old_fate, old_x, touched
         return 0
     count = 1 if who[1] < 0 else 2
     for k in range(count):
-        old_fate[k] = state.fate[who[k]]
-        old_x[k] = state.x[:, who[k]]
+        for c in range(4):
+            old_fate[k, c] = state.fate[who[k], c]
+        for c in range(len(state.x)):
+            old_x[k, c] = state.x[c, who[k]]
     if move < M_SWAP_VALUE:
         good = _change_course(move, along, count, who, old_x, state, plan, freedom, touched, active)
     else:
@@ -718,6 +721,12 @@ def _change_values(move, unit, count, who, old_x, state, plan, freedom, touched,
 
 
 @compiled
+def _four(values, p):
+    """What one patient has in each endpoint."""
+    return values[0, p], values[1, p], values[2, p], values[3, p]
+
+
+@compiled
 def _change_course(move, along, count, who, old_x, state, plan, freedom, touched, active):
     """Change courses, with the endpoints and columns that follow; whether it may stand."""
     _move_course(move, who[0], who[1], along, state, plan, freedom)
@@ -727,7 +736,7 @@ def _change_course(move, along, count, who, old_x, state, plan, freedom, touched
     hit = False
     for k in range(count):
         p = who[k]
-        before_time, before_event = state.time[:, p].copy(), state.event[:, p].copy()
+        before_time, before_event = _four(state.time, p), _four(state.event, p)
         derive_endpoints(p, state, plan)
         for e in range(4):
             moved = state.time[e, p] != before_time[e]
@@ -754,10 +763,12 @@ def _undo(count, who, old_fate, old_x, state, plan):
         for c in range(4):
             same = same and state.fate[p, c] == old_fate[k, c]
         if not same:
-            state.fate[p] = old_fate[k]
-            before = state.time[:, p].copy()
+            for c in range(4):
+                state.fate[p, c] = old_fate[k, c]
+            before = _four(state.time, p)
             derive_endpoints(p, state, plan)
             for e in range(4):
                 if state.time[e, p] != before[e]:
                     _place(p, e, state)
-        state.x[:, p] = old_x[k]
+        for c in range(len(state.x)):
+            state.x[c, p] = old_x[k, c]

@@ -20,11 +20,8 @@ compiled = njit(cache=True, error_model="numpy")
 #: R's tolerance for S = 0.5, as in `survival.samples`.
 HALF = 1.4901161193847656e-08
 PLAIN, LOG, LOGLOG, SPSS = range(4)
-#: Beyond this a coefficient has no maximum.
-RUNAWAY = 12.0
 #: Numbers of a covariate in a model.
 ROW = 5
-_FIRST = np.zeros(1, dtype=np.int64)
 
 
 @compiled
@@ -45,6 +42,21 @@ def _band(s: float, v: float, conf: int, z: float) -> tuple[float, float]:
         return math.nan, math.nan
     half = z * s * math.sqrt(v)
     return max(s - half, 0.0), min(s + half, 1.0)
+
+
+@compiled
+def _surely_above(s: float, v: float, conf: int, z: float) -> bool:
+    """Whether the lower log-log limit of S is above 1/2, told without a logarithm.
+
+    With h = -log S the limit is above 1/2 where z sqrt(v) < h log(log 2 / h) = g(h). Up to
+    h = 0.25 that is at least h, and h is at least 1 - S; from there to log 2, g is concave and
+    falls to 0, so it lies above its chord, 0.58 (log 2 - h), where log 2 - h = log 2S is at
+    least 0.79 (2S - 1).
+    """
+    if conf != LOGLOG or s <= 0.5:
+        return False
+    least = 1.0 - s if s > 0.78 else 0.45 * (2.0 * s - 1.0)
+    return z * z * v < least * least
 
 
 @compiled
@@ -90,8 +102,9 @@ def kaplan_meier(time, event, order, inside, flip, conf, z, month, asked, n_aske
                 out[2], s_mid, v_mid = t / month, s, v
             if conf != SPSS and math.isnan(out[4]):
                 # The upper limit reaches one half after the curve, which it lies above.
-                if math.isnan(out[3]) and _band(s, v, conf, z)[0] < 0.5 + HALF:
-                    out[3] = t / month
+                if math.isnan(out[3]) and not _surely_above(s, v, conf, z):
+                    if _band(s, v, conf, z)[0] < 0.5 + HALF:
+                        out[3] = t / month
                 if s < 0.5 + HALF and _band(s, v, conf, z)[1] < 0.5 + HALF:
                     out[4] = t / month
         at_risk -= leaving
@@ -147,261 +160,22 @@ def observed_follow_up(time, order, inside, month, ranks, out):
 @compiled
 def logrank(time, event, order, inside, x, out):
     """Signed z of the log-rank test between x = 1 and x = 0; above 0: more events in x = 1."""
-    size = len(order)
-    values, failed, last = np.empty((size, 1)), np.empty(size, np.bool_), np.empty(size, np.bool_)
-    n, _ = _lined_up(time, event, order, inside, x.reshape(1, -1), _FIRST, 1, values, failed, last)
     at_risk = one = d = d1 = excess = variance = 0.0
-    for i in range(n):
-        group = values[i, 0] == 1.0
-        at_risk += 1.0
-        one += group
-        d += failed[i]
-        d1 += failed[i] * group
-        if last[i]:
+    for pos in range(len(order) - 1, -1, -1):
+        i = order[pos]
+        counts = inside[i] & (x[i] == x[i])
+        failed = counts & (event[i] == 1)
+        group = x[i] == 1.0
+        at_risk += counts
+        one += counts & group
+        d += failed
+        d1 += failed & group
+        if d > 0.0 and (pos == 0 or time[order[pos - 1]] != time[i]):
             share = one / at_risk
             excess += d1 - d * share
             variance += d * share * (1.0 - share) * (at_risk - d) / max(at_risk - 1.0, 1.0)
             d = d1 = 0.0
     out[0] = excess / math.sqrt(variance) if variance > 0 else math.nan
-
-
-@compiled
-def invert(a, p, inverse):
-    """Inverse of a small positive definite matrix by Gauss and Jordan; False if singular."""
-    work = a[:p, :p].copy()
-    for i in range(p):
-        for j in range(p):
-            inverse[i, j] = 1.0 if i == j else 0.0
-    for i in range(p):
-        pivot = work[i, i]
-        if not pivot > 1e-10:
-            return False
-        for j in range(p):
-            work[i, j] /= pivot
-            inverse[i, j] /= pivot
-        for k in range(p):
-            if k != i:
-                factor = work[k, i]
-                if factor != 0.0:
-                    for j in range(p):
-                        work[k, j] -= factor * work[i, j]
-                        inverse[k, j] -= factor * inverse[i, j]
-    return True
-
-
-@compiled
-def _lined_up(time, event, order, inside, x, columns, p, z, failed, last):
-    """Covariates and events of those with all values, latest first; how many, and events.
-
-    `last` marks the last patient of each time: there the risk set is whole.
-    """
-    n, total, before = 0, 0, -1
-    for pos in range(len(order) - 1, -1, -1):
-        i = order[pos]
-        known = inside[i]
-        for j in range(p):
-            z[n, j] = x[columns[j], i]
-            known &= z[n, j] == z[n, j]
-        failed[n] = event[i] == 1
-        last[n] = True
-        if known:
-            total += failed[n]
-            if time[i] == before:
-                last[n - 1] = False
-            before = time[i]
-            n += 1
-    return n, total
-
-
-@compiled
-def _cox_step(z, failed, last, n, p, efron, beta, gradient, information):
-    """Score and information of the partial likelihood at `beta`."""
-    gradient[:] = 0.0
-    information[:] = 0.0
-    s0, s1, s2 = 0.0, np.zeros(p), np.zeros((p, p))
-    t1, t2, mean = np.zeros(p), np.zeros((p, p)), np.zeros(p)
-    d, tied = 0, 0.0
-    for i in range(n):
-        eta = 0.0
-        for j in range(p):
-            eta += beta[j] * z[i, j]
-        w = math.exp(min(max(eta, -60.0), 60.0))
-        s0 += w
-        for j in range(p):
-            wz = w * z[i, j]
-            s1[j] += wz
-            for k in range(j + 1):
-                s2[j, k] += wz * z[i, k]
-        if failed[i]:
-            d += 1
-            tied += w
-            for j in range(p):
-                gradient[j] += z[i, j]
-                if efron:
-                    wz = w * z[i, j]
-                    t1[j] += wz
-                    for k in range(j + 1):
-                        t2[j, k] += wz * z[i, k]
-        if not last[i] or d == 0:
-            continue
-        for m in range(d):
-            part = m / d if efron else 0.0
-            over = 1.0 / (s0 - part * tied)
-            for j in range(p):
-                mean[j] = (s1[j] - part * t1[j]) * over
-                gradient[j] -= mean[j]
-                for k in range(j + 1):
-                    information[j, k] += (s2[j, k] - part * t2[j, k]) * over - mean[j] * mean[k]
-        d, tied = 0, 0.0
-        t1[:] = 0.0
-        t2[:] = 0.0
-    for j in range(p):
-        for k in range(j):
-            information[k, j] = information[j, k]
-
-
-@compiled
-def _newton(beta, gradient, inverse, p):
-    """One bounded step of Newton; the largest change in standard errors."""
-    largest = 0.0
-    for j in range(p):
-        step = 0.0
-        for k in range(p):
-            step += inverse[j, k] * gradient[k]
-        step = min(max(step, -2.0), 2.0)
-        beta[j] += step
-        largest = max(largest, abs(step) / math.sqrt(inverse[j, j]))
-    return largest
-
-
-@compiled
-def cox(time, event, order, inside, x, columns, p, efron, z, start, out):
-    """Cox model: n, events, then coefficient, limits, z and error of column j: out[2 + ROW * j:].
-
-    `start` is where Newton begins and holds the estimate afterwards.
-    """
-    out[:] = math.nan
-    gradient, information = np.zeros(p), np.zeros((p, p))
-    inverse = np.zeros((p, p))
-    beta = start[:p].copy()
-    size = len(order)
-    risk = np.empty((2, size))
-    values, failed, last = np.empty((size, p)), np.empty(size, np.bool_), np.empty(size, np.bool_)
-    n, events = _lined_up(time, event, order, inside, x, columns, p, values, failed, last)
-    steps, one = -1, 0
-    if p == 1:
-        steps, one = _two_groups(values[:, 0], failed, last, n, efron, risk)
-    done = False
-    for _ in range(12):
-        if steps >= 0:
-            _two_group_step(risk, steps, one, beta[0], gradient, information)
-        else:
-            _cox_step(values, failed, last, n, p, efron, beta, gradient, information)
-        if not invert(information, p, inverse):
-            break
-        if _newton(beta, gradient, inverse, p) < 1e-4:
-            done = True
-            break
-    if not done or np.max(np.abs(beta)) > RUNAWAY:
-        start[:p] = 0.0
-        return
-    out[0], out[1] = n, events
-    _report(beta, inverse, p, z, start, out)
-
-
-@compiled
-def _two_groups(x, failed, last, n, efron, risk):
-    """Patients at risk in groups 0 and 1 at each event; how many events, and in group 1.
-
-    Tied events have a row each, by Efron's shares. -1: there are other values than 0 and 1.
-    """
-    none, one, d0, d1, steps, ones, odd = 0.0, 0.0, 0.0, 0.0, 0, 0, False
-    for i in range(n):
-        g = x[i]
-        odd |= (g != 0.0) & (g != 1.0)
-        one += g
-        none += 1.0 - g
-        if d0 + d1 == 0.0 and last[i]:
-            # The common case without a branch: nobody shares this day.
-            risk[0, steps], risk[1, steps] = none, one
-            steps += failed[i]
-            ones += failed[i] * int(g)
-            continue
-        d0 += failed[i] * (1.0 - g)
-        d1 += failed[i] * g
-        if last[i]:
-            d = int(d0 + d1)
-            for m in range(d):
-                part = m / d if efron else 0.0
-                risk[0, steps], risk[1, steps] = none - part * d0, one - part * d1
-                steps += 1
-            ones += int(d1)
-            d0, d1 = 0.0, 0.0
-    return (-1 if odd else steps), ones
-
-
-@compiled
-def _two_group_step(risk, steps, one, beta, gradient, information):
-    """Score and information of a Cox model of two groups, from counts."""
-    ratio = math.exp(min(max(beta, -60.0), 60.0))
-    expected, curvature = 0.0, 0.0
-    for k in range(steps):
-        heavy = ratio * risk[1, k]
-        share = heavy / (heavy + risk[0, k])
-        expected += share
-        curvature += share * (1.0 - share)
-    gradient[0], information[0, 0] = one - expected, curvature
-
-
-@compiled
-def _report(beta, inverse, p, z, start, out):
-    for j in range(p):
-        error = math.sqrt(inverse[j, j])
-        start[j] = beta[j]
-        at = 2 + ROW * j
-        out[at], out[at + 3], out[at + 4] = beta[j], beta[j] / error, error
-        out[at + 1], out[at + 2] = beta[j] - z * error, beta[j] + z * error
-
-
-@compiled
-def logistic(outcome, inside, x, columns, p, z, start, out):
-    """Logistic model with an intercept; `out` as `cox`, `start` the intercept last."""
-    out[:] = math.nan
-    q = p + 1
-    beta = start[:q].copy()
-    gradient, information, inverse = np.zeros(q), np.zeros((q, q)), np.zeros((q, q))
-    row = np.ones(q)
-    done, n, cases = False, 0, 0
-    for _ in range(15):
-        gradient[:] = 0.0
-        information[:] = 0.0
-        n = cases = 0
-        for i in range(len(inside)):
-            if not inside[i]:
-                continue
-            eta = beta[p]
-            for j in range(p):
-                row[j] = x[columns[j], i]
-                eta += beta[j] * row[j]
-            chance = 1.0 / (1.0 + math.exp(-min(max(eta, -30.0), 30.0)))
-            n += 1
-            y = outcome[i]
-            cases += int(y)
-            for j in range(q):
-                gradient[j] += row[j] * (y - chance)
-                for k in range(q):
-                    information[j, k] += row[j] * row[k] * chance * (1.0 - chance)
-        if not invert(information, q, inverse):
-            break
-        if _newton(beta, gradient, inverse, q) < 1e-4:
-            done = True
-            break
-    if not done or np.max(np.abs(beta)) > RUNAWAY:
-        start[:q] = 0.0
-        return
-    out[0], out[1] = n, cases
-    _report(beta, inverse, p, z, start, out)
-    start[p] = beta[p]
 
 
 @compiled
@@ -559,12 +333,13 @@ def correlation(inside, x, y, out):
 
 
 @compiled
-def events_on(time, event, inside, day, out):
-    """Number of events on one day: out[0]."""
-    n = 0
-    for i in range(len(inside)):
-        n += inside[i] and event[i] == 1 and time[i] == day
-    out[0] = n
+def events_on(time, event, days, n_days, out):
+    """Number of events on each of some days: out[0:n_days]."""
+    for k in range(n_days):
+        n = 0
+        for i in range(len(time)):
+            n += (event[i] == 1) & (time[i] == days[k])
+        out[k] = n
 
 
 @compiled

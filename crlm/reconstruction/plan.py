@@ -24,7 +24,7 @@ KINDS = (
 )  # fmt: skip
 SHARES = ("failure_at_once", "death_alone", "death_unfailed", "death_at_failure", "recurrences")
 #: Microseconds of one evaluation with 150 patients on a core of 2020: only ratios matter.
-_PRICE = {"km": 6.0, "followup": 5.0, "logrank": 6.0, "cox": 16.0, "logistic": 8.0,
+_PRICE = {"km": 6.0, "followup": 5.0, "logrank": 4.0, "cox": 3.0, "logistic": 3.0,
           "association": 8.0, "ranks": 15.0, "summary": 5.0, "count": 1.5, "correlation": 10.0,
           "anchor": 1.5, "share": 2.0}  # fmt: skip
 #: Rules by which one column follows from others.
@@ -40,8 +40,10 @@ _FOLLOW_UP = ("median_follow_up", "min_follow_up", "max_follow_up")
 #: A standard error is held this closely (share of itself) from the start: one patient hardly
 #: moves it, so once ratios are met it cannot be mended.
 _LOOSE = 0.04
-MOST_COLUMNS, MOST_TIMES, MOST_PAIRS = 9, 9, 2
+MOST_COLUMNS, MOST_PAIRS = 9, 2
 OUT = 2 + kernels.ROW * MOST_COLUMNS
+#: Times of rates on one curve, and days with a number of events of one endpoint.
+_MOST_TIMES = {"km": (OUT - 5) // 3, "anchor": OUT}
 
 
 class Plan(NamedTuple):
@@ -194,7 +196,7 @@ def _used(block: tuple[Any, ...]) -> list[str]:
     used = [_restricted(*pair)[0] for pair in where]
     if kind == "count":
         used += [name.partition("=")[0] for name in names]
-    elif kind != "anchor":
+    else:
         used += names
     return [*used, endpoint] if kind == "logistic" else used
 
@@ -291,7 +293,7 @@ def _blocks(
         "kind": np.zeros(size, np.int64), "price": np.zeros(size), "endpoint": np.full(size, -1),
         "where": np.full((size, MOST_PAIRS, 2), -1.0), "n_where": np.zeros(size, np.int64),
         "columns": np.full((size, MOST_COLUMNS), -1), "n_columns": np.zeros(size, np.int64),
-        "code": np.zeros(size), "asked": np.zeros((size, MOST_TIMES)),
+        "code": np.zeros(size), "asked": np.zeros((size, OUT)),
         "n_asked": np.zeros(size, np.int64),
     }  # fmt: skip
     for b, ((kind, endpoint, where, names), group) in enumerate(blocks.items()):
@@ -306,14 +308,17 @@ def _blocks(
         if kind == "count":
             name, _, level = names[0].partition("=")
             names, a["code"][b] = (name,), code_of(design, name, level)
-        if kind == "anchor":
-            a["code"][b], names = float(names[0]), ()
         if kind == "logistic":
             names = (*names, endpoint)
         a["n_columns"][b] = len(names)
-        a["price"][b] = _PRICE[kind] + (4.0 * len(names) if kind in ("cox", "logistic") else 0.0)
+        a["price"][b] = _PRICE[kind] + (2.0 * len(names) if kind in ("cox", "logistic") else 0.0)
         a["columns"][b, : len(names)] = [columns.at(name) for name in names]
         times = _times(group)
+        if len(times) > _MOST_TIMES.get(kind, OUT):
+            raise DesignError(
+                f"{design.study}: {endpoint} has {len(times)} printed times in one group; a search "
+                f"knows {_MOST_TIMES[kind]}. Exclude some in reconstruction.toml."
+            )
         a["n_asked"][b] = len(times)
         a["asked"][b, : len(times)] = np.round(np.array(times) * month, 6)
     return a
@@ -349,6 +354,8 @@ def _slot(statistic: Statistic, group: Sequence[Target]) -> int:
         if part == "median_survival":
             return 2 + limit
         return 5 + 3 * _times(group).index(statistic.time) + limit
+    if statistic.kind == "anchor":
+        return _times(group).index(statistic.time)
     if statistic.kind == "followup":
         at = _FOLLOW_UP.index(part)
         return limit if at == 0 else 2 + at

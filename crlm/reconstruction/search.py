@@ -26,7 +26,7 @@ import pandas as pd
 
 from crlm.files import write_atomically
 from crlm.ledger import Design
-from crlm.reconstruction import engine, kernels
+from crlm.reconstruction import engine, fits, kernels
 from crlm.reconstruction import plan as plans
 from crlm.reconstruction import state as states
 from crlm.reconstruction.plan import Columns, Plan
@@ -155,7 +155,7 @@ def prepare(
     aim = goal(design, claims, wishes.get("excluded", {}))
     wanted = [*aim.targets, *priors(wishes)]
     month = design.conventions["days_per_month"]
-    wanted += [_anchored(*pin) for pin in states.anchors(aim.targets, month)]
+    wanted += [_anchored(*pin, month) for pin in states.anchors(aim.targets, month)]
     bands = design.conventions["conf_type"] != "spss"
     ways = [*slopes(aim.targets, month, bands), *standard_errors(aim.targets)]
     known = {target.statistic for target in wanted}
@@ -272,7 +272,7 @@ def _scaled_events(search: Search, low: Target, high: Target) -> float:
     chosen = np.array([at(name) for name in columns])
     state, out = search.state, np.zeros(plans.OUT)
     inside = state.event[e] >= 0
-    kernels.cox(state.time[e], state.event[e], state.order[e], inside, state.x, chosen,
+    fits.cox(state.time[e], state.event[e], state.order[e], inside, state.x, chosen,
                 len(chosen), search.plan.efron, search.plan.z, np.zeros(10), out)  # fmt: skip
     row = 2 + kernels.ROW * columns.index(low.statistic.covariate)
     width = (high.low + high.high - low.low - low.high) / 2
@@ -289,7 +289,7 @@ def _own_weight(target: Target, design: Design) -> float:
 
     More where it is a count behind a p, decides a notebook's model, or is printed repeatedly.
     """
-    if target.kind == "implied" and target.statistic.kind in ("count", "km"):
+    if target.kind == "implied" and (target.statistic.kind in ("count", "km") or target.low > 0):
         return 3.0
     printed = math.sqrt(min(len(target.claims), _PRINTED)) if target.kind == "claim" else 1.0
     return _WEIGHT[target.kind] * printed * (2.0 if _screens(target, design) else 1.0)
@@ -301,9 +301,9 @@ def _screens(target: Target, design: Design) -> bool:
     return asked.part == "z" and asked.endpoint in design.models and bool(asked.covariate)
 
 
-def _anchored(endpoint: str, day: int) -> Target:
+def _anchored(endpoint: str, day: int, month: float) -> Target:
     """A printed median that only one day can give wants an event on that day."""
-    statistic = Statistic("anchor", endpoint, columns=(str(day),), part="n")
+    statistic = Statistic("anchor", endpoint, part="n", time=day / month)
     return Target((f"{endpoint}: an event on day {day}",), statistic, 1.0, math.inf, kind="implied")
 
 

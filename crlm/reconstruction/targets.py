@@ -58,7 +58,7 @@ class Statistic:
     limit : str
         "estimate", "conf_low" or "conf_high".
     time : float
-        Months, of survival rates alone.
+        Months: of a survival rate, of an anchor.
     """
 
     kind: str
@@ -156,7 +156,7 @@ def goal(design: Design, claims: pd.DataFrame, excluded: Mapping[str, str]) -> G
             found.append((record, _target(record, statistic, sides, design)))
     merged, conflicts = _merged(found)
     merged = _with_sides(merged)
-    implied = _implied(design, {t.statistic for t in merged})
+    implied = _implied(design, {t.statistic: t for t in merged})
     return Goal((*merged, *implied), {**excluded, **conflicts}, unsearched)
 
 
@@ -466,9 +466,18 @@ def _merged(
     return list(kept.values()), conflicts
 
 
-def _implied(design: Design, known: Iterable[Statistic]) -> list[Target]:
-    """What silence says: a covariate outside a screened model did not pass the screen."""
-    known, targets = set(known), []
+def _reach(test: Target) -> float:
+    """The largest |z| that a printed p allows."""
+    return max(abs(test.low), abs(test.high))
+
+
+def _implied(design: Design, known: Mapping[Statistic, Target]) -> list[Target]:
+    """What a screened model says of the tests before it: who is inside passed, who is not did not.
+
+    Where the p value is printed, that who is inside passed is said again: all of a row hangs on
+    it, and what is printed of the other rows too.
+    """
+    targets = []
     for endpoint, spec in design.models.items():
         if spec["selection"] not in ("enter", "backward"):
             continue
@@ -478,7 +487,11 @@ def _implied(design: Design, known: Iterable[Statistic]) -> list[Target]:
             claim = {"endpoint": endpoint, "population": "all", "covariate": name, "level": "",
                      "model": "univariable", "group": "all"}  # fmt: skip
             statistic = _test(claim, design)
-            if name not in inside and statistic not in known:
+            printed = known.get(statistic)
+            if name not in inside and printed is None:
                 label = f"{endpoint}: {name} did not enter the model"
                 targets.append(Target((label,), statistic, 0.0, edge, True, "implied"))
+            elif name in inside and printed is not None and _reach(printed) > edge:
+                label = f"{endpoint}: {name} passed the screen"
+                targets.append(Target((label,), statistic, edge, math.inf, True, "implied"))
     return targets
