@@ -40,6 +40,10 @@ _FOLLOW_UP = ("median_follow_up", "min_follow_up", "max_follow_up")
 #: A standard error is held this closely (share of itself) from the start: one patient hardly
 #: moves it, so once ratios are met it cannot be mended.
 _LOOSE = 0.04
+#: Survival on both sides of a printed median, too, is held closely from the start (percent): where
+#: many leave early, a median lies on its day only if many are lost early, and late in a search
+#: nobody can be lost early any more.
+_STEEP, _STEP = 2.0, 0.8
 MOST_COLUMNS, MOST_PAIRS = 9, 2
 OUT = 2 + kernels.ROW * MOST_COLUMNS
 #: Times of rates on one curve, and days with a number of events of one endpoint.
@@ -335,8 +339,10 @@ def _targets(blocks: Mapping[tuple[Any, ...], Sequence[Target]]) -> dict[str, np
     natural = np.array([_natural(t) for t, _ in listed])
     with np.errstate(invalid="ignore"):
         fine = np.where(np.isfinite(high - low), (high - low) / 2, 0.1 * natural)
-    # Outside a range of events each event counts, however wide the range.
+    # Outside a range of events each event counts, however wide the range; outside a slope, each
+    # patient.
     fine = np.where([t.statistic.part == "events" for t, _ in listed], 0.5, fine)
+    fine = np.where([t.kind == "slope" for t, _ in listed], _STEP, fine)
     return {
         "first": np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         "slot": np.array([_slot(t.statistic, group) for t, group in listed], dtype=np.int64),
@@ -373,6 +379,8 @@ def _natural(target: Target) -> float:
     """How far a statistic is off in an untuned cohort: where the tolerance begins."""
     statistic = target.statistic
     middle = target.low if math.isinf(target.high) else target.high
+    if target.kind == "slope":
+        return _STEEP
     if statistic.part == "z":
         return 0.7
     if statistic.part == "standard_error":

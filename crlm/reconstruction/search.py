@@ -44,7 +44,7 @@ from crlm.reconstruction.targets import (
 )
 
 #: A printed number counts this much, a soft range that.
-_WEIGHT = {"claim": 1.0, "implied": 1.0, "prior": 0.5, "slope": 0.5, "error": 1.0}
+_WEIGHT = {"claim": 1.0, "implied": 1.0, "prior": 0.5, "slope": 1.0, "error": 1.0}
 #: A number printed repeatedly counts more: by the root of how often, up to this.
 _PRINTED = 4
 #: How far inside a printed interval the search aims, as a share of the half-width.
@@ -364,7 +364,11 @@ def _seed_of(search: Search, number: int) -> int:
 def _insist(
     search: Search, stage: Stage, effort: float, seed: int, lost: dict[int, list[int]]
 ) -> float:
-    """One unmet claim made heavy, everything hot, then cooled; undone if less is met."""
+    """One unmet claim made heavy, everything hot, then cooled; undone if less is met.
+
+    Every other time only the columns that the claim is about move, if there are such: their
+    values have few ways to go, and among all moves they would hardly have a turn.
+    """
     plan, state = search.plan, search.state
     own = _own_weights(search)
     before, met = copy(state), matched(search)
@@ -373,9 +377,13 @@ def _insist(
     cost = float(state.cost[stage.active].sum())
     if not len(unmet):
         return cost
-    chosen = int(np.random.default_rng(seed).choice(unmet, p=worth[unmet] / worth[unmet].sum()))
+    random = np.random.default_rng(seed)
+    chosen = int(random.choice(unmet, p=worth[unmet] / worth[unmet].sum()))
     block = np.repeat(np.arange(len(plan.kind)), np.diff(plan.first))
     heavy = np.where((block == block[chosen]) & ~met, _BOOST * own, own)
+    about = [u for u in stage.units.tolist() if _touches(search, u, block[chosen])]
+    if about and random.random() < 0.5:
+        stage = replace(stage, units=np.array(about), moves=_VALUES)
     _anneal(search, stage, heavy, _KICK_HEAT[0], int(_HOT * effort), seed)
     now = matched(search)
     if now[chosen]:
@@ -388,6 +396,12 @@ def _insist(
         for part, old in zip(state, before, strict=True):
             part[...] = old
     return cost
+
+
+def _touches(search: Search, unit: int, block: int) -> bool:
+    """Whether a block depends on a unit's columns."""
+    columns = search.freedom.unit[unit]
+    return bool(search.plan.by_column[columns[columns >= 0], block].any())
 
 
 def _worth(search: Search) -> np.ndarray:
