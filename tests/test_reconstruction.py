@@ -208,7 +208,7 @@ def test_increments_equal_a_fresh_evaluation(short):
     )
 
 
-@pytest.mark.parametrize("stage", ["core", "insisting"])
+@pytest.mark.parametrize("stage", ["core 2 of 3", "insisting"])
 def test_an_interrupted_search_ends_where_it_would_have(ncch, short, tmp_path, stage):
     path = tmp_path / "checkpoint.npz"
 

@@ -44,6 +44,8 @@ _LOOSE = 0.04
 #: many leave early, a median lies on its day only if many are lost early, and late in a search
 #: nobody can be lost early any more.
 _STEEP, _STEP = 2.0, 0.8
+#: So are counts of sites, for they add up to the number of recurrences.
+_ONE = 1.0
 MOST_COLUMNS, MOST_PAIRS = 9, 2
 OUT = 2 + kernels.ROW * MOST_COLUMNS
 #: Times of rates on one curve, and days with a number of events of one endpoint.
@@ -140,7 +142,7 @@ def compile_plan(
     columns = _columns(design, wishes, blocks)
     rules = _rules(design, wishes, columns)
     listed = [target for group in blocks.values() for target in group]
-    arrays = {**_blocks(design, columns, blocks), **_targets(blocks)}
+    arrays = {**_blocks(design, columns, blocks), **_targets(blocks, _sites(wishes))}
     arrays |= _dependence(design, wishes, columns, blocks, rules)
     arrays |= rules | _conventions(design, size)
     arrays["forbidden"] = _forbidden(design, wishes, columns)
@@ -332,11 +334,15 @@ def _times(group: Sequence[Target]) -> list[float]:
     return sorted({t.statistic.time for t in group if t.statistic.time is not None})
 
 
-def _targets(blocks: Mapping[tuple[Any, ...], Sequence[Target]]) -> dict[str, np.ndarray]:
+def _targets(
+    blocks: Mapping[tuple[Any, ...], Sequence[Target]], sites: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
     counts = [len(group) for group in blocks.values()]
     listed = [(t, group) for group in blocks.values() for t in group]
     low, high = (np.array([getattr(t, side) for t, _ in listed]) for side in ("low", "high"))
     natural = np.array([_natural(t) for t, _ in listed])
+    of_sites = [t.statistic.kind == "count" and _counted(t.statistic) in sites for t, _ in listed]
+    natural = np.where(of_sites, np.minimum(natural, _ONE), natural)
     with np.errstate(invalid="ignore"):
         fine = np.where(np.isfinite(high - low), (high - low) / 2, 0.1 * natural)
     # Outside a range of events each event counts, however wide the range; outside a slope, each
@@ -349,6 +355,11 @@ def _targets(blocks: Mapping[tuple[Any, ...], Sequence[Target]]) -> dict[str, np
         "absolute": np.array([t.absolute for t, _ in listed]),
         "low": low, "high": high, "natural": np.maximum(natural, fine), "fine": fine,
     }  # fmt: skip
+
+
+def _counted(statistic: Statistic) -> str:
+    """The column whose level is counted."""
+    return statistic.columns[0].partition("=")[0]
 
 
 def _slot(statistic: Statistic, group: Sequence[Target]) -> int:

@@ -2,7 +2,8 @@
 
 Stage "core" fits curves, medians, limits and follow-up of the groups whose sizes are printed,
 the models that are printed row by row, and the tests of and medians by their covariates: all
-together from the start, for what is left out then finds no room later. "alone" deals out the
+together from the start, for what is left out then finds no room later; of three starts the one
+that meets most goes on, since where a search ends is settled here. "alone" deals out the
 other columns, times fixed, those together that a model holds; "joint" moves all but the sites
 of recurrence, which are dealt out once more. In each stage tolerance falls towards the
 half-width of a printed interval. Then the search insists on one unmet claim after the other:
@@ -55,8 +56,10 @@ _HEAVIEST = 1.3
 #: Rough cohorts, and their share of the first stage's steps, which tell counts behind a p value
 #: and numbers of events.
 _ROUGHS, _ROUGH = 4, 0.04
+#: How often the first stage is run, each time from the start; the one that meets most goes on.
+_STARTS = 3
 #: Insisting: how often, steps hot and cooling, heat from and to, and how much heavier.
-_KICKS, _HOT, _COOLING = 40, 30_000, 30_000
+_KICKS, _HOT, _COOLING = 20, 30_000, 30_000
 _KICK_HEAT, _BOOST = (0.12, 0.01), 4.0
 #: Printed numbers of a covariate in a multivariable table.
 _ROW = 4
@@ -328,22 +331,31 @@ def run(
         as it would have without the interruption.
     """
     begun = time.monotonic()
-    legs = stages(search, effort)
+    core, *rest = stages(search, effort)
+    legs = [replace(core, name=f"core {k + 1} of {_STARTS}") for k in range(_STARTS)] + rest
     at = [leg.name for leg in legs].index("joint")
     joint, sites = legs[at], legs[at + 1 :]
     last = len(legs) * _CHUNKS
-    done, lost = _restore(search, checkpoint)
+    first = best = copy(search.state)
+    done, lost, kept = _restore(search, checkpoint)
+    best = kept or best
     for number in range(done, last + _KICKS + len(sites) * _CHUNKS):
         if not last <= number < last + _KICKS:
             along = number if number < last else number - _KICKS
             stage, share = [*legs, *sites][along // _CHUNKS], along % _CHUNKS / (_CHUNKS - 1)
+            if number < _STARTS * _CHUNKS and number % _CHUNKS == 0:
+                _put(search, first)
             cost = _chunk(search, stage, share, _seed_of(search, number))
+            if number < _STARTS * _CHUNKS and number % _CHUNKS == _CHUNKS - 1:
+                met = [_met(search, state, stage.active) for state in (search.state, best)]
+                best = copy(search.state) if number < _CHUNKS or met[0] > met[1] else best
+                _put(search, best)
         else:
             stage, share = replace(joint, name="insisting"), (number - last + 1) / _KICKS
             cost = _insist(search, stage, effort, _seed_of(search, number), lost)
         if number % 10 == 9:
             if checkpoint:
-                _save(search, lost, number + 1, checkpoint)
+                _save(search, best, lost, number + 1, checkpoint)
             if watch:
                 watch(_progress(search, stage, share, cost, time.monotonic() - begun))
     every = np.ones(len(search.plan.kind), dtype=bool)
@@ -393,9 +405,20 @@ def _insist(
         heat = hot * (cold / hot) ** part
         _anneal(search, stage, own, heat, int(_COOLING * effort / 4), seed + int(100 * part))
     if (worth * matched(search)).sum() < (worth * met).sum():
-        for part, old in zip(state, before, strict=True):
-            part[...] = old
+        _put(search, before)
     return cost
+
+
+def _put(search: Search, state: engine.State) -> None:
+    """Another cohort in the place of the search's own."""
+    for part, other in zip(search.state, state, strict=True):
+        part[...] = other
+
+
+def _met(search: Search, state: engine.State, active: np.ndarray) -> float:
+    """How many printings a cohort meets among some blocks."""
+    inside = _targets_of(search.plan, active)
+    return float((_worth(search) * matched(search, state))[inside].sum())
 
 
 def _touches(search: Search, unit: int, block: int) -> bool:
@@ -421,8 +444,11 @@ def _progress(search: Search, stage: Stage, share: float, cost: float, seconds: 
     return Progress(stage.name, share, int(inside.sum()), len(inside), seconds, cost)
 
 
-def _save(search: Search, lost: Mapping[int, list[int]], done: int, checkpoint: Path) -> None:
+def _save(
+    search: Search, best: engine.State, lost: Mapping[int, list[int]], done: int, checkpoint: Path
+) -> None:
     parts = {f"now_{k}": part for k, part in enumerate(search.state)}
+    parts |= {f"best_{k}": part for k, part in enumerate(best)}
     parts |= {f"queue_{k}": part for k, part in enumerate(search.queue)}
     pairs = [(k, j) for k, others in lost.items() for j in [-1, *others]]
     buffer = io.BytesIO()
@@ -431,11 +457,13 @@ def _save(search: Search, lost: Mapping[int, list[int]], done: int, checkpoint: 
     write_atomically(checkpoint, buffer.getvalue())
 
 
-def _restore(search: Search, checkpoint: Path | None) -> tuple[int, dict[int, list[int]]]:
-    """Chunks already done, and what was lost so far; the state is set to where it stood."""
+def _restore(
+    search: Search, checkpoint: Path | None
+) -> tuple[int, dict[int, list[int]], engine.State | None]:
+    """Chunks done, what was lost so far, the best start; the state is set to where it stood."""
     lost: dict[int, list[int]] = {}
     if checkpoint is None or not checkpoint.is_file():
-        return 0, lost
+        return 0, lost, None
     with np.load(checkpoint) as saved:
         for k, part in enumerate(search.state):
             part[...] = saved[f"now_{k}"]
@@ -445,7 +473,8 @@ def _restore(search: Search, checkpoint: Path | None) -> tuple[int, dict[int, li
             lost.setdefault(k, [])
             if j >= 0:
                 lost[k].append(j)
-        return int(saved["done"]), lost
+        best = engine.State(*(saved[f"best_{k}"] for k in range(len(search.state))))
+        return int(saved["done"]), lost, best
 
 
 def _chunk(search: Search, stage: Stage, share: float, seed: int) -> float:
@@ -510,7 +539,7 @@ def stages(search: Search, effort: float) -> list[Stage]:
         waiting -= set(together)
         active = blocks[together].any(axis=0) & ~blocks[sorted(waiting)].any(axis=0)
         name = ", ".join(_named(search, u) for u in together)
-        found.append(_stage(f"alone: {name}", active, together, _VALUES, 150_000 * len(together),
+        found.append(_stage(f"alone: {name}", active, together, _VALUES, 300_000 * len(together),
                             (0.3, 0.02), (0.2, 1.0)))  # fmt: skip
     found.append(_stage("joint", every, [*core, *rest], moves, 1_500_000, (0.15, 0.02),
                         (0.7, 1.0)))  # fmt: skip
