@@ -1,5 +1,6 @@
 """Targets, histories, restart and certificate of a reconstruction."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -125,6 +126,15 @@ def test_two_printings_that_exclude_each_other():
     assert "re-os-kras-mutant-uv-hr" in found.excluded
 
 
+def test_a_covariate_of_a_printed_model_may_not_fail_its_screen(goal):
+    screens = {t.claims[0]: t for t in goal.targets if t.claims[0].endswith("passed the screen")}
+    size = screens["SCP: size_cat passed the screen"]
+    assert (size.low, size.high, size.absolute) == (pytest.approx(1.6449, abs=1e-4), math.inf, True)
+    printed = next(t for t in goal.targets if "t3-scp-size-cat-high-uv-p" in t.claims)
+    assert printed.statistic == size.statistic
+    assert not any("SCP: preop_chemo" in name for name in screens)
+
+
 def test_an_unknown_exclusion_is_refused(ncch):
     with pytest.raises(ledger.LedgerError, match="no-such-claim"):
         targets.goal(ncch[0], ncch[2], {"no-such-claim": "?"})
@@ -239,6 +249,30 @@ def test_insisting_loses_nothing_and_says_what_stands_in_the_way(ncch):
     met = search.matched(found)
     assert all(worth[k] > 0 for others in lost.values() for k in others)
     assert met.any() and not met.all()
+
+
+def test_of_the_starts_the_one_that_meets_most_goes_on(ncch):
+    found, ends = search.prepare(*ncch, seed=3, effort=0.001), {}
+    active = search.stages(found, 0.001)[0].active
+
+    def look(progress):
+        # The last word of each start comes when the best one so far is in its place.
+        ends[progress.stage] = search.copy(found.state)
+        if not progress.stage.startswith("core"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search.run(found, effort=0.001, watch=look)
+    last = [search._met(found, ends[f"core {k} of 3"], active) for k in (1, 2, 3)]
+    assert last == sorted(last) and len(ends) == 4
+
+
+def test_a_claim_knows_the_columns_it_is_about(short):
+    found, _ = short
+    block = np.repeat(np.arange(len(found.plan.kind)), np.diff(found.plan.first))
+    median = next(k for k, t in enumerate(found.targets) if "t2-os-sex-female-median" in t.claims)
+    about = [u for u in range(len(found.freedom.unit)) if search._touches(found, u, block[median])]
+    assert [search._named(found, u) for u in about] == ["sex"]
 
 
 def test_files_give_what_the_search_says(ncch, short, tmp_path):

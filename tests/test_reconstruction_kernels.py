@@ -100,6 +100,47 @@ def test_cox(drawn, ties):
 
 
 @pytest.mark.parametrize("ties", ["breslow", "efron"])
+@pytest.mark.parametrize("p", [2, 3, 4, 5, 6, 7, 9])
+def test_cox_by_patterns_of_binary_covariates_and_beyond_six_by_patients(ties, p):
+    """Tied days, unknown values; each number of covariates is a loop of its own."""
+    rng = np.random.default_rng(p)
+    x = rng.integers(0, 2, (p, 400)).astype(float)
+    x[p - 1, ::11] = np.nan
+    days = rng.exponential(400 + 200 * x[0]).astype(np.int64) // 5 * 5 + 5
+    event = (rng.random(400) < 0.7).astype(np.int64)
+    names = [f"x{k}" for k in range(p)]
+    frame = pd.DataFrame({"time": days / MONTH, "event": event == 1})
+    for k, name in enumerate(names):
+        codes = np.where(np.isnan(x[k]), -1, np.nan_to_num(x[k])).astype(int)
+        frame[name] = pd.Categorical.from_codes(codes, ["no", "yes"])
+    out, warm, inside = np.zeros(50), np.zeros(10), np.ones(400, dtype=bool)
+    order = np.argsort(days, kind="stable")
+    for _ in range(2):
+        fits.cox(days, event, order, inside, x, np.arange(p), p, ties == "efron", Z, warm, out)
+    rows = regression.cox(frame, names, ties=ties)
+    ratios = rows[rows["statistic"] == "hazard_ratio"]
+    want = ratios[["estimate", "conf_low", "conf_high"]].to_numpy()
+    got = np.exp([out[2 + kernels.ROW * k : 5 + kernels.ROW * k] for k in range(p)])
+    np.testing.assert_allclose(got, want[:, :3], rtol=1e-5)
+
+
+def test_weights_of_numbers_are_the_exponential():
+    x, weight = np.linspace(-59.0, 59.0, 300), np.zeros(300)
+    fits._weigh(x, 300, 1.0, weight)
+    np.testing.assert_allclose(weight, np.exp(x), rtol=1e-12)
+
+
+def test_a_limit_that_is_passed_over_without_a_logarithm_is_above_one_half():
+    s, v = np.meshgrid(np.linspace(0.501, 0.999, 250), np.geomspace(1e-5, 0.2, 250))
+    above = 0
+    for one, spread in zip(s.ravel(), v.ravel(), strict=True):
+        if kernels._surely_above(one, spread, kernels.LOGLOG, Z):
+            above += 1
+            assert kernels._band(one, spread, kernels.LOGLOG, Z)[0] > 0.5 + kernels.HALF
+    assert above > 10_000
+
+
+@pytest.mark.parametrize("ties", ["breslow", "efron"])
 @pytest.mark.parametrize(("k", "name", "level"), [(0, "a", "yes"), (2, "size", "")])
 def test_cox_of_one_covariate_among_some_patients(drawn, ties, k, name, level):
     """Two groups go by counts, a number by patients; tied days and unknown values in both."""
