@@ -402,6 +402,8 @@ def _natural(target: Target) -> float:
         return 5.0
     if statistic.kind == "correlation":
         return 0.1
+    if statistic.part == "recurrences":
+        return _ONE
     if statistic.part == "events":
         return 0.5
     if statistic.part == "n":
