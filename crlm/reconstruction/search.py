@@ -290,7 +290,8 @@ def _own_weights(search: Search) -> np.ndarray:
 def _own_weight(target: Target, design: Design) -> float:
     """What a target counts.
 
-    More where it is a count behind a p, decides a notebook's model, or is printed repeatedly.
+    More where it is a count behind a p, a day that wants an event, or a screen that a covariate
+    passed; where it decides a notebook's model, or is printed repeatedly.
     """
     if target.kind == "implied" and (target.statistic.kind in ("count", "km") or target.low > 0):
         return 3.0
