@@ -6,10 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import fisher_exact
+from scipy.stats import fisher_exact, norm
 
-from crlm import endpoints, ledger, regression
+from crlm import endpoints, ledger, regression, survival
 from crlm.reconstruction import certificate, engine, histories, plan, procedure, search, targets
+from crlm.reconstruction.realism import priors
+from crlm.reconstruction.targets import Statistic, Target
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +54,9 @@ def test_printings_of_one_number_share_a_target(goal):
 
 def test_a_printed_ratio_says_on_which_side_its_test_lies():
     design, claims = ledger.load_design("mskcc_hai"), ledger.load_claims("mskcc_hai")
-    excluded = dict(procedure.wishes_of(design)["excluded"])
-    del excluded["t2-rfs-age-uv-hr"]
-    goal = targets.goal(design, claims, excluded)
-    age = target_of(goal, "t2-rfs-age-uv-p")  # 0.47 beside a ratio of 0.99
+    goal = targets.goal(design, claims, procedure.wishes_of(design)["excluded"])
+    age = target_of(goal, "t2-rfs-age-uv-p")  # 0.47 beside a ratio of 0.99, which is excluded
+    assert "t2-rfs-age-uv-hr" in goal.excluded
     assert not age.absolute and -0.74 < age.low < age.high < -0.71
     left_open = [t for t in goal.targets if t.absolute and t.statistic.kind == "cox"]
     assert all(t.statistic.covariate != "age" or t.kind == "implied" for t in left_open)
@@ -76,9 +77,37 @@ def test_limits_of_a_ratio_bound_its_standard_error(goal, endpoint, covariate, p
     error = np.linspace(0.9 * bound.low, 1.1 * bound.high, 2000)
     low, high = np.exp(beta - 1.959964 * error), np.exp(beta + 1.959964 * error)
     fits = (abs(low - printed[1]) <= half) & (abs(high - printed[2]) <= half)
+    p = target_of(
+        goal, {"OS": "t2-os-ras-mutant-mv-p", "RFS": "re-rfs-preop-chemo-yes-mv-p"}[endpoint]
+    )
+    fits &= (beta / error >= p.low) & (beta / error < p.high)
     fitting = error[fits.any(axis=0)]
     assert fitting.min() == pytest.approx(bound.low, rel=0.003)
     assert fitting.max() == pytest.approx(bound.high, rel=0.003)
+
+
+def test_a_printed_p_narrows_the_standard_error_unless_it_contradicts_the_limits():
+    """1.05 (1.02 to 1.08) alone has an error of 0.012 to 0.017; with p 0.005 of 0.0169 or more."""
+    size = Statistic("cox", "RFS", columns=("size_cm",), part="hazard_ratio", covariate="size_cm")
+    row = [
+        Target((limit,), replace(size, limit=limit), math.log(at - 0.005), math.log(at + 0.005))
+        for limit, at in {"estimate": 1.05, "conf_low": 1.02, "conf_high": 1.08}.items()
+    ]  # fmt: skip
+    (wide,) = targets.standard_errors(row)
+    assert (wide.low, wide.high) == pytest.approx((0.01215, 0.01701), abs=1e-5)
+    printed = Target(("p",), replace(size, part="z"), norm.isf(0.00275), norm.isf(0.00225))
+    (narrow,) = targets.standard_errors([*row, printed])
+    assert (narrow.low, narrow.high) == pytest.approx((0.01690, 0.01701), abs=1e-5)
+    contradicting = replace(printed, low=1.0, high=1.1)
+    assert targets.standard_errors([*row, contradicting]) == [wide]
+
+
+def test_sites_say_how_many_recurrences_a_group_has():
+    wishes = procedure.wishes_of(ledger.load_design("mskcc_hai"))
+    found = {t.statistic.where: t for t in priors(wishes) if t.statistic.part == "recurrences"}
+    with_hai = found[(("hai", "yes"),)]
+    assert (with_hai.low, with_hai.high, with_hai.kind) == (246.5, 247.5, "implied")
+    assert set(found) == {(("hai", "no"),), (("hai", "yes"),)}
 
 
 @pytest.mark.parametrize("study", ["ncch_scp", "mskcc_hai"])
@@ -120,6 +149,17 @@ def test_a_certificate_has_the_models_that_a_notebook_has(study):
         )  # fmt: skip
         fitted = rows[(rows["model"] == "multivariable") & (rows["statistic"] == "hazard_ratio")]
         assert tuple(fitted["covariate"]) == columns
+
+
+def test_a_certificate_has_the_difference_of_rates_that_a_notebook_has():
+    design, claims = ledger.load_design("mskcc_hai"), ledger.load_claims("mskcc_hai")
+    files = [design.folder / f"{name}.csv" for name in ("cohort", "history")]
+    frame = certificate.analysis_frames(design, *files)["OS"]
+    claim = claims[claims["id"] == "di-os-kras-hai-difference-60-direction"].iloc[0].to_dict()
+    certified = [row["estimate"] for row in certificate._rate_difference(claim, frame, design)]
+    groups = "kras=mutant,hai=yes", "kras=wild,hai=no"
+    rows = survival.rate_difference(frame, ["kras", "hai"], *groups, time=60)
+    assert certified == pytest.approx(list(rows["estimate"]), rel=1e-9)
 
 
 def test_two_printings_that_exclude_each_other():

@@ -23,7 +23,7 @@ from scipy import stats
 from crlm import cohort, comparison, endpoints, ledger, regression, scores
 from crlm.files import checksum, write_atomically
 from crlm.ledger import Design
-from crlm.reconstruction.targets import Goal, Statistic, levels_of, statistic_of
+from crlm.reconstruction.targets import Goal, Statistic, levels_of, statistic_of, where_of
 
 Program = Callable[[Statistic, Mapping[str, pd.DataFrame], Design], float]
 _Z = float(stats.norm.ppf(0.975))
@@ -64,6 +64,8 @@ def certify(
                 columns = models.get(statistic.endpoint, statistic.columns)
                 statistic = replace(statistic, columns=columns)
             records += _rows(claim, statistic, frames, design, found, program)
+        elif claim["statistic"] == "difference" and math.isfinite(claim["time"]):
+            records += _rate_difference(claim, frames[claim["endpoint"]], design)
     counts = [frames["flow"], _sizes(frames["patients"], design)]
     rows = pd.concat([ledger.rows(records), *counts])
     rows = rows.groupby(list(ledger.KEYS), dropna=False, as_index=False, sort=False).first()
@@ -216,6 +218,31 @@ def _rows(
     return [{**keys, claim["field"]: value}]
 
 
+def _rate_difference(
+    claim: Mapping[str, Any], frame: pd.DataFrame, design: Design
+) -> list[dict[str, Any]]:
+    """Survival where each column of a group has its last level minus where each has its first.
+
+    Percentage points, and p by Greenwood's variances.
+    """
+    from lifelines import KaplanMeierFitter
+
+    for column, level in where_of(claim["population"]):
+        frame = frame[frame[column].astype(str).isin(level.split("/"))]
+    rates, variances = [], []
+    for side in (-1, 0):
+        part = frame
+        for name in claim["group"].split(","):
+            part = part[part[name].astype(str) == levels_of(design, name)[side]]
+        fitter = KaplanMeierFitter().fit(part["time"], part["event"])
+        rates.append(float(fitter.predict(claim["time"])))
+        variances.append(rates[-1] ** 2 * _greenwood(fitter.event_table, claim["time"]))
+    difference = rates[0] - rates[1]
+    tail = 2 * float(stats.norm.sf(abs(difference) / math.sqrt(sum(variances))))
+    keys = {name: claim[name] for name in ledger.KEYS} | {"unit": claim["unit"]}
+    return [{**keys, "estimate": 100 * difference}, {**keys, "statistic": "p", "estimate": tail}]
+
+
 # ---- the programs --------------------------------------------------------------------------
 
 
@@ -258,9 +285,15 @@ def _spss_error(table: pd.DataFrame, curve: pd.Series) -> float:
     if not (np.isfinite(upper) and np.isfinite(lower) and np.isfinite(middle)):
         return math.nan
     density = (survival[upper] - survival[lower]) / (lower - upper)
-    past = events[events.index <= middle]
-    greenwood = (past["observed"] / (past["at_risk"] * (past["at_risk"] - past["observed"]))).sum()
-    return float(survival[middle] * math.sqrt(greenwood) / density)
+    return float(survival[middle] * math.sqrt(_greenwood(table, middle)) / density)
+
+
+def _greenwood(table: pd.DataFrame, until: float) -> float:
+    """Greenwood's variance of the logarithm of survival, from lifelines' table of events."""
+    past = table[(table["observed"] > 0) & (table.index <= until)]
+    return float(
+        (past["observed"] / (past["at_risk"] * (past["at_risk"] - past["observed"]))).sum()
+    )
 
 
 def _follow_up(statistic: Statistic, frame: pd.DataFrame, design: Design) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -44,7 +44,7 @@ _LOOSE = 0.04
 #: many leave early, a median lies on its day only if many are lost early, and late in a search
 #: nobody can be lost early any more.
 _STEEP, _STEP = 2.0, 0.8
-#: So are counts of sites, for they add up to the number of recurrences.
+#: So are counts of levels that may change, as of sites: met at the start, else soon lost for good.
 _ONE = 1.0
 MOST_COLUMNS, MOST_PAIRS = 9, 2
 OUT = 2 + kernels.ROW * MOST_COLUMNS
@@ -142,7 +142,9 @@ def compile_plan(
     columns = _columns(design, wishes, blocks)
     rules = _rules(design, wishes, columns)
     listed = [target for group in blocks.values() for target in group]
-    arrays = {**_blocks(design, columns, blocks), **_targets(blocks, _sites(wishes))}
+    free = {n for n, spec in wishes.get("columns", {}).items() if spec.get("free")}
+    free |= {*_sites(wishes)}
+    arrays = {**_blocks(design, columns, blocks), **_targets(blocks, free)}
     arrays |= _dependence(design, wishes, columns, blocks, rules)
     arrays |= rules | _conventions(design, size)
     arrays["forbidden"] = _forbidden(design, wishes, columns)
@@ -335,14 +337,14 @@ def _times(group: Sequence[Target]) -> list[float]:
 
 
 def _targets(
-    blocks: Mapping[tuple[Any, ...], Sequence[Target]], sites: Mapping[str, Any]
+    blocks: Mapping[tuple[Any, ...], Sequence[Target]], free: Collection[str]
 ) -> dict[str, np.ndarray]:
     counts = [len(group) for group in blocks.values()]
     listed = [(t, group) for group in blocks.values() for t in group]
     low, high = (np.array([getattr(t, side) for t, _ in listed]) for side in ("low", "high"))
     natural = np.array([_natural(t) for t, _ in listed])
-    of_sites = [t.statistic.kind == "count" and _counted(t.statistic) in sites for t, _ in listed]
-    natural = np.where(of_sites, np.minimum(natural, _ONE), natural)
+    near = [t.statistic.kind == "count" and _counted(t.statistic) in free for t, _ in listed]
+    natural = np.where(near, np.minimum(natural, _ONE), natural)
     with np.errstate(invalid="ignore"):
         fine = np.where(np.isfinite(high - low), (high - low) / 2, 0.1 * natural)
     # Outside a range of events each event counts, however wide the range; outside a slope, each

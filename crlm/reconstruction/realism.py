@@ -1,9 +1,9 @@
 """Soft ranges that keep a cohort clinically plausible where print says nothing.
 
 They are targets like the printed ones, of kind "prior", declared with their sources in
-`data/<study>/reconstruction.toml`. Hard bounds hold by construction: recurrence before
-failure before the end of observation, values within their printed extremes, no forbidden
-pair of characteristics.
+`data/<study>/reconstruction.toml`; so are recurrences that printed sites add up to, of kind
+"implied". Hard bounds hold by construction: recurrence before failure before the end of
+observation, values within their printed extremes, no forbidden pair of characteristics.
 """
 
 from __future__ import annotations
@@ -11,13 +11,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from crlm.reconstruction.targets import Statistic, Target
+from crlm.reconstruction.targets import Statistic, Target, where_of
 
 
 def priors(wishes: Mapping[str, Any]) -> list[Target]:
-    """The soft ranges of a study as targets."""
+    """The soft ranges of a study as targets, and its numbers of recurrences by group."""
     spec = wishes.get("realism", {})
-    found = []
+    found = [
+        Target((f"recurrences with {group}",),
+               Statistic("share", where=where_of(group), part="recurrences"),
+               n - 0.5, n + 0.5, kind="implied")
+        for group, n in wishes.get("sites", {}).get("recurrences", {}).items()
+    ]  # fmt: skip
     for wish in spec.get("shares", ()):
         statistic = Statistic("share", part=wish["share"])
         found.append(_prior(f"share: {wish['share']}", statistic, wish))

@@ -7,6 +7,7 @@ meet are excluded by name, each with its reason.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -155,7 +156,7 @@ def goal(design: Design, claims: pd.DataFrame, excluded: Mapping[str, str]) -> G
         else:
             found.append((record, _target(record, statistic, sides, design)))
     merged, conflicts = _merged(found)
-    merged = _with_sides(merged)
+    merged = _with_sides(merged, claims, design)
     implied = _implied(design, {t.statistic: t for t in merged})
     return Goal((*merged, *implied), {**excluded, **conflicts}, unsearched)
 
@@ -378,28 +379,46 @@ def slopes(found: Iterable[Target], month: float, bands: bool) -> list[Target]:
 def standard_errors(found: Iterable[Target]) -> list[Target]:
     """Standard errors of coefficients behind printed limits.
 
-    The limits are z = 1.96 errors from the estimate on the log scale, so two printed numbers of
-    three bound the error; the narrowest bounds count.
+    The limits are 1.96 errors from the estimate on the log scale, and the estimate is z errors
+    from 0, so what is printed of a row bounds the error more narrowly than any one number shows.
     """
-    z, rows = float(norm.ppf(0.975)), {}
+    rows: dict[Any, dict[str, Target]] = {}
     for target in found:
-        if target.statistic.part in RATIOS:
+        part = target.statistic.part
+        if target.kind == "claim" and part in (*RATIOS, "z"):
             row = rows.setdefault((target.statistic.block, target.statistic.covariate), {})
-            row[target.statistic.limit] = target
+            row["z" if part == "z" else target.statistic.limit] = target
     made = []
     for row in rows.values():
-        if not {"conf_low", "conf_high"} <= set(row):
-            continue
-        sides = (("conf_low", "conf_high", 2), ("conf_low", "estimate", 1),
-                 ("estimate", "conf_high", 1))  # fmt: skip
-        pairs = [(row[a], row[b], n * z) for a, b, n in sides if a in row and b in row]
-        low = max((b.low - a.high) / apart for a, b, apart in pairs)
-        high = min((b.high - a.low) / apart for a, b, apart in pairs)
-        if low < high < math.inf:
-            first = row["conf_low"]
-            wanted = replace(first.statistic, part="standard_error", limit="estimate")
-            made.append(Target((f"error: {first.claims[0]}",), wanted, low, high, kind="error"))
+        if {"conf_low", "conf_high"} <= set(row):
+            bounds = _errors(row) or _errors({k: t for k, t in row.items() if k != "z"})
+            if bounds:
+                first = row["conf_low"]
+                wanted = replace(first.statistic, part="standard_error", limit="estimate")
+                made.append(Target((f"error: {first.claims[0]}",), wanted, *bounds, kind="error"))
     return made
+
+
+def _errors(row: Mapping[str, Target]) -> tuple[float, float] | None:
+    """Lowest and highest error with which some estimate agrees with each number of a row.
+
+    Each number bounds the estimate by lines in the error, from below and from above; an error is
+    possible where no lower line is above an upper one. None if no error is.
+    """
+    z = float(norm.ppf(0.975))
+    rises = {"estimate": 0.0, "conf_low": z, "conf_high": -z}
+    below = [(row[limit].low, rise) for limit, rise in rises.items() if limit in row]
+    above = [(row[limit].high, rise) for limit, rise in rises.items() if limit in row]
+    if "z" in row and not row["z"].absolute:
+        below.append((0.0, row["z"].low))
+        above.append((0.0, row["z"].high))
+    low, high = 0.0, math.inf
+    for (bottom, rise), (top, climb) in itertools.product(below, above):
+        if rise > climb:
+            high = min(high, (top - bottom) / (rise - climb))
+        elif rise < climb:
+            low = max(low, (bottom - top) / (climb - rise))
+    return (low, high) if low < high < math.inf else None
 
 
 def _sides(claims: pd.DataFrame, design: Design) -> dict[tuple[str, str, str], int]:
@@ -428,17 +447,24 @@ def _sides(claims: pd.DataFrame, design: Design) -> dict[tuple[str, str, str], i
     return {key: side for key, side in sides.items() if side}
 
 
-def _with_sides(found: Sequence[Target]) -> list[Target]:
-    """Tests whose side is open take that of a printed ratio that can only be above, or below, 1."""
-    ratios = {t.statistic: t for t in found if t.statistic.part in RATIOS}
+def _with_sides(found: Sequence[Target], claims: pd.DataFrame, design: Design) -> list[Target]:
+    """Tests whose side is open take that of their own row's printed ratio, if it is not 1.
+
+    A ratio that is excluded, since it contradicts others, still tells the side.
+    """
+    ratios = claims[
+        claims["statistic"].isin(RATIOS) & (claims["kind"] == "number")
+        & (claims["field"] == "estimate") & (claims["value"] != 1)
+    ]  # fmt: skip
+    above = {statistic_of(r, design): r["value"] > 1 for r in ratios.to_dict("records")}
     made = []
     for target in found:
         part = "hazard_ratio" if target.statistic.kind == "cox" else "odds_ratio"
-        ratio = ratios.get(replace(target.statistic, part=part))
-        if target.absolute and ratio is not None and ratio.low >= 0:
-            target = replace(target, absolute=False)
-        elif target.absolute and ratio is not None and ratio.high <= 0:
-            target = replace(target, low=-target.high, high=-target.low, absolute=False)
+        higher = above.get(replace(target.statistic, part=part))
+        if target.absolute and higher is not None:
+            low, high = target.low, target.high
+            sides = (low, high) if higher else (-high, -low)
+            target = replace(target, low=sides[0], high=sides[1], absolute=False)
         made.append(target)
     return made
 
