@@ -66,6 +66,18 @@ km <- function(a, frame) {
   100 * switch(a$limit, estimate = found$surv, conf_low = found$lower, conf_high = found$upper)
 }
 
+rates <- function(a, frame) {
+  columns <- parts(a$columns)
+  side <- function(pick) {
+    part <- frame
+    for (name in columns) part <- part[part[[name]] %in% pick(levels_of[[name]], 1), ]
+    summary(curve_of(part), times = as.numeric(a$time) + 1e-9)[c("surv", "std.err")]
+  }
+  one <- side(tail)
+  other <- side(head)
+  (one$surv - other$surv) / sqrt(one$std.err^2 + other$std.err^2)
+}
+
 followup <- function(a, frame) {
   time <- sort(as.numeric(frame$time))
   if (a$part == "min_follow_up") return(time[1])
@@ -149,7 +161,7 @@ count <- function(a, frame) {
   if (a$part == "n") sum(known == bits[2]) else 100 * mean(known == bits[2])
 }
 
-programs <- list(km = km, followup = followup, cox = cox, logistic = logistic, logrank = logrank,
+programs <- list(km = km, rates = rates, followup = followup, cox = cox, logistic = logistic, logrank = logrank,
                  association = association, ranks = ranks, summary = summarise, count = count)
 value <- sapply(seq_len(nrow(asked)), function(k) {
   a <- as.list(asked[k, ])

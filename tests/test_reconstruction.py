@@ -156,10 +156,12 @@ def test_a_certificate_has_the_difference_of_rates_that_a_notebook_has():
     files = [design.folder / f"{name}.csv" for name in ("cohort", "history")]
     frame = certificate.analysis_frames(design, *files)["OS"]
     claim = claims[claims["id"] == "di-os-kras-hai-difference-60-direction"].iloc[0].to_dict()
-    certified = [row["estimate"] for row in certificate._rate_difference(claim, frame, design)]
+    statistic = certificate._difference(claim)
+    z = certificate.by_python(statistic, {"OS": frame}, design)
     groups = "kras=mutant,hai=yes", "kras=wild,hai=no"
     rows = survival.rate_difference(frame, ["kras", "hai"], *groups, time=60)
-    assert certified == pytest.approx(list(rows["estimate"]), rel=1e-9)
+    difference, p = rows["estimate"]
+    assert z == pytest.approx(math.copysign(norm.isf(p / 2), difference), rel=1e-9)
 
 
 def test_two_printings_that_exclude_each_other():

@@ -59,13 +59,13 @@ def certify(
             statistic = statistic_of(claim, design)
         else:
             statistic = target.statistic
+        if claim["statistic"] == "difference" and math.isfinite(claim["time"]):
+            statistic = _difference(claim)
         if not isinstance(statistic, str):
             if claim["model"] == "multivariable":
                 columns = models.get(statistic.endpoint, statistic.columns)
                 statistic = replace(statistic, columns=columns)
             records += _rows(claim, statistic, frames, design, found, program)
-        elif claim["statistic"] == "difference" and math.isfinite(claim["time"]):
-            records += _rate_difference(claim, frames[claim["endpoint"]], design)
     counts = [frames["flow"], _sizes(frames["patients"], design)]
     rows = pd.concat([ledger.rows(records), *counts])
     rows = rows.groupby(list(ledger.KEYS), dropna=False, as_index=False, sort=False).first()
@@ -136,6 +136,15 @@ def analysis_frames(
     included = timed[flags.all(axis=1)]
     flow = cohort.attrition(flags, design)
     return {"patients": included, "flow": flow} | endpoints.derive_all(included, design)
+
+
+def _difference(claim: Mapping[str, Any]) -> Statistic:
+    """Of two survival rates: all columns of a group at their last level against all at their first.
+
+    The search does not look at it, for the rates are targets themselves.
+    """
+    columns, where = tuple(claim["group"].split(",")), where_of(claim["population"])
+    return Statistic("rates", claim["endpoint"], where, columns, "z", time=float(claim["time"]))
 
 
 def _sizes(patients: pd.DataFrame, design: Design) -> pd.DataFrame:
@@ -218,31 +227,6 @@ def _rows(
     return [{**keys, claim["field"]: value}]
 
 
-def _rate_difference(
-    claim: Mapping[str, Any], frame: pd.DataFrame, design: Design
-) -> list[dict[str, Any]]:
-    """Survival where each column of a group has its last level minus where each has its first.
-
-    Percentage points, and p by Greenwood's variances.
-    """
-    from lifelines import KaplanMeierFitter
-
-    for column, level in where_of(claim["population"]):
-        frame = frame[frame[column].astype(str).isin(level.split("/"))]
-    rates, variances = [], []
-    for side in (-1, 0):
-        part = frame
-        for name in claim["group"].split(","):
-            part = part[part[name].astype(str) == levels_of(design, name)[side]]
-        fitter = KaplanMeierFitter().fit(part["time"], part["event"])
-        rates.append(float(fitter.predict(claim["time"])))
-        variances.append(rates[-1] ** 2 * _greenwood(fitter.event_table, claim["time"]))
-    difference = rates[0] - rates[1]
-    tail = 2 * float(stats.norm.sf(abs(difference) / math.sqrt(sum(variances))))
-    keys = {name: claim[name] for name in ledger.KEYS} | {"unit": claim["unit"]}
-    return [{**keys, "estimate": 100 * difference}, {**keys, "statistic": "p", "estimate": tail}]
-
-
 # ---- the programs --------------------------------------------------------------------------
 
 
@@ -273,6 +257,20 @@ def _km(statistic: Statistic, frame: pd.DataFrame, design: Design) -> float:
         return float(limits.iloc[0, 0 if statistic.limit == "conf_low" else 1])
     half = _Z * _spss_error(fitter.event_table, curve)
     return max(middle - half, 0.0) if statistic.limit == "conf_low" else middle + half
+
+
+def _rates(statistic: Statistic, frame: pd.DataFrame, design: Design) -> float:
+    from lifelines import KaplanMeierFitter
+
+    rates, variances = [], []
+    for side in (-1, 0):
+        part = frame
+        for name in statistic.columns:
+            part = part[part[name].astype(str) == levels_of(design, name)[side]]
+        fitter = KaplanMeierFitter().fit(part["time"], part["event"])
+        rates.append(float(fitter.predict(statistic.time)))
+        variances.append(rates[-1] ** 2 * _greenwood(fitter.event_table, statistic.time))
+    return (rates[0] - rates[1]) / math.sqrt(sum(variances))
 
 
 def _spss_error(table: pd.DataFrame, curve: pd.Series) -> float:
@@ -433,4 +431,5 @@ def _count(statistic: Statistic, frame: pd.DataFrame, design: Design) -> float:
 _PROGRAMS = {
     "km": _km, "followup": _follow_up, "logrank": _logrank, "cox": _cox, "logistic": _logistic,
     "association": _association, "ranks": _ranks, "summary": _summary, "count": _count,
+    "rates": _rates,
 }  # fmt: skip

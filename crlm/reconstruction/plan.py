@@ -351,6 +351,8 @@ def _targets(
     # patient.
     fine = np.where([t.statistic.part == "events" for t, _ in listed], 0.5, fine)
     fine = np.where([t.kind == "slope" for t, _ in listed], _STEP, fine)
+    # A wide range of errors lets a spread drift: many small moves, each hardly dearer than none.
+    fine = np.where([t.kind == "error" for t, _ in listed], np.minimum(fine, natural), fine)
     return {
         "first": np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         "slot": np.array([_slot(t.statistic, group) for t, group in listed], dtype=np.int64),
