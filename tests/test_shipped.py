@@ -234,12 +234,14 @@ def test_histories_hold_together(history, included, design, study):
     assert deviations.drop(index="p-NAC never assessed", errors="ignore")["n"].sum() == 0
 
 
-def test_times_are_in_order(included):
+def test_times_are_in_order(included, design):
     rfs, os_ = included["rfs_months"], included["os_months"]
     scp = included.get("scp_months", rfs)
     assert (rfs <= scp).all() and (scp <= os_).all() and (rfs > 0).all()
-    died = included[included["os_event"].astype(bool)]
-    assert (died["os_after_recurrence_months"].notna()).mean() > 0.85
+    alone = included["os_event"].astype(bool) & included["os_after_recurrence_months"].isna()
+    shares = wishes_of(design)["realism"]["shares"]
+    (few,) = [wish for wish in shares if wish["share"] == "death_alone"]
+    assert few["low"] <= 100 * alone.mean() <= few["high"]
 
 
 def test_characteristics_hang_together(included, study):
