@@ -1,10 +1,11 @@
 """How often and how fast the frozen search matches the print: one line a seed.
 
-    python benchmarks/reconstruction.py STUDY [--seeds 20] [--effort 1.0] [--out DIR]
+    python benchmarks/reconstruction.py STUDY [--seeds 1 20] [--effort 1.0] [--out DIR]
 
 Counts are those of the certificate, recomputed by other programs than the search used;
-seconds are those of the search on one core, so the time to 97 % is at most that. The lines
-are written to reconstruction.csv. Seeds that DIR already holds are not searched again.
+seconds are those of the search on one core, so the time to 97 % is at most that. Each line
+goes to reconstruction.csv, which keeps what it has of other seeds at the same effort. Seeds
+that DIR already holds are not searched again.
 """
 
 from __future__ import annotations
@@ -21,31 +22,40 @@ import pandas as pd
 from crlm.reconstruction import reconstruct
 
 ENOUGH = 0.97
+TABLE = Path(__file__).with_suffix(".csv")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("study")
-    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--seeds", type=int, nargs=2, default=(1, 20), help="first and last")
     parser.add_argument("--effort", type=float, default=1.0)
     parser.add_argument("--out", type=Path, help="keep the cohorts here")
     asked = parser.parse_args()
     folder = asked.out or Path(tempfile.mkdtemp())
-    lines = []
-    for seed in range(1, asked.seeds + 1):
-        lines.append(one(asked.study, seed, asked.effort, folder / str(seed)))
-        print("{matched}/{claims} in {seconds} s (seed {seed}): {missed}".format(**lines[-1]),
+    for seed in range(asked.seeds[0], asked.seeds[1] + 1):
+        line = one(asked.study, seed, asked.effort, folder / str(seed))
+        print("{matched}/{claims} in {seconds} s (seed {seed}): {missed}".format(**line),
               flush=True)  # fmt: skip
-    table = pd.DataFrame(lines)
+        table = keep(line)
     share = table["matched"] / table["claims"]
-    times = table["seconds"].where(share >= ENOUGH, math.inf)
+    times = table["seconds"].astype(float).where(share >= ENOUGH, math.inf)
     print(f"{(share >= ENOUGH).sum()} of {len(table)} seeds reach {ENOUGH:.0%}; share "
           f"{share.min():.1%} to {share.max():.1%}, median {share.median():.1%}; "
           f"median time to {ENOUGH:.0%} {times.median():.0f} s")  # fmt: skip
-    path = Path(__file__).with_suffix(".csv")
-    held = pd.read_csv(path) if path.is_file() else table.iloc[:0]
-    held = held[held["study"] != asked.study]
-    pd.concat([held, table]).sort_values(["study", "seed"]).to_csv(path, index=False)
+
+
+def keep(line: dict[str, Any]) -> pd.DataFrame:
+    """Put a line in the table of all; those of its study and effort."""
+    table = pd.DataFrame([line])
+    if TABLE.is_file():
+        held = pd.read_csv(TABLE, keep_default_na=False)
+        other = (held["study"] != line["study"]) | (held["effort"] == line["effort"])
+        same = (held["study"] == line["study"]) & (held["seed"] == line["seed"])
+        table = pd.concat([held[other & ~same], table])
+    table = table.sort_values(["study", "seed"])
+    table.to_csv(TABLE, index=False)
+    return table[table["study"] == line["study"]]
 
 
 def one(study: str, seed: int, effort: float, folder: Path) -> dict[str, Any]:
