@@ -50,9 +50,9 @@ def keep(line: dict[str, Any]) -> pd.DataFrame:
     table = pd.DataFrame([line])
     if TABLE.is_file():
         held = pd.read_csv(TABLE, keep_default_na=False)
-        other = (held["study"] != line["study"]) | (held["effort"] == line["effort"])
-        same = (held["study"] == line["study"]) & (held["seed"] == line["seed"])
-        table = pd.concat([held[other & ~same], table])
+        own = held["study"] == line["study"]
+        stale = own & ((held["effort"] != line["effort"]) | (held["seed"] == line["seed"]))
+        table = pd.concat([held[~stale], table])
     table = table.sort_values(["study", "seed"])
     table.to_csv(TABLE, index=False)
     return table[table["study"] == line["study"]]

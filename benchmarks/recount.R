@@ -161,8 +161,9 @@ count <- function(a, frame) {
   if (a$part == "n") sum(known == bits[2]) else 100 * mean(known == bits[2])
 }
 
-programs <- list(km = km, rates = rates, followup = followup, cox = cox, logistic = logistic, logrank = logrank,
-                 association = association, ranks = ranks, summary = summarise, count = count)
+programs <- list(km = km, rates = rates, followup = followup, logrank = logrank, cox = cox,
+                 logistic = logistic, association = association, ranks = ranks,
+                 summary = summarise, count = count)
 value <- sapply(seq_len(nrow(asked)), function(k) {
   a <- as.list(asked[k, ])
   found <- tryCatch(unname(programs[[a$kind]](a, restrict(frame_of(a$frame), a$where))),
