@@ -215,6 +215,8 @@ FATES = {
     "late, fails soon": (300, 310, 900, 0),
     "controlled to the end": (100, -1, 1200, 0),
     "recurrence on the last day": (400, -1, 400, 0),
+    "early, last seen within days": (100, -1, 106, 0),
+    "early, on the last day": (100, -1, 100, 0),
 }
 
 
@@ -229,6 +231,8 @@ def test_a_history_gives_back_the_course(ncch, fate):
     assert timed["scp_months"] * 30 == pytest.approx(failure if failure > 0 else end)
     assert timed["scp_event"] == (failure > 0)
     assert (timed["site_lung"] == "yes") == (recurrence > 0)
+    told = endpoints.protocol_deviations(history, ncch[0], timed.to_frame().T)
+    assert told.loc[told["deviation"] != "p-NAC never assessed", "n"].sum() == 0
 
 
 @pytest.fixture(scope="module")

@@ -174,9 +174,9 @@ def _after_recurrence(
     stop = failure if failure >= 0 else end
     free = recurrence + _TO_RESECTION
     if recurrence < early:
-        steps.append((recurrence + _TO_P_NAC, "p_nac", ""))
+        # Who fails or is last seen within days began it before that.
+        steps.append((max(recurrence, min(recurrence + _TO_P_NAC, stop - 1)), "p_nac", ""))
         if 0 <= failure <= recurrence + _LATEST_ASSESSMENT:
-            steps[-1] = (min(recurrence + _TO_P_NAC, failure - 1), "p_nac", "")
             return [*steps, (failure, "assessment", "response=progression; resectable=no")]
         good = "response=control; resectable=yes"
         steps.append((recurrence + _TO_ASSESSMENT, "assessment", good))
