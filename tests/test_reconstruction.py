@@ -102,6 +102,16 @@ def test_a_printed_p_narrows_the_standard_error_unless_it_contradicts_the_limits
     assert targets.standard_errors([*row, contradicting]) == [wide]
 
 
+def test_counts_of_free_levels_and_wide_errors_are_held_closely():
+    count = Target(("n",), Statistic("count", columns=("extrahepatic=yes",), part="n"), 41.5, 42.5)
+    age = Statistic("cox", "OS", columns=("age",), part="standard_error", covariate="age")
+    error = Target(("error",), age, 0.005, 0.010, kind="error")
+    blocks = {t.statistic.block: [t] for t in (count, error)}
+    scales = plan._targets(blocks, {"extrahepatic"})
+    assert scales["natural"][0] == 1.0 and scales["fine"][1] == pytest.approx(0.0004)
+    assert plan._targets(blocks, set())["natural"][0] > 6.0
+
+
 def test_sites_say_how_many_recurrences_a_group_has():
     wishes = procedure.wishes_of(ledger.load_design("mskcc_hai"))
     found = {t.statistic.where: t for t in priors(wishes) if t.statistic.part == "recurrences"}
