@@ -12,7 +12,7 @@ import pandas as pd
 
 from crlm.files import checksum
 from crlm.ledger import Design
-from crlm.report import Html, p_text, say, skipped, table
+from crlm.report import Html, number, p_text, say, skipped, table
 
 #: Two programs agree on a number when they differ by no more than this share of it.
 _SAME = 1e-4
@@ -104,10 +104,12 @@ def _value(value: float | None) -> str:
 # ---- the ensemble -----------------------------------------------------------
 
 _NAMES = {
-    "rmst_difference": "difference in restricted mean to 60 months", "p": "p",
+    "rmst_difference": "difference in restricted mean, months of 60", "p": "p",
     "hazard_ratio": "hazard ratio", "concordance": "Harrell's C",
-    "survival_rate": "survival", "median_survival": "median",
+    "survival_rate": "survival", "median_survival": "median, months",
 }  # fmt: skip
+_DECIMALS = {"rmst_difference": 1, "hazard_ratio": 2, "concordance": 3, "survival_rate": 1,
+             "median_survival": 1}  # fmt: skip
 _SCORES = {"game": "GAME", "m_cs": "m-CS", "tbs": "tumour burden score"}
 _MODELS = {"ph_test": "proportional hazards", "interaction": "interaction", "univariable": "alone"}
 
@@ -158,13 +160,15 @@ def _quantities(found: pd.DataFrame, design: Design, caption: str) -> Html:
     ]  # fmt: skip
     header = ["Quantity", "Median", "Nine in ten", "All", "Print leaves it"]
     notes = ["pinned: nine in ten cohorts lie within 5 points of survival, 3 months of a median, "
-             "1 month of a restricted mean, 0.1 of a log hazard ratio, 0.02 of a concordance, or "
-             "on one side of p = 0.05."]  # fmt: skip
+             "1 month of a restricted mean, 0.1 of a log hazard ratio, 0.02 of a concordance; "
+             "a p value: all lie on one side of 0.05."]  # fmt: skip
     return table(caption, header, body, notes, numeric=[1, 2, 3])
 
 
 def _shown(row: Mapping[str, Any], name: str) -> str:
-    return p_text(row[name]) if row["statistic"] == "p" else f"{row[name]:.4g}"
+    if row["statistic"] == "p":
+        return p_text(row[name])
+    return number(row[name], _DECIMALS[row["statistic"]])
 
 
 def _called(row: Mapping[str, Any], design: Design) -> str:
@@ -173,7 +177,7 @@ def _called(row: Mapping[str, Any], design: Design) -> str:
         what = f"{_MODELS[row['model']]}, {what}"
     time = row["time"]
     if time is not None and not pd.isna(time) and row["statistic"] == "survival_rate":
-        what += f" at {time:g} months"
+        what += f" at {time:g} months, %"
     groups = [part for part in (row["population"], row["group"]) if part and part != "all"]
     covariate = row["covariate"].split(":")
     called = [_SCORES.get(name) or design.label(name) for name in covariate]
