@@ -19,7 +19,9 @@ _SAME = 1e-4
 _MOST_LOST = 4
 
 
-def certificate(source: Mapping[str, Any], design: Design, verdicts: pd.DataFrame) -> list[Html]:
+def certificate(
+    source: Mapping[str, Any], design: Design, verdicts: pd.DataFrame, included: pd.DataFrame
+) -> list[Html]:
     """The certificate of a reconstructed cohort: what other programs found in its files.
 
     Parameters
@@ -29,6 +31,8 @@ def certificate(source: Mapping[str, Any], design: Design, verdicts: pd.DataFram
     design : Design
     verdicts : pandas.DataFrame
         From `comparison.compare`, on this cohort: the second opinion on each number.
+    included : pandas.DataFrame
+        The patients of Table 1, one row each.
     """
     path = Path(source["path"])
     try:
@@ -39,7 +43,10 @@ def certificate(source: Mapping[str, Any], design: Design, verdicts: pd.DataFram
     if held["checksums"]["cohort"] != checksum(path):
         return [skipped("Certificate", "The cohort was changed after it was certified.")]
     rows = pd.DataFrame(held["verdicts"])
-    return [_summary(held, rows, design, verdicts), *_unmet(held, rows), *_excluded(rows)]
+    return [
+        _summary(held, rows, design, verdicts), *_unmet(held, rows), *_excluded(rows),
+        _unknown(included, design),
+    ]  # fmt: skip
 
 
 def _summary(
@@ -97,6 +104,22 @@ def _excluded(rows: pd.DataFrame) -> list[Html]:
     )]  # fmt: skip
 
 
+def _unknown(included: pd.DataFrame, design: Design) -> Html:
+    """Which values the search left out; print hardly ever says how many there were."""
+    held = included[[name for name in design.table_one["variables"] if name in included]]
+    gaps = held.isna().sum()
+    gaps = gaps[gaps > 0].sort_values(ascending=False)
+    if gaps.empty:
+        return say("No characteristic of Table 1 is missing in any row.")
+    counts = ", ".join(f"{design.label(name)} in {gap}" for name, gap in gaps.items())
+    return say(
+        f"Which values are missing was searched, too: of {len(held)} rows {counts}; "
+        f"{int(held.notna().all(axis=1).sum())} rows have every characteristic of Table 1. "
+        f"Denominators of percentages and the widths of printed intervals told the search how "
+        f"many. That is a reading of the print; what the paper's patients lacked, it does not say."
+    )
+
+
 def _value(value: float | None) -> str:
     return "–" if value is None or pd.isna(value) else f"{value:.4g}"
 
@@ -133,7 +156,7 @@ def ensemble(design: Design) -> list[Html]:
     told = say(
         f"{held['cohorts']} cohorts were made from the same print with independent seeds, each "
         f"certified; they match {matched['min']:.0f} to {matched['max']:.0f} of "
-        f"{held['counted']} claims (median {matched['median']:.0f}). Two of them have "
+        f"{held['counted']} claims (median {matched['median']:g}). Two of them have "
         f"{held['patients_in_common_percent']:.1f} % of their patients in common, so agreement "
         f"is not ancestry. Where nine in ten cohorts agree closely, print pins a quantity down "
         f"that it never states: {pinned} of {len(found)}. The others are open: only the patients "
@@ -173,7 +196,8 @@ def _shown(row: Mapping[str, Any], name: str) -> str:
 
 def _called(row: Mapping[str, Any], design: Design) -> str:
     what = _NAMES[row["statistic"]]
-    if row["model"]:
+    within_a_level = row["model"] == "interaction" and ":" not in row["covariate"]
+    if row["model"] and not within_a_level:
         what = f"{_MODELS[row['model']]}, {what}"
     time = row["time"]
     if time is not None and not pd.isna(time) and row["statistic"] == "survival_rate":

@@ -2,30 +2,33 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from crlm import ledger, synthetic
 from crlm.reconstruction import ensemble
+from crlm.reconstruction.certificate import analysis_frames
 
 
 @pytest.fixture
 def shipped(tmp_path):
     """A cohort with its certificate, in a folder of its own, and a second opinion on it."""
     design = ledger.load_design("ncch_scp")
-    for name in ("cohort.csv", "certificate.json"):
+    for name in ("cohort.csv", "history.csv", "certificate.json"):
         shutil.copy(design.folder / name, tmp_path / name)
     held = json.loads((tmp_path / "certificate.json").read_text(encoding="utf-8"))
     claims = ledger.load_claims("ncch_scp")[["id", "kind"]]
     verdicts = pd.DataFrame(held["verdicts"])[["id", "computed"]].merge(claims, on="id")
     source = {"kind": "reconstructed", "path": str(tmp_path / "cohort.csv")}
-    return source, design, verdicts, held, tmp_path
+    frames = analysis_frames(design, tmp_path / "cohort.csv", tmp_path / "history.csv")
+    return source, design, verdicts, held, frames["patients"]
 
 
 def test_a_certificate_says_how_much_is_met_and_what_is_not(shipped):
-    source, design, verdicts, held, _ = shipped
-    told, *tables = synthetic.certificate(source, design, verdicts)
+    source, design, verdicts, held, included = shipped
+    told, *tables = synthetic.certificate(source, design, verdicts, included)
     counted = held["claims"] - held["excluded"]
     assert f"{held['matched']} of {counted} claims match" in told.text
     text = "\n".join(piece.text for piece in tables)
@@ -35,25 +38,36 @@ def test_a_certificate_says_how_much_is_met_and_what_is_not(shipped):
 
 
 def test_a_number_that_two_programs_see_differently_is_not_called_the_same(shipped):
-    source, design, verdicts, _, _ = shipped
+    source, design, verdicts, _, included = shipped
     numbers = int((verdicts["computed"].notna() & (verdicts["kind"] == "number")).sum())
-    told = synthetic.certificate(source, design, verdicts)[0]
+    told = synthetic.certificate(source, design, verdicts, included)[0]
     assert f"Of the {numbers} numbers" in told.text and f"{numbers} are the same" in told.text
     first = verdicts.index[verdicts["computed"].gt(1) & (verdicts["kind"] == "number")][0]
     verdicts.loc[first, "computed"] *= 1.01
-    told = synthetic.certificate(source, design, verdicts)[0]
+    told = synthetic.certificate(source, design, verdicts, included)[0]
     assert f"{numbers - 1} are the same" in told.text
 
 
 def test_a_changed_cohort_loses_its_certificate(shipped):
-    source, design, verdicts, _, folder = shipped
+    source, design, verdicts, _, included = shipped
+    folder = Path(source["path"]).parent
     with open(folder / "cohort.csv", "a", encoding="utf-8") as cohort:
         cohort.write("\n")
-    (told,) = synthetic.certificate(source, design, verdicts)
+    (told,) = synthetic.certificate(source, design, verdicts, included)
     assert "changed after it was certified" in told.text
     (folder / "certificate.json").unlink()
-    (told,) = synthetic.certificate(source, design, verdicts)
+    (told,) = synthetic.certificate(source, design, verdicts, included)
     assert "crlm reconstruct ncch_scp" in told.text
+
+
+def test_a_certificate_says_which_values_the_search_left_out(shipped):
+    source, design, verdicts, _, included = shipped
+    told = synthetic.certificate(source, design, verdicts, included)[-1]
+    assert told.text == "No characteristic of Table 1 is missing in any row."
+    gaps = included.assign(margin=included["margin"].where(included.index >= included.index[7]))
+    told = synthetic.certificate(source, design, verdicts, gaps)[-1]
+    assert f"of {len(included)} rows {design.label('margin')} in 7;" in told.text
+    assert f"{len(included) - 7} rows have every" in told.text
 
 
 def test_an_ensemble_goes_on_and_tells_what_print_leaves_open(tmp_path):
