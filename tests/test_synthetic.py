@@ -93,6 +93,13 @@ def test_an_ensemble_goes_on_and_tells_what_print_leaves_open(tmp_path):
     assert "proportional hazards" in comparisons.text and "at 36 months" in curves.text
 
 
+def test_a_ratio_within_a_level_is_not_called_an_interaction():
+    rows = synthetic.ensemble(ledger.load_design("mskcc_hai"))[1].text.splitlines()
+    assert any(row.startswith("OS, Adjuvant HAI, KRAS mutant: hazard ratio |") for row in rows)
+    called = [row for row in rows if ": interaction" in row]
+    assert called and all(" × " in row for row in called)
+
+
 def test_without_an_ensemble_the_report_says_so(tmp_path):
     (told,) = synthetic.ensemble(_at(ledger.load_design("ncch_scp"), tmp_path))
     assert "No ensemble.json" in told.text
