@@ -128,10 +128,9 @@ def test_the_benchmark_says_what_its_table_and_the_certificate_hold(design):
     settings = told["settings"]
     shipped = found.set_index("seed").loc[settings["seed"]]
     assert settings["effort"] == shipped["effort"] and told["matched"] == shipped["matched"]
-    assert (
-        f"{told['matched']} of {claims} claims" in said
-        or f"{told['matched']} of {claims} (" in said
-    )
+    percent = f"{100 * told['matched'] / claims:.1f} %"
+    assert f"seed {settings['seed']}, effort {settings['effort']:g}, revision" in said
+    assert f"{told['matched']} of {claims} claims ({percent}) in {settings['seconds']} s" in said
 
 
 # Against the print -------------------------------------------------------------------------
