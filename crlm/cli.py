@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(arguments.handler(arguments))
     except CrlmError as error:
-        print(f"crlm: {error}", file=sys.stderr)
+        print(f"crlm: {error.told}", file=sys.stderr)
         return 2
     except OSError as error:
         print(f"crlm: {error.strerror or error}: {error.filename or ''}".rstrip(": "),

@@ -36,7 +36,20 @@ _DEFAULTS: dict[str, Any] = {
 
 
 class CrlmError(Exception):
-    """Something the reader can put right; the message says what and how."""
+    """Something the reader can put right; the message says what and how.
+
+    Parameters
+    ----------
+    message : str
+        May stand in any file: no cell of a patient table, no identifier, no header.
+    told : str, optional
+        The same with the values, for the reader's own terminal alone. It is kept out of
+        `str(error)`, which notebooks, reports and manifests hold.
+    """
+
+    def __init__(self, message: str, told: str = "") -> None:
+        super().__init__(message)
+        self.told = told or message
 
 
 class LedgerError(CrlmError):

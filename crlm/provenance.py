@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from crlm import __version__
-from crlm.files import checksum, write_atomically
+from crlm.files import checksum, csv_bytes, write_atomically
 from crlm.ledger import Design
 from crlm.report import Html, table
 
@@ -39,5 +39,4 @@ def write(folder: str, study: str, results: pd.DataFrame, verdicts: pd.DataFrame
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     for name, frame in (("rows", results), ("claims", verdicts)):
-        text = frame.to_csv(index=False, lineterminator="\n")
-        write_atomically(target / f"{study}_{name}.csv", text)
+        write_atomically(target / f"{study}_{name}.csv", csv_bytes(frame))

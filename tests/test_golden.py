@@ -12,7 +12,7 @@ STUDIES = ("ncch_scp", "mskcc_hai")
 
 
 def read(path):
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
+    return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
 
 
 @pytest.fixture(scope="module")

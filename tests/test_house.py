@@ -22,7 +22,7 @@ IDS = [path.stem for path in NOTEBOOKS]
 #: Each room and all that it may import. Order is the direction of the house.
 MAY_IMPORT = {
     "ledger": set(),
-    "files": set(),
+    "files": {"ledger"},
     "cohort": {"ledger", "files"},
     "endpoints": {"ledger", "cohort"},
     "scores": {"ledger", "cohort"},
