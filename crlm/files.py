@@ -65,7 +65,7 @@ def csv_bytes(frame: pd.DataFrame) -> bytes:
     Text that a spreadsheet would compute gets an apostrophe in front.
     """
     safe = frame.copy()
-    for name in safe.columns[(safe.dtypes == object) | (safe.dtypes == "category")]:
+    for name in safe.select_dtypes(["object", "category"]):
         safe[name] = safe[name].astype(object).map(_inert)
     return safe.to_csv(index=False, lineterminator="\n").encode("utf-8-sig")
 
