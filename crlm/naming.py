@@ -71,7 +71,8 @@ def name_of(record: Mapping[str, Any], design: Design) -> str:
     Returns
     -------
     str
-        Records that differ in a key have different names.
+        Records of a study that differ in a key have different names. A contrast reads the
+        same whether a covariate or a grouping column makes it.
     """
     return _capital(_quantity(record, design)) + _LIMITS.get(record.get("field", ""), "")
 
@@ -129,13 +130,14 @@ def _what(record: Mapping[str, Any], design: Design) -> str:
     if name == "flow":
         return _flow(level, design)
     if not name:
-        return _groups(group, design) if _is_bare(group) else ""
+        groups = _groups(group, design) if _is_bare(group) else ""
+        return ", ".join(filter(None, [level, groups]))
     if record["statistic"] in _OF_A_GROUP:
         return _value(name, level, design) if level else _label(name, design)
     if ":" in name:
         return _product(name, level, design)
     if _is_bare(group):
-        return _level(name, level, design) if level else _label(name, design)
+        return _value(name, level, design) if level else _label(name, design)
     return _against(name, level, design)
 
 
@@ -186,10 +188,8 @@ def _condition(text: str, design: Design) -> str:
         return f"from {name} to {value}"
     if sign in ("=", "!="):
         levels = value.split("/")
-        words = [_level(name, level, design) + _own(name, level, design) for level in levels[:1]]
-        if len(levels) > 1:
-            words = [_level(name, level, design) for level in levels]
-        return _SIGNS[sign] + " or ".join(words)
+        own = _own(name, value, design) if len(levels) == 1 else ""
+        return _SIGNS[sign] + " or ".join(_level(name, one, design) for one in levels) + own
     return f"{_label(name, design)} {_SIGNS[sign]}{value}"
 
 
@@ -210,12 +210,14 @@ def _flow(level: str, design: Design) -> str:
 
 
 def _product(name: str, level: str, design: Design) -> str:
-    names = name.split(":")
+    names, levels = name.split(":"), level.split(":")
     label = " × ".join(_label(part, design) for part in names)
-    levels = level.split(":") if level else []
-    told = zip(names[len(names) - len(levels) :], levels, strict=True)
-    inside = ", ".join(_level(part, value, design) for part, value in told)
-    return f"{label} ({inside})" if inside else label
+    if not level:
+        return label
+    # A number has no level: what is told are the last factors.
+    told = zip(reversed(names), reversed(levels), strict=False)
+    inside = [_level(part, value, design) for part, value in told]
+    return f"{label} ({', '.join(reversed(inside))})"
 
 
 # ---- columns and levels -----------------------------------------------------
@@ -248,7 +250,7 @@ def _level(name: str, level: str, design: Design) -> str:
     text, label = _level_label(name, level, design), _label(name, design)
     if _spec(design, name).get("role") == "exposure":
         return text
-    if text[:1] in "<>≤≥=":
+    if _is_cut(text):
         return f"{label} {text} {_cut_unit(name, design)}".strip()
     if level in ("yes", "no") and text in _PLAIN:
         return f"{'with' if level == 'yes' else 'without'} {label}"
@@ -276,6 +278,10 @@ def _own(name: str, level: str, design: Design) -> str:
     return ""
 
 
+def _is_cut(text: str) -> bool:
+    return text.startswith(("<", ">", "≤", "≥", "="))
+
+
 def _cut_unit(name: str, design: Design) -> str:
     """The unit behind a cut-off, where the label of the factor holds it."""
     unit = _unit(name, design)
@@ -291,11 +297,11 @@ def _against(name: str, level: str, design: Design) -> str:
         each = f" (per {unit})" if unit and not levels else ""
         return f"{label} (all levels)" if len(levels) > 2 else label + each
     if not levels or level == levels[0]:
-        return _level(name, level, design)
+        return _value(name, level, design)
     text, other = (_level_label(name, one, design) for one in (level, levels[0]))
     if _spec(design, name).get("role") == "exposure":
         return f"{text} against {_unlike(other, text)}"
-    if text[:1] in "<>≤≥=":
+    if _is_cut(text):
         return f"{label} {text} against {other} {_cut_unit(name, design)}".strip()
     return f"{label} ({_small(text)} against {_small(other)})"
 
@@ -338,6 +344,8 @@ def _head(
     label = STATISTICS[statistic].label
     if statistic in _CURVES and endpoint:
         return _curve(statistic, parts, record)
+    if statistic in _COUNTS:
+        label = _counted(statistic, record, label)
     if statistic in _COUNTS and not record["model"]:
         joint = " " if record["covariate"] == "flow" or what.startswith("with") else ", "
         return joint.join(filter(None, [label, what])), ("what",)
@@ -350,6 +358,13 @@ def _head(
     if statistic in _OF_A_GROUP or not what:
         return label, ()
     return f"{label} of {what}" + (f" for {endpoint}" if endpoint else ""), ("what", "endpoint")
+
+
+def _counted(statistic: str, record: Mapping[str, Any], label: str) -> str:
+    """Patients in a table; in a model it may be resamples, or specifications."""
+    if statistic == "percent":
+        return "percentage" if record["model"] else label
+    return f"number of {record.get('unit') or 'patients'}"
 
 
 def _curve(

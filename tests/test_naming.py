@@ -1,5 +1,7 @@
 """Names: every claim and every result row in words, no two that mean different things alike."""
 
+import itertools
+import json
 import math
 import re
 from pathlib import Path
@@ -69,6 +71,53 @@ def test_a_row_that_differs_in_one_key_alone_reads_differently(study):
                 changed = {**record, key: value}
                 assert naming.describe(changed, design) != naming.describe(record, design)
                 assert naming.name_of(changed, design) != naming.name_of(record, design)
+
+
+COMBINED = {
+    "endpoint": ["", "OS", "hepatic_RFS"],
+    "population": ["all", "kras=mutant", "kras=wild", "from month 3", "controllable>failure",
+                   "hai_timing!=before_and_after", "age>=70", "kras=mutant,from month 3"],
+    "group": ["all", "hai=yes", "hai=no", "kras=mutant,hai=yes"],
+    "of": [("", ""), ("", "liver"), ("", "failure"), ("age", ""), ("sex", "female"),
+           ("sex", "male"), ("sex", ""), ("kras", "mutant"), ("hai:kras", "yes:mutant"),
+           ("hai:kras", ""), ("age:kras", "mutant"), ("ablation", "yes"), ("ablation", "no"),
+           ("crs_high", "high"), ("tbs", "")],
+    "model": ["", "multivariable", "ph_test", "landmark"],
+    "time": [float("nan"), 30.0, 60.0],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("statistic", sorted(ledger.STATISTICS))
+def test_whatever_keys_a_row_may_have_they_are_told(mskcc, statistic):
+    """Every pair of keys at two of their values each, for rows that nobody has made yet."""
+    base = {key: values[0] for key, values in COMBINED.items()}
+    names, words = {}, {}
+    for one, other in itertools.combinations(COMBINED, 2):
+        for a, b in itertools.product(COMBINED[one], COMBINED[other]):
+            keys = {**base, one: a, other: b}
+            covariate, level = keys.pop("of")
+            record = {**keys, "covariate": covariate, "level": level, "statistic": statistic}
+            key = tuple(str(record[name]) for name in KEYS)
+            names.setdefault(naming.name_of(record, mskcc), set()).add(key)
+            words.setdefault(naming.describe(record, mskcc), set()).add(key)
+    assert not {name: keys for name, keys in names.items() if len(keys) > 1}
+    assert not {text: keys for text, keys in words.items() if len(keys) > 1}
+    assert len(names) > 300
+
+
+def test_what_an_ensemble_says_of_unprinted_quantities_is_told_apart(study):
+    design = ledger.load_design(study)
+    held = json.loads((design.folder / "ensemble.json").read_text(encoding="utf-8"))
+    names = [naming.name_of(quantity, design) for quantity in held["quantities"]]
+    assert len(names) > 50 and len(set(names)) == len(names)
+
+
+def test_counts_of_other_things_than_patients_say_of_what(mskcc):
+    keys = {"endpoint": "OS", "covariate": "hai", "level": "yes"}
+    many = row(**keys, model="specification curve", statistic="n", unit="specifications")
+    assert naming.name_of(many, mskcc).startswith("Number of specifications, ")
+    often = row(**keys, model="selection", statistic="percent")
+    assert "patients" not in naming.name_of(often, mskcc)
 
 
 def test_no_word_of_the_code_is_left_in_a_name(study):
