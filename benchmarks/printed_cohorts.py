@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from honest_papers import FIELDS, RATIOS, p_text, read, rounded
 
-from crlm import baseline, cohort, endpoints, ledger, regression, survival
+from crlm import baseline, cohort, endpoints, ledger, naming, regression, survival
 from crlm.ledger import CohortError, Design
 from crlm.reconstruction.targets import levels_of
 
@@ -169,10 +169,8 @@ def _claims(design: Design, row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             continue
         claim = dict.fromkeys(ledger.CLAIM_COLUMNS, "")
         claim |= {name: row[name] for name in (*ledger.KEYS, "unit", "place")}
-        yield claim | {
-            "id": _id(row, field), "locator": row["place"], "kind": "number", "field": field,
-            **read(_text(design, row, value)),
-        }  # fmt: skip
+        claim |= {"id": _id(row, field), "locator": row["place"], "kind": "number", "field": field}
+        yield claim | {"name": naming.name_of(claim, design), **read(_text(design, row, value))}
 
 
 def _printed_fields(design: Design, row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -6,10 +6,11 @@ and a printed number meet by a plain join.
 
 from __future__ import annotations
 
+import difflib
 import math
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -24,9 +25,128 @@ KEYS = ("endpoint", "population", "group", "covariate", "level", "model", "stati
 ROW_COLUMNS = (*KEYS, "unit", "estimate", "conf_low", "conf_high", "n", "events", "method")
 
 CLAIM_COLUMNS = (
-    "id", "place", "locator", "kind", "printed", "operator", "value", "decimals", "field",
-    *KEYS, "unit", "scanned", "mended_because", "note",
+    "id", "place", "locator", "name", "kind", "printed", "operator", "value", "decimals",
+    "field", *KEYS, "unit", "scanned", "mended_because", "note",
 )  # fmt: skip
+
+#: The fields of a result row that a claim may be about.
+FIELDS = ("estimate", "conf_low", "conf_high")
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A kind of number: what it is called and how it is printed.
+
+    Attributes
+    ----------
+    label : str
+        At the head of a column or the start of a name.
+    sentence : str
+        In the middle of a sentence.
+    unit : str
+        Of the values in result rows; "" for a pure number, and where it is that of the
+        column described (years of age, cm).
+    decimals : int or None
+        As reports print it. None: a p value keeps to the rule of p values, a patient's
+        characteristic is printed as recorded, with two decimals at most.
+    """
+
+    label: str
+    sentence: str
+    unit: str
+    decimals: int | None
+
+
+#: Every statistic that a claim or a result row may name.
+STATISTICS: dict[str, Statistic] = {
+    # Patients and their characteristics
+    "n": Statistic("Number of patients", "number of patients", "patients", 0),
+    "percent": Statistic("Percentage of patients", "percentage of patients", "%", 0),
+    "missing": Statistic("Missing values", "missing values", "patients", 0),
+    "median": Statistic("Median", "median", "", None),
+    "min": Statistic("Lowest value", "lowest value", "", None),
+    "max": Statistic("Highest value", "highest value", "", None),
+    "q1": Statistic("Lower quartile", "lower quartile", "", None),
+    "q3": Statistic("Upper quartile", "upper quartile", "", None),
+    "difference": Statistic("Difference", "difference", "", 1),
+    "smd": Statistic("Standardised difference", "standardised difference", "", 2),
+    "percent_tested": Statistic("Percentage tested", "percentage tested", "%", 1),
+    "percent_missing": Statistic("Percentage missing", "percentage missing", "%", 1),
+    # Time to an event
+    "median_follow_up": Statistic("Median follow-up", "median follow-up", "months", 2),
+    "min_follow_up": Statistic("Shortest follow-up", "shortest follow-up", "months", 2),
+    "max_follow_up": Statistic("Longest follow-up", "longest follow-up", "months", 2),
+    "median_survival": Statistic("Median survival", "median survival", "months", 2),
+    "survival_rate": Statistic("Survival", "survival", "%", 1),
+    "n_at_risk": Statistic("Number at risk", "number at risk", "patients", 0),
+    "cumulative_events": Statistic("Events so far", "events so far", "patients", 0),
+    "rmst": Statistic("Restricted mean", "restricted mean", "months", 2),
+    "rmst_difference": Statistic(
+        "Difference in restricted means", "difference in restricted means", "months", 2
+    ),
+    "risk_difference": Statistic("Risk difference", "risk difference", "%", 1),
+    "cumulative_incidence": Statistic("Cumulative incidence", "cumulative incidence", "%", 1),
+    "cumulative_incidence_difference": Statistic(
+        "Difference in cumulative incidence", "difference in cumulative incidence", "%", 1
+    ),
+    "state_probability": Statistic("Share in the state", "share in the state", "%", 1),
+    "months_in_state": Statistic("Months in the state", "months in the state", "months", 2),
+    "months_in_state_difference": Statistic(
+        "Difference in months in the state", "difference in months in the state", "months", 2
+    ),
+    # Effects
+    "hazard_ratio": Statistic("Hazard ratio", "hazard ratio", "", 2),
+    "odds_ratio": Statistic("Odds ratio", "odds ratio", "", 2),
+    "subdistribution_hazard_ratio": Statistic(
+        "Subdistribution hazard ratio", "subdistribution hazard ratio", "", 2
+    ),
+    "transition_hazard_ratio": Statistic(
+        "Hazard ratio of the transition", "hazard ratio of the transition", "", 2
+    ),
+    "ratio_of_hazard_ratios": Statistic("Ratio of hazard ratios", "ratio of hazard ratios", "", 2),
+    "difference_of_risk_differences": Statistic(
+        "Difference of risk differences", "difference of risk differences", "%", 1
+    ),
+    "difference_of_rmst_differences": Statistic(
+        "Difference of differences in restricted means",
+        "difference of differences in restricted means",
+        "months",
+        2,
+    ),
+    "reri": Statistic(
+        "Excess risk due to interaction", "relative excess risk due to interaction", "", 2
+    ),
+    "coefficient": Statistic("Coefficient", "coefficient", "", 3),
+    "reference": Statistic("Reference", "reference", "", 2),
+    # Tests, and how far a model can be trusted
+    "p": Statistic("p value", "p value", "", None),
+    "chi_square": Statistic("Chi-square", "chi-square", "", 2),
+    "log_likelihood": Statistic("Log-likelihood", "log-likelihood", "", 2),
+    "concordance": Statistic("Concordance (Harrell's C)", "Harrell's concordance", "", 3),
+    "se": Statistic("Standard error", "standard error", "", 3),
+    "posterior_probability": Statistic("Posterior probability", "posterior probability", "", 2),
+    "power": Statistic("Power", "power", "", 2),
+    "e_value": Statistic("E-value", "E-value", "", 2),
+    "e_value_limit": Statistic("E-value of the limit", "E-value of the limit", "", 2),
+    "effective_n": Statistic(
+        "Effective number of patients", "effective number of patients", "patients", 0
+    ),
+    "max_weight": Statistic("Largest share of weight", "largest share of weight", "", 3),
+    "propensity_auc": Statistic("AUC of the propensity", "AUC of the propensity", "", 3),
+    "events_per_parameter": Statistic("Events per parameter", "events per parameter", "", 1),
+    "expected_shrinkage": Statistic("Expected shrinkage", "expected shrinkage", "", 2),
+    "optimism": Statistic("Optimism", "optimism", "", 3),
+    "flag": Statistic("Flag", "flag", "", 0),
+}
+
+_NUMBERS = ("value", "decimals", "time")
+_CLOSED: dict[str, tuple[str, ...]] = {
+    "statistic": tuple(STATISTICS),
+    "kind": ("number", "direction"),
+    "operator": ("=", "<", ">", "~"),
+    "field": FIELDS,
+}
+_MOST_FAULTS = 20
 
 _DEFAULTS: dict[str, Any] = {
     "endpoint": "", "population": "all", "group": "all", "covariate": "", "level": "",
@@ -239,24 +359,34 @@ def load_claims(study: str) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Columns of `CLAIM_COLUMNS`; `value`, `decimals` and `time` (months) are
-        numbers, all else text. `printed` is the text a reader of the paper sees.
+        numbers, all else text. `name` says in plain words what is claimed;
+        `printed` is the text a reader of the paper sees.
 
     Raises
     ------
     LedgerError
-        If the file is absent, a column is missing, an id is used twice, or a
-        printed text and its value disagree.
+        If the file is absent or no table, a column is missing, or a row is at fault: an
+        id used twice, a name that is empty or that another claim of the same locator
+        has, a word that is not in its vocabulary (statistic, kind, operator, field), a
+        text where a number belongs, a printed text and a value that disagree. All rows
+        at fault are told at once.
     """
-    path = data_folder() / study / "published.csv"
-    if not path.is_file():
-        raise LedgerError(f"data/{study}/published.csv is missing: there is nothing to compare to.")
-    claims = pd.read_csv(path, dtype=str, keep_default_na=False)
+    where = f"data/{study}/published.csv"
+    claims = _read_claims(data_folder() / study / "published.csv", where)
     missing = [name for name in CLAIM_COLUMNS if name not in claims]
     if missing:
-        raise LedgerError(f"data/{study}/published.csv lacks the column {', '.join(missing)}.")
-    for name in ("value", "decimals", "time"):
+        raise LedgerError(
+            f"{where} lacks the column {', '.join(missing)}. "
+            "Add it; data/ncch_scp/published.csv shows them all."
+        )
+    faults = sorted(_faults(claims))
+    if faults:
+        shown = "\n".join(f"  row {row}: {text}" for row, text in faults[:_MOST_FAULTS])
+        rest = len(faults) - _MOST_FAULTS
+        more = f"\n  and {rest} more" if rest > 0 else ""
+        raise LedgerError(f"{where}, rows counted as Excel does:\n{shown}{more}")
+    for name in _NUMBERS:
         claims[name] = pd.to_numeric(claims[name].replace("", None))
-    _check_claims(study, claims)
     return claims[list(CLAIM_COLUMNS)]
 
 
@@ -320,20 +450,65 @@ def _columns(
     return columns
 
 
-def _check_claims(study: str, claims: pd.DataFrame) -> None:
-    where = f"data/{study}/published.csv"
-    twice = claims["id"][claims["id"].duplicated()]
-    if len(twice):
-        raise LedgerError(f"{where}: id {twice.iloc[0]!r} is used twice; give each claim its own.")
-    numbers = claims[claims["kind"] == "number"]
-    for row, claim in numbers.iterrows():
-        text = claim["printed"].lstrip("<>= ").replace(",", "")
-        try:
-            agrees = float(text) == claim["value"]
-        except ValueError:
-            agrees = False
-        if not agrees:
-            raise LedgerError(
-                f"{where}, row {int(row) + 2}: printed {claim['printed']!r} "
-                f"but value {claim['value']:g}."
+def _read_claims(path: Path, where: str) -> pd.DataFrame:
+    if not path.is_file():
+        raise LedgerError(f"{where} is missing: there is nothing to compare to.")
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise LedgerError(
+            f"{where} cannot be read as a table ({error}). Save it as CSV UTF-8."
+        ) from error
+
+
+def _faults(claims: pd.DataFrame) -> Iterator[tuple[int, str]]:
+    """Rows at fault, as Excel counts them, each with what to do."""
+    ids: dict[str, int] = {}
+    names: dict[tuple[str, str], int] = {}
+    for row, claim in enumerate(claims.to_dict("records"), start=2):
+        first = ids.setdefault(claim["id"], row)
+        if first != row:
+            yield row, f"id {claim['id']!r} is used in row {first} too; give each claim its own."
+        named = names.setdefault((claim["locator"], claim["name"].strip()), row)
+        if not claim["name"].strip():
+            yield row, "name is empty; say in plain words what is claimed."
+        elif named != row:
+            yield (
+                row,
+                (
+                    f"name {claim['name']!r} stands in row {named} with the same locator; "
+                    "say what tells the two apart."
+                ),
             )
+        yield from ((row, text) for text in _word_faults(claim))
+        yield from ((row, text) for text in _number_faults(claim))
+
+
+def _word_faults(claim: Mapping[str, str]) -> Iterator[str]:
+    for column, words in _CLOSED.items():
+        word = claim[column]
+        if word not in words:
+            near = difflib.get_close_matches(word, words, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there is: {', '.join(words)}."
+            yield f"{column} {word!r} is not known; {hint}"
+
+
+def _number_faults(claim: Mapping[str, str]) -> Iterator[str]:
+    for column in _NUMBERS:
+        if claim[column] and _number(claim[column]) is None:
+            yield f"{column} {claim[column]!r} is no number; write digits and a point."
+    printed = _number(claim["printed"].lstrip("<>= ").replace(",", ""))
+    if claim["kind"] == "number" and (printed is None or printed != _number(claim["value"])):
+        yield (
+            f"printed {claim['printed']!r} but value {claim['value'] or 'empty'}; "
+            "correct the one that is not the paper's."
+        )
+
+
+def _number(text: str) -> float | None:
+    """A finite number, or None."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

@@ -22,6 +22,7 @@ IDS = [path.stem for path in NOTEBOOKS]
 #: Each room and all that it may import. Order is the direction of the house.
 MAY_IMPORT = {
     "ledger": set(),
+    "naming": {"ledger"},
     "files": {"ledger"},
     "cohort": {"ledger", "files"},
     "endpoints": {"ledger", "cohort"},
@@ -33,12 +34,12 @@ MAY_IMPORT = {
     "comparison": {"ledger", "cohort", "endpoints", "scores", "baseline", "survival", "regression"},
     "agreement": {"ledger", "comparison"},
     "audit": {"ledger"},
-    "figures": {"ledger", "comparison"},
-    "report": {"ledger", "comparison"},
+    "figures": {"ledger", "naming", "comparison"},
+    "report": {"ledger", "naming", "comparison"},
     "provenance": {"ledger", "files", "report"},
-    "synthetic": {"ledger", "files", "report"},
+    "synthetic": {"ledger", "naming", "files", "report"},
     "run": {"ledger", "files"},
-    "batch": {"ledger", "files", "run"},
+    "batch": {"ledger", "naming", "files", "run"},
     "reconstruction": {
         "ledger",
         "files",

@@ -1,0 +1,391 @@
+"""What a claim or a result row is about, in the words of a surgeon.
+
+A printed number and the computed row that answers it share their keys; here both
+get the same words, so that no table has to call them by their keys.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from crlm.ledger import STATISTICS, Design
+
+_ENDPOINTS = {
+    "OS_after_recurrence": "OS after the first recurrence",
+    "first_recurrence": "first recurrence",
+    "hepatic_RFS": "hepatic RFS",
+    "short_SCP": "short SCP",
+}
+_MODELS = {
+    "logrank": "log-rank test",
+    "all factors": "all factors in one model",
+    "ph_test": "proportional hazards test",
+    "interaction": "model with interaction",
+    "selection": "selection of covariates",
+    "selection_sign": "same sign in the selection of covariates",
+}
+#: Columns that are computed from a patient's others and stand in no dictionary.
+_COMPUTED: dict[str, dict[str, Any]] = {
+    "short_scp": {
+        "label": "Short SCP",
+        "levels": ["no", "yes"],
+        "labels": {"no": "SCP not short", "yes": "short SCP"},
+        "role": "exposure",
+    },
+    "game": {"label": "GAME score"},
+    "m_cs": {"label": "m-CS score"},
+    "tbs": {"label": "Tumour burden score"},
+    "GLOBAL": {"label": "All covariates together"},
+}
+_LIMITS = {"conf_low": ": lower 95 % limit", "conf_high": ": upper 95 % limit"}
+_ENDS = {"min": "lowest value", "max": "highest value", "q1": "lower quartile",
+         "q3": "upper quartile"}  # fmt: skip
+_COUNTS = ("n", "percent")
+_CURVES = ("median_survival", "survival_rate", "rmst")
+_OVER_TIME = (*_CURVES, "n_at_risk", "cumulative_events", "median_follow_up", "min_follow_up",
+              "max_follow_up")  # fmt: skip
+#: Statistics of a group of patients; all others set a level against the reference.
+_OF_A_GROUP = (*_COUNTS, *_CURVES, "missing", "median", *_ENDS, "n_at_risk", "cumulative_events",
+               "reference", "difference")  # fmt: skip
+_UP_TO = ("cumulative_events", "rmst", "rmst_difference", "months_in_state",
+          "months_in_state_difference", "difference_of_rmst_differences")  # fmt: skip
+_SIGNS = {"=": "", "!=": "not ", ">=": "≥ ", "<=": "≤ ", ">": "> ", "<": "< "}
+_PLAIN = {"Yes", "Present", "No", "Absent", "yes", "no"}
+
+
+def name_of(record: Mapping[str, Any], design: Design) -> str:
+    """The whole name of a quantity: "Hazard ratio of HAI against no HAI for OS, multivariable".
+
+    Parameters
+    ----------
+    record : mapping
+        A claim or a result row. `field`, where there is one, tells a limit from the
+        estimate. For a sentence of a paper this names the quantity that answers it; what
+        the sentence claims stands in the ledger alone.
+    design : Design
+        Its labels are the words.
+
+    Returns
+    -------
+    str
+        Records of a study that differ in a key have different names. A contrast reads the
+        same whether a covariate or a grouping column makes it.
+    """
+    return _capital(_quantity(record, design)) + _LIMITS.get(record.get("field", ""), "")
+
+
+def describe(record: Mapping[str, Any], design: Design) -> str:
+    """What a row is about, for a table that names its statistic in another column.
+
+    Parameters
+    ----------
+    record : mapping
+        A claim or a result row.
+    design : Design
+
+    Returns
+    -------
+    str
+        "HAI against no HAI, RFS, multivariable, among KRAS mutant": rows of one statistic
+        that differ in another key have different words.
+    """
+    parts = _parts(record, design)
+    words = [parts[name] for name in ("what", "endpoint", "group", "model", "among", "time")]
+    return _capital(", ".join(filter(None, words))) or "All patients"
+
+
+def endpoint_words(endpoint: str) -> str:
+    """An endpoint as a reader says it: "OS after the first recurrence"."""
+    return _ENDPOINTS.get(endpoint, endpoint.replace("_", " "))
+
+
+def model_words(model: str) -> str:
+    """A model as a reader says it: "log-rank test"."""
+    return _MODELS.get(model, model.replace("_", " "))
+
+
+# ---- the parts of a name ----------------------------------------------------
+
+
+def _parts(record: Mapping[str, Any], design: Design) -> dict[str, str]:
+    endpoint = record["endpoint"]
+    named = (record["covariate"], record["population"].partition("=")[0])
+    site = any(_spec(design, name).get("role") == "outcome" for name in named)
+    return {
+        "what": _what(record, design),
+        "endpoint": "" if site and endpoint == "first_recurrence" else endpoint_words(endpoint),
+        "group": _group(record, design),
+        "model": model_words(record["model"]),
+        "among": _among(record["population"], design),
+        "time": _month(record),
+    }
+
+
+def _what(record: Mapping[str, Any], design: Design) -> str:
+    """The characteristic or the contrast that the number is about."""
+    name, level, group = record["covariate"], record["level"], record["group"]
+    if name == "flow":
+        return _flow(level, design)
+    if not name:
+        groups = _groups(group, design) if _is_bare(group) else ""
+        return ", ".join(filter(None, [level, groups]))
+    if record["statistic"] in _OF_A_GROUP:
+        return _value(name, level, design) if level else _label(name, design)
+    if ":" in name:
+        return _product(name, level, design)
+    if _is_bare(group):
+        return _value(name, level, design) if level else _label(name, design)
+    return _against(name, level, design)
+
+
+def _group(record: Mapping[str, Any], design: Design) -> str:
+    """The patients that a number is of, where `what` does not say it."""
+    group = record["group"]
+    if group == "all":
+        whole = record["population"] == "all" and record["statistic"] in _OVER_TIME
+        return "all patients" if whole else ""
+    if _is_bare(group):
+        return _groups(group, design) if record["covariate"] else ""
+    return " and ".join(_condition(part, design) for part in group.split(","))
+
+
+def _is_bare(group: str) -> bool:
+    return group != "all" and "=" not in group
+
+
+def _groups(group: str, design: Design) -> str:
+    """Which groups a test compares: the two by name, or the columns that make them."""
+    names = group.split(",")
+    levels = _spec(design, names[0]).get("levels", ())
+    if len(names) == 1 and len(levels) == 2:
+        return _against(names[0], levels[1], design)
+    return "by " + " and ".join(_label(name, design) for name in names)
+
+
+def _among(population: str, design: Design) -> str:
+    """A part of the patients, or of their time."""
+    if population == "all":
+        return ""
+    told, times = [], []
+    for part in population.split(","):
+        words = _condition(part, design)
+        (times if words.startswith("from ") else told).append(words)
+    among = " and ".join(told)
+    among = f"patients {among}" if among.startswith("with") else among
+    return ", ".join([*([f"among {among}"] if among else []), *times])
+
+
+def _condition(text: str, design: Design) -> str:
+    """`kras=mutant`, `surgery_year>=2005`, `controllable>failure` or `from month 3` in words."""
+    found = re.fullmatch(r"(\w+)(!=|>=|<=|=|>|<)(.+)", text)
+    if not found:
+        return text
+    name, sign, value = found.groups()
+    if sign == ">" and not _spec(design, name):
+        return f"from {name} to {value}"
+    if sign in ("=", "!="):
+        levels = value.split("/")
+        own = _own(name, value, design) if len(levels) == 1 else ""
+        return _SIGNS[sign] + " or ".join(_level(name, one, design) for one in levels) + own
+    return f"{_label(name, design)} {_SIGNS[sign]}{value}"
+
+
+def _month(record: Mapping[str, Any]) -> str:
+    time = record["time"]
+    if time is None or time == "" or math.isnan(time):
+        return ""
+    return f"{'to' if record['statistic'] in _UP_TO else 'at'} month {time:g}"
+
+
+def _flow(level: str, design: Design) -> str:
+    labels = {criterion["name"]: criterion["label"] for criterion in design.eligibility}
+    name = level.removesuffix("_excluded")
+    if level == "start":
+        return "before any criterion"
+    said = f"“{labels.get(name, name)}”"
+    return f"left after {said}" if name == level else f"excluded by {said}"
+
+
+def _product(name: str, level: str, design: Design) -> str:
+    names, levels = name.split(":"), level.split(":")
+    label = " × ".join(_label(part, design) for part in names)
+    if not level:
+        return label
+    # A number has no level: what is told are the last factors.
+    told = zip(reversed(names), reversed(levels), strict=False)
+    inside = [_level(part, value, design) for part, value in told]
+    return f"{label} ({', '.join(reversed(inside))})"
+
+
+# ---- columns and levels -----------------------------------------------------
+
+
+def _spec(design: Design, name: str) -> Mapping[str, Any]:
+    return design.factors.get(name) or design.columns.get(name) or _COMPUTED.get(name) or {}
+
+
+def _label(name: str, design: Design) -> str:
+    """A column within a sentence, without its unit: "age", "CEA", "largest liver metastasis"."""
+    text = _COMPUTED[name]["label"] if name in _COMPUTED else design.label(name)
+    unit = _unit(name, design)
+    return _small(text.removesuffix(f", {unit}") if unit else text)
+
+
+def _unit(name: str, design: Design) -> str:
+    spec = _spec(design, name)
+    return design.columns.get(spec.get("source", name), spec).get("unit", "")
+
+
+def _level_label(name: str, level: str, design: Design) -> str:
+    if name in _COMPUTED:
+        return _COMPUTED[name].get("labels", {}).get(level, level)
+    return design.label(name, level)
+
+
+def _level(name: str, level: str, design: Design) -> str:
+    """The patients of one level: "RAS mutant", "age > 60 years", "with ablation", "sex: male"."""
+    text, label = _level_label(name, level, design), _label(name, design)
+    if _spec(design, name).get("role") == "exposure":
+        return text
+    if _is_cut(text):
+        return f"{label} {text} {_cut_unit(name, design)}".strip()
+    if level in ("yes", "no") and text in _PLAIN:
+        return f"{'with' if level == 'yes' else 'without'} {label}"
+    return f"{label}: {_small(text)}"
+
+
+def _value(name: str, level: str, design: Design) -> str:
+    """A level as a value of its column, as tables list it: "KRAS: mutant", "ablation: yes"."""
+    text, label = _level_label(name, level, design), _label(name, design)
+    if text in _PLAIN:
+        return f"{label}: {_small(text)}"
+    if _spec(design, name).get("role") != "exposure":
+        return _level(name, level, design)
+    return f"{label}: {level if level in ('yes', 'no') else _unlike(text, label + ' ')}"
+
+
+def _own(name: str, level: str, design: Design) -> str:
+    """The column, where one before it has a level of the same words (RAS wild type)."""
+    text = _level_label(name, level, design)
+    for other, spec in design.columns.items():
+        if other == name:
+            break
+        if text in spec.get("labels", {}).values() and spec.get("role") == "exposure":
+            return f" ({_label(name, design)})"
+    return ""
+
+
+def _is_cut(text: str) -> bool:
+    return text.startswith(("<", ">", "≤", "≥", "="))
+
+
+def _cut_unit(name: str, design: Design) -> str:
+    """The unit behind a cut-off, where the label of the factor holds it."""
+    unit = _unit(name, design)
+    return unit if unit and design.label(name).endswith(f", {unit}") else ""
+
+
+def _against(name: str, level: str, design: Design) -> str:
+    """A level against the reference: "RAS mutant against wild type", "age > 60 against ≤ 60"."""
+    levels = _spec(design, name).get("levels", ())
+    label = _label(name, design)
+    if not level:
+        unit = _unit(name, design).removesuffix("s")
+        each = f" (per {unit})" if unit and not levels else ""
+        return f"{label} (all levels)" if len(levels) > 2 else label + each
+    if not levels or level == levels[0]:
+        return _value(name, level, design)
+    text, other = (_level_label(name, one, design) for one in (level, levels[0]))
+    if _spec(design, name).get("role") == "exposure":
+        return f"{text} against {_unlike(other, text)}"
+    if _is_cut(text):
+        return f"{label} {text} against {other} {_cut_unit(name, design)}".strip()
+    return f"{label} ({_small(text)} against {_small(other)})"
+
+
+def _unlike(text: str, other: str) -> str:
+    """A label without the first word that it shares with another: "wild type"."""
+    first, _, rest = text.partition(" ")
+    return rest if rest and other.startswith(first + " ") else text
+
+
+def _small(text: str) -> str:
+    """A label as it stands within a sentence; abbreviations keep their capitals."""
+    return text[0].lower() + text[1:] if re.match(r"[A-Z][a-z-]", text) else text
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:] if re.match(r"[a-z]{2}", text) else text
+
+
+# ---- numbers ----------------------------------------------------------------
+
+
+def _quantity(record: Mapping[str, Any], design: Design) -> str:
+    statistic, parts = record["statistic"], _parts(record, design)
+    name, level = record["covariate"], record["level"]
+    if statistic in (*_COUNTS, "difference") and _level_label(name, level, design) in _PLAIN:
+        parts["what"] = _level(name, level, design)
+    head, used = _head(statistic, parts, record)
+    rest = (parts[k] for k in ("what", "endpoint", "group", "model", "among", "time")
+            if k not in used)  # fmt: skip
+    text = ", ".join(filter(None, [head, *rest]))
+    return f"{text}: {_ENDS[statistic]}" if statistic in _ENDS else text
+
+
+def _head(
+    statistic: str, parts: Mapping[str, str], record: Mapping[str, Any]
+) -> tuple[str, tuple[str, ...]]:
+    """The first words of a name, and which parts they hold already."""
+    what, endpoint = parts["what"], parts["endpoint"]
+    label = STATISTICS[statistic].label
+    if statistic in _CURVES and endpoint:
+        return _curve(statistic, parts, record)
+    if statistic in _COUNTS:
+        label = _counted(statistic, record, label)
+    if statistic in _COUNTS and not record["model"]:
+        joint = " " if record["covariate"] == "flow" or what.startswith("with") else ", "
+        return joint.join(filter(None, [label, what])), ("what",)
+    if statistic in _ENDS:
+        return what, ("what",)
+    if statistic == "median":
+        return f"median {what}", ("what",)
+    if statistic == "difference":
+        return _difference(parts, record)
+    if statistic in _OF_A_GROUP or not what:
+        return label, ()
+    return f"{label} of {what}" + (f" for {endpoint}" if endpoint else ""), ("what", "endpoint")
+
+
+def _counted(statistic: str, record: Mapping[str, Any], label: str) -> str:
+    """Patients in a table; in a model it may be resamples, or specifications."""
+    if statistic == "percent":
+        return "percentage" if record["model"] else label
+    return f"number of {record.get('unit') or 'patients'}"
+
+
+def _curve(
+    statistic: str, parts: Mapping[str, str], record: Mapping[str, Any]
+) -> tuple[str, tuple[str, ...]]:
+    endpoint = parts["endpoint"]
+    if statistic == "survival_rate" and parts["time"]:
+        return f"{_years(record['time'])} {endpoint}", ("endpoint", "time")
+    first = {"median_survival": "median", "rmst": "restricted mean", "survival_rate": "rate of"}
+    return f"{first[statistic]} {endpoint}", ("endpoint",)
+
+
+def _difference(parts: Mapping[str, str], record: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    if not record["covariate"] and parts["endpoint"] and parts["time"]:
+        return f"difference in {_years(record['time'])} {parts['endpoint']}", ("endpoint", "time")
+    of = "percentage of patients" if record["level"] else ""
+    joint = " " if not of or parts["what"].startswith("with") else ", "
+    return f"difference in {of}{joint if of else ''}{parts['what']}", ("what",)
+
+
+def _years(months: float) -> str:
+    """60 as "5-year", 30 as "30-month"."""
+    whole = months >= 12 and months % 12 == 0
+    return f"{months / 12:g}-year" if whole else f"{months:g}-month"

@@ -1,0 +1,306 @@
+"""Names: every claim and every result row in words, no two that mean different things alike."""
+
+import itertools
+import json
+import math
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from crlm import ledger, naming
+from crlm.ledger import KEYS
+
+GOLDEN = Path(__file__).parent / "golden"
+STUDIES = ("ncch_scp", "mskcc_hai")
+
+#: What no name may hold: a key of the code in place of a word.
+CODE = re.compile(r"\w_\w|\w=\w|\bnan\b|\ball\b(?! (patients|covariates|factors|levels))")
+
+
+def held_rows(study):
+    rows = pd.read_csv(
+        GOLDEN / f"{study}_rows.csv", dtype=str, keep_default_na=False, encoding="utf-8-sig"
+    )
+    rows["time"] = pd.to_numeric(rows["time"].replace("", None))
+    return rows.drop_duplicates(list(KEYS), ignore_index=True)
+
+
+def row(**keys):
+    found = ledger.rows([keys]).iloc[0]
+    return found.to_dict()
+
+
+@pytest.fixture(params=STUDIES)
+def study(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def ncch():
+    return ledger.load_design("ncch_scp")
+
+
+@pytest.fixture(scope="module")
+def mskcc():
+    return ledger.load_design("mskcc_hai")
+
+
+# ---- rows -------------------------------------------------------------------
+
+
+def test_rows_with_different_keys_have_different_words(study):
+    design, rows = ledger.load_design(study), held_rows(study)
+    records = rows.to_dict("records")
+    names = pd.Series([naming.name_of(record, design) for record in records])
+    assert len(names) > 1000 and not names.duplicated().any(), names[names.duplicated()].head()
+    told = [(naming.describe(record, design), record["statistic"]) for record in records]
+    assert len(set(told)) == len(told)
+
+
+def test_a_row_that_differs_in_one_key_alone_reads_differently(study):
+    design = ledger.load_design(study)
+    other = {
+        "endpoint": "RFS" if study == "ncch_scp" else "hepatic_RFS",
+        "population": "from month 6", "model": "printed covariates, efron", "time": 30.0,
+    }  # fmt: skip
+    for record in held_rows(study).to_dict("records"):
+        for key, value in other.items():
+            if record[key] != value and record["covariate"] != "flow":
+                changed = {**record, key: value}
+                assert naming.describe(changed, design) != naming.describe(record, design)
+                assert naming.name_of(changed, design) != naming.name_of(record, design)
+
+
+COMBINED = {
+    "endpoint": ["", "OS", "hepatic_RFS"],
+    "population": ["all", "kras=mutant", "kras=wild", "from month 3", "controllable>failure",
+                   "hai_timing!=before_and_after", "age>=70", "kras=mutant,from month 3"],
+    "group": ["all", "hai=yes", "hai=no", "kras=mutant,hai=yes"],
+    "of": [("", ""), ("", "liver"), ("", "failure"), ("age", ""), ("sex", "female"),
+           ("sex", "male"), ("sex", ""), ("kras", "mutant"), ("hai:kras", "yes:mutant"),
+           ("hai:kras", ""), ("age:kras", "mutant"), ("ablation", "yes"), ("ablation", "no"),
+           ("crs_high", "high"), ("tbs", "")],
+    "model": ["", "multivariable", "ph_test", "landmark"],
+    "time": [float("nan"), 30.0, 60.0],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("statistic", sorted(ledger.STATISTICS))
+def test_whatever_keys_a_row_may_have_they_are_told(mskcc, statistic):
+    """Every pair of keys at two of their values each, for rows that nobody has made yet."""
+    base = {key: values[0] for key, values in COMBINED.items()}
+    names, words = {}, {}
+    for one, other in itertools.combinations(COMBINED, 2):
+        for a, b in itertools.product(COMBINED[one], COMBINED[other]):
+            keys = {**base, one: a, other: b}
+            covariate, level = keys.pop("of")
+            record = {**keys, "covariate": covariate, "level": level, "statistic": statistic}
+            key = tuple(str(record[name]) for name in KEYS)
+            names.setdefault(naming.name_of(record, mskcc), set()).add(key)
+            words.setdefault(naming.describe(record, mskcc), set()).add(key)
+    assert not {name: keys for name, keys in names.items() if len(keys) > 1}
+    assert not {text: keys for text, keys in words.items() if len(keys) > 1}
+    assert len(names) > 300
+
+
+def test_what_an_ensemble_says_of_unprinted_quantities_is_told_apart(study):
+    design = ledger.load_design(study)
+    held = json.loads((design.folder / "ensemble.json").read_text(encoding="utf-8"))
+    names = [naming.name_of(quantity, design) for quantity in held["quantities"]]
+    assert len(names) > 50 and len(set(names)) == len(names)
+
+
+def test_counts_of_other_things_than_patients_say_of_what(mskcc):
+    keys = {"endpoint": "OS", "covariate": "hai", "level": "yes"}
+    many = row(**keys, model="specification curve", statistic="n", unit="specifications")
+    assert naming.name_of(many, mskcc).startswith("Number of specifications, ")
+    often = row(**keys, model="selection", statistic="percent")
+    assert "patients" not in naming.name_of(often, mskcc)
+
+
+def test_no_word_of_the_code_is_left_in_a_name(study):
+    design = ledger.load_design(study)
+    for record in held_rows(study).to_dict("records"):
+        for text in (naming.name_of(record, design), naming.describe(record, design)):
+            assert not CODE.search(text), text
+            assert "  " not in text and ", ," not in text and not text.startswith(","), text
+
+
+@pytest.mark.parametrize(
+    ("keys", "words", "name"),
+    [
+        (
+            {"endpoint": "RFS", "covariate": "hai", "level": "yes", "model": "multivariable",
+             "statistic": "hazard_ratio"},
+            "HAI against no HAI, RFS, multivariable",
+            "Hazard ratio of HAI against no HAI for RFS, multivariable",
+        ),
+        (
+            {"endpoint": "OS", "covariate": "hai", "level": "yes", "model": "univariable",
+             "statistic": "p", "population": "kras=mutant"},
+            "HAI against no HAI, OS, univariable, among KRAS mutant",
+            "p value of HAI against no HAI for OS, univariable, among KRAS mutant",
+        ),
+        (
+            {"endpoint": "OS", "covariate": "hai", "level": "yes", "model": "univariable",
+             "statistic": "hazard_ratio", "population": "kras=mutant,from month 6"},
+            "HAI against no HAI, OS, univariable, among KRAS mutant, from month 6",
+            "Hazard ratio of HAI against no HAI for OS, univariable, among KRAS mutant, "
+            "from month 6",
+        ),
+        (
+            {"endpoint": "OS", "covariate": "hai:kras", "level": "yes:mutant",
+             "model": "interaction", "statistic": "hazard_ratio"},
+            "Adjuvant HAI × KRAS (HAI, KRAS mutant), OS, model with interaction",
+            "Hazard ratio of adjuvant HAI × KRAS (HAI, KRAS mutant) for OS, "
+            "model with interaction",
+        ),
+        (
+            {"endpoint": "OS", "covariate": "GLOBAL", "model": "ph_test", "statistic": "p"},
+            "All covariates together, OS, proportional hazards test",
+            "p value of all covariates together for OS, proportional hazards test",
+        ),
+        (
+            {"endpoint": "OS", "group": "kras=mutant,hai=yes", "statistic": "survival_rate",
+             "time": 60.0},
+            "OS, KRAS mutant and HAI, at month 60",
+            "5-year OS, KRAS mutant and HAI",
+        ),
+        (
+            {"endpoint": "OS", "group": "hai=yes", "statistic": "rmst", "time": 60.0},
+            "OS, HAI, to month 60",
+            "Restricted mean OS, HAI, to month 60",
+        ),
+        (
+            {"endpoint": "OS", "group": "kras,hai", "statistic": "difference", "time": 60.0},
+            "By KRAS and adjuvant HAI, OS, at month 60",
+            "Difference in 5-year OS, by KRAS and adjuvant HAI",
+        ),
+        (
+            {"endpoint": "OS", "covariate": "m_cs", "statistic": "concordance"},
+            "m-CS score, OS",
+            "Concordance (Harrell's C) of m-CS score for OS",
+        ),
+        (
+            {"endpoint": "OS", "covariate": "hai", "level": "yes", "model": "new users",
+             "statistic": "risk_difference", "time": 36.0,
+             "population": "hai_timing!=before_and_after,surgery_year>=2005"},
+            "HAI against no HAI, OS, new users, among not HAI setting: before and after "
+            "resection and surgery year ≥ 2005, at month 36",
+            "Risk difference of HAI against no HAI for OS, new users, among not HAI setting: "
+            "before and after resection and surgery year ≥ 2005, at month 36",
+        ),
+        (
+            {"endpoint": "states", "covariate": "hai", "level": "yes", "model": "multistate",
+             "statistic": "transition_hazard_ratio", "population": "controllable>failure"},
+            "HAI against no HAI, states, multistate, from controllable to failure",
+            "Hazard ratio of the transition of HAI against no HAI for states, multistate, "
+            "from controllable to failure",
+        ),
+        (
+            {"group": "hai", "covariate": "age", "statistic": "smd"},
+            "Age, HAI against no HAI",
+            "Standardised difference of age, HAI against no HAI",
+        ),
+        (
+            {"covariate": "hai", "level": "yes", "statistic": "percent",
+             "population": "site_lung=yes", "endpoint": "first_recurrence"},
+            "Adjuvant HAI: yes, among patients with lung among the first recurrence sites",
+            "Percentage of patients, adjuvant HAI: yes, among patients with lung among the first "
+            "recurrence sites",
+        ),
+        ({"statistic": "n"}, "All patients", "Number of patients"),
+    ],
+)  # fmt: skip
+def test_a_row_reads_as_a_surgeon_says_it(mskcc, keys, words, name):
+    assert naming.describe(row(**keys), mskcc) == words
+    assert naming.name_of(row(**keys), mskcc) == name
+
+
+def test_groups_of_the_same_words_name_their_column(ncch):
+    """RAS wild type is a level of RAS and of the KRAS codon."""
+    of_ras, of_codon = (
+        naming.name_of(row(endpoint="OS", group=group, statistic="median_survival"), ncch)
+        for group in ("ras=wild", "kras_codon=wild")
+    )
+    assert (of_ras, of_codon) == (
+        "Median OS, RAS wild type",
+        "Median OS, RAS wild type (KRAS codon)",
+    )
+
+
+def test_the_cut_off_that_was_run_stands_in_the_words(ncch):
+    keys = {"endpoint": "OS", "covariate": "size_cat", "level": "high", "statistic": "p"}
+    moved = ncch.with_cuts(size_cat=3.5)
+    assert "metastasis > 3.5 against ≤ 3.5 cm" in naming.name_of(row(**keys), moved)
+
+
+def test_every_statistic_can_be_named(mskcc):
+    for statistic in ledger.STATISTICS:
+        for covariate, level in (("", ""), ("age", ""), ("hai", "yes")):
+            keys = {"statistic": statistic, "covariate": covariate, "level": level, "time": 36.0}
+            assert len(naming.name_of(row(endpoint="OS", **keys), mskcc)) > 2
+
+
+# ---- claims -----------------------------------------------------------------
+
+
+def test_the_names_of_printed_numbers_are_those_of_the_rows_that_answer_them(study):
+    """One vocabulary: a label that changes in a design changes in the ledger too."""
+    design, claims = ledger.load_design(study), ledger.load_claims(study)
+    numbers = claims[claims["kind"] == "number"]
+    told = [naming.name_of(claim, design) for claim in numbers.to_dict("records")]
+    assert len(numbers) > 300 and list(numbers["name"]) == told
+
+
+def test_a_limit_a_p_value_and_an_estimate_are_named_as_such(study):
+    claims = ledger.load_claims(study)
+    for claim in claims[claims["kind"] == "number"].to_dict("records"):
+        assert claim["name"].endswith(": lower 95 % limit") == (claim["field"] == "conf_low")
+        assert claim["name"].endswith(": upper 95 % limit") == (claim["field"] == "conf_high")
+        assert claim["name"].startswith("p value") == (claim["statistic"] == "p")
+        end = {"min": ": lowest value", "max": ": highest value", "q1": ": lower quartile",
+               "q3": ": upper quartile"}.get(claim["statistic"], "")  # fmt: skip
+        assert claim["name"].endswith(end)
+
+
+def test_claims_of_one_name_say_the_same(study):
+    """Printed twice is one quantity: numbers of one name share keys and field."""
+    claims = ledger.load_claims(study).fillna({"time": -1})
+    numbers = claims[claims["kind"] == "number"]
+    for name, part in numbers.groupby("name"):
+        assert len(part[[*KEYS, "field"]].drop_duplicates()) == 1, name
+
+
+@pytest.mark.parametrize(
+    ("operator", "statistic", "words"),
+    [
+        (">", "hazard_ratio", r"short|worse"),
+        ("<", "hazard_ratio", r"longer|shorter without"),
+        (">", "odds_ratio", r"risk factor|more frequent"),
+        (">", "difference", r"more frequent|higher"),
+        ("<", "difference", r"less frequent|lower"),
+        ("~", "", r"^No difference"),
+    ],
+)
+def test_a_sentence_is_named_by_what_it_claims(operator, statistic, words):
+    found = 0
+    for study in STUDIES:
+        claims = ledger.load_claims(study)
+        chosen = claims[(claims["kind"] == "direction") & (claims["operator"] == operator)]
+        for claim in chosen.to_dict("records"):
+            if statistic in ("", claim["statistic"]):
+                found += 1
+                assert re.search(words, claim["name"]), claim["name"]
+                assert claim["endpoint"] in ("", "short_SCP", "first_recurrence") or (
+                    naming.endpoint_words(claim["endpoint"]) in claim["name"]
+                )
+    assert found > 3 or statistic == "odds_ratio"
+
+
+def test_time_may_be_missing_in_any_way(mskcc):
+    for time in (math.nan, None, ""):
+        told = {**row(endpoint="OS", statistic="median_survival"), "time": time}
+        assert naming.name_of(told, mskcc) == "Median OS, all patients"
