@@ -162,7 +162,10 @@ def _restricted_mean(curve: Curve, tau: float) -> tuple[float, float]:
 
 
 def _rmst_difference(
-    records: Sequence[dict[str, Any]], means: Sequence[tuple[float, float]], column: str, z: float,
+    records: Sequence[dict[str, Any]],
+    means: Sequence[tuple[float, float]],
+    column: str,
+    z: float,
     horizon: str,
 ) -> list[dict[str, Any]]:
     (first, first_error), (second, second_error) = means
