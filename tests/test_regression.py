@@ -14,6 +14,7 @@ from survival import datasets
 from crlm import ledger, regression, survival
 from crlm.ledger import CohortError, ParameterError
 from crlm.regression import engine, firth, logit
+from crlm.regression import selection as choosing
 
 REFERENCE = Path(__file__).parent / "reference"
 TIES = ("efron", "breslow")
@@ -704,6 +705,24 @@ def test_nothing_is_known_of_a_covariate(cohort):
     assert pick(empty, "n") == 0
 
 
+def test_an_event_at_time_zero_has_no_logarithm(cohort):
+    cohort.loc[cohort.index[0], ["time", "event"]] = [0.0, True]
+    for transform in ("km", "identity", "rank"):
+        assert (
+            regression.ph_test(cohort, ["a", "age"], transform=transform)["estimate"].notna().all()
+        )
+    rows = regression.ph_test(cohort, ["a", "age"], transform="log", model="ph_test, log")
+    assert rows["estimate"].isna().all() and set(rows["model"]) == {"ph_test, log"}
+    assert rows["covariate"].tolist() == ["a", "a", "age", "age", "GLOBAL", "GLOBAL"]
+    assert rows["method"].str.contains("an event at time 0, which has no logarithm").all()
+    cohort.loc[cohort.index[:2], ["time", "event"]] = [0.0, True]
+    rows = regression.ph_test(cohort, ["a"], transform="log")
+    assert rows["method"].str.contains("2 events at time 0").all()
+    # Censored on the day itself: nobody had an event then, so nothing is in the way.
+    cohort.loc[cohort.index[:2], "event"] = False
+    assert regression.ph_test(cohort, ["a"], transform="log")["estimate"].notna().all()
+
+
 def test_near_ties_are_ties():
     exact = analysis([0.3, 0.3, 0.5, 0.6, 0.7], [1, 1, 1, 1, 0], x=[1.0, 0, 1, 1, 0])
     blurred = exact.assign(time=[0.1 + 0.2, 0.3, 0.5, 0.6, 0.7])
@@ -1099,7 +1118,71 @@ def test_bootstrap_with_late_entry_and_fixed_model(jasa):
     assert pick(rows, "percent", "surgery", "", model=STABILITY) == 0
 
 
+def test_the_screen_of_a_resample_is_that_of_the_table(effects):
+    """Every test, infinite estimates and factors of three levels included."""
+    effects["rare"] = factor((np.arange(300) < 6).astype(int))
+    effects.loc[:5, "event"] = False
+    effects["stage"] = factor(list("IJK") * 100, "IJK")
+    effects["late"] = factor((np.arange(300) % 3 == 0).astype(int))
+    effects.loc[effects["stage"] == "K", "event"] = False
+    names = [*NAMES, "rare", "stage", "late"]
+    problem = choosing.make_problem(effects, names)
+    terms = {term.name: term for term in problem.design.terms}
+    for test, ties in itertools.product(("wald", "logrank", "lr", "score"), TIES):
+        rows = regression.univariable(effects, names, ties=ties, p_value=test)
+        rule = regression.rule(names, ties=ties, univariable_p=test)
+        for name in names:
+            tests = rows[(rows["covariate"] == name) & (rows["statistic"] == "p")]
+            found = choosing._univariable_p(problem, terms[name], rule)
+            np.testing.assert_allclose(found, tests["estimate"].iloc[-1], rtol=1e-4)
+
+
+def test_table_and_stability_follow_every_part_of_the_rule(effects):
+    """Each part of a rule moves the rows of both."""
+    plain = {"selection": "backward", "entry_p": 0.99, "p_stay": 0.05}
+    other = {
+        "selection": "enter", "entry_p": 0.001, "p_stay": 1e-9, "left_out": ["number"],
+        "fixed": ["c"], "ties": "breslow", "univariable_p": "logrank",
+    }  # fmt: skip
+    made = {
+        name: regression.rule(NAMES, **{**plain, **change})
+        for name, change in [("", {}), *((k, {k: v}) for k, v in other.items())]
+    }
+    tables = {k: regression.regression_table(effects, rule) for k, rule in made.items()}
+    drawn = {k: regression.bootstrap_selection(effects, r, n_boot=40) for k, r in made.items()}
+    for name in other:
+        for rows in (tables, drawn):
+            assert not rows[name].equals(rows[""]), name
+            numbers_of = [part["estimate"].tolist() for part in (rows[name], rows[""])]
+            assert str(numbers_of[0]) != str(numbers_of[1]), name
+
+
 # ---- logistic tables, interaction, tests ------------------------------------
+
+
+@pytest.mark.parametrize("column", ["entry", "entry_months"])
+def test_a_logistic_model_says_who_came_late(effects, column):
+    effects["short"] = factor((effects["time"] < 10).astype(int).to_numpy())
+    rule = regression.rule(["a", "d"], selection="none", univariable_p="fisher")
+    on_time = regression.logistic_table(effects.assign(**{column: 0.0}), "short", rule)
+    assert not on_time["method"].str.contains("late").any()
+    entry = np.where(np.arange(300) < 17, 0.5, np.nan if column == "entry_months" else 0.0)
+    late = regression.logistic_table(effects.assign(**{column: entry}), "short", rule)
+    numbers = late.drop(columns="method")
+    pd.testing.assert_frame_equal(numbers, on_time.drop(columns="method"))
+    known = int(effects["d"].notna().sum())
+    some = int(effects["d"].head(17).notna().sum())
+    for model, name, words in (
+        ("univariable", "a", "17 of 300"), ("univariable", "d", f"{some} of {known}"),
+        ("multivariable", "a", f"{some} of {known}"),
+    ):  # fmt: skip
+        at = late[(late["model"] == model) & (late["covariate"] == name)]
+        told = at.loc[at["statistic"].isin(["odds_ratio", "p"]), "method"]
+        assert len(told) == 2
+        assert told.str.contains(
+            f"({words} patients came under observation late", regex=False
+        ).all()
+    assert "cannot honour" in pick(late, "n", model="multivariable", field="method")
 
 
 def test_logistic_alone_and_together(effects):
