@@ -1142,7 +1142,7 @@ def test_table_and_stability_follow_every_part_of_the_rule(effects):
     plain = {"selection": "backward", "entry_p": 0.99, "p_stay": 0.05}
     other = {
         "selection": "enter", "entry_p": 0.001, "p_stay": 1e-9, "left_out": ["number"],
-        "fixed": ["c"], "ties": "breslow", "univariable_p": "logrank",
+        "fixed": ["d"], "ties": "breslow", "univariable_p": "logrank",
     }  # fmt: skip
     made = {
         name: regression.rule(NAMES, **{**plain, **change})
