@@ -1149,7 +1149,7 @@ def test_table_and_stability_follow_every_part_of_the_rule(effects):
         for name, change in [("", {}), *((k, {k: v}) for k, v in other.items())]
     }
     tables = {k: regression.regression_table(effects, rule) for k, rule in made.items()}
-    drawn = {k: regression.bootstrap_selection(effects, r, n_boot=40) for k, r in made.items()}
+    drawn = {k: regression.bootstrap_selection(effects, r, n_boot=400) for k, r in made.items()}
     for name in other:
         for rows in (tables, drawn):
             assert not rows[name].equals(rows[""]), name
