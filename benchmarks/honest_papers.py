@@ -155,14 +155,15 @@ def _ncch_rows(design: Design, included: Frame, frames: Mapping[str, Frame]) -> 
     for name in ("OS", "SCP", "RFS"):
         frame, names = frames[name], _usable(frames[name], design.models[name]["covariates"])
         rows += [survival.summary(frame, by, times=[60], **curves) for by in (None, "ras")]
-        rows.append(regression.regression_table(frame, names, selection="enter", **models))
+        rule = regression.rule(names, selection="enter", **models)
+        rows.append(regression.regression_table(frame, rule))
         rows.append(survival.by_level(frame, names, **curves))
         rows.append(survival.summary(frame, "kras_codon", times=[60], **curves))
         rows.append(regression.univariable(frame, ["kras_codon"], ties="breslow"))
     names = _usable(included, design.models["short_SCP"]["covariates"])
     beppu = [name for name in design.models["short_SCP"]["published"] if name in names]
-    rows.append(regression.logistic_table(included, "short_scp", names, fixed=beppu,
-                                          endpoint="short_SCP"))  # fmt: skip
+    rule = regression.rule(names, selection="fixed", fixed=beppu, univariable_p="fisher")
+    rows.append(regression.logistic_table(included, "short_scp", rule, endpoint="short_SCP"))
     rows.append(survival.summary(after, "short_scp", times=[60], **curves))
     rows.append(regression.univariable(after, ["short_scp"], ties="breslow"))
     sites = _usable(included, design.table_one["recurrence"])
@@ -198,10 +199,9 @@ def _mskcc_rows(design: Design, included: Frame, frames: Mapping[str, Frame]) ->
         frame, spec = frames[name], design.models[name]
         for by in (None, "kras", "hai", *([["kras", "hai"]] if name == "OS" else [])):
             rows.append(survival.summary(frame, by, times=[36, 60], **curves))
-        rows.append(
-            regression.regression_table(frame, _usable(frame, spec["covariates"]),
-                                        selection="backward", left_out=spec["left_out"], **models)
-        )  # fmt: skip
+        rule = regression.rule(_usable(frame, spec["covariates"]), selection="backward",
+                               left_out=spec["left_out"], **models)  # fmt: skip
+        rows.append(regression.regression_table(frame, rule))
         for level in ("wild", "mutant"):
             stratum, where = frame[frame["kras"] == level], {"population": f"kras={level}"}
             rows.append(regression.univariable(stratum, ["hai"], ties="efron", **where))

@@ -146,11 +146,11 @@ def tables(design: Design, frames: Frames) -> Frame:
             rows.append(found.assign(place="results"))
         if medians_by_level(design):
             rows.append(survival.by_level(frame, factors_of(design), **curves).assign(place=place))
-        table = regression.regression_table(
-            frame, spec["covariates"], selection="fixed", fixed=spec["published"],
-            ties=rules["ties"], univariable_p=rules["univariable_p"],
+        rule = regression.rule(
+            spec["covariates"], selection="fixed", fixed=spec["published"], ties=rules["ties"],
+            univariable_p=rules["univariable_p"],
         )  # fmt: skip
-        rows.append(table.assign(place=place))
+        rows.append(regression.regression_table(frame, rule).assign(place=place))
     return pd.concat(rows, ignore_index=True)
 
 

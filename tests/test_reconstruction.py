@@ -152,11 +152,12 @@ def test_a_certificate_has_the_models_that_a_notebook_has(study):
     for endpoint, columns in certificate._own_models(frames, design).items():
         spec, frame = design.models[endpoint], frames[endpoint]
         names = [n for n in spec["covariates"] if frame[n].nunique() > 1]
-        rows = regression.regression_table(
-            frame, names, selection=spec["selection"], entry_p=spec["entry_p"],
+        rule = regression.rule(
+            names, selection=spec["selection"], entry_p=spec["entry_p"],
             left_out=spec.get("left_out", ()), ties=rules["ties"],
             univariable_p=rules["univariable_p"],
         )  # fmt: skip
+        rows = regression.regression_table(frame, rule)
         fitted = rows[(rows["model"] == "multivariable") & (rows["statistic"] == "hazard_ratio")]
         assert tuple(fitted["covariate"]) == columns
 

@@ -14,9 +14,11 @@ from survival import datasets
 from crlm import ledger, regression, survival
 from crlm.ledger import CohortError, ParameterError
 from crlm.regression import engine, firth, logit
+from crlm.regression import selection as choosing
 
 REFERENCE = Path(__file__).parent / "reference"
 TIES = ("efron", "breslow")
+STABILITY = "bootstrap selection"
 
 
 # ---- helpers ----------------------------------------------------------------
@@ -696,10 +698,29 @@ def test_nothing_is_known_of_a_covariate(cohort):
     assert pick(rows, "n", "lost") == 0 and pick(rows, "n", "a") == 120
     joint = regression.cox(cohort, ["a", "lost"])
     assert joint.loc[joint["statistic"] == "hazard_ratio", "estimate"].isna().all()
-    drawn = regression.bootstrap_selection(cohort, ["a", "lost"], entry_p=1.1, n_boot=3)
-    assert pick(drawn, "percent", "lost", model="selection") == 0
+    rule = regression.rule(["a", "lost"], selection="backward", entry_p=1.1)
+    drawn = regression.bootstrap_selection(cohort, rule, n_boot=3)
+    assert pick(drawn, "percent", "lost", model=STABILITY) == 0
     empty = regression.cox(cohort.iloc[:0], ["a", "age"])
     assert pick(empty, "n") == 0
+
+
+def test_an_event_at_time_zero_has_no_logarithm(cohort):
+    cohort.loc[cohort.index[0], ["time", "event"]] = [0.0, True]
+    for transform in ("km", "identity", "rank"):
+        assert (
+            regression.ph_test(cohort, ["a", "age"], transform=transform)["estimate"].notna().all()
+        )
+    rows = regression.ph_test(cohort, ["a", "age"], transform="log", model="ph_test, log")
+    assert rows["estimate"].isna().all() and set(rows["model"]) == {"ph_test, log"}
+    assert rows["covariate"].tolist() == ["a", "a", "age", "age", "GLOBAL", "GLOBAL"]
+    assert rows["method"].str.contains("an event at time 0, which has no logarithm").all()
+    cohort.loc[cohort.index[:2], ["time", "event"]] = [0.0, True]
+    rows = regression.ph_test(cohort, ["a"], transform="log")
+    assert rows["method"].str.contains("2 events at time 0").all()
+    # Censored on the day itself: nobody had an event then, so nothing is in the way.
+    cohort.loc[cohort.index[:2], "event"] = False
+    assert regression.ph_test(cohort, ["a"], transform="log")["estimate"].notna().all()
 
 
 def test_near_ties_are_ties():
@@ -720,9 +741,10 @@ def test_units_do_not_matter(cohort):
 
 def test_the_frame_stays_as_it_was(cohort):
     before = cohort.copy(deep=True)
-    regression.regression_table(cohort, ["a", "b", "age"], selection="backward", entry_p=1)
+    rule = regression.rule(["a", "b", "age"], selection="backward", entry_p=1)
+    regression.regression_table(cohort, rule)
     regression.interaction(cohort, "a", "b")
-    regression.bootstrap_selection(cohort, ["a", "b"], n_boot=3)
+    regression.bootstrap_selection(cohort, rule, n_boot=3)
     pd.testing.assert_frame_equal(cohort, before)
 
 
@@ -747,11 +769,28 @@ def test_the_frame_stays_as_it_was(cohort):
         (lambda f: regression.logistic(f, "age", ["a"]), CohortError, "two levels"),
         (lambda f: regression.cindex(f, "endpoint"), CohortError, "holds text"),
         (lambda f: regression.firth_cox(f, ["a"], interval="x"), ParameterError, "interval is"),
-        (lambda f: regression.regression_table(f, ["a"], selection="fixed"), ParameterError,
+        (lambda f: regression.rule(["a"], selection="fixed"), ParameterError,
          "needs the covariates"),
-        (lambda f: regression.regression_table(f, ["a"], selection="best"), ParameterError,
+        (lambda f: regression.rule(["a"], selection="best"), ParameterError,
          "selection is 'best'"),
-        (lambda f: regression.bootstrap_selection(f, ["a"], n_boot=0), ParameterError, "n_boot"),
+        (lambda f: regression.rule(["a"], entry_p=0), ParameterError, "entry_p is 0"),
+        (lambda f: regression.rule(["a"], p_stay=np.nan), ParameterError, "p_stay is nan"),
+        (lambda f: regression.rule(["a"], ties="exact"), ParameterError, "ties is 'exact'"),
+        (lambda f: regression.rule(["a"], univariable_p="t"), ParameterError, "univariable_p is"),
+        (lambda f: regression.regression_table(f, regression.rule(["a", "colour"])),
+         ParameterError, "no covariate 'colour'"),
+        (lambda f: regression.bootstrap_selection(f, regression.rule(["a", "a"])),
+         ParameterError, "named twice"),
+        (lambda f: regression.bootstrap_selection(f, regression.rule(["a"], fixed=["colour"])),
+         ParameterError, "no covariate 'colour'"),
+        (lambda f: regression.regression_table(f, regression.rule(["a"], univariable_p="fisher")),
+         ParameterError, "it can be 'wald', 'logrank'"),
+        (lambda f: regression.logistic_table(f, "b", regression.rule(["a"], univariable_p="lr")),
+         ParameterError, "it can be 'fisher', 'wald'"),
+        (lambda f: regression.logistic_table(f, "b", regression.rule(["a"], selection="backward")),
+         ParameterError, "selection is 'backward'"),
+        (lambda f: regression.bootstrap_selection(f, regression.rule(["a"]), n_boot=0),
+         ParameterError, "n_boot"),
         (lambda f: regression.backward(f, ["a"], complete_cases="x"), ParameterError, "'start'"),
     ],
 )  # fmt: skip
@@ -934,7 +973,8 @@ NAMES = ["c", "a", "number", "d", "b"]
 
 
 def test_table_with_entry_by_p(effects):
-    rows = regression.regression_table(effects, NAMES, entry_p=0.05, univariable_p="logrank")
+    rule = regression.rule(NAMES, entry_p=0.05, univariable_p="logrank")
+    rows = regression.regression_table(effects, rule)
     uni = rows[rows["model"] == "univariable"]
     assert list(dict.fromkeys(uni["covariate"])) == NAMES
     passed = regression.select(rows, NAMES, entry_p=0.05)
@@ -954,7 +994,7 @@ def test_table_with_entry_by_p(effects):
 
 def test_left_out_fixed_and_all(effects):
     def chosen(**arguments):
-        rows = regression.regression_table(effects, NAMES, **arguments)
+        rows = regression.regression_table(effects, regression.rule(NAMES, **arguments))
         at = rows[(rows["model"] == "multivariable") & (rows["covariate"] != "")]
         return list(dict.fromkeys(at["covariate"])), rows
 
@@ -995,7 +1035,8 @@ def test_each_backward_step_is_the_model_it_says(effects):
 
 
 def test_table_with_backward_selection(effects):
-    rows = regression.regression_table(effects, NAMES, selection="backward", entry_p=1, p_stay=1e-4)
+    rule = regression.rule(NAMES, selection="backward", entry_p=1, p_stay=1e-4)
+    rows = regression.regression_table(effects, rule)
     multi = rows[(rows["model"] == "multivariable") & (rows["covariate"] != "")]
     assert set(multi["covariate"]) == {"a", "number"}
     _, steps = regression.backward(effects, NAMES, p_stay=1e-4)
@@ -1027,16 +1068,13 @@ def test_bootstrap_of_the_identity_is_the_selection_itself(effects, monkeypatch)
     monkeypatch.setattr(np.random, "default_rng", lambda seed: Same())
     for selection in ("enter", "backward"):
         for test in ("wald", "logrank", "lr", "score"):
-            rows = regression.bootstrap_selection(
-                effects, NAMES, selection=selection, univariable_p=test, n_boot=2, ties="breslow"
-            )
-            once = regression.regression_table(
-                effects, NAMES, selection=selection, univariable_p=test, ties="breslow"
-            )
+            rule = regression.rule(NAMES, selection=selection, univariable_p=test, ties="breslow")
+            rows = regression.bootstrap_selection(effects, rule, n_boot=2)
+            once = regression.regression_table(effects, rule)
             multi = once[once["model"] == "multivariable"]
             for name in NAMES:
                 expected = 100.0 if name in set(multi["covariate"]) else 0.0
-                assert pick(rows, "percent", name, "", model="selection") == expected
+                assert pick(rows, "percent", name, "", model=STABILITY) == expected
             level = {"a": "yes", "number": ""}
             for name, at in level.items():
                 found = pick(rows, "hazard_ratio", name, at)
@@ -1046,16 +1084,17 @@ def test_bootstrap_of_the_identity_is_the_selection_itself(effects, monkeypatch)
 def test_bootstrap_repeats_and_agrees_with_the_effects(effects):
     effects["rare"] = factor((np.arange(300) < 4).astype(int))
     effects.loc[:3, "event"] = False
-    arguments = {"selection": "backward", "entry_p": 0.1, "n_boot": 60}
-    rows = regression.bootstrap_selection(effects, [*NAMES, "rare"], seed=1, **arguments)
-    again = regression.bootstrap_selection(effects, [*NAMES, "rare"], seed=1, **arguments)
-    other = regression.bootstrap_selection(effects, [*NAMES, "rare"], seed=2, **arguments)
+    rule = regression.rule([*NAMES, "rare"], selection="backward", entry_p=0.1)
+    rows = regression.bootstrap_selection(effects, rule, n_boot=60, seed=1)
+    again = regression.bootstrap_selection(effects, rule, n_boot=60, seed=1)
+    other = regression.bootstrap_selection(effects, rule, n_boot=60, seed=2)
     pd.testing.assert_frame_equal(rows, again)
     assert not rows["estimate"].equals(other["estimate"])
-    percent = rows[(rows["model"] == "selection") & (rows["statistic"] == "percent")]
+    percent = rows[(rows["model"] == STABILITY) & (rows["statistic"] == "percent")]
+    assert (percent["level"] == "").all() and len(percent) == len(NAMES) + 1
     chosen = percent.set_index("covariate")["estimate"]
     assert chosen["a"] == 100 and chosen["number"] == 100 and chosen["c"] < 40
-    assert pick(rows, "percent", "a", "yes", model="selection_sign") == 100
+    assert pick(rows, "percent", "a", "yes", model=f"{STABILITY}, sign") == 100
     at = rows[(rows["covariate"] == "a") & (rows["statistic"] == "hazard_ratio")].iloc[0]
     assert at["conf_low"] < at["estimate"] < at["conf_high"] and at["n"] == 60
     ratios = rows.loc[rows["statistic"] == "hazard_ratio", "estimate"]
@@ -1066,29 +1105,90 @@ def test_bootstrap_repeats_and_agrees_with_the_effects(effects):
 def test_bootstrap_where_estimates_are_infinite(effects):
     effects["event"] = effects["event"] & (effects["c"] == "no")
     for test in ("wald", "logrank"):
-        rows = regression.bootstrap_selection(
-            effects, ["a", "c"], n_boot=5, univariable_p=test, p_stay=0.2
-        )
-        assert pick(rows, "percent", "c", model="selection") == 100
+        rule = regression.rule(["a", "c"], selection="backward", univariable_p=test, p_stay=0.2)
+        rows = regression.bootstrap_selection(effects, rule, n_boot=5)
+        assert pick(rows, "percent", "c", model=STABILITY) == 100
         assert not ((rows["covariate"] == "c") & (rows["statistic"] == "hazard_ratio")).any()
 
 
 def test_bootstrap_with_late_entry_and_fixed_model(jasa):
-    rows = regression.bootstrap_selection(
-        jasa, ["age", "surgery"], selection="fixed", fixed=["age"], n_boot=20
-    )
-    assert pick(rows, "percent", "age", "", model="selection") == 100
-    assert pick(rows, "percent", "surgery", "", model="selection") == 0
+    rule = regression.rule(["age", "surgery"], selection="fixed", fixed=["age"])
+    rows = regression.bootstrap_selection(jasa, rule, n_boot=20)
+    assert pick(rows, "percent", "age", "", model=STABILITY) == 100
+    assert pick(rows, "percent", "surgery", "", model=STABILITY) == 0
+
+
+def test_the_screen_of_a_resample_is_that_of_the_table(effects):
+    """Every test, infinite estimates and factors of three levels included."""
+    effects["rare"] = factor((np.arange(300) < 6).astype(int))
+    effects.loc[:5, "event"] = False
+    effects["stage"] = factor(list("IJK") * 100, "IJK")
+    effects["late"] = factor((np.arange(300) % 3 == 0).astype(int))
+    effects.loc[effects["stage"] == "K", "event"] = False
+    names = [*NAMES, "rare", "stage", "late"]
+    problem = choosing.make_problem(effects, names)
+    terms = {term.name: term for term in problem.design.terms}
+    for test, ties in itertools.product(("wald", "logrank", "lr", "score"), TIES):
+        rows = regression.univariable(effects, names, ties=ties, p_value=test)
+        rule = regression.rule(names, ties=ties, univariable_p=test)
+        for name in names:
+            tests = rows[(rows["covariate"] == name) & (rows["statistic"] == "p")]
+            found = choosing._univariable_p(problem, terms[name], rule)
+            np.testing.assert_allclose(found, tests["estimate"].iloc[-1], rtol=1e-4)
+
+
+def test_table_and_stability_follow_every_part_of_the_rule(effects):
+    """Each part of a rule moves the rows of both."""
+    plain = {"selection": "backward", "entry_p": 0.16, "p_stay": 0.01}
+    other = {
+        "selection": "enter", "entry_p": 0.001, "p_stay": 1e-9, "left_out": ["number"],
+        "fixed": ["d"], "ties": "breslow", "univariable_p": "logrank",
+    }  # fmt: skip
+    made = {
+        name: regression.rule(NAMES, **{**plain, **change})
+        for name, change in [("", {}), *((k, {k: v}) for k, v in other.items())]
+    }
+    tables = {k: regression.regression_table(effects, rule) for k, rule in made.items()}
+    drawn = {k: regression.bootstrap_selection(effects, r, n_boot=400) for k, r in made.items()}
+    for name in other:
+        for rows in (tables, drawn):
+            assert not rows[name].equals(rows[""]), name
+            numbers_of = [part["estimate"].tolist() for part in (rows[name], rows[""])]
+            assert str(numbers_of[0]) != str(numbers_of[1]), name
 
 
 # ---- logistic tables, interaction, tests ------------------------------------
 
 
+@pytest.mark.parametrize("column", ["entry", "entry_months"])
+def test_a_logistic_model_says_who_came_late(effects, column):
+    effects["short"] = factor((effects["time"] < 10).astype(int).to_numpy())
+    rule = regression.rule(["a", "d"], selection="none", univariable_p="fisher")
+    on_time = regression.logistic_table(effects.assign(**{column: 0.0}), "short", rule)
+    assert not on_time["method"].str.contains("late").any()
+    entry = np.where(np.arange(300) < 17, 0.5, np.nan if column == "entry_months" else 0.0)
+    late = regression.logistic_table(effects.assign(**{column: entry}), "short", rule)
+    numbers = late.drop(columns="method")
+    pd.testing.assert_frame_equal(numbers, on_time.drop(columns="method"))
+    known = int(effects["d"].notna().sum())
+    some = int(effects["d"].head(17).notna().sum())
+    for model, name, words in (
+        ("univariable", "a", "17 of 300"), ("univariable", "d", f"{some} of {known}"),
+        ("multivariable", "a", f"{some} of {known}"),
+    ):  # fmt: skip
+        at = late[(late["model"] == model) & (late["covariate"] == name)]
+        told = at.loc[at["statistic"].isin(["odds_ratio", "p"]), "method"]
+        assert len(told) == 2
+        assert told.str.contains(
+            f"({words} patients came under observation late", regex=False
+        ).all()
+    assert "cannot honour" in pick(late, "n", model="multivariable", field="method")
+
+
 def test_logistic_alone_and_together(effects):
     effects["short"] = factor((effects["time"] < 10).astype(int).to_numpy())
-    rows = regression.logistic_table(
-        effects, "short", NAMES, fixed=["a", "number"], endpoint="short_SCP", univariable_p="wald"
-    )
+    rule = regression.rule(NAMES, selection="fixed", fixed=["a", "number"])
+    rows = regression.logistic_table(effects, "short", rule, endpoint="short_SCP")
     assert (rows["endpoint"] == "short_SCP").all()
     alone = regression.logistic(effects, "short", ["a"], endpoint="short_SCP")
     close(
@@ -1099,7 +1199,8 @@ def test_logistic_alone_and_together(effects):
     assert set(multi["covariate"]) == {"", "a", "number"}
     together = regression.logistic(effects, "short", ["a", "number"])
     close(pick(multi, "odds_ratio", "number"), pick(together, "odds_ratio", "number"))
-    entered = regression.logistic_table(effects, "short", NAMES, selection="enter", entry_p=1e-30)
+    rule = regression.rule(NAMES, entry_p=1e-30, univariable_p="fisher")
+    entered = regression.logistic_table(effects, "short", rule)
     words = pick(entered, "n", model="multivariable", field="method")
     assert "no covariate was chosen (covariates with univariable p < 1e-30 (fisher))" in words
 
@@ -1107,7 +1208,8 @@ def test_logistic_alone_and_together(effects):
 def test_fisher_p_of_two_levels_and_wald_of_the_rest(effects):
     effects["short"] = factor((effects["time"] < 10).astype(int).to_numpy())
     effects["stage"] = factor(list("IJK") * 100, "IJK")
-    rows = regression.logistic_table(effects, "short", ["d", "number", "stage"], selection="none")
+    rule = regression.rule(["d", "number", "stage"], selection="none", univariable_p="fisher")
+    rows = regression.logistic_table(effects, "short", rule)
     uni = rows[rows["model"] == "univariable"]
     cross = pd.crosstab(effects["d"], effects["short"]).to_numpy()
     # Two-sided: all tables with these margins that are no likelier than this one.

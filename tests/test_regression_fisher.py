@@ -15,7 +15,8 @@ def test_fisher_replaces_the_wald_p_and_fits_the_printed_one():
     )  # fmt: skip
     table["ras"] = pd.Categorical(table["ras"], categories=["wild", "mutant"])
     table["short_scp"] = pd.Categorical(table["short_scp"], categories=["no", "yes"])
-    found = regression.logistic_table(table, "short_scp", ["ras"], fixed=["ras"])
+    rule = regression.rule(["ras"], selection="fixed", fixed=["ras"], univariable_p="fisher")
+    found = regression.logistic_table(table, "short_scp", rule)
     p = found[(found["statistic"] == "p") & (found["model"] == "univariable")].iloc[0]
     assert p.method == "Fisher's exact test, two-sided"
     assert round(p.estimate, 3) == pytest.approx(0.059)

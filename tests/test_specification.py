@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crlm import figures, ledger, regression, specification
+from crlm import cohort as cohort_room
+from crlm import endpoints, figures, ledger, regression, scores, specification, survival
 from crlm.ledger import CohortError, ParameterError
 from crlm.specification import MEASURES, MISSING
 
@@ -74,10 +75,13 @@ def by_hand(frame, row):
 @pytest.mark.parametrize("late", [False, True])
 def test_each_estimate_is_that_of_the_cox_model(late):
     whole = cohort()
+    # As after eligibility: rows are missing, and the rest keep the labels they had.
+    whole = whole.set_axis(np.random.default_rng(5).permutation(len(whole)) * 7 + 2)
     if late:
         whole["entry"] = np.where(np.arange(len(whole)) % 3 == 0, whole["time"] / 3, 0.0)
-    frames = {"whole": whole, "short": specification.followed_to(whole, 24)}
-    plan = specification.declare(frames, "hai", POOL, DESIGN, exclusions=["sex=male"], most=70)
+    frames = {"whole": whole, "short": specification.followed_to(whole, 24),
+              "from month 6": survival.landmark(whole, 6)}  # fmt: skip
+    plan = specification.declare(frames, "hai", POOL, DESIGN, exclusions=["sex=male"], most=110)
     curve = specification.curve(plan)
     for column, values in (("measure", MEASURES), ("missing", MISSING),
                            ("ties", ["efron", "breslow"]), ("rule", frames),
@@ -152,6 +156,120 @@ def test_a_large_table_is_sampled_and_that_is_said():
     assert curve["n"].max() == 200
     rows = specification.inference(plan, curve, claim="lower", permutations=9)
     assert "on a random 200 of the 500 patients" in rows["method"].iloc[0]
+
+
+# ---- who is who ---------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    design = ledger.load_design("mskcc_hai")
+    files = [design.folder / f"{name}.csv" for name in ("cohort", "history")]
+    patients = cohort_room.load(str(files[0]), design)
+    kept = cohort_room.eligibility(patients, design).all(axis=1)
+    history = cohort_room.load_history(str(files[1]), design)
+    timed = scores.add(endpoints.from_history(patients, history, design))
+    return design, endpoints.derive_all(cohort_room.add_factors(timed, design)[kept], design)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "paper", "median"), [("RFS", 0.6869, 0.6699), ("OS", 0.5323, 0.4400)]
+)
+def test_the_landmark_of_the_shipped_cohort_has_its_own_patients(shipped, endpoint, paper, median):
+    """Every specification is the Cox model of its frame, and no longer 0.7635 and 0.4714."""
+    design, frames = shipped
+    whole, spec = frames[endpoint], design.models[endpoint]
+    rules = {"whole": whole, "short": specification.followed_to(whole, 60),
+             "from month 6": survival.landmark(whole, 6)}  # fmt: skip
+    plan = specification.declare(
+        rules, "hai", spec["covariates"], design, printed=spec["published"],
+        exclusions=["extrahepatic=yes", "two_stage=yes"], measures=MEASURES[:1],
+    )  # fmt: skip
+    curve = specification.curve(plan)
+    assert set(curve["rule"]) == set(rules)
+    usual = (curve["missing"] == MISSING[0]) & (curve["population"] == "all patients")
+    for row in curve[usual].groupby("rule").head(12).to_dict("records"):
+        names = ["hai", *(name for name in row["adjusters"].split(" + ") if name)]
+        rows = regression.cox(rules[row["rule"]], names, ties=row["ties"])
+        ratio = rows[(rows["covariate"] == "hai") & (rows["statistic"] == "hazard_ratio")]
+        assert row["hazard_ratio"] == pytest.approx(ratio["estimate"].item(), rel=1e-8)
+    alone = regression.cox(rules["from month 6"], spec["published"], ties="efron")
+    ratio = alone[(alone["covariate"] == "hai") & (alone["statistic"] == "hazard_ratio")]
+    assert ratio["estimate"].item() == pytest.approx(paper, abs=5e-5)
+    # The report's hundred specifications, of which these are from the landmark.
+
+    plan = specification.declare(
+        rules, "hai", spec["covariates"], design, printed=spec["published"], most=100,
+        exclusions=["extrahepatic=yes", "two_stage=yes"], seed=1,
+    )  # fmt: skip
+    curve = specification.curve(plan)
+    late = curve.loc[curve["rule"] == "from month 6", "hazard_ratio"]
+    assert late.median() == pytest.approx(median, abs=5e-5)
+
+
+def test_frames_of_other_patients_are_refused():
+    frame = cohort().set_axis(np.arange(160) + 5)
+    late = survival.landmark(frame, 6)
+
+    def declared(second, exposure="hai"):
+        specification.declare({"whole": frame, "late": second}, exposure, ["sex"], DESIGN)
+
+    declared(late)
+    with pytest.raises(CohortError, match="'late' holds 5 patients who are not in the first"):
+        declared(late.reset_index(drop=True))
+    moved = late.set_axis(frame.index[: len(late)])
+    other = int((moved["hai"].to_numpy() != frame.loc[moved.index, "hai"].to_numpy()).sum())
+    assert other > 20
+    with pytest.raises(CohortError, match=f"'late' has {other} patients with another hai"):
+        declared(moved)
+    with pytest.raises(CohortError, match="'late' has 1 patients with another size"):
+        changed = late.copy()
+        changed.loc[late.index[3], "size"] += 0.1
+        declared(changed, "size")
+    with pytest.raises(CohortError, match="stands in a frame twice"):
+        declared(pd.concat([late, late.head(1)]))
+    unknown = frame.copy()
+    unknown.loc[late.index[:2], "hai"] = np.nan
+    with pytest.raises(CohortError, match="'late' holds 2 patients whose hai the first frame"):
+        specification.declare({"whole": unknown, "late": late}, "hai", ["sex"], DESIGN)
+    # An exposure that is unknown in a later frame leaves its patient out there, no more.
+    specification.declare({"whole": frame, "late": unknown}, "hai", ["sex"], DESIGN)
+
+
+def test_no_two_rows_of_the_robustness_share_their_keys(shipped):
+    design, frames = shipped
+    found = []
+    for name in ("OS", "RFS"):
+        frame, spec = frames[name], design.models[name]
+        late = survival.landmark(frame, 6)
+        rule = regression.rule(spec["published"], selection="backward", univariable_p="wald")
+        plan = specification.declare(
+            {"whole": frame, "late": late}, "hai", spec["covariates"], design, most=12
+        )
+        found += [
+            specification.inference(plan, specification.curve(plan), claim="lower", permutations=9),
+            regression.regression_table(frame, rule),
+            regression.bootstrap_selection(frame, rule, n_boot=3),
+            regression.ph_test(frame, spec["published"]),
+            regression.ph_test(frame, ["hai"], model="ph_test, hai alone"),
+            regression.interaction(frame, "hai", "kras"),
+            regression.interaction(frame, "hai", "margin"),
+            regression.firth_cox(frame, spec["published"]),
+            *(regression.cox(frame, spec["published"], ties=ties, model=f"printed, {ties}")
+              for ties in ("efron", "breslow")),
+            survival.rmst(frame, "hai"),
+            survival.summary(frame, "hai", times=[60]),
+            survival.rate_difference(frame, ["kras", "hai"], "kras=wild,hai=yes",
+                                     "kras=wild,hai=no", time=60),
+            regression.univariable(late, ["hai"], population=survival.from_month(6)),
+            regression.time_dependent(
+                frame.assign(from_two=2.0), "from_two", "from_two", adjust=["kras"]
+            ),
+        ]  # fmt: skip
+    found += [survival.follow_up(frames["OS"]),
+              survival.follow_up(frames["OS"], method="observed", model="observed")]  # fmt: skip
+    rows = pd.concat(found, ignore_index=True)
+    assert not rows[rows.duplicated(list(ledger.KEYS), keep=False)].to_dict("records")
 
 
 # ---- no estimate ------------------------------------------------------------

@@ -134,17 +134,58 @@ def test_restricted_mean_of_six_patients_by_hand():
     assert half == pytest.approx(1.959963984540054 * math.sqrt(variance), rel=1e-12)
     # To 5: 2 + 8/5 + 12/25 = 102/25
     assert value(survival.rmst(six(), tau=5), "rmst") == pytest.approx(102 / 25, rel=1e-14)
-    # Without a horizon: the shorter of the arms' longest times, 6 (X: 2 4 6; Y: 4 4 8).
-    by_arm = survival.rmst(six(), "arm")
-    assert set(by_arm["time"]) == {6}
     # X: at risk 2 (A B) at 2, 2 (B E) at 4, 1 at 6: S 1/2, 1/4, 0; area 2 + 1 + 1/2 = 7/2.
-    # Y: at risk 3 at 4, d 1: S 2/3; area 4 + 4/3 = 16/3.
+    # Y: at risk 3 at 4, d 1: S 2/3. To 6: area 4 + 4/3 = 16/3.
+    by_arm = survival.rmst(six(), "arm", 6)
     assert value(by_arm, "rmst", "arm=X") == pytest.approx(7 / 2, rel=1e-14)
     assert value(by_arm, "rmst", "arm=Y") == pytest.approx(16 / 3, rel=1e-14)
     assert value(by_arm, "rmst_difference", "arm") == pytest.approx(11 / 6, rel=1e-14)
     # Var X: (3/2)^2/2 + (1/2)^2/2 = 5/4; var Y: (4/3)^2/6 = 8/27; z = (11/6)/sqrt(167/108)
     p = math.erfc(11 / 6 / math.sqrt(167 / 108) / math.sqrt(2))
     assert value(by_arm, "p", "arm") == pytest.approx(p, rel=1e-12)
+
+
+def test_the_horizon_of_restricted_means_is_what_all_groups_are_followed_to():
+    # X has reached 0 at 6 and is followed for ever, Y ends at 8 with S 2/3: area 4 + 8/3.
+    rows = survival.rmst(six(), "arm")
+    assert set(rows["time"]) == {8}
+    assert value(rows, "rmst", "arm=X") == pytest.approx(7 / 2, rel=1e-14)
+    assert value(rows, "rmst", "arm=Y") == pytest.approx(20 / 3, rel=1e-14)
+    assert (
+        rows["method"].str.contains("to 8 months, the end of follow-up of arm=Y", regex=False).all()
+    )
+    # Var Y: (8/3)^2/6 = 32/27; z = (19/6)/sqrt(5/4 + 32/27)
+    p = math.erfc(19 / 6 / math.sqrt(263 / 108) / math.sqrt(2))
+    assert value(rows, "p", "arm") == pytest.approx(p, rel=1e-12)
+    shorter = survival.rmst(six(), "arm", most=6)
+    pd.testing.assert_frame_equal(shorter, survival.rmst(six(), "arm", tau=6))
+    assert shorter["method"].str.contains(" to 6 months, ", regex=False).all()
+    # Everybody has died by 6: there is nothing that is not known of the sixty months.
+    dead = survival.rmst(six().query("time < 8 and event"), "arm")
+    assert set(dead["time"]) == {60} and dead["estimate"].notna().all()
+    alone = survival.rmst(six())
+    assert value(alone, "rmst", field="method").startswith(
+        "area under Kaplan-Meier to 8 months, the end of follow-up, "
+    )
+    nobody = survival.rmst(frame([0, 0], [0, 0]))
+    assert math.isnan(value(nobody, "rmst"))
+    assert "follow-up ends at 0 months" in value(nobody, "rmst", field="method")
+
+
+def test_follow_up_follows_its_conventions():
+    # Exchanged, by hand: censored at 1 and 2 of four patients, S 3/4, 1/2 (flat to 4), 0.
+    table = frame([1, 2, 4, 4], [0, 0, 0, 0])
+    first = survival.follow_up(table)
+    assert value(first, "median_follow_up") == 2
+    midpoint = survival.follow_up(table, median_rule="midpoint", model="reverse")
+    assert value(midpoint, "median_follow_up") == 3
+    assert set(midpoint["model"]) == {"reverse"}
+    limits = {
+        conf_type: value(survival.follow_up(colon(), conf_type=conf_type), "median_follow_up",
+                         field="conf_low")
+        for conf_type in ("plain", "log", "log-log", "spss")
+    }  # fmt: skip
+    assert len(set(limits.values())) >= 3, limits
 
 
 def test_follow_up_of_six_patients_by_hand():
@@ -162,6 +203,11 @@ def test_landmark_of_six_patients_by_hand():
     assert at_3["time"].tolist() == [1, 1, 1, 3, 5]
     assert at_3["entry"].tolist() == [0, 0, 0, 0, 0]
     assert survival.landmark(six(), 4)["time"].tolist() == [2, 4]
+    # The patients keep their names, and rows of them a population of their own.
+    named = six().set_axis([31, 7, 5, 12, 3, 90])
+    assert survival.landmark(named, 4).index.tolist() == [3, 90]
+    assert survival.landmark(named, 4)["arm"].equals(named.loc[[3, 90], "arm"])
+    assert survival.from_month(4.0) == "from month 4" and survival.from_month(2.5).endswith("2.5")
     # At 2.5 E is not under observation yet.
     assert survival.landmark(six(), 2.5)["time"].tolist() == [1.5, 1.5, 1.5, 5.5]
     with pytest.raises(CohortError, match="last observed time is 8"):
@@ -647,6 +693,7 @@ def test_what_does_not_exist_is_refused():
         (lambda: survival.kaplan_meier(table, times=[-1]), ">= 0 but is -1"),
         (lambda: survival.follow_up(table, method="kaplan"), "reverse, observed"),
         (lambda: survival.rmst(table, tau=0), "positive number of months"),
+        (lambda: survival.rmst(table, most=math.inf), "most must be a positive number"),
         (lambda: survival.landmark(table, math.nan), "must be a number"),
     ):
         with pytest.raises(ParameterError, match=message):

@@ -7,7 +7,6 @@ and rank tests from scipy; nothing here calls a kernel of the search or `crlm.su
 from __future__ import annotations
 
 import functools
-import inspect
 import json
 import math
 import warnings
@@ -168,19 +167,24 @@ def _sizes(patients: pd.DataFrame, design: Design) -> pd.DataFrame:
 
 def _own_models(frames: Mapping[str, pd.DataFrame], design: Design) -> dict[str, tuple[str, ...]]:
     """The columns of each multivariable model as this cohort's own p values choose them."""
-    stay = float(inspect.signature(regression.regression_table).parameters["p_stay"].default)
     chosen = {}
     for endpoint, spec in design.models.items():
         if spec["selection"] not in ("enter", "backward") or endpoint not in frames:
             continue
-        left_out, frame = spec.get("left_out", ()), frames[endpoint]
-        names = [n for n in spec["covariates"] if n not in left_out and frame[n].nunique() > 1]
-        entry = float(stats.norm.isf(spec["entry_p"] / 2))
-        columns = [n for n in names if abs(_alone(endpoint, n, frame, design)) > entry]
-        while spec["selection"] == "backward" and columns:
+        frame = frames[endpoint]
+        rule = regression.rule(
+            [name for name in spec["covariates"] if frame[name].nunique() > 1],
+            selection=spec["selection"], entry_p=spec["entry_p"],
+            left_out=spec.get("left_out", ()),
+        )  # fmt: skip
+        entry, stay = (float(stats.norm.isf(p / 2)) for p in (rule.entry_p, rule.p_stay))
+        columns = rule.candidates(
+            [n for n in rule.names if abs(_alone(endpoint, n, frame, design)) > entry]
+        )
+        while rule.selection == "backward" and columns:
             z = [_wald(endpoint, tuple(columns), at, frame, design) for at in range(len(columns))]
             worst = int(np.argmin(np.abs(z)))
-            if abs(z[worst]) > stats.norm.isf(stay / 2):
+            if abs(z[worst]) > stay:
                 break
             columns.pop(worst)
         chosen[endpoint] = tuple(columns)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from crlm.ledger import CohortError, rows
-from crlm.regression.engine import TIES, concordance, proportional_hazards
+from crlm.regression.engine import TIES, FollowUp, concordance, proportional_hazards
 from crlm.regression.models import make_sample
 from crlm.regression.solution import check_choice, check_level, cox_family, solve
 from crlm.regression.terms import check_follow_up, check_names, complete, follow_up
@@ -23,6 +23,7 @@ def ph_test(
     *,
     ties: str = "efron",
     transform: str = "km",
+    model: str = "ph_test",
     population: str = "all",
     strata: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
@@ -32,15 +33,17 @@ def ph_test(
     ----------
     transform : {"km", "identity", "rank", "log"}
         The function of time along which a coefficient may drift.
+    model : str
+        Written into the rows; a name of its own for each of several models of an endpoint.
     frame, covariates, ties, population, strata
         As in `cox`.
 
     Returns
     -------
     pandas.DataFrame
-        Rows `chi_square` and `p` of model "ph_test" for each covariate (all
-        levels together, level "") and for covariate "GLOBAL". NaN with the
-        reason in `method` where the model has no ordinary fit.
+        Rows `chi_square` and `p` for each covariate (all levels together, level "")
+        and for covariate "GLOBAL". NaN with the reason in `method` where the model has
+        no ordinary fit, or with "log" where an event at time 0 has no logarithm.
 
     Raises
     ------
@@ -58,7 +61,7 @@ def ph_test(
     family = cox_family(sample.data, ties, sample.strata)
     solution = solve(family, sample.design, interval="wald")
     keys: dict[str, Any] = {
-        "endpoint": sample.endpoint, "population": population, "model": "ph_test",
+        "endpoint": sample.endpoint, "population": population, "model": model,
         "n": sample.data.n, "events": sample.data.n_events,
     }  # fmt: skip
     estimable = [j for j in range(sample.design.x.shape[1]) if j not in solution.notes]
@@ -69,9 +72,12 @@ def ph_test(
     tested = [(name, columns) for name, columns in terms if columns]
     reason, tests = "not tested: the model has no ordinary estimate", []
     if estimable and solution.interval.startswith("Wald"):
-        reason = "not tested: the events are too few for so many covariates"
-        x = sample.design.x[:, estimable]
-        tests = proportional_hazards(sample.data, x, ties, transform, [c for _, c in tested])
+        reason = _no_logarithm(sample.data, transform)
+        columns = [c for _, c in tested]
+        if not reason:
+            reason = "not tested: the events are too few for so many covariates"
+            x = sample.design.x[:, estimable]
+            tests = proportional_hazards(sample.data, x, ties, transform, columns)
     found = dict(zip([*(name for name, _ in tested), "GLOBAL"], tests, strict=bool(tests)))
     records = []
     for name in [*(name for name, _ in terms), "GLOBAL"]:
@@ -81,6 +87,15 @@ def ph_test(
             method = "not tested: no estimate of this covariate" if tests else reason
         records += _records(keys, name, chi_square, p, method)
     return rows(records)
+
+
+def _no_logarithm(data: FollowUp, transform: str) -> str:
+    """Why the logarithm of time is no axis to test along; empty if it is one."""
+    at_zero = int((data.event[data.time <= 0] == 1).sum())
+    if transform != "log" or not at_zero:
+        return ""
+    what = "an event" if at_zero == 1 else f"{at_zero} events"
+    return f"not tested: {what} at time 0, which has no logarithm; choose another transform"
 
 
 def cindex(

@@ -50,7 +50,7 @@ def interaction(
     if len(sample.data.event) and not _term(sample.design, b).levels:
         raise ParameterError(f"{b!r} is a number; an interaction needs a factor as the second.")
     keys = {"endpoint": sample.endpoint, "population": population, "model": "interaction"}
-    records = [n_record(sample.n_all, family, keys)]
+    records = [n_record(sample.n_all, family, {**keys, "covariate": f"{a}:{b}"})]
     lacking = _without_contrast(sample, a, b)
     if lacking:
         at = {**keys, "covariate": f"{a}:{b}", "method": lacking}

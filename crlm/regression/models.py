@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -227,6 +227,10 @@ def logistic(
 ) -> pd.DataFrame:
     """Odds ratios of a yes-no outcome.
 
+    Late entry cannot be honoured, for a yes-no outcome has no risk set to come late to; where
+    the frame has patients who came under observation late (`entry`, or `entry_months` of a
+    patient table), `method` says how many.
+
     Parameters
     ----------
     frame : pandas.DataFrame
@@ -259,12 +263,25 @@ def logistic(
     for names in [[name] for name in covariates] if alone else [covariates]:
         part = complete(frame, [outcome, *names])
         family = logistic_family(_yes(part[outcome]))
+        family = replace(family, method=family.method + late_note(part))
         design = encode(part, names)
         solution = solve(family, design, conf_level)
         counted = n_record(len(frame), family, keys)
         records.append({**counted, "covariate": names[0]} if alone else counted)
         records += _model_records(design, solution, family, keys)
     return rows(records)
+
+
+def late_note(frame: pd.DataFrame) -> str:
+    """How many patients came under observation late, where a model cannot honour that."""
+    column = next((name for name in ("entry", "entry_months") if name in frame), None)
+    late = int((frame[column] > 0).sum()) if column else 0
+    if not late:
+        return ""
+    return (
+        f" ({late} of {len(frame)} patients came under observation late, which a yes-no outcome "
+        "cannot honour)"
+    )
 
 
 def make_sample(
@@ -314,7 +331,7 @@ def _overall_test(
 
 def n_record(n_all: int, family: Family, keys: Mapping[str, str]) -> dict[str, Any]:
     """How many complete cases a model has, as a record."""
-    n, events = len(family.event), int(family.event.sum())
+    n, events = len(family.outcome), int(family.outcome.sum())
     method = f"{family.method}; complete cases: {n} of {n_all} patients"
     return {
         **keys, "statistic": "n", "unit": "patients", "estimate": n, "n": n, "events": events,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,7 @@ import pandas as pd
 from crlm.ledger import ParameterError
 from crlm.regression.engine import TIES, Fit, FollowUp, cox_fit, logrank, upper_tail, wald
 from crlm.regression.models import TESTS
-from crlm.regression.solution import check_choice
+from crlm.regression.solution import check_choice, cox_family, solve
 from crlm.regression.terms import (
     Design,
     Term,
@@ -50,16 +49,36 @@ class Removal:
 
 @dataclass(frozen=True)
 class Rule:
-    """How covariates are chosen: the arguments of `regression_table`."""
+    """How covariates are chosen, for the table and for its stability alike; made by `rule`.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The candidates, all of which are analysed univariably.
+    selection, entry_p, p_stay, left_out, fixed, ties, univariable_p
+        As in `rule`.
+    """
 
     names: tuple[str, ...]
-    selection: str
+    selection: str = "enter"
     entry_p: float = 0.05
     p_stay: float = 0.05
     left_out: tuple[str, ...] = ()
     fixed: tuple[str, ...] = ()
     ties: str = "efron"
     univariable_p: str = "wald"
+
+    def asked_of(self, frame: pd.DataFrame) -> list[str]:
+        """All covariates that the rule names, after a look whether the frame has them.
+
+        Raises
+        ------
+        ParameterError
+            If one is absent.
+        """
+        names = check_names(frame, self.names)
+        fixed = check_names(frame, self.fixed) if self.fixed else []
+        return list(dict.fromkeys([*names, *fixed]))
 
     def candidates(self, passed: Sequence[str]) -> list[str]:
         """What enters the multivariable model or backward selection, if these passed the screen."""
@@ -91,6 +110,15 @@ class Problem:
     def take(self, chosen: np.ndarray) -> Problem:
         """The same for some patients (a mask or positions)."""
         return Problem(self.data.take(chosen), Design(self.design.x[chosen], self.design.terms))
+
+    def ordered(self) -> Problem:
+        """The same patients in the order of their contents, by time first.
+
+        Whoever draws patients draws from this order, so that a table's rows may stand anyhow.
+        """
+        data = self.data
+        parts = (*self.design.x.T[::-1], data.strata, data.entry, data.event, data.time)
+        return self.take(np.lexsort([part for part in parts if part is not None]))
 
     def cases(self, columns: Sequence[int]) -> tuple[FollowUp, np.ndarray]:
         """Follow-up and design of the complete cases of some columns."""
@@ -163,38 +191,57 @@ def backward(
     return [term.name for term in kept], steps
 
 
-def make_rule(
-    frame: pd.DataFrame,
+def rule(
     covariates: Sequence[str],
     *,
-    left_out: Sequence[str],
-    fixed: Sequence[str],
-    **arguments: Any,
+    selection: str = "enter",
+    entry_p: float = 0.05,
+    p_stay: float = 0.05,
+    left_out: Sequence[str] = (),
+    fixed: Sequence[str] = (),
+    ties: str = "efron",
+    univariable_p: str = "wald",
 ) -> Rule:
-    """A rule that can be followed in this frame.
+    """How covariates are chosen: what a regression table and its bootstrap both follow.
+
+    Parameters
+    ----------
+    covariates : sequence of str
+        All are analysed univariably.
+    selection : {"enter", "backward", "fixed", "none"}
+        The multivariable model holds: those with univariable p < `entry_p`;
+        what backward selection (p < `p_stay`) leaves of these; exactly those of
+        `fixed`; all.
+    left_out : sequence of str
+        Never in the multivariable model (but with "fixed").
+    fixed : sequence of str
+        With "enter" and "backward": in the multivariable model whatever their p.
+    ties : {"efron", "breslow"}
+        Of Cox models.
+    univariable_p : {"wald", "logrank", "lr", "score", "fisher"}
+        As `p_value` of `univariable`; "fisher" and "wald" are those of a logistic table.
 
     Raises
     ------
     ParameterError
-        If an argument makes no sense.
+        If an argument makes no sense, or nothing is fixed with "fixed".
     """
-    rule = Rule(
-        names=tuple(check_names(frame, covariates)),
-        left_out=tuple(listed(left_out)),
-        fixed=tuple(listed(fixed)),
-        **arguments,
-    )
-    check_choice("selection", rule.selection, SELECTIONS)
-    check_choice("ties", rule.ties, TIES)
-    check_choice("univariable_p", rule.univariable_p, TESTS)
-    if rule.fixed:
-        check_names(frame, rule.fixed)
-    elif rule.selection == "fixed":
+    check_choice("selection", selection, SELECTIONS)
+    check_choice("ties", ties, TIES)
+    check_choice("univariable_p", univariable_p, (*TESTS, "fisher"))
+    for name, p in (("entry_p", entry_p), ("p_stay", p_stay)):
+        if not p > 0:
+            raise ParameterError(f"{name} is {p!r}; a limit of p values is a number above 0.")
+    if selection == "fixed" and not listed(fixed):
         raise ParameterError(
             "selection='fixed' needs the covariates of the model: fixed=[...]. "
             "The paper's are in design.models[endpoint]['published']."
         )
-    return rule
+    return Rule(
+        names=tuple(listed(covariates)), selection=selection, entry_p=entry_p, p_stay=p_stay,
+        left_out=tuple(listed(left_out)), fixed=tuple(listed(fixed)), ties=ties,
+        univariable_p=univariable_p,
+    )  # fmt: skip
 
 
 def make_problem(
@@ -334,7 +381,7 @@ def _likelihood_ratio(
 
 
 def _univariable_p(problem: Problem, term: Term, rule: Rule) -> float:
-    """As `univariable` tests a covariate; the likelihood ratio where the estimate is infinite."""
+    """As `univariable` tests a covariate, to the digits that a quick fit has."""
     data, x = problem.cases(term.columns)
     if data.n_events < 2 or not term.columns:
         return np.nan
@@ -345,6 +392,15 @@ def _univariable_p(problem: Problem, term: Term, rule: Rule) -> float:
     df = int((~fit.collinear).sum())
     if rule.univariable_p == "score":
         return upper_tail(fit.score, df)
-    if rule.univariable_p == "lr" or fit.infinite.any():
+    if rule.univariable_p == "lr":
         return upper_tail(2 * (fit.loglik - fit.loglik_null), df)
+    if fit.infinite.any():
+        return _penalised_p(data, x, term, rule.ties)
     return upper_tail(*wald(fit, range(len(term.columns))))
+
+
+def _penalised_p(data: FollowUp, x: np.ndarray, term: Term, ties: str) -> float:
+    """The p value that `univariable` gives where the ordinary estimate is infinite."""
+    columns = tuple(range(len(term.columns)))
+    solution = solve(cox_family(data, ties), Design(x, (replace(term, columns=columns),)))
+    return solution.joint(columns) if np.isfinite(solution.coef).any() else np.nan

@@ -37,6 +37,8 @@ class Family:
         Coefficients of the penalised likelihood ahead of the columns (the intercept).
     data : FollowUp or None
         None for a model without time.
+    last : ndarray of bool, optional
+        Where patients have several rows, the last of each; None where a row is a patient.
     """
 
     method: str
@@ -46,6 +48,12 @@ class Family:
     penalised: Callable[[np.ndarray], firth.Penalised]
     nuisance: int = 0
     data: FollowUp | None = None
+    last: np.ndarray | None = None
+
+    @property
+    def outcome(self) -> np.ndarray:
+        """Whom the outcome befell, a patient each."""
+        return self.event if self.last is None else self.event[self.last]
 
 
 @dataclass(frozen=True)
@@ -293,7 +301,7 @@ def _nothing(design: Design, reason: str, notes: Mapping[int, str] | None = None
 
 def _hopeless(family: Family, at_least: int) -> str:
     """Why nothing can be estimated at all; empty if something can."""
-    n, events = len(family.event), int(family.event.sum())
+    n, events = len(family.outcome), int(family.outcome.sum())
     if n == 0:
         return "not estimable: no patient has all covariates known"
     if events < at_least:
@@ -306,8 +314,9 @@ def _hopeless(family: Family, at_least: int) -> str:
 def _why_infinite(family: Family, design: Design, columns: np.ndarray) -> str:
     """In words: what makes the ordinary estimate infinite."""
     found = []
+    seen = design if family.last is None else Design(design.x[family.last], design.terms)
     for term in dict.fromkeys(design.owner(int(column)) for column in columns):
-        for level, n, events in level_counts(design, term.name, family.event):
+        for level, n, events in level_counts(seen, term.name, family.outcome):
             if events == 0 and n:
                 found.append(
                     f"none of {_count(n, 'patient')} with {term.name}={level} had an event"

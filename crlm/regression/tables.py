@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,32 +11,30 @@ from scipy.stats import fisher_exact
 
 from crlm.ledger import ParameterError, rows
 from crlm.regression.engine import TIES
-from crlm.regression.models import cox, logistic, univariable
+from crlm.regression.models import TESTS, cox, late_note, logistic, univariable
 from crlm.regression.selection import (
+    Problem,
     Removal,
     Rule,
     backward,
     chosen_once,
     coefficients,
     make_problem,
-    make_rule,
     select,
 )
 from crlm.regression.solution import check_choice, check_level
 from crlm.regression.terms import Term, check_names
 
+#: The model of rows that tell how stable a selection is.
+STABILITY = "bootstrap selection"
+#: Tests behind the univariable p values of a logistic table.
+LOGISTIC_TESTS = ("fisher", "wald")
+
 
 def regression_table(
     frame: pd.DataFrame,
-    covariates: Sequence[str],
+    rule: Rule,
     *,
-    selection: str = "enter",
-    entry_p: float = 0.05,
-    p_stay: float = 0.05,
-    left_out: Sequence[str] = (),
-    fixed: Sequence[str] = (),
-    ties: str = "efron",
-    univariable_p: str = "wald",
     conf_level: float = 0.95,
     population: str = "all",
 ) -> pd.DataFrame:
@@ -45,18 +42,9 @@ def regression_table(
 
     Parameters
     ----------
-    covariates : sequence of str
-        All are analysed univariably.
-    selection : {"enter", "backward", "fixed", "none"}
-        The multivariable model holds: those with univariable p < `entry_p`;
-        what backward selection (p < `p_stay`) leaves of these; exactly those of
-        `fixed`; all.
-    left_out : sequence of str
-        Never in the multivariable model (but with "fixed").
-    fixed : sequence of str
-        With "enter" and "backward": in the multivariable model whatever their p.
-    univariable_p : {"wald", "logrank", "lr", "score"}
-        As `p_value` of `univariable`.
+    rule : Rule
+        Which covariates, and how those of the multivariable model are chosen: from
+        `regression.rule`.
 
     Returns
     -------
@@ -68,21 +56,21 @@ def regression_table(
     Raises
     ------
     ParameterError
-        If an argument makes no sense, or nothing is fixed with "fixed".
+        If the rule's test is not one of Cox models, or a covariate is absent.
     CohortError
         As `cox`.
     """
-    rule = make_rule(
-        frame, covariates, selection=selection, entry_p=entry_p, p_stay=p_stay, left_out=left_out,
-        fixed=fixed, ties=ties, univariable_p=univariable_p,
-    )  # fmt: skip
-    common: dict[str, Any] = {"ties": ties, "conf_level": conf_level, "population": population}
-    uni = univariable(frame, rule.names, p_value=univariable_p, **common)
-    chosen = rule.candidates(select(uni, rule.names, entry_p=entry_p))
+    check_choice("univariable_p", rule.univariable_p, TESTS)
+    rule.asked_of(frame)
+    common: dict[str, Any] = {
+        "ties": rule.ties, "conf_level": conf_level, "population": population,
+    }  # fmt: skip
+    uni = univariable(frame, rule.names, p_value=rule.univariable_p, **common)
+    chosen = rule.candidates(select(uni, rule.names, entry_p=rule.entry_p))
     steps: list[Removal] = []
-    if selection == "backward" and chosen:
-        chosen, steps = backward(frame, chosen, p_stay=p_stay, ties=ties, keep=rule.fixed)
-    multi = _multivariable(frame, chosen, rule, uni, common)
+    if rule.selection == "backward" and chosen:
+        chosen, steps = backward(frame, chosen, p_stay=rule.p_stay, ties=rule.ties, keep=rule.fixed)
+    multi = _multivariable(frame, chosen, rule, common)
     reasons = _reasons(uni, chosen, steps, rule)
     return pd.concat([uni, multi, *([rows(reasons)] if reasons else [])], ignore_index=True)
 
@@ -90,13 +78,8 @@ def regression_table(
 def logistic_table(
     frame: pd.DataFrame,
     outcome: str,
-    covariates: Sequence[str],
+    rule: Rule,
     *,
-    selection: str = "fixed",
-    entry_p: float = 0.05,
-    left_out: Sequence[str] = (),
-    fixed: Sequence[str] = (),
-    univariable_p: str = "fisher",
     endpoint: str | None = None,
     conf_level: float = 0.95,
     population: str = "all",
@@ -107,13 +90,10 @@ def logistic_table(
     ----------
     frame, outcome, endpoint
         As in `logistic`.
-    covariates, entry_p, left_out, fixed
-        As in `regression_table`.
-    selection : {"fixed", "enter", "none"}
-        As in `regression_table`.
-    univariable_p : {"fisher", "wald"}
-        "fisher": the two-sided exact test of the cross table, for factors of two
-        levels; numbers and factors of more levels keep Wald's test.
+    rule : Rule
+        From `regression.rule`: `selection` "fixed", "enter" or "none"; `univariable_p`
+        "fisher" (the two-sided exact test of the cross table, for factors of two levels;
+        numbers and factors of more levels keep Wald's test) or "wald".
 
     Returns
     -------
@@ -123,20 +103,19 @@ def logistic_table(
 
     Raises
     ------
-    ParameterError, CohortError
-        As `regression_table` and `logistic`.
+    ParameterError
+        If the rule is not one of a logistic table, or a covariate is absent.
+    CohortError
+        As `logistic`.
     """
-    check_choice("selection", selection, ("fixed", "enter", "none"))
-    check_choice("univariable_p", univariable_p, ("fisher", "wald"))
-    rule = make_rule(
-        frame, covariates, selection=selection, entry_p=entry_p, left_out=left_out, fixed=fixed
-    )
+    check_choice("selection", rule.selection, ("fixed", "enter", "none"))
+    check_choice("univariable_p", rule.univariable_p, LOGISTIC_TESTS)
+    rule.asked_of(frame)
     keys = {"endpoint": endpoint or outcome, "population": population}
     uni = logistic(frame, outcome, rule.names, model="univariable", conf_level=conf_level, **keys)
-    if univariable_p == "fisher":
+    if rule.univariable_p == "fisher":
         uni = _with_fisher(uni, frame, outcome)
-    rule = replace(rule, univariable_p=univariable_p)
-    chosen = rule.candidates(select(uni, rule.names, entry_p=entry_p))
+    chosen = rule.candidates(select(uni, rule.names, entry_p=rule.entry_p))
     if not chosen:
         return pd.concat([uni, _no_model(rule, keys)], ignore_index=True)
     multi = logistic(frame, outcome, chosen, conf_level=conf_level, **keys)
@@ -146,15 +125,8 @@ def logistic_table(
 
 def bootstrap_selection(
     frame: pd.DataFrame,
-    covariates: Sequence[str],
+    rule: Rule,
     *,
-    selection: str = "backward",
-    entry_p: float = 0.05,
-    p_stay: float = 0.05,
-    left_out: Sequence[str] = (),
-    fixed: Sequence[str] = (),
-    ties: str = "efron",
-    univariable_p: str = "wald",
     n_boot: int = 200,
     seed: int = 0,
     population: str = "all",
@@ -162,41 +134,38 @@ def bootstrap_selection(
     """How often each covariate is chosen when the patients are drawn again.
 
     The whole selection, univariable tests included, is repeated in `n_boot`
-    samples of patients with replacement. Arguments as in `regression_table`.
+    samples of patients with replacement.
+
+    Parameters
+    ----------
+    rule : Rule
+        The one that the regression table followed.
 
     Returns
     -------
     pandas.DataFrame
-        Rows of model "selection": `percent` of the resamples in which the
+        Rows of model "bootstrap selection": `percent` of the resamples in which the
         covariate is in the multivariable model (level ""; n = resamples);
         `hazard_ratio` of each level: its median and 2.5th and 97.5th percentile
         in the resamples that chose it (n = how many with a finite estimate).
-        Rows of model "selection_sign": `percent` of these in which the hazard
-        ratio lies on the same side of 1 as their median.
+        Rows of model "bootstrap selection, sign": `percent` of these in which the
+        hazard ratio lies on the same side of 1 as their median.
 
     Raises
     ------
     ParameterError, CohortError
-        As `regression_table`.
+        As `regression_table`; or if `n_boot` is below 1.
 
     References
     ----------
     Sauerbrei W, Schumacher M. Stat Med 1992;11:2093.
     """
-    rule = make_rule(
-        frame, covariates, selection=selection, entry_p=entry_p, p_stay=p_stay, left_out=left_out,
-        fixed=fixed, ties=ties, univariable_p=univariable_p,
-    )  # fmt: skip
-    if n_boot < 1:
-        raise ParameterError(f"n_boot is {n_boot}; it must be at least 1.")
-    problem = make_problem(frame, list(dict.fromkeys([*rule.names, *rule.fixed])))
-    problem = problem.take(np.argsort(problem.data.time, kind="stable"))
-    n = problem.data.n
-    draws = np.random.default_rng(seed).integers(max(n, 1), size=(n_boot, n))
-    found = [chosen_once(problem.take(np.sort(draw)), rule) for draw in draws]
+    check_choice("univariable_p", rule.univariable_p, TESTS)
+    problem = make_problem(frame, rule.asked_of(frame)).ordered()
+    found = [chosen_once(sample, rule) for sample in _resamples(problem, n_boot, seed)]
     method = (
         f"{n_boot} bootstrap samples of patients, seed {seed}; {rule.words()}; "
-        f"Cox, {ties.capitalize()} ties"
+        f"Cox, {rule.ties.capitalize()} ties"
     )
     keys = {"endpoint": _endpoint(frame), "population": population, "method": method}
     return rows(record for term in problem.design.terms for record in _stability(term, found, keys))
@@ -242,18 +211,13 @@ def bootstrap_table(
     """
     check_choice("ties", ties, TIES)
     check_level(conf_level)
-    if n_boot < 1:
-        raise ParameterError(f"n_boot is {n_boot}; it must be at least 1.")
     names = check_names(frame, covariates)
     joint = names if multivariable is None else check_names(frame, multivariable)
-    problem = make_problem(frame, list(dict.fromkeys([*names, *joint])))
-    problem = problem.take(np.argsort(problem.data.time, kind="stable"))
+    problem = make_problem(frame, list(dict.fromkeys([*names, *joint]))).ordered()
     terms = {term.name: term for term in problem.design.terms}
     models = [("univariable", [terms[name]]) for name in names]
     models.append(("multivariable", [terms[name] for name in joint]))
-    n = problem.data.n
-    draws = np.random.default_rng(seed).integers(max(n, 1), size=(n_boot, n))
-    samples = [problem, *(problem.take(np.sort(draw)) for draw in draws)]
+    samples = [problem, *_resamples(problem, n_boot, seed)]
     found = [np.array([coefficients(s, chosen, ties) for s in samples]) for _, chosen in models]
     method = (
         f"Cox, {ties.capitalize()} ties, {100 * conf_level:g} % percentile limits of "
@@ -265,6 +229,15 @@ def bootstrap_table(
         for (model, chosen), coef in zip(models, found, strict=True)
         for record in _percentiles(chosen, coef, {**keys, "model": model}, conf_level)
     )
+
+
+def _resamples(problem: Problem, n_boot: int, seed: int) -> Iterator[Problem]:
+    """Samples with replacement of the patients of an ordered problem."""
+    if n_boot < 1:
+        raise ParameterError(f"n_boot is {n_boot}; it must be at least 1.")
+    n = problem.data.n
+    for draw in np.random.default_rng(seed).integers(max(n, 1), size=(n_boot, n)):
+        yield problem.take(np.sort(draw))
 
 
 def _percentiles(
@@ -287,7 +260,6 @@ def _multivariable(
     frame: pd.DataFrame,
     chosen: Sequence[str],
     rule: Rule,
-    uni: pd.DataFrame,
     common: Mapping[str, Any],
 ) -> pd.DataFrame:
     """The multivariable rows, the first of which tells the rule."""
@@ -334,9 +306,8 @@ def _stability(
 ) -> list[dict[str, Any]]:
     """The rows of one covariate: how often chosen, how large, which side of 1."""
     chosen = np.array([term in terms for terms, _ in found])
-    at = {**keys, "covariate": term.name, "unit": "%", "statistic": "percent"}
-    percent = {"model": "selection", "n": len(found), "estimate": 100 * float(chosen.mean())}
-    records = [{**at, **percent}]
+    at = {**keys, "covariate": term.name, "unit": "%", "statistic": "percent", "model": STABILITY}
+    records = [{**at, "n": len(found), "estimate": 100 * float(chosen.mean())}]
     for column in term.columns:
         values = np.array([coef[column] for _, coef in found])
         values = values[np.isfinite(values)]
@@ -344,10 +315,10 @@ def _stability(
             continue
         low, middle, high = np.quantile(values, [0.025, 0.5, 0.975])
         here = {**at, "level": term.level(column), "n": len(values)}
-        ratio = {"model": "selection", "statistic": "hazard_ratio", "unit": ""}
+        ratio = {"statistic": "hazard_ratio", "unit": ""}
         ratio |= {"estimate": np.exp(middle), "conf_low": np.exp(low), "conf_high": np.exp(high)}
         same = 100 * float((np.sign(values) == np.sign(middle)).mean())
-        records += [{**here, **ratio}, {**here, "model": "selection_sign", "estimate": same}]
+        records += [{**here, **ratio}, {**here, "model": f"{STABILITY}, sign", "estimate": same}]
     return records
 
 
@@ -363,5 +334,6 @@ def _with_fisher(found: pd.DataFrame, frame: pd.DataFrame, outcome: str) -> pd.D
         cross = pd.crosstab(frame[name], frame[outcome])
         if tests.sum() == 1 and cross.shape == (2, 2):
             found.loc[tests, "estimate"] = float(fisher_exact(cross.to_numpy()).pvalue)
-            found.loc[tests, "method"] = "Fisher's exact test, two-sided"
+            known = frame[frame[[name, outcome]].notna().all(axis=1)]
+            found.loc[tests, "method"] = f"Fisher's exact test, two-sided{late_note(known)}"
     return found

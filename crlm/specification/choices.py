@@ -57,7 +57,7 @@ class Plan:
     possible : int
         Combinations that they were drawn from.
     exposures : ndarray of float, shape (patients,)
-        Of all patients of any cell.
+        Of all patients, ordered by what is known of them.
     seed : int
     note : str
         What else the reader must know; mostly empty.
@@ -108,7 +108,8 @@ def declare(
     ----------
     frames : mapping of str to pandas.DataFrame
         Analysis frames of the same endpoint, by the name of the rule that made
-        them; the first is the paper's. A frame equal to an earlier one is passed over.
+        them; the first is the paper's. The index tells who is who: a later frame may hold
+        fewer patients, but no others. A frame equal to an earlier one is passed over.
     exposure : str
         A factor of two levels or a number; patients without it are left out.
     adjusters : sequence of str
@@ -141,17 +142,26 @@ def declare(
     ParameterError
         If a column or choice is unknown, or there is nothing to draw.
     CohortError
-        As `regression.cox`.
+        If the frames do not agree on the patients (one stands in a frame twice, is not in the
+        first frame, or has another exposure there); as `regression.cox`.
+
+    Notes
+    -----
+    Patients are ordered by what is known of them before anything is drawn, so that the order
+    of a table's rows decides nothing.
     """
     _check(frames, exposure, adjusters, most, measures=measures, missing=missing, ties=ties)
     rng = np.random.default_rng(seed)
     pool = tuple(name for name in dict.fromkeys(adjusters) if name != exposure)
+    frames = _ordered(frames, [exposure, *pool], exclusions, design)
     frames, note = _sampled(_different(frames), most_patients, rng)
-    level, exposures = _exposures(frames, exposure)
+    first = next(iter(frames.values()))
+    known = first[exposure].dropna()
+    level, exposures = exposed(known)
     cells = tuple(
         cell
         for rule, frame in frames.items()
-        for cell in build_cells(rule, frame, exposure, pool, exclusions, design, exposures)
+        for cell in build_cells(rule, frame, exposure, pool, exclusions, design, known)
     )
     own = design.conventions.get("ties")
     ties = sorted(ties, key=lambda rule: rule != own)
@@ -159,12 +169,11 @@ def declare(
     # A model that lacks one of the paper's covariates is not the paper's.
     printed = printed if printed and set(printed) <= {*pool, exposure} else None
     drawn = _draw(cells, pool, options, printed, most, rng)
-    first = next(iter(frames.values()))
     return Plan(
         endpoint=str(first["endpoint"].iloc[0]) if "endpoint" in first and len(first) else "",
         exposure=exposure, level=level, adjusters=pool, cells=cells, specifications=drawn,
         printed=printed is not None, possible=2 ** len(pool) * math.prod(map(len, options)),
-        exposures=exposures.to_numpy(), seed=seed, note=note,
+        exposures=exposures, seed=seed, note=note,
     )  # fmt: skip
 
 
@@ -188,6 +197,40 @@ def _check(
         check_names(frame, [exposure, *others])
 
 
+def _ordered(
+    frames: Mapping[str, pd.DataFrame], names: Sequence[str], exclusions: Sequence[str],
+    design: Design,
+) -> dict[str, pd.DataFrame]:  # fmt: skip
+    """The frames with their patients in one order, which their contents decide."""
+    everybody = next(iter(frames.values())).index
+    _check_patients(frames, everybody)
+    sources = [design.factors.get(name, {}).get("source", name) for name in names]
+    groups = [group.partition("=")[0] for group in exclusions]
+    used = dict.fromkeys(["time", "event", "entry", *names, *sources, *groups])
+    columns = [
+        pd.factorize(frame[name].reindex(everybody), sort=True)[0]
+        for frame in frames.values()
+        for name in used
+        if name in frame
+    ]
+    rank = pd.Series(np.arange(len(everybody)), index=everybody[np.lexsort(columns)])
+    return {rule: frame.loc[rank.loc[frame.index].sort_values().index]
+            for rule, frame in frames.items()}  # fmt: skip
+
+
+def _check_patients(frames: Mapping[str, pd.DataFrame], everybody: pd.Index) -> None:
+    """Refuse frames whose indices cannot be those of the same patients."""
+    if any(frame.index.has_duplicates for frame in frames.values()):
+        raise CohortError("A patient stands in a frame twice; give every row its own index.")
+    for rule, frame in frames.items():
+        strangers = int((~frame.index.isin(everybody)).sum())
+        if strangers:
+            raise CohortError(
+                f"The frame {rule!r} holds {strangers} patients who are not in the first frame. "
+                "Make all frames from one table, each under the table's own index."
+            )
+
+
 def _different(frames: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """The frames without those that hold the same follow-up as an earlier one."""
     kept: dict[str, pd.DataFrame] = {}
@@ -203,27 +246,12 @@ def _different(frames: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
 def _sampled(
     frames: Mapping[str, pd.DataFrame], most: int, rng: np.random.Generator
 ) -> tuple[dict[str, pd.DataFrame], str]:
-    everybody = _union(frames)
+    everybody = next(iter(frames.values())).index
     if len(everybody) <= most:
         return dict(frames), ""
-    chosen = everybody[np.sort(rng.choice(len(everybody), most, replace=False))]
+    chosen = everybody[rng.choice(len(everybody), most, replace=False)]
     note = f"on a random {most:,} of the {len(everybody):,} patients"
     return {name: frame[frame.index.isin(chosen)] for name, frame in frames.items()}, note
-
-
-def _union(frames: Mapping[str, pd.DataFrame]) -> pd.Index:
-    found = [frame.index for frame in frames.values()]
-    if any(index.has_duplicates for index in found):
-        raise CohortError("A patient stands in a frame twice; give every row its own index.")
-    return found[0].append(found[1:]).unique()
-
-
-def _exposures(frames: Mapping[str, pd.DataFrame], exposure: str) -> tuple[str, pd.Series]:
-    """The effect's level, and the values of all patients with known exposure."""
-    column = pd.concat([frame[exposure] for frame in frames.values()])
-    column = column[~column.index.duplicated() & column.notna()]
-    level, values = exposed(column)
-    return level, pd.Series(values, index=column.index)
 
 
 def _draw(

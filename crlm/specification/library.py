@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from crlm.ledger import Design, ParameterError
+from crlm.ledger import CohortError, Design, ParameterError
 from crlm.regression.engine import FollowUp
 from crlm.regression.terms import check_follow_up, complete, encode, follow_up
 
@@ -126,23 +126,45 @@ def build_cells(
     exclusions : sequence of str
         As in `declare`.
     exposures : pandas.Series
-        The exposure's values by patient, in the order of `Plan.exposures`.
+        What the first frame holds of the exposure by patient, in the order of `Plan.exposures`.
 
     Raises
     ------
-    ParameterError, CohortError
+    ParameterError
         As `regression.cox`.
+    CohortError
+        If `exposures` lacks a patient or has another value; as `regression.cox`.
     """
     frame = complete(frame, [*check_follow_up(frame), exposure])
+    places, values = _places(rule, frame[exposure], exposures), exposed(exposures)[1]
     data = follow_up(frame)
     order = np.argsort(data.time, kind="stable")
-    frame, data = frame.iloc[order], data.take(order)
+    frame, data, places = frame.iloc[order], data.take(order), places[order]
     blocks = {name: _versions(frame, name, design) for name in adjusters}
-    places = exposures.index.get_indexer(frame.index)
     return [
-        _cell((rule, name), data.take(rows), rows, blocks, exposures.to_numpy(), places[rows])
+        _cell((rule, name), data.take(rows), rows, blocks, values, places[rows])
         for name, rows in _populations(frame, exclusions, design)
     ]
+
+
+def _places(rule: str, column: pd.Series, exposures: pd.Series) -> np.ndarray:
+    """Where each patient of a frame stands in `exposures`, once it is the same patient."""
+    places = exposures.index.get_indexer(column.index)
+    unknown = int((places < 0).sum())
+    if unknown:
+        raise CohortError(
+            f"The frame {rule!r} holds {unknown} patients whose {column.name} the first frame does "
+            "not know. Make all frames from one table, each under the table's own index."
+        )
+    own = exposures.to_numpy(dtype=object)[places]
+    other = int((own != column.to_numpy(dtype=object)).sum())
+    if other:
+        raise CohortError(
+            f"The frame {rule!r} has {other} patients with another {column.name} than the first "
+            "frame has under the same index: they are not the same patients. Keep the table's "
+            "index in every frame (no reset_index)."
+        )
+    return places
 
 
 def _cell(

@@ -17,13 +17,14 @@ R's `survival` 3.5-3.
 
 from crlm.survival.curves import curve, follow_up, kaplan_meier, risk_table
 from crlm.survival.ranks import logrank
-from crlm.survival.restricted import landmark, rmst
+from crlm.survival.restricted import from_month, landmark, rmst
 from crlm.survival.summaries import by_level, rate_difference, summary
 
 __all__ = [
     "by_level",
     "curve",
     "follow_up",
+    "from_month",
     "kaplan_meier",
     "landmark",
     "logrank",

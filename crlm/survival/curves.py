@@ -199,6 +199,7 @@ def follow_up(
     median_rule: MedianRule = "first",
     conf_level: float = 0.95,
     population: str = "all",
+    model: str = "",
 ) -> pd.DataFrame:
     """How long patients were followed: median, shortest and longest follow-up.
 
@@ -210,6 +211,9 @@ def follow_up(
         an event at t is still at risk of censoring at t. "observed": median of the observed
         times, limits the order statistics that enclose it with at least the level (Conover,
         Practical Nonparametric Statistics, 1999, section 3.2); missing where too few times do.
+        `conf_type` and `median_rule` are of the first alone.
+    model : str
+        Written into the rows, to tell one method from the other where both are given.
 
     Returns
     -------
@@ -227,6 +231,7 @@ def follow_up(
     records = []
     for group, sample in samples_of(frame, by):
         base = {**row_base(frame, group, sample, population), "endpoint": "", "unit": "months"}
+        base |= {"model": model}
         middle = _observed_median(sample.time, 1 - conf_level)
         text = "median of the observed times, order-statistic CI"
         if method == "reverse":

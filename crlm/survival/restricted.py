@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ def rmst(
     by: By = None,
     tau: float | None = None,
     *,
+    most: float = 60.0,
     conf_level: float = 0.95,
     population: str = "all",
 ) -> pd.DataFrame:
@@ -43,23 +44,26 @@ def rmst(
     Parameters
     ----------
     tau : float, optional
-        Horizon in months, written into `time`; by default the shortest of the groups' longest
-        observed times.
+        Horizon in months, written into `time`; by default the largest time to which every group
+        is followed (a group whose curve has reached 0 is followed for ever), at most `most`.
+    most : float
+        The longest horizon that is taken without being asked for, in months.
 
     Returns
     -------
     pandas.DataFrame
         Result rows `rmst` (months, normal limits) of each group; with exactly two groups also
-        `rmst_difference` (second minus first) and its `p`, `group` the bare column. A group
-        whose follow-up ends before `tau` above survival 0 has no mean: the estimate is missing
-        and the method says so (R would prolong the last step).
+        `rmst_difference` (second minus first) and its `p`, `group` the bare column. `method`
+        says which horizon and why: "to 43.2 months, the end of follow-up of ras=mutant". A group
+        whose follow-up ends before a `tau` that was asked for, above survival 0, has no mean:
+        the estimate is missing and the method says so (R would prolong the last step).
 
     Raises
     ------
     CohortError
         As `kaplan_meier`.
     ParameterError
-        If `tau` is not positive or a column does not exist.
+        If `tau` or `most` is not positive or a column does not exist.
 
     Notes
     -----
@@ -67,25 +71,45 @@ def rmst(
     right of it times d / (n (n - d)).
     """
     z = check_conventions("plain", "first", conf_level)
+    for name, months in (("tau", tau), ("most", most)):
+        if months is not None and not (months > 0 and math.isfinite(months)):
+            raise ParameterError(f"{name} must be a positive number of months but is {months!r}.")
     groups = samples_of(frame, by)
-    tau = min(sample.time.max() for _, sample in groups) if tau is None else tau
-    if not (tau > 0 and math.isfinite(tau)):
-        raise ParameterError(f"tau must be a positive number of months but is {tau!r}.")
+    curves = {group: product_limit(sample, "plain", z) for group, sample in groups}
+    tau, horizon = (tau, f"to {tau:g} months") if tau else _horizon(curves, most)
     records, means = [], []
     for group, sample in groups:
-        steps = product_limit(sample, "plain", z)
+        steps = curves[group]
         mean, error = _restricted_mean(steps, tau)
         means.append((mean, error))
         ended = "" if math.isfinite(mean) else f", follow-up ends at {steps.time[-1]:g} months"
         records.append(
             {**row_base(frame, group, sample, population), "statistic": "rmst", "time": tau,
              "unit": "months", **normal_limits(mean, error, z),
-             "method": f"area under Kaplan-Meier, Greenwood variance, normal CI"
+             "method": f"area under Kaplan-Meier {horizon}, Greenwood variance, normal CI"
                        f"{late_text(sample, steps)}{ended}"}
         )  # fmt: skip
     if by is not None and len(groups) == 2:
-        records += _rmst_difference(records, means, ",".join(names_of(frame, by)), z)
+        records += _rmst_difference(records, means, ",".join(names_of(frame, by)), z, horizon)
     return rows(records)
+
+
+def _horizon(curves: Mapping[str, Curve], most: float) -> tuple[float, str]:
+    """The largest time, at most `most`, to which all are followed, and that in words."""
+    ends = {
+        group: math.inf if steps.survival[-1] == 0 else float(steps.time[-1])
+        for group, steps in curves.items()
+    }
+    first = min(ends, key=lambda group: ends[group])
+    if ends[first] >= most:
+        return most, f"to {most:g} months"
+    whose = "" if first == "all" else f" of {first}"
+    return ends[first], f"to {ends[first]:.4g} months, the end of follow-up{whose}"
+
+
+def from_month(month: float) -> str:
+    """The population of rows from a landmark on: "from month 6"."""
+    return f"from month {month:g}"
 
 
 def landmark(frame: pd.DataFrame, month: float) -> pd.DataFrame:
@@ -99,9 +123,10 @@ def landmark(frame: pd.DataFrame, month: float) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The patients with time > month and, with late entry, entry <= month; `time` counts from
-        the landmark and `entry`, if there, is 0. An event or censoring at the landmark itself
-        leaves nothing to observe, so that patient is out.
+        The patients with time > month and, with late entry, entry <= month, under their own
+        index; `time` counts from the landmark and `entry`, if there, is 0. An event or censoring
+        at the landmark itself leaves nothing to observe, so that patient is out. Rows made from
+        it need a population of their own: `population=from_month(month)`.
 
     Raises
     ------
@@ -120,15 +145,12 @@ def landmark(frame: pd.DataFrame, month: float) -> pd.DataFrame:
             f"No patient is event-free and under observation at {month:g} months; the last "
             f"observed time is {sample.time.max():g}. Choose an earlier landmark."
         )
-    kept = frame.loc[stay].reset_index(drop=True)
-    kept["time"] = sample.time[stay] - start
-    if "entry" in kept:
-        kept["entry"] = 0.0
-    return kept
+    kept = frame.loc[stay].assign(time=sample.time[stay] - start)
+    return kept.assign(entry=0.0) if "entry" in kept else kept
 
 
 def _restricted_mean(curve: Curve, tau: float) -> tuple[float, float]:
-    if tau > curve.time[-1] and curve.survival[-1] > 0:
+    if not tau or (tau > curve.time[-1] and curve.survival[-1] > 0):
         return math.nan, math.nan
     inside = curve.time <= tau
     at_risk, events = curve.at_risk[inside], curve.events[inside]
@@ -140,7 +162,11 @@ def _restricted_mean(curve: Curve, tau: float) -> tuple[float, float]:
 
 
 def _rmst_difference(
-    records: Sequence[dict[str, Any]], means: Sequence[tuple[float, float]], column: str, z: float
+    records: Sequence[dict[str, Any]],
+    means: Sequence[tuple[float, float]],
+    column: str,
+    z: float,
+    horizon: str,
 ) -> list[dict[str, Any]]:
     (first, first_error), (second, second_error) = means
     difference, error = second - first, math.hypot(first_error, second_error)
@@ -151,10 +177,10 @@ def _rmst_difference(
         "events": sum(record["events"] for record in records),
     }
     base |= {"conf_low": math.nan, "conf_high": math.nan}
-    text = f"{records[1]['group']} minus {records[0]['group']}, Greenwood variance, normal "
+    text = f"{records[1]['group']} minus {records[0]['group']}, {horizon}, Greenwood variance, "
     p = 2 * ndtr(-abs(difference / error)) if error > 0 else math.nan
     return [
         {**base, "statistic": "rmst_difference", **normal_limits(difference, error, z),
-         "method": text + "CI"},
-        {**base, "statistic": "p", "unit": "", "estimate": p, "method": text + "test"},
+         "method": text + "normal CI"},
+        {**base, "statistic": "p", "unit": "", "estimate": p, "method": text + "normal test"},
     ]  # fmt: skip

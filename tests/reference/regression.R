@@ -121,6 +121,30 @@ for (m in list(
        c(fit$concordance, sqrt(fit$var)))
 }
 
+# ---- a covariate that changes: progression to plasma cell malignancy in a model of death
+d_mgus$pcm_at <- ifelse(d_mgus$pstat == 1, d_mgus$ptime, NA)            # months since diagnosis
+d_mgus$late <- ifelse(d_mgus$id %% 4 == 0, d_mgus$futime / 3, 0)        # some come late
+for (m in list(
+  list("plain", 0, death ~ pcm), list("adjusted", 0, death ~ pcm + sex + age + hgb),
+  list("late", 1, death ~ pcm), list("late_adjusted", 1, death ~ pcm + sex + age + hgb)
+)) {
+  d <- d_mgus
+  d$stop <- d$futime
+  d$from <- if (m[[2]]) d$late else 0
+  split <- tmerge(d, d, id = id, tstart = from, tstop = stop, dead = event(stop, death))
+  split <- tmerge(split, d, id = id, pcm = tdc(pcm_at))
+  f <- update(m[[3]], Surv(tstart, tstop, dead) ~ .)
+  for (ties in c("efron", "breslow")) {
+    fit <- coxph(f, split, ties = ties, control = tight)
+    s <- summary(fit)
+    known <- if (is.null(fit$na.action)) split else split[-fit$na.action, ]
+    note("changing", "mgus2", m[[1]], ties, rep("pcm", 7),
+         c("coef", "se", "p", "patients", "events", "ever", "rows"),
+         c(coef(fit)["pcm"], sqrt(vcov(fit)["pcm", "pcm"]), s$coefficients["pcm", "Pr(>|z|)"],
+           length(unique(known$id)), fit$nevent, length(unique(known$id[known$pcm == 1])), fit$n))
+  }
+}
+
 for (file in names(out)) {
   write.csv(out[[file]], paste0("tests/reference/regression_", file, ".csv"), row.names = FALSE)
 }
