@@ -7,6 +7,8 @@ command line cannot be used, with a message that says why.
 from __future__ import annotations
 
 import argparse
+import errno
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +20,14 @@ from crlm.ledger import CrlmError, Design, ParameterError
 if TYPE_CHECKING:
     from crlm.audit import Audit
 
+_ROOM = "Make room and start again; what was there before is untouched"
+_ELSEWHERE = "Choose another folder with --out; what was there before is untouched"
+_HANDLES = "Allow more open files first, as by `ulimit -n 1024`, and start again"
+_REMEDIES = {
+    errno.ENOSPC: _ROOM, errno.EDQUOT: _ROOM, errno.EACCES: _ELSEWHERE, errno.EPERM: _ELSEWHERE,
+    errno.EROFS: _ELSEWHERE, errno.EMFILE: _HANDLES, errno.ENFILE: _HANDLES,
+}  # fmt: skip
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
@@ -27,17 +37,35 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 2
     try:
+        _check_names(getattr(arguments, "study", []))
         return int(arguments.handler(arguments))
     except CrlmError as error:
         print(f"crlm: {error.told}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"crlm: {error.strerror or error}: {error.filename or ''}".rstrip(": "),
-              file=sys.stderr)  # fmt: skip
+        print(f"crlm: {_why(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("crlm: interrupted; nothing half-written is left", file=sys.stderr)
         return 130
+
+
+def _check_names(studies: str | Sequence[str]) -> None:
+    """A study is a name, never a path: it becomes part of the names of files."""
+    from crlm.ledger import studies as known
+
+    for study in [studies] if isinstance(studies, str) else studies:
+        if not re.fullmatch(r"[A-Za-z0-9_]+", study):
+            raise ParameterError(
+                f"{study!r} is no name of a study, which has letters, digits and _ alone. "
+                f"There is: {', '.join(known())}."
+            )
+
+
+def _why(error: OSError) -> str:
+    """What the system refused, where, and what to do about it, in one line."""
+    told = f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")
+    return f"{told}. {_REMEDIES.get(error.errno or 0, '')}".rstrip(". ") + "."
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -68,7 +96,8 @@ def _add_run(commands: argparse._SubParsersAction) -> None:
     run.add_argument("--history", metavar="FILE", help="your event history, one event a row")
     run.add_argument("--codebook", metavar="FILE", help="YAML that maps your headers and codes")
     run.add_argument("--out", metavar="DIR", type=Path, default=None,
-                     help="where to write (default: reports/)")  # fmt: skip
+                     help="where to write (default: reports/, and for your own table "
+                     "reports/NAME/ after the file NAME.csv)")  # fmt: skip
     run.add_argument("--parameters", action="store_true", help="list the parameters and stop")
     run.set_defaults(handler=_run)
 
@@ -119,7 +148,7 @@ def _run(arguments: argparse.Namespace) -> int:
         raise ParameterError(f"{', '.join(sorted(twice))} is given twice, by -p and by --option.")
     given |= files
     _check_before_start(arguments.study, given)
-    out = arguments.out or _reports_folder()
+    out = arguments.out or _own_folder(given)
     if len(arguments.study) > 1:
         return _run_many(arguments.study, given, out)
     return _run_one(arguments.study[0], given, out)
@@ -152,10 +181,10 @@ def _run_many(studies: Sequence[str], given: dict[str, str], out: Path) -> int:
 
 def _check_before_start(studies: Sequence[str], given: dict[str, str]) -> None:
     """Refuse unusable parameters and tables before any notebook is started."""
-    from crlm import run
+    from crlm import parameters, run
 
     for study in studies:
-        checked = run.check_parameters(given, run.parameters(run.notebook_path(study)))
+        checked = parameters.held(given, parameters.declared_in(run.notebook_path(study)))
         run.check_files(checked)
         if given.get("cohort_path"):
             from crlm import cohort, ledger
@@ -167,12 +196,24 @@ def _check_before_start(studies: Sequence[str], given: dict[str, str]) -> None:
 
 
 def _list_parameters(study: str) -> None:
-    from crlm import run
+    from crlm import parameters, run
 
-    for parameter in run.parameters(run.notebook_path(study)).values():
+    for parameter in parameters.declared_in(run.notebook_path(study)).values():
         print(f"{parameter.name}: {parameter.type} = {parameter.default!r}")
         if parameter.help:
             print(f"    {parameter.help}")
+
+
+def _own_folder(given: dict[str, str]) -> Path:
+    """Where a run writes that names no folder: a table of the reader's own has one of its own."""
+    from crlm.run import FILES
+
+    own = next((given[name] for name in FILES if given.get(name)), "")
+    if not own:
+        return _reports_folder()
+    out = _reports_folder() / (Path(own).stem.strip(". ") or "own")
+    print(f"crlm: the report of your table goes to {out} (--out: elsewhere)", file=sys.stderr)
+    return out
 
 
 def _reports_folder() -> Path:
@@ -222,7 +263,7 @@ def _audit(arguments: argparse.Namespace) -> int:
 
 def _write_audit(result: Audit, design: Design, out: Path) -> None:
     from crlm import report
-    from crlm.files import write_atomically
+    from crlm.files import csv_bytes, write_atomically
 
     out.mkdir(parents=True, exist_ok=True)
     pieces = [report.say(design.citation)]
@@ -230,8 +271,8 @@ def _write_audit(result: Audit, design: Design, out: Path) -> None:
     title = f"Do the printed numbers hold together? {design.study}"
     write_atomically(out / f"{design.study}_audit.html", report.page(title, pieces))
     for name in ("checks", "findings", "implied"):
-        text = getattr(result, name).to_csv(index=False, lineterminator="\n")
-        write_atomically(out / f"{design.study}_audit_{name}.csv", text)
+        data = csv_bytes(getattr(result, name))
+        write_atomically(out / f"{design.study}_audit_{name}.csv", data)
 
 
 def _add_reconstruct(commands: argparse._SubParsersAction) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from crlm import __version__
-from crlm.files import checksum, csv_bytes, write_atomically
+from crlm.files import checksum, csv_bytes, everything_read, write_atomically
 from crlm.ledger import Design
 from crlm.report import Html, table
 
@@ -32,7 +33,8 @@ def write(folder: str, study: str, results: pd.DataFrame, verdicts: pd.DataFrame
     """Write the result rows and the verdicts as CSV, if a folder is given.
 
     The files are `<study>_rows.csv` and `<study>_claims.csv`; neither holds a
-    patient row.
+    patient row. `<study>_inputs.json` holds the SHA-256 of the tables as they
+    were read, by file name.
     """
     if not folder:
         return
@@ -40,3 +42,5 @@ def write(folder: str, study: str, results: pd.DataFrame, verdicts: pd.DataFrame
     target.mkdir(parents=True, exist_ok=True)
     for name, frame in (("rows", results), ("claims", verdicts)):
         write_atomically(target / f"{study}_{name}.csv", csv_bytes(frame))
+    read = json.dumps(everything_read(), indent=1, ensure_ascii=False) + "\n"
+    write_atomically(target / f"{study}_inputs.json", read)

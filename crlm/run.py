@@ -1,51 +1,45 @@
 """One run of one notebook: strict parameters, papermill, one HTML file, a manifest.
 
-Starts notebooks and imports no analysis. A run either leaves all of its files
-in the output folder or, when it could not start, none.
+Starts notebooks and imports no analysis. A run leaves all of its files in the
+output folder, in place of those of an earlier run, or it leaves the folder as it was.
 """
 
 from __future__ import annotations
 
 import ast
 import contextlib
-import difflib
+import errno
 import functools
 import json
-import math
-import platform
+import logging
+import os
 import re
-import subprocess
 import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from crlm import __version__
-from crlm.files import checksum, write_atomically
-from crlm.ledger import CrlmError, ParameterError
+from crlm import files, manifest
+from crlm.files import checksum
+from crlm.ledger import CohortError, CrlmError, ParameterError
+from crlm.parameters import declared_in, did_you_mean, held
 
 #: Parameters that hold a file: shown and recorded by file name alone.
 FILES = ("cohort_path", "history_path", "codebook_path")
 
-#: Arguments of a kernel that keeps its own messages to itself.
-QUIET = ["--log-level=50"]
+# A kernel keeps its own messages to itself, and what it ran out of the user's IPython history.
+_QUIET = ["--log-level=50", "--HistoryManager.hist_file=:memory:"]
 
+_HOUSE = Path(__file__).resolve().parents[1]
 _TEMPLATES = Path(__file__).parent / "templates"
-_PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "survival", "matplotlib", "papermill")
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One entry of a notebook's parameter cell."""
-
-    name: str
-    type: str
-    default: Any
-    help: str
+_OF_THE_ENGINE = ("DeadKernelError", "OutOfTimeError")
+_WITHHELD = (
+    "its message is withheld because it may quote the table; run the notebook in JupyterLab "
+    "to see it"
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +51,8 @@ class Outcome:
     report, notebook, manifest : pathlib.Path
         The files written.
     error : str
-        Empty when every cell ran; else the cell and its message.
+        Empty when every cell ran; else the cell and its message, which may quote the
+        table: it is for the terminal alone.
     readers_error : bool
         True when the message is addressed to the reader (`CrlmError`): bad
         input rather than a fault of the program.
@@ -94,48 +89,12 @@ def notebook_path(study: str) -> Path:
     Raises
     ------
     ParameterError
-        If there is none; the message names what there is.
+        If there is none by this name; the message names what there is.
     """
-    folder = Path(__file__).resolve().parents[1] / "notebooks"
-    path = folder / f"{study}.ipynb"
-    if not path.is_file():
-        known = sorted(p.stem for p in folder.glob("*.ipynb"))
-        raise ParameterError(f"There is no study {study!r}.{did_you_mean(study, known)}")
-    return path
-
-
-def parameters(notebook: Path) -> dict[str, Parameter]:
-    """The typed parameters of a notebook, read from its tagged cell without running it."""
-    with quick_imports():
-        from papermill import inspect_notebook
-
-    return {
-        name: Parameter(name, info["inferred_type_name"], _literal(info["default"]), info["help"])
-        for name, info in inspect_notebook(str(notebook)).items()
-    }
-
-
-def check_parameters(given: Mapping[str, Any], known: Mapping[str, Parameter]) -> dict[str, Any]:
-    """The given parameters with the types that the notebook declares.
-
-    Parameters
-    ----------
-    given : mapping
-        Name to value; text is read as the declared type (`"18"` for a float).
-    known : mapping of str to Parameter
-        From `parameters`.
-
-    Raises
-    ------
-    ParameterError
-        For an unknown name (with a suggestion) or a value that is not of its type.
-    """
-    checked = {}
-    for name, value in given.items():
-        if name not in known:
-            raise ParameterError(f"There is no parameter {name!r}.{did_you_mean(name, known)}")
-        checked[name] = _typed(known[name], value)
-    return checked
+    found = {path.stem: path for path in sorted((_HOUSE / "notebooks").glob("*.ipynb"))}
+    if study not in found:
+        raise ParameterError(f"There is no study {study!r}.{did_you_mean(study, found)}")
+    return found[study]
 
 
 def execute(
@@ -149,31 +108,87 @@ def execute(
 
     Writes `<study>.html`, `<study>.ipynb` (executed), `<study>.json` (the
     manifest: parameters, checksums, versions, commit, wall time) and the
-    notebook's own `<study>_rows.csv` and `<study>_claims.csv` into `out`.
-    The notebook runs in the current directory, so that relative paths mean
-    what they mean to the caller.
+    notebook's own `<study>_rows.csv` and `<study>_claims.csv` into `out`, all
+    at once; a run that failed leaves the first three alone. The notebook runs
+    in the current directory, so that relative paths mean what they mean to
+    the caller.
 
     Raises
     ------
     ParameterError
         Before anything is started, if a parameter does not exist or fit, or a
         file that one names does not exist.
+    CohortError
+        If a file that the run reads was changed under it.
+    CrlmError
+        If another run of the study is at work in `out`.
+    OSError
+        If a file cannot be written, or the kernel cannot be started.
     """
     source = notebook_path(study)
-    checked = check_parameters(given, parameters(source))
+    if "output_dir" in given:
+        raise ParameterError("output_dir: a run writes all of its files into one folder, --out.")
+    checked = held(given, declared_in(source))
     check_files(checked)
-    out.mkdir(parents=True, exist_ok=True)
+    busy = (
+        f"Another run of {study} is at work in {out}. Wait for it, stop it, or give this one a "
+        "folder of its own with --out."
+    )
+    with files.locked(out / f".{study}.lock", busy):
+        files.finish(out, study)
+        with files.part(out, study) as made:
+            failure = _make(made, study, source, checked, progress)
+            files.commit(made, out, study, _set_of(out, study))
+    written = [out / f"{study}.{kind}" for kind in ("html", "ipynb", "json")]
+    return Outcome(*written, *_describe(failure))
+
+
+def _make(
+    made: Path, study: str, source: Path, values: dict[str, Any], progress: bool
+) -> Exception | None:
+    """Run the notebook and write the whole set into a part folder; the failure, if it failed."""
+    used = manifest.input_files(study, source, values)
+    code = manifest.code_digest()
+    before = {path: checksum(path) for path in used.values()}
     started = time.monotonic()
-    notebook, failure = in_memory(source, {**checked, "output_dir": str(out)}, progress=progress)
-    tidy(notebook)
-    target = out / f"{study}.ipynb"
-    write_atomically(target, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
-    report = out / f"{study}.html"
-    write_atomically(report, render(notebook))
-    manifest = out / f"{study}.json"
-    record = _manifest(study, source, checked, time.monotonic() - started, failure)
-    write_atomically(manifest, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
-    return Outcome(report, target, manifest, *_describe(failure))
+    told = {**values, "output_dir": str(made.resolve())}
+    notebook, failure = in_memory(source, told, progress=progress)
+    seconds = round(time.monotonic() - started, 1)
+    _refuse_full(failure, made)
+    changed = manifest.changed_inputs(before, made)
+    _refuse_changed(study, changed, code != manifest.code_digest())
+    for left in made.glob("*" if failure else f"{study}_inputs.json"):
+        files.remove(left)
+    shown = {k: Path(v).name if k in FILES and v else v for k, v in values.items()}
+    record = {
+        "study": study, "parameters": shown, **_failed(failure, is_own(values)),
+        "wall_seconds": seconds, "inputs": manifest.recorded(used, before), "code_sha256": code,
+        "kernel": manifest.kernel(notebook), "versions": manifest.versions(),
+        "commit": manifest.commit(),
+    }  # fmt: skip
+    tidy(notebook, own=is_own(values))
+    _write(made / f"{study}.ipynb", _as_json(notebook))
+    _write(made / f"{study}.html", render(notebook))
+    written = sorted(path for path in made.rglob("*") if path.is_file())
+    record["files_sha256"] = {p.relative_to(made).as_posix(): checksum(p) for p in written}
+    _write(made / f"{study}.json", _as_json(record))
+    return failure
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_bytes(text.encode("utf-8"))
+
+
+def _as_json(record: Any) -> str:
+    return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+
+
+def _refuse_changed(study: str, names: list[str], code: bool) -> None:
+    if names or code:
+        raise CohortError(
+            f"{', '.join(names + ['the code of crlm'] * code)} changed while {study} was running, "
+            "so nothing was written. Start again when the files are complete."
+        )
 
 
 def render(notebook: Any) -> str:
@@ -229,6 +244,9 @@ def in_memory(
 ) -> tuple[Any, Exception | None]:
     """One execution by papermill; a failing cell comes back beside the partial notebook.
 
+    Nothing is written: papermill's parts are called on the notebook in memory, because its
+    file interface reads `{name}` in a path as a parameter and leaves its file when killed.
+
     Parameters
     ----------
     source : pathlib.Path
@@ -238,37 +256,85 @@ def in_memory(
     progress : bool
         A bar over the cells.
     **engine
-        Further options of `papermill.execute_notebook`, such as `engine_name`.
+        Further options of `engine.Engine`, such as `seconds`.
+
+    Raises
+    ------
+    OSError
+        If the kernel cannot be started or reached.
     """
-    import logging
-    import tempfile
-
-    with quick_imports():
-        import papermill
-        from papermill.exceptions import PapermillExecutionError
-
     logging.getLogger("traitlets").setLevel(logging.ERROR)
     logging.getLogger("papermill").setLevel(logging.ERROR)
+    with quick_imports():
+        import nbformat
+        from papermill.engines import papermill_engines
+        from papermill.exceptions import PapermillExecutionError
+        from papermill.execute import raise_for_execution_errors
+        from papermill.iorw import load_notebook_node
+        from papermill.parameterize import parameterize_notebook
+
+        from crlm.engine import ENGINE
     failure = None
-    with tempfile.TemporaryDirectory() as scratch:
-        target = Path(scratch) / source.name
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                papermill.execute_notebook(
-                    str(source), str(target), parameters=dict(values), kernel_name="python3",
-                    progress_bar={"desc": source.stem, "leave": False} if progress else False,
-                    log_output=False, **{"extra_arguments": QUIET, **engine},
-                )  # fmt: skip
-            except PapermillExecutionError as error:
-                failure = error
-            import nbformat
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        notebook = load_notebook_node(str(source))
+        if values:
+            notebook = parameterize_notebook(notebook, dict(values), kernel_name="python3")
+        with _reachable():
+            papermill_engines.execute_notebook_with_engine(
+                ENGINE, notebook, "python3", extra_arguments=_QUIET,
+                progress_bar={"desc": source.stem, "leave": False} if progress else False, **engine,
+            )  # fmt: skip
+        try:
+            raise_for_execution_errors(notebook, None)
+        except PapermillExecutionError as error:
+            failure = error
+        return nbformat.reads(nbformat.writes(notebook), as_version=4), failure
 
-            return nbformat.read(target, as_version=4), failure
+
+@contextlib.contextmanager
+def _reachable() -> Iterator[None]:
+    """Say in one line of a kernel that does not start, or of a system that lends no handles."""
+    import zmq
+
+    try:
+        yield
+    except zmq.ZMQError as error:
+        raise OSError(error.errno, error.strerror) from None
+    except RuntimeError as error:
+        raise ChildProcessError(f"the notebook's kernel did not start ({error})") from None
 
 
-def tidy(notebook: Any) -> None:
-    """Take out of an executed notebook what tells of the machine or the moment it ran."""
+def is_own(values: Mapping[str, Any]) -> bool:
+    """Whether a run reads a table of the reader's, of which no cell may reach a file."""
+    return any(values.get(name) for name in FILES)
+
+
+def in_files(ename: str, evalue: str, own: bool) -> str:
+    """An exception's message as it may stand in a file.
+
+    Parameters
+    ----------
+    ename, evalue : str
+        Name of its class and its message.
+    own : bool
+        From `is_own`. Then only what this house wrote itself stands: a message of any other
+        library may quote the table.
+    """
+    if own and ename not in _family(CrlmError) and ename not in _OF_THE_ENGINE:
+        return _WITHHELD
+    return _without_folders(evalue)
+
+
+def tidy(notebook: Any, *, own: bool = False) -> None:
+    """Take out of an executed notebook what tells of the machine, the moment or a patient.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+    own : bool
+        From `is_own`: then messages and warnings that are not this house's are withheld.
+    """
     notebook.metadata.pop("papermill", None)
     notebook.metadata.pop("widgets", None)
     for position, cell in enumerate(notebook.cells):
@@ -281,8 +347,21 @@ def tidy(notebook: Any) -> None:
         if "injected-parameters" in tags:
             cell.source = _injected(cell.source)
         for output in cell.get("outputs", []):
-            if output.output_type == "error":
-                output.traceback = [f"{output.ename}: {output.evalue}"]
+            _tidy_output(output, own)
+
+
+def _tidy_output(output: Any, own: bool) -> None:
+    if output.output_type == "error":
+        output.evalue = in_files(output.ename, output.evalue, own)
+        output.traceback = [f"{output.ename}: {output.evalue}"]
+    elif output.output_type == "stream" and output.name == "stderr":
+        told = "A warning: " + _WITHHELD + "\n" if own else _without_folders(output.text)
+        output.text = told
+
+
+def _without_folders(text: str) -> str:
+    """A message with files by their name alone."""
+    return re.sub(r"(?<![\w.:/\\])(?:[A-Za-z]:)?[/\\](?:[^\s'\"/\\]+[/\\])+", "", text)
 
 
 def _injected(source: str) -> str:
@@ -332,56 +411,6 @@ def check_files(values: Mapping[str, Any]) -> None:
             )
 
 
-def _typed(parameter: Parameter, value: Any) -> Any:
-    """The value as its declared type, one of its choices where the help lists them."""
-    typed = _read(parameter, value)
-    if isinstance(typed, float) and not math.isfinite(typed):
-        raise ParameterError(f"{parameter.name} = {value!r} is not a finite number.")
-    choices = _choices(parameter.help)
-    if choices and typed not in choices:
-        hint = difflib.get_close_matches(str(typed), choices, n=1)
-        suggestion = f" Did you mean {hint[0]!r}?" if hint else ""
-        raise ParameterError(
-            f"{parameter.name} = {value!r} is none of its choices: "
-            f"{', '.join(choices)}.{suggestion}"
-        )
-    return typed
-
-
-def _choices(text: str) -> list[str]:
-    """The choices that a parameter's help lists, as in `tied times: efron | breslow`."""
-    listed = text.rpartition(": ")[2]
-    return [choice.strip() for choice in listed.split(" | ")] if " | " in listed else []
-
-
-def _read(parameter: Parameter, value: Any) -> Any:
-    readers = {"int": int, "float": float, "str": str, "bool": _boolean}
-    read = readers.get(parameter.type)
-    if read is None:
-        return value
-    try:
-        if isinstance(value, bool) and parameter.type in ("int", "float"):
-            raise ValueError
-        if parameter.type == "int" and isinstance(value, float) and value != int(value):
-            raise ValueError
-        return read(value)
-    except (TypeError, ValueError):
-        raise ParameterError(
-            f"{parameter.name} = {value!r} is not of type {parameter.type} "
-            f"({parameter.help or 'see the parameter cell'}; default {parameter.default!r})."
-        ) from None
-
-
-def _boolean(value: Any) -> bool:
-    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-    if isinstance(value, bool):
-        return value
-    text = str(value).strip().lower()
-    if text not in words:
-        raise ValueError(value)
-    return words[text]
-
-
 def _literal(text: Any) -> Any:
     try:
         return ast.literal_eval(str(text))
@@ -389,60 +418,36 @@ def _literal(text: Any) -> Any:
         return text
 
 
-def did_you_mean(name: str, known: Any) -> str:
-    """The nearest of the known names, if one is near, and all of them."""
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    return f"{hint} There is: {', '.join(known)}."
+def _set_of(out: Path, study: str) -> list[str]:
+    """Names of the files that an earlier run left in a folder."""
+    names = {f"{study}{end}" for end in (".html", ".ipynb", ".json", "_rows.csv", "_claims.csv")}
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        record = json.loads((out / f"{study}.json").read_text(encoding="utf-8"))
+        names |= {Path(name).parts[0] for name in record["files_sha256"]}
+    return sorted(name for name in names if name.startswith(study) and (out / name).exists())
 
 
-def _manifest(
-    study: str, source: Path, values: Mapping[str, Any], seconds: float, failure: Exception | None
-) -> dict[str, Any]:
-    shown = {k: Path(v).name if k in FILES and v else v for k, v in values.items()}
-    checksums = {k: checksum(Path(values[k])) for k in FILES if values.get(k)}
-    return {
-        "study": study,
-        "parameters": shown,
-        "data_sha256": checksums or {"cohort": checksum(_shipped(study))},
-        "notebook_sha256": checksum(source),
-        "versions": versions(),
-        "commit": _commit(),
-        "status": "failed" if failure else "finished",
-        "wall_seconds": round(seconds, 1),
-    }
+def _refuse_full(failure: Any, made: Path) -> None:
+    """Let a notebook that could not write for want of room be no run at all."""
+    for code in (errno.ENOSPC, errno.EDQUOT):
+        if failure and failure.ename == "OSError" and f"[Errno {code}]" in failure.evalue:
+            raise OSError(code, os.strerror(code), str(made))
 
 
-def versions() -> dict[str, str]:
-    """Versions of crlm, Python and the packages that a result stands on."""
-    found = {"crlm": __version__, "python": platform.python_version()}
-    return found | {name: metadata.version(name) for name in _PACKAGES}
-
-
-def _shipped(study: str) -> Path:
-    from crlm.ledger import data_folder
-
-    return data_folder() / study / "cohort.csv"
-
-
-def _commit() -> str:
-    """The checkout's commit, with a plus when files were changed since; empty outside git."""
-    here = Path(__file__).resolve().parents[1]
-    try:
-        head, state = (
-            subprocess.run(
-                ["git", "-C", str(here), *command], capture_output=True, text=True, check=True
-            ).stdout.strip()
-            for command in (["rev-parse", "HEAD"], ["status", "--porcelain", "-uno"])
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return head + ("+" if state else "")
+def _failed(failure: Any, own: bool) -> dict[str, Any]:
+    if failure is None:
+        return {"status": "finished"}
+    error = f"{failure.ename}: {in_files(failure.ename, failure.evalue, own)}"
+    return {"status": "failed", "cell": failure.cell_index + 1, "error": error}
 
 
 def _describe(failure: Any) -> tuple[str, bool]:
     if failure is None:
         return "", False
-    family = {error.__name__ for error in (CrlmError, *CrlmError.__subclasses__())}
     where = f"cell {failure.cell_index + 1}"
-    return f"{where}: {failure.ename}: {failure.evalue}", failure.ename in family
+    return f"{where}: {failure.ename}: {failure.evalue}", failure.ename in _family(CrlmError)
+
+
+def _family(error: type[Exception]) -> set[str]:
+    """Names of a kind of error and of all kinds of it, however far down."""
+    return {error.__name__}.union(*map(_family, error.__subclasses__()))

@@ -13,7 +13,7 @@ import papermill
 import pytest
 import yaml
 
-from crlm import run
+from crlm import parameters, run
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -38,8 +38,12 @@ MAY_IMPORT = {
     "report": {"ledger", "naming", "comparison"},
     "provenance": {"ledger", "files", "report"},
     "synthetic": {"ledger", "naming", "files", "report"},
-    "run": {"ledger", "files"},
-    "batch": {"ledger", "naming", "files", "run"},
+    "parameters": {"ledger"},
+    "manifest": {"ledger", "files"},
+    "engine": set(),
+    "twins": set(),
+    "run": {"ledger", "files", "parameters", "manifest", "engine"},
+    "batch": {"ledger", "naming", "files", "parameters", "manifest", "engine", "run"},
     "reconstruction": {
         "ledger",
         "files",
@@ -254,5 +258,5 @@ def test_the_crlm_commands_that_the_readme_names_parse():
 
 def test_the_parameters_that_the_readme_names_exist():
     named = set(re.findall(r"-p (\w+) ", README))
-    known = set().union(*(run.parameters(path) for path in NOTEBOOKS))
+    known = set().union(*(parameters.declared_in(path) for path in NOTEBOOKS))
     assert named and named <= known

@@ -5,7 +5,7 @@ import json
 import nbformat
 import pytest
 
-from crlm import run
+from crlm import parameters, run
 from crlm.ledger import ParameterError
 
 CELLS = [
@@ -44,8 +44,8 @@ def study(tmp_path, monkeypatch):
 
 
 def test_parameters_are_read_with_type_default_and_help(study):
-    known = run.parameters(study())
-    assert known["months"] == run.Parameter("months", "float", 12.0, "cut-off in months")
+    known = parameters.declared_in(study())
+    assert known["months"] == parameters.Parameter("months", "float", 12.0, "cut-off in months")
     assert known["late"].default is False
 
 
@@ -55,7 +55,7 @@ def test_parameters_are_read_with_type_default_and_help(study):
      ({"late": "yes"}, {"late": True}), ({"label": "007"}, {"label": "007"})],
 )  # fmt: skip
 def test_text_becomes_the_declared_type(study, given, expected):
-    assert run.check_parameters(given, run.parameters(study())) == expected
+    assert parameters.held(given, parameters.declared_in(study())) == expected
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_text_becomes_the_declared_type(study, given, expected):
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_with_a_remedy(study, given, words):
     with pytest.raises(ParameterError, match=words):
-        run.check_parameters(given, run.parameters(study()))
+        parameters.held(given, parameters.declared_in(study()))
 
 
 def test_a_file_that_is_not_there_is_refused_before_anything_starts(study, tmp_path):

@@ -18,11 +18,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from crlm import run
+from crlm import manifest, run
 from crlm.batch import workers
-from crlm.batch.grid import code_digest
-from crlm.batch.runner import is_full
-from crlm.files import write_atomically
+from crlm.files import is_full, write_atomically
 from crlm.ledger import CrlmError
 
 _here = threading.local()
@@ -46,7 +44,7 @@ def on_scheduler(jobs: Sequence[dict[str, Any]], address: str) -> workers.Outcom
         If dask.distributed is not installed or the scheduler does not answer.
     """
     client = _connect(address)
-    digest = code_digest()
+    digest = manifest.code_digest()
     done: queue.Queue[Any] = queue.Queue()
     futures = {}
     try:
@@ -119,7 +117,7 @@ def perform(job: dict[str, Any]) -> dict[str, Any]:
         If the worker's crlm is not the driver's, or the run's process was
         killed: the scheduler then tries once more.
     """
-    if code_digest() != job["code"]:
+    if manifest.code_digest() != job["code"]:
         raise CrlmError(
             "The worker's crlm is not the driver's: install the same version on all machines."
         )

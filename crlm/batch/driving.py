@@ -14,7 +14,7 @@ from typing import Any
 from crlm.batch import folder as place
 from crlm.batch import workers as local_workers
 from crlm.batch.grid import Plan, Run, plan
-from crlm.batch.runner import is_full
+from crlm.files import is_full
 from crlm.ledger import CrlmError
 
 _SAY_EVERY = 10.0

@@ -13,19 +13,18 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from crlm import files
 from crlm.batch.grid import Run
 from crlm.files import write_atomically
-from crlm.ledger import CrlmError
 
 _PART = ".part-"
 
 
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> contextlib.AbstractContextManager[None]:
     """Hold a batch's folder; the system lets go of it when this process ends, however it ends.
 
     Raises
@@ -33,30 +32,11 @@ def locked(folder: Path) -> Iterator[None]:
     CrlmError
         If another batch holds it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "a+b") as stream:
-        if not _take(stream):
-            raise CrlmError(
-                f"Another batch is at work in {folder}. Wait for it, stop it, or give "
-                "this one a folder of its own with --out."
-            )
-        yield
-
-
-def _take(stream: Any) -> bool:
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            stream.seek(0)
-            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+    return files.locked(
+        folder / ".lock",
+        f"Another batch is at work in {folder}. Wait for it, stop it, or give this one a folder "
+        "of its own with --out.",
+    )
 
 
 def sweep(folder: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from crlm import run
+from crlm import manifest, parameters, run
 from crlm.files import checksum
 from crlm.ledger import KEYS, ParameterError, data_folder
 
@@ -191,7 +191,7 @@ def _is_number(value: Any) -> bool:
 def _only(found: Any, allowed: set[str], where: str) -> None:
     for name in _mapping(found, where):
         if name not in allowed:
-            hint = run.did_you_mean(str(name), sorted(allowed))
+            hint = parameters.did_you_mean(str(name), sorted(allowed))
             place = " Parameters stand under `base`, `grid` or `list`." if "grid" in allowed else ""
             raise ParameterError(f"{where}: there is no entry {name!r}.{hint}{place}")
 
@@ -249,17 +249,17 @@ def _notebooks(block: dict[str, Any], folder: Path) -> list[Path]:
     return paths
 
 
-def _cell(notebook: Path, cells: dict[str, Any]) -> dict[str, run.Parameter]:
+def _cell(notebook: Path, cells: dict[str, Any]) -> dict[str, parameters.Parameter]:
     digest = checksum(notebook)
     if digest not in cells:
         try:
-            found = run.parameters(notebook).values()
+            found = parameters.declared_in(notebook).values()
         except Exception as error:
             raise ParameterError(
                 f"{notebook.name} cannot be read as a notebook ({type(error).__name__}: {error})."
             ) from None
         cells[digest] = [[p.name, p.type, p.default, p.help] for p in found]
-    return {entry[0]: run.Parameter(*entry) for entry in cells[digest]}
+    return {entry[0]: parameters.Parameter(*entry) for entry in cells[digest]}
 
 
 def _cohorts(given: Any, folder: Path) -> dict[str, dict[str, str]]:
@@ -342,7 +342,7 @@ def _steps(name: str, given: dict[str, Any]) -> list[Any]:
 
 
 def _run(
-    notebook: Path, cell: dict[str, run.Parameter], label: str, given: dict[str, Any],
+    notebook: Path, cell: dict[str, parameters.Parameter], label: str, given: dict[str, Any],
     seconds: Any, folder: Path, digests: dict[str, str],
 ) -> Run:  # fmt: skip
     values = {**given}
@@ -351,7 +351,7 @@ def _run(
             values[name] = _file(values[name], folder)
     for name, value in values.items():
         _check_value(name, value, cell)
-    checked = run.check_parameters(values, cell)
+    checked = parameters.held(values, cell)
     if "output_dir" in checked:
         raise ParameterError("output_dir is set by the batch: every run has its own folder.")
     if seconds is not None and (not _is_number(seconds) or seconds <= 0):
@@ -363,7 +363,7 @@ def _run(
                seconds, {"key": key, **record}, checksum(notebook))  # fmt: skip
 
 
-def _check_value(name: str, value: Any, cell: Mapping[str, run.Parameter]) -> None:
+def _check_value(name: str, value: Any, cell: Mapping[str, parameters.Parameter]) -> None:
     """Refuse what YAML read as something else than the text that a parameter wants."""
     text = name in cell and cell[name].type == "str"
     if value is None or (text and not isinstance(value, str)):
@@ -385,7 +385,7 @@ def _record(
         "notebook_sha256": _digest([notebook], digests),
         "code_sha256": _digest(None, digests),
         "study_sha256": _digest(_study_files(notebook.stem), digests),
-        "versions": _once("versions", digests, run.versions),
+        "versions": _once("versions", digests, manifest.versions),
     }
 
 
@@ -397,7 +397,7 @@ def _once(name: str, digests: dict[str, Any], find: Any) -> Any:
 
 def _digest(paths: Sequence[Path] | None, digests: dict[str, Any]) -> str:
     if paths is None:
-        return _once("code", digests, code_digest)
+        return _once("code", digests, manifest.code_digest)
     return _once("|".join(map(str, paths)), digests, lambda: _sum(paths))
 
 
@@ -410,17 +410,3 @@ def _study_files(study: str) -> list[Path]:
     folder = data_folder() / study
     found = sorted(p for p in folder.glob("*") if p.suffix in (".toml", ".csv"))
     return [data_folder() / "columns.toml", *found]
-
-
-def code_digest() -> str:
-    """SHA-256 of the helper code and the lock: all that shapes a run but starts none."""
-    house = Path(__file__).resolve().parents[1]
-    apart = {house / "batch" / name for name in ("index.py", "collecting.py", "cluster.py")}
-    files = [
-        path for path in sorted(house.rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts
-        and not path.name.startswith("cli") and path not in apart
-    ]  # fmt: skip
-    text = "".join(f"{path.relative_to(house).as_posix()} {checksum(path)}\n" for path in files)
-    lock = checksum(house.parent / "requirements.lock")
-    return hashlib.sha256(f"{text}{lock}".encode()).hexdigest()

@@ -4,40 +4,26 @@ Jupyter asks a kernel provisioner to start a kernel. This one hands the
 connection to a process that was forked beforehand and has waited since, so a
 notebook pays neither the interpreter's start nor its imports. What a notebook
 does to its process ends with it: the process it was forked from never runs a
-cell. The engine is papermill's own, and says of a dead kernel and of a run
-out of time which cell it was.
+cell.
 """
 
 from __future__ import annotations
 
 import ctypes
 import json
-import logging
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from nbformat.v4 import new_output
-from papermill.clientwrap import PapermillNotebookClient
-from papermill.engines import NBClientEngine, papermill_engines
 from traitlets import Any as AnyTrait
 from traitlets import CaselessStrEnum
 
-#: Name under which the engine is known to papermill.
-ENGINE = "crlm"
-
-# What goes wrong is in the notebook and in the outcome; a worker's log would say it twice.
-_SILENT = logging.getLogger("crlm.batch.kernel")
-_SILENT.addHandler(logging.NullHandler())
-_SILENT.propagate = False
+from crlm.engine import OwnKernel
 
 _PR_SET_PDEATHSIG = 1
 
@@ -165,7 +151,7 @@ class _Child:
         self.send_signal(signal.SIGTERM)
 
 
-class ForkedManager(AsyncKernelManager):
+class ForkedManager(OwnKernel):
     """Kernel manager of one forked kernel, talking over a socket file in a private folder."""
 
     transport = CaselessStrEnum(["tcp", "ipc"], default_value="ipc")
@@ -200,74 +186,3 @@ def forked_manager(waiting: Waiting, folder: str) -> type[ForkedManager]:
             super().__init__(waiting=waiting, **connection, **options)
 
     return Manager
-
-
-class _Client(PapermillNotebookClient):
-    """papermill's client, to which a dead kernel or lost patience is a failed cell."""
-
-    stopped = False
-    at = 0
-
-    def execute(self, **kwargs: Any) -> Any:
-        self.reset_execution_trackers()
-        with self.setup_kernel(**kwargs):
-            self.papermill_execute_cells()
-            if not self.stopped:
-                message = self.wait_for_reply(self.kc.kernel_info())
-                self.nb.metadata["language_info"] = message["content"]["language_info"]
-                self.set_widgets_metadata()
-        return self.nb
-
-    def papermill_execute_cells(self) -> None:
-        try:
-            super().papermill_execute_cells()
-        except (DeadKernelError, CellTimeoutError) as error:
-            self.stopped = True
-            died = isinstance(error, DeadKernelError)
-            name = "DeadKernelError" if died else "TimeoutError"
-            text = _why_dead(self.km) if died else "the time allowed for the run is over"
-            cell = self.nb.cells[self.at]
-            cell.outputs.append(new_output("error", ename=name, evalue=text, traceback=[]))
-            self.nb_man.cell_exception(cell, cell_index=self.at, exception=error)
-
-
-def _why_dead(manager: Any) -> str:
-    process = getattr(manager.provisioner, "process", None)
-    code = process.poll() if process else None
-    if code == -signal.SIGKILL:
-        return "the kernel was killed (signal 9); memory that ran out does this"
-    if code is not None and code < 0:
-        return f"the kernel died of signal {-code} ({signal.Signals(-code).name})"
-    return "the kernel died" + (f" with exit code {code}" if code else "")
-
-
-class Engine(NBClientEngine):
-    """papermill's engine with a limit for the whole run and word of the cell under way."""
-
-    @classmethod
-    def execute_managed_notebook(
-        cls, nb_man: Any, kernel_name: str, *, seconds: float | None = None,
-        at_cell: Callable[[int], None] | None = None, start_timeout: int = 60,
-        log_output: bool = False, **kwargs: Any,
-    ) -> Any:  # fmt: skip
-        """Execute; `seconds` is the time for all cells together, `at_cell` is told each index."""
-        for name in ("input_path", "stdout_file", "stderr_file", "execution_timeout"):
-            kwargs.pop(name, None)
-        end = time.monotonic() + seconds if seconds else None
-        client = _Client(
-            nb_man, kernel_name=kernel_name, startup_timeout=start_timeout, log=_SILENT,
-            log_output=log_output,
-            timeout_func=lambda _: max(1, round(end - time.monotonic())) if end else None,
-            **kwargs,
-        )  # fmt: skip
-
-        def started(cell: Any, cell_index: int) -> None:
-            client.at = cell_index
-            if at_cell:
-                at_cell(cell_index)
-
-        client.on_cell_start = started
-        return client.execute()
-
-
-papermill_engines.register(ENGINE, Engine)

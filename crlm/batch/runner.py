@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import sys
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from crlm import run
-from crlm.files import write_atomically
+from crlm.files import is_full, settle, write_atomically
 
 
 def perform(
@@ -46,15 +45,16 @@ def perform(
     try:
         folder.mkdir(parents=True)
         notebook, failure = _execute(job, folder, waiting, at_cell)
-        outcome = _outcome(failure)
-        run.tidy(notebook)
+        own = run.is_own(job["parameters"])
+        outcome = _outcome(failure, own)
+        run.tidy(notebook, own=own)
         notebook.metadata["papermill"] = _metadata(job, failure)
         text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
         write_atomically(folder / f"{job['name']}.ipynb", text)
         write_atomically(folder / f"{job['name']}.html", run.render(notebook))
         record = json.dumps({**job["record"], **outcome}, indent=1, ensure_ascii=False) + "\n"
         write_atomically(folder / "run.json", record)
-        _settle(folder)
+        settle(folder)
     except Exception as error:
         # Nothing that the notebook did: no room, or a process of the run is gone.
         outcome = {"status": "lost", "cell": 0, "error": f"{type(error).__name__}: {error}"}
@@ -74,21 +74,17 @@ def _execute(
     values = dict(job["parameters"])
     if job["output_dir"]:
         values["output_dir"] = str(folder)
-    quiet = [*run.QUIET, "--HistoryManager.hist_file=:memory:"]
-    options: dict[str, Any] = {
-        "engine_name": kernel.ENGINE, "seconds": job.get("seconds"), "at_cell": at_cell,
-        "extra_arguments": quiet, "request_save_on_cell_execute": False,
-    }  # fmt: skip
+    options: dict[str, Any] = {"seconds": job.get("seconds"), "at_cell": at_cell}
     with tempfile.TemporaryDirectory(prefix="crlm") as private:
         if waiting is not None:
             options["kernel_manager_class"] = kernel.forked_manager(waiting, private)
         return run.in_memory(Path(job["notebook"]), values, **options)
 
 
-def _outcome(failure: Any) -> dict[str, Any]:
+def _outcome(failure: Any, own: bool) -> dict[str, Any]:
     if failure is None:
         return {"status": "finished", "cell": 0, "error": ""}
-    error = f"{failure.ename}: {failure.evalue}"
+    error = f"{failure.ename}: {run.in_files(failure.ename, failure.evalue, own)}"
     return {"status": "failed", "cell": failure.cell_index + 1, "error": error}
 
 
@@ -101,21 +97,6 @@ def _metadata(job: Mapping[str, Any], failure: Any) -> dict[str, Any]:
         "exception": failure is not None or None,
         "version": __version__,
     }
-
-
-def _settle(folder: Path) -> None:
-    """Have the folder's entries on the disk before it is given its name."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def is_full(error: Exception) -> bool:
-    """Whether a write failed for want of room."""
-    return getattr(error, "errno", None) in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 def main() -> None:

@@ -1,0 +1,107 @@
+"""How a notebook is executed: papermill's engine, on the interpreter that runs now.
+
+Whatever kernels Jupyter finds on its path, the one that runs belongs to this
+very Python. The engine says of a dead kernel and of a run out of time which
+cell it was, as if the cell had failed.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ipykernel.kernelspec import RESOURCES, get_kernel_dict
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbformat.v4 import new_output
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine, papermill_engines
+
+#: Name under which the engine is known to papermill.
+ENGINE = "crlm"
+
+# What goes wrong is in the notebook and in the outcome; a log would say it twice.
+_SILENT = logging.getLogger("crlm.engine")
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False
+
+
+class OwnKernel(AsyncKernelManager):
+    """Kernel manager that starts the running interpreter, not one that Jupyter finds by name."""
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        """The kernel of `sys.executable`."""
+        return KernelSpec(resource_dir=RESOURCES, **get_kernel_dict())
+
+
+class _Client(PapermillNotebookClient):
+    """papermill's client, to which a dead kernel or lost patience is a failed cell."""
+
+    stopped = False
+    at = 0
+
+    def execute(self, **kwargs: Any) -> Any:
+        self.reset_execution_trackers()
+        with self.setup_kernel(**kwargs):
+            self.papermill_execute_cells()
+            if not self.stopped:
+                message = self.wait_for_reply(self.kc.kernel_info())
+                self.nb.metadata["language_info"] = message["content"]["language_info"]
+                self.set_widgets_metadata()
+        return self.nb
+
+    def papermill_execute_cells(self) -> None:
+        try:
+            super().papermill_execute_cells()
+        except (DeadKernelError, CellTimeoutError) as error:
+            self.stopped = True
+            died = isinstance(error, DeadKernelError)
+            name = "DeadKernelError" if died else "OutOfTimeError"
+            text = _why_dead(self.km) if died else "the time allowed for the run is over"
+            cell = self.nb.cells[self.at]
+            cell.outputs.append(new_output("error", ename=name, evalue=text, traceback=[]))
+            self.nb_man.cell_exception(cell, cell_index=self.at, exception=error)
+
+
+def _why_dead(manager: Any) -> str:
+    process = getattr(manager.provisioner, "process", None)
+    code = process.poll() if process else None
+    if code == -signal.SIGKILL:
+        return "the kernel was killed (signal 9); memory that ran out does this"
+    if code is not None and code < 0:
+        return f"the kernel died of signal {-code} ({signal.Signals(-code).name})"
+    return "the kernel died" + (f" with exit code {code}" if code else "")
+
+
+class Engine(NBClientEngine):
+    """papermill's engine with a limit for the whole run and word of the cell under way."""
+
+    @classmethod
+    def execute_managed_notebook(
+        cls, nb_man: Any, kernel_name: str, *, seconds: float | None = None,
+        at_cell: Callable[[int], None] | None = None, log_output: bool = False, **kwargs: Any,
+    ) -> Any:  # fmt: skip
+        """Execute; `seconds` is the time for all cells together, `at_cell` is told each index."""
+        end = time.monotonic() + seconds if seconds else None
+        client = _Client(
+            nb_man, kernel_name=kernel_name, startup_timeout=60, log=_SILENT,
+            log_output=log_output,
+            timeout_func=lambda _: max(1, round(end - time.monotonic())) if end else None,
+            **{"kernel_manager_class": OwnKernel, **kwargs},
+        )  # fmt: skip
+
+        def started(cell: Any, cell_index: int) -> None:
+            client.at = cell_index
+            if at_cell:
+                at_cell(cell_index)
+
+        client.on_cell_start = started
+        return client.execute()
+
+
+papermill_engines.register(ENGINE, Engine)

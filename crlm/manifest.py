@@ -1,0 +1,118 @@
+"""What a run stands on: its files and their checksums, the code, the versions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import subprocess
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from crlm import __version__
+from crlm.files import checksum
+from crlm.ledger import data_folder
+
+_HOUSE = Path(__file__).resolve().parent
+_PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "survival", "matplotlib", "papermill")
+
+
+def input_files(study: str, notebook: Path, values: Mapping[str, Any]) -> dict[str, Path]:
+    """Every file that shapes a run, by the part it plays; only those that are there.
+
+    Parameters
+    ----------
+    study : str
+    notebook : pathlib.Path
+    values : mapping
+        The parameters; without `cohort_path` the study's own cohort and history are read.
+
+    Returns
+    -------
+    dict of str to pathlib.Path
+        "cohort", "cohort source" (where an adapter left a note), "history", "codebook",
+        "notebook", "lock", "columns", and what else lies in the study's folder, by file name.
+    """
+    folder = data_folder() / study
+    cohort = Path(values.get("cohort_path") or folder / "cohort.csv")
+    shipped = "" if values.get("cohort_path") else folder / "history.csv"
+    named = {
+        "cohort": cohort,
+        "cohort source": cohort.with_suffix(".source.toml"),
+        "history": values.get("history_path") or shipped,
+        "codebook": values.get("codebook_path"),
+        "notebook": notebook,
+        "lock": _HOUSE.parent / "requirements.lock",
+        "columns": data_folder() / "columns.toml",
+    }
+    found = {role: Path(path) for role, path in named.items() if path and Path(path).is_file()}
+    own = ("cohort.csv", "cohort.source.toml", "history.csv")
+    beside = sorted(p for p in folder.glob("*.*") if p.suffix in (".toml", ".csv", ".json"))
+    return found | {path.name: path for path in beside if path.name not in own}
+
+
+def recorded(used: Mapping[str, Path], sums: Mapping[Path, str]) -> dict[str, dict[str, str]]:
+    """Input files as a manifest has them: name without folder, and what `sha256sum` prints."""
+    return {role: {"file": p.name, "sha256": sums[p]} for role, p in used.items()}
+
+
+def changed_inputs(before: Mapping[Path, str], folder: Path) -> list[str]:
+    """Names of input files that were not the same bytes before, in and after a run.
+
+    Parameters
+    ----------
+    before : mapping of path to str
+        The checksum of each input file before the notebook was started.
+    folder : pathlib.Path
+        The run's output folder. What the notebook read is in the `*_inputs.json` that
+        `provenance.write` left there; without one, before and after decide.
+    """
+    changed = {path.name for path, digest in before.items() if checksum(path) != digest}
+    for record in folder.glob("*_inputs.json"):
+        for name, digests in json.loads(record.read_text(encoding="utf-8")).items():
+            known = {digest for path, digest in before.items() if path.name == name}
+            if known and not known >= set(digests):
+                changed.add(name)
+    return sorted(changed)
+
+
+def code_digest() -> str:
+    """SHA-256 of the helper code and the lock: all that shapes a run but starts none."""
+    apart = {_HOUSE / "batch" / name for name in ("index.py", "collecting.py", "cluster.py")}
+    files = [
+        path for path in sorted(_HOUSE.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+        and not path.name.startswith("cli") and path not in apart
+    ]  # fmt: skip
+    text = "".join(f"{path.relative_to(_HOUSE).as_posix()} {checksum(path)}\n" for path in files)
+    lock = checksum(_HOUSE.parent / "requirements.lock")
+    return hashlib.sha256(f"{text}{lock}".encode()).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Versions of crlm, Python and the packages that a result stands on."""
+    found = {"crlm": __version__, "python": platform.python_version()}
+    return found | {name: metadata.version(name) for name in _PACKAGES}
+
+
+def kernel(notebook: Any) -> str:
+    """The interpreter that executed a notebook, as its kernel named itself."""
+    language = notebook.metadata.get("language_info", {})
+    return f"{platform.python_implementation()} {language.get('version', 'that did not answer')}"
+
+
+def commit() -> str:
+    """The checkout's commit, with a plus when files were changed since; empty outside git."""
+    try:
+        head, state = (
+            subprocess.run(
+                ["git", "-C", str(_HOUSE.parent), *command],
+                capture_output=True, text=True, check=True,
+            ).stdout.strip()
+            for command in (["rev-parse", "HEAD"], ["status", "--porcelain", "-uno"])
+        )  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return head + ("+" if state else "")
