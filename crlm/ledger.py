@@ -214,6 +214,31 @@ def rows(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     return frame
 
 
+def collect(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Result rows of many analyses as one frame in which no two rows share their keys.
+
+    A row that says the same as an earlier one is left out.
+
+    Raises
+    ------
+    LedgerError
+        If two rows share their keys and differ: nobody could tell them apart.
+    """
+    whole = [part[list(ROW_COLUMNS)] for part in parts if len(part)]
+    if not whole:
+        return rows([])
+    found = pd.concat(whole, ignore_index=True).drop_duplicates(ignore_index=True)
+    again = found.duplicated(list(KEYS), keep=False)
+    if again.any():
+        first = found[again].iloc[0]
+        keys = ", ".join(f"{name} {first[name]}" for name in KEYS if first[name] not in ("", "all"))
+        raise LedgerError(
+            f"{int(again.sum())} result rows share their keys and differ, such as: {keys}. Give "
+            "each its own population, group or model."
+        )
+    return found
+
+
 @dataclass(frozen=True)
 class Design:
     """What a paper decided before it counted: read from `design.toml`, never computed.
@@ -240,6 +265,12 @@ class Design:
         Per endpoint: candidate covariates and the rule that selects among them.
     conventions : mapping
         Ties, CI transform, median rule, days per month, rounding: the paper's.
+    exposure : str
+        The column whose effect the paper is about.
+    main : tuple of str
+        Its main endpoints.
+    choices : mapping
+        The paper's choice for each parameter of its notebook that is a choice of analysis.
     folder : pathlib.Path
         Where the study's files are.
     """
@@ -255,6 +286,9 @@ class Design:
     table_one: Mapping[str, Any]
     models: Mapping[str, Mapping[str, Any]]
     conventions: Mapping[str, Any]
+    exposure: str
+    main: tuple[str, ...]
+    choices: Mapping[str, Any]
     folder: Path = field(repr=False)
 
     def with_cuts(self, **cuts: float) -> Design:
@@ -287,6 +321,20 @@ class Design:
             return "All patients"
         parts = [part.partition("=") for part in group.split(",")]
         return ", ".join(self._level_label(name, level) for name, _, level in parts)
+
+    def endpoint_name(self, endpoint: str) -> str:
+        """An endpoint as a reader would say it: "OS after recurrence"."""
+        return endpoint.replace("_", " ")
+
+    @property
+    def exposures(self) -> list[str]:
+        """The columns that the dictionary calls exposures."""
+        return [n for n, spec in self.columns.items() if spec.get("role") == "exposure"]
+
+    def levels(self, name: str) -> list[str]:
+        """The levels of a column or factor, the reference first; none for a measurement."""
+        spec = self.factors.get(name) or self.columns.get(name) or {}
+        return list(spec.get("levels", ()))
 
     def _level_label(self, name: str, level: str) -> str:
         """A level by itself where it names its column ("KRAS mutant"), else behind the column."""
@@ -348,6 +396,9 @@ def load_design(study: str) -> Design:
         table_one=text["table_one"],
         models=text["models"],
         conventions=text.get("conventions", {}),
+        exposure=text.get("exposure", text["table_one"].get("by", "")),
+        main=tuple(text.get("main", text["endpoints"])),
+        choices=text.get("choices", {}),
         folder=folder,
     )
 

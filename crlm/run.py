@@ -9,12 +9,10 @@ from __future__ import annotations
 import ast
 import contextlib
 import errno
-import functools
 import json
 import logging
 import os
 import re
-import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -26,6 +24,7 @@ from crlm import files, manifest
 from crlm.files import checksum
 from crlm.ledger import CohortError, CrlmError, ParameterError
 from crlm.parameters import declared_in, did_you_mean, held
+from crlm.render import quick_imports, render
 
 #: Parameters that hold a file: shown and recorded by file name alone.
 FILES = ("cohort_path", "history_path", "codebook_path")
@@ -34,7 +33,6 @@ FILES = ("cohort_path", "history_path", "codebook_path")
 _QUIET = ["--log-level=50", "--HistoryManager.hist_file=:memory:"]
 
 _HOUSE = Path(__file__).resolve().parents[1]
-_TEMPLATES = Path(__file__).parent / "templates"
 _OF_THE_ENGINE = ("DeadKernelError", "OutOfTimeError")
 _WITHHELD = (
     "its message is withheld because it may quote the table; run the notebook in JupyterLab "
@@ -63,24 +61,6 @@ class Outcome:
     manifest: Path
     error: str
     readers_error: bool
-
-
-@contextlib.contextmanager
-def quick_imports() -> Iterator[None]:
-    """Import Jupyter's packages without a grammar that jsonschema builds for 1.5 s.
-
-    `rfc3987_syntax` serves a check of internationalised web addresses, which no notebook
-    has; jsonschema goes without where it is not installed.
-    """
-    name = "rfc3987_syntax"
-    spared = name not in sys.modules
-    if spared:
-        sys.modules[name] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        if spared:
-            del sys.modules[name]
 
 
 def notebook_path(study: str) -> Path:
@@ -189,54 +169,6 @@ def _refuse_changed(study: str, names: list[str], code: bool) -> None:
             f"{', '.join(names + ['the code of crlm'] * code)} changed while {study} was running, "
             "so nothing was written. Start again when the files are complete."
         )
-
-
-def render(notebook: Any) -> str:
-    """An executed notebook as one HTML page that asks no other host for anything.
-
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-        With its outputs. Tracebacks are reduced to their message: they hold
-        paths of the machine.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        page = _from_template(_exporter(), notebook)
-    page = page.replace("<!-- table of contents -->", _contents(page), 1)
-    return _with_top(page)
-
-
-@functools.cache
-def _exporter() -> Any:
-    """One exporter a process: it reads and compiles its templates once."""
-    with quick_imports():
-        from nbconvert import HTMLExporter
-
-    return HTMLExporter(extra_template_basedirs=[str(_TEMPLATES)], template_name="crlm_report")
-
-
-def _from_template(exporter: Any, notebook: Any) -> str:
-    """What nbconvert's exporter makes, without its second reading of the finished page.
-
-    That reading parses the whole page, pictures included, to add what this
-    template has already; it takes more time than everything before it.
-    """
-    from nbconvert.exporters.templateexporter import TemplateExporter
-    from nbconvert.filters import Highlight2HTML
-    from nbconvert.filters.widgetsdatatypefilter import WidgetsDataTypeFilter
-
-    language = notebook.metadata.get("language_info", {})
-    lexer = language.get("pygments_lexer", language.get("name"))
-    resources = exporter._init_resources({})
-    kept = WidgetsDataTypeFilter(
-        notebook_metadata=exporter._nb_metadata, parent=exporter, resources=resources
-    )
-    code = Highlight2HTML(pygments_lexer=lexer, parent=exporter)
-    exporter.register_filter("highlight_code", code)
-    exporter.register_filter("filter_data_type", kept)
-    page, _ = TemplateExporter.from_notebook_node(exporter, notebook, resources)
-    return re.sub(r"<img(?![^>]*\balt=)", '<img alt="A picture without a description"', page)
 
 
 def in_memory(
@@ -375,30 +307,6 @@ def _injected(source: str) -> str:
             line = f"{name} = {Path(str(_literal(value))).name!r}"
         lines.append(line)
     return "\n".join(lines)
-
-
-def _contents(page: str) -> str:
-    """Nested list of the page's headings, from its own anchors."""
-    heading = r'<h([23])[^>]*\bid="([^"]+)"[^>]*>(.*?)(?:<a class="anchor-link".*?)?</h\1>'
-    items = re.findall(heading, page, flags=re.DOTALL)
-    links = "".join(
-        f'<li class="level{level}"><a href="#{anchor}">{re.sub("<.*?>", "", text).strip()}</a></li>'
-        for level, anchor, text in items
-    )
-    return f"<ol>{links}</ol>"
-
-
-def _with_top(page: str) -> str:
-    """Under the title: what kind of cohort this is, moved up, and the verdict in one sentence."""
-    top = ""
-    banner = re.search(r'<div class="banner .*?</div>', page, flags=re.DOTALL)
-    if banner:
-        page = page.replace(banner.group(0), "", 1)
-        top += banner.group(0) + "\n"
-    found = re.search(r"celltag_headline.*?(<p><strong>.*?</p>)", page, flags=re.DOTALL)
-    if found:
-        top += f'<div class="headline">{found.group(1)}</div>'
-    return page.replace("</h1>", f"</h1>\n{top}", 1) if top else page
 
 
 def check_files(values: Mapping[str, Any]) -> None:

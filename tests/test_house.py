@@ -13,7 +13,7 @@ import papermill
 import pytest
 import yaml
 
-from crlm import parameters, run
+from crlm import parameters, render
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "naming": {"ledger"},
     "files": {"ledger"},
     "cohort": {"ledger", "files"},
-    "endpoints": {"ledger", "cohort"},
+    "endpoints": {"ledger", "cohort", "scores"},
     "scores": {"ledger", "cohort"},
     "baseline": {"ledger", "cohort", "endpoints", "scores"},
     "survival": {"ledger", "cohort", "endpoints", "scores"},
@@ -34,16 +34,15 @@ MAY_IMPORT = {
     "comparison": {"ledger", "cohort", "endpoints", "scores", "baseline", "survival", "regression"},
     "agreement": {"ledger", "comparison"},
     "audit": {"ledger"},
-    "figures": {"ledger", "naming", "comparison"},
-    "report": {"ledger", "naming", "comparison"},
-    "provenance": {"ledger", "files", "report"},
-    "synthetic": {"ledger", "naming", "files", "report"},
+    "report": {"ledger", "naming", "files", "comparison"},
     "parameters": {"ledger"},
     "manifest": {"ledger", "files"},
     "engine": set(),
     "twins": set(),
-    "run": {"ledger", "files", "parameters", "manifest", "engine"},
-    "batch": {"ledger", "naming", "files", "parameters", "manifest", "engine", "run"},
+    "render": set(),
+    "run": {"ledger", "files", "parameters", "manifest", "engine", "render"},
+    "batch": {"ledger", "naming", "files", "parameters", "manifest", "engine", "render", "run"},
+    "paper": None,
     "reconstruction": {
         "ledger",
         "files",
@@ -169,14 +168,14 @@ def test_parameters_are_typed_and_explained(path):
 
 
 def test_a_report_asks_no_other_host_for_anything(notebook):
-    page = run.render(notebook)
+    page = render.render(notebook)
     assert not re.findall(r'(?:src|href|action|poster|data)="(?:https?:)?//[^"]*"', page)
     assert "@import" not in page and not re.findall(r"url\((?!['\"]?data:)", page)
     assert "<script" not in page
 
 
 def test_a_report_holds_no_patient(notebook):
-    page = run.render(notebook)
+    page = render.render(notebook)
     ids = (ROOT / "data" / "ncch_scp" / "cohort.csv").read_text().splitlines()[1:]
     ids += (ROOT / "data" / "mskcc_hai" / "cohort.csv").read_text().splitlines()[1:]
     names = {line.split(",")[0] for line in ids}
@@ -185,7 +184,7 @@ def test_a_report_holds_no_patient(notebook):
 
 
 def test_figures_have_an_alternative_text(notebook):
-    page = run.render(notebook)
+    page = render.render(notebook)
     images = re.findall(r"<img[^>]*>", page)
     assert images and all(re.search(r'alt="[^"]{20,}', image) for image in images)
 

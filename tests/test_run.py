@@ -112,10 +112,3 @@ def test_a_message_for_the_reader_is_told_from_a_fault(study, tmp_path):
 def test_an_unknown_study_is_refused_with_a_suggestion():
     with pytest.raises(ParameterError, match="Did you mean 'ncch_scp'"):
         run.notebook_path("nchc_scp")
-
-
-def test_the_kind_of_cohort_stands_under_the_title():
-    page = '<h1>T</h1><p>text</p><div class="banner own" role="note">Own.</div>'
-    assert run._with_top(page).startswith('<h1>T</h1>\n<div class="banner own"')
-    assert run._with_top(page).count("Own.") == 1
-    assert run._with_top("<h1>T</h1>") == "<h1>T</h1>"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from crlm import run
+from crlm import render, run
 from crlm.files import is_full, settle, write_atomically
 
 
@@ -51,7 +51,7 @@ def perform(
         notebook.metadata["papermill"] = _metadata(job, failure)
         text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
         write_atomically(folder / f"{job['name']}.ipynb", text)
-        write_atomically(folder / f"{job['name']}.html", run.render(notebook))
+        write_atomically(folder / f"{job['name']}.html", render.render(notebook))
         record = json.dumps({**job["record"], **outcome}, indent=1, ensure_ascii=False) + "\n"
         write_atomically(folder / "run.json", record)
         settle(folder)
@@ -68,7 +68,7 @@ def perform(
 def _execute(
     job: Mapping[str, Any], folder: Path, waiting: Any, at_cell: Any
 ) -> tuple[Any, Exception | None]:
-    with run.quick_imports():
+    with render.quick_imports():
         from crlm.batch import kernel
 
     values = dict(job["parameters"])
@@ -101,7 +101,7 @@ def _metadata(job: Mapping[str, Any], failure: Any) -> dict[str, Any]:
 
 def main() -> None:
     """One job as JSON on standard input, its outcome as the last line of standard output."""
-    with run.quick_imports():
+    with render.quick_imports():
         from crlm.batch.kernel import die_with_parent
 
     die_with_parent(os.getppid())

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crlm import run
+from crlm import render
 
 # What a run needs, whatever its notebook imports.
 _ALWAYS = (
@@ -66,7 +66,7 @@ def main(study: str, modules: list[str]) -> None:
 
 
 def _import(modules: list[str]) -> None:
-    with run.quick_imports():
+    with render.quick_imports():
         for name in (*_ALWAYS, *modules):
             # What cannot be imported here fails in the notebook, where it is reported.
             with contextlib.suppress(Exception):
@@ -82,7 +82,7 @@ def _rehearse() -> None:
     cells = [nbformat.v4.new_code_cell("1"), nbformat.v4.new_markdown_cell("# text")]
     book = nbformat.v4.new_notebook(cells=cells)
     nbformat.validate(book)
-    run.render(book)
+    render.render(book)
 
 
 def _prepare(study: str) -> None:

@@ -5,14 +5,17 @@ frame of one endpoint, the only thing the survival modules accept.
 """
 
 from crlm.endpoints.analysis import available, derive, derive_all, short_scp, why_not
+from crlm.endpoints.frames import frames, timed
 from crlm.endpoints.outcomes import from_history, protocol_deviations
 
 __all__ = [
     "available",
     "derive",
     "derive_all",
+    "frames",
     "from_history",
     "protocol_deviations",
     "short_scp",
+    "timed",
     "why_not",
 ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,8 @@ import pandas as pd
 
 from crlm.files import checksum
 from crlm.ledger import Design
-from crlm.report import Html, number, p_text, say, skipped, table
+from crlm.report.html import Html, fold, say, skipped, table
+from crlm.report.numbers import number, p_text
 
 #: Two programs agree on a number when they differ by no more than this share of it.
 _SAME = 1e-4
@@ -97,11 +97,7 @@ def _excluded(rows: pd.DataFrame) -> list[Html]:
     body = [("", [row["locator"], row["printed"], row["excluded"]])
             for row in out.to_dict("records")]  # fmt: skip
     inner = table("Claims that no cohort can meet", ["Where", "Printed", "Why"], body)
-    summary = f"Claims left out as contradicted by others: {len(body)}"
-    return [Html(
-        f'<details class="table"><summary>{escape(summary)}</summary>{inner.html}</details>',
-        inner.text,
-    )]  # fmt: skip
+    return [fold(f"Claims left out as contradicted by others: {len(body)}", inner)]
 
 
 def _unknown(included: pd.DataFrame, design: Design) -> Html:
@@ -169,9 +165,8 @@ def ensemble(design: Design) -> list[Html]:
     return [
         told,
         _quantities(found[~curves], design, "Comparisons that the paper does not print"),
-        Html(f'<details class="table"><summary>{summary}</summary>{folded.html}</details>',
-             folded.text),
-    ]  # fmt: skip
+        fold(summary, folded),
+    ]
 
 
 def _quantities(found: pd.DataFrame, design: Design, caption: str) -> Html:

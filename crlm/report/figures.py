@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -20,15 +21,28 @@ from matplotlib.transforms import Bbox
 from PIL import Image
 
 from crlm.ledger import Design
+from crlm.naming import describe
+from crlm.report.numbers import interval, number, p_phrase
 
 #: Okabe and Ito 2008, without yellow (too faint on white) and black last.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 
+_SOFT = "#5b6673"
 _STYLE = {
-    "font.family": "DejaVu Sans", "font.size": 9, "axes.spines.top": False,
-    "axes.spines.right": False, "axes.titlesize": 10, "axes.titleweight": "bold",
-    "axes.titlelocation": "left", "axes.titley": 1.0, "legend.frameon": False, "figure.dpi": 100,
-}  # fmt: skip
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titley": 1.0,
+    "legend.frameon": False,
+    "figure.dpi": 100,
+}
+#: Every figure has this width, in inches, and one of two frames: (left, right) of its axes.
+_WIDTH = 7.6
+_CURVES, _FOREST = (1.75, 7.35), (2.75, 6.0)
 _DPI, _BORDER = 144, 14
 _MAX_CENSOR_MARKS = 2000
 _MAX_STEPS = 4000
@@ -57,31 +71,36 @@ def prepare(_: str) -> None:
         figure = Figure(figsize=(2, 2))
         axis = figure.subplots()
         axis.set(title=letters, xlabel=letters, ylabel=letters)
-        for size in (7, 8.5, 9):
+        for size in (7, 8, 8.5, 9):
             axis.text(0, 0, letters, fontsize=size)
         Picture(figure, "")
 
 
-def _cropped(figure: Figure, margin: float = 3.0) -> np.ndarray:
-    """The figure's pixels (height, width, red green blue) with a narrow border of white.
+def _sheet(height: float, frame: tuple[float, float]) -> tuple[Figure, dict[str, float]]:
+    """A figure of the common width, and where its axes begin and end as shares of it."""
+    figure = Figure(figsize=(_WIDTH, height))
+    return figure, {"left": frame[0] / _WIDTH, "right": frame[1] / _WIDTH}
 
-    Labels may reach over the figure's edge by `margin` inches; where one reaches further, it
-    is drawn again on a wider sheet. One drawing is half the work of matplotlib's "tight",
-    which lays everything out twice.
+
+def _cropped(figure: Figure) -> np.ndarray:
+    """The figure's pixels (height, width, red green blue), white above and below cut off.
+
+    Labels may reach an inch beyond the upper and lower edge; the width stays, so that all
+    figures of a report are equally wide. One drawing is half the work of matplotlib's
+    "tight", which lays everything out twice.
     """
-    width, height = np.ceil(figure.get_size_inches() + [2 * margin, 2.0])
-    sheet = Bbox.from_bounds(-margin, -1.0, width, height)
+    width, height = figure.get_size_inches()
+    height = np.ceil(height + 2.0)
     drawn = io.BytesIO()
-    figure.savefig(drawn, format="rgba", dpi=_DPI, bbox_inches=sheet)
-    shape = (int(height) * _DPI, int(width) * _DPI, 4)
+    figure.savefig(
+        drawn, format="rgba", dpi=_DPI, bbox_inches=Bbox.from_bounds(0, -1.0, width, height)
+    )
+    shape = (round(height * _DPI), round(width * _DPI), 4)
     pixels = np.frombuffer(drawn.getbuffer(), np.uint8).reshape(shape)
     inked = pixels.view(np.uint32)[..., 0] != np.uint32(0xFFFFFFFF)
-    rows, columns = (np.flatnonzero(inked.any(axis)) for axis in (1, 0))
-    if columns[0] == 0 or columns[-1] == shape[1] - 1:
-        return _cropped(figure, 2 * margin)
+    rows = np.flatnonzero(inked.any(1))
     top, bottom = max(rows[0] - _BORDER, 0), rows[-1] + _BORDER + 1
-    left, right = max(columns[0] - _BORDER, 0), columns[-1] + _BORDER + 1
-    return pixels[top:bottom, left:right, :3].copy()
+    return pixels[top:bottom, :, :3].copy()
 
 
 def _few_colours(image: Image.Image) -> Image.Image:
@@ -104,7 +123,7 @@ def kaplan_meier(
         From `survival.curve`: one step a row.
     rows : pandas.DataFrame
         From `survival.summary`: its `n_at_risk` rows are the table, their
-        times the ticks; its log-rank p value is printed in the plot.
+        times the ticks; its log-rank p value stands below the axis.
     design : Design
         For labels.
     title : str
@@ -115,18 +134,52 @@ def kaplan_meier(
     tests = rows.loc[(rows["statistic"] == "p") & (rows["model"] == "logrank"), "estimate"]
     p = float(tests.iloc[0]) if len(tests) else None
     ticks = np.sort(risk["time"].unique())
-    horizon = float(ticks[-1])
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(7.2, 3.9 + 0.22 * len(groups)))
+        figure, frame = _sheet(3.4 + 0.2 * len(groups), _CURVES)
         axis, table = figure.subplots(
-            2, 1, sharex=True, height_ratios=[3.6, 0.35 + 0.24 * len(groups)]
+            2, 1, sharex=True, height_ratios=[3.2, 0.35 + 0.24 * len(groups)]
         )
+        figure.subplots_adjust(hspace=0.42, **frame)
         for colour, group in zip(_colours(len(groups)), groups, strict=True):
             _draw_curve(axis, curves[curves["group"] == group], colour, design.group_label(group))
-        _finish_survival_axis(axis, horizon, ticks, title, p, len(groups))
+        _finish_survival_axis(axis, ticks, title, p, len(groups))
         _draw_risk_table(table, risk, groups, ticks, design)
-        figure.subplots_adjust(hspace=0.42)
         return Picture(figure, _describe_curves(curves, risk, groups, ticks, design, title, p))
+
+
+def overview(panels: Sequence[tuple[str, pd.DataFrame, float]], design: Design) -> Picture:
+    """The curves of the main endpoints side by side, without numbers at risk.
+
+    Parameters
+    ----------
+    panels : sequence of (title, curves, p)
+        Curves from `survival.curve`, p of the log-rank test.
+    """
+    groups = list(dict.fromkeys(group for _, curves, _ in panels for group in curves["group"]))
+    with matplotlib.rc_context({**_STYLE, "font.size": 8, "axes.titlesize": 8.5}):
+        figure, _ = _sheet(2.1, _CURVES)
+        axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        figure.subplots_adjust(left=0.065, right=0.985, wspace=0.08, bottom=0.2, top=0.76)
+        for axis, (title, curves, p) in zip(axes, panels, strict=True):
+            for colour, group in zip(_colours(len(groups)), groups, strict=True):
+                label = design.group_label(group)
+                _draw_curve(axis, curves[curves["group"] == group], colour, label)
+            _finish_panel(axis, title, float(curves["time"].max()), p)
+        handles, labels = axes[0].get_legend_handles_labels()
+        place = {"loc": "upper left", "bbox_to_anchor": (0.05, 1.0)}
+        figure.legend(handles, labels, ncols=4, fontsize=8, borderpad=0, **place)
+        texts = "; ".join(f"{title}, log-rank {p_phrase(p)}" for title, _, p in panels)
+        name = design.label(groups[0].partition("=")[0])
+        return Picture(figure, f"Kaplan-Meier curves by {name}, side by side. {texts}.")
+
+
+def _finish_panel(axis: Any, title: str, last: float, p: float) -> None:
+    step = 12 * math.ceil(max(last, 12.0) / 12 / 6)
+    axis.set(xlim=(0, last), ylim=(0, 1.02), xlabel="Months", title=title)
+    axis.xaxis.set_major_locator(FixedLocator(np.arange(0, last + 1, step)))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
+    place = {"transform": axis.transAxes, "ha": "right", "va": "top", "fontsize": 7.5}
+    axis.text(0.99, 0.99, p_phrase(p), **place)
 
 
 def forest(rows: pd.DataFrame, design: Design, *, title: str, unit: str = "HR") -> Picture:
@@ -143,14 +196,15 @@ def forest(rows: pd.DataFrame, design: Design, *, title: str, unit: str = "HR") 
     labels = [_row_label(row, design) for row in rows.to_dict("records")]
     low, high = _limits(rows)
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(7.2, 1.1 + 0.3 * max(len(rows), 1)))
+        figure, frame = _sheet(1.1 + 0.3 * max(len(rows), 1), _FOREST)
         axis = figure.subplots()
+        figure.subplots_adjust(**frame)
         for y, row in enumerate(rows.to_dict("records")):
             _draw_ratio(axis, y, row, low, high)
         _finish_forest_axis(axis, labels, low, high, title, unit)
-        return Picture(figure, f"Forest plot. {title}. " + "; ".join(
-            f"{label}: {_ratio_text(row)}"
-            for label, row in zip(labels, rows.to_dict("records"), strict=True)))  # fmt: skip
+        told = zip(labels, rows.to_dict("records"), strict=True)
+        texts = "; ".join(f"{label}: {interval(row)}" for label, row in told)
+        return Picture(figure, f"Forest plot. {title}. {texts}")
 
 
 def pairs(effects: pd.DataFrame, design: Design) -> Picture | None:
@@ -161,17 +215,24 @@ def pairs(effects: pd.DataFrame, design: Design) -> Picture | None:
     low, high = max(limits.min(), 0.05) / 1.08, min(limits.max(), 20.0) * 1.08
     labels, texts = [], []
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(7.2, 1.2 + 0.5 * len(effects)))
+        figure, frame = _sheet(1.2 + 0.5 * len(effects), _FOREST)
         axis = figure.subplots()
+        figure.subplots_adjust(**frame)
         for y, pair in enumerate(effects.to_dict("records")):
-            labels.append(f"{pair['endpoint']}, {_row_label(pair, design)}, {pair['model']}")
+            labels.append(describe(pair, design))
             for shift, name, colour in ((-0.16, "printed", PALETTE[1]), (0.16, "new", PALETTE[0])):
-                row = {"estimate": pair[name], "conf_low": pair[f"{name}_low"],
-                       "conf_high": pair[f"{name}_high"]}  # fmt: skip
+                row = _one_of_pair(pair, name)
                 _draw_ratio(axis, y + shift, row, low, high, colour)
-                texts.append(f"{labels[-1]}, {name}: {_ratio_text(row)}")
-        _finish_forest_axis(axis, labels, low, high, "Paper (above) and this cohort (below)", "HR")
+                texts.append(f"{labels[-1]}, {name}: {interval(row)}")
+        title = "Paper (above) and this cohort (below)"
+        _finish_forest_axis(axis, labels, low, high, title, "Ratio")
         return Picture(figure, "Forest plot of pairs. " + "; ".join(texts))
+
+
+def _one_of_pair(pair: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The paper's or the new cohort's side of a pair, as a result row."""
+    values = {"estimate": pair[name], "conf_low": pair[f"{name}_low"]}
+    return {"statistic": pair["statistic"], **values, "conf_high": pair[f"{name}_high"]}
 
 
 def flow(rows: pd.DataFrame, design: Design) -> Picture:
@@ -180,38 +241,63 @@ def flow(rows: pd.DataFrame, design: Design) -> Picture:
     steps = [("start", "Patients in the table")]
     steps += [(item["name"], item["label"]) for item in design.eligibility]
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(7.2, 0.95 * len(steps)))
+        figure, _ = _sheet(0.72 * len(steps), _CURVES)
         axis = figure.subplots()
+        figure.subplots_adjust(left=0.02, right=0.98, top=1, bottom=0)
         axis.set_axis_off()
         axis.set(xlim=(0, 1), ylim=(-len(steps) + 0.45, 0.5))
-        box = {"boxstyle": "round,pad=0.5", "facecolor": "#f5f7f9", "edgecolor": "#5b6673"}
         for y, (name, label) in enumerate(steps):
-            axis.text(0.02, -y, f"{label}: n = {counts[name]:.0f}", va="center", bbox=box)
-            if y:
-                axis.annotate("", (0.08, -y + 0.22), (0.08, -y + 0.76),
-                              arrowprops={"arrowstyle": "->", "color": "#5b6673"})  # fmt: skip
-                out = counts[f"{name}_excluded"]
-                text = f"excluded: {out:.0f}" if math.isfinite(out) else "cannot be checked here"
-                axis.text(0.12, -y + 0.5, text, va="center", color="#5b6673")
-        return Picture(figure, "Flow of patients: " + ", then ".join(
-            f"{label} {counts[name]:.0f}" for name, label in steps))  # fmt: skip
+            _draw_step(axis, y, name, label, counts)
+        told = ", then ".join(f"{label} {counts[name]:.0f}" for name, label in steps)
+        return Picture(figure, f"Flow of patients: {told}")
 
 
-def bars(rows: pd.DataFrame, design: Design, *, title: str, mark: float | None = None) -> Picture:
-    """Percentages by covariate as horizontal bars, largest first."""
-    rows = rows.sort_values("estimate", kind="stable")
-    labels = [design.label(name) for name in rows["covariate"]]
+def _draw_step(axis: Any, y: int, name: str, label: str, counts: Mapping[str, float]) -> None:
+    box = {"boxstyle": "round,pad=0.5", "facecolor": "#f5f7f9", "edgecolor": _SOFT}
+    axis.text(0.02, -y, f"{label}: n = {counts[name]:.0f}", va="center", bbox=box)
+    if not y:
+        return
+    arrow = {"arrowstyle": "->", "color": _SOFT}
+    axis.annotate("", (0.08, -y + 0.24), (0.08, -y + 0.74), arrowprops=arrow)
+    out = counts[f"{name}_excluded"]
+    text = f"excluded: {out:.0f}" if math.isfinite(out) else "cannot be checked here"
+    axis.text(0.12, -y + 0.5, text, va="center", color=_SOFT)
+
+
+def stability(rows: pd.DataFrame, design: Design, *, title: str) -> Picture:
+    """How often each factor is chosen in the resamples, the largest share first.
+
+    Beside each bar stands in how many of the resamples that chose the factor its hazard
+    ratio lies on the same side of 1: two shares that must not be taken for each other.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        From `regression.bootstrap_selection`.
+    """
+    shares = rows[rows["statistic"] == "percent"]
+    chosen = shares[shares["model"] == "bootstrap selection"].sort_values("estimate", kind="stable")
+    signs = shares[shares["model"] == "bootstrap selection, sign"].groupby("covariate")["estimate"]
+    same = signs.min()
+    labels = [design.label(name) for name in chosen["covariate"]]
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(7.2, 0.9 + 0.26 * len(rows)))
+        figure, frame = _sheet(0.9 + 0.26 * len(chosen), _FOREST)
         axis = figure.subplots()
-        axis.barh(range(len(rows)), rows["estimate"], color=PALETTE[0], height=0.65)
-        axis.set_yticks(range(len(rows)), labels)
-        axis.set(xlim=(0, 100), xlabel="% of bootstrap samples", title=title)
-        if mark is not None:
-            axis.axvline(mark, color="#5b6673", linestyle=":", linewidth=1)
-        shares = zip(labels[::-1], rows["estimate"][::-1], strict=True)
-        alt = ", ".join(f"{label} {value:.0f} %" for label, value in shares)
-        return Picture(figure, f"{title}: {alt}")
+        figure.subplots_adjust(**frame)
+        axis.barh(range(len(chosen)), chosen["estimate"], color=PALETTE[0], height=0.65)
+        axis.set_yticks(range(len(chosen)), [_wrapped(label) for label in labels])
+        axis.set(xlim=(0, 100), xlabel="% of bootstrap samples that choose it", title=title)
+        texts = [_share_text(row, same) for row in chosen.to_dict("records")]
+        for y, text in enumerate(texts):
+            axis.text(1.02, y, text, transform=axis.get_yaxis_transform(), va="center", fontsize=8)
+        told = ", ".join(f"{a}: {b}" for a, b in zip(labels[::-1], texts[::-1], strict=True))
+        return Picture(figure, f"{title}. Chosen, and same side of 1: {told}")
+
+
+def _share_text(row: Mapping[str, Any], same: pd.Series) -> str:
+    sign = same.get(row["covariate"])
+    told = "" if sign is None or not math.isfinite(sign) else f", same side {number(sign, 0)} %"
+    return f"{number(row['estimate'], 0)} %{told}"
 
 
 def _colours(n: int) -> list[str]:
@@ -241,39 +327,46 @@ def _thinned(curve: pd.DataFrame) -> pd.DataFrame:
 
 
 def _finish_survival_axis(
-    axis: Any, horizon: float, ticks: np.ndarray, title: str, p: float | None, n_groups: int
+    axis: Any, ticks: np.ndarray, title: str, p: float | None, n_groups: int
 ) -> None:
-    axis.set(xlim=(0, horizon), ylim=(0, 1.02), ylabel="Probability", title=title)
+    axis.set(xlim=(0, float(ticks[-1])), ylim=(0, 1.02), ylabel="Probability")
     axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
     axis.xaxis.set_major_locator(FixedLocator(ticks))
     axis.tick_params(labelbottom=True)
     axis.set_xlabel("Months")
-    axis.axhline(0.5, color="#5b6673", linestyle=":", linewidth=0.8, zorder=0)
+    axis.axhline(0.5, color=_SOFT, linestyle=":", linewidth=0.8, zorder=0)
+    lines = 0
     if n_groups > 1:
-        axis.legend(loc="upper right")
+        # Above the axes nothing can lie on a curve.
+        across = 2 if n_groups in (2, 4) else 3
+        lines = math.ceil(n_groups / across)
+        place = {"loc": "lower left", "bbox_to_anchor": (-0.01, 0.99), "borderaxespad": 0.2}
+        axis.legend(ncols=across, fontsize=8.5, **place)
+    axis.set_title(title, pad=6 + 15 * lines)
     if p is not None and math.isfinite(p):
-        text = "log-rank p < 0.001" if p < 0.001 else f"log-rank p = {p:.3f}"
-        axis.text(0.02, 0.06, text, transform=axis.transAxes)
+        place = {"transform": axis.transAxes, "ha": "right", "va": "top"}
+        axis.text(1.0, -0.125, f"log-rank {p_phrase(p)}", **place)
 
 
 def _draw_risk_table(
     table: Any, risk: pd.DataFrame, groups: Sequence[str], ticks: np.ndarray, design: Design
 ) -> None:
     table.set(ylim=(len(groups) - 0.4, -0.6))
-    table.set_yticks(range(len(groups)), [_short(design.group_label(group)) for group in groups])
+    names = [textwrap.shorten(design.group_label(g), 24, placeholder="…") for g in groups]
+    table.set_yticks(range(len(groups)), names, fontsize=8)
     for label, colour in zip(table.get_yticklabels(), _colours(len(groups)), strict=True):
         label.set_color(colour)
     for spine in table.spines.values():
         spine.set_visible(False)
     table.xaxis.set_visible(False)
-    table.tick_params(axis="y", length=0, pad=18)
+    table.tick_params(axis="y", length=0, pad=16)
     table.set_title("Number at risk", fontsize=8.5, fontweight="normal")
     at_risk = risk.set_index(["group", "time"])["estimate"]
     size = 9 if len(ticks) <= 10 and at_risk.max() < 10_000 else 7
     for y, group in enumerate(groups):
         for t in ticks:
-            table.text(t, y, f"{at_risk[group, t]:.0f}", ha="center", va="center", fontsize=size,
-                       clip_on=False)  # fmt: skip
+            text = number(at_risk[group, t], 0)
+            table.text(t, y, text, ha="center", va="center", fontsize=size, clip_on=False)
 
 
 def _describe_curves(
@@ -286,10 +379,12 @@ def _describe_curves(
         curve = curves[curves["group"] == group]
         time, survival = curve["time"].to_numpy(), curve["survival"].to_numpy()
         reading = ", ".join(
-            f"{100 * survival[time <= t][-1]:.0f} % at {t:g}" for t in ticks if 0 < t <= time.max()
+            f"{number(100 * survival[time <= t][-1], 0)} % at {t:g}"
+            for t in ticks
+            if 0 < t <= time.max()
         )
         parts.append(f"{design.group_label(group)} (n = {at_risk[group, ticks[0]]:.0f}): {reading}")
-    test = "" if p is None else f" Log-rank p = {p:.3g}."
+    test = "" if p is None else f" Log-rank {p_phrase(p)}."
     return f"Kaplan-Meier curves. {title}. Months: {'; '.join(parts)}.{test}"
 
 
@@ -311,7 +406,7 @@ def _draw_ratio(
     if row["conf_high"] > high:
         axis.plot(high, y, ">", color=colour, markersize=5)
     axis.plot(min(max(row["estimate"], low), high), y, "s", color=colour, markersize=5)
-    axis.text(1.02, y, _ratio_text(row), transform=axis.get_yaxis_transform(), va="center")
+    axis.text(1.02, y, interval(row), transform=axis.get_yaxis_transform(), va="center")
 
 
 def _finish_forest_axis(
@@ -320,30 +415,28 @@ def _finish_forest_axis(
     axis.set_xscale("log")
     axis.set(xlim=(low, high), ylim=(len(labels) - 0.4, -0.6), title=title)
     axis.set_xlabel(f"{unit} (95 % CI), log scale")
-    axis.axvline(1, color="#5b6673", linewidth=0.9, linestyle="--", zorder=0)
+    axis.axvline(1, color=_SOFT, linewidth=0.9, linestyle="--", zorder=0)
     marks = [
         t for t in (0.05, 0.1, 0.2, 0.33, 0.5, 0.67, 1, 1.5, 2, 3, 5, 10, 20) if low <= t <= high
     ]
     axis.xaxis.set_major_locator(FixedLocator(marks))
     axis.xaxis.set_minor_locator(NullLocator())
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_yticks(range(len(labels)), labels)
+    axis.set_yticks(range(len(labels)), [_wrapped(label) for label in labels])
 
 
-def _ratio_text(row: dict[str, Any]) -> str:
-    return f"{row['estimate']:.2f} ({row['conf_low']:.2f}–{row['conf_high']:.2f})"
-
-
-def _row_label(row: dict[str, Any], design: Design) -> str:
+def _row_label(row: Mapping[str, Any], design: Design) -> str:
     key = f"{row['covariate']}={row['level']}" if row["level"] else row["covariate"]
     name = design.group_label(key)
-    if row["population"] != "all":
-        name = f"{name} ({design.group_label(row['population'])})"
-    return _short(name, 46)
+    return (
+        name if row["population"] == "all" else f"{name} ({design.group_label(row['population'])})"
+    )
 
 
-def _short(text: str, most: int = 32) -> str:
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+def _wrapped(text: str, width: int = 34) -> str:
+    """A label in at most two lines."""
+    lines = textwrap.wrap(text, width, max_lines=2, placeholder="…")
+    return "\n".join(lines)
 
 
 # ---- specification curve ----------------------------------------------------
@@ -357,7 +450,7 @@ _MARKS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20)
 
 
 def specification_curve(
-    curve: pd.DataFrame, design: Design, *, title: str, claims: pd.DataFrame | None = None
+    curve: pd.DataFrame, design: Design, published: float | None = None, *, title: str
 ) -> Picture | None:
     """One effect under every specification, in order, over a matrix of the choices made.
 
@@ -365,9 +458,8 @@ def specification_curve(
     ----------
     curve : pandas.DataFrame
         From `specification.curve`; those without an estimate are left out.
-    claims : pandas.DataFrame, optional
-        From `ledger.load_claims`: its multivariable hazard ratio of the same
-        effect becomes a line.
+    published : float, optional
+        The printed multivariable hazard ratio of the same effect, which becomes a line.
 
     Returns
     -------
@@ -381,17 +473,16 @@ def specification_curve(
     if shown.empty:
         return None
     groups = _choice_groups(shown, design)
-    published = _published_ratio(shown, claims)
     n_rows = sum(1 + len(options) for options in groups.values())
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(5.4, 2.9 + 0.165 * n_rows))
+        figure, frame = _sheet(2.9 + 0.165 * n_rows, (2.75, 7.35))
         above, below = figure.subplots(
             2, 1, sharex=True, height_ratios=[2.3, 0.165 * max(n_rows, 1)]
         )
         _draw_specifications(above, shown, published)
         above.set_title(title)
         _draw_choices(below, groups, len(shown))
-        figure.subplots_adjust(hspace=0.16, top=0.95, bottom=0.02)
+        figure.subplots_adjust(hspace=0.16, top=0.95, bottom=0.02, **frame)
         return Picture(figure, _describe_specifications(shown, groups, title, published))
 
 
@@ -411,14 +502,20 @@ def _choice_groups(shown: pd.DataFrame, design: Design) -> dict[str, dict[str, n
     return groups
 
 
-def _published_ratio(shown: pd.DataFrame, claims: pd.DataFrame | None) -> float | None:
-    if claims is None:
-        return None
+def published_ratio(curve: pd.DataFrame, claims: pd.DataFrame) -> float | None:
+    """The printed multivariable hazard ratio of a curve's effect; None if there is none."""
+    first = curve.iloc[0]
     wanted = {
-        "kind": "number", "field": "estimate", "statistic": "hazard_ratio", "population": "all",
-        "group": "all", "model": "multivariable", "endpoint": shown["endpoint"].iloc[0],
-        "covariate": shown["covariate"].iloc[0], "level": shown["level"].iloc[0],
-    }  # fmt: skip
+        "kind": "number",
+        "field": "estimate",
+        "statistic": "hazard_ratio",
+        "population": "all",
+        "group": "all",
+        "model": "multivariable",
+        "endpoint": first["endpoint"],
+        "covariate": first["covariate"],
+        "level": first["level"],
+    }
     found = claims[(claims[list(wanted)] == pd.Series(wanted)).all(axis=1)]["value"]
     return float(found.iloc[0]) if len(found) else None
 
@@ -429,11 +526,11 @@ def _draw_specifications(axis: Any, shown: pd.DataFrame, published: float | None
     axis.vlines(x, low, high, color=PALETTE[4], alpha=0.35,
                 linewidth=min(4.0, max(0.6, 300 / len(x))))  # fmt: skip
     clear = shown["p"].to_numpy() < 0.05
-    for chosen, colour, label in ((clear, PALETTE[0], "p < 0.05"), (~clear, "#5b6673", "p ≥ 0.05")):
+    for chosen, colour, label in ((clear, PALETTE[0], "p < 0.05"), (~clear, _SOFT, "p ≥ 0.05")):
         axis.plot(x[chosen], ratio[chosen], ".", color=colour, markersize=3.5, label=label)
     own = shown["printed"].to_numpy(dtype=bool)
     axis.plot(x[own], ratio[own], "D", color=PALETTE[6], markersize=5.5, label="the paper's model")
-    axis.axhline(1, color="#5b6673", linewidth=0.9, linestyle="--", zorder=0)
+    axis.axhline(1, color=_SOFT, linewidth=0.9, linestyle="--", zorder=0)
     if published is not None:
         axis.axhline(published, color=PALETTE[1], linewidth=1.1, linestyle="-.",
                      label=f"published, {published:g}")  # fmt: skip
@@ -456,7 +553,7 @@ def _draw_choices(axis: Any, groups: dict[str, dict[str, np.ndarray]], n: int) -
         labels.append(heading)
         lines.append(np.zeros(len(edges) - 1))
         for label, made in options.items():
-            labels.append("   " + _short(label, 42))
+            labels.append("   " + textwrap.shorten(label, 42, placeholder="…"))
             share = np.add.reduceat(made.astype(float), edges[:-1]) / np.diff(edges)
             usual = 2 * made.mean() if n > _MAX_BINS else 1.0
             lines.append(np.clip(share / max(usual, 1e-9), 0, 1))

@@ -1,0 +1,18 @@
+"""A paper as a notebook holds it: sections that show, collect their rows, and read them aloud.
+
+Each call shows its output with one sentence under it, adds its rows to the results, and
+returns a `Section` with `.rows` and `.figure` for whoever wants to go on from there. What a
+call hides is display and book-keeping, never a choice: every choice is an argument.
+"""
+
+from crlm.paper.base import Section
+from crlm.paper.closing import Closing
+from crlm.paper.robustness import Robustness
+from crlm.paper.sections import Sections
+
+
+class Paper(Closing, Robustness, Sections):
+    """One paper on one cohort; see `crlm.paper.base.Base` for how it is made."""
+
+
+__all__ = ["Paper", "Section"]

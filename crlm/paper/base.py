@@ -1,0 +1,180 @@
+"""What all sections share: design, cohort, frames, conventions, the ledger, and the results."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from crlm import audit, cohort, ledger, regression
+from crlm.ledger import ParameterError
+from crlm.report import html, readings
+from crlm.report.figures import Picture
+
+
+@dataclass(frozen=True)
+class Section:
+    """What a call of `Paper` leaves in the reader's hand.
+
+    Attributes
+    ----------
+    rows : pandas.DataFrame
+        Its result rows (`ledger.ROW_COLUMNS`); empty where the cohort cannot feed it.
+    figure : Picture or None
+    """
+
+    rows: pd.DataFrame
+    figure: Picture | None = None
+
+    def _ipython_display_(self) -> None:
+        """Nothing: the call has shown what there is."""
+
+
+class Base:
+    """A study, a cohort, and the conventions that hold for all sections.
+
+    Parameters
+    ----------
+    study : str
+        A name of `ledger.studies`.
+    cohort_path, history_path, codebook_path : str
+        The reader's files; empty for the shipped cohort.
+    cuts : mapping of str to float, optional
+        Cut-offs by factor name.
+    ties, conf_type, median_rule : str
+        Tied times in Cox models; scale of Kaplan-Meier limits; median where a curve is flat.
+    chosen : mapping, optional
+        All parameters of the run, to tell what differs from the paper's choices.
+    """
+
+    def __init__(
+        self,
+        study: str,
+        cohort_path: str = "",
+        history_path: str = "",
+        codebook_path: str = "",
+        *,
+        cuts: Mapping[str, float] | None = None,
+        ties: str = "efron",
+        conf_type: str = "log-log",
+        median_rule: str = "first",
+        chosen: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.study = study
+        self.design = ledger.load_design(study).with_cuts(**(cuts or {}))
+        self.claims = ledger.load_claims(study)
+        self.ties = ties
+        self.curve_rules = {"conf_type": conf_type, "median_rule": median_rule}
+        self.chosen = dict(chosen or {})
+        self.source = cohort.origin(cohort_path, self.design)
+        self._files = (cohort_path, history_path, codebook_path or None)
+        self.source["files"] = {"history": history_path, "codebook": codebook_path}
+        if not cohort_path:
+            self.source["files"]["history"] = str(self.design.folder / "history.csv")
+        self.table = cohort.load(self.source["path"], self.design, codebook_path or None)
+        self.frames: dict[str, pd.DataFrame] = {}
+        self._parts: list[pd.DataFrame] = []
+        self.models: dict[str, pd.DataFrame] = {}
+        self.selections: dict[str, regression.Rule] = {}
+        html.show(html.style())
+
+    # ---- what a section asks ----------------------------------------------------
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the cohort was made from the paper's own print."""
+        return self.source["kind"] == "reconstructed"
+
+    @functools.cached_property
+    def audit(self) -> audit.Audit:
+        """The printed numbers held against each other; the same for every cohort."""
+        return audit.audit(ledger.load_design(self.study), self.claims)
+
+    @functools.cached_property
+    def print(self) -> readings.Print:
+        """What the paper prints, by the keys of a result row."""
+        return readings.Print(self.claims, self.audit.findings)
+
+    @property
+    def included(self) -> pd.DataFrame:
+        """The patients who are analysed, one row each."""
+        return self._frames()["patients"]
+
+    @property
+    def results(self) -> pd.DataFrame:
+        """All result rows so far; no two of them share their keys."""
+        return ledger.collect(self._parts)
+
+    def _frames(self) -> dict[str, pd.DataFrame]:
+        if not self.frames:
+            raise ParameterError("Call paper.endpoints() first: it makes the analysis frames.")
+        return self.frames
+
+    def lacking(self, endpoint: str, *columns: str) -> str:
+        """Why a section cannot be fed; empty where it can.
+
+        Parameters
+        ----------
+        endpoint : str
+            Which frame the section reads; "patients" is one.
+        columns : str
+            The columns it needs, each with at least two different values there.
+        """
+        frame = self._frames().get(endpoint)
+        if frame is None or frame.empty:
+            what = "patients to analyse" if endpoint == "patients" else f"{endpoint} times"
+            return f"This cohort has no {what}."
+        absent = [name for name in columns if name not in frame or frame[name].nunique() < 2]
+        if absent:
+            names = " and ".join(self.design.label(name) for name in absent)
+            return f"This cohort holds nothing to compare under {names}."
+        return ""
+
+    def can(self, what: str, endpoint: str, *columns: str) -> bool:
+        """Whether a section can be fed; where it cannot, the line that says why is shown."""
+        why = self.lacking(endpoint, *columns)
+        if why:
+            html.show(html.skipped(what, why))
+        return not why
+
+    def usable(self, frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
+        """The names with at least two observed values in a frame."""
+        return [name for name in names if name in frame and frame[name].nunique() > 1]
+
+    def lost(self, frame: pd.DataFrame, names: Sequence[str]) -> html.Html | None:
+        """A line on the names that a frame cannot use; None where it can use all."""
+        kept = self.usable(frame, names)
+        gone = ", ".join(self.design.label(name) for name in names if name not in kept)
+        return (
+            html.skipped(gone, "This cohort does not hold it, or it does not vary.")
+            if gone
+            else None
+        )
+
+    # ---- what a section leaves --------------------------------------------------
+
+    def add(self, *parts: pd.DataFrame) -> pd.DataFrame:
+        """Put rows among the results and give them back as one frame."""
+        whole = [part for part in parts if part is not None and len(part)]
+        self._parts += whole
+        return pd.concat(whole, ignore_index=True) if whole else ledger.rows([])
+
+    def section(
+        self,
+        rows: pd.DataFrame,
+        pieces: Iterable[Any],
+        reading: str | Sequence[str] = "",
+        figure: Picture | None = None,
+    ) -> Section:
+        """Show pieces and the sentence that reads them, and give back the section."""
+        text = reading if isinstance(reading, str) else readings.paragraph(reading)
+        html.show(*pieces, html.say(text, "reading") if text else None)
+        return Section(rows, figure)
+
+
+def nothing() -> Section:
+    """The section of a cohort that cannot feed it."""
+    return Section(ledger.rows([]))

@@ -1,0 +1,143 @@
+"""What stands around the paper's sections: in short, print against print, verdicts, provenance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from crlm import agreement, comparison, ledger, survival
+from crlm.paper.base import Base, Section, nothing
+from crlm.report import figures, html, provenance, readings, synthetic, verdicts
+
+
+class Closing(Base):
+    """The answer in front, the evidence about the print, and what the run stands on."""
+
+    def in_short(self) -> None:
+        """The answer in a few sentences; the place is filled when the last section has run."""
+        from IPython.display import display
+
+        waiting = html.say("The answer stands here when the last cell has run.", "skipped")
+        self._short = display(waiting, display_id=True)
+
+    def published(self) -> Section:
+        """Every claim beside its computed value, none left out."""
+        before = self.design.conventions.get("rounded_before")
+        found = comparison.compare(self.results, self.claims, rounded_before=before)
+        self.verdicts = comparison.with_findings(found, self.audit.findings)
+        text = verdicts.tally_sentence(self.verdicts, self.source["kind"])
+        pieces = [verdicts.tally_table(self.verdicts), verdicts.verdict_tables(self.verdicts)]
+        return self.section(ledger.rows([]), pieces, text)
+
+    def differences(self) -> None:
+        """The claims that differ, with what was computed and why, as far as it is known."""
+        shown = verdicts.differences_table(self.verdicts)
+        html.show(shown or html.say("No claim differs."))
+
+    def agreement(self) -> Section:
+        """Each printed ratio beside this cohort's, with a test of whether the two agree."""
+        if self.synthetic:
+            html.show(html.say("This cohort was made from the print: there is nothing to compare."))
+            return nothing()
+        pairs = agreement.agree(self.results, self.claims)
+        if pairs.empty:
+            html.show(html.skipped("agreement", "No printed ratio could be estimated here."))
+            return nothing()
+        pieces = [verdicts.agreement_table(pairs, self.design), figures.pairs(pairs, self.design)]
+        return self.section(ledger.rows([]), pieces, readings.agreement(pairs, self.design))
+
+    def print_audit(self) -> None:
+        """The printed numbers held against each other."""
+        found = self.audit
+        html.show(*verdicts.audit_pieces(found.checks, found.findings, found.implied))
+
+    def certificate(self) -> None:
+        """What other programs found in a synthetic cohort, and what its siblings leave open."""
+        if not self.synthetic:
+            html.show(html.say("This cohort is not synthetic: it has no certificate."))
+            return
+        made = synthetic.certificate(self.source, self.design, self.verdicts, self.included)
+        html.show(*made, *synthetic.ensemble(self.design))
+
+    def provenance(self, output_dir: str = "") -> None:
+        """What was run on what, what differs from the paper's choices, and the rows as files."""
+        html.show(provenance.choices_table(self.design, self.chosen))
+        html.show(provenance.table_of(self.design, self.source))
+        provenance.write(output_dir, self.study, self.results, self.verdicts)
+        if getattr(self, "_short", None) is not None:
+            self._short.update(html.joined(*self._answer()))
+
+    # ---- in short ---------------------------------------------------------------
+
+    def _answer(self) -> list[html.Html]:
+        sentences = [self._size(), *self._effects(), self._print_sentence(), *self._robust()]
+        differ = provenance.differences(self.design, self.chosen)
+        picture = self._overview()
+        return [
+            *([html.say(differ, "differs")] if differ else []),
+            html.listing([s for s in sentences if s], "short"),
+            *([html.image(picture)] if picture else []),
+        ]
+
+    def _size(self) -> str:
+        if self.synthetic:
+            return ""
+        events = [
+            f"{int(self.frames[name]['event'].sum())} {self.design.endpoint_name(name)} events"
+            for name in self.design.main
+            if name in self.frames
+        ]
+        return (
+            f"{len(self.included)} patients are analysed, with {', '.join(events) or 'no times'}."
+        )
+
+    def _effects(self) -> list[str]:
+        """The main effect on each main endpoint: medians, and the multivariable ratio."""
+        found, told = self.results, []
+        for endpoint in self.design.main:
+            rows = found[(found["endpoint"] == endpoint) & (found["population"] == "all")]
+            exposure = self.design.exposure
+            effect = rows[(rows["covariate"] == exposure) & (rows["model"] == "multivariable")]
+            if effect.empty:
+                effect = rows[(rows["covariate"] == exposure) & (rows["model"] == "univariable")]
+            groups = rows["group"].str.startswith(f"{exposure}=") | (rows["group"] == exposure)
+            medians = rows[groups & ~rows["group"].str.contains(",")]
+            texts = []
+            if not medians.empty:
+                texts.append(readings.curves(medians, self.design, self.print))
+            if not effect.empty:
+                name = self.design.endpoint_name(endpoint)
+                lead = f"{name}, {effect['model'].iloc[0]}: "
+                texts.append(readings.effects(effect, self.design, self.print, lead=lead))
+            told.append(readings.paragraph(texts))
+        return told
+
+    def _print_sentence(self) -> str:
+        text = verdicts.tally_sentence(self.verdicts, self.source["kind"])
+        wrong = self.audit.findings[self.audit.findings["verdict"] == "inconsistent"]
+        if len(wrong):
+            noun = "finding says" if len(wrong) == 1 else "findings say"
+            text += (
+                f" {len(wrong)} {noun} that printed numbers contradict each other, "
+                f"the gravest: {wrong['title'].iloc[0]}."
+            )
+        return text
+
+    def _robust(self) -> list[str]:
+        rows = self.results
+        curves = rows[rows["model"].str.startswith("specification curve")]
+        return [
+            readings.specification(part, self.design, None)
+            for _, part in curves.groupby("endpoint", sort=False)
+        ]
+
+    def _overview(self) -> Any:
+        """The curves of the main endpoints by exposure, small and side by side."""
+        panels = []
+        for name in self.design.main:
+            if not self.lacking(name, self.design.exposure):
+                frame = self.frames[name]
+                shown = survival.curve(frame, self.design.exposure)
+                test = survival.logrank(frame, self.design.exposure)
+                p = float(test.loc[test["statistic"] == "p", "estimate"].iloc[0])
+                panels.append((self.design.endpoints[name]["label"], shown, p))
+        return figures.overview(panels, self.design) if panels else None

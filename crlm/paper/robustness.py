@@ -1,0 +1,264 @@
+"""What would have come out under other choices: none of it is in the papers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from crlm import endpoints, regression, specification, survival
+from crlm.paper.base import Base, Section, nothing
+from crlm.report import figures, html, numbers, readings, tables
+
+_SCORES = {
+    "crs": "Clinical risk score",
+    "game": "GAME score",
+    "m_cs": "m-CS",
+    "tbs": "Tumour burden score",
+    "beppu": "Beppu nomogram",
+}
+
+
+class Robustness(Base):
+    """Analyses that ask how far the answers depend on choices; all of them are result rows."""
+
+    def interaction(self, endpoint_names: Sequence[str], effect: str, modifier: str) -> Section:
+        """Does one effect depend on another: the ratio of the two hazard ratios, with limits."""
+        title = f"{self.design.label(effect)} by {self.design.label(modifier)}"
+        known = [n for n in endpoint_names if not self.lacking(n, effect, modifier)]
+        if not known:
+            self.can(title, endpoint_names[0], effect, modifier)
+            return nothing()
+        fits = [
+            regression.interaction(self.frames[n], effect, modifier, ties=self.ties) for n in known
+        ]
+        rows = self.add(*fits)
+        names = {"hazard_ratio": "HR, or ratio of HRs"}
+        table = tables.effects_table(rows, self.design, caption=title, statistics=names)
+        return self.section(rows, [table], readings.interaction(rows, self.design))
+
+    def proportional_hazards(self) -> Section:
+        """The test of Grambsch and Therneau for each multivariable Cox model of the paper."""
+        parts = []
+        for endpoint, model in self.models.items():
+            names = tables.model_covariates(model)
+            if names:
+                parts.append(regression.ph_test(self.frames[endpoint], names, ties=self.ties))
+        if not parts:
+            html.show(html.skipped("proportional hazards", "No multivariable model was made."))
+            return nothing()
+        rows = self.add(*parts)
+        names = {"chi_square": "chi-square"}
+        caption = "Proportional hazards"
+        table = tables.effects_table(rows, self.design, caption=caption, statistics=names)
+        folded = html.fold(f"Tests of proportional hazards: {_count(rows)}", table)
+        return self.section(rows, [folded], readings.proportional(rows, self.design))
+
+    def other_models(self, endpoint_names: Sequence[str], of: Sequence[str]) -> Section:
+        """The printed model with either tie rule, all factors unscreened, and Firth's penalty.
+
+        Parameters
+        ----------
+        of : sequence of str
+            The covariates whose ratios are shown; rows hold all.
+        """
+        parts = []
+        for endpoint in [n for n in endpoint_names if not self.lacking(n)]:
+            frame, spec = self.frames[endpoint], self.design.models[endpoint]
+            printed = self.usable(frame, spec["published"])
+            every = self.usable(frame, spec["covariates"])
+            if printed:
+                parts += [
+                    regression.cox(frame, printed, ties=ties, model=f"printed covariates, {ties}")
+                    for ties in ("breslow", "efron")
+                ]
+                parts.append(regression.cox(frame, every, ties=self.ties, model="all factors"))
+                name = "printed covariates, Firth"
+                parts.append(regression.firth_cox(frame, printed, model=name))
+        rows = self.add(*parts)
+        shown = rows[rows["covariate"].isin(of)]
+        caption = f"{' and '.join(map(self.design.label, of))} under other models"
+        if not (shown["statistic"] == "hazard_ratio").any():
+            html.show(html.skipped(caption, "No model of this cohort holds them."))
+            return nothing()
+        names = {"hazard_ratio": "HR"}
+        table = tables.effects_table(shown, self.design, caption=caption, statistics=names)
+        return self.section(rows, [table], readings.span_of_models(shown, self.design))
+
+    def stability(self, *, samples: int, seed: int, of: str) -> Section:
+        """How often the rule of each regression table chooses each factor in other samples.
+
+        Parameters
+        ----------
+        samples : int
+            Bootstrap samples of patients; 0: none.
+        of : str
+            The exposure that the sentence speaks of.
+        """
+        parts, pieces, texts = [], [], []
+        for endpoint, rule in self.selections.items() if samples else ():
+            found = regression.bootstrap_selection(
+                self.frames[endpoint], rule, n_boot=samples, seed=seed
+            )
+            title = f"{self.design.endpoint_name(endpoint)}: factors chosen in {samples} samples"
+            parts.append(found)
+            picture = figures.stability(found, self.design, title=title)
+            pieces.append(html.fold(title, picture) if pieces else picture)
+            name = self.design.endpoint_name(endpoint)
+            texts.append(f"{name}: {readings.stability(found, self.design, of)}")
+        if not parts:
+            html.show(html.skipped("stability of the selection", "No resamples were asked for."))
+            return nothing()
+        return self.section(self.add(*parts), pieces, texts)
+
+    def specifications(
+        self,
+        endpoint_names: Sequence[str],
+        of: str,
+        *,
+        claim: str,
+        most: int,
+        permutations: int,
+        seed: int,
+        exclusions: Sequence[str] = (),
+        followed_to: float = 60,
+        landmark: float = 0,
+    ) -> Section:
+        """One effect under combinations of choices drawn at random, and a permutation test.
+
+        Parameters
+        ----------
+        of : str
+            The exposure.
+        claim : {"higher", "lower"}
+            What the paper says of its hazard.
+        most : int
+            Combinations; 0: none.
+        exclusions, permutations, seed
+            As `specification.declare` and `specification.inference`.
+        followed_to, landmark : float
+            Months of the shorter follow-up and of a landmark; 0: no landmark.
+        """
+        title = f"{self.design.label(of)} under other choices"
+        names = [n for n in endpoint_names if most and self.can(title, n, of)]
+        parts, pieces, texts, picture = [], [], [], None
+        for endpoint in names:
+            rules = self._follow_up_rules(endpoint, followed_to, landmark)
+            spec = self.design.models[endpoint]
+            plan = specification.declare(
+                rules,
+                of,
+                self.usable(self.frames[endpoint], spec["covariates"]),
+                self.design,
+                exclusions=exclusions,
+                printed=spec["published"],
+                most=most,
+                seed=seed,
+            )
+            tried = specification.curve(plan)
+            found = specification.inference(plan, tried, claim=claim, permutations=permutations)
+            printed = figures.published_ratio(tried, self.claims)
+            label = f"{self.design.endpoint_name(endpoint)}: {title}"
+            picture = figures.specification_curve(tried, self.design, printed, title=label)
+            shown = {"hazard_ratio": "median HR", "min": "smallest HR", "max": "largest HR"}
+            shown["percent"] = "models in which the claim holds, %"
+            table = tables.effects_table(found, self.design, caption=label, statistics=shown)
+            parts.append(found)
+            numbers_of = html.fold(f"{label}: the numbers", table)
+            pieces += [html.fold(label, picture) if pieces else picture, numbers_of]
+            texts.append(readings.specification(found, self.design, printed))
+        return self.section(self.add(*parts), pieces, texts, picture) if parts else nothing()
+
+    def _follow_up_rules(
+        self, endpoint: str, followed_to: float, landmark: float
+    ) -> dict[str, pd.DataFrame]:
+        frame = self.frames[endpoint]
+        rules = {"the whole period": frame}
+        if (frame["entry"] < followed_to).any() if "entry" in frame else True:
+            cut = specification.followed_to(frame, followed_to)
+            rules[f"up to month {followed_to:g}"] = cut
+        if landmark and (frame["time"] > landmark).any():
+            rules[f"from month {landmark:g}"] = survival.landmark(frame, landmark)
+        if endpoint == "SCP" and not self.history.empty:
+            rules |= self._other_death_rule()
+        return rules
+
+    def _other_death_rule(self) -> dict[str, pd.DataFrame]:
+        """The SCP frame with the other reading of a death without surgical failure."""
+        other = {"censor": "event", "event": "censor"}[self.rules["death_without_failure"]]
+        again = endpoints.timed(
+            self.table, self.history, self.design, **{**self.rules, "death_without_failure": other}
+        )
+        made = endpoints.frames(again, self.design, entered_late=self.entered_late)
+        return {f"death without failure: {other}": made["SCP"]} if "SCP" in made else {}
+
+    def restricted_means(
+        self, endpoint_names: Sequence[str], by: str, *, tau: float = 0
+    ) -> Section:
+        """Mean months up to a horizon by group, and their difference.
+
+        Parameters
+        ----------
+        tau : float
+            Horizon in months; 0: the largest to which all groups are followed, at most 60.
+        """
+        title = f"restricted means by {self.design.label(by)}"
+        names = [n for n in endpoint_names if self.can(f"{n}, {title}", n, by)]
+        if not names:
+            return nothing()
+        rows = self.add(*[survival.rmst(self.frames[n], by, tau or None) for n in names])
+        shown = {"rmst": "RMST, months", "rmst_difference": "difference in RMST, months"}
+        horizons = ", ".join(
+            f"{self.design.endpoint_name(n)} {numbers.short(part['time'].iloc[0])}"
+            for n, part in rows.groupby("endpoint", sort=False)
+        )
+        caption = f"Restricted mean survival time (horizon in months: {horizons})"
+        table = tables.effects_table(rows, self.design, caption=caption, statistics=shown)
+        return self.section(rows, [table], readings.months(rows, self.design))
+
+    def landmark(self, endpoint_names: Sequence[str], of: str, *, month: float) -> Section:
+        """The hazard ratio among those event-free and followed at a month, from there on."""
+        parts = []
+        for endpoint in endpoint_names:
+            why = self.lacking(endpoint, of) or self._nobody_left(endpoint, of, month)
+            if why:
+                html.show(html.skipped(f"{endpoint} from month {month:g}", why))
+                continue
+            late = survival.landmark(self.frames[endpoint], month)
+            where = f"from month {month:g}"
+            fit = regression.univariable(late, [of], ties=self.ties, population=where)
+            parts.append(fit.assign(model="landmark"))
+        if not parts:
+            return nothing()
+        rows = self.add(*parts)
+        caption = f"{self.design.label(of)} among those event-free at month {month:g}"
+        names = {"hazard_ratio": "HR"}
+        table = tables.effects_table(rows, self.design, caption=caption, statistics=names)
+        texts = [
+            readings.effects(part, self.design, self.print, lead=f"{name}: ")
+            for name, part in rows.groupby("endpoint", sort=False)
+        ]
+        return self.section(rows, [table], texts)
+
+    def scores(self, endpoint: str, names: Sequence[str]) -> Section:
+        """How well published scores rank the patients: Harrell's C, one half is chance."""
+        if not self.can("clinical scores", endpoint):
+            return nothing()
+        known = self.usable(self.frames[endpoint], names)
+        if not known:
+            html.show(
+                html.skipped("clinical scores", "This cohort lacks the parts of each of them.")
+            )
+            return nothing()
+        rows = self.add(*[regression.cindex(self.frames[endpoint], name) for name in known])
+        table = tables.effects_table(
+            rows,
+            self.design,
+            caption=f"Concordance with {self.design.endpoint_name(endpoint)}",
+            statistics={"concordance": "Harrell's C"},
+        )
+        return self.section(rows, [table], readings.concordance(rows, _SCORES))
+
+
+def _count(rows: pd.DataFrame) -> int:
+    return int((rows["statistic"] == "chi_square").sum())

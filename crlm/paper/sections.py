@@ -1,0 +1,399 @@
+"""The paper's own sections: patients, endpoints, tables, curves, models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from crlm import baseline, cohort, endpoints, regression, survival
+from crlm.ledger import rows as result_rows
+from crlm.paper.base import Base, Section, nothing
+from crlm.report import figures, html, readings, tables, verdicts
+
+
+class Sections(Base):
+    """What stands in the paper, in its order."""
+
+    def patients(self) -> Section:
+        """The kind of cohort, the flow of patients, and every doubt about the table."""
+        flags = cohort.eligibility(self.table, self.design)
+        flow = self.add(cohort.attrition(flags, self.design))
+        picture = figures.flow(flow, self.design)
+        pieces = [html.banner(self.source, len(self.table)), picture, *html.caveats(flow)]
+        pieces.append(html.doubts(self.table.attrs.get("notes", ())))
+        return self.section(flow, pieces, readings.flow(flow, self.print), picture)
+
+    def endpoints(
+        self,
+        *,
+        death_without_failure: str = "censor",
+        short_scp_months: float = 12.0,
+        short_scp_censored: str = "not short",
+        entered_late: str = "refuse",
+    ) -> Section:
+        """Times and events of every endpoint, from histories or ready columns.
+
+        Parameters are those of `endpoints.timed` and `endpoints.frames`.
+        """
+        cohort_path, history_path, codebook = self._files
+        self.history = cohort.events(history_path, cohort_path, self.design, codebook)
+        self.rules: dict[str, Any] = {
+            "death_without_failure": death_without_failure,
+            "short_scp_months": short_scp_months,
+            "short_scp_censored": short_scp_censored,
+        }
+        self.entered_late = entered_late
+        self.timed = endpoints.timed(self.table, self.history, self.design, **self.rules)
+        self.frames = endpoints.frames(self.timed, self.design, entered_late=entered_late)
+        pieces = [tables.endpoints_table(self.frames, self.design)]
+        return self.section(result_rows([]), pieces)
+
+    def table_one(
+        self,
+        by: str,
+        *,
+        variables: str | Sequence[str] = "variables",
+        test: str = "fisher",
+        spread: str = "range",
+        title: str = "Table 1",
+        smd: bool = False,
+    ) -> Section:
+        """Characteristics by group.
+
+        Parameters
+        ----------
+        by : str
+            The column that splits the patients.
+        variables : str or sequence of str
+            Names, or which list of the design's `table_one`.
+        test, spread
+            As `baseline.table_one` (the test of categories).
+        smd : bool
+            Show the standardised mean differences too.
+        """
+        if not self.can(f"{title} by {self.design.label(by)}", "patients", by):
+            return nothing()
+        names = self.design.table_one[variables] if isinstance(variables, str) else list(variables)
+        kept = self.usable(self.included, names)
+        made = baseline.table_one(self.included, by, kept, categorical_test=test, spread=spread)
+        rows = self.add(made, self._everybody(by, kept, spread))
+        table = tables.baseline_table(made, self.design, caption=title, smd=smd)
+        reading = readings.baseline(made, self.design, self.print)
+        return self.section(rows, [table, self.lost(self.included, names)], reading)
+
+    def _everybody(self, by: str, names: Sequence[str], spread: str) -> pd.DataFrame:
+        """All patients, where some are of unknown group and the table's total lacks them."""
+        if not self.included[by].isna().any():
+            return result_rows([])
+        return baseline.describe(self.included, names, spread=spread)
+
+    def sizes(self, by: str) -> Section:
+        """How the patients divide into the groups of a column, in one sentence."""
+        if not self.can(f"patients by {self.design.label(by)}", "patients", by):
+            return nothing()
+        rows = self.add(baseline.table_one(self.included, by, [], spread="both"))
+        return self.section(rows, [], readings.sizes(rows, self.design, self.print))
+
+    def composition(self, group: str, variables: Sequence[str]) -> Section:
+        """Characteristics of one group alone, as `hai=yes`, in one sentence."""
+        name, _, level = group.partition("=")
+        if not self.can(self.design.group_label(group), "patients", name, *variables):
+            return nothing()
+        inside = (self.included[name] == level).to_numpy(dtype=bool, na_value=False)
+        rows = self.add(baseline.describe(self.included[inside], variables, population=group))
+        return self.section(rows, [], readings.composition(rows, self.design, self.print))
+
+    def recurrence(
+        self,
+        by: str,
+        *,
+        test: str = "fisher",
+        among: str = "",
+        pair: tuple[str, str] | None = None,
+        site: str = "",
+    ) -> Section:
+        """Sites of the first recurrence by group.
+
+        Parameters
+        ----------
+        among : str
+            A site: how the groups are spread among the patients who have it.
+        pair, site
+            Two levels of `by` that are compared by themselves for one site.
+        """
+        title = f"First recurrence by {self.design.label(by)}"
+        if not self.can(title, "patients", by, "site_liver"):
+            return nothing()
+        kept = self.usable(self.included, self.design.table_one["recurrence"])
+        made = baseline.table_one(self.included, by, kept, categorical_test=test)
+        made = made.assign(endpoint="first_recurrence")
+        parts = [made, self._everybody(by, kept, "range")]
+        if among in self.included:
+            having = self.included[self.included[among] == "yes"]
+            parts.append(baseline.describe(having, [by], population=f"{among}=yes"))
+        if pair and site in kept:
+            two = self.included[self.included[by].isin(pair)]
+            where = f"{by}={'/'.join(pair)}"
+            if two[by].nunique() == 2:
+                parts.append(baseline.table_one(two, by, [site], population=where))
+        rows = self.add(*[part.assign(endpoint="first_recurrence") for part in parts])
+        table = tables.baseline_table(made, self.design, caption=title)
+        return self.section(rows, [table], readings.baseline(made, self.design, self.print))
+
+    def follow_up(self, *, method: str, by: str = "", beside: str = "") -> Section:
+        """Median follow-up by the paper's method, and by another one that stands beside it.
+
+        Parameters
+        ----------
+        method, beside : str
+            "observed" or "reverse"; only the first is among the results.
+        by : str
+            Also by group.
+        """
+        if not self.can("follow-up", "OS"):
+            return nothing()
+        frame, limits = self.frames["OS"], self.curve_rules
+        groups = [None, by] if by and not self.lacking("OS", by) else [None]
+        parts = [survival.follow_up(frame, g, method=method, **limits) for g in groups]
+        rows = self.add(*parts)
+        other = [survival.follow_up(frame, method=beside, **limits)] if beside else []
+        table = tables.follow_up_table([rows, *other], self.design)
+        return self.section(rows, [table], readings.follow_up(rows, self.design, self.print))
+
+    def curves(
+        self,
+        endpoint: str,
+        by: str | Sequence[str] = (),
+        *,
+        at: Sequence[float] = (60,),
+        ratio: bool = False,
+        difference: tuple[str, str] | None = None,
+        title: str = "",
+        folded: bool = False,
+    ) -> Section:
+        """Kaplan-Meier curves with numbers at risk, medians and rates, and the log-rank test.
+
+        Parameters
+        ----------
+        endpoint : str
+            As in the design.
+        by : str or sequence of str
+            Column, or columns whose joint levels are the groups; none: all patients.
+        at : sequence of float
+            Months at which rates are given.
+        ratio : bool
+            Also the hazard ratios of the levels, as a forest.
+        difference : (str, str), optional
+            Two groups whose rates at the last of `at` are compared.
+        folded : bool
+            Figure and table behind one line; the sentence stays in sight.
+        """
+        names = [by] if isinstance(by, str) else list(by)
+        label = self.design.endpoints[endpoint]["label"]
+        by_text = " and ".join(self.design.label(name) for name in names)
+        title = title or (f"{label} by {by_text}" if names else f"{label}, all patients")
+        if not self.can(title, endpoint, *names):
+            return nothing()
+        frame, groups = self.frames[endpoint], names if len(names) > 1 else "".join(names) or None
+        parts = [survival.summary(frame, groups, times=at, **self.curve_rules)]
+        shown = survival.curve(frame, groups, conf_type=self.curve_rules["conf_type"])
+        picture = figures.kaplan_meier(shown, parts[0], self.design, title=title)
+        pieces = [picture, tables.survival_table(parts[0], self.design)]
+        sentences = [readings.curves(parts[0], self.design, self.print)]
+        if ratio:
+            parts.append(regression.univariable(frame, names, ties=self.ties))
+            pieces.append(self._forest(parts[-1], f"{label}, against the reference", "univariable"))
+            sentences.append(readings.effects(parts[-1], self.design, self.print))
+        if difference and set(difference) <= set(parts[0]["group"]):
+            parts.append(survival.rate_difference(frame, groups, *difference, time=at[-1]))
+        if folded:
+            pieces = [html.fold(f"{title}: figure and table", *pieces)]
+        return self.section(self.add(*parts), pieces, sentences, picture)
+
+    def _forest(
+        self, rows: pd.DataFrame, title: str, model: str = "multivariable", unit: str = "HR"
+    ) -> figures.Picture | None:
+        statistic = "hazard_ratio" if unit == "HR" else "odds_ratio"
+        found = tables.ratios(rows, statistic, model)
+        if found["estimate"].notna().sum() < 2:
+            return None
+        return figures.forest(found, self.design, title=title, unit=unit)
+
+    def within(
+        self, endpoint_names: Sequence[str], effect: str, strata: str, *, at: float = 60
+    ) -> Section:
+        """One effect within each level of another column: rates and hazard ratio, a line each."""
+        parts = []
+        for endpoint in endpoint_names:
+            title = f"{endpoint} by {self.design.label(effect)} within {self.design.label(strata)}"
+            if self.can(title, endpoint, effect, strata):
+                for level in self.design.levels(strata):
+                    parts += self._stratum(endpoint, effect, strata, level, at)
+        if not parts:
+            return nothing()
+        rows = self.add(*parts)
+        caption = f"{self.design.label(effect)} within {self.design.label(strata)} status"
+        table = tables.within_table(rows, self.design, caption=caption, time=at)
+        ratios = rows[rows["model"] == "univariable"]
+        reading = [
+            readings.effects(part, self.design, self.print, lead=f"{name}: ")
+            for name, part in ratios.groupby("endpoint", sort=False)
+        ]
+        return self.section(rows, [table], reading)
+
+    def _stratum(
+        self, endpoint: str, effect: str, strata: str, level: str, at: float
+    ) -> list[pd.DataFrame]:
+        frame = self.frames[endpoint]
+        part = frame[(frame[strata] == level).to_numpy(dtype=bool, na_value=False)]
+        if part.empty or part[effect].nunique() < 2:
+            return []
+        where = f"{strata}={level}"
+        return [
+            regression.univariable(part, [effect], ties=self.ties, population=where),
+            survival.summary(part, effect, times=[at], population=where, **self.curve_rules),
+        ]
+
+    def regression(
+        self,
+        endpoint: str,
+        *,
+        table: str,
+        selection: str,
+        entry_p: float,
+        univariable_p: str,
+        stay_p: float = 0.05,
+        medians: bool = False,
+        folded: bool = False,
+    ) -> Section:
+        """A regression table: every candidate alone, and the multivariable model of the rule.
+
+        Parameters
+        ----------
+        table : str
+            What the paper calls it: "Table 2".
+        selection, entry_p, univariable_p, stay_p
+            The rule, as `regression.rule`; what overlaps is left out as the design says.
+        medians : bool
+            The median of each level beside the ratios, as the paper prints it.
+        folded : bool
+            The table behind one line; the sentence stays in sight.
+        """
+        label = self.design.endpoints[endpoint]["label"]
+        if not self.can(f"{table}, {label}", endpoint):
+            return nothing()
+        frame, spec = self.frames[endpoint], self.design.models[endpoint]
+        names = self.usable(frame, spec["covariates"])
+        if not names:
+            html.show(html.skipped(table, "This cohort holds none of its covariates."))
+            return nothing()
+        rule = regression.rule(
+            names,
+            selection=selection,
+            entry_p=entry_p,
+            p_stay=stay_p,
+            left_out=[name for name in spec.get("left_out", ()) if name in names],
+            ties=self.ties,
+            univariable_p=univariable_p,
+        )
+        self.selections[endpoint] = rule
+        parts = [regression.regression_table(frame, rule)]
+        self.models[endpoint] = parts[0]
+        if medians:
+            parts.append(survival.by_level(frame, names, **self.curve_rules))
+        rows = self.add(*parts)
+        shown = tables.regression_table(rows, self.design, caption=f"{table}: {label}")
+        picture = self._forest(parts[0], f"{label}, multivariable")
+        if folded:
+            shown = html.fold(f"{table}: {len(names)} factors", shown)
+        plot = html.fold(f"{table} as a forest plot", picture) if picture else None
+        reading = readings.model(rows, self.design, self.print, self.design.exposures)
+        pieces = [shown, plot, self.lost(frame, spec["covariates"])]
+        return self.section(rows, pieces, reading, picture)
+
+    def short_scp(self, *, table: str, full_table: str) -> Section:
+        """Odds of a short SCP: the printed model, then all factors in one.
+
+        The patients are those of the SCP frame; where some came under observation late the
+        notes under the table say that a yes-no outcome cannot honour it.
+        """
+        if not self.can(f"{table}: short SCP", "SCP", "short_scp", "ras"):
+            return nothing()
+        frame, spec = self.frames["SCP"], self.design.models["short_SCP"]
+        names = self.usable(frame, spec["covariates"])
+        fixed = [name for name in spec["published"] if name in names]
+        rule = regression.rule(names, selection="fixed", fixed=fixed, univariable_p="fisher")
+        printed = regression.logistic_table(frame, "short_scp", rule, endpoint="short_SCP")
+        full = regression.logistic(
+            frame, "short_scp", names, model="all factors", endpoint="short_SCP"
+        )
+        rows = self.add(printed, full)
+        caption = f"{table}: short SCP, RAS and Beppu factors"
+        first = tables.regression_table(printed, self.design, caption=caption, ratio="odds_ratio")
+        picture = self._forest(full, f"{full_table}: all factors", "all factors", "OR")
+        reading = readings.model(printed, self.design, self.print, self.design.exposures)
+        plot = html.fold(f"{full_table}: all factors in one model", picture) if picture else None
+        pieces = [html.fold(f"{table}: {len(names)} factors", first), plot]
+        pieces.append(self.lost(frame, spec["covariates"]))
+        return self.section(rows, pieces, reading, picture)
+
+    def from_landmark(self, endpoint: str, by: str, month: float) -> Section:
+        """Survival from a month on, of those alive and followed then, by what happened before."""
+        title = f"{self.design.endpoints[endpoint]['label']} from month {month:g}"
+        why = self.lacking(endpoint, by) or self._nobody_left(endpoint, by, month)
+        if why:
+            html.show(html.skipped(f"{title} by {self.design.label(by)}", why))
+            return nothing()
+        late = survival.landmark(self.frames[endpoint], month)
+        where = f"from month {month:g}"
+        curves = survival.summary(late, by, times=[60], population=where, **self.curve_rules)
+        ratio = regression.univariable(late, [by], ties=self.ties, population=where)
+        rows = self.add(curves, ratio.assign(model="landmark"))
+        shown = survival.curve(late, by, conf_type=self.curve_rules["conf_type"])
+        title += f" by {self.design.label(by)}"
+        picture = figures.kaplan_meier(shown, curves, self.design, title=title)
+        reading = [
+            readings.curves(curves, self.design, self.print),
+            readings.effects(rows[rows["model"] == "landmark"], self.design, self.print),
+        ]
+        table = tables.survival_table(curves, self.design)
+        folded = html.fold(f"{title}: figure and table", picture, table)
+        return self.section(rows, [folded], reading, picture)
+
+    def _nobody_left(self, endpoint: str, by: str, month: float) -> str:
+        frame = self.frames[endpoint]
+        left = frame[frame["time"] > month]
+        if "entry" in left:
+            left = left[left["entry"] <= month]
+        if left[by].nunique() < 2 or left["event"].sum() < 2:
+            return f"After month {month:g} too few patients are left to compare."
+        return ""
+
+    def time_dependent(self, endpoint: str, name: str, start: str, event: str) -> Section:
+        """Hazard ratio after against before something happens to a patient.
+
+        Parameters
+        ----------
+        name : str
+            What it is called in the rows.
+        start, event : str
+            Columns: the month at which it happens, and whether it did.
+        """
+        label = self.design.label(name)
+        if not self.can(f"{label} as a time-dependent covariate", endpoint, start, event):
+            return nothing()
+        frame = self.frames[endpoint]
+        happened = frame[event].astype("boolean").fillna(False).to_numpy(dtype=bool)
+        frame = frame.assign(**{start: frame[start].where(happened)})
+        rows = self.add(regression.time_dependent(frame, name, start, ties=self.ties))
+        caption = f"{label} as a time-dependent covariate"
+        table = tables.effects_table(
+            rows, self.design, caption=caption, statistics={"hazard_ratio": "HR"}
+        )
+        return self.section(rows, [table], readings.effects(rows, self.design, self.print))
+
+    def claims_of(self, places: Sequence[str]) -> None:
+        """What the paper says in some places, as printed."""
+        html.show(verdicts.claims_list(self.claims, places=places))

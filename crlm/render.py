@@ -1,0 +1,115 @@
+"""An executed notebook becomes one HTML page: the answer first, nothing asked of another host."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import functools
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_HEADING = r'<h([23])[^>]*\bid="([^"]+)"[^>]*>(.*?)(?:<a class="anchor-link".*?)?</h\1>'
+
+
+@contextlib.contextmanager
+def quick_imports() -> Iterator[None]:
+    """Import Jupyter's packages without a grammar that jsonschema builds for 1.5 s.
+
+    `rfc3987_syntax` serves a check of internationalised web addresses, which no notebook
+    has; jsonschema goes without where it is not installed.
+    """
+    name = "rfc3987_syntax"
+    spared = name not in sys.modules
+    if spared:
+        sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if spared:
+            del sys.modules[name]
+
+
+def render(notebook: Any) -> str:
+    """An executed notebook as one HTML page that asks no other host for anything.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        With its outputs; not changed. The section whose code cell has the tag "headline" is
+        moved under the title, and the banner that names the kind of cohort above it.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        page = _from_template(_exporter(), _answer_first(notebook))
+    page = page.replace("<!-- table of contents -->", _contents(page))
+    return _with_banner(page)
+
+
+def _answer_first(notebook: Any) -> Any:
+    """The notebook with its headline, and the heading above it, behind the first cell."""
+    cells = list(notebook.cells)
+    at = next((i for i, c in enumerate(cells) if "headline" in c.metadata.get("tags", [])), 0)
+    if at < 2:
+        return notebook
+    start = at - 1 if cells[at - 1].cell_type == "markdown" else at
+    moved = cells[start : at + 1]
+    rest = cells[:start] + cells[at + 1 :]
+    ordered = copy.copy(notebook)
+    ordered["cells"] = [rest[0], *moved, *rest[1:]]
+    return ordered
+
+
+@functools.cache
+def _exporter() -> Any:
+    """One exporter a process: it reads and compiles its templates once."""
+    with quick_imports():
+        from nbconvert import HTMLExporter
+
+    return HTMLExporter(extra_template_basedirs=[str(_TEMPLATES)], template_name="crlm_report")
+
+
+def _from_template(exporter: Any, notebook: Any) -> str:
+    """What nbconvert's exporter makes, without its second reading of the finished page.
+
+    That reading parses the whole page, pictures included, to add what this
+    template has already; it takes more time than everything before it.
+    """
+    from nbconvert.exporters.templateexporter import TemplateExporter
+    from nbconvert.filters import Highlight2HTML
+    from nbconvert.filters.widgetsdatatypefilter import WidgetsDataTypeFilter
+
+    language = notebook.metadata.get("language_info", {})
+    lexer = language.get("pygments_lexer", language.get("name"))
+    resources = exporter._init_resources({})
+    kept = WidgetsDataTypeFilter(
+        notebook_metadata=exporter._nb_metadata, parent=exporter, resources=resources
+    )
+    code = Highlight2HTML(pygments_lexer=lexer, parent=exporter)
+    exporter.register_filter("highlight_code", code)
+    exporter.register_filter("filter_data_type", kept)
+    page, _ = TemplateExporter.from_notebook_node(exporter, notebook, resources)
+    return re.sub(r"<img(?![^>]*\balt=)", '<img alt="A picture without a description"', page)
+
+
+def _contents(page: str) -> str:
+    """Nested list of the page's headings, from its own anchors."""
+    items = re.findall(_HEADING, page, flags=re.DOTALL)
+    links = "".join(
+        f'<li class="level{level}"><a href="#{anchor}">{re.sub("<.*?>", "", text).strip()}</a></li>'
+        for level, anchor, text in items
+    )
+    return f"<ol>{links}</ol>"
+
+
+def _with_banner(page: str) -> str:
+    """What kind of cohort this is, moved from its section to below the title."""
+    banner = re.search(r'<(div|details) class="banner .*?</\1>', page, flags=re.DOTALL)
+    if not banner:
+        return page
+    page = page.replace(banner.group(0), "", 1)
+    return page.replace("</h1>", f"</h1>\n{banner.group(0)}", 1)

@@ -1,0 +1,1 @@
+"""What a reader sees: numbers, sentences, tables, figures, and the evidence around them."""

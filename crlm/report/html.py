@@ -1,0 +1,233 @@
+"""Pieces of a report: a sentence, a table, something folded; HTML that reads as text elsewhere."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib import resources
+from typing import Any
+
+import pandas as pd
+
+from crlm.comparison import VERDICTS
+
+_SHORT_CELL = 22
+_MARKS = "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ"
+
+
+@dataclass(frozen=True)
+class Html:
+    """A piece of a report that Jupyter shows as HTML and that reads as text elsewhere."""
+
+    html: str
+    text: str
+
+    def _repr_html_(self) -> str:
+        return f'<div class="crlm">{self.html}</div>'
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+class Footnotes:
+    """Texts that many cells share, each told once below the table and marked with a letter.
+
+    Parameters
+    ----------
+    words : callable, optional
+        Says a text as a reader would; the marks go by the text itself.
+    """
+
+    def __init__(self, words: Callable[[str], str] = str) -> None:
+        self._words = words
+        self._marks: dict[str, str] = {}
+        self._usual: set[str] = set()
+
+    def usual(self, texts: Sequence[str]) -> str:
+        """The letter for a column's head: its commonest text, which no cell then repeats."""
+        told = [text for text in texts if text]
+        if not told:
+            return ""
+        usual = max(dict.fromkeys(told), key=told.count)
+        mark = self.mark(usual)
+        self._usual.add(usual)
+        return mark
+
+    def mark(self, text: str) -> str:
+        """The letter of a text; empty for an empty one and where the head has it already."""
+        if not text or text in self._usual:
+            return ""
+        return self._marks.setdefault(text, _letter(len(self._marks)))
+
+    def lines(self) -> list[str]:
+        """One line a text, its letter in front."""
+        return [f"{mark} {self._words(text)}" for text, mark in self._marks.items()]
+
+
+def _letter(number: int) -> str:
+    first, rest = divmod(number, len(_MARKS))
+    return (_MARKS[first - 1] if first else "") + _MARKS[rest]
+
+
+def show(*pieces: Any) -> None:
+    """Display pieces one under the other; None is passed over."""
+    from IPython.display import display
+
+    for piece in pieces:
+        if piece is not None:
+            display(piece)
+
+
+def say(text: str, kind: str = "") -> Html:
+    """One plain sentence in the flow of the report; `kind` is a CSS class."""
+    style = f' class="{kind}"' if kind else ""
+    return Html(f"<p{style}>{escape(text)}</p>", text)
+
+
+def skipped(what: str, why: str) -> Html:
+    """The one line that stands where a section cannot be fed."""
+    return say(f"Not shown: {what}. {why}", "skipped")
+
+
+def listing(sentences: Sequence[str], kind: str = "") -> Html:
+    """Sentences as a list, one an item."""
+    style = f' class="{kind}"' if kind else ""
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+    return Html(f"<ul{style}>{items}</ul>", "\n".join(f"- {s}" for s in sentences))
+
+
+def caveats(rows: pd.DataFrame) -> list[Html]:
+    """The caveats that rows of a flow carry (criteria that could not be checked), a line each."""
+    texts = [text for text in dict.fromkeys(rows["method"]) if "cannot" in text]
+    return [say(text[0].upper() + text[1:] + ".") for text in texts]
+
+
+def doubts(notes: Sequence[str]) -> Html | None:
+    """Everything that reading a table left in doubt; None where nothing did."""
+    if not notes:
+        return None
+    noun = "doubt" if len(notes) == 1 else "doubts"
+    return fold(f"Doubts about the table: {len(notes)} {noun}", listing(notes))
+
+
+_KINDS = {
+    "reconstructed": "Synthetic cohort. No row is a patient: the table was made from the "
+    "paper's printed numbers. Agreement with the print shows that the analysis is the paper's "
+    "and that its numbers can hold together. It shows nothing about medicine, and the rows "
+    "must not be pooled as data.",
+    "public": "Public cohort. Real patients, published by others; this report is a "
+    "replication on their data.",
+    "own": "The reader's own cohort. This report is a replication on other patients than "
+    "the paper's.",
+}
+
+
+def banner(source: Mapping[str, Any], n: int) -> Html:
+    """What kind of cohort the report runs on: the first thing a reader sees.
+
+    Parameters
+    ----------
+    source : mapping
+        From `cohort.origin`.
+    n : int
+        Rows of the table.
+    """
+    parts = [_KINDS[source["kind"]], source["title"], source["note"], f"{n} rows in the table."]
+    text = " ".join(part for part in parts if part)
+    return Html(f'<div class="banner {source["kind"]}" role="note">{escape(text)}</div>', text)
+
+
+def image(picture: Any) -> Html:
+    """A picture inside other HTML, with its alternative text."""
+    data = base64.b64encode(picture.png).decode()
+    source = f'src="data:image/png;base64,{data}" width="{picture.width}"'
+    return Html(f'<img {source} alt="{escape(picture.alt)}">', picture.alt)
+
+
+def style() -> Html:
+    """The report's style sheet as a piece, so that a notebook shows the same tables."""
+    return Html(f"<style>{dress()}</style>", "")
+
+
+def fold(summary: str, *pieces: Any) -> Html:
+    """Pieces (pictures among them, None passed over) behind one line that a reader may open."""
+    pieces = tuple(p if isinstance(p, Html) else image(p) for p in pieces if p is not None)
+    inner = "".join(piece.html for piece in pieces)
+    html = f'<details class="table"><summary>{escape(summary)}</summary>{inner}</details>'
+    return Html(html, "\n".join([summary, *(piece.text for piece in pieces)]))
+
+
+def joined(*pieces: Html) -> Html:
+    """Pieces as one."""
+    return Html("".join(p.html for p in pieces), "\n".join(p.text for p in pieces))
+
+
+def table(
+    caption: str,
+    header: Sequence[str],
+    body: Iterable[tuple[str, Sequence[str]]],
+    notes: Iterable[str] = (),
+    numeric: Sequence[int] = (),
+) -> Html:
+    """An HTML table that Word and Excel take by copy and paste.
+
+    Parameters
+    ----------
+    body : iterable of (kind, cells)
+        `kind` is a row's CSS class: "" plain, "head" a heading row, "level" an
+        indented one. The first cell heads its row.
+    numeric : sequence of int
+        Columns set flush right.
+    """
+    notes = list(notes)
+    right = {i: ' class="num"' for i in numeric}
+    head = "".join(
+        f'<th scope="col"{right.get(i, "")}>{escape(text)}</th>' if text else "<td></td>"
+        for i, text in enumerate(header)
+    )
+    lines, plain = [], [" | ".join(header)]
+    for kind, cells in body:
+        first = f'<th scope="row">{escape(cells[0])}</th>'
+        rest = "".join(_data(text, i in right) for i, text in enumerate(cells[1:], 1))
+        style = f' class="{kind}"' if kind else ""
+        lines.append(f"<tr{style}>{first}{rest}</tr>")
+        plain.append(" | ".join(cells))
+    foot = "".join(f"<div>{escape(note)}</div>" for note in notes)
+    html = (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption or "Table")}">'
+        f"<table><caption>{escape(caption)}</caption>"
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
+        + (f'<div class="notes">{foot}</div>' if foot else "")
+    )
+    return Html(html, "\n".join([caption, *plain, *notes]))
+
+
+def _data(text: str, flush_right: bool) -> str:
+    """A cell; short ones keep on one line, so that an estimate stays beside its limits."""
+    kind = ("num" if flush_right else "keep") if len(text) <= _SHORT_CELL else ""
+    return f'<td class="{kind}">{_cell(text)}</td>' if kind else f"<td>{_cell(text)}</td>"
+
+
+def _cell(text: str) -> str:
+    if text in VERDICTS:
+        return f'<span class="verdict {text.replace(" ", "-")}">{text}</span>'
+    return escape(text)
+
+
+def dress() -> str:
+    """The style sheet that reports, notebooks and pages share."""
+    path = resources.files("crlm") / "templates" / "crlm_report" / "report.css"
+    return path.read_text(encoding="utf-8")
+
+
+def page(title: str, pieces: Iterable[Html]) -> str:
+    """Pieces as one self-contained HTML page in the dress of a report."""
+    body = "\n".join(piece.html for piece in pieces)
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{dress()}</style>"
+        f'</head><body class="crlm"><main><h1>{escape(title)}</h1>{body}</main></body></html>\n'
+    )

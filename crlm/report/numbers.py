@@ -1,0 +1,102 @@
+"""The one place that decides how a number looks: in a table, a figure, a sentence, anywhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from crlm.ledger import round_half_up
+
+NOTHING = "–"
+
+#: Decimals of a statistic where its unit does not decide.
+_DECIMALS = {
+    "hazard_ratio": 2,
+    "odds_ratio": 2,
+    "chi_square": 2,
+    "concordance": 3,
+    "smd": 2,
+    "n": 0,
+    "missing": 0,
+    "n_at_risk": 0,
+    "cumulative_events": 0,
+}
+_UNIT_DECIMALS = {"%": 1, "patients": 0, "specifications": 0, "months": 2}
+_MAY_LACK_A_LIMIT = ("median_survival", "median_follow_up")
+
+
+def number(value: float | None, decimals: int = 2) -> str:
+    """A number with fixed decimals, half-up; an en dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    text = f"{round_half_up(value, decimals):,.{decimals}f}"
+    return "0" + text[2:] if text.startswith("-0") and not text.strip("-0.") else text
+
+
+def short(value: float | None) -> str:
+    """A measurement as a clinician writes it: at most two decimals, none that are zero."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    return f"{round_half_up(value, 2):g}" if abs(value) < 1e5 else f"{value:,.0f}"
+
+
+def p_text(p: float | None) -> str:
+    """A p value as journals print it: <0.001, three decimals below 0.1, else two."""
+    if p is None or not math.isfinite(p):
+        return NOTHING
+    if p < 0.001:
+        return "<0.001"
+    return number(p, 3 if p < 0.0995 else 2)
+
+
+def p_phrase(p: float | None) -> str:
+    """A p value in a sentence or a figure: `p < 0.001`, `p = 0.18`."""
+    text = p_text(p)
+    return f"p < {text[1:]}" if text.startswith("<") else f"p = {text}"
+
+
+def decimals_of(row: Mapping[str, Any]) -> int:
+    """The decimals with which a result row is shown, by its unit or its statistic."""
+    statistic = str(row["statistic"])
+    if statistic in _DECIMALS:
+        return _DECIMALS[statistic]
+    return _UNIT_DECIMALS.get(str(row.get("unit", "")), 2)
+
+
+def estimate(row: Mapping[str, Any], decimals: int | None = None) -> str:
+    """The estimate of a result row, without unit or limits."""
+    if row["statistic"] == "p":
+        return p_text(row["estimate"])
+    if not math.isfinite(row["estimate"]):
+        return "not reached" if row["statistic"] == "median_survival" else NOTHING
+    return number(row["estimate"], decimals_of(row) if decimals is None else decimals)
+
+
+def interval(row: Mapping[str, Any], decimals: int | None = None) -> str:
+    """`estimate (low–high)`; "not reached" for a median that is not.
+
+    Where a limit is negative "to" stands for the dash, which would read as a minus.
+    """
+    text = estimate(row, decimals)
+    if not math.isfinite(row["estimate"]) or row["statistic"] == "p":
+        return text
+    both = limits(row, decimals)
+    return f"{text} ({both})" if both else text
+
+
+def limits(row: Mapping[str, Any], decimals: int | None = None) -> str:
+    """`low–high` of a result row; empty where it has none."""
+    low, high = row["conf_low"], row["conf_high"]
+    if not (math.isfinite(low) or math.isfinite(high)):
+        return ""
+    places = decimals_of(row) if decimals is None else decimals
+    texts = [number(low, places), number(high, places)]
+    if texts[1] == NOTHING and row["statistic"] in _MAY_LACK_A_LIMIT:
+        texts[1] = "not reached"
+    return span(*texts)
+
+
+def span(low: str, high: str) -> str:
+    """Two texts as a range: a dash, or "to" beside a minus."""
+    return f"{low} to {high}" if "-" in low + high else f"{low}–{high}"

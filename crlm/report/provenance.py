@@ -1,0 +1,110 @@
+"""What a result stands on: inputs by checksum, what was chosen, when; and the rows as files."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from crlm import __version__, files
+from crlm.ledger import Design
+from crlm.report.html import Html, table
+
+
+def differences(design: Design, chosen: Mapping[str, Any]) -> str:
+    """One sentence on every choice that is not the paper's; empty where all are."""
+    apart = [
+        f"{_words(name)} {_text(chosen[name])} (paper {_text(paper)})"
+        for name, paper in design.choices.items()
+        if name in chosen and chosen[name] != paper
+    ]
+    if not apart:
+        return ""
+    verb = "choice differs" if len(apart) == 1 else "choices differ"
+    return f"{len(apart)} {verb} from the paper's: {'; '.join(apart)}."
+
+
+def choices_table(design: Design, chosen: Mapping[str, Any]) -> Html:
+    """Every parameter of the run beside the paper's choice."""
+    hidden = {"cohort_path", "history_path", "codebook_path", "output_dir"}
+    body = []
+    for name, value in chosen.items():
+        if name not in hidden:
+            paper = design.choices.get(name)
+            beside = _text(paper) if name in design.choices else "no choice of the paper's"
+            apart = name in design.choices and value != paper
+            body.append(("", [_words(name), _text(value), beside, "differs" if apart else ""]))
+    header = ["Choice", "This run", "The paper", ""]
+    return table("What was chosen", header, body)
+
+
+def table_of(design: Design, source: Mapping[str, Any]) -> Html:
+    """Study, cohort, checksums, version and day; nothing that tells of a machine."""
+    lines = [
+        ("Paper", design.citation),
+        ("Cohort", f"{source['kind']}: {source['title'] or 'no title given'}"),
+        *(
+            (f"{role.capitalize()}, SHA-256", digest)
+            for role, digest in inputs(design, source).items()
+        ),
+        ("crlm", __version__),
+        ("Day of the run", today()),
+    ]
+    rest = "Paper's software and rounding: "
+    rest += ", ".join(
+        f"{_words(k)} {_text(v)}" for k, v in design.conventions.items() if k not in design.choices
+    )
+    notes = [f"{rest}.", "Versions of all packages are in the manifest beside the report."]
+    return table("Provenance", ["What", "Which"], [("", line) for line in lines], notes)
+
+
+def inputs(design: Design, source: Mapping[str, Any]) -> dict[str, str]:
+    """SHA-256 of what was read, by its role: the bytes themselves, not the file as it is now."""
+    roles = {"cohort": source["path"], **source.get("files", {})}
+    found = {role: files.seen(path) for role, path in roles.items() if path}
+    ledger = {"design": "design.toml", "ledger of claims": "published.csv"}
+    found |= {role: files.checksum(design.folder / name) for role, name in ledger.items()}
+    return {role: digest for role, digest in found.items() if digest}
+
+
+def today() -> str:
+    """The day, in ISO form; that of SOURCE_DATE_EPOCH where a batch has set it."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if epoch.isdigit():
+        return dt.datetime.fromtimestamp(int(epoch), dt.UTC).date().isoformat()
+    return dt.date.today().isoformat()
+
+
+def write(
+    folder: str,
+    study: str,
+    results: pd.DataFrame,
+    verdicts: pd.DataFrame,
+) -> None:
+    """Write the result rows, the verdicts and the checksums of what was read, if asked to.
+
+    The files are `<study>_rows.csv` and `<study>_claims.csv`, neither of which holds a
+    patient row, and `<study>_inputs.json`: the SHA-256 of the tables as they were read, by
+    file name.
+    """
+    if not folder:
+        return
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    for name, frame in (("rows", results), ("claims", verdicts)):
+        files.write_atomically(target / f"{study}_{name}.csv", files.csv_bytes(frame))
+    text = json.dumps(files.everything_read(), indent=1, ensure_ascii=False) + "\n"
+    files.write_atomically(target / f"{study}_inputs.json", text)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,397 @@
+"""Tables of a report, made from result rows only."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from crlm.ledger import Design
+from crlm.naming import describe
+from crlm.report.html import Footnotes, Html, table
+from crlm.report.numbers import estimate, interval, number, p_text, short, span
+
+_Body = list[tuple[str, list[str]]]
+_Found = dict[tuple[str, str, str], dict[str, Any]]
+
+
+# ---- Table 1 ----------------------------------------------------------------
+
+
+def baseline_table(
+    rows: pd.DataFrame, design: Design, *, caption: str = "Table 1", smd: bool = False
+) -> Html:
+    """Characteristics by group, from the rows of `baseline.table_one`.
+
+    Parameters
+    ----------
+    smd : bool
+        Also the standardised mean difference between two groups.
+    """
+    sizes = rows[(rows["covariate"] == "") & (rows["statistic"] == "n")]
+    groups = [g for g in dict.fromkeys(sizes["group"]) if "=" in g] + ["all"]
+    count = sizes.set_index("group")["estimate"]
+    header = ["Characteristic"]
+    header += [f"{design.group_label(g)} (n = {count.get(g, math.nan):.0f})" for g in groups]
+    header += ["p", *(["SMD"] if smd else [])]
+    tests, body = Footnotes(_reader(design)), []
+    header[len(groups) + 1] += tests.usual(rows.loc[rows["statistic"] == "p", "method"].tolist())
+    for name in dict.fromkeys(rows["covariate"]):
+        if name and not _only_left_out(rows[rows["covariate"] == name]):
+            body += _baseline_rows(rows[rows["covariate"] == name], groups, design, tests, smd)
+    notes = [_what_is_shown(rows), *tests.lines(), *_left_out(rows, design)]
+    return table(caption, header, body, notes, numeric=range(len(groups) + 1, len(header)))
+
+
+def _only_left_out(rows: pd.DataFrame) -> bool:
+    return bool((rows["method"] == "left out").all())
+
+
+def _left_out(rows: pd.DataFrame, design: Design) -> list[str]:
+    out = rows[(rows["statistic"] == "missing") & (rows["method"] == "left out")]
+    return [
+        f"{row['estimate']:.0f} of {row['n']:.0f} patients are left out of this table: "
+        f"{design.label(row['covariate'])} is not known of them."
+        for row in out.to_dict("records")
+    ]
+
+
+def _what_is_shown(rows: pd.DataFrame) -> str:
+    have = set(rows["statistic"])
+    spread = " [minimum–maximum]" if "min" in have else ""
+    spread += " (quartiles)" if "q1" in have else ""
+    return f"Median{spread} for continuous, n (% of known) for categorical characteristics."
+
+
+def _baseline_rows(
+    rows: pd.DataFrame, groups: Sequence[str], design: Design, tests: Footnotes, smd: bool
+) -> _Body:
+    value = {
+        (r["group"], r["level"], r["statistic"]): r["estimate"] for r in rows.to_dict("records")
+    }
+    name = str(rows["covariate"].iloc[0])
+    test = rows[rows["statistic"] == "p"]
+    p = p_text(test["estimate"].iloc[0]) if len(test) else ""
+    p += tests.mark(test["method"].iloc[0]) if len(test) else ""
+    gap = rows.loc[rows["statistic"] == "smd", "estimate"]
+    tail = [p, *([number(gap.iloc[0] if len(gap) else math.nan)] if smd else [])]
+    label = design.label(name) + _unit(design, name)
+    if ("all", "", "median") in value:
+        body: _Body = [("", [label, *[_spread(value, g) for g in groups], *tail])]
+    else:
+        body = _levels(value, rows, label, groups, design, tail)
+    unknown = [value.get((g, "", "missing"), 0) or 0 for g in groups]
+    if any(unknown):
+        cells = ["Unknown", *[f"{u:.0f}" for u in unknown], *[""] * len(tail)]
+        body.append(("level unknown", cells))
+    return body
+
+
+def _levels(
+    value: Mapping[tuple[str, str, str], float],
+    rows: pd.DataFrame,
+    label: str,
+    groups: Sequence[str],
+    design: Design,
+    tail: Sequence[str],
+) -> _Body:
+    """A line a level; the first carries the name of the characteristic and its test."""
+    name = str(rows["covariate"].iloc[0])
+    body: _Body = []
+    for level in dict.fromkeys(rows["level"]):
+        if not value.get(("all", level, "n")):
+            continue
+        cells = [
+            f"{value[g, level, 'n']:.0f} ({number(value[g, level, 'percent'], 0)} %)"
+            for g in groups
+        ]
+        text = design.label(name, level)
+        if body:
+            body.append(("level", [text, *cells, *[""] * len(tail)]))
+        else:
+            body.append(("first", [f"{label}: {_small(text)}", *cells, *tail]))
+    return body
+
+
+def _small(text: str) -> str:
+    """A level behind a colon, in small letters where it is a plain word."""
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
+def _unit(design: Design, name: str) -> str:
+    unit = (design.columns.get(name) or {}).get("unit", "")
+    return f", {unit}" if unit and unit != "tumours" else ""
+
+
+def _spread(value: Mapping[tuple[str, str, str], float], group: str) -> str:
+    got = {
+        key: value.get((group, "", key), math.nan) for key in ("median", "min", "max", "q1", "q3")
+    }
+    text = short(got["median"])
+    if math.isfinite(got["min"]):
+        text += f" [{span(short(got['min']), short(got['max']))}]"
+    if math.isfinite(got["q1"]):
+        text += f" ({span(short(got['q1']), short(got['q3']))})"
+    return text
+
+
+# ---- survival ---------------------------------------------------------------
+
+
+def survival_table(rows: pd.DataFrame, design: Design, *, caption: str = "") -> Html:
+    """Patients, events, median and rates by endpoint and group, in months and per cent."""
+    times = sorted(rows.loc[rows["statistic"] == "survival_rate", "time"].unique())
+    header = ["Endpoint and group", "n", "Events", "Median, months (95 % CI)"]
+    header += [f"{t:g}-month rate, % (95 % CI)" for t in times]
+    keys = ["endpoint", "population", "group"]
+    main = rows[rows["statistic"].isin(["n", "median_survival", "survival_rate"])]
+    main = main[main["covariate"] == ""]
+    tests = rows[(rows["statistic"] == "p") & (rows["model"] == "logrank")]
+    known = {tuple(r[k] for k in keys): r["estimate"] for r in tests.to_dict("records")}
+    tested = bool(known)
+    header += ["p (log-rank)"] if tested else []
+    body: _Body = []
+    for (endpoint, population, group), part in main.groupby(keys, sort=False):
+        if not (part["statistic"] == "median_survival").any():
+            continue
+        where = "" if population == "all" else f"{design.group_label(population)}, "
+        cells = _survival_cells(part, times)
+        if tested:
+            # One test a comparison: its p stands in the first of the rows that it compares.
+            p = known.pop((endpoint, population, _columns_of(group)), None)
+            cells.append(p_text(p) if p is not None else "")
+        label = f"{design.endpoint_name(endpoint)}: {where}{design.group_label(group)}"
+        body.append(("", [label, *cells]))
+    methods = sorted(set(rows.loc[rows["statistic"] == "median_survival", "method"]))
+    return table(caption, header, body, map(_reader(design), methods), numeric=[1, 2])
+
+
+def _survival_cells(part: pd.DataFrame, times: Sequence[float]) -> list[str]:
+    records = part.to_dict("records")
+    size = next((r for r in records if r["statistic"] == "n"), None)
+    median = next(r for r in records if r["statistic"] == "median_survival")
+    rates = {r["time"]: r for r in records if r["statistic"] == "survival_rate"}
+    cells = [number(size["n"], 0), number(size["events"], 0)] if size else ["", ""]
+    return [*cells, interval(median), *[interval(rates[t]) if t in rates else "–" for t in times]]
+
+
+def _columns_of(group: str) -> str:
+    return ",".join(part.partition("=")[0] for part in group.split(","))
+
+
+def follow_up_table(parts: Sequence[pd.DataFrame], design: Design) -> Html:
+    """Median follow-up with limits and range, by method and group."""
+    rows = pd.concat(parts, ignore_index=True).drop_duplicates(
+        ["group", "statistic", "method", "estimate"]
+    )
+    ends = {(r["group"], r["statistic"]): r["estimate"] for r in rows.to_dict("records")}
+    notes, body = Footnotes(_reader(design)), []
+    for row in rows[rows["statistic"] == "median_follow_up"].to_dict("records"):
+        whole = [number(ends[row["group"], f"{end}_follow_up"]) for end in ("min", "max")]
+        cells = [design.group_label(row["group"]) + notes.mark(row["method"]), interval(row)]
+        body.append(("", [*cells, span(*whole)]))
+    header = ["Patients", "Median, months (95 % CI)", "Range, months"]
+    return table("Follow-up", header, body, notes.lines())
+
+
+def endpoints_table(frames: Mapping[str, pd.DataFrame], design: Design) -> Html:
+    """Each endpoint's rule, patients with a time, events, and what this cohort lacks."""
+    body: _Body = []
+    for name, spec in design.endpoints.items():
+        frame = frames.get(name)
+        size = ["–", "–"]
+        if frame is not None:
+            size = [number(len(frame), 0), number(frame["event"].sum(), 0)]
+        body.append(("", [f"{spec['label']} ({design.endpoint_name(name)})", *size, spec["rule"]]))
+    lines = ["An event is coded True. A dash: this cohort has no times for the endpoint."]
+    header = ["Endpoint", "Patients", "Events", "Rule"]
+    return table("Endpoints", header, body, lines, numeric=[1, 2])
+
+
+# ---- regression -------------------------------------------------------------
+
+
+def regression_table(
+    rows: pd.DataFrame, design: Design, *, caption: str, ratio: str = "hazard_ratio"
+) -> Html:
+    """Univariable and multivariable ratios side by side, reference rows, n and events."""
+    short_name = "HR" if ratio == "hazard_ratio" else "OR"
+    models = [m for m in ("univariable", "multivariable") if (rows["model"] == m).any()]
+    medians = rows[rows["statistic"] == "median_survival"].set_index("group")
+    header = ["Characteristic", "n", "Events"]
+    header += ["Median, months"] if len(medians) else []
+    marks = Footnotes(_reader(design))
+    for model in models:
+        title = f"{model.capitalize()} {short_name} (95 % CI)"
+        header += [title + marks.usual(_methods_of(rows, model, ratio))]
+        header += ["p" + marks.usual(_methods_of(rows, model, "p"))]
+    body: _Body = []
+    for name in dict.fromkeys(rows.loc[rows["model"].isin(models), "covariate"]):
+        if name:
+            part = rows[rows["covariate"] == name]
+            body += _regression_rows(part, name, models, medians, ratio, design, marks)
+    notes = [*marks.lines(), *map(_reader(design), _rules(rows, models))]
+    return table(caption, header, body, notes, numeric=[1, 2])
+
+
+def _regression_rows(
+    rows: pd.DataFrame,
+    name: str,
+    models: Sequence[str],
+    medians: pd.DataFrame,
+    ratio: str,
+    design: Design,
+    marks: Footnotes,
+) -> _Body:
+    found: _Found = {}
+    for row in rows.to_dict("records"):
+        found.setdefault((row["model"], row["level"], row["statistic"]), row)
+    shown = [row for row in found.values() if row["statistic"] in (ratio, "reference")]
+    levels = list(dict.fromkeys(row["level"] for row in shown))
+    body: _Body = []
+    for level in levels:
+        label = design.label(name, level) if level else design.label(name) + _per_unit(design, name)
+        if level and not body:
+            label = f"{design.label(name)}: {_small(label)}"
+        at = next(row for row in shown if row["level"] == level)
+        cells = [label, number(at["n"], 0), number(at["events"], 0)]
+        if len(medians):
+            key = f"{name}={level}"
+            cells.append(number(medians["estimate"].get(key, math.nan)) if level else "")
+        for model in models:
+            cells += _ratio_cells(found, model, level, ratio, marks)
+        body.append(("level" if body else "first", cells))
+    return body
+
+
+def _methods_of(rows: pd.DataFrame, model: str, statistic: str) -> list[str]:
+    chosen = (rows["model"] == model) & (rows["statistic"] == statistic)
+    return rows.loc[chosen & (rows["covariate"] != ""), "method"].tolist()
+
+
+def _ratio_cells(
+    found: _Found, model: str, level: str, ratio: str, marks: Footnotes
+) -> tuple[str, str]:
+    if (model, level, "reference") in found:
+        return "reference", ""
+    effect, p = found.get((model, level, ratio)), found.get((model, level, "p"))
+    tested = p_text(p["estimate"]) + marks.mark(p["method"]) if p else ""
+    if effect is None:
+        return "", tested
+    return interval(effect) + marks.mark(effect["method"]), tested if p else "–"
+
+
+def _per_unit(design: Design, name: str) -> str:
+    unit = (design.columns.get(name) or {}).get("unit", "")
+    return f" (per {unit.removesuffix('s')})" if unit else ""
+
+
+def _rules(rows: pd.DataFrame, models: Sequence[str]) -> list[str]:
+    """How the covariates of the multivariable model were chosen, as its `n` row says."""
+    at = rows[
+        (rows["model"] == models[-1]) & (rows["statistic"] == "n") & (rows["covariate"] == "")
+    ]
+    return [f"{models[-1].capitalize()} model: {text}." for text in dict.fromkeys(at["method"])]
+
+
+# ---- any rows ---------------------------------------------------------------
+
+
+def effects_table(
+    rows: pd.DataFrame,
+    design: Design,
+    *,
+    caption: str,
+    statistics: Mapping[str, str],
+    notes: Sequence[str] = (),
+) -> Html:
+    """Any result rows as a plain list: what, estimate with interval, p.
+
+    Each line says endpoint, patients, effect, model and time, so that no two read the same.
+
+    Parameters
+    ----------
+    statistics : mapping of str to str
+        The statistics to list and what to call each; p values stand beside
+        the row that shares their keys.
+    """
+    keys = ["endpoint", "population", "group", "covariate", "level", "model", "time"]
+    tests = {_plain(r, keys): r for r in rows[rows["statistic"] == "p"].to_dict("records")}
+    marks, body = Footnotes(_reader(design)), []
+    shown = rows[rows["statistic"].isin(statistics)].to_dict("records")
+    found = [tests.get(_plain(row, keys)) for row in shown]
+    header = ["Of what", "Quantity"]
+    header += ["Estimate (95 % CI)" + marks.usual([row["method"] for row in shown])]
+    header += ["p" + marks.usual([test["method"] for test in found if test])]
+    for row, test in zip(shown, found, strict=True):
+        p = p_text(test["estimate"]) + marks.mark(test["method"]) if test else ""
+        value = interval(row) + marks.mark(row["method"])
+        body.append(("", [describe(row, design), statistics[row["statistic"]], value, p]))
+    if not any(found):
+        header, body = header[:3], [(kind, cells[:3]) for kind, cells in body]
+    return table(caption, header, body, [*notes, *marks.lines()])
+
+
+def _reader(design: Design) -> Callable[[str], str]:
+    """Says a method as a reader would: groups by their names, signs as they are printed."""
+    names = "|".join(sorted({*design.columns, *design.factors}, key=len, reverse=True))
+    group = re.compile(rf"\b(?:{names})=[\w-]+(?:,(?:{names})=[\w-]+)*")
+
+    def words(text: str) -> str:
+        text = group.sub(lambda found: design.group_label(found.group()), text)
+        for plain, sign in ((" +- ", " ± "), ("<=", "≤"), (">=", "≥"), ("(logrank)", "(log-rank)")):
+            text = text.replace(plain, sign)
+        return text
+
+    return words
+
+
+def _plain(row: Mapping[str, Any], keys: Sequence[str]) -> tuple[Any, ...]:
+    return tuple("" if pd.isna(row[k]) else row[k] for k in keys)
+
+
+def within_table(rows: pd.DataFrame, design: Design, *, caption: str, time: float) -> Html | None:
+    """Survival and hazard ratio within strata, a line each; None without any."""
+    if rows.empty:
+        return None
+    body: _Body = []
+    for (endpoint, population), part in rows.groupby(["endpoint", "population"], sort=False):
+        effect = part[part["statistic"] == "hazard_ratio"].iloc[0].to_dict()
+        test = part[(part["statistic"] == "p") & (part["model"] == "univariable")]["estimate"]
+        rates = part[(part["statistic"] == "survival_rate") & (part["time"] == time)]
+        shown = [f"{design.group_label(r['group'])} {interval(r, 0)}" for r in _records(rates)]
+        where = f"{design.endpoint_name(endpoint)}, {design.group_label(population)}"
+        body.append(("", [where, "; ".join(shown), interval(effect), p_text(test.iloc[0])]))
+    header = ["Within", f"{time:g}-month rate, % (95 % CI)", "HR (95 % CI)", "p"]
+    return table(caption, header, body)
+
+
+def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    return rows.to_dict("records")
+
+
+# ---- selecting rows ---------------------------------------------------------
+
+
+def ratios(
+    rows: pd.DataFrame, statistic: str = "hazard_ratio", model: str = "multivariable"
+) -> pd.DataFrame:
+    """The ratio rows of one model (of the only model, if there is no such one)."""
+    found = rows[rows["statistic"] == statistic]
+    return found[found["model"] == model] if (found["model"] == model).any() else found
+
+
+def model_covariates(rows: pd.DataFrame) -> list[str]:
+    """Names of the covariates in the multivariable model of a regression table."""
+    chosen = rows[(rows["model"] == "multivariable") & (rows["covariate"] != "")]
+    return list(dict.fromkeys(chosen["covariate"]))
+
+
+def value_text(row: Mapping[str, Any]) -> str:
+    """A row's estimate as a table shows it, with its unit."""
+    unit = str(row.get("unit", ""))
+    unit = f" {unit}" if unit and unit not in ("patients", "specifications") else ""
+    return estimate(row) + (unit if estimate(row) not in ("–", "not reached") else "")

@@ -1,0 +1,206 @@
+"""Published beside computed: claims, verdicts, what differs, and the agreement of two cohorts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from crlm.comparison import VERDICTS, tally
+from crlm.ledger import Design
+from crlm.naming import describe
+from crlm.report.html import Html, fold, joined, say, table
+from crlm.report.numbers import number, p_phrase, p_text, span
+
+_PLACES = {
+    "title": "Title",
+    "abstract": "Abstract",
+    "methods": "Methods",
+    "results": "Results",
+    "table1": "Table 1",
+    "table2": "Table 2",
+    "table3": "Table 3",
+    "legend": "Legends",
+    "discussion": "Discussion",
+    "conclusion": "Conclusion",
+}
+_MEANING = (
+    "matches: rounds to the printed text. near: within one unit of its last digit; for a "
+    "sentence, the same direction without significance. differs: further away. no result: "
+    "this cohort cannot give it."
+)
+
+
+def printed(claim: Mapping[str, Any]) -> str:
+    """A claim as a reader of the paper sees it, with its unit."""
+    text = claim["printed"]
+    if claim["kind"] == "direction":
+        return f"“{text}”"
+    return f"{text} {claim['unit']}".strip()
+
+
+def claims_list(claims: pd.DataFrame, *, places: Sequence[str]) -> Html:
+    """What the paper says, before anything is computed: claims of some places as a table."""
+    chosen = claims[claims["place"].isin(places)]
+    body = [("", [c["name"], printed(c), c["locator"]]) for c in chosen.to_dict("records")]
+    return table("What the paper claims", ["What", "Printed", "Where"], body)
+
+
+def tally_table(verdicts: pd.DataFrame) -> Html:
+    """Verdicts counted by where the number is printed."""
+    counts = tally(verdicts)
+    body = [
+        ("head" if place == "total" else "", [_place(place), *[str(v) for v in row]])
+        for place, row in zip(counts.index, counts.to_numpy(), strict=True)
+    ]
+    header = ["Printed in", "Claims", *[v.capitalize() for v in VERDICTS]]
+    return table("Published beside computed", header, body, [_MEANING], numeric=[1, 2, 3, 4, 5])
+
+
+def _place(name: Any) -> str:
+    return _PLACES.get(str(name), str(name).capitalize())
+
+
+def verdict_tables(verdicts: pd.DataFrame) -> Html:
+    """Every claim beside its computed value, one folded table for each place of the paper."""
+    pieces = []
+    for place, part in verdicts.groupby("place", sort=False):
+        counts = ", ".join(f"{n} {v}" for v in VERDICTS if (n := int((part["verdict"] == v).sum())))
+        body = [("", _verdict_cells(claim)) for claim in part.to_dict("records")]
+        inner = table(f"{_place(place)}: published beside computed", _HEADER, body, numeric=[1, 2])
+        pieces.append(fold(f"{_place(place)}: {len(part)} claims ({counts})", inner))
+    return joined(*pieces)
+
+
+_HEADER = ["What", "Printed", "Computed", "Verdict", "Where, why, how"]
+
+
+def differences_table(verdicts: pd.DataFrame, *, most: int = 20) -> Html | None:
+    """The claims that differ, with what was computed; None when there are none."""
+    differing = verdicts[verdicts["verdict"] == "differs"]
+    if differing.empty:
+        return None
+    body = [("", _verdict_cells(claim)) for claim in differing.head(most).to_dict("records")]
+    rest = len(differing) - most
+    notes = [f"and {rest} more, in the folded tables"] if rest > 0 else []
+    return table("What differs", _HEADER, body, notes, numeric=[1, 2])
+
+
+def _verdict_cells(claim: Mapping[str, Any]) -> list[str]:
+    audit = f"audit {claim['findings']}" if claim.get("findings") else ""
+    told = (claim["locator"], audit, claim["reason"], claim["method"], claim["note"])
+    why = "; ".join(part for part in told if part)
+    if claim["scanned"]:
+        why += f"; our text reads {claim['scanned']}: {claim['mended_because']}"
+    return [claim["name"], printed(claim), computed(claim), str(claim["verdict"]), why]
+
+
+def computed(claim: Mapping[str, Any]) -> str:
+    """What came out for a claim, with the decimals that the paper prints."""
+    if claim["kind"] == "direction":
+        p = f", {p_phrase(claim['p'])}" if math.isfinite(claim["p"]) else ""
+        return number(claim["computed"], 2) + p
+    if claim["statistic"] == "p":
+        return p_text(claim["computed"])
+    return number(claim["computed"], int(claim["decimals"]))
+
+
+def tally_sentence(verdicts: pd.DataFrame, kind: str) -> str:
+    """The verdict on a whole paper in one sentence; `kind` is what the cohort is."""
+    count = verdicts["verdict"].value_counts()
+    answered = len(verdicts) - count["no result"]
+    text = (
+        f"Of {len(verdicts)} printed results, this cohort answers {answered}: {count['matches']} "
+        f"match at printed precision, {count['near']} are within one printed unit, "
+        f"{count['differs']} differ."
+    )
+    if kind != "reconstructed":
+        text += " These are other patients than the paper's: see whether the effects agree."
+    return text
+
+
+# ---- the audit --------------------------------------------------------------
+
+
+def findings_table(findings: pd.DataFrame, *, caption: str = "Findings") -> Html:
+    """What the printed numbers say against each other, the gravest first."""
+    body = []
+    for finding in findings.to_dict("records"):
+        trust = f"{finding['class']}, {finding['confidence']} confidence"
+        repair = finding["repair"] or "–"
+        cells = [finding["finding_id"], finding["title"], finding["detail"], repair, trust]
+        body.append(("", cells))
+    header = ["Finding", "What", "The arithmetic", "Smallest misprint to explain it", "Class"]
+    return table(caption, header, body)
+
+
+def audit_sentence(checks: pd.DataFrame) -> str:
+    """How many checks of the print there were, and what came of them."""
+    count = checks["verdict"].value_counts()
+    return (
+        f"{len(checks)} checks of the printed numbers against each other: "
+        f"{count.get('consistent', 0)} consistent, {count.get('inconsistent', 0)} inconsistent, "
+        f"{count.get('cannot tell', 0)} that cannot tell."
+    )
+
+
+def audit_pieces(checks: pd.DataFrame, findings: pd.DataFrame, implied: pd.DataFrame) -> list[Html]:
+    """An audit in pieces: how many checks, the contradictions, then remarks and implied, folded."""
+    against = findings["verdict"] == "inconsistent"
+    pieces = [say(audit_sentence(checks))]
+    if against.any():
+        caption = "Numbers that contradict each other"
+        pieces.append(findings_table(findings[against], caption=caption))
+    if (~against).any():
+        rest = findings_table(findings[~against], caption="What a reader should know")
+        pieces.append(fold(f"What a reader should know: {int((~against).sum())} remarks", rest))
+    body = [
+        ("", [row["quantity"], _of_what(row), _range(row), row["how"]])
+        for row in implied.to_dict("records")
+    ]
+    header = ["Quantity", "Of what", "Interval", "How"]
+    inner = table("Implied but unstated", header, body)
+    return [*pieces, fold(f"Implied but unstated: {len(body)} quantities", inner)]
+
+
+def _of_what(row: Mapping[str, Any]) -> str:
+    names = ("endpoint", "population", "group", "covariate", "level", "model")
+    return ", ".join(str(row[name]) for name in names if row.get(name) not in ("", "all", None))
+
+
+def _range(row: Mapping[str, Any]) -> str:
+    high = f"{row['high']:.3g}" if math.isfinite(row["high"]) else "no bound"
+    return f"{row['low']:.3g} to {high} {row['unit']}".strip()
+
+
+# ---- two cohorts ------------------------------------------------------------
+
+
+def agreement_table(pairs: pd.DataFrame, design: Design) -> Html:
+    """Effects of the paper and of this cohort side by side, from `agreement.agree`."""
+    header = ["Effect", "Paper", "This cohort", "Events", "Ratio of the two", "Heterogeneity p"]
+    header += ["Within prediction interval", "Sceptical p", "Power", "Reading"]
+    body = []
+    for pair in pairs.to_dict("records"):
+        inside = "yes" if pair["predicted"] else "no"
+        foretold = span(number(pair["prediction_low"]), number(pair["prediction_high"]))
+        cells = [describe(pair, design), _three(pair, "printed"), _three(pair, "new")]
+        cells += [number(pair["events"], 0), _three(pair, "ratio"), p_text(pair["heterogeneity_p"])]
+        cells += [f"{inside} ({foretold})", p_text(pair["sceptical_p"])]
+        cells += [f"{number(100 * pair['power'], 0)} %", pair["reading"]]
+        body.append(("", cells))
+    lines = [
+        "Prediction interval: where an estimate of this cohort's precision falls in 95 of 100 "
+        "cases if both share one effect. Sceptical p (Held 2020), one-sided; below 0.025 is "
+        "replication success. Power: the chance that a cohort of this precision finds the "
+        "published effect at two-sided 5 %."
+    ]
+    return table("The paper's effects and this cohort's", header, body, lines, numeric=[3])
+
+
+def _three(pair: Mapping[str, Any], name: str) -> str:
+    return (
+        f"{number(pair[name])} ({span(number(pair[f'{name}_low']), number(pair[f'{name}_high']))})"
+    )

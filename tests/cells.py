@@ -1,0 +1,59 @@
+"""A notebook's cells run in this process: quick enough to try many cohorts and parameters."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from pathlib import Path
+
+import jupytext
+from IPython.core import displayhook, formatters  # noqa: F401  IPython's display needs them
+
+ROOT = Path(__file__).parents[1]
+
+
+class Shown(list):
+    """What the cells displayed, in order; a display that was updated holds the last piece."""
+
+    @property
+    def text(self):
+        """All as text."""
+        return "\n".join(repr(piece) for piece in self)
+
+
+def execute(study, monkeypatch, **values):
+    """Run a study's notebook with these parameters.
+
+    Returns
+    -------
+    (namespace, shown) : tuple of dict and Shown
+    """
+    from crlm import files
+
+    files.forget()
+    shown = Shown()
+
+    class Handle:
+        def __init__(self, at):
+            self.at = at
+
+        def update(self, piece):
+            shown[self.at] = piece
+
+    def display(*pieces, display_id=None, **_):
+        for piece in pieces:
+            if not hasattr(piece, "_ipython_display_"):
+                shown.append(piece)
+        return Handle(len(shown) - 1) if display_id else None
+
+    monkeypatch.setattr("IPython.display.display", display)
+    cells = jupytext.read(ROOT / "notebooks" / f"{study}.md").cells
+    sources = [cell.source for cell in cells if cell.cell_type == "code"]
+    injected = "# Parameters\n" + "\n".join(f"{k} = {v!r}" for k, v in values.items())
+    sources.insert(1, injected)
+    namespace = {"__name__": "__main__", "In": [""]}
+    for source in sources:
+        namespace["In"].append(source)
+        with contextlib.redirect_stdout(io.StringIO()):
+            exec(compile(source, f"<{study}>", "exec"), namespace)
+    return namespace, shown

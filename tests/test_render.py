@@ -1,0 +1,47 @@
+"""The page of a run: the answer first, the kind of cohort above it."""
+
+import nbformat
+
+from crlm import render
+
+BANNER = '<div class="crlm"><div class="banner own" role="note">Own.</div></div>'
+
+
+def shown(html):
+    return nbformat.v4.new_output("display_data", {"text/html": html, "text/plain": "t"})
+
+
+def notebook():
+    markdown, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
+    short = code("paper.in_short()", outputs=[shown("<p>Answer.</p>")])
+    short.metadata["tags"] = ["headline"]
+    cells = [
+        markdown("# T\n\nQuestion."), markdown("## Parameters"), code("x = 1"),
+        markdown("## In short"), short, markdown("## Patients"), code("y", outputs=[shown(BANNER)]),
+    ]  # fmt: skip
+    made = nbformat.v4.new_notebook(cells=cells)
+    made.metadata["language_info"] = {"name": "python"}
+    return made
+
+
+def test_the_kind_of_cohort_and_the_answer_stand_under_the_title():
+    page = render.render(notebook())
+    main = page[page.index("<main>") :]
+    places = [main.index(text) for text in ("<h1", "Own.", "Question.", "Answer.", "x")]
+    assert places == sorted(places) and page.count("Own.") == 1
+    order = [main.index(f'id="{name}"') for name in ("In-short", "Parameters", "Patients")]
+    assert order == sorted(order)
+
+
+def test_a_notebook_without_an_answer_stays_in_its_order():
+    plain = notebook()
+    plain.cells = plain.cells[:3]
+    page = render.render(plain)
+    assert "banner" not in page[page.index("<main>") :] and 'href="#Parameters"' in page
+
+
+def test_rendering_does_not_change_the_notebook():
+    made = notebook()
+    before = nbformat.writes(made)
+    render.render(made)
+    assert nbformat.writes(made) == before

@@ -1,0 +1,181 @@
+"""Whole notebooks on cohorts that nobody made them for: sections or one line each, no exception."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crlm import cohort, endpoints, ledger
+from tests import cells
+
+STUDIES = ("ncch_scp", "mskcc_hai")
+#: Few draws, so that a whole report takes two seconds.
+QUICK = {"bootstrap_samples": 3, "specifications": 6, "permutations": 5}
+
+
+def own_table(study, seed=5):
+    """The shipped patients as a hospital would have them: ready times, no history, own order."""
+    design = ledger.load_design(study)
+    patients = cohort.load(design.folder / "cohort.csv", design)
+    history = cohort.load_history(design.folder / "history.csv", design)
+    known = endpoints.timed(patients, history, design)
+    known = known[[name for name in design.columns if name in known]]
+    events = known.filter(regex="_event$")
+    known = known.assign(**{name: events[name].astype("Int64") for name in events})
+    return known.sample(frac=1, random_state=seed)
+
+
+@pytest.fixture(scope="module", params=STUDIES)
+def table(request):
+    return request.param, own_table(request.param)
+
+
+def report(study, frame, folder, monkeypatch, **values):
+    path = folder / "own.csv"
+    frame.to_csv(path, index=False)
+    return cells.execute(study, monkeypatch, cohort_path=str(path), **QUICK, **values)
+
+
+def subsets(columns):
+    """Each column away, pairs, half of them, all but the identifier; drawn from a fixed seed."""
+    rng = np.random.default_rng(17)
+    others = [name for name in columns if name != "patient_id"]
+    found = [set(others), set(others) - {"os_months"}, set(others) - set(others[:3])]
+    found += [set(rng.choice(others, 1)) for _ in range(2)]
+    found += [set(rng.choice(others, 2, replace=False)) for _ in range(2)]
+    found += [set(rng.choice(others, len(others) // 2, replace=False)) for _ in range(3)]
+    times = {name for name in others if name.endswith(("_months", "_event"))}
+    return [*found, times, set(others) - times]
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_a_table_may_lack_columns(table, number, tmp_path, monkeypatch):
+    study, frame = table
+    gone = subsets(frame.columns)[number]
+    kept = [name for name in frame.columns if name not in gone]
+    if len(kept) < 2:
+        pytest.skip("a table of identifiers alone is no table")
+    try:
+        namespace, shown = report(study, frame[kept], tmp_path, monkeypatch)
+    except ledger.CohortError as error:
+        assert len(str(error)) > 40
+        return
+    assert "own cohort" in shown.text
+    results = namespace["paper"].results
+    assert not results.duplicated(list(ledger.KEYS)).any()
+
+
+def test_missing_exposures_have_a_denominator_of_their_own(table, tmp_path, monkeypatch):
+    study, frame = table
+    rng = np.random.default_rng(3)
+    damaged = frame.copy()
+    for name in ("ras", "kras", "hai", "kras_codon", "site_liver", "nodal_status"):
+        if name in damaged:
+            gone = rng.random(len(damaged)) < 0.15
+            damaged[name] = damaged[name].astype(object).mask(gone)
+    namespace, _ = report(study, damaged, tmp_path, monkeypatch)
+    results = namespace["paper"].results
+    assert not results.duplicated(list(ledger.KEYS)).any()
+    totals = results[(results["group"] == "all") & (results["covariate"] == "site_liver")]
+    assert len(set(totals["population"])) >= 2
+
+
+@pytest.mark.parametrize("kind", ["late", "no events in a group", "twenty patients", "ties"])
+def test_odd_cohorts_end_with_a_report(table, kind, tmp_path, monkeypatch):
+    study, frame = table
+    exposure = ledger.load_design(study).exposure
+    frame = frame[frame["os_months"].notna()].copy()
+    if kind == "late":
+        late = np.random.default_rng(1).random(len(frame)) < 0.4
+        frame["entry_months"] = np.where(late, (frame["rfs_months"] / 2).round(2), np.nan)
+    elif kind == "no events in a group":
+        alive = (frame[exposure] == frame[exposure].cat.categories[1]).to_numpy()
+        for name in [n for n in frame if n.endswith("_event")]:
+            frame.loc[alive, name] = 0
+        sites = [n for n in frame if n.startswith("site_")]
+        frame.loc[alive, sites] = np.nan
+        frame.loc[alive, [n for n in frame if n.startswith("os_after")]] = np.nan
+    elif kind == "twenty patients":
+        frame = frame.head(20)
+    else:
+        for name in [n for n in frame if n.endswith("_months") and n != "dfi_months"]:
+            frame[name] = np.ceil(frame[name] / 6) * 6
+    namespace, shown = report(study, frame, tmp_path, monkeypatch, entered_late="drop")
+    assert "In short" not in shown.text
+    assert len(namespace["paper"].results)
+
+
+def parameters_of(study):
+    from crlm import parameters
+
+    return parameters.declared_in(cells.ROOT / "notebooks" / f"{study}.ipynb")
+
+
+#: Another value of each parameter, under which rows must move.
+OTHER = {
+    "short_scp_months": 18.0, "short_scp_censored": "short", "death_without_failure": "event",
+    "age_cutoff": 65.0, "cea_cutoff": 20.0, "ca199_cutoff": 37.0, "size_cutoff": 3.0,
+    "dfi_cutoff": 6.0, "crs_cutoff": 4.0, "entry_p": 0.3, "stay_p": 0.3, "univariable_p": "score",
+    "conf_type": "log", "median_rule": "midpoint", "landmark_months": 9.0, "tau_months": 24.0,
+    "bootstrap_samples": 4, "specifications": 7, "permutations": 6, "seed": 2,
+}  # fmt: skip
+FILES = {"cohort_path", "history_path", "codebook_path", "output_dir"}
+
+
+def default_rows(study, monkeypatch, **values):
+    namespace, _ = cells.execute(study, monkeypatch, **{**QUICK, **values})
+    return namespace["paper"].results
+
+
+@pytest.fixture(scope="module")
+def rows_of(request):
+    patch = pytest.MonkeyPatch()
+    found = {study: default_rows(study, patch) for study in STUDIES}
+    patch.undo()
+    return found
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_no_parameter_is_without_effect(study, rows_of, monkeypatch):
+    before = rows_of[study]
+    idle = []
+    for name, declared in parameters_of(study).items():
+        if name in FILES or name in ("entered_late", "median_rule"):
+            continue
+        other = OTHER.get(name)
+        if name == "ties":
+            other = {"efron": "breslow", "breslow": "efron"}[declared.default]
+        if name == "number_cutoff":
+            other = declared.default - 1
+        after = default_rows(study, monkeypatch, **{name: other})
+        if before.equals(after):
+            idle.append(name)
+    assert idle == []
+
+
+def test_the_median_rule_and_late_entry_have_their_effect(tmp_path, monkeypatch):
+    """They need a curve that is flat at one half, and patients who entered after an event."""
+    frame = own_table("mskcc_hai").dropna(subset=["os_months", "kras"]).head(8).copy()
+    frame["os_months"] = frame["rfs_months"] = np.arange(10.0, 90.0, 10.0)
+    frame["os_event"] = frame["rfs_event"] = [1, 1, 1, 1, 0, 0, 0, 0]
+    frame = frame[["patient_id", "kras", "hai", "os_months", "os_event", "rfs_months", "rfs_event"]]
+    values = {"study": "mskcc_hai", "frame": frame, "folder": tmp_path, "monkeypatch": monkeypatch}
+    first = report(**values)[0]["paper"].results
+    second = report(**values, median_rule="midpoint")[0]["paper"].results
+    assert not first.equals(second)
+    frame["rfs_months"] = 5.0
+    frame["rfs_event"] = 1
+    frame["entry_months"] = [6.0, *[np.nan] * 7]
+    with pytest.raises(ledger.CohortError):
+        report(**values)
+    dropped = report(**values, entered_late="drop")[0]["paper"].frames
+    assert len(dropped["RFS"]) == len(dropped["OS"]) - 1
+
+
+def test_follow_up_obeys_the_conventions(monkeypatch):
+    one = default_rows("mskcc_hai", monkeypatch)
+    two = default_rows("mskcc_hai", monkeypatch, conf_type="log")
+    pick = [f[f["statistic"] == "median_follow_up"].reset_index(drop=True) for f in (one, two)]
+    assert not pick[0].equals(pick[1])
+    assert isinstance(pick[0], pd.DataFrame)
