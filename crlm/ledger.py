@@ -239,6 +239,27 @@ def collect(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
     return found
 
 
+#: Columns that are computed from a patient's others and stand in no dictionary.
+COMPUTED: dict[str, dict[str, Any]] = {
+    "short_scp": {
+        "label": "Short SCP",
+        "levels": ["no", "yes"],
+        "labels": {"no": "SCP not short", "yes": "short SCP"},
+        "role": "exposure",
+    },
+    "surgical_failure": {
+        "label": "Surgical failure",
+        "levels": ["no", "yes"],
+        "labels": {"no": "before surgical failure", "yes": "after surgical failure"},
+        "role": "exposure",
+    },
+    "game": {"label": "GAME score"},
+    "m_cs": {"label": "m-CS score"},
+    "tbs": {"label": "Tumour burden score"},
+    "GLOBAL": {"label": "All covariates together"},
+}
+
+
 @dataclass(frozen=True)
 class Design:
     """What a paper decided before it counted: read from `design.toml`, never computed.
@@ -309,7 +330,7 @@ class Design:
 
     def label(self, name: str, level: str = "") -> str:
         """The printable name of a column or factor, or of one of its levels."""
-        spec = self.factors.get(name) or self.columns.get(name) or {}
+        spec = self.spec(name)
         cut = {"cut": f"{spec['cut']:g}"} if "cut" in spec else {}
         if not level:
             return str(spec.get("label", name.replace("_", " "))).format(**cut)
@@ -333,15 +354,18 @@ class Design:
 
     def levels(self, name: str) -> list[str]:
         """The levels of a column or factor, the reference first; none for a measurement."""
-        spec = self.factors.get(name) or self.columns.get(name) or {}
-        return list(spec.get("levels", ()))
+        return list(self.spec(name).get("levels", ()))
+
+    def spec(self, name: str) -> Mapping[str, Any]:
+        """What is known of a factor, a column, or a column computed from others."""
+        return self.factors.get(name) or self.columns.get(name) or COMPUTED.get(name) or {}
 
     def _level_label(self, name: str, level: str) -> str:
         """A level by itself where it names its column ("KRAS mutant"), else behind the column."""
         if not level:
             return self.label(name)
         text = self.label(name, level)
-        alone = self.columns.get(name, {}).get("role") == "exposure"
+        alone = self.spec(name).get("role") == "exposure"
         return text if alone else f"{self.label(name)}: {text}"
 
 

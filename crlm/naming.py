@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from crlm.ledger import STATISTICS, Design
+from crlm.ledger import COMPUTED, STATISTICS, Design
 
 _ENDPOINTS = {
     "OS_after_recurrence": "OS after the first recurrence",
@@ -26,19 +26,6 @@ _MODELS = {
     "interaction": "model with interaction",
     "selection": "selection of covariates",
     "selection_sign": "same sign in the selection of covariates",
-}
-#: Columns that are computed from a patient's others and stand in no dictionary.
-_COMPUTED: dict[str, dict[str, Any]] = {
-    "short_scp": {
-        "label": "Short SCP",
-        "levels": ["no", "yes"],
-        "labels": {"no": "SCP not short", "yes": "short SCP"},
-        "role": "exposure",
-    },
-    "game": {"label": "GAME score"},
-    "m_cs": {"label": "m-CS score"},
-    "tbs": {"label": "Tumour burden score"},
-    "GLOBAL": {"label": "All covariates together"},
 }
 _LIMITS = {"conf_low": ": lower 95 % limit", "conf_high": ": upper 95 % limit"}
 _ENDS = {"min": "lowest value", "max": "highest value", "q1": "lower quartile",
@@ -197,7 +184,7 @@ def _month(record: Mapping[str, Any]) -> str:
     time = record["time"]
     if time is None or time == "" or math.isnan(time):
         return ""
-    return f"{'to' if record['statistic'] in _UP_TO else 'at'} month {time:g}"
+    return f"{'to' if record['statistic'] in _UP_TO else 'at'} month {round(float(time), 2):g}"
 
 
 def _flow(level: str, design: Design) -> str:
@@ -224,12 +211,12 @@ def _product(name: str, level: str, design: Design) -> str:
 
 
 def _spec(design: Design, name: str) -> Mapping[str, Any]:
-    return design.factors.get(name) or design.columns.get(name) or _COMPUTED.get(name) or {}
+    return design.factors.get(name) or design.columns.get(name) or COMPUTED.get(name) or {}
 
 
 def _label(name: str, design: Design) -> str:
     """A column within a sentence, without its unit: "age", "CEA", "largest liver metastasis"."""
-    text = _COMPUTED[name]["label"] if name in _COMPUTED else design.label(name)
+    text = COMPUTED[name]["label"] if name in COMPUTED else design.label(name)
     unit = _unit(name, design)
     return _small(text.removesuffix(f", {unit}") if unit else text)
 
@@ -240,8 +227,8 @@ def _unit(name: str, design: Design) -> str:
 
 
 def _level_label(name: str, level: str, design: Design) -> str:
-    if name in _COMPUTED:
-        return _COMPUTED[name].get("labels", {}).get(level, level)
+    if name in COMPUTED:
+        return COMPUTED[name].get("labels", {}).get(level, level)
     return design.label(name, level)
 
 

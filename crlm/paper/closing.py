@@ -60,7 +60,7 @@ class Closing(Base):
 
     def provenance(self, output_dir: str = "") -> None:
         """What was run on what, what differs from the paper's choices, and the rows as files."""
-        html.show(provenance.choices_table(self.design, self.chosen))
+        html.show(*provenance.choices(self.design, self.chosen))
         html.show(provenance.table_of(self.design, self.source))
         provenance.write(output_dir, self.study, self.results, self.verdicts)
         if getattr(self, "_short", None) is not None:
@@ -69,7 +69,7 @@ class Closing(Base):
     # ---- in short ---------------------------------------------------------------
 
     def _answer(self) -> list[html.Html]:
-        sentences = [self._size(), *self._effects(), self._print_sentence(), *self._robust()]
+        sentences = [self._size(), *map(self._effect, self.design.main), self._print_sentence()]
         differ = provenance.differences(self.design, self.chosen)
         picture = self._overview()
         return [
@@ -86,49 +86,32 @@ class Closing(Base):
             for name in self.design.main
             if name in self.frames
         ]
-        return (
-            f"{len(self.included)} patients are analysed, with {', '.join(events) or 'no times'}."
-        )
+        many = f"{len(self.included)} patients are analysed"
+        return f"{many}, with {', '.join(events) or 'no times'}."
 
-    def _effects(self) -> list[str]:
-        """The main effect on each main endpoint: medians, and the multivariable ratio."""
-        found, told = self.results, []
-        for endpoint in self.design.main:
-            rows = found[(found["endpoint"] == endpoint) & (found["population"] == "all")]
-            exposure = self.design.exposure
-            effect = rows[(rows["covariate"] == exposure) & (rows["model"] == "multivariable")]
-            if effect.empty:
-                effect = rows[(rows["covariate"] == exposure) & (rows["model"] == "univariable")]
-            groups = rows["group"].str.startswith(f"{exposure}=") | (rows["group"] == exposure)
-            medians = rows[groups & ~rows["group"].str.contains(",")]
-            texts = []
-            if not medians.empty:
-                texts.append(readings.curves(medians, self.design, self.print))
-            if not effect.empty:
-                name = self.design.endpoint_name(endpoint)
-                lead = f"{name}, {effect['model'].iloc[0]}: "
-                texts.append(readings.effects(effect, self.design, self.print, lead=lead))
-            told.append(readings.paragraph(texts))
-        return told
+    def _effect(self, endpoint: str) -> str:
+        """The exposure's effect on one endpoint, and how firmly it stands."""
+        found, exposure = self.results, self.design.exposure
+        rows = found[(found["endpoint"] == endpoint) & (found["population"] == "all")]
+        effect = rows[(rows["covariate"] == exposure) & (rows["model"] == "multivariable")]
+        if effect.empty:
+            effect = rows[(rows["covariate"] == exposure) & (rows["model"] == "univariable")]
+        groups = rows["group"].str.startswith(f"{exposure}=") | (rows["group"] == exposure)
+        curves = rows[groups & ~rows["group"].str.contains(",") & (rows["covariate"] == "")]
+        tried = rows[rows["model"].str.startswith("specification curve")]
+        return readings.answer(endpoint, curves, effect, tried, self.design, self.print)
 
     def _print_sentence(self) -> str:
         text = verdicts.tally_sentence(self.verdicts, self.source["kind"])
         wrong = self.audit.findings[self.audit.findings["verdict"] == "inconsistent"]
         if len(wrong):
             noun = "finding says" if len(wrong) == 1 else "findings say"
+            gravest = str(wrong["title"].iloc[0]).rstrip(".")
             text += (
-                f" {len(wrong)} {noun} that printed numbers contradict each other, "
-                f"the gravest: {wrong['title'].iloc[0]}."
+                f" {len(wrong)} {noun} that printed numbers contradict each other, the gravest: "
+                f"{gravest}."
             )
         return text
-
-    def _robust(self) -> list[str]:
-        rows = self.results
-        curves = rows[rows["model"].str.startswith("specification curve")]
-        return [
-            readings.specification(part, self.design, None)
-            for _, part in curves.groupby("endpoint", sort=False)
-        ]
 
     def _overview(self) -> Any:
         """The curves of the main endpoints by exposure, small and side by side."""

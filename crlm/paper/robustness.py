@@ -8,7 +8,7 @@ import pandas as pd
 
 from crlm import endpoints, regression, specification, survival
 from crlm.paper.base import Base, Section, nothing
-from crlm.report import figures, html, numbers, readings, tables
+from crlm.report import figures, html, readings, tables
 
 _SCORES = {
     "crs": "Clinical risk score",
@@ -83,7 +83,9 @@ class Robustness(Base):
             return nothing()
         names = {"hazard_ratio": "HR"}
         table = tables.effects_table(shown, self.design, caption=caption, statistics=names)
-        return self.section(rows, [table], readings.span_of_models(shown, self.design))
+        many = int((shown["statistic"] == "hazard_ratio").sum())
+        folded = html.fold(f"{caption}: {many} ratios", table)
+        return self.section(rows, [folded], readings.span_of_models(shown, self.design))
 
     def stability(self, *, samples: int, seed: int, of: str) -> Section:
         """How often the rule of each regression table chooses each factor in other samples.
@@ -103,7 +105,7 @@ class Robustness(Base):
             title = f"{self.design.endpoint_name(endpoint)}: factors chosen in {samples} samples"
             parts.append(found)
             picture = figures.stability(found, self.design, title=title)
-            pieces.append(html.fold(title, picture) if pieces else picture)
+            pieces.append(html.fold(title, picture))
             name = self.design.endpoint_name(endpoint)
             texts.append(f"{name}: {readings.stability(found, self.design, of)}")
         if not parts:
@@ -164,8 +166,7 @@ class Robustness(Base):
             shown["percent"] = "models in which the claim holds, %"
             table = tables.effects_table(found, self.design, caption=label, statistics=shown)
             parts.append(found)
-            numbers_of = html.fold(f"{label}: the numbers", table)
-            pieces += [html.fold(label, picture) if pieces else picture, numbers_of]
+            pieces.append(html.fold(f"{label}: {len(tried)} models", picture, table))
             texts.append(readings.specification(found, self.design, printed))
         return self.section(self.add(*parts), pieces, texts, picture) if parts else nothing()
 
@@ -207,13 +208,8 @@ class Robustness(Base):
         if not names:
             return nothing()
         rows = self.add(*[survival.rmst(self.frames[n], by, tau or None) for n in names])
-        shown = {"rmst": "RMST, months", "rmst_difference": "difference in RMST, months"}
-        horizons = ", ".join(
-            f"{self.design.endpoint_name(n)} {numbers.short(part['time'].iloc[0])}"
-            for n, part in rows.groupby("endpoint", sort=False)
-        )
-        caption = f"Restricted mean survival time (horizon in months: {horizons})"
-        table = tables.effects_table(rows, self.design, caption=caption, statistics=shown)
+        caption = "Restricted mean survival time"
+        table = tables.restricted_table(rows, self.design, caption=caption)
         return self.section(rows, [table], readings.months(rows, self.design))
 
     def landmark(self, endpoint_names: Sequence[str], of: str, *, month: float) -> Section:

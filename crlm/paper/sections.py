@@ -59,6 +59,7 @@ class Sections(Base):
         spread: str = "range",
         title: str = "Table 1",
         smd: bool = False,
+        folded: bool = False,
     ) -> Section:
         """Characteristics by group.
 
@@ -72,6 +73,8 @@ class Sections(Base):
             As `baseline.table_one` (the test of categories).
         smd : bool
             Show the standardised mean differences too.
+        folded : bool
+            The table behind one line; the sentence stays in sight.
         """
         if not self.can(f"{title} by {self.design.label(by)}", "patients", by):
             return nothing()
@@ -80,6 +83,7 @@ class Sections(Base):
         made = baseline.table_one(self.included, by, kept, categorical_test=test, spread=spread)
         rows = self.add(made, self._everybody(by, kept, spread))
         table = tables.baseline_table(made, self.design, caption=title, smd=smd)
+        table = html.fold(f"{title}: {len(kept)} characteristics", table) if folded else table
         reading = readings.baseline(made, self.design, self.print)
         return self.section(rows, [table, self.lost(self.included, names)], reading)
 

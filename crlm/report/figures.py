@@ -135,9 +135,9 @@ def kaplan_meier(
     p = float(tests.iloc[0]) if len(tests) else None
     ticks = np.sort(risk["time"].unique())
     with matplotlib.rc_context(_STYLE):
-        figure, frame = _sheet(3.4 + 0.2 * len(groups), _CURVES)
+        figure, frame = _sheet(3.1 + 0.2 * len(groups), _CURVES)
         axis, table = figure.subplots(
-            2, 1, sharex=True, height_ratios=[3.2, 0.35 + 0.24 * len(groups)]
+            2, 1, sharex=True, height_ratios=[3.0, 0.35 + 0.24 * len(groups)]
         )
         figure.subplots_adjust(hspace=0.42, **frame)
         for colour, group in zip(_colours(len(groups)), groups, strict=True):
@@ -450,7 +450,7 @@ _MARKS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20)
 
 
 def specification_curve(
-    curve: pd.DataFrame, design: Design, published: float | None = None, *, title: str
+    curve: pd.DataFrame, design: Design, published: str = "", *, title: str
 ) -> Picture | None:
     """One effect under every specification, in order, over a matrix of the choices made.
 
@@ -458,7 +458,7 @@ def specification_curve(
     ----------
     curve : pandas.DataFrame
         From `specification.curve`; those without an estimate are left out.
-    published : float, optional
+    published : str
         The printed multivariable hazard ratio of the same effect, which becomes a line.
 
     Returns
@@ -502,8 +502,8 @@ def _choice_groups(shown: pd.DataFrame, design: Design) -> dict[str, dict[str, n
     return groups
 
 
-def published_ratio(curve: pd.DataFrame, claims: pd.DataFrame) -> float | None:
-    """The printed multivariable hazard ratio of a curve's effect; None if there is none."""
+def published_ratio(curve: pd.DataFrame, claims: pd.DataFrame) -> str:
+    """The printed multivariable hazard ratio of a curve's effect; empty if there is none."""
     first = curve.iloc[0]
     wanted = {
         "kind": "number",
@@ -516,11 +516,11 @@ def published_ratio(curve: pd.DataFrame, claims: pd.DataFrame) -> float | None:
         "covariate": first["covariate"],
         "level": first["level"],
     }
-    found = claims[(claims[list(wanted)] == pd.Series(wanted)).all(axis=1)]["value"]
-    return float(found.iloc[0]) if len(found) else None
+    found = claims[(claims[list(wanted)] == pd.Series(wanted)).all(axis=1)]["printed"]
+    return str(found.iloc[0]) if len(found) else ""
 
 
-def _draw_specifications(axis: Any, shown: pd.DataFrame, published: float | None) -> None:
+def _draw_specifications(axis: Any, shown: pd.DataFrame, published: str) -> None:
     ratio, low, high = (shown[c].to_numpy() for c in ("hazard_ratio", "conf_low", "conf_high"))
     x = np.arange(len(shown)) + 0.5
     axis.vlines(x, low, high, color=PALETTE[4], alpha=0.35,
@@ -531,11 +531,12 @@ def _draw_specifications(axis: Any, shown: pd.DataFrame, published: float | None
     own = shown["printed"].to_numpy(dtype=bool)
     axis.plot(x[own], ratio[own], "D", color=PALETTE[6], markersize=5.5, label="the paper's model")
     axis.axhline(1, color=_SOFT, linewidth=0.9, linestyle="--", zorder=0)
-    if published is not None:
-        axis.axhline(published, color=PALETTE[1], linewidth=1.1, linestyle="-.",
-                     label=f"published, {published:g}")  # fmt: skip
-    bottom = max(min(np.quantile(low, 0.02), published or 1, 0.9), 0.05) / 1.08
-    top = min(max(np.quantile(high, 0.98), published or 1, 1.1), 20.0) * 1.08
+    printed = float(published or 1)
+    if published:
+        line = {"color": PALETTE[1], "linewidth": 1.1, "linestyle": "-."}
+        axis.axhline(printed, label=f"published, {published}", **line)
+    bottom = max(min(np.quantile(low, 0.02), printed, 0.9), 0.05) / 1.08
+    top = min(max(np.quantile(high, 0.98), printed, 1.1), 20.0) * 1.08
     axis.set_yscale("log")
     axis.set(ylim=(bottom, top), ylabel="HR (95 % CI), log scale")
     axis.yaxis.set_major_locator(FixedLocator([t for t in _MARKS if bottom <= t <= top]))
@@ -576,18 +577,17 @@ def _draw_choices(axis: Any, groups: dict[str, dict[str, np.ndarray]], n: int) -
 
 def _describe_specifications(
     shown: pd.DataFrame, groups: dict[str, dict[str, np.ndarray]], title: str,
-    published: float | None,
+    published: str,
 ) -> str:  # fmt: skip
     ratio = shown["hazard_ratio"]
-    parts = [
-        f"{heading}: " + ", ".join(f"{label} {ratio[made].median():.2f}"
-                                   for label, made in options.items())
-        for heading, options in groups.items()
-    ]  # fmt: skip
-    clear = 100 * float((shown["p"] < 0.05).mean())
-    printed = "" if published is None else f" Published: {published:g}."
+    parts = []
+    for heading, options in groups.items():
+        medians = (f"{k} {number(ratio[made].median())}" for k, made in options.items())
+        parts.append(f"{heading}: {', '.join(medians)}")
+    clear = number(100 * float((shown["p"] < 0.05).mean()), 0)
+    low, middle, high = (number(ratio.agg(f)) for f in ("min", "median", "max"))
+    printed = f" Published: {published}." if published else ""
     return (
-        f"Specification curve. {title}. {len(shown)} specifications, hazard ratio {ratio.min():.2f}"
-        f" to {ratio.max():.2f}, median {ratio.median():.2f}, p < 0.05 in {clear:.0f} %.{printed}"
-        f" Median by choice: {'; '.join(parts)}."
+        f"Specification curve. {title}. {len(shown)} specifications, hazard ratio {low} to {high}, "
+        f"median {middle}, p < 0.05 in {clear} %.{printed} Median by choice: {'; '.join(parts)}."
     )

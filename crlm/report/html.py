@@ -51,9 +51,8 @@ class Footnotes:
         if not told:
             return ""
         usual = max(dict.fromkeys(told), key=told.count)
-        mark = self.mark(usual)
         self._usual.add(usual)
-        return mark
+        return self._marks.setdefault(usual, _letter(len(self._marks)))
 
     def mark(self, text: str) -> str:
         """The letter of a text; empty for an empty one and where the head has it already."""
@@ -112,15 +111,22 @@ def doubts(notes: Sequence[str]) -> Html | None:
     return fold(f"Doubts about the table: {len(notes)} {noun}", listing(notes))
 
 
+#: One line on each kind of cohort, and what else a reader must know of it.
 _KINDS = {
-    "reconstructed": "Synthetic cohort. No row is a patient: the table was made from the "
-    "paper's printed numbers. Agreement with the print shows that the analysis is the paper's "
-    "and that its numbers can hold together. It shows nothing about medicine, and the rows "
-    "must not be pooled as data.",
-    "public": "Public cohort. Real patients, published by others; this report is a "
-    "replication on their data.",
-    "own": "The reader's own cohort. This report is a replication on other patients than "
-    "the paper's.",
+    "reconstructed": (
+        "Synthetic cohort: no row is a patient.",
+        "The table was made from the paper's printed numbers. Agreement with the print shows "
+        "that the analysis is the paper's and that its numbers can hold together. It shows "
+        "nothing about medicine, and the rows must not be pooled as data.",
+    ),
+    "public": (
+        "Public cohort: real patients, published by others.",
+        "This report is a replication on their data.",
+    ),
+    "own": (
+        "The reader's own cohort.",
+        "This report is a replication on other patients than the paper's.",
+    ),
 }
 
 
@@ -134,9 +140,14 @@ def banner(source: Mapping[str, Any], n: int) -> Html:
     n : int
         Rows of the table.
     """
-    parts = [_KINDS[source["kind"]], source["title"], source["note"], f"{n} rows in the table."]
-    text = " ".join(part for part in parts if part)
-    return Html(f'<div class="banner {source["kind"]}" role="note">{escape(text)}</div>', text)
+    line, more = _KINDS[source["kind"]]
+    rest = " ".join(p for p in (more, source["title"], source["note"]) if p)
+    line = f"{line} {n:,} rows in the table."
+    html = (
+        f'<details class="banner {source["kind"]}"><summary>{escape(line)}</summary>'
+        f"{escape(rest)}</details>"
+    )
+    return Html(html, f"{line} {rest}")
 
 
 def image(picture: Any) -> Html:
@@ -196,7 +207,7 @@ def table(
         plain.append(" | ".join(cells))
     foot = "".join(f"<div>{escape(note)}</div>" for note in notes)
     html = (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption or "Table")}">'
+        f'<div class="scroll" tabindex="0" role="group" aria-label="{escape(caption or "Table")}">'
         f"<table><caption>{escape(caption)}</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
         + (f'<div class="notes">{foot}</div>' if foot else "")

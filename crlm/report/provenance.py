@@ -13,7 +13,7 @@ import pandas as pd
 
 from crlm import __version__, files
 from crlm.ledger import Design
-from crlm.report.html import Html, table
+from crlm.report.html import Html, fold, say, table
 
 
 def differences(design: Design, chosen: Mapping[str, Any]) -> str:
@@ -29,8 +29,8 @@ def differences(design: Design, chosen: Mapping[str, Any]) -> str:
     return f"{len(apart)} {verb} from the paper's: {'; '.join(apart)}."
 
 
-def choices_table(design: Design, chosen: Mapping[str, Any]) -> Html:
-    """Every parameter of the run beside the paper's choice."""
+def choices(design: Design, chosen: Mapping[str, Any]) -> list[Html]:
+    """What differs from the paper's choices, and every parameter of the run beside them, folded."""
     hidden = {"cohort_path", "history_path", "codebook_path", "output_dir"}
     body = []
     for name, value in chosen.items():
@@ -39,8 +39,10 @@ def choices_table(design: Design, chosen: Mapping[str, Any]) -> Html:
             beside = _text(paper) if name in design.choices else "no choice of the paper's"
             apart = name in design.choices and value != paper
             body.append(("", [_words(name), _text(value), beside, "differs" if apart else ""]))
-    header = ["Choice", "This run", "The paper", ""]
-    return table("What was chosen", header, body)
+    header = ["Choice", "This run", "The paper", "Differs"]
+    told = differences(design, chosen) or "Every choice of analysis is the paper's."
+    every = table("What was chosen", header, body)
+    return [say(told), fold(f"What was chosen: {len(body)} parameters", every)]
 
 
 def table_of(design: Design, source: Mapping[str, Any]) -> Html:

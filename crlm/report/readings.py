@@ -43,14 +43,14 @@ class Print:
         """Whether the paper prints an estimate for this row."""
         return self._claim(row, "estimate") is not None
 
-    def beside(self, row: Row) -> str:
+    def beside(self, row: Row, *, limits: bool = True) -> str:
         """` (paper 3.37, 1.98–5.73)` for a row; empty where the paper prints nothing."""
         claim = self._claim(row, "estimate")
         if claim is None:
             return ""
         texts = [f"paper {claim['printed']}{self._other_unit(row, claim)}"]
         low, high = self._claim(row, "conf_low"), self._claim(row, "conf_high")
-        if low is not None and high is not None:
+        if limits and low is not None and high is not None:
             texts.append(span(low["printed"], high["printed"]))
         known = [
             self._against[c["id"]] for c in (claim, low, high) if c and c["id"] in self._against
@@ -195,8 +195,13 @@ def contrast(row: Row, design: Design) -> str:
         return f"{design.label(name)}{_per(unit)}{where}"
     levels = design.levels(name)
     text = design.group_label(f"{name}={level}")
-    against = f" against {design.label(name, levels[0])}" if len(levels) > 1 else ""
-    return f"{text}{against}{where}"
+    if len(levels) < 2:
+        return text + where
+    alone = design.label(name) not in text or text == design.label(name, level)
+    if not alone:
+        text = f"{design.label(name)}: {small(design.label(name, level))}"
+    reference = design.label(name, levels[0])
+    return f"{text} against {reference if alone else small(reference)}{where}"
 
 
 def _where(population: str, design: Design) -> str:
@@ -277,20 +282,20 @@ def stability(rows: pd.DataFrame, design: Design, exposure: str) -> str:
     texts = [
         f"{design.label(r['covariate'])} is chosen in {number(r['estimate'], 0)} %" for r in own
     ]
-    always = sum(r["estimate"] >= 80 for r in chosen)
-    noun = "factor is" if always == 1 else "factors are"
-    rest = f"{always} of {len(chosen)} {noun} chosen in 80 % of the samples or more"
+    often = [r for r in chosen if r["estimate"] >= 80]
+    names = ", ".join(design.label(r["covariate"]) for r in often)
+    rest = f"of {len(chosen)} factors in 80 % of the samples or more: {names or 'none'}"
     return _sentence("; ".join([*texts, rest]))
 
 
-def specification(rows: pd.DataFrame, design: Design, printed: float | None) -> str:
+def specification(rows: pd.DataFrame, design: Design, printed: str = "") -> str:
     """In how many of the models the claim holds, and between what the effect lies."""
     found = {(r["model"], r["statistic"]): r for r in rows.to_dict("records")}
     middle, share = _ending(found, "", "hazard_ratio"), _ending(found, ", claim", "percent")
     least, most = _ending(found, ", range", "min"), _ending(found, ", range", "max")
     if middle is None or not math.isfinite(middle["estimate"]):
         return "No specification has an estimate."
-    paper = f" (paper {printed:g})" if printed is not None else ""
+    paper = f" (paper {printed})" if printed else ""
     p, total = _ending(found, "", "p"), _ending(found, "", "n")
     models = f"{number(middle['n'], 0)} models"
     if total and total["estimate"] > middle["n"]:
@@ -367,6 +372,62 @@ def concordance(rows: pd.DataFrame, labels: Mapping[str, str]) -> str:
     return f"Harrell's C: {'; '.join(told)}."
 
 
+def answer(
+    endpoint: str,
+    medians: pd.DataFrame,
+    effect: pd.DataFrame,
+    tried: pd.DataFrame,
+    design: Design,
+    paper: Print,
+) -> str:
+    """One endpoint in one sentence: the groups, the adjusted ratio, and how firmly it stands.
+
+    Parameters
+    ----------
+    medians : pandas.DataFrame
+        Curve rows of the groups of the exposure, with their log-rank test.
+    effect : pandas.DataFrame
+        Ratio and p of the exposure in one model.
+    tried : pandas.DataFrame
+        Rows of `specification.inference`, or none.
+    """
+    parts = [_groups_text(medians, design, paper)] if len(medians) else []
+    ratios = [r for r in effect.to_dict("records") if r["statistic"] in _SHORT]
+    tests = {_keys(r): r for r in _of(effect, statistic="p")}
+    for row in [r for r in ratios if math.isfinite(r["estimate"])][:1]:
+        test = tests.get(_keys(row))
+        p = f", {p_phrase(test['estimate'])}" if test is not None else ""
+        parts.append(
+            f"{row['model']} {_SHORT[row['statistic']]} {interval(row)}{p}{paper.beside(row)}"
+        )
+    found = {(r["model"], r["statistic"]): r for r in tried.to_dict("records")}
+    share = _ending(found, ", claim", "percent")
+    if share is not None and math.isfinite(share["estimate"]):
+        holds = f"{number(share['estimate'], 0)} % of {number(share['n'], 0)} other models"
+        parts.append(f"the paper's claim holds in {holds}")
+    if not parts:
+        return ""
+    return f"{_capital(design.endpoints[endpoint]['label'])}: {'; '.join(parts)}."
+
+
+def _groups_text(rows: pd.DataFrame, design: Design, paper: Print) -> str:
+    """What each group reached, in the quantity that the paper prints, and the test."""
+    shown = rows[rows["statistic"].isin(["median_survival", "survival_rate"])].to_dict("records")
+    told = [r for r in shown if paper.has(r)]
+    last = max((r["time"] for r in told if r["statistic"] == "survival_rate"), default=None)
+    medians = [r for r in told if r["statistic"] == "median_survival"]
+    chosen = medians or [r for r in told if r["time"] == last]
+    chosen = chosen or [r for r in shown if r["statistic"] == "median_survival"]
+    first = chosen[0]
+    what = "median" if first["statistic"] == "median_survival" else f"{first['time']:g}-month rate"
+    groups = ", ".join(
+        f"{design.group_label(r['group'])} {_value(r)}{paper.beside(r, limits=False)}"
+        for r in chosen
+    )
+    tests = [f", {p_phrase(r['estimate'])}" for r in _of(rows, statistic="p", model="logrank")]
+    return f"{what} {groups}{''.join(tests[:1])}"
+
+
 # ---- pieces -----------------------------------------------------------------
 
 
@@ -387,6 +448,11 @@ def _of(rows: pd.DataFrame, **wanted: str) -> list[dict[str, Any]]:
 def _keys(row: Row) -> tuple[Any, ...]:
     names = ("endpoint", "population", "group", "covariate", "level", "model")
     return tuple(row[name] for name in names)
+
+
+def small(text: str) -> str:
+    """A level in small letters where it is a plain word."""
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
 def _capital(text: str) -> str:

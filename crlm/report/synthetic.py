@@ -164,7 +164,10 @@ def ensemble(design: Design) -> list[Html]:
     summary = f"Curves between the printed times: {int(curves.sum())} values"
     return [
         told,
-        _quantities(found[~curves], design, "Comparisons that the paper does not print"),
+        fold(
+            f"Comparisons that the paper does not print: {int((~curves).sum())} values",
+            _quantities(found[~curves], design, "Comparisons that the paper does not print"),
+        ),
         fold(summary, folded),
     ]
 

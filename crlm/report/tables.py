@@ -13,6 +13,7 @@ from crlm.ledger import Design
 from crlm.naming import describe
 from crlm.report.html import Footnotes, Html, table
 from crlm.report.numbers import estimate, interval, number, p_text, short, span
+from crlm.report.readings import small
 
 _Body = list[tuple[str, list[str]]]
 _Found = dict[tuple[str, str, str], dict[str, Any]]
@@ -101,9 +102,10 @@ def _levels(
     """A line a level; the first carries the name of the characteristic and its test."""
     name = str(rows["covariate"].iloc[0])
     body: _Body = []
-    for level in dict.fromkeys(rows["level"]):
-        if not value.get(("all", level, "n")):
-            continue
+    here = [level for level in dict.fromkeys(rows["level"]) if value.get(("all", level, "n"))]
+    # Of a plain yes or no the yes alone is told, as journals do.
+    alone = len(here) == 2 and set(here) == {"no", "yes"}
+    for level in ["yes"] if alone else here:
         cells = [
             f"{value[g, level, 'n']:.0f} ({number(value[g, level, 'percent'], 0)} %)"
             for g in groups
@@ -112,13 +114,11 @@ def _levels(
         if body:
             body.append(("level", [text, *cells, *[""] * len(tail)]))
         else:
-            body.append(("first", [f"{label}: {_small(text)}", *cells, *tail]))
+            named = f"{label}: {small(text)}"
+            named = text if design.spec(name).get("role") == "exposure" else named
+            named = label if alone and named != text else named
+            body.append(("first", [named, *cells, *tail]))
     return body
-
-
-def _small(text: str) -> str:
-    """A level behind a colon, in small letters where it is a plain word."""
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
 def _unit(design: Design, name: str) -> str:
@@ -254,8 +254,8 @@ def _regression_rows(
     body: _Body = []
     for level in levels:
         label = design.label(name, level) if level else design.label(name) + _per_unit(design, name)
-        if level and not body:
-            label = f"{design.label(name)}: {_small(label)}"
+        if level and not body and not design.spec(name).get("role") == "exposure":
+            label = f"{design.label(name)}: {small(label)}"
         at = next(row for row in shown if row["level"] == level)
         cells = [label, number(at["n"], 0), number(at["events"], 0)]
         if len(medians):
@@ -351,6 +351,25 @@ def _reader(design: Design) -> Callable[[str], str]:
 
 def _plain(row: Mapping[str, Any], keys: Sequence[str]) -> tuple[Any, ...]:
     return tuple("" if pd.isna(row[k]) else row[k] for k in keys)
+
+
+def restricted_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
+    """Restricted means of two groups and their difference, one line an endpoint."""
+    groups = list(dict.fromkeys(r["group"] for r in _records(rows) if r["statistic"] == "rmst"))
+    body: _Body = []
+    for endpoint, part in rows.groupby("endpoint", sort=False):
+        means = {r["group"]: r for r in _records(part) if r["statistic"] == "rmst"}
+        gap = {r["statistic"]: r for r in _records(part) if r["statistic"] != "rmst"}
+        month = short(part["time"].iloc[0])
+        cells = [f"{design.endpoint_name(str(endpoint))}, to month {month}"]
+        cells += [interval(means[g]) if g in means else "–" for g in groups]
+        difference, p = gap.get("rmst_difference"), gap.get("p")
+        cells += [interval(difference) if difference else "–", p_text(p["estimate"]) if p else "–"]
+        body.append(("", cells))
+    header = ["Endpoint and horizon", *[f"{design.group_label(g)}, months" for g in groups]]
+    header += ["Difference, months (95 % CI)", "p"]
+    reasons = rows.loc[rows["statistic"] == "rmst", "method"]
+    return table(caption, header, body, map(_reader(design), dict.fromkeys(reasons)))
 
 
 def within_table(rows: pd.DataFrame, design: Design, *, caption: str, time: float) -> Html | None:

@@ -26,6 +26,8 @@ _PLACES = {
     "discussion": "Discussion",
     "conclusion": "Conclusion",
 }
+#: So many findings and differences stand in sight; the rest is folded.
+_FIRST = 5
 _MEANING = (
     "matches: rounds to the printed text. near: within one unit of its last digit; for a "
     "sentence, the same direction without significance. differs: further away. no result: "
@@ -77,15 +79,17 @@ def verdict_tables(verdicts: pd.DataFrame) -> Html:
 _HEADER = ["What", "Printed", "Computed", "Verdict", "Where, why, how"]
 
 
-def differences_table(verdicts: pd.DataFrame, *, most: int = 20) -> Html | None:
+def differences_table(verdicts: pd.DataFrame) -> Html | None:
     """The claims that differ, with what was computed; None when there are none."""
     differing = verdicts[verdicts["verdict"] == "differs"]
     if differing.empty:
         return None
-    body = [("", _verdict_cells(claim)) for claim in differing.head(most).to_dict("records")]
-    rest = len(differing) - most
-    notes = [f"and {rest} more, in the folded tables"] if rest > 0 else []
-    return table("What differs", _HEADER, body, notes, numeric=[1, 2])
+    body = [("", _verdict_cells(claim)) for claim in differing.to_dict("records")]
+    shown = table("What differs", _HEADER, body[:_FIRST], numeric=[1, 2])
+    if len(body) <= _FIRST:
+        return shown
+    rest = table("What differs, continued", _HEADER, body[_FIRST:], numeric=[1, 2])
+    return joined(shown, fold(f"{len(body) - _FIRST} more claims that differ", rest))
 
 
 def _verdict_cells(claim: Mapping[str, Any]) -> list[str]:
@@ -151,8 +155,12 @@ def audit_pieces(checks: pd.DataFrame, findings: pd.DataFrame, implied: pd.DataF
     against = findings["verdict"] == "inconsistent"
     pieces = [say(audit_sentence(checks))]
     if against.any():
+        first, rest = findings[against].head(_FIRST), findings[against].iloc[_FIRST:]
         caption = "Numbers that contradict each other"
-        pieces.append(findings_table(findings[against], caption=caption))
+        pieces.append(findings_table(first, caption=caption))
+        if len(rest):
+            more = findings_table(rest, caption=f"{caption}, continued")
+            pieces.append(fold(f"{len(rest)} more such findings", more))
     if (~against).any():
         rest = findings_table(findings[~against], caption="What a reader should know")
         pieces.append(fold(f"What a reader should know: {int((~against).sum())} remarks", rest))
