@@ -286,14 +286,14 @@ class Design:
         Per endpoint: candidate covariates and the rule that selects among them.
     conventions : mapping
         Ties, CI transform, median rule, days per month, rounding: the paper's.
+    folder : pathlib.Path
+        Where the study's files are.
     exposure : str
         The column whose effect the paper is about.
     main : tuple of str
         Its main endpoints.
     choices : mapping
         The paper's choice for each parameter of its notebook that is a choice of analysis.
-    folder : pathlib.Path
-        Where the study's files are.
     """
 
     study: str
@@ -307,10 +307,10 @@ class Design:
     table_one: Mapping[str, Any]
     models: Mapping[str, Mapping[str, Any]]
     conventions: Mapping[str, Any]
-    exposure: str
-    main: tuple[str, ...]
-    choices: Mapping[str, Any]
     folder: Path = field(repr=False)
+    exposure: str = ""
+    main: tuple[str, ...] = ()
+    choices: Mapping[str, Any] = field(default_factory=dict)
 
     def with_cuts(self, **cuts: float) -> Design:
         """The same design with other cut-offs, by factor name: `with_cuts(size_cat=3)`.

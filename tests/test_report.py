@@ -1,74 +1,173 @@
-"""How numbers and tables look, and that a table says what its rows say."""
+"""How numbers, tables, sentences and figures look, and that each says what its rows say."""
 
 import math
+import re
 
 import pandas as pd
 import pytest
 
-from crlm import figures, ledger, report, survival
+from crlm import ledger, numbers, survival
+from crlm.report import figures, html, provenance, readings, tables
 
 DESIGN = ledger.load_design("ncch_scp")
+HAI = ledger.load_design("mskcc_hai")
+
+
+# ---- numbers ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("p", "text"),
-    [(0.0004, "<0.001"), (0.001, "0.001"), (0.0494, "0.049"), (0.0996, "0.10"), (0.125, "0.13"),
-     (1.0, "1.00"), (math.nan, "–")],
+    [(0.0004, "<0.001"), (0.001, "0.001"), (0.0045, "0.005"), (0.0494, "0.049"), (0.0996, "0.10"),
+     (0.125, "0.13"), (0.177, "0.18"), (1.0, "1.00"), (math.nan, "–")],
 )  # fmt: skip
 def test_p_values_look_as_in_print(p, text):
-    assert report.p_text(p) == text
+    assert numbers.p_text(p) == text
 
 
 def test_numbers_are_rounded_half_up():
-    assert [report.number(v, 2) for v in (0.125, 2.675, -0.125, math.nan)] == [
-        "0.13", "2.68", "-0.13", "–",
+    assert [numbers.number(v, 2) for v in (0.125, 2.675, -0.125, -0.001, math.nan)] == [
+        "0.13", "2.68", "-0.13", "0.00", "–",
     ]  # fmt: skip
 
 
 def test_a_median_that_is_not_reached_says_so():
-    row = {"estimate": math.nan, "conf_low": 3.0, "conf_high": math.nan,
+    row = {"estimate": math.nan, "conf_low": 3.0, "conf_high": math.nan, "unit": "months",
            "statistic": "median_survival"}  # fmt: skip
-    assert report.interval(row) == "not reached"
-    assert report.interval(row | {"estimate": 5.0}) == "5.00 (3.00–not reached)"
+    assert numbers.interval(row) == "not reached"
+    assert numbers.interval(row | {"estimate": 5.0}) == "5.00 (3.00–not reached)"
 
 
-def test_what_a_hospital_types_cannot_become_markup():
-    made = report.table("<b>", ["x"], [("", ["<script>alert(1)</script>"])])
-    assert "<script>" not in made.html and "&lt;script&gt;" in made.html
+def test_a_range_with_a_minus_says_to():
+    row = {"statistic": "rmst_difference", "unit": "months", "estimate": -1.0,
+           "conf_low": -2.5, "conf_high": 0.5}  # fmt: skip
+    assert numbers.interval(row) == "-1.00 (-2.50 to 0.50)"
 
 
-def test_a_verdict_carries_its_colour_and_its_word():
-    made = report.table("t", ["x", "v"], [("", ["a", "no result"])])
-    assert '<span class="verdict no-result">no result</span>' in made.html
+# ---- one number, one text ---------------------------------------------------
 
 
-def regression_rows():
-    base = {"endpoint": "OS", "covariate": "ras", "model": "univariable", "n": 10, "events": 5}
-    return ledger.rows(
-        [base | {"level": "wild", "statistic": "reference", "estimate": 1.0},
-         base | {"level": "mutant", "statistic": "hazard_ratio", "estimate": 2.0,
-                 "conf_low": 1.0, "conf_high": 4.0},
-         base | {"level": "mutant", "statistic": "p", "estimate": 0.0499}]
-    )  # fmt: skip
+def row_of(**values):
+    base = {"endpoint": "OS", "covariate": "ras", "level": "mutant", "model": "multivariable"}
+    return ledger.rows([base | values]).iloc[0].to_dict()
 
 
-def test_a_regression_table_has_reference_rows_sizes_and_the_estimate():
-    text = report.regression_table(regression_rows(), DESIGN, caption="Table 2").text
-    assert "RAS wild type | 10 | 5 | reference" in text
-    assert "RAS mutant | 10 | 5 | 2.00 (1.00–4.00) | 0.050" in text
-
-
-@pytest.fixture
-def arms():
+def curve_rows(p=0.0045):
     frame = pd.DataFrame(
         {"time": [5.0, 10, 15, 20, 25, 30], "event": [True, False, True, True, False, True],
          "ras": pd.Categorical(["wild", "mutant"] * 3, ["wild", "mutant"]), "endpoint": "OS"}
     )  # fmt: skip
-    return survival.summary(frame, "ras", times=[12]), survival.curve(frame, "ras")
+    rows = survival.summary(frame, "ras", times=[12])
+    rows.loc[(rows["statistic"] == "p"), "estimate"] = p
+    return rows, survival.curve(frame, "ras")
 
 
-def test_a_figure_says_in_words_what_it_shows(arms):
-    rows, curves = arms
+@pytest.mark.parametrize(("p", "text"), [(0.0045, "0.005"), (0.177, "0.18"), (0.00041, "<0.001")])
+def test_a_p_value_reads_the_same_everywhere(p, text):
+    rows, curves = curve_rows(p)
+    claims = ledger.load_claims("ncch_scp")
+    paper = readings.Print(claims)
+    phrase = f"p < {text[1:]}" if text.startswith("<") else f"p = {text}"
+    assert f"| {text}" in tables.survival_table(rows, DESIGN).text
+    assert f"log-rank {phrase}" in readings.curves(rows, DESIGN, paper)
+    assert f"Log-rank {phrase}." in figures.kaplan_meier(curves, rows, DESIGN, title="OS").alt
+    panel = figures.overview([("OS", curves, p)], DESIGN)
+    assert f"log-rank {phrase}" in panel.alt
+
+
+def test_a_ratio_reads_the_same_everywhere():
+    values = {"estimate": 2.345, "conf_low": 1.005, "conf_high": 5.125}
+    rows = regression_rows(values)
+    text = "2.35 (1.01–5.13)"
+    assert text in tables.regression_table(rows, DESIGN, caption="t").text
+    listed = tables.effects_table(rows, DESIGN, caption="t", statistics={"hazard_ratio": "HR"})
+    assert text in listed.text
+    ratios = tables.ratios(rows, model="univariable")
+    assert text in figures.forest(ratios, DESIGN, title="t").alt
+    read = readings.effects(rows, DESIGN, readings.Print(ledger.load_claims("ncch_scp")))
+    assert "HR 2.35, 95 % CI 1.01–5.13" in read
+
+
+# ---- tables -----------------------------------------------------------------
+
+
+def regression_rows(values=None):
+    values = values or {"estimate": 2.0, "conf_low": 1.0, "conf_high": 4.0}
+    base = {"endpoint": "OS", "covariate": "ras", "model": "univariable", "n": 10, "events": 5}
+    return ledger.rows(
+        [base | {"level": "wild", "statistic": "reference", "estimate": 1.0},
+         base | {"level": "mutant", "statistic": "hazard_ratio", "method": "Cox"} | values,
+         base | {"level": "mutant", "statistic": "p", "estimate": 0.0499, "method": "Wald"}]
+    )  # fmt: skip
+
+
+def test_what_a_hospital_types_cannot_become_markup():
+    made = html.table("<b>", ["x"], [("", ["<script>alert(1)</script>"])])
+    assert "<script>" not in made.html and "&lt;script&gt;" in made.html
+
+
+def test_a_verdict_carries_its_colour_and_its_word():
+    made = html.table("t", ["x", "v"], [("", ["a", "no result"])])
+    assert '<span class="verdict no-result">no result</span>' in made.html
+
+
+def test_a_sentence_among_numbers_may_wrap():
+    sentence = "RAS codon 13 was particularly strongly associated with pulmonary recurrence"
+    made = html.table("t", ["a", "b"], [("", ["x", "1.20"]), ("", ["y", sentence])], numeric=[1])
+    assert '<td class="num">1.20</td>' in made.html and f"<td>{sentence}</td>" in made.html
+
+
+def test_a_regression_table_has_reference_rows_sizes_and_the_estimate():
+    text = tables.regression_table(regression_rows(), DESIGN, caption="Table 2").text
+    assert "RAS wild type | 10 | 5 | reference" in text
+    assert "RAS mutant | 10 | 5 | 2.00 (1.00–4.00) | 0.050" in text
+
+
+def test_methods_are_footnotes_marked_in_the_head():
+    made = tables.regression_table(regression_rows(), DESIGN, caption="t")
+    head, *_, first, second = made.text.splitlines()[1:]
+    assert "(95 % CI)ᵃ" in head and "pᵇ" in head
+    assert (first, second) == ("ᵃ Cox", "ᵇ Wald")
+
+
+def test_only_headings_are_bold():
+    rows = regression_rows()
+    made = tables.regression_table(rows, DESIGN, caption="t").html
+    assert "<strong>" not in made and 'class="head"' not in made
+
+
+def test_no_two_lines_of_an_effects_table_read_the_same():
+    one = row_of(statistic="hazard_ratio", estimate=0.5, conf_low=0.4, conf_high=0.7)
+    others = [one | {"model": name} for name in ("all factors", "printed covariates, Firth")]
+    others += [one | {"population": "from month 6"}, one | {"population": "from month 12"}]
+    rows = ledger.rows([one, *others])
+    made = tables.effects_table(rows, DESIGN, caption="t", statistics={"hazard_ratio": "HR"})
+    lines = [line.split(" | ")[0] for line in made.text.splitlines()[2:]]
+    assert len(set(lines)) == len(lines) == 5
+
+
+def test_methods_are_said_in_a_readers_words():
+    words = tables._reader(HAI)
+    assert words("hai=yes minus hai=no, median +- z SE, S <= 0.5") == (
+        "HAI minus no HAI, median ± z SE, S ≤ 0.5"
+    )
+
+
+def test_unknown_values_have_a_row_of_their_own():
+    from crlm import baseline
+
+    sex = pd.Categorical(["male", "female", None, "male"], ["male", "female"])
+    frame = pd.DataFrame({"ras": pd.Categorical(["wild", "wild", "mutant", "mutant"]), "sex": sex})
+    rows = baseline.table_one(frame, "ras", ["sex"])
+    lines = tables.baseline_table(rows, DESIGN).text.splitlines()
+    assert any(re.match(r"Unknown \| \d \| \d \| 1", line) for line in lines)
+
+
+# ---- figures ----------------------------------------------------------------
+
+
+def test_a_figure_says_in_words_what_it_shows():
+    rows, curves = curve_rows()
     picture = figures.kaplan_meier(curves, rows, DESIGN, title="Overall survival")
     assert picture.png.startswith(b"\x89PNG")
     # wild: 5, 15 and 25 (censored): 2/3 after 5, 1/3 after 15
@@ -77,10 +176,21 @@ def test_a_figure_says_in_words_what_it_shows(arms):
     assert meta["image/png"]["alt"] == data["text/plain"] == picture.alt
 
 
+def test_all_figures_are_equally_wide():
+    rows, curves = curve_rows()
+    ratios = tables.ratios(regression_rows(), model="univariable")
+    made = [
+        figures.kaplan_meier(curves, rows, DESIGN, title="t"),
+        figures.forest(ratios, DESIGN, title="t"),
+        figures.overview([("t", curves, 0.2)], DESIGN),
+    ]
+    assert {picture.width for picture in made} == {760}
+
+
 def test_a_forest_clips_what_would_blank_the_plot():
     rows = regression_rows()
     wild = rows[rows["statistic"] == "hazard_ratio"].assign(conf_high=1e9, estimate=1e4)
-    assert "10000.00" in figures.forest(wild, DESIGN, title="t").alt
+    assert "10,000.00" in figures.forest(wild, DESIGN, title="t").alt
 
 
 def test_a_flow_marks_what_cannot_be_checked():
@@ -93,7 +203,106 @@ def test_a_flow_marks_what_cannot_be_checked():
     assert "No BRAF mutation 8" in figures.flow(flow, DESIGN).alt
 
 
-def test_a_sentence_among_numbers_may_wrap():
-    sentence = "RAS codon 13 was particularly strongly associated with pulmonary recurrence"
-    html = report.table("t", ["a", "b"], [("", ["x", "1.20"]), ("", ["y", sentence])], numeric=[1])
-    assert '<td class="num">1.20</td>' in html.html and f"<td>{sentence}</td>" in html.html
+def stability_rows():
+    base = {"endpoint": "OS", "model": "bootstrap selection", "statistic": "percent", "unit": "%"}
+    sign = base | {"model": "bootstrap selection, sign"}
+    return ledger.rows(
+        [base | {"covariate": "ras", "estimate": 98.0}, base | {"covariate": "margin", "estimate": 23.0},
+         sign | {"covariate": "ras", "level": "mutant", "estimate": 100.0},
+         sign | {"covariate": "margin", "level": "positive", "estimate": 91.0}]
+    )  # fmt: skip
+
+
+def test_stability_draws_each_factor_once_by_how_often_it_is_chosen():
+    alt = figures.stability(stability_rows(), DESIGN, title="t").alt
+    assert alt.endswith("RAS: 98 %, same side 100 %, Resection margin: 23 %, same side 91 %")
+    told = readings.stability(stability_rows(), DESIGN, "ras")
+    assert told == "RAS is chosen in 98 %; of 2 factors in 80 % of the samples or more: RAS."
+
+
+# ---- sentences --------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def paper():
+    from crlm import audit
+
+    claims = ledger.load_claims("mskcc_hai")
+    return readings.Print(claims, audit.audit(HAI, claims).findings)
+
+
+def hazard(**values):
+    base = {
+        "endpoint": "OS",
+        "covariate": "hai",
+        "level": "yes",
+        "model": "multivariable",
+        "statistic": "hazard_ratio",
+        "estimate": 0.53,
+        "conf_low": 0.38,
+        "conf_high": 0.74,
+    }
+    return base | values  # fmt: skip
+
+
+def test_the_print_stands_beside_the_number_and_is_marked_where_it_is_contradicted(paper):
+    text = readings.effects(ledger.rows([hazard()]), HAI, paper)
+    assert text == (
+        "HAI against no HAI: HR 0.53, 95 % CI 0.38–0.74 (paper 0.53, 0.39–0.77; contradicts other "
+        "printed numbers, F04)."
+    )
+
+
+def test_without_a_claim_no_print_is_named(paper):
+    rows = ledger.rows([hazard(population="from month 6", model="landmark")])
+    assert readings.effects(rows, HAI, paper) == (
+        "HAI against no HAI, from month 6: HR 0.53, 95 % CI 0.38–0.74."
+    )
+
+
+def test_a_median_that_is_not_reached_is_a_sentence(paper):
+    base = {"endpoint": "OS", "group": "hai=yes", "statistic": "median_survival", "unit": "months"}
+    rows = ledger.rows([base])
+    assert readings.curves(rows, HAI, paper) == "HAI: median OS not reached."
+
+
+def test_a_p_alone_and_a_pair_are_sentences(paper):
+    rows, _ = curve_rows(0.2)
+    of_ras = readings.curves(rows, DESIGN, readings.Print(ledger.load_claims("ncch_scp")))
+    assert of_ras.startswith("RAS wild type: median OS 15.00 months (paper 70.03, 58.00–82.07); ")
+    assert of_ras.endswith("log-rank p = 0.20 (paper <0.001).")
+
+
+def test_no_factor_in_the_model_is_said(paper):
+    empty = ledger.rows([{"endpoint": "OS", "model": "multivariable", "statistic": "n"}])
+    assert "No covariate enters" in readings.model(empty, HAI, paper, ["hai"])
+
+
+def test_what_differs_from_the_papers_choices_is_counted_and_named():
+    chosen = dict(DESIGN.choices) | {"ties": "efron", "short_scp_months": 18.0}
+    assert provenance.differences(DESIGN, chosen) == (
+        "2 choices differ from the paper's: short scp months 18 (paper 12); "
+        "ties efron (paper breslow)."
+    )
+    assert provenance.differences(DESIGN, DESIGN.choices) == ""
+    told, every = provenance.choices(DESIGN, chosen)
+    assert "ties | efron | breslow | differs" in every.text
+
+
+@pytest.mark.parametrize("study", ["ncch_scp", "mskcc_hai"])
+def test_the_notebooks_defaults_are_the_papers_choices(study):
+    from crlm import parameters
+    from tests.cells import ROOT
+
+    declared = parameters.declared_in(ROOT / "notebooks" / f"{study}.ipynb")
+    design = ledger.load_design(study)
+    assert {name: declared[name].default for name in design.choices} == design.choices
+    held = {k: v for k, v in design.conventions.items() if k in design.choices}
+    assert held == {name: design.choices[name] for name in held}
+
+
+def test_two_rows_with_one_key_are_an_error():
+    one = ledger.rows([hazard()])
+    assert len(ledger.collect([one, one])) == 1
+    with pytest.raises(ledger.LedgerError, match="covariate hai"):
+        ledger.collect([one, one.assign(estimate=0.6)])

@@ -7,9 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from crlm import ledger, synthetic
+from crlm import ledger
 from crlm.reconstruction import ensemble
 from crlm.reconstruction.certificate import analysis_frames
+from crlm.report import synthetic
 
 
 @pytest.fixture
@@ -90,14 +91,14 @@ def test_an_ensemble_goes_on_and_tells_what_print_leaves_open(tmp_path):
     shutil.copy(tmp_path / "ensemble.json", folder)
     told, comparisons, curves = synthetic.ensemble(_at(design, folder))
     assert told.text.startswith("3 cohorts")
-    assert "proportional hazards" in comparisons.text and "at 36 months" in curves.text
+    assert "proportional hazards" in comparisons.text and "3-year OS" in curves.text
 
 
 def test_a_ratio_within_a_level_is_not_called_an_interaction():
     rows = synthetic.ensemble(ledger.load_design("mskcc_hai"))[1].text.splitlines()
-    assert any(row.startswith("OS, Adjuvant HAI, KRAS mutant: hazard ratio |") for row in rows)
-    called = [row for row in rows if ": interaction" in row]
-    assert called and all(" × " in row for row in called)
+    within = [row for row in rows if "among KRAS mutant |" in row]
+    assert within and not any(" × " in row for row in within)
+    assert any(row.startswith("Hazard ratio of adjuvant HAI × KRAS") for row in rows)
 
 
 def test_without_an_ensemble_the_report_says_so(tmp_path):

@@ -22,7 +22,7 @@ from PIL import Image
 
 from crlm.ledger import Design
 from crlm.naming import describe
-from crlm.report.numbers import interval, number, p_phrase
+from crlm.numbers import interval, number, p_phrase
 
 #: Okabe and Ito 2008, without yellow (too faint on white) and black last.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
@@ -57,7 +57,7 @@ class Picture:
         image.save(small, format="png")
         self.png = small.getvalue()
         self.alt = alt
-        self.width = image.width * 100 // _DPI
+        self.width = round(image.width * 100 / _DPI)
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data = {"image/png": self.png, "text/plain": self.alt}

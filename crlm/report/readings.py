@@ -10,7 +10,7 @@ import pandas as pd
 
 from crlm.comparison import row_key
 from crlm.ledger import Design
-from crlm.report.numbers import estimate, interval, limits, number, p_phrase, short, span
+from crlm.numbers import estimate, interval, limits, number, p_phrase, short, span
 
 Row = Mapping[str, Any]
 _SHORT = {"hazard_ratio": "HR", "odds_ratio": "OR"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ import pandas as pd
 
 from crlm.files import checksum
 from crlm.ledger import Design
+from crlm.naming import name_of
+from crlm.numbers import estimate
 from crlm.report.html import Html, fold, say, skipped, table
-from crlm.report.numbers import number, p_text
 
 #: Two programs agree on a number when they differ by no more than this share of it.
 _SAME = 1e-4
@@ -122,16 +124,6 @@ def _value(value: float | None) -> str:
 
 # ---- the ensemble -----------------------------------------------------------
 
-_NAMES = {
-    "rmst_difference": "difference in restricted mean, months of 60", "p": "p",
-    "hazard_ratio": "hazard ratio", "concordance": "Harrell's C",
-    "survival_rate": "survival", "median_survival": "median, months",
-}  # fmt: skip
-_DECIMALS = {"rmst_difference": 1, "hazard_ratio": 2, "concordance": 3, "survival_rate": 1,
-             "median_survival": 1}  # fmt: skip
-_SCORES = {"game": "GAME", "m_cs": "m-CS", "tbs": "tumour burden score"}
-_MODELS = {"ph_test": "proportional hazards", "interaction": "interaction", "univariable": "alone"}
-
 
 def ensemble(design: Design) -> list[Html]:
     """How far independent cohorts from the same print agree on what it does not print.
@@ -187,22 +179,8 @@ def _quantities(found: pd.DataFrame, design: Design, caption: str) -> Html:
 
 
 def _shown(row: Mapping[str, Any], name: str) -> str:
-    if row["statistic"] == "p":
-        return p_text(row[name])
-    return number(row[name], _DECIMALS[row["statistic"]])
+    return estimate({**row, "estimate": math.nan if row[name] is None else row[name]})
 
 
 def _called(row: Mapping[str, Any], design: Design) -> str:
-    what = _NAMES[row["statistic"]]
-    within_a_level = row["model"] == "interaction" and ":" not in row["covariate"]
-    if row["model"] and not within_a_level:
-        what = f"{_MODELS[row['model']]}, {what}"
-    time = row["time"]
-    if time is not None and not pd.isna(time) and row["statistic"] == "survival_rate":
-        what += f" at {time:g} months, %"
-    groups = [part for part in (row["population"], row["group"]) if part and part != "all"]
-    covariate = row["covariate"].split(":")
-    called = [_SCORES.get(name) or design.label(name) for name in covariate]
-    names = [" × ".join(called)] if row["covariate"] else []
-    endpoint = row["endpoint"].replace("_", " ")
-    return f"{endpoint}, {', '.join([*names, *map(design.group_label, groups)])}: {what}"
+    return name_of({**row, "field": "estimate"}, design)

@@ -11,8 +11,8 @@ import pandas as pd
 
 from crlm.ledger import Design
 from crlm.naming import describe
+from crlm.numbers import estimate, interval, number, p_text, short, span
 from crlm.report.html import Footnotes, Html, table
-from crlm.report.numbers import estimate, interval, number, p_text, short, span
 from crlm.report.readings import small
 
 _Body = list[tuple[str, list[str]]]

@@ -11,8 +11,8 @@ import pandas as pd
 from crlm.comparison import VERDICTS, tally
 from crlm.ledger import Design
 from crlm.naming import describe
+from crlm.numbers import number, p_phrase, p_text, span
 from crlm.report.html import Html, fold, joined, say, table
-from crlm.report.numbers import number, p_phrase, p_text, span
 
 _PLACES = {
     "title": "Title",

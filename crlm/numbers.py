@@ -6,23 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from crlm.ledger import round_half_up
+from crlm.ledger import STATISTICS, round_half_up
 
 NOTHING = "–"
 
-#: Decimals of a statistic where its unit does not decide.
-_DECIMALS = {
-    "hazard_ratio": 2,
-    "odds_ratio": 2,
-    "chi_square": 2,
-    "concordance": 3,
-    "smd": 2,
-    "n": 0,
-    "missing": 0,
-    "n_at_risk": 0,
-    "cumulative_events": 0,
-}
-_UNIT_DECIMALS = {"%": 1, "patients": 0, "specifications": 0, "months": 2}
 _MAY_LACK_A_LIMIT = ("median_survival", "median_follow_up")
 
 
@@ -57,11 +44,9 @@ def p_phrase(p: float | None) -> str:
 
 
 def decimals_of(row: Mapping[str, Any]) -> int:
-    """The decimals with which a result row is shown, by its unit or its statistic."""
-    statistic = str(row["statistic"])
-    if statistic in _DECIMALS:
-        return _DECIMALS[statistic]
-    return _UNIT_DECIMALS.get(str(row.get("unit", "")), 2)
+    """The decimals with which a result row is shown, by its statistic."""
+    known = STATISTICS.get(str(row["statistic"]))
+    return 2 if known is None or known.decimals is None else known.decimals
 
 
 def estimate(row: Mapping[str, Any], decimals: int | None = None) -> str:
