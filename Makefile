@@ -31,13 +31,14 @@ test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadscope
 
 lab: $(STAMP)
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
 
 lint: $(STAMP)
 	$(BIN)/ruff check crlm tests benchmarks
 	$(BIN)/ruff format --check crlm tests benchmarks
 
 notebooks: $(STAMP)
+	@$(BIN)/python -m crlm.twins notebooks
 	$(BIN)/jupytext --quiet --to ipynb --update notebooks/*.md
 	$(BIN)/jupyter nbconvert --log-level WARN --to notebook --execute --inplace \
 	  --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
@@ -48,4 +49,4 @@ lock:
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header -q -o requirements.lock
 
 clean:
-	rm -rf $(VENV) reports/*.html reports/*.ipynb reports/*.json reports/*.csv
+	rm -rf $(VENV) reports/*.html reports/*.ipynb reports/*.json reports/*.csv reports/.*.lock reports/.*.part-* reports/.*.ready

@@ -11,6 +11,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable
+from subprocess import DEVNULL
 from typing import Any
 
 from ipykernel.kernelspec import RESOURCES, get_kernel_dict
@@ -47,7 +48,8 @@ class _Client(PapermillNotebookClient):
 
     def execute(self, **kwargs: Any) -> Any:
         self.reset_execution_trackers()
-        with self.setup_kernel(**kwargs):
+        # What a kernel writes past its cells tells of its own troubles, which come out anyway.
+        with self.setup_kernel(stdout=DEVNULL, stderr=DEVNULL, **kwargs):
             self.papermill_execute_cells()
             if not self.stopped:
                 message = self.wait_for_reply(self.kc.kernel_info())

@@ -32,6 +32,7 @@ FILES = ("cohort_path", "history_path", "codebook_path")
 # A kernel keeps its own messages to itself, and what it ran out of the user's IPython history.
 _QUIET = ["--log-level=50", "--HistoryManager.hist_file=:memory:"]
 
+_HANDLES = 100
 _HOUSE = Path(__file__).resolve().parents[1]
 _OF_THE_ENGINE = ("DeadKernelError", "OutOfTimeError")
 _WITHHELD = (
@@ -134,7 +135,7 @@ def _make(
     told = {**values, "output_dir": str(made.resolve())}
     notebook, failure = in_memory(source, told, progress=progress)
     seconds = round(time.monotonic() - started, 1)
-    _refuse_full(failure, made)
+    _refuse_starved(failure, made)
     changed = manifest.changed_inputs(before, made)
     _refuse_changed(study, changed, code != manifest.code_digest())
     for left in made.glob("*" if failure else f"{study}_inputs.json"):
@@ -221,6 +222,7 @@ def in_memory(
             raise_for_execution_errors(notebook, None)
         except PapermillExecutionError as error:
             failure = error
+            failure.evalue = failure.evalue or "it ended without a message"
         return nbformat.reads(nbformat.writes(notebook), as_version=4), failure
 
 
@@ -230,11 +232,23 @@ def _reachable() -> Iterator[None]:
     import zmq
 
     try:
+        _lend_handles()
         yield
     except zmq.ZMQError as error:
         raise OSError(error.errno, error.strerror) from None
     except RuntimeError as error:
-        raise ChildProcessError(f"the notebook's kernel did not start ({error})") from None
+        raise ChildProcessError(
+            f"the notebook's kernel did not start ({str(error).rstrip('.')}); "
+            "memory or open files (`ulimit -n`) that ran out do this"
+        ) from None
+
+
+def _lend_handles() -> None:
+    """Ask for the file handles that a kernel and its channels want before any is in use."""
+    with contextlib.ExitStack() as lent:
+        null = lent.enter_context(open(os.devnull, "rb")).fileno()
+        for _ in range(_HANDLES):
+            lent.callback(os.close, os.dup(null))
 
 
 def is_own(values: Mapping[str, Any]) -> bool:
@@ -335,9 +349,9 @@ def _set_of(out: Path, study: str) -> list[str]:
     return sorted(name for name in names if name.startswith(study) and (out / name).exists())
 
 
-def _refuse_full(failure: Any, made: Path) -> None:
-    """Let a notebook that could not write for want of room be no run at all."""
-    for code in (errno.ENOSPC, errno.EDQUOT):
+def _refuse_starved(failure: Any, made: Path) -> None:
+    """Let a notebook that had no room on the disk, or no file handles, be no run at all."""
+    for code in (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE):
         if failure and failure.ename == "OSError" and f"[Errno {code}]" in failure.evalue:
             raise OSError(code, os.strerror(code), str(made))
 

@@ -1,22 +1,29 @@
 """One run of a notebook: strict parameters, what is written, what a failure leaves."""
 
+import errno
+import hashlib
 import json
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
 
 import nbformat
 import pytest
 
-from crlm import parameters, run
-from crlm.ledger import ParameterError
+from crlm import files, manifest, run
+from crlm.ledger import CohortError, CrlmError, ParameterError
 
 CELLS = [
     ("# A study", None),
-    ('months: float = 12.0  # cut-off in months\nlabel: str = "a"  # a name\n'
-     "count: int = 3  # how many\nlate: bool = False  # late entry honoured\n"
-     'ties: str = "efron"  # tied times: efron | breslow\n'
+    ('months: float = 12.0  # cut-off in months\n'
      'cohort_path: str = ""  # the patient table\n'
      'output_dir: str = ""  # folder for CSV files', "parameters"),
     ("## First section", None),
-    ('months * 2', None),
+    ("months * 2", None),
+    ("from pathlib import Path\n"
+     "Path(output_dir, 'tiny_rows.csv').write_text(f'months\\n{months}\\n')", None),
 ]  # fmt: skip
 
 
@@ -43,33 +50,6 @@ def study(tmp_path, monkeypatch):
     return write
 
 
-def test_parameters_are_read_with_type_default_and_help(study):
-    known = parameters.declared_in(study())
-    assert known["months"] == parameters.Parameter("months", "float", 12.0, "cut-off in months")
-    assert known["late"].default is False
-
-
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [({"months": "18"}, {"months": 18.0}), ({"count": "4"}, {"count": 4}),
-     ({"late": "yes"}, {"late": True}), ({"label": "007"}, {"label": "007"})],
-)  # fmt: skip
-def test_text_becomes_the_declared_type(study, given, expected):
-    assert parameters.held(given, parameters.declared_in(study())) == expected
-
-
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [({"month": 18}, "Did you mean 'months'"), ({"months": "many"}, "not of type float"),
-     ({"count": 3.5}, "not of type int"), ({"count": True}, "not of type int"),
-     ({"late": "perhaps"}, "not of type bool"), ({"months": "nan"}, "not a finite number"),
-     ({"ties": "exact"}, "efron, breslow")],
-)  # fmt: skip
-def test_what_does_not_fit_is_refused_with_a_remedy(study, given, words):
-    with pytest.raises(ParameterError, match=words):
-        parameters.held(given, parameters.declared_in(study()))
-
-
 def test_a_file_that_is_not_there_is_refused_before_anything_starts(study, tmp_path):
     study()
     out = tmp_path / "out"
@@ -89,7 +69,13 @@ def test_a_run_leaves_report_notebook_and_manifest(study, tmp_path):
     assert "36.0" in page and 'href="#First-section"' in page
     record = json.loads(outcome.manifest.read_text(encoding="utf-8"))
     assert record["parameters"] == {"months": 18.0, "cohort_path": "table.csv"}
-    assert record["status"] == "finished" and len(record["data_sha256"]["cohort_path"]) == 64
+    assert record["status"] == "finished"
+    digest = hashlib.sha256(b"patient_id\n").hexdigest()
+    assert record["inputs"]["cohort"] == {"file": "table.csv", "sha256": digest}
+    assert record["kernel"] == f"CPython {platform.python_version()}"
+    for name, known in record["files_sha256"].items():
+        assert hashlib.sha256((tmp_path / "out" / name).read_bytes()).hexdigest() == known
+    assert set(record["files_sha256"]) == {"tiny.html", "tiny.ipynb", "tiny_rows.csv"}
     for path in (outcome.report, outcome.notebook, outcome.manifest):
         assert str(tmp_path) not in path.read_text(encoding="utf-8")
 
@@ -100,13 +86,265 @@ def test_a_failing_cell_leaves_a_report_that_shows_where(study, tmp_path):
     assert "the fifth cell" in outcome.error and not outcome.readers_error
     page = outcome.report.read_text(encoding="utf-8")
     assert "the fifth cell" in page and "First section" in page
-    assert json.loads(outcome.manifest.read_text())["status"] == "failed"
+    record = json.loads(outcome.manifest.read_text())
+    assert record["status"] == "failed" and record["cell"] == 7
 
 
 def test_a_message_for_the_reader_is_told_from_a_fault(study, tmp_path):
     study("from crlm.ledger import CohortError\nraise CohortError('row 3 of your table')")
     outcome = run.execute("tiny", {}, tmp_path / "out")
     assert outcome.readers_error and "row 3 of your table" in outcome.error
+
+
+def test_a_kind_of_error_is_known_however_far_down():
+    class Unreadable(CohortError):
+        pass
+
+    assert "Unreadable" in run._family(CrlmError)
+
+
+# ---- one set of files -------------------------------------------------------
+
+
+def held_by(out):
+    """What a reader finds in a folder: names and contents, hidden ones but the lock included."""
+    return {p.name: p.read_bytes() for p in out.iterdir() if p.name != ".tiny.lock"}
+
+
+@pytest.fixture
+def before(study, tmp_path):
+    """A folder that holds a finished run, and what is in it."""
+    study()
+    out = tmp_path / "out"
+    run.execute("tiny", {"months": 9}, out)
+    return out, held_by(out)
+
+
+def test_a_failed_run_leaves_no_rows_beside_its_report(before, study):
+    out, old = before
+    assert "tiny_rows.csv" in old
+    (out / "tiny_audit.html").write_text("of another command")
+    study("raise ValueError('so')")
+    run.execute("tiny", {}, out)
+    assert set(held_by(out)) == {"tiny.html", "tiny.ipynb", "tiny.json", "tiny_audit.html"}
+
+
+def test_what_a_notebook_wrote_beyond_the_usual_goes_with_its_run(before, study):
+    out, _ = before
+    folder = "Path(output_dir, 'tiny_more').mkdir()\nPath(output_dir, 'tiny_more/a').write_text('')"
+    study(folder)
+    run.execute("tiny", {}, out)
+    assert (out / "tiny_more" / "a").is_file()
+    study()
+    run.execute("tiny", {}, out)
+    assert not (out / "tiny_more").exists()
+
+
+def test_two_runs_cannot_work_in_one_folder(before):
+    out, old = before
+    with files.locked(out / ".tiny.lock", ""):
+        with pytest.raises(CrlmError, match="Another run of tiny is at work") as refused:
+            run.execute("tiny", {}, out)
+    assert "--out" in str(refused.value) and held_by(out) == old
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EMFILE])
+def test_a_notebook_without_room_is_no_run(before, study, code):
+    out, old = before
+    study(f"import os\nraise OSError({code}, os.strerror({code}), 'tiny_rows.csv')")
+    with pytest.raises(OSError) as refused:
+        run.execute("tiny", {}, out)
+    assert refused.value.errno == code and held_by(out) == old
+
+
+@pytest.mark.parametrize("ending", ["ipynb", "html", "json"])
+def test_a_page_without_room_leaves_the_earlier_run(before, monkeypatch, ending):
+    out, old = before
+    write = run._write
+
+    def full(path, text):
+        if path.suffix == f".{ending}":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        write(path, text)
+
+    monkeypatch.setattr(run, "_write", full)
+    with pytest.raises(OSError, match="No space left"):
+        run.execute("tiny", {}, out)
+    assert held_by(out) == old
+
+
+def test_an_interrupted_run_leaves_the_earlier_one(before, monkeypatch):
+    out, old = before
+
+    def interrupted(notebook):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "render", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run.execute("tiny", {}, out)
+    assert held_by(out) == old
+
+
+def test_the_output_folder_is_given_once(study, tmp_path):
+    study()
+    with pytest.raises(ParameterError, match="--out"):
+        run.execute("tiny", {"output_dir": "elsewhere"}, tmp_path / "out")
+
+
+# ---- the kernel -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [("import os\nos._exit(3)", "the kernel died with exit code 3"),
+     ("import os\nos.kill(os.getpid(), 9)", "killed (signal 9)")],
+)  # fmt: skip
+def test_a_dead_kernel_is_a_failed_cell(study, tmp_path, cell, words):
+    study(cell)
+    outcome = run.execute("tiny", {}, tmp_path / "out")
+    assert outcome.error.startswith("cell 7: DeadKernelError") and words in outcome.error
+    assert words in outcome.report.read_text(encoding="utf-8")
+
+
+def test_the_kernel_is_the_interpreter_that_runs(study, tmp_path, monkeypatch):
+    folder = tmp_path / "kernels" / "python3"
+    folder.mkdir(parents=True)
+    spec = {"argv": ["/bin/false"], "display_name": "x", "language": "python"}
+    (folder / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    notebook, failure = run.in_memory(study("import sys\nsys.executable"), {})
+    assert failure is None and Path(eval(said(notebook))).samefile(sys.executable)
+
+
+def said(notebook):
+    return notebook.cells[-1].outputs[0].data["text/plain"]
+
+
+def test_braces_in_a_path_are_no_parameter(study, tmp_path, monkeypatch):
+    scratch = tmp_path / "{t}"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    path = study().rename(scratch / "tiny{}.ipynb")
+    monkeypatch.setattr(run, "notebook_path", lambda name: path)
+    outcome = run.execute("tiny", {}, scratch / "{out}")
+    assert outcome.error == "" and outcome.report.is_file()
+
+
+def test_nothing_is_written_but_the_output_folder(study, tmp_path, monkeypatch):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    run.in_memory(study(), {"output_dir": str(tmp_path)})
+    assert not list(scratch.iterdir())
+
+
+def test_few_file_handles_are_one_line(study, tmp_path):
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+    try:
+        with pytest.raises(OSError) as refused:
+            run.execute("tiny", {}, tmp_path / "out") if study() else None
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert refused.value.errno == errno.EMFILE
+    assert not [p for p in (tmp_path / "out").iterdir() if p.name != ".tiny.lock"]
+
+
+# ---- nothing of a patient in a file -----------------------------------------
+
+QUOTING = {
+    "a fault": "raise ValueError(cell)",
+    "a chain": "from crlm.ledger import CohortError\ntry:\n    int(cell)\n"
+    "except ValueError as error:\n    raise CohortError('a cell is no number') from error",
+    "a warning": "import warnings\nwarnings.warn(cell)\nraise ValueError('x')",
+    "an exit": "import sys\nsys.exit(cell)",
+    "a fault that cannot be shown": "class Odd(Exception):\n    def __str__(self):\n"
+    "        raise ValueError(cell)\nraise Odd(cell)",
+}
+
+
+@pytest.mark.parametrize("kind", sorted(QUOTING))
+def test_a_failing_run_on_a_table_of_ones_own_quotes_nothing(study, tmp_path, kind):
+    study("cell = Path(cohort_path).read_text().splitlines()[1]\n" + QUOTING[kind])
+    table = tmp_path / "table.csv"
+    table.write_text("patient_id\nP0042 Tanaka\n")
+    outcome = run.execute("tiny", {"cohort_path": str(table)}, tmp_path / "out")
+    assert outcome.error and outcome.report.is_file()
+    for path in (tmp_path / "out").iterdir():
+        assert "Tanaka" not in path.read_text(encoding="utf-8"), path.name
+    record = json.loads(outcome.manifest.read_text())
+    assert ("withheld" in record["error"]) == (kind != "a chain")
+
+
+def test_a_message_on_the_shipped_cohort_stands_without_folders(study, tmp_path):
+    study("open('/nowhere/at/all.csv')")
+    outcome = run.execute("tiny", {}, tmp_path / "out")
+    page = outcome.report.read_text(encoding="utf-8")
+    error = json.loads(outcome.manifest.read_text())["error"]
+    assert error == "FileNotFoundError: [Errno 2] No such file or directory: 'all.csv'"
+    assert "all.csv" in page and page.count("/nowhere/at/") == 1
+
+
+# ---- the bytes that are read are the bytes that are hashed ------------------
+
+REPLACE = """\
+import json
+from crlm import files
+files.read(cohort_path)
+Path(output_dir, "tiny_inputs.json").write_text(json.dumps(files.everything_read()))"""
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["Path(cohort_path).write_text('b')",
+     "Path(cohort_path).write_text('b')\nraise ValueError('so')",
+     f"Path(cohort_path).write_text('b')\n{REPLACE}\nPath(cohort_path).write_text('a')",
+     f"{REPLACE}\nPath(cohort_path).write_text('b')"],
+    ids=["replaced", "replaced, then failed", "replaced and put back", "replaced once read"],
+)  # fmt: skip
+def test_a_table_that_changes_under_a_run_is_refused(before, study, tmp_path, cell):
+    out, old = before
+    study(cell)
+    table = tmp_path / "table.csv"
+    table.write_text("a")
+    with pytest.raises(CohortError, match="^table.csv changed while tiny was running"):
+        run.execute("tiny", {"cohort_path": str(table)}, out)
+    assert held_by(out) == old
+
+
+def test_what_was_read_in_one_piece_is_what_the_manifest_holds(study, tmp_path):
+    study(REPLACE)
+    table = tmp_path / "table.csv"
+    table.write_text("a")
+    outcome = run.execute("tiny", {"cohort_path": str(table)}, tmp_path / "out")
+    record = json.loads(outcome.manifest.read_text())
+    assert record["inputs"]["cohort"]["sha256"] == hashlib.sha256(b"a").hexdigest()
+    assert not (tmp_path / "out" / "tiny_inputs.json").exists()
+
+
+def test_every_input_of_a_shipped_study_is_known():
+    used = manifest.input_files("ncch_scp", run.notebook_path("ncch_scp"), {})
+    assert {path.name for path in used.values()} >= {
+        "cohort.csv", "cohort.source.toml", "history.csv", "design.toml", "published.csv",
+        "columns.toml", "ncch_scp.ipynb", "requirements.lock", "certificate.json",
+    }  # fmt: skip
+
+
+def test_a_table_of_ones_own_has_not_the_shipped_history(tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text("a")
+    used = manifest.input_files("ncch_scp", run.notebook_path("ncch_scp"), {"cohort_path": table})
+    assert used["cohort"] == table and "history" not in used and "cohort source" not in used
+
+
+# ---- names and pages --------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["../notebooks/ncch_scp", "a/b", ".", "", "NCCH_SCP", "*"])
+def test_a_study_is_a_name(name):
+    with pytest.raises(ParameterError, match="mskcc_hai, ncch_scp"):
+        run.notebook_path(name)
 
 
 def test_an_unknown_study_is_refused_with_a_suggestion():
