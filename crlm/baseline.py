@@ -75,7 +75,8 @@ def table_one(
         Categorical's own order, the first the reference).
     by : str or None
         The column that splits the patients; None describes them without comparison.
-        Patients for whom it is missing are left out, and counted in a row of their own.
+        Patients for whom it is missing are left out, and counted in a row of their own;
+        rows of the total then have the population `by=known`, for their denominator.
     variables : iterable of str
         In the order of the table. One that is absent or empty gives `missing` rows only.
     design : Design, optional
@@ -120,7 +121,16 @@ def table_one(
         unit = str(design.columns.get(name, {}).get("unit", "")) if design else ""
         for record in _variable(patients, name, plan, unit):
             records.append({"covariate": name, **record})
-    return ledger.rows({"population": population, **record} for record in records)
+    # The total of those whose group is known is another number than that of all patients.
+    total = _known_population(by, population) if left_out else population
+    return ledger.rows(
+        {"population": total if record.get("group") == "all" else population, **record}
+        for record in records
+    )
+
+
+def _known_population(by: str | None, population: str) -> str:
+    return f"{by}=known" if population == "all" else f"{population},{by}=known"
 
 
 def describe(
@@ -231,7 +241,7 @@ def _sizes(plan: _Plan, left_out: int) -> _Records:
     ]
     if left_out:
         said = {"covariate": plan.by, "statistic": "missing", "unit": "patients"}
-        seen = {"n": total + left_out, "method": "left out"}
+        seen = {"n": total + left_out, "model": "left out", "method": "left out"}
         records.append({**said, "estimate": left_out, **seen})
     return records
 

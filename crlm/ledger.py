@@ -231,7 +231,11 @@ def collect(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
     again = found.duplicated(list(KEYS), keep=False)
     if again.any():
         first = found[again].iloc[0]
-        keys = ", ".join(f"{name} {first[name]}" for name in KEYS if first[name] not in ("", "all"))
+        keys = ", ".join(
+            f"{name} {first[name]}"
+            for name in KEYS
+            if first[name] not in ("", "all") and not pd.isna(first[name])
+        )
         raise LedgerError(
             f"{int(again.sum())} result rows share their keys and differ, such as: {keys}. Give "
             "each its own population, group or model."
@@ -362,6 +366,8 @@ class Design:
 
     def _level_label(self, name: str, level: str) -> str:
         """A level by itself where it names its column ("KRAS mutant"), else behind the column."""
+        if level == "known":
+            return f"{self.label(name)} known"
         if not level:
             return self.label(name)
         text = self.label(name, level)

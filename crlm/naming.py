@@ -173,6 +173,8 @@ def _condition(text: str, design: Design) -> str:
     name, sign, value = found.groups()
     if sign == ">" and not _spec(design, name):
         return f"from {name} to {value}"
+    if (sign, value) == ("=", "known"):
+        return f"patients of known {_small(_label(name, design))}"
     if sign in ("=", "!="):
         levels = value.split("/")
         own = _own(name, value, design) if len(levels) == 1 else ""

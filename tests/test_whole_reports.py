@@ -97,10 +97,13 @@ def test_odd_cohorts_end_with_a_report(table, kind, tmp_path, monkeypatch):
         frame.loc[alive, sites] = np.nan
         frame.loc[alive, [n for n in frame if n.startswith("os_after")]] = np.nan
     elif kind == "twenty patients":
-        frame = frame.head(20)
+        frame = frame[frame["rfs_event"].ne(1).cumsum().gt(0)].head(20)
     else:
         for name in [n for n in frame if n.endswith("_months") and n != "dfi_months"]:
             frame[name] = np.ceil(frame[name] / 6) * 6
+        gap = frame["os_months"] - frame["rfs_months"]
+        after = "os_after_recurrence_months"
+        frame[after] = gap.where(frame[after].notna())
     namespace, shown = report(study, frame, tmp_path, monkeypatch, entered_late="drop")
     assert "In short" not in shown.text
     assert len(namespace["paper"].results)
