@@ -82,6 +82,11 @@ def limits(row: Mapping[str, Any], decimals: int | None = None) -> str:
     return span(*texts)
 
 
+def bound(value: float) -> str:
+    """The power of ten that a small number lies below: 3e-7 gives 1e-6; at least 1e-9."""
+    return f"1e{max(math.floor(math.log10(max(value, 1e-300))) + 1, -9):d}"
+
+
 def span(low: str, high: str) -> str:
     """Two texts as a range: a dash, or "to" beside a minus."""
     return f"{low} to {high}" if "-" in low + high else f"{low}–{high}"

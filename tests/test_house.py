@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "regression": {"ledger", "cohort", "endpoints", "scores", "survival"},
     "specification": {"ledger", "regression"},
     "comparison": {"ledger", "cohort", "endpoints", "scores", "baseline", "survival", "regression"},
+    "second_opinion": set(),
     "agreement": {"ledger", "comparison"},
     "audit": {"ledger"},
     "numbers": {"ledger"},

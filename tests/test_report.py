@@ -207,7 +207,8 @@ def stability_rows():
     base = {"endpoint": "OS", "model": "bootstrap selection", "statistic": "percent", "unit": "%"}
     sign = base | {"model": "bootstrap selection, sign"}
     return ledger.rows(
-        [base | {"covariate": "ras", "estimate": 98.0}, base | {"covariate": "margin", "estimate": 23.0},
+        [base | {"covariate": "ras", "estimate": 98.0},
+         base | {"covariate": "margin", "estimate": 23.0},
          sign | {"covariate": "ras", "level": "mutant", "estimate": 100.0},
          sign | {"covariate": "margin", "level": "positive", "estimate": 91.0}]
     )  # fmt: skip

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from crlm import endpoints, regression, specification, survival
+from crlm import endpoints, regression, second_opinion, specification, survival
+from crlm.ledger import rows as result_rows
 from crlm.paper.base import Base, Section, nothing
 from crlm.report import figures, html, readings, tables
 
@@ -86,6 +87,31 @@ class Robustness(Base):
         many = int((shown["statistic"] == "hazard_ratio").sum())
         folded = html.fold(f"{caption}: {many} ratios", table)
         return self.section(rows, [folded], readings.span_of_models(shown, self.design))
+
+    def second_opinion(self) -> Section:
+        """The main curves and Cox models once more, by lifelines and statsmodels.
+
+        Its numbers are no result rows: they are the same quantities, from other programs.
+        """
+        exposure, found = self.design.exposure, self.results
+        parts = []
+        for endpoint in self.design.main:
+            if not self.lacking(endpoint, exposure):
+                rows = _curve_rows(found, endpoint, exposure)
+                parts.append(second_opinion.curves(self.frames[endpoint], exposure, rows))
+        for endpoint, model in self.models.items():
+            names, rows = tables.model_covariates(model), model[model["model"] == "multivariable"]
+            if names and rows["method"].str.contains("Wald").any():
+                frame = self.frames[endpoint]
+                parts.append(second_opinion.models(frame, names, rows, ties=self.ties))
+        if not parts:
+            html.show(html.skipped("a second opinion", "There is no curve and no model."))
+            return nothing()
+        every = pd.concat(parts, ignore_index=True)
+        caption = f"Second opinion: {len(every)} numbers"
+        folded = html.fold(caption, tables.second_opinion_table(every, self.design))
+        reading = readings.second_opinion(every, self.design, self.ties)
+        return self.section(result_rows([]), [folded], reading)
 
     def stability(self, *, samples: int, seed: int, of: str) -> Section:
         """How often the rule of each regression table chooses each factor in other samples.
@@ -254,6 +280,13 @@ class Robustness(Base):
             statistics={"concordance": "Harrell's C"},
         )
         return self.section(rows, [table], readings.concordance(rows, _SCORES))
+
+
+def _curve_rows(rows: pd.DataFrame, endpoint: str, by: str) -> pd.DataFrame:
+    """Rows of the curves of one endpoint by one column, all patients."""
+    here = rows[(rows["endpoint"] == endpoint) & (rows["population"] == "all")]
+    groups = here["group"].str.startswith(f"{by}=") & ~here["group"].str.contains(",")
+    return here[(groups | (here["group"] == by)) & (here["covariate"] == "")]
 
 
 def _count(rows: pd.DataFrame) -> int:

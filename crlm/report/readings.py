@@ -10,7 +10,7 @@ import pandas as pd
 
 from crlm.comparison import row_key
 from crlm.ledger import Design
-from crlm.numbers import estimate, interval, limits, number, p_phrase, short, span
+from crlm.numbers import bound, estimate, interval, limits, number, p_phrase, short, span
 
 Row = Mapping[str, Any]
 _SHORT = {"hazard_ratio": "HR", "odds_ratio": "OR"}
@@ -370,6 +370,23 @@ def concordance(rows: pd.DataFrame, labels: Mapping[str, str]) -> str:
         return ""
     told = [f"{labels.get(r['covariate'], r['covariate'])} {interval(r)}" for r in found]
     return f"Harrell's C: {'; '.join(told)}."
+
+
+def second_opinion(found: pd.DataFrame, design: Design, ties: str) -> str:
+    """How far other programs are from the numbers of this report, at most."""
+    known = found[found["difference"].notna()]
+    programs = " and ".join(dict.fromkeys(found["program"]))
+    if known.empty:
+        return f"{programs} give none of these numbers for this cohort."
+    # Differences below 1e-9 are those of rounding, which no program can be ranked by.
+    worst = known.loc[known["difference"].clip(lower=1e-9).idxmax()]
+    what = f"{design.endpoint_name(worst['endpoint'])}, {design.group_label(worst['group'])}"
+    limits = " lifelines has no Breslow ties, so its Cox models are left out." * (ties == "breslow")
+    return (
+        f"{len(known)} numbers of this report were computed again by {programs}; the largest "
+        f"relative difference is below {bound(worst['difference'])} ({what}, {worst['quantity']})."
+        f"{limits}"
+    )
 
 
 def answer(

@@ -11,7 +11,7 @@ import pandas as pd
 
 from crlm.ledger import Design
 from crlm.naming import describe
-from crlm.numbers import estimate, interval, number, p_text, short, span
+from crlm.numbers import bound, estimate, interval, number, p_text, short, span
 from crlm.report.html import Footnotes, Html, table
 from crlm.report.readings import small
 
@@ -390,6 +390,19 @@ def within_table(rows: pd.DataFrame, design: Design, *, caption: str, time: floa
 
 def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return rows.to_dict("records")
+
+
+def second_opinion_table(found: pd.DataFrame, design: Design) -> Html:
+    """Numbers of this report beside those of other programs, from `second_opinion`."""
+    body = []
+    for row in _records(found):
+        group = design.group_label(row["group"])
+        name = f"{design.endpoint_name(row['endpoint'])}, {group}: {row['quantity']}"
+        gap = f"below {bound(row['difference'])}" if math.isfinite(row["difference"]) else "–"
+        values = [f"{row[side]:.8g}" for side in ("here", "there")]
+        body.append(("", [name, row["program"], *values, gap]))
+    header = ["Quantity", "By", "Here", "There", "Relative difference"]
+    return table("A second opinion", header, body, numeric=[2, 3, 4])
 
 
 # ---- selecting rows ---------------------------------------------------------

@@ -1,0 +1,165 @@
+"""The main curves and models once more, by lifelines and statsmodels, on the same frames.
+
+Both are packages that readers of these notebooks know; they share no code with the rooms
+`survival` and `regression`. Where they lack a convention of the run, that is said, not bent.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+#: Columns of the frame that `curves` and `models` return.
+COLUMNS = ("endpoint", "quantity", "group", "program", "here", "there", "difference")
+
+
+def curves(frame: pd.DataFrame, by: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """Medians, survival rates and the log-rank test by lifelines, beside ours.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Analysis frame: `time` (months), `event`, perhaps `entry`.
+    by : str
+        The column of the groups.
+    rows : pandas.DataFrame
+        From `survival.summary` of the same frame and column.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a number (`COLUMNS`); `difference` is relative, NaN where either has none.
+    """
+    endpoint = str(rows["endpoint"].iloc[0]) if len(rows) else ""
+    known = frame[frame[by].notna()]
+    found = list(_curve_numbers(known, by, rows))
+    return _table([{"endpoint": endpoint, "program": "lifelines", **one} for one in found])
+
+
+def models(
+    frame: pd.DataFrame, covariates: Sequence[str], rows: pd.DataFrame, *, ties: str
+) -> pd.DataFrame:
+    """Log hazard ratios of a Cox model by statsmodels, and by lifelines where ties are Efron's.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Analysis frame.
+    covariates : sequence of str
+        Those of the model; patients who lack one are left out, as in `regression.cox`.
+    rows : pandas.DataFrame
+        Result rows of the same model.
+    ties : {"efron", "breslow"}
+        lifelines has Efron's alone.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `curves`.
+    """
+    needed = ["time", "event", *(["entry"] if "entry" in frame else []), *covariates]
+    part = frame[needed].dropna()
+    x = pd.concat([_dummies(part[name]) for name in covariates], axis=1)
+    ours = {
+        (row["covariate"], row["level"]): np.log(row["estimate"])
+        for row in rows.to_dict("records")
+        if row["statistic"] == "hazard_ratio"
+    }
+    fits = {"statsmodels": _statsmodels(part, x, ties)}
+    if ties == "efron":
+        fits["lifelines"] = _lifelines(part, x)
+    endpoint = str(frame["endpoint"].iloc[0]) if "endpoint" in frame else ""
+    return _table(
+        {
+            "endpoint": endpoint,
+            "quantity": "log hazard ratio",
+            "group": "=".join(part for part in key if part),
+            "program": program,
+            "here": ours[key],
+            "there": value,
+        }
+        for program, found in fits.items()
+        for key, value in found.items()
+        if key in ours
+    )
+
+
+def _curve_numbers(frame: pd.DataFrame, by: str, rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    from lifelines import KaplanMeierFitter
+
+    shown = rows[rows["statistic"].isin(["median_survival", "survival_rate"])]
+    for group, part in shown.groupby("group", sort=False):
+        inside = frame[(frame[by].astype(str) == str(group).partition("=")[2]).to_numpy()]
+        entry = inside["entry"] if "entry" in inside else None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fit = KaplanMeierFitter().fit(inside["time"], inside["event"], entry=entry)
+        for row in part.to_dict("records"):
+            rate = row["statistic"] == "survival_rate"
+            there = 100 * float(fit.predict(row["time"])) if rate else fit.median_survival_time_
+            if rate or row["method"].find("midpoint") < 0:
+                name = f"rate at {row['time']:g} months" if rate else "median"
+                yield {"quantity": name, "group": group, "here": row["estimate"], "there": there}
+    test = rows[(rows["statistic"] == "chi_square") & (rows["model"] == "logrank")]
+    if len(test) and "entry" not in frame:
+        yield {
+            "quantity": "log-rank chi-square",
+            "group": by,
+            "here": float(test["estimate"].iloc[0]),
+            "there": _logrank(frame, by),
+        }
+
+
+def _logrank(frame: pd.DataFrame, by: str) -> float:
+    from lifelines.statistics import multivariate_logrank_test
+
+    groups = frame[by].astype(str)
+    return float(multivariate_logrank_test(frame["time"], groups, frame["event"]).test_statistic)
+
+
+def _dummies(values: pd.Series) -> pd.DataFrame:
+    """Columns of a covariate, keyed by (covariate, level) as result rows are."""
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+        return pd.DataFrame({(str(values.name), ""): values.astype(float)})
+    levels = values.astype("category").cat.categories[1:]
+    text = values.astype(object)
+    return pd.DataFrame({(str(values.name), str(k)): (text == k).astype(float) for k in levels})
+
+
+def _statsmodels(frame: pd.DataFrame, x: pd.DataFrame, ties: str) -> dict[Any, float]:
+    from statsmodels.duration.hazard_regression import PHReg
+
+    # To statsmodels a patient is at risk at the time of entry; here, and in R, just after it.
+    entry = np.nextafter(frame["entry"].to_numpy(float), np.inf) if "entry" in frame else None
+    status = frame["event"].astype(int).to_numpy()
+    times = frame["time"].to_numpy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit = PHReg(times, x.to_numpy(), status=status, entry=entry, ties=ties).fit(disp=0)
+    return dict(zip(x.columns, np.asarray(fit.params), strict=True))
+
+
+def _lifelines(frame: pd.DataFrame, x: pd.DataFrame) -> dict[Any, float]:
+    from lifelines import CoxPHFitter
+
+    names = [f"x{number}" for number in range(x.shape[1])]
+    data = x.set_axis(names, axis=1).assign(time=frame["time"], event=frame["event"])
+    late = {"entry_col": "entry"} if "entry" in frame else {}
+    if late:
+        data = data.assign(entry=frame["entry"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit = CoxPHFitter().fit(data, "time", "event", fit_options={"precision": 1e-9}, **late)
+    return dict(zip(x.columns, fit.params_[names].to_numpy(), strict=True))
+
+
+def _table(records: Any) -> pd.DataFrame:
+    made = pd.DataFrame(list(records), columns=[c for c in COLUMNS if c != "difference"])
+    here, there = (made[c].astype(float) for c in ("here", "there"))
+    finite = np.isfinite(here) & np.isfinite(there)
+    gap = (here - there).abs() / here.abs().clip(lower=1e-12)
+    return made.assign(difference=gap.where(finite))[list(COLUMNS)]
