@@ -85,7 +85,17 @@ class Sections(Base):
         table = tables.baseline_table(made, self.design, caption=title, smd=smd)
         table = html.fold(f"{title}: {len(kept)} characteristics", table) if folded else table
         reading = readings.baseline(made, self.design, self.print)
-        return self.section(rows, [table, self.lost(self.included, names)], reading)
+        pieces = [table, self.lost(self.included, names), *self._pictures(by, kept, title, folded)]
+        return self.section(rows, pieces, reading)
+
+    def _pictures(self, by: str, names: Sequence[str], title: str, folded: bool) -> list[Any]:
+        """The measurements of a table as box plots, and what is missing; none for a folded one."""
+        if folded or not names:
+            return []
+        boxes = figures.distributions(self.included, names, by, self.design)
+        gaps = figures.missing_values(self.included, names, by, self.design)
+        told = {f"{title}: measurements by group": boxes, f"{title}: missing values": gaps}
+        return [html.fold(summary, picture) for summary, picture in told.items() if picture]
 
     def _everybody(self, by: str, names: Sequence[str], spread: str) -> pd.DataFrame:
         """All patients, where some are of unknown group and the table's total lacks them."""

@@ -22,7 +22,7 @@ from PIL import Image
 
 from crlm.ledger import Design
 from crlm.naming import describe
-from crlm.numbers import interval, number, p_phrase
+from crlm.numbers import interval, number, p_phrase, short
 
 #: Okabe and Ito 2008, without yellow (too faint on white) and black last.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
@@ -298,6 +298,100 @@ def _share_text(row: Mapping[str, Any], same: pd.Series) -> str:
     sign = same.get(row["covariate"])
     told = "" if sign is None or not math.isfinite(sign) else f", same side {number(sign, 0)} %"
     return f"{number(row['estimate'], 0)} %{told}"
+
+
+def distributions(
+    frame: pd.DataFrame, names: Sequence[str], by: str, design: Design
+) -> Picture | None:
+    """Box plots of measurements by group: median, quartiles, and from the 5 to the 95 % point.
+
+    No single patient is drawn. Markers that span decades stand on a log scale. None where
+    no measurement is known.
+    """
+    known = [name for name in names if pd.api.types.is_numeric_dtype(frame[name])]
+    if not known:
+        return None
+    import seaborn
+
+    part = frame[frame[by].notna()]
+    levels = [level for level in design.levels(by) if (part[by] == level).any()]
+    across = min(3, len(known))
+    down = math.ceil(len(known) / across)
+    with matplotlib.rc_context({**_STYLE, "font.size": 8, "axes.titlesize": 8.5}):
+        figure, _ = _sheet(0.55 + 0.3 * len(levels) * down + 0.62 * down, _CURVES)
+        axes = figure.subplots(down, across, squeeze=False)
+        figure.subplots_adjust(left=0.16, right=0.98, wspace=0.12, hspace=1.0, top=0.9)
+        for axis, name in zip(axes.flat, known, strict=False):
+            seaborn.boxplot(
+                data=part, x=name, y=by, order=levels, hue=by, hue_order=levels, ax=axis,
+                palette=_colours(len(levels)), whis=(5, 95), showfliers=False, width=0.6,
+                linewidth=0.9, legend=False,
+            )  # fmt: skip
+            _finish_box(axis, part[name], design, name, levels, by)
+        for axis in axes.flat[len(known) :]:
+            axis.set_axis_off()
+        for row in axes:
+            for axis in row[1:]:
+                axis.set_yticklabels([])
+        return Picture(figure, _describe_boxes(part, known, by, levels, design))
+
+
+def _finish_box(
+    axis: Any, values: pd.Series, design: Design, name: str, levels: Sequence[str], by: str
+) -> None:
+    unit = (design.columns.get(name) or {}).get("unit", "")
+    unit = f", {unit}" if unit and unit != "tumours" else ""
+    axis.set(title=design.label(name) + unit, xlabel="", ylabel="")
+    axis.set_yticks(range(len(levels)), [design.label(by, level) for level in levels])
+    low, high = values.quantile([0.05, 0.95])
+    if low > 0 and high / low > 50:
+        axis.set_xscale("log")
+        axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.xaxis.set_minor_locator(NullLocator())
+
+
+def _describe_boxes(
+    frame: pd.DataFrame, names: Sequence[str], by: str, levels: Sequence[str], design: Design
+) -> str:
+    told = []
+    for name in names:
+        for level in levels:
+            middle = short(frame.loc[frame[by] == level, name].median())
+            told.append(f"{design.label(name)}, {design.label(by, level)}: {middle}")
+    return f"Box plots by {design.label(by)}. Medians: {'; '.join(told)}."
+
+
+def missing_values(
+    frame: pd.DataFrame, names: Sequence[str], by: str, design: Design
+) -> Picture | None:
+    """Share of missing values of each characteristic by group; None where nothing is missing."""
+    part = frame[frame[by].notna()]
+    gaps = [name for name in names if part[name].isna().any() and name != by]
+    if not gaps:
+        return None
+    import seaborn
+
+    levels = [level for level in design.levels(by) if (part[by] == level).any()]
+    shares = pd.DataFrame(
+        {design.label(by, k): 100 * part[part[by] == k][gaps].isna().mean() for k in levels}
+    )
+    shares = shares.set_axis([design.label(name) for name in gaps])
+    with matplotlib.rc_context(_STYLE):
+        figure, frame_at = _sheet(0.8 + 0.26 * len(gaps), _FOREST)
+        axis = figure.subplots()
+        figure.subplots_adjust(**frame_at)
+        texts = shares.map(lambda share: f"{number(share, 0)} %")
+        seaborn.heatmap(
+            shares, ax=axis, annot=texts, fmt="", cmap="Blues", vmin=0, vmax=100, cbar=False,
+            linewidths=1.0,
+        )  # fmt: skip
+        axis.set(title="Missing values by group", xlabel="", ylabel="")
+        axis.tick_params(axis="y", rotation=0, length=0)
+        told = "; ".join(
+            f"{name}: {', '.join(f'{k} {v}' for k, v in row.items())}"
+            for name, row in texts.iterrows()
+        )
+        return Picture(figure, f"Missing values by group. {told}.")
 
 
 def _colours(n: int) -> list[str]:
