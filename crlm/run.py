@@ -438,7 +438,7 @@ def _set_of(out: Path, study: str) -> list[str]:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         record = json.loads((out / f"{study}.json").read_text(encoding="utf-8"))
         names |= {Path(name).parts[0] for name in record["files_sha256"]}
-    return sorted(name for name in names if name.startswith(study) and (out / name).exists())
+    return sorted(p.name for p in out.iterdir() if p.name in names and p.name.startswith(study))
 
 
 def _refuse_starved(failure: Any, made: Path) -> None:
