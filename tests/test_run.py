@@ -240,7 +240,9 @@ def test_the_kernel_is_the_interpreter_that_runs(study, tmp_path, monkeypatch):
     spec = {"argv": ["/bin/false"], "display_name": "x", "language": "python"}
     (folder / "kernel.json").write_text(json.dumps(spec))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
-    notebook, failure = run.in_memory(study("import sys\nsys.executable"), {})
+    notebook, failure = run.in_memory(
+        study("import sys\nsys.executable"), {"output_dir": str(tmp_path)}
+    )
     assert failure is None and Path(eval(said(notebook))).samefile(sys.executable)
 
 
