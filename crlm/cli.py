@@ -186,13 +186,16 @@ def _check_before_start(studies: Sequence[str], given: dict[str, str]) -> None:
     for study in studies:
         checked = parameters.held(given, parameters.declared_in(run.notebook_path(study)))
         run.check_files(checked)
-        if given.get("cohort_path"):
+        if run.is_own(checked):
             from crlm import cohort, ledger
 
             design = ledger.load_design(study)
-            cohort.load(given["cohort_path"], design, given.get("codebook_path"))
+            codebook = given.get("codebook_path")
+            cohort.load(
+                cohort.origin(given.get("cohort_path", ""), design)["path"], design, codebook
+            )
             if given.get("history_path"):
-                cohort.load_history(given["history_path"], design, given.get("codebook_path"))
+                cohort.load_history(given["history_path"], design, codebook)
 
 
 def _list_parameters(study: str) -> None:

@@ -188,7 +188,7 @@ def commit(made: Path, folder: Path, stem: str, old: Iterable[str]) -> None:
         If there is no room. Before the commit nothing in `folder` has changed.
     """
     (made / _OLD).write_text(json.dumps(sorted(old)), encoding="utf-8")
-    for path in made.iterdir():
+    for path in made.rglob("*"):
         settle(path)
     settle(made)
     os.replace(made, _ready(folder, stem))

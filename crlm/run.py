@@ -115,13 +115,24 @@ def execute(
         f"Another run of {study} is at work in {out}. Wait for it, stop it, or give this one a "
         "folder of its own with --out."
     )
-    with files.locked(out / f".{study}.lock", busy):
+    with _told_of(out), files.locked(out / f".{study}.lock", busy):
         files.finish(out, study)
         with files.part(out, study) as made:
             failure = _make(made, study, source, checked, progress)
             files.commit(made, out, study, _set_of(out, study))
     written = [out / f"{study}.{kind}" for kind in ("html", "ipynb", "json")]
     return Outcome(*written, *_describe(failure))
+
+
+@contextlib.contextmanager
+def _told_of(out: Path) -> Iterator[None]:
+    """Name the output folder, not a hidden part of it, where a write fails."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno and str(error.filename or out).startswith(str(out)):
+            error.filename = str(out)
+        raise
 
 
 def _make(
@@ -346,7 +357,7 @@ def _set_of(out: Path, study: str) -> list[str]:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         record = json.loads((out / f"{study}.json").read_text(encoding="utf-8"))
         names |= {Path(name).parts[0] for name in record["files_sha256"]}
-    return sorted(name for name in names if name.startswith(study) and (out / name).exists())
+    return sorted(p.name for p in out.iterdir() if p.name in names and p.name.startswith(study))
 
 
 def _refuse_starved(failure: Any, made: Path) -> None:

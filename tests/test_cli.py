@@ -1,5 +1,6 @@
 """The command line as a surgeon meets it: exit codes, messages, nothing half-written."""
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -144,3 +145,81 @@ def test_a_search_needs_a_study_and_some_effort(capsys):
     assert "There is: mskcc_hai, ncch_scp" in capsys.readouterr().err
     assert main(["reconstruct", "ncch_scp", "--effort", "0"]) == 2
     assert "--effort" in capsys.readouterr().err
+
+
+# ---- names, folders, refusals of the system ---------------------------------
+
+
+@pytest.mark.parametrize("name", ["../ncch_scp", "notebooks/ncch_scp", "a b", "/etc/x", ""])
+@pytest.mark.parametrize(
+    "command",
+    [["run"], ["audit"], ["template"], ["reconstruct"], ["check", "t.csv", "--study"]],
+    ids=lambda command: command[0],
+)
+def test_a_study_is_a_name_for_every_command(command, name, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    told = refused(capsys, [*command, name])
+    assert "mskcc_hai, ncch_scp" in told and not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def ran(monkeypatch):
+    """Folders into which a run was asked to write; nothing runs."""
+    from crlm import run
+
+    folders = []
+
+    def execute(study, given, out, progress):
+        folders.append(out)
+        return run.Outcome(out / f"{study}.html", out, out, "", False)
+
+    monkeypatch.setattr(run, "execute", execute)
+    return folders
+
+
+@pytest.mark.parametrize("how", [["--cohort"], ["-p", "cohort_path"]], ids=["option", "parameter"])
+def test_a_table_of_ones_own_has_a_folder_of_its_own(how, table, ran, capsys):
+    assert main(["run", "ncch_scp", *how, str(table)]) == 0
+    assert ran[0].name == "mine" and ran[0].parent.name == "reports"
+    assert str(ran[0]) in capsys.readouterr().err
+
+
+def test_a_codebook_alone_is_checked_before_a_notebook_starts(tmp_path, ran, capsys):
+    codebook = tmp_path / "codes.yaml"
+    codebook.write_text("columns: {patient_id: nowhere}\n")
+    told = refused(capsys, ["run", "ncch_scp", "--codebook", codebook])
+    assert "nowhere" in told and not ran
+
+
+def test_a_folder_that_was_named_is_taken(table, ran, tmp_path):
+    main(["run", "ncch_scp", "--cohort", str(table), "--out", str(tmp_path / "here")])
+    main(["run", "ncch_scp"])
+    assert ran[0] == tmp_path / "here" and ran[1].name == "reports"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(OSError(errno.ENOSPC, "No space left on device", "x.html"), "Make room"),
+     (PermissionError(errno.EACCES, "Permission denied", "x"), "another folder with --out"),
+     (OSError(errno.EROFS, "Read-only file system", "x"), "another folder with --out"),
+     (OSError(errno.EMFILE, "Too many open files"), "ulimit -n"),
+     (ChildProcessError("the notebook's kernel did not start"), "did not start.")],
+)  # fmt: skip
+def test_what_the_system_refuses_is_one_line(error, words, monkeypatch, capsys):
+    from crlm import run
+
+    def fails(*_, **__):
+        raise error
+
+    monkeypatch.setattr(run, "execute", fails)
+    assert main(["run", "ncch_scp"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("crlm: ") and words in told and told.count("\n") == 1
+
+
+def test_audit_tables_open_in_excel(tmp_path, capsys):
+    assert main(["audit", "ncch_scp", "--out", str(tmp_path)]) == 0
+    capsys.readouterr()
+    for name in ("checks", "findings", "implied"):
+        data = (tmp_path / f"ncch_scp_audit_{name}.csv").read_bytes()
+        assert data.startswith(b"\xef\xbb\xbf")

@@ -5,8 +5,10 @@ import hashlib
 import json
 import os
 import platform
+import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import nbformat
@@ -185,6 +187,32 @@ def test_an_interrupted_run_leaves_the_earlier_one(before, monkeypatch):
     assert held_by(out) == old
 
 
+def test_a_killed_run_leaves_the_earlier_one_and_the_next_one_sweeps(before, study, tmp_path):
+    out, old = before
+    slow = study("import time\ntime.sleep(60)")
+    code = (
+        f"from pathlib import Path\nfrom crlm import run\n"
+        f"run.notebook_path = lambda name: Path({str(slow)!r})\n"
+        f"run.execute('tiny', {{}}, Path({str(out)!r}))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code])
+    end = time.monotonic() + 60
+    while not list(out.glob(".tiny.part-*/tiny_rows.csv")) and time.monotonic() < end:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert visible(out) == old
+    assert list(out.glob(".tiny.part-*"))
+    study()
+    assert run.execute("tiny", {"months": 4}, out).error == ""
+    assert visible(out)["tiny_rows.csv"] == b"months\n4.0\n"
+    assert [path.name for path in out.glob(".*")] == [".tiny.lock"]
+
+
+def visible(out):
+    return {path.name: path.read_bytes() for path in out.glob("[!.]*")}
+
+
 def test_the_output_folder_is_given_once(study, tmp_path):
     study()
     with pytest.raises(ParameterError, match="--out"):
@@ -212,7 +240,9 @@ def test_the_kernel_is_the_interpreter_that_runs(study, tmp_path, monkeypatch):
     spec = {"argv": ["/bin/false"], "display_name": "x", "language": "python"}
     (folder / "kernel.json").write_text(json.dumps(spec))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
-    notebook, failure = run.in_memory(study("import sys\nsys.executable"), {})
+    notebook, failure = run.in_memory(
+        study("import sys\nsys.executable"), {"output_dir": str(tmp_path)}
+    )
     assert failure is None and Path(eval(said(notebook))).samefile(sys.executable)
 
 
