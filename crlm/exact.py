@@ -159,14 +159,16 @@ def _step(nodes: np.ndarray, column: int, limit: int) -> Step | None:
     left = nodes[source] - ways
     cost = gammaln(ways + 1.0).sum(axis=1)
     after = gammaln(left + 1.0).sum(axis=1)
-    size = int(nodes[0].sum()) if len(nodes) else 0
-    pool = gammaln(size + 1.0) - gammaln(column + 1.0) - gammaln(size - column + 1.0)
-    before = gammaln(nodes + 1.0).sum(axis=1) - pool
     count = np.bincount(source, minlength=len(nodes))
+    first = np.cumsum(count) - count
+    # A node's ways are all there is: their sum is exact where its closed form is rounded.
+    lightest = np.minimum.reduceat(cost + after, first) if len(first) else np.zeros(0)
+    chance = np.exp(lightest[source] - (cost + after))
+    chance /= np.bincount(source, chance, len(nodes))[source]
     behind, target = _distinct(np.sort(left, axis=1))
     return Step(
-        first=np.cumsum(count) - count, count=count, nodes=behind, target=target, cost=cost,
-        after=after, chance=np.exp(before[source] - cost - after),
+        first=first, count=count, nodes=behind, target=target, cost=cost, after=after,
+        chance=chance,
     )  # fmt: skip
 
 
@@ -270,7 +272,8 @@ def _finished(
         for at, (first, count) in enumerate(zip(step.first, step.count, strict=True), start):
             here = pasts[ends[at - 1] if at else 0 : ends[at]]
             by_cost = first + np.argsort(cost[first : first + count])
-            tail = np.append(np.cumsum(step.chance[by_cost][::-1])[::-1], 0.0)
+            tail = np.cumsum(step.chance[by_cost[::-1]])
+            tail = np.append(tail[::-1] / tail[-1], 0.0)
             enough = np.searchsorted(cost[by_cost], observed - here.cost)
             p += float(here.chance @ tail[enough])
     return p
