@@ -13,15 +13,11 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from scipy import special, stats
+from scipy import stats
 
 from crlm import ledger
+from crlm.exact import exact_test
 from crlm.ledger import CohortError, Design, ParameterError
-
-#: More tables than this are sampled instead of listed (exact tests).
-EXACT_LIMIT = 2_000_000
-#: How many are sampled then, from a fixed seed.
-SAMPLED_TABLES = 200_000
 
 _CHOICES = {
     "continuous_test": ("mann-whitney", "t", "kruskal"),
@@ -147,44 +143,6 @@ def describe(
         patients, None, variables, design=design, spread=spread, quantile_rule=quantile_rule,
         population=population,
     )  # fmt: skip
-
-
-def exact_test(table: np.ndarray) -> tuple[float, str]:
-    """Fisher's exact test for any r x c table (Freeman-Halton beyond 2 x 2), two-sided.
-
-    p is the probability, margins fixed, of every table that is no more probable than the
-    one observed (relative tolerance 1e-7, as R). All tables are listed; beyond
-    `EXACT_LIMIT` they are sampled from a fixed seed, and the method says so.
-
-    Parameters
-    ----------
-    table : numpy.ndarray of int, shape (r, c)
-
-    Returns
-    -------
-    (p, method) : tuple of float and str
-        p is missing when fewer than two rows or columns hold anybody.
-
-    References
-    ----------
-    Freeman GH, Halton JH. Biometrika 1951;38:141-149.
-    """
-    table = _without_empty_margins(np.asarray(table, dtype=np.int64))
-    if min(table.shape) < 2:
-        return np.nan, "Fisher's exact test: not possible, only one level holds patients"
-    name = "Fisher's exact test" if table.shape == (2, 2) else "Fisher-Freeman-Halton exact test"
-    table = table if table.shape[0] >= table.shape[1] else table.T
-    table = table[np.argsort(table.sum(axis=1), kind="stable")]
-    weights = _all_tables(table)
-    # log P(table) is a constant of the margins minus this sum.
-    observed = special.gammaln(table + 1.0).sum()
-    if weights is not None:
-        chance = np.exp(weights.min() - weights)
-        p = chance[weights >= observed - 1e-7].sum() / chance.sum()
-        return float(p), f"{name}, two-sided"
-    weights = _sampled_tables(table)
-    p = (1 + np.count_nonzero(weights >= observed - 1e-7)) / (1 + SAMPLED_TABLES)
-    return float(p), f"{name}, two-sided, Monte Carlo with {SAMPLED_TABLES:,} tables"
 
 
 def _check(**chosen: str) -> None:
@@ -378,7 +336,7 @@ def _categorical(values: pd.Series, plan: _Plan) -> Iterator[dict]:
 def _association(table: np.ndarray, test: str) -> tuple[float, str]:
     if test == "fisher":
         return exact_test(table)
-    full = _without_empty_margins(table)
+    full = table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0]
     if min(full.shape) < 2:
         return np.nan, "chi-square test: not possible, only one level holds patients"
     yates = test == "chi-square-yates" and full.shape == (2, 2)
@@ -420,57 +378,3 @@ def _smd_levels(share: np.ndarray) -> float:
     if not np.allclose(covariance @ scaled, gap):
         return np.nan
     return float(np.sqrt(max(gap @ scaled, 0.0)))
-
-
-# Exact test -------------------------------------------------------------------------------
-
-
-def _without_empty_margins(table: np.ndarray) -> np.ndarray:
-    return table[table.sum(axis=1) > 0][:, table.sum(axis=0) > 0]
-
-
-def _all_tables(table: np.ndarray) -> np.ndarray | None:
-    """Sum of log factorials of every table with these margins; None if there are too many.
-
-    Built row by row: the state is what is left of the column sums. The last row, which is
-    the largest, follows from the others.
-    """
-    left, weight = table.sum(axis=0)[None, :], np.zeros(1)
-    for total in table.sum(axis=1)[:-1]:
-        options = _compositions(int(total), left.max(axis=0))
-        if options is None or len(left) * len(options) > EXACT_LIMIT:
-            return None
-        after = left[:, None, :] - options[None, :, :]
-        fits = (after >= 0).all(axis=2)
-        cost = special.gammaln(options + 1.0).sum(axis=1)
-        weight = (weight[:, None] + cost[None, :])[fits]
-        left = after[fits]
-    return weight + special.gammaln(left + 1.0).sum(axis=1)
-
-
-def _compositions(total: int, at_most: np.ndarray) -> np.ndarray | None:
-    """Every way to share `total` patients among the columns; None if there are too many."""
-    ways = np.zeros((1, 0), dtype=int)
-    for limit in at_most[:-1]:
-        share = np.arange(min(total, int(limit)) + 1)
-        if len(ways) * len(share) > EXACT_LIMIT:
-            return None
-        ways = np.hstack([np.repeat(ways, len(share), axis=0), np.tile(share, len(ways))[:, None]])
-        ways = ways[ways.sum(axis=1) <= total]
-    return np.hstack([ways, total - ways.sum(axis=1, keepdims=True)])
-
-
-def _sampled_tables(table: np.ndarray) -> np.ndarray:
-    """Sum of log factorials of random tables with these margins, drawn cell by cell."""
-    chance = np.random.default_rng(20240822)
-    rows = np.tile(table.sum(axis=1), (SAMPLED_TABLES, 1))
-    weight = np.zeros(SAMPLED_TABLES)
-    for wanted in table.sum(axis=0)[:-1]:
-        need = np.full(SAMPLED_TABLES, wanted)
-        beyond = rows.sum(axis=1)
-        for at in range(rows.shape[1]):
-            beyond = beyond - rows[:, at]
-            drawn = chance.hypergeometric(rows[:, at], beyond, need)
-            weight += special.gammaln(drawn + 1.0)
-            need, rows[:, at] = need - drawn, rows[:, at] - drawn
-    return weight + special.gammaln(rows + 1.0).sum(axis=1)

@@ -26,7 +26,8 @@ def crs(patients: pd.DataFrame) -> pd.Series:
 
     One point each: node-positive primary, disease-free interval < 12 months, more than
     one tumour, largest diameter > 5 cm, CEA > 200 ng/mL. Synchronous metastases have an
-    interval of 0. Where `n_tumours` is empty, `multiple` answers for it.
+    interval of 0. Patient by patient, where the interval is empty `timing` answers for it,
+    and where `n_tumours` is empty `multiple` does; `cohort.stand_ins` says for how many.
 
     Parameters
     ----------
@@ -176,6 +177,9 @@ def m_cs(patients: pd.DataFrame) -> pd.Series:
 def tbs(patients: pd.DataFrame) -> pd.Series:
     """Tumour burden score: the root of (largest diameter in cm)^2 + (number of tumours)^2.
 
+    Equal sums of squares give equal scores, to the last bit: 2.2 cm and 2 tumours tie with
+    2.8 cm and 1.
+
     Parameters
     ----------
     patients : pandas.DataFrame
@@ -195,7 +199,9 @@ def tbs(patients: pd.DataFrame) -> pd.Series:
     ----------
     Sasaki K, et al. Ann Surg 2018;267:132-141. doi 10.1097/SLA.0000000000002064
     """
-    return np.hypot(_size(patients), _number(patients, "n_tumours")).rename("tbs")
+    squares = _size(patients) ** 2 + _number(patients, "n_tumours") ** 2
+    # Diameters have two decimals at most, their squares four: what lies beyond is rounding.
+    return np.sqrt(squares.round(9)).rename("tbs")
 
 
 def tbs_zone(patients: pd.DataFrame) -> pd.Series:
@@ -300,7 +306,8 @@ def _interval(patients: pd.DataFrame) -> pd.Series:
     interval = _number(patients, "dfi_months")
     if "timing" not in patients:
         return interval
-    return interval.mask(patients["timing"].astype(object) == "synchronous", 0.0)
+    synchronous = patients["timing"].astype(object) == "synchronous"
+    return interval.mask(interval.isna() & synchronous, 0.0)
 
 
 def _multiple(patients: pd.DataFrame) -> pd.Series:

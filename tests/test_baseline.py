@@ -11,6 +11,7 @@ import pytest
 from survival import datasets
 
 from crlm import baseline, ledger
+from crlm.exact import SAMPLED_TABLES
 from crlm.ledger import CohortError, ParameterError
 
 REFERENCE = pd.read_csv(Path(__file__).parent / "reference" / "baseline.csv", dtype={"level": str})
@@ -309,79 +310,13 @@ def test_categories_against_r(
     rows = baseline.table_one(frame, by, [variable], categorical_test=statistic)
     p = pick(rows, covariate=variable, statistic="p")
     if "Monte Carlo" in p["method"]:
-        error = sqrt(value * (1 - value) / baseline.SAMPLED_TABLES)
+        error = sqrt(value * (1 - value) / SAMPLED_TABLES)
         assert p["estimate"] == pytest.approx(value, abs=4 * error)
     else:
         assert p["estimate"] == pytest.approx(value, rel=1e-6)
 
 
 # What always holds -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("table", "p"),
-    [
-        # R: fisher.test(matrix(c(3, 1, 1, 3), 2))$p.value
-        ([[3, 1], [1, 3]], 0.4857142857142858),
-        # R: fisher.test(matrix(c(10, 24, 77, 39), 2))$p.value
-        ([[10, 77], [24, 39]], 0.0001593056136420384),
-        # R: fisher.test(matrix(c(12, 25, 31, 20, 9, 28), 3))$p.value
-        ([[12, 20], [25, 9], [31, 28]], 0.01251410752685885),
-        # R: fisher.test(matrix(c(12, 3, 20, 4, 9, 1, 7, 15, 6), 3))$p.value
-        ([[12, 4, 7], [3, 9, 15], [20, 1, 6]], 3.779057556649787e-05),
-        ([[0, 5], [5, 0]], 2 / 252),
-        # ties of probability: [[2, 0], [0, 2]] and its mirror have the same
-        ([[2, 0], [0, 2]], 1 / 3),
-        ([[5, 5], [5, 5]], 1.0),
-    ],
-)
-def test_exact_test_of_known_tables(table: list[list[int]], p: float) -> None:
-    assert baseline.exact_test(np.array(table))[0] == pytest.approx(p, rel=1e-9)
-
-
-def test_exact_test_of_any_shape_is_the_sum_over_all_permutations() -> None:
-    """3 x 3, n = 7: p by listing every arrangement of the columns among the rows."""
-    from itertools import permutations
-
-    table = np.array([[2, 0, 0], [1, 1, 1], [0, 0, 2]])
-    rows = np.repeat([0, 1, 2], table.sum(axis=1))
-    columns = np.repeat([0, 1, 2], table.sum(axis=0))
-
-    def chance(shuffled: tuple[int, ...]) -> float:
-        counts = np.zeros((3, 3), dtype=int)
-        np.add.at(counts, (rows, np.array(shuffled)), 1)
-        return 1 / np.prod([float(np.prod(np.arange(1, k + 1))) for k in counts.ravel()])
-
-    seen = np.array([chance(order) for order in permutations(columns.tolist())])
-    observed = 1 / (2.0 * 2.0)
-    p = np.mean(seen <= observed * (1 + 1e-9))
-    assert baseline.exact_test(table)[0] == pytest.approx(p, rel=1e-12)
-    assert baseline.exact_test(table.T)[0] == pytest.approx(p, rel=1e-12)
-    padded = np.insert(np.insert(table, 1, 0, axis=0), 3, 0, axis=1)
-    assert baseline.exact_test(padded)[0] == pytest.approx(p, rel=1e-12)
-
-
-def test_sampled_p_is_close_to_the_exact_one_and_repeatable(monkeypatch: object) -> None:
-    table = np.array([[12, 20], [25, 9], [31, 28]])
-    exact, method = baseline.exact_test(table)
-    assert "Monte Carlo" not in method
-    monkeypatch.setattr(baseline, "EXACT_LIMIT", 10)
-    sampled, method = baseline.exact_test(table)
-    assert method.endswith("Monte Carlo with 200,000 tables")
-    assert sampled == pytest.approx(exact, abs=4 * sqrt(exact / baseline.SAMPLED_TABLES))
-    assert baseline.exact_test(table)[0] == sampled
-
-
-def test_large_tables() -> None:
-    exact, method = baseline.exact_test(np.array([[300_500, 200_000], [299_500, 200_000]]))
-    # R: fisher.test(matrix(c(300500, 299500, 200000, 200000), 2))$p.value
-    assert exact == pytest.approx(0.4142169321657713, rel=1e-9)
-    assert method == "Fisher's exact test, two-sided"
-    sampled, method = baseline.exact_test(
-        np.array([[99_500, 100_000], [100_000, 100_000], [100_000, 99_000]])
-    )
-    # R: chisq.test(matrix(c(99500, 1e5, 1e5, 1e5, 1e5, 99000), 3))$p.value
-    assert sampled == pytest.approx(0.0533823131, abs=4 * sqrt(0.0534 / baseline.SAMPLED_TABLES))
 
 
 def test_three_groups_have_a_p_but_no_difference() -> None:

@@ -8,7 +8,7 @@ import math
 import pandas as pd
 import pytest
 
-from crlm import cohort, ledger
+from crlm import cohort, ledger, scores
 
 NCCH = ledger.load_design("ncch_scp")
 MSKCC = ledger.load_design("mskcc_hai")
@@ -96,7 +96,68 @@ def test_factors_split_at_their_cut_and_missing_stays_missing():
     )
 
 
-def test_a_stand_in_is_used_only_where_the_source_is_absent_or_empty():
+def test_a_stand_in_answers_patient_by_patient():
+    nan = float("nan")
+    patients = pd.DataFrame({
+        "n_tumours": [1.0, 2.0, nan, nan, nan, 4.0],
+        "multiple": category(["yes", "no", "no", "yes", None, None], ["no", "yes"]),
+        "dfi_months": [20.0, nan, nan, nan, 3.0, nan],
+        "timing": category(
+            ["synchronous", "synchronous", "metachronous", None, "metachronous", "synchronous"],
+            ["metachronous", "synchronous"],
+        ),
+    })  # fmt: skip
+    added = cohort.add_factors(patients, MSKCC)
+    # The number, where it is there, has the word; then the category; else it is not known.
+    assert added["solitary"].astype(object).fillna("?").tolist() == [
+        "yes", "no", "yes", "no", "?", "no"
+    ]  # fmt: skip
+    # Many or few nobody can tell from solitary or multiple.
+    assert added["more_than_3"].isna().tolist() == [False, False, True, True, True, False]
+    # Synchronous is an interval of 0; metachronous tells nothing.
+    assert added["dfi_short"].astype(object).fillna("?").tolist() == [
+        "no", "yes", "?", "?", "yes", "yes"
+    ]  # fmt: skip
+    said = cohort.stand_ins(patients, MSKCC)
+    assert said == (
+        "Where the number is empty, a category that answers the same question stands in: "
+        f"{MSKCC.label('multiple')} for {MSKCC.label('n_tumours')} in 2 patients; "
+        f"{MSKCC.label('timing')} for {MSKCC.label('dfi_months')} in 2 patients."
+    )
+    assert cohort.stand_ins(added, MSKCC) == said
+    assert cohort.stand_ins(patients.iloc[[0, 4]], MSKCC) == ""
+    assert cohort.stand_ins(patients, NCCH) == ""
+
+
+def test_scores_and_factors_know_the_same_stand_ins():
+    """`scores.crs` follows the pairs that the design declares, one patient each."""
+    declared = {(s["source"], s["otherwise"]["column"]) for s in MSKCC.factors.values()
+                if "otherwise" in s}  # fmt: skip
+    assert declared == {("n_tumours", "multiple"), ("dfi_months", "timing")}
+    full = {"nodal_status": "negative", "dfi_months": 36.0, "timing": "metachronous",
+            "n_tumours": 1.0, "multiple": "no", "size_cm": 1.0, "cea": 2.0}  # fmt: skip
+    for source, column in declared:
+        word = {"multiple": "yes", "timing": "synchronous"}[column]
+        rows = [full, {**full, source: None, column: word}, {**full, column: word}]
+        frame = pd.DataFrame(rows).astype({source: float})
+        assert scores.crs(frame).tolist() == [0, 1, 0], column
+        name = next(n for n, s in MSKCC.factors.items() if "otherwise" in s
+                    and s["source"] == source)  # fmt: skip
+        values = cohort.add_factors(frame, MSKCC)[name].tolist()
+        assert values[1] != values[0] == values[2]
+
+
+def test_a_factor_of_a_score_needs_the_score_first():
+    """Factors once before the scores and once behind: the order that loses nothing."""
+    full = {"nodal_status": "positive", "dfi_months": 3.0, "timing": "metachronous",
+            "n_tumours": 2.0, "size_cm": 1.0, "cea": 2.0}  # fmt: skip
+    frame = pd.DataFrame([full])
+    assert "crs_high" not in scores.add(cohort.add_factors(frame, MSKCC))
+    whole = cohort.add_factors(scores.add(cohort.add_factors(frame, MSKCC)), MSKCC)
+    assert whole["crs_high"].tolist() == ["high"]
+
+
+def test_a_stand_in_is_used_where_the_source_is_absent_or_empty():
     multiple = category(["no", "yes", None], ["no", "yes"])
     for absent in ({}, {"n_tumours": [float("nan")] * 3}):
         patients = pd.DataFrame({"multiple": multiple, **absent})
@@ -106,6 +167,11 @@ def test_a_stand_in_is_used_only_where_the_source_is_absent_or_empty():
     assert list(cohort.add_factors(counted, MSKCC)["solitary"]) == ["yes", "no", "yes"]
     empty = pd.DataFrame({"dfi_months": [float("nan")] * 2})
     assert cohort.add_factors(empty, MSKCC)["dfi_short"].isna().all()
+    # Synchronous alone would give short intervals and nobody to compare them with.
+    sync = category(["synchronous", "metachronous"], ["metachronous", "synchronous"])
+    assert cohort.add_factors(empty.assign(timing=sync), MSKCC)["dfi_short"].isna().all()
+    assert "dfi_short" not in cohort.add_factors(pd.DataFrame({"timing": sync}), MSKCC)
+    assert cohort.stand_ins(empty.assign(timing=sync), MSKCC) == ""
 
 
 def test_a_rule_that_does_not_exist_is_refused():

@@ -49,7 +49,8 @@ def test_range(name: str, lowest: int, highest: int) -> None:
         ({"cea": 19.9}, {"crs": 0, "game": 0}),
         ({"dfi_months": 12.0}, {"crs": 0}),
         ({"dfi_months": 11.99}, {"crs": 1}),
-        ({"timing": "synchronous"}, {"crs": 1, "beppu": 3}),
+        ({"timing": "synchronous"}, {"crs": 0, "beppu": 3}),
+        ({"timing": "synchronous", "dfi_months": 11.0}, {"crs": 1, "beppu": 3}),
         ({"timing": "synchronous", "dfi_months": np.nan}, {"crs": 1}),
         ({"n_tumours": 2.0}, {"crs": 1, "beppu": 4}),
         ({"n_tumours": 4.0}, {"crs": 1, "beppu": 4}),
@@ -107,6 +108,21 @@ def test_multiple_answers_for_the_number_where_it_is_empty() -> None:
     frame["multiple"] = ["yes", None, "no", "no"]
     assert scores.crs(frame).fillna(-1).tolist() == [1, -1, 1, 0]
     assert scores.crs(frame.drop(columns="n_tumours")).fillna(-1).tolist() == [1, -1, 0, 0]
+
+
+def test_equal_tumour_burdens_are_equal_to_the_last_bit() -> None:
+    """Every pair of diameter (steps of 0.1 and 0.05 cm) and number with the same sum of squares."""
+    size, number = np.meshgrid(np.arange(0, 601) / 20, np.arange(1, 41))
+    hundredths = np.rint(size * 20).astype(int) ** 2 + (20 * number) ** 2
+    found = scores.tbs(pd.DataFrame({"size_cm": size.ravel(), "n_tumours": number.ravel()}))
+    by_sum = found.groupby(hundredths.ravel()).agg(["nunique", "size"])
+    assert (by_sum["nunique"] == 1).all() and (by_sum["size"] > 1).sum() > 1000
+    assert len(by_sum) == found.nunique()
+    # hypot and plain squares tear such pairs apart.
+    torn = pd.Series(np.hypot(size, number).ravel()).groupby(hundredths.ravel()).nunique()
+    assert (torn > 1).any()
+    pair = scores.tbs(patients({"size_cm": 2.2, "n_tumours": 2.0}, {"size_cm": 2.8}))
+    assert pair[0] == pair[1] == np.sqrt(8.84)
 
 
 def test_the_codon_tells_kras_where_it_can() -> None:

@@ -8,7 +8,7 @@ converted table came from; `origin` and `events` find the table and history of a
 """
 
 from crlm.cohort.adapters import import_tcia_crlm, source
-from crlm.cohort.flow import add_factors, attrition, eligibility
+from crlm.cohort.flow import add_factors, attrition, eligibility, stand_ins
 from crlm.cohort.form import template
 from crlm.cohort.history import EVENTS, SITES, check_history, load_history
 from crlm.cohort.loading import check, load
@@ -31,5 +31,6 @@ __all__ = [
     "load_history",
     "origin",
     "source",
+    "stand_ins",
     "template",
 ]

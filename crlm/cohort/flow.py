@@ -113,8 +113,11 @@ def add_factors(patients: pd.DataFrame, design: Design) -> pd.DataFrame:
         From `load`.
     design : Design
         Its `factors`: `source`, `rule`, `cut`, `levels`; `otherwise` (`column`,
-        `values`) names a category that stands in where the table lacks the source
-        or leaves it empty for every patient.
+        `values`) names a category that answers the same question and stands in,
+        patient by patient, where the source is empty (`stand_ins` counts them).
+        A category that can give one of the two answers only (synchronous: a short
+        interval) stands in only beside a source that is filled for some patients:
+        alone it would leave no patient to compare with.
 
     Returns
     -------
@@ -139,15 +142,58 @@ def _factor(patients: pd.DataFrame, name: str, spec: Mapping[str, Any]) -> pd.Se
         raise CohortError(
             f"The factor {name} has the rule {spec['rule']!r}; use one of {', '.join(_RULES)}."
         )
-    source, other = patients.get(spec["source"]), spec.get("otherwise")
+    source, stand_in = patients.get(spec["source"]), _stand_in(patients, spec)
+    if source is None and stand_in is None:
+        return None
+    values = pd.Series(None, index=patients.index, dtype=object)
     if source is not None and source.notna().any():
         holds = _RULES[spec["rule"]](source, spec["cut"])
-        values = holds.map({True: spec["levels"][1], False: spec["levels"][0]})
+        values = holds.map({True: spec["levels"][1], False: spec["levels"][0]}).astype(object)
         values = values.where(source.notna())
-    elif other and other["column"] in patients:
-        values = patients[other["column"]].astype(object).map(other["values"])
-    elif source is not None:
-        values = pd.Series(None, index=patients.index, dtype=object)
-    else:
-        return None
+    if stand_in is not None:
+        values = values.where(values.notna(), stand_in)
     return pd.Series(pd.Categorical(values, categories=spec["levels"]), index=patients.index)
+
+
+def _stand_in(patients: pd.DataFrame, spec: Mapping[str, Any]) -> pd.Series | None:
+    """What the category gives that may stand in for an empty source; None if none may."""
+    other = spec.get("otherwise")
+    if not other or other["column"] not in patients:
+        return None
+    source = patients.get(spec["source"])
+    one_sided = set(other["values"].values()) != set(spec["levels"])
+    if one_sided and (source is None or source.isna().all()):
+        return None
+    return patients[other["column"]].astype(object).map(other["values"])
+
+
+def stand_ins(patients: pd.DataFrame, design: Design) -> str:
+    """One sentence on which category stood in for an empty number, and for how many patients.
+
+    Parameters
+    ----------
+    patients : pandas.DataFrame
+        Before or after `add_factors`.
+    design : Design
+        Its `factors`, of which `otherwise` names what may stand in. The published scores
+        (`scores.crs`) follow the same rule with the same columns.
+
+    Returns
+    -------
+    str
+        As "Where the number is empty, a category that answers the same question stands in:
+        Multiple metastases for Number of liver metastases in 12 patients." Empty if none did.
+    """
+    told = {}
+    for spec in design.factors.values():
+        stand_in = _stand_in(patients, spec)
+        if stand_in is None:
+            continue
+        source = patients.get(spec["source"])
+        used = stand_in.notna() if source is None else stand_in.notna() & source.isna()
+        pair = f"{design.label(spec['otherwise']['column'])} for {design.label(spec['source'])}"
+        count = int(used.sum())
+        if count:
+            told[pair] = f"{pair} in {count} {'patient' if count == 1 else 'patients'}"
+    rule = "Where the number is empty, a category that answers the same question stands in"
+    return f"{rule}: {'; '.join(told.values())}." if told else ""

@@ -260,7 +260,7 @@ RULES: tuple[Rule, ...] = (
         lambda patients: (_is(patients["timing"], "synchronous") & (patients["dfi_months"] > 0))
         | (_is(patients["timing"], "metachronous") & (patients["dfi_months"] == 0)),
         "the interval and the timing speak of different things",
-        "Allowed. Here synchronous counts as an interval of 0.",
+        "Allowed. Synchronous counts as an interval of 0 where the interval is empty.",
         note=True,
     ),
     Rule(

@@ -1,7 +1,9 @@
 """What a cohort matches, recomputed from its files by other programs than the search.
 
 Curves and log-rank tests come from lifelines, Cox and logistic models from statsmodels, tables
-and rank tests from scipy; nothing here calls a kernel of the search or `crlm.survival`.
+and rank tests from scipy; nothing here calls a kernel of the search or `crlm.survival`. Fisher's
+test beyond 2 x 2 alone is this project's own (`crlm.exact`, equal to R's `fisher.test`), for
+scipy samples its tables, another p at each call.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import pandas as pd
 from scipy import stats
 
 from crlm import cohort, comparison, endpoints, ledger, regression, scores
+from crlm.exact import exact_test
 from crlm.files import checksum, write_atomically
 from crlm.ledger import Design
 from crlm.reconstruction.targets import Goal, Statistic, levels_of, statistic_of, where_of
@@ -403,7 +406,8 @@ def _association(statistic: Statistic, frame: pd.DataFrame, design: Design) -> f
     table = table.reindex(index=levels_of(design, by), columns=levels_of(design, column))
     counts = table.fillna(0).to_numpy(int)
     if design.table_one["categorical_test"] == "fisher":
-        p = stats.fisher_exact(counts).pvalue
+        two_by_two = counts.shape == (2, 2)
+        p = stats.fisher_exact(counts).pvalue if two_by_two else exact_test(counts)[0]
     else:
         p = stats.chi2_contingency(counts, correction=False).pvalue
     gap = counts[0, 0] * counts[1, 1] - counts[0, 1] * counts[1, 0]
