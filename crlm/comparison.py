@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from crlm.ledger import KEYS, LedgerError, compatible_interval, round_half_up
+from crlm.ledger import KEYS, LedgerError, collect, compatible_interval, round_half_up
 
 #: The closed set of verdicts, best first.
 VERDICTS = ("matches", "near", "differs", "no result")
@@ -29,8 +29,7 @@ def compare(
     Parameters
     ----------
     rows : pandas.DataFrame
-        Result rows (`ledger.ROW_COLUMNS`). Where two rows share all keys the
-        first counts.
+        Result rows (`ledger.ROW_COLUMNS`); no two that differ share all keys.
     claims : pandas.DataFrame
         From `ledger.load_claims`.
     rounded_before : int, optional
@@ -90,11 +89,14 @@ def row_key(record: dict[str, Any], **other: Any) -> tuple[Any, ...]:
 
 
 def row_index(rows: pd.DataFrame) -> dict[tuple[Any, ...], dict[str, Any]]:
-    """Result rows by their keys; of two rows with the same keys the first counts."""
-    found: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for record in rows.to_dict("records"):
-        found.setdefault(row_key(record), record)
-    return found
+    """Result rows by their keys.
+
+    Raises
+    ------
+    LedgerError
+        If two rows share their keys and differ, as `ledger.collect`.
+    """
+    return {row_key(record): record for record in collect([rows]).to_dict("records")}
 
 
 def _names(rows: pd.DataFrame) -> set[str]:

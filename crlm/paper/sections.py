@@ -47,7 +47,9 @@ class Sections(Base):
         self.entered_late = entered_late
         self.timed = endpoints.timed(self.table, self.history, self.design, **self.rules)
         self.frames = endpoints.frames(self.timed, self.design, entered_late=entered_late)
+        stood_in = cohort.stand_ins(self.included, self.design)
         pieces = [tables.endpoints_table(self.frames, self.design)]
+        pieces += [html.say(stood_in)] if stood_in else []
         return self.section(result_rows([]), pieces)
 
     def table_one(

@@ -1,0 +1,27 @@
+"""Figures, drawn from curves and result rows only.
+
+Every figure carries an alternative text that says in words what it shows. The
+palette is Okabe and Ito's, which stays apart for colour-blind readers.
+"""
+
+from crlm.report.figures.choices import published_ratio, specification_curve
+from crlm.report.figures.curves import kaplan_meier, overview
+from crlm.report.figures.forests import forest, pairs, stability
+from crlm.report.figures.patients import distributions, flow, missing_values
+from crlm.report.figures.picture import PALETTE, Picture, prepare
+
+__all__ = [
+    "PALETTE",
+    "Picture",
+    "distributions",
+    "flow",
+    "forest",
+    "kaplan_meier",
+    "missing_values",
+    "overview",
+    "pairs",
+    "prepare",
+    "published_ratio",
+    "specification_curve",
+    "stability",
+]

@@ -1,0 +1,159 @@
+"""Ratios with their intervals, and how often a factor is chosen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from crlm.ledger import Design
+from crlm.naming import describe
+from crlm.numbers import interval, number
+from crlm.report.figures.picture import (
+    FOREST,
+    PALETTE,
+    SOFT,
+    STYLE,
+    Picture,
+    sheet,
+    wrapped,
+)
+
+
+def forest(rows: pd.DataFrame, design: Design, *, title: str, unit: str = "HR") -> Picture:
+    """Ratios with their intervals on a log axis, numbers beside them; arrows where clipped.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Rows with a ratio in `estimate` and limits; non-finite ones are left out.
+    unit : str
+        "HR" or "OR".
+    """
+    rows = rows[np.isfinite(rows["estimate"]) & np.isfinite(rows["conf_low"])]
+    labels = [_row_label(row, design) for row in rows.to_dict("records")]
+    low, high = _limits(rows)
+    with matplotlib.rc_context(STYLE):
+        figure, frame = sheet(1.1 + 0.3 * max(len(rows), 1), FOREST)
+        axis = figure.subplots()
+        figure.subplots_adjust(**frame)
+        for y, row in enumerate(rows.to_dict("records")):
+            _draw_ratio(axis, y, row, low, high)
+        _finish_forest_axis(axis, labels, low, high, title, unit)
+        told = zip(labels, rows.to_dict("records"), strict=True)
+        texts = "; ".join(f"{label}: {interval(row)}" for label, row in told)
+        return Picture(figure, f"Forest plot. {title}. {texts}")
+
+
+def pairs(effects: pd.DataFrame, design: Design) -> Picture | None:
+    """The paper's ratio above the new cohort's for every effect, from `agreement.agree`."""
+    if effects.empty:
+        return None
+    limits = effects[["printed_low", "printed_high", "new_low", "new_high"]].to_numpy()
+    low, high = max(limits.min(), 0.05) / 1.08, min(limits.max(), 20.0) * 1.08
+    labels, texts = [], []
+    with matplotlib.rc_context(STYLE):
+        figure, frame = sheet(1.2 + 0.5 * len(effects), FOREST)
+        axis = figure.subplots()
+        figure.subplots_adjust(**frame)
+        for y, pair in enumerate(effects.to_dict("records")):
+            labels.append(describe(pair, design))
+            for shift, name, colour in ((-0.16, "printed", PALETTE[1]), (0.16, "new", PALETTE[0])):
+                row = _one_of_pair(pair, name)
+                _draw_ratio(axis, y + shift, row, low, high, colour)
+                texts.append(f"{labels[-1]}, {name}: {interval(row)}")
+        title = "Paper (above) and this cohort (below)"
+        _finish_forest_axis(axis, labels, low, high, title, "Ratio")
+        return Picture(figure, "Forest plot of pairs. " + "; ".join(texts))
+
+
+def _one_of_pair(pair: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The paper's or the new cohort's side of a pair, as a result row."""
+    values = {"estimate": pair[name], "conf_low": pair[f"{name}_low"]}
+    return {"statistic": pair["statistic"], **values, "conf_high": pair[f"{name}_high"]}
+
+
+def stability(rows: pd.DataFrame, design: Design, *, title: str) -> Picture:
+    """How often each factor is chosen in the resamples, the largest share first.
+
+    Beside each bar stands in how many of the resamples that chose the factor its hazard
+    ratio lies on the same side of 1: two shares that must not be taken for each other.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        From `regression.bootstrap_selection`.
+    """
+    shares = rows[rows["statistic"] == "percent"]
+    chosen = shares[shares["model"] == "bootstrap selection"].sort_values("estimate", kind="stable")
+    signs = shares[shares["model"] == "bootstrap selection, sign"].groupby("covariate")["estimate"]
+    same = signs.min()
+    labels = [design.label(name) for name in chosen["covariate"]]
+    with matplotlib.rc_context(STYLE):
+        figure, frame = sheet(0.9 + 0.26 * len(chosen), FOREST)
+        axis = figure.subplots()
+        figure.subplots_adjust(**frame)
+        axis.barh(range(len(chosen)), chosen["estimate"], color=PALETTE[0], height=0.65)
+        axis.set_yticks(range(len(chosen)), [wrapped(label) for label in labels])
+        axis.set(xlim=(0, 100), xlabel="% of bootstrap samples that choose it", title=title)
+        texts = [_share_text(row, same) for row in chosen.to_dict("records")]
+        for y, text in enumerate(texts):
+            axis.text(1.02, y, text, transform=axis.get_yaxis_transform(), va="center", fontsize=8)
+        told = ", ".join(f"{a}: {b}" for a, b in zip(labels[::-1], texts[::-1], strict=True))
+        return Picture(figure, f"{title}. Chosen, and same side of 1: {told}")
+
+
+def _share_text(row: Mapping[str, Any], same: pd.Series) -> str:
+    sign = same.get(row["covariate"])
+    told = "" if sign is None or not math.isfinite(sign) else f", same side {number(sign, 0)} %"
+    return f"{number(row['estimate'], 0)} %{told}"
+
+
+def _limits(rows: pd.DataFrame) -> tuple[float, float]:
+    if rows.empty:
+        return 0.5, 2.0
+    low = max(min(rows["conf_low"].min(), rows["estimate"].min(), 0.8), 0.05)
+    high = min(max(rows["conf_high"].max(), rows["estimate"].max(), 1.25), 20.0)
+    return low / 1.08, high * 1.08
+
+
+def _draw_ratio(
+    axis: Any, y: float, row: dict[str, Any], low: float, high: float, colour: str = PALETTE[0]
+) -> None:
+    left, right = max(row["conf_low"], low), min(row["conf_high"], high)
+    axis.plot([left, right], [y, y], color=colour, linewidth=1.4)
+    if row["conf_low"] < low:
+        axis.plot(low, y, "<", color=colour, markersize=5)
+    if row["conf_high"] > high:
+        axis.plot(high, y, ">", color=colour, markersize=5)
+    axis.plot(min(max(row["estimate"], low), high), y, "s", color=colour, markersize=5)
+    axis.text(1.02, y, interval(row), transform=axis.get_yaxis_transform(), va="center")
+
+
+def _finish_forest_axis(
+    axis: Any, labels: Sequence[str], low: float, high: float, title: str, unit: str
+) -> None:
+    axis.set_xscale("log")
+    axis.set(xlim=(low, high), ylim=(len(labels) - 0.4, -0.6), title=title)
+    axis.set_xlabel(f"{unit} (95 % CI), log scale")
+    axis.axvline(1, color=SOFT, linewidth=0.9, linestyle="--", zorder=0)
+    marks = [
+        t for t in (0.05, 0.1, 0.2, 0.33, 0.5, 0.67, 1, 1.5, 2, 3, 5, 10, 20) if low <= t <= high
+    ]
+    axis.xaxis.set_major_locator(FixedLocator(marks))
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_yticks(range(len(labels)), [wrapped(label) for label in labels])
+
+
+def _row_label(row: Mapping[str, Any], design: Design) -> str:
+    key = f"{row['covariate']}={row['level']}" if row["level"] else row["covariate"]
+    name = design.group_label(key)
+    return (
+        name if row["population"] == "all" else f"{name} ({design.group_label(row['population'])})"
+    )

@@ -1,0 +1,146 @@
+"""The patients: their flow into the study, their measurements, what is missing of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import pandas as pd
+from matplotlib.ticker import FuncFormatter, NullLocator
+
+from crlm.ledger import Design
+from crlm.numbers import number, short
+from crlm.report.figures.picture import (
+    CURVES,
+    FOREST,
+    SOFT,
+    STYLE,
+    Picture,
+    colours,
+    sheet,
+)
+
+
+def flow(rows: pd.DataFrame, design: Design) -> Picture:
+    """The flow of patients into the study, from attrition rows."""
+    counts = {row["level"]: row["estimate"] for row in rows.to_dict("records")}
+    steps = [("start", "Patients in the table")]
+    steps += [(item["name"], item["label"]) for item in design.eligibility]
+    with matplotlib.rc_context(STYLE):
+        figure, _ = sheet(0.72 * len(steps), CURVES)
+        axis = figure.subplots()
+        figure.subplots_adjust(left=0.02, right=0.98, top=1, bottom=0)
+        axis.set_axis_off()
+        axis.set(xlim=(0, 1), ylim=(-len(steps) + 0.45, 0.5))
+        for y, (name, label) in enumerate(steps):
+            _draw_step(axis, y, name, label, counts)
+        told = ", then ".join(f"{label} {counts[name]:.0f}" for name, label in steps)
+        return Picture(figure, f"Flow of patients: {told}")
+
+
+def _draw_step(axis: Any, y: int, name: str, label: str, counts: Mapping[str, float]) -> None:
+    box = {"boxstyle": "round,pad=0.5", "facecolor": "#f5f7f9", "edgecolor": SOFT}
+    axis.text(0.02, -y, f"{label}: n = {counts[name]:.0f}", va="center", bbox=box)
+    if not y:
+        return
+    arrow = {"arrowstyle": "->", "color": SOFT}
+    axis.annotate("", (0.08, -y + 0.24), (0.08, -y + 0.74), arrowprops=arrow)
+    out = counts[f"{name}_excluded"]
+    text = f"excluded: {out:.0f}" if math.isfinite(out) else "cannot be checked here"
+    axis.text(0.12, -y + 0.5, text, va="center", color=SOFT)
+
+
+def distributions(
+    frame: pd.DataFrame, names: Sequence[str], by: str, design: Design
+) -> Picture | None:
+    """Box plots of measurements by group: median, quartiles, and from the 5 to the 95 % point.
+
+    No single patient is drawn. Markers that span decades stand on a log scale. None where
+    no measurement is known.
+    """
+    known = [name for name in names if pd.api.types.is_numeric_dtype(frame[name])]
+    if not known:
+        return None
+    import seaborn
+
+    part = frame[frame[by].notna()]
+    levels = [level for level in design.levels(by) if (part[by] == level).any()]
+    across = min(3, len(known))
+    down = math.ceil(len(known) / across)
+    with matplotlib.rc_context({**STYLE, "font.size": 8, "axes.titlesize": 8.5}):
+        figure, _ = sheet(0.55 + 0.3 * len(levels) * down + 0.62 * down, CURVES)
+        axes = figure.subplots(down, across, squeeze=False)
+        figure.subplots_adjust(left=0.16, right=0.98, wspace=0.12, hspace=1.0, top=0.9)
+        for axis, name in zip(axes.flat, known, strict=False):
+            seaborn.boxplot(
+                data=part, x=name, y=by, order=levels, hue=by, hue_order=levels, ax=axis,
+                palette=colours(len(levels)), whis=(5, 95), showfliers=False, width=0.6,
+                linewidth=0.9, legend=False,
+            )  # fmt: skip
+            _finish_box(axis, part[name], design, name, levels, by)
+        for axis in axes.flat[len(known) :]:
+            axis.set_axis_off()
+        for row in axes:
+            for axis in row[1:]:
+                axis.set_yticklabels([])
+        return Picture(figure, _describe_boxes(part, known, by, levels, design))
+
+
+def _finish_box(
+    axis: Any, values: pd.Series, design: Design, name: str, levels: Sequence[str], by: str
+) -> None:
+    unit = (design.columns.get(name) or {}).get("unit", "")
+    unit = f", {unit}" if unit and unit != "tumours" else ""
+    axis.set(title=design.label(name) + unit, xlabel="", ylabel="")
+    axis.set_yticks(range(len(levels)), [design.label(by, level) for level in levels])
+    low, high = values.quantile([0.05, 0.95])
+    if low > 0 and high / low > 50:
+        axis.set_xscale("log")
+        axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.xaxis.set_minor_locator(NullLocator())
+
+
+def _describe_boxes(
+    frame: pd.DataFrame, names: Sequence[str], by: str, levels: Sequence[str], design: Design
+) -> str:
+    told = []
+    for name in names:
+        for level in levels:
+            middle = short(frame.loc[frame[by] == level, name].median())
+            told.append(f"{design.label(name)}, {design.label(by, level)}: {middle}")
+    return f"Box plots by {design.label(by)}. Medians: {'; '.join(told)}."
+
+
+def missing_values(
+    frame: pd.DataFrame, names: Sequence[str], by: str, design: Design
+) -> Picture | None:
+    """Share of missing values of each characteristic by group; None where nothing is missing."""
+    part = frame[frame[by].notna()]
+    gaps = [name for name in names if part[name].isna().any() and name != by]
+    if not gaps:
+        return None
+    import seaborn
+
+    levels = [level for level in design.levels(by) if (part[by] == level).any()]
+    shares = pd.DataFrame(
+        {design.label(by, k): 100 * part[part[by] == k][gaps].isna().mean() for k in levels}
+    )
+    shares = shares.set_axis([design.label(name) for name in gaps])
+    with matplotlib.rc_context(STYLE):
+        figure, frame_at = sheet(0.8 + 0.26 * len(gaps), FOREST)
+        axis = figure.subplots()
+        figure.subplots_adjust(**frame_at)
+        texts = shares.map(lambda share: f"{number(share, 0)} %")
+        seaborn.heatmap(
+            shares, ax=axis, annot=texts, fmt="", cmap="Blues", vmin=0, vmax=100, cbar=False,
+            linewidths=1.0,
+        )  # fmt: skip
+        axis.set(title="Missing values by group", xlabel="", ylabel="")
+        axis.tick_params(axis="y", rotation=0, length=0)
+        told = "; ".join(
+            f"{name}: {', '.join(f'{k} {v}' for k, v in row.items())}"
+            for name, row in texts.iterrows()
+        )
+        return Picture(figure, f"Missing values by group. {told}.")

@@ -1,0 +1,108 @@
+"""A finished figure, and what all of them share: width, colours, letters."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
+from PIL import Image
+
+#: Okabe and Ito 2008, without yellow (too faint on white) and black last.
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
+SOFT = "#5b6673"
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titley": 1.0,
+    "legend.frameon": False,
+    "figure.dpi": 100,
+}
+#: Every figure has this width, in inches, and one of two frames: (left, right) of its axes.
+_WIDTH = 7.6
+CURVES, FOREST = (1.75, 7.35), (2.75, 6.0)
+_DPI, _BORDER = 144, 14
+
+
+class Picture:
+    """A finished figure: a PNG of few colours with an alternative text, shown as an image."""
+
+    def __init__(self, figure: Figure, alt: str) -> None:
+        small = io.BytesIO()
+        image = _few_colours(Image.fromarray(_cropped(figure)))
+        image.save(small, format="png")
+        self.png = small.getvalue()
+        self.alt = alt
+        self.width = round(image.width * 100 / _DPI)
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data = {"image/png": self.png, "text/plain": self.alt}
+        return data, {"image/png": {"alt": self.alt, "width": self.width}}
+
+
+def prepare(_: str) -> None:
+    """Have the fonts and their glyphs read once, for this process and its forks."""
+    letters = "".join(chr(code) for code in range(32, 127)) + "–…"
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(2, 2))
+        axis = figure.subplots()
+        axis.set(title=letters, xlabel=letters, ylabel=letters)
+        for size in (7, 8, 8.5, 9):
+            axis.text(0, 0, letters, fontsize=size)
+        Picture(figure, "")
+
+
+def sheet(height: float, frame: tuple[float, float]) -> tuple[Figure, dict[str, float]]:
+    """A figure of the common width, and where its axes begin and end as shares of it."""
+    figure = Figure(figsize=(_WIDTH, height))
+    return figure, {"left": frame[0] / _WIDTH, "right": frame[1] / _WIDTH}
+
+
+def _cropped(figure: Figure) -> np.ndarray:
+    """The figure's pixels (height, width, red green blue), white above and below cut off.
+
+    Labels may reach an inch beyond the upper and lower edge; the width stays, so that all
+    figures of a report are equally wide. One drawing is half the work of matplotlib's
+    "tight", which lays everything out twice.
+    """
+    width, height = figure.get_size_inches()
+    height = np.ceil(height + 2.0)
+    drawn = io.BytesIO()
+    figure.savefig(
+        drawn, format="rgba", dpi=_DPI, bbox_inches=Bbox.from_bounds(0, -1.0, width, height)
+    )
+    shape = (round(height * _DPI), round(width * _DPI), 4)
+    pixels = np.frombuffer(drawn.getbuffer(), np.uint8).reshape(shape)
+    inked = pixels.view(np.uint32)[..., 0] != np.uint32(0xFFFFFFFF)
+    rows = np.flatnonzero(inked.any(1))
+    top, bottom = max(rows[0] - _BORDER, 0), rows[-1] + _BORDER + 1
+    return pixels[top:bottom, :, :3].copy()
+
+
+def _few_colours(image: Image.Image) -> Image.Image:
+    """An image with a palette, in which the paper stays white."""
+    few = image.quantize(96, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    palette, paper = few.getpalette(), few.getpixel((0, 0))
+    palette[3 * paper : 3 * paper + 3] = [255, 255, 255]
+    few.putpalette(palette)
+    return few
+
+
+def colours(n: int) -> list[str]:
+    """So many colours of the palette, from its beginning again where it ends."""
+    return [PALETTE[i % len(PALETTE)] for i in range(n)]
+
+
+def wrapped(text: str, width: int = 34) -> str:
+    """A label in at most two lines."""
+    lines = textwrap.wrap(text, width, max_lines=2, placeholder="…")
+    return "\n".join(lines)
