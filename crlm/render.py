@@ -93,6 +93,7 @@ def _from_template(exporter: Any, notebook: Any) -> str:
     exporter.register_filter("highlight_code", code)
     exporter.register_filter("filter_data_type", kept)
     page, _ = TemplateExporter.from_notebook_node(exporter, notebook, resources)
+    page = page.replace('class="output_png', 'tabindex="0" class="output_png')
     return re.sub(r"<img(?![^>]*\balt=)", '<img alt="A picture without a description"', page)
 
 

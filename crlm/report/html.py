@@ -13,7 +13,7 @@ import pandas as pd
 
 from crlm.comparison import VERDICTS
 
-_SHORT_CELL = 22
+_SHORT_CELL, _LONG_CELL = 22, 60
 _MARKS = "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ"
 
 
@@ -217,7 +217,9 @@ def table(
 
 def _data(text: str, flush_right: bool) -> str:
     """A cell; short ones keep on one line, so that an estimate stays beside its limits."""
-    kind = ("num" if flush_right else "keep") if len(text) <= _SHORT_CELL else ""
+    kind = "long" if len(text) > _LONG_CELL else ""
+    if len(text) <= _SHORT_CELL:
+        kind = "num" if flush_right else "keep"
     return f'<td class="{kind}">{_cell(text)}</td>' if kind else f"<td>{_cell(text)}</td>"
 
 
