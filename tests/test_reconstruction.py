@@ -162,6 +162,23 @@ def test_a_certificate_has_the_models_that_a_notebook_has(study):
         assert tuple(fitted["covariate"]) == columns
 
 
+def test_a_certificate_does_not_sample_its_exact_tests():
+    """Four codons by three stages: R's fisher.test gives what two calls here give alike."""
+    design = ledger.load_design("ncch_scp")
+    design = replace(design, columns={
+        "codon": {"levels": list("abcd")}, "stage": {"levels": list("xyz")},
+    })  # fmt: skip
+    counts = np.array([[8, 10, 14], [4, 1, 1], [13, 12, 13], [1, 1, 2]])
+    at = np.repeat(np.arange(12), counts.ravel())
+    frame = pd.DataFrame({"codon": [list("abcd")[k // 3] for k in at],
+                          "stage": [list("xyz")[k % 3] for k in at]})  # fmt: skip
+    asked = Statistic("association", columns=("stage", "codon"), part="z")
+    first, second = (certificate.by_python(asked, {"patients": frame}, design) for _ in range(2))
+    assert first == second
+    # R: fisher.test(matrix(c(8,4,13,1,10,1,12,1,14,1,13,2), 4))$p.value
+    assert 2 * norm.sf(abs(first)) == pytest.approx(0.685476891514607, rel=1e-9)
+
+
 def test_a_certificate_has_the_difference_of_rates_that_a_notebook_has():
     design, claims = ledger.load_design("mskcc_hai"), ledger.load_claims("mskcc_hai")
     files = [design.folder / f"{name}.csv" for name in ("cohort", "history")]

@@ -9,6 +9,7 @@ import pytest
 from crlm import cohort as cohort_room
 from crlm import endpoints, ledger, regression, scores, specification, survival
 from crlm.ledger import CohortError, ParameterError
+from crlm.reconstruction import certificate
 from crlm.report import figures
 from crlm.specification import MEASURES, MISSING
 
@@ -206,6 +207,20 @@ def test_the_landmark_of_the_shipped_cohort_has_its_own_patients(shipped, endpoi
     curve = specification.curve(plan)
     late = curve.loc[curve["rule"] == "from month 6", "hazard_ratio"]
     assert late.median() == pytest.approx(median, abs=5e-5)
+
+
+@pytest.mark.parametrize("endpoint", ["OS", "SCP", "RFS"])
+def test_restricted_means_of_the_shipped_cohort_are_not_blank(endpoint):
+    """Sixty months lie beyond the follow-up of RAS mutant patients for SCP and RFS."""
+    design = ledger.load_design("ncch_scp")
+    files = [design.folder / f"{name}.csv" for name in ("cohort", "history")]
+    frame = certificate.analysis_frames(design, *files)[endpoint]
+    rows = survival.rmst(frame, "ras")
+    assert rows["estimate"].notna().all() and len(rows) == 4
+    why = "to 60 months" if endpoint == "OS" else "the end of follow-up of ras=mutant"
+    assert rows["method"].str.contains(why, regex=False).all()
+    asked = survival.rmst(frame, "ras", tau=60)
+    assert asked["estimate"].isna().any() == (endpoint != "OS")
 
 
 def test_frames_of_other_patients_are_refused():
