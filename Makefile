@@ -34,8 +34,8 @@ lab: $(STAMP)
 	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
 
 lint: $(STAMP)
-	$(BIN)/ruff check crlm tests benchmarks
-	$(BIN)/ruff format --check crlm tests benchmarks
+	$(BIN)/ruff check crlm tests benchmarks notebooks
+	$(BIN)/ruff format --check crlm tests benchmarks notebooks
 
 notebooks: $(STAMP)
 	@$(BIN)/python -m crlm.twins notebooks

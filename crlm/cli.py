@@ -265,14 +265,14 @@ def _audit(arguments: argparse.Namespace) -> int:
 
 
 def _write_audit(result: Audit, design: Design, out: Path) -> None:
-    from crlm import report
     from crlm.files import csv_bytes, write_atomically
+    from crlm.report import html, verdicts
 
     out.mkdir(parents=True, exist_ok=True)
-    pieces = [report.say(design.citation)]
-    pieces += report.audit_pieces(result.checks, result.findings, result.implied)
+    pieces = [html.say(design.citation)]
+    pieces += verdicts.audit_pieces(result.checks, result.findings, result.implied)
     title = f"Do the printed numbers hold together? {design.study}"
-    write_atomically(out / f"{design.study}_audit.html", report.page(title, pieces))
+    write_atomically(out / f"{design.study}_audit.html", html.page(title, pieces))
     for name in ("checks", "findings", "implied"):
         data = csv_bytes(getattr(result, name))
         write_atomically(out / f"{design.study}_audit_{name}.csv", data)

@@ -1,5 +1,6 @@
 """The result rows and verdicts of the shipped cohorts are those that are held here."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,20 @@ def test_every_held_row_comes_out_again(written, study):
     both = held.merge(rows.drop_duplicates(), how="left", indicator=True)
     lost = both[both["_merge"] != "both"]
     assert lost.empty, lost.head(10).to_string()
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_the_committed_answer_is_that_of_a_run(written, study):
+    """nbval compares cells as they are shown first; the answer is filled in by the last."""
+    committed = Path(__file__).parents[1] / "notebooks" / f"{study}.ipynb"
+    one, two = (answer(path) for path in (committed, written / f"{study}.ipynb"))
+    assert 'class="short"' in one and one == two
+
+
+def answer(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    cell = next(c for c in cells if "headline" in c["metadata"].get("tags", []))
+    return "".join(cell["outputs"][0]["data"]["text/html"])
 
 
 @pytest.mark.parametrize("study", STUDIES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -73,12 +74,13 @@ def distributions(
         figure, _ = sheet(0.55 + 0.3 * len(levels) * down + 0.62 * down, CURVES)
         axes = figure.subplots(down, across, squeeze=False)
         figure.subplots_adjust(left=0.16, right=0.98, wspace=0.12, hspace=1.0, top=0.9)
+        drawn = {"hue": by, "hue_order": levels, "palette": colours(len(levels)), "legend": False}
+        drawn |= {"whis": (5, 95), "showfliers": False, "width": 0.6, "linewidth": 0.9}
         for axis, name in zip(axes.flat, known, strict=False):
-            seaborn.boxplot(
-                data=part, x=name, y=by, order=levels, hue=by, hue_order=levels, ax=axis,
-                palette=colours(len(levels)), whis=(5, 95), showfliers=False, width=0.6,
-                linewidth=0.9, legend=False,
-            )  # fmt: skip
+            with warnings.catch_warnings():
+                # seaborn 0.13.2 draws boxes by an argument that matplotlib 3.11 deprecates.
+                warnings.simplefilter("ignore", matplotlib.MatplotlibDeprecationWarning)
+                seaborn.boxplot(data=part, x=name, y=by, order=levels, ax=axis, **drawn)
             _finish_box(axis, part[name], design, name, levels, by)
         for axis in axes.flat[len(known) :]:
             axis.set_axis_off()
