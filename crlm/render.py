@@ -42,10 +42,11 @@ def render(notebook: Any) -> str:
     notebook : nbformat.NotebookNode
         With its outputs; not changed. The section whose code cell has the tag "headline" is
         moved under the title, and the banner that names the kind of cohort above it.
+        Sections that the cohort cannot feed become one list before the last section.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        page = _from_template(_exporter(), _answer_first(notebook))
+        page = _from_template(_exporter(), _without_empty(_answer_first(notebook)))
     page = page.replace("<!-- table of contents -->", _contents(page))
     return _with_banner(page)
 
@@ -62,6 +63,54 @@ def _answer_first(notebook: Any) -> Any:
     ordered = copy.copy(notebook)
     ordered["cells"] = [rest[0], *moved, *rest[1:]]
     return ordered
+
+
+def _without_empty(notebook: Any) -> Any:
+    """The notebook without sections whose every output says that it is not shown.
+
+    What they say stands together before the last section, one line each.
+    """
+    kept: list[Any] = []
+    told: list[str] = []
+    for section in _sections(notebook.cells):
+        lines = _skipped(section)
+        told += [line for line in lines if line]
+        kept += [] if lines else section
+    shorter = copy.copy(notebook)
+    shorter["cells"] = kept
+    if not told:
+        return shorter
+    from nbformat.v4 import new_markdown_cell
+
+    items = "\n".join(f"- {line}" for line in dict.fromkeys(told))
+    listed = new_markdown_cell(f"## What this cohort cannot feed\n\n{items}", id="cannot-feed")
+    last = max(i for i, cell in enumerate(kept) if cell.cell_type == "markdown")
+    shorter["cells"] = [*kept[:last], listed, *kept[last:]]
+    return shorter
+
+
+def _sections(cells: Any) -> list[list[Any]]:
+    """Cells in groups that begin with a heading."""
+    groups: list[list[Any]] = []
+    for cell in cells:
+        starts = cell.cell_type == "markdown" and cell.source.startswith("#")
+        if starts or not groups:
+            groups.append([])
+        groups[-1].append(cell)
+    return groups
+
+
+def _skipped(section: list[Any]) -> list[str]:
+    """What a section says in place of outputs, if it has nothing else; "" for an aside."""
+    shown = [out for cell in section for out in cell.get("outputs", ()) if "data" in out]
+    pages = ["".join(out.data.get("text/html", "")) for out in shown]
+    marks = [re.findall(r'<p class="(skipped|aside)"', page) for page in pages]
+    if not shown or any(
+        len(m) != 1 or p.count("<p") != 1 for m, p in zip(marks, pages, strict=True)
+    ):
+        return []
+    texts = ["".join(out.data["text/plain"]).removeprefix("Not shown: ") for out in shown]
+    return [t if m == ["skipped"] else "" for t, m in zip(texts, marks, strict=True)]
 
 
 @functools.cache

@@ -40,6 +40,18 @@ def test_a_notebook_without_an_answer_stays_in_its_order():
     assert "banner" not in page[page.index("<main>") :] and 'href="#Parameters"' in page
 
 
+def test_sections_that_cannot_be_fed_become_one_list():
+    made = notebook()
+    line = '<div class="crlm"><p class="skipped">Not shown: X. No times.</p></div>'
+    said = shown(line)
+    said["data"]["text/plain"] = "Not shown: X. No times."
+    markdown, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
+    made.cells += [markdown("## Empty"), code("z", outputs=[said]), markdown("## Provenance")]
+    page = render.render(made)
+    assert 'id="Empty"' not in page and "<li>X. No times.</li>" in page
+    assert page.index("What-this-cohort-cannot-feed") < page.index('id="Provenance"')
+
+
 def test_rendering_does_not_change_the_notebook():
     made = notebook()
     before = nbformat.writes(made)

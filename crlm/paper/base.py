@@ -125,7 +125,11 @@ class Base:
         """
         frame = self._frames().get(endpoint)
         if frame is None or frame.empty:
-            what = "patients to analyse" if endpoint == "patients" else f"{endpoint} times"
+            what = (
+                "patients to analyse"
+                if endpoint == "patients"
+                else f"{self.design.endpoint_name(endpoint)} times"
+            )
             return f"This cohort has no {what}."
         absent = [name for name in columns if name not in frame or frame[name].nunique() < 2]
         if absent:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from crlm import agreement, comparison, ledger, survival
@@ -24,26 +25,32 @@ class Closing(Base):
         before = self.design.conventions.get("rounded_before")
         found = comparison.compare(self.results, self.claims, rounded_before=before)
         self.verdicts = comparison.with_findings(found, self.audit.findings)
-        text = verdicts.tally_sentence(self.verdicts, self.source["kind"])
+        text = verdicts.tally_sentence(self.verdicts)
         pieces = [verdicts.tally_table(self.verdicts), verdicts.verdict_tables(self.verdicts)]
+        if not self.synthetic:
+            text += " These are other patients than the paper's: see whether the effects agree."
+            pieces = [html.fold(f"{len(self.verdicts)} claims by their place", *pieces)]
         return self.section(ledger.rows([]), pieces, text)
 
     def differences(self) -> None:
         """The claims that differ, with what was computed and why, as far as it is known."""
+        if not self.synthetic:
+            html.show(html.aside("Other patients give other numbers: see whether effects agree."))
+            return
         shown = verdicts.differences_table(self.verdicts)
         html.show(shown or html.say("No claim differs."))
 
     def agreement(self) -> Section:
         """Each printed ratio beside this cohort's, with a test of whether the two agree."""
         if self.synthetic:
-            html.show(html.say("This cohort was made from the print: there is nothing to compare."))
+            html.show(html.aside("This cohort was made from the print: it cannot agree with it."))
             return nothing()
-        pairs = agreement.agree(self.results, self.claims)
+        self.pairs = pairs = agreement.agree(self.results, self.claims)
         if pairs.empty:
             html.show(html.skipped("agreement", "No printed ratio could be estimated here."))
             return nothing()
         pieces = [verdicts.agreement_table(pairs, self.design), figures.pairs(pairs, self.design)]
-        return self.section(ledger.rows([]), pieces, readings.agreement(pairs, self.design))
+        return self.section(ledger.rows([]), pieces, readings.agreement(pairs))
 
     def print_audit(self) -> None:
         """The printed numbers held against each other."""
@@ -53,7 +60,7 @@ class Closing(Base):
     def certificate(self) -> None:
         """What other programs found in a synthetic cohort, and what its siblings leave open."""
         if not self.synthetic:
-            html.show(html.say("This cohort is not synthetic: it has no certificate."))
+            html.show(html.aside("This cohort is not synthetic: it has no certificate."))
             return
         made = synthetic.certificate(self.source, self.design, self.verdicts, self.included)
         html.show(*made, *synthetic.ensemble(self.design))
@@ -98,29 +105,35 @@ class Closing(Base):
             effect = rows[(rows["covariate"] == exposure) & (rows["model"] == "univariable")]
         groups = rows["group"].str.startswith(f"{exposure}=") | (rows["group"] == exposure)
         curves = rows[groups & ~rows["group"].str.contains(",") & (rows["covariate"] == "")]
+        if curves.empty:
+            whole = (rows["group"] == "all") & (rows["covariate"] == "")
+            curves = rows[whole & rows["statistic"].isin(["median_survival", "survival_rate"])]
         tried = rows[rows["model"].str.startswith("specification curve")]
         return readings.answer(endpoint, curves, effect, tried, self.design, self.print)
 
     def _print_sentence(self) -> str:
-        text = verdicts.tally_sentence(self.verdicts, self.source["kind"])
+        pairs = getattr(self, "pairs", None)
+        text = verdicts.tally_sentence(self.verdicts)
+        if not self.synthetic:
+            text = readings.agreement(pairs) if pairs is not None and len(pairs) else ""
         wrong = self.audit.findings[self.audit.findings["verdict"] == "inconsistent"]
         if len(wrong):
             noun = "finding says" if len(wrong) == 1 else "findings say"
-            gravest = str(wrong["title"].iloc[0]).rstrip(".")
+            gravest = str(wrong["sentence"].iloc[0]).rstrip(".")
             text += (
-                f" {len(wrong)} {noun} that printed numbers contradict each other, the gravest: "
-                f"{gravest}."
+                f" Of the print itself {len(wrong)} {noun} that numbers contradict each other; "
+                f"the gravest: {gravest}."
             )
-        return text
+        return text.strip()
 
     def _overview(self) -> Any:
         """The curves of the main endpoints by exposure, small and side by side."""
         panels = []
-        for name in self.design.main:
-            if not self.lacking(name, self.design.exposure):
-                frame = self.frames[name]
-                shown = survival.curve(frame, self.design.exposure)
-                test = survival.logrank(frame, self.design.exposure)
+        for name in [name for name in self.design.main if not self.lacking(name)]:
+            frame, by, p = self.frames[name], self.design.exposure, math.nan
+            by = None if self.lacking(name, by) else by
+            if by:
+                test = survival.logrank(frame, by)
                 p = float(test.loc[test["statistic"] == "p", "estimate"].iloc[0])
-                panels.append((self.design.endpoints[name]["label"], shown, p))
+            panels.append((self.design.endpoints[name]["label"], survival.curve(frame, by), p))
         return figures.overview(panels, self.design) if panels else None

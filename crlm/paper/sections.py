@@ -82,6 +82,9 @@ class Sections(Base):
             return nothing()
         names = self.design.table_one[variables] if isinstance(variables, str) else list(variables)
         kept = self.usable(self.included, names)
+        if not kept:
+            html.show(html.skipped(title, "This cohort holds none of its characteristics."))
+            return nothing()
         made = baseline.table_one(self.included, by, kept, categorical_test=test, spread=spread)
         rows = self.add(made, self._everybody(by, kept, spread))
         table = tables.baseline_table(made, self.design, caption=title, smd=smd)

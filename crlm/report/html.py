@@ -90,6 +90,11 @@ def skipped(what: str, why: str) -> Html:
     return say(f"Not shown: {what}. {why}", "skipped")
 
 
+def aside(text: str) -> Html:
+    """What stands where a section is about another kind of cohort than this."""
+    return say(text, "aside")
+
+
 def listing(sentences: Sequence[str], kind: str = "") -> Html:
     """Sentences as a list, one an item."""
     style = f' class="{kind}"' if kind else ""

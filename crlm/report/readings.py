@@ -351,7 +351,7 @@ def span_of_models(rows: pd.DataFrame, design: Design) -> str:
     return _sentence("; ".join(told))
 
 
-def agreement(pairs: pd.DataFrame, design: Design) -> str:
+def agreement(pairs: pd.DataFrame) -> str:
     """How many of the printed effects this cohort agrees with."""
     apart = int((pairs["heterogeneity_p"] < 0.05).sum())
     same = int(pairs["same_direction"].sum())

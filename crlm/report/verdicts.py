@@ -111,18 +111,15 @@ def computed(claim: Mapping[str, Any]) -> str:
     return number(claim["computed"], int(claim["decimals"]))
 
 
-def tally_sentence(verdicts: pd.DataFrame, kind: str) -> str:
-    """The verdict on a whole paper in one sentence; `kind` is what the cohort is."""
+def tally_sentence(verdicts: pd.DataFrame) -> str:
+    """The verdict on a whole paper in one sentence."""
     count = verdicts["verdict"].value_counts()
     answered = len(verdicts) - count["no result"]
-    text = (
+    return (
         f"Of {len(verdicts)} printed results, this cohort answers {answered}: {count['matches']} "
         f"match at printed precision, {count['near']} are within one printed unit, "
         f"{count['differs']} differ."
     )
-    if kind != "reconstructed":
-        text += " These are other patients than the paper's: see whether the effects agree."
-    return text
 
 
 # ---- the audit --------------------------------------------------------------

@@ -83,9 +83,13 @@ def overview(panels: Sequence[tuple[str, pd.DataFrame, float]], design: Design) 
         handles, labels = axes[0].get_legend_handles_labels()
         place = {"loc": "upper left", "bbox_to_anchor": (0.05, 1.0)}
         figure.legend(handles, labels, ncols=4, fontsize=8, borderpad=0, **place)
-        texts = "; ".join(f"{title}, log-rank {p_phrase(p)}" for title, _, p in panels)
-        name = design.label(groups[0].partition("=")[0])
-        return Picture(figure, f"Kaplan-Meier curves by {name}, side by side. {texts}.")
+        texts = "; ".join(f"{title}{_tested(p)}" for title, _, p in panels)
+        by = "" if groups == ["all"] else f" by {design.label(groups[0].partition('=')[0])}"
+        return Picture(figure, f"Kaplan-Meier curves{by}, side by side. {texts}.")
+
+
+def _tested(p: float) -> str:
+    return f", log-rank {p_phrase(p)}" if math.isfinite(p) else ""
 
 
 def _finish_panel(axis: Any, title: str, last: float, p: float) -> None:
@@ -94,7 +98,7 @@ def _finish_panel(axis: Any, title: str, last: float, p: float) -> None:
     axis.xaxis.set_major_locator(FixedLocator(np.arange(0, last + 1, step)))
     axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
     place = {"transform": axis.transAxes, "ha": "right", "va": "top", "fontsize": 7.5}
-    axis.text(0.99, 0.99, p_phrase(p), **place)
+    axis.text(0.99, 0.99, p_phrase(p) if math.isfinite(p) else "", **place)
 
 
 def _draw_curve(axis: Any, curve: pd.DataFrame, colour: str, label: str) -> None:
