@@ -157,13 +157,10 @@ def _check_before_start(studies: Sequence[str], given: dict[str, str]) -> None:
     for study in studies:
         checked = run.check_parameters(given, run.parameters(run.notebook_path(study)))
         run.check_files(checked)
-        if given.get("cohort_path"):
-            from crlm import cohort, ledger
+    if any(given.get(name) for name in run.FILES):
+        from crlm import intake
 
-            design = ledger.load_design(study)
-            cohort.load(given["cohort_path"], design, given.get("codebook_path"))
-            if given.get("history_path"):
-                cohort.load_history(given["history_path"], design, given.get("codebook_path"))
+        intake.look((study, given) for study in studies)
 
 
 def _list_parameters(study: str) -> None:

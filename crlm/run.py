@@ -407,7 +407,7 @@ def _manifest(
         "data_sha256": checksums or {"cohort": checksum(_shipped(study))},
         "notebook_sha256": checksum(source),
         "versions": versions(),
-        "commit": _commit(),
+        "commit": commit(),
         "status": "failed" if failure else "finished",
         "wall_seconds": round(seconds, 1),
     }
@@ -425,7 +425,7 @@ def _shipped(study: str) -> Path:
     return data_folder() / study / "cohort.csv"
 
 
-def _commit() -> str:
+def commit() -> str:
     """The checkout's commit, with a plus when files were changed since; empty outside git."""
     here = Path(__file__).resolve().parents[1]
     try:

@@ -50,6 +50,7 @@ MAY_IMPORT = {
         "regression",
         "comparison",
     },
+    "intake": {"ledger", "cohort"},
     "cli_batch": None,
     "cli": None,
 }

@@ -10,7 +10,6 @@ out of time which cell it was.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import logging
 import os
@@ -31,6 +30,8 @@ from papermill.engines import NBClientEngine, papermill_engines
 from traitlets import Any as AnyTrait
 from traitlets import CaselessStrEnum
 
+from crlm.batch.lifeline import die_with_parent
+
 #: Name under which the engine is known to papermill.
 ENGINE = "crlm"
 
@@ -38,8 +39,6 @@ ENGINE = "crlm"
 _SILENT = logging.getLogger("crlm.batch.kernel")
 _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
-
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -70,14 +69,6 @@ def fork_kernel() -> Waiting:
             os._exit(0)
     os.close(read)
     return Waiting(pid, write)
-
-
-def die_with_parent(parent: int) -> None:
-    """Let the system kill this process when its parent ends, however it ends (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def _become_kernel(told: dict[str, Any]) -> None:

@@ -60,7 +60,8 @@ class Server:
 def start_server(notebook: str) -> Server:
     """Start one for a notebook; it imports what the notebook's cells import."""
     study = Path(notebook).stem
-    command = [sys.executable, "-m", "crlm.batch.server", study, *imports_of(notebook)]
+    program = [sys.executable, "-m", "crlm.batch.server", str(os.getpid())]
+    command = [*program, study, *imports_of(notebook)]
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(),
         start_new_session=True,
@@ -230,7 +231,7 @@ def _plain_worker(left: Any, done: Any, alive: dict[str, Any], stop: threading.E
 
 def _plain_run(job: dict[str, Any], alive: dict[str, Any]) -> dict[str, Any]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "crlm.batch.runner"], stdin=subprocess.PIPE,
+        [sys.executable, "-m", "crlm.batch.runner", str(os.getpid())], stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment(),
         start_new_session=os.name == "posix",
     )  # fmt: skip
