@@ -13,7 +13,7 @@ import nbformat
 import pandas as pd
 import pytest
 
-from crlm.batch import collecting, driving, folder, grid, index, workers
+from crlm.batch import collecting, curves, driving, folder, grid, index, workers
 from crlm.ledger import CrlmError, ParameterError
 
 ROOT = Path(__file__).parents[1]
@@ -448,4 +448,4 @@ def test_a_dry_run_lists_and_starts_nothing(desk):
 def test_points_are_ordered_by_estimate_and_need_an_interval():
     runs = [{"key": k, "number": i} for i, k in enumerate("abc")]
     effect = {"values": {"a": (2.0, 1.0, 3.0), "b": (0.5, 0.2, 0.9), "c": (1.0, float("nan"), 2)}}
-    assert [p["run"]["key"] for p in index.curve_points(runs, effect)] == ["b", "a"]
+    assert [p["run"]["key"] for p in curves.points_of(runs, effect)] == ["b", "a"]

@@ -154,7 +154,7 @@ def _guessed(item: Run) -> dict[str, Any]:
 
 
 def _complete(out: Path) -> bool:
-    return all((out / name).is_file() for name in ("results.csv", "index.html"))
+    return all((out / name).is_file() for name in ("results.csv", "dates.js", "index.html"))
 
 
 def _as_data(planned: Plan) -> dict[str, Any]:

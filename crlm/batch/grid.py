@@ -188,10 +188,14 @@ def _blocks(grid: dict[str, Any], name: str) -> list[dict[str, Any]]:
 
 def _effect(given: Any) -> dict[str, Any]:
     """An entry of `effects`, which says what to draw by the keys of a result row."""
-    _only(given, {*KEYS, "study", "label", "published"}, "effects")
-    for name in {"time", "published"} & set(given):
-        if not _is_number(given[name]):
-            raise ParameterError(f"effects: {name} is a number, not {given[name]!r}.")
+    _only(given, {*KEYS, "study", "unit", "label", "published"}, "effects")
+    for name, value in given.items():
+        several = isinstance(value, list) and name not in ("label", "published")
+        for one in value if several else [value]:
+            if isinstance(one, (list, dict)) or one is None:
+                raise ParameterError(f"effects: {name} is text or a number, not {one!r}.")
+            if name in ("time", "published") and not _is_number(one):
+                raise ParameterError(f"effects: {name} is a number, not {one!r}.")
     return given
 
 
