@@ -142,8 +142,9 @@ def _nothing(keyed: pd.DataFrame, keys: Mapping[str, Any]) -> str:
             known = sorted(set(keyed[name]) - {""})
             near = difflib.get_close_matches(str(value), known, n=1, cutoff=0.5)
             hint = f" Did you mean {near[0]!r}?" if near else ""
-            some = ", ".join(known[:12]) + (", …" if len(known) > 12 else "")
-            return f"no result row has {name} {value!r}.{hint} There is: {some or 'none'}."
+            some = ", ".join(known[:12]) or "none"
+            more = f" and {len(known) - 12} more" if len(known) > 12 else ""
+            return f"no result row has {name} {value!r}.{hint} There is: {some}{more}."
     listed = ", ".join(f"{name} {value!r}" for name, value in keys.items())
     return f"no result row has all of these together: {listed}."
 

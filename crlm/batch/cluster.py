@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import queue
+import re
 import shutil
 import threading
 import time
@@ -175,16 +176,46 @@ def _connect(address: str) -> Any:
     for name in ("distributed", "distributed.client", "distributed.core", "asyncio", "tornado"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     where = _address(address, dask.config.get("scheduler-address", ""))
+    _check_address(where)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return Client(where, timeout=_PATIENCE, set_as_default=False)
-    except (OSError, ValueError, TypeError, ImportError, RuntimeError, TimeoutError) as error:
+    except (OSError, ImportError) as error:
         raise CrlmError(
-            f"No Dask scheduler answers at {where!r} ({error or type(error).__name__}). An "
-            "address with tls:// needs certificates in Dask's configuration: docs/batch.md has "
-            "the recipe."
+            f"No Dask scheduler answers at {where!r} ({_reason(error)}). Is it running, can this "
+            "machine reach it, and are its certificates those of Dask's configuration here?"
         ) from None
+
+
+def _reason(error: Exception) -> str:
+    """The last cause of an error, which is the one that says something."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error) or type(error).__name__
+
+
+def _check_address(where: str) -> None:
+    """Refuse an address that cannot be one, or a safe one without certificates."""
+    if not re.fullmatch(r"(tcp|tls|ws|wss|ucx)://[^/]+:\d+", where):
+        raise CrlmError(
+            f"{where!r} is no address of a Dask scheduler. It reads tls://host:8786 or "
+            "tcp://host:8786; a scheduler file ends in .json."
+        )
+    from distributed.security import Security
+
+    safe = where.startswith(("tls", "wss"))
+    try:
+        certified = Security().get_connection_args("client").get("ssl_context") is not None
+    except (OSError, ValueError) as error:
+        raise CrlmError(
+            f"The certificates in Dask's configuration cannot be read: {error}."
+        ) from None
+    if safe and not certified:
+        raise CrlmError(
+            f"{where} is encrypted, but Dask's configuration names no certificates here. "
+            "docs/batch.md, On a cluster, has the recipe."
+        )
 
 
 def _address(given: str, configured: str) -> str:

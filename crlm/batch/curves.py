@@ -18,6 +18,7 @@ from crlm.batch import numbers
 from crlm.batch.choosing import Effect
 
 _LEFT, _HEIGHT, _ROW = 190, 260, 16
+_LETTER = 6
 _MOST_ROWS = 12
 # A ratio beyond stands at the border.
 _LEAST, _GREATEST = 0.02, 500.0
@@ -74,11 +75,14 @@ def spread(points: Sequence[Mapping[str, Any]], effect: Effect, finished: int) -
         for value in (values[0], statistics.median(values), values[-1])
     )
     unit = effect.unit
-    text = f"{len(points)} runs, {low} to {numbers.with_unit(high, unit)}"
-    text += f", median {numbers.with_unit(middle, unit)}"
+    if low == high:
+        text = f"{len(points)} runs, {numbers.with_unit(low, unit)} in each"
+    else:
+        text = f"{len(points)} runs, {low} to {numbers.with_unit(high, unit)}"
+        text += f", median of the runs {numbers.with_unit(middle, unit)}"
     neutral = numbers.neutral(effect.statistic)
-    if neutral is not None:
-        limited = [point for point in points if _has_limits(point)]
+    limited = [point for point in points if _has_limits(point)]
+    if neutral is not None and limited:
         clear = sum(_excludes(point, neutral) for point in limited)
         text += f"; the interval excludes {neutral:g} in {clear} of {len(limited)}"
     if finished > len(points):
@@ -151,16 +155,17 @@ def _svg(
     points: Sequence[Mapping[str, Any]], choices: Sequence[str], effect: Effect, told: str
 ) -> str:
     step = min(28.0, max(1.6, 760 / len(points)))
-    width = _LEFT + step * len(points) + 20
+    end = _LEFT + step * len(points) + 20
     neutral = numbers.neutral(effect.statistic)
     limits = [point[name] for point in points for name in ("value", "low", "high")]
     limits += [x for x in (effect.published, neutral) if x is not None]
     scale = scale_of(limits, numbers.is_ratio(effect.statistic))
-    marks = [_grid(scale, width)]
-    marks += [_level(scale.at(neutral), width, "one", "")] if neutral is not None else []
+    marks = [_grid(scale, end), _axis_title(effect)]
+    marks += [_level(scale.at(neutral), end, "one", "")] if neutral is not None else []
+    label = f"published {effect.printed}" if effect.published is not None else ""
     if effect.published is not None:
-        label = f"published {effect.printed}"
-        marks.append(_level(scale.at(effect.published), width, "published", label))
+        marks.append(_level(scale.at(effect.published), end, "published", label))
+    width = end + _LETTER * len(label) + 8
     marks += [_point(p, _LEFT + step * (i + 0.5), scale, effect) for i, p in enumerate(points)]
     matrix, height = _matrix(points, choices, step)
     label = escape(f"Specification curve. {effect.label}: {told}")
@@ -179,8 +184,13 @@ def _grid(scale: Scale, width: float) -> str:
     return "".join(lines)
 
 
+def _axis_title(effect: Effect) -> str:
+    scale = "ratio, logarithmic" if numbers.is_ratio(effect.statistic) else effect.unit
+    return f'<text class="title" x="4" y="14">{escape(scale)}</text>'
+
+
 def _level(at: float, width: float, kind: str, label: str) -> str:
-    text = f'<text class="{kind}" x="{_LEFT + 4}" y="{at - 4:.1f}">{escape(label)}</text>'
+    text = f'<text class="{kind}" x="{width + 4:.0f}" y="{at + 4:.1f}">{escape(label)}</text>'
     line = f'<line class="{kind}" x1="{_LEFT}" x2="{width:.0f}" y1="{at:.1f}" y2="{at:.1f}"/>'
     return line + (text if label else "")
 
