@@ -154,10 +154,8 @@ def _fits(name: str, there: Any, here: Any) -> bool:
 
 
 def _difference(here: dict[str, Any], there: Any) -> str:
-    if isinstance(there, ImportError):
-        return "no crlm, or an older one"
     if not isinstance(there, dict):
-        return f"a crlm that does not answer ({type(there).__name__})"
+        return "no crlm, or another version that does not answer"
     names = [name for name in here if name != "code" and there.get(name) != here[name]]
     listed = ", ".join(f"{name} {there.get(name)}, here it is {here[name]}" for name in names)
     return listed or "the same version of crlm with other code"
