@@ -23,8 +23,6 @@ from crlm.ledger import CrlmError
 #: Reads (study, parameters) of each patient table and tells its kind: see `intake.look`.
 Look = Callable[[Sequence[tuple[str, Mapping[str, Any]]]], list[dict[str, Any]]]
 
-# Patients that are made up or published: what a message says of them is no secret.
-_OPEN = ("reconstructed", "public")
 _SAY_EVERY = 10.0
 _FULL = (
     "The disk is full: no room for {what} in {out}. Finished runs are kept; make room and "
@@ -190,9 +188,8 @@ def _executor(workers: int, scheduler: str, kernels: str) -> Callable[..., Any]:
 
 def job_of(item: Run, out: Path) -> dict[str, Any]:
     """A run as it is given to a worker."""
-    private = item.record["patients"]["kind"] not in _OPEN and bool(_named_files(item))
-    return {**asdict(item), "name": item.study, "part": str(place.part(out, item.key)),
-            "private": private}  # fmt: skip
+    job = {**asdict(item), "name": item.study, "part": str(place.part(out, item.key))}
+    return {**job, "private": bool(_named_files(item))}
 
 
 def _named_files(item: Run) -> list[str]:

@@ -181,6 +181,8 @@ def _withhold(notebook: Any) -> None:
             if output.output_type == "error" and _may_hold_cells(output):
                 output.evalue = WITHHELD
                 output.traceback = [f"{output.ename}: {WITHHELD}"]
+            elif output.output_type == "stream" and output.name == "stderr":
+                output.text = f"A warning: {WITHHELD}\n"
 
 
 def _why_lost(job: Mapping[str, Any], error: Exception) -> str:
