@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ from crlm.batch import choosing, curves, grid, index, numbers
 from crlm.ledger import ParameterError
 
 NAN = math.nan
+ROOT = Path(__file__).parents[1]
 
 
 def row(run, statistic, estimate, low=NAN, high=NAN, **keys):
@@ -271,3 +273,12 @@ def test_a_label_of_the_reader_is_text():
 
 def test_a_frame_without_rows_draws_nothing():
     assert choosing.effects(pd.DataFrame({"run": []}), CLAIMS, []) == ([], [])
+
+
+def test_the_landmark_example_of_the_docs_is_a_grid_that_reads(tmp_path):
+    text = (ROOT / "docs" / "batch.md").read_text(encoding="utf-8")
+    blocks = [block.removeprefix("yaml\n") for block in text.split("```")[1::2]]
+    (example,) = [block for block in blocks if "landmark_months: [1, 3" in block]
+    (tmp_path / "grid.yaml").write_text(example)
+    plan = grid.plan(tmp_path / "grid.yaml")
+    assert len(plan.runs) == 5 and plan.effects[0]["model"] == "from month *"
