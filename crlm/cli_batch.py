@@ -49,9 +49,14 @@ def _batch(arguments: argparse.Namespace) -> int:
         return 0
     try:
         summary = driving.batch(
-            arguments.grid, out, workers=arguments.workers, scheduler=arguments.scheduler,
-            kernels=arguments.kernels, quiet=arguments.quiet, look=intake.look,
-        )  # fmt: skip
+            arguments.grid,
+            out,
+            workers=arguments.workers,
+            scheduler=arguments.scheduler,
+            kernels=arguments.kernels,
+            quiet=arguments.quiet,
+            look=intake.look,
+        )
     except KeyboardInterrupt:
         print("\ncrlm: interrupted; finished runs are kept, the same command goes on from here",
               file=sys.stderr)  # fmt: skip

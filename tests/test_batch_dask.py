@@ -51,9 +51,13 @@ def desk(tmp_path):
 def started(*arguments, cwd, log=os.devnull, **environment):
     with open(log, "ab") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", *arguments], cwd=cwd, env={**os.environ, **environment},
-            stdout=stream, stderr=stream, start_new_session=True,
-        )  # fmt: skip
+            [sys.executable, "-m", *arguments],
+            cwd=cwd,
+            env={**os.environ, **environment},
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+        )
     try:
         yield process
     finally:
@@ -62,13 +66,30 @@ def started(*arguments, cwd, log=os.devnull, **environment):
 
 
 def scheduler_of(file, *more):
-    return ("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0",
-            "--no-dashboard", "--scheduler-file", str(file), *more)  # fmt: skip
+    return (
+        "distributed.cli.dask_scheduler",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--no-dashboard",
+        "--scheduler-file",
+        str(file),
+        *more,
+    )
 
 
 def worker_of(file, *more):
-    return ("distributed.cli.dask_worker", "--scheduler-file", str(file), "--no-nanny",
-            "--nthreads", "1", "--no-dashboard", *more)  # fmt: skip
+    return (
+        "distributed.cli.dask_worker",
+        "--scheduler-file",
+        str(file),
+        "--no-nanny",
+        "--nthreads",
+        "1",
+        "--no-dashboard",
+        *more,
+    )
 
 
 def awaited(path, seconds=60):
@@ -243,8 +264,18 @@ def test_a_killed_worker_leaves_no_byte_of_the_table(desk):
     grid = desk / "slow.yaml"
     grid.write_text("notebook: tiny.ipynb\ncohorts: [table.csv]\nbase: {nap: 3}\n")
     place = {"cwd": temporary, "log": log, "TMPDIR": str(temporary)}
-    command = [sys.executable, "-m", "crlm.cli", "batch", str(grid), "--out", str(desk / "out"),
-               "--scheduler", str(file), "-q"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "crlm.cli",
+        "batch",
+        str(grid),
+        "--out",
+        str(desk / "out"),
+        "--scheduler",
+        str(file),
+        "-q",
+    ]
     with started(*scheduler_of(file), cwd=desk, log=log):
         awaited(file)
         with started(*worker_of(file), **place) as doomed:
@@ -325,14 +356,31 @@ def test_the_recipe_for_certificates_gives_an_encrypted_batch(desk):
         awaited(file)
         assert "tls://127.0.0.1" in file.read_text()
         safe = started(*worker_of(file, "--protocol", "tls"), cwd=desk / "worker", **configuration)
-        command = [sys.executable, "-m", "crlm.cli", "batch", str(desk / "grid.yaml"), "--out",
-                   str(desk / "out"), "--scheduler", str(file), "-q"]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "crlm.cli",
+            "batch",
+            str(desk / "grid.yaml"),
+            "--out",
+            str(desk / "out"),
+            "--scheduler",
+            str(file),
+            "-q",
+        ]
         with safe:
-            done = subprocess.run(command, env={**os.environ, **configuration}, timeout=120,
-                                  capture_output=True, text=True, check=False)  # fmt: skip
+            done = subprocess.run(
+                command,
+                env={**os.environ, **configuration},
+                timeout=120,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
             assert done.returncode == 0, done.stderr
             elsewhere = [*command[:6], str(desk / "bare"), *command[7:]]
-            bare = subprocess.run(elsewhere, timeout=60, capture_output=True, text=True,
-                                  check=False)  # fmt: skip
+            bare = subprocess.run(
+                elsewhere, timeout=60, capture_output=True, text=True, check=False
+            )
     assert len(list((desk / "out" / "runs").iterdir())) == 3
     assert bare.returncode == 2 and "names no certificates" in bare.stderr

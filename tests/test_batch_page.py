@@ -30,11 +30,20 @@ def frame(*records):
 def runs_of(keys, **values):
     line = {"status": "finished", "cell": 0, "error": ""}
     return [
-        {"key": key, "number": number, "study": "mskcc_hai", "cohort": "", "status": "finished",
-         "table": "t", "line": line, "report": True, "record": {},
-         "values": {name: given[number - 1] for name, given in values.items()}}
+        {
+            "key": key,
+            "number": number,
+            "study": "mskcc_hai",
+            "cohort": "",
+            "status": "finished",
+            "table": "t",
+            "line": line,
+            "report": True,
+            "record": {},
+            "values": {name: given[number - 1] for name, given in values.items()},
+        }
         for number, key in enumerate(keys, 1)
-    ]  # fmt: skip
+    ]
 
 
 def page_of(runs, effects, tables=None, notes=()):
@@ -154,8 +163,10 @@ def heights(svg):
 
 
 def test_differences_are_drawn_on_a_linear_axis_below_zero_too():
-    records = [row(k, "rmst_difference", v, v - 1, v + 1, unit="months")
-               for k, v in zip("abc", (-4.0, -2.0, 2.0), strict=True)]  # fmt: skip
+    records = [
+        row(k, "rmst_difference", v, v - 1, v + 1, unit="months")
+        for k, v in zip("abc", (-4.0, -2.0, 2.0), strict=True)
+    ]
     effects, notes = choosing.effects(frame(*records), CLAIMS, [{"statistic": "rmst_difference"}])
     svg = chart(effects[0], 3)
     y = heights(svg)
@@ -203,8 +214,11 @@ def test_the_middle_of_an_even_number_of_runs_is_their_median():
 
 
 def test_an_entry_that_fits_several_results_has_a_chart_for_each_and_says_so():
-    records = [row(k, "survival_rate", v + t, time=float(t), unit="%")
-               for k, v in (("a", 1), ("b", 2)) for t in (36, 60)]  # fmt: skip
+    records = [
+        row(k, "survival_rate", v + t, time=float(t), unit="%")
+        for k, v in (("a", 1), ("b", 2))
+        for t in (36, 60)
+    ]
     entry = {"statistic": "survival_rate", "endpoint": "OS"}
     effects, notes = choosing.effects(frame(*records), CLAIMS, [entry])
     assert [e.values["b"][0] for e in effects] == [38.0, 62.0]
@@ -216,8 +230,10 @@ def test_an_entry_that_fits_several_results_has_a_chart_for_each_and_says_so():
 
 def test_one_chart_follows_a_result_whose_name_changes_with_the_choice():
     """The very case of docs/batch.md: each run has one landmark, named by its month."""
-    records = [row(k, "hazard_ratio", v, v / 2, v * 2, covariate="hai", model=f"from month {month}")
-               for k, month, v in (("a", 3, 0.6), ("b", 6, 0.67), ("c", 12, 0.7))]  # fmt: skip
+    records = [
+        row(k, "hazard_ratio", v, v / 2, v * 2, covariate="hai", model=f"from month {month}")
+        for k, month, v in (("a", 3, 0.6), ("b", 6, 0.67), ("c", 12, 0.7))
+    ]
     entry = {"endpoint": "OS", "covariate": "hai", "model": "from month *"}
     (effect,), notes = choosing.effects(frame(*records), CLAIMS, [entry])
     assert notes == [] and len(effect.values) == 3 and "from month *" in effect.label
@@ -227,8 +243,12 @@ def test_one_chart_follows_a_result_whose_name_changes_with_the_choice():
 
 
 def test_two_numbers_under_one_key_are_refused():
-    rows = frame(row("a", "hazard_ratio", 1.0), row("a", "hazard_ratio", 2.0),
-                 row("b", "hazard_ratio", 3.0), row("b", "hazard_ratio", 3.0))  # fmt: skip
+    rows = frame(
+        row("a", "hazard_ratio", 1.0),
+        row("a", "hazard_ratio", 2.0),
+        row("b", "hazard_ratio", 3.0),
+        row("b", "hazard_ratio", 3.0),
+    )
     (effect,), notes = choosing.effects(rows, CLAIMS, [{"endpoint": "OS"}])
     assert set(effect.values) == {"b"}
     assert "1 runs have two different numbers under the same keys" in notes[0]
@@ -250,8 +270,10 @@ def test_two_studies_are_never_one_curve():
     assert len(effects) == 2 and "study" in notes[0]
 
 
-@pytest.mark.parametrize("entry", [{"time": "x"}, {"model": [["a"]]}, {"model": {"a": 1}},
-                                   {"published": [1]}, {"level": None}])  # fmt: skip
+@pytest.mark.parametrize(
+    "entry",
+    [{"time": "x"}, {"model": [["a"]]}, {"model": {"a": 1}}, {"published": [1]}, {"level": None}],
+)
 def test_entries_are_text_or_numbers_or_lists_of_them(entry):
     with pytest.raises(ParameterError, match="effects"):
         grid._effect(entry)

@@ -168,9 +168,13 @@ def _told_apart(count: int, names: list[str], keys: Mapping[str, Any]) -> str:
 
 
 def _effect(
-    rows: pd.DataFrame, part: pd.DataFrame, claims: pd.DataFrame, keys: Mapping[str, Any],
-    entry: Mapping[str, Any], told: list[str],
-) -> tuple[Effect, str]:  # fmt: skip
+    rows: pd.DataFrame,
+    part: pd.DataFrame,
+    claims: pd.DataFrame,
+    keys: Mapping[str, Any],
+    entry: Mapping[str, Any],
+    told: list[str],
+) -> tuple[Effect, str]:
     same = {name: part[name].iloc[0] for name in APART if part[name].nunique() == 1}
     shown = {name: same.get(name, _listed(keys.get(name, ""))) for name in APART}
     label = str(entry.get("label", "")) or label_of(shown)
@@ -182,8 +186,8 @@ def _effect(
     if "published" in entry:
         published = float(entry["published"])
         printed = numbers.with_unit(numbers.text(published, same["statistic"], unit), unit)
-    note = (f"{label}: {repeated} runs have two different numbers under the same keys and are "
-            "left out.") if repeated else ""  # fmt: skip
+    why = "have two different numbers under the same keys and are left out"
+    note = f"{label}: {repeated} runs {why}." if repeated else ""
     return Effect(label, same["statistic"], unit, values, True, published, printed), note
 
 
@@ -214,8 +218,9 @@ def _usual(
     fitting = keyed[keyed["statistic"].str.endswith(ending)]
     parts = {key: part for key, part in fitting.groupby([*KEYS, "study"], sort=False)}
     printed = claims[claims["statistic"].str.endswith(ending)] if len(claims) else claims
-    chosen = [key for key in dict.fromkeys(map(_claim_key, printed.to_dict("records")))
-              if key in parts]  # fmt: skip
+    chosen = [
+        key for key in dict.fromkeys(map(_claim_key, printed.to_dict("records"))) if key in parts
+    ]
     chosen = chosen or sorted(parts, key=lambda key: -parts[key]["run"].nunique())
     drawn = ending == "_ratio"
     made = []

@@ -141,8 +141,11 @@ def _check_machines(client: Any, here: dict[str, Any]) -> None:
     ]
     if not problems:
         told = client.run(_about, on_error="return")
-        problems = [f"{place} has {_difference(here, there)}" for place, there in told.items()
-                    if there != here]  # fmt: skip
+        problems = [
+            f"{place} has {_difference(here, there)}"
+            for place, there in told.items()
+            if there != here
+        ]
     if problems:
         raise WorkerError(f"{'; '.join(problems[:5])}. {_INSTALL}")
 
@@ -319,8 +322,13 @@ def _unpack(job: dict[str, Any], folder: Path, handles: list[int]) -> dict[str, 
     }
     left = {name: value for name, value in job.items() if name not in ("contents", "about")}
     files = [{**file, "path": places.get(file["path"]) or _ours(file)} for file in job["files"]]
-    return {**left, "notebook": places[job["notebook"]], "parameters": values, "files": files,
-            "part": str(folder / "out")}  # fmt: skip
+    return {
+        **left,
+        "notebook": places[job["notebook"]],
+        "parameters": values,
+        "files": files,
+        "part": str(folder / "out"),
+    }
 
 
 def _ours(file: dict[str, str]) -> str:

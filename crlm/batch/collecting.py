@@ -60,9 +60,15 @@ def collect_held(folder: Path) -> int:
     ended = place.days(folder, [run["key"] for run in runs])
     write_atomically(folder / "dates.js", index.dates(ended))
     page = index.page(
-        runs, varying(runs), effects, verdict_counts(folder, runs), plan["tables"],
-        titles={name: load_design(name) for name in _studies(runs)}, notes=notes, parquet=stored,
-    )  # fmt: skip
+        runs,
+        varying(runs),
+        effects,
+        verdict_counts(folder, runs),
+        plan["tables"],
+        titles={name: load_design(name) for name in _studies(runs)},
+        notes=notes,
+        parquet=stored,
+    )
     write_atomically(folder / "index.html", page)
     return len(rows)
 
@@ -76,8 +82,10 @@ def _studies(runs: Iterable[Mapping[str, Any]]) -> list[str]:
 def _say_damaged(runs: Iterable[Mapping[str, Any]]) -> None:
     for run in runs:
         if run["status"] == "damaged":
-            print(f"crlm: run {run['number']} ({run['key']}) is left out: {run['line']['error']}",
-                  file=sys.stderr)  # fmt: skip
+            print(
+                f"crlm: run {run['number']} ({run['key']}) is left out: {run['line']['error']}",
+                file=sys.stderr,
+            )
 
 
 def _write_parquet(path: Path, rows: pd.DataFrame) -> bool:
@@ -111,9 +119,17 @@ def describe_runs(folder: Path) -> list[dict[str, Any]]:
         values.pop("output_dir", None)
         line = place.line_of(folder, run)
         report = folder / "runs" / run["key"] / f"{run['study']}.html"
-        found.append({**run, "number": number, "values": values, "line": line,
-                      "status": line["status"], "record": place.record_of(folder, run["key"]),
-                      "report": report.is_file()})  # fmt: skip
+        found.append(
+            {
+                **run,
+                "number": number,
+                "values": values,
+                "line": line,
+                "status": line["status"],
+                "record": place.record_of(folder, run["key"]),
+                "report": report.is_file(),
+            }
+        )
     return found
 
 

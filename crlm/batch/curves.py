@@ -232,8 +232,9 @@ def report_of(run: Mapping[str, Any]) -> str:
 
 def in_order(values: Iterable[Any]) -> list[Any]:
     """Numbers by size before words by letter."""
-    return sorted(values, key=lambda v: (isinstance(v, str), str(v) if isinstance(v, str) else
-                                         float(v or 0)))  # fmt: skip
+    return sorted(
+        values, key=lambda v: (isinstance(v, str), str(v) if isinstance(v, str) else float(v or 0))
+    )
 
 
 def _matrix(
@@ -252,8 +253,10 @@ def _matrix(
         row = {json.dumps(v): i * rows // len(values) for i, v in enumerate(values)}
         for number in range(rows):
             label = _row_label([v for v in values if row[json.dumps(v)] == number])
-            marks.append(f'<text class="tick" x="{_LEFT - 6}" y="{at + _ROW * number + 4:.0f}">'
-                         f"{escape(label)}</text>")  # fmt: skip
+            marks.append(
+                f'<text class="tick" x="{_LEFT - 6}" y="{at + _ROW * number + 4:.0f}">'
+                f"{escape(label)}</text>"
+            )
         for i, value in enumerate(found):
             x, y = _LEFT + step * (i + 0.5), at + _ROW * row[json.dumps(value)]
             marks.append(

@@ -50,9 +50,15 @@ class Summary:
 
 
 def batch(
-    grid: Path, out: Path, *, workers: int = 0, scheduler: str = "", kernels: str = "",
-    quiet: bool = False, look: Look | None = None,
-) -> Summary:  # fmt: skip
+    grid: Path,
+    out: Path,
+    *,
+    workers: int = 0,
+    scheduler: str = "",
+    kernels: str = "",
+    quiet: bool = False,
+    look: Look | None = None,
+) -> Summary:
     """Run every run of a grid that is not finished yet, and write the page.
 
     Parameters

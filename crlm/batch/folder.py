@@ -234,6 +234,12 @@ def _times(folder: Path) -> list[dict[str, Any]]:
         for line in text.splitlines():
             with contextlib.suppress(ValueError, KeyError, TypeError):
                 entry = json.loads(line)
-                found.append({**entry, "key": str(entry["key"]), "status": entry["status"],
-                              "seconds": float(entry["seconds"])})  # fmt: skip
+                found.append(
+                    {
+                        **entry,
+                        "key": str(entry["key"]),
+                        "status": entry["status"],
+                        "seconds": float(entry["seconds"]),
+                    }
+                )
     return found

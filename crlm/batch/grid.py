@@ -364,9 +364,14 @@ def _steps(name: str, given: dict[str, Any]) -> list[Any]:
 
 
 def _run(
-    notebook: Path, cell: dict[str, run.Parameter], label: str, given: dict[str, Any],
-    seconds: Any, folder: Path, digests: dict[str, Any],
-) -> Run:  # fmt: skip
+    notebook: Path,
+    cell: dict[str, run.Parameter],
+    label: str,
+    given: dict[str, Any],
+    seconds: Any,
+    folder: Path,
+    digests: dict[str, Any],
+) -> Run:
     values = {**given}
     for name in set(run.FILES) & set(values):
         if values[name]:
@@ -381,9 +386,19 @@ def _run(
     record, files = _record(notebook, label, checked, digests)
     text = json.dumps([FORMAT, record], sort_keys=True, ensure_ascii=False)
     key = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return Run(key, notebook.stem, str(notebook), label, checked, "output_dir" in cell,
-               seconds, {"key": key, **record}, record["notebook_sha256"], files,
-               _table(record))  # fmt: skip
+    return Run(
+        key,
+        notebook.stem,
+        str(notebook),
+        label,
+        checked,
+        "output_dir" in cell,
+        seconds,
+        {"key": key, **record},
+        record["notebook_sha256"],
+        files,
+        _table(record),
+    )
 
 
 def _table(record: Mapping[str, Any]) -> str:
@@ -410,11 +425,16 @@ def _record(
     files = [
         _known("notebook", "the notebook", notebook, digests),
         *(_known(role, "the table", path, digests) for role, path in sent.items()),
-        *(_known("", f"data/{p.relative_to(data_folder()).as_posix()}", p, digests)
-          for p in shipped),
-        *(_known(role, f"data/{study}/{path.name}", path, digests)
-          for role, path in tables.items() if role not in sent),
-    ]  # fmt: skip
+        *(
+            _known("", f"data/{p.relative_to(data_folder()).as_posix()}", p, digests)
+            for p in shipped
+        ),
+        *(
+            _known(role, f"data/{study}/{path.name}", path, digests)
+            for role, path in tables.items()
+            if role not in sent
+        ),
+    ]
     record = {
         "study": study,
         "cohort": label,

@@ -22,9 +22,11 @@ from crlm.ledger import Design
 _TEMPLATES = Path(__file__).resolve().parents[1] / "templates" / "batch"
 _VERDICTS = ("matches", "near", "differs", "no result")
 _STATES = (
-    ("finished", "finished"), ("failed", "failed"), ("new", "not run yet"),
+    ("finished", "finished"),
+    ("failed", "failed"),
+    ("new", "not run yet"),
     ("damaged", "damaged, to be run again"),
-)  # fmt: skip
+)
 
 #: What kind of patients the runs stand on, in the words of the reports' banner.
 KINDS = {
@@ -45,10 +47,16 @@ _SHORT = {"reconstructed": "synthetic", "public": "public", "own": "own", "": "u
 
 
 def page(
-    runs: Sequence[Mapping[str, Any]], choices: Sequence[str], effects: Sequence[Effect],
-    verdicts: Mapping[str, Mapping[str, int]], tables: Mapping[str, Mapping[str, Any]], *,
-    titles: Mapping[str, Design], notes: Sequence[str] = (), parquet: bool = True,
-) -> str:  # fmt: skip
+    runs: Sequence[Mapping[str, Any]],
+    choices: Sequence[str],
+    effects: Sequence[Effect],
+    verdicts: Mapping[str, Mapping[str, int]],
+    tables: Mapping[str, Mapping[str, Any]],
+    *,
+    titles: Mapping[str, Design],
+    notes: Sequence[str] = (),
+    parquet: bool = True,
+) -> str:
     """The page as HTML.
 
     Parameters
@@ -114,9 +122,10 @@ def _summary(runs: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _facts(
-    runs: Sequence[Mapping[str, Any]], tables: Mapping[str, Mapping[str, Any]],
+    runs: Sequence[Mapping[str, Any]],
+    tables: Mapping[str, Mapping[str, Any]],
     titles: Mapping[str, Design],
-) -> str:  # fmt: skip
+) -> str:
     """Which studies, which patients, made with what, and when."""
     facts = [("Study", f"{design.title}. {design.citation}") for design in titles.values()]
     cohorts = {(run["cohort"], run["study"], run["table"]): run for run in runs}
@@ -188,9 +197,11 @@ def _filters(runs: Sequence[Mapping[str, Any]], choices: Sequence[str]) -> str:
 
 
 def _table(
-    runs: Sequence[Mapping[str, Any]], choices: Sequence[str], effects: Sequence[Effect],
+    runs: Sequence[Mapping[str, Any]],
+    choices: Sequence[str],
+    effects: Sequence[Effect],
     verdicts: Mapping[str, Mapping[str, int]],
-) -> str:  # fmt: skip
+) -> str:
     shown = _VERDICTS if verdicts else ()
     first = [effect for effect in effects if effect.drawn]
     others = [effect for effect in effects if not effect.drawn]
@@ -199,8 +210,13 @@ def _table(
         f'<th scope="col" data-name="{escape(name)}"><button>{escape(name)}</button></th>'
         for name in names
     )
-    printed = ["", *[""] * len(choices), *(effect.printed for effect in first),
-               *[""] * len(shown), *(effect.printed for effect in others)]  # fmt: skip
+    printed = [
+        "",
+        *[""] * len(choices),
+        *(effect.printed for effect in first),
+        *[""] * len(shown),
+        *(effect.printed for effect in others),
+    ]
     cells = "".join(f"<td>{escape(text)}</td>" for text in printed)
     paper = f'<tr class="paper"><th scope="row">paper</th>{cells}</tr>'
     body = "".join(
@@ -220,8 +236,10 @@ def _table_row(
     counts: Mapping[str, int] | None, shown: Sequence[str],
 ) -> str:  # fmt: skip
     first, others = effects
-    cells = [f'<th scope="row" data-sort="{run["number"]}">{_link(run, str(run["number"]))}</th>',
-             f'<td class="{run["status"]}">{run["status"]}</td>']  # fmt: skip
+    cells = [
+        f'<th scope="row" data-sort="{run["number"]}">{_link(run, str(run["number"]))}</th>',
+        f'<td class="{run["status"]}">{run["status"]}</td>',
+    ]
     for name in choices:
         value = value_of(run, name)
         cells.append(_cell(text_of(value), value))
