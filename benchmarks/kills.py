@@ -4,7 +4,7 @@
 
 Each round starts `crlm batch` on a small notebook, two of whose runs fail, and kills -9 either
 the command or one of its processes after a random time; the folder is started again until it is
-complete. Then all files but the one that holds times must be those of an undisturbed batch, and
+complete. Then all files but the two that hold times must be those of an undisturbed batch, and
 no process may be left. Linux only.
 """
 
@@ -83,7 +83,7 @@ def compared(out: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(out)): path.read_bytes()
         for path in sorted(out.rglob("*"))
-        if path.is_file() and path.name not in ("times.jsonl", ".lock")
+        if path.is_file() and path.name not in ("times.jsonl", "dates.js", ".lock")
     }
 
 

@@ -186,16 +186,10 @@ def _check_before_start(studies: Sequence[str], given: dict[str, str]) -> None:
     for study in studies:
         checked = parameters.held(given, parameters.declared_in(run.notebook_path(study)))
         run.check_files(checked)
-        if run.is_own(checked):
-            from crlm import cohort, ledger
+    if any(given.get(name) for name in run.FILES):
+        from crlm import intake
 
-            design = ledger.load_design(study)
-            codebook = given.get("codebook_path")
-            cohort.load(
-                cohort.origin(given.get("cohort_path", ""), design)["path"], design, codebook
-            )
-            if given.get("history_path"):
-                cohort.load_history(given["history_path"], design, codebook)
+        intake.look((study, given) for study in studies)
 
 
 def _list_parameters(study: str) -> None:

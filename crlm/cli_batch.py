@@ -40,17 +40,23 @@ def _at_least_one(text: str) -> int:
 
 
 def _batch(arguments: argparse.Namespace) -> int:
+    from crlm import intake
     from crlm.batch import driving
 
     out = arguments.out or _reports_folder() / arguments.grid.stem
     if arguments.dry_run:
-        print(driving.preview(arguments.grid, out, arguments.workers))
+        print(driving.preview(arguments.grid, out, arguments.workers, intake.look))
         return 0
     try:
         summary = driving.batch(
-            arguments.grid, out, workers=arguments.workers, scheduler=arguments.scheduler,
-            kernels=arguments.kernels, quiet=arguments.quiet,
-        )  # fmt: skip
+            arguments.grid,
+            out,
+            workers=arguments.workers,
+            scheduler=arguments.scheduler,
+            kernels=arguments.kernels,
+            quiet=arguments.quiet,
+            look=intake.look,
+        )
     except KeyboardInterrupt:
         print("\ncrlm: interrupted; finished runs are kept, the same command goes on from here",
               file=sys.stderr)  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import re
 import subprocess
 from collections.abc import Mapping
 from importlib import metadata
@@ -16,6 +17,11 @@ from crlm.files import checksum
 from crlm.ledger import data_folder
 
 _HOUSE = Path(__file__).resolve().parent
+# Code that starts runs or makes pages of many, and shapes none.
+_APART = re.compile(
+    r"(^|/)(\.|__pycache__/)|~$|^cli|^intake\.py$|^templates/batch/"
+    r"|^batch/(index|curves|collecting|choosing|units|cluster|driving|folder)\.py$"
+)
 _PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "survival", "matplotlib", "papermill")
 
 
@@ -79,16 +85,11 @@ def changed_inputs(before: Mapping[Path, str], folder: Path) -> list[str]:
 
 
 def code_digest() -> str:
-    """SHA-256 of the helper code and the lock: all that shapes a run but starts none."""
-    apart = {_HOUSE / "batch" / name for name in ("index.py", "collecting.py", "cluster.py")}
-    files = [
-        path for path in sorted(_HOUSE.rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts
-        and not path.name.startswith("cli") and path not in apart
-    ]  # fmt: skip
-    text = "".join(f"{path.relative_to(_HOUSE).as_posix()} {checksum(path)}\n" for path in files)
-    lock = checksum(_HOUSE.parent / "requirements.lock")
-    return hashlib.sha256(f"{text}{lock}".encode()).hexdigest()
+    """SHA-256 of the list that `sha256sum` prints for the helper code that shapes a run."""
+    found = (path.relative_to(_HOUSE).as_posix() for path in _HOUSE.rglob("*") if path.is_file())
+    names = sorted(name for name in found if not _APART.search(name))
+    listed = (f"{checksum(_HOUSE / name)}  {name}\n" for name in names)
+    return hashlib.sha256("".join(listed).encode()).hexdigest()
 
 
 def versions() -> dict[str, str]:

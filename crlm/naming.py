@@ -27,6 +27,23 @@ _MODELS = {
     "selection": "selection of covariates",
     "selection_sign": "same sign in the selection of covariates",
 }
+#: One line on each kind of cohort, and what else a reader must know of it.
+KINDS = {
+    "reconstructed": (
+        "Synthetic cohort: no row is a patient.",
+        "The table was made from the paper's printed numbers. Agreement with the print shows "
+        "that the analysis is the paper's and that its numbers can hold together. It shows "
+        "nothing about medicine, and the rows must not be pooled as data.",
+    ),
+    "public": (
+        "Public cohort: real patients, published by others.",
+        "This report is a replication on their data.",
+    ),
+    "own": (
+        "The reader's own cohort.",
+        "This report is a replication on other patients than the paper's.",
+    ),
+}
 _LIMITS = {"conf_low": ": lower 95 % limit", "conf_high": ": upper 95 % limit"}
 _ENDS = {"min": "lowest value", "max": "highest value", "q1": "lower quartile",
          "q3": "upper quartile"}  # fmt: skip

@@ -35,7 +35,8 @@ _QUIET = ["--log-level=50", "--HistoryManager.hist_file=:memory:"]
 _HANDLES = 100
 _HOUSE = Path(__file__).resolve().parents[1]
 _OF_THE_ENGINE = ("DeadKernelError", "OutOfTimeError")
-_WITHHELD = (
+#: What stands in files in place of a message that may quote the table.
+WITHHELD = (
     "its message is withheld because it may quote the table; run the notebook in JupyterLab "
     "to see it"
 )
@@ -279,7 +280,7 @@ def in_files(ename: str, evalue: str, own: bool) -> str:
         library may quote the table.
     """
     if own and ename not in _family(CrlmError) and ename not in _OF_THE_ENGINE:
-        return _WITHHELD
+        return WITHHELD
     return _without_folders(evalue)
 
 
@@ -312,7 +313,7 @@ def _tidy_output(output: Any, own: bool) -> None:
         output.evalue = in_files(output.ename, output.evalue, own)
         output.traceback = [f"{output.ename}: {output.evalue}"]
     elif output.output_type == "stream" and output.name == "stderr":
-        told = "A warning: " + _WITHHELD + "\n" if own else _without_folders(output.text)
+        told = "A warning: " + WITHHELD + "\n" if own else _without_folders(output.text)
         output.text = told
 
 

@@ -69,6 +69,7 @@ MAY_IMPORT = {
         "regression",
         "comparison",
     },
+    "intake": {"ledger", "cohort"},
     "cli_batch": None,
     "cli": None,
 }

@@ -8,23 +8,36 @@ travel back, and only the driver writes into the batch's folder.
 from __future__ import annotations
 
 import atexit
+import contextlib
+import json
+import logging
 import os
 import queue
+import re
 import shutil
-import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from crlm import manifest, run
-from crlm.batch import workers
-from crlm.files import is_full, write_atomically
-from crlm.ledger import CrlmError
+from crlm.batch import scratch, workers
+from crlm.files import checksum, is_full, write_atomically
+from crlm.ledger import CrlmError, data_folder
 
 _here = threading.local()
 _PATIENCE = 10
+_INSTALL = (
+    "Install the same Python, packages (requirements.lock) and checkout of crlm on all machines; "
+    "no run was changed, the same command goes on."
+)
+_OTHER = f"A worker has no crlm, or another version of it. {_INSTALL}"
+
+
+class WorkerError(CrlmError):
+    """A machine of a cluster cannot do what this one asks of it."""
 
 
 def on_scheduler(jobs: Sequence[dict[str, Any]], address: str) -> workers.Outcomes:
@@ -40,17 +53,20 @@ def on_scheduler(jobs: Sequence[dict[str, Any]], address: str) -> workers.Outcom
 
     Raises
     ------
+    WorkerError
+        If a machine has another version of crlm, Python or Dask.
     CrlmError
-        If dask.distributed is not installed or the scheduler does not answer.
+        If dask.distributed is not installed, or the scheduler does not answer or is lost.
     """
     client = _connect(address)
-    digest = manifest.code_digest()
     done: queue.Queue[Any] = queue.Queue()
     futures = {}
     try:
+        about = _about()
+        _check_machines(client, about)
         for job in jobs:
             key = f"crlm-{job['key']}-{os.getpid()}"
-            future = client.submit(perform, packed(job, digest), key=key, pure=False, retries=1)
+            future = client.submit(perform, packed(job, about), key=key, pure=False, retries=1)
             futures[key] = (future, job)
             future.add_done_callback(lambda ended: done.put(ended.key))
         for _ in jobs:
@@ -59,52 +75,195 @@ def on_scheduler(jobs: Sequence[dict[str, Any]], address: str) -> workers.Outcom
                 yield None
                 time.sleep(0.1)
             future, job = futures.pop(done.get())
+            _check_kept(future, address)
             yield _unpacked(future, job)
             future.release()
     finally:
-        client.cancel([future for future, _ in futures.values()], force=True)
+        _let_go(client, [future for future, _ in futures.values()])
+
+
+def _let_go(client: Any, futures: list[Any]) -> None:
+    """Take back what has not run; a scheduler that is gone has nothing to take back."""
+    with contextlib.suppress(Exception):
+        if client.status == "running":
+            client.cancel(futures, force=True)
+    with contextlib.suppress(Exception):
         client.close(timeout=2)
 
 
+# ---- the scheduler and its machines -----------------------------------------
+
+
+def _gone(address: str) -> CrlmError:
+    return CrlmError(
+        f"The Dask scheduler at {address} is gone, or was started anew. Finished runs are kept; "
+        "start the same command again when it is back."
+    )
+
+
 def _check_connected(client: Any, address: str) -> None:
-    if client.status not in ("running", "connecting"):
-        raise CrlmError(
-            f"The Dask scheduler at {address} is gone. Finished runs are kept; start the "
-            "same command again when it is back."
-        )
+    if client.status != "running":
+        raise _gone(address)
+
+
+def _check_kept(future: Any, address: str) -> None:
+    """Refuse to go on when a run was dropped, which is no fault of the run."""
+    if future.status in ("cancelled", "lost", "pending"):
+        raise _gone(address)
+    error = future.exception() if future.status == "error" else None
+    if isinstance(error, (WorkerError, ImportError, AttributeError)):
+        raise WorkerError(str(error) if isinstance(error, WorkerError) else _OTHER)
+
+
+def _about() -> dict[str, Any]:
+    """What must be the same on all machines: helper code and versions."""
+    return {"code": manifest.code_digest(), **manifest.versions()}
+
+
+def _check_machines(client: Any, here: dict[str, Any]) -> None:
+    """Refuse a scheduler and workers of other versions before they are given anything.
+
+    Raises
+    ------
+    WorkerError
+        With the address of each, and what differs.
+    """
+    found = client.get_versions()
+    ours = found["client"]["packages"]
+    theirs = {"the scheduler": found["scheduler"], **found["workers"]}
+    problems = [
+        f"{place} has {name} {other['packages'].get(name)}, here it is {ours[name]}"
+        for place, other in theirs.items()
+        for name in ("python", "dask", "distributed")
+        if not _fits(name, other["packages"].get(name), ours[name])
+    ]
+    if not problems:
+        told = client.run(_about, on_error="return")
+        problems = [
+            f"{place} has {_difference(here, there)}"
+            for place, there in told.items()
+            if there != here
+        ]
+    if problems:
+        raise WorkerError(f"{'; '.join(problems[:5])}. {_INSTALL}")
+
+
+def _fits(name: str, there: Any, here: Any) -> bool:
+    """Equal, or for Python of the same minor version."""
+    parts = 2 if name == "python" else None
+    return str(there).split(".")[:parts] == str(here).split(".")[:parts]
+
+
+def _difference(here: dict[str, Any], there: Any) -> str:
+    if not isinstance(there, dict):
+        return "no crlm, or another version that does not answer"
+    names = [name for name in here if name != "code" and there.get(name) != here[name]]
+    listed = ", ".join(f"{name} {there.get(name)}, here it is {here[name]}" for name in names)
+    return listed or "the same version of crlm with other code"
 
 
 def _connect(address: str) -> Any:
     try:
+        import dask
         from distributed import Client
     except ImportError:
         raise CrlmError(
             "--scheduler needs dask.distributed: pip install 'crlm[cluster]' here and on "
             "the workers."
         ) from None
+    # What goes wrong is said once, by an error of this room.
+    for name in ("distributed", "distributed.client", "distributed.core", "asyncio", "tornado"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    where = _address(address, dask.config.get("scheduler-address", ""))
+    _check_address(where)
     try:
-        if address == "config":
-            return Client(timeout=_PATIENCE, set_as_default=False)
-        if address.endswith(".json"):
-            return Client(scheduler_file=address, timeout=_PATIENCE, set_as_default=False)
-        return Client(address, timeout=_PATIENCE, set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise CrlmError(f"No Dask scheduler answers at {address!r} ({error}).") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return Client(where, timeout=_PATIENCE, set_as_default=False)
+    except (OSError, ImportError) as error:
+        raise CrlmError(
+            f"No Dask scheduler answers at {where!r} ({_reason(error)}). Is it running, can this "
+            "machine reach it, and are its certificates those of Dask's configuration here?"
+        ) from None
 
 
-def packed(job: dict[str, Any], digest: str) -> dict[str, Any]:
+def _reason(error: Exception) -> str:
+    """The last cause of an error, which is the one that says something."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error) or type(error).__name__
+
+
+def _check_address(where: str) -> None:
+    """Refuse an address that cannot be one, or a safe one without certificates."""
+    if not re.fullmatch(r"(tcp|tls|ws|wss|ucx)://[^/]+:\d+", where):
+        raise CrlmError(
+            f"{where!r} is no address of a Dask scheduler. It reads tls://host:8786 or "
+            "tcp://host:8786; a scheduler file ends in .json."
+        )
+    from distributed.security import Security
+
+    safe = where.startswith(("tls", "wss"))
+    try:
+        certified = Security().get_connection_args("client").get("ssl_context") is not None
+    except (OSError, ValueError) as error:
+        raise CrlmError(
+            f"The certificates in Dask's configuration cannot be read: {error}."
+        ) from None
+    if safe and not certified:
+        raise CrlmError(
+            f"{where} is encrypted, but Dask's configuration names no certificates here. "
+            "docs/batch.md, On a cluster, has the recipe."
+        )
+
+
+def _address(given: str, configured: str) -> str:
+    """The address that was given, that stands in a scheduler file, or in Dask's configuration."""
+    if given == "config":
+        if not configured:
+            raise CrlmError("Dask's configuration names no scheduler-address; give one instead.")
+        return configured
+    if not given.endswith(".json"):
+        return given
+    try:
+        return str(json.loads(Path(given).read_text(encoding="utf-8"))["address"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise CrlmError(
+            f"There is no scheduler file {given!r} that can be read. `dask scheduler "
+            "--scheduler-file FILE` writes it when it starts."
+        ) from None
+
+
+# ---- a job and its files ----------------------------------------------------
+
+
+class Job(dict[str, Any]):
+    """A job with the bytes of its files, which no log of a scheduler or worker may print."""
+
+    def __repr__(self) -> str:
+        return f"<run {self.get('key', '')}>"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Job, (dict(self),)
+
+
+def packed(job: dict[str, Any], about: dict[str, Any]) -> Job:
     """A job with everything it reads, so that it can run where there is no such file."""
-    paths = [job["notebook"]] + [job["parameters"].get(name) for name in run.FILES]
-    files = {}
-    for path in (Path(name) for name in paths if name):
-        for item in (path, path.with_suffix(".source.toml")):
-            if item.is_file():
-                files[str(item)] = item.read_bytes()
-    return {**job, "files": files, "code": digest}
+    contents = {}
+    for file in job["files"]:
+        with contextlib.suppress(OSError):
+            if not file["what"].startswith("data/"):
+                contents[file["path"]] = Path(file["path"]).read_bytes()
+    return Job({**job, "contents": contents, "about": about})
 
 
 def perform(job: dict[str, Any]) -> dict[str, Any]:
     """One run on a worker, from a warm process that stays with the worker's thread.
+
+    The tables are handed on in memory where the system can (see `scratch.put`); what a
+    worker that was killed left in temporary folders is removed first.
 
     Returns
     -------
@@ -113,44 +272,75 @@ def perform(job: dict[str, Any]) -> dict[str, Any]:
 
     Raises
     ------
+    WorkerError
+        If the worker's crlm is not the driver's.
     CrlmError
-        If the worker's crlm is not the driver's, or the run's process was
-        killed: the scheduler then tries once more.
+        If the run's process was killed: the scheduler then tries once more.
     """
-    if manifest.code_digest() != job["code"]:
-        raise CrlmError(
-            "The worker's crlm is not the driver's: install the same version on all machines."
-        )
-    with tempfile.TemporaryDirectory(prefix="crlm") as scratch:
-        unpacked = _unpack(job, Path(scratch))
-        if workers.can_fork():
-            outcome = _warm(unpacked)
-        else:
-            outcome = next(o for o in workers.plain([unpacked], 1) if o is not None)
-        if outcome["status"] == "lost":
-            raise CrlmError(outcome["error"])
-        made = Path(outcome.pop("folder"))
-        files = {p.name: p.read_bytes() for p in sorted(made.glob("*"))} if made.is_dir() else {}
-        return {**outcome, "files": files}
+    scratch.sweep()
+    about = _about()
+    if about != job["about"]:
+        raise WorkerError(f"A worker has {_difference(job['about'], about)}. {_INSTALL}")
+    handles: list[int] = []
+    try:
+        with scratch.private() as folder:
+            return _perform(_unpack(job, folder, handles))
+    finally:
+        for handle in handles:
+            os.close(handle)
 
 
-def _unpack(job: dict[str, Any], scratch: Path) -> dict[str, Any]:
-    """Write a job's files, each into a folder of its own so that equal names do not meet."""
-    places = {}
+def _perform(job: dict[str, Any]) -> dict[str, Any]:
+    if workers.can_fork():
+        outcome = _warm(job)
+    else:
+        outcome = next(o for o in workers.plain([job], 1) if o is not None)
+    if outcome["status"] == "lost":
+        raise CrlmError(outcome["error"])
+    made = Path(outcome.pop("folder"))
+    files = {p.name: p.read_bytes() for p in sorted(made.glob("*"))} if made.is_dir() else {}
+    return {**outcome, "files": files}
+
+
+def _unpack(job: dict[str, Any], folder: Path, handles: list[int]) -> dict[str, Any]:
+    """Give a job's files paths here, one folder for each of theirs, so that names do not meet."""
+    places: dict[str, str] = {}
     folders: dict[str, Path] = {}
-    for path, data in job["files"].items():
+    for path, data in job["contents"].items():
         parent = path.rpartition("/")[0] or path.rpartition("\\")[0]
-        folder = folders.setdefault(parent, scratch / f"in{len(folders)}")
-        folder.mkdir(exist_ok=True)
-        places[path] = str(folder / Path(path).name)
-        Path(places[path]).write_bytes(data)
+        place = folders.setdefault(parent, folder / f"in{len(folders)}")
+        place.mkdir(mode=0o700, exist_ok=True)
+        target = place / path.replace("\\", "/").rpartition("/")[2]
+        handle = scratch.put(target, data)
+        handles += [] if handle is None else [handle]
+        places[path] = str(target)
     values = {
         name: places.get(value, value) if name in run.FILES else value
         for name, value in job["parameters"].items()
     }
-    left = {name: value for name, value in job.items() if name not in ("files", "code")}
-    notebook = places[job["notebook"]]
-    return {**left, "notebook": notebook, "parameters": values, "part": str(scratch / "out")}
+    left = {name: value for name, value in job.items() if name not in ("contents", "about")}
+    files = [{**file, "path": places.get(file["path"]) or _ours(file)} for file in job["files"]]
+    return {
+        **left,
+        "notebook": places[job["notebook"]],
+        "parameters": values,
+        "files": files,
+        "part": str(folder / "out"),
+    }
+
+
+def _ours(file: dict[str, str]) -> str:
+    """This machine's copy of a file of `data/`.
+
+    Raises
+    ------
+    WorkerError
+        If it is not the driver's.
+    """
+    path = data_folder() / file["what"].removeprefix("data/")
+    if checksum(path) != file["sha256"]:
+        raise WorkerError(f"A worker has another {file['what']}. {_INSTALL}")
+    return str(path)
 
 
 def _warm(job: dict[str, Any]) -> dict[str, Any]:
@@ -175,12 +365,20 @@ def _warm(job: dict[str, Any]) -> dict[str, Any]:
                 return {**outcome, "folder": job["folder"]}
 
 
+def _why_lost(error: Exception) -> str:
+    """Why a task has no outcome, without the address of a machine."""
+    if isinstance(error, CrlmError):
+        return str(error)
+    if type(error).__name__ == "KilledWorker":
+        return "the workers that tried this run died; memory that ran out does this"
+    return f"{type(error).__name__} on a worker"
+
+
 def _unpacked(future: Any, job: dict[str, Any]) -> dict[str, Any]:
     """A finished task as an outcome, its files written beside the batch's runs."""
     made = Path(f"{job['part']}-1")
     if future.status != "finished":
-        error = future.exception() if future.status == "error" else None
-        why = f"{type(error).__name__}: {error}" if error else "the task was cancelled"
+        why = _why_lost(future.exception())
         return {"key": job["key"], "status": "lost", "cell": 0, "error": why, "folder": str(made)}
     outcome = future.result()
     files = outcome.pop("files")

@@ -11,14 +11,12 @@ from typing import Any
 
 import pandas as pd
 
+from crlm.batch import choosing, index
 from crlm.batch import folder as place
-from crlm.batch import index
-from crlm.files import write_atomically
-from crlm.ledger import KEYS, ROW_COLUMNS, CrlmError, load_claims, studies
+from crlm.files import csv_bytes, write_atomically
+from crlm.ledger import ROW_COLUMNS, CrlmError, load_design, studies
 
-_RATIOS = ("hazard_ratio", "odds_ratio")
 _NUMBERS = ("time", "estimate", "conf_low", "conf_high", "n", "events")
-_MOST = 6
 
 
 def collect(folder: Path) -> int:
@@ -35,8 +33,12 @@ def collect(folder: Path) -> int:
         If the folder holds no batch, or one is at work in it.
     """
     if not place.read_plan(folder):
+        there = (folder / "batch.json").exists()
         raise CrlmError(
-            f"{folder} holds no batch: there is no batch.json. Start `crlm batch` first."
+            f"{folder / 'batch.json'} is damaged. Start the same `crlm batch` again: it writes "
+            "the plan anew and keeps the finished runs."
+            if there
+            else f"{folder} holds no batch: there is no batch.json. Start `crlm batch` first."
         )
     with place.locked(folder):
         return collect_held(folder)
@@ -44,19 +46,46 @@ def collect(folder: Path) -> int:
 
 def collect_held(folder: Path) -> int:
     """As `collect`, for a caller who holds the folder."""
+    # Where the page is, everything it stands on has been written before it.
+    (folder / "index.html").unlink(missing_ok=True)
+    plan = place.read_plan(folder)
     runs = describe_runs(folder)
     place.manifest(folder, [run["line"] for run in runs])
     rows = all_rows(folder, runs)
-    write_atomically(folder / "results.csv", rows.to_csv(index=False, lineterminator="\n"))
+    write_atomically(folder / "results.csv", csv_bytes(rows))
     stored = _write_parquet(folder / "results.parquet", rows)
-    wanted = place.read_plan(folder).get("effects", [])
-    claims = known_claims({run["study"] for run in runs})
-    effects = choose(rows, claims, wanted, _RATIOS)
-    medians = choose(rows, claims, [], ("median_survival",))
-    columns = [e | {"values": values_of(rows, e)} for e in (*effects, *medians)]
-    page = index.page(runs, varying(runs), columns, verdict_counts(folder, runs), stored)
+    claims = choosing.known_claims(run["study"] for run in runs)
+    effects, notes = choosing.effects(rows, claims, plan["effects"])
+    _say_damaged(runs)
+    ended = place.days(folder, [run["key"] for run in runs])
+    write_atomically(folder / "dates.js", index.dates(ended))
+    page = index.page(
+        runs,
+        varying(runs),
+        effects,
+        verdict_counts(folder, runs),
+        plan["tables"],
+        titles={name: load_design(name) for name in _studies(runs)},
+        notes=notes,
+        parquet=stored,
+    )
     write_atomically(folder / "index.html", page)
     return len(rows)
+
+
+def _studies(runs: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The studies of a batch that the ledger knows, in the plan's order."""
+    known = set(studies())
+    return [name for name in dict.fromkeys(run["study"] for run in runs) if name in known]
+
+
+def _say_damaged(runs: Iterable[Mapping[str, Any]]) -> None:
+    for run in runs:
+        if run["status"] == "damaged":
+            print(
+                f"crlm: run {run['number']} ({run['key']}) is left out: {run['line']['error']}",
+                file=sys.stderr,
+            )
 
 
 def _write_parquet(path: Path, rows: pd.DataFrame) -> bool:
@@ -74,16 +103,33 @@ def _write_parquet(path: Path, rows: pd.DataFrame) -> bool:
 
 
 def describe_runs(folder: Path) -> list[dict[str, Any]]:
-    """The planned runs in order: key, study, cohort, manifest line, every parameter's value."""
+    """The planned runs in order.
+
+    Returns
+    -------
+    list of dict
+        The entries of `batch.json` with `number`, the values of all parameters, the
+        manifest's line and status, the run's record, and whether it has a report.
+    """
     stored = place.read_plan(folder)
     found = []
     for number, run in enumerate(stored["runs"], 1):
-        defaults = {name: default for name, _, default, _ in stored["cells"].get(run["cell"], [])}
+        defaults = {name: default for name, _, default, _ in stored["cells"][run["cell"]]}
         values = {**defaults, **run["parameters"]}
         values.pop("output_dir", None)
         line = place.line_of(folder, run)
-        found.append({**run, "number": number, "values": values, "line": line,
-                      "status": line["status"]})  # fmt: skip
+        report = folder / "runs" / run["key"] / f"{run['study']}.html"
+        found.append(
+            {
+                **run,
+                "number": number,
+                "values": values,
+                "line": line,
+                "status": line["status"],
+                "record": place.record_of(folder, run["key"]),
+                "report": report.is_file(),
+            }
+        )
     return found
 
 
@@ -117,17 +163,14 @@ def all_rows(folder: Path, runs: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 def _read_rows(path: Path) -> pd.DataFrame:
     """One run's rows, with all the columns that result rows have."""
     try:
-        rows = pd.read_csv(path, dtype=str, keep_default_na=False)
+        rows = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
         for name in ROW_COLUMNS:
             if name not in rows:
                 rows[name] = ""
             if name in _NUMBERS:
                 rows[name] = pd.to_numeric(rows[name].where(rows[name] != "", None)).astype(float)
     except ValueError as error:
-        raise CrlmError(
-            f"{path.parent.name}/{path.name} holds no result rows that can be read ({error}). "
-            "Mend the notebook that writes it; its run's folder can be removed."
-        ) from None
+        raise _unreadable(path, "result rows", error) from None
     return rows
 
 
@@ -141,98 +184,27 @@ def _storable(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(**{n: rows[n].map(lambda v: None if pd.isna(v) else str(v)) for n in mixed})
 
 
-# ---- key results ------------------------------------------------------------
-
-
-def known_claims(names: Iterable[str]) -> pd.DataFrame:
-    """The printed numbers of the studies that the batch has and the ledger knows."""
-    frames = [load_claims(name).assign(study=name) for name in sorted(set(names) & set(studies()))]
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
-
-
-def choose(
-    rows: pd.DataFrame, claims: pd.DataFrame, wanted: list[dict[str, Any]],
-    statistics: tuple[str, ...],
-) -> list[dict[str, Any]]:  # fmt: skip
-    """The effects to show: those that the grid names, else the paper's own in its order.
-
-    A batch whose results match no printed number gets its most frequent ones.
-    """
-    if "statistic" not in rows:
-        return []
-    if wanted:
-        return [_named(effect, claims) for effect in wanted]
-    fitting = rows[rows["statistic"].isin(statistics)]
-    counted = fitting.groupby([*KEYS[:7], "study"], sort=False).size()
-    found = [_printed(claim) for claim in _printed_numbers(claims, statistics)
-             if tuple(claim[k] for k in (*KEYS[:7], "study")) in counted.index]  # fmt: skip
-    if not found:
-        order = counted.sort_values(ascending=False, kind="stable")
-        found = [dict(zip((*KEYS[:7], "study"), key, strict=True)) for key in order.index]
-    unique: dict[str, dict[str, Any]] = {}
-    for effect in found:
-        unique.setdefault(label_of(effect) + effect["study"], effect)
-    return [effect | {"label": label_of(effect)} for effect in unique.values()][:_MOST]
-
-
-def _printed_numbers(claims: pd.DataFrame, statistics: tuple[str, ...]) -> list[dict[str, Any]]:
-    if claims.empty:
-        return []
-    fits = claims["statistic"].isin(statistics) & (claims["field"] == "estimate")
-    text = claims[fits & (claims["kind"] == "number")].copy()
-    text[list(KEYS[:7])] = text[list(KEYS[:7])].fillna("").astype(str)
-    return text.to_dict("records")
-
-
-def _printed(claim: Mapping[str, Any]) -> dict[str, Any]:
-    keys = {name: claim[name] for name in (*KEYS[:7], "study")}
-    unit = claim["unit"] if isinstance(claim["unit"], str) else ""
-    if unit in ("", "months"):
-        return {**keys, "published": float(claim["value"]), "printed": str(claim["printed"])}
-    return {**keys, "printed": f"{claim['printed']} {unit}"}
-
-
-def _named(effect: dict[str, Any], claims: pd.DataFrame) -> dict[str, Any]:
-    full = {"statistic": "hazard_ratio", **effect}
-    for claim in _printed_numbers(claims, (full["statistic"],)):
-        if all(str(claim[k]) == str(full[k]) for k in (*KEYS[:7], "study") if k in full):
-            full = {**_printed(claim), **full}
-            break
-    return {**full, "label": full.get("label") or label_of(full)}
-
-
-def label_of(effect: Mapping[str, Any]) -> str:
-    """An effect in words that a table's head has room for."""
-    covariate = effect.get("covariate", "") or effect.get("group", "")
-    level = f" {effect['level']}" if effect.get("level") else ""
-    where = effect.get("population", "all")
-    parts = [effect.get("endpoint", ""), f"{covariate}{level}", effect.get("model", "")]
-    parts += [where] if where not in ("", "all") else []
-    kind = {"hazard_ratio": "HR", "odds_ratio": "OR", "median_survival": "median"}
-    return f"{kind.get(effect['statistic'], effect['statistic'])}: " + ", ".join(
-        filter(None, parts)
-    )
-
-
-def values_of(rows: pd.DataFrame, effect: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
-    """An effect's estimate and limits in each run that has it, by the run's key."""
-    chosen = rows
-    for name in (*KEYS, "study"):
-        if name in effect and name in chosen:
-            wanted = effect[name]
-            same = chosen[name] == (float(wanted) if name == "time" else str(wanted))
-            chosen = chosen[same]
-    first = chosen.drop_duplicates("run")
-    numbers = first[["estimate", "conf_low", "conf_high"]].itertuples(index=False, name=None)
-    return dict(zip(first["run"], numbers, strict=True))
-
-
 def verdict_counts(folder: Path, runs: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
     """How many printed numbers a run matches, and so on; by the run's key."""
     found = {}
     for run in runs:
         for path in sorted((folder / "runs" / run["key"]).glob("*_claims.csv")):
             if run["status"] == "finished":
-                verdicts = pd.read_csv(path, usecols=["verdict"], dtype=str)["verdict"]
+                verdicts = _read_verdicts(path)
                 found[run["key"]] = {str(k): int(n) for k, n in verdicts.value_counts().items()}
     return found
+
+
+def _read_verdicts(path: Path) -> pd.Series:
+    try:
+        return pd.read_csv(path, usecols=["verdict"], dtype=str, encoding="utf-8-sig")["verdict"]
+    except ValueError as error:
+        raise _unreadable(path, "verdicts", error) from None
+
+
+def _unreadable(path: Path, what: str, error: Exception) -> CrlmError:
+    return CrlmError(
+        f"{path.parent.name}/{path.name} holds no {what} that can be read "
+        f"({type(error).__name__}). Mend the notebook that writes it; its run's folder can be "
+        "removed."
+    )

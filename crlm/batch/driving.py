@@ -6,16 +6,21 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from crlm import manifest, run
 from crlm.batch import folder as place
+from crlm.batch import scratch
 from crlm.batch import workers as local_workers
 from crlm.batch.grid import Plan, Run, plan
-from crlm.files import is_full
+from crlm.files import forget, is_full
 from crlm.ledger import CrlmError
+
+#: Reads (study, parameters) of each patient table and tells its kind: see `intake.look`.
+Look = Callable[[Sequence[tuple[str, Mapping[str, Any]]]], list[dict[str, Any]]]
 
 _SAY_EVERY = 10.0
 _FULL = (
@@ -44,9 +49,15 @@ class Summary:
 
 
 def batch(
-    grid: Path, out: Path, *, workers: int = 0, scheduler: str = "", kernels: str = "",
+    grid: Path,
+    out: Path,
+    *,
+    workers: int = 0,
+    scheduler: str = "",
+    kernels: str = "",
     quiet: bool = False,
-) -> Summary:  # fmt: skip
+    look: Look | None = None,
+) -> Summary:
     """Run every run of a grid that is not finished yet, and write the page.
 
     Parameters
@@ -63,16 +74,21 @@ def batch(
         "forked", "plain", or empty for what this system can.
     quiet : bool
         No progress.
+    look : callable, optional
+        Reads the patient tables of a batch before it starts, refuses what cannot be used and
+        tells what kind of patients they hold: `intake.look`. Without it a table that cannot be
+        read fails its runs, and any table that the grid names counts as the reader's own.
 
     Raises
     ------
-    ParameterError
+    ParameterError, CohortError
         Before anything starts.
     CrlmError
-        If another batch holds the folder, or the disk is full.
+        If another batch holds the folder, it cannot be written to, the disk is full, or crlm
+        itself was changed meanwhile.
     """
     try:
-        return _batch(grid, out, workers, scheduler, kernels, quiet)
+        return _batch(planned_of(grid, out, look), out, workers, scheduler, kernels, quiet)
     except OSError as error:
         if is_full(error):
             raise CrlmError(_FULL.format(what="what is left to write", out=out)) from None
@@ -80,12 +96,11 @@ def batch(
 
 
 def _batch(
-    grid: Path, out: Path, workers: int, scheduler: str, kernels: str, quiet: bool
+    planned: Plan, out: Path, workers: int, scheduler: str, kernels: str, quiet: bool
 ) -> Summary:
     started = time.monotonic()
     with place.locked(out):
-        before = place.read_plan(out)
-        planned = plan(grid, before.get("cells"))
+        scratch.sweep()
         place.sweep(out)
         (out / "runs").mkdir(exist_ok=True)
         changed = place.write_plan(out, _as_data(planned))
@@ -104,18 +119,60 @@ def _batch(
     return Summary(lines, skipped, time.monotonic() - started)
 
 
+def planned_of(grid: Path, out: Path, look: Look | None = None) -> Plan:
+    """The runs of a grid, their patient tables read and known by kind.
+
+    What an earlier plan in `out` says of the same tables under the same code is taken over.
+
+    Raises
+    ------
+    ParameterError, CohortError
+        If the grid or one of its tables cannot be used; the message has all that is wrong
+        with the tables.
+    """
+    before = place.read_plan(out)
+    planned = plan(grid, before.get("cells"))
+    named = {item.table: item for item in planned.runs}
+    seen = {name: kind for name, kind in before.get("tables", {}).items() if kind["n"]}
+    unseen = {name: item for name, item in named.items() if name not in seen}
+    if look is None:
+        found = [_guessed(item) for item in unseen.values()]
+    else:
+        found = look([(item.study, item.parameters) for item in unseen.values()])
+        forget()
+    known = {**seen, **dict(zip(unseen, found, strict=True))}
+    tables = {name: known[name] for name in named}
+    commit = manifest.commit()
+    runs = tuple(
+        replace(item, record={**item.record, "commit": commit, "patients": tables[item.table]})
+        for item in planned.runs
+    )
+    return replace(planned, runs=runs, tables=tables)
+
+
+def _guessed(item: Run) -> dict[str, Any]:
+    """The kind of a table that nobody has looked into: the reader's own unless it is shipped."""
+    kind = "own" if _named_files(item) else "reconstructed" if item.record["data_sha256"] else ""
+    return {"kind": kind, "title": "", "note": "", "n": 0}
+
+
 def _complete(out: Path) -> bool:
-    return all((out / name).is_file() for name in ("results.csv", "index.html"))
+    return all((out / name).is_file() for name in ("results.csv", "dates.js", "index.html"))
 
 
 def _as_data(planned: Plan) -> dict[str, Any]:
     """The plan as it is stored: no path, no time."""
     runs = [
         {"key": item.key, "study": item.study, "cohort": item.cohort,
-         "parameters": item.record["parameters"], "cell": item.cell}
+         "parameters": item.record["parameters"], "cell": item.cell, "table": item.table}
         for item in planned.runs
     ]  # fmt: skip
-    return {"runs": runs, "effects": list(planned.effects), "cells": planned.cells}
+    return {
+        "runs": runs,
+        "effects": list(planned.effects),
+        "cells": planned.cells,
+        "tables": planned.tables,
+    }
 
 
 def _executor(workers: int, scheduler: str, kernels: str) -> Callable[..., Any]:
@@ -136,7 +193,12 @@ def _executor(workers: int, scheduler: str, kernels: str) -> Callable[..., Any]:
 
 def job_of(item: Run, out: Path) -> dict[str, Any]:
     """A run as it is given to a worker."""
-    return {**asdict(item), "name": item.study, "part": str(place.part(out, item.key))}
+    job = {**asdict(item), "name": item.study, "part": str(place.part(out, item.key))}
+    return {**job, "private": bool(_named_files(item))}
+
+
+def _named_files(item: Run) -> list[str]:
+    return [name for name in run.FILES if item.parameters.get(name)]
 
 
 def _drive(
@@ -157,6 +219,11 @@ def _drive(
 
 def _take_in(item: Run, result: Mapping[str, Any], out: Path) -> None:
     made = Path(result["folder"])
+    if manifest.code_digest() != item.record["code_sha256"]:
+        raise CrlmError(
+            "crlm's own code was changed while the batch ran. Finished runs are kept; start the "
+            "same command again."
+        )
     if result.get("full"):
         shutil.rmtree(made, ignore_errors=True)
         raise CrlmError(_FULL.format(what=f"run {item.key}", out=out))
@@ -235,9 +302,9 @@ def _duration(seconds: float) -> str:
 # ---- dry run ----------------------------------------------------------------
 
 
-def preview(grid: Path, out: Path, workers: int = 0) -> str:
+def preview(grid: Path, out: Path, workers: int = 0, look: Look | None = None) -> str:
     """The runs of a grid as text, what of them is finished, and how long the rest may take."""
-    planned = plan(grid, place.read_plan(out).get("cells"))
+    planned = planned_of(grid, out, look)
     states = [place.outcome(out, item)["status"] for item in planned.runs]
     lines = [
         f"{number:>4}  {item.key}  {state:<9} {describe(item.record)}"

@@ -11,17 +11,21 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from crlm import files
 from crlm.batch.grid import Run
-from crlm.files import write_atomically
+from crlm.files import checksum, write_atomically
+from crlm.ledger import CrlmError
 
 _PART = ".part-"
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DAMAGED = "its folder was changed after the run; the same crlm batch runs it again"
 
 
 def locked(folder: Path) -> contextlib.AbstractContextManager[None]:
@@ -30,8 +34,17 @@ def locked(folder: Path) -> contextlib.AbstractContextManager[None]:
     Raises
     ------
     CrlmError
-        If another batch holds it.
+        If another batch holds it, or it cannot be written to.
     """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(folder / ".lock", "ab"):
+            pass
+    except OSError as error:
+        raise CrlmError(
+            f"{folder} cannot be written to ({error.strerror}). Give the batch another folder "
+            "with --out."
+        ) from None
     return files.locked(
         folder / ".lock",
         f"Another batch is at work in {folder}. Wait for it, stop it, or give this one a folder "
@@ -74,25 +87,39 @@ def outcome(folder: Path, item: Run) -> dict[str, Any]:
 
 def line_of(folder: Path, planned: Mapping[str, Any]) -> dict[str, Any]:
     """As `outcome`, for a run as `batch.json` has it."""
-    place = folder / "runs" / planned["key"]
     line = {name: planned[name] for name in ("key", "study", "cohort", "parameters")}
-    try:
-        record = json.loads((place / "run.json").read_text(encoding="utf-8"))
-        names = [place / f"{planned['study']}.{kind}" for kind in ("html", "ipynb")]
-        if all(name.is_file() for name in names):
-            return {**line, **{k: record[k] for k in ("status", "cell", "error")}}
-    except (OSError, ValueError, KeyError):
-        pass
-    return {**line, "status": "new", "cell": 0, "error": ""}
+    made = folder / "runs" / planned["key"]
+    if not made.is_dir():
+        return {**line, "status": "new", "cell": 0, "error": ""}
+    record = record_of(folder, planned["key"])
+    if not record or not _is_whole(made, planned["study"], record):
+        return {**line, "status": "damaged", "cell": 0, "error": _DAMAGED}
+    return {**line, **{name: record[name] for name in ("status", "cell", "error")}}
+
+
+def record_of(folder: Path, key: str) -> dict[str, Any]:
+    """A run's `run.json`; empty if there is none that says what a record says."""
+    record = _read_json(folder / "runs" / key / "run.json")
+    known = record.get("status") in ("finished", "failed") and record.get("key") == key
+    typed = isinstance(record.get("cell"), int) and isinstance(record.get("error"), str)
+    return record if known and typed else {}
+
+
+def _is_whole(made: Path, study: str, record: Mapping[str, Any]) -> bool:
+    """Whether a run's folder still holds what the run left: its report, and its rows unchanged."""
+    reports = [made / f"{study}.{kind}" for kind in ("html", "ipynb")]
+    if record["status"] == "finished" and not all(path.is_file() for path in reports):
+        return False
+    files = record.get("files_sha256")
+    return isinstance(files, dict) and all(checksum(made / n) == s for n, s in files.items())
 
 
 def lost(folder: Path, item: Run, result: Mapping[str, Any], made: Path) -> None:
     """Keep a run whose process was lost as a failed one, without a report."""
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir(parents=True)
-    record = {**item.record, "status": "failed", "cell": result["cell"], "error": result["error"]}
-    for kind in ("html", "ipynb"):
-        write_atomically(made / f"{item.study}.{kind}", "")
+    outcome = {"status": "failed", "cell": result["cell"], "error": result["error"]}
+    record = {**item.record, **outcome, "files_sha256": {}}
     write_atomically(made / "run.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     adopt(folder, item.key, made)
 
@@ -121,11 +148,53 @@ def write_plan(folder: Path, plan: Mapping[str, Any]) -> bool:
 
 
 def read_plan(folder: Path) -> dict[str, Any]:
-    """Read `batch.json`; empty if there is none that can be read."""
+    """Read `batch.json`; empty if there is none that can be read as a plan."""
+    stored = _read_json(folder / "batch.json")
+    return stored if _is_plan(stored) else {}
+
+
+def _is_plan(stored: Mapping[str, Any]) -> bool:
+    kinds = {"runs": list, "effects": list, "cells": dict, "tables": dict}
+    if not all(isinstance(stored.get(name), kind) for name, kind in kinds.items()):
+        return False
+    cells = [entry for cell in stored["cells"].values() for entry in _entries(cell)]
+    return (
+        all(_is_run(run, stored) for run in stored["runs"])
+        and all(isinstance(effect, dict) for effect in stored["effects"])
+        and all(isinstance(entry, list) and len(entry) == 4 for entry in cells)
+        and all(_is_table(table) for table in stored["tables"].values())
+    )
+
+
+def _is_table(table: Any) -> bool:
+    words = ("kind", "title", "note")
+    typed = isinstance(table, dict) and isinstance(table.get("n"), int)
+    return typed and all(isinstance(table.get(name), str) for name in words)
+
+
+def _entries(cell: Any) -> list[Any]:
+    return cell if isinstance(cell, list) else [cell]
+
+
+def _is_run(run: Any, stored: Mapping[str, Any]) -> bool:
+    """Whether an entry of a plan can be one: its names become paths."""
+    if not isinstance(run, dict) or not isinstance(run.get("parameters"), dict):
+        return False
+    names = [run.get(name) for name in ("key", "study", "cohort", "cell", "table")]
+    if not all(isinstance(name, str) for name in names):
+        return False
+    key, study, _, cell, table = names
+    plain = re.fullmatch("[0-9a-f]{16}", key) and study == Path(study).name
+    return bool(plain) and cell in stored["cells"] and table in stored["tables"]
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """The names and values that a file holds; empty if it does not."""
     try:
-        return json.loads((folder / "batch.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        read = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return {}
+    return read if isinstance(read, dict) else {}
 
 
 def _write(path: Path, text: str) -> bool:
@@ -144,11 +213,31 @@ def note_time(folder: Path, key: str, seconds: float, status: str) -> None:
 
 def seconds_a_run(folder: Path) -> float | None:
     """Median duration of this folder's finished runs; None if there is none yet."""
+    found = [e["seconds"] for e in _times(folder) if e["status"] == "finished"]
+    return sorted(found)[len(found) // 2] if found else None
+
+
+def days(folder: Path, keys: Iterable[str]) -> list[str]:
+    """First and last day (UTC) on which runs of these keys ended; empty if it is not known."""
+    last = {entry["key"]: str(entry.get("ended", ""))[:10] for entry in _times(folder)}
+    ended = sorted(filter(_DAY.fullmatch, (last[key] for key in keys if key in last)))
+    return [ended[0], ended[-1]] if ended else []
+
+
+def _times(folder: Path) -> list[dict[str, Any]]:
+    """The lines of `times.jsonl` that can be read."""
     found = []
     with contextlib.suppress(OSError):
-        for line in (folder / "times.jsonl").read_text(encoding="utf-8").splitlines():
-            with contextlib.suppress(ValueError, KeyError):
+        text = (folder / "times.jsonl").read_text(encoding="utf-8", errors="replace")
+        for line in text.splitlines():
+            with contextlib.suppress(ValueError, KeyError, TypeError):
                 entry = json.loads(line)
-                if entry["status"] == "finished":
-                    found.append(float(entry["seconds"]))
-    return sorted(found)[len(found) // 2] if found else None
+                found.append(
+                    {
+                        **entry,
+                        "key": str(entry["key"]),
+                        "status": entry["status"],
+                        "seconds": float(entry["seconds"]),
+                    }
+                )
+    return found

@@ -8,8 +8,8 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,14 @@ from crlm.files import checksum
 from crlm.ledger import KEYS, ParameterError, data_folder
 
 #: Counts the changes in what a run's folder holds; part of every key.
-FORMAT = 1
+FORMAT = 2
 
 _MOST = 100_000
+# What starts a run or draws the page, and what editors and Python leave: no part of a result.
 _BLOCK = {"study", "notebook", "base", "grid", "list", "cohorts", "seconds"}
 _TOP = _BLOCK | {"blocks", "effects"}
+#: Beside a synthetic cohort: where it comes from and what it is known to give.
+_COMPANIONS = ("certificate.json", "ensemble.json")
 _COHORT = {"cohort": "cohort_path", "history": "history_path", "codebook": "codebook_path"}
 
 
@@ -54,6 +57,11 @@ class Run:
         What `run.json` says of it beside the outcome; no path.
     cell : str
         Checksum of the notebook, under which `Plan.cells` has its parameter cell.
+    files : tuple of dict
+        What the run reads, as it was when it was planned: `role`, `what` (in words),
+        `path`, `sha256`. What is in words a file of `data/` is shipped with crlm.
+    table : str
+        Hash of the patients' files and of what reads them: equal for runs on the same ones.
     """
 
     key: str
@@ -65,16 +73,22 @@ class Run:
     seconds: float | None
     record: dict[str, Any]
     cell: str
+    files: tuple[dict[str, str], ...] = ()
+    table: str = ""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The runs of a batch in order, the effects to draw, and the notebooks' parameter cells."""
+    """The runs of a batch in order, the effects to draw, and the notebooks' parameter cells.
+
+    `tables` has, by `Run.table`, what is known of the patients: `kind`, `title`, `note`, `n`.
+    """
 
     runs: tuple[Run, ...]
     effects: tuple[dict[str, Any], ...]
     cells: dict[str, Any]
     repeated: int
+    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def plan(path: Path, known_cells: Mapping[str, Any] | None = None) -> Plan:
@@ -97,7 +111,7 @@ def plan(path: Path, known_cells: Mapping[str, Any] | None = None) -> Plan:
     blocks = _blocks(grid, path.name)
     effects = [_effect(effect) for effect in _items(grid.get("effects") or [], "effects")]
     cells: dict[str, Any] = dict(known_cells or {})
-    digests: dict[str, str] = {}
+    digests: dict[str, Any] = {}
     runs: dict[str, Run] = {}
     total = 0
     for block in blocks:
@@ -170,10 +184,14 @@ def _blocks(grid: dict[str, Any], name: str) -> list[dict[str, Any]]:
 
 def _effect(given: Any) -> dict[str, Any]:
     """An entry of `effects`, which says what to draw by the keys of a result row."""
-    _only(given, {*KEYS, "study", "label", "published"}, "effects")
-    for name in {"time", "published"} & set(given):
-        if not _is_number(given[name]):
-            raise ParameterError(f"effects: {name} is a number, not {given[name]!r}.")
+    _only(given, {*KEYS, "study", "unit", "label", "published"}, "effects")
+    for name, value in given.items():
+        several = isinstance(value, list) and name not in ("label", "published")
+        for one in value if several else [value]:
+            if isinstance(one, (list, dict)) or one is None:
+                raise ParameterError(f"effects: {name} is text or a number, not {one!r}.")
+            if name in ("time", "published") and not _is_number(one):
+                raise ParameterError(f"effects: {name} is a number, not {one!r}.")
     return given
 
 
@@ -215,7 +233,7 @@ def _items(value: Any, where: str) -> list[Any]:
 
 
 def _expand(
-    block: dict[str, Any], folder: Path, cells: dict[str, Any], digests: dict[str, str]
+    block: dict[str, Any], folder: Path, cells: dict[str, Any], digests: dict[str, Any]
 ) -> Iterator[Run]:
     cohorts = _cohorts(block.get("cohorts"), folder)
     points = list(_points(block))
@@ -343,7 +361,7 @@ def _steps(name: str, given: dict[str, Any]) -> list[Any]:
 
 def _run(
     notebook: Path, cell: dict[str, parameters.Parameter], label: str, given: dict[str, Any],
-    seconds: Any, folder: Path, digests: dict[str, str],
+    seconds: Any, folder: Path, digests: dict[str, Any],
 ) -> Run:  # fmt: skip
     values = {**given}
     for name in set(run.FILES) & set(values):
@@ -356,11 +374,28 @@ def _run(
         raise ParameterError("output_dir is set by the batch: every run has its own folder.")
     if seconds is not None and (not _is_number(seconds) or seconds <= 0):
         raise ParameterError(f"seconds: a number above 0 is wanted, not {seconds!r}.")
-    record = _record(notebook, label, checked, digests)
+    record, files = _record(notebook, label, checked, digests)
     text = json.dumps([FORMAT, record], sort_keys=True, ensure_ascii=False)
     key = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return Run(key, notebook.stem, str(notebook), label, checked, "output_dir" in cell,
-               seconds, {"key": key, **record}, checksum(notebook))  # fmt: skip
+    return Run(
+        key,
+        notebook.stem,
+        str(notebook),
+        label,
+        checked,
+        "output_dir" in cell,
+        seconds,
+        {"key": key, **record},
+        record["notebook_sha256"],
+        files,
+        _table(record),
+    )
+
+
+def _table(record: Mapping[str, Any]) -> str:
+    names = ("study", "data_sha256", "study_sha256", "code_sha256")
+    text = json.dumps([record[name] for name in names], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _check_value(name: str, value: Any, cell: Mapping[str, parameters.Parameter]) -> None:
@@ -371,22 +406,57 @@ def _check_value(name: str, value: Any, cell: Mapping[str, parameters.Parameter]
 
 
 def _record(
-    notebook: Path, label: str, checked: dict[str, Any], digests: dict[str, str]
-) -> dict[str, Any]:
+    notebook: Path, label: str, checked: dict[str, Any], digests: dict[str, Any]
+) -> tuple[dict[str, Any], tuple[dict[str, str], ...]]:
+    """What a run stands on, as `run.json` has it, and the files behind it."""
     shown = {k: Path(v).name if k in run.FILES and v else v for k, v in checked.items()}
-    files = [Path(checked[name]) for name in run.FILES if checked.get(name)]
-    sidecars = [path.with_suffix(".source.toml") for path in files]
-    data = {path.name: _digest([path], digests) for path in files + sidecars if path.is_file()}
-    return {
-        "study": notebook.stem,
+    study = notebook.stem
+    tables, shipped = _tables(study, checked), _study_files(study)
+    sent = {r: p for r, p in tables.items() if checked.get(_COHORT.get(r, "cohort_path"))}
+    files = [
+        _known("notebook", "the notebook", notebook, digests),
+        *(_known(role, "the table", path, digests) for role, path in sent.items()),
+        *(
+            _known("", f"data/{p.relative_to(data_folder()).as_posix()}", p, digests)
+            for p in shipped
+        ),
+        *(
+            _known(role, f"data/{study}/{path.name}", path, digests)
+            for role, path in tables.items()
+            if role not in sent
+        ),
+    ]
+    record = {
+        "study": study,
         "cohort": label,
         "parameters": shown,
-        "data_sha256": data,
-        "notebook_sha256": _digest([notebook], digests),
-        "code_sha256": _digest(None, digests),
-        "study_sha256": _digest(_study_files(notebook.stem), digests),
+        "data_sha256": {role: _sum(path, digests) for role, path in tables.items()},
+        "notebook_sha256": _sum(notebook, digests),
+        "code_sha256": _once("code", digests, manifest.code_digest),
+        "lock_sha256": _sum(_lock(), digests),
+        "study_sha256": {path.name: _sum(path, digests) for path in shipped},
         "versions": _once("versions", digests, manifest.versions),
     }
+    return record, tuple(files)
+
+
+def _known(role: str, what: str, path: Path, digests: dict[str, Any]) -> dict[str, str]:
+    return {"role": role, "what": what, "path": str(path), "sha256": _sum(path, digests)}
+
+
+def _tables(study: str, checked: Mapping[str, Any]) -> dict[str, Path]:
+    """The files of patients that a run reads, by role: the reader's, else the shipped ones."""
+    named = {n: Path(checked[p]) for n, p in _COHORT.items() if checked.get(p)}
+    folder = data_folder() / study
+    if "cohort" not in named:
+        shipped = {name: folder / f"{name}.csv" for name in ("cohort", "history")}
+        named = {**{n: p for n, p in shipped.items() if p.is_file()}, **named}
+    if "cohort" in named:
+        source = named["cohort"].with_suffix(".source.toml")
+        beside = [named["cohort"].parent / name for name in _COMPANIONS]
+        named |= {"source": source} if source.is_file() else {}
+        named |= {p.stem: p for p in beside if source.is_file() and p.is_file()}
+    return named
 
 
 def _once(name: str, digests: dict[str, Any], find: Any) -> Any:
@@ -395,18 +465,16 @@ def _once(name: str, digests: dict[str, Any], find: Any) -> Any:
     return digests[name]
 
 
-def _digest(paths: Sequence[Path] | None, digests: dict[str, Any]) -> str:
-    if paths is None:
-        return _once("code", digests, manifest.code_digest)
-    return _once("|".join(map(str, paths)), digests, lambda: _sum(paths))
-
-
-def _sum(paths: Sequence[Path]) -> str:
-    return hashlib.sha256("".join(checksum(path) for path in paths).encode()).hexdigest()
+def _sum(path: Path, digests: dict[str, Any]) -> str:
+    return _once(str(path), digests, lambda: checksum(path))
 
 
 def _study_files(study: str) -> list[Path]:
-    """What a study's notebook reads by its name: design, claims, shipped tables."""
+    """What a study's notebook reads by its name: design, claims, shipped tables, certificate."""
     folder = data_folder() / study
-    found = sorted(p for p in folder.glob("*") if p.suffix in (".toml", ".csv"))
+    found = sorted(p for p in folder.glob("*") if p.suffix in (".toml", ".csv", ".json"))
     return [data_folder() / "columns.toml", *found]
+
+
+def _lock() -> Path:
+    return Path(__file__).resolve().parents[2] / "requirements.lock"

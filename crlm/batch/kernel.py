@@ -9,7 +9,6 @@ cell.
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import signal
@@ -23,9 +22,8 @@ from jupyter_client.provisioning import LocalProvisioner
 from traitlets import Any as AnyTrait
 from traitlets import CaselessStrEnum
 
+from crlm.batch.lifeline import die_with_parent
 from crlm.engine import OwnKernel
-
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -56,14 +54,6 @@ def fork_kernel() -> Waiting:
             os._exit(0)
     os.close(read)
     return Waiting(pid, write)
-
-
-def die_with_parent(parent: int) -> None:
-    """Let the system kill this process when its parent ends, however it ends (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def _become_kernel(told: dict[str, Any]) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
+import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from crlm import render, run
-from crlm.files import is_full, settle, write_atomically
+from crlm.batch import scratch
+from crlm.batch.lifeline import die_with_parent
+from crlm.files import checksum, is_full, settle, write_atomically
 
 
 def perform(
@@ -26,7 +27,9 @@ def perform(
         `key`; `name` (stem of the files); `notebook` (path); `parameters` as
         checked; `output_dir` (whether the notebook has that parameter);
         `folder` (made and filled here); `seconds` (limit for the run, or
-        None); `record` (what `run.json` says of the run beside its outcome).
+        None); `record` (what `run.json` says of the run beside its outcome);
+        `files` (what the run reads, with checksums: see `grid.Run`);
+        `private` (whether the patients are the reader's own).
     waiting : kernel.Waiting, optional
         A forked kernel; without one a plain kernel is started.
     at_cell : callable, optional
@@ -40,29 +43,50 @@ def perform(
         `seconds`; `full` is true when the disk had no room, `killed` when
         the kernel got signal 9, from its notebook or from outside.
     """
-    folder = Path(job["folder"])
     started = time.monotonic()
     try:
-        folder.mkdir(parents=True)
-        notebook, failure = _execute(job, folder, waiting, at_cell)
-        own = run.is_own(job["parameters"])
-        outcome = _outcome(failure, own)
-        run.tidy(notebook, own=own)
-        notebook.metadata["papermill"] = _metadata(job, failure)
-        text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
-        write_atomically(folder / f"{job['name']}.ipynb", text)
-        write_atomically(folder / f"{job['name']}.html", render.render(notebook))
-        record = json.dumps({**job["record"], **outcome}, indent=1, ensure_ascii=False) + "\n"
-        write_atomically(folder / "run.json", record)
-        settle(folder)
+        outcome = _perform(job, waiting, at_cell)
     except Exception as error:
         # Nothing that the notebook did: no room, or a process of the run is gone.
-        outcome = {"status": "lost", "cell": 0, "error": f"{type(error).__name__}: {error}"}
+        outcome = {"status": "lost", "cell": 0, "error": _why_lost(job, error)}
         return {"key": job["key"], **outcome, "full": is_full(error)}
-    seconds = round(time.monotonic() - started, 2)
-    full = "[Errno 28]" in outcome["error"] or "[Errno 122]" in outcome["error"]
-    killed = outcome["error"].startswith("DeadKernelError") and "signal 9" in outcome["error"]
-    return {"key": job["key"], **outcome, "full": full, "killed": killed, "seconds": seconds}
+    return {"key": job["key"], **outcome, "seconds": round(time.monotonic() - started, 2)}
+
+
+def _perform(job: Mapping[str, Any], waiting: Any, at_cell: Any) -> dict[str, Any]:
+    folder = Path(job["folder"])
+    folder.mkdir(parents=True)
+    changed = _changed(job, folder)
+    if changed:
+        return _refused(job, folder, changed)
+    notebook, failure = _execute(job, folder, waiting, at_cell)
+    changed = _changed(job, folder)
+    if changed:
+        return _refused(job, folder, changed)
+    outcome = _outcome(failure, job["private"])
+    _write_notebook(job, folder, notebook, failure)
+    _finish(job, folder, outcome)
+    said = failure.evalue if failure else ""
+    full = "[Errno 28]" in said or "[Errno 122]" in said
+    dead = failure is not None and failure.ename == "DeadKernelError" and "signal 9" in said
+    return {**outcome, "full": full, "killed": dead}
+
+
+def _write_notebook(job: Mapping[str, Any], folder: Path, notebook: Any, failure: Any) -> None:
+    run.tidy(notebook, own=job["private"])
+    notebook.metadata["papermill"] = _metadata(job, failure)
+    text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+    write_atomically(folder / f"{job['name']}.ipynb", text)
+    write_atomically(folder / f"{job['name']}.html", render.render(notebook))
+
+
+def _finish(job: Mapping[str, Any], folder: Path, outcome: Mapping[str, Any]) -> None:
+    """Write the record, which holds the checksums of what the run's page is made from."""
+    made = {path.name: checksum(path) for path in sorted(folder.glob("*.csv"))}
+    record = {**job["record"], **outcome, "files_sha256": made}
+    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    write_atomically(folder / "run.json", text)
+    settle(folder)
 
 
 def _execute(
@@ -75,17 +99,66 @@ def _execute(
     if job["output_dir"]:
         values["output_dir"] = str(folder)
     options: dict[str, Any] = {"seconds": job.get("seconds"), "at_cell": at_cell}
-    with tempfile.TemporaryDirectory(prefix="crlm") as private:
+    with scratch.private() as private:
         if waiting is not None:
-            options["kernel_manager_class"] = kernel.forked_manager(waiting, private)
+            options["kernel_manager_class"] = kernel.forked_manager(waiting, str(private))
         return run.in_memory(Path(job["notebook"]), values, **options)
 
 
-def _outcome(failure: Any, own: bool) -> dict[str, Any]:
+# ---- what was read ----------------------------------------------------------
+
+
+def _changed(job: Mapping[str, Any], folder: Path) -> str:
+    """What of the files behind a run is not what the run's key stands for; empty if all is."""
+    for file in job["files"]:
+        if checksum(Path(file["path"])) != file["sha256"]:
+            return file["what"]
+    told = folder / f"{job['name']}_inputs.json"
+    if not told.is_file():
+        return ""
+    as_planned = _as_planned(told, job["files"])
+    told.unlink()
+    return "" if as_planned else "the table"
+
+
+def _as_planned(told: Path, files: list[dict[str, str]]) -> bool:
+    """Whether what a notebook read, by file name, are the bytes that the plan knows."""
+    planned: dict[str, set[str]] = {}
+    for file in files:
+        planned.setdefault(Path(file["path"]).name, set()).add(file["sha256"])
+    try:
+        read = json.loads(told.read_text(encoding="utf-8")).items()
+        return all(planned[name] >= set(digests) for name, digests in read if name in planned)
+    except (OSError, ValueError, AttributeError, TypeError):
+        return False
+
+
+def _refused(job: Mapping[str, Any], folder: Path, what: str) -> dict[str, Any]:
+    """A run whose files were changed leaves a record and nothing that was computed."""
+    for path in folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    error = f"{what} was changed while the batch ran; the same command runs this again"
+    outcome = {"status": "failed", "cell": 0, "error": error}
+    _finish(job, folder, outcome)
+    return outcome
+
+
+# ---- what may stand in a file -----------------------------------------------
+
+
+def _outcome(failure: Any, private: bool) -> dict[str, Any]:
     if failure is None:
         return {"status": "finished", "cell": 0, "error": ""}
-    error = f"{failure.ename}: {run.in_files(failure.ename, failure.evalue, own)}"
+    error = f"{failure.ename}: {run.in_files(failure.ename, failure.evalue, private)}"
     return {"status": "failed", "cell": failure.cell_index + 1, "error": error}
+
+
+def _why_lost(job: Mapping[str, Any], error: Exception) -> str:
+    """A fault of the machinery in words without a path or a cell."""
+    name = type(error).__name__
+    if isinstance(error, OSError) and error.strerror:
+        return f"{name}: {error.strerror}"
+    return f"{name}: {run.WITHHELD if job['private'] else error}"
 
 
 def _metadata(job: Mapping[str, Any], failure: Any) -> dict[str, Any]:
@@ -101,10 +174,7 @@ def _metadata(job: Mapping[str, Any], failure: Any) -> dict[str, Any]:
 
 def main() -> None:
     """One job as JSON on standard input, its outcome as the last line of standard output."""
-    with render.quick_imports():
-        from crlm.batch.kernel import die_with_parent
-
-    die_with_parent(os.getppid())
+    die_with_parent(int(sys.argv[1]))
     job = json.loads(sys.stdin.read())
     sys.stdout.write("\n" + json.dumps(perform(job)) + "\n")
 

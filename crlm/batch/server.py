@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from crlm import render
+from crlm.batch.lifeline import die_with_parent
 
 # What a run needs, whatever its notebook imports.
 _ALWAYS = (
@@ -42,8 +43,9 @@ class _Running:
     end: float
 
 
-def main(study: str, modules: list[str]) -> None:
-    """Import, say that all is ready, and serve until standard input ends."""
+def main(parent: int, study: str, modules: list[str]) -> None:
+    """Import, say that all is ready, and serve until standard input or the parent ends."""
+    die_with_parent(parent)
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -143,7 +145,7 @@ def _become_runner(job: dict[str, Any], write: int, server: int) -> None:
     from crlm.batch import kernel, runner
 
     os.setpgid(0, 0)
-    kernel.die_with_parent(server)
+    die_with_parent(server)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
@@ -187,4 +189,4 @@ def _end_group(pid: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3:])

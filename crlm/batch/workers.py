@@ -29,11 +29,36 @@ _TICK = 0.25
 # A runner stops itself at its limit; this long after, it is stopped from outside.
 _GRACE = 30.0
 _ATTEMPTS = 2
+# Jupyter's sockets, pipes and libraries take about 80.
+_HANDLES = 128
 
 
 def can_fork() -> bool:
     """Whether warm processes can be forked here: on Linux, where libraries are made for it."""
     return sys.platform == "linux"
+
+
+def check_handles() -> None:
+    """Let this process and its children open as many files as runs need.
+
+    Raises
+    ------
+    CrlmError
+        If the system allows fewer.
+    """
+    if os.name != "posix":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = hard if hard != resource.RLIM_INFINITY else _HANDLES
+    if most < _HANDLES:
+        raise CrlmError(
+            f"This shell lets a process open {most} files, and a run needs up to {_HANDLES}. "
+            f"Set `ulimit -n {_HANDLES}` or more, or ask whoever runs this machine for it."
+        )
+    if soft != resource.RLIM_INFINITY and soft < _HANDLES:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (_HANDLES, hard))
 
 
 def environment() -> dict[str, str]:
@@ -60,7 +85,8 @@ class Server:
 def start_server(notebook: str) -> Server:
     """Start one for a notebook; it imports what the notebook's cells import."""
     study = Path(notebook).stem
-    command = [sys.executable, "-m", "crlm.batch.server", study, *imports_of(notebook)]
+    program = [sys.executable, "-m", "crlm.batch.server", str(os.getpid())]
+    command = [*program, study, *imports_of(notebook)]
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(),
         start_new_session=True,
@@ -230,7 +256,7 @@ def _plain_worker(left: Any, done: Any, alive: dict[str, Any], stop: threading.E
 
 def _plain_run(job: dict[str, Any], alive: dict[str, Any]) -> dict[str, Any]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "crlm.batch.runner"], stdin=subprocess.PIPE,
+        [sys.executable, "-m", "crlm.batch.runner", str(os.getpid())], stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment(),
         start_new_session=os.name == "posix",
     )  # fmt: skip
@@ -259,4 +285,5 @@ def _kill_tree(process: subprocess.Popen[bytes]) -> None:
 
 def local(jobs: Sequence[dict[str, Any]], workers: int, kernels: str) -> Outcomes:
     """Runs on this machine, by `kernels`: "forked" or "plain"."""
+    check_handles()
     return (forked if kernels == "forked" else plain)(jobs, workers)

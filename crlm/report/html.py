@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from crlm.comparison import VERDICTS
+from crlm.naming import KINDS
 
 _SHORT_CELL, _LONG_CELL = 22, 60
 _MARKS = "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ"
@@ -116,25 +117,6 @@ def doubts(notes: Sequence[str]) -> Html | None:
     return fold(f"Doubts about the table: {len(notes)} {noun}", listing(notes))
 
 
-#: One line on each kind of cohort, and what else a reader must know of it.
-_KINDS = {
-    "reconstructed": (
-        "Synthetic cohort: no row is a patient.",
-        "The table was made from the paper's printed numbers. Agreement with the print shows "
-        "that the analysis is the paper's and that its numbers can hold together. It shows "
-        "nothing about medicine, and the rows must not be pooled as data.",
-    ),
-    "public": (
-        "Public cohort: real patients, published by others.",
-        "This report is a replication on their data.",
-    ),
-    "own": (
-        "The reader's own cohort.",
-        "This report is a replication on other patients than the paper's.",
-    ),
-}
-
-
 def banner(source: Mapping[str, Any], n: int) -> Html:
     """What kind of cohort the report runs on: the first thing a reader sees.
 
@@ -145,7 +127,7 @@ def banner(source: Mapping[str, Any], n: int) -> Html:
     n : int
         Rows of the table.
     """
-    line, more = _KINDS[source["kind"]]
+    line, more = KINDS[source["kind"]]
     rest = " ".join(p for p in (more, source["title"], source["note"]) if p)
     line = f"{line} {n:,} rows in the table."
     html = (

@@ -43,3 +43,7 @@ function filter() {
 search.addEventListener("input", filter);
 boxes.forEach(box => box.addEventListener("change", filter));
 filter();
+
+window.addEventListener("beforeprint", () => {
+  document.querySelectorAll("details").forEach(one => { one.open = true; });
+});

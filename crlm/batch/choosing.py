@@ -1,0 +1,274 @@
+"""Which results of a batch the page shows, each known by its keys and beside the printed number."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from crlm.batch import units
+from crlm.ledger import KEYS, load_claims, studies
+
+#: What tells two results apart, beside the run.
+APART = (*KEYS, "study", "unit")
+
+_MOST = 6
+_MOST_SPLIT = 12
+_SHORT = {"hazard_ratio": "HR", "odds_ratio": "OR", "median_survival": "median"}
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One result that many runs have.
+
+    Attributes
+    ----------
+    label : str
+        For the head of a column and over a chart; without the unit.
+    statistic, unit : str
+        As in the result rows.
+    values : dict of str to tuple of float
+        Estimate and limits by the run's key; limits may be missing (nan).
+    drawn : bool
+        Whether it has a chart; otherwise it is a column of the table alone.
+    published : float or None
+        The printed value in the rows' unit; None where print has none that can be drawn.
+    printed : str
+        The printed value as text with its unit, maybe empty.
+    """
+
+    label: str
+    statistic: str
+    unit: str
+    values: dict[str, tuple[float, float, float]]
+    drawn: bool
+    published: float | None = None
+    printed: str = ""
+
+
+def effects(
+    rows: pd.DataFrame, claims: pd.DataFrame, wanted: Iterable[Mapping[str, Any]]
+) -> tuple[list[Effect], list[str]]:
+    """The effects that a grid names, else the paper's own; and sentences on what is not as named.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        From `collecting.all_rows`.
+    claims : pandas.DataFrame
+        From `known_claims`.
+    wanted : iterable of mappings
+        Entries of `effects`: keys of a result row, each a value, a list of values, or text in
+        which * stands for anything.
+
+    Returns
+    -------
+    (effects, notes)
+        A batch whose results match no printed number gets its most frequent ratios.
+    """
+    if "statistic" not in rows:
+        return [], []
+    keyed = _keyed(rows)
+    found: list[Effect] = []
+    notes: list[str] = []
+    for entry in wanted:
+        more, said = _named(rows, keyed, claims, entry)
+        found += more
+        notes += said
+    if not wanted:
+        found += _usual(rows, keyed, claims, "_ratio")
+    found += _usual(rows, keyed, claims, "median_survival")
+    return found, notes
+
+
+def known_claims(names: Iterable[str]) -> pd.DataFrame:
+    """The printed numbers of the studies that the batch has and the ledger knows."""
+    frames = [load_claims(name).assign(study=name) for name in sorted(set(names) & set(studies()))]
+    if not frames:
+        return pd.DataFrame()
+    claims = pd.concat(frames, ignore_index=True)
+    return claims[(claims["kind"] == "number") & (claims["field"] == "estimate")]
+
+
+def _keyed(rows: pd.DataFrame) -> pd.DataFrame:
+    """The keys of each row as text, with its run."""
+    texts = {name: rows[name].fillna("").astype(str) for name in APART if name != "time"}
+    time = rows["time"].map(lambda t: "" if pd.isna(t) else f"{float(t):g}")
+    return pd.DataFrame({**texts, "time": time, "run": rows["run"]})
+
+
+# ---- an entry of `effects` --------------------------------------------------
+
+
+def _named(
+    rows: pd.DataFrame, keyed: pd.DataFrame, claims: pd.DataFrame, entry: Mapping[str, Any]
+) -> tuple[list[Effect], list[str]]:
+    keys = {"statistic": "hazard_ratio"} | {k: v for k, v in entry.items() if k in APART}
+    fits = pd.Series(True, index=keyed.index)
+    for name, value in keys.items():
+        fits &= _fitting(keyed[name], name, value)
+    part = keyed[fits]
+    if part.empty:
+        return [], [f"effects: {_nothing(keyed, keys)}"]
+    parts, told = _split(part)
+    made, notes = [], []
+    for number, one in enumerate(parts[:_MOST_SPLIT]):
+        effect, repeated = _effect(rows, one, claims, keys, entry, told)
+        made.append(effect)
+        notes += [repeated] if repeated else []
+        if number == 0 and told:
+            notes.insert(0, _told_apart(len(parts), told, keys))
+    return made, notes
+
+
+def _fitting(column: pd.Series, name: str, value: Any) -> pd.Series:
+    wanted = [_as_text(name, one) for one in (value if isinstance(value, list) else [value])]
+    pattern = "|".join(re.escape(one).replace(r"\*", ".*") for one in wanted)
+    return column.str.fullmatch(pattern)
+
+
+def _as_text(name: str, value: Any) -> str:
+    return f"{float(value):g}" if name == "time" and value != "" else str(value)
+
+
+def _nothing(keyed: pd.DataFrame, keys: Mapping[str, Any]) -> str:
+    """Why no row fits: the first key whose value no row has, or all of them together."""
+    for name, value in keys.items():
+        if not _fitting(keyed[name], name, value).any():
+            known = sorted(set(keyed[name]) - {""})
+            near = difflib.get_close_matches(str(value), known, n=1, cutoff=0.5)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            some = ", ".join(known[:12]) or "none"
+            more = f" and {len(known) - 12} more" if len(known) > 12 else ""
+            return f"no result row has {name} {value!r}.{hint} There is: {some}{more}."
+    listed = ", ".join(f"{name} {value!r}" for name, value in keys.items())
+    return f"no result row has all of these together: {listed}."
+
+
+def _split(part: pd.DataFrame) -> tuple[list[pd.DataFrame], list[str]]:
+    """The rows of one entry as one part a result, and the keys in which the parts differ."""
+    names = [name for name in APART if part.groupby("run")[name].nunique().max() > 1]
+    always = ("study", "statistic", "unit")
+    names += [n for n in always if n not in names and part[n].nunique() > 1]
+    if not names:
+        return [part], []
+    return [one for _, one in part.groupby(names, sort=False)], names
+
+
+def _told_apart(count: int, names: list[str], keys: Mapping[str, Any]) -> str:
+    listed = ", ".join(f"{name} {value!r}" for name, value in keys.items())
+    drawn = "each has a chart of its own"
+    if count > _MOST_SPLIT:
+        drawn = f"the first {_MOST_SPLIT} have a chart each; name more keys to see others"
+    return f"effects: {listed} fits {count} results that differ in {', '.join(names)}; {drawn}."
+
+
+def _effect(
+    rows: pd.DataFrame,
+    part: pd.DataFrame,
+    claims: pd.DataFrame,
+    keys: Mapping[str, Any],
+    entry: Mapping[str, Any],
+    told: list[str],
+) -> tuple[Effect, str]:
+    same = {name: part[name].iloc[0] for name in APART if part[name].nunique() == 1}
+    shown = {name: same.get(name, _listed(keys.get(name, ""))) for name in APART}
+    label = str(entry.get("label", "")) or label_of(shown)
+    if entry.get("label") and told:
+        label += ": " + ", ".join(filter(None, (part[name].iloc[0] for name in told)))
+    values, repeated = _values(rows, part)
+    unit = same.get("unit", "")
+    published, printed = _print(claims, same, unit)
+    if "published" in entry:
+        published = float(entry["published"])
+        printed = units.with_unit(units.text(published, same["statistic"], unit), unit)
+    why = "have two different numbers under the same keys and are left out"
+    note = f"{label}: {repeated} runs {why}." if repeated else ""
+    return Effect(label, same["statistic"], unit, values, True, published, printed), note
+
+
+def _listed(value: Any) -> str:
+    return " / ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _values(
+    rows: pd.DataFrame, part: pd.DataFrame
+) -> tuple[dict[str, tuple[float, float, float]], int]:
+    """Estimate and limits by run; and how many runs have two answers, which then have none."""
+    found: dict[str, tuple[float, float, float]] = {}
+    twice = set()
+    names = ["run", "estimate", "conf_low", "conf_high"]
+    for key, *three in rows.loc[part.index, names].itertuples(index=False, name=None):
+        if str(found.setdefault(key, tuple(three))) != str(tuple(three)):
+            twice.add(key)
+    return {key: three for key, three in found.items() if key not in twice}, len(twice)
+
+
+# ---- the paper's own --------------------------------------------------------
+
+
+def _usual(
+    rows: pd.DataFrame, keyed: pd.DataFrame, claims: pd.DataFrame, ending: str
+) -> list[Effect]:
+    """The results of one kind that the paper prints, in its order; else the most frequent."""
+    fitting = keyed[keyed["statistic"].str.endswith(ending)]
+    parts = {key: part for key, part in fitting.groupby([*KEYS, "study"], sort=False)}
+    printed = claims[claims["statistic"].str.endswith(ending)] if len(claims) else claims
+    chosen = [
+        key for key in dict.fromkeys(map(_claim_key, printed.to_dict("records"))) if key in parts
+    ]
+    chosen = chosen or sorted(parts, key=lambda key: -parts[key]["run"].nunique())
+    drawn = ending == "_ratio"
+    made = []
+    for key in chosen[:_MOST]:
+        part = parts[key]
+        same = {name: part[name].iloc[0] for name in APART}
+        values, _ = _values(rows, part)
+        published, text = _print(claims, same, same["unit"])
+        label = label_of(same)
+        made.append(Effect(label, same["statistic"], same["unit"], values, drawn, published, text))
+    return made
+
+
+def _claim_key(claim: Mapping[str, Any]) -> tuple[str, ...]:
+    time = "" if pd.isna(claim["time"]) else f"{claim['time']:g}"
+    texts = {name: "" if pd.isna(claim[name]) else str(claim[name]) for name in (*KEYS, "study")}
+    return tuple({**texts, "time": time}.values())
+
+
+def _print(claims: pd.DataFrame, same: Mapping[str, str], unit: str) -> tuple[float | None, str]:
+    """The printed number of a result: in the rows' unit, and as text with its unit."""
+    if not all(name in same for name in (*KEYS, "study")):
+        return None, ""
+    wanted = tuple(same[name] for name in (*KEYS, "study"))
+    for claim in claims.to_dict("records"):
+        if _claim_key(claim) == wanted:
+            return _in_unit(claim, unit)
+    return None, ""
+
+
+def _in_unit(claim: Mapping[str, Any], unit: str) -> tuple[float | None, str]:
+    printed_in = claim["unit"] if isinstance(claim["unit"], str) else ""
+    text = units.with_unit(str(claim["printed"]), printed_in)
+    value = units.converted(float(claim["value"]), printed_in, unit)
+    if value is None or claim["operator"] != "=":
+        return None, text
+    if printed_in in ("", unit):
+        return value, text
+    return value, f"{round(value, 2):g} {unit} (printed {text})"
+
+
+def label_of(keys: Mapping[str, Any]) -> str:
+    """An effect in words that a table's head has room for."""
+    covariate = str(keys.get("covariate") or keys.get("group") or "")
+    level = f" {keys['level']}" if keys.get("level") else ""
+    where, at = str(keys.get("population") or ""), str(keys.get("time") or "")
+    parts = [str(keys.get("endpoint") or ""), f"{covariate}{level}", str(keys.get("model") or "")]
+    parts += [where if where != "all" else "", f"month {at}" if at else ""]
+    statistic = str(keys["statistic"])
+    kind = _SHORT.get(statistic, statistic.replace("_", " "))
+    return f"{kind}: " + ", ".join(filter(None, parts))

@@ -1,0 +1,70 @@
+"""Patient tables are read before anything starts, by `crlm run` and `crlm batch` alike.
+
+A room of its own above the cohort: the two rooms that start notebooks import no
+analysis, so the commands give them this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from crlm import cohort, ledger
+from crlm.ledger import CohortError, CrlmError
+
+
+def look(tables: Iterable[tuple[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """Read every cohort, history and codebook, and tell what kind of patients they hold.
+
+    Parameters
+    ----------
+    tables : iterable of (study, values)
+        `values` as a notebook's parameters: `cohort_path`, `history_path`,
+        `codebook_path`, each maybe empty or absent for what is shipped.
+
+    Returns
+    -------
+    list of dict
+        In the same order: `kind`, `title` and `note` as from `cohort.origin`, and `n`, the
+        rows of the table. `kind` is empty for a study that the ledger does not know.
+
+    Raises
+    ------
+    CohortError
+        If one cannot be used; the message has every problem of all of them.
+    """
+    found, problems = [], []
+    for study, values in tables:
+        try:
+            found.append(_look(study, values))
+        except CrlmError as error:
+            problems.append(error)
+    _refuse(problems)
+    return found
+
+
+def _look(study: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    if study not in ledger.studies():
+        return {"kind": "", "title": "", "note": "", "n": 0}
+    design = ledger.load_design(study)
+    codebook = values.get("codebook_path") or None
+    problems, n, source = [], 0, {}
+    try:
+        source = cohort.origin(str(values.get("cohort_path") or ""), design)
+        n = len(cohort.load(source["path"], design, codebook))
+    except CrlmError as error:
+        problems.append(error)
+    try:
+        if values.get("history_path"):
+            cohort.load_history(values["history_path"], design, codebook)
+    except CrlmError as error:
+        problems.append(error)
+    _refuse(problems)
+    return {**{name: source[name] for name in ("kind", "title", "note")}, "n": n}
+
+
+def _refuse(problems: Sequence[CrlmError]) -> None:
+    """All problems as one error, each once; nothing if there is none."""
+    if problems:
+        told = "\n\n".join(dict.fromkeys(error.told for error in problems))
+        raise CohortError("\n\n".join(dict.fromkeys(map(str, problems))), told=told)
