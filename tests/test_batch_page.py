@@ -232,13 +232,13 @@ def test_an_entry_that_fits_several_results_has_a_chart_for_each_and_says_so():
 def test_one_chart_follows_a_result_whose_name_changes_with_the_choice():
     """The very case of docs/batch.md: each run has one landmark, named by its month."""
     records = [
-        row(k, "hazard_ratio", v, v / 2, v * 2, covariate="hai", model=f"from month {month}")
+        row(k, "hazard_ratio", v, v / 2, v * 2, covariate="hai", population=f"from month {month}")
         for k, month, v in (("a", 3, 0.6), ("b", 6, 0.67), ("c", 12, 0.7))
     ]
-    entry = {"endpoint": "OS", "covariate": "hai", "model": "from month *"}
+    entry = {"endpoint": "OS", "covariate": "hai", "population": "from month *"}
     (effect,), notes = choosing.effects(frame(*records), CLAIMS, [entry])
     assert notes == [] and len(effect.values) == 3 and "from month *" in effect.label
-    listed = {**entry, "model": ["from month 3", "from month 12"]}
+    listed = {**entry, "population": ["from month 3", "from month 12"]}
     (effect,), _ = choosing.effects(frame(*records), CLAIMS, [listed])
     assert set(effect.values) == {"a", "c"}
 
@@ -304,4 +304,4 @@ def test_the_landmark_example_of_the_docs_is_a_grid_that_reads(tmp_path):
     (example,) = [block for block in blocks if "landmark_months: [1, 3" in block]
     (tmp_path / "grid.yaml").write_text(example)
     plan = grid.plan(tmp_path / "grid.yaml")
-    assert len(plan.runs) == 5 and plan.effects[0]["model"] == "from month *"
+    assert len(plan.runs) == 5 and plan.effects[0]["population"] == "from month *"

@@ -170,7 +170,7 @@ def _svg(
     matrix, height = _matrix(points, choices, step)
     label = escape(f"Specification curve. {effect.label}: {told}")
     size = f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"'
-    return f'<svg {size} role="img" aria-label="{label}">{"".join(marks)}{matrix}</svg>'
+    return f'<svg {size} role="group" aria-label="{label}">{"".join(marks)}{matrix}</svg>'
 
 
 def _grid(scale: Scale, width: float) -> str:
