@@ -26,7 +26,10 @@ class Closing(Base):
         found = comparison.compare(self.results, self.claims, rounded_before=before)
         self.verdicts = comparison.with_findings(found, self.audit.findings)
         text = verdicts.tally_sentence(self.verdicts)
-        pieces = [verdicts.tally_table(self.verdicts), verdicts.verdict_tables(self.verdicts)]
+        every = html.fold(
+            f"All {len(self.verdicts)} claims", verdicts.verdict_tables(self.verdicts)
+        )
+        pieces = [verdicts.tally_table(self.verdicts), every]
         if not self.synthetic:
             text += " These are other patients than the paper's: see whether the effects agree."
             pieces = [html.fold(f"{len(self.verdicts)} claims by their place", *pieces)]
@@ -68,7 +71,8 @@ class Closing(Base):
     def provenance(self, output_dir: str = "") -> None:
         """What was run on what, what differs from the paper's choices, and the rows as files."""
         html.show(*provenance.choices(self.design, self.chosen))
-        html.show(provenance.table_of(self.design, self.source))
+        day = f"Run on {provenance.today()} with crlm {provenance.__version__}"
+        html.show(html.fold(f"{day}: what was read", provenance.table_of(self.design, self.source)))
         provenance.write(output_dir, self.study, self.results, self.verdicts)
         if getattr(self, "_short", None) is not None:
             self._short.update(html.joined(*self._answer()))

@@ -260,7 +260,7 @@ class Robustness(Base):
             readings.effects(part, self.design, self.print, lead=f"{name}: ")
             for name, part in rows.groupby("endpoint", sort=False)
         ]
-        return self.section(rows, [table], texts)
+        return self.section(rows, [html.fold(caption, table)], texts)
 
     def scores(self, endpoint: str, names: Sequence[str]) -> Section:
         """How well published scores rank the patients: Harrell's C, one half is chance."""

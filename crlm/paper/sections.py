@@ -132,6 +132,7 @@ class Sections(Base):
         among: str = "",
         pair: tuple[str, str] | None = None,
         site: str = "",
+        folded: bool = False,
     ) -> Section:
         """Sites of the first recurrence by group.
 
@@ -141,6 +142,8 @@ class Sections(Base):
             A site: how the groups are spread among the patients who have it.
         pair, site
             Two levels of `by` that are compared by themselves for one site.
+        folded : bool
+            The table behind one line; the sentence stays in sight.
         """
         title = f"First recurrence by {self.design.label(by)}"
         if not self.can(title, "patients", by, "site_liver"):
@@ -159,6 +162,7 @@ class Sections(Base):
                 parts.append(baseline.table_one(two, by, [site], population=where))
         rows = self.add(*[part.assign(endpoint="first_recurrence") for part in parts])
         table = tables.baseline_table(made, self.design, caption=title)
+        table = html.fold(f"{title}: {len(kept)} sites", table) if folded else table
         return self.section(rows, [table], readings.baseline(made, self.design, self.print))
 
     def follow_up(self, *, method: str, by: str = "", beside: str = "") -> Section:
@@ -411,7 +415,8 @@ class Sections(Base):
         table = tables.effects_table(
             rows, self.design, caption=caption, statistics={"hazard_ratio": "HR"}
         )
-        return self.section(rows, [table], readings.effects(rows, self.design, self.print))
+        reading = readings.effects(rows, self.design, self.print)
+        return self.section(rows, [html.fold(caption, table)], reading)
 
     def claims_of(self, places: Sequence[str]) -> None:
         """What the paper says in some places, as printed."""

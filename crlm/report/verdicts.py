@@ -27,7 +27,7 @@ _PLACES = {
     "conclusion": "Conclusion",
 }
 #: So many findings and differences stand in sight; the rest is folded.
-_FIRST = 5
+_FIRST = 3
 _MEANING = (
     "matches: rounds to the printed text. near: within one unit of its last digit; for a "
     "sentence, the same direction without significance. differs: further away. no result: "

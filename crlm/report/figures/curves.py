@@ -50,7 +50,7 @@ def kaplan_meier(
     p = float(tests.iloc[0]) if len(tests) else None
     ticks = np.sort(risk["time"].unique())
     with matplotlib.rc_context(STYLE):
-        figure, frame = sheet(3.1 + 0.2 * len(groups), CURVES)
+        figure, frame = sheet(2.9 + 0.2 * len(groups), CURVES)
         axis, table = figure.subplots(
             2, 1, sharex=True, height_ratios=[3.0, 0.35 + 0.24 * len(groups)]
         )

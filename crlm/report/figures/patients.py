@@ -30,7 +30,7 @@ def flow(rows: pd.DataFrame, design: Design) -> Picture:
     steps = [("start", "Patients in the table")]
     steps += [(item["name"], item["label"]) for item in design.eligibility]
     with matplotlib.rc_context(STYLE):
-        figure, _ = sheet(0.72 * len(steps), CURVES)
+        figure, _ = sheet(0.6 * len(steps), CURVES)
         axis = figure.subplots()
         figure.subplots_adjust(left=0.02, right=0.98, top=1, bottom=0)
         axis.set_axis_off()
