@@ -43,6 +43,7 @@ notebooks: $(STAMP)
 	$(BIN)/jupyter nbconvert --log-level WARN --to notebook --execute --inplace \
 	  --ExecutePreprocessor.record_timing=False notebooks/*.ipynb
 	$(BIN)/jupytext --quiet --sync notebooks/*.ipynb
+	@touch notebooks/*.md  # JupyterLab does not open a notebook that is newer than its twin
 
 lock:
 	uv pip compile pyproject.toml --extra cluster --universal --python-version 3.11 --generate-hashes \

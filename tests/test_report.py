@@ -114,8 +114,8 @@ def test_a_verdict_carries_its_colour_and_its_word():
 def test_a_sentence_among_numbers_may_wrap():
     sentence = "RAS codon 13 was particularly strongly associated with pulmonary recurrence"
     made = html.table("t", ["a", "b"], [("", ["x", "1.20"]), ("", ["y", sentence])], numeric=[1])
-    assert '<td class="num">1.20</td>' in made.html
-    assert f'<td class="long">{sentence}</td>' in made.html
+    assert '<td class="num" style="text-align:right">1.20</td>' in made.html
+    assert f'<td class="long" style="text-align:left">{sentence}</td>' in made.html
 
 
 def test_a_regression_table_has_reference_rows_sizes_and_the_estimate():

@@ -15,6 +15,8 @@ from crlm.comparison import VERDICTS
 from crlm.naming import KINDS
 
 _SHORT_CELL, _LONG_CELL = 22, 60
+# JupyterLab drops style sheets from a notebook that it does not trust yet, but keeps these.
+_LEFT, _RIGHT = "text-align:left", "text-align:right"
 _MARKS = "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ"
 
 
@@ -180,14 +182,13 @@ def table(
         Columns set flush right.
     """
     notes = list(notes)
-    right = {i: ' class="num"' for i in numeric}
+    right = set(numeric)
     head = "".join(
-        f'<th scope="col"{right.get(i, "")}>{escape(text)}</th>' if text else "<td></td>"
-        for i, text in enumerate(header)
+        _head(text, i in right) if text else "<td></td>" for i, text in enumerate(header)
     )
     lines, plain = [], [" | ".join(header)]
     for kind, cells in body:
-        first = f'<th scope="row">{escape(cells[0])}</th>'
+        first = f'<th scope="row" style="{_LEFT};font-weight:400">{escape(cells[0])}</th>'
         rest = "".join(_data(text, i in right) for i, text in enumerate(cells[1:], 1))
         style = f' class="{kind}"' if kind else ""
         lines.append(f"<tr{style}>{first}{rest}</tr>")
@@ -195,11 +196,16 @@ def table(
     foot = "".join(f"<div>{escape(note)}</div>" for note in notes)
     html = (
         f'<div class="scroll" tabindex="0" role="group" aria-label="{escape(caption or "Table")}">'
-        f"<table><caption>{escape(caption)}</caption>"
+        f'<table><caption style="{_LEFT}">{escape(caption)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
         + (f'<div class="notes">{foot}</div>' if foot else "")
     )
     return Html(html, "\n".join([caption, *plain, *notes]))
+
+
+def _head(text: str, flush_right: bool) -> str:
+    kind = ' class="num"' if flush_right else ""
+    return f'<th scope="col"{kind} style="{_RIGHT if flush_right else _LEFT}">{escape(text)}</th>'
 
 
 def _data(text: str, flush_right: bool) -> str:
@@ -207,7 +213,9 @@ def _data(text: str, flush_right: bool) -> str:
     kind = "long" if len(text) > _LONG_CELL else ""
     if len(text) <= _SHORT_CELL:
         kind = "num" if flush_right else "keep"
-    return f'<td class="{kind}">{_cell(text)}</td>' if kind else f"<td>{_cell(text)}</td>"
+    side = _RIGHT if kind == "num" else _LEFT
+    style = f'class="{kind}" style="{side}"' if kind else f'style="{side}"'
+    return f"<td {style}>{_cell(text)}</td>"
 
 
 def _cell(text: str) -> str:
