@@ -153,7 +153,8 @@ def _lifelines(frame: pd.DataFrame, x: pd.DataFrame) -> dict[Any, float]:
         data = data.assign(entry=frame["entry"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        fit = CoxPHFitter().fit(data, "time", "event", fit_options={"precision": 1e-9}, **late)
+        exact = {"precision": 1e-12, "r_precision": 1e-14}
+        fit = CoxPHFitter().fit(data, "time", "event", fit_options=exact, **late)
     return dict(zip(x.columns, fit.params_[names].to_numpy(), strict=True))
 
 

@@ -141,8 +141,9 @@ def _finish_survival_axis(
         axis.legend(ncols=across, fontsize=8.5, **place)
     axis.set_title(title, pad=6 + 15 * lines)
     if p is not None and math.isfinite(p):
-        place = {"transform": axis.transAxes, "ha": "right", "va": "top"}
-        axis.text(1.0, -0.125, f"log-rank {p_phrase(p)}", **place)
+        # On the line of the axis' name, whatever the height of the axes.
+        place = {"textcoords": "offset points", "ha": "right", "va": "top"}
+        axis.annotate(f"log-rank {p_phrase(p)}", (1, 0), (0, -21), xycoords="axes fraction", **place)
 
 
 def _draw_risk_table(
