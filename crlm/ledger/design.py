@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -173,9 +174,11 @@ def load_design(study: str) -> Design:
     text = read_toml(path, file)
     dictionary = read_toml(data_folder() / "columns.toml", "data/columns.toml")
     columns, faults = columns_of(text, dictionary)
-    faults = [*_form_faults(text), *faults, *reference_faults(text, columns, dictionary)]
-    refused = [("data/columns.toml", dictionary_faults(dictionary)), (file, _sorted(faults, text))]
-    messages = [refusal(name, found) for name, found in refused if found]
+    faults = [*_form_faults(text), *faults]
+    places = {fault.place for fault in faults}
+    faults += reference_faults(text, columns, dictionary, places)
+    told = [("data/columns.toml", dictionary_faults(dictionary)), (file, _sorted(faults, text))]
+    messages = [refusal(name, found) for name, found in told if found]
     if messages:
         raise DesignError("\n".join(messages))
     return Design(
@@ -212,11 +215,22 @@ def _form_faults(text: Mapping[str, Any]) -> list[Fault]:
 
 
 def _sorted(faults: list[Fault], text: Mapping[str, Any]) -> list[Fault]:
-    """Faults in the order of the file's tables, what is missing last; none twice."""
+    """Faults in the order of the file's tables, what is missing last; one text once."""
     order = {name: at for at, name in enumerate(text)}
 
     def at(fault: Fault) -> int:
-        head = fault.place.strip("[").replace("]", ".").partition(".")[0].partition(" ")[0]
-        return order.get(head, len(order))
+        return order.get(re.split(r"[\].\s]", fault.place.lstrip("["), maxsplit=1)[0], len(order))
 
-    return sorted(dict.fromkeys(faults), key=at)
+    places: dict[str, list[str]] = {}
+    for fault in sorted(dict.fromkeys(faults), key=at):
+        # A name is refused once, however many lists hold it; of a missing key each is another.
+        key = fault.text if fault.text.startswith("'") else f"{fault.place}: {fault.text}"
+        places.setdefault(key, []).append(fault.place)
+    return [
+        Fault(first, " ".join([key.removeprefix(f"{first}: "), *_more(others)]))
+        for key, (first, *others) in places.items()
+    ]
+
+
+def _more(others: list[str]) -> list[str]:
+    return [f"Also: {', '.join(others)}."] if others else []

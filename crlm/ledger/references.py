@@ -5,6 +5,7 @@ Every check passes over what is not of its type; the model of the file has told 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ from crlm.ledger.dictionary import (
 )
 from crlm.ledger.errors import Fault
 from crlm.ledger.schema import CUT
-from crlm.ledger.spelling import did_you_mean
+from crlm.ledger.spelling import did_you_mean, nearest
 from crlm.ledger.typed import place_of
 from crlm.ledger.vocabulary import FIRST_RECURRENCE, KNOWN, START
 
@@ -39,11 +40,14 @@ class Names:
     columns, factors : mapping of str to mapping
     dictionary : mapping
         columns.toml.
+    meant : collection of str
+        What misspelt names of `columns.use` probably mean: told there, and not again.
     """
 
     columns: Mapping[str, Table]
     factors: Mapping[str, Table]
     dictionary: Table
+    meant: Collection[str] = ()
 
     def spec(self, name: str) -> Table:
         """A factor or a column; nothing for an unknown one."""
@@ -60,7 +64,7 @@ class Names:
     def unknown(self, name: str, among: Collection[str] | None = None) -> str:
         """Why a name is none of the design's, and what it may have meant; "" if it is one."""
         known = [*self.columns, *self.factors] if among is None else list(among)
-        if name in known:
+        if name in known or name in self.meant:
             return ""
         if name in self.dictionary and among is None:
             return f"{name!r} is in data/columns.toml, but not in columns.use; add it there."
@@ -68,7 +72,9 @@ class Names:
         return f"{name!r} is no {what} of this design; {did_you_mean(name, known)}"
 
 
-def reference_faults(design: Table, columns: Mapping[str, Table], dictionary: Table) -> list[Fault]:
+def reference_faults(
+    design: Table, columns: Mapping[str, Table], dictionary: Table, refused: Collection[str] = ()
+) -> list[Fault]:
     """What in a design names something that is not there, or that does not fit.
 
     Parameters
@@ -79,8 +85,13 @@ def reference_faults(design: Table, columns: Mapping[str, Table], dictionary: Ta
         Its columns, from `dictionary.columns_of`.
     dictionary : mapping
         columns.toml.
+    refused : collection of str
+        Places with a fault of their own: what disagrees with them is no other fault.
     """
-    names = Names(columns, tables(design, "factors"), dictionary)
+    if not columns:
+        return []
+    meant = {nearest(name, dictionary) for name in columns if not columns[name]}
+    names = Names(columns, tables(design, "factors"), dictionary, meant)
     return [
         *_factor_faults(design, names),
         *_endpoint_faults(design, names),
@@ -89,7 +100,7 @@ def reference_faults(design: Table, columns: Mapping[str, Table], dictionary: Ta
         *_table_one_faults(design, names),
         *_model_faults(design, names),
         *_convention_faults(design),
-        *_choice_faults(design),
+        *_choice_faults(design, refused),
     ]
 
 
@@ -118,10 +129,10 @@ def _source_faults(
     told = names.unknown(source, names.columns)
     if told:
         yield Fault(place, told)
-    elif names.columns[source].get("type", "number") not in _NUMBERS:
+    elif names.columns[source].get("type") in ("text", "category"):
         kind = names.columns[source]["type"]
         yield Fault(place, f"{source!r} is of type {kind!r}; a factor cuts a number.")
-    elif isinstance(cut, int | float):
+    elif isinstance(cut, int | float) and math.isfinite(cut):
         low, high = (names.columns[source].get(key, cut) for key in ("min", "max"))
         if (
             isinstance(low, int | float)
@@ -181,16 +192,12 @@ def _endpoint_faults(design: Table, names: Names) -> Iterator[Fault]:
         wanted = [f"{name.lower()}{end}" for end in ("_months", "_event")]
         lacking = [column for column in wanted if column not in names.columns]
         if lacking:
-            known = [
-                column.removesuffix("_months")
-                for column in names.columns
-                if names.columns[column].get("role") == "time"
-            ]
-            yield Fault(
-                place,
-                f"needs the columns {' and '.join(wanted)}; columns lacks "
-                f"{' and '.join(lacking)}. Add them, or {did_you_mean(name.lower(), known)}",
-            )
+            roles = {column: spec.get("role") for column, spec in names.columns.items()}
+            known = [n.removesuffix("_months") for n in roles if roles[n] == "time"]
+            near = nearest(name.lower(), known)
+            meant = f", or did you mean {near!r}?" if near else "."
+            told = f"needs the columns {' and '.join(wanted)}; columns lacks "
+            yield Fault(place, f"{told}{' and '.join(lacking)}. Add them{meant}")
 
 
 def _head_faults(design: Table, names: Names) -> Iterator[Fault]:
@@ -209,7 +216,7 @@ def _grouping_faults(place: str, name: Any, names: Names) -> Iterator[Fault]:
     told = names.unknown(name)
     if told:
         yield Fault(place, told)
-    elif names.kind(name) not in ("category", ""):
+    elif names.kind(name) in ("text", *_NUMBERS):
         kind = names.kind(name)
         yield Fault(place, f"{name!r} is of type {kind!r}; groups are made by a category.")
 
@@ -284,23 +291,24 @@ def _model_faults(design: Table, names: Names) -> Iterator[Fault]:
     outcomes = {**endpoints, **({"short_SCP": {}} if "SCP" in endpoints else {})}
     for name, spec in tables(design, "models").items():
         place = f"[models.{name}]"
-        if name not in outcomes and len(names.levels(name.lower())) != 2:
+        if endpoints and name not in outcomes and len(names.levels(name.lower())) != 2:
             yield Fault(place, f"{name!r} is no endpoint; {did_you_mean(name, outcomes)}")
         for key in ("covariates", "published", "left_out"):
             yield from _list_faults(f"{place} {key}", spec.get(key), names, ("id", "time", "event"))
         yield from _subset_faults(place, spec, names)
-        if spec.get("selection") in ("enter", "backward") and "entry_p" not in spec:
-            yield Fault(
-                f"{place} entry_p", "is missing; the selection needs it, as entry_p = 0.05."
-            )
+        needed = spec.get("selection") in ("enter", "backward") and "entry_p" not in spec
+        if needed and not any(nearest(key, ["entry_p"]) for key in spec):
+            told = "is missing; add it, as entry_p = 0.05: the selection needs it."
+            yield Fault(f"{place} entry_p", told)
 
 
 def _subset_faults(place: str, spec: Table, names: Names) -> Iterator[Fault]:
     """The printed model and what is left out are parts of the candidates, and apart."""
     covariates = texts(spec.get("covariates"))
+    sound = bool(covariates) and not any(map(names.unknown, covariates))
     for key in ("published", "left_out"):
         for name in texts(spec.get(key)):
-            if covariates and name not in covariates and not names.unknown(name):
+            if sound and name not in covariates and not names.unknown(name):
                 yield Fault(
                     f"{place} {key}", f"{name!r} is not among the covariates; add it there."
                 )
@@ -321,22 +329,18 @@ def _convention_faults(design: Table) -> Iterator[Fault]:
             yield Fault(f"[conventions] {key}", "is missing; the endpoint SCP needs it, in months.")
 
 
-def _choice_faults(design: Table) -> Iterator[Fault]:
+def _choice_faults(design: Table, refused: Collection[str]) -> Iterator[Fault]:
     chosen, rules = (design.get(name) for name in ("choices", "conventions"))
     chosen = chosen if isinstance(chosen, Mapping) else {}
     rules = rules if isinstance(rules, Mapping) else {}
-    cuts = {name: spec["cut"] for name, spec in tables(design, "factors").items() if "cut" in spec}
+    cuts = [(name, spec.get("cut")) for name, spec in tables(design, "factors").items()]
+    sound = not any(place.startswith("[factors.") for place in refused)
     for key, value in chosen.items():
-        if key in rules and value != rules[key]:
-            yield Fault(
-                f"[choices] {key}",
-                f"{value!r} is not {rules[key]!r} of [conventions]; correct one.",
-            )
-        if key.endswith(CUT) and isinstance(value, int | float) and value not in cuts.values():
-            known = (
-                ", ".join(
-                    f"{name} {cut:g}" for name, cut in cuts.items() if isinstance(cut, int | float)
-                )
-                or "none"
-            )
+        own = f"[conventions] {key}"
+        if key in rules and value != rules[key] and own not in refused:
+            told = f"{value!r} is not {rules[key]!r} of [conventions]; correct one."
+            yield Fault(f"[choices] {key}", told)
+        is_cut = key.endswith(CUT) and isinstance(value, int | float)
+        if sound and is_cut and value not in [cut for _, cut in cuts]:
+            known = ", ".join(f"{name} {cut:g}" for name, cut in cuts) or "none"
             yield Fault(f"[choices] {key}", f"no factor is cut at {value:g}; cuts: {known}.")

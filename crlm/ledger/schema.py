@@ -159,16 +159,26 @@ class Conventions(Strict):
 class Choices(Strict):
     """The paper's choice for parameters of its notebook; NAME_cutoff and NAME_months besides."""
 
-    entry_p: Probability | None = Field(None, description="As in the models.")
-    stay_p: Probability | None = Field(None, description="As in the models.")
-    univariable_p: Literal[UNIVARIABLE_TESTS] | None = Field(None, description="As above.")
-    ties: Literal[TIES] | None = Field(None, description="As above.")
-    conf_type: Literal[CONF_TYPES] | None = Field(None, description="As above.")
-    median_rule: Literal[MEDIAN_RULES] | None = Field(None, description="As above.")
-    follow_up: Literal[FOLLOW_UP_METHODS] | None = Field(None, description="As above.")
-    death_without_failure: Literal["censor", "event"] | None = Field(None, description="As above.")
+    entry_p: Probability | None = Field(None, description="As entry_p of the models.")
+    stay_p: Probability | None = Field(None, description="As stay_p of the models.")
+    univariable_p: Literal[UNIVARIABLE_TESTS] | None = Field(
+        None, description="As univariable_p of the conventions."
+    )
+    ties: Literal[TIES] | None = Field(None, description="As ties of the conventions.")
+    conf_type: Literal[CONF_TYPES] | None = Field(
+        None, description="As conf_type of the conventions."
+    )
+    median_rule: Literal[MEDIAN_RULES] | None = Field(
+        None, description="As median_rule of the conventions."
+    )
+    follow_up: Literal[FOLLOW_UP_METHODS] | None = Field(
+        None, description="As follow_up of the conventions."
+    )
+    death_without_failure: Literal["censor", "event"] | None = Field(
+        None, description="As death_without_failure of the conventions."
+    )
     short_scp_censored: Literal["not short", "short", "exclude"] | None = Field(
-        None, description="As above."
+        None, description="As short_scp_censored of the conventions."
     )
     entered_late: Literal["refuse", "drop"] | None = Field(
         None, description="Patients whose event came before observation began."

@@ -26,7 +26,9 @@ _MEANT = {
     "categorical": "category",
     "factor": "category",
 }
-_NEAR = 0.6
+_NEAR = 0.55
+#: Letters that begin both words: "dfi" for "dfi_months", "logarithm" for "log".
+_BEGUN = 3
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -41,7 +43,10 @@ def nearest(word: str, known: Iterable[str]) -> str:
     if meant in folded:
         return folded[meant]
     near = difflib.get_close_matches(asked, list(folded), n=1, cutoff=_NEAR)
-    return folded[near[0]] if near else ""
+    long = [other for other in folded if min(len(asked), len(other)) >= _BEGUN]
+    begun = [other for other in long if other.startswith(asked) or asked.startswith(other)]
+    found = near or sorted(begun, key=len)
+    return folded[found[0]] if found else ""
 
 
 def did_you_mean(word: str, known: Iterable[str], most: int = 25) -> str:

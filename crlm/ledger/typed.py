@@ -32,7 +32,16 @@ _REMEDY = {
     "model_type": "write a table",
     "date_type": "write a date as 2015-01-31",
     "date_from_datetime_inexact": "write a date alone, as 2015-01-31",
-    "tuple_type": "write a list in square brackets",
+}
+#: The same where the fault has a bound.
+_BOUNDED = {
+    "too_short": "at least {min_length} entries are needed",
+    "too_long": "at most {max_length} entries are allowed",
+    "string_too_short": "write text",
+    "greater_than": "it must be above {gt:g}",
+    "greater_than_equal": "it must be {ge:g} or more",
+    "less_than": "it must be below {lt:g}",
+    "less_than_equal": "it must be {le:g} or less",
 }
 _KINDS = {
     str: "text",
@@ -197,7 +206,7 @@ def _text(model: type[BaseModel], told: Mapping[str, Any]) -> str:
     kind, value, at = told["type"], told["input"], told["loc"]
     if kind == "missing":
         field = _field_at(model, at)
-        return f"is missing; {_wanted(field) if field else 'write it'}."
+        return f"is missing; add it. {_wanted(field) if field else ''}".strip()
     if kind == "extra_forbidden":
         keys = _keys_at(model, at[:-1])
         return f"is no key of this table; {did_you_mean(str(at[-1]), keys)}"
@@ -206,15 +215,15 @@ def _text(model: type[BaseModel], told: Mapping[str, Any]) -> str:
         return f"{_shown(value)} is not known; {did_you_mean(str(value), words)}"
     if kind in _REMEDY:
         return f"{_shown(value)} does not fit; {_REMEDY[kind]}."
-    said = told["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return f"{_shown(value)} does not fit; it {said[0].lower()}{said[1:]}."
+    remedy = _BOUNDED.get(kind, told["msg"]).format(**told.get("ctx", {}))
+    return f"{_shown(value)} does not fit; {remedy}."
 
 
 def _wanted(field: FieldInfo) -> str:
     """What a missing key is for, and what it may be."""
     _, values = _described(field.annotation, field)
-    about = (field.description or "write it").removesuffix(".")
-    return f"{about[0].lower()}{about[1:]}" + (f" ({values})" if values else "")
+    about = (field.description or "").removesuffix(".")
+    return f"{about}: {values}." if values else f"{about}."
 
 
 def _shown(value: Any) -> str:
@@ -311,7 +320,7 @@ def _table_of(annotation: Any) -> type[BaseModel] | None:
 
 def _described(annotation: Any, field: FieldInfo | None = None) -> tuple[str, str]:
     """(kind, allowed values) of a type."""
-    bounds = " ".join(_bound(part) for part in (field.metadata if field else ()))
+    bounds = [*(field.metadata if field else ()), *_metadata(annotation)]
     annotation = _bare(annotation)
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin is Literal:
@@ -324,13 +333,20 @@ def _described(annotation: Any, field: FieldInfo | None = None) -> tuple[str, st
     if origin is dict:
         kind, values = _described(parts[1])
         return f"table of {kind}", values
-    return _KINDS.get(annotation, "table"), bounds.strip()
+    return _KINDS.get(annotation, "table"), " ".join(filter(None, map(_bound, bounds)))
+
+
+def _metadata(annotation: Any) -> list[Any]:
+    """The bounds that stand within a type, an optional one included."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [bound for part in get_args(annotation) for bound in _metadata(part)]
+    if get_origin(annotation) is Annotated:
+        first, *bounds = get_args(annotation)
+        inner = [b for bound in bounds for b in getattr(bound, "metadata", [bound])]
+        return [*_metadata(first), *inner]
+    return []
 
 
 def _bound(part: Any) -> str:
-    found = [
-        f"{word} {getattr(part, name)}"
-        for name, word in _BOUNDS.items()
-        if getattr(part, name, None) is not None
-    ]
-    return " ".join(found)
+    told = ((word, getattr(part, name, None)) for name, word in _BOUNDS.items())
+    return " ".join(f"{word} {value:g}" for word, value in told if value is not None)
