@@ -162,7 +162,7 @@ def test_wishes_that_are_not_there_say_what_they_are_for(data):
 
 def test_a_study_that_is_not_there_may_be_meant_otherwise(data):
     copied("ncch_scp", data)
-    assert refused(ledger.load_design, "nchc_scp").endswith("did you mean 'ncch_scp'?")
+    assert refused(ledger.load_design, "nchc_scp").endswith("Did you mean 'ncch_scp'?")
 
 
 # ---- what passes ----------------------------------------------------------------------------

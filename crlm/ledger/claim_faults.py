@@ -313,16 +313,9 @@ def _direction(claim: Claim, words: Words) -> Iterator[Fault]:
         yield Fault("printed", "is empty; write the sentence of the paper.")
 
 
-def _range(claim: Claim, words: Words) -> Iterator[Fault]:
-    """Numbers that their statistic cannot have."""
-    value, unit = number(claim["value"]), STATISTICS.get(claim["statistic"])
-    if value is None or unit is None or claim["kind"] != "number":
-        return
-    if claim["statistic"] == "p" and not 0 <= value <= 1:
-        yield Fault("value", f"{claim['value']} is no p value; they lie from 0 to 1.")
-    elif claim["statistic"] in RATIOS and value < 0:
-        yield Fault("value", f"{claim['value']} is no ratio; they are above 0.")
-    elif claim["field"] != "estimate" and claim["statistic"] in ("p", "n", "percent"):
+def _limit(claim: Claim, words: Words) -> Iterator[Fault]:
+    """A limit of what is printed without limits."""
+    if claim["field"] in FIELDS[1:] and claim["statistic"] in ("p", "n", "events", "missing"):
         yield Fault("field", f"{claim['field']!r} of {claim['statistic']}; write estimate.")
 
 
@@ -386,7 +379,7 @@ _CHECKS: tuple[Callable[[Claim, Words], Iterator[Fault]], ...] = (
     _numbers,
     _printed,
     _direction,
-    _range,
+    _limit,
     _endpoint,
     _groups,
     _covariate,

@@ -67,12 +67,6 @@ class Words:
         """The levels of a column or factor; none for a measurement."""
         return self.design.levels(name)
 
-    def kind(self, name: str) -> str:
-        """The type of a column; "category" for whatever has levels."""
-        return (
-            "category" if self.levels(name) else str(self.design.spec(name).get("type", "number"))
-        )
-
     def unit(self, name: str) -> str:
         """The unit of a column."""
         return str(self.design.columns.get(name, {}).get("unit", ""))

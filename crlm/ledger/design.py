@@ -170,7 +170,8 @@ def load_design(study: str) -> Design:
     folder = data_folder() / study
     path, file = folder / "design.toml", f"data/{study}/design.toml"
     if not path.is_file():
-        raise DesignError(f"There is no study {study!r}; {did_you_mean(study, studies())}")
+        known = did_you_mean(study, studies())
+        raise DesignError(f"There is no study {study!r}. {known[0].upper()}{known[1:]}")
     text = read_toml(path, file)
     dictionary = read_toml(data_folder() / "columns.toml", "data/columns.toml")
     columns, faults = columns_of(text, dictionary)

@@ -334,6 +334,10 @@ def _choice_faults(design: Table, refused: Collection[str]) -> Iterator[Fault]:
     chosen = chosen if isinstance(chosen, Mapping) else {}
     rules = rules if isinstance(rules, Mapping) else {}
     cuts = [(name, spec.get("cut")) for name, spec in tables(design, "factors").items()]
+    entries = [spec["entry_p"] for spec in tables(design, "models").values() if "entry_p" in spec]
+    if "entry_p" in chosen and entries and chosen["entry_p"] not in entries:
+        told = f"{chosen['entry_p']!r} is entry_p of no model ({entries[0]}); correct one."
+        yield Fault("[choices] entry_p", told)
     sound = not any(place.startswith("[factors.") for place in refused)
     for key, value in chosen.items():
         own = f"[conventions] {key}"

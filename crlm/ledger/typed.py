@@ -106,9 +106,7 @@ def read_toml(path: Path, file: str) -> dict[str, Any]:
     except OSError as error:
         raise DesignError(f"{file} cannot be read: {error.strerror}.") from error
     except tomllib.TOMLDecodeError as error:
-        raise DesignError(
-            f"{file} is not TOML: {error}. Text stands in quotation marks."
-        ) from error
+        raise DesignError(f"{file} is not TOML: {error}. Correct that line.") from error
 
 
 def place_of(data: Any, path: tuple[str | int, ...]) -> str:
