@@ -52,8 +52,8 @@ _CURVES = ("median_survival", "survival_rate", "rmst")
 _OVER_TIME = (*_CURVES, "n_at_risk", "cumulative_events", "median_follow_up", "min_follow_up",
               "max_follow_up")  # fmt: skip
 #: Statistics of a group of patients; all others set a level against the reference.
-_OF_A_GROUP = (*_COUNTS, *_CURVES, "missing", "median", *_ENDS, "n_at_risk", "cumulative_events",
-               "reference", "difference")  # fmt: skip
+_OF_A_GROUP = (*_COUNTS, *_CURVES, "events", "missing", "median", "mean", "sd", *_ENDS,
+               "n_at_risk", "cumulative_events", "reference", "difference")  # fmt: skip
 _UP_TO = ("cumulative_events", "rmst", "rmst_difference", "months_in_state",
           "months_in_state_difference", "difference_of_rmst_differences")  # fmt: skip
 _SIGNS = {"=": "", "!=": "not ", ">=": "≥ ", "<=": "≤ ", ">": "> ", "<": "< "}

@@ -2,14 +2,14 @@
 
 import ast
 import re
-import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from crlm import ledger
+from crlm import ledger, naming
 from crlm.ledger import LedgerError
+from tests.hand_written import Ledger, copied, faults, name_of
 
 ROOT = Path(__file__).parents[1]
 STUDIES = ("ncch_scp", "mskcc_hai")
@@ -21,85 +21,366 @@ subdistribution_hazard_ratio transition_hazard_ratio state_probability months_in
 months_in_state_difference ratio_of_hazard_ratios difference_of_risk_differences
 difference_of_rmst_differences reri posterior_probability power e_value e_value_limit
 effective_n max_weight propensity_auc percent_tested percent_missing events_per_parameter
-expected_shrinkage optimism flag
+expected_shrinkage optimism flag events mean sd z se missing
 """.split()
+
+RATIO = {"statistic": "hazard_ratio", "field": "estimate", "kind": "number"}
+FAULTS = faults("ledger")
+
+
+@pytest.fixture(params=[*STUDIES, "uab_msi"])
+def study(request, tmp_path, monkeypatch):
+    """A study whose ledger can be changed."""
+    monkeypatch.setenv("CRLM_DATA", str(tmp_path))
+    return Ledger(copied(request.param, tmp_path) / "published.csv")
 
 
 @pytest.fixture
-def written(tmp_path, monkeypatch):
-    """A study folder whose ledger can be changed: returns the frame and a writer."""
-    folder = tmp_path / "ncch_scp"
-    folder.mkdir()
-    shutil.copy(ROOT / "data" / "ncch_scp" / "design.toml", folder / "design.toml")
-    shutil.copy(ROOT / "data" / "columns.toml", tmp_path / "columns.toml")
+def ncch(tmp_path, monkeypatch):
     monkeypatch.setenv("CRLM_DATA", str(tmp_path))
-    path = ROOT / "data" / "ncch_scp" / "published.csv"
-    claims = pd.read_csv(path, dtype=str, keep_default_na=False)
-
-    def write(frame):
-        frame.to_csv(folder / "published.csv", index=False)
-        return ledger.load_claims("ncch_scp")
-
-    return claims, write
+    return Ledger(copied("ncch_scp", tmp_path) / "published.csv")
 
 
-def refused(write, claims):
+def refused(study):
     with pytest.raises(LedgerError) as caught:
-        write(claims)
+        ledger.load_claims(study.name)
     return str(caught.value)
 
 
-def test_the_shipped_ledger_passes_as_it_is(written):
-    claims, write = written
-    assert len(write(claims)) == len(claims)
+# ---- one fault ------------------------------------------------------------------------------
 
 
-def test_all_rows_at_fault_are_told_at_once_as_excel_counts_them(written):
-    claims, write = written
-    claims.loc[0, "name"] = " "
-    claims.loc[4, "name"] = claims.loc[3, "name"]
-    claims.loc[5, "statistic"] = "hazard_ration"
-    claims.loc[6, "id"] = claims.loc[1, "id"]
-    claims.loc[7, "value"] = "11.9"
-    claims.loc[8, "time"] = "five"
-    claims.loc[9, "field"] = "upper"
-    text = refused(write, claims)
-    lines = dict(re.findall(r"^  row (\d+): (.*)$", text, re.MULTILINE))
-    assert set(lines) == {"2", "6", "7", "8", "9", "10", "11"}
-    assert "name is empty" in lines["2"] and "say" in lines["2"]
-    assert "stands in row 5 with the same locator" in lines["6"]
-    assert "did you mean 'hazard_ratio'?" in lines["7"]
-    assert "is used in row 3 too" in lines["8"]
-    assert "'11.80' but value 11.9" in lines["9"]
-    assert "time 'five' is no number" in lines["10"]
-    assert "estimate, conf_low, conf_high" in lines["11"]
+@pytest.mark.parametrize("fault", FAULTS, ids=name_of)
+def test_a_fault_is_told_with_its_row_column_and_remedy(study, fault):
+    told, by = fault["told"], ledger.load_design(study.name).table_one["by"]
+    where = {key: value.replace("%by%", by) for key, value in fault["where"].items()}
+    try:
+        row = study.change(where, **fault["cells"])
+    except StopIteration:
+        pytest.skip("this ledger has no such row")
+    text = refused(study)
+    assert text.startswith(f"data/{study.name}/published.csv: ")
+    assert re.search(f"  row {row}, {told}", text), text
+    assert all(line.endswith((".", "?")) for line in text.splitlines())
 
 
-def test_a_name_may_come_back_at_another_place(written):
-    claims, write = written
-    claims["locator"] = [f"place {k}" for k in range(len(claims))]
-    assert len(write(claims.assign(name="Number of patients"))) == len(claims)
+def test_a_misspelt_level_of_a_group_is_told(study):
+    by = ledger.load_design(study.name).table_one["by"]
+    level = ledger.load_design(study.name).levels(by)[0]
+    row = study.change({"group": f"{by}={level}"}, group=f"{by}={level}x")
+    assert f"row {row}, group: '{level}x' is no level of {by}; did you mean '{level}'?" in refused(
+        study
+    )
 
 
-def test_a_ledger_with_hundreds_of_faults_stays_readable(written):
-    claims, write = written
-    text = refused(write, claims.assign(statistic="ratio"))
-    assert text.count("\n") == 21 and text.endswith("and 342 more")
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "is empty; its first row names the columns"),
+        (b"\n \n", "is empty"),
+        (b"\xff\xfe\x00", "line 1: not UTF-8 (byte 0xff)"),
+        (b'id,name\n"open', "cannot be read as a table"),
+        (b"id\n", "holds no claim, only a header"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused_in_words(study, content, told):
+    study.path.write_bytes(content)
+    assert told in refused(study)
 
 
-def test_a_ledger_without_names_says_what_to_add(written):
-    claims, write = written
-    assert "lacks the column name" in refused(write, claims.drop(columns="name"))
+def test_semicolons_tabs_and_other_encodings_are_refused_with_what_to_do(study):
+    study.path.write_text(study.text(";"), encoding="utf-8")
+    assert "separates its columns by semicolons. Save it as CSV UTF-8 with commas" in refused(study)
+    study.path.write_text(study.text("\t"), encoding="utf-8")
+    assert "separates its columns by tabs" in refused(study)
+    study.rows[2][study.header.index("note")] = "Überlebenszeit"
+    study.path.write_bytes(study.text().encode("cp1252", errors="replace"))
+    assert re.search(r"line 4: not UTF-8 \(byte 0xdc\); .*Windows-1252", refused(study))
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b'id,name\n"open', b""])
-def test_a_file_that_is_no_table_is_refused_in_words(written, content):
-    _, write = written
-    with pytest.raises(LedgerError):
-        write(pd.DataFrame())
-    (ledger.data_folder() / "ncch_scp" / "published.csv").write_bytes(content)
-    with pytest.raises(LedgerError, match=r"data/ncch_scp/published\.csv"):
+def test_a_byte_order_mark_and_empty_columns_of_excel_are_no_fault(study):
+    count = len(study.rows)
+    study.header += ["", ""]
+    study.rows = [[*row, "", ""] for row in study.rows]
+    study.path.write_text(study.text(), encoding="utf-8-sig")
+    assert len(ledger.load_claims(study.name)) == count
+
+
+def test_ragged_rows_are_told_each(study):
+    del study.rows[3][-1]
+    study.rows[5].append("more")
+    study.write()
+    width, text = len(study.header), refused(study)
+    assert f"row 5: has {width - 1} cells, the header {width}" in text
+    assert f"row 7: has {width + 1} cells, the header {width}" in text
+
+
+def test_rows_are_counted_as_excel_does(ncch):
+    """A cell with a line break is one row, and an empty row counts."""
+    ncch.rows[0][ncch.header.index("note")] = "one\ntwo"
+    ncch.rows.insert(1, [""] * len(ncch.header))
+    ncch.rows[4][ncch.header.index("kind")] = "numbr"
+    ncch.write()
+    assert "row 6, kind: 'numbr' is not known" in refused(ncch)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("statistic", "statistc", r"'statistc' is no column of a ledger; did you mean 'statistic'"),
+        ("reference", "refrence", r"'refrence' is no column of a ledger; did you mean 'reference'"),
+        ("note", "id", r"the column 'id' stands there twice"),
+        ("note", "comment", r"'comment' is no column of a ledger; there is: reference, note"),
+    ],
+)
+def test_a_misspelt_column_is_told(ncch, old, new, told):
+    if old not in ncch.header:
+        ncch.header.append(old)
+        ncch.rows = [[*row, ""] for row in ncch.rows]
+    ncch.header[ncch.header.index(old)] = new
+    ncch.write()
+    assert re.search(f"row 1: {told}", refused(ncch))
+
+
+def test_a_column_that_is_not_there_is_told(ncch):
+    k = ncch.header.index("operator")
+    ncch.header.pop(k)
+    for row in ncch.rows:
+        row.pop(k)
+    ncch.write()
+    assert "row 1: lacks the column operator; data/ncch_scp/published.csv shows" in refused(ncch)
+
+
+# ---- many faults, and none ------------------------------------------------------------------
+
+
+def test_the_ledgers_pass_as_they_are(study):
+    claims = ledger.load_claims(study.name)
+    assert list(claims.columns) == list(ledger.CLAIM_COLUMNS) and len(claims) == len(study.rows)
+    assert claims["name"].str.len().gt(0).all()
+
+
+def test_all_rows_at_fault_are_told_at_once_as_excel_counts_them(ncch):
+    at = ncch.header.index
+    ncch.rows[0][at("name")] = " "
+    ncch.rows[4][at("name")] = ncch.rows[3][at("name")]
+    ncch.rows[5][at("statistic")] = "hazard_ration"
+    ncch.rows[6][at("id")] = ncch.rows[1][at("id")]
+    ncch.rows[7][at("value")] = "11.9"
+    ncch.rows[8][at("time")] = "five"
+    ncch.rows[9][at("field")] = "upper"
+    ncch.write()
+    lines = refused(ncch).splitlines()
+    assert lines[0].endswith("faults, rows counted as Excel does.")
+    told = {}
+    for line in lines[1:]:
+        row, text = re.fullmatch(r"  row (\d+), (.*)", line).groups()
+        told[row] = told.get(row, "") + text
+    assert list(told) == ["2", "6", "7", "8", "9", "10", "11"]
+    assert "name: is empty" in told["2"] and "say" in told["2"]
+    assert "stands in row 5 with the same locator" in told["6"]
+    assert "did you mean 'hazard_ratio'?" in told["7"]
+    assert "is used in row 3 too" in told["8"]
+    assert "value: 11.9, but printed '11.80'" in told["9"]
+    assert "time: 'five' is no number" in told["10"]
+    assert "estimate, conf_low, conf_high" in told["11"]
+
+
+def test_a_ledger_with_hundreds_of_faults_stays_readable(ncch):
+    ncch.rows = [[*row] for row in ncch.rows]
+    for row in ncch.rows:
+        row[ncch.header.index("statistic")] = "ratio"
+    ncch.write()
+    text = refused(ncch)
+    number = int(re.search(r"(\d+) faults", text)[1])
+    assert number >= len(ncch.rows)
+    assert text.count("\n") == 31 and text.endswith(f"and {number - 30} more")
+
+
+def test_a_design_at_fault_is_told_before_its_claims(ncch):
+    design = ncch.path.with_name("design.toml")
+    design.write_text(design.read_text(encoding="utf-8").replace('"fisher"', '"fischer"'))
+    with pytest.raises(ledger.DesignError, match="did you mean 'fisher'"):
         ledger.load_claims("ncch_scp")
+
+
+def test_a_name_may_come_back_at_another_place(ncch):
+    for k, row in enumerate(ncch.rows):
+        row[ncch.header.index("locator")] = f"place {k}"
+        row[ncch.header.index("name")] = "Number of patients"
+    ncch.write()
+    assert len(ledger.load_claims("ncch_scp")) == len(ncch.rows)
+
+
+def test_a_ledger_without_names_gets_them_from_its_keys(ncch):
+    k = ncch.header.index("name")
+    ncch.header.pop(k)
+    for row in ncch.rows:
+        row.pop(k)
+    ncch.write()
+    claims = ledger.load_claims("ncch_scp").set_index("id")
+    assert claims.loc["t1-ras-wild-preop-chemo-yes-n", "name"] == (
+        "Number of patients, Preoperative chemotherapy, Present, RAS wild type"
+    )
+    low = claims["name"].str.endswith(": lower limit")
+    assert (low == (claims["field"] == "conf_low")).all()
+    sentences = claims[claims["kind"] == "direction"]
+    assert (sentences["name"] == sentences["printed"]).all()
+
+
+# ---- words ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cells", "printed"),
+    [
+        ({"statistic": "events", "endpoint": "OS", "group": "ras=mutant", "unit": "events"}, "31"),
+        ({"statistic": "mean", "covariate": "age", "group": "ras=mutant", "unit": "years"}, "61.2"),
+        ({"statistic": "sd", "covariate": "cea", "group": "ras=wild", "unit": "ng/mL"}, "80"),
+        ({"statistic": "missing", "covariate": "cea", "unit": "patients"}, "3"),
+        (
+            {
+                "statistic": "z",
+                "endpoint": "OS",
+                "covariate": "ras",
+                "level": "mutant",
+                "model": "multivariable",
+            },
+            "2.41",
+        ),
+        (
+            {
+                "statistic": "se",
+                "endpoint": "OS",
+                "covariate": "ras",
+                "level": "mutant",
+                "model": "multivariable",
+            },
+            "0.113",
+        ),
+        (
+            {
+                "statistic": "n",
+                "covariate": "flow",
+                "level": "included_excluded",
+                "group": "ras=wild",
+                "unit": "patients",
+            },
+            "2",
+        ),
+        ({"statistic": "percent", "covariate": "flow", "level": "curative", "unit": "%"}, "94"),
+        (
+            {
+                "statistic": "hazard_ratio",
+                "endpoint": "OS",
+                "covariate": "kras_codon",
+                "level": "codon12",
+                "reference": "codon13",
+                "model": "univariable",
+            },
+            "1.40",
+        ),
+        (
+            {
+                "statistic": "hazard_ratio",
+                "endpoint": "OS",
+                "covariate": "ras:sex",
+                "level": "mutant:female",
+                "model": "interaction",
+            },
+            "0.80",
+        ),
+        (
+            {
+                "statistic": "p",
+                "endpoint": "OS",
+                "covariate": "ras:age",
+                "level": "mutant",
+                "model": "interaction",
+            },
+            "<0.001",
+        ),
+        (
+            {
+                "statistic": "hazard_ratio",
+                "endpoint": "OS",
+                "covariate": "ras",
+                "level": "mutant",
+                "model": "landmark",
+                "population": "ras=known,from month 6",
+            },
+            "1.90",
+        ),
+        (
+            {
+                "statistic": "median_survival",
+                "endpoint": "OS",
+                "group": "ras=mutant,sex=male",
+                "population": "kras_codon=wild/codon12",
+                "unit": "years",
+            },
+            "3.5",
+        ),
+        ({"statistic": "n", "population": "age>=70", "unit": "patients"}, "1,204"),
+        ({"statistic": "difference", "covariate": "age", "group": "ras", "unit": "years"}, "−1.5"),
+    ],
+)
+def test_words_that_papers_print_are_taken(ncch, cells, printed):
+    if "reference" in cells:
+        ncch.header.append("reference")
+        ncch.rows = [[*row, ""] for row in ncch.rows]
+    bare = printed.lstrip("<").replace(",", "").replace("−", "-")
+    claim = dict.fromkeys(ncch.header, "") | {
+        "id": "new",
+        "place": "supplementary_table1",
+        "locator": "row",
+        "name": "new",
+        "kind": "number",
+        "printed": printed,
+        "operator": "<" if "<" in printed else "=",
+        "value": bare,
+        "decimals": str(len(bare.partition(".")[2])),
+        "field": "estimate",
+        "population": "all",
+        "group": "all",
+    }
+    ncch.rows.append([(claim | cells)[name] for name in ncch.header])
+    ncch.write()
+    held = ledger.load_claims("ncch_scp").iloc[-1]
+    assert held["value"] == float(bare) and held["reference"] == cells.get("reference", "")
+    design = ledger.load_design("ncch_scp")
+    assert len(naming.name_of({**held, "time": None}, design)) > 8
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        ({"reference": "codon14"}, "reference: 'codon14' is no level of kras_codon; did you mean"),
+        ({"reference": "codon12"}, "reference: 'codon12' is the level itself"),
+    ],
+)
+def test_a_reference_of_its_own_must_be_another_level(ncch, cells, told):
+    ncch.header.append("reference")
+    ncch.rows = [[*row, ""] for row in ncch.rows]
+    row = ncch.change({"covariate": "kras_codon", "level": "codon12"}, **cells)
+    assert f"row {row}, {told}" in refused(ncch)
+
+
+def test_a_product_may_be_spelt_with_an_underline(ncch):
+    where = {**RATIO, "covariate": "ras"}
+    ncch.change(where, covariate="ras_kras_codon", level="mutant_codon12")
+    claims = ledger.load_claims("ncch_scp")
+    (claim,) = claims[claims["covariate"].str.contains(":")].to_dict("records")
+    assert (claim["covariate"], claim["level"]) == ("ras:kras_codon", "mutant:codon12")
+
+
+def test_the_schema_of_a_ledger_lists_every_column():
+    rows = {row.key: row for row in ledger.claims_schema()}
+    assert tuple(rows) == ledger.CLAIM_COLUMNS
+    assert "hazard_ratio | odds_ratio" in rows["statistic"].values
+    assert rows["operator"].values == "= | < | > | ~" and rows["time"].kind == "number"
+    assert not rows["reference"].required and rows["level"].required
+    assert all(row.about for row in rows.values())
 
 
 # ---- the vocabulary of statistics -------------------------------------------

@@ -10,9 +10,10 @@ with data.
 
 from crlm.reconstruction.certificate import certify
 from crlm.reconstruction.ensembles import ensemble
-from crlm.reconstruction.procedure import Outcome, reconstruct, wishes_of
+from crlm.reconstruction.procedure import Outcome, reconstruct
 from crlm.reconstruction.search import Progress
 from crlm.reconstruction.targets import Goal, Statistic, Target, goal
+from crlm.reconstruction.wishes import wishes_of, wishes_schema
 
 __all__ = [
     "Goal",
@@ -25,4 +26,5 @@ __all__ = [
     "goal",
     "reconstruct",
     "wishes_of",
+    "wishes_schema",
 ]

@@ -119,7 +119,7 @@ def _histories(
     ids: np.ndarray, rng: np.random.Generator,
 ) -> pd.DataFrame:  # fmt: skip
     month = design.conventions["days_per_month"]
-    early = design.conventions["early_recurrence_months"] * month
+    early = design.conventions.get("early_recurrence_months", 0.0) * month
     surgery = _surgery(state.fate[:, engine.END], wishes["period"], rng)
     combinations = wishes.get("sites", {}).get("combinations", [""])
     records = []

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from crlm import ledger
-from crlm.ledger import Design, DesignError
 from crlm.reconstruction import certificate, histories, search
 from crlm.reconstruction.search import Progress
+from crlm.reconstruction.wishes import wishes_of
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def reconstruct(
     Raises
     ------
     DesignError
-        If the study has no readable reconstruction.toml.
+        If design.toml or reconstruction.toml is missing or at fault.
     """
     design, claims = ledger.load_design(study), ledger.load_claims(study)
     wishes = wishes_of(design)
@@ -83,21 +81,3 @@ def reconstruct(
     certificate.write(out, design, verdicts, settings, found.in_the_way)
     (out / "checkpoint.npz").unlink(missing_ok=True)
     return Outcome(verdicts, matched, len(counted), seconds, out)
-
-
-def wishes_of(design: Design) -> dict[str, Any]:
-    """What `data/<study>/reconstruction.toml` declares.
-
-    Raises
-    ------
-    DesignError
-        If there is none, or it cannot be read.
-    """
-    path = design.folder / "reconstruction.toml"
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise DesignError(
-            f"data/{design.study}/reconstruction.toml cannot be read: {error}. It names what "
-            "print leaves open; data/ncch_scp/reconstruction.toml explains the words."
-        ) from error

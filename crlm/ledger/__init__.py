@@ -1,0 +1,56 @@
+"""What a paper says: its design and its claims, in one shared vocabulary.
+
+Every other room speaks in the keys defined here, so that a computed result and a printed
+number meet by a plain join. Whatever a person writes by hand is held against a model of what
+it may say, and refused with every fault at once.
+"""
+
+from crlm.ledger.claims import claims_schema, load_claims
+from crlm.ledger.design import Design, data_folder, load_design, studies
+from crlm.ledger.errors import (
+    CohortError,
+    CrlmError,
+    DesignError,
+    LedgerError,
+    ParameterError,
+)
+from crlm.ledger.results import collect, rows
+from crlm.ledger.rounding import compatible_interval, round_half_up
+from crlm.ledger.schema import design_schema
+from crlm.ledger.spelling import did_you_mean
+from crlm.ledger.vocabulary import (
+    CLAIM_COLUMNS,
+    COMPUTED,
+    FIELDS,
+    KEYS,
+    ROW_COLUMNS,
+    STATISTICS,
+    Statistic,
+)
+
+__all__ = [
+    "CLAIM_COLUMNS",
+    "COMPUTED",
+    "FIELDS",
+    "KEYS",
+    "ROW_COLUMNS",
+    "STATISTICS",
+    "CohortError",
+    "CrlmError",
+    "Design",
+    "DesignError",
+    "LedgerError",
+    "ParameterError",
+    "Statistic",
+    "claims_schema",
+    "collect",
+    "compatible_interval",
+    "data_folder",
+    "design_schema",
+    "did_you_mean",
+    "load_claims",
+    "load_design",
+    "round_half_up",
+    "rows",
+    "studies",
+]

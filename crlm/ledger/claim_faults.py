@@ -1,0 +1,389 @@
+"""What is wrong with a claim: each check looks at one row, and says column, evidence, remedy."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+
+from crlm.ledger.claim_words import Words
+from crlm.ledger.errors import Fault
+from crlm.ledger.spelling import did_you_mean
+from crlm.ledger.vocabulary import (
+    FIELDS,
+    FLOW,
+    KINDS,
+    MODELS,
+    NUMBERED_PLACES,
+    OPERATORS,
+    PLACES,
+    STATISTICS,
+    TIME_UNITS,
+)
+
+Claim = Mapping[str, str]
+
+RATIOS = (
+    "hazard_ratio",
+    "odds_ratio",
+    "subdistribution_hazard_ratio",
+    "transition_hazard_ratio",
+    "ratio_of_hazard_ratios",
+)
+#: Statistics whose value of no effect is 0.
+_DIFFERENCES = (
+    "difference",
+    "rmst_difference",
+    "risk_difference",
+    "cumulative_incidence_difference",
+    "months_in_state_difference",
+    "difference_of_risk_differences",
+    "difference_of_rmst_differences",
+    "reri",
+    "coefficient",
+    "smd",
+)
+#: Statistics of a measured number, in the unit of its column.
+_OF_A_NUMBER = ("median", "mean", "sd", "min", "max", "q1", "q3")
+_OF_A_LEVEL = ("n", "percent")
+_AT_A_TIME = (
+    "survival_rate",
+    "n_at_risk",
+    "cumulative_events",
+    "rmst",
+    "cumulative_incidence",
+    "state_probability",
+    "months_in_state",
+)
+_OF_AN_ENDPOINT = (*_AT_A_TIME, "median_survival", *RATIOS)
+_WITHOUT_A_TIME = (
+    *_OF_A_NUMBER,
+    *RATIOS,
+    "median_survival",
+    "median_follow_up",
+    "min_follow_up",
+    "max_follow_up",
+)
+#: Units that print may give in place of the statistic's own.
+_ALSO = {"months": TIME_UNITS, "events": ("events", "patients")}
+
+
+def claim_faults(claim: Claim, words: Words) -> Iterator[Fault]:
+    """Everything that is wrong with one row, the columns in their order."""
+    for check in _CHECKS:
+        yield from check(claim, words)
+
+
+def row_faults(claims: Mapping[int, Claim], named: bool) -> Iterator[tuple[int, Fault]]:
+    """Ids that are empty or used twice, and names that do not tell two claims apart.
+
+    Parameters
+    ----------
+    claims : mapping of int to claim
+        By their row in Excel.
+    named : bool
+        Whether the ledger has names.
+    """
+    ids: dict[str, int] = {}
+    names: dict[tuple[str, str], int] = {}
+    for row, claim in claims.items():
+        name = claim["id"]
+        first = ids.setdefault(name, row)
+        if not name.strip():
+            yield row, Fault("id", "is empty; give each claim a name of its own.")
+        elif name != name.strip() or "," in name:
+            yield row, Fault("id", f"{name!r} has a comma or spaces around it; remove them.")
+        elif first != row:
+            told = f"{name!r} is used in row {first} too; give each claim its own."
+            yield row, Fault("id", told)
+        if named:
+            yield from ((row, fault) for fault in _name_faults(row, claim, names))
+
+
+def _name_faults(row: int, claim: Claim, names: dict[tuple[str, str], int]) -> Iterator[Fault]:
+    name = claim["name"].strip()
+    first = names.setdefault((claim["locator"], name), row)
+    if not name:
+        yield Fault("name", "is empty; say in plain words what is claimed.")
+    elif first != row:
+        yield Fault(
+            "name",
+            f"{claim['name']!r} stands in row {first} with the same locator; "
+            "say what tells the two apart.",
+        )
+
+
+# ---- words ----------------------------------------------------------------------------------
+
+
+def _closed(claim: Claim, words: Words) -> Iterator[Fault]:
+    """Words of closed lists."""
+    lists = {"kind": KINDS, "field": FIELDS, "model": MODELS, "statistic": tuple(STATISTICS)}
+    for column, known in lists.items():
+        if claim[column] not in known:
+            yield Fault(column, _not_known(claim[column], filter(None, known)))
+
+
+def _not_known(word: str, known: Iterator[str]) -> str:
+    told = did_you_mean(word, known)
+    if not word:
+        return f"is empty; {did_you_mean('', known) if told.startswith('did') else told}"
+    return f"{word!r} is not known; {told}"
+
+
+def _place(claim: Claim, words: Words) -> Iterator[Fault]:
+    numbered = re.fullmatch(rf"({'|'.join(NUMBERED_PLACES)})S?\d+[a-z]?", claim["place"])
+    if claim["place"] not in PLACES and not numbered:
+        known = [*PLACES, *(f"{word}1" for word in NUMBERED_PLACES)]
+        yield Fault("place", _not_known(claim["place"], iter(known)))
+    if not claim["locator"].strip():
+        yield Fault("locator", 'is empty; say where a reader finds it, as "Table 2, Age".')
+
+
+def _endpoint(claim: Claim, words: Words) -> Iterator[Fault]:
+    endpoint, statistic = claim["endpoint"], claim["statistic"]
+    if endpoint and endpoint not in words.endpoints:
+        told = (
+            f"{endpoint!r} is no endpoint of the design; {did_you_mean(endpoint, words.endpoints)}"
+        )
+        yield Fault("endpoint", told)
+    if not endpoint and statistic in _OF_AN_ENDPOINT:
+        known = ", ".join(words.endpoints)
+        yield Fault("endpoint", f"is empty; {statistic} needs one: {known}.")
+
+
+def _groups(claim: Claim, words: Words) -> Iterator[Fault]:
+    for told in words.group_faults(claim["group"]):
+        yield Fault("group", told)
+    for told in words.population_faults(claim["population"]):
+        yield Fault("population", told)
+
+
+def _covariate(claim: Claim, words: Words) -> Iterator[Fault]:
+    name, level = claim["covariate"], claim["level"]
+    if not name:
+        if level:
+            yield Fault("level", f"{level!r} has no covariate; name it, or leave the level out.")
+    elif name == FLOW:
+        yield from _flow(claim, words)
+    elif ":" in name:
+        yield from _product(claim, words)
+    elif words.unknown(name):
+        yield Fault("covariate", words.unknown(name))
+    else:
+        yield from _level(claim, words)
+
+
+def _flow(claim: Claim, words: Words) -> Iterator[Fault]:
+    level = claim["level"]
+    if words.steps and level not in words.steps:
+        told = f"{level!r} is no step of the flow chart; {did_you_mean(level, words.steps)}"
+        yield Fault("level", told)
+    elif not re.fullmatch(r"\w+", level):
+        yield Fault("level", f"{level!r} is no step of the flow chart; write it as one word.")
+    if claim["statistic"] not in _OF_A_LEVEL:
+        told = f"{claim['statistic']!r} is not counted in a flow chart; write n or percent."
+        yield Fault("statistic", told)
+
+
+def _product(claim: Claim, words: Words) -> Iterator[Fault]:
+    names, level = claim["covariate"].split(":"), claim["level"]
+    lacking = [told for told in map(words.unknown, names) if told]
+    for told in lacking:
+        yield Fault("covariate", told)
+    if lacking or not level:
+        return
+    # A number has no level: what is told are the others'.
+    several = [name for name in names if words.levels(name)]
+    parts = level.split(":")
+    if len(parts) != len(several):
+        wanted = ":".join(f"level of {name}" for name in several)
+        yield Fault("level", f"{level!r} does not fit {claim['covariate']}; write {wanted}.")
+        return
+    for name, part in zip(several, parts, strict=True):
+        yield from _one_level("level", part, name, words)
+
+
+def _level(claim: Claim, words: Words) -> Iterator[Fault]:
+    name, level, statistic = claim["covariate"], claim["level"], claim["statistic"]
+    levels = words.levels(name)
+    if level and not levels:
+        yield Fault("level", f"{level!r} is a level of {name}, which has none; leave it out.")
+    elif level:
+        yield from _one_level("level", level, name, words)
+    elif levels and statistic in (*RATIOS, *_OF_A_LEVEL):
+        yield Fault("level", f"is empty; {statistic} of {name} needs one: {', '.join(levels)}.")
+    if claim["reference"]:
+        yield from _reference(claim, words)
+    if levels and statistic in _OF_A_NUMBER:
+        told = f"{statistic!r} is one of a number, but {name} has levels; write n or percent."
+        yield Fault("statistic", told)
+
+
+def _reference(claim: Claim, words: Words) -> Iterator[Fault]:
+    yield from _one_level("reference", claim["reference"], claim["covariate"], words)
+    if claim["reference"] == claim["level"]:
+        yield Fault("reference", f"{claim['reference']!r} is the level itself; name the other.")
+    if claim["statistic"] not in (*RATIOS, *_DIFFERENCES, "p", "se", "z"):
+        yield Fault("reference", f"has no sense for {claim['statistic']!r}; leave it out.")
+
+
+def _one_level(column: str, level: str, name: str, words: Words) -> Iterator[Fault]:
+    levels = words.levels(name)
+    if level not in levels:
+        known = did_you_mean(level, levels)
+        yield Fault(column, f"{level!r} is no level of {name}; {known}")
+
+
+def _effect(claim: Claim, words: Words) -> Iterator[Fault]:
+    """A ratio is that of a covariate, or between groups, in a model."""
+    if claim["statistic"] not in RATIOS:
+        return
+    if not claim["model"]:
+        known = ", ".join(name for name in MODELS if name)
+        yield Fault("model", f"is empty; {claim['statistic']} needs one: {known}.")
+    bare = claim["group"] != "all" and "=" not in claim["group"]
+    if not claim["covariate"] and not bare:
+        yield Fault("covariate", f"is empty; {claim['statistic']} is that of a covariate.")
+
+
+# ---- numbers --------------------------------------------------------------------------------
+
+
+def _operator(claim: Claim, words: Words) -> Iterator[Fault]:
+    known = OPERATORS.get(claim["kind"], ())
+    if known and claim["operator"] not in known:
+        told = f"is empty; there is: {', '.join(known)}."
+        if claim["operator"]:
+            told = f"{claim['operator']!r} is no operator of a {claim['kind']}; there is: "
+            told += f"{', '.join(known)}."
+        yield Fault("operator", told)
+
+
+def _numbers(claim: Claim, words: Words) -> Iterator[Fault]:
+    for column in ("value", "decimals", "time"):
+        if claim[column] and number(claim[column]) is None:
+            what = "months as a number, such as 60" if column == "time" else "digits and a point"
+            yield Fault(column, f"{claim[column]!r} is no number; write {what}.")
+    decimals = number(claim["decimals"])
+    if decimals is not None and (decimals < 0 or decimals != int(decimals)):
+        yield Fault("decimals", f"{claim['decimals']!r} is no count of digits; write 0, 1, 2.")
+
+
+def _printed(claim: Claim, words: Words) -> Iterator[Fault]:
+    """A number as printed against its value, sign and decimals."""
+    if claim["kind"] != "number":
+        return
+    text = claim["printed"].strip()
+    sign = text[:1] if text[:1] in ("<", ">", "=") else ""
+    bare = text.lstrip("<>= ").replace(",", "").replace("−", "-")
+    printed = number(bare)
+    if printed is None or printed != number(claim["value"]):
+        yield Fault(
+            "value",
+            f"{claim['value'] or 'empty'}, but printed {claim['printed']!r}; "
+            "correct the one that is not the paper's.",
+        )
+        return
+    if (sign or "=") != claim["operator"] and claim["operator"] in OPERATORS["number"]:
+        told = f"{claim['operator']!r}, but printed {claim['printed']!r}; write {sign or '='!r}."
+        yield Fault("operator", told)
+    digits = len(bare.partition(".")[2])
+    if not claim["decimals"]:
+        told = f"is empty; {claim['printed']!r} is printed with {digits}."
+        yield Fault("decimals", told)
+    elif number(claim["decimals"]) not in (None, digits):
+        told = f"{claim['decimals']}, but {claim['printed']!r} is printed with {digits}."
+        yield Fault("decimals", told)
+
+
+def _direction(claim: Claim, words: Words) -> Iterator[Fault]:
+    """A sentence claims a side of the value of no effect."""
+    if claim["kind"] != "direction":
+        return
+    statistic, value = claim["statistic"], number(claim["value"])
+    null = 1 if statistic in RATIOS else 0 if statistic in _DIFFERENCES else None
+    if not claim["value"]:
+        wanted = f"{null}" if null is not None else "the value of no effect"
+        yield Fault("value", f"is empty; a direction needs the value of no effect: {wanted}.")
+    elif null is not None and value not in (null, None):
+        told = f"{claim['value']} is not the value of no effect of {statistic}; write {null}."
+        yield Fault("value", told)
+    if not claim["printed"].strip():
+        yield Fault("printed", "is empty; write the sentence of the paper.")
+
+
+def _limit(claim: Claim, words: Words) -> Iterator[Fault]:
+    """A limit of what is printed without limits."""
+    if claim["field"] in FIELDS[1:] and claim["statistic"] in ("p", "n", "events", "missing"):
+        yield Fault("field", f"{claim['field']!r} of {claim['statistic']}; write estimate.")
+
+
+def _time(claim: Claim, words: Words) -> Iterator[Fault]:
+    time, statistic = claim["time"], claim["statistic"]
+    if not time and statistic in _AT_A_TIME:
+        yield Fault("time", f"is empty; {statistic} needs its month, such as 60.")
+    elif time and statistic in _WITHOUT_A_TIME:
+        yield Fault("time", f"{time!r} belongs to no {statistic}; leave it out.")
+    elif (number(time) or 0.0) < 0:
+        yield Fault("time", f"{time!r} is negative; write months after time zero.")
+
+
+def _unit(claim: Claim, words: Words) -> Iterator[Fault]:
+    statistic, unit = STATISTICS.get(claim["statistic"]), claim["unit"]
+    if statistic is None:
+        return
+    known = _units(claim, words)
+    if unit and unit not in known:
+        told = did_you_mean(unit, known) if known else "leave it out."
+        yield Fault("unit", f"{unit!r} is no unit of {claim['statistic']}; {told}")
+    elif not unit and claim["kind"] == "number" and _wants_unit(claim, words):
+        yield Fault("unit", f"is empty; {claim['statistic']} needs one: {', '.join(known)}.")
+
+
+def _units(claim: Claim, words: Words) -> tuple[str, ...]:
+    """The units that a claim may have besides none."""
+    statistic = claim["statistic"]
+    own = STATISTICS[statistic].unit
+    if own:
+        return _ALSO.get(own, (own,))
+    column = words.unit(claim["covariate"])
+    of_column = TIME_UNITS if column in TIME_UNITS else tuple(filter(None, [column]))
+    if statistic in _OF_A_NUMBER:
+        return of_column
+    if statistic == "difference":
+        return ("%", *(of_column or TIME_UNITS))
+    return of_column if statistic in ("coefficient", "se") else ()
+
+
+def _wants_unit(claim: Claim, words: Words) -> bool:
+    """Whether a number without its unit could be taken for another: months for years."""
+    time = STATISTICS[claim["statistic"]].unit == "months"
+    of_column = claim["statistic"] in _OF_A_NUMBER and bool(words.unit(claim["covariate"]))
+    return time or of_column
+
+
+def number(text: str) -> float | None:
+    """A finite number, or None."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+_CHECKS: tuple[Callable[[Claim, Words], Iterator[Fault]], ...] = (
+    _place,
+    _closed,
+    _operator,
+    _numbers,
+    _printed,
+    _direction,
+    _limit,
+    _endpoint,
+    _groups,
+    _covariate,
+    _effect,
+    _time,
+    _unit,
+)

@@ -1,0 +1,231 @@
+"""A study's claims: every number and every sentence that its paper prints."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from crlm.ledger.claim_faults import claim_faults, row_faults
+from crlm.ledger.claim_words import Words, named, spelled
+from crlm.ledger.design import Design, data_folder, load_design
+from crlm.ledger.errors import Fault, LedgerError, refusal
+from crlm.ledger.spelling import did_you_mean, nearest
+from crlm.ledger.typed import SchemaRow
+from crlm.ledger.vocabulary import (
+    ALL,
+    CLAIM_COLUMNS,
+    FIELDS,
+    KINDS,
+    KNOWN,
+    MODELS,
+    NUMBERED_PLACES,
+    OPERATORS,
+    OPTIONAL_COLUMNS,
+    PLACES,
+    STATISTICS,
+)
+
+_NUMBERS = ("value", "decimals", "time")
+_SAVE = "Save it as CSV UTF-8 with commas."
+
+
+def load_claims(study: str) -> pd.DataFrame:
+    """Every printed number of a paper, one a row, from `data/<study>/published.csv`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns of `CLAIM_COLUMNS`; `value`, `decimals` and `time` (months) are
+        numbers, all else text. `name` says in plain words what is claimed (made from the
+        keys where the file has no such column); `printed` is the text a reader of the paper
+        sees; `reference` is the level that a ratio is against where that is not the design's.
+
+    Raises
+    ------
+    LedgerError
+        If the file is absent or no table, a column is missing or unknown, or a row is at
+        fault: an id used twice, a name that is empty or that another claim of the same
+        locator has, a word that neither the vocabulary nor the design has (statistic, kind,
+        operator, field, model, unit, endpoint, covariate, level, group, population), a text
+        where a number belongs, a printed text that disagrees with value, operator or
+        decimals. All faults are told at once.
+    DesignError
+        If the study's design is at fault.
+
+    Notes
+    -----
+    A product of two columns is `race:msi` with the level `white:msi_l`; `race_msi` and
+    `white_msi_l` are read as that where the design has no such column.
+    """
+    file = f"data/{study}/published.csv"
+    header, table = _records(_text(data_folder() / study / "published.csv", file), file)
+    faults = _header_faults(header)
+    if faults:
+        raise LedgerError(refusal(file, faults))
+    design = load_design(study)
+    words = Words(design)
+    claims = {
+        row: spelled(_claim(header, cells), words)
+        for row, cells in table.items()
+        if len(cells) == len(header)
+    }
+    refused = [(row, fault) for row, cells in table.items() for fault in _ragged(header, cells)]
+    refused += [(row, f) for row, claim in claims.items() for f in claim_faults(claim, words)]
+    refused += row_faults(claims, "name" in header)
+    if refused:
+        told = [Fault(_at(row, fault), fault.text) for row, fault in sorted(refused, key=_row)]
+        raise LedgerError(refusal(file, told, "rows counted as Excel does"))
+    return _frame(list(claims.values()), design, "name" in header)
+
+
+def claims_schema() -> list[SchemaRow]:
+    """Every column of published.csv with its allowed values, as rows for the documentation.
+
+    Returns
+    -------
+    list of SchemaRow
+        `file`, `table` (empty), `key` (the column), kind, whether it is required, allowed
+        values, what it is for.
+    """
+    return [
+        SchemaRow(
+            "published.csv",
+            "",
+            name,
+            "number" if name in _NUMBERS else "text",
+            name not in OPTIONAL_COLUMNS,
+            *_ABOUT[name],
+        )
+        for name in CLAIM_COLUMNS
+    ]
+
+
+_CONDITION = f"{ALL} | column=level | column={KNOWN} | column=level/level, joined by commas"
+_ABOUT: dict[str, tuple[str, str]] = {
+    "id": ("", "Unique name of the claim."),
+    "place": (
+        " | ".join((*PLACES, *(f"{word}1" for word in NUMBERED_PLACES))),
+        "Where it is printed; tables and figures with their number.",
+    ),
+    "locator": ("", "The row, sentence or curve, for a reader who looks it up."),
+    "name": ("", "What is claimed, in plain words; made from the keys if the column is absent."),
+    "kind": (" | ".join(KINDS), "A printed number, or a sentence that claims a direction."),
+    "printed": ("", "The text exactly as printed."),
+    "operator": (
+        " | ".join(dict.fromkeys(sign for signs in OPERATORS.values() for sign in signs)),
+        "Sign before the number; of a direction: above, below, or no difference (~).",
+    ),
+    "value": ("", "The number; of a direction the value of no effect: 1 for ratios, else 0."),
+    "decimals": ("", "Decimals as printed; empty for a direction."),
+    "field": (" | ".join(FIELDS), "The number itself, or a confidence limit of it."),
+    "endpoint": ("endpoints of the design", "Empty where times play no part."),
+    "population": (f"{_CONDITION}, from month NUMBER", "Patients that the analysis is among."),
+    "group": (f"{_CONDITION}; a column alone compares its levels", "Patients of the number."),
+    "covariate": ("columns and factors | flow | a:b", "The characteristic; a product is a:b."),
+    "level": ("levels of the covariate", "Its level; empty for a number or the whole column."),
+    "model": (" | ".join(filter(None, MODELS)), "Empty where no model plays a part."),
+    "statistic": (" | ".join(STATISTICS), "What kind of number it is."),
+    "time": ("", "Months at which a curve is read."),
+    "unit": ("patients | % | months | years | unit of the column", "Unit as printed."),
+    "reference": (
+        "levels of the covariate",
+        "Level that a ratio is against, if not the first.",
+    ),
+    "scanned": ("", "The text as scanning left it, where it was mended."),
+    "mended_because": ("", "The reason that settles the mended text."),
+    "note": ("", "Anything else."),
+}
+
+
+# ---- the file -------------------------------------------------------------------------------
+
+
+def _text(path: Path, file: str) -> str:
+    if not path.is_file():
+        raise LedgerError(f"{file} is missing: there is nothing to compare to.")
+    content = path.read_bytes()
+    if not content.strip():
+        raise LedgerError(f"{file} is empty; its first row names the columns. {_SAVE}")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = content[: error.start].count(b"\n") + 1
+        raise LedgerError(
+            f"{file}, line {row}: not UTF-8 (byte {content[error.start]:#04x}); a program saved "
+            f"it in another encoding, such as Windows-1252. {_SAVE}"
+        ) from error
+
+
+def _records(text: str, file: str) -> tuple[list[str], dict[int, list[str]]]:
+    """The header, and the cells of each row that holds any, by its number in Excel."""
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except csv.Error as error:
+        raise LedgerError(f"{file} cannot be read as a table ({error}). {_SAVE}") from error
+    header = [name.strip() for name in rows[0]]
+    for sign, what in ((";", "semicolons"), ("\t", "tabs")):
+        if len(header) == 1 and sign in header[0]:
+            raise LedgerError(f"{file} separates its columns by {what}. {_SAVE}")
+    table = {row: cells for row, cells in enumerate(rows[1:], start=2) if any(cells)}
+    if not table:
+        raise LedgerError(f"{file} holds no claim, only a header; give each claim a row.")
+    while (
+        header and not header[-1] and not any("".join(c[len(header) - 1 :]) for c in table.values())
+    ):
+        header.pop()
+        table = {row: cells[: len(header)] for row, cells in table.items()}
+    return header, table
+
+
+def _header_faults(header: Sequence[str]) -> list[Fault]:
+    faults = [
+        Fault("row 1", f"the column {name!r} stands there twice; keep one.")
+        for name in dict.fromkeys(name for name in header if header.count(name) > 1)
+    ]
+    lacking = [n for n in CLAIM_COLUMNS if n not in header and n not in OPTIONAL_COLUMNS]
+    unknown = [name for name in dict.fromkeys(header) if name not in CLAIM_COLUMNS]
+    for name in unknown:
+        known = did_you_mean(name, [n for n in CLAIM_COLUMNS if n not in header])
+        faults.append(Fault("row 1", f"{name!r} is no column of a ledger; {known}"))
+    meant = {nearest(name, lacking) for name in unknown}
+    faults += [
+        Fault("row 1", f"lacks the column {name}; data/ncch_scp/published.csv shows them all.")
+        for name in lacking
+        if name not in meant
+    ]
+    return faults
+
+
+def _ragged(header: Sequence[str], cells: Sequence[str]) -> list[Fault]:
+    if len(cells) == len(header):
+        return []
+    text = (
+        f"has {len(cells)} cells, the header {len(header)}; a text with a comma stands in "
+        "quotation marks."
+    )
+    return [Fault("", text)]
+
+
+def _claim(header: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
+    return {**dict.fromkeys(CLAIM_COLUMNS, ""), **dict(zip(header, cells, strict=True))}
+
+
+def _at(row: int, fault: Fault) -> str:
+    return f"row {row}, {fault.place}" if fault.place else f"row {row}"
+
+
+def _row(refused: tuple[int, Fault]) -> int:
+    return refused[0]
+
+
+def _frame(claims: Sequence[Mapping[str, str]], design: Design, has_names: bool) -> pd.DataFrame:
+    frame = pd.DataFrame(list(claims), columns=list(CLAIM_COLUMNS), dtype=object)
+    if not has_names:
+        frame["name"] = [named(claim, design) for claim in claims]
+    for name in _NUMBERS:
+        frame[name] = pd.to_numeric(frame[name].replace("", None))
+    return frame

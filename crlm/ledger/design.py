@@ -1,0 +1,237 @@
+"""A study's design: what its paper decided before it counted."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from crlm.ledger.dictionary import columns_of, dictionary_faults
+from crlm.ledger.errors import DesignError, Fault, refusal
+from crlm.ledger.references import reference_faults
+from crlm.ledger.schema import CUT, LENGTH, DesignFile
+from crlm.ledger.spelling import did_you_mean
+from crlm.ledger.typed import faults_of, read_toml
+from crlm.ledger.vocabulary import COMPUTED
+
+
+@dataclass(frozen=True)
+class Design:
+    """What a paper decided before it counted: read from `design.toml`, never computed.
+
+    Attributes
+    ----------
+    study : str
+        Name of the folder in `data/`.
+    title, citation, question : str
+        For headings.
+    columns : mapping of str to mapping
+        The canonical patient table: name to `type`, `label`, `unit`, `levels`
+        (the first is the reference), `min`, `max`, `role`.
+    factors : mapping of str to mapping
+        Dichotomies made from a column: `source`, `rule` (">", ">=", "<", "=="),
+        `cut`, `levels`, `labels`.
+    endpoints : mapping of str to mapping
+        `label`, ready columns and the paper's rule in our words.
+    eligibility : tuple of mappings
+        Criteria in the order of the flow chart: `name`, `column`, `keep`, `label`.
+    table_one : mapping
+        Comparing column, variables and tests of Table 1.
+    models : mapping of str to mapping
+        Per endpoint: candidate covariates and the rule that selects among them.
+    conventions : mapping
+        Ties, CI transform, median rule, days per month, rounding: the paper's.
+    folder : pathlib.Path
+        Where the study's files are.
+    exposure : str
+        The column whose effect the paper is about.
+    main : tuple of str
+        Its main endpoints.
+    choices : mapping
+        The paper's choice for each parameter of its notebook that is a choice of analysis.
+    """
+
+    study: str
+    title: str
+    citation: str
+    question: str
+    columns: Mapping[str, Mapping[str, Any]]
+    factors: Mapping[str, Mapping[str, Any]]
+    endpoints: Mapping[str, Mapping[str, Any]]
+    eligibility: tuple[Mapping[str, Any], ...]
+    table_one: Mapping[str, Any]
+    models: Mapping[str, Mapping[str, Any]]
+    conventions: Mapping[str, Any]
+    folder: Path = field(repr=False)
+    exposure: str = ""
+    main: tuple[str, ...] = ()
+    choices: Mapping[str, Any] = field(default_factory=dict)
+
+    def with_cuts(self, **cuts: float) -> Design:
+        """The same design with other cut-offs, by factor name: `with_cuts(size_cat=3)`.
+
+        Raises
+        ------
+        DesignError
+            If a name is not a factor with a cut-off.
+        """
+        factors = {name: dict(spec) for name, spec in self.factors.items()}
+        for name, cut in cuts.items():
+            if "cut" not in factors.get(name, {}):
+                known = ", ".join(n for n, s in factors.items() if "cut" in s)
+                raise DesignError(f"{self.study} has no cut-off named {name!r}. It has: {known}.")
+            factors[name]["cut"] = cut
+        return replace(self, factors=factors)
+
+    def label(self, name: str, level: str = "") -> str:
+        """The printable name of a column or factor, or of one of its levels."""
+        spec = self.spec(name)
+        cut = {"cut": f"{spec['cut']:g}"} if "cut" in spec else {}
+        if not level:
+            return str(spec.get("label", name.replace("_", " "))).format(**cut)
+        return str(spec.get("labels", {}).get(level, level)).format(**cut)
+
+    def group_label(self, group: str) -> str:
+        """A `column=level` key (or several, joined by commas) as a reader would say it."""
+        if group == "all":
+            return "All patients"
+        parts = [part.partition("=") for part in group.split(",")]
+        return ", ".join(self._level_label(name, level) for name, _, level in parts)
+
+    def endpoint_name(self, endpoint: str) -> str:
+        """An endpoint as a reader would say it: "OS after recurrence"."""
+        return endpoint.replace("_", " ")
+
+    @property
+    def exposures(self) -> list[str]:
+        """The columns that the dictionary calls exposures."""
+        return [n for n, spec in self.columns.items() if spec.get("role") == "exposure"]
+
+    def levels(self, name: str) -> list[str]:
+        """The levels of a column or factor, the reference first; none for a measurement."""
+        return list(self.spec(name).get("levels", ()))
+
+    def spec(self, name: str) -> Mapping[str, Any]:
+        """What is known of a factor, a column, or a column computed from others."""
+        return self.factors.get(name) or self.columns.get(name) or COMPUTED.get(name) or {}
+
+    def _level_label(self, name: str, level: str) -> str:
+        """A level by itself where it names its column ("KRAS mutant"), else behind the column."""
+        if level == "known":
+            return f"{self.label(name)} known"
+        if not level:
+            return self.label(name)
+        text = self.label(name, level)
+        alone = self.spec(name).get("role") == "exposure"
+        return text if alone else f"{self.label(name)}: {text}"
+
+
+def data_folder() -> Path:
+    """The folder that holds one folder a study; `CRLM_DATA` overrides the checkout's own.
+
+    Raises
+    ------
+    DesignError
+        If there is no such folder.
+    """
+    folder = Path(os.environ.get("CRLM_DATA") or Path(__file__).resolve().parents[2] / "data")
+    if not folder.is_dir():
+        raise DesignError(
+            f"The data folder {folder.name!r} is missing. Install crlm from a checkout "
+            "(pip install -e .) or set CRLM_DATA to the folder that holds the studies."
+        )
+    return folder
+
+
+def studies() -> list[str]:
+    """Names of the studies at hand: the folders of `data/` that hold a design.toml."""
+    return sorted(path.parent.name for path in data_folder().glob("*/design.toml"))
+
+
+def load_design(study: str) -> Design:
+    """Read `data/<study>/design.toml` on top of the shared dictionary `data/columns.toml`.
+
+    Returns
+    -------
+    Design
+        Its mappings hold the file's own keys and values; every key is one that
+        `design_schema` lists, and every name in it is that of a column, factor, level or
+        endpoint that the design has.
+
+    Raises
+    ------
+    DesignError
+        If the study does not exist, a file cannot be read, or anything in it is misspelt,
+        missing or does not fit. All faults are told at once, each with its place.
+    """
+    folder = data_folder() / study
+    path, file = folder / "design.toml", f"data/{study}/design.toml"
+    if not path.is_file():
+        known = did_you_mean(study, studies())
+        raise DesignError(f"There is no study {study!r}. {known[0].upper()}{known[1:]}")
+    text = read_toml(path, file)
+    dictionary = read_toml(data_folder() / "columns.toml", "data/columns.toml")
+    columns, faults = columns_of(text, dictionary)
+    faults = [*_form_faults(text), *faults]
+    places = {fault.place for fault in faults}
+    faults += reference_faults(text, columns, dictionary, places)
+    told = [("data/columns.toml", dictionary_faults(dictionary)), (file, _sorted(faults, text))]
+    messages = [refusal(name, found) for name, found in told if found]
+    if messages:
+        raise DesignError("\n".join(messages))
+    return Design(
+        study=study,
+        title=text["title"],
+        citation=text["citation"],
+        question=text["question"],
+        columns=columns,
+        factors=text.get("factors", {}),
+        endpoints=text["endpoints"],
+        eligibility=tuple(text.get("eligibility", ())),
+        table_one=text["table_one"],
+        models=text["models"],
+        conventions=text["conventions"],
+        exposure=text.get("exposure", text["table_one"]["by"]),
+        main=tuple(text.get("main", text["endpoints"])),
+        choices=text.get("choices", {}),
+        folder=folder,
+    )
+
+
+def _form_faults(text: Mapping[str, Any]) -> list[Fault]:
+    """Keys and types of the file; choices that may be named freely are numbers."""
+    choices = text.get("choices")
+    if not isinstance(choices, Mapping):
+        return faults_of(DesignFile, text)
+    free = {name: value for name, value in choices.items() if name.endswith((CUT, LENGTH))}
+    closed = {name: value for name, value in choices.items() if name not in free}
+    faults = faults_of(DesignFile, {**text, "choices": closed}, text)
+    for name, value in free.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+            faults.append(Fault(f"[choices] {name}", f"{value!r} does not fit; write a number."))
+    return faults
+
+
+def _sorted(faults: list[Fault], text: Mapping[str, Any]) -> list[Fault]:
+    """Faults in the order of the file's tables, what is missing last; one text once."""
+    order = {name: at for at, name in enumerate(text)}
+
+    def at(fault: Fault) -> int:
+        return order.get(re.split(r"[\].\s]", fault.place.lstrip("["), maxsplit=1)[0], len(order))
+
+    places: dict[str, list[str]] = {}
+    for fault in sorted(dict.fromkeys(faults), key=at):
+        # A name is refused once, however many lists hold it; of a missing key each is another.
+        key = fault.text if fault.text.startswith("'") else f"{fault.place}: {fault.text}"
+        places.setdefault(key, []).append(fault.place)
+    return [
+        Fault(first, " ".join([key.removeprefix(f"{first}: "), *_more(others)]))
+        for key, (first, *others) in places.items()
+    ]
+
+
+def _more(others: list[str]) -> list[str]:
+    return [f"Also: {', '.join(others)}."] if others else []

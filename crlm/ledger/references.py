@@ -1,0 +1,350 @@
+"""Whether the parts of a design name each other rightly: columns, factors, endpoints, levels.
+
+Every check passes over what is not of its type; the model of the file has told that already.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from crlm.ledger.dictionary import (
+    Table,
+    label_faults,
+    level_faults,
+    name_faults,
+    tables,
+    texts,
+    twice_faults,
+)
+from crlm.ledger.errors import Fault
+from crlm.ledger.schema import CUT
+from crlm.ledger.spelling import did_you_mean, nearest
+from crlm.ledger.typed import place_of
+from crlm.ledger.vocabulary import FIRST_RECURRENCE, KNOWN, START
+
+_EXCLUDED = "_excluded"
+#: What a study with the SCP has to say.
+_OF_SCP = ("early_recurrence_months",)
+_NUMBERS = ("number", "integer")
+
+
+@dataclass(frozen=True)
+class Names:
+    """Columns and factors of a design, whatever else is wrong with it.
+
+    Attributes
+    ----------
+    columns, factors : mapping of str to mapping
+    dictionary : mapping
+        columns.toml.
+    meant : collection of str
+        What misspelt names of `columns.use` probably mean: told there, and not again.
+    """
+
+    columns: Mapping[str, Table]
+    factors: Mapping[str, Table]
+    dictionary: Table
+    meant: Collection[str] = ()
+
+    def spec(self, name: str) -> Table:
+        """A factor or a column; nothing for an unknown one."""
+        return self.factors.get(name) or self.columns.get(name) or {}
+
+    def levels(self, name: str) -> list[str]:
+        """The levels of a factor or a category."""
+        return texts(self.spec(name).get("levels"))
+
+    def kind(self, name: str) -> str:
+        """The type of a column; "category" for a factor, "" where it is not said."""
+        return "category" if name in self.factors else str(self.spec(name).get("type", ""))
+
+    def unknown(self, name: str, among: Collection[str] | None = None) -> str:
+        """Why a name is none of the design's, and what it may have meant; "" if it is one."""
+        known = [*self.columns, *self.factors] if among is None else list(among)
+        if name in known or name in self.meant:
+            return ""
+        if name in self.dictionary and among is None:
+            return f"{name!r} is in data/columns.toml, but not in columns.use; add it there."
+        what = "column" if among is not None else "column or factor"
+        return f"{name!r} is no {what} of this design; {did_you_mean(name, known)}"
+
+
+def reference_faults(
+    design: Table, columns: Mapping[str, Table], dictionary: Table, refused: Collection[str] = ()
+) -> list[Fault]:
+    """What in a design names something that is not there, or that does not fit.
+
+    Parameters
+    ----------
+    design : mapping
+        design.toml.
+    columns : mapping
+        Its columns, from `dictionary.columns_of`.
+    dictionary : mapping
+        columns.toml.
+    refused : collection of str
+        Places with a fault of their own: what disagrees with them is no other fault.
+    """
+    if not columns:
+        return []
+    meant = {nearest(name, dictionary) for name in columns if not columns[name]}
+    names = Names(columns, tables(design, "factors"), dictionary, meant)
+    return [
+        *_factor_faults(design, names),
+        *_endpoint_faults(design, names),
+        *_head_faults(design, names),
+        *_eligibility_faults(design, names),
+        *_table_one_faults(design, names),
+        *_model_faults(design, names),
+        *_convention_faults(design),
+        *_choice_faults(design, refused),
+    ]
+
+
+# ---- factors --------------------------------------------------------------------------------
+
+
+def _factor_faults(design: Table, names: Names) -> Iterator[Fault]:
+    for name, spec in names.factors.items():
+        path = ("factors", name)
+        yield from name_faults(place_of(design, path), name)
+        if name in names.columns:
+            yield Fault(place_of(design, path), f"{name!r} is a column too; take another name.")
+        yield from level_faults(place_of(design, (*path, "levels")), names.levels(name))
+        yield from label_faults(spec, names.levels(name), design, path, ["cut"])
+        yield from _source_faults(design, names, path, spec)
+        yield from _otherwise_faults(design, names, path, spec)
+
+
+def _source_faults(
+    design: Table, names: Names, path: tuple[str, ...], spec: Table
+) -> Iterator[Fault]:
+    source, cut = spec.get("source"), spec.get("cut")
+    if not isinstance(source, str):
+        return
+    place = place_of(design, (*path, "source"))
+    told = names.unknown(source, names.columns)
+    if told:
+        yield Fault(place, told)
+    elif names.columns[source].get("type") in ("text", "category"):
+        kind = names.columns[source]["type"]
+        yield Fault(place, f"{source!r} is of type {kind!r}; a factor cuts a number.")
+    elif isinstance(cut, int | float) and math.isfinite(cut):
+        low, high = (names.columns[source].get(key, cut) for key in ("min", "max"))
+        if (
+            isinstance(low, int | float)
+            and isinstance(high, int | float)
+            and not low <= cut <= high
+        ):
+            yield Fault(
+                place_of(design, (*path, "cut")),
+                f"{cut} is outside what {source} can be ({low} to {high}); correct it.",
+            )
+
+
+def _otherwise_faults(
+    design: Table, names: Names, path: tuple[str, ...], spec: Table
+) -> Iterator[Fault]:
+    other = spec.get("otherwise")
+    if not isinstance(other, Mapping) or not isinstance(other.get("column"), str):
+        return
+    column, path = other["column"], (*path, "otherwise")
+    told = names.unknown(column, names.columns)
+    if told:
+        yield Fault(place_of(design, (*path, "column")), told)
+        return
+    values = other.get("values")
+    values = values if isinstance(values, Mapping) else {}
+    place = place_of(design, (*path, "values"))
+    for level in values:
+        yield from _level_faults(place, level, names, column)
+    for level in [level for level in names.levels(column) if level not in values]:
+        yield Fault(place, f"does not say what {column} {level!r} is; add it.")
+    for level in [v for v in values.values() if isinstance(v, str)]:
+        own = texts(spec.get("levels"))
+        if own and level not in own:
+            yield Fault(place, f"{level!r} is no level of the factor; {did_you_mean(level, own)}")
+
+
+def _level_faults(place: str, level: str, names: Names, column: str) -> Iterator[Fault]:
+    levels = names.levels(column)
+    if levels and level not in levels:
+        yield Fault(place, f"{level!r} is no level of {column}; {did_you_mean(level, levels)}")
+
+
+# ---- endpoints and heading ------------------------------------------------------------------
+
+
+def _endpoint_faults(design: Table, names: Names) -> Iterator[Fault]:
+    seen: dict[str, str] = {}
+    for name in tables(design, "endpoints"):
+        place = place_of(design, ("endpoints", name))
+        first = seen.setdefault(name.lower(), name)
+        if first != name:
+            yield Fault(place, f"has the same columns as {first}; take another name.")
+        if name == FIRST_RECURRENCE:
+            yield Fault(place, f"{name!r} is what claims on recurrence sites name; take another.")
+        else:
+            yield from name_faults(place, name)
+        wanted = [f"{name.lower()}{end}" for end in ("_months", "_event")]
+        lacking = [column for column in wanted if column not in names.columns]
+        if lacking:
+            roles = {column: spec.get("role") for column, spec in names.columns.items()}
+            known = [n.removesuffix("_months") for n in roles if roles[n] == "time"]
+            near = nearest(name.lower(), known)
+            meant = f", or did you mean {near!r}?" if near else "."
+            told = f"needs the columns {' and '.join(wanted)}; columns lacks "
+            yield Fault(place, f"{told}{' and '.join(lacking)}. Add them{meant}")
+
+
+def _head_faults(design: Table, names: Names) -> Iterator[Fault]:
+    endpoints = tables(design, "endpoints")
+    for name in texts(design.get("main")):
+        if name not in endpoints:
+            yield Fault("main", f"{name!r} is no endpoint; {did_you_mean(name, endpoints)}")
+    yield from twice_faults("main", texts(design.get("main")))
+    yield from _grouping_faults("exposure", design.get("exposure"), names)
+
+
+def _grouping_faults(place: str, name: Any, names: Names) -> Iterator[Fault]:
+    """A column that is to split the patients."""
+    if not isinstance(name, str):
+        return
+    told = names.unknown(name)
+    if told:
+        yield Fault(place, told)
+    elif names.kind(name) in ("text", *_NUMBERS):
+        kind = names.kind(name)
+        yield Fault(place, f"{name!r} is of type {kind!r}; groups are made by a category.")
+
+
+# ---- lists of columns -----------------------------------------------------------------------
+
+
+def _eligibility_faults(design: Table, names: Names) -> Iterator[Fault]:
+    criteria = design.get("eligibility")
+    criteria = criteria if isinstance(criteria, list) else []
+    seen: list[str] = []
+    for at, spec in enumerate(criteria):
+        if not isinstance(spec, Mapping):
+            continue
+        yield from _criterion_faults(design, names, at, spec, seen)
+
+
+def _criterion_faults(
+    design: Table, names: Names, at: int, spec: Table, seen: list[str]
+) -> Iterator[Fault]:
+    def place(key: str) -> str:
+        return place_of(design, ("eligibility", at, key))
+
+    name, column, keep = (spec.get(key) for key in ("name", "column", "keep"))
+    if isinstance(name, str):
+        if name in seen:
+            yield Fault(place("name"), f"{name!r} is the name of an earlier step; take another.")
+        if name == START or name.endswith(_EXCLUDED):
+            yield Fault(place("name"), f"{name!r} means another row of the flow chart; rename it.")
+        seen.append(name)
+    if not isinstance(column, str):
+        return
+    told = names.unknown(column, names.columns)
+    if told:
+        yield Fault(place("column"), told)
+    elif isinstance(keep, str) and keep != KNOWN:
+        levels = names.levels(column)
+        if levels and keep not in levels:
+            known = did_you_mean(keep, [*levels, KNOWN])
+            yield Fault(place("keep"), f"{keep!r} is no level of {column}; {known}")
+        elif names.kind(column) in (*_NUMBERS, "text"):
+            yield Fault(place("keep"), f"{column} has no levels; only {KNOWN!r} can be asked.")
+
+
+def _table_one_faults(design: Table, names: Names) -> Iterator[Fault]:
+    spec = design.get("table_one")
+    if not isinstance(spec, Mapping):
+        return
+    yield from _grouping_faults("[table_one] by", spec.get("by"), names)
+    for key in ("variables", "preoperative", "recurrence", "recurrence_parts"):
+        yield from _list_faults(f"[table_one] {key}", spec.get(key), names, ())
+    endpoint, known = spec.get("recurrence_endpoint"), tables(design, "endpoints")
+    if isinstance(endpoint, str) and endpoint not in known:
+        told = f"{endpoint!r} is no endpoint; {did_you_mean(endpoint, known)}"
+        yield Fault("[table_one] recurrence_endpoint", told)
+
+
+def _list_faults(place: str, value: Any, names: Names, roles: Collection[str]) -> Iterator[Fault]:
+    """A list of columns and factors: known, none twice, no text, none of these roles."""
+    yield from twice_faults(place, texts(value))
+    for name in dict.fromkeys(texts(value)):
+        told = names.unknown(name)
+        if told:
+            yield Fault(place, told)
+        elif names.kind(name) == "text" or names.spec(name).get("role") in roles:
+            what = names.spec(name).get("role", "text")
+            yield Fault(place, f"{name!r} is no characteristic of a patient ({what}); remove it.")
+
+
+def _model_faults(design: Table, names: Names) -> Iterator[Fault]:
+    endpoints = tables(design, "endpoints")
+    outcomes = {**endpoints, **({"short_SCP": {}} if "SCP" in endpoints else {})}
+    for name, spec in tables(design, "models").items():
+        place = f"[models.{name}]"
+        if endpoints and name not in outcomes and len(names.levels(name.lower())) != 2:
+            yield Fault(place, f"{name!r} is no endpoint; {did_you_mean(name, outcomes)}")
+        for key in ("covariates", "published", "left_out"):
+            yield from _list_faults(f"{place} {key}", spec.get(key), names, ("id", "time", "event"))
+        yield from _subset_faults(place, spec, names)
+        needed = spec.get("selection") in ("enter", "backward") and "entry_p" not in spec
+        if needed and not any(nearest(key, ["entry_p"]) for key in spec):
+            told = "is missing; add it, as entry_p = 0.05: the selection needs it."
+            yield Fault(f"{place} entry_p", told)
+
+
+def _subset_faults(place: str, spec: Table, names: Names) -> Iterator[Fault]:
+    """The printed model and what is left out are parts of the candidates, and apart."""
+    covariates = texts(spec.get("covariates"))
+    sound = bool(covariates) and not any(map(names.unknown, covariates))
+    for key in ("published", "left_out"):
+        for name in texts(spec.get(key)):
+            if sound and name not in covariates and not names.unknown(name):
+                yield Fault(
+                    f"{place} {key}", f"{name!r} is not among the covariates; add it there."
+                )
+    for name in texts(spec.get("left_out")):
+        if name in texts(spec.get("published")):
+            yield Fault(f"{place} left_out", f"{name!r} is in the published model; remove one.")
+
+
+# ---- conventions and choices ----------------------------------------------------------------
+
+
+def _convention_faults(design: Table) -> Iterator[Fault]:
+    rules = design.get("conventions")
+    if not isinstance(rules, Mapping) or "SCP" not in tables(design, "endpoints"):
+        return
+    for key in _OF_SCP:
+        if key not in rules:
+            yield Fault(f"[conventions] {key}", "is missing; the endpoint SCP needs it, in months.")
+
+
+def _choice_faults(design: Table, refused: Collection[str]) -> Iterator[Fault]:
+    chosen, rules = (design.get(name) for name in ("choices", "conventions"))
+    chosen = chosen if isinstance(chosen, Mapping) else {}
+    rules = rules if isinstance(rules, Mapping) else {}
+    cuts = [(name, spec.get("cut")) for name, spec in tables(design, "factors").items()]
+    entries = [spec["entry_p"] for spec in tables(design, "models").values() if "entry_p" in spec]
+    if "entry_p" in chosen and entries and chosen["entry_p"] not in entries:
+        told = f"{chosen['entry_p']!r} is entry_p of no model ({entries[0]}); correct one."
+        yield Fault("[choices] entry_p", told)
+    sound = not any(place.startswith("[factors.") for place in refused)
+    for key, value in chosen.items():
+        own = f"[conventions] {key}"
+        if key in rules and value != rules[key] and own not in refused:
+            told = f"{value!r} is not {rules[key]!r} of [conventions]; correct one."
+            yield Fault(f"[choices] {key}", told)
+        is_cut = key.endswith(CUT) and isinstance(value, int | float)
+        if sound and is_cut and value not in [cut for _, cut in cuts]:
+            known = ", ".join(f"{name} {cut:g}" for name, cut in cuts) or "none"
+            yield Fault(f"[choices] {key}", f"no factor is cut at {value:g}; cuts: {known}.")

@@ -1,0 +1,85 @@
+"""Result rows: one long frame in which every computed number has its keys."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from crlm.ledger.errors import LedgerError
+from crlm.ledger.vocabulary import KEYS, ROW_COLUMNS
+
+_DEFAULTS: dict[str, Any] = {
+    "endpoint": "",
+    "population": "all",
+    "group": "all",
+    "covariate": "",
+    "level": "",
+    "model": "",
+    "statistic": "",
+    "time": math.nan,
+    "unit": "",
+    "estimate": math.nan,
+    "conf_low": math.nan,
+    "conf_high": math.nan,
+    "n": math.nan,
+    "events": math.nan,
+    "method": "",
+}
+
+
+def rows(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Result rows as one long frame with the columns of `ROW_COLUMNS`.
+
+    Parameters
+    ----------
+    records : iterable of mappings
+        One a result; a key that is left out takes its neutral value
+        (`population` and `group` "all", text "", numbers missing).
+
+    Raises
+    ------
+    KeyError
+        If a record names something that is not a column of a result row.
+    """
+    full = []
+    for record in records:
+        unknown = set(record) - set(_DEFAULTS)
+        if unknown:
+            raise KeyError(f"not a column of a result row: {', '.join(sorted(unknown))}")
+        full.append({**_DEFAULTS, **record})
+    frame = pd.DataFrame(full, columns=list(ROW_COLUMNS))
+    numeric = ["time", "estimate", "conf_low", "conf_high", "n", "events"]
+    frame[numeric] = frame[numeric].astype(float)
+    return frame
+
+
+def collect(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Result rows of many analyses as one frame in which no two rows share their keys.
+
+    A row that says the same as an earlier one is left out.
+
+    Raises
+    ------
+    LedgerError
+        If two rows share their keys and differ: nobody could tell them apart.
+    """
+    whole = [part[list(ROW_COLUMNS)] for part in parts if len(part)]
+    if not whole:
+        return rows([])
+    found = pd.concat(whole, ignore_index=True).drop_duplicates(ignore_index=True)
+    again = found.duplicated(list(KEYS), keep=False)
+    if again.any():
+        first = found[again].iloc[0]
+        keys = ", ".join(
+            f"{name} {first[name]}"
+            for name in KEYS
+            if first[name] not in ("", "all") and not pd.isna(first[name])
+        )
+        raise LedgerError(
+            f"{int(again.sum())} result rows share their keys and differ, such as: {keys}. Give "
+            "each its own population, group or model."
+        )
+    return found

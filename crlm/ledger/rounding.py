@@ -1,0 +1,41 @@
+"""How papers round, and which values a printed number may stand for."""
+
+from __future__ import annotations
+
+import math
+from decimal import ROUND_HALF_UP, Decimal
+
+
+def compatible_interval(
+    value: float, decimals: int, operator: str = "=", rounded_before: int | None = None
+) -> tuple[float, float]:
+    """The values a printed number may stand for: closed below, open above.
+
+    Parameters
+    ----------
+    value, decimals, operator
+        As printed: `0.45` is `(0.45, 2, "=")`, `<0.001` is `(0.001, 3, "<")`.
+    rounded_before : int, optional
+        Decimals of an earlier rounding (SPSS shows three): 0.4446 prints as
+        0.445 and then as 0.45, so 0.45 reaches down to 0.4445.
+
+    Returns
+    -------
+    (low, high) : tuple of float
+        `<v` gives (0, v), `>v` gives (v, inf).
+    """
+    if operator == "<":
+        return 0.0, value
+    if operator == ">":
+        return value, math.inf
+    half = 0.5 * 10.0**-decimals
+    early = 0.5 * 10.0**-rounded_before if rounded_before and rounded_before > decimals else 0.0
+    return value - half - early, value + half - early
+
+
+def round_half_up(value: float, decimals: int) -> float:
+    """Round as papers do (0.125 to 0.13), free of binary artefacts in the 12th digit."""
+    if not math.isfinite(value):
+        return value
+    exact = Decimal(repr(float(f"{value:.12g}")))
+    return float(exact.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP))

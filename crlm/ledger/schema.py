@@ -1,0 +1,243 @@
+"""What design.toml and columns.toml may say: every table, key and allowed value."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from crlm.ledger.typed import SchemaRow, Strict, schema_rows
+from crlm.ledger.vocabulary import (
+    CATEGORICAL_TESTS,
+    CONF_TYPES,
+    CONTINUOUS_TESTS,
+    FOLLOW_UP_METHODS,
+    MEDIAN_RULES,
+    QUANTILE_RULES,
+    ROLES,
+    RULES,
+    SELECTIONS,
+    SPREADS,
+    TIES,
+    TYPES,
+    UNIVARIABLE_TESTS,
+)
+
+DESIGN, COLUMNS = "design.toml", "columns.toml"
+
+Text = Annotated[str, Field(min_length=1)]
+Names = Annotated[list[Text], Field(min_length=1)]
+Probability = Annotated[float, Field(gt=0, le=1)]
+Months = Annotated[float, Field(ge=0)]
+
+#: Choices that end like this are numbers and may be named freely.
+CUT, LENGTH = "_cutoff", "_months"
+
+
+class Column(Strict):
+    """One column of the patient table."""
+
+    type: Literal[TYPES] = Field(description="What its values are.")
+    unit: Text | None = Field(None, description="Unit in which every value is stored.")
+    levels: Names | None = Field(None, description="Of a category; the first is the reference.")
+    labels: dict[str, Text] | None = Field(None, description="Printable name of each level.")
+    min: float | None = Field(None, description="What a number must not fall below.")
+    max: float | None = Field(None, description="What a number must not exceed.")
+    role: Literal[ROLES] | None = Field(None, description="What the column is for.")
+    label: Text | None = Field(None, description="Printable name.")
+    about: Text | None = Field(None, description="What a person who fills in the table must know.")
+
+
+class Otherwise(Strict):
+    """A category that stands in where a table lacks the source of a factor."""
+
+    column: Text = Field(description="The category that stands in.")
+    values: dict[str, Text] = Field(description="Level of the factor for each level of it.")
+
+
+class Factor(Strict):
+    """A number cut in two."""
+
+    source: Text = Field(description="Column with the number.")
+    rule: Literal[RULES] = Field(description="How a value stands to the cut-off.")
+    cut: float = Field(description="The cut-off.")
+    levels: Annotated[list[Text], Field(min_length=2, max_length=2)] = Field(
+        description="Where the rule does not hold (the reference), and where it does."
+    )
+    label: Text | None = Field(None, description="Printable name; {cut} stands for the cut-off.")
+    labels: dict[str, Text] | None = Field(None, description="Printable name of each level.")
+    otherwise: Otherwise | None = Field(None, description="What stands in for the number.")
+
+
+class Endpoint(Strict):
+    """A time to an event; the patient table has NAME_months and NAME_event, in small letters."""
+
+    label: Text = Field(description="Printable name.")
+    rule: Text = Field(description="The paper's definition in our words: from when, to what.")
+
+
+class Criterion(Strict):
+    """A step of the flow chart."""
+
+    name: Text = Field(description="Name of the step, for claims.")
+    column: Text = Field(description="Column that decides.")
+    keep: Text = Field(description="Level that stays in, or known.")
+    label: Text = Field(description="Printable name of the step.")
+
+
+class TableOne(Strict):
+    """Table 1 and the tables like it."""
+
+    by: Text = Field(description="Column that splits the patients.")
+    continuous_test: Literal[CONTINUOUS_TESTS] = Field(description="Test of numbers.")
+    categorical_test: Literal[CATEGORICAL_TESTS] = Field(description="Test of categories.")
+    spread: Literal[SPREADS] = Field(description="What stands beside a median.")
+    quantile_rule: Literal[QUANTILE_RULES] | None = Field(
+        None, description="Quartiles as SPSS or as R."
+    )
+    variables: Names = Field(description="Columns and factors in the order of the table.")
+    preoperative: Names | None = Field(None, description="Columns of a table of treatment.")
+    recurrence: Names | None = Field(None, description="Columns of first recurrence sites.")
+    recurrence_parts: Names | None = Field(
+        None, description="Columns of which each patient with a recurrence has exactly one yes."
+    )
+    recurrence_endpoint: Text | None = Field(
+        None, description="Endpoint that such a recurrence ends."
+    )
+    tests_stated: bool | None = Field(None, description="Whether the paper names its tests.")
+
+
+class Model(Strict):
+    """The regression table of one endpoint."""
+
+    covariates: Names = Field(description="Candidates: columns and factors in their order.")
+    selection: Literal[SELECTIONS] = Field(description="What enters the multivariable model.")
+    entry_p: Probability | None = Field(
+        None, description="Univariable p below which a covariate enters; with enter and backward."
+    )
+    stay_p: Probability | None = Field(
+        None, description="p below which a covariate stays in backward selection."
+    )
+    left_out: Names | None = Field(None, description="Never in the multivariable model.")
+    published: Names = Field(description="Covariates of the printed multivariable model.")
+
+
+class Conventions(Strict):
+    """How the paper's numbers are computed."""
+
+    software: Text | None = Field(None, description="Program that the paper used.")
+    days_per_month: Annotated[float, Field(gt=25, lt=35)] = Field(
+        description="Days that the paper counts as a month."
+    )
+    unit: Literal["months", "years"] | None = Field(
+        None, description="Unit in which the paper prints times."
+    )
+    ties: Literal[TIES] = Field(description="Tied times in Cox models.")
+    conf_type: Literal[CONF_TYPES] = Field(description="Limits of Kaplan-Meier estimates.")
+    median_rule: Literal[MEDIAN_RULES] = Field(
+        description="Median where the curve is flat at one half."
+    )
+    univariable_p: Literal[UNIVARIABLE_TESTS] = Field(description="Test of each covariate alone.")
+    follow_up: Literal[FOLLOW_UP_METHODS] = Field(description="How follow-up is summarised.")
+    rounded_before: Annotated[int, Field(ge=1, le=6)] | None = Field(
+        None, description="Decimals that the program rounded to before print rounded again."
+    )
+    death_without_failure: Literal["censor", "event"] | None = Field(
+        None, description="What death before surgical failure is for the SCP."
+    )
+    short_scp_months: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="A SCP below this is short."
+    )
+    short_scp_censored: Literal["not short", "short", "exclude"] | None = Field(
+        None, description="What becomes of patients censored before that."
+    )
+    early_recurrence_months: Months | None = Field(
+        None, description="A recurrence before this is early; needed for the SCP."
+    )
+
+
+class Choices(Strict):
+    """The paper's choice for parameters of its notebook; NAME_cutoff and NAME_months besides."""
+
+    entry_p: Probability | None = Field(None, description="As entry_p of the models.")
+    stay_p: Probability | None = Field(None, description="As stay_p of the models.")
+    univariable_p: Literal[UNIVARIABLE_TESTS] | None = Field(
+        None, description="As univariable_p of the conventions."
+    )
+    ties: Literal[TIES] | None = Field(None, description="As ties of the conventions.")
+    conf_type: Literal[CONF_TYPES] | None = Field(
+        None, description="As conf_type of the conventions."
+    )
+    median_rule: Literal[MEDIAN_RULES] | None = Field(
+        None, description="As median_rule of the conventions."
+    )
+    follow_up: Literal[FOLLOW_UP_METHODS] | None = Field(
+        None, description="As follow_up of the conventions."
+    )
+    death_without_failure: Literal["censor", "event"] | None = Field(
+        None, description="As death_without_failure of the conventions."
+    )
+    short_scp_censored: Literal["not short", "short", "exclude"] | None = Field(
+        None, description="As short_scp_censored of the conventions."
+    )
+    entered_late: Literal["refuse", "drop"] | None = Field(
+        None, description="Patients whose event came before observation began."
+    )
+
+
+class DesignFile(Strict):
+    """design.toml."""
+
+    title: Text = Field(description="Title of the paper.")
+    citation: Text = Field(description="Authors, journal, year, doi.")
+    question: Text = Field(description="The question that the paper asks, in one sentence.")
+    exposure: Text | None = Field(
+        None, description="Column whose effect the paper is about; table_one.by if left out."
+    )
+    main: Names | None = Field(None, description="Main endpoints; all if left out.")
+    columns: dict[str, Any] = Field(
+        description="The patient table: use = [names of data/columns.toml], and a table for "
+        "each column that is new or changed"
+    )
+    factors: dict[str, Factor] | None = Field(None, description="Numbers cut in two.")
+    endpoints: Annotated[dict[str, Endpoint], Field(min_length=1)] = Field(
+        description="Times to an event, each a table [endpoints.NAME]"
+    )
+    eligibility: list[Criterion] | None = Field(None, description="Steps of the flow chart.")
+    table_one: TableOne = Field(description="Table 1: by, tests, variables")
+    models: dict[str, Model] = Field(
+        description="Regression tables, each a table [models.ENDPOINT]"
+    )
+    conventions: Conventions = Field(
+        description="How numbers are computed: ties, conf_type, median_rule and others"
+    )
+    choices: Choices | None = Field(None, description="The paper's choices of parameters.")
+
+
+def design_schema() -> list[SchemaRow]:
+    """Every key that design.toml and columns.toml may hold, with its allowed values.
+
+    Returns
+    -------
+    list of SchemaRow
+        One a key: file, table, key, kind, whether it is required, allowed values, what it is
+        for. `[columns.NAME]` of design.toml takes the keys of columns.toml.
+    """
+    use = SchemaRow(
+        DESIGN,
+        "[columns]",
+        "use",
+        "list of text",
+        False,
+        "names of data/columns.toml",
+        "Columns taken from the shared dictionary as they are.",
+    )
+    rows = [row for row in schema_rows(DesignFile, DESIGN) if row.key != "columns"]
+    free = [
+        SchemaRow(DESIGN, "[choices]", f"NAME{end}", "number", False, values, about)
+        for end, values, about in (
+            (CUT, "cut of a factor", "Cut-off of a factor."),
+            (LENGTH, "from 0", "A time."),
+        )
+    ]
+    return [*rows, *free, use, *schema_rows(Column, COLUMNS, "NAME")]

@@ -1,0 +1,74 @@
+"""What a misspelt word may have meant."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+#: Words that people write for words of this house which do not look like them.
+_MEANT = {
+    "gender": "sex",
+    "man": "male",
+    "men": "male",
+    "woman": "female",
+    "women": "female",
+    "hr": "hazard_ratio",
+    "or": "odds_ratio",
+    "count": "n",
+    "std": "sd",
+    "stdev": "sd",
+    "crude": "univariable",
+    "adjusted": "multivariable",
+    "float": "number",
+    "int": "integer",
+    "string": "text",
+    "categorical": "category",
+    "factor": "category",
+}
+_NEAR = 0.55
+#: Letters that begin both words: "dfi" for "dfi_months", "logarithm" for "log".
+_BEGUN = 3
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that a misspelt one is most like; "" if none is like it."""
+    folded: dict[str, str] = {}
+    for other in known:
+        folded.setdefault(_folded(other), other)
+    asked = _folded(word)
+    if asked in folded:
+        return folded[asked]
+    meant = _folded(_MEANT.get(word.strip().casefold(), ""))
+    if meant in folded:
+        return folded[meant]
+    near = difflib.get_close_matches(asked, list(folded), n=1, cutoff=_NEAR)
+    long = [other for other in folded if min(len(asked), len(other)) >= _BEGUN]
+    begun = [other for other in long if other.startswith(asked) or asked.startswith(other)]
+    found = near or sorted(begun, key=len)
+    return folded[found[0]] if found else ""
+
+
+def did_you_mean(word: str, known: Iterable[str], most: int = 25) -> str:
+    """The end of a sentence that refuses a word: the nearest known one, else what there is.
+
+    Parameters
+    ----------
+    word : str
+    known : iterable of str
+        In the order in which they are to be listed.
+    most : int
+        Longer lists are cut.
+    """
+    words = list(dict.fromkeys(known))
+    near = nearest(word, words)
+    if near:
+        return f"did you mean {near!r}?"
+    if not words:
+        return "there is none."
+    more = f" and {len(words) - most} more" if len(words) > most else ""
+    return f"there is: {', '.join(words[:most])}{more}."
+
+
+def _folded(word: str) -> str:
+    return re.sub(r"[\s_-]+", "", word.casefold())

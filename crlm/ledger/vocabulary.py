@@ -1,0 +1,239 @@
+"""The words that claims, result rows and designs share, each in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+#: What identifies a result, in a claim and in a computed row alike.
+KEYS = ("endpoint", "population", "group", "covariate", "level", "model", "statistic", "time")
+
+#: The columns of every frame of result rows, in order.
+ROW_COLUMNS = (*KEYS, "unit", "estimate", "conf_low", "conf_high", "n", "events", "method")
+
+CLAIM_COLUMNS = (
+    "id",
+    "place",
+    "locator",
+    "name",
+    "kind",
+    "printed",
+    "operator",
+    "value",
+    "decimals",
+    "field",
+    *KEYS,
+    "unit",
+    "reference",
+    "scanned",
+    "mended_because",
+    "note",
+)
+
+#: Columns of a ledger that may be left out.
+OPTIONAL_COLUMNS = ("name", "reference")
+
+#: The fields of a result row that a claim may be about.
+FIELDS = ("estimate", "conf_low", "conf_high")
+
+KINDS = ("number", "direction")
+
+#: What stands before a printed number, and which way a sentence claims an effect to go.
+OPERATORS = {"number": ("=", "<", ">"), "direction": (">", "<", "~")}
+
+#: Models that a claim may name; "" where no model plays a part.
+MODELS = (
+    "",
+    "univariable",
+    "multivariable",
+    "logrank",
+    "all factors",
+    "interaction",
+    "landmark",
+    "time dependent",
+    "ph_test",
+    "selection",
+    "bootstrap selection",
+)
+
+#: Sections of a paper; tables and figures are numbered behind their word, as "table2".
+PLACES = (
+    "title",
+    "abstract",
+    "introduction",
+    "methods",
+    "results",
+    "discussion",
+    "conclusion",
+    "supplement",
+)
+NUMBERED_PLACES = ("table", "figure", "supplementary_table", "supplementary_figure")
+
+#: The endpoint of claims on where the first recurrence was.
+FIRST_RECURRENCE = "first_recurrence"
+
+#: Every patient: a group and a population.
+ALL = "all"
+
+#: A level that every patient has whose value is not missing.
+KNOWN = "known"
+
+#: The covariate of claims on the flow chart, and its first step.
+FLOW, START = "flow", "start"
+
+#: What the paper's design may choose; the rooms that compute know these words and no others.
+TYPES = ("text", "integer", "number", "category")
+ROLES = (
+    "id",
+    "eligibility",
+    "exposure",
+    "baseline",
+    "treatment",
+    "outcome",
+    "time",
+    "event",
+    "entry",
+)
+RULES = (">", ">=", "<", "<=", "==")
+CONTINUOUS_TESTS = ("mann-whitney", "t", "kruskal")
+CATEGORICAL_TESTS = ("fisher", "chi-square", "chi-square-yates")
+SPREADS = ("range", "iqr", "both")
+QUANTILE_RULES = ("weibull", "linear")
+SELECTIONS = ("enter", "backward", "fixed", "none")
+TIES = ("breslow", "efron")
+CONF_TYPES = ("plain", "log", "log-log", "spss")
+MEDIAN_RULES = ("first", "midpoint")
+UNIVARIABLE_TESTS = ("wald", "logrank", "lr", "score")
+FOLLOW_UP_METHODS = ("observed", "reverse")
+TIME_UNITS = ("months", "years", "weeks", "days")
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A kind of number: what it is called and how it is printed.
+
+    Attributes
+    ----------
+    label : str
+        At the head of a column or the start of a name.
+    sentence : str
+        In the middle of a sentence.
+    unit : str
+        Of the values in result rows; "" for a pure number, and where it is that of the
+        column described (years of age, cm).
+    decimals : int or None
+        As reports print it. None: a p value keeps to the rule of p values, a patient's
+        characteristic is printed as recorded, with two decimals at most.
+    """
+
+    label: str
+    sentence: str
+    unit: str
+    decimals: int | None
+
+
+#: Every statistic that a claim or a result row may name.
+STATISTICS: dict[str, Statistic] = {
+    # Patients and their characteristics
+    "n": Statistic("Number of patients", "number of patients", "patients", 0),
+    "percent": Statistic("Percentage of patients", "percentage of patients", "%", 0),
+    "missing": Statistic("Missing values", "missing values", "patients", 0),
+    "events": Statistic("Number of events", "number of events", "events", 0),
+    "mean": Statistic("Mean", "mean", "", None),
+    "sd": Statistic("Standard deviation", "standard deviation", "", None),
+    "median": Statistic("Median", "median", "", None),
+    "min": Statistic("Lowest value", "lowest value", "", None),
+    "max": Statistic("Highest value", "highest value", "", None),
+    "q1": Statistic("Lower quartile", "lower quartile", "", None),
+    "q3": Statistic("Upper quartile", "upper quartile", "", None),
+    "difference": Statistic("Difference", "difference", "", 1),
+    "smd": Statistic("Standardised difference", "standardised difference", "", 2),
+    "percent_tested": Statistic("Percentage tested", "percentage tested", "%", 1),
+    "percent_missing": Statistic("Percentage missing", "percentage missing", "%", 1),
+    # Time to an event
+    "median_follow_up": Statistic("Median follow-up", "median follow-up", "months", 2),
+    "min_follow_up": Statistic("Shortest follow-up", "shortest follow-up", "months", 2),
+    "max_follow_up": Statistic("Longest follow-up", "longest follow-up", "months", 2),
+    "median_survival": Statistic("Median survival", "median survival", "months", 2),
+    "survival_rate": Statistic("Survival", "survival", "%", 1),
+    "n_at_risk": Statistic("Number at risk", "number at risk", "patients", 0),
+    "cumulative_events": Statistic("Events so far", "events so far", "patients", 0),
+    "rmst": Statistic("Restricted mean", "restricted mean", "months", 2),
+    "rmst_difference": Statistic(
+        "Difference in restricted means", "difference in restricted means", "months", 2
+    ),
+    "risk_difference": Statistic("Risk difference", "risk difference", "%", 1),
+    "cumulative_incidence": Statistic("Cumulative incidence", "cumulative incidence", "%", 1),
+    "cumulative_incidence_difference": Statistic(
+        "Difference in cumulative incidence", "difference in cumulative incidence", "%", 1
+    ),
+    "state_probability": Statistic("Share in the state", "share in the state", "%", 1),
+    "months_in_state": Statistic("Months in the state", "months in the state", "months", 2),
+    "months_in_state_difference": Statistic(
+        "Difference in months in the state", "difference in months in the state", "months", 2
+    ),
+    # Effects
+    "hazard_ratio": Statistic("Hazard ratio", "hazard ratio", "", 2),
+    "odds_ratio": Statistic("Odds ratio", "odds ratio", "", 2),
+    "subdistribution_hazard_ratio": Statistic(
+        "Subdistribution hazard ratio", "subdistribution hazard ratio", "", 2
+    ),
+    "transition_hazard_ratio": Statistic(
+        "Hazard ratio of the transition", "hazard ratio of the transition", "", 2
+    ),
+    "ratio_of_hazard_ratios": Statistic("Ratio of hazard ratios", "ratio of hazard ratios", "", 2),
+    "difference_of_risk_differences": Statistic(
+        "Difference of risk differences", "difference of risk differences", "%", 1
+    ),
+    "difference_of_rmst_differences": Statistic(
+        "Difference of differences in restricted means",
+        "difference of differences in restricted means",
+        "months",
+        2,
+    ),
+    "reri": Statistic(
+        "Excess risk due to interaction", "relative excess risk due to interaction", "", 2
+    ),
+    "coefficient": Statistic("Coefficient", "coefficient", "", 3),
+    "reference": Statistic("Reference", "reference", "", 2),
+    # Tests, and how far a model can be trusted
+    "p": Statistic("p value", "p value", "", None),
+    "z": Statistic("z statistic", "z statistic", "", 2),
+    "chi_square": Statistic("Chi-square", "chi-square", "", 2),
+    "log_likelihood": Statistic("Log-likelihood", "log-likelihood", "", 2),
+    "concordance": Statistic("Concordance (Harrell's C)", "Harrell's concordance", "", 3),
+    "se": Statistic("Standard error", "standard error", "", 3),
+    "posterior_probability": Statistic("Posterior probability", "posterior probability", "", 2),
+    "power": Statistic("Power", "power", "", 2),
+    "e_value": Statistic("E-value", "E-value", "", 2),
+    "e_value_limit": Statistic("E-value of the limit", "E-value of the limit", "", 2),
+    "effective_n": Statistic(
+        "Effective number of patients", "effective number of patients", "patients", 0
+    ),
+    "max_weight": Statistic("Largest share of weight", "largest share of weight", "", 3),
+    "propensity_auc": Statistic("AUC of the propensity", "AUC of the propensity", "", 3),
+    "events_per_parameter": Statistic("Events per parameter", "events per parameter", "", 1),
+    "expected_shrinkage": Statistic("Expected shrinkage", "expected shrinkage", "", 2),
+    "optimism": Statistic("Optimism", "optimism", "", 3),
+    "flag": Statistic("Flag", "flag", "", 0),
+}
+
+#: Columns that are computed from a patient's others and stand in no dictionary.
+COMPUTED: dict[str, dict[str, Any]] = {
+    "short_scp": {
+        "label": "Short SCP",
+        "levels": ["no", "yes"],
+        "labels": {"no": "SCP not short", "yes": "short SCP"},
+        "role": "exposure",
+    },
+    "surgical_failure": {
+        "label": "Surgical failure",
+        "levels": ["no", "yes"],
+        "labels": {"no": "before surgical failure", "yes": "after surgical failure"},
+        "role": "exposure",
+    },
+    "game": {"label": "GAME score"},
+    "m_cs": {"label": "m-CS score"},
+    "tbs": {"label": "Tumour burden score"},
+    "GLOBAL": {"label": "All covariates together"},
+}
