@@ -161,8 +161,9 @@ def _otherwise_faults(
     place = place_of(design, (*path, "values"))
     for level in values:
         yield from _level_faults(place, level, names, column)
-    for level in [level for level in names.levels(column) if level not in values]:
-        yield Fault(place, f"does not say what {column} {level!r} is; add it.")
+    # A category may answer one side only: synchronous metastases have a short interval.
+    if not values:
+        yield Fault(place, f"does not say what any level of {column} is; add one.")
     for level in [v for v in values.values() if isinstance(v, str)]:
         own = texts(spec.get("levels"))
         if own and level not in own:
