@@ -23,8 +23,9 @@ IDS = [path.stem for path in NOTEBOOKS]
 MAY_IMPORT = {
     "ledger": set(),
     "files": {"ledger"},
-    "cohort": {"ledger", "files"},
-    "endpoints": {"ledger", "cohort"},
+    "refusals": {"ledger"},
+    "cohort": {"ledger", "files", "refusals"},
+    "endpoints": {"ledger", "cohort", "refusals"},
     "scores": {"ledger", "cohort"},
     "baseline": {"ledger", "cohort", "endpoints", "scores"},
     "survival": {"ledger", "cohort", "endpoints", "scores"},
@@ -38,7 +39,7 @@ MAY_IMPORT = {
     "provenance": {"ledger", "files", "report"},
     "synthetic": {"ledger", "files", "report"},
     "run": {"ledger", "files"},
-    "batch": {"ledger", "files", "run"},
+    "batch": {"ledger", "files", "refusals", "run"},
     "reconstruction": {
         "ledger",
         "files",

@@ -7,7 +7,7 @@ history, `template` writes an empty workbook to fill in, `eligibility` and
 converted table came from; `origin` and `events` find the table and history of a run.
 """
 
-from crlm.cohort.adapters import import_tcia_crlm, source
+from crlm.cohort.adapters import import_tcia_crlm, source, write_source
 from crlm.cohort.flow import add_factors, attrition, eligibility
 from crlm.cohort.form import template
 from crlm.cohort.history import EVENTS, SITES, check_history, load_history
@@ -32,4 +32,5 @@ __all__ = [
     "origin",
     "source",
     "template",
+    "write_source",
 ]

@@ -16,8 +16,10 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
 from crlm.cohort.history import COLUMNS, EVENTS
+from crlm.cohort.wording import quote
 from crlm.files import write_atomically
 from crlm.ledger import CohortError, Design
+from crlm.refusals import refusal
 
 _LAST_ROW = 2000
 _HEAD = PatternFill("solid", fgColor="E8EEF4")
@@ -49,7 +51,7 @@ def template(path: str | os.PathLike[str], design: Design) -> Path:
     if file.exists():
         raise CohortError(f"{file.name} exists and is left as it is. Choose another name.")
     if not file.parent.is_dir():
-        raise CohortError(f"There is no folder {str(file.parent)!r}. Make it first.")
+        raise refusal(f"There is no folder {quote(file.parent)}. Make it first.")
     book = Workbook()
     patients = book.active
     patients.title = "patients"

@@ -12,11 +12,12 @@ from crlm.cohort.codebook import Column, match, read_codebook
 from crlm.cohort.coercion import coerce
 from crlm.cohort.reading import Raw, read
 from crlm.cohort.remembering import recall, remember
-from crlm.cohort.understanding import CohortReport, refuse, understand
+from crlm.cohort.understanding import CohortReport, both, refuse, understand
 from crlm.cohort.units import DAYS_PER_MONTH
 from crlm.cohort.validation import validate
-from crlm.cohort.wording import did_you_mean, listing, violations_frame
-from crlm.ledger import CohortError, Design, load_design
+from crlm.cohort.wording import quotes, violations_frame
+from crlm.ledger import Design, load_design
+from crlm.refusals import did_you_mean, listing, plain, refusal, tidy
 
 PathLike = str | os.PathLike[str]
 
@@ -40,7 +41,9 @@ def load(
     pandas.DataFrame
         Index 0..n-1. `patient_id` is text, numbers are float64, categories are
         Categorical with the reference level first, events are nullable boolean.
-        A column that the file lacks is not in the frame.
+        A column that the file lacks is not in the frame. `attrs["doubts"]` is a list of
+        sentences on what is allowed but worth knowing, without anything the file holds:
+        a report shows them.
 
     Raises
     ------
@@ -53,6 +56,7 @@ def load(
         return known
     report = check(path, design, codebook)
     refuse(report)
+    report.frame.attrs["doubts"] = report.doubts
     return report.frame
 
 
@@ -84,7 +88,7 @@ def check(
         not one, or no column is recognised.
     """
     book = read_codebook(codebook, design.columns, design.study)
-    raw = read(path, sheet=book.sheet, encoding=book.encoding, separator=book.separator)
+    raw = read(path, book.manner)
     matched, notes = match(raw, book, design.columns)
     _refuse_unrecognised(raw, matched, design)
     per_month = book.days_per_month or design.conventions.get("days_per_month", DAYS_PER_MONTH)
@@ -92,19 +96,18 @@ def check(
     more, remarks = validate(coerced.frame, design, matched, book)
     violations = violations_frame([*coerced.problems, *more])
     frame = _finished(coerced.frame)
-    used = {column.source for column in matched.values()}
+    used = {header for column in matched.values() for header in column.sources}
+    months = _month_notes(matched, design, per_month)
     return CohortReport(
         file=raw.file,
         study=design.study,
-        how=raw.how,
+        how=plain(raw.how),
         frame=frame,
         understood=understand(frame, matched, design.columns, violations),
         violations=violations,
-        notes=[
-            *raw.notes, *notes, *_month_notes(matched, design, per_month), *coerced.notes, *remarks,
-        ],
         unused=[header for header in raw.frame.columns if header not in used],
-    )  # fmt: skip
+        **both([*raw.notes, *notes, *months, *coerced.notes, *remarks]),
+    )
 
 
 def _refuse_unrecognised(raw: Raw, matched: Mapping[str, Column], design: Design) -> None:
@@ -113,10 +116,12 @@ def _refuse_unrecognised(raw: Raw, matched: Mapping[str, Column], design: Design
     headers = list(raw.frame.columns)
     clinical = [name for name in design.columns if name != "patient_id"]
     near = [hint for header in headers[:20] if (hint := did_you_mean(header, clinical))]
-    raise CohortError(
-        f"{raw.file} has no column that {design.study} knows. Its headers (first filled row) are: "
-        f"{listing(headers)}.{near[0] if near else ''} Map them in a codebook "
-        "(`columns: {age: your header, ...}`), or start from the table that `crlm template` writes."
+    guessed = [f" {note}" for note in raw.notes if "`encoding:`" in note or "row" in note]
+    raise refusal(
+        f"{raw.file} has no column that {design.study} knows. Its headers are: "
+        f"{quotes(headers)}.{near[0] if near else ''}{''.join(guessed)} Map them in a codebook, "
+        "which `crlm codebook` writes (`columns: {age: your header, ...}`), name their row with "
+        "`header_row:`, or start from the table that `crlm template` writes."
     )
 
 
@@ -124,8 +129,8 @@ def _month_notes(matched: Mapping[str, Column], design: Design, per_month: float
     converted = [
         name
         for name, column in matched.items()
-        if column.unit.lower().rstrip("s") in ("day", "d", "week", "wk")
-        and design.columns[name].get("unit") == "months"
+        if design.columns[name].get("unit") == "months"
+        and (column.to or tidy(column.unit).lower().rstrip("s") in ("day", "d", "week", "wk"))
     ]
     if not converted:
         return []

@@ -9,8 +9,9 @@ import pandas as pd
 
 from crlm.cohort.codebook import Codebook, Column
 from crlm.cohort.rules import ROUNDING, RULES, Rule
-from crlm.cohort.wording import count, row_list, violation
+from crlm.cohort.wording import count, violation
 from crlm.ledger import Design
+from crlm.refusals import foreign, row_list
 
 #: Below this many patients a rate or a median says nothing about a column's coding.
 ENOUGH = 20
@@ -177,7 +178,8 @@ def _units(patients: pd.DataFrame, matched: Mapping[str, Column], book: Codebook
         if len(values) < enough or not implausible(values):
             continue
         unit = "cm" if column == "size_cm" else "months"
-        says = f"the median is {values.median():g} and the largest {values.max():g} {unit}"
+        largest = foreign(f"{values.max():g}")
+        says = f"the median is {values.median():g} and the largest {largest} {unit}"
         advice = (
             f"If the file is in another unit, say so in the codebook (`{remedy}`); if this is "
             f"right, set `confirm: [{column}]`."
@@ -193,8 +195,9 @@ def _suspect_codes(patients: pd.DataFrame) -> Found:
         for code in (99.0, 999.0, 9999.0, 99999.0):
             rows = patients.index[patients[name] == code]
             if len(rows) >= 3 and code >= patients[name].max():
+                shown = foreign(f"{code:g}")
                 notes.append(
-                    f"{name} is {code:g} in {len(rows)} rows and never larger. If that means "
+                    f"{name} is {shown} in {len(rows)} rows and never larger. If that means "
                     "unknown, add it to `missing:` in the codebook."
                 )
     return [], notes

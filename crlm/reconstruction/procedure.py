@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from crlm import ledger
+from crlm import cohort, ledger
 from crlm.ledger import Design, DesignError
 from crlm.reconstruction import certificate, histories, search
 from crlm.reconstruction.search import Progress
@@ -76,6 +76,7 @@ def reconstruct(
     found = search.run(made, effort=effort, watch=watch, checkpoint=out / "checkpoint.npz")
     seconds = time.monotonic() - begun
     paths = histories.write(design, wishes, made.columns, found.state, seed, out)
+    _tell_source(paths[0], study, seed, effort)
     verdicts = certificate.certify(design, claims, made.goal, *paths)
     counted = verdicts[verdicts["excluded"] == ""]
     matched = int((counted["verdict"] == "matches").sum())
@@ -83,6 +84,17 @@ def reconstruct(
     certificate.write(out, design, verdicts, settings, found.in_the_way)
     (out / "checkpoint.npz").unlink(missing_ok=True)
     return Outcome(verdicts, matched, len(counted), seconds, out)
+
+
+def _tell_source(table: Path, study: str, seed: int, effort: float) -> None:
+    """Say beside the table that no row of it is a patient."""
+    note = (
+        f"crlm reconstruct {study} --seed {seed} --effort {effort:g} found it; certificate.json "
+        "beside it has every printed number with what it gives."
+    )
+    title = "Synthetic cohort, searched from the printed numbers."
+    record = {"kind": "reconstructed", "title": title, "note": note}
+    cohort.write_source(table, table.read_bytes(), record)
 
 
 def wishes_of(design: Design) -> dict[str, Any]:
