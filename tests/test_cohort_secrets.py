@@ -187,6 +187,7 @@ def test_no_doubt_of_a_report_holds_a_word_of_the_file(tmp_path, secret):
                                                            "female": "female"}}}}  # fmt: skip
     report = cohort.check(written(tmp_path, table, "xlsx"), NCCH, book)
     frame = cohort.load(written(tmp_path, table, "xlsx"), NCCH, book)
-    assert frame.attrs["doubts"] == report.doubts and len(report.doubts) == len(report.notes) >= 3
-    assert_discreet(" ".join(report.doubts), secret, "'CEA'", "9999")
-    assert secret.lower() in " ".join(report.notes) and "9999" in " ".join(report.notes)
+    assert frame.attrs["notes"] == report.discreet
+    assert len(report.discreet) == len(report.notes) + len(report.doubts) >= 3
+    assert_discreet(" ".join(report.discreet), secret, "'CEA'", "9999")
+    assert secret.lower() in " ".join(report.notes) and "9999" in " ".join(report.doubts)

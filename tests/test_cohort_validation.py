@@ -228,8 +228,8 @@ def test_millimetres_days_and_years_are_caught(tmp_path):
 def test_a_code_for_unknown_within_the_range_is_noted(tmp_path):
     table = patients()
     table.loc[[1, 2, 3], "cea"] = "9999"
-    notes = cohort.check(save(tmp_path, table), NCCH).notes
-    assert any("cea is 9999 in 3 rows" in note for note in notes)
+    doubts = cohort.check(save(tmp_path, table), NCCH).doubts
+    assert any("cea is 9999 in rows 3, 4, 5" in doubt for doubt in doubts)
 
 
 def test_words_for_yes_and_no_and_levels_in_any_case(tmp_path):

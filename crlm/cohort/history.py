@@ -90,7 +90,7 @@ def load_history(
         return known
     report = check_history(path, design, codebook)
     refuse(report)
-    report.frame.attrs["doubts"] = report.doubts
+    report.frame.attrs["notes"] = report.discreet
     return report.frame
 
 
@@ -138,7 +138,7 @@ def check_history(
         understood=understand(finished, matched, COLUMNS, violations),
         violations=violations,
         unused=[header for header in raw.frame.columns if header not in used],
-        **both([*raw.notes, *notes, *said]),
+        **both([], [*raw.notes, *notes, *said]),
     )
 
 

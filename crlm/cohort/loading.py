@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from crlm.cohort.codebook import Column, match, read_codebook
 from crlm.cohort.coercion import coerce
+from crlm.cohort.doubts import doubts, unit_columns
+from crlm.cohort.numbers import quote_header
 from crlm.cohort.reading import Raw, read
 from crlm.cohort.remembering import recall, remember
 from crlm.cohort.understanding import CohortReport, both, refuse, understand
-from crlm.cohort.units import DAYS_PER_MONTH
+from crlm.cohort.units import DAYS_PER_MONTH, unit_in, unit_in_cell
 from crlm.cohort.validation import validate
-from crlm.cohort.wording import quotes, violations_frame
+from crlm.cohort.wording import quotes, violation, violations_frame
 from crlm.ledger import Design, load_design
-from crlm.refusals import did_you_mean, listing, plain, refusal, tidy
+from crlm.refusals import did_you_mean, foreign, listing, plain, refusal, tidy
 
 PathLike = str | os.PathLike[str]
 
@@ -41,8 +44,8 @@ def load(
     pandas.DataFrame
         Index 0..n-1. `patient_id` is text, numbers are float64, categories are
         Categorical with the reference level first, events are nullable boolean.
-        A column that the file lacks is not in the frame. `attrs["doubts"]` is a list of
-        sentences on what is allowed but worth knowing, without anything the file holds:
+        A column that the file lacks is not in the frame. `attrs["notes"]` is a list of
+        sentences on what is doubtful or worth knowing, without anything the file holds:
         a report shows them.
 
     Raises
@@ -56,7 +59,7 @@ def load(
         return known
     report = check(path, design, codebook)
     refuse(report)
-    report.frame.attrs["doubts"] = report.doubts
+    report.frame.attrs["notes"] = report.discreet
     return report.frame
 
 
@@ -93,10 +96,12 @@ def check(
     _refuse_unrecognised(raw, matched, design)
     per_month = book.days_per_month or design.conventions.get("days_per_month", DAYS_PER_MONTH)
     coerced = coerce(raw, matched, design.columns, book, per_month)
-    more, remarks = validate(coerced.frame, design, matched, book)
+    faulty = {(one["row"], one["column"]) for one in coerced.problems}
+    more, remarks = validate(coerced.frame, design, matched, book, faulty)
+    used = {header for column in matched.values() for header in column.sources}
+    more += _units_beside(raw, matched, design, used)
     violations = violations_frame([*coerced.problems, *more])
     frame = _finished(coerced.frame)
-    used = {header for column in matched.values() for header in column.sources}
     months = _month_notes(matched, design, per_month)
     return CohortReport(
         file=raw.file,
@@ -106,7 +111,10 @@ def check(
         understood=understand(frame, matched, design.columns, violations),
         violations=violations,
         unused=[header for header in raw.frame.columns if header not in used],
-        **both([*raw.notes, *notes, *months, *coerced.notes, *remarks]),
+        **both(
+            doubts(coerced.frame, book.confirm),
+            [*raw.notes, *notes, *months, *coerced.notes, *remarks],
+        ),
     )
 
 
@@ -135,6 +143,36 @@ def _month_notes(matched: Mapping[str, Column], design: Design, per_month: float
     if not converted:
         return []
     return [f"{listing(converted)}: a month is {per_month:g} days here."]
+
+
+def _units_beside(
+    raw: Raw, matched: Mapping[str, Column], design: Design, used: set[str]
+) -> list[dict[str, Any]]:
+    """Units that the file names, in a header or a column of their own, and nobody obeyed."""
+    open_ones = {
+        name: str(design.columns[name]["unit"])
+        for name, column in matched.items()
+        if design.columns[name].get("unit") and not (column.unit or column.unit_source)
+        and not column.from_dates
+    }  # fmt: skip
+    found = []
+    for name, target in open_ones.items():
+        source = matched[name].source
+        unit = unit_in(source, target)
+        if unit and unit != target:
+            rule = f"is headed in {unit}, and no unit is named"
+            remedy = (
+                f"Say `{name}: {{from: {quote_header(source)}, unit: {unit}}}` in the codebook."
+            )
+            found.append(violation(None, name, source, "", rule, remedy))
+    known = {name: partial(unit_in_cell, target=target) for name, target in open_ones.items()}
+    for name, header, words in unit_columns(raw.frame, used, known):
+        source = matched[name].source
+        rule = f"may be in the units that another column names ({foreign(words)})"
+        line = f"{{from: {quote_header(source)}, unit: {{from: {quote_header(header)}}}}}"
+        remedy = f"Say `{name}: {line}` in the codebook, or name one `unit:` for the column."
+        found.append(violation(None, name, source, "", rule, remedy))
+    return found
 
 
 def _finished(frame: pd.DataFrame) -> pd.DataFrame:

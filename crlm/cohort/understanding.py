@@ -44,7 +44,9 @@ class CohortReport:
     notes : list of str
         What is allowed but worth knowing, for the terminal: may quote the file.
     doubts : list of str
-        The same for a report: nothing that the file holds.
+        What can be and hardly ever is meant so, for the terminal.
+    discreet : list of str
+        Doubts and notes for a report: nothing that the file holds.
     unused : list of str
         Headers of the file that feed no column.
     """
@@ -58,6 +60,7 @@ class CohortReport:
     notes: list[str]
     unused: list[str]
     doubts: list[str] = field(default_factory=list)
+    discreet: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -145,12 +148,13 @@ def _refused(report: CohortReport, lines: list[str]) -> str:
     )
 
 
-def both(notes: Iterable[str]) -> dict[str, list[str]]:
-    """Notes in which foreign text is marked, as `notes` and `doubts` of a report."""
-    marked = list(notes)
+def both(doubts: Iterable[str], notes: Iterable[str]) -> dict[str, list[str]]:
+    """Doubts and notes in which foreign text is marked, for the terminal and for a report."""
+    doubtful, noted = list(doubts), list(notes)
     return {
-        "notes": [plain(note) for note in marked],
-        "doubts": [discreet(note) for note in marked],
+        "doubts": [plain(text) for text in doubtful],
+        "notes": [plain(text) for text in noted],
+        "discreet": [discreet(text) for text in (*doubtful, *noted)],
     }
 
 
@@ -178,6 +182,9 @@ def describe(report: CohortReport) -> str:
     if report.unused:
         unused = listing((_cut(header, 30) for header in report.unused), 40)
         parts += ["", *_wrapped(f"Not used: {unused}.", "")]
+    if report.doubts:
+        parts += ["", "Doubts"]
+        parts += [line for doubt in report.doubts for line in _wrapped(doubt, "? ")]
     if report.notes:
         parts += ["", "Notes"]
         parts += [line for note in report.notes for line in _wrapped(note, "- ")]

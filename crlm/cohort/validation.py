@@ -11,7 +11,7 @@ from crlm.cohort.codebook import Codebook, Column
 from crlm.cohort.rules import ROUNDING, RULES, Rule
 from crlm.cohort.wording import count, violation
 from crlm.ledger import Design
-from crlm.refusals import foreign, row_list
+from crlm.refusals import foreign, row_list, tidy
 
 #: Below this many patients a rate or a median says nothing about a column's coding.
 ENOUGH = 20
@@ -20,7 +20,11 @@ Found = tuple[list[dict[str, Any]], list[str]]
 
 
 def validate(
-    patients: pd.DataFrame, design: Design, matched: Mapping[str, Column], book: Codebook
+    patients: pd.DataFrame,
+    design: Design,
+    matched: Mapping[str, Column],
+    book: Codebook,
+    faulty: set[tuple[int, str]],
 ) -> Found:
     """All that cannot be true of these patients, and what is worth knowing.
 
@@ -34,6 +38,8 @@ def validate(
         Where each column came from.
     book : Codebook
         For `confirm`.
+    faulty : set of (int, str)
+        Rows and columns whose cells are known to be wrong already.
 
     Returns
     -------
@@ -42,11 +48,10 @@ def validate(
     """
     found = [
         _identifiers(patients, matched),
-        _pairs(patients, matched, design),
+        _pairs(patients, matched, design, faulty),
         _event_rates(patients, matched, book),
         _event_codes_against_times(patients, matched, book),
         _units(patients, matched, book),
-        _suspect_codes(patients),
         *(_apply(rule, patients, matched, book) for rule in RULES),
     ]
     return [v for violations, _ in found for v in violations], [
@@ -64,17 +69,24 @@ def _identifiers(patients: pd.DataFrame, matched: Mapping[str, Column]) -> Found
         violation(row, "patient_id", source, "", "is empty", "Give every patient an identifier.")
         for row in ids.index[ids.isna()]
     ]
+    # Case and width do not make another patient.
+    keys = ids.map(lambda text: tidy(text).casefold(), na_action="ignore")
     twice = [
         violation(
             row, "patient_id", source, str(ids[row]), "stands in more than one row",
             "One row a patient: remove the copy, or give each its own identifier.",
         )
-        for row in ids.index[ids.notna() & ids.duplicated(keep=False)]
+        for row in ids.index[ids.notna() & keys.duplicated(keep=False)]
     ]  # fmt: skip
     return missing + twice, []
 
 
-def _pairs(patients: pd.DataFrame, matched: Mapping[str, Column], design: Design) -> Found:
+def _pairs(
+    patients: pd.DataFrame,
+    matched: Mapping[str, Column],
+    design: Design,
+    faulty: set[tuple[int, str]],
+) -> Found:
     """A time needs its event and an event its time."""
     violations, notes = [], []
     for time in [name for name in design.columns if design.columns[name].get("role") == "time"]:
@@ -86,7 +98,7 @@ def _pairs(patients: pd.DataFrame, matched: Mapping[str, Column], design: Design
                 f"{here[0]} is there but {other} is not: {design.label(here[0])} cannot be used."
             )
         if len(here) == 2:
-            violations += _halves(patients, matched, time, event)
+            violations += _halves(patients, matched, time, event, faulty)
             neither = int((patients[time].isna() & patients[event].isna()).sum())
             if neither and not time.startswith("os_after"):
                 notes.append(f"{count(neither, 'patient')} without {time} and {event}.")
@@ -94,10 +106,16 @@ def _pairs(patients: pd.DataFrame, matched: Mapping[str, Column], design: Design
 
 
 def _halves(
-    patients: pd.DataFrame, matched: Mapping[str, Column], time: str, event: str
+    patients: pd.DataFrame,
+    matched: Mapping[str, Column],
+    time: str,
+    event: str,
+    faulty: set[tuple[int, str]],
 ) -> list[dict[str, Any]]:
     without_event = patients.index[patients[time].notna() & patients[event].isna()]
     without_time = patients.index[patients[time].isna() & patients[event].notna()]
+    without_event = [row for row in without_event if (row, event) not in faulty]
+    without_time = [row for row in without_time if (row, time) not in faulty]
     return [
         violation(
             row, event, matched[event].source, "", f"is empty although {time} is given",
@@ -186,21 +204,6 @@ def _units(patients: pd.DataFrame, matched: Mapping[str, Column], book: Codebook
         )
         _file(violations, notes, book, (column, matched[column].source), says, advice)
     return violations, notes
-
-
-def _suspect_codes(patients: pd.DataFrame) -> Found:
-    """999 and its kin, where the range of a column lets them pass."""
-    notes = []
-    for name in patients.select_dtypes("number"):
-        for code in (99.0, 999.0, 9999.0, 99999.0):
-            rows = patients.index[patients[name] == code]
-            if len(rows) >= 3 and code >= patients[name].max():
-                shown = foreign(f"{code:g}")
-                notes.append(
-                    f"{name} is {shown} in {len(rows)} rows and never larger. If that means "
-                    "unknown, add it to `missing:` in the codebook."
-                )
-    return [], notes
 
 
 def _apply(
