@@ -66,7 +66,7 @@ def patients(rows: int) -> pd.DataFrame:
             "bilobar": pick("no", "yes"), "preop_chemo": pick("no", "yes"),
             "ablation": pick("no", "yes"),
             "os_months": months, "os_event": died.astype(int),
-            "rfs_months": rfs, "rfs_event": 1,
+            "rfs_months": rfs, "rfs_event": (died | (rfs < months)).astype(int),
         }
     )  # fmt: skip
 

@@ -97,9 +97,11 @@ def test_a_workbook_of_plain_repetition_is_no_bomb(tmp_path):
 def test_a_parquet_file_that_repeats_itself_is_refused_or_stays_small(tmp_path):
     with refused("more than a table of patients"):
         cohort.load(put(tmp_path, "a.parquet", bombs.repeated_parquet(6_000_000)), NCCH)
-    long = put(tmp_path, "b.parquet", bombs.repeated_parquet(50_000, "x" * 100_000))
+    long = put(tmp_path, "b.parquet", bombs.repeated_parquet(50_000, "x" * 30_000))
     columns = columnar.read_parquet(long.name, long.read_bytes())
     assert len({id(text) for text in columns.texts[0]}) <= 2
+    with refused("column 1, has a cell below row 1 with more than 32,767"):
+        cohort.load(put(tmp_path, "c.parquet", bombs.repeated_parquet(9, "x" * 40_000)), NCCH)
 
 
 def test_lists_in_a_parquet_file_are_named(tmp_path):
@@ -147,6 +149,12 @@ def test_more_columns_than_excel_has_are_refused(tmp_path):
     text = "patient_id,age" + ",x" * 20_000 + "\na,60" + ",1" * 20_000 + "\n"
     with refused("20,002 columns; 16,384 is the most"):
         cohort.load(put(tmp_path, "t.csv", text.encode()), NCCH)
+
+
+def test_more_lines_than_a_table_has_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(delimited, "MOST_ROWS", 1000)
+    with refused("2,001 lines; 1,000 is the most"):
+        cohort.load(put(tmp_path, "t.csv", b"patient_id,age\n" + b"\n" * 2000), NCCH)
 
 
 def test_a_file_larger_than_any_table_is_refused_before_it_is_read(tmp_path):

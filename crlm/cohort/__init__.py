@@ -8,11 +8,13 @@ converted table came from; `origin` and `events` find the table and history of a
 """
 
 from crlm.cohort.adapters import import_tcia_crlm, source, write_source
+from crlm.cohort.feeding import feeds
 from crlm.cohort.flow import add_factors, attrition, eligibility
 from crlm.cohort.form import template
 from crlm.cohort.history import EVENTS, SITES, check_history, load_history
 from crlm.cohort.loading import check, load
-from crlm.cohort.origin import events, origin
+from crlm.cohort.origin import events, find_history, origin
+from crlm.cohort.pairing import pair
 from crlm.cohort.understanding import CohortReport, describe
 
 __all__ = [
@@ -26,10 +28,13 @@ __all__ = [
     "describe",
     "eligibility",
     "events",
+    "feeds",
+    "find_history",
     "import_tcia_crlm",
     "load",
     "load_history",
     "origin",
+    "pair",
     "source",
     "template",
     "write_source",

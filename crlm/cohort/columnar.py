@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crlm.cohort.cells import as_text
+from crlm.cohort.delimited import LONGEST_CELL, MOST_ROWS
+from crlm.cohort.layout import MOST_COLUMNS
 from crlm.ledger import CohortError
 
 #: What such a file may hold.
-MOST_ROWS, MOST_COLUMNS, MOST_CELLS, MOST_UNPACKED = 5_000_000, 16_384, 200_000_000, 1_000_000_000
+MOST_CELLS, MOST_UNPACKED = 200_000_000, 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,13 @@ def read_parquet(name: str, data: bytes, point: str = ".") -> Columns:
         texts: list[list[str]] = [[] for _ in keep]
         for batch in file.iter_batches(batch_size=65_536):
             for place, i in enumerate(keep):
-                texts[place] += _column_texts(batch.column(i), point)
+                cells = _column_texts(batch.column(i), point)
+                _refuse_long(name, place, len(texts[place]) + 2, cells)
+                texts[place] += cells
             if len(texts[0] if texts else ()) > MOST_ROWS:
                 raise CohortError(_too_big(name))
+    except CohortError:
+        raise
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError):
         raise CohortError(damaged) from None
     headers = [schema.names[i] for i in keep]
@@ -89,6 +95,15 @@ def _too_big(name: str) -> str:
         f"{name} holds more than a table of patients: {MOST_ROWS:,} rows, {MOST_COLUMNS:,} columns "
         f"and {MOST_UNPACKED / 1e9:g} GB are the most. Keep the columns that the study knows."
     )
+
+
+def _refuse_long(name: str, place: int, row: int, cells: Sequence[str]) -> None:
+    """A cell is a value; what is longer than Excel's longest is none."""
+    if max(map(len, cells), default=0) > LONGEST_CELL:
+        raise CohortError(
+            f"{name}, column {place + 1}, has a cell below row {row - 1} with more than "
+            f"{LONGEST_CELL:,} characters. Leave the column out, or shorten the cell."
+        )
 
 
 def _refuse_nested(name: str, fields: Sequence[tuple[int, Any]]) -> None:
@@ -152,6 +167,8 @@ def read_spss(name: str, data: bytes, point: str = ".") -> Columns:
     except Exception:  # the reader fails in as many ways as a file can be damaged
         raise CohortError(damaged) from None
     texts = [[as_text(value, point) for value in columns[header]] for header in meta.column_names]
+    for place, cells in enumerate(texts):
+        _refuse_long(name, place, 2, cells)
     if len(texts[0] if texts else ()) > most:
         raise CohortError(_too_big(name))
     labels = {

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections import Counter
+from collections.abc import Iterator
 
 from crlm.cohort.cells import clean, has_invisible
 from crlm.cohort.wording import count, quote
@@ -14,6 +14,9 @@ from crlm.refusals import refusal, row_list
 
 #: The most characters that a cell can hold in Excel; what is longer is no value.
 LONGEST_CELL = 32_767
+
+#: The most lines that a table can have.
+MOST_ROWS = 5_000_000
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _TRIED = {"utf-8-sig": "UTF-8", "cp932": "cp932 (Japanese Shift-JIS)"}
@@ -146,12 +149,16 @@ def read_delimited(
 
 
 def _records(name: str, text: str, separator: str) -> list[Record]:
-    plain = text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.count("\n")
+    if lines > MOST_ROWS:
+        raise CohortError(f"{name} has {lines:,} lines; {MOST_ROWS:,} is the most.")
     known = _Clean()
     limit = csv.field_size_limit(LONGEST_CELL)
     records: list[Record] = []
     try:
-        reader = csv.reader(io.StringIO(plain, newline=""), delimiter=separator, strict=True)
+        reader = csv.reader(_lines(text), delimiter=separator, strict=True)
         for number, record in enumerate(reader, 1):
             if any(record):
                 # Most cells of a table say what another one says: they share one text.
@@ -163,6 +170,16 @@ def _records(name: str, text: str, separator: str) -> list[Record]:
     finally:
         csv.field_size_limit(limit)
     return records
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Lines with their ends; a stream of text would take four times the room."""
+    start = 0
+    while (end := text.find("\n", start)) >= 0:
+        yield text[start : end + 1]
+        start = end + 1
+    if start < len(text):
+        yield text[start:]
 
 
 class _Clean(dict[str, str]):

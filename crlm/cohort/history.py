@@ -6,19 +6,21 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from crlm.cohort.codebook import Codebook, Column, match, read_codebook
 from crlm.cohort.coercion import coerce
-from crlm.cohort.reading import Raw, read
+from crlm.cohort.reading import Raw, contents, read
 from crlm.cohort.remembering import recall, remember
 from crlm.cohort.times import read_dates
 from crlm.cohort.understanding import CohortReport, both, refuse, understand
 from crlm.cohort.wording import quote, quotes, token, violation, violations_frame
+from crlm.cohort.workbook import sheet_heads
 from crlm.ledger import Design, load_design
-from crlm.refusals import did_you_mean, listing, name_key, plain, refusal, tidy
+from crlm.refusals import did_you_mean, listing, name_key, plain, refusal, row_list, tidy
 
 #: Everything that may happen in a history.
 EVENTS = (
@@ -138,8 +140,30 @@ def check_history(
         understood=understand(finished, matched, COLUMNS, violations),
         violations=violations,
         unused=[header for header in raw.frame.columns if header not in used],
-        **both([], [*raw.notes, *notes, *said]),
+        **both(_same_day(finished), [*raw.notes, *notes, *said]),
     )
+
+
+def has_history(
+    path: PathLike, design: Design, codebook: PathLike | Mapping[str, Any] | None = None
+) -> bool:
+    """Whether a workbook of patients has a filled sheet of the shape of a history beside them.
+
+    A sheet that the codebook's section `history` names counts whatever its shape.
+    """
+    file = Path(path)
+    if not file.is_file() or not contents(file).startswith(b"PK"):
+        return False
+    book = read_codebook(codebook, COLUMNS, design.study, history=True)
+    if book.manner.sheet:
+        return True
+    named = {"patient_id": "patient_id", "event": "event"}
+    named |= {name: column.source for name, column in book.columns.items() if column.source}
+    times = {name_key(named.get(name, name)) for name in ("date", "day")}
+    needed = {name_key(named[name]) for name in ("patient_id", "event")}
+    heads = sheet_heads(file.name, contents(file)).values()
+    keys = [{name_key(str(cell)) for cell in head[0]} for head in heads if len(head) > 1]
+    return any(needed <= one and times & one for one in keys)
 
 
 def _refuse_incomplete(raw: Raw, matched: Mapping[str, Column]) -> None:
@@ -190,6 +214,20 @@ def _events(told: pd.Series, source: str) -> tuple[pd.Series, list[dict[str, Any
         if verdicts[text][1]
     ]
     return told.map({text: verdict[0] for text, verdict in verdicts.items()}), problems
+
+
+def _same_day(history: pd.DataFrame) -> list[str]:
+    """A recurrence on the day of the hepatectomy is a date that was typed twice."""
+    when = "date" if "date" in history else "day"
+    surgery = history[history["event"] == "hepatectomy"].set_index("patient_id")[when]
+    begun = history["patient_id"].map(surgery[~surgery.index.duplicated()])
+    odd = history[(history["event"] == "recurrence") & (history[when] == begun)]
+    if odd.empty:
+        return []
+    return [
+        f"{row_list(odd['row']).capitalize()}: a recurrence on the day of the hepatectomy. Is the "
+        "date right?"
+    ]
 
 
 def _empty(

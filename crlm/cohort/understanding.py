@@ -11,7 +11,13 @@ from typing import Any
 import pandas as pd
 
 from crlm.cohort.codebook import Column
-from crlm.cohort.wording import count, discreet_sentence, grouped, sentence
+from crlm.cohort.wording import (
+    count,
+    discreet_sentence,
+    grouped,
+    sentence,
+    violations_frame,
+)
 from crlm.ledger import CohortError
 from crlm.refusals import discreet, listing, plain
 
@@ -136,6 +142,23 @@ def refuse(report: CohortReport) -> None:
     raise CohortError(_refused(report, [discreet_sentence(e) for e in entries]), told=told)
 
 
+def refuse_for(violations: list[dict[str, Any]], what: str) -> None:
+    """Raise violations that belong to no single file, if there are any.
+
+    Raises
+    ------
+    CohortError
+        Beginning with `what`, naming the first ten kinds of problem with their rows.
+    """
+    entries = grouped(violations_frame(violations))[:10]
+    if entries:
+        told = "".join(f"\n  - {sentence(entry)}" for entry in entries)
+        raise CohortError(
+            what + ":" + "".join(f"\n  - {discreet_sentence(entry)}" for entry in entries),
+            told=f"{what}:{told}",
+        )
+
+
 def _refused(report: CohortReport, lines: list[str]) -> str:
     shown = "".join(f"\n  - {line}" for line in lines[:10])
     rest = lines[10:]
@@ -189,7 +212,8 @@ def describe(report: CohortReport) -> str:
         parts += ["", "Notes"]
         parts += [line for note in report.notes for line in _wrapped(note, "- ")]
     if report.ok:
-        return "\n".join([*parts, "", "No problem found."])
+        end = f" {count(len(report.doubts), 'doubt')} above." if report.doubts else ""
+        return "\n".join([*parts, "", f"No problem found.{end}"])
     kinds = grouped(report.violations)
     parts += ["", f"Problems: {len(report.violations)} (of {count(len(kinds), 'kind')})"]
     parts += [line for kind in kinds for line in _wrapped(sentence(kind, 20), "! ")]

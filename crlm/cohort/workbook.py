@@ -340,6 +340,22 @@ def _hidden_sheets(name: str, sheets: Sequence[Any], visible: Sequence[Any]) -> 
     ]
 
 
+def sheet_heads(name: str, data: bytes) -> dict[str, list[list[Any]]]:
+    """The first filled rows of every visible sheet of a workbook, by its title.
+
+    Raises
+    ------
+    CohortError
+        If the workbook is damaged, or unpacks to more than a table.
+    """
+    _parts(name, data)
+    book = _open(name, data)
+    try:
+        return {one.title: _head(one) for one in book.worksheets if one.sheet_state == "visible"}
+    finally:
+        book.close()
+
+
 def _head(sheet: Any) -> list[list[Any]]:
     """The first filled rows of a sheet."""
     sheet.reset_dimensions()
