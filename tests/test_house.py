@@ -52,6 +52,7 @@ MAY_IMPORT = {
         "comparison",
     },
     "cli_batch": None,
+    "cli_cohort": None,
     "cli": None,
 }
 

@@ -15,6 +15,7 @@ from crlm.cohort.history import EVENTS, SITES, check_history, load_history
 from crlm.cohort.loading import check, load
 from crlm.cohort.origin import events, find_history, origin
 from crlm.cohort.pairing import pair
+from crlm.cohort.proposing import propose, questions
 from crlm.cohort.understanding import CohortReport, describe
 
 __all__ = [
@@ -35,6 +36,8 @@ __all__ = [
     "load_history",
     "origin",
     "pair",
+    "propose",
+    "questions",
     "source",
     "template",
     "write_source",

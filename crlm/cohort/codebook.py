@@ -13,6 +13,7 @@ from crlm import refusals
 from crlm.cohort.delimited import decode
 from crlm.cohort.reading import Manner, Raw, contents
 from crlm.cohort.wording import quote, quotes, token
+from crlm.ledger import Design
 from crlm.refusals import did_you_mean, listing, name_key, refusal, tidy
 
 #: What always means "unknown", compared without regard to case. -999 and its kin
@@ -83,7 +84,7 @@ class Column:
     @property
     def from_dates(self) -> bool:
         """Whether it is worked out from dates."""
-        return bool(self.to or self.censored or self.filled)
+        return bool(self.to or self.censored or self.filled or (self.other and not self.source))
 
 
 @dataclass(frozen=True)
@@ -188,6 +189,19 @@ def read_codebook(
 CONFIRMABLE = ("rows", "history")
 
 
+def written_so_far(text: str, design: Design) -> Codebook:
+    """A codebook that is being written: how to read the table, whatever it still asks.
+
+    Raises
+    ------
+    CohortError
+        If it is no YAML, or says something that no codebook can.
+    """
+    content = refusals.read_yaml("the codebook", text)
+    known = {key: value for key, value in (content or {}).items() if not _questions(value, key)}
+    return read_codebook({**known, "columns": {}}, design.columns, design.study)
+
+
 def _manner(text: Mapping[str, Any], known: list[str]) -> tuple[Manner, list[str]]:
     problems = []
     rows = [text["header_row"]] if text.get("header_row") else []
@@ -241,7 +255,7 @@ def match(raw: Raw, book: Codebook, names: Iterable[str]) -> tuple[dict[str, Col
                 notes += _not_literal(name, name, near[0])
             elif near:
                 problems.append(f"{name} may come from {quotes(near)}. Name one of them")
-        elif spec.sources:
+        elif spec.sources or spec.other:
             found = {header: _near(header, headers) for header in spec.sources}
             problems += [
                 trouble
@@ -432,7 +446,8 @@ def _column(name: str, spec: Any) -> tuple[Column, list[str]]:
     if not isinstance(values, dict) or not all(_is_plain(v) for v in values.values()):
         problems.append(f"{name}: `values` must be lines of `value in the file: canonical level`")
         values = {}
-    dated, ends = "filled" in spec, spec.get("to", [])
+    ends = spec.get("to", [])
+    dated = "filled" in spec or ("or" in spec and "from" not in spec)
     split = isinstance(ends, dict)
     column = Column(
         # Headers are read with their spaces and line breaks made single, so is this.
@@ -463,6 +478,8 @@ def _no_header(name: str, spec: Mapping[str, Any]) -> list[str]:
     empty = [key for key in ("from", "to", "filled") if spec.get(key) in ("", [])]
     if "to" in spec and "from" not in spec:
         return [f"{name}: `to` needs `from`, the date at which the time begins"]
+    if {"filled", "from"} <= set(spec):
+        return [f"{name}: `filled` and `from` exclude each other. Keep one"]
     return [
         f"{name}: `{key}` is empty. If the header begins with #, write it in quotes; `{name}: ~` "
         "leaves the column out on purpose"

@@ -79,7 +79,7 @@ def coerce(
     for name, column in matched.items():
         if column.from_dates:
             continue
-        cells = _Cells(name, column, specs[name], book, days_per_month, raw)
+        cells = Cells(name, column, specs[name], book, days_per_month, raw)
         columns[name], more, said = cells.read()
         problems += [*more, *_codebook_problems(cells)]
         notes += [*said, *_never_seen(cells)]
@@ -87,6 +87,9 @@ def coerce(
     for name, values in dated.items():
         columns[name], beyond = _within(name, values, matched[name], specs[name])
         problems += beyond
+    for name, column in matched.items():
+        if column.other and not column.from_dates and column.other in columns:
+            columns[name] = columns[name] | columns[column.other]
     ordered = {name: columns[name] for name in matched if name in columns}
     frame = pd.DataFrame(ordered, index=raw.frame.index)
     return Coerced(frame, (*problems, *more), (*notes, *said))
@@ -108,7 +111,7 @@ def _within(
     return values.where(~(values > high)), found
 
 
-class _Cells:
+class Cells:
     """One column of the file on its way to one of the dictionary."""
 
     def __init__(
@@ -312,7 +315,9 @@ class _Cells:
 
     def guess(self, word: str) -> str:
         """The level that one code most likely means."""
-        return self._level(word, "", False) or suggest(word, self.levels)
+        level = self._level(word, "", False) or suggest(word, self.levels)
+        bare = {"1": "yes", "0": "no"}.get(token(word))
+        return suggest(bare, self.levels) if level == "?" and bare else level
 
     def _notes(self) -> list[str]:
         if not self.own_units:
@@ -350,7 +355,7 @@ def _in_range(value: float, spec: Mapping[str, Any]) -> Verdict:
     return None, f"is {side}", remedy
 
 
-def _codebook_problems(cells: _Cells) -> list[dict[str, Any]]:
+def _codebook_problems(cells: Cells) -> list[dict[str, Any]]:
     """What the codebook says of a column that cannot be meant."""
     _, unit_problem = converter(cells.column.unit, cells.target, cells.month)
     problems = [(cells.column.unit, unit_problem, "Correct `unit:` in the codebook.")] * bool(
@@ -367,7 +372,7 @@ def _codebook_problems(cells: _Cells) -> list[dict[str, Any]]:
     return [violation(None, cells.name, source, *problem) for problem in problems]
 
 
-def _never_seen(cells: _Cells) -> list[str]:
+def _never_seen(cells: Cells) -> list[str]:
     column, labels = cells.column, cells.labels
     if not column.values:
         return []

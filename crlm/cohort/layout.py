@@ -45,12 +45,15 @@ class Layout:
         Unit by header, where a line below the headers tells it.
     notes : list of str
         What was set aside, and why.
+    header_row : int
+        Where the headers stand.
     """
 
     header: list[str]
     body: list[Record]
     units: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    header_row: int = 1
 
 
 def lay_out(
@@ -98,6 +101,7 @@ def lay_out(
         raise CohortError(f"{name} has {width:,} columns; {MOST_COLUMNS:,} is the most.")
     body = [(row, _wide(cells, width)) for row, cells in body]
     found = Layout(_names(filled[:at], _wide(head[1], width), head[0], merged), body)
+    found.header_row = head[0]
     if at and header_row is None:
         found.notes.append(
             f"The headers were found in row {head[0]}; {_rows(filled[:at])} above hold no names of "

@@ -82,6 +82,13 @@ def _what(text: str, plain: str, decimal: str, header: str, name: str) -> tuple[
     return _mark(plain, decimal) or _other(text, plain, header, name)
 
 
+def limit_of(text: str) -> str:
+    """The bound that a cell like `<0.5` or `3+` names; "" if it names none."""
+    plain = tidy(text)
+    limit = _LIMIT.fullmatch(plain) or _LIMIT_BEHIND.fullmatch(plain)
+    return limit[1] if limit and NUMBER.fullmatch(limit[1]) else ""
+
+
 def _is_figure(mark: str) -> bool:
     return unicodedata.decomposition(mark).startswith(
         ("<super>", "<sub>", "<circle>", "<fraction>")

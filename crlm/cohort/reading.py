@@ -6,7 +6,7 @@ import io
 import os
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -48,6 +48,8 @@ class Raw:
         Headers that stand over more than one column, and over how many.
     notes : tuple of str
         What a reader should know about the reading; foreign text is marked.
+    sheet, sheets, header_row : str, int, int
+        Of a workbook: the sheet, how many there are; the row of the headers.
     """
 
     file: str
@@ -58,6 +60,9 @@ class Raw:
     units: Mapping[str, str] = field(default_factory=dict)
     twice: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    sheet: str = ""
+    sheets: int = 1
+    header_row: int = 1
 
 
 @dataclass(frozen=True)
@@ -124,10 +129,13 @@ def read(path: str | os.PathLike[str], manner: Manner | None = None) -> Raw:
         found = _laid_out(file.name, records, manner, sheet.merged)
         notes = [*sheet.notes, *_invisible(value for _, row in sheet.records for value in row)]
         how = f"Excel, sheet {quote(sheet.title)}"
+        place = {"sheet": sheet.title, "sheets": sheet.number}
     else:
         records, how, notes = read_delimited(file.name, data, manner.encoding, manner.separator)
         found = _laid_out(file.name, records, manner, ())
-    return _raw(file.name, kind, how, found, notes)
+        place = {}
+    raw = _raw(file.name, kind, how, found, notes)
+    return replace(raw, header_row=found.header_row, **place)
 
 
 def _laid_out(

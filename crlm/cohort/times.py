@@ -47,19 +47,20 @@ def from_dates(
     dated = {name: column for name, column in matched.items() if column.from_dates}
     dates, problems, notes = read_dates(raw, dated, book)
     columns: dict[str, pd.Series] = {}
-    events = {name: column for name, column in dated.items() if column.filled}
+    events = {name: column for name, column in dated.items() if column.filled or column.other}
     for name, column in events.items():
         columns[name] = _filled(column, dates, {**plain, **columns}, raw.frame.index)
     for name, column in dated.items():
-        if not column.filled:
+        if name not in events:
             event = {**plain, **columns}.get(name.removesuffix("_months") + "_event")
             columns[name], more = _months(name, column, dates, event, days_per_month)
             problems += more
-    for name in events:
+    for name, column in events.items():
         time = {**plain, **columns}.get(name.removesuffix("_event") + "_months")
         if time is not None:
             # Who has no time of follow-up has not been seen to be without the event.
-            columns[name] = columns[name].mask(time.isna() & ~columns[name].fillna(False))
+            unseen = ~columns[name].fillna(False) if column.filled else True
+            columns[name] = columns[name].mask(time.isna() & unseen)
     return columns, problems, notes
 
 

@@ -21,6 +21,14 @@ HEADERS: dict[str, list[str]] = _WORDS["headers"]
 #: Headers of dates, by what happened on them.
 DATES: dict[str, list[str]] = _WORDS["dates"]
 
+#: Words for the sites of a recurrence, by what follows `site_` in a column's name.
+SITES: dict[str, list[str]] = _WORDS["sites"]
+
+
+def is_site_header(header: str) -> bool:
+    """Whether a header stands over the sites of a recurrence."""
+    return key_of(header) in map(key_of, _WORDS["site_headers"])
+
 
 def key_of(header: str) -> str:
     """A header without its unit, marks, case and spaces."""

@@ -41,12 +41,15 @@ class Sheet:
         Row number as Excel counts, values from column A on.
     merged : list of (first row, first column, last row, last column)
     notes : list of str
+    number : int
+        How many sheets the workbook has.
     """
 
     title: str
     records: list[tuple[int, Sequence[Any]]]
     merged: list[Range]
     notes: list[str]
+    number: int = 1
 
 
 def read_workbook(
@@ -89,7 +92,7 @@ def read_workbook(
             f"{row_list(hidden)} {'are' if len(hidden) > 1 else 'is'} hidden in Excel (a filter?) "
             "and read all the same. Delete what must not count."
         )
-    return Sheet(chosen.title, records, surveyed.merged, notes)
+    return Sheet(chosen.title, records, surveyed.merged, notes, len(parts))
 
 
 # ---- the archive ------------------------------------------------------------
