@@ -202,6 +202,13 @@ def test_yaml_may_merge_and_speak_any_language(tmp_path):
     assert {run.cohort for run in plan.runs} == {"Köln Süd"}
 
 
+def test_numbers_are_read_as_p_reads_them(desk):
+    plan = grid.plan(written(desk, "grid: {factor: [010, 1e-3, '.5'], seed: [007]}\n"))
+    assert [(run.parameters["factor"], run.parameters["seed"]) for run in plan.runs] == [
+        (10.0, 7), (0.001, 7), (0.5, 7),
+    ]  # fmt: skip
+
+
 def test_words_of_yaml_stay_words(desk):
     read = grid._read(written(desk, "base: {a: no, b: 2020-01-02, c: true, d: 1e-3}\n"))
     assert read["base"] == {"a": "no", "b": "2020-01-02", "c": "true", "d": "1e-3"}

@@ -316,7 +316,9 @@ class Cells:
     def guess(self, word: str) -> str:
         """The level that one code most likely means."""
         level = self._level(word, "", False) or suggest(word, self.levels)
-        bare = {"1": "yes", "0": "no"}.get(token(word))
+        # Beside yes and no, 1 and 0 are nothing else.
+        answers = {token(text) for text in self.counts.index} & {"yes", "no", "y", "n"}
+        bare = {"1": "yes", "0": "no"}.get(token(word)) if answers else None
         return suggest(bare, self.levels) if level == "?" and bare else level
 
     def _notes(self) -> list[str]:

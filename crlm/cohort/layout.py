@@ -24,7 +24,7 @@ _TOTAL = re.compile(
     r"(?:grand |sub)?(?:totals?|sum|mean|average|avg|median|sd|std\.? ?dev\w*|min|max|range|"
     r"counts?|n|gesamt|summe|mittelwert|durchschnitt|anzahl|moyenne|somme|médiane|"
     r"合計|総計|小計|計|総数|平均値?|中央値|標準偏差|件数|症例数)"
-    r"(?:[\s:=()（）±,;/-]*(?:n|no|sd|iqr|range|patients?|cases?|rows?|例|名|件|人|[\d.,%]+))*[\s:.]*"
+    r"(?:[\s:=()（）±,;/-]*(?:n|no|sd|iqr|range|patients?|cases?|rows?|例|名|件|人|[\d.,%]+))*[\s:.)）]*"
 )
 _FOOTNOTE = re.compile(r"[*†‡§※#]|(?:notes?|nb|legend|注|備考|凡例)\b", re.IGNORECASE)
 _LETTERS = re.compile(r"[^\W\d_]{2}")
@@ -295,13 +295,19 @@ def _set_rows_aside(found: Layout) -> None:
     """Repeated headers, totals, footnotes and legends, each kind named with its rows."""
     counts = [sum(map(bool, cells)) for _, cells in found.body]
     typical = statistics.median(counts)
-    shapes = _shapes(found, counts, typical)
-    last = max((at for at, number in enumerate(counts) if number > 0.3 * typical), default=0)
+    sparse = max(3, 0.3 * typical) if typical > 5 else 1
+    look = _Look(
+        typical,
+        sparse,
+        found.header,
+        _shapes(found, counts, typical),
+        _numeric(found.body[:1], found.body[:200]),
+    )
+    last = max((at for at, number in enumerate(counts) if number > sparse), default=0)
     aside: dict[str, list[int]] = {}
     body: list[Record] = []
     for at, (row, cells) in enumerate(found.body):
-        trailing = at > last
-        reason = _reason(cells, counts[at], typical, found.header, shapes, trailing)
+        reason = _reason(cells, counts[at], look, at > last)
         if reason:
             aside.setdefault(reason, []).append(row)
         else:
@@ -328,29 +334,39 @@ def _shape(text: str) -> str:
     return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", text))
 
 
-def _reason(
-    cells: Sequence[str],
-    number: int,
-    typical: float,
-    header: Sequence[str],
-    shapes: set[str],
-    trailing: bool,
-) -> str:
+@dataclass(frozen=True)
+class _Look:
+    """What the patients of a sheet look like, and so what does not look like one."""
+
+    typical: float
+    sparse: float
+    header: list[str]
+    shapes: set[str]
+    numeric: list[int]
+
+
+def _reason(cells: Sequence[str], number: int, look: _Look, trailing: bool) -> str:
     """What a row is if it is no patient; "" for a patient."""
-    first_two = zip(cells[:2], header[:2], strict=True)
-    if number >= 0.8 * typical:
-        if not any(text and text.casefold() == head.casefold() for text, head in first_two):
-            return ""
-        pairs = zip(cells, header, strict=True)
-        same = sum(bool(text) and name_key(text) == name_key(head) for text, head in pairs)
-        return "the headers again" if same >= max(2, 0.8 * number) else ""
+    if number >= 0.8 * look.typical:
+        return "the headers again" if _is_header(cells, number, look.header) else ""
     texts = [text for text in cells if text]
     first = tidy(texts[0]).casefold()
-    if number <= 0.75 * typical and _TOTAL.fullmatch(first):
+    if number <= 0.75 * look.typical and _TOTAL.fullmatch(first):
         return "totals or means"
-    unlike = _shape(texts[0]) not in shapes
-    if number == 1 and typical > 2 and unlike and (len(first) > 12 or _FOOTNOTE.match(first)):
+    unlike = _shape(texts[0]) not in look.shapes
+    note = len(first) > 12 or bool(_FOOTNOTE.match(first))
+    if number == 1 and look.typical > 2 and unlike and note:
         return "headings or footnotes"
-    if trailing and unlike and number <= max(3, 0.3 * typical) and typical > 3:
+    wordy = any(_LETTERS.search(cells[place]) for place in look.numeric)
+    if trailing and number <= look.sparse and (unlike or (number > 1 and wordy)):
         return "a legend, a footnote or a stray cell"
     return ""
+
+
+def _is_header(cells: Sequence[str], number: int, header: Sequence[str]) -> bool:
+    first_two = zip(cells[:2], header[:2], strict=True)
+    if not any(text and text.casefold() == head.casefold() for text, head in first_two):
+        return False
+    pairs = zip(cells, header, strict=True)
+    same = sum(bool(text) and name_key(text) == name_key(head) for text, head in pairs)
+    return same >= max(2, 0.8 * number)

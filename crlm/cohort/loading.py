@@ -17,7 +17,7 @@ from crlm.cohort.reading import Raw, read
 from crlm.cohort.remembering import recall, remember
 from crlm.cohort.understanding import CohortReport, both, refuse, understand
 from crlm.cohort.units import DAYS_PER_MONTH, unit_in, unit_in_cell
-from crlm.cohort.validation import validate
+from crlm.cohort.validation import drop_halves, validate
 from crlm.cohort.wording import quotes, violation, violations_frame
 from crlm.ledger import Design, load_design
 from crlm.refusals import did_you_mean, foreign, listing, plain, refusal, tidy
@@ -101,7 +101,7 @@ def check(
     used = {header for column in matched.values() for header in column.sources}
     more += _units_beside(raw, matched, design, used)
     violations = violations_frame([*coerced.problems, *more])
-    frame = _finished(coerced.frame)
+    frame = _finished(drop_halves(coerced.frame, book))
     months = _month_notes(matched, design, per_month)
     return CohortReport(
         file=raw.file,

@@ -20,7 +20,7 @@ _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:([,.'’ ])\d{3})(?:\1\d{3})*(?:[.,]\d+
 _COMMA = re.compile(r"[+-]?\d*,\d+")
 _POINTS = re.compile(r"[+-]?\d[\d.,]*")
 _WITH_UNIT = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*([^\d\s.,+-][^\d]*)")
-_MARK = re.compile(r"[+-]?[\d.,]+\s*[*†‡§#a-d]{1,3}")
+_MARK = re.compile(r"([+-]?[\d.,]+)\s*(?:[*†‡§#↑↓]{1,3}|[HhLl])")
 _MARKS = {
     ",": "a comma",
     ".": "a point",
@@ -82,10 +82,10 @@ def _what(text: str, plain: str, decimal: str, header: str, name: str) -> tuple[
     return _mark(plain, decimal) or _other(text, plain, header, name)
 
 
-def limit_of(text: str) -> str:
-    """The bound that a cell like `<0.5` or `3+` names; "" if it names none."""
+def bound_of(text: str) -> str:
+    """The number in a cell like `<0.5`, `3+` or `75↑`; "" if there is none."""
     plain = tidy(text)
-    limit = _LIMIT.fullmatch(plain) or _LIMIT_BEHIND.fullmatch(plain)
+    limit = _LIMIT.fullmatch(plain) or _LIMIT_BEHIND.fullmatch(plain) or _MARK.fullmatch(plain)
     return limit[1] if limit and NUMBER.fullmatch(limit[1]) else ""
 
 
@@ -133,7 +133,9 @@ def _mark(plain: str, decimal: str) -> tuple[str, str] | None:
 
 def _other(text: str, plain: str, header: str, name: str) -> tuple[str, str]:
     if _MARK.fullmatch(plain):
-        return "is a number with a mark behind it", "Remove the mark."
+        return "is a number with a mark behind it", (
+            "Remove the mark, or say in the codebook what it counts as (`values:`)."
+        )  # fmt: skip
     if re.match(r"[+-]?[\d.,]+\s*[^\d\s.,]+", plain):
         return "is not a plain number", (
             "Leave the unit out of the cell; name it once for the column: "

@@ -15,12 +15,13 @@ from crlm.cohort.codebook import Codebook, Column, written_so_far
 from crlm.cohort.coercion import Cells
 from crlm.cohort.dates import common_order, is_date, order
 from crlm.cohort.doubts import unit_columns
-from crlm.cohort.numbers import limit_of, read_number
+from crlm.cohort.numbers import bound_of, read_number
 from crlm.cohort.reading import Raw, read
 from crlm.cohort.units import DAYS_PER_MONTH, unit_in, unit_in_cell
 from crlm.cohort.vocabulary import DATES, HEADERS, SITES, column_for, date_for, is_site_header
 from crlm.cohort.wording import token
 from crlm.ledger import Design
+from crlm.refusals import tidy
 
 _ASKED = '"?"'
 
@@ -173,14 +174,16 @@ class _Draft:
             value, _, rule, _ = read_number(text, self.book.decimal, target, header, name)
             if not text or value is not None or token(text) in self.book.missing:
                 continue
-            if limit_of(text):
-                limits[text] = limit_of(text)
+            if bound_of(text):
+                limits[text] = bound_of(text)
             elif "not a number" in rule:
                 words.append(text)
         lines = []
         if limits:
             pairs = ", ".join(f"{_yaml(text)}: {value}" for text, value in limits.items())
-            lines += _wrapped(f"    values: {{{pairs}}}   # limits count as their bound; check")
+            lines += _wrapped(
+                f"    values: {{{pairs}}}   # limits and marks count as their number; check"
+            )
         if words:
             listed = ", ".join(_yaml(text) for text in words[:30])
             lines += _wrapped(f"    missing: [{listed}]   # not numbers; check")
@@ -251,7 +254,7 @@ def _head(name: str, raw: Raw, design: Design, draft: _Draft) -> list[str]:
         lines.append(f"sheet: {_yaml(raw.sheet)}")
     if raw.header_row > 1:
         lines.append(f"header_row: {raw.header_row}")
-    lines += _copies(raw)
+    lines += _copies(raw, draft.sources.get("patient_id", ""))
     if draft.open_dates:
         lines.append(
             f'date_format: {_ASKED}   # "%d/%m/%Y" or "%m/%d/%Y": no date settles it '
@@ -260,14 +263,20 @@ def _head(name: str, raw: Raw, design: Design, draft: _Draft) -> list[str]:
     return [*lines, "missing: []   # besides empty, NA, N/A, NaN, unknown, unk, 不明"]
 
 
-def _copies(raw: Raw) -> list[str]:
-    """Rows that say what another one says, cell by cell."""
+def _copies(raw: Raw, identifier: str) -> list[str]:
+    """Rows that say what another one says, cell by cell, and patients who stand there twice."""
     keys = raw.frame.agg("\x1f".join, axis=1) if len(raw.frame.columns) else pd.Series(dtype=str)
-    again = keys[keys.duplicated()]
-    if again.empty:
-        return []
-    listed = ", ".join(str(row) for row in again.index)
-    return [f"skip_rows: [{listed}]   # each is the copy of an earlier row"]
+    again = keys.index[keys.duplicated()]
+    lines = [f"skip_rows: [{', '.join(map(str, again))}]   # copies of earlier rows"] * bool(
+        len(again)
+    )
+    if identifier:
+        names = raw.frame[identifier].drop(again).map(lambda text: tidy(text).casefold())
+        names = names[(names != "") & names.duplicated(keep=False)]
+        for rows in list(names.index.groupby(names.to_numpy()).values())[:20]:
+            where = " and ".join(str(row) for row in rows)
+            lines.append(f"# Rows {where} have one identifier and differ: add one to skip_rows.")
+    return lines
 
 
 # ---- words of YAML ----------------------------------------------------------

@@ -48,7 +48,7 @@ def validate(
     """
     found = [
         _identifiers(patients, matched),
-        _pairs(patients, matched, design, faulty),
+        _pairs(patients, matched, design, book, faulty),
         _event_rates(patients, matched, book),
         _event_codes_against_times(patients, matched, book),
         _units(patients, matched, book),
@@ -85,6 +85,7 @@ def _pairs(
     patients: pd.DataFrame,
     matched: Mapping[str, Column],
     design: Design,
+    book: Codebook,
     faulty: set[tuple[int, str]],
 ) -> Found:
     """A time needs its event and an event its time."""
@@ -98,11 +99,35 @@ def _pairs(
                 f"{here[0]} is there but {other} is not: {design.label(here[0])} cannot be used."
             )
         if len(here) == 2:
-            violations += _halves(patients, matched, time, event, faulty)
+            half = _halves(patients, matched, time, event, faulty)
+            if time in book.confirm and half:
+                notes.append(_half_note(half, time, event))
+            else:
+                violations += half
             neither = int((patients[time].isna() & patients[event].isna()).sum())
             if neither and not time.startswith("os_after"):
                 notes.append(f"{count(neither, 'patient')} without {time} and {event}.")
     return violations, notes
+
+
+def _half_note(half: list[dict[str, Any]], time: str, event: str) -> str:
+    rows = sorted({one["row"] for one in half})
+    return (
+        f"{time} and {event}, {row_list(rows)}: only one of the two is given, so neither is used. "
+        "Confirmed by the codebook."
+    )
+
+
+def drop_halves(patients: pd.DataFrame, book: Codebook) -> pd.DataFrame:
+    """The patients without times and events that stand alone, where the codebook says so."""
+    cleared = patients.copy()
+    for time in [name for name in patients if name.endswith("_months") and name in book.confirm]:
+        event = time.removesuffix("_months") + "_event"
+        if event in patients:
+            alone = patients[time].isna() ^ patients[event].isna()
+            cleared[time] = patients[time].mask(alone)
+            cleared[event] = patients[event].mask(alone)
+    return cleared
 
 
 def _halves(
@@ -119,13 +144,13 @@ def _halves(
     return [
         violation(
             row, event, matched[event].source, "", f"is empty although {time} is given",
-            "Fill in 1 or 0, or empty both.",
+            f"Fill in 1 or 0, or empty both; `confirm: [{time}]` leaves such patients out.",
         )
         for row in without_event
     ] + [
         violation(
             row, time, matched[time].source, "", f"is empty although {event} is given",
-            "Fill in the months, or empty both.",
+            f"Fill in the months, or empty both; `confirm: [{time}]` leaves such patients out.",
         )
         for row in without_time
     ]  # fmt: skip
