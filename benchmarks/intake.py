@@ -45,9 +45,9 @@ print(f"{peak}\\t{said}")
 def patients(rows: int) -> pd.DataFrame:
     """A table of `mskcc_hai` with 20 columns, honest and large."""
     chance = np.random.default_rng(1)
-    months = np.round(chance.exponential(60, rows), 2)
+    months = np.round(chance.exponential(60, rows).clip(0.1, 280), 2)
     died = chance.random(rows) < 0.5
-    rfs = np.round(months * chance.random(rows), 2)
+    rfs = np.round(months * chance.uniform(0.1, 1, rows), 2)
 
     def pick(*levels: str) -> np.ndarray:
         return chance.choice(levels, rows)

@@ -21,6 +21,7 @@ MOST_ROWS = 5_000_000
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _TRIED = {"utf-8-sig": "UTF-8", "cp932": "cp932 (Japanese Shift-JIS)"}
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_CONTROLS = [chr(code) for code in range(32) if _CONTROL.match(chr(code))]
 _QUOTED = re.compile(r'"[^"]*"')
 # A Japanese letter by itself inside a Latin word is an accented letter read wrongly.
 _ODD = re.compile(
@@ -78,6 +79,8 @@ def _is_western(text: str) -> bool:
 
 
 def _refuse_control(name: str, text: str) -> None:
+    if not any(mark in text for mark in _CONTROLS):
+        return
     found = _CONTROL.search(text)
     if not found:
         return
@@ -119,6 +122,9 @@ def read_delimited(
     CohortError
         If it is not text, its separator is in doubt, or rows differ in length.
     """
+    lines = max(data.count(b"\n"), data.count(b"\r"))
+    if lines > MOST_ROWS:
+        raise CohortError(f"{name} has {lines:,} lines; {MOST_ROWS:,} is the most.")
     text, words = decode(name, data, encoding)
     if text[:100].lstrip()[:1] in ("<", "{", "["):
         raise CohortError(
@@ -151,9 +157,6 @@ def read_delimited(
 def _records(name: str, text: str, separator: str) -> list[Record]:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    lines = text.count("\n")
-    if lines > MOST_ROWS:
-        raise CohortError(f"{name} has {lines:,} lines; {MOST_ROWS:,} is the most.")
     known = _Clean()
     limit = csv.field_size_limit(LONGEST_CELL)
     records: list[Record] = []

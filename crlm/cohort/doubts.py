@@ -116,6 +116,16 @@ _ODD = (
         "weeks or days (`unit: weeks`)",
     ),
     _Odd(
+        ("os_months",),
+        lambda v: v.median() < 6 and 2 < v.max() < 30,
+        "years (`unit: years`)",
+    ),
+    _Odd(
+        ("rfs_months", "scp_months", "hepatic_rfs_months"),
+        lambda v: v.median() < 2 and 1 < v.max() < 30,
+        "years (`unit: years`)",
+    ),
+    _Odd(
         ("dfi_months",),
         lambda v: (v > 0).sum() >= ENOUGH and v[v > 0].median() < 1.5,
         "years (`unit: years`)",
@@ -158,9 +168,9 @@ def _millimetres(sizes: pd.Series) -> pd.Index | None:
     if len(large) < 3 or len(rest) < 3:
         return None
     whole = bool((large % 1 == 0).all()) and (rest % 1 == 0).mean() < 0.3
-    gap = large.min() >= 1.5 * rest.max()
-    many = len(large) > 0.12 * len(sizes) and large.median() > 2.5 * rest.median()
-    return large.index if (whole and len(large) >= 0.03 * len(sizes)) or gap or many else None
+    gap = large.min() >= 2.2 * rest.max()
+    many = len(large) > 0.12 * len(sizes) and large.median() > 4.5 * rest.median()
+    return large.index if (whole and len(large) >= 0.05 * len(sizes)) or gap or many else None
 
 
 def _beyond_gap(name: str, values: pd.Series) -> pd.Index | None:

@@ -117,6 +117,28 @@ def lay_out(
     return found
 
 
+def set_aside(name: str, header: list[str], body: list[Record]) -> list[str]:
+    """Take the rows that are no patients out of a table whose headers are known.
+
+    Returns
+    -------
+    list of str
+        What was taken out, and why; `body` is shortened in place.
+
+    Raises
+    ------
+    CohortError
+        If no patient is left.
+    """
+    found = Layout(header, list(body))
+    if found.body:
+        _set_rows_aside(found)
+    if not found.body:
+        raise CohortError(f"{name} holds no patient. Fill in one row a patient.")
+    body[:] = found.body
+    return found.notes
+
+
 def _last(cells: Sequence[str]) -> list[int]:
     """The place of the last filled cell."""
     for place in range(len(cells) - 1, -1, -1):

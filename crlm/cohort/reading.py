@@ -15,7 +15,7 @@ from crlm import files
 from crlm.cohort.cells import as_text, has_invisible
 from crlm.cohort.columnar import read_parquet, read_spss
 from crlm.cohort.delimited import read_delimited
-from crlm.cohort.layout import MOST_COLUMNS, Layout, lay_out
+from crlm.cohort.layout import MOST_COLUMNS, Layout, lay_out, set_aside
 from crlm.cohort.wording import quote
 from crlm.cohort.workbook import read_workbook
 from crlm.ledger import CohortError
@@ -172,11 +172,12 @@ def _columnar(name: str, kind: str, data: bytes, manner: Manner) -> Raw:
         index=range(2, length + 2),
         dtype=object,
     )
-    kept = frame.index.difference(sorted(manner.skip_rows))
-    blank = (frame.loc[kept] == "").all(axis=1)
-    frame = frame.loc[kept][~blank]
+    rows = zip(frame.index, map(list, zip(*columns.texts, strict=True)), strict=True)
+    body = [one for one in rows if any(one[1]) and one[0] not in manner.skip_rows]
+    notes = set_aside(name, header, body)
+    frame = frame.loc[[row for row, _ in body]]
     units = dict(zip(header, [columns.units.get(h, "") for h in columns.headers], strict=True))
-    return _framed(name, kind, kind, header, frame, [], columns.labels, units)
+    return _framed(name, kind, kind, header, frame, notes, columns.labels, units)
 
 
 def _raw(name: str, kind: str, how: str, found: Layout, notes: Iterable[str]) -> Raw:
