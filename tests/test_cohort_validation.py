@@ -7,7 +7,6 @@ import pytest
 
 from crlm import cohort, files, ledger
 from crlm.cohort.rules import RULES
-from tests.hostile import refused
 from tests.hostile.tables import patients
 
 NCCH = ledger.load_design("ncch_scp")
@@ -194,13 +193,19 @@ def test_inverted_event_codes_are_caught(tmp_path):
 
 
 @pytest.mark.parametrize("event", ["0", "1"])
-def test_a_rate_below_5_or_above_95_percent_asks_for_confirmation(tmp_path, event):
+def test_a_rate_near_0_or_100_percent_is_a_doubt_that_can_be_confirmed(tmp_path, event):
     table = patients()[["patient_id", "os_months"]].assign(os_event=event)
     path = save(tmp_path, table)
-    with refused(r"`confirm: \[os_event\]`"):
-        cohort.load(path, NCCH)
-    assert len(cohort.load(path, NCCH, {"confirm": ["os_event"]})) == 40
-    assert len(cohort.load(save(tmp_path, table.head(19)), NCCH)) == 19
+    report = cohort.check(path, NCCH)
+    assert report.ok and "`confirm: [os_event]`" in report.doubts[0]
+    assert cohort.check(path, NCCH, {"confirm": ["os_event"]}).doubts == []
+    assert cohort.check(save(tmp_path, table.head(19)), NCCH).doubts == []
+
+
+def test_a_young_cohort_may_be_alive(tmp_path):
+    table = patients()[["patient_id"]].assign(os_months=[str(1 + i % 25) for i in range(40)])
+    report = cohort.check(save(tmp_path, table.assign(os_event="0")), NCCH)
+    assert report.ok and report.doubts == []
 
 
 def test_millimetres_days_and_years_are_caught(tmp_path):

@@ -196,6 +196,8 @@ class Cells:
 
     def _are_plain_codes(self) -> bool:
         """Whether the only numbers among the codes are 0 and 1: beside a 2, 1 may mean no."""
+        if self.spec["type"] != "category":
+            return True
         codes = {token(text) for text in self.counts.index} - self.unknown
         return {code for code in codes if NUMBER.fullmatch(code)} <= {"0", "1"}
 

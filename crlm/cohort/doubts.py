@@ -39,6 +39,7 @@ def doubts(patients: pd.DataFrame, confirmed: frozenset[str]) -> list[str]:
             found += [*_codes(name, values), *_whole(name, values), *_two_humps(name, values)]
     if "os_event" not in confirmed:
         found += _inverted(patients)
+    found += _rates(patients, confirmed)
     if "rows" not in confirmed:
         found += _twice(patients)
     return found
@@ -169,7 +170,7 @@ def _millimetres(sizes: pd.Series) -> pd.Index | None:
         return None
     whole = bool((large % 1 == 0).all()) and (rest % 1 == 0).mean() < 0.3
     gap = large.min() >= 2.2 * rest.max()
-    many = len(large) > 0.12 * len(sizes) and large.median() > 4.5 * rest.median()
+    many = len(large) > 0.2 * len(sizes) and large.median() > 4.5 * rest.median()
     return large.index if (whole and len(large) >= 0.05 * len(sizes)) or gap or many else None
 
 
@@ -188,6 +189,30 @@ def _beyond_gap(name: str, values: pd.Series) -> pd.Index | None:
 
 
 # ---- events and rows --------------------------------------------------------
+
+
+def _rates(patients: pd.DataFrame, confirmed: frozenset[str]) -> Iterator[str]:
+    """Nearly all or nearly none have the event: the codes may be the other way round."""
+    for event in [n for n in patients if n.endswith("_event") and n not in confirmed]:
+        known = patients[event].dropna()
+        if len(known) < ENOUGH:
+            continue
+        happened = int(known.sum())
+        share = happened / len(known)
+        # Nearly everyone recurs in many a cohort; nearly nobody lives on only in a wrong one.
+        if share < 0.05 and not _is_young(patients, event) or share > 0.97 and event == "os_event":
+            yield (
+                f"{event}: {happened} of {len(known)} patients ({100 * share:.0f} %) have the "
+                "event, so 0 and 1 may be the other way round. If it is inverted: "
+                f"`{event}: {{from: ..., values: {{1: 0, 0: 1}}}}`; if it is right, set "
+                f"`confirm: [{event}]` in the codebook."
+            )
+
+
+def _is_young(patients: pd.DataFrame, event: str) -> bool:
+    """A cohort that has been followed for so short a time that everyone may be alive."""
+    time = event.removesuffix("_event") + "_months"
+    return event != "rfs_event" and time in patients and bool(patients[time].median() < 30)
 
 
 def _inverted(patients: pd.DataFrame) -> Iterator[str]:

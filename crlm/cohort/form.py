@@ -127,7 +127,15 @@ def _codebook(sheet: Worksheet, design: Design) -> None:
 def _example(design: Design) -> list[str]:
     lines = [
         "# A table with its own headers and codes needs a codebook: copy this into codebook.yaml,",
-        "# keep the lines that apply, and write your headers on the right.",
+        "# keep the lines that apply, and write your headers on the right. `crlm codebook` writes",
+        "# one for a table that exists already.",
+        "# Times can be given in three ways: as months (or days, weeks, years with `unit:`) in",
+        "# os_months and its like; as dates in the patient's row,",
+        "#   os_months: {from: date of surgery, to: [date of death, date of last contact]}",
+        "#   os_event: {filled: date of death}",
+        "#   rfs_months: {from: date of surgery, to: [date of recurrence, date of death, ...]}",
+        "#   rfs_event: {filled: date of recurrence, or: os_event}",
+        "# or as events in the sheet `history`, which is read without being asked.",
         f"study: {design.study}",
         'missing: ["-999", "?"]          # besides empty, NA, N/A, NaN, unknown, unk, 不明',
         "columns:",

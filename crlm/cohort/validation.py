@@ -49,7 +49,6 @@ def validate(
     found = [
         _identifiers(patients, matched),
         _pairs(patients, matched, design, book, faulty),
-        _event_rates(patients, matched, book),
         _event_codes_against_times(patients, matched, book),
         _units(patients, matched, book),
         *(_apply(rule, patients, matched, book) for rule in RULES),
@@ -154,30 +153,6 @@ def _halves(
         )
         for row in without_time
     ]  # fmt: skip
-
-
-def _event_rates(patients: pd.DataFrame, matched: Mapping[str, Column], book: Codebook) -> Found:
-    """Nearly all or nearly none have the event: the codes may be the other way round."""
-    violations: list[dict[str, Any]] = []
-    notes: list[str] = []
-    for event in [name for name in matched if name.endswith("_event")]:
-        known = patients[event].dropna()
-        if len(known) < ENOUGH:
-            continue
-        happened = int(known.sum())
-        percent = 100 * happened / len(known)
-        if 5 <= percent <= 95:
-            continue
-        says = (
-            f"{happened} of {len(known)} patients ({percent:.0f} %) have the event, so 0 and 1 "
-            "may be the other way round"
-        )
-        remedy = (
-            f"If it is right, set `confirm: [{event}]` in the codebook; if it is inverted, "
-            f"`{event}: {{from: ..., values: {{1: 0, 0: 1}}}}`."
-        )
-        _file(violations, notes, book, (event, matched[event].source), says, remedy)
-    return violations, notes
 
 
 def _event_codes_against_times(
