@@ -101,29 +101,29 @@ _ODD = (
     _Odd(("ca199",), lambda v: v.median() < 0.5, "divided by 1,000"),
     _Odd(
         ("cea", "ca199"),
-        lambda v: 0.5 <= v.median() and v.max() < 12 and v.nunique() > 10,
+        lambda v: len(v) >= ENOUGH and 0.5 <= v.median() and v.max() < 12 and v.nunique() > 10,
         "logarithms",
     ),
     _Odd(("cea",), lambda v: v.median() > 2000, "multiplied by 1,000 (in pg/mL: `unit: pg/mL`)"),
     _Odd(("ca199",), lambda v: v.median() > 5000, "multiplied by 1,000 (in U/L: `unit: U/L`)"),
     _Odd(
         ("os_months",),
-        lambda v: v.median() > 110,
+        lambda v: v.median() > 95 or v.quantile(0.9) > 230,
         "weeks or days: no cohort after hepatectomy is followed so long (`unit: weeks`)",
     ),
     _Odd(
         ("rfs_months", "scp_months", "hepatic_rfs_months"),
-        lambda v: v.median() > 110,
+        lambda v: v.median() > 95,
         "weeks or days (`unit: weeks`)",
     ),
     _Odd(
         ("os_months",),
-        lambda v: v.median() < 6 and 2 < v.max() < 30,
+        lambda v: len(v) >= ENOUGH and v.median() < 6 and 2 < v.max() < 30,
         "years (`unit: years`)",
     ),
     _Odd(
         ("rfs_months", "scp_months", "hepatic_rfs_months"),
-        lambda v: v.median() < 2 and 1 < v.max() < 30,
+        lambda v: len(v) >= ENOUGH and v.median() < 2 and 1 < v.max() < 30,
         "years (`unit: years`)",
     ),
     _Odd(
@@ -135,7 +135,7 @@ _ODD = (
 
 
 def _whole(name: str, values: pd.Series) -> Iterator[str]:
-    if len(values) < ENOUGH:
+    if len(values) < 10:
         return
     for odd in _ODD:
         if name in odd.columns and odd.odd(values):
@@ -168,10 +168,14 @@ def _millimetres(sizes: pd.Series) -> pd.Index | None:
     large, rest = sizes[sizes >= 10], sizes[sizes < 10]
     if len(large) < 3 or len(rest) < 3:
         return None
-    whole = bool((large % 1 == 0).all()) and (rest % 1 == 0).mean() < 0.3
+    usual = max(float((rest % 1 == 0).mean()), 0.05)
+    share = float((large % 1 == 0).mean())
+    error = np.sqrt(usual * (1 - usual) / len(large))
+    # Millimetres are whole numbers, centimetres mostly have a decimal.
+    whole = share >= 0.5 and share > usual + 3.5 * error
     gap = large.min() >= 2.2 * rest.max()
     many = len(large) > 0.2 * len(sizes) and large.median() > 4.5 * rest.median()
-    return large.index if (whole and len(large) >= 0.05 * len(sizes)) or gap or many else None
+    return large.index if (whole and len(large) >= 0.08 * len(sizes)) or gap or many else None
 
 
 def _beyond_gap(name: str, values: pd.Series) -> pd.Index | None:

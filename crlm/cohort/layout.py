@@ -117,13 +117,8 @@ def lay_out(
     return found
 
 
-def set_aside(name: str, header: list[str], body: list[Record]) -> list[str]:
-    """Take the rows that are no patients out of a table whose headers are known.
-
-    Returns
-    -------
-    list of str
-        What was taken out, and why; `body` is shortened in place.
+def set_aside(name: str, header: list[str], body: list[Record]) -> Layout:
+    """A table whose headers are known, without the rows that are no patients.
 
     Raises
     ------
@@ -132,11 +127,11 @@ def set_aside(name: str, header: list[str], body: list[Record]) -> list[str]:
     """
     found = Layout(header, list(body))
     if found.body:
+        _set_lines_aside(found)
         _set_rows_aside(found)
     if not found.body:
         raise CohortError(f"{name} holds no patient. Fill in one row a patient.")
-    body[:] = found.body
-    return found.notes
+    return found
 
 
 def _last(cells: Sequence[str]) -> list[int]:

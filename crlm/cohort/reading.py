@@ -174,10 +174,12 @@ def _columnar(name: str, kind: str, data: bytes, manner: Manner) -> Raw:
     )
     rows = zip(frame.index, map(list, zip(*columns.texts, strict=True)), strict=True)
     body = [one for one in rows if any(one[1]) and one[0] not in manner.skip_rows]
-    notes = set_aside(name, header, body)
-    frame = frame.loc[[row for row, _ in body]]
+    found = set_aside(name, header, body)
+    frame = frame.loc[[row for row, _ in found.body]]
     units = dict(zip(header, [columns.units.get(h, "") for h in columns.headers], strict=True))
-    return _framed(name, kind, kind, header, frame, notes, columns.labels, units)
+    return _framed(
+        name, kind, kind, header, frame, found.notes, columns.labels, units | found.units
+    )
 
 
 def _raw(name: str, kind: str, how: str, found: Layout, notes: Iterable[str]) -> Raw:
