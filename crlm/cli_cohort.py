@@ -55,7 +55,7 @@ def _add_codebook(commands: argparse._SubParsersAction) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from crlm import cohort, ledger
+    from crlm import cohort, ledger, scores
 
     design = ledger.load_design(arguments.study)
     report = cohort.check(arguments.cohort, design, arguments.codebook)
@@ -72,7 +72,7 @@ def _check(arguments: argparse.Namespace) -> int:
     if good and history is not None:
         patients, good = _with_times(arguments, design, report, history)
     print("\nWhat this table can feed")
-    print("\n".join(cohort.feeds(patients, design)))
+    print("\n".join(cohort.feeds(scores.add(patients) if good else patients, design)))
     return 0 if good else 2
 
 

@@ -128,7 +128,7 @@ _ODD = (
     ),
     _Odd(
         ("dfi_months",),
-        lambda v: (v > 0).sum() >= ENOUGH and v[v > 0].median() < 1.5,
+        lambda v: (v > 0).sum() >= ENOUGH and v[v > 0].median() < 3.5 and v.max() < 20,
         "years (`unit: years`)",
     ),
 )  # fmt: skip
@@ -246,7 +246,7 @@ def _twice(patients: pd.DataFrame) -> Iterator[str]:
     if len(told) < 2 or not len(told.columns):
         return
     chance = _chance(told)
-    if chance * len(told) * (len(told) - 1) / 2 > 0.001:
+    if chance * len(told) * (len(told) - 1) / 2 > 0.01:
         return
     full = told[told.notna().mean(axis=1) > 0.7]
     keys = pd.util.hash_pandas_object(full.astype(object).map(str), index=False)
@@ -268,8 +268,8 @@ def _chance(told: pd.DataFrame) -> float:
     for name in told:
         shares = told[name].value_counts(normalize=True)
         logs += float(np.log(max((shares**2).sum(), 1e-9)))
-    # Columns do know of each other: a half of the evidence counts.
-    return float(np.exp(logs / 2))
+    # Columns do know of each other: two thirds of the evidence count.
+    return float(np.exp(logs * 2 / 3))
 
 
 def unit_columns(

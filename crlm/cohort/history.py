@@ -11,8 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from crlm.cohort.codebook import Codebook, Column, match, read_codebook
+from crlm.cohort.codebook import Codebook, Column, read_codebook
 from crlm.cohort.coercion import coerce
+from crlm.cohort.matching import match
 from crlm.cohort.reading import Raw, contents, read
 from crlm.cohort.remembering import recall, remember
 from crlm.cohort.times import read_dates

@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from crlm.cohort.codebook import Column, match, read_codebook
+from crlm.cohort.codebook import Column, read_codebook
 from crlm.cohort.coercion import coerce
 from crlm.cohort.doubts import doubts, unit_columns
+from crlm.cohort.matching import match
 from crlm.cohort.numbers import quote_header
 from crlm.cohort.reading import Raw, read
 from crlm.cohort.remembering import recall, remember
