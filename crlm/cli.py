@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crlm import __version__, cli_batch
+from crlm import __version__, cli_batch, cli_cohort
 from crlm.ledger import CrlmError, Design, ParameterError
 
 if TYPE_CHECKING:
@@ -76,9 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"crlm {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     _add_run(commands)
-    _add_check(commands)
-    _add_template(commands)
-    _add_import(commands)
+    cli_cohort.add_commands(commands)
     _add_audit(commands)
     cli_batch.add_commands(commands)
     _add_reconstruct(commands)
@@ -100,30 +98,6 @@ def _add_run(commands: argparse._SubParsersAction) -> None:
                      "reports/NAME/ after the file NAME.csv)")  # fmt: skip
     run.add_argument("--parameters", action="store_true", help="list the parameters and stop")
     run.set_defaults(handler=_run)
-
-
-def _add_check(commands: argparse._SubParsersAction) -> None:
-    check = commands.add_parser("check", help="say what is understood of a patient table")
-    check.add_argument("cohort", help="csv, xlsx, parquet or sav")
-    check.add_argument("--study", required=True)
-    check.add_argument("--codebook", metavar="FILE")
-    check.add_argument("--history", metavar="FILE", help="check an event history beside it")
-    check.set_defaults(handler=_check)
-
-
-def _add_template(commands: argparse._SubParsersAction) -> None:
-    template = commands.add_parser("template", help="write an empty workbook to fill in")
-    template.add_argument("study")
-    template.add_argument("-o", "--out", metavar="FILE", help="default: <study>_template.xlsx")
-    template.set_defaults(handler=_template)
-
-
-def _add_import(commands: argparse._SubParsersAction) -> None:
-    adapter = commands.add_parser("import", help="convert a public cohort to a patient table")
-    adapter.add_argument("source", choices=["tcia-crlm"], help="which public cohort")
-    adapter.add_argument("file", help="the workbook as downloaded")
-    adapter.add_argument("-o", "--out", metavar="FILE", required=True)
-    adapter.set_defaults(handler=_import)
 
 
 def _add_audit(commands: argparse._SubParsersAction) -> None:
@@ -216,35 +190,6 @@ def _own_folder(given: dict[str, str]) -> Path:
 def _reports_folder() -> Path:
     checkout = Path(__file__).resolve().parents[1] / "reports"
     return checkout if checkout.is_dir() else Path("reports")
-
-
-def _check(arguments: argparse.Namespace) -> int:
-    from crlm import cohort, ledger
-
-    design = ledger.load_design(arguments.study)
-    report = cohort.check(arguments.cohort, design, arguments.codebook)
-    print(cohort.describe(report))
-    if arguments.history:
-        events = cohort.load_history(arguments.history, design, arguments.codebook)
-        print(f"{len(events)} events of {events['patient_id'].nunique()} patients understood")
-    return 2 if len(report.violations) else 0
-
-
-def _template(arguments: argparse.Namespace) -> int:
-    from crlm import cohort, ledger
-
-    path = Path(arguments.out or f"{arguments.study}_template.xlsx")
-    cohort.template(path, ledger.load_design(arguments.study))
-    print(path)
-    return 0
-
-
-def _import(arguments: argparse.Namespace) -> int:
-    from crlm import cohort
-
-    cohort.import_tcia_crlm(arguments.file, arguments.out)
-    print(arguments.out)
-    return 0
 
 
 def _audit(arguments: argparse.Namespace) -> int:

@@ -144,21 +144,25 @@ def test_cohorts_are_crossed_with_the_parameters_and_known_by_content(desk):
         ("grid: {factr: [1]}", "Did you mean 'factor'"),
         ("grid: {factor: [wide]}", "not of type float"),
         ("grid: {mode: [fien]}", "'fien'"),
-        ("grid: {mode: [1]}", "write it in quotes"),
+        ("grid: {mode: [1]}", "none of its choices"),
         ("grid: {seed: [1, null]}", "seed = None"),
         ("grid: {seed: []}", "the list is empty"),
         ("grid: {seed: 3}", "a list is wanted"),
         ("grid: {seed: {from: 1, till: 3}}", "a range is"),
         ("gird: {seed: [1]}", "Did you mean 'grid'"),
         ("base: {output_dir: x}", "output_dir is set by the batch"),
-        ("base: {seed: 1, seed: 2}", "given twice"),
+        ("base: {seed: 1, seed: 2}", "stands twice"),
         ("cohorts: [nowhere.csv]", "no file 'nowhere.csv'"),
         ("study: mskcc_hai", "either `study`"),
         ("base: [", "not YAML"),
         ("cohorts: {a: {history: tiny.ipynb}}", "a file is wanted"),
         ("cohorts: []", "asks for no run"),
         ("grid: {mode: fine}", "one value goes under `base`"),
-        ("grid: {1: [2]}", "1 is no name"),
+        ("grid: {1: [2]}", "no parameter '1'"),
+        ("grid: {seed: [1_2]}", "not of type int"),
+        ("grid: {seed: [1:30]}", "not of type int"),
+        ("grid: {factor: [0x10]}", "not of type float"),
+        ("grid: {seed: [[1, 2]]}", "is not one value"),
         ("grid: {seed: {from: 5, to: 1}}", "0 values"),
         ("grid: {factor: {from: 0, to: .inf}}", "needs numbers"),
         (
@@ -198,9 +202,16 @@ def test_yaml_may_merge_and_speak_any_language(tmp_path):
     assert {run.cohort for run in plan.runs} == {"Köln Süd"}
 
 
+def test_numbers_are_read_as_p_reads_them(desk):
+    plan = grid.plan(written(desk, "grid: {factor: [010, 1e-3, '.5'], seed: [007]}\n"))
+    assert [(run.parameters["factor"], run.parameters["seed"]) for run in plan.runs] == [
+        (10.0, 7), (0.001, 7), (0.5, 7),
+    ]  # fmt: skip
+
+
 def test_words_of_yaml_stay_words(desk):
     read = grid._read(written(desk, "base: {a: no, b: 2020-01-02, c: true, d: 1e-3}\n"))
-    assert read["base"] == {"a": "no", "b": "2020-01-02", "c": True, "d": "1e-3"}
+    assert read["base"] == {"a": "no", "b": "2020-01-02", "c": "true", "d": "1e-3"}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.yaml")), ids=lambda p: p.stem)

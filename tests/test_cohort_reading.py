@@ -10,7 +10,8 @@ import pyreadstat
 import pytest
 from openpyxl import load_workbook
 
-from crlm import cohort, ledger
+from crlm import cohort, files, ledger
+from tests.hostile import refused
 from tests.hostile.files import HOSTILE, workbook
 from tests.hostile.tables import patients
 
@@ -18,6 +19,7 @@ DESIGN = ledger.load_design("ncch_scp")
 
 
 def write(folder, name, content):
+    files.forget()
     path = folder / name
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return path
@@ -26,18 +28,18 @@ def write(folder, name, content):
 @pytest.mark.parametrize("name", HOSTILE)
 def test_what_is_no_table_is_refused_in_one_clear_message(tmp_path, name):
     content, words = HOSTILE[name]
-    with pytest.raises(ledger.CohortError) as refused:
+    with pytest.raises(ledger.CohortError) as caught:
         cohort.load(write(tmp_path, name, content), DESIGN)
-    message = str(refused.value)
+    message = caught.value.told
     assert words in message
     assert len(message) < 700
     assert "Traceback" not in message and "Error(" not in message
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
-    with pytest.raises(ledger.CohortError, match="no file"):
+    with refused("no file"):
         cohort.load(tmp_path / "absent.csv", DESIGN)
-    with pytest.raises(ledger.CohortError, match="is a folder"):
+    with refused("is a folder"):
         cohort.load(str(tmp_path), DESIGN)
 
 
@@ -69,9 +71,9 @@ def test_encodings_and_separators_are_found_and_said(tmp_path, content, how):
 def test_an_encoding_in_the_codebook_wins_and_a_wrong_one_is_named(tmp_path):
     path = write(tmp_path, "t.csv", "patient_id,age\nMüller,60\n".encode("cp1252"))
     assert cohort.load(path, DESIGN, {"encoding": "cp1252"})["patient_id"][0] == "Müller"
-    with pytest.raises(ledger.CohortError, match="is not text in utf-8"):
+    with refused("is not text in 'utf-8'"):
         cohort.load(path, DESIGN, {"encoding": "utf-8"})
-    with pytest.raises(ledger.CohortError, match="does not exist"):
+    with refused("does not exist"):
         cohort.load(path, DESIGN, {"encoding": "latin-99"})
 
 
@@ -109,7 +111,7 @@ def test_the_sheet_is_chosen_aloud(tmp_path):
     report = cohort.check(named, DESIGN)
     assert "'Patients'" in report.how and report.notes == []
     assert cohort.load(several, DESIGN, {"sheet": "First"})["age"][0] == 60
-    with pytest.raises(ledger.CohortError, match=r"no sheet 'fist'.*mean 'first'.*second"):
+    with refused(r"no sheet 'fist'.*mean 'first'.*second"):
         cohort.load(several, DESIGN, {"sheet": "fist"})
 
 
@@ -123,7 +125,8 @@ def test_hidden_rows_are_read_and_said_and_formulas_without_values_are_refused(t
     assert any("row 3 is hidden" in note for note in report.notes)
     book["s"]["B3"] = "=B2+1"
     book.save(path)
-    with pytest.raises(ledger.CohortError, match="formula in B3"):
+    files.forget()
+    with refused("formula in B3"):
         cohort.load(path, DESIGN)
 
 
@@ -183,10 +186,10 @@ def test_a_header_that_stands_twice_matters_only_where_it_is_used(tmp_path):
     unused = write(tmp_path, "a.csv", "patient_id,age,x,x\na,60,1,2\n")
     assert cohort.check(unused, DESIGN).ok
     used = write(tmp_path, "b.csv", "patient_id,age,age\na,60,61\n")
-    with pytest.raises(ledger.CohortError, match="'age' stands over 2 columns"):
+    with refused("'age' stands over 2 columns"):
         cohort.load(used, DESIGN)
     alike = write(tmp_path, "c.csv", "patient_id,AGE,Age\na,60,61\n")
-    with pytest.raises(ledger.CohortError, match="'AGE', 'Age'"):
+    with refused("'AGE', 'Age'"):
         cohort.load(alike, DESIGN)
 
 

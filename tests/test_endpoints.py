@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crlm import cohort, endpoints, ledger
+from crlm import cohort, endpoints, files, ledger
 from crlm.ledger import CohortError, ParameterError
+from tests.hostile import refused
 
 NCCH = ledger.load_design("ncch_scp")
 MSKCC = ledger.load_design("mskcc_hai")
@@ -164,7 +165,7 @@ def test_controlled_but_unresectable_is_a_choice() -> None:
     assert months_and_event(text, "scp") == (10, False)
     assert months_and_event(text, "scp", controlled_unresectable="failure") == (6, True)
     unsaid = TREATED + "| 180 assessment response=control | 300 last_contact"
-    with pytest.raises(CohortError, match="row 5: not said whether it was resectable"):
+    with refused("row 5: not said whether it was resectable"):
         course(unsaid, controlled_unresectable="failure")
 
 
@@ -185,7 +186,7 @@ def test_a_study_without_scp_needs_no_resectability() -> None:
     assert "scp_months" not in patient.index
     sites = ["site_liver", "site_liver_only", "site_lung", "site_extrahepatic"]
     assert patient[sites].tolist() == ["yes", "no", "no", "no"]
-    with pytest.raises(CohortError, match="row 3: not said whether it was resectable"):
+    with refused("row 3: not said whether it was resectable"):
         course(text, NCCH)
 
 
@@ -193,14 +194,14 @@ def test_resectability_may_be_left_unsaid_after_failure() -> None:
     text = "0 hepatectomy | 90 recurrence resectable=no | 200 recurrence site=lung | 300 death"
     assert months_and_event(text, "scp") == (3, True)
     reverse = "0 hepatectomy | 90 recurrence | 200 recurrence resectable=no | 300 death"
-    with pytest.raises(CohortError, match=r"row 3: .*Add resectable=yes or resectable=no"):
+    with refused(r"row 3: .*Add resectable=yes or resectable=no"):
         course(reverse)
 
 
 def test_an_assessment_must_say_what_decides() -> None:
-    with pytest.raises(CohortError, match="row 5: response to p-NAC not said"):
+    with refused("row 5: response to p-NAC not said"):
         course(TREATED + "| 180 assessment resectable=no | 300 death")
-    with pytest.raises(CohortError, match="row 5: not said whether it was resectable"):
+    with refused("row 5: not said whether it was resectable"):
         course(TREATED + "| 180 assessment response=progression | 300 death")
     # resectable whatever the response: nothing hangs on it
     assert months_and_event(TREATED + "| 180 assessment resectable=yes | 300 death", "scp") == (
@@ -262,7 +263,7 @@ def test_dates_days_and_both() -> None:
     half = both.assign(day=both["day"].where(both.index % 2 == 0))
     pd.testing.assert_frame_equal(by_day, endpoints.from_history(table(2), half, NCCH))
     both.loc[3, "day"] = 301
-    with pytest.raises(CohortError, match="row 5: day is not that of the date"):
+    with refused("row 5: day is not that of the date"):
         endpoints.from_history(table(2), both, NCCH)
 
 
@@ -330,7 +331,7 @@ def test_hospital_spelling_is_understood() -> None:
     ],
 )
 def test_contradictions_name_their_rows(text: str, message: str) -> None:
-    with pytest.raises(CohortError, match=message) as caught:
+    with refused(message) as caught:
         course(text)
     assert "Correct these rows" in str(caught.value)
     assert "P1" not in str(caught.value)
@@ -352,7 +353,7 @@ def test_all_contradictions_are_told_at_once() -> None:
 
 def test_rows_of_the_file_are_used_when_known() -> None:
     told = history("0 hepatectomy | 9 death | 10 recurrence resectable=no").assign(row=[7, 3, 40])
-    with pytest.raises(CohortError, match="row 40: after"):
+    with refused("row 40: after"):
         endpoints.from_history(table(1), told, NCCH)
 
 
@@ -376,7 +377,7 @@ def test_death_on_the_day_of_surgery_is_time_zero() -> None:
 def test_seen_alive_before_a_registered_death_is_no_contradiction() -> None:
     text = "0 hepatectomy | 200 last_contact | 300 death"
     assert months_and_event(text, "os") == (10, True)
-    with pytest.raises(CohortError, match="after the last contact"):
+    with refused("after the last contact"):
         course("0 hepatectomy | 200 last_contact | 250 recurrence resectable=no | 300 death")
 
 
@@ -394,7 +395,7 @@ def test_seen_alive_before_a_registered_death_is_no_contradiction() -> None:
 )
 def test_unreadable_histories(change: object, message: str) -> None:
     told = history("0 hepatectomy | 90 recurrence resectable=no | 300 death")
-    with pytest.raises(CohortError, match=message):
+    with refused(message):
         endpoints.from_history(table(1), change(told), NCCH)
 
 
@@ -433,7 +434,7 @@ def test_ready_times_agree_within_half_a_printed_hundredth(ready: float, agrees:
         assert endpoints.from_history(patients, told, NCCH)["os_months"].item() == 10.0
         return
     message = r"row 2: os_months is 10.006, but the event history gives 10 months of 30 days"
-    with pytest.raises(CohortError, match=message):
+    with refused(message):
         endpoints.from_history(patients, told, NCCH)
 
 
@@ -448,7 +449,7 @@ def test_ready_times_agree_within_half_a_printed_hundredth(ready: float, agrees:
     ],
 )
 def test_ready_columns_that_disagree(name: str, value: object, message: str) -> None:
-    with pytest.raises(CohortError, match=message):
+    with refused(message):
         endpoints.from_history(
             table(1, **{name: [value]}), history("0 hepatectomy | 300 death"), NCCH
         )
@@ -456,9 +457,9 @@ def test_ready_columns_that_disagree(name: str, value: object, message: str) -> 
 
 def test_a_patient_named_twice_is_refused() -> None:
     twice = pd.DataFrame({"patient_id": ["P1", "P1"]})
-    with pytest.raises(CohortError, match="row 2, 3: patient_id is used more than once"):
+    with refused("row 2, 3: patient_id is used more than once"):
         endpoints.from_history(twice, history("0 hepatectomy | 300 death"), NCCH)
-    with pytest.raises(CohortError, match="lacks the column patient_id"):
+    with refused("lacks the column patient_id"):
         endpoints.from_history(pd.DataFrame(), history("0 hepatectomy | 300 death"), NCCH)
 
 
@@ -567,7 +568,7 @@ def test_event_codes_that_are_understood(event: object) -> None:
     ],
 )
 def test_derive_refuses(patients: pd.DataFrame, message: str) -> None:
-    with pytest.raises(CohortError, match=message):
+    with refused(message):
         endpoints.derive(patients, "OS", NCCH)
 
 
@@ -578,7 +579,7 @@ def test_unknown_endpoint() -> None:
 
 def test_rows_keep_their_place_in_the_file_after_exclusions() -> None:
     patients = ready([5.0, 6.0, -1.0], [True, True, True]).iloc[[0, 2]]
-    with pytest.raises(CohortError, match="row 4"):
+    with refused("row 4"):
         endpoints.derive(patients, "OS", NCCH)
 
 
@@ -589,17 +590,17 @@ def test_late_entry() -> None:
     without = endpoints.derive(patients.assign(entry_months=[0.0, np.nan]), "OS", NCCH)
     assert "entry" not in without
     for entry, message in [(9.0, "row 3: observation began"), (-1.0, "row 3: entry_months is neg")]:
-        with pytest.raises(CohortError, match=message):
+        with refused(message):
             endpoints.derive(patients.assign(entry_months=[0.0, entry]), "OS", NCCH)
 
 
 def test_late_entry_after_the_event() -> None:
     patients = ready([5.0, 9.0], [True, False], "rfs", entry_months=[6.0, 4.0])
-    with pytest.raises(CohortError, match="row 2: observation began .*entered_late='drop'"):
+    with refused("row 2: observation began .*entered_late='drop'"):
         endpoints.derive(patients, "RFS", NCCH)
     frame = endpoints.derive(patients, "RFS", NCCH, entered_late="drop")
     assert frame["entry"].tolist() == [4.0]
-    with pytest.raises(CohortError, match="row 2: observation began"):
+    with refused("row 2: observation began"):
         endpoints.derive(
             patients.rename(columns=lambda name: name.replace("rfs", "os")),
             "OS",
@@ -618,9 +619,9 @@ def test_late_entry_is_moved_to_the_clock_of_the_recurrence() -> None:
     )
     frame = endpoints.derive(patients, "OS_after_recurrence", NCCH)
     assert frame["entry"].tolist() == [4.0, 0.0, 0.0]
-    with pytest.raises(CohortError, match="needs os_months"):
+    with refused("needs os_months"):
         endpoints.derive(patients.drop(columns="os_months"), "OS_after_recurrence", NCCH)
-    with pytest.raises(CohortError, match="row 2: os_months is empty"):
+    with refused("row 2: os_months is empty"):
         endpoints.derive(patients.assign(os_months=[np.nan, 30, 30]), "OS_after_recurrence", NCCH)
 
 
@@ -775,6 +776,7 @@ def test_from_a_file_to_an_analysis_frame(tmp_path: Path) -> None:
     frame = endpoints.derive(endpoints.from_history(patients, told, NCCH), "SCP", NCCH)
     assert frame["time"].tolist() == [6.0, 24.0]
     assert frame["event"].tolist() == [True, False]
+    files.forget()
     path.write_text(text.replace("B,2018-01-21,last", "A,2018-01-21,last"), encoding="utf-8")
-    with pytest.raises(CohortError, match="row 3: patient with neither.*row 7: after the death"):
+    with refused("row 3: patient with neither.*row 7: after the death"):
         endpoints.from_history(patients, cohort.load_history(path, NCCH), NCCH)

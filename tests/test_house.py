@@ -25,8 +25,9 @@ MAY_IMPORT = {
     "ledger": set(),
     "naming": {"ledger"},
     "files": {"ledger"},
-    "cohort": {"ledger", "files"},
-    "endpoints": {"ledger", "cohort", "scores"},
+    "refusals": {"ledger"},
+    "cohort": {"ledger", "files", "refusals"},
+    "endpoints": {"ledger", "cohort", "scores", "refusals"},
     "scores": {"ledger", "cohort"},
     "exact": set(),
     "baseline": {"ledger", "exact", "cohort", "endpoints", "scores"},
@@ -50,6 +51,7 @@ MAY_IMPORT = {
         "naming",
         "numbers",
         "files",
+        "refusals",
         "parameters",
         "manifest",
         "engine",
@@ -71,6 +73,7 @@ MAY_IMPORT = {
     },
     "intake": {"ledger", "cohort"},
     "cli_batch": None,
+    "cli_cohort": None,
     "cli": None,
 }
 

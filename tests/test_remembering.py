@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from crlm import cohort, ledger
+from crlm import cohort, files, ledger
 from crlm.cohort import history, loading, remembering
 
 
@@ -36,6 +36,9 @@ def test_other_bytes_or_rules_are_read_anew(design):
     assert remembering.recall(path, replace(design, conventions={})) is None
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(lines[:-1]))
+    with pytest.raises(ledger.CohortError, match="was changed"):
+        remembering.recall(path, design)
+    files.forget()
     assert remembering.recall(path, design) is None
     assert len(cohort.load(path, design)) == len(lines) - 2
 

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import itertools
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from crlm import manifest, parameters, run
 from crlm.files import checksum
 from crlm.ledger import KEYS, ParameterError, data_folder
+from crlm.refusals import did_you_mean, number, read_yaml
 
 #: Counts the changes in what a run's folder holds; part of every key.
 FORMAT = 2
 
 _MOST = 100_000
-# What starts a run or draws the page, and what editors and Python leave: no part of a result.
 _BLOCK = {"study", "notebook", "base", "grid", "list", "cohorts", "seconds"}
 _TOP = _BLOCK | {"blocks", "effects"}
 #: Beside a synthetic cohort: where it comes from and what it is known to give.
@@ -130,41 +126,16 @@ def plan(path: Path, known_cells: Mapping[str, Any] | None = None) -> Plan:
 # ---- reading ----------------------------------------------------------------
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML as people mean it: `no` is a word, a date is text, a key stands once."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, test) for tag, test in found if not tag.endswith((":timestamp", ":bool"))]
-    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile("^(?:true|True|false|False)$"), list("tTfF")
-)
-
-
-def _unique(loader: _Loader, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-    merged = "tag:yaml.org,2002:merge"
-    names = [loader.construct_object(k, deep=True) for k, _ in node.value if k.tag != merged]
-    twice = sorted({str(name) for name in names if names.count(name) > 1})
-    if twice:
-        where = f"line {node.start_mark.line + 1}"
-        raise ParameterError(f"{', '.join(twice)} is given twice in one place ({where}).")
-    return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
-
-
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique)
-
-
 def _read(path: Path) -> dict[str, Any]:
     try:
-        read = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_Loader)
+        text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise ParameterError(f"There is no grid file {str(path)!r}.") from None
     except OSError as error:
         raise ParameterError(f"{str(path)!r} cannot be read: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ParameterError(f"{path.name} is not YAML that can be read: {error}") from None
+    except UnicodeDecodeError:
+        raise ParameterError(f"{path.name} is not UTF-8. Save it as UTF-8.") from None
+    read = read_yaml(path.name, text, ParameterError)
     if read is None:
         raise ParameterError(f"{path.name} is empty. examples/ has grids to start from.")
     return _mapping(read, path.name)
@@ -185,31 +156,27 @@ def _blocks(grid: dict[str, Any], name: str) -> list[dict[str, Any]]:
 def _effect(given: Any) -> dict[str, Any]:
     """An entry of `effects`, which says what to draw by the keys of a result row."""
     _only(given, {*KEYS, "study", "unit", "label", "published"}, "effects")
-    for name, value in given.items():
-        several = isinstance(value, list) and name not in ("label", "published")
-        for one in value if several else [value]:
-            if isinstance(one, (list, dict)) or one is None:
-                raise ParameterError(f"effects: {name} is text or a number, not {one!r}.")
-            if name in ("time", "published") and not _is_number(one):
-                raise ParameterError(f"effects: {name} is a number, not {one!r}.")
-    return given
+    return {name: _wanted(name, value) for name, value in given.items()}
 
 
-def _number(value: Any) -> Any:
-    """YAML reads 1e-3 as text."""
-    with contextlib.suppress(ValueError):
-        return float(value) if isinstance(value, str) else value
-    return value
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+def _wanted(name: str, value: Any) -> Any:
+    """What an effect asks of a key: text or a number, or several of them."""
+    if isinstance(value, list) and name not in ("label", "published"):
+        return [_wanted(name, one) for one in value]
+    if isinstance(value, (list, dict)) or value is None:
+        raise ParameterError(f"effects: {name} is text or a number, not {value!r}.")
+    if name not in ("time", "published"):
+        return value
+    found = number(value)
+    if found is None or not math.isfinite(found):
+        raise ParameterError(f"effects: {name} is a number, not {value!r}.")
+    return found
 
 
 def _only(found: Any, allowed: set[str], where: str) -> None:
     for name in _mapping(found, where):
         if name not in allowed:
-            hint = parameters.did_you_mean(str(name), sorted(allowed))
+            hint = f"{did_you_mean(name, allowed)} There is: {', '.join(sorted(allowed))}."
             place = " Parameters stand under `base`, `grid` or `list`." if "grid" in allowed else ""
             raise ParameterError(f"{where}: there is no entry {name!r}.{hint}{place}")
 
@@ -217,9 +184,6 @@ def _only(found: Any, allowed: set[str], where: str) -> None:
 def _mapping(value: Any, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ParameterError(f"{where}: names with values are wanted here, not {value!r}.")
-    for name in value:
-        if not isinstance(name, str):
-            raise ParameterError(f"{where}: {name!r} is no name; write it in quotes if it is one.")
     return value
 
 
@@ -344,15 +308,15 @@ def _steps(name: str, given: dict[str, Any]) -> list[Any]:
     """`{from: 0.05, to: 0.2, step: 0.05}`, both ends included, in exact decimals."""
     if set(given) - {"from", "to", "step"} or not {"from", "to"} <= set(given):
         raise ParameterError(f"grid, {name}: a range is {{from: , to: , step: }}, not {given}.")
-    numbers = [_number(value) for value in (given["from"], given["to"], given.get("step", 1))]
-    if not all(_is_number(n) for n in numbers) or numbers[2] <= 0:
+    texts = [given["from"], given["to"], given.get("step", "1")]
+    if any(number(text) is None for text in texts) or number(texts[2]) <= 0:
         raise ParameterError(f"grid, {name}: a range needs numbers and a step above 0: {given}.")
-    start, end, step = (Decimal(str(number)) for number in numbers)
+    start, end, step = (Decimal(text) for text in texts)
     count = int((end - start) // step) + 1 if end >= start else 0
     if not 0 < count <= _MOST:
         raise ParameterError(f"grid, {name}: {count:,} values lie in {given}; 1 to {_MOST:,} may.")
     found = [start + i * step for i in range(count)]
-    whole = all(isinstance(number, int) for number in numbers)
+    whole = all(text.lstrip("+-").isdecimal() for text in texts)
     return [int(value) if whole else float(value) for value in found]
 
 
@@ -372,7 +336,8 @@ def _run(
     checked = parameters.held(values, cell)
     if "output_dir" in checked:
         raise ParameterError("output_dir is set by the batch: every run has its own folder.")
-    if seconds is not None and (not _is_number(seconds) or seconds <= 0):
+    limit = number(seconds)
+    if seconds is not None and not (limit is not None and 0 < limit < math.inf):
         raise ParameterError(f"seconds: a number above 0 is wanted, not {seconds!r}.")
     record, files = _record(notebook, label, checked, digests)
     text = json.dumps([FORMAT, record], sort_keys=True, ensure_ascii=False)
@@ -384,7 +349,7 @@ def _run(
         label,
         checked,
         "output_dir" in cell,
-        seconds,
+        limit,
         {"key": key, **record},
         record["notebook_sha256"],
         files,
@@ -399,10 +364,16 @@ def _table(record: Mapping[str, Any]) -> str:
 
 
 def _check_value(name: str, value: Any, cell: Mapping[str, parameters.Parameter]) -> None:
-    """Refuse what YAML read as something else than the text that a parameter wants."""
-    text = name in cell and cell[name].type == "str"
-    if value is None or (text and not isinstance(value, str)):
+    """Refuse what is no single text, and what `-p` would read as a number that nobody wrote."""
+    if not isinstance(value, (str, int, float)):
+        raise ParameterError(f"{name} = {value!r} is not one value; write text or a number.")
+    wanted = cell[name].type if name in cell else ""
+    if wanted == "str" and not isinstance(value, str):
         raise ParameterError(f"{name} = {value!r} is not text; write it in quotes.")
+    if isinstance(value, str) and wanted in ("int", "float") and number(value) is None:
+        raise ParameterError(
+            f"{name} = {value!r} is not of type {wanted}: write the number plainly, as 0.05 or 12."
+        )
 
 
 def _record(

@@ -7,12 +7,15 @@ history, `template` writes an empty workbook to fill in, `eligibility` and
 converted table came from; `origin` and `events` find the table and history of a run.
 """
 
-from crlm.cohort.adapters import import_tcia_crlm, source
+from crlm.cohort.adapters import import_tcia_crlm, source, write_source
+from crlm.cohort.feeding import feeds
 from crlm.cohort.flow import add_factors, attrition, eligibility, stand_ins
 from crlm.cohort.form import template
 from crlm.cohort.history import EVENTS, SITES, check_history, load_history
 from crlm.cohort.loading import check, load
-from crlm.cohort.origin import events, origin
+from crlm.cohort.origin import events, find_history, origin
+from crlm.cohort.pairing import pair
+from crlm.cohort.proposing import propose, questions
 from crlm.cohort.understanding import CohortReport, describe
 
 __all__ = [
@@ -26,11 +29,17 @@ __all__ = [
     "describe",
     "eligibility",
     "events",
+    "feeds",
+    "find_history",
     "import_tcia_crlm",
     "load",
     "load_history",
     "origin",
+    "pair",
+    "propose",
+    "questions",
     "source",
     "stand_ins",
     "template",
+    "write_source",
 ]

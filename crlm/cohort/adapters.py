@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tomllib
@@ -12,11 +13,17 @@ from typing import Any
 import pandas as pd
 
 from crlm.cohort.loading import check
-from crlm.cohort.reading import read
+from crlm.cohort.reading import Manner, contents, read
 from crlm.cohort.understanding import refuse
+from crlm.cohort.wording import quote
 from crlm.files import write_atomically
 from crlm.ledger import CohortError, load_design
+from crlm.refusals import did_you_mean, refusal
 
+#: What a table can be. Only an adapter or the search for a cohort says other than "own".
+KINDS = ("reconstructed", "public", "own")
+
+_LONGEST_NOTE = 100_000
 _YES = {"1": "yes", "0": "no"}
 
 #: The workbook of the collection in the words of a codebook; sheet and headers as published.
@@ -108,7 +115,7 @@ def import_tcia_crlm(xlsx_path: str | os.PathLike[str], out_path: str | os.PathL
     _refuse_foreign(out)
     report = check(xlsx_path, load_design("mskcc_hai"), TCIA_CRLM)
     refuse(report)
-    raw = read(xlsx_path, sheet=TCIA_CRLM["sheet"]).frame
+    raw = read(xlsx_path, Manner(sheet=TCIA_CRLM["sheet"])).frame
     if "progression_or_recurrence" not in raw or len(raw) != len(report.frame):
         raise CohortError(
             f"{report.file} lacks the column 'progression_or_recurrence': it is not the "
@@ -116,9 +123,26 @@ def import_tcia_crlm(xlsx_path: str | os.PathLike[str], out_path: str | os.PathL
         )
     recurred = (raw["progression_or_recurrence"] == "1").reset_index(drop=True)
     patients = _with_first_recurrence(report.frame, recurred)
-    write_atomically(out, _canonical_csv(patients))
-    write_atomically(_sidecar(out), _toml(_TCIA_SOURCE))
+    data = _canonical_csv(patients).encode("utf-8")
+    write_atomically(out, data)
+    write_source(out, data, _TCIA_SOURCE)
     return out
+
+
+def write_source(table: Path, data: bytes, record: Mapping[str, str]) -> None:
+    """Write where a table came from beside it, with the checksum of the table it speaks of.
+
+    Parameters
+    ----------
+    table : pathlib.Path
+        The table; the note is `<stem>.source.toml` in the same folder.
+    data : bytes
+        Its content.
+    record : mapping of str to str
+        `kind` (of `KINDS`), `title`, `note` and what else there is to say.
+    """
+    digest = hashlib.sha256(data).hexdigest()
+    write_atomically(_sidecar(table), _toml({**record, "sha256": digest}))
 
 
 def source(path: str | os.PathLike[str]) -> dict[str, Any] | None:
@@ -132,23 +156,43 @@ def source(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     Returns
     -------
     dict or None
-        `kind`, `title`, `citation`, `licence`, `doi`, `note`; None without a note.
+        `kind`, `title`, `citation`, `licence`, `doi`, `note`, `sha256`; None without a note.
 
     Raises
     ------
     CohortError
-        If the note is not TOML.
+        If the note is not TOML, its kind is not known, or it was written for another table.
     """
     note = _sidecar(Path(path))
     if not note.is_file():
         return None
+    record = _note(note)
+    kind = record.get("kind", "")
+    if kind not in KINDS:
+        raise refusal(
+            f"{note.name} says that the table is {quote(kind)}, which no table can be."
+            f"{did_you_mean(kind, KINDS)} Known: {', '.join(KINDS)}. Correct it, or remove the "
+            "file if the table is your own."
+        )
+    if hashlib.sha256(contents(Path(path))).hexdigest() != record.get("sha256"):
+        raise refusal(
+            f"{note.name} was written for another table than {Path(path).name} is now. If the "
+            "table is your own, remove that file; if it is a public or a synthetic one, make it "
+            "again with `crlm import` or `crlm reconstruct`."
+        )
+    return record
+
+
+def _note(note: Path) -> dict[str, str]:
+    remedy = "Correct it, or remove it if the table is your own."
     try:
-        return tomllib.loads(note.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise CohortError(
-            f"{note.name} cannot be read as TOML: {error}. Correct it, or remove it if the table "
-            "is your own."
-        ) from error
+        data = contents(note) if note.stat().st_size else b""
+        record = tomllib.loads(data.decode("utf-8")) if len(data) <= _LONGEST_NOTE else None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):
+        record = None
+    if record is None or not all(isinstance(value, str) for value in record.values()):
+        raise CohortError(f"{note.name} cannot be read as TOML of a few lines of text. {remedy}")
+    return record
 
 
 def _with_first_recurrence(patients: pd.DataFrame, recurred: pd.Series) -> pd.DataFrame:
@@ -180,9 +224,17 @@ def _sidecar(table: Path) -> Path:
 def _refuse_foreign(out: Path) -> None:
     if out.suffix.lower() != ".csv":
         raise CohortError(f"The cohort is written as CSV: name it {out.stem}.csv.")
-    if out.exists() and (source(out) or {}).get("doi") != _TCIA_SOURCE["doi"]:
+    if out.exists() and not _is_ours(out):
         raise CohortError(
             f"{out.name} exists and is another table; it is left as it is. Choose another name."
         )
     if not out.parent.is_dir():
-        raise CohortError(f"There is no folder {str(out.parent)!r}. Make it first.")
+        raise refusal(f"There is no folder {quote(out.parent)}. Make it first.")
+
+
+def _is_ours(out: Path) -> bool:
+    """Whether the table that stands there is one that this adapter wrote."""
+    try:
+        return (source(out) or {}).get("doi") == _TCIA_SOURCE["doi"]
+    except CohortError:
+        return False

@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from crlm.cohort.codebook import Codebook, Column
+from crlm.cohort.numbers import quote_header, read_number
 from crlm.cohort.reading import Raw
-from crlm.cohort.units import converter
-from crlm.cohort.wording import NUMBER, did_you_mean, listing, tidy, token, violation
+from crlm.cohort.times import from_dates
+from crlm.cohort.units import converter, unit_in_cell
+from crlm.cohort.vocabulary import suggest
+from crlm.cohort.wording import quote, token, violation
+from crlm.refusals import NUMBER, did_you_mean, foreign, listing, tidy
 
 #: What a cell turned out to be: its value (None when unknown) and what is wrong with it.
 Verdict = tuple[Any, str, str]
 
 _YES_NO = {"1": "yes", "true": "yes", "y": "yes", "0": "no", "false": "no", "n": "no"}
 _EVENT = {"1": "1", "true": "1", "0": "0", "false": "0"}
-
-# Words that are near enough to a level to be suggested, never to be taken.
-_SUGGESTED = {
-    "1": "yes", "0": "no", "有": "yes", "無": "no", "あり": "yes", "なし": "no", "+": "positive",
-    "-": "negative", "陽性": "positive", "陰性": "negative", "男": "male", "男性": "male",
-    "女": "female", "女性": "female", "右": "right", "左": "left", "同時性": "synchronous",
-    "異時性": "metachronous", "wt": "wild", "野生型": "wild", "mt": "mutant", "変異型": "mutant",
-    "mutated": "mutant", "dead": "1", "died": "1", "死亡": "1", "alive": "0", "生存": "0",
-    "yes": "1", "no": "0", "r0": "negative", "r1": "positive",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,7 +38,7 @@ class Coerced:
     problems : tuple of dict
         Violations of single cells.
     notes : tuple of str
-        Codes of the codebook that never occur, and the like.
+        Codes of the codebook that never occur, and the like; foreign text is marked.
     """
 
     frame: pd.DataFrame
@@ -72,7 +66,7 @@ def coerce(
     book : Codebook
         Unknown tokens and the decimal mark.
     days_per_month : float
-        For times in days or weeks.
+        For times in days or weeks, or between dates.
 
     Returns
     -------
@@ -83,103 +77,266 @@ def coerce(
     problems: list[dict[str, Any]] = []
     notes: list[str] = []
     for name, column in matched.items():
-        texts = raw.frame[column.source]
-        labels = raw.labels.get(column.source, {})
-        understand = _reader(name, column, specs[name], book, days_per_month, raw.kind)
-        verdicts = {text: understand(*_decoded(text, column, labels)) for text in texts.unique()}
-        columns[name] = _typed(texts.map({t: v[0] for t, v in verdicts.items()}), specs[name])
-        problems += _problems(name, column, specs[name], texts, labels, verdicts)
-        problems += _codebook_problems(name, column, specs[name], book, days_per_month)
-        notes += _never_seen(name, column, texts, labels)
-    return Coerced(pd.DataFrame(columns, index=raw.frame.index), tuple(problems), tuple(notes))
+        if column.from_dates:
+            continue
+        cells = Cells(name, column, specs[name], book, days_per_month, raw)
+        columns[name], more, said = cells.read()
+        problems += [*more, *_codebook_problems(cells)]
+        notes += [*said, *_never_seen(cells)]
+    dated, more, said = from_dates(raw, matched, columns, book, days_per_month)
+    for name, values in dated.items():
+        columns[name], beyond = _within(name, values, matched[name], specs[name])
+        problems += beyond
+    for name, column in matched.items():
+        if column.other and not column.from_dates and column.other in columns:
+            columns[name] = columns[name] | columns[column.other]
+    ordered = {name: columns[name] for name in matched if name in columns}
+    frame = pd.DataFrame(ordered, index=raw.frame.index)
+    return Coerced(frame, (*problems, *more), (*notes, *said))
 
 
-def _decoded(text: str, column: Column, labels: Mapping[str, str]) -> tuple[str, str]:
-    """The cell as the codebook's value map reads it, and its SPSS label if the map is silent."""
-    label = labels.get(text, "")
-    for key in [token(text), *([token(label)] if label else [])]:
-        if key in column.values:
-            return column.values[key], ""
-    return text, label
+def _within(
+    name: str, values: pd.Series, column: Column, spec: Mapping[str, Any]
+) -> tuple[pd.Series, list[dict[str, Any]]]:
+    """Times between dates stay within the bounds that the dictionary sets."""
+    high = spec.get("max")
+    if high is None:
+        return values, []
+    beyond = values.index[values > high]
+    rule = f"is above {high:g} {spec.get('unit', '')}".rstrip()
+    found = [
+        violation(row, name, column.source, f"{values[row]:g}", rule, "Check both dates.")
+        for row in beyond
+    ]
+    return values.where(~(values > high)), found
 
 
-def _reader(
-    name: str,
-    column: Column,
-    spec: Mapping[str, Any],
-    book: Codebook,
-    days_per_month: float,
-    kind: str,
-) -> Callable[[str, str], Verdict]:
-    """The function that understands one cell of this column."""
-    unknown = book.missing | column.missing
-    convert, _ = converter(column.unit, str(spec.get("unit", "")), days_per_month)
+class Cells:
+    """One column of the file on its way to one of the dictionary."""
 
-    def understand(text: str, label: str) -> Verdict:
-        level = _level(text, label, spec) if spec["type"] == "category" else None
+    def __init__(
+        self,
+        name: str,
+        column: Column,
+        spec: Mapping[str, Any],
+        book: Codebook,
+        days_per_month: float,
+        raw: Raw,
+    ) -> None:
+        self.name, self.column, self.spec, self.book = name, column, spec, book
+        self.texts = raw.frame[column.source]
+        self.labels = raw.labels.get(column.source, {})
+        self.unknown = book.missing | column.missing
+        self.target = str(spec.get("unit", ""))
+        self.month = days_per_month
+        self.units = raw.frame[column.unit_source] if column.unit_source else None
+        self.levels = [str(level) for level in spec.get("levels", ())]
+        self.counts = self.texts.value_counts(sort=False)
+        self.bare = self._are_plain_codes()
+        self.own_units = 0
+
+    def read(self) -> tuple[pd.Series, list[dict[str, Any]], list[str]]:
+        """The typed column, what is wrong with its cells, and notes."""
+        if self.units is not None:
+            return self._by_row()
+        if self.spec["type"] in ("number", "integer"):
+            verdicts = self._numbers()
+        else:
+            verdicts = {text: self._decoded(text) for text in self.counts.index}
+        values = self.texts.map({text: verdict[0] for text, verdict in verdicts.items()})
+        return self._typed(values), self._problems(verdicts), self._notes()
+
+    # ---- categories, events and text ----
+
+    def _decoded(self, text: str) -> Verdict:
+        """A cell as the codebook's value map reads it, else by its SPSS label, else as it is."""
+        label = self.labels.get(text, "")
+        for key in [token(text), *([token(label)] if label else [])]:
+            if key in self.column.values:
+                return self._understood(self.column.values[key], "", True)
+        return self._understood(text, label, False)
+
+    def _understood(self, text: str, label: str, mapped: bool) -> Verdict:
+        category = self.spec["type"] == "category"
+        level = self._level(text, label, mapped) if category else None
         if level is not None:
             return level, "", ""
-        if token(text) in unknown or (label and token(label) in unknown):
+        if token(text) in self.unknown or (label and token(label) in self.unknown):
             return None, "", ""
-        if spec["type"] == "text":
-            return text, "", ""
-        if spec["type"] == "category":
-            return None, f"is none of {listing(spec['levels'])}", ""
-        value, rule, remedy = _number(tidy(text), book.decimal, kind, name, column.source)
-        return (None, rule, remedy) if rule else _in_range(convert(value), spec)
+        if category:
+            return None, f"is none of {listing(self.levels)}", ""
+        return text, "", ""
 
-    return understand
+    def _level(self, text: str, label: str, mapped: bool) -> str | None:
+        """The canonical level that a cell names beyond doubt, or None."""
+        names = self.level_names()
+        if label and token(label) in names:
+            return names[token(label)]
+        codes = _YES_NO if set(self.levels) == {"yes", "no"} else {}
+        codes = _EVENT if self.spec.get("role") == "event" else codes
+        word = token(text)
+        meant = names.get(word) or codes.get(word)
+        if mapped:
+            return meant
+        if self.column.values and (word not in names or NUMBER.fullmatch(word)):
+            # A column with a value map takes no code from elsewhere.
+            return None
+        if NUMBER.fullmatch(word) and not self.bare:
+            return None
+        # A bare code whose label says something unknown is the codebook's to decide.
+        silent = not label or not NUMBER.fullmatch(text) or suggest(label, self.levels) == meant
+        return meant if silent else None
+
+    def level_names(self) -> dict[str, str]:
+        """Words for the levels of the dictionary, by token."""
+        names = {token(level): level for level in self.levels}
+        for level, words in self.spec.get("labels", {}).items():
+            names.setdefault(token(words), str(level))
+        return names
+
+    def _are_plain_codes(self) -> bool:
+        """Whether the only numbers among the codes are 0 and 1: beside a 2, 1 may mean no."""
+        if self.spec["type"] != "category":
+            return True
+        codes = {token(text) for text in self.counts.index} - self.unknown
+        return {code for code in codes if NUMBER.fullmatch(code)} <= {"0", "1"}
+
+    # ---- numbers ----
+
+    def _numbers(self) -> dict[str, Verdict]:
+        convert, _ = converter(self.column.unit, self.target, self.month)
+        special = bool(self.column.values or self.labels)
+        point = self.book.decimal == "."
+        verdicts: dict[str, Verdict] = {}
+        for text in self.counts.index:
+            if point and not special and NUMBER.fullmatch(text) and text not in self.unknown:
+                verdict: Verdict = _in_range(convert(float(text)), self.spec)
+                if token(text) in self.unknown:
+                    verdict = (None, "", "")
+            else:
+                verdict = self._number(text, convert)
+            verdicts[text] = verdict
+        return verdicts
+
+    def _number(self, text: str, convert: Callable[[float], float]) -> Verdict:
+        label = self.labels.get(text, "")
+        mapped = [self.column.values[key] for key in (token(text), token(label))
+                  if key in self.column.values]  # fmt: skip
+        told = mapped[0] if mapped else text
+        if token(told) in self.unknown or (label and token(label) in self.unknown):
+            return None, "", ""
+        decimal = "." if mapped and "," not in told else self.book.decimal
+        value, unit, rule, remedy = read_number(
+            told, decimal, self.target, self.column.source, self.name
+        )
+        if rule or value is None:
+            return None, rule, remedy
+        if label and not mapped and self._is_code(label):
+            return None, "is a code with a label among measurements", (
+                "Say what it means: "
+                f"`{self.name}: {{from: {quote_header(self.column.source)}, missing: "
+                f"[{foreign(json.dumps(text))}]}}`, or map it to its number with `values:`."
+            )  # fmt: skip
+        if unit:
+            self.own_units += int(self.counts[text])
+            convert, _ = converter(unit, self.target, self.month)
+        return _in_range(convert(value), self.spec)
+
+    def _is_code(self, label: str) -> bool:
+        """Whether a labelled number stands among others that have no label."""
+        labelled = sum(text in self.labels for text in self.counts.index)
+        return 2 * labelled < len(self.counts) and not NUMBER.search(tidy(label))
+
+    def _by_row(self) -> tuple[pd.Series, list[dict[str, Any]], list[str]]:
+        """Numbers whose unit stands beside them in another column."""
+        values: list[float | None] = []
+        problems = []
+        for row, text, unit in zip(self.texts.index, self.texts, self.units, strict=True):
+            known = unit_in_cell(unit, self.target) if unit else self.target
+            if text and token(text) not in self.unknown and not known:
+                verdict: Verdict = (None, f"has a unit that is not known: {quote(unit)}",
+                                    "Correct the unit.")  # fmt: skip
+            else:
+                convert, _ = converter(known, self.target, self.month)
+                verdict = self._number(text, convert)
+            values.append(verdict[0])
+            if verdict[1]:
+                problems.append(violation(row, self.name, self.column.source, text, *verdict[1:]))
+        return pd.Series(values, index=self.texts.index, dtype=float), problems, self._notes()
+
+    # ---- together ----
+
+    def _typed(self, values: pd.Series) -> pd.Series:
+        if self.spec["type"] == "text":
+            return values.astype(object).where(values.notna(), None)
+        if self.spec["type"] in ("number", "integer"):
+            return values.astype(float)
+        if self.spec.get("role") == "event":
+            return values.map({"1": True, "0": False}).astype("boolean")
+        return pd.Series(pd.Categorical(values, categories=self.levels), index=values.index)
+
+    def _problems(self, verdicts: Mapping[str, Verdict]) -> list[dict[str, Any]]:
+        wrong = {text: verdict for text, verdict in verdicts.items() if verdict[1]}
+        if not wrong:
+            return []
+        suggestion = self._suggestion()
+        rows = self.texts[self.texts.isin(wrong)]
+        return [
+            violation(
+                row, self.name, self.column.source, self._shown(text), wrong[text][1],
+                wrong[text][2] or suggestion,
+            )
+            for row, text in rows.items()
+        ]  # fmt: skip
+
+    def _shown(self, text: str) -> str:
+        return f"{text} ({self.labels[text]})" if text in self.labels else text
+
+    def _suggestion(self) -> str:
+        """The line to paste into the codebook: every code seen, with what suggests itself."""
+        if self.spec["type"] != "category":
+            return ""
+        guesses = self.guesses()
+        line = _line(self.name, self.column.source, guesses)
+        counts = foreign(", ".join(f"{self._shown(t)}: {self.counts[t]}" for t in guesses))
+        return (
+            f'Say in the codebook what each means, "" for unknown (check this): {line} '
+            f"(rows: {counts})"
+        )
+
+    def guesses(self) -> dict[str, str]:
+        """Every code of the column with the level that suggests itself, "?" where none does."""
+        seen = [t for t in self.counts.index if token(t) not in self.unknown][:40]
+        told = {}
+        for text in seen:
+            word = self.labels.get(text) or text
+            mapped = self.column.values.get(token(text), self.column.values.get(token(word)))
+            bare = bool(NUMBER.fullmatch(token(word))) and not self.bare
+            told[text] = mapped if mapped is not None else "?" if bare else self.guess(word)
+        return told
+
+    def guess(self, word: str) -> str:
+        """The level that one code most likely means."""
+        level = self._level(word, "", False) or suggest(word, self.levels)
+        # Beside yes and no, 1 and 0 are nothing else.
+        answers = {token(text) for text in self.counts.index} & {"yes", "no", "y", "n"}
+        bare = {"1": "yes", "0": "no"}.get(token(word)) if answers else None
+        return suggest(bare, self.levels) if level == "?" and bare else level
+
+    def _notes(self) -> list[str]:
+        if not self.own_units:
+            return []
+        return [f"{self.name}: {self.own_units} cells name their own unit, which was obeyed."]
 
 
-def _level(text: str, label: str, spec: Mapping[str, Any]) -> str | None:
-    """The canonical level that a cell names beyond doubt, or None."""
-    levels = [str(level) for level in spec["levels"]]
-    names = {token(level): level for level in levels}
-    for level, words in spec.get("labels", {}).items():
-        names.setdefault(token(words), str(level))
-    if label and token(label) in names:
-        return names[token(label)]
-    codes = _YES_NO if set(levels) == {"yes", "no"} else {}
-    codes = _EVENT if spec.get("role") == "event" else codes
-    meant = names.get(token(text)) or codes.get(token(text))
-    # A bare code whose label says something unknown is the codebook's to decide.
-    silent = not label or not NUMBER.fullmatch(text) or _SUGGESTED.get(token(label)) == meant
-    return meant if silent else None
-
-
-def _number(text: str, decimal: str, kind: str, name: str, source: str) -> Verdict:
-    plain = text.replace(",", ".") if decimal == "," and "." not in text else text
-    # In a CSV file with decimal commas a point separates thousands; elsewhere numbers are typed.
-    in_doubt = decimal == "," and kind == "CSV" and "." in text
-    if NUMBER.fullmatch(plain) and not in_doubt:
-        return float(plain), "", ""
-    if re.match(r"\d{4}-\d\d-\d\d", text):
-        return None, "is a date where a number is expected", (
-            "Excel makes dates of what looks like one: format the column as text and type the "
-            "number again."
-        )  # fmt: skip
-    if re.match(r"[<>≤≥]", text):
-        limit = text.lstrip("<>≤≥= ") or "..."
-        return None, "is a limit, not a number", (
-            f"Say in the codebook what it counts as: {_line(name, source, {text: limit})}"
-        )  # fmt: skip
-    if re.fullmatch(r"[+-]?\d[\d.,]*", text):
-        return None, "has a comma or point whose meaning is in doubt", (
-            "If a comma is the decimal mark, set `decimal: ','` in the codebook; remove what "
-            "separates thousands."
-        )  # fmt: skip
-    if re.match(r"[+-]?[\d.,]+\s*[^\d\s.,]+", text):
-        return None, "is not a plain number", (
-            "Leave the unit out of the cell; name it once for the column: "
-            f"`{name}: {{from: {json.dumps(source, ensure_ascii=False)}, unit: ...}}`."
-        )  # fmt: skip
-    return None, "is not a number", (
-        "Correct the cell, or, if it means unknown, add to the codebook: "
-        f"missing: [{json.dumps(text, ensure_ascii=False)}]."
-    )  # fmt: skip
+def _line(name: str, source: str, values: Mapping[str, str]) -> str:
+    pairs = ", ".join(f"{json.dumps(k, ensure_ascii=False)}: {v}" for k, v in values.items())
+    return f"`{name}: {{from: {quote_header(source)}, values: {{{foreign(pairs)}}}}}`"
 
 
 def _in_range(value: float, spec: Mapping[str, Any]) -> Verdict:
+    if not np.isfinite(value):
+        return None, "is not a finite number", "Correct the cell."
     if spec["type"] == "integer" and not value.is_integer():
         return None, "is not a whole number", "Correct the cell."
     low, high = spec.get("min", float("-inf")), spec.get("max", float("inf"))
@@ -202,83 +359,33 @@ def _in_range(value: float, spec: Mapping[str, Any]) -> Verdict:
     return None, f"is {side}", remedy
 
 
-def _typed(values: pd.Series, spec: Mapping[str, Any]) -> pd.Series:
-    if spec["type"] == "text":
-        return values.astype(object)
-    if spec["type"] in ("number", "integer"):
-        return values.astype(float)
-    if spec.get("role") == "event":
-        return values.map({"1": True, "0": False}).astype("boolean")
-    levels = [str(level) for level in spec["levels"]]
-    return pd.Series(pd.Categorical(values, categories=levels), index=values.index)
-
-
-def _problems(
-    name: str,
-    column: Column,
-    spec: Mapping[str, Any],
-    texts: pd.Series,
-    labels: Mapping[str, str],
-    verdicts: Mapping[str, Verdict],
-) -> list[dict[str, Any]]:
-    wrong = {text: verdict for text, verdict in verdicts.items() if verdict[1]}
-    suggestion = _suggestion(name, column, spec, [labels.get(t) or t for t in wrong])
-    return [
-        violation(
-            row, name, column.source, f"{text} ({labels[text]})" if text in labels else text,
-            wrong[text][1], wrong[text][2] or suggestion,
-        )
-        for row, text in texts.items() if text in wrong
-    ]  # fmt: skip
-
-
-def _suggestion(name: str, column: Column, spec: Mapping[str, Any], seen: list[str]) -> str:
-    """The line to paste into the codebook, with the levels that suggest themselves filled in."""
-    if spec["type"] != "category":
-        return ""
-    levels = [str(level) for level in spec["levels"]]
-    known = _EVENT if spec.get("role") == "event" else {}
-    guesses = {text: known.get(token(text)) or _guess(text, levels) for text in seen}
-    line = _line(name, column.source, guesses)
-    return f'Say in the codebook what each means, "" for unknown (check this): {line}'
-
-
-def _guess(text: str, levels: list[str]) -> str:
-    suggested = _SUGGESTED.get(token(text), "")
-    if suggested in levels:
-        return suggested
-    begun = [level for level in levels if token(level).startswith(token(text))]
-    return begun[0] if len(begun) == 1 else "?"
-
-
-def _line(name: str, source: str, values: Mapping[str, str]) -> str:
-    pairs = ", ".join(f"{json.dumps(k, ensure_ascii=False)}: {v}" for k, v in values.items())
-    header = json.dumps(source, ensure_ascii=False)
-    return f"`{name}: {{from: {header}, values: {{{pairs}}}}}`"
-
-
-def _codebook_problems(
-    name: str, column: Column, spec: Mapping[str, Any], book: Codebook, days_per_month: float
-) -> list[dict[str, Any]]:
+def _codebook_problems(cells: Cells) -> list[dict[str, Any]]:
     """What the codebook says of a column that cannot be meant."""
-    _, unit_problem = converter(column.unit, str(spec.get("unit", "")), days_per_month)
-    problems = [(column.unit, unit_problem, "Correct `unit:` in the codebook.")] * bool(
+    _, unit_problem = converter(cells.column.unit, cells.target, cells.month)
+    problems = [(cells.column.unit, unit_problem, "Correct `unit:` in the codebook.")] * bool(
         unit_problem
     )
-    levels = [str(level) for level in spec.get("levels", ())]
-    for meant in dict.fromkeys(column.values.values()):
-        empty = token(meant) in book.missing | column.missing
-        if levels and not empty and _level(meant, "", spec) is None:
-            rule = f"is no level of {name}: {listing(levels)}"
-            problems.append((meant, rule, f"Correct `values:`.{did_you_mean(meant, levels)}"))
-    return [violation(None, name, column.source, *problem) for problem in problems]
+    names = {*cells.level_names(), *cells.unknown}
+    names |= set(_YES_NO if set(cells.levels) == {"yes", "no"} else ())
+    for meant in dict.fromkeys(cells.column.values.values()):
+        if cells.levels and token(meant) not in names:
+            rule = f"is no level of {cells.name}: {listing(cells.levels)}"
+            remedy = f"Correct `values:`.{did_you_mean(meant, cells.levels)}"
+            problems.append((meant, rule, remedy))
+    source = cells.column.source
+    return [violation(None, cells.name, source, *problem) for problem in problems]
 
 
-def _never_seen(
-    name: str, column: Column, texts: pd.Series, labels: Mapping[str, str]
-) -> list[str]:
-    seen = {token(text) for text in texts.unique()} | {token(label) for label in labels.values()}
-    unseen = [raw for raw in column.values if raw not in seen]
+def _never_seen(cells: Cells) -> list[str]:
+    column, labels = cells.column, cells.labels
+    if not column.values:
+        return []
+    seen = {token(text) for text in cells.counts.index}
+    seen |= {token(label) for label in labels.values()}
+    unseen: Sequence[str] = [raw for raw in column.values if raw not in seen]
     if not unseen:
         return []
-    return [f"{name}: the codebook explains {listing(unseen)}, which never occurs in the file."]
+    return [
+        f"{cells.name}: the codebook explains {foreign(listing(unseen))}, which never occurs in "
+        "the file."
+    ]

@@ -16,8 +16,10 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
 from crlm.cohort.history import COLUMNS, EVENTS
+from crlm.cohort.wording import quote
 from crlm.files import write_atomically
 from crlm.ledger import CohortError, Design
+from crlm.refusals import refusal
 
 _LAST_ROW = 2000
 _HEAD = PatternFill("solid", fgColor="E8EEF4")
@@ -49,7 +51,7 @@ def template(path: str | os.PathLike[str], design: Design) -> Path:
     if file.exists():
         raise CohortError(f"{file.name} exists and is left as it is. Choose another name.")
     if not file.parent.is_dir():
-        raise CohortError(f"There is no folder {str(file.parent)!r}. Make it first.")
+        raise refusal(f"There is no folder {quote(file.parent)}. Make it first.")
     book = Workbook()
     patients = book.active
     patients.title = "patients"
@@ -125,7 +127,15 @@ def _codebook(sheet: Worksheet, design: Design) -> None:
 def _example(design: Design) -> list[str]:
     lines = [
         "# A table with its own headers and codes needs a codebook: copy this into codebook.yaml,",
-        "# keep the lines that apply, and write your headers on the right.",
+        "# keep the lines that apply, and write your headers on the right. `crlm codebook` writes",
+        "# one for a table that exists already.",
+        "# Times can be given in three ways: as months (or days, weeks, years with `unit:`) in",
+        "# os_months and its like; as dates in the patient's row,",
+        "#   os_months: {from: date of surgery, to: [date of death, date of last contact]}",
+        "#   os_event: {filled: date of death}",
+        "#   rfs_months: {from: date of surgery, to: [date of recurrence, date of death, ...]}",
+        "#   rfs_event: {filled: date of recurrence, or: os_event}",
+        "# or as events in the sheet `history`, which is read without being asked.",
         f"study: {design.study}",
         'missing: ["-999", "?"]          # besides empty, NA, N/A, NaN, unknown, unk, 不明',
         "columns:",

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from crlm.cohort.codebook import Codebook, Column, match, read_codebook
+from crlm.cohort.codebook import Codebook, Column, read_codebook
 from crlm.cohort.coercion import coerce
-from crlm.cohort.reading import Raw, read
+from crlm.cohort.matching import match
+from crlm.cohort.reading import Raw, contents, read
 from crlm.cohort.remembering import recall, remember
-from crlm.cohort.understanding import CohortReport, refuse, understand
-from crlm.cohort.wording import (
-    did_you_mean,
-    listing,
-    name_key,
-    tidy,
-    token,
-    violation,
-    violations_frame,
-)
-from crlm.ledger import CohortError, Design, load_design
+from crlm.cohort.times import read_dates
+from crlm.cohort.understanding import CohortReport, both, refuse, understand
+from crlm.cohort.wording import quote, quotes, token, violation, violations_frame
+from crlm.cohort.workbook import sheet_heads
+from crlm.ledger import Design, load_design
+from crlm.refusals import did_you_mean, listing, name_key, plain, refusal, row_list, tidy
 
 #: Everything that may happen in a history.
 EVENTS = (
@@ -60,9 +57,6 @@ COLUMNS: dict[str, dict[str, Any]] = {
     "details": {"type": "text", "role": "details"},
 }
 
-_YEAR_FIRST = re.compile(
-    r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[ T]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?"
-)
 PathLike = str | os.PathLike[str]
 
 
@@ -99,6 +93,7 @@ def load_history(
         return known
     report = check_history(path, design, codebook)
     refuse(report)
+    report.frame.attrs["notes"] = report.discreet
     return report.frame
 
 
@@ -131,38 +126,57 @@ def check_history(
         If the file is no table or lacks a column that a history must have.
     """
     book = read_codebook(codebook, COLUMNS, design.study, history=True)
-    raw = read(
-        path, sheet=book.sheet, encoding=book.encoding, separator=book.separator,
-        preferred_sheet="history",
-    )  # fmt: skip
+    raw = read(path, replace(book.manner, preferred_sheet="history"))
     matched, notes = match(raw, book, COLUMNS)
     _refuse_incomplete(raw, matched)
-    frame, problems = _parsed(raw, matched, book)
+    frame, problems, said = _parsed(raw, matched, book)
     violations = violations_frame(problems)
     finished = frame.reset_index(drop=True)
-    used = {column.source for column in matched.values()}
+    used = {header for column in matched.values() for header in column.sources}
     return CohortReport(
         file=raw.file,
         study=design.study,
-        how=raw.how,
+        how=plain(raw.how),
         frame=finished,
         understood=understand(finished, matched, COLUMNS, violations),
         violations=violations,
-        notes=[*raw.notes, *notes],
         unused=[header for header in raw.frame.columns if header not in used],
+        **both(_same_day(finished), [*raw.notes, *notes, *said]),
     )
 
 
+def has_history(
+    path: PathLike, design: Design, codebook: PathLike | Mapping[str, Any] | None = None
+) -> bool:
+    """Whether a workbook of patients has a filled sheet of the shape of a history beside them.
+
+    A sheet that the codebook's section `history` names counts whatever its shape.
+    """
+    file = Path(path)
+    if not file.is_file() or not contents(file).startswith(b"PK"):
+        return False
+    book = read_codebook(codebook, COLUMNS, design.study, history=True)
+    if book.manner.sheet:
+        return True
+    named = {"patient_id": "patient_id", "event": "event"}
+    named |= {name: column.source for name, column in book.columns.items() if column.source}
+    times = {name_key(named.get(name, name)) for name in ("date", "day")}
+    needed = {name_key(named[name]) for name in ("patient_id", "event")}
+    heads = sheet_heads(file.name, contents(file)).values()
+    keys = [{name_key(str(cell)) for cell in head[0]} for head in heads if len(head) > 1]
+    return any(needed <= one and times & one for one in keys)
+
+
 def _refuse_incomplete(raw: Raw, matched: Mapping[str, Column]) -> None:
-    headers = listing(raw.frame.columns)
+    headers = quotes(raw.frame.columns)
     for name in ("patient_id", "event"):
         if name not in matched:
-            raise CohortError(
+            raise refusal(
                 f"{raw.file} has no column {name!r}, which a history must have. It has: {headers}. "
                 f"Rename one, or map it in the codebook (`history: {{columns: {{{name}: ...}}}}`)."
             )
     if not {"date", "day"} & set(matched):
-        raise CohortError(
+        raise refusal(
             f"{raw.file} has neither `date` nor `day` (days from the hepatectomy); a history needs "
             f"one of them. It has: {headers}. Rename a column, or map it in the codebook."
         )
@@ -170,21 +184,18 @@ def _refuse_incomplete(raw: Raw, matched: Mapping[str, Column]) -> None:
 
 def _parsed(
     raw: Raw, matched: Mapping[str, Column], book: Codebook
-) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+) -> tuple[pd.DataFrame, list[dict[str, Any]], list[str]]:
     coerced = coerce(raw, matched, COLUMNS, book, 1.0)
     frame = coerced.frame
     problems = [*coerced.problems, *_empty(frame, matched, coerced.problems)]
-    for name, parse in (("date", _date), ("event", _event)):
-        if name in frame:
-            told = frame[name].dropna()
-            verdicts = {text: parse(text) for text in told.unique()}
-            problems += [
-                violation(row, name, matched[name].source, text, *verdicts[text][1:])
-                for row, text in told.items() if verdicts[text][1]
-            ]  # fmt: skip
-            frame[name] = frame[name].map({text: verdict[0] for text, verdict in verdicts.items()})
+    notes = list(coerced.notes)
     if "date" in frame:
-        frame["date"] = pd.to_datetime(frame["date"])
+        dates, more, said = read_dates(raw, {"date": matched["date"]}, book)
+        frame["date"] = dates[matched["date"].source]
+        problems += more
+        notes += said
+    frame["event"], more = _events(frame["event"], matched["event"].source)
+    problems += more
     frame["details"] = frame["details"].fillna("") if "details" in frame else ""
     for row, event, text in frame[["event", "details"]].itertuples():
         if event in DETAILS and text:
@@ -193,7 +204,31 @@ def _parsed(
             if rule:
                 source = matched["details"].source
                 problems.append(violation(row, "details", source, text, rule, remedy))
-    return frame.assign(row=frame.index), problems
+    return frame.assign(row=frame.index), problems, notes
+
+
+def _events(told: pd.Series, source: str) -> tuple[pd.Series, list[dict[str, Any]]]:
+    verdicts = {text: _event(text) for text in told.dropna().unique()}
+    problems = [
+        violation(row, "event", source, text, *verdicts[text][1:])
+        for row, text in told.dropna().items()
+        if verdicts[text][1]
+    ]
+    return told.map({text: verdict[0] for text, verdict in verdicts.items()}), problems
+
+
+def _same_day(history: pd.DataFrame) -> list[str]:
+    """A recurrence on the day of the hepatectomy is a date that was typed twice."""
+    when = "date" if "date" in history else "day"
+    surgery = history[history["event"] == "hepatectomy"].set_index("patient_id")[when]
+    begun = history["patient_id"].map(surgery[~surgery.index.duplicated()])
+    odd = history[(history["event"] == "recurrence") & (history[when] == begun)]
+    if odd.empty:
+        return []
+    return [
+        f"{row_list(odd['row']).capitalize()}: a recurrence on the day of the hepatectomy. Is the "
+        "date right?"
+    ]
 
 
 def _empty(
@@ -209,28 +244,6 @@ def _empty(
         for name, empty in lacking.items()
         for row in frame.index[empty] if (row, name) not in faulty
     ]  # fmt: skip
-
-
-def _date(text: str) -> tuple[dt.datetime | None, str, str]:
-    found = _YEAR_FIRST.fullmatch(tidy(text))
-    if not found:
-        serial = re.fullmatch(r"\d{5}", tidy(text))
-        return (
-            None,
-            "is not a date" if not serial else "is a number, not a date",
-            (
-                "Format the column as a date in Excel."
-                if serial
-                else "Write year-month-day, 2020-01-31; day and month are not guessed."
-            ),
-        )
-    try:
-        date = dt.datetime(int(found[1]), int(found[2]), int(found[3]))
-    except ValueError:
-        return None, "is a day that does not exist", "Correct the date."
-    if not 1950 <= date.year <= 2100:
-        return None, "is outside 1950 to 2100", "Correct the year."
-    return date, "", ""
 
 
 def _event(text: str) -> tuple[str | None, str, str]:
@@ -251,11 +264,11 @@ def _details(text: str, vocabulary: Mapping[str, Mapping[str, str]]) -> tuple[st
     for part in [part.strip() for part in tidy(text).split(";") if part.strip()]:
         key, equals, value = (piece.strip().casefold() for piece in part.partition("="))
         if not equals or not value:
-            return "", f"{part!r} is not `key=value`", (
+            return "", f"{quote(part)} is not `key=value`", (
                 "Write for example: site=liver+lung; resectable=yes."
             )  # fmt: skip
         if key not in vocabulary:
-            return "", f"{key!r} is no key here; known are {listing(vocabulary)}", (
+            return "", f"{quote(key)} is no key here; known are {listing(vocabulary)}", (
                 did_you_mean(key, vocabulary).strip() or "Correct or remove it."
             )  # fmt: skip
         if key in told:
@@ -275,6 +288,8 @@ def _value(key: str, value: str, known: Mapping[str, str]) -> tuple[str, str, st
     for word in words:
         if name_key(word) not in by_key:
             hint = did_you_mean(word, known).strip() or "Correct the value."
-            rule = f"{key}={word.strip()!r} is none of {listing(dict.fromkeys(known.values()))}"
+            rule = (
+                f"{key}={quote(word.strip())} is none of {listing(dict.fromkeys(known.values()))}"
+            )
             return "", rule, hint
     return "+".join(dict.fromkeys(by_key[name_key(word)] for word in words)), "", ""

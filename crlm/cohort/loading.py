@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
-from crlm.cohort.codebook import Column, match, read_codebook
+from crlm.cohort.codebook import Column, read_codebook
 from crlm.cohort.coercion import coerce
+from crlm.cohort.doubts import doubts, unit_columns
+from crlm.cohort.matching import match
+from crlm.cohort.numbers import quote_header
 from crlm.cohort.reading import Raw, read
 from crlm.cohort.remembering import recall, remember
-from crlm.cohort.understanding import CohortReport, refuse, understand
-from crlm.cohort.units import DAYS_PER_MONTH
-from crlm.cohort.validation import validate
-from crlm.cohort.wording import did_you_mean, listing, violations_frame
-from crlm.ledger import CohortError, Design, load_design
+from crlm.cohort.understanding import CohortReport, both, refuse, understand
+from crlm.cohort.units import DAYS_PER_MONTH, unit_in, unit_in_cell
+from crlm.cohort.validation import drop_halves, validate
+from crlm.cohort.wording import quotes, violation, violations_frame
+from crlm.ledger import Design, load_design
+from crlm.refusals import did_you_mean, foreign, listing, plain, refusal, tidy
 
 PathLike = str | os.PathLike[str]
 
@@ -40,7 +45,9 @@ def load(
     pandas.DataFrame
         Index 0..n-1. `patient_id` is text, numbers are float64, categories are
         Categorical with the reference level first, events are nullable boolean.
-        A column that the file lacks is not in the frame.
+        A column that the file lacks is not in the frame. `attrs["notes"]` is a list of
+        sentences on what is doubtful or worth knowing, without anything the file holds:
+        a report shows them.
 
     Raises
     ------
@@ -53,6 +60,7 @@ def load(
         return known
     report = check(path, design, codebook)
     refuse(report)
+    report.frame.attrs["notes"] = report.discreet
     return report.frame
 
 
@@ -84,27 +92,31 @@ def check(
         not one, or no column is recognised.
     """
     book = read_codebook(codebook, design.columns, design.study)
-    raw = read(path, sheet=book.sheet, encoding=book.encoding, separator=book.separator)
+    raw = read(path, book.manner)
     matched, notes = match(raw, book, design.columns)
     _refuse_unrecognised(raw, matched, design)
     per_month = book.days_per_month or design.conventions.get("days_per_month", DAYS_PER_MONTH)
     coerced = coerce(raw, matched, design.columns, book, per_month)
-    more, remarks = validate(coerced.frame, design, matched, book)
+    faulty = {(one["row"], one["column"]) for one in coerced.problems}
+    more, remarks = validate(coerced.frame, design, matched, book, faulty)
+    used = {header for column in matched.values() for header in column.sources}
+    more += _units_beside(raw, matched, design, used)
     violations = violations_frame([*coerced.problems, *more])
-    frame = _finished(coerced.frame)
-    used = {column.source for column in matched.values()}
+    frame = _finished(drop_halves(coerced.frame, book))
+    months = _month_notes(matched, design, per_month)
     return CohortReport(
         file=raw.file,
         study=design.study,
-        how=raw.how,
+        how=plain(raw.how),
         frame=frame,
         understood=understand(frame, matched, design.columns, violations),
         violations=violations,
-        notes=[
-            *raw.notes, *notes, *_month_notes(matched, design, per_month), *coerced.notes, *remarks,
-        ],
         unused=[header for header in raw.frame.columns if header not in used],
-    )  # fmt: skip
+        **both(
+            doubts(coerced.frame, book.confirm),
+            [*raw.notes, *notes, *months, *coerced.notes, *remarks],
+        ),
+    )
 
 
 def _refuse_unrecognised(raw: Raw, matched: Mapping[str, Column], design: Design) -> None:
@@ -113,10 +125,12 @@ def _refuse_unrecognised(raw: Raw, matched: Mapping[str, Column], design: Design
     headers = list(raw.frame.columns)
     clinical = [name for name in design.columns if name != "patient_id"]
     near = [hint for header in headers[:20] if (hint := did_you_mean(header, clinical))]
-    raise CohortError(
-        f"{raw.file} has no column that {design.study} knows. Its headers (first filled row) are: "
-        f"{listing(headers)}.{near[0] if near else ''} Map them in a codebook "
-        "(`columns: {age: your header, ...}`), or start from the table that `crlm template` writes."
+    guessed = [f" {note}" for note in raw.notes if "`encoding:`" in note or "row" in note]
+    raise refusal(
+        f"{raw.file} has no column that {design.study} knows. Its headers are: "
+        f"{quotes(headers)}.{near[0] if near else ''}{''.join(guessed)} Map them in a codebook, "
+        "which `crlm codebook` writes (`columns: {age: your header, ...}`), name their row with "
+        "`header_row:`, or start from the table that `crlm template` writes."
     )
 
 
@@ -124,12 +138,42 @@ def _month_notes(matched: Mapping[str, Column], design: Design, per_month: float
     converted = [
         name
         for name, column in matched.items()
-        if column.unit.lower().rstrip("s") in ("day", "d", "week", "wk")
-        and design.columns[name].get("unit") == "months"
+        if design.columns[name].get("unit") == "months"
+        and (column.to or tidy(column.unit).lower().rstrip("s") in ("day", "d", "week", "wk"))
     ]
     if not converted:
         return []
     return [f"{listing(converted)}: a month is {per_month:g} days here."]
+
+
+def _units_beside(
+    raw: Raw, matched: Mapping[str, Column], design: Design, used: set[str]
+) -> list[dict[str, Any]]:
+    """Units that the file names, in a header or a column of their own, and nobody obeyed."""
+    open_ones = {
+        name: str(design.columns[name]["unit"])
+        for name, column in matched.items()
+        if design.columns[name].get("unit") and not (column.unit or column.unit_source)
+        and not column.from_dates
+    }  # fmt: skip
+    found = []
+    for name, target in open_ones.items():
+        source = matched[name].source
+        unit = unit_in(source, target)
+        if unit and unit != target:
+            rule = f"is headed in {unit}, and no unit is named"
+            remedy = (
+                f"Say `{name}: {{from: {quote_header(source)}, unit: {unit}}}` in the codebook."
+            )
+            found.append(violation(None, name, source, "", rule, remedy))
+    known = {name: partial(unit_in_cell, target=target) for name, target in open_ones.items()}
+    for name, header, words in unit_columns(raw.frame, used, known):
+        source = matched[name].source
+        rule = f"may be in the units that another column names ({foreign(words)})"
+        line = f"{{from: {quote_header(source)}, unit: {{from: {quote_header(header)}}}}}"
+        remedy = f"Say `{name}: {line}` in the codebook, or name one `unit:` for the column."
+        found.append(violation(None, name, source, "", rule, remedy))
+    return found
 
 
 def _finished(frame: pd.DataFrame) -> pd.DataFrame:

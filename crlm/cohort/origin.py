@@ -8,7 +8,9 @@ from typing import Any
 import pandas as pd
 
 from crlm.cohort.adapters import source
-from crlm.cohort.history import load_history
+from crlm.cohort.codebook import read_codebook
+from crlm.cohort.history import has_history, load_history
+from crlm.cohort.pairing import refuse_unpaired
 from crlm.ledger import Design
 
 _OWN = {"kind": "own", "title": "", "note": ""}
@@ -33,12 +35,59 @@ def origin(cohort_path: str, design: Design) -> dict[str, Any]:
 
 
 def events(
-    history_path: str, cohort_path: str, design: Design, codebook: str | None = None
+    history_path: str,
+    cohort_path: str,
+    design: Design,
+    codebook: str | None = None,
+    patients: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """The event history that belongs to a table: the one named, the shipped one, or empty."""
+    """The event history that belongs to a table.
+
+    Parameters
+    ----------
+    history_path : str
+        The reader's history; empty looks for a sheet of one beside the patients, and for
+        the shipped one where the shipped table is read.
+    cohort_path : str
+        The reader's table; empty for the shipped one.
+    design : Design
+        The study.
+    codebook : str, optional
+        Its section `history`.
+    patients : pandas.DataFrame, optional
+        The table from `load`: a history that fits it in part only is refused.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `load_history` gives it; empty if there is none. `attrs["notes"]` holds what is
+        worth knowing, for a report.
+
+    Raises
+    ------
+    CohortError
+        As `load_history`, or if the history does not fit the table.
+    """
+    path = find_history(history_path, cohort_path, design, codebook)
+    if not path:
+        return pd.DataFrame(columns=["patient_id", "date", "event", "details"])
+    history = load_history(path, design, codebook if cohort_path or history_path else None)
+    if path == cohort_path:
+        note = "The event history was read from a sheet of the patients' own workbook."
+        history.attrs["notes"] = [note, *history.attrs.get("notes", [])]
+    if patients is not None:
+        book = read_codebook(codebook, design.columns, design.study)
+        refuse_unpaired(patients, history, design, "history" in book.confirm)
+    return history
+
+
+def find_history(
+    history_path: str, cohort_path: str, design: Design, codebook: str | None = None
+) -> str:
+    """The file in which the history of a table stands; "" if there is none."""
     if history_path:
-        return load_history(history_path, design, codebook)
+        return history_path
+    if cohort_path:
+        return cohort_path if has_history(cohort_path, design, codebook) else ""
     shipped = design.folder / "history.csv"
-    if not cohort_path and shipped.is_file():
-        return load_history(shipped, design)
-    return pd.DataFrame(columns=["patient_id", "date", "event", "details"])
+    return str(shipped) if shipped.is_file() else ""

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import io
-import math
 import os
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
+from crlm import files
+from crlm.cohort.cells import as_text, has_invisible
+from crlm.cohort.columnar import read_parquet, read_spss
 from crlm.cohort.delimited import read_delimited
-from crlm.cohort.wording import row_list
+from crlm.cohort.layout import MOST_COLUMNS, Layout, lay_out, set_aside
+from crlm.cohort.wording import quote
 from crlm.cohort.workbook import read_workbook
 from crlm.ledger import CohortError
+from crlm.refusals import name_key, refusal, row_list
 
 _READABLE = "CSV, Excel (.xlsx), Parquet and SPSS (.sav)"
+_MOST_BYTES = 256_000_000
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,17 @@ class Raw:
         How it was read, in words: format, encoding, separator or sheet.
     frame : pandas.DataFrame
         Text only, "" where a cell is empty; the index is the row number as
-        Excel counts (header row 1, blank rows counted).
+        Excel counts (blank rows counted).
     labels : mapping of str to mapping
         SPSS value labels: header to raw value to label.
+    units : mapping of str to str
+        Unit by header, where the file itself tells it.
     twice : mapping of str to int
         Headers that stand over more than one column, and over how many.
     notes : tuple of str
-        What a reader should know about the reading.
+        What a reader should know about the reading; foreign text is marked.
+    sheet, sheets, header_row : str, int, int
+        Of a workbook: the sheet, how many there are; the row of the headers.
     """
 
     file: str
@@ -50,87 +57,197 @@ class Raw:
     how: str
     frame: pd.DataFrame
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
     twice: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    sheet: str = ""
+    sheets: int = 1
+    header_row: int = 1
 
 
-def read(
-    path: str | os.PathLike[str],
-    *,
-    sheet: str = "",
-    encoding: str = "",
-    separator: str = "",
-    preferred_sheet: str = "patients",
-) -> Raw:
+@dataclass(frozen=True)
+class Manner:
+    """How a table is to be read, as its codebook says; empty means found out.
+
+    Attributes
+    ----------
+    sheet, encoding, separator : str
+    decimal : str
+        The decimal mark of the numbers that are typed as text.
+    header_row : int or None
+        The row of the headers, as Excel counts.
+    skip_rows : frozenset of int
+        Rows that are left out.
+    known : tuple of str
+        Names that a header may have.
+    preferred_sheet : str
+        The sheet taken from a workbook of several.
+    """
+
+    sheet: str = ""
+    encoding: str = ""
+    separator: str = ""
+    decimal: str = "."
+    header_row: int | None = None
+    skip_rows: frozenset[int] = frozenset()
+    known: tuple[str, ...] = ()
+    preferred_sheet: str = "patients"
+
+    def fits(self) -> Callable[[Iterable[object]], int]:
+        """How many cells of a row are such names."""
+        keys = {name_key(name) for name in self.known}
+        return lambda cells: sum(isinstance(c, str) and name_key(c) in keys for c in cells)
+
+
+def read(path: str | os.PathLike[str], manner: Manner | None = None) -> Raw:
     """Read a table of any accepted format as text.
 
     Parameters
     ----------
     path : path
-        CSV (comma, semicolon, tab), .xlsx, Parquet or SPSS .sav; what the file
-        is, its content decides, not its name.
-    sheet, encoding, separator : str
-        As the codebook says; empty means found out, and said in `Raw.how`.
-    preferred_sheet : str
-        The sheet taken from a workbook of several when `sheet` is empty.
+        CSV (comma, semicolon, tab, vertical bar), .xlsx, Parquet or SPSS .sav; what the
+        file is, its content decides, not its name.
+    manner : Manner, optional
+        How to read it.
 
     Raises
     ------
     CohortError
-        If the file is missing, empty, damaged, protected, or not a table.
+        If the file is missing, empty, damaged, protected, more than a table, or none.
     """
-    file = Path(path)
-    data = _bytes(file)
+    file, manner = Path(path), manner or Manner()
+    data = contents(file)
     kind = _kind(file, data)
-    labels: Mapping[str, Mapping[str, str]] = {}
-    notes: list[str] = []
-    cells: Sequence[tuple[int, Sequence[Any]]]
+    if kind in ("Parquet", "SPSS"):
+        return _columnar(file.name, kind, data, manner)
     if kind == "Excel":
-        cells, how, notes = read_workbook(file.name, data, sheet, preferred_sheet)
-    elif kind == "Parquet":
-        cells, how = _parquet(file.name, data), "Parquet"
-    elif kind == "SPSS":
-        cells, labels, how = *_spss(file), "SPSS"
+        sheet = read_workbook(file.name, data, manner.sheet, manner.preferred_sheet, manner.fits())
+        records = [
+            (row, [as_text(value, manner.decimal) for value in cells])
+            for row, cells in sheet.records
+        ]
+        found = _laid_out(file.name, records, manner, sheet.merged)
+        notes = [*sheet.notes, *_invisible(value for _, row in sheet.records for value in row)]
+        how = f"Excel, sheet {quote(sheet.title)}"
+        place = {"sheet": sheet.title, "sheets": sheet.number}
     else:
-        cells, how, notes = read_delimited(file.name, data, encoding, separator)
-    frame, twice, more = _table(file.name, [(row, _texts(record)) for row, record in cells])
-    return Raw(file.name, kind, how, frame, labels, twice, (*notes, *more))
+        records, how, notes = read_delimited(file.name, data, manner.encoding, manner.separator)
+        found = _laid_out(file.name, records, manner, ())
+        place = {}
+    raw = _raw(file.name, kind, how, found, notes)
+    return replace(raw, header_row=found.header_row, **place)
 
 
-def as_text(value: Any) -> str:
-    """A cell as the text a person would type: 5.0 as 5, a date as 2020-01-31, nothing as ""."""
-    if isinstance(value, str):
-        return value.strip()
-    if value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        whole = value.is_integer() and abs(value) < 1e15
-        return str(int(value)) if whole else repr(float(value))
-    if isinstance(value, dt.datetime):
-        midnight = value.time() == dt.time()
-        return value.date().isoformat() if midnight else value.isoformat(" ")
-    if isinstance(value, bytes):
-        return value.decode("utf-8", errors="replace")
-    return str(value).strip()
+def _laid_out(
+    name: str,
+    records: Sequence[tuple[int, list[str]]],
+    manner: Manner,
+    merged: Sequence[tuple[int, int, int, int]],
+) -> Layout:
+    return lay_out(
+        name,
+        records,
+        manner.fits(),
+        header_row=manner.header_row,
+        skip_rows=manner.skip_rows,
+        merged=merged,
+    )
 
 
-def _texts(record: Iterable[Any]) -> list[str]:
-    return [as_text(value) for value in record]
+def _invisible(values: Iterable[object]) -> list[str]:
+    hidden = any(isinstance(value, str) and has_invisible(value) for value in values)
+    return ["Some cells hold characters that nobody sees; they were left out."] * hidden
 
 
-def _bytes(file: Path) -> bytes:
-    if file.is_dir():
-        raise CohortError(f"{file.name} is a folder. Give the table inside it.")
-    try:
-        data = file.read_bytes()
-    except FileNotFoundError:
+def _columnar(name: str, kind: str, data: bytes, manner: Manner) -> Raw:
+    columns = (read_parquet if kind == "Parquet" else read_spss)(name, data, manner.decimal)
+    header = [" ".join(text.split()) for text in columns.headers]
+    length = len(columns.texts[0]) if columns.texts else 0
+    if not length:
         raise CohortError(
-            f"There is no file {str(file)!r}. Check the name and the folder."
-        ) from None
+            f"{name} holds a header but no patient below it. Fill in one row a patient."
+        )
+    frame = pd.DataFrame(
+        {i: texts for i, texts in enumerate(columns.texts)},
+        index=range(2, length + 2),
+        dtype=object,
+    )
+    rows = zip(frame.index, map(list, zip(*columns.texts, strict=True)), strict=True)
+    body = [one for one in rows if any(one[1]) and one[0] not in manner.skip_rows]
+    found = set_aside(name, header, body)
+    frame = frame.loc[[row for row, _ in found.body]]
+    units = dict(zip(header, [columns.units.get(h, "") for h in columns.headers], strict=True))
+    return _framed(
+        name, kind, kind, header, frame, found.notes, columns.labels, units | found.units
+    )
+
+
+def _raw(name: str, kind: str, how: str, found: Layout, notes: Iterable[str]) -> Raw:
+    rows = [row for row, _ in found.body]
+    cells = [cells for _, cells in found.body]
+    places = range(len(found.header))
+    used = [i for i in places if found.header[i] or any(record[i] for record in cells)]
+    frame = pd.DataFrame(
+        {i: [record[i] for record in cells] for i in used}, index=rows, dtype=object
+    )
+    return _framed(name, kind, how, found.header, frame, [*notes, *found.notes], {}, found.units)
+
+
+def _framed(
+    name: str,
+    kind: str,
+    how: str,
+    header: Sequence[str],
+    frame: pd.DataFrame,
+    notes: Iterable[str],
+    labels: Mapping[str, Mapping[str, str]],
+    units: Mapping[str, str],
+) -> Raw:
+    """Columns under their names; those without one are left out, aloud."""
+    if len(header) > MOST_COLUMNS:
+        raise CohortError(f"{name} has {len(header):,} columns; {MOST_COLUMNS:,} is the most.")
+    named: dict[str, int] = {}
+    twice: dict[str, int] = {}
+    for place in frame.columns:
+        text = header[place]
+        if text in named:
+            twice[text] = twice.get(text, 1) + 1
+        elif text:
+            named[text] = place
+    notes = list(notes)
+    nameless = [place + 1 for place in frame.columns if not header[place]]
+    if nameless:
+        where = row_list(nameless).replace("row", "column")
+        notes.append(f"{where} of the file has values but no header and was left out.")
+    shown = frame[list(named.values())].set_axis(list(named), axis=1)
+    return Raw(name, kind, how, shown, labels, {k: u for k, u in units.items() if u}, twice,
+               tuple(notes))  # fmt: skip
+
+
+def contents(file: Path) -> bytes:
+    """The bytes of a file of patients, or of what describes one.
+
+    Raises
+    ------
+    CohortError
+        If it is missing, a folder, empty, or larger than any table.
+    """
+    try:
+        if file.is_dir():
+            raise CohortError(f"{file.name} is a folder. Give the table inside it.")
+        size = file.stat().st_size
+        if size > _MOST_BYTES:
+            raise CohortError(
+                f"{file.name} has {size / 1e6:,.0f} MB; {_MOST_BYTES / 1e6:g} MB is the most. "
+                "Leave out the columns that the study does not know."
+            )
+        data = files.read(file)
+    except FileNotFoundError:
+        raise refusal(f"There is no file {quote(file)}. Check the name and the folder.") from None
     except OSError as error:
-        raise CohortError(f"{file.name} cannot be opened: {error.strerror}.") from error
+        raise CohortError(f"{file.name} cannot be opened: {error.strerror}.") from None
+    except ValueError:
+        raise CohortError("The name of the file holds what no name may hold.") from None
     if not data.strip():
         raise CohortError(f"{file.name} is empty. Export the table again.")
     return data
@@ -193,55 +310,3 @@ def _refuse_old_office(file: Path, data: bytes) -> None:
         f"{file.name} is in the old Excel format (.xls), which is not read here. "
         "Open it in Excel and save it as Excel Workbook (.xlsx)."
     )
-
-
-def _parquet(name: str, data: bytes) -> list[tuple[int, Sequence[Any]]]:
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    try:
-        table = parquet.read_table(pa.BufferReader(data))
-    except (pa.ArrowException, OSError) as error:
-        raise CohortError(f"{name} is a damaged Parquet file. Export the table again.") from error
-    keep = [i for i, header in enumerate(table.column_names) if not header.startswith("__index_")]
-    columns = [table.column(i).to_pylist() for i in keep]
-    header = [table.column_names[i] for i in keep]
-    return [(1, header), *enumerate(zip(*columns, strict=True), 2)]
-
-
-def _spss(file: Path) -> tuple[list[tuple[int, Sequence[Any]]], dict[str, dict[str, str]]]:
-    import pyreadstat
-
-    try:
-        columns, meta = pyreadstat.read_sav(str(file), output_format="dict")
-    except (pyreadstat.ReadstatError, ValueError, OSError) as error:
-        raise CohortError(f"{file.name} is a damaged SPSS file. Save it once more.") from error
-    lists = [list(columns[name]) for name in meta.column_names]
-    labels = {
-        header: {as_text(value): label for value, label in codes.items()}
-        for header, codes in meta.variable_value_labels.items()
-    }
-    return [(1, meta.column_names), *enumerate(zip(*lists, strict=True), 2)], labels
-
-
-def _table(
-    name: str, cells: Sequence[tuple[int, list[str]]]
-) -> tuple[pd.DataFrame, dict[str, int], list[str]]:
-    """Header and body apart; blank rows and nameless columns left out, never renumbered."""
-    filled = [(row, record) for row, record in cells if any(text.strip() for text in record)]
-    if len(filled) < 2:
-        what = "a header but no patient below it" if filled else "no cell that is filled"
-        raise CohortError(f"{name} holds {what}. Fill in one row a patient below the header.")
-    header = [" ".join(text.split()) for text in filled[0][1]]
-    rows = [row for row, _ in filled[1:]]
-    whole = pd.DataFrame([record for _, record in filled[1:]], index=rows, dtype=object)
-    named = [i for i, text in enumerate(header) if text]
-    twice = {text: header.count(text) for text in header if text and header.count(text) > 1}
-    first = [i for i in named if header.index(header[i]) == i]
-    frame = whole[first].set_axis([header[i] for i in first], axis=1)
-    nameless = [i for i in range(len(header)) if not header[i] and whole[i].str.strip().any()]
-    notes = []
-    if nameless:
-        where = row_list([i + 1 for i in nameless]).replace("row", "column")
-        notes.append(f"{where} of the file has values but no header and was left out.")
-    return frame, twice, notes

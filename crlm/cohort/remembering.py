@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from crlm import files
 from crlm.ledger import Design
 
 PathLike = str | os.PathLike[str]
@@ -26,13 +27,13 @@ _KNOWN: dict[Path, _Known] = {}
 def remember(path: PathLike, design: Design, frame: pd.DataFrame) -> None:
     """Keep what a file was read to under a design, without a codebook."""
     file = Path(path).resolve()
-    _KNOWN[file] = _Known(file.read_bytes(), design, frame.copy())
+    _KNOWN[file] = _Known(files.read(file), design, frame.copy())
 
 
 def recall(path: PathLike, design: Design) -> pd.DataFrame | None:
     """A copy of what was remembered of a file, None if it or the design differs from then."""
     file = Path(path).resolve()
     known = _KNOWN.get(file)
-    if known is None or known.design != design or file.read_bytes() != known.content:
+    if known is None or known.design != design or files.read(file) != known.content:
         return None
     return known.frame.copy()

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import textwrap
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from crlm.cohort.codebook import Column
-from crlm.cohort.wording import count, grouped, listing, sentence
+from crlm.cohort.wording import (
+    count,
+    discreet_sentence,
+    grouped,
+    sentence,
+    violations_frame,
+)
 from crlm.ledger import CohortError
+from crlm.refusals import discreet, listing, plain
 
 #: Columns of the "what I understood" table.
 UNDERSTOOD_COLUMNS = (
@@ -41,7 +48,11 @@ class CohortReport:
         `row` (as Excel counts; missing for a whole column), `column`, `source`,
         `value`, `rule`, `remedy`.
     notes : list of str
-        What is allowed but worth knowing.
+        What is allowed but worth knowing, for the terminal: may quote the file.
+    doubts : list of str
+        What can be and hardly ever is meant so, for the terminal.
+    discreet : list of str
+        Doubts and notes for a report: nothing that the file holds.
     unused : list of str
         Headers of the file that feed no column.
     """
@@ -54,6 +65,8 @@ class CohortReport:
     violations: pd.DataFrame
     notes: list[str]
     unused: list[str]
+    doubts: list[str] = field(default_factory=list)
+    discreet: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -75,9 +88,11 @@ def understand(
         records.append(
             {
                 "column": name,
-                "source": column.source,
+                "source": " to ".join(column.sources),
                 "role": specs[name].get("role", ""),
-                "unit": _unit(column.unit, str(specs[name].get("unit", ""))),
+                "unit": _unit(
+                    "days" if column.to else column.unit, str(specs[name].get("unit", ""))
+                ),
                 "n": int(frame[name].notna().sum()),
                 "missing": int(frame[name].isna().sum()),
                 "holds": _holds(frame[name], specs[name]),
@@ -123,20 +138,47 @@ def refuse(report: CohortReport) -> None:
     if report.ok:
         return
     entries = grouped(report.violations)
-    lines = "".join(f"\n  - {sentence(_discreet(entry))}" for entry in entries[:10])
-    left = entries[10:]
-    rest = f"\n  - and {count(len(left), 'other kind')} of problem." if left else ""
-    raise CohortError(
+    told = _refused(report, [sentence(entry) for entry in entries])
+    raise CohortError(_refused(report, [discreet_sentence(e) for e in entries]), told=told)
+
+
+def refuse_for(violations: list[dict[str, Any]], what: str) -> None:
+    """Raise violations that belong to no single file, if there are any.
+
+    Raises
+    ------
+    CohortError
+        Beginning with `what`, naming the first ten kinds of problem with their rows.
+    """
+    entries = grouped(violations_frame(violations))[:10]
+    if entries:
+        told = "".join(f"\n  - {sentence(entry)}" for entry in entries)
+        raise CohortError(
+            what + ":" + "".join(f"\n  - {discreet_sentence(entry)}" for entry in entries),
+            told=f"{what}:{told}",
+        )
+
+
+def _refused(report: CohortReport, lines: list[str]) -> str:
+    shown = "".join(f"\n  - {line}" for line in lines[:10])
+    rest = lines[10:]
+    more = f"\n  - and {count(len(rest), 'other kind')} of problem." if rest else ""
+    return (
         f"{report.file} cannot be used as a table of {report.study} yet: "
-        f"{count(len(report.violations), 'problem')}.{lines}{rest}\n"
-        "`crlm check` shows more rows, `cohort.check(...).violations` every one. Correct the table "
-        "or its codebook and read it again."
+        f"{count(len(report.violations), 'problem')}.{shown}{more}\n"
+        "`crlm check` shows more rows and what stands in them, `cohort.check(...).violations` "
+        "every one. Correct the table or its codebook and read it again."
     )
 
 
-def _discreet(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Identifiers stay out of messages, which may be sent on with a report."""
-    return {**entry, "values": [] if entry["column"] == "patient_id" else entry["values"]}
+def both(doubts: Iterable[str], notes: Iterable[str]) -> dict[str, list[str]]:
+    """Doubts and notes in which foreign text is marked, for the terminal and for a report."""
+    doubtful, noted = list(doubts), list(notes)
+    return {
+        "doubts": [plain(text) for text in doubtful],
+        "notes": [plain(text) for text in noted],
+        "discreet": [discreet(text) for text in (*doubtful, *noted)],
+    }
 
 
 def describe(report: CohortReport) -> str:
@@ -163,14 +205,18 @@ def describe(report: CohortReport) -> str:
     if report.unused:
         unused = listing((_cut(header, 30) for header in report.unused), 40)
         parts += ["", *_wrapped(f"Not used: {unused}.", "")]
+    if report.doubts:
+        parts += ["", "Doubts"]
+        parts += [line for doubt in report.doubts for line in _wrapped(doubt, "? ")]
     if report.notes:
         parts += ["", "Notes"]
         parts += [line for note in report.notes for line in _wrapped(note, "- ")]
     if report.ok:
-        return "\n".join([*parts, "", "No problem found."])
+        end = f" {count(len(report.doubts), 'doubt')} above." if report.doubts else ""
+        return "\n".join([*parts, "", f"No problem found.{end}"])
     kinds = grouped(report.violations)
     parts += ["", f"Problems: {len(report.violations)} (of {count(len(kinds), 'kind')})"]
-    parts += [line for kind in kinds for line in _wrapped(sentence(_discreet(kind), 20), "! ")]
+    parts += [line for kind in kinds for line in _wrapped(sentence(kind, 20), "! ")]
     return "\n".join(parts)
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
-from crlm.cohort.wording import listing, tidy
+from crlm.cohort.wording import quote
+from crlm.refusals import listing, tidy
 
 #: Mean length of a Gregorian month, (365.25 / 12), for studies that state none.
 DAYS_PER_MONTH = 30.4375
 
 # (multiplier, divisor) from the unit of the file: a division keeps 35 mm at 3.5 cm exactly.
 _FIXED: dict[str, dict[str, tuple[float, float]]] = {
-    "cm": {"cm": (1, 1), "mm": (1, 10)},
+    "cm": {"cm": (1, 1), "mm": (1, 10), "inches": (2.54, 1)},
     "years": {"years": (1, 1), "months": (1, 12), "days": (1, 365.25)},
     "ng/mL": {
         "ng/ml": (1, 1), "ug/l": (1, 1), "μg/l": (1, 1), "mcg/l": (1, 1),
@@ -28,8 +30,15 @@ _FIXED: dict[str, dict[str, tuple[float, float]]] = {
 
 _SPELLINGS = {
     "d": "days", "day": "days", "wk": "weeks", "week": "weeks", "month": "months", "mo": "months",
-    "year": "years", "y": "years", "yr": "years", "yrs": "years",
+    "year": "years", "y": "years", "yr": "years", "yrs": "years", "mos": "months", "wks": "weeks",
+    "日": "days", "日数": "days", "月": "months", "ヶ月": "months", "か月": "months", "週": "weeks",
+    "年": "years", "歳": "years", "才": "years", "tage": "days", "tag": "days", "monate": "months",
+    "jahre": "years", "wochen": "weeks", "jours": "days", "mois": "months", "ans": "years",
+    "années": "years", "in": "inches", "inch": "inches", "个": "tumours", "個": "tumours",
+    "millimetres": "mm", "centimetres": "cm", "millimeters": "mm", "centimeters": "cm",
 }  # fmt: skip
+
+_MONTHS = frozenset({"months", "days", "weeks", "years"})
 
 
 def converter(
@@ -52,21 +61,44 @@ def converter(
         `problem` is empty when the conversion is known; nothing is rounded.
     """
     factors = _factors(target, days_per_month)
-    unit = tidy(source).casefold().replace(" ", "")
-    unit = _SPELLINGS.get(unit, unit)
+    unit = _spelt(source)
     if not unit or unit == tidy(target).casefold():
         return (lambda value: value), ""
     if unit not in factors:
         known = f"Known: {listing(factors, 20)}" if factors else "This column has no unit"
-        return (lambda value: value), f"the unit {source!r} is not known. {known}"
+        return (lambda value: value), f"the unit {quote(source)} is not known. {known}"
     multiplier, divisor = factors[unit]
     return (lambda value: value * multiplier / divisor), ""
 
 
+def is_unit(text: str) -> bool:
+    """Whether a text is a unit that some column can be in, and nothing else."""
+    unit = _spelt(text)
+    return unit in _MONTHS or any(unit in factors for factors in _FIXED.values())
+
+
+def unit_in_cell(text: str, target: str) -> str:
+    """The unit that a cell names behind its number, if the stored unit can come from it."""
+    unit = _spelt(text)
+    return unit if unit in _factors(target, DAYS_PER_MONTH) else ""
+
+
+def unit_in(text: str, target: str) -> str:
+    """The unit that a header names, as in `OS (days)`, if the stored unit can come from it."""
+    known = _factors(target, DAYS_PER_MONTH)
+    words = re.findall(r"[(\[（［]([^()\[\]（）［］]+)[)\]）］]", text) + text.rsplit(",", 1)[1:]
+    words += re.findall(r"[_\s](days?|months?|years?|weeks?|mm|cm)$", tidy(text), re.IGNORECASE)
+    found = [unit for word in words if (unit := _spelt(word)) in known]
+    return found[0] if found else ""
+
+
+def _spelt(text: str) -> str:
+    unit = tidy(text).casefold().replace(" ", "").strip(".()[]")
+    return _SPELLINGS.get(unit, unit)
+
+
 def _factors(target: str, days_per_month: float) -> dict[str, tuple[float, float]]:
     if target == "months":
-        return {
-            "months": (1, 1), "days": (1, days_per_month), "weeks": (7, days_per_month),
-            "years": (12, 1),
-        }  # fmt: skip
+        days = {"days": (1, days_per_month), "weeks": (7, days_per_month)}
+        return {"months": (1, 1), **days, "years": (12, 1)}
     return _FIXED.get(target, {})

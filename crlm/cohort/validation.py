@@ -9,8 +9,9 @@ import pandas as pd
 
 from crlm.cohort.codebook import Codebook, Column
 from crlm.cohort.rules import ROUNDING, RULES, Rule
-from crlm.cohort.wording import count, row_list, violation
+from crlm.cohort.wording import count, violation
 from crlm.ledger import Design
+from crlm.refusals import foreign, row_list, tidy
 
 #: Below this many patients a rate or a median says nothing about a column's coding.
 ENOUGH = 20
@@ -19,7 +20,11 @@ Found = tuple[list[dict[str, Any]], list[str]]
 
 
 def validate(
-    patients: pd.DataFrame, design: Design, matched: Mapping[str, Column], book: Codebook
+    patients: pd.DataFrame,
+    design: Design,
+    matched: Mapping[str, Column],
+    book: Codebook,
+    faulty: set[tuple[int, str]],
 ) -> Found:
     """All that cannot be true of these patients, and what is worth knowing.
 
@@ -33,6 +38,8 @@ def validate(
         Where each column came from.
     book : Codebook
         For `confirm`.
+    faulty : set of (int, str)
+        Rows and columns whose cells are known to be wrong already.
 
     Returns
     -------
@@ -41,11 +48,9 @@ def validate(
     """
     found = [
         _identifiers(patients, matched),
-        _pairs(patients, matched, design),
-        _event_rates(patients, matched, book),
+        _pairs(patients, matched, design, book, faulty),
         _event_codes_against_times(patients, matched, book),
         _units(patients, matched, book),
-        _suspect_codes(patients),
         *(_apply(rule, patients, matched, book) for rule in RULES),
     ]
     return [v for violations, _ in found for v in violations], [
@@ -63,17 +68,25 @@ def _identifiers(patients: pd.DataFrame, matched: Mapping[str, Column]) -> Found
         violation(row, "patient_id", source, "", "is empty", "Give every patient an identifier.")
         for row in ids.index[ids.isna()]
     ]
+    # Case and width do not make another patient.
+    keys = ids.map(lambda text: tidy(text).casefold(), na_action="ignore")
     twice = [
         violation(
             row, "patient_id", source, str(ids[row]), "stands in more than one row",
             "One row a patient: remove the copy, or give each its own identifier.",
         )
-        for row in ids.index[ids.notna() & ids.duplicated(keep=False)]
+        for row in ids.index[ids.notna() & keys.duplicated(keep=False)]
     ]  # fmt: skip
     return missing + twice, []
 
 
-def _pairs(patients: pd.DataFrame, matched: Mapping[str, Column], design: Design) -> Found:
+def _pairs(
+    patients: pd.DataFrame,
+    matched: Mapping[str, Column],
+    design: Design,
+    book: Codebook,
+    faulty: set[tuple[int, str]],
+) -> Found:
     """A time needs its event and an event its time."""
     violations, notes = [], []
     for time in [name for name in design.columns if design.columns[name].get("role") == "time"]:
@@ -85,55 +98,61 @@ def _pairs(patients: pd.DataFrame, matched: Mapping[str, Column], design: Design
                 f"{here[0]} is there but {other} is not: {design.label(here[0])} cannot be used."
             )
         if len(here) == 2:
-            violations += _halves(patients, matched, time, event)
+            half = _halves(patients, matched, time, event, faulty)
+            if time in book.confirm and half:
+                notes.append(_half_note(half, time, event))
+            else:
+                violations += half
             neither = int((patients[time].isna() & patients[event].isna()).sum())
             if neither and not time.startswith("os_after"):
                 notes.append(f"{count(neither, 'patient')} without {time} and {event}.")
     return violations, notes
 
 
+def _half_note(half: list[dict[str, Any]], time: str, event: str) -> str:
+    rows = sorted({one["row"] for one in half})
+    return (
+        f"{time} and {event}, {row_list(rows)}: only one of the two is given, so neither is used. "
+        "Confirmed by the codebook."
+    )
+
+
+def drop_halves(patients: pd.DataFrame, book: Codebook) -> pd.DataFrame:
+    """The patients without times and events that stand alone, where the codebook says so."""
+    cleared = patients.copy()
+    for time in [name for name in patients if name.endswith("_months") and name in book.confirm]:
+        event = time.removesuffix("_months") + "_event"
+        if event in patients:
+            alone = patients[time].isna() ^ patients[event].isna()
+            cleared[time] = patients[time].mask(alone)
+            cleared[event] = patients[event].mask(alone)
+    return cleared
+
+
 def _halves(
-    patients: pd.DataFrame, matched: Mapping[str, Column], time: str, event: str
+    patients: pd.DataFrame,
+    matched: Mapping[str, Column],
+    time: str,
+    event: str,
+    faulty: set[tuple[int, str]],
 ) -> list[dict[str, Any]]:
     without_event = patients.index[patients[time].notna() & patients[event].isna()]
     without_time = patients.index[patients[time].isna() & patients[event].notna()]
+    without_event = [row for row in without_event if (row, event) not in faulty]
+    without_time = [row for row in without_time if (row, time) not in faulty]
     return [
         violation(
             row, event, matched[event].source, "", f"is empty although {time} is given",
-            "Fill in 1 or 0, or empty both.",
+            f"Fill in 1 or 0, or empty both; `confirm: [{time}]` leaves such patients out.",
         )
         for row in without_event
     ] + [
         violation(
             row, time, matched[time].source, "", f"is empty although {event} is given",
-            "Fill in the months, or empty both.",
+            f"Fill in the months, or empty both; `confirm: [{time}]` leaves such patients out.",
         )
         for row in without_time
     ]  # fmt: skip
-
-
-def _event_rates(patients: pd.DataFrame, matched: Mapping[str, Column], book: Codebook) -> Found:
-    """Nearly all or nearly none have the event: the codes may be the other way round."""
-    violations: list[dict[str, Any]] = []
-    notes: list[str] = []
-    for event in [name for name in matched if name.endswith("_event")]:
-        known = patients[event].dropna()
-        if len(known) < ENOUGH:
-            continue
-        happened = int(known.sum())
-        percent = 100 * happened / len(known)
-        if 5 <= percent <= 95:
-            continue
-        says = (
-            f"{happened} of {len(known)} patients ({percent:.0f} %) have the event, so 0 and 1 "
-            "may be the other way round"
-        )
-        remedy = (
-            f"If it is right, set `confirm: [{event}]` in the codebook; if it is inverted, "
-            f"`{event}: {{from: ..., values: {{1: 0, 0: 1}}}}`."
-        )
-        _file(violations, notes, book, (event, matched[event].source), says, remedy)
-    return violations, notes
 
 
 def _event_codes_against_times(
@@ -177,27 +196,14 @@ def _units(patients: pd.DataFrame, matched: Mapping[str, Column], book: Codebook
         if len(values) < enough or not implausible(values):
             continue
         unit = "cm" if column == "size_cm" else "months"
-        says = f"the median is {values.median():g} and the largest {values.max():g} {unit}"
+        largest = foreign(f"{values.max():g}")
+        says = f"the median is {values.median():g} and the largest {largest} {unit}"
         advice = (
             f"If the file is in another unit, say so in the codebook (`{remedy}`); if this is "
             f"right, set `confirm: [{column}]`."
         )
         _file(violations, notes, book, (column, matched[column].source), says, advice)
     return violations, notes
-
-
-def _suspect_codes(patients: pd.DataFrame) -> Found:
-    """999 and its kin, where the range of a column lets them pass."""
-    notes = []
-    for name in patients.select_dtypes("number"):
-        for code in (99.0, 999.0, 9999.0, 99999.0):
-            rows = patients.index[patients[name] == code]
-            if len(rows) >= 3 and code >= patients[name].max():
-                notes.append(
-                    f"{name} is {code:g} in {len(rows)} rows and never larger. If that means "
-                    "unknown, add it to `missing:` in the codebook."
-                )
-    return [], notes
 
 
 def _apply(

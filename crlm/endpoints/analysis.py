@@ -9,6 +9,7 @@ import pandas as pd
 
 from crlm.endpoints import columns
 from crlm.ledger import CohortError, Design, ParameterError
+from crlm.refusals import choice
 
 
 def derive(
@@ -52,7 +53,7 @@ def derive(
     clock starts at the recurrence, so entry becomes what of it lies after the recurrence:
     max(0, entry_months - (os_months - os_after_recurrence_months)).
     """
-    columns.choice("entered_late", entered_late, ("refuse", "drop"))
+    choice("entered_late", entered_late, ("refuse", "drop"))
     if endpoint not in design.endpoints:
         known = ", ".join(design.endpoints)
         raise ParameterError(f"{design.study} has no endpoint {endpoint!r}. It has: {known}.")
@@ -132,7 +133,7 @@ def short_scp(
     ParameterError
         If `censored` is none of the three, or `months` is not positive.
     """
-    columns.choice("censored", censored, ("not short", "short", "exclude"))
+    choice("censored", censored, ("not short", "short", "exclude"))
     if not months > 0:
         raise ParameterError(f"months is {months!r}; a short SCP needs a positive limit.")
     code = np.full(len(patients), -1)

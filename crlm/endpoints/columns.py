@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from crlm.endpoints import timeline
-from crlm.ledger import CohortError, ParameterError
+from crlm.ledger import CohortError
+from crlm.refusals import foreign, refusal, refuse_rows
 
 _CODES = {"true": 1.0, "yes": 1.0, "1": 1.0, "1.0": 1.0,
           "false": 0.0, "no": 0.0, "0": 0.0, "0.0": 0.0}  # fmt: skip
@@ -21,8 +21,10 @@ def months(patients: pd.DataFrame, name: str) -> np.ndarray:
     """A column of months as floats, missing as NaN; text is refused (`CohortError`)."""
     try:
         return patients[name].to_numpy(dtype=float, na_value=np.nan)
-    except (TypeError, ValueError) as error:
-        raise CohortError(f"{name} must hold months as numbers: {error}.") from error
+    except (TypeError, ValueError):
+        raise CohortError(
+            f"{name} must hold months as numbers. Load it with cohort.load."
+        ) from None
 
 
 def binary(values: pd.Series) -> np.ndarray:
@@ -30,24 +32,17 @@ def binary(values: pd.Series) -> np.ndarray:
     at, unique = pd.factorize(values)
     strange = [value for value in unique if str(value).strip().lower() not in _CODES]
     if strange:
-        raise CohortError(f"{values.name} holds {strange[0]!r}; write 1 or 0 (yes or no).")
+        shown = foreign(repr(strange[0]))
+        raise refusal(f"{values.name} holds {shown}; write 1 or 0 (yes or no).")
     return np.array([_CODES[str(value).strip().lower()] for value in unique] + [np.nan])[at]
 
 
 def refuse(frame: pd.DataFrame, mask: np.ndarray, problem: str, remedy: str) -> None:
     """Raise `CohortError` naming the rows of the patient table that `mask` marks, if any."""
-    if mask.any():
-        rows = timeline.rows_text(row_numbers(frame)[mask])
-        raise CohortError(f"Patient table row {rows}: {problem}. {remedy}")
+    refuse_rows(row_numbers(frame)[mask].tolist(), problem, remedy)
 
 
 def row_numbers(frame: pd.DataFrame) -> np.ndarray:
     """Row of each patient in the file: below the header, on the index `cohort.load` gave."""
     whole = pd.api.types.is_integer_dtype(frame.index)
     return (frame.index.to_numpy() if whole else np.arange(len(frame))) + 2
-
-
-def choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Raise `ParameterError` if an argument is none of its choices."""
-    if value not in choices:
-        raise ParameterError(f"{name} is {value!r}; it must be one of: {', '.join(choices)}.")

@@ -16,6 +16,7 @@ from crlm.cohort import SITES
 from crlm.endpoints import columns, timeline
 from crlm.endpoints.timeline import first_day, is_event
 from crlm.ledger import CohortError, Design, ParameterError
+from crlm.refusals import choice, foreign, refusal
 
 #: A ready time may differ from the history by half of a printed hundredth of a month.
 TOLERANCE = 0.005
@@ -84,8 +85,8 @@ def from_history(
     A patient without any history keeps the ready columns. History of patients who are
     not in `patients` (excluded ones) is passed over; `protocol_deviations` counts both.
     """
-    columns.choice("death_without_failure", death_without_failure, ("censor", "event"))
-    columns.choice("controlled_unresectable", controlled_unresectable, ("continue", "failure"))
+    choice("death_without_failure", death_without_failure, ("censor", "event"))
+    choice("controlled_unresectable", controlled_unresectable, ("continue", "failure"))
     month = _convention("days_per_month", days_per_month, design)
     n = len(patients)
     line = timeline.build(_ids(patients), history)
@@ -306,11 +307,12 @@ def _agree(
     if not wrong.any():
         return
     at = int(np.flatnonzero(wrong)[0])
-    said = "nothing" if np.isnan(settled[at]) else f"{settled[at]:.6g}"
+    said = "nothing" if np.isnan(settled[at]) else foreign(f"{settled[at]:.6g}")
+    shown = foreign(f"{ready[at]:.6g}")
     unit = f" months of {month:g} days" if name.endswith("_months") else ""
     more = f", and {wrong.sum() - 1} more patients differ" if wrong.sum() > 1 else ""
-    raise CohortError(
-        f"Patient table row {columns.row_numbers(frame)[at]}: {name} is {ready[at]:.6g}, but the "
+    raise refusal(
+        f"Patient table row {columns.row_numbers(frame)[at]}: {name} is {shown}, but the "
         f"event history gives {said}{unit}{more}. Correct whichever is wrong, or empty {name} "
         "to take it from the history."
     )

@@ -7,7 +7,6 @@ happened in the order of `cohort.EVENTS`: a death on the day of a recurrence cam
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 import numpy as np
@@ -15,6 +14,7 @@ import pandas as pd
 
 from crlm.cohort import EVENTS, SITES
 from crlm.ledger import CohortError
+from crlm.refusals import foreign, listing, nearest, refusal
 
 _ONCE = ("hepatectomy", "death", "last_contact")
 _NEEDS = {"p_nac": "recurrence", "resection": "recurrence", "assessment": "p_nac"}
@@ -68,7 +68,7 @@ def build(ids: pd.Index, history: pd.DataFrame) -> pd.DataFrame:
     line = line.sort_values(["patient", "day", "event"], kind="stable", ignore_index=True)
     problems += _contradictions(line, len(ids))
     if problems:
-        raise CohortError(
+        raise refusal(
             f"The event history does not hold together: {'; '.join(problems)}. "
             "Correct these rows of the history file."
         )
@@ -96,9 +96,7 @@ def note(problems: list[str], line: pd.DataFrame, mask: np.ndarray | pd.Series, 
 
 def rows_text(rows: Iterable[int]) -> str:
     """Rows of a file in order, the first five spelt out: "3, 7, 9, 12, 20 and 4 more"."""
-    numbers = sorted({int(row) for row in rows})
-    tail = f" and {len(numbers) - 5} more" if len(numbers) > 5 else ""
-    return ", ".join(str(number) for number in numbers[:5]) + tail
+    return listing(sorted({int(row) for row in rows}), 5)
 
 
 def rows_of(history: pd.DataFrame) -> np.ndarray:
@@ -123,7 +121,7 @@ def _event_codes(told: pd.DataFrame, line: pd.DataFrame, problems: list[str]) ->
         if plain in EVENTS:
             lookup[at] = EVENTS.index(plain)
         else:
-            note(problems, line, codes == at, f"unknown event {name!r} {_hint(plain)}")
+            note(problems, line, codes == at, f"unknown event {foreign(repr(name))} {_hint(plain)}")
     note(problems, line, codes == -1, "no event named")
     return lookup[codes]
 
@@ -193,12 +191,15 @@ def _parse(text: str, vocabulary: dict[str, tuple[str, ...]]) -> tuple[dict[str,
         name, _, value = part.partition("=")
         name = _plain(name)
         if name not in vocabulary:
-            return {}, f"unknown detail {part!r} {_hint(name, vocabulary)}"
+            return {}, f"unknown detail {foreign(repr(part))} {_hint(name, vocabulary)}"
         words = [_plain(word) for word in value.split("+")]
         words = [] if words in ([""], ["unknown"]) else words
         strange = [word for word in words if word not in vocabulary[name]]
         if strange or (name != "site" and len(words) > 1):
-            return {}, f"unclear {part!r} {_hint((strange or words)[0], vocabulary[name])}"
+            return (
+                {},
+                f"unclear {foreign(repr(part))} {_hint((strange or words)[0], vocabulary[name])}",
+            )
         if name in values:
             return {}, f"{name} said twice"
         values[name] = "+".join(sorted(set(words)))
@@ -210,8 +211,8 @@ def _plain(text: object) -> str:
 
 
 def _hint(word: str, known: Iterable[str] = EVENTS) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"(did you mean {near[0]!r}?)" if near else f"(known: {', '.join(known)})"
+    near = nearest(word, known)
+    return f"(did you mean {near!r}?)" if near else f"(known: {', '.join(known)})"
 
 
 def _contradictions(line: pd.DataFrame, n: int) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from crlm import ledger
+from crlm import cohort, ledger
 from crlm.reconstruction import certificate, histories, search
 from crlm.reconstruction.search import Progress
 from crlm.reconstruction.wishes import wishes_of
@@ -74,6 +74,7 @@ def reconstruct(
     found = search.run(made, effort=effort, watch=watch, checkpoint=out / "checkpoint.npz")
     seconds = time.monotonic() - begun
     paths = histories.write(design, wishes, made.columns, found.state, seed, out)
+    _tell_source(paths[0], study, seed, effort)
     verdicts = certificate.certify(design, claims, made.goal, *paths)
     counted = verdicts[verdicts["excluded"] == ""]
     matched = int((counted["verdict"] == "matches").sum())
@@ -81,3 +82,14 @@ def reconstruct(
     certificate.write(out, design, verdicts, settings, found.in_the_way)
     (out / "checkpoint.npz").unlink(missing_ok=True)
     return Outcome(verdicts, matched, len(counted), seconds, out)
+
+
+def _tell_source(table: Path, study: str, seed: int, effort: float) -> None:
+    """Say beside the table that no row of it is a patient."""
+    note = (
+        f"crlm reconstruct {study} --seed {seed} --effort {effort:g} found it; certificate.json "
+        "beside it has every printed number with what it gives."
+    )
+    title = "Synthetic cohort, searched from the printed numbers."
+    record = {"kind": "reconstructed", "title": title, "note": note}
+    cohort.write_source(table, table.read_bytes(), record)

@@ -143,7 +143,8 @@ def _finish_survival_axis(
     if p is not None and math.isfinite(p):
         # On the line of the axis' name, whatever the height of the axes.
         place = {"textcoords": "offset points", "ha": "right", "va": "top"}
-        axis.annotate(f"log-rank {p_phrase(p)}", (1, 0), (0, -21), xycoords="axes fraction", **place)
+        place |= {"xycoords": "axes fraction", "xytext": (0, -21)}
+        axis.annotate(f"log-rank {p_phrase(p)}", (1, 0), **place)
 
 
 def _draw_risk_table(

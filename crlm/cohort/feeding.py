@@ -1,0 +1,84 @@
+"""What a table can feed and what it cannot, section by section of a study's report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from crlm.cohort.flow import add_factors
+from crlm.cohort.wording import count
+from crlm.ledger import Design
+from crlm.refusals import listing
+
+
+def feeds(patients: pd.DataFrame, design: Design) -> list[str]:
+    """One line a section: what it has, or what it needs.
+
+    Parameters
+    ----------
+    patients : pandas.DataFrame
+        The table, with the times that a history gave it, if there is one.
+    design : Design
+        The study.
+
+    Returns
+    -------
+    list of str
+        Names of columns and counts; nothing that the table holds.
+    """
+    full = add_factors(patients, design)
+    here = {name for name in full if full[name].notna().any()}
+    return [
+        _flow(design, here),
+        _comparison(design, here),
+        *(_endpoint(name, full, design) for name in design.endpoints),
+        *(_model(name, design, here) for name in design.models),
+        _sites(design, here),
+    ]
+
+
+def _flow(design: Design, here: set[str]) -> str:
+    needed = [str(one["column"]) for one in design.eligibility]
+    return _line("Flow of patients", needed, here, "criteria that cannot be checked")
+
+
+def _comparison(design: Design, here: set[str]) -> str:
+    by = str(design.table_one["by"])
+    if by not in here:
+        return f"- Table 1 and every comparison by {design.label(by)}: no, needs {by}."
+    return _line("Table 1", [by, *design.table_one["variables"]], here, "without")
+
+
+def _endpoint(name: str, patients: pd.DataFrame, design: Design) -> str:
+    months, event = f"{name.lower()}_months", f"{name.lower()}_event"
+    label = design.label(months) if months in design.columns else name
+    words = str(design.endpoints[name].get("label", label))
+    lacking = [column for column in (months, event) if column not in patients]
+    if lacking:
+        return f"- {words}: no, needs {months} and {event}, dates in the codebook, or a history."
+    both = patients[[months, event]].dropna()
+    if both.empty:
+        return f"- {words}: no, no patient has both {months} and {event}."
+    events = int(both[event].astype(bool).sum())
+    return f"+ {words}: {count(len(both), 'patient')}, {count(events, 'event')}."
+
+
+def _model(name: str, design: Design, here: set[str]) -> str:
+    covariates = [str(one) for one in design.models[name]["covariates"]]
+    return _line(f"Regression, {name.replace('_', ' ')}", covariates, here, "without")
+
+
+def _sites(design: Design, here: set[str]) -> str:
+    sites = [name for name in design.columns if name.startswith("site_")]
+    return _line("Sites of the first recurrence", sites, here, "without")
+
+
+def _line(what: str, needed: Iterable[str], here: set[str], lacking_words: str) -> str:
+    names = list(needed)
+    lacking = [name for name in names if name not in here]
+    if len(lacking) == len(names) and names:
+        return f"- {what}: no, needs {listing(names, 4)}."
+    if lacking:
+        return f"+ {what}: {lacking_words} {listing(lacking, 8)}."
+    return f"+ {what}: complete."

@@ -1,0 +1,65 @@
+"""Words that hospitals use for columns and levels: to suggest a meaning, never to take it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+
+from crlm.cohort.wording import token
+from crlm.refusals import name_key
+
+_WORDS = tomllib.loads(Path(__file__).with_name("vocabulary.toml").read_text(encoding="utf-8"))
+
+#: Words near enough to a level to be suggested, by the level.
+LEVELS: dict[str, list[str]] = _WORDS["levels"]
+
+#: Headers for a canonical column, compared as `key_of` makes them.
+HEADERS: dict[str, list[str]] = _WORDS["headers"]
+
+#: Headers of dates, by what happened on them.
+DATES: dict[str, list[str]] = _WORDS["dates"]
+
+#: Words for the sites of a recurrence, by what follows `site_` in a column's name.
+SITES: dict[str, list[str]] = _WORDS["sites"]
+
+
+def is_site_header(header: str) -> bool:
+    """Whether a header stands over the sites of a recurrence."""
+    return key_of(header) in map(key_of, _WORDS["site_headers"])
+
+
+def key_of(header: str) -> str:
+    """A header without its unit, marks, case and spaces."""
+    bare = re.sub(r"[(\[（［][^()\[\]（）［］]*[)\]）］]", "", header)
+    return name_key(re.sub(r"[?？:：.*]", "", bare))
+
+
+def column_for(header: str, columns: Iterable[str]) -> str:
+    """The canonical column that a header most likely is; "" if none suggests itself."""
+    key = key_of(header)
+    for name in columns:
+        if key in {name_key(name), *map(key_of, HEADERS.get(name, ()))}:
+            return name
+    return ""
+
+
+def date_for(header: str) -> str:
+    """What a header says happened on its dates; "" if it is not known."""
+    key = key_of(header)
+    return next((what for what, names in DATES.items() if key in map(key_of, names)), "")
+
+
+def suggest(text: str, levels: Iterable[str]) -> str:
+    """The level that a cell most likely means; "?" if none or several suggest themselves."""
+    known = list(levels)
+    word = token(text)
+    exact = [level for level in known if token(level) == word]
+    if exact:
+        return exact[0]
+    named = [level for level in known if word in map(token, LEVELS.get(level, ()))]
+    if len(named) == 1:
+        return named[0]
+    begun = [level for level in known if len(word) > 1 and token(level).startswith(word)]
+    return begun[0] if len(begun) == 1 and not named else "?"

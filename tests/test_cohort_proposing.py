@@ -1,0 +1,140 @@
+"""A codebook that writes itself, asks where it must, and keeps what was written."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from crlm import cohort, files, ledger
+from crlm.cli import main
+from tests.hostile import refused
+from tests.hostile.files import workbook
+from tests.hostile.tables import patients
+
+NCCH = ledger.load_design("ncch_scp")
+MSKCC = ledger.load_design("mskcc_hai")
+
+
+def put(folder, table, name="t.csv"):
+    files.forget()
+    path = folder / name
+    table.to_csv(path, index=False)
+    return path
+
+
+def hospital(n=30):
+    """A table in a hospital's own words."""
+    table = patients(n)
+    return pd.DataFrame(
+        {
+            "MRN": table["patient_id"], "# mets": table["n_tumours"],
+            "Gender": table["sex"].map({"male": "M", "female": "F"}),
+            "Max size (mm)": (table["size_cm"].astype(float) * 10).astype(str),
+            "Margin": ["R0", "R1", "RX"] * (n // 3), "Vital status": ["alive", "dead"] * (n // 2),
+            "CEA preop": ["<0.5", "n.d.", *table["cea"][2:]],
+            "Synchronous?": ["Y", "no", "1", "0", "Yes"] * (n // 5),
+            "HAI": ["1", "2"] * (n // 2), "OS (days)": (table["os_months"].astype(int) * 30),
+        }
+    )  # fmt: skip
+
+
+def test_every_proposal_that_can_be_made_is_made(tmp_path):
+    text = cohort.propose(put(tmp_path, hospital()), MSKCC)
+    for line in (
+        'patient_id: "MRN"',
+        'from: "# mets"',
+        'values: {"M": male, "F": female}',
+        "unit: mm",
+        '"R0": negative, "R1": positive, "RX": "?"',
+        'values: {"alive": 0, "dead": 1}',
+        'values: {"<0.5": 0.5}',
+        'missing: ["n.d."]',
+        '"Y": synchronous, "no": metachronous, "1": synchronous, "0": metachronous',
+        'values: {"1": "?", "2": "?"}',
+        "unit: days",
+        "# R0 10, R1 10, RX 10",
+    ):
+        assert line in text, f"{line}\n{text}"
+    assert cohort.questions(text) == 3
+
+
+def test_an_open_question_is_refused_and_an_answer_is_taken(tmp_path):
+    path = put(tmp_path, hospital())
+    book = tmp_path / "book.yaml"
+    assert main(["codebook", str(path), "--study", "mskcc_hai", "--out", str(book)]) == 0
+    with refused("still asks 3 questions"):
+        cohort.load(path, MSKCC, book)
+    text = book.read_text(encoding="utf-8")
+    text = text.replace('"RX": "?"', '"RX": ""').replace('"1": "?", "2": "?"', '"1": no, "2": yes')
+    book.write_text(text, encoding="utf-8")
+    files.forget()
+    frame = cohort.load(path, MSKCC, book)
+    assert list(frame["hai"][:2]) == ["no", "yes"] and frame["margin"].isna().sum() == 10
+    assert frame["size_cm"][0] == 1.5 and frame["os_months"][0] == 12 * 30 / 30.4375
+    before = book.read_text(encoding="utf-8")
+    assert main(["codebook", str(path), "--study", "mskcc_hai", "--out", str(book)]) == 0
+    assert book.read_text(encoding="utf-8") == before
+
+
+def test_a_second_call_adds_only_what_is_not_mentioned(tmp_path):
+    path = put(tmp_path, hospital())
+    written = "study: mskcc_hai   # ours\ncolumns:\n  # by hand\n  sex: ~\n  margin: Margin\n"
+    text = cohort.propose(path, MSKCC, written)
+    assert text.startswith(written.rstrip("\n"))
+    assert "  hai:" in text and text.count("  sex:") == 1 and text.count("  margin:") == 1
+
+
+def test_a_canonical_table_needs_no_answer(tmp_path):
+    path = put(tmp_path, patients(30))
+    text = cohort.propose(path, NCCH)
+    assert cohort.questions(text) == 0
+    book = tmp_path / "b.yaml"
+    book.write_text(text, encoding="utf-8")
+    pd.testing.assert_frame_equal(cohort.load(path, NCCH, book), cohort.load(path, NCCH))
+
+
+def test_times_come_from_dates_and_an_open_order_is_asked(tmp_path):
+    table = pd.DataFrame({
+        "ID": list("abcdefgh"), "Date of surgery": "01/02/2018", "Date of recurrence": "",
+        "Date of death": ["03/04/2019", ""] * 4, "Last F/U": "05/06/2019", "age": "60",
+    })  # fmt: skip
+    text = cohort.propose(put(tmp_path, table), NCCH)
+    assert 'os_months: {from: "Date of surgery", to: ["Date of death", "Last F/U"]}' in text
+    assert 'os_event: {filled: "Date of death"}' in text
+    assert 'rfs_event: {filled: "Date of recurrence", or: os_event}' in text
+    assert 'date_format: "?"' in text
+    table.loc[0, "Last F/U"] = "25/06/2019"
+    assert "date_format" not in cohort.propose(put(tmp_path, table), NCCH)
+
+
+def test_an_empty_value_is_asked_about_and_a_hash_is_quoted(tmp_path):
+    path = put(tmp_path, hospital())
+    book = tmp_path / "b.yaml"
+    book.write_text("columns:\n  n_tumours: # mets\n", encoding="utf-8")
+    with refused("`from` is empty. If the header begins with #"):
+        cohort.load(path, MSKCC, book)
+
+
+def test_sheet_and_header_row_are_written_down(tmp_path):
+    table = hospital()
+    lines = [["Export of 2024"], [], list(table), *table.astype(str).to_numpy().tolist()]
+    path = tmp_path / "t.xlsx"
+    path.write_bytes(workbook({"Legend": [["code", "means"], ["M", "male"]], "data": lines}))
+    text = cohort.propose(path, MSKCC)
+    assert 'sheet: "data"' in text and "header_row: 3" in text
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["age"], "- Overall survival: no, needs os_months and os_event"),
+        (["os_months", "os_event"], "+ Overall survival: 40 patients, 20 events."),
+        (["age"], "- Table 1 and every comparison by RAS: no, needs ras."),
+        (["ras", "age"], "+ Table 1: without sex, sidedness"),
+        (["ras"], "- Sites of the first recurrence: no, needs"),
+    ],
+)
+def test_check_says_what_the_table_can_feed(tmp_path, names, words, capsys):
+    path = put(tmp_path, patients(40)[["patient_id", *names]])
+    assert main(["check", str(path), "--study", "ncch_scp"]) == 0
+    assert words in capsys.readouterr().out
