@@ -48,19 +48,19 @@ def _look(study: str, values: Mapping[str, Any]) -> dict[str, Any]:
         return {"kind": "", "title": "", "note": "", "n": 0}
     design = ledger.load_design(study)
     codebook = values.get("codebook_path") or None
-    problems, n, source = [], 0, {}
+    table, history = (str(values.get(name) or "") for name in ("cohort_path", "history_path"))
+    problems, source, patients = [], {}, None
     try:
-        source = cohort.origin(str(values.get("cohort_path") or ""), design)
-        n = len(cohort.load(source["path"], design, codebook))
+        source = cohort.origin(table, design)
+        patients = cohort.load(source["path"], design, codebook)
     except CrlmError as error:
         problems.append(error)
     try:
-        if values.get("history_path"):
-            cohort.load_history(values["history_path"], design, codebook)
+        cohort.events(history, table, design, codebook, patients)
     except CrlmError as error:
         problems.append(error)
     _refuse(problems)
-    return {**{name: source[name] for name in ("kind", "title", "note")}, "n": n}
+    return {**{name: source[name] for name in ("kind", "title", "note")}, "n": len(patients)}
 
 
 def _refuse(problems: Sequence[CrlmError]) -> None:

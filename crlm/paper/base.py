@@ -70,11 +70,13 @@ class Base:
         self.curve_rules = {"conf_type": conf_type, "median_rule": median_rule}
         self.chosen = dict(chosen or {})
         self.source = cohort.origin(cohort_path, self.design)
-        self._files = (cohort_path, history_path, codebook_path or None)
-        self.source["files"] = {"history": history_path, "codebook": codebook_path}
-        if not cohort_path:
-            self.source["files"]["history"] = str(self.design.folder / "history.csv")
-        self.table = cohort.load(self.source["path"], self.design, codebook_path or None)
+        book = codebook_path or None
+        self.table = cohort.load(self.source["path"], self.design, book)
+        self.history = cohort.events(history_path, cohort_path, self.design, book, self.table)
+        self.source["files"] = {
+            "history": cohort.find_history(history_path, cohort_path, self.design, book),
+            "codebook": codebook_path,
+        }
         self.frames: dict[str, pd.DataFrame] = {}
         self._parts: list[pd.DataFrame] = []
         self.models: dict[str, pd.DataFrame] = {}

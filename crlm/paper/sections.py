@@ -22,7 +22,7 @@ class Sections(Base):
         flow = self.add(cohort.attrition(flags, self.design))
         picture = figures.flow(flow, self.design)
         pieces = [html.banner(self.source, len(self.table)), picture, *html.caveats(flow)]
-        pieces.append(html.doubts(self.table.attrs.get("notes", ())))
+        pieces.append(html.doubts(self.table.attrs["notes"], self.history.attrs.get("notes", ())))
         return self.section(flow, pieces, readings.flow(flow, self.print), picture)
 
     def endpoints(
@@ -37,8 +37,6 @@ class Sections(Base):
 
         Parameters are those of `endpoints.timed` and `endpoints.frames`.
         """
-        cohort_path, history_path, codebook = self._files
-        self.history = cohort.events(history_path, cohort_path, self.design, codebook)
         self.rules: dict[str, Any] = {
             "death_without_failure": death_without_failure,
             "short_scp_months": short_scp_months,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -111,12 +112,13 @@ def caveats(rows: pd.DataFrame) -> list[Html]:
     return [say(text[0].upper() + text[1:] + ".") for text in texts]
 
 
-def doubts(notes: Sequence[str]) -> Html | None:
-    """Everything that reading a table left in doubt; None where nothing did."""
-    if not notes:
+def doubts(*notes: Sequence[str]) -> Html | None:
+    """Everything that reading the files left in doubt; None where nothing did."""
+    told = list(dict.fromkeys(itertools.chain.from_iterable(notes)))
+    if not told:
         return None
-    noun = "doubt" if len(notes) == 1 else "doubts"
-    return fold(f"Doubts about the table: {len(notes)} {noun}", listing(notes))
+    noun = "remark" if len(told) == 1 else "remarks"
+    return fold(f"How the files were read: {len(told)} {noun} to check", listing(told))
 
 
 def banner(source: Mapping[str, Any], n: int) -> Html:
