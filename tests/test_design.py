@@ -178,8 +178,8 @@ JUNK = (
 
 def places(value, path=()):
     """Every place of a file, as paths of keys and positions."""
-    inner = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, part in inner if isinstance(value, dict | list) else ():
+    listed = enumerate(value) if isinstance(value, list) else ()
+    for key, part in value.items() if isinstance(value, dict) else listed:
         yield (*path, key)
         yield from places(part, (*path, key))
 
