@@ -1,5 +1,9 @@
 """A design or the wishes of a search that are at fault are refused in words, all faults at once."""
 
+import copy
+import datetime
+import math
+import random
 import re
 import time
 import tomllib
@@ -9,6 +13,7 @@ import pytest
 from crlm import baseline, cohort, ledger, reconstruction, regression, survival
 from crlm.endpoints import outcomes
 from crlm.ledger import DesignError, typed, vocabulary
+from crlm.ledger import design as design_module
 from crlm.ledger.schema import DesignFile
 from crlm.reconstruction import wishes
 from tests.hand_written import ROOT, copied, edit, faults, home_of, name_of
@@ -163,6 +168,59 @@ def test_wishes_that_are_not_there_say_what_they_are_for(data):
 def test_a_study_that_is_not_there_may_be_meant_otherwise(data):
     copied("ncch_scp", data)
     assert refused(ledger.load_design, "nchc_scp").endswith("Did you mean 'ncch_scp'?")
+
+
+JUNK = (
+    *("", "x", "all", "{", "a=b", 0, -1, 3.5, math.nan, True, datetime.date(2020, 1, 1)),
+    *([], ["x"], [1], [{}], [[]], [["a", "b"]], {}, {"a": 1}, {"x": {"y": "z"}}),
+)
+
+
+def places(value, path=()):
+    """Every place of a file, as paths of keys and positions."""
+    listed = enumerate(value) if isinstance(value, list) else ()
+    for key, part in value.items() if isinstance(value, dict) else listed:
+        yield (*path, key)
+        yield from places(part, (*path, key))
+
+
+def damaged(text, rng):
+    """A copy in which one thing is gone, has another name, or is something else."""
+    text = copy.deepcopy(text)
+    *path, last = rng.choice(list(places(text)))
+    held = text
+    for step in path:
+        held = held[step]
+    what = rng.choice(["gone", "renamed", "other", "other"])
+    value = held.pop(last)
+    if what == "renamed" and isinstance(held, dict):
+        held[f"{last[:-1]}q"] = value
+    elif what != "gone" and isinstance(held, dict):
+        held[last] = copy.deepcopy(rng.choice(JUNK))
+    elif what != "gone":
+        held.insert(last, copy.deepcopy(rng.choice(JUNK)))
+    return text
+
+
+@pytest.mark.parametrize("study", SHIPPED)
+@pytest.mark.parametrize("damage", ["design.toml", "columns.toml", "reconstruction.toml"])
+def test_whatever_stands_in_a_file_it_is_read_or_refused_in_words(study, damage, monkeypatch):
+    rng, refused = random.Random(f"{study} {damage}"), 0
+    known = {
+        path.name: tomllib.loads(path.read_text(encoding="utf-8"))
+        for path in [ROOT / "data" / "columns.toml", *home_of(study).glob("*.toml")]
+    }
+    files = dict(known)
+    for module in (design_module, wishes):
+        monkeypatch.setattr(module, "read_toml", lambda path, file: files[path.name])
+    for _ in range(150):
+        files[damage] = damaged(known[damage], rng)
+        try:
+            load_wishes(study)
+        except DesignError as error:
+            refused += 1
+            assert str(error).startswith("data/")
+    assert refused > 75
 
 
 # ---- what passes ----------------------------------------------------------------------------

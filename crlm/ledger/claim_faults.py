@@ -236,12 +236,14 @@ def _one_level(column: str, level: str, name: str, words: Words) -> Iterator[Fau
 
 
 def _effect(claim: Claim, words: Words) -> Iterator[Fault]:
-    """A ratio is that of a covariate, or between groups, in a model."""
-    if claim["statistic"] not in RATIOS:
-        return
-    if not claim["model"]:
+    """A ratio is that of a covariate, or between groups, in a model; so is its test."""
+    tested = claim["statistic"] in ("p", "se", "z") and bool(claim["covariate"])
+    timed = claim["endpoint"] in words.design.endpoints
+    if not claim["model"] and (claim["statistic"] in RATIOS or (tested and timed)):
         known = ", ".join(name for name in MODELS if name)
         yield Fault("model", f"is empty; {claim['statistic']} needs one: {known}.")
+    if claim["statistic"] not in RATIOS:
+        return
     bare = claim["group"] != "all" and "=" not in claim["group"]
     if not claim["covariate"] and not bare:
         yield Fault("covariate", f"is empty; {claim['statistic']} is that of a covariate.")

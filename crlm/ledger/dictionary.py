@@ -71,8 +71,9 @@ def columns_of(design: Table, dictionary: Table) -> tuple[dict[str, dict[str, An
     chosen = chosen if isinstance(chosen, Mapping) else {}
     columns: dict[str, dict[str, Any]] = {}
     faults = list(_use_faults(chosen, dictionary))
+    sound = {name: spec for name, spec in dictionary.items() if isinstance(spec, Mapping)}
     for name in texts(chosen.get("use")):
-        columns[name] = dict(dictionary.get(name, {}))
+        columns[name] = dict(sound.get(name, {}))
     for name, spec in chosen.items():
         if name == "use":
             continue
@@ -132,7 +133,8 @@ def _changed(before: Table, spec: Table) -> dict[str, Any]:
     if spec.get("type", before.get("type")) != before.get("type"):
         before = {key: value for key, value in before.items() if key in _OF_ANY_TYPE}
     merged = {**before, **spec}
-    if "levels" in spec and "labels" not in spec and "labels" in merged:
+    inherited = "labels" not in spec and isinstance(merged.get("labels"), Mapping)
+    if "levels" in spec and inherited:
         fitting = {k: v for k, v in merged["labels"].items() if k in texts(spec["levels"])}
         merged = {key: value for key, value in merged.items() if key != "labels"}
         merged |= {"labels": fitting} if fitting else {}
