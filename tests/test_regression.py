@@ -1299,3 +1299,19 @@ def test_concordance_by_hand():
     close(pick(regression.cindex(ranked, "crs"), "concordance", "crs"), (2 + 0.5) / 5)
     none = regression.cindex(frame.assign(event=False), "crs")
     assert none["estimate"].isna().all() and "0 events among 4" in none["method"].iloc[0]
+
+
+def test_a_covariate_that_no_event_tells_apart_has_no_estimate_and_no_exception():
+    """At both deaths only the exposed are at risk: the information is zero but for rounding."""
+    time = [15.178644763860369] * 3 + [22.99794661190965] * 2 + [24.673511293634498] * 2
+    time += [39.58932238193019] * 2 + [93.30595482546201] * 2 + [139.49897330595482]
+    frame = pd.DataFrame({
+        "time": time, "event": [False] * 9 + [True, True, False], "endpoint": "OS",
+        "exposed": pd.Categorical(["no"] * 7 + ["yes"] * 5),
+    })  # fmt: skip
+    rows = regression.univariable(frame, ["exposed"])
+    effect = rows[rows["statistic"] == "hazard_ratio"].iloc[0]
+    assert np.isnan(effect["estimate"])
+    assert "not estimable" in effect["method"]
+    rule = regression.rule(["exposed"])
+    assert len(regression.bootstrap_selection(frame, rule, n_boot=5, seed=1))

@@ -212,6 +212,10 @@ def _penalised(
     x = design.x - design.x.mean(axis=0)
     scale = np.where(known, x.std(axis=0), 1.0)
     places = _well_posed(family, x / scale, np.flatnonzero(known))
+    if not len(places) and not family.nuisance:
+        fitted = np.zeros_like(known)
+        told = {j: why_collinear(design, family.data, fitted, j) for j in range(len(known))}
+        return _nothing(design, "", {**told, **notes})
     notes = {**notes, **_too_many(design, np.setdiff1d(np.flatnonzero(known), places))}
     model = family.penalised(x[:, places] / scale[places])
     best = firth.maximise(model)
