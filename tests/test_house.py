@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "baseline": {"ledger", "exact", "cohort", "endpoints", "scores"},
     "survival": {"ledger", "cohort", "endpoints", "scores"},
     "regression": {"ledger", "cohort", "endpoints", "scores", "survival"},
+    "multistate": {"ledger", "cohort", "endpoints", "scores", "survival", "regression"},
     "specification": {"ledger", "regression"},
     "comparison": {"ledger", "cohort", "endpoints", "scores", "baseline", "survival", "regression"},
     "second_opinion": set(),
