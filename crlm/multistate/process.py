@@ -139,9 +139,15 @@ def of_causes(sample: Sample, cause: np.ndarray, names: Sequence[str]) -> Proces
     n = len(sample.time)
     target = np.where(cause >= 0, cause + 1, -1)
     return Process(
-        ("free", *names), sample.entry, sample.time, np.zeros(n, dtype=int), target, np.arange(n), n,
+        ("free", *names),
+        sample.entry,
+        sample.time,
+        np.zeros(n, dtype=int),
+        target,
+        np.arange(n),
+        n,
         sample.grid,
-    )  # fmt: skip
+    )
 
 
 def aalen_johansen(process: Process, weights: np.ndarray | None = None) -> Path:
@@ -267,8 +273,9 @@ def log_log(p: float, error: float) -> tuple[float, float]:
 
 def _moves(process: Process) -> list[tuple[int, int]]:
     moved = process.target >= 0
-    pairs = {(int(a), int(b)) for a, b in
-             zip(process.source[moved], process.target[moved], strict=True)}  # fmt: skip
+    pairs = {
+        (int(a), int(b)) for a, b in zip(process.source[moved], process.target[moved], strict=True)
+    }
     return sorted(pairs)
 
 
@@ -328,9 +335,7 @@ def _begun(process: Process, path: Path, weights: np.ndarray | None) -> np.ndarr
     return change / w[at_zero].sum()
 
 
-def _walk(
-    begin: np.ndarray, hazard: dict[tuple[int, int], np.ndarray], steps: int
-) -> np.ndarray:
+def _walk(begin: np.ndarray, hazard: dict[tuple[int, int], np.ndarray], steps: int) -> np.ndarray:
     """Probabilities from time zero on, shape (steps + 1, states, samples)."""
     path = np.empty((steps + 1, *begin.shape))
     path[0] = begin

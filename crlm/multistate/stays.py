@@ -262,9 +262,17 @@ def _table(days: Days, month: float) -> pd.DataFrame:
         stop, target = np.minimum(when, end), np.where(np.isfinite(when), following + 1, -1)
         rows = np.flatnonzero(known & (state < 3) & (stop > start))
         parts.append(
-            pd.DataFrame({"at": rows, "t0": start[rows], "t1": stop[rows], "from": state[rows],
-                          "to": target[rows], "since": start[rows]})
-        )  # fmt: skip
+            pd.DataFrame(
+                {
+                    "at": rows,
+                    "t0": start[rows],
+                    "t1": stop[rows],
+                    "from": state[rows],
+                    "to": target[rows],
+                    "since": start[rows],
+                }
+            )
+        )
         start, state = stop, np.where(target >= 0, target, 3)
     table = pd.concat(parts).sort_values(["at", "t0"], kind="stable", ignore_index=True)
     months = {name: table[name] / month for name in ("t0", "t1", "since")}
