@@ -3,7 +3,7 @@
 The doors take an analysis frame with a `cause` (`first_recurrence`, `failure_or_death`) or a
 frame of `stays`, and return result rows (`ledger.ROW_COLUMNS`). Behind them: `process` (the
 arithmetic of Aalen and Johansen on plain arrays, with the errors of the infinitesimal
-jackknife), `competing`, `gray`, `subdistribution` (Fine and Gray), `pseudo`, `stays`,
+jackknife), `causes`, `competing`, `gray`, `subdistribution` (Fine and Gray), `pseudo`, `stays`,
 `occupation` and `transitions`.
 
 At risk at t are those with entry < t <= time; times that differ by a rounding error are one, by
@@ -13,7 +13,8 @@ at once; the tests hold them against R's and the engine's. The numbers are those
 `survival` 3.5-3 and `cmprsk` 2.2-11.
 """
 
-from crlm.multistate.competing import cause_specific, failure_or_death, first_recurrence, incidence
+from crlm.multistate.causes import failure_or_death, first_recurrence
+from crlm.multistate.competing import cause_specific, incidence
 from crlm.multistate.gray import gray
 from crlm.multistate.occupation import states
 from crlm.multistate.pseudo import pseudo, pseudo_values

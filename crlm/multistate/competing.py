@@ -4,150 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from crlm import regression
-from crlm.endpoints import columns
-from crlm.endpoints.outcomes import TOLERANCE
-from crlm.ledger import CohortError, ParameterError, rows
-from crlm.multistate.occupation import counts, difference_record, too_few
-from crlm.multistate.process import Path, Process, aalen_johansen, errors, log_log, of_causes
-from crlm.survival.samples import (
-    By,
-    Sample,
-    check_frame,
-    check_times,
-    choose,
-    codes_of,
-    make_sample,
-    names_of,
-    split,
-    take,
+from crlm.ledger import rows
+from crlm.multistate.causes import (
+    Causes,
+    causes_of,
+    checked_weights,
+    endpoint_of,
+    known,
+    with_known_cause,
+    with_transition,
 )
+from crlm.multistate.occupation import counts, difference_record, only, sure, too_few
+from crlm.multistate.process import Path, Process, aalen_johansen, errors, log_log
+from crlm.survival.samples import By, check_times, names_of
 
 #: The number of this analysis in the seeds of resamples.
 ANALYSIS = 4
 #: From how many percentage points on 1 - Kaplan-Meier misleads.
 MISLEADS = 2.0
-
-_OUTSIDE = ("site_extrahepatic", "site_lung", "site_peritoneum")
-_NO_CAUSE = "no event of this cause"
-
-
-@dataclass(frozen=True)
-class Causes:
-    """One group of patients whose events have causes.
-
-    Attributes
-    ----------
-    name : str
-    sample : Sample
-    cause : ndarray of int, shape (n,)
-        Position of the cause; -1 where censored.
-    names : tuple of str
-        Of the causes.
-    weights : ndarray, shape (n,), optional
-    place : ndarray of int, shape (n,)
-        Position in the frame that was given.
-    note : str
-        Who had to be left out, and late entry.
-    """
-
-    name: str
-    sample: Sample
-    cause: np.ndarray
-    names: tuple[str, ...]
-    weights: np.ndarray | None
-    place: np.ndarray
-    note: str
-
-    def place_of(self, cause: str) -> int:
-        """The position of a cause, which must exist."""
-        known([cause], self.names)
-        return self.names.index(cause)
-
-    def process(self, only: int | None = None) -> Process:
-        """Patients leaving by any cause, or by one, the others censored."""
-        if only is None:
-            return of_causes(self.sample, self.cause, self.names)
-        alone = np.where(self.cause == only, 0, -1)
-        return of_causes(self.sample, alone, self.names[only : only + 1])
-
-
-def first_recurrence(frame: pd.DataFrame) -> pd.DataFrame:
-    """Recurrence-free survival by what ended it: liver, elsewhere or death.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Analysis frame of RFS with the sites of the first recurrence (`site_liver`, and of
-        `site_extrahepatic`, `site_lung`, `site_peritoneum` what there is) and, to tell a
-        death from a recurrence outside the liver, `os_months` and `os_event`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        With `endpoint` "first_recurrence" and the category `cause`: "liver" (alone or with
-        others), "elsewhere" (without the liver), "death" (before any recurrence). It is
-        missing where censored, and for a recurrence whose site is not known: `incidence` and
-        its kin leave such a patient out and count it.
-
-    Raises
-    ------
-    CohortError
-        If the frame is no analysis frame or has no `site_liver`.
-    """
-    check_frame(frame)
-    if "site_liver" not in frame:
-        raise CohortError(
-            "The sites of first recurrence need the column site_liver; add it, or sites to the "
-            "recurrences of the event history."
-        )
-    liver = columns.binary(frame["site_liver"])
-    others = [columns.binary(frame[name]) == 1.0 for name in _OUTSIDE if name in frame]
-    outside = np.logical_or.reduce([np.zeros(len(frame), dtype=bool), *others])
-    event, died = frame["event"].to_numpy(), _died_then(frame)
-    told = [~event, liver == 1.0, outside, died, np.isnan(liver)]
-    code = np.select(told, [-1, 0, 1, 2, -1], _unexplained(frame, bool(others)))
-    return _with_cause(frame, code, ("liver", "elsewhere", "death"), "first_recurrence")
-
-
-def failure_or_death(
-    frame: pd.DataFrame, *, death_without_failure: Literal["censor", "event"] = "censor"
-) -> pd.DataFrame:
-    """The surgically controllable period by what ended it: surgical failure, or death before it.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Analysis frame of SCP with `os_months` and `os_event`.
-    death_without_failure : {"censor", "event"}
-        What the frame was made with (`endpoints.from_history`).
-
-    Returns
-    -------
-    pandas.DataFrame
-        With `event` also at a death without failure, and the category `cause`: "failure",
-        "death"; missing where censored.
-
-    Raises
-    ------
-    CohortError
-        If the frame is no analysis frame or has no `os_months` and `os_event`.
-    """
-    check_frame(frame)
-    choose("death_without_failure", death_without_failure, ("censor", "event"))
-    absent = [name for name in ("os_months", "os_event") if name not in frame]
-    if absent:
-        raise CohortError(f"Death before failure needs {' and '.join(absent)}; add that.")
-    died, event = _died_then(frame), frame["event"].to_numpy()
-    failed = event & ~died if death_without_failure == "event" else event
-    code = np.where(failed, 0, np.where(died, 1, -1))
-    endpoint = str(frame["endpoint"].iloc[0]) if "endpoint" in frame else "SCP"
-    return _with_cause(frame.assign(event=code >= 0), code, ("failure", "death"), endpoint)
 
 
 def incidence(
@@ -161,6 +41,7 @@ def incidence(
     samples: int = 200,
     seed: int = 20,
     min_at_risk: int = 10,
+    model: str = "aalen-johansen",
     population: str = "all",
 ) -> pd.DataFrame:
     """How many had an event of each cause by a month: Aalen-Johansen, 1 - Kaplan-Meier beside it.
@@ -185,16 +66,18 @@ def incidence(
         often each of all n patients is taken.
     min_at_risk : int
         A month at which a group has fewer patients at risk is not estimated.
+    model : str
+        Written into the rows; with weights the word for them ("overlap weighted").
 
     Returns
     -------
     pandas.DataFrame
         Result rows with level the cause: `cumulative_incidence` (percent; n at risk at t, events
-        of the cause up to t) of model "aalen-johansen" and of model "one minus km"; with two
-        groups `cumulative_incidence_difference`, second minus first, `group` the bare column;
-        and the `flag` "competing", raised where 1 - Kaplan-Meier is more than 2 points above at
-        the last month that could be estimated. What cannot be estimated is missing, with the
-        reason in `method`.
+        of the cause up to t); with two groups `cumulative_incidence_difference`, second minus
+        first, `group` the bare column. Without weights also `cumulative_incidence` of model
+        "one minus km", and the `flag` "competing", raised where that is more than 2 points
+        above at the last month that could be estimated. What cannot be estimated is missing,
+        with the reason in `method`.
 
     Raises
     ------
@@ -217,17 +100,21 @@ def incidence(
     asked = check_times(times)
     groups = causes_of(frame, by, weights)
     known(causes, groups[0].names)
-    base = _base(frame, population)
-    records, estimated = [], []
-    for group in groups:
-        ours, found = _incidences(group, causes, asked, min_at_risk, base)
-        records, estimated = records + ours, estimated + [found]
-    if by and len(groups) == 2:
-        spread = _spread(groups, estimated, causes, asked, reweigh, samples, seed, len(frame))
-        column = ",".join(names_of(frame, by))
-        records += _differences(groups, estimated, causes, asked, spread, column, base)
-    column = ",".join(names_of(frame, by)) or "all"
-    return rows([*records, _competing(rows(records), column, base)])
+    base = {**{"endpoint": endpoint_of(frame), "population": population}, "model": model}
+    estimated = [_estimate(group, group.process(), causes, asked, min_at_risk) for group in groups]
+    records = []
+    for group, found in zip(groups, estimated, strict=True):
+        records += _incidence_rows(group, found, causes, asked, base)
+        if weights is None:
+            records += _naive(group, causes, asked, min_at_risk, base)
+    whose = {**base, "group": ",".join(names_of(frame, by)) or "all"}
+    if by and len(groups) <= 2:
+        draws = _Draws(reweigh, samples, seed, len(frame))
+        spread = _spread(groups, estimated, causes, draws)
+        records += _differences(groups, estimated, causes, asked, spread, whose)
+    if weights is None:
+        records.append(_competing(rows(records), whose))
+    return rows(records)
 
 
 def cause_specific(
@@ -274,108 +161,6 @@ def cause_specific(
     return found.assign(method=found["method"] + ", other causes censored" + note)
 
 
-def causes_of(frame: pd.DataFrame, by: By, weights: np.ndarray | None = None) -> list[Causes]:
-    """Each group's patients with their causes, in the order of the categories."""
-    names = names_of(frame, by)
-    numbered = frame.assign(_place=np.arange(len(frame)))
-    part, note = with_known_cause(numbered)
-    w = None if weights is None else _checked(weights, len(frame))[part["_place"].to_numpy()]
-    code, labels = codes_of(part, names)
-    there = np.flatnonzero(code >= 0)
-    if not len(there):
-        raise CohortError(
-            f"No patient has a value of {', '.join(names)}: there is no group to describe. "
-            "Choose another column."
-        )
-    sample = make_sample(part, there)
-    cause = np.where(part["event"], part["cause"].cat.codes, -1)[there]
-    place = part["_place"].to_numpy()[there]
-    levels = tuple(str(name) for name in part["cause"].cat.categories)
-    groups = []
-    for label, at in zip(labels, split(code[there]), strict=True):
-        mine = take(sample, at)
-        told = (", late entry" if mine.late else "") + note
-        share = None if w is None else w[there][at]
-        groups.append(Causes(label, mine, cause[at], levels, share, place[at], told))
-    return groups
-
-
-def with_known_cause(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """The patients whose cause is known if they had an event, and how many are left out."""
-    check_frame(frame)
-    if "cause" not in frame or not isinstance(frame["cause"].dtype, pd.CategoricalDtype):
-        raise CohortError(
-            "The analysis frame has no category `cause`. Make it with "
-            "multistate.first_recurrence or multistate.failure_or_death."
-        )
-    unknown = (frame["event"] & frame["cause"].isna()).to_numpy()
-    if not unknown.any():
-        return frame, ""
-    count = int(unknown.sum())
-    if unknown.all():
-        raise CohortError(f"The cause is not known of any of the {count} patients; add it.")
-    return frame[~unknown], f"; {count} with an event of unknown cause left out"
-
-
-def with_transition(population: str, transition: str) -> str:
-    """A population together with the transition that its patients are at risk of."""
-    return transition if population == "all" else f"{population},{transition}"
-
-
-# ---- causes -----------------------------------------------------------------
-
-
-def _died_then(frame: pd.DataFrame) -> np.ndarray:
-    """Who died at the time of the frame, as far as two printed times can tell."""
-    if not {"os_months", "os_event"} <= set(frame):
-        return np.zeros(len(frame), dtype=bool)
-    end = columns.months(frame, "os_months")
-    close = np.abs(end - frame["time"].to_numpy()) <= TOLERANCE + 1e-9
-    return close & (columns.binary(frame["os_event"]) == 1.0)
-
-
-def _unexplained(frame: pd.DataFrame, sites: bool) -> int:
-    """What an event is that was not in the liver, nowhere else as far as told, and no death.
-
-    Elsewhere where deaths are known; where they are not, a death if other sites could have
-    been told, else it is not known.
-    """
-    if {"os_months", "os_event"} <= set(frame):
-        return 1
-    return 2 if sites else -1
-
-
-def _with_cause(
-    frame: pd.DataFrame, code: np.ndarray, names: Sequence[str], endpoint: str
-) -> pd.DataFrame:
-    cause = pd.Categorical.from_codes(code, categories=list(names))
-    return frame.assign(cause=cause, endpoint=endpoint)
-
-
-def known(causes: Sequence[str], names: Sequence[str]) -> None:
-    """Refuse causes that do not exist, or none (`ParameterError`)."""
-    strange = [cause for cause in causes if cause not in names]
-    if strange:
-        raise ParameterError(f"There is no cause {strange[0]!r}. There is: {', '.join(names)}.")
-    if not causes:
-        raise ParameterError(f"Name at least one cause of: {', '.join(names)}.")
-
-
-def _checked(weights: np.ndarray, n: int) -> np.ndarray:
-    w = np.asarray(weights, dtype=float)
-    if w.shape != (n,) or not (np.isfinite(w) & (w >= 0)).all():
-        raise ParameterError(
-            f"weights must be {n} numbers of 0 or more, one a patient of the frame; they have "
-            f"the shape {w.shape} and {int((~(w >= 0)).sum())} that are not."
-        )
-    return w
-
-
-def _base(frame: pd.DataFrame, population: str) -> dict[str, Any]:
-    endpoint = str(frame["endpoint"].iloc[0]) if "endpoint" in frame else ""
-    return {"endpoint": endpoint, "population": population}
-
-
 # ---- incidences -------------------------------------------------------------
 
 
@@ -391,20 +176,14 @@ class Estimated:
     why: tuple[str, ...]
 
 
-def _incidences(
-    group: Causes,
-    causes: Sequence[str],
-    asked: Sequence[float],
-    least: int,
-    base: Mapping[str, Any],
-) -> tuple[list[dict[str, Any]], Estimated]:
-    found = _estimate(group, group.process(), causes, asked, least)
-    records = _incidence_rows(group, found, causes, asked, "aalen-johansen", base)
-    for cause in causes:
-        alone = group.process(group.place_of(cause))
-        naive = _estimate(replace(group, names=alone.states[1:]), alone, [cause], asked, least)
-        records += _incidence_rows(group, naive, [cause], asked, "one minus km", base)
-    return records, found
+@dataclass(frozen=True)
+class _Draws:
+    """How the error of differences is resampled, if weights are estimated anew each time."""
+
+    reweigh: Callable[[np.ndarray], np.ndarray] | None
+    samples: int
+    seed: int
+    n: int
 
 
 def _estimate(
@@ -420,45 +199,55 @@ def _estimate(
     return Estimated(process, path, times, share, error[:, columns_asked], why)
 
 
+def _naive(
+    group: Causes,
+    causes: Sequence[str],
+    asked: Sequence[float],
+    least: int,
+    base: Mapping[str, Any],
+) -> list[dict[str, Any]]:
+    """The same with the other causes censored, one cause after the other."""
+    records = []
+    for cause in causes:
+        place = group.place_of(cause)
+        alone = replace(
+            group, cause=np.where(group.cause == place, 0, -1), names=group.names[place : place + 1]
+        )
+        found = _estimate(alone, alone.process(), [cause], asked, least)
+        records += _incidence_rows(alone, found, [cause], asked, {**base, "model": "one minus km"})
+    return records
+
+
 def _incidence_rows(
     group: Causes,
     found: Estimated,
     causes: Sequence[str],
     asked: Sequence[float],
-    model: str,
     base: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
-    name = {"aalen-johansen": "Aalen-Johansen", "one minus km": "1 - Kaplan-Meier"}[model]
-    weighted = "" if group.weights is None else ", weighted"
-    method = f"{name}{weighted}, infinitesimal-jackknife error, log-log CI{group.note}"
+    name = "1 - Kaplan-Meier" if base["model"] == "one minus km" else "Aalen-Johansen"
+    weighted = "" if group.weights is None else ", weights taken as known"
+    method = f"{name}, infinitesimal-jackknife error, log-log CI{weighted}{group.note}"
     at_risk = found.process.at_risk(asked)[:, 0]
+    same = {**base, "group": group.name, "statistic": "cumulative_incidence", "unit": "%"}
     records = []
     for c, cause in enumerate(causes):
-        when = np.sort(group.sample.time[group.cause == group.place_of(cause)])
         for i, month in enumerate(asked):
-            events = int(np.searchsorted(when, found.times[i], side="right"))
             row = {
-                **base,
-                "group": group.name,
+                **same,
                 "level": cause,
-                "model": model,
                 "time": month,
-                "statistic": "cumulative_incidence",
-                "unit": "%",
                 "n": at_risk[i],
-                "events": events,
-                "method": found.why[i] or method,
+                "events": _events_by([group], cause, found.times[i]),
+                "method": found.why[i] or method + sure(found.share[i, c]),
             }
-            if not found.why[i]:
-                low, high = log_log(found.share[i, c], found.error[i, c])
-                row |= {
-                    "estimate": 100 * found.share[i, c],
-                    "conf_low": 100 * low,
-                    "conf_high": 100 * high,
-                }
-                row["method"] += "" if events else f", {_NO_CAUSE} yet"
-            records.append(row)
+            records.append(row if found.why[i] else {**row, **_percent(found, i, c)})
     return records
+
+
+def _percent(found: Estimated, i: int, c: int) -> dict[str, float]:
+    low, high = log_log(found.share[i, c], found.error[i, c])
+    return {"estimate": 100 * found.share[i, c], "conf_low": 100 * low, "conf_high": 100 * high}
 
 
 def _differences(
@@ -467,86 +256,69 @@ def _differences(
     causes: Sequence[str],
     asked: Sequence[float],
     spread: tuple[np.ndarray, str],
-    column: str,
     base: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
-    error, text = spread
-    note = groups[0].note if groups[0].note else groups[1].note
+    """Incidence of the last group less that of the first, or why there is no such difference."""
+    note = next((group.note for group in groups if group.note), "")
+    contrast = f"{groups[-1].name} minus {groups[0].name}, Aalen-Johansen, {spread[1]}{note}"
+    gap = estimated[-1].share - estimated[0].share
+    same = {**base, "unit": "%", "n": sum(len(group.cause) for group in groups)}
     records = []
     for c, cause in enumerate(causes):
-        place = groups[0].place_of(cause)
         for i, month in enumerate(asked):
-            why = estimated[0].why[i] or estimated[1].why[i]
+            why = estimated[0].why[i] or estimated[-1].why[i]
+            why = only(groups[0].name) if len(groups) < 2 else why
             row = {
-                **base,
-                "group": column,
+                **same,
                 "level": cause,
-                "model": "aalen-johansen",
                 "statistic": "cumulative_incidence_difference",
                 "time": month,
-                "unit": "%",
-                "n": sum(len(group.cause) for group in groups),
-                "events": _events_by(groups, place, estimated[0].times[i]),
-                "method": why
-                or f"{groups[1].name} minus {groups[0].name}, Aalen-Johansen, {text}{note}",
+                "events": _events_by(groups, cause, estimated[0].times[i]),
+                "method": why or contrast,
             }
-            gap = estimated[1].share[i, c] - estimated[0].share[i, c]
-            limits = {} if why else difference_record(100 * gap, 100 * error[i, c])
-            records.append({**row, **limits})
+            known = {} if why else difference_record(100 * gap[i, c], 100 * spread[0][i, c])
+            records.append({**row, **known})
     return records
 
 
-def _events_by(groups: Sequence[Causes], cause: int, month: float) -> int:
-    return sum(
-        int(((group.cause == cause) & (group.sample.time <= month)).sum()) for group in groups
-    )
+def _events_by(groups: Sequence[Causes], cause: str, month: float) -> int:
+    """Events of a cause in all groups up to a month."""
+    place = groups[0].place_of(cause)
+    return sum(int(((g.cause == place) & (g.sample.time <= month)).sum()) for g in groups)
 
 
 def _spread(
-    groups: Sequence[Causes],
-    estimated: Sequence[Estimated],
-    causes: Sequence[str],
-    asked: Sequence[float],
-    reweigh: Callable[[np.ndarray], np.ndarray] | None,
-    samples: int,
-    seed: int,
-    n: int,
+    groups: Sequence[Causes], estimated: Sequence[Estimated], causes: Sequence[str], draws: _Draws
 ) -> tuple[np.ndarray, str]:
     """Errors of the differences, shape (times, causes asked), and what they are called."""
-    if reweigh is None or samples < 2:
+    if draws.reweigh is None or draws.samples < 2 or len(groups) < 2:
         fixed = "" if groups[0].weights is None else ", weights taken as known"
-        error = np.hypot(estimated[0].error, estimated[1].error)
+        error = np.hypot(estimated[0].error, estimated[-1].error)
         return error, f"infinitesimal-jackknife errors, normal CI{fixed}"
-    rng = np.random.default_rng([seed, ANALYSIS])
+    rng = np.random.default_rng([draws.seed, ANALYSIS])
     picked = [1 + groups[0].place_of(cause) for cause in causes]
     drawn = []
-    for count in counts(n, samples, rng):
-        w = count * np.asarray(reweigh(count), dtype=float)
+    for count in counts(draws.n, draws.samples, rng):
+        w = count * checked_weights(draws.reweigh(count), draws.n)
         share = [
             aalen_johansen(found.process, w[group.place]).at(found.times)[:, picked, 0]
             for group, found in zip(groups, estimated, strict=True)
         ]
         drawn.append(share[1] - share[0])
-    text = f"normal CI, error of {samples} resamples of patients with the weights estimated anew"
-    return np.std(drawn, axis=0, ddof=1), text
+    text = f"error of {draws.samples} resamples of patients with the weights estimated anew"
+    return np.std(drawn, axis=0, ddof=1), f"normal CI, {text}"
 
 
-def _competing(found: pd.DataFrame, column: str, base: Mapping[str, Any]) -> dict[str, Any]:
+def _competing(found: pd.DataFrame, base: Mapping[str, Any]) -> dict[str, Any]:
     """The flag: how far 1 - Kaplan-Meier lies above the incidence at the last month."""
-    keys = ["group", "level", "time"]
-    told = found[found["statistic"] == "cumulative_incidence"].set_index([*keys, "model"])
-    both = told["estimate"].unstack("model").dropna().reset_index()
-    row = {
-        **base,
-        "group": column,
-        "covariate": "competing",
-        "model": "diagnostic",
-        "statistic": "flag",
-    }
+    told = found[found["statistic"] == "cumulative_incidence"]
+    told = told.set_index(["group", "level", "time", "model"])["estimate"].unstack("model")
+    both = told.dropna().reset_index()
+    row = {**base, "covariate": "competing", "model": "diagnostic", "statistic": "flag"}
     if both.empty:
         return {**row, "method": "not asked: no month at which enough patients are left"}
     last = both[both["time"] == both["time"].max()]
-    excess = last["one minus km"] - last["aalen-johansen"]
+    excess = last["one minus km"] - last[base["model"]]
     worst = last.loc[excess.idxmax()]
     whose = "" if worst["group"] == "all" else f" of {worst['group']}"
     text = (

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc
 
-from crlm.ledger import CohortError, rows
-from crlm.multistate.competing import Causes, causes_of
+from crlm.ledger import rows
+from crlm.multistate.causes import Causes, causes_of, endpoint_of
 from crlm.survival.samples import names_of, number_at_risk
 
 _NO_VARIANCE = 1e-10
@@ -54,7 +54,7 @@ def gray(
     Raises
     ------
     CohortError
-        As `incidence`, or if there are fewer than two groups.
+        As `incidence`.
     ParameterError
         If a column or a cause does not exist.
 
@@ -70,18 +70,14 @@ def gray(
     """
     column = ",".join(names_of(frame, by))
     groups = causes_of(frame, by)
-    if len(groups) < 2:
-        raise CohortError(
-            f"Gray's test needs at least two groups of {column}; this frame has "
-            f"{groups[0].name} only. Choose another column or a wider cohort."
-        )
-    endpoint = str(frame["endpoint"].iloc[0]) if "endpoint" in frame else ""
+    endpoint = endpoint_of(frame)
     note = next((group.note for group in groups if group.note), "")
     records = []
     for cause in causes or groups[0].names:
         place = groups[0].place_of(cause)
         chi_square, df = _statistic(_counts(groups, place))
         told = f"{df} df" if df else "no event of this cause tells groups apart"
+        told = told if len(groups) > 1 else f"there are patients of {groups[0].name} only"
         row = {
             "endpoint": endpoint,
             "population": population,

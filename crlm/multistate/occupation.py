@@ -109,9 +109,10 @@ def states(
     for group in groups:
         records += _probabilities(group, asked, min_at_risk, base)
         records += _months(group, horizons, min_at_risk, base)
-    if by and len(groups) == 2:
-        column = ",".join(names_of(stays, by))
-        records += _differences(groups, horizons, column, samples, seed, min_at_risk, base)
+    if by and len(groups) <= 2:
+        base["group"] = ",".join(names_of(stays, by))
+        spread = _spread(groups, horizons, samples, seed)
+        records += _differences(groups, horizons, min_at_risk, spread, base)
     return rows(records)
 
 
@@ -154,6 +155,16 @@ def too_few(left: int, least: int, group: str, month: float) -> str:
         return ""
     whose = "" if group == "all" else f" of {group}"
     return f"not estimated: {left} patients{whose} left at month {month:g}, fewer than {least}"
+
+
+def only(group: str) -> str:
+    """Why there is no contrast where one group alone has patients."""
+    return f"not estimated: there are patients of {group} only"
+
+
+def sure(p: float) -> str:
+    """What a method adds where a probability has no limits."""
+    return "" if 0 < p < 1 else ", no limits at 0 and 100 %"
 
 
 # ---- parts ------------------------------------------------------------------
@@ -215,14 +226,15 @@ def _probabilities(
                 "events": entered[i, k],
                 "method": why or method,
             }
-            records.append(row if why else {**row, **_percent(p[i, k], error[i, k])})
+            records.append(row if why else {**row, **_percent(p[i, k], error[i, k], method)})
             records.append({**at, "n": process.n, **_in_state(k, here[i], entered[i])})
     return records
 
 
-def _percent(p: float, error: float) -> dict[str, float]:
+def _percent(p: float, error: float, method: str) -> dict[str, Any]:
     low, high = log_log(p, error)
-    return {"estimate": 100 * p, "conf_low": 100 * low, "conf_high": 100 * high}
+    limits = {"conf_low": 100 * low, "conf_high": 100 * high}
+    return {"estimate": 100 * p, **limits, "method": method + sure(p)}
 
 
 def _in_state(k: int, here: np.ndarray, entered: np.ndarray) -> dict[str, Any]:
@@ -287,54 +299,46 @@ def _within(estimate: float, error: float, tau: float) -> dict[str, float]:
 def _differences(
     groups: Sequence[Group],
     horizons: Sequence[float],
-    column: str,
-    samples: int,
-    seed: int,
     least: int,
+    spread: tuple[np.ndarray, str],
     base: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
-    first, second = groups
-    taus = [group.process.snapped(horizons) for group in groups]
-    months = [group.path.months(t)[:, :, 0] for group, t in zip(groups, taus, strict=True)]
-    error, text = _spread(groups, taus, samples, seed)
-    n, records = first.process.n + second.process.n, []
+    """Months of the last group less those of the first, or why there is no such difference."""
+    months = [g.path.months(g.process.snapped(horizons))[:, :, 0] for g in groups]
+    gap = months[-1] - months[0]
+    n, records = sum(group.process.n for group in groups), []
     for i, tau in enumerate(horizons):
-        why = next(
-            filter(
-                None,
-                (too_few(int(_left(group, [tau])[0]), least, group.name, tau) for group in groups),
-            ),
-            "",
-        )
-        method = f"{second.name} minus {first.name}, to {tau:g} months, {text}"
+        why = _lacking(groups, tau, least)
+        method = f"{groups[-1].name} minus {groups[0].name}, to {tau:g} months, {spread[1]}"
         events = sum(group.process.entered([tau])[0] for group in groups)
-        for k, state in enumerate(first.process.states):
-            at = {
-                **base,
-                "group": column,
-                "level": state,
-                "time": tau,
-                "unit": "months",
-                "statistic": "months_in_state_difference",
-                "n": n,
-                "events": events[k],
-                "method": why or method,
-            }
-            gap = float(months[1][i, k] - months[0][i, k])
-            records.append(at if why else {**at, **difference_record(gap, error[i, k])})
+        at = {**base, "time": tau, "unit": "months", "n": n, "method": why or method}
+        at["statistic"] = "months_in_state_difference"
+        for k, state in enumerate(groups[0].process.states):
+            known = {} if why else difference_record(float(gap[i, k]), spread[0][i, k])
+            records.append({**at, "level": state, "events": events[k], **known})
     return records
 
 
+def _lacking(groups: Sequence[Group], month: float, least: int) -> str:
+    """Why two groups cannot be compared at a month; empty where they can."""
+    if len(groups) < 2:
+        return only(groups[0].name)
+    reasons = (too_few(int(_left(g, [month])[0]), least, g.name, month) for g in groups)
+    return next(filter(None, reasons), "")
+
+
 def _spread(
-    groups: Sequence[Group], taus: Sequence[np.ndarray], samples: int, seed: int
+    groups: Sequence[Group], horizons: Sequence[float], samples: int, seed: int
 ) -> tuple[np.ndarray, str]:
     """Standard errors of the differences in months, shape (horizons, states), and their name."""
-    if samples < 2:
-        parts = [errors(g.process, g.path, t, "months") for g, t in zip(groups, taus, strict=True)]
-        return np.hypot(*parts), "infinitesimal-jackknife errors, normal CI"
+    taus = [group.process.snapped(horizons) for group in groups]
+    pairs = list(zip(groups, taus, strict=True))
+    if samples < 2 or len(groups) < 2:
+        parts = [errors(group.process, group.path, t, "months") for group, t in pairs]
+        return np.hypot(parts[0], parts[-1]), "infinitesimal-jackknife errors, normal CI"
     rng = np.random.default_rng([seed, ANALYSIS])
     drawn = []
-    for group, t in zip(groups, taus, strict=True):
+    for group, t in pairs:
         blocks = resamples(counts(group.process.n, samples, rng), group.process)
         drawn.append(np.concatenate([path.months(t) for path in blocks], axis=2))
     spread = (drawn[1] - drawn[0]).std(axis=2, ddof=1)

@@ -18,6 +18,8 @@ from crlm.survival.samples import Sample, make_sample, snap
 Z = 1.959963984540054
 #: Resamples times stays that are held at once.
 _HELD = 4_000_000
+#: Less than this is a rounding error.
+_NOTHING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class Path:
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """Probabilities at these times, shape (times, states, samples)."""
-        return self.probability[np.searchsorted(self.time, times, side="right")]
+        return _settled(self.probability[np.searchsorted(self.time, times, side="right")])
 
     def months(self, horizons: np.ndarray) -> np.ndarray:
         """Areas under the probabilities up to each horizon, (horizons, states, samples)."""
@@ -113,7 +115,7 @@ class Path:
             ends = np.minimum(np.concatenate([self.time, [math.inf]]), tau)
             width = np.maximum(ends - np.minimum(before, tau), 0.0)
             areas.append(np.tensordot(width, self.probability, axes=1))
-        return np.array(areas)
+        return _settled(np.array(areas))
 
 
 def of_stays(stays: pd.DataFrame, states: Sequence[str]) -> Process:
@@ -262,13 +264,19 @@ def errors(
 
 def log_log(p: float, error: float) -> tuple[float, float]:
     """Limits p^exp(+-z se / (p ln p)) of a probability; missing at 0 and at 1."""
-    if not (0 < p < 1 and error > 0):
+    if not (0 < p < 1 and error > _NOTHING):
         return math.nan, math.nan
     shift = math.exp(Z * error / (p * -math.log(p)))
     return p**shift, p ** (1 / shift)
 
 
 # ---- parts ------------------------------------------------------------------
+
+
+def _settled(values: np.ndarray) -> np.ndarray:
+    """Probabilities or months without the rounding errors around 0 and 1."""
+    nearest = np.rint(values)
+    return np.where(np.abs(values - nearest) < _NOTHING, nearest, values)
 
 
 def _moves(process: Process) -> list[tuple[int, int]]:

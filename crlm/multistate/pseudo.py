@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.special import expit, logit
 
 from crlm.ledger import rows
-from crlm.multistate.competing import Causes, causes_of
+from crlm.multistate.causes import Causes, causes_of, endpoint_of, with_transition
 from crlm.multistate.occupation import too_few
 from crlm.multistate.process import Z, aalen_johansen, influence, log_log
 from crlm.regression.solution import level_counts
@@ -58,10 +58,10 @@ def pseudo(
     Returns
     -------
     pandas.DataFrame
-        Result rows of model "pseudo-value": `cumulative_incidence` of all, then of each covariate
-        `reference`, and `risk_difference` (risk of the event: a harm is positive) or
-        `odds_ratio` of each other level. What cannot be estimated is missing, with the reason
-        in `method`.
+        Result rows of model "pseudo-value", population "resection><cause>" where there is a
+        cause: `cumulative_incidence` of all, then of each covariate `risk_difference` (risk of
+        the event, percentage points: a harm is positive), or `reference` and `odds_ratio`, of
+        each level. What cannot be estimated is missing, with the reason in `method`.
 
     Raises
     ------
@@ -89,10 +89,10 @@ def pseudo(
     values, told = _values(group, month, cause)
     part = frame.iloc[group.place]
     known = part[names].notna().all(axis=1).to_numpy()
-    endpoint = str(frame["endpoint"].iloc[0]) if "endpoint" in frame else ""
+    endpoint = endpoint_of(frame)
     base = {
         "endpoint": endpoint,
-        "population": population,
+        "population": with_transition(population, f"resection>{cause}") if cause else population,
         "model": "pseudo-value",
         "time": month,
     }
@@ -281,7 +281,8 @@ def _records(model: Model, base: dict[str, Any]) -> list[dict[str, Any]]:
         counts = level_counts(model.design, term.name, model.event)
         counts = counts or [("", len(model.event), int(model.event.sum()))]
         if term.levels:
-            records.append(_reference(here, counts.pop(0), term.note))
+            first = _reference(here, counts.pop(0), term.note)
+            records += [first] if model.link == "logit" else []
         if not term.columns:
             method = f"not estimable: every patient has {term.name}={''.join(term.levels)}"
             records.append({**here, "statistic": statistic, "unit": unit, "method": method})

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.special import chdtrc, ndtr, ndtri
 
 from crlm.ledger import ParameterError, rows
-from crlm.multistate.competing import Causes, causes_of, known, with_transition
+from crlm.multistate.causes import Causes, causes_of, endpoint_of, known, with_transition
 from crlm.regression.models import n_record, ratio_records
 from crlm.regression.solution import Family, Solution, check_choice, level_counts
 from crlm.regression.terms import Design, Term, check_names, complete, encode
@@ -23,6 +23,8 @@ _STEP = 1e-10
 _DEPENDENT = 1e-9
 #: A log ratio this many standard deviations of its column away has no end.
 _ENDLESS = 12.0
+#: A last step this long, relative to the log ratio, means the same.
+_UNSETTLED = 1e-6
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def fine_gray(
     if not 0 < conf_level < 1:
         raise ParameterError(f"conf_level is {conf_level}; it lies between 0 and 1, mostly 0.95.")
     part = complete(frame, check_names(frame, covariates))
-    endpoint = str(frame["endpoint"].iloc[0]) if "endpoint" in frame and len(frame) else ""
+    endpoint = endpoint_of(frame)
     keys = {
         "endpoint": endpoint,
         "population": with_transition(population, f"resection>{cause}"),
@@ -140,9 +142,8 @@ def fine_gray(
     known([cause], group.names)
     design = encode(part.iloc[group.place], list(covariates))
     data = subdistribution(group, cause, ties)
-    method = f"Fine-Gray, {ties.capitalize()} ties{group.note}"
-    family = _family(data, method)
-    solution = _solution(data, design, conf_level)
+    family = _family(data, f"Fine-Gray, {ties.capitalize()} ties{group.late}")
+    solution = _solution(data, design, conf_level, group.left_out)
     records = [n_record(len(frame), family, keys)]
     for term in design.terms:
         records += _term_records(term, design, solution, family, keys)
@@ -191,7 +192,8 @@ def fit(data: Subdistribution, x: np.ndarray) -> Fitted:
         spread = np.abs(coef) * centred.std(axis=0)
         if np.abs(size * step).max(initial=0.0) < _STEP or (spread > _ENDLESS).any():
             break
-    endless = np.abs(coef) * centred.std(axis=0) > _ENDLESS
+    unsettled = np.abs(size * step) > _UNSETTLED * (1 + np.abs(coef))
+    endless = unsettled | (spread > _ENDLESS)
     bread = np.linalg.pinv(information, hermitian=True)
     residual = _residuals(data, centred, coef) @ bread
     return Fitted(coef, residual.T @ residual, endless)
@@ -319,7 +321,7 @@ def _family(data: Subdistribution, method: str) -> Family:
     return Family(method, "subdistribution_hazard_ratio", event, never, never)
 
 
-def _solution(data: Subdistribution, design: Design, conf_level: float) -> Solution:
+def _solution(data: Subdistribution, design: Design, conf_level: float, note: str) -> Solution:
     """Estimates of all columns, or why there are none."""
     width = design.x.shape[1]
     empty = np.full((5, width), np.nan)
@@ -332,7 +334,8 @@ def _solution(data: Subdistribution, design: Design, conf_level: float) -> Solut
         covariance[np.ix_(kept, kept)] = found.var
         empty[:, kept] = _limits(found, conf_level)
         notes = {int(j): _dependent(design, int(j)) for j in np.flatnonzero(~kept)}
-        endless = np.flatnonzero(kept)[found.endless]
+        endless = np.flatnonzero(kept)[found.endless | _eventless(design, data)[kept]]
+        empty[:, endless] = np.nan
         notes |= {int(j): _endless(design, data, int(j)) for j in endless}
     elif width:
         notes = dict.fromkeys(range(width), why)
@@ -345,8 +348,8 @@ def _solution(data: Subdistribution, design: Design, conf_level: float) -> Solut
         return float(chdtrc(len(use), form))
 
     level = "" if conf_level == 0.95 else f"{100 * conf_level:g} % "
-    text = f"{level}Wald CI, robust error"
-    return Solution(*empty, np.nan, text, "Wald test, robust error", joint, notes)
+    interval, test = f"{level}Wald CI, robust error{note}", f"Wald test, robust error{note}"
+    return Solution(*empty, np.nan, interval, test, joint, notes)
 
 
 def _limits(found: Fitted, conf_level: float) -> np.ndarray:
@@ -390,6 +393,16 @@ def _dependent(design: Design, column: int) -> str:
     if design.x[:, column].std() == 0:
         return f"not estimable: {design.label(column)} does not vary"
     return f"not estimable: {design.label(column)} adds nothing to the covariates before it"
+
+
+def _eventless(design: Design, data: Subdistribution) -> np.ndarray:
+    """Columns whose level, or whose reference level, has no event of the cause."""
+    found = np.zeros(design.x.shape[1], dtype=bool)
+    for term in design.terms:
+        events = np.array([count for _, _, count in level_counts(design, term.name, data.event)])
+        if term.columns and len(events):
+            found[list(term.columns)] = (events[1:] == 0) | (events[0] == 0)
+    return found
 
 
 def _endless(design: Design, data: Subdistribution, column: int) -> str:

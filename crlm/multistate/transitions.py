@@ -10,7 +10,7 @@ import pandas as pd
 
 from crlm import regression
 from crlm.ledger import rows
-from crlm.multistate.competing import with_transition
+from crlm.multistate.causes import with_transition
 from crlm.multistate.stays import STATES, TRANSITIONS, check_stays
 from crlm.regression.terms import check_names, listed
 from crlm.survival.samples import choose
