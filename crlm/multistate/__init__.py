@@ -3,7 +3,7 @@
 The doors take an analysis frame with a `cause` (`first_recurrence`, `failure_or_death`) or a
 frame of `stays`, and return result rows (`ledger.ROW_COLUMNS`). Behind them: `process` (the
 arithmetic of Aalen and Johansen on plain arrays, with the errors of the infinitesimal
-jackknife), `causes`, `competing`, `gray`, `subdistribution` (Fine and Gray), `pseudo`, `stays`,
+jackknife), `causes`, `competing`, `curves`, `gray`, `subdistribution` (Fine and Gray), `pseudo`, `stays`,
 `occupation` and `transitions`.
 
 At risk at t are those with entry < t <= time; times that differ by a rounding error are one, by
@@ -15,6 +15,7 @@ at once; the tests hold them against R's and the engine's. The numbers are those
 
 from crlm.multistate.causes import failure_or_death, first_recurrence
 from crlm.multistate.competing import cause_specific, incidence
+from crlm.multistate.curves import incidence_curve, state_curve
 from crlm.multistate.gray import gray
 from crlm.multistate.occupation import states
 from crlm.multistate.pseudo import pseudo, pseudo_values
@@ -32,9 +33,11 @@ __all__ = [
     "from_state",
     "gray",
     "incidence",
+    "incidence_curve",
     "markov",
     "pseudo",
     "pseudo_values",
+    "state_curve",
     "states",
     "stays",
     "transitions",

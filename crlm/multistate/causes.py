@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -69,6 +69,12 @@ class Causes:
         """The position of a cause, which must exist."""
         known([cause], self.names)
         return self.names.index(cause)
+
+    def alone(self, cause: str) -> Causes:
+        """The same patients with the other causes censored."""
+        place = self.place_of(cause)
+        code = np.where(self.cause == place, 0, -1)
+        return replace(self, cause=code, names=self.names[place : place + 1])
 
     def process(self) -> Process:
         """Patients leaving by any cause."""
@@ -240,11 +246,11 @@ def known(causes: Sequence[str], names: Sequence[str]) -> None:
 
 
 def checked_weights(weights: np.ndarray, n: int) -> np.ndarray:
-    """Weights as floats, one a patient, none negative (`ParameterError`)."""
+    """Weights as floats, one a patient, none negative and not all 0 (`ParameterError`)."""
     w = np.asarray(weights, dtype=float)
-    if w.shape != (n,) or not (np.isfinite(w) & (w >= 0)).all():
+    if w.shape != (n,) or not (np.isfinite(w) & (w >= 0)).all() or not w.any():
         raise ParameterError(
-            f"weights must be {n} numbers of 0 or more, one a patient of the frame; they have "
-            f"the shape {w.shape} and {int((~(w >= 0)).sum())} that are not."
+            f"weights must be {n} numbers of 0 or more, one a patient of the frame, and not all "
+            f"0; they have the shape {w.shape}, and {int((~(w > 0)).sum())} are not above 0."
         )
     return w

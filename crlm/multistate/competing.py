@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from crlm.multistate.causes import (
     with_known_cause,
     with_transition,
 )
-from crlm.multistate.occupation import counts, difference_record, only, sure, too_few
+from crlm.multistate.occupation import MODEL, counts, difference_record, only, sure, too_few
 from crlm.multistate.process import Path, Process, aalen_johansen, errors, log_log
 from crlm.survival.samples import By, check_times, names_of
 
@@ -41,7 +41,7 @@ def incidence(
     samples: int = 200,
     seed: int = 20,
     min_at_risk: int = 10,
-    model: str = "aalen-johansen",
+    model: str = MODEL,
     population: str = "all",
 ) -> pd.DataFrame:
     """How many had an event of each cause by a month: Aalen-Johansen, 1 - Kaplan-Meier beside it.
@@ -67,14 +67,15 @@ def incidence(
     min_at_risk : int
         A month at which a group has fewer patients at risk is not estimated.
     model : str
-        Written into the rows; with weights the word for them ("overlap weighted").
+        Written into the rows; with weights, or another rule of when a cause came, the word for
+        it ("overlap weighted", "recurrence bound").
 
     Returns
     -------
     pandas.DataFrame
         Result rows with level the cause: `cumulative_incidence` (percent; n at risk at t, events
         of the cause up to t); with two groups `cumulative_incidence_difference`, second minus
-        first, `group` the bare column. Without weights also `cumulative_incidence` of model
+        first, `group` the bare column. For model "aalen-johansen" without weights also `cumulative_incidence` of model
         "one minus km", and the `flag` "competing", raised where that is more than 2 points
         above at the last month that could be estimated. What cannot be estimated is missing,
         with the reason in `method`.
@@ -101,18 +102,19 @@ def incidence(
     groups = causes_of(frame, by, weights)
     known(causes, groups[0].names)
     base = {**{"endpoint": endpoint_of(frame), "population": population}, "model": model}
+    naive = weights is None and model == MODEL
     estimated = [_estimate(group, group.process(), causes, asked, min_at_risk) for group in groups]
     records = []
     for group, found in zip(groups, estimated, strict=True):
         records += _incidence_rows(group, found, causes, asked, base)
-        if weights is None:
+        if naive:
             records += _naive(group, causes, asked, min_at_risk, base)
     whose = {**base, "group": ",".join(names_of(frame, by)) or "all"}
     if by and len(groups) <= 2:
         draws = _Draws(reweigh, samples, seed, len(frame))
         spread = _spread(groups, estimated, causes, draws)
         records += _differences(groups, estimated, causes, asked, spread, whose)
-    if weights is None:
+    if naive:
         records.append(_competing(rows(records), whose))
     return rows(records)
 
@@ -209,10 +211,7 @@ def _naive(
     """The same with the other causes censored, one cause after the other."""
     records = []
     for cause in causes:
-        place = group.place_of(cause)
-        alone = replace(
-            group, cause=np.where(group.cause == place, 0, -1), names=group.names[place : place + 1]
-        )
+        alone = group.alone(cause)
         found = _estimate(alone, alone.process(), [cause], asked, least)
         records += _incidence_rows(alone, found, [cause], asked, {**base, "model": "one minus km"})
     return records
@@ -274,11 +273,19 @@ def _differences(
                 "statistic": "cumulative_incidence_difference",
                 "time": month,
                 "events": _events_by(groups, cause, estimated[0].times[i]),
-                "method": why or contrast,
+                "method": why
+                or contrast + _sided(estimated[0].share[i, c], estimated[-1].share[i, c]),
             }
             known = {} if why else difference_record(100 * gap[i, c], 100 * spread[0][i, c])
             records.append({**row, **known})
     return records
+
+
+def _sided(one: float, other: float) -> str:
+    """What a method adds where a group at 0 or 100 % brings no error of its own."""
+    return (
+        "" if 0 < min(one, other) and max(one, other) < 1 else "; a group at 0 or 100 % adds none"
+    )
 
 
 def _events_by(groups: Sequence[Causes], cause: str, month: float) -> int:

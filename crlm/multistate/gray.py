@@ -12,6 +12,7 @@ from scipy.special import chdtrc
 
 from crlm.ledger import rows
 from crlm.multistate.causes import Causes, causes_of, endpoint_of
+from crlm.multistate.occupation import only
 from crlm.survival.samples import names_of, number_at_risk
 
 _NO_VARIANCE = 1e-10
@@ -77,7 +78,7 @@ def gray(
         place = groups[0].place_of(cause)
         chi_square, df = _statistic(_counts(groups, place))
         told = f"{df} df" if df else "no event of this cause tells groups apart"
-        told = told if len(groups) > 1 else f"there are patients of {groups[0].name} only"
+        told = told if len(groups) > 1 else only(groups[0].name)
         row = {
             "endpoint": endpoint,
             "population": population,

@@ -12,6 +12,7 @@ import pandas as pd
 
 from crlm.ledger import CohortError, ParameterError, rows
 from crlm.multistate.process import (
+    NOTHING,
     Path,
     Process,
     Z,
@@ -20,6 +21,7 @@ from crlm.multistate.process import (
     log_log,
     of_stays,
     resamples,
+    settled,
 )
 from crlm.multistate.stays import STATES, check_stays
 from crlm.survival.samples import By, check_times, codes_of, names_of, split
@@ -140,7 +142,8 @@ def counts(n: int, samples: int, rng: np.random.Generator) -> Iterator[np.ndarra
 
 def difference_record(estimate: float, error: float) -> dict[str, float]:
     """A difference with normal limits; without limits where there is no error."""
-    if not (math.isfinite(estimate) and error > 0):
+    estimate = float(settled(np.asarray(estimate)))
+    if not (math.isfinite(estimate) and error > NOTHING):
         return {"estimate": estimate}
     return {
         "estimate": estimate,
@@ -151,10 +154,12 @@ def difference_record(estimate: float, error: float) -> dict[str, float]:
 
 def too_few(left: int, least: int, group: str, month: float) -> str:
     """Why a group gives no estimate at a month; empty where it does."""
+    least = max(least, 1)
     if left >= least:
         return ""
     whose = "" if group == "all" else f" of {group}"
-    return f"not estimated: {left} patients{whose} left at month {month:g}, fewer than {least}"
+    noun = "patient" if left == 1 else "patients"
+    return f"not estimated: {left} {noun}{whose} left at month {month:g}, fewer than {least}"
 
 
 def only(group: str) -> str:
@@ -194,11 +199,9 @@ def _longest(groups: Sequence[Group], most: float, least: int) -> float:
 
 
 def _late(group: Group) -> str:
-    return ", late entry" if (group.process.start[_firsts(group)] > 0).any() else ""
-
-
-def _firsts(group: Group) -> np.ndarray:
-    return np.unique(group.process.patient, return_index=True)[1]
+    """Whether any patient came under observation late, for methods."""
+    from_zero = group.process.patient[group.process.start < 0]
+    return ", late entry" if len(np.unique(from_zero)) < group.process.n else ""
 
 
 def _probabilities(

@@ -19,7 +19,7 @@ Z = 1.959963984540054
 #: Resamples times stays that are held at once.
 _HELD = 4_000_000
 #: Less than this is a rounding error.
-_NOTHING = 1e-12
+NOTHING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Path:
 
     def at(self, times: np.ndarray) -> np.ndarray:
         """Probabilities at these times, shape (times, states, samples)."""
-        return _settled(self.probability[np.searchsorted(self.time, times, side="right")])
+        return settled(self.probability[np.searchsorted(self.time, times, side="right")])
 
     def months(self, horizons: np.ndarray) -> np.ndarray:
         """Areas under the probabilities up to each horizon, (horizons, states, samples)."""
@@ -115,7 +115,7 @@ class Path:
             ends = np.minimum(np.concatenate([self.time, [math.inf]]), tau)
             width = np.maximum(ends - np.minimum(before, tau), 0.0)
             areas.append(np.tensordot(width, self.probability, axes=1))
-        return _settled(np.array(areas))
+        return settled(np.array(areas))
 
 
 def of_stays(stays: pd.DataFrame, states: Sequence[str]) -> Process:
@@ -264,7 +264,7 @@ def errors(
 
 def log_log(p: float, error: float) -> tuple[float, float]:
     """Limits p^exp(+-z se / (p ln p)) of a probability; missing at 0 and at 1."""
-    if not (0 < p < 1 and error > _NOTHING):
+    if not (0 < p < 1 and error > NOTHING):
         return math.nan, math.nan
     shift = math.exp(Z * error / (p * -math.log(p)))
     return p**shift, p ** (1 / shift)
@@ -273,10 +273,10 @@ def log_log(p: float, error: float) -> tuple[float, float]:
 # ---- parts ------------------------------------------------------------------
 
 
-def _settled(values: np.ndarray) -> np.ndarray:
-    """Probabilities or months without the rounding errors around 0 and 1."""
+def settled(values: np.ndarray) -> np.ndarray:
+    """Values without the rounding errors around whole numbers, such as a probability of 1e-17."""
     nearest = np.rint(values)
-    return np.where(np.abs(values - nearest) < _NOTHING, nearest, values)
+    return np.where(np.abs(values - nearest) < NOTHING, nearest, values)
 
 
 def _moves(process: Process) -> list[tuple[int, int]]:
@@ -334,9 +334,9 @@ def _begun(process: Process, path: Path, weights: np.ndarray | None) -> np.ndarr
     """What each row adds to the shares of the states at time zero, a unit of weight each."""
     at_zero = process.start < 0
     change = np.zeros((len(process.stop), len(process.states)))
-    if not at_zero.any():
-        return change
     w = np.ones(len(process.stop)) if weights is None else weights[process.patient]
+    if not w[at_zero].any():
+        return change
     change[np.arange(len(change)), process.source] = 1.0
     change -= path.probability[0, :, 0]
     change[~at_zero] = 0.0

@@ -14,7 +14,7 @@ from scipy.special import expit, logit
 from crlm.ledger import rows
 from crlm.multistate.causes import Causes, causes_of, endpoint_of, with_transition
 from crlm.multistate.occupation import too_few
-from crlm.multistate.process import Z, aalen_johansen, influence, log_log
+from crlm.multistate.process import Z, aalen_johansen, influence, log_log, settled
 from crlm.regression.solution import level_counts
 from crlm.regression.terms import Design, check_names, encode
 from crlm.survival.samples import check_frame, check_times, choose
@@ -302,5 +302,5 @@ def _reference(here: dict[str, Any], counted: tuple[str, int, int], note: str) -
 
 def _limits(coef: float, error: float, link: str) -> dict[str, float]:
     ends = np.array([coef, coef - Z * error, coef + Z * error])
-    values = 100 * ends if link == "identity" else np.exp(ends)
+    values = settled(100 * ends) if link == "identity" else np.exp(ends)
     return dict(zip(("estimate", "conf_low", "conf_high"), values, strict=True))
