@@ -105,7 +105,9 @@ def test_imports_point_down(path):
         assert imports_of(path) - {room} <= allowed
 
 
-@pytest.mark.parametrize("room", ["baseline", "survival", "regression", "endpoints", "cohort"])
+@pytest.mark.parametrize(
+    "room", ["baseline", "survival", "regression", "multistate", "endpoints", "cohort"]
+)
 def test_analysis_never_sees_a_claim(room):
     files = [ROOT / "crlm" / f"{room}.py", *(ROOT / "crlm" / room).rglob("*.py")]
     for path in files:

@@ -3,8 +3,8 @@
 The doors take an analysis frame with a `cause` (`first_recurrence`, `failure_or_death`) or a
 frame of `stays`, and return result rows (`ledger.ROW_COLUMNS`). Behind them: `process` (the
 arithmetic of Aalen and Johansen on plain arrays, with the errors of the infinitesimal
-jackknife), `causes`, `competing`, `curves`, `gray`, `subdistribution` (Fine and Gray), `pseudo`, `stays`,
-`occupation` and `transitions`.
+jackknife), `causes`, `competing`, `curves`, `gray`, `subdistribution` (Fine and Gray), `pseudo`,
+`stays`, `occupation` and `transitions`.
 
 At risk at t are those with entry < t <= time; times that differ by a rounding error are one, by
 the rule of R's `aeqSurv`. Cox models are those of `regression`, which alone knows the engine.

@@ -75,10 +75,10 @@ def incidence(
     pandas.DataFrame
         Result rows with level the cause: `cumulative_incidence` (percent; n at risk at t, events
         of the cause up to t); with two groups `cumulative_incidence_difference`, second minus
-        first, `group` the bare column. For model "aalen-johansen" without weights also `cumulative_incidence` of model
-        "one minus km", and the `flag` "competing", raised where that is more than 2 points
-        above at the last month that could be estimated. What cannot be estimated is missing,
-        with the reason in `method`.
+        first, `group` the bare column. For model "aalen-johansen" without weights also
+        `cumulative_incidence` of model "one minus km", and the `flag` "competing", raised where
+        that is more than 2 points above at the last month that could be estimated. What cannot
+        be estimated is missing, with the reason in `method`.
 
     Raises
     ------
