@@ -309,7 +309,7 @@ def test_cause_specific_and_fine_gray_have_rows_of_one_shape():
     keys = ["endpoint", "population", "covariate", "level", "statistic", "n", "events"]
     pd.testing.assert_frame_equal(one[keys], other.replace({"statistic": named})[keys])
     assert set(one["population"]) == {"kras=wild,resection>liver"}
-    assert only(other, covariate="stage", level="")["statistic"] == "p"
+    assert "p" not in set(one["statistic"]) and len(one) == 7
 
 
 def test_gray_under_no_difference_rejects_as_often_as_it_says():
@@ -618,6 +618,23 @@ def test_ready_columns_tell_the_same_path_as_the_history(shipped):
     pd.testing.assert_frame_equal(told, ready, rtol=1e-9)
 
 
+def test_printed_times_that_differ_by_rounding_fall_together():
+    """12.33 and 12.34 months at two decimals: the first recurrence was the failure."""
+    table = pd.DataFrame(
+        {
+            "patient_id": ["P1", "P2"],
+            "os_months": [20.0, 12.335],
+            "os_event": [False, True],
+            "rfs_months": [12.33, 12.33],
+            "rfs_event": [True, True],
+            "scp_months": [12.334, 12.33],
+            "scp_event": [True, False],
+        }
+    )
+    found = multistate.stays(table, history("0 hepatectomy | 9 last_contact").iloc[:0], NCCH)
+    assert found["to"].astype(object).where(found["to"].notna(), "-").tolist() == [F, "-", D]
+
+
 def test_a_table_without_the_period_is_told_so(shipped):
     frames, events = shipped
     with pytest.raises(CohortError, match="no surgically controllable period"):
@@ -673,8 +690,9 @@ def test_adjusting_terms_come_in_by_tens_of_events():
     stays = many_stays(150, 4)
     stays = stays.assign(**{f"x{k}": (stays["patient_id"] * (k + 2)) % 7 / 7 for k in range(6)})
     rows = multistate.transitions(stays, "ras", [f"x{k}" for k in range(6)])
-    adjusted = rows[(rows["model"] == "multistate adjusted") & (rows["statistic"] == "p")]
-    assert len(adjusted) > 2
+    adjusted = rows[rows["model"] == "multistate adjusted"]
+    adjusted = adjusted[adjusted["statistic"] == "transition_hazard_ratio"]
+    assert len(adjusted) > 2 and "p" not in set(rows["statistic"])
     for row in adjusted.to_dict("records"):
         source, target = row["population"].split(">")
         events = ((stays["from"] == source) & (stays["to"] == target)).sum()
@@ -927,7 +945,7 @@ def test_every_row_of_the_room_has_a_name_of_its_own(shipped):
     ]
     found = ledger.collect(parts)
     names = [naming.name_of(record, NCCH) for record in found.to_dict("records")]
-    assert len(names) > 200 and len(set(names)) == len(names)
+    assert len(names) > 150 and len(set(names)) == len(names)
     wanted = {
         "Hazard ratio of the transition of RAS mutant against wild type for states, multistate, "
         "from controllable recurrence to failure",

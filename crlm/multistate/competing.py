@@ -141,8 +141,8 @@ def cause_specific(
     Returns
     -------
     pandas.DataFrame
-        Rows as `regression.cox` gives them, model "cause specific", population
-        "resection>liver"; events of the other causes are censored when they happen.
+        Rows as `regression.cox` gives them, without p values, model "cause specific",
+        population "resection>liver"; events of the other causes are censored when they happen.
 
     Raises
     ------
@@ -160,7 +160,8 @@ def cause_specific(
         conf_level=conf_level,
         population=with_transition(population, f"resection>{cause}"),
     )
-    return found.assign(method=found["method"] + ", other causes censored" + note)
+    told = found[found["statistic"] != "p"].reset_index(drop=True)
+    return told.assign(method=told["method"] + ", other causes censored" + note)
 
 
 # ---- incidences -------------------------------------------------------------

@@ -240,7 +240,10 @@ def _ready_days(patients: pd.DataFrame, month: float) -> Days:
             at_death = died & (np.abs(when - end) <= outcomes.TOLERANCE * month + _SAME_DAY)
         return np.where(happened & ~at_death, when, np.nan)
 
-    return Days(before_death("RFS"), before_death("SCP"), death, end)
+    recurred, failed = before_death("RFS"), before_death("SCP")
+    with np.errstate(invalid="ignore"):
+        at_once = np.abs(failed - recurred) <= outcomes.TOLERANCE * month + _SAME_DAY
+    return Days(recurred, np.where(at_once, recurred, failed), death, end)
 
 
 # ---- paths ------------------------------------------------------------------

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtrc, ndtr, ndtri
+from scipy.special import ndtr, ndtri
 
 from crlm.ledger import ParameterError, rows
-from crlm.multistate.causes import Causes, causes_of, endpoint_of, known, with_transition
+from crlm.multistate.causes import Causes, causes_of, endpoint_of, with_transition
 from crlm.regression.models import n_record, ratio_records
 from crlm.regression.solution import Family, Solution, check_choice, level_counts
 from crlm.regression.terms import Design, Term, check_names, complete, encode
@@ -119,27 +119,15 @@ def fine_gray(
     if not 0 < conf_level < 1:
         raise ParameterError(f"conf_level is {conf_level}; it lies between 0 and 1, mostly 0.95.")
     part = complete(frame, check_names(frame, covariates))
-    endpoint = endpoint_of(frame)
     keys = {
-        "endpoint": endpoint,
+        "endpoint": endpoint_of(frame),
         "population": with_transition(population, f"resection>{cause}"),
         "model": "fine-gray",
     }
     if part.empty:
-        return rows(
-            [
-                {
-                    **keys,
-                    "statistic": "n",
-                    "unit": "patients",
-                    "estimate": 0.0,
-                    "n": 0,
-                    "method": "not estimable: no patient has all covariates known",
-                }
-            ]
-        )
+        why = "not estimable: no patient has all covariates known"
+        return rows([{**keys, "statistic": "n", "unit": "patients", "estimate": 0, "method": why}])
     group = causes_of(part, None)[0]
-    known([cause], group.names)
     design = encode(part.iloc[group.place], list(covariates))
     data = subdistribution(group, cause, ties)
     family = _family(data, f"Fine-Gray, {ties.capitalize()} ties{group.late}")
@@ -327,11 +315,9 @@ def _solution(data: Subdistribution, design: Design, conf_level: float, note: st
     empty = np.full((5, width), np.nan)
     why, notes = _hopeless(data), {}
     kept = np.zeros(width, dtype=bool)
-    covariance = np.full((width, width), np.nan)
     if not why and width:
         kept = _independent(data, design.x)
         found = fit(data, design.x[:, kept])
-        covariance[np.ix_(kept, kept)] = found.var
         empty[:, kept] = _limits(found, conf_level)
         notes = {int(j): _dependent(design, int(j)) for j in np.flatnonzero(~kept)}
         endless = np.flatnonzero(kept)[found.endless | _eventless(design, data)[kept]]
@@ -340,16 +326,9 @@ def _solution(data: Subdistribution, design: Design, conf_level: float, note: st
     elif width:
         notes = dict.fromkeys(range(width), why)
 
-    def joint(columns: Sequence[int]) -> float:
-        use = [j for j in columns if np.isfinite(empty[0, j])]
-        if not use:
-            return np.nan
-        form = empty[0, use] @ np.linalg.pinv(covariance[np.ix_(use, use)]) @ empty[0, use]
-        return float(chdtrc(len(use), form))
-
     level = "" if conf_level == 0.95 else f"{100 * conf_level:g} % "
-    interval, test = f"{level}Wald CI, robust error{note}", f"Wald test, robust error{note}"
-    return Solution(*empty, np.nan, interval, test, joint, notes)
+    interval = f"{level}Wald CI, robust error{note}"
+    return Solution(*empty, np.nan, interval, interval, lambda columns: np.nan, notes)
 
 
 def _limits(found: Fitted, conf_level: float) -> np.ndarray:
@@ -419,7 +398,7 @@ def _endless(design: Design, data: Subdistribution, column: int) -> str:
 def _term_records(
     term: Term, design: Design, solution: Solution, family: Family, keys: dict[str, str]
 ) -> list[dict[str, Any]]:
-    """Reference, ratios and p values of one covariate."""
+    """Reference and ratios of one covariate."""
     n, events = len(family.event), int(family.event.sum())
     here = {**keys, "covariate": term.name, "n": n, "events": events}
     counts = level_counts(design, term.name, family.event) or [("", n, events)]
@@ -443,9 +422,5 @@ def _term_records(
         return [*records, {**here, "statistic": family.ratio, "method": method}]
     for column, (level, n_level, events_level) in zip(term.columns, counts, strict=True):
         at = {**here, "level": level, "n": n_level, "events": events_level}
-        records += ratio_records(solution, family, column, at)
-    if len(term.columns) > 1:
-        p = solution.joint(term.columns)
-        method = f"{family.method}, joint test of all levels: {solution.test}"
-        records.append({**here, "statistic": "p", "estimate": p, "method": method})
+        records.append(ratio_records(solution, family, column, at)[0])
     return records

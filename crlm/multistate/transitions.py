@@ -55,7 +55,7 @@ def transitions(
     -------
     pandas.DataFrame
         Result rows of endpoint "states", population the transition ("controllable>failure"):
-        `transition_hazard_ratio` and `p` of each level of the exposure; model "multistate" or
+        `transition_hazard_ratio` of each level of the exposure; model "multistate" or
         "clock reset", and with "adjusted" behind it the same with covariates. With fewer than
         10 events the ratio is missing and `method` says "too few".
 
@@ -89,6 +89,7 @@ def transitions(
                 parts.append(_too_few(frame, exposure, events, keys))
                 continue
             found = _cox(frame, [exposure, *others], exposure, keys, ties, conf_level)
+            found = found[found["statistic"] != "p"]
             parts.append(_said(found, f", {_CLOCKS[clock]}{_adjusted(others, names[1:])}"))
     return pd.concat(parts, ignore_index=True)
 
