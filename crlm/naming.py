@@ -20,6 +20,9 @@ _ENDPOINTS = {
     "short_SCP": "short SCP",
 }
 _MODELS = {
+    "aalen-johansen": "Aalen-Johansen",
+    "fine-gray": "Fine-Gray",
+    "one minus km": "1 − Kaplan-Meier",
     "logrank": "log-rank test",
     "all factors": "all factors in one model",
     "ph_test": "proportional hazards test",
@@ -184,7 +187,7 @@ def _among(population: str, design: Design) -> str:
 
 def _condition(text: str, design: Design) -> str:
     """`kras=mutant`, `surgery_year>=2005`, `controllable>failure` or `from month 3` in words."""
-    found = re.fullmatch(r"(\w+)(!=|>=|<=|=|>|<)(.+)", text)
+    found = re.fullmatch(r"([\w ]+?)(!=|>=|<=|=|>|<)(.+)", text)
     if not found:
         return text
     name, sign, value = found.groups()

@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "baseline": {"ledger", "exact", "cohort", "endpoints", "scores"},
     "survival": {"ledger", "cohort", "endpoints", "scores"},
     "regression": {"ledger", "cohort", "endpoints", "scores", "survival"},
+    "multistate": {"ledger", "cohort", "endpoints", "scores", "survival", "regression"},
     "specification": {"ledger", "regression"},
     "comparison": {"ledger", "cohort", "endpoints", "scores", "baseline", "survival", "regression"},
     "second_opinion": set(),
@@ -109,7 +110,9 @@ def test_imports_point_down(path):
         assert imports_of(path) - {room} <= allowed
 
 
-@pytest.mark.parametrize("room", ["baseline", "survival", "regression", "endpoints", "cohort"])
+@pytest.mark.parametrize(
+    "room", ["baseline", "survival", "regression", "multistate", "endpoints", "cohort"]
+)
 def test_analysis_never_sees_a_claim(room):
     files = [ROOT / "crlm" / f"{room}.py", *(ROOT / "crlm" / room).rglob("*.py")]
     for path in files:

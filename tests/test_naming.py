@@ -76,6 +76,7 @@ def test_a_row_that_differs_in_one_key_alone_reads_differently(study):
 COMBINED = {
     "endpoint": ["", "OS", "hepatic_RFS"],
     "population": ["all", "kras=mutant", "kras=wild", "from month 3", "controllable>failure",
+                   "controllable recurrence>failure", "kras=mutant,resection>liver",
                    "hai_timing!=before_and_after", "age>=70", "kras=mutant,from month 3"],
     "group": ["all", "hai=yes", "hai=no", "kras=mutant,hai=yes"],
     "of": [("", ""), ("", "liver"), ("", "failure"), ("age", ""), ("sex", "female"),

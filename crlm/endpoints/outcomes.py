@@ -92,7 +92,7 @@ def from_history(
     line = timeline.build(_ids(patients), history)
     failed = None
     if "SCP" in design.endpoints:
-        failed = _failure_days(line, n, controlled_unresectable == "failure")
+        failed = failure_days(line, n, controlled_unresectable == "failure")
     derived = _outcomes(line, n, failed, death_without_failure == "event")
     derived.update(_first_sites(line, n))
     seen = np.zeros(n, dtype=bool)
@@ -183,7 +183,7 @@ def _until(
     return np.where(none, end, happened), np.where(none, dead * death_counts, 1.0)
 
 
-def _failure_days(line: pd.DataFrame, n: int, strict: bool) -> np.ndarray:
+def failure_days(line: pd.DataFrame, n: int, strict: bool) -> np.ndarray:
     """Day of surgical failure of each patient; missing when there was none.
 
     `strict`: controlled by p-NAC but unresectable is a failure too. What came after a

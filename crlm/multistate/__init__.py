@@ -1,0 +1,44 @@
+"""Competing causes and states: who gets where by when, at which step something acts.
+
+The doors take an analysis frame with a `cause` (`first_recurrence`, `failure_or_death`) or a
+frame of `stays`, and return result rows (`ledger.ROW_COLUMNS`). Behind them: `process` (the
+arithmetic of Aalen and Johansen on plain arrays, with the errors of the infinitesimal
+jackknife), `causes`, `competing`, `curves`, `gray`, `subdistribution` (Fine and Gray), `pseudo`,
+`stays`, `occupation` and `transitions`.
+
+At risk at t are those with entry < t <= time; times that differ by a rounding error are one, by
+the rule of R's `aeqSurv`. Cox models are those of `regression`, which alone knows the engine.
+Curves and their errors are the room's own arithmetic, since they are wanted for all resamples
+at once; the tests hold them against R's and the engine's. The numbers are those of R's
+`survival` 3.5-3 and `cmprsk` 2.2-11.
+"""
+
+from crlm.multistate.causes import failure_or_death, first_recurrence
+from crlm.multistate.competing import cause_specific, incidence
+from crlm.multistate.curves import incidence_curve, state_curve
+from crlm.multistate.gray import gray
+from crlm.multistate.occupation import states
+from crlm.multistate.pseudo import pseudo, pseudo_values
+from crlm.multistate.stays import STATES, TRANSITIONS, from_state, stays
+from crlm.multistate.subdistribution import fine_gray
+from crlm.multistate.transitions import markov, transitions
+
+__all__ = [
+    "STATES",
+    "TRANSITIONS",
+    "cause_specific",
+    "failure_or_death",
+    "fine_gray",
+    "first_recurrence",
+    "from_state",
+    "gray",
+    "incidence",
+    "incidence_curve",
+    "markov",
+    "pseudo",
+    "pseudo_values",
+    "state_curve",
+    "states",
+    "stays",
+    "transitions",
+]
