@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from crlm.ledger import CohortError
+from crlm.refusals import foreign, refusal, refuse_rows
 
 #: A diameter beyond this, in cm, is a diameter in mm.
 MAX_DIAMETER_CM = 30.0
@@ -266,7 +267,7 @@ def _number(patients: pd.DataFrame, name: str) -> pd.Series:
     try:
         return _column(patients, name).astype(float)
     except (TypeError, ValueError) as error:
-        raise CohortError(f"{name} must hold numbers: {error}.") from error
+        raise refusal(f"{name} must hold numbers: {foreign(error)}.") from None
 
 
 def _size(patients: pd.DataFrame) -> pd.Series:
@@ -274,11 +275,12 @@ def _size(patients: pd.DataFrame) -> pd.Series:
     beyond = np.flatnonzero(size > MAX_DIAMETER_CM)
     if len(beyond):
         whole = pd.api.types.is_integer_dtype(patients.index)
-        row = (patients.index[beyond[0]] if whole else beyond[0]) + 2
-        raise CohortError(
-            f"Patient table row {row}: size_cm is {size.iloc[beyond[0]]:g}; above "
-            f"{MAX_DIAMETER_CM:g} cm it is taken for millimetres ({len(beyond)} patients). "
-            "Divide by 10, or name the unit mm in the codebook."
+        rows = (patients.index[beyond] if whole else beyond) + 2
+        refuse_rows(
+            rows,
+            f"size_cm is {foreign(f'{size.iloc[beyond[0]]:g}')}; above {MAX_DIAMETER_CM:g} cm "
+            f"it is taken for millimetres ({len(beyond)} patients)",
+            "Divide by 10, or name the unit mm in the codebook.",
         )
     return size
 
@@ -290,7 +292,8 @@ def _is(patients: pd.DataFrame, name: str, yes: str, no: str, *others: str) -> p
     points = points.mask(values == no, 0.0)
     strange = values[points.isna() & values.notna() & ~values.isin(others)]
     if len(strange):
-        raise CohortError(f"{name} holds {strange.iloc[0]!r}; this score knows {no} and {yes}.")
+        held = foreign(repr(strange.iloc[0]))
+        raise refusal(f"{name} holds {held}; this score knows {no} and {yes}.")
     return points
 
 

@@ -795,8 +795,9 @@ def test_the_frame_stays_as_it_was(cohort):
     ],
 )  # fmt: skip
 def test_refusals_say_what_is_wrong(cohort, call, error, words):
-    with pytest.raises(error, match=words.replace("(", r"\(")):
+    with pytest.raises(error) as caught:
         call(cohort)
+    assert words in caught.value.told
 
 
 @pytest.mark.parametrize("interval", ["profile", "wald"])

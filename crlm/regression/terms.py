@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from crlm.ledger import CohortError, ParameterError
+from crlm.refusals import foreign, refusal
 from crlm.regression.engine import FollowUp, tie_close_times
 
 _COLLINEAR = 1e-6
@@ -201,8 +202,8 @@ def why_collinear(design: Design, data: FollowUp | None, fitted: np.ndarray, col
 
 def _zero_one(event: pd.Series) -> np.ndarray:
     if not set(event.unique()) <= {0, 1}:
-        seen = ", ".join(str(value) for value in list(event.unique())[:5])
-        raise CohortError(f"`event` must be True (observed) or False; it holds {seen}.")
+        seen = ", ".join(foreign(value) for value in list(event.unique())[:5])
+        raise refusal(f"`event` must be True (observed) or False; it holds {seen}.")
     return event.astype(bool).to_numpy().astype(np.int32)
 
 

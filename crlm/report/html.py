@@ -16,6 +16,7 @@ from crlm.comparison import VERDICTS
 from crlm.naming import KINDS
 
 _SHORT_CELL, _LONG_CELL = 22, 60
+_OPEN_DOUBTS = 5
 # JupyterLab drops style sheets from a notebook that it does not trust yet, but keeps these.
 _LEFT, _RIGHT = "text-align:left", "text-align:right"
 _MARKS = "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ"
@@ -113,12 +114,14 @@ def caveats(rows: pd.DataFrame) -> list[Html]:
 
 
 def doubts(*notes: Sequence[str]) -> Html | None:
-    """Everything that reading the files left in doubt; None where nothing did."""
+    """What reading the files left in doubt: the first five open, the others folded below."""
     told = list(dict.fromkeys(itertools.chain.from_iterable(notes)))
     if not told:
         return None
-    noun = "remark" if len(told) == 1 else "remarks"
-    return fold(f"How the files were read: {len(told)} {noun} to check", listing(told))
+    more = len(told) - _OPEN_DOUBTS
+    pieces = [say("Please check how the files were read:"), listing(told[:_OPEN_DOUBTS])]
+    pieces += [fold(f"More of it: {more}", listing(told[_OPEN_DOUBTS:]))] if more > 0 else []
+    return joined(*pieces)
 
 
 def banner(source: Mapping[str, Any], n: int) -> Html:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from crlm.ledger import CohortError, ParameterError
+from crlm.refusals import foreign, refusal
 
 By = str | Sequence[str] | None
 TOLERANCE = math.sqrt(np.finfo(float).eps)
@@ -55,9 +56,10 @@ def check_frame(frame: pd.DataFrame) -> None:
 def refuse(frame: pd.DataFrame, bad: np.ndarray, rule: str, remedy: str) -> None:
     """Raise `CohortError` if any row is bad, naming the first ones."""
     if bad.any():
-        where = ", ".join(str(row) for row in frame.index[bad][:5])
+        numbered = pd.api.types.is_integer_dtype(frame.index)
+        where = ", ".join(str(row) if numbered else foreign(row) for row in frame.index[bad][:5])
         more = ", ..." if bad.sum() > 5 else ""
-        raise CohortError(f"{rule}; {bad.sum()} rows break this ({where}{more}). {remedy}")
+        raise refusal(f"{rule}; {bad.sum()} rows break this ({where}{more}). {remedy}")
 
 
 def months_of(frame: pd.DataFrame, column: str) -> np.ndarray:

@@ -12,8 +12,9 @@ from crlm.ledger import CohortError
 
 
 @contextmanager
-def refused(words: str) -> Iterator[pytest.ExceptionInfo[CohortError]]:
-    """A refusal whose text for the terminal matches these words."""
+def refused(words: str, hidden: str = "") -> Iterator[pytest.ExceptionInfo[CohortError]]:
+    """A refusal whose text for the terminal matches; what is `hidden` stays out of files."""
     with pytest.raises(CohortError) as caught:
         yield caught
     assert re.search(words, caught.value.told, re.DOTALL), caught.value.told
+    assert not hidden or hidden not in str(caught.value), str(caught.value)
