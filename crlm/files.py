@@ -46,7 +46,7 @@ def read(path: str | os.PathLike[str]) -> bytes:
     if known != hashlib.sha256(data).hexdigest():
         raise CohortError(
             f"{Path(path).name} was changed while it was being analysed. Start again when it is "
-            "complete; in JupyterLab restart the kernel."
+            "complete; in JupyterLab choose Run All."
         )
     return data
 
@@ -64,9 +64,13 @@ def everything_read() -> dict[str, list[str]]:
     return found
 
 
-def forget() -> None:
-    """Let files be read anew, for a process that outlives one analysis."""
-    _READ.clear()
+def forget(paths: Iterable[str | os.PathLike[str]] | None = None) -> None:
+    """Let these files, or all, be read anew: an analysis begins."""
+    if paths is None:
+        _READ.clear()
+        return
+    for path in paths:
+        _READ.pop(str(Path(path).resolve()), None)
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from crlm import files
-from crlm.ledger import CohortError, CrlmError
+from crlm import cohort, files
+from crlm.ledger import CohortError, CrlmError, load_design
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +34,15 @@ def test_a_file_that_changes_under_an_analysis_is_refused(tmp_path):
     path.write_bytes(b"a\n2\n")
     with pytest.raises(CohortError, match="was changed"):
         files.read(path)
+
+
+def test_a_table_that_was_corrected_can_be_checked_again(tmp_path):
+    design, path = load_design("ncch_scp"), tmp_path / "table.csv"
+    path.write_text("patient_id,ras\n1,wildd\n")
+    assert not cohort.check(path, design).ok
+    path.write_text("patient_id,ras\n1,wild\n")
+    assert cohort.check(path, design).ok
+    assert len(cohort.load(path, design)) == 1
 
 
 def test_no_text_of_a_csv_file_is_a_formula():

@@ -20,6 +20,7 @@ from crlm.cohort.understanding import CohortReport, both, refuse, understand
 from crlm.cohort.units import DAYS_PER_MONTH, unit_in, unit_in_cell
 from crlm.cohort.validation import drop_halves, validate
 from crlm.cohort.wording import quotes, violation, violations_frame
+from crlm.files import forget
 from crlm.ledger import Design, load_design
 from crlm.refusals import did_you_mean, foreign, listing, plain, refusal, tidy
 
@@ -58,7 +59,7 @@ def load(
     known = None if codebook else recall(path, design)
     if known is not None:
         return known
-    report = check(path, design, codebook)
+    report = _checked(path, design, codebook)
     refuse(report)
     report.frame.attrs["notes"] = report.discreet
     return report.frame
@@ -91,6 +92,14 @@ def check(
         If there is nothing to report on: the file is no table, the codebook is
         not one, or no column is recognised.
     """
+    named = codebook if isinstance(codebook, (str, os.PathLike)) else None
+    forget(filter(None, (path, named)))
+    return _checked(path, design, codebook)
+
+
+def _checked(
+    path: PathLike, design: Design, codebook: PathLike | Mapping[str, Any] | None
+) -> CohortReport:
     book = read_codebook(codebook, design.columns, design.study)
     raw = read(path, book.manner)
     matched, notes = match(raw, book, design.columns)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from crlm import audit, cohort, ledger, regression
+from crlm import audit, cohort, files, ledger, regression
 from crlm.ledger import ParameterError
 from crlm.report import html, readings
 from crlm.report.figures import Picture
@@ -69,6 +69,7 @@ class Base:
         self.ties = ties
         self.curve_rules = {"conf_type": conf_type, "median_rule": median_rule}
         self.chosen = dict(chosen or {})
+        files.forget(filter(None, (cohort_path, history_path, codebook_path)))
         self.source = cohort.origin(cohort_path, self.design)
         book = codebook_path or None
         self.table = cohort.load(self.source["path"], self.design, book)
