@@ -101,7 +101,7 @@ def incidence(
     asked = check_times(times)
     groups = causes_of(frame, by, weights)
     known(causes, groups[0].names)
-    base = {**{"endpoint": endpoint_of(frame), "population": population}, "model": model}
+    base = {"endpoint": endpoint_of(frame), "population": population, "model": model}
     naive = weights is None and model == MODEL
     estimated = [_estimate(group, group.process(), causes, asked, min_at_risk) for group in groups]
     records = []
@@ -268,14 +268,14 @@ def _differences(
         for i, month in enumerate(asked):
             why = estimated[0].why[i] or estimated[-1].why[i]
             why = only(groups[0].name) if len(groups) < 2 else why
+            sides = _sided(estimated[0].share[i, c], estimated[-1].share[i, c])
             row = {
                 **same,
                 "level": cause,
                 "statistic": "cumulative_incidence_difference",
                 "time": month,
                 "events": _events_by(groups, cause, estimated[0].times[i]),
-                "method": why
-                or contrast + _sided(estimated[0].share[i, c], estimated[-1].share[i, c]),
+                "method": why or contrast + sides,
             }
             known = {} if why else difference_record(100 * gap[i, c], 100 * spread[0][i, c])
             records.append({**row, **known})
@@ -284,9 +284,8 @@ def _differences(
 
 def _sided(one: float, other: float) -> str:
     """What a method adds where a group at 0 or 100 % brings no error of its own."""
-    return (
-        "" if 0 < min(one, other) and max(one, other) < 1 else "; a group at 0 or 100 % adds none"
-    )
+    inside = 0 < min(one, other) and max(one, other) < 1
+    return "" if inside else "; a group at 0 or 100 % adds none"
 
 
 def _events_by(groups: Sequence[Causes], cause: str, month: float) -> int:
