@@ -1315,3 +1315,22 @@ def test_a_covariate_that_no_event_tells_apart_has_no_estimate_and_no_exception(
     assert "not estimable" in effect["method"]
     rule = regression.rule(["exposed"])
     assert len(regression.bootstrap_selection(frame, rule, n_boot=5, seed=1))
+
+
+@pytest.mark.parametrize("ties", engine.TIES)
+def test_an_infinite_estimate_is_seen_where_the_gradient_has_vanished(ties):
+    """R 4.3, survival 3.5: Loglik converged before variable 1; coefficient may be infinite.
+
+    d <- data.frame(t = 1:30, e = 1:30 > 28, x = 1:30 == 30)
+    coxph(Surv(t, e) ~ x, d)
+    """
+    time = np.arange(1.0, 31.0)
+    frame = pd.DataFrame({
+        "time": time, "event": time > 28, "endpoint": "OS",
+        "x": pd.Categorical(["no"] * 29 + ["yes"]),
+    })  # fmt: skip
+    rows = regression.univariable(frame, ["x"], ties=ties)
+    effect = rows[rows["statistic"] == "hazard_ratio"].iloc[0]
+    assert "Firth" in effect["method"]
+    # One informative draw, of two: the penalised score is 0 at exp(beta) = 1 / 3.
+    assert effect["estimate"] == pytest.approx(1 / 3, rel=1e-6)

@@ -110,7 +110,10 @@ class Robustness(Base):
         every = pd.concat(parts, ignore_index=True)
         caption = f"Second opinion: {len(every)} numbers"
         folded = html.fold(caption, tables.second_opinion_table(every, self.design))
-        reading = readings.second_opinion(every, self.design, self.ties)
+        late = any("entry" in self.frames.get(name, ()) for name in self.design.main)
+        rule = self.curve_rules["median_rule"]
+        lacks = second_opinion.left_out(ties=self.ties, median_rule=rule, late=late)
+        reading = readings.second_opinion(every, self.design, lacks)
         return self.section(result_rows([]), [folded], reading)
 
     def stability(self, *, samples: int, seed: int, of: str) -> Section:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from crlm.comparison import row_key
 from crlm.ledger import Design
-from crlm.numbers import bound, estimate, interval, limits, number, p_phrase, short, span
+from crlm.numbers import bound, estimate, interval, limits, number, p_phrase, ratio, short, span
 
 Row = Mapping[str, Any]
 _SHORT = {"hazard_ratio": "HR", "odds_ratio": "OR"}
@@ -305,8 +305,8 @@ def specification(rows: pd.DataFrame, design: Design, printed: str = "") -> str:
     deal = f"; dealing the exposure out at random, {p_phrase(p['estimate'])}" if p else ""
     return (
         f"{design.endpoint_name(middle['endpoint'])}: over {models} the "
-        f"hazard ratio lies between {number(least['estimate'])} and {number(most['estimate'])}, "
-        f"median {number(middle['estimate'])}{paper}; the claim holds in "
+        f"hazard ratio lies between {estimate(least)} and {estimate(most)}, "
+        f"median {estimate(middle)}{paper}; the claim holds in "
         f"{number(share['estimate'], 0)} % of them{deal}."
     )
 
@@ -343,7 +343,7 @@ def span_of_models(rows: pd.DataFrame, design: Design) -> str:
     for (endpoint, name, level), part in ratios.groupby(
         ["endpoint", "covariate", "level"], sort=False
     ):
-        low, high = (number(part["estimate"].agg(f)) for f in ("min", "max"))
+        low, high = (ratio(part["estimate"].agg(f)) for f in ("min", "max"))
         who = contrast({**part.iloc[0].to_dict(), "covariate": name, "level": level}, design)
         told.append(
             f"{design.endpoint_name(endpoint)}, {who}: HR {span(low, high)} over {len(part)} models"
@@ -372,21 +372,29 @@ def concordance(rows: pd.DataFrame, labels: Mapping[str, str]) -> str:
     return f"Harrell's C: {'; '.join(told)}."
 
 
-def second_opinion(found: pd.DataFrame, design: Design, ties: str) -> str:
-    """How far other programs are from the numbers of this report, at most."""
+def second_opinion(found: pd.DataFrame, design: Design, left_out: Sequence[str]) -> str:
+    """How far other programs are from the numbers of this report, at most.
+
+    Parameters
+    ----------
+    found : pandas.DataFrame
+        From `crlm.second_opinion`.
+    left_out : sequence of str
+        Sentences on what they lack.
+    """
     known = found[found["difference"].notna()]
     programs = " and ".join(dict.fromkeys(found["program"]))
     if known.empty:
-        return f"{programs} give none of these numbers for this cohort."
+        return paragraph([f"{programs} give none of these numbers for this cohort.", *left_out])
     # Differences below 1e-9 are those of rounding, which no program can be ranked by.
     worst = known.loc[known["difference"].clip(lower=1e-9).idxmax()]
     what = f"{design.endpoint_name(worst['endpoint'])}, {design.group_label(worst['group'])}"
-    limits = " lifelines has no Breslow ties, so its Cox models are left out." * (ties == "breslow")
-    return (
-        f"{len(known)} numbers of this report were computed again by {programs}; the largest "
-        f"relative difference is below {bound(worst['difference'])} ({what}, {worst['quantity']})."
-        f"{limits}"
+    verb = "number of this report was" if len(known) == 1 else "numbers of this report were"
+    text = (
+        f"{len(known)} {verb} computed again by {programs}; the largest relative difference is "
+        f"below {bound(worst['difference'])} ({what}, {worst['quantity']})."
     )
+    return paragraph([text, *left_out])
 
 
 def answer(

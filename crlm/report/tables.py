@@ -11,7 +11,7 @@ import pandas as pd
 
 from crlm.ledger import Design
 from crlm.naming import describe
-from crlm.numbers import bound, estimate, interval, number, p_text, short, span
+from crlm.numbers import NOTHING, bound, estimate, interval, number, p_text, short, span
 from crlm.report.html import Footnotes, Html, table
 from crlm.report.readings import small
 
@@ -399,10 +399,17 @@ def second_opinion_table(found: pd.DataFrame, design: Design) -> Html:
         group = design.group_label(row["group"])
         name = f"{design.endpoint_name(row['endpoint'])}, {group}: {row['quantity']}"
         gap = f"below {bound(row['difference'])}" if math.isfinite(row["difference"]) else "–"
-        values = [f"{row[side]:.8g}" for side in ("here", "there")]
+        values = [_eight_digits(row[side], row["quantity"]) for side in ("here", "there")]
         body.append(("", [name, row["program"], *values, gap]))
     header = ["Quantity", "By", "Here", "There", "Relative difference"]
     return table("A second opinion", header, body, numeric=[2, 3, 4])
+
+
+def _eight_digits(value: float, quantity: str) -> str:
+    """A number to compare by eye; lifelines says infinity where a median is not reached."""
+    if math.isfinite(value):
+        return f"{value:.8g}"
+    return "not reached" if quantity == "median" else NOTHING
 
 
 # ---- selecting rows ---------------------------------------------------------

@@ -11,7 +11,7 @@ import pandas as pd
 from crlm.comparison import VERDICTS, tally
 from crlm.ledger import Design
 from crlm.naming import describe
-from crlm.numbers import number, p_phrase, p_text, span
+from crlm.numbers import number, p_phrase, p_text, ratio, span
 from crlm.report.html import Html, fold, joined, say, table
 
 _PLACES = {
@@ -103,12 +103,13 @@ def _verdict_cells(claim: Mapping[str, Any]) -> list[str]:
 
 def computed(claim: Mapping[str, Any]) -> str:
     """What came out for a claim, with the decimals that the paper prints."""
+    shown = ratio if claim["statistic"].endswith("_ratio") else number
     if claim["kind"] == "direction":
         p = f", {p_phrase(claim['p'])}" if math.isfinite(claim["p"]) else ""
-        return number(claim["computed"], 2) + p
+        return shown(claim["computed"], 2) + p
     if claim["statistic"] == "p":
         return p_text(claim["computed"])
-    return number(claim["computed"], int(claim["decimals"]))
+    return shown(claim["computed"], int(claim["decimals"]))
 
 
 def tally_sentence(verdicts: pd.DataFrame) -> str:
@@ -190,7 +191,7 @@ def agreement_table(pairs: pd.DataFrame, design: Design) -> Html:
     body = []
     for pair in pairs.to_dict("records"):
         inside = "yes" if pair["predicted"] else "no"
-        foretold = span(number(pair["prediction_low"]), number(pair["prediction_high"]))
+        foretold = span(ratio(pair["prediction_low"]), ratio(pair["prediction_high"]))
         cells = [describe(pair, design), _three(pair, "printed"), _three(pair, "new")]
         cells += [number(pair["events"], 0), _three(pair, "ratio"), p_text(pair["heterogeneity_p"])]
         cells += [f"{inside} ({foretold})", p_text(pair["sceptical_p"])]
@@ -206,6 +207,5 @@ def agreement_table(pairs: pd.DataFrame, design: Design) -> Html:
 
 
 def _three(pair: Mapping[str, Any], name: str) -> str:
-    return (
-        f"{number(pair[name])} ({span(number(pair[f'{name}_low']), number(pair[f'{name}_high']))})"
-    )
+    low, high = ratio(pair[f"{name}_low"]), ratio(pair[f"{name}_high"])
+    return f"{ratio(pair[name])} ({span(low, high)})"
