@@ -21,6 +21,12 @@ def number(value: float | None, decimals: int = 2) -> str:
     return "0" + text[2:] if text.startswith("-0") and not text.strip("-0.") else text
 
 
+def counted(count: float, noun: str, nouns: str = "") -> str:
+    """A count and what is counted: `1 patient`, `1,204 patients`; `nouns` if not by an s."""
+    text = number(count, 0)
+    return f"{text} {noun}" if text == "1" else f"{text} {nouns or noun + 's'}"
+
+
 def short(value: float | None) -> str:
     """A measurement as a clinician writes it: at most two decimals, none that are zero."""
     if value is None or not math.isfinite(value):

@@ -11,7 +11,7 @@ import pandas as pd
 from crlm.comparison import VERDICTS, tally
 from crlm.ledger import Design
 from crlm.naming import describe
-from crlm.numbers import number, p_phrase, p_text, ratio, span
+from crlm.numbers import counted, number, p_phrase, p_text, ratio, span
 from crlm.report.html import Html, fold, joined, say, table
 
 _PLACES = {
@@ -72,7 +72,7 @@ def verdict_tables(verdicts: pd.DataFrame) -> Html:
         counts = ", ".join(f"{n} {v}" for v in VERDICTS if (n := int((part["verdict"] == v).sum())))
         body = [("", _verdict_cells(claim)) for claim in part.to_dict("records")]
         inner = table(f"{_place(place)}: published beside computed", _HEADER, body, numeric=[1, 2])
-        pieces.append(fold(f"{_place(place)}: {len(part)} claims ({counts})", inner))
+        pieces.append(fold(f"{_place(place)}: {counted(len(part), 'claim')} ({counts})", inner))
     return joined(*pieces)
 
 
@@ -89,7 +89,8 @@ def differences_table(verdicts: pd.DataFrame) -> Html | None:
     if len(body) <= _FIRST:
         return shown
     rest = table("What differs, continued", _HEADER, body[_FIRST:], numeric=[1, 2])
-    return joined(shown, fold(f"{len(body) - _FIRST} more claims that differ", rest))
+    many = counted(len(body) - _FIRST, "more claim that differs", "more claims that differ")
+    return joined(shown, fold(many, rest))
 
 
 def _verdict_cells(claim: Mapping[str, Any]) -> list[str]:
@@ -158,17 +159,19 @@ def audit_pieces(checks: pd.DataFrame, findings: pd.DataFrame, implied: pd.DataF
         pieces.append(findings_table(first, caption=caption))
         if len(rest):
             more = findings_table(rest, caption=f"{caption}, continued")
-            pieces.append(fold(f"{len(rest)} more such findings", more))
+            pieces.append(fold(counted(len(rest), "more such finding"), more))
     if (~against).any():
         rest = findings_table(findings[~against], caption="What a reader should know")
-        pieces.append(fold(f"What a reader should know: {int((~against).sum())} remarks", rest))
+        many = counted((~against).sum(), "remark")
+        pieces.append(fold(f"What a reader should know: {many}", rest))
     body = [
         ("", [row["quantity"], _of_what(row), _range(row), row["how"]])
         for row in implied.to_dict("records")
     ]
     header = ["Quantity", "Of what", "Interval", "How"]
     inner = table("Implied but unstated", header, body)
-    return [*pieces, fold(f"Implied but unstated: {len(body)} quantities", inner)]
+    many = counted(len(body), "quantity", "quantities")
+    return [*pieces, fold(f"Implied but unstated: {many}", inner)]
 
 
 def _of_what(row: Mapping[str, Any]) -> str:
