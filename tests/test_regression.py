@@ -773,7 +773,7 @@ def test_the_frame_stays_as_it_was(cohort):
          "needs the covariates"),
         (lambda f: regression.rule(["a"], selection="best"), ParameterError,
          "selection is 'best'"),
-        (lambda f: regression.rule(["a"], entry_p=0), ParameterError, "entry_p is 0"),
+        (lambda f: regression.rule(["a"], entry_p=-0.1), ParameterError, "entry_p is -0.1"),
         (lambda f: regression.rule(["a"], p_stay=np.nan), ParameterError, "p_stay is nan"),
         (lambda f: regression.rule(["a"], ties="exact"), ParameterError, "ties is 'exact'"),
         (lambda f: regression.rule(["a"], univariable_p="t"), ParameterError, "univariable_p is"),
@@ -999,6 +999,7 @@ def test_left_out_fixed_and_all(effects):
         return list(dict.fromkeys(at["covariate"])), rows
 
     assert chosen(left_out=["a"], entry_p=0.001)[0] == ["number"]
+    assert chosen(entry_p=0)[0] == []
     assert chosen(fixed=["c"], entry_p=0.001)[0] == ["c", "a", "number"]
     assert chosen(selection="none", left_out=["d"])[0] == ["c", "a", "number", "b"]
     assert chosen(selection="fixed", fixed=["b", "d"])[0] == ["b", "d"]

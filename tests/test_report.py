@@ -348,3 +348,10 @@ def test_two_rows_with_one_key_are_an_error():
     assert len(ledger.collect([one, one])) == 1
     with pytest.raises(ledger.LedgerError, match="covariate hai"):
         ledger.collect([one, one.assign(estimate=0.6)])
+
+
+def test_no_digit_of_a_choice_is_lost():
+    chosen = dict(DESIGN.choices) | {"cea_cutoff": 1234567.0, "age_cutoff": 60.0000001}
+    told = provenance.differences(DESIGN, chosen)
+    assert "cea cutoff 1234567 (paper 100)" in told
+    assert "age cutoff 60.0000001 (paper 60)" in told
