@@ -111,10 +111,14 @@ def _run(arguments: argparse.Namespace) -> int:
     from crlm import run
 
     if arguments.parameters:
-        for study in arguments.study:
+        for study in dict.fromkeys(arguments.study):
             _list_parameters(study)
         return 0
     given = dict(arguments.parameter)
+    names = [name for name, _ in arguments.parameter]
+    again = sorted({name for name in names if names.count(name) > 1})
+    if again:
+        raise ParameterError(f"-p {', -p '.join(again)} is given twice. Leave one.")
     options = {name: getattr(arguments, name.removesuffix("_path")) for name in run.FILES}
     files = {name: value for name, value in options.items() if value}
     twice = set(given) & set(files)
@@ -123,9 +127,10 @@ def _run(arguments: argparse.Namespace) -> int:
     given |= files
     _check_before_start(arguments.study, given)
     out = arguments.out or _own_folder(given)
-    if len(arguments.study) > 1:
-        return _run_many(arguments.study, given, out)
-    return _run_one(arguments.study[0], given, out)
+    studies = list(dict.fromkeys(arguments.study))
+    if len(studies) > 1:
+        return _run_many(studies, given, out)
+    return _run_one(studies[0], given, out)
 
 
 def _run_one(study: str, given: dict[str, str], out: Path) -> int:

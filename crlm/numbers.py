@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from crlm.ledger import STATISTICS, round_half_up
@@ -21,11 +21,30 @@ def number(value: float | None, decimals: int = 2) -> str:
     return "0" + text[2:] if text.startswith("-0") and not text.strip("-0.") else text
 
 
+def counted(count: float, noun: str, nouns: str = "") -> str:
+    """A count and what is counted: `1 patient`, `1,204 patients`; `nouns` if not by an s."""
+    text = number(count, 0)
+    return f"{text} {noun}" if text == "1" else f"{text} {nouns or noun + 's'}"
+
+
 def short(value: float | None) -> str:
     """A measurement as a clinician writes it: at most two decimals, none that are zero."""
     if value is None or not math.isfinite(value):
         return NOTHING
     return f"{round_half_up(value, 2):g}" if abs(value) < 1e5 else f"{value:,.0f}"
+
+
+def ratio(value: float | None, decimals: int = 2) -> str:
+    """A hazard or odds ratio; beyond 999, and where it rounds to nothing, only that it is so.
+
+    Where events are few a limit may be millions: digits that no data have.
+    """
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    if round_half_up(value, decimals) >= 1000:
+        return ">999"
+    text = number(value, decimals)
+    return f"<{10.0**-decimals:.{decimals}f}" if value > 0 and not text.strip("0.") else text
 
 
 def p_text(p: float | None) -> str:
@@ -55,13 +74,19 @@ def estimate(row: Mapping[str, Any], decimals: int | None = None) -> str:
         return p_text(row["estimate"])
     if not math.isfinite(row["estimate"]):
         return "not reached" if row["statistic"] == "median_survival" else NOTHING
-    return number(row["estimate"], decimals_of(row) if decimals is None else decimals)
+    return _shown(row)(row["estimate"], decimals_of(row) if decimals is None else decimals)
+
+
+def _shown(row: Mapping[str, Any]) -> Callable[[float, int], str]:
+    statistic, model = str(row["statistic"]), str(row.get("model", ""))
+    range_of_ratios = statistic in ("min", "max") and model.startswith("specification curve")
+    return ratio if statistic.endswith("_ratio") or range_of_ratios else number
 
 
 def interval(row: Mapping[str, Any], decimals: int | None = None) -> str:
     """`estimate (low–high)`; "not reached" for a median that is not.
 
-    Where a limit is negative "to" stands for the dash, which would read as a minus.
+    Where a limit is negative, or has no number, "to" stands for the dash.
     """
     text = estimate(row, decimals)
     if not math.isfinite(row["estimate"]) or row["statistic"] == "p":
@@ -76,7 +101,7 @@ def limits(row: Mapping[str, Any], decimals: int | None = None) -> str:
     if not (math.isfinite(low) or math.isfinite(high)):
         return ""
     places = decimals_of(row) if decimals is None else decimals
-    texts = [number(low, places), number(high, places)]
+    texts = [_shown(row)(low, places), _shown(row)(high, places)]
     if texts[1] == NOTHING and row["statistic"] in _MAY_LACK_A_LIMIT:
         texts[1] = "not reached"
     return span(*texts)
@@ -88,5 +113,5 @@ def bound(value: float) -> str:
 
 
 def span(low: str, high: str) -> str:
-    """Two texts as a range: a dash, or "to" beside a minus."""
-    return f"{low} to {high}" if "-" in low + high else f"{low}–{high}"
+    """Two texts as a range: a dash, or "to" beside a minus, a sign or a missing number."""
+    return f"{low} to {high}" if set("-<>–") & set(low + high) else f"{low}–{high}"

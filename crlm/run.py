@@ -338,9 +338,12 @@ def _injected(source: str) -> str:
 def check_files(values: Mapping[str, Any]) -> None:
     """Refuse a parameter that names a file which is not there (`ParameterError`)."""
     for name in FILES:
-        if values.get(name) and not Path(values[name]).exists():
+        if values.get(name) and not Path(values[name]).is_file():
+            path = Path(values[name])
+            what = "is no plain file" if path.exists() else "is not there"
+            what = "is a folder" if path.is_dir() else what
             raise ParameterError(
-                f"{name}: there is no file {str(values[name])!r}. "
+                f"{name}: the file {str(values[name])!r} {what}. "
                 "Paths are relative to the folder you are in."
             )
 

@@ -7,7 +7,8 @@ Both are packages that readers of these notebooks know; they share no code with 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -69,9 +70,9 @@ def models(
         for row in rows.to_dict("records")
         if row["statistic"] == "hazard_ratio"
     }
-    fits = {"statsmodels": _statsmodels(part, x, ties)}
+    fits = {"statsmodels": _unless_it_fails(lambda: _statsmodels(part, x, ties), {})}
     if ties == "efron":
-        fits["lifelines"] = _lifelines(part, x)
+        fits["lifelines"] = _unless_it_fails(lambda: _lifelines(part, x), {})
     endpoint = str(frame["endpoint"].iloc[0]) if "endpoint" in frame else ""
     return _table(
         {
@@ -80,12 +81,39 @@ def models(
             "group": "=".join(part for part in key if part),
             "program": program,
             "here": ours[key],
-            "there": value,
+            "there": found.get(key, np.nan),
         }
         for program, found in fits.items()
-        for key, value in found.items()
-        if key in ours
+        for key in ours
     )
+
+
+def left_out(*, ties: str, median_rule: str, late: bool) -> list[str]:
+    """What the other programs lack of the conventions of a run, a sentence each.
+
+    Parameters
+    ----------
+    ties, median_rule : str
+        Of the run.
+    late : bool
+        Whether anyone came under observation late.
+    """
+    told = {
+        "lifelines has no Breslow ties, so its Cox models are left out.": ties == "breslow",
+        "lifelines has no midpoint medians, so they are left out.": median_rule == "midpoint",
+        "lifelines' log-rank test knows no late entry, so it is left out.": late,
+    }
+    return [sentence for sentence, holds in told.items() if holds]
+
+
+def _unless_it_fails(compute: Callable[[], Any], otherwise: Any) -> Any:
+    """What another program gives; whatever it cannot do is no failure of this report."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return compute()
+    except Exception:
+        return otherwise
 
 
 def _curve_numbers(frame: pd.DataFrame, by: str, rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
@@ -95,12 +123,13 @@ def _curve_numbers(frame: pd.DataFrame, by: str, rows: pd.DataFrame) -> Iterator
     for group, part in shown.groupby("group", sort=False):
         inside = frame[(frame[by].astype(str) == str(group).partition("=")[2]).to_numpy()]
         entry = inside["entry"] if "entry" in inside else None
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            fit = KaplanMeierFitter().fit(inside["time"], inside["event"], entry=entry)
+        data = inside["time"], inside["event"]
+        fit = _unless_it_fails(partial(KaplanMeierFitter().fit, *data, entry=entry), None)
         for row in part.to_dict("records"):
             rate = row["statistic"] == "survival_rate"
-            there = 100 * float(fit.predict(row["time"])) if rate else fit.median_survival_time_
+            there = np.nan if fit is None else fit.median_survival_time_
+            if rate and fit is not None:
+                there = 100 * float(fit.predict(row["time"]))
             if rate or row["method"].find("midpoint") < 0:
                 name = f"rate at {row['time']:g} months" if rate else "median"
                 yield {"quantity": name, "group": group, "here": row["estimate"], "there": there}
@@ -110,7 +139,7 @@ def _curve_numbers(frame: pd.DataFrame, by: str, rows: pd.DataFrame) -> Iterator
             "quantity": "log-rank chi-square",
             "group": by,
             "here": float(test["estimate"].iloc[0]),
-            "there": _logrank(frame, by),
+            "there": _unless_it_fails(lambda: _logrank(frame, by), np.nan),
         }
 
 
@@ -137,9 +166,7 @@ def _statsmodels(frame: pd.DataFrame, x: pd.DataFrame, ties: str) -> dict[Any, f
     entry = np.nextafter(frame["entry"].to_numpy(float), np.inf) if "entry" in frame else None
     status = frame["event"].astype(int).to_numpy()
     times = frame["time"].to_numpy()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        fit = PHReg(times, x.to_numpy(), status=status, entry=entry, ties=ties).fit(disp=0)
+    fit = PHReg(times, x.to_numpy(), status=status, entry=entry, ties=ties).fit(disp=0)
     return dict(zip(x.columns, np.asarray(fit.params), strict=True))
 
 
@@ -151,10 +178,8 @@ def _lifelines(frame: pd.DataFrame, x: pd.DataFrame) -> dict[Any, float]:
     late = {"entry_col": "entry"} if "entry" in frame else {}
     if late:
         data = data.assign(entry=frame["entry"])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        exact = {"precision": 1e-12, "r_precision": 1e-14}
-        fit = CoxPHFitter().fit(data, "time", "event", fit_options=exact, **late)
+    exact = {"precision": 1e-12, "r_precision": 1e-14}
+    fit = CoxPHFitter().fit(data, "time", "event", fit_options=exact, **late)
     return dict(zip(x.columns, fit.params_[names].to_numpy(), strict=True))
 
 

@@ -223,3 +223,27 @@ def test_audit_tables_open_in_excel(tmp_path, capsys):
     for name in ("checks", "findings", "implied"):
         data = (tmp_path / f"ncch_scp_audit_{name}.csv").read_bytes()
         assert data.startswith(b"\xef\xbb\xbf")
+
+
+def test_what_is_no_plain_file_is_refused_before_a_notebook_starts(tmp_path, capsys):
+    out = tmp_path / "out"
+    for name in (tmp_path, ".", "/", "nowhere.csv"):
+        for option in ("--cohort", "--history", "--codebook"):
+            told = refused(capsys, ["run", "ncch_scp", option, name, "--out", out])
+            assert ("folder" if name != "nowhere.csv" else "not there") in told
+    assert not out.exists()
+
+
+def test_a_parameter_given_twice_is_refused(tmp_path, capsys):
+    twice = ["-p", "ties", "efron", "-p", "ties", "breslow"]
+    told = refused(capsys, ["run", "ncch_scp", *twice, "--out", tmp_path / "out"])
+    assert "ties is given twice" in told and not (tmp_path / "out").exists()
+
+
+def test_a_study_named_twice_runs_once(tmp_path, capsys, monkeypatch):
+    from crlm import cli
+
+    seen = []
+    monkeypatch.setattr(cli, "_run_one", lambda study, *_: seen.append(study) or 0)
+    assert main(["run", "ncch_scp", "ncch_scp", "--out", str(tmp_path)]) == 0
+    assert seen == ["ncch_scp"]

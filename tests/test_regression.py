@@ -773,7 +773,7 @@ def test_the_frame_stays_as_it_was(cohort):
          "needs the covariates"),
         (lambda f: regression.rule(["a"], selection="best"), ParameterError,
          "selection is 'best'"),
-        (lambda f: regression.rule(["a"], entry_p=0), ParameterError, "entry_p is 0"),
+        (lambda f: regression.rule(["a"], entry_p=-0.1), ParameterError, "entry_p is -0.1"),
         (lambda f: regression.rule(["a"], p_stay=np.nan), ParameterError, "p_stay is nan"),
         (lambda f: regression.rule(["a"], ties="exact"), ParameterError, "ties is 'exact'"),
         (lambda f: regression.rule(["a"], univariable_p="t"), ParameterError, "univariable_p is"),
@@ -1000,6 +1000,7 @@ def test_left_out_fixed_and_all(effects):
         return list(dict.fromkeys(at["covariate"])), rows
 
     assert chosen(left_out=["a"], entry_p=0.001)[0] == ["number"]
+    assert chosen(entry_p=0)[0] == []
     assert chosen(fixed=["c"], entry_p=0.001)[0] == ["c", "a", "number"]
     assert chosen(selection="none", left_out=["d"])[0] == ["c", "a", "number", "b"]
     assert chosen(selection="fixed", fixed=["b", "d"])[0] == ["b", "d"]
@@ -1316,3 +1317,22 @@ def test_a_covariate_that_no_event_tells_apart_has_no_estimate_and_no_exception(
     assert "not estimable" in effect["method"]
     rule = regression.rule(["exposed"])
     assert len(regression.bootstrap_selection(frame, rule, n_boot=5, seed=1))
+
+
+@pytest.mark.parametrize("ties", engine.TIES)
+def test_an_infinite_estimate_is_seen_where_the_gradient_has_vanished(ties):
+    """R 4.2.2, survival 3.5-3: "Ran out of iterations and did not converge", p = 1.
+
+    d <- data.frame(t = 1:30, e = 1:30 > 28, x = 1:30 == 30)
+    coxph(Surv(t, e) ~ x, d)
+    """
+    time = np.arange(1.0, 31.0)
+    frame = pd.DataFrame({
+        "time": time, "event": time > 28, "endpoint": "OS",
+        "x": pd.Categorical(["no"] * 29 + ["yes"]),
+    })  # fmt: skip
+    rows = regression.univariable(frame, ["x"], ties=ties)
+    effect = rows[rows["statistic"] == "hazard_ratio"].iloc[0]
+    assert "Firth" in effect["method"]
+    # One informative draw, of two: the penalised score is 0 at exp(beta) = 1 / 3.
+    assert effect["estimate"] == pytest.approx(1 / 3, rel=1e-6)

@@ -177,6 +177,28 @@ def test_a_figure_says_in_words_what_it_shows():
     assert meta["image/png"]["alt"] == data["text/plain"] == picture.alt
 
 
+def test_a_figure_counts_the_patients_that_its_table_counts():
+    """With late entry fewer are at risk at month 0 than are analysed."""
+    frame = pd.DataFrame({
+        "time": [5.0, 15.0, 25.0, 30.0], "event": [True, True, False, True], "endpoint": "OS",
+        "ras": pd.Categorical(["wild", "wild", "wild", "mutant"], ["wild", "mutant"]),
+        "entry": [0.0, 2.0, 3.0, 0.0],
+    })  # fmt: skip
+    rows, curves = survival.summary(frame, "ras", times=[12]), survival.curve(frame, "ras")
+    picture = figures.kaplan_meier(curves, rows, DESIGN, title="t")
+    assert "RAS wild type (n = 3): " in picture.alt
+    assert "OS: RAS wild type | 3 | 2 |" in tables.survival_table(rows, DESIGN).text
+
+
+def test_curves_at_time_zero_alone_are_drawn_without_a_warning(recwarn):
+    frame = pd.DataFrame({"time": [0.0, 0.0], "event": [True, True], "endpoint": "OS"})
+    curves, rows = survival.curve(frame), survival.summary(frame)
+    figures.overview([("t", curves, math.nan)], DESIGN)
+    picture = figures.kaplan_meier(curves, rows, DESIGN, title="t")
+    assert "(n = 2)." in picture.alt
+    assert not recwarn.list
+
+
 def test_all_figures_are_equally_wide():
     rows, curves = curve_rows()
     ratios = tables.ratios(regression_rows(), model="univariable")
@@ -191,7 +213,25 @@ def test_all_figures_are_equally_wide():
 def test_a_forest_clips_what_would_blank_the_plot():
     rows = regression_rows()
     wild = rows[rows["statistic"] == "hazard_ratio"].assign(conf_high=1e9, estimate=1e4)
-    assert "10,000.00" in figures.forest(wild, DESIGN, title="t").alt
+    assert "0.05 to >999" in figures.forest(wild.assign(conf_low=0.05), DESIGN, title="t").alt
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(999.994, "999.99"), (1000, ">999"), (8.6e8, ">999"), (0.005, "0.01"), (0.004, "<0.01"),
+     (1e-9, "<0.01"), (0.0, "0.00"), (math.nan, "–"), (math.inf, "–")],
+)  # fmt: skip
+def test_a_ratio_has_no_digits_that_no_data_have(value, text):
+    row = {"statistic": "hazard_ratio", "estimate": value}
+    assert numbers.estimate(row) == numbers.ratio(value) == text
+    assert numbers.estimate({**row, "statistic": "median", "estimate": 1000}) == "1,000.00"
+
+
+def test_a_limit_that_was_not_found_is_no_pair_of_dashes():
+    row = {"statistic": "hazard_ratio", "estimate": 0.88, "conf_low": math.nan, "conf_high": 1.32}
+    assert numbers.interval(row) == "0.88 (– to 1.32)"
+    swapped = {**row, "conf_low": 1e-7, "conf_high": math.nan}
+    assert numbers.interval(swapped) == "0.88 (<0.01 to –)"
 
 
 def test_a_flow_marks_what_cannot_be_checked():
@@ -308,3 +348,10 @@ def test_two_rows_with_one_key_are_an_error():
     assert len(ledger.collect([one, one])) == 1
     with pytest.raises(ledger.LedgerError, match="covariate hai"):
         ledger.collect([one, one.assign(estimate=0.6)])
+
+
+def test_no_digit_of_a_choice_is_lost():
+    chosen = dict(DESIGN.choices) | {"cea_cutoff": 1234567.0, "age_cutoff": 60.0000001}
+    told = provenance.differences(DESIGN, chosen)
+    assert "cea cutoff 1234567 (paper 100)" in told
+    assert "age cutoff 60.0000001 (paper 60)" in told

@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 
 from crlm import regression, second_opinion, survival
+from crlm.ledger import load_design
+from crlm.report import readings, tables
 
 
 @pytest.fixture(params=["plain", "late", "missing"])
@@ -52,3 +54,41 @@ def test_a_wrong_number_is_seen(frame):
     rows.loc[wrong, "estimate"] *= 1.001
     found = second_opinion.curves(frame, "arm", rows)
     assert found["difference"].max() == pytest.approx(0.001, rel=0.01)
+
+
+def test_what_another_program_cannot_do_ends_no_report(frame, monkeypatch):
+    """lifelines refuses curves that fall to zero while few have entered."""
+    frame["entry"] = 0.9 * frame["time"]
+    frame["event"] = True
+    rows = survival.summary(frame, "arm", times=[12])
+    found = second_opinion.curves(frame, "arm", rows)
+    assert len(found) == 4 and found["there"].isna().any()
+    for name in ("_statsmodels", "_lifelines"):
+        monkeypatch.setattr(second_opinion, name, lambda *_: 1 / 0)
+    rows = regression.cox(frame, ["arm"])
+    found = second_opinion.models(frame, ["arm"], rows, ties="efron")
+    assert found["here"].notna().all() and found["there"].isna().all()
+    design = load_design("mskcc_hai")
+    assert "give none of these numbers" in readings.second_opinion(found, design, [])
+    assert "nan" not in tables.second_opinion_table(found, design).text
+
+
+def test_a_median_that_is_not_reached_has_no_digits():
+    found = pd.DataFrame(
+        [["OS", "median", "hai=no", "lifelines", np.nan, np.inf, np.nan]],
+        columns=second_opinion.COLUMNS,
+    )
+    text = tables.second_opinion_table(found, load_design("mskcc_hai")).text
+    assert text.count("not reached") == 2 and "inf" not in text
+
+
+@pytest.mark.parametrize("rule", ["first", "midpoint"])
+def test_what_is_left_out_is_said(frame, rule):
+    """Late entry, midpoint medians and Breslow ties each take numbers away."""
+    rows = survival.summary(frame, "arm", times=[12], median_rule=rule)
+    found = second_opinion.curves(frame, "arm", rows)
+    late = "entry" in frame
+    told = " ".join(second_opinion.left_out(ties="breslow", median_rule=rule, late=late))
+    assert ("median" in set(found["quantity"])) == ("midpoint" not in told)
+    assert ("log-rank chi-square" in set(found["quantity"])) == ("log-rank" not in told)
+    assert "Breslow" in told

@@ -438,3 +438,16 @@ def test_a_table_without_patients_is_told_not_tripped_over():
     assert curve["status"].tolist() == ["no estimate: fewer than two events"]
     rows = specification.inference(plan, curve, claim="lower", permutations=9)
     assert rows["estimate"].iloc[1:].isna().all()
+
+
+def test_a_deal_that_informs_no_model_warns_of_nothing(recwarn):
+    """One exposed patient: many deals leave nothing to compare at any event."""
+    time = np.arange(1.0, 31.0)
+    frame = pd.DataFrame({
+        "time": time, "event": time > 28, "endpoint": "OS",
+        "hai": pd.Categorical(["no"] * 29 + ["yes"], ["no", "yes"]),
+    })  # fmt: skip
+    plan = specification.declare({"all": frame}, "hai", [], DESIGN, most=2)
+    curve = specification.curve(plan)
+    rows = specification.inference(plan, curve, claim="lower", permutations=40)
+    assert len(rows) and not [str(w.message) for w in recwarn.list]

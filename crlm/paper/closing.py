@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from crlm import agreement, comparison, ledger, survival
+from crlm.numbers import counted
 from crlm.paper.base import Base, Section, nothing
 from crlm.report import figures, html, provenance, readings, synthetic, verdicts
 
@@ -32,7 +33,8 @@ class Closing(Base):
         pieces = [verdicts.tally_table(self.verdicts), every]
         if not self.synthetic:
             text += " These are other patients than the paper's: see whether the effects agree."
-            pieces = [html.fold(f"{len(self.verdicts)} claims by their place", *pieces)]
+            many = counted(len(self.verdicts), "claim")
+            pieces = [html.fold(f"{many} by their place", *pieces)]
         return self.section(ledger.rows([]), pieces, text)
 
     def differences(self) -> None:
@@ -93,12 +95,13 @@ class Closing(Base):
         if self.synthetic:
             return ""
         events = [
-            f"{int(self.frames[name]['event'].sum())} {self.design.endpoint_name(name)} events"
+            counted(self.frames[name]["event"].sum(), f"{self.design.endpoint_name(name)} event")
             for name in self.design.main
             if name in self.frames
         ]
-        many = f"{len(self.included)} patients are analysed"
-        return f"{many}, with {', '.join(events) or 'no times'}."
+        verb = "is" if len(self.included) == 1 else "are"
+        many = counted(len(self.included), "patient")
+        return f"{many} {verb} analysed, with {', '.join(events) or 'no times'}."
 
     def _effect(self, endpoint: str) -> str:
         """The exposure's effect on one endpoint, and how firmly it stands."""

@@ -8,6 +8,7 @@ import pandas as pd
 
 from crlm import endpoints, regression, second_opinion, specification, survival
 from crlm.ledger import rows as result_rows
+from crlm.numbers import counted
 from crlm.paper.base import Base, Section, nothing
 from crlm.report import figures, html, readings, tables
 
@@ -85,7 +86,7 @@ class Robustness(Base):
         names = {"hazard_ratio": "HR"}
         table = tables.effects_table(shown, self.design, caption=caption, statistics=names)
         many = int((shown["statistic"] == "hazard_ratio").sum())
-        folded = html.fold(f"{caption}: {many} ratios", table)
+        folded = html.fold(f"{caption}: {counted(many, 'ratio')}", table)
         return self.section(rows, [folded], readings.span_of_models(shown, self.design))
 
     def second_opinion(self) -> Section:
@@ -108,9 +109,12 @@ class Robustness(Base):
             html.show(html.skipped("a second opinion", "There is no curve and no model."))
             return nothing()
         every = pd.concat(parts, ignore_index=True)
-        caption = f"Second opinion: {len(every)} numbers"
+        caption = f"Second opinion: {counted(len(every), 'number')}"
         folded = html.fold(caption, tables.second_opinion_table(every, self.design))
-        reading = readings.second_opinion(every, self.design, self.ties)
+        late = any("entry" in self.frames.get(name, ()) for name in self.design.main)
+        rule = self.curve_rules["median_rule"]
+        lacks = second_opinion.left_out(ties=self.ties, median_rule=rule, late=late)
+        reading = readings.second_opinion(every, self.design, lacks)
         return self.section(result_rows([]), [folded], reading)
 
     def stability(self, *, samples: int, seed: int, of: str) -> Section:
@@ -128,14 +132,16 @@ class Robustness(Base):
             found = regression.bootstrap_selection(
                 self.frames[endpoint], rule, n_boot=samples, seed=seed
             )
-            title = f"{self.design.endpoint_name(endpoint)}: factors chosen in {samples} samples"
+            title = f"{self.design.endpoint_name(endpoint)}: factors chosen in "
+            title += counted(samples, "sample")
             parts.append(found)
             picture = figures.stability(found, self.design, title=title)
             pieces.append(html.fold(title, picture))
             name = self.design.endpoint_name(endpoint)
             texts.append(f"{name}: {readings.stability(found, self.design, of)}")
         if not parts:
-            html.show(html.skipped("stability of the selection", "No resamples were asked for."))
+            why = "No regression table was made." if samples else "No resamples were asked for."
+            html.show(html.skipped("stability of the selection", why))
             return nothing()
         return self.section(self.add(*parts), pieces, texts)
 
@@ -168,7 +174,10 @@ class Robustness(Base):
             Months of the shorter follow-up and of a landmark; 0: no landmark.
         """
         title = f"{self.design.label(of)} under other choices"
-        names = [n for n in endpoint_names if most and self.can(title, n, of)]
+        if not most:
+            html.show(html.skipped(title, "No combinations of choices were asked for."))
+            return nothing()
+        names = [n for n in endpoint_names if self.can(f"{n}, {title}", n, of)]
         parts, pieces, texts, picture = [], [], [], None
         for endpoint in names:
             rules = self._follow_up_rules(endpoint, followed_to, landmark)
@@ -192,7 +201,7 @@ class Robustness(Base):
             shown["percent"] = "models in which the claim holds, %"
             table = tables.effects_table(found, self.design, caption=label, statistics=shown)
             parts.append(found)
-            pieces.append(html.fold(f"{label}: {len(tried)} models", picture, table))
+            pieces.append(html.fold(f"{label}: {counted(len(tried), 'model')}", picture, table))
             texts.append(readings.specification(found, self.design, printed))
         return self.section(self.add(*parts), pieces, texts, picture) if parts else nothing()
 
@@ -205,7 +214,7 @@ class Robustness(Base):
             cut = specification.followed_to(frame, followed_to)
             rules[f"up to month {followed_to:g}"] = cut
         if landmark and (frame["time"] > landmark).any():
-            rules[f"from month {landmark:g}"] = survival.landmark(frame, landmark)
+            rules[survival.from_month(landmark)] = survival.landmark(frame, landmark)
         if endpoint == "SCP" and not self.history.empty:
             rules |= self._other_death_rule()
         return rules
@@ -247,7 +256,7 @@ class Robustness(Base):
                 html.show(html.skipped(f"{endpoint} from month {month:g}", why))
                 continue
             late = survival.landmark(self.frames[endpoint], month)
-            where = f"from month {month:g}"
+            where = survival.from_month(month)
             fit = regression.univariable(late, [of], ties=self.ties, population=where)
             parts.append(fit.assign(model="landmark"))
         if not parts:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from crlm import baseline, cohort, endpoints, regression, survival
 from crlm.ledger import rows as result_rows
+from crlm.numbers import counted
 from crlm.paper.base import Base, Section, nothing
 from crlm.report import figures, html, readings, tables, verdicts
 
@@ -86,7 +87,8 @@ class Sections(Base):
         made = baseline.table_one(self.included, by, kept, categorical_test=test, spread=spread)
         rows = self.add(made, self._everybody(by, kept, spread))
         table = tables.baseline_table(made, self.design, caption=title, smd=smd)
-        table = html.fold(f"{title}: {len(kept)} characteristics", table) if folded else table
+        summary = f"{title}: {counted(len(kept), 'characteristic')}"
+        table = html.fold(summary, table) if folded else table
         reading = readings.baseline(made, self.design, self.print)
         pieces = [table, self.lost(self.included, names), *self._pictures(by, kept, title, folded)]
         return self.section(rows, pieces, reading)
@@ -328,7 +330,7 @@ class Sections(Base):
         shown = tables.regression_table(rows, self.design, caption=f"{table}: {label}")
         picture = self._forest(parts[0], f"{label}, multivariable")
         if folded:
-            shown = html.fold(f"{table}: {len(names)} factors", shown)
+            shown = html.fold(f"{table}: {counted(len(names), 'factor')}", shown)
         plot = html.fold(f"{table} as a forest plot", picture) if picture else None
         reading = readings.model(rows, self.design, self.print, self.design.exposures)
         pieces = [shown, plot, self.lost(frame, spec["covariates"])]
@@ -356,7 +358,7 @@ class Sections(Base):
         picture = self._forest(full, f"{full_table}: all factors", "all factors", "OR")
         reading = readings.model(printed, self.design, self.print, self.design.exposures)
         plot = html.fold(f"{full_table}: all factors in one model", picture) if picture else None
-        pieces = [html.fold(f"{table}: {len(names)} factors", first), plot]
+        pieces = [html.fold(f"{table}: {counted(len(names), 'factor')}", first), plot]
         pieces.append(self.lost(frame, spec["covariates"]))
         return self.section(rows, pieces, reading, picture)
 
@@ -368,7 +370,7 @@ class Sections(Base):
             html.show(html.skipped(f"{title} by {self.design.label(by)}", why))
             return nothing()
         late = survival.landmark(self.frames[endpoint], month)
-        where = f"from month {month:g}"
+        where = survival.from_month(month)
         curves = survival.summary(late, by, times=[60], population=where, **self.curve_rules)
         ratio = regression.univariable(late, [by], ties=self.ties, population=where)
         rows = self.add(curves, ratio.assign(model="landmark"))
@@ -379,7 +381,9 @@ class Sections(Base):
             readings.curves(curves, self.design, self.print),
             readings.effects(rows[rows["model"] == "landmark"], self.design, self.print),
         ]
-        table = tables.survival_table(curves, self.design)
+        clock = f"Medians and rates count from month {month:g}, not from the hepatectomy."
+        reading.append(clock)
+        table = tables.survival_table(curves, self.design, notes=[clock])
         folded = html.fold(f"{title}: figure and table", picture, table)
         return self.section(rows, [folded], reading, picture)
 

@@ -22,6 +22,9 @@ _QUICK_EPS = 1e-7
 _MAX_ITERATIONS = 50
 #: A Newton step this long (relative) at the end means that the likelihood has no maximum.
 _RUNNING_AWAY = 1e-4
+#: A standard error this long (per standard deviation) has limits beyond all numbers: the
+#: gradient has vanished by rounding, and with it the last step.
+_BEYOND = 300.0
 #: The engine's flag for reaching the last iteration.
 _NOT_CONVERGED = 1000
 
@@ -289,9 +292,9 @@ def _as_fit(raw: Any, x: np.ndarray) -> Fit:
     known = ~np.isnan(coef)
     # Where the information has vanished to the last digit no step can be computed.
     infinite = known & (np.diag(var) == 0)
-    step = np.abs(var @ np.array(raw.first))
+    step, spread = np.abs(var @ np.array(raw.first)), x.std(axis=0)
+    infinite |= known & (spread * np.sqrt(np.abs(np.diag(var))) > _BEYOND)
     if (step > _RUNNING_AWAY * np.abs(coef))[known].any():
-        spread = x.std(axis=0)
         least = _RUNNING_AWAY * (1 + spread * np.abs(np.where(known, coef, 0.0)))
         infinite |= known & (spread * step > least)
     return Fit(coef, var, raw.loglik[0], raw.loglik[1], raw.score, infinite)

@@ -230,8 +230,8 @@ def rule(
     check_choice("ties", ties, TIES)
     check_choice("univariable_p", univariable_p, (*TESTS, "fisher"))
     for name, p in (("entry_p", entry_p), ("p_stay", p_stay)):
-        if not p > 0:
-            raise ParameterError(f"{name} is {p!r}; a limit of p values is a number above 0.")
+        if not p >= 0:
+            raise ParameterError(f"{name} is {p!r}; a limit of p values is 0 (none) or more.")
     if selection == "fixed" and not listed(fixed):
         raise ParameterError(
             "selection='fixed' needs the covariates of the model: fixed=[...]. "

@@ -326,7 +326,8 @@ def _why_infinite(family: Family, design: Design, columns: np.ndarray) -> str:
                     f"none of {_count(n, 'patient')} with {term.name}={level} had an event"
                 )
             elif events == n and family.data is None:
-                found.append(f"all {n} patients with {term.name}={level} had the outcome")
+                who = "the one patient" if n == 1 else f"all {n} patients"
+                found.append(f"{who} with {term.name}={level} had the outcome")
     if not found:
         names = [design.label(int(column)) for column in columns]
         verb = "separates" if len(names) == 1 else "separate"

@@ -109,4 +109,5 @@ def _words(name: str) -> str:
 
 
 def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    """Every digit of a choice: two that differ must not read the same."""
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)

@@ -10,7 +10,18 @@ import pandas as pd
 
 from crlm.comparison import row_key
 from crlm.ledger import Design
-from crlm.numbers import bound, estimate, interval, limits, number, p_phrase, short, span
+from crlm.numbers import (
+    bound,
+    counted,
+    estimate,
+    interval,
+    limits,
+    number,
+    p_phrase,
+    ratio,
+    short,
+    span,
+)
 
 Row = Mapping[str, Any]
 _SHORT = {"hazard_ratio": "HR", "odds_ratio": "OR"}
@@ -73,9 +84,10 @@ def flow(rows: pd.DataFrame, paper: Print) -> str:
     """How many of the table's patients are analysed."""
     records = [r for r in rows.to_dict("records") if not str(r["level"]).endswith("_excluded")]
     first, last = records[0], records[-1]
+    verb = "is" if last["estimate"] == 1 else "are"
     return (
-        f"Of {number(first['estimate'], 0)} patients in the table "
-        f"{number(last['estimate'], 0)} are analysed{paper.beside(last)}."
+        f"Of {counted(first['estimate'], 'patient')} in the table "
+        f"{number(last['estimate'], 0)} {verb} analysed{paper.beside(last)}."
     )
 
 
@@ -86,13 +98,16 @@ def baseline(rows: pd.DataFrame, design: Design, paper: Print) -> str:
         return ""
     differ = [r for r in tests if r["estimate"] < 0.05]
     if not differ:
-        return f"None of {len(tests)} characteristics differs between the groups at p < 0.05."
+        none = "The one characteristic does not differ"
+        none = none if len(tests) == 1 else f"None of {len(tests)} characteristics differs"
+        return f"{none} between the groups at p < 0.05."
     told = "; ".join(
         f"{design.label(r['covariate'])}, {p_phrase(r['estimate'])}{paper.beside(r)}"
         for r in differ
     )
     verb = "differs" if len(differ) == 1 else "differ"
-    return f"Of {len(tests)} characteristics {len(differ)} {verb} at p < 0.05: {told}."
+    many = counted(len(tests), "characteristic")
+    return f"Of {many} {len(differ)} {verb} at p < 0.05: {told}."
 
 
 def sizes(rows: pd.DataFrame, design: Design, paper: Print) -> str:
@@ -223,7 +238,9 @@ def model(rows: pd.DataFrame, design: Design, paper: Print, exposures: Sequence[
     ratios = [r for r in multi.to_dict("records") if r["statistic"] in _SHORT]
     if not ratios:
         return "No covariate enters the multivariable model."
-    first = [r for r in ratios if r["covariate"] in exposures]
+    mine = [r for r in ratios if r["covariate"] in exposures]
+    first = [r for r in mine if math.isfinite(r["estimate"])]
+    unknown = [contrast(r, design) for r in mine if not math.isfinite(r["estimate"])]
     others = [
         r
         for r in ratios
@@ -233,8 +250,9 @@ def model(rows: pd.DataFrame, design: Design, paper: Print, exposures: Sequence[
     ]
     told = [_effect_text(r, tests.get(_keys(r)), design, paper) for r in first]
     absent = [design.label(name) for name in exposures if name in set(rows["covariate"])]
-    absent = [n for n in absent if n not in [design.label(r["covariate"]) for r in first]]
+    absent = [n for n in absent if n not in [design.label(r["covariate"]) for r in mine]]
     parts = ["Multivariable: " + "; ".join(told)] if told else []
+    parts += [f"{', '.join(unknown)}: not estimable in the multivariable model"] if unknown else []
     parts += [f"{', '.join(absent)} not in the multivariable model"] if absent else []
     if others:
         also = "; ".join(_effect_text(r, tests.get(_keys(r)), design, paper) for r in others[:5])
@@ -284,7 +302,8 @@ def stability(rows: pd.DataFrame, design: Design, exposure: str) -> str:
     ]
     often = [r for r in chosen if r["estimate"] >= 80]
     names = ", ".join(design.label(r["covariate"]) for r in often)
-    rest = f"of {len(chosen)} factors in 80 % of the samples or more: {names or 'none'}"
+    many = counted(len(chosen), "factor")
+    rest = f"of {many} in 80 % of the samples or more: {names or 'none'}"
     return _sentence("; ".join([*texts, rest]))
 
 
@@ -297,16 +316,16 @@ def specification(rows: pd.DataFrame, design: Design, printed: str = "") -> str:
         return "No specification has an estimate."
     paper = f" (paper {printed})" if printed else ""
     p, total = _ending(found, "", "p"), _ending(found, "", "n")
-    models = f"{number(middle['n'], 0)} models"
+    models = counted(middle["n"], "model")
     if total and total["estimate"] > middle["n"]:
         models = (
-            f"{number(middle['n'], 0)} of {number(total['estimate'], 0)} models with an estimate"
+            f"{number(middle['n'], 0)} of {counted(total['estimate'], 'model')} with an estimate"
         )
     deal = f"; dealing the exposure out at random, {p_phrase(p['estimate'])}" if p else ""
     return (
         f"{design.endpoint_name(middle['endpoint'])}: over {models} the "
-        f"hazard ratio lies between {number(least['estimate'])} and {number(most['estimate'])}, "
-        f"median {number(middle['estimate'])}{paper}; the claim holds in "
+        f"hazard ratio lies between {estimate(least)} and {estimate(most)}, "
+        f"median {estimate(middle)}{paper}; the claim holds in "
         f"{number(share['estimate'], 0)} % of them{deal}."
     )
 
@@ -327,11 +346,11 @@ def months(rows: pd.DataFrame, design: Design) -> str:
             name, levels = row["group"], design.levels(row["group"])
             who = design.group_label(f"{name}={levels[1]}") if len(levels) > 1 else name
             value = {**row, "estimate": abs(row["estimate"])}
-            both = limits(row)
+            both = f", {both}" if (both := limits(row)) else ""
             when = f"{design.endpoint_name(row['endpoint'])}: up to month {short(row['time'])}"
             told.append(
                 f"{when} {who} has {estimate(value)} months {less} on average "
-                f"(difference {estimate(row)}, {both})"
+                f"(difference {estimate(row)}{both})"
             )
     return _sentence("; ".join(told))
 
@@ -343,11 +362,12 @@ def span_of_models(rows: pd.DataFrame, design: Design) -> str:
     for (endpoint, name, level), part in ratios.groupby(
         ["endpoint", "covariate", "level"], sort=False
     ):
-        low, high = (number(part["estimate"].agg(f)) for f in ("min", "max"))
+        low, high = (ratio(part["estimate"].agg(f)) for f in ("min", "max"))
         who = contrast({**part.iloc[0].to_dict(), "covariate": name, "level": level}, design)
-        told.append(
-            f"{design.endpoint_name(endpoint)}, {who}: HR {span(low, high)} over {len(part)} models"
-        )
+        reach = f"{low} in 1 model"
+        if len(part) > 1:
+            reach = f"{span(low, high)} over {len(part)} models"
+        told.append(f"{design.endpoint_name(endpoint)}, {who}: HR {reach}")
     return _sentence("; ".join(told))
 
 
@@ -355,10 +375,10 @@ def agreement(pairs: pd.DataFrame) -> str:
     """How many of the printed effects this cohort agrees with."""
     apart = int((pairs["heterogeneity_p"] < 0.05).sum())
     same = int(pairs["same_direction"].sum())
-    noun = "effect" if len(pairs) == 1 else "effects"
+    point, differ = ("s" if many == 1 else "" for many in (same, apart))
     return (
-        f"Of {len(pairs)} printed {noun}, {same} point the same way here; {apart} differ from the "
-        f"paper's by more than chance (p < 0.05)."
+        f"Of {counted(len(pairs), 'printed effect')}, {same} point{point} the same way here; "
+        f"{apart} differ{differ} from the paper's by more than chance (p < 0.05)."
     )
 
 
@@ -372,21 +392,29 @@ def concordance(rows: pd.DataFrame, labels: Mapping[str, str]) -> str:
     return f"Harrell's C: {'; '.join(told)}."
 
 
-def second_opinion(found: pd.DataFrame, design: Design, ties: str) -> str:
-    """How far other programs are from the numbers of this report, at most."""
+def second_opinion(found: pd.DataFrame, design: Design, left_out: Sequence[str]) -> str:
+    """How far other programs are from the numbers of this report, at most.
+
+    Parameters
+    ----------
+    found : pandas.DataFrame
+        From `crlm.second_opinion`.
+    left_out : sequence of str
+        Sentences on what they lack.
+    """
     known = found[found["difference"].notna()]
     programs = " and ".join(dict.fromkeys(found["program"]))
     if known.empty:
-        return f"{programs} give none of these numbers for this cohort."
+        return paragraph([f"{programs} give none of these numbers for this cohort.", *left_out])
     # Differences below 1e-9 are those of rounding, which no program can be ranked by.
     worst = known.loc[known["difference"].clip(lower=1e-9).idxmax()]
     what = f"{design.endpoint_name(worst['endpoint'])}, {design.group_label(worst['group'])}"
-    limits = " lifelines has no Breslow ties, so its Cox models are left out." * (ties == "breslow")
-    return (
-        f"{len(known)} numbers of this report were computed again by {programs}; the largest "
-        f"relative difference is below {bound(worst['difference'])} ({what}, {worst['quantity']})."
-        f"{limits}"
+    verb = "number of this report was" if len(known) == 1 else "numbers of this report were"
+    text = (
+        f"{len(known)} {verb} computed again by {programs}; the largest relative difference is "
+        f"below {bound(worst['difference'])} ({what}, {worst['quantity']})."
     )
+    return paragraph([text, *left_out])
 
 
 def answer(
@@ -420,7 +448,7 @@ def answer(
     found = {(r["model"], r["statistic"]): r for r in tried.to_dict("records")}
     share = _ending(found, ", claim", "percent")
     if share is not None and math.isfinite(share["estimate"]):
-        holds = f"{number(share['estimate'], 0)} % of {number(share['n'], 0)} other models"
+        holds = f"{number(share['estimate'], 0)} % of {counted(share['n'], 'model')}"
         parts.append(f"the paper's claim holds in {holds}")
     if not parts:
         return ""

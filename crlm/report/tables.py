@@ -11,7 +11,7 @@ import pandas as pd
 
 from crlm.ledger import Design
 from crlm.naming import describe
-from crlm.numbers import bound, estimate, interval, number, p_text, short, span
+from crlm.numbers import NOTHING, bound, estimate, interval, number, p_text, short, span
 from crlm.report.html import Footnotes, Html, table
 from crlm.report.readings import small
 
@@ -36,7 +36,7 @@ def baseline_table(
     groups = [g for g in dict.fromkeys(sizes["group"]) if "=" in g] + ["all"]
     count = sizes.set_index("group")["estimate"]
     header = ["Characteristic"]
-    header += [f"{design.group_label(g)} (n = {count.get(g, math.nan):.0f})" for g in groups]
+    header += [f"{design.group_label(g)} (n = {number(count.get(g), 0)})" for g in groups]
     header += ["p", *(["SMD"] if smd else [])]
     tests, body = Footnotes(_reader(design)), []
     header[len(groups) + 1] += tests.usual(rows.loc[rows["statistic"] == "p", "method"].tolist())
@@ -54,8 +54,8 @@ def _only_left_out(rows: pd.DataFrame) -> bool:
 def _left_out(rows: pd.DataFrame, design: Design) -> list[str]:
     out = rows[(rows["statistic"] == "missing") & (rows["method"] == "left out")]
     return [
-        f"{row['estimate']:.0f} of {row['n']:.0f} patients are left out of this table: "
-        f"{design.label(row['covariate'])} is not known of them."
+        f"{number(row['estimate'], 0)} of {number(row['n'], 0)} patients are left out of this "
+        f"table: {design.label(row['covariate'])} is not known of them."
         for row in out.to_dict("records")
     ]
 
@@ -86,7 +86,7 @@ def _baseline_rows(
         body = _levels(value, rows, label, groups, design, tail)
     unknown = [value.get((g, "", "missing"), 0) or 0 for g in groups]
     if any(unknown):
-        cells = ["Unknown", *[f"{u:.0f}" for u in unknown], *[""] * len(tail)]
+        cells = ["Unknown", *[number(u, 0) for u in unknown], *[""] * len(tail)]
         body.append(("level unknown", cells))
     return body
 
@@ -106,10 +106,7 @@ def _levels(
     # Of a plain yes or no the yes alone is told, as journals do.
     alone = len(here) == 2 and set(here) == {"no", "yes"}
     for level in ["yes"] if alone else here:
-        cells = [
-            f"{value[g, level, 'n']:.0f} ({number(value[g, level, 'percent'], 0)} %)"
-            for g in groups
-        ]
+        cells = [_share(value[g, level, "n"], value[g, level, "percent"]) for g in groups]
         text = design.label(name, level)
         if body:
             body.append(("level", [text, *cells, *[""] * len(tail)]))
@@ -119,6 +116,13 @@ def _levels(
             named = label if alone and named != text else named
             body.append(("first", [named, *cells, *tail]))
     return body
+
+
+def _share(count: float, percent: float) -> str:
+    """`12 (34 %)`; a dash where the group has nobody of whom it is known."""
+    if not math.isfinite(percent):
+        return NOTHING
+    return f"{number(count, 0)} ({number(percent, 0)} %)"
 
 
 def _unit(design: Design, name: str) -> str:
@@ -141,7 +145,9 @@ def _spread(value: Mapping[tuple[str, str, str], float], group: str) -> str:
 # ---- survival ---------------------------------------------------------------
 
 
-def survival_table(rows: pd.DataFrame, design: Design, *, caption: str = "") -> Html:
+def survival_table(
+    rows: pd.DataFrame, design: Design, *, caption: str = "", notes: Sequence[str] = ()
+) -> Html:
     """Patients, events, median and rates by endpoint and group, in months and per cent."""
     times = sorted(rows.loc[rows["statistic"] == "survival_rate", "time"].unique())
     header = ["Endpoint and group", "n", "Events", "Median, months (95 % CI)"]
@@ -166,7 +172,8 @@ def survival_table(rows: pd.DataFrame, design: Design, *, caption: str = "") -> 
         label = f"{design.endpoint_name(endpoint)}: {where}{design.group_label(group)}"
         body.append(("", [label, *cells]))
     methods = sorted(set(rows.loc[rows["statistic"] == "median_survival", "method"]))
-    return table(caption, header, body, map(_reader(design), methods), numeric=[1, 2])
+    lines = [*map(_reader(design), methods), *notes]
+    return table(caption, header, body, lines, numeric=[1, 2])
 
 
 def _survival_cells(part: pd.DataFrame, times: Sequence[float]) -> list[str]:
@@ -399,10 +406,17 @@ def second_opinion_table(found: pd.DataFrame, design: Design) -> Html:
         group = design.group_label(row["group"])
         name = f"{design.endpoint_name(row['endpoint'])}, {group}: {row['quantity']}"
         gap = f"below {bound(row['difference'])}" if math.isfinite(row["difference"]) else "–"
-        values = [f"{row[side]:.8g}" for side in ("here", "there")]
+        values = [_eight_digits(row[side], row["quantity"]) for side in ("here", "there")]
         body.append(("", [name, row["program"], *values, gap]))
     header = ["Quantity", "By", "Here", "There", "Relative difference"]
     return table("A second opinion", header, body, numeric=[2, 3, 4])
+
+
+def _eight_digits(value: float, quantity: str) -> str:
+    """A number to compare by eye; lifelines says infinity where a median is not reached."""
+    if math.isfinite(value):
+        return f"{value:.8g}"
+    return "not reached" if quantity == "median" else NOTHING
 
 
 # ---- selecting rows ---------------------------------------------------------

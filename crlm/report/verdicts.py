@@ -11,7 +11,7 @@ import pandas as pd
 from crlm.comparison import VERDICTS, tally
 from crlm.ledger import Design
 from crlm.naming import describe
-from crlm.numbers import number, p_phrase, p_text, span
+from crlm.numbers import counted, number, p_phrase, p_text, ratio, span
 from crlm.report.html import Html, fold, joined, say, table
 
 _PLACES = {
@@ -72,7 +72,7 @@ def verdict_tables(verdicts: pd.DataFrame) -> Html:
         counts = ", ".join(f"{n} {v}" for v in VERDICTS if (n := int((part["verdict"] == v).sum())))
         body = [("", _verdict_cells(claim)) for claim in part.to_dict("records")]
         inner = table(f"{_place(place)}: published beside computed", _HEADER, body, numeric=[1, 2])
-        pieces.append(fold(f"{_place(place)}: {len(part)} claims ({counts})", inner))
+        pieces.append(fold(f"{_place(place)}: {counted(len(part), 'claim')} ({counts})", inner))
     return joined(*pieces)
 
 
@@ -89,7 +89,8 @@ def differences_table(verdicts: pd.DataFrame) -> Html | None:
     if len(body) <= _FIRST:
         return shown
     rest = table("What differs, continued", _HEADER, body[_FIRST:], numeric=[1, 2])
-    return joined(shown, fold(f"{len(body) - _FIRST} more claims that differ", rest))
+    many = counted(len(body) - _FIRST, "more claim that differs", "more claims that differ")
+    return joined(shown, fold(many, rest))
 
 
 def _verdict_cells(claim: Mapping[str, Any]) -> list[str]:
@@ -103,12 +104,13 @@ def _verdict_cells(claim: Mapping[str, Any]) -> list[str]:
 
 def computed(claim: Mapping[str, Any]) -> str:
     """What came out for a claim, with the decimals that the paper prints."""
+    shown = ratio if claim["statistic"].endswith("_ratio") else number
     if claim["kind"] == "direction":
         p = f", {p_phrase(claim['p'])}" if math.isfinite(claim["p"]) else ""
-        return number(claim["computed"], 2) + p
+        return shown(claim["computed"], 2) + p
     if claim["statistic"] == "p":
         return p_text(claim["computed"])
-    return number(claim["computed"], int(claim["decimals"]))
+    return shown(claim["computed"], int(claim["decimals"]))
 
 
 def tally_sentence(verdicts: pd.DataFrame) -> str:
@@ -157,17 +159,19 @@ def audit_pieces(checks: pd.DataFrame, findings: pd.DataFrame, implied: pd.DataF
         pieces.append(findings_table(first, caption=caption))
         if len(rest):
             more = findings_table(rest, caption=f"{caption}, continued")
-            pieces.append(fold(f"{len(rest)} more such findings", more))
+            pieces.append(fold(counted(len(rest), "more such finding"), more))
     if (~against).any():
         rest = findings_table(findings[~against], caption="What a reader should know")
-        pieces.append(fold(f"What a reader should know: {int((~against).sum())} remarks", rest))
+        many = counted((~against).sum(), "remark")
+        pieces.append(fold(f"What a reader should know: {many}", rest))
     body = [
         ("", [row["quantity"], _of_what(row), _range(row), row["how"]])
         for row in implied.to_dict("records")
     ]
     header = ["Quantity", "Of what", "Interval", "How"]
     inner = table("Implied but unstated", header, body)
-    return [*pieces, fold(f"Implied but unstated: {len(body)} quantities", inner)]
+    many = counted(len(body), "quantity", "quantities")
+    return [*pieces, fold(f"Implied but unstated: {many}", inner)]
 
 
 def _of_what(row: Mapping[str, Any]) -> str:
@@ -190,7 +194,7 @@ def agreement_table(pairs: pd.DataFrame, design: Design) -> Html:
     body = []
     for pair in pairs.to_dict("records"):
         inside = "yes" if pair["predicted"] else "no"
-        foretold = span(number(pair["prediction_low"]), number(pair["prediction_high"]))
+        foretold = span(ratio(pair["prediction_low"]), ratio(pair["prediction_high"]))
         cells = [describe(pair, design), _three(pair, "printed"), _three(pair, "new")]
         cells += [number(pair["events"], 0), _three(pair, "ratio"), p_text(pair["heterogeneity_p"])]
         cells += [f"{inside} ({foretold})", p_text(pair["sceptical_p"])]
@@ -206,6 +210,5 @@ def agreement_table(pairs: pd.DataFrame, design: Design) -> Html:
 
 
 def _three(pair: Mapping[str, Any], name: str) -> str:
-    return (
-        f"{number(pair[name])} ({span(number(pair[f'{name}_low']), number(pair[f'{name}_high']))})"
-    )
+    low, high = ratio(pair[f"{name}_low"]), ratio(pair[f"{name}_high"])
+    return f"{ratio(pair[name])} ({span(low, high)})"

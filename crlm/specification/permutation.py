@@ -156,7 +156,15 @@ def permuted(plan: Plan, side: int, alpha: float, permutations: int, subset: int
     shares = beyond.mean(axis=0)
     share = shares.max(axis=1)
     share[0] = shares[0, 0 if side > 0 else 1]
-    return Null(np.nanmedian(np.array(steps), axis=0), share, len(steps))
+    return Null(_medians(np.array(steps)), share, len(steps))
+
+
+def _medians(steps: np.ndarray) -> np.ndarray:
+    """Median of each deal over the specifications; NaN for one that informs none of them."""
+    known = np.isfinite(steps).any(axis=0)
+    found = np.full(steps.shape[1], np.nan)
+    found[known] = np.nanmedian(steps[:, known], axis=0)
+    return found
 
 
 def _drawn(plan: Plan, curve: pd.DataFrame) -> str:

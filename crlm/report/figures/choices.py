@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from crlm.ledger import Design
-from crlm.numbers import number
+from crlm.numbers import number, ratio
 from crlm.report.figures.picture import (
     PALETTE,
     SOFT,
@@ -158,13 +158,13 @@ def _describe_specifications(
     shown: pd.DataFrame, groups: dict[str, dict[str, np.ndarray]], title: str,
     published: str,
 ) -> str:  # fmt: skip
-    ratio = shown["hazard_ratio"]
+    estimates = shown["hazard_ratio"]
     parts = []
     for heading, options in groups.items():
-        medians = (f"{k} {number(ratio[made].median())}" for k, made in options.items())
+        medians = (f"{k} {ratio(estimates[made].median())}" for k, made in options.items())
         parts.append(f"{heading}: {', '.join(medians)}")
     clear = number(100 * float((shown["p"] < 0.05).mean()), 0)
-    low, middle, high = (number(ratio.agg(f)) for f in ("min", "median", "max"))
+    low, middle, high = (ratio(estimates.agg(f)) for f in ("min", "median", "max"))
     printed = f" Published: {published}." if published else ""
     return (
         f"Specification curve. {title}. {len(shown)} specifications, hazard ratio {low} to {high}, "

@@ -94,7 +94,7 @@ def _tested(p: float) -> str:
 
 def _finish_panel(axis: Any, title: str, last: float, p: float) -> None:
     step = 12 * math.ceil(max(last, 12.0) / 12 / 6)
-    axis.set(xlim=(0, last), ylim=(0, 1.02), xlabel="Months", title=title)
+    axis.set(xlim=(0, last or 1.0), ylim=(0, 1.02), xlabel="Months", title=title)
     axis.xaxis.set_major_locator(FixedLocator(np.arange(0, last + 1, step)))
     axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
     place = {"transform": axis.transAxes, "ha": "right", "va": "top", "fontsize": 7.5}
@@ -172,7 +172,7 @@ def _describe_curves(
     curves: pd.DataFrame, risk: pd.DataFrame, groups: Sequence[str], ticks: np.ndarray,
     design: Design, title: str, p: float | None,
 ) -> str:  # fmt: skip
-    at_risk = risk.set_index(["group", "time"])["estimate"]
+    sizes = risk.groupby("group")["n"].first()
     parts = []
     for group in groups:
         curve = curves[curves["group"] == group]
@@ -182,6 +182,7 @@ def _describe_curves(
             for t in ticks
             if 0 < t <= time.max()
         )
-        parts.append(f"{design.group_label(group)} (n = {at_risk[group, ticks[0]]:.0f}): {reading}")
+        told = f": {reading}" if reading else ""
+        parts.append(f"{design.group_label(group)} (n = {number(sizes[group], 0)}){told}")
     test = "" if p is None else f" Log-rank {p_phrase(p)}."
     return f"Kaplan-Meier curves. {title}. Months: {'; '.join(parts)}.{test}"
