@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -79,6 +81,48 @@ def test_missing_exposures_have_a_denominator_of_their_own(table, tmp_path, monk
     assert not results.duplicated(list(ledger.KEYS)).any()
     totals = results[(results["group"] == "all") & (results["covariate"] == "site_liver")]
     assert len(set(totals["population"])) >= 2
+
+
+#: What no reader can read: numbers that are none, empty brackets, a plural of one.
+UNREADABLE = re.compile(
+    r"\bnan\b|(?<![\w-])inf\b|––|\(, |, \)|HR –|OR –|\d,\d{3},\d{3}\.\d"
+    r"|(?<![.\d])1 (?:patients|models|factors|characteristics|claims|ratios|events|point )"
+)
+
+
+def small_or_late(frame, kind, exposure):
+    """Few patients, one of them exposed, or all under observation when most has happened."""
+    if "kras" in frame:
+        frame = frame[frame["kras"].notna()]
+    if kind == "twelve patients":
+        return frame.head(12)
+    if kind == "one exposed":
+        first = frame[exposure].cat.categories[0]
+        return pd.concat([frame[frame[exposure] == first], frame[frame[exposure] != first].head(1)])
+    return frame.assign(entry_months=(0.9 * frame["rfs_months"]).round(2))
+
+
+@pytest.mark.parametrize("kind", ["twelve patients", "one exposed", "all late"])
+def test_few_patients_and_late_ones_end_with_sentences(table, kind, tmp_path, monkeypatch):
+    study, frame = table
+    exposure = ledger.load_design(study).exposure
+    frame = small_or_late(frame[frame["os_months"].notna()], kind, exposure)
+    _, shown = report(study, frame, tmp_path, monkeypatch, entered_late="drop")
+    found = {m.group(): m.string for m in map(UNREADABLE.search, shown.text.splitlines()) if m}
+    assert not found
+
+
+def test_each_end_of_each_range_ends_with_a_report(monkeypatch):
+    """No value that the parameter cell allows may stop a run in its middle."""
+    ends = {"entry_p": 0.0, "stay_p": 0.0, "landmark_months": 0.0, "tau_months": 0.001,
+            "bootstrap_samples": 0, "specifications": 0, "permutations": 1, "seed": 0}  # fmt: skip
+    _, shown = cells.execute("mskcc_hai", monkeypatch, **ends)
+    assert "No combinations of choices were asked for." in shown.text
+    assert "No resamples were asked for." in shown.text
+    far = {"entry_p": 1.0, "landmark_months": 500.0, "tau_months": 1000.0, "seed": 10**20}
+    far |= {"cea_cutoff": 1e9, "short_scp_months": 500.0, "size_cutoff": 0.0}
+    _, shown = cells.execute("ncch_scp", monkeypatch, **{**QUICK, **far})
+    assert "cea cutoff 1000000000 (paper 100)" in shown.text
 
 
 @pytest.mark.parametrize("kind", ["late", "no events in a group", "twenty patients", "ties"])
