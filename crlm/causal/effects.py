@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from crlm.causal.engine import column_of, robust_cox
-from crlm.causal.propensity import MODELS, Kind, Propensity, propensity, weights_of
+from crlm.causal.engine import chance, column_of, robust_cox
+from crlm.causal.propensity import MODELS, Kind, Propensity, flag, propensity, weights_of
 from crlm.causal.terms import design_of, learn, two_levels, words_of
 from crlm.causal.weighted import (
     Curve,
@@ -28,7 +28,9 @@ from crlm.causal.weighted import (
     under_observation,
 )
 from crlm.ledger import ParameterError, rows
-from crlm.regression.engine import TIES, FollowUp
+from crlm.regression import cox
+from crlm.regression.engine import TIES, FollowUp, cox_fit, upper_tail
+from crlm.regression.terms import check_follow_up
 
 #: Fixed numbers of the analyses, for random numbers of their own.
 WEIGHTED, BY_MODIFIER = 2, 6
@@ -215,8 +217,13 @@ def doubly_robust(
     scales, notes = learn(frame, [term for term in terms if term[0] != exposure])
     x = np.column_stack([treated, design_of(frame, scales)])
     kept = np.isfinite(x).all(axis=1) & np.isfinite(weights)
-    base = {"endpoint": endpoint_of(frame), "population": population, "model": "doubly robust",
-            "covariate": exposure, "level": levels[1]}  # fmt: skip
+    base = {
+        "endpoint": endpoint_of(frame),
+        "population": population,
+        "model": "doubly robust",
+        "covariate": exposure,
+        "level": levels[1],
+    }
     text = f"weighted Cox, {ties.capitalize()} ties, adjusted for {words_of(scales)}, robust error"
     say = "; ".join([text, f"complete cases: {int(kept.sum())} of {len(kept)} patients", *notes])
     if not kept.any():
@@ -225,6 +232,117 @@ def doubly_robust(
     data = observed(frame[kept])
     record = hazard_ratio(data, x[kept], weights[kept], ties, z, say)
     return rows([{**base, **record}])
+
+
+def era(
+    frame: pd.DataFrame,
+    exposure: str,
+    terms: Sequence[Sequence[str]],
+    *,
+    year: str = "surgery_year",
+    ties: str = "efron",
+    population: str = "all",
+) -> pd.DataFrame:
+    """Did treatment and prognosis change together over the years?
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Analysis frame.
+    exposure, terms
+        As `propensity`; the year enters as a spline, whatever the terms say of it.
+    year : str
+        Column of the year of operation.
+    ties : {"efron", "breslow"}
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of model "era adjusted": `p` of covariate = the year, by likelihood ratio, in the
+        propensity model (endpoint = the exposure in capitals) and in the Cox model of the
+        endpoint on exposure and terms; the `hazard_ratio` of the exposure with the year among
+        the terms; and the flag `era`, raised where both p are below 0.01. A table without the
+        year gives one row `missing`.
+    """
+    if ties not in TIES:
+        raise ParameterError(f"ties must be one of {', '.join(TIES)} but is {ties!r}.")
+    base = {"endpoint": endpoint_of(frame), "population": population, "model": "era adjusted"}
+    others = [term for term in terms if term[0] not in (exposure, year)]
+    own, _ = learn(frame, [(year, "spline")])
+    if not own:
+        why = "not asked: over the years drugs, testing and treatment changed together; this "
+        why += f"table has no {year} and cannot part them"
+        return rows(
+            [
+                {
+                    **base,
+                    "model": "diagnostic",
+                    "covariate": "era",
+                    "statistic": "missing",
+                    "unit": "patients",
+                    "estimate": len(frame),
+                    "n": len(frame),
+                    "method": why,
+                }
+            ]
+        )
+    treated, levels = two_levels(frame, exposure)
+    scales, _ = learn(frame, others)
+    x, by_year = design_of(frame, scales), design_of(frame, own)
+    kept = np.isfinite(np.column_stack([treated, x, by_year])).all(axis=1)
+    told = f"likelihood ratio of a {own[0].words} beside {words_of(scales)}"
+    ps = _year_tests(frame[kept], treated[kept], x[kept], by_year[kept], ties)
+    record = _year_ratio(frame[kept], treated[kept], np.column_stack([x, by_year])[kept], ties)
+    at = {**base, "covariate": year, "statistic": "p", "n": int(kept.sum())}
+    text = f"p of the year {ps[0]:.2g} for the treatment and {ps[1]:.2g} for the outcome (raised "
+    text += "where both are below 0.01)"
+    return rows(
+        [
+            {**at, "endpoint": exposure.upper(), "estimate": ps[0], "method": f"logistic, {told}"},
+            {**at, "estimate": ps[1], "method": f"Cox, {ties.capitalize()} ties, {told}"},
+            {
+                **base,
+                "covariate": exposure,
+                "level": levels[1],
+                **record,
+                "method": f"{record['method']}, adjusted for {words_of([*scales, *own])}",
+            },
+            flag("era", max(ps) < 0.01, text, **base),
+        ]
+    )
+
+
+def _year_tests(
+    part: pd.DataFrame, treated: np.ndarray, x: np.ndarray, by_year: np.ndarray, ties: str
+) -> tuple[float, float]:
+    """Likelihood-ratio p of the year in the treatment's and in the outcome's model; else NaN."""
+    both = np.column_stack([x, by_year])
+    one = math.nan
+    if len(treated) and 0 < treated.mean() < 1:
+        small, large = chance(treated, x), chance(treated, both)
+        df = by_year.shape[1] - (len(large.dropped) - len(small.dropped))
+        one = upper_tail(2 * (large.loglik - small.loglik), df)
+    if not len(part) or not part["event"].any():
+        return one, math.nan
+    data = observed(part)
+    fits = [cox_fit(data, np.column_stack([treated, columns]), ties) for columns in (x, both)]
+    df = int(fits[1].finite.sum() - fits[0].finite.sum())
+    return one, upper_tail(2 * (fits[1].loglik - fits[0].loglik), df)
+
+
+def _year_ratio(
+    part: pd.DataFrame, treated: np.ndarray, x: np.ndarray, ties: str
+) -> dict[str, Any]:
+    """The ratio of the exposure beside the terms and the year."""
+    if not len(part):
+        return {"statistic": "hazard_ratio", "method": "not estimable: no complete case"}
+    names = [f"column {j}" for j in range(x.shape[1])]
+    wide = pd.DataFrame(np.column_stack([treated, x]), columns=["treated", *names])
+    wide = wide.assign(**{name: part[name].to_numpy() for name in check_follow_up(part)})
+    found = cox(wide, ["treated", *names], ties=ties)
+    row = found[(found["covariate"] == "treated") & (found["statistic"] == "hazard_ratio")]
+    wanted = ["statistic", "estimate", "conf_low", "conf_high", "n", "events", "method"]
+    return {str(name): value for name, value in row[wanted].iloc[0].items()}
 
 
 def hazard_ratio(
@@ -249,8 +367,7 @@ def hazard_ratio(
     if why:
         return {**found, "method": f"{why}; {say}"}
     low, high = math.exp(coef - z * error), math.exp(coef + z * error)
-    return {**found, "estimate": math.exp(coef), "conf_low": low, "conf_high": high,
-            "method": say}  # fmt: skip
+    return {**found, "estimate": math.exp(coef), "conf_low": low, "conf_high": high, "method": say}
 
 
 def two_arms(
@@ -335,10 +452,16 @@ def _nothing(
 ) -> list[dict[str, Any]]:
     """Rows of a comparison that cannot be made."""
     records: list[dict[str, Any]] = [
-        {**base, "group": exposure, "statistic": "risk_difference", "time": month, "unit": "%",
-         "method": why}
+        {
+            **base,
+            "group": exposure,
+            "statistic": "risk_difference",
+            "time": month,
+            "unit": "%",
+            "method": why,
+        }
         for month in asked
-    ]  # fmt: skip
+    ]
     records.append({**base, "covariate": exposure, "statistic": "hazard_ratio", "method": why})
     return records
 
@@ -386,23 +509,46 @@ def effect_records(
     records: list[dict[str, Any]] = []
     m = len(group.times)
     for name, horizons, offset, unit in (
-        ("survival_rate", group.times, 0, "%"), ("rmst", group.taus, 2 * m, "months")
-    ):  # fmt: skip
+        ("survival_rate", group.times, 0, "%"),
+        ("rmst", group.taus, 2 * m, "months"),
+    ):
         for side, level in enumerate(levels):
             here = {**base, "group": f"{exposure}={level}", **counted(data, group.rows[side])}
             for j, month in enumerate(horizons):
                 k = offset + side * len(horizons) + j
                 limits = _limits(name, at[k], errors[k], z)
-                records.append({**here, "statistic": name, "time": month, "unit": unit,
-                                **limits, "method": say})  # fmt: skip
+                records.append(
+                    {
+                        **here,
+                        "statistic": name,
+                        "time": month,
+                        "unit": unit,
+                        **limits,
+                        "method": say,
+                    }
+                )
         both = {**base, "group": exposure, **counted(data, np.concatenate(group.rows))}
         records += _differences(name, horizons, offset, unit, at, draws, (both, levels, z, say))
     for month, why in group.left.items():
         both = {**base, "group": exposure, **counted(data, np.concatenate(group.rows))}
-        records.append({**both, "statistic": "risk_difference", "time": month, "unit": "%",
-                        "method": f"{why}; {say}"})  # fmt: skip
-        records.append({**both, "statistic": "rmst_difference", "time": month,
-                        "unit": "months", "method": f"{why}; {say}"})  # fmt: skip
+        records.append(
+            {
+                **both,
+                "statistic": "risk_difference",
+                "time": month,
+                "unit": "%",
+                "method": f"{why}; {say}",
+            }
+        )
+        records.append(
+            {
+                **both,
+                "statistic": "rmst_difference",
+                "time": month,
+                "unit": "months",
+                "method": f"{why}; {say}",
+            }
+        )
     return records
 
 
@@ -436,11 +582,16 @@ def _differences(
         one, two = offset + j, offset + len(horizons) + j
         value, error = _contrast(at, draws, one, two)
         records.append(
-            {**both, "statistic": statistic, "time": month, "unit": unit,
-             **normal(factor * value, factor * error, z),
-             "method": f"{what}, {levels[1]} minus {levels[0]} (positive: {levels[1]} lives "
-                       f"longer), normal limits; {say}"}
-        )  # fmt: skip
+            {
+                **both,
+                "statistic": statistic,
+                "time": month,
+                "unit": unit,
+                **normal(factor * value, factor * error, z),
+                "method": f"{what}, {levels[1]} minus {levels[0]} (positive: {levels[1]} lives "
+                f"longer), normal limits; {say}",
+            }
+        )
     return records
 
 
@@ -488,23 +639,35 @@ def _between(
     starts = np.cumsum([0] + [2 * (len(g.times) + len(g.taus)) for g in arms])
     records = []
     for group, start in zip(arms[1:], starts[1:-1], strict=True):
-        for statistic, unit, factor in (("difference_of_risk_differences", "%", 100.0),
-                                        ("difference_of_rmst_differences", "months", 1.0)):  # fmt: skip
+        for statistic, unit, factor in (
+            ("difference_of_risk_differences", "%", 100.0),
+            ("difference_of_rmst_differences", "months", 1.0),
+        ):
             mine, first = (_places(g, statistic) for g in (group, arms[0]))
             for month in [m for m in mine if m in first]:
-                four = [start + mine[month][1], start + mine[month][0],
-                        first[month][1], first[month][0]]  # fmt: skip
+                four = [
+                    start + mine[month][1],
+                    start + mine[month][0],
+                    first[month][1],
+                    first[month][0],
+                ]
                 sign = np.array([1.0, -1.0, -1.0, 1.0])
                 error = spread_of((draws[:, four] @ sign)[:, None])[0] if len(draws) else math.nan
                 value = float(at[four] @ sign)
                 records.append(
-                    {**base, "covariate": covariate, "level": f"{second}:{group.level}",
-                     "statistic": statistic, "time": month, "unit": unit,
-                     "n": sum(len(r) for g in (group, arms[0]) for r in g.rows),
-                     **normal(factor * value, factor * float(error), z),
-                     "method": f"effect in {group.level} minus effect in {arms[0].level}, normal "
-                               f"limits; {say}"}
-                )  # fmt: skip
+                    {
+                        **base,
+                        "covariate": covariate,
+                        "level": f"{second}:{group.level}",
+                        "statistic": statistic,
+                        "time": month,
+                        "unit": unit,
+                        "n": sum(len(r) for g in (group, arms[0]) for r in g.rows),
+                        **normal(factor * value, factor * float(error), z),
+                        "method": f"effect in {group.level} minus effect in {arms[0].level}, normal "
+                        f"limits; {say}",
+                    }
+                )
     return records
 
 
@@ -533,8 +696,12 @@ def _ratio(
         inside = np.isin(part, np.concatenate(group.rows)).astype(float)
         a = treated[part]
         x = np.column_stack([a * inside, a, inside])
-        here = {**base, "covariate": covariate, "level": f"{model.levels[1]}:{group.level}",
-                "statistic": "ratio_of_hazard_ratios"}  # fmt: skip
+        here = {
+            **base,
+            "covariate": covariate,
+            "level": f"{model.levels[1]}:{group.level}",
+            "statistic": "ratio_of_hazard_ratios",
+        }
         some, w = data.take(part), given[part]
         empty = [not some.event[(a == i) & (inside == j)].any() for i in (0, 1) for j in (0, 1)]
         if any(empty):
@@ -544,7 +711,14 @@ def _ratio(
         fit = robust_cox(some, x, w, ties, np.arange(some.n))
         coef, error, why = column_of(fit, 0, 1.0)
         limits = np.exp([coef - z * error, coef + z * error])
-        records.append({**here, **counted(some, np.arange(some.n)), "estimate": math.exp(coef),
-                        "conf_low": limits[0], "conf_high": limits[1],
-                        "method": why or f"{say}; {model.method}"})  # fmt: skip
+        records.append(
+            {
+                **here,
+                **counted(some, np.arange(some.n)),
+                "estimate": math.exp(coef),
+                "conf_low": limits[0],
+                "conf_high": limits[1],
+                "method": why or f"{say}; {model.method}",
+            }
+        )
     return records

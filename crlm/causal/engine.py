@@ -74,9 +74,7 @@ class Chance:
     dropped: tuple[int, ...]
 
 
-def spline(
-    x: np.ndarray, knots: tuple[float, ...], ends: tuple[float, float]
-) -> np.ndarray:
+def spline(x: np.ndarray, knots: tuple[float, ...], ends: tuple[float, float]) -> np.ndarray:
     """The natural cubic spline basis of R's `nsk` with these inner knots and boundary knots."""
     basis = survival.nsk(x, knots=list(knots), Boundary_knots=ends)
     return np.asarray(basis.basis).reshape(basis.n_rows, basis.n_cols)
@@ -109,10 +107,17 @@ def robust_cox(
     part = data.take(used)
     try:
         fit = fits.coxph_fit(
-            part.time, part.event, np.ascontiguousarray(x[used]), entry=part.entry,
-            weights=weights[used], method=ties, eps=_EPS, iter_max=_MAX_ITERATIONS,
-            cluster=cluster[used].astype(np.int64), robust=True,
-        )  # fmt: skip
+            part.time,
+            part.event,
+            np.ascontiguousarray(x[used]),
+            entry=part.entry,
+            weights=weights[used],
+            method=ties,
+            eps=_EPS,
+            iter_max=_MAX_ITERATIONS,
+            cluster=cluster[used].astype(np.int64),
+            robust=True,
+        )
     except (RuntimeError, ValueError):  # the engine's words for an estimate beyond all numbers
         return Robust(nothing.coef, nothing.var, "not estimable: the likelihood has no maximum")
     coef = np.asarray(fit.coefficients, dtype=float)
@@ -138,10 +143,16 @@ def cox_coefficients(data: FollowUp, x: np.ndarray, weights: np.ndarray) -> np.n
         return np.zeros(x.shape[1])
     try:
         fit = fits.coxph_fit_raw(
-            part.time, part.event, np.ascontiguousarray(x[used]), entry=part.entry,
-            weights=weights[used], method="efron", eps=_EPS, iter_max=_MAX_ITERATIONS,
+            part.time,
+            part.event,
+            np.ascontiguousarray(x[used]),
+            entry=part.entry,
+            weights=weights[used],
+            method="efron",
+            eps=_EPS,
+            iter_max=_MAX_ITERATIONS,
             resid=False,
-        )  # fmt: skip
+        )
     except (RuntimeError, ValueError):
         return np.zeros(x.shape[1])
     return np.nan_to_num(np.asarray(fit.coefficients, dtype=float))
@@ -203,7 +214,7 @@ def chance(answer: np.ndarray, x: np.ndarray, counts: np.ndarray | None = None) 
     chances = expit(full[:, kept] @ beta)
     penalised = not settled or separated(chances)
     if penalised:
-        beta = _firth(answer, full[:, kept], counts)
+        beta = firth(answer, full[:, kept], counts)
         chances = expit(full[:, kept] @ beta)
     coef = np.full(full.shape[1], np.nan)
     coef[kept] = beta
@@ -261,6 +272,14 @@ def loglik(answer: np.ndarray, chances: np.ndarray, counts: np.ndarray) -> float
     return float(counts @ np.log(np.maximum(right, tiny)))
 
 
-def _firth(answer: np.ndarray, x: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def firth(answer: np.ndarray, x: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Coefficients with Firth's penalty, where the likelihood has no maximum."""
     rows = np.repeat(np.arange(len(answer)), counts.astype(int))
-    return maximise(logistic_penalised(answer[rows], x[rows])).coef
+    kept = independent(x[rows])
+    found = np.zeros(x.shape[1])
+    try:
+        found[kept] = maximise(logistic_penalised(answer[rows], x[rows][:, kept])).coef
+    except np.linalg.LinAlgError:  # so few patients that the penalty settles nothing
+        share = np.clip(answer[rows].mean(), 0.5 / len(rows), 1 - 0.5 / len(rows))
+        found[0] = np.log(share / (1 - share))
+    return found

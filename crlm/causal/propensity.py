@@ -138,8 +138,15 @@ class Propensity:
         """The same model, knots and levels kept, of the patients of another frame."""
         if frame.index.equals(self.frame.index):
             return self
-        return _fitted(frame, self.exposure, self.scales, self.modifier, self.indicators,
-                       self.notes, self.population)  # fmt: skip
+        return _fitted(
+            frame,
+            self.exposure,
+            self.scales,
+            self.modifier,
+            self.indicators,
+            self.notes,
+            self.population,
+        )
 
 
 def propensity(
@@ -288,8 +295,12 @@ def balance(
 
 def balance_of(model: Propensity, weighted: dict[str, np.ndarray]) -> pd.DataFrame:
     """Rows of `balance` for a model and the weights of one or more kinds."""
-    base = {"endpoint": model.exposure.upper(), "population": model.population,
-            "n": int(model.kept.sum()), "model": "diagnostic"}  # fmt: skip
+    base = {
+        "endpoint": model.exposure.upper(),
+        "population": model.population,
+        "n": int(model.kept.sum()),
+        "model": "diagnostic",
+    }
     if model.fit is None:
         reason = {**base, "method": model.why}
         flags = [
@@ -304,8 +315,14 @@ def balance_of(model: Propensity, weighted: dict[str, np.ndarray]) -> pd.DataFra
         effective = _effective(model, given, here)
         records += [*_differences(model, given, here), *effective]
         records.append(_overlap(effective, auc, here))
-    records.append({**base, "statistic": "propensity_auc", "estimate": auc,
-                    "method": f"Mann-Whitney; {model.method}"})  # fmt: skip
+    records.append(
+        {
+            **base,
+            "statistic": "propensity_auc",
+            "estimate": auc,
+            "method": f"Mann-Whitney; {model.method}",
+        }
+    )
     return rows(records)
 
 
@@ -335,13 +352,24 @@ def _fitted(
     kept = np.isfinite(treated) & np.isfinite(x).all(axis=1)
     why = _why_not(exposure, levels, treated[kept])
     fit = None if why else chance(treated[kept], x[kept])
-    return Propensity(exposure, levels, scales, frame, modifier, indicators, treated, x, kept,
-                      fit, why, notes, population)  # fmt: skip
+    return Propensity(
+        exposure,
+        levels,
+        scales,
+        frame,
+        modifier,
+        indicators,
+        treated,
+        x,
+        kept,
+        fit,
+        why,
+        notes,
+        population,
+    )
 
 
-def _products(
-    frame: pd.DataFrame, scales: Sequence[Scale], indicators: Scale
-) -> list[np.ndarray]:
+def _products(frame: pd.DataFrame, scales: Sequence[Scale], indicators: Scale) -> list[np.ndarray]:
     """The modifier's columns, and their products with those of some terms."""
     levels = indicators.columns(frame)
     blocks = [levels]
@@ -415,13 +443,12 @@ def smd(x: np.ndarray, treated: np.ndarray, w: np.ndarray) -> float:
     scale = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)
     if not scale > 0 or not (w[treated].sum() > 0 and w[~treated].sum() > 0):
         return float("nan")
-    return float(np.average(second, weights=w[treated])
-                 - np.average(first, weights=w[~treated])) / float(scale)  # fmt: skip
+    return float(
+        np.average(second, weights=w[treated]) - np.average(first, weights=w[~treated])
+    ) / float(scale)
 
 
-def _effective(
-    model: Propensity, given: np.ndarray, base: dict[str, Any]
-) -> list[dict[str, Any]]:
+def _effective(model: Propensity, given: np.ndarray, base: dict[str, Any]) -> list[dict[str, Any]]:
     records: list[dict[str, Any]] = []
     for code, level in enumerate(model.levels):
         side = model.kept & (model.treated == code)
@@ -431,12 +458,21 @@ def _effective(
         effective = total**2 / (w @ w) if total > 0 else np.nan
         share = w.max() / total if total > 0 else np.nan
         records += [
-            {**at, "statistic": "effective_n", "estimate": effective, "unit": "patients",
-             "method": "squared sum of weights over sum of squares (Kish)"},
-            {**at, "statistic": "max_weight", "estimate": share,
-             "method": f"largest share of one patient in the weight of its side; largest weight "
-                       f"{w.max():.3g}"},
-        ]  # fmt: skip
+            {
+                **at,
+                "statistic": "effective_n",
+                "estimate": effective,
+                "unit": "patients",
+                "method": "squared sum of weights over sum of squares (Kish)",
+            },
+            {
+                **at,
+                "statistic": "max_weight",
+                "estimate": share,
+                "method": f"largest share of one patient in the weight of its side; largest weight "
+                f"{w.max():.3g}",
+            },
+        ]
     return records
 
 
@@ -488,5 +524,10 @@ def _overlap(
 
 def flag(name: str, raised: float, method: str, **at: Any) -> dict[str, Any]:
     """A flag as a record: estimate 1 where it is raised, its reason as `method`."""
-    return {**at, "statistic": "flag", "covariate": name, "estimate": float(raised),
-            "method": method}  # fmt: skip
+    return {
+        **at,
+        "statistic": "flag",
+        "covariate": name,
+        "estimate": float(raised),
+        "method": method,
+    }

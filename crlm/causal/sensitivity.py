@@ -1,4 +1,4 @@
-"""How strong an unmeasured cause would have to be, and what a small study can say of two effects."""
+"""What was not measured, and what few patients can say of two effects."""
 
 from __future__ import annotations
 
@@ -173,8 +173,7 @@ def power(
     """
     if not ratio > 0 or ratio == 1:
         raise ParameterError(f"ratio must be above 0 and not 1 but is {ratio!r}.")
-    base = {"endpoint": endpoint, "population": population, "model": "diagnostic",
-            "events": events}  # fmt: skip
+    base = {"endpoint": endpoint, "population": population, "model": "diagnostic", "events": events}
     parts = events * f * (1 - f) * k * (1 - k)
     text = f"true ratio of hazard ratios {ratio:g}, {events:g} events, shares {f:.2f} and {k:.2f}"
     if not parts > 0:
@@ -218,9 +217,14 @@ def modification(
     scales, notes = learn(frame, [t for t in terms if t[0] not in (exposure, modifier)])
     wide, names = expanded(frame, scales)
     found = regression.interaction(
-        wide, exposure, modifier, adjust=names, ties=ties, conf_level=conf_level,
+        wide,
+        exposure,
+        modifier,
+        adjust=names,
+        ties=ties,
+        conf_level=conf_level,
         population=population,
-    )  # fmt: skip
+    )
     found["model"] = "interaction adjusted"
     between = (found["covariate"] == f"{exposure}:{modifier}") & (
         found["statistic"] == "hazard_ratio"
@@ -284,8 +288,14 @@ def reri(
     other = np.where(np.isnan(second), np.nan, second != two.index(chosen[1]))
     x = np.column_stack([risk, other, risk * other, design_of(frame, scales)])
     kept = np.isfinite(x).all(axis=1)
-    base = {"endpoint": endpoint_of(frame), "population": population, "covariate": f"{a}:{b}",
-            "model": "interaction adjusted", "statistic": "reri", "n": int(kept.sum())}  # fmt: skip
+    base = {
+        "endpoint": endpoint_of(frame),
+        "population": population,
+        "covariate": f"{a}:{b}",
+        "model": "interaction adjusted",
+        "statistic": "reri",
+        "n": int(kept.sum()),
+    }
     text = f"reference {a}={chosen[0]}, {b}={chosen[1]}; Cox, {ties.capitalize()} ties, adjusted "
     say = "; ".join([text + f"for {words_of(scales)}", *notes])
     if not kept.any():
@@ -299,9 +309,7 @@ def _excess(
     data: FollowUp, x: np.ndarray, ties: str, z: float, samples: int, seed: int, say: str
 ) -> dict[str, Any]:
     """The relative excess risk with its limits, or why there is none."""
-    cells = [
-        int(data.event[(x[:, 0] == i) & (x[:, 1] == j)].sum()) for i in (0, 1) for j in (0, 1)
-    ]
+    cells = [int(data.event[(x[:, 0] == i) & (x[:, 1] == j)].sum()) for i in (0, 1) for j in (0, 1)]
     if min(cells) == 0:
         return {"method": f"not estimable: no event in one of the four cells; {say}"}
     fit = cox_fit(data, x, ties)
@@ -313,9 +321,12 @@ def _excess(
     how = "delta method"
     if min(cells) < _FEW and check_samples(samples):
         draws = resampled(
-            data.n, samples, seed, BY_MODIFIER,
+            data.n,
+            samples,
+            seed,
+            BY_MODIFIER,
             lambda counts: np.array([_reri(cox_coefficients(data, x, counts)[:3])[0]]),
-        )  # fmt: skip
+        )
         error = float(spread_of(draws)[0])
         how = f"{samples} resamples: a cell has {min(cells)} events"
     return {**normal(value, error, z), "method": f"{how}; {say}"}
@@ -352,9 +363,7 @@ def _e_limit(low: float, high: float) -> float:
     return e_value(low if low > 1 else high)
 
 
-def _from_difference(
-    effect: dict[str, Any], effects: pd.DataFrame
-) -> tuple[float, float, str]:
+def _from_difference(effect: dict[str, Any], effects: pd.DataFrame) -> tuple[float, float, str]:
     """From the two risks behind a difference of survival; for its limits the first is held."""
     same = np.logical_and.reduce(
         [effects[name] == effect[name] for name in ("endpoint", "population", "model", "time")]
@@ -364,20 +373,23 @@ def _from_difference(
     if len(sides) != 2 or not math.isfinite(effect["estimate"]):
         return math.nan, math.nan, "not estimable: the two risks are not among the rows"
     first = 1 - sides["estimate"].iloc[0] / 100
-    second = [1 - (sides["estimate"].iloc[0] + effect[name]) / 100
-              for name in ("estimate", "conf_high", "conf_low")]  # fmt: skip
+    second = [
+        1 - (sides["estimate"].iloc[0] + effect[name]) / 100
+        for name in ("estimate", "conf_high", "conf_low")
+    ]
     if not first > 0 or not second[0] > 0:
         return math.nan, math.nan, "not estimable: a risk of 0 has no ratio"
     ratio, low, high = (max(risk, 0.0) / first for risk in second)
     value = e_value(ratio)
-    limit = math.nan if high != high else (1.0 if low <= 1 <= high else
-                                           e_value(low if low > 1 else high))  # fmt: skip
+    limit = (
+        math.nan
+        if high != high
+        else (1.0 if low <= 1 <= high else e_value(low if low > 1 else high))
+    )
     return value, limit, "VanderWeele and Ding, ratio of the two risks, the first held for limits"
 
 
-def _shrunken(
-    effect: dict[str, Any], prior_sd: float, z: float, name: str
-) -> list[dict[str, Any]]:
+def _shrunken(effect: dict[str, Any], prior_sd: float, z: float, name: str) -> list[dict[str, Any]]:
     keys = {name: effect[name] for name in KEYS if name not in ("statistic", "model")}
     base = {**keys, "model": "shrunken", "n": effect["n"], "events": effect["events"]}
     ratio = {**base, "statistic": "ratio_of_hazard_ratios"}
@@ -394,8 +406,13 @@ def _shrunken(
     below = float(ndtr((math.log(_BEYOND[1]) - m) / sd))
     chance = {**base, "statistic": "posterior_probability", "method": say}
     return [
-        {**ratio, "estimate": math.exp(m), "conf_low": math.exp(m - z * sd),
-         "conf_high": math.exp(m + z * sd), "method": say},
+        {
+            **ratio,
+            "estimate": math.exp(m),
+            "conf_low": math.exp(m - z * sd),
+            "conf_high": math.exp(m + z * sd),
+            "method": say,
+        },
         {**chance, "level": f"{name}>{_BEYOND[0]:g}", "estimate": above},
         {**chance, "level": f"{name}<{_BEYOND[1]:g}", "estimate": below},
-    ]  # fmt: skip
+    ]

@@ -205,14 +205,28 @@ def strategies(
     scales, notes = learn(frame, [term for term in terms if term[0] != exposure])
     x = design_of(frame, scales)
     kept = ~np.isnan(treated) & ~((treated == 1) & np.isnan(start)) & np.isfinite(x).all(axis=1)
-    base = {"endpoint": endpoint_of(frame), "population": population,
-            "model": "clone censor weight"}  # fmt: skip
+    base = {
+        "endpoint": endpoint_of(frame),
+        "population": population,
+        "model": "clone censor weight",
+    }
     say = f"start within {grace:.3g} months against not, on {words_of(scales)}"
     say = "; ".join([say, f"complete cases: {int(kept.sum())} of {len(frame)} patients", *notes])
     why, clones = _cloned(frame[kept], start[kept], x[kept], grace)
     if clones is None:
-        return rows([{**base, "group": exposure, "statistic": "risk_difference", "time": month,
-                      "unit": "%", "method": f"{why}; {say}"} for month in asked])  # fmt: skip
+        return rows(
+            [
+                {
+                    **base,
+                    "group": exposure,
+                    "statistic": "risk_difference",
+                    "time": month,
+                    "unit": "%",
+                    "method": f"{why}; {say}",
+                }
+                for month in asked
+            ]
+        )
     own = _own_arms(clones)
     arms = two_arms(clones.data, own, asked, tau, min_at_risk, population)
     n = int(kept.sum())
@@ -268,11 +282,25 @@ def make_clones(data: FollowUp, start: np.ndarray, x: np.ndarray, grace: float) 
     cuts = np.unique(data.time[(data.event == 1) & (data.time <= grace)])
     everybody = np.arange(n)
     parts = [
-        _rows(everybody, entry, np.minimum(data.time, grace),
-              data.event * (data.time <= grace), 1, False, 0),
-        _rows(np.flatnonzero(deciding & by_grace), np.maximum(entry, grace), data.time,
-              data.event, 1, True, 0),
-    ]  # fmt: skip
+        _rows(
+            everybody,
+            entry,
+            np.minimum(data.time, grace),
+            data.event * (data.time <= grace),
+            1,
+            False,
+            0,
+        ),
+        _rows(
+            np.flatnonzero(deciding & by_grace),
+            np.maximum(entry, grace),
+            data.time,
+            data.event,
+            1,
+            True,
+            0,
+        ),
+    ]
     left = np.where(by_grace, np.maximum(start, 0.0), data.time)
     event = np.where(by_grace, 0, data.event)
     begins = np.concatenate([[-np.inf], cuts])
@@ -280,18 +308,37 @@ def make_clones(data: FollowUp, start: np.ndarray, x: np.ndarray, grace: float) 
     for piece, (begin, end) in enumerate(zip(begins, ends, strict=True)):
         here = np.flatnonzero((left > begin) & (entry < end))
         parts.append(
-            _rows(here, np.maximum(entry, begin), np.minimum(left, end),
-                  event * (left <= end), 0, False, piece)
-        )  # fmt: skip
+            _rows(
+                here,
+                np.maximum(entry, begin),
+                np.minimum(left, end),
+                event * (left <= end),
+                0,
+                False,
+                piece,
+            )
+        )
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     kept = joined["time"] > joined["entry"]
     joined = {name: values[kept] for name, values in joined.items()}
     rows_ = FollowUp(joined["time"], joined["event"].astype(np.int32), joined["entry"])
     may = np.flatnonzero(left > np.maximum(entry, -0.5))
-    starting = FollowUp(left[may], by_grace[may].astype(np.int32),
-                        None if data.entry is None else entry[may])  # fmt: skip
-    return Clones(rows_, joined["patient"], joined["arm"], joined["late"].astype(bool),
-                  joined["piece"], cuts, deciding, by_grace & deciding, starting, may, x)  # fmt: skip
+    starting = FollowUp(
+        left[may], by_grace[may].astype(np.int32), None if data.entry is None else entry[may]
+    )
+    return Clones(
+        rows_,
+        joined["patient"],
+        joined["arm"],
+        joined["late"].astype(bool),
+        joined["piece"],
+        cuts,
+        deciding,
+        by_grace & deciding,
+        starting,
+        may,
+        x,
+    )
 
 
 def _rows(
@@ -305,9 +352,14 @@ def _rows(
 ) -> dict[str, np.ndarray]:
     size = len(who)
     return {
-        "patient": who, "entry": entry[who], "time": time[who], "event": event[who],
-        "arm": np.full(size, arm), "late": np.full(size, late), "piece": np.full(size, piece),
-    }  # fmt: skip
+        "patient": who,
+        "entry": entry[who],
+        "time": time[who],
+        "event": event[who],
+        "arm": np.full(size, arm),
+        "late": np.full(size, late),
+        "piece": np.full(size, piece),
+    }
 
 
 def _own_arms(clones: Clones) -> tuple[np.ndarray, np.ndarray]:
@@ -336,19 +388,22 @@ def _largest(
         largest = float(given[part].max(initial=0.0))
         word = f"; above {_LARGE:g}: few patients stand for many" if largest > _LARGE else ""
         records.append(
-            {**base, "group": f"{exposure}={level}", "statistic": "max_weight",
-             "estimate": largest, "n": len(np.unique(clones.patient[part])),
-             "events": counted(clones.data, part)["events"],
-             "method": "largest weight of a patient, "
-                       + (f"capped at the {100 * cap:g} % quantile" if cap < 1 else "not capped")
-                       + word}
-        )  # fmt: skip
+            {
+                **base,
+                "group": f"{exposure}={level}",
+                "statistic": "max_weight",
+                "estimate": largest,
+                "n": len(np.unique(clones.patient[part])),
+                "events": counted(clones.data, part)["events"],
+                "method": "largest weight of a patient, "
+                + (f"capped at the {100 * cap:g} % quantile" if cap < 1 else "not capped")
+                + word,
+            }
+        )
     return records
 
 
-def _ratio(
-    clones: Clones, given: np.ndarray, ties: str, z: float, say: str
-) -> dict[str, Any]:
+def _ratio(clones: Clones, given: np.ndarray, ties: str, z: float, say: str) -> dict[str, Any]:
     """The weighted hazard ratio of the two strategies, robust by patient."""
     x = clones.arm[:, None].astype(float)
     # One patient is in both strategies, so the rows are no independent observations.

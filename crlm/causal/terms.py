@@ -15,8 +15,14 @@ from crlm.ledger import CohortError, ParameterError
 KINDS = ("linear", "log", "log1p", "spline", "log spline", "factor")
 #: Where natural splines become straight: quantiles of the whole cohort.
 _ENDS = (0.05, 0.95)
-_WORDS = {"linear": "", "log": "log ", "log1p": "log(1 + x) of ", "spline": "spline of ",
-          "log spline": "spline of log ", "factor": ""}  # fmt: skip
+_WORDS = {
+    "linear": "",
+    "log": "log ",
+    "log1p": "log(1 + x) of ",
+    "spline": "spline of ",
+    "log spline": "spline of log ",
+    "factor": "",
+}
 
 
 @dataclass(frozen=True)
@@ -191,8 +197,8 @@ def _pairs(terms: Sequence[Sequence[str]]) -> list[tuple[str, str]]:
     for term in terms:
         if isinstance(term, str) or len(term) != 2 or term[1] not in KINDS:
             raise ParameterError(
-                f"{term!r} is no term: write a column and how it enters, as [\"age\", "
-                f"\"spline\"]. It may enter as {', '.join(KINDS)}."
+                f'{term!r} is no term: write a column and how it enters, as ["age", '
+                f'"spline"]. It may enter as {", ".join(KINDS)}.'
             )
     return [(name, kind) for name, kind in terms]
 

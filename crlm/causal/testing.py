@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from crlm import regression, survival
 from crlm.causal.effects import counted, hazard_ratio, normal
 from crlm.causal.engine import chance
 from crlm.causal.propensity import ceiling, flag, smd
-from crlm.causal.terms import design_of, learn, numbers, two_levels, words_of
+from crlm.causal.terms import design_of, expanded, learn, numbers, two_levels, words_of
 from crlm.causal.timing import missing_record
 from crlm.causal.weighted import (
     check_months,
@@ -91,17 +92,19 @@ def tested_against_untested(
         )
         return rows([missing_record(frame, "tested", why, population)])
     asked = check_months(times)
+    sides = pd.Categorical.from_codes(code.astype(int), categories=list(levels))
+    part = part.assign(**{tested: sides})
     base = {"endpoint": "tested", "population": population, "model": "diagnostic"}
     records = _how_unlike(part, code, tested, terms, base)
     records += _shares(part, code, year, base)
     entered, dropped = _entered(part, test_month) if test_month else (part, 0)
-    rates = survival.kaplan_meier(entered, tested, asked, conf_type=conf_type,
-                                  population=population)  # fmt: skip
+    rates = survival.kaplan_meier(
+        entered, tested, asked, conf_type=conf_type, population=population
+    )
     rates = rates[rates["statistic"] == "survival_rate"].assign(model="diagnostic")
     if dropped:
         rates["method"] = rates["method"] + f"; {dropped} with the event before the test left out"
-    ratio = regression.cox(entered, [tested], ties=ties, model="diagnostic",
-                           population=population)  # fmt: skip
+    ratio = regression.cox(entered, [tested], ties=ties, model="diagnostic", population=population)
     ratio = ratio[ratio["statistic"].isin(["hazard_ratio", "p"])]
     raised = rows([_by_outcome(rates, ratio, asked, min_at_risk, frame, population)])
     return pd.concat([rows(records), rates, ratio, raised], ignore_index=True)
@@ -299,12 +302,27 @@ def from_test(
     told = f"{dropped} of {len(frame)} whose follow-up ended before the test left out"
     raised = _late_flag(frame, month_column, base)
     if not len(found):
-        return rows([{**base, "model": model, "statistic": "n", "estimate": 0, "n": 0,
-                      "unit": "patients", "method": told}, raised])  # fmt: skip
+        return rows(
+            [
+                {
+                    **base,
+                    "model": model,
+                    "statistic": "n",
+                    "estimate": 0,
+                    "n": 0,
+                    "unit": "patients",
+                    "method": told,
+                },
+                raised,
+            ]
+        )
     asked = check_months(times)
-    parts = [survival.kaplan_meier(found, by, asked, conf_type=conf_type, conf_level=conf_level,
-                                   population=population)
-             for by in [None, *([exposure] if exposure else [])]]  # fmt: skip
+    parts = [
+        survival.kaplan_meier(
+            found, by, asked, conf_type=conf_type, conf_level=conf_level, population=population
+        )
+        for by in [None, *([exposure] if exposure else [])]
+    ]
     rates = [part[part["statistic"].isin(["n", "survival_rate"])] for part in parts]
     if exposure:
         rates.append(_adjusted(found, exposure, adjust, ties, conf_level, population))
@@ -321,12 +339,11 @@ def _adjusted(
     conf_level: float,
     population: str,
 ) -> pd.DataFrame:
-    from crlm.causal.terms import expanded
-
     scales, notes = learn(frame, [term for term in adjust if term[0] != exposure])
     wide, names = expanded(frame, scales)
-    found = regression.cox(wide, [exposure, *names], ties=ties, conf_level=conf_level,
-                           population=population)  # fmt: skip
+    found = regression.cox(
+        wide, [exposure, *names], ties=ties, conf_level=conf_level, population=population
+    )
     wanted = (found["covariate"] == exposure) & found["statistic"].isin(["hazard_ratio", "p"])
     found = found[wanted]
     told = "; ".join([f", adjusted for {words_of(scales)}", *notes])
@@ -356,8 +373,9 @@ def _late_flag(frame: pd.DataFrame, column: str, base: dict[str, Any]) -> dict[s
     share = float((month[known] > _LATE_MONTH).mean()) if known.any() else 0.0
     text = f"{100 * share:.0f} % of {int(known.sum())} tested after month {_LATE_MONTH:g} (raised "
     text += f"above {100 * _LATE_SHARE:.0f} %)"
-    return flag("late tests", share > _LATE_SHARE, text, **base, model="diagnostic",
-                n=int(known.sum()))  # fmt: skip
+    return flag(
+        "late tests", share > _LATE_SHARE, text, **base, model="diagnostic", n=int(known.sum())
+    )
 
 
 def _how_unlike(
@@ -377,11 +395,18 @@ def _how_unlike(
             enough = side.sum() > 1 and (~side).sum() > 1
             size = smd(x, side, np.ones(len(x))) if enough else math.nan
             records.append(
-                {**base, "group": tested, "covariate": scale.name, "level": level,
-                 "statistic": "smd", "estimate": size, "n": len(x),
-                 "method": "tested minus untested, over the root of the mean variance, known "
-                           "values"}
-            )  # fmt: skip
+                {
+                    **base,
+                    "group": tested,
+                    "covariate": scale.name,
+                    "level": level,
+                    "statistic": "smd",
+                    "estimate": size,
+                    "n": len(x),
+                    "method": "tested minus untested, over the root of the mean variance, known "
+                    "values",
+                }
+            )
     return records
 
 
@@ -389,19 +414,28 @@ def _shares(
     part: pd.DataFrame, code: np.ndarray, year: str, base: dict[str, Any]
 ) -> list[dict[str, Any]]:
     event = part["event"].to_numpy(dtype=bool)
-    of = [("", "", np.ones(len(part), dtype=bool)), ("event", "yes", event),
-          ("event", "no", ~event)]  # fmt: skip
+    of = [
+        ("", "", np.ones(len(part), dtype=bool)),
+        ("event", "yes", event),
+        ("event", "no", ~event),
+    ]
     if year and year in part:
         values = numbers(part[year])
         of += [(year, f"{one:g}", values == one) for one in np.unique(values[np.isfinite(values)])]
     name = endpoint_of(part)
     return [
-        {**base, "covariate": f"{name} event" if what == "event" else what, "level": level,
-         "statistic": "percent_tested", "unit": "%", "n": int(here.sum()),
-         "estimate": 100 * float(code[here].mean()) if here.any() else math.nan,
-         "method": "share of the eligible with the test"}
+        {
+            **base,
+            "covariate": f"{name} event" if what == "event" else what,
+            "level": level,
+            "statistic": "percent_tested",
+            "unit": "%",
+            "n": int(here.sum()),
+            "estimate": 100 * float(code[here].mean()) if here.any() else math.nan,
+            "method": "share of the eligible with the test",
+        }
         for what, level, here in of
-    ]  # fmt: skip
+    ]
 
 
 def _by_outcome(
@@ -423,8 +457,6 @@ def _by_outcome(
             apart, month = abs(float(np.diff(here["estimate"])[0])), time
     if not len(effect) or not len(p) or math.isnan(p.iloc[0]) or math.isnan(apart):
         return flag("tested by outcome", 0.0, "not judged: too few patients or events", **base)
-    from scipy.stats import norm
-
     z = float(norm.isf(p.iloc[0] / 2))
     text = (
         f"tested against untested: |z| {z:.1f} (raised above {_Z}), survival {apart:.1f} points "
@@ -495,8 +527,14 @@ def _rates(
     for i, (name, part) in enumerate(groups.items()):
         for j, month in enumerate(asked):
             k = i * len(asked) + j
-            record = {**base, "group": name, **counted(data, part), "statistic": "survival_rate",
-                      "time": month, "unit": "%"}  # fmt: skip
+            record = {
+                **base,
+                "group": name,
+                **counted(data, part),
+                "statistic": "survival_rate",
+                "time": month,
+                "unit": "%",
+            }
             left = under_observation(data, part, month)
             if left < least:
                 record["method"] = f"not estimated: {left} patients left, fewer than {least}; {say}"

@@ -145,27 +145,41 @@ def early_events(
     early = (code == 0) & (data.event == 1) & (data.time < grace)
     untreated = int((code == 0).sum())
     share = early.sum() / untreated if untreated else math.nan
-    where = {**base, "group": f"{exposure}={levels[0]}", "time": grace, "n": untreated,
-             "events": int(early.sum())}  # fmt: skip
+    where = {
+        **base,
+        "group": f"{exposure}={levels[0]}",
+        "time": grace,
+        "n": untreated,
+        "events": int(early.sum()),
+    }
     text = f"{int(early.sum())} of {untreated} untreated had the event before month {grace:.3g}"
     moved = pd.Categorical.from_codes(((code == 1) | early).astype(int), categories=list(levels))
-    ratio = regression.cox(part.assign(**{exposure: moved}), [exposure], ties=ties,
-                           model="worst case", conf_level=conf_level, population=population)  # fmt: skip
+    ratio = regression.cox(
+        part.assign(**{exposure: moved}),
+        [exposure],
+        ties=ties,
+        model="worst case",
+        conf_level=conf_level,
+        population=population,
+    )
     ratio = ratio[ratio["statistic"].isin(["hazard_ratio", "p"])]
     ratio = ratio.assign(method=ratio["method"] + f"; {text}, all counted as treated")
     raised = bool(share >= _EARLY)
     told = [
-        {**where, "statistic": "cumulative_events", "unit": "patients",
-         "estimate": int(early.sum()), "method": text},
+        {
+            **where,
+            "statistic": "cumulative_events",
+            "unit": "patients",
+            "estimate": int(early.sum()),
+            "method": text,
+        },
         {**where, "statistic": "percent", "unit": "%", "estimate": 100 * share, "method": text},
         flag("immortal", raised, f"{text} (raised from {100 * _EARLY:g} %)", **base),
-    ]  # fmt: skip
+    ]
     return pd.concat([rows(told), ratio], ignore_index=True)
 
 
-def from_grace(
-    frame: pd.DataFrame, exposure: str, start_column: str, grace: float
-) -> pd.DataFrame:
+def from_grace(frame: pd.DataFrame, exposure: str, start_column: str, grace: float) -> pd.DataFrame:
     """The patients event-free and followed at the end of the grace period, by who had started.
 
     Parameters
@@ -225,9 +239,15 @@ def _from_start(
     exposure, scales, ties, conf_level, population = how
     wide, names = expanded(part, scales)
     found = regression.time_dependent(
-        wide, exposure, "treatment start", adjust=names, ties=ties, model=model,
-        conf_level=conf_level, population=population,
-    )  # fmt: skip
+        wide,
+        exposure,
+        "treatment start",
+        adjust=names,
+        ties=ties,
+        model=model,
+        conf_level=conf_level,
+        population=population,
+    )
     found = found[found["statistic"].isin(["hazard_ratio", "p"])]
     found = found.assign(level=level)
     return _worded(found, names, scales, notes)
@@ -243,8 +263,14 @@ def _ever(
     """The ratio of ever having been treated, counted from the first day."""
     exposure, scales, ties, conf_level, population = how
     wide, names = expanded(part.assign(**{exposure: treated}), scales)
-    found = regression.cox(wide, [exposure, *names], ties=ties, model="diagnostic",
-                           conf_level=conf_level, population=population)  # fmt: skip
+    found = regression.cox(
+        wide,
+        [exposure, *names],
+        ties=ties,
+        model="diagnostic",
+        conf_level=conf_level,
+        population=population,
+    )
     wanted = (found["covariate"] == exposure) & found["statistic"].isin(["hazard_ratio", "p"])
     found = found[wanted].assign(level=level)
     method = found["method"] + f", ever treated, adjusted for {words_of(scales)}"
@@ -282,8 +308,13 @@ def _assumption(assumed: float) -> str:
 def _at(
     frame: pd.DataFrame, model: str, exposure: str, level: str, population: str
 ) -> dict[str, Any]:
-    return {"endpoint": endpoint_of(frame), "population": population, "model": model,
-            "covariate": exposure, "level": level}  # fmt: skip
+    return {
+        "endpoint": endpoint_of(frame),
+        "population": population,
+        "model": model,
+        "covariate": exposure,
+        "level": level,
+    }
 
 
 def _missing(frame: pd.DataFrame, analysis: str, why: str, population: str) -> pd.DataFrame:
@@ -291,10 +322,16 @@ def _missing(frame: pd.DataFrame, analysis: str, why: str, population: str) -> p
     return rows([missing_record(frame, analysis, why, population)])
 
 
-def missing_record(
-    frame: pd.DataFrame, analysis: str, why: str, population: str
-) -> dict[str, Any]:
+def missing_record(frame: pd.DataFrame, analysis: str, why: str, population: str) -> dict[str, Any]:
     """The record of an analysis that this table cannot feed."""
-    return {"endpoint": endpoint_of(frame), "population": population, "model": "diagnostic",
-            "covariate": analysis, "statistic": "missing", "unit": "patients",
-            "estimate": len(frame), "n": len(frame), "method": why}  # fmt: skip
+    return {
+        "endpoint": endpoint_of(frame),
+        "population": population,
+        "model": "diagnostic",
+        "covariate": analysis,
+        "statistic": "missing",
+        "unit": "patients",
+        "estimate": len(frame),
+        "n": len(frame),
+        "method": why,
+    }
