@@ -154,8 +154,11 @@ def weighted_effects(
         model = propensity(frame, exposure, terms, modifier=by, population=population)
     model = model.on(frame)
     base = {"endpoint": endpoint_of(frame), "model": MODELS[kind], "population": population}
-    if model.fit is None:
-        return rows(_nothing(base, exposure, asked, model.why))
+    why = model.why
+    if by is not None and model.indicators is None:
+        why = why or f"not estimable: {by} has one level, or none, in these patients"
+    if why or model.fit is None:
+        return rows(_nothing(base, exposure, by, asked, why))
     part = frame[model.kept]
     data = observed(part)
     treated = model.treated[model.kept]
@@ -448,21 +451,19 @@ def _say(model: Propensity, kind: str, cap: float, samples: int) -> str:
 
 
 def _nothing(
-    base: dict[str, Any], exposure: str, asked: Sequence[float], why: str
+    base: dict[str, Any], exposure: str, by: str | None, asked: Sequence[float], why: str
 ) -> list[dict[str, Any]]:
     """Rows of a comparison that cannot be made."""
+    at, what, ratio = {**base, "group": exposure}, "risk_difference", "hazard_ratio"
+    covariate = exposure
+    if by is not None:
+        covariate = f"{exposure}:{by}"
+        at = {**base, "covariate": covariate}
+        what, ratio = "difference_of_risk_differences", "ratio_of_hazard_ratios"
     records: list[dict[str, Any]] = [
-        {
-            **base,
-            "group": exposure,
-            "statistic": "risk_difference",
-            "time": month,
-            "unit": "%",
-            "method": why,
-        }
-        for month in asked
+        {**at, "statistic": what, "time": month, "unit": "%", "method": why} for month in asked
     ]
-    records.append({**base, "covariate": exposure, "statistic": "hazard_ratio", "method": why})
+    records.append({**base, "covariate": covariate, "statistic": ratio, "method": why})
     return records
 
 

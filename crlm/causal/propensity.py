@@ -136,9 +136,9 @@ class Propensity:
 
     def on(self, frame: pd.DataFrame) -> Propensity:
         """The same model, knots and levels kept, of the patients of another frame."""
-        if frame.index.equals(self.frame.index):
+        if frame is self.frame:
             return self
-        return _fitted(
+        other = _fitted(
             frame,
             self.exposure,
             self.scales,
@@ -147,6 +147,13 @@ class Propensity:
             self.notes,
             self.population,
         )
+        return self if _same(self, other) else other
+
+
+def _same(one: Propensity, other: Propensity) -> bool:
+    return np.array_equal(one.treated, other.treated, equal_nan=True) and np.array_equal(
+        one.x, other.x, equal_nan=True
+    )
 
 
 def propensity(
@@ -430,11 +437,14 @@ def _differences(
         f"{how}: {model.exposure}={model.levels[1]} minus {model.exposure}={model.levels[0]}, "
         "over the root of the mean raw variance"
     )
-    at = {**base, "group": model.exposure, "statistic": "smd", "method": method}
-    return [
-        {**at, "covariate": name, "level": level, "estimate": smd(x, treated, w)}
-        for name, level, x in _measures(model)
-    ]
+    at = {**base, "group": model.exposure, "statistic": "smd"}
+    records = []
+    for name, level, x in _measures(model):
+        size = smd(x, treated, w)
+        why = "" if np.isfinite(size) else "not estimable: no variation on either side; "
+        told = {"covariate": name, "level": level, "estimate": size, "method": why + method}
+        records.append({**at, **told})
+    return records
 
 
 def smd(x: np.ndarray, treated: np.ndarray, w: np.ndarray) -> float:

@@ -115,16 +115,9 @@ class Clones:
         # The left limit: whoever starts on the day of an event was still unstarted at it.
         upto = np.concatenate([hazard[np.searchsorted(times, self.cuts)], hazard[-1:]])
         table = np.exp(np.outer(upto, np.exp(lp)))
-        last = self._last_weight(table)[self.may]
+        own = hazard[np.searchsorted(times, self.starting.time)]
+        last = np.exp(own * np.exp(lp[self.may]))
         return np.minimum(table, ceiling(last, cap, drawn))
-
-    def _last_weight(self, table: np.ndarray) -> np.ndarray:
-        """The weight of each patient's last row as one that does not start."""
-        last = np.ones(table.shape[1])
-        untreated = np.flatnonzero(self.arm == 0)
-        order = untreated[np.argsort(self.data.time[untreated], kind="stable")]
-        last[self.patient[order]] = table[self.piece[order], self.patient[order]]
-        return last
 
 
 def strategies(
@@ -165,7 +158,8 @@ def strategies(
         fitted again in each resample. Patients left count those whose own course is that of
         the strategy.
     cap : float
-        Quantile at which the weights of each strategy are capped; 1: none.
+        Quantile at which the weights of each strategy are capped, among the patients' own last
+        weights; 1: none.
 
     Returns
     -------

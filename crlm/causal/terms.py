@@ -66,6 +66,8 @@ class Scale:
 
     def value(self, frame: pd.DataFrame) -> np.ndarray:
         """The covariate as the model measures it (n, levels - 1 or 1), before any spline."""
+        if self.name not in frame:
+            raise ParameterError(f"The frame has no column {self.name!r}, which the model needs.")
         column = frame[self.name]
         if self.kind == "factor":
             known = column.notna().to_numpy()

@@ -152,7 +152,8 @@ def early_events(
         "n": untreated,
         "events": int(early.sum()),
     }
-    text = f"{int(early.sum())} of {untreated} untreated had the event before month {grace:.3g}"
+    text = "" if untreated else "not estimable: nobody untreated; "
+    text += f"{int(early.sum())} of {untreated} untreated had the event before month {grace:.3g}"
     moved = pd.Categorical.from_codes(((code == 1) | early).astype(int), categories=list(levels))
     ratio = regression.cox(
         part.assign(**{exposure: moved}),

@@ -55,7 +55,7 @@ class Curve:
         if len(self.late):
             at_risk = at_risk - _tails(weights[self.late])[self.not_yet]
         events = np.bincount(self.code, weights=weights[self.dying], minlength=len(self.times))
-        share = np.divide(events, at_risk, out=np.zeros_like(events), where=at_risk > 0)
+        share = np.divide(events, at_risk, out=np.zeros(len(events)), where=at_risk > 0)
         return np.cumprod(1 - np.minimum(share, 1.0))
 
     def rates(self, survival: np.ndarray, asked: np.ndarray) -> np.ndarray:
