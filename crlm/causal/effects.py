@@ -665,7 +665,7 @@ def _between(
                         "unit": unit,
                         "n": sum(len(r) for g in (group, arms[0]) for r in g.rows),
                         **normal(factor * value, factor * float(error), z),
-                        "method": f"effect in {group.level} minus effect in {arms[0].level}, normal "
+                        "method": f"effect in {group.level} minus that in {arms[0].level}, normal "
                         f"limits; {say}",
                     }
                 )

@@ -217,7 +217,10 @@ note("nwtco", "survival", summary(survfit(Surv(edrel, rel) ~ 1, n[n$s, ], weight
                                   times = 1826.25)$surv)
 robust("nwtco", "cells", coxph(Surv(edrel, rel) ~ I(histol == 2), n[n$s, ], weights = w,
                                robust = TRUE, control = tight))
-p <- glm(s ~ nsk(age, df = 3) + factor(stage), binomial, n[n$rel == 0, ], control = exact)
+# All with the event were tested: the model is of the others; knots are the whole cohort's.
+b <- nsk(n$age, df = 3)
+n$b <- matrix(b, ncol = 3)
+p <- glm(s ~ b + factor(stage), binomial, n[n$rel == 0, ], control = exact)
 n$v <- 1
 n$v[n$rel == 0] <- 1 / fitted(p)
 note("nwtco", "survival_terms", summary(survfit(Surv(edrel, rel) ~ 1, n[n$s, ], weights = v),
