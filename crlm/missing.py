@@ -182,8 +182,8 @@ def impute(
     Returns
     -------
     list of pandas.DataFrame
-        `m` copies of the frame without a missing value in the terms. Columns without any known
-        value stay empty.
+        `m` copies of the frame without a missing value in the terms. A column with fewer than two
+        known values tells nothing and stays as it is.
 
     Raises
     ------
