@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from crlm import causal, ledger, regression, survival
-from crlm.causal.strategies import make_clones
+from crlm.causal.clones import make_clones
 from crlm.causal.weighted import observed
 from crlm.ledger import CohortError, ParameterError
 from tests.test_causal import Z, load, log_ratio, pick, r, tiny, unique, yes

@@ -15,13 +15,13 @@ leaves the digits of the others alone. Models for weights use Efron's ties. What
 estimated is a row with the reason in `method`.
 """
 
-from crlm.causal.effects import doubly_robust, era, weighted_effects
+from crlm.causal.conditional import doubly_robust, era
+from crlm.causal.effects import weighted_effects
+from crlm.causal.entry import from_test, late_entry
 from crlm.causal.propensity import Propensity, balance, propensity, weights
 from crlm.causal.sensitivity import e_value, e_values, modification, power, reri, shrink
 from crlm.causal.strategies import strategies
 from crlm.causal.testing import (
-    from_test,
-    late_entry,
     tested_against_untested,
     tested_effects,
     testing_weights,

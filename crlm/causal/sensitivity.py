@@ -11,12 +11,14 @@ import pandas as pd
 from scipy.special import ndtr
 
 from crlm import regression
-from crlm.causal.effects import BY_MODIFIER, normal
+from crlm.causal.arms import normal
+from crlm.causal.effects import BY_MODIFIER
 from crlm.causal.engine import cox_coefficients
 from crlm.causal.propensity import flag
 from crlm.causal.terms import design_of, expanded, learn, two_levels, words_of
 from crlm.causal.weighted import (
     check_samples,
+    check_ties,
     endpoint_of,
     observed,
     quantile_of_level,
@@ -24,7 +26,7 @@ from crlm.causal.weighted import (
     spread_of,
 )
 from crlm.ledger import KEYS, ParameterError, rows
-from crlm.regression.engine import TIES, FollowUp, cox_fit
+from crlm.regression.engine import FollowUp, cox_fit
 
 _RATIOS = ("hazard_ratio", "odds_ratio")
 #: Clinically worth telling: a ratio of two hazard ratios beyond these.
@@ -277,8 +279,7 @@ def reri(
     1992;3:452 (delta method).
     """
     z = quantile_of_level(conf_level)
-    if ties not in TIES:
-        raise ParameterError(f"ties must be one of {', '.join(TIES)} but is {ties!r}.")
+    check_ties(ties)
     (first, one), (second, two) = two_levels(frame, a), two_levels(frame, b)
     chosen = best or (one[1], two[0])
     if chosen[0] not in one or chosen[1] not in two:

@@ -70,11 +70,9 @@ class Scale:
             raise ParameterError(f"The frame has no column {self.name!r}, which the model needs.")
         column = frame[self.name]
         if self.kind == "factor":
-            known = column.notna().to_numpy()
-            texts = column.astype(object).to_numpy()
-            block = np.array([[float(one == level) for level in self.levels[1:]] for one in texts])
-            block = block.reshape(len(frame), len(self.levels) - 1)
-            block[~known | ~np.isin(texts.astype(str), [str(v) for v in self.levels])] = np.nan
+            codes = pd.Categorical(column, categories=list(self.levels)).codes
+            block = (codes[:, None] == np.arange(1, len(self.levels))).astype(float)
+            block[codes < 0] = np.nan
             return block
         return _on_scale(numbers(column), self.kind)[:, None]
 

@@ -1,4 +1,4 @@
-"""Who was tested: differences from the untested, weights for being tested, entry at the test."""
+"""Who was tested: differences from the untested, and weights for being tested."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ import pandas as pd
 from scipy.stats import norm
 
 from crlm import regression, survival
-from crlm.causal.effects import counted, hazard_ratio, normal
+from crlm.causal.arms import counted, hazard_ratio, normal
 from crlm.causal.engine import chance
+from crlm.causal.entry import entered
 from crlm.causal.propensity import ceiling, flag, smd
-from crlm.causal.terms import design_of, expanded, learn, numbers, two_levels, words_of
+from crlm.causal.terms import design_of, learn, numbers, two_levels, words_of
 from crlm.causal.timing import missing_record
 from crlm.causal.weighted import (
     check_months,
     check_samples,
+    check_ties,
     curve_of,
     endpoint_of,
     observed,
@@ -28,8 +30,8 @@ from crlm.causal.weighted import (
     spread_of,
     under_observation,
 )
-from crlm.ledger import CohortError, ParameterError, rows
-from crlm.regression.engine import TIES, FollowUp
+from crlm.ledger import rows
+from crlm.regression.engine import FollowUp
 
 #: Fixed number of the analysis, for random numbers of its own.
 TESTED = 1
@@ -37,8 +39,6 @@ TESTED = 1
 _PER_TERM = 10
 #: `tested by outcome`: |z| of the log ratio above, and points of survival apart.
 _Z, _POINTS = 2.81, 5.0
-#: `late tests`: share tested after this month.
-_LATE_SHARE, _LATE_MONTH = 0.10, 3.0
 
 
 def tested_against_untested(
@@ -97,14 +97,12 @@ def tested_against_untested(
     base = {"endpoint": "tested", "population": population, "model": "diagnostic"}
     records = _how_unlike(part, code, tested, terms, base)
     records += _shares(part, code, year, base)
-    entered, dropped = _entered(part, test_month) if test_month else (part, 0)
-    rates = survival.kaplan_meier(
-        entered, tested, asked, conf_type=conf_type, population=population
-    )
+    late, dropped = entered(part, test_month) if test_month else (part, 0)
+    rates = survival.kaplan_meier(late, tested, asked, conf_type=conf_type, population=population)
     rates = rates[rates["statistic"] == "survival_rate"].assign(model="diagnostic")
     if dropped:
         rates["method"] = rates["method"] + f"; {dropped} with the event before the test left out"
-    ratio = regression.cox(entered, [tested], ties=ties, model="diagnostic", population=population)
+    ratio = regression.cox(late, [tested], ties=ties, model="diagnostic", population=population)
     ratio = ratio[ratio["statistic"].isin(["hazard_ratio", "p"])]
     raised = rows([_by_outcome(rates, ratio, asked, min_at_risk, frame, population)])
     return pd.concat([rows(records), rates, ratio, raised], ignore_index=True)
@@ -189,8 +187,7 @@ def tested_effects(
         `missing`.
     """
     z, asked = quantile_of_level(conf_level), check_months(times)
-    if ties not in TIES:
-        raise ParameterError(f"ties must be one of {', '.join(TIES)} but is {ties!r}.")
+    check_ties(ties)
     scales, notes = learn(frame, terms)
     code, x, event = _phases(frame, tested, scales)
     kept = np.isfinite(code) & np.isfinite(x).all(axis=1)
@@ -219,163 +216,6 @@ def tested_effects(
     if exposure:
         records.append(_weighted_ratio(part, data, exposure, given, (base, ties, z, say)))
     return rows(records)
-
-
-def late_entry(frame: pd.DataFrame, month_column: str) -> pd.DataFrame:
-    """The patients under observation from their test on.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        Analysis frame.
-    month_column : str
-        Month of the test on the frame's clock; negative: before time zero; missing: unknown,
-        taken as time zero.
-
-    Returns
-    -------
-    pandas.DataFrame
-        With `entry` = the latest of the entry that was there, the test and 0. Patients whose
-        follow-up ended before their test, or on its day, are left out.
-
-    Raises
-    ------
-    CohortError
-        If the column is absent, or nobody is left.
-    """
-    found, dropped = _entered(frame, month_column)
-    if not len(found):
-        raise CohortError(
-            f"All {dropped} patients were tested after the end of their follow-up. Check "
-            f"{month_column}: it counts months from the operation."
-        )
-    return found
-
-
-def from_test(
-    frame: pd.DataFrame,
-    month_column: str,
-    *,
-    exposure: str = "",
-    adjust: Sequence[Sequence[str]] = (),
-    times: Iterable[float] = (36.0, 60.0),
-    ties: str = "efron",
-    conf_type: str = "log-log",
-    conf_level: float = 0.95,
-    population: str = "all",
-) -> pd.DataFrame:
-    """Survival and an effect with every patient under observation from the test on.
-
-    Parameters
-    ----------
-    frame, month_column
-        As `late_entry`.
-    exposure : str
-        A column for curves by group and the hazard ratio, adjusted for `adjust`.
-    adjust : sequence of (name, kind)
-        As `propensity`.
-    times, ties, conf_type, conf_level, population
-        As `survival.kaplan_meier` and `regression.cox`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Rows of model "late entry from test": `n` (with those left out told), `survival_rate`,
-        and of the exposure `hazard_ratio` and `p`; of model "diagnostic" the flag `late tests`
-        (more than 10 % tested after month 3). Without the column one row `missing`.
-
-    Notes
-    -----
-    Delayed entry repairs the guaranteed time before the test. It does not repair testing
-    because of how the disease went.
-
-    References
-    ----------
-    Kehl KL et al. 2022, PMC9992002. Brown S et al. JAMA Oncol 2022;8:287.
-    """
-    if month_column not in frame:
-        why = f"not asked: this table has no {month_column}; it would take patients from the test"
-        return rows([missing_record(frame, "late entry from test", why, population)])
-    model = "late entry from test"
-    found, dropped = _entered(frame, month_column)
-    base = {"endpoint": endpoint_of(frame), "population": population}
-    told = f"{dropped} of {len(frame)} whose follow-up ended before the test left out"
-    raised = _late_flag(frame, month_column, base)
-    if not len(found):
-        return rows(
-            [
-                {
-                    **base,
-                    "model": model,
-                    "statistic": "n",
-                    "estimate": 0,
-                    "n": 0,
-                    "unit": "patients",
-                    "method": told,
-                },
-                raised,
-            ]
-        )
-    asked = check_months(times)
-    parts = [
-        survival.kaplan_meier(
-            found, by, asked, conf_type=conf_type, conf_level=conf_level, population=population
-        )
-        for by in [None, *([exposure] if exposure else [])]
-    ]
-    rates = [part[part["statistic"].isin(["n", "survival_rate"])] for part in parts]
-    if exposure:
-        rates.append(_adjusted(found, exposure, adjust, ties, conf_level, population))
-    whole = pd.concat(rates, ignore_index=True).assign(model=model)
-    whole["method"] = whole["method"] + f"; from the test on, {told}"
-    return pd.concat([whole, rows([raised])], ignore_index=True)
-
-
-def _adjusted(
-    frame: pd.DataFrame,
-    exposure: str,
-    adjust: Sequence[Sequence[str]],
-    ties: str,
-    conf_level: float,
-    population: str,
-) -> pd.DataFrame:
-    scales, notes = learn(frame, [term for term in adjust if term[0] != exposure])
-    wide, names = expanded(frame, scales)
-    found = regression.cox(
-        wide, [exposure, *names], ties=ties, conf_level=conf_level, population=population
-    )
-    wanted = (found["covariate"] == exposure) & found["statistic"].isin(["hazard_ratio", "p"])
-    found = found[wanted]
-    told = "; ".join([f", adjusted for {words_of(scales)}", *notes])
-    return found.assign(method=found["method"] + told)
-
-
-def _entered(frame: pd.DataFrame, column: str) -> tuple[pd.DataFrame, int]:
-    if column not in frame:
-        raise CohortError(f"This table has no {column}. Add it, or leave the analysis out.")
-    month = np.nan_to_num(numbers(frame[column]), nan=0.0)
-    before = frame["entry"].to_numpy(dtype=float) if "entry" in frame else np.zeros(len(frame))
-    entry = np.maximum(np.maximum(month, before), 0.0)
-    # Whoever is under observation from time zero is at risk at time zero too.
-    kept = (entry < frame["time"].to_numpy(dtype=float)) | (entry == 0)
-    found = frame[kept].assign(entry=entry[kept])
-    if not (found["entry"] > 0).any():
-        found = found.drop(columns="entry")
-    else:
-        kept_late = found["entry"] < found["time"]
-        found = found[kept_late]
-    return found, len(frame) - len(found)
-
-
-def _late_flag(frame: pd.DataFrame, column: str, base: dict[str, Any]) -> dict[str, Any]:
-    month = numbers(frame[column])
-    known = np.isfinite(month)
-    share = float((month[known] > _LATE_MONTH).mean()) if known.any() else 0.0
-    text = f"{100 * share:.0f} % of {int(known.sum())} tested after month {_LATE_MONTH:g} (raised "
-    text += f"above {100 * _LATE_SHARE:.0f} %)"
-    return flag(
-        "late tests", share > _LATE_SHARE, text, **base, model="diagnostic", n=int(known.sum())
-    )
 
 
 def _how_unlike(

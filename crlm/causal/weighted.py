@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.special import ndtri
 
 from crlm.ledger import CohortError, ParameterError
-from crlm.regression.engine import FollowUp
+from crlm.regression.engine import TIES, FollowUp
 from crlm.regression.terms import check_follow_up
 from crlm.regression.terms import follow_up as follow_up_of
 
@@ -143,6 +143,12 @@ def check_samples(samples: int) -> int:
     if isinstance(samples, bool) or not isinstance(samples, int) or samples < 0:
         raise ParameterError(f"samples must be a whole number from 0 but is {samples!r}.")
     return samples
+
+
+def check_ties(ties: str) -> None:
+    """Refuse a rule for ties that is none (`ParameterError`)."""
+    if ties not in TIES:
+        raise ParameterError(f"ties must be one of {', '.join(TIES)} but is {ties!r}.")
 
 
 def check_months(times: Iterable[float]) -> list[float]:

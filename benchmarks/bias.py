@@ -1,0 +1,298 @@
+"""Do the analyses of cause cover a known truth where the paper's own model does not?
+
+Simulated cohorts of worlds in which treatment was chosen, begun late, or recorded with gaps.
+Every analysis runs through the public functions of `crlm`.
+
+    python benchmarks/bias.py --cohorts 40                    # all worlds that are here
+    python benchmarks/bias.py --worlds 1 12 --cohorts 500     # goes on where it ended
+
+One row a cohort and analysis is added to `benchmarks/results/bias.csv` (what is there is not run
+again), and the summary is printed and written to `benchmarks/results/bias_summary.csv`.
+"""
+
+import argparse
+import csv
+import math
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from crlm import causal, missing, regression
+
+FOLDER = Path(__file__).parent / "results"
+FIELDS = ["world", "n", "cohort", "analysis", "estimate", "conf_low", "conf_high", "truth"]
+N = 674
+BETA = math.log(0.75)
+GRACE = 12 * 7 / 30.4375
+NO_YES = pd.CategoricalDtype(["no", "yes"])
+TERMS = [("age", "spline"), ("number", "log spline"), ("size", "log"), ("cea", "log"),
+         ("nodes", "factor"), ("synchronous", "factor"), ("extrahepatic", "factor"),
+         ("kras", "factor"), ("margin", "factor"), ("year", "spline")]  # fmt: skip
+SHORT = [("age", "spline"), ("number", "log"), ("extrahepatic", "factor")]
+PAPER = ["hai", "kras", "margin", "crs_high", "extrahepatic"]
+#: Which analysis has to cover, which is the naive one, and the flag that has to be raised.
+MARKS = {
+    1: (["overlap RD", "doubly robust HR"], "paper HR", "indication"),
+    2: (["time dependent HR", "clones RD"], "ever HR", "immortal"),
+    5: (["overlap RD", "doubly robust HR"], "paper HR", "era"),
+    9: (["imputed HR"], "complete case HR", "missing"),
+    11: (["overlap RD"], "paper HR", ""),
+    12: (["overlap RD", "doubly robust HR"], "paper HR", ""),
+}
+
+
+def covariates(rng, n):
+    number = np.clip(np.floor(np.exp(rng.normal(0.7, 0.8, n))) + 1, 1, 15)
+    drawn = {
+        "age": rng.normal(58, 11, n), "number": number, "size": np.exp(rng.normal(1, 0.6, n)),
+        "nodes": rng.random(n) < 0.62, "synchronous": rng.random(n) < 0.64,
+        "extrahepatic": rng.random(n) < 0.10, "kras": rng.random(n) < 0.38,
+        "margin": rng.random(n) < 0.10, "cea": np.exp(rng.normal(2.3, 1.5, n)),
+        "year": rng.random(n),
+    }  # fmt: skip
+    return pd.DataFrame(drawn)
+
+
+def chance_of_hai(world, d):
+    logit = np.full(len(d), 0.2)
+    if world == 1:
+        logit += 0.9 * (np.log(d["number"]) - 0.9) - 0.07 * (d["age"] - 58)
+    if world in (1, 11):
+        logit -= 0.8 * d["extrahepatic"]
+    if world == 9:
+        logit -= 1.2 * d["extrahepatic"]
+    if world == 5:
+        logit += 5 * (d["year"] - 0.5)
+    if world == 12:
+        logit = np.zeros(len(d))
+    return 1 / (1 + np.exp(-logit))
+
+
+def hazard(world, d, hai):
+    """Of death, in a month."""
+    beta = 0.0 if world == 12 else BETA
+    log = beta * hai + 0.5 * d["kras"] + 0.7 * d["margin"] + 0.3 * (d["nodes"] - 0.62)
+    if world == 9:
+        return 0.00825 * np.exp(log + 1.1 * d["extrahepatic"])
+    log += 0.04 * (d["age"] - 58) + 0.15 * (np.log(d["number"]) - 0.9) + 0.7 * d["extrahepatic"]
+    log += (-1.2 if world == 5 else 0.0) * (d["year"] - 0.5)
+    return 0.0075 * np.exp(log)
+
+
+def cohort(world, number, n=N):
+    rng = np.random.default_rng([world, number])
+    d = covariates(rng, n)
+    if world == 2:
+        return late_start(d, rng)
+    hai = rng.random(n) < chance_of_hai(world, d)
+    dies = rng.exponential(1 / hazard(world, d, hai))
+    frame = observed(d, hai, dies, rng.uniform(36, 150, n), "OS")
+    if world == 9:
+        same = hai == ~frame["event"].to_numpy()
+        gone = rng.random(n) < np.where(same, 0.62, 0.40)
+        frame.loc[gone, "extrahepatic"] = None
+    return frame
+
+
+def late_start(d, rng):
+    """Recurrence at 0.045 a month, three quarters of it from the start of the pump on."""
+    n = len(d)
+    plan = np.where(rng.random(n) < 0.6, rng.uniform(1, 3, n), np.inf)
+    clock = rng.exponential(1 / 0.045, n)
+    held = np.where(np.isinf(plan), 0.0, plan)
+    event = np.where(clock <= plan, clock, held + (clock - held) / 0.75)
+    frame = observed(d, plan < event, event, rng.uniform(36, 150, n), "RFS")
+    started = frame["hai"] == "yes"
+    return frame.assign(hai_start_months=np.where(started, plan, np.nan))
+
+
+def observed(d, hai, event, censored, endpoint):
+    score = d["nodes"].astype(int) + d["synchronous"] + (d["number"] > 1) + (d["size"] > 5)
+    score = score + (d["cea"] > 200)
+    flags = {name: d[name] for name in ("nodes", "synchronous", "extrahepatic", "kras", "margin")}
+    flags |= {"hai": hai, "crs_high": score >= 3}
+    named = {k: pd.Categorical(np.where(v, "yes", "no"), dtype=NO_YES) for k, v in flags.items()}
+    return d.assign(**named, time=np.minimum(event, censored), event=event <= censored,
+                    endpoint=endpoint)  # fmt: skip
+
+
+# ---- truths ----------------------------------------------------------------------
+
+
+def truths(world):
+    """The risk difference in the overlap population (points) and the log hazard ratio."""
+    if world == 2:
+        return {"RD": strategies_truth(36.0), "HR": BETA}
+    rng = np.random.default_rng([world, 10**6])
+    d = covariates(rng, 400_000)
+    e = chance_of_hai(world, d)
+    alive = [np.exp(-60 * hazard(world, d, arm)) for arm in (0, 1)]
+    w = e * (1 - e)
+    return {"RD": 100 * float(w @ (alive[1] - alive[0]) / w.sum()),
+            "HR": 0.0 if world == 12 else BETA}  # fmt: skip
+
+
+def strategies_truth(month, base=0.045, later=0.75, planned=0.6):
+    """Survival of "start by the end of grace" less that of "do not start by then"."""
+    u = np.linspace(1, 3, 200_001)
+    upto = np.exp(-base * (np.minimum(u, GRACE) + later * np.maximum(GRACE - u, 0)))
+    own = (1 - planned) * math.exp(-base * GRACE) + planned * upto.mean()
+    start = own * math.exp(-later * base * (month - GRACE))
+    tail = u[u > GRACE]
+    share = planned * len(tail) / len(u)
+    share /= share + 1 - planned
+    course = np.exp(-base * (tail - GRACE) - later * base * (month - tail))
+    then = course.mean() if len(course) else 0.0
+    not_start = math.exp(-base * GRACE) * (
+        (1 - share) * math.exp(-base * (month - GRACE)) + share * then
+    )
+    return 100 * (start - not_start)
+
+
+# ---- analyses ----------------------------------------------------------------------
+
+
+def analyse(world, frame, seed):
+    """Pairs of a name and its result row."""
+    if world == 2:
+        return timed(frame, seed)
+    if world == 9:
+        return imputed(frame, seed)
+    model = causal.propensity(frame, "hai", TERMS)
+    effects = causal.weighted_effects(frame, "hai", model, times=[60], seed=seed)
+    robust = causal.doubly_robust(frame, "hai", TERMS, causal.weights(model))
+    found = [("overlap RD", one(effects, "risk_difference")),
+             ("doubly robust HR", one(robust, "hazard_ratio")),
+             ("paper HR", one(regression.cox(frame, PAPER), "hazard_ratio", "hai"))]  # fmt: skip
+    era = causal.era(frame, "hai", TERMS, year="year")
+    early = causal.early_events(frame, "hai", GRACE)
+    found += flags(model.diagnostics, era, early)
+    tests = regression.ph_test(frame, PAPER)
+    p = one(tests, "p", "GLOBAL")["estimate"]
+    return [*found, ("flag proportional hazards", {"estimate": float(p < 0.005)})]
+
+
+def timed(frame, seed):
+    rows = causal.time_dependent(frame, "hai", "hai_start_months", SHORT)
+    clones = causal.strategies(frame, "hai", "hai_start_months", SHORT, grace=GRACE, times=[36],
+                               seed=seed)  # fmt: skip
+    late, ever = (
+        rows[rows["model"] == model] for model in ("time dependent", "diagnostic")
+    )
+    return [("time dependent HR", one(late, "hazard_ratio")),
+            ("clones RD", one(clones, "risk_difference")),
+            ("ever HR", one(ever, "hazard_ratio")), *flags(rows)]  # fmt: skip
+
+
+def imputed(frame, seed):
+    tables = missing.impute(frame, [*TERMS, ("hai", "factor")], 20, seed, exposure="hai")
+    pooled = missing.pool([regression.cox(table, PAPER) for table in tables], len(frame),
+                          len(PAPER))  # fmt: skip
+    complete = regression.cox(frame, PAPER)
+    share = float(frame["extrahepatic"].notna().mean())
+    return [("imputed HR", one(pooled, "hazard_ratio", "hai")),
+            ("imputed HR of extrahepatic", one(pooled, "hazard_ratio", "extrahepatic")),
+            ("complete case HR", one(complete, "hazard_ratio", "hai")),
+            *flags(missing.moved(complete, pooled, "hai", share=share))]  # fmt: skip
+
+
+def one(rows, statistic, covariate=None):
+    at = rows[rows["statistic"] == statistic]
+    if covariate is not None:
+        at = at[at["covariate"] == covariate]
+    if len(at) != 1:
+        raise ValueError(f"{len(at)} rows of {statistic} {covariate or ''}")
+    return at.iloc[0].to_dict()
+
+
+def flags(*parts):
+    rows = pd.concat(parts, ignore_index=True)
+    rows = rows[rows["statistic"] == "flag"]
+    return [(f"flag {row.covariate}", {"estimate": row.estimate}) for row in rows.itertuples()]
+
+
+# ---- the run -------------------------------------------------------------------------
+
+
+def truth_of(name, truth):
+    if name.endswith("of extrahepatic"):
+        return 1.1
+    return truth["RD"] if name.endswith("RD") else truth["HR"]
+
+
+def record(world, n, number, name, row, truth):
+    values = [row.get(k, math.nan) for k in ("estimate", "conf_low", "conf_high")]
+    if "HR" in name:
+        values = [math.log(v) if v > 0 else math.nan for v in values]
+    about = "" if name.startswith("flag") else truth_of(name, truth)
+    return dict(zip(FIELDS, [world, n, number, name, *values, about], strict=True))
+
+
+def run(worlds, cohorts, n, path):
+    done = set()
+    if path.is_file():
+        seen = pd.read_csv(path)
+        done = set(zip(seen["world"], seen["n"], seen["cohort"], strict=True))
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", newline="", encoding="utf-8") as file:
+            csv.DictWriter(file, FIELDS).writeheader()
+    for world in worlds:
+        truth, began = truths(world), time.perf_counter()
+        todo = [k for k in range(cohorts) if (world, n, k) not in done]
+        for number in todo:
+            rows = [
+                record(world, n, number, name, row, truth)
+                for name, row in analyse(world, cohort(world, number, n), number)
+            ]
+            # A cohort is written whole or not at all.
+            with path.open("a", newline="", encoding="utf-8") as file:
+                csv.DictWriter(file, FIELDS).writerows(rows)
+        each = (time.perf_counter() - began) / max(len(todo), 1)
+        print(f"world {world}: {len(todo)} cohorts, {each:.2f} s each", file=sys.stderr)
+
+
+def summary(path):
+    """Mean, coverage and flags of each analysis, with the Monte-Carlo error of the mean."""
+    rows = pd.read_csv(path)
+    told = []
+    for (world, n, name), part in rows.groupby(["world", "n", "analysis"], sort=False):
+        line = {"world": world, "n": n, "analysis": name, "cohorts": len(part),
+                "mean": part["estimate"].mean()}  # fmt: skip
+        if name.startswith("flag"):
+            told.append({**line, "mean": float("nan"), "raised": 100 * part["estimate"].mean()})
+            continue
+        truth = part["truth"].iloc[0]
+        inside = (part["conf_low"] <= truth) & (truth <= part["conf_high"])
+        error = part["estimate"].std(ddof=1)
+        told.append({**line, "truth": truth, "bias": line["mean"] - truth, "sd": error,
+                     "coverage": 100 * inside.mean(),
+                     "role": role(world, name)})  # fmt: skip
+    columns = ["world", "n", "analysis", "role", "cohorts", "truth", "mean", "bias", "sd",
+               "coverage", "raised"]  # fmt: skip
+    return pd.DataFrame(told, columns=columns).sort_values(["world", "n"], kind="stable")
+
+
+def role(world, name):
+    named, naive, _ = MARKS[world]
+    return "named" if name in named else "naive" if name == naive else ""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--worlds", type=int, nargs="*", default=sorted(MARKS), choices=MARKS)
+    parser.add_argument("--cohorts", type=int, default=40)
+    parser.add_argument("--n", type=int, default=N)
+    parser.add_argument("--results", type=Path, default=FOLDER / "bias.csv")
+    asked = parser.parse_args()
+    run(asked.worlds, asked.cohorts, asked.n, asked.results)
+    found = summary(asked.results)
+    found.round(4).to_csv(asked.results.with_name(f"{asked.results.stem}_summary.csv"), index=False)
+    print(found.round(3).to_string(index=False, na_rep=""))
+
+
+if __name__ == "__main__":
+    main()
