@@ -168,8 +168,10 @@ def analyse(world, frame, seed):
              ("doubly robust HR", one(robust, "hazard_ratio")),
              ("paper HR", one(regression.cox(frame, PAPER), "hazard_ratio", "hai"))]  # fmt: skip
     era = causal.era(frame, "hai", TERMS, year="year")
-    early = causal.early_events(frame, "hai", GRACE)
-    found += flags(model.diagnostics, era, early)
+    # Treatment begins on day 0 here, so counting from the start must move nothing.
+    start = frame.assign(hai_start_months=np.where(frame["hai"] == "yes", 0.0, np.nan))
+    timing = causal.time_dependent(start, "hai", "hai_start_months", SHORT)
+    found += flags(model.diagnostics, era, timing)
     tests = regression.ph_test(frame, PAPER)
     p = one(tests, "p", "GLOBAL")["estimate"]
     return [*found, ("flag proportional hazards", {"estimate": float(p < 0.005)})]
@@ -179,9 +181,7 @@ def timed(frame, seed):
     rows = causal.time_dependent(frame, "hai", "hai_start_months", SHORT)
     clones = causal.strategies(frame, "hai", "hai_start_months", SHORT, grace=GRACE, times=[36],
                                seed=seed)  # fmt: skip
-    late, ever = (
-        rows[rows["model"] == model] for model in ("time dependent", "diagnostic")
-    )
+    late, ever = (rows[rows["model"] == model] for model in ("time dependent", "diagnostic"))
     return [("time dependent HR", one(late, "hazard_ratio")),
             ("clones RD", one(clones, "risk_difference")),
             ("ever HR", one(ever, "hazard_ratio")), *flags(rows)]  # fmt: skip

@@ -71,39 +71,20 @@ def pattern(
     base = {"endpoint": endpoint_of(frame), "population": population, "model": "diagnostic"}
     records = []
     for group, inside in _groups(frame, by).items():
+        here = {**base, "group": group, "statistic": "percent_missing", "unit": "%"}
         for name in names:
             share = 100 * float(gone.loc[inside, name].mean()) if inside.any() else math.nan
-            records.append(
-                {
-                    **base,
-                    "group": group,
-                    "covariate": name,
-                    "statistic": "percent_missing",
-                    "unit": "%",
-                    "estimate": share,
-                    "n": int(inside.sum()),
-                    "method": "share of the patients"
-                    if name in frame
-                    else "the table has no such column",
-                }
-            )
-    records += _patterns(gone, base)
+            how = "share of the patients" if name in frame else "the table has no such column"
+            how = how if inside.any() else "not estimable: no patient in this group"
+            told = {"covariate": name, "estimate": share, "n": int(inside.sum()), "method": how}
+            records.append({**here, **told})
     complete = ~gone.any(axis=1).to_numpy()
-    events = int(frame["event"][complete].sum()) if "event" in frame else math.nan
     n = int(complete.sum())
-    records.append(
-        {
-            **base,
-            "model": "complete case",
-            "statistic": "n",
-            "unit": "patients",
-            "estimate": n,
-            "n": n,
-            "events": events,
-            "method": f"complete cases: {n} of {len(frame)} patients",
-        }
-    )
-    return rows(records)
+    whole = {**base, "model": "complete case", "statistic": "n", "unit": "patients", "n": n}
+    whole |= {"estimate": n, "method": f"complete cases: {n} of {len(frame)} patients"}
+    if "event" in frame:
+        whole["events"] = int(frame["event"][complete].sum())
+    return rows([*records, *_patterns(gone, base), whole])
 
 
 @dataclass
@@ -585,42 +566,30 @@ def _pooled(
     """One pooled record and, for what has limits, the p value that it is no effect."""
     n, k, z, conf_level = told
     known = [one for one in each if one is not None and math.isfinite(one["estimate"])]
-    m = len(each)
+    m, how = len(each), row["method"]
     record = {**row, "conf_low": math.nan, "conf_high": math.nan}
     if len(known) < m:
         short = f"not pooled: {m - len(known)} of {m} completed tables give no estimate"
-        return {**record, "estimate": math.nan, "method": f"{short}; {row['method']}"}, None
+        return {**record, "estimate": math.nan, "method": f"{short}; {how}"}, None
     values = np.array([one["estimate"] for one in known])
+    average = float(values.mean())
     if row["statistic"] == "flag":
-        share = float(values.mean())
-        return {
-            **record,
-            "estimate": float(share > 0.5),
-            "method": f"raised in {100 * share:.0f} % of {m} completed tables; {row['method']}",
-        }, None
-    limits = np.array([[one["conf_low"], one["conf_high"]] for one in known])
+        said = f"raised in {100 * average:.0f} % of {m} completed tables; {how}"
+        return {**record, "estimate": float(average > 0.5), "method": said}, None
     there, back = _scale_of(row["statistic"])
     with np.errstate(invalid="ignore", divide="ignore"):
-        q, ends = there(values), there(limits)
+        q = there(values)
+        ends = there(np.array([[one["conf_low"], one["conf_high"]] for one in known]))
     if not (np.isfinite(ends).all() and np.isfinite(q).all()):
-        return {
-            **record,
-            "estimate": float(values.mean()),
-            "method": f"mean of {m} completed tables; {row['method']}",
-        }, None
-    u = ((ends[:, 1] - ends[:, 0]) / (2 * z)) ** 2
-    mean, total, df = rubin(q, u, n, k)
+        said = f"mean of {m} completed tables; {how}"
+        return {**record, "estimate": average, "method": said}, None
+    mean, total, df = rubin(q, ((ends[:, 1] - ends[:, 0]) / (2 * z)) ** 2, n, k)
     half = float(student.ppf(0.5 + conf_level / 2, df)) * math.sqrt(total)
     low, high = sorted((float(back(mean - half)), float(back(mean + half))))
-    method = f"Rubin's rules, {m} completed tables, df {df:.1f}; {row['method']}"
+    method = f"Rubin's rules, {m} completed tables, df {df:.1f}; {how}"
     p = 2 * float(student.sf(abs(mean) / math.sqrt(total), df)) if total > 0 else math.nan
-    return {
-        **record,
-        "estimate": float(back(mean)),
-        "conf_low": low,
-        "conf_high": high,
-        "method": method,
-    }, (p, method)
+    limits = {"estimate": float(back(mean)), "conf_low": low, "conf_high": high}
+    return {**record, **limits, "method": method}, (p, method)
 
 
 def _tested(row: Mapping[str, Any], p: tuple[float, str] | None, m: int) -> dict[str, Any]:

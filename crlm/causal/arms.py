@@ -112,50 +112,45 @@ def effect_records(
     """
     base, exposure, levels, z, say = told
     errors = spread_of(draws) if len(draws) else np.full(len(at), np.nan)
+    both = {**base, "group": exposure, **counted(data, np.concatenate(group.rows))}
     records: list[dict[str, Any]] = []
-    m = len(group.times)
-    for name, horizons, offset, unit in (
-        ("survival_rate", group.times, 0, "%"),
-        ("rmst", group.taus, 2 * m, "months"),
-    ):
+    for kind in (_RATES, _MEANS):
+        horizons, offset = kind.places(group)
         for side, level in enumerate(levels):
             here = {**base, "group": f"{exposure}={level}", **counted(data, group.rows[side])}
+            here |= {"statistic": kind.name, "unit": kind.unit, "method": say}
             for j, month in enumerate(horizons):
                 k = offset + side * len(horizons) + j
-                limits = _limits(name, at[k], errors[k], z)
-                records.append(
-                    {
-                        **here,
-                        "statistic": name,
-                        "time": month,
-                        "unit": unit,
-                        **limits,
-                        "method": say,
-                    }
-                )
-        both = {**base, "group": exposure, **counted(data, np.concatenate(group.rows))}
-        records += _differences(name, horizons, offset, unit, at, draws, (both, levels, z, say))
+                limits = _limits(kind.name, at[k], errors[k], z)
+                records.append({**here, "time": month, **limits})
+        records += _differences(kind, group, at, draws, (both, levels, z, say))
     for month, why in group.left.items():
-        both = {**base, "group": exposure, **counted(data, np.concatenate(group.rows))}
-        records.append(
-            {
-                **both,
-                "statistic": "risk_difference",
-                "time": month,
-                "unit": "%",
-                "method": f"{why}; {say}",
-            }
-        )
-        records.append(
-            {
-                **both,
-                "statistic": "rmst_difference",
-                "time": month,
-                "unit": "months",
-                "method": f"{why}; {say}",
-            }
-        )
+        here = {**both, "time": month, "method": f"{why}; {say}"}
+        records += [
+            {**here, "statistic": kind.difference, "unit": kind.unit} for kind in (_RATES, _MEANS)
+        ]
     return records
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Survival, or restricted means: how they and their differences are called."""
+
+    name: str
+    difference: str
+    unit: str
+    factor: float
+    words: str
+
+    def places(self, group: Arms) -> tuple[list[float], int]:
+        """The horizons, and where their values begin among `values`."""
+        if self.name == "rmst":
+            return group.taus, 2 * len(group.times)
+        return group.times, 0
+
+
+_RATES = Kind("survival_rate", "risk_difference", "%", 100.0, "survival")
+_MEANS = Kind("rmst", "rmst_difference", "months", 1.0, "restricted mean")
 
 
 def hazard_ratio(
@@ -201,33 +196,25 @@ def _limits(name: str, value: float, error: float, z: float) -> dict[str, float]
 
 
 def _differences(
-    name: str,
-    horizons: Sequence[float],
-    offset: int,
-    unit: str,
+    kind: Kind,
+    group: Arms,
     at: np.ndarray,
     draws: np.ndarray,
     told: tuple[dict[str, Any], tuple[str, str], float, str],
 ) -> list[dict[str, Any]]:
+    """Second side minus first at each horizon, with the error over the resamples."""
     both, levels, z, say = told
-    statistic = "risk_difference" if name == "survival_rate" else "rmst_difference"
-    factor = 100.0 if name == "survival_rate" else 1.0
-    what = "survival" if name == "survival_rate" else "restricted mean"
+    horizons, offset = kind.places(group)
+    sign = f"{levels[1]} minus {levels[0]} (positive: {levels[1]} lives longer)"
+    here = {**both, "statistic": kind.difference, "unit": kind.unit}
     records = []
     for j, month in enumerate(horizons):
-        one, two = offset + j, offset + len(horizons) + j
-        value, error = _contrast(at, draws, one, two)
-        records.append(
-            {
-                **both,
-                "statistic": statistic,
-                "time": month,
-                "unit": unit,
-                **normal(factor * value, factor * error, z),
-                "method": f"{what}, {levels[1]} minus {levels[0]} (positive: {levels[1]} lives "
-                f"longer), normal limits; {say}",
-            }
-        )
+        value, error = _contrast(at, draws, offset + j, offset + len(horizons) + j)
+        few = "too few resamples give a number for limits; "
+        why = few if len(draws) and not math.isfinite(error) else ""
+        limits = normal(kind.factor * value, kind.factor * error, z)
+        method = f"{kind.words}, {sign}, normal limits; {why}{say}"
+        records.append({**here, "time": month, **limits, "method": method})
     return records
 
 

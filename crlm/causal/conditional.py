@@ -13,11 +13,15 @@ from crlm.causal.arms import hazard_ratio
 from crlm.causal.engine import chance
 from crlm.causal.propensity import flag
 from crlm.causal.terms import design_of, learn, two_levels, words_of
+from crlm.causal.timing import missing_record
 from crlm.causal.weighted import check_ties, endpoint_of, observed, quantile_of_level
 from crlm.ledger import ParameterError, rows
 from crlm.regression import cox
 from crlm.regression.engine import cox_fit, upper_tail
 from crlm.regression.terms import check_follow_up
+
+#: `era`: p of the year in both models below.
+_ERA_P = 0.01
 
 
 def doubly_robust(
@@ -118,20 +122,7 @@ def era(
     if not own:
         why = "not asked: over the years drugs, testing and treatment changed together; this "
         why += f"table has no {year} and cannot part them"
-        return rows(
-            [
-                {
-                    **base,
-                    "model": "diagnostic",
-                    "covariate": "era",
-                    "statistic": "missing",
-                    "unit": "patients",
-                    "estimate": len(frame),
-                    "n": len(frame),
-                    "method": why,
-                }
-            ]
-        )
+        return rows([missing_record(frame, "era", why, population)])
     treated, levels = two_levels(frame, exposure)
     scales, _ = learn(frame, others)
     x, by_year = design_of(frame, scales), design_of(frame, own)
@@ -139,23 +130,21 @@ def era(
     told = f"likelihood ratio of a {own[0].words} beside {words_of(scales)}"
     ps = _year_tests(frame[kept], treated[kept], x[kept], by_year[kept], ties)
     record = _year_ratio(frame[kept], treated[kept], np.column_stack([x, by_year])[kept], ties)
+    record["method"] += f", adjusted for {words_of([*scales, *own])}"
     at = {**base, "covariate": year, "statistic": "p", "n": int(kept.sum())}
+    models = ("logistic", f"Cox, {ties.capitalize()} ties")
+    how = [
+        f"{model}, {told}" if math.isfinite(p) else f"not estimable: nothing to compare; {told}"
+        for model, p in zip(models, ps, strict=True)
+    ]
     text = f"p of the year {ps[0]:.2g} for the treatment and {ps[1]:.2g} for the outcome (raised "
-    text += "where both are below 0.01)"
-    return rows(
-        [
-            {**at, "endpoint": exposure.upper(), "estimate": ps[0], "method": f"logistic, {told}"},
-            {**at, "estimate": ps[1], "method": f"Cox, {ties.capitalize()} ties, {told}"},
-            {
-                **base,
-                "covariate": exposure,
-                "level": levels[1],
-                **record,
-                "method": f"{record['method']}, adjusted for {words_of([*scales, *own])}",
-            },
-            flag("era", max(ps) < 0.01, text, **base),
-        ]
-    )
+    text += f"where both are below {_ERA_P})"
+    tests = [
+        {**at, "endpoint": exposure.upper(), "estimate": ps[0], "method": how[0]},
+        {**at, "estimate": ps[1], "method": how[1]},
+    ]
+    ratio = {**base, "covariate": exposure, "level": levels[1], **record}
+    return rows([*tests, ratio, flag("era", all(p < _ERA_P for p in ps), text, **base)])
 
 
 def _year_tests(

@@ -145,39 +145,33 @@ def early_events(
     early = (code == 0) & (data.event == 1) & (data.time < grace)
     untreated = int((code == 0).sum())
     share = early.sum() / untreated if untreated else math.nan
-    where = {
-        **base,
-        "group": f"{exposure}={levels[0]}",
-        "time": grace,
-        "n": untreated,
-        "events": int(early.sum()),
-    }
     text = "" if untreated else "not estimable: nobody untreated; "
     text += f"{int(early.sum())} of {untreated} untreated had the event before month {grace:.3g}"
     moved = pd.Categorical.from_codes(((code == 1) | early).astype(int), categories=list(levels))
-    ratio = regression.cox(
-        part.assign(**{exposure: moved}),
+    where = {**base, "group": f"{exposure}={levels[0]}", "time": grace, "method": text}
+    where |= {"n": untreated, "events": int(early.sum())}
+    count = {"statistic": "cumulative_events", "unit": "patients", "estimate": int(early.sum())}
+    percent = {"statistic": "percent", "unit": "%", "estimate": 100 * share}
+    reason = f"{text} (raised from {100 * _EARLY:g} %)"
+    told = [{**where, **count}, {**where, **percent}]
+    told.append(flag("immortal", bool(share >= _EARLY), reason, **base))
+    how = (exposure, ties, conf_level, population)
+    ratio = _worst_case(part.assign(**{exposure: moved}), how, text)
+    return pd.concat([rows(told), ratio], ignore_index=True)
+
+
+def _worst_case(part: pd.DataFrame, how: tuple[str, str, float, str], text: str) -> pd.DataFrame:
+    exposure, ties, conf_level, population = how
+    found = regression.cox(
+        part,
         [exposure],
         ties=ties,
         model="worst case",
         conf_level=conf_level,
         population=population,
     )
-    ratio = ratio[ratio["statistic"].isin(["hazard_ratio", "p"])]
-    ratio = ratio.assign(method=ratio["method"] + f"; {text}, all counted as treated")
-    raised = bool(share >= _EARLY)
-    told = [
-        {
-            **where,
-            "statistic": "cumulative_events",
-            "unit": "patients",
-            "estimate": int(early.sum()),
-            "method": text,
-        },
-        {**where, "statistic": "percent", "unit": "%", "estimate": 100 * share, "method": text},
-        flag("immortal", raised, f"{text} (raised from {100 * _EARLY:g} %)", **base),
-    ]
-    return pd.concat([rows(told), ratio], ignore_index=True)
+    found = found[found["statistic"].isin(["hazard_ratio", "p"])]
+    return found.assign(method=found["method"] + f"; {text}, all counted as treated")
 
 
 def from_grace(frame: pd.DataFrame, exposure: str, start_column: str, grace: float) -> pd.DataFrame:
