@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from survival import datasets
 
-from crlm import causal, ledger, survival
+from crlm import causal, ledger, naming, survival
 from crlm.ledger import CohortError, ParameterError
 
 REFERENCE = pd.read_csv(Path(__file__).parent / "reference" / "causal.csv").set_index(
@@ -275,14 +275,33 @@ def test_effects_by_a_modifier_equal_r(by_kras):
     assert np.log(high / ratio) / Z == pytest.approx(r("colon", "ratio_weighted_se"), rel=1e-8)
 
 
-def test_balance_tells_of_products_with_the_modifier(by_kras):
-    _, model, _ = by_kras
+def test_a_model_with_a_modifier_is_told_of_within_its_levels(by_kras):
+    frame, model, _ = by_kras
     rows = unique(model.diagnostics)
-    products = rows[(rows["statistic"] == "smd") & rows["covariate"].str.endswith(":kras")]
-    # Products of the first two terms are in the model, so overlap weights make them alike.
-    inside = products["covariate"].isin(["sex:kras"]) & (products["model"] == "overlap weighted")
-    assert products[inside]["estimate"].abs().max() < 1e-8
-    assert (products["model"] == "diagnostic").any()
+    assert set(rows["population"]) == {"kras=wild", "kras=mutant"}
+    for level in ("wild", "mutant"):
+        part = rows[(rows["population"] == f"kras={level}") & (rows["model"] == "overlap weighted")]
+        # Terms whose products are in the model are alike within each level.
+        inside = part[(part["statistic"] == "smd") & part["covariate"].isin(["age", "sex"])]
+        assert len(inside) == 2 and inside["estimate"].abs().max() < 1e-7
+        assert (
+            part.loc[part["statistic"] == "effective_n", "n"].sum()
+            == (frame["kras"] == level).sum()
+        )
+    ledger.collect([rows, causal.propensity(frame, "hai", COLON).diagnostics])
+
+
+def test_balance_tells_of_products_with_a_factor():
+    frame = colon()
+    rows = unique(causal.balance(frame, "hai", COLON, by="kras"))
+    mutant, treated = frame["kras"] == "mutant", frame["hai"] == "yes"
+    x, side = (frame["age"] * mutant).to_numpy(), treated.to_numpy()
+    size = (x[side].mean() - x[~side].mean()) / np.sqrt(
+        (x[side].var(ddof=1) + x[~side].var(ddof=1)) / 2
+    )
+    at = {"covariate": "age:kras", "level": "mutant"}
+    assert pick(rows, "smd", model="diagnostic", **at) == pytest.approx(size)
+    assert np.isfinite(pick(rows, "smd", model="overlap weighted", **at))
 
 
 def test_adjusted_interaction_equals_r():
@@ -379,6 +398,7 @@ def everything(frame, terms=None):
     model = causal.propensity(frame, "hai", terms)
     parts = [
         model.diagnostics,
+        causal.propensity(frame, "hai", terms, modifier="kras").diagnostics,
         causal.balance(frame, "hai", terms, causal.weights(model, "att"), kind="att"),
         causal.weighted_effects(frame, "hai", model, samples=5),
         causal.weighted_effects(frame, "hai", model, kind="att", samples=5),
@@ -450,6 +470,19 @@ def test_what_cannot_be_estimated_is_a_row_with_a_reason(damage, n):
     assert np.isfinite(known).all() and (known.abs() < 1e6).all()
     flags = rows[rows["statistic"] == "flag"]
     assert len(flags) and flags["estimate"].isin([0.0, 1.0]).all()
+
+
+def test_every_row_has_a_name_of_its_own_that_a_reader_understands():
+    design = ledger.load_design("mskcc_hai")
+    frame = started(tiny(300)).rename(columns={"x": "cea"}).assign(surgery_year=np.arange(300) % 20)
+    terms = [("age", "spline"), ("cea", "linear"), ("sex", "factor")]
+    rows = everything(frame, terms)
+    names = [naming.name_of(row, design) for row in rows.to_dict("records")]
+    assert len(set(names)) == len(names)
+    words = " ".join(names)
+    assert "_" not in words.replace("surgery_year", "")
+    assert "3-year OS, HAI, overlap weighted, among KRAS mutant" in words
+    assert "Risk difference of HAI against no HAI for OS, clone censor weight, at month 36" in words
 
 
 def test_all_treated_raises_the_flag_and_gives_no_effect():

@@ -262,19 +262,21 @@ def balance(
     weights: np.ndarray | None = None,
     *,
     kind: Kind = "overlap",
-    modifier: str = "",
+    by: str | None = None,
     population: str = "all",
 ) -> pd.DataFrame:
     """How unlike the two sides are, before weighting and under weights, and how far they overlap.
 
     Parameters
     ----------
-    frame, exposure, terms, modifier
+    frame, exposure, terms
         As `propensity`.
     weights : ndarray, shape (n,), optional
         From `weights`; without them those of `kind`, uncapped.
     kind : {"overlap", "att"}
         Which weights they are: the model of the rows.
+    by : str, optional
+        A factor whose products with the terms are told of too.
 
     Returns
     -------
@@ -282,7 +284,7 @@ def balance(
         Rows of endpoint = the exposure in capitals. `smd` (second minus first side over the
         root of the mean raw variance, the same before and after; model "diagnostic" is the
         raw one) of each term as the model measures it, one row a level of a factor; of squares
-        (`age:age`) and of products with the modifier (`age:kras`). `effective_n` of each side,
+        (`age:age`) and of products with `by` (`age:kras`). `effective_n` of each side,
         `max_weight` (the largest share of one patient in its side), `propensity_auc`. Flags
         `indication` (the sides differ by more than chance) and `overlap` (few patients carry
         the comparison).
@@ -296,41 +298,70 @@ def balance(
     ----------
     Austin PC. Stat Med 2009;28:3083. Li F, Thomas LE, Li F. Am J Epidemiol 2019;188:250.
     """
-    model = propensity(frame, exposure, terms, modifier=modifier, population=population)
-    return balance_of(model, {kind: _weights(model, kind, weights)})
+    model = propensity(frame, exposure, terms, population=population)
+    return balance_of(model, {kind: _weights(model, kind, weights)}, by)
 
 
-def balance_of(model: Propensity, weighted: dict[str, np.ndarray]) -> pd.DataFrame:
-    """Rows of `balance` for a model and the weights of one or more kinds."""
-    base = {
-        "endpoint": model.exposure.upper(),
-        "population": model.population,
-        "n": int(model.kept.sum()),
-        "model": "diagnostic",
-    }
+def balance_of(
+    model: Propensity, weighted: dict[str, np.ndarray], by: str | None = None
+) -> pd.DataFrame:
+    """Rows of `balance` for a model and the weights of one or more kinds.
+
+    A model with a modifier is told of within each level of it, for that is what it is for.
+    """
+    base = {"endpoint": model.exposure.upper(), "population": model.population}
+    base |= {"n": int(model.kept.sum()), "model": "diagnostic"}
     if model.fit is None:
-        reason = {**base, "method": model.why}
+        told = {"method": model.why, "statistic": "propensity_auc"}
         flags = [
             flag("overlap", 1.0, model.why, **{**base, "model": MODELS[kind]}) for kind in weighted
         ]
-        return rows([{**reason, "statistic": "propensity_auc"}, *flags])
-    raw = _differences(model, np.ones(len(model.frame)), base)
-    auc = _area(model)
-    records = [*raw, _indication(model, raw, base)]
+        return rows([{**base, **told}, *flags])
+    if model.modifier and model.indicators is None:
+        why = f"not estimable: {model.modifier} has one level, or none, in these patients"
+        told = {"covariate": f"{model.exposure}:{model.modifier}", "statistic": "propensity_auc"}
+        return rows([{**base, **told, "method": why}])
+    if model.indicators is not None:
+        parts = _levels(model)
+        found = [
+            record
+            for where, inside in parts.items()
+            for record in _told(model, weighted, {**base, "population": where}, inside)
+        ]
+        return rows(found)
+    everybody = np.ones(int(model.kept.sum()), dtype=bool)
+    records = _told(model, weighted, base, everybody, by)
+    raw = [r for r in records if r["statistic"] == "smd" and r["model"] == "diagnostic"]
+    told = {"statistic": "propensity_auc", "estimate": _area(model, everybody)}
+    told["method"] = f"Mann-Whitney; {model.method}"
+    return rows([*records, _indication(model, raw, base), {**base, **told}])
+
+
+def _told(
+    model: Propensity,
+    weighted: dict[str, np.ndarray],
+    base: dict[str, Any],
+    inside: np.ndarray,
+    by: str | None = None,
+) -> list[dict[str, Any]]:
+    """Differences, effective numbers and overlap of some of the complete cases."""
+    base = {**base, "n": int(inside.sum())}
+    auc = _area(model, inside)
+    records = _differences(model, np.ones(len(inside)), base, inside, by)
     for kind, given in weighted.items():
-        here = {**base, "model": MODELS[kind]}
-        effective = _effective(model, given, here)
-        records += [*_differences(model, given, here), *effective]
+        here, w = {**base, "model": MODELS[kind]}, given[model.kept]
+        effective = _effective(model, w, here, inside)
+        records += [*_differences(model, w, here, inside, by), *effective]
         records.append(_overlap(effective, auc, here))
-    records.append(
-        {
-            **base,
-            "statistic": "propensity_auc",
-            "estimate": auc,
-            "method": f"Mann-Whitney; {model.method}",
-        }
-    )
-    return rows(records)
+    return records
+
+
+def _levels(model: Propensity) -> dict[str, np.ndarray]:
+    """Which complete cases are in each level of the modifier."""
+    values = model.frame.loc[model.kept, model.modifier].astype(object).to_numpy()
+    before = "" if model.population == "all" else f"{model.population},"
+    levels = () if model.indicators is None else model.indicators.levels
+    return {f"{before}{model.modifier}={level}": values == level for level in levels}
 
 
 def _weights(model: Propensity, kind: str, given: np.ndarray | None) -> np.ndarray:
@@ -397,41 +428,48 @@ def _why_not(exposure: str, levels: tuple[str, str], treated: np.ndarray) -> str
     return ""
 
 
-def _measures(model: Propensity) -> list[tuple[str, str, np.ndarray]]:
+def _measures(model: Propensity, by: str | None) -> list[tuple[str, str, np.ndarray]]:
     """What balance is told of: covariate, level and its values, of the complete cases."""
     frame = model.frame[model.kept]
-    found, squares, products = [], [], []
-    levels = None if model.indicators is None else model.indicators.columns(frame)
+    found, squares = [], []
     for scale in model.scales:
         values = scale.value(frame)
         for j, level in enumerate(scale.labels if scale.levels else [""]):
-            x = values[:, j]
-            found.append((scale.name, level, x))
+            found.append((scale.name, level, values[:, j]))
             if not scale.levels:
-                squares.append((f"{scale.name}:{scale.name}", "", x**2))
-            products += _with_modifier(model, scale.name, level, x, levels)
-    if levels is not None and model.indicators is not None:
-        for j, level in enumerate(model.indicators.labels):
-            found.append((model.modifier, level, levels[:, j]))
-    return [*found, *squares, *products]
+                squares.append((f"{scale.name}:{scale.name}", "", values[:, j] ** 2))
+    if by is None:
+        return [*found, *squares]
+    return [*found, *squares, *_with(frame, found, by)]
 
 
-def _with_modifier(
-    model: Propensity, name: str, level: str, x: np.ndarray, levels: np.ndarray | None
+def _with(
+    frame: pd.DataFrame, found: Sequence[tuple[str, str, np.ndarray]], by: str
 ) -> list[tuple[str, str, np.ndarray]]:
-    if levels is None or model.indicators is None:
-        return []
-    return [
-        (f"{name}:{model.modifier}", ":".join(filter(None, [level, text])), x * levels[:, j])
-        for j, text in enumerate(model.indicators.labels)
-    ]
+    """Products of the measures with the levels of a factor."""
+    scales, _ = learn(frame, [(by, "factor")])
+    products = []
+    for scale in scales:
+        levels = scale.value(frame)
+        for name, level, x in found:
+            if name == by:
+                continue
+            products += [
+                (f"{name}:{by}", ":".join(filter(None, [level, text])), x * levels[:, j])
+                for j, text in enumerate(scale.labels)
+            ]
+    return products
 
 
 def _differences(
-    model: Propensity, given: np.ndarray, base: dict[str, Any]
+    model: Propensity,
+    w: np.ndarray,
+    base: dict[str, Any],
+    inside: np.ndarray,
+    by: str | None,
 ) -> list[dict[str, Any]]:
-    """Standardised differences of all measures under weights."""
-    treated, w = model.treated[model.kept] == 1, given[model.kept]
+    """Standardised differences of all measures under weights, of some complete cases."""
+    treated = (model.treated[model.kept] == 1)[inside]
     how = "raw" if base["model"] == "diagnostic" else base["model"]
     method = (
         f"{how}: {model.exposure}={model.levels[1]} minus {model.exposure}={model.levels[0]}, "
@@ -439,8 +477,8 @@ def _differences(
     )
     at = {**base, "group": model.exposure, "statistic": "smd"}
     records = []
-    for name, level, x in _measures(model):
-        size = smd(x, treated, w)
+    for name, level, x in _measures(model, by):
+        size = smd(x[inside], treated, w[inside])
         why = "" if np.isfinite(size) else "not estimable: no variation on either side; "
         told = {"covariate": name, "level": level, "estimate": size, "method": why + method}
         records.append({**at, **told})
@@ -450,6 +488,8 @@ def _differences(
 def smd(x: np.ndarray, treated: np.ndarray, w: np.ndarray) -> float:
     """The standardised difference of a covariate under weights; raw variances below."""
     first, second = x[~treated], x[treated]
+    if min(len(first), len(second)) < 2:
+        return float("nan")
     scale = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)
     if not scale > 0 or not (w[treated].sum() > 0 and w[~treated].sum() > 0):
         return float("nan")
@@ -458,39 +498,33 @@ def smd(x: np.ndarray, treated: np.ndarray, w: np.ndarray) -> float:
     ) / float(scale)
 
 
-def _effective(model: Propensity, given: np.ndarray, base: dict[str, Any]) -> list[dict[str, Any]]:
+def _effective(
+    model: Propensity, w: np.ndarray, base: dict[str, Any], inside: np.ndarray
+) -> list[dict[str, Any]]:
+    """How many patients each side is worth under weights, and the largest share of one."""
     records: list[dict[str, Any]] = []
+    treated = model.treated[model.kept]
     for code, level in enumerate(model.levels):
-        side = model.kept & (model.treated == code)
-        w = given[side]
-        total = w.sum()
-        at = {**base, "group": f"{model.exposure}={level}", "n": int(side.sum())}
-        effective = total**2 / (w @ w) if total > 0 else np.nan
-        share = w.max() / total if total > 0 else np.nan
-        records += [
-            {
-                **at,
-                "statistic": "effective_n",
-                "estimate": effective,
-                "unit": "patients",
-                "method": "squared sum of weights over sum of squares (Kish)",
-            },
-            {
-                **at,
-                "statistic": "max_weight",
-                "estimate": share,
-                "method": f"largest share of one patient in the weight of its side; largest weight "
-                f"{w.max():.3g}",
-            },
-        ]
+        own = w[inside & (treated == code)]
+        total = own.sum()
+        empty = "" if total > 0 else "not estimable: nobody on this side; "
+        at = {**base, "group": f"{model.exposure}={level}", "n": len(own)}
+        kish = {"estimate": total**2 / (own @ own) if total > 0 else np.nan, "unit": "patients"}
+        kish["method"] = f"{empty}squared sum of weights over sum of squares (Kish)"
+        share = {"estimate": own.max() / total if total > 0 else np.nan}
+        share["method"] = f"{empty}largest share of one patient in the weight of its side"
+        records.append({**at, "statistic": "effective_n", **kish})
+        records.append({**at, "statistic": "max_weight", **share})
     return records
 
 
-def _area(model: Propensity) -> float:
+def _area(model: Propensity, inside: np.ndarray) -> float:
     """How often a treated patient has the higher propensity."""
-    treated = model.treated[model.kept] == 1
-    ranks = rankdata(model.e[model.kept])
+    treated = (model.treated[model.kept] == 1)[inside]
+    ranks = rankdata(model.e[model.kept][inside])
     n1, n0 = int(treated.sum()), int((~treated).sum())
+    if not n1 or not n0:
+        return float("nan")
     return float((ranks[treated].sum() - n1 * (n1 + 1) / 2) / (n1 * n0))
 
 
@@ -521,8 +555,8 @@ def _overlap(
     effective: Sequence[dict[str, Any]], auc: float, base: dict[str, Any]
 ) -> dict[str, Any]:
     """Whether few patients carry the comparison."""
-    shares = [r["estimate"] / r["n"] for r in effective if r["statistic"] == "effective_n"]
-    share = float(np.nanmin(shares)) if np.isfinite(shares).any() else 0.0
+    shares = [r["estimate"] / max(r["n"], 1) for r in effective if "unit" in r]
+    share = float(min(shares)) if np.isfinite(shares).all() else 0.0
     return flag(
         "overlap",
         share < _EFFECTIVE or auc > _AUC,
