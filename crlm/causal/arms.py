@@ -114,7 +114,7 @@ def effect_records(
     errors = spread_of(draws) if len(draws) else np.full(len(at), np.nan)
     both = {**base, "group": exposure, **counted(data, np.concatenate(group.rows))}
     records: list[dict[str, Any]] = []
-    for kind in (_RATES, _MEANS):
+    for kind in KINDS:
         horizons, offset = kind.places(group)
         for side, level in enumerate(levels):
             here = {**base, "group": f"{exposure}={level}", **counted(data, group.rows[side])}
@@ -126,14 +126,12 @@ def effect_records(
         records += _differences(kind, group, at, draws, (both, levels, z, say))
     for month, why in group.left.items():
         here = {**both, "time": month, "method": f"{why}; {say}"}
-        records += [
-            {**here, "statistic": kind.difference, "unit": kind.unit} for kind in (_RATES, _MEANS)
-        ]
+        records += [{**here, "statistic": kind.difference, "unit": kind.unit} for kind in KINDS]
     return records
 
 
 @dataclass(frozen=True)
-class Kind:
+class Measure:
     """Survival, or restricted means: how they and their differences are called."""
 
     name: str
@@ -149,8 +147,10 @@ class Kind:
         return group.times, 0
 
 
-_RATES = Kind("survival_rate", "risk_difference", "%", 100.0, "survival")
-_MEANS = Kind("rmst", "rmst_difference", "months", 1.0, "restricted mean")
+KINDS = (
+    Measure("survival_rate", "risk_difference", "%", 100.0, "survival"),
+    Measure("rmst", "rmst_difference", "months", 1.0, "restricted mean"),
+)
 
 
 def hazard_ratio(
@@ -196,7 +196,7 @@ def _limits(name: str, value: float, error: float, z: float) -> dict[str, float]
 
 
 def _differences(
-    kind: Kind,
+    kind: Measure,
     group: Arms,
     at: np.ndarray,
     draws: np.ndarray,

@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from crlm.causal.arms import Arms, counted, effect_records, hazard_ratio, normal, two_arms
+from crlm.causal.arms import (
+    KINDS,
+    Arms,
+    Measure,
+    counted,
+    effect_records,
+    hazard_ratio,
+    normal,
+    two_arms,
+)
 from crlm.causal.engine import column_of, robust_cox
 from crlm.causal.propensity import MODELS, Kind, Propensity, propensity, weights_of
 from crlm.causal.weighted import (
@@ -27,6 +36,7 @@ from crlm.regression.engine import FollowUp
 
 #: Fixed numbers of the analyses, for random numbers of their own.
 WEIGHTED, BY_MODIFIER = 2, 6
+_BETWEEN = ("difference_of_risk_differences", "difference_of_rmst_differences")
 
 
 def weighted_effects(
@@ -239,47 +249,45 @@ def _between(
     """Differences between the effects of each level of a modifier and of the first."""
     base, covariate, second, z, say = told
     starts = np.cumsum([0] + [2 * (len(g.times) + len(g.taus)) for g in arms])
-    records = []
+    first, records = arms[0], []
     for group, start in zip(arms[1:], starts[1:-1], strict=True):
-        for statistic, unit, factor in (
-            ("difference_of_risk_differences", "%", 100.0),
-            ("difference_of_rmst_differences", "months", 1.0),
-        ):
-            mine, first = (_places(g, statistic) for g in (group, arms[0]))
-            for month in [m for m in mine if m in first]:
-                four = [
-                    start + mine[month][1],
-                    start + mine[month][0],
-                    first[month][1],
-                    first[month][0],
-                ]
-                sign = np.array([1.0, -1.0, -1.0, 1.0])
-                error = spread_of((draws[:, four] @ sign)[:, None])[0] if len(draws) else math.nan
-                value = float(at[four] @ sign)
-                records.append(
-                    {
-                        **base,
-                        "covariate": covariate,
-                        "level": f"{second}:{group.level}",
-                        "statistic": statistic,
-                        "time": month,
-                        "unit": unit,
-                        "n": sum(len(r) for g in (group, arms[0]) for r in g.rows),
-                        **normal(factor * value, factor * float(error), z),
-                        "method": f"effect in {group.level} minus that in {arms[0].level}, normal "
-                        f"limits; {say}",
-                    }
-                )
+        n = sum(len(rows_) for g in (group, first) for rows_ in g.rows)
+        here = {**base, "covariate": covariate, "level": f"{second}:{group.level}", "n": n}
+        how = f"effect in {group.level} minus that in {first.level}, normal limits; {say}"
+        for kind, statistic in zip(KINDS, _BETWEEN, strict=True):
+            row = {**here, "statistic": statistic, "unit": kind.unit}
+            for month, places in _shared(kind, group, first, start).items():
+                value, error = _difference(at, draws, places)
+                limits = normal(kind.factor * value, kind.factor * error, z)
+                records.append({**row, "time": month, **limits, "method": how})
+            for month, why in (first.left | group.left).items():
+                records.append({**row, "time": month, "method": f"{why}; {how}"})
     return records
 
 
-def _places(group: Arms, statistic: str) -> dict[float, tuple[int, int]]:
-    """Where both sides' values of each horizon stand among `values`."""
-    m, offset = len(group.times), 0
-    horizons = group.times
-    if statistic == "difference_of_rmst_differences":
-        horizons, offset, m = group.taus, 2 * m, len(group.taus)
-    return {month: (offset + j, offset + m + j) for j, month in enumerate(horizons)}
+def _shared(kind: Measure, group: Arms, first: Arms, start: int) -> dict[float, list[int]]:
+    """Where the four values of each horizon stand that both levels have."""
+    months, offset = kind.places(group)
+    others, other = kind.places(first)
+    return {
+        month: [
+            start + offset + len(months) + months.index(month),
+            start + offset + months.index(month),
+            other + len(others) + others.index(month),
+            other + others.index(month),
+        ]
+        for month in months
+        if month in others
+    }
+
+
+def _difference(at: np.ndarray, draws: np.ndarray, places: list[int]) -> tuple[float, float]:
+    """The difference of two differences, and its error over the resamples."""
+    sign = np.array([1.0, -1.0, -1.0, 1.0])
+    value = float(at[places] @ sign)
+    if not len(draws):
+        return value, math.nan
+    return value, float(spread_of((draws[:, places] @ sign)[:, None])[0])
 
 
 def _ratio(
@@ -292,35 +300,23 @@ def _ratio(
     """Ratios of the weighted hazard ratios to that of the first level."""
     base, covariate, model, ties, z = told
     say = f"{base['model']} Cox with the product, {ties.capitalize()} ties, robust error"
+    here = {**base, "covariate": covariate, "statistic": "ratio_of_hazard_ratios"}
     records = []
     for group in arms[1:]:
         part = np.sort(np.concatenate([*arms[0].rows, *group.rows]))
         inside = np.isin(part, np.concatenate(group.rows)).astype(float)
-        a = treated[part]
+        some, a = data.take(part), treated[part]
         x = np.column_stack([a * inside, a, inside])
-        here = {
-            **base,
-            "covariate": covariate,
-            "level": f"{model.levels[1]}:{group.level}",
-            "statistic": "ratio_of_hazard_ratios",
-        }
-        some, w = data.take(part), given[part]
-        empty = [not some.event[(a == i) & (inside == j)].any() for i in (0, 1) for j in (0, 1)]
-        if any(empty):
+        row = {**here, "level": f"{model.levels[1]}:{group.level}"}
+        row |= counted(some, np.arange(some.n))
+        cells = [some.event[(a == i) & (inside == j)].any() for i in (0, 1) for j in (0, 1)]
+        if not all(cells):
             why = "not estimable: no event in one of the four cells"
-            records.append({**here, **counted(some, np.arange(some.n)), "method": why})
+            records.append({**row, "method": why})
             continue
-        fit = robust_cox(some, x, w, ties, np.arange(some.n))
+        fit = robust_cox(some, x, given[part], ties, np.arange(some.n))
         coef, error, why = column_of(fit, 0, 1.0)
-        limits = np.exp([coef - z * error, coef + z * error])
-        records.append(
-            {
-                **here,
-                **counted(some, np.arange(some.n)),
-                "estimate": math.exp(coef),
-                "conf_low": limits[0],
-                "conf_high": limits[1],
-                "method": why or f"{say}; {model.method}",
-            }
-        )
+        ends = np.exp([coef, coef - z * error, coef + z * error])
+        limits = dict(zip(("estimate", "conf_low", "conf_high"), ends, strict=True))
+        records.append({**row, **limits, "method": why or f"{say}; {model.method}"})
     return records

@@ -100,20 +100,8 @@ def from_test(
     told = f"{dropped} of {len(frame)} whose follow-up ended before the test left out"
     raised = _late_flag(frame, month_column, base)
     if not len(found):
-        return rows(
-            [
-                {
-                    **base,
-                    "model": model,
-                    "statistic": "n",
-                    "estimate": 0,
-                    "n": 0,
-                    "unit": "patients",
-                    "method": told,
-                },
-                raised,
-            ]
-        )
+        nobody = {**base, "model": model, "statistic": "n", "unit": "patients", "method": told}
+        return rows([{**nobody, "estimate": 0, "n": 0}, raised])
     asked = check_months(times)
     parts = [
         survival.kaplan_meier(
