@@ -28,9 +28,18 @@ N = 674
 BETA = math.log(0.75)
 GRACE = 12 * 7 / 30.4375
 NO_YES = pd.CategoricalDtype(["no", "yes"])
-TERMS = [("age", "spline"), ("number", "log spline"), ("size", "log"), ("cea", "log"),
-         ("nodes", "factor"), ("synchronous", "factor"), ("extrahepatic", "factor"),
-         ("kras", "factor"), ("margin", "factor"), ("year", "spline")]  # fmt: skip
+TERMS = [
+    ("age", "spline"),
+    ("number", "log spline"),
+    ("size", "log"),
+    ("cea", "log"),
+    ("nodes", "factor"),
+    ("synchronous", "factor"),
+    ("extrahepatic", "factor"),
+    ("kras", "factor"),
+    ("margin", "factor"),
+    ("year", "spline"),
+]
 SHORT = [("age", "spline"), ("number", "log"), ("extrahepatic", "factor")]
 PAPER = ["hai", "kras", "margin", "crs_high", "extrahepatic"]
 #: Which analysis has to cover, which is the naive one, and the flag that has to be raised.
@@ -47,12 +56,17 @@ MARKS = {
 def covariates(rng, n):
     number = np.clip(np.floor(np.exp(rng.normal(0.7, 0.8, n))) + 1, 1, 15)
     drawn = {
-        "age": rng.normal(58, 11, n), "number": number, "size": np.exp(rng.normal(1, 0.6, n)),
-        "nodes": rng.random(n) < 0.62, "synchronous": rng.random(n) < 0.64,
-        "extrahepatic": rng.random(n) < 0.10, "kras": rng.random(n) < 0.38,
-        "margin": rng.random(n) < 0.10, "cea": np.exp(rng.normal(2.3, 1.5, n)),
+        "age": rng.normal(58, 11, n),
+        "number": number,
+        "size": np.exp(rng.normal(1, 0.6, n)),
+        "nodes": rng.random(n) < 0.62,
+        "synchronous": rng.random(n) < 0.64,
+        "extrahepatic": rng.random(n) < 0.10,
+        "kras": rng.random(n) < 0.38,
+        "margin": rng.random(n) < 0.10,
+        "cea": np.exp(rng.normal(2.3, 1.5, n)),
         "year": rng.random(n),
-    }  # fmt: skip
+    }
     return pd.DataFrame(drawn)
 
 
@@ -115,8 +129,9 @@ def observed(d, hai, event, censored, endpoint):
     flags = {name: d[name] for name in ("nodes", "synchronous", "extrahepatic", "kras", "margin")}
     flags |= {"hai": hai, "crs_high": score >= 3}
     named = {k: pd.Categorical(np.where(v, "yes", "no"), dtype=NO_YES) for k, v in flags.items()}
-    return d.assign(**named, time=np.minimum(event, censored), event=event <= censored,
-                    endpoint=endpoint)  # fmt: skip
+    return d.assign(
+        **named, time=np.minimum(event, censored), event=event <= censored, endpoint=endpoint
+    )
 
 
 # ---- truths ----------------------------------------------------------------------
@@ -131,8 +146,10 @@ def truths(world):
     e = chance_of_hai(world, d)
     alive = [np.exp(-60 * hazard(world, d, arm)) for arm in (0, 1)]
     w = e * (1 - e)
-    return {"RD": 100 * float(w @ (alive[1] - alive[0]) / w.sum()),
-            "HR": 0.0 if world == 12 else BETA}  # fmt: skip
+    return {
+        "RD": 100 * float(w @ (alive[1] - alive[0]) / w.sum()),
+        "HR": 0.0 if world == 12 else BETA,
+    }
 
 
 def strategies_truth(month, base=0.045, later=0.75, planned=0.6):
@@ -164,9 +181,11 @@ def analyse(world, frame, seed):
     model = causal.propensity(frame, "hai", TERMS)
     effects = causal.weighted_effects(frame, "hai", model, times=[60], seed=seed)
     robust = causal.doubly_robust(frame, "hai", TERMS, causal.weights(model))
-    found = [("overlap RD", one(effects, "risk_difference")),
-             ("doubly robust HR", one(robust, "hazard_ratio")),
-             ("paper HR", one(regression.cox(frame, PAPER), "hazard_ratio", "hai"))]  # fmt: skip
+    found = [
+        ("overlap RD", one(effects, "risk_difference")),
+        ("doubly robust HR", one(robust, "hazard_ratio")),
+        ("paper HR", one(regression.cox(frame, PAPER), "hazard_ratio", "hai")),
+    ]
     era = causal.era(frame, "hai", TERMS, year="year")
     # Treatment begins on day 0 here, so counting from the start must move nothing.
     start = frame.assign(hai_start_months=np.where(frame["hai"] == "yes", 0.0, np.nan))
@@ -179,24 +198,31 @@ def analyse(world, frame, seed):
 
 def timed(frame, seed):
     rows = causal.time_dependent(frame, "hai", "hai_start_months", SHORT)
-    clones = causal.strategies(frame, "hai", "hai_start_months", SHORT, grace=GRACE, times=[36],
-                               seed=seed)  # fmt: skip
+    clones = causal.strategies(
+        frame, "hai", "hai_start_months", SHORT, grace=GRACE, times=[36], seed=seed
+    )
     late, ever = (rows[rows["model"] == model] for model in ("time dependent", "diagnostic"))
-    return [("time dependent HR", one(late, "hazard_ratio")),
-            ("clones RD", one(clones, "risk_difference")),
-            ("ever HR", one(ever, "hazard_ratio")), *flags(rows)]  # fmt: skip
+    return [
+        ("time dependent HR", one(late, "hazard_ratio")),
+        ("clones RD", one(clones, "risk_difference")),
+        ("ever HR", one(ever, "hazard_ratio")),
+        *flags(rows),
+    ]
 
 
 def imputed(frame, seed):
     tables = missing.impute(frame, [*TERMS, ("hai", "factor")], 20, seed, exposure="hai")
-    pooled = missing.pool([regression.cox(table, PAPER) for table in tables], len(frame),
-                          len(PAPER))  # fmt: skip
+    pooled = missing.pool(
+        [regression.cox(table, PAPER) for table in tables], len(frame), len(PAPER)
+    )
     complete = regression.cox(frame, PAPER)
     share = float(frame["extrahepatic"].notna().mean())
-    return [("imputed HR", one(pooled, "hazard_ratio", "hai")),
-            ("imputed HR of extrahepatic", one(pooled, "hazard_ratio", "extrahepatic")),
-            ("complete case HR", one(complete, "hazard_ratio", "hai")),
-            *flags(missing.moved(complete, pooled, "hai", share=share))]  # fmt: skip
+    return [
+        ("imputed HR", one(pooled, "hazard_ratio", "hai")),
+        ("imputed HR of extrahepatic", one(pooled, "hazard_ratio", "extrahepatic")),
+        ("complete case HR", one(complete, "hazard_ratio", "hai")),
+        *flags(missing.moved(complete, pooled, "hai", share=share)),
+    ]
 
 
 def one(rows, statistic, covariate=None):
@@ -260,19 +286,42 @@ def summary(path):
     rows = pd.read_csv(path)
     told = []
     for (world, n, name), part in rows.groupby(["world", "n", "analysis"], sort=False):
-        line = {"world": world, "n": n, "analysis": name, "cohorts": len(part),
-                "mean": part["estimate"].mean()}  # fmt: skip
+        line = {
+            "world": world,
+            "n": n,
+            "analysis": name,
+            "cohorts": len(part),
+            "mean": part["estimate"].mean(),
+        }
         if name.startswith("flag"):
             told.append({**line, "mean": float("nan"), "raised": 100 * part["estimate"].mean()})
             continue
         truth = part["truth"].iloc[0]
         inside = (part["conf_low"] <= truth) & (truth <= part["conf_high"])
         error = part["estimate"].std(ddof=1)
-        told.append({**line, "truth": truth, "bias": line["mean"] - truth, "sd": error,
-                     "coverage": 100 * inside.mean(),
-                     "role": role(world, name)})  # fmt: skip
-    columns = ["world", "n", "analysis", "role", "cohorts", "truth", "mean", "bias", "sd",
-               "coverage", "raised"]  # fmt: skip
+        told.append(
+            {
+                **line,
+                "truth": truth,
+                "bias": line["mean"] - truth,
+                "sd": error,
+                "coverage": 100 * inside.mean(),
+                "role": role(world, name),
+            }
+        )
+    columns = [
+        "world",
+        "n",
+        "analysis",
+        "role",
+        "cohorts",
+        "truth",
+        "mean",
+        "bias",
+        "sd",
+        "coverage",
+        "raised",
+    ]
     return pd.DataFrame(told, columns=columns).sort_values(["world", "n"], kind="stable")
 
 

@@ -29,21 +29,42 @@ def load(name):
 def rotterdam():
     d = load("rotterdam")
     sizes = pd.Categorical(d["size"], ["<=20", "20-50", ">50"])
-    return d.assign(time=d["dtime"].astype(float), event=d["death"] == 1, endpoint="OS",
-                    hai=yes(d["hormon"] == 1), second=d["nodes"], size=sizes)  # fmt: skip
+    return d.assign(
+        time=d["dtime"].astype(float),
+        event=d["death"] == 1,
+        endpoint="OS",
+        hai=yes(d["hormon"] == 1),
+        second=d["nodes"],
+        size=sizes,
+    )
 
 
 def gbsg():
     d = load("gbsg")
-    return d.assign(time=d["rfstime"].astype(float), event=d["status"] == 1, endpoint="RFS",
-                    hai=yes(d["hormon"] == 1), second=d["size"])  # fmt: skip
+    return d.assign(
+        time=d["rfstime"].astype(float),
+        event=d["status"] == 1,
+        endpoint="RFS",
+        hai=yes(d["hormon"] == 1),
+        second=d["size"],
+    )
 
 
 LINEAR = [(name, "linear") for name in ("age", "meno")]
-ROTTERDAM = [*LINEAR, ("size", "factor"),
-             *[(name, "linear") for name in ("grade", "second", "pgr", "er", "year")]]  # fmt: skip
-GBSG = [("age", "spline"), ("second", "log spline"), ("nodes", "log"), ("pgr", "log1p"),
-        ("er", "log1p"), ("meno", "linear"), ("grade", "factor")]  # fmt: skip
+ROTTERDAM = [
+    *LINEAR,
+    ("size", "factor"),
+    *[(name, "linear") for name in ("grade", "second", "pgr", "er", "year")],
+]
+GBSG = [
+    ("age", "spline"),
+    ("second", "log spline"),
+    ("nodes", "log"),
+    ("pgr", "log1p"),
+    ("er", "log1p"),
+    ("meno", "linear"),
+    ("grade", "factor"),
+]
 OUTCOME = {"rotterdam": [("age", "spline"), ("second", "log1p"), ("grade", "linear")], "gbsg": GBSG}
 CASES = {"rotterdam": (rotterdam, ROTTERDAM, 1826.25), "gbsg": (gbsg, GBSG, 1461.0)}
 
@@ -77,11 +98,15 @@ def unique(rows):
 
 def six():
     """Treated 1, 1, 0, 1, 0, 0 with x = 1, 1, 1, 0, 0, 0; times 1 to 6, all but the fifth die."""
-    return pd.DataFrame({
-        "hai": yes(np.array([1, 1, 0, 1, 0, 0]) == 1), "x": [1.0, 1, 1, 0, 0, 0],
-        "time": [1.0, 2, 3, 4, 5, 6], "event": [True, True, True, True, False, True],
-        "endpoint": "OS",
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "hai": yes(np.array([1, 1, 0, 1, 0, 0]) == 1),
+            "x": [1.0, 1, 1, 0, 0, 0],
+            "time": [1.0, 2, 3, 4, 5, 6],
+            "event": [True, True, True, True, False, True],
+            "endpoint": "OS",
+        }
+    )
 
 
 def test_six_patients_by_hand():
@@ -104,11 +129,15 @@ def test_six_patients_by_hand():
     assert pick(rows, "propensity_auc") == pytest.approx(float(F(6, 9) + F(1, 2) * 0))
     # Treated (1, 2, 4; 1/3, 1/3, 2/3): S = 3/4, 1/2, 0. Others (3, 5+, 6; 2/3, 1/3, 1/3):
     # 4/3 at risk at 3: S = 1/2, and 0 at 6.
-    effects = unique(causal.weighted_effects(six(), "hai", model, times=[2.5, 4], samples=0,
-                                             min_at_risk=1))  # fmt: skip
+    effects = unique(
+        causal.weighted_effects(six(), "hai", model, times=[2.5, 4], samples=0, min_at_risk=1)
+    )
     rates = [F(1, 2), F(0), F(1), F(1, 2)]
-    found = [pick(effects, "survival_rate", group=f"hai={level}", time=t)
-             for level in ("yes", "no") for t in (2.5, 4)]  # fmt: skip
+    found = [
+        pick(effects, "survival_rate", group=f"hai={level}", time=t)
+        for level in ("yes", "no")
+        for t in (2.5, 4)
+    ]
     assert found == pytest.approx([100 * float(v) for v in rates], abs=1e-9)
     # Areas to 4: treated 1 + 3/4 + 2/2 = 11/4; others 3 + 1/2 = 7/2.
     assert pick(effects, "rmst", group="hai=yes", time=4) == pytest.approx(11 / 4)
@@ -175,8 +204,11 @@ def test_balance_equals_r(case, kind):
 def test_weighted_effects_equal_r(case, kind):
     name, frame, model, _, at = case
     for ties in ("efron", "breslow"):
-        rows = unique(causal.weighted_effects(frame, "hai", model, kind=kind, times=[at], samples=0,
-                                              cap=1.0, ties=ties))  # fmt: skip
+        rows = unique(
+            causal.weighted_effects(
+                frame, "hai", model, kind=kind, times=[at], samples=0, cap=1.0, ties=ties
+            )
+        )
         value, error = log_ratio(rows)
         assert value == pytest.approx(r(name, f"{kind}_{ties}_log_hr"), rel=1e-8)
         assert error == pytest.approx(r(name, f"{kind}_{ties}_se"), rel=1e-8)
@@ -209,8 +241,13 @@ def test_doubly_robust_equals_r(case, kind):
 
 def test_late_entry_equals_r():
     m = load("mgus2").dropna(subset=["hgb", "creat"])
-    frame = m.assign(entry=m["age"].astype(float), time=m["age"] + (m["futime"] + 0.5) / 12,
-                     event=m["death"] == 1, endpoint="OS", hai=yes(m["sex"] == "M"))  # fmt: skip
+    frame = m.assign(
+        entry=m["age"].astype(float),
+        time=m["age"] + (m["futime"] + 0.5) / 12,
+        event=m["death"] == 1,
+        endpoint="OS",
+        hai=yes(m["sex"] == "M"),
+    )
     terms = [("hgb", "spline"), ("creat", "log")]
     model = causal.propensity(frame, "hai", terms)
     for ties in ("efron", "breslow"):
@@ -235,10 +272,13 @@ def test_late_entry_equals_r():
 def colon():
     d = load("colon")
     d = d[(d["etype"] == 2) & (d["rx"] != "Lev")]
-    return d.assign(time=d["time"].astype(float), event=d["status"] == 1, endpoint="OS",
-                    hai=yes(d["rx"] == "Lev+5FU"),
-                    kras=pd.Categorical(np.where(d["node4"] == 1, "mutant", "wild"),
-                                        ["wild", "mutant"]))  # fmt: skip
+    return d.assign(
+        time=d["time"].astype(float),
+        event=d["status"] == 1,
+        endpoint="OS",
+        hai=yes(d["rx"] == "Lev+5FU"),
+        kras=pd.Categorical(np.where(d["node4"] == 1, "mutant", "wild"), ["wild", "mutant"]),
+    )
 
 
 COLON = [("age", "spline"), ("sex", "factor"), ("obstruct", "factor")]
@@ -248,8 +288,9 @@ COLON = [("age", "spline"), ("sex", "factor"), ("obstruct", "factor")]
 def by_kras():
     frame = colon()
     model = causal.propensity(frame, "hai", COLON, modifier="kras")
-    rows = causal.weighted_effects(frame, "hai", model, times=[1826.25], by="kras", samples=40,
-                                   seed=3)  # fmt: skip
+    rows = causal.weighted_effects(
+        frame, "hai", model, times=[1826.25], by="kras", samples=40, seed=3
+    )
     return frame, model, unique(rows)
 
 
@@ -363,8 +404,12 @@ def test_another_seed_or_analysis_has_other_random_numbers():
 def test_the_order_of_the_patients_decides_nothing():
     frame = gbsg()
     again = frame.sample(frac=1, random_state=4)
-    rows = [causal.weighted_effects(f, "hai", causal.propensity(f, "hai", GBSG), times=[1000],
-                                    samples=0) for f in (frame, again)]  # fmt: skip
+    rows = [
+        causal.weighted_effects(
+            f, "hai", causal.propensity(f, "hai", GBSG), times=[1000], samples=0
+        )
+        for f in (frame, again)
+    ]
     assert rows[0]["estimate"].to_numpy() == pytest.approx(rows[1]["estimate"].to_numpy(), rel=1e-9)
 
 
@@ -377,17 +422,46 @@ def test_patients_of_another_frame_are_fitted_again():
     assert whole.on(part).scales == whole.scales and len(whole.on(part).e) == len(part)
 
 
+def test_the_curve_is_what_the_effects_say_and_numbers_at_risk_are_counted():
+    frame, at = gbsg(), 1461.0
+    model = causal.propensity(frame, "hai", GBSG)
+    for kind in ("overlap", "att"):
+        rows = causal.weighted_effects(frame, "hai", model, kind=kind, times=[at], samples=0)
+        steps = causal.weighted_curve(frame, "hai", model, kind=kind)
+        table = unique(causal.weighted_risk_table(frame, "hai", model, [0, at], kind=kind))
+        given = causal.weights(model, kind)
+        for level in ("no", "yes"):
+            group = f"hai={level}"
+            part = steps[steps["group"] == group]
+            assert (part["survival"].iloc[0], part["time"].iloc[0]) == (1, 0)
+            assert 100 * part.loc[part["time"] <= at, "survival"].iloc[-1] == pytest.approx(
+                pick(rows, "survival_rate", group=group)
+            )
+            left = ((frame["hai"] == level) & (frame["time"] >= at)).to_numpy()
+            assert pick(table, "n_at_risk", group=group, time=at) == left.sum()
+            worth = given[left].sum() ** 2 / (given[left] ** 2).sum()
+            assert pick(table, "effective_n", group=group, time=at) == pytest.approx(worth)
+    nobody = causal.propensity(all_treated(tiny(60)), "hai", TINY)
+    assert causal.weighted_curve(all_treated(tiny(60)), "hai", nobody).empty
+
+
 # ---- what cannot be compared ---------------------------------------------------------
 
 
 def tiny(n=20, seed=1):
     rng = np.random.default_rng(seed)
-    return pd.DataFrame({
-        "hai": yes(rng.random(n) < 0.5), "age": rng.normal(60, 9, n), "x": rng.normal(size=n),
-        "sex": pd.Categorical(rng.choice(["m", "f"], n)), "time": rng.exponential(30, n) + 0.1,
-        "event": rng.random(n) < 0.6, "endpoint": "OS",
-        "kras": pd.Categorical(rng.choice(["wild", "mutant"], n), ["wild", "mutant"]),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "hai": yes(rng.random(n) < 0.5),
+            "age": rng.normal(60, 9, n),
+            "x": rng.normal(size=n),
+            "sex": pd.Categorical(rng.choice(["m", "f"], n)),
+            "time": rng.exponential(30, n) + 0.1,
+            "event": rng.random(n) < 0.6,
+            "endpoint": "OS",
+            "kras": pd.Categorical(rng.choice(["wild", "mutant"], n), ["wild", "mutant"]),
+        }
+    )
 
 
 TINY = [("age", "spline"), ("x", "linear"), ("sex", "factor")]
@@ -455,8 +529,18 @@ def one_modifier(frame):
     return frame.assign(kras=pd.Categorical(["wild"] * len(frame), ["wild", "mutant"]))
 
 
-DAMAGES = [no_events, one_arm_without_event, all_treated, one_untreated, one_level, separated,
-           nothing_known, started, all_at_once, one_modifier]  # fmt: skip
+DAMAGES = [
+    no_events,
+    one_arm_without_event,
+    all_treated,
+    one_untreated,
+    one_level,
+    separated,
+    nothing_known,
+    started,
+    all_at_once,
+    one_modifier,
+]
 
 
 @pytest.mark.parametrize("n", [20, 120])
@@ -577,9 +661,14 @@ def effect(value, low=np.nan, high=np.nan, **more):
 @pytest.mark.parametrize("name", ["common", "rare"])
 @pytest.mark.parametrize(
     ("value", "low", "high", "limit"),
-    [(0.53, 0.39, 0.77, 0.77), (0.68, 0.52, 0.89, 0.89), (2.2, 1.5, 3.37, None),
-     (3.37, 2.2, 5, 2.2), (1.0, 0.8, 1.2, 1)],
-)  # fmt: skip
+    [
+        (0.53, 0.39, 0.77, 0.77),
+        (0.68, 0.52, 0.89, 0.89),
+        (2.2, 1.5, 3.37, None),
+        (3.37, 2.2, 5, 2.2),
+        (1.0, 0.8, 1.2, 1),
+    ],
+)
 def test_e_values_equal_r(name, value, low, high, limit):
     rows = unique(causal.e_values(effect(value, low, high), common=name == "common"))
     assert pick(rows, "e_value") == pytest.approx(r("e_value", f"{name}_{value:g}"), rel=1e-12)

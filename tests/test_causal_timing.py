@@ -17,8 +17,13 @@ def jasa():
     j = load("jasa")
     treated = j["transplant"] == 1
     wait = np.maximum(j["wait.time"].astype(float), 0.25)
-    return j.assign(time=np.maximum(0.5, j["futime"].astype(float)), event=j["fustat"] == 1,
-                    endpoint="OS", hai=yes(treated), start=wait.where(treated))  # fmt: skip
+    return j.assign(
+        time=np.maximum(0.5, j["futime"].astype(float)),
+        event=j["fustat"] == 1,
+        endpoint="OS",
+        hai=yes(treated),
+        start=wait.where(treated),
+    )
 
 
 def late_jasa():
@@ -32,8 +37,13 @@ def colon():
     d = load("colon").sort_values("id")
     dead, back = d[d["etype"] == 2], d[d["etype"] == 1]
     start = np.where(back["status"] == 1, back["time"].astype(float), np.nan)
-    return dead.assign(time=dead["time"].astype(float), event=dead["status"] == 1, endpoint="OS",
-                       start=start, hai=yes(np.isfinite(start)))  # fmt: skip
+    return dead.assign(
+        time=dead["time"].astype(float),
+        event=dead["status"] == 1,
+        endpoint="OS",
+        start=start,
+        hai=yes(np.isfinite(start)),
+    )
 
 
 TRANSPLANT = [("age", "linear"), ("surgery", "linear")]
@@ -52,20 +62,37 @@ TRANSPLANT = [("age", "linear"), ("surgery", "linear")]
 
 def six():
     start = [1.0, 2, np.nan, np.nan, np.nan, 3]
-    return pd.DataFrame({
-        "time": [4.0, 6, 1.5, 3, 5, 5], "event": [True, False, True, True, False, True],
-        "start": start, "hai": yes(np.isfinite(start)), "endpoint": "OS",
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "time": [4.0, 6, 1.5, 3, 5, 5],
+            "event": [True, False, True, True, False, True],
+            "start": start,
+            "hai": yes(np.isfinite(start)),
+            "endpoint": "OS",
+        }
+    )
 
 
 def test_clones_of_six_patients_by_hand():
-    rows = unique(causal.strategies(six(), "hai", "start", [], grace=2.0, times=[1.9, 3.5, 4.5],
-                                    samples=0, min_at_risk=1, cap=1.0))  # fmt: skip
+    rows = unique(
+        causal.strategies(
+            six(),
+            "hai",
+            "start",
+            [],
+            grace=2.0,
+            times=[1.9, 3.5, 4.5],
+            samples=0,
+            min_at_risk=1,
+            cap=1.0,
+        )
+    )
     to_start = [F(5, 6), F(5, 6), F(5, 12)]
     not_to = [F(4, 5), F(8, 15), F(8, 15)]
     for month, one, other in zip((1.9, 3.5, 4.5), to_start, not_to, strict=True):
-        rates = [pick(rows, "survival_rate", group=f"hai={level}", time=month)
-                 for level in ("yes", "no")]  # fmt: skip
+        rates = [
+            pick(rows, "survival_rate", group=f"hai={level}", time=month) for level in ("yes", "no")
+        ]
         assert rates == pytest.approx([100 * float(one), 100 * float(other)])
         assert pick(rows, "risk_difference", time=month) == pytest.approx(100 * float(one - other))
     # Areas to 4.5: 3/2 + 5/6 (5/2) + 5/12 (1/2) and 3/2 + 4/5 (3/2) + 8/15 (3/2).
@@ -91,9 +118,11 @@ def test_everybody_is_in_both_strategies_until_the_own_course_leaves_one():
 
 
 def test_a_start_on_the_day_of_the_event_is_no_start():
-    frame = six().assign(start=[1.0, 2, 1.5, np.nan, np.nan, 3]).assign(
-        hai=yes(np.array([1, 1, 1, 0, 0, 1]) == 1)
-    )  # fmt: skip
+    frame = (
+        six()
+        .assign(start=[1.0, 2, 1.5, np.nan, np.nan, 3])
+        .assign(hai=yes(np.array([1, 1, 1, 0, 0, 1]) == 1))
+    )
     one, other = (
         causal.strategies(f, "hai", "start", [], grace=2.0, times=[3.5], samples=0, min_at_risk=1)
         for f in (six(), frame)
@@ -115,8 +144,19 @@ def test_a_start_on_the_day_of_the_event_is_no_start():
 )
 def test_clones_equal_r(case, make, terms, grace, at, cap):
     for ties in ("efron", "breslow"):
-        rows = unique(causal.strategies(make(), "hai", "start", terms, grace=grace, times=[at],
-                                        samples=0, cap=cap, ties=ties))  # fmt: skip
+        rows = unique(
+            causal.strategies(
+                make(),
+                "hai",
+                "start",
+                terms,
+                grace=grace,
+                times=[at],
+                samples=0,
+                cap=cap,
+                ties=ties,
+            )
+        )
         value, error = log_ratio(rows)
         assert value == pytest.approx(r(case, f"{ties}_log_hr"), rel=1e-8)
         assert error == pytest.approx(r(case, f"{ties}_se"), rel=1e-8)
@@ -172,13 +212,22 @@ def test_weights_that_explode_are_capped_and_told():
     chance = 1 / (1 + np.exp(-(4 * x - 2)))
     start = np.where(rng.random(n) < chance, rng.uniform(0.5, 2.5, n), np.nan)
     time = rng.exponential(40, n) + 0.1
-    frame = pd.DataFrame({"x": x, "time": time, "event": rng.random(n) < 0.7, "endpoint": "OS",
-                          "start": start, "hai": yes(np.isfinite(start))})  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "x": x,
+            "time": time,
+            "event": rng.random(n) < 0.7,
+            "endpoint": "OS",
+            "start": start,
+            "hai": yes(np.isfinite(start)),
+        }
+    )
     free, held = (
-        causal.strategies(frame, "hai", "start", [("x", "linear")], grace=2.76, times=[36],
-                          samples=0, cap=cap)
+        causal.strategies(
+            frame, "hai", "start", [("x", "linear")], grace=2.76, times=[36], samples=0, cap=cap
+        )
         for cap in (1.0, 0.95)
-    )  # fmt: skip
+    )
     large = [pick(rows, "max_weight", group="hai=yes") for rows in (free, held)]
     assert large[0] > 20 > large[1]
     assert "few patients stand for many" in pick(free, "max_weight", "method", group="hai=yes")
@@ -194,8 +243,13 @@ def heart():
     last = h.sort_values(["id", "start"]).groupby("id").last()
     begun = h[h["transplant"].astype(str) == "1"].set_index("id")["start"].astype(float)
     start = begun.reindex(last.index)
-    return last.assign(time=last["stop"].astype(float), event=last["event"] == 1, endpoint="OS",
-                       hai_start_months=start, hai=yes(start.notna()))  # fmt: skip
+    return last.assign(
+        time=last["stop"].astype(float),
+        event=last["event"] == 1,
+        endpoint="OS",
+        hai_start_months=start,
+        hai=yes(start.notna()),
+    )
 
 
 def test_time_dependent_equals_r():
@@ -216,8 +270,9 @@ def test_ever_assumed_and_worst_case_equal_r():
     rows = unique(causal.time_dependent(frame, "hai", "start", [], assumed=14.0))
     for model, name in (("diagnostic", "ever"), ("assumed start", "assumed")):
         found = log_ratio(rows, model=model)
-        assert found == pytest.approx([r("jasa", f"{name}_log_hr"), r("jasa", f"{name}_se")],
-                                      rel=1e-8)  # fmt: skip
+        assert found == pytest.approx(
+            [r("jasa", f"{name}_log_hr"), r("jasa", f"{name}_se")], rel=1e-8
+        )
     rows = unique(causal.early_events(frame, "hai", 30.0))
     assert pick(rows, "cumulative_events") == r("jasa", "early")
     found = log_ratio(rows)
@@ -264,8 +319,11 @@ def test_landmark_by_who_had_started():
     assert (late["hai"] == "yes").sum() == r("jasa_clones", "started")
     assert (late["time"] == frame.loc[late.index, "time"] - 30).all()
     model = causal.propensity(late, "hai", TRANSPLANT)
-    rows = unique(causal.weighted_effects(late, "hai", model, times=[100], samples=0,
-                                          population=survival.from_month(30)))  # fmt: skip
+    rows = unique(
+        causal.weighted_effects(
+            late, "hai", model, times=[100], samples=0, population=survival.from_month(30)
+        )
+    )
     assert set(rows["population"]) == {"from month 30"}
 
 
@@ -276,21 +334,31 @@ def nwtco():
     n = load("nwtco")
     subcohort = n["in.subcohort"].astype(bool)
     relapsed = n["rel"] == 1
-    return n.assign(time=n["edrel"].astype(float), event=relapsed, endpoint="RFS",
-                    tested=yes(subcohort | relapsed), some=yes(subcohort | (relapsed & (
-                        n["seqno"] % 2 == 0))), stage=pd.Categorical(n["stage"]),
-                    ras=pd.Categorical(np.where(n["histol"] == 2, "mutant", "wild"),
-                                       ["wild", "mutant"]))  # fmt: skip
+    return n.assign(
+        time=n["edrel"].astype(float),
+        event=relapsed,
+        endpoint="RFS",
+        tested=yes(subcohort | relapsed),
+        some=yes(subcohort | (relapsed & (n["seqno"] % 2 == 0))),
+        stage=pd.Categorical(n["stage"]),
+        ras=pd.Categorical(np.where(n["histol"] == 2, "mutant", "wild"), ["wild", "mutant"]),
+    )
 
 
 @pytest.mark.parametrize(
     ("tested", "terms", "name", "suffix"),
-    [("tested", [], "cells", ""), ("tested", [("age", "spline"), ("stage", "factor")], "terms",
-      "_terms"), ("some", [("age", "spline"), ("stage", "factor")], "both", "_both")],
-)  # fmt: skip
+    [
+        ("tested", [], "cells", ""),
+        ("tested", [("age", "spline"), ("stage", "factor")], "terms", "_terms"),
+        ("some", [("age", "spline"), ("stage", "factor")], "both", "_both"),
+    ],
+)
 def test_weights_for_being_tested_equal_r(tested, terms, name, suffix):
-    rows = unique(causal.tested_effects(nwtco(), tested, terms, exposure="ras", times=[1826.25],
-                                        samples=0, cap=1.0))  # fmt: skip
+    rows = unique(
+        causal.tested_effects(
+            nwtco(), tested, terms, exposure="ras", times=[1826.25], samples=0, cap=1.0
+        )
+    )
     assert pick(rows, "survival_rate", group="all") == pytest.approx(
         100 * r("nwtco", f"survival{suffix}"), rel=1e-8
     )
@@ -300,10 +368,14 @@ def test_weights_for_being_tested_equal_r(tested, terms, name, suffix):
 
 def test_weights_for_being_tested_by_hand():
     # 3 of 4 with the event and 1 of 3 without it were tested.
-    frame = pd.DataFrame({
-        "time": np.arange(1.0, 8), "event": [True] * 4 + [False] * 3, "endpoint": "RFS",
-        "tested": yes(np.array([1, 1, 1, 0, 1, 0, 0]) == 1),
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "time": np.arange(1.0, 8),
+            "event": [True] * 4 + [False] * 3,
+            "endpoint": "RFS",
+            "tested": yes(np.array([1, 1, 1, 0, 1, 0, 0]) == 1),
+        }
+    )
     w = causal.testing_weights(frame, "tested", cap=1.0)
     assert w == pytest.approx([4 / 3, 4 / 3, 4 / 3, 0, 3, 0, 0])
     assert w.sum() == 7
@@ -314,8 +386,11 @@ def test_weights_for_being_tested_by_hand():
 
 def test_tested_against_untested():
     n = nwtco()
-    rows = unique(causal.tested_against_untested(n, "tested", [("age", "linear"), ("stage",
-                  "factor")], times=[1826.25], year="study"))  # fmt: skip
+    rows = unique(
+        causal.tested_against_untested(
+            n, "tested", [("age", "linear"), ("stage", "factor")], times=[1826.25], year="study"
+        )
+    )
     assert pick(rows, "percent_tested", covariate="") == pytest.approx(100 * 1154 / 4028)
     assert pick(rows, "percent_tested", covariate="RFS event", level="no") == pytest.approx(
         100 * 583 / 3457
@@ -338,8 +413,10 @@ def test_testing_at_random_raises_no_flag():
 
 def test_a_table_of_tested_patients_alone_says_so():
     frame = tiny(60).assign(tested=yes(np.ones(60, bool)))
-    for rows in (causal.tested_against_untested(frame, "tested", []),
-                 causal.tested_effects(frame, "tested")):  # fmt: skip
+    for rows in (
+        causal.tested_against_untested(frame, "tested", []),
+        causal.tested_effects(frame, "tested"),
+    ):
         assert unique(rows)["statistic"].tolist() == ["missing"]
         assert pick(rows, "missing", "method").startswith("not asked")
 
@@ -362,8 +439,9 @@ def test_late_entry_at_the_test_equals_r():
 
 
 def test_late_entry_keeps_what_was_there_and_drops_who_died_before():
-    frame = tiny(6).assign(time=[5.0, 5, 5, 5, 5, 5], entry=[0.0, 2, 0, 0, 0, 0],
-                           test=[-3.0, 1, 5, 6, 3, np.nan])  # fmt: skip
+    frame = tiny(6).assign(
+        time=[5.0, 5, 5, 5, 5, 5], entry=[0.0, 2, 0, 0, 0, 0], test=[-3.0, 1, 5, 6, 3, np.nan]
+    )
     found = causal.late_entry(frame, "test")
     assert found["entry"].tolist() == [0, 2, 3, 0] and found.index.tolist() == [0, 1, 4, 5]
     rows = causal.from_test(frame, "test", times=[4])

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from survival import datasets
 
-from crlm import ledger, missing, regression
+from crlm import causal, ledger, missing, regression
 from crlm.ledger import CohortError, ParameterError
 
 REFERENCE = pd.read_csv(Path(__file__).parent / "reference" / "missing.csv").set_index(
@@ -27,24 +27,43 @@ def pick(rows, statistic, field="estimate", **keys):
 def pbc():
     d = pd.DataFrame(datasets.load_pbc())
     signs = {name: pd.Categorical(d[name], [0, 1]) for name in ("hepato", "spiders")}
-    return d.assign(time=d["time"].astype(float), event=d["status"] == 2, endpoint="OS",
-                    platelet=d["platelet"].astype(float), **signs)  # fmt: skip
+    return d.assign(
+        time=d["time"].astype(float),
+        event=d["status"] == 2,
+        endpoint="OS",
+        platelet=d["platelet"].astype(float),
+        **signs,
+    )
 
 
 # ---- what is missing -----------------------------------------------------------
 
 
 def test_patterns_by_hand():
-    frame = pd.DataFrame({
-        "a": [1, np.nan, np.nan, 4, 5], "b": [1, 2, np.nan, np.nan, 5.0],
-        "event": [True, True, False, False, True], "time": 1.0, "endpoint": "OS",
-        "hai": pd.Categorical(["no", "no", "yes", "yes", "yes"]),
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "a": [1, np.nan, np.nan, 4, 5],
+            "b": [1, 2, np.nan, np.nan, 5.0],
+            "event": [True, True, False, False, True],
+            "time": 1.0,
+            "endpoint": "OS",
+            "hai": pd.Categorical(["no", "no", "yes", "yes", "yes"]),
+        }
+    )
     rows = missing.pattern(frame, ["a", "b"], by="hai")
     ledger.collect([rows])
-    expected = {("all", "a"): 40, ("all", "b"): 40, ("hai=no", "a"): 50, ("hai=no", "b"): 0,
-                ("hai=yes", "a"): 100 / 3, ("hai=yes", "b"): 200 / 3, ("event=yes", "a"): 100 / 3,
-                ("event=yes", "b"): 0, ("event=no", "a"): 50, ("event=no", "b"): 100}  # fmt: skip
+    expected = {
+        ("all", "a"): 40,
+        ("all", "b"): 40,
+        ("hai=no", "a"): 50,
+        ("hai=no", "b"): 0,
+        ("hai=yes", "a"): 100 / 3,
+        ("hai=yes", "b"): 200 / 3,
+        ("event=yes", "a"): 100 / 3,
+        ("event=yes", "b"): 0,
+        ("event=no", "a"): 50,
+        ("event=no", "b"): 100,
+    }
     for (group, name), share in expected.items():
         found = pick(rows, "percent_missing", group=group, covariate=name)
         assert found == pytest.approx(share)
@@ -113,8 +132,17 @@ def test_tables_that_agree_give_the_one_estimate():
 
 def test_rates_are_pooled_on_the_scale_of_their_limits():
     low, high = 40.0, 60.0
-    table = ledger.rows([{"statistic": "survival_rate", "estimate": 50.4, "conf_low": low,
-                          "conf_high": high, "time": 60}])  # fmt: skip
+    table = ledger.rows(
+        [
+            {
+                "statistic": "survival_rate",
+                "estimate": 50.4,
+                "conf_low": low,
+                "conf_high": high,
+                "time": 60,
+            }
+        ]
+    )
     rows = missing.pool([table, table], 10**6, 1)
     assert pick(rows, "survival_rate") == pytest.approx(50.4)
     assert 39.9 < pick(rows, "survival_rate", "conf_low") < 40.8
@@ -122,11 +150,19 @@ def test_rates_are_pooled_on_the_scale_of_their_limits():
 
 def test_counts_flags_and_gaps_are_pooled_by_their_kind():
     def table(n, raised, ratio):
-        return ledger.rows([
-            {"statistic": "n", "estimate": n}, {"statistic": "flag", "covariate": "overlap",
-             "estimate": raised}, {"statistic": "hazard_ratio", "covariate": "hai",
-             "estimate": ratio, "conf_low": ratio / 2, "conf_high": ratio * 2},
-        ])  # fmt: skip
+        return ledger.rows(
+            [
+                {"statistic": "n", "estimate": n},
+                {"statistic": "flag", "covariate": "overlap", "estimate": raised},
+                {
+                    "statistic": "hazard_ratio",
+                    "covariate": "hai",
+                    "estimate": ratio,
+                    "conf_low": ratio / 2,
+                    "conf_high": ratio * 2,
+                },
+            ]
+        )
 
     rows = missing.pool([table(10, 1, 1.0), table(20, 1, np.nan), table(30, 0, 1.0)], 60, 2)
     assert pick(rows, "n") == 20 and pick(rows, "flag") == 1
@@ -157,15 +193,22 @@ def test_cumulative_hazard_equals_r():
 
 
 NORMAL = [("copper", "log"), ("age", "linear"), ("bili", "log"), ("albumin", "linear")]
-MIXED = [*NORMAL, ("chol", "log"), ("platelet", "linear"), ("hepato", "factor"),
-         ("spiders", "factor")]  # fmt: skip
+MIXED = [
+    *NORMAL,
+    ("chol", "log"),
+    ("platelet", "linear"),
+    ("hepato", "factor"),
+    ("spiders", "factor"),
+]
 
 
 @pytest.mark.parametrize(
     ("case", "terms", "m", "cycles", "how", "signs"),
-    [("normal", NORMAL, 200, 1, "normal", []),
-     ("mixed", MIXED, 60, 10, "match", ["hepato", "spiders"])],
-)  # fmt: skip
+    [
+        ("normal", NORMAL, 200, 1, "normal", []),
+        ("mixed", MIXED, 60, 10, "match", ["hepato", "spiders"]),
+    ],
+)
 def test_completed_tables_give_what_mice_gives(case, terms, m, cycles, how, signs):
     frame = pbc()
     tables = missing.impute(frame, terms, m, 11, how=how, cycles=cycles)
@@ -195,8 +238,9 @@ def test_without_the_outcome_the_effect_is_diluted():
     x = rng.random(n) < 0.4
     time = rng.exponential(1 / (0.02 * np.exp(1.1 * x)))
     values = pd.Categorical(np.where(x, "yes", "no"), ["no", "yes"])
-    frame = pd.DataFrame({"x": values, "z": rng.normal(size=n), "time": np.minimum(time, 80),
-                          "event": time < 80})  # fmt: skip
+    frame = pd.DataFrame(
+        {"x": values, "z": rng.normal(size=n), "time": np.minimum(time, 80), "event": time < 80}
+    )
     frame.loc[rng.random(n) < 0.5, "x"] = None
     ratio = {}
     for name, outcomes in (("with", None), ("without", {})):
@@ -211,22 +255,34 @@ def test_without_the_outcome_the_effect_is_diluted():
 
 def holes(n=80, seed=2):
     rng = np.random.default_rng(seed)
-    frame = pd.DataFrame({
-        "age": rng.normal(60, 9, n), "cea": rng.lognormal(2, 1, n),
-        "number": rng.integers(1, 9, n).astype(float),
-        "site": pd.Categorical(rng.choice(["left", "right", "rectum"], n),
-                               ["left", "right", "rectum"]),
-        "extra": pd.Categorical(rng.choice(["no", "yes"], n, p=[0.9, 0.1]), ["no", "yes"]),
-        "hai": pd.Categorical(rng.choice(["no", "yes"], n), ["no", "yes"]),
-        "time": rng.exponential(30, n) + 0.1, "event": rng.random(n) < 0.6, "endpoint": "OS",
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "age": rng.normal(60, 9, n),
+            "cea": rng.lognormal(2, 1, n),
+            "number": rng.integers(1, 9, n).astype(float),
+            "site": pd.Categorical(
+                rng.choice(["left", "right", "rectum"], n), ["left", "right", "rectum"]
+            ),
+            "extra": pd.Categorical(rng.choice(["no", "yes"], n, p=[0.9, 0.1]), ["no", "yes"]),
+            "hai": pd.Categorical(rng.choice(["no", "yes"], n), ["no", "yes"]),
+            "time": rng.exponential(30, n) + 0.1,
+            "event": rng.random(n) < 0.6,
+            "endpoint": "OS",
+        }
+    )
     for name in ("cea", "number", "site", "extra"):
         frame.loc[rng.random(n) < 0.3, name] = None
     return frame
 
 
-TERMS = [("age", "spline"), ("cea", "log"), ("number", "log spline"), ("site", "factor"),
-         ("extra", "factor"), ("hai", "factor")]  # fmt: skip
+TERMS = [
+    ("age", "spline"),
+    ("cea", "log"),
+    ("number", "log spline"),
+    ("site", "factor"),
+    ("extra", "factor"),
+    ("hai", "factor"),
+]
 
 
 def test_what_is_known_stays_and_what_is_drawn_is_possible():
@@ -289,11 +345,36 @@ def test_hard_tables_are_completed_as_far_as_possible(damage):
         assert damage not in ("empty", "one value") or left
 
 
+def test_weights_and_effects_inside_each_completed_table():
+    frame = holes(300)
+    tables = missing.impute(frame, TERMS, 4, 2, exposure="hai")
+    terms = [term for term in TERMS if term[0] != "hai"]
+    each = [
+        causal.weighted_effects(
+            table, "hai", causal.propensity(table, "hai", terms), times=[24], samples=20, seed=k
+        )
+        for k, table in enumerate(tables)
+    ]
+    rows = missing.pool(each, len(frame), 1, model=None)
+    ledger.collect([rows])
+    values = [pick(one, "risk_difference") for one in each]
+    assert pick(rows, "risk_difference") == pytest.approx(np.mean(values))
+    highs = [pick(one, "risk_difference", "conf_high") for one in each]
+    widths = np.array(highs) - np.array(values)
+    wide = pick(rows, "risk_difference", "conf_high") - pick(rows, "risk_difference")
+    assert wide > np.sqrt(np.mean(np.square(widths)))
+    assert pick(rows, "risk_difference", "n") == len(frame)
+    assert set(rows["model"]) == {"overlap weighted"}
+
+
 def test_no_gaps_no_tables_and_choices_that_make_no_sense():
     frame = holes().dropna()
     assert missing.impute(frame, TERMS, 1, 1)[0].equals(frame)
     assert missing.impute(frame, TERMS, 0, 1) == []
-    for words, more in (("m must", {"m": -1}), ("cycles must", {"cycles": True}),
-                        ("how must", {"how": "guess"})):  # fmt: skip
+    for words, more in (
+        ("m must", {"m": -1}),
+        ("cycles must", {"cycles": True}),
+        ("how must", {"how": "guess"}),
+    ):
         with pytest.raises(ParameterError, match=words):
             missing.impute(frame, TERMS, **{"m": 1, "seed": 1, **more})

@@ -2,7 +2,8 @@
 
 Frames in (an analysis frame of `endpoints.derive`, or patients), result rows out. `propensity`,
 `weights`, `balance`: who gets a treatment, and whether the sides are alike. `weighted_effects`,
-`doubly_robust`, `modification`, `reri`: effects, absolute first. `time_dependent`,
+`weighted_curve`, `weighted_risk_table`, `doubly_robust`, `modification`, `reri`: effects,
+absolute first. `time_dependent`,
 `early_events`, `from_grace`, `strategies`: treatment that begins later. `testing_weights`,
 `tested_effects`, `tested_against_untested`, `late_entry`, `from_test`: who was tested.
 `e_values`, `shrink`, `power`, `era`: what was not measured, and what few patients can say.
@@ -16,6 +17,7 @@ estimated is a row with the reason in `method`.
 """
 
 from crlm.causal.conditional import doubly_robust, era
+from crlm.causal.curves import weighted_curve, weighted_risk_table
 from crlm.causal.effects import weighted_effects
 from crlm.causal.entry import from_test, late_entry
 from crlm.causal.propensity import Propensity, balance, propensity, weights
@@ -49,6 +51,8 @@ __all__ = [
     "tested_effects",
     "testing_weights",
     "time_dependent",
+    "weighted_curve",
     "weighted_effects",
+    "weighted_risk_table",
     "weights",
 ]
