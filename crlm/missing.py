@@ -186,6 +186,8 @@ def impute(
     if how not in ("match", "normal"):
         raise ParameterError(f"how must be 'match' or 'normal' but is {how!r}.")
     scales, _ = learn(frame, [(name, _plain(kind)) for name, kind in terms])
+    if exposure and exposure not in [name for name, _ in terms]:
+        raise ParameterError(f'{exposure} is no term; add ["{exposure}", "factor"] to the terms.')
     wrong = set(shift or {}) - {scale.name for scale in scales if scale.levels}
     if wrong:
         raise ParameterError(f"shift names {', '.join(sorted(wrong))}, no factor of the terms.")

@@ -375,6 +375,7 @@ def test_no_gaps_no_tables_and_choices_that_make_no_sense():
         ("m must", {"m": -1}),
         ("cycles must", {"cycles": True}),
         ("how must", {"how": "guess"}),
+        ("pump is no term", {"exposure": "pump"}),
     ):
         with pytest.raises(ParameterError, match=words):
             missing.impute(frame, TERMS, **{"m": 1, "seed": 1, **more})

@@ -24,7 +24,7 @@ _INDICATION_P, _INDICATION_SMD = 0.005, 0.2
 _EFFECTIVE, _AUC = 0.5, 0.85
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Propensity:
     """The chance of the second level of an exposure, given covariates.
 

@@ -177,9 +177,10 @@ def two_levels(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, tuple[str, s
         levels = _other_of(levels[0])
         column = column.cat.rename_categories(str).cat.set_categories(levels)
     if len(levels) != 2:
+        remedy = "two are compared here. Give it two levels in columns.toml or design.toml."
         raise CohortError(
-            f"{name!r} has {len(levels)} levels ({', '.join(levels)}); two are compared here. "
-            "Give it two levels in columns.toml or design.toml."
+            f"{name!r} has {len(levels)} levels; {remedy}",
+            told=f"{name!r} has {len(levels)} levels ({', '.join(levels[:6])}); {remedy}",
         )
     codes = column.cat.codes.to_numpy().astype(float)
     return np.where(codes < 0, np.nan, codes), (levels[0], levels[1])
