@@ -7,7 +7,7 @@ Every analysis runs through the public functions of `crlm`.
     python benchmarks/bias.py --worlds 1 12 --cohorts 500     # goes on where it ended
 
 One row a cohort and analysis is added to `benchmarks/results/bias.csv` (what is there is not run
-again), and the summary is printed and written to `benchmarks/results/bias_summary.csv`.
+again); the summary is printed and written to `benchmarks/bias.csv`.
 """
 
 import argparse
@@ -336,10 +336,11 @@ def main():
     parser.add_argument("--cohorts", type=int, default=40)
     parser.add_argument("--n", type=int, default=N)
     parser.add_argument("--results", type=Path, default=FOLDER / "bias.csv")
+    parser.add_argument("--summary", type=Path, default=Path(__file__).with_suffix(".csv"))
     asked = parser.parse_args()
     run(asked.worlds, asked.cohorts, asked.n, asked.results)
     found = summary(asked.results)
-    found.round(4).to_csv(asked.results.with_name(f"{asked.results.stem}_summary.csv"), index=False)
+    found.round(4).to_csv(asked.summary, index=False)
     print(found.round(3).to_string(index=False, na_rep=""))
 
 
