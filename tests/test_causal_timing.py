@@ -234,6 +234,18 @@ def test_weights_that_explode_are_capped_and_told():
     assert "few patients" not in pick(held, "max_weight", "method", group="hai=yes")
 
 
+def test_a_start_that_a_covariate_foretells_gives_rows_and_no_traceback():
+    for sign in (1, -1):
+        frame = tiny(200, 4).assign(time=np.linspace(0.5, 90, 200), event=True)
+        begins = (sign * frame["x"] > 0) & (frame["time"] > 1)
+        frame = frame.assign(hai=yes(begins), start=np.where(begins, 0.9, np.nan))
+        rows = unique(
+            causal.strategies(frame, "hai", "start", [("x", "linear")], grace=2.76, samples=10)
+        )
+        assert pick(rows, "max_weight", group="hai=yes") >= 1
+        assert np.isfinite(pick(rows, "risk_difference", time=36))
+
+
 # ---- from the start on --------------------------------------------------------------
 
 

@@ -13,6 +13,8 @@ from crlm.survival.samples import snap
 
 #: Rows of clones that are made at most, and how often weights are looked up at least.
 _MOST_ROWS, _FEWEST_CUTS = 600_000, 12
+#: Logarithms beyond this are a start that covariates foretell; numbers stay finite.
+_FARTHEST = 30.0
 
 
 @dataclass(frozen=True)
@@ -91,14 +93,14 @@ class Clones:
         x = self.x[self.may]
         centre = np.average(x, axis=0, weights=drawn)
         coef = cox_coefficients(self.starting, x - centre, drawn)
-        lp = (self.x - centre) @ coef
+        lp = np.clip((self.x - centre) @ coef, -_FARTHEST, _FARTHEST)
         times, jumps = baseline_jumps(self.starting, lp[self.may], drawn)
         hazard = np.concatenate([[0.0], np.cumsum(jumps)])
         # The left limit: whoever starts on the day of an event was still unstarted at it.
         upto = np.concatenate([hazard[np.searchsorted(times, self.cuts)], hazard[-1:]])
-        table = np.exp(np.outer(upto, np.exp(lp)))
+        table = np.exp(np.minimum(np.outer(upto, np.exp(lp)), _FARTHEST))
         own = hazard[np.searchsorted(times, self.starting.time)]
-        last = np.exp(own * np.exp(lp[self.may]))
+        last = np.exp(np.minimum(own * np.exp(lp[self.may]), _FARTHEST))
         return np.minimum(table, ceiling(last, cap, drawn))
 
 
