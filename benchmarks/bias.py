@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from crlm import causal, missing, regression
+from crlm import causal, missing, regression, survival
 
 FOLDER = Path(__file__).parent / "results"
 FIELDS = ["world", "n", "cohort", "analysis", "estimate", "conf_low", "conf_high", "truth"]
@@ -46,8 +46,11 @@ PAPER = ["hai", "kras", "margin", "crs_high", "extrahepatic"]
 MARKS = {
     1: (["overlap RD", "doubly robust HR"], "paper HR", "indication"),
     2: (["time dependent HR", "clones RD"], "ever HR", "immortal"),
+    3: (["testing weighted RFS"], "tested RFS", "tested by outcome"),
+    4: (["late entry OS"], "tested OS", "late tests"),
     5: (["overlap RD", "doubly robust HR"], "paper HR", "era"),
     9: (["imputed HR"], "complete case HR", "missing"),
+    10: (["difference of RDs"], "unadjusted difference of RDs", "underpowered"),
     11: (["overlap RD"], "paper HR", ""),
     12: (["overlap RD", "doubly robust HR"], "paper HR", ""),
 }
@@ -74,7 +77,9 @@ def chance_of_hai(world, d):
     logit = np.full(len(d), 0.2)
     if world == 1:
         logit += 0.9 * (np.log(d["number"]) - 0.9) - 0.07 * (d["age"] - 58)
-    if world in (1, 11):
+    if world == 10:
+        logit += 0.5 * (np.log(d["number"]) - 0.9) - 0.05 * (d["age"] - 58)
+    if world in (1, 10, 11):
         logit -= 0.8 * d["extrahepatic"]
     if world == 9:
         logit -= 1.2 * d["extrahepatic"]
@@ -87,7 +92,7 @@ def chance_of_hai(world, d):
 
 def hazard(world, d, hai):
     """Of death, in a month."""
-    beta = 0.0 if world == 12 else BETA
+    beta = {12: 0.0, 10: math.log(0.6)}.get(world, BETA)
     log = beta * hai + 0.5 * d["kras"] + 0.7 * d["margin"] + 0.3 * (d["nodes"] - 0.62)
     if world == 9:
         return 0.00825 * np.exp(log + 1.1 * d["extrahepatic"])
@@ -97,10 +102,13 @@ def hazard(world, d, hai):
 
 
 def cohort(world, number, n=N):
+    """One simulated cohort; of four times as many in the world where all are eligible."""
     rng = np.random.default_rng([world, number])
-    d = covariates(rng, n)
+    d = covariates(rng, 4 * n - 6 if world == 3 else n)
     if world == 2:
         return late_start(d, rng)
+    if world in (3, 4):
+        return (tested_after_recurrence if world == 3 else tested_late)(d, rng)
     hai = rng.random(n) < chance_of_hai(world, d)
     dies = rng.exponential(1 / hazard(world, d, hai))
     frame = observed(d, hai, dies, rng.uniform(36, 150, n), "OS")
@@ -123,6 +131,24 @@ def late_start(d, rng):
     return frame.assign(hai_start_months=np.where(started, plan, np.nan))
 
 
+def tested_after_recurrence(d, rng):
+    """Genes are read in a third of those who recur and a tenth of the others."""
+    n = len(d)
+    cured = rng.random(n) < 0.30
+    event = np.where(cured, np.inf, rng.exponential(1 / 0.05, n))
+    frame = observed(d, cured, event, rng.uniform(36, 150, n), "RFS")
+    tested = rng.random(n) < np.where(frame["event"], 0.35, 0.09)
+    return frame.assign(tested=pd.Categorical(np.where(tested, "yes", "no"), dtype=NO_YES))
+
+
+def tested_late(d, rng):
+    """Genes are read at the operation in 40 %, else at some time, in whoever is there then."""
+    n = len(d)
+    frame = observed(d, np.zeros(n), rng.exponential(1 / 0.0085, n), rng.uniform(36, 150, n), "OS")
+    month = np.where(rng.random(n) < 0.40, 0.0, rng.uniform(0, 96, n))
+    return frame.assign(genetic_test_months=month)[month < frame["time"]]
+
+
 def observed(d, hai, event, censored, endpoint):
     score = d["nodes"].astype(int) + d["synchronous"] + (d["number"] > 1) + (d["size"] > 5)
     score = score + (d["cea"] > 200)
@@ -141,11 +167,17 @@ def truths(world):
     """The risk difference in the overlap population (points) and the log hazard ratio."""
     if world == 2:
         return {"RD": strategies_truth(36.0), "HR": BETA}
+    if world in (3, 4):
+        return {"RFS": 100 * (0.3 + 0.7 * math.exp(-3)), "OS": 100 * math.exp(-0.51)}
     rng = np.random.default_rng([world, 10**6])
     d = covariates(rng, 400_000)
     e = chance_of_hai(world, d)
     alive = [np.exp(-60 * hazard(world, d, arm)) for arm in (0, 1)]
     w = e * (1 - e)
+    if world == 10:
+        gain = (alive[1] - alive[0]).to_numpy()
+        parts = [np.average(gain[d["kras"] == k], weights=w[d["kras"] == k]) for k in (0, 1)]
+        return {"RDs": 100 * (parts[1] - parts[0])}
     return {
         "RD": 100 * float(w @ (alive[1] - alive[0]) / w.sum()),
         "HR": 0.0 if world == 12 else BETA,
@@ -178,6 +210,8 @@ def analyse(world, frame, seed):
         return timed(frame, seed)
     if world == 9:
         return imputed(frame, seed)
+    if world in (3, 4, 10):
+        return {3: chosen, 4: read_late, 10: by_kras}[world](frame, seed)
     model = causal.propensity(frame, "hai", TERMS)
     effects = causal.weighted_effects(frame, "hai", model, times=[60], seed=seed)
     robust = causal.doubly_robust(frame, "hai", TERMS, causal.weights(model))
@@ -225,6 +259,39 @@ def imputed(frame, seed):
     ]
 
 
+def chosen(frame, seed):
+    weighted = causal.tested_effects(frame, "tested", times=[60], seed=seed)
+    told = causal.tested_against_untested(frame, "tested", [], times=[60])
+    naive = told[told["group"] == "tested=yes"]
+    return [
+        ("testing weighted RFS", one(weighted, "survival_rate")),
+        ("tested RFS", one(naive, "survival_rate")),
+        *flags(told),
+    ]
+
+
+def read_late(frame, seed):
+    rows = causal.from_test(frame, "genetic_test_months", times=[60])
+    naive = survival.kaplan_meier(frame, times=[60])
+    return [
+        ("late entry OS", one(rows, "survival_rate")),
+        ("tested OS", one(naive, "survival_rate")),
+        *flags(rows),
+    ]
+
+
+def by_kras(frame, seed):
+    found = []
+    terms = [term for term in TERMS if term[0] != "kras"]
+    for name, some in (("difference of RDs", terms), ("unadjusted difference of RDs", [])):
+        model = causal.propensity(frame, "hai", some, modifier="kras")
+        rows = causal.weighted_effects(frame, "hai", model, by="kras", times=[60], seed=seed)
+        found.append((name, one(rows, "difference_of_risk_differences")))
+    share = [float((frame[name] == "yes").mean()) for name in ("hai", "kras")]
+    power = causal.power(float(frame["event"].sum()), *share, covariate="hai:kras")
+    return [*found, *flags(power)]
+
+
 def one(rows, statistic, covariate=None):
     at = rows[rows["statistic"] == statistic]
     if covariate is not None:
@@ -246,7 +313,7 @@ def flags(*parts):
 def truth_of(name, truth):
     if name.endswith("of extrahepatic"):
         return 1.1
-    return truth["RD"] if name.endswith("RD") else truth["HR"]
+    return truth[name.split()[-1]]
 
 
 def record(world, n, number, name, row, truth):
