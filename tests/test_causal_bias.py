@@ -18,6 +18,36 @@ def test_truths_are_those_of_another_program(world, points):
     assert bias.truths(world)["RD"] == pytest.approx(points, abs=0.02)
 
 
+def test_truths_of_testing_and_of_two_groups():
+    assert bias.truths(3)["RFS"] == pytest.approx(33.49, abs=0.005)
+    assert bias.truths(4)["OS"] == pytest.approx(60.05, abs=0.005)
+    assert bias.truths(10)["RDs"] == pytest.approx(2.49, abs=0.02)
+
+
+@pytest.mark.parametrize("world", [3, 4])
+def test_the_tested_alone_mislead_and_the_flag_says_so(world):
+    named, naive, raised = bias.MARKS[world]
+    values = []
+    for k in range(5):
+        found = dict(bias.analyse(world, bias.cohort(world, k), k))
+        assert found[f"flag {raised}"]["estimate"] == 1
+        values.append([found[name]["estimate"] for name in (*named, naive)])
+    right, wrong = np.mean(values, axis=0)
+    truth = bias.truth_of(naive, bias.truths(world))
+    assert abs(right - truth) < 3 and abs(wrong - truth) > 6
+
+
+def test_differences_between_groups_are_underpowered_and_unbiased():
+    values = []
+    for k in range(3):
+        found = dict(bias.analyse(10, bias.cohort(10, k), k))
+        assert found["flag underpowered"]["estimate"] == 1
+        row = found["difference of RDs"]
+        values.append(row["conf_high"] - row["estimate"])
+    # The standard error is near 8.5 points: here a large difference is noise.
+    assert np.mean(values) / 1.96 == pytest.approx(8.5, abs=2)
+
+
 def test_the_truth_of_the_strategies(monkeypatch):
     # With a grace of three months nobody starts later, which another program computed.
     monkeypatch.setattr(bias, "GRACE", 3.0)
