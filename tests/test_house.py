@@ -34,6 +34,8 @@ MAY_IMPORT = {
     "survival": {"ledger", "cohort", "endpoints", "scores", "refusals"},
     "regression": {"ledger", "cohort", "endpoints", "scores", "survival", "refusals"},
     "multistate": {"ledger", "cohort", "endpoints", "scores", "survival", "regression"},
+    "causal": {"ledger", "survival", "regression"},
+    "missing": {"ledger", "causal"},
     "specification": {"ledger", "regression"},
     "comparison": {"ledger", "cohort", "endpoints", "scores", "baseline", "survival", "regression"},
     "second_opinion": set(),
@@ -111,7 +113,17 @@ def test_imports_point_down(path):
 
 
 @pytest.mark.parametrize(
-    "room", ["baseline", "survival", "regression", "multistate", "endpoints", "cohort"]
+    "room",
+    [
+        "baseline",
+        "survival",
+        "regression",
+        "multistate",
+        "causal",
+        "missing",
+        "endpoints",
+        "cohort",
+    ],
 )
 def test_analysis_never_sees_a_claim(room):
     files = [ROOT / "crlm" / f"{room}.py", *(ROOT / "crlm" / room).rglob("*.py")]

@@ -1,0 +1,58 @@
+"""Questions of cause: who was treated or tested and why, and effects among comparable patients.
+
+Frames in (an analysis frame of `endpoints.derive`, or patients), result rows out. `propensity`,
+`weights`, `balance`: who gets a treatment, and whether the sides are alike. `weighted_effects`,
+`weighted_curve`, `weighted_risk_table`, `doubly_robust`, `modification`, `reri`: effects,
+absolute first. `time_dependent`,
+`early_events`, `from_grace`, `strategies`: treatment that begins later. `testing_weights`,
+`tested_effects`, `tested_against_untested`, `late_entry`, `from_test`: who was tested.
+`e_values`, `shrink`, `power`, `era`: what was not measured, and what few patients can say.
+
+Terms are pairs of a column and how it enters: ("age", "spline"), ("cea", "log"), ("sex",
+"factor"). Differences are second level minus first; differences of survival are positive where
+the second level lives longer. Resamples draw patients by multinomial counts and fit everything
+again; `default_rng([seed, k])`, with a fixed k for each analysis, so that one analysis more
+leaves the digits of the others alone. Models for weights use Efron's ties. What cannot be
+estimated is a row with the reason in `method`.
+"""
+
+from crlm.causal.conditional import doubly_robust, era
+from crlm.causal.curves import weighted_curve, weighted_risk_table
+from crlm.causal.effects import weighted_effects
+from crlm.causal.entry import from_test, late_entry
+from crlm.causal.propensity import Propensity, balance, propensity, weights
+from crlm.causal.sensitivity import e_value, e_values, modification, power, reri, shrink
+from crlm.causal.strategies import strategies
+from crlm.causal.testing import (
+    tested_against_untested,
+    tested_effects,
+    testing_weights,
+)
+from crlm.causal.timing import early_events, from_grace, time_dependent
+
+__all__ = [
+    "Propensity",
+    "balance",
+    "doubly_robust",
+    "e_value",
+    "e_values",
+    "early_events",
+    "era",
+    "from_grace",
+    "from_test",
+    "late_entry",
+    "modification",
+    "power",
+    "propensity",
+    "reri",
+    "shrink",
+    "strategies",
+    "tested_against_untested",
+    "tested_effects",
+    "testing_weights",
+    "time_dependent",
+    "weighted_curve",
+    "weighted_effects",
+    "weighted_risk_table",
+    "weights",
+]

@@ -1,0 +1,180 @@
+"""Effects adjusted for covariates one by one: the doubly robust ratio, and the year."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from crlm.causal.arms import hazard_ratio
+from crlm.causal.engine import chance
+from crlm.causal.propensity import flag
+from crlm.causal.terms import design_of, learn, two_levels, words_of
+from crlm.causal.timing import missing_record
+from crlm.causal.weighted import check_ties, endpoint_of, observed, quantile_of_level
+from crlm.ledger import ParameterError, rows
+from crlm.regression import cox
+from crlm.regression.engine import cox_fit, upper_tail
+from crlm.regression.terms import check_follow_up
+
+#: `era`: p of the year in both models below.
+_ERA_P = 0.01
+
+
+def doubly_robust(
+    frame: pd.DataFrame,
+    exposure: str,
+    terms: Sequence[Sequence[str]],
+    weights: np.ndarray,
+    ties: str = "efron",
+    *,
+    conf_level: float = 0.95,
+    population: str = "all",
+) -> pd.DataFrame:
+    """The conditional hazard ratio of a weighted Cox model that also adjusts for the terms.
+
+    Right where either the weights or the outcome model are.
+
+    Parameters
+    ----------
+    frame, exposure, terms
+        As `propensity`, on an analysis frame.
+    weights : ndarray, shape (n,)
+        From `weights`, one a patient of this frame; missing leaves a patient out.
+    ties : {"efron", "breslow"}
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row `hazard_ratio` of model "doubly robust", with robust (sandwich) limits.
+
+    Raises
+    ------
+    ParameterError
+        If there is not one weight a patient; as `propensity`.
+    CohortError
+        As `propensity`.
+    """
+    z = quantile_of_level(conf_level)
+    check_ties(ties)
+    if len(weights) != len(frame):
+        raise ParameterError(
+            f"There are {len(weights)} weights for {len(frame)} patients; give one a patient."
+        )
+    treated, levels = two_levels(frame, exposure)
+    scales, notes = learn(frame, [term for term in terms if term[0] != exposure])
+    x = np.column_stack([treated, design_of(frame, scales)])
+    kept = np.isfinite(x).all(axis=1) & np.isfinite(weights)
+    base = {
+        "endpoint": endpoint_of(frame),
+        "population": population,
+        "model": "doubly robust",
+        "covariate": exposure,
+        "level": levels[1],
+    }
+    text = f"weighted Cox, {ties.capitalize()} ties, adjusted for {words_of(scales)}, robust error"
+    say = "; ".join([text, f"complete cases: {int(kept.sum())} of {len(kept)} patients", *notes])
+    if not kept.any():
+        why = "not estimable: no patient has the exposure, all covariates and a weight"
+        return rows([{**base, "statistic": "hazard_ratio", "n": 0, "events": 0, "method": why}])
+    data = observed(frame[kept])
+    record = hazard_ratio(data, x[kept], weights[kept], ties, z, say)
+    return rows([{**base, **record}])
+
+
+def era(
+    frame: pd.DataFrame,
+    exposure: str,
+    terms: Sequence[Sequence[str]],
+    *,
+    year: str = "surgery_year",
+    ties: str = "efron",
+    population: str = "all",
+) -> pd.DataFrame:
+    """Did treatment and prognosis change together over the years?
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Analysis frame.
+    exposure, terms
+        As `propensity`; the year enters as a spline, whatever the terms say of it.
+    year : str
+        Column of the year of operation.
+    ties : {"efron", "breslow"}
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of model "era adjusted": `p` of covariate = the year, by likelihood ratio, in the
+        propensity model (endpoint = the exposure in capitals) and in the Cox model of the
+        endpoint on exposure and terms; the `hazard_ratio` of the exposure with the year among
+        the terms; and the flag `era`, raised where both p are below 0.01. A table without the
+        year gives one row `missing`.
+    """
+    check_ties(ties)
+    base = {"endpoint": endpoint_of(frame), "population": population, "model": "era adjusted"}
+    others = [term for term in terms if term[0] not in (exposure, year)]
+    own, _ = learn(frame, [(year, "spline")])
+    if not own:
+        why = "not asked: over the years drugs, testing and treatment changed together; this "
+        why += f"table has no {year} and cannot part them"
+        return rows([missing_record(frame, "era", why, population)])
+    treated, levels = two_levels(frame, exposure)
+    scales, _ = learn(frame, others)
+    x, by_year = design_of(frame, scales), design_of(frame, own)
+    kept = np.isfinite(np.column_stack([treated, x, by_year])).all(axis=1)
+    told = f"likelihood ratio of a {own[0].words} beside {words_of(scales)}"
+    ps = _year_tests(frame[kept], treated[kept], x[kept], by_year[kept], ties)
+    record = _year_ratio(frame[kept], treated[kept], np.column_stack([x, by_year])[kept], ties)
+    record["method"] += f", adjusted for {words_of([*scales, *own])}"
+    at = {**base, "covariate": year, "statistic": "p", "n": int(kept.sum())}
+    models = ("logistic", f"Cox, {ties.capitalize()} ties")
+    how = [
+        f"{model}, {told}" if math.isfinite(p) else f"not estimable: nothing to compare; {told}"
+        for model, p in zip(models, ps, strict=True)
+    ]
+    text = f"p of the year {ps[0]:.2g} for the treatment and {ps[1]:.2g} for the outcome (raised "
+    text += f"where both are below {_ERA_P})"
+    tests = [
+        {**at, "endpoint": exposure.upper(), "estimate": ps[0], "method": how[0]},
+        {**at, "estimate": ps[1], "method": how[1]},
+    ]
+    ratio = {**base, "covariate": exposure, "level": levels[1], **record}
+    return rows([*tests, ratio, flag("era", all(p < _ERA_P for p in ps), text, **base)])
+
+
+def _year_tests(
+    part: pd.DataFrame, treated: np.ndarray, x: np.ndarray, by_year: np.ndarray, ties: str
+) -> tuple[float, float]:
+    """Likelihood-ratio p of the year in the treatment's and in the outcome's model; else NaN."""
+    both = np.column_stack([x, by_year])
+    one = math.nan
+    if len(treated) and 0 < treated.mean() < 1:
+        small, large = chance(treated, x), chance(treated, both)
+        df = by_year.shape[1] - (len(large.dropped) - len(small.dropped))
+        one = upper_tail(2 * (large.loglik - small.loglik), df)
+    if not len(part) or not part["event"].any():
+        return one, math.nan
+    data = observed(part)
+    fits = [cox_fit(data, np.column_stack([treated, columns]), ties) for columns in (x, both)]
+    df = int(fits[1].finite.sum() - fits[0].finite.sum())
+    return one, upper_tail(2 * (fits[1].loglik - fits[0].loglik), df)
+
+
+def _year_ratio(
+    part: pd.DataFrame, treated: np.ndarray, x: np.ndarray, ties: str
+) -> dict[str, Any]:
+    """The ratio of the exposure beside the terms and the year."""
+    if not len(part):
+        return {"statistic": "hazard_ratio", "method": "not estimable: no complete case"}
+    names = [f"column {j}" for j in range(x.shape[1])]
+    wide = pd.DataFrame(np.column_stack([treated, x]), columns=["treated", *names])
+    wide = wide.assign(**{name: part[name].to_numpy() for name in check_follow_up(part)})
+    found = cox(wide, ["treated", *names], ties=ties)
+    row = found[(found["covariate"] == "treated") & (found["statistic"] == "hazard_ratio")]
+    wanted = ["statistic", "estimate", "conf_low", "conf_high", "n", "events", "method"]
+    return {str(name): value for name, value in row[wanted].iloc[0].items()}

@@ -1,0 +1,285 @@
+"""Weighted Cox models, their hazards, natural splines and logistic chances on plain arrays.
+
+The one file of this room that knows the PyPI package `survival`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import survival
+from scipy.special import expit
+from survival import regression as fits
+
+from crlm.regression.engine import FollowUp
+from crlm.regression.firth import maximise
+from crlm.regression.logit import logistic_penalised
+
+#: Tighter than R's 1e-9, so that the maximum is reached to 9 digits.
+_EPS = 1e-12
+_MAX_ITERATIONS = 40
+#: A log ratio beyond this has no maximum: one of the groups has no event.
+_RUNNING_AWAY = 12.0
+#: A chance closer to 0 or 1 is separation, not an estimate.
+_CERTAIN = 1e-9
+#: Newton's steps, in spreads of the columns, end below this.
+_STEP = 1e-10
+_MOST_STEPS = 25
+
+
+@dataclass(frozen=True)
+class Robust:
+    """Log hazard ratios with their robust covariance; `why` says why there are none.
+
+    Attributes
+    ----------
+    coef : ndarray, shape (p,)
+    var : ndarray, shape (p, p)
+    why : str
+    """
+
+    coef: np.ndarray
+    var: np.ndarray
+    why: str = ""
+
+    @property
+    def error(self) -> np.ndarray:
+        """Robust standard errors."""
+        return np.sqrt(np.diag(self.var))
+
+
+@dataclass(frozen=True)
+class Chance:
+    """A logistic model of a yes-no answer.
+
+    Attributes
+    ----------
+    coef : ndarray, shape (1 + p,)
+        The intercept first; NaN for columns that depend on earlier ones.
+    chance : ndarray, shape (n,)
+        The fitted probability.
+    loglik, loglik_null : float
+    penalised : bool
+        Whether Firth's penalty was needed, because columns separate the answers.
+    dropped : tuple of int
+        Columns (without the intercept) that depend on earlier ones.
+    """
+
+    coef: np.ndarray
+    chance: np.ndarray
+    loglik: float
+    loglik_null: float
+    penalised: bool
+    dropped: tuple[int, ...]
+
+
+def spline(x: np.ndarray, knots: tuple[float, ...], ends: tuple[float, float]) -> np.ndarray:
+    """The natural cubic spline basis of R's `nsk` with these inner knots and boundary knots."""
+    basis = survival.nsk(x, knots=list(knots), Boundary_knots=ends)
+    return np.asarray(basis.basis).reshape(basis.n_rows, basis.n_cols)
+
+
+def robust_cox(
+    data: FollowUp, x: np.ndarray, weights: np.ndarray, ties: str, cluster: np.ndarray
+) -> Robust:
+    """A weighted Cox model with the sandwich of clusters (R: `coxph(..., weights, cluster)`).
+
+    Parameters
+    ----------
+    data : FollowUp
+    x : ndarray, shape (n, p)
+    weights : ndarray, shape (n,)
+        Rows without weight are left out.
+    ties : {"efron", "breslow"}
+    cluster : ndarray of int, shape (n,)
+        Whose row it is.
+
+    References
+    ----------
+    Binder DA. Biometrika 1992;79:139. Lin DY, Wei LJ. J Am Stat Assoc 1989;84:1074.
+    """
+    used = weights > 0
+    width = x.shape[1]
+    nothing = Robust(np.full(width, np.nan), np.full((width, width), np.nan))
+    if not data.event[used].any():
+        return Robust(nothing.coef, nothing.var, "not estimable: no event")
+    part = data.take(used)
+    try:
+        fit = fits.coxph_fit(
+            part.time,
+            part.event,
+            np.ascontiguousarray(x[used]),
+            entry=part.entry,
+            weights=weights[used],
+            method=ties,
+            eps=_EPS,
+            iter_max=_MAX_ITERATIONS,
+            cluster=cluster[used].astype(np.int64),
+            robust=True,
+        )
+    except (RuntimeError, ValueError):  # the engine's words for an estimate beyond all numbers
+        return Robust(nothing.coef, nothing.var, "not estimable: the likelihood has no maximum")
+    coef = np.asarray(fit.coefficients, dtype=float)
+    return Robust(coef, np.asarray(fit.var, dtype=float).reshape(width, width))
+
+
+def column_of(fit: Robust, column: int, spread: float) -> tuple[float, float, str]:
+    """Log ratio, robust error and, where there is no estimate, why."""
+    coef, error = float(fit.coef[column]), float(fit.error[column])
+    why = fit.why
+    if not why and not np.isfinite(coef):
+        why = "not estimable: it does not vary apart from the other covariates"
+    if not why and abs(coef) * max(spread, 1e-12) > _RUNNING_AWAY:
+        why = "not estimable: the ratio is infinite, for one side has no event"
+    return (np.nan, np.nan, why) if why else (coef, error, "")
+
+
+def cox_coefficients(data: FollowUp, x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Log hazard ratios of a weighted Cox model with Efron's ties; zero where there are none."""
+    used = weights > 0
+    part = data.take(used)
+    if not part.event.any() or not x.shape[1]:
+        return np.zeros(x.shape[1])
+    try:
+        fit = fits.coxph_fit_raw(
+            part.time,
+            part.event,
+            np.ascontiguousarray(x[used]),
+            entry=part.entry,
+            weights=weights[used],
+            method="efron",
+            eps=_EPS,
+            iter_max=_MAX_ITERATIONS,
+            resid=False,
+        )
+    except (RuntimeError, ValueError):
+        return np.zeros(x.shape[1])
+    return np.nan_to_num(np.asarray(fit.coefficients, dtype=float))
+
+
+def baseline_jumps(
+    data: FollowUp, lp: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Event times and jumps of the baseline hazard (R: `basehaz(fit, centered = FALSE)`).
+
+    Efron's estimate for a model with these linear predictors and case weights.
+    """
+    used = weights > 0
+    time, event, lp, weights = data.time[used], data.event[used] == 1, lp[used], weights[used]
+    risk = weights * np.exp(lp)
+    times, code = np.unique(time[event], return_inverse=True)
+    at_risk = tail_sums(time, risk, times)
+    if data.entry is not None:
+        at_risk = at_risk - tail_sums(data.entry[used], risk, times)
+    count = np.bincount(code, minlength=len(times))
+    dying = np.bincount(code, weights=risk[event], minlength=len(times))
+    mean = np.bincount(code, weights=weights[event], minlength=len(times)) / np.maximum(count, 1)
+    jumps = np.zeros(len(times))
+    for k in range(int(count.max(initial=0))):
+        here = count > k
+        jumps[here] += mean[here] / (at_risk[here] - k / count[here] * dying[here])
+    return times, jumps
+
+
+def tail_sums(moment: np.ndarray, value: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """For each time the sum of the values whose moment is not before it."""
+    order = np.argsort(moment, kind="stable")
+    tails = np.concatenate([np.cumsum(value[order][::-1])[::-1], [0.0]])
+    return tails[np.searchsorted(moment[order], times, side="left")]
+
+
+def chance(answer: np.ndarray, x: np.ndarray, counts: np.ndarray | None = None) -> Chance:
+    """The logistic model of an answer, with Firth's penalty where columns separate it.
+
+    Parameters
+    ----------
+    answer : ndarray of 0 and 1, shape (n,)
+        Both occur.
+    x : ndarray, shape (n, p)
+        Without the intercept and without missing values.
+    counts : ndarray, shape (n,), optional
+        How often each patient counts.
+
+    References
+    ----------
+    Firth D. Biometrika 1993;80:27 (separation).
+    """
+    counts = np.ones(len(answer)) if counts is None else counts
+    centre, spread = x.mean(axis=0), x.std(axis=0)
+    spread = np.where(spread > 0, spread, 1.0)
+    full = np.column_stack([np.ones(len(x)), (x - centre) / spread])
+    kept = independent(full)
+    beta, settled = newton(answer, full[:, kept], counts)
+    chances = expit(full[:, kept] @ beta)
+    penalised = not settled or separated(chances)
+    if penalised:
+        beta = firth(answer, full[:, kept], counts)
+        chances = expit(full[:, kept] @ beta)
+    coef = np.full(full.shape[1], np.nan)
+    coef[kept] = beta
+    coef[1:] /= spread
+    coef[0] -= np.nansum(coef[1:] * centre)
+    share = float(counts @ answer / counts.sum())
+    null = loglik(answer, np.full(len(answer), share), counts)
+    dropped = tuple(int(j) - 1 for j in np.setdiff1d(np.arange(full.shape[1]), kept))
+    return Chance(coef, chances, loglik(answer, chances, counts), null, penalised, dropped)
+
+
+def newton(
+    answer: np.ndarray, x: np.ndarray, counts: np.ndarray, start: np.ndarray | None = None
+) -> tuple[np.ndarray, bool]:
+    """Coefficients of the weighted logistic likelihood, and whether the steps became small."""
+    beta = np.zeros(x.shape[1]) if start is None else start
+    for _ in range(_MOST_STEPS):
+        share = expit(x @ beta)
+        information = (x * (counts * share * (1 - share))[:, None]).T @ x
+        slope = x.T @ (counts * (answer - share))
+        try:
+            step = np.linalg.solve(information, slope)
+        except np.linalg.LinAlgError:  # a level that was not drawn
+            step = np.linalg.lstsq(information, slope, rcond=None)[0]
+        beta = beta + step
+        size = float(np.abs(step).max(initial=0.0))
+        if not np.isfinite(size) or size < _STEP:
+            return beta, bool(np.isfinite(size))
+    return beta, False
+
+
+def separated(chances: np.ndarray) -> bool:
+    """Whether some chance is 0 or 1 to many digits."""
+    return bool((np.minimum(chances, 1 - chances) < _CERTAIN).any())
+
+
+def independent(x: np.ndarray) -> np.ndarray:
+    """Positions of the columns that are no linear combination of earlier ones."""
+    kept: list[int] = []
+    basis = np.zeros((len(x), 0))
+    for j in range(x.shape[1]):
+        left = x[:, j] - basis @ (basis.T @ x[:, j])
+        left -= basis @ (basis.T @ left)
+        size = np.linalg.norm(left)
+        if size > 1e-6 * max(np.linalg.norm(x[:, j]), 1e-300) and len(kept) < len(x):
+            kept.append(j)
+            basis = np.column_stack([basis, left / size])
+    return np.array(kept, dtype=int)
+
+
+def loglik(answer: np.ndarray, chances: np.ndarray, counts: np.ndarray) -> float:
+    """The logistic log-likelihood of chances."""
+    tiny = np.finfo(float).tiny
+    right = np.where(answer == 1, chances, 1 - chances)
+    return float(counts @ np.log(np.maximum(right, tiny)))
+
+
+def firth(answer: np.ndarray, x: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Coefficients with Firth's penalty, where the likelihood has no maximum."""
+    rows = np.repeat(np.arange(len(answer)), counts.astype(int))
+    kept = independent(x[rows])
+    found = np.zeros(x.shape[1])
+    try:
+        found[kept] = maximise(logistic_penalised(answer[rows], x[rows][:, kept])).coef
+    except np.linalg.LinAlgError:  # so few patients that the penalty settles nothing
+        share = np.clip(answer[rows].mean(), 0.5 / len(rows), 1 - 0.5 / len(rows))
+        found[0] = np.log(share / (1 - share))
+    return found

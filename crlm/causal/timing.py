@@ -1,0 +1,332 @@
+"""Treatment that begins during follow-up: counted from its start, at a landmark, or assumed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from crlm import regression, survival
+from crlm.causal.propensity import flag
+from crlm.causal.terms import Scale, expanded, learn, numbers, two_levels, words_of
+from crlm.causal.weighted import endpoint_of, observed
+from crlm.ledger import CohortError, ParameterError, rows
+
+#: `immortal`: how far the log ratio may move when treatment counts from its start.
+_MOVED = 0.10
+#: Without start dates: share of the untreated with an early event.
+_EARLY = 0.05
+
+
+def time_dependent(
+    frame: pd.DataFrame,
+    exposure: str,
+    start_column: str,
+    adjust: Sequence[Sequence[str]],
+    *,
+    assumed: float | None = None,
+    ties: str = "efron",
+    conf_level: float = 0.95,
+    population: str = "all",
+) -> pd.DataFrame:
+    """The hazard ratio of a treatment from its start, beside that of ever having had it.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Analysis frame; late entry is honoured.
+    exposure : str
+        Of two levels; the second is treatment.
+    start_column : str
+        Month of the start on the frame's clock. A start on the day of the event or later
+        counts as no start; a treated patient without one is left out, and counted.
+    adjust : sequence of (name, kind)
+        Covariates at baseline, as `propensity`.
+    assumed : float, optional
+        Start every treatment in this month, whatever the table holds: for tables without
+        dates.
+    ties : {"efron", "breslow"}
+
+    Returns
+    -------
+    pandas.DataFrame
+        `hazard_ratio` and `p` of model "time dependent" (or "assumed start"), the same of
+        model "diagnostic" for treatment counted from the first day, on the same patients with
+        the same covariates, and the flag `immortal` where the log ratios differ by more than
+        0.10. Without the column and without `assumed` one row `missing` that says so.
+
+    Raises
+    ------
+    ParameterError, CohortError
+        As `propensity` and `regression.time_dependent`.
+
+    Notes
+    -----
+    No curve is drawn from it: nobody is treated at time zero in this model.
+
+    References
+    ----------
+    Suissa S. Am J Epidemiol 2008;167:492.
+    """
+    model = "time dependent" if assumed is None else "assumed start"
+    treated, levels = two_levels(frame, exposure)
+    if assumed is None and start_column not in frame:
+        told = f"not asked: this table has no {start_column}; it would count treatment from its "
+        return _missing(frame, model, f"{told}start on", population)
+    if assumed is not None and not (assumed >= 0 and math.isfinite(assumed)):
+        raise ParameterError(f"assumed must be a number of months from 0 but is {assumed!r}.")
+    start = starts(frame, treated, start_column, assumed)
+    known = ~np.isnan(treated) & ~((treated == 1) & np.isnan(start))
+    scales, notes = learn(frame, [term for term in adjust if term[0] != exposure])
+    part = frame[known].assign(**{"treatment start": start[known]})
+    lost = int((treated == 1).sum() - (treated[known] == 1).sum())
+    say = [_assumption(assumed)] if assumed is not None else []
+    say += [f"{lost} treated without a date of start left out"] if lost else []
+    how = (exposure, scales, ties, conf_level, population)
+    if not len(part):
+        why = "not estimable: no patient has the exposure and its start"
+        record = {**_at(frame, model, exposure, levels[1], population), "method": why}
+        return rows([{**record, "statistic": "hazard_ratio"}])
+    moved = _from_start(part, model, how, levels[1], [*say, *notes])
+    among = ",".join([*([population] if population != "all" else []), f"{start_column}=known"])
+    ever = _ever(part, treated[known], (*how[:4], among if lost else population), levels[1], notes)
+    return pd.concat(
+        [moved, ever, _immortal(frame, ever, moved, model, population)], ignore_index=True
+    )
+
+
+def early_events(
+    frame: pd.DataFrame,
+    exposure: str,
+    grace: float,
+    *,
+    ties: str = "efron",
+    conf_level: float = 0.95,
+    population: str = "all",
+) -> pd.DataFrame:
+    """Untreated patients whose event came before treatment would have begun, and if they move.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Analysis frame.
+    exposure : str
+        Of two levels; the second is treatment.
+    grace : float
+        Months within which treatment begins (weeks times 7 over the days of a month).
+    ties : {"efron", "breslow"}
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of model "worst case": `cumulative_events` of the untreated before the end of the
+        grace period, `percent` of the untreated, `hazard_ratio` and `p` with all of them
+        counted as treated (for death before treatment could begin belongs to no side), and
+        the flag `immortal`, raised when they are 5 % of the untreated or more.
+
+    Raises
+    ------
+    ParameterError, CohortError
+        If `grace` is not positive; as `propensity`.
+    """
+    if not (grace > 0 and math.isfinite(grace)):
+        raise ParameterError(f"grace must be a number of months above 0 but is {grace!r}.")
+    treated, levels = two_levels(frame, exposure)
+    known = ~np.isnan(treated)
+    base = {"endpoint": endpoint_of(frame), "population": population, "model": "worst case"}
+    if not known.any():
+        why = f"not estimable: no patient has {exposure} known"
+        return rows([{**base, "statistic": "hazard_ratio", "covariate": exposure, "method": why}])
+    part, code = frame[known], treated[known]
+    data = observed(part)
+    early = (code == 0) & (data.event == 1) & (data.time < grace)
+    untreated = int((code == 0).sum())
+    share = early.sum() / untreated if untreated else math.nan
+    text = "" if untreated else "not estimable: nobody untreated; "
+    text += f"{int(early.sum())} of {untreated} untreated had the event before month {grace:.3g}"
+    moved = pd.Categorical.from_codes(((code == 1) | early).astype(int), categories=list(levels))
+    where = {**base, "group": f"{exposure}={levels[0]}", "time": grace, "method": text}
+    where |= {"n": untreated, "events": int(early.sum())}
+    count = {"statistic": "cumulative_events", "unit": "patients", "estimate": int(early.sum())}
+    percent = {"statistic": "percent", "unit": "%", "estimate": 100 * share}
+    reason = f"{text} (raised from {100 * _EARLY:g} %)"
+    told = [{**where, **count}, {**where, **percent}]
+    told.append(flag("immortal", bool(share >= _EARLY), reason, **base))
+    how = (exposure, ties, conf_level, population)
+    ratio = _worst_case(part.assign(**{exposure: moved}), how, text)
+    return pd.concat([rows(told), ratio], ignore_index=True)
+
+
+def _worst_case(part: pd.DataFrame, how: tuple[str, str, float, str], text: str) -> pd.DataFrame:
+    exposure, ties, conf_level, population = how
+    found = regression.cox(
+        part,
+        [exposure],
+        ties=ties,
+        model="worst case",
+        conf_level=conf_level,
+        population=population,
+    )
+    found = found[found["statistic"].isin(["hazard_ratio", "p"])]
+    return found.assign(method=found["method"] + f"; {text}, all counted as treated")
+
+
+def from_grace(frame: pd.DataFrame, exposure: str, start_column: str, grace: float) -> pd.DataFrame:
+    """The patients event-free and followed at the end of the grace period, by who had started.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Analysis frame.
+    exposure, start_column : str
+        As `time_dependent`.
+    grace : float
+        The landmark, in months.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `survival.landmark`: time counts from the landmark. The exposure is the second
+        level where treatment had begun by then, the first where not yet, whatever came
+        later; treated patients without a date of start are left out. For `propensity` and
+        `weighted_effects` with `population=survival.from_month(grace)`.
+
+    Raises
+    ------
+    CohortError
+        If no patient is left, or the column is absent.
+    """
+    if start_column not in frame:
+        raise CohortError(f"This table has no {start_column}. Add it, or leave the landmark out.")
+    treated, levels = two_levels(frame, exposure)
+    start = starts(frame, treated, start_column, None)
+    known = ~np.isnan(treated) & ~((treated == 1) & np.isnan(start))
+    by_then = np.where(treated == 1, start, np.inf) <= grace
+    values = pd.Categorical.from_codes(by_then.astype(int), categories=list(levels))
+    return survival.landmark(frame.assign(**{exposure: values})[known], grace)
+
+
+def starts(
+    frame: pd.DataFrame, treated: np.ndarray, column: str, assumed: float | None
+) -> np.ndarray:
+    """Month of the start of each treated patient; missing for the others and where unknown."""
+    if assumed is not None:
+        return np.where(treated == 1, float(assumed), np.nan)
+    start = numbers(frame[column])
+    if (start < 0).any():
+        raise CohortError(
+            f"{int((start < 0).sum())} patients have {column} below 0. "
+            "Treatment begins at the operation or later; correct the date."
+        )
+    return np.where(treated == 1, start, np.nan)
+
+
+def _from_start(
+    part: pd.DataFrame,
+    model: str,
+    how: tuple[str, Sequence[Scale], str, float, str],
+    level: str,
+    notes: Sequence[str],
+) -> pd.DataFrame:
+    exposure, scales, ties, conf_level, population = how
+    wide, names = expanded(part, scales)
+    found = regression.time_dependent(
+        wide,
+        exposure,
+        "treatment start",
+        adjust=names,
+        ties=ties,
+        model=model,
+        conf_level=conf_level,
+        population=population,
+    )
+    found = found[found["statistic"].isin(["hazard_ratio", "p"])]
+    found = found.assign(level=level)
+    return _worded(found, names, scales, notes)
+
+
+def _ever(
+    part: pd.DataFrame,
+    treated: np.ndarray,
+    how: tuple[str, Sequence[Scale], str, float, str],
+    level: str,
+    notes: Sequence[str],
+) -> pd.DataFrame:
+    """The ratio of ever having been treated, counted from the first day."""
+    exposure, scales, ties, conf_level, population = how
+    wide, names = expanded(part.assign(**{exposure: treated}), scales)
+    found = regression.cox(
+        wide,
+        [exposure, *names],
+        ties=ties,
+        model="diagnostic",
+        conf_level=conf_level,
+        population=population,
+    )
+    wanted = (found["covariate"] == exposure) & found["statistic"].isin(["hazard_ratio", "p"])
+    found = found[wanted].assign(level=level)
+    method = found["method"] + f", ever treated, adjusted for {words_of(scales)}"
+    return found.assign(method=["; ".join([text, *notes]) for text in method])
+
+
+def _worded(
+    found: pd.DataFrame, names: Sequence[str], scales: Sequence[Scale], notes: Sequence[str]
+) -> pd.DataFrame:
+    """Terms in place of their columns in the methods."""
+    columns, words = ", ".join(names), words_of(scales)
+    method = found["method"].str.replace(columns, words, regex=False) if names else found["method"]
+    return found.assign(method=["; ".join([text, *notes]) for text in method])
+
+
+def _immortal(
+    frame: pd.DataFrame, ever: pd.DataFrame, moved: pd.DataFrame, model: str, population: str
+) -> pd.DataFrame:
+    base = {"endpoint": endpoint_of(frame), "population": population, "model": model}
+    one, two = (
+        float(part.loc[part["statistic"] == "hazard_ratio", "estimate"].iloc[0])
+        for part in (ever, moved)
+    )
+    if not (one > 0 and two > 0):
+        return rows([flag("immortal", 0.0, "not judged: a ratio has no estimate", **base)])
+    shift = math.log(one) - math.log(two)
+    text = f"log hazard ratio ever treated minus {model}: {shift:.2f} (raised beyond {_MOVED})"
+    return rows([flag("immortal", abs(shift) > _MOVED, text, **base)])
+
+
+def _assumption(assumed: float) -> str:
+    return f"every treatment taken to begin at month {assumed:g}"
+
+
+def _at(
+    frame: pd.DataFrame, model: str, exposure: str, level: str, population: str
+) -> dict[str, Any]:
+    return {
+        "endpoint": endpoint_of(frame),
+        "population": population,
+        "model": model,
+        "covariate": exposure,
+        "level": level,
+    }
+
+
+def _missing(frame: pd.DataFrame, analysis: str, why: str, population: str) -> pd.DataFrame:
+    """The row of an analysis that this table cannot feed."""
+    return rows([missing_record(frame, analysis, why, population)])
+
+
+def missing_record(frame: pd.DataFrame, analysis: str, why: str, population: str) -> dict[str, Any]:
+    """The record of an analysis that this table cannot feed."""
+    return {
+        "endpoint": endpoint_of(frame),
+        "population": population,
+        "model": "diagnostic",
+        "covariate": analysis,
+        "statistic": "missing",
+        "unit": "patients",
+        "estimate": len(frame),
+        "n": len(frame),
+        "method": why,
+    }
