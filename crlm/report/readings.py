@@ -284,9 +284,10 @@ def proportional(rows: pd.DataFrame, design: Design) -> str:
         names = ", ".join(
             f"{design.label(r['covariate'])} ({p_phrase(r['estimate'])})" for r in small
         )
-        text = (
-            f"against proportional hazards speak {names}" if small else "nothing speaks against it"
-        )
+        text = "nothing speaks against it"
+        if whole and whole[0]["estimate"] < 0.05:
+            text = "no covariate by itself speaks against it, but the model does"
+        text = f"against proportional hazards speak {names}" if small else text
         total = f"; whole model {p_phrase(whole[0]['estimate'])}" if whole else ""
         told.append(f"{design.endpoint_name(str(endpoint))}: {text}{total}")
     return _sentence(". ".join(told))

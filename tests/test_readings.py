@@ -1,0 +1,172 @@
+"""Sentences under tables and figures: each word that depends on a number, both ways."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from crlm import ledger
+from crlm.report import readings
+
+HAI, NCCH = ledger.load_design("mskcc_hai"), ledger.load_design("ncch_scp")
+NONE = readings.Print(ledger.load_claims("mskcc_hai").iloc[:0])
+
+
+def made(*records, **shared):
+    return ledger.rows([{**shared, **record} for record in records])
+
+
+def ratio(estimate, p, low=0.5, high=2.0, **keys):
+    limits = {"conf_low": low, "conf_high": high}
+    effect = {**keys, "statistic": "hazard_ratio", "estimate": estimate, **limits}
+    return effect, {**keys, "statistic": "p", "estimate": p}
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "text"),
+    [(1, 1, "Of 1 patient in the table 1 is analysed."),
+     (2690, 674, "Of 2,690 patients in the table 674 are analysed."),
+     (3, 0, "Of 3 patients in the table 0 are analysed.")],
+)  # fmt: skip
+def test_the_flow(start, end, text):
+    steps = {"start": start, "kras_known_excluded": start - end, "kras_known": end}
+    found = made(*({"level": k, "estimate": n} for k, n in steps.items()), covariate="flow",
+                 statistic="n")  # fmt: skip
+    assert readings.flow(found, NONE) == text
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [({"age": 0.04, "sex": 0.2}, "Of 2 characteristics 1 differs at p < 0.05: Age, p = 0.040."),
+     ({"age": 0.04, "sex": 0.0004},
+      "Of 2 characteristics 2 differ at p < 0.05: Age, p = 0.040; Sex, p < 0.001."),
+     ({"age": 0.05, "sex": 0.2},
+      "None of 2 characteristics differs between the groups at p < 0.05."),
+     ({"age": 0.05}, "The one characteristic does not differ between the groups at p < 0.05."),
+     ({"age": 0.01}, "Of 1 characteristic 1 differs at p < 0.05: Age, p = 0.010."),
+     ({"age": math.nan}, "")],
+)  # fmt: skip
+def test_what_differs_between_groups(p, text):
+    tests = [{"covariate": name, "estimate": value} for name, value in p.items()]
+    assert readings.baseline(made(*tests, statistic="p"), HAI, NONE) == text
+
+
+@pytest.mark.parametrize(
+    ("p", "end"), [(0.049, "the two differ"), (0.05, "no difference is shown")]
+)
+def test_an_interaction_is_claimed_only_where_it_is_shown(p, end):
+    keys = {"endpoint": "OS", "covariate": "hai:kras", "level": "yes:mutant"}
+    found = made(*ratio(1.2, p, **keys), model="interaction")
+    assert readings.interaction(found, HAI).endswith(f"{end}.")
+
+
+def test_which_hazards_are_not_proportional():
+    keys = {"endpoint": "OS", "model": "ph_test", "statistic": "p"}
+    each = ({"covariate": "hai", "estimate": 0.04}, {"covariate": "age", "estimate": 0.06})
+    found = made(*each, {"covariate": "GLOBAL", "estimate": 0.3}, **keys)
+    told = readings.proportional(found, HAI)
+    assert "against proportional hazards speak Adjuvant HAI (p = 0.040); whole" in told
+    assert "Age" not in told
+    quiet = made(each[1], {"covariate": "GLOBAL", "estimate": 0.01}, **keys)
+    assert readings.proportional(quiet, HAI) == (
+        "OS: no covariate by itself speaks against it, but the model does; whole model p = 0.010."
+    )
+    calm = made(each[1], {"covariate": "GLOBAL", "estimate": 0.3}, **keys)
+    assert readings.proportional(calm, HAI) == (
+        "OS: nothing speaks against it; whole model p = 0.30."
+    )
+
+
+@pytest.mark.parametrize(
+    ("difference", "limits", "text"),
+    [(-2.5, (-4, -1), "has 2.50 months fewer on average (difference -2.50, -4.00 to -1.00)"),
+     (2.5, (1, 4), "has 2.50 months more on average (difference 2.50, 1.00–4.00)"),
+     (2.5, (math.nan, math.nan), "has 2.50 months more on average (difference 2.50)")],
+)  # fmt: skip
+def test_months_gained_or_lost(difference, limits, text):
+    row = {"endpoint": "OS", "group": "hai", "time": 60, "statistic": "rmst_difference",
+           "unit": "months", "estimate": difference}  # fmt: skip
+    row |= dict(zip(("conf_low", "conf_high"), limits, strict=True))
+    assert readings.months(made(row), HAI) == f"OS: up to month 60 HAI {text}."
+
+
+def test_ratios_over_several_models_and_over_one():
+    keys = {"endpoint": "OS", "covariate": "hai", "level": "yes"}
+    several = [ratio(value, 0.1, **keys, model=str(value))[0] for value in (0.52, 0.61)]
+    assert readings.span_of_models(made(*several), HAI).endswith("HR 0.52–0.61 over 2 models.")
+    assert readings.span_of_models(made(several[0]), HAI).endswith("HR 0.52 in 1 model.")
+
+
+@pytest.mark.parametrize(
+    ("p", "same", "text"),
+    [([0.01], [True], "Of 1 printed effect, 1 points the same way here; 1 differs from"),
+     ([0.05, 0.01, 0.9], [True, True, False],
+      "Of 3 printed effects, 2 point the same way here; 1 differs from"),
+     ([0.5, 0.6], [False, False],
+      "Of 2 printed effects, 0 point the same way here; 0 differ from")],
+)  # fmt: skip
+def test_how_many_effects_agree(p, same, text):
+    pairs = pd.DataFrame({"heterogeneity_p": p, "same_direction": same})
+    assert readings.agreement(pairs).startswith(text)
+
+
+def specified(n, total, p=0.02):
+    name = "specification curve"
+    return made(
+        {"model": name, "statistic": "n", "estimate": total},
+        {"model": name, "statistic": "hazard_ratio", "estimate": 0.55, "n": n},
+        {"model": name, "statistic": "p", "estimate": p},
+        {"model": f"{name}, range", "statistic": "min", "estimate": 0.001},
+        {"model": f"{name}, range", "statistic": "max", "estimate": 2524.07},
+        {"model": f"{name}, claim", "statistic": "percent", "estimate": 40.0, "n": n},
+        {"model": f"{name}, claim", "statistic": "p", "estimate": 0.5},
+        endpoint="OS", covariate="hai", level="yes",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("n", "total", "models"),
+    [(1, 1, "1 model"), (6, 6, "6 models"), (5, 6, "5 of 6 models with an estimate")],
+)
+def test_the_effect_over_all_specifications(n, total, models):
+    assert readings.specification(specified(n, total), HAI, "0.53") == (
+        f"OS: over {models} the hazard ratio lies between <0.01 and >999, median 0.55 "
+        "(paper 0.53); the claim holds in 40 % of them; dealing the exposure out at "
+        "random, p = 0.020."
+    )
+    assert readings.specification(specified(n, total).iloc[:0], HAI) == (
+        "No specification has an estimate."
+    )
+
+
+def model_rows(estimate, p, names=("hai", "age")):
+    found = [row for name in names for row in ratio(estimate, p, covariate=name,
+             level="yes" if name == "hai" else "", model="multivariable")]  # fmt: skip
+    return made(*found, endpoint="OS")
+
+
+def test_the_multivariable_model():
+    def told(rows):
+        return readings.model(rows, HAI, NONE, HAI.exposures)
+
+    both = told(model_rows(0.5, 0.01))
+    assert both.startswith("Multivariable: HAI against no HAI: HR 0.50, 95 % CI 0.50–2.00, p = ")
+    assert "Also at p < 0.05: Age" in both
+    assert "Also" not in told(model_rows(0.5, 0.05))
+    lost = told(model_rows(math.nan, math.nan, ["hai"]))
+    assert lost == "HAI against no HAI: not estimable in the multivariable model."
+    alone = made(*ratio(0.5, 0.2, covariate="hai", level="yes", model="univariable"))
+    assert told(alone) == "No covariate enters the multivariable model."
+    beside = pd.concat([alone, model_rows(0.5, 0.2, ["age"])], ignore_index=True)
+    assert told(beside) == "Adjuvant HAI not in the multivariable model."
+
+
+def test_how_often_a_factor_is_chosen():
+    shares = {"ras": 79.4, "age_cat": 80.0, "sex": 12.0}
+    found = made(*({"covariate": k, "estimate": v} for k, v in shares.items()),
+                 model="bootstrap selection", statistic="percent")  # fmt: skip
+    assert readings.stability(found, NCCH, "ras") == (
+        "RAS is chosen in 79 %; of 3 factors in 80 % of the samples or more: Age, years."
+    )
+    none = readings.stability(found[found["covariate"] == "sex"], NCCH, "ras")
+    assert none == "Of 1 factor in 80 % of the samples or more: none."
