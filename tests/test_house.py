@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "baseline": {"ledger", "exact", "cohort", "endpoints", "scores"},
     "survival": {"ledger", "cohort", "endpoints", "scores", "refusals"},
     "regression": {"ledger", "cohort", "endpoints", "scores", "survival", "refusals"},
-    "multistate": {"ledger", "cohort", "endpoints", "scores", "survival", "regression"},
+    "multistate": {"ledger", "refusals", "endpoints", "survival", "regression"},
     "causal": {"ledger", "survival", "regression"},
     "missing": {"ledger", "causal"},
     "specification": {"ledger", "regression"},

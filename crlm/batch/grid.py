@@ -156,13 +156,15 @@ def _blocks(grid: dict[str, Any], name: str) -> list[dict[str, Any]]:
 def _effect(given: Any) -> dict[str, Any]:
     """An entry of `effects`, which says what to draw by the keys of a result row."""
     _only(given, {*KEYS, "study", "unit", "label", "published"}, "effects")
-    return {name: _wanted(name, value) for name, value in given.items()}
+    several = {name for name, v in given.items() if isinstance(v, list)} - {"label", "published"}
+    return {
+        name: [_wanted(name, one) for one in value] if name in several else _wanted(name, value)
+        for name, value in given.items()
+    }
 
 
 def _wanted(name: str, value: Any) -> Any:
-    """What an effect asks of a key: text or a number, or several of them."""
-    if isinstance(value, list) and name not in ("label", "published"):
-        return [_wanted(name, one) for one in value]
+    """What an effect asks of a key: text or a number."""
     if isinstance(value, (list, dict)) or value is None:
         raise ParameterError(f"effects: {name} is text or a number, not {value!r}.")
     if name not in ("time", "published"):

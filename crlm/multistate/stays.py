@@ -11,6 +11,7 @@ import pandas as pd
 
 from crlm.endpoints import columns, outcomes, timeline
 from crlm.ledger import CohortError, Design, ParameterError
+from crlm.refusals import choice
 from crlm.survival import from_month
 
 #: In the order in which a patient can pass them.
@@ -91,7 +92,7 @@ def stays(
     then occupied.
     """
     choices = ("continue", "failure")
-    columns.choice("controlled_unresectable", controlled_unresectable, choices)
+    choice("controlled_unresectable", controlled_unresectable, choices)
     if "SCP" not in design.endpoints:
         raise CohortError(
             f"{design.study} has no surgically controllable period: its history does not say "
