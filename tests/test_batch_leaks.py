@@ -211,7 +211,7 @@ def test_all_problems_are_one_error_with_its_values_apart(desk, monkeypatch):
         raise CohortError("age: row 2", told="age: row 2 is SGOTO77")
 
     monkeypatch.setattr(intake.cohort, "load", refuse)
-    monkeypatch.setattr(intake.cohort, "load_history", refuse)
+    monkeypatch.setattr(intake.cohort, "events", refuse)
     given = {"cohort_path": "a.csv", "history_path": "h.csv"}
     with pytest.raises(CohortError) as error:
         intake.look([("mskcc_hai", given), ("ncch_scp", given)])

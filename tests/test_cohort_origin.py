@@ -163,3 +163,9 @@ def test_any_subset_of_columns_loads_or_is_refused_in_one_message(tmp_path, stud
             continue
         assert set(frame) == {"patient_id", *subset}
         cohort.feeds(frame, design)
+
+
+@pytest.mark.parametrize("folder", [".", "..", "/"])
+def test_a_folder_is_no_table(folder):
+    with refused("is a folder"):
+        cohort.load(cohort.origin(folder, NCCH)["path"], NCCH)

@@ -163,8 +163,8 @@ def source(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     CohortError
         If the note is not TOML, its kind is not known, or it was written for another table.
     """
-    note = _sidecar(Path(path))
-    if not note.is_file():
+    table = Path(os.path.abspath(path))
+    if not table.name or not (note := _sidecar(table)).is_file():
         return None
     record = _note(note)
     kind = record.get("kind", "")

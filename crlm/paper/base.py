@@ -102,6 +102,12 @@ class Base:
         return readings.Print(self.claims, self.audit.findings)
 
     @property
+    def doubts(self) -> list[str]:
+        """What reading the files left in doubt, each once, without anything they hold."""
+        told = [*self.table.attrs["notes"], *self.history.attrs.get("notes", ())]
+        return list(dict.fromkeys(told))
+
+    @property
     def included(self) -> pd.DataFrame:
         """The patients who are analysed, one row each."""
         return self._frames()["patients"]

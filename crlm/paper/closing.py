@@ -101,7 +101,10 @@ class Closing(Base):
         ]
         verb = "is" if len(self.included) == 1 else "are"
         many = counted(len(self.included), "patient")
-        return f"{many} {verb} analysed, with {', '.join(events) or 'no times'}."
+        check = counted(len(self.doubts), "remark")
+        doubt = f" Check first how the files were read: {check} under Patients."
+        told = f"{many} {verb} analysed, with {', '.join(events) or 'no times'}."
+        return told + (doubt if self.doubts else "")
 
     def _effect(self, endpoint: str) -> str:
         """The exposure's effect on one endpoint, and how firmly it stands."""

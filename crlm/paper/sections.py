@@ -23,7 +23,7 @@ class Sections(Base):
         flow = self.add(cohort.attrition(flags, self.design))
         picture = figures.flow(flow, self.design)
         pieces = [html.banner(self.source, len(self.table)), picture, *html.caveats(flow)]
-        pieces.append(html.doubts(self.table.attrs["notes"], self.history.attrs.get("notes", ())))
+        pieces.append(html.doubts(self.doubts))
         return self.section(flow, pieces, readings.flow(flow, self.print), picture)
 
     def endpoints(

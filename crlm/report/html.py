@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import itertools
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -17,6 +17,7 @@ from crlm.naming import KINDS
 
 _SHORT_CELL, _LONG_CELL = 22, 60
 _OPEN_DOUBTS = 5
+_CODE, _AS_CODE = re.compile("`([^`]+)`"), r"<code>\1</code>"
 # JupyterLab drops style sheets from a notebook that it does not trust yet, but keeps these.
 _LEFT, _RIGHT = "text-align:left", "text-align:right"
 _MARKS = "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ"
@@ -103,7 +104,7 @@ def aside(text: str) -> Html:
 def listing(sentences: Sequence[str], kind: str = "") -> Html:
     """Sentences as a list, one an item."""
     style = f' class="{kind}"' if kind else ""
-    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+    items = "".join(f"<li>{_CODE.sub(_AS_CODE, escape(sentence))}</li>" for sentence in sentences)
     return Html(f"<ul{style}>{items}</ul>", "\n".join(f"- {s}" for s in sentences))
 
 
@@ -113,9 +114,8 @@ def caveats(rows: pd.DataFrame) -> list[Html]:
     return [say(text[0].upper() + text[1:] + ".") for text in texts]
 
 
-def doubts(*notes: Sequence[str]) -> Html | None:
+def doubts(told: Sequence[str]) -> Html | None:
     """What reading the files left in doubt: the first five open, the others folded below."""
-    told = list(dict.fromkeys(itertools.chain.from_iterable(notes)))
     if not told:
         return None
     more = len(told) - _OPEN_DOUBTS
