@@ -55,7 +55,7 @@ def study(tmp_path, monkeypatch):
 def test_a_file_that_is_not_there_is_refused_before_anything_starts(study, tmp_path):
     study()
     out = tmp_path / "out"
-    with pytest.raises(ParameterError, match="no file 'nowhere.csv'"):
+    with pytest.raises(ParameterError, match="file 'nowhere.csv' is not there"):
         run.execute("tiny", {"cohort_path": "nowhere.csv"}, out)
     assert not out.exists()
 
