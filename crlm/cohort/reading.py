@@ -234,7 +234,9 @@ def contents(file: Path) -> bytes:
     """
     try:
         if file.is_dir():
-            raise CohortError(f"{file.resolve().name or file} is a folder. Give the table inside it.")
+            raise CohortError(
+                f"{file.resolve().name or file} is a folder. Give the table inside it."
+            )
         size = file.stat().st_size
         if size > _MOST_BYTES:
             raise CohortError(
