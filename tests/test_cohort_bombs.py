@@ -151,6 +151,15 @@ def test_more_columns_than_excel_has_are_refused(tmp_path):
         cohort.load(put(tmp_path, "t.csv", text.encode()), NCCH)
 
 
+def test_separators_without_end_are_refused(tmp_path, monkeypatch):
+    text = "patient_id,ras\n1,wild" + "," * 20_000 + "\n"
+    with refused("row 2 has 20,002 columns; 16,384 is the most"):
+        cohort.load(put(tmp_path, "t.csv", text.encode()), NCCH)
+    monkeypatch.setattr(delimited, "LONGEST_LINE", 10_000)
+    with refused("line 2 has 20,007 characters; 10,000 is the most"):
+        cohort.load(put(tmp_path, "u.csv", text.encode()), NCCH)
+
+
 def test_more_lines_than_a_table_has_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(delimited, "MOST_ROWS", 1000)
     with refused("2,001 lines; 1,000 is the most"):

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from crlm.cohort.cells import clean, has_invisible
+from crlm.cohort.layout import MOST_COLUMNS
 from crlm.cohort.wording import count, quote
 from crlm.ledger import CohortError
 from crlm.refusals import refusal, row_list
@@ -15,8 +16,9 @@ from crlm.refusals import refusal, row_list
 #: The most characters that a cell can hold in Excel; what is longer is no value.
 LONGEST_CELL = 32_767
 
-#: The most lines that a table can have.
+#: The most lines that a table can have, and the most characters of one of them.
 MOST_ROWS = 5_000_000
+LONGEST_LINE = 20_000_000
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _TRIED = {"utf-8-sig": "UTF-8", "cp932": "cp932 (Japanese Shift-JIS)"}
@@ -161,8 +163,13 @@ def _records(name: str, text: str, separator: str) -> list[Record]:
     limit = csv.field_size_limit(LONGEST_CELL)
     records: list[Record] = []
     try:
-        reader = csv.reader(_lines(text), delimiter=separator, strict=True)
+        reader = csv.reader(_lines(name, text), delimiter=separator, strict=True)
         for number, record in enumerate(reader, 1):
+            if len(record) > MOST_COLUMNS:
+                raise CohortError(
+                    f"{name}: row {number} has {len(record):,} columns; {MOST_COLUMNS:,} is the "
+                    "most. Delete what stands, or is empty, to the right of the table."
+                )
             if any(record):
                 # Most cells of a table say what another one says: they share one text.
                 records.append((number, [known[cell] for cell in record]))
@@ -175,14 +182,19 @@ def _records(name: str, text: str, separator: str) -> list[Record]:
     return records
 
 
-def _lines(text: str) -> Iterator[str]:
+def _lines(name: str, text: str) -> Iterator[str]:
     """Lines with their ends; a stream of text would take four times the room."""
-    start = 0
-    while (end := text.find("\n", start)) >= 0:
-        yield text[start : end + 1]
-        start = end + 1
-    if start < len(text):
-        yield text[start:]
+    start = number = 0
+    while start < len(text):
+        end = text.find("\n", start)
+        end, number = (end + 1 if end >= 0 else len(text)), number + 1
+        if end - start > LONGEST_LINE:
+            raise CohortError(
+                f"{name}: line {number} has {end - start:,} characters; {LONGEST_LINE:,} is the "
+                "most. Delete what stands, or is empty, to the right of the table."
+            )
+        yield text[start:end]
+        start = end
 
 
 class _Clean(dict[str, str]):
