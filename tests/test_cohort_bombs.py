@@ -160,6 +160,16 @@ def test_separators_without_end_are_refused(tmp_path, monkeypatch):
         cohort.load(put(tmp_path, "u.csv", text.encode()), NCCH)
 
 
+def test_columns_that_nothing_fills_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(delimited, "MOST_EMPTY", 50_000)
+    rows = "".join(f"{row},wild{',' * 1000}\n" for row in range(200))
+    with refused("rows have .* columns, and none of the first 100 fills more than 2"):
+        cohort.load(put(tmp_path, "t.csv", f"patient_id,ras\n{rows}".encode()), NCCH)
+    wide = "".join(f"{row},wild{',1' * 500}\n" for row in range(200))
+    head = "patient_id,ras" + "".join(f",x{column}" for column in range(500))
+    assert len(cohort.load(put(tmp_path, "u.csv", f"{head}\n{wide}".encode()), NCCH)) == 200
+
+
 def test_more_lines_than_a_table_has_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(delimited, "MOST_ROWS", 1000)
     with refused("2,001 lines; 1,000 is the most"):

@@ -19,6 +19,8 @@ LONGEST_CELL = 32_767
 #: The most lines that a table can have, and the most characters of one of them.
 MOST_ROWS = 5_000_000
 LONGEST_LINE = 20_000_000
+#: Cells from which on a table that is nearly all empty is refused.
+MOST_EMPTY = 5_000_000
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _TRIED = {"utf-8-sig": "UTF-8", "cp932": "cp932 (Japanese Shift-JIS)"}
@@ -162,6 +164,7 @@ def _records(name: str, text: str, separator: str) -> list[Record]:
     known = _Clean()
     limit = csv.field_size_limit(LONGEST_CELL)
     records: list[Record] = []
+    cells = filled = 0
     try:
         reader = csv.reader(_lines(name, text), delimiter=separator, strict=True)
         for number, record in enumerate(reader, 1):
@@ -169,6 +172,14 @@ def _records(name: str, text: str, separator: str) -> list[Record]:
                 raise CohortError(
                     f"{name}: row {number} has {len(record):,} columns; {MOST_COLUMNS:,} is the "
                     "most. Delete what stands, or is empty, to the right of the table."
+                )
+            cells += len(record)
+            if number <= 100:
+                filled = max([filled, *(at for at, cell in enumerate(record, 1) if cell)])
+            elif cells > MOST_EMPTY and cells > 20 * number * filled:
+                raise CohortError(
+                    f"{name}: rows have {cells // number:,} columns, and none of the first 100 "
+                    f"fills more than {filled:,}. Delete the empty columns on the right."
                 )
             if any(record):
                 # Most cells of a table say what another one says: they share one text.
