@@ -165,8 +165,14 @@ def main(arguments: list[str] | None = None) -> None:
     """Print and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--papers", type=int, default=200, help="papers of each design")
-    parser.add_argument("--damages", type=int, default=11, choices=range(1, 12), metavar="1-11",
-                        help="damaged copies of each paper, of as many kinds")  # fmt: skip
+    parser.add_argument(
+        "--damages",
+        type=int,
+        default=11,
+        choices=range(1, 12),
+        metavar="1-11",
+        help="damaged copies of each paper, of as many kinds",
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".csv"))
@@ -175,10 +181,10 @@ def main(arguments: list[str] | None = None) -> None:
     save = partial(pd.DataFrame.to_csv, path_or_buf=asked.out, index=False, lineterminator="\n")
     score: list[tuple] = []
     start = time.monotonic()
-    with ProcessPoolExecutor(asked.workers, initializer=warnings.simplefilter,
-                             initargs=("ignore",)) as pool:  # fmt: skip
-        done = pool.map(tried, *zip(*todo, strict=True), repeat(asked.seed),
-                        repeat(asked.damages))  # fmt: skip
+    with ProcessPoolExecutor(
+        asked.workers, initializer=warnings.simplefilter, initargs=("ignore",)
+    ) as pool:
+        done = pool.map(tried, *zip(*todo, strict=True), repeat(asked.seed), repeat(asked.damages))
         for (study, number), (more, wrong) in zip(todo, done, strict=True):
             score += more
             print(*wrong, sep="\n", end="\n" if wrong else "", flush=True)

@@ -85,8 +85,18 @@ def compare(folder: Path, options: argparse.Namespace) -> None:
         files = {"cohort_path": str(Path(options.cohort).resolve())}
         grid["cohorts"] = {"table": files["cohort_path"]}
     (folder / "grid.yaml").write_text(yaml.safe_dump(grid))
-    command = [sys.executable, "-m", "crlm.cli", "batch", str(folder / "grid.yaml"), "--out",
-               str(folder / "batch"), "--workers", "2", "--quiet"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "crlm.cli",
+        "batch",
+        str(folder / "grid.yaml"),
+        "--out",
+        str(folder / "batch"),
+        "--workers",
+        "2",
+        "--quiet",
+    ]
     spent = {"crlm batch": timed(command, cwd=ROOT)}
     spent["second start"] = timed(command, cwd=ROOT)
     sampled = chosen[:: max(1, len(chosen) // options.sample)][: options.sample]

@@ -38,21 +38,28 @@ def main() -> None:
     parser.add_argument("--endpoint", default="OS")
     asked = parser.parse_args()
     frame, names = _problem(asked.study, asked.endpoint)
-    print(f"{asked.study}, {asked.endpoint}: n = {len(frame)}, {frame['event'].sum()} events, "
-          f"{len(names)} covariates, {asked.resamples} resamples")  # fmt: skip
+    print(
+        f"{asked.study}, {asked.endpoint}: n = {len(frame)}, {frame['event'].sum()} events, "
+        f"{len(names)} covariates, {asked.resamples} resamples"
+    )
     started = time.perf_counter()
     ours = regression.bootstrap_table(frame, names, n_boot=asked.resamples, seed=1)
     seconds = time.perf_counter() - started
     theirs = _in_r(frame, names, asked.resamples)
-    print(f"crlm: {seconds:.1f} s (Python {platform.python_version()}, "
-          f"survival {version('survival')})")  # fmt: skip
+    print(
+        f"crlm: {seconds:.1f} s (Python {platform.python_version()}, "
+        f"survival {version('survival')})"
+    )
     print(f"R: {theirs['seconds']:.1f} s (R {theirs['r']}, survival {theirs['survival']})")
     print(f"ratio {theirs['seconds'] / seconds:.1f} (goal: at least 5)")
     gap = np.abs(np.log(ours["estimate"] / np.array(theirs["estimates"]))).max()
-    limits = np.log(np.concatenate([ours["conf_low"] / theirs["low"],
-                                    ours["conf_high"] / theirs["high"]]))  # fmt: skip
-    print(f"largest difference of a log hazard ratio {gap:.1e}; "
-          f"of a log limit (other random numbers) {np.abs(limits).max():.2f}")  # fmt: skip
+    limits = np.log(
+        np.concatenate([ours["conf_low"] / theirs["low"], ours["conf_high"] / theirs["high"]])
+    )
+    print(
+        f"largest difference of a log hazard ratio {gap:.1e}; "
+        f"of a log limit (other random numbers) {np.abs(limits).max():.2f}"
+    )
 
 
 def _problem(study: str, endpoint: str) -> tuple[pd.DataFrame, list[str]]:

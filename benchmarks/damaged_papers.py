@@ -84,8 +84,11 @@ def _changed(text: str, rng: random.Random) -> str:
 
 
 def _swapped(text: str, rng: random.Random) -> str | None:
-    pairs = [(a, b) for a, b in zip(_digits(text), _digits(text)[1:], strict=False)
-             if text[a] != text[b] and b == a + 1]  # fmt: skip
+    pairs = [
+        (a, b)
+        for a, b in zip(_digits(text), _digits(text)[1:], strict=False)
+        if text[a] != text[b] and b == a + 1
+    ]
     if not pairs:
         return None
     a, b = rng.choice(pairs)
@@ -123,8 +126,11 @@ def _exchanged(records: list, place: int, rng: random.Random) -> dict | None:
     if claim["kind"] != "number" or claim["field"] != "estimate":
         return None
     own = key_of(claim, "field")
-    near = [i for i, c in enumerate(records) if c["place"] == claim["place"]
-            and c["field"] != "estimate" and key_of(c, "field") == own]  # fmt: skip
+    near = [
+        i
+        for i, c in enumerate(records)
+        if c["place"] == claim["place"] and c["field"] != "estimate" and key_of(c, "field") == own
+    ]
     return _trade(records, place, rng.choice(near)) if near else None
 
 
@@ -134,10 +140,16 @@ def _group_swapped(records: list, place: int, rng: random.Random) -> dict | None
     column = claim["group"].split(",")[-1].partition("=")[0]
     if claim["kind"] != "number" or "=" not in claim["group"]:
         return None
-    near = [i for i, c in enumerate(records) if i != place and c["place"] == claim["place"]
-            and c["kind"] == "number" and c["group"].split(",")[-1].partition("=")[0] == column
-            and key_of(c, "group") == key_of(claim, "group")
-            and c["printed"] != claim["printed"]]  # fmt: skip
+    near = [
+        i
+        for i, c in enumerate(records)
+        if i != place
+        and c["place"] == claim["place"]
+        and c["kind"] == "number"
+        and c["group"].split(",")[-1].partition("=")[0] == column
+        and key_of(c, "group") == key_of(claim, "group")
+        and c["printed"] != claim["printed"]
+    ]
     return _trade(records, place, rng.choice(near)) if near else None
 
 
@@ -150,8 +162,13 @@ def _denominator(records: list, place: int, rng: random.Random) -> dict | None:
     claim = records[place]
     if claim["statistic"] != "percent" or claim["kind"] != "number":
         return None
-    counts = [c["value"] for c in records if c["kind"] == "number" and c["statistic"] == "n"
-              and key_of(c, "statistic") == key_of(claim, "statistic")]  # fmt: skip
+    counts = [
+        c["value"]
+        for c in records
+        if c["kind"] == "number"
+        and c["statistic"] == "n"
+        and key_of(c, "statistic") == key_of(claim, "statistic")
+    ]
     if not counts or claim["value"] <= 0:
         return None
     size = round(100 * counts[0] / claim["value"]) + rng.choice([-1, 1])

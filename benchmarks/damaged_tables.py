@@ -66,8 +66,12 @@ def honest(study: str, chance: np.random.Generator) -> pd.DataFrame:
     n = int(np.exp(chance.uniform(np.log(20), np.log(2000))))
     table = base.iloc[chance.integers(0, len(base), n)].reset_index(drop=True)
     table["patient_id"] = [f"H{chance.integers(1, 9)}{i:05d}" for i in range(n)]
-    for name, spread, decimals in (("age", 0.05, 0), ("size_cm", 0.15, 1), ("cea", 0.4, 1),
-                                   ("ca199", 0.4, 1)):  # fmt: skip
+    for name, spread, decimals in (
+        ("age", 0.05, 0),
+        ("size_cm", 0.15, 1),
+        ("cea", 0.4, 1),
+        ("ca199", 0.4, 1),
+    ):
         if name in table:
             table[name] = _jittered(table[name], chance, spread, decimals)
     _jitter_times(table, chance)
@@ -222,8 +226,10 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "thousands with a comma": (_cells("cea", lambda t: "1,204"), "refuse"),
     "thousands with an apostrophe": (_cells("cea", lambda t: "1'204"), "refuse"),
     "thousands with a thin space": (_cells("cea", lambda t: "1\u2009204"), "refuse"),
-    "decimal comma": (_cells("size_cm", lambda t: t.replace(".", ",") + ",5"[: 2 * ("." not in t)]),
-                      "refuse"),
+    "decimal comma": (
+        _cells("size_cm", lambda t: t.replace(".", ",") + ",5"[: 2 * ("." not in t)]),
+        "refuse",
+    ),
     "limit": (_cells("cea", lambda t: "<0.5"), "refuse"),
     "limit behind": (_cells("n_tumours", lambda t: "3+"), "refuse"),
     "range": (_cells("n_tumours", lambda t: "5-10"), "refuse"),
@@ -233,7 +239,9 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "unit in a cell": (_cells("size_cm", lambda t: f"{t} cm"), "same"),
     "other unit in a cell": (_cells("size_cm", lambda t: f"{10 * float(t):g}mm"), "same"),
     "full-width digits": (
-        _cells("age", lambda t: "".join(chr(ord(c) + 0xFEE0) for c in t)), "same"),
+        _cells("age", lambda t: "".join(chr(ord(c) + 0xFEE0) for c in t)),
+        "same",
+    ),
     "zero-width space": (_cells("sex", lambda t: f"{t}\u200b"), "same"),
     "no-break space": (_cells("sex", lambda t: f"\u00a0{t} "), "same"),
     "other case": (_cells("sex", str.upper), "same"),
@@ -272,7 +280,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
     "negative time": (_cells("os_months", lambda t: f"-{t}"), "refuse"),
     "RFS beyond OS": (_cells("rfs_months", lambda t: "399"), "refuse"),
     "two columns of one name": (None, "refuse"),
-}  # fmt: skip
+}
 
 
 def damaged(kind: str, table: pd.DataFrame, chance: np.random.Generator) -> pd.DataFrame:
@@ -450,8 +458,10 @@ def report(answers: object) -> None:
         shown = ", ".join(f"{a} {n}" for a, n in other.items())
         print(f"| {kind} | {found.total()} | {' | '.join(map(str, known))} | {shown} |")
     silent = sum(found["silent"] for found in counts.values())
-    print(f"\n{sum(f.total() for f in counts.values())} tables, silent {silent}, tracebacks "
-          f"{sum(f['traceback'] for f in counts.values())}\n")  # fmt: skip
+    print(
+        f"\n{sum(f.total() for f in counts.values())} tables, silent {silent}, tracebacks "
+        f"{sum(f['traceback'] for f in counts.values())}\n"
+    )
     for (kind, answer), words in wrong.items():
         print(f"{kind}, {answer}: {words}", file=sys.stderr)
 

@@ -30,11 +30,24 @@ from crlm.ledger import Design
 COHORTS = ("as shipped", "drawn", "no effects", "gaps")
 RATIOS = ("hazard_ratio", "odds_ratio")
 FIELDS = ("estimate", "conf_low", "conf_high")
-SENTENCES = {">": "significantly higher", "<": "significantly lower",
-             "~": "no significant difference"}  # fmt: skip
+SENTENCES = {
+    ">": "significantly higher",
+    "<": "significantly lower",
+    "~": "no significant difference",
+}
 
-_GAPS = ("nodal_status", "size_cm", "cea", "ca199", "margin", "timing", "t_stage", "sidedness",
-         "dfi_months", "crs")  # fmt: skip
+_GAPS = (
+    "nodal_status",
+    "size_cm",
+    "cea",
+    "ca199",
+    "margin",
+    "timing",
+    "t_stage",
+    "sidedness",
+    "dfi_months",
+    "crs",
+)
 
 #: Share of values that a paper may lack without saying so.
 _MOST_GAPS = 0.08
@@ -187,10 +200,9 @@ def _mskcc_rows(design: Design, included: Frame, frames: Mapping[str, Frame]) ->
         baseline.table_one(included, "hai", names, spread="both", **test),
         baseline.table_one(included, "kras", [], spread="both"),
         baseline.table_one(included, "hai", ["hai_timing", "systemic_chemo"], **test),
-        baseline.describe(included[included["hai"] == "yes"], ["hai_timing"],
-                          population="hai=yes"),
+        baseline.describe(included[included["hai"] == "yes"], ["hai_timing"], population="hai=yes"),
         survival.follow_up(frames["OS"], method="reverse", conf_type="log-log"),
-    ]  # fmt: skip
+    ]
     sites = _usable(included, design.table_one["recurrence"])
     rows += [_sites(baseline.table_one(included, by, sites, **test)) for by in ("hai", "kras")]
     lung = included[included["site_lung"] == "yes"]
@@ -199,8 +211,12 @@ def _mskcc_rows(design: Design, included: Frame, frames: Mapping[str, Frame]) ->
         frame, spec = frames[name], design.models[name]
         for by in (None, "kras", "hai", *([["kras", "hai"]] if name == "OS" else [])):
             rows.append(survival.summary(frame, by, times=[36, 60], **curves))
-        rule = regression.rule(_usable(frame, spec["covariates"]), selection="backward",
-                               left_out=spec["left_out"], **models)  # fmt: skip
+        rule = regression.rule(
+            _usable(frame, spec["covariates"]),
+            selection="backward",
+            left_out=spec["left_out"],
+            **models,
+        )
         rows.append(regression.regression_table(frame, rule))
         for level in ("wild", "mutant"):
             stratum, where = frame[frame["kras"] == level], {"population": f"kras={level}"}
@@ -223,8 +239,9 @@ def printed(design: Design, rows: Frame, claims: Frame) -> tuple[Design, Frame]:
     truth = claims.set_index("id")["operator"]
     made = [_print(claim, truth.get(claim["id"], ""), early) for claim in compared]
     shown = [{name: claim[name] for name in ledger.CLAIM_COLUMNS} for claim in made if claim]
-    models = {name: {**spec, "published": _selected(rows, name)}
-              for name, spec in design.models.items()}  # fmt: skip
+    models = {
+        name: {**spec, "published": _selected(rows, name)} for name, spec in design.models.items()
+    }
     return replace(design, models=models), Frame(shown, columns=list(ledger.CLAIM_COLUMNS))
 
 
@@ -260,8 +277,12 @@ def read(text: str) -> dict[str, Any]:
     """A printed text as the columns of a ledger."""
     bare = text.lstrip("<>")
     sign = text[0] if text[0] in "<>" else "="
-    return {"printed": text, "operator": sign, "value": float(bare),
-            "decimals": float(len(bare.partition(".")[2]))}  # fmt: skip
+    return {
+        "printed": text,
+        "operator": sign,
+        "value": float(bare),
+        "decimals": float(len(bare.partition(".")[2])),
+    }
 
 
 def rounded(value: float, decimals: int, early: int | None) -> str:
@@ -294,9 +315,13 @@ def _rest_of_models(design: Design, rows: Frame, claims: Frame) -> Frame:
 
 def _own_claims(row: Mapping[str, Any], claims: Frame) -> Iterator[dict[str, Any]]:
     """The printed cells of one row of a multivariable table, beside its univariable ones."""
-    beside = claims[(claims["endpoint"] == row["endpoint"]) & (claims["model"] == "univariable")
-                    & (claims["covariate"] == row["covariate"]) & (claims["kind"] == "number")
-                    & claims["place"].str.startswith("table")]  # fmt: skip
+    beside = claims[
+        (claims["endpoint"] == row["endpoint"])
+        & (claims["model"] == "univariable")
+        & (claims["covariate"] == row["covariate"])
+        & (claims["kind"] == "number")
+        & claims["place"].str.startswith("table")
+    ]
     if beside.empty:
         return
     where = beside.iloc[0]
@@ -305,7 +330,12 @@ def _own_claims(row: Mapping[str, Any], claims: Frame) -> Iterator[dict[str, Any
         claim |= {name: row[name] for name in ledger.KEYS}
         name = "-".join(str(row[key]) for key in ("endpoint", "covariate", "level", "statistic"))
         yield claim | {
-            "id": f"mv-{name}-{field}", "place": where["place"], "kind": "number",
-            "locator": f"{where['locator'].partition(', uni')[0]}, multivariable", "field": field,
-            "operator": "=", "decimals": 3.0 if row["statistic"] == "p" else 2.0, "value": 0.0,
-        }  # fmt: skip
+            "id": f"mv-{name}-{field}",
+            "place": where["place"],
+            "kind": "number",
+            "locator": f"{where['locator'].partition(', uni')[0]}, multivariable",
+            "field": field,
+            "operator": "=",
+            "decimals": 3.0 if row["statistic"] == "p" else 2.0,
+            "value": 0.0,
+        }

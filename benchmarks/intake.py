@@ -55,20 +55,27 @@ def patients(rows: int) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "patient_id": [f"P{i:07d}" for i in range(rows)],
-            "kras": pick("wild", "mutant"), "hai": pick("no", "yes"),
-            "age": chance.integers(25, 90, rows), "sex": pick("male", "female"),
+            "kras": pick("wild", "mutant"),
+            "hai": pick("no", "yes"),
+            "age": chance.integers(25, 90, rows),
+            "sex": pick("male", "female"),
             "n_tumours": 1 + chance.geometric(0.4, rows).clip(1, 40),
-            "timing": pick("synchronous", "metachronous"), "dfi_months": "",
+            "timing": pick("synchronous", "metachronous"),
+            "dfi_months": "",
             "size_cm": np.round(chance.lognormal(1.1, 0.6, rows).clip(0.2, 25), 1),
             "nodal_status": pick("negative", "positive"),
             "cea": np.round(chance.lognormal(2.3, 1.5, rows).clip(0.5, 9000), 1),
-            "extrahepatic": pick("no", "yes"), "margin": pick("negative", "positive"),
-            "bilobar": pick("no", "yes"), "preop_chemo": pick("no", "yes"),
+            "extrahepatic": pick("no", "yes"),
+            "margin": pick("negative", "positive"),
+            "bilobar": pick("no", "yes"),
+            "preop_chemo": pick("no", "yes"),
             "ablation": pick("no", "yes"),
-            "os_months": months, "os_event": died.astype(int),
-            "rfs_months": rfs, "rfs_event": (died | (rfs < months)).astype(int),
+            "os_months": months,
+            "os_event": died.astype(int),
+            "rfs_months": rfs,
+            "rfs_event": (died | (rfs < months)).astype(int),
         }
-    )  # fmt: skip
+    )
 
 
 def measured(path: Path, study: str = "mskcc_hai", *more: str) -> tuple[float, int, str]:
@@ -134,8 +141,10 @@ def honest(folder: Path, rows: int) -> None:
 
 def row(name: str, path: Path, seconds: float, peak: int, said: str) -> None:
     """One line of the table."""
-    print(f"| {name} | {path.stat().st_size / 1000:,.0f} | {seconds:.1f} | {peak:,} | {said} |",
-          flush=True)  # fmt: skip
+    print(
+        f"| {name} | {path.stat().st_size / 1000:,.0f} | {seconds:.1f} | {peak:,} | {said} |",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

@@ -18,15 +18,25 @@ from crlm.reconstruction.targets import levels_of
 HERE = Path(__file__).parent
 #: Where tests look for the public workbook, which is not part of the repository.
 WORKBOOK = (
-    HERE.parents[1] / "shared" / "data" / "tcia_crlm"
+    HERE.parents[1]
+    / "shared"
+    / "data"
+    / "tcia_crlm"
     / "Colorectal-Liver-Metastases-Clinical-data-April-2023.xlsx"
-)  # fmt: skip
+)
 #: Months at which the curves are printed.
 PRINTED_TIMES = (36, 60)
 
 #: Decimals of what is not a ratio, a p value or a number in the units of a column.
-_DECIMALS = {"n": 0, "percent": 0, "median_survival": 1, "survival_rate": 1,
-             "median_follow_up": 1, "min_follow_up": 1, "max_follow_up": 1}  # fmt: skip
+_DECIMALS = {
+    "n": 0,
+    "percent": 0,
+    "median_survival": 1,
+    "survival_rate": 1,
+    "median_follow_up": 1,
+    "min_follow_up": 1,
+    "max_follow_up": 1,
+}
 #: Most positive nodes of stage N1.
 _N1 = 3
 _SHORT = {"conf_low": "-low", "conf_high": "-high"}
@@ -132,12 +142,18 @@ def tables(design: Design, frames: Frames) -> Frame:
     curves = {"conf_type": rules["conf_type"], "median_rule": rules["median_rule"]}
     rows = [
         baseline.table_one(
-            frames["patients"], one["by"], one["variables"], design=design, spread=one["spread"],
-            continuous_test=one["continuous_test"], categorical_test=one["categorical_test"],
+            frames["patients"],
+            one["by"],
+            one["variables"],
+            design=design,
+            spread=one["spread"],
+            continuous_test=one["continuous_test"],
+            categorical_test=one["categorical_test"],
         ).assign(place="table1"),
-        survival.follow_up(frames["OS"], method=rules["follow_up"],
-                           conf_type=rules["conf_type"]).assign(place="results"),
-    ]  # fmt: skip
+        survival.follow_up(
+            frames["OS"], method=rules["follow_up"], conf_type=rules["conf_type"]
+        ).assign(place="results"),
+    ]
     for endpoint in design.endpoints:
         frame, spec = frames[endpoint], design.models[endpoint]
         place = "table2" if endpoint == "RFS" else "table3"
@@ -147,9 +163,12 @@ def tables(design: Design, frames: Frames) -> Frame:
         if medians_by_level(design):
             rows.append(survival.by_level(frame, factors_of(design), **curves).assign(place=place))
         rule = regression.rule(
-            spec["covariates"], selection="fixed", fixed=spec["published"], ties=rules["ties"],
+            spec["covariates"],
+            selection="fixed",
+            fixed=spec["published"],
+            ties=rules["ties"],
             univariable_p=rules["univariable_p"],
-        )  # fmt: skip
+        )
         rows.append(regression.regression_table(frame, rule).assign(place=place))
     return pd.concat(rows, ignore_index=True)
 

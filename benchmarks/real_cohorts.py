@@ -49,10 +49,28 @@ STUDIES = ("ncch_scp", "mskcc_hai")
 NOTHING, RATIOS, MEDIANS = "nothing", "multivariable ratios", "medians by covariate"
 LEFT_OUT = {what.split()[0]: what for what in (NOTHING, RATIOS, MEDIANS)}
 #: Covered: between the 5th and the 95th percentile of the ensemble; within: between its extremes.
-COLUMNS = ("cohort", "left_out", "family", "name", "truth", "median", "low", "high", "covered",
-           "competitor", "by_hand", "lowest", "highest", "within")  # fmt: skip
-_UNITS = {"survival": "points", "difference": "months", "median": "months",
-          "interaction": "log ratio"}  # fmt: skip
+COLUMNS = (
+    "cohort",
+    "left_out",
+    "family",
+    "name",
+    "truth",
+    "median",
+    "low",
+    "high",
+    "covered",
+    "competitor",
+    "by_hand",
+    "lowest",
+    "highest",
+    "within",
+)
+_UNITS = {
+    "survival": "points",
+    "difference": "months",
+    "median": "months",
+    "interaction": "log ratio",
+}
 _NAMED = 8
 
 
@@ -94,20 +112,28 @@ def score(values: Sequence[float], low: float, high: float, logarithm: bool) -> 
         low, high = np.log([low, high])
     if not len(known):
         return dict.fromkeys(("median", "low", "high", "lowest", "highest"), np.nan) | {
-            "covered": False, "within": False,
-        }  # fmt: skip
+            "covered": False,
+            "within": False,
+        }
     least, q05, middle, q95, most = np.quantile(known, [0, 0.05, 0.5, 0.95, 1])
     found = {"median": middle, "low": q05, "high": q95, "lowest": least, "highest": most}
     if logarithm:
         found = {name: float(np.exp(value)) for name, value in found.items()}
-    return found | {"covered": bool(q05 <= high and low <= q95),
-                    "within": bool(least <= high and low <= most)}  # fmt: skip
+    return found | {
+        "covered": bool(q05 <= high and low <= q95),
+        "within": bool(least <= high and low <= most),
+    }
 
 
 def name_of(row: Mapping[str, Any], field: str = "estimate") -> str:
     """A statistic in words that a reader can look up."""
-    parts = [row["endpoint"], *(row[n] for n in ("population", "group") if row[n] != "all"),
-             row["covariate"], row["level"], "" if field == "estimate" else field]  # fmt: skip
+    parts = [
+        row["endpoint"],
+        *(row[n] for n in ("population", "group") if row[n] != "all"),
+        row["covariate"],
+        row["level"],
+        "" if field == "estimate" else field,
+    ]
     time = "" if pd.isna(row["time"]) else f"{row['time']:g} months"
     return ", ".join(part for part in (*parts, time) if part)
 
@@ -136,14 +162,21 @@ def of_removed(
     for claim in removed.to_dict("records"):
         field, logarithm = claim["field"], claim["statistic"] in LOGARITHMS
         ends = ledger.compatible_interval(claim["value"], int(claim["decimals"]))
-        guess = {"competitor": reader.nothing_new(claim, field),
-                 "by_hand": reader.by_hand(claim, field)}  # fmt: skip
+        guess = {
+            "competitor": reader.nothing_new(claim, field),
+            "by_hand": reader.by_hand(claim, field),
+        }
         where = score([one[claim["id"]] for one in held], *ends, logarithm)
         family = "median survival of a covariate's level"
         if logarithm:
             family = "multivariable ratio" if field == "estimate" else "limit of such a ratio"
-        yield {"family": family, "name": name_of(claim, field), "truth": claim["value"], **guess,
-               **where}  # fmt: skip
+        yield {
+            "family": family,
+            "name": name_of(claim, field),
+            "truth": claim["value"],
+            **guess,
+            **where,
+        }
 
 
 def distance(found: Frame, name: str) -> pd.Series:
@@ -166,11 +199,18 @@ def summarized(found: Frame) -> Frame:
     for key, part in found.groupby(["cohort", "left_out", "family"], sort=False):
         record = dict(zip(("cohort", "left_out", "family"), key, strict=True))
         mine = off.loc[part.index].mean()
-        rows.append(record | {
-            "statistics": len(part), "covered": _percent(part["covered"]),
-            "within": _percent(part["within"]), "error": mine["median"],
-            "competitor": mine["competitor"], "by_hand": mine["by_hand"], "unit": _unit(key[2]),
-        })  # fmt: skip
+        rows.append(
+            record
+            | {
+                "statistics": len(part),
+                "covered": _percent(part["covered"]),
+                "within": _percent(part["within"]),
+                "error": mine["median"],
+                "competitor": mine["competitor"],
+                "by_hand": mine["by_hand"],
+                "unit": _unit(key[2]),
+            }
+        )
     return pd.DataFrame(rows).round(3)
 
 
@@ -208,10 +248,13 @@ def searched(
     def watch(seed: int, matched: int, counted: int) -> None:
         print(f"{name}, cohort {seed}: {matched} of {counted} claims", file=sys.stderr, flush=True)
 
-    ensembles.ensemble(name, out, size=asked.members, effort=asked.effort,
-                       workers=asked.workers, watch=watch)  # fmt: skip
-    files = [(out / str(seed) / "cohort.csv", out / str(seed) / "history.csv")
-             for seed in range(1, asked.members + 1)]  # fmt: skip
+    ensembles.ensemble(
+        name, out, size=asked.members, effort=asked.effort, workers=asked.workers, watch=watch
+    )
+    files = [
+        (out / str(seed) / "cohort.csv", out / str(seed) / "history.csv")
+        for seed in range(1, asked.members + 1)
+    ]
     return ledger.load_design(name), files
 
 
@@ -257,8 +300,9 @@ def paper(name: str, data: Path, asked: argparse.Namespace) -> Iterator[Frame]:
         print_of = study(design, claims[~gone], data, f"{name}_{short}")
         made, files = searched(print_of, data.parent / "cohorts" / print_of, asked)
         reader = Reader(design, claims[~gone])
-        yield _labelled(list(of_removed(removed, foretold(made, removed, files), reader)), name,
-                        what)  # fmt: skip
+        yield _labelled(
+            list(of_removed(removed, foretold(made, removed, files), reader)), name, what
+        )
 
 
 def _labelled(records: list[dict[str, Any]], name: str, what: str) -> Frame:
@@ -301,8 +345,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Print and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--cohorts", nargs="*", choices=COHORTS, default=list(COHORTS))
-    parser.add_argument("--papers", nargs="*", choices=STUDIES, default=[],
-                        help="shipped ledgers, as ncch_scp")  # fmt: skip
+    parser.add_argument(
+        "--papers", nargs="*", choices=STUDIES, default=[], help="shipped ledgers, as ncch_scp"
+    )
     parser.add_argument("--left-out", nargs="+", choices=LEFT_OUT, default=list(LEFT_OUT))
     parser.add_argument("--members", type=int, default=10, help="cohorts of each print")
     parser.add_argument("--effort", type=float, default=0.02)
@@ -315,8 +360,10 @@ def main(arguments: list[str] | None = None) -> None:
         found = compared(asked, asked.folder or Path(scratch))
     if len(found):
         share = 100 * (asked.members - 1) / (asked.members + 1)
-        print(f"A cohort like the {asked.members} of an ensemble would be covered in "
-              f"{0.9 * share:.0f} %, within in {share:.0f} %.")  # fmt: skip
+        print(
+            f"A cohort like the {asked.members} of an ensemble would be covered in "
+            f"{0.9 * share:.0f} %, within in {share:.0f} %."
+        )
         print(summarized(found).to_string(index=False))
     for (name, what), part in found.groupby(["cohort", "left_out"], sort=False):
         print(f"\n{name}, {what} left out", *failures(part), sep="\n  ")

@@ -35,14 +35,17 @@ def main() -> None:
     folder = asked.out or Path(tempfile.mkdtemp())
     for seed in range(asked.seeds[0], asked.seeds[1] + 1):
         line = one(asked.study, seed, asked.effort, folder / str(seed))
-        print("{matched}/{claims} in {seconds} s (seed {seed}): {missed}".format(**line),
-              flush=True)  # fmt: skip
+        print(
+            "{matched}/{claims} in {seconds} s (seed {seed}): {missed}".format(**line), flush=True
+        )
         table = keep(line)
     share = table["matched"] / table["claims"]
     times = table["seconds"].astype(float).where(share >= ENOUGH, math.inf)
-    print(f"{(share >= ENOUGH).sum()} of {len(table)} seeds reach {ENOUGH:.0%}; share "
-          f"{share.min():.1%} to {share.max():.1%}, median {share.median():.1%}; "
-          f"median time to {ENOUGH:.0%} {times.median():.0f} s")  # fmt: skip
+    print(
+        f"{(share >= ENOUGH).sum()} of {len(table)} seeds reach {ENOUGH:.0%}; share "
+        f"{share.min():.1%} to {share.max():.1%}, median {share.median():.1%}; "
+        f"median time to {ENOUGH:.0%} {times.median():.0f} s"
+    )
 
 
 def keep(line: dict[str, Any]) -> pd.DataFrame:
@@ -68,9 +71,12 @@ def one(study: str, seed: int, effort: float, folder: Path) -> dict[str, Any]:
     if (told["study"], settings["seed"], settings["effort"]) != (study, seed, effort):
         raise SystemExit(f"{path} is of {told['study']}, {settings}. Name another --out.")
     return {
-        "study": study, **settings, "matched": told["matched"],
-        "claims": told["claims"] - told["excluded"], "missed": " ".join(told["not_matched"]),
-    }  # fmt: skip
+        "study": study,
+        **settings,
+        "matched": told["matched"],
+        "claims": told["claims"] - told["excluded"],
+        "missed": " ".join(told["not_matched"]),
+    }
 
 
 if __name__ == "__main__":

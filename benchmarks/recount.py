@@ -43,9 +43,11 @@ def main() -> None:
     both = verdicts.merge(held[["id", "computed", "verdict"]], on="id", suffixes=("", "_held"))
     gap = (both["computed"] - both["computed_held"]).abs() / both["computed"].abs().clip(lower=0.01)
     other = both[both["verdict"].astype(str) != both["verdict_held"]]
-    print(f"{asked.study}: {matched.sum()} of {len(counted)} claims match ({matched.mean():.1%}); "
-          f"largest relative distance from the certificate {gap.max():.1e}; "
-          f"another verdict: {', '.join(other['id']) or 'none'}")  # fmt: skip
+    print(
+        f"{asked.study}: {matched.sum()} of {len(counted)} claims match ({matched.mean():.1%}); "
+        f"largest relative distance from the certificate {gap.max():.1e}; "
+        f"another verdict: {', '.join(other['id']) or 'none'}"
+    )
 
 
 class _ByR:
@@ -68,18 +70,23 @@ class _ByR:
     def run(self) -> None:
         records = [
             {
-                "kind": s.kind, "endpoint": s.endpoint,
+                "kind": s.kind,
+                "endpoint": s.endpoint,
                 "frame": s.endpoint if s.endpoint in self.design.endpoints else "patients",
                 "where": ";".join(f"{name}={level}" for name, level in s.where),
-                "columns": ";".join(s.columns), "part": s.part, "covariate": s.covariate,
-                "limit": s.limit, "time": s.time,
+                "columns": ";".join(s.columns),
+                "part": s.part,
+                "covariate": s.covariate,
+                "limit": s.limit,
+                "time": s.time,
             }
             for s in self.asked
-        ]  # fmt: skip
+        ]
         pd.DataFrame(records).to_csv(self.folder / "statistics.csv", index=False)
         script = Path(__file__).with_name("recount.R")
-        done = subprocess.run(["Rscript", str(script), str(self.folder)], capture_output=True,
-                              text=True, check=True)  # fmt: skip
+        done = subprocess.run(
+            ["Rscript", str(script), str(self.folder)], capture_output=True, text=True, check=True
+        )
         print(done.stdout.strip())
         self.values = pd.read_csv(self.folder / "values.csv")["value"].tolist()
 
@@ -91,8 +98,10 @@ class _ByR:
                 shown[column] = shown[column].astype("Int64")
             shown.to_csv(self.folder / f"frame_{name}.csv", index=False)
             for column in frame:
-                levels += [{"column": column, "level": level}
-                           for level in certificate.levels_of(self.design, column)]  # fmt: skip
+                levels += [
+                    {"column": column, "level": level}
+                    for level in certificate.levels_of(self.design, column)
+                ]
         pd.DataFrame(levels).drop_duplicates().to_csv(self.folder / "levels.csv", index=False)
         rules = {k: v for k, v in self.design.conventions.items() if isinstance(v, str)}
         rules["categorical_test"] = self.design.table_one["categorical_test"]

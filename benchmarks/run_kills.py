@@ -60,8 +60,9 @@ def write_house(desk: Path) -> dict[str, str]:
 def start(desk: Path, env: dict[str, str], mark: int) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "crlm.cli", "run", "tiny", "--out", str(desk / "out")]
     command += ["-p", "mark", str(mark)]
-    return subprocess.Popen(command, cwd=desk, env=env, stderr=subprocess.PIPE,
-                            stdout=subprocess.DEVNULL, text=True)  # fmt: skip
+    return subprocess.Popen(
+        command, cwd=desk, env=env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
 
 
 def children(pid: int) -> list[int]:
@@ -102,9 +103,10 @@ def main() -> None:
             moment = dice.choice(["any", "near the end", "in the commit"])
             end = time.monotonic() + dice.uniform(0 if moment == "any" else 0.7 * longest, longest)
             while process.poll() is None and not (
-                (out / ".tiny.ready").is_dir() if moment == "in the commit"
+                (out / ".tiny.ready").is_dir()
+                if moment == "in the commit"
                 else time.monotonic() > end
-            ):  # fmt: skip
+            ):
                 time.sleep(0.0002)
             if process.poll() is None:
                 kernels = children(process.pid)

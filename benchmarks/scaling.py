@@ -47,8 +47,17 @@ def timed_run(
     study: str, table: Path, out: Path, parameters: list[list[str]]
 ) -> tuple[float, float]:
     """Seconds, and the largest memory (GB) of any process of the run."""
-    command = [sys.executable, "-m", "crlm.cli", "run", study, "--cohort", str(table),
-               "--out", str(out)]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "crlm.cli",
+        "run",
+        study,
+        "--cohort",
+        str(table),
+        "--out",
+        str(out),
+    ]
     for name, value in parameters:
         command += ["-p", name, value]
     begun = time.monotonic()
@@ -72,8 +81,11 @@ def main() -> None:
             seconds, memory = timed_run(asked.study, table, Path(folder) / "out", asked.parameter)
             rate = seconds / (size * math.log(size))
             first = first or rate
-            print(f"{size:>9,} patients: {seconds:8.1f} s, {memory:5.2f} GB, "
-                  f"{rate / first:.2f} of the first size per n log n", flush=True)  # fmt: skip
+            print(
+                f"{size:>9,} patients: {seconds:8.1f} s, {memory:5.2f} GB, "
+                f"{rate / first:.2f} of the first size per n log n",
+                flush=True,
+            )
             table.unlink()
 
 

@@ -35,9 +35,13 @@ def main() -> None:
     }
     times = [time.perf_counter()]
     plan = specification.declare(
-        rules, "hai", design.models[asked.endpoint]["covariates"], design,
-        exclusions=["extrahepatic=yes", "two_stage=yes"], most=asked.specifications,
-    )  # fmt: skip
+        rules,
+        "hai",
+        design.models[asked.endpoint]["covariates"],
+        design,
+        exclusions=["extrahepatic=yes", "two_stage=yes"],
+        most=asked.specifications,
+    )
     times.append(time.perf_counter())
     curve = specification.curve(plan)
     times.append(time.perf_counter())
@@ -45,8 +49,10 @@ def main() -> None:
     times.append(time.perf_counter())
     drawn, fitted, tested = (b - a for a, b in zip(times, times[1:], strict=False))
     print(f"Python {platform.python_version()}, n = {len(frame)}, {asked.endpoint} by HAI")
-    print(f"{len(curve):,} specifications: drawn in {drawn:.1f} s, fitted in {fitted:.1f} s, "
-          f"together {drawn + fitted:.1f} s (goal: below 20 s)")  # fmt: skip
+    print(
+        f"{len(curve):,} specifications: drawn in {drawn:.1f} s, fitted in {fitted:.1f} s, "
+        f"together {drawn + fitted:.1f} s (goal: below 20 s)"
+    )
     print(f"permutation test, {asked.permutations} permutations: {tested:.1f} s")
     print(f"without an estimate: {(curve['status'] != 'estimated').sum()}")
 

@@ -56,9 +56,12 @@ def _family(row: Row, by: str) -> str:
         return "group's hazard ratio within a level"
     if name == "hazard_ratio" and model == "interaction":
         return "interaction with the group" if ":" in row["covariate"] else ""
-    return {"rmst_difference": "difference of restricted means", "concordance": "concordance",
-            "odds_ratio": "odds ratio of two covariates",
-            "rank_correlation": "rank correlation of two covariates"}.get(name, "")  # fmt: skip
+    return {
+        "rmst_difference": "difference of restricted means",
+        "concordance": "concordance",
+        "odds_ratio": "odds ratio of two covariates",
+        "rank_correlation": "rank correlation of two covariates",
+    }.get(name, "")
 
 
 def _associations(design: Design, patients: Frame, factors: Sequence[str]) -> Frame:
@@ -75,8 +78,9 @@ def _associations(design: Design, patients: Frame, factors: Sequence[str]) -> Fr
     for a, b in [*itertools.combinations(numbers, 2), *pairs]:
         x = patients[a].cat.codes if a in factors else patients[a]
         value = float(spearmanr(x, patients[b]).statistic)
-        records.append({"covariate": f"{a}:{b}", "statistic": "rank_correlation",
-                        "estimate": value})  # fmt: skip
+        records.append(
+            {"covariate": f"{a}:{b}", "statistic": "rank_correlation", "estimate": value}
+        )
     return ledger.rows(records)
 
 
@@ -170,10 +174,12 @@ class Reader:
         return self.design, self.by
 
     def _value(self, statistic: str, endpoint: str, field: str = "estimate", **keys: Any) -> float:
-        found = self.claims[(self.claims["statistic"] == statistic)
-                            & (self.claims["endpoint"] == endpoint)
-                            & (self.claims["population"] == "all")
-                            & (self.claims["field"] == field)]  # fmt: skip
+        found = self.claims[
+            (self.claims["statistic"] == statistic)
+            & (self.claims["endpoint"] == endpoint)
+            & (self.claims["population"] == "all")
+            & (self.claims["field"] == field)
+        ]
         for name, value in keys.items():
             found = found[found[name] == value]
         return float(found["value"].iloc[0]) if len(found) else math.nan
@@ -198,13 +204,18 @@ class Reader:
 
     def _curve(self, endpoint: str, group: str) -> tuple[np.ndarray, np.ndarray]:
         """Printed months and -log S there, time zero among them."""
-        rates = self.claims[(self.claims["statistic"] == "survival_rate")
-                            & (self.claims["endpoint"] == endpoint)
-                            & (self.claims["group"] == group)
-                            & (self.claims["field"] == "estimate")]  # fmt: skip
+        rates = self.claims[
+            (self.claims["statistic"] == "survival_rate")
+            & (self.claims["endpoint"] == endpoint)
+            & (self.claims["group"] == group)
+            & (self.claims["field"] == "estimate")
+        ]
         points = {0.0: 0.0}
-        points |= {t: -math.log(v / 100) for t, v in zip(rates["time"], rates["value"],
-                                                         strict=True) if v > 0}  # fmt: skip
+        points |= {
+            t: -math.log(v / 100)
+            for t, v in zip(rates["time"], rates["value"], strict=True)
+            if v > 0
+        }
         middle = self._value("median_survival", endpoint, group=group)
         if math.isfinite(middle):
             points[middle] = math.log(2)

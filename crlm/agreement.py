@@ -96,10 +96,28 @@ def power_to_find(log_effect: float, standard_error: float) -> float:
 
 
 _COLUMNS = [
-    *KEYS, "printed", "printed_low", "printed_high", "new", "new_low", "new_high", "n", "events",
-    "ratio", "ratio_low", "ratio_high", "heterogeneity_p", "prediction_low", "prediction_high",
-    "predicted", "same_direction", "both_significant", "sceptical_p", "power", "reading",
-]  # fmt: skip
+    *KEYS,
+    "printed",
+    "printed_low",
+    "printed_high",
+    "new",
+    "new_low",
+    "new_high",
+    "n",
+    "events",
+    "ratio",
+    "ratio_low",
+    "ratio_high",
+    "heterogeneity_p",
+    "prediction_low",
+    "prediction_high",
+    "predicted",
+    "same_direction",
+    "both_significant",
+    "sceptical_p",
+    "power",
+    "reading",
+]
 
 
 def _published(claims: pd.DataFrame) -> dict[tuple[Any, ...], dict[str, Any]]:
@@ -143,18 +161,25 @@ def _pair(
     low, high = math.exp(old - _Z * spread), math.exp(old + _Z * spread)
     pair = {
         **{name: published[name] for name in KEYS},
-        "printed": published["estimate"], "printed_low": published["conf_low"],
-        "printed_high": published["conf_high"], "new": row["estimate"],
-        "new_low": row["conf_low"], "new_high": row["conf_high"], **sizes,
+        "printed": published["estimate"],
+        "printed_low": published["conf_low"],
+        "printed_high": published["conf_high"],
+        "new": row["estimate"],
+        "new_low": row["conf_low"],
+        "new_high": row["conf_high"],
+        **sizes,
         "ratio": math.exp(new - old),
         "ratio_low": math.exp(new - old - _Z * spread),
-        "ratio_high": math.exp(new - old + _Z * spread), "heterogeneity_p": p,
-        "prediction_low": low, "prediction_high": high,
-        "predicted": low <= row["estimate"] <= high, "same_direction": old * new > 0,
+        "ratio_high": math.exp(new - old + _Z * spread),
+        "heterogeneity_p": p,
+        "prediction_low": low,
+        "prediction_high": high,
+        "predicted": low <= row["estimate"] <= high,
+        "same_direction": old * new > 0,
         "both_significant": _excludes_one(published) and _excludes_one(row),
         "sceptical_p": sceptical_p(old / old_error, new / new_error, (old_error / new_error) ** 2),
         "power": power_to_find(old, new_error),
-    }  # fmt: skip
+    }
     return {**pair, "reading": _reading(pair)}
 
 

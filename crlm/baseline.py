@@ -106,8 +106,12 @@ def table_one(
     ParameterError
         If an argument is none of its choices.
     """
-    _check(continuous_test=continuous_test, categorical_test=categorical_test, spread=spread,
-           quantile_rule=quantile_rule)  # fmt: skip
+    _check(
+        continuous_test=continuous_test,
+        categorical_test=categorical_test,
+        spread=spread,
+        quantile_rule=quantile_rule,
+    )
     patients, groups, left_out = _split(patients, by)
     plan = _Plan(
         by or "", groups, continuous_test, categorical_test, spread, quantile_rule, conf_level
@@ -140,9 +144,14 @@ def describe(
 ) -> pd.DataFrame:
     """Characteristics of one group of patients, without comparison: `table_one` with no `by`."""
     return table_one(
-        patients, None, variables, design=design, spread=spread, quantile_rule=quantile_rule,
+        patients,
+        None,
+        variables,
+        design=design,
+        spread=spread,
+        quantile_rule=quantile_rule,
         population=population,
-    )  # fmt: skip
+    )
 
 
 def _check(**chosen: str) -> None:
@@ -222,9 +231,13 @@ def _variable(patients: pd.DataFrame, name: str, plan: _Plan, unit: str) -> Iter
 def _missing(absent: np.ndarray, plan: _Plan, method: str) -> Iterator[dict]:
     for group, mask in plan.groups.items():
         yield {
-            "group": group, "statistic": "missing", "unit": "patients", "method": method,
-            "estimate": (absent & mask).sum(), "n": mask.sum(),
-        }  # fmt: skip
+            "group": group,
+            "statistic": "missing",
+            "unit": "patients",
+            "method": method,
+            "estimate": (absent & mask).sum(),
+            "n": mask.sum(),
+        }
 
 
 # Numbers ----------------------------------------------------------------------------------
@@ -237,8 +250,14 @@ def _continuous(values: np.ndarray, plan: _Plan, unit: str) -> Iterator[dict]:
         for statistic, estimate in _summary(part, plan):
             quartile = statistic in ("q1", "q3")
             method = _QUARTILES[plan.quantile_rule] if quartile else ""
-            yield {"group": group, "statistic": statistic, "estimate": estimate, "unit": unit,
-                   "n": len(part), "method": method}  # fmt: skip
+            yield {
+                "group": group,
+                "statistic": statistic,
+                "estimate": estimate,
+                "unit": unit,
+                "n": len(part),
+                "method": method,
+            }
     if not plan.by:
         return
     parts = [part for part in (values[mask & known] for mask in plan.compared) if len(part)]
@@ -321,8 +340,13 @@ def _categorical(values: pd.Series, plan: _Plan) -> Iterator[dict]:
             yield {**told, "statistic": "n", "estimate": k, "unit": "patients"}
             percent = 100 * k / total if total else np.nan
             method = "percent of the non-missing"
-            yield {**told, "statistic": "percent", "unit": "%", "estimate": percent,
-                   "method": method}  # fmt: skip
+            yield {
+                **told,
+                "statistic": "percent",
+                "unit": "%",
+                "estimate": percent,
+                "method": method,
+            }
     if not plan.by:
         return
     table = np.array([count for group, count in counts.items() if group != "all"])
@@ -355,11 +379,14 @@ def _contrasts(table: np.ndarray, levels: Sequence[str], conf_level: float) -> I
     )
     for at, level in enumerate(levels):
         yield {
-            "level": level, "statistic": "difference", "unit": "percentage points",
-            "estimate": 100 * gap[at], "conf_low": 100 * (gap[at] - half[at]),
+            "level": level,
+            "statistic": "difference",
+            "unit": "percentage points",
+            "estimate": 100 * gap[at],
+            "conf_low": 100 * (gap[at] - half[at]),
             "conf_high": 100 * (gap[at] + half[at]),
             "method": "difference of percentages, Wald CI",
-        }  # fmt: skip
+        }
     method = "absolute, over all levels (Yang and Dalton 2012)"
     yield {"statistic": "smd", "estimate": _smd_levels(share), "method": method}
 

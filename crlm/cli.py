@@ -24,9 +24,14 @@ _ROOM = "Make room and start again; what was there before is untouched"
 _ELSEWHERE = "Choose another folder with --out; what was there before is untouched"
 _HANDLES = "Allow more open files first, as by `ulimit -n 1024`, and start again"
 _REMEDIES = {
-    errno.ENOSPC: _ROOM, errno.EDQUOT: _ROOM, errno.EACCES: _ELSEWHERE, errno.EPERM: _ELSEWHERE,
-    errno.EROFS: _ELSEWHERE, errno.EMFILE: _HANDLES, errno.ENFILE: _HANDLES,
-}  # fmt: skip
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EACCES: _ELSEWHERE,
+    errno.EPERM: _ELSEWHERE,
+    errno.EROFS: _ELSEWHERE,
+    errno.EMFILE: _HANDLES,
+    errno.ENFILE: _HANDLES,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -87,15 +92,25 @@ def _add_run(commands: argparse._SubParsersAction) -> None:
     run = commands.add_parser("run", help="run a study's notebook and write its HTML report")
     run.add_argument("study", nargs="+", help="ncch_scp, mskcc_hai")
     run.add_argument(
-        "-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
+        "-p",
+        "--parameter",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
         help="set a parameter of the notebook; `crlm run STUDY --parameters` lists them",
-    )  # fmt: skip
+    )
     run.add_argument("--cohort", metavar="FILE", help="your patient table")
     run.add_argument("--history", metavar="FILE", help="your event history, one event a row")
     run.add_argument("--codebook", metavar="FILE", help="YAML that maps your headers and codes")
-    run.add_argument("--out", metavar="DIR", type=Path, default=None,
-                     help="where to write (default: reports/, and for your own table "
-                     "reports/NAME/ after the file NAME.csv)")  # fmt: skip
+    run.add_argument(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        default=None,
+        help="where to write (default: reports/, and for your own table "
+        "reports/NAME/ after the file NAME.csv)",
+    )
     run.add_argument("--parameters", action="store_true", help="list the parameters and stop")
     run.set_defaults(handler=_run)
 
@@ -228,14 +243,29 @@ def _add_reconstruct(commands: argparse._SubParsersAction) -> None:
     )
     made.add_argument("study")
     made.add_argument("--seed", type=int, default=1, metavar="N")
-    made.add_argument("--effort", type=float, default=1.0, metavar="X",
-                      help="multiplies the steps of the search (default: 1)")  # fmt: skip
-    made.add_argument("--out", type=Path, metavar="DIR",
-                      help="where to write (default: reconstructed-STUDY-N)")  # fmt: skip
-    made.add_argument("--ensemble", type=int, metavar="M",
-                      help="M cohorts, seeds N, N+1, ..., and what they say together")  # fmt: skip
-    made.add_argument("--workers", type=int, default=1, metavar="W",
-                      help="searches at a time, with --ensemble (default: 1)")  # fmt: skip
+    made.add_argument(
+        "--effort",
+        type=float,
+        default=1.0,
+        metavar="X",
+        help="multiplies the steps of the search (default: 1)",
+    )
+    made.add_argument(
+        "--out", type=Path, metavar="DIR", help="where to write (default: reconstructed-STUDY-N)"
+    )
+    made.add_argument(
+        "--ensemble",
+        type=int,
+        metavar="M",
+        help="M cohorts, seeds N, N+1, ..., and what they say together",
+    )
+    made.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="W",
+        help="searches at a time, with --ensemble (default: 1)",
+    )
     made.set_defaults(handler=_reconstruct)
 
 
@@ -246,14 +276,18 @@ def _reconstruct(arguments: argparse.Namespace) -> int:
         raise ParameterError("--effort wants a number above 0, --seed one from 0 on.")
 
     def tell(now: Progress) -> None:
-        print(f"{now.stage}: {now.share:.0%}, {now.matched} of {now.total} targets met, "
-              f"{now.seconds:.0f} s", file=sys.stderr)  # fmt: skip
+        print(
+            f"{now.stage}: {now.share:.0%}, {now.matched} of {now.total} targets met, "
+            f"{now.seconds:.0f} s",
+            file=sys.stderr,
+        )
 
     if arguments.ensemble is not None:
         return _ensemble(arguments)
     out = arguments.out or Path(f"reconstructed-{arguments.study}-{arguments.seed}")
-    found = reconstruct(arguments.study, out, seed=arguments.seed, effort=arguments.effort,
-                        watch=tell)  # fmt: skip
+    found = reconstruct(
+        arguments.study, out, seed=arguments.seed, effort=arguments.effort, watch=tell
+    )
     print(
         f"{found.matched} of {found.counted} claims match, recomputed by other programs than "
         f"the search used.\nNo row is a patient. {out / 'certificate.json'} has every claim."
@@ -272,9 +306,14 @@ def _ensemble(arguments: argparse.Namespace) -> int:
 
     out = arguments.out or Path(f"ensemble-{arguments.study}")
     found = ensemble(
-        arguments.study, out, size=arguments.ensemble, seed=arguments.seed,
-        effort=arguments.effort, workers=arguments.workers, watch=tell,
-    )  # fmt: skip
+        arguments.study,
+        out,
+        size=arguments.ensemble,
+        seed=arguments.seed,
+        effort=arguments.effort,
+        workers=arguments.workers,
+        watch=tell,
+    )
     pinned = sum(one["verdict"] == "pinned" for one in found["quantities"])
     print(
         f"{found['cohorts']} cohorts; {pinned} of {len(found['quantities'])} unprinted quantities "

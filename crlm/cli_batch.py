@@ -15,16 +15,33 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add `batch` and `collect` to a parser's commands."""
     batch = commands.add_parser("batch", help="run a grid of parameters and write one page")
     batch.add_argument("grid", type=Path, help="YAML file; see examples/")
-    batch.add_argument("--out", metavar="DIR", type=Path,
-                       help="where to write (default: reports/<name of the grid>)")  # fmt: skip
-    batch.add_argument("--workers", metavar="N", type=_at_least_one, default=0,
-                       help="runs at a time (default: one a core)")  # fmt: skip
-    batch.add_argument("--scheduler", metavar="ADDRESS", default="",
-                       help="a Dask scheduler: tcp://host:port, a scheduler file, "
-                       "or `config` for Dask's own configuration")  # fmt: skip
-    batch.add_argument("--kernels", choices=["forked", "plain"], default="",
-                       help="fork a warm process for each run (Linux), or start a fresh "
-                       "kernel (default: what this system can)")  # fmt: skip
+    batch.add_argument(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        help="where to write (default: reports/<name of the grid>)",
+    )
+    batch.add_argument(
+        "--workers",
+        metavar="N",
+        type=_at_least_one,
+        default=0,
+        help="runs at a time (default: one a core)",
+    )
+    batch.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        default="",
+        help="a Dask scheduler: tcp://host:port, a scheduler file, "
+        "or `config` for Dask's own configuration",
+    )
+    batch.add_argument(
+        "--kernels",
+        choices=["forked", "plain"],
+        default="",
+        help="fork a warm process for each run (Linux), or start a fresh "
+        "kernel (default: what this system can)",
+    )
     batch.add_argument("--dry-run", action="store_true", help="list the runs and stop")
     batch.add_argument("-q", "--quiet", action="store_true", help="no progress, no summary")
     batch.set_defaults(handler=_batch)
@@ -58,8 +75,10 @@ def _batch(arguments: argparse.Namespace) -> int:
             look=intake.look,
         )
     except KeyboardInterrupt:
-        print("\ncrlm: interrupted; finished runs are kept, the same command goes on from here",
-              file=sys.stderr)  # fmt: skip
+        print(
+            "\ncrlm: interrupted; finished runs are kept, the same command goes on from here",
+            file=sys.stderr,
+        )
         return 130
     if not arguments.quiet:
         print(driving.tell(summary, out))

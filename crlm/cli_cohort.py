@@ -48,9 +48,12 @@ def _add_codebook(commands: argparse._SubParsersAction) -> None:
     made.add_argument("cohort", help="csv, xlsx, parquet or sav")
     made.add_argument("--study", required=True)
     made.add_argument(
-        "-o", "--out", metavar="FILE", type=Path,
+        "-o",
+        "--out",
+        metavar="FILE",
+        type=Path,
         help="YAML to write; one that stands already keeps its lines (default: print it)",
-    )  # fmt: skip
+    )
     made.set_defaults(handler=_codebook)
 
 
@@ -108,8 +111,10 @@ def _codebook(arguments: argparse.Namespace) -> int:
     files.write_atomically(out, text)
     asked = cohort.questions(text)
     left = f"{asked} question{'s' * (asked != 1)} to answer (`?`), " if asked else ""
-    print(f"{out}: {left}every line to check. Then: crlm check {arguments.cohort} "
-          f"--study {arguments.study} --codebook {out}")  # fmt: skip
+    print(
+        f"{out}: {left}every line to check. Then: crlm check {arguments.cohort} "
+        f"--study {arguments.study} --codebook {out}"
+    )
     return 0
 
 

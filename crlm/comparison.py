@@ -126,8 +126,13 @@ def _judge(
     if not math.isfinite(value):
         return _no_result(_why_not_finite(claim), method=row["method"])
     verdict = _verdict(value, claim, rounded_before)
-    return {"computed": value, "p": math.nan, "method": row["method"], "verdict": verdict,
-            "reason": ""}  # fmt: skip
+    return {
+        "computed": value,
+        "p": math.nan,
+        "method": row["method"],
+        "verdict": verdict,
+        "reason": "",
+    }
 
 
 def _verdict(value: float, claim: dict[str, Any], rounded_before: int | None) -> str:
@@ -140,9 +145,11 @@ def _verdict(value: float, claim: dict[str, Any], rounded_before: int | None) ->
             return "matches"
         return "near" if abs(value - printed) <= unit else "differs"
     once = round_half_up(value, decimals)
-    twice = once if rounded_before is None else round_half_up(
-        round_half_up(value, rounded_before), decimals
-    )  # fmt: skip
+    twice = (
+        once
+        if rounded_before is None
+        else round_half_up(round_half_up(value, rounded_before), decimals)
+    )
     off = min(abs(once - printed), abs(twice - printed))
     if off < _TOLERANCE:
         return "matches"
@@ -195,8 +202,13 @@ def _unit_factor(have: str, want: str) -> float | None:
 
 
 def _no_result(reason: str, method: str = "") -> dict[str, Any]:
-    return {"computed": np.nan, "p": np.nan, "method": method, "verdict": "no result",
-            "reason": reason}  # fmt: skip
+    return {
+        "computed": np.nan,
+        "p": np.nan,
+        "method": method,
+        "verdict": "no result",
+        "reason": reason,
+    }
 
 
 def _why_not_finite(claim: dict[str, Any]) -> str:

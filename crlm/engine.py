@@ -85,17 +85,26 @@ class Engine(NBClientEngine):
 
     @classmethod
     def execute_managed_notebook(
-        cls, nb_man: Any, kernel_name: str, *, seconds: float | None = None,
-        at_cell: Callable[[int], None] | None = None, log_output: bool = False, **kwargs: Any,
-    ) -> Any:  # fmt: skip
+        cls,
+        nb_man: Any,
+        kernel_name: str,
+        *,
+        seconds: float | None = None,
+        at_cell: Callable[[int], None] | None = None,
+        log_output: bool = False,
+        **kwargs: Any,
+    ) -> Any:
         """Execute; `seconds` is the time for all cells together, `at_cell` is told each index."""
         end = time.monotonic() + seconds if seconds else None
         client = _Client(
-            nb_man, kernel_name=kernel_name, startup_timeout=60, log=_SILENT,
+            nb_man,
+            kernel_name=kernel_name,
+            startup_timeout=60,
+            log=_SILENT,
             log_output=log_output,
             timeout_func=lambda _: max(1, round(end - time.monotonic())) if end else None,
             **{"kernel_manager_class": OwnKernel, **kwargs},
-        )  # fmt: skip
+        )
 
         def started(cell: Any, cell_index: int) -> None:
             client.at = cell_index

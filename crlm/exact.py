@@ -167,9 +167,14 @@ def _step(nodes: np.ndarray, column: int, limit: int) -> Step | None:
     chance /= np.bincount(source, chance, len(nodes))[source]
     behind, target = _distinct(np.sort(left, axis=1))
     return Step(
-        first=first, count=count, nodes=behind, target=target, cost=cost, after=after,
+        first=first,
+        count=count,
+        nodes=behind,
+        target=target,
+        cost=cost,
+        after=after,
         chance=chance,
-    )  # fmt: skip
+    )
 
 
 def _ways(nodes: np.ndarray, total: int, limit: int) -> tuple[np.ndarray, np.ndarray] | None:

@@ -110,10 +110,12 @@ def commit() -> str:
         head, state = (
             subprocess.run(
                 ["git", "-C", str(_HOUSE.parent), *command],
-                capture_output=True, text=True, check=True,
+                capture_output=True,
+                text=True,
+                check=True,
             ).stdout.strip()
             for command in (["rev-parse", "HEAD"], ["status", "--porcelain", "-uno"])
-        )  # fmt: skip
+        )
     except (OSError, subprocess.CalledProcessError):
         return ""
     return head + ("+" if state else "")

@@ -48,17 +48,45 @@ KINDS = {
     ),
 }
 _LIMITS = {"conf_low": ": lower 95 % limit", "conf_high": ": upper 95 % limit"}
-_ENDS = {"min": "lowest value", "max": "highest value", "q1": "lower quartile",
-         "q3": "upper quartile"}  # fmt: skip
+_ENDS = {
+    "min": "lowest value",
+    "max": "highest value",
+    "q1": "lower quartile",
+    "q3": "upper quartile",
+}
 _COUNTS = ("n", "percent")
 _CURVES = ("median_survival", "survival_rate", "rmst")
-_OVER_TIME = (*_CURVES, "n_at_risk", "cumulative_events", "median_follow_up", "min_follow_up",
-              "max_follow_up")  # fmt: skip
+_OVER_TIME = (
+    *_CURVES,
+    "n_at_risk",
+    "cumulative_events",
+    "median_follow_up",
+    "min_follow_up",
+    "max_follow_up",
+)
 #: Statistics of a group of patients; all others set a level against the reference.
-_OF_A_GROUP = (*_COUNTS, *_CURVES, "events", "missing", "median", "mean", "sd", *_ENDS,
-               "n_at_risk", "cumulative_events", "reference", "difference")  # fmt: skip
-_UP_TO = ("cumulative_events", "rmst", "rmst_difference", "months_in_state",
-          "months_in_state_difference", "difference_of_rmst_differences")  # fmt: skip
+_OF_A_GROUP = (
+    *_COUNTS,
+    *_CURVES,
+    "events",
+    "missing",
+    "median",
+    "mean",
+    "sd",
+    *_ENDS,
+    "n_at_risk",
+    "cumulative_events",
+    "reference",
+    "difference",
+)
+_UP_TO = (
+    "cumulative_events",
+    "rmst",
+    "rmst_difference",
+    "months_in_state",
+    "months_in_state_difference",
+    "difference_of_rmst_differences",
+)
 _SIGNS = {"=": "", "!=": "not ", ">=": "≥ ", "<=": "≤ ", ">": "> ", "<": "< "}
 _PLAIN = {"Yes", "Present", "No", "Absent", "yes", "no"}
 
@@ -339,8 +367,9 @@ def _quantity(record: Mapping[str, Any], design: Design) -> str:
     if statistic in (*_COUNTS, "difference") and _level_label(name, level, design) in _PLAIN:
         parts["what"] = _level(name, level, design)
     head, used = _head(statistic, parts, record)
-    rest = (parts[k] for k in ("what", "endpoint", "group", "model", "among", "time")
-            if k not in used)  # fmt: skip
+    rest = (
+        parts[k] for k in ("what", "endpoint", "group", "model", "among", "time") if k not in used
+    )
     text = ", ".join(filter(None, [head, *rest]))
     return f"{text}: {_ENDS[statistic]}" if statistic in _ENDS else text
 

@@ -141,8 +141,9 @@ def check(namespace: MutableMapping[str, Any], declaration: str = "") -> dict[st
     faults = [_unknown(name, known) for name in others]
     faults += [
         f"The parameter {name!r} is gone: run the parameter cell again."
-        for name in known if name not in namespace
-    ]  # fmt: skip
+        for name in known
+        if name not in namespace
+    ]
     typed, unfit = _typed({n: namespace[n] for n in known if n in namespace}, known)
     _refuse(faults + unfit)
     namespace.update(typed)
@@ -210,10 +211,12 @@ def _outside(parameter: Parameter, value: Any) -> str:
         return ""
     low, high, least, over = (float(bound) if bound else None for bound in bounds.groups())
     fits = (
-        value > over if over is not None
-        else value >= least if least is not None
+        value > over
+        if over is not None
+        else value >= least
+        if least is not None
         else low <= value <= high
-    )  # fmt: skip
+    )
     return "" if fits else f"is outside its range, {bounds.group()[1:-1]} ({parameter.help})."
 
 
@@ -353,9 +356,10 @@ def _set_later(later: Sequence[str], known: Mapping[str, Parameter]) -> dict[int
     plain = [_plain_names(cell) for cell in later]
     behind = next((at for at, names in enumerate(plain) if not names), len(plain))
     found = {
-        at: names for at, names in enumerate(plain)
+        at: names
+        for at, names in enumerate(plain)
         if names and (at < behind or later[at].startswith(_INJECTED) or set(names) & set(known))
-    }  # fmt: skip
+    }
     for at in reversed(range(len(later))):
         if plain[at]:
             found.setdefault(at, [name for name in plain[at] if _hint(name, known, 0.6)])

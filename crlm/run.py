@@ -154,11 +154,16 @@ def _make(
         files.remove(left)
     shown = {k: Path(v).name if k in FILES and v else v for k, v in values.items()}
     record = {
-        "study": study, "parameters": shown, **_failed(failure, is_own(values)),
-        "wall_seconds": seconds, "inputs": manifest.recorded(used, before), "code_sha256": code,
-        "kernel": manifest.kernel(notebook), "versions": manifest.versions(),
+        "study": study,
+        "parameters": shown,
+        **_failed(failure, is_own(values)),
+        "wall_seconds": seconds,
+        "inputs": manifest.recorded(used, before),
+        "code_sha256": code,
+        "kernel": manifest.kernel(notebook),
+        "versions": manifest.versions(),
         "commit": manifest.commit(),
-    }  # fmt: skip
+    }
     tidy(notebook, own=is_own(values))
     _write(made / f"{study}.ipynb", _as_json(notebook))
     _write(made / f"{study}.html", render(notebook))
@@ -227,9 +232,13 @@ def in_memory(
             notebook = parameterize_notebook(notebook, dict(values), kernel_name="python3")
         with _reachable():
             papermill_engines.execute_notebook_with_engine(
-                ENGINE, notebook, "python3", extra_arguments=_QUIET,
-                progress_bar={"desc": source.stem, "leave": False} if progress else False, **engine,
-            )  # fmt: skip
+                ENGINE,
+                notebook,
+                "python3",
+                extra_arguments=_QUIET,
+                progress_bar={"desc": source.stem, "leave": False} if progress else False,
+                **engine,
+            )
         try:
             raise_for_execution_errors(notebook, None)
         except PapermillExecutionError as error:

@@ -17,25 +17,43 @@ COLUMNS = {
     **{name: {**YES_NO, "label": name.upper()} for name in ("aa", "bb", "cc", "dd", "ee", "ff")},
 }
 FACTORS = {
-    "single": {"source": "nodes", "rule": "==", "cut": 1.0, "levels": ["no", "yes"],
-               "label": "Single"},
+    "single": {
+        "source": "nodes",
+        "rule": "==",
+        "cut": 1.0,
+        "levels": ["no", "yes"],
+        "label": "Single",
+    },
     "many": {"source": "nodes", "rule": ">", "cut": 3.0, "levels": ["no", "yes"], "label": "Many"},
-    "aged": {"source": "age", "rule": ">=", "cut": 60.0, "levels": ["low", "high"],
-             "label": "Aged"},
-}  # fmt: skip
+    "aged": {
+        "source": "age",
+        "rule": ">=",
+        "cut": 60.0,
+        "levels": ["low", "high"],
+        "label": "Aged",
+    },
+}
 ENDPOINTS = {"OS": {"label": "Overall survival"}, "RFS": {"label": "RFS", "within": "OS"}}
 
 
 def design(**changes):
     given = {
-        "study": "toy", "title": "", "citation": "", "question": "", "columns": COLUMNS,
-        "factors": FACTORS, "endpoints": ENDPOINTS, "eligibility": (),
-        "table_one": {"by": "arm", "categorical_test": "fisher",
-                      "continuous_test": "mann-whitney"},
-        "models": {"OS": {"covariates": ["arm", *"abcdef"], "selection": "none"},
-                   "RFS": {"covariates": ["arm"], "selection": "none"}},
-        "conventions": {}, "folder": Path("."),
-    }  # fmt: skip
+        "study": "toy",
+        "title": "",
+        "citation": "",
+        "question": "",
+        "columns": COLUMNS,
+        "factors": FACTORS,
+        "endpoints": ENDPOINTS,
+        "eligibility": (),
+        "table_one": {"by": "arm", "categorical_test": "fisher", "continuous_test": "mann-whitney"},
+        "models": {
+            "OS": {"covariates": ["arm", *"abcdef"], "selection": "none"},
+            "RFS": {"covariates": ["arm"], "selection": "none"},
+        },
+        "conventions": {},
+        "folder": Path("."),
+    }
     return ledger.Design(**{**given, **changes})
 
 
@@ -45,11 +63,18 @@ def number(text, statistic, **keys):
     fields = {"low": "conf_low", "high": "conf_high"}
     row = dict.fromkeys(ledger.CLAIM_COLUMNS, "")
     row |= {
-        "kind": "number", "printed": text, "operator": text[0] if text[0] in "<>" else "=",
-        "value": float(bare), "decimals": len(bare.partition(".")[2]), "place": "table1",
-        "locator": f"Table 1, {text}", "population": "all", "group": "all", "time": float("nan"),
+        "kind": "number",
+        "printed": text,
+        "operator": text[0] if text[0] in "<>" else "=",
+        "value": float(bare),
+        "decimals": len(bare.partition(".")[2]),
+        "place": "table1",
+        "locator": f"Table 1, {text}",
+        "population": "all",
+        "group": "all",
+        "time": float("nan"),
         "statistic": statistic,
-    }  # fmt: skip
+    }
     row |= keys
     row["field"] = fields.get(keys.get("field", ""), "estimate")
     return row
@@ -58,8 +83,14 @@ def number(text, statistic, **keys):
 def sentence(text, operator, **keys):
     """One sentence of a paper and the direction it claims."""
     row = number("1", keys.pop("statistic"), **keys)
-    return row | {"kind": "direction", "printed": text, "operator": operator, "place": "results",
-                  "locator": "Results", "value": float("nan")}  # fmt: skip
+    return row | {
+        "kind": "direction",
+        "printed": text,
+        "operator": operator,
+        "place": "results",
+        "locator": "Results",
+        "value": float("nan"),
+    }
 
 
 def claims(*rows):
@@ -76,14 +107,24 @@ def groups(old=100, new=100, whole=200):
     return [n(whole), n(old, "arm=old"), n(new, "arm=new")]
 
 
-def ratio(text, endpoint="OS", covariate="aa", model="univariable", level="yes",
-          statistic="hazard_ratio", **keys):  # fmt: skip
+def ratio(
+    text,
+    endpoint="OS",
+    covariate="aa",
+    model="univariable",
+    level="yes",
+    statistic="hazard_ratio",
+    **keys,
+):
     """`ratio("1.35 (1.04-1.76) 0.003")` is an estimate, its limits and its p value."""
     estimate, limits, *p = text.split()
     low, high = limits.strip("()").split("-")
     keys |= {"endpoint": endpoint, "covariate": covariate, "model": model, "level": level}
-    found = [number(estimate, statistic, **keys), number(low, statistic, field="low", **keys),
-             number(high, statistic, field="high", **keys)]  # fmt: skip
+    found = [
+        number(estimate, statistic, **keys),
+        number(low, statistic, field="low", **keys),
+        number(high, statistic, field="high", **keys),
+    ]
     return found + [number(t, "p", **keys) for t in p]
 
 

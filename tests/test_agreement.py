@@ -9,12 +9,27 @@ from scipy.stats import norm
 from crlm import agreement, ledger
 
 CLAIM = dict.fromkeys(ledger.CLAIM_COLUMNS, "") | {
-    "kind": "number", "operator": "=", "population": "all", "group": "all", "endpoint": "OS",
-    "covariate": "hai", "level": "yes", "model": "multivariable", "statistic": "hazard_ratio",
-    "time": math.nan, "decimals": 2,
-}  # fmt: skip
-ROW = {"endpoint": "OS", "covariate": "hai", "level": "yes", "model": "multivariable",
-       "statistic": "hazard_ratio", "n": 200, "events": 100}  # fmt: skip
+    "kind": "number",
+    "operator": "=",
+    "population": "all",
+    "group": "all",
+    "endpoint": "OS",
+    "covariate": "hai",
+    "level": "yes",
+    "model": "multivariable",
+    "statistic": "hazard_ratio",
+    "time": math.nan,
+    "decimals": 2,
+}
+ROW = {
+    "endpoint": "OS",
+    "covariate": "hai",
+    "level": "yes",
+    "model": "multivariable",
+    "statistic": "hazard_ratio",
+    "n": 200,
+    "events": 100,
+}
 
 
 def pair(printed, new):

@@ -25,8 +25,10 @@ def table_of(sizes, shares=(20, 35, 50, 65)):
     for name, share in zip(("aa", "bb", "cc", "dd"), shares, strict=True):
         for arm in ("old", "new"):
             keys = {"group": f"arm={arm}", "covariate": name, "level": "yes"}
-            rows += [n(share, f"arm={arm}", covariate=name, level="yes"),
-                     number(str(share), "percent", unit="%", **keys)]  # fmt: skip
+            rows += [
+                n(share, f"arm={arm}", covariate=name, level="yes"),
+                number(str(share), "percent", unit="%", **keys),
+            ]
     return rows
 
 
@@ -34,10 +36,14 @@ def table_of(sizes, shares=(20, 35, 50, 65)):
 
 
 def test_a_count_is_known_by_its_conditions():
-    facts = gather(design(), claims(
-        n(7, "arm=old", covariate="aa", level="yes"), n(9, "all", population="arm=new"),
-        n(11, "aa=yes,arm=new"),
-    ))  # fmt: skip
+    facts = gather(
+        design(),
+        claims(
+            n(7, "arm=old", covariate="aa", level="yes"),
+            n(9, "all", population="arm=new"),
+            n(11, "aa=yes,arm=new"),
+        ),
+    )
     assert facts.size(frozenset({("arm", "old"), ("aa", "yes")})) == 7
     assert facts.size(frozenset({("arm", "new")})) == 9
     assert facts.size(frozenset({("arm", "new"), ("aa", "yes")})) == 11
@@ -129,8 +135,13 @@ def test_one_quantity_in_two_places_and_its_row_are_one_finding():
 
 
 def test_a_repeated_sentence_is_one_finding():
-    keys = {"statistic": "hazard_ratio", "endpoint": "OS", "covariate": "aa", "level": "yes",
-            "model": "univariable"}  # fmt: skip
+    keys = {
+        "statistic": "hazard_ratio",
+        "endpoint": "OS",
+        "covariate": "aa",
+        "level": "yes",
+        "model": "univariable",
+    }
     rows = [sentence("AA protects", "<", **keys), sentence("AA is good for you", "<", **keys)]
     found = finding([*rows, *ratio("1.35 (1.04-1.76)")])
     assert len(found) == 1 and found.loc[0, "class"] == "substantive"
@@ -165,9 +176,13 @@ def test_an_empty_ledger_is_no_error():
 
 @pytest.mark.parametrize("text", ["0", "999999", ">1"])
 def test_no_garbled_number_stops_the_audit(text):
-    rows = [*table_of((100, 100, 200)), *ratio("1.35 (1.04-1.76) 0.03"), *rate("50 (43-57)"),
-            *months("12.00 (8.00-16.00)"),
-            number("0.2", "p", group="arm", covariate="aa")]  # fmt: skip
+    rows = [
+        *table_of((100, 100, 200)),
+        *ratio("1.35 (1.04-1.76) 0.03"),
+        *rate("50 (43-57)"),
+        *months("12.00 (8.00-16.00)"),
+        number("0.2", "p", group="arm", covariate="aa"),
+    ]
     frame = claims(*rows)
     bare = text.lstrip("<>")
     for row in range(0, len(frame), 4):
@@ -198,8 +213,11 @@ def test_events_that_an_interval_needs():
 
 def test_patients_without_a_value():
     # 45 % of 129 patients: 284 to 289 of 308.
-    rows = [n(308, "arm=old"), n(129, "arm=old", covariate="aa", level="yes"),
-            number("45", "percent", group="arm=old", covariate="aa", level="yes")]  # fmt: skip
+    rows = [
+        n(308, "arm=old"),
+        n(129, "arm=old", covariate="aa", level="yes"),
+        number("45", "percent", group="arm=old", covariate="aa", level="yes"),
+    ]
     found = implied(rows, "patients without a value")
     assert (found.loc[0, "low"], found.loc[0, "high"]) == (19, 24)
 
@@ -207,8 +225,10 @@ def test_patients_without_a_value():
 def test_interaction_of_two_strata():
     # 0.56/0.51 = 1.098; SEs 0.155 and 0.166: ratio's SE 0.227, z = 0.41, p = 0.68.
     keys = {"covariate": "arm", "level": "new"}
-    rows = [*ratio("0.51 (0.38-0.69)", population="stage=I", **keys),
-            *ratio("0.56 (0.40-0.77)", population="stage=II", **keys)]  # fmt: skip
+    rows = [
+        *ratio("0.51 (0.38-0.69)", population="stage=I", **keys),
+        *ratio("0.56 (0.40-0.77)", population="stage=II", **keys),
+    ]
     ratio_of = implied(rows, "interaction: ratio of hazard ratios")
     assert ratio_of.loc[0, "low"] < 0.56 / 0.51 < ratio_of.loc[0, "high"]
     p = implied(rows, "interaction: p")
@@ -301,8 +321,8 @@ BY_HAND = {
         "t1-hai-extrahepatic-p": "42/308 against 26/366: 0.005 to 0.007, not 0.02",
         "t1-hai-no-age-min": "52 to 71 are the quartiles of the text",
         "re-firstrecurrence-hai-yes-site-extrahepatic-yes-percent": "143/366 = 39 %; 21 % of 674",
-        "di-firstrecurrence-kras-site-liver-yes-difference-direction":
-            "93/256 = 36 % in mutant, 121/418 = 29 % in wild type: higher, not lower",
+        "di-firstrecurrence-kras-site-liver-yes-difference-direction": "93/256 = 36 % in mutant, "
+        "121/418 = 29 % in wild type: higher, not lower",
         "t3-os-timing-synchronous-uv-hr-low": "0.60-1.29 is as wide as of 110 events, not 300",
         "t3-os-size-cm-uv-hr-high": "variance 80 times that of RFS, in other rows 1.5 times",
     },
@@ -311,7 +331,7 @@ BY_HAND = {
         "t3-scp-preop-chemo-yes-uv-p": "0.05 < 0.1, yet not in the model",
         "re-osafterrecurrence-short-scp-no-median": "(43.04 + 88.07)/2 = 65.56, not 66.00",
     },
-}  # fmt: skip
+}
 
 
 def test_errors_worked_by_hand_are_found(paper):
@@ -332,8 +352,11 @@ def test_the_catalogue_is_a_frame():
 
 def _strings(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    return {node.value for node in ast.walk(tree)
-            if isinstance(node, ast.Constant) and isinstance(node.value, str)}  # fmt: skip
+    return {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
 
 
 @pytest.mark.parametrize("study", ledger.studies())

@@ -115,10 +115,11 @@ def test_p_values_of_a_table():
 def test_p_values_agree_with_scipy(table):
     found = p_values(table)
     assert found["fisher"] == pytest.approx(fisher_exact(table)[1], rel=1e-7)
-    for name, options in (("chi-square", {"correction": False}),
-                          ("chi-square-yates", {"correction": True}),
-                          ("likelihood ratio", {"correction": False,
-                                                "lambda_": "log-likelihood"})):  # fmt: skip
+    for name, options in (
+        ("chi-square", {"correction": False}),
+        ("chi-square-yates", {"correction": True}),
+        ("likelihood ratio", {"correction": False, "lambda_": "log-likelihood"}),
+    ):
         assert found[name] == pytest.approx(chi2_contingency(table, **options)[1], rel=1e-7)
 
 

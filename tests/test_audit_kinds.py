@@ -42,29 +42,47 @@ def cell(count, group, column, level="yes"):
 # ---- counts -----------------------------------------------------------------
 # 23 of 100 are 23 %, not 25 %; no more than 100 patients can make it 25 % (23/0.25 = 92 would:
 # both levels are printed and add up to 100, so nobody is missing).
-case("percentages",
-     [*groups(), cell(23, "arm=old", "aa"), cell(77, "arm=old", "aa", "no"),
-      percent("23", "arm=old", "aa")],
-     [*groups(), cell(23, "arm=old", "aa"), cell(77, "arm=old", "aa", "no"),
-      percent("25", "arm=old", "aa")])  # fmt: skip
+case(
+    "percentages",
+    [
+        *groups(),
+        cell(23, "arm=old", "aa"),
+        cell(77, "arm=old", "aa", "no"),
+        percent("23", "arm=old", "aa"),
+    ],
+    [
+        *groups(),
+        cell(23, "arm=old", "aa"),
+        cell(77, "arm=old", "aa", "no"),
+        percent("25", "arm=old", "aa"),
+    ],
+)
 # One level only: 23 (25 %) fits 91 to 93 patients, so 7 to 9 of 100 may have no value.
-case("percentages",
-     [*groups(), cell(23, "arm=old", "aa"), percent("23", "arm=old", "aa")],
-     [*groups(), cell(23, "arm=old", "aa"), percent("25", "arm=old", "aa")],
-     expect="notable")  # fmt: skip
+case(
+    "percentages",
+    [*groups(), cell(23, "arm=old", "aa"), percent("23", "arm=old", "aa")],
+    [*groups(), cell(23, "arm=old", "aa"), percent("25", "arm=old", "aa")],
+    expect="notable",
+)
 # 23 (20 %) needs 113 patients or more: missing values cannot explain it.
-case("percentages",
-     [*groups(), percent("33.0", "arm=old", "aa")],
-     [*groups(), cell(23, "arm=old", "aa"), percent("20", "arm=old", "aa")])  # fmt: skip
+case(
+    "percentages",
+    [*groups(), percent("33.0", "arm=old", "aa")],
+    [*groups(), cell(23, "arm=old", "aa"), percent("20", "arm=old", "aa")],
+)
 # 60 + 41 = 101 of 100 patients.
-case("sums",
-     [*groups(), cell(60, "arm=old", "aa"), cell(40, "arm=old", "aa", "no")],
-     [*groups(), cell(60, "arm=old", "aa"), cell(41, "arm=old", "aa", "no")])  # fmt: skip
+case(
+    "sums",
+    [*groups(), cell(60, "arm=old", "aa"), cell(40, "arm=old", "aa", "no")],
+    [*groups(), cell(60, "arm=old", "aa"), cell(41, "arm=old", "aa", "no")],
+)
 # 60 + 38 leaves 2 without a value.
-case("sums",
-     [*groups(), n(200)],
-     [*groups(), cell(60, "arm=old", "aa"), cell(38, "arm=old", "aa", "no")],
-     expect="notable")  # fmt: skip
+case(
+    "sums",
+    [*groups(), n(200)],
+    [*groups(), cell(60, "arm=old", "aa"), cell(38, "arm=old", "aa", "no")],
+    expect="notable",
+)
 # All 200 are in one arm, so 30 + 20 with AA must be the 50 of all, not 51.
 case(
     "sums",
@@ -72,29 +90,36 @@ case(
     [*groups(), cell(30, "arm=old", "aa"), cell(20, "arm=new", "aa"), cell(51, "all", "aa")],
 )
 # 59 + 43 = 102, at least 58.5 + 42.5 = 101.
-case("hundred",
-     [percent("59", "arm=old", "aa"), percent("41", "arm=old", "aa", "no")],
-     [percent("59", "arm=old", "aa"), percent("43", "arm=old", "aa", "no")])  # fmt: skip
-case("subgroups",
-     [*groups(), cell(60, "arm=old", "aa")],
-     [*groups(), cell(120, "arm=old", "aa")])  # fmt: skip
-FLOW = design(eligibility=({"name": "fit", "column": "aa", "keep": "yes"},
-                           {"name": "known", "column": "bb", "keep": "yes"}))  # fmt: skip
+case(
+    "hundred",
+    [percent("59", "arm=old", "aa"), percent("41", "arm=old", "aa", "no")],
+    [percent("59", "arm=old", "aa"), percent("43", "arm=old", "aa", "no")],
+)
+case("subgroups", [*groups(), cell(60, "arm=old", "aa")], [*groups(), cell(120, "arm=old", "aa")])
+FLOW = design(
+    eligibility=(
+        {"name": "fit", "column": "aa", "keep": "yes"},
+        {"name": "known", "column": "bb", "keep": "yes"},
+    )
+)
 
 
 def steps(*counts):
     names = ("start", "fit_excluded", "fit", "known")
-    return [n(count, covariate="flow", level=name)
-            for count, name in zip(counts, names, strict=True)]  # fmt: skip
+    return [
+        n(count, covariate="flow", level=name) for count, name in zip(counts, names, strict=True)
+    ]
 
 
 # 315 - 18 = 297; 297 to 154 only has to fall.
 case("flow", steps(315, 18, 297, 154), steps(315, 18, 279, 154), FLOW)
 case("flow", steps(315, 18, 297, 154), steps(315, 18, 297, 299), FLOW)
 # Single (= 1) and many (> 3) exclude each other: 60 + 50 of 100 is too many.
-case("dichotomies",
-     [*groups(), cell(50, "arm=old", "single"), cell(40, "arm=old", "many")],
-     [*groups(), cell(60, "arm=old", "single"), cell(50, "arm=old", "many")])  # fmt: skip
+case(
+    "dichotomies",
+    [*groups(), cell(50, "arm=old", "single"), cell(40, "arm=old", "many")],
+    [*groups(), cell(60, "arm=old", "single"), cell(50, "arm=old", "many")],
+)
 
 
 def table(size, counts):
@@ -110,13 +135,19 @@ case("column", table(110, (11, 33, 55, 77)), table(100, (11, 33, 55, 77)))
 # ---- p values of counts -------------------------------------------------------
 # Fisher's tea: 3 of 4 against 1 of 4 has p = 34/70 = 0.486 (1 + 16 + 16 + 1 of 70 tables).
 TEA = [
-    n(8), n(4, "arm=old"), n(4, "arm=new"),
-    cell(3, "arm=old", "aa"), cell(1, "arm=old", "aa", "no"),
-    cell(1, "arm=new", "aa"), cell(3, "arm=new", "aa", "no"),
-]  # fmt: skip
-case("counted_p",
-     [*TEA, number("0.486", "p", group="arm", covariate="aa")],
-     [*TEA, number("0.29", "p", group="arm", covariate="aa")])  # fmt: skip
+    n(8),
+    n(4, "arm=old"),
+    n(4, "arm=new"),
+    cell(3, "arm=old", "aa"),
+    cell(1, "arm=old", "aa", "no"),
+    cell(1, "arm=new", "aa"),
+    cell(3, "arm=new", "aa", "no"),
+]
+case(
+    "counted_p",
+    [*TEA, number("0.486", "p", group="arm", covariate="aa")],
+    [*TEA, number("0.29", "p", group="arm", covariate="aa")],
+)
 
 
 def compared(*texts):
@@ -130,13 +161,20 @@ def compared(*texts):
 
 
 STATED = design(table_one={"by": "arm", "categorical_test": "fisher", "tests_stated": True})
-case("column_of_p", compared("0.041", "0.041", "0.04", "0.041"),
-     compared("0.041", "0.041", "0.03", "0.041"), STATED)  # fmt: skip
+case(
+    "column_of_p",
+    compared("0.041", "0.041", "0.04", "0.041"),
+    compared("0.041", "0.041", "0.03", "0.041"),
+    STATED,
+)
 
 # ---- values -------------------------------------------------------------------
 case("domain", [number("0.41", "p")], [number("041", "p")])
-case("domain", [number("35", "median", group="arm=old", covariate="age")],
-     [number("135", "median", group="arm=old", covariate="age")])  # fmt: skip
+case(
+    "domain",
+    [number("35", "median", group="arm=old", covariate="age")],
+    [number("135", "median", group="arm=old", covariate="age")],
+)
 
 
 def spread(column="age", cell="arm=old", **texts):
@@ -144,31 +182,51 @@ def spread(column="age", cell="arm=old", **texts):
 
 
 case("order", spread(min="26", median="60", max="82"), spread(min="26", median="85", max="82"))
-case("quartiles_or_range",
-     spread(min="26", q1="47", q3="63", max="82"),
-     spread(min="47", q1="47", q3="63", max="63"))  # fmt: skip
+case(
+    "quartiles_or_range",
+    spread(min="26", q1="47", q3="63", max="82"),
+    spread(min="47", q1="47", q3="63", max="63"),
+)
 # 47 to 63 around 55: within 15 % of the median for 100 patients.
-case("narrow_range",
-     [*groups(), *spread(min="26", median="55", max="82")],
-     [*groups(), *spread(min="47", median="55", max="63")], expect="notable")  # fmt: skip
+case(
+    "narrow_range",
+    [*groups(), *spread(min="26", median="55", max="82")],
+    [*groups(), *spread(min="47", median="55", max="63")],
+    expect="notable",
+)
 SINGLE = [*groups(), cell(47, "arm=old", "single"), percent("47", "arm=old", "single")]
 # 47 of 100 single: fewer than half, so the 50th and 51st patient have 2 or more.
-case("median_and_share",
-     [*SINGLE, *spread("nodes", median="2")], [*SINGLE, *spread("nodes", median="1")])  # fmt: skip
+case(
+    "median_and_share",
+    [*SINGLE, *spread("nodes", median="2")],
+    [*SINGLE, *spread("nodes", median="1")],
+)
 # 47 of 100 have more than 3: the median is 3 or less. 53 of 100: it is 4 or more.
-case("median_and_share",
-     [*groups(), cell(47, "arm=old", "many"), percent("47", "arm=old", "many"),
-      *spread("nodes", median="3")],
-     [*groups(), cell(53, "arm=old", "many"), percent("53", "arm=old", "many"),
-      *spread("nodes", median="3")])  # fmt: skip
+case(
+    "median_and_share",
+    [
+        *groups(),
+        cell(47, "arm=old", "many"),
+        percent("47", "arm=old", "many"),
+        *spread("nodes", median="3"),
+    ],
+    [
+        *groups(),
+        cell(53, "arm=old", "many"),
+        percent("53", "arm=old", "many"),
+        *spread("nodes", median="3"),
+    ],
+)
 OLD = [*groups(), cell(53, "arm=old", "aged", "high"), percent("53", "arm=old", "aged", "high")]
 # 53 of 100 are 60 or older: a median of 59 is too young.
 case("median_and_share", [*OLD, *spread(median="60")], [*OLD, *spread(median="59")])
 # Without the percentage 25 of 100 may have no value: 47 of 75 would be more than half.
-case("median_and_share",
-     [*SINGLE, *spread("nodes", median="2")],
-     [*groups(), cell(47, "arm=old", "single"), *spread("nodes", median="1")],
-     expect="cannot tell")  # fmt: skip
+case(
+    "median_and_share",
+    [*SINGLE, *spread("nodes", median="2")],
+    [*groups(), cell(47, "arm=old", "single"), *spread("nodes", median="1")],
+    expect="cannot tell",
+)
 case(
     "pooled_values",
     [*spread(cell="all", min="20"), *spread(min="20"), *spread(cell="arm=new", min="26")],
@@ -178,9 +236,14 @@ case(
 
 def ranked(p):
     """All old have 1 node, all new more than 1: the ranks cannot overlap."""
-    return [*groups(), cell(100, "arm=old", "single"), cell(0, "arm=new", "single"),
-            *spread("nodes", median="1"), *spread("nodes", "arm=new", median="3"),
-            number(p, "p", group="arm", covariate="nodes")]  # fmt: skip
+    return [
+        *groups(),
+        cell(100, "arm=old", "single"),
+        cell(0, "arm=new", "single"),
+        *spread("nodes", median="1"),
+        *spread("nodes", "arm=new", median="3"),
+        number(p, "p", group="arm", covariate="nodes"),
+    ]
 
 
 # U is 0 of 10000, z = 5000/sqrt(100*100*201/12) = 12.2 at least: p < 1e-33.
@@ -191,20 +254,31 @@ case("limits", ratio("1.35 (1.04-1.76)"), ratio("1.35 (1.76-2.04)"))
 # sqrt(1.04 * 1.76) = 1.353. sqrt(0.27 * 2.37) = 0.80, not 1.74.
 case("log_symmetry", ratio("1.35 (1.04-1.76)"), ratio("1.74 (0.27-2.37)"))
 # ln 1.35 / ((ln 1.76 - ln 1.04)/3.92) = 0.3001/0.1342 = 2.236: p = 0.025.
-case("wald_p",
-     ratio("1.35 (1.04-1.76) 0.03", model="multivariable"),
-     ratio("1.35 (1.04-1.76) 0.003", model="multivariable"))  # fmt: skip
+case(
+    "wald_p",
+    ratio("1.35 (1.04-1.76) 0.03", model="multivariable"),
+    ratio("1.35 (1.04-1.76) 0.003", model="multivariable"),
+)
 # 0.99 (0.99-1.9): the pairs give p < 0.34, > 0.95 and 0.06; none gives 0.6.
 case("wald_p", ratio("1.00 (0.62-1.61) 1.00"), ratio("0.99 (0.99-1.9) 0.6"))
 # With 1.59 and 2.01 the lower limit is 1.59**2/2.01 = 1.258 (1.247 at least): 1.2 ends at 1.25.
 case("lost_digit", ratio("1.59 (1.26-2.01)"), ratio("1.59 (1.2-2.01)"), expect="notable")
-case("odd_bound", [number("<0.001", "p", group="arm", covariate="aa")],
-     [number("<0.006", "p", group="arm", covariate="aa")], expect="notable")  # fmt: skip
+case(
+    "odd_bound",
+    [number("<0.001", "p", group="arm", covariate="aa")],
+    [number("<0.006", "p", group="arm", covariate="aa")],
+    expect="notable",
+)
 # SE = (ln 1.10 - ln 0.91)/3.92 = 0.0484: 4/SE^2 = 1700 events of 200 patients.
-case("information_bound",
-     [n(200), *ratio("1.00 (0.69-1.44)")], [n(200), *ratio("1.00 (0.91-1.10)")])  # fmt: skip
-case("touches_one", ratio("0.67 (0.45-0.99) 0.049"), ratio("0.67 (0.45-1.00) 0.049"),
-     expect="notable")  # fmt: skip
+case(
+    "information_bound", [n(200), *ratio("1.00 (0.69-1.44)")], [n(200), *ratio("1.00 (0.91-1.10)")]
+)
+case(
+    "touches_one",
+    ratio("0.67 (0.45-0.99) 0.049"),
+    ratio("0.67 (0.45-1.00) 0.049"),
+    expect="notable",
+)
 
 # ---- curves -------------------------------------------------------------------
 # ln(-ln S): 0.43 -0.17, 0.50 -0.37, 0.57 -0.58: centred. 0.50 (0.34-0.57) is so on no scale.
@@ -212,15 +286,16 @@ case("rate_limits", rate("50 (43-57)"), rate("50 (34-57)"))
 # (0.57 - 0.43)/3.92 = 0.0357: 0.25/0.0357^2 = 196 patients. 48-52 would need 2400.
 case("rate_width", [n(308), *rate("50 (43-57)")], [n(308), *rate("50 (48-52)")])
 # At 90 at risk the squared error is at most 0.25 * 0.5/89; a half-width of 20 points is too much.
-case("rate_width",
-     [n(308), *rate("50 (43-57)"), number("90", "n_at_risk", endpoint="OS", time=60.0)],
-     [n(308), *rate("50 (30-70)"), number("90", "n_at_risk", endpoint="OS", time=60.0)],
-     design(conventions={"conf_type": "plain"}))  # fmt: skip
+case(
+    "rate_width",
+    [n(308), *rate("50 (43-57)"), number("90", "n_at_risk", endpoint="OS", time=60.0)],
+    [n(308), *rate("50 (30-70)"), number("90", "n_at_risk", endpoint="OS", time=60.0)],
+    design(conventions={"conf_type": "plain"}),
+)
 SPSS = design(conventions={"conf_type": "spss"})
 # (43.04 + 88.07)/2 = 65.555.
 case("median_limits", months("65.56 (43.04-88.07)"), months("66.00 (43.04-88.07)"), SPSS)
-case("median_and_rate",
-     [*months("79.2"), *rate("62")], [*months("55.0"), *rate("62")])  # fmt: skip
+case("median_and_rate", [*months("79.2"), *rate("62")], [*months("55.0"), *rate("62")])
 case(
     "median_and_rate",
     [*months("6.6", unit="years"), *rate("62")],
@@ -229,8 +304,13 @@ case(
 case("falling", [*rate("69", time=36.0), *rate("50")], [*rate("48", time=36.0), *rate("50")])
 LONGEST = number("81.93", "max_follow_up", unit="months")
 case("beyond_follow_up", [LONGEST, *months("70.03")], [LONGEST, *months("84.00")])
-case("beyond_follow_up", [LONGEST, *months("70.03 (58.00-80.07)")],
-     [LONGEST, *months("70.03 (58.00-82.07)")], SPSS, expect="notable")  # fmt: skip
+case(
+    "beyond_follow_up",
+    [LONGEST, *months("70.03 (58.00-80.07)")],
+    [LONGEST, *months("70.03 (58.00-82.07)")],
+    SPSS,
+    expect="notable",
+)
 DAYS = design(conventions={"days_per_month": 30.0})
 GRID = [row for d in range(500, 516) for row in months(f"{d / 30:.2f}", cell=f"stage={d}")]
 # 17.62 * 30 = 528.6: no whole day.
@@ -242,16 +322,20 @@ def followed(text, cell="all"):
 
 
 case("follow_up", [LONGEST, *followed("29.18")], [LONGEST, *followed("92.18")])
-case("brackets",
-     [LONGEST, *followed("29.18"), *followed("25.70", "arm=old")],
-     [LONGEST, *followed("29.18"), *followed("25.70 (20.53-34.73)", "arm=old")],
-     expect="notable")  # fmt: skip
+case(
+    "brackets",
+    [LONGEST, *followed("29.18"), *followed("25.70", "arm=old")],
+    [LONGEST, *followed("29.18"), *followed("25.70 (20.53-34.73)", "arm=old")],
+    expect="notable",
+)
 
 # ---- wholes -------------------------------------------------------------------
 # 70 and 50 in halves average 60; the room for 200 patients is 1000/200 = 5 points.
-case("whole_and_parts",
-     [*groups(), *rate("62"), *rate("70", "arm=old"), *rate("50", "arm=new")],
-     [*groups(), *rate("68"), *rate("70", "arm=old"), *rate("50", "arm=new")])  # fmt: skip
+case(
+    "whole_and_parts",
+    [*groups(), *rate("62"), *rate("70", "arm=old"), *rate("50", "arm=new")],
+    [*groups(), *rate("68"), *rate("70", "arm=old"), *rate("50", "arm=new")],
+)
 case(
     "whole_and_parts",
     [*months("58.87"), *months("70.03", cell="arm=old"), *months("44.03", cell="arm=new")],
@@ -260,9 +344,11 @@ case(
 ARM = ratio("0.52 (0.42-0.65)", covariate="arm", level="new")
 BIG = groups(1000, 1000, 2000)
 # ln 0.70 / ln 0.50 = 0.51; exchanged it is 1.94, ln(1.94/0.52) = 1.3.
-case("rates_and_ratio",
-     [*BIG, *ARM, *rate("50", "arm=old"), *rate("70", "arm=new")],
-     [*BIG, *ARM, *rate("70", "arm=old"), *rate("50", "arm=new")])  # fmt: skip
+case(
+    "rates_and_ratio",
+    [*BIG, *ARM, *rate("50", "arm=old"), *rate("70", "arm=new")],
+    [*BIG, *ARM, *rate("70", "arm=old"), *rate("50", "arm=new")],
+)
 
 
 def strata(whole, *parts):
@@ -287,17 +373,23 @@ NAMES = ("aa", "bb", "cc", "dd", "ee", "ff")
 HALVES = [n(1000), *(cell(500, "all", name) for name in NAMES)]
 OTHERS = [row for name in NAMES[1:] for row in ratio("1.00 (0.82-1.22)", covariate=name)]
 # SE 0.2 is that of 100 events: a quarter.
-case("events_by_row",
-     [*HALVES, *OTHERS, *ratio("1.00 (0.82-1.22)")],
-     [*HALVES, *OTHERS, *ratio("1.00 (0.68-1.48)")])  # fmt: skip
+case(
+    "events_by_row",
+    [*HALVES, *OTHERS, *ratio("1.00 (0.82-1.22)")],
+    [*HALVES, *OTHERS, *ratio("1.00 (0.68-1.48)")],
+)
 RFS = [row for name in NAMES for row in ratio("1.00 (0.82-1.22)", "RFS", name)]
-case("events_by_endpoint",
-     [*HALVES, *OTHERS, *ratio("1.00 (0.82-1.22)"), *RFS],
-     [*HALVES, *OTHERS, *ratio("1.00 (0.68-1.48)"), *RFS])  # fmt: skip
-case("opposite",
-     [*ratio("1.40 (1.12-1.75)", "RFS"), *ratio("1.20 (0.90-1.60)", "OS")],
-     [*ratio("1.40 (1.12-1.75)", "RFS"), *ratio("0.80 (0.60-1.07)", "OS")],
-     expect="notable")  # fmt: skip
+case(
+    "events_by_endpoint",
+    [*HALVES, *OTHERS, *ratio("1.00 (0.82-1.22)"), *RFS],
+    [*HALVES, *OTHERS, *ratio("1.00 (0.68-1.48)"), *RFS],
+)
+case(
+    "opposite",
+    [*ratio("1.40 (1.12-1.75)", "RFS"), *ratio("1.20 (0.90-1.60)", "OS")],
+    [*ratio("1.40 (1.12-1.75)", "RFS"), *ratio("0.80 (0.60-1.07)", "OS")],
+    expect="notable",
+)
 
 
 def adjusted(text):
@@ -306,22 +398,28 @@ def adjusted(text):
 
 UNIVARIABLE = [*OTHERS, *ratio("1.00 (0.82-1.22)")]
 # SE 0.141: twice the variance, as from half of the patients.
-case("variance_growth",
-     [n(1000), *UNIVARIABLE, *adjusted("1.00 (0.81-1.23)")],
-     [n(1000), *UNIVARIABLE, *adjusted("1.00 (0.76-1.32)")])  # fmt: skip
-case("narrowing",
-     [*UNIVARIABLE, *adjusted("1.00 (0.81-1.23)")],
-     [*UNIVARIABLE, *adjusted("1.00 (0.88-1.14)")])  # fmt: skip
-ENTER = design(models={"OS": {"covariates": ["aa", "bb", "cc"], "selection": "enter",
-                              "entry_p": 0.1}})  # fmt: skip
+case(
+    "variance_growth",
+    [n(1000), *UNIVARIABLE, *adjusted("1.00 (0.81-1.23)")],
+    [n(1000), *UNIVARIABLE, *adjusted("1.00 (0.76-1.32)")],
+)
+case(
+    "narrowing",
+    [*UNIVARIABLE, *adjusted("1.00 (0.81-1.23)")],
+    [*UNIVARIABLE, *adjusted("1.00 (0.88-1.14)")],
+)
+ENTER = design(
+    models={"OS": {"covariates": ["aa", "bb", "cc"], "selection": "enter", "entry_p": 0.1}}
+)
 
 
 def screened(p):
     rows = [number(p, "p", endpoint="OS", covariate="aa", level="yes", model="univariable")]
     for name in ("bb", "cc"):
         rows += ratio("1.35 (1.04-1.76)", covariate=name, model="multivariable")
-        rows += [number("0.03", "p", endpoint="OS", covariate=name, level="yes",
-                        model="univariable")]  # fmt: skip
+        rows += [
+            number("0.03", "p", endpoint="OS", covariate=name, level="yes", model="univariable")
+        ]
     return rows
 
 
@@ -329,10 +427,16 @@ def screened(p):
 case("entry_rule", screened("0.15"), screened("0.05"), ENTER)
 
 # ---- places -------------------------------------------------------------------
-case("same_quantity", [*rate("78"), *rate("78", place="abstract")],
-     [*rate("76"), *rate("78", place="abstract")])  # fmt: skip
-case("same_quantity", [*months("6.6", unit="years"), *months("79.2")],
-     [*months("6.6", unit="years"), *months("92.7")])  # fmt: skip
+case(
+    "same_quantity",
+    [*rate("78"), *rate("78", place="abstract")],
+    [*rate("76"), *rate("78", place="abstract")],
+)
+case(
+    "same_quantity",
+    [*months("6.6", unit="years"), *months("79.2")],
+    [*months("6.6", unit="years"), *months("92.7")],
+)
 case(
     "repeated_numbers",
     [*rate("50 (43-57)", "arm=old"), *rate("51 (43-57)", "arm=new")],
@@ -353,19 +457,30 @@ case("two_tests", two("0.020", "0.018"), two("0.80", "0.018"))
 
 # 1.39 (1.16-1.67): z = 3.43 to 3.65, p = 0.0003 to 0.0006; with room 0.0001 stays out of reach.
 CURVES = [
-    n(674), n(418, "arm=old"), n(256, "arm=new"),
+    n(674),
+    n(418, "arm=old"),
+    n(256, "arm=new"),
     *ratio("1.39 (1.16-1.67)", covariate="arm", level="new"),
-]  # fmt: skip
-case("curve_p",
-     [*CURVES, number("<0.001", "p", group="arm", model="logrank", endpoint="OS")],
-     [*CURVES, number("<0.0001", "p", group="arm", model="logrank", endpoint="OS")])  # fmt: skip
+]
+case(
+    "curve_p",
+    [*CURVES, number("<0.001", "p", group="arm", model="logrank", endpoint="OS")],
+    [*CURVES, number("<0.0001", "p", group="arm", model="logrank", endpoint="OS")],
+)
 
 # ---- sentences ----------------------------------------------------------------
-HARM = {"statistic": "hazard_ratio", "endpoint": "OS", "covariate": "aa", "level": "yes",
-        "model": "univariable"}  # fmt: skip
-case("direction",
-     [sentence("worse with AA", ">", **HARM), *ratio("1.35 (1.04-1.76)")],
-     [sentence("better with AA", "<", **HARM), *ratio("1.35 (1.04-1.76)")])  # fmt: skip
+HARM = {
+    "statistic": "hazard_ratio",
+    "endpoint": "OS",
+    "covariate": "aa",
+    "level": "yes",
+    "model": "univariable",
+}
+case(
+    "direction",
+    [sentence("worse with AA", ">", **HARM), *ratio("1.35 (1.04-1.76)")],
+    [sentence("better with AA", "<", **HARM), *ratio("1.35 (1.04-1.76)")],
+)
 case(
     "direction",
     [sentence("no difference by AA", "~", **HARM), *ratio("1.05 (0.80-1.38) 0.72")],
@@ -374,38 +489,71 @@ case(
 MORE = {"statistic": "difference", "group": "arm", "covariate": "aa", "level": "yes"}
 # 30 of 100 with the old arm, 45 of 100 with the new one: more with the new.
 SHARES = [*groups(), cell(30, "arm=old", "aa"), cell(45, "arm=new", "aa")]
-case("direction", [sentence("more AA with new", ">", **MORE), *SHARES],
-     [sentence("less AA with new", "<", **MORE), *SHARES])  # fmt: skip
-case("independence",
-     [sentence("an independent factor", ">", **{**HARM, "model": "multivariable"}),
-      *ratio("1.35 (1.04-1.76)", model="multivariable")],
-     [sentence("independently more AA", ">", **MORE)], expect="notable")  # fmt: skip
-LISTED = [sentence("AA, BB and CC shorten survival", ">", **{**HARM, "covariate": name})
-          for name in ("aa", "bb", "cc")]  # fmt: skip
+case(
+    "direction",
+    [sentence("more AA with new", ">", **MORE), *SHARES],
+    [sentence("less AA with new", "<", **MORE), *SHARES],
+)
+case(
+    "independence",
+    [
+        sentence("an independent factor", ">", **{**HARM, "model": "multivariable"}),
+        *ratio("1.35 (1.04-1.76)", model="multivariable"),
+    ],
+    [sentence("independently more AA", ">", **MORE)],
+    expect="notable",
+)
+LISTED = [
+    sentence("AA, BB and CC shorten survival", ">", **{**HARM, "covariate": name})
+    for name in ("aa", "bb", "cc")
+]
 
 
 def unlisted(p):
-    return [*LISTED, number(p, "p", endpoint="OS", covariate="dd", level="yes",
-                            model="univariable")]  # fmt: skip
+    return [
+        *LISTED,
+        number(p, "p", endpoint="OS", covariate="dd", level="yes", model="univariable"),
+    ]
 
 
 case("listed_factors", unlisted("0.30"), unlisted("0.003"), expect="notable")
 
 
 def labelled(*labels):
-    return [number("1.35", "hazard_ratio", endpoint=name, covariate="many", level="yes",
-                   model="univariable", locator=f"Table 2, {label}, HR")
-            for name, label in zip(("OS", "RFS"), labels, strict=True)]  # fmt: skip
+    return [
+        number(
+            "1.35",
+            "hazard_ratio",
+            endpoint=name,
+            covariate="many",
+            level="yes",
+            model="univariable",
+            locator=f"Table 2, {label}, HR",
+        )
+        for name, label in zip(("OS", "RFS"), labels, strict=True)
+    ]
 
 
-case("labels", labelled("More than 3", "More than 3"), labelled("Score >3", "Score 3-5"),
-     expect="notable")  # fmt: skip
+case(
+    "labels",
+    labelled("More than 3", "More than 3"),
+    labelled("Score >3", "Score 3-5"),
+    expect="notable",
+)
 # "<3" and "3<" leave out 3 itself.
-case("labels", labelled("Nodes <=3", "Nodes >3"), labelled("Nodes <3 cm", "Nodes 3 cm<"),
-     expect="notable")  # fmt: skip
+case(
+    "labels",
+    labelled("Nodes <=3", "Nodes >3"),
+    labelled("Nodes <3 cm", "Nodes 3 cm<"),
+    expect="notable",
+)
 # 175 would exceed the longest follow-up of 81.93, 57.4 is as good as 54.7.
-case("mends", [LONGEST, *months("57.40", scanned="5740")],
-     [LONGEST, *months("57.40", scanned="54.70")], expect="notable")  # fmt: skip
+case(
+    "mends",
+    [LONGEST, *months("57.40", scanned="5740")],
+    [LONGEST, *months("57.40", scanned="54.70")],
+    expect="notable",
+)
 
 NUMBERED = [(kind, i) for kind, found in CASES.items() for i in range(len(found))]
 

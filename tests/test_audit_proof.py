@@ -20,8 +20,12 @@ def papers():
 
 
 def test_no_honest_paper_is_accused(papers):
-    wrong = [(paper, *key) for paper, (_, _, found) in papers.items()
-             for key, verdict in found.items() if verdict == "inconsistent"]  # fmt: skip
+    wrong = [
+        (paper, *key)
+        for paper, (_, _, found) in papers.items()
+        for key, verdict in found.items()
+        if verdict == "inconsistent"
+    ]
     assert not wrong
     assert sum(len(found) for _, _, found in papers.values()) > 3000
 
@@ -43,9 +47,12 @@ CLEAR = {
 }
 EXCHANGED = {
     "limit and estimate exchanged": (
-        "mskcc_hai", "t3-os-kras-mutant-uv-hr", "t3-os-kras-mutant-uv-hr-low"),
+        "mskcc_hai",
+        "t3-os-kras-mutant-uv-hr",
+        "t3-os-kras-mutant-uv-hr-low",
+    ),
     "group swapped": ("ncch_scp", "t1-ras-wild-t-stage-t3-4-n", "t1-ras-mutant-t-stage-t3-4-n"),
-}  # fmt: skip
+}
 TURNED = ("mskcc_hai", "re-rfs-kras-mutant-uv-hr-direction")
 
 

@@ -30,14 +30,24 @@ def eight() -> pd.DataFrame:
             "ras": category(["wild"] * 4 + ["mutant"] * 4, "wild", "mutant"),
             "size_cm": [1.0, 2.0, 3.0, 4.0, 2.0, 5.0, 6.0, np.nan],
             "margin": category(
-                ["negative", "negative", "negative", "positive", "positive", "positive",
-                 "positive", None],
-                "negative", "positive",
+                [
+                    "negative",
+                    "negative",
+                    "negative",
+                    "positive",
+                    "positive",
+                    "positive",
+                    "positive",
+                    None,
+                ],
+                "negative",
+                "positive",
             ),
-            "t_stage": category(["T1", "T1", "T2", "T2", "T2", "T3", "T3", "T3"],
-                                "T1", "T2", "T3", "T4"),
+            "t_stage": category(
+                ["T1", "T1", "T2", "T2", "T2", "T3", "T3", "T3"], "T1", "T2", "T3", "T4"
+            ),
         }
-    )  # fmt: skip
+    )
 
 
 def pick(rows: pd.DataFrame, **keys: object) -> pd.Series:
@@ -189,12 +199,17 @@ def test_one_group_or_one_value_gives_no_p(eight: pd.DataFrame) -> None:
 def test_a_group_without_values_is_not_compared(eight: pd.DataFrame) -> None:
     eight.loc[4:, ["size_cm", "margin"]] = None
     rows = baseline.table_one(eight, "ras", ["size_cm", "margin"], spread="both")
-    assert np.isnan(pick(rows, covariate="size_cm", statistic="median", group="ras=mutant")[
-        "estimate"])  # fmt: skip
+    assert np.isnan(
+        pick(rows, covariate="size_cm", statistic="median", group="ras=mutant")["estimate"]
+    )
     assert rows[rows["statistic"] == "p"]["estimate"].isna().all()
     assert not {"difference", "smd"} & set(rows["statistic"])
-    one = baseline.table_one(eight.iloc[[0, 1, 2, 3, 4]].assign(size_cm=[1, 2, 3, 4, 9.0]), "ras",
-                             ["size_cm"], continuous_test="t")  # fmt: skip
+    one = baseline.table_one(
+        eight.iloc[[0, 1, 2, 3, 4]].assign(size_cm=[1, 2, 3, 4, 9.0]),
+        "ras",
+        ["size_cm"],
+        continuous_test="t",
+    )
     assert one[one["statistic"].isin(["p", "smd"])]["estimate"].isna().all()
     assert pick(one, statistic="difference")["estimate"] == 6.5
 
@@ -204,12 +219,14 @@ def test_a_group_without_values_is_not_compared(eight: pd.DataFrame) -> None:
     [
         (["b", "a", "b", None, "a", "b", "a", "b"], ["a", "b"]),
         ([True, False, True, True, False, True, False, True], ["no", "yes"]),
-        (pd.array([True, None, False, True, False, True, False, True], dtype="boolean"),
-         ["no", "yes"]),
+        (
+            pd.array([True, None, False, True, False, True, False, True], dtype="boolean"),
+            ["no", "yes"],
+        ),
         (category([2.0, 1.0, 2.0, None, 1.0, 2.0, 1.0, 2.0], 1.0, 2.0), ["1", "2"]),
         (pd.array(["b", "a", "b", None, "a", "b", "a", "b"], dtype="string"), ["a", "b"]),
     ],
-)  # fmt: skip
+)
 def test_kinds_of_columns(eight: pd.DataFrame, values: object, levels: list[str]) -> None:
     rows = baseline.table_one(eight.assign(kind=values), "ras", ["kind"])
     counts = rows[(rows["covariate"] == "kind") & (rows["group"] == "all")]
@@ -293,9 +310,10 @@ def test_medians_and_quartiles_against_r(data_by: tuple[str, str]) -> None:
 
 @pytest.mark.parametrize(
     ("data", "by", "variable", "level", "statistic", "value"),
-    told_by_r("fisher", "chi-square", "chi-square-yates",
-              "difference conf_low", "difference conf_high"),
-)  # fmt: skip
+    told_by_r(
+        "fisher", "chi-square", "chi-square-yates", "difference conf_low", "difference conf_high"
+    ),
+)
 def test_categories_against_r(
     data: str, by: str, variable: str, level: object, statistic: str, value: float
 ) -> None:

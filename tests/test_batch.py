@@ -102,10 +102,12 @@ def given(plan):
 def test_a_grid_is_a_product_and_a_list_stands_beside_it(desk):
     text = "base: {seed: 5}\ngrid: {factor: [1, 2], mode: [fine, raise]}\nlist: [{factor: 9}]\n"
     assert given(grid.plan(written(desk, text))) == [
-        {"seed": 5, "factor": 1.0, "mode": "fine"}, {"seed": 5, "factor": 1.0, "mode": "raise"},
-        {"seed": 5, "factor": 2.0, "mode": "fine"}, {"seed": 5, "factor": 2.0, "mode": "raise"},
+        {"seed": 5, "factor": 1.0, "mode": "fine"},
+        {"seed": 5, "factor": 1.0, "mode": "raise"},
+        {"seed": 5, "factor": 2.0, "mode": "fine"},
+        {"seed": 5, "factor": 2.0, "mode": "raise"},
         {"seed": 5, "factor": 9.0},
-    ]  # fmt: skip
+    ]
 
 
 def test_a_range_holds_both_ends_in_exact_decimals(desk):
@@ -134,8 +136,11 @@ def test_cohorts_are_crossed_with_the_parameters_and_known_by_content(desk):
     (desk / "a" / "table.csv").write_text("other\n")
     changed = grid.plan(desk / "grid.yaml")
     assert [a.key == b.key for a, b in zip(plan.runs, changed.runs, strict=True)] == [
-        False, False, True, True,
-    ]  # fmt: skip
+        False,
+        False,
+        True,
+        True,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -205,8 +210,10 @@ def test_yaml_may_merge_and_speak_any_language(tmp_path):
 def test_numbers_are_read_as_p_reads_them(desk):
     plan = grid.plan(written(desk, "grid: {factor: [010, 1e-3, '.5'], seed: [007]}\n"))
     assert [(run.parameters["factor"], run.parameters["seed"]) for run in plan.runs] == [
-        (10.0, 7), (0.001, 7), (0.5, 7),
-    ]  # fmt: skip
+        (10.0, 7),
+        (0.001, 7),
+        (0.5, 7),
+    ]
 
 
 def test_words_of_yaml_stay_words(desk):

@@ -49,15 +49,17 @@ def broken(column, row, value):
 
 @pytest.mark.parametrize(
     ("frame", "words"),
-    [(broken("age", 3, "sixty"), ["age", "row 5", "sixty"]),
-     (broken("os_months", 4, "-3"), ["os_months", "row 6", "-3"]),
-     (broken("patient_id", 7, "P001"), ["patient_id", "9"]),
-     (broken("sex", 2, "woman"), ["sex", "row 4", "woman"]),
-     (broken("size_cm", 2, "45"), ["size_cm", "row 4", "unit: mm"]),
-     (patients().assign(os_event="1"), ["os_event", "confirm"]),
-     (patients().rename(columns=lambda c: f"x_{c}_y"), ["patient_id"])],
+    [
+        (broken("age", 3, "sixty"), ["age", "row 5", "sixty"]),
+        (broken("os_months", 4, "-3"), ["os_months", "row 6", "-3"]),
+        (broken("patient_id", 7, "P001"), ["patient_id", "9"]),
+        (broken("sex", 2, "woman"), ["sex", "row 4", "woman"]),
+        (broken("size_cm", 2, "45"), ["size_cm", "row 4", "unit: mm"]),
+        (patients().assign(os_event="1"), ["os_event", "confirm"]),
+        (patients().rename(columns=lambda c: f"x_{c}_y"), ["patient_id"]),
+    ],
     ids=["text", "negative", "duplicate", "level", "millimetres", "all events", "headers"],
-)  # fmt: skip
+)
 def test_a_bad_cell_is_named_by_row_column_and_value(frame, words, tmp_path, capsys):
     path = tmp_path / "mine.csv"
     frame.to_csv(path, index=False)
@@ -67,11 +69,13 @@ def test_a_bad_cell_is_named_by_row_column_and_value(frame, words, tmp_path, cap
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["-p", "short_scp_month", "18"], "Did you mean 'short_scp_months'"),
-     (["-p", "short_scp_months", "long"], "not of type float"),
-     (["-p", "ties", "exact"], "breslow"),
-     (["--cohort", "nowhere.csv"], "nowhere.csv")],
-)  # fmt: skip
+    [
+        (["-p", "short_scp_month", "18"], "Did you mean 'short_scp_months'"),
+        (["-p", "short_scp_months", "long"], "not of type float"),
+        (["-p", "ties", "exact"], "breslow"),
+        (["--cohort", "nowhere.csv"], "nowhere.csv"),
+    ],
+)
 def test_unknown_or_ill_typed_parameters_are_refused(arguments, words, tmp_path, capsys):
     told = refused(capsys, ["run", "ncch_scp", "--out", tmp_path / "out", *arguments])
     assert words in told and not (tmp_path / "out").exists()
@@ -115,8 +119,19 @@ def test_no_command_prints_the_help(capsys):
 def test_the_real_public_cohort_goes_through(tmp_path, capsys):
     cohort, out = tmp_path / "tcia.csv", tmp_path / "out"
     assert main(["import", "tcia-crlm", str(WORKBOOK), "-o", str(cohort)]) == 0
-    code = main(["run", "mskcc_hai", "--cohort", str(cohort), "--out", str(out),
-                 "-p", "bootstrap_samples", "0"])  # fmt: skip
+    code = main(
+        [
+            "run",
+            "mskcc_hai",
+            "--cohort",
+            str(cohort),
+            "--out",
+            str(out),
+            "-p",
+            "bootstrap_samples",
+            "0",
+        ]
+    )
     assert code == 0, capsys.readouterr().err
     page = (out / "mskcc_hai.html").read_text(encoding="utf-8")
     # 107 deaths of 197; R: survfit(conf.type = "log-log") gives 76.0 (66.1, 98.9) for OS and
@@ -201,12 +216,14 @@ def test_a_folder_that_was_named_is_taken(table, ran, tmp_path):
 
 @pytest.mark.parametrize(
     ("error", "words"),
-    [(OSError(errno.ENOSPC, "No space left on device", "x.html"), "Make room"),
-     (PermissionError(errno.EACCES, "Permission denied", "x"), "another folder with --out"),
-     (OSError(errno.EROFS, "Read-only file system", "x"), "another folder with --out"),
-     (OSError(errno.EMFILE, "Too many open files"), "ulimit -n"),
-     (ChildProcessError("the notebook's kernel did not start"), "did not start.")],
-)  # fmt: skip
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "x.html"), "Make room"),
+        (PermissionError(errno.EACCES, "Permission denied", "x"), "another folder with --out"),
+        (OSError(errno.EROFS, "Read-only file system", "x"), "another folder with --out"),
+        (OSError(errno.EMFILE, "Too many open files"), "ulimit -n"),
+        (ChildProcessError("the notebook's kernel did not start"), "did not start."),
+    ],
+)
 def test_what_the_system_refuses_is_one_line(error, words, monkeypatch, capsys):
     from crlm import run
 

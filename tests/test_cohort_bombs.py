@@ -31,8 +31,9 @@ def put(folder, name, content):
     return path
 
 
-@pytest.mark.parametrize(("cell", "row"), [("A1048576", 1_048_576), ("XFD1048576", 1_048_576),
-                                           ("XFD9", 9)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("cell", "row"), [("A1048576", 1_048_576), ("XFD1048576", 1_048_576), ("XFD9", 9)]
+)
 def test_a_stray_cell_costs_nothing(tmp_path, cell, row):
     path = put(tmp_path, "t.xlsx", bombs.stray(cell, row))
     assert peak_of(lambda: cohort.load(path, NCCH)) < 30_000_000
@@ -48,11 +49,13 @@ def test_a_stray_cell_costs_nothing(tmp_path, cell, row):
         (bombs.stray("XFE9", 9), "column 16,385"),
         (bombs.in_sheet(b"</sheetData>", b'<row r="2"/>'), "row 2 behind row 3"),
         (bombs.entities(8), "is damaged"),
-        (bombs.in_sheet(b"</worksheet>", b'<mergeCells><mergeCell ref="A:"/></mergeCells>'),
-         "is damaged"),
+        (
+            bombs.in_sheet(b"</worksheet>", b'<mergeCells><mergeCell ref="A:"/></mergeCells>'),
+            "is damaged",
+        ),
     ],
     ids=["strings", "rows", "row", "column", "order", "entities", "merge"],
-)  # fmt: skip
+)
 def test_a_workbook_that_is_none_is_refused(tmp_path, content, words):
     path = put(tmp_path, "t.xlsx", content)
 
@@ -137,9 +140,12 @@ def test_rows_of_an_spss_file_are_counted(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "text",
-    ["patient_id,age\na," + "9" * 40_000 + "\n", 'patient_id,age\na,"' + "9\n" * 40_000 + "\n",
-     "patient_id,age\n" + "a" * 5_000_000],
-)  # fmt: skip
+    [
+        "patient_id,age\na," + "9" * 40_000 + "\n",
+        'patient_id,age\na,"' + "9\n" * 40_000 + "\n",
+        "patient_id,age\n" + "a" * 5_000_000,
+    ],
+)
 def test_one_giant_field_is_refused(tmp_path, text):
     with refused(f"more than {delimited.LONGEST_CELL:,} characters"):
         cohort.load(put(tmp_path, "t.csv", text.encode()), NCCH)

@@ -18,10 +18,26 @@ APRIL = dt.date(2018, 4, 5)
 
 @pytest.mark.parametrize(
     "text",
-    ["2018-04-05", "2018/4/5", "2018.04.05", "2018年4月5日", "２０１８／４／５", "20180405",
-     "平成30年4月5日", "H30.4.5", "h30/04/05", "H 30.4.5", "2018-04-05 00:00:00", "5 Apr 2018",
-     "05-APR-2018", "April 5, 2018", "Apr. 5th, 2018", "2018 - 4 - 5", "㍻30年4月5日"],
-)  # fmt: skip
+    [
+        "2018-04-05",
+        "2018/4/5",
+        "2018.04.05",
+        "2018年4月5日",
+        "２０１８／４／５",
+        "20180405",
+        "平成30年4月5日",
+        "H30.4.5",
+        "h30/04/05",
+        "H 30.4.5",
+        "2018-04-05 00:00:00",
+        "5 Apr 2018",
+        "05-APR-2018",
+        "April 5, 2018",
+        "Apr. 5th, 2018",
+        "2018 - 4 - 5",
+        "㍻30年4月5日",
+    ],
+)
 def test_one_day_in_many_notations(text):
     assert parse(text) == (APRIL, "", "")
     assert is_date(text) or text == "20180405"
@@ -133,8 +149,11 @@ def test_times_and_events_come_from_dates_in_mixed_notations(tmp_path):
 
 
 def test_the_end_may_depend_on_the_event(tmp_path):
-    rows = [["op", "fail", "fdate", "last"], ["2018-01-01", "1", "2018-03-02", "2019-01-01"],
-            ["2018-01-01", "0", "2018-03-02", "2018-12-27"]]  # fmt: skip
+    rows = [
+        ["op", "fail", "fdate", "last"],
+        ["2018-01-01", "1", "2018-03-02", "2019-01-01"],
+        ["2018-01-01", "0", "2018-03-02", "2018-12-27"],
+    ]
     columns = {
         "scp_months": {"from": "op", "to": {"1": "fdate", "0": "last"}},
         "scp_event": "fail",
@@ -156,8 +175,11 @@ def test_impossible_orders_name_their_rows(tmp_path):
 
 
 def test_day_and_month_are_asked_about_or_settled_aloud(tmp_path):
-    rows = [["op", "last", "dead"], ["01/02/2018", "03/04/2018", "0"],
-            ["02/03/2018", "05/06/2018", "1"]]  # fmt: skip
+    rows = [
+        ["op", "last", "dead"],
+        ["01/02/2018", "03/04/2018", "0"],
+        ["02/03/2018", "05/06/2018", "1"],
+    ]
     book = {"columns": {"os_months": {"from": "op", "to": "last"}, "os_event": "dead"}}
     with refused("rows 2, 3, os_months.*may be day and month.*date_format"):
         cohort.load(put(tmp_path, rows), NCCH, book)
@@ -210,8 +232,11 @@ def test_a_history_has_its_dates_in_any_notation(tmp_path):
     report = cohort.check_history(path, NCCH)
     assert report.ok
     assert [f"{day:%Y-%m-%d}" for day in report.frame["date"]] == [
-        "2018-01-01", "2019-05-05", "2018-01-13", "2018-03-02",
-    ]  # fmt: skip
+        "2018-01-01",
+        "2019-05-05",
+        "2018-01-13",
+        "2018-03-02",
+    ]
     assert "day before month, as row 4 shows" in report.notes[0]
     path.write_text("patient_id,date,event\na,02/03/2018,hepatectomy\n", encoding="utf-8")
     files.forget()

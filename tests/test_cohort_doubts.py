@@ -29,10 +29,12 @@ def honest(seed=1):
             "size_cm": np.round(chance.lognormal(1.1, 0.6, N).clip(0.3, 14), 1),
             "cea": np.round(chance.lognormal(2.6, 1.5, N).clip(0.5, 4000), 1),
             "dfi_months": np.round(chance.uniform(3, 60, N), 1) * (chance.random(N) < 0.5),
-            "os_months": months, "os_event": died.astype(int),
-            "rfs_months": rfs, "rfs_event": ((rfs < months) | died).astype(int),
+            "os_months": months,
+            "os_event": died.astype(int),
+            "rfs_months": rfs,
+            "rfs_event": ((rfs < months) | died).astype(int),
         }
-    )  # fmt: skip
+    )
 
 
 def doubts(folder, table, codebook=None):
@@ -80,7 +82,7 @@ def inverted(table, *names):
         (lambda t: t.assign(os_event=0), "0 of 120 patients (0 %)"),
         (lambda t: pd.concat([t, t.head(4).assign(patient_id=list("wxyz"))]), "Rows 2 and 122; 3"),
     ],
-)  # fmt: skip
+)
 def test_what_is_hardly_ever_meant_is_asked_about(tmp_path, change, words):
     found = doubts(tmp_path, change(honest()))
     assert any(words in doubt for doubt in found), found

@@ -50,9 +50,14 @@ def test_attrition_counts_those_left_and_those_who_left():
     rows = cohort.attrition(cohort.eligibility(screened(), NCCH), NCCH)
     assert list(rows.columns) == list(ledger.ROW_COLUMNS)
     assert numbers(rows) == {
-        "start": 7, "curative": 6, "curative_excluded": 1, "genetic_data": 4,
-        "genetic_data_excluded": 2, "included": 2, "included_excluded": 2,
-    }  # fmt: skip
+        "start": 7,
+        "curative": 6,
+        "curative_excluded": 1,
+        "genetic_data": 4,
+        "genetic_data_excluded": 2,
+        "included": 2,
+        "included_excluded": 2,
+    }
 
 
 def test_a_criterion_without_its_column_cannot_be_checked_and_says_so():
@@ -98,26 +103,38 @@ def test_factors_split_at_their_cut_and_missing_stays_missing():
 
 def test_a_stand_in_answers_patient_by_patient():
     nan = float("nan")
-    patients = pd.DataFrame({
-        "n_tumours": [1.0, 2.0, nan, nan, nan, 4.0],
-        "multiple": category(["yes", "no", "no", "yes", None, None], ["no", "yes"]),
-        "dfi_months": [20.0, nan, nan, nan, 3.0, nan],
-        "timing": category(
-            ["synchronous", "synchronous", "metachronous", None, "metachronous", "synchronous"],
-            ["metachronous", "synchronous"],
-        ),
-    })  # fmt: skip
+    patients = pd.DataFrame(
+        {
+            "n_tumours": [1.0, 2.0, nan, nan, nan, 4.0],
+            "multiple": category(["yes", "no", "no", "yes", None, None], ["no", "yes"]),
+            "dfi_months": [20.0, nan, nan, nan, 3.0, nan],
+            "timing": category(
+                ["synchronous", "synchronous", "metachronous", None, "metachronous", "synchronous"],
+                ["metachronous", "synchronous"],
+            ),
+        }
+    )
     added = cohort.add_factors(patients, MSKCC)
     # The number, where it is there, has the word; then the category; else it is not known.
     assert added["solitary"].astype(object).fillna("?").tolist() == [
-        "yes", "no", "yes", "no", "?", "no"
-    ]  # fmt: skip
+        "yes",
+        "no",
+        "yes",
+        "no",
+        "?",
+        "no",
+    ]
     # Many or few nobody can tell from solitary or multiple.
     assert added["more_than_3"].isna().tolist() == [False, False, True, True, True, False]
     # Synchronous is an interval of 0; metachronous tells nothing.
     assert added["dfi_short"].astype(object).fillna("?").tolist() == [
-        "no", "yes", "?", "?", "yes", "yes"
-    ]  # fmt: skip
+        "no",
+        "yes",
+        "?",
+        "?",
+        "yes",
+        "yes",
+    ]
     said = cohort.stand_ins(patients, MSKCC)
     assert said == (
         "Where the number is empty, a category that answers the same question stands in: "
@@ -131,26 +148,41 @@ def test_a_stand_in_answers_patient_by_patient():
 
 def test_scores_and_factors_know_the_same_stand_ins():
     """`scores.crs` follows the pairs that the design declares, one patient each."""
-    declared = {(s["source"], s["otherwise"]["column"]) for s in MSKCC.factors.values()
-                if "otherwise" in s}  # fmt: skip
+    declared = {
+        (s["source"], s["otherwise"]["column"]) for s in MSKCC.factors.values() if "otherwise" in s
+    }
     assert declared == {("n_tumours", "multiple"), ("dfi_months", "timing")}
-    full = {"nodal_status": "negative", "dfi_months": 36.0, "timing": "metachronous",
-            "n_tumours": 1.0, "multiple": "no", "size_cm": 1.0, "cea": 2.0}  # fmt: skip
+    full = {
+        "nodal_status": "negative",
+        "dfi_months": 36.0,
+        "timing": "metachronous",
+        "n_tumours": 1.0,
+        "multiple": "no",
+        "size_cm": 1.0,
+        "cea": 2.0,
+    }
     for source, column in declared:
         word = {"multiple": "yes", "timing": "synchronous"}[column]
         rows = [full, {**full, source: None, column: word}, {**full, column: word}]
         frame = pd.DataFrame(rows).astype({source: float})
         assert scores.crs(frame).tolist() == [0, 1, 0], column
-        name = next(n for n, s in MSKCC.factors.items() if "otherwise" in s
-                    and s["source"] == source)  # fmt: skip
+        name = next(
+            n for n, s in MSKCC.factors.items() if "otherwise" in s and s["source"] == source
+        )
         values = cohort.add_factors(frame, MSKCC)[name].tolist()
         assert values[1] != values[0] == values[2]
 
 
 def test_a_factor_of_a_score_needs_the_score_first():
     """Factors once before the scores and once behind: the order that loses nothing."""
-    full = {"nodal_status": "positive", "dfi_months": 3.0, "timing": "metachronous",
-            "n_tumours": 2.0, "size_cm": 1.0, "cea": 2.0}  # fmt: skip
+    full = {
+        "nodal_status": "positive",
+        "dfi_months": 3.0,
+        "timing": "metachronous",
+        "n_tumours": 2.0,
+        "size_cm": 1.0,
+        "cea": 2.0,
+    }
     frame = pd.DataFrame([full])
     assert "crs_high" not in scores.add(cohort.add_factors(frame, MSKCC))
     whole = cohort.add_factors(scores.add(cohort.add_factors(frame, MSKCC)), MSKCC)

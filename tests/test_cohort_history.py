@@ -31,8 +31,14 @@ def test_a_history_is_parsed_and_not_interpreted(tmp_path):
     assert history["date"][1] == pd.Timestamp(2016, 8, 15)
     assert history["date"][5] == pd.Timestamp(2017, 4, 3)
     assert list(history["event"]) == [
-        "hepatectomy", "recurrence", "p_nac", "assessment", "death", "hepatectomy", "last_contact",
-    ]  # fmt: skip
+        "hepatectomy",
+        "recurrence",
+        "p_nac",
+        "assessment",
+        "death",
+        "hepatectomy",
+        "last_contact",
+    ]
     assert history["details"][1] == "site=liver+lung; resectable=yes"
     assert history["details"][3] == "response=progression; resectable=no"
     assert history["details"][5] == "R0" and history["details"][0] == ""

@@ -38,8 +38,14 @@ def same(report, base, *but):
 
 
 def told(report):
-    return " ".join([*report.notes, *report.doubts, *map(str, report.violations["rule"]),
-                     *map(str, report.violations["remedy"])])  # fmt: skip
+    return " ".join(
+        [
+            *report.notes,
+            *report.doubts,
+            *map(str, report.violations["rule"]),
+            *map(str, report.violations["remedy"]),
+        ]
+    )
 
 
 def test_merged_cells_hold_for_their_range():
@@ -138,9 +144,12 @@ def test_a_history_that_lost_its_zeros_is_refused():
     assert right["patient_id"].nunique() == 60
     with refused("rows 2, 3, 4 and 17 more.*zeros in front") as caught:
         cohort.events(
-            str(CASES / "25c_history_zeros_lost.xlsx"), str(CASES / "25c_cohort.csv"), NCCH, None,
+            str(CASES / "25c_history_zeros_lost.xlsx"),
+            str(CASES / "25c_cohort.csv"),
+            NCCH,
+            None,
             patients,
-        )  # fmt: skip
+        )
     assert "098" not in str(caught.value)
 
 

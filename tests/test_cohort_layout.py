@@ -40,14 +40,24 @@ def padded(*cells):
 @pytest.mark.parametrize(
     "extra",
     [
-        padded("Total"), padded("TOTAL n=12"), padded("合計", "12例"), padded("Mean", "58.3"),
-        padded("Mean (SD)", "58.3", "", "12"), padded("n = 12"), padded("平均", "58.3"),
-        padded("Summe:", "700"), padded("Median", "58", "", "10"), padded("Gesamt n=12"),
-        padded("* CEA before surgery in ng/mL"), padded("Notes: data as of 2024"),
-        padded("注：術前の値"), ["", "", "", "", "", "printed by the clinic's system"],
-        padded("R0", "negative margin"), list(NAMES),
+        padded("Total"),
+        padded("TOTAL n=12"),
+        padded("合計", "12例"),
+        padded("Mean", "58.3"),
+        padded("Mean (SD)", "58.3", "", "12"),
+        padded("n = 12"),
+        padded("平均", "58.3"),
+        padded("Summe:", "700"),
+        padded("Median", "58", "", "10"),
+        padded("Gesamt n=12"),
+        padded("* CEA before surgery in ng/mL"),
+        padded("Notes: data as of 2024"),
+        padded("注：術前の値"),
+        ["", "", "", "", "", "printed by the clinic's system"],
+        padded("R0", "negative margin"),
+        list(NAMES),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("form", ["csv", "xlsx"])
 def test_what_is_no_patient_is_named_and_left_out(tmp_path, form, extra):
     report = check(tmp_path, [NAMES, *rows(), extra], form)
@@ -59,10 +69,13 @@ def test_what_is_no_patient_is_named_and_left_out(tmp_path, form, extra):
 @pytest.mark.parametrize(
     "extra",
     [
-        padded("P099"), padded("P099", "61"), ["Max", "61", "male", "3", "negative", "2"],
-        ["P099", "61", "male", "3", "negative", "2"], padded("P099", "61", "male"),
+        padded("P099"),
+        padded("P099", "61"),
+        ["Max", "61", "male", "3", "negative", "2"],
+        ["P099", "61", "male", "3", "negative", "2"],
+        padded("P099", "61", "male"),
     ],
-)  # fmt: skip
+)
 def test_a_sparse_patient_stays_a_patient(tmp_path, extra):
     report = check(tmp_path, [NAMES, *rows(), extra])
     assert len(report.frame) == 13 and not any("no patient" in note for note in report.notes)
@@ -71,13 +84,20 @@ def test_a_sparse_patient_stays_a_patient(tmp_path, extra):
 @pytest.mark.parametrize(
     "lines",
     [
-        [["Identifier of the patient", "How old (years)?", "Male or female?", "CEA in ng/mL",
-          "Margin", "Largest (cm)"]],
+        [
+            [
+                "Identifier of the patient",
+                "How old (years)?",
+                "Male or female?",
+                "CEA in ng/mL",
+                "Margin",
+                "Largest (cm)",
+            ]
+        ],
         [["", "years", "", "ng/mL", "", "cm"]],
-        [["問1", "歳は", "性別は", "術前の値は", "断端は", "径は"],
-         ['{"ImportId":"QID0"}'] * 6],
+        [["問1", "歳は", "性別は", "術前の値は", "断端は", "径は"], ['{"ImportId":"QID0"}'] * 6],
     ],
-)  # fmt: skip
+)
 def test_lines_below_the_headers_are_no_patients(tmp_path, lines):
     report = check(tmp_path, [NAMES, *lines, *rows()])
     assert report.ok, report.violations.to_string()
@@ -142,8 +162,10 @@ def test_a_merged_header_and_a_merged_body(tmp_path):
 
 
 def test_a_merged_identifier_is_not_two_patients(tmp_path):
-    lines = [NAMES, *[[f"p{i // 2}" if i % 2 == 0 else None, 60, "male", 2, "negative", 3]
-                      for i in range(8)]]  # fmt: skip
+    lines = [
+        NAMES,
+        *[[f"p{i // 2}" if i % 2 == 0 else None, 60, "male", 2, "negative", 3] for i in range(8)],
+    ]
     report = merged(tmp_path, lines, "A2:A3", "A4:A5", "A6:A7", "A8:A9")
     assert set(report.violations["rule"]) == {"stands in more than one row"}
 
@@ -164,8 +186,16 @@ def test_the_sheet_with_known_headers_is_taken_and_hidden_ones_are_not(tmp_path)
 
 
 def test_blank_blocks_and_stray_cells(tmp_path):
-    lines = [NAMES, *rows(6), padded(), padded(), *rows(12)[6:], padded(), padded(),
-             padded("x", "see file 7")]  # fmt: skip
+    lines = [
+        NAMES,
+        *rows(6),
+        padded(),
+        padded(),
+        *rows(12)[6:],
+        padded(),
+        padded(),
+        padded("x", "see file 7"),
+    ]
     report = check(tmp_path, lines)
     assert report.ok and len(report.frame) == 12
     assert "Row 18 is no patient" in report.notes[0]

@@ -57,8 +57,10 @@ def test_an_unknown_kind_is_one_clear_error(tmp_path):
 
 EVENTS = [["patient_id", "date", "event", "details"]]
 for _i in range(5):
-    EVENTS += [[f"P{_i:03d}", "2018-01-01", "hepatectomy", ""],
-               [f"P{_i:03d}", "2019-01-01", "last_contact", ""]]  # fmt: skip
+    EVENTS += [
+        [f"P{_i:03d}", "2018-01-01", "hepatectomy", ""],
+        [f"P{_i:03d}", "2019-01-01", "last_contact", ""],
+    ]
 
 
 def book(folder, title="history", events=EVENTS, n=5):
@@ -105,16 +107,21 @@ def test_a_history_that_fits_in_part_is_refused_unless_it_is_accepted(tmp_path):
 def test_patients_of_a_history_who_are_not_in_the_table_are_counted(tmp_path):
     path = book(tmp_path, n=3)
     history = cohort.events("", path, NCCH, None, cohort.load(path, NCCH))
-    assert any("2 patients who are not in the table (rows 8, 9, 10" in note
-               for note in history.attrs["notes"])  # fmt: skip
+    assert any(
+        "2 patients who are not in the table (rows 8, 9, 10" in note
+        for note in history.attrs["notes"]
+    )
 
 
 @pytest.mark.parametrize(
     ("mine", "theirs"), [("007", "7"), ("Ab-1", "AB1"), ("ＡＢ１", "ab1"), ("7 ", "７")]
 )
 def test_identifiers_written_otherwise_are_named(tmp_path, mine, theirs):
-    events = [EVENTS[0], [theirs, "2018-01-01", "hepatectomy", ""],
-              [theirs, "2019-01-01", "death", ""]]  # fmt: skip
+    events = [
+        EVENTS[0],
+        [theirs, "2018-01-01", "hepatectomy", ""],
+        [theirs, "2019-01-01", "death", ""],
+    ]
     files.forget()
     path = tmp_path / "t.xlsx"
     path.write_bytes(workbook({"patients": [["patient_id", "age"], [mine, 60]], "history": events}))
@@ -143,8 +150,13 @@ def test_any_subset_of_columns_loads_or_is_refused_in_one_message(tmp_path, stud
         levels = design.columns[name].get("levels", ("1",))
         whole[name] = str(levels[0]) if name != "multiple" else "no"
     whole = whole[[c for c in whole if c in design.columns]]
-    whole = whole.assign(**{n: "" for n in ("entry_months", "dfi_months", "crs", "multiple",
-                                            "hai_timing") if n in whole})  # fmt: skip
+    whole = whole.assign(
+        **{
+            n: ""
+            for n in ("entry_months", "dfi_months", "crs", "multiple", "hai_timing")
+            if n in whole
+        }
+    )
     chance = np.random.default_rng(7)
     names = list(whole)
     subsets = [[n for n in names if n != drop] for drop in names]

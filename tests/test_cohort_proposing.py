@@ -27,15 +27,18 @@ def hospital(n=30):
     table = patients(n)
     return pd.DataFrame(
         {
-            "MRN": table["patient_id"], "# mets": table["n_tumours"],
+            "MRN": table["patient_id"],
+            "# mets": table["n_tumours"],
             "Gender": table["sex"].map({"male": "M", "female": "F"}),
             "Max size (mm)": (table["size_cm"].astype(float) * 10).astype(str),
-            "Margin": ["R0", "R1", "RX"] * (n // 3), "Vital status": ["alive", "dead"] * (n // 2),
+            "Margin": ["R0", "R1", "RX"] * (n // 3),
+            "Vital status": ["alive", "dead"] * (n // 2),
             "CEA preop": ["<0.5", "n.d.", *table["cea"][2:]],
             "Synchronous?": ["Y", "no", "1", "0", "Yes"] * (n // 5),
-            "HAI": ["1", "2"] * (n // 2), "OS (days)": (table["os_months"].astype(int) * 30),
+            "HAI": ["1", "2"] * (n // 2),
+            "OS (days)": (table["os_months"].astype(int) * 30),
         }
-    )  # fmt: skip
+    )
 
 
 def test_every_proposal_that_can_be_made_is_made(tmp_path):
@@ -94,10 +97,16 @@ def test_a_canonical_table_needs_no_answer(tmp_path):
 
 
 def test_times_come_from_dates_and_an_open_order_is_asked(tmp_path):
-    table = pd.DataFrame({
-        "ID": list("abcdefgh"), "Date of surgery": "01/02/2018", "Date of recurrence": "",
-        "Date of death": ["03/04/2019", ""] * 4, "Last F/U": "05/06/2019", "age": "60",
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "ID": list("abcdefgh"),
+            "Date of surgery": "01/02/2018",
+            "Date of recurrence": "",
+            "Date of death": ["03/04/2019", ""] * 4,
+            "Last F/U": "05/06/2019",
+            "age": "60",
+        }
+    )
     text = cohort.propose(put(tmp_path, table), NCCH)
     assert 'os_months: {from: "Date of surgery", to: ["Date of death", "Last F/U"]}' in text
     assert 'os_event: {filled: "Date of death"}' in text

@@ -32,8 +32,9 @@ def written(folder, table, form):
     elif form == "parquet":
         table.to_parquet(path)
     else:
-        named = table.set_axis([f"v{i}" if not str(c).isidentifier() else c
-                                for i, c in enumerate(table)], axis=1)  # fmt: skip
+        named = table.set_axis(
+            [f"v{i}" if not str(c).isidentifier() else c for i, c in enumerate(table)], axis=1
+        )
         pyreadstat.write_sav(named, str(path))
     return path
 
@@ -138,9 +139,14 @@ def test_no_word_of_a_history_reaches_a_file(tmp_path, secret):
 
 @pytest.mark.parametrize("secret", SECRETS)
 def test_no_word_of_a_frame_reaches_a_file_from_the_endpoints(secret):
-    line = pd.DataFrame({"patient_id": [secret, secret, "b", "b"], "day": [0.0, 9.0, 0.0, 9.0],
-                         "event": ["hepatectomy", "death", "hepatectomy", "death"],
-                         "details": ["", "", "", ""]})  # fmt: skip
+    line = pd.DataFrame(
+        {
+            "patient_id": [secret, secret, "b", "b"],
+            "day": [0.0, 9.0, 0.0, 9.0],
+            "event": ["hepatectomy", "death", "hepatectomy", "death"],
+            "details": ["", "", "", ""],
+        }
+    )
     table = pd.DataFrame({"patient_id": [secret, "b"], "os_months": [1.0, 2.0]})
     acts = [
         lambda: endpoints.from_history(table, line.assign(event=secret), NCCH),
@@ -183,8 +189,11 @@ def test_no_name_of_a_sheet_or_file_of_origin_reaches_a_file(tmp_path, secret):
 def test_no_doubt_of_a_report_holds_a_word_of_the_file(tmp_path, secret):
     table = patients(25).rename(columns={"cea": "CEA"}).assign(**{secret: secret})
     table.loc[[1, 2, 3], "CEA"] = "9999"
-    book = {"columns": {"sex": {"from": "sex", "values": {secret: "male", "male": "male",
-                                                           "female": "female"}}}}  # fmt: skip
+    book = {
+        "columns": {
+            "sex": {"from": "sex", "values": {secret: "male", "male": "male", "female": "female"}}
+        }
+    }
     report = cohort.check(written(tmp_path, table, "xlsx"), NCCH, book)
     frame = cohort.load(written(tmp_path, table, "xlsx"), NCCH, book)
     assert frame.attrs["notes"] == report.discreet

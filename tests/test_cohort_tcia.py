@@ -52,10 +52,15 @@ def test_the_published_counts_and_medians(imported):
 def test_codes_and_unknowns_are_those_of_the_data_dictionary(imported):
     patients = cohort.load(imported, MSKCC)
     counts = {
-        ("sex", "male"): 117, ("sex", "female"): 80, ("multiple", "yes"): 114,
-        ("timing", "synchronous"): 111, ("nodal_status", "positive"): 69,
-        ("extrahepatic", "yes"): 17, ("bilobar", "yes"): 86, ("preop_chemo", "yes"): 122,
-    }  # fmt: skip
+        ("sex", "male"): 117,
+        ("sex", "female"): 80,
+        ("multiple", "yes"): 114,
+        ("timing", "synchronous"): 111,
+        ("nodal_status", "positive"): 69,
+        ("extrahepatic", "yes"): 17,
+        ("bilobar", "yes"): 86,
+        ("preop_chemo", "yes"): 122,
+    }
     for (column, level), number in counts.items():
         assert (patients[column] == level).sum() == number
     assert patients["cea"].isna().sum() == patients["crs"].isna().sum() == 29

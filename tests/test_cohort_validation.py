@@ -117,9 +117,15 @@ def test_one_wrong_cell_is_found_with_its_row(tmp_path, cells, column, words):
     ],
 )
 def test_rules_of_the_other_study(tmp_path, cells, words):
-    recurred = {"site_liver": "yes", "os_months": 18, "rfs_months": 9, "rfs_event": 1,
-                "os_event": 1, "os_after_recurrence_months": 9,
-                "os_after_recurrence_event": 1}  # fmt: skip
+    recurred = {
+        "site_liver": "yes",
+        "os_months": 18,
+        "rfs_months": 9,
+        "rfs_event": 1,
+        "os_event": 1,
+        "os_after_recurrence_months": 9,
+        "os_after_recurrence_event": 1,
+    }
     report = broken(tmp_path, MSKCC, **{**recurred, **cells})
     assert report.violations["rule"].str.contains(words, regex=False).any()
 
@@ -144,9 +150,16 @@ def test_a_risk_score_is_held_against_its_parts_only_when_all_are_there(tmp_path
 
 
 def test_what_a_real_table_may_hold_is_a_note(tmp_path):
-    report = broken(tmp_path, size_cm=0, os_months=18.05, rfs_months=18.1, scp_months=18.1,
-                    hepatic_rfs_months=18.1, os_after_recurrence_months="",
-                    os_after_recurrence_event="")  # fmt: skip
+    report = broken(
+        tmp_path,
+        size_cm=0,
+        os_months=18.05,
+        rfs_months=18.1,
+        scp_months=18.1,
+        hepatic_rfs_months=18.1,
+        os_after_recurrence_months="",
+        os_after_recurrence_event="",
+    )
     assert report.ok, report.violations.to_string()
     assert any("0 cm is not the size" in note for note in report.notes)
     table = patients()
@@ -160,8 +173,9 @@ def test_what_a_real_table_may_hold_is_a_note(tmp_path):
 
 def test_notes_on_interval_and_late_entry(tmp_path):
     cells = {"dfi_months": 3, "timing": "synchronous", "entry_months": 10, "rfs_months": 9}
-    report = broken(tmp_path, MSKCC, **cells, os_after_recurrence_months="",
-                    os_after_recurrence_event="")  # fmt: skip
+    report = broken(
+        tmp_path, MSKCC, **cells, os_after_recurrence_months="", os_after_recurrence_event=""
+    )
     assert report.ok, report.violations.to_string()
     notes = " ".join(report.notes)
     assert "dfi_months, row 5: the interval and the timing" in notes
@@ -170,9 +184,15 @@ def test_notes_on_interval_and_late_entry(tmp_path):
 
 def test_an_early_end_of_follow_up_before_a_death_can_be_confirmed(tmp_path):
     assert not broken(tmp_path, rfs_event=0).ok
-    cells = {"rfs_event": 0, "os_after_recurrence_months": "", "os_after_recurrence_event": "",
-             "site_liver": "no", "site_lung": "no", "scp_event": 0,
-             "hepatic_rfs_event": 0}  # fmt: skip
+    cells = {
+        "rfs_event": 0,
+        "os_after_recurrence_months": "",
+        "os_after_recurrence_event": "",
+        "site_liver": "no",
+        "site_lung": "no",
+        "scp_event": 0,
+        "hepatic_rfs_event": 0,
+    }
     report = broken(tmp_path, NCCH, {"confirm": ["rfs_event", "hepatic_rfs_event"]}, **cells)
     assert report.ok, report.violations.to_string()
 
@@ -277,8 +297,20 @@ def test_patients_who_are_not_eligible_may_have_everything_else_empty(tmp_path):
 
 def test_load_lists_ten_kinds_and_counts_the_rest_and_check_gives_all(tmp_path):
     table = patients()
-    wrong = ["age", "n_tumours", "size_cm", "cea", "ca199", "sex", "ras", "margin", "bilobar",
-             "timing", "t_stage", "postop_chemo"]  # fmt: skip
+    wrong = [
+        "age",
+        "n_tumours",
+        "size_cm",
+        "cea",
+        "ca199",
+        "sex",
+        "ras",
+        "margin",
+        "bilobar",
+        "timing",
+        "t_stage",
+        "postop_chemo",
+    ]
     table.loc[:, wrong] = "what"
     path = save(tmp_path, table)
     assert len(cohort.check(path, NCCH).violations) == 12 * 40
@@ -305,8 +337,12 @@ def test_the_report_says_what_was_understood_within_100_columns(tmp_path):
     )
     table["最大腫瘍径 最大腫瘍径 最大腫瘍径"] = [20 + i for i in range(40)]
     table["備考" * 30] = "x"
-    codebook = {"columns": {"size_cm": {"from": "最大腫瘍径 最大腫瘍径 最大腫瘍径", "unit": "mm"},
-                            "sex": "Gender"}}  # fmt: skip
+    codebook = {
+        "columns": {
+            "size_cm": {"from": "最大腫瘍径 最大腫瘍径 最大腫瘍径", "unit": "mm"},
+            "sex": "Gender",
+        }
+    }
     table.loc[3, "Gender"] = "?"
     report = cohort.check(save(tmp_path, table), NCCH, codebook)
     understood = report.understood.set_index("column")

@@ -8,12 +8,28 @@ import pytest
 from crlm import comparison, ledger
 
 CLAIM = dict.fromkeys(ledger.CLAIM_COLUMNS, "") | {
-    "kind": "number", "operator": "=", "field": "estimate", "population": "all", "group": "all",
-    "endpoint": "OS", "covariate": "ras", "level": "mutant", "model": "multivariable",
-    "statistic": "hazard_ratio", "time": math.nan, "decimals": 2, "value": 3.37, "printed": "3.37",
-}  # fmt: skip
-ROW = {"endpoint": "OS", "covariate": "ras", "level": "mutant", "model": "multivariable",
-       "statistic": "hazard_ratio"}  # fmt: skip
+    "kind": "number",
+    "operator": "=",
+    "field": "estimate",
+    "population": "all",
+    "group": "all",
+    "endpoint": "OS",
+    "covariate": "ras",
+    "level": "mutant",
+    "model": "multivariable",
+    "statistic": "hazard_ratio",
+    "time": math.nan,
+    "decimals": 2,
+    "value": 3.37,
+    "printed": "3.37",
+}
+ROW = {
+    "endpoint": "OS",
+    "covariate": "ras",
+    "level": "mutant",
+    "model": "multivariable",
+    "statistic": "hazard_ratio",
+}
 
 
 def verdict(row, rounded_before=None, **claim):
@@ -24,9 +40,15 @@ def verdict(row, rounded_before=None, **claim):
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(3.365, "matches"), (3.37499, "matches"), (3.375, "near"), (3.355, "near"),
-     (3.3549, "differs"), (3.385, "differs")],
-)  # fmt: skip
+    [
+        (3.365, "matches"),
+        (3.37499, "matches"),
+        (3.375, "near"),
+        (3.355, "near"),
+        (3.3549, "differs"),
+        (3.385, "differs"),
+    ],
+)
 def test_a_number_matches_when_it_rounds_half_up_to_the_print(value, expected):
     assert verdict({"estimate": value}).verdict == expected
 
@@ -70,9 +92,15 @@ def test_a_median_not_reached_is_no_result():
 
 @pytest.mark.parametrize(
     ("operator", "estimate", "p", "expected"),
-    [(">", 1.5, 0.01, "matches"), (">", 1.5, 0.2, "near"), (">", 0.7, 0.01, "differs"),
-     ("<", 0.7, 0.01, "matches"), ("~", 1.5, 0.2, "matches"), ("~", 1.5, 0.01, "differs")],
-)  # fmt: skip
+    [
+        (">", 1.5, 0.01, "matches"),
+        (">", 1.5, 0.2, "near"),
+        (">", 0.7, 0.01, "differs"),
+        ("<", 0.7, 0.01, "matches"),
+        ("~", 1.5, 0.2, "matches"),
+        ("~", 1.5, 0.01, "differs"),
+    ],
+)
 def test_directions_need_the_side_and_the_significance(operator, estimate, p, expected):
     rows = [{"estimate": estimate}, {"statistic": "p", "estimate": p}]
     claim = {"kind": "direction", "operator": operator, "value": 1.0, "decimals": math.nan}
@@ -92,8 +120,12 @@ def test_the_tally_counts_every_claim_once():
     )
     table = comparison.tally(comparison.compare(rows, claims))
     assert table.loc["total"].to_dict() == {
-        "claims": 2, "matches": 1, "near": 0, "differs": 1, "no result": 0,
-    }  # fmt: skip
+        "claims": 2,
+        "matches": 1,
+        "near": 0,
+        "differs": 1,
+        "no result": 0,
+    }
 
 
 def test_a_finding_stands_beside_every_claim_it_touches():

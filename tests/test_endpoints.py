@@ -643,8 +643,13 @@ def test_short_scp() -> None:
         found = endpoints.short_scp(patients, 12, rule)
         assert found.name == "short_scp"
         assert found.astype(object).where(found.notna(), None).tolist() == [
-            "yes", "no", "no", early, "no", None,
-        ]  # fmt: skip
+            "yes",
+            "no",
+            "no",
+            early,
+            "no",
+            None,
+        ]
         assert list(found.cat.categories) == ["no", "yes"]
     assert endpoints.short_scp(patients, 31).tolist()[:3] == ["yes"] * 3
     with pytest.raises(ParameterError, match="censored is 'drop'"):
@@ -753,8 +758,14 @@ def test_same_day_order_is_total() -> None:
         mixed = told.iloc[[0, 1, *order]]
         pd.testing.assert_frame_equal(endpoints.from_history(table(1), mixed, NCCH), wanted)
     assert cohort.EVENTS == (
-        "hepatectomy", "recurrence", "p_nac", "assessment", "resection", "death", "last_contact",
-    )  # fmt: skip
+        "hepatectomy",
+        "recurrence",
+        "p_nac",
+        "assessment",
+        "resection",
+        "death",
+        "last_contact",
+    )
 
 
 def test_from_a_file_to_an_analysis_frame(tmp_path: Path) -> None:

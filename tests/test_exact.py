@@ -39,8 +39,13 @@ def listed(table: np.ndarray) -> Fraction:
 
     inner = (table.shape[0] - 1, table.shape[1] - 1)
     total, observed = Fraction(0), chance(table)
-    for cells in product(*(range(int(min(rows[i], columns[j])) + 1)
-                           for i in range(inner[0]) for j in range(inner[1]))):  # fmt: skip
+    for cells in product(
+        *(
+            range(int(min(rows[i], columns[j])) + 1)
+            for i in range(inner[0])
+            for j in range(inner[1])
+        )
+    ):
         full = np.zeros(table.shape, dtype=int)
         full[:-1, :-1] = np.reshape(cells, inner)
         full[:-1, -1] = rows[:-1] - full[:-1].sum(axis=1)

@@ -51,8 +51,12 @@ def test_no_text_of_a_csv_file_is_a_formula():
     assert data.startswith(b"\xef\xbb\xbf")
     lines = data.decode("utf-8-sig").splitlines()[1:]
     assert [line.split(",")[0] for line in lines] == [
-        "'=cmd|' /C calc'!A0", "-0.5", "=", "'@x", "plain",
-    ]  # fmt: skip
+        "'=cmd|' /C calc'!A0",
+        "-0.5",
+        "=",
+        "'@x",
+        "plain",
+    ]
 
 
 # ---- a set of files ---------------------------------------------------------

@@ -156,8 +156,11 @@ def formatted():
     def lines(source):
         made = subprocess.run(
             [sys.executable, "-m", "ruff", "format", "--line-length", "100", "-"],
-            input=source, capture_output=True, text=True, check=True,
-        ).stdout  # fmt: skip
+            input=source,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
         return [line for line in made.splitlines() if line.strip()]
 
     return {
@@ -285,8 +288,9 @@ def test_the_lock_is_pinned_and_hashed_and_names_no_address():
 
 
 def test_no_file_names_a_registry_host_or_a_machine():
-    hosts = "|".join(["pypi" + r"\.org", "python" + "hosted", "registry" + r"\.npmjs",
-                      "ana" + r"conda\.org"])  # fmt: skip
+    hosts = "|".join(
+        ["pypi" + r"\.org", "python" + "hosted", "registry" + r"\.npmjs", "ana" + r"conda\.org"]
+    )
     machine = r"(?<![\w.])/(?:home|root|Users|work)/\w"
     for path in tracked():
         if path.suffix in {".png", ".xlsx", ".sav", ".parquet", ".lock"} or path == Path(__file__):
@@ -326,3 +330,11 @@ def test_the_parameters_that_the_readme_names_exist():
     named = set(re.findall(r"-p (\w+) ", README))
     known = set().union(*(parameters.declared_in(path) for path in NOTEBOOKS))
     assert named and named <= known
+
+
+def test_the_formatter_is_never_overruled():
+    word = "# " + "fmt:"
+    files = [
+        path for name in ("crlm", "tests", "benchmarks") for path in (ROOT / name).rglob("*.py")
+    ]
+    assert [str(path) for path in files if word in path.read_text(encoding="utf-8")] == []

@@ -63,8 +63,10 @@ def test_a_row_that_differs_in_one_key_alone_reads_differently(study):
     design = ledger.load_design(study)
     other = {
         "endpoint": "RFS" if study == "ncch_scp" else "hepatic_RFS",
-        "population": "from month 6", "model": "printed covariates, efron", "time": 30.0,
-    }  # fmt: skip
+        "population": "from month 6",
+        "model": "printed covariates, efron",
+        "time": 30.0,
+    }
     for record in held_rows(study).to_dict("records"):
         for key, value in other.items():
             if record[key] != value and record["covariate"] != "flow":
@@ -75,17 +77,39 @@ def test_a_row_that_differs_in_one_key_alone_reads_differently(study):
 
 COMBINED = {
     "endpoint": ["", "OS", "hepatic_RFS"],
-    "population": ["all", "kras=mutant", "kras=wild", "from month 3", "controllable>failure",
-                   "controllable recurrence>failure", "kras=mutant,resection>liver",
-                   "hai_timing!=before_and_after", "age>=70", "kras=mutant,from month 3"],
+    "population": [
+        "all",
+        "kras=mutant",
+        "kras=wild",
+        "from month 3",
+        "controllable>failure",
+        "controllable recurrence>failure",
+        "kras=mutant,resection>liver",
+        "hai_timing!=before_and_after",
+        "age>=70",
+        "kras=mutant,from month 3",
+    ],
     "group": ["all", "hai=yes", "hai=no", "kras=mutant,hai=yes"],
-    "of": [("", ""), ("", "liver"), ("", "failure"), ("age", ""), ("sex", "female"),
-           ("sex", "male"), ("sex", ""), ("kras", "mutant"), ("hai:kras", "yes:mutant"),
-           ("hai:kras", ""), ("age:kras", "mutant"), ("ablation", "yes"), ("ablation", "no"),
-           ("crs_high", "high"), ("tbs", "")],
+    "of": [
+        ("", ""),
+        ("", "liver"),
+        ("", "failure"),
+        ("age", ""),
+        ("sex", "female"),
+        ("sex", "male"),
+        ("sex", ""),
+        ("kras", "mutant"),
+        ("hai:kras", "yes:mutant"),
+        ("hai:kras", ""),
+        ("age:kras", "mutant"),
+        ("ablation", "yes"),
+        ("ablation", "no"),
+        ("crs_high", "high"),
+        ("tbs", ""),
+    ],
     "model": ["", "multivariable", "ph_test", "landmark"],
     "time": [float("nan"), 30.0, 60.0],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("statistic", sorted(ledger.STATISTICS))
@@ -133,30 +157,51 @@ def test_no_word_of_the_code_is_left_in_a_name(study):
     ("keys", "words", "name"),
     [
         (
-            {"endpoint": "RFS", "covariate": "hai", "level": "yes", "model": "multivariable",
-             "statistic": "hazard_ratio"},
+            {
+                "endpoint": "RFS",
+                "covariate": "hai",
+                "level": "yes",
+                "model": "multivariable",
+                "statistic": "hazard_ratio",
+            },
             "HAI against no HAI, RFS, multivariable",
             "Hazard ratio of HAI against no HAI for RFS, multivariable",
         ),
         (
-            {"endpoint": "OS", "covariate": "hai", "level": "yes", "model": "univariable",
-             "statistic": "p", "population": "kras=mutant"},
+            {
+                "endpoint": "OS",
+                "covariate": "hai",
+                "level": "yes",
+                "model": "univariable",
+                "statistic": "p",
+                "population": "kras=mutant",
+            },
             "HAI against no HAI, OS, univariable, among KRAS mutant",
             "p value of HAI against no HAI for OS, univariable, among KRAS mutant",
         ),
         (
-            {"endpoint": "OS", "covariate": "hai", "level": "yes", "model": "univariable",
-             "statistic": "hazard_ratio", "population": "kras=mutant,from month 6"},
+            {
+                "endpoint": "OS",
+                "covariate": "hai",
+                "level": "yes",
+                "model": "univariable",
+                "statistic": "hazard_ratio",
+                "population": "kras=mutant,from month 6",
+            },
             "HAI against no HAI, OS, univariable, among KRAS mutant, from month 6",
             "Hazard ratio of HAI against no HAI for OS, univariable, among KRAS mutant, "
             "from month 6",
         ),
         (
-            {"endpoint": "OS", "covariate": "hai:kras", "level": "yes:mutant",
-             "model": "interaction", "statistic": "hazard_ratio"},
+            {
+                "endpoint": "OS",
+                "covariate": "hai:kras",
+                "level": "yes:mutant",
+                "model": "interaction",
+                "statistic": "hazard_ratio",
+            },
             "Adjuvant HAI × KRAS (HAI, KRAS mutant), OS, model with interaction",
-            "Hazard ratio of adjuvant HAI × KRAS (HAI, KRAS mutant) for OS, "
-            "model with interaction",
+            "Hazard ratio of adjuvant HAI × KRAS (HAI, KRAS mutant) for OS, model with interaction",
         ),
         (
             {"endpoint": "OS", "covariate": "GLOBAL", "model": "ph_test", "statistic": "p"},
@@ -164,8 +209,12 @@ def test_no_word_of_the_code_is_left_in_a_name(study):
             "p value of all covariates together for OS, proportional hazards test",
         ),
         (
-            {"endpoint": "OS", "group": "kras=mutant,hai=yes", "statistic": "survival_rate",
-             "time": 60.0},
+            {
+                "endpoint": "OS",
+                "group": "kras=mutant,hai=yes",
+                "statistic": "survival_rate",
+                "time": 60.0,
+            },
             "OS, KRAS mutant and HAI, at month 60",
             "5-year OS, KRAS mutant and HAI",
         ),
@@ -185,17 +234,29 @@ def test_no_word_of_the_code_is_left_in_a_name(study):
             "Concordance (Harrell's C) of m-CS score for OS",
         ),
         (
-            {"endpoint": "OS", "covariate": "hai", "level": "yes", "model": "new users",
-             "statistic": "risk_difference", "time": 36.0,
-             "population": "hai_timing!=before_and_after,surgery_year>=2005"},
+            {
+                "endpoint": "OS",
+                "covariate": "hai",
+                "level": "yes",
+                "model": "new users",
+                "statistic": "risk_difference",
+                "time": 36.0,
+                "population": "hai_timing!=before_and_after,surgery_year>=2005",
+            },
             "HAI against no HAI, OS, new users, among not HAI setting: before and after "
             "resection and surgery year ≥ 2005, at month 36",
             "Risk difference of HAI against no HAI for OS, new users, among not HAI setting: "
             "before and after resection and surgery year ≥ 2005, at month 36",
         ),
         (
-            {"endpoint": "states", "covariate": "hai", "level": "yes", "model": "multistate",
-             "statistic": "transition_hazard_ratio", "population": "controllable>failure"},
+            {
+                "endpoint": "states",
+                "covariate": "hai",
+                "level": "yes",
+                "model": "multistate",
+                "statistic": "transition_hazard_ratio",
+                "population": "controllable>failure",
+            },
             "HAI against no HAI, states, multistate, from controllable to failure",
             "Hazard ratio of the transition of HAI against no HAI for states, multistate, "
             "from controllable to failure",
@@ -206,15 +267,20 @@ def test_no_word_of_the_code_is_left_in_a_name(study):
             "Standardised difference of age, HAI against no HAI",
         ),
         (
-            {"covariate": "hai", "level": "yes", "statistic": "percent",
-             "population": "site_lung=yes", "endpoint": "first_recurrence"},
+            {
+                "covariate": "hai",
+                "level": "yes",
+                "statistic": "percent",
+                "population": "site_lung=yes",
+                "endpoint": "first_recurrence",
+            },
             "Adjuvant HAI: yes, among patients with lung among the first recurrence sites",
             "Percentage of patients, adjuvant HAI: yes, among patients with lung among the first "
             "recurrence sites",
         ),
         ({"statistic": "n"}, "All patients", "Number of patients"),
     ],
-)  # fmt: skip
+)
 def test_a_row_reads_as_a_surgeon_says_it(mskcc, keys, words, name):
     assert naming.describe(row(**keys), mskcc) == words
     assert naming.name_of(row(**keys), mskcc) == name
@@ -262,8 +328,12 @@ def test_a_limit_a_p_value_and_an_estimate_are_named_as_such(study):
         assert claim["name"].endswith(": lower 95 % limit") == (claim["field"] == "conf_low")
         assert claim["name"].endswith(": upper 95 % limit") == (claim["field"] == "conf_high")
         assert claim["name"].startswith("p value") == (claim["statistic"] == "p")
-        end = {"min": ": lowest value", "max": ": highest value", "q1": ": lower quartile",
-               "q3": ": upper quartile"}.get(claim["statistic"], "")  # fmt: skip
+        end = {
+            "min": ": lowest value",
+            "max": ": highest value",
+            "q1": ": lower quartile",
+            "q3": ": upper quartile",
+        }.get(claim["statistic"], "")
         assert claim["name"].endswith(end)
 
 

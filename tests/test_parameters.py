@@ -39,8 +39,10 @@ def test_a_cell_declares_types_defaults_and_helps():
 def test_a_bare_assignment_has_no_type_but_may_have_papermills():
     found = parameters.declared("a = 1\nb = 2  # type: int a count\nimport os\nc: 'float' = -1.5")
     assert [(p.name, p.type, p.default, p.help) for p in found.values()] == [
-        ("a", "None", 1, ""), ("b", "int", 2, "a count"), ("c", "float", -1.5, ""),
-    ]  # fmt: skip
+        ("a", "None", 1, ""),
+        ("b", "int", 2, "a count"),
+        ("c", "float", -1.5, ""),
+    ]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.stem)
@@ -59,10 +61,20 @@ def test_both_notebooks_are_read_as_papermill_reads_them(path):
 
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
-    [("months", "18", 18.0), ("months", 18, 18.0), ("entry_p", 0, 0.0), ("entry_p", 1, 1.0),
-     ("samples", "0", 0), ("samples", 4.0, 4), ("late", "yes", True), ("late", 0, False),
-     ("label", "007", "007"), ("label", Path("a/b"), "a/b"), ("ties", "breslow", "breslow")],
-)  # fmt: skip
+    [
+        ("months", "18", 18.0),
+        ("months", 18, 18.0),
+        ("entry_p", 0, 0.0),
+        ("entry_p", 1, 1.0),
+        ("samples", "0", 0),
+        ("samples", 4.0, 4),
+        ("late", "yes", True),
+        ("late", 0, False),
+        ("label", "007", "007"),
+        ("label", Path("a/b"), "a/b"),
+        ("ties", "breslow", "breslow"),
+    ],
+)
 def test_a_value_becomes_its_declared_type(name, value, expected):
     held = parameters.held({name: value}, parameters.declared(CELL))[name]
     assert held == expected and type(held) is type(expected)
@@ -70,20 +82,31 @@ def test_a_value_becomes_its_declared_type(name, value, expected):
 
 @pytest.mark.parametrize(
     ("name", "value", "words"),
-    [("entryp", 0.2, "no parameter 'entryp'. Did you mean 'entry_p'"),
-     ("entry_p", "0,2", "entry_p = '0,2' is not of type float"),
-     ("entry_p", None, "entry_p = None is not of type float"),
-     ("entry_p", "1_0", "not of type float"), ("months", math.nan, "not a finite number"),
-     ("months", "inf", "not a finite number"), ("samples", math.inf, "not of type int"),
-     ("samples", 10**400, ""), ("months", 10**400, "not of type float"),
-     ("samples", 2.5, "not of type int"), ("samples", True, "not of type int"),
-     ("label", None, "label = None is not of type str"), ("label", 7, "not of type str"),
-     ("late", "perhaps", "not of type bool"), ("late", 2, "not of type bool"),
-     ("ties", "Efron", "none of its choices: efron, breslow. Did you mean 'efron'"),
-     ("ties", "exact", "efron, breslow"), ("samples", -1, "outside its range, 0 or more"),
-     ("entry_p", 1.5, "outside its range, 0 to 1"), ("entry_p", -0.1, "outside its range"),
-     ("months", 0, "outside its range, above 0"), ("months", [1], "months = a list is not")],
-)  # fmt: skip
+    [
+        ("entryp", 0.2, "no parameter 'entryp'. Did you mean 'entry_p'"),
+        ("entry_p", "0,2", "entry_p = '0,2' is not of type float"),
+        ("entry_p", None, "entry_p = None is not of type float"),
+        ("entry_p", "1_0", "not of type float"),
+        ("months", math.nan, "not a finite number"),
+        ("months", "inf", "not a finite number"),
+        ("samples", math.inf, "not of type int"),
+        ("samples", 10**400, ""),
+        ("months", 10**400, "not of type float"),
+        ("samples", 2.5, "not of type int"),
+        ("samples", True, "not of type int"),
+        ("label", None, "label = None is not of type str"),
+        ("label", 7, "not of type str"),
+        ("late", "perhaps", "not of type bool"),
+        ("late", 2, "not of type bool"),
+        ("ties", "Efron", "none of its choices: efron, breslow. Did you mean 'efron'"),
+        ("ties", "exact", "efron, breslow"),
+        ("samples", -1, "outside its range, 0 or more"),
+        ("entry_p", 1.5, "outside its range, 0 to 1"),
+        ("entry_p", -0.1, "outside its range"),
+        ("months", 0, "outside its range, above 0"),
+        ("months", [1], "months = a list is not"),
+    ],
+)
 def test_what_does_not_fit_is_refused(name, value, words):
     known = parameters.declared(CELL)
     if not words:

@@ -24,28 +24,37 @@ def ratio(estimate, p, low=0.5, high=2.0, **keys):
 
 @pytest.mark.parametrize(
     ("start", "end", "text"),
-    [(1, 1, "Of 1 patient in the table 1 is analysed."),
-     (2690, 674, "Of 2,690 patients in the table 674 are analysed."),
-     (3, 0, "Of 3 patients in the table 0 are analysed.")],
-)  # fmt: skip
+    [
+        (1, 1, "Of 1 patient in the table 1 is analysed."),
+        (2690, 674, "Of 2,690 patients in the table 674 are analysed."),
+        (3, 0, "Of 3 patients in the table 0 are analysed."),
+    ],
+)
 def test_the_flow(start, end, text):
     steps = {"start": start, "kras_known_excluded": start - end, "kras_known": end}
-    found = made(*({"level": k, "estimate": n} for k, n in steps.items()), covariate="flow",
-                 statistic="n")  # fmt: skip
+    found = made(
+        *({"level": k, "estimate": n} for k, n in steps.items()), covariate="flow", statistic="n"
+    )
     assert readings.flow(found, NONE) == text
 
 
 @pytest.mark.parametrize(
     ("p", "text"),
-    [({"age": 0.04, "sex": 0.2}, "Of 2 characteristics 1 differs at p < 0.05: Age, p = 0.040."),
-     ({"age": 0.04, "sex": 0.0004},
-      "Of 2 characteristics 2 differ at p < 0.05: Age, p = 0.040; Sex, p < 0.001."),
-     ({"age": 0.05, "sex": 0.2},
-      "None of 2 characteristics differs between the groups at p < 0.05."),
-     ({"age": 0.05}, "The one characteristic does not differ between the groups at p < 0.05."),
-     ({"age": 0.01}, "Of 1 characteristic 1 differs at p < 0.05: Age, p = 0.010."),
-     ({"age": math.nan}, "")],
-)  # fmt: skip
+    [
+        ({"age": 0.04, "sex": 0.2}, "Of 2 characteristics 1 differs at p < 0.05: Age, p = 0.040."),
+        (
+            {"age": 0.04, "sex": 0.0004},
+            "Of 2 characteristics 2 differ at p < 0.05: Age, p = 0.040; Sex, p < 0.001.",
+        ),
+        (
+            {"age": 0.05, "sex": 0.2},
+            "None of 2 characteristics differs between the groups at p < 0.05.",
+        ),
+        ({"age": 0.05}, "The one characteristic does not differ between the groups at p < 0.05."),
+        ({"age": 0.01}, "Of 1 characteristic 1 differs at p < 0.05: Age, p = 0.010."),
+        ({"age": math.nan}, ""),
+    ],
+)
 def test_what_differs_between_groups(p, text):
     tests = [{"covariate": name, "estimate": value} for name, value in p.items()]
     assert readings.baseline(made(*tests, statistic="p"), HAI, NONE) == text
@@ -79,13 +88,21 @@ def test_which_hazards_are_not_proportional():
 
 @pytest.mark.parametrize(
     ("difference", "limits", "text"),
-    [(-2.5, (-4, -1), "has 2.50 months fewer on average (difference -2.50, -4.00 to -1.00)"),
-     (2.5, (1, 4), "has 2.50 months more on average (difference 2.50, 1.00–4.00)"),
-     (2.5, (math.nan, math.nan), "has 2.50 months more on average (difference 2.50)")],
-)  # fmt: skip
+    [
+        (-2.5, (-4, -1), "has 2.50 months fewer on average (difference -2.50, -4.00 to -1.00)"),
+        (2.5, (1, 4), "has 2.50 months more on average (difference 2.50, 1.00–4.00)"),
+        (2.5, (math.nan, math.nan), "has 2.50 months more on average (difference 2.50)"),
+    ],
+)
 def test_months_gained_or_lost(difference, limits, text):
-    row = {"endpoint": "OS", "group": "hai", "time": 60, "statistic": "rmst_difference",
-           "unit": "months", "estimate": difference}  # fmt: skip
+    row = {
+        "endpoint": "OS",
+        "group": "hai",
+        "time": 60,
+        "statistic": "rmst_difference",
+        "unit": "months",
+        "estimate": difference,
+    }
     row |= dict(zip(("conf_low", "conf_high"), limits, strict=True))
     assert readings.months(made(row), HAI) == f"OS: up to month 60 HAI {text}."
 
@@ -99,12 +116,20 @@ def test_ratios_over_several_models_and_over_one():
 
 @pytest.mark.parametrize(
     ("p", "same", "text"),
-    [([0.01], [True], "Of 1 printed effect, 1 points the same way here; 1 differs from"),
-     ([0.05, 0.01, 0.9], [True, True, False],
-      "Of 3 printed effects, 2 point the same way here; 1 differs from"),
-     ([0.5, 0.6], [False, False],
-      "Of 2 printed effects, 0 point the same way here; 0 differ from")],
-)  # fmt: skip
+    [
+        ([0.01], [True], "Of 1 printed effect, 1 points the same way here; 1 differs from"),
+        (
+            [0.05, 0.01, 0.9],
+            [True, True, False],
+            "Of 3 printed effects, 2 point the same way here; 1 differs from",
+        ),
+        (
+            [0.5, 0.6],
+            [False, False],
+            "Of 2 printed effects, 0 point the same way here; 0 differ from",
+        ),
+    ],
+)
 def test_how_many_effects_agree(p, same, text):
     pairs = pd.DataFrame({"heterogeneity_p": p, "same_direction": same})
     assert readings.agreement(pairs).startswith(text)
@@ -120,8 +145,10 @@ def specified(n, total, p=0.02):
         {"model": f"{name}, range", "statistic": "max", "estimate": 2524.07},
         {"model": f"{name}, claim", "statistic": "percent", "estimate": 40.0, "n": n},
         {"model": f"{name}, claim", "statistic": "p", "estimate": 0.5},
-        endpoint="OS", covariate="hai", level="yes",
-    )  # fmt: skip
+        endpoint="OS",
+        covariate="hai",
+        level="yes",
+    )
 
 
 @pytest.mark.parametrize(
@@ -140,8 +167,13 @@ def test_the_effect_over_all_specifications(n, total, models):
 
 
 def model_rows(estimate, p, names=("hai", "age")):
-    found = [row for name in names for row in ratio(estimate, p, covariate=name,
-             level="yes" if name == "hai" else "", model="multivariable")]  # fmt: skip
+    found = [
+        row
+        for name in names
+        for row in ratio(
+            estimate, p, covariate=name, level="yes" if name == "hai" else "", model="multivariable"
+        )
+    ]
     return made(*found, endpoint="OS")
 
 
@@ -163,8 +195,11 @@ def test_the_multivariable_model():
 
 def test_how_often_a_factor_is_chosen():
     shares = {"ras": 79.4, "age_cat": 80.0, "sex": 12.0}
-    found = made(*({"covariate": k, "estimate": v} for k, v in shares.items()),
-                 model="bootstrap selection", statistic="percent")  # fmt: skip
+    found = made(
+        *({"covariate": k, "estimate": v} for k, v in shares.items()),
+        model="bootstrap selection",
+        statistic="percent",
+    )
     assert readings.stability(found, NCCH, "ras") == (
         "RAS is chosen in 79 %; of 3 factors in 80 % of the samples or more: Age, years."
     )

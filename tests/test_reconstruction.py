@@ -69,9 +69,10 @@ def test_a_printed_ratio_says_on_which_side_its_test_lies():
 def test_limits_of_a_ratio_bound_its_standard_error(goal, endpoint, covariate, printed):
     asked = (endpoint, covariate)
     (bound,) = [
-        t for t in targets.standard_errors(goal.targets)
+        t
+        for t in targets.standard_errors(goal.targets)
         if (t.statistic.endpoint, t.statistic.covariate) == asked
-    ]  # fmt: skip
+    ]
     half = 0.005
     beta = np.log(np.linspace(printed[0] - half, printed[0] + half, 401))[:, None]
     error = np.linspace(0.9 * bound.low, 1.1 * bound.high, 2000)
@@ -92,7 +93,7 @@ def test_a_printed_p_narrows_the_standard_error_unless_it_contradicts_the_limits
     row = [
         Target((limit,), replace(size, limit=limit), math.log(at - 0.005), math.log(at + 0.005))
         for limit, at in {"estimate": 1.05, "conf_low": 1.02, "conf_high": 1.08}.items()
-    ]  # fmt: skip
+    ]
     (wide,) = targets.standard_errors(row)
     assert (wide.low, wide.high) == pytest.approx((0.01215, 0.01701), abs=1e-5)
     printed = Target(("p",), replace(size, part="z"), norm.isf(0.00275), norm.isf(0.00225))
@@ -128,9 +129,11 @@ def test_a_printed_p_that_passes_the_screen_is_in_the_model_or_excluded(study):
     for endpoint, spec in design.models.items():
         inside = {*targets.model_columns(design, endpoint), *spec.get("left_out", ())}
         tests = claims[
-            (claims["endpoint"] == endpoint) & (claims["model"] == "univariable")
-            & (claims["statistic"] == "p") & (claims["population"] == "all")
-        ]  # fmt: skip
+            (claims["endpoint"] == endpoint)
+            & (claims["model"] == "univariable")
+            & (claims["statistic"] == "p")
+            & (claims["population"] == "all")
+        ]
         if spec["selection"] != "fixed":
             passed = tests[(tests["value"] < spec["entry_p"]) & ~tests["covariate"].isin(inside)]
             assert set(passed["id"]) <= set(excluded)
@@ -153,10 +156,13 @@ def test_a_certificate_has_the_models_that_a_notebook_has(study):
         spec, frame = design.models[endpoint], frames[endpoint]
         names = [n for n in spec["covariates"] if frame[n].nunique() > 1]
         rule = regression.rule(
-            names, selection=spec["selection"], entry_p=spec["entry_p"],
-            left_out=spec.get("left_out", ()), ties=rules["ties"],
+            names,
+            selection=spec["selection"],
+            entry_p=spec["entry_p"],
+            left_out=spec.get("left_out", ()),
+            ties=rules["ties"],
             univariable_p=rules["univariable_p"],
-        )  # fmt: skip
+        )
         rows = regression.regression_table(frame, rule)
         fitted = rows[(rows["model"] == "multivariable") & (rows["statistic"] == "hazard_ratio")]
         assert tuple(fitted["covariate"]) == columns
@@ -165,13 +171,18 @@ def test_a_certificate_has_the_models_that_a_notebook_has(study):
 def test_a_certificate_does_not_sample_its_exact_tests():
     """Four codons by three stages: R's fisher.test gives what two calls here give alike."""
     design = ledger.load_design("ncch_scp")
-    design = replace(design, columns={
-        "codon": {"levels": list("abcd")}, "stage": {"levels": list("xyz")},
-    })  # fmt: skip
+    design = replace(
+        design,
+        columns={
+            "codon": {"levels": list("abcd")},
+            "stage": {"levels": list("xyz")},
+        },
+    )
     counts = np.array([[8, 10, 14], [4, 1, 1], [13, 12, 13], [1, 1, 2]])
     at = np.repeat(np.arange(12), counts.ravel())
-    frame = pd.DataFrame({"codon": [list("abcd")[k // 3] for k in at],
-                          "stage": [list("xyz")[k % 3] for k in at]})  # fmt: skip
+    frame = pd.DataFrame(
+        {"codon": [list("abcd")[k // 3] for k in at], "stage": [list("xyz")[k % 3] for k in at]}
+    )
     asked = Statistic("association", columns=("stage", "codon"), part="z")
     first, second = (certificate.by_python(asked, {"patients": frame}, design) for _ in range(2))
     assert first == second
@@ -394,9 +405,10 @@ def test_a_distance_costs_more_the_farther_but_less_than_in_proportion():
 def test_what_rough_cohorts_tell_becomes_a_range_of_events(short):
     found, _ = short
     k, target = next(
-        (k, t) for k, t in enumerate(found.targets)
+        (k, t)
+        for k, t in enumerate(found.targets)
         if t.statistic.part == "events" and t.statistic.endpoint == "OS"
-    )  # fmt: skip
+    )
     (told,) = search._events(found, [{"OS": [50.0, 60.0], "SCP": [], "RFS": [], "short_SCP": []}])
     assert (told.low, told.high) == (pytest.approx(0.97 * 55), pytest.approx(1.03 * 55))
     assert 1.0 < target.high / target.low < 1.1 and found.plan.fine[k] == 0.5
@@ -414,8 +426,9 @@ def test_values_that_are_missing_ask_for_more_events(short):
 def test_stages_hold_models_together(short):
     found, _ = short
     design = ledger.load_design("mskcc_hai")
-    other = search.prepare(design, procedure.wishes_of(design), ledger.load_claims("mskcc_hai"),
-                           seed=1, effort=0.0002)  # fmt: skip
+    other = search.prepare(
+        design, procedure.wishes_of(design), ledger.load_claims("mskcc_hai"), seed=1, effort=0.0002
+    )
     # A score of that paper's models is the sum of these.
     score = [search._named(other, unit) for unit in search.stages(other, 1.0)[0].units]
     legs = {leg.name: leg for leg in search.stages(found, 1.0)}
@@ -427,8 +440,10 @@ def test_stages_hold_models_together(short):
     last = [leg.active for leg in legs.values() if leg.name != "joint"]
     assert np.any(last, axis=0)[fits].all() and legs["joint"].active.all()
     assert search._bound([0, 1, 2, 3], np.array([[1, 0], [0, 1], [0, 0], [1, 0]], dtype=bool)) == [
-        [1], [2], [0, 3],
-    ]  # fmt: skip
+        [1],
+        [2],
+        [0, 3],
+    ]
 
 
 @pytest.mark.parametrize("end", [1, 30, 2000])

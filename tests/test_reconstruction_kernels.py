@@ -37,9 +37,13 @@ def value(rows, field="estimate", **keys):
 
 @pytest.mark.parametrize(
     ("conf", "code"),
-    [("plain", kernels.PLAIN), ("log", kernels.LOG), ("log-log", kernels.LOGLOG),
-     ("spss", kernels.SPSS)],
-)  # fmt: skip
+    [
+        ("plain", kernels.PLAIN),
+        ("log", kernels.LOG),
+        ("log-log", kernels.LOGLOG),
+        ("spss", kernels.SPSS),
+    ],
+)
 def test_curves_medians_and_their_limits(drawn, conf, code):
     frame, days, event, order, x = drawn
     rows = survival.kaplan_meier(frame, times=[12, 24], conf_type=conf)
@@ -55,16 +59,19 @@ def test_curves_medians_and_their_limits(drawn, conf, code):
 def test_follow_up_observed_and_reverse(drawn):
     frame, days, event, order, x = drawn
     inside = x[0] == 1
-    ranks = np.array([int((stats.binom.cdf(np.arange(n), n, 0.5) <= 0.025).sum())
-                      for n in range(91)])  # fmt: skip
+    ranks = np.array(
+        [int((stats.binom.cdf(np.arange(n), n, 0.5) <= 0.025).sum()) for n in range(91)]
+    )
     out = np.zeros(20)
     kernels.observed_follow_up(days, order, inside, MONTH, ranks, out)
     rows = survival.follow_up(frame[inside], method="observed")
-    want = [value(rows, f, statistic="median_follow_up")
-            for f in ("estimate", "conf_low", "conf_high")]  # fmt: skip
+    want = [
+        value(rows, f, statistic="median_follow_up") for f in ("estimate", "conf_low", "conf_high")
+    ]
     np.testing.assert_allclose(out[:3], want)
-    kernels.kaplan_meier(days, event, order, inside, True, kernels.LOGLOG, Z, MONTH,
-                         np.zeros(1), 0, out)  # fmt: skip
+    kernels.kaplan_meier(
+        days, event, order, inside, True, kernels.LOGLOG, Z, MONTH, np.zeros(1), 0, out
+    )
     assert out[2] == pytest.approx(
         value(survival.follow_up(frame[inside]), statistic="median_follow_up")
     )
@@ -86,14 +93,17 @@ def test_cox(drawn, ties):
     warm = np.zeros(10)
     for _ in range(2):
         # As in a search, Newton goes on from where it was last.
-        fits.cox(days, event, order, EVERYBODY, x, np.array([0, 1, 2]), 3, ties == "efron", Z,
-                 warm, out)  # fmt: skip
+        fits.cox(
+            days, event, order, EVERYBODY, x, np.array([0, 1, 2]), 3, ties == "efron", Z, warm, out
+        )
     rows = regression.cox(frame, ["a", "b", "size"], ties=ties)
     for k, (name, level) in enumerate([("a", "yes"), ("b", "yes"), ("size", "")]):
         keys = {"covariate": name, "level": level}
         got = np.exp(out[2 + 5 * k : 5 + 5 * k])
-        want = [value(rows, f, statistic="hazard_ratio", **keys)
-                for f in ("estimate", "conf_low", "conf_high")]  # fmt: skip
+        want = [
+            value(rows, f, statistic="hazard_ratio", **keys)
+            for f in ("estimate", "conf_low", "conf_high")
+        ]
         np.testing.assert_allclose(got, want, rtol=1e-5)
         p = 2 * stats.norm.sf(abs(out[5 + 5 * k]))
         assert p == pytest.approx(value(rows, statistic="p", **keys), rel=1e-4)
@@ -194,8 +204,10 @@ def test_tests_and_summaries_of_table_one(drawn):
     p = 2 * stats.norm.sf(abs(out[0]))
     assert p == pytest.approx(value(rows, statistic="p", covariate="size"), rel=1e-6)
     kernels.summary(x[0] == 1, x[2], out)
-    want = [value(rows, statistic=s, group="a=yes", covariate="size")
-            for s in ("median", "min", "max", "q1", "q3")]  # fmt: skip
+    want = [
+        value(rows, statistic=s, group="a=yes", covariate="size")
+        for s in ("median", "min", "max", "q1", "q3")
+    ]
     np.testing.assert_allclose(out[:5], want)
     kernels.count(x[0] == 1, x[1], 1.0, out)
     keys = {"group": "a=yes", "covariate": "b", "level": "yes"}
@@ -206,8 +218,9 @@ def test_tests_and_summaries_of_table_one(drawn):
 def test_what_cannot_be_estimated_is_missing():
     days, event = np.array([10, 20, 30]), np.array([0, 0, 0])
     order, inside, out = np.arange(3), np.ones(3, dtype=bool), np.zeros(20)
-    kernels.kaplan_meier(days, event, order, inside, False, kernels.SPSS, Z, MONTH,
-                         np.array([60.0]), 1, out)  # fmt: skip
+    kernels.kaplan_meier(
+        days, event, order, inside, False, kernels.SPSS, Z, MONTH, np.array([60.0]), 1, out
+    )
     assert math.isnan(out[2]) and math.isnan(out[5])
     x = np.array([[0.0, 1.0, 1.0]])
     fits.cox(days, event, order, inside, x, np.array([0]), 1, True, Z, np.zeros(10), out)

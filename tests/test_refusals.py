@@ -78,9 +78,14 @@ def test_rows_are_named_once_and_in_order():
 def test_yaml_is_text_lists_and_mappings():
     text = "a: no\nb: 010\nc: [1:30, 2020-01-01, true, 1_2]\nd: ~\ne:\nf: '~'\n1: x\n"
     assert refusals.read_yaml("t", text) == {
-        "a": "no", "b": "010", "c": ["1:30", "2020-01-01", "true", "1_2"], "d": None, "e": "",
-        "f": "~", "1": "x",
-    }  # fmt: skip
+        "a": "no",
+        "b": "010",
+        "c": ["1:30", "2020-01-01", "true", "1_2"],
+        "d": None,
+        "e": "",
+        "f": "~",
+        "1": "x",
+    }
     assert refusals.read_yaml("t", "") is None
 
 

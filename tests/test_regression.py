@@ -83,9 +83,7 @@ def test_three_deaths_by_hand():
 
 
 def book():
-    return analysis(
-        [9, 1, 1, 6, 6, 8], [1, 1, 0, 1, 1, 0], x=factor([0, 1, 1, 1, 0, 0])
-    )  # fmt: skip
+    return analysis([9, 1, 1, 6, 6, 8], [1, 1, 0, 1, 1, 0], x=factor([0, 1, 1, 1, 0, 0]))
 
 
 def test_ties_by_hand():
@@ -127,9 +125,11 @@ def test_strata_by_hand():
 
 def test_rows_of_a_factor_and_a_number():
     frame = analysis(
-        [5, 8, 3, 9, 4, 7, 2, 6], [1, 0, 1, 1, 1, 0, 1, 1],
-        stage=factor(list("IJKIJKIJ"), "IJK"), age=[50.0, 61, 72, 55, 64, 58, 70, np.nan],
-    )  # fmt: skip
+        [5, 8, 3, 9, 4, 7, 2, 6],
+        [1, 0, 1, 1, 1, 0, 1, 1],
+        stage=factor(list("IJKIJKIJ"), "IJK"),
+        age=[50.0, 61, 72, 55, 64, 58, 70, np.nan],
+    )
     rows = regression.cox(frame, ["stage", "age"], population="kras=wild")
     assert list(rows.columns) == list(ledger.ROW_COLUMNS)
     assert (rows["endpoint"] == "OS").all() and (rows["population"] == "kras=wild").all()
@@ -137,11 +137,14 @@ def test_rows_of_a_factor_and_a_number():
     assert keys == [
         ("", "", "n"),
         ("stage", "I", "reference"),
-        ("stage", "J", "hazard_ratio"), ("stage", "J", "p"),
-        ("stage", "K", "hazard_ratio"), ("stage", "K", "p"),
+        ("stage", "J", "hazard_ratio"),
+        ("stage", "J", "p"),
+        ("stage", "K", "hazard_ratio"),
+        ("stage", "K", "p"),
         ("stage", "", "p"),
-        ("age", "", "hazard_ratio"), ("age", "", "p"),
-    ]  # fmt: skip
+        ("age", "", "hazard_ratio"),
+        ("age", "", "p"),
+    ]
     assert not rows.duplicated(list(ledger.KEYS)).any()
     assert rows["n"].tolist() == [7, 3, 2, 2, 2, 2, 7, 7, 7]
     assert rows["events"].tolist() == [5, 3, 1, 1, 1, 1, 5, 5, 5]
@@ -177,10 +180,12 @@ def colon():
     raw = data("colon", "colon")
     raw = raw[raw["etype"] == 2].reset_index(drop=True)
     return analysis(
-        np.ceil(raw["time"].to_numpy(dtype=float) / 30.4375), raw["status"] == 1,
-        rx=levels(raw["rx"], ["Obs", "Lev", "Lev+5FU"]), differ=levels(raw["differ"], "123"),
+        np.ceil(raw["time"].to_numpy(dtype=float) / 30.4375),
+        raw["status"] == 1,
+        rx=levels(raw["rx"], ["Obs", "Lev", "Lev+5FU"]),
+        differ=levels(raw["differ"], "123"),
         **numbers(raw, "sex", "age", "obstruct", "perfor", "adhere", "nodes", "surg"),
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")
@@ -246,13 +251,16 @@ def test_cox_equals_r(sets, model, ties):
     ]
     rows = regression.cox(sets[name], covariates, ties=ties, strata=strata, details=True)
     found = {
-        "coef": named(rows, "coefficient"), "se": named(rows, "se"), "p": named(rows, "p"),
+        "coef": named(rows, "coefficient"),
+        "se": named(rows, "se"),
+        "p": named(rows, "p"),
         "conf_low": named(rows, "hazard_ratio", "conf_low"),
         "conf_high": named(rows, "hazard_ratio", "conf_high"),
         "coef_default": named(rows, "coefficient"),
         "loglik": {"": pick(rows, "log_likelihood")},
-        "n": {"": pick(rows, "n")}, "events": {"": pick(rows, "n", field="events")},
-    }  # fmt: skip
+        "n": {"": pick(rows, "n")},
+        "events": {"": pick(rows, "n", field="events")},
+    }
     assert set(expected["quantity"]) == set(found)
     for r in expected.to_dict("records"):
         # R's own default stops up to 5e-8 short of the maximum.
@@ -386,9 +394,13 @@ def test_breslow_with_late_entry_equals_statsmodels(mgus, strata):
     part["entry"], part["time"] = part["entry"] * 12, np.round(part["time"] * 24) / 2
     groups = part[strata].cat.codes.to_numpy() if strata else None
     fit = PHReg(
-        part["time"], part[["hgb", "creat"]], status=part["event"].astype(float),
-        entry=part["entry"], strata=groups, ties="breslow",
-    ).fit()  # fmt: skip
+        part["time"],
+        part[["hgb", "creat"]],
+        status=part["event"].astype(float),
+        entry=part["entry"],
+        strata=groups,
+        ties="breslow",
+    ).fit()
     rows = regression.cox(part, ["hgb", "creat"], ties="breslow", strata=strata, details=True)
     close(list(named(rows, "coefficient").values()), fit.params, 1e-5)
     close(list(named(rows, "se").values()), fit.bse, 1e-5)
@@ -438,9 +450,11 @@ def test_two_patients_of_whom_the_exposed_one_dies():
 def test_late_entry_example_of_coxphf():
     # help(coxphf), test2; its printed Wald limits: HR 0.886 (0.188-4.183).
     frame = analysis(
-        [2, 3, 6, 7, 8, 9, 9, 9, 14, 17], [1, 1, 1, 1, 1, 1, 1, 0, 0, 0],
-        entry=[1, 2, 5, 2, 1, 7, 3, 4, 8, 8], x=[1.0, 0, 0, 1, 0, 1, 1, 1, 0, 0],
-    )  # fmt: skip
+        [2, 3, 6, 7, 8, 9, 9, 9, 14, 17],
+        [1, 1, 1, 1, 1, 1, 1, 0, 0, 0],
+        entry=[1, 2, 5, 2, 1, 7, 3, 4, 8, 8],
+        x=[1.0, 0, 0, 1, 0, 1, 1, 1, 0, 0],
+    )
     rows = regression.firth_cox(frame, ["x"], interval="wald")
     at = rows[rows["statistic"] == "hazard_ratio"].iloc[0]
     assert [round(at[k], 3) for k in ("estimate", "conf_low", "conf_high")] == [0.886, 0.188, 4.183]
@@ -458,12 +472,14 @@ def test_monotone_likelihood_as_coxphf():
     rows = regression.firth_cox(monotone(), names, details=True)
     close(
         list(named(rows, "coefficient").values()),
-        [3.8815800583, 0.6042066427, -0.4202139201, 1.0415063080], 1e-7,
-    )  # fmt: skip
+        [3.8815800583, 0.6042066427, -0.4202139201, 1.0415063080],
+        1e-7,
+    )
     close(
         list(named(rows, "se").values()),
-        [1.4430190269, 0.1599607483, 0.2541800107, 0.3128784410], 1e-6,
-    )  # fmt: skip
+        [1.4430190269, 0.1599607483, 0.2541800107, 0.3128784410],
+        1e-6,
+    )
     low = np.log(list(named(rows, "hazard_ratio", "conf_low").values()))
     high = np.log(list(named(rows, "hazard_ratio", "conf_high").values()))
     close(low, [1.9343469272, 0.2921186188, -0.9217200647, 0.4348431279], 1e-7)
@@ -518,9 +534,11 @@ def test_firth_is_the_maximum_of_the_penalised_likelihood(ties, kind):
     for field in ("conf_low", "conf_high"):
         end = np.log(named(rows, "hazard_ratio", field)["b"])
         profile = minimize(
-            lambda a, end=end: loss([a[0], end]), [best.x[0]],
-            method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-13},
-        )  # fmt: skip
+            lambda a, end=end: loss([a[0], end]),
+            [best.x[0]],
+            method="Nelder-Mead",
+            options={"xatol": 1e-9, "fatol": 1e-13},
+        )
         close(2 * (profile.fun - best.fun), norm.ppf(0.975) ** 2, 1e-6)
 
 
@@ -530,8 +548,9 @@ def test_firth_among_many_patients_is_the_ordinary_model(ties):
     rng = np.random.default_rng(5)
     group = rng.integers(0, 2, 20_000)
     time = np.ceil(rng.exponential(40 / (1 + group)) * 30) / 30
-    frame = pd.DataFrame({"time": np.minimum(time, 60.0), "event": (time < 60).astype(int),
-                          "x": group.astype(float)})  # fmt: skip
+    frame = pd.DataFrame(
+        {"time": np.minimum(time, 60.0), "event": (time < 60).astype(int), "x": group.astype(float)}
+    )
     fields = ["estimate", "conf_low", "conf_high"]
     firth, plain = (
         fit(frame, ["x"], ties=ties).query("statistic == 'hazard_ratio'")[fields].to_numpy()
@@ -769,31 +788,58 @@ def test_the_frame_stays_as_it_was(cohort):
         (lambda f: regression.logistic(f, "age", ["a"]), CohortError, "two levels"),
         (lambda f: regression.cindex(f, "endpoint"), CohortError, "holds text"),
         (lambda f: regression.firth_cox(f, ["a"], interval="x"), ParameterError, "interval is"),
-        (lambda f: regression.rule(["a"], selection="fixed"), ParameterError,
-         "needs the covariates"),
-        (lambda f: regression.rule(["a"], selection="best"), ParameterError,
-         "selection is 'best'"),
+        (
+            lambda f: regression.rule(["a"], selection="fixed"),
+            ParameterError,
+            "needs the covariates",
+        ),
+        (lambda f: regression.rule(["a"], selection="best"), ParameterError, "selection is 'best'"),
         (lambda f: regression.rule(["a"], entry_p=-0.1), ParameterError, "entry_p is -0.1"),
         (lambda f: regression.rule(["a"], p_stay=np.nan), ParameterError, "p_stay is nan"),
         (lambda f: regression.rule(["a"], ties="exact"), ParameterError, "ties is 'exact'"),
         (lambda f: regression.rule(["a"], univariable_p="t"), ParameterError, "univariable_p is"),
-        (lambda f: regression.regression_table(f, regression.rule(["a", "colour"])),
-         ParameterError, "no covariate 'colour'"),
-        (lambda f: regression.bootstrap_selection(f, regression.rule(["a", "a"])),
-         ParameterError, "named twice"),
-        (lambda f: regression.bootstrap_selection(f, regression.rule(["a"], fixed=["colour"])),
-         ParameterError, "no covariate 'colour'"),
-        (lambda f: regression.regression_table(f, regression.rule(["a"], univariable_p="fisher")),
-         ParameterError, "it can be 'wald', 'logrank'"),
-        (lambda f: regression.logistic_table(f, "b", regression.rule(["a"], univariable_p="lr")),
-         ParameterError, "it can be 'fisher', 'wald'"),
-        (lambda f: regression.logistic_table(f, "b", regression.rule(["a"], selection="backward")),
-         ParameterError, "selection is 'backward'"),
-        (lambda f: regression.bootstrap_selection(f, regression.rule(["a"]), n_boot=0),
-         ParameterError, "n_boot"),
+        (
+            lambda f: regression.regression_table(f, regression.rule(["a", "colour"])),
+            ParameterError,
+            "no covariate 'colour'",
+        ),
+        (
+            lambda f: regression.bootstrap_selection(f, regression.rule(["a", "a"])),
+            ParameterError,
+            "named twice",
+        ),
+        (
+            lambda f: regression.bootstrap_selection(f, regression.rule(["a"], fixed=["colour"])),
+            ParameterError,
+            "no covariate 'colour'",
+        ),
+        (
+            lambda f: regression.regression_table(
+                f, regression.rule(["a"], univariable_p="fisher")
+            ),
+            ParameterError,
+            "it can be 'wald', 'logrank'",
+        ),
+        (
+            lambda f: regression.logistic_table(f, "b", regression.rule(["a"], univariable_p="lr")),
+            ParameterError,
+            "it can be 'fisher', 'wald'",
+        ),
+        (
+            lambda f: regression.logistic_table(
+                f, "b", regression.rule(["a"], selection="backward")
+            ),
+            ParameterError,
+            "selection is 'backward'",
+        ),
+        (
+            lambda f: regression.bootstrap_selection(f, regression.rule(["a"]), n_boot=0),
+            ParameterError,
+            "n_boot",
+        ),
         (lambda f: regression.backward(f, ["a"], complete_cases="x"), ParameterError, "'start'"),
     ],
-)  # fmt: skip
+)
 def test_refusals_say_what_is_wrong(cohort, call, error, words):
     with pytest.raises(error) as caught:
         call(cohort)
@@ -838,9 +884,12 @@ def test_a_boolean_is_a_factor(cohort):
 def test_windows_that_never_overlap():
     # x differs between those seen early and those seen late, never within a set at risk.
     frame = analysis(
-        [1, 2, 3, 11, 12, 13], [1, 1, 0, 1, 1, 0], entry=[0, 0, 0, 10, 10, 10],
-        x=factor([0, 0, 0, 1, 1, 1]), y=[1.0, 3, 2, 2, 3, 1],
-    )  # fmt: skip
+        [1, 2, 3, 11, 12, 13],
+        [1, 1, 0, 1, 1, 0],
+        entry=[0, 0, 0, 10, 10, 10],
+        x=factor([0, 0, 0, 1, 1, 1]),
+        y=[1.0, 3, 2, 2, 3, 1],
+    )
     rows = regression.cox(frame, ["x", "y"])
     assert pick(rows, "hazard_ratio", "x", field="method") == (
         "not estimable: x=yes adds no information in the sets at risk"
@@ -849,9 +898,7 @@ def test_windows_that_never_overlap():
 
 
 def test_groups_that_are_never_at_risk_together():
-    frame = analysis(
-        [1, 2, 11, 12], [1, 1, 1, 1], entry=[0, 0, 10, 10], x=factor([0, 0, 1, 1])
-    )  # fmt: skip
+    frame = analysis([1, 2, 11, 12], [1, 1, 1, 1], entry=[0, 0, 10, 10], x=factor([0, 0, 1, 1]))
     rows = regression.univariable(frame, ["x"], p_value="logrank")
     assert rows.loc[rows["statistic"].isin(["hazard_ratio", "p"]), "estimate"].isna().all()
     follow = engine.FollowUp(
@@ -865,9 +912,13 @@ def test_more_covariates_than_events_can_tell_apart():
     # Two strata of two: two comparisons for three covariates. Rounding hides it from the
     # engine's own test of collinearity, which is R's.
     frame = analysis(
-        [1, 2, 3, 4], [1, 1, 1, 1], a=factor([0, 0, 0, 1]), b=factor([1, 0, 1, 0]),
-        x=[75.8, 67.5, 132.6, 143.4], centre=factor([0, 0, 1, 1]),
-    )  # fmt: skip
+        [1, 2, 3, 4],
+        [1, 1, 1, 1],
+        a=factor([0, 0, 0, 1]),
+        b=factor([1, 0, 1, 0]),
+        x=[75.8, 67.5, 132.6, 143.4],
+        centre=factor([0, 0, 1, 1]),
+    )
     rows = regression.firth_cox(frame, ["a", "b", "x"], strata="centre")
     assert np.isfinite(pick(rows, "hazard_ratio", "a")) and np.isfinite(pick(rows, "p", "b"))
     assert np.isnan(pick(rows, "hazard_ratio", "x"))
@@ -930,9 +981,7 @@ def test_logistic_with_odd_units_and_an_outlier(cohort):
     method = pick(rows, "odds_ratio", "x", field="method")
     assert method == "logistic regression, Wald CI"
     beta = np.log(pick(rows, "odds_ratio", "x"))
-    score = [
-        (y - 1 / (1 + np.exp(-(intercept + beta * x)))).sum() for intercept in (-5.0, 5.0)
-    ]  # fmt: skip
+    score = [(y - 1 / (1 + np.exp(-(intercept + beta * x)))).sum() for intercept in (-5.0, 5.0)]
     assert beta > 0.1 and score[0] > 0 > score[1]
 
 
@@ -988,8 +1037,9 @@ def test_table_with_entry_by_p(effects):
         assert pick(rows, "p", name, model="selection", field="method") == (
             "univariable p not below 0.05"
         )
-    assert "a number has no log-rank test" in pick(rows, "p", "number", model="univariable",
-                                                   field="method")  # fmt: skip
+    assert "a number has no log-rank test" in pick(
+        rows, "p", "number", model="univariable", field="method"
+    )
     assert not rows.duplicated(list(ledger.KEYS)).any()
 
 
@@ -1027,8 +1077,10 @@ def test_each_backward_step_is_the_model_it_says(effects):
     current = list(NAMES)
     for step in steps:
         rows = regression.cox(effects, current, ties="breslow")
-        p = {name: rows[(rows["covariate"] == name) & (rows["statistic"] == "p")].iloc[-1] for name
-             in current}  # fmt: skip
+        p = {
+            name: rows[(rows["covariate"] == name) & (rows["statistic"] == "p")].iloc[-1]
+            for name in current
+        }
         worst = max(current, key=lambda name: p[name]["estimate"])
         assert step.covariate == worst and step.p >= 0.05
         close(step.p, p[worst]["estimate"])
@@ -1044,8 +1096,9 @@ def test_table_with_backward_selection(effects):
     _, steps = regression.backward(effects, NAMES, p_stay=1e-4)
     for k, step in enumerate(steps, start=1):
         assert pick(rows, "p", step.covariate, model="selection") == step.p
-        assert f"removed at step {k}" in pick(rows, "p", step.covariate, model="selection",
-                                              field="method")  # fmt: skip
+        assert f"removed at step {k}" in pick(
+            rows, "p", step.covariate, model="selection", field="method"
+        )
 
 
 def test_backward_without_events_in_a_level_uses_the_likelihood_ratio(effects):
@@ -1143,9 +1196,14 @@ def test_table_and_stability_follow_every_part_of_the_rule(effects):
     """Each part of a rule moves the rows of both."""
     plain = {"selection": "backward", "entry_p": 0.16, "p_stay": 0.01}
     other = {
-        "selection": "enter", "entry_p": 0.001, "p_stay": 1e-9, "left_out": ["number"],
-        "fixed": ["d"], "ties": "breslow", "univariable_p": "logrank",
-    }  # fmt: skip
+        "selection": "enter",
+        "entry_p": 0.001,
+        "p_stay": 1e-9,
+        "left_out": ["number"],
+        "fixed": ["d"],
+        "ties": "breslow",
+        "univariable_p": "logrank",
+    }
     made = {
         name: regression.rule(NAMES, **{**plain, **change})
         for name, change in [("", {}), *((k, {k: v}) for k, v in other.items())]
@@ -1175,9 +1233,10 @@ def test_a_logistic_model_says_who_came_late(effects, column):
     known = int(effects["d"].notna().sum())
     some = int(effects["d"].head(17).notna().sum())
     for model, name, words in (
-        ("univariable", "a", "17 of 300"), ("univariable", "d", f"{some} of {known}"),
+        ("univariable", "a", "17 of 300"),
+        ("univariable", "d", f"{some} of {known}"),
         ("multivariable", "a", f"{some} of {known}"),
-    ):  # fmt: skip
+    ):
         at = late[(late["model"] == model) & (late["covariate"] == name)]
         told = at.loc[at["statistic"].isin(["odds_ratio", "p"]), "method"]
         assert len(told) == 2
@@ -1226,10 +1285,12 @@ def test_fisher_p_of_two_levels_and_wald_of_the_rest(effects):
 def test_a_two_by_two_odds_ratio_by_hand():
     # 3 of 4 exposed and 1 of 5 unexposed have the outcome: (3/1)/(1/4) = 12,
     # variance 1/3 + 1/1 + 1/1 + 1/4. Patients without outcome or exposure are left out.
-    frame = pd.DataFrame({
-        "y": pd.array([1, 1, 1, 0, 1, 0, 0, 0, 0, None, 1], dtype="boolean"),
-        "x": factor([1] * 4 + [0] * 5 + [1, 0]),
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "y": pd.array([1, 1, 1, 0, 1, 0, 0, 0, 0, None, 1], dtype="boolean"),
+            "x": factor([1] * 4 + [0] * 5 + [1, 0]),
+        }
+    )
     frame.loc[10, "x"] = np.nan
     rows = regression.logistic(frame, "y", ["x"], endpoint="short_SCP")
     close(pick(rows, "odds_ratio", "x", "yes"), 12.0)
@@ -1284,9 +1345,11 @@ def test_ph_test_leaves_out_what_has_no_estimate(effects):
 
 def test_ph_test_with_too_few_events():
     frame = analysis(
-        [2, 5, 7, 6, 1, 4, 3], [0, 0, 1, 1, 1, 0, 0], x=[0.0, 2, 1, 0, 1, 0, 0],
+        [2, 5, 7, 6, 1, 4, 3],
+        [0, 0, 1, 1, 1, 0, 0],
+        x=[0.0, 2, 1, 0, 1, 0, 0],
         y=[2.0, 2, 0, 0, 1, 3, 3],
-    )  # fmt: skip
+    )
     rows = regression.ph_test(frame, ["x", "y"])
     assert rows["estimate"].isna().all()
     assert (rows["method"] == "not tested: the events are too few for so many covariates").all()
@@ -1307,10 +1370,14 @@ def test_a_covariate_that_no_event_tells_apart_has_no_estimate_and_no_exception(
     """At both deaths only the exposed are at risk: the information is zero but for rounding."""
     time = [15.178644763860369] * 3 + [22.99794661190965] * 2 + [24.673511293634498] * 2
     time += [39.58932238193019] * 2 + [93.30595482546201] * 2 + [139.49897330595482]
-    frame = pd.DataFrame({
-        "time": time, "event": [False] * 9 + [True, True, False], "endpoint": "OS",
-        "exposed": pd.Categorical(["no"] * 7 + ["yes"] * 5),
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "time": time,
+            "event": [False] * 9 + [True, True, False],
+            "endpoint": "OS",
+            "exposed": pd.Categorical(["no"] * 7 + ["yes"] * 5),
+        }
+    )
     rows = regression.univariable(frame, ["exposed"])
     effect = rows[rows["statistic"] == "hazard_ratio"].iloc[0]
     assert np.isnan(effect["estimate"])
@@ -1327,10 +1394,14 @@ def test_an_infinite_estimate_is_seen_where_the_gradient_has_vanished(ties):
     coxph(Surv(t, e) ~ x, d)
     """
     time = np.arange(1.0, 31.0)
-    frame = pd.DataFrame({
-        "time": time, "event": time > 28, "endpoint": "OS",
-        "x": pd.Categorical(["no"] * 29 + ["yes"]),
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "time": time,
+            "event": time > 28,
+            "endpoint": "OS",
+            "x": pd.Categorical(["no"] * 29 + ["yes"]),
+        }
+    )
     rows = regression.univariable(frame, ["x"], ties=ties)
     effect = rows[rows["statistic"] == "hazard_ratio"].iloc[0]
     assert "Firth" in effect["method"]

@@ -28,9 +28,15 @@ def test_the_score_test_is_the_engines(late, ties):
     for k in (0, 31, 32, 69):
         x = np.column_stack([z, columns[:, k]])
         raw = engine.coxph_fit_raw(
-            data.time, data.event, x, entry=data.entry, method=ties,
-            init=[*shared, 0.0], iter_max=0, resid=False,
-        )  # fmt: skip
+            data.time,
+            data.event,
+            x,
+            entry=data.entry,
+            method=ties,
+            init=[*shared, 0.0],
+            iter_max=0,
+            resid=False,
+        )
         assert score[k] ** 2 / information[k] == pytest.approx(raw.score, rel=1e-8)
         full = cox_fit(data, x, ties).coef[-1]
         assert score[k] / information[k] == pytest.approx(full, rel=0.1, abs=0.01)
@@ -65,11 +71,16 @@ def patients(n=120):
     death, last = rng.exponential(20 / np.exp(0.5 * sex)), rng.uniform(5, 50, n)
     age = rng.normal(60, 9, n)
     age[::11] = np.nan
-    return pd.DataFrame({
-        "time": np.ceil(np.minimum(death, last)), "event": death <= last, "endpoint": "OS",
-        "sex": pd.Categorical.from_codes(sex, ["female", "male"]), "age": age,
-        "stage": pd.Categorical.from_codes(stage, ["I", "II", "III"]),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "time": np.ceil(np.minimum(death, last)),
+            "event": death <= last,
+            "endpoint": "OS",
+            "sex": pd.Categorical.from_codes(sex, ["female", "male"]),
+            "age": age,
+            "stage": pd.Categorical.from_codes(stage, ["I", "II", "III"]),
+        }
+    )
 
 
 def ratios(rows):

@@ -31,10 +31,15 @@ SHARES = [F(1, 5), F(1, 2), F(1, 4), F(1, 3), F(1, 2)]
 
 
 def six():
-    return pd.DataFrame({
-        "time": [1.0, 3, 2, 5, 4, 5], "event": [True, True, True, False, True, True],
-        "entry": [0.0, 0, 0, 0, 2, 0], "since": [NEVER, 1.0, 0, 3, NEVER, 5], "endpoint": "OS",
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "time": [1.0, 3, 2, 5, 4, 5],
+            "event": [True, True, True, False, True, True],
+            "entry": [0.0, 0, 0, 0, 2, 0],
+            "since": [NEVER, 1.0, 0, 3, NEVER, 5],
+            "endpoint": "OS",
+        }
+    )
 
 
 def pick(rows, statistic, field="estimate"):
@@ -71,28 +76,47 @@ def test_six_patients_by_hand():
 def test_rows_are_under_observation_once_at_any_time():
     data = follow_up(six())
     intervals = counting.split_at(data, six()["since"].to_numpy())
-    held = sorted(zip(intervals.patient, intervals.data.entry, intervals.data.time,
-                      intervals.data.event, intervals.yes, strict=True))  # fmt: skip
+    held = sorted(
+        zip(
+            intervals.patient,
+            intervals.data.entry,
+            intervals.data.time,
+            intervals.data.event,
+            intervals.yes,
+            strict=True,
+        )
+    )
     assert [tuple(float(v) for v in row) for row in held] == [
         (0, -1, 1, 1, 0),
-        (1, -1, 1, 0, 0), (1, 1, 3, 1, 1),
+        (1, -1, 1, 0, 0),
+        (1, 1, 3, 1, 1),
         (2, -1, 2, 1, 1),
-        (3, -1, 3, 0, 0), (3, 3, 5, 0, 1),
+        (3, -1, 3, 0, 0),
+        (3, 3, 5, 0, 1),
         (4, 2, 4, 1, 0),
         (5, -1, 5, 1, 0),
-    ]  # fmt: skip
+    ]
     assert intervals.last.sum() == 6 and intervals.data.event[~intervals.last].sum() == 0
 
 
 @pytest.mark.parametrize(
     ("since", "time", "ever"),
     [
-        (0.0, 4.0, True), (-2.0, 4.0, True), (3.999, 4.0, True), (4.0, 4.0, False),
-        (4.0 - 1e-9, 4.0, False), (4.0 + 1e-9, 4.0, False), (1e-9, 4.0, True), (9.0, 4.0, False),
-        (np.inf, 4.0, False), (np.nan, 4.0, False), (0.0, 0.0, False), (2.0, 4.0, True),
+        (0.0, 4.0, True),
+        (-2.0, 4.0, True),
+        (3.999, 4.0, True),
+        (4.0, 4.0, False),
+        (4.0 - 1e-9, 4.0, False),
+        (4.0 + 1e-9, 4.0, False),
+        (1e-9, 4.0, True),
+        (9.0, 4.0, False),
+        (np.inf, 4.0, False),
+        (np.nan, 4.0, False),
+        (0.0, 0.0, False),
+        (2.0, 4.0, True),
         (1.0, 4.0, True),
     ],
-)  # fmt: skip
+)
 def test_from_when_it_counts(since, time, ever):
     """Before or at entry (here 2): from the beginning; at or after the end: never."""
     entry = 2.0 if since in (1.0, 2.0) else 0.0
@@ -108,12 +132,17 @@ def mgus(late):
         convert_integer=False, convert_boolean=False, convert_string=False
     )
     futime = raw["futime"].to_numpy(dtype=float)
-    frame = pd.DataFrame({
-        "time": futime, "event": (raw["death"] == 1).to_numpy(dtype=bool), "endpoint": "OS",
-        "sex": pd.Categorical(raw["sex"], ["F", "M"]),
-        "age": raw["age"].to_numpy(dtype=float), "hgb": raw["hgb"].to_numpy(float, na_value=np.nan),
-        "since": np.where(raw["pstat"] == 1, raw["ptime"].to_numpy(dtype=float), np.nan),
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "time": futime,
+            "event": (raw["death"] == 1).to_numpy(dtype=bool),
+            "endpoint": "OS",
+            "sex": pd.Categorical(raw["sex"], ["F", "M"]),
+            "age": raw["age"].to_numpy(dtype=float),
+            "hgb": raw["hgb"].to_numpy(float, na_value=np.nan),
+            "since": np.where(raw["pstat"] == 1, raw["ptime"].to_numpy(dtype=float), np.nan),
+        }
+    )
     come_late = raw["id"].to_numpy(dtype=int) % 4 == 0
     return frame.assign(entry=np.where(come_late, futime / 3, 0.0)) if late else frame
 
@@ -159,10 +188,14 @@ def test_what_has_no_ordinary_estimate_says_why():
     assert "failure=yes does not vary" in pick(never, "hazard_ratio", "method")
     assert "0 of 6 patients ever had it" in pick(never, "n", "method")
     # Two patients have it from 1 on, and none of them dies: counted as patients, not as rows.
-    frame = six().drop(columns="entry").assign(
-        event=[True, False, True, False, True, True],
-        since=[NEVER, 1.0, NEVER, 1.0, NEVER, NEVER],
-    )  # fmt: skip
+    frame = (
+        six()
+        .drop(columns="entry")
+        .assign(
+            event=[True, False, True, False, True, True],
+            since=[NEVER, 1.0, NEVER, 1.0, NEVER, NEVER],
+        )
+    )
     rows = regression.time_dependent(frame, "failure", "since")
     assert "Firth's penalty" in pick(rows, "hazard_ratio", "method")
     assert "none of 2 patients with failure=yes had an event" in pick(rows, "p", "method")
@@ -184,10 +217,16 @@ def test_what_cannot_be_is_refused_and_the_frame_stays():
     for call, error, words in (
         (lambda: regression.time_dependent(frame, "x", "when"), ParameterError, "no covariate"),
         (lambda: regression.time_dependent(frame, "x", "endpoint"), CohortError, "hold months"),
-        (lambda: regression.time_dependent(frame, "since", "since", adjust=["since"]),
-         ParameterError, "named twice|leave it out"),
-        (lambda: regression.time_dependent(frame.drop(columns="time"), "x", "since"), CohortError,
-         "lacks time"),
-    ):  # fmt: skip
+        (
+            lambda: regression.time_dependent(frame, "since", "since", adjust=["since"]),
+            ParameterError,
+            "named twice|leave it out",
+        ),
+        (
+            lambda: regression.time_dependent(frame.drop(columns="time"), "x", "since"),
+            CohortError,
+            "lacks time",
+        ),
+    ):
         with pytest.raises(error, match=words):
             call()

@@ -16,9 +16,14 @@ def notebook():
     short = code("paper.in_short()", outputs=[shown("<p>Answer.</p>")])
     short.metadata["tags"] = ["headline"]
     cells = [
-        markdown("# T\n\nQuestion."), markdown("## Parameters"), code("x = 1"),
-        markdown("## In short"), short, markdown("## Patients"), code("y", outputs=[shown(BANNER)]),
-    ]  # fmt: skip
+        markdown("# T\n\nQuestion."),
+        markdown("## Parameters"),
+        code("x = 1"),
+        markdown("## In short"),
+        short,
+        markdown("## Patients"),
+        code("y", outputs=[shown(BANNER)]),
+    ]
     made = nbformat.v4.new_notebook(cells=cells)
     made.metadata["language_info"] = {"name": "python"}
     return made

@@ -18,29 +18,52 @@ HAI = ledger.load_design("mskcc_hai")
 
 @pytest.mark.parametrize(
     ("p", "text"),
-    [(0.0004, "<0.001"), (0.001, "0.001"), (0.0045, "0.005"), (0.0494, "0.049"), (0.0996, "0.10"),
-     (0.125, "0.13"), (0.177, "0.18"), (1.0, "1.00"), (math.nan, "–")],
-)  # fmt: skip
+    [
+        (0.0004, "<0.001"),
+        (0.001, "0.001"),
+        (0.0045, "0.005"),
+        (0.0494, "0.049"),
+        (0.0996, "0.10"),
+        (0.125, "0.13"),
+        (0.177, "0.18"),
+        (1.0, "1.00"),
+        (math.nan, "–"),
+    ],
+)
 def test_p_values_look_as_in_print(p, text):
     assert numbers.p_text(p) == text
 
 
 def test_numbers_are_rounded_half_up():
     assert [numbers.number(v, 2) for v in (0.125, 2.675, -0.125, -0.001, math.nan)] == [
-        "0.13", "2.68", "-0.13", "0.00", "–",
-    ]  # fmt: skip
+        "0.13",
+        "2.68",
+        "-0.13",
+        "0.00",
+        "–",
+    ]
 
 
 def test_a_median_that_is_not_reached_says_so():
-    row = {"estimate": math.nan, "conf_low": 3.0, "conf_high": math.nan, "unit": "months",
-           "statistic": "median_survival"}  # fmt: skip
+    row = {
+        "estimate": math.nan,
+        "conf_low": 3.0,
+        "conf_high": math.nan,
+        "unit": "months",
+        "statistic": "median_survival",
+    }
     assert numbers.interval(row) == "not reached"
     assert numbers.interval(row | {"estimate": 5.0}) == "5.00 (3.00–not reached)"
 
 
 def test_a_range_with_a_minus_says_to():
-    row = {"statistic": "rmst_difference", "unit": "months", "estimate": -1.0,
-           "conf_low": -2.5, "conf_high": 0.5}  # fmt: skip
+    row = {
+        "statistic": "rmst_difference",
+        "unit": "months",
+        "estimate": -1.0,
+        "conf_low": -2.5,
+        "conf_high": 0.5,
+    }
     assert numbers.interval(row) == "-1.00 (-2.50 to 0.50)"
 
 
@@ -54,9 +77,13 @@ def row_of(**values):
 
 def curve_rows(p=0.0045):
     frame = pd.DataFrame(
-        {"time": [5.0, 10, 15, 20, 25, 30], "event": [True, False, True, True, False, True],
-         "ras": pd.Categorical(["wild", "mutant"] * 3, ["wild", "mutant"]), "endpoint": "OS"}
-    )  # fmt: skip
+        {
+            "time": [5.0, 10, 15, 20, 25, 30],
+            "event": [True, False, True, True, False, True],
+            "ras": pd.Categorical(["wild", "mutant"] * 3, ["wild", "mutant"]),
+            "endpoint": "OS",
+        }
+    )
     rows = survival.summary(frame, "ras", times=[12])
     rows.loc[(rows["statistic"] == "p"), "estimate"] = p
     return rows, survival.curve(frame, "ras")
@@ -95,10 +122,12 @@ def regression_rows(values=None):
     values = values or {"estimate": 2.0, "conf_low": 1.0, "conf_high": 4.0}
     base = {"endpoint": "OS", "covariate": "ras", "model": "univariable", "n": 10, "events": 5}
     return ledger.rows(
-        [base | {"level": "wild", "statistic": "reference", "estimate": 1.0},
-         base | {"level": "mutant", "statistic": "hazard_ratio", "method": "Cox"} | values,
-         base | {"level": "mutant", "statistic": "p", "estimate": 0.0499, "method": "Wald"}]
-    )  # fmt: skip
+        [
+            base | {"level": "wild", "statistic": "reference", "estimate": 1.0},
+            base | {"level": "mutant", "statistic": "hazard_ratio", "method": "Cox"} | values,
+            base | {"level": "mutant", "statistic": "p", "estimate": 0.0499, "method": "Wald"},
+        ]
+    )
 
 
 def test_what_a_hospital_types_cannot_become_markup():
@@ -179,11 +208,15 @@ def test_a_figure_says_in_words_what_it_shows():
 
 def test_a_figure_counts_the_patients_that_its_table_counts():
     """With late entry fewer are at risk at month 0 than are analysed."""
-    frame = pd.DataFrame({
-        "time": [5.0, 15.0, 25.0, 30.0], "event": [True, True, False, True], "endpoint": "OS",
-        "ras": pd.Categorical(["wild", "wild", "wild", "mutant"], ["wild", "mutant"]),
-        "entry": [0.0, 2.0, 3.0, 0.0],
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "time": [5.0, 15.0, 25.0, 30.0],
+            "event": [True, True, False, True],
+            "endpoint": "OS",
+            "ras": pd.Categorical(["wild", "wild", "wild", "mutant"], ["wild", "mutant"]),
+            "entry": [0.0, 2.0, 3.0, 0.0],
+        }
+    )
     rows, curves = survival.summary(frame, "ras", times=[12]), survival.curve(frame, "ras")
     picture = figures.kaplan_meier(curves, rows, DESIGN, title="t")
     assert "RAS wild type (n = 3): " in picture.alt
@@ -218,9 +251,18 @@ def test_a_forest_clips_what_would_blank_the_plot():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(999.994, "999.99"), (1000, ">999"), (8.6e8, ">999"), (0.005, "0.01"), (0.004, "<0.01"),
-     (1e-9, "<0.01"), (0.0, "0.00"), (math.nan, "–"), (math.inf, "–")],
-)  # fmt: skip
+    [
+        (999.994, "999.99"),
+        (1000, ">999"),
+        (8.6e8, ">999"),
+        (0.005, "0.01"),
+        (0.004, "<0.01"),
+        (1e-9, "<0.01"),
+        (0.0, "0.00"),
+        (math.nan, "–"),
+        (math.inf, "–"),
+    ],
+)
 def test_a_ratio_has_no_digits_that_no_data_have(value, text):
     row = {"statistic": "hazard_ratio", "estimate": value}
     assert numbers.estimate(row) == numbers.ratio(value) == text
@@ -236,11 +278,19 @@ def test_a_limit_that_was_not_found_is_no_pair_of_dashes():
 
 def test_a_flow_marks_what_cannot_be_checked():
     flow = ledger.rows(
-        [{"covariate": "flow", "statistic": "n", "level": level, "estimate": n}
-         for level, n in (("start", 9), ("curative", 9), ("curative_excluded", math.nan),
-                          ("genetic_data", 8), ("genetic_data_excluded", 1), ("included", 8),
-                          ("included_excluded", 0))]
-    )  # fmt: skip
+        [
+            {"covariate": "flow", "statistic": "n", "level": level, "estimate": n}
+            for level, n in (
+                ("start", 9),
+                ("curative", 9),
+                ("curative_excluded", math.nan),
+                ("genetic_data", 8),
+                ("genetic_data_excluded", 1),
+                ("included", 8),
+                ("included_excluded", 0),
+            )
+        ]
+    )
     assert "No BRAF mutation 8" in figures.flow(flow, DESIGN).alt
 
 
@@ -248,11 +298,13 @@ def stability_rows():
     base = {"endpoint": "OS", "model": "bootstrap selection", "statistic": "percent", "unit": "%"}
     sign = base | {"model": "bootstrap selection, sign"}
     return ledger.rows(
-        [base | {"covariate": "ras", "estimate": 98.0},
-         base | {"covariate": "margin", "estimate": 23.0},
-         sign | {"covariate": "ras", "level": "mutant", "estimate": 100.0},
-         sign | {"covariate": "margin", "level": "positive", "estimate": 91.0}]
-    )  # fmt: skip
+        [
+            base | {"covariate": "ras", "estimate": 98.0},
+            base | {"covariate": "margin", "estimate": 23.0},
+            sign | {"covariate": "ras", "level": "mutant", "estimate": 100.0},
+            sign | {"covariate": "margin", "level": "positive", "estimate": 91.0},
+        ]
+    )
 
 
 def test_stability_draws_each_factor_once_by_how_often_it_is_chosen():
@@ -284,7 +336,7 @@ def hazard(**values):
         "conf_low": 0.38,
         "conf_high": 0.74,
     }
-    return base | values  # fmt: skip
+    return base | values
 
 
 def test_the_print_stands_beside_the_number_and_is_marked_where_it_is_contradicted(paper):

@@ -28,13 +28,19 @@ def patients(n=150, late=False):
         rng.uniform(2, 50, n),
     )
     age = rng.choice([50.0, 60.0, 70.0, np.nan], n)
-    frame = pd.DataFrame({
-        "time": np.ceil(np.minimum(death, last)), "event": death <= last, "endpoint": "OS",
-        "hai": pd.Categorical.from_codes(hai, ["no", "yes"]),
-        "sex": pd.Categorical.from_codes(sex, ["female", "male"]),
-        "large": pd.Categorical.from_codes((size > 4).astype(int), ["no", "yes"]),
-        "size": size, "age": age,
-    }, index=np.arange(n) * 3 + 40)  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "time": np.ceil(np.minimum(death, last)),
+            "event": death <= last,
+            "endpoint": "OS",
+            "hai": pd.Categorical.from_codes(hai, ["no", "yes"]),
+            "sex": pd.Categorical.from_codes(sex, ["female", "male"]),
+            "large": pd.Categorical.from_codes((size > 4).astype(int), ["no", "yes"]),
+            "size": size,
+            "age": age,
+        },
+        index=np.arange(n) * 3 + 40,
+    )
     return (
         frame.assign(entry=np.where(rng.random(n) < 0.3, frame["time"] / 2, 0.0))
         if late
@@ -52,12 +58,21 @@ def limits(frame):
 
 def specified(frame, **more):
     """The curve and its test; the landmark's frame has fewer patients, and other times."""
-    rules = {"whole": frame, "short": specification.followed_to(frame, 24),
-             survival.from_month(6): survival.landmark(frame, 6)}  # fmt: skip
+    rules = {
+        "whole": frame,
+        "short": specification.followed_to(frame, 24),
+        survival.from_month(6): survival.landmark(frame, 6),
+    }
     plan = specification.declare(
-        rules, "hai", ["sex", "large", "age"], DESIGN, exclusions=["sex=male"], most=40, seed=2,
+        rules,
+        "hai",
+        ["sex", "large", "age"],
+        DESIGN,
+        exclusions=["sex=male"],
+        most=40,
+        seed=2,
         **more,
-    )  # fmt: skip
+    )
     curve = specification.curve(plan)
     assert set(curve["rule"]) == set(rules)
     rows = specification.inference(plan, curve, claim="lower", permutations=19)

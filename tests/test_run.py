@@ -19,14 +19,20 @@ from crlm.ledger import CohortError, CrlmError, ParameterError
 
 CELLS = [
     ("# A study", None),
-    ('months: float = 12.0  # cut-off in months\n'
-     'cohort_path: str = ""  # the patient table\n'
-     'output_dir: str = ""  # folder for CSV files', "parameters"),
+    (
+        "months: float = 12.0  # cut-off in months\n"
+        'cohort_path: str = ""  # the patient table\n'
+        'output_dir: str = ""  # folder for CSV files',
+        "parameters",
+    ),
     ("## First section", None),
     ("months * 2", None),
-    ("from pathlib import Path\n"
-     "Path(output_dir, 'tiny_rows.csv').write_text(f'months\\n{months}\\n')", None),
-]  # fmt: skip
+    (
+        "from pathlib import Path\n"
+        "Path(output_dir, 'tiny_rows.csv').write_text(f'months\\n{months}\\n')",
+        None,
+    ),
+]
 
 
 @pytest.fixture
@@ -224,9 +230,11 @@ def test_the_output_folder_is_given_once(study, tmp_path):
 
 @pytest.mark.parametrize(
     ("cell", "words"),
-    [("import os\nos._exit(3)", "the kernel died with exit code 3"),
-     ("import os\nos.kill(os.getpid(), 9)", "killed (signal 9)")],
-)  # fmt: skip
+    [
+        ("import os\nos._exit(3)", "the kernel died with exit code 3"),
+        ("import os\nos.kill(os.getpid(), 9)", "killed (signal 9)"),
+    ],
+)
 def test_a_dead_kernel_is_a_failed_cell(study, tmp_path, cell, words):
     study(cell)
     outcome = run.execute("tiny", {}, tmp_path / "out")
@@ -327,12 +335,14 @@ Path(output_dir, "tiny_inputs.json").write_text(json.dumps(files.everything_read
 
 @pytest.mark.parametrize(
     "cell",
-    ["Path(cohort_path).write_text('b')",
-     "Path(cohort_path).write_text('b')\nraise ValueError('so')",
-     f"Path(cohort_path).write_text('b')\n{REPLACE}\nPath(cohort_path).write_text('a')",
-     f"{REPLACE}\nPath(cohort_path).write_text('b')"],
+    [
+        "Path(cohort_path).write_text('b')",
+        "Path(cohort_path).write_text('b')\nraise ValueError('so')",
+        f"Path(cohort_path).write_text('b')\n{REPLACE}\nPath(cohort_path).write_text('a')",
+        f"{REPLACE}\nPath(cohort_path).write_text('b')",
+    ],
     ids=["replaced", "replaced, then failed", "replaced and put back", "replaced once read"],
-)  # fmt: skip
+)
 def test_a_table_that_changes_under_a_run_is_refused(before, study, tmp_path, cell):
     out, old = before
     study(cell)
@@ -356,9 +366,16 @@ def test_what_was_read_in_one_piece_is_what_the_manifest_holds(study, tmp_path):
 def test_every_input_of_a_shipped_study_is_known():
     used = manifest.input_files("ncch_scp", run.notebook_path("ncch_scp"), {})
     assert {path.name for path in used.values()} >= {
-        "cohort.csv", "cohort.source.toml", "history.csv", "design.toml", "published.csv",
-        "columns.toml", "ncch_scp.ipynb", "requirements.lock", "certificate.json",
-    }  # fmt: skip
+        "cohort.csv",
+        "cohort.source.toml",
+        "history.csv",
+        "design.toml",
+        "published.csv",
+        "columns.toml",
+        "ncch_scp.ipynb",
+        "requirements.lock",
+        "certificate.json",
+    }
 
 
 def test_a_table_of_ones_own_has_not_the_shipped_history(tmp_path):

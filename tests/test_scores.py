@@ -12,15 +12,30 @@ from tests.hostile import refused
 
 #: A patient who scores 0 everywhere.
 LOWEST = {
-    "nodal_status": "negative", "timing": "metachronous", "dfi_months": 36.0, "n_tumours": 1.0,
-    "size_cm": 1.0, "cea": 2.0, "ca199": 5.0, "kras": "wild", "ras": "wild", "extrahepatic": "no",
-}  # fmt: skip
+    "nodal_status": "negative",
+    "timing": "metachronous",
+    "dfi_months": 36.0,
+    "n_tumours": 1.0,
+    "size_cm": 1.0,
+    "cea": 2.0,
+    "ca199": 5.0,
+    "kras": "wild",
+    "ras": "wild",
+    "extrahepatic": "no",
+}
 #: And one who scores the maximum.
 HIGHEST = {
-    "nodal_status": "positive", "timing": "synchronous", "dfi_months": 0.0, "n_tumours": 9.0,
-    "size_cm": 9.0, "cea": 900.0, "ca199": 900.0, "kras": "mutant", "ras": "mutant",
+    "nodal_status": "positive",
+    "timing": "synchronous",
+    "dfi_months": 0.0,
+    "n_tumours": 9.0,
+    "size_cm": 9.0,
+    "cea": 900.0,
+    "ca199": 900.0,
+    "kras": "mutant",
+    "ras": "mutant",
     "extrahepatic": "yes",
-}  # fmt: skip
+}
 
 
 def patients(*changes: dict[str, object], base: dict[str, object] = LOWEST) -> pd.DataFrame:

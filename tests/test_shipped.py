@@ -279,9 +279,12 @@ def test_characteristics_hang_together(included, study):
     synchronous = included["timing"] == "synchronous"
     assert (synchronous == (included["dfi_months"] == 0)).all()
     parts = [
-        (included["nodal_status"] == "positive"), included["dfi_months"] < 12,
-        included["n_tumours"] > 1, included["size_cm"] > 5, included["cea"] > 200,
-    ]  # fmt: skip
+        (included["nodal_status"] == "positive"),
+        included["dfi_months"] < 12,
+        included["n_tumours"] > 1,
+        included["size_cm"] > 5,
+        included["cea"] > 200,
+    ]
     known = included[["nodal_status", "dfi_months", "cea"]].notna().all(axis=1)
     assert (known == included["crs"].notna()).all()
     assert (sum(part.astype(int) for part in parts)[known] == included["crs"][known]).all()

@@ -33,12 +33,19 @@ def cohort(n=160, seed=0, effect=0.0, months=0.5, missing=0.12):
     time = np.ceil(np.minimum(death, last) / months) * months if months else np.minimum(death, last)
     gap = np.where(rng.random(n) < missing, np.nan, age)
     old = np.where(np.isnan(gap), -1, gap > 60).astype(int)
-    return pd.DataFrame({
-        "time": time, "event": death <= last, "endpoint": "OS", "hai": factor(exposed),
-        "sex": factor(sex, ["female", "male"]), "age": gap, "old": factor(old),
-        "stage": factor(np.where(rng.random(n) < missing / 2, -1, stage), ["I", "II", "III"]),
-        "size": rng.gamma(2, 2, n).round(1),
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "time": time,
+            "event": death <= last,
+            "endpoint": "OS",
+            "hai": factor(exposed),
+            "sex": factor(sex, ["female", "male"]),
+            "age": gap,
+            "old": factor(old),
+            "stage": factor(np.where(rng.random(n) < missing / 2, -1, stage), ["I", "II", "III"]),
+            "size": rng.gamma(2, 2, n).round(1),
+        }
+    )
 
 
 POOL = ["sex", "old", "stage", "size"]
@@ -81,13 +88,20 @@ def test_each_estimate_is_that_of_the_cox_model(late):
     whole = whole.set_axis(np.random.default_rng(5).permutation(len(whole)) * 7 + 2)
     if late:
         whole["entry"] = np.where(np.arange(len(whole)) % 3 == 0, whole["time"] / 3, 0.0)
-    frames = {"whole": whole, "short": specification.followed_to(whole, 24),
-              "from month 6": survival.landmark(whole, 6)}  # fmt: skip
+    frames = {
+        "whole": whole,
+        "short": specification.followed_to(whole, 24),
+        "from month 6": survival.landmark(whole, 6),
+    }
     plan = specification.declare(frames, "hai", POOL, DESIGN, exclusions=["sex=male"], most=110)
     curve = specification.curve(plan)
-    for column, values in (("measure", MEASURES), ("missing", MISSING),
-                           ("ties", ["efron", "breslow"]), ("rule", frames),
-                           ("population", ["all patients", "without Sex: Male"])):  # fmt: skip
+    for column, values in (
+        ("measure", MEASURES),
+        ("missing", MISSING),
+        ("ties", ["efron", "breslow"]),
+        ("rule", frames),
+        ("population", ["all patients", "without Sex: Male"]),
+    ):
         assert set(curve[column]) == set(values)
     for row in curve.to_dict("records"):
         frame, names = by_hand(frames[row["rule"]], row)
@@ -107,8 +121,9 @@ def test_three_patients_by_hand():
 
     The partial likelihood is r / (2r + 1) * 1 / (1 + r), greatest where 2 r^2 = 1.
     """
-    frame = pd.DataFrame({"time": [1.0, 2.0, 3.0], "event": [True, True, False],
-                          "hai": factor([1, 0, 1])})  # fmt: skip
+    frame = pd.DataFrame(
+        {"time": [1.0, 2.0, 3.0], "event": [True, True, False], "hai": factor([1, 0, 1])}
+    )
     curve = specification.curve(specification.declare({"all": frame}, "hai", [], DESIGN))
     assert len(curve) == 1
     assert curve["hazard_ratio"].iloc[0] == pytest.approx(np.sqrt(0.5), abs=1e-9)
@@ -121,8 +136,13 @@ def test_three_patients_by_hand():
 def test_the_same_model_counts_once():
     """No ties, nothing missing: only sets and measures differ, and these only with a number."""
     frame = cohort(missing=0.0, months=0)
-    plan = specification.declare({"a": frame, "again": frame.copy()}, "hai", ["sex", "size"],
-                                 DESIGN, exclusions=["hai=none", "grade=3"])  # fmt: skip
+    plan = specification.declare(
+        {"a": frame, "again": frame.copy()},
+        "hai",
+        ["sex", "size"],
+        DESIGN,
+        exclusions=["hai=none", "grade=3"],
+    )
     curve = specification.curve(plan)
     assert len(curve) == 2 + 2 * 3
     assert curve["hazard_ratio"].round(12).nunique() == len(curve)
@@ -181,12 +201,20 @@ def test_the_landmark_of_the_shipped_cohort_has_its_own_patients(shipped, endpoi
     """Every specification is the Cox model of its frame, and no longer 0.7635 and 0.4714."""
     design, frames = shipped
     whole, spec = frames[endpoint], design.models[endpoint]
-    rules = {"whole": whole, "short": specification.followed_to(whole, 60),
-             "from month 6": survival.landmark(whole, 6)}  # fmt: skip
+    rules = {
+        "whole": whole,
+        "short": specification.followed_to(whole, 60),
+        "from month 6": survival.landmark(whole, 6),
+    }
     plan = specification.declare(
-        rules, "hai", spec["covariates"], design, printed=spec["published"],
-        exclusions=["extrahepatic=yes", "two_stage=yes"], measures=MEASURES[:1],
-    )  # fmt: skip
+        rules,
+        "hai",
+        spec["covariates"],
+        design,
+        printed=spec["published"],
+        exclusions=["extrahepatic=yes", "two_stage=yes"],
+        measures=MEASURES[:1],
+    )
     curve = specification.curve(plan)
     assert set(curve["rule"]) == set(rules)
     usual = (curve["missing"] == MISSING[0]) & (curve["population"] == "all patients")
@@ -201,9 +229,15 @@ def test_the_landmark_of_the_shipped_cohort_has_its_own_patients(shipped, endpoi
     # The report's hundred specifications, of which these are from the landmark.
 
     plan = specification.declare(
-        rules, "hai", spec["covariates"], design, printed=spec["published"], most=100,
-        exclusions=["extrahepatic=yes", "two_stage=yes"], seed=1,
-    )  # fmt: skip
+        rules,
+        "hai",
+        spec["covariates"],
+        design,
+        printed=spec["published"],
+        most=100,
+        exclusions=["extrahepatic=yes", "two_stage=yes"],
+        seed=1,
+    )
     curve = specification.curve(plan)
     late = curve.loc[curve["rule"] == "from month 6", "hazard_ratio"]
     assert late.median() == pytest.approx(median, abs=5e-5)
@@ -271,19 +305,24 @@ def test_no_two_rows_of_the_robustness_share_their_keys(shipped):
             regression.interaction(frame, "hai", "kras"),
             regression.interaction(frame, "hai", "margin"),
             regression.firth_cox(frame, spec["published"]),
-            *(regression.cox(frame, spec["published"], ties=ties, model=f"printed, {ties}")
-              for ties in ("efron", "breslow")),
+            *(
+                regression.cox(frame, spec["published"], ties=ties, model=f"printed, {ties}")
+                for ties in ("efron", "breslow")
+            ),
             survival.rmst(frame, "hai"),
             survival.summary(frame, "hai", times=[60]),
-            survival.rate_difference(frame, ["kras", "hai"], "kras=wild,hai=yes",
-                                     "kras=wild,hai=no", time=60),
+            survival.rate_difference(
+                frame, ["kras", "hai"], "kras=wild,hai=yes", "kras=wild,hai=no", time=60
+            ),
             regression.univariable(late, ["hai"], population=survival.from_month(6)),
             regression.time_dependent(
                 frame.assign(from_two=2.0), "from_two", "from_two", adjust=["kras"]
             ),
-        ]  # fmt: skip
-    found += [survival.follow_up(frames["OS"]),
-              survival.follow_up(frames["OS"], method="observed", model="observed")]  # fmt: skip
+        ]
+    found += [
+        survival.follow_up(frames["OS"]),
+        survival.follow_up(frames["OS"], method="observed", model="observed"),
+    ]
     rows = pd.concat(found, ignore_index=True)
     assert not rows[rows.duplicated(list(ledger.KEYS), keep=False)].to_dict("records")
 
@@ -401,8 +440,9 @@ def test_the_rows_are_result_rows_and_the_same_again():
 
 
 def test_follow_up_can_end_early():
-    frame = pd.DataFrame({"time": [2.0, 6.0, 9.0], "event": [True, True, False],
-                          "entry": [0.0, 1.0, 7.0]})  # fmt: skip
+    frame = pd.DataFrame(
+        {"time": [2.0, 6.0, 9.0], "event": [True, True, False], "entry": [0.0, 1.0, 7.0]}
+    )
     short = specification.followed_to(frame, 6)
     assert short["time"].tolist() == [2, 6] and short["event"].tolist() == [True, True]
     shorter = specification.followed_to(frame, 5)
@@ -443,10 +483,14 @@ def test_a_table_without_patients_is_told_not_tripped_over():
 def test_a_deal_that_informs_no_model_warns_of_nothing(recwarn):
     """One exposed patient: many deals leave nothing to compare at any event."""
     time = np.arange(1.0, 31.0)
-    frame = pd.DataFrame({
-        "time": time, "event": time > 28, "endpoint": "OS",
-        "hai": pd.Categorical(["no"] * 29 + ["yes"], ["no", "yes"]),
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "time": time,
+            "event": time > 28,
+            "endpoint": "OS",
+            "hai": pd.Categorical(["no"] * 29 + ["yes"], ["no", "yes"]),
+        }
+    )
     plan = specification.declare({"all": frame}, "hai", [], DESIGN, most=2)
     curve = specification.curve(plan)
     rows = specification.inference(plan, curve, claim="lower", permutations=40)

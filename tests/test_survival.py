@@ -63,9 +63,16 @@ def six() -> pd.DataFrame:
 def test_curve_of_six_patients_by_hand():
     steps = survival.curve(six(), conf_type="plain")
     assert list(steps.columns) == [
-        "group", "time", "n_at_risk", "n_events", "n_censored", "survival", "std_error",
-        "conf_low", "conf_high",
-    ]  # fmt: skip
+        "group",
+        "time",
+        "n_at_risk",
+        "n_events",
+        "n_censored",
+        "survival",
+        "std_error",
+        "conf_low",
+        "conf_high",
+    ]
     assert steps["time"].tolist() == [0, 2, 4, 6, 8]
     # E is not under observation at 0: five are.
     assert steps["n_at_risk"].tolist() == [5, 5, 5, 2, 1]
@@ -181,10 +188,11 @@ def test_follow_up_follows_its_conventions():
     assert value(midpoint, "median_follow_up") == 3
     assert set(midpoint["model"]) == {"reverse"}
     limits = {
-        conf_type: value(survival.follow_up(colon(), conf_type=conf_type), "median_follow_up",
-                         field="conf_low")
+        conf_type: value(
+            survival.follow_up(colon(), conf_type=conf_type), "median_follow_up", field="conf_low"
+        )
         for conf_type in ("plain", "log", "log-log", "spss")
-    }  # fmt: skip
+    }
     assert len(set(limits.values())) >= 3, limits
 
 
@@ -228,8 +236,10 @@ def test_spss_median_error_by_hand():
     assert (high + low) / 2 == pytest.approx(23)
     # S(22) = 0.5378; Greenwood sum to 23, exact
     n_d = [(21, 3), (17, 1), (15, 1), (12, 1), (11, 1), (7, 1), (6, 1)]
-    s = {t: math.prod(F(n - d, n) for n, d in n_d[: i + 1])
-         for i, t in enumerate((6, 7, 10, 13, 16, 22, 23))}  # fmt: skip
+    s = {
+        t: math.prod(F(n - d, n) for n, d in n_d[: i + 1])
+        for i, t in enumerate((6, 7, 10, 13, 16, 22, 23))
+    }
     greenwood = sum(F(d, n * (n - d)) for n, d in n_d)
     error = float(s[23]) * math.sqrt(greenwood) / float((s[16] - s[23]) / 7)
     assert (high - low) / (2 * z) == pytest.approx(error, rel=1e-12)
@@ -299,10 +309,11 @@ def lung(near: bool = False) -> pd.DataFrame:
     if near:
         time = time / 30.4375 + 1e-10 * (np.arange(1, len(time) + 1) % 3)
     return frame(
-        time, data["status"].to_numpy() == 2,
+        time,
+        data["status"].to_numpy() == 2,
         sex=levels(data["sex"].astype(int).astype(str).to_numpy(), ["1", "2"]),
         **{"ph.ecog": data["ph.ecog"].to_numpy(dtype=float)},
-    )  # fmt: skip
+    )
 
 
 def veteran() -> pd.DataFrame:
@@ -316,9 +327,12 @@ def veteran() -> pd.DataFrame:
 def heart() -> pd.DataFrame:
     data = pd.DataFrame(datasets.load_heart())
     return frame(
-        data["stop"], data["event"], data["start"],
-        transplant=levels(data["transplant"].astype(str), ["0", "1"]), surgery=data["surgery"],
-    )  # fmt: skip
+        data["stop"],
+        data["event"],
+        data["start"],
+        transplant=levels(data["transplant"].astype(str), ["0", "1"]),
+        surgery=data["surgery"],
+    )
 
 
 def mgus2(before: float = math.inf) -> pd.DataFrame:
@@ -327,9 +341,12 @@ def mgus2(before: float = math.inf) -> pd.DataFrame:
     data = data[(data["futime"] > 0) & (data["dxyr"] < before)].reset_index(drop=True)
     entry = 12 * data["age"].to_numpy()
     return frame(
-        entry + data["futime"], data["death"], entry,
-        sex=levels(data["sex"], ["F", "M"]), dxyr=data["dxyr"],
-    )  # fmt: skip
+        entry + data["futime"],
+        data["death"],
+        entry,
+        sex=levels(data["sex"], ["F", "M"]),
+        dxyr=data["dxyr"],
+    )
 
 
 EDGE = {
@@ -384,10 +401,15 @@ def test_whole_curves_are_those_of_r(name, column):
     assert first[["survival", "conf_low", "conf_high"]].eq(1).all(axis=None)
     steps = steps.drop(index=first.index)
     for ours, theirs in [
-        ("time", "time"), ("n_at_risk", "n_risk"), ("n_events", "n_event"),
-        ("n_censored", "n_censor"), ("survival", "survival"), ("std_error", "std_error"),
-        ("conf_low", f"{column}_low"), ("conf_high", f"{column}_high"),
-    ]:  # fmt: skip
+        ("time", "time"),
+        ("n_at_risk", "n_risk"),
+        ("n_events", "n_event"),
+        ("n_censored", "n_censor"),
+        ("survival", "survival"),
+        ("std_error", "std_error"),
+        ("conf_low", f"{column}_low"),
+        ("conf_high", f"{column}_high"),
+    ]:
         close(steps[ours], expected[theirs])
 
 
@@ -410,8 +432,10 @@ def test_rates_are_those_of_r(name, column):
     close(both["estimate"] / 100, both["survival"])
     close(both["conf_low"] / 100, both[f"{column}_low"])
     close(both["conf_high"] / 100, both[f"{column}_high"])
-    close(survival.risk_table(make(), by, asked).query("statistic == 'n_at_risk'")["estimate"],
-          rates["n"])  # fmt: skip
+    close(
+        survival.risk_table(make(), by, asked).query("statistic == 'n_at_risk'")["estimate"],
+        rates["n"],
+    )
 
 
 def test_rates_after_the_last_time():
@@ -569,19 +593,22 @@ def test_logrank_of_groups_that_hardly_meet():
 
 def test_groups_follow_the_categories_and_leave_out_unused_and_missing():
     table = frame(
-        [1, 2, 3, 4, 5, 6], [1] * 6,
+        [1, 2, 3, 4, 5, 6],
+        [1] * 6,
         kras=levels(["mutant", "wild", None, "wild", "mutant", "wild"], ["wild", "mutant", "x"]),
         hai=levels(["yes", "yes", "no", None, "no", "no"], ["no", "yes"]),
-    )  # fmt: skip
+    )
     before = table.copy(deep=True)
     rows = survival.kaplan_meier(table, "kras")
     assert list(dict.fromkeys(rows["group"])) == ["kras=wild", "kras=mutant"]
     assert value(rows, "n", "kras=wild") == 3
     joint = survival.kaplan_meier(table, ["kras", "hai"])
     assert joint.query("statistic == 'n'").set_index("group")["n"].to_dict() == {
-        "kras=wild,hai=no": 1, "kras=wild,hai=yes": 1,
-        "kras=mutant,hai=no": 1, "kras=mutant,hai=yes": 1,
-    }  # fmt: skip
+        "kras=wild,hai=no": 1,
+        "kras=wild,hai=yes": 1,
+        "kras=mutant,hai=no": 1,
+        "kras=mutant,hai=yes": 1,
+    }
     assert value(survival.logrank(table, ["kras", "hai"]), "p", "kras,hai", field="n") == 4
     assert value(survival.logrank(table, "kras", strata="hai"), "p", "kras", field="n") == 4
     assert value(survival.kaplan_meier(table, population="hai=no"), "n") == 6
@@ -728,9 +755,13 @@ def test_too_few_times_have_a_median_without_limits():
 
 def two_arms():
     return pd.DataFrame(
-        {"time": [1.0, 2, 3, 4, 1, 2, 3, 4], "event": [1, 0, 1, 0, 0, 0, 1, 0],
-         "arm": ["a"] * 4 + ["b"] * 4, "endpoint": "OS"}
-    ).astype({"event": bool, "arm": "category"})  # fmt: skip
+        {
+            "time": [1.0, 2, 3, 4, 1, 2, 3, 4],
+            "event": [1, 0, 1, 0, 0, 0, 1, 0],
+            "arm": ["a"] * 4 + ["b"] * 4,
+            "endpoint": "OS",
+        }
+    ).astype({"event": bool, "arm": "category"})
 
 
 def test_the_difference_of_two_rates_by_hand():

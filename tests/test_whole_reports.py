@@ -114,8 +114,16 @@ def test_few_patients_and_late_ones_end_with_sentences(table, kind, tmp_path, mo
 
 def test_each_end_of_each_range_ends_with_a_report(monkeypatch):
     """No value that the parameter cell allows may stop a run in its middle."""
-    ends = {"entry_p": 0.0, "stay_p": 0.0, "landmark_months": 0.0, "tau_months": 0.001,
-            "bootstrap_samples": 0, "specifications": 0, "permutations": 1, "seed": 0}  # fmt: skip
+    ends = {
+        "entry_p": 0.0,
+        "stay_p": 0.0,
+        "landmark_months": 0.0,
+        "tau_months": 0.001,
+        "bootstrap_samples": 0,
+        "specifications": 0,
+        "permutations": 1,
+        "seed": 0,
+    }
     _, shown = cells.execute("mskcc_hai", monkeypatch, **ends)
     assert "No combinations of choices were asked for." in shown.text
     assert "No resamples were asked for." in shown.text
@@ -161,12 +169,27 @@ def parameters_of(study):
 
 #: Another value of each parameter, under which rows must move.
 OTHER = {
-    "short_scp_months": 18.0, "short_scp_censored": "short", "death_without_failure": "event",
-    "age_cutoff": 65.0, "cea_cutoff": 20.0, "ca199_cutoff": 37.0, "size_cutoff": 3.0,
-    "dfi_cutoff": 6.0, "crs_cutoff": 4.0, "entry_p": 0.3, "stay_p": 0.3, "univariable_p": "score",
-    "conf_type": "log", "median_rule": "midpoint", "landmark_months": 9.0, "tau_months": 24.0,
-    "bootstrap_samples": 4, "specifications": 7, "permutations": 6, "seed": 2,
-}  # fmt: skip
+    "short_scp_months": 18.0,
+    "short_scp_censored": "short",
+    "death_without_failure": "event",
+    "age_cutoff": 65.0,
+    "cea_cutoff": 20.0,
+    "ca199_cutoff": 37.0,
+    "size_cutoff": 3.0,
+    "dfi_cutoff": 6.0,
+    "crs_cutoff": 4.0,
+    "entry_p": 0.3,
+    "stay_p": 0.3,
+    "univariable_p": "score",
+    "conf_type": "log",
+    "median_rule": "midpoint",
+    "landmark_months": 9.0,
+    "tau_months": 24.0,
+    "bootstrap_samples": 4,
+    "specifications": 7,
+    "permutations": 6,
+    "seed": 2,
+}
 FILES = {"cohort_path", "history_path", "codebook_path", "output_dir"}
 
 

@@ -191,10 +191,16 @@ def _fitting(spans: Mapping[str, Interval], p: Printed) -> list[str]:
 def _options(roles: Roles, group: str, levels: tuple[str, ...]) -> list[tuple[int, ...]]:
     """The rows of the table that a group's printed numbers allow, thinned to a few."""
     n = roles[f"{group}: n"].count
-    counts = {lev: roles[f"{group}: count {lev}"].count
-              for lev in levels if f"{group}: count {lev}" in roles}  # fmt: skip
-    percents = [(roles[f"{group}: percent {lev}"], roles.get(f"{group}: count {lev}"))
-                for lev in levels if f"{group}: percent {lev}" in roles]  # fmt: skip
+    counts = {
+        lev: roles[f"{group}: count {lev}"].count
+        for lev in levels
+        if f"{group}: count {lev}" in roles
+    }
+    percents = [
+        (roles[f"{group}: percent {lev}"], roles.get(f"{group}: count {lev}"))
+        for lev in levels
+        if f"{group}: percent {lev}" in roles
+    ]
     if len(counts) == len(levels):
         return [tuple(counts[lev] for lev in levels)]
     sizes = possible_sizes(n, percents, full=False, known=sum(counts.values())) if percents else [n]
@@ -270,8 +276,9 @@ def column_of_p(facts: Facts) -> Iterator[Case]:
             return _judge_column(facts, roles, mine)
 
         if len(mine) >= 4:
-            yield Case(("tests", group), f"Tests of the comparison by {facts.named(group)}",
-                       roles, judge)  # fmt: skip
+            yield Case(
+                ("tests", group), f"Tests of the comparison by {facts.named(group)}", roles, judge
+            )
 
 
 def _judge_column(facts: Facts, roles: Roles, cases: Sequence[Case]) -> Outcome:

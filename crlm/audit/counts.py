@@ -413,8 +413,9 @@ def column(facts: Facts) -> Iterator[Case]:
         for level, (percent, count) in block.items():
             if count is not None and among != WHOLE:
                 groups[among] |= {
-                    f"percent {variable} {level}": percent, f"count {variable} {level}": count,
-                }  # fmt: skip
+                    f"percent {variable} {level}": percent,
+                    f"count {variable} {level}": count,
+                }
     for among, roles in groups.items():
         n = facts.n(among)
         if n is not None and len(roles) >= 8:

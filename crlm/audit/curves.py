@@ -35,9 +35,12 @@ def curve_keys(facts: Facts, statistic: str) -> dict[Key, Printed]:
     return {
         key: places[0]
         for key, places in facts.numbers.items()
-        if key.statistic == statistic and key.field == "estimate" and not key.model
-        and not key.covariate and curve_cell(key) is not None
-    }  # fmt: skip
+        if key.statistic == statistic
+        and key.field == "estimate"
+        and not key.model
+        and not key.covariate
+        and curve_cell(key) is not None
+    }
 
 
 def curve_cell(key: Key) -> Cell | None:
@@ -258,12 +261,18 @@ def falling(facts: Facts) -> Iterator[Case]:
 
             def judge(roles: Roles, early: Key = early, late: Key = late) -> Outcome:
                 a, b = roles["early"], roles["late"]
-                said = (f"Survival cannot rise from {a.text}% at {early.time:g} to {b.text}% "
-                        f"at {late.time:g} months.")  # fmt: skip
+                said = (
+                    f"Survival cannot rise from {a.text}% at {early.time:g} to {b.text}% "
+                    f"at {late.time:g} months."
+                )
                 return outcome(b.interval[0] <= a.interval[1], 0.0, a.interval[1], said)
 
-            yield Case(curve_subject(late), curve_title(facts, late),
-                       {"early": rates[early], "late": rates[late]}, judge)  # fmt: skip
+            yield Case(
+                curve_subject(late),
+                curve_title(facts, late),
+                {"early": rates[early], "late": rates[late]},
+                judge,
+            )
 
 
 @check(
@@ -288,9 +297,12 @@ def beyond_follow_up(facts: Facts) -> Iterator[Case]:
             return _judge_beyond(roles, hard)
 
         base = key._replace(field="estimate")
-        yield Case(("beyond",) if not estimate else curve_subject(base), curve_title(facts, base)
-                   if estimate else "Limits beyond the longest follow-up",
-                   {"time": places[0], "longest": longest}, judge)  # fmt: skip
+        yield Case(
+            ("beyond",) if not estimate else curve_subject(base),
+            curve_title(facts, base) if estimate else "Limits beyond the longest follow-up",
+            {"time": places[0], "longest": longest},
+            judge,
+        )
 
 
 def _judge_beyond(roles: Roles, hard: bool) -> Outcome:
@@ -313,9 +325,11 @@ def day_grid(facts: Facts) -> Iterator[Case]:
     """Medians and follow-up times on the grid of days."""
     days = facts.convention("days_per_month")
     times_printed = {
-        key: p for name in TIMES for key, p in curve_keys(facts, name).items()
+        key: p
+        for name in TIMES
+        for key, p in curve_keys(facts, name).items()
         if p.unit == "months" and p.decimals >= 2
-    }  # fmt: skip
+    }
     on = [key for key, p in times_printed.items() if days and _on_grid(key, p, days)]
     if len(on) < _GRID_COUNT or len(on) < _GRID_SHARE * len(times_printed):
         return

@@ -207,11 +207,18 @@ def _printed(record: Mapping[str, Any], design: Design) -> Printed:
     names = ("endpoint", "population", "group", "covariate", "level", "model", "statistic")
     key = Key(*(record[name] for name in names), time, record["field"])
     return Printed(
-        record["id"], record["printed"], record["operator"], float(record["value"]),
+        record["id"],
+        record["printed"],
+        record["operator"],
+        float(record["value"]),
         0 if math.isnan(record["decimals"]) else int(record["decimals"]),
-        record["place"], record["locator"], record["unit"], record["scanned"], key,
+        record["place"],
+        record["locator"],
+        record["unit"],
+        record["scanned"],
+        key,
         design.conventions.get("rounded_before"),
-    )  # fmt: skip
+    )
 
 
 def _detail(printed: Printed) -> tuple[int, str]:

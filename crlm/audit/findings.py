@@ -15,9 +15,20 @@ from crlm.audit.repair import Judged, Repair, index_by_claim, repairs, say, sibl
 
 #: Columns of the frame of findings.
 FINDING_COLUMNS = (
-    "finding_id", "rank", "title", "claims", "printed", "recomputed", "verdict", "repair",
-    "class", "confidence", "sentence", "detail", "checks",
-)  # fmt: skip
+    "finding_id",
+    "rank",
+    "title",
+    "claims",
+    "printed",
+    "recomputed",
+    "verdict",
+    "repair",
+    "class",
+    "confidence",
+    "sentence",
+    "detail",
+    "checks",
+)
 
 _SHOWN = 3
 _MOST_PRINTED = 6

@@ -25,9 +25,19 @@ from crlm.audit.ratios import effect_rows, standard_error
 
 #: Columns of the frame of implied quantities.
 IMPLIED_COLUMNS = (
-    "quantity", "endpoint", "population", "group", "covariate", "level", "time", "low", "high",
-    "unit", "how", "claims",
-)  # fmt: skip
+    "quantity",
+    "endpoint",
+    "population",
+    "group",
+    "covariate",
+    "level",
+    "time",
+    "low",
+    "high",
+    "unit",
+    "how",
+    "claims",
+)
 
 Record = dict[str, Any]
 
@@ -47,41 +57,70 @@ def imply(facts: Facts) -> pd.DataFrame:
     return frame
 
 
-def _row(quantity: str, span: Interval, unit: str, how: str, printed: Sequence[Printed],
-         **keys: Any) -> Record:  # fmt: skip
-    blank = {"endpoint": "", "population": "all", "group": "all", "covariate": "", "level": "",
-             "time": math.nan}  # fmt: skip
+def _row(
+    quantity: str, span: Interval, unit: str, how: str, printed: Sequence[Printed], **keys: Any
+) -> Record:
+    blank = {
+        "endpoint": "",
+        "population": "all",
+        "group": "all",
+        "covariate": "",
+        "level": "",
+        "time": math.nan,
+    }
     claims = tuple(dict.fromkeys(p.id for p in printed))
-    return {**blank, **keys, "quantity": quantity, "low": span[0], "high": span[1], "unit": unit,
-            "how": how, "claims": claims}  # fmt: skip
+    return {
+        **blank,
+        **keys,
+        "quantity": quantity,
+        "low": span[0],
+        "high": span[1],
+        "unit": unit,
+        "how": how,
+        "claims": claims,
+    }
 
 
 def _events(facts: Facts) -> Iterator[Record]:
     """Events of each endpoint: a floor that holds whatever the data, and the usual reading."""
     for endpoint in facts.design.models:
         rows = [
-            row for model in ("univariable", "multivariable")
+            row
+            for model in ("univariable", "multivariable")
             for row in rows_of(facts, endpoint, model).values()
             if len(facts.levels(row.key.covariate)) == 2 and row.key.statistic == "hazard_ratio"
-        ]  # fmt: skip
+        ]
         if not rows:
             continue
         best = max(rows, key=lambda row: 1 / row.se[1])
         n = facts.size(WHOLE) or math.inf
-        yield _row("events, at least", (4 / best.se[1] ** 2, n), "events",
-                   "4 over the squared standard error of the most precise two-level row",
-                   list(best.roles.values()), endpoint=endpoint)  # fmt: skip
-        usual = [sum(row.events) / 2 for row in rows_of(facts, endpoint, "univariable").values()
-                 if not math.isnan(row.spread)]  # fmt: skip
+        yield _row(
+            "events, at least",
+            (4 / best.se[1] ** 2, n),
+            "events",
+            "4 over the squared standard error of the most precise two-level row",
+            list(best.roles.values()),
+            endpoint=endpoint,
+        )
+        usual = [
+            sum(row.events) / 2
+            for row in rows_of(facts, endpoint, "univariable").values()
+            if not math.isnan(row.spread)
+        ]
         if len(usual) >= 5:
             usual.sort()
             quarter = len(usual) // 4
             printed = [p for row in rows for p in row.roles.values()]
             floor = 4 / best.se[1] ** 2
             span = (max(usual[quarter], floor), max(usual[-1 - quarter], floor))
-            yield _row("events, about", span, "events",
-                       "middle half of what the univariable two-level rows imply", printed,
-                       endpoint=endpoint)  # fmt: skip
+            yield _row(
+                "events, about",
+                span,
+                "events",
+                "middle half of what the univariable two-level rows imply",
+                printed,
+                endpoint=endpoint,
+            )
 
 
 def _group_events(facts: Facts) -> Iterator[Record]:
@@ -102,17 +141,25 @@ def _group_events(facts: Facts) -> Iterator[Record]:
             sides = ((row.key.level, shares), (reference, [1 - x for x in shares[::-1]]))
             for level, (low, high) in sides:
                 span = (0.9 * total * low, 1.1 * total * high)
-                yield _row("events in the group, about", span, "events", how,
-                           list(row.roles.values()), endpoint=endpoint,
-                           group=f"{covariate}={level}")  # fmt: skip
+                yield _row(
+                    "events in the group, about",
+                    span,
+                    "events",
+                    how,
+                    list(row.roles.values()),
+                    endpoint=endpoint,
+                    group=f"{covariate}={level}",
+                )
 
 
 def _at_risk(facts: Facts) -> Iterator[Record]:
     """How many completely followed patients an interval of a survival rate is worth."""
     declared = str(facts.convention("conf_type", ""))
     for key, rate in curve_keys(facts, "survival_rate").items():
-        limits = {role: facts.one(key._replace(field=name))
-                  for role, name in (("low", "conf_low"), ("high", "conf_high"))}  # fmt: skip
+        limits = {
+            role: facts.one(key._replace(field=name))
+            for role, name in (("low", "conf_low"), ("high", "conf_high"))
+        }
         if None in limits.values():
             continue
         variance = rate_variance({"estimate": rate, **limits}, declared)
@@ -121,9 +168,16 @@ def _at_risk(facts: Facts) -> Iterator[Record]:
         s = rate.value / 100
         span = (s * (1 - s) / variance[1], s * (1 - s) / variance[0])
         cell = text_of(curve_cell(key) or WHOLE)
-        yield _row("patients the interval is worth", span, "patients",
-                   "S(1-S) over the variance of the rate", [rate, *limits.values()],
-                   endpoint=key.endpoint, group=cell, time=key.time)  # fmt: skip
+        yield _row(
+            "patients the interval is worth",
+            span,
+            "patients",
+            "S(1-S) over the variance of the rate",
+            [rate, *limits.values()],
+            endpoint=key.endpoint,
+            group=cell,
+            time=key.time,
+        )
 
 
 def _samples(facts: Facts) -> Iterator[Record]:
@@ -135,13 +189,24 @@ def _samples(facts: Facts) -> Iterator[Record]:
             continue
         middle = (median(g[0] for g in growth), median(g[1] for g in growth))
         span = implied_sample(n.count, (max(middle[0], 1.0), max(middle[1], 1.0)))
-        printed = [p for model in ("univariable", "multivariable")
-                   for row in rows_of(facts, endpoint, model).values()
-                   for p in row.roles.values()]  # fmt: skip
-        how = (f"all patients over the median growth of the variances, with collinearity of "
-               f"{USUAL_GROWTH[0]:g} to {USUAL_GROWTH[1]:g}")  # fmt: skip
-        yield _row("patients in the multivariable model", span, "patients", how, [n, *printed],
-                   endpoint=endpoint)  # fmt: skip
+        printed = [
+            p
+            for model in ("univariable", "multivariable")
+            for row in rows_of(facts, endpoint, model).values()
+            for p in row.roles.values()
+        ]
+        how = (
+            f"all patients over the median growth of the variances, with collinearity of "
+            f"{USUAL_GROWTH[0]:g} to {USUAL_GROWTH[1]:g}"
+        )
+        yield _row(
+            "patients in the multivariable model",
+            span,
+            "patients",
+            how,
+            [n, *printed],
+            endpoint=endpoint,
+        )
 
 
 def _missing(facts: Facts) -> Iterator[Record]:
@@ -156,9 +221,15 @@ def _missing(facts: Facts) -> Iterator[Record]:
         sizes = possible_sizes(n.count, rows, full)
         if sizes and n.count not in sizes:
             printed = [n, *(p for row in rows for p in row if p is not None)]
-            yield _row("patients without a value", (n.count - sizes[0], n.count - sizes[-1]),
-                       "patients", "denominators that give the printed percentages", printed,
-                       group=text_of(among), covariate=column)  # fmt: skip
+            yield _row(
+                "patients without a value",
+                (n.count - sizes[0], n.count - sizes[-1]),
+                "patients",
+                "denominators that give the printed percentages",
+                printed,
+                group=text_of(among),
+                covariate=column,
+            )
 
 
 def _interactions(facts: Facts) -> Iterator[Record]:
@@ -193,8 +264,14 @@ def _interaction(
         "level": key.level,
     }
     how = "stratum hazard ratios; standard errors from their limits, or bounded by p and numbers"
-    yield _row("interaction: ratio of hazard ratios", mapped(math.exp, difference), "",
-               how, printed, **keys)  # fmt: skip
+    yield _row(
+        "interaction: ratio of hazard ratios",
+        mapped(math.exp, difference),
+        "",
+        how,
+        printed,
+        **keys,
+    )
     ends = (difference[0] - 1.96 * most, difference[1] + 1.96 * most)
     yield _row(
         "interaction: widest 95 % interval", mapped(math.exp, ends), "", how, printed, **keys
@@ -236,8 +313,10 @@ def _effects(facts: Facts) -> Iterator[Record]:
         part = share(facts, frozenset({(key.covariate, key.level)}))
         if "estimate" in rows.get(ratio, {}) or part is None or not 0 < part < 1:
             continue
-        spans = {r.key.endpoint: 4 / r.se[1] ** 2
-                 for r in rows_of(facts, key.endpoint, "multivariable").values()}  # fmt: skip
+        spans = {
+            r.key.endpoint: 4 / r.se[1] ** 2
+            for r in rows_of(facts, key.endpoint, "multivariable").values()
+        }
         n = facts.size(WHOLE)
         events = (max(spans.values(), default=0.0), float(n or 0))
         if not 0 < events[0] <= events[1] or p.interval[1] <= 0:
@@ -247,10 +326,17 @@ def _effects(facts: Facts) -> Iterator[Record]:
         low = z[0] / math.sqrt(information[1])
         high = z[1] / math.sqrt(information[0]) if p.operator == "=" else math.inf
         span = (math.exp(low), math.exp(min(high, 20.0)) if math.isfinite(high) else math.inf)
-        yield _row("hazard ratio or its inverse", span, "",
-                   "z of the p value over the square root of events times p(1-p); events between "
-                   "what the multivariable intervals need and all patients", [p],
-                   endpoint=key.endpoint, covariate=key.covariate, level=key.level)  # fmt: skip
+        yield _row(
+            "hazard ratio or its inverse",
+            span,
+            "",
+            "z of the p value over the square root of events times p(1-p); events between "
+            "what the multivariable intervals need and all patients",
+            [p],
+            endpoint=key.endpoint,
+            covariate=key.covariate,
+            level=key.level,
+        )
 
 
 def _sites(facts: Facts) -> Iterator[Record]:
@@ -262,12 +348,23 @@ def _sites(facts: Facts) -> Iterator[Record]:
     parts = facts.design.table_one.get("recurrence_parts", ())
     endpoint = facts.design.table_one.get("recurrence_endpoint", "")
     counts = [facts.n(frozenset({(part, "yes")})) for part in parts]
-    least = next((r for r in _events(facts) if r["endpoint"] == endpoint
-                  and r["quantity"] == "events, at least"), None)  # fmt: skip
+    least = next(
+        (
+            r
+            for r in _events(facts)
+            if r["endpoint"] == endpoint and r["quantity"] == "events, at least"
+        ),
+        None,
+    )
     if not counts or None in counts or least is None:
         return
     known = sum(c.count for c in counts)
     span = (max(least["low"] - known, 0.0), least["high"] - known)
-    yield _row("failures without a printed site", span, "events",
-               "events of the endpoint less the printed first recurrences", counts,
-               endpoint=endpoint)  # fmt: skip
+    yield _row(
+        "failures without a printed site",
+        span,
+        "events",
+        "events of the endpoint less the printed first recurrences",
+        counts,
+        endpoint=endpoint,
+    )

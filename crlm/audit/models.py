@@ -191,8 +191,12 @@ def _least_events(rows: Sequence[Row]) -> float:
 def _pair_case(
     facts: Facts, covariate: str, pair: tuple[Row, Row], usual: Mapping[bool, float], few: bool
 ) -> Case:
-    roles = {f"{i} {role}": p for i, row in enumerate(pair)
-             for role, p in row.roles.items() if role != "p"}  # fmt: skip
+    roles = {
+        f"{i} {role}": p
+        for i, row in enumerate(pair)
+        for role, p in row.roles.items()
+        if role != "p"
+    }
 
     def judge(roles: Roles) -> Outcome:
         return _judge_pair(roles, pair, usual, few)
@@ -205,8 +209,10 @@ def _pair_case(
 def _judge_pair(
     roles: Roles, pair: tuple[Row, Row], usual: Mapping[bool, float], few: bool
 ) -> Outcome:
-    parts = [{role.partition(" ")[2]: p for role, p in roles.items() if role.startswith(f"{i} ")}
-             for i in (0, 1)]  # fmt: skip
+    parts = [
+        {role.partition(" ")[2]: p for role, p in roles.items() if role.startswith(f"{i} ")}
+        for i in (0, 1)
+    ]
     errors = [standard_error(part) for part in parts]
     if None in errors:
         return unclear("Estimate and limits contradict each other.")
@@ -236,15 +242,21 @@ def opposite(facts: Facts) -> Iterator[Case]:
     for first, second in combinations(facts.design.endpoints, 2):
         a, b = (rows_of(facts, e, "univariable") for e in (first, second))
         for covariate in [c for c in a if c in b]:
-            roles = {f"{i} {role}": p for i, row in enumerate((a[covariate], b[covariate]))
-                     for role, p in row.roles.items() if role != "p"}  # fmt: skip
+            roles = {
+                f"{i} {role}": p
+                for i, row in enumerate((a[covariate], b[covariate]))
+                for role, p in row.roles.items()
+                if role != "p"
+            }
             title = f"{facts.named(covariate)}: {first} and {second}"
             yield Case(("information", covariate), title, roles, _judge_opposite)
 
 
 def _judge_opposite(roles: Roles) -> Outcome:
-    parts = [{role.partition(" ")[2]: p for role, p in roles.items() if role.startswith(f"{i} ")}
-             for i in (0, 1)]  # fmt: skip
+    parts = [
+        {role.partition(" ")[2]: p for role, p in roles.items() if role.startswith(f"{i} ")}
+        for i in (0, 1)
+    ]
     sides = [(p["estimate"].interval[1] < 1) - (p["estimate"].interval[0] > 1) for p in parts]
     clear = [p["low"].interval[0] > 1 or p["high"].interval[1] < 1 for p in parts]
     if sides[0] * sides[1] >= 0 or not any(clear):
@@ -263,8 +275,9 @@ def growth_of(facts: Facts, endpoint: str) -> dict[str, Interval]:
     uni, multi = (rows_of(facts, endpoint, m) for m in ("univariable", "multivariable"))
     return {
         c: ((multi[c].se[0] / uni[c].se[1]) ** 2, (multi[c].se[1] / uni[c].se[0]) ** 2)
-        for c in multi if c in uni and uni[c].key.statistic == multi[c].key.statistic
-    }  # fmt: skip
+        for c in multi
+        if c in uni and uni[c].key.statistic == multi[c].key.statistic
+    }
 
 
 @check(
@@ -285,8 +298,11 @@ def variance_growth(facts: Facts) -> Iterator[Case]:
         for model in ("univariable", "multivariable"):
             for covariate, row in rows_of(facts, endpoint, model).items():
                 if covariate in growth_of(facts, endpoint):
-                    roles |= {f"{model} {covariate} {role}": p
-                              for role, p in row.roles.items() if role != "p"}  # fmt: skip
+                    roles |= {
+                        f"{model} {covariate} {role}": p
+                        for role, p in row.roles.items()
+                        if role != "p"
+                    }
         if facts.n() is not None:
             roles["n"] = facts.n()
         stated = facts.one(Key(endpoint, "all", "all", "", "", "multivariable", "n", None))
@@ -296,8 +312,9 @@ def variance_growth(facts: Facts) -> Iterator[Case]:
         def judge(roles: Roles, endpoint: str = endpoint) -> Outcome:
             return _judge_growth(roles, endpoint)
 
-        yield Case(("model", endpoint), f"{endpoint}: patients of the multivariable model",
-                   roles, judge)  # fmt: skip
+        yield Case(
+            ("model", endpoint), f"{endpoint}: patients of the multivariable model", roles, judge
+        )
 
 
 def _judge_growth(roles: Roles, endpoint: str) -> Outcome:
@@ -331,16 +348,21 @@ def narrowing(facts: Facts) -> Iterator[Case]:
     for endpoint in facts.design.models:
         uni, multi = (rows_of(facts, endpoint, m) for m in ("univariable", "multivariable"))
         for covariate in growth_of(facts, endpoint):
-            roles = {f"{name} {role}": printed
-                     for name, row in (("before", uni[covariate]), ("after", multi[covariate]))
-                     for role, printed in row.roles.items() if role != "p"}  # fmt: skip
+            roles = {
+                f"{name} {role}": printed
+                for name, row in (("before", uni[covariate]), ("after", multi[covariate]))
+                for role, printed in row.roles.items()
+                if role != "p"
+            }
             title = f"{facts.named(covariate)}, {endpoint}: precision before and after adjustment"
             yield Case(("information", covariate), title, roles, _judge_narrowing)
 
 
 def _judge_narrowing(roles: Roles) -> Outcome:
-    parts = [{role.partition(" ")[2]: p for role, p in roles.items() if role.startswith(when)}
-             for when in ("before", "after")]  # fmt: skip
+    parts = [
+        {role.partition(" ")[2]: p for role, p in roles.items() if role.startswith(when)}
+        for when in ("before", "after")
+    ]
     before, after = (standard_error(part) for part in parts)
     if before is None or after is None:
         return unclear("Estimate and limits contradict each other.")
@@ -366,10 +388,11 @@ def _growths(roles: Roles) -> tuple[list[Interval], float]:
     found, events = [], 0.0
     for covariate in sorted(covariates):
         uni, multi = (
-            standard_error({part: roles[f"{model} {covariate} {part}"]
-                            for part in ("estimate", "low", "high")})
+            standard_error(
+                {part: roles[f"{model} {covariate} {part}"] for part in ("estimate", "low", "high")}
+            )
             for model in ("univariable", "multivariable")
-        )  # fmt: skip
+        )
         if uni is not None and multi is not None:
             found.append(((multi[0] / uni[1]) ** 2, (multi[1] / uni[0]) ** 2))
             events = max(events, 4 / uni[1] ** 2)
@@ -405,17 +428,23 @@ def _members(facts: Facts, endpoint: str) -> dict[str, Printed]:
     return {
         key.covariate: places[0]
         for key, places in facts.numbers.items()
-        if key.endpoint == endpoint and key.model == "multivariable" and key.statistic in RATIOS
-        and key.field == "estimate" and places[0].place.startswith("table")
-    }  # fmt: skip
+        if key.endpoint == endpoint
+        and key.model == "multivariable"
+        and key.statistic in RATIOS
+        and key.field == "estimate"
+        and places[0].place.startswith("table")
+    }
 
 
 def _univariable_p(facts: Facts, endpoint: str, covariate: str) -> Printed | None:
     found = [
-        places[0] for key, places in facts.numbers.items()
-        if key.statistic == "p" and key.model == "univariable" and key.population == "all"
+        places[0]
+        for key, places in facts.numbers.items()
+        if key.statistic == "p"
+        and key.model == "univariable"
+        and key.population == "all"
         and (key.endpoint, key.covariate) == (endpoint, covariate)
-    ]  # fmt: skip
+    ]
     return found[0] if len(found) == 1 else None
 
 

@@ -128,8 +128,10 @@ def _count_sets(facts: Facts) -> tuple[str, dict[str, tuple[tuple, list[Printed]
     for (among, column), block in blocks(facts).items():
         levels = facts.levels(column)
         if len(levels) == len(block) == 2 and all(k is not None for _, k in block.values()):
-            printed = sorted((n for pair in block.values() for n in pair if n is not None),
-                             key=lambda p: (p.unit, p.value))  # fmt: skip
+            printed = sorted(
+                (n for pair in block.values() for n in pair if n is not None),
+                key=lambda p: (p.unit, p.value),
+            )
             found[f"{facts.named(column)}, {facts.label(among)}"] = ((among,), printed)
     return "Counts", found
 
@@ -148,12 +150,17 @@ def two_tests(facts: Facts) -> Iterator[Case]:
         levels = facts.levels(key.group)
         if key.statistic != "p" or key.model != "logrank" or len(levels) != 2:
             continue
-        other = facts.one(key._replace(group="all", covariate=key.group, level=levels[1],
-                                       model="univariable"))  # fmt: skip
+        other = facts.one(
+            key._replace(group="all", covariate=key.group, level=levels[1], model="univariable")
+        )
         if other is not None:
             title = f"{facts.named(key.group)}, {key.endpoint}: two p values"
-            yield Case(("tests of curves", key.endpoint, key.population, key.group), title,
-                       {"log-rank": p, "model": other}, _judge_tests)  # fmt: skip
+            yield Case(
+                ("tests of curves", key.endpoint, key.population, key.group),
+                title,
+                {"log-rank": p, "model": other},
+                _judge_tests,
+            )
 
 
 def _judge_tests(roles: Roles) -> Outcome:
@@ -177,8 +184,16 @@ def curve_p(facts: Facts) -> Iterator[Case]:
         levels = facts.levels(key.group)
         if key.statistic != "p" or key.model != "logrank" or len(levels) != 2:
             continue
-        ratio = Key(key.endpoint, key.population, "all", key.group, levels[1], "univariable",
-                    "hazard_ratio", None)  # fmt: skip
+        ratio = Key(
+            key.endpoint,
+            key.population,
+            "all",
+            key.group,
+            levels[1],
+            "univariable",
+            "hazard_ratio",
+            None,
+        )
         row = effect_rows(facts).get(ratio, {})
         part = share(facts, frozenset({(key.group, levels[1])}))
         if not {"estimate", "low", "high"} <= set(row) or part is None or not 0.2 < part < 0.8:

@@ -214,8 +214,10 @@ def _judge_symmetry(roles: Roles, suspect: bool) -> Outcome:
 
 def _padded(roles: Roles) -> str:
     """Whether the row fits once final zeros are not taken for digits."""
-    bare = {role: p.reads(p.text.rstrip("0").rstrip(".")) if "." in p.text else p
-            for role, p in roles.items()}  # fmt: skip
+    bare = {
+        role: p.reads(p.text.rstrip("0").rstrip(".")) if "." in p.text else p
+        for role, p in roles.items()
+    }
     if any(p is None for p in bare.values()) or bare == dict(roles):
         return ""
     zeros = [roles[role].text for role in roles if bare[role].text != roles[role].text]

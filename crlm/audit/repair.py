@@ -175,8 +175,12 @@ def _single(
     same: Mapping[str, tuple[Printed, ...]],
 ) -> Iterator[Repair]:
     everywhere = same.get(printed.id, (printed,))
-    longest = max(p.decimals for one in failed for p in one.case.roles.values()
-                  if p.key.statistic == printed.key.statistic)  # fmt: skip
+    longest = max(
+        p.decimals
+        for one in failed
+        for p in one.case.roles.values()
+        if p.key.statistic == printed.key.statistic
+    )
     texts = [text for text in edits(printed.text) if _as_precise(printed, text, longest)]
     for ids in ({p.id for p in everywhere}, {printed.id}):
         for text in texts:

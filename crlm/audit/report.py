@@ -28,8 +28,17 @@ from crlm.ledger import Design, load_claims, load_design
 
 #: Columns of the frame of checks.
 CHECK_COLUMNS = (
-    "check_id", "kind", "claims", "printed", "low", "high", "assumes", "verdict", "soft", "detail",
-)  # fmt: skip
+    "check_id",
+    "kind",
+    "claims",
+    "printed",
+    "low",
+    "high",
+    "assumes",
+    "verdict",
+    "soft",
+    "detail",
+)
 
 _WIDTH = 96
 _PREPARED: list[tuple[Design, pd.DataFrame, Audit]] = []
@@ -105,8 +114,10 @@ def describe(result: Audit) -> str:
     verdicts = result.checks["verdict"].value_counts()
     shares = ", ".join(f"{verdicts.get(v, 0)} {v}" for v in (CONSISTENT, INCONSISTENT, UNCLEAR))
     lines = [f"{len(result.checks)} checks: {shares}."]
-    for verdict, heading in ((INCONSISTENT, "Numbers that contradict each other"),
-                             (UNCLEAR, "What a reader should know")):  # fmt: skip
+    for verdict, heading in (
+        (INCONSISTENT, "Numbers that contradict each other"),
+        (UNCLEAR, "What a reader should know"),
+    ):
         chosen = result.findings[result.findings["verdict"] == verdict]
         lines += ["", f"{heading} ({len(chosen)})"]
         for finding in chosen.to_dict("records"):

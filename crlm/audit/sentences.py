@@ -30,8 +30,16 @@ def direction(facts: Facts) -> Iterator[Case]:
     for sentence in facts.sentences:
         key = _key(sentence)
         roles = _effect(facts, key) if key.statistic in RATIOS else _difference(facts, key)
-        subject = ("direction", key.endpoint, key.population, key.group, key.covariate,
-                   key.level, key.model, sentence["operator"])  # fmt: skip
+        subject = (
+            "direction",
+            key.endpoint,
+            key.population,
+            key.group,
+            key.covariate,
+            key.level,
+            key.model,
+            sentence["operator"],
+        )
 
         def judge(roles: Roles, sentence: Mapping[str, Any] = sentence) -> Outcome:
             return _judge(roles, sentence)
@@ -53,25 +61,32 @@ def _short(text: str) -> str:
 def _effect(facts: Facts, key: Key) -> dict[str, Printed]:
     """The ratio with limits and p, and where it is not printed the medians of the groups."""
     found = {
-        "estimate": facts.one(key), "low": facts.one(key._replace(field="conf_low")),
+        "estimate": facts.one(key),
+        "low": facts.one(key._replace(field="conf_low")),
         "high": facts.one(key._replace(field="conf_high")),
         "p": facts.one(key._replace(statistic="p")) or _curve_p(facts, key),
-    }  # fmt: skip
+    }
     levels = facts.levels(key.covariate)
     if found["estimate"] is None and key.level in levels and key.model == "univariable":
         for role, level in (("median of level", key.level), ("median of reference", levels[0])):
             found[role] = facts.one(
-                key._replace(group=f"{key.covariate}={level}", covariate="", level="", model="",
-                             statistic="median_survival")
-            )  # fmt: skip
+                key._replace(
+                    group=f"{key.covariate}={level}",
+                    covariate="",
+                    level="",
+                    model="",
+                    statistic="median_survival",
+                )
+            )
     return {role: printed for role, printed in found.items() if printed is not None}
 
 
 def _curve_p(facts: Facts, key: Key) -> Printed | None:
     if len(facts.levels(key.covariate)) != 2:
         return None
-    return facts.one(key._replace(group=key.covariate, covariate="", level="", model="logrank",
-                                  statistic="p"))  # fmt: skip
+    return facts.one(
+        key._replace(group=key.covariate, covariate="", level="", model="logrank", statistic="p")
+    )
 
 
 def _difference(facts: Facts, key: Key) -> dict[str, Printed]:
@@ -84,8 +99,11 @@ def _difference(facts: Facts, key: Key) -> dict[str, Printed]:
         cell = whole | {(key.group, group)}
         if key.level:
             percent, _ = blocks(facts).get((cell, key.covariate), {}).get(key.level, (None, None))
-            found |= {f"{role} percent": percent, f"{role} n": facts.n(cell),
-                      f"{role} count": facts.n(cell | {(key.covariate, key.level)})}  # fmt: skip
+            found |= {
+                f"{role} percent": percent,
+                f"{role} n": facts.n(cell),
+                f"{role} count": facts.n(cell | {(key.covariate, key.level)}),
+            }
         else:
             found[f"{role} median"] = spreads(facts).get((cell, key.covariate), {}).get("median")
     return {role: printed for role, printed in found.items() if printed is not None}
@@ -207,10 +225,14 @@ def listed_factors(facts: Facts) -> Iterator[Case]:
         if len(named) < 3:
             continue
         roles = {
-            key.covariate: places[0] for key, places in facts.numbers.items()
-            if key.statistic == "p" and key.model == "univariable" and key.population == "all"
-            and key.endpoint == endpoint and key.covariate not in named
-        }  # fmt: skip
+            key.covariate: places[0]
+            for key, places in facts.numbers.items()
+            if key.statistic == "p"
+            and key.model == "univariable"
+            and key.population == "all"
+            and key.endpoint == endpoint
+            and key.covariate not in named
+        }
 
         def judge(roles: Roles) -> Outcome:
             left = [facts.named(c) for c, p in roles.items() if p.interval[1] <= _ALPHA]

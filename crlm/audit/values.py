@@ -21,13 +21,20 @@ _NARROW, _MANY = 0.25, 100
 _LOPSIDED, _FLOOR = 0.25, 0.3
 
 _DOMAIN: dict[str, Interval] = {
-    "percent": (0.0, 100.0), "survival_rate": (0.0, 100.0), "p": (0.0, 1.0),
-    "n": (0.0, math.inf), "missing": (0.0, math.inf), "n_at_risk": (0.0, math.inf),
-    "median_survival": (0.0, math.inf), "median_follow_up": (0.0, math.inf),
-    "min_follow_up": (0.0, math.inf), "max_follow_up": (0.0, math.inf),
-    "hazard_ratio": (0.0, math.inf), "odds_ratio": (0.0, math.inf),
+    "percent": (0.0, 100.0),
+    "survival_rate": (0.0, 100.0),
+    "p": (0.0, 1.0),
+    "n": (0.0, math.inf),
+    "missing": (0.0, math.inf),
+    "n_at_risk": (0.0, math.inf),
+    "median_survival": (0.0, math.inf),
+    "median_follow_up": (0.0, math.inf),
+    "min_follow_up": (0.0, math.inf),
+    "max_follow_up": (0.0, math.inf),
+    "hazard_ratio": (0.0, math.inf),
+    "odds_ratio": (0.0, math.inf),
     "concordance": (0.0, 1.0),
-}  # fmt: skip
+}
 _COUNTS = ("n", "missing", "n_at_risk", "cumulative_events")
 
 
@@ -124,8 +131,7 @@ def quartiles_or_range(facts: Facts) -> Iterator[Case]:
 
 
 def _judge_quartiles(roles: Roles) -> Outcome:
-    same = [(a, b) for a, b in (("min", "q1"), ("max", "q3"))
-            if roles[a].value == roles[b].value]  # fmt: skip
+    same = [(a, b) for a, b in (("min", "q1"), ("max", "q3")) if roles[a].value == roles[b].value]
     said = (
         f"{roles['min'].text} to {roles['max'].text} is printed as the range and again as the "
         "interval that holds the middle half."
@@ -252,8 +258,12 @@ def pooled_values(facts: Facts) -> Iterator[Case]:
                     def judge(roles: Roles, name: str = name) -> Outcome:
                         return _judge_pooled(roles, name)
 
-                    yield Case(_subject(cell, column), _title(facts, cell, column),
-                               {"whole": roles[name], **mine}, judge)  # fmt: skip
+                    yield Case(
+                        _subject(cell, column),
+                        _title(facts, cell, column),
+                        {"whole": roles[name], **mine},
+                        judge,
+                    )
 
 
 def _judge_pooled(roles: Roles, name: str) -> Outcome:

@@ -140,8 +140,10 @@ def _judge_ph(roles: Roles) -> Outcome:
     variance = sum(_loglog_variance(roles[r], roles[f"n {r}"]) for r in ("reference", "level"))
     off = gap(span, estimate)
     low, high = math.exp(span[0]), math.exp(span[1])
-    said = (f"{roles['level'].text}% against {roles['reference'].text}% mean a hazard ratio of "
-            f"about {low:.2f} to {high:.2f}, not {roles['estimate'].text}.")  # fmt: skip
+    said = (
+        f"{roles['level'].text}% against {roles['reference'].text}% mean a hazard ratio of "
+        f"about {low:.2f} to {high:.2f}, not {roles['estimate'].text}."
+    )
     fits = off <= _PH_ROOM[0] or off <= _PH_ROOM[1] * math.sqrt(variance)
     return outcome(fits, low, high, said)
 
@@ -177,8 +179,12 @@ def strata(facts: Facts) -> Iterator[Case]:
                 continue
             mine = {f"part {k.population}": rows[k]["estimate"] for k in keys}
             title = f"{title_of(facts, key)}, and by {facts.named(column)}"
-            yield Case(("strata", *subject_of(key), column), title,
-                       {"whole": roles["estimate"], **mine}, _judge_strata)  # fmt: skip
+            yield Case(
+                ("strata", *subject_of(key), column),
+                title,
+                {"whole": roles["estimate"], **mine},
+                _judge_strata,
+            )
 
 
 def _judge_strata(roles: Roles) -> Outcome:

@@ -95,8 +95,11 @@ def _write_parquet(path: Path, rows: pd.DataFrame) -> bool:
         _storable(rows).to_parquet(buffer, index=False)
     except ImportError:
         path.unlink(missing_ok=True)
-        print("crlm: results.parquet is left out, as pyarrow is not installed; results.csv "
-              "has the same rows", file=sys.stderr)  # fmt: skip
+        print(
+            "crlm: results.parquet is left out, as pyarrow is not installed; results.csv "
+            "has the same rows",
+            file=sys.stderr,
+        )
         return False
     write_atomically(path, buffer.getvalue())
     return True

@@ -163,10 +163,16 @@ def _complete(out: Path) -> bool:
 def _as_data(planned: Plan) -> dict[str, Any]:
     """The plan as it is stored: no path, no time."""
     runs = [
-        {"key": item.key, "study": item.study, "cohort": item.cohort,
-         "parameters": item.record["parameters"], "cell": item.cell, "table": item.table}
+        {
+            "key": item.key,
+            "study": item.study,
+            "cohort": item.cohort,
+            "parameters": item.record["parameters"],
+            "cell": item.cell,
+            "table": item.table,
+        }
         for item in planned.runs
-    ]  # fmt: skip
+    ]
     return {
         "runs": runs,
         "effects": list(planned.effects),
@@ -185,8 +191,10 @@ def _executor(workers: int, scheduler: str, kernels: str) -> Callable[..., Any]:
         raise CrlmError("Kernels can be forked on Linux only. Leave --kernels out.")
     chosen = kernels or ("forked" if able else "plain")
     if not able and not kernels:
-        print("crlm: this system cannot fork safely: a fresh kernel is started for each run.",
-              file=sys.stderr)  # fmt: skip
+        print(
+            "crlm: this system cannot fork safely: a fresh kernel is started for each run.",
+            file=sys.stderr,
+        )
     count = workers or len(os.sched_getaffinity(0)) if able else workers or os.cpu_count() or 1
     return lambda jobs: local_workers.local(jobs, count, chosen)
 
@@ -287,8 +295,11 @@ def _lines(total: int) -> Callable[..., None]:
                 f", about {_duration((total - done) / rate)} left" if done < total and rate else ""
             )
             wrong = f", {failed} failed" if failed else ""
-            print(f"{done} of {total} runs{wrong}, {60 * rate:.1f} a minute{left}",
-                  file=sys.stderr, flush=True)  # fmt: skip
+            print(
+                f"{done} of {total} runs{wrong}, {60 * rate:.1f} a minute{left}",
+                file=sys.stderr,
+                flush=True,
+            )
 
     return said
 
@@ -319,8 +330,11 @@ def preview(grid: Path, out: Path, workers: int = 0, look: Look | None = None) -
 
 def describe(record: Mapping[str, Any]) -> str:
     """A run in a few words: study, cohort, parameters."""
-    values = [f"{name}={value}" for name, value in record["parameters"].items()
-              if not name.endswith("_path")]  # fmt: skip
+    values = [
+        f"{name}={value}"
+        for name, value in record["parameters"].items()
+        if not name.endswith("_path")
+    ]
     return " ".join([record["study"], *([record["cohort"]] if record["cohort"] else []), *values])
 
 

@@ -210,8 +210,9 @@ def _expand(
                 both = sorted(set(given) & set(files))
                 if both:
                     raise ParameterError(f"{', '.join(both)} is given twice, by `cohorts` too.")
-                yield _run(notebook, cell, label, {**given, **files}, block.get("seconds"),
-                           folder, digests)  # fmt: skip
+                yield _run(
+                    notebook, cell, label, {**given, **files}, block.get("seconds"), folder, digests
+                )
 
 
 def _notebooks(block: dict[str, Any], folder: Path) -> list[Path]:
@@ -326,9 +327,14 @@ def _steps(name: str, given: dict[str, Any]) -> list[Any]:
 
 
 def _run(
-    notebook: Path, cell: dict[str, parameters.Parameter], label: str, given: dict[str, Any],
-    seconds: Any, folder: Path, digests: dict[str, Any],
-) -> Run:  # fmt: skip
+    notebook: Path,
+    cell: dict[str, parameters.Parameter],
+    label: str,
+    given: dict[str, Any],
+    seconds: Any,
+    folder: Path,
+    digests: dict[str, Any],
+) -> Run:
     values = {**given}
     for name in set(run.FILES) & set(values):
         if values[name]:

@@ -182,8 +182,10 @@ def _filters(runs: Sequence[Mapping[str, Any]], choices: Sequence[str]) -> str:
         values = dict.fromkeys(text_of(value) for value in in_order(found))
         if 1 < len(values) <= 40:
             options = "".join(f"<option>{escape(value)}</option>" for value in values)
-            boxes.append(f'<label>{escape(name)} <select data-column="{escape(name)}">'
-                         f'<option value="">all</option>{options}</select></label>')  # fmt: skip
+            boxes.append(
+                f'<label>{escape(name)} <select data-column="{escape(name)}">'
+                f'<option value="">all</option>{options}</select></label>'
+            )
     return "".join(boxes)
 
 
@@ -222,10 +224,12 @@ def _head(effect: Effect) -> str:
 
 
 def _table_row(
-    run: Mapping[str, Any], choices: Sequence[str],
+    run: Mapping[str, Any],
+    choices: Sequence[str],
     effects: tuple[Sequence[Effect], Sequence[Effect]],
-    counts: Mapping[str, int] | None, shown: Sequence[str],
-) -> str:  # fmt: skip
+    counts: Mapping[str, int] | None,
+    shown: Sequence[str],
+) -> str:
     first, others = effects
     cells = [
         f'<th scope="row" data-sort="{run["number"]}">{_link(run, str(run["number"]))}</th>',

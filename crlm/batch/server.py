@@ -25,9 +25,16 @@ from crlm.batch.lifeline import die_with_parent
 
 # What a run needs, whatever its notebook imports.
 _ALWAYS = (
-    "crlm.run", "crlm.batch.kernel", "crlm.batch.runner", "ipykernel.kernelapp",
-    "ipykernel.ipkernel", "nbconvert", "papermill", "IPython.core.completerlib", "sqlite3",
-)  # fmt: skip
+    "crlm.run",
+    "crlm.batch.kernel",
+    "crlm.batch.runner",
+    "ipykernel.kernelapp",
+    "ipykernel.ipkernel",
+    "nbconvert",
+    "papermill",
+    "IPython.core.completerlib",
+    "sqlite3",
+)
 
 # A runner stops itself at its limit; this long after, it is stopped from outside.
 _GRACE = 30.0

@@ -64,10 +64,13 @@ def check_handles() -> None:
 def environment() -> dict[str, str]:
     """A worker's environment: one thread a run, and sets of words in the same order each time."""
     ours = {
-        "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
-        "PYTHONHASHSEED": "0", "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "PYTHONHASHSEED": "0",
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYTHONWARNINGS": "ignore",
-    }  # fmt: skip
+    }
     return {**ours, **{k: v for k, v in os.environ.items() if k not in ("PYTHONHASHSEED",)}}
 
 
@@ -88,9 +91,12 @@ def start_server(notebook: str) -> Server:
     program = [sys.executable, "-m", "crlm.batch.server", str(os.getpid())]
     command = [*program, study, *imports_of(notebook)]
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(),
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment(),
         start_new_session=True,
-    )  # fmt: skip
+    )
     return Server(process, bytearray())
 
 
@@ -206,8 +212,12 @@ def _after_death(under_way: dict[str, Any], waiting: list[Any], deaths: int) -> 
             "short: try --workers 1. If it is not, try --kernels plain."
         )
     for job in list(under_way.values()):
-        outcome = {"key": job["key"], "status": "lost", "cell": 0,
-                   "error": "the run's process was killed"}  # fmt: skip
+        outcome = {
+            "key": job["key"],
+            "status": "lost",
+            "cell": 0,
+            "error": "the run's process was killed",
+        }
         yield from _settled(outcome, under_way, waiting)
 
 
@@ -256,10 +266,13 @@ def _plain_worker(left: Any, done: Any, alive: dict[str, Any], stop: threading.E
 
 def _plain_run(job: dict[str, Any], alive: dict[str, Any]) -> dict[str, Any]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "crlm.batch.runner", str(os.getpid())], stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment(),
+        [sys.executable, "-m", "crlm.batch.runner", str(os.getpid())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment(),
         start_new_session=os.name == "posix",
-    )  # fmt: skip
+    )
     alive[job["key"]] = process
     limit = job["seconds"] + _GRACE if job["seconds"] else None
     try:
@@ -279,8 +292,9 @@ def _kill_tree(process: subprocess.Popen[bytes]) -> None:
         if os.name == "posix":
             os.killpg(process.pid, 9)
         else:
-            subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)],
-                           capture_output=True, check=False)  # fmt: skip
+            subprocess.run(
+                ["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False
+            )
 
 
 def local(jobs: Sequence[dict[str, Any]], workers: int, kernels: str) -> Outcomes:

@@ -36,13 +36,15 @@ TCIA_CRLM: dict[str, Any] = {
         "age": "age",
         "sex": {"from": "sex", "values": {"1": "male", "2": "female"}},
         "timing": {
-            "from": "synchronous_crlm", "values": {"1": "synchronous", "0": "metachronous"},
+            "from": "synchronous_crlm",
+            "values": {"1": "synchronous", "0": "metachronous"},
         },
         "multiple": {"from": "multiple_metastases", "values": _YES},
         # No metastasis measures 0 cm; see the note below.
         "size_cm": {"from": "max_tumor_size", "missing": ["0"]},
         "nodal_status": {
-            "from": "node_positive_primary", "values": {"1": "positive", "0": "negative"},
+            "from": "node_positive_primary",
+            "values": {"1": "positive", "0": "negative"},
         },
         "cea": "carcinoembryonic_antigen",
         "extrahepatic": {"from": "extrahep_disease", "values": _YES},
@@ -56,7 +58,7 @@ TCIA_CRLM: dict[str, Any] = {
         "hepatic_rfs_months": "months_to_liver_DFS_progression",
         "hepatic_rfs_event": "vital_status_liver_DFS",
     },
-}  # fmt: skip
+}
 
 _TCIA_SOURCE = {
     "kind": "public",

@@ -21,18 +21,44 @@ from crlm.refusals import did_you_mean, listing, refusal, tidy
 MISSING = ("", "NA", "N/A", "#N/A", "<NA>", "NaN", "null", "unknown", "unk", "不明")
 
 _KEYS = (
-    "study", "sheet", "header_row", "skip_rows", "encoding", "separator", "decimal", "missing",
-    "date_format", "days_per_month", "confirm", "columns", "history",
-)  # fmt: skip
+    "study",
+    "sheet",
+    "header_row",
+    "skip_rows",
+    "encoding",
+    "separator",
+    "decimal",
+    "missing",
+    "date_format",
+    "days_per_month",
+    "confirm",
+    "columns",
+    "history",
+)
 _COLUMN_KEYS = ("from", "to", "filled", "or", "unit", "values", "missing", "date_format")
 _HISTORY_KEYS = (
-    "sheet", "header_row", "skip_rows", "encoding", "separator", "missing", "date_format",
-    "columns", "confirm",
-)  # fmt: skip
-_PLAIN_KEYS = (
-    "study", "sheet", "header_row", "encoding", "separator", "decimal", "from", "unit", "or",
+    "sheet",
+    "header_row",
+    "skip_rows",
+    "encoding",
+    "separator",
+    "missing",
     "date_format",
-)  # fmt: skip
+    "columns",
+    "confirm",
+)
+_PLAIN_KEYS = (
+    "study",
+    "sheet",
+    "header_row",
+    "encoding",
+    "separator",
+    "decimal",
+    "from",
+    "unit",
+    "or",
+    "date_format",
+)
 _SEPARATORS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 
 

@@ -220,8 +220,11 @@ class Cells:
 
     def _number(self, text: str, convert: Callable[[float], float]) -> Verdict:
         label = self.labels.get(text, "")
-        mapped = [self.column.values[key] for key in (token(text), token(label))
-                  if key in self.column.values]  # fmt: skip
+        mapped = [
+            self.column.values[key]
+            for key in (token(text), token(label))
+            if key in self.column.values
+        ]
         told = mapped[0] if mapped else text
         if token(told) in self.unknown or (label and token(label) in self.unknown):
             return None, "", ""
@@ -232,11 +235,15 @@ class Cells:
         if rule or value is None:
             return None, rule, remedy
         if label and not mapped and self._is_code(label):
-            return None, "is a code with a label among measurements", (
-                "Say what it means: "
-                f"`{self.name}: {{from: {quote_header(self.column.source)}, missing: "
-                f"[{foreign(json.dumps(text))}]}}`, or map it to its number with `values:`."
-            )  # fmt: skip
+            return (
+                None,
+                "is a code with a label among measurements",
+                (
+                    "Say what it means: "
+                    f"`{self.name}: {{from: {quote_header(self.column.source)}, missing: "
+                    f"[{foreign(json.dumps(text))}]}}`, or map it to its number with `values:`."
+                ),
+            )
         if unit:
             self.own_units += int(self.counts[text])
             convert, _ = converter(unit, self.target, self.month)
@@ -254,8 +261,11 @@ class Cells:
         for row, text, unit in zip(self.texts.index, self.texts, self.units, strict=True):
             known = unit_in_cell(unit, self.target) if unit else self.target
             if text and token(text) not in self.unknown and not known:
-                verdict: Verdict = (None, f"has a unit that is not known: {quote(unit)}",
-                                    "Correct the unit.")  # fmt: skip
+                verdict: Verdict = (
+                    None,
+                    f"has a unit that is not known: {quote(unit)}",
+                    "Correct the unit.",
+                )
             else:
                 convert, _ = converter(known, self.target, self.month)
                 verdict = self._number(text, convert)
@@ -283,11 +293,15 @@ class Cells:
         rows = self.texts[self.texts.isin(wrong)]
         return [
             violation(
-                row, self.name, self.column.source, self._shown(text), wrong[text][1],
+                row,
+                self.name,
+                self.column.source,
+                self._shown(text),
+                wrong[text][1],
                 wrong[text][2] or suggestion,
             )
             for row, text in rows.items()
-        ]  # fmt: skip
+        ]
 
     def _shown(self, text: str) -> str:
         return f"{text} ({self.labels[text]})" if text in self.labels else text
@@ -341,10 +355,14 @@ def _in_range(value: float, spec: Mapping[str, Any]) -> Verdict:
         return None, "is not a whole number", "Correct the cell."
     low, high = spec.get("min", float("-inf")), spec.get("max", float("inf"))
     if value < low and spec.get("role") in ("time", "entry"):
-        return None, "is before the hepatectomy", (
-            "Check the dates it was computed from; if it means unknown, add it to `missing:` "
-            "in the codebook."
-        )  # fmt: skip
+        return (
+            None,
+            "is before the hepatectomy",
+            (
+                "Check the dates it was computed from; if it means unknown, add it to `missing:` "
+                "in the codebook."
+            ),
+        )
     if low <= value <= high:
         return value, "", ""
     unit = f" {spec['unit']}" if spec.get("unit") else ""

@@ -97,9 +97,11 @@ def parse(text: str, first: str = "", date_format: str = "") -> Found:
     if unmistakable is not None:
         return unmistakable
     if date_format:
-        return None, "does not fit the codebook's `date_format`", (
-            "Correct the cell or `date_format:`."
-        )  # fmt: skip
+        return (
+            None,
+            "does not fit the codebook's `date_format`",
+            ("Correct the cell or `date_format:`."),
+        )
     return _numbers(plain, first) or _not_a_date(plain)
 
 
@@ -190,15 +192,19 @@ def _numbers(text: str, first: str) -> Found | None:
         return _dated(year, two, one)
     if first == "month" or two > 12:
         return _dated(year, one, two)
-    return None, "may be day and month or month and day", (
-        'Say which with `date_format:` in the codebook: "%d/%m/%Y" or "%m/%d/%Y".'
-    )  # fmt: skip
+    return (
+        None,
+        "may be day and month or month and day",
+        ('Say which with `date_format:` in the codebook: "%d/%m/%Y" or "%m/%d/%Y".'),
+    )
 
 
 def _two_digits() -> Found:
-    return None, "has a year of two digits", (
-        'Write the year in full, or say what it means: `date_format: "%d/%m/%y"`.'
-    )  # fmt: skip
+    return (
+        None,
+        "has a year of two digits",
+        ('Write the year in full, or say what it means: `date_format: "%d/%m/%y"`.'),
+    )
 
 
 def _dated(year: int, month: int, day: int) -> Found:
@@ -220,12 +226,19 @@ def _not_a_date(text: str) -> Found:
     if _SERIAL.fullmatch(text):
         return None, "is a number, not a date", "Format the column as a date in Excel."
     if _NO_DAY.fullmatch(text):
-        return None, "has no day", (
-            "Write the day; if it is not known, leave the cell empty or map a day of your choice."
-        )  # fmt: skip
-    return None, "is not a date", (
-        f"{_NAMED} If it means that there is none, name it in the column's `missing:`."
-    )  # fmt: skip
+        return (
+            None,
+            "has no day",
+            (
+                "Write the day; if it is not known, leave the cell empty or map a day of your "
+                "choice."
+            ),
+        )
+    return (
+        None,
+        "is not a date",
+        (f"{_NAMED} If it means that there is none, name it in the column's `missing:`."),
+    )
 
 
 def common_order(orders: Mapping[str, Order]) -> str:

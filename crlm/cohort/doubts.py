@@ -49,9 +49,23 @@ def doubts(patients: pd.DataFrame, confirmed: frozenset[str]) -> list[str]:
 
 #: Numbers that stand for "unknown" in many a table.
 _CODES = (
-    77.0, 88.0, 98.0, 99.0, 777.0, 888.0, 997.0, 998.0, 999.0, 7777.0, 8888.0, 9998.0, 9999.0,
-    88888.0, 99999.0, 999999.0,
-)  # fmt: skip
+    77.0,
+    88.0,
+    98.0,
+    99.0,
+    777.0,
+    888.0,
+    997.0,
+    998.0,
+    999.0,
+    7777.0,
+    8888.0,
+    9998.0,
+    9999.0,
+    88888.0,
+    99999.0,
+    999999.0,
+)
 
 
 def _codes(name: str, values: pd.Series) -> Iterator[str]:
@@ -131,7 +145,7 @@ _ODD = (
         lambda v: (v > 0).sum() >= ENOUGH and v[v > 0].median() < 3.5 and v.max() < 20,
         "years (`unit: years`)",
     ),
-)  # fmt: skip
+)
 
 
 def _whole(name: str, values: pd.Series) -> Iterator[str]:

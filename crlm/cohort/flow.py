@@ -99,9 +99,14 @@ def attrition(flags: pd.DataFrame, design: Design) -> pd.DataFrame:
 
 def _flow(level: str, number: float, method: str) -> dict[str, Any]:
     return {
-        "covariate": "flow", "level": level, "statistic": "n", "unit": "patients",
-        "estimate": number, "n": number, "method": method,
-    }  # fmt: skip
+        "covariate": "flow",
+        "level": level,
+        "statistic": "n",
+        "unit": "patients",
+        "estimate": number,
+        "n": number,
+        "method": method,
+    }
 
 
 def add_factors(patients: pd.DataFrame, design: Design) -> pd.DataFrame:

@@ -90,8 +90,9 @@ def _history(sheet: Worksheet) -> None:
     _add_list(sheet, "C", EVENTS)
     sheet["D1"].comment = Comment(
         "key=value, separated by semicolons. Recurrence: site=liver+lung; resectable=yes. "
-        "Assessment: response=progression (or control); resectable=no.", "crlm",
-    )  # fmt: skip
+        "Assessment: response=progression (or control); resectable=no.",
+        "crlm",
+    )
 
 
 def _dictionary(sheet: Worksheet, design: Design) -> None:
@@ -104,11 +105,15 @@ def _dictionary(sheet: Worksheet, design: Design) -> None:
         ]
         sheet.append(
             [
-                name, design.label(name), "event" if spec.get("role") == "event" else spec["type"],
-                str(spec.get("unit", "")), "; ".join(levels), _range(spec),
+                name,
+                design.label(name),
+                "event" if spec.get("role") == "event" else spec["type"],
+                str(spec.get("unit", "")),
+                "; ".join(levels),
+                _range(spec),
                 str(spec.get("about", "")),
             ]
-        )  # fmt: skip
+        )
     for letter, width in zip("ABCDEFG", (28, 32, 10, 10, 48, 16, 80), strict=True):
         sheet.column_dimensions[letter].width = width
     for row in sheet.iter_rows(min_row=2):

@@ -25,22 +25,41 @@ from crlm.refusals import did_you_mean, listing, name_key, plain, refusal, row_l
 
 #: Everything that may happen in a history.
 EVENTS = (
-    "hepatectomy", "recurrence", "p_nac", "assessment", "resection", "death", "last_contact",
-)  # fmt: skip
+    "hepatectomy",
+    "recurrence",
+    "p_nac",
+    "assessment",
+    "resection",
+    "death",
+    "last_contact",
+)
 
 #: Where a recurrence may be; `site=liver+lung` names two.
 SITES = ("liver", "lung", "peritoneum", "lymph_node", "bone", "brain", "local", "other")
 
 _YES_NO = {
-    "yes": "yes", "1": "yes", "true": "yes", "y": "yes",
-    "no": "no", "0": "no", "false": "no", "n": "no",
-}  # fmt: skip
+    "yes": "yes",
+    "1": "yes",
+    "true": "yes",
+    "y": "yes",
+    "no": "no",
+    "0": "no",
+    "false": "no",
+    "n": "no",
+}
 # RECIST: complete response, partial response and stable disease are disease control.
 _RESPONSE = {
-    "progression": "progression", "progressive": "progression", "pd": "progression",
-    "control": "control", "complete": "control", "cr": "control", "partial": "control",
-    "pr": "control", "stable": "control", "sd": "control",
-}  # fmt: skip
+    "progression": "progression",
+    "progressive": "progression",
+    "pd": "progression",
+    "control": "control",
+    "complete": "control",
+    "cr": "control",
+    "partial": "control",
+    "pr": "control",
+    "stable": "control",
+    "sd": "control",
+}
 
 #: What the details of an event may say; the details of other events are free text.
 DETAILS: dict[str, dict[str, dict[str, str]]] = {
@@ -242,8 +261,9 @@ def _empty(
     return [
         violation(row, name, matched[name].source, "", "is empty", "Fill in the cell.")
         for name, empty in lacking.items()
-        for row in frame.index[empty] if (row, name) not in faulty
-    ]  # fmt: skip
+        for row in frame.index[empty]
+        if (row, name) not in faulty
+    ]
 
 
 def _event(text: str) -> tuple[str | None, str, str]:
@@ -264,13 +284,17 @@ def _details(text: str, vocabulary: Mapping[str, Mapping[str, str]]) -> tuple[st
     for part in [part.strip() for part in tidy(text).split(";") if part.strip()]:
         key, equals, value = (piece.strip().casefold() for piece in part.partition("="))
         if not equals or not value:
-            return "", f"{quote(part)} is not `key=value`", (
-                "Write for example: site=liver+lung; resectable=yes."
-            )  # fmt: skip
+            return (
+                "",
+                f"{quote(part)} is not `key=value`",
+                ("Write for example: site=liver+lung; resectable=yes."),
+            )
         if key not in vocabulary:
-            return "", f"{quote(key)} is no key here; known are {listing(vocabulary)}", (
-                did_you_mean(key, vocabulary).strip() or "Correct or remove it."
-            )  # fmt: skip
+            return (
+                "",
+                f"{quote(key)} is no key here; known are {listing(vocabulary)}",
+                (did_you_mean(key, vocabulary).strip() or "Correct or remove it."),
+            )
         if key in told:
             return "", f"{key!r} stands twice", "Join sites with +: site=liver+lung."
         told[key], problem, remedy = _value(key, value, vocabulary[key])

@@ -162,9 +162,10 @@ def _units_beside(
     open_ones = {
         name: str(design.columns[name]["unit"])
         for name, column in matched.items()
-        if design.columns[name].get("unit") and not (column.unit or column.unit_source)
+        if design.columns[name].get("unit")
+        and not (column.unit or column.unit_source)
         and not column.from_dates
-    }  # fmt: skip
+    }
     found = []
     for name, target in open_ones.items():
         source = matched[name].source

@@ -64,7 +64,7 @@ def _what(text: str, plain: str, decimal: str, header: str, name: str) -> tuple[
     if any(_is_figure(mark) for mark in text):
         return "holds a raised, circled or fractional figure, as a footnote mark is", (
             "Remove the mark; write a fraction with a decimal point."
-        )  # fmt: skip
+        )
     if is_date(plain):
         return _date(header, name)
     limit = _LIMIT.fullmatch(plain) or _LIMIT_BEHIND.fullmatch(plain)
@@ -74,11 +74,11 @@ def _what(text: str, plain: str, decimal: str, header: str, name: str) -> tuple[
         return "is a limit, not a number", (
             "Say in the codebook what it counts as: "
             f"`{name}: {{from: {quote_header(header)}, values: {value}}}`."
-        )  # fmt: skip
+        )
     if _RANGE.fullmatch(plain):
         return "is a range, not a number", (
             "Write one number, or leave the cell empty if none is known."
-        )  # fmt: skip
+        )
     return _mark(plain, decimal) or _other(text, plain, header, name)
 
 
@@ -122,12 +122,12 @@ def _mark(plain: str, decimal: str) -> tuple[str, str] | None:
     if decimal == "." and _COMMA.fullmatch(plain):
         return "has a comma or point whose meaning is in doubt", (
             "If a comma is the decimal mark, set `decimal: ','` in the codebook."
-        )  # fmt: skip
+        )
     if _POINTS.fullmatch(plain):
         return "has a comma or point whose meaning is in doubt", (
             "If a comma is the decimal mark, set `decimal: ','` in the codebook; remove what "
             "separates thousands."
-        )  # fmt: skip
+        )
     return None
 
 
@@ -135,16 +135,16 @@ def _other(text: str, plain: str, header: str, name: str) -> tuple[str, str]:
     if _MARK.fullmatch(plain):
         return "is a number with a mark behind it", (
             "Remove the mark, or say in the codebook what it counts as (`values:`)."
-        )  # fmt: skip
+        )
     if re.match(r"[+-]?[\d.,]+\s*[^\d\s.,]+", plain):
         return "is not a plain number", (
             "Leave the unit out of the cell; name it once for the column: "
             f"`{name}: {{from: {quote_header(header)}, unit: ...}}`."
-        )  # fmt: skip
+        )
     return "is not a number", (
         "Correct the cell, or, if it means unknown, add to the codebook: "
         f"missing: [{foreign(json.dumps(text, ensure_ascii=False))}]."
-    )  # fmt: skip
+    )
 
 
 def quote_header(header: str) -> str:

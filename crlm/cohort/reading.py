@@ -220,8 +220,9 @@ def _framed(
         where = row_list(nameless).replace("row", "column")
         notes.append(f"{where} of the file has values but no header and was left out.")
     shown = frame[list(named.values())].set_axis(list(named), axis=1)
-    return Raw(name, kind, how, shown, labels, {k: u for k, u in units.items() if u}, twice,
-               tuple(notes))  # fmt: skip
+    return Raw(
+        name, kind, how, shown, labels, {k: u for k, u in units.items() if u}, twice, tuple(notes)
+    )
 
 
 def contents(file: Path) -> bytes:
@@ -256,11 +257,19 @@ def contents(file: Path) -> bytes:
 
 
 _MAGIC = (
-    (b"PAR1", "Parquet"), (b"$FL2", "SPSS"), (b"$FL3", "SPSS"), (b"PK\x03\x04", "zip"),
-    (b"\xd0\xcf\x11\xe0", "old Office"), (b"%PDF", "a PDF document"), (b"\x89PNG", "a picture"),
-    (b"\xff\xd8\xff", "a picture"), (b"GIF8", "a picture"), (b"{\\rtf", "a text document"),
-    (b"\x1f\x8b", "a compressed file"), (b"SQLite format 3", "a database"),
-)  # fmt: skip
+    (b"PAR1", "Parquet"),
+    (b"$FL2", "SPSS"),
+    (b"$FL3", "SPSS"),
+    (b"PK\x03\x04", "zip"),
+    (b"\xd0\xcf\x11\xe0", "old Office"),
+    (b"%PDF", "a PDF document"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"GIF8", "a picture"),
+    (b"{\\rtf", "a text document"),
+    (b"\x1f\x8b", "a compressed file"),
+    (b"SQLite format 3", "a database"),
+)
 _BY_NAME = {".xlsx": "Excel", ".xlsm": "Excel", ".parquet": "Parquet", ".sav": "SPSS"}
 
 

@@ -165,8 +165,10 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         ("entry_months", "rfs_months"),
-        lambda patients: (patients["entry_months"] >= patients["rfs_months"])
-        & ~(patients["entry_months"] >= patients.get("os_months", float("inf"))),
+        lambda patients: (
+            (patients["entry_months"] >= patients["rfs_months"])
+            & ~(patients["entry_months"] >= patients.get("os_months", float("inf")))
+        ),
         "the recurrence was before observation began",
         "Allowed. The patient counts for OS and not for RFS.",
         note=True,
@@ -175,8 +177,9 @@ RULES: tuple[Rule, ...] = (
     _counts_death("hepatic_rfs_event", "Hepatic RFS counts the death: set it to 1."),
     Rule(
         ("rfs_months", "os_months", "rfs_event"),
-        lambda patients: _no(patients["rfs_event"])
-        & (patients["rfs_months"] < patients["os_months"] - ROUNDING),
+        lambda patients: (
+            _no(patients["rfs_event"]) & (patients["rfs_months"] < patients["os_months"] - ROUNDING)
+        ),
         "without recurrence, yet RFS ends before OS",
         "Allowed. Follow-up for recurrence may have ended before the last contact.",
         note=True,
@@ -195,17 +198,22 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         ("os_after_recurrence_months", "rfs_event"),
-        lambda patients: patients["os_after_recurrence_months"].notna()
-        & _no(patients["rfs_event"]),
+        lambda patients: (
+            patients["os_after_recurrence_months"].notna() & _no(patients["rfs_event"])
+        ),
         "a time after recurrence without a recurrence",
         "Leave it empty for patients without recurrence.",
     ),
     Rule(
         ("os_after_recurrence_months", "os_months", "rfs_months"),
         lambda patients: (
-            patients["os_months"] - patients["rfs_months"] - patients["os_after_recurrence_months"]
-        ).abs()
-        > 2 * ROUNDING,
+            (
+                patients["os_months"]
+                - patients["rfs_months"]
+                - patients["os_after_recurrence_months"]
+            ).abs()
+            > 2 * ROUNDING
+        ),
         "is not OS minus RFS",
         "Check the three times.",
     ),
@@ -219,8 +227,10 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         ("multiple", "n_tumours"),
-        lambda patients: (_is(patients["multiple"], "yes") & (patients["n_tumours"] == 1))
-        | (_is(patients["multiple"], "no") & (patients["n_tumours"] > 1)),
+        lambda patients: (
+            (_is(patients["multiple"], "yes") & (patients["n_tumours"] == 1))
+            | (_is(patients["multiple"], "no") & (patients["n_tumours"] > 1))
+        ),
         "one of them says solitary, the other multiple",
         "Correct one of the two.",
     ),
@@ -242,31 +252,37 @@ RULES: tuple[Rule, ...] = (
     _drug_without_chemotherapy("preop_antibody"),
     Rule(
         ("preop_regimen", "preop_chemo"),
-        lambda patients: _is(patients["preop_regimen"], "none")
-        & _is(patients["preop_chemo"], "yes"),
+        lambda patients: (
+            _is(patients["preop_regimen"], "none") & _is(patients["preop_chemo"], "yes")
+        ),
         "preoperative chemotherapy without a regimen",
         "Name the regimen, or leave it empty if it is not known.",
     ),
     Rule(
         ("kras_codon", "ras"),
-        lambda patients: patients["kras_codon"].notna()
-        & patients["ras"].notna()
-        & (_is(patients["kras_codon"], "wild") != _is(patients["ras"], "wild")),
+        lambda patients: (
+            patients["kras_codon"].notna()
+            & patients["ras"].notna()
+            & (_is(patients["kras_codon"], "wild") != _is(patients["ras"], "wild"))
+        ),
         "the codon contradicts the RAS status",
         "Correct one of the two.",
     ),
     Rule(
         ("dfi_months", "timing"),
-        lambda patients: (_is(patients["timing"], "synchronous") & (patients["dfi_months"] > 0))
-        | (_is(patients["timing"], "metachronous") & (patients["dfi_months"] == 0)),
+        lambda patients: (
+            (_is(patients["timing"], "synchronous") & (patients["dfi_months"] > 0))
+            | (_is(patients["timing"], "metachronous") & (patients["dfi_months"] == 0))
+        ),
         "the interval and the timing speak of different things",
         "Allowed. Synchronous counts as an interval of 0 where the interval is empty.",
         note=True,
     ),
     Rule(
         ("site_liver_only", "site_liver"),
-        lambda patients: _is(patients["site_liver_only"], "yes")
-        & _is(patients["site_liver"], "no"),
+        lambda patients: (
+            _is(patients["site_liver_only"], "yes") & _is(patients["site_liver"], "no")
+        ),
         "the liver alone, but not the liver",
         "Correct one of the two.",
     ),
@@ -276,7 +292,11 @@ RULES: tuple[Rule, ...] = (
     *(
         _site_without_recurrence(site)
         for site in (
-            "site_liver", "site_liver_only", "site_lung", "site_peritoneum", "site_extrahepatic",
+            "site_liver",
+            "site_liver_only",
+            "site_lung",
+            "site_peritoneum",
+            "site_extrahepatic",
         )
     ),
     Rule(
@@ -287,4 +307,4 @@ RULES: tuple[Rule, ...] = (
         note=True,
     ),
     *(_zero(time) for time in ("os_months", "rfs_months", "scp_months", "hepatic_rfs_months")),
-)  # fmt: skip
+)

@@ -114,8 +114,11 @@ def _order_notes(orders: Mapping[str, Order]) -> list[str]:
     common = common_order(orders)
     for header, found in orders.items():
         if found.open and not found.problem and (found.first or common):
-            settles = next((h, o) for h, o in orders.items() if o.first) if not found.first else (
-                header, found)  # fmt: skip
+            settles = (
+                next((h, o) for h, o in orders.items() if o.first)
+                if not found.first
+                else (header, found)
+            )
             first, second = ("day", "month") if settles[1].first == "day" else ("month", "day")
             notes.append(
                 f"Dates in {quote(header)}: {first} before {second}, as row {settles[1].row} "
@@ -157,11 +160,15 @@ def _months(
     months = (days / days_per_month).astype(float)
     problems = [
         violation(
-            row, name, column.source, f"{start[row]:%Y-%m-%d} to {end[row]:%Y-%m-%d}",
-            "ends before it begins", "Check both dates.",
+            row,
+            name,
+            column.source,
+            f"{start[row]:%Y-%m-%d} to {end[row]:%Y-%m-%d}",
+            "ends before it begins",
+            "Check both dates.",
         )
         for row in days.index[days < 0]
-    ]  # fmt: skip
+    ]
     return months.where(~(days < 0), np.nan), problems
 
 

@@ -23,8 +23,15 @@ from crlm.refusals import discreet, listing, plain
 
 #: Columns of the "what I understood" table.
 UNDERSTOOD_COLUMNS = (
-    "column", "source", "role", "unit", "n", "missing", "holds", "problem",
-)  # fmt: skip
+    "column",
+    "source",
+    "role",
+    "unit",
+    "n",
+    "missing",
+    "holds",
+    "problem",
+)
 _WIDTH = 100
 
 

@@ -72,11 +72,15 @@ def _identifiers(patients: pd.DataFrame, matched: Mapping[str, Column]) -> Found
     keys = ids.map(lambda text: tidy(text).casefold(), na_action="ignore")
     twice = [
         violation(
-            row, "patient_id", source, str(ids[row]), "stands in more than one row",
+            row,
+            "patient_id",
+            source,
+            str(ids[row]),
+            "stands in more than one row",
             "One row a patient: remove the copy, or give each its own identifier.",
         )
         for row in ids.index[ids.notna() & keys.duplicated(keep=False)]
-    ]  # fmt: skip
+    ]
     return missing + twice, []
 
 
@@ -142,17 +146,25 @@ def _halves(
     without_time = [row for row in without_time if (row, time) not in faulty]
     return [
         violation(
-            row, event, matched[event].source, "", f"is empty although {time} is given",
+            row,
+            event,
+            matched[event].source,
+            "",
+            f"is empty although {time} is given",
             f"Fill in 1 or 0, or empty both; `confirm: [{time}]` leaves such patients out.",
         )
         for row in without_event
     ] + [
         violation(
-            row, time, matched[time].source, "", f"is empty although {event} is given",
+            row,
+            time,
+            matched[time].source,
+            "",
+            f"is empty although {event} is given",
             f"Fill in the months, or empty both; `confirm: [{time}]` leaves such patients out.",
         )
         for row in without_time
-    ]  # fmt: skip
+    ]
 
 
 def _event_codes_against_times(

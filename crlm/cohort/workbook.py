@@ -110,8 +110,9 @@ def _parts(name: str, data: bytes) -> dict[str, str]:
     targets = {link.get("Id"): link.get("Target", "") for link in links}
     return {
         sheet.get("name", ""): _path(targets.get(_relation(sheet)) or "")
-        for sheet in book.iter() if sheet.tag.endswith("}sheet")
-    }  # fmt: skip
+        for sheet in book.iter()
+        if sheet.tag.endswith("}sheet")
+    }
 
 
 def _relation(sheet: ElementTree.Element) -> str:
@@ -126,9 +127,10 @@ def _refuse_bomb(name: str, archive: zipfile.ZipFile) -> None:
     infos = archive.infolist()
     unpacked = sum(info.file_size for info in infos)
     explosive = [
-        info for info in infos
+        info
+        for info in infos
         if info.file_size > _LET_BE and info.file_size > _MOST_RATIO * max(info.compress_size, 1)
-    ]  # fmt: skip
+    ]
     if unpacked > _MOST_UNPACKED or explosive:
         raise CohortError(
             f"{name} would unpack to {unpacked / 1e6:,.0f} MB from {_packed(infos) / 1e6:,.1f} MB, "

@@ -8,8 +8,16 @@ import pandas as pd
 from crlm.ledger import CohortError
 from crlm.refusals import foreign, refusal, refuse_rows
 
-_CODES = {"true": 1.0, "yes": 1.0, "1": 1.0, "1.0": 1.0,
-          "false": 0.0, "no": 0.0, "0": 0.0, "0.0": 0.0}  # fmt: skip
+_CODES = {
+    "true": 1.0,
+    "yes": 1.0,
+    "1": 1.0,
+    "1.0": 1.0,
+    "false": 0.0,
+    "no": 0.0,
+    "0": 0.0,
+    "0.0": 0.0,
+}
 
 
 def names_of(endpoint: str) -> tuple[str, str]:

@@ -34,9 +34,14 @@ _HALF = 1e-8
 
 
 def certify(
-    design: Design, claims: pd.DataFrame, goal: Goal, cohort_path: Path, history_path: Path, *,
+    design: Design,
+    claims: pd.DataFrame,
+    goal: Goal,
+    cohort_path: Path,
+    history_path: Path,
+    *,
     attained: Program | None = None,
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     """Every claim of the ledger with what a cohort's files give, and the verdict.
 
     `attained`: another program than this module's for a single statistic, with its arguments.
@@ -78,9 +83,12 @@ def certify(
 
 
 def write(
-    folder: Path, design: Design, verdicts: pd.DataFrame, settings: Mapping[str, Any],
+    folder: Path,
+    design: Design,
+    verdicts: pd.DataFrame,
+    settings: Mapping[str, Any],
     in_the_way: Mapping[str, Sequence[str]],
-) -> Path:  # fmt: skip
+) -> Path:
     """Write certificate.json: settings, counts, and each claim with value and verdict.
 
     `in_the_way`: what was lost when the search insisted on a claim it did not meet in the end.
@@ -177,9 +185,10 @@ def _own_models(frames: Mapping[str, pd.DataFrame], design: Design) -> dict[str,
         frame = frames[endpoint]
         rule = regression.rule(
             [name for name in spec["covariates"] if frame[name].nunique() > 1],
-            selection=spec["selection"], entry_p=spec["entry_p"],
+            selection=spec["selection"],
+            entry_p=spec["entry_p"],
             left_out=spec.get("left_out", ()),
-        )  # fmt: skip
+        )
         entry, stay = (float(stats.norm.isf(p / 2)) for p in (rule.entry_p, rule.p_stay))
         columns = rule.candidates(
             [n for n in rule.names if abs(_alone(endpoint, n, frame, design)) > entry]
@@ -198,8 +207,9 @@ def _alone(endpoint: str, name: str, frame: pd.DataFrame, design: Design) -> flo
     """The univariable z that decides whether a covariate enters."""
     if design.conventions["univariable_p"] == "logrank" and levels_of(design, name):
         known = frame[frame[name].notna()]
-        return _logrank(Statistic("logrank", endpoint, columns=(name,), part="z", covariate=name),
-                        known, design)  # fmt: skip
+        return _logrank(
+            Statistic("logrank", endpoint, columns=(name,), part="z", covariate=name), known, design
+        )
     return _wald(endpoint, (name,), 0, frame, design)
 
 
@@ -211,9 +221,13 @@ def _wald(
 
 
 def _rows(
-    claim: Mapping[str, Any], statistic: Statistic, frames: Mapping[str, pd.DataFrame],
-    design: Design, found: dict[Statistic, float], program: Program,
-) -> list[dict[str, Any]]:  # fmt: skip
+    claim: Mapping[str, Any],
+    statistic: Statistic,
+    frames: Mapping[str, pd.DataFrame],
+    design: Design,
+    found: dict[Statistic, float],
+    program: Program,
+) -> list[dict[str, Any]]:
     """The result rows that answer a claim."""
     if statistic not in found:
         found[statistic] = program(statistic, frames, design)
@@ -437,7 +451,14 @@ def _count(statistic: Statistic, frame: pd.DataFrame, design: Design) -> float:
 
 
 _PROGRAMS = {
-    "km": _km, "followup": _follow_up, "logrank": _logrank, "cox": _cox, "logistic": _logistic,
-    "association": _association, "ranks": _ranks, "summary": _summary, "count": _count,
+    "km": _km,
+    "followup": _follow_up,
+    "logrank": _logrank,
+    "cox": _cox,
+    "logistic": _logistic,
+    "association": _association,
+    "ranks": _ranks,
+    "summary": _summary,
+    "count": _count,
     "rates": _rates,
-}  # fmt: skip
+}

@@ -38,8 +38,21 @@ _SHORTLY = 60
 #: A block that costs more than this is evaluated before the others.
 _FAR_OFF = 1.0
 
-(M_SHIFT, M_ANCHOR, M_DEATH, M_FAILURE, M_RECURRENCE, M_SWAP_COURSE, M_SWAP_NEAR, M_SWAP_PART,
- M_AT_ONCE, M_SWAP_TIME, M_SWAP_VALUE, M_VALUE, M_VALUES) = range(13)  # fmt: skip
+(
+    M_SHIFT,
+    M_ANCHOR,
+    M_DEATH,
+    M_FAILURE,
+    M_RECURRENCE,
+    M_SWAP_COURSE,
+    M_SWAP_NEAR,
+    M_SWAP_PART,
+    M_AT_ONCE,
+    M_SWAP_TIME,
+    M_SWAP_VALUE,
+    M_VALUE,
+    M_VALUES,
+) = range(13)
 MOVES = 13
 
 
@@ -205,9 +218,18 @@ def _describe(b, kind, e, state, plan, inside, out):
         )
         return
     kernels.kaplan_meier(
-        state.time[e], state.event[e], state.order[e], inside, kind == 2, plan.conf, plan.z,
-        plan.month, plan.asked[b], plan.n_asked[b], out,
-    )  # fmt: skip
+        state.time[e],
+        state.event[e],
+        state.order[e],
+        inside,
+        kind == 2,
+        plan.conf,
+        plan.z,
+        plan.month,
+        plan.asked[b],
+        plan.n_asked[b],
+        out,
+    )
     if kind == 2:
         _reverse_slots(state.time[e], state.order[e], inside, plan.month, out)
 
@@ -231,9 +253,18 @@ def _model(b, kind, e, state, plan, inside, warm, out):
     columns = plan.columns[b]
     if kind == 4:
         fits.cox(
-            state.time[e], state.event[e], state.order[e], inside, state.x, columns, p,
-            plan.efron, plan.z, warm, out,
-        )  # fmt: skip
+            state.time[e],
+            state.event[e],
+            state.order[e],
+            inside,
+            state.x,
+            columns,
+            p,
+            plan.efron,
+            plan.z,
+            warm,
+            out,
+        )
         return
     for j in range(p):
         for i in range(len(inside)):
@@ -569,8 +600,9 @@ def _violations(x, plan):
 
 
 @compiled
-def anneal(state, plan, freedom, queue, active, units, chances, tolerance, edge, miss, heat,
-           steps, seed):  # fmt: skip
+def anneal(
+    state, plan, freedom, queue, active, units, chances, tolerance, edge, miss, heat, steps, seed
+):
     """Metropolis steps at one heat and one tolerance; the number accepted of each move.
 
     `units` are the units of columns that may move, `chances` the cumulative chances of
@@ -592,8 +624,9 @@ def anneal(state, plan, freedom, queue, active, units, chances, tolerance, edge,
     for _ in range(steps):
         move = int(np.searchsorted(chances, np.random.random()))
         i = np.random.randint(n)
-        count = _propose(move, i, state, plan, freedom, units, who, old_fate, old_x, touched,
-                         active)  # fmt: skip
+        count = _propose(
+            move, i, state, plan, freedom, units, who, old_fate, old_x, touched, active
+        )
         if count == 0:
             continue
         limit = -heat * math.log(1.0 - np.random.random())

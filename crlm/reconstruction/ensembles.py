@@ -25,8 +25,13 @@ TIMES = (12, 24, 36, 48, 60)
 TAU = 60
 #: A quantity is pinned when nine in ten cohorts lie within this much: points of a percentage,
 #: months, ratios as logarithms; a p value when all lie on one side of 0.05.
-PINNED = {"survival_rate": 5.0, "rmst_difference": 1.0, "median_survival": 3.0,
-          "hazard_ratio": 0.10, "concordance": 0.02}  # fmt: skip
+PINNED = {
+    "survival_rate": 5.0,
+    "rmst_difference": 1.0,
+    "median_survival": 3.0,
+    "hazard_ratio": 0.10,
+    "concordance": 0.02,
+}
 _SCORES = ("crs", "game", "m_cs", "tbs")
 _MOST_PAIRS = 300
 
@@ -114,9 +119,11 @@ def summarize(study: str, folders: Sequence[Path]) -> dict[str, Any]:
 
 
 def unprinted(
-    design: Design, claims: pd.DataFrame, frames: Mapping[str, pd.DataFrame],
+    design: Design,
+    claims: pd.DataFrame,
+    frames: Mapping[str, pd.DataFrame],
     groups: Sequence[str],
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     """Result rows of one cohort for what no claim of the ledger prints."""
     rules = design.conventions
     rows = []
@@ -155,9 +162,13 @@ def _persons(frames: Mapping[str, pd.DataFrame], groups: Sequence[str]) -> Count
     """Patients as group, survival and recurrence: two cohorts may share some."""
     os, rfs = frames["OS"], frames["RFS"]
     held = zip(
-        *[os[g].astype(str) for g in groups], os["time"].round(3), os["event"],
-        rfs["time"].round(3), rfs["event"], strict=True,
-    )  # fmt: skip
+        *[os[g].astype(str) for g in groups],
+        os["time"].round(3),
+        os["event"],
+        rfs["time"].round(3),
+        rfs["event"],
+        strict=True,
+    )
     return Counter(held)
 
 
@@ -179,10 +190,15 @@ def _quantities(tables: Sequence[pd.DataFrame]) -> list[dict[str, Any]]:
         record = dict(zip(KEYS, key, strict=True))
         record["time"] = None if pd.isna(record["time"]) else record["time"]
         statistic = record["statistic"]
-        records.append({
-            **record, "unit": part["unit"].iloc[0], "cohorts": len(values), **_spread(values, 4),
-            "verdict": _verdict(statistic, values),
-        })  # fmt: skip
+        records.append(
+            {
+                **record,
+                "unit": part["unit"].iloc[0],
+                "cohorts": len(values),
+                **_spread(values, 4),
+                "verdict": _verdict(statistic, values),
+            }
+        )
     return records
 
 

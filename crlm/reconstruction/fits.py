@@ -65,8 +65,9 @@ def cox(time, event, order, inside, x, columns, p, efron, z, start, out):
             _weigh(risk[0], n, beta[0], risk[1])
             _number_step(risk[0], risk[1], failed, last, n, efron, gradient, information)
         else:
-            _step(row, failed, last, n, efron, beta, values, counts, weight, p, gradient,
-                  information)  # fmt: skip
+            _step(
+                row, failed, last, n, efron, beta, values, counts, weight, p, gradient, information
+            )
         if not invert(information, p, inverse):
             break
         if _newton(beta, gradient, inverse, p) < _SETTLED:
@@ -210,23 +211,95 @@ def _sums(row, failed, last, n, efron, beta, values, counts, weight, zeros, grad
 def _step(row, failed, last, n, efron, beta, values, counts, weight, p, gradient, information):
     """`_sums` by the loops compiled for so many covariates."""
     if p == 2:
-        _sums(row, failed, last, n, efron, beta, values, counts, weight, (0.0,) * 2, gradient,
-              information)  # fmt: skip
+        _sums(
+            row,
+            failed,
+            last,
+            n,
+            efron,
+            beta,
+            values,
+            counts,
+            weight,
+            (0.0,) * 2,
+            gradient,
+            information,
+        )
     elif p == 3:
-        _sums(row, failed, last, n, efron, beta, values, counts, weight, (0.0,) * 3, gradient,
-              information)  # fmt: skip
+        _sums(
+            row,
+            failed,
+            last,
+            n,
+            efron,
+            beta,
+            values,
+            counts,
+            weight,
+            (0.0,) * 3,
+            gradient,
+            information,
+        )
     elif p == 4:
-        _sums(row, failed, last, n, efron, beta, values, counts, weight, (0.0,) * 4, gradient,
-              information)  # fmt: skip
+        _sums(
+            row,
+            failed,
+            last,
+            n,
+            efron,
+            beta,
+            values,
+            counts,
+            weight,
+            (0.0,) * 4,
+            gradient,
+            information,
+        )
     elif p == 5:
-        _sums(row, failed, last, n, efron, beta, values, counts, weight, (0.0,) * 5, gradient,
-              information)  # fmt: skip
+        _sums(
+            row,
+            failed,
+            last,
+            n,
+            efron,
+            beta,
+            values,
+            counts,
+            weight,
+            (0.0,) * 5,
+            gradient,
+            information,
+        )
     elif p == 6:
-        _sums(row, failed, last, n, efron, beta, values, counts, weight, (0.0,) * 6, gradient,
-              information)  # fmt: skip
+        _sums(
+            row,
+            failed,
+            last,
+            n,
+            efron,
+            beta,
+            values,
+            counts,
+            weight,
+            (0.0,) * 6,
+            gradient,
+            information,
+        )
     else:
-        _sums(row, failed, last, n, efron, beta, values, counts, weight, (0.0,) * 9, gradient,
-              information)  # fmt: skip
+        _sums(
+            row,
+            failed,
+            last,
+            n,
+            efron,
+            beta,
+            values,
+            counts,
+            weight,
+            (0.0,) * 9,
+            gradient,
+            information,
+        )
 
 
 @compiled

@@ -64,9 +64,13 @@ def frames(
 
 
 def write(
-    design: Design, wishes: Mapping[str, Any], columns: Columns, state: engine.State, seed: int,
+    design: Design,
+    wishes: Mapping[str, Any],
+    columns: Columns,
+    state: engine.State,
+    seed: int,
     folder: Path,
-) -> tuple[Path, Path]:  # fmt: skip
+) -> tuple[Path, Path]:
     """Write cohort.csv and history.csv; their paths.
 
     Raises
@@ -100,8 +104,11 @@ def _dressed(
     """A column that no printed number speaks of, dealt out with declared weights."""
     found: list[str | None] = []
     for row in table.to_dict("records"):
-        fixed = [v for key, v in spec.get("given", {}).items()
-                 if str(row[key.partition("=")[0]]) == key.partition("=")[2]]  # fmt: skip
+        fixed = [
+            v
+            for key, v in spec.get("given", {}).items()
+            if str(row[key.partition("=")[0]]) == key.partition("=")[2]
+        ]
         if fixed:
             found.append(fixed[0])
             continue
@@ -115,9 +122,13 @@ def _dressed(
 
 
 def _histories(
-    design: Design, wishes: Mapping[str, Any], columns: Columns, state: engine.State,
-    ids: np.ndarray, rng: np.random.Generator,
-) -> pd.DataFrame:  # fmt: skip
+    design: Design,
+    wishes: Mapping[str, Any],
+    columns: Columns,
+    state: engine.State,
+    ids: np.ndarray,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
     month = design.conventions["days_per_month"]
     early = design.conventions.get("early_recurrence_months", 0.0) * month
     surgery = _surgery(state.fate[:, engine.END], wishes["period"], rng)

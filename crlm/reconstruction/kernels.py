@@ -240,9 +240,11 @@ def _fisher(a: int, row: int, column: int, n: int) -> float:
 @compiled
 def _weight(k: int, row: int, column: int, n: int) -> float:
     return (
-        math.lgamma(k + 1.0) + math.lgamma(row - k + 1.0)
-        + math.lgamma(column - k + 1.0) + math.lgamma(n - row - column + k + 1.0)
-    )  # fmt: skip
+        math.lgamma(k + 1.0)
+        + math.lgamma(row - k + 1.0)
+        + math.lgamma(column - k + 1.0)
+        + math.lgamma(n - row - column + k + 1.0)
+    )
 
 
 @compiled

@@ -19,21 +19,47 @@ from crlm.reconstruction.targets import Statistic, Target, levels_of
 #: Endpoints that a course of disease (recurrence, failure, end, death) gives, in this order.
 ENDPOINTS = ("OS", "RFS", "SCP", "OS_after_recurrence")
 KINDS = (
-    "km", "followup", "reverse", "logrank", "cox", "logistic", "association", "ranks",
-    "summary", "count", "correlation", "anchor", "share",
-)  # fmt: skip
+    "km",
+    "followup",
+    "reverse",
+    "logrank",
+    "cox",
+    "logistic",
+    "association",
+    "ranks",
+    "summary",
+    "count",
+    "correlation",
+    "anchor",
+    "share",
+)
 SHARES = ("failure_at_once", "death_alone", "death_unfailed", "death_at_failure", "recurrences")
 #: Microseconds of one evaluation with 150 patients on a core of 2020: only ratios matter.
-_PRICE = {"km": 6.0, "followup": 5.0, "logrank": 4.0, "cox": 3.0, "logistic": 3.0,
-          "association": 8.0, "ranks": 15.0, "summary": 5.0, "count": 1.5, "correlation": 10.0,
-          "anchor": 1.5, "share": 2.0}  # fmt: skip
+_PRICE = {
+    "km": 6.0,
+    "followup": 5.0,
+    "logrank": 4.0,
+    "cox": 3.0,
+    "logistic": 3.0,
+    "association": 8.0,
+    "ranks": 15.0,
+    "summary": 5.0,
+    "count": 1.5,
+    "correlation": 10.0,
+    "anchor": 1.5,
+    "share": 2.0,
+}
 #: Rules by which one column follows from others.
 OVER, FROM, UNDER, UPTO, EQUAL, AMONG, POINTS, SHORT, SITE = range(9)
 #: Of a first recurrence whose site the paper did not have.
 UNKNOWN = "unknown"
 _CUTS = {">": OVER, ">=": FROM, "<": UNDER, "<=": UPTO, "==": EQUAL}
-_CONF = {"plain": kernels.PLAIN, "log": kernels.LOG, "log-log": kernels.LOGLOG,
-         "spss": kernels.SPSS}  # fmt: skip
+_CONF = {
+    "plain": kernels.PLAIN,
+    "log": kernels.LOG,
+    "log-log": kernels.LOGLOG,
+    "spss": kernels.SPSS,
+}
 _LIMITS = ("estimate", "conf_low", "conf_high")
 _SUMMARY = ("median", "min", "max", "q1", "q3")
 _FOLLOW_UP = ("median_follow_up", "min_follow_up", "max_follow_up")
@@ -155,8 +181,20 @@ def _price(block: tuple[Any, ...], wishes: Mapping[str, Any]) -> tuple[int, int]
     """Cheap and delicate blocks first: a bad move is then refused before the dear ones run."""
     kind, _, where, names = block
     open_ = {name for name, _ in where} - set(wishes["groups"]["columns"])
-    order = ("anchor", "km", "followup", "logrank", "share", "association", "count", "correlation",
-             "summary", "ranks", "cox", "logistic")  # fmt: skip
+    order = (
+        "anchor",
+        "km",
+        "followup",
+        "logrank",
+        "share",
+        "association",
+        "count",
+        "correlation",
+        "summary",
+        "ranks",
+        "cox",
+        "logistic",
+    )
     return len(open_) if kind == "km" else 1, order.index(kind) * 10 + len(names)
 
 
@@ -298,12 +336,17 @@ def _blocks(
 ) -> dict[str, np.ndarray]:
     size, month = len(blocks), design.conventions["days_per_month"]
     a: dict[str, np.ndarray] = {
-        "kind": np.zeros(size, np.int64), "price": np.zeros(size), "endpoint": np.full(size, -1),
-        "where": np.full((size, MOST_PAIRS, 2), -1.0), "n_where": np.zeros(size, np.int64),
-        "columns": np.full((size, MOST_COLUMNS), -1), "n_columns": np.zeros(size, np.int64),
-        "code": np.zeros(size), "asked": np.zeros((size, OUT)),
+        "kind": np.zeros(size, np.int64),
+        "price": np.zeros(size),
+        "endpoint": np.full(size, -1),
+        "where": np.full((size, MOST_PAIRS, 2), -1.0),
+        "n_where": np.zeros(size, np.int64),
+        "columns": np.full((size, MOST_COLUMNS), -1),
+        "n_columns": np.zeros(size, np.int64),
+        "code": np.zeros(size),
+        "asked": np.zeros((size, OUT)),
         "n_asked": np.zeros(size, np.int64),
-    }  # fmt: skip
+    }
     for b, ((kind, endpoint, where, names), group) in enumerate(blocks.items()):
         reverse = kind == "followup" and design.conventions["follow_up"] == "reverse"
         a["kind"][b] = KINDS.index("reverse" if reverse else kind)
@@ -357,8 +400,11 @@ def _targets(
         "first": np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         "slot": np.array([_slot(t.statistic, group) for t, group in listed], dtype=np.int64),
         "absolute": np.array([t.absolute for t, _ in listed]),
-        "low": low, "high": high, "natural": np.maximum(natural, fine), "fine": fine,
-    }  # fmt: skip
+        "low": low,
+        "high": high,
+        "natural": np.maximum(natural, fine),
+        "fine": fine,
+    }
 
 
 def _counted(statistic: Statistic) -> str:
@@ -441,9 +487,12 @@ def _dependence(
         static[b] = within and len({*used} - {table}) == 1
     # What follows from a column is touched with it; rules stand in the order they apply.
     for rule, to, source, parts in zip(
-        rules["rule"][::-1], rules["rule_to"][::-1], rules["rule_from"][::-1],
-        rules["rule_set"][::-1], strict=True,
-    ):  # fmt: skip
+        rules["rule"][::-1],
+        rules["rule_to"][::-1],
+        rules["rule_from"][::-1],
+        rules["rule_set"][::-1],
+        strict=True,
+    ):
         sources = parts[parts >= 0] if rule == POINTS else [source] if source >= 0 else []
         for at in sources:
             by_column[at] |= by_column[to]

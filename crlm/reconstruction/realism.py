@@ -18,11 +18,15 @@ def priors(wishes: Mapping[str, Any]) -> list[Target]:
     """The soft ranges of a study as targets, and its numbers of recurrences by group."""
     spec = wishes.get("realism", {})
     found = [
-        Target((f"recurrences with {group}",),
-               Statistic("share", where=where_of(group), part="recurrences"),
-               n - 0.5, n + 0.5, kind="implied")
+        Target(
+            (f"recurrences with {group}",),
+            Statistic("share", where=where_of(group), part="recurrences"),
+            n - 0.5,
+            n + 0.5,
+            kind="implied",
+        )
         for group, n in wishes.get("sites", {}).get("recurrences", {}).items()
-    ]  # fmt: skip
+    ]
     for wish in spec.get("shares", ()):
         statistic = Statistic("share", part=wish["share"])
         found.append(_prior(f"share: {wish['share']}", statistic, wish))

@@ -176,17 +176,20 @@ def prepare(
 
 
 def _compiled(
-    design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame, aim: Goal,
-    wanted: Sequence[Target], seed: int,
-) -> Search:  # fmt: skip
+    design: Design,
+    wishes: Mapping[str, Any],
+    claims: pd.DataFrame,
+    aim: Goal,
+    wanted: Sequence[Target],
+    seed: int,
+) -> Search:
     size = sum(states.group_sizes(design, wishes, claims).values())
     plan, columns, listed = plans.compile_plan(design, wishes, wanted, size)
     state, freedom = states.start(design, wishes, claims, plan, columns, listed, seed)
     state.weight[:] = [_own_weight(target, design) for target in listed]
     blocks = len(plan.kind)
     queue = engine.Queue(np.arange(blocks), np.zeros(blocks), np.zeros(blocks))
-    return Search(design, wishes, aim, tuple(listed), plan, columns, state, freedom,
-                  queue, seed)  # fmt: skip
+    return Search(design, wishes, aim, tuple(listed), plan, columns, state, freedom, queue, seed)
 
 
 def counted(target: Target, search: Search) -> list[Target]:
@@ -197,28 +200,34 @@ def counted(target: Target, search: Search) -> list[Target]:
     """
     statistic, design = target.statistic, search.design
     if (
-        statistic.kind != "association" or statistic.where
+        statistic.kind != "association"
+        or statistic.where
         or statistic.columns[0] not in search.wishes["groups"]["columns"]
         or statistic.columns[1] not in search.columns.names[search.columns.n_base :]
-    ):  # fmt: skip
+    ):
         return []
     group, outcome = statistic.columns
     at, to = (search.columns.at(name) for name in (group, outcome))
     totals = [int((search.state.x[at] == code).sum()) for code in (0, 1)]
     outcomes = search.state.x[to] == 1
     now = [int(outcomes[search.state.x[at] == code].sum()) for code in (0, 1)]
-    fits = plans.pairs_of_counts(totals, target.low, target.high, target.absolute,
-                                 search.plan.fisher)  # fmt: skip
+    fits = plans.pairs_of_counts(
+        totals, target.low, target.high, target.absolute, search.plan.fisher
+    )
     if not fits:
         return []
     best = min(fits, key=lambda pair: abs(pair[0] - now[0]) + abs(pair[1] - now[1]))
     asked = f"{outcome}={levels_of(design, outcome)[1]}"
     return [
-        Target((f"{group}={level}: {n} with {asked}",),
-               Statistic("count", where=((group, level),), columns=(asked,), part="n"),
-               n - 0.5, n + 0.5, kind="implied")
+        Target(
+            (f"{group}={level}: {n} with {asked}",),
+            Statistic("count", where=((group, level),), columns=(asked,), part="n"),
+            n - 0.5,
+            n + 0.5,
+            kind="implied",
+        )
         for level, n in zip(levels_of(design, group), best, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def events_behind(search: Search) -> dict[str, list[float]]:
@@ -234,18 +243,22 @@ def events_behind(search: Search) -> dict[str, list[float]]:
             limits.setdefault(t.statistic.covariate, {})[t.statistic.limit] = t
         found[endpoint] = [
             _scaled_events(search, pair["conf_low"], pair["conf_high"])
-            for pair in limits.values() if len(pair) == 2
-        ]  # fmt: skip
+            for pair in limits.values()
+            if len(pair) == 2
+        ]
     return found
 
 
 def _limits(search: Search, endpoint: str) -> list[Target]:
     """Printed limits of an endpoint's ratios: of covariates alone, where there are such."""
     ratios = [
-        t for t in search.goal.targets
-        if t.statistic.endpoint == endpoint and t.statistic.kind == "cox"
-        and not t.statistic.where and t.statistic.limit != "estimate"
-    ]  # fmt: skip
+        t
+        for t in search.goal.targets
+        if t.statistic.endpoint == endpoint
+        and t.statistic.kind == "cox"
+        and not t.statistic.where
+        and t.statistic.limit != "estimate"
+    ]
     return [t for t in ratios if len(t.statistic.columns) == 1] or ratios
 
 
@@ -262,9 +275,15 @@ def _events(search: Search, told: Sequence[Mapping[str, list[float]]]) -> list[T
             alone = len(_limits(search, endpoint)[0].statistic.columns) == 1
             low, high = _NEAR if alone or endpoint in core else _WIDE
             middle = float(np.median(counts))
-            found.append(Target((f"{endpoint}: events behind the printed intervals",),
-                                Statistic("km", endpoint, part="events"), low * middle,
-                                high * middle, kind="implied"))  # fmt: skip
+            found.append(
+                Target(
+                    (f"{endpoint}: events behind the printed intervals",),
+                    Statistic("km", endpoint, part="events"),
+                    low * middle,
+                    high * middle,
+                    kind="implied",
+                )
+            )
     return found
 
 
@@ -275,8 +294,19 @@ def _scaled_events(search: Search, low: Target, high: Target) -> float:
     chosen = np.array([at(name) for name in columns])
     state, out = search.state, np.zeros(plans.OUT)
     inside = state.event[e] >= 0
-    fits.cox(state.time[e], state.event[e], state.order[e], inside, state.x, chosen,
-                len(chosen), search.plan.efron, search.plan.z, np.zeros(10), out)  # fmt: skip
+    fits.cox(
+        state.time[e],
+        state.event[e],
+        state.order[e],
+        inside,
+        state.x,
+        chosen,
+        len(chosen),
+        search.plan.efron,
+        search.plan.z,
+        np.zeros(10),
+        out,
+    )
     row = 2 + kernels.ROW * columns.index(low.statistic.covariate)
     width = (high.low + high.high - low.low - low.high) / 2
     events = int((state.event[e] == 1).sum())  # also of patients without a value
@@ -365,8 +395,10 @@ def run(
     targets = search.targets
     fights = {
         name: tuple(targets[j].claims[0] for j in others)
-        for k, others in lost.items() if not met[k] for name in targets[k].claims
-    }  # fmt: skip
+        for k, others in lost.items()
+        if not met[k]
+        for name in targets[k].claims
+    }
     return Found(search.state, fights)
 
 
@@ -433,11 +465,14 @@ def _worth(search: Search) -> np.ndarray:
 
     What decides whether a covariate enters a model stands for its row there as well.
     """
-    return np.array([
-        len(t.claims) + _ROW * _screens(t, search.design) if t.kind == "claim"
-        else float(t.kind == "implied")
-        for t in search.targets
-    ])  # fmt: skip
+    return np.array(
+        [
+            len(t.claims) + _ROW * _screens(t, search.design)
+            if t.kind == "claim"
+            else float(t.kind == "implied")
+            for t in search.targets
+        ]
+    )
 
 
 def _progress(search: Search, stage: Stage, share: float, cost: float, seconds: float) -> Progress:
@@ -453,8 +488,9 @@ def _save(
     parts |= {f"queue_{k}": part for k, part in enumerate(search.queue)}
     pairs = [(k, j) for k, others in lost.items() for j in [-1, *others]]
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, done=np.array(done),
-                        lost=np.array(pairs, dtype=np.int64).reshape(-1, 2), **parts)  # fmt: skip
+    np.savez_compressed(
+        buffer, done=np.array(done), lost=np.array(pairs, dtype=np.int64).reshape(-1, 2), **parts
+    )
     write_atomically(checkpoint, buffer.getvalue())
 
 
@@ -488,9 +524,14 @@ def _chunk(search: Search, stage: Stage, share: float, seed: int) -> float:
 
 
 def _anneal(
-    search: Search, stage: Stage, weight: np.ndarray, heat: float, steps: int, seed: int,
+    search: Search,
+    stage: Stage,
+    weight: np.ndarray,
+    heat: float,
+    steps: int,
+    seed: int,
     at: float = 1.0,
-) -> None:  # fmt: skip
+) -> None:
     """Steps at one heat and one tolerance (`at` 0: natural, 1: printed)."""
     plan, state = search.plan, search.state
     tolerance = plan.natural * (plan.fine / plan.natural) ** at
@@ -500,9 +541,20 @@ def _anneal(
     chances = np.cumsum(stage.moves) / stage.moves.sum()
     engine.reorder(search.queue, plan)
     engine.anneal(
-        state, plan, search.freedom, search.queue, stage.active, stage.units, chances,
-        tolerance, _EDGE, miss, heat, steps, seed,
-    )  # fmt: skip
+        state,
+        plan,
+        search.freedom,
+        search.queue,
+        stage.active,
+        stage.units,
+        chances,
+        tolerance,
+        _EDGE,
+        miss,
+        heat,
+        steps,
+        seed,
+    )
 
 
 def _reweigh(search: Search, stage: Stage, at: float) -> None:
@@ -527,10 +579,17 @@ def stages(search: Search, effort: float) -> list[Stage]:
     held = ~blocks[rest].any(axis=0) | several & blocks[core].any(axis=0)
     every, moves = np.ones_like(held), _COURSES + 2 * _VALUES
     sites = [
-        _stage(f"alone: {_named(search, u)}", blocks[u], [u], _RELABEL, 200_000, (0.2, 0.02),
-               (0.5, 1.0))
+        _stage(
+            f"alone: {_named(search, u)}",
+            blocks[u],
+            [u],
+            _RELABEL,
+            200_000,
+            (0.2, 0.02),
+            (0.5, 1.0),
+        )
         for u in early
-    ]  # fmt: skip
+    ]
     found = [
         _stage("core", held, [*early, *core], moves, 2_000_000, (0.5, 0.03), (0.0, 1.0)),
         *sites,
@@ -540,10 +599,18 @@ def stages(search: Search, effort: float) -> list[Stage]:
         waiting -= set(together)
         active = blocks[together].any(axis=0) & ~blocks[sorted(waiting)].any(axis=0)
         name = ", ".join(_named(search, u) for u in together)
-        found.append(_stage(f"alone: {name}", active, together, _VALUES, 300_000 * len(together),
-                            (0.3, 0.02), (0.2, 1.0)))  # fmt: skip
-    found.append(_stage("joint", every, [*core, *rest], moves, 1_500_000, (0.15, 0.02),
-                        (0.7, 1.0)))  # fmt: skip
+        found.append(
+            _stage(
+                f"alone: {name}",
+                active,
+                together,
+                _VALUES,
+                300_000 * len(together),
+                (0.3, 0.02),
+                (0.2, 1.0),
+            )
+        )
+    found.append(_stage("joint", every, [*core, *rest], moves, 1_500_000, (0.15, 0.02), (0.7, 1.0)))
     return [replace(stage, steps=int(stage.steps * effort)) for stage in [*found, *sites]]
 
 
@@ -558,9 +625,14 @@ def _bound(units: Sequence[int], models: np.ndarray) -> list[list[int]]:
 
 
 def _stage(
-    name: str, active: np.ndarray, units: Sequence[int], moves: np.ndarray, steps: float,
-    heat: tuple[float, float], width: tuple[float, float],
-) -> Stage:  # fmt: skip
+    name: str,
+    active: np.ndarray,
+    units: Sequence[int],
+    moves: np.ndarray,
+    steps: float,
+    heat: tuple[float, float],
+    width: tuple[float, float],
+) -> Stage:
     return Stage(name, active, np.array(units, dtype=np.int64), moves, int(steps), heat, width)
 
 
@@ -572,12 +644,14 @@ def _printed_models(search: Search) -> list[str]:
     """Endpoints whose multivariable model is printed row by row."""
     printed = {
         (t.statistic.endpoint, t.statistic.covariate)
-        for t in search.goal.targets if t.statistic.part in RATIOS and len(t.statistic.columns) > 1
-    }  # fmt: skip
+        for t in search.goal.targets
+        if t.statistic.part in RATIOS and len(t.statistic.columns) > 1
+    }
     return [
-        endpoint for endpoint in search.design.models
+        endpoint
+        for endpoint in search.design.models
         if {(endpoint, name) for name in model_columns(search.design, endpoint)} <= printed
-    ]  # fmt: skip
+    ]
 
 
 def _core_units(search: Search) -> list[int]:

@@ -79,11 +79,18 @@ def start(
     fate = _courses(design, claims, plan, freedom, list(sizes), names, members, rng)
     blocks = len(plan.kind)
     state = engine.State(
-        fate, x, np.zeros((4, n), np.int64), np.zeros((4, n), np.int64),
-        np.zeros((4, n), np.int64), members.astype(np.int64), table,
-        np.full((blocks, OUT), np.nan), np.zeros(blocks), np.zeros((blocks, 10)),
+        fate,
+        x,
+        np.zeros((4, n), np.int64),
+        np.zeros((4, n), np.int64),
+        np.zeros((4, n), np.int64),
+        members.astype(np.int64),
+        table,
+        np.full((blocks, OUT), np.nan),
+        np.zeros(blocks),
+        np.zeros((blocks, 10)),
         np.ones(len(plan.slot)),
-    )  # fmt: skip
+    )
     _linked(design, wishes, columns, x)
     _forget(design, wishes, columns, x, table, rng)
     engine.derive_all(state, plan)
@@ -108,10 +115,13 @@ def _printed(
     claims: pd.DataFrame, statistic: str, group: str, covariate: str = "", level: str = ""
 ) -> float | None:
     found = claims[
-        (claims["statistic"] == statistic) & (claims["group"] == group)
-        & (claims["covariate"] == covariate) & (claims["level"] == level)
-        & (claims["population"] == "all") & (claims["kind"] == "number")
-    ]  # fmt: skip
+        (claims["statistic"] == statistic)
+        & (claims["group"] == group)
+        & (claims["covariate"] == covariate)
+        & (claims["level"] == level)
+        & (claims["population"] == "all")
+        & (claims["kind"] == "number")
+    ]
     return float(found["value"].iloc[0]) if len(found) else None
 
 
@@ -119,18 +129,23 @@ def _printed(
 
 
 def _column(
-    design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame, name: str,
-    table: np.ndarray, rng: np.random.Generator,
-) -> np.ndarray:  # fmt: skip
+    design: Design,
+    wishes: Mapping[str, Any],
+    claims: pd.DataFrame,
+    name: str,
+    table: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
     """Values of one column, group by group of Table 1, in random order."""
     values = np.full(len(table), np.nan)
     for code, level in enumerate(levels_of(design, design.table_one["by"])):
         inside = np.flatnonzero(table == code)
         if name == "site":
             found = rng.choice(
-                len(wishes["sites"]["start"]), len(inside),
+                len(wishes["sites"]["start"]),
+                len(inside),
                 p=np.array(wishes["sites"]["start"]) / sum(wishes["sites"]["start"]),
-            )  # fmt: skip
+            )
         elif levels_of(design, name):
             found = _categories(design, wishes, claims, name, level, len(inside))
         else:
@@ -197,9 +212,13 @@ def _linked(design: Design, wishes: Mapping[str, Any], columns: Columns, x: np.n
 
 
 def _forget(
-    design: Design, wishes: Mapping[str, Any], columns: Columns, x: np.ndarray,
-    table: np.ndarray, rng: np.random.Generator,
-) -> None:  # fmt: skip
+    design: Design,
+    wishes: Mapping[str, Any],
+    columns: Columns,
+    x: np.ndarray,
+    table: np.ndarray,
+    rng: np.random.Generator,
+) -> None:
     """Values that the paper did not have, as many as declared, where no other column gives them."""
     for name, spec in wishes.get("columns", {}).items():
         open_ = np.ones(len(table), dtype=bool)
@@ -237,9 +256,13 @@ def _repair(
 
 
 def _freedom(
-    design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame, plan: Plan,
-    columns: Columns, table: np.ndarray,
-) -> engine.Freedom:  # fmt: skip
+    design: Design,
+    wishes: Mapping[str, Any],
+    claims: pd.DataFrame,
+    plan: Plan,
+    columns: Columns,
+    table: np.ndarray,
+) -> engine.Freedom:
     width, groups = len(columns.names), int(table.max()) + 1
     numeric, free = np.zeros(width, bool), np.zeros(width, np.int64)
     missing, grid = np.zeros(width, bool), np.ones(width)
@@ -263,9 +286,16 @@ def _freedom(
                 if value is not None:
                     bound[at, code] = value
     return engine.Freedom(
-        _units(wishes, columns), numeric, free, missing, grid, lowest, highest,
-        np.zeros((0, 2), np.int64), *_ends(claims, plan),
-    )  # fmt: skip
+        _units(wishes, columns),
+        numeric,
+        free,
+        missing,
+        grid,
+        lowest,
+        highest,
+        np.zeros((0, 2), np.int64),
+        *_ends(claims, plan),
+    )
 
 
 def _units(wishes: Mapping[str, Any], columns: Columns) -> np.ndarray:
@@ -300,10 +330,15 @@ def _ends(claims: pd.DataFrame, plan: Plan) -> tuple[int, int]:
 
 
 def _courses(
-    design: Design, claims: pd.DataFrame, plan: Plan, freedom: engine.Freedom,
-    groups: Sequence[tuple[str, ...]], names: Sequence[str], members: np.ndarray,
+    design: Design,
+    claims: pd.DataFrame,
+    plan: Plan,
+    freedom: engine.Freedom,
+    groups: Sequence[tuple[str, ...]],
+    names: Sequence[str],
+    members: np.ndarray,
     rng: np.random.Generator,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """Recurrence, failure, end and death of each patient, drawn around the printed curves."""
     n = len(members)
     common = rng.standard_normal(n)
@@ -340,9 +375,11 @@ def _curve(
     points: dict[float, float] = {}
     for key in keys:
         part = claims[
-            (claims["endpoint"] == endpoint) & (claims["group"] == key)
-            & (claims["field"] == "estimate") & (claims["kind"] == "number")
-        ]  # fmt: skip
+            (claims["endpoint"] == endpoint)
+            & (claims["group"] == key)
+            & (claims["field"] == "estimate")
+            & (claims["kind"] == "number")
+        ]
         for row in part.itertuples():
             if row.statistic == "survival_rate":
                 points[row.time] = row.value / 100
@@ -369,9 +406,13 @@ def _quantile(curve: Sequence[tuple[float, float]], chance: np.ndarray) -> np.nd
 
 
 def _last_contacts(
-    claims: pd.DataFrame, plan: Plan, freedom: engine.Freedom, n: int, beyond: float,
+    claims: pd.DataFrame,
+    plan: Plan,
+    freedom: engine.Freedom,
+    n: int,
+    beyond: float,
     rng: np.random.Generator,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """Days at which patients who live on were last seen: few early, most around the median.
 
     `beyond`: their median over the printed one, which deaths make shorter where they count.
@@ -380,6 +421,11 @@ def _last_contacts(
     factor = 12 if len(row) and row["unit"].iloc[0] == "years" else 1
     middle = float(row["value"].iloc[0]) * factor * plan.month * beyond
     share = np.sort(rng.random(n))
-    knots = [freedom.earliest, 0.45 * middle, middle, 0.6 * middle + 0.4 * freedom.latest,
-             freedom.latest]  # fmt: skip
+    knots = [
+        freedom.earliest,
+        0.45 * middle,
+        middle,
+        0.6 * middle + 0.4 * freedom.latest,
+        freedom.latest,
+    ]
     return rng.permutation(np.round(np.interp(share, [0, 0.2, 0.5, 0.8, 1], knots)))

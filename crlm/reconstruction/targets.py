@@ -222,8 +222,7 @@ def statistic_of(claim: Mapping[str, Any], design: Design) -> Statistic | str:
     where = where_of(claim["population"], claim["group"])
     if name in ("median_survival", "survival_rate"):
         time = float(claim["time"]) if name == "survival_rate" else None
-        return Statistic("km", claim["endpoint"], where, part=name, limit=claim["field"],
-                         time=time)  # fmt: skip
+        return Statistic("km", claim["endpoint"], where, part=name, limit=claim["field"], time=time)
     if name.endswith("follow_up"):
         return Statistic("followup", "OS", where, part=name, limit=claim["field"])
     return _characteristic(claim, where)
@@ -281,9 +280,11 @@ def _test(claim: Mapping[str, Any], design: Design) -> Statistic | str:
     factor = len(levels_of(design, covariate)) == 2
     screened = endpoint in design.models
     if (
-        model == "univariable" and factor and screened
+        model == "univariable"
+        and factor
+        and screened
         and design.conventions["univariable_p"] == "logrank"
-    ):  # fmt: skip
+    ):
         return Statistic("logrank", endpoint, where, (covariate,), "z", covariate)
     return replace(_model(claim, design), part="z")
 
@@ -312,8 +313,9 @@ def _target(
         return _direction(claim, statistic, design)
     low, high = allowed(claim, design.conventions.get("rounded_before"))
     if statistic.part == "z":
-        side = sides.get((claim["endpoint"], claim["covariate"] or claim["group"],
-                          claim["population"]), 0)  # fmt: skip
+        side = sides.get(
+            (claim["endpoint"], claim["covariate"] or claim["group"], claim["population"]), 0
+        )
         return _tested(claim["id"], statistic, low, high, side)
     if claim["unit"] == "years" and statistic.kind in ("km", "followup"):
         low, high = 12 * low, 12 * high
@@ -371,8 +373,11 @@ def slopes(found: Iterable[Target], month: float, bands: bool) -> list[Target]:
             continue
         for day, low, high in ((first - 1, 50.0, _STEEP[1]), (last, _STEEP[0], 50.0)):
             wanted = replace(statistic, part="survival_rate", time=day / month)
-            made.append(Target((f"slope: {target.claims[0]}",), wanted, low + _TINY, high + _TINY,
-                               kind="slope"))  # fmt: skip
+            made.append(
+                Target(
+                    (f"slope: {target.claims[0]}",), wanted, low + _TINY, high + _TINY, kind="slope"
+                )
+            )
     return made
 
 
@@ -453,9 +458,11 @@ def _with_sides(found: Sequence[Target], claims: pd.DataFrame, design: Design) -
     A ratio that is excluded, since it contradicts others, still tells the side.
     """
     ratios = claims[
-        claims["statistic"].isin(RATIOS) & (claims["kind"] == "number")
-        & (claims["field"] == "estimate") & (claims["value"] != 1)
-    ]  # fmt: skip
+        claims["statistic"].isin(RATIOS)
+        & (claims["kind"] == "number")
+        & (claims["field"] == "estimate")
+        & (claims["value"] != 1)
+    ]
     above = {statistic_of(r, design): r["value"] > 1 for r in ratios.to_dict("records")}
     made = []
     for target in found:
@@ -510,8 +517,14 @@ def _implied(design: Design, known: Mapping[Statistic, Target]) -> list[Target]:
         inside = set(model_columns(design, endpoint)) | set(spec.get("left_out", ()))
         edge = float(norm.isf(spec["entry_p"] / 2))
         for name in spec["covariates"]:
-            claim = {"endpoint": endpoint, "population": "all", "covariate": name, "level": "",
-                     "model": "univariable", "group": "all"}  # fmt: skip
+            claim = {
+                "endpoint": endpoint,
+                "population": "all",
+                "covariate": name,
+                "level": "",
+                "model": "univariable",
+                "group": "all",
+            }
             statistic = _test(claim, design)
             printed = known.get(statistic)
             if name not in inside and printed is None:

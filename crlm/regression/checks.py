@@ -61,9 +61,12 @@ def ph_test(
     family = cox_family(sample.data, ties, sample.strata)
     solution = solve(family, sample.design, interval="wald")
     keys: dict[str, Any] = {
-        "endpoint": sample.endpoint, "population": population, "model": model,
-        "n": sample.data.n, "events": sample.data.n_events,
-    }  # fmt: skip
+        "endpoint": sample.endpoint,
+        "population": population,
+        "model": model,
+        "n": sample.data.n,
+        "events": sample.data.n_events,
+    }
     estimable = [j for j in range(sample.design.x.shape[1]) if j not in solution.notes]
     terms = [
         (term.name, [estimable.index(j) for j in term.columns if j in estimable])
@@ -136,8 +139,11 @@ def cindex(
     data = follow_up(part)
     keys: dict[str, Any] = {
         "endpoint": str(frame["endpoint"].iloc[0]) if "endpoint" in frame and len(frame) else "",
-        "population": population, "covariate": score, "n": data.n, "events": data.n_events,
-    }  # fmt: skip
+        "population": population,
+        "covariate": score,
+        "n": data.n,
+        "events": data.n_events,
+    }
     value, error = np.nan, np.nan
     method = f"not estimable: {data.n_events} events among {data.n} patients"
     if data.n_events and data.n > 1:

@@ -197,9 +197,15 @@ def proportional_hazards(
     Grambsch PM, Therneau TM. Biometrika 1994;81:515; as in R's cox.zph since survival 3.0.
     """
     fit = regression.coxph_fit(
-        data.time, data.event, x, entry=data.entry, strata=data.strata, method=ties,
-        eps=_EPS, iter_max=_MAX_ITERATIONS,
-    )  # fmt: skip
+        data.time,
+        data.event,
+        x,
+        entry=data.entry,
+        strata=data.strata,
+        method=ties,
+        eps=_EPS,
+        iter_max=_MAX_ITERATIONS,
+    )
     assign = [list(term) for term in terms]
     try:
         test = regression.cox_zph(fit, transform=transform, assign=assign)
@@ -217,9 +223,12 @@ def concordance(data: FollowUp, score: np.ndarray) -> tuple[float, float]:
     time, event = data.time.tolist(), data.event.tolist()
     if data.entry is None:
         result = core.concordancefit(
-            core.SurvivalData(time, event), values, strata=data.strata, reverse=True,
+            core.SurvivalData(time, event),
+            values,
+            strata=data.strata,
+            reverse=True,
             timefix=False,
-        )  # fmt: skip
+        )
     else:
         counting = core.CountingProcessData(data.entry.tolist(), time, event)
         result = core.concordancefit_counting(

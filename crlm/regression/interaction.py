@@ -101,9 +101,12 @@ def _within_records(
         for column in owner.columns:
             inside = mask & ((wide.x[:, column] == 1) if term_a.levels else True)
             at = {
-                **here, "population": where, "level": owner.level(column),
-                "n": int(inside.sum()), "events": int(family.event[inside].sum()),
-            }  # fmt: skip
+                **here,
+                "population": where,
+                "level": owner.level(column),
+                "n": int(inside.sum()),
+                "events": int(family.event[inside].sum()),
+            }
             records += ratio_records(solution, family, column, at)
     return records
 

@@ -334,9 +334,14 @@ def n_record(n_all: int, family: Family, keys: Mapping[str, str]) -> dict[str, A
     n, events = len(family.outcome), int(family.outcome.sum())
     method = f"{family.method}; complete cases: {n} of {n_all} patients"
     return {
-        **keys, "statistic": "n", "unit": "patients", "estimate": n, "n": n, "events": events,
+        **keys,
+        "statistic": "n",
+        "unit": "patients",
+        "estimate": n,
+        "n": n,
+        "events": events,
         "method": method,
-    }  # fmt: skip
+    }
 
 
 def _model_records(
@@ -368,10 +373,17 @@ def _term_records(
     records = []
     if term.levels:
         level, n_level, events_level = counts.pop(0)
-        records.append({
-            **here, "level": level, "statistic": "reference", "estimate": 1.0, "n": n_level,
-            "events": events_level, "method": term.note or "reference level",
-        })  # fmt: skip
+        records.append(
+            {
+                **here,
+                "level": level,
+                "statistic": "reference",
+                "estimate": 1.0,
+                "n": n_level,
+                "events": events_level,
+                "method": term.note or "reference level",
+            }
+        )
     several = len(term.columns) > 1
     for column, (level, n_level, events_level) in zip(term.columns, counts, strict=True):
         at = {**here, "level": level, "n": n_level, "events": events_level}
@@ -425,10 +437,16 @@ def _empty_records(
     method = solution.interval or f"not estimable: {term.name} is not known of any patient"
     if term.levels:
         method = f"not estimable: every patient has {term.name}={term.levels[0]}"
-        records.append({
-            **here, **counts, "level": term.levels[0], "statistic": "reference", "estimate": 1.0,
-            "method": term.note or "reference level",
-        })  # fmt: skip
+        records.append(
+            {
+                **here,
+                **counts,
+                "level": term.levels[0],
+                "statistic": "reference",
+                "estimate": 1.0,
+                "method": term.note or "reference level",
+            }
+        )
     for statistic in (family.ratio, "p"):
         records.append({**here, **counts, "statistic": statistic, "method": method})
     return records

@@ -238,10 +238,15 @@ def rule(
             "The paper's are in design.models[endpoint]['published']."
         )
     return Rule(
-        names=tuple(listed(covariates)), selection=selection, entry_p=entry_p, p_stay=p_stay,
-        left_out=tuple(listed(left_out)), fixed=tuple(listed(fixed)), ties=ties,
+        names=tuple(listed(covariates)),
+        selection=selection,
+        entry_p=entry_p,
+        p_stay=p_stay,
+        left_out=tuple(listed(left_out)),
+        fixed=tuple(listed(fixed)),
+        ties=ties,
         univariable_p=univariable_p,
-    )  # fmt: skip
+    )
 
 
 def make_problem(

@@ -63,8 +63,10 @@ def regression_table(
     check_choice("univariable_p", rule.univariable_p, TESTS)
     rule.asked_of(frame)
     common: dict[str, Any] = {
-        "ties": rule.ties, "conf_level": conf_level, "population": population,
-    }  # fmt: skip
+        "ties": rule.ties,
+        "conf_level": conf_level,
+        "population": population,
+    }
     uni = univariable(frame, rule.names, p_value=rule.univariable_p, **common)
     chosen = rule.candidates(select(uni, rule.names, entry_p=rule.entry_p))
     steps: list[Removal] = []

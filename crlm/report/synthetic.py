@@ -46,9 +46,11 @@ def certificate(
         return [skipped("Certificate", "The cohort was changed after it was certified.")]
     rows = pd.DataFrame(held["verdicts"])
     return [
-        _summary(held, rows, design, verdicts), *_unmet(held, rows), *_excluded(rows),
+        _summary(held, rows, design, verdicts),
+        *_unmet(held, rows),
+        *_excluded(rows),
         _unknown(included, design),
-    ]  # fmt: skip
+    ]
 
 
 def _summary(
@@ -79,10 +81,18 @@ def _unmet(held: Mapping[str, Any], rows: pd.DataFrame) -> list[Html]:
     fights = held.get("in_the_way", {})
     where = dict(zip(rows["id"], rows["locator"], strict=True))
     body = [
-        ("", [row["locator"], row["printed"], _value(row["computed"]), row["verdict"],
-              _lost([where.get(other, other) for other in fights.get(row["id"], ())])])
+        (
+            "",
+            [
+                row["locator"],
+                row["printed"],
+                _value(row["computed"]),
+                row["verdict"],
+                _lost([where.get(other, other) for other in fights.get(row["id"], ())]),
+            ],
+        )
         for row in missed.to_dict("records")
-    ]  # fmt: skip
+    ]
     header = ["Where", "Printed", "This cohort", "Verdict", "Lost when the search insists on it"]
     return [table("Claims that this cohort does not meet", header, body, numeric=[1, 2])]
 
@@ -96,8 +106,9 @@ def _excluded(rows: pd.DataFrame) -> list[Html]:
     out = rows[rows["excluded"] != ""]
     if out.empty:
         return []
-    body = [("", [row["locator"], row["printed"], row["excluded"]])
-            for row in out.to_dict("records")]  # fmt: skip
+    body = [
+        ("", [row["locator"], row["printed"], row["excluded"]]) for row in out.to_dict("records")
+    ]
     inner = table("Claims that no cohort can meet", ["Where", "Printed", "Why"], body)
     return [fold(f"Claims left out as contradicted by others: {len(body)}", inner)]
 
@@ -166,15 +177,24 @@ def ensemble(design: Design) -> list[Html]:
 
 def _quantities(found: pd.DataFrame, design: Design, caption: str) -> Html:
     body = [
-        ("", [_called(row, design), _shown(row, "median"),
-              f"{_shown(row, 'q05')} to {_shown(row, 'q95')}",
-              f"{_shown(row, 'min')} to {_shown(row, 'max')}", row["verdict"]])
+        (
+            "",
+            [
+                _called(row, design),
+                _shown(row, "median"),
+                f"{_shown(row, 'q05')} to {_shown(row, 'q95')}",
+                f"{_shown(row, 'min')} to {_shown(row, 'max')}",
+                row["verdict"],
+            ],
+        )
         for row in found.to_dict("records")
-    ]  # fmt: skip
+    ]
     header = ["Quantity", "Median", "Nine in ten", "All", "Print leaves it"]
-    notes = ["pinned: nine in ten cohorts lie within 5 points of survival, 3 months of a median, "
-             "1 month of a restricted mean, 0.1 of a log hazard ratio, 0.02 of a concordance; "
-             "a p value: all lie on one side of 0.05."]  # fmt: skip
+    notes = [
+        "pinned: nine in ten cohorts lie within 5 points of survival, 3 months of a median, "
+        "1 month of a restricted mean, 0.1 of a log hazard ratio, 0.02 of a concordance; "
+        "a p value: all lie on one side of 0.05."
+    ]
     return table(caption, header, body, notes, numeric=[1, 2, 3])
 
 

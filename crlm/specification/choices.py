@@ -171,16 +171,26 @@ def declare(
     drawn = _draw(cells, pool, options, printed, most, rng)
     return Plan(
         endpoint=str(first["endpoint"].iloc[0]) if "endpoint" in first and len(first) else "",
-        exposure=exposure, level=level, adjusters=pool, cells=cells, specifications=drawn,
-        printed=printed is not None, possible=2 ** len(pool) * math.prod(map(len, options)),
-        exposures=exposures, seed=seed, note=note,
-    )  # fmt: skip
+        exposure=exposure,
+        level=level,
+        adjusters=pool,
+        cells=cells,
+        specifications=drawn,
+        printed=printed is not None,
+        possible=2 ** len(pool) * math.prod(map(len, options)),
+        exposures=exposures,
+        seed=seed,
+        note=note,
+    )
 
 
 def _check(
-    frames: Mapping[str, pd.DataFrame], exposure: str, adjusters: Sequence[str], most: int,
+    frames: Mapping[str, pd.DataFrame],
+    exposure: str,
+    adjusters: Sequence[str],
+    most: int,
     **options: Sequence[str],
-) -> None:  # fmt: skip
+) -> None:
     known = {"measures": MEASURES, "missing": MISSING, "ties": TIES}
     for name, values in options.items():
         if not values:
@@ -198,9 +208,11 @@ def _check(
 
 
 def _ordered(
-    frames: Mapping[str, pd.DataFrame], names: Sequence[str], exclusions: Sequence[str],
+    frames: Mapping[str, pd.DataFrame],
+    names: Sequence[str],
+    exclusions: Sequence[str],
     design: Design,
-) -> dict[str, pd.DataFrame]:  # fmt: skip
+) -> dict[str, pd.DataFrame]:
     """The frames with their patients in one order, which their contents decide."""
     everybody = next(iter(frames.values())).index
     _check_patients(frames, everybody)
@@ -214,8 +226,9 @@ def _ordered(
         if name in frame
     ]
     rank = pd.Series(np.arange(len(everybody)), index=everybody[np.lexsort(columns)])
-    return {rule: frame.loc[rank.loc[frame.index].sort_values().index]
-            for rule, frame in frames.items()}  # fmt: skip
+    return {
+        rule: frame.loc[rank.loc[frame.index].sort_values().index] for rule, frame in frames.items()
+    }
 
 
 def _check_patients(frames: Mapping[str, pd.DataFrame], everybody: pd.Index) -> None:
@@ -255,9 +268,13 @@ def _sampled(
 
 
 def _draw(
-    cells: Sequence[Cell], pool: Sequence[str], options: tuple[Sequence, ...],
-    printed: Sequence[str] | None, most: int, rng: np.random.Generator,
-) -> tuple[Specification, ...]:  # fmt: skip
+    cells: Sequence[Cell],
+    pool: Sequence[str],
+    options: tuple[Sequence, ...],
+    printed: Sequence[str] | None,
+    most: int,
+    rng: np.random.Generator,
+) -> tuple[Specification, ...]:
     """Different models, each as likely as any other; the printed one is the first."""
     found: dict[tuple, Specification] = {}
     if printed:

@@ -77,6 +77,10 @@ def _effect(plan: Plan, chosen: Specification) -> tuple[float, float, int, int, 
 def _described(plan: Plan, chosen: Specification) -> tuple[str, ...]:
     cell = plan.cells[chosen.cell]
     return (
-        cell.rule, cell.population, chosen.measure, chosen.missing, chosen.ties,
+        cell.rule,
+        cell.population,
+        chosen.measure,
+        chosen.missing,
+        chosen.ties,
         " + ".join(chosen.adjusters),
-    )  # fmt: skip
+    )

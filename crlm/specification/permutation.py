@@ -104,8 +104,12 @@ def inference(
     ratio = shown["hazard_ratio"]
     beyond = ratio > 1 if claim == "higher" else ratio < 1
     holds = float((beyond & (shown["p"] < alpha)).mean()) if len(shown) else np.nan
-    keys = {"endpoint": plan.endpoint, "covariate": plan.exposure, "level": plan.level,
-            "n": len(shown)}  # fmt: skip
+    keys = {
+        "endpoint": plan.endpoint,
+        "covariate": plan.exposure,
+        "level": plan.level,
+        "n": len(shown),
+    }
     drawn = _drawn(plan, curve)
     tested = (
         f"{permutations} permutations of the exposure (outcome and covariates stay), on "
@@ -114,15 +118,17 @@ def inference(
     what = f"hazard ratio {'above' if claim == 'higher' else 'below'} 1 and p < {alpha:g}"
     middle = f"median of {drawn}; p: a median as far from 1 in {tested}"
     share = f"{what}; p: as many of them on one side in the same permutations"
-    return rows([
-        _row(keys, "", "n", len(curve), drawn, unit="specifications", n=len(curve)),
-        _row(keys, "", "hazard_ratio", ratio.median(), middle),
-        _row(keys, "", "p", null.p(null.median), middle),
-        _row(keys, ", range", "min", ratio.min(), "smallest hazard ratio"),
-        _row(keys, ", range", "max", ratio.max(), "largest hazard ratio"),
-        _row(keys, ", claim", "percent", 100 * holds, share, unit="%"),
-        _row(keys, ", claim", "p", null.p(null.share), share),
-    ])  # fmt: skip
+    return rows(
+        [
+            _row(keys, "", "n", len(curve), drawn, unit="specifications", n=len(curve)),
+            _row(keys, "", "hazard_ratio", ratio.median(), middle),
+            _row(keys, "", "p", null.p(null.median), middle),
+            _row(keys, ", range", "min", ratio.min(), "smallest hazard ratio"),
+            _row(keys, ", range", "max", ratio.max(), "largest hazard ratio"),
+            _row(keys, ", claim", "percent", 100 * holds, share, unit="%"),
+            _row(keys, ", claim", "p", null.p(null.share), share),
+        ]
+    )
 
 
 def permuted(plan: Plan, side: int, alpha: float, permutations: int, subset: int) -> Null:
@@ -185,6 +191,10 @@ def _row(
 ) -> dict[str, Any]:
     model = f"specification curve{part}"
     return {
-        **keys, "model": model, "statistic": statistic, "estimate": float(estimate),
-        "method": method, **more,
-    }  # fmt: skip
+        **keys,
+        "model": model,
+        "statistic": statistic,
+        "estimate": float(estimate),
+        "method": method,
+        **more,
+    }

@@ -91,20 +91,29 @@ def kaplan_meier(
         base = row_base(frame, group, sample, population)
         method = f"Kaplan-Meier, {interval_text(conf_type, conf_level)}"
         records.append(
-            {**base, "statistic": "n", "estimate": base["n"], "unit": "patients",
-             "method": "count"}
-        )  # fmt: skip
+            {**base, "statistic": "n", "estimate": base["n"], "unit": "patients", "method": "count"}
+        )
         records.append(
-            {**base, "statistic": "median_survival", "unit": "months",
-             **median_of(steps, conf_type, median_rule, z),
-             "method": f"{method}{spss_text(conf_type)}, {RULE[median_rule]}"
-                       f"{late_text(sample, steps)}"}
-        )  # fmt: skip
+            {
+                **base,
+                "statistic": "median_survival",
+                "unit": "months",
+                **median_of(steps, conf_type, median_rule, z),
+                "method": f"{method}{spss_text(conf_type)}, {RULE[median_rule]}"
+                f"{late_text(sample, steps)}",
+            }
+        )
         for t, rate in zip(asked, rates_at(sample, steps, asked), strict=True):
             records.append(
-                {**base, **rate, "statistic": "survival_rate", "time": t, "unit": "%",
-                 "method": f"{method}{late_text(sample, steps)}"}
-            )  # fmt: skip
+                {
+                    **base,
+                    **rate,
+                    "statistic": "survival_rate",
+                    "time": t,
+                    "unit": "%",
+                    "method": f"{method}{late_text(sample, steps)}",
+                }
+            )
     return rows(records)
 
 
@@ -182,11 +191,19 @@ def risk_table(
         for t, here, so_far in zip(asked, at_risk, events, strict=True):
             row = {**base, "time": t, "unit": "patients"}
             records += [
-                {**row, "statistic": "n_at_risk", "estimate": here,
-                 "method": f"at risk just before t{late}"},
-                {**row, "statistic": "cumulative_events", "estimate": so_far,
-                 "method": "events up to t"},
-            ]  # fmt: skip
+                {
+                    **row,
+                    "statistic": "n_at_risk",
+                    "estimate": here,
+                    "method": f"at risk just before t{late}",
+                },
+                {
+                    **row,
+                    "statistic": "cumulative_events",
+                    "estimate": so_far,
+                    "method": "events up to t",
+                },
+            ]
     return rows(records)
 
 
@@ -257,5 +274,7 @@ def _observed_median(time: np.ndarray, alpha: float) -> dict[str, float]:
     r = int((bdtr(ranks, n, 0.5) <= alpha / 2).sum())
     limits = (ordered[r - 1], ordered[n - r]) if r else (math.nan, math.nan)
     return {
-        "estimate": float(np.median(ordered)), "conf_low": limits[0], "conf_high": limits[1],
-    }  # fmt: skip
+        "estimate": float(np.median(ordered)),
+        "conf_low": limits[0],
+        "conf_high": limits[1],
+    }

@@ -79,8 +79,11 @@ def rates_at(sample: Sample, curve: Curve, asked: Sequence[float]) -> list[dict[
     step = np.searchsorted(curve.time, times, side="right")
     beyond = (times > curve.time[-1]) & (curve.survival[-1] > 0)
     values = {}
-    for name, column in (("estimate", curve.survival), ("conf_low", curve.low),
-                         ("conf_high", curve.high)):  # fmt: skip
+    for name, column in (
+        ("estimate", curve.survival),
+        ("conf_low", curve.low),
+        ("conf_high", curve.high),
+    ):
         values[name] = np.where(beyond, np.nan, 100 * np.r_[1.0, column][step])
     values |= {"n": at_risk, "events": events}
     return [{name: column[i] for name, column in values.items()} for i in range(len(asked))]

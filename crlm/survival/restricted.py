@@ -84,11 +84,16 @@ def rmst(
         means.append((mean, error))
         ended = "" if math.isfinite(mean) else f", follow-up ends at {steps.time[-1]:g} months"
         records.append(
-            {**row_base(frame, group, sample, population), "statistic": "rmst", "time": tau,
-             "unit": "months", **normal_limits(mean, error, z),
-             "method": f"area under Kaplan-Meier {horizon}, Greenwood variance, normal CI"
-                       f"{late_text(sample, steps)}{ended}"}
-        )  # fmt: skip
+            {
+                **row_base(frame, group, sample, population),
+                "statistic": "rmst",
+                "time": tau,
+                "unit": "months",
+                **normal_limits(mean, error, z),
+                "method": f"area under Kaplan-Meier {horizon}, Greenwood variance, normal CI"
+                f"{late_text(sample, steps)}{ended}",
+            }
+        )
     if by is not None and len(groups) == 2:
         records += _rmst_difference(records, means, ",".join(names_of(frame, by)), z, horizon)
     return rows(records)
@@ -180,7 +185,11 @@ def _rmst_difference(
     text = f"{records[1]['group']} minus {records[0]['group']}, {horizon}, Greenwood variance, "
     p = 2 * ndtr(-abs(difference / error)) if error > 0 else math.nan
     return [
-        {**base, "statistic": "rmst_difference", **normal_limits(difference, error, z),
-         "method": text + "normal CI"},
+        {
+            **base,
+            "statistic": "rmst_difference",
+            **normal_limits(difference, error, z),
+            "method": text + "normal CI",
+        },
         {**base, "statistic": "p", "unit": "", "estimate": p, "method": text + "normal test"},
-    ]  # fmt: skip
+    ]

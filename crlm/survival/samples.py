@@ -159,9 +159,11 @@ def make_sample(frame: pd.DataFrame, known: np.ndarray) -> Sample:
         time = grid[np.searchsorted(grid, time, side="right") - 1]
         entry = np.where(entry > 0, grid[np.searchsorted(grid, entry, side="right") - 1], 0.0)
         refuse(
-            frame.iloc[known], (entry > 0) & (entry >= time), "`entry` must be before `time`",
+            frame.iloc[known],
+            (entry > 0) & (entry >= time),
+            "`entry` must be before `time`",
             "They differ by a rounding error; such a patient was never observed.",
-        )  # fmt: skip
+        )
     return Sample(time, event, np.where(entry > 0, entry, -np.inf), grid)
 
 

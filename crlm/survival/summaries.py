@@ -111,15 +111,22 @@ def rate_difference(
         "method": f"{first} minus {second}, Greenwood variance, normal limits and test",
     }
     p = 2 * float(ndtr(-abs(difference) / spread)) if spread > 0 else math.nan
-    effect = {"conf_low": 100 * (difference - z * spread),
-              "conf_high": 100 * (difference + z * spread)}  # fmt: skip
+    effect = {
+        "conf_low": 100 * (difference - z * spread),
+        "conf_high": 100 * (difference + z * spread),
+    }
     return rows(
         [
-            {**base, **effect, "statistic": "difference", "estimate": 100 * difference,
-             "unit": "%"},
+            {
+                **base,
+                **effect,
+                "statistic": "difference",
+                "estimate": 100 * difference,
+                "unit": "%",
+            },
             {**base, "statistic": "p", "estimate": p},
         ]
-    )  # fmt: skip
+    )
 
 
 def year_ticks(frame: pd.DataFrame, most: int = 9) -> list[float]:

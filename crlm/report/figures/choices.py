@@ -22,9 +22,12 @@ from crlm.report.figures.picture import (
 
 _MAX_BINS = 100
 _CHOICES = {
-    "rule": "Follow-up", "population": "Patients", "measure": "Quantities",
-    "missing": "Missing values", "ties": "Tied times",
-}  # fmt: skip
+    "rule": "Follow-up",
+    "population": "Patients",
+    "measure": "Quantities",
+    "missing": "Missing values",
+    "ties": "Tied times",
+}
 _MARKS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20)
 
 
@@ -102,8 +105,9 @@ def published_ratio(curve: pd.DataFrame, claims: pd.DataFrame) -> str:
 def _draw_specifications(axis: Any, shown: pd.DataFrame, published: str) -> None:
     ratio, low, high = (shown[c].to_numpy() for c in ("hazard_ratio", "conf_low", "conf_high"))
     x = np.arange(len(shown)) + 0.5
-    axis.vlines(x, low, high, color=PALETTE[4], alpha=0.35,
-                linewidth=min(4.0, max(0.6, 300 / len(x))))  # fmt: skip
+    axis.vlines(
+        x, low, high, color=PALETTE[4], alpha=0.35, linewidth=min(4.0, max(0.6, 300 / len(x)))
+    )
     clear = shown["p"].to_numpy() < 0.05
     for chosen, colour, label in ((clear, PALETTE[0], "p < 0.05"), (~clear, SOFT, "p ≥ 0.05")):
         axis.plot(x[chosen], ratio[chosen], ".", color=colour, markersize=3.5, label=label)
@@ -121,8 +125,15 @@ def _draw_specifications(axis: Any, shown: pd.DataFrame, published: str) -> None
     axis.yaxis.set_major_locator(FixedLocator([t for t in _MARKS if bottom <= t <= top]))
     axis.yaxis.set_minor_locator(NullLocator())
     axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.legend(loc="lower left", bbox_to_anchor=(0, -0.17), ncols=4, fontsize=8, borderpad=0,
-                handletextpad=0.3, columnspacing=1.2)  # fmt: skip
+    axis.legend(
+        loc="lower left",
+        bbox_to_anchor=(0, -0.17),
+        ncols=4,
+        fontsize=8,
+        borderpad=0,
+        handletextpad=0.3,
+        columnspacing=1.2,
+    )
     axis.xaxis.set_visible(False)
 
 
@@ -140,24 +151,44 @@ def _draw_choices(axis: Any, groups: dict[str, dict[str, np.ndarray]], n: int) -
     shade = np.array(lines).reshape(len(lines), len(edges) - 1)
     full = np.array(matplotlib.colors.to_rgb(PALETTE[0]))
     if len(shade):
-        axis.imshow(1 - shade[:, :, None] * (1 - full), aspect="auto", interpolation="nearest",
-                    extent=(0, n, len(lines) - 0.5, -0.5))  # fmt: skip
+        axis.imshow(
+            1 - shade[:, :, None] * (1 - full),
+            aspect="auto",
+            interpolation="nearest",
+            extent=(0, n, len(lines) - 0.5, -0.5),
+        )
     axis.hlines(np.arange(len(lines)) + 0.5, 0, n, color="white", linewidth=1.6)
     # Text instead of tick labels, each of which would bring five objects more.
     beside = axis.get_yaxis_transform()
     for y, label in enumerate(labels):
-        axis.text(-0.01, y, label.lstrip(), transform=beside, ha="right", va="center", fontsize=8,
-                  fontweight="normal" if label.startswith(" ") else "bold")  # fmt: skip
-    axis.text(0.5, -0.01, f"{n:,} specifications in the order of their hazard ratio",
-              transform=axis.transAxes, ha="center", va="top")  # fmt: skip
+        axis.text(
+            -0.01,
+            y,
+            label.lstrip(),
+            transform=beside,
+            ha="right",
+            va="center",
+            fontsize=8,
+            fontweight="normal" if label.startswith(" ") else "bold",
+        )
+    axis.text(
+        0.5,
+        -0.01,
+        f"{n:,} specifications in the order of their hazard ratio",
+        transform=axis.transAxes,
+        ha="center",
+        va="top",
+    )
     axis.set(xlim=(0, n), ylim=(max(len(lines), 1) - 0.5, -0.5))
     axis.set_axis_off()
 
 
 def _describe_specifications(
-    shown: pd.DataFrame, groups: dict[str, dict[str, np.ndarray]], title: str,
+    shown: pd.DataFrame,
+    groups: dict[str, dict[str, np.ndarray]],
+    title: str,
     published: str,
-) -> str:  # fmt: skip
+) -> str:
     estimates = shown["hazard_ratio"]
     parts = []
     for heading, options in groups.items():

@@ -108,8 +108,14 @@ def _draw_curve(axis: Any, curve: pd.DataFrame, colour: str, label: str) -> None
     axis.fill_between(time, low, high, step="post", color=colour, alpha=0.13, linewidth=0)
     censored = curve[curve["n_censored"] > 0]
     if len(censored) <= _MAX_CENSOR_MARKS:
-        axis.plot(censored["time"], censored["survival"], "|", color=colour, markersize=4,
-                  markeredgewidth=0.8)  # fmt: skip
+        axis.plot(
+            censored["time"],
+            censored["survival"],
+            "|",
+            color=colour,
+            markersize=4,
+            markeredgewidth=0.8,
+        )
 
 
 def _thinned(curve: pd.DataFrame) -> pd.DataFrame:
@@ -169,9 +175,14 @@ def _draw_risk_table(
 
 
 def _describe_curves(
-    curves: pd.DataFrame, risk: pd.DataFrame, groups: Sequence[str], ticks: np.ndarray,
-    design: Design, title: str, p: float | None,
-) -> str:  # fmt: skip
+    curves: pd.DataFrame,
+    risk: pd.DataFrame,
+    groups: Sequence[str],
+    ticks: np.ndarray,
+    design: Design,
+    title: str,
+    p: float | None,
+) -> str:
     sizes = risk.groupby("group")["n"].first()
     parts = []
     for group in groups:

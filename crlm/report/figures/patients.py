@@ -136,9 +136,16 @@ def missing_values(
         figure.subplots_adjust(**frame_at)
         texts = shares.map(lambda share: f"{number(share, 0)} %")
         seaborn.heatmap(
-            shares, ax=axis, annot=texts, fmt="", cmap="Blues", vmin=0, vmax=100, cbar=False,
+            shares,
+            ax=axis,
+            annot=texts,
+            fmt="",
+            cmap="Blues",
+            vmin=0,
+            vmax=100,
+            cbar=False,
             linewidths=1.0,
-        )  # fmt: skip
+        )
         axis.set(title="Missing values by group", xlabel="", ylabel="")
         axis.tick_params(axis="y", rotation=0, length=0)
         told = "; ".join(
