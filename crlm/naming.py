@@ -222,7 +222,7 @@ def _condition(text: str, design: Design) -> str:
     if sign == ">" and not _spec(design, name):
         return f"from {name} to {value}"
     if (sign, value) == ("=", "known"):
-        return f"patients of known {_small(_label(name, design))}"
+        return f"patients of known {small(_label(name, design))}"
     if sign in ("=", "!="):
         levels = value.split("/")
         own = _own(name, value, design) if len(levels) == 1 else ""
@@ -268,7 +268,7 @@ def _label(name: str, design: Design) -> str:
     """A column within a sentence, without its unit: "age", "CEA", "largest liver metastasis"."""
     text = COMPUTED[name]["label"] if name in COMPUTED else design.label(name)
     unit = _unit(name, design)
-    return _small(text.removesuffix(f", {unit}") if unit else text)
+    return small(text.removesuffix(f", {unit}") if unit else text)
 
 
 def _unit(name: str, design: Design) -> str:
@@ -291,14 +291,14 @@ def _level(name: str, level: str, design: Design) -> str:
         return f"{label} {text} {_cut_unit(name, design)}".strip()
     if level in ("yes", "no") and text in _PLAIN:
         return f"{'with' if level == 'yes' else 'without'} {label}"
-    return f"{label}: {_small(text)}"
+    return f"{label}: {small(text)}"
 
 
 def _value(name: str, level: str, design: Design) -> str:
     """A level as a value of its column, as tables list it: "KRAS: mutant", "ablation: yes"."""
     text, label = _level_label(name, level, design), _label(name, design)
     if text in _PLAIN:
-        return f"{label}: {_small(text)}"
+        return f"{label}: {small(text)}"
     if _spec(design, name).get("role") != "exposure":
         return _level(name, level, design)
     return f"{label}: {level if level in ('yes', 'no') else _unlike(text, label + ' ')}"
@@ -340,7 +340,7 @@ def _against(name: str, level: str, design: Design) -> str:
         return f"{text} against {_unlike(other, text)}"
     if _is_cut(text):
         return f"{label} {text} against {other} {_cut_unit(name, design)}".strip()
-    return f"{label} ({_small(text)} against {_small(other)})"
+    return f"{label} ({small(text)} against {small(other)})"
 
 
 def _unlike(text: str, other: str) -> str:
@@ -349,7 +349,7 @@ def _unlike(text: str, other: str) -> str:
     return rest if rest and other.startswith(first + " ") else text
 
 
-def _small(text: str) -> str:
+def small(text: str) -> str:
     """A label as it stands within a sentence; abbreviations keep their capitals."""
     return text[0].lower() + text[1:] if re.match(r"[A-Z][a-z-]", text) else text
 

@@ -205,3 +205,11 @@ def test_how_often_a_factor_is_chosen():
     )
     none = readings.stability(found[found["covariate"] == "sex"], NCCH, "ras")
     assert none == "Of 1 factor in 80 % of the samples or more: none."
+
+
+def test_a_second_opinion_counts_what_neither_program_can_give():
+    base = {"endpoint": "OS", "quantity": "median", "group": "hai=yes", "program": "lifelines"}
+    found = pd.DataFrame([{**base, "difference": 1e-12}, {**base, "difference": math.nan}])
+    told = readings.second_opinion(found, HAI, [])
+    assert told.startswith("1 number of this report was computed again by lifelines")
+    assert told.endswith("The other 1 has no value here or there.")

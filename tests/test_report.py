@@ -407,3 +407,16 @@ def test_no_digit_of_a_choice_is_lost():
     told = provenance.differences(DESIGN, chosen)
     assert "cea cutoff 1234567 (paper 100)" in told
     assert "age cutoff 60.0000001 (paper 60)" in told
+
+
+def test_a_product_is_called_a_ratio_of_ratios():
+    design = ledger.load_design("mskcc_hai")
+    base = {"endpoint": "OS", "model": "interaction", "statistic": "hazard_ratio", "estimate": 0.5}
+    rows = ledger.rows(
+        [
+            base | {"covariate": "hai", "level": "yes", "population": "kras=wild"},
+            base | {"covariate": "hai:kras", "level": "yes:mutant"},
+        ]
+    )
+    made = tables.effects_table(rows, design, caption="t", statistics={"hazard_ratio": "HR"})
+    assert made.html.count(">HR<") == 1 and made.html.count(">ratio of HRs<") == 1

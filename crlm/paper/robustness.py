@@ -8,6 +8,7 @@ import pandas as pd
 
 from crlm import endpoints, regression, second_opinion, specification, survival
 from crlm.ledger import rows as result_rows
+from crlm.naming import small
 from crlm.numbers import counted
 from crlm.paper.base import Base, Section, nothing
 from crlm.report import figures, html, readings, tables
@@ -26,7 +27,7 @@ class Robustness(Base):
 
     def interaction(self, endpoint_names: Sequence[str], effect: str, modifier: str) -> Section:
         """Does one effect depend on another: the ratio of the two hazard ratios, with limits."""
-        title = f"{self.design.label(effect)} by {self.design.label(modifier)}"
+        title = f"{self.design.label(effect)} by {small(self.design.label(modifier))}"
         known = [n for n in endpoint_names if not self.lacking(n, effect, modifier)]
         if not known:
             self.can(title, endpoint_names[0], effect, modifier)
@@ -35,7 +36,7 @@ class Robustness(Base):
             regression.interaction(self.frames[n], effect, modifier, ties=self.ties) for n in known
         ]
         rows = self.add(*fits)
-        names = {"hazard_ratio": "HR, or ratio of HRs"}
+        names = {"hazard_ratio": "HR"}
         table = tables.effects_table(rows, self.design, caption=title, statistics=names)
         return self.section(rows, [table], readings.interaction(rows, self.design))
 
@@ -238,7 +239,7 @@ class Robustness(Base):
         tau : float
             Horizon in months; 0: the largest to which all groups are followed, at most 60.
         """
-        title = f"restricted means by {self.design.label(by)}"
+        title = f"restricted means by {small(self.design.label(by))}"
         names = [n for n in endpoint_names if self.can(f"{n}, {title}", n, by)]
         if not names:
             return nothing()
@@ -266,7 +267,7 @@ class Robustness(Base):
         names = {"hazard_ratio": "HR"}
         table = tables.effects_table(rows, self.design, caption=caption, statistics=names)
         texts = [
-            readings.effects(part, self.design, self.print, lead=f"{name}: ")
+            readings.effects(part, self.design, self.print, lead=f"{name}, unadjusted: ")
             for name, part in rows.groupby("endpoint", sort=False)
         ]
         return self.section(rows, [html.fold(caption, table)], texts)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from crlm import baseline, cohort, endpoints, regression, survival
 from crlm.ledger import rows as result_rows
+from crlm.naming import small
 from crlm.numbers import counted
 from crlm.paper.base import Base, Section, nothing
 from crlm.report import figures, html, readings, tables, verdicts
@@ -77,7 +78,7 @@ class Sections(Base):
         folded : bool
             The table behind one line; the sentence stays in sight.
         """
-        if not self.can(f"{title} by {self.design.label(by)}", "patients", by):
+        if not self.can(f"{title} by {small(self.design.label(by))}", "patients", by):
             return nothing()
         names = self.design.table_one[variables] if isinstance(variables, str) else list(variables)
         kept = self.usable(self.included, names)
@@ -99,8 +100,13 @@ class Sections(Base):
             return []
         boxes = figures.distributions(self.included, names, by, self.design)
         gaps = figures.missing_values(self.included, names, by, self.design)
-        told = {f"{title}: measurements by group": boxes, f"{title}: missing values": gaps}
-        return [html.fold(summary, picture) for summary, picture in told.items() if picture]
+        folds = []
+        if boxes:
+            legend = html.say(figures.BOXES)
+            folds.append(html.fold(f"{title}: measurements by group", boxes, legend))
+        if gaps:
+            folds.append(html.fold(f"{title}: missing values", gaps))
+        return folds
 
     def _everybody(self, by: str, names: Sequence[str], spread: str) -> pd.DataFrame:
         """All patients, where some are of unknown group and the table's total lacks them."""
@@ -110,7 +116,7 @@ class Sections(Base):
 
     def sizes(self, by: str) -> Section:
         """How the patients divide into the groups of a column, in one sentence."""
-        if not self.can(f"patients by {self.design.label(by)}", "patients", by):
+        if not self.can(f"patients by {small(self.design.label(by))}", "patients", by):
             return nothing()
         rows = self.add(baseline.table_one(self.included, by, [], spread="both"))
         return self.section(rows, [], readings.sizes(rows, self.design, self.print))
@@ -145,7 +151,7 @@ class Sections(Base):
         folded : bool
             The table behind one line; the sentence stays in sight.
         """
-        title = f"First recurrence by {self.design.label(by)}"
+        title = f"First recurrence by {small(self.design.label(by))}"
         if not self.can(title, "patients", by, "site_liver"):
             return nothing()
         kept = self.usable(self.included, self.design.table_one["recurrence"])
@@ -215,7 +221,7 @@ class Sections(Base):
         """
         names = [by] if isinstance(by, str) else list(by)
         label = self.design.endpoints[endpoint]["label"]
-        by_text = " and ".join(self.design.label(name) for name in names)
+        by_text = " and ".join(small(self.design.label(name)) for name in names)
         title = title or (f"{label} by {by_text}" if names else f"{label}, all patients")
         if not self.can(title, endpoint, *names):
             return nothing()
@@ -249,8 +255,9 @@ class Sections(Base):
     ) -> Section:
         """One effect within each level of another column: rates and hazard ratio, a line each."""
         parts = []
+        by = f"{small(self.design.label(effect))} within {self.design.label(strata)}"
         for endpoint in endpoint_names:
-            title = f"{endpoint} by {self.design.label(effect)} within {self.design.label(strata)}"
+            title = f"{endpoint} by {by}"
             if self.can(title, endpoint, effect, strata):
                 for level in self.design.levels(strata):
                     parts += self._stratum(endpoint, effect, strata, level, at)
@@ -367,7 +374,7 @@ class Sections(Base):
         title = f"{self.design.endpoints[endpoint]['label']} from month {month:g}"
         why = self.lacking(endpoint, by) or self._nobody_left(endpoint, by, month)
         if why:
-            html.show(html.skipped(f"{title} by {self.design.label(by)}", why))
+            html.show(html.skipped(f"{title} by {small(self.design.label(by))}", why))
             return nothing()
         late = survival.landmark(self.frames[endpoint], month)
         where = survival.from_month(month)
@@ -375,7 +382,7 @@ class Sections(Base):
         ratio = regression.univariable(late, [by], ties=self.ties, population=where)
         rows = self.add(curves, ratio.assign(model="landmark"))
         shown = survival.curve(late, by, conf_type=self.curve_rules["conf_type"])
-        title += f" by {self.design.label(by)}"
+        title += f" by {small(self.design.label(by))}"
         picture = figures.kaplan_meier(shown, curves, self.design, title=title)
         reading = [
             readings.curves(curves, self.design, self.print),

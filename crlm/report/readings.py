@@ -10,6 +10,7 @@ import pandas as pd
 
 from crlm.comparison import row_key
 from crlm.ledger import Design
+from crlm.naming import small
 from crlm.numbers import (
     bound,
     counted,
@@ -415,7 +416,9 @@ def second_opinion(found: pd.DataFrame, design: Design, left_out: Sequence[str])
         f"{len(known)} {verb} computed again by {programs}; the largest relative difference is "
         f"below {bound(worst['difference'])} ({what}, {worst['quantity']})."
     )
-    return paragraph([text, *left_out])
+    lacking = len(found) - len(known)
+    rest = f"The other {lacking} {'has' if lacking == 1 else 'have'} no value here or there."
+    return paragraph([text, *([rest] if lacking else []), *left_out])
 
 
 def answer(
@@ -494,11 +497,6 @@ def _of(rows: pd.DataFrame, **wanted: str) -> list[dict[str, Any]]:
 def _keys(row: Row) -> tuple[Any, ...]:
     names = ("endpoint", "population", "group", "covariate", "level", "model")
     return tuple(row[name] for name in names)
-
-
-def small(text: str) -> str:
-    """A level in small letters where it is a plain word."""
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
 def _capital(text: str) -> str:

@@ -10,10 +10,9 @@ from typing import Any
 import pandas as pd
 
 from crlm.ledger import Design
-from crlm.naming import describe
+from crlm.naming import describe, small
 from crlm.numbers import NOTHING, bound, estimate, interval, number, p_text, short, span
 from crlm.report.html import Footnotes, Html, table
-from crlm.report.readings import small
 
 _Body = list[tuple[str, list[str]]]
 _Found = dict[tuple[str, str, str], dict[str, Any]]
@@ -336,7 +335,11 @@ def effects_table(
     for row, test in zip(shown, found, strict=True):
         p = p_text(test["estimate"]) + marks.mark(test["method"]) if test else ""
         value = interval(row) + marks.mark(row["method"])
-        body.append(("", [describe(row, design), statistics[row["statistic"]], value, p]))
+        # The estimate of a product is by how much one ratio is larger than the other.
+        ratio = "ratio of " if ":" in row["covariate"] else ""
+        plural = "s" if ratio else ""
+        quantity = f"{ratio}{statistics[row['statistic']]}{plural}"
+        body.append(("", [describe(row, design), quantity, value, p]))
     if not any(found):
         header, body = header[:3], [(kind, cells[:3]) for kind, cells in body]
     return table(caption, header, body, [*notes, *marks.lines()])
@@ -349,7 +352,13 @@ def _reader(design: Design) -> Callable[[str], str]:
 
     def words(text: str) -> str:
         text = group.sub(lambda found: design.group_label(found.group()), text)
-        for plain, sign in ((" +- ", " ± "), ("<=", "≤"), (">=", "≥"), ("(logrank)", "(log-rank)")):
+        for plain, sign in (
+            (" +- ", " ± "),
+            ("<=", "≤"),
+            (">=", "≥"),
+            ("(logrank)", "(log-rank)"),
+            ("(wald)", "(Wald)"),
+        ):
             text = text.replace(plain, sign)
         return text
 

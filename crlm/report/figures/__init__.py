@@ -7,10 +7,11 @@ palette is Okabe and Ito's, which stays apart for colour-blind readers.
 from crlm.report.figures.choices import published_ratio, specification_curve
 from crlm.report.figures.curves import kaplan_meier, overview
 from crlm.report.figures.forests import forest, pairs, stability
-from crlm.report.figures.patients import distributions, flow, missing_values
+from crlm.report.figures.patients import BOXES, distributions, flow, missing_values
 from crlm.report.figures.picture import PALETTE, Picture, prepare
 
 __all__ = [
+    "BOXES",
     "PALETTE",
     "Picture",
     "distributions",

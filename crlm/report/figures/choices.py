@@ -74,7 +74,10 @@ def _choice_groups(shown: pd.DataFrame, design: Design) -> dict[str, dict[str, n
     for column, heading in _CHOICES.items():
         values = sorted(shown[column].unique())
         if len(values) > 1:
-            groups[heading] = {value: (shown[column] == value).to_numpy() for value in values}
+            named = {value: value.capitalize() if column == "ties" else value for value in values}
+            groups[heading] = {
+                named[value]: (shown[column] == value).to_numpy() for value in values
+            }
     sets = [text.split(" + ") if text else [] for text in shown["adjusters"]]
     names = sorted({name for chosen in sets for name in chosen}, key=design.label)
     if names:

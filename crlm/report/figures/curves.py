@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from crlm.ledger import Design
+from crlm.naming import small
 from crlm.numbers import number, p_phrase
 from crlm.report.figures.picture import (
     CURVES,
@@ -84,7 +85,7 @@ def overview(panels: Sequence[tuple[str, pd.DataFrame, float]], design: Design) 
         place = {"loc": "upper left", "bbox_to_anchor": (0.05, 1.0)}
         figure.legend(handles, labels, ncols=4, fontsize=8, borderpad=0, **place)
         texts = "; ".join(f"{title}{_tested(p)}" for title, _, p in panels)
-        by = "" if groups == ["all"] else f" by {design.label(groups[0].partition('=')[0])}"
+        by = "" if groups == ["all"] else f" by {small(design.label(groups[0].partition('=')[0]))}"
         return Picture(figure, f"Kaplan-Meier curves{by}, side by side. {texts}.")
 
 

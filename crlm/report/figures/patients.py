@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from crlm.ledger import Design
+from crlm.naming import small
 from crlm.numbers import number, short
 from crlm.report.figures.picture import (
     CURVES,
@@ -53,6 +54,11 @@ def _draw_step(axis: Any, y: int, name: str, label: str, counts: Mapping[str, fl
     axis.text(0.12, -y + 0.5, text, va="center", color=SOFT)
 
 
+_WHISKERS = (5, 95)
+#: What a box and its whiskers are, for the reader.
+BOXES = "Box: median and quartiles; whiskers: the 5th and the 95th percentile."
+
+
 def distributions(
     frame: pd.DataFrame, names: Sequence[str], by: str, design: Design
 ) -> Picture | None:
@@ -75,7 +81,7 @@ def distributions(
         axes = figure.subplots(down, across, squeeze=False)
         figure.subplots_adjust(left=0.16, right=0.98, wspace=0.12, hspace=1.0, top=0.9)
         drawn = {"hue": by, "hue_order": levels, "palette": colours(len(levels)), "legend": False}
-        drawn |= {"whis": (5, 95), "showfliers": False, "width": 0.6, "linewidth": 0.9}
+        drawn |= {"whis": _WHISKERS, "showfliers": False, "width": 0.6, "linewidth": 0.9}
         for axis, name in zip(axes.flat, known, strict=False):
             with warnings.catch_warnings():
                 # seaborn 0.13.2 draws boxes by an argument that matplotlib 3.11 deprecates.
@@ -112,7 +118,7 @@ def _describe_boxes(
         for level in levels:
             middle = short(frame.loc[frame[by] == level, name].median())
             told.append(f"{design.label(name)}, {design.label(by, level)}: {middle}")
-    return f"Box plots by {design.label(by)}. Medians: {'; '.join(told)}."
+    return f"Box plots by {small(design.label(by))}. {BOXES} Medians: {'; '.join(told)}."
 
 
 def missing_values(
