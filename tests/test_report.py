@@ -409,6 +409,12 @@ def test_no_digit_of_a_choice_is_lost():
     assert "age cutoff 60.0000001 (paper 60)" in told
 
 
+def test_no_cell_can_shrink_to_a_word_a_line():
+    texts = ["no HAI 57 (48–65); HAI 77 (70–82)", "1.20 (1.10–1.30)", "x " * 40]
+    made = html.table("t", ["a", *"bcd"], [("", ["row", *texts])], numeric=[2])
+    assert re.findall(r'<td class="(\w+)"', made.html) == ["wide", "num", "long"]
+
+
 def test_a_product_is_called_a_ratio_of_ratios():
     design = ledger.load_design("mskcc_hai")
     base = {"endpoint": "OS", "model": "interaction", "statistic": "hazard_ratio", "estimate": 0.5}

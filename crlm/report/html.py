@@ -215,12 +215,11 @@ def _head(text: str, flush_right: bool) -> str:
 
 def _data(text: str, flush_right: bool) -> str:
     """A cell; short ones keep on one line, so that an estimate stays beside its limits."""
-    kind = "long" if len(text) > _LONG_CELL else ""
+    kind = "long" if len(text) > _LONG_CELL else "wide"
     if len(text) <= _SHORT_CELL:
         kind = "num" if flush_right else "keep"
     side = _RIGHT if kind == "num" else _LEFT
-    style = f'class="{kind}" style="{side}"' if kind else f'style="{side}"'
-    return f"<td {style}>{_cell(text)}</td>"
+    return f'<td class="{kind}" style="{side}">{_cell(text)}</td>'
 
 
 def _cell(text: str) -> str:
