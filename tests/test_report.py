@@ -415,6 +415,19 @@ def test_no_cell_can_shrink_to_a_word_a_line():
     assert re.findall(r'<td class="(\w+)"', made.html) == ["wide", "num", "long"]
 
 
+@pytest.mark.parametrize(
+    "by_table, words",
+    [
+        (["median", "min", "max"], "Median [minimum–maximum]."),
+        (["n", "percent"], "n (% of known)."),
+        (["median", "q1", "percent"], "Median (quartiles) for continuous, n (% of known) for"),
+    ],
+)
+def test_a_note_names_what_its_table_holds(by_table, words):
+    found = ledger.rows([{"statistic": name, "estimate": 1.0} for name in by_table])
+    assert tables._what_is_shown(found).startswith(words)
+
+
 def test_a_product_is_called_a_ratio_of_ratios():
     design = ledger.load_design("mskcc_hai")
     base = {"endpoint": "OS", "model": "interaction", "statistic": "hazard_ratio", "estimate": 0.5}

@@ -63,6 +63,10 @@ def _what_is_shown(rows: pd.DataFrame) -> str:
     have = set(rows["statistic"])
     spread = " [minimum–maximum]" if "min" in have else ""
     spread += " (quartiles)" if "q1" in have else ""
+    if "median" not in have:
+        return "n (% of known)."
+    if "percent" not in have:
+        return f"Median{spread}."
     return f"Median{spread} for continuous, n (% of known) for categorical characteristics."
 
 
