@@ -12,7 +12,7 @@ from crlm.ledger import rows as result_rows
 from crlm.naming import small
 from crlm.numbers import counted
 from crlm.paper.base import Base, Section, nothing
-from crlm.report import figures, html, readings, tables, verdicts
+from crlm.report import figures, html, readings, tables
 
 
 class Sections(Base):
@@ -426,7 +426,3 @@ class Sections(Base):
         )
         reading = readings.effects(rows, self.design, self.print)
         return self.section(rows, [html.fold(caption, table)], reading)
-
-    def claims_of(self, places: Sequence[str]) -> None:
-        """What the paper says in some places, as printed."""
-        html.show(verdicts.claims_list(self.claims, places=places))

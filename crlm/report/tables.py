@@ -11,7 +11,7 @@ import pandas as pd
 
 from crlm.ledger import Design
 from crlm.naming import describe, small
-from crlm.numbers import NOTHING, bound, estimate, interval, number, p_text, short, span
+from crlm.numbers import NOTHING, bound, interval, number, p_text, short, span
 from crlm.report.html import Footnotes, Html, table
 
 _Body = list[tuple[str, list[str]]]
@@ -447,10 +447,3 @@ def model_covariates(rows: pd.DataFrame) -> list[str]:
     """Names of the covariates in the multivariable model of a regression table."""
     chosen = rows[(rows["model"] == "multivariable") & (rows["covariate"] != "")]
     return list(dict.fromkeys(chosen["covariate"]))
-
-
-def value_text(row: Mapping[str, Any]) -> str:
-    """A row's estimate as a table shows it, with its unit."""
-    unit = str(row.get("unit", ""))
-    unit = f" {unit}" if unit and unit not in ("patients", "specifications") else ""
-    return estimate(row) + (unit if estimate(row) not in ("–", "not reached") else "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -41,13 +41,6 @@ def printed(claim: Mapping[str, Any]) -> str:
     if claim["kind"] == "direction":
         return f"“{text}”"
     return f"{text} {claim['unit']}".strip()
-
-
-def claims_list(claims: pd.DataFrame, *, places: Sequence[str]) -> Html:
-    """What the paper says, before anything is computed: claims of some places as a table."""
-    chosen = claims[claims["place"].isin(places)]
-    body = [("", [c["name"], printed(c), c["locator"]]) for c in chosen.to_dict("records")]
-    return table("What the paper claims", ["What", "Printed", "Where"], body)
 
 
 def tally_table(verdicts: pd.DataFrame) -> Html:
