@@ -1,0 +1,51 @@
+"""Rows to sentences: what came out, and what the paper prints of it at the same spot.
+
+A room by what is read: `patients`, `curves`, `models`, and how firmly it all stands
+(`choices`); `printed` finds the paper's number beside a row.
+"""
+
+from crlm.report.readings.choices import (
+    agreement,
+    concordance,
+    second_opinion,
+    span_of_models,
+    specification,
+    stability,
+)
+from crlm.report.readings.curves import answer, curves, months
+from crlm.report.readings.models import (
+    contrast,
+    effects,
+    interaction,
+    model,
+    proportional,
+    ratio_text,
+)
+from crlm.report.readings.patients import baseline, composition, flow, follow_up, sizes
+from crlm.report.readings.printed import Print
+from crlm.report.readings.wording import paragraph
+
+__all__ = [
+    "Print",
+    "agreement",
+    "answer",
+    "baseline",
+    "composition",
+    "concordance",
+    "contrast",
+    "curves",
+    "effects",
+    "flow",
+    "follow_up",
+    "interaction",
+    "model",
+    "months",
+    "paragraph",
+    "proportional",
+    "ratio_text",
+    "second_opinion",
+    "sizes",
+    "span_of_models",
+    "specification",
+    "stability",
+]

@@ -1,0 +1,124 @@
+"""How firmly it stands, in sentences: other choices, other samples, programs and patients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from crlm.ledger import Design
+from crlm.numbers import (
+    bound,
+    counted,
+    estimate,
+    interval,
+    number,
+    p_phrase,
+    ratio,
+    span,
+)
+from crlm.report.readings.models import contrast
+from crlm.report.readings.wording import ending, paragraph, records_of, sentence
+
+
+def stability(rows: pd.DataFrame, design: Design, exposure: str) -> str:
+    """How often the exposure and its closest rivals are chosen in the resamples."""
+    chosen = records_of(rows, statistic="percent", model="bootstrap selection")
+    chosen = sorted(chosen, key=lambda r: -r["estimate"])
+    own = [r for r in chosen if r["covariate"] == exposure]
+    texts = [
+        f"{design.label(r['covariate'])} is chosen in {number(r['estimate'], 0)} %" for r in own
+    ]
+    often = [r for r in chosen if r["estimate"] >= 80]
+    names = ", ".join(design.label(r["covariate"]) for r in often)
+    many = counted(len(chosen), "factor")
+    rest = f"of {many} in 80 % of the samples or more: {names or 'none'}"
+    return sentence("; ".join([*texts, rest]))
+
+
+def specification(rows: pd.DataFrame, design: Design, printed: str = "") -> str:
+    """In how many of the models the claim holds, and between what the effect lies."""
+    found = {(r["model"], r["statistic"]): r for r in rows.to_dict("records")}
+    middle, share = ending(found, "", "hazard_ratio"), ending(found, ", claim", "percent")
+    least, most = ending(found, ", range", "min"), ending(found, ", range", "max")
+    if middle is None or not math.isfinite(middle["estimate"]):
+        return "No specification has an estimate."
+    paper = f" (paper {printed})" if printed else ""
+    p, total = ending(found, "", "p"), ending(found, "", "n")
+    models = counted(middle["n"], "model")
+    if total and total["estimate"] > middle["n"]:
+        models = (
+            f"{number(middle['n'], 0)} of {counted(total['estimate'], 'model')} with an estimate"
+        )
+    deal = f"; dealing the exposure out at random, {p_phrase(p['estimate'])}" if p else ""
+    return (
+        f"{design.endpoint_name(middle['endpoint'])}: over {models} the "
+        f"hazard ratio lies between {estimate(least)} and {estimate(most)}, "
+        f"median {estimate(middle)}{paper}; the claim holds in "
+        f"{number(share['estimate'], 0)} % of them{deal}."
+    )
+
+
+def span_of_models(rows: pd.DataFrame, design: Design) -> str:
+    """Between what a ratio lies over several models, effect by effect."""
+    ratios = rows[(rows["statistic"] == "hazard_ratio") & rows["estimate"].notna()]
+    told = []
+    for (endpoint, name, level), part in ratios.groupby(
+        ["endpoint", "covariate", "level"], sort=False
+    ):
+        low, high = (ratio(part["estimate"].agg(f)) for f in ("min", "max"))
+        who = contrast({**part.iloc[0].to_dict(), "covariate": name, "level": level}, design)
+        reach = f"{low} in 1 model"
+        if len(part) > 1:
+            reach = f"{span(low, high)} over {len(part)} models"
+        told.append(f"{design.endpoint_name(endpoint)}, {who}: HR {reach}")
+    return sentence("; ".join(told))
+
+
+def agreement(pairs: pd.DataFrame) -> str:
+    """How many of the printed effects this cohort agrees with."""
+    apart = int((pairs["heterogeneity_p"] < 0.05).sum())
+    same = int(pairs["same_direction"].sum())
+    point, differ = ("s" if many == 1 else "" for many in (same, apart))
+    return (
+        f"Of {counted(len(pairs), 'printed effect')}, {same} point{point} the same way here; "
+        f"{apart} differ{differ} from the paper's by more than chance (p < 0.05)."
+    )
+
+
+def concordance(rows: pd.DataFrame, labels: Mapping[str, str]) -> str:
+    """Which score ranks best."""
+    found = sorted(records_of(rows, statistic="concordance"), key=lambda r: -r["estimate"])
+    found = [r for r in found if math.isfinite(r["estimate"])]
+    if not found:
+        return ""
+    told = [f"{labels.get(r['covariate'], r['covariate'])} {interval(r)}" for r in found]
+    return f"Harrell's C: {'; '.join(told)}."
+
+
+def second_opinion(found: pd.DataFrame, design: Design, left_out: Sequence[str]) -> str:
+    """How far other programs are from the numbers of this report, at most.
+
+    Parameters
+    ----------
+    found : pandas.DataFrame
+        From `crlm.second_opinion`.
+    left_out : sequence of str
+        Sentences on what they lack.
+    """
+    known = found[found["difference"].notna()]
+    programs = " and ".join(dict.fromkeys(found["program"]))
+    if known.empty:
+        return paragraph([f"{programs} give none of these numbers for this cohort.", *left_out])
+    # Differences below 1e-9 are those of rounding, which no program can be ranked by.
+    worst = known.loc[known["difference"].clip(lower=1e-9).idxmax()]
+    what = f"{design.endpoint_name(worst['endpoint'])}, {design.group_label(worst['group'])}"
+    verb = "number of this report was" if len(known) == 1 else "numbers of this report were"
+    text = (
+        f"{len(known)} {verb} computed again by {programs}; the largest relative difference is "
+        f"below {bound(worst['difference'])} ({what}, {worst['quantity']})."
+    )
+    lacking = len(found) - len(known)
+    rest = f"The other {lacking} {'has' if lacking == 1 else 'have'} no value here or there."
+    return paragraph([text, *([rest] if lacking else []), *left_out])

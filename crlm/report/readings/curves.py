@@ -1,0 +1,131 @@
+"""What became of the patients, in sentences: medians, rates, months, and the answer in short."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from crlm.ledger import Design
+from crlm.numbers import (
+    counted,
+    estimate,
+    interval,
+    limits,
+    number,
+    p_phrase,
+    short,
+)
+from crlm.report.readings.printed import Print
+from crlm.report.readings.wording import (
+    RATIOS,
+    Row,
+    capital,
+    ending,
+    keys_of,
+    records_of,
+    sentence,
+    value_text,
+)
+
+
+def curves(rows: pd.DataFrame, design: Design, paper: Print) -> str:
+    """Median and rates of each group as far as print has them, and the test between them."""
+    endpoint = str(rows["endpoint"].iloc[0])
+    name = design.endpoint_name(endpoint)
+    groups = list(dict.fromkeys(rows.loc[rows["statistic"] == "median_survival", "group"]))
+    parts = []
+    for number_of, group in enumerate(groups):
+        here = records_of(rows, group=group)
+        shown = [r for r in here if r["statistic"] in ("median_survival", "survival_rate")]
+        told = [r for r in shown if paper.has(r)]
+        told = told or [r for r in shown if r["statistic"] == "median_survival"]
+        texts = [_curve_text(r, name if not number_of else "") + paper.beside(r) for r in told]
+        who = "" if group == "all" and len(groups) == 1 else f"{design.group_label(group)}: "
+        parts.append(who + ", ".join(texts))
+    for test in records_of(rows, statistic="p", model="logrank"):
+        parts.append(f"log-rank {p_phrase(test['estimate'])}{paper.beside(test)}")
+    return sentence("; ".join(parts))
+
+
+def _curve_text(row: Row, endpoint: str) -> str:
+    of = f" {endpoint}" if endpoint else ""
+    if row["statistic"] == "median_survival":
+        return f"median{of} {value_text(row)}"
+    return f"{row['time']:g}-month{of or ' rate'} {value_text(row)}"
+
+
+def months(rows: pd.DataFrame, design: Design) -> str:
+    """Differences of restricted means, in months."""
+    told = []
+    for row in records_of(rows, statistic="rmst_difference"):
+        if math.isfinite(row["estimate"]):
+            less = "fewer" if row["estimate"] < 0 else "more"
+            name, levels = row["group"], design.levels(row["group"])
+            who = design.group_label(f"{name}={levels[1]}") if len(levels) > 1 else name
+            value = {**row, "estimate": abs(row["estimate"])}
+            both = f", {both}" if (both := limits(row)) else ""
+            when = f"{design.endpoint_name(row['endpoint'])}: up to month {short(row['time'])}"
+            told.append(
+                f"{when} {who} has {estimate(value)} months {less} on average "
+                f"(difference {estimate(row)}{both})"
+            )
+    return sentence("; ".join(told))
+
+
+def answer(
+    endpoint: str,
+    medians: pd.DataFrame,
+    effect: pd.DataFrame,
+    tried: pd.DataFrame,
+    design: Design,
+    paper: Print,
+) -> str:
+    """One endpoint in one sentence: the groups, the adjusted ratio, and how firmly it stands.
+
+    Parameters
+    ----------
+    medians : pandas.DataFrame
+        Curve rows of the groups of the exposure, with their log-rank test.
+    effect : pandas.DataFrame
+        Ratio and p of the exposure in one model.
+    tried : pandas.DataFrame
+        Rows of `specification.inference`, or none.
+    """
+    parts = [_groups_text(medians, design, paper)] if len(medians) else []
+    ratios = [r for r in effect.to_dict("records") if r["statistic"] in RATIOS]
+    tests = {keys_of(r): r for r in records_of(effect, statistic="p")}
+    for row in [r for r in ratios if math.isfinite(r["estimate"])][:1]:
+        test = tests.get(keys_of(row))
+        p = f", {p_phrase(test['estimate'])}" if test is not None else ""
+        parts.append(
+            f"{row['model']} {RATIOS[row['statistic']]} {interval(row)}{p}{paper.beside(row)}"
+        )
+    found = {(r["model"], r["statistic"]): r for r in tried.to_dict("records")}
+    share = ending(found, ", claim", "percent")
+    if share is not None and math.isfinite(share["estimate"]):
+        holds = f"{number(share['estimate'], 0)} % of {counted(share['n'], 'model')}"
+        parts.append(f"the paper's claim holds in {holds}")
+    if not parts:
+        return ""
+    return f"{capital(design.endpoints[endpoint]['label'])}: {'; '.join(parts)}."
+
+
+def _groups_text(rows: pd.DataFrame, design: Design, paper: Print) -> str:
+    """What each group reached, in the quantity that the paper prints, and the test."""
+    shown = rows[rows["statistic"].isin(["median_survival", "survival_rate"])].to_dict("records")
+    told = [r for r in shown if paper.has(r)]
+    last = max((r["time"] for r in told if r["statistic"] == "survival_rate"), default=None)
+    medians = [r for r in told if r["statistic"] == "median_survival"]
+    chosen = medians or [r for r in told if r["time"] == last]
+    chosen = chosen or [r for r in shown if r["statistic"] == "median_survival"]
+    first = chosen[0]
+    what = "median" if first["statistic"] == "median_survival" else f"{first['time']:g}-month rate"
+    groups = ", ".join(
+        f"{design.group_label(r['group'])} {value_text(r)}{paper.beside(r, limits=False)}"
+        for r in chosen
+    )
+    tests = [
+        f", {p_phrase(r['estimate'])}" for r in records_of(rows, statistic="p", model="logrank")
+    ]
+    return f"{what} {groups}{''.join(tests[:1])}"

@@ -1,0 +1,144 @@
+"""What goes with what, in sentences: ratios, models, interactions, proportional hazards."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from crlm.ledger import Design
+from crlm.naming import small
+from crlm.numbers import estimate, interval, limits, p_phrase
+from crlm.report.readings.printed import Print
+from crlm.report.readings.wording import (
+    RATIOS,
+    Row,
+    capital,
+    keys_of,
+    records_of,
+    sentence,
+)
+
+
+def effects(
+    rows: pd.DataFrame, design: Design, paper: Print, *, most: int = 4, lead: str = ""
+) -> str:
+    """Ratios of some rows, each with limits, p and what the paper prints."""
+    found = [
+        r
+        for r in rows.to_dict("records")
+        if r["statistic"] in RATIOS and math.isfinite(r["estimate"])
+    ]
+    if not found:
+        return ""
+    tests = {keys_of(r): r for r in rows.to_dict("records") if r["statistic"] == "p"}
+    told = [_effect_text(r, tests.get(keys_of(r)), design, paper) for r in found[:most]]
+    rest = f"; and {len(found) - most} more in the table" if len(found) > most else ""
+    return sentence(f"{lead}{'; '.join(told)}{rest}")
+
+
+def _effect_text(row: Row, test: Row | None, design: Design, paper: Print) -> str:
+    p = ""
+    if test is not None and math.isfinite(test["estimate"]):
+        p = f", {p_phrase(test['estimate'])}{paper.beside(test)}"
+    return f"{contrast(row, design)}: {ratio_text(row)}{paper.beside(row)}{p}"
+
+
+def ratio_text(row: Row) -> str:
+    """`HR 3.37, 95 % CI 1.98–5.73`."""
+    both = limits(row)
+    ci = f", 95 % CI {both}" if both else ""
+    return f"{RATIOS[row['statistic']]} {estimate(row)}{ci}"
+
+
+def contrast(row: Row, design: Design) -> str:
+    """`RAS mutant against RAS wild type`, or the name of a measurement and its unit."""
+    name, level = str(row["covariate"]), str(row["level"])
+    where = _where(str(row["population"]), design)
+    if not level:
+        unit = (design.columns.get(name) or {}).get("unit", "")
+        return f"{design.label(name)}{_per(unit)}{where}"
+    levels = design.levels(name)
+    text = design.group_label(f"{name}={level}")
+    if len(levels) < 2:
+        return text + where
+    alone = design.label(name) not in text or text == design.label(name, level)
+    if not alone:
+        text = f"{design.label(name)}: {small(design.label(name, level))}"
+    reference = design.label(name, levels[0])
+    return f"{text} against {reference if alone else small(reference)}{where}"
+
+
+def _where(population: str, design: Design) -> str:
+    if population == "all":
+        return ""
+    if "=" not in population:
+        return f", {population}"
+    return f" in {design.group_label(population)}"
+
+
+def _per(unit: str) -> str:
+    return f" (per {unit.removesuffix('s')})" if unit else ""
+
+
+def model(rows: pd.DataFrame, design: Design, paper: Print, exposures: Sequence[str]) -> str:
+    """The multivariable model: the exposures first, then what else is associated at p < 0.05."""
+    multi = rows[rows["model"] == "multivariable"]
+    tests = {keys_of(r): r for r in records_of(multi, statistic="p")}
+    ratios = [r for r in multi.to_dict("records") if r["statistic"] in RATIOS]
+    if not ratios:
+        return "No covariate enters the multivariable model."
+    mine = [r for r in ratios if r["covariate"] in exposures]
+    first = [r for r in mine if math.isfinite(r["estimate"])]
+    unknown = [contrast(r, design) for r in mine if not math.isfinite(r["estimate"])]
+    others = [
+        r
+        for r in ratios
+        if r["covariate"] not in exposures
+        and (t := tests.get(keys_of(r))) is not None
+        and t["estimate"] < 0.05
+    ]
+    told = [_effect_text(r, tests.get(keys_of(r)), design, paper) for r in first]
+    absent = [design.label(name) for name in exposures if name in set(rows["covariate"])]
+    absent = [n for n in absent if n not in [design.label(r["covariate"]) for r in mine]]
+    parts = ["Multivariable: " + "; ".join(told)] if told else []
+    parts += [f"{', '.join(unknown)}: not estimable in the multivariable model"] if unknown else []
+    parts += [f"{', '.join(absent)} not in the multivariable model"] if absent else []
+    if others:
+        also = "; ".join(_effect_text(r, tests.get(keys_of(r)), design, paper) for r in others[:5])
+        parts.append(f"also at p < 0.05: {also}")
+    return sentence(". ".join(capital(part) for part in parts) or "No exposure is in the model")
+
+
+def interaction(rows: pd.DataFrame, design: Design) -> str:
+    """Whether one effect differs between groups, endpoint by endpoint."""
+    told = []
+    for row in rows.to_dict("records"):
+        if row["statistic"] == "hazard_ratio" and ":" in row["covariate"]:
+            test = next(r for r in records_of(rows, statistic="p") if keys_of(r) == keys_of(row))
+            end = "the two differ" if test["estimate"] < 0.05 else "no difference is shown"
+            told.append(
+                f"{design.endpoint_name(row['endpoint'])}: ratio of the two hazard ratios "
+                f"{interval(row)}, {p_phrase(test['estimate'])}, {end}"
+            )
+    return sentence("; ".join(told))
+
+
+def proportional(rows: pd.DataFrame, design: Design) -> str:
+    """Which covariates' hazards are not proportional, and the test of the whole model."""
+    told = []
+    for endpoint, part in rows.groupby("endpoint", sort=False):
+        tests = [r for r in records_of(part, statistic="p") if math.isfinite(r["estimate"])]
+        small = [r for r in tests if r["estimate"] < 0.05 and r["covariate"] not in ("", "GLOBAL")]
+        whole = [r for r in tests if r["covariate"] in ("", "GLOBAL")]
+        names = ", ".join(
+            f"{design.label(r['covariate'])} ({p_phrase(r['estimate'])})" for r in small
+        )
+        text = "nothing speaks against it"
+        if whole and whole[0]["estimate"] < 0.05:
+            text = "no covariate by itself speaks against it, but the model does"
+        text = f"against proportional hazards speak {names}" if small else text
+        total = f"; whole model {p_phrase(whole[0]['estimate'])}" if whole else ""
+        told.append(f"{design.endpoint_name(str(endpoint))}: {text}{total}")
+    return sentence(". ".join(told))

@@ -1,0 +1,76 @@
+"""Who the patients are, in sentences: flow, characteristics, groups, follow-up."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from crlm.ledger import Design
+from crlm.numbers import counted, number, p_phrase
+from crlm.report.readings.printed import Print
+from crlm.report.readings.wording import records_of, sentence, value_text
+
+
+def flow(rows: pd.DataFrame, paper: Print) -> str:
+    """How many of the table's patients are analysed."""
+    records = [r for r in rows.to_dict("records") if not str(r["level"]).endswith("_excluded")]
+    first, last = records[0], records[-1]
+    verb = "is" if last["estimate"] == 1 else "are"
+    return (
+        f"Of {counted(first['estimate'], 'patient')} in the table "
+        f"{number(last['estimate'], 0)} {verb} analysed{paper.beside(last)}."
+    )
+
+
+def baseline(rows: pd.DataFrame, design: Design, paper: Print) -> str:
+    """Which characteristics differ between the groups."""
+    tests = [r for r in records_of(rows, statistic="p") if math.isfinite(r["estimate"])]
+    if not tests:
+        return ""
+    differ = [r for r in tests if r["estimate"] < 0.05]
+    if not differ:
+        none = "The one characteristic does not differ"
+        none = none if len(tests) == 1 else f"None of {len(tests)} characteristics differs"
+        return f"{none} between the groups at p < 0.05."
+    told = "; ".join(
+        f"{design.label(r['covariate'])}, {p_phrase(r['estimate'])}{paper.beside(r)}"
+        for r in differ
+    )
+    verb = "differs" if len(differ) == 1 else "differ"
+    many = counted(len(tests), "characteristic")
+    return f"Of {many} {len(differ)} {verb} at p < 0.05: {told}."
+
+
+def sizes(rows: pd.DataFrame, design: Design, paper: Print) -> str:
+    """How many patients each group holds."""
+    told = []
+    for row in records_of(rows, statistic="n", covariate=""):
+        if "=" in row["group"]:
+            share = next(r for r in records_of(rows, statistic="percent", group=row["group"]))
+            told.append(
+                f"{design.group_label(row['group'])} {number(row['estimate'], 0)}"
+                f"{paper.beside(row)}, {number(share['estimate'], 1)} %{paper.beside(share)}"
+            )
+    return sentence("; ".join(told))
+
+
+def composition(rows: pd.DataFrame, design: Design, paper: Print) -> str:
+    """The levels of each characteristic of one group, with number and per cent."""
+    told = []
+    for row in rows.to_dict("records"):
+        if row["statistic"] == "n" and row["level"] and row["estimate"]:
+            told.append(
+                f"{design.label(row['covariate'], row['level'])} {number(row['estimate'], 0)}"
+                f"{paper.beside(row)}"
+            )
+    who = design.group_label(str(rows["population"].iloc[0]))
+    return sentence(f"{who}: {', '.join(told)}") if told else ""
+
+
+def follow_up(rows: pd.DataFrame, design: Design, paper: Print) -> str:
+    """Median follow-up, by group where the paper prints it by group."""
+    medians = records_of(rows, statistic="median_follow_up")
+    printed = [r for r in medians if paper.has(r)] or medians[:1]
+    told = [f"{design.group_label(r['group'])} {value_text(r)}{paper.beside(r)}" for r in printed]
+    return f"Median follow-up: {'; '.join(told)}."

@@ -1,0 +1,60 @@
+"""What a paper prints, at the spot of a computed number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from crlm.comparison import row_key
+from crlm.numbers import span
+from crlm.report.readings.wording import Row
+
+
+class Print:
+    """What a paper prints, found by the keys of a result row.
+
+    Parameters
+    ----------
+    claims : pandas.DataFrame
+        From `ledger.load_claims`.
+    findings : pandas.DataFrame, optional
+        From `audit.audit`: numbers that contradict others are marked where they stand.
+    """
+
+    def __init__(self, claims: pd.DataFrame, findings: pd.DataFrame | None = None) -> None:
+        self._claims: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for claim in claims[claims["kind"] == "number"].to_dict("records"):
+            self._claims.setdefault((*row_key(claim), claim["field"]), claim)
+        self._against: dict[str, str] = {}
+        if findings is not None:
+            wrong = findings[findings["verdict"] == "inconsistent"]
+            for finding in wrong.to_dict("records"):
+                for name in finding["claims"]:
+                    self._against.setdefault(name, finding["finding_id"])
+
+    def has(self, row: Row) -> bool:
+        """Whether the paper prints an estimate for this row."""
+        return self._claim(row, "estimate") is not None
+
+    def beside(self, row: Row, *, limits: bool = True) -> str:
+        """` (paper 3.37, 1.98–5.73)` for a row; empty where the paper prints nothing."""
+        claim = self._claim(row, "estimate")
+        if claim is None:
+            return ""
+        texts = [f"paper {claim['printed']}{self._other_unit(row, claim)}"]
+        low, high = self._claim(row, "conf_low"), self._claim(row, "conf_high")
+        if limits and low is not None and high is not None:
+            texts.append(span(low["printed"], high["printed"]))
+        known = [
+            self._against[c["id"]] for c in (claim, low, high) if c and c["id"] in self._against
+        ]
+        against = f"; contradicts other printed numbers, {known[0]}" if known else ""
+        return f" ({', '.join(texts)}{against})"
+
+    def _claim(self, row: Row, field: str) -> dict[str, Any] | None:
+        return self._claims.get((*row_key(dict(row)), field))
+
+    def _other_unit(self, row: Row, claim: Row) -> str:
+        unit = claim["unit"]
+        return f" {unit}" if unit and row["unit"] and unit != row["unit"] else ""

@@ -1,0 +1,59 @@
+"""Words that all readings share: a value with its unit, a sentence, a paragraph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from crlm.numbers import estimate
+
+Row = Mapping[str, Any]
+RATIOS = {"hazard_ratio": "HR", "odds_ratio": "OR"}
+_UNITS = {"months": " months", "%": " %"}
+
+
+def value_text(row: Row) -> str:
+    """An estimate with its unit: `44.0 months`; no unit where there is no number."""
+    text = estimate(row)
+    if text in ("not reached", "–"):
+        return text
+    return text + _UNITS.get(str(row["unit"]), "")
+
+
+def records_of(rows: pd.DataFrame, **wanted: str) -> list[dict[str, Any]]:
+    """The rows in which each named key has the wanted value."""
+    chosen = rows
+    for name, value in wanted.items():
+        chosen = chosen[chosen[name] == value]
+    return chosen.to_dict("records")
+
+
+def keys_of(row: Row) -> tuple[Any, ...]:
+    """What an estimate and its test share."""
+    names = ("endpoint", "population", "group", "covariate", "level", "model")
+    return tuple(row[name] for name in names)
+
+
+def capital(text: str) -> str:
+    """The text with a capital in front."""
+    return text[:1].upper() + text[1:]
+
+
+def sentence(text: str) -> str:
+    """The text as a sentence; empty text stays empty."""
+    return f"{capital(text)}." if text else ""
+
+
+def paragraph(sentences: Iterable[str]) -> str:
+    """Sentences as one paragraph, empty ones left out."""
+    return " ".join(text for text in sentences if text)
+
+
+def ending(found: Mapping[tuple[str, str], Row], end: str, statistic: str) -> Any:
+    """The row of a specification curve whose model ends so; None where there is none."""
+    for (name, what), row in found.items():
+        if what == statistic and name == f"specification curve{end}":
+            return row
+    return None
