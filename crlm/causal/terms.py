@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from crlm.causal.engine import spline
-from crlm.ledger import CohortError, ParameterError
+from crlm.ledger import TERM_KINDS, CohortError, ParameterError
 
 #: How a covariate may enter; a pair ("age", "spline") in design.toml.
-KINDS = ("linear", "log", "log1p", "spline", "log spline", "factor")
+KINDS = TERM_KINDS
 #: Where natural splines become straight: quantiles of the whole cohort.
 _ENDS = (0.05, 0.95)
 _WORDS = {

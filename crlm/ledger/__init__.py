@@ -22,9 +22,11 @@ from crlm.ledger.vocabulary import (
     CLAIM_COLUMNS,
     COMPUTED,
     FIELDS,
+    FLAGS,
     KEYS,
     ROW_COLUMNS,
     STATISTICS,
+    TERM_KINDS,
     Statistic,
 )
 
@@ -32,9 +34,11 @@ __all__ = [
     "CLAIM_COLUMNS",
     "COMPUTED",
     "FIELDS",
+    "FLAGS",
     "KEYS",
     "ROW_COLUMNS",
     "STATISTICS",
+    "TERM_KINDS",
     "CohortError",
     "CrlmError",
     "Design",

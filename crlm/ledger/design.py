@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from crlm.ledger.chapter import with_thresholds
 from crlm.ledger.dictionary import columns_of, dictionary_faults
 from crlm.ledger.errors import DesignError, Fault, refusal
 from crlm.ledger.references import reference_faults
@@ -52,6 +53,8 @@ class Design:
         Its main endpoints.
     choices : mapping
         The paper's choice for each parameter of its notebook that is a choice of analysis.
+    chapter : mapping
+        What a reviewer would ask: `[chapter]`, thresholds of flags included; empty if none.
     """
 
     study: str
@@ -69,6 +72,7 @@ class Design:
     exposure: str = ""
     main: tuple[str, ...] = ()
     choices: Mapping[str, Any] = field(default_factory=dict)
+    chapter: Mapping[str, Any] = field(default_factory=dict)
 
     def with_cuts(self, **cuts: float) -> Design:
         """The same design with other cut-offs, by factor name: `with_cuts(size_cat=3)`.
@@ -197,6 +201,7 @@ def load_design(study: str) -> Design:
         exposure=text.get("exposure", text["table_one"]["by"]),
         main=tuple(text.get("main", text["endpoints"])),
         choices=text.get("choices", {}),
+        chapter=with_thresholds(text["chapter"]) if "chapter" in text else {},
         folder=folder,
     )
 

@@ -101,6 +101,7 @@ def reference_faults(
         *_model_faults(design, names),
         *_convention_faults(design),
         *_choice_faults(design, refused),
+        *_chapter_faults(design, names),
     ]
 
 
@@ -349,3 +350,35 @@ def _choice_faults(design: Table, refused: Collection[str]) -> Iterator[Fault]:
         if sound and is_cut and value not in [cut for _, cut in cuts]:
             known = ", ".join(f"{name} {cut:g}" for name, cut in cuts) or "none"
             yield Fault(f"[choices] {key}", f"no factor is cut at {value:g}; cuts: {known}.")
+
+
+# ---- the reviewer's chapter -----------------------------------------------------------------
+
+
+def _chapter_faults(design: Table, names: Names) -> Iterator[Fault]:
+    spec = design.get("chapter")
+    if not isinstance(spec, Mapping):
+        return
+    for key in ("exposure", "modifier", "codon"):
+        yield from _grouping_faults(f"[chapter] {key}", spec.get(key), names)
+    for key in ("adjust", "after_exposure"):
+        yield from _list_faults(f"[chapter] {key}", spec.get(key), names, ("id", "time", "event"))
+    terms = [*spec["propensity"]] if isinstance(spec.get("propensity"), Mapping) else []
+    yield from _list_faults("[chapter.propensity]", terms, names, ("id", "time", "event"))
+    for at, question in enumerate(_tables_in(spec, "asked")):
+        place = place_of(design, ("chapter", "asked", at, "needs"))
+        for name in texts(question.get("needs")):
+            told = names.unknown(name)
+            if told:
+                yield Fault(place, told)
+    endpoints = tables(design, "endpoints")
+    for at, parent in enumerate(_tables_in(spec, "parent")):
+        name = parent.get("endpoint")
+        if isinstance(name, str) and name not in endpoints:
+            place = place_of(design, ("chapter", "parent", at, "endpoint"))
+            yield Fault(place, f"{name!r} is no endpoint; {did_you_mean(name, endpoints)}")
+
+
+def _tables_in(spec: Table, key: str) -> list[Table]:
+    found = spec.get(key)
+    return [part for part in found if isinstance(part, Mapping)] if isinstance(found, list) else []

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from crlm.ledger.chapter import Chapter
 from crlm.ledger.typed import SchemaRow, Strict, schema_rows
 from crlm.ledger.vocabulary import (
     CATEGORICAL_TESTS,
@@ -212,6 +213,7 @@ class DesignFile(Strict):
         description="How numbers are computed: ties, conf_type, median_rule and others"
     )
     choices: Choices | None = Field(None, description="The paper's choices of parameters.")
+    chapter: Chapter | None = Field(None, description="What a reviewer would ask.")
 
 
 def design_schema() -> list[SchemaRow]:

@@ -107,6 +107,31 @@ UNIVARIABLE_TESTS = ("wald", "logrank", "lr", "score")
 FOLLOW_UP_METHODS = ("observed", "reverse")
 TIME_UNITS = ("months", "years", "weeks", "days")
 
+#: How a covariate may enter a model of treatment, testing or outcome.
+TERM_KINDS = ("linear", "log", "log1p", "spline", "log spline", "factor")
+
+#: Kinds of first event that compete with each other.
+CAUSES = ("liver", "elsewhere", "death", "failure")
+
+#: What a diagnostic may raise beside an effect. A warning speaks of bias, a note of precision.
+FLAGS = {
+    "indication": "warning",
+    "overlap": "warning",
+    "immortal": "warning",
+    "tested by outcome": "warning",
+    "late tests": "warning",
+    "era": "warning",
+    "competing": "warning",
+    "guaranteed time": "warning",
+    "visit grid": "warning",
+    "missing": "warning",
+    "proportional hazards": "warning",
+    "markov": "warning",
+    "few events": "note",
+    "underpowered": "note",
+    "print coherence": "note",
+}
+
 
 @dataclass(frozen=True)
 class Statistic:

@@ -6,12 +6,13 @@ call hides is display and book-keeping, never a choice: every choice is an argum
 """
 
 from crlm.paper.base import Section
+from crlm.paper.chapter import Chapter
 from crlm.paper.closing import Closing
 from crlm.paper.robustness import Robustness
 from crlm.paper.sections import Sections
 
 
-class Paper(Closing, Robustness, Sections):
+class Paper(Chapter, Closing, Robustness, Sections):
     """One paper on one cohort; see `crlm.paper.base.Base` for how it is made."""
 
 

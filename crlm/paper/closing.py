@@ -76,8 +76,12 @@ class Closing(Base):
         day = f"Run on {provenance.today()} with crlm {provenance.__version__}"
         html.show(html.fold(f"{day}: what was read", provenance.table_of(self.design, self.source)))
         provenance.write(output_dir, self.study, self.results, self.verdicts)
+        self.answer_questions()
         if getattr(self, "_short", None) is not None:
             self._short.update(html.joined(*self._answer()))
+
+    def answer_questions(self) -> None:
+        """Fill the table that opens the reviewer's chapter; nothing where there is none."""
 
     # ---- in short ---------------------------------------------------------------
 
