@@ -30,13 +30,13 @@ MAY_IMPORT = {
     "endpoints": {"ledger", "cohort", "scores", "refusals"},
     "scores": {"ledger", "cohort", "refusals"},
     "exact": set(),
-    "baseline": {"ledger", "exact", "cohort", "endpoints", "scores"},
+    "baseline": {"ledger", "refusals", "exact", "cohort", "endpoints", "scores"},
     "survival": {"ledger", "cohort", "endpoints", "scores", "refusals"},
     "regression": {"ledger", "cohort", "endpoints", "scores", "survival", "refusals"},
     "multistate": {"ledger", "refusals", "endpoints", "survival", "regression"},
     "causal": {"ledger", "survival", "regression"},
     "missing": {"ledger", "causal"},
-    "specification": {"ledger", "regression"},
+    "specification": {"ledger", "refusals", "regression"},
     "comparison": {"ledger", "cohort", "endpoints", "scores", "baseline", "survival", "regression"},
     "second_opinion": set(),
     "agreement": {"ledger", "comparison"},
@@ -131,6 +131,17 @@ def test_analysis_never_sees_a_claim(room):
         if path.is_file():
             text = path.read_text(encoding="utf-8")
             assert "load_claims" not in text and "published.csv" not in text
+
+
+def test_an_argument_is_refused_in_one_place():
+    """No room of the analysis words by itself that a value is none of the choices."""
+    rooms = ["baseline.py", "survival", "regression", "specification", "multistate"]
+    copy = re.compile(r"must be one of|can be \{|has no column \{name|lies between 0 and 1")
+    for room in rooms:
+        where = ROOT / "crlm" / room
+        for path in [where] if where.is_file() else where.rglob("*.py"):
+            raised = re.findall(r"raise ParameterError\((.*?)\)\n", path.read_text(), re.DOTALL)
+            assert not [text for text in raised if copy.search(text)], path.name
 
 
 # ---- notebooks --------------------------------------------------------------
