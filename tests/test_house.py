@@ -280,7 +280,7 @@ def names_of(requirements):
 
 def test_conda_pip_and_the_lock_are_in_step():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = project["dependencies"]
+    wanted = project["dependencies"] + project["optional-dependencies"]["word"]
     conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
     plain = [item for item in conda if isinstance(item, str)]
     piped = [item for entry in conda if isinstance(entry, dict) for item in entry["pip"]]
