@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import importlib.util
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,6 +27,14 @@ _OPEN, _CLOSE = "\u2068", "\u2069"
 _MARKED = re.compile(f"{_OPEN}[^{_CLOSE}]*{_CLOSE}")
 _RUN = re.compile(r"…(?:(?:, | and )…)+")
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−", "-"))
+
+#: What the plain installation lacks: module, its package, the extra of crlm that brings it.
+EXTRAS = {
+    "distributed": ("distributed", "cluster"),
+    "docx": ("python-docx", "word"),
+    "numba": ("numba", "search"),
+    "rocrate": ("rocrate", "crate"),
+}
 
 _DEEPEST = 50
 _MOST_ENTRIES = 1_000_000
@@ -185,6 +194,32 @@ def present(
         if str(name) not in there:
             hint = did_you_mean(str(name), there) or f" It has: {listing(there, 40)}."
             raise ParameterError(f"{of} has no {what} {name!r}.{hint}")
+
+
+# ---- what is not installed --------------------------------------------------
+
+
+def need(module: str, what: str) -> None:
+    """Refuse in one line what an extra of crlm is needed for and not there.
+
+    Parameters
+    ----------
+    module : str
+        One of `EXTRAS`.
+    what : str
+        What the reader asked for, as "`crlm reconstruct`".
+
+    Raises
+    ------
+    CrlmError
+        With the package to install.
+    """
+    if importlib.util.find_spec(module) is None:
+        package, extra = EXTRAS[module]
+        raise CrlmError(
+            f"{what} needs {package}, which is not installed: pip install {package}, or install "
+            f"crlm with its extra [{extra}]."
+        )
 
 
 # ---- rows -------------------------------------------------------------------

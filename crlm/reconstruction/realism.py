@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from crlm.reconstruction.quantities import Quantity, where_of
-from crlm.reconstruction.targets import Target
+from crlm.reconstruction.targets import Statistic, Target, where_of
 
 
 def priors(wishes: Mapping[str, Any]) -> list[Target]:
@@ -21,21 +20,21 @@ def priors(wishes: Mapping[str, Any]) -> list[Target]:
     found = [
         Target(
             (f"recurrences with {group}",),
-            Quantity("share", where=where_of(group), part="recurrences"),
+            Statistic("share", where=where_of(group), part="recurrences"),
             n - 0.5,
             n + 0.5,
-            origin="implied",
+            kind="implied",
         )
         for group, n in wishes.get("sites", {}).get("recurrences", {}).items()
     ]
     for wish in spec.get("shares", ()):
-        quantity = Quantity("share", part=wish["share"])
-        found.append(_prior(f"share: {wish['share']}", quantity, wish))
+        statistic = Statistic("share", part=wish["share"])
+        found.append(_prior(f"share: {wish['share']}", statistic, wish))
     for wish in spec.get("correlations", ()):
-        quantity = Quantity("correlation", columns=tuple(wish["columns"]), part="r")
-        found.append(_prior(f"correlation: {' and '.join(wish['columns'])}", quantity, wish))
+        statistic = Statistic("correlation", columns=tuple(wish["columns"]), part="r")
+        found.append(_prior(f"correlation: {' and '.join(wish['columns'])}", statistic, wish))
     return found
 
 
-def _prior(name: str, quantity: Quantity, wish: Mapping[str, Any]) -> Target:
-    return Target((name,), quantity, float(wish["low"]), float(wish["high"]), origin="prior")
+def _prior(name: str, statistic: Statistic, wish: Mapping[str, Any]) -> Target:
+    return Target((name,), statistic, float(wish["low"]), float(wish["high"]), kind="prior")

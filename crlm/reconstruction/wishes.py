@@ -19,8 +19,7 @@ from crlm.ledger import Design, DesignError, did_you_mean
 from crlm.ledger.dictionary import Table, tables, texts, twice_faults
 from crlm.ledger.errors import Fault, refusal
 from crlm.ledger.typed import SchemaRow, Strict, faults_of, place_of, read_toml, schema_rows
-from crlm.reconstruction.arrays import MOST_PAIRS
-from crlm.reconstruction.codes import SHARES
+from crlm.reconstruction.plan import MOST_PAIRS, SHARES
 
 FILE = "reconstruction.toml"
 
