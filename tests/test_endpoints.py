@@ -759,14 +759,10 @@ def test_same_day_order_is_total() -> None:
         pd.testing.assert_frame_equal(endpoints.from_history(table(1), mixed, NCCH), wanted)
     assert cohort.EVENTS == (
         "hepatectomy",
-        "genetic_test",
-        "visit",
-        "hai_start",
         "recurrence",
         "p_nac",
         "assessment",
         "resection",
-        "hai_stop",
         "death",
         "last_contact",
     )
@@ -795,3 +791,87 @@ def test_from_a_file_to_an_analysis_frame(tmp_path: Path) -> None:
     path.write_text(text.replace("B,2018-01-21,last", "A,2018-01-21,last"), encoding="utf-8")
     with refused("row 3: patient with neither.*row 7: after the death"):
         endpoints.from_history(patients, cohort.load_history(path, NCCH), NCCH)
+
+
+# What the record cannot date exactly --------------------------------------------------------
+
+
+BOUNDED = (
+    # never recurred
+    "0 hepatectomy | 600 last_contact",
+    # beyond surgery at once, in month 4
+    "0 hepatectomy | 120 recurrence site=lung; resectable=no | 300 death",
+    # early, p-NAC, progression beyond surgery in month 6
+    "0 hepatectomy | 60 recurrence site=liver; resectable=yes | 75 p_nac"
+    "| 180 assessment response=progression; resectable=no | 450 death",
+    # early, p-NAC, control, resection: no failure but under the third rule
+    "0 hepatectomy | 150 recurrence site=liver; resectable=yes | 165 p_nac"
+    "| 255 assessment response=control; resectable=yes | 270 resection | 900 last_contact",
+    # a second, late recurrence after a resection, p-NAC for it, progression
+    "0 hepatectomy | 210 recurrence site=lung; resectable=yes | 240 resection"
+    "| 390 recurrence site=liver; resectable=yes | 400 p_nac"
+    "| 480 assessment response=progression; resectable=no | 720 last_contact",
+)
+
+
+def bounded(**choices: object) -> dict[str, pd.DataFrame]:
+    told = history(*BOUNDED)
+    known = endpoints.from_history(table(len(BOUNDED)), told, NCCH)
+    return endpoints.bounds(known, told, NCCH, **choices)
+
+
+def test_bounds_of_failure_by_hand() -> None:
+    found = bounded()
+    assert tuple(found) == endpoints.BOUNDS
+    months = {name: frame["time"].tolist() for name, frame in found.items()}
+    assert months["record"] == [20, 4, 6, 30, 16]
+    assert months["recurrence bound"] == [20, 4, 2, 30, 13]
+    assert months["early bound"] == [20, 4, 2, 5, 16]
+    events = {name: frame["event"].tolist() for name, frame in found.items()}
+    assert events["record"] == events["recurrence bound"] == [False, True, True, False, True]
+    assert events["early bound"] == [False, True, True, True, True]
+    assert found["record"][endpoints.EARLY_PNAC].tolist() == ["no", "no", "yes", "yes", "no"]
+
+
+def test_an_earlier_limit_makes_fewer_early_failures() -> None:
+    assert bounded(early_months=3.0)["early bound"]["event"].sum() == 3
+    with pytest.raises(ParameterError, match="positive number of months"):
+        bounded(early_months=-1.0)
+
+
+def test_the_record_is_the_frame_of_the_paper_on_the_shipped_cohort() -> None:
+    screened = cohort.load(ledger.design.data_folder() / "ncch_scp" / "cohort.csv", NCCH)
+    told = cohort.events("", "", NCCH, None, screened)
+    frames = endpoints.frames(endpoints.timed(screened, told, NCCH), NCCH)
+    found = endpoints.bounds(frames["patients"], told, NCCH)
+    pd.testing.assert_series_equal(found["record"]["time"], frames["SCP"]["time"])
+    pd.testing.assert_series_equal(found["record"]["event"], frames["SCP"]["event"])
+    for name in ("recurrence bound", "early bound"):
+        assert (found[name]["time"] <= found["record"]["time"] + 1e-12).all()
+
+
+def test_bounds_need_a_history_and_a_period() -> None:
+    known = table(1, os_months=[3.0], os_event=[1], scp_months=[3.0], scp_event=[1])
+    empty = history("0 hepatectomy | 9 death").iloc[:0]
+    with pytest.raises(CohortError, match="No patient has an event history"):
+        endpoints.bounds(known, empty, NCCH)
+    with pytest.raises(CohortError, match="no surgically controllable period"):
+        endpoints.bounds(known, empty, MSKCC)
+
+
+def test_the_last_examination_without_recurrence() -> None:
+    frame = pd.DataFrame(
+        {
+            "time": [10.0, 3.0, 20.0, 8.0],
+            "event": [True, True, False, True],
+            "os_months": [30.0, 12.0, 20.0, 8.0],
+            "os_event": [1, 0, 0, 1],
+        }
+    )
+    # A recurrence four months after the last visit, one at once, one censored, one death.
+    assert endpoints.last_negative(frame, 4.0).tolist() == [6, 0, 20, 8]
+    known = frame.assign(last_negative_months=[9.5, np.nan, np.nan, 2.0])
+    assert endpoints.last_negative(known, 4.0).tolist() == [9.5, 0, 20, 8]
+    assert endpoints.last_negative(frame, 0.0).tolist() == frame["time"].tolist()
+    with pytest.raises(ParameterError, match="0 or more"):
+        endpoints.last_negative(frame, -1.0)

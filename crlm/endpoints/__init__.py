@@ -5,15 +5,21 @@ frame of one endpoint, the only thing the survival modules accept.
 """
 
 from crlm.endpoints.analysis import available, derive, derive_all, short_scp, why_not
+from crlm.endpoints.bounds import BOUNDS, EARLY_PNAC, bounds, died_then, last_negative
 from crlm.endpoints.frames import frames, timed
 from crlm.endpoints.outcomes import from_history, protocol_deviations
 
 __all__ = [
+    "BOUNDS",
+    "EARLY_PNAC",
     "available",
+    "bounds",
     "derive",
     "derive_all",
+    "died_then",
     "frames",
     "from_history",
+    "last_negative",
     "protocol_deviations",
     "short_scp",
     "timed",

@@ -9,15 +9,14 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from crlm.endpoints import columns
-from crlm.endpoints.outcomes import TOLERANCE
+from crlm.endpoints import columns, died_then
 from crlm.ledger import CohortError, ParameterError
 from crlm.multistate.process import Process, of_causes
-from crlm.refusals import choice
 from crlm.survival.samples import (
     By,
     Sample,
     check_frame,
+    choose,
     codes_of,
     make_sample,
     names_of,
@@ -113,7 +112,7 @@ def first_recurrence(frame: pd.DataFrame) -> pd.DataFrame:
     liver = columns.binary(frame["site_liver"])
     others = [columns.binary(frame[name]) == 1.0 for name in _OUTSIDE if name in frame]
     outside = np.logical_or.reduce([np.zeros(len(frame), dtype=bool), *others])
-    event, died = frame["event"].to_numpy(), _died_then(frame)
+    event, died = frame["event"].to_numpy(), died_then(frame)
     told = [~event, liver == 1.0, outside, died, np.isnan(liver)]
     code = np.select(told, [-1, 0, 1, 2, -1], _unexplained(frame, bool(others)))
     return _with_cause(frame, code, ("liver", "elsewhere", "death"), "first_recurrence")
@@ -143,11 +142,11 @@ def failure_or_death(
         If the frame is no analysis frame or has no `os_months` and `os_event`.
     """
     check_frame(frame)
-    choice("death_without_failure", death_without_failure, ("censor", "event"))
+    choose("death_without_failure", death_without_failure, ("censor", "event"))
     absent = [name for name in ("os_months", "os_event") if name not in frame]
     if absent:
         raise CohortError(f"Death before failure needs {' and '.join(absent)}; add that.")
-    died, event = _died_then(frame), frame["event"].to_numpy()
+    died, event = died_then(frame), frame["event"].to_numpy()
     failed = event & ~died if death_without_failure == "event" else event
     code = np.where(failed, 0, np.where(died, 1, -1))
     endpoint = str(frame["endpoint"].iloc[0]) if "endpoint" in frame else "SCP"
@@ -207,15 +206,6 @@ def with_transition(population: str, transition: str) -> str:
 
 
 # ---- causes -----------------------------------------------------------------
-
-
-def _died_then(frame: pd.DataFrame) -> np.ndarray:
-    """Who died at the time of the frame, as far as two printed times can tell."""
-    if not {"os_months", "os_event"} <= set(frame):
-        return np.zeros(len(frame), dtype=bool)
-    end = columns.months(frame, "os_months")
-    close = np.abs(end - frame["time"].to_numpy()) <= TOLERANCE + 1e-9
-    return close & (columns.binary(frame["os_event"]) == 1.0)
 
 
 def _unexplained(frame: pd.DataFrame, sites: bool) -> int:
