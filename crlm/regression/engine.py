@@ -1,17 +1,25 @@
 """Cox partial likelihood, log-rank, proportional hazards and concordance on plain arrays.
 
-The one file that knows the PyPI package `survival` (a Rust port of R's).
+The one file that knows the PyPI package `survival` (a Rust port of R's). Without it, or with
+`CRLM_COX=own` in the environment, `fallback` and `unaided` do its work.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy.special import chdtrc
-from survival import core, regression, validation
+
+from crlm.regression import fallback, unaided
+
+try:
+    from survival import core, regression, validation
+except ImportError:  # no wheel for this machine, or the package is no more
+    core = regression = validation = None
 
 TIES = ("efron", "breslow")
 
@@ -27,6 +35,13 @@ _RUNNING_AWAY = 1e-4
 _BEYOND = 300.0
 #: The engine's flag for reaching the last iteration.
 _NOT_CONVERGED = 1000
+#: The environment's word for doing without the engine.
+_SWITCH, _OWN = "CRLM_COX", "own"
+
+
+def unaided_now() -> bool:
+    """Whether the house's own code stands in for the engine."""
+    return regression is None or os.environ.get(_SWITCH) == _OWN
 
 
 @dataclass(frozen=True)
@@ -172,6 +187,8 @@ def logrank(data: FollowUp, groups: np.ndarray) -> tuple[float, int]:
     are never at risk together, which is (NaN, 0) here.
     """
     codes = np.unique(groups, return_inverse=True)[1]
+    if unaided_now():
+        return unaided.logrank(data.time, data.event, codes, data.entry, data.strata)
     try:
         test = validation.logrank_test(
             data.time, data.event, codes, strata=data.strata, entry_times=data.entry, timefix=False
@@ -196,6 +213,9 @@ def proportional_hazards(
     ----------
     Grambsch PM, Therneau TM. Biometrika 1994;81:515; as in R's cox.zph since survival 3.0.
     """
+    assign = [list(term) for term in terms]
+    if unaided_now():
+        return unaided.proportional_hazards(data, x, ties, transform, assign)
     fit = regression.coxph_fit(
         data.time,
         data.event,
@@ -206,7 +226,6 @@ def proportional_hazards(
         eps=_EPS,
         iter_max=_MAX_ITERATIONS,
     )
-    assign = [list(term) for term in terms]
     try:
         test = regression.cox_zph(fit, transform=transform, assign=assign)
     except RuntimeError:  # the engine's word for a singular variance
@@ -219,6 +238,8 @@ def concordance(data: FollowUp, score: np.ndarray) -> tuple[float, float]:
 
     The infinitesimal-jackknife error of R's `concordance(..., reverse = TRUE)`.
     """
+    if unaided_now():
+        return unaided.concordance(data, score)
     values = core.CovariateMatrix(score.tolist(), len(score), 1)
     time, event = data.time.tolist(), data.event.tolist()
     if data.entry is None:
@@ -262,7 +283,8 @@ def _call(
     eps: float,
     iterations: int,
 ) -> Any:
-    return regression.coxph_fit_raw(
+    fit = fallback.cox if unaided_now() else regression.coxph_fit_raw
+    return fit(
         data.time,
         data.event,
         np.ascontiguousarray(x),

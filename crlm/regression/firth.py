@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import chi2
 
+from crlm.regression.draws import Draws, draws_of
 from crlm.regression.engine import FollowUp, upper_tail
 
 #: In standard errors; the last step is taken and shrinks the error further.
@@ -80,7 +81,7 @@ def cox_penalised(data: FollowUp, x: np.ndarray, ties: str) -> Penalised:
     """
     latest_first = np.argsort(-data.time, kind="stable")
     data, x = _taken(data, latest_first), x[latest_first] - x.mean(axis=0)
-    draws = _draws(data, ties)
+    draws = draws_of(data.time, data.event, data.entry, data.strata, ties)
     n, width = x.shape
     total = x[data.event == 1].sum(axis=0)
     upper = np.triu_indices(width)
@@ -112,7 +113,7 @@ def _taken(data: FollowUp, order: np.ndarray) -> FollowUp:
 
 
 def _bend(
-    draws: _Draws,
+    draws: Draws,
     x: np.ndarray,
     weight: np.ndarray,
     size: np.ndarray,
@@ -254,65 +255,3 @@ def _learn(curvature: np.ndarray, step: np.ndarray, change: np.ndarray) -> np.nd
     if seen <= 1e-8 * float(step @ push) or seen == 0.0:
         return curvature
     return curvature + np.outer(change, change) / seen - np.outer(push, push) / float(step @ push)
-
-
-@dataclass(frozen=True)
-class _Draws:
-    """The deaths as draws from risk sets: sums over them as differences of running sums.
-
-    `spans` are triples of an order of the patients (None: as they stand) and where in the
-    running sum of each draw's stretch ends and begins; `parts` how much each stretch counts.
-    """
-
-    spans: tuple[tuple[np.ndarray | None, np.ndarray, np.ndarray], ...]
-    parts: tuple[np.ndarray, ...]
-    times: np.ndarray
-
-    def sums(self, values: np.ndarray) -> np.ndarray:
-        """Of (m x patients) values the weighted sums (draws x m) over those at risk."""
-        total = np.zeros((len(values), len(self.times)))
-        for (order, end, begin), part in zip(self.spans, self.parts, strict=True):
-            size = values.shape[1] if order is None else len(order)
-            running = np.zeros((len(values), size + 1))
-            np.cumsum(values if order is None else values[:, order], axis=1, out=running[:, 1:])
-            total += part * (running[:, end] - running[:, begin])
-        return total.T
-
-
-def _draws(data: FollowUp, ties: str) -> _Draws:
-    """Who is at risk at each death, less the tied deaths' share under Efron's rule."""
-    stratum = np.zeros(data.n, dtype=int) if data.strata is None else data.strata
-    dead = np.flatnonzero(data.event == 1)
-    keys = np.column_stack([stratum[dead], data.time[dead]])
-    moments, counts = np.unique(keys, axis=0, return_counts=True)
-    efron = ties == "efron"
-    which = np.repeat(np.arange(len(moments)), counts if efron else 1)
-    place, time = moments[which, 0], moments[which, 1]
-    spans, parts = [_span(stratum, data.time, place, time)], [np.ones(len(which))]
-    if data.entry is not None:
-        spans.append(_span(stratum, data.entry, place, time))
-        parts.append(-np.ones(len(which)))
-    if efron and (counts > 1).any():
-        ends = np.cumsum(counts)
-        rank = np.arange(len(which)) - np.repeat(ends - counts, counts)
-        order = dead[np.lexsort((keys[:, 1], keys[:, 0]))]
-        spans.append((order, ends[which], (ends - counts)[which]))
-        parts.append(-rank / counts[which])
-    times = np.ones(len(which)) if efron else counts.astype(float)
-    return _Draws(tuple(spans), tuple(parts), times)
-
-
-def _span(
-    stratum: np.ndarray, moment: np.ndarray, place: np.ndarray, time: np.ndarray
-) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
-    """Who of a stratum has a moment at or after a time: a stretch of the latest first."""
-    order = np.lexsort((-moment, stratum))
-    begin = np.searchsorted(stratum[order], place, side="left")
-    end = np.searchsorted(stratum[order], place, side="right")
-    later = np.zeros(len(time), dtype=int)
-    for first, last in set(zip(begin.tolist(), end.tolist(), strict=True)):
-        falling = -moment[order[first:last]]
-        asked = begin == first
-        later[asked] = np.searchsorted(falling, -time[asked], side="right")
-    as_they_stand = (np.diff(order) == 1).all()
-    return None if as_they_stand else order, begin + later, begin
