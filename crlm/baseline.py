@@ -17,8 +17,7 @@ from scipy import stats
 
 from crlm import ledger
 from crlm.exact import exact_test
-from crlm.ledger import CohortError, Design
-from crlm.refusals import choice
+from crlm.ledger import CohortError, Design, ParameterError
 
 _CHOICES = {
     "continuous_test": ("mann-whitney", "t", "kruskal"),
@@ -157,7 +156,9 @@ def describe(
 
 def _check(**chosen: str) -> None:
     for name, value in chosen.items():
-        choice(name, value, _CHOICES[name])
+        if value not in _CHOICES[name]:
+            known = ", ".join(_CHOICES[name])
+            raise ParameterError(f"{name} is {value!r}; it must be one of: {known}.")
 
 
 def _split(

@@ -10,10 +10,15 @@ import numpy as np
 import pandas as pd
 
 from crlm import regression, survival
-from crlm.causal import flags
+from crlm.causal.propensity import flag
 from crlm.causal.terms import Scale, expanded, learn, numbers, two_levels, words_of
 from crlm.causal.weighted import endpoint_of, observed
 from crlm.ledger import CohortError, ParameterError, rows
+
+#: `immortal`: how far the log ratio may move when treatment counts from its start.
+_MOVED = 0.10
+#: Without start dates: share of the untreated with an early event.
+_EARLY = 0.05
 
 
 def time_dependent(
@@ -26,7 +31,6 @@ def time_dependent(
     ties: str = "efron",
     conf_level: float = 0.95,
     population: str = "all",
-    limits: flags.Limits = flags.THRESHOLDS,
 ) -> pd.DataFrame:
     """The hazard ratio of a treatment from its start, beside that of ever having had it.
 
@@ -45,8 +49,6 @@ def time_dependent(
         Start every treatment in this month, whatever the table holds: for tables without
         dates.
     ties : {"efron", "breslow"}
-    limits : mapping of str to float
-        Thresholds of the flag, as `flags.THRESHOLDS`.
 
     Returns
     -------
@@ -88,11 +90,12 @@ def time_dependent(
         why = "not estimable: no patient has the exposure and its start"
         record = {**_at(frame, model, exposure, levels[1], population), "method": why}
         return rows([{**record, "statistic": "hazard_ratio"}])
-    base = {"endpoint": endpoint_of(frame), "population": population, "model": model}
     moved = _from_start(part, model, how, levels[1], [*say, *notes])
     among = ",".join([*([population] if population != "all" else []), f"{start_column}=known"])
     ever = _ever(part, treated[known], (*how[:4], among if lost else population), levels[1], notes)
-    return pd.concat([moved, ever, _immortal(ever, moved, limits, base)], ignore_index=True)
+    return pd.concat(
+        [moved, ever, _immortal(frame, ever, moved, model, population)], ignore_index=True
+    )
 
 
 def early_events(
@@ -103,7 +106,6 @@ def early_events(
     ties: str = "efron",
     conf_level: float = 0.95,
     population: str = "all",
-    limits: flags.Limits = flags.THRESHOLDS,
 ) -> pd.DataFrame:
     """Untreated patients whose event came before treatment would have begun, and if they move.
 
@@ -116,8 +118,6 @@ def early_events(
     grace : float
         Months within which treatment begins (weeks times 7 over the days of a month).
     ties : {"efron", "breslow"}
-    limits : mapping of str to float
-        Thresholds of the flag, as `flags.THRESHOLDS`.
 
     Returns
     -------
@@ -152,8 +152,9 @@ def early_events(
     where |= {"n": untreated, "events": int(early.sum())}
     count = {"statistic": "cumulative_events", "unit": "patients", "estimate": int(early.sum())}
     percent = {"statistic": "percent", "unit": "%", "estimate": 100 * share}
+    reason = f"{text} (raised from {100 * _EARLY:g} %)"
     told = [{**where, **count}, {**where, **percent}]
-    told.append(flags.early(share, text, limits, **base))
+    told.append(flag("immortal", bool(share >= _EARLY), reason, **base))
     how = (exposure, ties, conf_level, population)
     ratio = _worst_case(part.assign(**{exposure: moved}), how, text)
     return pd.concat([rows(told), ratio], ignore_index=True)
@@ -281,13 +282,18 @@ def _worded(
 
 
 def _immortal(
-    ever: pd.DataFrame, moved: pd.DataFrame, limits: flags.Limits, base: dict[str, Any]
+    frame: pd.DataFrame, ever: pd.DataFrame, moved: pd.DataFrame, model: str, population: str
 ) -> pd.DataFrame:
+    base = {"endpoint": endpoint_of(frame), "population": population, "model": model}
     one, two = (
         float(part.loc[part["statistic"] == "hazard_ratio", "estimate"].iloc[0])
         for part in (ever, moved)
     )
-    return rows([flags.immortal(one, two, base["model"], limits, **base)])
+    if not (one > 0 and two > 0):
+        return rows([flag("immortal", 0.0, "not judged: a ratio has no estimate", **base)])
+    shift = math.log(one) - math.log(two)
+    text = f"log hazard ratio ever treated minus {model}: {shift:.2f} (raised beyond {_MOVED})"
+    return rows([flag("immortal", abs(shift) > _MOVED, text, **base)])
 
 
 def _assumption(assumed: float) -> str:

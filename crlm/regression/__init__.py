@@ -5,15 +5,20 @@ analysis frame (`time`, `event`, perhaps `entry`, covariates) and return rows
 (`ledger.ROW_COLUMNS`). Behind it: `engine` (the PyPI package `survival`), `firth` and
 `logit` (penalised and logistic likelihoods), `added` (score tests of many columns
 at once), `terms` (patients to design columns), `solution` (estimates, or why
-there are none), `models`, `counting` (covariates that change), `interaction`, `checks`,
-`selection` and `tables`.
+there are none), `models`, `counting` (covariates that change), `piecewise` (ratios
+by period), `intervals` (events seen at visits), `interaction`, `checks`, `selection`, `shrinkage`
+(noise that a model has learnt), `pooling` (levels drawn together) and `tables`.
 """
 
 from crlm.regression.checks import cindex, ph_test
 from crlm.regression.counting import time_dependent
 from crlm.regression.interaction import interaction
+from crlm.regression.intervals import interval_censored
 from crlm.regression.models import cox, firth_cox, logistic, univariable
+from crlm.regression.piecewise import piecewise
+from crlm.regression.pooling import pooled_levels
 from crlm.regression.selection import Removal, Rule, backward, rule, select
+from crlm.regression.shrinkage import expected_shrinkage, optimism
 from crlm.regression.tables import (
     bootstrap_selection,
     bootstrap_table,
@@ -29,11 +34,16 @@ __all__ = [
     "bootstrap_table",
     "cindex",
     "cox",
+    "expected_shrinkage",
     "firth_cox",
     "interaction",
+    "interval_censored",
     "logistic",
     "logistic_table",
+    "optimism",
     "ph_test",
+    "piecewise",
+    "pooled_levels",
     "regression_table",
     "rule",
     "select",

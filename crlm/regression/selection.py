@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 
 from crlm.ledger import ParameterError
-from crlm.refusals import argument, choice
 from crlm.regression.engine import TIES, Fit, FollowUp, cox_fit, logrank, upper_tail, wald
 from crlm.regression.models import TESTS
-from crlm.regression.solution import cox_family, solve
+from crlm.regression.solution import check_choice, cox_family, solve
 from crlm.regression.terms import (
     Design,
     Term,
@@ -182,8 +181,8 @@ def backward(
     ParameterError, CohortError
         As `cox`.
     """
-    choice("ties", ties, TIES)
-    choice("complete_cases", complete_cases, _CASES)
+    check_choice("ties", ties, TIES)
+    check_choice("complete_cases", complete_cases, _CASES)
     covariates = check_names(frame, covariates)
     problem = make_problem(frame, covariates, strata)
     if complete_cases == "start":
@@ -227,11 +226,12 @@ def rule(
     ParameterError
         If an argument makes no sense, or nothing is fixed with "fixed".
     """
-    choice("selection", selection, SELECTIONS)
-    choice("ties", ties, TIES)
-    choice("univariable_p", univariable_p, (*TESTS, "fisher"))
+    check_choice("selection", selection, SELECTIONS)
+    check_choice("ties", ties, TIES)
+    check_choice("univariable_p", univariable_p, (*TESTS, "fisher"))
     for name, p in (("entry_p", entry_p), ("p_stay", p_stay)):
-        argument(name, p, p >= 0, "a limit of p values: 0 (none) or more")
+        if not p >= 0:
+            raise ParameterError(f"{name} is {p!r}; a limit of p values is 0 (none) or more.")
     if selection == "fixed" and not listed(fixed):
         raise ParameterError(
             "selection='fixed' needs the covariates of the model: fixed=[...]. "
