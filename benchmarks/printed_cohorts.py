@@ -13,7 +13,7 @@ from honest_papers import FIELDS, RATIOS, p_text, read, rounded
 
 from crlm import baseline, cohort, endpoints, ledger, naming, regression, survival
 from crlm.ledger import CohortError, Design
-from crlm.reconstruction.targets import levels_of
+from crlm.reconstruction.quantities import levels_of
 
 HERE = Path(__file__).parent
 #: Where tests look for the public workbook, which is not part of the repository.

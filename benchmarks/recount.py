@@ -2,7 +2,7 @@
 
     python benchmarks/recount.py STUDY [--cohort DIR]
 
-The files of a cohort are read as the notebooks read them; every statistic that a claim asks
+The files of a cohort are read as the notebooks read them; every quantity that a claim asks
 for is then computed in R (recount.R). Prints how many claims match and the largest distance
 from the value in the certificate.
 """
@@ -55,17 +55,17 @@ class _ByR:
 
     def __init__(self, folder: Path, design: ledger.Design) -> None:
         self.folder, self.design = folder, design
-        self.asked: list[certificate.Statistic] = []
+        self.asked: list[certificate.Quantity] = []
         self.values: list[float] = []
 
-    def note(self, statistic, frames, design) -> float:
+    def note(self, quantity, frames, design) -> float:
         if not self.asked:
             self._write_frames(frames)
-        self.asked.append(statistic)
-        return certificate.by_python(statistic, frames, design)
+        self.asked.append(quantity)
+        return certificate.by_python(quantity, frames, design)
 
-    def answer(self, statistic, frames, design) -> float:
-        return self.values[self.asked.index(statistic)]
+    def answer(self, quantity, frames, design) -> float:
+        return self.values[self.asked.index(quantity)]
 
     def run(self) -> None:
         records = [

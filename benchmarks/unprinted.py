@@ -15,7 +15,7 @@ from scipy.stats import spearmanr
 
 from crlm import ledger, regression, survival
 from crlm.ledger import Design
-from crlm.reconstruction.targets import levels_of, where_of
+from crlm.reconstruction.quantities import levels_of, where_of
 
 #: Months at which curves are read, and to which means are restricted.
 TIMES = (12, 24, 48)

@@ -12,7 +12,7 @@ import pytest
 
 from crlm import cohort, comparison, ledger
 from crlm.ledger import CohortError
-from crlm.reconstruction import certificate, state, targets
+from crlm.reconstruction import certificate, start, targets
 from crlm.reconstruction.procedure import wishes_of
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
@@ -110,9 +110,9 @@ def test_the_print_is_that_of_its_kind_of_paper(printed):
 def test_a_search_knows_every_claim_and_what_it_needs(printed):
     design, claims, _, _ = printed
     aim = targets.goal(design, claims, {})
-    aimed = {name for t in aim.targets if t.kind == "claim" for name in t.claims}
+    aimed = {name for t in aim.targets if t.origin == "claim" for name in t.claims}
     assert aimed | set(aim.unsearched) == set(claims["id"]) and not aim.excluded
-    assert sum(state.group_sizes(design, wishes_of(design), claims).values()) == N - 5
+    assert sum(start.group_sizes(design, wishes_of(design), claims).values()) == N - 5
 
 
 def test_what_is_compared_is_not_printed(printed):

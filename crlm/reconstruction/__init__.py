@@ -11,15 +11,16 @@ with data.
 from crlm.reconstruction.certificate import certify
 from crlm.reconstruction.ensembles import ensemble
 from crlm.reconstruction.procedure import Outcome, reconstruct
+from crlm.reconstruction.quantities import Quantity
 from crlm.reconstruction.search import Progress
-from crlm.reconstruction.targets import Goal, Statistic, Target, goal
+from crlm.reconstruction.targets import Goal, Target, goal
 from crlm.reconstruction.wishes import wishes_of, wishes_schema
 
 __all__ = [
     "Goal",
     "Outcome",
     "Progress",
-    "Statistic",
+    "Quantity",
     "Target",
     "certify",
     "ensemble",

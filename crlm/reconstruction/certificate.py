@@ -25,9 +25,10 @@ from crlm import cohort, comparison, endpoints, ledger, regression, scores
 from crlm.exact import exact_test
 from crlm.files import checksum, write_atomically
 from crlm.ledger import Design
-from crlm.reconstruction.targets import Goal, Statistic, levels_of, statistic_of, where_of
+from crlm.reconstruction.quantities import Quantity, levels_of, quantity_of, where_of
+from crlm.reconstruction.targets import Goal
 
-Program = Callable[[Statistic, Mapping[str, pd.DataFrame], Design], float]
+Program = Callable[[Quantity, Mapping[str, pd.DataFrame], Design], float]
 _Z = float(stats.norm.ppf(0.975))
 #: Where S equals one half but for rounding.
 _HALF = 1e-8
@@ -44,7 +45,7 @@ def certify(
 ) -> pd.DataFrame:
     """Every claim of the ledger with what a cohort's files give, and the verdict.
 
-    `attained`: another program than this module's for a single statistic, with its arguments.
+    `attained`: another program than this module's for a single quantity, with its arguments.
 
     Returns
     -------
@@ -53,8 +54,8 @@ def certify(
         the search excluded keeps its verdict, with the reason in `excluded`.
     """
     frames = analysis_frames(design, cohort_path, history_path)
-    of_claim = {name: t for t in goal.targets if t.kind == "claim" for name in t.claims}
-    found: dict[Statistic, float] = {}
+    of_claim = {name: t for t in goal.targets if t.origin == "claim" for name in t.claims}
+    found: dict[Quantity, float] = {}
     models = _own_models(frames, design)
     program = attained or by_python
     records = []
@@ -63,16 +64,16 @@ def certify(
     for claim in ordered.to_dict("records"):
         target = of_claim.get(claim["id"])
         if target is None:
-            statistic = statistic_of(claim, design)
+            quantity = quantity_of(claim, design)
         else:
-            statistic = target.statistic
+            quantity = target.quantity
         if claim["statistic"] == "difference" and math.isfinite(claim["time"]):
-            statistic = _difference(claim)
-        if not isinstance(statistic, str):
+            quantity = _difference(claim)
+        if not isinstance(quantity, str):
             if claim["model"] == "multivariable":
-                columns = models.get(statistic.endpoint, statistic.columns)
-                statistic = replace(statistic, columns=columns)
-            records += _rows(claim, statistic, frames, design, found, program)
+                columns = models.get(quantity.endpoint, quantity.columns)
+                quantity = replace(quantity, columns=columns)
+            records += _rows(claim, quantity, frames, design, found, program)
     counts = [frames["flow"], _sizes(frames["patients"], design)]
     rows = pd.concat([ledger.rows(records), *counts])
     rows = rows.groupby(list(ledger.KEYS), dropna=False, as_index=False, sort=False).first()
@@ -115,18 +116,18 @@ def write(
     return path
 
 
-def by_python(statistic: Statistic, frames: Mapping[str, pd.DataFrame], design: Design) -> float:
+def by_python(quantity: Quantity, frames: Mapping[str, pd.DataFrame], design: Design) -> float:
     """One statistic by an independent program, on the scale of the search.
 
     Ratios are logarithms, tests signed z, times months, rates and percentages 0 to 100.
     """
-    name = statistic.endpoint if statistic.endpoint in design.endpoints else "patients"
+    name = quantity.endpoint if quantity.endpoint in design.endpoints else "patients"
     frame = frames[name]
-    for column, level in statistic.where:
+    for column, level in quantity.where:
         frame = frame[frame[column].astype(str).isin(level.split("/"))]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return float(_PROGRAMS[statistic.kind](statistic, frame, design))
+        return float(_PROGRAMS[quantity.kind](quantity, frame, design))
 
 
 def analysis_frames(
@@ -148,13 +149,13 @@ def analysis_frames(
     return {"patients": included, "flow": flow} | endpoints.derive_all(included, design)
 
 
-def _difference(claim: Mapping[str, Any]) -> Statistic:
+def _difference(claim: Mapping[str, Any]) -> Quantity:
     """Of two survival rates: all columns of a group at their last level against all at their first.
 
     The search does not look at it, for the rates are targets themselves.
     """
     columns, where = tuple(claim["group"].split(",")), where_of(claim["population"])
-    return Statistic("rates", claim["endpoint"], where, columns, "z", time=float(claim["time"]))
+    return Quantity("rates", claim["endpoint"], where, columns, "z", time=float(claim["time"]))
 
 
 def _sizes(patients: pd.DataFrame, design: Design) -> pd.DataFrame:
@@ -208,7 +209,7 @@ def _alone(endpoint: str, name: str, frame: pd.DataFrame, design: Design) -> flo
     if design.conventions["univariable_p"] == "logrank" and levels_of(design, name):
         known = frame[frame[name].notna()]
         return _logrank(
-            Statistic("logrank", endpoint, columns=(name,), part="z", covariate=name), known, design
+            Quantity("logrank", endpoint, columns=(name,), part="z", covariate=name), known, design
         )
     return _wald(endpoint, (name,), 0, frame, design)
 
@@ -216,24 +217,24 @@ def _alone(endpoint: str, name: str, frame: pd.DataFrame, design: Design) -> flo
 def _wald(
     endpoint: str, columns: tuple[str, ...], at: int, frame: pd.DataFrame, design: Design
 ) -> float:
-    asked = Statistic("cox", endpoint, columns=columns, part="z", covariate=columns[at])
+    asked = Quantity("cox", endpoint, columns=columns, part="z", covariate=columns[at])
     return _cox(asked, frame, design)
 
 
 def _rows(
     claim: Mapping[str, Any],
-    statistic: Statistic,
+    quantity: Quantity,
     frames: Mapping[str, pd.DataFrame],
     design: Design,
-    found: dict[Statistic, float],
+    found: dict[Quantity, float],
     program: Program,
 ) -> list[dict[str, Any]]:
     """The result rows that answer a claim."""
-    if statistic not in found:
-        found[statistic] = program(statistic, frames, design)
-    value = found[statistic]
+    if quantity not in found:
+        found[quantity] = program(quantity, frames, design)
+    value = found[quantity]
     keys = {name: claim[name] for name in ledger.KEYS} | {"unit": claim["unit"]}
-    if statistic.part == "z":
+    if quantity.part == "z":
         tail = 2 * float(stats.norm.sf(abs(value)))
         if claim["kind"] == "direction":
             levels = levels_of(design, claim["covariate"])
@@ -243,7 +244,7 @@ def _rows(
         return [{**keys, "estimate": tail}]
     if claim["statistic"] in ("hazard_ratio", "odds_ratio"):
         value = math.exp(value)
-    if claim["unit"] == "years" and statistic.kind in ("km", "followup"):
+    if claim["unit"] == "years" and quantity.kind in ("km", "followup"):
         value /= 12
     return [{**keys, claim["field"]: value}]
 
@@ -251,46 +252,46 @@ def _rows(
 # ---- the programs --------------------------------------------------------------------------
 
 
-def _km(statistic: Statistic, frame: pd.DataFrame, design: Design) -> float:
+def _km(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
     from lifelines import KaplanMeierFitter
     from lifelines.utils import median_survival_times
 
-    if statistic.part == "events":
+    if quantity.part == "events":
         return int(frame["event"].sum())
     fitter = KaplanMeierFitter().fit(frame["time"], frame["event"])
     spss = design.conventions["conf_type"] == "spss"
-    if statistic.part == "survival_rate":
-        if statistic.limit == "estimate":
-            return 100 * float(fitter.predict(statistic.time))
+    if quantity.part == "survival_rate":
+        if quantity.limit == "estimate":
+            return 100 * float(fitter.predict(quantity.time))
         band = fitter.confidence_interval_
-        column = 0 if statistic.limit == "conf_low" else 1
-        return 100 * float(band[band.index <= statistic.time + 1e-9].iloc[-1, column])
+        column = 0 if quantity.limit == "conf_low" else 1
+        return 100 * float(band[band.index <= quantity.time + 1e-9].iloc[-1, column])
     curve = fitter.survival_function_.iloc[:, 0]
     middle = (
         float(curve.index[np.flatnonzero(curve.to_numpy() <= 0.5 + _HALF)[0]])
         if (curve.min() <= 0.5 + _HALF)
         else math.nan
     )
-    if statistic.limit == "estimate":
+    if quantity.limit == "estimate":
         return middle
     if not spss:
         limits = median_survival_times(fitter.confidence_interval_)
-        return float(limits.iloc[0, 0 if statistic.limit == "conf_low" else 1])
+        return float(limits.iloc[0, 0 if quantity.limit == "conf_low" else 1])
     half = _Z * _spss_error(fitter.event_table, curve)
-    return max(middle - half, 0.0) if statistic.limit == "conf_low" else middle + half
+    return max(middle - half, 0.0) if quantity.limit == "conf_low" else middle + half
 
 
-def _rates(statistic: Statistic, frame: pd.DataFrame, design: Design) -> float:
+def _rates(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
     from lifelines import KaplanMeierFitter
 
     rates, variances = [], []
     for side in (-1, 0):
         part = frame
-        for name in statistic.columns:
+        for name in quantity.columns:
             part = part[part[name].astype(str) == levels_of(design, name)[side]]
         fitter = KaplanMeierFitter().fit(part["time"], part["event"])
-        rates.append(float(fitter.predict(statistic.time)))
-        variances.append(rates[-1] ** 2 * _greenwood(fitter.event_table, statistic.time))
+        rates.append(float(fitter.predict(quantity.time)))
+        variances.append(rates[-1] ** 2 * _greenwood(fitter.event_table, quantity.time))
     return (rates[0] - rates[1]) / math.sqrt(sum(variances))
 
 
@@ -315,29 +316,29 @@ def _greenwood(table: pd.DataFrame, until: float) -> float:
     )
 
 
-def _follow_up(statistic: Statistic, frame: pd.DataFrame, design: Design) -> float:
+def _follow_up(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
     time = np.sort(frame["time"].to_numpy())
-    if statistic.part == "min_follow_up":
+    if quantity.part == "min_follow_up":
         return time[0]
-    if statistic.part == "max_follow_up":
+    if quantity.part == "max_follow_up":
         return time[-1]
     if design.conventions["follow_up"] == "reverse":
         reverse = frame.assign(event=~frame["event"])
-        return _km(Statistic("km", part="median_survival", limit=statistic.limit), reverse, design)
+        return _km(Quantity("km", part="median_survival", limit=quantity.limit), reverse, design)
     rank = int(stats.binom.ppf(0.025, len(time), 0.5))
     if stats.binom.cdf(rank, len(time), 0.5) <= 0.025:
         rank += 1
     places = {"conf_low": time[rank - 1], "conf_high": time[len(time) - rank]}
-    return places.get(statistic.limit, float(np.median(time)))
+    return places.get(quantity.limit, float(np.median(time)))
 
 
-def _logrank(statistic: Statistic, frame: pd.DataFrame, design: Design) -> float:
+def _logrank(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
     from lifelines.statistics import logrank_test
 
-    levels = levels_of(design, statistic.columns[0])
-    first, second = (frame[frame[statistic.columns[0]].astype(str) == level] for level in levels)
+    levels = levels_of(design, quantity.columns[0])
+    first, second = (frame[frame[quantity.columns[0]].astype(str) == level] for level in levels)
     test = logrank_test(first["time"], second["time"], first["event"], second["event"])
-    side = _coefficient(statistic, frame, design, (statistic.columns[0],), 0)[0]
+    side = _coefficient(quantity, frame, design, (quantity.columns[0],), 0)[0]
     return math.copysign(math.sqrt(test.test_statistic), side)
 
 
@@ -360,7 +361,7 @@ def _design_matrix(
 
 
 def _coefficient(
-    statistic: Statistic, frame: pd.DataFrame, design: Design, columns: tuple[str, ...], at: int
+    quantity: Quantity, frame: pd.DataFrame, design: Design, columns: tuple[str, ...], at: int
 ) -> tuple[float, float]:
     matrix, known = _design_matrix(frame, design, columns)
     held = np.column_stack([frame["time"], frame["event"], matrix]).astype(float)[known]
@@ -383,34 +384,34 @@ def _proportional_hazards(
     return tuple(map(float, fit.params)), tuple(map(float, fit.bse))
 
 
-def _part(statistic: Statistic, estimate: float, error: float) -> float:
-    if statistic.part == "z":
+def _part(quantity: Quantity, estimate: float, error: float) -> float:
+    if quantity.part == "z":
         return estimate / error
-    if statistic.part == "standard_error":
+    if quantity.part == "standard_error":
         return error
-    sign = {"estimate": 0, "conf_low": -1, "conf_high": 1}[statistic.limit]
+    sign = {"estimate": 0, "conf_low": -1, "conf_high": 1}[quantity.limit]
     return estimate + sign * _Z * error
 
 
-def _cox(statistic: Statistic, frame: pd.DataFrame, design: Design) -> float:
-    if statistic.covariate not in statistic.columns:
+def _cox(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    if quantity.covariate not in quantity.columns:
         return math.nan
-    at = statistic.columns.index(statistic.covariate)
-    return _part(statistic, *_coefficient(statistic, frame, design, statistic.columns, at))
+    at = quantity.columns.index(quantity.covariate)
+    return _part(quantity, *_coefficient(quantity, frame, design, quantity.columns, at))
 
 
-def _logistic(statistic: Statistic, frame: pd.DataFrame, design: Design) -> float:
+def _logistic(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
     import statsmodels.api as sm
 
-    matrix, known = _design_matrix(frame, design, statistic.columns)
-    outcome = (frame[statistic.endpoint].astype(str) == "yes").to_numpy(float)
+    matrix, known = _design_matrix(frame, design, quantity.columns)
+    outcome = (frame[quantity.endpoint].astype(str) == "yes").to_numpy(float)
     fit = sm.Logit(outcome[known], sm.add_constant(matrix[known])).fit(disp=0, tol=1e-12)
-    at = 1 + statistic.columns.index(statistic.covariate)
-    return _part(statistic, float(fit.params[at]), float(fit.bse[at]))
+    at = 1 + quantity.columns.index(quantity.covariate)
+    return _part(quantity, float(fit.params[at]), float(fit.bse[at]))
 
 
-def _association(statistic: Statistic, frame: pd.DataFrame, design: Design) -> float:
-    column, by = statistic.columns
+def _association(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    column, by = quantity.columns
     name, _, level = by.partition("=")
     frame = frame[frame[column].notna() & frame[name].notna()]
     groups = frame[name].astype(str)
@@ -428,8 +429,8 @@ def _association(statistic: Statistic, frame: pd.DataFrame, design: Design) -> f
     return math.copysign(float(stats.norm.isf(p / 2)), gap)
 
 
-def _ranks(statistic: Statistic, frame: pd.DataFrame, design: Design) -> float:
-    column, by = statistic.columns
+def _ranks(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    column, by = quantity.columns
     levels = levels_of(design, by)
     first, second = (frame[frame[by].astype(str) == v][column].dropna() for v in levels)
     test = stats.mannwhitneyu(second, first, use_continuity=False, method="asymptotic")
@@ -437,17 +438,17 @@ def _ranks(statistic: Statistic, frame: pd.DataFrame, design: Design) -> float:
     return math.copysign(float(stats.norm.isf(test.pvalue / 2)), side)
 
 
-def _summary(statistic: Statistic, frame: pd.DataFrame, design: Design) -> float:
-    values = frame[statistic.columns[0]].dropna().to_numpy(float)
-    share = {"min": 0.0, "q1": 0.25, "median": 0.5, "q3": 0.75, "max": 1.0}[statistic.part]
+def _summary(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    values = frame[quantity.columns[0]].dropna().to_numpy(float)
+    share = {"min": 0.0, "q1": 0.25, "median": 0.5, "q3": 0.75, "max": 1.0}[quantity.part]
     return float(np.quantile(values, share, method="weibull"))
 
 
-def _count(statistic: Statistic, frame: pd.DataFrame, design: Design) -> float:
-    column, _, level = statistic.columns[0].partition("=")
+def _count(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    column, _, level = quantity.columns[0].partition("=")
     known = frame[column].dropna().astype(str)
     n = int((known == level).sum())
-    return n if statistic.part == "n" else 100 * n / max(len(known), 1)
+    return n if quantity.part == "n" else 100 * n / max(len(known), 1)
 
 
 _PROGRAMS = {

@@ -18,7 +18,7 @@ from crlm.files import write_atomically
 from crlm.ledger import KEYS, Design
 from crlm.reconstruction.certificate import analysis_frames
 from crlm.reconstruction.procedure import reconstruct, wishes_of
-from crlm.reconstruction.targets import where_of
+from crlm.reconstruction.quantities import where_of
 
 #: Months at which curves are read, and to which means are restricted.
 TIMES = (12, 24, 36, 48, 60)

@@ -16,9 +16,10 @@ import pandas as pd
 from crlm import endpoints
 from crlm.files import write_atomically
 from crlm.ledger import CohortError, Design
-from crlm.reconstruction import engine
-from crlm.reconstruction.plan import UNKNOWN, Columns
-from crlm.reconstruction.targets import levels_of
+from crlm.reconstruction.arrays import Columns, State
+from crlm.reconstruction.codes import Course
+from crlm.reconstruction.columns import UNKNOWN
+from crlm.reconstruction.quantities import levels_of
 
 # Days of a plausible course: board, chemotherapy of 3 to 6 courses, theatre (Ito et al.,
 # Methods, Patient treatment).
@@ -32,7 +33,7 @@ Event = tuple[int, str, str]
 
 
 def frames(
-    design: Design, wishes: Mapping[str, Any], columns: Columns, state: engine.State, seed: int
+    design: Design, wishes: Mapping[str, Any], columns: Columns, state: State, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The patient table (all screened patients) and the event histories of a cohort.
 
@@ -67,7 +68,7 @@ def write(
     design: Design,
     wishes: Mapping[str, Any],
     columns: Columns,
-    state: engine.State,
+    state: State,
     seed: int,
     folder: Path,
 ) -> tuple[Path, Path]:
@@ -125,13 +126,13 @@ def _histories(
     design: Design,
     wishes: Mapping[str, Any],
     columns: Columns,
-    state: engine.State,
+    state: State,
     ids: np.ndarray,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
     month = design.conventions["days_per_month"]
     early = design.conventions.get("early_recurrence_months", 0.0) * month
-    surgery = _surgery(state.fate[:, engine.END], wishes["period"], rng)
+    surgery = _surgery(state.fate[:, Course.END], wishes["period"], rng)
     combinations = wishes.get("sites", {}).get("combinations", [""])
     records = []
     for i, fate in enumerate(state.fate):
@@ -213,9 +214,7 @@ def _surgery(last: np.ndarray, period: Mapping[str, Any], rng: np.random.Generat
     return possible - (rng.random(len(last)) ** 3 * room).astype("timedelta64[D]")
 
 
-def _verify(
-    design: Design, table: pd.DataFrame, history: pd.DataFrame, state: engine.State
-) -> None:
+def _verify(design: Design, table: pd.DataFrame, history: pd.DataFrame, state: State) -> None:
     """Derive the endpoints from the files' own content and hold them against the search."""
     dated = history.assign(date=pd.to_datetime(history["date"]))
     timed = endpoints.from_history(table[["patient_id"]], dated, design)

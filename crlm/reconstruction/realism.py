@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from crlm.reconstruction.targets import Statistic, Target, where_of
+from crlm.reconstruction.quantities import Quantity, where_of
+from crlm.reconstruction.targets import Target
 
 
 def priors(wishes: Mapping[str, Any]) -> list[Target]:
@@ -20,21 +21,21 @@ def priors(wishes: Mapping[str, Any]) -> list[Target]:
     found = [
         Target(
             (f"recurrences with {group}",),
-            Statistic("share", where=where_of(group), part="recurrences"),
+            Quantity("share", where=where_of(group), part="recurrences"),
             n - 0.5,
             n + 0.5,
-            kind="implied",
+            origin="implied",
         )
         for group, n in wishes.get("sites", {}).get("recurrences", {}).items()
     ]
     for wish in spec.get("shares", ()):
-        statistic = Statistic("share", part=wish["share"])
-        found.append(_prior(f"share: {wish['share']}", statistic, wish))
+        quantity = Quantity("share", part=wish["share"])
+        found.append(_prior(f"share: {wish['share']}", quantity, wish))
     for wish in spec.get("correlations", ()):
-        statistic = Statistic("correlation", columns=tuple(wish["columns"]), part="r")
-        found.append(_prior(f"correlation: {' and '.join(wish['columns'])}", statistic, wish))
+        quantity = Quantity("correlation", columns=tuple(wish["columns"]), part="r")
+        found.append(_prior(f"correlation: {' and '.join(wish['columns'])}", quantity, wish))
     return found
 
 
-def _prior(name: str, statistic: Statistic, wish: Mapping[str, Any]) -> Target:
-    return Target((name,), statistic, float(wish["low"]), float(wish["high"]), kind="prior")
+def _prior(name: str, quantity: Quantity, wish: Mapping[str, Any]) -> Target:
+    return Target((name,), quantity, float(wish["low"]), float(wish["high"]), origin="prior")

@@ -19,7 +19,8 @@ from crlm.ledger import Design, DesignError, did_you_mean
 from crlm.ledger.dictionary import Table, tables, texts, twice_faults
 from crlm.ledger.errors import Fault, refusal
 from crlm.ledger.typed import SchemaRow, Strict, faults_of, place_of, read_toml, schema_rows
-from crlm.reconstruction.plan import MOST_PAIRS, SHARES
+from crlm.reconstruction.arrays import MOST_PAIRS
+from crlm.reconstruction.codes import SHARES
 
 FILE = "reconstruction.toml"
 

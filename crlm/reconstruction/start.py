@@ -17,9 +17,11 @@ import pandas as pd
 from scipy.stats import norm
 
 from crlm.ledger import Design, DesignError
-from crlm.reconstruction import engine
-from crlm.reconstruction.plan import ENDPOINTS, OUT, Columns, Plan
-from crlm.reconstruction.targets import Target, levels_of
+from crlm.reconstruction.arrays import OUT, Columns, Freedom, Plan, State
+from crlm.reconstruction.codes import ENDPOINTS, NEVER, Course
+from crlm.reconstruction.derived import derive_all, derive_columns, violations
+from crlm.reconstruction.quantities import levels_of
+from crlm.reconstruction.targets import Target
 
 _KNOTS = {"min": 0.0, "q1": 0.25, "median": 0.5, "q3": 0.75, "max": 1.0}
 #: Correlation of the normal scores behind a patient's recurrence, failure and death.
@@ -49,7 +51,7 @@ def group_sizes(design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame)
     return sizes
 
 
-def start(
+def first_cohort(
     design: Design,
     wishes: Mapping[str, Any],
     claims: pd.DataFrame,
@@ -57,7 +59,7 @@ def start(
     columns: Columns,
     targets: Sequence[Target],
     seed: int,
-) -> tuple[engine.State, engine.Freedom]:
+) -> tuple[State, Freedom]:
     """A first cohort, and what the search may change of it."""
     rng = np.random.default_rng(seed)
     sizes = group_sizes(design, wishes, claims)
@@ -78,7 +80,7 @@ def start(
     freedom = freedom._replace(anchor=np.array(days, dtype=np.int64).reshape(-1, 2))
     fate = _courses(design, claims, plan, freedom, list(sizes), names, members, rng)
     blocks = len(plan.kind)
-    state = engine.State(
+    state = State(
         fate,
         x,
         np.zeros((4, n), np.int64),
@@ -93,9 +95,9 @@ def start(
     )
     _linked(design, wishes, columns, x)
     _forget(design, wishes, columns, x, table, rng)
-    engine.derive_all(state, plan)
+    derive_all(state, plan)
     _repair(state, plan, freedom, rng)
-    engine.derive_all(state, plan)
+    derive_all(state, plan)
     return state, freedom
 
 
@@ -103,11 +105,11 @@ def anchors(targets: Sequence[Target], month: float) -> list[tuple[str, int]]:
     """(endpoint, day) on which print wants an event: medians that only one whole day can give."""
     found = set()
     for target in targets:
-        statistic = target.statistic
-        if statistic.part == "median_survival" and statistic.limit == "estimate":
+        quantity = target.quantity
+        if quantity.part == "median_survival" and quantity.limit == "estimate":
             days = range(math.ceil(target.low * month), math.ceil(target.high * month))
             if len(days) == 1:
-                found.add((statistic.endpoint, days[0]))
+                found.add((quantity.endpoint, days[0]))
     return sorted(found)
 
 
@@ -231,13 +233,11 @@ def _forget(
             x[columns.at(name), chosen] = math.nan
 
 
-def _repair(
-    state: engine.State, plan: Plan, freedom: engine.Freedom, rng: np.random.Generator
-) -> None:
+def _repair(state: State, plan: Plan, freedom: Freedom, rng: np.random.Generator) -> None:
     """Exchange values until nobody has a forbidden pair."""
     n = len(state.fate)
     for _ in range(200 * n):
-        wrong = [i for i in range(n) if engine._violations(state.x[:, i], plan)]
+        wrong = [i for i in range(n) if violations(state.x[:, i], plan)]
         if not wrong:
             return
         i = int(rng.choice(wrong))
@@ -246,12 +246,12 @@ def _repair(
             if len(plan.forbidden) == 1
             else int(rng.choice(plan.forbidden[:, 0]))
         )
-        j = int(rng.choice(np.flatnonzero(state.table == state.table[i])))
-        unit = next(u for u in freedom.unit if column in u)
-        for c in unit[unit >= 0]:
+        j = int(rng.choice(np.flatnonzero(state.table_group == state.table_group[i])))
+        bundle = next(u for u in freedom.bundle if column in u)
+        for c in bundle[bundle >= 0]:
             state.x[c, [i, j]] = state.x[c, [j, i]]
-        engine.derive_columns(i, state, plan)
-        engine.derive_columns(j, state, plan)
+        derive_columns(i, state, plan)
+        derive_columns(j, state, plan)
     raise DesignError("No cohort avoids the pairs of realism.never; they contradict the counts.")
 
 
@@ -262,7 +262,7 @@ def _freedom(
     plan: Plan,
     columns: Columns,
     table: np.ndarray,
-) -> engine.Freedom:
+) -> Freedom:
     width, groups = len(columns.names), int(table.max()) + 1
     numeric, free = np.zeros(width, bool), np.zeros(width, np.int64)
     missing, grid = np.zeros(width, bool), np.ones(width)
@@ -285,8 +285,8 @@ def _freedom(
                 value = knots.get(share, printed)
                 if value is not None:
                     bound[at, code] = value
-    return engine.Freedom(
-        _units(wishes, columns),
+    return Freedom(
+        _bundles(wishes, columns),
         numeric,
         free,
         missing,
@@ -298,16 +298,16 @@ def _freedom(
     )
 
 
-def _units(wishes: Mapping[str, Any], columns: Columns) -> np.ndarray:
-    """Columns that are exchanged together, one row a unit."""
+def _bundles(wishes: Mapping[str, Any], columns: Columns) -> np.ndarray:
+    """Columns that are exchanged together, one row a bundle."""
     fixed = wishes["groups"]["columns"]
-    bundles = [list(unit) for unit in wishes.get("units", ())]
-    bundled = {name for unit in bundles for name in unit}
+    declared = [list(names) for names in wishes.get("units", ())]
+    bundled = {name for names in declared for name in names}
     alone = [[n] for n in columns.names[: columns.n_base] if n not in bundled and n not in fixed]
-    units = [unit for unit in bundles + alone if unit]
-    rows = np.full((len(units), max(len(unit) for unit in units)), -1)
-    for row, unit in zip(rows, units, strict=True):
-        row[: len(unit)] = [columns.at(name) for name in unit]
+    bundles = [names for names in declared + alone if names]
+    rows = np.full((len(bundles), max(len(names) for names in bundles)), -1)
+    for row, names in zip(rows, bundles, strict=True):
+        row[: len(names)] = [columns.at(name) for name in names]
     return rows.astype(np.int64)
 
 
@@ -333,7 +333,7 @@ def _courses(
     design: Design,
     claims: pd.DataFrame,
     plan: Plan,
-    freedom: engine.Freedom,
+    freedom: Freedom,
     groups: Sequence[tuple[str, ...]],
     names: Sequence[str],
     members: np.ndarray,
@@ -358,11 +358,11 @@ def _courses(
     observed = design.conventions["follow_up"] != "reverse"
     last = _last_contacts(claims, plan, freedom, n, 1.25 if observed else 1.0, rng)
     end = np.clip(np.minimum(death, last), freedom.earliest, freedom.latest)
-    fate = np.full((n, 4), engine.NEVER, dtype=np.int64)
-    fate[:, engine.END], fate[:, engine.DEAD] = end, (death <= end).astype(np.int64)
+    fate = np.full((n, 4), NEVER, dtype=np.int64)
+    fate[:, Course.END], fate[:, Course.DEAD] = end, (death <= end).astype(np.int64)
     came, failed = recurrence <= end, (failure <= end) & plan.scp
-    fate[came, engine.RECURRENCE] = recurrence[came]
-    fate[failed, engine.FAILURE] = failure[failed]
+    fate[came, Course.RECURRENCE] = recurrence[came]
+    fate[failed, Course.FAILURE] = failure[failed]
     return fate
 
 
@@ -408,7 +408,7 @@ def _quantile(curve: Sequence[tuple[float, float]], chance: np.ndarray) -> np.nd
 def _last_contacts(
     claims: pd.DataFrame,
     plan: Plan,
-    freedom: engine.Freedom,
+    freedom: Freedom,
     n: int,
     beyond: float,
     rng: np.random.Generator,

@@ -1,0 +1,219 @@
+"""Blocks of quantities that are computed in one go, and the targets that they hold, as arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from crlm.ledger import Design, DesignError
+from crlm.reconstruction import kernels
+from crlm.reconstruction.arrays import MOST_COLUMNS, MOST_PAIRS, OUT, Columns
+from crlm.reconstruction.codes import ENDPOINTS, KINDS, SHARES, Kind, Rule
+from crlm.reconstruction.columns import code_of, reads, restricted
+from crlm.reconstruction.quantities import Quantity
+from crlm.reconstruction.targets import Target
+
+#: Microseconds of one evaluation with 150 patients on a core of 2020: only ratios matter.
+_PRICE = {
+    "km": 6.0,
+    "followup": 5.0,
+    "logrank": 4.0,
+    "cox": 3.0,
+    "logistic": 3.0,
+    "association": 8.0,
+    "ranks": 15.0,
+    "summary": 5.0,
+    "count": 1.5,
+    "correlation": 10.0,
+    "anchor": 1.5,
+    "share": 2.0,
+}
+_LIMITS = ("estimate", "conf_low", "conf_high")
+_SUMMARY = ("median", "min", "max", "q1", "q3")
+_FOLLOW_UP = ("median_follow_up", "min_follow_up", "max_follow_up")
+#: A standard error is held this closely (share of itself) from the start: one patient hardly
+#: moves it, so once ratios are met it cannot be mended.
+_LOOSE = 0.04
+#: Survival on both sides of a printed median, too, is held closely from the start (percent): where
+#: many leave early, a median lies on its day only if many are lost early, and late in a search
+#: nobody can be lost early any more.
+_STEEP, _STEP = 2.0, 0.8
+#: So are counts of levels that may change, as of sites: met at the start, else soon lost for good.
+_ONE = 1.0
+#: Times of rates on one curve, and days with a number of events of one endpoint.
+_MOST_TIMES = {"km": (OUT - 5) // 3, "anchor": OUT}
+
+
+def block_arrays(
+    design: Design, columns: Columns, blocks: Mapping[tuple[Any, ...], Sequence[Target]]
+) -> dict[str, np.ndarray]:
+    """What is computed at once, one entry a block: of whom, from which columns, when."""
+    size, month = len(blocks), design.conventions["days_per_month"]
+    a: dict[str, np.ndarray] = {
+        "kind": np.zeros(size, np.int64),
+        "price": np.zeros(size),
+        "endpoint": np.full(size, -1),
+        "where": np.full((size, MOST_PAIRS, 2), -1.0),
+        "n_where": np.zeros(size, np.int64),
+        "columns": np.full((size, MOST_COLUMNS), -1),
+        "n_columns": np.zeros(size, np.int64),
+        "code": np.zeros(size),
+        "asked": np.zeros((size, OUT)),
+        "n_asked": np.zeros(size, np.int64),
+    }
+    for b, ((kind, endpoint, where, names), group) in enumerate(blocks.items()):
+        reverse = kind == "followup" and design.conventions["follow_up"] == "reverse"
+        a["kind"][b] = Kind.REVERSE_FOLLOW_UP if reverse else KINDS[kind]
+        if endpoint in ENDPOINTS:
+            a["endpoint"][b] = ENDPOINTS.index(endpoint)
+        a["n_where"][b] = len(where)
+        for k, pair in enumerate(where):
+            name, level = restricted(*pair)
+            a["where"][b, k] = columns.at(name), code_of(design, name, level) if level else 1.0
+        if kind == "count":
+            name, _, level = names[0].partition("=")
+            names, a["code"][b] = (name,), code_of(design, name, level)
+        if kind == "logistic":
+            names = (*names, endpoint)
+        a["n_columns"][b] = len(names)
+        a["price"][b] = _PRICE[kind] + (2.0 * len(names) if kind in ("cox", "logistic") else 0.0)
+        a["columns"][b, : len(names)] = [columns.at(name) for name in names]
+        times = _times(group)
+        if len(times) > _MOST_TIMES.get(kind, OUT):
+            raise DesignError(
+                f"{design.study}: {endpoint} has {len(times)} printed times in one group; a search "
+                f"knows {_MOST_TIMES[kind]}. Exclude some in reconstruction.toml."
+            )
+        a["n_asked"][b] = len(times)
+        a["asked"][b, : len(times)] = np.round(np.array(times) * month, 6)
+    return a
+
+
+def _times(group: Sequence[Target]) -> list[float]:
+    return sorted({t.quantity.time for t in group if t.quantity.time is not None})
+
+
+def target_arrays(
+    blocks: Mapping[tuple[Any, ...], Sequence[Target]], free: Collection[str]
+) -> dict[str, np.ndarray]:
+    """Targets in the order of their blocks: where a kernel writes, what is allowed, how closely.
+
+    `free`: columns whose levels may change.
+    """
+    counts = [len(group) for group in blocks.values()]
+    listed = [(t, group) for group in blocks.values() for t in group]
+    low, high = (np.array([getattr(t, side) for t, _ in listed]) for side in ("low", "high"))
+    natural = np.array([_natural(t) for t, _ in listed])
+    near = [t.quantity.kind == "count" and _counted(t.quantity) in free for t, _ in listed]
+    natural = np.where(near, np.minimum(natural, _ONE), natural)
+    with np.errstate(invalid="ignore"):
+        fine = np.where(np.isfinite(high - low), (high - low) / 2, 0.1 * natural)
+    # Outside a range of events each event counts, however wide the range; outside a slope, each
+    # patient.
+    fine = np.where([t.quantity.part == "events" for t, _ in listed], 0.5, fine)
+    fine = np.where([t.origin == "slope" for t, _ in listed], _STEP, fine)
+    # A wide range of errors lets a spread drift: many small moves, each of which costs
+    # hardly more than none.
+    fine = np.where([t.origin == "error" for t, _ in listed], np.minimum(fine, natural), fine)
+    return {
+        "first": np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        "slot": np.array([_slot(t.quantity, group) for t, group in listed], dtype=np.int64),
+        "absolute": np.array([t.absolute for t, _ in listed]),
+        "low": low,
+        "high": high,
+        "natural": np.maximum(natural, fine),
+        "fine": fine,
+    }
+
+
+def _counted(quantity: Quantity) -> str:
+    """The column whose level is counted."""
+    return quantity.columns[0].partition("=")[0]
+
+
+def _slot(quantity: Quantity, group: Sequence[Target]) -> int:
+    """Where a kernel writes the number."""
+    part, limit = quantity.part, _LIMITS.index(quantity.limit)
+    if quantity.kind == "km":
+        if part == "events":
+            return 1
+        if part == "median_survival":
+            return 2 + limit
+        return 5 + 3 * _times(group).index(quantity.time) + limit
+    if quantity.kind == "anchor":
+        return _times(group).index(quantity.time)
+    if quantity.kind == "followup":
+        at = _FOLLOW_UP.index(part)
+        return limit if at == 0 else 2 + at
+    if quantity.kind in ("cox", "logistic"):
+        at = quantity.columns.index(quantity.covariate)
+        return 2 + kernels.ROW * at + {"z": 3, "standard_error": 4}.get(part, limit)
+    if quantity.kind == "summary":
+        return _SUMMARY.index(part)
+    if quantity.kind == "share":
+        return SHARES.index(part)
+    return {"n": 0, "percent": 1}.get(part, 0)
+
+
+def _natural(target: Target) -> float:
+    """How far a quantity is off in an untuned cohort: where the tolerance begins."""
+    quantity = target.quantity
+    middle = target.low if math.isinf(target.high) else target.high
+    if target.origin == "slope":
+        return _STEEP
+    if quantity.part == "z":
+        return 0.7
+    if quantity.part == "standard_error":
+        return _LOOSE * middle
+    if quantity.kind in ("cox", "logistic"):
+        return 0.25
+    if quantity.part in ("survival_rate", "percent"):
+        return 5.0
+    if quantity.kind == "correlation":
+        return 0.1
+    if quantity.part == "recurrences":
+        return _ONE
+    if quantity.part == "events":
+        return 0.5
+    if quantity.part == "n":
+        return 0.5 if target.origin == "implied" else max(3.0, math.sqrt(abs(middle)))
+    return max(0.2 * abs(middle), 1e-3)
+
+
+def dependence(
+    design: Design,
+    wishes: Mapping[str, Any],
+    columns: Columns,
+    blocks: Mapping[tuple[Any, ...], Any],
+    rules: Mapping[str, np.ndarray],
+) -> dict[str, np.ndarray]:
+    """Which blocks a change of an endpoint, of a value, or an exchange of values touches."""
+    width, size = len(columns.names), len(blocks)
+    by_endpoint = np.zeros((len(ENDPOINTS), size), dtype=bool)
+    by_column = np.zeros((width, size), dtype=bool)
+    static = np.zeros(size, dtype=bool)
+    table = design.table_one["by"]
+    for b, (kind, endpoint, where, names) in enumerate(blocks):
+        names_read = reads((kind, endpoint, where, names))
+        by_column[[columns.at(name) for name in names_read], b] = True
+        if endpoint in ENDPOINTS:
+            by_endpoint[ENDPOINTS.index(endpoint), b] = True
+        if kind == "share":
+            by_endpoint[:3, b] = True
+        within = kind in ("summary", "count", "association", "ranks")
+        static[b] = within and len({*names_read} - {table}) == 1
+    # What follows from a column is touched with it; rules stand in the order they apply.
+    for rule, to, source, parts in zip(
+        rules["rule"][::-1],
+        rules["rule_to"][::-1],
+        rules["rule_from"][::-1],
+        rules["rule_set"][::-1],
+        strict=True,
+    ):
+        sources = parts[parts >= 0] if rule == Rule.POINTS else [source] if source >= 0 else []
+        for at in sources:
+            by_column[at] |= by_column[to]
+    return {"by_endpoint": by_endpoint, "by_column": by_column, "by_swap": by_column & ~static}

@@ -1,0 +1,300 @@
+"""The legs of a search: a declared list, from coarse to fine, one frozen procedure.
+
+Leg "core" fits curves, medians, limits and follow-up of the groups whose sizes are printed, the
+models that are printed row by row, and the tests of and medians by their covariates: all together
+from the start, for what is left out then finds no room later; of three starts the one that meets
+most goes on, since where a search ends is settled here. "alone" deals out the other columns,
+times fixed, those together that a model holds; "joint" moves all but the sites of recurrence,
+which are dealt out once more. In each leg tolerance falls towards the half-width of a printed
+interval. "insisting" takes one unmet claim after the other: heavier for a while, hot, then cooled,
+and taken back unless as much is met as before; the sites are dealt out a last time.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from crlm.reconstruction.annealing import Search
+from crlm.reconstruction.codes import Kind, Move, Rule
+from crlm.reconstruction.quantities import RATIOS, model_columns
+
+#: Temperatures and tolerances of a leg fall in so many parts.
+CHUNKS = 60
+#: Kinds of blocks that may hold several covariates.
+FITS = [Kind.COX, Kind.LOGISTIC]
+
+
+def _chances(**weights: float) -> np.ndarray:
+    found = np.zeros(len(Move))
+    for name, weight in weights.items():
+        found[Move[name]] = weight
+    return found
+
+
+#: How often each move is tried: where times may move, where not, and where levels are given anew.
+COURSES = _chances(
+    SHIFT=22,
+    ANCHOR=8,
+    DEATH=7,
+    FAILURE=7,
+    RECURRENCE=3,
+    SWAP_COURSE=8,
+    SWAP_NEAR=12,
+    SWAP_PART=10,
+    AT_ONCE=3,
+    SWAP_TIME=40,
+)
+VALUES = _chances(SWAP_VALUE=26, VALUE=10, VALUES=6)
+RELABEL = _chances(VALUE=1, VALUES=1)
+
+
+@dataclass(frozen=True)
+class Insisting:
+    """How one unmet claim after the other is insisted on.
+
+    Attributes
+    ----------
+    times : int
+        How many claims.
+    hot, cooling : int
+        Steps while the claim is heavy, and while everything cools.
+    heat : tuple of float
+        Temperature of both.
+    heavier : float
+        How much more the claim weighs while it is hot.
+    """
+
+    times: int
+    hot: int
+    cooling: int
+    heat: tuple[float, float]
+    heavier: float
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """What is declared of a leg, whatever the study.
+
+    Attributes
+    ----------
+    name : str
+    moves : ndarray of float
+        How often each move is tried, in the order of `codes.Move`.
+    steps : int
+        At effort 1; of "alone", for each bundle of columns.
+    heat : tuple of float
+        Temperature at the start and at the end.
+    width : tuple of float
+        Tolerance at the start and at the end: 0 is the natural scale, 1 the printed one.
+    starts : int
+        How often it runs from the first cohort; what meets most goes on.
+    """
+
+    name: str
+    moves: np.ndarray
+    steps: int
+    heat: tuple[float, float]
+    width: tuple[float, float]
+    starts: int = 1
+
+
+CORE = Recipe("core", COURSES + 2 * VALUES, 2_000_000, (0.5, 0.03), (0.0, 1.0), starts=3)
+SITES = Recipe("alone", RELABEL, 200_000, (0.2, 0.02), (0.5, 1.0))
+ALONE = Recipe("alone", VALUES, 300_000, (0.3, 0.02), (0.2, 1.0))
+JOINT = Recipe("joint", COURSES + 2 * VALUES, 1_500_000, (0.15, 0.02), (0.7, 1.0))
+INSISTING = Insisting(20, 30_000, 30_000, (0.12, 0.01), 4.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Leg:
+    """One leg of the search of one study.
+
+    Attributes
+    ----------
+    name : str
+    recipe : Recipe
+    active : ndarray of bool
+        Blocks that count.
+    bundles : ndarray of int
+        Bundles of columns that may move.
+    moves, steps
+        As of the recipe, the steps at the effort asked for.
+    """
+
+    name: str
+    recipe: Recipe
+    active: np.ndarray
+    bundles: np.ndarray
+    moves: np.ndarray
+    steps: int
+
+    def heat(self, share: float) -> float:
+        """Temperature at a share of the way."""
+        hot, cold = self.recipe.heat
+        return hot * (cold / hot) ** share
+
+    def width(self, share: float) -> float:
+        """Tolerance at a share of the way: 0 is the natural scale, 1 the printed one."""
+        wide, narrow = self.recipe.width
+        return wide + share * (narrow - wide)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One entry of a search's list: a part of a leg, or one claim insisted on.
+
+    Attributes
+    ----------
+    leg : Leg
+    share : float
+        How far the leg has come.
+    start : int
+        Which of its starts this is, from 1; 0 for a leg that has but one.
+    first, last : bool
+        Whether a start begins or ends with it.
+    insists : bool
+    """
+
+    leg: Leg
+    share: float
+    start: int = 0
+    first: bool = False
+    last: bool = False
+    insists: bool = False
+
+
+def schedule(search: Search, effort: float) -> list[Step]:
+    """Everything that a search does, in order; an interrupted one goes on at its place."""
+    core, *once = legs(search, effort)
+    at = [leg.recipe for leg in once].index(JOINT)
+    insisting, sites = replace(once[at], name="insisting"), once[at + 1 :]
+    return [
+        *itertools.chain(*(_start(core, k) for k in range(1, CORE.starts + 1))),
+        *itertools.chain(*map(_parts, once)),
+        *(
+            Step(insisting, k / INSISTING.times, insists=True)
+            for k in range(1, INSISTING.times + 1)
+        ),
+        *itertools.chain(*map(_parts, sites)),
+    ]
+
+
+def _parts(leg: Leg) -> Iterator[Step]:
+    return (Step(leg, k / (CHUNKS - 1)) for k in range(CHUNKS))
+
+
+def _start(core: Leg, number: int) -> Iterator[Step]:
+    leg = replace(core, name=f"{core.name} {number} of {CORE.starts}")
+    for k in range(CHUNKS):
+        yield Step(leg, k / (CHUNKS - 1), number, first=k == 0, last=k == CHUNKS - 1)
+
+
+def legs(search: Search, effort: float) -> list[Leg]:
+    """The legs of a search, each once, in order; `schedule` says how often each runs.
+
+    Parameters
+    ----------
+    search : Search
+    effort : float
+        Multiplies the steps.
+    """
+    plan, every = search.plan, list(range(len(search.freedom.bundle)))
+    blocks = np.array([_blocks_of(search, bundle) for bundle in every])
+    early = [b for b in every if named(search, b) == "site"]
+    core = [b for b in _core_bundles(search) if b not in early]
+    rest = [b for b in every if b not in core and b not in early]
+    several = (plan.n_columns > 1) & np.isin(plan.kind, FITS)
+    held = ~blocks[rest].any(axis=0) | several & blocks[core].any(axis=0)
+    sites = [_leg(SITES, [b], blocks[b], effort, [named(search, b)]) for b in early]
+    return [
+        _leg(CORE, [*early, *core], held, effort),
+        *sites,
+        *_alone(search, rest, blocks, several, effort),
+        _leg(JOINT, [*core, *rest], np.ones_like(held), effort),
+        *sites,
+    ]
+
+
+def _alone(
+    search: Search, rest: Sequence[int], blocks: np.ndarray, several: np.ndarray, effort: float
+) -> Iterator[Leg]:
+    """Bundle after bundle, those together that a model holds; what waits does not count yet."""
+    waiting = set(rest)
+    for together in bound(rest, blocks[:, several]):
+        waiting -= set(together)
+        active = blocks[together].any(axis=0) & ~blocks[sorted(waiting)].any(axis=0)
+        names = [named(search, b) for b in together]
+        yield _leg(ALONE, together, active, effort * len(together), names)
+
+
+def _leg(
+    recipe: Recipe,
+    bundles: Sequence[int],
+    active: np.ndarray,
+    effort: float,
+    names: Sequence[str] = (),
+) -> Leg:
+    name = f"{recipe.name}: {', '.join(names)}" if names else recipe.name
+    moved = np.array(bundles, dtype=np.int64)
+    return Leg(name, recipe, active, moved, recipe.moves, int(recipe.steps * effort))
+
+
+def _blocks_of(search: Search, bundle: int) -> np.ndarray:
+    """Blocks that depend on a bundle's columns, as flags."""
+    columns = search.freedom.bundle[bundle]
+    return search.plan.by_column[columns[columns >= 0]].any(axis=0)
+
+
+def touches(search: Search, bundle: int, block: int) -> bool:
+    """Whether a block depends on a bundle's columns."""
+    return bool(_blocks_of(search, bundle)[block])
+
+
+def bound(bundles: Sequence[int], models: np.ndarray) -> list[list[int]]:
+    """Bundles in parts that no model holds together (`models`: bundles by models, as flags)."""
+    parts: list[list[int]] = []
+    for bundle in bundles:
+        joined = [part for part in parts if (models[part] & models[bundle]).any()]
+        parts = [part for part in parts if part not in joined]
+        parts.append([*itertools.chain(*joined), bundle])
+    return parts
+
+
+def named(search: Search, bundle: int) -> str:
+    """The first column of a bundle, which stands for all of it."""
+    return search.columns.names[search.freedom.bundle[bundle, 0]]
+
+
+def printed_models(search: Search) -> list[str]:
+    """Endpoints whose multivariable model is printed row by row."""
+    printed = {
+        (t.quantity.endpoint, t.quantity.covariate)
+        for t in search.goal.targets
+        if t.quantity.part in RATIOS and len(t.quantity.columns) > 1
+    }
+    return [
+        endpoint
+        for endpoint in search.design.models
+        if {(endpoint, name) for name in model_columns(search.design, endpoint)} <= printed
+    ]
+
+
+def _core_bundles(search: Search) -> list[int]:
+    """Bundles that hold a covariate of a model that is printed row by row, or a part of a score."""
+    plan = search.plan
+    wanted = {
+        search.columns.at(name)
+        for endpoint in printed_models(search)
+        for name in model_columns(search.design, endpoint)
+    }
+    for k in range(len(plan.rule) - 1, -1, -1):
+        # Rules stand in the order they apply: what a column follows from comes before it.
+        if plan.rule_to[k] in wanted:
+            points = plan.rule[k] == Rule.POINTS
+            sources = plan.rule_set[k] if points else plan.rule_from[k : k + 1]
+            wanted |= {int(at) for at in sources if at >= 0}
+    return [b for b, held in enumerate(search.freedom.bundle) if wanted & set(held[held >= 0])]
