@@ -46,7 +46,7 @@ notebooks: $(STAMP)
 	@touch notebooks/*.md  # JupyterLab does not open a notebook that is newer than its twin
 
 lock:
-	uv pip compile pyproject.toml --extra cluster --universal --python-version 3.11 --generate-hashes \
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header -q -o requirements.lock
 
 clean:

@@ -17,7 +17,8 @@ from scipy import stats
 
 from crlm import ledger
 from crlm.exact import exact_test
-from crlm.ledger import CohortError, Design, ParameterError
+from crlm.ledger import CohortError, Design
+from crlm.refusals import choice
 
 _CHOICES = {
     "continuous_test": ("mann-whitney", "t", "kruskal"),
@@ -156,9 +157,7 @@ def describe(
 
 def _check(**chosen: str) -> None:
     for name, value in chosen.items():
-        if value not in _CHOICES[name]:
-            known = ", ".join(_CHOICES[name])
-            raise ParameterError(f"{name} is {value!r}; it must be one of: {known}.")
+        choice(name, value, _CHOICES[name])
 
 
 def _split(

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crlm import __version__, cli_batch, cli_cohort
+from crlm import __version__, cli_batch, cli_cohort, home, refusals
 from crlm.ledger import CrlmError, Design, ParameterError
 
 if TYPE_CHECKING:
@@ -111,6 +111,9 @@ def _add_run(commands: argparse._SubParsersAction) -> None:
         help="where to write (default: reports/, and for your own table "
         "reports/NAME/ after the file NAME.csv)",
     )
+    run.add_argument(
+        "--crate", action="store_true", help="also write the run as a Workflow Run RO-Crate"
+    )
     run.add_argument("--parameters", action="store_true", help="list the parameters and stop")
     run.set_defaults(handler=_run)
 
@@ -144,14 +147,14 @@ def _run(arguments: argparse.Namespace) -> int:
     out = arguments.out or _own_folder(given)
     studies = list(dict.fromkeys(arguments.study))
     if len(studies) > 1:
-        return _run_many(studies, given, out)
-    return _run_one(studies[0], given, out)
+        return _run_many(studies, given, out, arguments.crate)
+    return _run_one(studies[0], given, out, arguments.crate)
 
 
-def _run_one(study: str, given: dict[str, str], out: Path) -> int:
+def _run_one(study: str, given: dict[str, str], out: Path, crate: bool) -> int:
     from crlm import run
 
-    outcome = run.execute(study, given, out, progress=sys.stderr.isatty())
+    outcome = run.execute(study, given, out, progress=sys.stderr.isatty(), crated=crate)
     if outcome.error:
         print(f"crlm: {study} stopped in {outcome.error}", file=sys.stderr)
         print(f"crlm: the report shows where: {outcome.report}", file=sys.stderr)
@@ -160,12 +163,12 @@ def _run_one(study: str, given: dict[str, str], out: Path) -> int:
     return 0
 
 
-def _run_many(studies: Sequence[str], given: dict[str, str], out: Path) -> int:
+def _run_many(studies: Sequence[str], given: dict[str, str], out: Path, crate: bool) -> int:
     """Several studies side by side, each in its own process."""
     from concurrent.futures import ThreadPoolExecutor
     from subprocess import run as start
 
-    command = [sys.executable, "-m", "crlm.cli", "run", "--out", str(out)]
+    command = [sys.executable, "-m", "crlm.cli", "run", "--out", str(out), *["--crate"] * crate]
     for name, value in given.items():
         command += ["-p", name, value]
     with ThreadPoolExecutor(2) as pool:
@@ -201,15 +204,10 @@ def _own_folder(given: dict[str, str]) -> Path:
 
     own = next((given[name] for name in FILES if given.get(name)), "")
     if not own:
-        return _reports_folder()
-    out = _reports_folder() / (Path(own).stem.strip(". ") or "own")
+        return home.reports()
+    out = home.reports() / (Path(own).stem.strip(". ") or "own")
     print(f"crlm: the report of your table goes to {out} (--out: elsewhere)", file=sys.stderr)
     return out
-
-
-def _reports_folder() -> Path:
-    checkout = Path(__file__).resolve().parents[1] / "reports"
-    return checkout if checkout.is_dir() else Path("reports")
 
 
 def _audit(arguments: argparse.Namespace) -> int:
@@ -270,6 +268,7 @@ def _add_reconstruct(commands: argparse._SubParsersAction) -> None:
 
 
 def _reconstruct(arguments: argparse.Namespace) -> int:
+    refusals.need("numba", "`crlm reconstruct`")
     from crlm.reconstruction import Progress, reconstruct
 
     if not arguments.effort > 0 or arguments.seed < 0:

@@ -10,6 +10,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from crlm import home
+
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add `batch` and `collect` to a parser's commands."""
@@ -60,7 +62,7 @@ def _batch(arguments: argparse.Namespace) -> int:
     from crlm import intake
     from crlm.batch import driving
 
-    out = arguments.out or _reports_folder() / arguments.grid.stem
+    out = arguments.out or home.reports() / arguments.grid.stem
     if arguments.dry_run:
         print(driving.preview(arguments.grid, out, arguments.workers, intake.look))
         return 0
@@ -95,8 +97,3 @@ def _collect(arguments: argparse.Namespace) -> int:
     print(f"{rows} result rows in {arguments.folder / 'results.csv'}")
     print(arguments.folder / "index.html")
     return 0
-
-
-def _reports_folder() -> Path:
-    checkout = Path(__file__).resolve().parents[1] / "reports"
-    return checkout if checkout.is_dir() else Path("reports")

@@ -8,6 +8,7 @@ cell it was, as if the cell had failed.
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from nbformat.v4 import new_output
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 #: Name under which the engine is known to papermill.
 ENGINE = "crlm"
 
@@ -37,7 +39,9 @@ class OwnKernel(AsyncKernelManager):
     @property
     def kernel_spec(self) -> KernelSpec:
         """The kernel of `sys.executable`."""
-        return KernelSpec(resource_dir=RESOURCES, **get_kernel_dict())
+        # Many small models: threads of linear algebra would only wait for each other.
+        env = {name: os.environ.get(name, "1") for name in _THREADS}
+        return KernelSpec(resource_dir=RESOURCES, env=env, **get_kernel_dict())
 
 
 class _Client(PapermillNotebookClient):

@@ -6,20 +6,19 @@ import hashlib
 import json
 import platform
 import re
-import subprocess
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from crlm import __version__
+from crlm import __version__, home
 from crlm.files import checksum
 from crlm.ledger import data_folder
 
 _HOUSE = Path(__file__).resolve().parent
 # Code that starts runs or makes pages of many, and shapes none.
 _APART = re.compile(
-    r"(^|/)(\.|__pycache__/)|~$|^cli|^intake\.py$|^templates/batch/"
+    r"(^|/)(\.|__pycache__/)|~$|^shipped/|^cli|^intake\.py$|^templates/batch/"
     r"|^batch/(index|curves|collecting|choosing|units|cluster|driving|folder)\.py$"
 )
 _PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "survival", "matplotlib", "papermill")
@@ -50,7 +49,7 @@ def input_files(study: str, notebook: Path, values: Mapping[str, Any]) -> dict[s
         "history": values.get("history_path") or shipped,
         "codebook": values.get("codebook_path"),
         "notebook": notebook,
-        "lock": _HOUSE.parent / "requirements.lock",
+        "lock": home.path("requirements.lock"),
         "columns": data_folder() / "columns.toml",
     }
     found = {role: Path(path) for role, path in named.items() if path and Path(path).is_file()}
@@ -102,20 +101,3 @@ def kernel(notebook: Any) -> str:
     """The interpreter that executed a notebook, as its kernel named itself."""
     language = notebook.metadata.get("language_info", {})
     return f"{platform.python_implementation()} {language.get('version', 'that did not answer')}"
-
-
-def commit() -> str:
-    """The checkout's commit, with a plus when files were changed since; empty outside git."""
-    try:
-        head, state = (
-            subprocess.run(
-                ["git", "-C", str(_HOUSE.parent), *command],
-                capture_output=True,
-                text=True,
-                check=True,
-            ).stdout.strip()
-            for command in (["rev-parse", "HEAD"], ["status", "--porcelain", "-uno"])
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return head + ("+" if state else "")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import importlib.util
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,6 +27,14 @@ _OPEN, _CLOSE = "\u2068", "\u2069"
 _MARKED = re.compile(f"{_OPEN}[^{_CLOSE}]*{_CLOSE}")
 _RUN = re.compile(r"…(?:(?:, | and )…)+")
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−", "-"))
+
+#: What the plain installation lacks: module, its package, the extra of crlm that brings it.
+EXTRAS = {
+    "distributed": ("distributed", "cluster"),
+    "docx": ("python-docx", "word"),
+    "numba": ("numba", "search"),
+    "rocrate": ("rocrate", "crate"),
+}
 
 _DEEPEST = 50
 _MOST_ENTRIES = 1_000_000
@@ -123,6 +132,96 @@ def choice(
     raise kind(f"{name} is {value!r}; it must be one of: {listed}.{hint}")
 
 
+def argument(name: str, value: object, good: object, wanted: str) -> None:
+    """Refuse an argument that is not what it must be.
+
+    Parameters
+    ----------
+    name, value
+        The argument.
+    good : bool
+        Whether the value will do.
+    wanted : str
+        What it must be: "a number of months above 0".
+
+    Raises
+    ------
+    ParameterError
+
+    Examples
+    --------
+    >>> argument("tau", 60, 60 > 0, "a number of months above 0")
+    >>> argument("tau", -1, -1 > 0, "a number of months above 0")
+    Traceback (most recent call last):
+    crlm.ledger.errors.ParameterError: tau is -1; it must be a number of months above 0.
+    """
+    if not good:
+        raise ParameterError(f"{name} is {value!r}; it must be {wanted}.")
+
+
+def confidence(conf_level: float) -> None:
+    """Refuse a confidence level that does not lie between 0 and 1 (`ParameterError`)."""
+    argument("conf_level", conf_level, 0 < conf_level < 1, "between 0 and 1, mostly 0.95")
+
+
+def present(
+    names: Iterable[object], known: Iterable[object], *, what: str = "column", of: str
+) -> None:
+    """Refuse a name that does not exist: a column of a frame, a group, a state.
+
+    Parameters
+    ----------
+    names : iterable
+        What was asked for.
+    known : iterable
+        What there is, none of it out of a reader's file.
+    what, of : str
+        "column", "The analysis frame".
+
+    Raises
+    ------
+    ParameterError
+        With the near name, or else what there is.
+
+    Examples
+    --------
+    >>> present(["raz"], ["time", "event", "ras"], of="The analysis frame")
+    Traceback (most recent call last):
+    crlm.ledger.errors.ParameterError: The analysis frame has no column 'raz'. Did you mean 'ras'?
+    """
+    there = [str(one) for one in known]
+    for name in names:
+        if str(name) not in there:
+            hint = did_you_mean(str(name), there) or f" It has: {listing(there, 40)}."
+            raise ParameterError(f"{of} has no {what} {name!r}.{hint}")
+
+
+# ---- what is not installed --------------------------------------------------
+
+
+def need(module: str, what: str) -> None:
+    """Refuse in one line what an extra of crlm is needed for and not there.
+
+    Parameters
+    ----------
+    module : str
+        One of `EXTRAS`.
+    what : str
+        What the reader asked for, as "`crlm reconstruct`".
+
+    Raises
+    ------
+    CrlmError
+        With the package to install.
+    """
+    if importlib.util.find_spec(module) is None:
+        package, extra = EXTRAS[module]
+        raise CrlmError(
+            f"{what} needs {package}, which is not installed: pip install {package}, or install "
+            f"crlm with its extra [{extra}]."
+        )
+
+
 # ---- rows -------------------------------------------------------------------
 
 
@@ -160,6 +259,28 @@ def refuse_rows(
     if len(rows):
         where = listing(sorted({int(row) for row in rows}), 5)
         raise refusal(f"{table} row {where}: {problem}. {remedy}")
+
+
+def refuse_labelled(labels: Sequence[Any], problem: str, remedy: str) -> None:
+    """Refuse a frame for some of its patients; nothing happens when there is none.
+
+    Parameters
+    ----------
+    labels : sequence
+        Their places in the frame's index. A number counts rows; anything else may be an
+        identifier, and stays on the terminal.
+    problem, remedy : str
+        What is wrong ("`time` must not be negative"), what to do.
+
+    Raises
+    ------
+    CohortError
+    """
+    if len(labels):
+        shown = (foreign(one) if isinstance(one, str) else str(one) for one in labels)
+        rows = "row breaks" if len(labels) == 1 else "rows break"
+        where = listing(shown, 5)
+        raise refusal(f"{problem}; {len(labels)} {rows} this ({where}). {remedy}")
 
 
 # ---- YAML -------------------------------------------------------------------

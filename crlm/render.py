@@ -43,10 +43,12 @@ def render(notebook: Any) -> str:
         With its outputs; not changed. The section whose code cell has the tag "headline" is
         moved under the title, and the banner that names the kind of cohort above it.
         Sections that the cohort cannot feed become one list before the last section.
+        Below a heading whose cell has the tag "folded" each subsection is one line to open.
     """
+    shown = _folded(_without_empty(_answer_first(notebook)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        page = _from_template(_exporter(), _without_empty(_answer_first(notebook)))
+        page = _from_template(_exporter(), shown)
     page = page.replace("<!-- table of contents -->", _contents(page))
     return _with_banner(page)
 
@@ -87,6 +89,30 @@ def _without_empty(notebook: Any) -> Any:
     last = max(i for i, cell in enumerate(kept) if cell.cell_type == "markdown")
     shorter["cells"] = [*kept[:last], listed, *kept[last:]]
     return shorter
+
+
+def _folded(notebook: Any) -> Any:
+    """The notebook with the subsections of a folded section marked where they begin and end."""
+    cells, within = [], False
+    for section in _sections(notebook.cells):
+        head = section[0]
+        if head.cell_type == "markdown" and not head.source.startswith("###"):
+            within = "folded" in head.metadata.get("tags", [])
+        elif within:
+            section = [_marked(section[0], opens=True), *section[1:]]
+            section[-1] = _marked(section[-1], closes=True)
+        cells += section
+    shorter = copy.copy(notebook)
+    shorter["cells"] = cells
+    return shorter
+
+
+def _marked(cell: Any, **marks: bool) -> Any:
+    """A copy of a cell with marks for the template."""
+    marked = copy.copy(cell)
+    marked["metadata"] = copy.copy(cell.metadata)
+    marked.metadata.update(marks)
+    return marked
 
 
 def _sections(cells: Any) -> list[list[Any]]:

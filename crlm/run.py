@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crlm import files, manifest
+from crlm import crate, files, home, manifest
 from crlm.files import checksum
 from crlm.ledger import CohortError, CrlmError, ParameterError
 from crlm.parameters import declared_in, did_you_mean, held
@@ -33,7 +33,6 @@ FILES = ("cohort_path", "history_path", "codebook_path")
 _QUIET = ["--log-level=50", "--HistoryManager.hist_file=:memory:"]
 
 _HANDLES = 100
-_HOUSE = Path(__file__).resolve().parents[1]
 _OF_THE_ENGINE = ("DeadKernelError", "OutOfTimeError")
 #: What stands in files in place of a message that may quote the table.
 WITHHELD = (
@@ -66,14 +65,14 @@ class Outcome:
 
 
 def notebook_path(study: str) -> Path:
-    """The committed notebook of a study.
+    """The notebook of a study, as it comes with crlm.
 
     Raises
     ------
     ParameterError
         If there is none by this name; the message names what there is.
     """
-    found = {path.stem: path for path in sorted((_HOUSE / "notebooks").glob("*.ipynb"))}
+    found = {path.stem: path for path in sorted(home.path("notebooks").glob("*.ipynb"))}
     if study not in found:
         raise ParameterError(f"There is no study {study!r}.{did_you_mean(study, found)}")
     return found[study]
@@ -85,6 +84,7 @@ def execute(
     out: Path,
     *,
     progress: bool = False,
+    crated: bool = False,
 ) -> Outcome:
     """Run a study's notebook with these parameters and write its report.
 
@@ -95,6 +95,17 @@ def execute(
     in the current directory, so that relative paths mean what they mean to
     the caller.
 
+    Parameters
+    ----------
+    study : str
+    given : mapping
+        The parameters that are not left as they are.
+    out : pathlib.Path
+    progress : bool
+        A bar over the cells.
+    crated : bool
+        Also write `<study>_crate.zip`, a Workflow Run RO-Crate.
+
     Raises
     ------
     ParameterError
@@ -103,10 +114,12 @@ def execute(
     CohortError
         If a file that the run reads was changed under it.
     CrlmError
-        If another run of the study is at work in `out`.
+        If another run of the study is at work in `out`, or the extra for a crate is missing.
     OSError
         If a file cannot be written, or the kernel cannot be started.
     """
+    if crated:
+        crate.check_installed()
     source = notebook_path(study)
     if "output_dir" in given:
         raise ParameterError("output_dir: a run writes all of its files into one folder, --out.")
@@ -119,7 +132,7 @@ def execute(
     with _told_of(out), files.locked(out / f".{study}.lock", busy):
         files.finish(out, study)
         with files.part(out, study) as made:
-            failure = _make(made, study, source, checked, progress)
+            failure = _make(made, study, source, checked, progress, crated)
             files.commit(made, out, study, _set_of(out, study))
     written = [out / f"{study}.{kind}" for kind in ("html", "ipynb", "json")]
     return Outcome(*written, *_describe(failure))
@@ -137,7 +150,7 @@ def _told_of(out: Path) -> Iterator[None]:
 
 
 def _make(
-    made: Path, study: str, source: Path, values: dict[str, Any], progress: bool
+    made: Path, study: str, source: Path, values: dict[str, Any], progress: bool, crated: bool
 ) -> Exception | None:
     """Run the notebook and write the whole set into a part folder; the failure, if it failed."""
     used = manifest.input_files(study, source, values)
@@ -162,7 +175,7 @@ def _make(
         "code_sha256": code,
         "kernel": manifest.kernel(notebook),
         "versions": manifest.versions(),
-        "commit": manifest.commit(),
+        "commit": home.commit(),
     }
     tidy(notebook, own=is_own(values))
     _write(made / f"{study}.ipynb", _as_json(notebook))
@@ -170,6 +183,9 @@ def _make(
     written = sorted(path for path in made.rglob("*") if path.is_file())
     record["files_sha256"] = {p.relative_to(made).as_posix(): checksum(p) for p in written}
     _write(made / f"{study}.json", _as_json(record))
+    if crated:
+        archive = crate.packed(made, record, declared_in(source), used)
+        (made / f"{study}_crate.zip").write_bytes(archive)
     return failure
 
 
@@ -366,7 +382,8 @@ def _literal(text: Any) -> Any:
 
 def _set_of(out: Path, study: str) -> list[str]:
     """Names of the files that an earlier run left in a folder."""
-    names = {f"{study}{end}" for end in (".html", ".ipynb", ".json", "_rows.csv", "_claims.csv")}
+    ends = (".html", ".ipynb", ".json", "_rows.csv", "_claims.csv", "_crate.zip")
+    names = {f"{study}{end}" for end in ends}
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         record = json.loads((out / f"{study}.json").read_text(encoding="utf-8"))
         names |= {Path(name).parts[0] for name in record["files_sha256"]}

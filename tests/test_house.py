@@ -14,15 +14,17 @@ import papermill
 import pytest
 import yaml
 
-from crlm import parameters, render
+from crlm import parameters, refusals, render
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 IDS = [path.stem for path in NOTEBOOKS]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 #: Each room and all that it may import. Order is the direction of the house.
 MAY_IMPORT = {
-    "ledger": set(),
+    "home": set(),
+    "ledger": {"home"},
     "naming": {"ledger"},
     "files": {"ledger"},
     "refusals": {"ledger"},
@@ -30,26 +32,30 @@ MAY_IMPORT = {
     "endpoints": {"ledger", "cohort", "scores", "refusals"},
     "scores": {"ledger", "cohort", "refusals"},
     "exact": set(),
-    "baseline": {"ledger", "exact", "cohort", "endpoints", "scores"},
+    "unmeasured": set(),
+    "baseline": {"ledger", "refusals", "exact", "cohort", "endpoints", "scores"},
     "survival": {"ledger", "cohort", "endpoints", "scores", "refusals"},
     "regression": {"ledger", "cohort", "endpoints", "scores", "survival", "refusals"},
     "multistate": {"ledger", "refusals", "endpoints", "survival", "regression"},
-    "causal": {"ledger", "survival", "regression"},
+    "causal": {"ledger", "survival", "regression", "unmeasured"},
     "missing": {"ledger", "causal"},
-    "specification": {"ledger", "regression"},
+    "specification": {"ledger", "refusals", "regression"},
     "comparison": {"ledger", "cohort", "endpoints", "scores", "baseline", "survival", "regression"},
     "second_opinion": set(),
     "agreement": {"ledger", "comparison"},
-    "audit": {"ledger"},
+    "audit": {"ledger", "unmeasured"},
     "numbers": {"ledger"},
-    "report": {"ledger", "naming", "numbers", "files", "comparison"},
+    "pieces": {"ledger"},
+    "report": {"ledger", "naming", "numbers", "files", "comparison", "pieces"},
     "parameters": {"ledger"},
-    "manifest": {"ledger", "files"},
+    "manifest": {"home", "ledger", "files"},
+    "crate": {"parameters", "refusals"},
     "engine": set(),
     "twins": set(),
     "render": set(),
-    "run": {"ledger", "files", "parameters", "manifest", "engine", "render"},
+    "run": {"home", "ledger", "files", "parameters", "manifest", "engine", "render", "crate"},
     "batch": {
+        "home",
         "ledger",
         "naming",
         "numbers",
@@ -131,6 +137,17 @@ def test_analysis_never_sees_a_claim(room):
         if path.is_file():
             text = path.read_text(encoding="utf-8")
             assert "load_claims" not in text and "published.csv" not in text
+
+
+def test_an_argument_is_refused_in_one_place():
+    """No room of the analysis words by itself that a value is none of the choices."""
+    rooms = ["baseline.py", "survival", "regression", "specification", "multistate"]
+    copy = re.compile(r"must be one of|can be \{|has no column \{name|lies between 0 and 1")
+    for room in rooms:
+        where = ROOT / "crlm" / room
+        for path in [where] if where.is_file() else where.rglob("*.py"):
+            raised = re.findall(r"raise ParameterError\((.*?)\)\n", path.read_text(), re.DOTALL)
+            assert not [text for text in raised if copy.search(text)], path.name
 
 
 # ---- notebooks --------------------------------------------------------------
@@ -266,18 +283,57 @@ def names_of(requirements):
     return {re.split(r"[<>=!~;\s\[]", text.strip())[0].lower() for text in requirements}
 
 
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+
+
 def test_conda_pip_and_the_lock_are_in_step():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = project["dependencies"]
+    wanted = {*PROJECT["dependencies"]}.union(*EXTRAS.values())
     conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
     plain = [item for item in conda if isinstance(item, str)]
     piped = [item for entry in conda if isinstance(entry, dict) for item in entry["pip"]]
     listed = [item for item in plain + piped if not item.startswith(("python>", "pip"))]
     assert sorted(listed) == sorted(wanted)
-    assert f"python{project['requires-python']}" in plain
+    assert f"python{PROJECT['requires-python']}" in plain
     locked = re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
     assert names_of(wanted) <= {name.lower() for name in locked}
     assert "survival==2.0.0" in (ROOT / "requirements.lock").read_text()
+
+
+def test_an_extra_holds_what_the_plain_installation_lacks():
+    plain = names_of(PROJECT["dependencies"])
+    assert not plain & names_of(set().union(*EXTRAS.values()))
+    for package, extra in refusals.EXTRAS.values():
+        assert package in names_of(EXTRAS[extra])
+
+
+def test_the_readme_tells_what_each_extra_is_for():
+    table = dict(re.findall(r"^\| `(\w+)` \| (.+?) \|", README, re.MULTILINE))
+    assert set(EXTRAS) <= set(table)
+    needs = {"crlm reconstruct": "search", "--scheduler": "cluster", "--crate": "crate"}
+    assert all(command in table[extra] for command, extra in needs.items())
+    for page in [README, (ROOT / "docs" / "batch.md").read_text(encoding="utf-8")]:
+        for section in re.split(r"^## ", page, flags=re.MULTILINE):
+            for command, extra in needs.items():
+                if re.search(rf"^crlm.*{command.removeprefix('crlm ')}", section, re.MULTILINE):
+                    assert f"extra `{extra}`" in section, section
+
+
+def test_the_container_is_the_lock_and_nobody_of_rank():
+    lines = (ROOT / "binder" / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    steps = [line for line in lines if line and not line.startswith("#")]
+    kinds = [line.split()[0] for line in steps]
+    base = re.fullmatch(r"FROM python:(3\.\d+)-slim", steps[0])
+    low, high = re.findall(r"3\.(\d+)", PROJECT["requires-python"])
+    assert base and int(low) <= int(base[1].split(".")[1]) < int(high)
+    pips = [line for line in steps if "pip install" in line]
+    assert "--require-hashes -r requirements.lock" in pips[0] and "--no-deps" in pips[1]
+    assert kinds.index("USER") > max(i for i, kind in enumerate(kinds) if kind in ("RUN", "COPY"))
+    assert steps[kinds.index("USER")] == "USER ${NB_USER}" and "ENTRYPOINT" not in kinds
+    command = json.loads(steps[-1].removeprefix("CMD "))
+    assert command[:2] == ["jupyter", "lab"] and "jupyterlab" in names_of(EXTRAS["lab"])
+    kept_out = (ROOT / ".dockerignore").read_text(encoding="utf-8").split()
+    assert {".git", ".venv", "data/private", "reports/*"} <= set(kept_out)
 
 
 def test_the_lock_is_pinned_and_hashed_and_names_no_address():
@@ -301,8 +357,6 @@ def test_no_file_names_a_registry_host_or_a_machine():
 
 
 # ---- README -----------------------------------------------------------------
-
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_paths_that_the_readme_names_exist():

@@ -129,3 +129,30 @@ def test_yaml_beyond_what_people_write_is_refused(text, words):
 
 def test_aliases_that_stay_small_are_written_out():
     assert len(refusals.read_yaml("t", bomb(4))) == 4
+
+
+def test_an_argument_that_will_not_do():
+    refusals.argument("tau", 60, True, "a number of months above 0")
+    with pytest.raises(ParameterError, match="^tau is -1; it must be a number of months above 0.$"):
+        refusals.argument("tau", -1, False, "a number of months above 0")
+    for level in (0, 1, 95, float("nan")):
+        with pytest.raises(ParameterError, match="must be between 0 and 1, mostly 0.95"):
+            refusals.confidence(level)
+
+
+def test_a_name_that_does_not_exist_brings_the_near_one_or_all():
+    refusals.present(["ras"], ["time", "ras"], of="The frame")
+    with pytest.raises(ParameterError, match="no column 'raz'. Did you mean 'ras'"):
+        refusals.present(["ras", "raz"], ["time", "ras"], of="The frame")
+    with pytest.raises(ParameterError, match="no group 'x'. It has: time, ras."):
+        refusals.present(["x"], ["time", "ras"], what="group", of="The frame")
+
+
+def test_patients_of_a_frame_are_counted_and_an_identifier_stays_on_the_terminal():
+    refusals.refuse_labelled([], "`time` is off", "Correct it.")
+    with pytest.raises(CohortError, match=re.escape("is off; 1 row breaks this (7). Correct it.")):
+        refusals.refuse_labelled([7], "`time` is off", "Correct it.")
+    with pytest.raises(CohortError) as caught:
+        refusals.refuse_labelled(["Tanaka-1", "Sato-2"], "`time` is off", "Correct it.")
+    assert str(caught.value) == "`time` is off; 2 rows break this (…). Correct it."
+    assert "Tanaka-1" in caught.value.told

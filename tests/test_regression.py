@@ -770,14 +770,14 @@ def test_the_frame_stays_as_it_was(cohort):
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        (lambda f: regression.cox(f, ["colour"]), ParameterError, "no covariate 'colour'"),
+        (lambda f: regression.cox(f, ["colour"]), ParameterError, "no column 'colour'"),
         (lambda f: regression.cox(f, []), ParameterError, "at least one covariate"),
         (lambda f: regression.cox(f, ["a", "a"]), ParameterError, "named twice"),
-        (lambda f: regression.cox(f, ["a"], ties="exact"), ParameterError, "'efron', 'breslow'"),
+        (lambda f: regression.cox(f, ["a"], ties="exact"), ParameterError, "efron, breslow"),
         (lambda f: regression.cox(f, ["a"], conf_level=95), ParameterError, "between 0 and 1"),
         (lambda f: regression.cox(f, ["endpoint"]), CohortError, "holds text"),
         (lambda f: regression.cox(f.drop(columns="time"), ["a"]), CohortError, "lacks time"),
-        (lambda f: regression.cox(f.assign(time=-1.0), ["a"]), CohortError, "from 0: 120 rows"),
+        (lambda f: regression.cox(f.assign(time=-1.0), ["a"]), CohortError, "from 0; 120 rows"),
         (lambda f: regression.cox(f.assign(entry=f["time"]), ["a"]), CohortError, "begin before"),
         (lambda f: regression.cox(f.assign(age=np.inf), ["age"]), CohortError, "infinite"),
         (lambda f: regression.cox(f.assign(event=2), ["a"]), CohortError, "it holds 2"),
@@ -801,7 +801,7 @@ def test_the_frame_stays_as_it_was(cohort):
         (
             lambda f: regression.regression_table(f, regression.rule(["a", "colour"])),
             ParameterError,
-            "no covariate 'colour'",
+            "no column 'colour'",
         ),
         (
             lambda f: regression.bootstrap_selection(f, regression.rule(["a", "a"])),
@@ -811,19 +811,19 @@ def test_the_frame_stays_as_it_was(cohort):
         (
             lambda f: regression.bootstrap_selection(f, regression.rule(["a"], fixed=["colour"])),
             ParameterError,
-            "no covariate 'colour'",
+            "no column 'colour'",
         ),
         (
             lambda f: regression.regression_table(
                 f, regression.rule(["a"], univariable_p="fisher")
             ),
             ParameterError,
-            "it can be 'wald', 'logrank'",
+            "it must be one of: wald, logrank",
         ),
         (
             lambda f: regression.logistic_table(f, "b", regression.rule(["a"], univariable_p="lr")),
             ParameterError,
-            "it can be 'fisher', 'wald'",
+            "it must be one of: fisher, wald",
         ),
         (
             lambda f: regression.logistic_table(
@@ -837,7 +837,7 @@ def test_the_frame_stays_as_it_was(cohort):
             ParameterError,
             "n_boot",
         ),
-        (lambda f: regression.backward(f, ["a"], complete_cases="x"), ParameterError, "'start'"),
+        (lambda f: regression.backward(f, ["a"], complete_cases="x"), ParameterError, "start"),
     ],
 )
 def test_refusals_say_what_is_wrong(cohort, call, error, words):

@@ -118,7 +118,7 @@ def test_the_multivariable_model_may_be_smaller_and_the_seed_decides():
     assert first["model"].tolist() == ["univariable", "univariable", "multivariable"]
     with pytest.raises(ParameterError, match="n_boot"):
         regression.bootstrap_table(frame, ["sex"], n_boot=0)
-    with pytest.raises(ParameterError, match="no covariate"):
+    with pytest.raises(ParameterError, match="no column"):
         regression.bootstrap_table(frame, ["grade"], n_boot=5)
 
 

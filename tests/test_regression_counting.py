@@ -215,7 +215,7 @@ def test_what_cannot_be_is_refused_and_the_frame_stays():
     regression.time_dependent(frame, "failure", "since")
     pd.testing.assert_frame_equal(frame, before)
     for call, error, words in (
-        (lambda: regression.time_dependent(frame, "x", "when"), ParameterError, "no covariate"),
+        (lambda: regression.time_dependent(frame, "x", "when"), ParameterError, "no column"),
         (lambda: regression.time_dependent(frame, "x", "endpoint"), CohortError, "hold months"),
         (
             lambda: regression.time_dependent(frame, "since", "since", adjust=["since"]),

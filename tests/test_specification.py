@@ -364,8 +364,8 @@ def test_the_exposure_does_not_vary_in_one_population():
 @pytest.mark.parametrize(
     ("arguments", "error", "text"),
     [
-        ({"exposure": "kras"}, ParameterError, "no covariate 'kras'"),
-        ({"adjusters": ["crs"]}, ParameterError, "no covariate 'crs'"),
+        ({"exposure": "kras"}, ParameterError, "no column 'kras'"),
+        ({"adjusters": ["crs"]}, ParameterError, "no column 'crs'"),
         ({"exposure": "stage"}, ParameterError, "3 levels"),
         ({"measures": ["thirds"]}, ParameterError, "thirds"),
         ({"missing": []}, ParameterError, "missing is empty"),

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from crlm import manifest, run
+from crlm import manifest, refusals, run
 from crlm.batch import scratch, workers
 from crlm.files import checksum, is_full, write_atomically
 from crlm.ledger import CrlmError, data_folder
@@ -163,14 +163,10 @@ def _difference(here: dict[str, Any], there: Any) -> str:
 
 
 def _connect(address: str) -> Any:
-    try:
-        import dask
-        from distributed import Client
-    except ImportError:
-        raise CrlmError(
-            "--scheduler needs dask.distributed: pip install 'crlm[cluster]' here and on "
-            "the workers."
-        ) from None
+    refusals.need("distributed", "--scheduler, here and on each worker,")
+    import dask
+    from distributed import Client
+
     # What goes wrong is said once, by an error of this room.
     for name in ("distributed", "distributed.client", "distributed.core", "asyncio", "tornado"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from crlm import manifest, run
+from crlm import home, manifest, run
 from crlm.batch import folder as place
 from crlm.batch import scratch
 from crlm.batch import workers as local_workers
@@ -142,7 +142,7 @@ def planned_of(grid: Path, out: Path, look: Look | None = None) -> Plan:
         forget()
     known = {**seen, **dict(zip(unseen, found, strict=True))}
     tables = {name: known[name] for name in named}
-    commit = manifest.commit()
+    commit = home.commit()
     runs = tuple(
         replace(item, record={**item.record, "commit": commit, "patients": tables[item.table]})
         for item in planned.runs

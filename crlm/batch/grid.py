@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from crlm import manifest, parameters, run
+from crlm import home, manifest, parameters, run
 from crlm.files import checksum
 from crlm.ledger import KEYS, ParameterError, data_folder
 from crlm.refusals import did_you_mean, number, read_yaml
@@ -412,7 +412,7 @@ def _record(
         "data_sha256": {role: _sum(path, digests) for role, path in tables.items()},
         "notebook_sha256": _sum(notebook, digests),
         "code_sha256": _once("code", digests, manifest.code_digest),
-        "lock_sha256": _sum(_lock(), digests),
+        "lock_sha256": _sum(home.path("requirements.lock"), digests),
         "study_sha256": {path.name: _sum(path, digests) for path in shipped},
         "versions": _once("versions", digests, manifest.versions),
     }
@@ -453,7 +453,3 @@ def _study_files(study: str) -> list[Path]:
     folder = data_folder() / study
     found = sorted(p for p in folder.glob("*") if p.suffix in (".toml", ".csv", ".json"))
     return [data_folder() / "columns.toml", *found]
-
-
-def _lock() -> Path:
-    return Path(__file__).resolve().parents[2] / "requirements.lock"

@@ -6,7 +6,9 @@ Frames in (an analysis frame of `endpoints.derive`, or patients), result rows ou
 absolute first. `time_dependent`,
 `early_events`, `from_grace`, `strategies`: treatment that begins later. `testing_weights`,
 `tested_effects`, `tested_against_untested`, `late_entry`, `from_test`: who was tested.
-`e_values`, `shrink`, `power`, `era`: what was not measured, and what few patients can say.
+`e_values`, `needed_selection`, `shrink`, `power`, `era`: what was not measured, and what few
+patients can say. `odds_by_month`: a yes-no outcome where some were lost before. `THRESHOLDS`,
+`print_coherence` and the other rules of `flags`: when a diagnostic is raised.
 
 Terms are pairs of a column and how it enters: ("age", "spline"), ("cea", "log"), ("sex",
 "factor"). Differences are second level minus first; differences of survival are positive where
@@ -16,12 +18,14 @@ leaves the digits of the others alone. Models for weights use Efron's ties. What
 estimated is a row with the reason in `method`.
 """
 
+from crlm.causal.censoring import odds_by_month
 from crlm.causal.conditional import doubly_robust, era
 from crlm.causal.curves import weighted_curve, weighted_risk_table
 from crlm.causal.effects import weighted_effects
 from crlm.causal.entry import from_test, late_entry
+from crlm.causal.flags import THRESHOLDS, print_coherence
 from crlm.causal.propensity import Propensity, balance, propensity, weights
-from crlm.causal.sensitivity import e_value, e_values, modification, power, reri, shrink
+from crlm.causal.sensitivity import e_values, modification, needed_selection, power, reri, shrink
 from crlm.causal.strategies import strategies
 from crlm.causal.testing import (
     tested_against_untested,
@@ -31,10 +35,10 @@ from crlm.causal.testing import (
 from crlm.causal.timing import early_events, from_grace, time_dependent
 
 __all__ = [
+    "THRESHOLDS",
     "Propensity",
     "balance",
     "doubly_robust",
-    "e_value",
     "e_values",
     "early_events",
     "era",
@@ -42,7 +46,10 @@ __all__ = [
     "from_test",
     "late_entry",
     "modification",
+    "needed_selection",
+    "odds_by_month",
     "power",
+    "print_coherence",
     "propensity",
     "reri",
     "shrink",

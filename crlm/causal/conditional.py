@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from crlm.causal import flags
 from crlm.causal.arms import hazard_ratio
 from crlm.causal.engine import chance
-from crlm.causal.propensity import flag
 from crlm.causal.terms import design_of, learn, two_levels, words_of
 from crlm.causal.timing import missing_record
 from crlm.causal.weighted import check_ties, endpoint_of, observed, quantile_of_level
@@ -19,9 +19,6 @@ from crlm.ledger import ParameterError, rows
 from crlm.regression import cox
 from crlm.regression.engine import cox_fit, upper_tail
 from crlm.regression.terms import check_follow_up
-
-#: `era`: p of the year in both models below.
-_ERA_P = 0.01
 
 
 def doubly_robust(
@@ -93,6 +90,7 @@ def era(
     year: str = "surgery_year",
     ties: str = "efron",
     population: str = "all",
+    limits: flags.Limits = flags.THRESHOLDS,
 ) -> pd.DataFrame:
     """Did treatment and prognosis change together over the years?
 
@@ -105,6 +103,8 @@ def era(
     year : str
         Column of the year of operation.
     ties : {"efron", "breslow"}
+    limits : mapping of str to float
+        Thresholds of the flag, as `flags.THRESHOLDS`.
 
     Returns
     -------
@@ -137,14 +137,12 @@ def era(
         f"{model}, {told}" if math.isfinite(p) else f"not estimable: nothing to compare; {told}"
         for model, p in zip(models, ps, strict=True)
     ]
-    text = f"p of the year {ps[0]:.2g} for the treatment and {ps[1]:.2g} for the outcome (raised "
-    text += f"where both are below {_ERA_P})"
     tests = [
         {**at, "endpoint": exposure.upper(), "estimate": ps[0], "method": how[0]},
         {**at, "estimate": ps[1], "method": how[1]},
     ]
     ratio = {**base, "covariate": exposure, "level": levels[1], **record}
-    return rows([*tests, ratio, flag("era", all(p < _ERA_P for p in ps), text, **base)])
+    return rows([*tests, ratio, flags.era(*ps, limits, **base)])
 
 
 def _year_tests(

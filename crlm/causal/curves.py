@@ -7,7 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from crlm.causal.propensity import MODELS, Kind, Propensity, weights
+from crlm.causal.balance import MODELS
+from crlm.causal.propensity import Kind, Propensity, weights
 from crlm.causal.weighted import curve_of, endpoint_of, observed
 from crlm.ledger import rows
 from crlm.regression.engine import FollowUp

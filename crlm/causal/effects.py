@@ -19,8 +19,9 @@ from crlm.causal.arms import (
     normal,
     two_arms,
 )
+from crlm.causal.balance import MODELS
 from crlm.causal.engine import column_of, robust_cox
-from crlm.causal.propensity import MODELS, Kind, Propensity, propensity, weights_of
+from crlm.causal.propensity import Kind, Propensity, propensity, weights_of
 from crlm.causal.weighted import (
     check_months,
     check_samples,

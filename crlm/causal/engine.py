@@ -26,6 +26,8 @@ _CERTAIN = 1e-9
 #: Newton's steps, in spreads of the columns, end below this.
 _STEP = 1e-10
 _MOST_STEPS = 25
+#: Products of matrices with fewer multiplications run on one thread.
+_ALONE = 200_000
 
 
 @dataclass(frozen=True)
@@ -232,9 +234,9 @@ def newton(
     """Coefficients of the weighted logistic likelihood, and whether the steps became small."""
     beta = np.zeros(x.shape[1]) if start is None else start
     for _ in range(_MOST_STEPS):
-        share = expit(x @ beta)
-        information = (x * (counts * share * (1 - share))[:, None]).T @ x
-        slope = x.T @ (counts * (answer - share))
+        share = expit(linear(x, beta))
+        information = gram(x, counts * share * (1 - share))
+        slope = np.einsum("ij,i->j", x, counts * (answer - share))
         try:
             step = np.linalg.solve(information, slope)
         except np.linalg.LinAlgError:  # a level that was not drawn
@@ -244,6 +246,24 @@ def newton(
         if not np.isfinite(size) or size < _STEP:
             return beta, bool(np.isfinite(size))
     return beta, False
+
+
+def gram(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """x' diag(weights) x, in blocks so small that linear algebra starts no threads.
+
+    Beside other work threads that wait for each other make it twenty times slower.
+    """
+    step = max(_ALONE // max(x.shape[1] ** 2, 1), 1)
+    total = np.zeros((x.shape[1], x.shape[1]))
+    for first in range(0, len(x), step):
+        part = x[first : first + step]
+        total += (part * weights[first : first + step, None]).T @ part
+    return total
+
+
+def linear(x: np.ndarray, beta: np.ndarray) -> np.ndarray:
+    """x beta, without threads."""
+    return np.einsum("ij,j->i", x, beta)
 
 
 def separated(chances: np.ndarray) -> bool:

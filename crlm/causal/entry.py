@@ -9,14 +9,11 @@ import numpy as np
 import pandas as pd
 
 from crlm import regression, survival
-from crlm.causal.propensity import flag
+from crlm.causal import flags
 from crlm.causal.terms import expanded, learn, numbers, words_of
 from crlm.causal.timing import missing_record
 from crlm.causal.weighted import check_months, endpoint_of
 from crlm.ledger import CohortError, rows
-
-#: `late tests`: share tested after this month.
-_LATE_SHARE, _LATE_MONTH = 0.10, 3.0
 
 
 def late_entry(frame: pd.DataFrame, month_column: str) -> pd.DataFrame:
@@ -61,6 +58,7 @@ def from_test(
     conf_type: str = "log-log",
     conf_level: float = 0.95,
     population: str = "all",
+    limits: flags.Limits = flags.THRESHOLDS,
 ) -> pd.DataFrame:
     """Survival and an effect with every patient under observation from the test on.
 
@@ -74,6 +72,8 @@ def from_test(
         As `propensity`.
     times, ties, conf_type, conf_level, population
         As `survival.kaplan_meier` and `regression.cox`.
+    limits : mapping of str to float
+        Thresholds of the flag, as `flags.THRESHOLDS`.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def from_test(
     found, dropped = entered(frame, month_column)
     base = {"endpoint": endpoint_of(frame), "population": population}
     told = f"{dropped} of {len(frame)} whose follow-up ended before the test left out"
-    raised = _late_flag(frame, month_column, base)
+    raised = _late_flag(frame, month_column, base, limits)
     if not len(found):
         nobody = {**base, "model": model, "statistic": "n", "unit": "patients", "method": told}
         return rows([{**nobody, "estimate": 0, "n": 0}, raised])
@@ -154,12 +154,10 @@ def _adjusted(
     return found.assign(method=found["method"] + told)
 
 
-def _late_flag(frame: pd.DataFrame, column: str, base: dict[str, Any]) -> dict[str, Any]:
+def _late_flag(
+    frame: pd.DataFrame, column: str, base: dict[str, Any], limits: flags.Limits
+) -> dict[str, Any]:
     month = numbers(frame[column])
-    known = np.isfinite(month)
-    share = float((month[known] > _LATE_MONTH).mean()) if known.any() else 0.0
-    text = f"{100 * share:.0f} % of {int(known.sum())} tested after month {_LATE_MONTH:g} (raised "
-    text += f"above {100 * _LATE_SHARE:.0f} %)"
-    return flag(
-        "late tests", share > _LATE_SHARE, text, **base, model="diagnostic", n=int(known.sum())
-    )
+    month = month[np.isfinite(month)]
+    share = float((month > limits["late_month"]).mean()) if len(month) else 0.0
+    return flags.late_tests(share, len(month), limits, **base, model="diagnostic", n=len(month))

@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit
-from scipy.stats import chi2, rankdata
 
-from crlm.causal.engine import Chance, chance, newton
+from crlm.causal import flags
+from crlm.causal.balance import MODELS, balance_of
+from crlm.causal.engine import Chance, chance, linear, newton
 from crlm.causal.terms import Scale, design_of, learn, two_levels, words_of
-from crlm.ledger import ParameterError, rows
+from crlm.ledger import ParameterError
 
 Kind = Literal["overlap", "att"]
-MODELS = {"overlap": "overlap weighted", "att": "att weighted"}
-#: `indication`: p of the propensity model below, and largest raw difference above.
-_INDICATION_P, _INDICATION_SMD = 0.005, 0.2
-#: `overlap`: effective share of an arm below, or AUC above.
-_EFFECTIVE, _AUC = 0.5, 0.85
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +114,7 @@ class Propensity:
             return np.full(len(treated), np.nan)
         if self.fit.penalised:
             return chance(treated, full[:, 1:], counts).chance
-        return expit(full @ newton(treated, full, counts, start)[0])
+        return expit(linear(full, newton(treated, full, counts, start)[0]))
 
     @cached_property
     def _resampling(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -261,9 +257,11 @@ def balance(
     terms: Sequence[Sequence[str]],
     weights: np.ndarray | None = None,
     *,
-    kind: Kind = "overlap",
+    kind: Kind | Sequence[Kind] = "overlap",
+    cap: float = 1.0,
     by: str | None = None,
     population: str = "all",
+    limits: flags.Limits = flags.THRESHOLDS,
 ) -> pd.DataFrame:
     """How unlike the two sides are, before weighting and under weights, and how far they overlap.
 
@@ -272,11 +270,15 @@ def balance(
     frame, exposure, terms
         As `propensity`.
     weights : ndarray, shape (n,), optional
-        From `weights`; without them those of `kind`, uncapped.
-    kind : {"overlap", "att"}
+        From `weights`; without them those of `kind`, capped as `cap` says.
+    kind : {"overlap", "att"}, or both
         Which weights they are: the model of the rows.
+    cap : float
+        As `weights`, where they are made here.
     by : str, optional
         A factor whose products with the terms are told of too.
+    limits : mapping of str to float
+        Thresholds of the flags, as `flags.THRESHOLDS`.
 
     Returns
     -------
@@ -299,74 +301,14 @@ def balance(
     Austin PC. Stat Med 2009;28:3083. Li F, Thomas LE, Li F. Am J Epidemiol 2019;188:250.
     """
     model = propensity(frame, exposure, terms, population=population)
-    return balance_of(model, {kind: _weights(model, kind, weights)}, by)
+    kinds = [kind] if isinstance(kind, str) else list(kind)
+    given = {one: _weights(model, one, weights, cap) for one in kinds}
+    return balance_of(model, given, by, limits)
 
 
-def balance_of(
-    model: Propensity, weighted: dict[str, np.ndarray], by: str | None = None
-) -> pd.DataFrame:
-    """Rows of `balance` for a model and the weights of one or more kinds.
-
-    A model with a modifier is told of within each level of it, for that is what it is for.
-    """
-    base = {"endpoint": model.exposure.upper(), "population": model.population}
-    base |= {"n": int(model.kept.sum()), "model": "diagnostic"}
-    if model.fit is None:
-        told = {"method": model.why, "statistic": "propensity_auc"}
-        flags = [
-            flag("overlap", 1.0, model.why, **{**base, "model": MODELS[kind]}) for kind in weighted
-        ]
-        return rows([{**base, **told}, *flags])
-    if model.modifier and model.indicators is None:
-        why = f"not estimable: {model.modifier} has one level, or none, in these patients"
-        told = {"covariate": f"{model.exposure}:{model.modifier}", "statistic": "propensity_auc"}
-        return rows([{**base, **told, "method": why}])
-    if model.indicators is not None:
-        parts = _levels(model)
-        found = [
-            record
-            for where, inside in parts.items()
-            for record in _told(model, weighted, {**base, "population": where}, inside)
-        ]
-        return rows(found)
-    everybody = np.ones(int(model.kept.sum()), dtype=bool)
-    records = _told(model, weighted, base, everybody, by)
-    raw = [r for r in records if r["statistic"] == "smd" and r["model"] == "diagnostic"]
-    told = {"statistic": "propensity_auc", "estimate": _area(model, everybody)}
-    told["method"] = f"Mann-Whitney; {model.method}"
-    return rows([*records, _indication(model, raw, base), {**base, **told}])
-
-
-def _told(
-    model: Propensity,
-    weighted: dict[str, np.ndarray],
-    base: dict[str, Any],
-    inside: np.ndarray,
-    by: str | None = None,
-) -> list[dict[str, Any]]:
-    """Differences, effective numbers and overlap of some of the complete cases."""
-    base = {**base, "n": int(inside.sum())}
-    auc = _area(model, inside)
-    records = _differences(model, np.ones(len(inside)), base, inside, by)
-    for kind, given in weighted.items():
-        here, w = {**base, "model": MODELS[kind]}, given[model.kept]
-        effective = _effective(model, w, here, inside)
-        records += [*_differences(model, w, here, inside, by), *effective]
-        records.append(_overlap(effective, auc, here))
-    return records
-
-
-def _levels(model: Propensity) -> dict[str, np.ndarray]:
-    """Which complete cases are in each level of the modifier."""
-    values = model.frame.loc[model.kept, model.modifier].astype(object).to_numpy()
-    before = "" if model.population == "all" else f"{model.population},"
-    levels = () if model.indicators is None else model.indicators.levels
-    return {f"{before}{model.modifier}={level}": values == level for level in levels}
-
-
-def _weights(model: Propensity, kind: str, given: np.ndarray | None) -> np.ndarray:
+def _weights(model: Propensity, kind: Kind, given: np.ndarray | None, cap: float) -> np.ndarray:
     if given is None:
-        return weights(model, kind, 1.0)
+        return weights(model, kind, cap)
     if len(given) != len(model.frame):
         raise ParameterError(
             f"There are {len(given)} weights for {len(model.frame)} patients; give one a patient."
@@ -426,152 +368,3 @@ def _why_not(exposure: str, levels: tuple[str, str], treated: np.ndarray) -> str
     if min(treated.sum(), (1 - treated).sum()) < 2:
         return f"not estimable: one complete case alone on a side of {exposure}"
     return ""
-
-
-def _measures(model: Propensity, by: str | None) -> list[tuple[str, str, np.ndarray]]:
-    """What balance is told of: covariate, level and its values, of the complete cases."""
-    frame = model.frame[model.kept]
-    found, squares = [], []
-    for scale in model.scales:
-        values = scale.value(frame)
-        for j, level in enumerate(scale.labels if scale.levels else [""]):
-            found.append((scale.name, level, values[:, j]))
-            if not scale.levels:
-                squares.append((f"{scale.name}:{scale.name}", "", values[:, j] ** 2))
-    if by is None:
-        return [*found, *squares]
-    return [*found, *squares, *_with(frame, found, by)]
-
-
-def _with(
-    frame: pd.DataFrame, found: Sequence[tuple[str, str, np.ndarray]], by: str
-) -> list[tuple[str, str, np.ndarray]]:
-    """Products of the measures with the levels of a factor."""
-    scales, _ = learn(frame, [(by, "factor")])
-    products = []
-    for scale in scales:
-        levels = scale.value(frame)
-        for name, level, x in found:
-            if name == by:
-                continue
-            products += [
-                (f"{name}:{by}", ":".join(filter(None, [level, text])), x * levels[:, j])
-                for j, text in enumerate(scale.labels)
-            ]
-    return products
-
-
-def _differences(
-    model: Propensity,
-    w: np.ndarray,
-    base: dict[str, Any],
-    inside: np.ndarray,
-    by: str | None,
-) -> list[dict[str, Any]]:
-    """Standardised differences of all measures under weights, of some complete cases."""
-    treated = (model.treated[model.kept] == 1)[inside]
-    how = "raw" if base["model"] == "diagnostic" else base["model"]
-    method = (
-        f"{how}: {model.exposure}={model.levels[1]} minus {model.exposure}={model.levels[0]}, "
-        "over the root of the mean raw variance"
-    )
-    at = {**base, "group": model.exposure, "statistic": "smd"}
-    records = []
-    for name, level, x in _measures(model, by):
-        size = smd(x[inside], treated, w[inside])
-        why = "" if np.isfinite(size) else "not estimable: no variation on either side; "
-        told = {"covariate": name, "level": level, "estimate": size, "method": why + method}
-        records.append({**at, **told})
-    return records
-
-
-def smd(x: np.ndarray, treated: np.ndarray, w: np.ndarray) -> float:
-    """The standardised difference of a covariate under weights; raw variances below."""
-    first, second = x[~treated], x[treated]
-    if min(len(first), len(second)) < 2:
-        return float("nan")
-    scale = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)
-    if not scale > 0 or not (w[treated].sum() > 0 and w[~treated].sum() > 0):
-        return float("nan")
-    return float(
-        np.average(second, weights=w[treated]) - np.average(first, weights=w[~treated])
-    ) / float(scale)
-
-
-def _effective(
-    model: Propensity, w: np.ndarray, base: dict[str, Any], inside: np.ndarray
-) -> list[dict[str, Any]]:
-    """How many patients each side is worth under weights, and the largest share of one."""
-    records: list[dict[str, Any]] = []
-    treated = model.treated[model.kept]
-    for code, level in enumerate(model.levels):
-        own = w[inside & (treated == code)]
-        total = own.sum()
-        empty = "" if total > 0 else "not estimable: nobody on this side; "
-        at = {**base, "group": f"{model.exposure}={level}", "n": len(own)}
-        kish = {"estimate": total**2 / (own @ own) if total > 0 else np.nan, "unit": "patients"}
-        kish["method"] = f"{empty}squared sum of weights over sum of squares (Kish)"
-        share = {"estimate": own.max() / total if total > 0 else np.nan}
-        share["method"] = f"{empty}largest share of one patient in the weight of its side"
-        records.append({**at, "statistic": "effective_n", **kish})
-        records.append({**at, "statistic": "max_weight", **share})
-    return records
-
-
-def _area(model: Propensity, inside: np.ndarray) -> float:
-    """How often a treated patient has the higher propensity."""
-    treated = (model.treated[model.kept] == 1)[inside]
-    ranks = rankdata(model.e[model.kept][inside])
-    n1, n0 = int(treated.sum()), int((~treated).sum())
-    if not n1 or not n0:
-        return float("nan")
-    return float((ranks[treated].sum() - n1 * (n1 + 1) / 2) / (n1 * n0))
-
-
-def _indication(
-    model: Propensity, raw: Sequence[dict[str, Any]], base: dict[str, Any]
-) -> dict[str, Any]:
-    """Whether the sides differ by more than chance."""
-    fit = model.fit
-    df = 0 if fit is None else model.x.shape[1] - len(fit.dropped)
-    p = float(chi2.sf(2 * (fit.loglik - fit.loglik_null), df)) if fit and df else 1.0
-    sizes = [
-        (abs(r["estimate"]), f"{r['covariate']} {r['level']}".strip())
-        for r in raw
-        if ":" not in r["covariate"] and np.isfinite(r["estimate"])
-    ]
-    size, name = max(sizes, default=(0.0, "none"))
-    return flag(
-        "indication",
-        p < _INDICATION_P and size > _INDICATION_SMD,
-        f"likelihood-ratio p of the propensity model {p:.2g} (raised below {_INDICATION_P}), and "
-        f"largest raw standardised difference {size:.2f}, of {name} (raised above "
-        f"{_INDICATION_SMD})",
-        **base,
-    )
-
-
-def _overlap(
-    effective: Sequence[dict[str, Any]], auc: float, base: dict[str, Any]
-) -> dict[str, Any]:
-    """Whether few patients carry the comparison."""
-    shares = [r["estimate"] / max(r["n"], 1) for r in effective if "unit" in r]
-    share = float(min(shares)) if np.isfinite(shares).all() else 0.0
-    return flag(
-        "overlap",
-        share < _EFFECTIVE or auc > _AUC,
-        f"smallest effective share of a side {100 * share:.0f} % (raised below "
-        f"{100 * _EFFECTIVE:.0f} %), AUC of the propensity {auc:.2f} (raised above {_AUC})",
-        **base,
-    )
-
-
-def flag(name: str, raised: float, method: str, **at: Any) -> dict[str, Any]:
-    """A flag as a record: estimate 1 where it is raised, its reason as `method`."""
-    return {
-        **at,
-        "statistic": "flag",
-        "covariate": name,
-        "estimate": float(raised),
-        "method": method,
-    }

@@ -11,10 +11,10 @@ import pandas as pd
 from scipy.special import ndtr
 
 from crlm import regression
+from crlm.causal import flags
 from crlm.causal.arms import normal
 from crlm.causal.effects import BY_MODIFIER
 from crlm.causal.engine import cox_coefficients
-from crlm.causal.propensity import flag
 from crlm.causal.terms import design_of, expanded, learn, two_levels, words_of
 from crlm.causal.weighted import (
     check_samples,
@@ -27,26 +27,13 @@ from crlm.causal.weighted import (
 )
 from crlm.ledger import KEYS, ParameterError, rows
 from crlm.regression.engine import FollowUp, cox_fit
+from crlm.unmeasured import e_value, e_value_of_limits, risk_ratio
 
 _RATIOS = ("hazard_ratio", "odds_ratio")
 #: Clinically worth telling: a ratio of two hazard ratios beyond these.
 _BEYOND = (1.25, 0.8)
 #: A cell of two exposures with fewer events has its excess resampled.
 _FEW = 10
-_ENOUGH_POWER = 0.8
-
-
-def e_value(ratio: float) -> float:
-    """The E-value of a risk ratio: how strongly a confounder would have to go with both.
-
-    References
-    ----------
-    VanderWeele TJ, Ding P. Ann Intern Med 2017;167:268.
-    """
-    if not (math.isfinite(ratio) and ratio > 0):
-        return math.nan
-    ratio = 1 / ratio if ratio < 1 else ratio
-    return ratio + math.sqrt(ratio * (ratio - 1))
 
 
 def e_values(effects: pd.DataFrame, *, common: bool) -> pd.DataFrame:
@@ -92,14 +79,33 @@ def e_values(effects: pd.DataFrame, *, common: bool) -> pd.DataFrame:
     return rows(records)
 
 
-def risk_ratio(ratio: float, statistic: str, common: bool) -> float:
-    """A hazard or odds ratio as an approximate risk ratio."""
-    if not common or not (math.isfinite(ratio) and ratio > 0):
-        return ratio
-    if statistic == "odds_ratio":
-        return math.sqrt(ratio)
-    root = math.sqrt(ratio)
-    return (1 - 0.5**root) / (1 - 0.5 ** (1 / root))
+def needed_selection(effects: pd.DataFrame) -> pd.DataFrame:
+    """How testing would have had to depend on marker and event together to make an effect.
+
+    Parameters
+    ----------
+    effects : pandas.DataFrame
+        Result rows; `hazard_ratio` and `odds_ratio` are answered, read as odds ratios.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows `odds_ratio` of model "diagnostic" under the keys of each effect: the factor
+        (s11 s00) / (s10 s01) with s the share tested by marker and event, for the odds ratio
+        among the tested is the true one times this factor. It is the estimate itself.
+
+    Notes
+    -----
+    Testing that depends on the event alone, equally in both groups, has factor 1.
+    """
+    records = []
+    for effect in effects[effects["statistic"].isin(_RATIOS)].to_dict("records"):
+        keys = {name: effect[name] for name in (*KEYS, "n", "events")}
+        say = "factor by which testing would depend on marker and event together for a true ratio "
+        say += f"of 1; the {effect['statistic'].replace('_', ' ')} read as an odds ratio"
+        own = {"model": "diagnostic", "statistic": "odds_ratio", "method": say}
+        records.append({**keys, **own, "estimate": effect["estimate"]})
+    return rows(records)
 
 
 def shrink(
@@ -149,6 +155,7 @@ def power(
     endpoint: str = "",
     covariate: str = "",
     population: str = "all",
+    limits: flags.Limits = flags.THRESHOLDS,
 ) -> pd.DataFrame:
     """The chance to find a ratio of two hazard ratios with so many events.
 
@@ -162,6 +169,8 @@ def power(
         The true ratio of the two hazard ratios.
     endpoint, covariate, population : str
         Written into the rows; `covariate` as "hai:kras".
+    limits : mapping of str to float
+        Thresholds of the flag, as `flags.THRESHOLDS`.
 
     Returns
     -------
@@ -184,10 +193,8 @@ def power(
         error = 1 / math.sqrt(parts)
         chance = float(ndtr(abs(math.log(ratio)) / error - 1.959963984540054))
         say = f"two-sided 0.05, log error {error:.3f}; {text}"
-    low = not chance >= _ENOUGH_POWER
     told = {**base, "covariate": covariate, "statistic": "power", "estimate": chance}
-    reason = f"power {chance:.2f} (raised below {_ENOUGH_POWER}); {text}"
-    return rows([{**told, "method": say}, flag("underpowered", low, reason, **base)])
+    return rows([{**told, "method": say}, flags.underpowered(chance, text, limits, **base)])
 
 
 def modification(
@@ -352,16 +359,7 @@ def _from_ratio(effect: dict[str, Any], common: bool) -> tuple[float, float, str
     value = e_value(ratio)
     if not math.isfinite(value):
         return math.nan, math.nan, "not estimable: the effect has no estimate"
-    return value, _e_limit(low, high), f"VanderWeele and Ding, {how}"
-
-
-def _e_limit(low: float, high: float) -> float:
-    """The E-value of the limit nearer 1; 1 where the interval holds 1."""
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return math.nan
-    if low <= 1 <= high:
-        return 1.0
-    return e_value(low if low > 1 else high)
+    return value, e_value_of_limits(low, high), f"VanderWeele and Ding, {how}"
 
 
 def _from_difference(effect: dict[str, Any], effects: pd.DataFrame) -> tuple[float, float, str]:
@@ -382,12 +380,8 @@ def _from_difference(effect: dict[str, Any], effects: pd.DataFrame) -> tuple[flo
         return math.nan, math.nan, "not estimable: a risk of 0 has no ratio"
     ratio, low, high = (max(risk, 0.0) / first for risk in second)
     value = e_value(ratio)
-    limit = (
-        math.nan
-        if high != high
-        else (1.0 if low <= 1 <= high else e_value(low if low > 1 else high))
-    )
-    return value, limit, "VanderWeele and Ding, ratio of the two risks, the first held for limits"
+    say = "VanderWeele and Ding, ratio of the two risks, the first held for limits"
+    return value, e_value_of_limits(low, high), say
 
 
 def _shrunken(effect: dict[str, Any], prior_sd: float, z: float, name: str) -> list[dict[str, Any]]:

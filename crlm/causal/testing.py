@@ -11,10 +11,12 @@ import pandas as pd
 from scipy.stats import norm
 
 from crlm import regression, survival
+from crlm.causal import flags
 from crlm.causal.arms import counted, hazard_ratio, normal
+from crlm.causal.balance import smd
 from crlm.causal.engine import chance
 from crlm.causal.entry import entered
-from crlm.causal.propensity import ceiling, flag, smd
+from crlm.causal.propensity import ceiling
 from crlm.causal.terms import design_of, learn, numbers, two_levels, words_of
 from crlm.causal.timing import missing_record
 from crlm.causal.weighted import (
@@ -37,8 +39,6 @@ from crlm.regression.engine import FollowUp
 TESTED = 1
 #: A model for being tested has this many tested patients for each of its columns, or no terms.
 _PER_TERM = 10
-#: `tested by outcome`: |z| of the log ratio above, and points of survival apart.
-_Z, _POINTS = 2.81, 5.0
 
 
 def tested_against_untested(
@@ -53,6 +53,7 @@ def tested_against_untested(
     conf_type: str = "log-log",
     min_at_risk: int = 10,
     population: str = "all",
+    limits: flags.Limits = flags.THRESHOLDS,
 ) -> pd.DataFrame:
     """Are the patients with a test like those without it?
 
@@ -73,6 +74,8 @@ def tested_against_untested(
         Column of the year of operation, for the share tested in each.
     ties, conf_type
         Of the Cox model and the curves.
+    limits : mapping of str to float
+        Thresholds of the flag, as `flags.THRESHOLDS`.
 
     Returns
     -------
@@ -104,7 +107,8 @@ def tested_against_untested(
         rates["method"] = rates["method"] + f"; {dropped} with the event before the test left out"
     ratio = regression.cox(late, [tested], ties=ties, model="diagnostic", population=population)
     ratio = ratio[ratio["statistic"].isin(["hazard_ratio", "p"])]
-    raised = rows([_by_outcome(rates, ratio, asked, min_at_risk, frame, population)])
+    at = {"endpoint": endpoint_of(frame), "population": population, "model": "diagnostic"}
+    raised = rows([_by_outcome(rates, ratio, asked, min_at_risk, limits, at)])
     return pd.concat([rows(records), rates, ratio, raised], ignore_index=True)
 
 
@@ -283,11 +287,10 @@ def _by_outcome(
     ratio: pd.DataFrame,
     asked: Sequence[float],
     least: int,
-    frame: pd.DataFrame,
-    population: str,
+    limits: flags.Limits,
+    at: dict[str, Any],
 ) -> dict[str, Any]:
     """The flag: tested and untested differ in the hazard and in survival."""
-    base = {"endpoint": endpoint_of(frame), "population": population, "model": "diagnostic"}
     p = ratio.loc[ratio["statistic"] == "p", "estimate"]
     effect = ratio.loc[ratio["statistic"] == "hazard_ratio"]
     apart, month = math.nan, math.nan
@@ -295,14 +298,9 @@ def _by_outcome(
         here = rates[rates["time"] == time]
         if len(here) == 2 and here["n"].min() >= least and here["estimate"].notna().all():
             apart, month = abs(float(np.diff(here["estimate"])[0])), time
-    if not len(effect) or not len(p) or math.isnan(p.iloc[0]) or math.isnan(apart):
-        return flag("tested by outcome", 0.0, "not judged: too few patients or events", **base)
-    z = float(norm.isf(p.iloc[0] / 2))
-    text = (
-        f"tested against untested: |z| {z:.1f} (raised above {_Z}), survival {apart:.1f} points "
-        f"apart at month {month:g} (raised above {_POINTS:g})"
-    )
-    return flag("tested by outcome", z > _Z and apart > _POINTS, text, **base)
+    known = len(effect) and len(p) and math.isfinite(p.iloc[0])
+    z = float(norm.isf(p.iloc[0] / 2)) if known else math.nan
+    return flags.tested_by_outcome(z, apart, month, limits, **at)
 
 
 def _phases(

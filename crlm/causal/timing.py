@@ -10,15 +10,10 @@ import numpy as np
 import pandas as pd
 
 from crlm import regression, survival
-from crlm.causal.propensity import flag
+from crlm.causal import flags
 from crlm.causal.terms import Scale, expanded, learn, numbers, two_levels, words_of
 from crlm.causal.weighted import endpoint_of, observed
 from crlm.ledger import CohortError, ParameterError, rows
-
-#: `immortal`: how far the log ratio may move when treatment counts from its start.
-_MOVED = 0.10
-#: Without start dates: share of the untreated with an early event.
-_EARLY = 0.05
 
 
 def time_dependent(
@@ -31,6 +26,7 @@ def time_dependent(
     ties: str = "efron",
     conf_level: float = 0.95,
     population: str = "all",
+    limits: flags.Limits = flags.THRESHOLDS,
 ) -> pd.DataFrame:
     """The hazard ratio of a treatment from its start, beside that of ever having had it.
 
@@ -49,6 +45,8 @@ def time_dependent(
         Start every treatment in this month, whatever the table holds: for tables without
         dates.
     ties : {"efron", "breslow"}
+    limits : mapping of str to float
+        Thresholds of the flag, as `flags.THRESHOLDS`.
 
     Returns
     -------
@@ -90,12 +88,11 @@ def time_dependent(
         why = "not estimable: no patient has the exposure and its start"
         record = {**_at(frame, model, exposure, levels[1], population), "method": why}
         return rows([{**record, "statistic": "hazard_ratio"}])
+    base = {"endpoint": endpoint_of(frame), "population": population, "model": model}
     moved = _from_start(part, model, how, levels[1], [*say, *notes])
     among = ",".join([*([population] if population != "all" else []), f"{start_column}=known"])
     ever = _ever(part, treated[known], (*how[:4], among if lost else population), levels[1], notes)
-    return pd.concat(
-        [moved, ever, _immortal(frame, ever, moved, model, population)], ignore_index=True
-    )
+    return pd.concat([moved, ever, _immortal(ever, moved, limits, base)], ignore_index=True)
 
 
 def early_events(
@@ -106,6 +103,7 @@ def early_events(
     ties: str = "efron",
     conf_level: float = 0.95,
     population: str = "all",
+    limits: flags.Limits = flags.THRESHOLDS,
 ) -> pd.DataFrame:
     """Untreated patients whose event came before treatment would have begun, and if they move.
 
@@ -118,6 +116,8 @@ def early_events(
     grace : float
         Months within which treatment begins (weeks times 7 over the days of a month).
     ties : {"efron", "breslow"}
+    limits : mapping of str to float
+        Thresholds of the flag, as `flags.THRESHOLDS`.
 
     Returns
     -------
@@ -152,9 +152,8 @@ def early_events(
     where |= {"n": untreated, "events": int(early.sum())}
     count = {"statistic": "cumulative_events", "unit": "patients", "estimate": int(early.sum())}
     percent = {"statistic": "percent", "unit": "%", "estimate": 100 * share}
-    reason = f"{text} (raised from {100 * _EARLY:g} %)"
     told = [{**where, **count}, {**where, **percent}]
-    told.append(flag("immortal", bool(share >= _EARLY), reason, **base))
+    told.append(flags.early(share, text, limits, **base))
     how = (exposure, ties, conf_level, population)
     ratio = _worst_case(part.assign(**{exposure: moved}), how, text)
     return pd.concat([rows(told), ratio], ignore_index=True)
@@ -282,18 +281,13 @@ def _worded(
 
 
 def _immortal(
-    frame: pd.DataFrame, ever: pd.DataFrame, moved: pd.DataFrame, model: str, population: str
+    ever: pd.DataFrame, moved: pd.DataFrame, limits: flags.Limits, base: dict[str, Any]
 ) -> pd.DataFrame:
-    base = {"endpoint": endpoint_of(frame), "population": population, "model": model}
     one, two = (
         float(part.loc[part["statistic"] == "hazard_ratio", "estimate"].iloc[0])
         for part in (ever, moved)
     )
-    if not (one > 0 and two > 0):
-        return rows([flag("immortal", 0.0, "not judged: a ratio has no estimate", **base)])
-    shift = math.log(one) - math.log(two)
-    text = f"log hazard ratio ever treated minus {model}: {shift:.2f} (raised beyond {_MOVED})"
-    return rows([flag("immortal", abs(shift) > _MOVED, text, **base)])
+    return rows([flags.immortal(one, two, base["model"], limits, **base)])
 
 
 def _assumption(assumed: float) -> str:

@@ -11,7 +11,7 @@ from crlm.cohort.adapters import import_tcia_crlm, source, write_source
 from crlm.cohort.feeding import feeds
 from crlm.cohort.flow import add_factors, attrition, eligibility, stand_ins
 from crlm.cohort.form import template
-from crlm.cohort.history import EVENTS, SITES, check_history, load_history
+from crlm.cohort.history import CAUSES, EVENTS, SITES, check_history, load_history
 from crlm.cohort.loading import check, load
 from crlm.cohort.origin import events, find_history, origin
 from crlm.cohort.pairing import pair
@@ -19,6 +19,7 @@ from crlm.cohort.proposing import propose, questions
 from crlm.cohort.understanding import CohortReport, describe
 
 __all__ = [
+    "CAUSES",
     "EVENTS",
     "SITES",
     "CohortReport",

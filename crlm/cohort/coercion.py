@@ -13,7 +13,7 @@ import pandas as pd
 from crlm.cohort.codebook import Codebook, Column
 from crlm.cohort.numbers import quote_header, read_number
 from crlm.cohort.reading import Raw
-from crlm.cohort.times import from_dates
+from crlm.cohort.times import from_dates, is_dated, with_year
 from crlm.cohort.units import converter, unit_in_cell
 from crlm.cohort.vocabulary import suggest
 from crlm.cohort.wording import quote, token, violation
@@ -77,20 +77,22 @@ def coerce(
     problems: list[dict[str, Any]] = []
     notes: list[str] = []
     for name, column in matched.items():
-        if column.from_dates:
+        if is_dated(name, column):
             continue
         cells = Cells(name, column, specs[name], book, days_per_month, raw)
         columns[name], more, said = cells.read()
         problems += [*more, *_codebook_problems(cells)]
         notes += [*said, *_never_seen(cells)]
-    dated, more, said = from_dates(raw, matched, columns, book, days_per_month)
+    early = {name for name, spec in specs.items() if spec.get("min", 0) < 0}
+    dated, more, said = from_dates(raw, matched, columns, book, days_per_month, early)
+    sources = with_year(matched)
     for name, values in dated.items():
-        columns[name], beyond = _within(name, values, matched[name], specs[name])
+        columns[name], beyond = _within(name, values, sources[name], specs[name])
         problems += beyond
     for name, column in matched.items():
         if column.other and not column.from_dates and column.other in columns:
             columns[name] = columns[name] | columns[column.other]
-    ordered = {name: columns[name] for name in matched if name in columns}
+    ordered = {name: columns[name] for name in sources if name in columns}
     frame = pd.DataFrame(ordered, index=raw.frame.index)
     return Coerced(frame, (*problems, *more), (*notes, *said))
 
@@ -98,17 +100,16 @@ def coerce(
 def _within(
     name: str, values: pd.Series, column: Column, spec: Mapping[str, Any]
 ) -> tuple[pd.Series, list[dict[str, Any]]]:
-    """Times between dates stay within the bounds that the dictionary sets."""
-    high = spec.get("max")
-    if high is None:
-        return values, []
-    beyond = values.index[values > high]
-    rule = f"is above {high:g} {spec.get('unit', '')}".rstrip()
-    found = [
-        violation(row, name, column.source, f"{values[row]:g}", rule, "Check both dates.")
-        for row in beyond
-    ]
-    return values.where(~(values > high)), found
+    """What comes from dates stays within the bounds that the dictionary sets."""
+    found: list[dict[str, Any]] = []
+    low, high = spec.get("min", -np.inf), spec.get("max", np.inf)
+    for side, limit, beyond in (("below", low, values < low), ("above", high, values > high)):
+        rule = f"is {side} {limit:g} {spec.get('unit', '')}".rstrip()
+        found += [
+            violation(row, name, column.source, f"{values[row]:g}", rule, "Check the dates.")
+            for row in values.index[beyond]
+        ]
+    return values.where(~((values < low) | (values > high))), found
 
 
 class Cells:
@@ -354,7 +355,7 @@ def _in_range(value: float, spec: Mapping[str, Any]) -> Verdict:
     if spec["type"] == "integer" and not value.is_integer():
         return None, "is not a whole number", "Correct the cell."
     low, high = spec.get("min", float("-inf")), spec.get("max", float("inf"))
-    if value < low and spec.get("role") in ("time", "entry"):
+    if value < low == 0 and spec.get("role") in ("time", "entry", "treatment"):
         return (
             None,
             "is before the hepatectomy",

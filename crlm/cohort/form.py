@@ -16,6 +16,7 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
 from crlm.cohort.history import COLUMNS, EVENTS
+from crlm.cohort.times import SURGERY_DATE
 from crlm.cohort.wording import quote
 from crlm.files import write_atomically
 from crlm.ledger import CohortError, Design
@@ -76,7 +77,8 @@ def _patients(sheet: Worksheet, design: Design) -> None:
         sheet[f"{letter}1"].comment = note
         if spec["type"] == "text":
             # Excel would turn an identifier like 007 or 1-2 into a number or a date.
-            sheet.column_dimensions[letter].number_format = "@"
+            dated = name == SURGERY_DATE
+            sheet.column_dimensions[letter].number_format = "yyyy-mm-dd" if dated else "@"
         _restrict(sheet, letter, spec)
 
 
@@ -90,7 +92,8 @@ def _history(sheet: Worksheet) -> None:
     _add_list(sheet, "C", EVENTS)
     sheet["D1"].comment = Comment(
         "key=value, separated by semicolons. Recurrence: site=liver+lung; resectable=yes. "
-        "Assessment: response=progression (or control); resectable=no.",
+        "Assessment: response=progression (or control); resectable=no. Death: cause=cancer "
+        "(or other).",
         "crlm",
     )
 
@@ -152,6 +155,8 @@ def _example(design: Design) -> list[str]:
 
 def _example_source(name: str, spec: Mapping[str, Any]) -> str:
     header = f"your header for {name}"
+    if name in ("hai_start_months", "hai_stop_months", "genetic_test_months"):
+        return f"{{from: date of surgery, to: your date for {name}}}"
     if spec.get("unit") == "cm":
         return f"{{from: {header}, unit: mm}}"
     if name == "os_months":

@@ -23,13 +23,17 @@ from crlm.cohort.workbook import sheet_heads
 from crlm.ledger import Design, load_design
 from crlm.refusals import did_you_mean, listing, name_key, plain, refusal, row_list, tidy
 
-#: Everything that may happen in a history.
+#: Everything that may happen in a history, in the order in which it happens within a day.
 EVENTS = (
     "hepatectomy",
+    "genetic_test",
+    "visit",
+    "hai_start",
     "recurrence",
     "p_nac",
     "assessment",
     "resection",
+    "hai_stop",
     "death",
     "last_contact",
 )
@@ -61,10 +65,15 @@ _RESPONSE = {
     "sd": "control",
 }
 
-#: What the details of an event may say; the details of other events are free text.
+#: Why a patient died, as the details of a death may say.
+CAUSES = ("cancer", "other")
+
+#: What the details of an event may say; the details of other events are free text, and so
+#: are those of a death that name no key.
 DETAILS: dict[str, dict[str, dict[str, str]]] = {
     "recurrence": {"site": {site: site for site in SITES}, "resectable": _YES_NO},
     "assessment": {"response": _RESPONSE, "resectable": _YES_NO},
+    "death": {"cause": {cause: cause for cause in CAUSES}},
 }
 
 #: The dictionary of a history table.
@@ -217,7 +226,7 @@ def _parsed(
     problems += more
     frame["details"] = frame["details"].fillna("") if "details" in frame else ""
     for row, event, text in frame[["event", "details"]].itertuples():
-        if event in DETAILS and text:
+        if event in DETAILS and text and (event != "death" or "=" in text):
             normal, rule, remedy = _details(text, DETAILS[event])
             frame.at[row, "details"] = normal
             if rule:

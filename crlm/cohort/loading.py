@@ -16,6 +16,7 @@ from crlm.cohort.matching import match
 from crlm.cohort.numbers import quote_header
 from crlm.cohort.reading import Raw, read
 from crlm.cohort.remembering import recall, remember
+from crlm.cohort.times import with_year
 from crlm.cohort.understanding import CohortReport, both, refuse, understand
 from crlm.cohort.units import DAYS_PER_MONTH, unit_in, unit_in_cell
 from crlm.cohort.validation import drop_halves, validate
@@ -107,9 +108,11 @@ def _checked(
     per_month = book.days_per_month or design.conventions.get("days_per_month", DAYS_PER_MONTH)
     coerced = coerce(raw, matched, design.columns, book, per_month)
     faulty = {(one["row"], one["column"]) for one in coerced.problems}
-    more, remarks = validate(coerced.frame, design, matched, book, faulty)
     used = {header for column in matched.values() for header in column.sources}
-    more += _units_beside(raw, matched, design, used)
+    found = _units_beside(raw, matched, design, used)
+    matched = with_year(matched)
+    more, remarks = validate(coerced.frame, design, matched, book, faulty)
+    more += found
     violations = violations_frame([*coerced.problems, *more])
     frame = _finished(drop_halves(coerced.frame, book))
     months = _month_notes(matched, design, per_month)

@@ -17,13 +17,31 @@ from crlm.cohort.dates import common_order, is_date, order
 from crlm.cohort.doubts import unit_columns
 from crlm.cohort.numbers import bound_of, read_number
 from crlm.cohort.reading import Raw, read
+from crlm.cohort.times import SURGERY_DATE
 from crlm.cohort.units import DAYS_PER_MONTH, unit_in, unit_in_cell
-from crlm.cohort.vocabulary import DATES, HEADERS, SITES, column_for, date_for, is_site_header
+from crlm.cohort.vocabulary import (
+    DATES,
+    HEADERS,
+    SITES,
+    column_for,
+    date_for,
+    is_resectable_header,
+    is_site_header,
+)
 from crlm.cohort.wording import token
 from crlm.ledger import Design
 from crlm.refusals import tidy
 
 _ASKED = '"?"'
+
+#: What else may be dated in a patient's row, by the words of `DATES`.
+_MOMENTS = {
+    "HAI start": "hai_start",
+    "HAI stop": "hai_stop",
+    "gene test": "genetic_test",
+    "last negative": "last_negative",
+}
+_ANSWER = {"type": "category", "levels": ["yes", "no"]}
 
 
 def propose(path: str | os.PathLike[str], design: Design, written: str = "") -> str:
@@ -111,7 +129,8 @@ class _Draft:
         found: dict[str, str] = {}
         for header in self.raw.frame.columns:
             what = date_for(header)
-            if what and header not in self.sources.values():
+            taken = {h for name, h in self.sources.items() if name != SURGERY_DATE}
+            if what and header not in taken:
                 found.setdefault(what, header)
         orders = {header: order(self.raw.frame[header].items()) for header in found.values()}
         common = common_order(orders)
@@ -195,8 +214,19 @@ class _Draft:
         surgery, last = self.dates.get("surgery"), self.dates.get("last contact")
         death, recurrence = self.dates.get("death"), self.dates.get("recurrence")
         ends = [header for header in (death, last) if header]
-        if not surgery or not ends:
+        if not surgery:
             return
+        self.blocks[SURGERY_DATE] = [f"  {SURGERY_DATE}: {_yaml(surgery)}   # the year is kept"]
+        for what, endpoint in _MOMENTS.items():
+            if what in self.dates:
+                self._time(endpoint, f"{{from: {_yaml(surgery)}, to: {_yaml(self.dates[what])}}}")
+        if ends:
+            self._endpoints(surgery, recurrence, death, ends)
+            self._controllable(surgery, recurrence, ends)
+
+    def _endpoints(
+        self, surgery: str, recurrence: str | None, death: str | None, ends: list[str]
+    ) -> None:
         self._time("os", f"{{from: {_yaml(surgery)}, to: {_headers(ends)}}}")
         if death:
             self._event("os", f"{{filled: {_yaml(death)}}}")
@@ -206,6 +236,30 @@ class _Draft:
         self._event("rfs", f"{{filled: {_yaml(recurrence)}, or: os_event}}")
         self._time("os_after_recurrence", f"{{from: {_yaml(recurrence)}, to: {_headers(ends)}}}")
         self._event("os_after_recurrence", "{or: os_event}")
+
+    def _controllable(self, surgery: str, recurrence: str | None, ends: list[str]) -> None:
+        """The SCP from the date of its failure; from the first recurrence only as an offer."""
+        if failure := self.dates.get("failure"):
+            self._time("scp", f"{{from: {_yaml(surgery)}, to: {_headers([failure, *ends])}}}")
+            self._event("scp", f"{{filled: {_yaml(failure)}}}")
+            return
+        header = next((h for h in self.raw.frame.columns if is_resectable_header(h)), None)
+        if not recurrence or not header or "scp_months" not in self.design.columns:
+            return
+        cells = Cells("scp_event", Column(header), _ANSWER, self.book, DAYS_PER_MONTH, self.raw)
+        codes = {"yes": "0", "no": "1"}
+        told = {text: codes.get(level, level) for text, level in cells.guesses().items()}
+        pairs = ", ".join(f"{_yaml(t)}: {_asked(code)}" for t, code in {**told, "": "0"}.items())
+        self.blocks.setdefault(
+            "scp_months",
+            [
+                "  # The SCP needs every recurrence: of the first alone, a failure after a repeat",
+                f"  # resection is not seen. If {_one_line(header)} is of all of them:",
+                f"  # scp_months: {{from: {_yaml(surgery)}, to: {{1: {_yaml(recurrence)}, "
+                f"0: {_headers(ends)}}}}}",
+                f"  # scp_event: {{from: {_yaml(header)}, values: {{{pairs}}}}}",
+            ],
+        )
 
     def _time(self, endpoint: str, line: str) -> None:
         name = f"{endpoint}_months"
@@ -350,7 +404,7 @@ def _likely_unit(name: str, cells: Cells, book: Codebook) -> str:
 
 # ---- a codebook that stands already -----------------------------------------
 
-_KEY = re.compile(r"^  ([a-z_0-9]+):")
+_KEY = re.compile(r"^  (?:# )?([a-z_0-9]+):")
 
 
 def _added(written: str, proposed: Mapping[str, list[str]]) -> str:
@@ -374,4 +428,5 @@ def _added(written: str, proposed: Mapping[str, list[str]]) -> str:
 
 def questions(text: str) -> int:
     """How many questions a codebook still asks."""
-    return sum(line.split("   #")[0].count(_ASKED) for line in text.splitlines())
+    lines = [line.split("   #")[0] for line in text.splitlines() if line.strip()[:1] != "#"]
+    return sum(line.count(_ASKED) for line in lines)

@@ -116,6 +116,15 @@ def _drug_without_chemotherapy(drug: str) -> Rule:
     )
 
 
+def _without_hai(time: str) -> Rule:
+    return Rule(
+        (time, "hai"),
+        lambda patients: patients[time].notna() & _is(patients["hai"], "no"),
+        "a time of HAI for a patient without HAI",
+        "Leave it empty, or correct `hai`.",
+    )
+
+
 def _zero(time: str) -> Rule:
     return Rule(
         (time,),
@@ -247,6 +256,37 @@ RULES: tuple[Rule, ...] = (
         lambda patients: patients["hai_timing"].notna() & _is(patients["hai"], "no"),
         "a setting of HAI for a patient without HAI",
         "Leave it empty, or correct `hai`.",
+    ),
+    *(_without_hai(time) for time in ("hai_start_months", "hai_stop_months")),
+    Rule(
+        ("hai", "hai_start_months"),
+        lambda patients: _is(patients["hai"], "yes") & patients["hai_start_months"].isna(),
+        "HAI without the time at which it began",
+        "Allowed. Analyses that need its start leave these patients out or assume one.",
+        note=True,
+    ),
+    _later("hai_start_months", "hai_stop_months", "HAI ends before it begins"),
+    _later("hai_start_months", "os_months", "HAI begins after the last contact or the death"),
+    _later("hai_stop_months", "os_months", "HAI ends after the last contact or the death"),
+    Rule(
+        ("hai_start_months", "rfs_months", "rfs_event"),
+        lambda patients: (
+            _yes(patients["rfs_event"]) & (patients["hai_start_months"] > patients["rfs_months"])
+        ),
+        "HAI began after the recurrence",
+        "Allowed. Until it began it counts as no HAI.",
+        note=True,
+    ),
+    _later(
+        "last_negative_months",
+        "rfs_months",
+        "an examination without recurrence after the recurrence or the end of follow-up",
+    ),
+    Rule(
+        ("cause_of_death", "os_event"),
+        lambda patients: patients["cause_of_death"].notna() & _no(patients["os_event"]),
+        "a cause of death for a patient who lives",
+        "Correct one of the two; leave the cause empty for the living.",
     ),
     _drug_without_chemotherapy("preop_regimen"),
     _drug_without_chemotherapy("preop_antibody"),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,9 @@ from crlm.cohort.wording import quote, token, violation
 
 Violations = list[dict[str, Any]]
 
+#: A date that is read and dropped, and the year that it leaves.
+SURGERY_DATE, SURGERY_YEAR = "surgery_date", "surgery_year"
+
 
 def from_dates(
     raw: Raw,
@@ -23,8 +27,9 @@ def from_dates(
     plain: Mapping[str, pd.Series],
     book: Codebook,
     days_per_month: float,
+    may_precede: Collection[str] = (),
 ) -> tuple[dict[str, pd.Series], Violations, list[str]]:
-    """Every column that the codebook takes from dates.
+    """Every column that is taken from dates, and the year of surgery.
 
     Parameters
     ----------
@@ -38,15 +43,21 @@ def from_dates(
         `date_format` and unknown tokens.
     days_per_month : float
         The paper's days a month.
+    may_precede : collection of str
+        Times that may end before the operation.
 
     Returns
     -------
     columns, problems, notes : dict of Series, list of dict, list of str
-        Times in months (float), events as nullable booleans.
+        Times in months (float), events as nullable booleans, `surgery_year` (float) out of
+        `surgery_date`, which itself is not among them.
     """
-    dated = {name: column for name, column in matched.items() if column.from_dates}
+    dated = {name: column for name, column in matched.items() if is_dated(name, column)}
     dates, problems, notes = read_dates(raw, dated, book)
     columns: dict[str, pd.Series] = {}
+    if surgery := dated.pop(SURGERY_DATE, None):
+        columns[SURGERY_YEAR], more = _years(dates[surgery.source], plain, surgery)
+        problems += more
     events = {name: column for name, column in dated.items() if column.filled or column.other}
     for name, column in events.items():
         columns[name] = _filled(column, dates, {**plain, **columns}, raw.frame.index)
@@ -54,7 +65,9 @@ def from_dates(
         if name not in events:
             event = {**plain, **columns}.get(name.removesuffix("_months") + "_event")
             columns[name], more = _months(name, column, dates, event, days_per_month)
-            problems += more
+            if name not in may_precede:
+                problems += more
+                columns[name] = columns[name].where(~(columns[name] < 0), np.nan)
     for name, column in events.items():
         time = {**plain, **columns}.get(name.removesuffix("_event") + "_months")
         if time is not None:
@@ -62,6 +75,31 @@ def from_dates(
             unseen = ~columns[name].fillna(False) if column.filled else True
             columns[name] = columns[name].mask(time.isna() & unseen)
     return columns, problems, notes
+
+
+def is_dated(name: str, column: Column) -> bool:
+    """Whether a column is read as a date or worked out from dates."""
+    return column.from_dates or name == SURGERY_DATE
+
+
+def with_year(matched: Mapping[str, Column]) -> dict[str, Column]:
+    """The columns as they come out: the year of surgery where its date was read."""
+    told = {SURGERY_YEAR if name == SURGERY_DATE else name: c for name, c in matched.items()}
+    return {**told, **{name: c for name, c in matched.items() if name == SURGERY_YEAR}}
+
+
+def _years(
+    dates: pd.Series, plain: Mapping[str, pd.Series], source: Column
+) -> tuple[pd.Series, Violations]:
+    """The year of each operation; a year that the table gives as well has to be the same."""
+    years = dates.dt.year.astype(float)
+    given = plain.get(SURGERY_YEAR, pd.Series(np.nan, index=years.index))
+    rule, remedy = "is not the year of surgery_date", "Correct one of the two."
+    problems = [
+        violation(row, SURGERY_YEAR, source.source, f"{given[row]:g}", rule, remedy)
+        for row in years.index[given.notna() & years.notna() & (given != years)]
+    ]
+    return years.fillna(given), problems
 
 
 def read_dates(
@@ -77,7 +115,11 @@ def read_dates(
     uses: dict[str, tuple[str, Column]] = {}
     for name, column in dated.items():
         for header in column.sources:
-            uses.setdefault(header, (name, column))
+            first, known = uses.get(header, (name, column))
+            # What one line of the codebook says of a header holds for every line that reads it.
+            missing = known.missing | column.missing
+            fmt = known.date_format or column.date_format
+            uses[header] = first, replace(known, missing=missing, date_format=fmt)
     cells = {
         header: _known(raw.frame[header], column, book) for header, (_, column) in uses.items()
     }
@@ -169,7 +211,7 @@ def _months(
         )
         for row in days.index[days < 0]
     ]
-    return months.where(~(days < 0), np.nan), problems
+    return months, problems
 
 
 def _first(headers: tuple[str, ...], dates: Mapping[str, pd.Series], index: pd.Index) -> pd.Series:

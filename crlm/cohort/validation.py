@@ -95,6 +95,8 @@ def _pairs(
     violations, notes = [], []
     for time in [name for name in design.columns if design.columns[name].get("role") == "time"]:
         event = time.removesuffix("_months") + "_event"
+        if event not in design.columns:
+            continue
         here = [name for name in (time, event) if name in matched]
         if len(here) == 1:
             other = event if here == [time] else time

@@ -30,6 +30,11 @@ def is_site_header(header: str) -> bool:
     return key_of(header) in map(key_of, _WORDS["site_headers"])
 
 
+def is_resectable_header(header: str) -> bool:
+    """Whether a header stands over whether the first recurrence could be resected."""
+    return key_of(header) in map(key_of, _WORDS["resectable_headers"])
+
+
 def key_of(header: str) -> str:
     """A header without its unit, marks, case and spaces."""
     bare = re.sub(r"[(\[（［][^()\[\]（）［］]*[)\]）］]", "", header)

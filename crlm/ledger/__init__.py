@@ -11,10 +11,11 @@ from crlm.ledger.errors import (
     CohortError,
     CrlmError,
     DesignError,
+    DocumentError,
     LedgerError,
     ParameterError,
 )
-from crlm.ledger.results import collect, rows
+from crlm.ledger.results import collect, row_name, rows
 from crlm.ledger.rounding import compatible_interval, round_half_up
 from crlm.ledger.schema import design_schema
 from crlm.ledger.spelling import did_you_mean
@@ -43,6 +44,7 @@ __all__ = [
     "CrlmError",
     "Design",
     "DesignError",
+    "DocumentError",
     "LedgerError",
     "ParameterError",
     "Statistic",
@@ -55,6 +57,7 @@ __all__ = [
     "load_claims",
     "load_design",
     "round_half_up",
+    "row_name",
     "rows",
     "studies",
 ]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from crlm import home
 from crlm.ledger.chapter import with_thresholds
 from crlm.ledger.dictionary import columns_of, dictionary_faults
 from crlm.ledger.errors import DesignError, Fault, refusal
@@ -134,18 +135,18 @@ class Design:
 
 
 def data_folder() -> Path:
-    """The folder that holds one folder a study; `CRLM_DATA` overrides the checkout's own.
+    """The folder that holds one folder a study; `CRLM_DATA` overrides what crlm brings along.
 
     Raises
     ------
     DesignError
         If there is no such folder.
     """
-    folder = Path(os.environ.get("CRLM_DATA") or Path(__file__).resolve().parents[2] / "data")
+    folder = Path(os.environ.get("CRLM_DATA") or home.path("data"))
     if not folder.is_dir():
         raise DesignError(
-            f"The data folder {folder.name!r} is missing. Install crlm from a checkout "
-            "(pip install -e .) or set CRLM_DATA to the folder that holds the studies."
+            f"The data folder {folder.name!r} is missing. Install crlm from a checkout or a "
+            "wheel, or set CRLM_DATA to the folder that holds the studies."
         )
     return folder
 

@@ -42,6 +42,10 @@ class ParameterError(CrlmError):
     """A run was asked for with a parameter that does not exist or does not fit."""
 
 
+class DocumentError(CrlmError):
+    """A document for coauthors or a journal cannot be made, or cannot be read."""
+
+
 class Fault(NamedTuple):
     """One thing that is wrong in a file that somebody wrote by hand.
 

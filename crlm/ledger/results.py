@@ -83,3 +83,23 @@ def collect(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
             "each its own population, group or model."
         )
     return found
+
+
+def row_name(row: Mapping[str, Any]) -> str:
+    """The keys of a result row or a claim as one text, in the order of `KEYS`.
+
+    Returns
+    -------
+    str
+        The eight values with a bar between them, empty where there is none: what a bookmark
+        in a document stands for, and what finds the row again among the rows of a run.
+
+    Examples
+    --------
+    >>> row_name({"endpoint": "OS", "population": "all", "group": "ras=mutant", "covariate": "",
+    ...           "level": "", "model": "", "statistic": "survival_rate", "time": 60.0})
+    'OS|all|ras=mutant||||survival_rate|60'
+    """
+    return "|".join(
+        "" if pd.isna(row[k]) else f"{row[k]:g}" if k == "time" else str(row[k]) for k in KEYS
+    )

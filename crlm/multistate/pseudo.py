@@ -15,9 +15,10 @@ from crlm.ledger import rows
 from crlm.multistate.causes import Causes, causes_of, endpoint_of, with_transition
 from crlm.multistate.occupation import too_few
 from crlm.multistate.process import Z, aalen_johansen, influence, log_log, settled
+from crlm.refusals import choice
 from crlm.regression.solution import level_counts
 from crlm.regression.terms import Design, check_names, encode
-from crlm.survival.samples import check_frame, check_times, choose
+from crlm.survival.samples import check_frame, check_times
 
 _ITERATIONS = 100
 _STEP = 1e-12
@@ -82,7 +83,7 @@ def pseudo(
     Andersen PK, Klein JP, Rosthoj S. Biometrika 2003;90:15.
     """
     check_frame(frame)
-    choose("link", link, _STATISTIC)
+    choice("link", link, _STATISTIC)
     names = check_names(frame, covariates)
     month = check_times([time])[0]
     group = _group(frame, cause)

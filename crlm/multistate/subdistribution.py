@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
-from crlm.ledger import ParameterError, rows
+from crlm.ledger import rows
 from crlm.multistate.causes import Causes, causes_of, endpoint_of, with_transition
+from crlm.refusals import choice, confidence
 from crlm.regression.models import n_record, ratio_records
-from crlm.regression.solution import Family, Solution, check_choice, level_counts
+from crlm.regression.solution import Family, Solution, level_counts
 from crlm.regression.terms import Design, Term, check_names, complete, encode
 
 _TIES = ("efron", "breslow")
@@ -115,9 +116,8 @@ def fine_gray(
     ----------
     Fine JP, Gray RJ. J Am Stat Assoc 1999;94:496. Geskus RB. Biometrics 2011;67:39.
     """
-    check_choice("ties", ties, _TIES)
-    if not 0 < conf_level < 1:
-        raise ParameterError(f"conf_level is {conf_level}; it lies between 0 and 1, mostly 0.95.")
+    choice("ties", ties, _TIES)
+    confidence(conf_level)
     part = complete(frame, check_names(frame, covariates))
     keys = {
         "endpoint": endpoint_of(frame),

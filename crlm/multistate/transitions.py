@@ -12,8 +12,8 @@ from crlm import regression
 from crlm.ledger import rows
 from crlm.multistate.causes import with_transition
 from crlm.multistate.stays import STATES, TRANSITIONS, check_stays
+from crlm.refusals import choice
 from crlm.regression.terms import check_names, listed
-from crlm.survival.samples import choose
 
 #: Events that a hazard ratio needs, and that each adjusting term needs.
 EVENTS_NEEDED = 10
@@ -76,7 +76,7 @@ def transitions(
     Putter H, Fiocco M, Geskus RB. Stat Med 2007;26:2389.
     """
     check_stays(stays)
-    choose("clock", clock, _MODELS)
+    choice("clock", clock, _MODELS)
     names = check_names(stays, [exposure, *listed(adjust)])
     parts = []
     for pair in _of_clock(clock):

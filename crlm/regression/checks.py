@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from crlm.ledger import CohortError, rows
+from crlm.refusals import choice
 from crlm.regression.engine import TIES, FollowUp, concordance, proportional_hazards
 from crlm.regression.models import make_sample
-from crlm.regression.solution import check_choice, check_level, cox_family, solve
+from crlm.regression.solution import check_level, cox_family, solve
 from crlm.regression.terms import check_follow_up, check_names, complete, follow_up
 
 TRANSFORMS = ("km", "identity", "rank", "log")
@@ -55,8 +56,8 @@ def ph_test(
     Grambsch PM, Therneau TM. Biometrika 1994;81:515. The exact score test, as in
     R's cox.zph since survival 3.0.
     """
-    check_choice("ties", ties, TIES)
-    check_choice("transform", transform, TRANSFORMS)
+    choice("ties", ties, TIES)
+    choice("transform", transform, TRANSFORMS)
     sample = make_sample(frame, covariates, strata)
     family = cox_family(sample.data, ties, sample.strata)
     solution = solve(family, sample.design, interval="wald")

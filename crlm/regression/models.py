@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from crlm.ledger import CohortError, rows
+from crlm.ledger import rows
+from crlm.refusals import choice, foreign, listing, refusal
 from crlm.regression.engine import FollowUp, upper_tail
 from crlm.regression.solution import (
     Family,
     Solution,
-    check_choice,
     cox_family,
     level_counts,
     logistic_family,
@@ -202,7 +202,7 @@ def univariable(
     ParameterError, CohortError
         As `cox`.
     """
-    check_choice("p_value", p_value, TESTS)
+    choice("p_value", p_value, TESTS)
     records: list[dict[str, Any]] = []
     for name in check_names(frame, covariates):
         sample = make_sample(frame, [name], strata)
@@ -474,8 +474,8 @@ def _yes(outcome: pd.Series) -> np.ndarray:
             return outcome.cat.codes.to_numpy().astype(float)
     elif set(outcome.unique()) <= {0, 1}:
         return outcome.to_numpy(dtype=float)
-    seen = ", ".join(str(value) for value in list(outcome.unique())[:5])
-    raise CohortError(
+    seen = listing(map(foreign, outcome.unique()), 5)
+    raise refusal(
         f"The outcome {outcome.name!r} must have two levels; it holds {seen}. "
         "Make it a category of two levels, the second of which is modelled."
     )

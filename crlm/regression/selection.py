@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from crlm.ledger import ParameterError
+from crlm.refusals import argument, choice
 from crlm.regression.engine import TIES, Fit, FollowUp, cox_fit, logrank, upper_tail, wald
 from crlm.regression.models import TESTS
-from crlm.regression.solution import check_choice, cox_family, solve
+from crlm.regression.solution import cox_family, solve
 from crlm.regression.terms import (
     Design,
     Term,
@@ -181,8 +182,8 @@ def backward(
     ParameterError, CohortError
         As `cox`.
     """
-    check_choice("ties", ties, TIES)
-    check_choice("complete_cases", complete_cases, _CASES)
+    choice("ties", ties, TIES)
+    choice("complete_cases", complete_cases, _CASES)
     covariates = check_names(frame, covariates)
     problem = make_problem(frame, covariates, strata)
     if complete_cases == "start":
@@ -226,12 +227,11 @@ def rule(
     ParameterError
         If an argument makes no sense, or nothing is fixed with "fixed".
     """
-    check_choice("selection", selection, SELECTIONS)
-    check_choice("ties", ties, TIES)
-    check_choice("univariable_p", univariable_p, (*TESTS, "fisher"))
+    choice("selection", selection, SELECTIONS)
+    choice("ties", ties, TIES)
+    choice("univariable_p", univariable_p, (*TESTS, "fisher"))
     for name, p in (("entry_p", entry_p), ("p_stay", p_stay)):
-        if not p >= 0:
-            raise ParameterError(f"{name} is {p!r}; a limit of p values is 0 (none) or more.")
+        argument(name, p, p >= 0, "a limit of p values: 0 (none) or more")
     if selection == "fixed" and not listed(fixed):
         raise ParameterError(
             "selection='fixed' needs the covariates of the model: fixed=[...]. "

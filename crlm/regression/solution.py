@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.stats import norm
 
-from crlm.ledger import ParameterError
+from crlm.refusals import choice, confidence
 from crlm.regression import firth
 from crlm.regression.engine import TIES, Fit, FollowUp, cox_fit, upper_tail, wald
 from crlm.regression.logit import logistic_fit, logistic_penalised, with_intercept
@@ -94,7 +94,7 @@ def cox_family(data: FollowUp, ties: str, strata: Sequence[str] = ()) -> Family:
     ParameterError
         If `ties` is neither "efron" nor "breslow".
     """
-    check_choice("ties", ties, TIES)
+    choice("ties", ties, TIES)
     method = f"Cox, {ties.capitalize()} ties"
     method += ", late entry" if data.entry is not None else ""
     method += f", stratified by {' and '.join(strata)}" if strata else ""
@@ -120,18 +120,6 @@ def logistic_family(outcome: np.ndarray) -> Family:
     )
 
 
-def check_choice(name: str, value: str, known: Sequence[str]) -> None:
-    """Refuse a value that an argument does not know.
-
-    Raises
-    ------
-    ParameterError
-        Naming the values that it knows.
-    """
-    if value not in known:
-        raise ParameterError(f"{name} is {value!r}; it can be {', '.join(map(repr, known))}.")
-
-
 def check_level(conf_level: float) -> float:
     """The standard normal quantile of a two-sided confidence level.
 
@@ -140,8 +128,7 @@ def check_level(conf_level: float) -> float:
     ParameterError
         If the level does not lie between 0 and 1.
     """
-    if not 0 < conf_level < 1:
-        raise ParameterError(f"conf_level is {conf_level}; it lies between 0 and 1, mostly 0.95.")
+    confidence(conf_level)
     return float(norm.ppf(0.5 + conf_level / 2))
 
 
@@ -164,7 +151,7 @@ def solve(
         If `conf_level` or `interval` makes no sense.
     """
     z = check_level(conf_level)
-    check_choice("interval", interval, INTERVALS)
+    choice("interval", interval, INTERVALS)
     hopeless = _hopeless(family, 1 if penalise else 2)
     if hopeless or not design.x.shape[1]:
         return _nothing(design, hopeless)

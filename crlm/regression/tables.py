@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import fisher_exact
 
-from crlm.ledger import ParameterError, rows
+from crlm.ledger import rows
+from crlm.refusals import argument, choice
 from crlm.regression.engine import TIES
 from crlm.regression.models import TESTS, cox, late_note, logistic, univariable
 from crlm.regression.selection import (
@@ -22,7 +23,7 @@ from crlm.regression.selection import (
     make_problem,
     select,
 )
-from crlm.regression.solution import check_choice, check_level
+from crlm.regression.solution import check_level
 from crlm.regression.terms import Term, check_names
 
 #: The model of rows that tell how stable a selection is.
@@ -60,7 +61,7 @@ def regression_table(
     CohortError
         As `cox`.
     """
-    check_choice("univariable_p", rule.univariable_p, TESTS)
+    choice("univariable_p", rule.univariable_p, TESTS)
     rule.asked_of(frame)
     common: dict[str, Any] = {
         "ties": rule.ties,
@@ -110,8 +111,8 @@ def logistic_table(
     CohortError
         As `logistic`.
     """
-    check_choice("selection", rule.selection, ("fixed", "enter", "none"))
-    check_choice("univariable_p", rule.univariable_p, LOGISTIC_TESTS)
+    choice("selection", rule.selection, ("fixed", "enter", "none"))
+    choice("univariable_p", rule.univariable_p, LOGISTIC_TESTS)
     rule.asked_of(frame)
     keys = {"endpoint": endpoint or outcome, "population": population}
     uni = logistic(frame, outcome, rule.names, model="univariable", conf_level=conf_level, **keys)
@@ -162,7 +163,7 @@ def bootstrap_selection(
     ----------
     Sauerbrei W, Schumacher M. Stat Med 1992;11:2093.
     """
-    check_choice("univariable_p", rule.univariable_p, TESTS)
+    choice("univariable_p", rule.univariable_p, TESTS)
     problem = make_problem(frame, rule.asked_of(frame)).ordered()
     found = [chosen_once(sample, rule) for sample in _resamples(problem, n_boot, seed)]
     method = (
@@ -211,7 +212,7 @@ def bootstrap_table(
     ----------
     Efron B. The Jackknife, the Bootstrap and Other Resampling Plans, 1982 (percentile limits).
     """
-    check_choice("ties", ties, TIES)
+    choice("ties", ties, TIES)
     check_level(conf_level)
     names = check_names(frame, covariates)
     joint = names if multivariable is None else check_names(frame, multivariable)
@@ -235,8 +236,7 @@ def bootstrap_table(
 
 def _resamples(problem: Problem, n_boot: int, seed: int) -> Iterator[Problem]:
     """Samples with replacement of the patients of an ordered problem."""
-    if n_boot < 1:
-        raise ParameterError(f"n_boot is {n_boot}; it must be at least 1.")
+    argument("n_boot", n_boot, n_boot >= 1, "at least 1")
     n = problem.data.n
     for draw in np.random.default_rng(seed).integers(max(n, 1), size=(n_boot, n)):
         yield problem.take(np.sort(draw))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from crlm.ledger import CohortError, ParameterError
-from crlm.refusals import foreign, refusal
+from crlm.refusals import foreign, listing, present, refusal, refuse_labelled
 from crlm.regression.engine import FollowUp, tie_close_times
 
 _COLLINEAR = 1e-6
@@ -84,10 +84,8 @@ def check_names(frame: pd.DataFrame, names: str | Sequence[str]) -> list[str]:
     names = listed(names)
     if not names:
         raise ParameterError("A model needs at least one covariate; the list is empty.")
+    present(names, frame.columns, of="The analysis frame")
     for name in names:
-        if name not in frame:
-            known = ", ".join(str(c) for c in frame.columns)
-            raise ParameterError(f"There is no covariate {name!r}. The table has: {known}.")
         if names.count(name) > 1:
             raise ParameterError(f"The covariate {name!r} is named twice; name it once.")
     return names
@@ -131,21 +129,20 @@ def follow_up(frame: pd.DataFrame, strata: Sequence[str] = ()) -> FollowUp:
     """
     time = frame["time"].to_numpy(dtype=float)
     event = _zero_one(frame["event"])
-    if not (np.isfinite(time) & (time >= 0)).all():
-        raise CohortError(
-            f"`time` must be a number of months from 0: {_which(frame, ~(time >= 0))}. "
-            "Check the dates that it was made from."
-        )
+    refuse_labelled(
+        frame.index[~(np.isfinite(time) & (time >= 0))],
+        "`time` must be a number of months from 0",
+        "Check the dates that it was made from.",
+    )
     entry = frame["entry"].to_numpy(dtype=float) if "entry" in frame else None
     time, entry = tie_close_times(time, entry)
     if entry is not None:
         entry = np.where(entry <= 0, -1.0, entry)
-        late = ~(entry < time)
-        if late.any():
-            raise CohortError(
-                f"Observation must begin before it ends: {_which(frame, late)} has `entry` "
-                "at or after `time`. Correct the entry, or leave these patients out."
-            )
+        refuse_labelled(
+            frame.index[~(entry < time)],
+            "Observation must begin before it ends, `entry` before `time`",
+            "Correct the entry, or leave these patients out.",
+        )
         entry = None if (entry < 0).all() else entry
     codes = None
     if strata:
@@ -202,7 +199,7 @@ def why_collinear(design: Design, data: FollowUp | None, fitted: np.ndarray, col
 
 def _zero_one(event: pd.Series) -> np.ndarray:
     if not set(event.unique()) <= {0, 1}:
-        seen = ", ".join(foreign(value) for value in list(event.unique())[:5])
+        seen = listing(map(foreign, event.unique()), 5)
         raise refusal(f"`event` must be True (observed) or False; it holds {seen}.")
     return event.astype(bool).to_numpy().astype(np.int32)
 
@@ -274,10 +271,3 @@ def _within_strata(x: np.ndarray, data: FollowUp | None) -> np.ndarray:
     seen = _ever_at_risk(data)
     blocks = [x[seen & (strata == stratum)] for stratum in np.unique(strata[seen])]
     return np.concatenate([block - block.mean(axis=0) for block in blocks])
-
-
-def _which(frame: pd.DataFrame, wrong: np.ndarray) -> str:
-    rows = [str(label) for label in frame.index[wrong][:3]]
-    more = ", ..." if wrong.sum() > 3 else ""
-    count = int(wrong.sum())
-    return f"{count} {'row' if count == 1 else 'rows'} ({', '.join(rows)}{more})"

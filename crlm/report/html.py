@@ -12,7 +12,9 @@ from typing import Any
 
 import pandas as pd
 
+from crlm import pieces as kept
 from crlm.comparison import VERDICTS
+from crlm.ledger import row_name
 from crlm.naming import KINDS
 
 _SHORT_CELL, _LONG_CELL = 22, 60
@@ -25,10 +27,22 @@ _MARKS = "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ"
 
 @dataclass(frozen=True)
 class Html:
-    """A piece of a report that Jupyter shows as HTML and that reads as text elsewhere."""
+    """A piece of a report that Jupyter shows as HTML and that reads as text elsewhere.
+
+    Attributes
+    ----------
+    html, text : str
+    piece : pieces.Piece or None
+        What it is made of; None for what is dress alone.
+    """
 
     html: str
     text: str
+    piece: kept.Piece | None = None
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """The structure, for what makes Word or files of a notebook; HTML and text are apart."""
+        return {kept.MEDIA_TYPE: kept.dump(self.piece)} if self.piece else {}
 
     def _repr_html_(self) -> str:
         return f'<div class="crlm">{self.html}</div>'
@@ -85,10 +99,18 @@ def show(*pieces: Any) -> None:
             display(piece)
 
 
-def say(text: str, kind: str = "") -> Html:
-    """One plain sentence in the flow of the report; `kind` is a CSS class."""
+def say(text: str, kind: str = "", rows: Sequence[str] = ()) -> Html:
+    """One plain sentence in the flow of the report.
+
+    Parameters
+    ----------
+    kind : str
+        A CSS class.
+    rows : sequence of str
+        Names (`ledger.row_name`) of the result rows that it tells.
+    """
     style = f' class="{kind}"' if kind else ""
-    return Html(f"<p{style}>{escape(text)}</p>", text)
+    return Html(f"<p{style}>{escape(text)}</p>", text, kept.Sentence(text, kind, tuple(rows)))
 
 
 def skipped(what: str, why: str) -> Html:
@@ -101,11 +123,12 @@ def aside(text: str) -> Html:
     return say(text, "aside")
 
 
-def listing(sentences: Sequence[str], kind: str = "") -> Html:
-    """Sentences as a list, one an item."""
+def listing(sentences: Sequence[str], kind: str = "", rows: Sequence[Sequence[str]] = ()) -> Html:
+    """Sentences as a list, one an item; `rows` has the names of the rows that each tells."""
     style = f' class="{kind}"' if kind else ""
     items = "".join(f"<li>{_CODE.sub(_AS_CODE, escape(sentence))}</li>" for sentence in sentences)
-    return Html(f"<ul{style}>{items}</ul>", "\n".join(f"- {s}" for s in sentences))
+    piece = kept.Listing(tuple(sentences), kind, tuple(map(tuple, rows)))
+    return Html(f"<ul{style}>{items}</ul>", "\n".join(f"- {s}" for s in sentences), piece)
 
 
 def caveats(rows: pd.DataFrame) -> list[Html]:
@@ -141,14 +164,14 @@ def banner(source: Mapping[str, Any], n: int) -> Html:
         f'<details class="banner {source["kind"]}"><summary>{escape(line)}</summary>'
         f"{escape(rest)}</details>"
     )
-    return Html(html, f"{line} {rest}")
+    return Html(html, f"{line} {rest}", kept.Banner(line, rest, source["kind"]))
 
 
 def image(picture: Any) -> Html:
     """A picture inside other HTML, with its alternative text."""
     data = base64.b64encode(picture.png).decode()
     source = f'src="data:image/png;base64,{data}" width="{picture.width}"'
-    return Html(f'<img {source} alt="{escape(picture.alt)}">', picture.alt)
+    return Html(f'<img {source} alt="{escape(picture.alt)}">', picture.alt, picture.piece)
 
 
 def style() -> Html:
@@ -161,18 +184,24 @@ def fold(summary: str, *pieces: Any) -> Html:
     pieces = tuple(p if isinstance(p, Html) else image(p) for p in pieces if p is not None)
     inner = "".join(piece.html for piece in pieces)
     html = f'<details class="table"><summary>{escape(summary)}</summary>{inner}</details>'
-    return Html(html, "\n".join([summary, *(piece.text for piece in pieces)]))
+    text = "\n".join([summary, *(piece.text for piece in pieces)])
+    return Html(html, text, kept.Fold(summary, _inside(pieces)))
 
 
 def joined(*pieces: Html) -> Html:
     """Pieces as one."""
-    return Html("".join(p.html for p in pieces), "\n".join(p.text for p in pieces))
+    text = "\n".join(p.text for p in pieces)
+    return Html("".join(p.html for p in pieces), text, kept.Joined(_inside(pieces)))
+
+
+def _inside(pieces: Iterable[Html]) -> tuple[kept.Piece, ...]:
+    return tuple(shown.piece for shown in pieces if shown.piece)
 
 
 def table(
     caption: str,
     header: Sequence[str],
-    body: Iterable[tuple[str, Sequence[str]]],
+    body: Iterable[Sequence[Any]],
     notes: Iterable[str] = (),
     numeric: Sequence[int] = (),
 ) -> Html:
@@ -180,19 +209,20 @@ def table(
 
     Parameters
     ----------
-    body : iterable of (kind, cells)
+    body : iterable of (kind, cells) or (kind, cells, rows)
         `kind` is a row's CSS class: "" plain, "head" a heading row, "level" an
-        indented one. The first cell heads its row.
+        indented one. The first cell heads its row. `rows` are the result rows (or claims)
+        that the line stands for; documents carry their names.
     numeric : sequence of int
         Columns set flush right.
     """
-    notes = list(notes)
+    notes, body = list(notes), list(body)
     right = set(numeric)
     head = "".join(
         _head(text, i in right) if text else "<td></td>" for i, text in enumerate(header)
     )
     lines, plain = [], [" | ".join(header)]
-    for kind, cells in body:
+    for kind, cells, *_ in body:
         first = f'<th scope="row" style="{_LEFT};font-weight:400">{escape(cells[0])}</th>'
         rest = "".join(_data(text, i in right) for i, text in enumerate(cells[1:], 1))
         style = f' class="{kind}"' if kind else ""
@@ -205,7 +235,13 @@ def table(
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
         + (f'<div class="notes">{foot}</div>' if foot else "")
     )
-    return Html(html, "\n".join([caption, *plain, *notes]))
+    held = tuple(_line(*line) for line in body)
+    piece = kept.Table(caption, tuple(header), held, tuple(notes), tuple(numeric))
+    return Html(html, "\n".join([caption, *plain, *notes]), piece)
+
+
+def _line(kind: str, cells: Sequence[str], rows: Iterable[Mapping[str, Any]] = ()) -> kept.Line:
+    return kept.Line(tuple(cells), kind, tuple(dict.fromkeys(map(row_name, rows))))
 
 
 def _head(text: str, flush_right: bool) -> str:

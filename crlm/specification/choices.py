@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from crlm.ledger import CohortError, Design, ParameterError
+from crlm.refusals import choice
 from crlm.regression.engine import TIES, FollowUp
-from crlm.regression.solution import check_choice
 from crlm.regression.terms import check_names
 from crlm.specification.library import MEASURES, MISSING, Cell, build_cells, exposed
 
@@ -196,7 +196,7 @@ def _check(
         if not values:
             raise ParameterError(f"{name} is empty; name at least one of {known[name]}.")
         for value in values:
-            check_choice(name, value, known[name])
+            choice(name, value, known[name])
     if not frames or most < 1:
         what = "no analysis frame" if not frames else f"most={most}"
         raise ParameterError(f"There is nothing to draw: {what}. Give a frame, and most >= 1.")

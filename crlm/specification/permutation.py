@@ -11,8 +11,8 @@ import pandas as pd
 from scipy.stats import norm
 
 from crlm.ledger import ParameterError, rows
+from crlm.refusals import choice
 from crlm.regression.added import added_columns
-from crlm.regression.solution import check_choice
 from crlm.specification.choices import Plan
 from crlm.specification.curves import ESTIMATED
 
@@ -95,7 +95,7 @@ def inference(
     ----------
     Simonsohn U, Simmons JP, Nelson LD. Nat Hum Behav 2020;4:1208.
     """
-    check_choice("claim", claim, list(_CLAIMS))
+    choice("claim", claim, list(_CLAIMS))
     if permutations < 1 or subset < 1 or not 0 < alpha < 1:
         asked = f"permutations={permutations}, subset={subset}, alpha={alpha:g}"
         raise ParameterError(f"{asked}: the first two are at least 1, alpha between 0 and 1.")

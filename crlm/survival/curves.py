@@ -12,6 +12,7 @@ import pandas as pd
 from scipy.special import bdtr
 
 from crlm.ledger import rows
+from crlm.refusals import choice
 from crlm.survival.product_limit import (
     RULE,
     ConfType,
@@ -27,7 +28,6 @@ from crlm.survival.product_limit import (
 from crlm.survival.samples import (
     By,
     check_times,
-    choose,
     counts_at,
     number_at_risk,
     row_base,
@@ -243,7 +243,7 @@ def follow_up(
     CohortError, ParameterError
         As `kaplan_meier`.
     """
-    choose("method", method, ("reverse", "observed"))
+    choice("method", method, ("reverse", "observed"))
     z = check_conventions(conf_type, median_rule, conf_level)
     records = []
     for group, sample in samples_of(frame, by):

@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 from scipy.special import ndtri
 
-from crlm.ledger import ParameterError
-from crlm.survival.samples import TOLERANCE, Sample, choose, counts_at, number_at_risk, snap
+from crlm.refusals import choice, confidence
+from crlm.survival.samples import TOLERANCE, Sample, counts_at, number_at_risk, snap
 
 ConfType = Literal["plain", "log", "log-log", "spss"]
 MedianRule = Literal["first", "midpoint"]
@@ -35,10 +35,9 @@ class Curve:
 
 def check_conventions(conf_type: str, median_rule: str, conf_level: float) -> float:
     """The normal quantile of the level, once the conventions are known to exist."""
-    choose("conf_type", conf_type, CONF)
-    choose("median_rule", median_rule, RULE)
-    if not 0 < conf_level < 1:
-        raise ParameterError(f"conf_level must lie between 0 and 1 but is {conf_level!r}.")
+    choice("conf_type", conf_type, CONF)
+    choice("median_rule", median_rule, RULE)
+    confidence(conf_level)
     return float(ndtri(0.5 + conf_level / 2))
 
 

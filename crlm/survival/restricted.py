@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-from crlm.ledger import CohortError, ParameterError, rows
+from crlm.ledger import CohortError, rows
+from crlm.refusals import argument
 from crlm.survival.product_limit import (
     Curve,
     check_conventions,
@@ -72,8 +73,8 @@ def rmst(
     """
     z = check_conventions("plain", "first", conf_level)
     for name, months in (("tau", tau), ("most", most)):
-        if months is not None and not (months > 0 and math.isfinite(months)):
-            raise ParameterError(f"{name} must be a positive number of months but is {months!r}.")
+        good = months is None or (months > 0 and math.isfinite(months))
+        argument(name, months, good, "a number of months above 0")
     groups = samples_of(frame, by)
     curves = {group: product_limit(sample, "plain", z) for group, sample in groups}
     tau, horizon = (tau, f"to {tau:g} months") if tau else _horizon(curves, most)

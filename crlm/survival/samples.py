@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -11,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from crlm.ledger import CohortError, ParameterError
-from crlm.refusals import foreign, refusal
+from crlm.ledger import CohortError
+from crlm.refusals import argument, present, refuse_labelled
 
 By = str | Sequence[str] | None
 TOLERANCE = math.sqrt(np.finfo(float).eps)
@@ -46,20 +45,12 @@ def check_frame(frame: pd.DataFrame) -> None:
             f"`event` must be True or False for every patient; it is {frame['event'].dtype} with "
             f"{int(frame['event'].isna().sum())} missing. {remedy}"
         )
-    refuse(frame, ~np.isfinite(months_of(frame, "time")), "`time` must be a number", remedy)
-    refuse(frame, months_of(frame, "time") < 0, "`time` must not be negative", remedy)
+    time, rows = months_of(frame, "time"), frame.index
+    refuse_labelled(rows[~np.isfinite(time)], "`time` must be a number", remedy)
+    refuse_labelled(rows[time < 0], "`time` must not be negative", remedy)
     if "entry" in frame:
-        entry = months_of(frame, "entry")
-        refuse(frame, ~(entry < months_of(frame, "time")), "`entry` must be before `time`", remedy)
-
-
-def refuse(frame: pd.DataFrame, bad: np.ndarray, rule: str, remedy: str) -> None:
-    """Raise `CohortError` if any row is bad, naming the first ones."""
-    if bad.any():
-        numbered = pd.api.types.is_integer_dtype(frame.index)
-        where = ", ".join(str(row) if numbered else foreign(row) for row in frame.index[bad][:5])
-        more = ", ..." if bad.sum() > 5 else ""
-        raise refusal(f"{rule}; {bad.sum()} rows break this ({where}{more}). {remedy}")
+        late = ~(months_of(frame, "entry") < time)
+        refuse_labelled(rows[late], "`entry` must be before `time`", remedy)
 
 
 def months_of(frame: pd.DataFrame, column: str) -> np.ndarray:
@@ -69,29 +60,18 @@ def months_of(frame: pd.DataFrame, column: str) -> np.ndarray:
     return frame[column].to_numpy(dtype=float, na_value=np.nan)
 
 
-def choose(name: str, value: str, choices: Iterable[str]) -> None:
-    """Refuse a value that is none of its choices (`ParameterError`)."""
-    if value not in choices:
-        raise ParameterError(f"{name} must be one of {', '.join(choices)} but is {value!r}.")
-
-
 def check_times(times: Iterable[float]) -> list[float]:
     """Distinct times as floats, none negative."""
     asked = list(dict.fromkeys(float(t) for t in times))
-    bad = [t for t in asked if not (math.isfinite(t) and t >= 0)]
-    if bad:
-        raise ParameterError(f"A time must be a number of months >= 0 but is {bad[0]!r}.")
+    for time in asked:
+        argument("A time", time, math.isfinite(time) and time >= 0, "a number of months, 0 or more")
     return asked
 
 
 def names_of(frame: pd.DataFrame, by: By) -> list[str]:
     """The columns named, each of which must exist."""
     names = [by] if isinstance(by, str) else list(by or ())
-    for name in names:
-        if name not in frame:
-            near = difflib.get_close_matches(str(name), map(str, frame.columns), n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise ParameterError(f"The analysis frame has no column {name!r}.{hint}")
+    present(names, frame.columns, of="The analysis frame")
     return names
 
 
@@ -158,9 +138,8 @@ def make_sample(frame: pd.DataFrame, known: np.ndarray) -> Sample:
         grid = grid[distinct]
         time = grid[np.searchsorted(grid, time, side="right") - 1]
         entry = np.where(entry > 0, grid[np.searchsorted(grid, entry, side="right") - 1], 0.0)
-        refuse(
-            frame.iloc[known],
-            (entry > 0) & (entry >= time),
+        refuse_labelled(
+            frame.index[known][(entry > 0) & (entry >= time)],
             "`entry` must be before `time`",
             "They differ by a rounding error; such a patient was never observed.",
         )

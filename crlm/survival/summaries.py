@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
-from crlm.ledger import ParameterError, rows
+from crlm.ledger import rows
+from crlm.refusals import present
 from crlm.survival.curves import kaplan_meier, risk_table
 from crlm.survival.product_limit import ConfType, MedianRule, product_limit
 from crlm.survival.ranks import logrank
@@ -95,9 +96,7 @@ def rate_difference(
     """
     check_frame(frame)
     groups = dict(samples_of(frame, list(by)))
-    lacking = [name for name in (first, second) if name not in groups]
-    if lacking:
-        raise ParameterError(f"There is no group {lacking[0]!r}. There is: {', '.join(groups)}.")
+    present((first, second), groups, what="group", of="The analysis frame")
     z = float(ndtri(0.5 + conf_level / 2))
     (rate, error), (other, other_error) = (_rate(groups[g], time) for g in (first, second))
     difference, spread = rate - other, math.hypot(error, other_error)

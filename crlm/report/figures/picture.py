@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import textwrap
 from typing import Any
@@ -11,6 +12,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from PIL import Image
+
+from crlm import pieces as kept
 
 #: Okabe and Ito 2008, without yellow (too faint on white) and black last.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
@@ -34,18 +37,30 @@ _DPI, _BORDER = 144, 14
 
 
 class Picture:
-    """A finished figure: a PNG of few colours with an alternative text, shown as an image."""
+    """A finished figure: a PNG of few colours with an alternative text, shown as an image.
 
-    def __init__(self, figure: Figure, alt: str) -> None:
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    alt : str
+        What it shows, in words.
+    title : str
+        What it is called in a caption.
+    """
+
+    def __init__(self, figure: Figure, alt: str, title: str = "") -> None:
         small = io.BytesIO()
         image = _few_colours(Image.fromarray(_cropped(figure)))
         image.save(small, format="png")
         self.png = small.getvalue()
         self.alt = alt
         self.width = round(image.width * 100 / _DPI)
+        name = hashlib.sha256(self.png).hexdigest()[:12]
+        self.piece = kept.Image(name, alt, title)
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data = {"image/png": self.png, "text/plain": self.alt}
+        data[kept.MEDIA_TYPE] = kept.dump(self.piece)
         return data, {"image/png": {"alt": self.alt, "width": self.width}}
 
 
