@@ -759,10 +759,14 @@ def test_same_day_order_is_total() -> None:
         pd.testing.assert_frame_equal(endpoints.from_history(table(1), mixed, NCCH), wanted)
     assert cohort.EVENTS == (
         "hepatectomy",
+        "genetic_test",
+        "visit",
+        "hai_start",
         "recurrence",
         "p_nac",
         "assessment",
         "resection",
+        "hai_stop",
         "death",
         "last_contact",
     )

@@ -12,8 +12,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from crlm.cohort import SITES
-from crlm.endpoints import columns, timeline
+from crlm.cohort import CAUSES, SITES
+from crlm.endpoints import columns, recorded, timeline
 from crlm.endpoints.timeline import first_day, is_event
 from crlm.ledger import CohortError, Design, ParameterError
 from crlm.refusals import choice, foreign, refusal
@@ -21,6 +21,8 @@ from crlm.refusals import choice, foreign, refusal
 #: A ready time may differ from the history by half of a printed hundredth of a month.
 TOLERANCE = 0.005
 
+# What a table may say of a death; a history says no more than the first two.
+_CAUSES = (*CAUSES, "unknown")
 _SITE_FLAGS = ("site_liver", "site_liver_only", "site_lung", "site_peritoneum", "site_extrahepatic")
 
 
@@ -60,7 +62,8 @@ def from_history(
     -------
     pandas.DataFrame
         A new frame with `<endpoint>_months` and `<endpoint>_event` (nullable boolean) of
-        every endpoint of the design, and its site columns (no / yes; without recurrence no).
+        every endpoint of the design, its site columns (no / yes; without recurrence no), and
+        of `recorded.NAMES` those that the design has and the history tells.
 
     Raises
     ------
@@ -95,6 +98,7 @@ def from_history(
         failed = failure_days(line, n, controlled_unresectable == "failure")
     derived = _outcomes(line, n, failed, death_without_failure == "event")
     derived.update(_first_sites(line, n))
+    derived.update(recorded.recorded(patients, line, history))
     seen = np.zeros(n, dtype=bool)
     seen[line["patient"].to_numpy()] = True
     return _merged(patients, derived, seen, design, month)
@@ -274,7 +278,7 @@ def _merged(
     """The patients with what their histories say; a filled ready column has to agree."""
     frame = patients.copy()
     keep = {name for endpoint in design.endpoints for name in columns.names_of(endpoint)}
-    keep |= set(_SITE_FLAGS) & set(design.columns)
+    keep |= {*_SITE_FLAGS, *recorded.NAMES} & set(design.columns)
     for name, values in derived.items():
         if name not in keep:
             continue
@@ -282,7 +286,7 @@ def _merged(
         values = values / month if timed else values
         ready = np.full(len(frame), np.nan)
         if name in frame:
-            ready = columns.months(frame, name) if timed else columns.binary(frame[name])
+            ready = _ready(frame, name)
         # Without recurrence there is no time after it: that is knowledge, not a gap.
         known = seen & (~np.isnan(values) | name.startswith("os_after"))
         settled = np.where(known, values, ready)
@@ -291,13 +295,23 @@ def _merged(
     return frame
 
 
+def _ready(frame: pd.DataFrame, name: str) -> np.ndarray:
+    if name == "cause_of_death":
+        codes = {cause: float(code) for code, cause in enumerate(_CAUSES)}
+        return frame[name].astype(object).map(codes).to_numpy(dtype=float, na_value=np.nan)
+    if name.endswith("_months") or name == "surgery_year":
+        return columns.months(frame, name)
+    return columns.binary(frame[name])
+
+
 def _typed(values: np.ndarray, name: str) -> np.ndarray | pd.api.extensions.ExtensionArray:
-    if name.endswith("_months"):
+    if name.endswith("_months") or name == "surgery_year":
         return values
     if name.endswith("_event"):
         return pd.arrays.BooleanArray(values == 1.0, np.isnan(values))
     codes = np.where(np.isnan(values), -1, values).astype(int)
-    return pd.Categorical.from_codes(codes, categories=["no", "yes"])
+    levels = _CAUSES if name == "cause_of_death" else ("no", "yes")
+    return pd.Categorical.from_codes(codes, categories=list(levels))
 
 
 def _agree(
@@ -307,8 +321,8 @@ def _agree(
     if not wrong.any():
         return
     at = int(np.flatnonzero(wrong)[0])
-    said = "nothing" if np.isnan(settled[at]) else foreign(f"{settled[at]:.6g}")
-    shown = foreign(f"{ready[at]:.6g}")
+    said = "nothing" if np.isnan(settled[at]) else foreign(_shown(settled[at], name))
+    shown = foreign(_shown(ready[at], name))
     unit = f" months of {month:g} days" if name.endswith("_months") else ""
     more = f", and {wrong.sum() - 1} more patients differ" if wrong.sum() > 1 else ""
     raise refusal(
@@ -316,6 +330,10 @@ def _agree(
         f"event history gives {said}{unit}{more}. Correct whichever is wrong, or empty {name} "
         "to take it from the history."
     )
+
+
+def _shown(value: float, name: str) -> str:
+    return _CAUSES[int(value)] if name == "cause_of_death" else f"{value:.6g}"
 
 
 def _ids(patients: pd.DataFrame) -> pd.Index:

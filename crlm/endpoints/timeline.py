@@ -12,15 +12,23 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from crlm.cohort import EVENTS, SITES
+from crlm.cohort import CAUSES, EVENTS, SITES
 from crlm.ledger import CohortError
 from crlm.refusals import foreign, listing, nearest, refusal
 
 _ONCE = ("hepatectomy", "death", "last_contact")
-_NEEDS = {"p_nac": "recurrence", "resection": "recurrence", "assessment": "p_nac"}
+_NEEDS = {
+    "p_nac": "recurrence",
+    "resection": "recurrence",
+    "assessment": "p_nac",
+    "hai_stop": "hai_start",
+}
+# Tissue is kept: a gene may be read before the operation, or years after the death.
+_ANY_TIME = "genetic_test"
 _DETAILS: dict[str, dict[str, tuple[str, ...]]] = {
     "recurrence": {"site": SITES, "resectable": ("yes", "no")},
     "assessment": {"response": ("progression", "control"), "resectable": ("yes", "no")},
+    "death": {"cause": CAUSES},
 }
 
 
@@ -41,7 +49,8 @@ def build(ids: pd.Index, history: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Sorted by `patient` (position), `day`, `event` (position in `EVENTS`); with `row`
-        and the details `site` ("liver+lung"), `resectable` and `response`, "" if not given.
+        and the details `site` ("liver+lung"), `resectable`, `response` and `cause`, "" if
+        not given.
 
     Raises
     ------
@@ -162,10 +171,10 @@ def _dates(values: pd.Series) -> np.ndarray:
 def _read_details(
     told: pd.DataFrame, line: pd.DataFrame, problems: list[str]
 ) -> dict[str, np.ndarray]:
-    """What `details` says of recurrences and assessments; other events' details are free."""
+    """What `details` says of recurrences, assessments and deaths; the rest is free text."""
     n = len(told)
     fields: dict[str, np.ndarray] = {
-        name: np.full(n, "", dtype=object) for name in ("site", "resectable", "response")
+        name: np.full(n, "", dtype=object) for name in ("site", "resectable", "response", "cause")
     }
     if "details" not in told:
         return fields
@@ -175,7 +184,8 @@ def _read_details(
         codes, unique = pd.factorize(texts[at])
         parsed = []
         for code, text in enumerate(unique):
-            values, wrong = _parse(str(text), vocabulary)
+            free = event == "death" and "=" not in str(text)
+            values, wrong = ({}, "") if free else _parse(str(text), vocabulary)
             parsed.append(values)
             if wrong:
                 note(problems, line, np.isin(np.arange(n), at[codes == code]), wrong)
@@ -229,10 +239,11 @@ def _contradictions(line: pd.DataFrame, n: int) -> list[str]:
     note(problems, line, lead & ~operated, "patient without a hepatectomy")
     ended = np.isin(patient, patient[mask["death"] | mask["last_contact"]])
     note(problems, line, lead & ~ended, "patient with neither death nor last_contact")
-    note(problems, line, day < 0, "before the hepatectomy")
-    note(problems, line, day > first["death"], "after the death")
+    bound = ~mask[_ANY_TIME]
+    note(problems, line, bound & (day < 0), "before the hepatectomy")
+    note(problems, line, bound & (day > first["death"]), "after the death")
     # Last seen alive in March, dead in June: the register knows more than the clinic.
-    later = (day > first["last_contact"]) & ~mask["death"] & ~mask["last_contact"]
+    later = bound & (day > first["last_contact"]) & ~mask["death"] & ~mask["last_contact"]
     note(problems, line, later, "after the last contact")
     for name, needed in _NEEDS.items():
         orphan = mask[name] & ~np.isnan(day) & ~(day >= first[needed])

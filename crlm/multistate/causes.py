@@ -12,11 +12,11 @@ import pandas as pd
 from crlm.endpoints import columns, died_then
 from crlm.ledger import CohortError, ParameterError
 from crlm.multistate.process import Process, of_causes
+from crlm.refusals import choice
 from crlm.survival.samples import (
     By,
     Sample,
     check_frame,
-    choose,
     codes_of,
     make_sample,
     names_of,
@@ -142,7 +142,7 @@ def failure_or_death(
         If the frame is no analysis frame or has no `os_months` and `os_event`.
     """
     check_frame(frame)
-    choose("death_without_failure", death_without_failure, ("censor", "event"))
+    choice("death_without_failure", death_without_failure, ("censor", "event"))
     absent = [name for name in ("os_months", "os_event") if name not in frame]
     if absent:
         raise CohortError(f"Death before failure needs {' and '.join(absent)}; add that.")
