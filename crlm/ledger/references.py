@@ -324,7 +324,15 @@ def _subset_faults(place: str, spec: Table, names: Names) -> Iterator[Fault]:
 
 def _convention_faults(design: Table) -> Iterator[Fault]:
     rules = design.get("conventions")
-    if not isinstance(rules, Mapping) or "SCP" not in tables(design, "endpoints"):
+    if not isinstance(rules, Mapping):
+        return
+    chosen = design.get("choices")
+    known = {*rules, *(chosen if isinstance(chosen, Mapping) else ())} - {"unstated"}
+    for name in texts(rules.get("unstated")):
+        if name not in known:
+            told = f"{name!r} is no convention and no choice here; {did_you_mean(name, known)}"
+            yield Fault("[conventions] unstated", told)
+    if "SCP" not in tables(design, "endpoints"):
         return
     for key in _OF_SCP:
         if key not in rules:

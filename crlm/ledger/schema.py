@@ -155,6 +155,9 @@ class Conventions(Strict):
     early_recurrence_months: Months | None = Field(
         None, description="A recurrence before this is early; needed for the SCP."
     )
+    unstated: Names | None = Field(
+        None, description="Conventions and choices that the paper does not state."
+    )
 
 
 class Choices(Strict):

@@ -59,7 +59,9 @@ def table_of(design: Design, source: Mapping[str, Any]) -> Html:
     ]
     rest = "Paper's software and rounding: "
     rest += ", ".join(
-        f"{_words(k)} {_text(v)}" for k, v in design.conventions.items() if k not in design.choices
+        f"{_words(name)} {_text(value)}"
+        for name, value in design.conventions.items()
+        if name not in (*design.choices, "unstated")
     )
     notes = [f"{rest}.", "Versions of all packages are in the manifest beside the report."]
     return table("Provenance", ["What", "Which"], [("", line) for line in lines], notes)
