@@ -37,11 +37,12 @@ class Listing:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a table; `kind` is "", "first", "level", "head"."""
+    """A line of a table; `kind` is "", "first", "level", "head"; `links` headings in its cells."""
 
     cells: tuple[str, ...]
     kind: str = ""
     rows: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def render(notebook: Any) -> str:
         warnings.simplefilter("ignore")
         page = _from_template(_exporter(), shown)
     page = page.replace("<!-- table of contents -->", _contents(page))
-    return _with_banner(page)
+    return _with_banner(_leading_somewhere(page))
 
 
 def _answer_first(notebook: Any) -> Any:
@@ -180,6 +180,20 @@ def _contents(page: str) -> str:
         for level, anchor, text in items
     )
     return f"<ol>{links}</ol>"
+
+
+def _leading_somewhere(page: str) -> str:
+    """The page with links to its headings as plain words where there is no such heading.
+
+    A reader's own notebook may call a section otherwise, and sections without a result are
+    left out of the page.
+    """
+    known = {anchor for _, anchor, _ in re.findall(_HEADING, page, flags=re.DOTALL)}
+
+    def kept(link: re.Match[str]) -> str:
+        return link[0] if link[1] in known else link[2]
+
+    return re.sub(r'<a class="place" href="#([^"]*)">(.*?)</a>', kept, page)
 
 
 def _with_banner(page: str) -> str:

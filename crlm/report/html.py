@@ -51,6 +51,41 @@ class Html:
         return self.text
 
 
+class Linked(str):
+    """A cell's text in which the headings of the report that it names lead to them.
+
+    Attributes
+    ----------
+    headings : tuple of str
+        Each as it stands in the text.
+    """
+
+    headings: tuple[str, ...]
+
+    def __new__(cls, text: str, headings: Iterable[str] = ()) -> Linked:
+        """The text, which knows its headings."""
+        made = super().__new__(cls, text)
+        made.headings = tuple(headings)
+        return made
+
+    def as_html(self) -> str:
+        """The text with its links; a page without such a heading leaves them out."""
+        if not self.headings:
+            return escape(self)
+        longest = sorted(self.headings, key=len, reverse=True)
+        parts = re.split(f"({'|'.join(map(re.escape, longest))})", self)
+        return "".join(self._link(p) if p in self.headings else escape(p) for p in parts)
+
+    @staticmethod
+    def _link(heading: str) -> str:
+        return f'<a class="place" href="#{escape(anchor(heading))}">{escape(heading)}</a>'
+
+
+def anchor(heading: str) -> str:
+    """The name by which a notebook's page, JupyterLab's too, knows a heading."""
+    return heading.replace(" ", "-")
+
+
 class Footnotes:
     """Texts that many cells share, each told once below the table and marked with a letter.
 
@@ -241,7 +276,9 @@ def table(
 
 
 def _line(kind: str, cells: Sequence[str], rows: Iterable[Mapping[str, Any]] = ()) -> kept.Line:
-    return kept.Line(tuple(cells), kind, tuple(dict.fromkeys(map(row_name, rows))))
+    links = [heading for text in cells if isinstance(text, Linked) for heading in text.headings]
+    names = tuple(dict.fromkeys(map(row_name, rows)))
+    return kept.Line(tuple(map(str, cells)), kind, names, tuple(dict.fromkeys(links)))
 
 
 def _head(text: str, flush_right: bool) -> str:
@@ -261,7 +298,7 @@ def _data(text: str, flush_right: bool) -> str:
 def _cell(text: str) -> str:
     if text in VERDICTS:
         return f'<span class="verdict {text.replace(" ", "-")}">{text}</span>'
-    return escape(text)
+    return text.as_html() if isinstance(text, Linked) else escape(text)
 
 
 def dress() -> str:

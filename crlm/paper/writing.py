@@ -1,0 +1,39 @@
+"""What the authors of a manuscript take from a run."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from crlm.ledger import ParameterError
+from crlm.ledger import rows as result_rows
+from crlm.paper.base import Base, Section
+from crlm.report import manuscript
+from crlm.run import notebook_path
+
+
+class Writing(Base):
+    """Methods, citations and checklists, made from everything that stands above."""
+
+    def for_the_manuscript(self) -> Section:
+        """Methods to paste, how to cite, and where each item of the reporting checklists stands.
+
+        Stands behind all analyses: what has left no row by then is not told.
+        """
+        rules = {**getattr(self, "rules", {}), "entered_late": getattr(self, "entered_late", "")}
+        done = manuscript.Done(
+            design=self.design,
+            rows=self.results,
+            kind=self.source["kind"],
+            cohort=self.source["title"],
+            chosen=self.chosen,
+            rules=rules,
+        )
+        places = manuscript.Places(self._notebook())
+        shown, told = manuscript.pieces(done, self.source, places)
+        return self.section(result_rows([]), shown, told)
+
+    def _notebook(self) -> Path | None:
+        with contextlib.suppress(ParameterError):
+            return notebook_path(self.study)
+        return None

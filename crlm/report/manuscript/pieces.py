@@ -1,0 +1,61 @@
+"""Methods, citations and checklists as pieces of a report, each behind one line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from crlm.numbers import counted
+from crlm.report.html import Html, Linked, fold, listing, say, table
+from crlm.report.manuscript.checklists import AUTHORS, HERE, NEVER, PARTLY, Checklist, checklists
+from crlm.report.manuscript.citing import citations
+from crlm.report.manuscript.done import Done
+from crlm.report.manuscript.methods import methods
+from crlm.report.manuscript.places import Places
+
+_OWN_WORDS = (
+    "The items are told in our own words; a journal wants its official form, to which the numbers "
+    "lead."
+)
+
+
+def pieces(done: Done, source: Mapping[str, Any], places: Places) -> tuple[list[Html], str]:
+    """What a manuscript takes from a run, and one sentence on it.
+
+    Parameters
+    ----------
+    done : Done
+    source : mapping
+        From `cohort.origin`.
+    places : Places
+        The notebook's headings, for the links of the checklists.
+    """
+    written, lists = methods(done), checklists(done, places)
+    paragraphs = [say(f"{one.heading}. {one.text}") for one in written]
+    shown = [
+        fold(f"Methods to paste: {counted(len(written), 'paragraph')}", *paragraphs),
+        fold("How to cite the paper, the software and this run", listing(citations(done, source))),
+        *map(checklist, lists),
+    ]
+    told = "; ".join(f"{one.name} {one.count(HERE, PARTLY)} of {len(one.items)}" for one in lists)
+    return (
+        shown,
+        f"Items of reporting checklists that this report answers, in whole or part: {told}.",
+    )
+
+
+def checklist(found: Checklist) -> Html:
+    """A checklist as a folded table."""
+    counts = {
+        "in this report": found.count(HERE),
+        "in part": found.count(PARTLY),
+        "the authors' to say": found.count(AUTHORS),
+        "not applicable": found.count(NEVER),
+    }
+    told = ", ".join(f"{many} {words}" for words, many in counts.items() if many)
+    body = [
+        ("", [f"{item.number}: {item.asks}", Linked(item.answer, item.headings)])
+        for item in found.items
+    ]
+    every = table(found.title, ["Item", "Where"], body, [_OWN_WORDS, found.source])
+    return fold(f"{found.name}, item by item: {told}", every)
