@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from crlm import ledger, numbers
-from crlm.batch import choosing, curves, grid, index, units
+from crlm.batch import choosing, curves, grid, index, names, units
 from crlm.ledger import ParameterError
 from crlm.report import html
 
@@ -139,7 +139,8 @@ def test_the_printed_number_stands_in_the_rows_unit():
     assert effect.printed == "16.8 months (printed 1.4 years)"
     page = page_of(runs_of("a"), [effect])
     assert (
-        "median: RFS, all (months)" in page and "<td>16.8 months (printed 1.4 years)</td>" in page
+        "median: RFS, all patients (months)" in page
+        and "<td>16.8 months (printed 1.4 years)</td>" in page
     )
     assert "1 runs, 16.89 months in each; published 16.8 months (printed 1.4 years)" in page
     assert "published 1.4 years" not in page
@@ -305,3 +306,39 @@ def test_the_landmark_example_of_the_docs_is_a_grid_that_reads(tmp_path):
     (tmp_path / "grid.yaml").write_text(example)
     plan = grid.plan(tmp_path / "grid.yaml")
     assert len(plan.runs) == 5 and plan.effects[0]["population"] == "from month *"
+
+
+# ---- what a result is called ------------------------------------------------
+
+
+def test_a_chart_without_a_label_has_the_words_of_the_reports():
+    records = [
+        row(key, "hazard_ratio", 0.5, covariate=name, level=level, model="multivariable")
+        for key in "ab"
+        for name, level in (("hai", "yes"), ("more_than_3", "yes"), ("crs_high", "high"))
+    ]
+    entry = {"covariate": ["hai", "more_than_3", "crs_high"], "model": "multivariable"}
+    effects, _ = choosing.effects(frame(*records), CLAIMS, [entry])
+    assert [effect.label for effect in effects[:3]] == [
+        "HR: HAI against no HAI, OS, multivariable",
+        "HR: More than the cut-off metastases (yes against no), OS, multivariable",
+        "HR: Clinical risk score ≥ the cut-off against < the cut-off, OS, multivariable",
+    ]
+    named, _ = choosing.effects(frame(*records), CLAIMS, [{**entry, "label": "Mine"}])
+    assert [effect.label for effect in named[:2]] == [
+        "Mine: HAI against no HAI",
+        "Mine: More than the cut-off metastases (yes against no)",
+    ]
+
+
+def test_results_of_a_notebook_of_ones_own_keep_their_keys():
+    keys = {"study": "mine", "endpoint": "OS", "covariate": "x", "level": "y", "time": "36"}
+    assert names.label_of({**keys, "statistic": "survival_rate"}) == "Survival: OS, x y, month 36"
+
+
+def test_the_ends_of_a_specification_curve_look_as_in_the_report():
+    model = "specification curve, range"
+    records = [row(key, "max", 23456.789, covariate="hai", model=model) for key in "ab"]
+    (effect,), _ = choosing.effects(frame(*records), CLAIMS, [{"statistic": "max"}])
+    page = page_of(runs_of("ab"), [effect])
+    assert "&gt;999" in page and "23,456" not in page

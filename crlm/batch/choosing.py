@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
 from crlm.batch import units
+from crlm.batch.names import apart, label_of
 from crlm.ledger import KEYS, load_claims, studies
 
 #: What tells two results apart, beside the run.
@@ -18,7 +19,6 @@ APART = (*KEYS, "study", "unit")
 
 _MOST = 6
 _MOST_SPLIT = 12
-_SHORT = {"hazard_ratio": "HR", "odds_ratio": "OR", "median_survival": "median"}
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Effect:
     ----------
     label : str
         For the head of a column and over a chart; without the unit.
-    statistic, unit : str
-        As in the result rows.
+    statistic, unit, model : str
+        As in the result rows; a model that several share is "".
     values : dict of str to tuple of float
         Estimate and limits by the run's key; limits may be missing (nan).
     drawn : bool
@@ -48,6 +48,12 @@ class Effect:
     drawn: bool
     published: float | None = None
     printed: str = ""
+    model: str = ""
+
+    @property
+    def looks(self) -> tuple[str, str, str]:
+        """What decides how its numbers look."""
+        return self.statistic, self.unit, self.model
 
 
 def effects(
@@ -179,16 +185,18 @@ def _effect(
     shown = {name: same.get(name, _listed(keys.get(name, ""))) for name in APART}
     label = str(entry.get("label", "")) or label_of(shown)
     if entry.get("label") and told:
-        label += ": " + ", ".join(filter(None, (part[name].iloc[0] for name in told)))
+        label += f": {apart(told, {name: part[name].iloc[0] for name in APART})}"
     values, repeated = _values(rows, part)
     unit = same.get("unit", "")
     published, printed = _print(claims, same, unit)
     if "published" in entry:
         published = float(entry["published"])
-        printed = units.with_unit(units.text(published, same["statistic"], unit), unit)
+        looks = (same["statistic"], unit, same.get("model", ""))
+        printed = units.with_unit(units.text(published, *looks), unit)
     why = "have two different numbers under the same keys and are left out"
     note = f"{label}: {repeated} runs {why}." if repeated else ""
-    return Effect(label, same["statistic"], unit, values, True, published, printed), note
+    made = Effect(label, same["statistic"], unit, values, True, published, printed)
+    return replace(made, model=same.get("model", "")), note
 
 
 def _listed(value: Any) -> str:
@@ -260,15 +268,3 @@ def _in_unit(claim: Mapping[str, Any], unit: str) -> tuple[float | None, str]:
     if printed_in in ("", unit):
         return value, text
     return value, f"{round(value, 2):g} {unit} (printed {text})"
-
-
-def label_of(keys: Mapping[str, Any]) -> str:
-    """An effect in words that a table's head has room for."""
-    covariate = str(keys.get("covariate") or keys.get("group") or "")
-    level = f" {keys['level']}" if keys.get("level") else ""
-    where, at = str(keys.get("population") or ""), str(keys.get("time") or "")
-    parts = [str(keys.get("endpoint") or ""), f"{covariate}{level}", str(keys.get("model") or "")]
-    parts += [where if where != "all" else "", f"month {at}" if at else ""]
-    statistic = str(keys["statistic"])
-    kind = _SHORT.get(statistic, statistic.replace("_", " "))
-    return f"{kind}: " + ", ".join(filter(None, parts))

@@ -71,7 +71,7 @@ def spread(points: Sequence[Mapping[str, Any]], effect: Effect, finished: int) -
     """
     values = [point["value"] for point in points]
     low, middle, high = (
-        units.text(value, effect.statistic, effect.unit)
+        units.text(value, *effect.looks)
         for value in (values[0], statistics.median(values), values[-1])
     )
     unit = effect.unit
@@ -196,11 +196,11 @@ def _level(at: float, width: float, kind: str, label: str) -> str:
 
 
 def _point(point: Mapping[str, Any], x: float, scale: Scale, effect: Effect) -> str:
-    run, statistic, unit = point["run"], effect.statistic, effect.unit
-    neutral = units.neutral(statistic)
+    run = point["run"]
+    neutral = units.neutral(effect.statistic)
     clear = neutral is None or _excludes(point, neutral)
     three = (point["value"], point["low"], point["high"])
-    shown = units.with_unit(units.interval(three, statistic, unit), unit)
+    shown = units.with_unit(units.interval(three, *effect.looks), effect.unit)
     low, high = (v if math.isfinite(v) else point["value"] for v in three[1:])
     return (
         f'<a href="{report_of(run)}"{" class=clear" * clear}>'

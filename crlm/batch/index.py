@@ -250,7 +250,7 @@ def _result(effect: Effect, run: Mapping[str, Any]) -> str:
     three = effect.values.get(run["key"])
     if three is None:
         return _cell("", None, "num")
-    return _cell(units.interval(three, effect.statistic, effect.unit), three[0], "num")
+    return _cell(units.interval(three, *effect.looks), three[0], "num")
 
 
 def _cell(text: str, value: Any, kind: str = "") -> str:

@@ -22,17 +22,17 @@ def neutral(statistic: str) -> float | None:
     return 0.0 if statistic.endswith("difference") or statistic in ("coefficient", "smd") else None
 
 
-def text(value: float, statistic: str, unit: str = "") -> str:
+def text(value: float, statistic: str, unit: str = "", model: str = "") -> str:
     """A value without its unit, as every report prints it."""
-    return numbers.estimate({"estimate": value, "statistic": statistic, "unit": unit})
-
-
-def interval(three: Sequence[float], statistic: str, unit: str = "") -> str:
-    """`estimate (low–high)` without its unit, as every report prints it."""
-    names = ("estimate", "conf_low", "conf_high")
-    return numbers.interval(
-        {**dict(zip(names, three, strict=True)), "statistic": statistic, "unit": unit}
+    return numbers.estimate(
+        {"estimate": value, "statistic": statistic, "unit": unit, "model": model}
     )
+
+
+def interval(three: Sequence[float], statistic: str, unit: str = "", model: str = "") -> str:
+    """`estimate (low–high)` without its unit, as every report prints it."""
+    limits = dict(zip(("estimate", "conf_low", "conf_high"), three, strict=True))
+    return numbers.interval({**limits, "statistic": statistic, "unit": unit, "model": model})
 
 
 def with_unit(shown: str, unit: str) -> str:

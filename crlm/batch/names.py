@@ -1,0 +1,90 @@
+"""What a result is called on the page of a batch: the words of the reports where they are known."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from crlm.ledger import KEYS, STATISTICS, Design, load_design, studies
+from crlm.naming import describe
+
+_SHORT = {"hazard_ratio": "HR", "odds_ratio": "OR", "median_survival": "median"}
+_ANY_CUT = "the cut-off"
+
+
+def label_of(keys: Mapping[str, Any]) -> str:
+    """A result in words that a table's head has room for.
+
+    Parameters
+    ----------
+    keys : mapping
+        The keys of a result row as text, and `study`. A key may hold several values, or stand
+        for any: then its text is shown as it is.
+
+    Examples
+    --------
+    >>> keys = {"study": "mskcc_hai", "endpoint": "OS", "covariate": "hai", "level": "yes"}
+    >>> label_of({**keys, "model": "multivariable", "statistic": "hazard_ratio"})
+    'HR: HAI against no HAI, OS, multivariable'
+    """
+    statistic = str(keys["statistic"])
+    known = STATISTICS.get(statistic)
+    kind = _SHORT.get(statistic) or (known.label if known else statistic.replace("_", " "))
+    return f"{kind}: {_words(keys)}"
+
+
+def apart(told: Sequence[str], keys: Mapping[str, Any]) -> str:
+    """What tells a result from others under one label, in words.
+
+    Parameters
+    ----------
+    told : sequence of str
+        The keys in which they differ.
+    keys : mapping
+        As for `label_of`.
+    """
+    kept = {*told, "study", "statistic", *(["covariate"] if "level" in told else [])}
+    words = _words({name: value for name, value in keys.items() if name in kept})
+    rest = [str(keys[name]) for name in ("statistic", "unit") if name in told]
+    usual = [] if set(told) <= {"study", "statistic", "unit"} else [words]
+    rest += [str(keys["study"])] if "study" in told else []
+    return ", ".join(filter(None, [*usual, *rest]))
+
+
+def _words(keys: Mapping[str, Any]) -> str:
+    study = str(keys.get("study") or "")
+    if study not in studies():
+        return _by_key(keys)
+    usual = {"group": "all", "population": "all"}
+    row = {name: str(keys.get(name) or usual.get(name, "")) for name in KEYS}
+    time = str(keys.get("time") or "")
+    return describe({**row, "time": float(time) if time else math.nan}, _design(study))
+
+
+def _by_key(keys: Mapping[str, Any]) -> str:
+    """The keys themselves, for a notebook whose study the ledger does not know."""
+    covariate = str(keys.get("covariate") or keys.get("group") or "")
+    level = f" {keys['level']}" if keys.get("level") else ""
+    where, at = str(keys.get("population") or ""), str(keys.get("time") or "")
+    parts = [str(keys.get("endpoint") or ""), f"{covariate}{level}", str(keys.get("model") or "")]
+    parts += [where if where != "all" else "", f"month {at}" if at else ""]
+    return ", ".join(filter(None, parts))
+
+
+@functools.cache
+def _design(study: str) -> Design:
+    """The study's words; a cut-off, which may be another in each run, without its number."""
+    design = load_design(study)
+    factors = {
+        name: {**spec, **_without_cut(spec)} if "cut" in spec else spec
+        for name, spec in design.factors.items()
+    }
+    return replace(design, factors=factors)
+
+
+def _without_cut(spec: Mapping[str, Any]) -> dict[str, Any]:
+    labels = {level: text.replace("{cut}", _ANY_CUT) for level, text in spec["labels"].items()}
+    return {"label": spec["label"].replace("{cut}", _ANY_CUT), "labels": labels}
