@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 .PHONY: help install reports test lab lint lock notebooks clean
 
 help:
-	@echo "make reports    run both notebooks on the shipped cohorts, write reports/*.html"
+	@echo "make reports    run every notebook on its shipped cohort, write reports/*.html"
 	@echo "make test       every test, the notebooks included"
 	@echo "make lab        open JupyterLab on the notebooks"
 	@echo "make notebooks  build the notebooks from their text twins and execute them"
@@ -25,7 +25,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 reports: $(STAMP)
-	$(BIN)/crlm run ncch_scp mskcc_hai
+	$(BIN)/crlm run
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadscope

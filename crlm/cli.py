@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crlm import __version__, cli_batch, cli_cohort, home, refusals
+from crlm import __version__, cli_batch, cli_cohort, cli_study, home, refusals
 from crlm.ledger import CrlmError, Design, ParameterError
 
 if TYPE_CHECKING:
@@ -85,12 +85,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_audit(commands)
     cli_batch.add_commands(commands)
     _add_reconstruct(commands)
+    cli_study.add_commands(commands)
     return parser
 
 
 def _add_run(commands: argparse._SubParsersAction) -> None:
     run = commands.add_parser("run", help="run a study's notebook and write its HTML report")
-    run.add_argument("study", nargs="+", help="ncch_scp, mskcc_hai")
+    run.add_argument("study", nargs="*", help="which; none: every study that has a cohort")
     run.add_argument(
         "-p",
         "--parameter",
@@ -126,8 +127,9 @@ def _add_audit(commands: argparse._SubParsersAction) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from crlm import run
+    from crlm import ledger, run
 
+    arguments.study = arguments.study or [s for s in ledger.studies() if _has_cohort(s)]
     if arguments.parameters:
         for study in dict.fromkeys(arguments.study):
             _list_parameters(study)
@@ -180,6 +182,11 @@ def _check_before_start(studies: Sequence[str], given: dict[str, str]) -> None:
     """Refuse unusable parameters and tables before any notebook is started."""
     from crlm import parameters, run
 
+    for study in studies if not given.get("cohort_path") else ():
+        if not _has_cohort(study):
+            from crlm import cohort, ledger
+
+            cohort.origin("", ledger.load_design(study))
     for study in studies:
         checked = parameters.held(given, parameters.declared_in(run.notebook_path(study)))
         run.check_files(checked)
@@ -187,6 +194,12 @@ def _check_before_start(studies: Sequence[str], given: dict[str, str]) -> None:
         from crlm import intake
 
         intake.look((study, given) for study in studies)
+
+
+def _has_cohort(study: str) -> bool:
+    from crlm.ledger import data_folder
+
+    return (data_folder() / study / "cohort.csv").is_file()
 
 
 def _list_parameters(study: str) -> None:

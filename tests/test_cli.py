@@ -186,7 +186,7 @@ def ran(monkeypatch):
 
     folders = []
 
-    def execute(study, given, out, progress):
+    def execute(study, given, out, **options):
         folders.append(out)
         return run.Outcome(out / f"{study}.html", out, out, "", False)
 

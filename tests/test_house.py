@@ -81,7 +81,9 @@ MAY_IMPORT = {
         "comparison",
     },
     "intake": {"ledger", "cohort"},
+    "starting": {"ledger", "reconstruction"},
     "cli_batch": None,
+    "cli_study": None,
     "cli_cohort": None,
     "cli": None,
 }

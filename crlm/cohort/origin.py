@@ -11,7 +11,7 @@ from crlm.cohort.adapters import source
 from crlm.cohort.codebook import read_codebook
 from crlm.cohort.history import has_history, load_history
 from crlm.cohort.pairing import refuse_unpaired
-from crlm.ledger import Design
+from crlm.ledger import CohortError, Design
 
 _OWN = {"kind": "own", "title": "", "note": ""}
 
@@ -29,8 +29,19 @@ def origin(cohort_path: str, design: Design) -> dict[str, Any]:
     dict
         `path`; `kind` ("reconstructed" for the shipped cohort, "public" for
         one that an adapter wrote, else "own"); `title` and `note`, maybe empty.
+
+    Raises
+    ------
+    CohortError
+        If the reader names no table and none is shipped.
     """
     path = Path(cohort_path) if cohort_path else design.folder / "cohort.csv"
+    if not cohort_path and not path.is_file():
+        raise CohortError(
+            f"{design.study} has no cohort yet: there is no data/{design.study}/cohort.csv. "
+            f"Name a table of your own (--cohort FILE), or search a synthetic one with "
+            f"`crlm reconstruct {design.study} --out data/{design.study}`."
+        )
     return {"path": str(path), **_OWN, **(source(path) or {})}
 
 

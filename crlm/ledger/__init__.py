@@ -19,6 +19,7 @@ from crlm.ledger.results import collect, row_name, rows
 from crlm.ledger.rounding import compatible_interval, round_half_up
 from crlm.ledger.schema import design_schema
 from crlm.ledger.spelling import did_you_mean
+from crlm.ledger.typed import SchemaRow
 from crlm.ledger.vocabulary import (
     CLAIM_COLUMNS,
     COMPUTED,
@@ -47,6 +48,7 @@ __all__ = [
     "DocumentError",
     "LedgerError",
     "ParameterError",
+    "SchemaRow",
     "Statistic",
     "claims_schema",
     "collect",

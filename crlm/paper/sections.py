@@ -327,6 +327,7 @@ class Sections(Base):
             left_out=[name for name in spec.get("left_out", ()) if name in names],
             ties=self.ties,
             univariable_p=univariable_p,
+            fixed=self.usable(frame, spec["published"]) if selection == "fixed" else (),
         )
         self.selections[endpoint] = rule
         parts = [regression.regression_table(frame, rule)]

@@ -1,0 +1,156 @@
+"""A third paper: the files that it needs, laid out with every key that they may hold."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from crlm import ledger
+from crlm.ledger import Design, DesignError, ParameterError
+from crlm.reconstruction import wishes_schema
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_FILES = ("design.toml", "published.csv", "reconstruction.toml", "README.md")
+_EXAMPLE = {"text": '"..."', "number": "0.0", "whole number": "0", "true or false": "false"}
+_WIDTH = 88
+
+
+def new_study(study: str, data: Path, notebooks: Path, like: str = "") -> list[Path]:
+    """Lay out a study: design, ledger, what the search needs, README, and a notebook pair.
+
+    Parameters
+    ----------
+    study : str
+        Its name: small letters, digits and _.
+    data, notebooks : pathlib.Path
+        Folders of studies and of notebooks.
+    like : str
+        A study whose design is copied; "" for a commented one with every key.
+
+    Returns
+    -------
+    list of pathlib.Path
+        What was written.
+
+    Raises
+    ------
+    ParameterError
+        If the name will not do, or anything of that name is there already; nothing is
+        written then.
+    DesignError
+        If there is no study `like`.
+
+    Examples
+    --------
+    >>> new_study("No Name", Path("data"), Path("notebooks"))
+    Traceback (most recent call last):
+    crlm.ledger.errors.ParameterError: 'No Name' is no name of a study: small letters, ...
+    """
+    pair = [notebooks / f"{study}{end}" for end in (".md", ".ipynb")]
+    _refuse_taken(study, [data / study, *pair])
+    model = ledger.load_design(like) if like else None
+    with TemporaryDirectory(dir=data, prefix=".new-") as made:
+        for name in _FILES:
+            (Path(made) / name).write_text(_file(name, study, model), encoding="utf-8")
+        choices = model.choices if model else {}
+        text, notebook = _notebook(study, choices)
+        shutil.copytree(made, data / study)
+    for path, content in zip(pair, (text, notebook), strict=True):
+        path.write_text(content, encoding="utf-8")
+    return [*(data / study / name for name in _FILES), *pair]
+
+
+def _refuse_taken(study: str, paths: Iterable[Path]) -> None:
+    if not _NAME.fullmatch(study):
+        raise ParameterError(
+            f"{study!r} is no name of a study: small letters, digits and _, a letter first."
+        )
+    taken = [f"{path.parent.name}/{path.name}" for path in paths if path.exists()]
+    if taken:
+        raise ParameterError(
+            f"{', '.join(taken)} is there already, and nothing is overwritten. "
+            "Take another name, or remove it first."
+        )
+
+
+def _file(name: str, study: str, model: Design | None) -> str:
+    """A file of the new study; the design and what the search needs as the model's, if any."""
+    if model and name in ("design.toml", "reconstruction.toml"):
+        source = model.folder / name
+        if not source.is_file():
+            raise DesignError(f"{model.study} has no {name} to copy. Leave --from out.")
+        return source.read_text(encoding="utf-8").replace(model.study, study)
+    text = _template(name).replace("{{STUDY}}", study)
+    if name == "published.csv" and model:
+        return text.partition("\n")[0] + "\n"
+    if name == "design.toml":
+        text = _with_keys(text, ledger.design_schema())
+    if name == "reconstruction.toml":
+        text = _with_keys(text, wishes_schema())
+    return text
+
+
+def _template(name: str) -> str:
+    path = resources.files("crlm") / "templates" / "new_study" / name
+    return path.read_text(encoding="utf-8")
+
+
+# ---- every key that a file may hold -----------------------------------------------------------
+
+
+def _with_keys(text: str, schema: Iterable[ledger.SchemaRow]) -> str:
+    """The template with all keys of each table below those that it uses, as comments."""
+    tables: dict[str, list[ledger.SchemaRow]] = {}
+    for row in schema:
+        tables.setdefault(row.table, []).append(row)
+    shown: set[str] = set()
+
+    def keys(found: re.Match[str]) -> str:
+        table = found.group(1)
+        shown.add(table)
+        used = set(re.findall(r"^(\w+) =", _block(text, found.start()), re.MULTILINE))
+        return "".join(_commented(row) for row in tables[table] if row.key not in used).rstrip()
+
+    filled = re.sub(r"\{\{KEYS (.*?)\}\}", keys, text)
+    filled = re.sub(r"\n{3,}", "\n\n", filled)
+    rest = [name for name in tables if name and name not in shown and name != "[NAME]"]
+    listed = "\n".join(f"# {name}\n" + "".join(map(_commented, tables[name])) for name in rest)
+    if "{{REST}}" in filled:
+        return filled.replace("{{REST}}", listed.rstrip())
+    return f"{filled.rstrip()}\n\n# ---- further tables that a design may have ----\n{listed}"
+
+
+def _block(text: str, end: int) -> str:
+    """The table of a template that ends at a place."""
+    before = text[:end]
+    return before[before.rfind("\n[") + 1 :] if "\n[" in before else before
+
+
+def _commented(row: ledger.SchemaRow) -> str:
+    kind = row.kind.removeprefix("list of ")
+    example = _EXAMPLE.get(kind, "{}")
+    if row.kind.startswith("list of"):
+        example = f"[{example}]"
+    if row.kind == "date":
+        example = "2015-01-31"
+    values = f" ({row.values})" if row.values else ""
+    return f"# {row.key} = {example}  # {row.about}{values}\n"
+
+
+# ---- the notebook -----------------------------------------------------------------------------
+
+
+def _notebook(study: str, choices: Mapping[str, Any]) -> tuple[str, str]:
+    """The text twin and the notebook, which has not run yet."""
+    import jupytext
+
+    usual = {"ties": "efron", "conf_type": "log", "median_rule": "first", "univariable_p": "wald"}
+    text = _template("notebook.md").replace("{{STUDY}}", study)
+    for name, value in usual.items():
+        text = text.replace(f"{{{{{name.upper()}}}}}", str(choices.get(name, value)))
+    return text, jupytext.writes(jupytext.reads(text, fmt="md:myst"), fmt="ipynb")

@@ -1,0 +1,122 @@
+"""A third paper begins: what `crlm new` lays out loads, runs and overwrites nothing."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crlm import audit, cli_study, ledger, reconstruction
+from crlm.ledger import DesignError, ParameterError
+from crlm.starting import new_study
+from tests.hand_written import ROOT
+
+STUDY = "dfs_trial"
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    data, notebooks = tmp_path / "data", tmp_path / "notebooks"
+    notebooks.mkdir()
+    shutil.copytree(ROOT / "data", data, ignore=shutil.ignore_patterns("private"))
+    monkeypatch.setenv("CRLM_DATA", str(data))
+    return data, notebooks
+
+
+def table(path, n=120):
+    rng = np.random.default_rng(3)
+    months = np.round(rng.exponential(50, n) + 1, 1)
+    frame = pd.DataFrame(
+        {
+            "patient_id": [f"p{i}" for i in range(n)],
+            "treated": rng.choice(["no", "yes"], n),
+            "age": rng.integers(30, 85, n),
+            "sex": rng.choice(["male", "female"], n),
+            "size_cm": np.round(np.exp(rng.normal(1, 0.5, n)), 1),
+            "os_months": np.minimum(months, 90.0),
+            "os_event": (months < 90).astype(int),
+            "rfs_months": np.round(np.minimum(months, 90.0) * 0.6, 1),
+            "rfs_event": 1,
+        }
+    )
+    frame.to_csv(path, index=False)
+
+
+def code_cells(notebook):
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+
+
+def test_what_is_laid_out_loads_and_holds_every_key(place):
+    new_study(STUDY, *place)
+    design, claims = ledger.load_design(STUDY), ledger.load_claims(STUDY)
+    assert reconstruction.wishes_of(design)
+    assert set(claims["kind"]) == {"number", "direction"}
+    assert not (audit.audit(design, claims).findings["verdict"] == "inconsistent").any()
+    for schema, name in (
+        (ledger.design_schema(), "design.toml"),
+        (reconstruction.wishes_schema(), "reconstruction.toml"),
+    ):
+        text = (place[0] / STUDY / name).read_text(encoding="utf-8")
+        missing = {f"{row.table} {row.key}" for row in schema if f"{row.key} =" not in text}
+        # These two open tables of their own, `columns` is one.
+        assert missing <= {" columns"}, missing
+
+
+def test_its_notebook_runs_on_a_table_and_is_short(place, tmp_path, capsys):
+    new_study(STUDY, *place)
+    table(tmp_path / "table.csv")
+    cells = code_cells(place[1] / f"{STUDY}.ipynb")
+    lines = [line for cell in cells for line in cell.splitlines() if line.strip()]
+    assert len(lines) <= 60
+    names = {"__name__": "notebook"}
+    for cell in cells:
+        cell = cell.replace('cohort_path: str = ""', f"cohort_path: str = {str(tmp_path)!r}")
+        exec(cell.replace(str(tmp_path), str(tmp_path / "table.csv")), names)
+    rows = names["paper"].results
+    assert {"hazard_ratio", "median_survival", "rmst_difference"} <= set(rows["statistic"])
+    told = capsys.readouterr().out
+    assert "Traceback" not in told and "Predictors of OS" in told
+
+
+def test_a_study_after_another_keeps_its_design(place):
+    new_study("another", *place, like="mskcc_hai")
+    design, model = ledger.load_design("another"), ledger.load_design("mskcc_hai")
+    assert design.models == model.models and design.study == "another"
+    claims = (place[0] / "another" / "published.csv").read_text(encoding="utf-8")
+    assert claims.count("\n") == 1
+
+
+def test_nothing_is_overwritten_and_nothing_is_left_behind(place):
+    new_study(STUDY, *place)
+    before = sorted(path.name for path in place[0].iterdir())
+    with pytest.raises(ParameterError, match="is there already"):
+        new_study(STUDY, *place)
+    with pytest.raises(ParameterError, match="small letters"):
+        new_study("No Name", *place)
+    with pytest.raises(DesignError, match="no study 'nope'"):
+        new_study("fresh", *place, like="nope")
+    assert sorted(path.name for path in place[0].iterdir()) == before
+
+
+def test_the_ledger_tells_what_feeds_nothing():
+    design = ledger.load_design("mskcc_hai")
+    told = "\n".join(cli_study.describe(design, ledger.load_claims("mskcc_hai")))
+    assert told.startswith("441 claims")
+    assert "The search leaves out: 53 claims" in told and "Every claim joins a result." in told
+
+
+def test_a_study_without_a_cohort_says_what_to_do(place):
+    new_study(STUDY, place[0], place[1])
+    done = subprocess.run(
+        [sys.executable, "-m", "crlm.cli", "run", STUDY],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 2
+    assert "has no cohort yet" in done.stderr and "Traceback" not in done.stderr
