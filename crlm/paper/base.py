@@ -184,7 +184,8 @@ class Base:
     ) -> Section:
         """Show pieces and the sentence that reads them, and give back the section."""
         text = reading if isinstance(reading, str) else readings.paragraph(reading)
-        html.show(*pieces, html.say(text, "reading") if text else None)
+        told = self.print.taken()
+        html.show(*pieces, html.say(text, "reading", told) if text else None)
         return Section(rows, figure)
 
 

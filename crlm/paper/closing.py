@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from crlm import agreement, comparison, ledger, survival
@@ -86,14 +87,21 @@ class Closing(Base):
     # ---- in short ---------------------------------------------------------------
 
     def _answer(self) -> list[html.Html]:
-        sentences = [self._size(), *map(self._effect, self.design.main), self._print_sentence()]
+        self.print.taken()
+        told = [(text, self.print.taken()) for text in self._sentences() if text]
         differ = provenance.differences(self.design, self.chosen)
         picture = self._overview()
         return [
             *([html.say(differ, "differs")] if differ else []),
-            html.listing([s for s in sentences if s], "short"),
+            html.listing([text for text, _ in told], "short", [rows for _, rows in told]),
             *([html.image(picture)] if picture else []),
         ]
+
+    def _sentences(self) -> Iterator[str]:
+        yield self._size()
+        for endpoint in self.design.main:
+            yield self._effect(endpoint)
+        yield self._print_sentence()
 
     def _size(self) -> str:
         if self.synthetic:

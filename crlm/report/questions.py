@@ -56,7 +56,10 @@ def questions_piece(asked: Sequence[_Asked], design: Design, samples: int) -> Ht
     samples : int
         Resamples behind the limits of differences.
     """
-    body = [("", _line(question, row, flags, design)) for question, row, flags in asked]
+    body = [
+        ("", _line(question, row, flags, design), [] if row is None else [row])
+        for question, row, flags in asked
+    ]
     raised = pd.concat([flags for _, _, flags in asked]).drop_duplicates(["covariate", "method"])
     answered = sum(row is not None for _, row, _ in asked)
     sentences = [

@@ -14,7 +14,7 @@ from crlm.naming import describe, small
 from crlm.numbers import NOTHING, bound, interval, number, p_text, short, span
 from crlm.report.html import Footnotes, Html, table
 
-_Body = list[tuple[str, list[str]]]
+_Body = list[tuple[str, list[str], list[dict[str, Any]]]]
 _Found = dict[tuple[str, str, str], dict[str, Any]]
 
 
@@ -84,14 +84,20 @@ def _baseline_rows(
     tail = [p, *([number(gap.iloc[0] if len(gap) else math.nan)] if smd else [])]
     label = design.label(name) + _unit(design, name)
     if ("all", "", "median") in value:
-        body: _Body = [("", [label, *[_spread(value, g) for g in groups], *tail])]
+        body: _Body = [("", [label, *[_spread(value, g) for g in groups], *tail], _of_level(rows))]
     else:
         body = _levels(value, rows, label, groups, design, tail)
     unknown = [value.get((g, "", "missing"), 0) or 0 for g in groups]
     if any(unknown):
         cells = ["Unknown", *[number(u, 0) for u in unknown], *[""] * len(tail)]
-        body.append(("level unknown", cells))
+        body.append(("level unknown", cells, _records(rows[rows["statistic"] == "missing"])))
     return body
+
+
+def _of_level(rows: pd.DataFrame, level: str = "", *, first: bool = True) -> list[dict[str, Any]]:
+    """The rows that a line of Table 1 stands for: its level, and in the first one the test."""
+    shown = (rows["level"] == level) & ~rows["statistic"].isin(["p", "smd", "missing"])
+    return _records(rows[shown | (first & rows["statistic"].isin(["p", "smd"]))])
 
 
 def _levels(
@@ -112,12 +118,13 @@ def _levels(
         cells = [_share(value[g, level, "n"], value[g, level, "percent"]) for g in groups]
         text = design.label(name, level)
         if body:
-            body.append(("level", [text, *cells, *[""] * len(tail)]))
+            told = _of_level(rows, level, first=False)
+            body.append(("level", [text, *cells, *[""] * len(tail)], told))
         else:
             named = f"{label}: {small(text)}"
             named = text if design.spec(name).get("role") == "exposure" else named
             named = label if alone and named != text else named
-            body.append(("first", [named, *cells, *tail]))
+            body.append(("first", [named, *cells, *tail], _of_level(rows, level)))
     return body
 
 
@@ -159,7 +166,7 @@ def survival_table(
     main = rows[rows["statistic"].isin(["n", "median_survival", "survival_rate"])]
     main = main[main["covariate"] == ""]
     tests = rows[(rows["statistic"] == "p") & (rows["model"] == "logrank")]
-    known = {tuple(r[k] for k in keys): r["estimate"] for r in tests.to_dict("records")}
+    known = {tuple(r[k] for k in keys): r for r in tests.to_dict("records")}
     tested = bool(known)
     header += ["p (log-rank)"] if tested else []
     body: _Body = []
@@ -167,13 +174,14 @@ def survival_table(
         if not (part["statistic"] == "median_survival").any():
             continue
         where = "" if population == "all" else f"{design.group_label(population)}, "
-        cells = _survival_cells(part, times)
+        cells, told = _survival_cells(part, times), _records(part)
         if tested:
             # One test a comparison: its p stands in the first of the rows that it compares.
-            p = known.pop((endpoint, population, _columns_of(group)), None)
-            cells.append(p_text(p) if p is not None else "")
+            test = known.pop((endpoint, population, _columns_of(group)), None)
+            cells.append(p_text(test["estimate"]) if test else "")
+            told += [test] if test else []
         label = f"{design.endpoint_name(endpoint)}: {where}{design.group_label(group)}"
-        body.append(("", [label, *cells]))
+        body.append(("", [label, *cells], told))
     methods = sorted(set(rows.loc[rows["statistic"] == "median_survival", "method"]))
     lines = [*map(_reader(design), methods), *notes]
     return table(caption, header, body, lines, numeric=[1, 2])
@@ -193,16 +201,18 @@ def _columns_of(group: str) -> str:
 
 
 def follow_up_table(parts: Sequence[pd.DataFrame], design: Design) -> Html:
-    """Median follow-up with limits and range, by method and group."""
+    """Median follow-up with limits and range, by method and group; results are the first part."""
     rows = pd.concat(parts, ignore_index=True).drop_duplicates(
         ["group", "statistic", "method", "estimate"]
     )
-    ends = {(r["group"], r["statistic"]): r["estimate"] for r in rows.to_dict("records")}
+    ends = {(r["group"], r["statistic"]): r for r in rows.to_dict("records")}
     notes, body = Footnotes(_reader(design)), []
     for row in rows[rows["statistic"] == "median_follow_up"].to_dict("records"):
-        whole = [number(ends[row["group"], f"{end}_follow_up"]) for end in ("min", "max")]
+        told = [ends[row["group"], f"{end}_follow_up"] for end in ("min", "max")]
+        whole = [number(end["estimate"]) for end in told]
         cells = [design.group_label(row["group"]) + notes.mark(row["method"]), interval(row)]
-        body.append(("", [*cells, span(*whole)]))
+        first = row["method"] == parts[0]["method"].iloc[0]
+        body.append(("", [*cells, span(*whole)], [row, *told] if first else []))
     header = ["Patients", "Median, months (95 % CI)", "Range, months"]
     return table("Follow-up", header, body, notes.lines())
 
@@ -215,7 +225,8 @@ def endpoints_table(frames: Mapping[str, pd.DataFrame], design: Design) -> Html:
         size = ["–", "–"]
         if frame is not None:
             size = [number(len(frame), 0), number(frame["event"].sum(), 0)]
-        body.append(("", [f"{spec['label']} ({design.endpoint_name(name)})", *size, spec["rule"]]))
+        label = f"{spec['label']} ({design.endpoint_name(name)})"
+        body.append(("", [label, *size, spec["rule"]], []))
     lines = ["An event is coded True. A dash: this cohort has no times for the endpoint."]
     header = ["Endpoint", "Patients", "Events", "Rule"]
     return table("Endpoints", header, body, lines, numeric=[1, 2])
@@ -230,7 +241,7 @@ def regression_table(
     """Univariable and multivariable ratios side by side, reference rows, n and events."""
     short_name = "HR" if ratio == "hazard_ratio" else "OR"
     models = [m for m in ("univariable", "multivariable") if (rows["model"] == m).any()]
-    medians = rows[rows["statistic"] == "median_survival"].set_index("group")
+    medians = rows[rows["statistic"] == "median_survival"].set_index("group", drop=False)
     header = ["Characteristic", "n", "Events"]
     header += ["Median, months"] if len(medians) else []
     marks = Footnotes(_reader(design))
@@ -273,7 +284,9 @@ def _regression_rows(
             cells.append(number(medians["estimate"].get(key, math.nan)) if level else "")
         for model in models:
             cells += _ratio_cells(found, model, level, ratio, marks)
-        body.append(("level" if body else "first", cells))
+        told = [row for (_, at_level, _), row in found.items() if at_level == level]
+        told += _records(medians[medians["group"] == f"{name}={level}"]) if level else []
+        body.append(("level" if body else "first", cells, told))
     return body
 
 
@@ -343,9 +356,10 @@ def effects_table(
         ratio = "ratio of " if ":" in row["covariate"] else ""
         plural = "s" if ratio else ""
         quantity = f"{ratio}{statistics[row['statistic']]}{plural}"
-        body.append(("", [describe(row, design), quantity, value, p]))
+        cells = [describe(row, design), quantity, value, p]
+        body.append(("", cells, [row, *([test] if test else [])]))
     if not any(found):
-        header, body = header[:3], [(kind, cells[:3]) for kind, cells in body]
+        header, body = header[:3], [(kind, cells[:3], told) for kind, cells, told in body]
     return table(caption, header, body, [*notes, *marks.lines()])
 
 
@@ -385,7 +399,7 @@ def restricted_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Htm
         cells += [interval(means[g]) if g in means else "–" for g in groups]
         difference, p = gap.get("rmst_difference"), gap.get("p")
         cells += [interval(difference) if difference else "–", p_text(p["estimate"]) if p else "–"]
-        body.append(("", cells))
+        body.append(("", cells, _records(part)))
     header = ["Endpoint and horizon", *[f"{design.group_label(g)}, months" for g in groups]]
     header += ["Difference, months (95 % CI)", "p"]
     reasons = rows.loc[rows["statistic"] == "rmst", "method"]
@@ -403,7 +417,8 @@ def within_table(rows: pd.DataFrame, design: Design, *, caption: str, time: floa
         rates = part[(part["statistic"] == "survival_rate") & (part["time"] == time)]
         shown = [f"{design.group_label(r['group'])} {interval(r, 0)}" for r in _records(rates)]
         where = f"{design.endpoint_name(endpoint)}, {design.group_label(population)}"
-        body.append(("", [where, "; ".join(shown), interval(effect), p_text(test.iloc[0])]))
+        cells = [where, "; ".join(shown), interval(effect), p_text(test.iloc[0])]
+        body.append(("", cells, _records(part)))
     header = ["Within", f"{time:g}-month rate, % (95 % CI)", "HR (95 % CI)", "p"]
     return table(caption, header, body)
 

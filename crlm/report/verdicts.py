@@ -63,7 +63,7 @@ def verdict_tables(verdicts: pd.DataFrame) -> Html:
     pieces = []
     for place, part in verdicts.groupby("place", sort=False):
         counts = ", ".join(f"{n} {v}" for v in VERDICTS if (n := int((part["verdict"] == v).sum())))
-        body = [("", _verdict_cells(claim)) for claim in part.to_dict("records")]
+        body = [("", _verdict_cells(claim), [claim]) for claim in part.to_dict("records")]
         inner = table(f"{_place(place)}: published beside computed", _HEADER, body, numeric=[1, 2])
         pieces.append(fold(f"{_place(place)}: {counted(len(part), 'claim')} ({counts})", inner))
     return joined(*pieces)
@@ -77,7 +77,7 @@ def differences_table(verdicts: pd.DataFrame) -> Html | None:
     differing = verdicts[verdicts["verdict"] == "differs"]
     if differing.empty:
         return None
-    body = [("", _verdict_cells(claim)) for claim in differing.to_dict("records")]
+    body = [("", _verdict_cells(claim), [claim]) for claim in differing.to_dict("records")]
     shown = table("What differs", _HEADER, body[:_FIRST], numeric=[1, 2])
     if len(body) <= _FIRST:
         return shown
@@ -192,7 +192,7 @@ def agreement_table(pairs: pd.DataFrame, design: Design) -> Html:
         cells += [number(pair["events"], 0), _three(pair, "ratio"), p_text(pair["heterogeneity_p"])]
         cells += [f"{inside} ({foretold})", p_text(pair["sceptical_p"])]
         cells += [f"{number(100 * pair['power'], 0)} %", pair["reading"]]
-        body.append(("", cells))
+        body.append(("", cells, [pair]))
     lines = [
         "Prediction interval: where an estimate of this cohort's precision falls in 95 of 100 "
         "cases if both share one effect. Sceptical p (Held 2020), one-sided; below 0.025 is "

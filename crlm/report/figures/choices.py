@@ -65,7 +65,8 @@ def specification_curve(
         above.set_title(title)
         _draw_choices(below, groups, len(shown))
         figure.subplots_adjust(hspace=0.16, top=0.95, bottom=0.02, **frame)
-        return Picture(figure, _describe_specifications(shown, groups, title, published))
+        alt = _describe_specifications(shown, groups, title, published)
+        return Picture(figure, alt, title, shown)
 
 
 def _choice_groups(shown: pd.DataFrame, design: Design) -> dict[str, dict[str, np.ndarray]]:

@@ -60,7 +60,8 @@ def kaplan_meier(
             _draw_curve(axis, curves[curves["group"] == group], colour, design.group_label(group))
         _finish_survival_axis(axis, ticks, title, p, len(groups))
         _draw_risk_table(table, risk, groups, ticks, design)
-        return Picture(figure, _describe_curves(curves, risk, groups, ticks, design, title, p))
+        alt = _describe_curves(curves, risk, groups, ticks, design, title, p)
+        return Picture(figure, alt, title, _drawn(curves, risk))
 
 
 def overview(panels: Sequence[tuple[str, pd.DataFrame, float]], design: Design) -> Picture:
@@ -86,7 +87,19 @@ def overview(panels: Sequence[tuple[str, pd.DataFrame, float]], design: Design) 
         figure.legend(handles, labels, ncols=4, fontsize=8, borderpad=0, **place)
         texts = "; ".join(f"{title}{_tested(p)}" for title, _, p in panels)
         by = "" if groups == ["all"] else f" by {small(design.label(groups[0].partition('=')[0]))}"
-        return Picture(figure, f"Kaplan-Meier curves{by}, side by side. {texts}.")
+        alt = f"Kaplan-Meier curves{by}, side by side. {texts}."
+        data = pd.concat([_drawn(curves).assign(panel=title) for title, curves, _ in panels])
+        return Picture(figure, alt, f"Kaplan-Meier curves{by}", data)
+
+
+def _drawn(curves: pd.DataFrame, risk: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The steps of curves as they are drawn, and the table of numbers at risk below them."""
+    steps = pd.concat([_thinned(part) for _, part in curves.groupby("group", sort=False)])
+    shown = steps[["group", "time", "survival", "conf_low", "conf_high"]].assign(drawn="curve")
+    if risk is None:
+        return shown
+    below = risk[["group", "time"]].assign(n_at_risk=risk["estimate"], drawn="numbers at risk")
+    return pd.concat([shown, below], ignore_index=True)
 
 
 def _tested(p: float) -> str:

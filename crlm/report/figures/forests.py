@@ -47,7 +47,7 @@ def forest(rows: pd.DataFrame, design: Design, *, title: str, unit: str = "HR") 
         _finish_forest_axis(axis, labels, low, high, title, unit)
         told = zip(labels, rows.to_dict("records"), strict=True)
         texts = "; ".join(f"{label}: {interval(row)}" for label, row in told)
-        return Picture(figure, f"Forest plot. {title}. {texts}")
+        return Picture(figure, f"Forest plot. {title}. {texts}", title, rows)
 
 
 def pairs(effects: pd.DataFrame, design: Design) -> Picture | None:
@@ -69,7 +69,7 @@ def pairs(effects: pd.DataFrame, design: Design) -> Picture | None:
                 texts.append(f"{labels[-1]}, {name}: {interval(row)}")
         title = "Paper (above) and this cohort (below)"
         _finish_forest_axis(axis, labels, low, high, title, "Ratio")
-        return Picture(figure, "Forest plot of pairs. " + "; ".join(texts))
+        return Picture(figure, "Forest plot of pairs. " + "; ".join(texts), title, effects)
 
 
 def _one_of_pair(pair: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -105,7 +105,8 @@ def stability(rows: pd.DataFrame, design: Design, *, title: str) -> Picture:
         for y, text in enumerate(texts):
             axis.text(1.02, y, text, transform=axis.get_yaxis_transform(), va="center", fontsize=8)
         told = ", ".join(f"{a}: {b}" for a, b in zip(labels[::-1], texts[::-1], strict=True))
-        return Picture(figure, f"{title}. Chosen, and same side of 1: {told}")
+        alt = f"{title}. Chosen, and same side of 1: {told}"
+        return Picture(figure, alt, title, shares)
 
 
 def _share_text(row: Mapping[str, Any], same: pd.Series) -> str:

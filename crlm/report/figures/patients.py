@@ -39,7 +39,7 @@ def flow(rows: pd.DataFrame, design: Design) -> Picture:
         for y, (name, label) in enumerate(steps):
             _draw_step(axis, y, name, label, counts)
         told = ", then ".join(f"{label} {counts[name]:.0f}" for name, label in steps)
-        return Picture(figure, f"Flow of patients: {told}")
+        return Picture(figure, f"Flow of patients: {told}", "Flow of patients", rows)
 
 
 def _draw_step(axis: Any, y: int, name: str, label: str, counts: Mapping[str, float]) -> None:
@@ -93,7 +93,22 @@ def distributions(
         for row in axes:
             for axis in row[1:]:
                 axis.set_yticklabels([])
-        return Picture(figure, _describe_boxes(part, known, by, levels, design))
+        alt = _describe_boxes(part, known, by, levels, design)
+        return Picture(figure, alt, "Measurements by group", _boxes(part, known, by, levels))
+
+
+def _boxes(
+    frame: pd.DataFrame, names: Sequence[str], by: str, levels: Sequence[str]
+) -> pd.DataFrame:
+    """Ends of the whiskers, quartiles and median of each box, a line a box."""
+    shares = [_WHISKERS[0] / 100, 0.25, 0.5, 0.75, _WHISKERS[1] / 100]
+    names_of = ["percentile_5", "q1", "median", "q3", "percentile_95"]
+    return pd.DataFrame(
+        {"measurement": name, by: level}
+        | dict(zip(names_of, frame.loc[frame[by] == level, name].quantile(shares), strict=True))
+        for name in names
+        for level in levels
+    )
 
 
 def _finish_box(
@@ -158,4 +173,6 @@ def missing_values(
             f"{name}: {', '.join(f'{k} {v}' for k, v in row.items())}"
             for name, row in texts.iterrows()
         )
-        return Picture(figure, f"Missing values by group. {told}.")
+        data = shares.rename_axis("characteristic").reset_index()
+        title = "Missing values by group"
+        return Picture(figure, f"{title}. {told}.", title, data)

@@ -9,11 +9,13 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from PIL import Image
 
 from crlm import pieces as kept
+from crlm.report.figures import journal
 
 #: Okabe and Ito 2008, without yellow (too faint on white) and black last.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
@@ -46,9 +48,13 @@ class Picture:
         What it shows, in words.
     title : str
         What it is called in a caption.
+    data : pandas.DataFrame, optional
+        What it draws, for the file beside it.
     """
 
-    def __init__(self, figure: Figure, alt: str, title: str = "") -> None:
+    def __init__(
+        self, figure: Figure, alt: str, title: str = "", data: pd.DataFrame | None = None
+    ) -> None:
         small = io.BytesIO()
         image = _few_colours(Image.fromarray(_cropped(figure)))
         image.save(small, format="png")
@@ -57,6 +63,7 @@ class Picture:
         self.width = round(image.width * 100 / _DPI)
         name = hashlib.sha256(self.png).hexdigest()[:12]
         self.piece = kept.Image(name, alt, title)
+        journal.deliver(figure, name, data, _cropped, _extent)
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data = {"image/png": self.png, "text/plain": self.alt}
@@ -82,25 +89,39 @@ def sheet(height: float, frame: tuple[float, float]) -> tuple[Figure, dict[str, 
     return figure, {"left": frame[0] / _WIDTH, "right": frame[1] / _WIDTH}
 
 
-def _cropped(figure: Figure) -> np.ndarray:
+def _cropped(figure: Figure, dpi: int = _DPI) -> np.ndarray:
     """The figure's pixels (height, width, red green blue), white above and below cut off.
 
     Labels may reach an inch beyond the upper and lower edge; the width stays, so that all
     figures of a report are equally wide. One drawing is half the work of matplotlib's
     "tight", which lays everything out twice.
     """
+    pixels, top, bottom = _inked(figure, dpi)
+    return pixels[top:bottom, :, :3].copy()
+
+
+def _extent(figure: Figure) -> Bbox:
+    """What `_cropped` leaves of a figure, in inches from its lower left corner."""
+    pixels, top, bottom = _inked(figure, _DPI)
+    upper = pixels.shape[0] / _DPI - 1.0
+    return Bbox.from_extents(
+        0, upper - bottom / _DPI, figure.get_size_inches()[0], upper - top / _DPI
+    )
+
+
+def _inked(figure: Figure, dpi: int) -> tuple[np.ndarray, int, int]:
+    """The figure's pixels with an inch of white above and below, and where the ink begins."""
     width, height = figure.get_size_inches()
     height = np.ceil(height + 2.0)
     drawn = io.BytesIO()
     figure.savefig(
-        drawn, format="rgba", dpi=_DPI, bbox_inches=Bbox.from_bounds(0, -1.0, width, height)
+        drawn, format="rgba", dpi=dpi, bbox_inches=Bbox.from_bounds(0, -1.0, width, height)
     )
-    shape = (round(height * _DPI), round(width * _DPI), 4)
-    pixels = np.frombuffer(drawn.getbuffer(), np.uint8).reshape(shape)
+    pixels = np.frombuffer(drawn.getbuffer(), np.uint8).reshape(round(height * dpi), -1, 4)
     inked = pixels.view(np.uint32)[..., 0] != np.uint32(0xFFFFFFFF)
     rows = np.flatnonzero(inked.any(1))
-    top, bottom = max(rows[0] - _BORDER, 0), rows[-1] + _BORDER + 1
-    return pixels[top:bottom, :, :3].copy()
+    border = _BORDER * dpi // _DPI
+    return pixels, max(rows[0] - border, 0), rows[-1] + border + 1
 
 
 def _few_colours(image: Image.Image) -> Image.Image:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from crlm.comparison import row_key
+from crlm.ledger import row_name
 from crlm.numbers import span
 from crlm.report.readings.wording import Row
 
@@ -26,6 +27,7 @@ class Print:
         self._claims: dict[tuple[Any, ...], dict[str, Any]] = {}
         for claim in claims[claims["kind"] == "number"].to_dict("records"):
             self._claims.setdefault((*row_key(claim), claim["field"]), claim)
+        self._told: dict[str, None] = {}
         self._against: dict[str, str] = {}
         if findings is not None:
             wrong = findings[findings["verdict"] == "inconsistent"]
@@ -39,6 +41,7 @@ class Print:
 
     def beside(self, row: Row, *, limits: bool = True) -> str:
         """` (paper 3.37, 1.98–5.73)` for a row; empty where the paper prints nothing."""
+        self._told[row_name(row)] = None
         claim = self._claim(row, "estimate")
         if claim is None:
             return ""
@@ -51,6 +54,11 @@ class Print:
         ]
         against = f"; contradicts other printed numbers, {known[0]}" if known else ""
         return f" ({', '.join(texts)}{against})"
+
+    def taken(self) -> list[str]:
+        """Names of the rows that `beside` was asked for since the last call: those told."""
+        names, self._told = list(self._told), {}
+        return names
 
     def _claim(self, row: Row, field: str) -> dict[str, Any] | None:
         return self._claims.get((*row_key(dict(row)), field))
