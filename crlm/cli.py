@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crlm import __version__, cli_batch, cli_cohort, cli_study, home, refusals
+from crlm import __version__, cli_batch, cli_cohort, cli_document, cli_study, home, refusals
 from crlm.ledger import CrlmError, Design, ParameterError
 
 if TYPE_CHECKING:
     from crlm.audit import Audit
+    from crlm.document import Asked
 
 _ROOM = "Make room and start again; what was there before is untouched"
 _ELSEWHERE = "Choose another folder with --out; what was there before is untouched"
@@ -83,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     cli_cohort.add_commands(commands)
     _add_audit(commands)
+    cli_document.add_commands(commands)
     cli_batch.add_commands(commands)
     _add_reconstruct(commands)
     cli_study.add_commands(commands)
@@ -112,9 +114,7 @@ def _add_run(commands: argparse._SubParsersAction) -> None:
         help="where to write (default: reports/, and for your own table "
         "reports/NAME/ after the file NAME.csv)",
     )
-    run.add_argument(
-        "--crate", action="store_true", help="also write the run as a Workflow Run RO-Crate"
-    )
+    cli_document.add_options(run)
     run.add_argument("--parameters", action="store_true", help="list the parameters and stop")
     run.set_defaults(handler=_run)
 
@@ -149,28 +149,40 @@ def _run(arguments: argparse.Namespace) -> int:
     out = arguments.out or _own_folder(given)
     studies = list(dict.fromkeys(arguments.study))
     if len(studies) > 1:
-        return _run_many(studies, given, out, arguments.crate)
-    return _run_one(studies[0], given, out, arguments.crate)
+        return _run_many(studies, given, out, cli_document.passed_on(arguments))
+    return _run_one(studies[0], given, out, _asked(arguments))
 
 
-def _run_one(study: str, given: dict[str, str], out: Path, crate: bool) -> int:
+def _asked(arguments: argparse.Namespace) -> Asked:
+    from crlm.document import Asked
+
+    names = ("docx", "figures", "crate", "template", "dpi", "columns")
+    return Asked(**{name: getattr(arguments, name) for name in names})
+
+
+def _run_one(study: str, given: dict[str, str], out: Path, asked: Asked) -> int:
     from crlm import run
 
-    outcome = run.execute(study, given, out, progress=sys.stderr.isatty(), crated=crate)
+    outcome = run.execute(study, given, out, progress=sys.stderr.isatty(), asked=asked)
+    for line in outcome.told:
+        print(f"crlm: {line}", file=sys.stderr)
     if outcome.error:
         print(f"crlm: {study} stopped in {outcome.error}", file=sys.stderr)
         print(f"crlm: the report shows where: {outcome.report}", file=sys.stderr)
         return 2 if outcome.readers_error else 1
-    print(outcome.report)
+    for path in (outcome.report, *outcome.documents):
+        print(path)
     return 0
 
 
-def _run_many(studies: Sequence[str], given: dict[str, str], out: Path, crate: bool) -> int:
+def _run_many(
+    studies: Sequence[str], given: dict[str, str], out: Path, options: Sequence[str]
+) -> int:
     """Several studies side by side, each in its own process."""
     from concurrent.futures import ThreadPoolExecutor
     from subprocess import run as start
 
-    command = [sys.executable, "-m", "crlm.cli", "run", "--out", str(out), *["--crate"] * crate]
+    command = [sys.executable, "-m", "crlm.cli", "run", "--out", str(out), *options]
     for name, value in given.items():
         command += ["-p", name, value]
     with ThreadPoolExecutor(2) as pool:

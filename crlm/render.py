@@ -45,12 +45,16 @@ def render(notebook: Any) -> str:
         Sections that the cohort cannot feed become one list before the last section.
         Below a heading whose cell has the tag "folded" each subsection is one line to open.
     """
-    shown = _folded(_without_empty(_answer_first(notebook)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        page = _from_template(_exporter(), shown)
+        page = _from_template(_exporter(), arranged(notebook))
     page = page.replace("<!-- table of contents -->", _contents(page))
     return _with_banner(_leading_somewhere(page))
+
+
+def arranged(notebook: Any) -> Any:
+    """The notebook in the order of its report: the answer first, empty sections told at the end."""
+    return _folded(_without_empty(_answer_first(notebook)))
 
 
 def _answer_first(notebook: Any) -> Any:
@@ -74,7 +78,7 @@ def _without_empty(notebook: Any) -> Any:
     """
     kept: list[Any] = []
     told: list[str] = []
-    for section in _sections(notebook.cells):
+    for section in sections(notebook.cells):
         lines = _skipped(section)
         told += [line for line in lines if line]
         kept += [] if lines else section
@@ -94,7 +98,7 @@ def _without_empty(notebook: Any) -> Any:
 def _folded(notebook: Any) -> Any:
     """The notebook with the subsections of a folded section marked where they begin and end."""
     cells, within = [], False
-    for section in _sections(notebook.cells):
+    for section in sections(notebook.cells):
         head = section[0]
         if head.cell_type == "markdown" and not head.source.startswith("###"):
             within = "folded" in head.metadata.get("tags", [])
@@ -115,7 +119,7 @@ def _marked(cell: Any, **marks: bool) -> Any:
     return marked
 
 
-def _sections(cells: Any) -> list[list[Any]]:
+def sections(cells: Any) -> list[list[Any]]:
     """Cells in groups that begin with a heading."""
     groups: list[list[Any]] = []
     for cell in cells:

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crlm import crate, files, home, manifest
+from crlm import crate, document, files, home, manifest
 from crlm.files import checksum
-from crlm.ledger import CohortError, CrlmError, ParameterError
+from crlm.ledger import CohortError, CrlmError, DocumentError, ParameterError
 from crlm.parameters import declared_in, did_you_mean, held
 from crlm.render import quick_imports, render
 
@@ -55,6 +55,10 @@ class Outcome:
     readers_error : bool
         True when the message is addressed to the reader (`CrlmError`): bad
         input rather than a fault of the program.
+    documents : tuple of pathlib.Path
+        What was asked for beside the report.
+    told : tuple of str
+        What a reader should know of them, a line each.
     """
 
     report: Path
@@ -62,6 +66,8 @@ class Outcome:
     manifest: Path
     error: str
     readers_error: bool
+    documents: tuple[Path, ...] = ()
+    told: tuple[str, ...] = ()
 
 
 def notebook_path(study: str) -> Path:
@@ -84,14 +90,15 @@ def execute(
     out: Path,
     *,
     progress: bool = False,
-    crated: bool = False,
+    asked: document.Asked = document.NOTHING,
 ) -> Outcome:
     """Run a study's notebook with these parameters and write its report.
 
     Writes `<study>.html`, `<study>.ipynb` (executed), `<study>.json` (the
     manifest: parameters, checksums, versions, commit, wall time) and the
     notebook's own `<study>_rows.csv` and `<study>_claims.csv` into `out`, all
-    at once; a run that failed leaves the first three alone. The notebook runs
+    at once; a run that failed leaves the first three alone. What is `asked` for joins the
+    set: `<study>.docx`, the folder `<study>_figures`. The notebook runs
     in the current directory, so that relative paths mean what they mean to
     the caller.
 
@@ -103,8 +110,8 @@ def execute(
     out : pathlib.Path
     progress : bool
         A bar over the cells.
-    crated : bool
-        Also write `<study>_crate.zip`, a Workflow Run RO-Crate.
+    asked : document.Asked
+        What to leave beside it.
 
     Raises
     ------
@@ -118,7 +125,7 @@ def execute(
     OSError
         If a file cannot be written, or the kernel cannot be started.
     """
-    if crated:
+    if asked.crate:
         crate.check_installed()
     source = notebook_path(study)
     if "output_dir" in given:
@@ -131,11 +138,14 @@ def execute(
     )
     with _told_of(out), files.locked(out / f".{study}.lock", busy):
         files.finish(out, study)
+        told = document.check(asked, out, study)
         with files.part(out, study) as made:
-            failure = _make(made, study, source, checked, progress, crated)
+            failure, lacks = _make(made, study, source, checked, progress, asked)
             files.commit(made, out, study, _set_of(out, study))
     written = [out / f"{study}.{kind}" for kind in ("html", "ipynb", "json")]
-    return Outcome(*written, *_describe(failure))
+    beside = [out / f"{study}{end}" for end in (".docx", "_figures")] if asked.pieces else []
+    found = tuple(path for path in beside if path.exists() and not lacks and not failure)
+    return Outcome(*written, *_describe(failure), found, (*told, *lacks))
 
 
 @contextlib.contextmanager
@@ -150,15 +160,24 @@ def _told_of(out: Path) -> Iterator[None]:
 
 
 def _make(
-    made: Path, study: str, source: Path, values: dict[str, Any], progress: bool, crated: bool
-) -> Exception | None:
-    """Run the notebook and write the whole set into a part folder; the failure, if it failed."""
+    made: Path,
+    study: str,
+    source: Path,
+    values: dict[str, Any],
+    progress: bool,
+    asked: document.Asked,
+) -> tuple[Exception | None, list[str]]:
+    """Run the notebook and write the whole set into a part folder.
+
+    The failure, if it failed; and why what was asked for beside the report is lacking.
+    """
     used = manifest.input_files(study, source, values)
     code = manifest.code_digest()
     before = {path: checksum(path) for path in used.values()}
     started = time.monotonic()
     told = {**values, "output_dir": str(made.resolve())}
-    notebook, failure = in_memory(source, told, progress=progress)
+    with document.ordering(asked, made):
+        notebook, failure = in_memory(source, told, progress=progress)
     seconds = round(time.monotonic() - started, 1)
     _refuse_starved(failure, made)
     changed = manifest.changed_inputs(before, made)
@@ -180,13 +199,25 @@ def _make(
     tidy(notebook, own=is_own(values))
     _write(made / f"{study}.ipynb", _as_json(notebook))
     _write(made / f"{study}.html", render(notebook))
+    lacks = _beside(asked, notebook, study, made) if asked.pieces and not failure else []
     written = sorted(path for path in made.rglob("*") if path.is_file())
     record["files_sha256"] = {p.relative_to(made).as_posix(): checksum(p) for p in written}
     _write(made / f"{study}.json", _as_json(record))
-    if crated:
+    if asked.crate:
         archive = crate.packed(made, record, declared_in(source), used)
         (made / f"{study}_crate.zip").write_bytes(archive)
-    return failure
+    return failure, lacks
+
+
+def _beside(asked: document.Asked, notebook: Any, study: str, made: Path) -> list[str]:
+    """Leave what is asked for; what it lacks never costs the report itself."""
+    try:
+        document.leave(asked, notebook, study, made)
+    except DocumentError as error:
+        for left in (made / f"{study}.docx", made / f"{study}_figures"):
+            files.remove(left)
+        return [str(error)]
+    return []
 
 
 def _write(path: Path, text: str) -> None:
@@ -387,6 +418,8 @@ def _set_of(out: Path, study: str) -> list[str]:
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         record = json.loads((out / f"{study}.json").read_text(encoding="utf-8"))
         names |= {Path(name).parts[0] for name in record["files_sha256"]}
+    names -= {f"{study}.docx", f"{study}_figures"}
+    names |= document.replaceable(out, study)
     return sorted(p.name for p in out.iterdir() if p.name in names and p.name.startswith(study))
 
 

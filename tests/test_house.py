@@ -53,7 +53,18 @@ MAY_IMPORT = {
     "engine": set(),
     "twins": set(),
     "render": set(),
-    "run": {"home", "ledger", "files", "parameters", "manifest", "engine", "render", "crate"},
+    "document": {"ledger", "files", "pieces", "refusals", "render"},
+    "run": {
+        "home",
+        "ledger",
+        "files",
+        "parameters",
+        "manifest",
+        "engine",
+        "render",
+        "crate",
+        "document",
+    },
     "batch": {
         "home",
         "ledger",
@@ -85,6 +96,7 @@ MAY_IMPORT = {
     "cli_batch": None,
     "cli_study": None,
     "cli_cohort": None,
+    "cli_document": None,
     "cli": None,
 }
 

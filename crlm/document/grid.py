@@ -1,0 +1,201 @@
+"""A table of a report as Word's own: heads that repeat, lines that stay whole, decimals in line.
+
+Hides how wide a column is, how small the letters become, and what holds decimals one below the
+other in Word and LibreOffice alike.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from docx.enum.text import WD_ALIGN_PARAGRAPH
+from docx.oxml.ns import qn
+from docx.shared import Emu, Pt
+
+from crlm import pieces
+from crlm.document.fields import Bookmarks, bookmark_name, flag
+from crlm.document.styles import TABLE
+
+_SIZES = (8.5, 7.5, 6.5, 5.5)
+#: A letter's mean width as a share of its height, and the white left and right of a cell.
+_LETTER, _DIGIT, _POINT, _MARK, _WHITE = 0.57, 0.55, 0.28, 0.34, 6.5
+_WIDEST, _SHORT, _KEPT_WHOLE = 140, 24, 34
+_RAISED = dict(zip("ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ", "abcdefghijklmnoprstuvwxyz", strict=True))
+_MARKED = re.compile(f"([{''.join(_RAISED)}]+)")
+_NUMBER = re.compile(r"[<>≥≤]?[+−-]?[\d,]*\d(?:\.(\d+))?(?: %)?|–|")
+
+
+def add_table(
+    document: Any, piece: pieces.Table, width: int, bookmarks: Bookmarks
+) -> dict[str, tuple[str, ...]]:
+    """Add a table and its notes.
+
+    Parameters
+    ----------
+    document : docx.Document
+    piece : pieces.Table
+    width : int
+        Of the text, in EMU.
+    bookmarks : Bookmarks
+
+    Returns
+    -------
+    dict of str to tuple of str
+        The bookmark of each line that stands for result rows, and the rows' names.
+    """
+    lines = [line.cells for line in piece.body]
+    across = max(map(len, [piece.header, *lines]))
+    header = [*piece.header, *[""] * (across - len(piece.header))]
+    columns = [[line[i] for line in lines if i < len(line)] for i in range(across)]
+    aligned = [_decimals(cells) if i else None for i, cells in enumerate(columns)]
+    size, widths = _widths(header, columns, aligned, width / 12700)
+    table = document.add_table(rows=1 + len(lines), cols=across)
+    _lay_out(table, piece.caption, widths)
+    rows = table.rows
+    _fill(rows[0], header, aligned, size, head=True)
+    flag(rows[0]._tr.get_or_add_trPr(), "w:tblHeader")
+    found = {}
+    for row, line in zip(list(rows)[1:], piece.body, strict=True):
+        _fill(row, line.cells, aligned, size, kind=line.kind)
+        if line.rows:
+            name = bookmarks.around(row.cells[0].paragraphs[0], bookmark_name(line.rows[0]))
+            found[name] = line.rows
+    _keep_together(list(rows), with_notes=bool(piece.notes))
+    for i, note in enumerate(piece.notes, 1):
+        paragraph = document.add_paragraph(style="Table Note")
+        paragraph.paragraph_format.keep_with_next = i < len(piece.notes)
+        add_marked(paragraph, note)
+    _space_after(document)
+    return found
+
+
+def add_marked(paragraph: Any, text: str, size: float | None = None) -> None:
+    """Add text in which the letters of footnotes are raised."""
+    for i, part in enumerate(_MARKED.split(text)):
+        if part:
+            run = paragraph.add_run("".join(_RAISED.get(c, c) for c in part))
+            run.font.superscript = True if i % 2 else None
+            run.font.size = Pt(size) if size else None
+
+
+def _lay_out(table: Any, caption: str, widths: Sequence[float]) -> None:
+    table.style = TABLE
+    table.autofit = False
+    for column, points in zip(table.columns, widths, strict=True):
+        column.width = Pt(points)
+    properties = table._tbl.tblPr
+    flag(properties, "w:tblW", type="dxa", w=str(round(20 * sum(widths))))
+    flag(properties, "w:tblLook", val="0020", firstRow="1", noHBand="1", noVBand="1")
+    if caption:
+        flag(properties, "w:tblCaption", val=caption)
+
+
+def _fill(
+    row: Any,
+    cells: Sequence[str],
+    aligned: Sequence[int | None],
+    size: float,
+    *,
+    head: bool = False,
+    kind: str = "",
+) -> None:
+    flag(row._tr.get_or_add_trPr(), "w:cantSplit")
+    for i, cell in enumerate(row.cells):
+        text = cells[i] if i < len(cells) else ""
+        cell.width = cell._tc.getparent().getparent().tblGrid.gridCol_lst[i].w
+        paragraph = cell.paragraphs[0]
+        paragraph.style = "Table Text"
+        add_marked(paragraph, text, size)
+        if head or kind == "head":
+            for run in paragraph.runs:
+                run.bold = True
+        if aligned[i] is not None:
+            paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
+            if not head:
+                paragraph.paragraph_format.right_indent = Pt(_behind(text, aligned[i]) * size)
+        elif i == 0 and "level" in kind.split():
+            paragraph.paragraph_format.left_indent = Pt(size)
+
+
+def _decimals(cells: Sequence[str]) -> int | None:
+    """The most decimals in a column of plain numbers; None where it holds words."""
+    found = [_NUMBER.fullmatch(_MARKED.sub("", cell)) for cell in cells]
+    if not any(cell.strip(" –") for cell in cells) or not all(found):
+        return None
+    return max(len(match[1] or "") for match in found if match)
+
+
+def _behind(text: str, decimals: int | None) -> float:
+    """How far from the right a number ends, in letter heights, so that its point is in line.
+
+    A decimal tab would do it in Word alone: LibreOffice wants a tabulator before the number,
+    which in Word would push the number to the next stop.
+    """
+    marks = "".join(_MARKED.findall(text))
+    match = _NUMBER.fullmatch(_MARKED.sub("", text))
+    own = len(match[1] or "") if match else 0
+    short = (decimals or 0) - own
+    room = short * _DIGIT + (_POINT if decimals and not own else 0.0)
+    return room + (0.0 if marks else _MARK)
+
+
+def _widths(
+    header: Sequence[str],
+    columns: Sequence[Sequence[str]],
+    aligned: Sequence[int | None],
+    room: float,
+) -> tuple[float, list[float]]:
+    """Letters' height and the widths of the columns, in points."""
+    ends = [0.0 if n is None else n * _DIGIT + _MARK for n in aligned]
+    words = [_longest_word(head) for head in header]
+    held = [max(map(_unbroken, cells), default=0) for cells in columns]
+    long = [min(_usual(cells), _WIDEST) for cells in columns]
+    for size in _SIZES:
+        unit = size * _LETTER
+        white = [_WHITE + size * end for end in ends]
+        least = [
+            unit * max(1.1 * word, cell) + w
+            for word, cell, w in zip(words, held, white, strict=True)
+        ]
+        if sum(least) <= room:
+            break
+    most = [max(unit * n + w, a) for n, w, a in zip(long, white, least, strict=True)]
+    if sum(most) <= room:
+        return size, most
+    spare, wish = max(room - sum(least), 0.0), sum(most) - sum(least)
+    shares = [a + spare * (b - a) / wish for a, b in zip(least, most, strict=True)]
+    return size, [share * min(1.0, room / sum(shares)) for share in shares]
+
+
+def _usual(cells: Sequence[str]) -> int:
+    """How long the cells of a column are; of many the longest tenth may be longer."""
+    lengths = sorted(map(len, cells))
+    return lengths[int(0.9 * (len(lengths) - 1))] if lengths else 0
+
+
+def _unbroken(cell: str) -> int:
+    """Letters that must stay on one line: a short cell with a number, else the longest word."""
+    if len(cell) <= _SHORT and re.search(r"\d", cell):
+        return len(cell)
+    return _longest_word(cell)
+
+
+def _longest_word(text: str) -> int:
+    return max(map(len, text.split()), default=0)
+
+
+def _keep_together(rows: Sequence[Any], *, with_notes: bool) -> None:
+    """A short table keeps on one page; of a long one its head and its notes have company."""
+    held = list(rows[:-1]) if len(rows) <= _KEPT_WHOLE else [*rows[:3], rows[-2]]
+    held += [rows[-1]] if with_notes else []
+    for row in held:
+        for paragraph in row._tr.iter(qn("w:p")):
+            paragraph.get_or_add_pPr().get_or_add_keepNext()
+
+
+def _space_after(document: Any) -> None:
+    """White below a table: two tables without a paragraph between them would be one."""
+    paragraph = document.add_paragraph(style="Table Note")
+    paragraph.paragraph_format.line_spacing = Emu(63500)
