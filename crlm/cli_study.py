@@ -6,11 +6,17 @@ Exit codes: 0 done; 2 refused, and why.
 from __future__ import annotations
 
 import argparse
+import csv
+import io
 import json
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from crlm.ledger import ParameterError
 from crlm.numbers import counted
+from crlm.transcription import LAYOUTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,8 +32,26 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     new.add_argument("study", help="its name: small letters, digits and _")
     new.add_argument("--from", dest="like", default="", metavar="STUDY", help="copy its design")
     new.set_defaults(handler=_new)
-    told = commands.add_parser("ledger", help="say what a paper's ledger holds and feeds")
-    told.add_argument("study")
+    told = commands.add_parser(
+        "ledger",
+        help="say what a paper's ledger holds and feeds; `ledger import TABLE` reads a table of it",
+    )
+    told.add_argument("study", help="a study, or the word import")
+    told.add_argument("table", nargs="?", help="csv, xlsx, docx, or a table pasted as text")
+    told.add_argument("--study", dest="into", metavar="STUDY", help="of which paper the table is")
+    told.add_argument("--layout", choices=LAYOUTS)
+    told.add_argument("--place", help="where it stands, as table2 or supplementary_table4")
+    told.add_argument("--endpoint", default="", help="of a model or of curves")
+    told.add_argument("--spread", choices=("range", "iqr"), default="range")
+    told.add_argument(
+        "--is",
+        dest="named",
+        action="append",
+        default=[],
+        metavar="LABEL=COLUMN:LEVEL",
+        help="what a label of the table means",
+    )
+    told.add_argument("-o", "--out", type=Path, metavar="FILE", help="default: print the rows")
     told.set_defaults(handler=_ledger)
 
 
@@ -49,10 +73,62 @@ def _new(arguments: argparse.Namespace) -> int:
 def _ledger(arguments: argparse.Namespace) -> int:
     from crlm import ledger
 
+    if arguments.study == "import":
+        return _import(arguments)
+    if arguments.table:
+        raise ParameterError(
+            f"crlm ledger {arguments.study} takes no table; crlm ledger import does."
+        )
     design = ledger.load_design(arguments.study)
     for line in describe(design, ledger.load_claims(arguments.study)):
         print(line)
     return 0
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    """Print or write the claims of a table; where it does not settle all, ask and write nothing."""
+    from crlm import ledger, transcription
+    from crlm.files import write_atomically
+
+    wanted = {"--study": arguments.into, "--layout": arguments.layout, "--place": arguments.place}
+    lacking = [name for name, value in {"TABLE": arguments.table, **wanted}.items() if not value]
+    if lacking:
+        raise ParameterError(f"crlm ledger import needs {', '.join(lacking)}.")
+    odd = [text for text in arguments.named if "=" not in text]
+    if odd:
+        raise ParameterError(f"--is {odd[0]!r} has no =. Write LABEL=COLUMN or LABEL=COLUMN:LEVEL.")
+    made = transcription.claims_of(
+        transcription.grid(arguments.table),
+        ledger.load_design(arguments.into),
+        arguments.layout,
+        place=arguments.place,
+        endpoint=arguments.endpoint,
+        spread=arguments.spread,
+        named=dict(text.rpartition("=")[::2] for text in arguments.named),
+    )
+    for question in made.questions:
+        print(f"? {question}", file=sys.stderr)
+    if made.questions:
+        many = counted(len(made.questions), "question")
+        print(f"crlm: {many}; nothing was written.", file=sys.stderr)
+        return 2
+    text = _csv(made.claims)
+    if arguments.out:
+        if arguments.out.exists():
+            raise ParameterError(f"{arguments.out.name} is there already. Name another file.")
+        write_atomically(arguments.out, text.encode("utf-8"))
+        print(f"{counted(len(made.claims), 'claim')} in {arguments.out.name}")
+    else:
+        print(text, end="")
+    return 0
+
+
+def _csv(claims: Sequence[Mapping[str, str]]) -> str:
+    held = io.StringIO()
+    writer = csv.DictWriter(held, list(claims[0]) if claims else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(claims)
+    return held.getvalue()
 
 
 def describe(design: Design, claims: pd.DataFrame) -> Iterator[str]:

@@ -92,6 +92,7 @@ MAY_IMPORT = {
         "comparison",
     },
     "intake": {"ledger", "cohort"},
+    "transcription": {"ledger", "files"},
     "starting": {"ledger", "reconstruction"},
     "cli_batch": None,
     "cli_study": None,

@@ -1,0 +1,87 @@
+"""A printed cell becomes printed numbers: "104 (46.2%)", "2.03 (0.99-4.19)", "<0.001"."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_DASHES = "‐‑‒–—−"
+_NUMBER = r"[<>≤≥=]?\s*-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|[<>≤≥=]?\s*\.\d+"
+_TOKEN = re.compile(_NUMBER)
+_SIGNS = {"≤": "<", "≥": ">", "<": "<", ">": ">"}
+#: Cells that state no number.
+EMPTY = {"", "-", "–", "—", "na", "n/a", "ns", "nr", "not reached", "nd"}
+REFERENCE = re.compile(
+    r"^(1(\.0+)?\s*)?\(?(ref(erence)?|referent)\.?\)?$|^1(\.0+)?$", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A number as it is printed.
+
+    Attributes
+    ----------
+    text, operator : str
+    value : float
+    decimals : int
+    """
+
+    text: str
+    operator: str
+    value: float
+    decimals: int
+
+
+def printed(text: str) -> Printed:
+    """One printed number.
+
+    Raises
+    ------
+    ValueError
+        If the text is none.
+    """
+    held = text.strip().replace(",", "").rstrip("%").strip()
+    sign = held[0] if held and held[0] in "<>≤≥=" else ""
+    body = held[len(sign) :].strip()
+    decimals = len(body.partition(".")[2])
+    return Printed(sign + body, _SIGNS.get(sign, "="), float(body), decimals)
+
+
+def numbers(cell: str) -> list[Printed]:
+    """The numbers of a cell in their order; a dash between two of them is a range, no minus."""
+    text = cell
+    for dash in _DASHES:
+        text = text.replace(dash, "-")
+    text = re.sub(r"(?<=[\d%])\s*(?:-|to)\s*(?=[\d.])", " ", text)
+    return [printed(found) for found in _TOKEN.findall(text)]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a cell states.
+
+    Attributes
+    ----------
+    kind : str
+        "empty", "count" (n, %), "spread" (median and two ends), "mean" (mean, SD),
+        "ratio" (estimate and limits), "single", "unclear".
+    parts : tuple of Printed
+    """
+
+    kind: str
+    parts: tuple[Printed, ...] = ()
+
+
+def cell(text: str) -> Cell:
+    """What a cell states, from its form alone."""
+    if text.strip().casefold() in EMPTY:
+        return Cell("empty")
+    parts = tuple(numbers(text))
+    if "±" in text or re.search(r"\+/?-", text):
+        return Cell("mean", parts) if len(parts) == 2 else Cell("unclear", parts)
+    if len(parts) == 3:
+        return Cell("spread", parts)
+    if len(parts) == 2 and ("%" in text or ("(" in text and parts[0].decimals == 0)):
+        return Cell("count", parts)
+    return Cell("single", parts) if len(parts) == 1 else Cell("unclear", parts)

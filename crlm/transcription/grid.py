@@ -1,0 +1,99 @@
+"""A table as it was copied: rows of text cells, from whatever file holds them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+
+from crlm import files
+from crlm.ledger import LedgerError
+
+_MOST_ROWS, _MOST_BYTES = 2000, 20_000_000
+_GAP = re.compile(r"\t|\s*\|\s*|\s{2,}")
+
+
+def grid(path: str | Path) -> list[list[str]]:
+    """The cells of a table, row by row, blank rows left out.
+
+    Parameters
+    ----------
+    path : path
+        .csv, .xlsx (its first sheet), .docx (its first table; needs the extra `word`), else text
+        as it was pasted: columns apart by tabs, bars, or two spaces and more.
+
+    Returns
+    -------
+    list of list of str
+        All rows equally long.
+
+    Raises
+    ------
+    LedgerError
+        If the file cannot be read, or holds no table of two rows and two columns.
+    """
+    path = Path(path)
+    readers = {".csv": _from_csv, ".xlsx": _from_excel, ".docx": _from_word}
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise LedgerError(f"{path.name} is too large for a table of a paper.")
+        rows = readers.get(path.suffix.lower(), _from_text)(path)
+    except OSError as error:
+        raise LedgerError(f"{path.name} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise LedgerError(f"{path.name} is not UTF-8 text. Save it as UTF-8.") from error
+    rows = [[" ".join(cell.split()) for cell in row] for row in rows[:_MOST_ROWS]]
+    rows = [row for row in rows if any(row)]
+    width = max((at for row in rows for at, text in enumerate(row, 1) if text), default=0)
+    if len(rows) < 2 or width < 2:
+        raise LedgerError(
+            f"{path.name} holds no table: {len(rows)} rows, {width} columns. It needs a header "
+            "and one row at least, columns apart by tabs, bars or two spaces."
+        )
+    return [(row + [""] * width)[:width] for row in rows]
+
+
+def _from_csv(path: Path) -> list[list[str]]:
+    text = files.read(path).decode("utf-8-sig")
+    delimiter = (
+        ";" if text.partition("\n")[0].count(";") > text.partition("\n")[0].count(",") else ","
+    )
+    return list(csv.reader(io.StringIO(text), delimiter=delimiter))
+
+
+def _from_text(path: Path) -> list[list[str]]:
+    text = files.read(path).decode("utf-8-sig")
+    return [_GAP.split(line.strip().strip("|").strip()) for line in text.splitlines()]
+
+
+def _from_excel(path: Path) -> list[list[str]]:
+    import zipfile
+
+    import openpyxl
+
+    try:
+        book = openpyxl.load_workbook(io.BytesIO(files.read(path)), read_only=True, data_only=True)
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise LedgerError(f"{path.name} is no Excel workbook. Save it as .xlsx.") from error
+    rows = book.worksheets[0].iter_rows(max_row=_MOST_ROWS, max_col=60, values_only=True)
+    return [["" if cell is None else str(cell) for cell in row] for row in rows]
+
+
+def _from_word(path: Path) -> list[list[str]]:
+    try:
+        import docx
+    except ImportError:
+        raise LedgerError(
+            "Reading a Word table needs the extra `word`: pip install 'crlm[word]'. "
+            "Or paste the table into a text file."
+        ) from None
+    import zipfile
+
+    try:
+        tables = docx.Document(io.BytesIO(files.read(path))).tables
+    except (KeyError, ValueError, zipfile.BadZipFile, docx.opc.exceptions.OpcError) as error:
+        raise LedgerError(f"{path.name} is no Word document. Save it as .docx.") from error
+    if not tables:
+        raise LedgerError(f"{path.name} holds no table.")
+    return [[cell.text for cell in row.cells] for row in tables[0].rows]

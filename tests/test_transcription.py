@@ -1,0 +1,228 @@
+"""Tables copied out of a paper become the claims that a person would have typed."""
+
+import subprocess
+import sys
+
+import openpyxl
+import pandas as pd
+import pytest
+
+from crlm import ledger
+from crlm.ledger import LedgerError, ParameterError
+from crlm.transcription import claims_of, grid
+from crlm.transcription.cells import cell, numbers
+from tests.hand_written import ROOT
+
+KEYS = ["field", *ledger.KEYS]
+
+
+def printed(claims, **keys):
+    found = claims
+    for name, value in keys.items():
+        found = found[found[name] == value]
+    return "" if found.empty else found["printed"].iloc[0]
+
+
+def two_groups(study, levels_of):
+    """Table 1 of a study as a page prints it, from its own ledger."""
+    design, claims = ledger.load_design(study), ledger.load_claims(study)
+    by = design.table_one["by"]
+    groups = [f"{by}={level}" for level in design.levels(by)]
+    table = claims[(claims["place"] == "table1") & (claims["kind"] == "number")]
+    sizes = [printed(table, group=g, statistic="n", covariate="") for g in groups]
+    head = [
+        "",
+        *[f"{design.group_label(g)} (n = {n})" for g, n in zip(groups, sizes, strict=True)],
+        "P",
+    ]
+    body, used = [head], []
+    for name in levels_of:
+        levels = design.levels(name)
+        if not levels:
+            cells = [
+                "{} ({}-{})".format(
+                    *[
+                        printed(table, group=g, covariate=name, statistic=s)
+                        for s in ("median", "min", "max")
+                    ]
+                )
+                for g in groups
+            ]
+            p = printed(table, group=by, covariate=name, statistic="p")
+            body.append([design.label(name), *cells, p])
+            continue
+        p = printed(table, group=by, covariate=name, statistic="p")
+        body.append([design.label(name), *[""] * len(groups), p])
+        for level in levels:
+            cells = []
+            for g in groups:
+                n = printed(table, group=g, covariate=name, level=level, statistic="n")
+                percent = printed(table, group=g, covariate=name, level=level, statistic="percent")
+                cells.append(f"{n} ({percent}%)" if n and percent else "")
+            if all(cells):
+                body.append([design.label(name, level), *cells, ""])
+                used.append((name, level))
+    return design, table, body
+
+
+def keyed(frame):
+    frame = frame.assign(time=pd.to_numeric(frame["time"], errors="coerce").fillna(-1.0))
+    columns = ["field", *[k for k in ledger.KEYS]]
+    return {
+        tuple(r[c] for c in columns): (
+            r["printed"],
+            float(r["value"]),
+            int(r["decimals"]),
+            r["operator"],
+            r["unit"],
+        )
+        for r in frame.to_dict("records")
+    }
+
+
+@pytest.mark.parametrize(
+    ("study", "names"),
+    [
+        ("mskcc_hai", ["age", "sex", "nodal_status", "margin"]),
+        ("ncch_scp", ["age", "sex", "sidedness", "nodal_status", "size_cm"]),
+    ],
+)
+def test_table_one_of_a_paper_gives_the_claims_of_its_ledger(study, names):
+    design, table, body = two_groups(study, names)
+    made = claims_of(body, design, "two-groups", place="table1")
+    assert not made.questions
+    told, own = keyed(pd.DataFrame(made.claims)), keyed(table)
+    assert len(told) > 20
+    assert all(own[key] == value for key, value in told.items()), {
+        key: (value, own.get(key)) for key, value in told.items() if own.get(key) != value
+    }
+
+
+def test_a_model_and_curves_give_ratios_limits_rates_and_tests():
+    design = ledger.load_design("mskcc_hai")
+    table = [
+        ["", "Univariate HR (95% CI)", "P", "Multivariate HR (95% CI)", "P value"],
+        ["KRAS wild type", "Reference", "", "1.00", ""],
+        ["KRAS mutant", "1.35 (1.14–1.61)", "<0.001", "1.2 (0.99 to 1.46)", "0.06"],
+        ["Age", "1.00 (0.99-1.02)", "0.07", "", ""],
+    ]
+    made = claims_of(table, design, "model", place="table3", endpoint="OS")
+    assert not made.questions
+    rows = pd.DataFrame(made.claims)
+    mutant = rows[(rows["covariate"] == "kras") & (rows["model"] == "univariable")]
+    assert dict(zip(mutant["field"] + mutant["statistic"], mutant["printed"], strict=True)) == {
+        "estimatehazard_ratio": "1.35",
+        "conf_lowhazard_ratio": "1.14",
+        "conf_highhazard_ratio": "1.61",
+        "estimatep": "<0.001",
+    }
+    assert set(mutant["level"]) == {"mutant"} and len(rows) == 12
+    curves = [
+        ["", "n", "Median OS, months (95% CI)", "5-year", "P"],
+        ["HAI", "366", "98.4 (80-120)", "65.8%", "<.001"],
+    ]
+    made = claims_of(curves, design, "curves", place="results", endpoint="OS")
+    found = {
+        (c["statistic"], c["field"]): (c["value"], c["time"], c["operator"]) for c in made.claims
+    }
+    assert found["survival_rate", "estimate"] == ("65.8", "60", "=")
+    assert found["median_survival", "conf_low"] == ("80", "", "=")
+    assert found["p", "estimate"] == ("0.001", "", "<")
+
+
+def test_what_a_table_does_not_settle_is_asked():
+    design = ledger.load_design("mskcc_hai")
+    table = [
+        ["", "No HAI", "Pump"],
+        ["Gender", "12 (4%)", "3 (1%)"],
+        ["Male", "179 of 308", "20 (5%)"],
+    ]
+    made = claims_of(table, design, "two-groups", place="table1")
+    told = " ".join(made.questions)
+    assert "'Pump' is no characteristic" in told and "'Gender'" in told
+    assert "--is 'Gender=COLUMN:LEVEL'" in told and "says neither" in told
+    named = {"Pump": "hai:yes", "Gender": "sex:female"}
+    assert len(claims_of(table, design, "two-groups", place="table1", named=named).questions) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "values"),
+    [
+        ("104 (46.2%)", "count", [104, 46.2]),
+        ("1,204 (12)", "count", [1204, 12]),
+        ("58 (34–80)", "spread", [58, 34, 80]),
+        ("58 [34 to 80]", "spread", [58, 34, 80]),
+        ("61.2 ± 9.5", "mean", [61.2, 9.5]),
+        ("2.03 (0.99-4.19)", "spread", [2.03, 0.99, 4.19]),
+        ("<0.001", "single", [0.001]),
+        (".04", "single", [0.04]),
+        ("—", "empty", []),
+        ("1 2 3 4", "unclear", [1, 2, 3, 4]),
+    ],
+)
+def test_a_cell_says_what_it_states(text, kind, values):
+    found = cell(text)
+    assert found.kind == kind and [part.value for part in found.parts] == values
+
+
+def test_negative_numbers_are_no_ranges():
+    assert [n.value for n in numbers("-3.1 (-5.2 to -1.0)")] == [-3.1, -5.2, -1.0]
+
+
+def test_a_table_is_read_from_csv_excel_word_and_pasted_text(tmp_path):
+    want = [["", "HAI", "p"], ["Male", "205 (56%)", "0.66"]]
+    book = openpyxl.Workbook()
+    for row in want:
+        book.active.append(row)
+    book.save(tmp_path / "t.xlsx")
+    (tmp_path / "t.csv").write_text(",HAI,p\nMale,205 (56%),0.66\n", encoding="utf-8")
+    (tmp_path / "t.txt").write_text("| | HAI | p |\nMale\t205 (56%)\t0.66\n", encoding="utf-8")
+    assert grid(tmp_path / "t.xlsx") == want and grid(tmp_path / "t.csv") == want
+    assert grid(tmp_path / "t.txt")[1] == want[1]
+    docx = pytest.importorskip("docx")
+    document = docx.Document()
+    table = document.add_table(rows=2, cols=3)
+    for row, texts in zip(table.rows, want, strict=True):
+        for at, text in zip(row.cells, texts, strict=True):
+            at.text = text
+    document.save(tmp_path / "t.docx")
+    assert grid(tmp_path / "t.docx") == want
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("t.xlsx", b"no"), ("t.docx", b"no"), ("t.txt", b"one"), ("t.csv", b"\xff\xfe1")],
+)
+def test_what_is_no_table_is_refused_in_words(tmp_path, name, data):
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(LedgerError, match=r"t\."):
+        grid(tmp_path / name)
+
+
+def test_unknown_layouts_and_endpoints_are_refused():
+    design = ledger.load_design("mskcc_hai")
+    with pytest.raises(ParameterError, match="two-groups"):
+        claims_of([["", "a"], ["b", "1"]], design, "two-group", place="table1")
+    with pytest.raises(ParameterError, match="--endpoint"):
+        claims_of([["", "a"], ["b", "1"]], design, "model", place="table1")
+
+
+def test_the_command_writes_all_or_nothing(tmp_path):
+    (tmp_path / "t.csv").write_text(",HAI,p\nMale,205 (56%),0.66\nFoo,1,2\n", encoding="utf-8")
+    command = [sys.executable, "-m", "crlm.cli", "ledger", "import", str(tmp_path / "t.csv")]
+    command += ["--study", "mskcc_hai", "--layout", "two-groups", "--place", "table1"]
+    command += ["--out", str(tmp_path / "made.csv")]
+
+    def run(*more):
+        return subprocess.run(
+            [*command, *more], capture_output=True, text=True, check=False, cwd=ROOT
+        )
+
+    refused = run()
+    assert refused.returncode == 2 and "'Foo'" in refused.stderr
+    assert not (tmp_path / "made.csv").exists()
+    assert run("--is", "Foo=bilobar:yes").returncode == 0
+    made = pd.read_csv(tmp_path / "made.csv", dtype=str)
+    assert list(made["printed"]) == ["205", "56", "0.66", "1", "2"]
+    again = run("--is", "Foo=bilobar:yes")
+    assert again.returncode == 2 and "is there already" in again.stderr
