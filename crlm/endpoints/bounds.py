@@ -12,6 +12,9 @@ from crlm.ledger import CohortError, Design, ParameterError
 #: The rules of when a failure came, from the record's own to the strictest.
 BOUNDS = ("record", "recurrence bound", "early bound")
 
+#: Days counted from months may be off by their printed digits.
+_SAME_DAY = 0.5
+
 #: The column that tells whose early recurrence was treated by p-NAC.
 EARLY_PNAC = "early_p_nac"
 
@@ -83,7 +86,7 @@ def bounds(
     at_once = np.where(soon, days["recurrence"], days["failure"])
     moved = (days["failure"], days["answered"], np.fmin(at_once, days["failure"]))
     return {
-        name: _frame(known, design, days["failure"], failed, month)
+        name: _frame(known, design, failed, month)
         for name, failed in zip(BOUNDS, moved, strict=True)
     }
 
@@ -100,7 +103,7 @@ def last_negative(
     visit_months : float
         Interval between examinations, where a patient's own last negative one is not known.
     column : str
-        Where the table may hold it.
+        Where the table may hold it; it is about the first recurrence and read for RFS alone.
 
     Returns
     -------
@@ -116,7 +119,7 @@ def last_negative(
         raise ParameterError(f"visit_months is {visit_months!r}; give 0 or more months.")
     time = frame["time"].to_numpy(dtype=float)
     before = np.maximum(time - visit_months, 0.0)
-    if column in frame:
+    if column in frame and _endpoint(frame) in ("", "RFS"):
         told = columns.months(frame, column)
         before = np.where(np.isnan(told), before, np.minimum(told, time))
     seen = frame["event"].to_numpy(dtype=bool) & ~died_then(frame)
@@ -133,6 +136,10 @@ def died_then(frame: pd.DataFrame) -> np.ndarray:
 
 
 # ---- parts ------------------------------------------------------------------
+
+
+def _endpoint(frame: pd.DataFrame) -> str:
+    return str(frame["endpoint"].iloc[0]) if "endpoint" in frame and len(frame) else ""
 
 
 def _days(patients: pd.DataFrame, history: pd.DataFrame, strict: bool) -> dict[str, np.ndarray]:
@@ -162,20 +169,22 @@ def _days(patients: pd.DataFrame, history: pd.DataFrame, strict: bool) -> dict[s
 
 
 def _frame(
-    patients: pd.DataFrame, design: Design, recorded: np.ndarray, failed: np.ndarray, month: float
+    patients: pd.DataFrame, design: Design, failed: np.ndarray, month: float
 ) -> pd.DataFrame:
-    """The SCP frame with failures on other days than those recorded."""
-    known = patients
-    moved = ~np.isnan(failed) & ~(failed == recorded)
-    if moved.any():
-        names = columns.names_of("SCP")
-        months = columns.months(patients, names[0])
-        event = columns.binary(patients[names[1]])
-        event = np.where(moved, 1.0, event)
-        known = patients.assign(
-            **{
-                names[0]: np.where(moved, failed / month, months),
-                names[1]: pd.arrays.BooleanArray(event == 1.0, np.isnan(event)),
-            }
-        )
+    """The SCP frame with failures on these days, where the patients' own columns say others."""
+    names = columns.names_of("SCP")
+    months = columns.months(patients, names[0])
+    event = columns.binary(patients[names[1]])
+    with np.errstate(invalid="ignore"):
+        same = (event == 1.0) & (np.abs(months * month - failed) < _SAME_DAY)
+    moved = ~np.isnan(failed) & ~same
+    if not moved.any():
+        return derive(patients, "SCP", design, entered_late="drop")
+    event = np.where(moved, 1.0, event)
+    known = patients.assign(
+        **{
+            names[0]: np.where(moved, failed / month, months),
+            names[1]: pd.arrays.BooleanArray(event == 1.0, np.isnan(event)),
+        }
+    )
     return derive(known, "SCP", design, entered_late="drop")

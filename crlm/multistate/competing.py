@@ -42,6 +42,7 @@ def incidence(
     seed: int = 20,
     min_at_risk: int = 10,
     model: str = MODEL,
+    misleads: float = MISLEADS,
     population: str = "all",
 ) -> pd.DataFrame:
     """How many had an event of each cause by a month: Aalen-Johansen, 1 - Kaplan-Meier beside it.
@@ -69,6 +70,8 @@ def incidence(
     model : str
         Written into the rows; with weights, or another rule of when a cause came, the word for
         it ("overlap weighted", "recurrence bound").
+    misleads : float
+        Points by which 1 - Kaplan-Meier must be too high to raise the flag.
 
     Returns
     -------
@@ -77,8 +80,8 @@ def incidence(
         of the cause up to t); with two groups `cumulative_incidence_difference`, second minus
         first, `group` the bare column. For model "aalen-johansen" without weights also
         `cumulative_incidence` of model "one minus km", and the `flag` "competing", raised where
-        that is more than 2 points above at the last month that could be estimated. What cannot
-        be estimated is missing, with the reason in `method`.
+        that is more than `misleads` points above at the last month that could be estimated. What
+        cannot be estimated is missing, with the reason in `method`.
 
     Raises
     ------
@@ -115,7 +118,7 @@ def incidence(
         spread = _spread(groups, estimated, causes, draws)
         records += _differences(groups, estimated, causes, asked, spread, whose)
     if naive:
-        records.append(_competing(rows(records), whose))
+        records.append(_competing(rows(records), whose, misleads))
     return rows(records)
 
 
@@ -316,7 +319,7 @@ def _spread(
     return np.std(drawn, axis=0, ddof=1), f"normal CI, {text}"
 
 
-def _competing(found: pd.DataFrame, base: Mapping[str, Any]) -> dict[str, Any]:
+def _competing(found: pd.DataFrame, base: Mapping[str, Any], misleads: float) -> dict[str, Any]:
     """The flag: how far 1 - Kaplan-Meier lies above the incidence at the last month."""
     told = found[found["statistic"] == "cumulative_incidence"]
     told = told.set_index(["group", "level", "time", "model"])["estimate"].unstack("model")
@@ -330,7 +333,7 @@ def _competing(found: pd.DataFrame, base: Mapping[str, Any]) -> dict[str, Any]:
     whose = "" if worst["group"] == "all" else f" of {worst['group']}"
     text = (
         f"1 - Kaplan-Meier of {worst['level']}{whose} is {excess.max():.1f} points above the "
-        f"cumulative incidence at month {worst['time']:g}; raised above {MISLEADS:g}"
+        f"cumulative incidence at month {worst['time']:g}; raised above {misleads:g}"
     )
-    raised = float(excess.max() > MISLEADS)
+    raised = float(excess.max() > misleads)
     return {**row, "time": worst["time"], "estimate": raised, "method": text}

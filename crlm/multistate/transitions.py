@@ -100,6 +100,7 @@ def markov(
     *,
     ties: str = "efron",
     conf_level: float = 0.95,
+    remembers: float = REMEMBERS,
     population: str = "all",
 ) -> pd.DataFrame:
     """Whether the rate out of a later state depends on when that state was entered.
@@ -111,6 +112,8 @@ def markov(
     exposure : str, optional
         Held constant in the models; its clock-reset ratios come along.
     ties : {"efron", "breslow"}
+    remembers : float
+        The p value below which the flag is raised.
 
     Returns
     -------
@@ -118,7 +121,7 @@ def markov(
         For the transitions out of a later state `transition_hazard_ratio` per 12 months from
         hepatectomy to entry, and its `p`, covariate "years_at_entry", model "multistate"; with
         an exposure its ratios on the clock that starts at entry, model "clock reset"; and the
-        `flag` "markov", raised where a p is below 0.005 (missing where no transition has 10
+        `flag` "markov", raised where a p is below `remembers` (missing where no transition has 10
         events).
 
     Raises
@@ -148,7 +151,7 @@ def markov(
     if exposure:
         arguments = {"ties": ties, "conf_level": conf_level, "population": population}
         parts.append(transitions(stays, exposure, clock="reset", **arguments))
-    return pd.concat([*parts, rows([_flag(tested, population)])], ignore_index=True)
+    return pd.concat([*parts, rows([_flag(tested, population, remembers)])], ignore_index=True)
 
 
 def at_risk(stays: pd.DataFrame, pair: tuple[str, str], clock: str) -> pd.DataFrame:
@@ -232,7 +235,7 @@ def _too_few(
     return rows([{**row, "level": level} for level in levels or [""]])
 
 
-def _flag(tested: dict[str, float], population: str) -> dict[str, Any]:
+def _flag(tested: dict[str, float], population: str, remembers: float) -> dict[str, Any]:
     row = {
         "endpoint": "states",
         "population": population,
@@ -245,5 +248,5 @@ def _flag(tested: dict[str, float], population: str) -> dict[str, Any]:
         few = f"no transition out of a later state has {EVENTS_NEEDED} events"
         return {**row, "method": f"not asked: {few}"}
     pair = min(known, key=lambda name: known[name])
-    text = f"smallest p of time to entry {known[pair]:.2g} ({pair}); raised below {REMEMBERS:g}"
-    return {**row, "estimate": float(known[pair] < REMEMBERS), "method": text}
+    text = f"smallest p of time to entry {known[pair]:.2g} ({pair}); raised below {remembers:g}"
+    return {**row, "estimate": float(known[pair] < remembers), "method": text}

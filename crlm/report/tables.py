@@ -37,7 +37,7 @@ def baseline_table(
     header = ["Characteristic"]
     header += [f"{design.group_label(g)} (n = {number(count.get(g), 0)})" for g in groups]
     header += ["p", *(["SMD"] if smd else [])]
-    tests, body = Footnotes(_reader(design)), []
+    tests, body = Footnotes(reader(design)), []
     header[len(groups) + 1] += tests.usual(rows.loc[rows["statistic"] == "p", "method"].tolist())
     for name in dict.fromkeys(rows["covariate"]):
         if name and not _only_left_out(rows[rows["covariate"] == name]):
@@ -183,7 +183,7 @@ def survival_table(
         label = f"{design.endpoint_name(endpoint)}: {where}{design.group_label(group)}"
         body.append(("", [label, *cells], told))
     methods = sorted(set(rows.loc[rows["statistic"] == "median_survival", "method"]))
-    lines = [*map(_reader(design), methods), *notes]
+    lines = [*map(reader(design), methods), *notes]
     return table(caption, header, body, lines, numeric=[1, 2])
 
 
@@ -206,7 +206,7 @@ def follow_up_table(parts: Sequence[pd.DataFrame], design: Design) -> Html:
         ["group", "statistic", "method", "estimate"]
     )
     ends = {(r["group"], r["statistic"]): r for r in rows.to_dict("records")}
-    notes, body = Footnotes(_reader(design)), []
+    notes, body = Footnotes(reader(design)), []
     for row in rows[rows["statistic"] == "median_follow_up"].to_dict("records"):
         told = [ends[row["group"], f"{end}_follow_up"] for end in ("min", "max")]
         whole = [number(end["estimate"]) for end in told]
@@ -244,7 +244,7 @@ def regression_table(
     medians = rows[rows["statistic"] == "median_survival"].set_index("group", drop=False)
     header = ["Characteristic", "n", "Events"]
     header += ["Median, months"] if len(medians) else []
-    marks = Footnotes(_reader(design))
+    marks = Footnotes(reader(design))
     for model in models:
         title = f"{model.capitalize()} {short_name} (95 % CI)"
         header += [title + marks.usual(_methods_of(rows, model, ratio))]
@@ -254,7 +254,7 @@ def regression_table(
         if name:
             part = rows[rows["covariate"] == name]
             body += _regression_rows(part, name, models, medians, ratio, design, marks)
-    notes = [*marks.lines(), *map(_reader(design), _rules(rows, models))]
+    notes = [*marks.lines(), *map(reader(design), _rules(rows, models))]
     return table(caption, header, body, notes, numeric=[1, 2])
 
 
@@ -343,7 +343,7 @@ def effects_table(
     """
     keys = ["endpoint", "population", "group", "covariate", "level", "model", "time"]
     tests = {_plain(r, keys): r for r in rows[rows["statistic"] == "p"].to_dict("records")}
-    marks, body = Footnotes(_reader(design)), []
+    marks, body = Footnotes(reader(design)), []
     shown = rows[rows["statistic"].isin(statistics)].to_dict("records")
     found = [tests.get(_plain(row, keys)) for row in shown]
     header = ["Of what", "Quantity"]
@@ -363,13 +363,20 @@ def effects_table(
     return table(caption, header, body, [*notes, *marks.lines()])
 
 
-def _reader(design: Design) -> Callable[[str], str]:
-    """Says a method as a reader would: groups by their names, signs as they are printed."""
-    names = "|".join(sorted({*design.columns, *design.factors}, key=len, reverse=True))
+def reader(design: Design) -> Callable[[str], str]:
+    """Says a method as a reader would: groups and columns by their names, signs as printed."""
+    every = sorted({*design.columns, *design.factors}, key=len, reverse=True)
+    names = "|".join(every)
     group = re.compile(rf"\b(?:{names})=[\w-]+(?:,(?:{names})=[\w-]+)*")
+    # Without an underscore a column may be a word of English.
+    told = "|".join(name for name in every if "_" in name)
+    column = re.compile(rf"\b(?:{told})\b")
 
     def words(text: str) -> str:
         text = group.sub(lambda found: design.group_label(found.group()), text)
+        if told:
+            # "Largest liver metastasis, cm": the unit has no place in a sentence.
+            text = column.sub(lambda m: small(design.label(m.group()).split(", ")[0]), text)
         for plain, sign in (
             (" +- ", " ± "),
             ("<=", "≤"),
@@ -403,7 +410,7 @@ def restricted_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Htm
     header = ["Endpoint and horizon", *[f"{design.group_label(g)}, months" for g in groups]]
     header += ["Difference, months (95 % CI)", "p"]
     reasons = rows.loc[rows["statistic"] == "rmst", "method"]
-    return table(caption, header, body, map(_reader(design), dict.fromkeys(reasons)))
+    return table(caption, header, body, map(reader(design), dict.fromkeys(reasons)))
 
 
 def within_table(rows: pd.DataFrame, design: Design, *, caption: str, time: float) -> Html | None:

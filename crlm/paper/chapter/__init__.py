@@ -5,9 +5,11 @@ must not be concluded from it. A table without the columns of an entry gets one 
 """
 
 from crlm.paper.chapter.opening import Opening
+from crlm.paper.chapter.process import Process
+from crlm.paper.chapter.strain import Strain
 
 
-class Chapter(Opening):
+class Chapter(Opening, Process, Strain):
     """All entries of the chapter."""
 
 

@@ -9,20 +9,25 @@ from crlm.report.figures.curves import kaplan_meier, overview
 from crlm.report.figures.forests import forest, pairs, stability
 from crlm.report.figures.patients import BOXES, distributions, flow, missing_values
 from crlm.report.figures.picture import PALETTE, Picture, prepare
+from crlm.report.figures.states import drawn_together, incidences, months_in_state, stacked
 
 __all__ = [
     "BOXES",
     "PALETTE",
     "Picture",
     "distributions",
+    "drawn_together",
     "flow",
     "forest",
+    "incidences",
     "kaplan_meier",
     "missing_values",
+    "months_in_state",
     "overview",
     "pairs",
     "prepare",
     "published_ratio",
     "specification_curve",
     "stability",
+    "stacked",
 ]

@@ -1,0 +1,126 @@
+"""Competing causes: who gets to which kind of first event by when, and does anything act there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from crlm import multistate, survival
+from crlm.naming import small
+from crlm.paper.base import Section, nothing
+from crlm.paper.chapter.asking import Asking
+from crlm.report import figures, html, states
+from crlm.report.readings import states as readings
+from crlm.report.tables import reader
+
+_TOLD = {
+    "RFS": "in which organ the disease came back first, while the others compete",
+    "SCP": "how many lost surgical control and how many died before, apart from each other",
+}
+_NOT = {
+    "RFS": (
+        "A percentage of all patients at unequal follow-up is not a risk. What a subdistribution "
+        "ratio says of the share does not say that anything acted there: read the cause-specific "
+        "one beside it."
+    ),
+    "SCP": (
+        "Censoring deaths answers how many would fail if nobody could die first, which is nobody's "
+        "prognosis. Neither ratio says that the marker is the cause."
+    ),
+}
+
+
+class Causes(Asking):
+    """Competing risks of the first event."""
+
+    def competing_risks(
+        self, endpoint: str, by: str, *, at: Sequence[float] = (), ties: str = ""
+    ) -> Section:
+        """Cumulative incidence of each kind of event, its test, and both kinds of hazard ratio.
+
+        Parameters
+        ----------
+        endpoint : {"RFS", "SCP"}
+            First recurrence in the liver, elsewhere, or death; failure, or death before it.
+        by : str
+            A column of two groups.
+        at : sequence of float
+            Months; by default those of the chapter's rules.
+        ties : str
+            As the run's where it is left out.
+        """
+        needed = ["site_liver", by] if endpoint == "RFS" else [by, "os_months"]
+        if not self.asked("competing risks", *needed, endpoint=endpoint, told=_TOLD[endpoint]):
+            return nothing()
+        frame, months = self._caused(endpoint), list(at) or list(self.chapter_rules.horizons)
+        if not frame["event"].any() or frame[by].nunique() < 2:
+            why = "nobody had an event" if not frame["event"].any() else f"one group of {by} alone"
+            html.show(html.say(f"Not asked here: {why}; {_TOLD[endpoint]}.", "skipped"))
+            return nothing()
+        causes = [str(name) for name in frame["cause"].cat.categories]
+        rows = self.add(*self._incidences(frame, by, causes, months, ties or self.ties))
+        title = f"First event by {small(self.design.label(by))}"
+        picture = self._causes_picture(frame, by, title)
+        kinds = states.kinds_table(rows, self.design, caption="Rates and shares")
+        pieces = [
+            *map(html.say, readings.diagnosis(rows, reader(self.design))),
+            picture,
+            states.incidence_table(self._absolute(rows), self.design, by, caption=title),
+            html.fold("Hazard ratios: does it act there, do fewer get there", kinds),
+        ]
+        reading = [readings.incidence(rows, self.design), readings.kinds(rows, self.design)]
+        found = self.section(rows, pieces, reading, picture)
+        html.show(html.say(_NOT[endpoint], "caution"))
+        return found
+
+    @property
+    def death_rule(self) -> str:
+        """What a death without failure was in the frames of this report."""
+        return getattr(self, "rules", {}).get("death_without_failure", "censor")
+
+    def _caused(self, endpoint: str) -> pd.DataFrame:
+        """The frame of an endpoint with what ended each patient's time."""
+        frame = self.frames[endpoint]
+        if endpoint == "RFS":
+            return multistate.first_recurrence(frame)
+        return multistate.failure_or_death(frame, death_without_failure=self.death_rule)
+
+    def _incidences(
+        self,
+        frame: pd.DataFrame,
+        by: str,
+        causes: Sequence[str],
+        months: Sequence[float],
+        ties: str,
+    ) -> list[pd.DataFrame]:
+        """Rows of everything that is asked of the causes, absolute first."""
+        rules, limits = self.chapter_rules, self.design.chapter["flags"]
+        known = frame[frame[by].notna()]
+        parts = [
+            multistate.incidence(
+                known,
+                by,
+                causes,
+                months,
+                min_at_risk=rules.min_at_risk,
+                misleads=limits["competing_points"],
+            ),
+            multistate.gray(known, by, causes),
+        ]
+        for cause in causes:
+            parts.append(multistate.cause_specific(known, [by], cause, ties=ties))
+            parts.append(multistate.fine_gray(known, [by], cause, ties=ties))
+        return parts
+
+    def _absolute(self, rows: pd.DataFrame) -> pd.DataFrame:
+        return rows[rows["model"] == "aalen-johansen"]
+
+    def _causes_picture(self, frame: pd.DataFrame, by: str, title: str) -> figures.Picture:
+        known = frame[frame[by].notna()]
+        curves = multistate.incidence_curve(known, by)
+        ticks = np.arange(0, self.chapter_rules.horizons[-1] + 1, 12)
+        return figures.incidences(
+            curves, survival.risk_table(known, by, ticks), self.design, title=title
+        )

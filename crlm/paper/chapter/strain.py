@@ -1,0 +1,318 @@
+"""What visits, small numbers and drifting hazards do to the models; and codons one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from crlm import endpoints, regression, survival
+from crlm.naming import small
+from crlm.paper.base import Section, nothing
+from crlm.paper.chapter.asking import Asking
+from crlm.report import figures, html, states, tables
+from crlm.report.readings import states as readings
+from crlm.report.tables import reader
+
+#: How much of the interval between two examinations lies before the event.
+_BOUNDS = {"left bound": 0.0, "midpoint": 0.5, "right bound": 1.0}
+_HALF_A_DAY = 0.5
+_NOT_VISITS = (
+    "A difference of medians smaller than the interval between two examinations may be the "
+    "calendar of the examinations, not of the disease. The Weibull ratio rests on the shape of its "
+    "curve."
+)
+_NOT_STRAIN = (
+    "A corrected concordance tells how the same rule would sort other patients of this kind, not "
+    "those of another hospital. Too few events do not make an effect wrong, but its size unsure."
+)
+_NOT_PERIODS = (
+    "One ratio is then an average over this follow-up. A ratio of a later period compares those "
+    "who got so far; it is not the effect of later treatment."
+)
+_NOT_CODONS = (
+    "Without a joint test that rejects, the data do not say that one codon alone matters: every "
+    "curve drawn is one more chance to find one."
+)
+
+
+class Strain(Asking):
+    """Small samples, shapes, visits and codons."""
+
+    def visit_grid(self, endpoint_names: Sequence[str], by: str) -> Section:
+        """Medians and ratio with events at either end of the interval between examinations.
+
+        Parameters
+        ----------
+        endpoint_names : sequence of str
+            Endpoints whose event is seen at an examination.
+        by : str
+        """
+        months = self.chapter_rules.visit_months
+        told = "how far the medians hang on the dates of the examinations"
+        known = [n for n in endpoint_names if self._seen_at_visits(n, months)]
+        if not known:
+            first = endpoint_names[0]
+            if self.asked("visit grid", by, endpoint=first, told=told):
+                why = "the interval between examinations is not known (visit_months 0)"
+                html.show(html.say(f"Not asked here: {why}; {told}.", "skipped"))
+            return nothing()
+        parts = []
+        for endpoint in known:
+            if self.asked("visit grid", by, endpoint=endpoint, told=told):
+                parts += self._bounded(endpoint, by, months)
+        if not parts:
+            return nothing()
+        rows = self.add(*parts)
+        flags = [self._grid(rows, endpoint, by, months) for endpoint in known]
+        say = reader(self.design)
+        pieces = [html.say(text) for flag in flags for text in readings.diagnosis(flag, say)]
+        for endpoint in known:
+            part = rows[rows["endpoint"] == endpoint]
+            if len(part):
+                pieces.append(self._visits_table(part, endpoint, by))
+        found = self.section(rows, pieces, readings.visits(rows, self.design, months))
+        html.show(html.say(_NOT_VISITS, "caution"))
+        return found
+
+    def model_strain(self, endpoint_names: Sequence[str], *, samples: int | None = None) -> Section:
+        """Events per candidate, expected shrinkage and optimism of each regression table.
+
+        Parameters
+        ----------
+        endpoint_names : sequence of str
+            Those whose table the report has made.
+        samples : int, optional
+            Resamples behind the optimism; by default the chapter's, 0: none.
+        """
+        told = "how much of each model is noise of these patients"
+        known = [n for n in endpoint_names if self.asked("small samples", endpoint=n, told=told)]
+        limits, rules = self.design.chapter["flags"], self.chapter_rules
+        many = rules.samples if samples is None else samples
+        parts = []
+        for endpoint in known:
+            frame, spec = self.frames[endpoint], self.design.models.get(endpoint, {})
+            names = self.usable(frame, spec.get("covariates", ()))
+            if not names:
+                continue
+            parts.append(
+                regression.expected_shrinkage(
+                    frame,
+                    names,
+                    ties=self.ties,
+                    events_needed=limits["events_per_parameter"],
+                    shrinkage_needed=limits["shrinkage"],
+                )
+            )
+            if many > 1 and endpoint in self.selections:
+                rule = self.selections[endpoint]
+                parts.append(regression.optimism(frame, rule, samples=many, seed=rules.seed))
+        if not parts:
+            if known:
+                html.show(html.say(f"Not asked here: no candidate is known; {told}.", "skipped"))
+            return nothing()
+        rows = self.add(*parts)
+        flags = readings.diagnosis(rows, reader(self.design))
+        table = states.strain_table(rows, self.design, caption="What the models can carry")
+        pieces = [*map(html.say, flags), table]
+        found = self.section(rows, pieces, readings.strain(rows, self.design))
+        html.show(html.say(_NOT_STRAIN, "caution"))
+        return found
+
+    def changing_hazards(
+        self, endpoint_names: Sequence[str], of: str, *, cuts: Sequence[float] = (12, 36)
+    ) -> Section:
+        """The ratio in each period, and with what drifts as strata, where hazards are no match.
+
+        Parameters
+        ----------
+        endpoint_names : sequence of str
+            Those whose table the report has made.
+        of : str
+            The exposure.
+        cuts : sequence of float
+            Months at which a period ends.
+        """
+        told = "whether one ratio is a fair summary of the whole follow-up"
+        parts, flags = [], []
+        for endpoint in endpoint_names:
+            if not self.asked("changing hazards", of, endpoint=endpoint, told=told):
+                continue
+            frame = self.frames[endpoint]
+            names = self._adjusting(endpoint, of)
+            if frame[of].nunique() < 2 or frame["event"].sum() < 2:
+                continue
+            test = regression.ph_test(frame, [of, *names], ties=self.ties, model="diagnostic")
+            flag, drifting = self._drifting(test, endpoint, of)
+            flags.append(flag)
+            parts.append(regression.piecewise(frame, of, adjust=names, cuts=cuts, ties=self.ties))
+            parts += self._stratified(frame, of, names, drifting)
+        if not parts:
+            html.show(html.say(f"Not asked here: nothing to compare; {told}.", "skipped"))
+            return nothing()
+        rows = self.add(*parts)
+        say = reader(self.design)
+        pieces = [html.say(text) for flag in flags for text in readings.diagnosis(flag, say)]
+        caption = "Ratios by period of the follow-up"
+        names = {"hazard_ratio": "HR"}
+        table = tables.effects_table(
+            rows[rows["covariate"] == of], self.design, caption=caption, statistics=names
+        )
+        pieces.append(html.fold(caption, table))
+        found = self.section(rows, pieces, readings.periods(rows, self.design))
+        html.show(html.say(_NOT_PERIODS, "caution"))
+        return found
+
+    def pooled_codons(
+        self, endpoint_names: Sequence[str], by: str, *, adjust: Sequence[str] = ()
+    ) -> Section:
+        """Hazard ratios of a factor's levels, drawn together as far as chance explains them.
+
+        Parameters
+        ----------
+        endpoint_names : sequence of str
+        by : str
+            A column of three or more levels, the first the reference.
+        adjust : sequence of str
+            Further covariates of the models.
+        """
+        told = "whether the levels differ from each other at all"
+        parts, pictures = [], []
+        for endpoint in endpoint_names:
+            if not self.asked("levels drawn together", by, endpoint=endpoint, told=told):
+                continue
+            names = self.usable(self.frames[endpoint], adjust)
+            found = regression.pooled_levels(
+                self.frames[endpoint], by, adjust=names, ties=self.ties
+            )
+            parts.append(found)
+            pictures.append(self._arrows(found, endpoint, by))
+        if not parts:
+            return nothing()
+        rows = self.add(*parts)
+        caption = f"{self.design.label(by)}: alone, and drawn together"
+        shown = [picture for picture in pictures if picture is not None]
+        pieces = [states.codons_table(rows, self.design, caption=caption)]
+        pieces += [html.fold(f"{caption}, as pictures", *shown)] if shown else []
+        found = self.section(
+            rows, pieces, readings.codons(rows, self.design), shown[0] if shown else None
+        )
+        html.show(html.say(_NOT_CODONS, "caution"))
+        return found
+
+    # ---- visits -------------------------------------------------------------
+
+    def _seen_at_visits(self, endpoint: str, months: float) -> bool:
+        frame = self.frames.get(endpoint)
+        if frame is None or frame.empty:
+            return False
+        column = "last_negative_months"
+        return months > 0 or (column in frame and frame[column].notna().any())
+
+    def _bounded(self, endpoint: str, by: str, months: float) -> list[pd.DataFrame]:
+        """Medians and ratio under each rule of dating, and the fit of the intervals."""
+        frame = self.frames[endpoint]
+        frame = frame[frame[by].notna()]
+        left = endpoints.last_negative(frame, months)
+        least = _HALF_A_DAY / float(self.design.conventions["days_per_month"])
+        parts = []
+        for model, share in _BOUNDS.items():
+            at = left + share * (frame["time"] - left)
+            at = at.where(at > 0, least).clip(upper=frame["time"].clip(lower=least))
+            dated = self._after_entry(frame.assign(time=at))
+            curves = survival.kaplan_meier(dated, by, (), **self.curve_rules)
+            parts.append(curves[curves["statistic"] == "median_survival"].assign(model=model))
+            if dated[by].nunique() > 1:
+                ratio = regression.univariable(dated, [by], ties=self.ties)
+                ratio = ratio[ratio["statistic"].isin(["hazard_ratio", "reference"])]
+                parts.append(ratio.assign(model=model))
+        fitted = regression.interval_censored(frame.assign(left=left), [by])
+        return [*parts, fitted]
+
+    def _after_entry(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Without those whose event, dated earlier, comes before they were observed."""
+        if "entry" not in frame:
+            return frame
+        return frame[(frame["entry"] <= 0) | (frame["time"] > frame["entry"])]
+
+    def _grid(self, rows: pd.DataFrame, endpoint: str, by: str, months: float) -> pd.DataFrame:
+        """The flag: bounds of a median far apart, or medians closer than two examinations."""
+        own = rows[(rows["endpoint"] == endpoint) & (rows["statistic"] == "median_survival")]
+        by_model = own.pivot_table(index="group", columns="model", values="estimate", sort=False)
+        limit, widest, closest = self.design.chapter["flags"]["visit_share"], 0.0, float("inf")
+        if {"left bound", "midpoint", "right bound"} <= set(by_model):
+            width = (by_model["right bound"] - by_model["left bound"]) / by_model["midpoint"]
+            widest = float(width.max()) if width.notna().any() else 0.0
+            middle = by_model["right bound"].dropna()
+            closest = float(middle.max() - middle.min()) if len(middle) > 1 else closest
+        apart = "" if closest == float("inf") else f"; the medians differ by {closest:.1f} months"
+        every = f" of examinations every {months:g} months" if months else ""
+        text = (
+            f"the ends of a median lie up to {100 * widest:.0f} % of it apart (raised above "
+            f"{100 * limit:.0f} %){apart}{every}"
+        )
+        raised = widest > limit or (months > 0 and closest < months)
+        return self.flag("visit grid", bool(raised), text, endpoint)
+
+    def _visits_table(self, rows: pd.DataFrame, endpoint: str, by: str) -> html.Html:
+        columns = [
+            (
+                f"Median, {self.design.group_label(f'{by}={level}')}, months",
+                {"statistic": "median_survival", "group": f"{by}={level}"},
+            )
+            for level in self.design.levels(by)
+        ]
+        columns.append(("HR", {"statistic": "hazard_ratio"}))
+        name = self.design.endpoint_name(endpoint)
+        caption = f"{name} by where in the interval the event is put"
+        return states.rules_table(rows, self.design, caption=caption, columns=columns)
+
+    # ---- hazards ------------------------------------------------------------
+
+    def _adjusting(self, endpoint: str, of: str) -> list[str]:
+        """The covariates of the printed model beside the exposure."""
+        spec = self.design.models.get(endpoint, {})
+        frame = self.frames[endpoint]
+        return [n for n in self.usable(frame, spec.get("published", ())) if n != of]
+
+    def _drifting(
+        self, test: pd.DataFrame, endpoint: str, of: str
+    ) -> tuple[pd.DataFrame, list[str]]:
+        """The flag of proportional hazards, and which other covariates drift."""
+        limit = self.design.chapter["flags"]["hazards_p"]
+        p = test[test["statistic"] == "p"].set_index("covariate")["estimate"]
+        whole, own = p.get("GLOBAL", float("nan")), p.get(of, float("nan"))
+        label = small(self.design.label(of))
+        text = (
+            f"proportional hazards, transform km: p {whole:.2g} for all covariates, {own:.2g} for "
+            f"{label} (raised below {limit:g})"
+        )
+        if not (whole == whole and own == own):
+            text = "not tested: the model has no ordinary estimate"
+        flag = self.flag("proportional hazards", bool(whole < limit or own < limit), text, endpoint)
+        others = p.drop(["GLOBAL", of], errors="ignore")
+        return flag, list(others[others < limit].index)
+
+    def _stratified(
+        self, frame: pd.DataFrame, of: str, names: Sequence[str], drifting: Sequence[str]
+    ) -> list[pd.DataFrame]:
+        """The exposure's ratio with what drifts as strata; nothing where nothing drifts."""
+        if not drifting:
+            return []
+        held = [name for name in names if name not in drifting]
+        strata = [name for name in drifting if self.design.levels(name)]
+        if not strata:
+            return []
+        found = regression.cox(
+            frame, [of, *held], strata=strata, ties=self.ties, model="stratified"
+        )
+        return [found[(found["covariate"] == of) & (found["statistic"] != "p")]]
+
+    # ---- codons -------------------------------------------------------------
+
+    def _arrows(self, rows: pd.DataFrame, endpoint: str, by: str) -> figures.Picture | None:
+        ratios = rows[rows["statistic"] == "hazard_ratio"]
+        drawn = ratios["model"] == "partial pooling"
+        name = self.design.endpoint_name(endpoint)
+        title = f"{name} by {small(self.design.label(by))}"
+        return figures.drawn_together(ratios[~drawn], ratios[drawn], self.design, title=title)
