@@ -177,7 +177,7 @@ def test_no_two_lines_of_an_effects_table_read_the_same():
 
 
 def test_methods_are_said_in_a_readers_words():
-    words = tables._reader(HAI)
+    words = tables.reader(HAI)
     assert words("hai=yes minus hai=no, median +- z SE, S <= 0.5") == (
         "HAI minus no HAI, median ± z SE, S ≤ 0.5"
     )
