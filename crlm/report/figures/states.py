@@ -51,7 +51,7 @@ def incidences(curves: pd.DataFrame, risk: pd.DataFrame, design: Design, *, titl
         place = {"loc": "upper left", "bbox_to_anchor": (0.0, 0.93)}
         figure.legend(handles, labels, ncols=4, fontsize=8, borderpad=0, **place)
         figure.text(0.0, 0.95, title, fontsize=10, fontweight="bold")
-        return Picture(figure, _describe_incidences(curves, last, design, title))
+        return Picture(figure, _describe_incidences(curves, last, design, title), title, curves)
 
 
 def stacked(curves: pd.DataFrame, rows: pd.DataFrame, design: Design, *, title: str) -> Picture:
@@ -82,7 +82,7 @@ def stacked(curves: pd.DataFrame, rows: pd.DataFrame, design: Design, *, title: 
         place = {"loc": "upper left", "bbox_to_anchor": (0.0, 0.93)}
         figure.legend(handles, labels, ncols=4, fontsize=8, borderpad=0, **place)
         figure.text(0.0, 0.96, title, fontsize=10, fontweight="bold")
-        return Picture(figure, _describe_states(curves, ticks, design, title))
+        return Picture(figure, _describe_states(curves, ticks, design, title), title, curves)
 
 
 def months_in_state(rows: pd.DataFrame, design: Design, *, title: str) -> Picture:
@@ -116,7 +116,7 @@ def months_in_state(rows: pd.DataFrame, design: Design, *, title: str) -> Pictur
             for state in states
             for group in groups
         )
-        return Picture(figure, f"Months in each state. {title}. {texts}.")
+        return Picture(figure, f"Months in each state. {title}. {texts}.", title, rows)
 
 
 def drawn_together(raw: pd.DataFrame, pooled: pd.DataFrame, design: Design, *, title: str) -> Any:
@@ -158,7 +158,8 @@ def drawn_together(raw: pd.DataFrame, pooled: pd.DataFrame, design: Design, *, t
             f"{_label(row, design)}: from {ratio(before[row['level']])} to {interval(row)}"
             for row in records
         )
-        return Picture(figure, f"Hazard ratios before and after pooling. {title}. {texts}.")
+        told = f"Hazard ratios before and after pooling. {title}. {texts}."
+        return Picture(figure, told, title, pooled)
 
 
 # ---- incidences -------------------------------------------------------------
