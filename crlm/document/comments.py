@@ -354,14 +354,13 @@ def as_text(found: Review) -> str:
             lines += ["", " > ".join(section) or "Before the first heading"]
         lines.append(f"  {number}. {_line(remark)}")
         lines += [f"     row: {words}" for words in _places(remark.rows)]
-    counts = [
-        f"{n} {name}"
-        for name, n in (
-            ("comments", sum(r.kind == "comment" for r in found.remarks)),
-            ("tracked changes", sum(r.kind != "comment" for r in found.remarks)),
-        )
-    ]
+    said = sum(remark.kind == "comment" for remark in found.remarks)
+    counts = [_counted(said, "comment"), _counted(len(found.remarks) - said, "tracked change")]
     return "\n".join([f"{found.file}: {', '.join(counts)}", *lines])
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _line(remark: Remark) -> str:

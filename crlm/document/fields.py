@@ -21,12 +21,12 @@ def bookmark_name(name: str) -> str:
     Examples
     --------
     >>> bookmark_name("OS|all||ras|mutant|multivariable|hazard_ratio|")
-    'OS_ras_mutant_multivariable_haz_21a5b1b6'
+    'OS_ras_mutant_multivariable_haz_8af9da3a'
     """
     end = "_" + hashlib.sha256(name.encode()).hexdigest()[:8]
     words = [part for part in re.split(r"[^A-Za-z0-9]+", name) if part and part != "all"]
-    start = "_".join(words)[: _LONGEST - len(end)].rstrip("_")
-    return (start if start[:1].isalpha() else f"row_{start}"[: _LONGEST - len(end)]) + end
+    words = words if words and words[0][0].isalpha() else ["row", *words]
+    return "_".join(words)[: _LONGEST - len(end)].rstrip("_") + end
 
 
 class Bookmarks:
