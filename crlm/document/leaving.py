@@ -19,7 +19,8 @@ from crlm.document import marks
 from crlm.ledger import DocumentError, ParameterError
 
 _DRAWN = ".drawn"
-_ORDER = "CRLM_FIGURES"
+#: Name of the environment variable of `report.figures.journal`.
+ORDER = "CRLM_FIGURES"
 _OPEN = ("~${name}", ".~lock.{name}#", "~${cut}")
 
 
@@ -137,14 +138,14 @@ def ordering(asked: Asked, made: Path) -> Iterator[None]:
         "dpi": asked.dpi if asked.figures else 300,
         "columns": asked.columns if asked.figures else 2,
     }
-    before = os.environ.get(_ORDER)
-    os.environ[_ORDER] = json.dumps(order)
+    before = os.environ.get(ORDER)
+    os.environ[ORDER] = json.dumps(order)
     try:
         yield
     finally:
-        os.environ.pop(_ORDER)
+        os.environ.pop(ORDER)
         if before is not None:
-            os.environ[_ORDER] = before
+            os.environ[ORDER] = before
 
 
 def leave(asked: Asked, notebook: Any, study: str, made: Path) -> None:
