@@ -154,3 +154,20 @@ def _notebook(study: str, choices: Mapping[str, Any]) -> tuple[str, str]:
     for name, value in usual.items():
         text = text.replace(f"{{{{{name.upper()}}}}}", str(choices.get(name, value)))
     return text, jupytext.writes(jupytext.reads(text, fmt="md:myst"), fmt="ipynb")
+
+
+def words_of_the_files() -> str:
+    """Every key of the hand-written files with its allowed values, as tables in Markdown."""
+    parts = []
+    for name, schema in (
+        ("published.csv", ledger.claims_schema()),
+        ("design.toml", ledger.design_schema()),
+        ("reconstruction.toml", wishes_schema()),
+    ):
+        lines = ["| table | key | what it is | allowed |", "|---|---|---|---|"]
+        for row in schema:
+            need = "" if row.required else " (may be left out)"
+            allowed = " ".join(filter(None, [row.kind, row.values])).replace("|", "\\|")
+            lines.append(f"| {row.table} | `{row.key}` | {row.about}{need} | {allowed} |")
+        parts.append(f"### {name}\n\n" + "\n".join(lines))
+    return "\n\n".join(parts) + "\n"

@@ -11,7 +11,7 @@ import pytest
 
 from crlm import audit, cli_study, ledger, reconstruction
 from crlm.ledger import DesignError, ParameterError
-from crlm.starting import new_study
+from crlm.starting import new_study, words_of_the_files
 from tests.hand_written import ROOT
 
 STUDY = "dfs_trial"
@@ -120,3 +120,8 @@ def test_a_study_without_a_cohort_says_what_to_do(place):
     )
     assert done.returncode == 2
     assert "has no cohort yet" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_guide_lists_the_words_as_the_programme_knows_them():
+    guide = (ROOT / "docs" / "third-paper.md").read_text(encoding="utf-8")
+    assert guide.endswith(words_of_the_files())
