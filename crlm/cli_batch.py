@@ -59,7 +59,7 @@ def _at_least_one(text: str) -> int:
 
 
 def _batch(arguments: argparse.Namespace) -> int:
-    from crlm import intake
+    from crlm import intake, once
     from crlm.batch import driving
 
     out = arguments.out or home.reports() / arguments.grid.stem
@@ -75,6 +75,7 @@ def _batch(arguments: argparse.Namespace) -> int:
             kernels=arguments.kernels,
             quiet=arguments.quiet,
             look=intake.look,
+            lend=once.lend,
         )
     except KeyboardInterrupt:
         print(

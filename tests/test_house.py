@@ -49,6 +49,8 @@ MAY_IMPORT = {
     "report": {"ledger", "naming", "numbers", "files", "comparison", "pieces"},
     "parameters": {"ledger"},
     "manifest": {"home", "ledger", "files"},
+    "lent": set(),
+    "once": {"ledger", "files", "cohort", "audit", "manifest", "lent"},
     "crate": {"parameters", "refusals"},
     "engine": set(),
     "twins": set(),
@@ -77,6 +79,7 @@ MAY_IMPORT = {
         "engine",
         "render",
         "run",
+        "lent",
     },
     "paper": None,
     "reconstruction": {

@@ -252,6 +252,8 @@ def packed(job: dict[str, Any], about: dict[str, Any]) -> Job:
         with contextlib.suppress(OSError):
             if not file["what"].startswith("data/"):
                 contents[file["path"]] = Path(file["path"]).read_bytes()
+    if job["lent"]["path"]:
+        contents[job["lent"]["path"]] = Path(job["lent"]["path"]).read_bytes()
     return Job({**job, "contents": contents, "about": about})
 
 
@@ -321,6 +323,7 @@ def _unpack(job: dict[str, Any], folder: Path, handles: list[int]) -> dict[str, 
         "notebook": places[job["notebook"]],
         "parameters": values,
         "files": files,
+        "lent": {**job["lent"], "path": places.get(job["lent"]["path"], "")},
         "part": str(folder / "out"),
     }
 

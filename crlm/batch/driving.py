@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,17 @@ from crlm.batch import folder as place
 from crlm.batch import scratch
 from crlm.batch import workers as local_workers
 from crlm.batch.grid import Plan, Run, plan
-from crlm.files import forget, is_full
+from crlm.files import checksum, forget, is_full
 from crlm.ledger import CrlmError
 
 #: Reads (study, parameters) of each patient table and tells its kind: see `intake.look`.
 Look = Callable[[Sequence[tuple[str, Mapping[str, Any]]]], list[dict[str, Any]]]
 
+#: Works out what is the same in every run of a study: see `once.lend`.
+Lend = Callable[[str], bytes]
+
 _SAY_EVERY = 10.0
+_NOTHING = {"path": "", "digest": ""}
 _FULL = (
     "The disk is full: no room for {what} in {out}. Finished runs are kept; make room and "
     "start the same command again."
@@ -57,6 +62,7 @@ def batch(
     kernels: str = "",
     quiet: bool = False,
     look: Look | None = None,
+    lend: Lend | None = None,
 ) -> Summary:
     """Run every run of a grid that is not finished yet, and write the page.
 
@@ -78,6 +84,9 @@ def batch(
         Reads the patient tables of a batch before it starts, refuses what cannot be used and
         tells what kind of patients they hold: `intake.look`. Without it a table that cannot be
         read fails its runs, and any table that the grid names counts as the reader's own.
+    lend : callable, optional
+        Works out what is the same in every run of a study, once for all of them: `once.lend`.
+        Without it each run works that out itself, to the same bytes.
 
     Raises
     ------
@@ -88,7 +97,8 @@ def batch(
         itself was changed meanwhile.
     """
     try:
-        return _batch(planned_of(grid, out, look), out, workers, scheduler, kernels, quiet)
+        planned = planned_of(grid, out, look)
+        return _batch(planned, out, workers, scheduler, kernels, quiet, lend)
     except OSError as error:
         if is_full(error):
             raise CrlmError(_FULL.format(what="what is left to write", out=out)) from None
@@ -96,7 +106,13 @@ def batch(
 
 
 def _batch(
-    planned: Plan, out: Path, workers: int, scheduler: str, kernels: str, quiet: bool
+    planned: Plan,
+    out: Path,
+    workers: int,
+    scheduler: str,
+    kernels: str,
+    quiet: bool,
+    lend: Lend | None,
 ) -> Summary:
     started = time.monotonic()
     with place.locked(out):
@@ -109,7 +125,9 @@ def _batch(
         skipped = len(planned.runs) - len(todo)
         if todo:
             execute = _executor(workers, scheduler, kernels)
-            _drive(todo, out, execute, _progress(len(todo), skipped, quiet))
+            with _lent(todo, lend) as offers:
+                jobs = [job_of(item, out.resolve(), offers[item.study]) for item in todo]
+                _drive(todo, jobs, out, execute, _progress(len(todo), skipped, quiet))
         lines = tuple(place.outcome(out, item) for item in planned.runs)
         changed |= place.manifest(out, lines)
         if changed or todo or not _complete(out):
@@ -199,10 +217,24 @@ def _executor(workers: int, scheduler: str, kernels: str) -> Callable[..., Any]:
     return lambda jobs: local_workers.local(jobs, count, chosen)
 
 
-def job_of(item: Run, out: Path) -> dict[str, Any]:
-    """A run as it is given to a worker."""
+@contextlib.contextmanager
+def _lent(todo: list[Run], lend: Lend | None) -> Iterator[dict[str, dict[str, str]]]:
+    """By study, the file of what its runs are lent; gone at the end."""
+    with scratch.private() as folder:
+        offers = {}
+        for study in dict.fromkeys(item.study for item in todo):
+            offers[study] = _NOTHING
+            if lend is not None:
+                path = folder / f"{study}.lent"
+                path.write_bytes(lend(study))
+                offers[study] = {"path": str(path), "digest": checksum(path)}
+        yield offers
+
+
+def job_of(item: Run, out: Path, offer: Mapping[str, str] = _NOTHING) -> dict[str, Any]:
+    """A run as it is given to a worker, with what it is lent."""
     job = {**asdict(item), "name": item.study, "part": str(place.part(out, item.key))}
-    return {**job, "private": bool(_named_files(item))}
+    return {**job, "private": bool(_named_files(item)), "lent": dict(offer)}
 
 
 def _named_files(item: Run) -> list[str]:
@@ -210,10 +242,14 @@ def _named_files(item: Run) -> list[str]:
 
 
 def _drive(
-    todo: list[Run], out: Path, execute: Callable[..., Any], said: Callable[..., None]
+    todo: list[Run],
+    jobs: list[dict[str, Any]],
+    out: Path,
+    execute: Callable[..., Any],
+    said: Callable[..., None],
 ) -> None:
     items = {item.key: item for item in todo}
-    outcomes = execute([job_of(item, out.resolve()) for item in todo])
+    outcomes = execute(jobs)
     try:
         for result in outcomes:
             if result is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import time
@@ -10,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from crlm import render, run
+from crlm import lent, render, run
 from crlm.batch import scratch
 from crlm.batch.lifeline import die_with_parent
 from crlm.files import checksum, is_full, settle, write_atomically
@@ -28,7 +29,8 @@ def perform(
         checked; `output_dir` (whether the notebook has that parameter);
         `folder` (made and filled here); `seconds` (limit for the run, or
         None); `record` (what `run.json` says of the run beside its outcome);
-        `files` (what the run reads, with checksums: see `grid.Run`);
+        `files` (what the run reads, with checksums: see `grid.Run`); `lent` (`path` and
+        `digest` of what is the same in every run, maybe empty: see `lent`);
         `private` (whether the patients are the reader's own).
     waiting : kernel.Waiting, optional
         A forked kernel; without one a plain kernel is started.
@@ -98,6 +100,7 @@ def _execute(
     values = dict(job["parameters"])
     if job["output_dir"]:
         values["output_dir"] = str(folder)
+    os.environ.update(lent.told(**job["lent"]))
     options: dict[str, Any] = {"seconds": job.get("seconds"), "at_cell": at_cell}
     with scratch.private() as private:
         if waiting is not None:

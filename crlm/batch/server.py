@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import io
 import json
 import os
 import selectors
@@ -35,6 +36,11 @@ _ALWAYS = (
     "IPython.core.completerlib",
     "sqlite3",
 )
+# What a paper's sections import when they are called.
+_LATE = {"crlm.paper": ("lifelines", "seaborn", "statsmodels.duration.hazard_regression")}
+# Characters and sizes whose shapes matplotlib keeps once it has drawn them.
+_LETTERS = "".join(chr(code) for code in range(32, 127)) + "–…"
+_SIZES = (7, 8, 8.5, 9, 10)
 
 # A runner stops itself at its limit; this long after, it is stopped from outside.
 _GRACE = 30.0
@@ -50,7 +56,7 @@ class _Running:
     end: float
 
 
-def main(parent: int, study: str, modules: list[str]) -> None:
+def main(parent: int, modules: list[str]) -> None:
     """Import, say that all is ready, and serve until standard input or the parent ends."""
     die_with_parent(parent)
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
@@ -58,7 +64,6 @@ def main(parent: int, study: str, modules: list[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _import(modules)
     _rehearse()
-    _prepare(study)
     gc.collect()
     gc.freeze()
     if Path(sys.path[0] or ".").resolve() == Path.cwd():
@@ -76,7 +81,8 @@ def main(parent: int, study: str, modules: list[str]) -> None:
 
 def _import(modules: list[str]) -> None:
     with render.quick_imports():
-        for name in (*_ALWAYS, *modules):
+        late = (name for room in modules for name in _LATE.get(room, ()))
+        for name in (*_ALWAYS, *modules, *late):
             # What cannot be imported here fails in the notebook, where it is reported.
             with contextlib.suppress(Exception):
                 importlib.import_module(name)
@@ -85,26 +91,25 @@ def _import(modules: list[str]) -> None:
 
 
 def _rehearse() -> None:
-    """Have templates and the notebook schema read once; no state but caches stays."""
+    """Have templates, the notebook schema and fonts read once; no state but caches stays."""
     import nbformat
 
     cells = [nbformat.v4.new_code_cell("1"), nbformat.v4.new_markdown_cell("# text")]
     book = nbformat.v4.new_notebook(cells=cells)
     nbformat.validate(book)
     render.render(book)
+    if "matplotlib" in sys.modules:
+        _draw_letters()
 
 
-def _prepare(study: str) -> None:
-    """Let imported rooms of crlm work out what is the same in every run of a study.
+def _draw_letters() -> None:
+    from matplotlib.figure import Figure
 
-    A room that has something to prepare has a function `prepare(study)`, which
-    fills a cache from files that are part of every run's key, and nothing else.
-    """
-    for name, module in list(sys.modules.items()):
-        prepare = getattr(module, "prepare", None) if name.startswith("crlm.") else None
-        if callable(prepare) and prepare.__module__ == name:
-            with contextlib.suppress(Exception):
-                prepare(study)
+    figure = Figure(figsize=(2, 2))
+    for size in _SIZES:
+        for weight in ("normal", "bold"):
+            figure.text(0, 0, _LETTERS, fontsize=size, fontweight=weight)
+    figure.savefig(io.BytesIO(), format="rgba", dpi=144)
 
 
 def _serve(selector: selectors.BaseSelector, answers: Any) -> None:
@@ -196,4 +201,4 @@ def _end_group(pid: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], sys.argv[3:])
+    main(int(sys.argv[1]), sys.argv[2:])

@@ -87,9 +87,8 @@ class Server:
 
 def start_server(notebook: str) -> Server:
     """Start one for a notebook; it imports what the notebook's cells import."""
-    study = Path(notebook).stem
     program = [sys.executable, "-m", "crlm.batch.server", str(os.getpid())]
-    command = [*program, study, *imports_of(notebook)]
+    command = [*program, *imports_of(notebook)]
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,

@@ -15,12 +15,11 @@ from crlm.cohort.codebook import Codebook, Column, read_codebook
 from crlm.cohort.coercion import coerce
 from crlm.cohort.matching import match
 from crlm.cohort.reading import Raw, contents, read
-from crlm.cohort.remembering import recall, remember
 from crlm.cohort.times import read_dates
 from crlm.cohort.understanding import CohortReport, both, refuse, understand
 from crlm.cohort.wording import quote, quotes, token, violation, violations_frame
 from crlm.cohort.workbook import sheet_heads
-from crlm.ledger import Design, load_design
+from crlm.ledger import Design
 from crlm.refusals import did_you_mean, listing, name_key, plain, refusal, row_list, tidy
 
 #: Everything that may happen in a history, in the order in which it happens within a day.
@@ -116,21 +115,10 @@ def load_history(
         If the file is no table, a date, event or detail cannot be read, or the
         table has neither `date` nor `day`.
     """
-    known = None if codebook else recall(path, design)
-    if known is not None:
-        return known
     report = check_history(path, design, codebook)
     refuse(report)
     report.frame.attrs["notes"] = report.discreet
     return report.frame
-
-
-def prepare(study: str) -> None:
-    """Read a study's shipped histories now, so that `load_history` need not again."""
-    design = load_design(study)
-    path = design.folder / "history.csv"
-    if path.is_file():
-        remember(path, design, load_history(path, design))
 
 
 def check_history(

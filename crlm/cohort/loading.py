@@ -15,14 +15,13 @@ from crlm.cohort.doubts import doubts, unit_columns
 from crlm.cohort.matching import match
 from crlm.cohort.numbers import quote_header
 from crlm.cohort.reading import Raw, read
-from crlm.cohort.remembering import recall, remember
 from crlm.cohort.times import with_year
 from crlm.cohort.understanding import CohortReport, both, refuse, understand
 from crlm.cohort.units import DAYS_PER_MONTH, unit_in, unit_in_cell
 from crlm.cohort.validation import drop_halves, validate
 from crlm.cohort.wording import quotes, violation, violations_frame
 from crlm.files import forget
-from crlm.ledger import Design, load_design
+from crlm.ledger import Design
 from crlm.refusals import did_you_mean, foreign, listing, plain, refusal, tidy
 
 PathLike = str | os.PathLike[str]
@@ -57,19 +56,10 @@ def load(
         If the file is no table, or anything in it contradicts the dictionary;
         the message names the Excel rows and the remedies.
     """
-    known = None if codebook else recall(path, design)
-    if known is not None:
-        return known
     report = _checked(path, design, codebook)
     refuse(report)
     report.frame.attrs["notes"] = report.discreet
     return report.frame
-
-
-def prepare(study: str) -> None:
-    """Read a study's shipped table now, so that `load` need not in this process or its forks."""
-    design = load_design(study)
-    remember(design.folder / "cohort.csv", design, load(design.folder / "cohort.csv", design))
 
 
 def check(

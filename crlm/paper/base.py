@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from crlm import audit, cohort, files, ledger, regression
+from crlm import audit, cohort, files, ledger, once, regression
 from crlm.ledger import ParameterError
 from crlm.report import html, readings
 from crlm.report.figures import Picture
@@ -72,8 +72,11 @@ class Base:
         files.forget(filter(None, (cohort_path, history_path, codebook_path)))
         self.source = cohort.origin(cohort_path, self.design)
         book = codebook_path or None
-        self.table = cohort.load(self.source["path"], self.design, book)
-        self.history = cohort.events(history_path, cohort_path, self.design, book, self.table)
+        if any((cohort_path, history_path, codebook_path)):
+            self.table = cohort.load(self.source["path"], self.design, book)
+            self.history = cohort.events(history_path, cohort_path, self.design, book, self.table)
+        else:
+            self.table, self.history = once.patients(study)
         self.source["files"] = {
             "history": cohort.find_history(history_path, cohort_path, self.design, book),
             "codebook": codebook_path,
@@ -94,7 +97,7 @@ class Base:
     @functools.cached_property
     def audit(self) -> audit.Audit:
         """The printed numbers held against each other; the same for every cohort."""
-        return audit.audit(ledger.load_design(self.study), self.claims)
+        return once.audit(self.study)
 
     @functools.cached_property
     def print(self) -> readings.Print:

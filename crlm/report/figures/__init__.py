@@ -8,7 +8,7 @@ from crlm.report.figures.choices import published_ratio, specification_curve
 from crlm.report.figures.curves import kaplan_meier, overview
 from crlm.report.figures.forests import forest, pairs, stability
 from crlm.report.figures.patients import BOXES, distributions, flow, missing_values
-from crlm.report.figures.picture import PALETTE, Picture, prepare
+from crlm.report.figures.picture import PALETTE, Picture
 from crlm.report.figures.states import drawn_together, incidences, months_in_state, stacked
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "months_in_state",
     "overview",
     "pairs",
-    "prepare",
     "published_ratio",
     "specification_curve",
     "stability",

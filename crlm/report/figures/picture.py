@@ -7,7 +7,6 @@ import io
 import textwrap
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -69,18 +68,6 @@ class Picture:
         data = {"image/png": self.png, "text/plain": self.alt}
         data[kept.MEDIA_TYPE] = kept.dump(self.piece)
         return data, {"image/png": {"alt": self.alt, "width": self.width}}
-
-
-def prepare(_: str) -> None:
-    """Have the fonts and their glyphs read once, for this process and its forks."""
-    letters = "".join(chr(code) for code in range(32, 127)) + "–…"
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(2, 2))
-        axis = figure.subplots()
-        axis.set(title=letters, xlabel=letters, ylabel=letters)
-        for size in (7, 8, 8.5, 9):
-            axis.text(0, 0, letters, fontsize=size)
-        Picture(figure, "")
 
 
 def sheet(height: float, frame: tuple[float, float]) -> tuple[Figure, dict[str, float]]:

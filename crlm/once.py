@@ -1,0 +1,91 @@
+"""What no parameter changes: worked out once for a batch and lent to its runs, or worked out here.
+
+What is lent is known by everything that it was made from: the bytes of the study's files, the
+code of crlm, and the versions of the packages. Where any of it is another, it is made anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from crlm import audit as audits
+from crlm import cohort, files, ledger, lent, manifest
+
+_CODE = functools.cache(manifest.code_digest)
+_VERSIONS = functools.cache(manifest.versions)
+
+
+def lend(study: str) -> bytes:
+    """Everything that is the same in every run of a study, for `lent.borrow`.
+
+    Parameters
+    ----------
+    study : str
+        A name of `ledger.studies`; of another nothing is lent.
+
+    Returns
+    -------
+    bytes
+        No patient of a reader is in it: the tables are those that crlm brings along.
+    """
+    if study not in ledger.studies():
+        return lent.pack({})
+    made = {}
+    for name, make in (("audit", _audit), ("patients", _patients)):
+        # What cannot be made here is refused in each run, where it is reported.
+        with contextlib.suppress(ledger.CrlmError):
+            made[name] = (_key(study), make(study))
+    files.forget()
+    return lent.pack(made)
+
+
+def audit(study: str) -> audits.Audit:
+    """The printed numbers of a paper held against each other."""
+    found = lent.borrow("audit", _key(study))
+    return _audit(study) if found is None else found
+
+
+def patients(study: str) -> tuple[Any, Any]:
+    """The shipped table of a study and its history, as `cohort.load` and `cohort.events` give it.
+
+    Raises
+    ------
+    CohortError
+        If a file was changed since this process read it first.
+    """
+    found = lent.borrow("patients", _key(study))
+    if found is None:
+        return _patients(study)
+    for path in _tables(study):
+        files.read(path)
+    return found
+
+
+def _audit(study: str) -> audits.Audit:
+    return audits.audit(ledger.load_design(study), ledger.load_claims(study))
+
+
+def _patients(study: str) -> tuple[Any, Any]:
+    design = ledger.load_design(study)
+    table = cohort.load(design.folder / "cohort.csv", design)
+    return table, cohort.events("", "", design, None, table)
+
+
+def _tables(study: str) -> list[Path]:
+    folder = ledger.data_folder() / study
+    return [path for name in ("cohort", "history") if (path := folder / f"{name}.csv").is_file()]
+
+
+def _key(study: str) -> str:
+    """SHA-256 of everything that shapes what is lent."""
+    folder = ledger.data_folder() / study
+    beside = sorted(p for p in folder.glob("*.*") if p.suffix in (".toml", ".csv", ".json"))
+    known = {path.name: files.checksum(path) for path in beside}
+    known["columns.toml"] = files.checksum(ledger.data_folder() / "columns.toml")
+    made_from = {"study": study, "files": known, "code": _CODE(), "versions": _VERSIONS()}
+    return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,143 @@
+"""What is the same in every run is worked out once, and never lent where anything is another."""
+
+import hashlib
+import shutil
+
+import pandas as pd
+import pytest
+
+from crlm import cohort, files, ledger, lent, once
+from crlm.batch import driving
+
+QUICK = "base: {bootstrap_samples: 0, specifications: 0}\n"
+
+
+def offered(tmp_path, monkeypatch, data):
+    path = tmp_path / "lent"
+    path.write_bytes(data)
+    told = lent.told(str(path), hashlib.sha256(data).hexdigest())
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    return path
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    """A copy of the data folder, which a test may change."""
+    shutil.copytree(ledger.data_folder(), tmp_path / "data")
+    monkeypatch.setenv("CRLM_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """How often something was made and not borrowed."""
+    made = []
+    for name in ("_audit", "_patients"):
+        real = getattr(once, name)
+        monkeypatch.setattr(once, name, lambda s, n=name, r=real: (made.append(n), r(s))[1])
+    return made
+
+
+def test_what_is_lent_is_what_would_be_made(tmp_path, monkeypatch, counted):
+    audit, (table, history) = once.audit("ncch_scp"), once.patients("ncch_scp")
+    files.forget()
+    offered(tmp_path, monkeypatch, once.lend("ncch_scp"))
+    counted.clear()
+    for _ in range(2):
+        again = once.audit("ncch_scp")
+        for name in ("checks", "findings", "implied"):
+            pd.testing.assert_frame_equal(getattr(again, name), getattr(audit, name))
+        same, events = once.patients("ncch_scp")
+        pd.testing.assert_frame_equal(same, table)
+        pd.testing.assert_frame_equal(events, history)
+        assert same.attrs == table.attrs and events.attrs == history.attrs
+        # A notebook may change what it has; the next reader has its own.
+        again.checks.iloc[:, 0] = same.iloc[:, 0] = "changed"
+    assert counted == []
+
+
+def test_what_was_borrowed_counts_as_read(tmp_path, monkeypatch):
+    offered(tmp_path, monkeypatch, once.lend("ncch_scp"))
+    once.patients("ncch_scp")
+    folder = ledger.data_folder() / "ncch_scp"
+    for name in ("cohort.csv", "history.csv"):
+        assert files.seen(folder / name) == files.checksum(folder / name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "columns.toml",
+        "ncch_scp/design.toml",
+        "ncch_scp/published.csv",
+        "ncch_scp/cohort.csv",
+        "ncch_scp/history.csv",
+        "ncch_scp/cohort.source.toml",
+    ],
+)
+def test_a_changed_input_is_made_anew(data, tmp_path, monkeypatch, counted, name):
+    offered(tmp_path, monkeypatch, once.lend("ncch_scp"))
+    counted.clear()
+    (data / name).write_bytes((data / name).read_bytes() + b"\n")
+    once.audit("ncch_scp")
+    once.patients("ncch_scp")
+    assert counted == ["_audit", "_patients"]
+
+
+def test_a_changed_number_reaches_the_audit(data, tmp_path, monkeypatch):
+    offered(tmp_path, monkeypatch, once.lend("ncch_scp"))
+    before = once.audit("ncch_scp").checks
+    path = data / "ncch_scp" / "published.csv"
+    text = path.read_text(encoding="utf-8")
+    assert "number,150,=,150," in text
+    path.write_text(text.replace("number,150,=,150,", "number,151,=,151,", 1), encoding="utf-8")
+    assert not once.audit("ncch_scp").checks.equals(before)
+
+
+@pytest.mark.parametrize("what", ["_CODE", "_VERSIONS"])
+def test_other_code_or_packages_make_it_anew(tmp_path, monkeypatch, counted, what):
+    offered(tmp_path, monkeypatch, once.lend("ncch_scp"))
+    counted.clear()
+    monkeypatch.setattr(once, what, lambda: "another")
+    once.audit("ncch_scp")
+    assert counted == ["_audit"]
+
+
+def test_another_study_gets_nothing_of_this_one(tmp_path, monkeypatch, counted):
+    offered(tmp_path, monkeypatch, once.lend("ncch_scp"))
+    counted.clear()
+    once.audit("mskcc_hai")
+    assert counted == ["_audit"]
+    assert lent.borrow("audit", "x") is None
+
+
+def test_a_damaged_or_lost_file_is_not_used(tmp_path, monkeypatch, counted):
+    path = offered(tmp_path, monkeypatch, once.lend("ncch_scp"))
+    counted.clear()
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    once.audit("ncch_scp")
+    path.unlink()
+    once.audit("ncch_scp")
+    assert counted == ["_audit", "_audit"]
+
+
+def test_reading_a_table_does_not_depend_on_the_cuts(data):
+    design = ledger.load_design("ncch_scp")
+    cut = design.with_cuts(age_cat=70.0, size_cat=2.0)
+    path = design.folder / "cohort.csv"
+    pd.testing.assert_frame_equal(cohort.load(path, cut), cohort.load(path, design))
+
+
+def test_lent_or_not_forked_or_plain_the_bytes_are_the_same(tmp_path):
+    (tmp_path / "grid.yaml").write_text("study: ncch_scp\n" + QUICK)
+    for place, options in (
+        ("lent", {"lend": once.lend, "workers": 2}),
+        ("plain", {"kernels": "plain", "workers": 1}),
+    ):
+        done = driving.batch(tmp_path / "grid.yaml", tmp_path / place, quiet=True, **options)
+        assert [line["status"] for line in done.lines] == ["finished"]
+    one, two = (sorted((tmp_path / place / "runs").rglob("*.*")) for place in ("lent", "plain"))
+    assert [path.name for path in one] == [path.name for path in two] and len(one) == 5
+    for left, right in zip(one, two, strict=True):
+        assert left.read_bytes() == right.read_bytes(), left.name
