@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from crlm import ledger
+from crlm import ledger, lent
 from crlm.exact import exact_test
 from crlm.ledger import CohortError, Design
 from crlm.refusals import choice
@@ -50,6 +50,7 @@ class _Plan:
         return [mask for group, mask in self.groups.items() if group != "all"]
 
 
+@lent.pure
 def table_one(
     patients: pd.DataFrame,
     by: str | None,

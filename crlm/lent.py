@@ -1,20 +1,47 @@
-"""How what is the same in every run of a batch gets to a run: as data that fits its checksum.
+"""How what another run of a batch has found gets to a run: as data that fits its checksum.
 
-A batch works such things out once and leaves them in one file; each run is told the file and
-its SHA-256 in its environment. A run takes from it what was made from the very same things.
+What no parameter changes, a batch works out before its runs and leaves in one file; each run is
+told the file and its SHA-256 in its environment. What a few parameters change, a run that has
+found it leaves on a shelf, and the batch puts it where later runs look. Either way a run takes
+only what was made from the very same things, and without a batch everything is made here.
 """
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import functools
 import hashlib
 import os
 import pickle
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
-#: The environment's word for it: checksum, colon, path.
-VARIABLE = "CRLM_LENT"
+import numpy as np
+import pandas as pd
+
+from crlm import manifest
+
+P, R = ParamSpec("P"), TypeVar("R")
+# What its text tells in full.
+_PLAIN = (
+    type(None),
+    bool,
+    int,
+    float,
+    str,
+    bytes,
+    Path,
+    np.generic,
+    type(pd.NA),
+    type(pd.NaT),
+    pd.Timestamp,
+)
+
+#: The environment's words: checksum, colon, path; and two folders, to read and to write.
+VARIABLE, SHELF = "CRLM_LENT", "CRLM_SHELF"
 
 
 def pack(entries: Mapping[str, tuple[str, Any]]) -> bytes:
@@ -28,9 +55,18 @@ def pack(entries: Mapping[str, tuple[str, Any]]) -> bytes:
     return pickle.dumps({name: (key, pickle.dumps(one)) for name, (key, one) in entries.items()})
 
 
-def told(path: str, digest: str) -> dict[str, str]:
-    """The environment of a run to which a file of `pack` with this SHA-256 is lent."""
-    return {VARIABLE: f"{digest}:{path}"} if path else {}
+def told(path: str, digest: str, shelf: str = "", found: str = "") -> dict[str, str]:
+    """The environment of a run: the file lent to it, with its SHA-256, and its shelf.
+
+    Parameters
+    ----------
+    path, digest : str
+        A file of `pack`; empty for none.
+    shelf, found : str
+        Folder with what other runs have found, and the one for what this run finds.
+    """
+    file = {VARIABLE: f"{digest}:{path}"} if path else {}
+    return file | ({SHELF: f"{shelf}{os.pathsep}{found}"} if shelf else {})
 
 
 def borrow(name: str, key: str) -> Any | None:
@@ -53,3 +89,114 @@ def borrow(name: str, key: str) -> Any | None:
         return None
     known, thing = pickle.loads(data).get(name, ("", b""))
     return pickle.loads(thing) if known == key else None
+
+
+# ---- what a few parameters change -------------------------------------------
+
+
+def pure(make: Callable[P, R]) -> Callable[P, R]:
+    """Mark a function whose answer follows from its arguments, the code and the style of figures.
+
+    In a batch the answer of another run to the very same question is taken; its key is the
+    SHA-256 of all of these. Arguments that cannot be told byte for byte are never looked up.
+    """
+
+    @functools.wraps(make)
+    def asked(*args: P.args, **kwargs: P.kwargs) -> R:
+        shelf, _, found = os.environ.get(SHELF, "").partition(os.pathsep)
+        key = _key_of(make, args, kwargs) if shelf else ""
+        if not key:
+            return make(*args, **kwargs)
+        known = _taken(Path(shelf) / key)
+        if known is not None:
+            return known[0]
+        answer = make(*args, **kwargs)
+        with contextlib.suppress(OSError, pickle.PicklingError, TypeError, AttributeError):
+            _put(Path(found) / key, pickle.dumps((answer,)))
+        return answer
+
+    return asked
+
+
+def _taken(path: Path) -> tuple[Any] | None:
+    """What a shelf holds under a key; None if nothing, or not what was put there."""
+    try:
+        digest, _, data = path.read_bytes().partition(b"\n")
+    except OSError:
+        return None
+    return pickle.loads(data) if hashlib.sha256(data).hexdigest().encode() == digest else None
+
+
+def _put(path: Path, data: bytes) -> None:
+    path.write_bytes(hashlib.sha256(data).hexdigest().encode() + b"\n" + data)
+
+
+def _key_of(make: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """SHA-256 of a question; empty if an argument cannot be told byte for byte."""
+    told = hashlib.sha256()
+    try:
+        _tell(told, (make.__module__, make.__qualname__, _code(), _style(), args, kwargs))
+    except _Untold:
+        return ""
+    return told.hexdigest()
+
+
+@functools.cache
+def _code() -> tuple[str, dict[str, str]]:
+    return manifest.code_digest(), manifest.versions()
+
+
+def _style() -> str:
+    """Matplotlib's settings, which shape every figure."""
+    settings = getattr(sys.modules.get("matplotlib"), "rcParams", {})
+    return repr(sorted((name, repr(value)) for name, value in dict.items(settings)))
+
+
+class _Untold(Exception):
+    """An argument whose content cannot be told byte for byte."""
+
+
+def _tell(told: Any, thing: Any) -> None:
+    """Feed a thing to a hash: its kind, its size, its content."""
+    told.update(f"{type(thing).__module__}.{type(thing).__qualname__}:".encode())
+    if isinstance(thing, _PLAIN):
+        told.update(f"{thing!r};".encode())
+    elif isinstance(thing, (pd.DataFrame, pd.Series, pd.Index, np.ndarray)):
+        _tell_table(told, thing)
+    elif isinstance(thing, Mapping):
+        _tell(told, [part for pair in thing.items() for part in pair])
+    elif isinstance(thing, (list, tuple)):
+        told.update(f"{len(thing)};".encode())
+        for part in thing:
+            _tell(told, part)
+    elif dataclasses.is_dataclass(thing):
+        _tell(told, [getattr(thing, field.name) for field in dataclasses.fields(thing)])
+    else:
+        raise _Untold
+
+
+def _tell_table(told: Any, thing: Any) -> None:
+    if isinstance(thing, pd.DataFrame):
+        _tell(told, [thing.columns, thing.index, dict(thing.attrs)])
+        for at in range(thing.shape[1]):
+            _tell_values(told, thing.iloc[:, at].values)
+    elif isinstance(thing, pd.Series):
+        _tell(told, [thing.name, thing.index, dict(thing.attrs)])
+        _tell_values(told, thing.values)
+    else:
+        _tell(told, [*getattr(thing, "names", ()), *thing.shape])
+        _tell_values(told, np.asarray(thing))
+
+
+def _tell_values(told: Any, values: Any) -> None:
+    """One column: its type and every value."""
+    told.update(f"{values.dtype!r}{len(values)};".encode())
+    if isinstance(values, pd.Categorical):
+        _tell(told, list(values.categories))
+        told.update(np.ascontiguousarray(values.codes).tobytes())
+    elif isinstance(values.dtype, np.dtype) and values.dtype != object:
+        told.update(np.ascontiguousarray(values).tobytes())
+    else:
+        cells = np.asarray(values, dtype=object).tolist()
+        plain = all(issubclass(kind, _PLAIN) for kind in set(map(type, cells)))
+        told.update(repr(cells).encode()) if plain else _tell(told, cells)

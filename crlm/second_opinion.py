@@ -14,10 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from crlm import lent
+
 #: Columns of the frame that `curves` and `models` return.
 COLUMNS = ("endpoint", "quantity", "group", "program", "here", "there", "difference")
 
 
+@lent.pure
 def curves(frame: pd.DataFrame, by: str, rows: pd.DataFrame) -> pd.DataFrame:
     """Medians, survival rates and the log-rank test by lifelines, beside ours.
 
@@ -41,6 +44,7 @@ def curves(frame: pd.DataFrame, by: str, rows: pd.DataFrame) -> pd.DataFrame:
     return _table([{"endpoint": endpoint, "program": "lifelines", **one} for one in found])
 
 
+@lent.pure
 def models(
     frame: pd.DataFrame, covariates: Sequence[str], rows: pd.DataFrame, *, ties: str
 ) -> pd.DataFrame:

@@ -130,14 +130,16 @@ def test_reading_a_table_does_not_depend_on_the_cuts(data):
 
 
 def test_lent_or_not_forked_or_plain_the_bytes_are_the_same(tmp_path):
-    (tmp_path / "grid.yaml").write_text("study: ncch_scp\n" + QUICK)
+    """The second run takes what the first found."""
+    text = "study: ncch_scp\n" + QUICK + "list: [{ties: efron, seed: 1}, {ties: efron, seed: 2}"
+    (tmp_path / "grid.yaml").write_text(text + "]\n")
     for place, options in (
-        ("lent", {"lend": once.lend, "workers": 2}),
-        ("plain", {"kernels": "plain", "workers": 1}),
+        ("lent", {"lend": once.lend, "workers": 1}),
+        ("plain", {"kernels": "plain", "workers": 2}),
     ):
         done = driving.batch(tmp_path / "grid.yaml", tmp_path / place, quiet=True, **options)
-        assert [line["status"] for line in done.lines] == ["finished"]
+        assert [line["status"] for line in done.lines] == ["finished"] * 2
     one, two = (sorted((tmp_path / place / "runs").rglob("*.*")) for place in ("lent", "plain"))
-    assert [path.name for path in one] == [path.name for path in two] and len(one) == 5
+    assert [path.name for path in one] == [path.name for path in two] and len(one) == 10
     for left, right in zip(one, two, strict=True):
         assert left.read_bytes() == right.read_bytes(), left.name

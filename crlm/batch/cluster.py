@@ -323,7 +323,8 @@ def _unpack(job: dict[str, Any], folder: Path, handles: list[int]) -> dict[str, 
         "notebook": places[job["notebook"]],
         "parameters": values,
         "files": files,
-        "lent": {**job["lent"], "path": places.get(job["lent"]["path"], "")},
+        # What runs find stays on their machine: the driver's folders are not there.
+        "lent": {"path": places.get(job["lent"]["path"], ""), "digest": job["lent"]["digest"]},
         "part": str(folder / "out"),
     }
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,17 +16,14 @@ from crlm.batch import folder as place
 from crlm.batch import scratch
 from crlm.batch import workers as local_workers
 from crlm.batch.grid import Plan, Run, plan
-from crlm.files import checksum, forget, is_full
+from crlm.batch.lending import NOTHING, Lend, Lending, lending
+from crlm.files import forget, is_full
 from crlm.ledger import CrlmError
 
 #: Reads (study, parameters) of each patient table and tells its kind: see `intake.look`.
 Look = Callable[[Sequence[tuple[str, Mapping[str, Any]]]], list[dict[str, Any]]]
 
-#: Works out what is the same in every run of a study: see `once.lend`.
-Lend = Callable[[str], bytes]
-
 _SAY_EVERY = 10.0
-_NOTHING = {"path": "", "digest": ""}
 _FULL = (
     "The disk is full: no room for {what} in {out}. Finished runs are kept; make room and "
     "start the same command again."
@@ -86,7 +82,7 @@ def batch(
         read fails its runs, and any table that the grid names counts as the reader's own.
     lend : callable, optional
         Works out what is the same in every run of a study, once for all of them: `once.lend`.
-        Without it each run works that out itself, to the same bytes.
+        Without it each run works everything out itself, to the same bytes.
 
     Raises
     ------
@@ -125,9 +121,8 @@ def _batch(
         skipped = len(planned.runs) - len(todo)
         if todo:
             execute = _executor(workers, scheduler, kernels)
-            with _lent(todo, lend) as offers:
-                jobs = [job_of(item, out.resolve(), offers[item.study]) for item in todo]
-                _drive(todo, jobs, out, execute, _progress(len(todo), skipped, quiet))
+            with lending(todo, lend) as desk:
+                _drive(todo, desk, out, execute, _progress(len(todo), skipped, quiet))
         lines = tuple(place.outcome(out, item) for item in planned.runs)
         changed |= place.manifest(out, lines)
         if changed or todo or not _complete(out):
@@ -217,21 +212,7 @@ def _executor(workers: int, scheduler: str, kernels: str) -> Callable[..., Any]:
     return lambda jobs: local_workers.local(jobs, count, chosen)
 
 
-@contextlib.contextmanager
-def _lent(todo: list[Run], lend: Lend | None) -> Iterator[dict[str, dict[str, str]]]:
-    """By study, the file of what its runs are lent; gone at the end."""
-    with scratch.private() as folder:
-        offers = {}
-        for study in dict.fromkeys(item.study for item in todo):
-            offers[study] = _NOTHING
-            if lend is not None:
-                path = folder / f"{study}.lent"
-                path.write_bytes(lend(study))
-                offers[study] = {"path": str(path), "digest": checksum(path)}
-        yield offers
-
-
-def job_of(item: Run, out: Path, offer: Mapping[str, str] = _NOTHING) -> dict[str, Any]:
+def job_of(item: Run, out: Path, offer: Mapping[str, str] = NOTHING) -> dict[str, Any]:
     """A run as it is given to a worker, with what it is lent."""
     job = {**asdict(item), "name": item.study, "part": str(place.part(out, item.key))}
     return {**job, "private": bool(_named_files(item)), "lent": dict(offer)}
@@ -243,17 +224,18 @@ def _named_files(item: Run) -> list[str]:
 
 def _drive(
     todo: list[Run],
-    jobs: list[dict[str, Any]],
+    desk: Lending,
     out: Path,
     execute: Callable[..., Any],
     said: Callable[..., None],
 ) -> None:
     items = {item.key: item for item in todo}
-    outcomes = execute(jobs)
+    outcomes = execute([job_of(item, out.resolve(), desk.offer(item)) for item in todo])
     try:
         for result in outcomes:
             if result is not None:
                 _take_in(items[result["key"]], result, out)
+                desk.take_back(items[result["key"]], result["status"])
             said(result)
     finally:
         outcomes.close()

@@ -29,8 +29,8 @@ def perform(
         checked; `output_dir` (whether the notebook has that parameter);
         `folder` (made and filled here); `seconds` (limit for the run, or
         None); `record` (what `run.json` says of the run beside its outcome);
-        `files` (what the run reads, with checksums: see `grid.Run`); `lent` (`path` and
-        `digest` of what is the same in every run, maybe empty: see `lent`);
+        `files` (what the run reads, with checksums: see `grid.Run`); `lent` (what other runs
+        have found, maybe nothing: the arguments of `lent.told`);
         `private` (whether the patients are the reader's own).
     waiting : kernel.Waiting, optional
         A forked kernel; without one a plain kernel is started.
@@ -100,8 +100,8 @@ def _execute(
     values = dict(job["parameters"])
     if job["output_dir"]:
         values["output_dir"] = str(folder)
-    os.environ.update(lent.told(**job["lent"]))
     options: dict[str, Any] = {"seconds": job.get("seconds"), "at_cell": at_cell}
+    os.environ.update(lent.told(**job["lent"]))
     with scratch.private() as private:
         if waiting is not None:
             options["kernel_manager_class"] = kernel.forked_manager(waiting, str(private))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from crlm import lent
 from crlm.ledger import rows
 from crlm.refusals import choice, foreign, listing, refusal
 from crlm.regression.engine import FollowUp, upper_tail
@@ -120,6 +121,7 @@ def cox(
     return rows(records)
 
 
+@lent.pure
 def firth_cox(
     frame: pd.DataFrame,
     covariates: Sequence[str],

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import fisher_exact
 
+from crlm import lent
 from crlm.ledger import rows
 from crlm.refusals import argument, choice
 from crlm.regression.engine import TIES
@@ -32,6 +33,7 @@ STABILITY = "bootstrap selection"
 LOGISTIC_TESTS = ("fisher", "wald")
 
 
+@lent.pure
 def regression_table(
     frame: pd.DataFrame,
     rule: Rule,
@@ -78,6 +80,7 @@ def regression_table(
     return pd.concat([uni, multi, *([rows(reasons)] if reasons else [])], ignore_index=True)
 
 
+@lent.pure
 def logistic_table(
     frame: pd.DataFrame,
     outcome: str,
@@ -126,6 +129,7 @@ def logistic_table(
     return pd.concat([uni, multi], ignore_index=True)
 
 
+@lent.pure
 def bootstrap_selection(
     frame: pd.DataFrame,
     rule: Rule,

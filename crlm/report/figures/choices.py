@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from crlm import lent
 from crlm.ledger import Design
 from crlm.numbers import number, ratio
 from crlm.report.figures.picture import (
@@ -31,6 +32,7 @@ _CHOICES = {
 _MARKS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20)
 
 
+@lent.pure
 def specification_curve(
     curve: pd.DataFrame, design: Design, published: str = "", *, title: str
 ) -> Picture | None:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
+from crlm import lent
 from crlm.ledger import Design
 from crlm.naming import small
 from crlm.numbers import number, p_phrase
@@ -28,6 +29,7 @@ _MAX_CENSOR_MARKS = 2000
 _MAX_STEPS = 4000
 
 
+@lent.pure
 def kaplan_meier(
     curves: pd.DataFrame, rows: pd.DataFrame, design: Design, *, title: str = ""
 ) -> Picture:
@@ -64,6 +66,7 @@ def kaplan_meier(
         return Picture(figure, alt, title, _drawn(curves, risk))
 
 
+@lent.pure
 def overview(panels: Sequence[tuple[str, pd.DataFrame, float]], design: Design) -> Picture:
     """The curves of the main endpoints side by side, without numbers at risk.
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from crlm import lent
 from crlm.ledger import Design
 from crlm.naming import describe
 from crlm.numbers import interval, number
@@ -25,6 +26,7 @@ from crlm.report.figures.picture import (
 )
 
 
+@lent.pure
 def forest(rows: pd.DataFrame, design: Design, *, title: str, unit: str = "HR") -> Picture:
     """Ratios with their intervals on a log axis, numbers beside them; arrows where clipped.
 
@@ -78,6 +80,7 @@ def _one_of_pair(pair: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {"statistic": pair["statistic"], **values, "conf_high": pair[f"{name}_high"]}
 
 
+@lent.pure
 def stability(rows: pd.DataFrame, design: Design, *, title: str) -> Picture:
     """How often each factor is chosen in the resamples, the largest share first.
 

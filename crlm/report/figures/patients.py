@@ -11,6 +11,7 @@ import matplotlib
 import pandas as pd
 from matplotlib.ticker import FuncFormatter, NullLocator
 
+from crlm import lent
 from crlm.ledger import Design
 from crlm.naming import small
 from crlm.numbers import number, short
@@ -25,6 +26,7 @@ from crlm.report.figures.picture import (
 )
 
 
+@lent.pure
 def flow(rows: pd.DataFrame, design: Design) -> Picture:
     """The flow of patients into the study, from attrition rows."""
     counts = {row["level"]: row["estimate"] for row in rows.to_dict("records")}
@@ -59,6 +61,7 @@ _WHISKERS = (5, 95)
 BOXES = "Box: median and quartiles; whiskers: the 5th and the 95th percentile."
 
 
+@lent.pure
 def distributions(
     frame: pd.DataFrame, names: Sequence[str], by: str, design: Design
 ) -> Picture | None:
@@ -136,6 +139,7 @@ def _describe_boxes(
     return f"Box plots by {small(design.label(by))}. {BOXES} Medians: {'; '.join(told)}."
 
 
+@lent.pure
 def missing_values(
     frame: pd.DataFrame, names: Sequence[str], by: str, design: Design
 ) -> Picture | None:

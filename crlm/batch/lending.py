@@ -1,0 +1,74 @@
+"""What the runs of a batch lend each other, in a private folder that is gone at its end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from crlm import home
+from crlm.batch import scratch
+from crlm.batch.grid import Run
+from crlm.files import checksum
+
+#: Works out what is the same in every run of a study: see `once.lend`.
+Lend = Callable[[str], bytes]
+
+NOTHING = {"path": "", "digest": ""}
+
+
+class Lending:
+    """What each run is offered, and what comes back from it.
+
+    Runs of a notebook that came with crlm on the shipped cohort lend each other what they find
+    (`lent.pure`). Whatever else a notebook does, it gets nothing of another run and gives none.
+    """
+
+    def __init__(self, folder: Path | None, files: dict[str, dict[str, str]]) -> None:
+        self._folder = folder
+        self._files = files
+
+    def offer(self, item: Run) -> dict[str, str]:
+        """The arguments of `lent.told` for a run."""
+        offered = dict(self._files.get(item.study, NOTHING))
+        if self._folder is None or not _is_shipped(item):
+            return offered
+        found = self._folder / "found" / item.key
+        found.mkdir(parents=True, exist_ok=True)
+        return {**offered, "shelf": str(self._folder / "shelf"), "found": str(found)}
+
+    def take_back(self, item: Run, status: str) -> None:
+        """Put what a finished run found where later runs look; of another it is dropped."""
+        if self._folder is None:
+            return
+        found = self._folder / "found" / item.key
+        for path in found.glob("*") if status == "finished" else ():
+            with contextlib.suppress(OSError):
+                os.replace(path, self._folder / "shelf" / path.name)
+        shutil.rmtree(found, ignore_errors=True)
+
+
+def _is_shipped(item: Run) -> bool:
+    named = any(item.parameters.get(name) for name in ("cohort_path", "history_path"))
+    shipped = home.path("notebooks") / f"{item.study}.ipynb"
+    return not named and item.record["notebook_sha256"] == checksum(shipped)
+
+
+@contextlib.contextmanager
+def lending(todo: Iterable[Run], lend: Lend | None) -> Iterator[Lending]:
+    """Lend to these runs, with what `lend` works out for their studies; None: nothing at all."""
+    if lend is None:
+        yield Lending(None, {})
+        return
+    with scratch.private() as folder:
+        (folder / "shelf").mkdir()
+        yield Lending(folder, {s: _file(folder, s, lend) for s in {item.study for item in todo}})
+
+
+def _file(folder: Path, study: str, lend: Lend) -> dict[str, Any]:
+    path = folder / f"{study}.lent"
+    path.write_bytes(lend(study))
+    return {"path": str(path), "digest": checksum(path)}

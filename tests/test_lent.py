@@ -1,0 +1,183 @@
+"""What one run of a batch found is taken by another only where the question is the very same."""
+
+import os
+from dataclasses import replace
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+
+from crlm import ledger, lent
+from crlm.batch import grid
+from crlm.batch.lending import Lending, lending
+
+ASKED = []
+
+
+@lent.pure
+def answer(*args, **kwargs):
+    ASKED.append((args, kwargs))
+    return pd.DataFrame({"estimate": [len(ASKED)]})
+
+
+@lent.pure
+def another(*args, **kwargs):
+    return answer.__wrapped__(*args, **kwargs)
+
+
+@pytest.fixture(autouse=True)
+def shelf(tmp_path, monkeypatch):
+    ASKED.clear()
+    (tmp_path / "shelf").mkdir()
+    monkeypatch.setenv(lent.SHELF, f"{tmp_path / 'shelf'}{os.pathsep}{tmp_path / 'shelf'}")
+    return tmp_path / "shelf"
+
+
+def frame(**changes):
+    made = {
+        "time": [1.0, 2.0, np.nan],
+        "n": [1, 2, 3],
+        "event": pd.array([True, False, None], dtype="boolean"),
+        "ras": pd.Categorical(["wild", "mutant", "wild"], ["wild", "mutant"]),
+        "name": ["a", "b", None],
+        "day": pd.to_datetime(["2020-01-01", "2020-01-02", None]),
+    }
+    return pd.DataFrame({**made, **changes})
+
+
+def noted(note):
+    made = frame()
+    made.attrs["notes"] = [note]
+    return made
+
+
+DESIGN = ledger.load_design("ncch_scp")
+LONG = np.arange(10_000.0)
+#: Two questions a line that differ in one thing, some of it where a printed frame has dots.
+DIFFERENT = {
+    "a value": (frame(), frame(time=[1.0, 2.0 + 1e-12, np.nan])),
+    "a missing value": (frame(), frame(event=pd.array([True, False, True], dtype="boolean"))),
+    "a type": (frame(), frame(n=[1.0, 2.0, 3.0])),
+    "a word": (frame(), frame(name=["a", "b", "None"])),
+    "a category": (frame(), frame(ras=pd.Categorical(["wild", "mutant", "mutant"]))),
+    "the reference": (
+        frame(),
+        frame(ras=pd.Categorical(["wild", "mutant", "wild"], ["mutant", "wild"])),
+    ),
+    "a date": (frame(), frame(day=pd.to_datetime(["2020-01-01", "2020-01-03", None]))),
+    "a name": (frame(), frame().rename(columns={"n": "m"})),
+    "the order of rows": (frame(), frame().iloc[[1, 0, 2]]),
+    "the order of columns": (frame(), frame()[["n", "time", "event", "ras", "name", "day"]]),
+    "the index": (frame(), frame().set_axis([5, 6, 7])),
+    "a note": (noted("a"), noted("b")),
+    "the middle of an array": (LONG, np.where(LONG == 5000, 0, LONG)),
+    "a shape": (np.zeros((6, 1)), np.zeros(6)),
+    "a frame in a mapping": ({"x": frame()}, {"x": frame(n=[1, 2, 4])}),
+    "the design": (DESIGN, DESIGN.with_cuts(age_cat=70.0)),
+    "a field": (DESIGN, replace(DESIGN, exposure="sex")),
+    "a number that equals it": (1, 1.0),
+    "a truth that equals it": (1, True),
+    "a list of one": ("ab", ["ab"]),
+    "where a list ends": ((["a"], ["b"]), (["a", "b"], [])),
+}
+
+
+@pytest.mark.parametrize("what", DIFFERENT)
+def test_another_question_is_asked_anew(what):
+    one, two = DIFFERENT[what]
+    first = answer(one)
+    pd.testing.assert_frame_equal(answer(one), first)
+    assert len(ASKED) == 1, "the same question was asked twice"
+    answer(two)
+    assert len(ASKED) == 2, "another question got the first one's answer"
+
+
+def test_the_argument_the_function_the_style_and_the_code_count(monkeypatch):
+    asked = [
+        lambda: answer(1, ties="efron"),
+        lambda: answer(1, ties="breslow"),
+        lambda: answer(1, rule="efron"),
+        lambda: another(1, ties="efron"),
+    ]
+    for ask in asked * 2:
+        ask()
+    assert len(ASKED) == 4
+    with matplotlib.rc_context({"font.size": 77}):
+        answer(1, ties="efron")
+    assert len(ASKED) == 5
+    monkeypatch.setattr(lent, "_code", lambda: ("another", {}))
+    answer(1, ties="efron")
+    assert len(ASKED) == 6
+
+
+def test_what_is_taken_is_nobody_elses():
+    for _ in range(2):
+        mine = answer(1)
+        assert mine.loc[0, "estimate"] == 1
+        mine.loc[0, "estimate"] = -1
+    assert len(ASKED) == 1
+
+
+def test_what_cannot_be_told_is_never_looked_up(shelf):
+    for _ in range(2):
+        answer(lambda: 1)
+        answer(frame(name=[object(), "b", "c"]))
+    assert len(ASKED) == 4 and not list(shelf.iterdir())
+
+
+def test_a_damaged_answer_is_asked_anew(shelf):
+    answer(1)
+    (kept,) = shelf.iterdir()
+    for damaged in (kept.read_bytes()[:-1], b"", b"x" * 64 + b"\n\x80"):
+        kept.write_bytes(damaged)
+        before = len(ASKED)
+        answer(1)
+        assert len(ASKED) == before + 1
+
+
+def test_without_a_batch_nothing_is_kept(monkeypatch, shelf):
+    monkeypatch.delenv(lent.SHELF)
+    answer(1)
+    answer(1)
+    assert len(ASKED) == 2 and not list(shelf.iterdir())
+
+
+# ---- who lends to whom ------------------------------------------------------
+
+
+def planned(tmp_path, text):
+    (tmp_path / "grid.yaml").write_text(text)
+    return grid.plan(tmp_path / "grid.yaml").runs
+
+
+def test_runs_of_a_papers_notebook_on_its_cohort_lend_each_other(tmp_path):
+    (item,) = planned(tmp_path, "study: ncch_scp\n")
+    with lending([item], lambda _: b"data") as desk:
+        offer = desk.offer(item)
+        assert set(offer) == {"path", "digest", "shelf", "found"}
+        found = os.path.join(offer["found"], "key")
+        for status, kept in (("failed", []), ("finished", ["key"])):
+            desk.offer(item)
+            with open(found, "w") as stream:
+                stream.write("an answer")
+            desk.take_back(item, status)
+            assert os.listdir(offer["shelf"]) == kept
+    assert not os.path.exists(offer["shelf"]) and not os.path.exists(offer["path"])
+
+
+def test_own_tables_and_other_notebooks_lend_nothing(tmp_path):
+    source = ledger.data_folder() / "ncch_scp" / "cohort.csv"
+    (tmp_path / "mine.csv").write_bytes(source.read_bytes())
+    book = ledger.data_folder().parent / "notebooks" / "ncch_scp.ipynb"
+    (tmp_path / "ncch_scp.ipynb").write_text(book.read_text(encoding="utf-8") + "\n", "utf-8")
+    for text in ("study: ncch_scp\ncohorts: [mine.csv]\n", "notebook: ncch_scp.ipynb\n"):
+        (item,) = planned(tmp_path, text)
+        with lending([item], lambda _: b"data") as desk:
+            assert set(desk.offer(item)) == {"path", "digest"}
+
+
+def test_nothing_is_lent_where_nothing_is_asked_for(tmp_path):
+    (item,) = planned(tmp_path, "study: ncch_scp\n")
+    with lending([item], None) as desk:
+        assert isinstance(desk, Lending) and desk.offer(item) == {"path": "", "digest": ""}
