@@ -446,3 +446,40 @@ def test_stratified_is_r():
     coef, error = logs(rows)
     np.testing.assert_allclose(coef, told("colon", "stratified", "coef", "fu"), **DIGITS)
     np.testing.assert_allclose(error, told("colon", "stratified", "se", "fu"), **DIGITS)
+
+
+# ---- what the page of methods says ------------------------------------------
+
+
+def test_every_number_of_the_methods_is_one_that_r_printed():
+    import csv
+    import re
+
+    root = Path(__file__).parents[1]
+    printed = set()
+    for path in (root / "tests" / "reference").glob("*.csv"):
+        with path.open(encoding="utf-8", newline="") as file:
+            printed |= {cell for row in csv.reader(file) for cell in row}
+    text = (root / "docs" / "methods.md").read_text(encoding="utf-8")
+    quoted = re.findall(r"(?<![\w.])-?\d+\.\d{6,}", text)
+    assert len(quoted) > 70
+    assert not [number for number in quoted if number not in printed]
+    for name in re.findall(r"`(\w+\.csv)`", text):
+        assert (root / "tests" / "reference" / name).exists(), name
+
+
+def test_every_function_that_the_methods_name_exists():
+    import importlib
+    import re
+
+    text = (Path(__file__).parents[1] / "docs" / "methods.md").read_text(encoding="utf-8")
+    rooms = ("causal", "multistate", "missing", "regression", "endpoints")
+    named = re.findall(rf"`({'|'.join(rooms)})\.(?!csv`)(\w+)`((?:, `\w+`)*)", text)
+    assert len(named) > 20
+    for room, first, more in named:
+        door = importlib.import_module(f"crlm.{room}")
+        for name in [first, *re.findall(r"\w+", more)]:
+            known = hasattr(door, name) or any(
+                hasattr(importlib.import_module(f"crlm.{other}"), name) for other in rooms
+            )
+            assert known, f"{room}.{name}"
