@@ -205,6 +205,19 @@ def test_lines_of_a_table_stay_whole_and_its_head_comes_again(small):
         assert all(row._tr.trPr.find(qn("w:cantSplit")) is not None for row in rows)
 
 
+def test_a_cell_that_names_a_heading_leads_to_it():
+    cell = html.Linked("See Last one; also Nowhere.", ["Last one", "Nowhere"])
+    shown_table = html.table("Checklist", ["Item", "Where"], [("", ["1", cell])])
+    document, _ = made(notebook(new_markdown_cell("## Last one"), shown(shown_table)))
+    links = list(document.element.iter(qn("w:hyperlink")))
+    assert [(words(link), document.tables[-2].cell(1, 1).text) for link in links] == [
+        ("Last one", "See Last one; also Nowhere.")
+    ]
+    starts = document.element.iter(qn("w:bookmarkStart"))
+    at = {mark.get(qn("w:name")): mark.getparent() for mark in starts}
+    assert words(at[links[0].get(qn("w:anchor"))]) == "Last one"
+
+
 def test_marks_of_footnotes_are_raised_letters(small):
     document, _ = made(small)
     runs = document.tables[0].cell(1, 2).paragraphs[0].runs

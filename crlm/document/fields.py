@@ -8,8 +8,10 @@ from typing import Any
 
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
+from docx.shared import Pt, RGBColor
 
 _LONGEST = 40
+_LINK = RGBColor(0x00, 0x57, 0x8A)
 
 
 def bookmark_name(name: str) -> str:
@@ -59,6 +61,22 @@ class Bookmarks:
         else:
             paragraph._p.append(begin)
         paragraph._p.append(end)
+
+
+def heading_name(heading: str) -> str:
+    """The bookmark at a heading; Word hides names that begin with a line."""
+    return f"_Head_{hashlib.sha256(heading.encode()).hexdigest()[:12]}"
+
+
+def add_link(paragraph: Any, text: str, anchor: str, size: float | None) -> None:
+    """Add words that lead to a bookmark of the same document."""
+    run = paragraph.add_run(text)
+    run.font.size = Pt(size) if size else None
+    run.font.color.rgb = _LINK
+    link = OxmlElement("w:hyperlink")
+    link.set(qn("w:anchor"), anchor)
+    run._r.addprevious(link)
+    link.append(run._r)
 
 
 def add_field(paragraph: Any, code: str, shown: str) -> None:

@@ -6,8 +6,9 @@ other in Word and LibreOffice alike.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from docx.enum.text import WD_ALIGN_PARAGRAPH
@@ -15,7 +16,7 @@ from docx.oxml.ns import qn
 from docx.shared import Emu, Pt
 
 from crlm import pieces
-from crlm.document.fields import Bookmarks, bookmark_name, flag
+from crlm.document.fields import Bookmarks, add_link, bookmark_name, flag, heading_name
 from crlm.document.styles import TABLE
 
 _SIZES = (8.5, 7.5, 6.5, 5.5)
@@ -28,7 +29,11 @@ _NUMBER = re.compile(r"[<>≥≤]?[+−-]?[\d,]*\d(?:\.(\d+))?(?: %)?|–|")
 
 
 def add_table(
-    document: Any, piece: pieces.Table, width: int, bookmarks: Bookmarks
+    document: Any,
+    piece: pieces.Table,
+    width: int,
+    bookmarks: Bookmarks,
+    headings: Collection[str] = (),
 ) -> dict[str, tuple[str, ...]]:
     """Add a table and its notes.
 
@@ -39,6 +44,8 @@ def add_table(
     width : int
         Of the text, in EMU.
     bookmarks : Bookmarks
+    headings : collection of str
+        Those of the document, to which a cell that names one leads.
 
     Returns
     -------
@@ -58,7 +65,8 @@ def add_table(
     flag(rows[0]._tr.get_or_add_trPr(), "w:tblHeader")
     found = {}
     for row, line in zip(list(rows)[1:], piece.body, strict=True):
-        _fill(row, line.cells, aligned, size, kind=line.kind)
+        links = [heading for heading in line.links if heading in headings]
+        _fill(row, line.cells, aligned, size, kind=line.kind, links=links)
         if line.rows:
             name = bookmarks.around(row.cells[0].paragraphs[0], bookmark_name(line.rows[0]))
             found[name] = line.rows
@@ -78,6 +86,17 @@ def add_marked(paragraph: Any, text: str, size: float | None = None) -> None:
             run = paragraph.add_run("".join(_RAISED.get(c, c) for c in part))
             run.font.superscript = True if i % 2 else None
             run.font.size = Pt(size) if size else None
+
+
+def add_linked(paragraph: Any, text: str, size: float, links: Sequence[str]) -> None:
+    """Add text in which the headings that it names lead to them."""
+    longest = sorted(links, key=len, reverse=True)
+    parts = re.split(f"({'|'.join(map(re.escape, longest))})", text) if links else [text]
+    for part in parts:
+        if part in links:
+            add_link(paragraph, part, heading_name(part), size)
+        else:
+            add_marked(paragraph, part, size)
 
 
 def _lay_out(table: Any, caption: str, widths: Sequence[float]) -> None:
@@ -100,6 +119,7 @@ def _fill(
     *,
     head: bool = False,
     kind: str = "",
+    links: Sequence[str] = (),
 ) -> None:
     flag(row._tr.get_or_add_trPr(), "w:cantSplit")
     for i, cell in enumerate(row.cells):
@@ -107,7 +127,7 @@ def _fill(
         cell.width = cell._tc.getparent().getparent().tblGrid.gridCol_lst[i].w
         paragraph = cell.paragraphs[0]
         paragraph.style = "Table Text"
-        add_marked(paragraph, text, size)
+        add_linked(paragraph, text, size, links)
         if head or kind == "head":
             for run in paragraph.runs:
                 run.bold = True
@@ -151,7 +171,8 @@ def _widths(
     ends = [0.0 if n is None else n * _DIGIT + _MARK for n in aligned]
     words = [_longest_word(head) for head in header]
     held = [max(map(_unbroken, cells), default=0) for cells in columns]
-    long = [min(_usual(cells), _WIDEST) for cells in columns]
+    heads = [min(len(head), _SHORT) for head in header]
+    long = [max(min(_usual(c), _WIDEST), n) for c, n in zip(columns, heads, strict=True)]
     for size in _SIZES:
         unit = size * _LETTER
         white = [_WHITE + size * end for end in ends]
@@ -172,7 +193,7 @@ def _widths(
 def _usual(cells: Sequence[str]) -> int:
     """How long the cells of a column are; of many the longest tenth may be longer."""
     lengths = sorted(map(len, cells))
-    return lengths[int(0.9 * (len(lengths) - 1))] if lengths else 0
+    return lengths[math.ceil(0.9 * (len(lengths) - 1))] if lengths else 0
 
 
 def _unbroken(cell: str) -> int:

@@ -20,6 +20,7 @@ from crlm.document.fields import (
     add_field,
     bookmark_name,
     describe_picture,
+    heading_name,
 )
 from crlm.document.grid import add_marked, add_table
 from crlm.document.outline import (
@@ -76,6 +77,7 @@ def write(
     """
     dress = dressed(template)
     writer = _Writer(dress.document, dress.bullets, fine or {})
+    writer.headings = {block.text for block in outline.blocks if isinstance(block, Heading)}
     writer.opening(outline)
     for block in outline.blocks:
         writer.block(block)
@@ -94,6 +96,7 @@ class _Writer:
         self.document, self.bullets, self.fine = document, bullets, fine
         self.bookmarks = Bookmarks()
         self.rows: dict[str, Any] = {}
+        self.headings: set[str] = set()
         self.coarse = 0
         section = document.sections[0]
         self.width = section.page_width - section.left_margin - section.right_margin
@@ -117,7 +120,9 @@ class _Writer:
         self.kinds[type(block)](block)
 
     def heading(self, block: Heading) -> None:
-        self.document.add_paragraph(block.text, style=f"Heading {min(max(block.level, 1), 3)}")
+        style = f"Heading {min(max(block.level, 1), 3)}"
+        made = self.document.add_paragraph(block.text, style=style)
+        self.bookmarks.around(made, heading_name(block.text))
 
     def paragraph(self, block: Paragraph) -> None:
         made = self.document.add_paragraph(style="List Bullet" if block.bullet else "Body Text")
@@ -168,7 +173,9 @@ class _Writer:
     def exhibit(self, block: Exhibit) -> None:
         if isinstance(block.piece, pieces.Table):
             self.caption(block).paragraph_format.keep_with_next = True
-            self.rows |= add_table(self.document, block.piece, self.width, self.bookmarks)
+            self.rows |= add_table(
+                self.document, block.piece, self.width, self.bookmarks, self.headings
+            )
             return
         self.coarse += block.piece.name not in self.fine
         png = self.fine.get(block.piece.name, block.png)
