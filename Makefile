@@ -50,4 +50,4 @@ lock:
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header -q -o requirements.lock
 
 clean:
-	rm -rf $(VENV) reports/*.html reports/*.ipynb reports/*.json reports/*.csv reports/.*.lock reports/.*.part-* reports/.*.ready
+	rm -rf $(VENV) reports/*_figures reports/*.html reports/*.ipynb reports/*.json reports/*.csv reports/.*.lock reports/.*.part-* reports/.*.ready

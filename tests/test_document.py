@@ -155,6 +155,17 @@ def test_a_fold_within_a_fold_stays_in_the_html_report(small):
     ]
 
 
+def test_text_that_is_folded_keeps_the_line_that_opens_it():
+    deep = [
+        html.fold("Methods in sentences", html.say("Done.")),
+        html.fold("More", html.say("So.")),
+    ]
+    found = outline(notebook(new_markdown_cell("## Last"), shown(*deep))).blocks
+    heads = [block for block in found[-5:] if isinstance(block, Heading)]
+    assert heads == [Heading("Last", 2), Heading("Methods in sentences", 3), Heading("More", 3)]
+    assert [b.sentence.text for b in found[-5:] if isinstance(b, Told)] == ["Done.", "So."]
+
+
 def test_two_exhibits_never_share_a_number():
     cells = [new_markdown_cell("## Figure 1: a"), shown(Drawn("One"), Drawn("Two"))]
     labels = [e.label for e in outline(notebook(*cells)).exhibits]

@@ -127,7 +127,7 @@ def _fill(
         cell.width = cell._tc.getparent().getparent().tblGrid.gridCol_lst[i].w
         paragraph = cell.paragraphs[0]
         paragraph.style = "Table Text"
-        add_linked(paragraph, text, size, links)
+        add_linked(paragraph, text, size, links if i else ())
         if head or kind == "head":
             for run in paragraph.runs:
                 run.bold = True

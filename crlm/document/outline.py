@@ -222,6 +222,8 @@ class _Walk:
         if len(deep) < len(inside) and not _under(self.folded, self.heading):
             self.folded.append(Heading(self.heading, 2))
         title = _WHAT_A_FOLD_SAYS.sub("", fold.summary)
+        if inside and isinstance(inside[0], pieces.Sentence | pieces.Listing):
+            self.folded.append(Heading(title, 3))
         for piece in inside:
             if not isinstance(piece, pieces.Fold):
                 self.shown(piece, pictures, self.folded, title)
@@ -286,7 +288,7 @@ def _images(piece: pieces.Piece) -> Iterator[pieces.Image]:
 
 
 def _under(blocks: Sequence[Block], heading: str) -> bool:
-    above = [block.text for block in blocks if isinstance(block, Heading)]
+    above = [b.text for b in blocks if isinstance(b, Heading) and b.level == 2]
     return bool(above) and above[-1] == heading
 
 
