@@ -1,7 +1,7 @@
 """Patient tables are read before anything starts, by `crlm run` and `crlm batch` alike.
 
-A room of its own above the cohort: the two rooms that start notebooks import no
-analysis, so the commands give them this.
+A room of its own above cohort and endpoints, since a history may contradict itself or the
+table: the two rooms that start notebooks import no analysis, so the commands give them this.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from crlm import cohort, ledger
+from crlm import cohort, endpoints, ledger
 from crlm.ledger import CohortError, CrlmError
 
 
@@ -56,7 +56,9 @@ def _look(study: str, values: Mapping[str, Any]) -> dict[str, Any]:
     except CrlmError as error:
         problems.append(error)
     try:
-        cohort.events(history, table, design, codebook, patients)
+        events = cohort.events(history, table, design, codebook, patients)
+        if patients is not None:
+            endpoints.from_history(patients, events, design)
     except CrlmError as error:
         problems.append(error)
     _refuse(problems)

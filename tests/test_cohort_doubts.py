@@ -81,11 +81,47 @@ def inverted(table, *names):
         (lambda t: t.assign(n_tumours=t["age"], age=t["n_tumours"]), "changed for another column"),
         (lambda t: t.assign(os_event=0), "0 of 120 patients (0 %)"),
         (lambda t: pd.concat([t, t.head(4).assign(patient_id=list("wxyz"))]), "Rows 2 and 122; 3"),
+        (
+            lambda t: pd.concat([t, t.head(4).assign(patient_id=list("wxyz"), age=61)]),
+            "Rows 2 and 122; 3 and 123; 4 and 124; 5 and 125 agree in all but one cell",
+        ),
+        (lambda t: some(t, "cea", 999, 3), "cea is 999 in rows 7, 8, 9, far more often"),
+        (lambda t: some(t, "age", 5.8, 2), "age: rows 7, 8 may be in another unit"),
+        (lambda t: some(t, "cea", 0.02, 2), "cea: rows 7, 8 may be in another unit"),
+        (lambda t: some(t, "cea", 25_000, 6), "cea: rows 7, 8, 9, 10, 11 and 1 more may be"),
+        (lambda t: some(t, "cea", np.nan, 5), "cea is empty in rows 7, 8, 9, 10, 11 and nowhere"),
+        (lambda t: t.assign(sex=sorted(["male", "female"] + [""] * 118)[::-1]), "merged cells"),
+        (lambda t: t.assign(sex=(["male", "", "", "female", "", ""] * 20)), "filled in 40 rows"),
     ],
 )
 def test_what_is_hardly_ever_meant_is_asked_about(tmp_path, change, words):
     found = doubts(tmp_path, change(honest()))
     assert any(words in doubt for doubt in found), found
+
+
+def test_blanks_of_other_kinds_are_let_be(tmp_path):
+    """At the end, here and there, in a column that only some have, in one answer alone."""
+    chance = np.random.default_rng(5)
+    table = honest()
+    assert doubts(tmp_path, table.assign(cea=table["cea"].where(table.index < 110))) == []
+    assert doubts(tmp_path, table.assign(cea=table["cea"].where(chance.random(N) < 0.9))) == []
+    assert doubts(tmp_path, table.assign(hai=np.where(table.index % 9 == 2, "yes", ""))) == []
+    sex = np.where(chance.random(N) < 0.3, chance.choice(["male", "female"], N), "")
+    assert doubts(tmp_path, table.assign(sex=sex)) == []
+
+
+def test_a_few_dead_and_alive_exchanged_are_seen_by_two_weak_signs(tmp_path):
+    """Followed for longer than the living, and hardly any of them with a recurrence."""
+    months = [10, 14, 18, 22, 30, 34, 40, 45, 50, 55] + [24, 36, 48, 60, 66, 72, 78, 84, 90, 96]
+    rfs = [5, 6, 9, 12, 15, 16, 20, 22, 50, 25] + [24, 36, 48, 60, 30, 72, 78, 84, 90, 96]
+    died = np.array([1] * 10 + [0] * 10)
+    recurred = (np.array(rfs) < np.array(months)).astype(int)
+    table = pd.DataFrame(
+        {"patient_id": range(20), "os_months": months, "os_event": died, "rfs_months": rfs}
+    ).assign(rfs_event=np.maximum(died, recurred))
+    assert doubts(tmp_path, table) == []
+    wrong = table.assign(os_event=1 - died, rfs_event=np.maximum(1 - died, recurred))
+    assert any("Are 0 and 1 exchanged" in doubt for doubt in doubts(tmp_path, wrong))
 
 
 def test_events_the_other_way_round_are_seen_in_the_curves(tmp_path):
@@ -130,3 +166,34 @@ def test_units_that_the_file_names_are_not_passed_over(tmp_path):
     assert "is headed in days" in found["rule"][0] and "unit: days" in found["remedy"][0]
     explicit = {"columns": {"os_months": {"from": "OS (days)", "unit": "months"}}}
     assert cohort.check(path, MSKCC, explicit).ok
+
+
+def test_a_header_in_a_unit_of_something_else_is_no_column_of_that_name(tmp_path):
+    files.forget()
+    path = tmp_path / "t.csv"
+    patients(20)[["patient_id", "cea"]].rename(columns={"cea": "CEA (U/mL)"}).to_csv(
+        path, index=False
+    )
+    found = cohort.check(path, MSKCC, {"columns": {"cea": "CEA (U/mL)"}}).violations
+    assert "is headed in U/mL, from which ng/mL cannot come" in found["rule"][0]
+    said = {"columns": {"cea": {"from": "CEA (U/mL)", "unit": "ng/mL"}}}
+    assert cohort.check(path, MSKCC, said).ok
+
+
+def test_cea_and_ca199_changed_for_each_other_are_seen_where_their_medians_tell(tmp_path):
+    ncch = ledger.load_design("ncch_scp")
+    chance = np.random.default_rng(2)
+    table = pd.DataFrame(
+        {
+            "patient_id": range(N),
+            "cea": np.round(chance.lognormal(2.7, 1.5, N), 1),
+            "ca199": np.round(chance.lognormal(3.6, 1.5, N), 1),
+        }
+    )
+    swapped = table.rename(columns={"cea": "ca199", "ca199": "cea"})
+    for one, expected in ((table, 0), (swapped, 1)):
+        files.forget()
+        one.to_csv(tmp_path / "t.csv", index=False)
+        found = cohort.check(tmp_path / "t.csv", ncch).doubts
+        assert len(found) == expected and all("changed for each other" in text for text in found)
+    assert cohort.check(tmp_path / "t.csv", ncch, {"confirm": ["cea"]}).doubts == []

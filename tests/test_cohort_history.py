@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 
 import pandas as pd
 import pytest
 
-from crlm import cohort, files, ledger
+from crlm import cohort, files, intake, ledger
 from tests.hostile import refused
 from tests.hostile.files import workbook
 from tests.hostile.tables import HISTORY
@@ -141,3 +142,55 @@ def test_the_codebook_of_the_patients_leaves_a_canonical_history_alone(tmp_path)
 def test_a_history_is_described_like_a_patient_table(tmp_path):
     text = cohort.describe(cohort.check_history(save(tmp_path, HISTORY), NCCH))
     assert "2016-03-01 to 2020-02-29" in text and "No problem found." in text
+
+
+# ---- what courses tell together ---------------------------------------------
+
+
+def courses(change=lambda days: days, swap=False):
+    """Thirty patients: half recurred after a third of their time and died, half live on."""
+    words = ("last_contact", "death") if swap else ("death", "last_contact")
+    lines = ["patient_id,day,event,details"]
+    for i in range(30):
+        end = 200 + 40 * i if i % 2 else 900 + 60 * i
+        lines.append(f"p{i},0,hepatectomy,")
+        if i % 2:
+            lines.append(f"p{i},{change(end // 3)},recurrence,site=liver; resectable=no")
+        lines.append(f"p{i},{change(end)},{words[0] if i % 2 else words[1]},")
+    return "\n".join(lines) + "\n"
+
+
+def test_plain_courses_are_in_no_doubt(tmp_path):
+    assert cohort.check_history(save(tmp_path, courses()), NCCH).doubts == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "confirm"),
+    [
+        (courses(lambda d: d // 30), "are its days in another unit", "os_months"),
+        (courses(lambda d: d / 7), "`day` is no whole number", ""),
+        (courses(swap=True), "The history: os_event: in .* exchanged", "os_event"),
+        (courses().replace("p1,80", "p1,0"), "Row 5: a recurrence on the day of the hep", ""),
+    ],
+)
+def test_odd_courses_are_doubts_of_the_report_as_well(tmp_path, text, words, confirm):
+    path = save(tmp_path, text)
+    found = cohort.check_history(path, NCCH)
+    assert found.ok and any(re.search(words, doubt) for doubt in found.doubts), found.doubts
+    assert set(found.discreet) <= set(cohort.load_history(path, NCCH).attrs["notes"])
+    if confirm:
+        assert cohort.check_history(path, NCCH, {"confirm": [confirm]}).doubts == []
+
+
+def test_a_history_that_contradicts_itself_stops_a_run_before_it_begins(tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text("patient_id,age\np0,60\np1,61\n", encoding="utf-8")
+    twice = "patient_id,day,event\n" + "".join(
+        f"{who},0,hepatectomy\n{who},400,last_contact\n" for who in ("p0", "p1")
+    )
+    paths = {"cohort_path": str(table)}
+    good = save(tmp_path, twice)
+    assert intake.look([("mskcc_hai", {**paths, "history_path": str(good)})])[0]["n"] == 2
+    bad = save(tmp_path, twice + "p1,0,hepatectomy\n", "twice.csv")
+    with refused("row 4, 6: hepatectomy given twice"):
+        intake.look([("mskcc_hai", {**paths, "history_path": str(bad)})])

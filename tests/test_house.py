@@ -94,7 +94,7 @@ MAY_IMPORT = {
         "regression",
         "comparison",
     },
-    "intake": {"ledger", "cohort"},
+    "intake": {"ledger", "cohort", "endpoints"},
     "transcription": {"ledger", "files"},
     "starting": {"ledger", "reconstruction"},
     "cli_batch": None,

@@ -337,7 +337,8 @@ def _history_section(
     text: dict[str, Any], known: Iterable[str]
 ) -> tuple[dict[str, Any], list[str]]:
     section = text.get("history")
-    shared = {key: text[key] for key in ("missing", "date_format") if text.get(key)}
+    both = ("missing", "date_format", "days_per_month", "confirm")
+    shared = {key: text[key] for key in both if text.get(key)}
     if isinstance(section, dict):
         problems = _unknown_keys(section, _HISTORY_KEYS, "history: ")
         problems += _not_plain(section, "history: ")

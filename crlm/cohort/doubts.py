@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 import pandas as pd
 
+from crlm.cohort.blanks import blanks
+from crlm.cohort.copies import copies
+from crlm.cohort.inverted import ENOUGH, events
 from crlm.cohort.wording import count
 from crlm.refusals import foreign, row_list
-
-#: Below this many patients a distribution says nothing about a column.
-ENOUGH = 20
 
 _UNKNOWN = "If that means unknown, add it to `missing:` of the column in the codebook."
 
@@ -36,12 +37,13 @@ def doubts(patients: pd.DataFrame, confirmed: frozenset[str]) -> list[str]:
     for name in patients.select_dtypes("number"):
         values = patients[name].dropna()
         if name not in confirmed and len(values):
-            found += [*_codes(name, values), *_whole(name, values), *_two_humps(name, values)]
-    if "os_event" not in confirmed:
-        found += _inverted(patients)
-    found += _rates(patients, confirmed)
+            found += [*_codes(name, values), *(whole(name, values) or _two_humps(name, values))]
+    found += events(patients, confirmed)
+    found += blanks(patients, confirmed)
+    if "cea" not in confirmed:
+        found += _exchanged(patients)
     if "rows" not in confirmed:
-        found += _twice(patients)
+        found += copies(patients)
     return found
 
 
@@ -77,12 +79,22 @@ def _codes(name: str, values: pd.Series) -> Iterator[str]:
     top = float(rest.max()) if len(rest) else 0.0
     apart = coded[coded > _reach(name, rest, top)]
     single = name in ("n_tumours", "cea", "ca199") and (apart >= 5 * max(top, 1)).any()
-    if len(apart) >= 2 or (len(apart) and single):
+    how = "far above every other value"
+    if not (len(apart) >= 2 or (len(apart) and single)):
+        apart, how = _repeated(coded, rest), "far more often than any value near it"
+    if len(apart):
         shown = ", ".join(f"{code:g}" for code in sorted(set(apart)))
-        yield (
-            f"{name} is {foreign(shown)} in {row_list(apart.index, 5)}, far above every other "
-            f"value. {_UNKNOWN}"
-        )
+        yield f"{name} is {foreign(shown)} in {row_list(apart.index, 5)}, {how}. {_UNKNOWN}"
+
+
+def _repeated(coded: pd.Series, rest: pd.Series) -> pd.Series:
+    """Codes that stand in three rows or more where measurements hardly ever repeat."""
+    found = []
+    for code, number in coded.value_counts().items():
+        near = rest[rest.between(0.85 * code, 1.2 * code)].value_counts()
+        if number >= 3 and number >= 3 * (near.iloc[0] if len(near) else 1):
+            found.append(code)
+    return coded[coded.isin(found)]
 
 
 def _reach(name: str, rest: pd.Series, top: float) -> float:
@@ -148,27 +160,38 @@ _ODD = (
 )
 
 
-def _whole(name: str, values: pd.Series) -> Iterator[str]:
+def whole(name: str, values: pd.Series) -> list[str]:
+    """What a column of numbers looks like if it is not what its name says."""
     if len(values) < 10:
-        return
-    for odd in _ODD:
-        if name in odd.columns and odd.odd(values):
-            ends = foreign(f"{values.min():g} to {values.max():g}")
-            yield (
-                f"{name}: the median is {values.median():.3g} (range {ends}): is the column "
-                f"{odd.says}? Say `unit:` in the codebook, or `confirm: [{name}]` if it is right."
-            )
+        return []
+    ends = foreign(f"{values.min():g} to {values.max():g}")
+    return [
+        f"{name}: the median is {values.median():.3g} (range {ends}): is the column {odd.says}? "
+        f"Say `unit:` in the codebook, or `confirm: [{name}]` if it is right."
+        for odd in _ODD
+        if name in odd.columns and odd.odd(values)
+    ]
 
 
 # ---- two units in one column ------------------------------------------------
+
+
+#: Ages below this are decades, or no ages.
+_YOUNGEST = 12
 
 
 def _two_humps(name: str, values: pd.Series) -> Iterator[str]:
     """Some rows in another unit: a gap that no measurement leaves, or millimetres among cm."""
     if len(values) < ENOUGH or name not in ("size_cm", "cea", "ca199", "age", "dfi_months"):
         return
-    rows = _millimetres(values) if name == "size_cm" else _beyond_gap(name, values[values > 0])
-    if rows is not None and len(rows) >= 3:
+    if name == "size_cm":
+        rows = _millimetres(values)
+    elif name == "age":
+        rows = values.index[values < _YOUNGEST]
+    else:
+        rows = _beyond_gap(values[values > 0])
+        rows = _beyond_assay(values) if rows is None and name != "dfi_months" else rows
+    if rows is not None and len(rows) >= 2:
         unit = "millimetres" if name == "size_cm" else "another unit"
         yield (
             f"{name}: {row_list(rows, 5)} may be in {unit}: {count(len(rows), 'value')} stand "
@@ -182,108 +205,70 @@ def _millimetres(sizes: pd.Series) -> pd.Index | None:
     large, rest = sizes[sizes >= 10], sizes[sizes < 10]
     if len(large) < 3 or len(rest) < 3:
         return None
-    usual = max(float((rest % 1 == 0).mean()), 0.05)
-    share = float((large % 1 == 0).mean())
-    error = np.sqrt(usual * (1 - usual) / len(large))
+    usual = max(float((rest % 1 == 0).mean()), 0.1)
+    number = int((large % 1 == 0).sum())
     # Millimetres are whole numbers, centimetres mostly have a decimal.
-    whole = share >= 0.5 and share > usual + 3.5 * error
+    whole = 2 * number >= len(large) and _chance_of(number, len(large), usual) < 2e-3
     gap = large.min() >= 2.2 * rest.max()
-    many = len(large) > 0.2 * len(sizes) and large.median() > 4.5 * rest.median()
+    many = len(large) > max(7, 0.2 * len(sizes)) and large.median() > 4.5 * rest.median()
     return large.index if (whole and len(large) >= 0.08 * len(sizes)) or gap or many else None
 
 
-def _beyond_gap(name: str, values: pd.Series) -> pd.Index | None:
-    """The smaller of two groups of values that lie a factor of 12 or more apart."""
+def _chance_of(number: int, among: int, share: float) -> float:
+    """That at least so many of them are, where each is with this share."""
+    if among > 100:
+        # By then a share of a half or more lies beyond any doubt, one way or the other.
+        return float(share > 0.35)
+    return sum(
+        comb(among, k) * share**k * (1 - share) ** (among - k) for k in range(number, among + 1)
+    )
+
+
+def _beyond_assay(values: pd.Series) -> pd.Index | None:
+    """Markers below what any assay reports, or too many that are higher than in any cohort."""
+    low, high = values[(values > 0) & (values < 0.1)], values[values > 10_000]
+    if len(low) >= max(2, 0.005 * len(values)):
+        return low.index
+    return high.index if len(high) >= max(3, 0.05 * len(values)) else None
+
+
+def _beyond_gap(values: pd.Series) -> pd.Index | None:
+    """The smaller of two groups of values that lie a factor of 30 or more apart."""
     ordered = values.sort_values()
     if len(ordered) < ENOUGH:
         return None
     steps = np.diff(np.log10(ordered.to_numpy()))
     inner = steps[2 : len(steps) - 2]
-    if not len(inner) or inner.max() < 1.08:
+    # Few values leave wide gaps by chance.
+    if not len(inner) or inner.max() < 1.5 + max(0, 60 - len(ordered)) / 100:
         return None
     at = int(inner.argmax()) + 3
     low, high = ordered.index[:at], ordered.index[at:]
     return high if len(high) <= len(low) else low
 
 
-# ---- events and rows --------------------------------------------------------
+# ---- two columns changed for each other -------------------------------------
 
 
-def _rates(patients: pd.DataFrame, confirmed: frozenset[str]) -> Iterator[str]:
-    """Nearly all or nearly none have the event: the codes may be the other way round."""
-    for event in [n for n in patients if n.endswith("_event") and n not in confirmed]:
-        known = patients[event].dropna()
-        if len(known) < ENOUGH:
-            continue
-        happened = int(known.sum())
-        share = happened / len(known)
-        # Nearly everyone recurs in many a cohort; nearly nobody lives on only in a wrong one.
-        if share < 0.05 and not _is_young(patients, event) or share > 0.97 and event == "os_event":
-            yield (
-                f"{event}: {happened} of {len(known)} patients ({100 * share:.0f} %) have the "
-                "event, so 0 and 1 may be the other way round. If it is inverted: "
-                f"`{event}: {{from: ..., values: {{1: 0, 0: 1}}}}`; if it is right, set "
-                f"`confirm: [{event}]` in the codebook."
-            )
-
-
-def _is_young(patients: pd.DataFrame, event: str) -> bool:
-    """A cohort that has been followed for so short a time that everyone may be alive."""
-    time = event.removesuffix("_event") + "_months"
-    return event != "rfs_event" and time in patients and bool(patients[time].median() < 30)
-
-
-def _inverted(patients: pd.DataFrame) -> Iterator[str]:
-    """Who died has been followed for less long than who lives, unless the codes are exchanged."""
-    if not {"os_months", "os_event"} <= set(patients):
+def _exchanged(patients: pd.DataFrame) -> Iterator[str]:
+    """CEA (normal below 5) is lower than CA19-9 (normal below 37) in the middle of any cohort."""
+    if not {"cea", "ca199"} <= set(patients):
         return
-    known = patients[["os_months", "os_event"]].dropna()
-    died = known["os_event"].astype(bool)
-    n, m = int(died.sum()), int((~died).sum())
-    if min(n, m) < 10:
+    cea, ca199 = (np.log(patients[n][patients[n] > 0]) for n in ("cea", "ca199"))
+    if min(len(cea), len(ca199)) < ENOUGH:
         return
-    ranks = known["os_months"].rank()
-    share = (ranks[died].sum() - n * (n + 1) / 2) / (n * m)
-    error = np.sqrt((n + m + 1) / (12 * n * m))
-    if share > 0.5 + 3.5 * error and share > 0.72:
+    ahead = cea.median() - ca199.median()
+    # The error of a median, about 1.25 that of a mean.
+    error = 1.25 * np.sqrt(cea.var() / len(cea) + ca199.var() / len(ca199))
+    if ahead > np.log(1.5) and ahead > 2 * error:
         yield (
-            f"os_event: in {100 * share:.0f} % of pairs the patient with the event was followed "
-            "for longer than the one without. Are 0 and 1 exchanged (`values: {1: 0, 0: 1}`)? If "
-            "not, set `confirm: [os_event]`."
+            f"cea: its median is {np.exp(ahead):.2g} times that of ca199; in most cohorts it is "
+            "the lower of the two. Are the columns changed for each other? If not, set "
+            "`confirm: [cea]` in the codebook."
         )
 
 
-def _twice(patients: pd.DataFrame) -> Iterator[str]:
-    """Patients who agree in so much that they are one patient under two identifiers."""
-    told = patients.drop(columns="patient_id", errors="ignore")
-    told = told[[name for name in told if told[name].notna().sum() >= 0.5 * len(told)]]
-    if len(told) < 2 or not len(told.columns):
-        return
-    chance = _chance(told)
-    if chance * len(told) * (len(told) - 1) / 2 > 0.01:
-        return
-    full = told[told.notna().mean(axis=1) > 0.7]
-    keys = pd.util.hash_pandas_object(full.astype(object).map(str), index=False)
-    again = keys[keys.duplicated(keep=False)]
-    if again.empty:
-        return
-    pairs = [list(rows) for rows in again.index.groupby(again.to_numpy()).values()]
-    shown = "; ".join(" and ".join(str(row) for row in rows[:4]) for rows in sorted(pairs)[:5])
-    more = f" and {len(pairs) - 5} more" if len(pairs) > 5 else ""
-    yield (
-        f"Rows {shown}{more} agree in everything but the identifier: is a patient entered twice? "
-        "Remove the copy, or set `confirm: [rows]` in the codebook if they are different people."
-    )
-
-
-def _chance(told: pd.DataFrame) -> float:
-    """That two patients agree in every column, if columns knew nothing of each other."""
-    logs = 0.0
-    for name in told:
-        shares = told[name].value_counts(normalize=True)
-        logs += float(np.log(max((shares**2).sum(), 1e-9)))
-    # Columns do know of each other: two thirds of the evidence count.
-    return float(np.exp(logs * 2 / 3))
+# ---- units that another column names ---------------------------------------------
 
 
 def unit_columns(

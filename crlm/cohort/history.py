@@ -13,6 +13,7 @@ import pandas as pd
 
 from crlm.cohort.codebook import Codebook, Column, read_codebook
 from crlm.cohort.coercion import coerce
+from crlm.cohort.courses import odd_courses
 from crlm.cohort.matching import match
 from crlm.cohort.reading import Raw, contents, read
 from crlm.cohort.times import read_dates
@@ -20,7 +21,7 @@ from crlm.cohort.understanding import CohortReport, both, refuse, understand
 from crlm.cohort.wording import quote, quotes, token, violation, violations_frame
 from crlm.cohort.workbook import sheet_heads
 from crlm.ledger import Design
-from crlm.refusals import did_you_mean, listing, name_key, plain, refusal, row_list, tidy
+from crlm.refusals import did_you_mean, listing, name_key, plain, refusal, tidy
 
 #: Everything that may happen in a history, in the order in which it happens within a day.
 EVENTS = (
@@ -148,6 +149,7 @@ def check_history(
     frame, problems, said = _parsed(raw, matched, book)
     violations = violations_frame(problems)
     finished = frame.reset_index(drop=True)
+    month = book.days_per_month or design.conventions["days_per_month"]
     used = {header for column in matched.values() for header in column.sources}
     return CohortReport(
         file=raw.file,
@@ -157,7 +159,7 @@ def check_history(
         understood=understand(finished, matched, COLUMNS, violations),
         violations=violations,
         unused=[header for header in raw.frame.columns if header not in used],
-        **both(_same_day(finished), [*raw.notes, *notes, *said]),
+        **both(odd_courses(finished, month, book.confirm), [*raw.notes, *notes, *said]),
     )
 
 
@@ -231,20 +233,6 @@ def _events(told: pd.Series, source: str) -> tuple[pd.Series, list[dict[str, Any
         if verdicts[text][1]
     ]
     return told.map({text: verdict[0] for text, verdict in verdicts.items()}), problems
-
-
-def _same_day(history: pd.DataFrame) -> list[str]:
-    """A recurrence on the day of the hepatectomy is a date that was typed twice."""
-    when = "date" if "date" in history else "day"
-    surgery = history[history["event"] == "hepatectomy"].set_index("patient_id")[when]
-    begun = history["patient_id"].map(surgery[~surgery.index.duplicated()])
-    odd = history[(history["event"] == "recurrence") & (history[when] == begun)]
-    if odd.empty:
-        return []
-    return [
-        f"{row_list(odd['row']).capitalize()}: a recurrence on the day of the hepatectomy. Is the "
-        "date right?"
-    ]
 
 
 def _empty(

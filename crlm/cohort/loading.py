@@ -17,7 +17,7 @@ from crlm.cohort.numbers import quote_header
 from crlm.cohort.reading import Raw, read
 from crlm.cohort.times import with_year
 from crlm.cohort.understanding import CohortReport, both, refuse, understand
-from crlm.cohort.units import DAYS_PER_MONTH, unit_in, unit_in_cell
+from crlm.cohort.units import DAYS_PER_MONTH, foreign_unit_in, unit_in, unit_in_cell
 from crlm.cohort.validation import drop_halves, validate
 from crlm.cohort.wording import quotes, violation, violations_frame
 from crlm.files import forget
@@ -168,6 +168,10 @@ def _units_beside(
             remedy = (
                 f"Say `{name}: {{from: {quote_header(source)}, unit: {unit}}}` in the codebook."
             )
+            found.append(violation(None, name, source, "", rule, remedy))
+        if strange := foreign_unit_in(source, target):
+            rule = f"is headed in {foreign(strange)}, from which {target} cannot come"
+            remedy = f"Is it another column? If not, say `{name}: {{from: ..., unit: {target}}}`."
             found.append(violation(None, name, source, "", rule, remedy))
     known = {name: partial(unit_in_cell, target=target) for name, target in open_ones.items()}
     for name, header, words in unit_columns(raw.frame, used, known):

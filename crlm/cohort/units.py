@@ -135,6 +135,14 @@ def unit_in(text: str, target: str) -> str:
     return found[0] if found else ""
 
 
+def foreign_unit_in(text: str, target: str) -> str:
+    """A unit in a header from which the stored unit cannot come: U/mL over a CEA."""
+    known = _factors(target, DAYS_PER_MONTH)
+    words = re.findall(r"[(\[（［]([^()\[\]（）［］]+)[)\]）］]", text)
+    strange = [word for word in words if is_unit(word) and _spelt(word) not in known]
+    return strange[0] if strange and not unit_in(text, target) else ""
+
+
 def _spelt(text: str) -> str:
     unit = tidy(text).casefold().replace(" ", "").strip(".()[]")
     return _SPELLINGS.get(unit, unit)
