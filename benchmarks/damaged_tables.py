@@ -155,9 +155,9 @@ def alike(one: pd.DataFrame, two: pd.DataFrame | None) -> bool:
 def wolf(seed: int) -> tuple[str, str, str]:
     """What is said of an undamaged table."""
     sort = ("times", "times", "times", "dates", "history")[seed % 5]
-    case, _ = made(STUDIES[seed % 2], sort, HONEST + seed, honest_tables.LARGEST)
+    case, chance = made(STUDIES[seed % 2], sort, HONEST + seed, honest_tables.LARGEST)
     if seed % 40 == 0:
-        case.table = alive(case.table)
+        case.table = alive(case.table, chance)
     with tempfile.TemporaryDirectory() as folder:
         found = read(case, folder)
     where = f"{case.study} {case.form} {seed} n={len(case.table)}"

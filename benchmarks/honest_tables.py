@@ -170,21 +170,20 @@ def _more_columns(table: pd.DataFrame, study: str, chance: np.random.Generator) 
         table["hai_start_months"] = texts(pd.Series(month).where(table["hai"] == "yes"))
 
 
-def alive(table: pd.DataFrame) -> pd.DataFrame:
-    """The same patients, followed for so short a time that nobody has died."""
+def alive(table: pd.DataFrame, chance: np.random.Generator) -> pd.DataFrame:
+    """The same patients, read so early that nobody has died."""
     young = table.copy()
-    longest = numbers(table["os_months"]).max()
-    for name in times(table):
-        young[name] = texts(numbers(table[name]) * 30 / longest)
-    young["os_event"] = "0"
-    only_died = (table["rfs_event"] == "1") & (table["rfs_months"] == table["os_months"])
-    for event in [c for c in table if c.endswith("_event") and c != "os_event"]:
-        ends = table[event.replace("_event", "_months")] == table["os_months"]
-        young.loc[ends | only_died, event] = "0"
-    after = [c for c in table if c.startswith("os_after_recurrence")]
-    young = young.drop(columns=[*after, *(c for c in ("cause_of_death",) if c in table)])
-    sites = [c for c in young if c.startswith("site_")]
-    young.loc[young["rfs_event"] == "0", sites] = "no"
+    end = np.minimum(numbers(table["os_months"]), chance.uniform(6, 30, len(table)).round(3))
+    for time in [c for c in times(table) if not c.startswith("os_")]:
+        event = time.replace("_months", "_event")
+        if event in table:
+            happened = (table[event] == "1") & (numbers(table[time]) < end)
+            young[event] = np.where(happened, "1", "0")
+            young[time] = texts(numbers(table[time]).where(happened, end))
+    young["os_months"], young["os_event"] = texts(end), "0"
+    gone = [c for c in table if c.startswith(("os_after_recurrence", "cause", "hai_start"))]
+    young = young.drop(columns=gone)
+    young.loc[young["rfs_event"] == "0", [c for c in young if c.startswith("site_")]] = "no"
     return young
 
 

@@ -169,7 +169,7 @@ def test_plain_courses_are_in_no_doubt(tmp_path):
     [
         (courses(lambda d: d // 30), "are its days in another unit", "os_months"),
         (courses(lambda d: d / 7), "`day` is no whole number", ""),
-        (courses(swap=True), "The history: os_event: in .* exchanged", "os_event"),
+        (courses(swap=True), "The history: os_event: .* exchanged", "os_event"),
         (courses().replace("p1,80", "p1,0"), "Row 5: a recurrence on the day of the hep", ""),
     ],
 )

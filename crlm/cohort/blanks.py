@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import comb
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,8 @@ from crlm.cohort.wording import count
 from crlm.refusals import row_list
 
 _FEWEST_ROWS, _SHORTEST_RUN = 10, 4
+# Below this chance, blanks that stand together do not do so by accident.
+_CHANCE = 1e-4
 
 
 def blanks(patients: pd.DataFrame, confirmed: frozenset[str]) -> list[str]:
@@ -40,7 +43,8 @@ def _runs(patients: pd.DataFrame, confirmed: frozenset[str]) -> Iterator[str]:
         if name in confirmed or not _SHORTEST_RUN <= len(empty) <= 0.2 * len(patients):
             continue
         inside = empty[0] > 0 and empty[-1] < len(patients) - 1
-        if inside and empty[-1] - empty[0] == len(empty) - 1:
+        together = empty[-1] - empty[0] == len(empty) - 1
+        if inside and together and len(patients) / comb(len(patients), len(empty)) < _CHANCE:
             yield (
                 f"{name} is empty in {row_list(patients.index[empty], 5)} and nowhere else: was a "
                 "block of cells moved there? Compare these rows with their source; if it is right, "

@@ -91,7 +91,7 @@ def _repeated(coded: pd.Series, rest: pd.Series) -> pd.Series:
     """Codes that stand in three rows or more where measurements hardly ever repeat."""
     found = []
     for code, number in coded.value_counts().items():
-        near = rest[rest.between(0.85 * code, 1.2 * code)].value_counts()
+        near = rest[rest.between(0.92 * code, 1.08 * code)].value_counts()
         if number >= 3 and number >= 3 * (near.iloc[0] if len(near) else 1):
             found.append(code)
     return coded[coded.isin(found)]
@@ -209,9 +209,12 @@ def _millimetres(sizes: pd.Series) -> pd.Index | None:
     number = int((large % 1 == 0).sum())
     # Millimetres are whole numbers, centimetres mostly have a decimal.
     whole = 2 * number >= len(large) and _chance_of(number, len(large), usual) < 2e-3
+    huge = (sizes > 20).sum() >= max(2, 0.02 * len(sizes))
     gap = large.min() >= 2.2 * rest.max()
     many = len(large) > max(7, 0.2 * len(sizes)) and large.median() > 4.5 * rest.median()
-    return large.index if (whole and len(large) >= 0.08 * len(sizes)) or gap or many else None
+    return (
+        large.index if (whole and len(large) >= 0.08 * len(sizes)) or gap or many or huge else None
+    )
 
 
 def _chance_of(number: int, among: int, share: float) -> float:
