@@ -7,6 +7,7 @@ read (`table_damages`, `date_damages`). Answers are counted by kind:
     right     the honest patients came out
     silent    other patients came out and nothing was said
     refused though harmless
+    faint     silent, in a table too small to show it (`FAINT`)
     traceback anything but a CohortError
 
     python benchmarks/damaged_tables.py --results FILE [--tables 10000] [--honest 2000]
@@ -35,6 +36,13 @@ from table_damages import DAMAGES, applies
 from crlm import cohort, endpoints, files, ledger
 
 KINDS = {**DAMAGES, **IN_ROWS, **IN_HISTORY}
+#: Below so many patients chance makes the same table: what shows is a shift of shares.
+FAINT = {
+    "dead and alive exchanged": 200,
+    "history: death and last contact exchanged": 200,
+    "some sizes in mm": 60,
+    "some sizes in mm, anywhere": 60,
+}
 #: Patients of the largest table that is damaged; the honest ones have up to 2,000.
 LARGEST = 500
 #: How many damages each table is given, one at a time.
@@ -122,7 +130,9 @@ def trial(seed: int) -> tuple[str, str, str]:
             found = read(case, folder)
         except Exception as error:
             return kind, "traceback", f"{where} {type(error).__name__}: {error}"
-    return kind, answer(KINDS[kind][1], right, found), where
+    said = answer(KINDS[kind][1], right, found)
+    faint = said == "silent" and len(case.table) < FAINT.get(kind, 0)
+    return kind, "faint" if faint else said, where
 
 
 def answer(wanted: str, right: Read, found: Read) -> str:

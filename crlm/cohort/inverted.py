@@ -67,7 +67,7 @@ def _of_death(patients: pd.DataFrame) -> Iterator[str]:
     share, z = longer
     recurred = _recurred(known, died)
     # Who recurs dies of it: in cohorts read early the dead may well have the longer times.
-    if recurred > 1.5 or (recurred > 0 and z + recurred > 2.5):
+    if recurred > 3 or (min(z, recurred) > 0 and z + recurred > 3.5):
         evidence = "patients with the event had recurred less often than those without"
     elif z > 3.5 and share > 0.72 and recurred > -1.5:
         evidence = (
