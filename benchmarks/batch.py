@@ -3,10 +3,11 @@
     python benchmarks/batch.py [--runs 40] [--sample 8] [--study mskcc_hai] [--cohort FILE]
 
 One session times the batch, a second start of it, the serial loop `papermill && jupyter nbconvert
---to html`, and the same loop under `xargs -P 2`. The loops have no state between runs, so they
-are timed on a sample of the runs and scaled to all of them; `--sample 40` times them whole. On a
-machine that others use as well, processor time tells more than the clock. The result rows of
-every sampled run are compared number for number. It starts all from one folder and removes it.
+--to html`, the same loop under `xargs -P 2`, and `crlm run` of one of the runs beside one turn of
+the loop. The loops have no state between runs, so they are timed on a sample of the runs and
+scaled to all of them; `--sample 40` times them whole. On a machine that others use as well,
+processor time tells more than the clock. The result rows of every sampled run are compared number
+for number. It starts all from one folder and removes it.
 """
 
 from __future__ import annotations
@@ -108,7 +109,22 @@ def compare(folder: Path, options: argparse.Namespace) -> None:
         ]
         spent[name] = tuple(scale * seconds for seconds in run_loops(lines, at_once))
     tell(spent, len(chosen), len(sampled))
+    tell_one(run_alone(options.study, {**sampled[0], **files}, folder), spent, len(chosen))
     print(f"numbers identical: {identical(folder, sampled, options.study)} of {len(sampled)} runs")
+
+
+def run_alone(study: str, values: dict[str, object], folder: Path) -> tuple[float, float]:
+    command = [sys.executable, "-m", "crlm.cli", "run", study, "--out", str(folder / "alone")]
+    for name, value in values.items():
+        command += ["-p", name, str(value)]
+    return timed(command, cwd=ROOT)
+
+
+def tell_one(alone: tuple[float, float], spent: dict[str, tuple[float, float]], runs: int) -> None:
+    turn = [seconds / runs for seconds in spent["serial loop"]]
+    print(f"crlm run       {alone[0]:7.1f} s by the clock, {alone[1]:7.1f} s of processors")
+    ratios = [loop / ours for loop, ours in zip(turn, alone, strict=True)]
+    print(f"faster than a turn: {ratios[0]:.1f} times; work saved: {ratios[1]:.1f} times less")
 
 
 def tell(spent: dict[str, tuple[float, float]], runs: int, sampled: int) -> None:
