@@ -94,7 +94,7 @@ def worker_of(file, *more):
 
 def awaited(path, seconds=60):
     end = time.monotonic() + seconds
-    while not path.exists() and time.monotonic() < end:
+    while not (path.exists() and path.stat().st_size) and time.monotonic() < end:
         time.sleep(0.05)
     return path
 
