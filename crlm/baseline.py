@@ -350,11 +350,32 @@ def _categorical(values: pd.Series, plan: _Plan) -> Iterator[dict]:
     if not plan.by:
         return
     table = np.array([count for group, count in counts.items() if group != "all"])
-    p, method = _association(table, plan.categorical_test)
     told = {"group": plan.by, "n": table.sum()}
-    yield {**told, "statistic": "p", "estimate": p, "method": method}
+    test, level = plan.categorical_test, plan.conf_level
+    yield from ({**told, **row} for row in tests_of_counts(table, levels, test, level))
+
+
+def tests_of_counts(
+    table: np.ndarray, levels: Sequence[str], test: str, conf_level: float = 0.95
+) -> Iterator[dict[str, Any]]:
+    """What compares groups in a category: p, and of two groups differences and the smd.
+
+    Parameters
+    ----------
+    table : ndarray of int, shape (groups, levels)
+    levels : sequence of str
+    test : {"fisher", "chi-square", "chi-square-yates"}
+    conf_level : float
+
+    Yields
+    ------
+    dict
+        `statistic`, `estimate`, `method`; `level`, `unit` and limits of a difference.
+    """
+    p, method = _association(table, test)
+    yield {"statistic": "p", "estimate": p, "method": method}
     if len(table) == 2 and table.sum(axis=1).all():
-        yield from ({**told, **row} for row in _contrasts(table, levels, plan.conf_level))
+        yield from _contrasts(table, levels, conf_level)
 
 
 def _association(table: np.ndarray, test: str) -> tuple[float, str]:

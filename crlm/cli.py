@@ -115,8 +115,24 @@ def _add_run(commands: argparse._SubParsersAction) -> None:
         "reports/NAME/ after the file NAME.csv)",
     )
     cli_document.add_options(run)
+    run.add_argument(
+        "--safe",
+        metavar="K",
+        nargs="?",
+        const=5,
+        type=_patients,
+        help="hide numbers of fewer than K patients (5 without a number); docs/privacy.md",
+    )
     run.add_argument("--parameters", action="store_true", help="list the parameters and stop")
     run.set_defaults(handler=_run)
+
+
+def _patients(text: str) -> int:
+    if not text.isdigit() or int(text) < 3:
+        raise argparse.ArgumentTypeError(
+            f"a number of patients from 3 on is wanted, not {text!r}; name the study first"
+        )
+    return int(text)
 
 
 def _add_audit(commands: argparse._SubParsersAction) -> None:
@@ -145,6 +161,10 @@ def _run(arguments: argparse.Namespace) -> int:
     if twice:
         raise ParameterError(f"{', '.join(sorted(twice))} is given twice, by -p and by --option.")
     given |= files
+    if arguments.safe:
+        if "safe" in given:
+            raise ParameterError("safe is given twice, by -p and by --safe.")
+        given["safe"] = str(arguments.safe)
     _check_before_start(arguments.study, given)
     out = arguments.out or _own_folder(given)
     studies = list(dict.fromkeys(arguments.study))

@@ -62,6 +62,7 @@ def _batch(arguments: argparse.Namespace) -> int:
     from crlm import intake, once
     from crlm.batch import driving
 
+    _refuse_close(arguments.grid)
     out = arguments.out or home.reports() / arguments.grid.stem
     if arguments.dry_run:
         print(driving.preview(arguments.grid, out, arguments.workers, intake.look))
@@ -89,6 +90,22 @@ def _batch(arguments: argparse.Namespace) -> int:
     if failed:
         print(failed, file=sys.stderr)
     return 1 if failed else 0
+
+
+def _refuse_close(path: Path) -> None:
+    """Refuse a grid of safe runs in which a few patients tell two runs apart."""
+    from crlm.batch import grid
+
+    found = grid.plan(path)
+    if not any(item.parameters.get("safe") for item in found.runs):
+        return
+    from crlm.privacy import refuse_close
+
+    defaults = {name: {entry[0]: entry[2] for entry in cell} for name, cell in found.cells.items()}
+    refuse_close(
+        (item.study, Path(item.notebook), {**defaults[item.cell], **item.parameters})
+        for item in found.runs
+    )
 
 
 def _collect(arguments: argparse.Namespace) -> int:

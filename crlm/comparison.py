@@ -17,6 +17,9 @@ from crlm.ledger import KEYS, LedgerError, collect, compatible_interval, round_h
 #: The closed set of verdicts, best first.
 VERDICTS = ("matches", "near", "differs", "no result")
 
+#: What is said of a number that a safe report shows within a band.
+CAN_AGREE = "can agree"
+
 _UNIT_FACTORS = {("months", "years"): 1 / 12, ("days", "months"): 1 / 30.4375}
 _TOLERANCE = 1e-9
 
@@ -70,10 +73,87 @@ def with_findings(verdicts: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFram
     return verdicts.assign(findings=["; ".join(said.get(name, ())) for name in verdicts["id"]])
 
 
+_COUNTED = ("n", "missing", "events", "n_at_risk")
+_SHARES = ("percent", "survival_rate", "cumulative_incidence")
+_MIDDLES = ("median", "q1", "q3", "median_survival", "median_follow_up", "mean", "rmst")
+
+
+def within_bands(verdicts: pd.DataFrame, rows: pd.DataFrame, k: int) -> pd.DataFrame:
+    """Verdicts of a safe report: what is shown within a band never matches.
+
+    A count, share or median whose shown value leaves room for the printed one "can agree", else
+    it differs. A p value from rounded counts answers nothing.
+
+    Parameters
+    ----------
+    verdicts : pandas.DataFrame
+        From `compare`, on `rows`.
+    rows : pandas.DataFrame
+        The released rows.
+    k : int
+        The width of a band, in patients.
+    """
+    found, index = verdicts.copy(), row_index(rows)
+    judged = [_softened(claim, index, k) for claim in found.to_dict("records")]
+    order = [*VERDICTS[:2], CAN_AGREE, *VERDICTS[2:]]
+    found["verdict"] = pd.Categorical([v for v, _ in judged], categories=order)
+    found["reason"] = [reason for _, reason in judged]
+    hidden = found["reason"].isin([_HIDDEN, _FROM_ROUNDED])
+    found.loc[hidden, "computed"] = np.nan
+    return found
+
+
+_HIDDEN = "hidden in a safe report"
+_FROM_ROUNDED = "its p value here is from rounded counts"
+
+
+def _softened(
+    claim: dict[str, Any], rows: dict[tuple[Any, ...], dict[str, Any]], k: int
+) -> tuple[str, str]:
+    verdict, reason, statistic = str(claim["verdict"]), claim["reason"], claim["statistic"]
+    if "hidden (<" in claim["method"] or "not shown: fewer than" in claim["method"]:
+        return "no result", _HIDDEN
+    if verdict == "no result":
+        return verdict, reason
+    if "from rounded counts" in claim["method"] and statistic not in _SHARES:
+        return "no result", _FROM_ROUNDED
+    room = _room(claim, rows, k)
+    if room is None:
+        return verdict, reason
+    apart = abs(claim["computed"] - claim["value"]) > room
+    return (VERDICTS[2] if apart else CAN_AGREE), ""
+
+
+def _room(
+    claim: dict[str, Any], rows: dict[tuple[Any, ...], dict[str, Any]], k: int
+) -> float | None:
+    """How far a shown number may be from the exact one; None where it is exact."""
+    if claim["kind"] != "number":
+        return None
+    statistic, unit = claim["statistic"], 10.0 ** -int(claim["decimals"])
+    if statistic in _COUNTED:
+        return float(k)
+    if statistic in _SHARES:
+        return 100.0 * k / max(_patients(claim, rows), k) + unit
+    if statistic in _MIDDLES:
+        return max(unit, 1.0, 0.1 * abs(claim["computed"]))
+    return None
+
+
+def _patients(claim: dict[str, Any], rows: dict[tuple[Any, ...], dict[str, Any]]) -> float:
+    """The shown size behind a share: its own, or that of its group's curve."""
+    for other in ({}, {"statistic": "n", "time": math.nan}):
+        row = rows.get(row_key(claim, **other))
+        if row is not None and math.isfinite(row["n"]):
+            return float(row["n"])
+    return 0.0
+
+
 def tally(verdicts: pd.DataFrame, by: str = "place") -> pd.DataFrame:
     """How many claims match, by where they are printed; the last row is the total."""
     table = pd.crosstab(verdicts[by], verdicts["verdict"], dropna=False)
-    table = table.reindex(index=list(dict.fromkeys(verdicts[by])), columns=list(VERDICTS))
+    columns = list(verdicts["verdict"].cat.categories)
+    table = table.reindex(index=list(dict.fromkeys(verdicts[by])), columns=columns)
     table = table.fillna(0).astype(int)
     table.insert(0, "claims", table.sum(axis=1))
     table.loc["total"] = table.sum()

@@ -22,6 +22,8 @@ _APART = re.compile(
     r"|^batch/(index|curves|collecting|choosing|units|cluster|driving|folder)\.py$"
 )
 _PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "survival", "matplotlib", "papermill")
+#: Roles of the reader's files: a safe report records neither their names nor their checksums.
+OF_PATIENTS = ("cohort", "cohort source", "history", "codebook")
 
 
 def input_files(study: str, notebook: Path, values: Mapping[str, Any]) -> dict[str, Path]:

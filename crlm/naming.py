@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from crlm.ledger import COMPUTED, STATISTICS, Design
 
 _ENDPOINTS = {
@@ -427,3 +429,33 @@ def _years(months: float) -> str:
     """60 as "5-year", 30 as "30-month"."""
     whole = months >= 12 and months % 12 == 0
     return f"{months / 12:g}-year" if whole else f"{months:g}-month"
+
+
+# ---- what may be sent --------------------------------------------------------------
+
+_CELLS = ("n", "missing", "n_at_risk", "cumulative_events", "events")
+
+
+def safe_banner(k: int, run: str, own: bool) -> str:
+    """The line at the top of a report that was made safe and passed the attack."""
+    whose = "Your own cohort. " if own else ""
+    return (
+        f"{whose}Numbers of fewer than {k} patients are hidden (--safe {k}); checked by attack "
+        f"on {run}: each keeps at least {k} possible values. This is not anonymisation; your "
+        "institution decides on release."
+    )
+
+
+def small_cells(rows: pd.DataFrame, k: int = 5) -> int:
+    """How many counts of 1 to K - 1 patients the rows of a report print."""
+    counts = rows[rows["statistic"].isin(_CELLS)]["estimate"].astype(float)
+    return int(((counts > 0) & (counts < k)).sum())
+
+
+def unsafe_banner(cells: int, k: int = 5) -> str:
+    """The line at the top of a report on the reader's own patients that was not made safe."""
+    noun = "cell" if cells == 1 else "cells"
+    return (
+        f"Not for sending. This report holds numbers of single patients: {cells} {noun} under "
+        f"{k}, extremes, single deaths on the curves. Make one to send with --safe {k}."
+    )

@@ -3,18 +3,121 @@
 from __future__ import annotations
 
 import math
+import operator
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from crlm.ledger import STATISTICS, round_half_up
 
 NOTHING = "–"
+#: Where a median is hidden, so that nobody takes it for one that is not reached.
+HIDDEN = "not shown"
 
 _MAY_LACK_A_LIMIT = ("median_survival", "median_follow_up")
 
 
+class Shown:
+    """A number that is printed by a text of its own: `<5` for a count that is hidden.
+
+    It computes and compares as the number does, and a result of that is a plain number. It is
+    no float, for pandas makes plain floats of all that are when it gives records back.
+
+    Parameters
+    ----------
+    value : float
+        What arithmetic and files use.
+    text : str
+        What every table, figure and sentence prints, whatever decimals they ask for.
+    """
+
+    __slots__ = ("_value", "text")
+
+    def __init__(self, value: float, text: str) -> None:
+        self._value = float(value)
+        self.text = text
+
+    def __float__(self) -> float:
+        return self._value
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        """As numbers; two that have none are the same where their texts are."""
+        if isinstance(other, Shown) and math.isnan(self._value) and math.isnan(other._value):
+            return self.text == other.text
+        return isinstance(other, Shown | int | float) and self._value == float(other)
+
+    def __hash__(self) -> int:
+        return hash(self.text if math.isnan(self._value) else self._value)
+
+    def __repr__(self) -> str:
+        return "" if math.isnan(self._value) else repr(self._value)
+
+    def __format__(self, how: str) -> str:
+        return self.text
+
+    def __abs__(self) -> Shown:
+        return Shown(abs(self._value), self.text.removeprefix("-"))
+
+    def __neg__(self) -> float:
+        return -self._value
+
+    def __round__(self, decimals: int | None = None) -> float:
+        return round(self._value, decimals)
+
+
+def _plainly(compute: Callable[[float, float], Any]) -> Callable[[Shown, Any], Any]:
+    """An operator of numbers, for a number with a text."""
+
+    def method(self: Shown, other: Any) -> Any:
+        if not isinstance(other, Shown | int | float):
+            return NotImplemented
+        return compute(float(self), float(other))
+
+    return method
+
+
+for _name in ("lt", "le", "gt", "ge", "add", "sub", "mul", "truediv"):
+    setattr(Shown, f"__{_name}__", _plainly(getattr(operator, _name)))
+for _name in ("add", "sub", "mul", "truediv"):
+    _swapped = getattr(operator, _name)
+    setattr(Shown, f"__r{_name}__", _plainly(lambda a, b, f=_swapped: f(b, a)))
+
+
+_BAND = re.compile(r"\bband of (\d+)")
+_BETWEEN = re.compile(r"(?<!the others )\bbetween (\d+) and (\d+)")
+_SUM = re.compile(r"sum of bands \((<\d+)\)")
+_STEPS = re.compile(
+    r"in steps of \d+ patients|from rounded counts|(?:event times|patients) around it"
+)
+
+
+def restored(value: float, method: str) -> float | Shown:
+    """A number of a safe report's file with the text that the report prints for it.
+
+    Parameters
+    ----------
+    value : float
+        The estimate of a row of `*_rows.csv`.
+    method : str
+        Of the same row: it says how a count was told.
+    """
+    if not math.isfinite(value):
+        return value
+    band, between, total = _BAND.search(method), _BETWEEN.search(method), _SUM.search(method)
+    if between:
+        return Shown(value, f"{between.group(1)}–{between.group(2)}")
+    if total or (band and value < int(band.group(1))):
+        return Shown(value, total.group(1) if total else f"<{band.group(1)}")
+    return Shown(value, f"{value:,g}") if _STEPS.search(method) else value
+
+
 def number(value: float | None, decimals: int = 2) -> str:
     """A number with fixed decimals, half-up; an en dash where there is none."""
+    if isinstance(value, Shown):
+        return value.text
     if value is None or not math.isfinite(value):
         return NOTHING
     text = f"{round_half_up(value, decimals):,.{decimals}f}"
@@ -29,6 +132,8 @@ def counted(count: float, noun: str, nouns: str = "") -> str:
 
 def short(value: float | None) -> str:
     """A measurement as a clinician writes it: at most two decimals, none that are zero."""
+    if isinstance(value, Shown):
+        return value.text
     if value is None or not math.isfinite(value):
         return NOTHING
     return f"{round_half_up(value, 2):g}" if abs(value) < 1e5 else f"{value:,.0f}"
@@ -41,7 +146,7 @@ def ratio(value: float | None, decimals: int = 2) -> str:
     """
     if value is None or not math.isfinite(value):
         return NOTHING
-    if round_half_up(value, decimals) >= 1000:
+    if value >= 1000 or round_half_up(value, decimals) >= 1000:
         return ">999"
     text = number(value, decimals)
     return f"<{10.0**-decimals:.{decimals}f}" if value > 0 and not text.strip("0.") else text
@@ -72,6 +177,8 @@ def estimate(row: Mapping[str, Any], decimals: int | None = None) -> str:
     """The estimate of a result row, without unit or limits."""
     if row["statistic"] == "p":
         return p_text(row["estimate"])
+    if isinstance(row["estimate"], Shown):
+        return row["estimate"].text
     if not math.isfinite(row["estimate"]):
         return "not reached" if row["statistic"] == "median_survival" else NOTHING
     return _shown(row)(row["estimate"], decimals_of(row) if decimals is None else decimals)

@@ -180,14 +180,17 @@ def _make(
         notebook, failure = in_memory(source, told, progress=progress)
     seconds = round(time.monotonic() - started, 1)
     _refuse_starved(failure, made)
+    safe = int(values.get("safe", 0))
+    if safe:
+        _refuse_unattacked(study, safe, failure, made)
+        used = {role: path for role, path in used.items() if role not in manifest.OF_PATIENTS}
     changed = manifest.changed_inputs(before, made)
     _refuse_changed(study, changed, code != manifest.code_digest())
     for left in made.glob("*" if failure else f"{study}_inputs.json"):
         files.remove(left)
-    shown = {k: Path(v).name if k in FILES and v else v for k, v in values.items()}
     record = {
         "study": study,
-        "parameters": shown,
+        "parameters": recorded(values),
         **_failed(failure, is_own(values)),
         "wall_seconds": seconds,
         "inputs": manifest.recorded(used, before),
@@ -196,7 +199,7 @@ def _make(
         "versions": manifest.versions(),
         "commit": home.commit(),
     }
-    tidy(notebook, own=is_own(values))
+    tidy(notebook, own=is_own(values), safe=bool(safe))
     _write(made / f"{study}.ipynb", _as_json(notebook))
     _write(made / f"{study}.html", render(notebook))
     lacks = _beside(asked, notebook, study, made) if asked.pieces and not failure else []
@@ -218,6 +221,24 @@ def _beside(asked: document.Asked, notebook: Any, study: str, made: Path) -> lis
             files.remove(left)
         return [str(error)]
     return []
+
+
+def recorded(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as a manifest has them: files by name alone, of a safe report not at all."""
+    if values.get("safe"):
+        return {name: value for name, value in values.items() if name not in FILES}
+    return {k: Path(v).name if k in FILES and v else v for k, v in values.items()}
+
+
+def _refuse_unattacked(study: str, k: int, failure: Any, made: Path) -> None:
+    """Let a safe report that did not come to its end, and so was not attacked, be no run."""
+    if failure is None and (made / f"{study}_rows.csv").is_file():
+        return
+    why = "its notebook has no paper.provenance(output_dir), where the attack runs"
+    if failure is not None:
+        known = failure.ename in _family(CrlmError)
+        why = failure.evalue if known else f"cell {failure.cell_index + 1}: {failure.ename}"
+    raise CrlmError(f"No report of {study} was written (--safe {k}): {why}")
 
 
 def _write(path: Path, text: str) -> None:
@@ -340,7 +361,7 @@ def in_files(ename: str, evalue: str, own: bool) -> str:
     return _without_folders(evalue)
 
 
-def tidy(notebook: Any, *, own: bool = False) -> None:
+def tidy(notebook: Any, *, own: bool = False, safe: bool = False) -> None:
     """Take out of an executed notebook what tells of the machine, the moment or a patient.
 
     Parameters
@@ -348,6 +369,8 @@ def tidy(notebook: Any, *, own: bool = False) -> None:
     notebook : nbformat.NotebookNode
     own : bool
         From `is_own`: then messages and warnings that are not this house's are withheld.
+    safe : bool
+        Then the names of the reader's files are left out too.
     """
     notebook.metadata.pop("papermill", None)
     notebook.metadata.pop("widgets", None)
@@ -359,7 +382,7 @@ def tidy(notebook: Any, *, own: bool = False) -> None:
             # papermill gives the cells that it adds an id at random.
             cell["id"] = f"papermill-{position}"
         if "injected-parameters" in tags:
-            cell.source = _injected(cell.source)
+            cell.source = _injected(cell.source, safe)
         for output in cell.get("outputs", []):
             _tidy_output(output, own)
 
@@ -378,12 +401,12 @@ def _without_folders(text: str) -> str:
     return re.sub(r"(?<![\w.:/\\])(?:[A-Za-z]:)?[/\\](?:[^\s'\"/\\]+[/\\])+", "", text)
 
 
-def _injected(source: str) -> str:
-    """The injected parameters, files by name alone, without the output folder."""
+def _injected(source: str, safe: bool) -> str:
+    """The injected parameters, files by name alone or not at all, without the output folder."""
     lines = []
     for line in source.splitlines():
         name, _, value = line.partition(" = ")
-        if name == "output_dir":
+        if name == "output_dir" or (safe and name in FILES):
             continue
         if name in FILES:
             line = f"{name} = {Path(str(_literal(value))).name!r}"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
+from crlm import numbers
 from crlm.batch import units
 from crlm.batch.names import apart, label_of
 from crlm.ledger import KEYS, load_claims, studies
@@ -31,6 +32,8 @@ class Effect:
         For the head of a column and over a chart; without the unit.
     statistic, unit, model : str
         As in the result rows; a model that several share is "".
+    texts : dict of str to str
+        The estimate as a safe report prints it, by the run's key, where that is a text of its own.
     values : dict of str to tuple of float
         Estimate and limits by the run's key; limits may be missing (nan).
     drawn : bool
@@ -49,6 +52,7 @@ class Effect:
     published: float | None = None
     printed: str = ""
     model: str = ""
+    texts: dict[str, str] = field(default_factory=dict)
 
     @property
     def looks(self) -> tuple[str, str, str]:
@@ -196,7 +200,7 @@ def _effect(
     why = "have two different numbers under the same keys and are left out"
     note = f"{label}: {repeated} runs {why}." if repeated else ""
     made = Effect(label, same["statistic"], unit, values, True, published, printed)
-    return replace(made, model=same.get("model", "")), note
+    return replace(made, model=same.get("model", ""), texts=_texts(rows, part)), note
 
 
 def _listed(value: Any) -> str:
@@ -214,6 +218,14 @@ def _values(
         if str(found.setdefault(key, tuple(three))) != str(tuple(three)):
             twice.add(key)
     return {key: three for key, three in found.items() if key not in twice}, len(twice)
+
+
+def _texts(rows: pd.DataFrame, part: pd.DataFrame) -> dict[str, str]:
+    """What a safe report prints for an estimate, where its digits would say more than it does."""
+    names = ["run", "estimate", "method"]
+    told = rows.loc[part.index, names].itertuples(index=False, name=None)
+    found = {run: numbers.restored(value, str(method)) for run, value, method in told}
+    return {run: shown.text for run, shown in found.items() if isinstance(shown, numbers.Shown)}
 
 
 # ---- the paper's own --------------------------------------------------------
@@ -238,7 +250,8 @@ def _usual(
         values, _ = _values(rows, part)
         published, text = _print(claims, same, same["unit"])
         label = label_of(same)
-        made.append(Effect(label, same["statistic"], same["unit"], values, drawn, published, text))
+        one = Effect(label, same["statistic"], same["unit"], values, drawn, published, text)
+        made.append(replace(one, texts=_texts(rows, part)))
     return made
 
 

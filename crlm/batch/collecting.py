@@ -15,6 +15,7 @@ from crlm.batch import choosing, index
 from crlm.batch import folder as place
 from crlm.files import csv_bytes, write_atomically
 from crlm.ledger import ROW_COLUMNS, CrlmError, load_design, studies
+from crlm.naming import small_cells
 
 _NUMBERS = ("time", "estimate", "conf_low", "conf_high", "n", "events")
 
@@ -68,9 +69,22 @@ def collect_held(folder: Path) -> int:
         titles={name: load_design(name) for name in _studies(runs)},
         notes=notes,
         parquet=stored,
+        small=_small(rows, runs, plan["tables"]),
     )
     write_atomically(folder / "index.html", page)
     return len(rows)
+
+
+def _small(
+    rows: pd.DataFrame, runs: Iterable[Mapping[str, Any]], tables: Mapping[str, Mapping[str, Any]]
+) -> int:
+    """Small counts in the rows of runs on the reader's own patients that were not made safe."""
+    own = [
+        run["key"]
+        for run in runs
+        if tables[run["table"]]["kind"] == "own" and not run["values"].get("safe")
+    ]
+    return small_cells(rows[rows["run"].isin(own)]) if own and "statistic" in rows else 0
 
 
 def _studies(runs: Iterable[Mapping[str, Any]]) -> list[str]:

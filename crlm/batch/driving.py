@@ -154,7 +154,7 @@ def planned_of(grid: Path, out: Path, look: Look | None = None) -> Plan:
         found = look([(item.study, item.parameters) for item in unseen.values()])
         forget()
     known = {**seen, **dict(zip(unseen, found, strict=True))}
-    tables = {name: known[name] for name in named}
+    tables = {name: _told(known[name], named[name]) for name in named}
     commit = home.commit()
     runs = tuple(
         replace(item, record={**item.record, "commit": commit, "patients": tables[item.table]})
@@ -163,9 +163,17 @@ def planned_of(grid: Path, out: Path, look: Look | None = None) -> Plan:
     return replace(planned, runs=runs, tables=tables)
 
 
+def _told(table: dict[str, Any], item: Run) -> dict[str, Any]:
+    """What is said of a table: of a safe run's its kind alone."""
+    if not item.parameters.get("safe"):
+        return table
+    return {"kind": table["kind"], "title": "", "note": "", "n": 0}
+
+
 def _guessed(item: Run) -> dict[str, Any]:
     """The kind of a table that nobody has looked into: the reader's own unless it is shipped."""
-    kind = "own" if _named_files(item) else "reconstructed" if item.record["data_sha256"] else ""
+    shipped = any(file["role"] == "cohort" for file in item.files)
+    kind = "own" if _named_files(item) else "reconstructed" if shipped else ""
     return {"kind": kind, "title": "", "note": "", "n": 0}
 
 

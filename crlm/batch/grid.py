@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -118,9 +118,21 @@ def plan(path: Path, known_cells: Mapping[str, Any] | None = None) -> Plan:
         raise ParameterError(
             f"{path.name} asks for no run: its list of studies or cohorts is empty."
         )
+    _refuse_mixed(runs.values())
     used = {checksum(Path(item.notebook)) for item in runs.values()}
     cells = {name: cell for name, cell in cells.items() if name in used}
     return Plan(tuple(runs.values()), tuple(effects), cells, total - len(runs))
+
+
+def _refuse_mixed(runs: Iterable[Run]) -> None:
+    """Refuse a batch that shows in one run what another hides."""
+    found = sorted({int(item.parameters.get("safe", 0)) for item in runs})
+    if len(found) > 1:
+        listed = ", ".join(map(str, found))
+        raise ParameterError(
+            f"safe differs between the runs ({listed}): one shows what the other hides. "
+            "Write one value under `base`."
+        )
 
 
 # ---- reading ----------------------------------------------------------------
@@ -358,11 +370,17 @@ def _run(
         checked,
         "output_dir" in cell,
         limit,
-        {"key": key, **record},
+        {"key": key, **_told(record)},
         record["notebook_sha256"],
         files,
         _table(record),
     )
+
+
+def _told(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What `run.json` says of a run: of a safe one no checksum of a table."""
+    safe = record["parameters"].get("safe")
+    return {k: {} if safe and k == "data_sha256" else v for k, v in record.items()}
 
 
 def _table(record: Mapping[str, Any]) -> str:
@@ -388,7 +406,7 @@ def _record(
     notebook: Path, label: str, checked: dict[str, Any], digests: dict[str, Any]
 ) -> tuple[dict[str, Any], tuple[dict[str, str], ...]]:
     """What a run stands on, as `run.json` has it, and the files behind it."""
-    shown = {k: Path(v).name if k in run.FILES and v else v for k, v in checked.items()}
+    shown = run.recorded(checked)
     study = notebook.stem
     tables, shipped = _tables(study, checked), _study_files(study)
     sent = {r: p for r, p in tables.items() if checked.get(_COHORT.get(r, "cohort_path"))}

@@ -18,10 +18,11 @@ from crlm.batch import curves, units
 from crlm.batch.choosing import Effect
 from crlm.batch.curves import in_order, report_of, text_of, value_of
 from crlm.ledger import Design
-from crlm.naming import KINDS
+from crlm.naming import KINDS, unsafe_banner
 
 _TEMPLATES = Path(__file__).resolve().parents[1] / "templates" / "batch"
 _VERDICTS = ("matches", "near", "differs", "no result")
+_WITHIN = "can agree"
 _STATES = (
     ("finished", "finished"),
     ("failed", "failed"),
@@ -46,6 +47,7 @@ def page(
     titles: Mapping[str, Design],
     notes: Sequence[str] = (),
     parquet: bool = True,
+    small: int = 0,
 ) -> str:
     """The page as HTML.
 
@@ -67,10 +69,12 @@ def page(
         Sentences on effects that are not drawn as they were named.
     parquet : bool
         Whether there is a `results.parquet` to point to.
+    small : int
+        Counts of fewer than five patients among the rows of runs on the reader's own patients.
     """
     parts = {
         "TITLE": escape("Batch: " + ", ".join(dict.fromkeys(run["study"] for run in runs))),
-        "BANNERS": _banners(runs, tables),
+        "BANNERS": _banners(runs, tables) + _sending(runs, small),
         "SUMMARY": _summary(runs),
         "FACTS": _facts(runs, tables, titles),
         "PARQUET": ' and <a href="results.parquet">results.parquet</a>' if parquet else "",
@@ -104,6 +108,18 @@ def _banners(runs: Sequence[Mapping[str, Any]], tables: Mapping[str, Mapping[str
         f'<div class="banner {kind}" role="note">{escape(text)}</div>'
         for kind, text in told.items()
     )
+
+
+def _sending(runs: Sequence[Mapping[str, Any]], small: int) -> str:
+    """Whether the page may be sent: what was made safe, or what single patients it holds."""
+    k = next((int(run["values"]["safe"]) for run in runs if run["values"].get("safe")), 0)
+    told = unsafe_banner(small) if small and not k else ""
+    if k:
+        told = (
+            f"Numbers of fewer than {k} patients are hidden (safe: {k}); each report was attacked "
+            "by itself. Choices that move fewer patients than that are not run."
+        )
+    return f'<div class="banner own" role="note">{escape(told)}</div>' if told else ""
 
 
 def _summary(runs: Sequence[Mapping[str, Any]]) -> str:
@@ -196,6 +212,8 @@ def _table(
     verdicts: Mapping[str, Mapping[str, int]],
 ) -> str:
     shown = _VERDICTS if verdicts else ()
+    if any(_WITHIN in counts for counts in verdicts.values()):
+        shown = (*_VERDICTS[:2], _WITHIN, *_VERDICTS[2:])
     first = [effect for effect in effects if effect.drawn]
     others = [effect for effect in effects if not effect.drawn]
     names = ["run", "status", *choices, *map(_head, first), *shown, *map(_head, others)]
@@ -250,7 +268,8 @@ def _result(effect: Effect, run: Mapping[str, Any]) -> str:
     three = effect.values.get(run["key"])
     if three is None:
         return _cell("", None, "num")
-    return _cell(units.interval(three, *effect.looks), three[0], "num")
+    text = effect.texts.get(run["key"]) or units.interval(three, *effect.looks)
+    return _cell(text, three[0], "num")
 
 
 def _cell(text: str, value: Any, kind: str = "") -> str:

@@ -16,6 +16,8 @@ from crlm.batch import scratch
 from crlm.batch.lifeline import die_with_parent
 from crlm.files import checksum, is_full, settle, write_atomically
 
+_CHANGED = "was changed while the batch ran; the same command runs this again"
+
 
 def perform(
     job: Mapping[str, Any], waiting: Any = None, at_cell: Callable[[int], None] | None = None
@@ -60,12 +62,14 @@ def _perform(job: Mapping[str, Any], waiting: Any, at_cell: Any) -> dict[str, An
     folder.mkdir(parents=True)
     changed = _changed(job, folder)
     if changed:
-        return _refused(job, folder, changed)
+        return _refused(job, folder, f"{changed} {_CHANGED}")
     notebook, failure = _execute(job, folder, waiting, at_cell)
     changed = _changed(job, folder)
     if changed:
-        return _refused(job, folder, changed)
+        return _refused(job, folder, f"{changed} {_CHANGED}")
     outcome = _outcome(failure, job["private"])
+    if _safe(job) and (failure or not (folder / f"{job['name']}_rows.csv").is_file()):
+        return _unattacked(job, folder, failure)
     _write_notebook(job, folder, notebook, failure)
     _finish(job, folder, outcome)
     said = failure.evalue if failure else ""
@@ -75,7 +79,7 @@ def _perform(job: Mapping[str, Any], waiting: Any, at_cell: Any) -> dict[str, An
 
 
 def _write_notebook(job: Mapping[str, Any], folder: Path, notebook: Any, failure: Any) -> None:
-    run.tidy(notebook, own=job["private"])
+    run.tidy(notebook, own=job["private"], safe=_safe(job))
     notebook.metadata["papermill"] = _metadata(job, failure)
     text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
     write_atomically(folder / f"{job['name']}.ipynb", text)
@@ -136,11 +140,23 @@ def _as_planned(told: Path, files: list[dict[str, str]]) -> bool:
         return False
 
 
-def _refused(job: Mapping[str, Any], folder: Path, what: str) -> dict[str, Any]:
-    """A run whose files were changed leaves a record and nothing that was computed."""
+def _safe(job: Mapping[str, Any]) -> bool:
+    return bool(job["parameters"].get("safe"))
+
+
+def _unattacked(job: Mapping[str, Any], folder: Path, failure: Any) -> dict[str, Any]:
+    """A safe run that did not reach the attack at its end leaves a record alone."""
+    why = "the notebook has no paper.provenance(output_dir), where the attack runs"
+    if failure is not None:
+        told = run.in_files(failure.ename, failure.evalue, True)
+        why = told if failure.ename == "DisclosureError" else f"{failure.ename}; {run.WITHHELD}"
+    return _refused(job, folder, why)
+
+
+def _refused(job: Mapping[str, Any], folder: Path, error: str) -> dict[str, Any]:
+    """A run whose result may not stand leaves a record and nothing that was computed."""
     for path in folder.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    error = f"{what} was changed while the batch ran; the same command runs this again"
     outcome = {"status": "failed", "cell": 0, "error": error}
     _finish(job, folder, outcome)
     return outcome

@@ -9,8 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from crlm import audit, cohort, files, ledger, once, regression
+from crlm import audit, cohort, files, ledger, once, privacy, regression
 from crlm.ledger import ParameterError
+from crlm.numbers import counted
 from crlm.report import html, readings
 from crlm.report.figures import Picture
 
@@ -48,6 +49,8 @@ class Base:
         Tied times in Cox models; scale of Kaplan-Meier limits; median where a curve is flat.
     chosen : mapping, optional
         All parameters of the run, to tell what differs from the paper's choices.
+    safe : int
+        Numbers of fewer patients than this are hidden (`privacy.Release`); 0: none.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Base:
         conf_type: str = "log-log",
         median_rule: str = "first",
         chosen: Mapping[str, Any] | None = None,
+        safe: int = 0,
     ) -> None:
         self.study = study
         self.design = ledger.load_design(study).with_cuts(**(cuts or {}))
@@ -69,6 +73,7 @@ class Base:
         self.ties = ties
         self.curve_rules = {"conf_type": conf_type, "median_rule": median_rule}
         self.chosen = dict(chosen or {})
+        self.release = privacy.Release(safe, conf_type=conf_type)
         files.forget(filter(None, (cohort_path, history_path, codebook_path)))
         self.source = cohort.origin(cohort_path, self.design)
         book = codebook_path or None
@@ -108,7 +113,11 @@ class Base:
     def doubts(self) -> list[str]:
         """What reading the files left in doubt, each once, without anything they hold."""
         told = [*self.table.attrs["notes"], *self.history.attrs.get("notes", ())]
-        return list(dict.fromkeys(told))
+        told = list(dict.fromkeys(told))
+        if told and self.release.on:
+            many = counted(len(told), "remark")
+            return [f"{many} on how the files were read, which `crlm check` shows."]
+        return told
 
     @property
     def included(self) -> pd.DataFrame:
@@ -149,6 +158,10 @@ class Base:
             return f"This cohort holds nothing to compare under {names}."
         return ""
 
+    def told(self, *kinds: str) -> list[str]:
+        """The notes of a safe report under what it shows; none where nothing is hidden."""
+        return [privacy.told(self.release.k)[kind] for kind in kinds if self.release.on]
+
     def can(self, what: str, endpoint: str, *columns: str) -> bool:
         """Whether a section can be fed; where it cannot, the line that says why is shown."""
         why = self.lacking(endpoint, *columns)
@@ -173,8 +186,12 @@ class Base:
     # ---- what a section leaves --------------------------------------------------
 
     def add(self, *parts: pd.DataFrame) -> pd.DataFrame:
-        """Put rows among the results and give them back as one frame."""
-        whole = [part for part in parts if part is not None and len(part)]
+        """Put rows among the results and give them back as one frame, as they may be shown.
+
+        The gate of a safe report: whatever a section draws or says it takes from here. One
+        table a part, so that its counts are released together.
+        """
+        whole = [self.release.rows(part) for part in parts if part is not None and len(part)]
         self._parts += whole
         return pd.concat(whole, ignore_index=True) if whole else ledger.rows([])
 
@@ -190,6 +207,12 @@ class Base:
         told = self.print.taken()
         html.show(*pieces, html.say(text, "reading", told) if text else None)
         return Section(rows, figure)
+
+
+def joined(*parts: pd.DataFrame) -> pd.DataFrame:
+    """Released rows of several tables as one frame."""
+    whole = [part for part in parts if len(part)]
+    return pd.concat(whole, ignore_index=True) if whole else ledger.rows([])
 
 
 def nothing() -> Section:

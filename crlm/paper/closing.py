@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from crlm import agreement, comparison, ledger, survival
+from crlm import agreement, comparison, ledger, naming, survival
 from crlm.numbers import counted
 from crlm.paper.base import Base, Section, nothing
 from crlm.report import figures, html, provenance, readings, synthetic, verdicts
@@ -26,6 +26,8 @@ class Closing(Base):
         """Every claim beside its computed value, none left out."""
         before = self.design.conventions.get("rounded_before")
         found = comparison.compare(self.results, self.claims, rounded_before=before)
+        if self.release.on:
+            found = comparison.within_bands(found, self.results, self.release.k)
         self.verdicts = comparison.with_findings(found, self.audit.findings)
         text = verdicts.tally_sentence(self.verdicts)
         every = html.fold(
@@ -68,6 +70,9 @@ class Closing(Base):
         if not self.synthetic:
             html.show(html.aside("This cohort is not synthetic: it has no certificate."))
             return
+        if self.release.on:
+            html.show(html.aside("A certificate holds exact counts: it is left out with --safe."))
+            return
         made = synthetic.certificate(self.source, self.design, self.verdicts, self.included)
         html.show(*made, *synthetic.ensemble(self.design))
 
@@ -75,16 +80,29 @@ class Closing(Base):
         """What was run on what, what differs from the paper's choices, and the rows as files."""
         html.show(*provenance.choices(self.design, self.chosen))
         day = f"Run on {provenance.today()} with crlm {provenance.__version__}"
-        html.show(html.fold(f"{day}: what was read", provenance.table_of(self.design, self.source)))
-        provenance.write(output_dir, self.study, self.results, self.verdicts)
+        safe = self.release.on
+        read = provenance.table_of(self.design, self.source, safe=safe)
+        html.show(html.fold(f"{day}: what was read", read))
         self.answer_questions()
+        answer = html.joined(*self._banner(), *self._answer())
+        provenance.write(output_dir, self.study, self.results, self.verdicts, safe=safe)
         if getattr(self, "_short", None) is not None:
-            self._short.update(html.joined(*self._answer()))
+            self._short.update(answer)
 
     def answer_questions(self) -> None:
         """Fill the table that opens the reviewer's chapter; nothing where there is none."""
 
     # ---- in short ---------------------------------------------------------------
+
+    def _banner(self) -> list[html.Html]:
+        """What a reader must know before the report is sent; the attack on a safe one runs here."""
+        own = self.source["kind"] == "own"
+        if self.release.on:
+            run = self.release.close()
+            return [html.say(naming.safe_banner(self.release.k, run, own), "safe")]
+        if not own:
+            return []
+        return [html.say(naming.unsafe_banner(naming.small_cells(self.results)), "unsafe")]
 
     def _answer(self) -> list[html.Html]:
         self.print.taken()
@@ -106,10 +124,11 @@ class Closing(Base):
     def _size(self) -> str:
         if self.synthetic:
             return ""
+        sizes = self.release.sizes(self.frames)
         events = [
-            counted(self.frames[name]["event"].sum(), f"{self.design.endpoint_name(name)} event")
+            counted(sizes[name][1], f"{self.design.endpoint_name(name)} event")
             for name in self.design.main
-            if name in self.frames
+            if name in sizes
         ]
         verb = "is" if len(self.included) == 1 else "are"
         many = counted(len(self.included), "patient")
@@ -155,7 +174,17 @@ class Closing(Base):
             frame, by, p = self.frames[name], self.design.exposure, math.nan
             by = None if self.lacking(name, by) else by
             if by:
-                test = survival.logrank(frame, by)
-                p = float(test.loc[test["statistic"] == "p", "estimate"].iloc[0])
-            panels.append((self.design.endpoints[name]["label"], survival.curve(frame, by), p))
+                found = self.results
+                test = (found["endpoint"] == name) & (found["model"] == "logrank")
+                test &= (found["group"] == by) & (found["population"] == "all")
+                test &= found["statistic"] == "p"
+                tested = found.loc[test, "estimate"]
+                p = float(tested.iloc[0]) if len(tested) else self._logrank(frame, by)
+            shown = self.release.curve(survival.curve(frame, by), name, by or ())
+            panels.append((self.design.endpoints[name]["label"], shown, p))
         return figures.overview(panels, self.design) if panels else None
+
+    def _logrank(self, frame: Any, by: str) -> float:
+        """The log-rank p of curves that no section shows."""
+        test = self.release.rows(survival.logrank(frame, by))
+        return float(test.loc[test["statistic"] == "p", "estimate"].iloc[0])

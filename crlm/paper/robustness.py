@@ -10,7 +10,7 @@ from crlm import endpoints, regression, second_opinion, specification, survival
 from crlm.ledger import rows as result_rows
 from crlm.naming import small
 from crlm.numbers import counted
-from crlm.paper.base import Base, Section, nothing
+from crlm.paper.base import Base, Section, joined, nothing
 from crlm.report import figures, html, readings, tables
 
 _SCORES = {
@@ -95,6 +95,10 @@ class Robustness(Base):
 
         Its numbers are no result rows: they are the same quantities, from other programs.
         """
+        if self.release.on:
+            why = "It sets every number beside another program's, to the eighth digit."
+            html.show(html.skipped("a second opinion", why))
+            return nothing()
         exposure, found = self.design.exposure, self.results
         parts = []
         for endpoint in self.design.main:
@@ -135,6 +139,7 @@ class Robustness(Base):
             )
             title = f"{self.design.endpoint_name(endpoint)}: factors chosen in "
             title += counted(samples, "sample")
+            found = self.add(found)
             parts.append(found)
             picture = figures.stability(found, self.design, title=title)
             pieces.append(html.fold(title, picture))
@@ -144,7 +149,7 @@ class Robustness(Base):
             why = "No regression table was made." if samples else "No resamples were asked for."
             html.show(html.skipped("stability of the selection", why))
             return nothing()
-        return self.section(self.add(*parts), pieces, texts)
+        return self.section(joined(*parts), pieces, texts)
 
     def specifications(
         self,
@@ -186,25 +191,42 @@ class Robustness(Base):
             plan = specification.declare(
                 rules,
                 of,
-                self.usable(self.frames[endpoint], spec["covariates"]),
+                self._adjusters(endpoint),
                 self.design,
-                exclusions=exclusions,
+                exclusions=self.release.exclusions(self.frames[endpoint], exclusions),
                 printed=spec["published"],
                 most=most,
                 seed=seed,
             )
+            label = f"{self.design.endpoint_name(endpoint)}: {title}"
+            plan = self.release.plan(plan)
+            if plan is None:
+                why = "Fewer than 20 models have enough patients in every level."
+                html.show(html.skipped(label, why))
+                continue
             tried = specification.curve(plan)
             found = specification.inference(plan, tried, claim=claim, permutations=permutations)
+            found = self.add(self.release.percentiles(found, plan))
             printed = figures.published_ratio(tried, self.claims)
-            label = f"{self.design.endpoint_name(endpoint)}: {title}"
             picture = figures.specification_curve(tried, self.design, printed, title=label)
-            shown = {"hazard_ratio": "median HR", "min": "smallest HR", "max": "largest HR"}
-            shown["percent"] = "models in which the claim holds, %"
-            table = tables.effects_table(found, self.design, caption=label, statistics=shown)
+            table = tables.effects_table(
+                found, self.design, caption=label, statistics=self._of_specifications()
+            )
             parts.append(found)
             pieces.append(html.fold(f"{label}: {counted(len(tried), 'model')}", picture, table))
             texts.append(readings.specification(found, self.design, printed))
-        return self.section(self.add(*parts), pieces, texts, picture) if parts else nothing()
+        return self.section(joined(*parts), pieces, texts, picture) if parts else nothing()
+
+    def _adjusters(self, endpoint: str) -> list[str]:
+        frame = self.frames[endpoint]
+        names = self.usable(frame, self.design.models[endpoint]["covariates"])
+        return self.release.adjusters(frame, names)
+
+    def _of_specifications(self) -> dict[str, str]:
+        shown = {"hazard_ratio": "median HR", "min": "smallest HR", "max": "largest HR"}
+        if self.release.on:
+            shown |= {"min": "HR, 5th percentile", "max": "HR, 95th percentile"}
+        return shown | {"percent": "models in which the claim holds, %"}
 
     def _follow_up_rules(
         self, endpoint: str, followed_to: float, landmark: float
@@ -218,7 +240,7 @@ class Robustness(Base):
             rules[survival.from_month(landmark)] = survival.landmark(frame, landmark)
         if endpoint == "SCP" and not self.history.empty:
             rules |= self._other_death_rule()
-        return rules
+        return self.release.rules(rules)
 
     def _other_death_rule(self) -> dict[str, pd.DataFrame]:
         """The SCP frame with the other reading of a death without surgical failure."""
@@ -243,10 +265,17 @@ class Robustness(Base):
         names = [n for n in endpoint_names if self.can(f"{n}, {title}", n, by)]
         if not names:
             return nothing()
-        rows = self.add(*[survival.rmst(self.frames[n], by, tau or None) for n in names])
+        rows = self.add(*[self._means(n, by, tau) for n in names])
         caption = "Restricted mean survival time"
         table = tables.restricted_table(rows, self.design, caption=caption)
         return self.section(rows, [table], readings.months(rows, self.design))
+
+    def _means(self, endpoint: str, by: str, tau: float) -> pd.DataFrame:
+        frame = self.frames[endpoint]
+        month = self.release.horizon(frame, by, tau)
+        if self.release.on and not month:
+            return result_rows([])
+        return survival.rmst(frame, by, month or None)
 
     def landmark(self, endpoint_names: Sequence[str], of: str, *, month: float) -> Section:
         """The hazard ratio among those event-free and followed at a month, from there on."""

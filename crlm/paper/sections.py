@@ -11,7 +11,7 @@ from crlm import baseline, cohort, endpoints, regression, survival
 from crlm.ledger import rows as result_rows
 from crlm.naming import small
 from crlm.numbers import counted
-from crlm.paper.base import Base, Section, nothing
+from crlm.paper.base import Base, Section, joined, nothing
 from crlm.report import figures, html, readings, tables
 
 
@@ -23,7 +23,10 @@ class Sections(Base):
         flags = cohort.eligibility(self.table, self.design)
         flow = self.add(cohort.attrition(flags, self.design))
         picture = figures.flow(flow, self.design)
-        pieces = [html.banner(self.source, len(self.table)), picture, *html.caveats(flow)]
+        size = self.release.banner(len(self.table))
+        source = {**self.source, "title": "", "note": ""} if self.release.on else self.source
+        pieces = [html.banner(source, size), picture, *html.caveats(flow)]
+        pieces += [html.say(note) for note in self.told("flow")]
         pieces.append(html.doubts(self.doubts))
         return self.section(flow, pieces, readings.flow(flow, self.print), picture)
 
@@ -47,8 +50,9 @@ class Sections(Base):
         self.entered_late = entered_late
         self.timed = endpoints.timed(self.table, self.history, self.design, **self.rules)
         self.frames = endpoints.frames(self.timed, self.design, entered_late=entered_late)
-        stood_in = cohort.stand_ins(self.included, self.design)
-        pieces = [tables.endpoints_table(self.frames, self.design)]
+        self.release.endpoints(self.frames)
+        stood_in = "" if self.release.on else cohort.stand_ins(self.included, self.design)
+        pieces = [tables.endpoints_table(self.release.sizes(self.frames), self.design)]
         pieces += [html.say(stood_in)] if stood_in else []
         return self.section(result_rows([]), pieces)
 
@@ -85,9 +89,12 @@ class Sections(Base):
         if not kept:
             html.show(html.skipped(title, "This cohort holds none of its characteristics."))
             return nothing()
+        spread = "iqr" if self.release.on else spread
         made = baseline.table_one(self.included, by, kept, categorical_test=test, spread=spread)
-        rows = self.add(made, self._everybody(by, kept, spread))
-        table = tables.baseline_table(made, self.design, caption=title, smd=smd)
+        made = self.add(made)
+        rows = joined(made, self.add(self._everybody(by, kept, spread)))
+        notes = self.told("table", "continuous")
+        table = tables.baseline_table(made, self.design, caption=title, smd=smd, notes=notes)
         summary = f"{title}: {counted(len(kept), 'characteristic')}"
         table = html.fold(summary, table) if folded else table
         reading = readings.baseline(made, self.design, self.print)
@@ -96,7 +103,7 @@ class Sections(Base):
 
     def _pictures(self, by: str, names: Sequence[str], title: str, folded: bool) -> list[Any]:
         """The measurements of a table as box plots, and what is missing; none for a folded one."""
-        if folded or not names:
+        if folded or not names or self.release.on:
             return []
         boxes = figures.distributions(self.included, names, by, self.design)
         gaps = figures.missing_values(self.included, names, by, self.design)
@@ -156,8 +163,8 @@ class Sections(Base):
             return nothing()
         kept = self.usable(self.included, self.design.table_one["recurrence"])
         made = baseline.table_one(self.included, by, kept, categorical_test=test)
-        made = made.assign(endpoint="first_recurrence")
-        parts = [made, self._everybody(by, kept, "range")]
+        made = self.add(made.assign(endpoint="first_recurrence"))
+        parts = [self._everybody(by, kept, "range")]
         if among in self.included:
             having = self.included[self.included[among] == "yes"]
             parts.append(baseline.describe(having, [by], population=f"{among}=yes"))
@@ -166,8 +173,9 @@ class Sections(Base):
             where = f"{by}={'/'.join(pair)}"
             if two[by].nunique() == 2:
                 parts.append(baseline.table_one(two, by, [site], population=where))
-        rows = self.add(*[part.assign(endpoint="first_recurrence") for part in parts])
-        table = tables.baseline_table(made, self.design, caption=title)
+        rows = joined(made, self.add(*[p.assign(endpoint="first_recurrence") for p in parts]))
+        notes = self.told("table")
+        table = tables.baseline_table(made, self.design, caption=title, notes=notes)
         table = html.fold(f"{title}: {len(kept)} sites", table) if folded else table
         return self.section(rows, [table], readings.baseline(made, self.design, self.print))
 
@@ -188,6 +196,7 @@ class Sections(Base):
         parts = [survival.follow_up(frame, g, method=method, **limits) for g in groups]
         rows = self.add(*parts)
         other = [survival.follow_up(frame, method=beside, **limits)] if beside else []
+        other = [self.release.rows(part) for part in other]
         table = tables.follow_up_table([rows, *other], self.design)
         return self.section(rows, [table], readings.follow_up(rows, self.design, self.print))
 
@@ -226,20 +235,23 @@ class Sections(Base):
         if not self.can(title, endpoint, *names):
             return nothing()
         frame, groups = self.frames[endpoint], names if len(names) > 1 else "".join(names) or None
-        parts = [survival.summary(frame, groups, times=at, **self.curve_rules)]
+        parts = [self.add(survival.summary(frame, groups, times=at, **self.curve_rules))]
         shown = survival.curve(frame, groups, conf_type=self.curve_rules["conf_type"])
+        shown = self.release.curve(shown, endpoint, names)
         picture = figures.kaplan_meier(shown, parts[0], self.design, title=title)
-        pieces = [picture, tables.survival_table(parts[0], self.design)]
+        notes = self.told("curve", "rates")
+        pieces = [picture, tables.survival_table(parts[0], self.design, notes=notes)]
         sentences = [readings.curves(parts[0], self.design, self.print)]
         if ratio:
-            parts.append(regression.univariable(frame, names, ties=self.ties))
+            parts.append(self.add(regression.univariable(frame, names, ties=self.ties)))
             pieces.append(self._forest(parts[-1], f"{label}, against the reference", "univariable"))
             sentences.append(readings.effects(parts[-1], self.design, self.print))
         if difference and set(difference) <= set(parts[0]["group"]):
-            parts.append(survival.rate_difference(frame, groups, *difference, time=at[-1]))
+            gap = survival.rate_difference(frame, groups, *difference, time=at[-1])
+            parts.append(self.add(gap))
         if folded:
             pieces = [html.fold(f"{title}: figure and table", *pieces)]
-        return self.section(self.add(*parts), pieces, sentences, picture)
+        return self.section(joined(*parts), pieces, sentences, picture)
 
     def _forest(
         self, rows: pd.DataFrame, title: str, model: str = "multivariable", unit: str = "HR"
@@ -330,12 +342,13 @@ class Sections(Base):
             fixed=self.usable(frame, spec["published"]) if selection == "fixed" else (),
         )
         self.selections[endpoint] = rule
-        parts = [regression.regression_table(frame, rule)]
+        parts = [self.add(regression.regression_table(frame, rule))]
         self.models[endpoint] = parts[0]
         if medians:
-            parts.append(survival.by_level(frame, names, **self.curve_rules))
-        rows = self.add(*parts)
-        shown = tables.regression_table(rows, self.design, caption=f"{table}: {label}")
+            parts.append(self.add(survival.by_level(frame, names, **self.curve_rules)))
+        rows = joined(*parts)
+        caption, notes = f"{table}: {label}", self.told("models")
+        shown = tables.regression_table(rows, self.design, caption=caption, notes=notes)
         picture = self._forest(parts[0], f"{label}, multivariable")
         if folded:
             shown = html.fold(f"{table}: {counted(len(names), 'factor')}", shown)
@@ -360,7 +373,8 @@ class Sections(Base):
         full = regression.logistic(
             frame, "short_scp", names, model="all factors", endpoint="short_SCP"
         )
-        rows = self.add(printed, full)
+        printed, full = self.add(printed), self.add(full)
+        rows = joined(printed, full)
         caption = f"{table}: short SCP, RAS and Beppu factors"
         first = tables.regression_table(printed, self.design, caption=caption, ratio="odds_ratio")
         picture = self._forest(full, f"{full_table}: all factors", "all factors", "OR")
@@ -381,8 +395,10 @@ class Sections(Base):
         where = survival.from_month(month)
         curves = survival.summary(late, by, times=[60], population=where, **self.curve_rules)
         ratio = regression.univariable(late, [by], ties=self.ties, population=where)
-        rows = self.add(curves, ratio.assign(model="landmark"))
+        curves, ratio = self.add(curves), self.add(ratio.assign(model="landmark"))
+        rows = joined(curves, ratio)
         shown = survival.curve(late, by, conf_type=self.curve_rules["conf_type"])
+        shown = self.release.curve(shown, endpoint, by, where)
         title += f" by {small(self.design.label(by))}"
         picture = figures.kaplan_meier(shown, curves, self.design, title=title)
         reading = [

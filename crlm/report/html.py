@@ -13,9 +13,10 @@ from typing import Any
 import pandas as pd
 
 from crlm import pieces as kept
-from crlm.comparison import VERDICTS
+from crlm.comparison import CAN_AGREE, VERDICTS
 from crlm.ledger import row_name
 from crlm.naming import KINDS
+from crlm.numbers import number
 
 _SHORT_CELL, _LONG_CELL = 22, 60
 _OPEN_DOUBTS = 5
@@ -182,19 +183,19 @@ def doubts(told: Sequence[str]) -> Html | None:
     return joined(*pieces)
 
 
-def banner(source: Mapping[str, Any], n: int) -> Html:
+def banner(source: Mapping[str, Any], n: float) -> Html:
     """What kind of cohort the report runs on: the first thing a reader sees.
 
     Parameters
     ----------
     source : mapping
         From `cohort.origin`.
-    n : int
+    n : float
         Rows of the table.
     """
     line, more = KINDS[source["kind"]]
     rest = " ".join(p for p in (more, source["title"], source["note"]) if p)
-    line = f"{line} {n:,} rows in the table."
+    line = f"{line} {number(n, 0)} rows in the table."
     html = (
         f'<details class="banner {source["kind"]}"><summary>{escape(line)}</summary>'
         f"{escape(rest)}</details>"
@@ -296,7 +297,7 @@ def _data(text: str, flush_right: bool) -> str:
 
 
 def _cell(text: str) -> str:
-    if text in VERDICTS:
+    if text in (*VERDICTS, CAN_AGREE):
         return f'<span class="verdict {text.replace(" ", "-")}">{text}</span>'
     return text.as_html() if isinstance(text, Linked) else escape(text)
 

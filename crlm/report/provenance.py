@@ -15,6 +15,8 @@ from crlm import __version__, files
 from crlm.ledger import Design
 from crlm.report.html import Html, fold, say, table
 
+_PATHS = ("cohort_path", "history_path", "codebook_path")
+
 
 def differences(design: Design, chosen: Mapping[str, Any]) -> str:
     """One sentence on every choice that is not the paper's; empty where all are."""
@@ -31,7 +33,7 @@ def differences(design: Design, chosen: Mapping[str, Any]) -> str:
 
 def choices(design: Design, chosen: Mapping[str, Any]) -> list[Html]:
     """What differs from the paper's choices, and every parameter of the run beside them, folded."""
-    hidden = {"cohort_path", "history_path", "codebook_path", "output_dir"}
+    hidden = {*_PATHS, "output_dir"}
     body = []
     for name, value in chosen.items():
         if name not in hidden:
@@ -45,8 +47,15 @@ def choices(design: Design, chosen: Mapping[str, Any]) -> list[Html]:
     return [say(told), fold(f"What was chosen: {len(body)} parameters", every)]
 
 
-def table_of(design: Design, source: Mapping[str, Any]) -> Html:
-    """Study, cohort, checksums, version and day; nothing that tells of a machine."""
+def table_of(design: Design, source: Mapping[str, Any], *, safe: bool = False) -> Html:
+    """Study, cohort, checksums, version and day; nothing that tells of a machine.
+
+    Parameters
+    ----------
+    safe : bool
+        Then nothing tells of the files of patients either: a checksum confirms a guessed table.
+    """
+    source = {"kind": source["kind"], "title": "", "path": "", "files": {}} if safe else source
     lines = [
         ("Paper", design.citation),
         ("Cohort", f"{source['kind']}: {source['title'] or 'no title given'}"),
@@ -89,12 +98,14 @@ def write(
     study: str,
     results: pd.DataFrame,
     verdicts: pd.DataFrame,
+    *,
+    safe: bool = False,
 ) -> None:
     """Write the result rows, the verdicts and the checksums of what was read, if asked to.
 
     The files are `<study>_rows.csv` and `<study>_claims.csv`, neither of which holds a
     patient row, and `<study>_inputs.json`: the SHA-256 of the tables as they were read, by
-    file name.
+    file name; a safe report has no such file.
     """
     if not folder:
         return
@@ -102,6 +113,8 @@ def write(
     target.mkdir(parents=True, exist_ok=True)
     for name, frame in (("rows", results), ("claims", verdicts)):
         files.write_atomically(target / f"{study}_{name}.csv", files.csv_bytes(frame))
+    if safe:
+        return
     text = json.dumps(files.everything_read(), indent=1, ensure_ascii=False) + "\n"
     files.write_atomically(target / f"{study}_inputs.json", text)
 

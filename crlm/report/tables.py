@@ -22,7 +22,12 @@ _Found = dict[tuple[str, str, str], dict[str, Any]]
 
 
 def baseline_table(
-    rows: pd.DataFrame, design: Design, *, caption: str = "Table 1", smd: bool = False
+    rows: pd.DataFrame,
+    design: Design,
+    *,
+    caption: str = "Table 1",
+    smd: bool = False,
+    notes: Sequence[str] = (),
 ) -> Html:
     """Characteristics by group, from the rows of `baseline.table_one`.
 
@@ -30,6 +35,8 @@ def baseline_table(
     ----------
     smd : bool
         Also the standardised mean difference between two groups.
+    notes : sequence of str
+        Further lines below.
     """
     sizes = rows[(rows["covariate"] == "") & (rows["statistic"] == "n")]
     groups = [g for g in dict.fromkeys(sizes["group"]) if "=" in g] + ["all"]
@@ -42,16 +49,16 @@ def baseline_table(
     for name in dict.fromkeys(rows["covariate"]):
         if name and not _only_left_out(rows[rows["covariate"] == name]):
             body += _baseline_rows(rows[rows["covariate"] == name], groups, design, tests, smd)
-    notes = [_what_is_shown(rows), *tests.lines(), *_left_out(rows, design)]
+    notes = [_what_is_shown(rows), *tests.lines(), *_left_out(rows, design), *notes]
     return table(caption, header, body, notes, numeric=range(len(groups) + 1, len(header)))
 
 
 def _only_left_out(rows: pd.DataFrame) -> bool:
-    return bool((rows["method"] == "left out").all())
+    return bool((rows["model"] == "left out").all())
 
 
 def _left_out(rows: pd.DataFrame, design: Design) -> list[str]:
-    out = rows[(rows["statistic"] == "missing") & (rows["method"] == "left out")]
+    out = rows[(rows["statistic"] == "missing") & (rows["model"] == "left out")]
     return [
         f"{number(row['estimate'], 0)} of {number(row['n'], 0)} patients are left out of this "
         f"table: {design.label(row['covariate'])} is not known of them."
@@ -214,17 +221,22 @@ def follow_up_table(parts: Sequence[pd.DataFrame], design: Design) -> Html:
         first = row["method"] == parts[0]["method"].iloc[0]
         body.append(("", [*cells, span(*whole)], [row, *told] if first else []))
     header = ["Patients", "Median, months (95 % CI)", "Range, months"]
+    if all(math.isnan(ends[group, "min_follow_up"]["estimate"]) for group in rows["group"]):
+        header, body = header[:2], [(kind, cells[:2], told) for kind, cells, told in body]
     return table("Follow-up", header, body, notes.lines())
 
 
-def endpoints_table(frames: Mapping[str, pd.DataFrame], design: Design) -> Html:
-    """Each endpoint's rule, patients with a time, events, and what this cohort lacks."""
+def endpoints_table(sizes: Mapping[str, tuple[float, float]], design: Design) -> Html:
+    """Each endpoint's rule, patients with a time, events, and what this cohort lacks.
+
+    Parameters
+    ----------
+    sizes : mapping of str to (patients, events)
+        By endpoint, those that the cohort can feed.
+    """
     body: _Body = []
     for name, spec in design.endpoints.items():
-        frame = frames.get(name)
-        size = ["–", "–"]
-        if frame is not None:
-            size = [number(len(frame), 0), number(frame["event"].sum(), 0)]
+        size = [number(value, 0) for value in sizes.get(name, (math.nan, math.nan))]
         label = f"{spec['label']} ({design.endpoint_name(name)})"
         body.append(("", [label, *size, spec["rule"]], []))
     lines = ["An event is coded True. A dash: this cohort has no times for the endpoint."]
@@ -236,7 +248,12 @@ def endpoints_table(frames: Mapping[str, pd.DataFrame], design: Design) -> Html:
 
 
 def regression_table(
-    rows: pd.DataFrame, design: Design, *, caption: str, ratio: str = "hazard_ratio"
+    rows: pd.DataFrame,
+    design: Design,
+    *,
+    caption: str,
+    ratio: str = "hazard_ratio",
+    notes: Sequence[str] = (),
 ) -> Html:
     """Univariable and multivariable ratios side by side, reference rows, n and events."""
     short_name = "HR" if ratio == "hazard_ratio" else "OR"
@@ -254,7 +271,7 @@ def regression_table(
         if name:
             part = rows[rows["covariate"] == name]
             body += _regression_rows(part, name, models, medians, ratio, design, marks)
-    notes = [*marks.lines(), *map(reader(design), _rules(rows, models))]
+    notes = [*marks.lines(), *map(reader(design), _rules(rows, models)), *notes]
     return table(caption, header, body, notes, numeric=[1, 2])
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from crlm.comparison import VERDICTS, tally
+from crlm.comparison import CAN_AGREE, tally
 from crlm.ledger import Design
 from crlm.naming import describe
 from crlm.numbers import counted, number, p_phrase, p_text, ratio, span
@@ -34,6 +34,8 @@ _MEANING = (
     "this cohort cannot give it."
 )
 
+_WITHIN = " can agree: the printed number fits the band that is shown here."
+
 
 def printed(claim: Mapping[str, Any]) -> str:
     """A claim as a reader of the paper sees it, with its unit."""
@@ -50,8 +52,11 @@ def tally_table(verdicts: pd.DataFrame) -> Html:
         ("head" if place == "total" else "", [_place(place), *[str(v) for v in row]])
         for place, row in zip(counts.index, counts.to_numpy(), strict=True)
     ]
-    header = ["Printed in", "Claims", *[v.capitalize() for v in VERDICTS]]
-    return table("Published beside computed", header, body, [_MEANING], numeric=[1, 2, 3, 4, 5])
+    words = [str(name) for name in counts.columns[1:]]
+    header = ["Printed in", "Claims", *[word.capitalize() for word in words]]
+    notes = [_MEANING + (_WITHIN if CAN_AGREE in words else "")]
+    numeric = range(1, len(header))
+    return table("Published beside computed", header, body, notes, numeric=numeric)
 
 
 def _place(name: Any) -> str:
@@ -60,9 +65,9 @@ def _place(name: Any) -> str:
 
 def verdict_tables(verdicts: pd.DataFrame) -> Html:
     """Every claim beside its computed value, one folded table for each place of the paper."""
-    pieces = []
+    pieces, words = [], [str(word) for word in verdicts["verdict"].cat.categories]
     for place, part in verdicts.groupby("place", sort=False):
-        counts = ", ".join(f"{n} {v}" for v in VERDICTS if (n := int((part["verdict"] == v).sum())))
+        counts = ", ".join(f"{n} {v}" for v in words if (n := int((part["verdict"] == v).sum())))
         body = [("", _verdict_cells(claim), [claim]) for claim in part.to_dict("records")]
         inner = table(f"{_place(place)}: published beside computed", _HEADER, body, numeric=[1, 2])
         pieces.append(fold(f"{_place(place)}: {counted(len(part), 'claim')} ({counts})", inner))
@@ -110,10 +115,11 @@ def tally_sentence(verdicts: pd.DataFrame) -> str:
     """The verdict on a whole paper in one sentence."""
     count = verdicts["verdict"].value_counts()
     answered = len(verdicts) - count["no result"]
+    within = f"{count[CAN_AGREE]} can agree with what is shown, " if CAN_AGREE in count else ""
     return (
         f"Of {len(verdicts)} printed results, this cohort answers {answered}: {count['matches']} "
         f"match at printed precision, {count['near']} are within one printed unit, "
-        f"{count['differs']} differ."
+        f"{within}{count['differs']} differ."
     )
 
 

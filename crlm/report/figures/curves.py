@@ -119,6 +119,9 @@ def _finish_panel(axis: Any, title: str, last: float, p: float) -> None:
 
 
 def _draw_curve(axis: Any, curve: pd.DataFrame, colour: str, label: str) -> None:
+    if "straight" in curve:
+        _draw_straight(axis, curve, colour, label)
+        return
     thin = _thinned(curve)
     time, low, high = (thin[name].to_numpy() for name in ("time", "conf_low", "conf_high"))
     axis.step(time, thin["survival"], where="post", color=colour, label=label, linewidth=1.6)
@@ -133,6 +136,13 @@ def _draw_curve(axis: Any, curve: pd.DataFrame, colour: str, label: str) -> None
             markersize=4,
             markeredgewidth=0.8,
         )
+
+
+def _draw_straight(axis: Any, curve: pd.DataFrame, colour: str, label: str) -> None:
+    """A curve of a safe report: straight between its points, no step and no mark a patient."""
+    time, low, high = (curve[name].to_numpy(float) for name in ("time", "conf_low", "conf_high"))
+    axis.plot(time, curve["survival"], color=colour, label=label, linewidth=1.6)
+    axis.fill_between(time, low, high, color=colour, alpha=0.13, linewidth=0)
 
 
 def _thinned(curve: pd.DataFrame) -> pd.DataFrame:
@@ -204,13 +214,19 @@ def _describe_curves(
     parts = []
     for group in groups:
         curve = curves[curves["group"] == group]
-        time, survival = curve["time"].to_numpy(), curve["survival"].to_numpy()
+        last = curve["time"].max()
         reading = ", ".join(
-            f"{number(100 * survival[time <= t][-1], 0)} % at {t:g}"
-            for t in ticks
-            if 0 < t <= time.max()
+            f"{number(100 * _height(curve, t), 0)} % at {t:g}" for t in ticks if 0 < t <= last
         )
         told = f": {reading}" if reading else ""
         parts.append(f"{design.group_label(group)} (n = {number(sizes[group], 0)}){told}")
     test = "" if p is None else f" Log-rank {p_phrase(p)}."
     return f"Kaplan-Meier curves. {title}. Months: {'; '.join(parts)}.{test}"
+
+
+def _height(curve: pd.DataFrame, month: float) -> float:
+    """Where a curve stands at a month, as it is drawn."""
+    time, survival = curve["time"].to_numpy(float), curve["survival"].to_numpy(float)
+    if "straight" in curve:
+        return float(np.interp(month, time, survival))
+    return float(survival[time <= month][-1])

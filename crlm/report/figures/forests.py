@@ -37,7 +37,8 @@ def forest(rows: pd.DataFrame, design: Design, *, title: str, unit: str = "HR") 
     unit : str
         "HR" or "OR".
     """
-    rows = rows[np.isfinite(rows["estimate"]) & np.isfinite(rows["conf_low"])]
+    numbers = rows[["estimate", "conf_low"]].astype(float)
+    rows = rows[np.isfinite(numbers).all(axis=1)]
     labels = [_row_label(row, design) for row in rows.to_dict("records")]
     low, high = _limits(rows)
     with matplotlib.rc_context(STYLE):
@@ -101,7 +102,8 @@ def stability(rows: pd.DataFrame, design: Design, *, title: str) -> Picture:
         figure, frame = sheet(0.9 + 0.26 * len(chosen), FOREST)
         axis = figure.subplots()
         figure.subplots_adjust(**frame)
-        axis.barh(range(len(chosen)), chosen["estimate"], color=PALETTE[0], height=0.65)
+        shares = chosen["estimate"].astype(float)
+        axis.barh(range(len(chosen)), shares, color=PALETTE[0], height=0.65)
         axis.set_yticks(range(len(chosen)), [wrapped(label) for label in labels])
         axis.set(xlim=(0, 100), xlabel="% of bootstrap samples that choose it", title=title)
         texts = [_share_text(row, same) for row in chosen.to_dict("records")]

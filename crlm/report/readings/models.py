@@ -103,7 +103,9 @@ def model(rows: pd.DataFrame, design: Design, paper: Print, exposures: Sequence[
     absent = [design.label(name) for name in exposures if name in set(rows["covariate"])]
     absent = [n for n in absent if n not in [design.label(r["covariate"]) for r in mine]]
     parts = ["Multivariable: " + "; ".join(told)] if told else []
-    parts += [f"{', '.join(unknown)}: not estimable in the multivariable model"] if unknown else []
+    hidden = any(str(r["method"]).startswith("not shown") for r in mine)
+    why = "not shown for this model" if hidden else "not estimable in the multivariable model"
+    parts += [f"{', '.join(unknown)}: {why}"] if unknown else []
     parts += [f"{', '.join(absent)} not in the multivariable model"] if absent else []
     if others:
         also = "; ".join(_effect_text(r, tests.get(keys_of(r)), design, paper) for r in others[:5])

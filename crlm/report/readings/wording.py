@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from crlm.numbers import estimate
+from crlm.numbers import HIDDEN, NOTHING, estimate
 
 Row = Mapping[str, Any]
 RATIOS = {"hazard_ratio": "HR", "odds_ratio": "OR"}
@@ -17,7 +17,7 @@ _UNITS = {"months": " months", "%": " %"}
 def value_text(row: Row) -> str:
     """An estimate with its unit: `44.0 months`; no unit where there is no number."""
     text = estimate(row)
-    if text in ("not reached", "–"):
+    if text in ("not reached", HIDDEN, NOTHING):
         return text
     return text + _UNITS.get(str(row["unit"]), "")
 

@@ -1,0 +1,10 @@
+"""Disclosure control: what of a report may leave the house, and an attack that tries it.
+
+The rules, what they promise and what they do not: `docs/privacy.md`.
+"""
+
+from crlm.privacy.grids import refuse_close
+from crlm.privacy.release import DisclosureError, Release
+from crlm.privacy.wording import told
+
+__all__ = ["DisclosureError", "Release", "refuse_close", "told"]

@@ -1,0 +1,379 @@
+"""What a reader of released rows knows about counts: unknowns, and equations between them.
+
+Made from rows alone, so that it holds for any report with these keys. An unknown is a count
+of patients (n), of events among them (d), or of those at risk at a month (r); it is named by
+its endpoint and by the conditions that its patients meet.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+_BAND = re.compile(r"band of (\d+)")
+_BETWEEN = re.compile(r"(?<!the others )between (\d+) and (\d+)")
+_OTHERS = re.compile(r"the others between (\d+) and (\d+)")
+_RATIOS = ("hazard_ratio", "odds_ratio")
+_AT_TIMES = {"n_at_risk": "r", "cumulative_events": "c"}
+_AGAIN = "as shown before"
+_OPEN = ("rest", "sum of bands", "of nearly the same patients", "hidden")
+
+
+class Unknown(NamedTuple):
+    """One count that nobody outside knows.
+
+    `kind` is n, d, r or x (excluded); `frame` an endpoint, or "" for all patients.
+    """
+
+    kind: str
+    frame: str
+    conditions: frozenset[str]
+    month: float = 0.0
+
+
+@dataclass(frozen=True)
+class Equation:
+    """`low <= sum of coefficient * unknown <= high`."""
+
+    terms: tuple[tuple[Unknown, int], ...]
+    low: float
+    high: float
+    why: str
+
+
+@dataclass
+class Knowledge:
+    """All that released rows tell of counts.
+
+    Attributes
+    ----------
+    equations : list of Equation
+    printed : dict of Unknown to str
+        How each printed count was told.
+    exact : set of (endpoint, covariate)
+        Ratios that were printed, from whose limits events of levels can be had.
+    levels, months : dict
+        Levels of each column, and the months at which numbers at risk are told.
+    columns : set of str
+        Those by which patients are grouped.
+    """
+
+    equations: list[Equation] = field(default_factory=list)
+    printed: dict[Unknown, str] = field(default_factory=dict)
+    exact: dict[tuple[str, str], list[Unknown]] = field(default_factory=dict)
+    levels: dict[str, dict[str, None]] = field(default_factory=dict)
+    months: dict[tuple[str, frozenset[str]], set[float]] = field(default_factory=dict)
+    columns: set[str] = field(default_factory=set)
+
+    def unknowns(self) -> list[Unknown]:
+        """Every unknown of an equation, in the order of appearance."""
+        return list(dict.fromkeys(u for e in self.equations for u, _ in e.terms))
+
+    def add(self, terms: Iterable[tuple[Unknown, int]], low: float, high: float, why: str) -> None:
+        """One more equation."""
+        self.equations.append(Equation(tuple(terms), low, high, why))
+
+
+Nested = Mapping[str, Mapping[str, tuple[str, str]]]
+
+
+def of(
+    rows: pd.DataFrame | Sequence[Mapping[str, Any]], k: int, nested: Nested | None = None
+) -> Knowledge:
+    """What released rows tell.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame or sequence of mappings
+        Result rows as released: `method`, or `how` where there is such a column, says how each
+        count is told.
+    k : int
+        The K of the release.
+    nested : mapping, optional
+        By column and level the (column, level) that holds it: a codon is one of a mutant.
+    """
+    found = Knowledge()
+    records = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else rows
+    for group in dict.fromkeys(row["group"] for row in records):
+        found.columns |= {part.partition("=")[0] for part in group.split(",") if "=" in part}
+    for row in records:
+        _read(found, row, k)
+    _splits(found)
+    _over_time(found)
+    _events(found)
+    _flow(found, records)
+    for column, within in (nested or {}).items():
+        _nest(found, column, within)
+    for row in records:
+        _ratio(found, row)
+    return found
+
+
+def told(rows: pd.DataFrame) -> dict[Unknown, float]:
+    """The true value of each count that exact rows print."""
+    values: dict[Unknown, float] = {}
+    for row in rows.to_dict("records"):
+        for unknown, value in _named(row):
+            if value is not None and not pd.isna(value):
+                values.setdefault(unknown, float(value))
+    return values
+
+
+# ---- rows -----------------------------------------------------------------------
+
+
+def _named(row: Mapping[str, Any]) -> Iterator[tuple[Unknown, Any]]:
+    """The counts that a row prints, with their values."""
+    statistic, place, conditions = row["statistic"], *_place(row)
+    if row["covariate"] == "flow":
+        yield Unknown("x", "", frozenset([row["level"]])), row["estimate"]
+    elif statistic in _AT_TIMES:
+        yield Unknown(_AT_TIMES[statistic], place, conditions, row["time"]), row["estimate"]
+    elif statistic == "missing" and row["model"] in ("", "left out"):
+        yield _n(place, conditions | {f"{row['covariate']}=?"}), row["estimate"]
+    elif statistic == "n" and row["model"] == "":
+        inside = _level(row, conditions)
+        if inside is not None:
+            yield _n(place, inside), row["estimate"]
+            if place and not row["covariate"]:
+                yield Unknown("d", place, inside), row["events"]
+    elif _of_a_level(row):
+        inside = conditions | {f"{row['covariate']}={row['level']}"}
+        yield _n(place, inside), row["n"]
+        yield Unknown("d", place, inside), row["events"]
+
+
+def _of_a_level(row: Mapping[str, Any]) -> bool:
+    """Whether a row of a model tells the size of a level and its events."""
+    wanted = row["statistic"] in ("reference", *_RATIOS) and row["model"] == "univariable"
+    return wanted and bool(row["level"]) and ":" not in row["covariate"]
+
+
+def _n(frame: str, conditions: Iterable[str]) -> Unknown:
+    return Unknown("n", frame, frozenset(conditions))
+
+
+def _place(row: Mapping[str, Any]) -> tuple[str, frozenset[str]]:
+    """The frame of a row and the conditions of its population and group."""
+    frame = row["endpoint"] if row["endpoint"] != "first_recurrence" else ""
+    conditions: set[str] = set()
+    for text in (row["population"], row["group"]):
+        for part in text.split(",") if text != "all" else ():
+            if part.startswith("from month"):
+                frame = f"{frame}, {part}"
+            elif "=" in part:
+                conditions.add(part)
+    return frame, frozenset(conditions)
+
+
+def _level(row: Mapping[str, Any], conditions: frozenset[str]) -> frozenset[str] | None:
+    if not row["covariate"]:
+        return conditions
+    return conditions | {f"{row['covariate']}={row['level']}"} if row["level"] else None
+
+
+def _read(found: Knowledge, row: Mapping[str, Any], k: int) -> None:
+    main, _, of_events = str(row.get("how") or row["method"]).partition("events: ")
+    size: Unknown | None = None
+    for unknown, value in _named(row):
+        if unknown.kind == "c" or (unknown.kind == "x" and not _excluded(unknown)):
+            continue
+        _remember(found, unknown)
+        text = of_events if unknown.kind == "d" else main
+        if value is None or pd.isna(value):
+            continue
+        whole = size or _n(unknown.frame, unknown.conditions)
+        if unknown.kind == "n":
+            size = unknown
+        _tell(found, unknown, whole, float(value), text, k)
+
+
+def _excluded(unknown: Unknown) -> bool:
+    return next(iter(unknown.conditions)).endswith("_excluded")
+
+
+def _remember(found: Knowledge, unknown: Unknown) -> None:
+    for condition in unknown.conditions if unknown.kind != "x" else ():
+        name, _, level = condition.partition("=")
+        if level not in ("?", "known") and "/" not in level:
+            found.levels.setdefault(name, {})[level] = None
+        else:
+            found.levels.setdefault(name, {})
+    if unknown.kind == "r":
+        key = (unknown.frame, unknown.conditions)
+        found.months.setdefault(key, set()).add(unknown.month)
+    if unknown not in found.printed:
+        found.printed[unknown] = ""
+        found.add([(unknown, 1)], 0, math.inf, "a count")
+
+
+def _tell(
+    found: Knowledge, unknown: Unknown, size: Unknown, value: float, text: str, k: int
+) -> None:
+    """What the text of one count says of it."""
+    found.printed[unknown] = text
+    band, between, others = _BAND.search(text), _BETWEEN.search(text), _OTHERS.search(text)
+    if others:
+        low, high = map(int, others.groups())
+        found.add([(size, 1), (unknown, -1)], low, high, "others banded")
+    elif between:
+        low, high = map(int, between.groups())
+        found.add([(unknown, 1)], low, high, "band")
+    elif band:
+        low = int(value) // k * k
+        found.add([(unknown, 1)], low, low + k - 1, "band")
+    elif not any(word in text for word in _OPEN):
+        found.add([(unknown, 1)], value, value, "exact")
+
+
+# ---- what everybody knows -------------------------------------------------------
+
+
+def _splits(found: Knowledge) -> None:
+    """Levels and missing add up to their whole."""
+    done: set[tuple[str, str, frozenset[str], float, str]] = set()
+    joint = [u for u in found.printed if any("/" in c for c in u.conditions)]
+    for unknown in list(found.printed):
+        for condition in unknown.conditions if unknown.kind != "x" else ():
+            name = condition.partition("=")[0]
+            rest = unknown.conditions - {condition}
+            if any(part.startswith(f"{name}=") for part in rest):
+                continue
+            key = (unknown.kind, unknown.frame, rest, unknown.month, name)
+            if key not in done:
+                done.add(key)
+                whole = Unknown(unknown.kind, unknown.frame, rest, unknown.month)
+                _split(found, whole, name, joint)
+
+
+def _split(found: Knowledge, whole: Unknown, name: str, joint: Sequence[Unknown]) -> None:
+    def part(level: str) -> Unknown:
+        return whole._replace(conditions=whole.conditions | {f"{name}={level}"})
+
+    levels = [part(level) for level in found.levels.get(name, {})]
+    known, missing = part("known"), part("?")
+    if levels and known in found.printed:
+        found.add([*((u, 1) for u in levels), (known, -1)], 0, 0, "levels")
+    parts = levels or [known]
+    found.add([*((u, 1) for u in parts), (missing, 1), (whole, -1)], 0, 0, "whole")
+    for unknown in (*parts, missing, whole):
+        found.add([(unknown, 1)], 0, math.inf, "a count")
+    for unknown in joint:
+        several = re.fullmatch(rf"{name}=(.+/.+)", _only(unknown, whole))
+        if several:
+            among = [(part(level), 1) for level in several.group(1).split("/")]
+            found.add([*among, (unknown, -1)], 0, 0, "joint levels")
+    # A rest is what its group leaves; of the groups of one level none need be the largest.
+    if not whole.conditions or name not in found.columns:
+        _largest(found, parts)
+
+
+def _only(unknown: Unknown, whole: Unknown) -> str:
+    """The one condition that an unknown has beyond a whole; empty if it is not such a part."""
+    if unknown._replace(conditions=whole.conditions) != whole:
+        return ""
+    more = unknown.conditions - whole.conditions
+    return next(iter(more)) if len(more) == 1 and whole.conditions <= unknown.conditions else ""
+
+
+def _largest(found: Knowledge, parts: Sequence[Unknown]) -> None:
+    """A rest is the largest of the parts that were banded beside it."""
+    texts = {unknown: found.printed.get(unknown, "") for unknown in parts}
+    rests = [unknown for unknown, text in texts.items() if text.rstrip("; ").endswith("rest")]
+    if len(rests) != 1 or any(_AGAIN in text for text in texts.values()):
+        return
+    for other, text in texts.items():
+        if other != rests[0] and (_BAND.search(text) or _OTHERS.search(text)):
+            found.add([(rests[0], 1), (other, -1)], 0, math.inf, "the largest")
+
+
+def _over_time(found: Knowledge) -> None:
+    """Whoever is at risk later was so before; all are at the beginning."""
+    for (frame, conditions), months in found.months.items():
+        ticks = sorted(months)
+        at = [Unknown("r", frame, conditions, month) for month in ticks]
+        size, had = _n(frame, conditions), Unknown("d", frame, conditions)
+        if ticks[0] == 0:
+            found.add([(at[0], 1), (size, -1)], 0, 0, "at the beginning")
+        for earlier, later in pairwise(at):
+            found.add([(earlier, 1), (later, -1)], 0, math.inf, "at risk falls")
+        so_far = [Unknown("c", frame, conditions, month) for month in ticks]
+        for now, later in zip(so_far, at[1:], strict=False):
+            found.add([(size, 1), (later, -1), (now, -1)], 0, math.inf, "events have left")
+        for earlier, later in pairwise(so_far):
+            found.add([(later, 1), (earlier, -1)], 0, math.inf, "events gather")
+        for here, now in zip(at, so_far, strict=True):
+            found.add([(now, 1)], 0, math.inf, "a count")
+            found.add([(here, 1), (now, 1), (had, -1)], 0, math.inf, "later events are at risk")
+            found.add([(had, 1), (now, -1)], 0, math.inf, "events so far are events")
+
+
+def _events(found: Knowledge) -> None:
+    """Events are patients; a frame's patients are patients of the study."""
+    every = found.unknowns()
+    seen = set(every)
+    for unknown in every:
+        size = _n(unknown.frame, unknown.conditions)
+        if unknown.kind == "d":
+            found.add([(size, 1), (unknown, -1)], 0, math.inf, "events are patients")
+        whole = unknown._replace(frame="")
+        if unknown.kind == "n" and unknown.frame and whole in seen:
+            if "from month" in unknown.frame or unknown.frame == "OS_after_recurrence":
+                found.add([(whole, 1), (unknown, -1)], 0, math.inf, "a part of the patients")
+                continue
+            lost = [(_n("", ()), 1), (_n(unknown.frame, ()), -1)]
+            gap = [(whole, 1), (unknown, -1)]
+            found.add(gap, 0, math.inf, "a part of the patients")
+            if unknown.conditions:
+                found.add([*lost, *((u, -c) for u, c in gap)], 0, math.inf, "no more are lost")
+
+
+def _flow(found: Knowledge, records: Sequence[Mapping[str, Any]]) -> None:
+    """The banded exclusions lead from the start to the patients included."""
+    levels = [r["level"] for r in records if r["covariate"] == "flow"]
+    out = [Unknown("x", "", frozenset([name])) for name in levels if name.endswith("_excluded")]
+    known = [unknown for unknown in out if unknown in found.printed]
+    if known and "start" in levels:
+        start = Unknown("x", "", frozenset(["start"]))
+        found.add([(start, 1), *((u, -1) for u in known), (_n("", ()), -1)], 0, 0, "flow")
+
+
+def _nest(found: Knowledge, column: str, within: Mapping[str, tuple[str, str]]) -> None:
+    """A fine level lies in one coarse level: the codons of the mutants."""
+    every = found.unknowns()
+    seen = set(every)
+    for unknown in every:
+        here = [c for c in unknown.conditions if c.partition("=")[0] == column]
+        if len(here) != 1 or unknown.kind not in ("n", "d", "r"):
+            continue
+        rest = unknown.conditions - set(here)
+        groups: dict[tuple[str, str], list[Unknown]] = {}
+        for level, coarse in within.items():
+            fine = unknown._replace(conditions=rest | {f"{column}={level}"})
+            if fine in seen:
+                groups.setdefault(coarse, []).append(fine)
+        for (name, level), parts in groups.items():
+            whole = unknown._replace(conditions=rest | {f"{name}={level}"})
+            if whole in seen:
+                terms = [(whole, 1), *((u, -1) for u in parts)]
+                found.add(terms, 0, math.inf, "nested")
+
+
+def _ratio(found: Knowledge, row: Mapping[str, Any]) -> None:
+    """A printed ratio of a level tells the events of its covariate's levels."""
+    printed = row["statistic"] in _RATIOS and row["model"] in ("univariable", "landmark")
+    if not printed or not row["level"] or pd.isna(row["estimate"]) or row["population"] != "all":
+        return
+    frame = "SCP" if row["endpoint"] == "short_SCP" else row["endpoint"]
+    events = []
+    for level in found.levels.get(row["covariate"], {}):
+        conditions = frozenset([f"{row['covariate']}={level}"])
+        kind = "n" if row["statistic"] == "odds_ratio" else "d"
+        events.append(Unknown(kind, frame, conditions))
+    found.exact[row["endpoint"], row["covariate"]] = events

@@ -1,0 +1,365 @@
+"""Disclosure control: the rules by hand, the gate, the attack, and whole safe reports."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crlm import baseline, cohort, endpoints, ledger, numbers, privacy, regression, survival
+from crlm.paper.base import Base
+from crlm.privacy import attack, continuous, counts, curves, quantities, wording
+from tests import cells
+
+STUDIES = ("ncch_scp", "mskcc_hai")
+QUICK = {"bootstrap_samples": 3, "specifications": 25, "permutations": 5}
+
+
+def mask(*places, n=60):
+    found = np.zeros(n, dtype=bool)
+    found[list(places)] = True
+    return found
+
+
+# ---- a number with a text -------------------------------------------------------
+
+
+def test_a_shown_number_computes_as_it_is_and_prints_as_it_says():
+    few = numbers.Shown(2.0, "<5")
+    assert few + 1 == 3 and 1 - few == -1 and few < 2.5 and max(few, 1.0) is few
+    assert numbers.number(few, 0) == numbers.short(few) == f"{few:.0f}" == "<5"
+    frame = pd.DataFrame({"estimate": pd.Series([few, 7.0], dtype=object)})
+    assert numbers.number(frame.to_dict("records")[0]["estimate"]) == "<5"
+    assert frame.to_csv(index=False).split() == ["estimate", "2.0", "7.0"]
+    assert float(frame["estimate"].astype(float).sum()) == 9
+
+
+# ---- bands and rests ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("true", "shown", "text"),
+    [(0, 2, "<5"), (4, 2, "<5"), (5, 7, "7"), (9, 7, "7"), (63, 62, "62")],
+)
+def test_a_band_by_hand(true, shown, text):
+    count = counts.Register(5).band(true, "x")
+    assert (count.shown, count.text) == (shown, text)
+    assert count.low <= true <= count.high
+
+
+def test_all_but_the_largest_are_banded_and_the_largest_is_the_rest():
+    register = counts.Register(5)
+    whole = mask(*range(60))
+    parts = [mask(*range(3)), mask(*range(3, 21)), mask(*range(21, 60))]
+    found = register.split(whole, register.exact(60), parts, ["a", "b", "c"])
+    assert [count.shown for count in found] == [2, 17, 41]
+    assert [count.note for count in found] == ["band of 5", "band of 5", "rest"]
+    again = register.split(whole, register.exact(60), parts[::-1], ["c", "b", "a"])
+    assert [count.text for count in again] == ["41", "17", "<5"]
+
+
+def test_a_whole_of_fewer_than_two_k_is_not_split():
+    register = counts.Register(5)
+    found = register.split(
+        mask(*range(9)), register.band(9, "w"), [mask(0), mask(*range(1, 9))], "ab"
+    )
+    assert all(count.hidden and count.text == "–" for count in found)
+
+
+def test_a_sum_of_small_parts_has_an_upper_end_alone():
+    register = counts.Register(5)
+    total = register.sum(3, [register.band(1, "a"), register.band(2, "b")])
+    assert total.text == "<9" and total.shown == 4
+
+
+def test_a_finer_split_keeps_the_coarse_number_and_copies_what_is_the_same():
+    register = counts.Register(5)
+    wild, mutant = mask(*range(36)), mask(*range(36, 60))
+    one, two = register.split(wild | mutant, register.exact(60), [wild, mutant], ["r=w", "r=m"])
+    codons = [wild, mask(*range(36, 52)), mask(*range(52, 60))]
+    found = register.split(wild | mutant, register.exact(60), codons, ["c=w", "c=12", "c=13"])
+    assert found[0].shown == one.shown and found[0].again
+    assert found[1].shown + found[2].shown == two.shown
+
+
+def test_nearly_the_same_patients_of_one_name_have_one_number():
+    register = counts.Register(5)
+    first = register.keep(mask(*range(20)), register.band(20, "x"), "sex=male")
+    copied = register.known(mask(*range(18)), "sex=male")
+    assert copied.shown == first.shown and copied.note == "of nearly the same patients"
+    assert register.known(mask(*range(18)), "sex=female") is None
+
+
+def test_events_are_banded_on_the_side_that_has_fewer():
+    register = counts.Register(5)
+    had, without = mask(*range(17)), mask(*range(17, 20))
+    count = register.side(had, without, register.exact(20), "x")
+    assert count.shown == 18 and count.note == "the others between 0 and 4"
+
+
+def test_k_below_three_protects_nobody():
+    with pytest.raises(ledger.ParameterError, match="3 or more"):
+        privacy.Release(2)
+
+
+# ---- measurements and curves ----------------------------------------------------
+
+
+def test_a_median_is_the_mean_of_k_patients_and_an_odd_one_out_moves_it_little():
+    values = np.arange(1.0, 22.0)
+    assert continuous.quantile(values, 0.5, 5) == 11
+    assert math.isnan(continuous.quantile(values[:19], 0.5, 5))
+    assert continuous.quantile(np.r_[values[:-1], 1e9], 0.5, 5) == 11
+    assert math.isnan(continuous.mean(np.r_[np.ones(20), 1e6], 5))
+
+
+def timed(times, events):
+    frame = {"time": np.asarray(times, float), "event": np.asarray(events, bool), "endpoint": "OS"}
+    return pd.DataFrame(frame)
+
+
+def test_a_knot_needs_k_events_and_k_patients_at_risk_after_it():
+    frame = timed(np.arange(1.0, 41.0) - 0.5, np.ones(40))
+    steps = curves.Steps.of(frame, "plain")
+    found = curves.knots(steps, 5)
+    assert found == [0, 5, 10, 15, 20, 25, 30, 35]
+    drawn = curves.curve(steps, 40, 5)
+    assert drawn["survival"].tolist() == [1, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125]
+    assert curves.knots(curves.Steps.of(frame.head(19), "plain"), 5) == []
+    assert curves.curve(steps, 37, 5)["survival"].iloc[0] == 1
+
+
+def test_a_rate_stands_on_the_grid_and_its_limits_go_outward():
+    frame = timed(np.arange(1.0, 51.0), np.arange(50) % 2 == 0)
+    steps = curves.Steps.of(frame, "plain")
+    exact, low, high = steps.at(24.0)
+    shown = curves.rate(steps, 24.0, 47, 5)
+    grid = 100 * 5 / 47
+    assert abs(float(shown["estimate"]) - 100 * exact) <= grid / 2 + 0.5
+    assert float(shown["conf_low"]) <= 100 * low + 0.5
+    assert float(shown["conf_high"]) >= 100 * high - 0.5
+    assert math.isnan(curves.rate(steps, 60.0, 47, 5)["estimate"])
+
+
+# ---- words ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ("Cox, Efron ties; complete cases: 671 of 674 patients", "Cox, Efron ties; complete cases"),
+        ("log-rank test, 1 df", "log-rank test, 1 df"),
+        (
+            "to 43.2 months, the end of follow-up of ras=mutant",
+            "the end of follow-up of ras=mutant",
+        ),
+        ("Fisher's exact test (3 of 150 patients came late)", ""),
+        ("univariable p not below 0.1", "univariable p not below 0.1"),
+    ],
+)
+def test_a_method_loses_numbers_of_patients_and_keeps_conventions(told, kept):
+    assert wording.method(told) == kept
+
+
+# ---- the attack -----------------------------------------------------------------
+
+
+def rows_of(*records):
+    base = {"covariate": "sex", "statistic": "n"}
+    return ledger.rows([{**base, **record} for record in records])
+
+
+def test_the_attack_finds_a_number_that_a_subtraction_gives_away():
+    """Total and one group exact, the other suppressed: the oldest hole there is."""
+    shown = rows_of(
+        {"covariate": "", "group": "all", "estimate": 40, "method": ""},
+        {"covariate": "", "group": "g=a", "estimate": 37, "method": ""},
+        {"covariate": "", "group": "g=b", "estimate": math.nan, "method": "hidden (<5)"},
+    )
+    truth = {frozenset(): 40, frozenset({"g=a"}): 37, frozenset({"g=b"}): 3, frozenset({"g=?"}): 0}
+    trial = attack.Attack(5, lambda u: float(truth[u.conditions]))
+    found = {one.terms[0][0].conditions: one for one in trial.ranges(quantities.of(shown, 5))}
+    assert found[frozenset({"g=b"})].values < 5
+
+
+def test_the_attack_says_so_where_the_truth_does_not_fit():
+    shown = rows_of({"level": "male", "estimate": 7.0, "method": "band of 5"})
+    trial = attack.Attack(5, lambda _: 12.0)
+    with pytest.raises(attack.TruthOutside):
+        trial.ranges(quantities.of(shown, 5))
+
+
+# ---- the gate -------------------------------------------------------------------
+
+
+def frames_of(study):
+    design = ledger.load_design(study)
+    patients = cohort.load(design.folder / "cohort.csv", design)
+    history = cohort.load_history(design.folder / "history.csv", design)
+    return design, endpoints.frames(endpoints.timed(patients, history, design), design)
+
+
+@pytest.fixture(scope="module")
+def ncch():
+    return frames_of("ncch_scp")
+
+
+def test_without_safe_the_gate_gives_back_the_very_frame(ncch):
+    design, frames = ncch
+    release = privacy.Release(0)
+    rows = survival.summary(frames["OS"], "ras", times=[60])
+    assert release.rows(rows) is rows
+    made = survival.curve(frames["OS"], "ras")
+    assert release.curve(made, "OS", "ras") is made
+
+
+def test_a_row_of_an_unknown_kind_is_not_let_through(ncch):
+    _, frames = ncch
+    release = privacy.Release(5)
+    release.endpoints(frames)
+    row = {
+        "statistic": "optimism",
+        "model": "something new",
+        "estimate": 0.123,
+        "n": 3,
+        "events": 1,
+    }
+    odd = release.rows(ledger.rows([{**row, "endpoint": "OS", "method": "3 patients"}])).iloc[0]
+    assert odd[["estimate", "conf_low", "n", "events"]].isna().all()
+    assert odd["method"] == "hidden (<5)"
+
+
+def test_extremes_of_a_table_are_not_shown(ncch):
+    design, frames = ncch
+    release = privacy.Release(5)
+    release.endpoints(frames)
+    made = release.rows(baseline.table_one(frames["patients"], "ras", ["age"], spread="both"))
+    assert {"median", "q1", "q3"} <= set(made["statistic"])
+    assert not {"min", "max"} & set(made["statistic"])
+
+
+def test_a_ratio_with_few_events_in_a_level_is_not_shown(ncch):
+    _, frames = ncch
+    frame = frames["OS"].copy()
+    few = frame.index[frame["event"]][:3]
+    frame["rare"] = pd.Categorical(np.where(frame.index.isin(few), "yes", "no"))
+    patients = frames["patients"].assign(rare=frame["rare"])
+    release = privacy.Release(5)
+    release.endpoints({**frames, "patients": patients, "OS": frame})
+    made = release.rows(regression.univariable(frame, ["rare", "ras"]))
+    ratios = made[made["statistic"] == "hazard_ratio"].set_index("covariate")
+    assert math.isnan(ratios.loc["rare", "estimate"])
+    assert ratios.loc["rare", "method"] == "not shown: fewer than 5"
+    assert ratios.loc["ras", "estimate"] > 1
+
+
+# ---- whole reports --------------------------------------------------------------
+
+
+def safe_report(study, k, monkeypatch, **values):
+    """A notebook's cells with `safe`, whether its parameter cell has it yet or not."""
+    known = (cells.ROOT / "notebooks" / f"{study}.md").read_text(encoding="utf-8")
+    if "\nsafe: int" in known:
+        return cells.execute(study, monkeypatch, safe=k, **QUICK, **values)
+    monkeypatch.setitem(inspect.unwrap(Base.__init__).__kwdefaults__, "safe", k)
+    return cells.execute(study, monkeypatch, **QUICK, **values)
+
+
+@pytest.fixture(scope="module", params=STUDIES)
+def safe(request):
+    patch = pytest.MonkeyPatch()
+    namespace, shown = safe_report(request.param, 5, patch)
+    patch.undo()
+    return namespace["paper"], shown
+
+
+def test_a_safe_report_says_so_first_and_keeps_what_it_promises(safe):
+    paper, shown = safe
+    first = next(line for line in shown.text.splitlines() if line.strip())
+    assert first.startswith("Numbers of fewer than 5 patients are hidden (--safe 5)")
+    trial = attack.Attack(5, paper.release.truth)
+    found = trial.ranges(quantities.of(paper.release.released, 5, paper.release.nested))
+    assert len(found) > 50
+    assert min(one.values for one in found) >= 5
+
+
+def test_a_safe_report_prints_no_small_count(safe):
+    paper, _ = safe
+    rows = paper.results
+    counted = rows[rows["statistic"].isin(["n", "missing", "n_at_risk"])]
+    counted = counted[~counted["model"].str.contains("specification|bootstrap")]
+    small = counted[counted["estimate"].astype(float).between(1, 4)]
+    assert len(small) and set(map(numbers.number, small["estimate"])) <= {"<5", "<9"}
+    assert (
+        rows.loc[rows["statistic"].isin(["min_follow_up", "max_follow_up"]), "estimate"]
+        .isna()
+        .all()
+    )
+
+
+def test_every_number_of_a_safe_reports_tables_is_that_of_a_row(safe):
+    """What a table prints as a count is a count of the rows, with its text."""
+    paper, shown = safe
+    texts = {numbers.number(v, 0) for n in ("estimate", "n", "events") for v in paper.results[n]}
+    texts |= {
+        numbers.number(v, 0) for row in paper.release.released for v in (row["n"], row["events"])
+    }
+    lines = [
+        line for line in shown.text.splitlines() if re.search(r"^[A-Z].* \| .*\d \(\d+ %\)", line)
+    ]
+    assert len(lines) > 20
+    for line in lines:
+        for count in re.findall(r"\| (<?[\d,]+) \(<?\d+ %\)", line):
+            assert count in texts, line
+
+
+def test_curves_of_a_safe_report_never_move_for_fewer_than_k_events(safe):
+    paper, _ = safe
+    exposure = paper.design.exposure
+    for name in paper.design.main:
+        frame = paper.frames[name]
+        drawn = paper.release.curve(survival.curve(frame, exposure), name, exposure)
+        for group, part in drawn.groupby("group"):
+            inside = frame[frame[exposure] == group.partition("=")[2]]
+            times = inside.loc[inside["event"], "time"].to_numpy()
+            for start, end in zip(part["time"], part["time"].iloc[1:], strict=False):
+                assert ((times > start) & (times <= end)).sum() >= 5
+
+
+# ---- batches --------------------------------------------------------------------
+
+
+def test_choices_that_move_a_few_patients_are_refused_before_anything_starts():
+    notebook = cells.ROOT / "notebooks" / "ncch_scp.ipynb"
+    base = {"safe": 5, "cea_cutoff": 100.0, "short_scp_months": 12.0}
+    design = ledger.load_design("ncch_scp")
+    patients = cohort.load(design.folder / "cohort.csv", design)
+    inside = patients[cohort.eligibility(patients, design).all(axis=1)]
+    values = np.sort(inside["cea"].dropna())
+    near = float(values[values > 100][1])
+    runs = [("ncch_scp", notebook, base), ("ncch_scp", notebook, {**base, "cea_cutoff": near})]
+    with pytest.raises(ledger.ParameterError, match="differ by fewer than 5 patients; keep one"):
+        privacy.refuse_close(runs)
+    far = {**base, "cea_cutoff": float(np.median(values))}
+    privacy.refuse_close([runs[0], ("ncch_scp", notebook, far)])
+    privacy.refuse_close([(s, n, {**v, "safe": 0}) for s, n, v in runs])
+
+
+@pytest.mark.parametrize(
+    ("value", "method", "text"),
+    [
+        (2.0, "count; band of 5", "<5"),
+        (12.0, "count; band of 5", "12"),
+        (15.0, "between 10 and 19", "10–19"),
+        (4.0, "sum of bands (<9)", "<9"),
+        (71.1, "Kaplan-Meier; mean of the 5 event times around it", "71.1"),
+        (3.37, "Cox, Efron ties, Wald CI", "3.37"),
+    ],
+)
+def test_a_number_of_a_file_is_printed_as_the_report_prints_it(value, method, text):
+    shown = numbers.restored(value, method)
+    assert numbers.number(shown, 2 if method.startswith("Cox") else 0) == text
