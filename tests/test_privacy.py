@@ -363,3 +363,26 @@ def test_choices_that_move_a_few_patients_are_refused_before_anything_starts():
 def test_a_number_of_a_file_is_printed_as_the_report_prints_it(value, method, text):
     shown = numbers.restored(value, method)
     assert numbers.number(shown, 2 if method.startswith("Cox") else 0) == text
+
+
+# ---- the page -------------------------------------------------------------------
+
+
+def test_the_page_on_privacy_states_what_the_code_does():
+    text = (cells.ROOT / "docs" / "privacy.md").read_text(encoding="utf-8")
+    register = counts.Register(5)
+    band = register.band(10, "x")
+    assert f"{band.text} for {band.low} to {band.high}" in text
+    assert f"`{register.band(4, 'y').text}` for 0 to 4" in text
+    both = register.sum(2, [register.band(1, "a"), register.band(1, "b")])
+    assert f"`{both.text}` if both are `<5`" in text
+    assert f"not over after {attack.Attack(5, float).seconds:g} seconds" in text
+    assert f"a group of fewer than {counts._SPLIT} K" in text
+    assert f"in groups of {4} K or more" in text and math.isnan(
+        continuous.quantile(np.arange(19.0), 0.5, 5)
+    )
+    table = text.partition("## Which K meets which rule")[2]
+    listed = re.findall(r"^\| [^|]+ \| [^|]+ \| (\d+) \|", table, re.MULTILINE)
+    assert sorted(set(map(int, listed))) == [5, 8, 10, 11]
+    for k in set(map(int, listed)):
+        assert privacy.Release(k).on
