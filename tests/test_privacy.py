@@ -330,6 +330,12 @@ def test_curves_of_a_safe_report_never_move_for_fewer_than_k_events(safe):
                 assert ((times > start) & (times <= end)).sum() >= 5
 
 
+def test_an_entry_of_the_chapter_that_is_not_known_to_be_safe_is_left_out(safe, capsys):
+    paper, _ = safe
+    assert not paper.asked("something new", paper.design.exposure)
+    assert "Not shown: something new, with --safe." in capsys.readouterr().out
+
+
 # ---- batches --------------------------------------------------------------------
 
 
