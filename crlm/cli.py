@@ -150,6 +150,7 @@ def _run(arguments: argparse.Namespace) -> int:
         for study in dict.fromkeys(arguments.study):
             _list_parameters(study)
         return 0
+    wanted = cli_document.asked(arguments)
     given = dict(arguments.parameter)
     names = [name for name, _ in arguments.parameter]
     again = sorted({name for name in names if names.count(name) > 1})
@@ -170,14 +171,7 @@ def _run(arguments: argparse.Namespace) -> int:
     studies = list(dict.fromkeys(arguments.study))
     if len(studies) > 1:
         return _run_many(studies, given, out, cli_document.passed_on(arguments))
-    return _run_one(studies[0], given, out, _asked(arguments))
-
-
-def _asked(arguments: argparse.Namespace) -> Asked:
-    from crlm.document import Asked
-
-    names = ("docx", "figures", "crate", "template", "dpi", "columns")
-    return Asked(**{name: getattr(arguments, name) for name in names})
+    return _run_one(studies[0], given, out, wanted)
 
 
 def _run_one(study: str, given: dict[str, str], out: Path, asked: Asked) -> int:

@@ -5,6 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crlm.ledger import ParameterError
+
+if TYPE_CHECKING:
+    from crlm.document import Asked
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -34,13 +40,14 @@ def add_options(run: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also a folder with each figure (SVG, PDF, TIFF, PNG) and each table (CSV, xlsx)",
     )
-    run.add_argument("--dpi", type=int, choices=(300, 600), default=300, help="of --figures")
+    run.add_argument(
+        "--dpi", type=int, choices=(300, 600), help="of the pixels in --figures (default: 300)"
+    )
     run.add_argument(
         "--columns",
         type=int,
         choices=(1, 2),
-        default=2,
-        help="width of --figures: one column of a journal (8.9 cm) or two (18.3 cm)",
+        help="width of --figures: one column of a journal (8.9 cm) or two (18.3 cm, the default)",
     )
 
 
@@ -53,8 +60,34 @@ def _add_template(parser: argparse.ArgumentParser) -> None:
 def passed_on(arguments: argparse.Namespace) -> list[str]:
     """The options of `add_options` as they were typed, for another process."""
     given = [f"--{name}" for name in ("docx", "figures", "crate") if getattr(arguments, name)]
-    given += ["--dpi", str(arguments.dpi), "--columns", str(arguments.columns)]
-    return given + (["--template", str(arguments.template)] if arguments.template else [])
+    for name in ("dpi", "columns", "template"):
+        value = getattr(arguments, name)
+        given += [f"--{name}", str(value)] if value else []
+    return given
+
+
+def asked(arguments: argparse.Namespace) -> Asked:
+    """What the options of `add_options` ask for.
+
+    Raises
+    ------
+    ParameterError
+        If one of them stands without the one that it is for.
+    """
+    from crlm.document import Asked
+
+    if (arguments.dpi or arguments.columns) and not arguments.figures:
+        raise ParameterError("--dpi and --columns are for --figures: add it.")
+    if arguments.template and not arguments.docx:
+        raise ParameterError("--template is for a Word document: add --docx.")
+    return Asked(
+        docx=arguments.docx,
+        figures=arguments.figures,
+        crate=arguments.crate,
+        template=arguments.template,
+        dpi=arguments.dpi or 300,
+        columns=arguments.columns or 2,
+    )
 
 
 def _docx(arguments: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from crlm import document, ledger, numbers, pieces, run
+from crlm import cli, cli_document, document, ledger, numbers, pieces, run
 from crlm.comparison import VERDICTS
 from crlm.document import leaving, marks
 from crlm.document.outline import APPENDIX, Elsewhere, Heading, Told, outline
@@ -323,6 +323,18 @@ def test_styles_that_a_template_lacks_are_named_and_ours_stand_in(small, tmp_pat
     assert "• First x." in [p.text for p in document.paragraphs]
 
 
+def test_a_template_of_another_program_has_its_headings_found(small, tmp_path):
+    path = template_of(tmp_path / "my.docx")
+    office = docx.Document(path)
+    for style in office.styles.element.style_lst:
+        style.name_val = style.name_val[:1].upper() + style.name_val[1:]
+    office.save(path)
+    document, written = made(small, template=path)
+    assert "Heading 1" not in written.missing
+    heads = [p for p in document.paragraphs if p.text == "In short"]
+    assert heads[0].style.name == "Heading 1"
+
+
 @pytest.mark.parametrize("content", [b"", b"no zip", "dotx"])
 def test_what_is_no_template_is_refused_in_one_line(tmp_path, content):
     path = tmp_path / "my.docx"
@@ -376,9 +388,24 @@ def test_a_folder_of_the_reader_s_is_never_taken(tmp_path):
         document.check(document.Asked(figures=True), tmp_path, STUDY)
 
 
-def test_a_template_without_a_document_is_refused(tmp_path):
-    with pytest.raises(CrlmError, match="add --docx"):
-        document.check(document.Asked(figures=True, template=tmp_path / "x"), tmp_path, STUDY)
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--template", "x.docx"], "add --docx"),
+        (["--figures", "--template", "x.docx"], "add --docx"),
+        (["--docx", "--dpi", "600"], "are for --figures"),
+        (["--columns", "1"], "are for --figures"),
+    ],
+)
+def test_an_option_without_the_one_it_is_for_is_refused(tmp_path, capsys, options, told):
+    assert cli.main(["run", STUDY, "--out", str(tmp_path / "out"), *options]) == 2
+    assert told in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_options_are_passed_on_as_they_were_typed():
+    typed = ["--docx", "--figures", "--dpi", "600", "--template", "x.docx"]
+    arguments = cli._parser().parse_args(["run", STUDY, *typed])
+    assert sorted(cli_document.passed_on(arguments)) == sorted(typed)
 
 
 def test_a_document_of_a_finished_run_says_how_coarse_its_pictures_are(small, tmp_path):

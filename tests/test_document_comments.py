@@ -178,7 +178,8 @@ def test_text_and_json_say_the_same(tmp_path, capsys):
 
 def test_a_line_with_many_rows_is_told_by_what_they_share():
     rows = [f"|all|{group}|sex|male||{kind}|" for group in ("a", "b") for kind in ("n", "percent")]
-    assert comments._places(rows) == ["sex, male: 4 numbers"]
+    rows.append("|all|ras|sex|||p|")
+    assert comments._places(rows) == ["sex, male: 5 numbers"]
 
 
 def test_a_document_from_elsewhere_is_read_and_said_in_one_line(tmp_path, capsys):

@@ -391,7 +391,7 @@ def _places(rows: Sequence[str]) -> list[str]:
     keys = [[value for value in row.split("|") if value not in ("", "all")] for row in rows]
     if len(rows) <= _FEW:
         return [", ".join(one) for one in keys]
-    shared = [value for value in keys[0] if all(value in one for one in keys)]
+    shared = [value for value in keys[0] if 2 * sum(value in one for one in keys) > len(keys)]
     return [f"{', '.join(shared) or ', '.join(keys[0])}: {len(rows)} numbers"]
 
 

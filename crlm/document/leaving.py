@@ -67,8 +67,6 @@ def check(asked: Asked, out: Path, study: str) -> list[str]:
     OSError
         If the template cannot be read.
     """
-    if asked.template and not asked.docx:
-        raise ParameterError("--template is for a Word document: add --docx.")
     if asked.figures:
         _refuse_other_folder(out, study)
     return check_word(out / f"{study}.docx", asked.template) if asked.docx else []

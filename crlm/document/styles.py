@@ -16,6 +16,7 @@ from docx.enum.style import WD_STYLE_TYPE
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls, qn
 from docx.shared import Cm, Pt, RGBColor
+from docx.styles import BabelFish
 
 from crlm.ledger import DocumentError
 
@@ -106,6 +107,8 @@ def dressed(template: Path | None) -> Dressed:
     for name, look in LOOKS.items():
         if not template or name in missing:
             _draw(document, name, look)
+            if not template:
+                _plain_letters(document.styles[name])
     if TABLE not in {style.name for style in document.styles}:
         document.styles.element.append(parse_xml(_THREE_LINES))
         missing.append(TABLE)
@@ -115,12 +118,16 @@ def dressed(template: Path | None) -> Dressed:
 def _opened(template: Path) -> Any:
     data = template.read_bytes()
     try:
-        return Document(io.BytesIO(data))
+        document = Document(io.BytesIO(data))
     except (ValueError, KeyError, zipfile.BadZipFile, SyntaxError):
         raise DocumentError(
             f"{template.name} is no Word document that can be a template. Open it in Word and "
             "save it as .docx (not .dotx, .doc or .docm)."
         ) from None
+    for style in document.styles.element.style_lst:
+        # LibreOffice writes "Heading 1" where Word, and so python-docx, has "heading 1".
+        style.name_val = BabelFish.ui2internal(style.name_val or "")
+    return document
 
 
 def _empty(document: Any) -> None:
@@ -147,7 +154,6 @@ def _draw(document: Any, name: str, look: Look) -> None:
         style = styles.add_style(name, WD_STYLE_TYPE.PARAGRAPH)
         style.base_style = styles["Normal"] if "Normal" in styles else None
         style.quick_style = True
-    _plain_letters(style)
     style.font.size, style.font.bold, style.font.italic = Pt(look.size), look.bold, look.italic
     style.font.color.rgb = _SOFT if look.soft else _INK
     layout = style.paragraph_format
