@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from crlm import cohort, files, ledger
@@ -14,6 +15,9 @@ from tests.hostile.tables import patients
 
 NCCH = ledger.load_design("ncch_scp")
 STUDIES = ledger.studies()
+#: Columns that only some patients have.
+_CONDITIONAL = ("entry_months", "dfi_months", "crs", "multiple", "hai_timing", "cause_of_death")
+_CONDITIONAL += ("hai_start_months", "hai_stop_months", "surgery_year")
 
 
 @pytest.mark.parametrize("study", STUDIES)
@@ -150,13 +154,7 @@ def test_any_subset_of_columns_loads_or_is_refused_in_one_message(tmp_path, stud
         levels = design.columns[name].get("levels", ("1",))
         whole[name] = str(levels[0]) if name != "multiple" else "no"
     whole = whole[[c for c in whole if c in design.columns]]
-    whole = whole.assign(
-        **{
-            n: ""
-            for n in ("entry_months", "dfi_months", "crs", "multiple", "hai_timing")
-            if n in whole
-        }
-    )
+    whole = whole.assign(**{n: "" for n in _CONDITIONAL if n in whole}).drop(columns="surgery_date")
     chance = np.random.default_rng(7)
     names = list(whole)
     subsets = [[n for n in names if n != drop] for drop in names]
@@ -181,3 +179,13 @@ def test_any_subset_of_columns_loads_or_is_refused_in_one_message(tmp_path, stud
 def test_a_folder_is_no_table(folder):
     with refused("is a folder"):
         cohort.load(cohort.origin(folder, NCCH)["path"], NCCH)
+
+
+def test_a_model_is_not_fed_where_its_endpoint_is_not():
+    ncch = ledger.load_design("ncch_scp")
+    table = pd.DataFrame({"patient_id": ["a", "b"], "ras": ["wild", "mutant"], "age": [60.0, 70.0]})
+    times = table.assign(os_months=[3.0, 4.0], os_event=pd.array([True, False], dtype="boolean"))
+    told = "\n".join(cohort.feeds(times, ncch))
+    assert "- Regression, short SCP: no, needs scp_months and scp_event." in told
+    assert "- Regression, SCP: no" in told and "- Regression, RFS: no" in told
+    assert "+ Regression, OS: without" in told

@@ -33,7 +33,7 @@ def feeds(patients: pd.DataFrame, design: Design) -> list[str]:
         _flow(design, here),
         _comparison(design, here),
         *(_endpoint(name, full, design) for name in design.endpoints),
-        *(_model(name, design, here) for name in design.models),
+        *(_model(name, design, here, full) for name in design.models),
         _sites(design, here),
     ]
 
@@ -54,8 +54,7 @@ def _endpoint(name: str, patients: pd.DataFrame, design: Design) -> str:
     months, event = f"{name.lower()}_months", f"{name.lower()}_event"
     label = design.label(months) if months in design.columns else name
     words = str(design.endpoints[name].get("label", label))
-    lacking = [column for column in (months, event) if column not in patients]
-    if lacking:
+    if not {months, event} <= set(patients):
         return f"- {words}: no, needs {months} and {event}, dates in the codebook, or a history."
     both = patients[[months, event]].dropna()
     if both.empty:
@@ -64,7 +63,12 @@ def _endpoint(name: str, patients: pd.DataFrame, design: Design) -> str:
     return f"+ {words}: {count(len(both), 'patient')}, {count(events, 'event')}."
 
 
-def _model(name: str, design: Design, here: set[str]) -> str:
+def _model(name: str, design: Design, here: set[str], patients: pd.DataFrame) -> str:
+    # A model of an outcome made from an endpoint, as of a short SCP, has its name at the end.
+    endpoint = next((e for e in design.endpoints if name in (e, f"short_{e}")), "")
+    times = [f"{endpoint.lower()}_months", f"{endpoint.lower()}_event"] if endpoint else []
+    if times and not (set(times) <= here and patients[times].notna().all(axis=1).any()):
+        return f"- Regression, {name.replace('_', ' ')}: no, needs {' and '.join(times)}."
     covariates = [str(one) for one in design.models[name]["covariates"]]
     return _line(f"Regression, {name.replace('_', ' ')}", covariates, here, "without")
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from crlm import files
@@ -134,6 +135,7 @@ def read(path: str | os.PathLike[str], manner: Manner | None = None) -> Raw:
         records, how, notes = read_delimited(file.name, data, manner.encoding, manner.separator)
         found = _laid_out(file.name, records, manner, ())
         place = {}
+    records.clear()
     raw = _raw(file.name, kind, how, found, notes)
     return replace(raw, header_row=found.header_row, **place)
 
@@ -184,13 +186,19 @@ def _columnar(name: str, kind: str, data: bytes, manner: Manner) -> Raw:
 
 def _raw(name: str, kind: str, how: str, found: Layout, notes: Iterable[str]) -> Raw:
     rows = [row for row, _ in found.body]
-    cells = [cells for _, cells in found.body]
     places = range(len(found.header))
-    used = [i for i in places if found.header[i] or any(record[i] for record in cells)]
-    frame = pd.DataFrame(
-        {i: [record[i] for record in cells] for i in used}, index=rows, dtype=object
-    )
+    used = [i for i in places if found.header[i] or any(cells[i] for _, cells in found.body)]
+    columns = {i: _column([cells[i] for _, cells in found.body]) for i in used}
+    # The rows go before the frame is made: a large table has room for one of them.
+    found.body.clear()
+    frame = pd.DataFrame(columns, index=rows, copy=False)
     return _framed(name, kind, how, found.header, frame, [*notes, *found.notes], {}, found.units)
+
+
+def _column(texts: list[str]) -> np.ndarray:
+    cells = np.empty(len(texts), dtype=object)
+    cells[:] = texts
+    return cells
 
 
 def _framed(
@@ -219,7 +227,9 @@ def _framed(
     if nameless:
         where = row_list(nameless).replace("row", "column")
         notes.append(f"{where} of the file has values but no header and was left out.")
-    shown = frame[list(named.values())].set_axis(list(named), axis=1)
+    places = list(named.values())
+    shown = frame if places == list(frame.columns) else frame[places].copy()
+    shown.columns = list(named)
     return Raw(
         name, kind, how, shown, labels, {k: u for k, u in units.items() if u}, twice, tuple(notes)
     )
