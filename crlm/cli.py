@@ -266,10 +266,11 @@ def _write_audit(result: Audit, design: Design, out: Path) -> None:
 
     out.mkdir(parents=True, exist_ok=True)
     pieces = [html.say(design.citation)]
-    pieces += verdicts.audit_pieces(result.checks, result.findings, result.implied)
+    frames = (result.checks, result.findings, result.implied, result.asked)
+    pieces += verdicts.audit_pieces(*frames)
     title = f"Do the printed numbers hold together? {design.study}"
     write_atomically(out / f"{design.study}_audit.html", html.page(title, pieces))
-    for name in ("checks", "findings", "implied"):
+    for name in ("checks", "findings", "implied", "asked"):
         data = csv_bytes(getattr(result, name))
         write_atomically(out / f"{design.study}_audit_{name}.csv", data)
 

@@ -14,6 +14,8 @@ NOTHING = "–"
 #: Where a median is hidden, so that nobody takes it for one that is not reached.
 HIDDEN = "not shown"
 
+#: Ends of the names of statistics that may be millions where events are few.
+_RATIOS = ("_ratio", "_ratios", "reri", "e_value", "e_value_limit")
 _MAY_LACK_A_LIMIT = ("median_survival", "median_follow_up")
 
 
@@ -146,8 +148,8 @@ def ratio(value: float | None, decimals: int = 2) -> str:
     """
     if value is None or not math.isfinite(value):
         return NOTHING
-    if value >= 1000 or round_half_up(value, decimals) >= 1000:
-        return ">999"
+    if abs(value) >= 1000 or abs(round_half_up(value, decimals)) >= 1000:
+        return ">999" if value > 0 else "<-999"
     text = number(value, decimals)
     return f"<{10.0**-decimals:.{decimals}f}" if value > 0 and not text.strip("0.") else text
 
@@ -187,7 +189,7 @@ def estimate(row: Mapping[str, Any], decimals: int | None = None) -> str:
 def _shown(row: Mapping[str, Any]) -> Callable[[float, int], str]:
     statistic, model = str(row["statistic"]), str(row.get("model", ""))
     range_of_ratios = statistic in ("min", "max") and model.startswith("specification curve")
-    return ratio if statistic.endswith("_ratio") or range_of_ratios else number
+    return ratio if statistic.endswith(_RATIOS) or range_of_ratios else number
 
 
 def interval(row: Mapping[str, Any], decimals: int | None = None) -> str:

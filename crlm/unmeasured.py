@@ -11,6 +11,7 @@ import math
 
 #: The normal quantile of 95 % limits.
 Z = 1.959963984540054
+_LN2 = math.log(2)
 
 
 def e_value(ratio: float) -> float:
@@ -60,7 +61,8 @@ def risk_ratio(ratio: float, statistic: str, common: bool) -> float:
     if statistic == "odds_ratio":
         return math.sqrt(ratio)
     root = math.sqrt(ratio)
-    return (1 - 0.5**root) / (1 - 0.5 ** (1 / root))
+    # expm1 keeps digits where a limit is nearly 0 or beyond all numbers.
+    return math.expm1(-_LN2 * root) / math.expm1(-_LN2 / root)
 
 
 def medians_apart(own: float, low: float, high: float, other: float) -> float:

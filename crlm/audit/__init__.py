@@ -4,7 +4,8 @@ It needs a study's design and claims and no patient. Behind it: `intervals`
 (what printed digits may stand for), `facts` (the ledger by meaning), `cases`
 (the catalogue of checks), `counts`, `counted_p`, `values`, `ratios`, `curves`,
 `wholes`, `models`, `places`, `sentences` and `scans` (one function a kind of
-check), `repair` (the smallest misprint), `findings` and `implied`.
+check), `repair` (the smallest misprint), `findings`, `implied` and
+`asked` (what a reviewer asks that needs no patient).
 """
 
 from crlm.audit.cases import CATALOGUE, Kind

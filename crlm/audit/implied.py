@@ -51,15 +51,16 @@ def imply(facts: Facts) -> pd.DataFrame:
         Columns of `IMPLIED_COLUMNS`; `low` and `high` in `unit`, `claims` a tuple of ids.
     """
     parts = (_events, _group_events, _at_risk, _samples, _missing, _interactions, _effects, _sites)
-    records = [record for part in parts for record in part(facts)]
+    records = [one for part in parts for one in part(facts)]
     frame = pd.DataFrame(records, columns=list(IMPLIED_COLUMNS))
     frame["time"] = frame["time"].astype(float)
     return frame
 
 
-def _row(
+def record(
     quantity: str, span: Interval, unit: str, how: str, printed: Sequence[Printed], **keys: Any
 ) -> Record:
+    """One quantity as a line of the frame."""
     blank = {
         "endpoint": "",
         "population": "all",
@@ -94,7 +95,7 @@ def _events(facts: Facts) -> Iterator[Record]:
             continue
         best = max(rows, key=lambda row: 1 / row.se[1])
         n = facts.size(WHOLE) or math.inf
-        yield _row(
+        yield record(
             "events, at least",
             (4 / best.se[1] ** 2, n),
             "events",
@@ -113,7 +114,7 @@ def _events(facts: Facts) -> Iterator[Record]:
             printed = [p for row in rows for p in row.roles.values()]
             floor = 4 / best.se[1] ** 2
             span = (max(usual[quarter], floor), max(usual[-1 - quarter], floor))
-            yield _row(
+            yield record(
                 "events, about",
                 span,
                 "events",
@@ -141,7 +142,7 @@ def _group_events(facts: Facts) -> Iterator[Record]:
             sides = ((row.key.level, shares), (reference, [1 - x for x in shares[::-1]]))
             for level, (low, high) in sides:
                 span = (0.9 * total * low, 1.1 * total * high)
-                yield _row(
+                yield record(
                     "events in the group, about",
                     span,
                     "events",
@@ -168,7 +169,7 @@ def _at_risk(facts: Facts) -> Iterator[Record]:
         s = rate.value / 100
         span = (s * (1 - s) / variance[1], s * (1 - s) / variance[0])
         cell = text_of(curve_cell(key) or WHOLE)
-        yield _row(
+        yield record(
             "patients the interval is worth",
             span,
             "patients",
@@ -199,7 +200,7 @@ def _samples(facts: Facts) -> Iterator[Record]:
             f"all patients over the median growth of the variances, with collinearity of "
             f"{USUAL_GROWTH[0]:g} to {USUAL_GROWTH[1]:g}"
         )
-        yield _row(
+        yield record(
             "patients in the multivariable model",
             span,
             "patients",
@@ -221,7 +222,7 @@ def _missing(facts: Facts) -> Iterator[Record]:
         sizes = possible_sizes(n.count, rows, full)
         if sizes and n.count not in sizes:
             printed = [n, *(p for row in rows for p in row if p is not None)]
-            yield _row(
+            yield record(
                 "patients without a value",
                 (n.count - sizes[0], n.count - sizes[-1]),
                 "patients",
@@ -264,7 +265,7 @@ def _interaction(
         "level": key.level,
     }
     how = "stratum hazard ratios; standard errors from their limits, or bounded by p and numbers"
-    yield _row(
+    yield record(
         "interaction: ratio of hazard ratios",
         mapped(math.exp, difference),
         "",
@@ -273,13 +274,13 @@ def _interaction(
         **keys,
     )
     ends = (difference[0] - 1.96 * most, difference[1] + 1.96 * most)
-    yield _row(
+    yield record(
         "interaction: widest 95 % interval", mapped(math.exp, ends), "", how, printed, **keys
     )
     z = [abs(d) / s for d in difference for s in (least, most)]
     nearest = 0.0 if difference[0] <= 0 <= difference[1] else min(z)
     p = (two_sided(max(z)), two_sided(nearest))
-    yield _row("interaction: p", p, "", how, printed, **keys)
+    yield record("interaction: p", p, "", how, printed, **keys)
 
 
 def _stratum_error(facts: Facts, roles: dict[str, Printed]) -> Interval | None:
@@ -326,7 +327,7 @@ def _effects(facts: Facts) -> Iterator[Record]:
         low = z[0] / math.sqrt(information[1])
         high = z[1] / math.sqrt(information[0]) if p.operator == "=" else math.inf
         span = (math.exp(low), math.exp(min(high, 20.0)) if math.isfinite(high) else math.inf)
-        yield _row(
+        yield record(
             "hazard ratio or its inverse",
             span,
             "",
@@ -360,7 +361,7 @@ def _sites(facts: Facts) -> Iterator[Record]:
         return
     known = sum(c.count for c in counts)
     span = (max(least["low"] - known, 0.0), least["high"] - known)
-    yield _row(
+    yield record(
         "failures without a printed site",
         span,
         "events",

@@ -19,6 +19,7 @@ from crlm.audit import (
     values,  # noqa: F401
     wholes,  # noqa: F401
 )
+from crlm.audit.asked import ask
 from crlm.audit.cases import CATALOGUE, CONSISTENT, INCONSISTENT, UNCLEAR
 from crlm.audit.facts import Facts, gather
 from crlm.audit.findings import find
@@ -60,11 +61,14 @@ class Audit:
     implied : pandas.DataFrame
         What the paper does not state: `quantity`, its keys, `low`, `high`, `unit`, `how`,
         `claims`.
+    asked : pandas.DataFrame
+        What a reviewer asks and print alone answers, in the same columns.
     """
 
     checks: pd.DataFrame
     findings: pd.DataFrame
     implied: pd.DataFrame
+    asked: pd.DataFrame
 
 
 def audit(design: Design, claims: pd.DataFrame) -> Audit:
@@ -80,7 +84,7 @@ def audit(design: Design, claims: pd.DataFrame) -> Audit:
     Returns
     -------
     Audit
-        Checks, findings and implied quantities.
+        Checks, findings, implied quantities, and what a reviewer asks of print.
 
     Notes
     -----
@@ -90,7 +94,7 @@ def audit(design: Design, claims: pd.DataFrame) -> Audit:
     facts = gather(design, claims)
     judged = _judge_all(facts)
     checks = pd.DataFrame([_row(name, one) for name, one in judged], columns=list(CHECK_COLUMNS))
-    return Audit(checks, find(facts, judged), imply(facts))
+    return Audit(checks, find(facts, judged), imply(facts), ask(facts))
 
 
 def catalogue() -> pd.DataFrame:
@@ -114,6 +118,8 @@ def describe(result: Audit) -> str:
             lines += ["", *_paragraph(finding)]
     lines += ["", f"Implied but unstated ({len(result.implied)})", ""]
     lines += [_implied_line(row) for row in result.implied.to_dict("records")]
+    lines += ["", f"Asked of print alone ({len(result.asked)})", ""]
+    lines += [_implied_line(row) for row in result.asked.to_dict("records")]
     return "\n".join(lines)
 
 

@@ -1,14 +1,15 @@
 """Questions of cause: who was treated or tested and why, and effects among comparable patients.
 
 Frames in (an analysis frame of `endpoints.derive`, or patients), result rows out. `propensity`,
-`weights`, `balance`: who gets a treatment, and whether the sides are alike. `weighted_effects`,
-`weighted_curve`, `weighted_risk_table`, `doubly_robust`, `modification`, `reri`: effects,
-absolute first. `time_dependent`,
-`early_events`, `from_grace`, `strategies`: treatment that begins later. `testing_weights`,
-`tested_effects`, `tested_against_untested`, `late_entry`, `from_test`: who was tested.
-`e_values`, `needed_selection`, `shrink`, `power`, `era`: what was not measured, and what few
-patients can say. `odds_by_month`: a yes-no outcome where some were lost before. `THRESHOLDS`,
-`print_coherence` and the other rules of `flags`: when a diagnostic is raised.
+`weights`, `balance`, `balance_of`, `propensity_shares`: who gets a treatment, and whether the
+sides are alike.
+`weighted_effects`, `weighted_curve`, `weighted_risk_table`, `doubly_robust`, `modification`,
+`reri`: effects, absolute first. `time_dependent`, `early_events`, `from_grace`, `strategies`:
+treatment that begins later. `testing_weights`, `tested_effects`, `tested_against_untested`,
+`late_entry`, `from_test`: who was tested. `e_values`, `needed_selection`, `shrink`, `power`,
+`era`: what was not measured, and what few patients can say. `odds_by_month`: a yes-no outcome
+where some were lost before. `THRESHOLDS`, `print_coherence` and the other rules of `flags`: when
+a diagnostic is raised.
 
 Terms are pairs of a column and how it enters: ("age", "spline"), ("cea", "log"), ("sex",
 "factor"). Differences are second level minus first; differences of survival are positive where
@@ -18,9 +19,10 @@ leaves the digits of the others alone. Models for weights use Efron's ties. What
 estimated is a row with the reason in `method`.
 """
 
+from crlm.causal.balance import balance_of
 from crlm.causal.censoring import odds_by_month
 from crlm.causal.conditional import doubly_robust, era
-from crlm.causal.curves import weighted_curve, weighted_risk_table
+from crlm.causal.curves import propensity_shares, weighted_curve, weighted_risk_table
 from crlm.causal.effects import weighted_effects
 from crlm.causal.entry import from_test, late_entry
 from crlm.causal.flags import THRESHOLDS, print_coherence
@@ -38,6 +40,7 @@ __all__ = [
     "THRESHOLDS",
     "Propensity",
     "balance",
+    "balance_of",
     "doubly_robust",
     "e_values",
     "early_events",
@@ -51,6 +54,7 @@ __all__ = [
     "power",
     "print_coherence",
     "propensity",
+    "propensity_shares",
     "reri",
     "shrink",
     "strategies",

@@ -10,15 +10,14 @@ import numpy as np
 import pandas as pd
 
 from crlm.causal import flags
+from crlm.causal.adjusted import contrast, first, fitted, too_many
 from crlm.causal.arms import hazard_ratio
 from crlm.causal.engine import chance
 from crlm.causal.terms import design_of, learn, two_levels, words_of
 from crlm.causal.timing import missing_record
 from crlm.causal.weighted import check_ties, endpoint_of, observed, quantile_of_level
 from crlm.ledger import ParameterError, rows
-from crlm.regression import cox
 from crlm.regression.engine import cox_fit, upper_tail
-from crlm.regression.terms import check_follow_up
 
 
 def doubly_robust(
@@ -78,6 +77,10 @@ def doubly_robust(
         why = "not estimable: no patient has the exposure, all covariates and a weight"
         return rows([{**base, "statistic": "hazard_ratio", "n": 0, "events": 0, "method": why}])
     data = observed(frame[kept])
+    if too_many(data, x.shape[1]):
+        why = f"{too_many(data, x.shape[1])}; {say}"
+        at = {"n": data.n, "events": data.n_events, "method": why}
+        return rows([{**base, "statistic": "hazard_ratio", **at}])
     record = hazard_ratio(data, x[kept], weights[kept], ties, z, say)
     return rows([{**base, **record}])
 
@@ -116,6 +119,7 @@ def era(
         year gives one row `missing`.
     """
     check_ties(ties)
+    z = quantile_of_level(0.95)
     base = {"endpoint": endpoint_of(frame), "population": population, "model": "era adjusted"}
     others = [term for term in terms if term[0] not in (exposure, year)]
     own, _ = learn(frame, [(year, "spline")])
@@ -129,7 +133,7 @@ def era(
     kept = np.isfinite(np.column_stack([treated, x, by_year])).all(axis=1)
     told = f"likelihood ratio of a {own[0].words} beside {words_of(scales)}"
     ps = _year_tests(frame[kept], treated[kept], x[kept], by_year[kept], ties)
-    record = _year_ratio(frame[kept], treated[kept], np.column_stack([x, by_year])[kept], ties)
+    record = _year_ratio(frame[kept], treated[kept], np.column_stack([x, by_year])[kept], ties, z)
     record["method"] += f", adjusted for {words_of([*scales, *own])}"
     at = {**base, "covariate": year, "statistic": "p", "n": int(kept.sum())}
     models = ("logistic", f"Cox, {ties.capitalize()} ties")
@@ -155,7 +159,7 @@ def _year_tests(
         small, large = chance(treated, x), chance(treated, both)
         df = by_year.shape[1] - (len(large.dropped) - len(small.dropped))
         one = upper_tail(2 * (large.loglik - small.loglik), df)
-    if not len(part) or not part["event"].any():
+    if not len(part) or too_many(observed(part), 1 + both.shape[1]):
         return one, math.nan
     data = observed(part)
     fits = [cox_fit(data, np.column_stack([treated, columns]), ties) for columns in (x, both)]
@@ -164,15 +168,12 @@ def _year_tests(
 
 
 def _year_ratio(
-    part: pd.DataFrame, treated: np.ndarray, x: np.ndarray, ties: str
+    part: pd.DataFrame, treated: np.ndarray, x: np.ndarray, ties: str, z: float
 ) -> dict[str, Any]:
     """The ratio of the exposure beside the terms and the year."""
     if not len(part):
         return {"statistic": "hazard_ratio", "method": "not estimable: no complete case"}
-    names = [f"column {j}" for j in range(x.shape[1])]
-    wide = pd.DataFrame(np.column_stack([treated, x]), columns=["treated", *names])
-    wide = wide.assign(**{name: part[name].to_numpy() for name in check_follow_up(part)})
-    found = cox(wide, ["treated", *names], ties=ties)
-    row = found[(found["covariate"] == "treated") & (found["statistic"] == "hazard_ratio")]
-    wanted = ["statistic", "estimate", "conf_low", "conf_high", "n", "events", "method"]
-    return {str(name): value for name, value in row[wanted].iloc[0].items()}
+    data, columns = observed(part), np.column_stack([treated, x])
+    say = f"Cox, {ties.capitalize()} ties"
+    ratio, _ = contrast(*fitted(data, columns, ties), first(columns.shape[1]), z, say)
+    return {"statistic": "hazard_ratio", "n": data.n, "events": data.n_events, **ratio}

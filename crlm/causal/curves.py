@@ -84,6 +84,25 @@ def weighted_risk_table(
     return rows(records)
 
 
+def propensity_shares(model: Propensity, bins: int = 20) -> pd.DataFrame:
+    """How the propensity is spread on each side: the share of its patients in each bin.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `group`, `low`, `high` (0 to 1) and `share` (%). Empty without two sides.
+    """
+    edges = np.linspace(0, 1, bins + 1)
+    parts = []
+    for code, level in enumerate(model.levels if model.fit is not None else ()):
+        e = model.e[model.kept][model.treated[model.kept] == code]
+        share = 100 * np.histogram(e, edges)[0] / max(len(e), 1)
+        here = {"group": f"{model.exposure}={level}", "low": edges[:-1], "high": edges[1:]}
+        parts.append(pd.DataFrame({**here, "share": share}))
+    empty = pd.DataFrame({"group": [], "low": [], "high": [], "share": []})
+    return pd.concat(parts, ignore_index=True) if parts else empty
+
+
 def _sides(
     frame: pd.DataFrame, exposure: str, model: Propensity, kind: Kind, cap: float
 ) -> list[tuple[str, FollowUp, np.ndarray, np.ndarray]]:

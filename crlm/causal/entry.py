@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from crlm import regression, survival
+from crlm import survival
 from crlm.causal import flags
-from crlm.causal.terms import expanded, learn, numbers, words_of
+from crlm.causal.adjusted import contrast, first, fitted
+from crlm.causal.terms import design_of, learn, numbers, two_levels, words_of
 from crlm.causal.timing import missing_record
-from crlm.causal.weighted import check_months, endpoint_of
+from crlm.causal.weighted import check_months, endpoint_of, observed, quantile_of_level
 from crlm.ledger import CohortError, rows
 
 
@@ -143,15 +144,21 @@ def _adjusted(
     conf_level: float,
     population: str,
 ) -> pd.DataFrame:
+    treated, levels = two_levels(frame, exposure)
     scales, notes = learn(frame, [term for term in adjust if term[0] != exposure])
-    wide, names = expanded(frame, scales)
-    found = regression.cox(
-        wide, [exposure, *names], ties=ties, conf_level=conf_level, population=population
-    )
-    wanted = (found["covariate"] == exposure) & found["statistic"].isin(["hazard_ratio", "p"])
-    found = found[wanted]
-    told = "; ".join([f", adjusted for {words_of(scales)}", *notes])
-    return found.assign(method=found["method"] + told)
+    x = np.column_stack([treated, design_of(frame, scales)])
+    kept = np.isfinite(x).all(axis=1)
+    text = f"Cox, {ties.capitalize()} ties, adjusted for {words_of(scales)}"
+    at = {"endpoint": endpoint_of(frame), "population": population, "covariate": exposure}
+    at |= {"level": levels[1], "n": int(kept.sum())}
+    say = "; ".join([text, *notes])
+    if not kept.any():
+        why = f"not estimable: no complete case; {say}"
+        return rows([{**at, "statistic": "hazard_ratio", "method": why}])
+    data, z = observed(frame[kept]), quantile_of_level(conf_level)
+    ratio, test = contrast(*fitted(data, x[kept], ties), first(x.shape[1]), z, say)
+    at["events"] = data.n_events
+    return rows([{**at, "statistic": "hazard_ratio", **ratio}, {**at, "statistic": "p", **test}])
 
 
 def _late_flag(

@@ -9,25 +9,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from crlm.ledger.chapter import with_thresholds
+
 #: The usual thresholds, under the names that `[chapter.flags]` of design.toml gives them.
-THRESHOLDS: Mapping[str, float] = {
-    "indication_p": 0.005,
-    "indication_smd": 0.2,
-    "overlap_share": 0.5,
-    "overlap_auc": 0.85,
-    "immortal_shift": 0.10,
-    "immortal_early": 0.05,
-    "tested_z": 2.81,
-    "tested_points": 5.0,
-    "late_share": 0.10,
-    "late_month": 3.0,
-    "era_p": 0.01,
-    "missing_share": 0.90,
-    "missing_shift": 0.10,
-    "power": 0.8,
-    "power_ratio": 1.5,
-    "coherence_z": 2.58,
-}
+THRESHOLDS: Mapping[str, float] = with_thresholds({})["flags"]
 Limits = Mapping[str, float]
 
 

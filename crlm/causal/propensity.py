@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from crlm.causal import flags
 from crlm.causal.balance import MODELS, balance_of
-from crlm.causal.engine import Chance, chance, linear, newton
+from crlm.causal.engine import Chance, chance, firth, firth_from, linear, newton
 from crlm.causal.terms import Scale, design_of, learn, two_levels, words_of
 from crlm.ledger import ParameterError
 
@@ -113,7 +113,7 @@ class Propensity:
         if self.fit is None or drawn == 0 or drawn == counts.sum():
             return np.full(len(treated), np.nan)
         if self.fit.penalised:
-            return chance(treated, full[:, 1:], counts).chance
+            return expit(linear(full, firth_from(treated, full, counts, start)))
         return expit(linear(full, newton(treated, full, counts, start)[0]))
 
     @cached_property
@@ -125,9 +125,10 @@ class Propensity:
         spread = x.std(axis=0) if len(x) else np.ones(x.shape[1])
         full = (x - (x.mean(axis=0) if len(x) else 0)) / np.where(spread > 0, spread, 1.0)
         full = np.column_stack([np.ones(len(x)), full])
-        start = np.zeros(full.shape[1])
-        if self.fit is not None and not self.fit.penalised:
-            start = newton(treated, full, np.ones(len(x)))[0]
+        start, ones = np.zeros(full.shape[1]), np.ones(len(x))
+        if self.fit is not None:
+            fit = firth if self.fit.penalised else lambda *of: newton(*of)[0]
+            start = fit(treated, full, ones)
         return treated, full, start
 
     def on(self, frame: pd.DataFrame) -> Propensity:

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-from crlm import regression
 from crlm.causal import flags
+from crlm.causal.adjusted import contrast, fitted, too_many
 from crlm.causal.arms import normal
 from crlm.causal.effects import BY_MODIFIER
-from crlm.causal.engine import cox_coefficients
-from crlm.causal.terms import design_of, expanded, learn, two_levels, words_of
+from crlm.causal.engine import RUNNING_AWAY, cox_coefficients
+from crlm.causal.terms import design_of, learn, two_levels, words_of
 from crlm.causal.weighted import (
     check_samples,
     check_ties,
@@ -30,6 +30,7 @@ from crlm.regression.engine import FollowUp, cox_fit
 from crlm.unmeasured import e_value, e_value_of_limits, risk_ratio
 
 _RATIOS = ("hazard_ratio", "odds_ratio")
+_ADJUSTED = "interaction adjusted"
 #: Clinically worth telling: a ratio of two hazard ratios beyond these.
 _BEYOND = (1.25, 0.8)
 #: A cell of two exposures with fewer events has its excess resampled.
@@ -214,34 +215,71 @@ def modification(
     Returns
     -------
     pandas.DataFrame
-        As `regression.interaction`, under model "interaction adjusted"; the ratios of hazard
-        ratios are rows `ratio_of_hazard_ratios` of covariate `hai:kras`.
+        Rows of model "interaction adjusted": `hazard_ratio` and `p` within each level of the
+        modifier (population `kras=mutant`), `ratio_of_hazard_ratios` and `p` of covariate
+        `hai:kras`, each level against the first.
 
     Raises
     ------
     ParameterError, CohortError
-        As `propensity` and `regression.interaction`.
+        As `propensity`.
     """
-    two_levels(frame, exposure)
+    z = quantile_of_level(conf_level)
+    check_ties(ties)
+    treated, names = two_levels(frame, exposure)
+    learnt, _ = learn(frame, [(modifier, "factor")])
     scales, notes = learn(frame, [t for t in terms if t[0] not in (exposure, modifier)])
-    wide, names = expanded(frame, scales)
-    found = regression.interaction(
-        wide,
-        exposure,
-        modifier,
-        adjust=names,
-        ties=ties,
-        conf_level=conf_level,
-        population=population,
-    )
-    found["model"] = "interaction adjusted"
-    between = (found["covariate"] == f"{exposure}:{modifier}") & (
-        found["statistic"] == "hazard_ratio"
-    )
-    found.loc[between, "statistic"] = "ratio_of_hazard_ratios"
-    told = "; ".join([f", adjusted for {words_of(scales)}", *notes])
-    found["method"] = found["method"] + told
-    return found
+    base = {"endpoint": endpoint_of(frame), "population": population, "model": _ADJUSTED}
+    text = f"Cox, {ties.capitalize()} ties, adjusted for {words_of(scales)}"
+    say = "; ".join([text, *notes])
+    groups = _groups(learnt[0].value(frame)) if learnt else np.zeros((len(frame), 0))
+    others = design_of(frame, scales)
+    kept = np.isfinite(np.column_stack([treated, groups, others])).all(axis=1)
+    why = "" if kept.any() else "not estimable: no patient has all covariates known"
+    if not learnt:
+        why = f"not estimable: {modifier} has one level, or none, in these patients"
+    if why:
+        at = {**base, "covariate": f"{exposure}:{modifier}", "method": f"{why}; {say}"}
+        return rows([{**at, "statistic": "ratio_of_hazard_ratios"}])
+    data, groups, treated = observed(frame[kept]), groups[kept], treated[kept]
+    x = np.column_stack([treated[:, None] * groups, groups[:, 1:], others[kept]])
+    levels = [str(level) for level in learnt[0].levels]
+    told = (base, exposure, modifier, levels, names[1], z, say)
+    return rows(_nested(data, x, treated, groups, ties, told))
+
+
+def _groups(later: np.ndarray) -> np.ndarray:
+    """Membership of each level of a factor, the first among them (n, levels)."""
+    return np.column_stack([1 - later.sum(axis=1), later])
+
+
+def _nested(
+    data: FollowUp,
+    x: np.ndarray,
+    treated: np.ndarray,
+    groups: np.ndarray,
+    ties: str,
+    told: tuple[dict[str, Any], str, str, list[str], str, float, str],
+) -> list[dict[str, Any]]:
+    """The ratio within each level of the modifier, and each against that in the first."""
+    base, exposure, modifier, levels, second, z, say = told
+    fit, why = fitted(data, x, ties)
+    records, unit = [], np.eye(x.shape[1])
+    for k, level in enumerate(levels):
+        where = f"{modifier}={level}"
+        where = where if base["population"] == "all" else f"{base['population']},{where}"
+        inside = (groups[:, k] == 1) & (treated == 1)
+        at = {**base, "population": where, "covariate": exposure, "level": second}
+        at |= {"n": int(inside.sum()), "events": int(data.event[inside].sum())}
+        ratio, test = contrast(fit, why, unit[k], z, say)
+        records += [{**at, "statistic": "hazard_ratio", **ratio}, {**at, "statistic": "p", **test}]
+    for k, level in enumerate(levels[1:], start=1):
+        at = {**base, "covariate": f"{exposure}:{modifier}", "level": f"{second}:{level}"}
+        at |= {"n": data.n, "events": data.n_events}
+        ratio, test = contrast(fit, why, unit[k] - unit[0], z, say)
+        records.append({**at, "statistic": "ratio_of_hazard_ratios", **ratio})
+        records.append({**at, "statistic": "p", **test})
+    return records
 
 
 def reri(
@@ -300,7 +338,7 @@ def reri(
         "endpoint": endpoint_of(frame),
         "population": population,
         "covariate": f"{a}:{b}",
-        "model": "interaction adjusted",
+        "model": _ADJUSTED,
         "statistic": "reri",
         "n": int(kept.sum()),
     }
@@ -320,10 +358,14 @@ def _excess(
     cells = [int(data.event[(x[:, 0] == i) & (x[:, 1] == j)].sum()) for i in (0, 1) for j in (0, 1)]
     if min(cells) == 0:
         return {"method": f"not estimable: no event in one of the four cells; {say}"}
+    if too_many(data, x.shape[1]):
+        return {"method": f"{too_many(data, x.shape[1])}; {say}"}
     fit = cox_fit(data, x, ties)
     if not fit.finite[:3].all():
         return {"method": f"not estimable: the model has no maximum; {say}"}
     b = fit.coef[:3]
+    if (np.abs(b) > RUNNING_AWAY).any():
+        return {"method": f"not estimable: a cell's ratio has no maximum; {say}"}
     value, slope = _reri(b)
     error = math.sqrt(float(slope @ fit.var[:3, :3] @ slope))
     how = "delta method"

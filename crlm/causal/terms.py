@@ -139,17 +139,6 @@ def design_of(frame: pd.DataFrame, scales: Sequence[Scale]) -> np.ndarray:
     return np.hstack(blocks) if blocks else np.zeros((len(frame), 0))
 
 
-def expanded(frame: pd.DataFrame, scales: Sequence[Scale]) -> tuple[pd.DataFrame, list[str]]:
-    """The frame with a plain number column for each column of the model, and their names."""
-    names = [
-        f"{scale.name}{label and '=' + label} [{k + 1}]"
-        for scale in scales
-        for k, label in enumerate(scale.labels)
-    ]
-    block = pd.DataFrame(design_of(frame, scales), index=frame.index, columns=names)
-    return pd.concat([frame, block], axis=1), names
-
-
 def words_of(scales: Sequence[Scale]) -> str:
     """The terms for a method."""
     return ", ".join(scale.words for scale in scales) or "nothing"

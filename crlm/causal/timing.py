@@ -11,9 +11,12 @@ import pandas as pd
 
 from crlm import regression, survival
 from crlm.causal import flags
-from crlm.causal.terms import Scale, expanded, learn, numbers, two_levels, words_of
-from crlm.causal.weighted import endpoint_of, observed
+from crlm.causal.adjusted import contrast, first, fitted
+from crlm.causal.terms import Scale, design_of, learn, numbers, two_levels, words_of
+from crlm.causal.weighted import check_ties, endpoint_of, observed, quantile_of_level
 from crlm.ledger import CohortError, ParameterError, rows
+from crlm.regression.counting import split_at
+from crlm.regression.engine import Fit, FollowUp
 
 
 def time_dependent(
@@ -59,7 +62,7 @@ def time_dependent(
     Raises
     ------
     ParameterError, CohortError
-        As `propensity` and `regression.time_dependent`.
+        As `propensity`.
 
     Notes
     -----
@@ -70,6 +73,7 @@ def time_dependent(
     Suissa S. Am J Epidemiol 2008;167:492.
     """
     model = "time dependent" if assumed is None else "assumed start"
+    check_ties(ties)
     treated, levels = two_levels(frame, exposure)
     if assumed is None and start_column not in frame:
         told = f"not asked: this table has no {start_column}; it would count treatment from its "
@@ -79,19 +83,19 @@ def time_dependent(
     start = starts(frame, treated, start_column, assumed)
     known = ~np.isnan(treated) & ~((treated == 1) & np.isnan(start))
     scales, notes = learn(frame, [term for term in adjust if term[0] != exposure])
-    part = frame[known].assign(**{"treatment start": start[known]})
-    lost = int((treated == 1).sum() - (treated[known] == 1).sum())
+    part, lost = frame[known], int((treated == 1).sum() - (treated[known] == 1).sum())
     say = [_assumption(assumed)] if assumed is not None else []
     say += [f"{lost} treated without a date of start left out"] if lost else []
-    how = (exposure, scales, ties, conf_level, population)
+    base = {"endpoint": endpoint_of(frame), "population": population, "model": model}
     if not len(part):
         why = "not estimable: no patient has the exposure and its start"
         record = {**_at(frame, model, exposure, levels[1], population), "method": why}
         return rows([{**record, "statistic": "hazard_ratio"}])
-    base = {"endpoint": endpoint_of(frame), "population": population, "model": model}
-    moved = _from_start(part, model, how, levels[1], [*say, *notes])
+    at, how = {**base, "level": levels[1]}, (exposure, scales, ties, quantile_of_level(conf_level))
+    moved = _from_start(part, treated[known], start[known], (*how, at), [*say, *notes])
     among = ",".join([*([population] if population != "all" else []), f"{start_column}=known"])
-    ever = _ever(part, treated[known], (*how[:4], among if lost else population), levels[1], notes)
+    at = {**at, "model": "diagnostic", "population": among if lost else population}
+    ever = _ever(part, treated[known], (*how, at), notes)
     return pd.concat([moved, ever, _immortal(ever, moved, limits, base)], ignore_index=True)
 
 
@@ -225,59 +229,57 @@ def starts(
 
 def _from_start(
     part: pd.DataFrame,
-    model: str,
-    how: tuple[str, Sequence[Scale], str, float, str],
-    level: str,
+    treated: np.ndarray,
+    start: np.ndarray,
+    how: tuple[str, Sequence[Scale], str, float, dict[str, Any]],
     notes: Sequence[str],
 ) -> pd.DataFrame:
-    exposure, scales, ties, conf_level, population = how
-    wide, names = expanded(part, scales)
-    found = regression.time_dependent(
-        wide,
-        exposure,
-        "treatment start",
-        adjust=names,
-        ties=ties,
-        model=model,
-        conf_level=conf_level,
-        population=population,
-    )
-    found = found[found["statistic"].isin(["hazard_ratio", "p"])]
-    found = found.assign(level=level)
-    return _worded(found, names, scales, notes)
+    """Treatment from its start on: each patient's time in two where it begins in between."""
+    exposure, scales, ties, z, at = how
+    x = design_of(part, scales)
+    kept = np.isfinite(x).all(axis=1) & np.isfinite(treated)
+    data = observed(part[kept])
+    intervals = split_at(data, start[kept])
+    columns = np.column_stack([intervals.yes.astype(float), x[kept][intervals.patient]])
+    ever = int(intervals.yes[intervals.last].sum())
+    say = f"Cox, {ties.capitalize()} ties, time-dependent covariate ({ever} of {data.n} patients "
+    say += f"ever had it), adjusted for {words_of(scales)}"
+    fit = fitted(intervals.data, columns, ties)
+    return _two_rows(fit, columns.shape[1], z, {**at, "covariate": exposure}, data, say, notes)
 
 
 def _ever(
     part: pd.DataFrame,
     treated: np.ndarray,
-    how: tuple[str, Sequence[Scale], str, float, str],
-    level: str,
+    how: tuple[str, Sequence[Scale], str, float, dict[str, Any]],
     notes: Sequence[str],
 ) -> pd.DataFrame:
     """The ratio of ever having been treated, counted from the first day."""
-    exposure, scales, ties, conf_level, population = how
-    wide, names = expanded(part.assign(**{exposure: treated}), scales)
-    found = regression.cox(
-        wide,
-        [exposure, *names],
-        ties=ties,
-        model="diagnostic",
-        conf_level=conf_level,
-        population=population,
-    )
-    wanted = (found["covariate"] == exposure) & found["statistic"].isin(["hazard_ratio", "p"])
-    found = found[wanted].assign(level=level)
-    method = found["method"] + f", ever treated, adjusted for {words_of(scales)}"
-    return found.assign(method=["; ".join([text, *notes]) for text in method])
+    exposure, scales, ties, z, at = how
+    columns = np.column_stack([treated, design_of(part, scales)])
+    kept = np.isfinite(columns).all(axis=1)
+    data = observed(part[kept])
+    say = f"Cox, {ties.capitalize()} ties, ever treated, adjusted for {words_of(scales)}"
+    fit = fitted(data, columns[kept], ties)
+    return _two_rows(fit, columns.shape[1], z, {**at, "covariate": exposure}, data, say, notes)
 
 
-def _worded(
-    found: pd.DataFrame, names: Sequence[str], scales: Sequence[Scale], notes: Sequence[str]
+def _two_rows(
+    fit: tuple[Fit | None, str],
+    width: int,
+    z: float,
+    at: dict[str, Any],
+    data: FollowUp,
+    say: str,
+    notes: Sequence[str],
 ) -> pd.DataFrame:
-    """Terms in place of their columns in the methods."""
-    columns, words = ", ".join(names), words_of(scales)
-    method = found["method"].str.replace(columns, words, regex=False) if names else found["method"]
-    return found.assign(method=["; ".join([text, *notes]) for text in method])
+    """The ratio of the first column and its p value as rows."""
+    ratio, test = contrast(*fit, first(width), z, say)
+    at = {**at, "n": data.n, "events": data.n_events}
+    found = [{**at, "statistic": "hazard_ratio", **ratio}, {**at, "statistic": "p", **test}]
+    for record in found:
+        record["method"] = "; ".join([record["method"], *notes])
+    return rows(found)
 
 
 def _immortal(

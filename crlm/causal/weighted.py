@@ -17,6 +17,8 @@ from crlm.regression.terms import follow_up as follow_up_of
 
 #: The share of resamples that must give a number before their spread is an error.
 _ENOUGH = 0.9
+#: A rate nearer 0 or 1 has no limits on the log-log scale.
+_NEXT_TO_NOTHING = 1e-9
 #: Two times closer than this (relative) are one.
 _CLOSE = 1e-7
 
@@ -179,9 +181,10 @@ def endpoint_of(frame: pd.DataFrame) -> str:
 
 def rate_limits(rate: float, error: float, z: float) -> tuple[float, float]:
     """Log-log limits of a survival probability."""
-    if not (0 < rate < 1 and math.isfinite(error)):
+    if not (_NEXT_TO_NOTHING < rate < 1 - _NEXT_TO_NOTHING and math.isfinite(error)):
         return math.nan, math.nan
     half = z * error / (rate * abs(math.log(rate)))
+    half = min(half, 50.0)
     return rate ** math.exp(half), rate ** math.exp(-half)
 
 

@@ -157,6 +157,8 @@ def _pooled(
     known = [one for one in each if one is not None and math.isfinite(one["estimate"])]
     m, how = len(each), row["method"]
     record = {**row, "conf_low": math.nan, "conf_high": math.nan}
+    if not known:
+        return {**record, "estimate": math.nan}, None
     if len(known) < m:
         short = f"not pooled: {m - len(known)} of {m} completed tables give no estimate"
         return {**record, "estimate": math.nan, "method": f"{short}; {how}"}, None
@@ -174,7 +176,11 @@ def _pooled(
         return {**record, "estimate": average, "method": said}, None
     mean, total, df = rubin(q, ((ends[:, 1] - ends[:, 0]) / (2 * z)) ** 2, n, k)
     half = float(student.ppf(0.5 + conf_level / 2, df)) * math.sqrt(total)
-    low, high = sorted((float(back(mean - half)), float(back(mean + half))))
+    with np.errstate(over="ignore"):
+        low, high = sorted((float(back(mean - half)), float(back(mean + half))))
+    if not math.isfinite(high):
+        why = f"not pooled: the limits lie beyond all numbers; {how}"
+        return {**record, "estimate": math.nan, "method": why}, None
     method = f"Rubin's rules, {m} completed tables, df {df:.1f}; {how}"
     p = 2 * float(student.sf(abs(mean) / math.sqrt(total), df)) if total > 0 else math.nan
     limits = {"estimate": float(back(mean)), "conf_low": low, "conf_high": high}

@@ -63,7 +63,8 @@ class Closing(Base):
     def print_audit(self) -> None:
         """The printed numbers held against each other."""
         found = self.audit
-        html.show(*verdicts.audit_pieces(found.checks, found.findings, found.implied))
+        frames = (found.checks, found.findings, found.implied, found.asked)
+        html.show(*verdicts.audit_pieces(*frames))
 
     def certificate(self) -> None:
         """What other programs found in a synthetic cohort, and what its siblings leave open."""

@@ -148,8 +148,13 @@ def audit_sentence(checks: pd.DataFrame) -> str:
     )
 
 
-def audit_pieces(checks: pd.DataFrame, findings: pd.DataFrame, implied: pd.DataFrame) -> list[Html]:
-    """An audit in pieces: how many checks, the contradictions, then remarks and implied, folded."""
+def audit_pieces(
+    checks: pd.DataFrame, findings: pd.DataFrame, implied: pd.DataFrame, asked: pd.DataFrame
+) -> list[Html]:
+    """An audit in pieces: how many checks, the contradictions, then the rest, folded.
+
+    Remarks, what print implies, and what a reviewer asks that print alone answers.
+    """
     against = findings["verdict"] == "inconsistent"
     pieces = [say(audit_sentence(checks))]
     if against.any():
@@ -163,14 +168,18 @@ def audit_pieces(checks: pd.DataFrame, findings: pd.DataFrame, implied: pd.DataF
         rest = findings_table(findings[~against], caption="What a reader should know")
         many = counted((~against).sum(), "remark")
         pieces.append(fold(f"What a reader should know: {many}", rest))
+    pieces.append(_quantities("Implied but unstated", implied))
+    return [*pieces, *([_quantities("Asked of print alone", asked)] if len(asked) else [])]
+
+
+def _quantities(caption: str, rows: pd.DataFrame) -> Html:
+    """Quantities with the intervals that printed digits allow, folded."""
     body = [
         ("", [row["quantity"], _of_what(row), _range(row), row["how"]])
-        for row in implied.to_dict("records")
+        for row in rows.to_dict("records")
     ]
-    header = ["Quantity", "Of what", "Interval", "How"]
-    inner = table("Implied but unstated", header, body)
-    many = counted(len(body), "quantity", "quantities")
-    return [*pieces, fold(f"Implied but unstated: {many}", inner)]
+    inner = table(caption, ["Quantity", "Of what", "Interval", "How"], body)
+    return fold(f"{caption}: {counted(len(body), 'quantity', 'quantities')}", inner)
 
 
 def _of_what(row: Mapping[str, Any]) -> str:

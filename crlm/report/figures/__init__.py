@@ -5,6 +5,7 @@ palette is Okabe and Ito's, which stays apart for colour-blind readers.
 """
 
 from crlm.report.figures.choices import published_ratio, specification_curve
+from crlm.report.figures.comparable import love, propensity_overlap, weighted_curves
 from crlm.report.figures.curves import kaplan_meier, overview
 from crlm.report.figures.forests import forest, pairs, stability
 from crlm.report.figures.patients import BOXES, distributions, flow, missing_values
@@ -21,12 +22,15 @@ __all__ = [
     "forest",
     "incidences",
     "kaplan_meier",
+    "love",
     "missing_values",
     "months_in_state",
     "overview",
     "pairs",
+    "propensity_overlap",
     "published_ratio",
     "specification_curve",
     "stability",
     "stacked",
+    "weighted_curves",
 ]

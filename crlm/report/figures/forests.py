@@ -27,7 +27,14 @@ from crlm.report.figures.picture import (
 
 
 @lent.pure
-def forest(rows: pd.DataFrame, design: Design, *, title: str, unit: str = "HR") -> Picture:
+def forest(
+    rows: pd.DataFrame,
+    design: Design,
+    *,
+    title: str,
+    unit: str = "HR",
+    labels: Sequence[str] = (),
+) -> Picture:
     """Ratios with their intervals on a log axis, numbers beside them; arrows where clipped.
 
     Parameters
@@ -36,10 +43,14 @@ def forest(rows: pd.DataFrame, design: Design, *, title: str, unit: str = "HR") 
         Rows with a ratio in `estimate` and limits; non-finite ones are left out.
     unit : str
         "HR" or "OR".
+    labels : sequence of str
+        One a row, where rows differ in more than their covariate.
     """
     numbers = rows[["estimate", "conf_low"]].astype(float)
-    rows = rows[np.isfinite(numbers).all(axis=1)]
-    labels = [_row_label(row, design) for row in rows.to_dict("records")]
+    known = np.isfinite(numbers).all(axis=1)
+    told = labels or [_row_label(row, design) for row in rows.to_dict("records")]
+    labels = [label for label, shown in zip(told, known, strict=True) if shown]
+    rows = rows[known]
     low, high = _limits(rows)
     with matplotlib.rc_context(STYLE):
         figure, frame = sheet(1.1 + 0.3 * max(len(rows), 1), FOREST)

@@ -1,0 +1,157 @@
+"""What entries on comparable patients share: terms, completed tables, and pooling over them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+
+from crlm import causal, cohort, missing, scores
+from crlm.causal.flags import Limits
+from crlm.paper.chapter.asking import Asking
+
+Term = tuple[str, str]
+#: Errors are averaged over the completed tables, so that each needs few resamples: together this
+#: many times those of one table.
+_IN_ALL = 2
+
+
+class Comparable(Asking):
+    """Entries that adjust for what was known before, missing values completed."""
+
+    @property
+    def limits(self) -> Limits:
+        """The thresholds of the flags, from `[chapter.flags]`."""
+        return self.design.chapter["flags"]
+
+    def terms(self, exposure: str) -> list[Term]:
+        """What the chapter adjusts for: column and how it enters, the exposure left out."""
+        chapter = self.design.chapter
+        asked = dict(chapter.get("propensity") or {})
+        asked = asked or {name: self._kind(name) for name in chapter.get("adjust") or ()}
+        return [(name, kind) for name, kind in asked.items() if name != exposure]
+
+    def _kind(self, name: str) -> str:
+        return "factor" if self.design.levels(name) else "linear"
+
+    def candidates(self) -> list[Term]:
+        """The columns behind every model of the study and of the chapter; no scores."""
+        found = dict(self.terms(""))
+        for spec in self.design.models.values():
+            for name in [*spec["published"], *spec["covariates"]]:
+                column = self.design.factors.get(name, {}).get("source", name)
+                if column in self.design.columns and column not in scores.SCORES:
+                    found.setdefault(column, self._kind(column))
+        return list(found.items())
+
+    def gaps(self, exposure: str) -> list[str]:
+        """Candidate columns that some patients of known exposure lack and others have."""
+        known = self.included[self.included[exposure].notna()]
+        names = [name for name, _ in self.candidates() if name != exposure and name in known]
+        return [name for name in names if 0 < known[name].isna().sum() < len(known)]
+
+    def completed(self, exposure: str) -> list[pd.DataFrame]:
+        """The included patients of known exposure with their gaps filled, a table a draw.
+
+        Empty where nothing is missing, or no imputation is asked for.
+        """
+        if not hasattr(self, "_completed"):
+            self._completed: dict[str, list[pd.DataFrame]] = {}
+        if exposure not in self._completed:
+            self._completed[exposure] = self._impute(exposure, self.chapter_rules.imputations)
+        return self._completed[exposure]
+
+    def _impute(
+        self, exposure: str, m: int, shift: dict[str, float] | None = None
+    ) -> list[pd.DataFrame]:
+        if m < 2 or not self.gaps(exposure):
+            return []
+        known = self.included[self.included[exposure].notna()]
+        here = [(name, kind) for name, kind in self.candidates() if name in known]
+        here = [(exposure, "factor"), *(term for term in here if term[0] != exposure)]
+        frames = {name: self.frames[name] for name in ("OS", "RFS") if name in self.frames}
+        outcomes = {name: one[one[exposure].notna()] for name, one in frames.items()}
+        made = missing.impute(
+            known,
+            here,
+            m,
+            self.chapter_rules.seed,
+            exposure=exposure,
+            outcomes=outcomes,
+            shift=shift,
+        )
+        return [self._scored(table, known) for table in made]
+
+    def _scored(self, table: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+        """Scores and factors of a completed table, computed from their parts."""
+        held = [name for name in scores.SCORES if name in table]
+        again = scores.add(table.drop(columns=held))
+        for name in held:
+            fresh = again[name] if name in again else known[name]
+            again[name] = known[name].where(known[name].notna(), fresh)
+        return cohort.add_factors(again, self.design)
+
+    def filled(
+        self, endpoint: str, exposure: str, tables: Sequence[pd.DataFrame] | None = None
+    ) -> list[pd.DataFrame]:
+        """The frame of an endpoint on each completed table; the frame alone without any.
+
+        `tables` are other completed tables than the chapter's own.
+        """
+        if tables is not None:
+            return _on_tables(self.frames[endpoint], tables)
+        if not hasattr(self, "_filled"):
+            self._filled: dict[tuple[str, str], list[pd.DataFrame]] = {}
+        key = (endpoint, exposure)
+        if key not in self._filled:
+            self._filled[key] = _on_tables(self.frames[endpoint], self.completed(exposure))
+        return self._filled[key]
+
+    def chance(self, frame: pd.DataFrame, exposure: str, modifier: str = "") -> causal.Propensity:
+        """The propensity on one of the frames of `filled`, learnt once."""
+        if not hasattr(self, "_chances"):
+            self._chances: dict[tuple[int, str, str], causal.Propensity] = {}
+        # The frames of `filled` are kept, so that none shares its number with another.
+        key = (id(frame), exposure, modifier)
+        if key not in self._chances:
+            terms = self.terms(exposure)
+            self._chances[key] = causal.propensity(frame, exposure, terms, modifier=modifier)
+        return self._chances[key]
+
+    def over(
+        self,
+        endpoint: str,
+        exposure: str,
+        once: Callable[[pd.DataFrame, int, int], pd.DataFrame],
+        *,
+        most: int = 0,
+    ) -> pd.DataFrame:
+        """Rows of an analysis: of the frame, or pooled over its completed tables.
+
+        Parameters
+        ----------
+        endpoint : str
+            "patients" too.
+        once : callable
+            The frame, the number of resamples and their seed, to the rows.
+        most : int
+            No more than so many of the tables; 0: all.
+        """
+        rules, frames = self.chapter_rules, self.filled(endpoint, exposure)
+        if len(frames) < 2:
+            return once(frames[0], rules.samples, rules.seed)
+        frames = frames[: most or None]
+        each = math.ceil(_IN_ALL * rules.samples / len(frames))
+        found = [once(frame, each, 1000 * rules.seed + k) for k, frame in enumerate(frames)]
+        return missing.pool(found, len(frames[0]), 1 + len(self.terms(exposure)), model=None)
+
+
+def _on_tables(frame: pd.DataFrame, tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
+    """An analysis frame with the patients' columns of each completed table."""
+    found = []
+    for table in tables:
+        here = frame[frame.index.isin(table.index)]
+        own = [name for name in here if name not in table]
+        found.append(pd.concat([table.loc[here.index], here[own]], axis=1))
+    return found or [frame]

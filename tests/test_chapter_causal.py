@@ -1,0 +1,296 @@
+"""Entries of the chapter on causes: order, sentences, flags, and cohorts of every kind."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crlm import causal, cohort, endpoints, ledger, missing
+from crlm.paper import Paper
+from crlm.report import html
+
+KEYS = list(ledger.KEYS)
+QUICK = {"samples": 4, "imputations": 2}
+RESTRICTIONS = {
+    "new users": "hai_timing=before_and_after",
+    "modern systemic": "systemic_chemo=no",
+}
+#: Parts of the recurrence that the variants below would contradict.
+APART = ("os_after_recurrence", "site_", "hepatic_rfs")
+
+
+class Shown(list):
+    """What the entries displayed."""
+
+    @property
+    def text(self):
+        return "\n".join(getattr(piece, "alt", None) or repr(piece) for piece in self)
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    found = Shown()
+    monkeypatch.setattr(html, "show", lambda *p: found.extend(x for x in p if x is not None))
+    return found
+
+
+def made(study="mskcc_hai", path="", **rules):
+    paper = Paper(study, str(path))
+    paper.endpoints()
+    paper.set_rules(**{**QUICK, **rules})
+    return paper
+
+
+def every_hai(paper):
+    paper.who_was_tested(["RFS", "OS"], criterion="kras_known")
+    paper.balance("hai", by="kras")
+    for endpoint in ("OS", "RFS"):
+        paper.weighted(endpoint, "hai")
+    paper.start_of_treatment(["OS", "RFS"], "hai")
+    paper.modification(["OS", "RFS"], "hai", "kras")
+    paper.missing_values(["OS", "RFS"], "hai")
+    paper.sensitivity(["OS", "RFS"], "hai", restrictions=RESTRICTIONS)
+    return paper.results
+
+
+def every_ras(paper):
+    paper.who_was_tested(["RFS", "OS"], criterion="genetic_data")
+    paper.balance("ras")
+    paper.missing_values(["OS", "RFS"], "ras")
+    paper.sensitivity(["OS", "SCP", "RFS"], "ras")
+    return paper.results
+
+
+# ---- tables of many kinds -----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def table():
+    """The shipped patients with ready times, without sites, as a hospital would have them."""
+    design = ledger.load_design("mskcc_hai")
+    patients = cohort.load(design.folder / "cohort.csv", design)
+    history = cohort.load_history(design.folder / "history.csv", design)
+    known = endpoints.timed(patients, history, design)
+    known = known[[name for name in design.columns if name in known]]
+    known = known[[name for name in known if not name.startswith(APART)]]
+    events = known.filter(regex="_event$")
+    known = known.assign(**{name: events[name].astype("Int64") for name in events})
+    return known[known["kras"].notna()].reset_index(drop=True)
+
+
+def dated(table, seed=1):
+    """With starts of HAI, years, gene tests and causes of death."""
+    rng, n = np.random.default_rng(seed), len(table)
+    treated, dead = table["hai"] == "yes", table["os_event"] == 1
+    start = np.minimum(np.round(rng.uniform(0.8, 4, n), 2), np.round(table["os_months"] * 0.8, 2))
+    test = np.where(rng.random(n) < 0.4, 0, rng.uniform(0, table["os_months"] * 0.8))
+    cause = pd.Series(rng.choice(["cancer", "other"], n, p=[0.9, 0.1]), index=table.index)
+    return table.assign(
+        hai_start_months=start.where(treated & (rng.random(n) > 0.05)),
+        surgery_year=rng.integers(1993, 2013, n),
+        genetic_test_months=np.round(test, 2),
+        cause_of_death=cause.where(dead),
+    )
+
+
+def untested(table):
+    """With as many operations that nobody tested, who did better."""
+    others = dated(table, 2).drop(columns=["kras"])
+    others = others.assign(
+        patient_id=[f"U{k}" for k in range(len(others))],
+        os_months=others["os_months"] * 1.3,
+        genetic_test_months=np.nan,
+    )
+    return pd.concat([dated(table), others], ignore_index=True)
+
+
+def separated(table):
+    many = table["n_tumours"] > 3
+    start = np.minimum(0.5, table["os_months"] / 2).where(many)
+    hai = np.where(many, "yes", "no")
+    return table.assign(hai=hai, hai_start_months=start, hai_timing=None)
+
+
+VARIANTS = {
+    "dated": dated,
+    "untested": untested,
+    "separated": separated,
+    "all treated": lambda t: dated(t).assign(hai="yes"),
+    "nobody treated": lambda t: dated(t).assign(hai="no", hai_start_months=None, hai_timing=None),
+    "no event": lambda t: t.assign(os_event=0, rfs_event=0),
+    "twenty": lambda t: dated(t).sample(20, random_state=2),
+    "eight": lambda t: dated(t).sample(8, random_state=2),
+    "one KRAS level": lambda t: t.assign(kras="wild"),
+    "exposures and times": lambda t: t[["patient_id", "hai", "kras", "os_months", "os_event"]],
+    "without HAI": lambda t: t.drop(columns=["hai", "hai_timing"]),
+    "without KRAS": lambda t: t.drop(columns=["kras"]),
+    "year decides": lambda t: dated(t).assign(surgery_year=np.where(t["hai"] == "yes", 2010, 1995)),
+    "late entry": lambda t: dated(t).assign(
+        entry_months=np.round(np.minimum(t["rfs_months"], t["os_months"]) / 3, 3)
+    ),
+}
+#: Digits of nothing, and what a program says instead of a sentence.
+NONSENSE = re.compile(r"\d{7,}|\bnan\b|\binf\b|\d\.\d{6,}")
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_line_or_a_flag_and_never_a_traceback(name, table, tmp_path, shown):
+    path = tmp_path / "own.csv"
+    VARIANTS[name](table).to_csv(path, index=False)
+    rows = every_hai(made(path=path, era_from=2005))
+    assert not rows.duplicated(KEYS).any()
+    assert not NONSENSE.findall(shown.text)
+    known = rows["estimate"].dropna()
+    assert np.isfinite(known).all() and (known.abs() < 1e7).all()
+    chapter = rows[rows["model"] != ""]
+    lost = chapter[chapter["estimate"].isna()]
+    assert lost["method"].str.len().gt(10).all()
+
+
+def test_the_shipped_cohorts(shown):
+    rows = every_hai(made())
+    assert "Not asked here: this table has no start of HAI" in shown.text
+    assert "this table cannot part them" in shown.text
+    missing_rows = rows[(rows["statistic"] == "missing") & (rows["model"] == "diagnostic")]
+    assert {"dates of start", "era", "negative control"} <= set(missing_rows["covariate"])
+    shown.clear()
+    rows = every_ras(made("ncch_scp"))
+    assert "No intervention" in shown.text and not rows.duplicated(KEYS).any()
+    # A marker is not weighted: nobody chose it.
+    assert not (rows["model"] == "overlap weighted").any()
+
+
+def test_diagnostics_stand_before_the_effect_and_the_caution_after(shown):
+    paper = made()
+    paper.weighted("OS", "hai")
+    texts = [repr(piece) for piece in shown]
+    flag = next(k for k, text in enumerate(texts) if "indication" in text and "aised" in text)
+    effect = next(k for k, text in enumerate(texts) if "Among patients for whom both" in text)
+    assert flag < effect and "must not be read" in texts[-1]
+    text = next(text for text in texts if "Alive at month 60" in text)
+    # Absolute before relative.
+    assert text.index("Alive at month 60") < text.index("Mean months") < text.index("Hazard ratio")
+
+
+def test_the_report_gives_what_the_library_gives(shown):
+    paper = made(imputations=0, samples=5)
+    rows = paper.weighted("OS", "hai").rows
+    frame, terms = paper.frames["OS"], paper.terms("hai")
+    model = causal.propensity(frame, "hai", terms)
+    direct = causal.weighted_effects(frame, "hai", model, times=[36, 60], samples=5, seed=1)
+    both = rows[KEYS + ["estimate", "conf_low"]].merge(direct, on=KEYS, suffixes=("", "_direct"))
+    assert len(both) == len(direct)
+    assert np.allclose(both["estimate"], both["estimate_direct"], equal_nan=True)
+    assert np.allclose(both["conf_low"], both["conf_low_direct"], equal_nan=True)
+
+
+def test_completed_tables_are_pooled_and_scores_made_after_their_parts(shown):
+    paper = made(imputations=3)
+    tables = paper.completed("hai")
+    known = paper.included
+    for one in tables:
+        assert one[["extrahepatic", "crs", "crs_high"]].notna().all().all()
+        same = known["crs"].notna()
+        assert (one.loc[same, "crs"] == known.loc[same, "crs"]).all()
+        made_of = (one["n_tumours"] > 1).astype(int) + (one["nodal_status"] == "positive")
+        made_of += (one["size_cm"] > 5).astype(int) + (one["cea"] > 200) + (one["dfi_months"] < 12)
+        assert (one.loc[~same, "crs"] == made_of[~same]).all()
+    frames = paper.filled("RFS", "hai")
+    fits = [
+        causal.doubly_robust(
+            f,
+            "hai",
+            paper.terms("hai"),
+            causal.weights(causal.propensity(f, "hai", paper.terms("hai"))),
+        )
+        for f in frames
+    ]
+    direct = missing.pool(fits, len(frames[0]), 1 + len(paper.terms("hai")), model=None)
+    rows = paper.weighted("RFS", "hai").rows
+    here = rows[rows["model"] == "doubly robust"]
+    assert here["estimate"].iloc[0] == pytest.approx(direct["estimate"].iloc[0])
+
+
+def test_parameters_move_rows(table, tmp_path, shown):
+    path = tmp_path / "own.csv"
+    dated(table).to_csv(path, index=False)
+
+    def ratio(**rules):
+        rows = (
+            made(path=path, imputations=0, samples=0, **rules)
+            .start_of_treatment(["RFS"], "hai")
+            .rows
+        )
+        return rows.set_index(KEYS[:7])["estimate"]
+
+    one, two = ratio(), ratio(grace_weeks=8)
+    assert set(one.index) != set(two.index)  # the landmark is another population
+    clones = [s.xs("clone censor weight", level="model").dropna().iloc[0] for s in (one, two)]
+    assert clones[0] != clones[1]
+
+
+def test_thresholds_come_from_the_design(shown):
+    paper = made(imputations=0)
+    paper.balance("hai")
+    strict = made(imputations=0)
+    strict.design.chapter["flags"]["indication_smd"] = 5.0
+    strict.balance("hai")
+    raised = [
+        p.results.query("statistic == 'flag' and covariate == 'indication'")["estimate"].iloc[0]
+        for p in (paper, strict)
+    ]
+    assert raised == [1, 0]
+
+
+def test_tests_after_the_fact_and_the_untested(table, tmp_path, shown):
+    path = tmp_path / "own.csv"
+    untested(table).to_csv(path, index=False)
+    rows = made(path=path).who_was_tested(["OS"], criterion="kras_known").rows
+    told = rows.set_index(["model", "statistic", "group", "time"])["estimate"].sort_index()
+    tested, others = (
+        told.loc["diagnostic", "survival_rate", f"tested={one}", 60.0].iloc[0]
+        for one in ("yes", "no")
+    )
+    whole = told.loc["testing weighted", "survival_rate", "all", 60.0].iloc[0]
+    assert tested < whole < others
+    flags = rows[rows["statistic"] == "flag"].set_index("covariate")["estimate"]
+    assert flags["late tests"] == 1
+    assert "It does not repair testing" in shown.text and "as if all had been tested" in shown.text
+
+
+def test_no_two_entries_share_a_name():
+    """A private step of one entry must not stand in for that of another."""
+    seen = {}
+    for part in Paper.__mro__[1:-1]:
+        for name in vars(part):
+            own = name.startswith("_") and not name.startswith("__") and name != "_completed"
+            if own and callable(vars(part)[name]):
+                assert name not in seen, f"{name} is in {seen.get(name)} and {part.__name__}"
+                seen[name] = part.__name__
+
+
+# ---- print alone --------------------------------------------------------------------------
+
+
+def test_what_print_alone_answers():
+    from crlm import audit
+
+    told = {}
+    for study in ("mskcc_hai", "ncch_scp"):
+        asked = audit.audit(ledger.load_design(study), ledger.load_claims(study)).asked
+        told[study] = asked.set_index(["quantity", "endpoint"])[["low", "high"]]
+
+    def holds(study, quantity, endpoint, value, group=0):
+        found = told[study].loc[[(quantity, endpoint)]].iloc[group]
+        return found["low"] <= value <= found["high"]
+
+    assert holds("mskcc_hai", "E-value", "OS", 2.472580104503)
+    assert holds("mskcc_hai", "E-value of the limit nearer 1", "OS", 1.68611002013)
+    assert holds("mskcc_hai", "E-value", "RFS", 1.937856576568)
+    assert holds("mskcc_hai", "E-value of the limit nearer 1", "RFS", 1.386087537827)
+    assert holds("ncch_scp", "E-value", "SCP", 2.833981762813)
+    assert holds("ncch_scp", "E-value", "OS", 4.00673891037)
+    assert holds("ncch_scp", "testing that would explain it", "OS", 3.37)
+    # 6.6 years (6.0 to 8.3) against 67 months: z 2.02.
+    assert holds("mskcc_hai", "standard errors from the parent cohort", "OS", 2.02)
