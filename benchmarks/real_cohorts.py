@@ -39,7 +39,7 @@ from unprinted import LOGARITHMS, Reader, unprinted
 
 from crlm import comparison, ledger
 from crlm.ledger import Design
-from crlm.reconstruction import certificate, ensembles
+from crlm.reconstruction import certificate, ensembles, forecasts
 from crlm.reconstruction.procedure import wishes_of
 from crlm.reconstruction.targets import Goal
 
@@ -48,7 +48,8 @@ Frame = pd.DataFrame
 STUDIES = ("ncch_scp", "mskcc_hai")
 NOTHING, RATIOS, MEDIANS = "nothing", "multivariable ratios", "medians by covariate"
 LEFT_OUT = {what.split()[0]: what for what in (NOTHING, RATIOS, MEDIANS)}
-#: Covered: between the 5th and the 95th percentile of the ensemble; within: between its extremes.
+#: Covered: between the 5th and the 95th percentile of the ensemble; within: between its extremes;
+#: forecast: where one more cohort would lie in nine of ten cases.
 COLUMNS = (
     "cohort",
     "left_out",
@@ -64,6 +65,9 @@ COLUMNS = (
     "lowest",
     "highest",
     "within",
+    "forecast_low",
+    "forecast_high",
+    "forecast",
 )
 _UNITS = {
     "survival": "points",
@@ -107,14 +111,13 @@ def score(values: Sequence[float], low: float, high: float, logarithm: bool) -> 
     """
     known = np.asarray(values, dtype=float)
     known = known[np.isfinite(known)]
+    ends = forecasts.forecast(known, _kind(logarithm))
     if logarithm:
         known = np.log(known)
         low, high = np.log([low, high])
     if not len(known):
-        return dict.fromkeys(("median", "low", "high", "lowest", "highest"), np.nan) | {
-            "covered": False,
-            "within": False,
-        }
+        lost = dict.fromkeys(("median", "low", "high", "lowest", "highest"), np.nan)
+        return lost | {"covered": False, "within": False} | _foreseen(ends, low, high, logarithm)
     least, q05, middle, q95, most = np.quantile(known, [0, 0.05, 0.5, 0.95, 1])
     found = {"median": middle, "low": q05, "high": q95, "lowest": least, "highest": most}
     if logarithm:
@@ -122,7 +125,36 @@ def score(values: Sequence[float], low: float, high: float, logarithm: bool) -> 
     return found | {
         "covered": bool(q05 <= high and low <= q95),
         "within": bool(least <= high and low <= most),
+        **_foreseen(ends, low, high, logarithm),
     }
+
+
+def _kind(logarithm: bool) -> str:
+    return "hazard_ratio" if logarithm else ""
+
+
+def _foreseen(
+    ends: tuple[float, float], low: float, high: float, logarithm: bool
+) -> dict[str, Any]:
+    """A forecast interval, and whether a truth from `low` to `high` (of the scale) lies in it."""
+    scale = np.log if logarithm else np.asarray
+    hit = bool(scale(ends[0]) <= high and low <= scale(ends[1]))
+    return {"forecast_low": ends[0], "forecast_high": ends[1], "forecast": hit}
+
+
+def reread(path: Path, members: int) -> Frame:
+    """A stored table with forecasts, widened from the percentiles that it holds.
+
+    The truth of a claim that was left out is taken as printed, without its rounding.
+    """
+    found = pd.read_csv(path)
+    records = []
+    for row in found.to_dict("records"):
+        logarithm = _unit(row["family"]) == "log ratio"
+        ends = forecasts.from_percentiles(row["low"], row["high"], members, _kind(logarithm))
+        truth = np.log(row["truth"]) if logarithm else row["truth"]
+        records.append(row | _foreseen(ends, truth, truth, logarithm))
+    return pd.DataFrame(records)[list(COLUMNS)]
 
 
 def name_of(row: Mapping[str, Any], field: str = "estimate") -> str:
@@ -205,6 +237,7 @@ def summarized(found: Frame) -> Frame:
                 "statistics": len(part),
                 "covered": _percent(part["covered"]),
                 "within": _percent(part["within"]),
+                "forecast": _percent(part["forecast"]),
                 "error": mine["median"],
                 "competitor": mine["competitor"],
                 "by_hand": mine["by_hand"],
@@ -354,15 +387,22 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--workbook", type=Path, default=WORKBOOK, help="of the TCIA collection")
     parser.add_argument("--folder", type=Path, help="keep the cohorts here, and go on from it")
+    parser.add_argument(
+        "--reread", type=Path, help="tell of a stored table, with forecasts from its percentiles"
+    )
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".csv"))
     asked = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as scratch:
-        found = compared(asked, asked.folder or Path(scratch))
+    if asked.reread:
+        found = reread(asked.reread, asked.members)
+        found.round(4).to_csv(asked.out, index=False, lineterminator="\n")
+    else:
+        with tempfile.TemporaryDirectory() as scratch:
+            found = compared(asked, asked.folder or Path(scratch))
     if len(found):
         share = 100 * (asked.members - 1) / (asked.members + 1)
         print(
             f"A cohort like the {asked.members} of an ensemble would be covered in "
-            f"{0.9 * share:.0f} %, within in {share:.0f} %."
+            f"{0.9 * share:.0f} %, within in {share:.0f} %, in the forecast interval in 90 %."
         )
         print(summarized(found).to_string(index=False))
     for (name, what), part in found.groupby(["cohort", "left_out"], sort=False):

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from crlm import baseline, regression, survival
-from crlm.reconstruction import fits, kernels
+from crlm.reconstruction import fits, kernels, logit
 
 MONTH = 30.0
 Z = float(stats.norm.ppf(0.975))
@@ -183,7 +183,7 @@ def test_logistic(drawn):
     out = np.zeros(20)
     warm = np.zeros(10)
     for _ in range(2):
-        fits.logistic(event.astype(float), EVERYBODY, x, np.array([0, 2]), 2, Z, warm, out)
+        logit.logistic(event.astype(float), EVERYBODY, x, np.array([0, 2]), 2, Z, warm, out)
     patients = frame.assign(died=pd.Categorical.from_codes(event, ["no", "yes"]))
     rows = regression.logistic(patients, "died", ["a", "size"])
     keys = {"statistic": "odds_ratio", "covariate": "a", "level": "yes"}

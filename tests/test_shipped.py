@@ -109,7 +109,8 @@ def test_the_ensemble_is_of_fifty_certified_cohorts(design):
         row = {**found, "time": np.nan if found["time"] is None else found["time"]}
         assert ensembles._key(row) not in printed
         if found["statistic"] == "survival_rate":
-            assert (found["verdict"] == "pinned") == (found["q95"] - found["q05"] <= 5)
+            assert (found["verdict"] == "pinned") == (found["high"] - found["low"] <= 5)
+            assert found["low"] <= found["q05"] and found["q95"] <= found["high"]
 
 
 def test_the_benchmark_says_what_its_table_and_the_certificate_hold(design):

@@ -14,6 +14,7 @@ import pandas as pd
 
 from crlm.cohort import CAUSES, SITES
 from crlm.endpoints import columns, recorded, timeline
+from crlm.endpoints.declared import counting
 from crlm.endpoints.timeline import first_day, is_event
 from crlm.ledger import CohortError, Design, ParameterError
 from crlm.refusals import choice, foreign, refusal
@@ -94,9 +95,10 @@ def from_history(
     n = len(patients)
     line = timeline.build(_ids(patients), history)
     failed = None
-    if "SCP" in design.endpoints:
+    if any(rule and rule.failure for rule in (counting(design, e) for e in design.endpoints)):
         failed = failure_days(line, n, controlled_unresectable == "failure")
     derived = _outcomes(line, n, failed, death_without_failure == "event")
+    derived.update(_declared(line, n, failed, design))
     derived.update(_first_sites(line, n))
     derived.update(recorded.recorded(patients, line, history))
     seen = np.zeros(n, dtype=bool)
@@ -178,6 +180,46 @@ def _outcomes(
         told[f"{name}_months"] = days
         told[f"{name}_event"] = np.where(np.isnan(days), np.nan, event)
     return told
+
+
+def _declared(
+    line: pd.DataFrame, n: int, failed: np.ndarray | None, design: Design
+) -> dict[str, np.ndarray]:
+    """Days and events of the endpoints whose design says what ends them, by column name."""
+    recurred = first_day(line, is_event(line, "recurrence"), n)
+    died = first_day(line, is_event(line, "death"), n)
+    end = np.where(np.isnan(died), first_day(line, is_event(line, "last_contact"), n), died)
+    told: dict[str, np.ndarray] = {}
+    for name, spec in design.endpoints.items():
+        if not {"first_of", "death_of"} & spec.keys():
+            continue
+        rule = counting(design, name)
+        counted = is_event(line, "death") & _of_cause(line, rule.death)
+        events = [first_day(line, counted, n)] if rule.death else []
+        events += [recurred] if rule.recurrence else []
+        events += [failed] if rule.failure and failed is not None else []
+        ends = np.fmin.reduce(events)
+        days = np.where(np.isnan(ends), end, ends) - (recurred if rule.after else 0.0)
+        days[np.isnan(ends) & _unexplained(line, rule.death, n)] = np.nan
+        told[f"{name.lower()}_months"] = days
+        happened = (~np.isnan(ends)).astype(float)
+        told[f"{name.lower()}_event"] = np.where(np.isnan(days), np.nan, happened)
+    return told
+
+
+def _of_cause(line: pd.DataFrame, causes: tuple[str, ...]) -> np.ndarray:
+    """Deaths of these causes; all of them where both are named, whatever was written."""
+    if len(causes) > 1:
+        return np.ones(len(line), dtype=bool)
+    known = line["cause"] if "cause" in line else pd.Series("", index=line.index)
+    return known.isin(causes).to_numpy()
+
+
+def _unexplained(line: pd.DataFrame, causes: tuple[str, ...], n: int) -> np.ndarray:
+    """Patients whose death has no cause in the history, where the endpoint asks for one."""
+    if len(causes) != 1 or "cause" not in line:
+        return np.zeros(n, dtype=bool)
+    return ~np.isnan(first_day(line, is_event(line, "death") & (line["cause"] == ""), n))
 
 
 def _until(

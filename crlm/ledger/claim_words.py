@@ -55,7 +55,8 @@ class Words:
         """Endpoints, outcomes that have a model of their own, and the first recurrence."""
         roles = {spec.get("role") for spec in self.design.columns.values()}
         sites = [FIRST_RECURRENCE] if "outcome" in roles else []
-        return list(dict.fromkeys([*self.design.endpoints, *self.design.models, *sites]))
+        modelled = [spec.get("endpoint", name) for name, spec in self.design.models.items()]
+        return list(dict.fromkeys([*self.design.endpoints, *modelled, *sites]))
 
     @cached_property
     def steps(self) -> list[str]:

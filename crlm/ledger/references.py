@@ -23,7 +23,7 @@ from crlm.ledger.errors import Fault
 from crlm.ledger.schema import CUT
 from crlm.ledger.spelling import did_you_mean, nearest
 from crlm.ledger.typed import place_of
-from crlm.ledger.vocabulary import FIRST_RECURRENCE, KNOWN, START
+from crlm.ledger.vocabulary import ALL, FIRST_RECURRENCE, KNOWN, START
 
 _EXCLUDED = "_excluded"
 #: What a study with the SCP has to say.
@@ -293,15 +293,55 @@ def _model_faults(design: Table, names: Names) -> Iterator[Fault]:
     outcomes = {**endpoints, **({"short_SCP": {}} if "SCP" in endpoints else {})}
     for name, spec in tables(design, "models").items():
         place = f"[models.{name}]"
-        if endpoints and name not in outcomes and len(names.levels(name.lower())) != 2:
-            yield Fault(place, f"{name!r} is no endpoint; {did_you_mean(name, outcomes)}")
+        endpoint = spec.get("endpoint", name)
+        wanted = isinstance(endpoint, str) and endpoint not in outcomes
+        if endpoints and wanted and len(names.levels(endpoint.lower())) != 2:
+            at = f"{place} endpoint" if "endpoint" in spec else place
+            yield Fault(at, f"{endpoint!r} is no endpoint; {did_you_mean(endpoint, outcomes)}")
         for key in ("covariates", "published", "left_out"):
             yield from _list_faults(f"{place} {key}", spec.get(key), names, ("id", "time", "event"))
         yield from _subset_faults(place, spec, names)
+        yield from _within_faults(place, spec, names)
         needed = spec.get("selection") in ("enter", "backward") and "entry_p" not in spec
         if needed and not any(nearest(key, ["entry_p"]) for key in spec):
             told = "is missing; add it, as entry_p = 0.05: the selection needs it."
             yield Fault(f"{place} entry_p", told)
+
+
+def _within_faults(place: str, spec: Table, names: Names) -> Iterator[Fault]:
+    """Population, strata, products and reference levels of a model."""
+    population = spec.get("population", ALL)
+    for part in population.split(",") if isinstance(population, str) else ():
+        name, _, level = part.partition("=")
+        if part != ALL:
+            yield from _known_level(f"{place} population", name, level, names)
+    for name in texts(spec.get("strata")):
+        yield from _grouping_faults(f"{place} strata", name, names)
+        if name in texts(spec.get("published")):
+            yield Fault(f"{place} strata", f"{name!r} is a covariate too; remove one.")
+    products = spec.get("products")
+    for pair in products if isinstance(products, list) else ():
+        for name in texts(pair):
+            if name not in texts(spec.get("published")):
+                told = f"{name!r} is not in the published model; add it there."
+                yield Fault(f"{place} products", told)
+    for name, level in _texts_by_key(spec.get("references")).items():
+        yield from _known_level(f"{place} references", name, level, names)
+
+
+def _texts_by_key(value: Any) -> dict[str, str]:
+    """A table of texts; what is none is told by the model of the file."""
+    held = value if isinstance(value, Mapping) else {}
+    return {key: text for key, text in held.items() if isinstance(text, str)}
+
+
+def _known_level(place: str, name: str, level: str, names: Names) -> Iterator[Fault]:
+    told = names.unknown(name)
+    if told:
+        yield Fault(place, told)
+        return
+    for one in level.split("/"):
+        yield from _level_faults(place, one, names, name)
 
 
 def _subset_faults(place: str, spec: Table, names: Names) -> Iterator[Fault]:

@@ -10,8 +10,10 @@ from crlm.ledger.chapter import Chapter
 from crlm.ledger.typed import SchemaRow, Strict, schema_rows
 from crlm.ledger.vocabulary import (
     CATEGORICAL_TESTS,
+    CAUSES_OF_DEATH,
     CONF_TYPES,
     CONTINUOUS_TESTS,
+    EVENTS,
     FOLLOW_UP_METHODS,
     MEDIAN_RULES,
     QUANTILE_RULES,
@@ -75,6 +77,15 @@ class Endpoint(Strict):
 
     label: Text = Field(description="Printable name.")
     rule: Text = Field(description="The paper's definition in our words: from when, to what.")
+    first_of: Annotated[list[Literal[EVENTS]], Field(min_length=1)] | None = Field(
+        None, description="Events of which the first ends it; OS, RFS and SCP are known by name."
+    )
+    death_of: Literal[CAUSES_OF_DEATH] | None = Field(
+        None, description="Cause of death that counts; other deaths censor."
+    )
+    after: Literal["recurrence"] | None = Field(
+        None, description="What starts the clock, where it is not the first hepatectomy."
+    )
 
 
 class Criterion(Strict):
@@ -121,6 +132,17 @@ class Model(Strict):
     )
     left_out: Names | None = Field(None, description="Never in the multivariable model.")
     published: Names = Field(description="Covariates of the printed multivariable model.")
+    endpoint: Text | None = Field(None, description="Its endpoint, where NAME is another.")
+    population: Text | None = Field(
+        None, description="Its patients, as population of a claim: column=level; all if left out."
+    )
+    strata: Names | None = Field(None, description="Categories with a baseline hazard each.")
+    products: list[Annotated[Names, Field(min_length=2, max_length=2)]] | None = Field(
+        None, description="Pairs of covariates whose product is in the printed model."
+    )
+    references: dict[str, Text] | None = Field(
+        None, description="By covariate: its reference level, where it is not the column's."
+    )
 
 
 class Conventions(Strict):
@@ -210,7 +232,8 @@ class DesignFile(Strict):
     eligibility: list[Criterion] | None = Field(None, description="Steps of the flow chart.")
     table_one: TableOne = Field(description="Table 1: by, tests, variables")
     models: dict[str, Model] = Field(
-        description="Regression tables, each a table [models.ENDPOINT]"
+        description="Regression tables, each a table [models.NAME]; NAME is the endpoint, or names "
+        "it by endpoint"
     )
     conventions: Conventions = Field(
         description="How numbers are computed: ties, conf_type, median_rule and others"

@@ -105,6 +105,9 @@ CONF_TYPES = ("plain", "log", "log-log", "spss")
 MEDIAN_RULES = ("first", "midpoint")
 UNIVARIABLE_TESTS = ("wald", "logrank", "lr", "score")
 FOLLOW_UP_METHODS = ("observed", "reverse")
+#: What may end an endpoint, and the causes of death that one may name.
+EVENTS = ("recurrence", "failure", "death")
+CAUSES_OF_DEATH = ("cancer", "other")
 TIME_UNITS = ("months", "years", "weeks", "days")
 
 #: How a covariate may enter a model of treatment, testing or outcome.

@@ -10,7 +10,7 @@ import numpy as np
 from crlm.reconstruction import kernels
 
 #: Covariates of one model, and conditions on one block's patients, at most.
-MOST_COLUMNS, MOST_PAIRS = 9, 2
+MOST_COLUMNS, MOST_PAIRS = 16, 3
 #: Numbers that a block gives, at most.
 OUT = 2 + kernels.ROW * MOST_COLUMNS
 
@@ -20,14 +20,14 @@ class State(NamedTuple):
 
     fate: np.ndarray  # (n, 4) days
     x: np.ndarray  # (columns, n)
-    time: np.ndarray  # (4, n) days, of each endpoint
-    event: np.ndarray  # (4, n); -1: not in this endpoint
-    order: np.ndarray  # (4, n) patients by time
+    time: np.ndarray  # (endpoints, n) days
+    event: np.ndarray  # (endpoints, n); -1: not in this endpoint
+    order: np.ndarray  # (endpoints, n) patients by time
     joint_group: np.ndarray  # of each patient, by all the columns of groups
     table_group: np.ndarray  # group of Table 1, within which values may be exchanged
     out: np.ndarray  # (blocks, OUT) what the kernels gave
     cost: np.ndarray  # (blocks,)
-    warm: np.ndarray  # (blocks, 10) where Newton begins
+    warm: np.ndarray  # (blocks, MOST_COLUMNS + 1) where Newton begins
     weight: np.ndarray  # (targets,)
 
 
@@ -43,6 +43,7 @@ class Freedom(NamedTuple):
     """What the moves may change."""
 
     bundle: np.ndarray  # (bundles, most) columns that are exchanged together, -1 behind
+    joint: np.ndarray  # (bundles,) whether exchanged within joint groups, not those of Table 1
     numeric: np.ndarray  # (columns,)
     free: np.ndarray  # (columns,) number of levels a value may be changed to; 0: none
     missing: np.ndarray  # (columns,) whether a value may be missing
@@ -64,6 +65,7 @@ class Plan(NamedTuple):
     n_where: np.ndarray
     columns: np.ndarray
     n_columns: np.ndarray
+    strata: np.ndarray  # column of the strata of a model; -1: none
     code: np.ndarray
     asked: np.ndarray
     n_asked: np.ndarray
@@ -74,6 +76,7 @@ class Plan(NamedTuple):
     high: np.ndarray
     natural: np.ndarray
     fine: np.ndarray  # half the width of the interval
+    lost: np.ndarray  # how far off a quantity counts that cannot be computed, in natural scales
     by_endpoint: np.ndarray  # blocks that a change touches, as flags
     by_column: np.ndarray
     by_swap: np.ndarray
@@ -82,17 +85,22 @@ class Plan(NamedTuple):
     rule_from: np.ndarray
     rule_cut: np.ndarray
     rule_set: np.ndarray
+    rule_else: np.ndarray  # of who was censored before the cut
     forbidden: np.ndarray  # rows (column, code, column, code) that no patient may have
     median_ranks: np.ndarray  # by number of patients: rank of the lower limit of a median
     month: float
     z: float
     conf: int
     efron: bool
-    fisher: bool
-    scp: bool
-    scp_death: bool
-    short_days: float
-    short_early: float
+    two_by_two: int
+    counts: np.ndarray  # (endpoints, 4) whether recurrence, or failure, is an event
+    counts_death: np.ndarray  # (endpoints, 3) whether death of the cause, or of another, is one
+    after: np.ndarray  # (endpoints,) whether the clock starts at the recurrence
+    lead: np.ndarray  # (endpoints,) what of a course decides the time: recurrence, failure or end
+    along: int  # endpoints whose clock starts at surgery; they come first
+    recurs: bool  # whether any endpoint counts a recurrence
+    fails: bool  # whether any counts a failure
+    causes: bool  # whether any tells causes of death apart
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,12 @@ import numpy as np
 from crlm.ledger import Design, DesignError
 from crlm.reconstruction import kernels
 from crlm.reconstruction.arrays import MOST_COLUMNS, MOST_PAIRS, OUT, Columns
-from crlm.reconstruction.codes import ENDPOINTS, KINDS, SHARES, Kind, Rule
+from crlm.reconstruction.clocks import clocks_of
+from crlm.reconstruction.codes import KINDS, OF_COLUMNS, OF_ENDPOINT, SHARES, Kind
 from crlm.reconstruction.columns import code_of, reads, restricted
-from crlm.reconstruction.quantities import Quantity
+from crlm.reconstruction.models import levels_of
+from crlm.reconstruction.quantities import Block, Quantity
+from crlm.reconstruction.several import MOST_LEVELS
 from crlm.reconstruction.targets import Target
 
 #: Microseconds of one evaluation with 150 patients on a core of 2020: only ratios matter.
@@ -30,9 +33,16 @@ _PRICE = {
     "correlation": 10.0,
     "anchor": 1.5,
     "share": 2.0,
+    "t": 2.0,
+    "kruskal": 15.0,
+    "table": 4.0,
+    "logranks": 8.0,
 }
+#: Tests that depend on values alone.
+_OF_VALUES = ("t", "kruskal", "table")
+_LOST, _LOST_FOR_GOOD = 5.0, 60.0
 _LIMITS = ("estimate", "conf_low", "conf_high")
-_SUMMARY = ("median", "min", "max", "q1", "q3")
+_SUMMARY = ("median", "min", "max", "q1", "q3", "mean", "sd")
 _FOLLOW_UP = ("median_follow_up", "min_follow_up", "max_follow_up")
 #: A standard error is held this closely (share of itself) from the start: one patient hardly
 #: moves it, so once ratios are met it cannot be mended.
@@ -48,7 +58,7 @@ _MOST_TIMES = {"km": (OUT - 5) // 3, "anchor": OUT}
 
 
 def block_arrays(
-    design: Design, columns: Columns, blocks: Mapping[tuple[Any, ...], Sequence[Target]]
+    design: Design, columns: Columns, blocks: Mapping[Block, Sequence[Target]]
 ) -> dict[str, np.ndarray]:
     """What is computed at once, one entry a block: of whom, from which columns, when."""
     size, month = len(blocks), design.conventions["days_per_month"]
@@ -60,15 +70,21 @@ def block_arrays(
         "n_where": np.zeros(size, np.int64),
         "columns": np.full((size, MOST_COLUMNS), -1),
         "n_columns": np.zeros(size, np.int64),
+        "strata": np.full(size, -1),
         "code": np.zeros(size),
         "asked": np.zeros((size, OUT)),
         "n_asked": np.zeros(size, np.int64),
     }
-    for b, ((kind, endpoint, where, names), group) in enumerate(blocks.items()):
+    clocks = clocks_of(design)
+    for b, (block, group) in enumerate(blocks.items()):
+        kind, endpoint, where, names, strata = block
         reverse = kind == "followup" and design.conventions["follow_up"] == "reverse"
         a["kind"][b] = Kind.REVERSE_FOLLOW_UP if reverse else KINDS[kind]
-        if endpoint in ENDPOINTS:
-            a["endpoint"][b] = ENDPOINTS.index(endpoint)
+        if endpoint in clocks:
+            a["endpoint"][b] = clocks.index(endpoint)
+        if strata:
+            a["strata"][b] = columns.at(strata)
+        _refuse(design, block)
         a["n_where"][b] = len(where)
         for k, pair in enumerate(where):
             name, level = restricted(*pair)
@@ -92,12 +108,30 @@ def block_arrays(
     return a
 
 
+def _refuse(design: Design, block: Block) -> None:
+    """Say what of a block is more than the arrays of a search hold."""
+    names = (block.endpoint, *block.columns) if block.kind == "logistic" else block.columns
+    levels = [len(levels_of(design, name)) for name in block.columns]
+    few = block.kind in ("table", "kruskal", "logranks")
+    told = {
+        f"{len(names)} coefficients of {block.endpoint}": (len(names), MOST_COLUMNS),
+        f"{len(block.where)} conditions on patients": (len(block.where), MOST_PAIRS),
+        f"{max(levels, default=0)} levels": (max(levels, default=0) if few else 0, MOST_LEVELS),
+    }
+    for what, (has, most) in told.items():
+        if has > most:
+            raise DesignError(
+                f"{design.study}: a claim asks for {what}; a search knows {most}. Name such claims "
+                "under [excluded] in reconstruction.toml."
+            )
+
+
 def _times(group: Sequence[Target]) -> list[float]:
     return sorted({t.quantity.time for t in group if t.quantity.time is not None})
 
 
 def target_arrays(
-    blocks: Mapping[tuple[Any, ...], Sequence[Target]], free: Collection[str]
+    blocks: Mapping[Block, Sequence[Target]], free: Collection[str]
 ) -> dict[str, np.ndarray]:
     """Targets in the order of their blocks: where a kernel writes, what is allowed, how closely.
 
@@ -126,7 +160,17 @@ def target_arrays(
         "high": high,
         "natural": np.maximum(natural, fine),
         "fine": fine,
+        "lost": np.array([_lost(t.quantity) for t, _ in listed]),
     }
+
+
+def _lost(quantity: Quantity) -> float:
+    """How far off a quantity counts that cannot be computed.
+
+    A stratified model has few events in some of its cells: where a level has none left, all of
+    it is lost, and no small step brings it back.
+    """
+    return _LOST_FOR_GOOD if quantity.strata else _LOST
 
 
 def _counted(quantity: Quantity) -> str:
@@ -155,7 +199,7 @@ def _slot(quantity: Quantity, group: Sequence[Target]) -> int:
         return _SUMMARY.index(part)
     if quantity.kind == "share":
         return SHARES.index(part)
-    return {"n": 0, "percent": 1}.get(part, 0)
+    return {"n": 0, "percent": 1, "missing": 2}.get(part, 0)
 
 
 def _natural(target: Target) -> float:
@@ -187,24 +231,33 @@ def dependence(
     design: Design,
     wishes: Mapping[str, Any],
     columns: Columns,
-    blocks: Mapping[tuple[Any, ...], Any],
+    blocks: Mapping[Block, Any],
     rules: Mapping[str, np.ndarray],
+    joint: Set[str],
 ) -> dict[str, np.ndarray]:
-    """Which blocks a change of an endpoint, of a value, or an exchange of values touches."""
+    """Which blocks a change of an endpoint, of a value, or an exchange of values touches.
+
+    What is counted within the groups that values are exchanged in, an exchange leaves as it is;
+    columns of `joint` are exchanged within joint groups, the others within those of Table 1.
+    """
     width, size = len(columns.names), len(blocks)
-    by_endpoint = np.zeros((len(ENDPOINTS), size), dtype=bool)
+    clocks = clocks_of(design)
+    by_endpoint = np.zeros((len(clocks), size), dtype=bool)
     by_column = np.zeros((width, size), dtype=bool)
-    static = np.zeros(size, dtype=bool)
+    static, settled = np.zeros(size, dtype=bool), np.zeros(size, dtype=bool)
+    groups = {*wishes["groups"]["columns"]}
     table = design.table_one["by"]
-    for b, (kind, endpoint, where, names) in enumerate(blocks):
-        names_read = reads((kind, endpoint, where, names))
+    for b, block in enumerate(blocks):
+        names_read = reads(block)
         by_column[[columns.at(name) for name in names_read], b] = True
-        if endpoint in ENDPOINTS:
-            by_endpoint[ENDPOINTS.index(endpoint), b] = True
-        if kind == "share":
-            by_endpoint[:3, b] = True
-        within = kind in ("summary", "count", "association", "ranks")
+        if block.endpoint in clocks:
+            by_endpoint[clocks.index(block.endpoint), b] = True
+        if block.kind == "share":
+            by_endpoint[:, b] = True
+        within = block.kind in ("summary", "count", "association", "ranks", *_OF_VALUES)
         static[b] = within and len({*names_read} - {table}) == 1
+        apart = {name for name in names_read if name.partition("=")[0] not in groups}
+        settled[b] = within and len(apart) == 1
     # What follows from a column is touched with it; rules stand in the order they apply.
     for rule, to, source, parts in zip(
         rules["rule"][::-1],
@@ -213,7 +266,12 @@ def dependence(
         rules["rule_set"][::-1],
         strict=True,
     ):
-        sources = parts[parts >= 0] if rule == Rule.POINTS else [source] if source >= 0 else []
+        sources = parts[parts >= 0] if rule in OF_COLUMNS else [source]
+        if rule in OF_ENDPOINT:
+            continue
         for at in sources:
             by_column[at] |= by_column[to]
-    return {"by_endpoint": by_endpoint, "by_column": by_column, "by_swap": by_column & ~static}
+    by_swap = by_column & ~static
+    for name in joint & {*columns.names}:
+        by_swap[columns.at(name)] &= ~settled
+    return {"by_endpoint": by_endpoint, "by_column": by_column, "by_swap": by_swap}

@@ -25,6 +25,10 @@ class Kind(IntEnum):
     CORRELATION = 10
     ANCHOR = 11
     SHARE = 12
+    T_TEST = 13
+    SEVERAL_RANKS = 14
+    TABLE = 15
+    SEVERAL_LOGRANK = 16
 
 
 #: Words of a `Quantity` for the kinds; reverse follow-up is a convention of the design.
@@ -41,6 +45,26 @@ KINDS = {
     "correlation": Kind.CORRELATION,
     "anchor": Kind.ANCHOR,
     "share": Kind.SHARE,
+    "t": Kind.T_TEST,
+    "kruskal": Kind.SEVERAL_RANKS,
+    "table": Kind.TABLE,
+    "logranks": Kind.SEVERAL_LOGRANK,
+}
+
+
+class TwoByTwo(IntEnum):
+    """Tests of a 2 x 2 table."""
+
+    PEARSON = 0
+    FISHER = 1
+    YATES = 2
+
+
+#: The same in the words of `table_one.categorical_test`.
+TWO_BY_TWO = {
+    "chi-square": TwoByTwo.PEARSON,
+    "fisher": TwoByTwo.FISHER,
+    "chi-square-yates": TwoByTwo.YATES,
 }
 
 
@@ -52,6 +76,9 @@ class Course(IntEnum):
     END = 2
     DEAD = 3
 
+
+#: Deaths of the cause that an endpoint may name, or of any where none does; of other causes.
+OF_CAUSE, OF_OTHER = 1, 2
 
 #: An event that did not come; a time beyond all others, of who is not in an endpoint.
 NEVER, FAR = -1, 10_000_000
@@ -85,8 +112,17 @@ class Rule(IntEnum):
     EQUAL = 4
     AMONG = 5
     POINTS = 6
-    SHORT = 7
+    EARLY = 7
     SITE = 8
+    EVENT = 9
+    TIME = 10
+    PRODUCT = 11
+    CROSS = 12
+
+
+#: Rules that read columns from a list, and those that read an endpoint.
+OF_COLUMNS = (Rule.POINTS, Rule.PRODUCT, Rule.CROSS)
+OF_ENDPOINT = (Rule.EARLY, Rule.EVENT, Rule.TIME)
 
 
 #: Signs of a cut-off.
@@ -98,7 +134,5 @@ CUTS = {
     "==": Rule.EQUAL,
 }
 
-#: Endpoints that a course of disease gives, in the order of the rows of times and events.
-ENDPOINTS = ("OS", "RFS", "SCP", "OS_after_recurrence")
 #: Shares that `kernels.fates` writes, in its order.
 SHARES = ("failure_at_once", "death_alone", "death_unfailed", "death_at_failure", "recurrences")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -10,16 +11,23 @@ import numpy as np
 
 from crlm.ledger import Design, DesignError
 from crlm.reconstruction.arrays import Columns
+from crlm.reconstruction.clocks import clocks_of
 from crlm.reconstruction.codes import CUTS, Rule
-from crlm.reconstruction.quantities import levels_of
+from crlm.reconstruction.models import factors_of, levels_of
+from crlm.reconstruction.quantities import Block
 
 #: Of a first recurrence whose site the paper did not have.
 UNKNOWN = "unknown"
+#: Columns that say whether an endpoint's event came before a cut: the endpoint, and the
+#: conventions that hold the cut (months) and what becomes of those censored before it.
+EARLY = {"short_scp": ("SCP", "short_scp_months", "short_scp_censored")}
 
 
 def code_of(design: Design, name: str, level: str) -> float:
     """The number that stands for a level."""
     levels = levels_of(design, name)
+    if not level:
+        return 0.0
     if level not in levels:
         raise DesignError(f"{design.study}: {name} has no level {level!r}; it has {levels}.")
     return float(levels.index(level))
@@ -52,15 +60,15 @@ def columns_of(
     return Columns((*base, *dict.fromkeys(derived)), len(base))
 
 
-def reads(block: tuple[Any, ...]) -> list[str]:
+def reads(block: Block) -> list[str]:
     """The columns that a block reads."""
-    kind, endpoint, where, names = block
-    used = [restricted(*pair)[0] for pair in where]
-    if kind == "count":
-        used += [name.partition("=")[0] for name in names]
+    used = [restricted(*pair)[0] for pair in block.where]
+    if block.kind == "count":
+        used += [name.partition("=")[0] for name in block.columns]
     else:
-        used += names
-    return [*used, endpoint] if kind == "logistic" else used
+        used += block.columns
+    used += [block.strata] if block.strata else []
+    return [*used, block.endpoint] if block.kind == "logistic" else used
 
 
 def restricted(name: str, level: str) -> tuple[str, str]:
@@ -70,8 +78,12 @@ def restricted(name: str, level: str) -> tuple[str, str]:
 
 def _sources(design: Design, wishes: Mapping[str, Any], name: str) -> list[str] | None:
     """What a column follows from; None for one that holds values of its own."""
-    if name == "short_scp":
+    if name in EARLY or name in timed_columns(design):
         return []
+    if factors_of(name):
+        return list(factors_of(name))
+    if "|" in name:
+        return _crossed(name)
     if name in sites_of(wishes):
         return ["site"]
     if name in wishes.get("points", {}):
@@ -95,7 +107,9 @@ def sites_of(wishes: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def rules_of(design: Design, wishes: Mapping[str, Any], columns: Columns) -> dict[str, np.ndarray]:
     """The rules of all columns that follow from others, in the order they apply."""
-    rules = [_rule(design, wishes, columns, name) for name in columns.names[columns.n_base :]]
+    derived = columns.names[columns.n_base :]
+    rules = [_rule(design, wishes, columns, name) for name in derived]
+    early = [_censored_early(design) if name in EARLY else math.nan for name in derived]
     widest = max([len(r[3]) for r in rules], default=1) or 1
     lists = np.full((len(rules), widest), -1)
     for row, rule in zip(lists, rules, strict=True):
@@ -106,6 +120,7 @@ def rules_of(design: Design, wishes: Mapping[str, Any], columns: Columns) -> dic
         "rule_from": np.array([r[1] for r in rules], dtype=np.int64),
         "rule_cut": np.array([r[2] for r in rules], dtype=float),
         "rule_set": lists.astype(np.int64),
+        "rule_else": np.array(early, dtype=float),
     }
 
 
@@ -113,8 +128,14 @@ def _rule(
     design: Design, wishes: Mapping[str, Any], columns: Columns, name: str
 ) -> tuple[int, int, float, list[int]]:
     """(rule, source, cut, list) of a derived column."""
-    if name == "short_scp":
-        return Rule.SHORT, -1, 0.0, []
+    if name in EARLY or name in timed_columns(design):
+        return _timed_rule(design, name)
+    if factors_of(name):
+        return Rule.PRODUCT, -1, 0.0, [columns.at(part) for part in factors_of(name)]
+    if "|" in name:
+        parts = _crossed(name)
+        wide = float(len(levels_of(design, parts[1])))
+        return Rule.CROSS, -1, wide, [columns.at(part) for part in parts]
     if name in sites_of(wishes):
         named = wishes["sites"]["combinations"]
         unknown = named.index(UNKNOWN) if UNKNOWN in named else -1
@@ -130,6 +151,38 @@ def _rule(
         return Rule.AMONG, columns.at(source), 0.0, codes
     spec = design.factors[name]
     return CUTS[spec["rule"]], columns.at(spec["source"]), float(spec["cut"]), []
+
+
+def timed_columns(design: Design) -> dict[str, tuple[Rule, str]]:
+    """Columns that say time or event of an endpoint: the rule, and the endpoint."""
+    rules = {"event": Rule.EVENT, "months": Rule.TIME}
+    return {
+        f"{endpoint.lower()}_{end}": (rule, endpoint)
+        for endpoint in clocks_of(design)
+        for end, rule in rules.items()
+    }
+
+
+def _timed_rule(design: Design, name: str) -> tuple[int, int, float, list[int]]:
+    rows = clocks_of(design)
+    if name not in EARLY:
+        rule, endpoint = timed_columns(design)[name]
+        return rule, rows.index(endpoint), 0.0, []
+    endpoint, months, _ = EARLY[name]
+    days = design.conventions.get(months, 12.0) * design.conventions["days_per_month"]
+    return Rule.EARLY, rows.index(endpoint), days, []
+
+
+def _censored_early(design: Design) -> float:
+    """What holds of who was censored before the cut: 0, 1, or not known."""
+    (_, _, convention) = EARLY["short_scp"]
+    said = design.conventions.get(convention, "")
+    return {"not short": 0.0, "short": 1.0}.get(said, math.nan)
+
+
+def _crossed(name: str) -> list[str]:
+    """`a|b|c` as `a|b` and `c`."""
+    return list(name.rpartition("|")[::2])
 
 
 def forbidden(design: Design, wishes: Mapping[str, Any], columns: Columns) -> np.ndarray:

@@ -16,17 +16,17 @@ from crlm.reconstruction.kernels import compiled
 def derive_endpoints(i, state, plan):
     """Times and events of one patient from the course of the disease."""
     recurrence, failure, end, dead = state.fate[i]
-    state.time[0, i], state.event[0, i] = end, dead
-    if recurrence >= 0:
-        state.time[1, i], state.event[1, i] = recurrence, 1
-        state.time[3, i], state.event[3, i] = end - recurrence, dead
-    else:
-        state.time[1, i], state.event[1, i] = end, dead
-        state.time[3, i], state.event[3, i] = FAR, -1
-    if failure >= 0:
-        state.time[2, i], state.event[2, i] = failure, 1
-    else:
-        state.time[2, i], state.event[2, i] = end, 1 if plan.scp_death and dead else 0
+    for e in range(len(plan.after)):
+        day, event = end, 0
+        if plan.counts[e, Course.RECURRENCE] and recurrence >= 0:
+            day, event = recurrence, 1
+        elif plan.counts[e, Course.FAILURE] and failure >= 0:
+            day, event = failure, 1
+        elif dead > 0 and plan.counts_death[e, dead]:
+            event = 1
+        if plan.after[e]:
+            day, event = (day - recurrence, event) if recurrence >= 0 else (FAR, -1)
+        state.time[e, i], state.event[e, i] = day, event
 
 
 @compiled
@@ -48,10 +48,24 @@ def derive_columns(i, state, plan):
                 if value == code:
                     hit = 1.0
             x[to, i] = hit
-        elif rule == Rule.SHORT:
-            t, event = state.time[2, i], state.event[2, i]
-            early = 1.0 if event == 1 else plan.short_early
-            x[to, i] = 0.0 if t >= plan.short_days else early
+        elif rule == Rule.EARLY:
+            e = plan.rule_from[k]
+            early = 1.0 if state.event[e, i] == 1 else plan.rule_else[k]
+            x[to, i] = 0.0 if state.time[e, i] >= plan.rule_cut[k] else early
+        elif rule == Rule.EVENT:
+            event = state.event[plan.rule_from[k], i]
+            x[to, i] = math.nan if event < 0 else float(event)
+        elif rule == Rule.TIME:
+            e = plan.rule_from[k]
+            x[to, i] = math.nan if state.event[e, i] < 0 else state.time[e, i] / plan.month
+        elif rule == Rule.PRODUCT:
+            value = 1.0
+            for at in plan.rule_set[k]:
+                if at >= 0:
+                    value *= x[at, i]
+            x[to, i] = value
+        elif rule == Rule.CROSS:
+            x[to, i] = x[plan.rule_set[k, 0], i] * plan.rule_cut[k] + x[plan.rule_set[k, 1], i]
         elif rule == Rule.SITE:
             hit = 0.0
             if state.fate[i, Course.RECURRENCE] >= 0:
@@ -86,7 +100,7 @@ def derive_all(state, plan):
     for i in range(len(state.fate)):
         derive_endpoints(i, state, plan)
         derive_columns(i, state, plan)
-    for e in range(4):
+    for e in range(len(state.order)):
         state.order[e] = np.argsort(state.time[e], kind="mergesort")
 
 

@@ -103,7 +103,7 @@ def _propose(move, i, state, plan, freedom, bundles, who, old_fate, old_x, touch
     touched[:] = False
     n = len(state.fate)
     who[0] = i
-    along = np.random.randint(3 if plan.scp else 2)
+    along = np.random.randint(plan.along)
     if move < Move.SWAP_VALUE:
         who[1] = partner_of(move, i, along, state, plan)
     elif len(bundles) == 0:
@@ -186,12 +186,6 @@ def _change_values(move, bundle, count, who, old_x, state, plan, freedom, touche
 
 
 @compiled
-def _four(values, p):
-    """What one patient has in each endpoint."""
-    return values[0, p], values[1, p], values[2, p], values[3, p]
-
-
-@compiled
 def _change_course(move, along, count, who, old_x, state, plan, freedom, touched, active):
     """Change courses, with the endpoints and columns that follow; whether it may stand."""
     move_course(move, who[0], who[1], along, state, plan, freedom)
@@ -199,11 +193,14 @@ def _change_course(move, along, count, who, old_x, state, plan, freedom, touched
         if not sound(state.fate[who[k]], freedom):
             return False
     hit = False
+    before_time = np.empty(len(state.time), dtype=np.int64)
+    before_event = np.empty(len(state.time), dtype=np.int64)
     for k in range(count):
         p = who[k]
-        before_time, before_event = _four(state.time, p), _four(state.event, p)
+        for e in range(len(before_time)):
+            before_time[e], before_event[e] = state.time[e, p], state.event[e, p]
         derive_endpoints(p, state, plan)
-        for e in range(4):
+        for e in range(len(before_time)):
             moved = state.time[e, p] != before_time[e]
             if moved:
                 place(p, e, state)
@@ -214,9 +211,8 @@ def _change_course(move, along, count, who, old_x, state, plan, freedom, touched
         derive_columns(p, state, plan)
         for r in range(len(plan.rule)):
             to = plan.rule_to[r]
-            if (plan.rule[r] == Rule.SHORT or plan.rule[r] == Rule.SITE) and (
-                state.x[to, p] != old_x[k, to]
-            ):
+            timed = plan.rule[r] in (Rule.EARLY, Rule.SITE, Rule.EVENT, Rule.TIME)
+            if timed and state.x[to, p] != old_x[k, to]:
                 for b in range(len(active)):
                     touched[b] |= active[b] and plan.by_column[to, b]
     return hit
@@ -232,9 +228,9 @@ def _undo(count, who, old_fate, old_x, state, plan):
         if not same:
             for c in range(4):
                 state.fate[p, c] = old_fate[k, c]
-            before = _four(state.time, p)
+            before = state.time[:, p].copy()
             derive_endpoints(p, state, plan)
-            for e in range(4):
+            for e in range(len(before)):
                 if state.time[e, p] != before[e]:
                     place(p, e, state)
         for c in range(len(state.x)):

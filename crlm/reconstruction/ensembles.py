@@ -16,22 +16,16 @@ import pandas as pd
 from crlm import ledger, regression, survival
 from crlm.files import write_atomically
 from crlm.ledger import KEYS, Design
+from crlm.reconstruction import forecasts
 from crlm.reconstruction.certificate import analysis_frames
+from crlm.reconstruction.clocks import clocks_of
+from crlm.reconstruction.models import where_of
 from crlm.reconstruction.procedure import reconstruct, wishes_of
-from crlm.reconstruction.quantities import where_of
+from crlm.reconstruction.quantities import longest
 
 #: Months at which curves are read, and to which means are restricted.
 TIMES = (12, 24, 36, 48, 60)
 TAU = 60
-#: A quantity is pinned when nine in ten cohorts lie within this much: points of a percentage,
-#: months, ratios as logarithms; a p value when all lie on one side of 0.05.
-PINNED = {
-    "survival_rate": 5.0,
-    "rmst_difference": 1.0,
-    "median_survival": 3.0,
-    "hazard_ratio": 0.10,
-    "concordance": 0.02,
-}
 _SCORES = ("crs", "game", "m_cs", "tbs")
 _MOST_PAIRS = 300
 
@@ -101,7 +95,7 @@ def summarize(study: str, folders: Sequence[Path]) -> dict[str, Any]:
         held.append(json.loads((folder / "certificate.json").read_text(encoding="utf-8")))
         frames = analysis_frames(design, folder / "cohort.csv", folder / "history.csv")
         tables.append(unprinted(design, claims, frames, groups))
-        persons.append(_persons(frames, groups))
+        persons.append(_persons(frames, groups, design))
     matched = np.array([one["matched"] for one in held])
     return {
         "study": study,
@@ -138,10 +132,11 @@ def unprinted(
             rows.append(regression.ph_test(frame, [by], ties=rules["ties"]))
         if len(groups) > 1:
             rows.append(regression.interaction(frame, *groups[:2], ties=rules["ties"]))
-    known = [s for s in _SCORES if s in frames["OS"] and frames["OS"][s].nunique() > 1]
-    rows += [regression.cindex(frames["OS"], score) for score in known]
+    whole = frames[longest(design)]
+    known = [s for s in _SCORES if s in whole and whole[s].nunique() > 1]
+    rows += [regression.cindex(whole, score) for score in known]
     found = pd.concat(rows, ignore_index=True)
-    wanted = found["statistic"].isin(PINNED) | (
+    wanted = found["statistic"].isin(forecasts.PINNED) | (
         (found["statistic"] == "p") & found["model"].isin(["ph_test", "interaction"])
     )
     found = found[wanted & (found["covariate"] != "GLOBAL")]
@@ -158,18 +153,14 @@ def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return (*kept, patients, group, time)
 
 
-def _persons(frames: Mapping[str, pd.DataFrame], groups: Sequence[str]) -> Counter:
+def _persons(frames: Mapping[str, pd.DataFrame], groups: Sequence[str], design: Design) -> Counter:
     """Patients as group, survival and recurrence: two cohorts may share some."""
-    os, rfs = frames["OS"], frames["RFS"]
-    held = zip(
-        *[os[g].astype(str) for g in groups],
-        os["time"].round(3),
-        os["event"],
-        rfs["time"].round(3),
-        rfs["event"],
-        strict=True,
-    )
-    return Counter(held)
+    timed = [frames[name] for name in clocks_of(design)[:2]]
+    columns = [timed[0][name].astype(str) for name in groups]
+    for frame in timed:
+        same = frame.reindex(timed[0].index)
+        columns += [same["time"].round(3), same["event"]]
+    return Counter(zip(*columns, strict=True))
 
 
 def _likeness(persons: Sequence[Counter]) -> float:
@@ -190,25 +181,26 @@ def _quantities(tables: Sequence[pd.DataFrame]) -> list[dict[str, Any]]:
         record = dict(zip(KEYS, key, strict=True))
         record["time"] = None if pd.isna(record["time"]) else record["time"]
         statistic = record["statistic"]
+        low, high = _forecast(statistic, values)
         records.append(
             {
                 **record,
                 "unit": part["unit"].iloc[0],
                 "cohorts": len(values),
                 **_spread(values, 4),
-                "verdict": _verdict(statistic, values),
+                "low": None if low is None else round(low, 4),
+                "high": None if high is None else round(high, 4),
+                "verdict": forecasts.verdict(statistic, values, low, high),
             }
         )
     return records
 
 
-def _verdict(statistic: str, values: np.ndarray) -> str:
-    if statistic == "p":
-        return "pinned" if (values < 0.05).all() or (values >= 0.05).all() else "open"
-    if statistic == "hazard_ratio":
-        values = np.log(values)
-    low, high = np.quantile(values, [0.05, 0.95])
-    return "pinned" if high - low <= PINNED[statistic] else "open"
+def _forecast(statistic: str, values: np.ndarray) -> tuple[float | None, float | None]:
+    """Where one more cohort would lie; a p value is no number to forecast."""
+    if statistic == "p" or len(values) < 2:
+        return None, None
+    return forecasts.forecast(values, statistic)
 
 
 def _spread(values: np.ndarray, digits: int = 1) -> dict[str, float]:

@@ -8,12 +8,9 @@ import math
 
 import numpy as np
 
-from crlm.reconstruction import fits, kernels
+from crlm.reconstruction import fits, kernels, logit, several, strata
 from crlm.reconstruction.codes import Kind
 from crlm.reconstruction.kernels import compiled
-
-#: How far off a missing statistic counts, in natural scales.
-LOST = 5.0
 
 
 @compiled
@@ -40,7 +37,9 @@ def evaluate(b, state, plan, inside, warm, out):
     elif kind in (Kind.COX, Kind.LOGISTIC):
         _model(b, kind, e, state, plan, inside, warm, out)
     elif kind == Kind.ASSOCIATION:
-        kernels.association(inside, state.x[first], state.x[plan.columns[b, 1]], plan.fisher, out)
+        kernels.association(
+            inside, state.x[first], state.x[plan.columns[b, 1]], plan.two_by_two, out
+        )
     elif kind == Kind.RANKS:
         kernels.ranks(inside, state.x[first], state.x[plan.columns[b, 1]], out)
     elif kind == Kind.SUMMARY:
@@ -49,8 +48,23 @@ def evaluate(b, state, plan, inside, warm, out):
         kernels.count(inside, state.x[first], plan.code[b], out)
     elif kind == Kind.CORRELATION:
         kernels.correlation(inside, state.x[first], state.x[plan.columns[b, 1]], out)
-    else:
+    elif kind == Kind.SHARE:
         kernels.fates(state.fate, inside, out)
+    elif kind == Kind.SEVERAL_LOGRANK:
+        several.logranks(state.time[e], state.event[e], state.order[e], inside, state.x[first], out)
+    else:
+        _compare(kind, state.x[first], state.x[plan.columns[b, 1]], inside, out)
+
+
+@compiled
+def _compare(kind, x, y, inside, out):
+    """A test of one column between the groups of another."""
+    if kind == Kind.TABLE:
+        several.table(inside, x, y, out)
+    elif kind == Kind.T_TEST:
+        several.t_test(inside, x, y, out)
+    else:
+        several.kruskal(inside, x, y, out)
 
 
 @compiled
@@ -94,6 +108,22 @@ def _reverse_slots(time, order, inside, month, out):
 def _model(b, kind, e, state, plan, inside, warm, out):
     p = plan.n_columns[b]
     columns = plan.columns[b]
+    if kind == Kind.COX and plan.strata[b] >= 0:
+        strata.stratified(
+            state.time[e],
+            state.event[e],
+            state.order[e],
+            inside,
+            state.x,
+            columns,
+            p,
+            state.x[plan.strata[b]],
+            plan.efron,
+            plan.z,
+            warm,
+            out,
+        )
+        return
     if kind == Kind.COX:
         fits.cox(
             state.time[e],
@@ -113,7 +143,7 @@ def _model(b, kind, e, state, plan, inside, warm, out):
         for i in range(len(inside)):
             if math.isnan(state.x[columns[j], i]):
                 inside[i] = False
-    fits.logistic(state.x[columns[p - 1]], inside, state.x, columns, p - 1, plan.z, warm, out)
+    logit.logistic(state.x[columns[p - 1]], inside, state.x, columns, p - 1, plan.z, warm, out)
 
 
 @compiled
@@ -136,7 +166,7 @@ def block_cost(b, plan, weight, tolerance, edge, miss, out):
     for k in range(plan.first[b], plan.first[b + 1]):
         value = out[plan.slot[k]]
         if math.isnan(value):
-            total += weight[k] * (_graded(LOST * plan.natural[k] / tolerance[k]) + miss)
+            total += weight[k] * (_graded(plan.lost[k] * plan.natural[k] / tolerance[k]) + miss)
             continue
         if plan.absolute[k]:
             value = abs(value)

@@ -1,6 +1,6 @@
 # A compiled loop is one function: calls inside it would cost more than they explain.
 # ruff: noqa: C901
-"""Cox and logistic models, compiled: what a search fits most often.
+"""Cox models, compiled: what a search fits most often.
 
 Covariates of a table are nearly always binary, so patients with the same values are one
 pattern: weights are made once a pattern, and sums over patients become counts. Conventions are
@@ -19,9 +19,9 @@ from crlm.reconstruction.kernels import ROW, compiled
 #: Beyond this a coefficient has no maximum.
 RUNAWAY = 12.0
 #: A last step of Newton below this, in standard errors, moves a limit by less than 1e-5 of it.
-_SETTLED = 1e-3
+SETTLED = 1e-3
 #: Of a patient who does not count.
-_OUT = -4096
+OUTSIDE = -4096
 #: More binary covariates than this are fitted patient by patient.
 _MOST = 6
 
@@ -36,22 +36,22 @@ def cox(time, event, order, inside, x, columns, p, efron, z, start, out):
     size = len(order)
     code, row = np.empty(size, np.int64), np.empty(size, np.int64)
     failed, last = np.empty(size, np.bool_), np.empty(size, np.bool_)
-    patterns = _patterns(inside, x, columns, p, code)
-    n, events = _lined_up(time, event, order, code, row, failed, last)
+    few = patterns(inside, x, columns, p, code)
+    n, events = lined_up(time, event, order, code, row, failed, last)
     steps, one = 0, 0
-    rows = 1 << p if patterns else size if p > 1 else 1
+    rows = 1 << p if few else size if p > 1 else 1
     risk, values = np.empty((2, size)), np.empty((rows, p))
     weight, counts = np.empty(rows), np.zeros((2, rows))
-    if p == 1 and not patterns:
+    if p == 1 and not few:
         for i in range(n):
             risk[0, i] = x[columns[0], row[i]]
-    elif patterns:
+    elif few:
         for i in range(n):
             row[i] = code[row[i]]
-    if p == 1 and patterns:
+    if p == 1 and few:
         steps, one = _two_groups(row, failed, last, n, efron, risk)
     elif p > 1:
-        _fill(x, columns, p, patterns, values)
+        fill(x, columns, p, few, values)
         for i in range(n):
             counts[0, row[i]] += 1.0
             counts[1, row[i]] += failed[i]
@@ -59,47 +59,47 @@ def cox(time, event, order, inside, x, columns, p, efron, z, start, out):
     beta = start[:p].copy()
     done = False
     for _ in range(12):
-        if p == 1 and patterns:
+        if p == 1 and few:
             _two_group_step(risk, steps, one, beta[0], gradient, information)
         elif p == 1:
             _weigh(risk[0], n, beta[0], risk[1])
             _number_step(risk[0], risk[1], failed, last, n, efron, gradient, information)
         else:
-            _step(
+            step(
                 row, failed, last, n, efron, beta, values, counts, weight, p, gradient, information
             )
         if not invert(information, p, inverse):
             break
-        if _newton(beta, gradient, inverse, p) < _SETTLED:
+        if newton(beta, gradient, inverse, p) < SETTLED:
             done = True
             break
     if not done or np.max(np.abs(beta)) > RUNAWAY:
         start[:p] = 0.0
         return
     out[0], out[1] = n, events
-    _report(beta, inverse, p, z, start, out)
+    report(beta, inverse, p, z, start, out)
 
 
 @compiled
-def _patterns(inside, x, columns, p, code):
+def patterns(inside, x, columns, p, code):
     """Bit j of `code` is column j of a patient, below 0 of who does not count; False: no patterns.
 
     Patients who count have a code of 0 or more also where there are none.
     """
     odd = False
     for i in range(len(inside)):
-        code[i] = 0 if inside[i] else _OUT
+        code[i] = 0 if inside[i] else OUTSIDE
     for j in range(p):
         values, bit = x[columns[j]], 1 << j
         for i in range(len(inside)):
             value = values[i]
-            code[i] += (bit if value == 1.0 else 0) + (0 if value == value else _OUT)
+            code[i] += (bit if value == 1.0 else 0) + (0 if value == value else OUTSIDE)
             odd |= (value == value) & (value != 0.0) & (value != 1.0)
     return p <= _MOST and not odd
 
 
 @compiled
-def _lined_up(time, event, order, code, row, failed, last):
+def lined_up(time, event, order, code, row, failed, last):
     """Those who count, latest first, and their events; how many of both.
 
     `last` marks the last patient of each time: there the risk set is whole.
@@ -120,11 +120,11 @@ def _lined_up(time, event, order, code, row, failed, last):
 
 
 @compiled
-def _fill(x, columns, p, patterns, values):
+def fill(x, columns, p, few, values):
     """Values of each pattern or, where there are none, of each patient."""
     for k in range(len(values)):
         for j in range(p):
-            values[k, j] = (k >> j) & 1 if patterns else x[columns[j], k]
+            values[k, j] = (k >> j) & 1 if few else x[columns[j], k]
 
 
 @compiled
@@ -208,7 +208,7 @@ def _sums(row, failed, last, n, efron, beta, values, counts, weight, zeros, grad
 
 
 @compiled
-def _step(row, failed, last, n, efron, beta, values, counts, weight, p, gradient, information):
+def step(row, failed, last, n, efron, beta, values, counts, weight, p, gradient, information):
     """`_sums` by the loops compiled for so many covariates."""
     if p == 2:
         _sums(
@@ -285,7 +285,7 @@ def _step(row, failed, last, n, efron, beta, values, counts, weight, p, gradient
             gradient,
             information,
         )
-    else:
+    elif p <= 9:
         _sums(
             row,
             failed,
@@ -297,6 +297,21 @@ def _step(row, failed, last, n, efron, beta, values, counts, weight, p, gradient
             counts,
             weight,
             (0.0,) * 9,
+            gradient,
+            information,
+        )
+    else:
+        _sums(
+            row,
+            failed,
+            last,
+            n,
+            efron,
+            beta,
+            values,
+            counts,
+            weight,
+            (0.0,) * 16,
             gradient,
             information,
         )
@@ -327,7 +342,7 @@ def invert(a, p, inverse):
 
 
 @compiled
-def _newton(beta, gradient, inverse, p):
+def newton(beta, gradient, inverse, p):
     """One bounded step of Newton; the largest change in standard errors."""
     largest = 0.0
     for j in range(p):
@@ -435,56 +450,11 @@ def _number_step(x, weight, failed, last, n, efron, gradient, information):
 
 
 @compiled
-def _report(beta, inverse, p, z, start, out):
+def report(beta, inverse, p, z, start, out):
+    """Coefficients, limits, z and errors where `cox` has them; `start` for the next fit."""
     for j in range(p):
         error = math.sqrt(inverse[j, j])
         start[j] = beta[j]
         at = 2 + ROW * j
         out[at], out[at + 3], out[at + 4] = beta[j], beta[j] / error, error
         out[at + 1], out[at + 2] = beta[j] - z * error, beta[j] + z * error
-
-
-@compiled
-def logistic(outcome, inside, x, columns, p, z, start, out):
-    """Logistic model with an intercept; `out` as `cox`, `start` the intercept last."""
-    out[:] = math.nan
-    size, q = len(inside), p + 1
-    code = np.empty(size, np.int64)
-    patterns = _patterns(inside, x, columns, p, code)
-    rows = 1 << p if patterns else size
-    values, counts = np.ones((rows, q)), np.zeros((2, rows))
-    _fill(x, columns, p, patterns, values)
-    for i in range(size):
-        if code[i] >= 0:
-            k = code[i] if patterns else i
-            counts[0, k] += 1.0
-            counts[1, k] += outcome[i]
-    gradient, information, inverse = np.zeros(q), np.zeros((q, q)), np.zeros((q, q))
-    beta = start[:q].copy()
-    done = False
-    for _ in range(15):
-        gradient[:] = 0.0
-        information[:] = 0.0
-        for k in range(rows):
-            if counts[0, k] == 0.0:
-                continue
-            eta = 0.0
-            for j in range(q):
-                eta += beta[j] * values[k, j]
-            chance = 1.0 / (1.0 + math.exp(-min(max(eta, -30.0), 30.0)))
-            spread = counts[0, k] * chance * (1.0 - chance)
-            for j in range(q):
-                gradient[j] += values[k, j] * (counts[1, k] - counts[0, k] * chance)
-                for m in range(q):
-                    information[j, m] += values[k, j] * values[k, m] * spread
-        if not invert(information, q, inverse):
-            break
-        if _newton(beta, gradient, inverse, q) < _SETTLED:
-            done = True
-            break
-    if not done or np.max(np.abs(beta)) > RUNAWAY:
-        start[:q] = 0.0
-        return
-    out[0], out[1] = counts[0].sum(), counts[1].sum()
-    _report(beta, inverse, p, z, start, out)
-    start[p] = beta[p]

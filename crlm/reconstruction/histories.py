@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,10 @@ from crlm import endpoints
 from crlm.files import write_atomically
 from crlm.ledger import CohortError, Design
 from crlm.reconstruction.arrays import Columns, State
-from crlm.reconstruction.codes import Course
+from crlm.reconstruction.clocks import clock_arrays, clocks_of
+from crlm.reconstruction.codes import OF_CAUSE, OF_OTHER, Course
 from crlm.reconstruction.columns import UNKNOWN
-from crlm.reconstruction.quantities import levels_of
+from crlm.reconstruction.models import levels_of
 
 # Days of a plausible course: board, chemotherapy of 3 to 6 courses, theatre (Ito et al.,
 # Methods, Patient treatment).
@@ -28,6 +30,9 @@ _TO_P_NAC, _TO_ASSESSMENT, _TO_RESECTION = 14, 110, 30
 _LATEST_ASSESSMENT = 160
 #: Between two recurrences this close together no resection took place.
 _NO_RESECTION = 60
+
+#: Causes of death in the words of a history.
+_CAUSES = {OF_CAUSE: "cancer", OF_OTHER: "other"}
 
 Event = tuple[int, str, str]
 
@@ -134,19 +139,27 @@ def _histories(
     early = design.conventions.get("early_recurrence_months", 0.0) * month
     surgery = _surgery(state.fate[:, Course.END], wishes["period"], rng)
     combinations = wishes.get("sites", {}).get("combinations", [""])
+    rules = clock_arrays(design)
+    staged, causes = rules["fails"], _CAUSES if rules["causes"] else {}
     records = []
     for i, fate in enumerate(state.fate):
         site = ""
         if "site" in columns.names:
             site = combinations[int(state.x[columns.at("site"), i])].replace(UNKNOWN, "")
-        for day, event, details in course(fate, site, early, "SCP" in design.endpoints):
+        for day, event, details in course(fate, site, early, staged, causes):
             date = surgery[i] + np.timedelta64(day, "D")
             records.append((ids[i], str(date), event, details))
     frame = pd.DataFrame(records, columns=["patient_id", "date", "event", "details"])
     return frame.sort_values("patient_id", kind="stable", ignore_index=True)
 
 
-def course(fate: np.ndarray, site: str, early: float, staged: bool) -> list[Event]:
+def course(
+    fate: np.ndarray,
+    site: str,
+    early: float,
+    staged: bool,
+    causes: Mapping[int, str] = MappingProxyType({}),
+) -> list[Event]:
     """What happened to one patient, in order: (day, event, details).
 
     Parameters
@@ -159,6 +172,8 @@ def course(fate: np.ndarray, site: str, early: float, staged: bool) -> list[Even
         A resectable recurrence before this day gets pseudo-neoadjuvant chemotherapy.
     staged : bool
         Whether the study knows surgical failure.
+    causes : mapping of int to str
+        Words for the causes of death, where the study tells them apart.
     """
     recurrence, failure, end, dead = (int(value) for value in fate)
     steps: list[Event] = [(0, "hepatectomy", "")]
@@ -168,7 +183,8 @@ def course(fate: np.ndarray, site: str, early: float, staged: bool) -> list[Even
             steps.append((recurrence, "recurrence", where))
         else:
             steps += _after_recurrence(recurrence, failure, end, where, early)
-    steps.append((end, "death" if dead else "last_contact", ""))
+    cause = f"cause={causes[dead]}" if dead in causes else ""
+    steps.append((end, "death" if dead else "last_contact", cause))
     return steps
 
 
@@ -219,9 +235,7 @@ def _verify(design: Design, table: pd.DataFrame, history: pd.DataFrame, state: S
     dated = history.assign(date=pd.to_datetime(history["date"]))
     timed = endpoints.from_history(table[["patient_id"]], dated, design)
     month = design.conventions["days_per_month"]
-    for e, name in enumerate(("os", "rfs", "scp", "os_after_recurrence")):
-        if f"{name}_months" not in timed:
-            continue
+    for e, name in enumerate(name.lower() for name in clocks_of(design)):
         inside = state.event[e] >= 0
         days = timed[f"{name}_months"].to_numpy(float) * month
         events = timed[f"{name}_event"].to_numpy(float, na_value=-1.0)

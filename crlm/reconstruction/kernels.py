@@ -14,6 +14,8 @@ import math
 import numpy as np
 from numba import njit
 
+from crlm.reconstruction.codes import TwoByTwo
+
 #: Compiled on first use and kept beside the file; x / 0 is infinite, as in numpy.
 compiled = njit(cache=True, error_model="numpy")
 
@@ -196,8 +198,8 @@ def normal_isf(p: float) -> float:
 
 
 @compiled
-def association(inside, x, y, fisher, out):
-    """Signed z of a 2 x 2 table, Fisher's or Pearson's; above 0: x = 1 more often with y = 1."""
+def association(inside, x, y, test, out):
+    """Signed z of a 2 x 2 table (`codes.TwoByTwo`); above 0: x = 1 more often with y = 1."""
     a = b = c = d = 0
     for i in range(len(inside)):
         if not inside[i] or math.isnan(x[i]) or math.isnan(y[i]):
@@ -216,7 +218,9 @@ def association(inside, x, y, fisher, out):
     if min(a + b, c + d, a + c, b + d) == 0:
         return
     gap = a * d - b * c
-    if not fisher:
+    if test == TwoByTwo.YATES:
+        gap = math.copysign(max(abs(gap) - 0.5 * n, 0.0), gap)
+    if test != TwoByTwo.FISHER:
         out[0] = gap * math.sqrt(n / ((a + b) * (c + d) * (a + c) * (b + d)))
         return
     p = _fisher(a, a + b, a + c, n)
@@ -227,9 +231,9 @@ def association(inside, x, y, fisher, out):
 def _fisher(a: int, row: int, column: int, n: int) -> float:
     """Two-sided p: the probability of all tables no more probable than this one."""
     low, high = max(0, row + column - n), min(row, column)
-    seen, total, tail = _weight(a, row, column, n), 0.0, 0.0
+    seen, total, tail = _log_rarity(a, row, column, n), 0.0, 0.0
     for k in range(low, high + 1):
-        w = _weight(k, row, column, n)
+        w = _log_rarity(k, row, column, n)
         chance = math.exp(seen - w)
         total += chance
         if w >= seen - 1e-7:
@@ -238,7 +242,8 @@ def _fisher(a: int, row: int, column: int, n: int) -> float:
 
 
 @compiled
-def _weight(k: int, row: int, column: int, n: int) -> float:
+def _log_rarity(k: int, row: int, column: int, n: int) -> float:
+    """Minus the logarithm of a table's probability, but for what all tables share."""
     return (
         math.lgamma(k + 1.0)
         + math.lgamma(row - k + 1.0)
@@ -280,7 +285,7 @@ def ranks(inside, x, y, out):
 
 @compiled
 def summary(inside, x, out):
-    """Median, minimum, maximum, quartiles at (n + 1)p: out[0:5]."""
+    """Median, minimum, maximum, quartiles at (n + 1)p, mean, standard deviation: out[0:7]."""
     out[:] = math.nan
     values, n = np.empty(len(x)), 0
     for i in range(len(x)):
@@ -293,6 +298,9 @@ def summary(inside, x, out):
     out[1], out[2] = values[0], values[n - 1]
     out[0], out[3] = _weibull(values, 0.5), _weibull(values, 0.25)
     out[4] = _weibull(values, 0.75)
+    out[5] = values.mean()
+    if n > 1:
+        out[6] = math.sqrt(((values - out[5]) ** 2).sum() / (n - 1))
 
 
 @compiled
@@ -306,14 +314,16 @@ def _weibull(values, share):
 
 @compiled
 def count(inside, x, code, out):
-    """How many have x = code, and the percentage of those with a known x: out[0:2]."""
-    n = known = 0
+    """How many have x = code, their percentage of those with a known x, the unknown: out[0:3]."""
+    n = known = unknown = 0
     for i in range(len(x)):
-        if inside[i] and not math.isnan(x[i]):
+        if inside[i] and math.isnan(x[i]):
+            unknown += 1
+        elif inside[i]:
             known += 1
             if x[i] == code:
                 n += 1
-    out[0] = n
+    out[0], out[2] = n, unknown
     out[1] = 100.0 * n / known if known else math.nan
 
 

@@ -19,8 +19,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from crlm.reconstruction.annealing import Search
-from crlm.reconstruction.codes import Kind, Move, Rule
-from crlm.reconstruction.quantities import RATIOS, model_columns
+from crlm.reconstruction.codes import OF_COLUMNS, OF_ENDPOINT, Kind, Move
+from crlm.reconstruction.models import Model, models_of, terms_of
+from crlm.reconstruction.quantities import RATIOS
 
 #: Temperatures and tolerances of a leg fall in so many parts.
 CHUNKS = 60
@@ -269,17 +270,21 @@ def named(search: Search, bundle: int) -> str:
     return search.columns.names[search.freedom.bundle[bundle, 0]]
 
 
-def printed_models(search: Search) -> list[str]:
-    """Endpoints whose multivariable model is printed row by row."""
+def printed_models(search: Search) -> list[Model]:
+    """The multivariable models that are printed row by row."""
     printed = {
-        (t.quantity.endpoint, t.quantity.covariate)
+        (t.quantity.endpoint, frozenset(t.quantity.where), t.quantity.covariate)
         for t in search.goal.targets
         if t.quantity.part in RATIOS and len(t.quantity.columns) > 1
     }
     return [
-        endpoint
-        for endpoint in search.design.models
-        if {(endpoint, name) for name in model_columns(search.design, endpoint)} <= printed
+        model
+        for model in models_of(search.design)
+        if {
+            (model.endpoint, frozenset(model.where), name)
+            for name in terms_of(search.design, model)
+        }
+        <= printed
     ]
 
 
@@ -288,13 +293,15 @@ def _core_bundles(search: Search) -> list[int]:
     plan = search.plan
     wanted = {
         search.columns.at(name)
-        for endpoint in printed_models(search)
-        for name in model_columns(search.design, endpoint)
+        for model in printed_models(search)
+        for name in (*terms_of(search.design, model), *filter(None, [model.strata()]))
     }
     for k in range(len(plan.rule) - 1, -1, -1):
         # Rules stand in the order they apply: what a column follows from comes before it.
         if plan.rule_to[k] in wanted:
-            points = plan.rule[k] == Rule.POINTS
-            sources = plan.rule_set[k] if points else plan.rule_from[k : k + 1]
+            if plan.rule[k] in OF_ENDPOINT:
+                continue
+            several = plan.rule[k] in OF_COLUMNS
+            sources = plan.rule_set[k] if several else plan.rule_from[k : k + 1]
             wanted |= {int(at) for at in sources if at >= 0}
     return [b for b, held in enumerate(search.freedom.bundle) if wanted & set(held[held >= 0])]

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from crlm.reconstruction.codes import NEVER, Course, Move
+from crlm.reconstruction.codes import NEVER, OF_CAUSE, Course, Move
 from crlm.reconstruction.kernels import compiled
 
 #: Days before the end of observation at which a recurrence is put shortly before it.
@@ -51,9 +51,9 @@ def _partner(i, state, column, value):
 
 
 @compiled
-def _shift(fate, scp):
+def _shift(fate, plan):
     at = np.random.randint(3)
-    if at == Course.FAILURE and not scp:
+    if at == Course.FAILURE and not plan.fails:
         at = Course.RECURRENCE
     if fate[at] == NEVER:
         at = Course.END
@@ -65,19 +65,21 @@ def _shift(fate, scp):
 
 
 @compiled
-def _to_anchor(fate, endpoint, day):
-    if endpoint == 0:
-        fate[Course.END], fate[Course.DEAD] = day, 1
-    elif endpoint == 1:
+def _to_anchor(fate, e, day, plan):
+    """The event of an endpoint on a day that print wants."""
+    if plan.after[e]:
+        if fate[Course.RECURRENCE] != NEVER:
+            fate[Course.END], fate[Course.DEAD] = fate[Course.RECURRENCE] + day, OF_CAUSE
+    elif plan.lead[e] == Course.END:
+        fate[Course.END], fate[Course.DEAD] = day, OF_CAUSE
+    elif plan.lead[e] == Course.RECURRENCE:
         if fate[Course.FAILURE] == fate[Course.RECURRENCE] and fate[Course.FAILURE] != NEVER:
             fate[Course.FAILURE] = day
         fate[Course.RECURRENCE] = day
-    elif endpoint == 2:
+    else:
         if fate[Course.RECURRENCE] == NEVER or fate[Course.RECURRENCE] > day:
             fate[Course.RECURRENCE] = day
         fate[Course.FAILURE] = day
-    elif fate[Course.RECURRENCE] != NEVER:
-        fate[Course.END], fate[Course.DEAD] = fate[Course.RECURRENCE] + day, 1
 
 
 @compiled
@@ -135,9 +137,9 @@ def _neighbour(i, e, state):
 
 
 @compiled
-def _swap_times(a, b, e):
+def _swap_times(a, b, e, plan):
     """Exchange what decides the times of two patients in one endpoint."""
-    p, q = _deciding(a, e), _deciding(b, e)
+    p, q = _deciding(a, e, plan), _deciding(b, e, plan)
     at_once_a = a[Course.RECURRENCE] != NEVER and a[Course.RECURRENCE] == a[Course.FAILURE]
     at_once_b = b[Course.RECURRENCE] != NEVER and b[Course.RECURRENCE] == b[Course.FAILURE]
     a[p], b[q] = b[q], a[p]
@@ -148,11 +150,11 @@ def _swap_times(a, b, e):
 
 
 @compiled
-def _deciding(fate, e):
+def _deciding(fate, e, plan):
     """Which of the four numbers is the time of an endpoint."""
-    if e == 1 and fate[Course.RECURRENCE] != NEVER:
+    if plan.counts[e, Course.RECURRENCE] and fate[Course.RECURRENCE] != NEVER:
         return Course.RECURRENCE
-    if e == 2 and fate[Course.FAILURE] != NEVER:
+    if plan.counts[e, Course.FAILURE] and fate[Course.FAILURE] != NEVER:
         return Course.FAILURE
     return Course.END
 
@@ -196,32 +198,35 @@ def move_course(move, i, j, along, state, plan, freedom):
     """Change the course of one or two patients."""
     fate = state.fate
     if move == Move.SHIFT:
-        _shift(fate[i], plan.scp)
+        _shift(fate[i], plan)
     elif move == Move.ANCHOR and len(freedom.anchor):
         a = np.random.randint(len(freedom.anchor))
-        _to_anchor(fate[i], freedom.anchor[a, 0], freedom.anchor[a, 1])
-    elif move == Move.AT_ONCE and plan.scp:
+        _to_anchor(fate[i], freedom.anchor[a, 0], freedom.anchor[a, 1], plan)
+    elif move == Move.AT_ONCE and plan.fails:
         fate[i, Course.FAILURE] = fate[i, Course.RECURRENCE]
     elif move == Move.SWAP_PART:
         _swap_part(fate[i], fate[j])
     elif move == Move.SWAP_TIME:
-        _swap_times(fate[i], fate[j], along)
+        _swap_times(fate[i], fate[j], along, plan)
     elif move in (Move.SWAP_COURSE, Move.SWAP_NEAR):
         for k in range(4):
             fate[i, k], fate[j, k] = fate[j, k], fate[i, k]
     else:
-        _toggle(move, fate[i], plan.scp)
+        _toggle(move, fate[i], plan)
         if j >= 0:
-            _toggle(move, fate[j], plan.scp)
+            _toggle(move, fate[j], plan)
 
 
 @compiled
-def _toggle(move, fate, scp):
+def _toggle(move, fate, plan):
     if move == Move.DEATH:
-        fate[Course.DEAD] = 1 - fate[Course.DEAD]
-    elif move == Move.FAILURE and scp:
+        if plan.causes:
+            fate[Course.DEAD] = (fate[Course.DEAD] + 1 + np.random.randint(2)) % 3
+        else:
+            fate[Course.DEAD] = 1 - fate[Course.DEAD]
+    elif move == Move.FAILURE and plan.fails:
         _toggle_failure(fate)
-    elif move == Move.RECURRENCE:
+    elif move == Move.RECURRENCE and plan.recurs:
         _toggle_recurrence(fate)
 
 
@@ -269,11 +274,12 @@ def _typical(i, column, state):
 
 @compiled
 def partner_for(i, bundle, state, freedom):
-    """A patient of the same group with another value; -2: none was found."""
+    """A patient of the same group, of Table 1 or joint, with another value; -2: none found."""
     n = len(state.fate)
     for _ in range(12):
         j = np.random.randint(n)
-        if j == i or state.table_group[j] != state.table_group[i]:
+        groups = state.joint_group if freedom.joint[bundle] else state.table_group
+        if j == i or groups[j] != groups[i]:
             continue
         for column in freedom.bundle[bundle]:
             if column >= 0:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,10 @@ from crlm.ledger import Design, DesignError
 from crlm.reconstruction import kernels
 from crlm.reconstruction.arrays import Columns, Plan
 from crlm.reconstruction.blocks import block_arrays, dependence, target_arrays
+from crlm.reconstruction.clocks import clock_arrays
+from crlm.reconstruction.codes import TWO_BY_TWO
 from crlm.reconstruction.columns import columns_of, forbidden, rules_of, sites_of
+from crlm.reconstruction.quantities import Block
 from crlm.reconstruction.targets import Target
 
 _CONF = {
@@ -25,8 +27,33 @@ _CONF = {
 }
 
 
+#: Kinds in the order in which they are computed.
+_CHEAP_FIRST = (
+    "anchor",
+    "km",
+    "followup",
+    "logrank",
+    "share",
+    "association",
+    "count",
+    "correlation",
+    "summary",
+    "ranks",
+    "t",
+    "table",
+    "kruskal",
+    "logranks",
+    "cox",
+    "logistic",
+)
+
+
 def compile_plan(
-    design: Design, wishes: Mapping[str, Any], targets: Sequence[Target], size: int
+    design: Design,
+    wishes: Mapping[str, Any],
+    targets: Sequence[Target],
+    size: int,
+    joint: Set[str] = frozenset(),
 ) -> tuple[Plan, Columns, list[Target]]:
     """The plan of a search, its columns, and the targets in the order of the plan.
 
@@ -39,6 +66,8 @@ def compile_plan(
         Claims, implied inequalities, priors.
     size : int
         Number of patients.
+    joint : set of str
+        Columns that are exchanged within joint groups.
 
     Raises
     ------
@@ -47,7 +76,7 @@ def compile_plan(
     """
     if design.conventions["median_rule"] != "first":
         raise DesignError("A search knows the median rule 'first' only; see kernels.kaplan_meier.")
-    blocks: dict[tuple[Any, ...], list[Target]] = {}
+    blocks: dict[Block, list[Target]] = {}
     for target in targets:
         blocks.setdefault(target.quantity.block, []).append(target)
     blocks = dict(sorted(blocks.items(), key=lambda item: _price(item[0], wishes)))
@@ -57,46 +86,27 @@ def compile_plan(
     free = {n for n, spec in wishes.get("columns", {}).items() if spec.get("free")}
     free |= {*sites_of(wishes)}
     arrays = {**block_arrays(design, columns, blocks), **target_arrays(blocks, free)}
-    arrays |= dependence(design, wishes, columns, blocks, rules)
-    arrays |= rules | _conventions(design, size)
+    arrays |= dependence(design, wishes, columns, blocks, rules, joint)
+    arrays |= rules | _conventions(design, size) | clock_arrays(design)
     arrays["forbidden"] = forbidden(design, wishes, columns)
     return Plan(**arrays), columns, listed
 
 
-def _price(block: tuple[Any, ...], wishes: Mapping[str, Any]) -> tuple[int, int]:
+def _price(block: Block, wishes: Mapping[str, Any]) -> tuple[int, int]:
     """Cheap and delicate blocks first: bad moves are refused before the costly ones."""
-    kind, _, where, names = block
-    open_ = {name for name, _ in where} - set(wishes["groups"]["columns"])
-    order = (
-        "anchor",
-        "km",
-        "followup",
-        "logrank",
-        "share",
-        "association",
-        "count",
-        "correlation",
-        "summary",
-        "ranks",
-        "cox",
-        "logistic",
-    )
-    return len(open_) if kind == "km" else 1, order.index(kind) * 10 + len(names)
+    open_ = {name for name, _ in block.where} - set(wishes["groups"]["columns"])
+    place = _CHEAP_FIRST.index(block.kind) * 10 + len(block.columns)
+    return len(open_) if block.kind == "km" else 1, place
 
 
 def _conventions(design: Design, size: int) -> dict[str, Any]:
     rules = design.conventions
     ranks = [int((bdtr(np.arange(n), n, 0.5) <= 0.025).sum()) if n else 0 for n in range(size + 1)]
-    early = {"not short": 0.0, "short": 1.0}.get(rules.get("short_scp_censored", ""), math.nan)
     return {
         "median_ranks": np.array(ranks, dtype=np.int64),
         "month": float(rules["days_per_month"]),
         "z": float(norm.ppf(0.975)),
         "conf": _CONF[rules["conf_type"]],
         "efron": rules["ties"] == "efron",
-        "fisher": design.table_one["categorical_test"] == "fisher",
-        "scp": "SCP" in design.endpoints,
-        "scp_death": rules.get("death_without_failure") == "event",
-        "short_days": rules.get("short_scp_months", 12.0) * rules["days_per_month"],
-        "short_early": early,
+        "two_by_two": int(TWO_BY_TWO[design.table_one["categorical_test"]]),
     }

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from crlm import cohort, ledger
+from crlm.ledger import Design
 from crlm.reconstruction import certificate, histories, search
 from crlm.reconstruction.search import Progress
 from crlm.reconstruction.wishes import wishes_of
@@ -64,12 +67,14 @@ def reconstruct(
     Raises
     ------
     DesignError
-        If design.toml or reconstruction.toml is missing or at fault.
+        If design.toml or reconstruction.toml is missing or at fault, or asks for what cannot be
+        searched or certified.
     """
     design, claims = ledger.load_design(study), ledger.load_claims(study)
     wishes = wishes_of(design)
     out.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
+    rehearse(design, wishes, claims, seed)
     made = search.prepare(design, wishes, claims, seed, effort)
     found = search.run(made, effort=effort, watch=watch, checkpoint=out / "checkpoint.npz")
     seconds = time.monotonic() - begun
@@ -82,6 +87,40 @@ def reconstruct(
     certificate.write(out, design, verdicts, settings, found.in_the_way)
     (out / "checkpoint.npz").unlink(missing_ok=True)
     return Outcome(verdicts, matched, len(counted), seconds, out)
+
+
+def rehearse(
+    design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame, seed: int = 1
+) -> pd.DataFrame:
+    """Everything that follows a search, on the cohort that it begins with, in seconds.
+
+    What cannot be written or certified fails here, and not when the search is over.
+
+    Parameters
+    ----------
+    design : Design
+    wishes : mapping
+        From `wishes_of`.
+    claims : pandas.DataFrame
+        From `ledger.load_claims`.
+    seed : int
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `certify`.
+
+    Raises
+    ------
+    DesignError
+        If a claim cannot be computed from a cohort; it names the claim.
+    CohortError, LedgerError
+        As the steps.
+    """
+    made = search.begin(design, wishes, claims, seed)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = histories.write(design, wishes, made.columns, made.state, seed, Path(folder))
+        return certificate.certify(design, claims, made.goal, *paths)
 
 
 def _tell_source(table: Path, study: str, seed: int, effort: float) -> None:

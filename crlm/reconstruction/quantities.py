@@ -8,14 +8,42 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
+from crlm.endpoints.declared import counting
 from crlm.ledger import Design, LedgerError
+from crlm.reconstruction.models import (
+    Where,
+    indicator,
+    indicators,
+    levels_of,
+    model_of,
+    terms_of,
+    where_of,
+)
 
-#: Patients, as (column, level) pairs that must all hold; () is everybody.
-Where = tuple[tuple[str, str], ...]
 #: Fields of a statistic that carry a ratio: compared as logarithms.
 RATIOS = ("hazard_ratio", "odds_ratio")
+_OF_A_NUMBER = ("median", "min", "max", "q1", "q3", "mean", "sd")
+_BUILT_IN = "built in"
+#: Tests of `table_one.continuous_test`, between two groups.
+_OF_TWO = {"mann-whitney": "ranks", "t": "t", "kruskal": "kruskal"}
+
+
+class Block(NamedTuple):
+    """What is computed in one go.
+
+    Attributes
+    ----------
+    kind, endpoint, where, columns, strata
+        As of `Quantity`.
+    """
+
+    kind: str
+    endpoint: str
+    where: Where
+    columns: tuple[str, ...]
+    strata: str = ""
 
 
 @dataclass(frozen=True)
@@ -25,14 +53,14 @@ class Quantity:
     Attributes
     ----------
     kind : str
-        "km", "followup", "logrank", "cox", "logistic", "association", "ranks", "summary",
-        "count", "share", "correlation" or "anchor" (events on one day).
+        A word of `codes.KINDS`, or "rates" (a difference that the certificate alone computes).
     endpoint : str
         Of `design.endpoints`; "" where times play no part.
     where : tuple of (column, level)
         The patients.
     columns : tuple of str
-        Covariates of a model, the columns of a test; `kras_codon=codon12` is one level.
+        Covariates of a model, the columns of a test; `kras_codon=codon12` is one level,
+        `race&msi=msi_l` a product.
     part : str
         Which number of it, as "median_survival", "hazard_ratio", "z", "q1", "n".
     covariate : str
@@ -41,6 +69,8 @@ class Quantity:
         "estimate", "conf_low" or "conf_high".
     time : float
         Months: of a survival rate, of an anchor.
+    strata : str
+        Column of the strata of a Cox model.
     """
 
     kind: str
@@ -51,39 +81,15 @@ class Quantity:
     covariate: str = ""
     limit: str = "estimate"
     time: float | None = None
+    strata: str = ""
 
     @property
-    def block(self) -> tuple[Any, ...]:
+    def block(self) -> Block:
         """What is computed in one go: everything but the part of it."""
-        return self.kind, self.endpoint, self.where, self.columns
+        return Block(self.kind, self.endpoint, self.where, self.columns, self.strata)
 
 
-def where_of(*keys: str) -> Where:
-    """`kras=wild,hai=yes` as pairs; "all" and bare columns name nobody in particular."""
-    parts = [part for key in keys for part in key.split(",") if "=" in part]
-    return tuple(dict.fromkeys(tuple(part.split("=", 1)) for part in parts))
-
-
-def levels_of(design: Design, name: str) -> list[str]:
-    """Levels of a category, a factor, `short_scp` or `column=level`, the reference first.
-
-    None for a number.
-    """
-    if name == "short_scp" or "=" in name:
-        return ["no", "yes"]
-    spec = design.factors.get(name) or design.columns.get(name) or {}
-    return list(spec.get("levels", ()))
-
-
-def model_columns(design: Design, endpoint: str) -> tuple[str, ...]:
-    """The covariates of the paper's own model, in the order of the notebook's.
-
-    A printed p value that says otherwise contradicts the print and is excluded by name.
-    """
-    spec = design.models[endpoint]
-    if spec["selection"] == "fixed":
-        return tuple(spec["published"])
-    return tuple(name for name in spec["covariates"] if name in spec["published"])
+# ---- one claim -----------------------------------------------------------------------------
 
 
 def quantity_of(claim: Mapping[str, Any], design: Design) -> Quantity | str:
@@ -102,39 +108,73 @@ def quantity_of(claim: Mapping[str, Any], design: Design) -> Quantity | str:
     """
     name = claim["statistic"]
     if claim["covariate"] == "flow":
-        return "number of the flow chart: built in"
+        return f"number of the flow chart: {_BUILT_IN}"
     if name == "difference" and math.isfinite(claim["time"]):
         return "difference of two rates that are targets themselves"
+    found = _asked(name, claim, design)
+    if isinstance(found, Quantity) and found.endpoint in design.endpoints:
+        if counting(design, found.endpoint) is None:
+            return (
+                f"the design does not say what ends {found.endpoint}: first_of or death_of in "
+                f"[endpoints.{found.endpoint}]"
+            )
+    return found
+
+
+def _asked(name: str, claim: Mapping[str, Any], design: Design) -> Quantity | str:
     if name == "difference":
         return _comparison(claim, design)
-    if name == "p":
+    if name == "p" or (name in RATIOS and claim["kind"] == "direction"):
         return tested(claim, design)
     if name in RATIOS:
-        if claim["kind"] == "direction":
-            return tested(claim, design)
         return replace(_model(claim, design), part=name, limit=claim["field"])
+    if name in ("se", "z"):
+        part = {"se": "standard_error", "z": "z"}[name]
+        return replace(_model(claim, design), part=part)
     where = where_of(claim["population"], claim["group"])
     if name in ("median_survival", "survival_rate"):
         time = float(claim["time"]) if name == "survival_rate" else None
         return Quantity("km", claim["endpoint"], where, part=name, limit=claim["field"], time=time)
     if name.endswith("follow_up"):
-        return Quantity("followup", "OS", where, part=name, limit=claim["field"])
+        return Quantity("followup", longest(design), where, part=name, limit=claim["field"])
+    if name == "events" and not claim["covariate"]:
+        return Quantity("km", claim["endpoint"], where, part="events")
     return _characteristic(claim, where)
+
+
+def longest(design: Design) -> str:
+    """The endpoint whose times are those of follow-up: to death, of the first that is."""
+    names = [name for name in design.endpoints if _is_to_death(design, name)]
+    return "OS" if "OS" in names or not names else names[0]
+
+
+def _is_to_death(design: Design, name: str) -> bool:
+    rule = counting(design, name)
+    return rule is not None and not (rule.recurrence or rule.failure or rule.after)
 
 
 def _characteristic(claim: Mapping[str, Any], where: Where) -> Quantity | str:
     name, covariate = claim["statistic"], claim["covariate"]
-    if name in ("median", "min", "max", "q1", "q3"):
+    if name in _OF_A_NUMBER:
         return Quantity("summary", where=where, columns=(covariate,), part=name)
-    if name not in ("n", "percent"):
+    if name not in ("n", "percent", "missing", "events"):
         raise LedgerError(
             f"Claim {claim['id']!r} asks for the statistic {name!r}, which no search knows. "
-            "Add it to crlm/reconstruction/targets.py."
+            f"Name it under [excluded] in reconstruction.toml, with the reason."
         )
     if not covariate:
-        return "size of a group: built in"
-    asked = f"{covariate}={claim['level']}"
-    return Quantity("count", where=where, columns=(asked,), part=name)
+        return f"size of a group: {_BUILT_IN}"
+    if name == "missing":
+        return Quantity("count", where=where, columns=(f"{covariate}=",), part="missing")
+    if name == "events":
+        asked = (f"{claim['endpoint'].lower()}_event=1",)
+        level = where_of(f"{covariate}={claim['level']}")
+        return Quantity("count", where=(*where, *level), columns=asked, part="n")
+    asked = (f"{covariate}={claim['level']}",)
+    return Quantity("count", where=where, columns=asked, part=name)
+
+
+# ---- tests ---------------------------------------------------------------------------------
 
 
 def _comparison(claim: Mapping[str, Any], design: Design) -> Quantity | str:
@@ -150,14 +190,30 @@ def _compared(claim: Mapping[str, Any], design: Design) -> list[str]:
     return named.split("/") if "/" in named else levels_of(design, claim["group"])
 
 
-def _between(claim: Mapping[str, Any], design: Design) -> Quantity:
+def _between(claim: Mapping[str, Any], design: Design) -> Quantity | str:
+    """The test of a column between the groups of another."""
     where, group = where_of(claim["population"]), claim["group"]
-    if len(levels_of(design, group)) > 2:
-        group = f"{group}={_compared(claim, design)[1]}"
-    columns = (claim["covariate"], group)
-    if levels_of(design, claim["covariate"]):
+    compared, covariate = _compared(claim, design), claim["covariate"]
+    levels = levels_of(design, covariate)
+    if not levels:
+        kind = "kruskal" if len(compared) > 2 else _OF_TWO[design.table_one["continuous_test"]]
+        return Quantity(
+            kind, where=where, columns=(covariate, _two(design, group, compared)), part="z"
+        )
+    if len(levels) > 2 and claim["kind"] == "direction" and claim["level"]:
+        covariate, levels = f"{covariate}={claim['level']}", ["no", "yes"]
+    if len(compared) == len(levels) == 2:
+        columns = (covariate, _two(design, group, compared))
         return Quantity("association", where=where, columns=columns, part="z")
-    return Quantity("ranks", where=where, columns=columns, part="z")
+    if design.table_one["categorical_test"] == "fisher":
+        return "Fisher's test beyond 2 x 2: the certificate alone computes it"
+    return Quantity("table", where=where, columns=(covariate, group), part="z")
+
+
+def _two(design: Design, group: str, compared: list[str]) -> str:
+    """The column that tells two of several groups apart; the group itself where it has two."""
+    several = len(levels_of(design, group)) > 2 and len(compared) == 2
+    return f"{group}={compared[1]}" if several else group
 
 
 def tested(claim: Mapping[str, Any], design: Design) -> Quantity | str:
@@ -165,33 +221,49 @@ def tested(claim: Mapping[str, Any], design: Design) -> Quantity | str:
     endpoint, where = claim["endpoint"], where_of(claim["population"])
     covariate, model = claim["covariate"], claim["model"]
     if model == "logrank":
-        return Quantity("logrank", endpoint, where, (claim["group"],), "z", claim["group"])
+        return _logrank(endpoint, where, claim["group"], _compared(claim, design), design)
     if not model:
         return _between(claim, design)
     if endpoint not in design.endpoints and model == "univariable":
-        outcome = endpoint.lower()
-        return Quantity("association", where=where, columns=(covariate, outcome), part="z")
-    factor = len(levels_of(design, covariate)) == 2
-    screened = endpoint in design.models
-    if (
-        model == "univariable"
-        and factor
-        and screened
-        and design.conventions["univariable_p"] == "logrank"
-    ):
+        columns = (covariate, endpoint.lower())
+        return Quantity("association", where=where, columns=columns, part="z")
+    levels = levels_of(design, covariate)
+    if len(levels) > 2 and not claim["level"]:
+        return f"a test of all levels of {covariate} together has no single number"
+    alone = model == "univariable" and model_of(design, endpoint) is not None
+    if alone and len(levels) == 2 and design.conventions["univariable_p"] in ("logrank", "score"):
         return Quantity("logrank", endpoint, where, (covariate,), "z", covariate)
     return replace(_model(claim, design), part="z")
+
+
+def _logrank(
+    endpoint: str, where: Where, group: str, compared: list[str], design: Design
+) -> Quantity:
+    column = _two(design, group, compared)
+    kind = "logrank" if len(compared) == 2 else "logranks"
+    return Quantity(kind, endpoint, where, (column,), "z", column)
 
 
 def _model(claim: Mapping[str, Any], design: Design) -> Quantity:
     """The fit that holds a ratio."""
     endpoint, covariate = claim["endpoint"], claim["covariate"]
-    levels = levels_of(design, covariate)
-    several = len(levels) > 2
-    asked = f"{covariate}={claim['level']}" if several else covariate
-    columns = tuple(f"{covariate}={level}" for level in levels[1:]) if several else (covariate,)
-    if claim["model"] == "multivariable":
-        columns = model_columns(design, endpoint)
+    where, level = where_of(claim["population"]), claim["level"]
     kind = "cox" if endpoint in design.endpoints else "logistic"
     name = endpoint if kind == "cox" else endpoint.lower()
-    return Quantity(kind, name, where_of(claim["population"]), columns, covariate=asked)
+    reference = claim.get("reference") or ""
+    model = model_of(design, endpoint, where) if claim["model"] == "multivariable" else None
+    if model is None:
+        columns = indicators(design, covariate, reference)
+        asked = indicator(design, covariate, level, reference)
+        return Quantity(kind, name, where, columns, covariate=asked)
+    reference = reference or model.reference(covariate)
+    columns = terms_of(design, model, {covariate: reference} if reference else None)
+    asked = indicator(design, covariate, level, reference)
+    return Quantity(kind, name, where, columns, covariate=asked, strata=model.strata())
+
+
+def flipped(claim: Mapping[str, Any], design: Design) -> bool:
+    """Whether a sentence speaks of the reference level, where the test has the other one."""
+    levels = levels_of(design, claim["covariate"])
+    of_reference = len(levels) == 2 and claim["level"] == levels[0]
+    return claim["statistic"] == "difference" and of_reference

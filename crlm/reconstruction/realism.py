@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from crlm.reconstruction.quantities import Quantity, where_of
+from crlm.reconstruction.models import where_of
+from crlm.reconstruction.quantities import Quantity
 from crlm.reconstruction.targets import Target
 
 

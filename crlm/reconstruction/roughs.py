@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from crlm.reconstruction import fits, kernels
-from crlm.reconstruction.annealing import Search
-from crlm.reconstruction.arrays import OUT
-from crlm.reconstruction.codes import ENDPOINTS
+from crlm.reconstruction import evaluation, kernels
+from crlm.reconstruction.annealing import Search, block_of_targets
+from crlm.reconstruction.arrays import MOST_COLUMNS, OUT
+from crlm.reconstruction.clocks import clocks_of
 from crlm.reconstruction.legs import printed_models
-from crlm.reconstruction.quantities import Quantity, levels_of
+from crlm.reconstruction.models import levels_of, models_of
+from crlm.reconstruction.quantities import Quantity
 from crlm.reconstruction.targets import Target
 
 #: Range of events around what a rough cohort tells: all rows of a model printed, few of them.
@@ -41,7 +42,9 @@ def counted(target: Target, search: Search) -> list[Target]:
     totals = [int((search.state.x[at] == code).sum()) for code in (0, 1)]
     outcomes = search.state.x[to] == 1
     now = [int(outcomes[search.state.x[at] == code].sum()) for code in (0, 1)]
-    pairs = pairs_of_counts(totals, target.low, target.high, target.absolute, search.plan.fisher)
+    pairs = pairs_of_counts(
+        totals, target.low, target.high, target.absolute, search.plan.two_by_two
+    )
     if not pairs:
         return []
     best = min(pairs, key=lambda pair: abs(pair[0] - now[0]) + abs(pair[1] - now[1]))
@@ -59,11 +62,12 @@ def counted(target: Target, search: Search) -> list[Target]:
 
 
 def pairs_of_counts(
-    totals: Sequence[int], low: float, high: float, absolute: bool, fisher: bool
+    totals: Sequence[int], low: float, high: float, absolute: bool, test: int
 ) -> list[tuple[int, int]]:
     """Counts in two groups of these sizes whose test gives a z from `low` to `high`.
 
-    Above 0: more in the second group, as `kernels.association` has it.
+    Above 0: more in the second group, as `kernels.association` has it; `test` is a
+    `codes.TwoByTwo`.
     """
     x = np.concatenate([np.zeros(totals[0]), np.ones(totals[1])])
     inside, out, found = np.ones(len(x), dtype=bool), np.zeros(OUT), []
@@ -71,7 +75,7 @@ def pairs_of_counts(
         for b in range(totals[1] + 1):
             y = np.zeros(len(x))
             y[:a] = y[totals[0] : totals[0] + b] = 1.0
-            kernels.association(inside, x, y, fisher, out)
+            kernels.association(inside, x, y, test, out)
             z = abs(out[0]) if absolute else out[0]
             if low <= z < high:
                 found.append((a, b))
@@ -85,7 +89,7 @@ def events_behind(search: Search) -> dict[str, list[float]]:
     printed ones, tell how many are wanted.
     """
     found = {}
-    for endpoint in search.design.models:
+    for endpoint in _modelled(search):
         limits: dict[str, dict[str, Target]] = {}
         for t in _limits(search, endpoint):
             limits.setdefault(t.quantity.covariate, {})[t.quantity.limit] = t
@@ -95,6 +99,11 @@ def events_behind(search: Search) -> dict[str, list[float]]:
             if len(pair) == 2
         ]
     return found
+
+
+def _modelled(search: Search) -> list[str]:
+    """Endpoints of the paper's models."""
+    return list(dict.fromkeys(model.endpoint for model in models_of(search.design)))
 
 
 def _limits(search: Search, endpoint: str) -> list[Target]:
@@ -116,10 +125,10 @@ def event_ranges(search: Search, told: Sequence[Mapping[str, list[float]]]) -> l
     Where most rows of a model are not printed, its covariates may still be more correlated
     than in the rough cohorts, and the range is wide.
     """
-    found, core = [], printed_models(search)
-    for endpoint in search.design.models:
+    found, core = [], [model.endpoint for model in printed_models(search)]
+    for endpoint in _modelled(search):
         counts = [count for one in told for count in one[endpoint]]
-        if counts:
+        if counts and not _counted_in_print(search, endpoint):
             alone = len(_limits(search, endpoint)[0].quantity.columns) == 1
             low, high = _NEAR if alone or endpoint in core else _WIDE
             middle = float(np.median(counts))
@@ -135,27 +144,24 @@ def event_ranges(search: Search, told: Sequence[Mapping[str, list[float]]]) -> l
     return found
 
 
+def _counted_in_print(search: Search, endpoint: str) -> bool:
+    """Whether print counts the events of an endpoint, of all or of groups."""
+    column = f"{endpoint.lower()}_event=1"
+    return any(
+        column in t.quantity.columns
+        or (t.quantity.part, t.quantity.endpoint) == ("events", endpoint)
+        for t in search.goal.targets
+    )
+
+
 def _scaled_events(search: Search, low: Target, high: Target) -> float:
     """Events at which a covariate would have an interval of the printed width (log scale)."""
-    columns = low.quantity.columns
-    e, at = ENDPOINTS.index(low.quantity.endpoint), search.columns.at
-    chosen = np.array([at(name) for name in columns])
-    state, out = search.state, np.zeros(OUT)
-    inside = state.event[e] >= 0
-    fits.cox(
-        state.time[e],
-        state.event[e],
-        state.order[e],
-        inside,
-        state.x,
-        chosen,
-        len(chosen),
-        search.plan.efron,
-        search.plan.z,
-        np.zeros(10),
-        out,
-    )
-    row = 2 + kernels.ROW * columns.index(low.quantity.covariate)
+    state, plan = search.state, search.plan
+    e = clocks_of(search.design).index(low.quantity.endpoint)
+    out, inside = np.zeros(OUT), np.zeros(len(state.fate), dtype=bool)
+    block = block_of_targets(plan)[search.targets.index(low)]
+    evaluation.evaluate(block, state, plan, inside, np.zeros(MOST_COLUMNS + 1), out)
+    row = 2 + kernels.ROW * low.quantity.columns.index(low.quantity.covariate)
     width = (high.low + high.high - low.low - low.high) / 2
     events = int((state.event[e] == 1).sum())  # also of patients without a value
     return float(events * ((out[row + 2] - out[row + 1]) / width) ** 2)

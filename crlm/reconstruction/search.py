@@ -93,6 +93,12 @@ def prepare(
     return _compiled(design, wishes, claims, aim, wanted, seed)
 
 
+def begin(design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame, seed: int) -> Search:
+    """A first cohort as `prepare` makes it, before anything is searched; errors as there."""
+    aim = goal(design, claims, wishes.get("excluded", {}))
+    return _compiled(design, wishes, claims, aim, _wanted(design, wishes, aim), seed)
+
+
 def _wanted(design: Design, wishes: Mapping[str, Any], aim: Goal) -> list[Target]:
     """What print asks for and implies, what is declared, and the ways that lead there."""
     month = design.conventions["days_per_month"]
@@ -128,7 +134,8 @@ def _compiled(
     seed: int,
 ) -> Search:
     size = sum(start.group_sizes(design, wishes, claims).values())
-    arrays, columns, listed = plan.compile_plan(design, wishes, wanted, size)
+    joint = start.counted_jointly(design, wishes, claims)
+    arrays, columns, listed = plan.compile_plan(design, wishes, wanted, size, joint)
     state, freedom = start.first_cohort(design, wishes, claims, arrays, columns, listed, seed)
     state.weight[:] = own_weights(listed, design)
     blocks = len(arrays.kind)

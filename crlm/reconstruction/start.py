@@ -17,15 +17,15 @@ import pandas as pd
 from scipy.stats import norm
 
 from crlm.ledger import Design, DesignError
-from crlm.reconstruction.arrays import OUT, Columns, Freedom, Plan, State
-from crlm.reconstruction.codes import ENDPOINTS, NEVER, Course
+from crlm.reconstruction.arrays import MOST_COLUMNS, OUT, Columns, Freedom, Plan, State
+from crlm.reconstruction.clocks import clocks_of
+from crlm.reconstruction.courses import courses
 from crlm.reconstruction.derived import derive_all, derive_columns, violations
-from crlm.reconstruction.quantities import levels_of
+from crlm.reconstruction.models import levels_of, where_of
+from crlm.reconstruction.quantities import longest
 from crlm.reconstruction.targets import Target
 
 _KNOTS = {"min": 0.0, "q1": 0.25, "median": 0.5, "q3": 0.75, "max": 1.0}
-#: Correlation of the normal scores behind a patient's recurrence, failure and death.
-_BOND = 0.75
 
 
 def group_sizes(design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame) -> dict:
@@ -72,25 +72,30 @@ def first_cohort(
         x[columns.at(name)] = np.array(codes, dtype=float)[members]
     by = design.table_one["by"]
     table = x[columns.at(by)].astype(np.int64)
+    joint = counted_jointly(design, wishes, claims)
     for name in columns.names[: columns.n_base]:
-        if name not in names:
-            x[columns.at(name)] = _column(design, wishes, claims, name, table, rng)
+        if name in names:
+            continue
+        if name in joint:
+            dealt = _shuffled(_dealt_by_group(design, claims, name, sizes, names), members, rng)
+        else:
+            dealt = _column(design, wishes, claims, name, table, rng)
+        x[columns.at(name)] = dealt
     freedom = _freedom(design, wishes, claims, plan, columns, table)
-    days = [(ENDPOINTS.index(name), day) for name, day in anchors(targets, plan.month)]
+    days = [(clocks_of(design).index(name), day) for name, day in anchors(targets, plan.month)]
     freedom = freedom._replace(anchor=np.array(days, dtype=np.int64).reshape(-1, 2))
-    fate = _courses(design, claims, plan, freedom, list(sizes), names, members, rng)
+    deaths = [_deaths(design, claims, dict(zip(names, group, strict=True))) for group in sizes]
+    fate = courses(design, claims, plan, freedom, list(sizes), names, members, deaths, rng)
     blocks = len(plan.kind)
     state = State(
         fate,
         x,
-        np.zeros((4, n), np.int64),
-        np.zeros((4, n), np.int64),
-        np.zeros((4, n), np.int64),
+        *(np.zeros((len(plan.after), n), np.int64) for _ in range(3)),
         members.astype(np.int64),
         table,
         np.full((blocks, OUT), np.nan),
         np.zeros(blocks),
-        np.zeros((blocks, 10)),
+        np.zeros((blocks, MOST_COLUMNS + 1)),
         np.ones(len(plan.slot)),
     )
     _linked(design, wishes, columns, x)
@@ -154,6 +159,73 @@ def _column(
             found = _numbers(design, wishes, claims, name, level, len(inside))
         values[inside] = rng.permutation(np.asarray(found, dtype=float))
     return values
+
+
+def counted_jointly(design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame) -> set[str]:
+    """Categories whose levels print counts in every joint group; exchanged within these."""
+    sizes, by = group_sizes(design, wishes, claims), wishes["groups"]["columns"]
+    found = claims.loc[claims["statistic"] == "n", "covariate"].unique()
+    names = [name for name in found if name in design.columns and name not in by]
+    fixed = {*wishes.get("columns", {})}
+    return {
+        name
+        for name in names
+        if name not in fixed
+        and design.columns[name].get("role") not in ("time", "event")
+        and levels_of(design, name)
+        and _dealt_by_group(design, claims, name, sizes, by) is not None
+    }
+
+
+def _shuffled(values: np.ndarray, members: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Values in random order within each joint group."""
+    values = values.copy()
+    for group in np.unique(members):
+        values[members == group] = rng.permutation(values[members == group])
+    return values
+
+
+def _dealt_by_group(
+    design: Design,
+    claims: pd.DataFrame,
+    name: str,
+    sizes: Mapping[tuple[str, ...], int],
+    by: Sequence[str],
+) -> np.ndarray | None:
+    """Codes of a category where print counts its levels in every joint group; else None."""
+    levels, dealt = levels_of(design, name), []
+    for group, size in sizes.items():
+        where = frozenset(zip(by, group, strict=True))
+        counts = [_count_among(claims, where, name, level) for level in levels]
+        if len(where) < 2 or None in counts or sum(counts) > size:
+            return None
+        codes = np.repeat(np.arange(len(levels)), counts).astype(float)
+        dealt.append(np.concatenate([codes, np.full(size - len(codes), np.nan)]))
+    return np.concatenate(dealt)
+
+
+def _deaths(design: Design, claims: pd.DataFrame, group: Mapping[str, str]) -> int | None:
+    """Deaths that print counts in a joint group, by the endpoint that ends with death."""
+    endpoint, where = longest(design), frozenset(group.items())
+    counted = _count_among(claims, where, f"{endpoint.lower()}_event", "1")
+    if counted is not None:
+        return counted
+    told = claims[(claims["statistic"] == "events") & (claims["endpoint"] == endpoint)]
+    for claim in told.to_dict("records"):
+        if frozenset(where_of(claim["population"], claim["group"])) == where:
+            return int(claim["value"])
+    return None
+
+
+def _count_among(
+    claims: pd.DataFrame, where: frozenset[tuple[str, str]], name: str, level: str
+) -> int | None:
+    """A printed count among patients of several conditions, wherever they stand in the claim."""
+    asked = (claims["statistic"] == "n") & (claims["covariate"] == name)
+    for claim in claims[asked & (claims["level"] == level)].to_dict("records"):
+        if frozenset(where_of(claim["population"], claim["group"])) == where:
+            return int(claim["value"])
+    return None
 
 
 def _categories(
@@ -285,8 +357,11 @@ def _freedom(
                 value = knots.get(share, printed)
                 if value is not None:
                     bound[at, code] = value
+    bundles, joint = _bundles(wishes, columns), counted_jointly(design, wishes, claims)
+    names = [{columns.names[at] for at in bundle if at >= 0} for bundle in bundles]
     return Freedom(
-        _bundles(wishes, columns),
+        bundles,
+        np.array([held <= joint for held in names]),
         numeric,
         free,
         missing,
@@ -294,7 +369,7 @@ def _freedom(
         lowest,
         highest,
         np.zeros((0, 2), np.int64),
-        *_ends(claims, plan),
+        *_ends(claims, plan, wishes["period"]),
     )
 
 
@@ -311,121 +386,23 @@ def _bundles(wishes: Mapping[str, Any], columns: Columns) -> np.ndarray:
     return rows.astype(np.int64)
 
 
-def _ends(claims: pd.DataFrame, plan: Plan) -> tuple[int, int]:
-    """Latest and earliest end of observation (days), from the printed range of follow-up."""
-    days = {}
+def _ends(claims: pd.DataFrame, plan: Plan, period: Mapping[str, Any]) -> tuple[int, int]:
+    """Latest and earliest end of observation (days), from the printed range of follow-up.
+
+    Where none is printed, the calendar bounds it: nobody is followed from before the first
+    operation or beyond the last day of observation.
+    """
+    days = {
+        "max_follow_up": (0.0, (period["cut_off"] - period["first"]).days + 1.0),
+        "min_follow_up": (1.0, 1.0),
+    }
     for name in ("max_follow_up", "min_follow_up"):
         found = claims[(claims["statistic"] == name) & (claims["group"] == "all")]
         if not len(found):
-            raise DesignError(f"The ledger lacks {name}; declare it to bound the times.")
+            continue
         row = found.iloc[0]
         months = row["value"] * (12 if row["unit"] == "years" else 1)
         half = 0.5 * 10.0 ** -row["decimals"] * (12 if row["unit"] == "years" else 1)
         days[name] = (months - half) * plan.month, (months + half) * plan.month
     latest = math.ceil(days["max_follow_up"][1]) - 1
     return latest, max(1, math.ceil(days["min_follow_up"][0]))
-
-
-# ---- courses -------------------------------------------------------------------------------
-
-
-def _courses(
-    design: Design,
-    claims: pd.DataFrame,
-    plan: Plan,
-    freedom: Freedom,
-    groups: Sequence[tuple[str, ...]],
-    names: Sequence[str],
-    members: np.ndarray,
-    rng: np.random.Generator,
-) -> np.ndarray:
-    """Recurrence, failure, end and death of each patient, drawn around the printed curves."""
-    n = len(members)
-    common = rng.standard_normal(n)
-    drawn = {}
-    for endpoint in ("RFS", "SCP", "OS"):
-        score = _BOND * common + math.sqrt(1 - _BOND**2) * rng.standard_normal(n)
-        chance = norm.cdf(score)
-        drawn[endpoint] = np.full(n, np.inf)
-        if endpoint in design.endpoints:
-            for g, levels in enumerate(groups):
-                curve = _curve(claims, endpoint, names, levels)
-                inside = members == g
-                drawn[endpoint][inside] = _quantile(curve, chance[inside])
-    recurrence = np.maximum(np.round(drawn["RFS"] * plan.month), 1)
-    failure = np.maximum(np.round(drawn["SCP"] * plan.month), recurrence)
-    death = np.maximum(np.round(drawn["OS"] * plan.month), recurrence + 30)
-    observed = design.conventions["follow_up"] != "reverse"
-    last = _last_contacts(claims, plan, freedom, n, 1.25 if observed else 1.0, rng)
-    end = np.clip(np.minimum(death, last), freedom.earliest, freedom.latest)
-    fate = np.full((n, 4), NEVER, dtype=np.int64)
-    fate[:, Course.END], fate[:, Course.DEAD] = end, (death <= end).astype(np.int64)
-    came, failed = recurrence <= end, (failure <= end) & plan.scp
-    fate[came, Course.RECURRENCE] = recurrence[came]
-    fate[failed, Course.FAILURE] = failure[failed]
-    return fate
-
-
-def _curve(
-    claims: pd.DataFrame, endpoint: str, names: Sequence[str], levels: Sequence[str]
-) -> list[tuple[float, float]]:
-    """(months, survival) printed for a group, or for the nearest larger one, falling."""
-    parts = [f"{n}={level}" for n, level in zip(names, levels, strict=True)]
-    keys = ["all", *parts, ",".join(parts)]
-    points: dict[float, float] = {}
-    for key in keys:
-        part = claims[
-            (claims["endpoint"] == endpoint)
-            & (claims["group"] == key)
-            & (claims["field"] == "estimate")
-            & (claims["kind"] == "number")
-        ]
-        for row in part.itertuples():
-            if row.statistic == "survival_rate":
-                points[row.time] = row.value / 100
-            if row.statistic == "median_survival":
-                points = {t: s for t, s in points.items() if s != 0.5}
-                points[row.value * (12 if row.unit == "years" else 1)] = 0.5
-    curve = [(0.0, 1.0)]
-    for t, s in sorted(points.items()):
-        if s < curve[-1][1]:
-            curve.append((t, s))
-    return curve
-
-
-def _quantile(curve: Sequence[tuple[float, float]], chance: np.ndarray) -> np.ndarray:
-    """Times at which a curve, exponential between its points, falls to `chance`."""
-    times, survival = np.array(curve).T
-    hazard = -np.log(survival)
-    asked = -np.log(chance)
-    found = np.interp(asked, hazard, times)
-    slope = (hazard[-1] - hazard[0]) / max(times[-1], 1.0) if len(times) > 1 else 1 / 60
-    beyond = asked > hazard[-1]
-    found[beyond] = times[-1] + (asked[beyond] - hazard[-1]) / slope
-    return found
-
-
-def _last_contacts(
-    claims: pd.DataFrame,
-    plan: Plan,
-    freedom: Freedom,
-    n: int,
-    beyond: float,
-    rng: np.random.Generator,
-) -> np.ndarray:
-    """Days at which patients who live on were last seen: few early, most around the median.
-
-    `beyond`: their median over the printed one, which deaths make shorter where they count.
-    """
-    row = claims[(claims["statistic"] == "median_follow_up") & (claims["group"] == "all")]
-    factor = 12 if len(row) and row["unit"].iloc[0] == "years" else 1
-    middle = float(row["value"].iloc[0]) * factor * plan.month * beyond
-    share = np.sort(rng.random(n))
-    knots = [
-        freedom.earliest,
-        0.45 * middle,
-        middle,
-        0.6 * middle + 0.4 * freedom.latest,
-        freedom.latest,
-    ]
-    return rng.permutation(np.round(np.interp(share, [0, 0.2, 0.5, 0.8, 1], knots)))

@@ -16,17 +16,11 @@ from scipy.stats import norm
 
 from crlm import ledger
 from crlm.ledger import Design, LedgerError
-from crlm.reconstruction.quantities import (
-    RATIOS,
-    Quantity,
-    levels_of,
-    model_columns,
-    quantity_of,
-    tested,
-)
+from crlm.reconstruction.models import Model, levels_of, models_of
+from crlm.reconstruction.quantities import RATIOS, Quantity, flipped, quantity_of, tested
 
 #: Where two printings of one number disagree, the first of these places counts.
-PLACES = ("table1", "table2", "table3", "results", "abstract", "title", "discussion", "conclusion")
+PLACES = ("table", "results", "abstract", "title", "discussion", "conclusion")
 #: Below this |z| the side of a test is left open: print cannot tell it.
 SIDELESS = 0.8
 #: A p value of this or less counts as significant (directions, as `comparison` judges them).
@@ -123,6 +117,8 @@ def _target(
     if claim["kind"] == "direction":
         return _direction(claim, quantity, design)
     low, high = allowed(claim, design.conventions.get("rounded_before"))
+    if claim["statistic"] == "z":
+        return Target((claim["id"],), quantity, low, high)
     if quantity.part == "z":
         side = sides.get(
             (claim["endpoint"], claim["covariate"] or claim["group"], claim["population"]), 0
@@ -157,8 +153,7 @@ def _direction(claim: Mapping[str, Any], quantity: Quantity, design: Design) -> 
     edge = float(norm.isf(ALPHA / 2))
     span = {">": (edge, math.inf), "<": (-math.inf, -edge), "~": (-edge, edge)}
     low, high = span[claim["operator"]]
-    levels = levels_of(design, claim["covariate"])
-    if claim["statistic"] == "difference" and levels and claim["level"] == levels[0]:
+    if flipped(claim, design):
         low, high = -high, -low
     return Target((claim["id"],), quantity, low, high)
 
@@ -213,14 +208,20 @@ def _with_sides(found: Sequence[Target], claims: pd.DataFrame, design: Design) -
     return made
 
 
+def _rank(place: str) -> tuple[int, int]:
+    """Where a place stands among `PLACES`; tables by their numbers."""
+    word = place.rstrip("0123456789")
+    number = int(place[len(word) :] or 0)
+    return (PLACES.index(word) if word in PLACES else len(PLACES)), number
+
+
 def _merged(
     found: Iterable[tuple[Mapping[str, Any], Target]],
 ) -> tuple[list[Target], dict[str, str]]:
     """One target a quantity; printings that exclude each other lose to the first place."""
-    order = {place: i for i, place in enumerate(PLACES)}
     kept: dict[tuple[Quantity, bool], Target] = {}
     conflicts: dict[str, str] = {}
-    for claim, target in sorted(found, key=lambda f: order.get(f[0]["place"], len(order))):
+    for claim, target in sorted(found, key=lambda pair: _rank(pair[0]["place"])):
         key = (target.quantity, target.absolute)
         before = kept.get(key)
         if before is None:
@@ -248,26 +249,35 @@ def _implied(design: Design, known: Mapping[Quantity, Target]) -> list[Target]:
     it, and what is printed of the other rows too.
     """
     targets = []
-    for endpoint, spec in design.models.items():
-        if spec["selection"] not in ("enter", "backward"):
+    for model in models_of(design):
+        if not model.screened:
             continue
-        inside = set(model_columns(design, endpoint)) | set(spec.get("left_out", ()))
-        edge = float(norm.isf(spec["entry_p"] / 2))
-        for name in spec["covariates"]:
-            claim = {
-                "endpoint": endpoint,
-                "population": "all",
-                "covariate": name,
-                "level": "",
-                "model": "univariable",
-                "group": "all",
-            }
-            quantity = tested(claim, design)
+        inside = {*model.covariates(), *(model.spec.get("left_out") or ())}
+        edge = float(norm.isf(model.spec["entry_p"] / 2))
+        for name in model.spec["covariates"]:
+            quantity = tested(_alone(model, name), design)
+            if isinstance(quantity, str):
+                continue
             printed = known.get(quantity)
+            label = f"{model.name}: {name}"
             if name not in inside and printed is None:
-                label = f"{endpoint}: {name} did not enter the model"
-                targets.append(Target((label,), quantity, 0.0, edge, True, "implied"))
+                told = (f"{label} did not enter the model",)
+                targets.append(Target(told, quantity, 0.0, edge, True, "implied"))
             elif name in inside and printed is not None and _reach(printed) > edge:
-                label = f"{endpoint}: {name} passed the screen"
-                targets.append(Target((label,), quantity, edge, math.inf, True, "implied"))
+                told = (f"{label} passed the screen",)
+                targets.append(Target(told, quantity, edge, math.inf, True, "implied"))
     return targets
+
+
+def _alone(model: Model, name: str) -> dict[str, Any]:
+    """A claim on the univariable test that a covariate had to pass."""
+    population = ",".join(f"{column}={level}" for column, level in model.where)
+    return {
+        "endpoint": model.endpoint,
+        "population": population or "all",
+        "covariate": name,
+        "level": "",
+        "model": "univariable",
+        "group": "all",
+        "kind": "number",
+    }

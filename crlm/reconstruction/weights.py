@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from crlm.ledger import Design
+from crlm.reconstruction.models import model_of
 from crlm.reconstruction.targets import Target
 
 #: A printed number counts this much, a soft range that.
@@ -40,7 +41,9 @@ def own_weight(target: Target, design: Design) -> float:
 def _screens(target: Target, design: Design) -> bool:
     """Whether a test may decide which covariates enter a notebook's model."""
     asked = target.quantity
-    return asked.part == "z" and asked.endpoint in design.models and bool(asked.covariate)
+    return (
+        asked.part == "z" and model_of(design, asked.endpoint) is not None and bool(asked.covariate)
+    )
 
 
 def worth(targets: Sequence[Target], design: Design) -> np.ndarray:

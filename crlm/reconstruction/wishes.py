@@ -19,10 +19,11 @@ from crlm.ledger import Design, DesignError, did_you_mean
 from crlm.ledger.dictionary import Table, tables, texts, twice_faults
 from crlm.ledger.errors import Fault, refusal
 from crlm.ledger.typed import SchemaRow, Strict, faults_of, place_of, read_toml, schema_rows
-from crlm.reconstruction.arrays import MOST_PAIRS
 from crlm.reconstruction.codes import SHARES
 
 FILE = "reconstruction.toml"
+#: Columns that make joint groups.
+_MOST_GROUPS = 2
 
 Text = Annotated[str, Field(min_length=1)]
 Names = Annotated[list[Text], Field(min_length=1)]
@@ -40,7 +41,7 @@ _OF_A_CATEGORY = ("counts", "free")
 class Groups(Strict):
     """Groups whose sizes are printed."""
 
-    columns: Annotated[list[Text], Field(min_length=1, max_length=MOST_PAIRS)] = Field(
+    columns: Annotated[list[Text], Field(min_length=1, max_length=_MOST_GROUPS)] = Field(
         description="Columns that make the groups, table_one.by among them"
     )
 

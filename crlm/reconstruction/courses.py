@@ -1,0 +1,161 @@
+"""The first courses of disease of a search, drawn around the printed curves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from crlm.ledger import Design
+from crlm.reconstruction.arrays import Freedom, Plan
+from crlm.reconstruction.clocks import clocks_of
+from crlm.reconstruction.codes import NEVER, OF_CAUSE, OF_OTHER, Course
+from crlm.reconstruction.quantities import longest
+
+#: Correlation of the normal scores behind a patient's recurrence, failure and death.
+_BOND = 0.75
+#: Days from recurrence to death at least; deaths of cancer and of other causes, to begin with.
+_APART, _CAUSES = 30, (0.75, 0.25)
+
+
+def courses(
+    design: Design,
+    claims: pd.DataFrame,
+    plan: Plan,
+    freedom: Freedom,
+    groups: Sequence[tuple[str, ...]],
+    names: Sequence[str],
+    members: np.ndarray,
+    deaths: Sequence[int | None],
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Recurrence, failure, end and death of each patient, drawn around the printed curves.
+
+    `deaths`: how many print counts in each joint group, where it does.
+    """
+    n = len(members)
+    common = rng.standard_normal(n)
+    drawn = {}
+    for lead in (Course.RECURRENCE, Course.FAILURE, Course.END):
+        score = _BOND * common + math.sqrt(1 - _BOND**2) * rng.standard_normal(n)
+        chance = norm.cdf(score)
+        drawn[lead] = np.full(n, np.inf)
+        endpoint = _leading(design, plan, lead)
+        for g, levels in enumerate(groups if endpoint else ()):
+            curve = _curve(claims, endpoint, names, levels)
+            inside = members == g
+            told = len(curve) > 1 or lead != Course.END or deaths[g] is None
+            drawn[lead][inside] = _quantile(curve, chance[inside]) if told else np.inf
+    recurrence = np.maximum(np.round(drawn[Course.RECURRENCE] * plan.month), 1)
+    failure = np.maximum(np.round(drawn[Course.FAILURE] * plan.month), recurrence)
+    later = np.where(np.isfinite(recurrence), recurrence + _APART, 1)
+    death = np.maximum(np.round(drawn[Course.END] * plan.month), later)
+    observed = design.conventions["follow_up"] != "reverse"
+    followed = f"{longest(design).lower()}_months"
+    beyond = 1.25 if observed else 1.0
+    last = _last_contacts(claims, plan, freedom, n, followed, beyond, rng)
+    end = np.clip(np.minimum(death, last), freedom.earliest, freedom.latest)
+    fate = np.full((n, 4), NEVER, dtype=np.int64)
+    fate[:, Course.END], fate[:, Course.DEAD] = end, (death <= end).astype(np.int64)
+    for g, count in enumerate(deaths):
+        if count is not None:
+            late = np.where(np.isfinite(death), death - last, common * plan.month)
+            _let_die(fate, np.flatnonzero(members == g), late, count)
+    if plan.causes:
+        dead = fate[:, Course.DEAD] > 0
+        fate[dead, Course.DEAD] = rng.choice([OF_CAUSE, OF_OTHER], dead.sum(), p=_CAUSES)
+    came, failed = recurrence <= end, failure <= end
+    fate[came, Course.RECURRENCE] = recurrence[came]
+    fate[failed, Course.FAILURE] = failure[failed]
+    return fate
+
+
+def _let_die(fate: np.ndarray, inside: np.ndarray, late: np.ndarray, count: int) -> None:
+    """So many of a group are dead, those whose death came earliest before their last contact."""
+    order = inside[np.argsort(late[inside], kind="stable")]
+    fate[order[:count], Course.DEAD], fate[order[count:], Course.DEAD] = 1, 0
+
+
+def _leading(design: Design, plan: Plan, lead: Course) -> str:
+    """The endpoint after whose curve recurrence, failure or death is drawn; "" without one."""
+    rows = zip(clocks_of(design), plan.lead, plan.after, strict=True)
+    return next((name for name, led, after in rows if led == lead and not after), "")
+
+
+def _curve(
+    claims: pd.DataFrame, endpoint: str, names: Sequence[str], levels: Sequence[str]
+) -> list[tuple[float, float]]:
+    """(months, survival) printed for a group, or for the nearest larger one, falling."""
+    parts = [f"{n}={level}" for n, level in zip(names, levels, strict=True)]
+    keys = ["all", *parts, ",".join(parts)]
+    points: dict[float, float] = {}
+    for key in keys:
+        part = claims[
+            (claims["endpoint"] == endpoint)
+            & (claims["group"] == key)
+            & (claims["field"] == "estimate")
+            & (claims["kind"] == "number")
+        ]
+        for row in part.itertuples():
+            if row.statistic == "survival_rate":
+                points[row.time] = row.value / 100
+            if row.statistic == "median_survival":
+                points = {t: s for t, s in points.items() if s != 0.5}
+                points[row.value * (12 if row.unit == "years" else 1)] = 0.5
+    curve = [(0.0, 1.0)]
+    for t, s in sorted(points.items()):
+        if s < curve[-1][1]:
+            curve.append((t, s))
+    return curve
+
+
+def _quantile(curve: Sequence[tuple[float, float]], chance: np.ndarray) -> np.ndarray:
+    """Times at which a curve, exponential between its points, falls to `chance`."""
+    times, survival = np.array(curve).T
+    hazard = -np.log(survival)
+    asked = -np.log(chance)
+    found = np.interp(asked, hazard, times)
+    slope = (hazard[-1] - hazard[0]) / max(times[-1], 1.0) if len(times) > 1 else 1 / 60
+    beyond = asked > hazard[-1]
+    found[beyond] = times[-1] + (asked[beyond] - hazard[-1]) / slope
+    return found
+
+
+def _last_contacts(
+    claims: pd.DataFrame,
+    plan: Plan,
+    freedom: Freedom,
+    n: int,
+    followed: str,
+    beyond: float,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Days at which patients who live on were last seen: few early, most around the median.
+
+    `followed`: the column of observed times, whose mean stands in for a median. `beyond`: their
+    median over the printed one, which deaths make shorter where they count.
+    """
+    row = claims[(claims["statistic"] == "median_follow_up") & (claims["group"] == "all")]
+    factor = 12 if len(row) and row["unit"].iloc[0] == "years" else 1
+    timed = (claims["covariate"] == followed) & (claims["statistic"] == "mean")
+    means = claims.loc[timed & (claims["kind"] == "number"), "value"]
+    middle = 0.5 * freedom.latest
+    if len(row):
+        middle = float(row["value"].iloc[0]) * factor * plan.month * beyond
+    share = np.sort(rng.random(n))
+    knots = [
+        freedom.earliest,
+        0.45 * middle,
+        middle,
+        0.6 * middle + 0.4 * freedom.latest,
+        freedom.latest,
+    ]
+    if not len(row) and len(means):
+        # As times that end at a constant rate, with the printed mean.
+        mean = float(means.mean()) * plan.month
+        knots = [freedom.earliest, *(mean * part for part in (0.22, 0.69, 1.61)), 4.5 * mean]
+        knots[-1] = min(knots[-1], freedom.latest)
+    return rng.permutation(np.round(np.interp(share, [0, 0.2, 0.5, 0.8, 1], knots)))

@@ -1,0 +1,383 @@
+"""Single quantities of a cohort by other programs than the search: the certificate's second hand.
+
+Curves and log-rank tests come from lifelines, Cox and logistic models from statsmodels, tables
+and tests of numbers from scipy; nothing here calls a kernel of the search or `crlm.survival`.
+Fisher's test beyond 2 x 2 alone is this project's own (`crlm.exact`, equal to R's `fisher.test`),
+for scipy samples its tables, another p at each call.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from crlm.exact import exact_test
+from crlm.ledger import Design
+from crlm.reconstruction.models import Where, factors_of, indicators, levels_of
+from crlm.reconstruction.quantities import Quantity
+
+_Z = float(stats.norm.ppf(0.975))
+#: Where S equals one half but for rounding.
+_HALF = 1e-8
+
+
+def by_python(quantity: Quantity, frames: Mapping[str, pd.DataFrame], design: Design) -> float:
+    """One statistic by an independent program, on the scale of the search.
+
+    Ratios are logarithms, tests signed z, times months, rates and percentages 0 to 100.
+    """
+    name = quantity.endpoint if quantity.endpoint in design.endpoints else "patients"
+    return computed(quantity, among(frames[name], quantity.where), design)
+
+
+def computed(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    """The same of the patients of one frame."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return float(PROGRAMS[quantity.kind](quantity, frame, design))
+
+
+def among(frame: pd.DataFrame, where: Where) -> pd.DataFrame:
+    """The patients for whom all conditions hold."""
+    for column, level in where:
+        frame = frame[frame[column].astype(str).isin(level.split("/"))]
+    return frame
+
+
+def _km(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    from lifelines import KaplanMeierFitter
+    from lifelines.utils import median_survival_times
+
+    if quantity.part == "events":
+        return int(frame["event"].sum())
+    fitter = KaplanMeierFitter().fit(frame["time"], frame["event"])
+    spss = design.conventions["conf_type"] == "spss"
+    if quantity.part == "survival_rate":
+        if quantity.limit == "estimate":
+            return 100 * float(fitter.predict(quantity.time))
+        band = fitter.confidence_interval_
+        column = 0 if quantity.limit == "conf_low" else 1
+        return 100 * float(band[band.index <= quantity.time + 1e-9].iloc[-1, column])
+    curve = fitter.survival_function_.iloc[:, 0]
+    middle = (
+        float(curve.index[np.flatnonzero(curve.to_numpy() <= 0.5 + _HALF)[0]])
+        if (curve.min() <= 0.5 + _HALF)
+        else math.nan
+    )
+    if quantity.limit == "estimate":
+        return middle
+    if not spss:
+        limits = median_survival_times(fitter.confidence_interval_)
+        return float(limits.iloc[0, 0 if quantity.limit == "conf_low" else 1])
+    half = _Z * _spss_error(fitter.event_table, curve)
+    return max(middle - half, 0.0) if quantity.limit == "conf_low" else middle + half
+
+
+def _rates(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    from lifelines import KaplanMeierFitter
+
+    rates, variances = [], []
+    for side in (-1, 0):
+        part = frame
+        for name in quantity.columns:
+            part = part[part[name].astype(str) == levels_of(design, name)[side]]
+        fitter = KaplanMeierFitter().fit(part["time"], part["event"])
+        rates.append(float(fitter.predict(quantity.time)))
+        variances.append(rates[-1] ** 2 * _greenwood(fitter.event_table, quantity.time))
+    return (rates[0] - rates[1]) / math.sqrt(sum(variances))
+
+
+def _spss_error(table: pd.DataFrame, curve: pd.Series) -> float:
+    """SPSS's standard error of a median: Greenwood's over Collett's density."""
+    events = table[table["observed"] > 0]
+    survival = curve.reindex(events.index)
+    upper = survival.index[survival >= 0.55 - _HALF].max()
+    lower = survival.index[survival <= 0.45 + _HALF].min()
+    middle = survival.index[survival <= 0.5 + _HALF].min()
+    if not (np.isfinite(upper) and np.isfinite(lower) and np.isfinite(middle)):
+        return math.nan
+    density = (survival[upper] - survival[lower]) / (lower - upper)
+    return float(survival[middle] * math.sqrt(_greenwood(table, middle)) / density)
+
+
+def _greenwood(table: pd.DataFrame, until: float) -> float:
+    """Greenwood's variance of the logarithm of survival, from lifelines' table of events."""
+    past = table[(table["observed"] > 0) & (table.index <= until)]
+    return float(
+        (past["observed"] / (past["at_risk"] * (past["at_risk"] - past["observed"]))).sum()
+    )
+
+
+def _follow_up(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    time = np.sort(frame["time"].to_numpy())
+    if quantity.part == "min_follow_up":
+        return time[0]
+    if quantity.part == "max_follow_up":
+        return time[-1]
+    if design.conventions["follow_up"] == "reverse":
+        reverse = frame.assign(event=~frame["event"])
+        return _km(Quantity("km", part="median_survival", limit=quantity.limit), reverse, design)
+    rank = int(stats.binom.ppf(0.025, len(time), 0.5))
+    if stats.binom.cdf(rank, len(time), 0.5) <= 0.025:
+        rank += 1
+    places = {"conf_low": time[rank - 1], "conf_high": time[len(time) - rank]}
+    return places.get(quantity.limit, float(np.median(time)))
+
+
+def _logrank(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    from lifelines.statistics import logrank_test
+
+    matrix, known = _design_matrix(frame, design, quantity.columns)
+    held = frame[known]
+    inside = matrix[known, 0] == 1
+    first, second = held[~inside], held[inside]
+    test = logrank_test(first["time"], second["time"], first["event"], second["event"])
+    side = _coefficient(quantity, frame, design, (quantity.columns[0],), 0)[0]
+    return math.copysign(math.sqrt(test.test_statistic), side)
+
+
+def _logranks(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    from lifelines.statistics import multivariate_logrank_test
+
+    known = frame[frame[quantity.columns[0]].notna()]
+    groups = known[quantity.columns[0]].astype(str)
+    test = multivariate_logrank_test(known["time"], groups, known["event"])
+    return float(stats.norm.isf(test.p_value / 2))
+
+
+def _design_matrix(
+    frame: pd.DataFrame, design: Design, columns: tuple[str, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Columns as numbers, and which patients have them all."""
+    matrix = np.column_stack([_numbers(frame, design, column) for column in columns])
+    return matrix, ~np.isnan(matrix).any(axis=1)
+
+
+def _numbers(frame: pd.DataFrame, design: Design, column: str) -> np.ndarray:
+    """A column of a search as numbers: a level as 1, products multiplied; missing as NaN."""
+    if factors_of(column):
+        return np.prod([_numbers(frame, design, part) for part in factors_of(column)], axis=0)
+    name, _, level = column.partition("=")
+    levels, known = levels_of(design, name), frame[name].notna().to_numpy()
+    if not levels:
+        return np.where(known, frame[name].to_numpy(float, na_value=np.nan), np.nan)
+    wanted = (level or levels[1]).split("/")
+    return np.where(known, _words(frame[name]).isin(wanted).to_numpy(float), np.nan)
+
+
+def _words(values: pd.Series) -> pd.Series:
+    """Levels as text; an event is 0 or 1."""
+    if pd.api.types.is_bool_dtype(values):
+        return values.map({True: "1", False: "0"}).astype(object)
+    return values.astype(str)
+
+
+def _coefficient(
+    quantity: Quantity, frame: pd.DataFrame, design: Design, columns: tuple[str, ...], at: int
+) -> tuple[float, float]:
+    estimates, errors, _ = _coefficients(columns, quantity.strata, frame, design)
+    return estimates[at], errors[at]
+
+
+def _coefficients(
+    columns: tuple[str, ...], strata: str, frame: pd.DataFrame, design: Design
+) -> tuple[tuple[float, ...], tuple[float, ...], tuple[tuple[float, ...], ...]]:
+    """Coefficients of a Cox model, their errors and their covariances."""
+    matrix, known = _design_matrix(frame, design, columns)
+    numbers = _strata(frame, strata)
+    known &= ~np.isnan(numbers)
+    held = np.column_stack([frame["time"], frame["event"], numbers, matrix]).astype(float)[known]
+    return _proportional_hazards(held.tobytes(), len(held), design.conventions["ties"])
+
+
+def joint(names: Sequence[str], name: str, frame: pd.DataFrame, design: Design) -> float:
+    """z of Wald's test of a covariate, all its levels together, in a model of several."""
+    columns = {one: indicators(design, one) for one in names}
+    every = tuple(column for one in names for column in columns[one])
+    estimates, errors, spread = _coefficients(every, "", frame, design)
+    at = [every.index(column) for column in columns[name]]
+    if len(at) == 1:
+        return abs(estimates[at[0]] / errors[at[0]])
+    chosen = np.array(estimates)[at]
+    value = float(chosen @ np.linalg.solve(np.array(spread)[np.ix_(at, at)], chosen))
+    return float(stats.norm.isf(stats.chi2.sf(value, len(at)) / 2))
+
+
+def together(columns: tuple[str, ...], frame: pd.DataFrame, design: Design, test: str) -> float:
+    """z of a test of all coefficients of a model: Wald, likelihood ratio, or score."""
+    from statsmodels.duration.hazard_regression import PHReg
+
+    matrix, known = _design_matrix(frame, design, columns)
+    time, event = (frame[name].to_numpy(float)[known] for name in ("time", "event"))
+    ties = design.conventions["ties"]
+    model = PHReg(time, matrix[known], status=event.astype(int), ties=ties)
+    fit, none = model.fit(disp=0), np.zeros(len(columns))
+    if test == "lr":
+        value = 2 * (model.loglike(fit.params) - model.loglike(none))
+    elif test == "score":
+        score = model.score(none)
+        value = float(score @ np.linalg.solve(-model.hessian(none), score))
+    else:
+        value = float(fit.params @ np.linalg.solve(fit.cov_params(), fit.params))
+    return float(stats.norm.isf(stats.chi2.sf(value, len(columns)) / 2))
+
+
+def _strata(frame: pd.DataFrame, column: str) -> np.ndarray:
+    """The stratum of each patient as a number; NaN where one of its columns is missing."""
+    if not column:
+        return np.zeros(len(frame))
+    names = column.split("|")
+    number = frame.groupby(names, observed=True, dropna=False).ngroup().to_numpy(float)
+    return np.where(frame[names].notna().all(axis=1), number, np.nan)
+
+
+@functools.lru_cache(maxsize=128)
+def _proportional_hazards(
+    held: bytes, patients: int, ties: str
+) -> tuple[tuple[float, ...], tuple[float, ...], tuple[tuple[float, ...], ...]]:
+    """Coefficients, errors and covariances of one model: its rows are asked for one by one.
+
+    `held` is a table of doubles, a row a patient: time, event, stratum, covariates.
+    """
+    from statsmodels.duration.hazard_regression import PHReg
+
+    table = np.frombuffer(held).reshape(patients, -1)
+    strata = table[:, 2] if len(set(table[:, 2])) > 1 else None
+    status = table[:, 1].astype(int)
+    fit = PHReg(table[:, 0], table[:, 3:], status=status, strata=strata, ties=ties).fit(disp=0)
+    spread = tuple(tuple(map(float, row)) for row in np.atleast_2d(fit.cov_params()))
+    return tuple(map(float, fit.params)), tuple(map(float, fit.bse)), spread
+
+
+def _part(quantity: Quantity, estimate: float, error: float) -> float:
+    if quantity.part == "z":
+        return estimate / error
+    if quantity.part == "standard_error":
+        return error
+    sign = {"estimate": 0, "conf_low": -1, "conf_high": 1}[quantity.limit]
+    return estimate + sign * _Z * error
+
+
+def _cox(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    if quantity.covariate not in quantity.columns:
+        return math.nan
+    at = quantity.columns.index(quantity.covariate)
+    return _part(quantity, *_coefficient(quantity, frame, design, quantity.columns, at))
+
+
+def _logistic(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    import statsmodels.api as sm
+
+    matrix, known = _design_matrix(frame, design, quantity.columns)
+    outcome = (frame[quantity.endpoint].astype(str) == "yes").to_numpy(float)
+    fit = sm.Logit(outcome[known], sm.add_constant(matrix[known])).fit(disp=0, tol=1e-12)
+    at = 1 + quantity.columns.index(quantity.covariate)
+    return _part(quantity, float(fit.params[at]), float(fit.bse[at]))
+
+
+def _association(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    column, by = quantity.columns
+    rows, columns = (_coded(frame, design, name) for name in (by, column))
+    table = pd.crosstab(rows, columns)
+    table = table.reindex(index=levels_of(design, by), columns=levels_of(design, column))
+    counts = table.fillna(0).to_numpy(int)
+    counts = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
+    if min(counts.shape) < 2:
+        return math.nan
+    p = _TABLE_TESTS[design.table_one["categorical_test"]](counts)
+    if counts.shape != (2, 2):
+        return float(stats.norm.isf(p / 2))
+    gap = counts[0, 0] * counts[1, 1] - counts[0, 1] * counts[1, 0]
+    return math.copysign(float(stats.norm.isf(p / 2)), gap)
+
+
+def _coded(frame: pd.DataFrame, design: Design, column: str) -> pd.Series:
+    """Levels of a column of a search, `column=level` as no and yes; missing where it is."""
+    name, _, level = column.partition("=")
+    words = _words(frame[name])
+    if level:
+        words = words.isin(level.split("/")).map({False: "no", True: "yes"})
+    return words.where(frame[name].notna())
+
+
+def _fisher(counts: np.ndarray) -> float:
+    two_by_two = counts.shape == (2, 2)
+    return stats.fisher_exact(counts).pvalue if two_by_two else exact_test(counts)[0]
+
+
+def _pearson(counts: np.ndarray) -> float:
+    return stats.chi2_contingency(counts, correction=False).pvalue
+
+
+def _yates(counts: np.ndarray) -> float:
+    return stats.chi2_contingency(counts, correction=counts.shape == (2, 2)).pvalue
+
+
+_TABLE_TESTS = {"fisher": _fisher, "chi-square": _pearson, "chi-square-yates": _yates}
+
+
+def _groups(quantity: Quantity, frame: pd.DataFrame, design: Design) -> list[pd.Series]:
+    """Values of a number in each group of another column, those without any left out."""
+    column, by = quantity.columns
+    groups = _coded(frame, design, by)
+    parts = [frame[groups == level][column].dropna() for level in levels_of(design, by)]
+    return [part for part in parts if len(part)]
+
+
+def _ranks(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    first, second = _groups(quantity, frame, design)
+    test = stats.mannwhitneyu(second, first, use_continuity=False, method="asymptotic")
+    side = test.statistic - len(first) * len(second) / 2
+    return math.copysign(float(stats.norm.isf(test.pvalue / 2)), side)
+
+
+def _t_test(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    first, second = _groups(quantity, frame, design)
+    test = stats.ttest_ind(second.astype(float), first.astype(float))
+    return math.copysign(float(stats.norm.isf(test.pvalue / 2)), test.statistic)
+
+
+def _kruskal(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    test = stats.kruskal(*_groups(quantity, frame, design))
+    return float(stats.norm.isf(test.pvalue / 2))
+
+
+def _summary(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    values = frame[quantity.columns[0]].dropna().to_numpy(float)
+    if quantity.part in ("mean", "sd"):
+        return float(values.mean() if quantity.part == "mean" else values.std(ddof=1))
+    share = {"min": 0.0, "q1": 0.25, "median": 0.5, "q3": 0.75, "max": 1.0}[quantity.part]
+    return float(np.quantile(values, share, method="weibull"))
+
+
+def _count(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    column, _, level = quantity.columns[0].partition("=")
+    if quantity.part == "missing":
+        return int(frame[column].isna().sum())
+    known = _words(frame[column].dropna())
+    n = int((known == level).sum())
+    return n if quantity.part == "n" else 100 * n / max(len(known), 1)
+
+
+PROGRAMS = {
+    "km": _km,
+    "followup": _follow_up,
+    "logrank": _logrank,
+    "cox": _cox,
+    "logistic": _logistic,
+    "association": _association,
+    "ranks": _ranks,
+    "summary": _summary,
+    "count": _count,
+    "rates": _rates,
+    "t": _t_test,
+    "kruskal": _kruskal,
+    "table": _association,
+    "logranks": _logranks,
+}

@@ -1,0 +1,297 @@
+"""A search for an invented third paper: other endpoints, several levels, strata, products."""
+
+import csv
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from crlm import ledger
+from crlm.ledger import DesignError
+from crlm.reconstruction import annealing, histories, models, procedure, programs, search, wishes_of
+from crlm.reconstruction.quantities import quantity_of
+
+DESIGN = (
+    """
+title = "An invented paper"
+citation = "Nobody, 2020"
+question = "Does the arm matter?"
+[columns]
+use = ["patient_id", "sex", "entry_months"]
+[columns.arm]
+type = "category"
+levels = ["a", "b", "c"]
+role = "exposure"
+[columns.stage]
+type = "category"
+levels = ["I", "II", "III", "IV"]
+role = "baseline"
+[columns.decade]
+type = "category"
+levels = ["old", "new"]
+role = "baseline"
+[columns.marker]
+type = "number"
+unit = "ng/mL"
+role = "baseline"
+"""
+    + "".join(
+        f"""[columns.{name}_months]
+type = "number"
+unit = "months"
+role = "time"
+[columns.{name}_event]
+type = "category"
+levels = ["0", "1"]
+role = "event"
+"""
+        for name in ("dfs", "css")
+    )
+    + """
+[conventions]
+days_per_month = 30.4375
+ties = "efron"
+conf_type = "log"
+median_rule = "first"
+univariable_p = "wald"
+follow_up = "observed"
+[endpoints.DFS]
+label = "Disease-free survival"
+rule = "Surgery to recurrence or death."
+first_of = ["recurrence", "death"]
+[endpoints.CSS]
+label = "Cancer-specific survival"
+rule = "Surgery to death from cancer; other deaths censor."
+death_of = "cancer"
+[table_one]
+by = "arm"
+continuous_test = "t"
+categorical_test = "chi-square-yates"
+spread = "range"
+variables = ["sex", "stage", "marker", "decade"]
+[models.DFS]
+covariates = ["arm", "sex", "stage"]
+selection = "fixed"
+published = ["arm", "sex", "stage"]
+strata = ["decade", "sex"]
+products = [["arm", "stage"]]
+[models.CSS_a]
+endpoint = "CSS"
+population = "arm=a/b"
+covariates = ["sex", "stage"]
+selection = "fixed"
+published = ["sex", "stage"]
+references = { stage = "II" }
+strata = ["decade"]
+""".replace('covariates = ["arm", "sex", "stage"]', 'covariates = ["arm", "stage"]').replace(
+        'published = ["arm", "sex", "stage"]', 'published = ["arm", "stage"]'
+    )
+)
+WISHES = """
+[groups]
+columns = ["arm"]
+[period]
+first = 2000-01-03
+last = 2010-12-31
+cut_off = 2014-06-30
+[columns.marker]
+grid = 0.1
+knots = { a = [[0, 1], [0.5, 5], [1, 40]], b = [[0, 1], [1, 40]], c = [[0, 1], [1, 30]] }
+"""
+SIZES = {"a": 60, "b": 50, "c": 40}
+
+
+def claims():
+    """What the invented paper prints: (statistic, value, decimals, keys)."""
+    for arm, n in SIZES.items():
+        group = {"group": f"arm={arm}"}
+        yield "n", n, 0, {**group, "unit": "patients"}
+        for name, counts in {"sex": (n // 2, n - n // 2), "decade": (n // 3, n - n // 3)}.items():
+            levels = ("male", "female") if name == "sex" else ("old", "new")
+            for level, count in zip(levels, counts, strict=True):
+                yield (
+                    "n",
+                    count,
+                    0,
+                    {**group, "covariate": name, "level": level, "unit": "patients"},
+                )
+        for level, count in zip(("I", "II", "III", "IV"), (n // 4, n // 4, n // 5, 0), strict=True):
+            count = count or n - 2 * (n // 4) - n // 5
+            yield "n", count, 0, {**group, "covariate": "stage", "level": level, "unit": "patients"}
+        yield "mean", 6 + len(arm), 0, {**group, "covariate": "marker", "unit": "ng/mL"}
+        yield "sd", 4, 0, {**group, "covariate": "marker", "unit": "ng/mL"}
+        yield "events", n // 2, 0, {**group, "endpoint": "DFS", "unit": "events"}
+        yield "n", n // 4, 0, {**group, "covariate": "css_event", "level": "1", "unit": "patients"}
+        yield "median_survival", 30, 0, {**group, "endpoint": "DFS", "unit": "months"}
+    yield "p", 0.21, 2, {"group": "arm", "covariate": "stage"}
+    yield "p", 0.33, 2, {"group": "arm", "covariate": "marker"}
+    yield "p", 0.4, 1, {"group": "arm", "covariate": "marker", "population": "arm=a/b"}
+    yield "p", 0.6, 1, {"group": "sex", "covariate": "decade"}
+    yield "p", 0.05, 2, {"group": "arm", "endpoint": "DFS", "model": "logrank"}
+    yield (
+        "p",
+        0.3,
+        1,
+        {"group": "arm", "endpoint": "CSS", "model": "logrank", "population": "arm=a/c"},
+    )
+    of_model = {"endpoint": "DFS", "model": "multivariable"}
+    yield "hazard_ratio", 1.4, 1, {**of_model, "covariate": "stage", "level": "III"}
+    yield "p", 0.2, 1, {**of_model, "covariate": "stage", "level": "III"}
+    yield "hazard_ratio", 0.7, 1, {**of_model, "covariate": "arm_stage", "level": "b_IV"}
+    of_part = {"endpoint": "CSS", "model": "multivariable", "population": "arm=a/b"}
+    yield (
+        "hazard_ratio",
+        1.9,
+        1,
+        {**of_part, "covariate": "stage", "level": "III", "reference": "II"},
+    )
+    yield "se", 0.5, 1, {**of_part, "covariate": "sex", "level": "female"}
+
+
+def written(folder):
+    shutil.copy(ledger.data_folder() / "columns.toml", folder)
+    study = folder / "third"
+    study.mkdir()
+    (study / "design.toml").write_text(DESIGN)
+    (study / "reconstruction.toml").write_text(WISHES)
+    rows = []
+    for k, (statistic, value, decimals, keys) in enumerate(claims()):
+        text = f"{value:.{decimals}f}"
+        row = dict.fromkeys(ledger.CLAIM_COLUMNS, "") | {
+            "id": f"c{k}",
+            "name": f"Claim {k}",
+            "place": "table1",
+            "locator": "Table 1",
+            "kind": "number",
+            "printed": text,
+            "operator": "=",
+            "value": text,
+            "decimals": decimals,
+            "field": "estimate",
+            "population": "all",
+            "group": "all",
+            "statistic": statistic,
+        }
+        rows.append(row | keys)
+    with (study / "published.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, ledger.CLAIM_COLUMNS)
+        table.writeheader()
+        table.writerows(rows)
+    return study
+
+
+@pytest.fixture(scope="module")
+def third(tmp_path_factory):
+    """The study in a data folder of its own; its design, wishes and claims."""
+    folder = tmp_path_factory.mktemp("data")
+    study = written(folder)
+    before = os.environ.get("CRLM_DATA")
+    os.environ["CRLM_DATA"] = str(folder)
+    design = ledger.load_design(study.name)
+    yield design, wishes_of(design), ledger.load_claims(study.name)
+    os.environ.pop("CRLM_DATA")
+    if before is not None:
+        os.environ["CRLM_DATA"] = before
+
+
+def test_a_start_cohort_is_certified_before_a_search(third):
+    verdicts = procedure.rehearse(*third)
+    assert len(verdicts) == len(third[2]) and (verdicts["verdict"] != "no result").all()
+    sizes = verdicts[(verdicts["statistic"] == "n") & (verdicts["covariate"] == "")]
+    assert (sizes["verdict"] == "matches").all() and len(sizes) == 3
+
+
+def test_the_certificate_finds_what_the_search_says(third, tmp_path):
+    """Every kind of quantity by kernels and by other programs, on a cohort moved a little."""
+    design, wishes, ledger_rows = third
+    found = search.prepare(design, wishes, ledger_rows, seed=2, effort=0.0002)
+    state = search.run(found, effort=0.0002).state
+    paths = histories.write(design, wishes, found.columns, state, 2, tmp_path)
+    from crlm.reconstruction.certificate import analysis_frames
+
+    frames, got = analysis_frames(design, *paths), annealing.attained(found, state)
+    kinds = set()
+    for k, target in enumerate(found.targets):
+        if target.quantity.kind in programs.PROGRAMS and np.isfinite(got[k]):
+            again = programs.by_python(target.quantity, frames, design)
+            again = abs(again) if target.absolute else again
+            assert again == pytest.approx(got[k], rel=5e-4, abs=5e-4), target
+            kinds.add(target.quantity.kind)
+    assert kinds >= {
+        "cox",
+        "table",
+        "kruskal",
+        "t",
+        "logranks",
+        "logrank",
+        "summary",
+        "count",
+        "km",
+    }
+    assert 1 < (state.fate[:, 3] == 2).sum() < (state.fate[:, 3] > 0).sum()
+
+
+def test_deaths_of_other_causes_censor(third):
+    design, wishes, ledger_rows = third
+    made = search.begin(design, wishes, ledger_rows, seed=1)
+    table, history = histories.frames(design, wishes, made.columns, made.state, 1)
+    causes = history.loc[history["event"] == "death", "details"].value_counts()
+    assert set(causes.index) == {"cause=cancer", "cause=other"}
+    css = made.state.event[1] if made.plan.lead[0] != 2 else made.state.event[0]
+    assert css.sum() == causes["cause=cancer"]
+    assert len(table) == sum(SIZES.values())
+
+
+def test_terms_of_a_model_with_levels_products_strata_and_other_references(third):
+    design = third[0]
+    whole = models.model_of(design, "DFS")
+    assert models.terms_of(design, whole) == (
+        *("arm=b", "arm=c", "stage=II", "stage=III", "stage=IV"),
+        *(f"arm={a}&stage={s}" for a in "bc" for s in ("II", "III", "IV")),
+    )
+    assert whole.strata() == "decade|sex"
+    part = models.model_of(design, "CSS", models.where_of("arm=a/b"))
+    assert part.name == "CSS_a"
+    assert models.terms_of(design, part) == ("sex", "stage=I", "stage=III", "stage=IV")
+
+
+def test_a_ratio_against_another_level_is_asked_of_the_model_with_that_reference(third):
+    design, _, ledger_rows = third
+    asked = ledger_rows[ledger_rows["reference"] == "II"].iloc[0].to_dict()
+    quantity = quantity_of(asked, design)
+    assert quantity.covariate == "stage=III" and "stage=II" not in quantity.columns
+    assert quantity.strata == "decade" and quantity.where == (("arm", "a/b"),)
+
+
+def test_what_cannot_be_computed_is_refused_by_the_name_of_its_claim(third):
+    design, wishes, ledger_rows = third
+    at = ledger_rows.index[ledger_rows["covariate"] == "css_event"][0]
+    wrong = ledger_rows.copy()
+    wrong.loc[at, ["covariate", "level"]] = "sex", "female"
+    wrong.loc[at, "statistic"] = "mean"
+    with pytest.raises(DesignError, match=f"claim '{wrong.loc[at, 'id']}'"):
+        procedure.rehearse(design, wishes, wrong)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('strata = ["decade"]', 'strata = ["decad"]', r"\[models.CSS_a\] strata"),
+        ('population = "arm=a/b"', 'population = "arm=a/x"', r"\[models.CSS_a\] population"),
+        ('[["arm", "stage"]]', '[["arm", "sex"]]', r"\[models.DFS\] products"),
+        ('{ stage = "II" }', '{ stage = "V" }', r"\[models.CSS_a\] references"),
+        ('endpoint = "CSS"', 'endpoint = "CS"', r"\[models.CSS_a\] endpoint"),
+        ('death_of = "cancer"', 'death_of = "tumour"', r"\[endpoints.CSS\] death_of"),
+    ],
+)
+def test_misspelt_words_of_models_and_endpoints_are_refused(third, old, new, told):
+    path = third[0].folder / "design.toml"
+    text = path.read_text()
+    assert old in text
+    try:
+        path.write_text(text.replace(old, new))
+        with pytest.raises(DesignError, match=told):
+            ledger.load_design("third")
+    finally:
+        path.write_text(text)
