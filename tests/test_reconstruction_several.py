@@ -8,7 +8,7 @@ from lifelines.statistics import multivariate_logrank_test
 from scipy import stats
 from statsmodels.duration.hazard_regression import PHReg
 
-from crlm.reconstruction import fits, kernels, several, strata
+from crlm.reconstruction import compiling, fits, kernels, several, strata
 from crlm.reconstruction.codes import TWO_BY_TWO
 
 Z = stats.norm.ppf(0.975)
@@ -125,3 +125,19 @@ def test_means_deviations_and_unknown_values(drawn):
     np.testing.assert_allclose(out[5:7], (known.mean(), known.std(ddof=1)))
     kernels.count(inside, groups[1], 2.0, out)
     assert out[2] == np.isnan(groups[1])[inside].sum() > 0
+
+
+def test_machine_code_of_other_sources_is_dropped(tmp_path):
+    (tmp_path / "a.py").write_text("@compiled\ndef f(): ...")
+    (tmp_path / "words.py").write_text("WORDS = 1")
+    cache = tmp_path / "__pycache__"
+    cache.mkdir()
+    code = cache / "a.f-1.py311.nbi"
+    code.touch()
+    assert compiling.drop_stale(tmp_path) and not code.exists()
+    code.touch()
+    assert not compiling.drop_stale(tmp_path) and code.exists()
+    (tmp_path / "words.py").write_text("WORDS = 2")
+    assert not compiling.drop_stale(tmp_path) and code.exists()
+    (tmp_path / "codes.py").write_text("KIND = 2")
+    assert compiling.drop_stale(tmp_path) and not code.exists()

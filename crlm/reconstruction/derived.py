@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from crlm.reconstruction.codes import FAR, Course, Rule
-from crlm.reconstruction.kernels import compiled
+from crlm.reconstruction.compiling import compiled
 
 
 @compiled

@@ -14,9 +14,9 @@ import numpy as np
 
 from crlm.reconstruction.arrays import OUT, Plan, Queue
 from crlm.reconstruction.codes import Move, Rule
+from crlm.reconstruction.compiling import compiled
 from crlm.reconstruction.derived import derive_columns, derive_endpoints, place, violations
 from crlm.reconstruction.evaluation import block_cost, evaluate
-from crlm.reconstruction.kernels import compiled
 from crlm.reconstruction.moves import (
     move_course,
     move_value,

@@ -10,7 +10,7 @@ import numpy as np
 
 from crlm.reconstruction import fits, kernels, logit, several, strata
 from crlm.reconstruction.codes import Kind
-from crlm.reconstruction.kernels import compiled
+from crlm.reconstruction.compiling import compiled
 
 
 @compiled

@@ -14,7 +14,8 @@ import math
 
 import numpy as np
 
-from crlm.reconstruction.kernels import ROW, compiled
+from crlm.reconstruction.compiling import compiled
+from crlm.reconstruction.kernels import ROW
 
 #: Beyond this a coefficient has no maximum.
 RUNAWAY = 12.0
@@ -90,7 +91,7 @@ def patterns(inside, x, columns, p, code):
     for i in range(len(inside)):
         code[i] = 0 if inside[i] else OUTSIDE
     for j in range(p):
-        values, bit = x[columns[j]], 1 << j
+        values, bit = x[columns[j]], 1 << j if p <= _MOST else 0
         for i in range(len(inside)):
             value = values[i]
             code[i] += (bit if value == 1.0 else 0) + (0 if value == value else OUTSIDE)

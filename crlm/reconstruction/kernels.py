@@ -12,12 +12,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from crlm.reconstruction.codes import TwoByTwo
-
-#: Compiled on first use and kept beside the file; x / 0 is infinite, as in numpy.
-compiled = njit(cache=True, error_model="numpy")
+from crlm.reconstruction.compiling import compiled
 
 #: R's tolerance for S = 0.5, as in `survival.samples`.
 HALF = 1.4901161193847656e-08

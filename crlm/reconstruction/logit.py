@@ -8,8 +8,8 @@ import math
 
 import numpy as np
 
+from crlm.reconstruction.compiling import compiled
 from crlm.reconstruction.fits import RUNAWAY, SETTLED, fill, invert, newton, patterns, report
-from crlm.reconstruction.kernels import compiled
 
 
 @compiled

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from crlm.reconstruction.codes import NEVER, OF_CAUSE, Course, Move
-from crlm.reconstruction.kernels import compiled
+from crlm.reconstruction.compiling import compiled
 
 #: Days before the end of observation at which a recurrence is put shortly before it.
 _SHORTLY = 60

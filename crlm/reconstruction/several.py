@@ -12,8 +12,9 @@ import math
 
 import numpy as np
 
+from crlm.reconstruction.compiling import compiled
 from crlm.reconstruction.fits import invert
-from crlm.reconstruction.kernels import compiled, normal_isf
+from crlm.reconstruction.kernels import normal_isf
 
 #: Levels of a column, at most.
 MOST_LEVELS = 16

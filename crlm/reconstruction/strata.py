@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from crlm.reconstruction.compiling import compiled
 from crlm.reconstruction.fits import (
     OUTSIDE,
     RUNAWAY,
@@ -20,7 +21,6 @@ from crlm.reconstruction.fits import (
     report,
     step,
 )
-from crlm.reconstruction.kernels import compiled
 
 
 @compiled
