@@ -40,6 +40,8 @@ _PRICE = {
 }
 #: Tests that depend on values alone.
 _OF_VALUES = ("t", "kruskal", "table")
+#: Least tolerance of logarithms of ratios, of z, of a standard error (share of itself).
+_LEAST = {"hazard_ratio": 7e-4, "odds_ratio": 7e-4, "z": 3.5e-3, "standard_error": 1e-3}
 _LOST, _LOST_FOR_GOOD = 5.0, 60.0
 _LIMITS = ("estimate", "conf_low", "conf_high")
 _SUMMARY = ("median", "min", "max", "q1", "q3", "mean", "sd")
@@ -77,7 +79,7 @@ def block_arrays(
     }
     clocks = clocks_of(design)
     for b, (block, group) in enumerate(blocks.items()):
-        kind, endpoint, where, names, strata = block
+        kind, endpoint, strata = block.kind, block.endpoint, block.strata
         reverse = kind == "followup" and design.conventions["follow_up"] == "reverse"
         a["kind"][b] = Kind.REVERSE_FOLLOW_UP if reverse else KINDS[kind]
         if endpoint in clocks:
@@ -85,27 +87,41 @@ def block_arrays(
         if strata:
             a["strata"][b] = columns.at(strata)
         _refuse(design, block)
-        a["n_where"][b] = len(where)
-        for k, pair in enumerate(where):
-            name, level = restricted(*pair)
-            a["where"][b, k] = columns.at(name), code_of(design, name, level) if level else 1.0
-        if kind == "count":
-            name, _, level = names[0].partition("=")
-            names, a["code"][b] = (name,), code_of(design, name, level)
-        if kind == "logistic":
-            names = (*names, endpoint)
-        a["n_columns"][b] = len(names)
-        a["price"][b] = _PRICE[kind] + (2.0 * len(names) if kind in ("cox", "logistic") else 0.0)
-        a["columns"][b, : len(names)] = [columns.at(name) for name in names]
-        times = _times(group)
-        if len(times) > _MOST_TIMES.get(kind, OUT):
-            raise DesignError(
-                f"{design.study}: {endpoint} has {len(times)} printed times in one group; a search "
-                f"knows {_MOST_TIMES[kind]}. Exclude some in reconstruction.toml."
-            )
+        _read_columns(a, b, block, design, columns)
+        times = _asked_times(group, kind, endpoint, design)
         a["n_asked"][b] = len(times)
         a["asked"][b, : len(times)] = np.round(np.array(times) * month, 6)
     return a
+
+
+def _read_columns(
+    a: dict[str, np.ndarray], b: int, block: Block, design: Design, columns: Columns
+) -> None:
+    """Whom a block is about, and which columns it reads."""
+    kind, names = block.kind, block.columns
+    a["n_where"][b] = len(block.where)
+    for k, pair in enumerate(block.where):
+        name, level = restricted(*pair)
+        a["where"][b, k] = columns.at(name), code_of(design, name, level) if level else 1.0
+    if kind == "count":
+        name, _, level = names[0].partition("=")
+        names, a["code"][b] = (name,), code_of(design, name, level)
+    if kind == "logistic":
+        names = (*names, block.endpoint)
+    a["n_columns"][b] = len(names)
+    a["price"][b] = _PRICE[kind] + (2.0 * len(names) if kind in ("cox", "logistic") else 0.0)
+    a["columns"][b, : len(names)] = [columns.at(name) for name in names]
+
+
+def _asked_times(group: Sequence[Target], kind: str, endpoint: str, design: Design) -> list[float]:
+    """The months that a block's targets ask for."""
+    times = _times(group)
+    if len(times) > _MOST_TIMES.get(kind, OUT):
+        raise DesignError(
+            f"{design.study}: {endpoint} has {len(times)} printed times in one group; a search "
+            f"knows {_MOST_TIMES[kind]}. Exclude some in reconstruction.toml."
+        )
+    return times
 
 
 def _refuse(design: Design, block: Block) -> None:
@@ -152,6 +168,7 @@ def target_arrays(
     # A wide range of errors lets a spread drift: many small moves, each of which costs
     # hardly more than none.
     fine = np.where([t.origin == "error" for t, _ in listed], np.minimum(fine, natural), fine)
+    fine = np.maximum(fine, [_least(t) for t, _ in listed])
     return {
         "first": np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         "slot": np.array([_slot(t.quantity, group) for t, group in listed], dtype=np.int64),
@@ -162,6 +179,18 @@ def target_arrays(
         "fine": fine,
         "lost": np.array([_lost(t.quantity) for t, _ in listed]),
     }
+
+
+def _least(target: Target) -> float:
+    """The tolerance of a number of a model or a test does not fall below this.
+
+    49.350 is printed to the hundred-thousandth part: held as closely as that, such numbers would
+    be all that a search looks at.
+    """
+    part = target.quantity.part
+    if part == "standard_error":
+        return _LEAST[part] * (target.low + target.high) / 2
+    return _LEAST.get(part, 0.0)
 
 
 def _lost(quantity: Quantity) -> float:

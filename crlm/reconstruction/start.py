@@ -66,21 +66,8 @@ def first_cohort(
     n = sum(sizes.values())
     names = wishes["groups"]["columns"]
     members = np.repeat(np.arange(len(sizes)), list(sizes.values()))
-    x = np.full((len(columns.names), n), np.nan)
-    for at, name in enumerate(names):
-        codes = [levels_of(design, name).index(levels[at]) for levels in sizes]
-        x[columns.at(name)] = np.array(codes, dtype=float)[members]
-    by = design.table_one["by"]
-    table = x[columns.at(by)].astype(np.int64)
-    joint = counted_jointly(design, wishes, claims)
-    for name in columns.names[: columns.n_base]:
-        if name in names:
-            continue
-        if name in joint:
-            dealt = _shuffled(_dealt_by_group(design, claims, name, sizes, names), members, rng)
-        else:
-            dealt = _column(design, wishes, claims, name, table, rng)
-        x[columns.at(name)] = dealt
+    x = _values(design, wishes, claims, columns, sizes, members, rng)
+    table = x[columns.at(design.table_one["by"])].astype(np.int64)
     freedom = _freedom(design, wishes, claims, plan, columns, table)
     days = [(clocks_of(design).index(name), day) for name, day in anchors(targets, plan.month)]
     freedom = freedom._replace(anchor=np.array(days, dtype=np.int64).reshape(-1, 2))
@@ -104,6 +91,34 @@ def first_cohort(
     _repair(state, plan, freedom, rng)
     derive_all(state, plan)
     return state, freedom
+
+
+def _values(
+    design: Design,
+    wishes: Mapping[str, Any],
+    claims: pd.DataFrame,
+    columns: Columns,
+    sizes: Mapping[tuple[str, ...], int],
+    members: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Values of the columns that hold some of their own; the others follow later."""
+    names = wishes["groups"]["columns"]
+    x = np.full((len(columns.names), len(members)), np.nan)
+    for at, name in enumerate(names):
+        codes = [levels_of(design, name).index(levels[at]) for levels in sizes]
+        x[columns.at(name)] = np.array(codes, dtype=float)[members]
+    table = x[columns.at(design.table_one["by"])].astype(np.int64)
+    joint = counted_jointly(design, wishes, claims)
+    for name in columns.names[: columns.n_base]:
+        if name in names:
+            continue
+        if name in joint:
+            dealt = _shuffled(_dealt_by_group(design, claims, name, sizes, names), members, rng)
+        else:
+            dealt = _column(design, wishes, claims, name, table, rng)
+        x[columns.at(name)] = dealt
+    return x
 
 
 def anchors(targets: Sequence[Target], month: float) -> list[tuple[str, int]]:
