@@ -274,6 +274,17 @@ def test_what_cannot_be_computed_is_refused_by_the_name_of_its_claim(third):
         procedure.rehearse(design, wishes, wrong)
 
 
+def test_a_search_does_not_begin_where_its_certificate_would_fail(third, tmp_path, monkeypatch):
+    def refuse(*arguments):
+        raise DesignError("claim 'c9' cannot be computed")
+
+    monkeypatch.setattr(procedure.certificate, "certify", refuse)
+    monkeypatch.setattr(procedure.search, "prepare", lambda *a: pytest.fail("the search began"))
+    with pytest.raises(DesignError, match="claim 'c9'"):
+        procedure.reconstruct("third", tmp_path)
+    assert not list(tmp_path.glob("*.csv"))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [

@@ -20,7 +20,7 @@ from crlm.reconstruction import forecasts
 from crlm.reconstruction.certificate import analysis_frames
 from crlm.reconstruction.clocks import clocks_of
 from crlm.reconstruction.models import where_of
-from crlm.reconstruction.procedure import reconstruct, wishes_of
+from crlm.reconstruction.procedure import reconstruct, rehearse, wishes_of
 from crlm.reconstruction.quantities import longest
 
 #: Months at which curves are read, and to which means are restricted.
@@ -65,9 +65,13 @@ def ensemble(
     """
     seeds = range(seed, seed + size)
     missing = [s for s in seeds if not _is_done(out / str(s), s, effort)]
+    if missing:
+        design = ledger.load_design(study)
+        rehearse(design, wishes_of(design), ledger.load_claims(study))
     with ProcessPoolExecutor(workers) as pool:
         waiting = {
-            pool.submit(reconstruct, study, out / str(s), seed=s, effort=effort): s for s in missing
+            pool.submit(reconstruct, study, out / str(s), seed=s, effort=effort, rehearsed=True): s
+            for s in missing
         }
         for done in as_completed(waiting):
             found = done.result()

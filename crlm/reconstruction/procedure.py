@@ -48,6 +48,7 @@ def reconstruct(
     seed: int = 1,
     effort: float = 1.0,
     watch: Callable[[Progress], None] | None = None,
+    rehearsed: bool = False,
 ) -> Outcome:
     """Search a synthetic cohort for a study and write it with its certificate.
 
@@ -63,6 +64,8 @@ def reconstruct(
         Multiplies the steps of the search.
     watch : callable, optional
         Called now and then with a `Progress`.
+    rehearsed : bool
+        Whether the study was rehearsed already, as for the other seeds of an ensemble.
 
     Raises
     ------
@@ -73,8 +76,9 @@ def reconstruct(
     design, claims = ledger.load_design(study), ledger.load_claims(study)
     wishes = wishes_of(design)
     out.mkdir(parents=True, exist_ok=True)
+    if not rehearsed:
+        rehearse(design, wishes, claims, seed)
     begun = time.monotonic()
-    rehearse(design, wishes, claims, seed)
     made = search.prepare(design, wishes, claims, seed, effort)
     found = search.run(made, effort=effort, watch=watch, checkpoint=out / "checkpoint.npz")
     seconds = time.monotonic() - begun
