@@ -21,9 +21,10 @@ from crlm.reconstruction import (
     histories,
     insisting,
     legs,
+    models,
     moves,
     procedure,
-    quantities,
+    programs,
     roughs,
     search,
     targets,
@@ -147,7 +148,7 @@ def test_a_printed_p_that_passes_the_screen_is_in_the_model_or_excluded(study):
     design, claims = ledger.load_design(study), ledger.load_claims(study)
     excluded = procedure.wishes_of(design).get("excluded", {})
     for endpoint, spec in design.models.items():
-        inside = {*quantities.model_columns(design, endpoint), *spec.get("left_out", ())}
+        inside = {*models.model_of(design, endpoint).covariates(), *spec.get("left_out", ())}
         tests = claims[
             (claims["endpoint"] == endpoint)
             & (claims["model"] == "univariable")
@@ -172,7 +173,7 @@ def test_a_certificate_has_the_models_that_a_notebook_has(study):
     files = [design.folder / f"{name}.csv" for name in ("cohort", "history")]
     frames = certificate.analysis_frames(design, *files)
     rules = design.conventions
-    for endpoint, columns in certificate._own_models(frames, design).items():
+    for (endpoint, _), own in certificate._own_models(frames, design).items():
         spec, frame = design.models[endpoint], frames[endpoint]
         names = [n for n in spec["covariates"] if frame[n].nunique() > 1]
         rule = regression.rule(
@@ -185,7 +186,7 @@ def test_a_certificate_has_the_models_that_a_notebook_has(study):
         )
         rows = regression.regression_table(frame, rule)
         fitted = rows[(rows["model"] == "multivariable") & (rows["statistic"] == "hazard_ratio")]
-        assert tuple(fitted["covariate"]) == columns
+        assert tuple(fitted["covariate"]) == own.covariates()
 
 
 def test_a_certificate_does_not_sample_its_exact_tests():
@@ -435,7 +436,7 @@ def test_files_give_what_the_search_says(ncch, short, tmp_path):
     frames = certificate.analysis_frames(design, *paths)
     got = annealing.attained(found, state)
     for k, target in enumerate(found.targets):
-        if target.quantity.kind in certificate._PROGRAMS and np.isfinite(got[k]):
+        if target.quantity.kind in programs.PROGRAMS and np.isfinite(got[k]):
             again = certificate.by_python(target.quantity, frames, design)
             again = abs(again) if target.absolute else again
             assert again == pytest.approx(got[k], rel=2e-4, abs=2e-4), target
@@ -532,7 +533,7 @@ def test_exchanged_times_stay_the_times_of_the_endpoint(short, endpoint):
         order = again.order[endpoint].tolist()
         assert abs(order.index(i) - order.index(j)) <= 2
         before, times = again.fate[[i, j]].copy(), again.time[endpoint, [i, j]]
-        moves._swap_times(again.fate[i], again.fate[j], endpoint)
+        moves._swap_times(again.fate[i], again.fate[j], endpoint, found.plan)
         if i == j or not all(moves.sound(again.fate[k], found.freedom) for k in (i, j)):
             again.fate[[i, j]] = before
             continue
