@@ -123,6 +123,7 @@ def claims():
         yield "sd", 4, 0, {**group, "covariate": "marker", "unit": "ng/mL"}
         yield "events", n // 2, 0, {**group, "endpoint": "DFS", "unit": "events"}
         yield "n", n // 4, 0, {**group, "covariate": "css_event", "level": "1", "unit": "patients"}
+        yield "mean", 25, 0, {**group, "covariate": "css_months", "unit": "months"}
         yield "median_survival", 30, 0, {**group, "endpoint": "DFS", "unit": "months"}
     yield "p", 0.21, 2, {"group": "arm", "covariate": "stage"}
     yield "p", 0.33, 2, {"group": "arm", "covariate": "marker"}
@@ -200,6 +201,9 @@ def test_a_start_cohort_is_certified_before_a_search(third):
     assert len(verdicts) == len(third[2]) and (verdicts["verdict"] != "no result").all()
     sizes = verdicts[(verdicts["statistic"] == "n") & (verdicts["covariate"] == "")]
     assert (sizes["verdict"] == "matches").all() and len(sizes) == 3
+    # Follow-up begins with the printed mean, and as many are dead as print counts.
+    timed = verdicts[verdicts["covariate"].isin(["css_months", "css_event"])]
+    assert len(timed) == 6 and (timed["computed"] - timed["value"]).abs().max() < 3
 
 
 def test_the_certificate_finds_what_the_search_says(third, tmp_path):

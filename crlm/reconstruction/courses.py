@@ -58,6 +58,15 @@ def courses(
     beyond = 1.25 if observed else 1.0
     last = _last_contacts(claims, plan, freedom, n, followed, beyond, rng)
     end = np.clip(np.minimum(death, last), freedom.earliest, freedom.latest)
+    for g, levels in enumerate(groups):
+        inside = members == g
+        mean = _mean_of(claims, followed, names, levels)
+        if mean is not None and not np.isfinite(death[inside]).any():
+            end[inside] = np.clip(
+                end[inside] * (mean * plan.month / end[inside].mean()),
+                freedom.earliest,
+                freedom.latest,
+            )
     fate = np.full((n, 4), NEVER, dtype=np.int64)
     fate[:, Course.END], fate[:, Course.DEAD] = end, (death <= end).astype(np.int64)
     for g, count in enumerate(deaths):
@@ -65,12 +74,41 @@ def courses(
             late = np.where(np.isfinite(death), death - last, common * plan.month)
             _let_die(fate, np.flatnonzero(members == g), late, count)
     if plan.causes:
-        dead = fate[:, Course.DEAD] > 0
-        fate[dead, Course.DEAD] = rng.choice([OF_CAUSE, OF_OTHER], dead.sum(), p=_CAUSES)
+        _tell_causes(fate, [count is not None for count in deaths], members, plan, rng)
     came, failed = recurrence <= end, failure <= end
     fate[came, Course.RECURRENCE] = recurrence[came]
     fate[failed, Course.FAILURE] = failure[failed]
     return fate
+
+
+def _tell_causes(
+    fate: np.ndarray,
+    counted: Sequence[bool],
+    members: np.ndarray,
+    plan: Plan,
+    rng: np.random.Generator,
+) -> None:
+    """Causes of death; counted deaths are of the cause that is counted, beside some others."""
+    dead = fate[:, Course.DEAD] > 0
+    told = np.array(counted)[members]
+    drawn = rng.choice([OF_CAUSE, OF_OTHER], len(fate), p=_CAUSES)
+    of_cause = plan.counts_death[list(plan.lead).index(Course.END), OF_CAUSE]
+    ours, theirs = (OF_CAUSE, OF_OTHER) if of_cause else (OF_OTHER, OF_CAUSE)
+    fate[dead, Course.DEAD] = np.where(told, ours, drawn)[dead]
+    fate[told & ~dead & (drawn == OF_OTHER), Course.DEAD] = theirs
+
+
+def _mean_of(
+    claims: pd.DataFrame, followed: str, names: Sequence[str], levels: Sequence[str]
+) -> float | None:
+    """The printed mean of observed times (months) of a group, or of the nearest larger one."""
+    parts = [f"{name}={level}" for name, level in zip(names, levels, strict=True)]
+    asked = claims[(claims["covariate"] == followed) & (claims["statistic"] == "mean")]
+    for key in (",".join(parts), *parts, "all"):
+        found = asked[(asked["group"] == key) & (asked["population"] == "all")]
+        if len(found):
+            return float(found["value"].iloc[0])
+    return None
 
 
 def _let_die(fate: np.ndarray, inside: np.ndarray, late: np.ndarray, count: int) -> None:

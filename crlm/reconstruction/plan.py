@@ -15,7 +15,13 @@ from crlm.reconstruction.arrays import Columns, Plan
 from crlm.reconstruction.blocks import block_arrays, dependence, target_arrays
 from crlm.reconstruction.clocks import clock_arrays
 from crlm.reconstruction.codes import TWO_BY_TWO
-from crlm.reconstruction.columns import columns_of, forbidden, rules_of, sites_of
+from crlm.reconstruction.columns import (
+    columns_of,
+    forbidden,
+    rules_of,
+    sites_of,
+    timed_columns,
+)
 from crlm.reconstruction.quantities import Block
 from crlm.reconstruction.targets import Target
 
@@ -84,7 +90,7 @@ def compile_plan(
     rules = rules_of(design, wishes, columns)
     listed = [target for group in blocks.values() for target in group]
     free = {n for n, spec in wishes.get("columns", {}).items() if spec.get("free")}
-    free |= {*sites_of(wishes)}
+    free |= {*sites_of(wishes), *timed_columns(design)}
     arrays = {**block_arrays(design, columns, blocks), **target_arrays(blocks, free)}
     arrays |= dependence(design, wishes, columns, blocks, rules, joint)
     arrays |= rules | _conventions(design, size) | clock_arrays(design)
