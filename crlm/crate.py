@@ -62,8 +62,8 @@ def packed(
     declared : mapping of str to Parameter
         The notebook's parameters.
     used : mapping of str to pathlib.Path
-        The files that the run read, by role. The notebook, the lock and the certificate go in,
-        of all others name and checksum alone.
+        The files that the run read, by role. The notebook, the lock and the certificate of the
+        shipped cohort go in, of all others name and checksum alone.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def packed(
     action["object"] = [
         *_values(crate, record["parameters"], declared, slots),
         *_checksums(crate, record["inputs"]),
-        *(_read(crate, used[role], *told) for role, told in _READ.items() if role in used),
+        *(_read(crate, used[role], *_READ[role]) for role in _goes_in(record, used)),
     ]
     results = list(_results(crate, made, record["study"]))
     workflow["output"] = [file["exampleOfWork"] for file in results if "exampleOfWork" in file]
@@ -147,6 +147,16 @@ def _checksums(crate: ROCrate, inputs: Mapping[str, Mapping[str, str]]) -> Itera
     for role, one in inputs.items():
         name, place = f"SHA-256 of {role}: {one['file']}", f"#input-{role.replace(' ', '-')}"
         yield _add(crate, place, "PropertyValue", name=name, value=f"sha256:{one['sha256']}")
+
+
+def _goes_in(record: Mapping[str, Any], used: Mapping[str, Path]) -> list[str]:
+    """What was read and may stand in the archive.
+
+    The certificate is of the shipped cohort, and holds exact counts: not for a safe report.
+    """
+    values = record["parameters"]
+    certified = not values.get("cohort_path") and not values.get("safe")
+    return [role for role in _READ if role in used and (certified or role == "lock")]
 
 
 def _read(crate: ROCrate, path: Path, name: str, kind: str) -> Entity:

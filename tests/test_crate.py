@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from crlm import crate, home, manifest, run
+from crlm import crate, document, home, manifest, run
 from crlm.cli import main
 from crlm.ledger import CrlmError
 from crlm.parameters import declared_in
@@ -58,10 +58,18 @@ def test_it_holds_the_run_and_the_notebook_and_no_patient(ran):
     kept = {f"ncch_scp{end}": made / f"ncch_scp{end}" for end in ENDS}
     kept["workflow/ncch_scp.ipynb"] = NOTEBOOK
     kept["read/requirements.lock"] = used["lock"]
-    kept["read/certificate.json"] = used["certificate.json"]
     assert {*archive.namelist()} == {*kept, "ro-crate-metadata.json"}
     assert all(archive.read(name) == path.read_bytes() for name, path in kept.items())
     assert not [name for name in kept if b"YAMADA" in archive.read(name)]
+
+
+@pytest.mark.parametrize(
+    ("values", "held"), [({}, True), ({"safe": 5}, False), ({"cohort_path": "a.csv"}, False)]
+)
+def test_the_certificate_is_for_the_shipped_cohort_and_never_in_a_safe_crate(ran, values, held):
+    made, record, used = ran
+    archive, _ = opened(packed(made, {**record, "parameters": values}, used))
+    assert ("read/certificate.json" in archive.namelist()) is held
 
 
 def test_every_input_is_known_by_its_checksum(ran):
@@ -95,7 +103,7 @@ def test_a_failed_run_says_so(ran):
 def test_without_the_extra_nothing_is_started(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "rocrate", None)
     with pytest.raises(CrlmError, match="pip install rocrate"):
-        run.execute("ncch_scp", {}, tmp_path / "out", crated=True)
+        run.execute("ncch_scp", {}, tmp_path / "out", asked=document.Asked(crate=True))
     assert main(["run", "ncch_scp", "--crate", "--out", str(tmp_path / "out")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert not (tmp_path / "out").exists()
