@@ -7,6 +7,7 @@ an analysis.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,11 @@ _TOLERANCE = 1e-9
 
 
 def compare(
-    rows: pd.DataFrame, claims: pd.DataFrame, *, rounded_before: int | None = None
+    rows: pd.DataFrame,
+    claims: pd.DataFrame,
+    *,
+    rounded_before: int | None = None,
+    words: Callable[[str], str] = str,
 ) -> pd.DataFrame:
     """Every claim of a paper beside the value that this cohort gives.
 
@@ -37,6 +42,9 @@ def compare(
         From `ledger.load_claims`.
     rounded_before : int, optional
         Decimals that the paper's software had already rounded to (SPSS: 3).
+    words : callable, optional
+        Says a column or an endpoint as a reader would, where a cohort lacks it
+        (`naming.word_for`).
 
     Returns
     -------
@@ -55,7 +63,9 @@ def compare(
         raise LedgerError(f"published.csv asks for the field {', '.join(sorted(fields))}.")
     found = row_index(rows)
     known = _names(rows)
-    judged = [_judge(claim, found, known, rounded_before) for claim in claims.to_dict("records")]
+    judged = [
+        _judge(claim, found, known, rounded_before, words) for claim in claims.to_dict("records")
+    ]
     extra = pd.DataFrame(judged, index=claims.index)
     extra["verdict"] = pd.Categorical(extra["verdict"], categories=list(VERDICTS))
     return pd.concat([claims, extra], axis=1)
@@ -193,10 +203,11 @@ def _judge(
     found: dict[tuple[Any, ...], dict[str, Any]],
     known: set[str],
     rounded_before: int | None,
+    words: Callable[[str], str],
 ) -> dict[str, Any]:
     row = found.get(row_key(claim))
     if row is None:
-        return _no_result(_why_absent(claim, known))
+        return _no_result(_why_absent(claim, known, words))
     if claim["kind"] == "direction":
         return _judge_direction(claim, row, found)
     factor = _unit_factor(row["unit"], claim["unit"])
@@ -298,13 +309,13 @@ def _why_not_finite(claim: dict[str, Any]) -> str:
     return "cannot be estimated in this cohort"
 
 
-def _why_absent(claim: dict[str, Any], known: set[str]) -> str:
+def _why_absent(claim: dict[str, Any], known: set[str], words: Callable[[str], str]) -> str:
     wanted = [claim["endpoint"], claim["covariate"]]
     for column in ("group", "population"):
         wanted += [part.partition("=")[0] for part in claim[column].split(",")]
     lacking = [name for name in dict.fromkeys(wanted) if name not in {"", "all"} | known]
     if lacking:
-        return f"this cohort has no {', '.join(lacking)}"
+        return f"this cohort has no {', '.join(map(words, lacking))}"
     if claim["model"] == "multivariable":
         return "not in the model that the rule selects here"
     return "not estimable in this cohort"

@@ -139,6 +139,20 @@ def endpoint_words(endpoint: str) -> str:
     return _ENDPOINTS.get(endpoint, endpoint.replace("_", " "))
 
 
+def word_for(name: str, design: Design) -> str:
+    """A column, a factor, a product of two, or an endpoint, within a sentence.
+
+    Examples
+    --------
+    >>> from crlm.ledger import load_design
+    >>> [word_for(name, load_design("ncch_scp")) for name in ("cea", "OS_after_recurrence")]
+    ['CEA', 'OS after the first recurrence']
+    """
+    if name in _ENDPOINTS or name in design.endpoints:
+        return endpoint_words(name)
+    return " × ".join(_label(part, design) for part in name.split(":"))
+
+
 def model_words(model: str) -> str:
     """A model as a reader says it: "log-rank test"."""
     return _MODELS.get(model, model.replace("_", " "))

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from crlm import cohort, files, ledger
+from crlm.cohort import wording
 from crlm.cohort.rules import RULES
 from tests.hostile.tables import patients
 
@@ -144,6 +145,10 @@ def test_a_risk_score_is_held_against_its_parts_only_when_all_are_there(tmp_path
     wrong = broken(tmp_path, MSKCC, **parts, crs=4)
     assert list(wrong.violations["row"]) == [5]
     assert "crs = 4" in wrong.violations["value"][0]
+    (entry,) = wording.grouped(pd.concat([wrong.violations, wrong.violations.assign(row=9)]))
+    told = wording.sentence({**entry, "values": [*entry["values"], "crs = 1, size_cm = 2"]})
+    assert told.startswith("rows 5, 9, crs: is not what its five parts give")
+    assert "(row 5: crs = 4, nodal_status = positive" in told and "crs = 1" not in told
     confirmed = broken(tmp_path, MSKCC, {"confirm": ["crs"]}, **parts, crs=4)
     assert confirmed.ok and any(note.startswith("crs, row 5") for note in confirmed.notes)
     assert broken(tmp_path, MSKCC, **{**parts, "dfi_months": ""}, crs=1).ok

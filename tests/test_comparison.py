@@ -1,11 +1,12 @@
 """Verdicts, each from its definition on one printed number."""
 
+import functools
 import math
 
 import pandas as pd
 import pytest
 
-from crlm import comparison, ledger
+from crlm import comparison, ledger, naming
 
 CLAIM = dict.fromkeys(ledger.CLAIM_COLUMNS, "") | {
     "kind": "number",
@@ -135,3 +136,10 @@ def test_a_finding_stands_beside_every_claim_it_touches():
     told = comparison.with_findings(verdicts, findings)
     assert told["findings"].tolist() == ["", "F01: off centre"]
     assert told["verdict"].tolist() == ["matches", "differs"]
+
+
+def test_what_a_cohort_lacks_has_the_words_of_its_design():
+    claims = pd.DataFrame([CLAIM | {"covariate": "cea_cat", "group": "kras=mutant"}])
+    words = functools.partial(naming.word_for, design=ledger.load_design("ncch_scp"))
+    found = comparison.compare(ledger.rows([ROW]), claims, words=words)
+    assert found["reason"][0] == "this cohort has no CEA, kras"

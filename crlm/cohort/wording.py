@@ -13,6 +13,9 @@ from crlm.refusals import NUMBER, discreet, foreign, listing, plain, row_list, t
 #: One problem of one cell, row or column; `row` is missing for a whole column.
 VIOLATION_COLUMNS = ("row", "column", "source", "value", "rule", "remedy", "discreet")
 
+#: Values that take more letters than this are told of one patient.
+_LONG = 100
+
 
 @functools.lru_cache(maxsize=4096)
 def token(text: str) -> str:
@@ -71,8 +74,13 @@ def sentence(entry: Mapping[str, Any], most: int = 3) -> str:
     column = entry["column"]
     if entry["source"] and entry["source"] != column:
         column = f"{column} (from {entry['source']!r})"
-    seen = f" {listing(entry['values'], 3)}:" if entry["values"] else ""
-    return f"{_where(entry, most)}, {column}:{seen} {entry['rule']}. {entry['remedy']}"
+    where, told, seen = _where(entry, most), entry["rule"], listing(entry["values"], 3)
+    if len(seen) > _LONG:
+        # Many columns of several patients are no sentence: one patient stands for them.
+        first = row_list(entry["rows"][:1]) + ": " if len(entry["rows"]) > 1 else ""
+        return f"{where}, {column}: {told}. {entry['remedy']} ({first}{entry['values'][0]})"
+    seen = f" {seen}:" if seen else ""
+    return f"{where}, {column}:{seen} {told}. {entry['remedy']}"
 
 
 def discreet_sentence(entry: Mapping[str, Any], most: int = 3) -> str:

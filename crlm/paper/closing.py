@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -25,7 +26,8 @@ class Closing(Base):
     def published(self) -> Section:
         """Every claim beside its computed value, none left out."""
         before = self.design.conventions.get("rounded_before")
-        found = comparison.compare(self.results, self.claims, rounded_before=before)
+        words = functools.partial(naming.word_for, design=self.design)
+        found = comparison.compare(self.results, self.claims, rounded_before=before, words=words)
         if self.release.on:
             found = comparison.within_bands(found, self.results, self.release.k)
         self.verdicts = comparison.with_findings(found, self.audit.findings)

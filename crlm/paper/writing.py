@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-from pathlib import Path
-
-from crlm.ledger import ParameterError
+from crlm import home
 from crlm.ledger import rows as result_rows
 from crlm.paper.base import Base, Section
 from crlm.report import manuscript
-from crlm.run import notebook_path
 
 
 class Writing(Base):
@@ -29,11 +25,6 @@ class Writing(Base):
             chosen=self.chosen,
             rules=rules,
         )
-        places = manuscript.Places(self._notebook())
+        places = manuscript.Places(home.path("notebooks") / f"{self.study}.ipynb")
         shown, told = manuscript.pieces(done, self.source, places)
         return self.section(result_rows([]), shown, told)
-
-    def _notebook(self) -> Path | None:
-        with contextlib.suppress(ParameterError):
-            return notebook_path(self.study)
-        return None

@@ -34,23 +34,31 @@ def baseline_table(
     Parameters
     ----------
     smd : bool
-        Also the standardised mean difference between two groups.
+        Also the standardised mean difference; of two groups alone, as more have none.
     notes : sequence of str
         Further lines below.
     """
+    smd = smd and bool((rows["statistic"] == "smd").any())
     sizes = rows[(rows["covariate"] == "") & (rows["statistic"] == "n")]
     groups = [g for g in dict.fromkeys(sizes["group"]) if "=" in g] + ["all"]
     count = sizes.set_index("group")["estimate"]
     header = ["Characteristic"]
     header += [f"{design.group_label(g)} (n = {number(count.get(g), 0)})" for g in groups]
     header += ["p", *(["SMD"] if smd else [])]
-    tests, body = Footnotes(reader(design)), []
-    header[len(groups) + 1] += tests.usual(rows.loc[rows["statistic"] == "p", "method"].tolist())
+    tests, body = Footnotes(_test_reader(design)), []
+    for at, statistic in enumerate(["p", *(["smd"] if smd else [])], len(groups) + 1):
+        header[at] += tests.usual(rows.loc[rows["statistic"] == statistic, "method"].tolist())
     for name in dict.fromkeys(rows["covariate"]):
         if name and not _only_left_out(rows[rows["covariate"] == name]):
             body += _baseline_rows(rows[rows["covariate"] == name], groups, design, tests, smd)
     notes = [_what_is_shown(rows), *tests.lines(), *_left_out(rows, design), *notes]
     return table(caption, header, body, notes, numeric=range(len(groups) + 1, len(header)))
+
+
+def _test_reader(design: Design) -> Callable[[str], str]:
+    """As `_reader`, and a standardised difference is called one."""
+    words = reader(design)
+    return lambda text: ("SMD: " if text.startswith("absolute, ") else "") + words(text)
 
 
 def _only_left_out(rows: pd.DataFrame) -> bool:
@@ -87,8 +95,9 @@ def _baseline_rows(
     test = rows[rows["statistic"] == "p"]
     p = p_text(test["estimate"].iloc[0]) if len(test) else ""
     p += tests.mark(test["method"].iloc[0]) if len(test) else ""
-    gap = rows.loc[rows["statistic"] == "smd", "estimate"]
-    tail = [p, *([number(gap.iloc[0] if len(gap) else math.nan)] if smd else [])]
+    gap = rows[rows["statistic"] == "smd"] if smd else rows.iloc[:0]
+    tail = [p, *[number(g["estimate"]) + tests.mark(g["method"]) for _, g in gap.iterrows()]]
+    tail += [NOTHING] * (1 + smd - len(tail))
     label = design.label(name) + _unit(design, name)
     if ("all", "", "median") in value:
         body: _Body = [("", [label, *[_spread(value, g) for g in groups], *tail], _of_level(rows))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -57,6 +58,8 @@ def _draw_step(axis: Any, y: int, name: str, label: str, counts: Mapping[str, fl
 
 
 _WHISKERS = (5, 95)
+# Letters of a group's name that fit beside its boxes.
+_WIDE = 18
 #: What a box and its whiskers are, for the reader.
 BOXES = "Box: median and quartiles; whiskers: the 5th and the 95th percentile."
 
@@ -120,7 +123,8 @@ def _finish_box(
     unit = (design.columns.get(name) or {}).get("unit", "")
     unit = f", {unit}" if unit and unit != "tumours" else ""
     axis.set(title=design.label(name) + unit, xlabel="", ylabel="")
-    axis.set_yticks(range(len(levels)), [design.label(by, level) for level in levels])
+    names = [textwrap.fill(design.label(by, level), _WIDE) for level in levels]
+    axis.set_yticks(range(len(levels)), names)
     low, high = values.quantile([0.05, 0.95])
     if low > 0 and high / low > 50:
         axis.set_xscale("log")
