@@ -2,6 +2,13 @@
 
 Works on the log scale of hazard and odds ratios, from printed limits on one
 side and result rows on the other.
+
+Examples
+--------
+The power to find a hazard ratio of 2 with a standard error of 0.3 on the log scale:
+
+>>> round(power_to_find(math.log(2), 0.3), 2)
+0.64
 """
 
 from __future__ import annotations

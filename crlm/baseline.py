@@ -3,6 +3,16 @@
 Every test is named in full in its row, for the defaults of programs differ: SPSS gives the
 Mann-Whitney p without a continuity correction and the chi-square p without Yates',
 R corrects both unless told otherwise.
+
+Examples
+--------
+>>> ras = pd.Categorical(["wild"] * 3 + ["mutant"] * 3, categories=["wild", "mutant"])
+>>> patients = pd.DataFrame({"ras": ras, "size_cm": [1.0, 2, 3, 2, 5, 6]})
+>>> rows = table_one(patients, "ras", ["size_cm"])
+>>> rows[rows["statistic"] == "median"].set_index("group")["estimate"].to_dict()
+{'all': 2.5, 'ras=wild': 2.0, 'ras=mutant': 5.0}
+>>> rows[rows["statistic"] == "p"][["estimate", "method"]].round(2).values.tolist()[0]
+[0.18, 'Mann-Whitney U test, asymptotic, tie-corrected, no continuity correction']
 """
 
 from __future__ import annotations

@@ -2,6 +2,16 @@
 
 The only module that sees both sides. Nothing computed here flows back into
 an analysis.
+
+Examples
+--------
+>>> from crlm import ledger
+>>> claims = ledger.load_claims("ncch_scp").query("id == 'ab-n'")
+>>> claim = claims.iloc[0]
+>>> keys = {name: claim[name] for name in KEYS}
+>>> found = compare(ledger.rows([{**keys, "estimate": 150}]), claims)
+>>> found[["printed", "computed", "verdict"]].values.tolist()
+[['150', 150.0, 'matches']]
 """
 
 from __future__ import annotations

@@ -6,6 +6,13 @@ Scores describe the patient before hepatectomy: size, number and tumour markers 
 after chemotherapy weaken them (Ayez et al. 2011, doi 10.1245/s10434-011-1819-8).
 
 Cut-offs: diameter in cm, CEA in ng/mL, CA19-9 in U/mL, disease-free interval in months.
+
+Examples
+--------
+>>> patients = pd.DataFrame({"nodal_status": ["positive", "negative"], "cea": [250.0, 5.0]})
+>>> patients = patients.assign(dfi_months=[0.0, 24.0], n_tumours=[3, 1], size_cm=[6.0, 2.0])
+>>> crs(patients).tolist(), tbs(patients).round(2).tolist()
+([5.0, 0.0], [6.71, 2.24])
 """
 
 from __future__ import annotations

@@ -6,6 +6,13 @@ It needs a study's design and claims and no patient. Behind it: `intervals`
 `wholes`, `models`, `places`, `sentences` and `scans` (one function a kind of
 check), `repair` (the smallest misprint), `findings`, `implied` and
 `asked` (what a reviewer asks that needs no patient).
+
+Examples
+--------
+>>> from crlm import ledger
+>>> found = audit(ledger.load_design("ncch_scp"), ledger.load_claims("ncch_scp"))
+>>> int((found.findings["verdict"] == "inconsistent").sum())
+3
 """
 
 from crlm.audit.cases import CATALOGUE, Kind

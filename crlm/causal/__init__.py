@@ -17,6 +17,16 @@ the second level lives longer. Resamples draw patients by multinomial counts and
 again; `default_rng([seed, k])`, with a fixed k for each analysis, so that one analysis more
 leaves the digits of the others alone. Models for weights use Efron's ties. What cannot be
 estimated is a row with the reason in `method`.
+
+Examples
+--------
+How strong would an unmeasured factor have to be, to explain a hazard ratio of 0.6 by itself?
+
+>>> from crlm import ledger
+>>> effect = {"endpoint": "OS", "covariate": "hai", "level": "yes", "statistic": "hazard_ratio"}
+>>> rows = ledger.rows([{**effect, "estimate": 0.6, "conf_low": 0.45, "conf_high": 0.8}])
+>>> e_values(rows, common=True).set_index("statistic")["estimate"].round(2).to_dict()
+{'e_value': 2.2, 'e_value_limit': 1.61}
 """
 
 from crlm.causal.balance import balance_of

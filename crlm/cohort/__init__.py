@@ -5,6 +5,15 @@ history, `template` writes an empty workbook to fill in, `eligibility` and
 `attrition` say who is analysed, `add_factors` makes the study's dichotomies,
 `import_tcia_crlm` converts the one public cohort, `source` tells where a
 converted table came from; `origin` and `events` find the table and history of a run.
+
+Examples
+--------
+>>> from crlm import ledger
+>>> design = ledger.load_design("ncch_scp")
+>>> patients = load(design.folder / "cohort.csv", design)
+>>> flow = attrition(eligibility(patients, design), design)
+>>> flow[["level", "estimate"]].iloc[[0, 1, -2]].to_dict("split")["data"]
+[['start', 315.0], ['curative', 297.0], ['included', 150.0]]
 """
 
 from crlm.cohort.adapters import import_tcia_crlm, source, write_source

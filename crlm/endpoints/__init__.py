@@ -2,6 +2,16 @@
 
 `from_history` turns an event history into times and events; `derive` gives the analysis
 frame of one endpoint, the only thing the survival modules accept.
+
+Examples
+--------
+>>> from crlm import cohort, ledger
+>>> design = ledger.load_design("ncch_scp")
+>>> patients = cohort.load(design.folder / "cohort.csv", design)
+>>> history = cohort.load_history(design.folder / "history.csv", design)
+>>> made = frames(timed(patients, history, design), design)
+>>> len(made["OS"]), int(made["OS"]["event"].sum())
+(150, 57)
 """
 
 from crlm.endpoints.analysis import available, derive, derive_all, short_scp, why_not

@@ -3,6 +3,19 @@
 Every other room speaks in the keys defined here, so that a computed result and a printed
 number meet by a plain join. Whatever a person writes by hand is held against a model of what
 it may say, and refused with every fault at once.
+
+Examples
+--------
+A design knows the words of its paper, a claim its printed text and its place:
+
+>>> design = load_design("ncch_scp")
+>>> design.label("cea"), design.levels("ras"), design.group_label("ras=mutant")
+('CEA', ['wild', 'mutant'], 'RAS mutant')
+>>> claims = load_claims("ncch_scp").set_index("id")
+>>> claims.loc["ab-n", ["printed", "statistic"]].tolist()
+['150', 'n']
+>>> compatible_interval(3.37, 2), round_half_up(0.125, 2)
+((3.365, 3.375), 0.13)
 """
 
 from crlm.ledger.claims import claims_schema, load_claims

@@ -7,6 +7,15 @@ completed tables as one. `moved`: the flag that complete cases give another answ
 References: van Buuren S, Groothuis-Oudshoorn K. J Stat Softw 2011;45(3). White IR, Royston P.
 Stat Med 2009;28:1982 (event and cumulative hazard as predictors). Rubin DB. Multiple Imputation
 for Nonresponse in Surveys, 1987. Barnard J, Rubin DB. Biometrika 1999;86:948.
+
+Examples
+--------
+Three completed tables gave three estimates, each with its variance:
+
+>>> import numpy as np
+>>> mean, variance, df = rubin(np.array([0.5, 0.7, 0.6]), np.full(3, 0.04), n=100, k=2)
+>>> round(mean, 2), round(variance, 4)
+(0.6, 0.0533)
 """
 
 from crlm.missing.chain import impute, nelson_aalen

@@ -11,6 +11,18 @@ the rule of R's `aeqSurv`. Cox models are those of `regression`, which alone kno
 Curves and their errors are the room's own arithmetic, since they are wanted for all resamples
 at once; the tests hold them against R's and the engine's. The numbers are those of R's
 `survival` 3.5-3 and `cmprsk` 2.2-11.
+
+Examples
+--------
+A first recurrence in the liver or elsewhere, or death before one, by month 24:
+
+>>> import pandas as pd
+>>> frame = pd.DataFrame({"time": [4.0, 9, 15, 22, 30, 36], "endpoint": "first_recurrence"})
+>>> frame["event"] = [True, True, True, True, False, False]
+>>> frame["cause"] = pd.Categorical(["liver", "elsewhere", "liver", "death", None, None])
+>>> rows = incidence(frame, None, ["liver"], [24], samples=0, min_at_risk=1)
+>>> rows[rows["model"] == "aalen-johansen"].set_index("level")["estimate"].round(1).to_dict()
+{'liver': 33.3}
 """
 
 from crlm.multistate.causes import failure_or_death, first_recurrence

@@ -3,6 +3,19 @@
 Each call shows its output with one sentence under it, adds its rows to the results, and
 returns a `Section` with `.rows` and `.figure` for whoever wants to go on from there. What a
 call hides is display and book-keeping, never a choice: every choice is an argument.
+
+Examples
+--------
+Outside a notebook, what a call shows is printed as text:
+
+>>> import contextlib, io
+>>> with contextlib.redirect_stdout(io.StringIO()):
+...     paper = Paper("ncch_scp", ties="breslow", conf_type="spss")
+...     _ = paper.patients(), paper.endpoints()
+...     survival = paper.curves("OS", by="ras", at=[60])
+>>> rows = survival.rows.query("statistic == 'median_survival'")
+>>> rows.set_index("group")["estimate"].round(1).to_dict()
+{'ras=wild': 70.0, 'ras=mutant': 44.0}
 """
 
 from crlm.paper.base import Section

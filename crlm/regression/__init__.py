@@ -8,6 +8,19 @@ at once), `terms` (patients to design columns), `solution` (estimates, or why
 there are none), `models`, `counting` (covariates that change), `piecewise` (ratios
 by period), `intervals` (events seen at visits), `interaction`, `checks`, `selection`, `shrinkage`
 (noise that a model has learnt), `pooling` (levels drawn together) and `tables`.
+
+Examples
+--------
+Six patients, four of whom died, and their age in decades:
+
+>>> import pandas as pd
+>>> frame = pd.DataFrame({"time": [6.0, 13, 21, 30, 31, 37], "decades": [5.0, 7, 6, 6, 4, 5]})
+>>> frame["event"] = [True, True, False, True, False, True]
+>>> rows = cox(frame, ["decades"], ties="efron")
+>>> rows.set_index("statistic")["estimate"].round(2).to_dict()
+{'n': 6.0, 'hazard_ratio': 2.3, 'p': 0.26}
+>>> rule(["hai", "age"], selection="backward", entry_p=0.1).words()
+'backward selection (p < 0.05) from univariable p < 0.1 (wald)'
 """
 
 from crlm.regression.checks import cindex, ph_test

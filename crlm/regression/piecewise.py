@@ -57,7 +57,12 @@ def piecewise(
 
     Examples
     --------
-    >>> piecewise(frame, "hai", adjust=["crs_high"], cuts=(12, 36))  # doctest: +SKIP
+    >>> frame = pd.DataFrame({"time": [4.0, 6, 9, 14, 20, 25, 30, 36]})
+    >>> frame["event"] = [True] * 6 + [False] * 2
+    >>> frame["hai"] = pd.Categorical(list("nnynyyny"))
+    >>> rows = piecewise(frame, "hai", cuts=(12,)).query("statistic == 'hazard_ratio'")
+    >>> rows.set_index("population")["estimate"].round(2).to_dict()
+    {'from month 0 to 12': 0.36, 'from month 12': 0.97}
 
     References
     ----------

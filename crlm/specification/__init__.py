@@ -6,6 +6,18 @@ times, way with missing values and patients could have been chosen otherwise.
 each, `inference` asks how often the claim holds and whether so many results
 could come about without any effect (Simonsohn U, Simmons JP, Nelson LD. Nat Hum
 Behav 2020;4:1208).
+
+Examples
+--------
+>>> from crlm import cohort, endpoints, ledger
+>>> design = ledger.load_design("ncch_scp")
+>>> patients = cohort.load(design.folder / "cohort.csv", design)
+>>> history = cohort.load_history(design.folder / "history.csv", design)
+>>> frame = endpoints.frames(endpoints.timed(patients, history, design), design)["OS"]
+>>> plan = declare({"the whole period": frame}, "ras", ["age", "sex"], design, most=4, seed=1)
+>>> tried = curve(plan)
+>>> len(tried), bool((tried["hazard_ratio"] > 1).all())
+(4, True)
 """
 
 from crlm.specification.choices import MEASURES, MISSING, Plan, Specification, declare

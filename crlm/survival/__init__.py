@@ -13,6 +13,19 @@ References: Kaplan & Meier, JASA 1958;53:457; Greenwood 1926; Brookmeyer & Crowl
 1982;38:29; Kalbfleisch & Prentice, The Statistical Analysis of Failure Time Data, 2002;
 Collett, Modelling Survival Data in Medical Research, section 2.4. The numbers are those of
 R's `survival` 3.5-3.
+
+Examples
+--------
+Six patients, four of whom died, by treatment:
+
+>>> import pandas as pd
+>>> frame = pd.DataFrame({"time": [6.0, 13, 21, 30, 31, 37], "arm": list("ababab")})
+>>> frame["event"] = [True, True, False, True, False, True]
+>>> rows = kaplan_meier(frame, times=[12, 24])
+>>> rows[["statistic", "time", "estimate"]].round(1).iloc[1:].to_dict("split")["data"]
+[['median_survival', nan, 30.0], ['survival_rate', 12.0, 83.3], ['survival_rate', 24.0, 66.7]]
+>>> logrank(frame, "arm")["estimate"].round(2).tolist()  # chi-square and p
+[0.08, 0.78]
 """
 
 from crlm.survival.curves import curve, follow_up, kaplan_meier, risk_table
