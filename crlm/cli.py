@@ -267,7 +267,7 @@ def _write_audit(result: Audit, design: Design, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     pieces = [html.say(design.citation)]
     frames = (result.checks, result.findings, result.implied, result.asked)
-    pieces += verdicts.audit_pieces(*frames)
+    pieces += verdicts.audit_pieces(*frames, design)
     title = f"Do the printed numbers hold together? {design.study}"
     write_atomically(out / f"{design.study}_audit.html", html.page(title, pieces))
     for name in ("checks", "findings", "implied", "asked"):

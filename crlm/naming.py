@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -151,6 +151,44 @@ def word_for(name: str, design: Design) -> str:
     if name in _ENDPOINTS or name in design.endpoints:
         return endpoint_words(name)
     return " × ".join(_label(part, design) for part in name.split(":"))
+
+
+_SAID = (
+    (" +- ", " ± "),
+    ("<=", "≤"),
+    (">=", "≥"),
+    ("logrank", "log-rank"),
+    ("(wald)", "(Wald)"),
+    ("(lr)", "(likelihood ratio)"),
+    ("(km time", "(Kaplan-Meier scale"),
+    (" conf_low", ", lower limit"),
+    (" conf_high", ", upper limit"),
+)
+
+
+def method_words(design: Design) -> Callable[[str], str]:
+    """Says a method as a reader would: groups and columns by their names, signs as printed.
+
+    Examples
+    --------
+    >>> from crlm.ledger import load_design
+    >>> method_words(load_design("mskcc_hai"))("hai=yes minus hai=no, first t with S <= 0.5")
+    'HAI minus no HAI, first t with S ≤ 0.5'
+    """
+    every = sorted({*design.columns, *design.factors}, key=len, reverse=True)
+    names = "|".join(every)
+    group = re.compile(rf"\b(?:{names})=[\w-]+(?:,(?:{names})=[\w-]+)*")
+    # Without an underscore a column may be a word of English.
+    column = re.compile(rf"\b(?:{'|'.join(name for name in every if '_' in name) or '(?!)'})\b")
+
+    def words(text: str) -> str:
+        text = group.sub(lambda found: design.group_label(found.group()), text)
+        text = column.sub(lambda found: _label(found.group(), design), text)
+        for plain, said in _SAID:
+            text = text.replace(plain, said)
+        return text
+
+    return words
 
 
 def model_words(model: str) -> str:

@@ -464,7 +464,10 @@ def _describe(failure: Any) -> tuple[str, bool]:
     if failure is None:
         return "", False
     where = f"cell {failure.cell_index + 1}"
-    return f"{where}: {failure.ename}: {failure.evalue}", failure.ename in _family(CrlmError)
+    readers = failure.ename in _family(CrlmError)
+    if readers or failure.ename in _OF_THE_ENGINE:
+        return f"{where}: {failure.evalue}", readers
+    return f"{where}, by a fault of the program ({failure.ename}): {failure.evalue}", False
 
 
 def _family(error: type[Exception]) -> set[str]:

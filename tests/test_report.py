@@ -6,7 +6,7 @@ import re
 import pandas as pd
 import pytest
 
-from crlm import ledger, numbers, survival
+from crlm import ledger, naming, numbers, survival
 from crlm.report import figures, html, provenance, readings, tables
 
 DESIGN = ledger.load_design("ncch_scp")
@@ -177,10 +177,12 @@ def test_no_two_lines_of_an_effects_table_read_the_same():
 
 
 def test_methods_are_said_in_a_readers_words():
-    words = tables.reader(HAI)
+    words = naming.method_words(HAI)
     assert words("hai=yes minus hai=no, median +- z SE, S <= 0.5") == (
         "HAI minus no HAI, median ± z SE, S ≤ 0.5"
     )
+    assert words("score test (km time, df 1)") == "score test (Kaplan-Meier scale, df 1)"
+    assert words("Table 2, HR conf_low") == "Table 2, HR, lower limit"
 
 
 def test_unknown_values_have_a_row_of_their_own():

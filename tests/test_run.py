@@ -238,7 +238,7 @@ def test_the_output_folder_is_given_once(study, tmp_path):
 def test_a_dead_kernel_is_a_failed_cell(study, tmp_path, cell, words):
     study(cell)
     outcome = run.execute("tiny", {}, tmp_path / "out")
-    assert outcome.error.startswith("cell 7: DeadKernelError") and words in outcome.error
+    assert outcome.error.startswith("cell 7: the kernel ") and words in outcome.error
     assert words in outcome.report.read_text(encoding="utf-8")
 
 

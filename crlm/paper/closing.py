@@ -33,7 +33,7 @@ class Closing(Base):
         self.verdicts = comparison.with_findings(found, self.audit.findings)
         text = verdicts.tally_sentence(self.verdicts)
         every = html.fold(
-            f"All {len(self.verdicts)} claims", verdicts.verdict_tables(self.verdicts)
+            f"All {len(self.verdicts)} claims", verdicts.verdict_tables(self.verdicts, self.design)
         )
         pieces = [verdicts.tally_table(self.verdicts), every]
         if not self.synthetic:
@@ -47,7 +47,7 @@ class Closing(Base):
         if not self.synthetic:
             html.show(html.aside("Other patients give other numbers: see whether effects agree."))
             return
-        shown = verdicts.differences_table(self.verdicts)
+        shown = verdicts.differences_table(self.verdicts, self.design)
         html.show(shown or html.say("No claim differs."))
 
     def agreement(self) -> Section:
@@ -66,7 +66,7 @@ class Closing(Base):
         """The printed numbers held against each other."""
         found = self.audit
         frames = (found.checks, found.findings, found.implied, found.asked)
-        html.show(*verdicts.audit_pieces(*frames))
+        html.show(*verdicts.audit_pieces(*frames, self.design))
 
     def certificate(self) -> None:
         """What other programs found in a synthetic cohort, and what its siblings leave open."""

@@ -9,11 +9,10 @@ from typing import Any
 import pandas as pd
 
 from crlm.ledger import Design
-from crlm.naming import small
+from crlm.naming import method_words, small
 from crlm.numbers import NOTHING, interval, number, p_text
 from crlm.report.html import Footnotes, Html, table
 from crlm.report.readings.states import RULES
-from crlm.report.tables import reader
 
 _Row = Mapping[str, Any]
 _Line = tuple[str, list[str], list[_Row]]
@@ -43,7 +42,7 @@ def incidence_table(rows: pd.DataFrame, design: Design, by: str, *, caption: str
     gaps = _by(rows, "cumulative_incidence_difference", "level", "time")
     tests = _by(rows[rows["model"] == "aalen-johansen"], "p", "level")
     found = _by(shares, "cumulative_incidence", "level", "time", "group")
-    marks, body, told = Footnotes(reader(design)), [], set()
+    marks, body, told = Footnotes(method_words(design)), [], set()
     for level, month in dict.fromkeys(zip(shares["level"], shares["time"], strict=True)):
         used = [found[level, month, group] for group in groups]
         gap, test = gaps.get((level, month)), tests.get((level,))
@@ -64,7 +63,7 @@ def kinds_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
     """The two kinds of hazard ratio of each cause side by side, and what each answers."""
     body: list[_Line] = []
     used = rows[rows["statistic"].isin(_KINDS)]
-    marks = Footnotes(reader(design))
+    marks = Footnotes(method_words(design))
     keys = ["covariate", "level", "population"]
     for (name, level, population), part in used.groupby(keys, sort=False):
         cause = population.split(">")[-1]
@@ -88,7 +87,7 @@ def months_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
     groups = list(dict.fromkeys(own["group"]))
     found = _by(own, "months_in_state", "time", "level", "group")
     gaps = _by(rows, "months_in_state_difference", "time", "level")
-    marks, body = Footnotes(reader(design)), []
+    marks, body = Footnotes(method_words(design)), []
     for month in dict.fromkeys(own["time"]):
         body.append(("head", [f"Up to month {month:g}", *[""] * (len(groups) + bool(gaps))], []))
         for state in dict.fromkeys(own["level"]):
@@ -106,7 +105,7 @@ def transitions_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Ht
     """Each transition with its events and hazard ratios, unadjusted, adjusted, clock reset."""
     own = rows[(rows["statistic"] == "transition_hazard_ratio") & rows["model"].isin(_TRANSITION)]
     own = own[own["covariate"] != "years_at_entry"]
-    marks, body = Footnotes(reader(design)), []
+    marks, body = Footnotes(method_words(design)), []
     for (population, level), part in own.groupby(["population", "level"], sort=False):
         by = {row["model"]: row for row in part.to_dict("records")}
         first = by.get("multistate") or next(iter(by.values()))
@@ -136,7 +135,7 @@ def rules_table(
     columns : sequence of (header, keys)
         Which row stands in each column.
     """
-    marks, body = Footnotes(reader(design)), []
+    marks, body = Footnotes(method_words(design)), []
     for model in [name for name in RULES if (rows["model"] == name).any()]:
         part, used, cells = rows[rows["model"] == model], [], [RULES[model]]
         part = part[part["population"] == "all"]
@@ -161,7 +160,7 @@ def strain_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
         ("Optimism", "optimism", "multivariable", ""),
         ("Concordance, corrected", "concordance", "optimism corrected", ""),
     )
-    marks, body = Footnotes(reader(design)), []
+    marks, body = Footnotes(method_words(design)), []
     for endpoint, part in rows.groupby("endpoint", sort=False):
         found = _by(part, None, "statistic", "model", "level")
         cells, used = [f"{design.endpoint_name(str(endpoint))}"], []
@@ -175,7 +174,7 @@ def strain_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
 
 def codons_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
     """Raw and pooled hazard ratio of each level, the joint test first, by endpoint."""
-    marks, body = Footnotes(reader(design)), []
+    marks, body = Footnotes(method_words(design)), []
     for endpoint, part in rows.groupby("endpoint", sort=False):
         name = design.endpoint_name(str(endpoint))
         test = _by(part, None, "statistic").get(("p",))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from crlm.ledger import Design
-from crlm.naming import describe, small
+from crlm.naming import describe, method_words, small
 from crlm.numbers import NOTHING, bound, interval, number, p_text, short, span
 from crlm.report.html import Footnotes, Html, table
 
@@ -56,8 +55,8 @@ def baseline_table(
 
 
 def _test_reader(design: Design) -> Callable[[str], str]:
-    """As `_reader`, and a standardised difference is called one."""
-    words = reader(design)
+    """As `naming.method_words`, and a standardised difference is called one."""
+    words = method_words(design)
     return lambda text: ("SMD: " if text.startswith("absolute, ") else "") + words(text)
 
 
@@ -199,7 +198,7 @@ def survival_table(
         label = f"{design.endpoint_name(endpoint)}: {where}{design.group_label(group)}"
         body.append(("", [label, *cells], told))
     methods = sorted(set(rows.loc[rows["statistic"] == "median_survival", "method"]))
-    lines = [*map(reader(design), methods), *notes]
+    lines = [*map(method_words(design), methods), *notes]
     return table(caption, header, body, lines, numeric=[1, 2])
 
 
@@ -222,7 +221,7 @@ def follow_up_table(parts: Sequence[pd.DataFrame], design: Design) -> Html:
         ["group", "statistic", "method", "estimate"]
     )
     ends = {(r["group"], r["statistic"]): r for r in rows.to_dict("records")}
-    notes, body = Footnotes(reader(design)), []
+    notes, body = Footnotes(method_words(design)), []
     for row in rows[rows["statistic"] == "median_follow_up"].to_dict("records"):
         told = [ends[row["group"], f"{end}_follow_up"] for end in ("min", "max")]
         whole = [number(end["estimate"]) for end in told]
@@ -270,7 +269,7 @@ def regression_table(
     medians = rows[rows["statistic"] == "median_survival"].set_index("group", drop=False)
     header = ["Characteristic", "n", "Events"]
     header += ["Median, months"] if len(medians) else []
-    marks = Footnotes(reader(design))
+    marks = Footnotes(method_words(design))
     for model in models:
         title = f"{model.capitalize()} {short_name} (95 % CI)"
         header += [title + marks.usual(_methods_of(rows, model, ratio))]
@@ -280,7 +279,7 @@ def regression_table(
         if name:
             part = rows[rows["covariate"] == name]
             body += _regression_rows(part, name, models, medians, ratio, design, marks)
-    notes = [*marks.lines(), *map(reader(design), _rules(rows, models)), *notes]
+    notes = [*marks.lines(), *map(method_words(design), _rules(rows, models)), *notes]
     return table(caption, header, body, notes, numeric=[1, 2])
 
 
@@ -369,7 +368,7 @@ def effects_table(
     """
     keys = ["endpoint", "population", "group", "covariate", "level", "model", "time"]
     tests = {_plain(r, keys): r for r in rows[rows["statistic"] == "p"].to_dict("records")}
-    marks, body = Footnotes(reader(design)), []
+    marks, body = Footnotes(method_words(design)), []
     shown = rows[rows["statistic"].isin(statistics)].to_dict("records")
     found = [tests.get(_plain(row, keys)) for row in shown]
     header = ["Of what", "Quantity"]
@@ -387,33 +386,6 @@ def effects_table(
     if not any(found):
         header, body = header[:3], [(kind, cells[:3], told) for kind, cells, told in body]
     return table(caption, header, body, [*notes, *marks.lines()])
-
-
-def reader(design: Design) -> Callable[[str], str]:
-    """Says a method as a reader would: groups and columns by their names, signs as printed."""
-    every = sorted({*design.columns, *design.factors}, key=len, reverse=True)
-    names = "|".join(every)
-    group = re.compile(rf"\b(?:{names})=[\w-]+(?:,(?:{names})=[\w-]+)*")
-    # Without an underscore a column may be a word of English.
-    told = "|".join(name for name in every if "_" in name)
-    column = re.compile(rf"\b(?:{told})\b")
-
-    def words(text: str) -> str:
-        text = group.sub(lambda found: design.group_label(found.group()), text)
-        if told:
-            # "Largest liver metastasis, cm": the unit has no place in a sentence.
-            text = column.sub(lambda m: small(design.label(m.group()).split(", ")[0]), text)
-        for plain, sign in (
-            (" +- ", " ± "),
-            ("<=", "≤"),
-            (">=", "≥"),
-            ("(logrank)", "(log-rank)"),
-            ("(wald)", "(Wald)"),
-        ):
-            text = text.replace(plain, sign)
-        return text
-
-    return words
 
 
 def _plain(row: Mapping[str, Any], keys: Sequence[str]) -> tuple[Any, ...]:
@@ -436,7 +408,7 @@ def restricted_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Htm
     header = ["Endpoint and horizon", *[f"{design.group_label(g)}, months" for g in groups]]
     header += ["Difference, months (95 % CI)", "p"]
     reasons = rows.loc[rows["statistic"] == "rmst", "method"]
-    return table(caption, header, body, map(reader(design), dict.fromkeys(reasons)))
+    return table(caption, header, body, map(method_words(design), dict.fromkeys(reasons)))
 
 
 def within_table(rows: pd.DataFrame, design: Design, *, caption: str, time: float) -> Html | None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from crlm.comparison import CAN_AGREE, tally
 from crlm.ledger import Design
-from crlm.naming import describe
+from crlm.naming import describe, method_words
 from crlm.numbers import counted, number, p_phrase, p_text, ratio, span
 from crlm.report.html import Html, fold, joined, say, table
 
@@ -63,12 +63,13 @@ def _place(name: Any) -> str:
     return _PLACES.get(str(name), str(name).capitalize())
 
 
-def verdict_tables(verdicts: pd.DataFrame) -> Html:
+def verdict_tables(verdicts: pd.DataFrame, design: Design) -> Html:
     """Every claim beside its computed value, one folded table for each place of the paper."""
-    pieces, words = [], [str(word) for word in verdicts["verdict"].cat.categories]
+    pieces, words = [], method_words(design)
+    known = [str(word) for word in verdicts["verdict"].cat.categories]
     for place, part in verdicts.groupby("place", sort=False):
-        counts = ", ".join(f"{n} {v}" for v in words if (n := int((part["verdict"] == v).sum())))
-        body = [("", _verdict_cells(claim), [claim]) for claim in part.to_dict("records")]
+        counts = ", ".join(f"{n} {v}" for v in known if (n := int((part["verdict"] == v).sum())))
+        body = [("", _verdict_cells(claim, words), [claim]) for claim in part.to_dict("records")]
         inner = table(f"{_place(place)}: published beside computed", _HEADER, body, numeric=[1, 2])
         pieces.append(fold(f"{_place(place)}: {counted(len(part), 'claim')} ({counts})", inner))
     return joined(*pieces)
@@ -77,12 +78,13 @@ def verdict_tables(verdicts: pd.DataFrame) -> Html:
 _HEADER = ["What", "Printed", "Computed", "Verdict", "Where, why, how"]
 
 
-def differences_table(verdicts: pd.DataFrame) -> Html | None:
+def differences_table(verdicts: pd.DataFrame, design: Design) -> Html | None:
     """The claims that differ, with what was computed; None when there are none."""
     differing = verdicts[verdicts["verdict"] == "differs"]
     if differing.empty:
         return None
-    body = [("", _verdict_cells(claim), [claim]) for claim in differing.to_dict("records")]
+    words = method_words(design)
+    body = [("", _verdict_cells(claim, words), [claim]) for claim in differing.to_dict("records")]
     shown = table("What differs", _HEADER, body[:_FIRST], numeric=[1, 2])
     if len(body) <= _FIRST:
         return shown
@@ -91,10 +93,10 @@ def differences_table(verdicts: pd.DataFrame) -> Html | None:
     return joined(shown, fold(many, rest))
 
 
-def _verdict_cells(claim: Mapping[str, Any]) -> list[str]:
+def _verdict_cells(claim: Mapping[str, Any], words: Callable[[str], str]) -> list[str]:
     audit = f"audit {claim['findings']}" if claim.get("findings") else ""
     told = (claim["locator"], audit, claim["reason"], claim["method"], claim["note"])
-    why = "; ".join(part for part in told if part)
+    why = "; ".join(words(part) for part in told if part)
     if claim["scanned"]:
         why += f"; our text reads {claim['scanned']}: {claim['mended_because']}"
     return [claim["name"], printed(claim), computed(claim), str(claim["verdict"]), why]
@@ -149,7 +151,11 @@ def audit_sentence(checks: pd.DataFrame) -> str:
 
 
 def audit_pieces(
-    checks: pd.DataFrame, findings: pd.DataFrame, implied: pd.DataFrame, asked: pd.DataFrame
+    checks: pd.DataFrame,
+    findings: pd.DataFrame,
+    implied: pd.DataFrame,
+    asked: pd.DataFrame,
+    design: Design,
 ) -> list[Html]:
     """An audit in pieces: how many checks, the contradictions, then the rest, folded.
 
@@ -168,23 +174,25 @@ def audit_pieces(
         rest = findings_table(findings[~against], caption="What a reader should know")
         many = counted((~against).sum(), "remark")
         pieces.append(fold(f"What a reader should know: {many}", rest))
-    pieces.append(_quantities("Implied but unstated", implied))
-    return [*pieces, *([_quantities("Asked of print alone", asked)] if len(asked) else [])]
+    pieces.append(_quantities("Implied but unstated", implied, design))
+    return [*pieces, *([_quantities("Asked of print alone", asked, design)] if len(asked) else [])]
 
 
-def _quantities(caption: str, rows: pd.DataFrame) -> Html:
+def _quantities(caption: str, rows: pd.DataFrame, design: Design) -> Html:
     """Quantities with the intervals that printed digits allow, folded."""
     body = [
-        ("", [row["quantity"], _of_what(row), _range(row), row["how"]])
+        ("", [row["quantity"], _of_what(row, design), _range(row), row["how"]])
         for row in rows.to_dict("records")
     ]
     inner = table(caption, ["Quantity", "Of what", "Interval", "How"], body)
     return fold(f"{caption}: {counted(len(body), 'quantity', 'quantities')}", inner)
 
 
-def _of_what(row: Mapping[str, Any]) -> str:
-    names = ("endpoint", "population", "group", "covariate", "level", "model")
-    return ", ".join(str(row[name]) for name in names if row.get(name) not in ("", "all", None))
+def _of_what(row: Mapping[str, Any], design: Design) -> str:
+    """What an implied quantity is of; a ratio sets a level against the reference."""
+    effect = "ratio" in str(row["quantity"])
+    keys = {"model": "", "statistic": "hazard_ratio" if effect else "n"}
+    return describe({**keys, **row}, design)
 
 
 def _range(row: Mapping[str, Any]) -> str:

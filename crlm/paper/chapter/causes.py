@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 
 from crlm import multistate, survival
-from crlm.naming import small
+from crlm.naming import method_words, small
 from crlm.paper.base import Section, nothing
 from crlm.paper.chapter.asking import Asking
 from crlm.report import figures, html, states
 from crlm.report.readings import states as readings
-from crlm.report.tables import reader
 
 _TOLD = {
     "RFS": "in which organ the disease came back first, while the others compete",
@@ -65,7 +64,7 @@ class Causes(Asking):
         picture = self._causes_picture(frame, by, title)
         kinds = states.kinds_table(rows, self.design, caption="Rates and shares")
         pieces = [
-            *map(html.say, readings.diagnosis(rows, reader(self.design))),
+            *map(html.say, readings.diagnosis(rows, method_words(self.design))),
             picture,
             states.incidence_table(self._absolute(rows), self.design, by, caption=title),
             html.fold("Hazard ratios: does it act there, do fewer get there", kinds),

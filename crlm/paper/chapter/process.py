@@ -11,13 +11,12 @@ import pandas as pd
 from crlm import causal, endpoints, multistate, regression, survival
 from crlm.ledger import CohortError
 from crlm.ledger import rows as result_rows
-from crlm.naming import small
+from crlm.naming import method_words, small
 from crlm.numbers import counted
 from crlm.paper.base import Section, nothing
 from crlm.paper.chapter.causes import Causes
 from crlm.report import figures, html, states, tables
 from crlm.report.readings import states as readings
-from crlm.report.tables import reader
 
 _TOLD = "at which step of the disease the difference arises, and how many months each step lasts"
 _NOT_CAUSE = (
@@ -96,7 +95,7 @@ class Process(Causes):
         )
         months = self._months_picture(process)
         pieces = [
-            *map(html.say, readings.diagnosis(rows, reader(self.design))),
+            *map(html.say, readings.diagnosis(rows, method_words(self.design))),
             picture,
             states.months_table(process, self.design, caption=f"Months in each state by {label}"),
             html.fold("Months in each state as a picture", months) if months else None,
@@ -191,7 +190,7 @@ class Process(Causes):
         columns = _columns(groups, at, self.design)
         caption = "Surgical failure under three rules of dating"
         table = states.rules_table(rows, self.design, caption=caption, columns=columns)
-        first = [html.say(text) for text in readings.diagnosis(flag, reader(self.design))]
+        first = [html.say(text) for text in readings.diagnosis(flag, method_words(self.design))]
         found = self.section(rows, [*first, table], readings.guaranteed(rows, self.design))
         html.show(html.say(_NOT_BIOLOGY, "caution"))
         return found

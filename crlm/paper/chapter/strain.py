@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import pandas as pd
 
 from crlm import endpoints, regression, survival
-from crlm.naming import small
+from crlm.naming import method_words, small
 from crlm.paper.base import Section, nothing
 from crlm.paper.chapter.asking import Asking
 from crlm.report import figures, html, states, tables
 from crlm.report.readings import states as readings
-from crlm.report.tables import reader
 
 #: How much of the interval between two examinations lies before the event.
 _BOUNDS = {"left bound": 0.0, "midpoint": 0.5, "right bound": 1.0}
@@ -65,7 +64,7 @@ class Strain(Asking):
             return nothing()
         rows = self.add(*parts)
         flags = [self._grid(rows, endpoint, by, months) for endpoint in known]
-        say = reader(self.design)
+        say = method_words(self.design)
         pieces = [html.say(text) for flag in flags for text in readings.diagnosis(flag, say)]
         for endpoint in known:
             part = rows[rows["endpoint"] == endpoint]
@@ -112,7 +111,7 @@ class Strain(Asking):
                 html.show(html.say(f"Not asked here: no candidate is known; {told}.", "skipped"))
             return nothing()
         rows = self.add(*parts)
-        flags = readings.diagnosis(rows, reader(self.design))
+        flags = readings.diagnosis(rows, method_words(self.design))
         table = states.strain_table(rows, self.design, caption="What the models can carry")
         pieces = [*map(html.say, flags), table]
         found = self.section(rows, pieces, readings.strain(rows, self.design))
@@ -151,7 +150,7 @@ class Strain(Asking):
             html.show(html.say(f"Not asked here: nothing to compare; {told}.", "skipped"))
             return nothing()
         rows = self.add(*parts)
-        say = reader(self.design)
+        say = method_words(self.design)
         pieces = [html.say(text) for flag in flags for text in readings.diagnosis(flag, say)]
         caption = "Ratios by period of the follow-up"
         names = {"hazard_ratio": "HR"}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from crlm.naming import model_words
+from crlm.naming import method_words, model_words
 from crlm.numbers import short
 from crlm.report.manuscript.done import Done, listed
 
@@ -139,9 +139,10 @@ def further(done: Done) -> list[str]:
             known |= set(models)
     told += [sentence(done) for statistic, sentence in _MORE if done.has(statistic=statistic)]
     others = [name for name in dict.fromkeys(done.rows["model"]) if name not in known]
+    said = method_words(done.design)
     for name in others:
         how = done.methods(model=name)
-        told.append(f"Also computed: {model_words(name)}" + (f" ({how[0]})." if how else "."))
+        told.append(f"Also computed: {model_words(name)}" + (f" ({said(how[0])})." if how else "."))
     return [text for text in told if text]
 
 

@@ -40,7 +40,7 @@ def diagnosis(rows: pd.DataFrame, say: Callable[[str], str] = str) -> list[str]:
     rows : pandas.DataFrame
         Any rows; those of statistic "flag" are read.
     say : callable, optional
-        Says a method in a reader's words (`report.tables.reader`).
+        Says a method in a reader's words (`naming.method_words`).
     """
     told = []
     for row in records_of(rows, statistic="flag"):
