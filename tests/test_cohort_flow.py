@@ -66,7 +66,10 @@ def test_a_criterion_without_its_column_cannot_be_checked_and_says_so():
     assert flags["genetic_data"].all()
     rows = cohort.attrition(flags, NCCH)
     found = rows.set_index("level")
-    assert found.loc["genetic_data", "method"] == "cannot be checked: no column genetic_data"
+    assert found.loc["genetic_data", "method"] == (
+        "“Genetic data available” cannot be checked: the table has no RAS and BRAF "
+        "status known (column genetic_data)"
+    )
     assert found.loc["genetic_data", "estimate"] == 6
     assert math.isnan(found.loc["genetic_data_excluded", "estimate"])
     assert found.loc["included", "estimate"] == 2

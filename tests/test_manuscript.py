@@ -131,6 +131,21 @@ def test_other_rules_of_the_controllable_period(monkeypatch):
     assert "largest liver metastasis > 3 cm" in found["Characteristics"]
 
 
+def test_a_criterion_that_cannot_be_checked_excludes_nobody_and_is_told():
+    flow = {"covariate": "flow", "statistic": "n", "method": "“X” cannot be checked: no kras"}
+    rows = [("start", 9.0), ("kras_known", 9.0), ("kras_known_excluded", float("nan"))]
+    made = ledger.rows([{**flow, "level": level, "estimate": n} for level, n in rows])
+    (paragraph, *_) = manuscript.methods(manuscript.Done(HAI, made))
+    assert "9 were analysed. “X” cannot be checked: no kras." in paragraph.text
+
+
+def test_no_model_is_said_to_hold_nothing():
+    words = regression.rule(["ras"], selection="enter").words()
+    assert analyses._selection(f"no multivariable model: none was chosen ({words})").endswith(
+        "entered the multivariable model; none did"
+    )
+
+
 @pytest.mark.parametrize("selection", SELECTIONS)
 def test_every_selection_has_its_sentence(selection):
     rule = regression.rule(["ras"], selection=selection, fixed=["ras"], univariable_p="score")
@@ -152,6 +167,14 @@ def test_every_scale_and_median_has_its_sentence():
 def test_no_analysis_is_passed_over_in_silence():
     rows = ledger.rows([{"model": "brand_new", "statistic": "hazard_ratio", "method": "by magic"}])
     assert analyses.further(manuscript.Done(HAI, rows)) == ["Also computed: brand new (by magic)."]
+    row = {
+        "model": "att weighted",
+        "statistic": "risk_difference",
+        "method": "hai=yes minus hai=no",
+    }
+    assert analyses.further(manuscript.Done(HAI, ledger.rows([row]))) == [
+        "Those without treatment were weighted to be like those with it (HAI minus no HAI)."
+    ]
 
 
 def test_what_a_report_cannot_know_is_said(hai):

@@ -85,7 +85,9 @@ def attrition(flags: pd.DataFrame, design: Design) -> pd.DataFrame:
         name = criterion["name"]
         before, left = left, left & flags[name]
         if name in unchecked:
-            method = f"cannot be checked: no column {unchecked[name]}"
+            column = unchecked[name]
+            lacking = f"the table has no {design.label(column)} (column {column})"
+            method = f"“{criterion['label']}” cannot be checked: {lacking}"
             excluded = float("nan")
         else:
             method = str(criterion.get("label", name))

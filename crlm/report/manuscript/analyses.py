@@ -101,7 +101,8 @@ def _selection(method: str) -> str:
         found = re.search(pattern, method)
         if found:
             parts = found.groupdict()
-            return words.format(**{**parts, "test": _TESTS.get(parts.get("test", ""), "")})
+            told = words.format(**{**parts, "test": _TESTS.get(parts.get("test", ""), "")})
+            return told + ("; none did" if method.startswith("no multivariable model") else "")
     return f"the multivariable model: {method}"
 
 
@@ -139,11 +140,18 @@ def further(done: Done) -> list[str]:
             known |= set(models)
     told += [sentence(done) for statistic, sentence in _MORE if done.has(statistic=statistic)]
     others = [name for name in dict.fromkeys(done.rows["model"]) if name not in known]
-    said = method_words(done.design)
-    for name in others:
-        how = done.methods(model=name)
-        told.append(f"Also computed: {model_words(name)}" + (f" ({said(how[0])})." if how else "."))
+    told += [_named(done, name) for name in others]
     return [text for text in told if text]
+
+
+def _named(done: Done, model: str) -> str:
+    """A model by what it is for, where this room knows that, and how it was computed."""
+    what = _PURPOSES.get(model, f"Also computed: {model_words(model)}")
+    effects = done.of(model=model)
+    ratios = effects[effects["statistic"].str.endswith(("_ratio", "_difference"))]
+    methods = [text for text in (*ratios["method"], *effects["method"]) if text]
+    said = method_words(done.design)
+    return what + (f" ({said(methods[0])})." if methods else ".")
 
 
 def _plain(text: str) -> Callable[[Done], str]:
@@ -210,6 +218,28 @@ def _mean(done: Done) -> str:
 
 _PRINTED = tuple(f"printed covariates, {how}" for how in ("breslow", "efron", "Firth"))
 _SPECIFICATIONS = tuple(f"specification curve{end}" for end in ("", ", claim", ", range"))
+#: What a model of the reviewer's chapter is for.
+_PURPOSES = {
+    "overlap weighted": "Patients for whom both treatments were options were compared",
+    "att weighted": "Those without treatment were weighted to be like those with it",
+    "doubly robust": "Weights and adjustment were combined",
+    "complete case": "Patients of whom all covariates are known were analysed by themselves",
+    "clone censor weight": "Plans to start treatment by a week, or not, were compared",
+    "assumed start": "Treatment was counted from an assumed start",
+    "late entry from test": "Patients were at risk from their test on",
+    "testing weighted": "Those tested were weighted to stand for all",
+    "censoring weighted": "Those followed long enough were weighted to stand for all",
+    "worst case": "Bounds were taken for what is not known of those left out",
+    "era adjusted": "The year of surgery was adjusted for",
+    "interaction adjusted": "Whether one effect depends on another was asked of an adjusted model",
+    "shrunken": "The ratio of two ratios was drawn towards none by a prior",
+    "pseudo-value": "Risks at a month were modelled by pseudo-values",
+    "piecewise": "Ratios were estimated by period",
+    "interval censored": "Events were taken to lie between two visits",
+    "partial pooling": "Levels of a factor were drawn together",
+    "optimism corrected": "What a model has learnt of chance was taken off",
+    "one minus km": "One minus the Kaplan-Meier curve stands beside, too high by design",
+}
 #: Models, and the sentence on them.
 _FURTHER: tuple[tuple[tuple[str, ...], Callable[[Done], str]], ...] = (
     (("interaction",), _interaction),

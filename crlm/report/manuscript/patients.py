@@ -33,7 +33,7 @@ def cohort(done: Done) -> list[str]:
         steps = [
             f"{number(flow[gone], 0)} not meeting “{step['label']}”"
             for step in done.design.eligibility
-            if flow.get(gone := f"{step['name']}_excluded")
+            if flow.get(gone := f"{step['name']}_excluded", 0) > 0
         ]
         kept = [flow[c["name"]] for c in done.design.eligibility if c["name"] in flow]
         left = f"; left out were {listed(steps)}" if steps else ""
