@@ -9,7 +9,7 @@ from crlm.numbers import counted
 from crlm.report.html import Html, Linked, fold, listing, say, table
 from crlm.report.manuscript.checklists import AUTHORS, HERE, NEVER, PARTLY, Checklist, checklists
 from crlm.report.manuscript.citing import citations
-from crlm.report.manuscript.done import Done
+from crlm.report.manuscript.done import Done, listed
 from crlm.report.manuscript.methods import methods
 from crlm.report.manuscript.places import Places
 
@@ -38,10 +38,9 @@ def pieces(done: Done, source: Mapping[str, Any], places: Places) -> tuple[list[
         *map(checklist, lists),
     ]
     told = "; ".join(f"{one.name} {one.count(HERE, PARTLY)} of {len(one.items)}" for one in lists)
-    return (
-        shown,
-        f"Items of reporting checklists that this report answers, in whole or part: {told}.",
-    )
+    names = listed(one.name for one in lists)
+    every = fold(f"Methods to paste, how to cite, and {names} item by item", *shown)
+    return [every], f"Items of checklists that this report answers, in whole or in part: {told}."
 
 
 def checklist(found: Checklist) -> Html:
