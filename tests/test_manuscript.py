@@ -139,6 +139,17 @@ def test_a_criterion_that_cannot_be_checked_excludes_nobody_and_is_told():
     assert "9 were analysed. “X” cannot be checked: no kras." in paragraph.text
 
 
+def test_patients_of_unknown_group_are_counted_and_are_no_analysis():
+    row = {"covariate": "hai", "statistic": "missing", "model": "left out", "estimate": 3.0}
+    done = manuscript.Done(HAI, ledger.rows([row]))
+    told = {one.heading: one.text for one in manuscript.methods(done)}
+    assert (
+        "3 patients of unknown adjuvant HAI are left out of comparisons by it."
+        in told["Missing values"]
+    )
+    assert "Further analyses" not in told
+
+
 def test_no_model_is_said_to_hold_nothing():
     words = regression.rule(["ras"], selection="enter").words()
     assert analyses._selection(f"no multivariable model: none was chosen ({words})").endswith(

@@ -133,7 +133,7 @@ def _words(done: Done, rows: pd.DataFrame) -> list[str]:
 
 def further(done: Done) -> list[str]:
     """Every other kind of analysis that has rows; none is passed over in silence."""
-    told, known = [], {"", "univariable", "multivariable", "logrank", "selection", "diagnostic"}
+    told, known = [], set(_ELSEWHERE)
     for models, sentence in _FURTHER:
         if done.has(model=models):
             told.append(sentence(done))
@@ -218,6 +218,16 @@ def _mean(done: Done) -> str:
 
 _PRINTED = tuple(f"printed covariates, {how}" for how in ("breslow", "efron", "Firth"))
 _SPECIFICATIONS = tuple(f"specification curve{end}" for end in ("", ", claim", ", range"))
+#: Models that other paragraphs tell, and rows that are no analysis.
+_ELSEWHERE = (
+    "",
+    "univariable",
+    "multivariable",
+    "logrank",
+    "selection",
+    "diagnostic",
+    "left out",
+)
 #: What a model of the reviewer's chapter is for.
 _PURPOSES = {
     "overlap weighted": "Patients for whom both treatments were options were compared",

@@ -141,8 +141,8 @@ def missing(done: Done) -> list[str]:
     """What was not known of the patients, and what became of it."""
     rows = done.characteristics
     rows = rows[(rows["statistic"] == "missing") & (rows["endpoint"] == "")]
-    out = rows[rows["method"] == "left out"].drop_duplicates("covariate")
-    seen = rows[(rows["group"] == "all") & (rows["method"] != "left out")]
+    out = done.of(model="left out", statistic="missing").drop_duplicates("covariate")
+    seen = rows[rows["group"] == "all"]
     seen = seen.sort_values("estimate", ascending=False, kind="stable")
     told = _gaps(done, seen.drop_duplicates("covariate")) if len(seen) else []
     told += [
