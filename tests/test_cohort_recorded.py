@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crlm import cohort, endpoints, ledger
+from crlm import cohort, endpoints, files, ledger
 from tests.hostile import refused
 
 NCCH = ledger.load_design("ncch_scp")
@@ -106,6 +106,15 @@ def test_hai_without_its_start_is_counted(tmp_path):
     report = read(tmp_path, text)
     assert report.ok
     assert any("row 2: HAI without the time at which it began" in note for note in report.notes)
+    files.forget()
+    empty = read(tmp_path, text.replace("0,40,0,1", "0,40,0,"))
+    assert empty.ok and not any("HAI" in note for note in empty.notes)
+    patients = PATIENTS.assign(hai=["yes", "yes"])
+    assert cohort.pair(patients, COURSE, MSKCC)[1] == [
+        "HAI without its start in 1 patient (row 3)."
+    ]
+    told_both = pd.concat([COURSE, told(("B", 9, "hai_start"))])
+    assert cohort.pair(patients, told_both, MSKCC)[1] == []
 
 
 def test_an_unknown_cause_is_a_level_and_the_columns_belong_to_the_studies(tmp_path):

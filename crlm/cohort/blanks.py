@@ -77,4 +77,4 @@ def _is_in_blocks(values: pd.Series) -> bool:
     filled = codes[places]
     if len(filled) < 2 or len(filled) > 0.5 * len(values) or (filled[1:] == filled[:-1]).any():
         return False
-    return len(filled) >= 7 or len(filled) <= max(2, 0.1 * len(values))
+    return len(filled) >= 6 or len(filled) <= max(2, 0.1 * len(values))

@@ -44,7 +44,8 @@ def pair(
     stray = history[~history["patient_id"].isin(told)]
     near = bare & _spelt_otherwise(patients, stray)
     found = [*_misspelt(patients, near), *_without(patients, needed & ~near & (not accepted))]
-    return found, _notes(patients, needed & ~near & accepted, stray)
+    notes = _notes(patients, needed & ~near & accepted, stray)
+    return found, [*notes, *_without_start(patients, history)]
 
 
 def refuse_unpaired(
@@ -66,6 +67,20 @@ def _timeless(patients: pd.DataFrame) -> pd.Series:
     if "os_months" not in patients:
         return pd.Series(True, index=patients.index)
     return patients["os_months"].isna()
+
+
+def _without_start(patients: pd.DataFrame, history: pd.DataFrame) -> list[str]:
+    """HAI of which a history that tells of others' start does not tell."""
+    started = set(history.loc[history["event"] == "hai_start", "patient_id"])
+    if not started or "hai" not in patients:
+        return []
+    open_still = (patients["hai"].astype(object) == "yes") & ~patients["patient_id"].isin(started)
+    if "hai_start_months" in patients:
+        open_still &= patients["hai_start_months"].isna()
+    if not open_still.any():
+        return []
+    rows = _rows(patients, open_still)
+    return [f"HAI without its start in {count(len(rows), 'patient')} ({row_list(rows, 5)})."]
 
 
 def _rows(patients: pd.DataFrame, mask: pd.Series) -> list[int]:

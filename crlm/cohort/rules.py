@@ -260,7 +260,12 @@ RULES: tuple[Rule, ...] = (
     *(_without_hai(time) for time in ("hai_start_months", "hai_stop_months")),
     Rule(
         ("hai", "hai_start_months"),
-        lambda patients: _is(patients["hai"], "yes") & patients["hai_start_months"].isna(),
+        lambda patients: (
+            _is(patients["hai"], "yes")
+            & patients["hai_start_months"].isna()
+            # An empty column waits for the history.
+            & patients["hai_start_months"].notna().any()
+        ),
         "HAI without the time at which it began",
         "Allowed. Analyses that need its start leave these patients out or assume one.",
         note=True,
