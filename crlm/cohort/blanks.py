@@ -69,12 +69,14 @@ def _is_in_blocks(values: pd.Series) -> bool:
     """Whether few cells are filled and neighbours among them always differ.
 
     Blanks below each value make at least as many blank as filled rows. Values in any order
-    differ from the one before about every other time, so six that always do are no chance;
-    fewer have to be as few as blocks are.
+    differ from the one before about every other time, so six that always do are no chance,
+    nor five from the first row on; fewer have to be as few as blocks are.
     """
     codes = values.astype("category").cat.codes.to_numpy()
     places = np.flatnonzero(codes >= 0)
     filled = codes[places]
     if len(filled) < 2 or len(filled) > 0.5 * len(values) or (filled[1:] == filled[:-1]).any():
         return False
-    return len(filled) >= 6 or len(filled) <= max(2, 0.1 * len(values))
+    # A table of blocks begins with the first of them.
+    enough = 5 if places[0] == 0 else 6
+    return len(filled) >= enough or len(filled) <= max(2, 0.1 * len(values))
