@@ -20,6 +20,8 @@ _ENDPOINTS = {
     "first_recurrence": "first recurrence",
     "hepatic_RFS": "hepatic RFS",
     "short_SCP": "short SCP",
+    "states": "",
+    "tested": "",
 }
 _MODELS = {
     "aalen-johansen": "Aalen-Johansen",
@@ -30,6 +32,8 @@ _MODELS = {
     "ph_test": "proportional hazards test",
     "interaction": "model with interaction",
     "selection": "selection of covariates",
+    "diagnostic": "",
+    "multistate": "",
     "selection_sign": "same sign in the selection of covariates",
 }
 #: One line on each kind of cohort, and what else a reader must know of it.
@@ -405,7 +409,7 @@ def _unlike(text: str, other: str) -> str:
 
 def small(text: str) -> str:
     """A label as it stands within a sentence; abbreviations keep their capitals."""
-    return text[0].lower() + text[1:] if re.match(r"[A-Z][a-z-]", text) else text
+    return text[0].lower() + text[1:] if re.match(r"[A-Z][a-z]", text) else text
 
 
 def _capital(text: str) -> str:

@@ -947,9 +947,9 @@ def test_every_row_of_the_room_has_a_name_of_its_own(shipped):
     names = [naming.name_of(record, NCCH) for record in found.to_dict("records")]
     assert len(names) > 150 and len(set(names)) == len(names)
     wanted = {
-        "Hazard ratio of the transition of RAS mutant against wild type for states, multistate, "
+        "Hazard ratio of the transition of RAS mutant against wild type, "
         "from controllable recurrence to failure",
-        "Months in the state of controllable recurrence for states, RAS wild type, "
+        "Months in the state of controllable recurrence, RAS wild type, "
         "Aalen-Johansen, to month 36",
         "Subdistribution hazard ratio of RAS mutant against wild type for SCP, Fine-Gray, "
         "from resection to failure",

@@ -257,9 +257,8 @@ def test_no_word_of_the_code_is_left_in_a_name(study):
                 "statistic": "transition_hazard_ratio",
                 "population": "controllable>failure",
             },
-            "HAI against no HAI, states, multistate, from controllable to failure",
-            "Hazard ratio of the transition of HAI against no HAI for states, multistate, "
-            "from controllable to failure",
+            "HAI against no HAI, from controllable to failure",
+            "Hazard ratio of the transition of HAI against no HAI, from controllable to failure",
         ),
         (
             {"group": "hai", "covariate": "age", "statistic": "smd"},

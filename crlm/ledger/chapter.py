@@ -92,6 +92,7 @@ class Question(Strict):
     answers: Annotated[list[Answer], Field(min_length=1)] = Field(
         description="The first that the results hold, at its latest time, is the answer."
     )
+    until: Answer | None = Field(None, description="A second row that the answer runs to.")
     assumes: Text = Field(description="What must hold for the answer to be one.")
     flags: list[Literal[tuple(FLAGS)]] = Field(description="Flags that speak against it.")
     needs: list[Text] = Field(default_factory=list, description="Columns without which none is.")

@@ -36,6 +36,7 @@ class Sections(Base):
         death_without_failure: str = "censor",
         short_scp_months: float = 12.0,
         short_scp_censored: str = "not short",
+        controlled_unresectable: str = "continue",
         entered_late: str = "refuse",
     ) -> Section:
         """Times and events of every endpoint, from histories or ready columns.
@@ -46,6 +47,7 @@ class Sections(Base):
             "death_without_failure": death_without_failure,
             "short_scp_months": short_scp_months,
             "short_scp_censored": short_scp_censored,
+            "controlled_unresectable": controlled_unresectable,
         }
         self.entered_late = entered_late
         self.timed = endpoints.timed(self.table, self.history, self.design, **self.rules)

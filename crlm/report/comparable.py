@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from crlm.ledger import STATISTICS, Design
-from crlm.naming import describe, small
+from crlm.naming import describe, method_words, small
 from crlm.numbers import NOTHING, interval, number, p_text
 from crlm.report.figures.comparable import characteristic
 from crlm.report.html import Html, table
@@ -62,7 +62,9 @@ def balance_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
     notes = ["Differences in standard deviations, the same before and after."]
     area = rows[rows["statistic"] == "propensity_auc"]
     notes += [str(text) for text in dict.fromkeys(area["method"]) if text]
-    return table(caption, header, body, notes, numeric=range(1, len(header)))
+    return table(
+        caption, header, body, map(method_words(design), notes), numeric=range(1, len(header))
+    )
 
 
 def _line(label: str, rows: Sequence[_Row | None]) -> tuple[str, list[str], list[_Row]]:
@@ -113,7 +115,9 @@ def sides_table(
             body += [("head", [_OF[model], "", "", ""], []), *lines]
             ratios = part.loc[part["statistic"] == "hazard_ratio", "method"]
             told += [f"{_OF[model]}: {text}" for text in ratios]
-    return table(caption, header, body, [*notes, *once(told)], numeric=[1, 2])
+    return table(
+        caption, header, body, map(method_words(design), [*notes, *once(told)]), numeric=[1, 2]
+    )
 
 
 def once(methods: Sequence[str]) -> list[str]:
@@ -195,7 +199,7 @@ def contrast_table(
         f"{STATISTICS[row['statistic']].label}, {row['model']}: {row['method']}"
         for row in first.to_dict("records")
     ]
-    return table(caption, header, body, once(told), numeric=[])
+    return table(caption, header, body, map(method_words(design), once(told)), numeric=[])
 
 
 _WITHIN = (
@@ -269,7 +273,9 @@ def gaps_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
         for row in rows[rows["covariate"] == "missing together"].to_dict("records")
     ]
     notes = [f"Commonest patterns. {'; '.join(told)}."] if told else []
-    return table(caption, header, body, notes, numeric=range(1, len(header)))
+    return table(
+        caption, header, body, map(method_words(design), notes), numeric=range(1, len(header))
+    )
 
 
 def _group(group: str, design: Design) -> str:
@@ -317,7 +323,7 @@ def two_models_table(
         for r in sizes.to_dict("records")
         if r["model"] in models
     ]
-    return table(caption, header, body, notes, numeric=[])
+    return table(caption, header, body, map(method_words(design), notes), numeric=[])
 
 
 def _one(rows: pd.DataFrame, endpoint: object, model: str, key: tuple[str, str]) -> _Row | None:
@@ -365,4 +371,4 @@ def rates_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
         label = f"{design.endpoint_name(str(endpoint))} at month {time:g}"
         body.append(_line(label, [found.get(key) for key in names]))
     notes = list(dict.fromkeys(rows["method"]))[:3]
-    return table(caption, header, body, notes, numeric=[])
+    return table(caption, header, body, map(method_words(design), notes), numeric=[])

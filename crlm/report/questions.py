@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from crlm import __version__
 from crlm.ledger import FLAGS, STATISTICS, Design
-from crlm.naming import describe, small
+from crlm.naming import describe, endpoint_words, method_words, model_words, small
 from crlm.numbers import counted, interval
-from crlm.report.html import Html, joined, say, table
+from crlm.report.html import Html, fold, joined, listing, say, table
 
 _TRIAL = {
     "eligibility": "Who",
@@ -24,7 +24,7 @@ _TRIAL = {
     "estimand": "Estimand",
     "caution": "Caution",
 }
-_Asked = tuple[Mapping[str, Any], Mapping[str, Any] | None, pd.DataFrame]
+_Asked = tuple[Mapping[str, Any], Sequence[Mapping[str, Any]], pd.DataFrame]
 
 
 def trial_table(design: Design) -> Html:
@@ -50,47 +50,59 @@ def questions_piece(asked: Sequence[_Asked], design: Design, samples: int) -> Ht
 
     Parameters
     ----------
-    asked : sequence of (question, row, flags)
-        The question of `[chapter]`, the row that answers it or None, the raised flags' rows.
+    asked : sequence of (question, rows, flags)
+        The question of `[chapter]`, the row that answers it (and one that the answer runs to),
+        the raised flags' rows.
     design : Design
     samples : int
         Resamples behind the limits of differences.
     """
-    body = [
-        ("", _line(question, row, flags, design), [] if row is None else [row])
-        for question, row, flags in asked
-    ]
+    body = [("", _line(*one, design)) for one in asked]
     raised = pd.concat([flags for _, _, flags in asked]).drop_duplicates(["covariate", "method"])
-    answered = sum(row is not None for _, row, _ in asked)
-    sentences = [
-        f"{row['covariate'].capitalize()} ({FLAGS[row['covariate']]}): {row['method']}"
-        for row in raised.to_dict("records")
-    ]
+    answered = sum(bool(rows) for _, rows, _ in asked)
+    many = raised["covariate"].nunique()
     told = f"{answered} of {counted(len(asked), 'question')} could be asked of this cohort; "
-    told += f"{counted(raised['covariate'].nunique(), 'flag')} raised."
-    sentences.append(f"Limits of differences: {counted(samples, 'resample')}; crlm {__version__}.")
+    told += f"{counted(many, 'flag')} {'is' if many == 1 else 'are'} raised."
     header = ["Question", "Estimate (95 % CI)", "What it assumes", "Flags"]
-    every = table("Asked and answered", header, body, sentences)
-    return joined(say(told, "reading"), every)
+    note = f"Limits of differences: {counted(samples, 'resample')}; crlm {__version__}."
+    every = table("Asked and answered", header, body, [note])
+    words = method_words(design)
+    found = [_raised(row, words) for row in raised.to_dict("records")]
+    below = [fold(f"What raised {counted(many, 'flag')}", listing(found))] if found else []
+    return joined(say(told, "reading"), every, *below)
+
+
+def _raised(row: Mapping[str, Any], words: Callable[[str], str]) -> str:
+    """A flag with its kind, its endpoint and what was found."""
+    name, where = str(row["covariate"]), str(row["endpoint"])
+    where = f", {endpoint_words(where)}" if where else ""
+    return f"{name.capitalize()} ({FLAGS[name]}{where}): {words(str(row['method']))}."
 
 
 def _line(
     question: Mapping[str, Any],
-    row: Mapping[str, Any] | None,
+    rows: Sequence[Mapping[str, Any]],
     flags: pd.DataFrame,
     design: Design,
 ) -> list[str]:
     raised = ", ".join(dict.fromkeys(flags["covariate"]))
-    if row is None:
+    if not rows:
         needs = ", ".join(small(design.label(name)) for name in question.get("needs", ()))
         told = f"not in this table: {needs}" if needs else "not in this table"
         return [question["question"], told, question["assumes"], raised]
-    return [question["question"], answer_text(row, design), question["assumes"], raised]
+    told = answer_text(rows[0], design)
+    for last in rows[1:]:
+        told += f"; to {interval(last)}{_unit(last)}, {model_words(last['model'])}"
+    return [question["question"], told, question["assumes"], raised]
 
 
 def answer_text(row: Mapping[str, Any], design: Design) -> str:
     """A row as an answer: its estimate with limits, and what it is the estimate of."""
-    unit = {"%": " points" if "difference" in row["statistic"] else " %"}.get(row["unit"], "")
-    unit = f" {row['unit']}" if row["unit"] == "months" else unit
     label = small(STATISTICS[row["statistic"]].label)
-    return f"{interval(row)}{unit}: {label}, {small(describe(row, design))}"
+    return f"{interval(row)}{_unit(row)}: {label}, {small(describe(row, design))}"
+
+
+def _unit(row: Mapping[str, Any]) -> str:
+    if row["unit"] == "%":
+        return " points" if "difference" in row["statistic"] else " %"
+    return " months" if row["unit"] == "months" else ""

@@ -54,16 +54,17 @@ class Opening(Asking):
             found = [(q, *self._answer_to(q)) for q in self.design.chapter["asked"]]
             self._questions.update(questions_piece(found, self.design, self.chapter_rules.samples))
 
-    def _answer_to(self, question: Mapping[str, Any]) -> tuple[dict[str, Any] | None, pd.DataFrame]:
-        """The row that answers a question, if there is one, and the flags raised against it."""
+    def _answer_to(self, question: Mapping[str, Any]) -> tuple[list[dict[str, Any]], pd.DataFrame]:
+        """The rows that answer a question, if there are any, and the flags raised against it."""
         rows = self.results
         raised = rows[(rows["statistic"] == "flag") & (rows["estimate"] > 0)]
         raised = raised[raised["covariate"].isin(question["flags"])]
         for answer in question["answers"]:
             row = answer_row(rows, answer)
             if row is not None:
-                return row, raised
-        return None, raised
+                last = answer_row(rows, question["until"]) if "until" in question else None
+                return [row, *([last] if last is not None else [])], raised
+        return [], raised
 
 
 def answer_row(rows: pd.DataFrame, keys: Mapping[str, str]) -> dict[str, Any] | None:

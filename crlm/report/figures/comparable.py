@@ -68,8 +68,8 @@ def love(rows: pd.DataFrame, design: Design, *, title: str) -> Picture | None:
         axis.set_yticks(range(len(keys)), [wrapped(name) for name in names], fontsize=8)
         axis.set(xlim=(-widest, widest), ylim=(-0.7, len(keys) - 0.3), title=title)
         axis.set_xlabel("Standardised difference")
-        place = {"loc": "center left", "bbox_to_anchor": (1.02, 0.5)}
-        axis.legend(fontsize=8, **place)
+        # The smallest differences stand lowest, so this corner is free.
+        axis.legend(fontsize=8, loc="lower right")
         alt = f"Love plot. {title}. {_told(names, keys, told)}"
         return Picture(figure, alt, title, found)
 
