@@ -15,13 +15,22 @@ Examples
 """
 
 from crlm.endpoints.analysis import available, derive, derive_all, short_scp, why_not
-from crlm.endpoints.bounds import BOUNDS, EARLY_PNAC, bounds, died_then, last_negative
+from crlm.endpoints.bounds import (
+    BOUNDS,
+    EARLY_PNAC,
+    VISIT_BOUNDS,
+    bounds,
+    died_then,
+    last_negative,
+    visit_bounds,
+)
 from crlm.endpoints.frames import frames, timed
 from crlm.endpoints.outcomes import from_history, protocol_deviations
 
 __all__ = [
     "BOUNDS",
     "EARLY_PNAC",
+    "VISIT_BOUNDS",
     "available",
     "bounds",
     "derive",
@@ -33,5 +42,6 @@ __all__ = [
     "protocol_deviations",
     "short_scp",
     "timed",
+    "visit_bounds",
     "why_not",
 ]

@@ -15,6 +15,11 @@ BOUNDS = ("record", "recurrence bound", "early bound")
 #: Days counted from months may be off by their printed digits.
 _SAME_DAY = 0.5
 
+#: How much of the interval between two examinations lies before the event.
+VISIT_BOUNDS = {"left bound": 0.0, "midpoint": 0.5, "right bound": 1.0}
+#: In a month, on average.
+DAYS = 365.25 / 12
+
 #: The column that tells whose early recurrence was treated by p-NAC.
 EARLY_PNAC = "early_p_nac"
 
@@ -124,6 +129,42 @@ def last_negative(
         before = np.where(np.isnan(told), before, np.minimum(told, time))
     seen = frame["event"].to_numpy(dtype=bool) & ~died_then(frame)
     return np.where(seen, before, time)
+
+
+def visit_bounds(
+    frame: pd.DataFrame, visit_months: float, *, days_per_month: float = DAYS
+) -> dict[str, pd.DataFrame]:
+    """An analysis frame with events at either end, and in the middle, of their interval.
+
+    Parameters
+    ----------
+    frame, visit_months
+        As `last_negative`.
+    days_per_month : float
+        An event at the end 0 of its interval is counted half a day later.
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        "left bound": at the last examination without the event. "midpoint". "right bound": as
+        the record has it. A patient whose event comes to lie before late entry is left out of
+        that frame.
+
+    Raises
+    ------
+    ParameterError
+        As `last_negative`.
+    """
+    left, least = last_negative(frame, visit_months), _SAME_DAY / days_per_month
+    found = {}
+    for name, share in VISIT_BOUNDS.items():
+        at = left + share * (frame["time"] - left)
+        at = at.where(at > 0, least).clip(upper=frame["time"].clip(lower=least))
+        dated = frame.assign(time=at)
+        if "entry" in dated:
+            dated = dated[(dated["entry"] <= 0) | (dated["time"] > dated["entry"])]
+        found[name] = dated
+    return found
 
 
 def died_then(frame: pd.DataFrame) -> np.ndarray:

@@ -26,7 +26,7 @@ A first recurrence in the liver or elsewhere, or death before one, by month 24:
 """
 
 from crlm.multistate.causes import failure_or_death, first_recurrence
-from crlm.multistate.competing import cause_specific, incidence
+from crlm.multistate.competing import cause_specific, guaranteed_time, incidence
 from crlm.multistate.curves import incidence_curve, state_curve
 from crlm.multistate.gray import gray
 from crlm.multistate.occupation import states
@@ -44,6 +44,7 @@ __all__ = [
     "first_recurrence",
     "from_state",
     "gray",
+    "guaranteed_time",
     "incidence",
     "incidence_curve",
     "markov",

@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 
 from crlm import regression
+from crlm.endpoints import EARLY_PNAC
 from crlm.ledger import rows
+from crlm.ledger.chapter import Thresholds
 from crlm.multistate.causes import (
     Causes,
     causes_of,
@@ -26,8 +28,9 @@ from crlm.survival.samples import By, check_times, names_of
 
 #: The number of this analysis in the seeds of resamples.
 ANALYSIS = 4
+_USUAL = Thresholds()
 #: From how many percentage points on 1 - Kaplan-Meier misleads.
-MISLEADS = 2.0
+MISLEADS = _USUAL.competing_points
 
 
 def incidence(
@@ -165,6 +168,44 @@ def cause_specific(
     )
     told = found[found["statistic"] != "p"].reset_index(drop=True)
     return told.assign(method=told["method"] + ", other causes censored" + note)
+
+
+def guaranteed_time(
+    risks: pd.DataFrame,
+    record: pd.DataFrame,
+    month: float,
+    *,
+    share: float = _USUAL.guaranteed_share,
+    points: float = _USUAL.guaranteed_points,
+) -> pd.DataFrame:
+    """The flag "guaranteed time": p-NAC for early recurrences dates failures late.
+
+    Parameters
+    ----------
+    risks : pandas.DataFrame
+        Rows of `incidence` of all patients for the cause "failure", of the models "record" and
+        "recurrence bound".
+    record : pandas.DataFrame
+        The frame "record" of `endpoints.bounds`.
+    month : float
+        At which the risks are compared.
+    share, points : float
+        Raised where a larger share of the patients had p-NAC for an early recurrence, or the
+        risk moves by more percentage points between the two.
+    """
+    treated = int((record[EARLY_PNAC] == "yes").sum())
+    own = risks[(risks["statistic"] == "cumulative_incidence") & (risks["group"] == "all")]
+    own = own[(own["time"] == month) & (own["population"] == "all")]
+    risk = own.set_index("model")["estimate"]
+    moved = abs(risk.get("recurrence bound", np.nan) - risk.get("record", np.nan))
+    text = (
+        f"{treated} of {len(record)} patients had p-NAC for an early recurrence (raised above "
+        f"{100 * share:.0f} %); dated back, the failure risk at month {month:g} moves by "
+        f"{moved:.1f} points (raised above {points:g})"
+    )
+    raised = treated > share * len(record) or moved > points
+    keys = {"endpoint": "SCP", "covariate": "guaranteed time", "model": "diagnostic"}
+    return rows([{**keys, "statistic": "flag", "estimate": float(raised), "method": text}])
 
 
 # ---- incidences -------------------------------------------------------------

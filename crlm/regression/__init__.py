@@ -23,10 +23,10 @@ Six patients, four of whom died, and their age in decades:
 'backward selection (p < 0.05) from univariable p < 0.1 (wald)'
 """
 
-from crlm.regression.checks import cindex, ph_test
+from crlm.regression.checks import cindex, drifts, ph_test
 from crlm.regression.counting import time_dependent
 from crlm.regression.interaction import interaction
-from crlm.regression.intervals import interval_censored
+from crlm.regression.intervals import interval_censored, visit_grid
 from crlm.regression.models import cox, firth_cox, logistic, univariable
 from crlm.regression.piecewise import piecewise
 from crlm.regression.pooling import pooled_levels
@@ -47,6 +47,7 @@ __all__ = [
     "bootstrap_table",
     "cindex",
     "cox",
+    "drifts",
     "expected_shrinkage",
     "firth_cox",
     "interaction",
@@ -62,4 +63,5 @@ __all__ = [
     "select",
     "time_dependent",
     "univariable",
+    "visit_grid",
 ]

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from crlm.ledger import CohortError, rows
+from crlm.ledger.chapter import Thresholds
 from crlm.refusals import choice
 from crlm.regression.engine import TIES, FollowUp, concordance, proportional_hazards
 from crlm.regression.models import make_sample
@@ -16,6 +17,8 @@ from crlm.regression.solution import check_level, cox_family, solve
 from crlm.regression.terms import check_follow_up, check_names, complete, follow_up
 
 TRANSFORMS = ("km", "identity", "rank", "log")
+#: A p of proportional hazards below this is worth a warning.
+DRIFTS = Thresholds().hazards_p
 
 
 def ph_test(
@@ -91,6 +94,36 @@ def ph_test(
             method = "not tested: no estimate of this covariate" if tests else reason
         records += _records(keys, name, chi_square, p, method)
     return rows(records)
+
+
+def drifts(
+    tests: pd.DataFrame, exposure: str, *, p: float = DRIFTS, name: str = "", endpoint: str = ""
+) -> pd.DataFrame:
+    """The flag "proportional hazards": the ratio of the exposure, or of any, drifts over time.
+
+    Parameters
+    ----------
+    tests : pandas.DataFrame
+        From `ph_test`, of one model.
+    exposure : str
+    p : float
+        Raised where the test of all covariates or that of the exposure has a smaller p.
+    name : str
+        The exposure in words.
+    endpoint : str
+        Written into the row.
+    """
+    own = tests[tests["statistic"] == "p"].set_index("covariate")["estimate"]
+    whole, alone = own.get("GLOBAL", np.nan), own.get(exposure, np.nan)
+    text = (
+        f"proportional hazards, transform km: p {whole:.2g} for all covariates, {alone:.2g} for "
+        f"{name or exposure} (raised below {p:g})"
+    )
+    if not (np.isfinite(whole) and np.isfinite(alone)):
+        text = "not tested: the model has no ordinary estimate"
+    raised = float(whole < p or alone < p)
+    keys = {"endpoint": endpoint, "covariate": "proportional hazards", "model": "diagnostic"}
+    return rows([{**keys, "statistic": "flag", "estimate": raised, "method": text}])
 
 
 def _no_logarithm(data: FollowUp, transform: str) -> str:

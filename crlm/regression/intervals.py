@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from crlm.ledger import CohortError, ParameterError, rows
+from crlm.ledger.chapter import Thresholds
 from crlm.regression.solution import check_level, level_counts
 from crlm.regression.terms import (
     Design,
@@ -25,6 +26,8 @@ from crlm.regression.terms import (
 #: A last negative visit before this month says no more than the operation itself.
 AT_ONCE = 0.5
 _STEPS, _STEP = 200, 1e-10
+#: Ends of a median further apart than this share of it are worth a warning.
+APART = Thresholds().visit_share
 #: A log hazard ratio this many spreads of its column away has no end.
 _ENDLESS = 12.0
 
@@ -129,6 +132,43 @@ def interval_censored(
     if not names or (len(names) == 1 and design.terms[0].levels):
         records += _medians(design, fit, event, {**keys, "method": method}, z)
     return rows(records)
+
+
+def visit_grid(
+    medians: pd.DataFrame, visit_months: float, *, apart: float = APART, endpoint: str = ""
+) -> pd.DataFrame:
+    """The flag "visit grid": medians that hang on the dates of the examinations.
+
+    Parameters
+    ----------
+    medians : pandas.DataFrame
+        Rows `median_survival` of one endpoint, of the models "left bound", "midpoint" and
+        "right bound" (`endpoints.visit_bounds`), of each group.
+    visit_months : float
+        Interval between examinations; 0 where only patients' own visits are known.
+    apart : float
+        Raised where the ends of a median lie further apart than this share of its middle, or
+        the medians of the record differ by less than `visit_months`.
+    endpoint : str
+        Written into the row.
+    """
+    own = medians[medians["statistic"] == "median_survival"]
+    by_model = own.pivot_table(index="group", columns="model", values="estimate", sort=False)
+    widest, closest = 0.0, math.inf
+    if {"left bound", "midpoint", "right bound"} <= set(by_model):
+        width = (by_model["right bound"] - by_model["left bound"]) / by_model["midpoint"]
+        widest = float(width.max()) if width.notna().any() else 0.0
+        recorded = by_model["right bound"].dropna()
+        closest = float(recorded.max() - recorded.min()) if len(recorded) > 1 else closest
+    between = f"; the medians differ by {closest:.1f} months" if math.isfinite(closest) else ""
+    every = f" of examinations every {visit_months:g} months" if visit_months else ""
+    text = (
+        f"the ends of a median lie up to {100 * widest:.0f} % of it apart (raised above "
+        f"{100 * apart:.0f} %){between}{every}"
+    )
+    raised = widest > apart or (visit_months > 0 and closest < visit_months)
+    keys = {"endpoint": endpoint, "covariate": "visit grid", "model": "diagnostic"}
+    return rows([{**keys, "statistic": "flag", "estimate": float(raised), "method": text}])
 
 
 def intervals_of(frame: pd.DataFrame, left: str) -> Intervals:

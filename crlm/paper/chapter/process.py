@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from crlm import causal, endpoints, multistate, regression, survival
 from crlm.ledger import CohortError
 from crlm.ledger import rows as result_rows
 from crlm.naming import method_words, small
-from crlm.numbers import counted
 from crlm.paper.base import Section, nothing
 from crlm.paper.chapter.causes import Causes
 from crlm.report import figures, html, states, tables
@@ -185,7 +183,15 @@ class Process(Causes):
             parts += self._of_rule(frame, by, name, at)
         parts.append(self._strict(by, at))
         rows = self.add(*parts)
-        flag = self._guaranteed(rows, bounded["record"], at[0])
+        limits = self.design.chapter["flags"]
+        flag = multistate.guaranteed_time(
+            rows,
+            bounded["record"],
+            at[0],
+            share=limits["guaranteed_share"],
+            points=limits["guaranteed_points"],
+        )
+        self.add(flag)
         groups = [f"{by}={level}" for level in self.design.levels(by)]
         columns = _columns(groups, at, self.design)
         caption = "Surgical failure under three rules of dating"
@@ -326,23 +332,6 @@ class Process(Causes):
         options = {"min_at_risk": self.chapter_rules.min_at_risk, "model": "record"}
         where = "controlled_unresectable=failure"
         return multistate.incidence(caused, None, ["failure"], at, population=where, **options)
-
-    def _guaranteed(self, rows: pd.DataFrame, record: pd.DataFrame, month: float) -> pd.DataFrame:
-        """The flag: many early recurrences treated by p-NAC, or a risk that moves."""
-        limits = self.design.chapter["flags"]
-        share = float((record[endpoints.EARLY_PNAC] == "yes").mean())
-        own = rows[(rows["statistic"] == "cumulative_incidence") & (rows["group"] == "all")]
-        own = own[(own["time"] == month) & (own["population"] == "all")]
-        risk = own.set_index("model")["estimate"]
-        moved = abs(risk.get("recurrence bound", np.nan) - risk.get("record", np.nan))
-        treated = counted(int((record[endpoints.EARLY_PNAC] == "yes").sum()), "patient")
-        text = (
-            f"{treated} of {len(record)} had p-NAC for an early recurrence (raised above "
-            f"{100 * limits['guaranteed_share']:.0f} %); dated back, the failure risk at month "
-            f"{month:g} moves by {moved:.1f} points (raised above {limits['guaranteed_points']:g})"
-        )
-        raised = share > limits["guaranteed_share"] or moved > limits["guaranteed_points"]
-        return self.flag("guaranteed time", bool(raised), text, "SCP")
 
 
 def _columns(

@@ -13,9 +13,6 @@ from crlm.paper.chapter.asking import Asking
 from crlm.report import figures, html, states, tables
 from crlm.report.readings import states as readings
 
-#: How much of the interval between two examinations lies before the event.
-_BOUNDS = {"left bound": 0.0, "midpoint": 0.5, "right bound": 1.0}
-_HALF_A_DAY = 0.5
 _NOT_VISITS = (
     "A difference of medians smaller than the interval between two examinations may be the "
     "calendar of the examinations, not of the disease. The Weibull ratio rests on the shape of its "
@@ -63,7 +60,12 @@ class Strain(Asking):
         if not parts:
             return nothing()
         rows = self.add(*parts)
-        flags = [self._grid(rows, endpoint, by, months) for endpoint in known]
+        apart = self.design.chapter["flags"]["visit_share"]
+        flags = []
+        for endpoint in known:
+            own = rows[rows["endpoint"] == endpoint]
+            flag = regression.visit_grid(own, months, apart=apart, endpoint=endpoint)
+            flags.append(self.add(flag))
         say = method_words(self.design)
         pieces = [html.say(text) for flag in flags for text in readings.diagnosis(flag, say)]
         for endpoint in known:
@@ -212,46 +214,19 @@ class Strain(Asking):
         """Medians and ratio under each rule of dating, and the fit of the intervals."""
         frame = self.frames[endpoint]
         frame = frame[frame[by].notna()]
-        left = endpoints.last_negative(frame, months)
-        least = _HALF_A_DAY / float(self.design.conventions["days_per_month"])
+        days = float(self.design.conventions["days_per_month"])
+        bounds = endpoints.visit_bounds(frame, months, days_per_month=days)
         parts = []
-        for model, share in _BOUNDS.items():
-            at = left + share * (frame["time"] - left)
-            at = at.where(at > 0, least).clip(upper=frame["time"].clip(lower=least))
-            dated = self._after_entry(frame.assign(time=at))
+        for model, dated in bounds.items():
             curves = survival.kaplan_meier(dated, by, (), **self.curve_rules)
             parts.append(curves[curves["statistic"] == "median_survival"].assign(model=model))
             if dated[by].nunique() > 1:
                 ratio = regression.univariable(dated, [by], ties=self.ties)
                 ratio = ratio[ratio["statistic"].isin(["hazard_ratio", "reference"])]
                 parts.append(ratio.assign(model=model))
+        left = endpoints.last_negative(frame, months)
         fitted = regression.interval_censored(frame.assign(left=left), [by])
         return [*parts, fitted]
-
-    def _after_entry(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Without those whose event, dated earlier, comes before they were observed."""
-        if "entry" not in frame:
-            return frame
-        return frame[(frame["entry"] <= 0) | (frame["time"] > frame["entry"])]
-
-    def _grid(self, rows: pd.DataFrame, endpoint: str, by: str, months: float) -> pd.DataFrame:
-        """The flag: bounds of a median far apart, or medians closer than two examinations."""
-        own = rows[(rows["endpoint"] == endpoint) & (rows["statistic"] == "median_survival")]
-        by_model = own.pivot_table(index="group", columns="model", values="estimate", sort=False)
-        limit, widest, closest = self.design.chapter["flags"]["visit_share"], 0.0, float("inf")
-        if {"left bound", "midpoint", "right bound"} <= set(by_model):
-            width = (by_model["right bound"] - by_model["left bound"]) / by_model["midpoint"]
-            widest = float(width.max()) if width.notna().any() else 0.0
-            middle = by_model["right bound"].dropna()
-            closest = float(middle.max() - middle.min()) if len(middle) > 1 else closest
-        apart = "" if closest == float("inf") else f"; the medians differ by {closest:.1f} months"
-        every = f" of examinations every {months:g} months" if months else ""
-        text = (
-            f"the ends of a median lie up to {100 * widest:.0f} % of it apart (raised above "
-            f"{100 * limit:.0f} %){apart}{every}"
-        )
-        raised = widest > limit or (months > 0 and closest < months)
-        return self.flag("visit grid", bool(raised), text, endpoint)
 
     def _visits_table(self, rows: pd.DataFrame, endpoint: str, by: str) -> html.Html:
         columns = [
@@ -279,16 +254,9 @@ class Strain(Asking):
     ) -> tuple[pd.DataFrame, list[str]]:
         """The flag of proportional hazards, and which other covariates drift."""
         limit = self.design.chapter["flags"]["hazards_p"]
+        name = small(self.design.label(of))
+        flag = self.add(regression.drifts(test, of, p=limit, name=name, endpoint=endpoint))
         p = test[test["statistic"] == "p"].set_index("covariate")["estimate"]
-        whole, own = p.get("GLOBAL", float("nan")), p.get(of, float("nan"))
-        label = small(self.design.label(of))
-        text = (
-            f"proportional hazards, transform km: p {whole:.2g} for all covariates, {own:.2g} for "
-            f"{label} (raised below {limit:g})"
-        )
-        if not (whole == whole and own == own):
-            text = "not tested: the model has no ordinary estimate"
-        flag = self.flag("proportional hazards", bool(whole < limit or own < limit), text, endpoint)
         others = p.drop(["GLOBAL", of], errors="ignore")
         return flag, list(others[others < limit].index)
 
