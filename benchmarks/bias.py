@@ -8,7 +8,8 @@ recorded with gaps. Every analysis and every flag runs through the public functi
     python benchmarks/bias.py --worlds 1 --first 1000 --cohorts 2000 --results r.csv --summary s.csv
 
 One row a cohort and analysis is added to `benchmarks/results/bias.csv` (what is there is not run
-again); the summary is printed and written to `benchmarks/bias.csv`.
+again); the summary is printed and written to `benchmarks/bias.csv`, and which marks it meets to
+`benchmarks/bias_marks.csv`.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from bias_marks import MARKS, marks, summary
 from bias_worlds import GRACE, VISITS, N, cohort, truths
 
 from crlm import causal, endpoints, ledger, missing, multistate, regression, survival
@@ -40,24 +42,6 @@ TERMS = [
 ]
 SHORT = [("age", "spline"), ("number", "log"), ("extrahepatic", "factor")]
 PAPER = ["hai", "kras", "margin", "crs_high", "extrahepatic"]
-#: Which analyses have to cover, which is the naive one, and the flag that has to be raised; the
-#: cheap worlds first.
-MARKS = {
-    4: (["late entry OS"], "tested OS", "late tests"),
-    8: (["record to recurrence bound failure"], "record failure", "guaranteed time"),
-    3: (["testing weighted RFS"], "tested RFS", "tested by outcome"),
-    6: (["incidence liver"], "one minus km liver", "competing"),
-    7: (["interval censored median"], "record median", "visit grid"),
-    12: (["overlap RD", "doubly robust HR"], "paper HR", ""),
-    11: (["overlap RD"], "paper HR", ""),
-    1: (["overlap RD", "doubly robust HR"], "paper HR", "indication"),
-    5: (["overlap RD", "doubly robust HR"], "paper HR", "era"),
-    10: (["difference of RDs"], "unadjusted difference of RDs", "underpowered"),
-    2: (["time dependent HR", "clones RD"], "ever HR", "immortal"),
-    9: (["imputed HR"], "complete case HR", "missing"),
-}
-#: Analyses that leave out what they need: a wrong answer must be possible.
-WRONG = ["ever RD", "without the year RD", "without outcome imputed extrahepatic HR"]
 
 
 # ---- analyses ----------------------------------------------------------------------
@@ -270,6 +254,7 @@ def record(world, n, number, name, row, truth):
 
 
 def run(worlds, cohorts, n, path):
+    """Analyse the cohorts of these numbers that the file does not hold yet."""
     done = set()
     if path.is_file():
         seen = pd.read_csv(path)
@@ -280,7 +265,7 @@ def run(worlds, cohorts, n, path):
             csv.DictWriter(file, FIELDS).writeheader()
     for world in worlds:
         truth, began = truths(world), time.perf_counter()
-        todo = [k for k in range(cohorts) if (world, n, k) not in done]
+        todo = [k for k in cohorts if (world, n, k) not in done]
         for number in todo:
             rows = [
                 record(world, n, number, name, row, truth)
@@ -293,67 +278,23 @@ def run(worlds, cohorts, n, path):
         print(f"world {world}: {len(todo)} cohorts, {each:.2f} s each", file=sys.stderr)
 
 
-def summary(path):
-    """Mean, coverage and flags of each analysis, with the Monte-Carlo error of the mean."""
-    rows = pd.read_csv(path)
-    told = []
-    for (world, n, name), part in rows.groupby(["world", "n", "analysis"], sort=False):
-        line = {
-            "world": world,
-            "n": n,
-            "analysis": name,
-            "cohorts": len(part),
-            "mean": part["estimate"].mean(),
-        }
-        if name.startswith("flag"):
-            told.append({**line, "mean": float("nan"), "raised": 100 * part["estimate"].mean()})
-            continue
-        truth = part["truth"].iloc[0]
-        inside = (part["conf_low"] <= truth) & (truth <= part["conf_high"])
-        error = part["estimate"].std(ddof=1)
-        told.append(
-            {
-                **line,
-                "truth": truth,
-                "bias": line["mean"] - truth,
-                "sd": error,
-                "coverage": 100 * inside.mean(),
-                "role": role(world, name),
-            }
-        )
-    columns = [
-        "world",
-        "n",
-        "analysis",
-        "role",
-        "cohorts",
-        "truth",
-        "mean",
-        "bias",
-        "sd",
-        "coverage",
-        "raised",
-    ]
-    return pd.DataFrame(told, columns=columns).sort_values(["world", "n"], kind="stable")
-
-
-def role(world, name):
-    named, naive, _ = MARKS[world]
-    return "named" if name in named else "naive" if name == naive else ""
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--worlds", type=int, nargs="*", default=sorted(MARKS), choices=MARKS)
+    parser.add_argument("--worlds", type=int, nargs="*", default=list(MARKS), choices=MARKS)
     parser.add_argument("--cohorts", type=int, default=40)
+    parser.add_argument("--first", type=int, default=0, help="number of the first cohort")
     parser.add_argument("--n", type=int, default=N)
     parser.add_argument("--results", type=Path, default=FOLDER / "bias.csv")
     parser.add_argument("--summary", type=Path, default=Path(__file__).with_suffix(".csv"))
     asked = parser.parse_args()
-    run(asked.worlds, asked.cohorts, asked.n, asked.results)
+    numbers = range(asked.first, asked.first + asked.cohorts)
+    run(asked.worlds, numbers, asked.n, asked.results)
     found = summary(asked.results)
+    judged = marks(found)
     found.round(4).to_csv(asked.summary, index=False)
-    print(found.round(3).to_string(index=False, na_rep=""))
+    judged.round(4).to_csv(asked.summary.with_stem(asked.summary.stem + "_marks"), index=False)
+    for table in (found, judged):
+        print(table.round(3).to_string(index=False, na_rep=""), end="\n\n")
 
 
 if __name__ == "__main__":
