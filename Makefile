@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install reports test lab lint lock notebooks clean
+.PHONY: help install reports test bias lab lint lock notebooks clean
 
 help:
 	@echo "make reports    run every notebook on its shipped cohort, write reports/*.html"
 	@echo "make test       every test, the notebooks included"
+	@echo "make bias       500 cohorts of each simulated world, goes on where it ended (hours)"
 	@echo "make lab        open JupyterLab on the notebooks"
 	@echo "make notebooks  build the notebooks from their text twins and execute them"
 	@echo "make lint       ruff"
@@ -29,6 +30,9 @@ reports: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadscope
+
+bias: $(STAMP)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/bias.py --cohorts 500
 
 lab: $(STAMP)
 	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks

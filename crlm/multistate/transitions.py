@@ -10,6 +10,7 @@ import pandas as pd
 
 from crlm import regression
 from crlm.ledger import rows
+from crlm.ledger.chapter import Thresholds
 from crlm.multistate.causes import with_transition
 from crlm.multistate.stays import STATES, TRANSITIONS, check_stays
 from crlm.refusals import choice
@@ -18,7 +19,7 @@ from crlm.regression.terms import check_names, listed
 #: Events that a hazard ratio needs, and that each adjusting term needs.
 EVENTS_NEEDED = 10
 #: Below this p value a transition remembers when its state was entered.
-REMEMBERS = 0.005
+REMEMBERS = Thresholds().markov_p
 #: Years from hepatectomy to entry into the state: the covariate of the Markov check.
 ENTRY = "years_at_entry"
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from crlm.ledger import ParameterError, rows
+from crlm.ledger.chapter import Thresholds
 from crlm.regression.engine import FollowUp, concordance
 from crlm.regression.models import make_sample
 from crlm.regression.selection import Problem, Rule, chosen_once, make_problem
@@ -17,8 +18,9 @@ from crlm.regression.solution import cox_family
 
 #: The number of this analysis in the seeds of resamples.
 ANALYSIS = 9
+_USUAL = Thresholds()
 #: Events that a candidate parameter needs, and the shrinkage that a model should reach.
-EVENTS_NEEDED, SHRINKAGE_NEEDED = 10.0, 0.9
+EVENTS_NEEDED, SHRINKAGE_NEEDED = _USUAL.events_per_parameter, _USUAL.shrinkage
 
 
 def expected_shrinkage(
