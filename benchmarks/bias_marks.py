@@ -7,6 +7,7 @@ at all is raised in 5 % at most. (e) The mean of a named estimate lies within 0.
 error of the truth. (g) An analysis that leaves out what it needs covers in less than 80 %.
 """
 
+import numpy as np
 import pandas as pd
 
 from crlm.ledger import FLAGS
@@ -34,6 +35,8 @@ BOUNDS = ["record to recurrence bound failure"]
 #: The world in which no warning is due.
 NO_BIAS = 12
 ANY = "flag any warning"
+#: A true 95 % method leaves the window of mark (a) in one of 100 worlds of so many cohorts.
+ENOUGH = 500
 COLUMNS = [
     "world",
     "n",
@@ -87,7 +90,10 @@ def line(world, n, name, part):
 
 
 def marks(summary, n=674):
-    """What each mark asks for, what was found, and whether it is met."""
+    """What each mark asks for, what was found, and whether it is met.
+
+    Coverage of fewer cohorts than the mark was made for is told, and not judged.
+    """
     lines = summary[summary["n"] == n]
     found = [mark for line in lines.itertuples() for mark in marks_of(line)]
     naive = lines[lines["role"] == "naive"]
@@ -95,7 +101,9 @@ def marks(summary, n=674):
     found.append(("b", None, "worlds", naive["cohorts"].min(), misled, (7, 12)))
     told = pd.DataFrame(found, columns=["mark", "world", "analysis", "cohorts", "found", "asked"])
     low, high = (told["asked"].str[k] for k in (0, 1))
-    told["met"] = told["found"].between(low, high)
+    told["met"] = np.where(told["found"].between(low, high), "yes", "no")
+    few = (told["mark"] == "a") & (told["cohorts"] < ENOUGH)
+    told.loc[few, "met"] = "not judged"
     told["asked"] = [f"{low:g} to {high:g}" for low, high in told["asked"]]
     told["world"] = told["world"].astype("Int64")
     return told.sort_values(["mark", "world"], kind="stable", ignore_index=True)
