@@ -154,6 +154,12 @@ def visit_bounds(
     ------
     ParameterError
         As `last_negative`.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"time": [10.0], "event": [True]})
+    >>> {name: one["time"].item() for name, one in visit_bounds(frame, 4.0).items()}
+    {'left bound': 6.0, 'midpoint': 8.0, 'right bound': 10.0}
     """
     left, least = last_negative(frame, visit_months), _SAME_DAY / days_per_month
     found = {}
