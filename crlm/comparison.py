@@ -17,6 +17,7 @@ Examples
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -72,9 +73,10 @@ def compare(
     if fields:
         raise LedgerError(f"published.csv asks for the field {', '.join(sorted(fields))}.")
     found = row_index(rows)
-    known = _names(rows)
+    known, against = _names(rows), _references(rows)
     judged = [
-        _judge(claim, found, known, rounded_before, words) for claim in claims.to_dict("records")
+        _judge(claim, found, known, against, rounded_before, words)
+        for claim in claims.to_dict("records")
     ]
     extra = pd.DataFrame(judged, index=claims.index)
     extra["verdict"] = pd.Categorical(extra["verdict"], categories=list(VERDICTS))
@@ -208,16 +210,64 @@ def _names(rows: pd.DataFrame) -> set[str]:
     return names
 
 
+def _references(rows: pd.DataFrame) -> dict[tuple[Any, ...], str]:
+    """The level that the ratios of each covariate are against, by their keys without level."""
+    stated = rows[rows["statistic"] == "reference"].to_dict("records")
+    return {row_key(row, level="", statistic="", time=math.nan): row["level"] for row in stated}
+
+
+def _against(
+    claim: dict[str, Any],
+    found: dict[tuple[Any, ...], dict[str, Any]],
+    against: dict[tuple[Any, ...], str],
+) -> tuple[dict[str, Any] | None, str]:
+    """The row that a claim with a reference level of its own is about, and why there is none.
+
+    Two levels the other way round are the same contrast: the ratio is turned over.
+    """
+    own = against.get(row_key(claim, level="", statistic="", time=math.nan), "")
+    wanted = claim.get("reference") or own
+    if not own or wanted == own:
+        return found.get(row_key(claim)), ""
+    row = found.get(row_key(claim, level=wanted)) if claim["level"] == own else None
+    if row is None:
+        return None, f"the ratio here is against {own}, the printed one against {wanted}"
+    return _turned(row), ""
+
+
+def _inverse(ratio: float) -> float:
+    return 1 / ratio if ratio else math.inf
+
+
+#: What a number becomes when its two levels change places.
+_TURNED = {
+    "hazard_ratio": _inverse,
+    "odds_ratio": _inverse,
+    "z": operator.neg,
+    "coefficient": operator.neg,
+}
+
+
+def _turned(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of one level against another as that of the other against the one."""
+    turn = _TURNED.get(row["statistic"])
+    if turn is None:
+        return row
+    ends = {"estimate": "estimate", "conf_low": "conf_high", "conf_high": "conf_low"}
+    return row | {name: turn(row[other]) for name, other in ends.items()}
+
+
 def _judge(
     claim: dict[str, Any],
     found: dict[tuple[Any, ...], dict[str, Any]],
     known: set[str],
+    against: dict[tuple[Any, ...], str],
     rounded_before: int | None,
     words: Callable[[str], str],
 ) -> dict[str, Any]:
-    row = found.get(row_key(claim))
+    row, why = _against(claim, found, against)
     if row is None:
-        return _no_result(_why_absent(claim, known, words))
+        return _no_result(why or _why_absent(claim, known, words))
     if claim["kind"] == "direction":
         return _judge_direction(claim, row, found)
     factor = _unit_factor(row["unit"], claim["unit"])
@@ -263,7 +313,7 @@ def _judge_direction(
     found: dict[tuple[Any, ...], dict[str, Any]],
 ) -> dict[str, Any]:
     """`>` and `<` want the side and significance at 5 %; `~` wants no significance."""
-    p = _p_value(claim, found)
+    p = _p_value(claim, row, found)
     significant = _significant(row, claim["value"], p)
     result = {"computed": row["estimate"], "p": p, "method": row["method"]}
     if significant is None or not math.isfinite(row["estimate"]):
@@ -279,9 +329,11 @@ def _judge_direction(
     return {**result, "verdict": "matches", "reason": ""}
 
 
-def _p_value(claim: dict[str, Any], found: dict[tuple[Any, ...], dict[str, Any]]) -> float:
-    for other in ({}, {"level": ""}):
-        row = found.get(row_key(claim, statistic="p", **other))
+def _p_value(
+    claim: dict[str, Any], of: dict[str, Any], found: dict[tuple[Any, ...], dict[str, Any]]
+) -> float:
+    for level in (of["level"], ""):
+        row = found.get(row_key(claim, statistic="p", level=level))
         if row is not None:
             return float(row["estimate"])
     return math.nan

@@ -555,6 +555,114 @@ case(
     expect="notable",
 )
 
+
+# ---- the flow chart by group --------------------------------------------------
+# 11 lost and 225 left are 236 who came to the step: 11/236 = 4.7 %.
+def lost(percent_text, count=11, left=225):
+    where = {"group": "arm=old", "covariate": "flow", "level": "followed_excluded"}
+    return [
+        n(left, "arm=old"),
+        number(str(count), "n", unit="patients", **where),
+        number(percent_text, "percent", unit="%", **where),
+    ]
+
+
+case("flow_percent", lost("5"), lost("2"))
+# A count and a percentage of two groups are four numbers, not one quantity in four places.
+case(
+    "same_quantity",
+    [*lost("5"), *[row | {"group": "arm=new"} for row in lost("4", 14, 293)]],
+    [*lost("5"), lost("5", 12)[1]],
+)
+
+
+# ---- missing values as a level ------------------------------------------------
+# 125/156 against 224/284: p = 0.76; with 69 of 225 and 9 of 293 as a level of their own < 0.001.
+def graded(p, missing):
+    sizes = (225, 293) if missing else (156, 284)
+    return [
+        *groups(*sizes, whole=sum(sizes)),
+        cell(125, "arm=old", "aa"),
+        cell(31, "arm=old", "aa", "no"),
+        cell(224, "arm=new", "aa"),
+        cell(60, "arm=new", "aa", "no"),
+        number(p, "p", group="arm", covariate="aa"),
+    ]
+
+
+case("counted_p", graded("0.76", False), graded("<0.001", False))
+case("counted_p", graded("0.76", True), graded("<0.001", True), expect="notable")
+# 60 + 35 + 5 without a value are 100; 6 without a value are one too many.
+SPLIT = [n(100, "arm=old"), cell(60, "arm=old", "aa"), cell(35, "arm=old", "aa", "no")]
+
+
+def unknown(count):
+    return number(str(count), "missing", group="arm=old", covariate="aa", unit="patients")
+
+
+case("sums", [*SPLIT, unknown(5)], [*SPLIT, unknown(6)])
+
+# ---- means and standard deviations --------------------------------------------
+# (69.7 - 62.7)/sqrt(59.5^2/225 + 67.0^2/293) = 7/5.57 = 1.26: p = 0.21; 0.02 to 0.03 never.
+T_TEST = design(table_one={"by": "arm", "categorical_test": "fisher", "continuous_test": "t"})
+MEANS = (("arm=old", "62.7", "59.5"), ("arm=new", "69.7", "67.0"))
+
+
+def means(*more):
+    rows = [*groups(225, 293, whole=518)]
+    for group, mean, sd in MEANS:
+        rows.append(number(mean, "mean", group=group, covariate="age"))
+        rows.append(number(sd, "sd", group=group, covariate="age"))
+    return [*rows, *more]
+
+
+case(
+    "t_p",
+    means(number("0.21", "p", group="arm", covariate="age")),
+    means(number("0.021", "p", group="arm", covariate="age")),
+    T_TEST,
+)
+# (225 * 62.7 + 293 * 69.7)/518 = 66.66; the spread of all lies near those of the groups, 63.9.
+case(
+    "pooled_moments",
+    means(number("66.7", "mean", covariate="age")),
+    means(number("69.0", "mean", covariate="age")),
+)
+case(
+    "pooled_moments",
+    means(number("63.9", "sd", covariate="age")),
+    means(number("36.9", "sd", covariate="age")),
+)
+
+# ---- ratios beside their error, z and coefficient -----------------------------
+# 1.35 (1.04-1.76): ln 1.35 = 0.300, error ln(1.76/1.04)/3.92 = 0.134, z = 2.24, p = 0.025.
+ROW = {"endpoint": "OS", "covariate": "aa", "model": "multivariable", "level": "yes"}
+
+
+def beside(text, statistic, printed="1.35 (1.04-1.76) 0.025"):
+    return [*ratio(printed, model="multivariable"), number(text, statistic, **ROW)]
+
+
+case("printed_error", beside("0.134", "se"), beside("0.314", "se"))
+# The error of the ratio itself is 1.35 times that of its logarithm: 0.181.
+case("printed_error", beside("0.181", "se"), beside("0.811", "se"))
+case("printed_z", beside("2.24", "z"), beside("2.42", "z"))
+case("printed_z", beside("2.24", "z"), beside("-2.24", "z"))
+case(
+    "printed_z",
+    [number("2.24", "z", **ROW), *beside("0.134", "se")],
+    [number("2.24", "z", **ROW), *beside("0.134", "se", "1.35 (1.04-1.76) 0.25")],
+)
+case("printed_coefficient", beside("0.300", "coefficient"), beside("0.030", "coefficient"))
+
+# ---- rows with equal digits ---------------------------------------------------
+case(
+    "repeated_numbers",
+    [*ratio("1.35 (1.04-1.76)"), *ratio("1.35 (1.04-1.77)", covariate="bb")],
+    [*ratio("1.35 (1.04-1.76)"), *ratio("1.35 (1.04-1.76)", covariate="bb")],
+    expect="notable",
+)
+
 NUMBERED = [(kind, i) for kind, found in CASES.items() for i in range(len(found))]
 
 

@@ -143,3 +143,37 @@ def test_what_a_cohort_lacks_has_the_words_of_its_design():
     words = functools.partial(naming.word_for, design=ledger.load_design("ncch_scp"))
     found = comparison.compare(ledger.rows([ROW]), claims, words=words)
     assert found["reason"][0] == "this cohort has no CEA, kras"
+
+
+# ---- what a ratio is against ----------------------------------------------------------------
+
+AGAINST_WILD = {"level": "wild", "statistic": "reference", "estimate": 1.0}
+HALF = {"estimate": 0.5, "conf_low": 0.25, "conf_high": 0.8}
+
+
+def test_a_ratio_against_the_other_of_two_levels_is_turned_over():
+    # 1/0.5 = 2; the upper limit of the inverse is 1/0.25 = 4.
+    claim = {"level": "wild", "reference": "mutant", "value": 2.0, "printed": "2.00"}
+    found = verdict([HALF, AGAINST_WILD], **claim)
+    assert (found.verdict, found.computed) == ("matches", 2.0)
+    limit = claim | {"field": "conf_high", "value": 4.0, "printed": "4.00"}
+    assert verdict([HALF, AGAINST_WILD], **limit).verdict == "matches"
+
+
+def test_a_ratio_against_a_third_level_has_no_result():
+    claim = {"reference": "codon12", "value": 0.5, "printed": "0.50"}
+    found = verdict([HALF, AGAINST_WILD], **claim)
+    assert found.verdict == "no result"
+    assert found.reason == "the ratio here is against wild, the printed one against codon12"
+
+
+def test_a_reference_level_that_is_the_one_here_changes_nothing():
+    claim = {"reference": "wild", "value": 0.5, "printed": "0.50"}
+    assert verdict([HALF, AGAINST_WILD], **claim).verdict == "matches"
+
+
+def test_a_sentence_on_two_levels_the_other_way_round_takes_the_p_of_their_row():
+    p = {"statistic": "p", "estimate": 0.01}
+    claim = {"kind": "direction", "level": "wild", "reference": "mutant", "value": 1.0}
+    assert verdict([HALF, AGAINST_WILD, p], operator=">", **claim).verdict == "matches"
+    assert verdict([HALF, AGAINST_WILD, p], operator="<", **claim).verdict == "differs"

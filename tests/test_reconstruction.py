@@ -224,6 +224,21 @@ def test_a_certificate_has_the_difference_of_rates_that_a_notebook_has():
     assert z == pytest.approx(math.copysign(norm.isf(p / 2), difference), rel=1e-9)
 
 
+def test_a_ratio_against_the_other_level_gives_no_side_to_the_test_of_this_one():
+    design, claims = ledger.load_design("ncch_scp"), ledger.load_claims("ncch_scp")
+    p = claims.set_index("id", drop=False).loc["t2-os-ras-mutant-mv-p"].to_dict()
+    ratio = p | {"id": "ratio", "statistic": "hazard_ratio", "model": "univariable"}
+    ratio |= {"printed": "0.50", "operator": "=", "value": 0.5, "decimals": 2.0}
+    turned = ratio | {"level": "wild", "reference": "mutant"}
+
+    def side(given):
+        found = targets.goal(design, pd.DataFrame([p, given]), {}).targets
+        return next((t.low, t.high, t.absolute) for t in found if t.claims == (p["id"],))
+
+    assert side(ratio)[1] < 0
+    assert side(turned)[2]
+
+
 def test_two_printings_that_exclude_each_other():
     design = ledger.load_design("mskcc_hai")
     found = targets.goal(design, ledger.load_claims("mskcc_hai"), {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from crlm.audit.facts import Facts, Printed
 
@@ -12,6 +13,20 @@ CONSISTENT, INCONSISTENT, UNCLEAR = "consistent", "inconsistent", "cannot tell"
 
 #: What a finding is about, in the order in which checks of one subject are read.
 CLASSES = ("substantive", "misprint", "reporting", "scanning")
+
+
+class Lacking(NamedTuple):
+    """Patients without a value, between two numbers, of a group."""
+
+    least: int
+    most: int
+    n: int
+
+    @property
+    def text(self) -> str:
+        """In words."""
+        several = f"{self.least} to {self.most}" if self.most > self.least else f"{self.least}"
+        return f"{several} of {self.n}"
 
 
 @dataclass(frozen=True)
@@ -27,6 +42,8 @@ class Outcome:
         One plain sentence.
     notable : bool
         A "cannot tell" that a reader should know of.
+    lacking : Lacking or None
+        Patients without a value, where that alone is the remark.
     """
 
     verdict: str
@@ -34,6 +51,7 @@ class Outcome:
     high: float = math.nan
     detail: str = ""
     notable: bool = False
+    lacking: Lacking | None = None
 
 
 Roles = Mapping[str, Printed]
@@ -145,6 +163,11 @@ def check(
 def outcome(fits: bool, low: float = math.nan, high: float = math.nan, detail: str = "") -> Outcome:
     """Consistent if it fits, inconsistent if not."""
     return Outcome(CONSISTENT if fits else INCONSISTENT, low, high, detail)
+
+
+def unsaid(detail: str, low: float, high: float, lacking: Lacking) -> Outcome:
+    """Patients have no value, and the paper does not say so."""
+    return Outcome(UNCLEAR, low, high, detail, True, lacking)
 
 
 def unclear(

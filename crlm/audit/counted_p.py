@@ -83,7 +83,7 @@ def _exact(table: Table) -> tuple[float, float]:
 @check(
     asks="Does any usual test of the printed counts give the printed p value?",
     assumes="Fisher, chi-square, Yates, mid-p or likelihood ratio; missing values only as far as "
-    "the printed percentages allow them.",
+    "the printed percentages allow them, or as a level of their own, which is said.",
     blind="A wrong test that rounds to the same digits; errors on p values printed as an "
     "inequality that stays true.",
     about="reporting",
@@ -150,9 +150,35 @@ def _judge(facts: Facts, roles: Roles, groups: tuple[str, ...], levels: tuple[st
     low, high = hull(spans.values())
     if _fitting(spans, roles["p"]):
         return unclear("Some test gives it if some patients had no value.", low, high)
+    if len(levels) == len(groups) == 2 and (said := _as_a_level(roles, groups, levels)):
+        return unclear(said, low, high, notable=True)
     if len(levels) > 2 or len(groups) > 2:
         return unclear("Exact tests of larger tables are not tried.", low, high)
     return Outcome(INCONSISTENT, low, high)
+
+
+def _as_a_level(roles: Roles, groups: tuple[str, ...], levels: tuple[str, ...]) -> str:
+    """What is said if the p value fits once the patients without a value count as a level."""
+    rows, lost = [], []
+    for group in groups:
+        known = [roles.get(f"{group}: count {level}") for level in levels]
+        if None in known:
+            return ""
+        counts = tuple(p.count for p in known)
+        lost.append(roles[f"{group}: n"].count - sum(counts))
+        rows.append((*counts, lost[-1]))
+    if min(lost) < 0 or not sum(lost):
+        return ""
+    given = {name: (p, p) for name, p in p_values(tuple(rows)).items()}
+    fitting = _fitting(given, roles["p"])
+    if not fitting:
+        return ""
+    missing = " and ".join(f"{k} of {sum(row)}" for k, row in zip(lost, rows, strict=True))
+    p, name = roles["p"], _NAMES[fitting[0]]
+    return (
+        f"No usual test of the {len(levels)} levels gives p {p.operator} {p.text.lstrip('<>= ')}; "
+        f"{name} does if the patients without a value ({missing}) were tested as one more level."
+    )
 
 
 def _largest(rows: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
-from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
-from crlm.audit.facts import WHOLE, Cell, Facts, Printed, text_of
+from crlm.audit.cases import Case, Lacking, Outcome, Roles, check, outcome, unclear, unsaid
+from crlm.audit.facts import WHOLE, Cell, Facts, Printed, cell_of, text_of
 from crlm.audit.intervals import (
     Interval,
     denominators,
@@ -135,7 +135,7 @@ def _judge_percentages(
         return outcome(True, low, high, f"Of the {sizes[0]} patients with a value.")
     if sizes:
         text = f"{said}. {_fit_text(n, sizes)} without a value, unsaid."
-        return unclear(text, low, high, notable=True)
+        return unsaid(text, low, high, Lacking(n - sizes[0], n - sizes[-1], n))
     return Outcome("inconsistent", low, high, f"{said}.")
 
 
@@ -172,9 +172,21 @@ def _misfit(
     return text
 
 
+@lru_cache(maxsize=4)
+def missing_values(facts: Facts) -> dict[tuple[Cell, str], Printed]:
+    """Printed numbers of patients without a value, by (patients, column)."""
+    found = {}
+    for key, places in facts.numbers.items():
+        cell, whole = cell_of(key.group), cell_of(key.population)
+        if key.statistic == "missing" and key.covariate and cell is not None and whole is not None:
+            found[whole | cell, key.covariate] = places[0]
+    return found
+
+
 @check(
     asks="Do the levels of a variable, or the groups, add up to the whole?",
-    assumes="Each patient is in one level; fewer than the whole may be missing values.",
+    assumes="Each patient is in one level; fewer than the whole may be missing values, and are as "
+    "many as the paper says where it prints them.",
     blind="Two errors that cancel; a variable of which one level is printed.",
 )
 def sums(facts: Facts) -> Iterator[Case]:
@@ -205,6 +217,8 @@ def _sum_case(facts: Facts, cell: Cell, column: str, parts: list[dict[str, Print
     roles = {"whole": facts.counts[cell][0]}
     for level, part in zip(facts.levels(column), parts, strict=True):
         roles |= {f"{name} {level}": printed for name, printed in part.items()}
+    missing = missing_values(facts).get((cell, column))
+    roles |= {"missing": missing} if missing is not None else {}
     sizes = [facts.size(frozenset({(column, level)})) for level in facts.levels(column)]
     complete = None not in sizes and sum(sizes) == facts.size(WHOLE) and cell != WHOLE
     counts = {p.count: c for c, (p, *_) in facts.counts.items() if c and column not in dict(c)}
@@ -220,15 +234,17 @@ def _judge_sum(
     facts: Facts, roles: Roles, column: str, complete: bool, counts: Mapping[int, Cell]
 ) -> Outcome:
     parts = [_part_interval(roles, level) for level in facts.levels(column)]
-    low, high = total(parts)
+    told = [roles["missing"].interval] if "missing" in roles else []
+    low, high = total([*parts, *told])
     whole = roles["whole"].count
     if overlap((low, high), (whole, whole)):
         return outcome(True, low, high)
     text = " + ".join(f"{p[0]:.4g}" if p[0] == p[1] else f"{p[0]:.4g}-{p[1]:.4g}" for p in parts)
-    if high < whole and not complete:
+    text += f" and {roles['missing'].text} without a value" if told else ""
+    if high < whole and not complete and not told:
         missing = math.ceil(whole - high - 1e-9)
         gap = f"{text} leaves {missing} of {whole} patients without a value, unsaid."
-        return unclear(gap, low, high, notable=True)
+        return unsaid(gap, low, high, Lacking(missing, missing, whole))
     said = f"{text} is {low:.4g}, not {whole}." if low == high else f"{text} cannot be {whole}."
     echoes = [c for k, c in counts.items() if (k, k) in parts]
     if echoes:
@@ -291,33 +307,6 @@ def subgroups(facts: Facts) -> Iterator[Case]:
             title = facts.label(cell)
             roles = {"part": part, "whole": larger}
             yield Case(("cells", text_of(cell - {condition}), condition[0]), title, roles, judge)
-
-
-@check(
-    asks="Does each step of the flow chart follow from the one before?",
-    assumes="The steps are in the order of the design's criteria.",
-    blind="A step of which only the number left is printed, as long as the numbers fall.",
-)
-def flow(facts: Facts) -> Iterator[Case]:
-    """Numbers before, excluded and left."""
-    names = ["start", *(criterion["name"] for criterion in facts.design.eligibility)]
-    known = [name for name in names if name in facts.flow]
-    for before, after in zip(known, known[1:], strict=False):
-        roles = {"before": facts.flow[before][0], "after": facts.flow[after][0]}
-        skipped = names.index(after) - names.index(before) > 1
-        excluded = facts.flow.get(f"{after}_excluded")
-        if excluded and not skipped:
-            roles["excluded"] = excluded[0]
-        yield Case(("flow", after), f"Flow chart, {after.replace('_', ' ')}", roles, _judge_flow)
-
-
-def _judge_flow(roles: Roles) -> Outcome:
-    before, after = roles["before"].count, roles["after"].count
-    if "excluded" not in roles:
-        return outcome(after <= before, 0, before, f"{after} cannot be left of {before}.")
-    left = before - roles["excluded"].count
-    said = f"{before} less {roles['excluded'].count} is {left}, not {after}."
-    return outcome(left == after, left, left, said)
 
 
 @check(

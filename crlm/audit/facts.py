@@ -10,6 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -40,6 +41,15 @@ class Key(NamedTuple):
     statistic: str
     time: float | None
     field: str = "estimate"
+    reference: str = ""
+
+
+class Step(NamedTuple):
+    """A number of the flow chart: the step, the patients it is told of, count or percentage."""
+
+    name: str
+    cell: Cell = WHOLE
+    statistic: str = "n"
 
 
 @dataclass(frozen=True)
@@ -84,12 +94,13 @@ class Printed:
     def reads(self, text: str) -> Printed | None:
         """The same place with another text; None if that is no number."""
         bare = text.lstrip("<>= ").replace(",", "")
+        sign = text[: len(text) - len(text.lstrip("<>= "))].strip() or "="
         try:
             value = float(bare)
         except ValueError:
             return None
         decimals = len(bare.partition(".")[2])
-        return replace(self, text=text, value=value, decimals=decimals)
+        return replace(self, text=text, operator=sign, value=value, decimals=decimals)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +116,8 @@ class Facts:
         Numbers of patients.
     percents : mapping of (Cell, Cell) to tuple of Printed
         Shares: (conditions of those counted, conditions of those they are counted among).
-    flow : mapping of str to tuple of Printed
-        Steps of the flow chart that are no cell.
+    flow : mapping of Step to tuple of Printed
+        Numbers of the flow chart.
     sentences : tuple of mappings
         Direction claims, as in the ledger.
     """
@@ -115,7 +126,7 @@ class Facts:
     numbers: Mapping[Key, tuple[Printed, ...]]
     counts: Mapping[Cell, tuple[Printed, ...]]
     percents: Mapping[tuple[Cell, Cell], tuple[Printed, ...]]
-    flow: Mapping[str, tuple[Printed, ...]]
+    flow: Mapping[Step, tuple[Printed, ...]]
     sentences: tuple[Mapping[str, Any], ...]
 
     def one(self, key: Key) -> Printed | None:
@@ -144,6 +155,9 @@ class Facts:
 
     def named(self, column: str, level: str = "") -> str:
         """A column, or one of its levels, as a reader would say it."""
+        if ":" in column:
+            parts = zip_longest(column.split(":"), level.split(":"), fillvalue="")
+            return " x ".join(self.named(name, own) for name, own in parts)
         name = self.design.label(column)
         if not level:
             return name
@@ -201,11 +215,35 @@ def gather(design: Design, claims: pd.DataFrame) -> Facts:
     return Facts(design, ordered, counts, percents, flow, tuple(sentences))
 
 
-def _printed(record: Mapping[str, Any], design: Design) -> Printed:
+def key_of(record: Mapping[str, Any], design: Design) -> Key:
+    """What a claim is about; its reference level only where that is not the column's first."""
     time = record["time"]
     time = None if time is None or math.isnan(time) else float(time)
     names = ("endpoint", "population", "group", "covariate", "level", "model", "statistic")
-    key = Key(*(record[name] for name in names), time, record["field"])
+    key = Key(*(record[name] for name in names), time)
+    said = record["reference"] or _of_model(key, design)
+    return key if said == _first_level(design, key.covariate) else key._replace(reference=said)
+
+
+def _of_model(key: Key, design: Design) -> str:
+    """The reference level that the design gives a covariate of its multivariable model."""
+    if key.model != "multivariable":
+        return ""
+    mine = {
+        spec.get("population") or "all": spec.get("references") or {}
+        for name, spec in design.models.items()
+        if (spec.get("endpoint") or name) == key.endpoint
+    }
+    return mine.get(key.population, mine.get("all", {})).get(key.covariate, "")
+
+
+def _first_level(design: Design, column: str) -> str:
+    spec = design.factors.get(column) or design.columns.get(column) or {}
+    return ("", *spec.get("levels", ())[:1])[-1]
+
+
+def _printed(record: Mapping[str, Any], design: Design) -> Printed:
+    key = key_of(record, design)._replace(field=record["field"])
     return Printed(
         record["id"],
         record["printed"],
@@ -240,10 +278,10 @@ def _canonical(key: Key, design: Design) -> Key:
 
 def _cells(
     numbers: Mapping[Key, tuple[Printed, ...]], design: Design
-) -> tuple[dict[Cell, Any], dict[tuple[Cell, Cell], Any], dict[str, Any]]:
+) -> tuple[dict[Cell, Any], dict[tuple[Cell, Cell], Any], dict[Step, Any]]:
     counts: dict[Cell, list[Printed]] = defaultdict(list)
     percents: dict[tuple[Cell, Cell], list[Printed]] = defaultdict(list)
-    flow: dict[str, list[Printed]] = defaultdict(list)
+    flow: dict[Step, list[Printed]] = defaultdict(list)
     last = design.eligibility[-1]["name"] if design.eligibility else ""
     timed = {*design.endpoints, *design.models}
     for key, found in numbers.items():
@@ -253,9 +291,9 @@ def _cells(
         if base is None or whole is None or (key.covariate and not key.level):
             continue
         if key.covariate == "flow":
-            flow[key.level] += found
+            flow[Step(key.level, whole | base, key.statistic)] += found
             if key.level == last and key.statistic == "n":
-                counts[WHOLE] += found
+                counts[whole | base] += found
             continue
         own = {(key.covariate, key.level)} if key.covariate else set()
         among = whole | base if own else whole

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from crlm.audit.cases import CATALOGUE, CLASSES, INCONSISTENT, UNCLEAR
-from crlm.audit.facts import RATIOS, Facts, Printed
+from crlm.audit.cases import CATALOGUE, CLASSES, INCONSISTENT, UNCLEAR, Lacking
+from crlm.audit.copies import Copy, copies, places_of, row_of, say_copies
+from crlm.audit.facts import RATIOS, Facts, Key, Printed
+from crlm.audit.ratios import shown, title_of
 from crlm.audit.repair import Judged, Repair, index_by_claim, repairs, say, siblings
 
 #: Columns of the frame of findings.
@@ -32,6 +34,8 @@ FINDING_COLUMNS = (
 
 _SHOWN = 3
 _MOST_PRINTED = 6
+#: How many variables and groups without values a table's remark names.
+_MOST_MISSING = 6
 _FRONT = ("abstract", "title")
 _EFFECTS = (*RATIOS, "survival_rate", "median_survival", "difference", "concordance")
 _CONTEXT = ("n ", "of ", "longest", "at risk")
@@ -47,11 +51,18 @@ class Group:
         Contradictions, and what cannot be told but should be known.
     mends : list of Repair
         Single misprints that explain all that failed, the most plausible first.
+    copied : list of Copy
+        Rows of a table that stand in the place of another.
+    title, sentence : str
+        Of a finding that is put together; else those of the check that leads.
     """
 
     failed: list[Judged]
     notable: list[Judged]
     mends: list[Repair] = field(default_factory=list)
+    copied: list[Copy] = field(default_factory=list)
+    title: str = ""
+    sentence: str = ""
 
     @property
     def all(self) -> list[Judged]:
@@ -78,9 +89,12 @@ def find(facts: Facts, judged: Sequence[tuple[str, Judged]]) -> pd.DataFrame:
         Columns of `FINDING_COLUMNS`, the gravest first.
     """
     ids = {id(one): name for name, one in judged}
-    groups = _merged(_grouped(facts, [one for _, one in judged]))
+    groups = _merged(_whole_rows(facts, _grouped(facts, [one for _, one in judged])))
+    groups = _tables_of_missing(groups)
     front = _front(facts)
-    records = [_record(group, ids) | {"score": _score(facts, group, front)} for group in groups]
+    records = [
+        _record(facts, group, ids) | {"score": _score(facts, group, front)} for group in groups
+    ]
     records.sort(key=lambda r: (-r["score"], r["title"]))
     for rank, record in enumerate(records, start=1):
         record |= {"rank": rank, "finding_id": f"F{rank:02d}"}
@@ -101,6 +115,81 @@ def _grouped(facts: Facts, judged: Sequence[Judged]) -> list[Group]:
         if sensible:
             group.mends.extend(repairs(sensible, touching, same))
     return list(by_subject.values())
+
+
+def _whole_rows(facts: Facts, groups: Sequence[Group]) -> list[Group]:
+    """Findings on one row become one where the row as a whole is printed otherwise elsewhere.
+
+    Several of its numbers differ between places: no digit but the row is the misprint.
+    """
+    rows = {id(group): _one_row(facts, group) for group in groups}
+    of_row: dict[Key, list[Group]] = defaultdict(list)
+    for group in groups:
+        if rows[id(group)] is not None:
+            of_row[rows[id(group)]].append(group)
+    done = [group for group in groups if rows[id(group)] is None]
+    for key, found in of_row.items():
+        twice = {field for group in found for field in _printed_twice(group)}
+        several = len(twice) > 1 and len(found) > 1
+        joined = [_joined(found, title_of(facts, key))] if several else found
+        for group in joined:
+            group.copied.extend(copies(facts, [key]) if group.failed else ())
+        done += joined
+    return done
+
+
+def _one_row(facts: Facts, group: Group) -> Key | None:
+    """The row of a regression table that all of a finding's failed checks are about."""
+    found = {row_of(facts, p) for one in group.failed for p in _own(one)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _printed_twice(group: Group) -> set[tuple[str, str]]:
+    """Statistic and field of numbers that two places print differently."""
+    same = (one for one in group.failed if one.kind == "same_quantity")
+    return {(p.key.statistic, p.key.field) for one in same for p in one.case.roles.values()}
+
+
+def _joined(groups: Sequence[Group], title: str) -> Group:
+    failed = [one for group in groups for one in group.failed]
+    return Group(failed, [one for group in groups for one in group.notable], title=title)
+
+
+def _tables_of_missing(groups: Sequence[Group]) -> list[Group]:
+    """Remarks that patients have no value become one for each table that prints the numbers."""
+    by_place: dict[str, list[Group]] = defaultdict(list)
+    done = []
+    for group in groups:
+        if group.failed or not any(one.outcome.lacking for one in group.notable):
+            done.append(group)
+        else:
+            lacking = next(one for one in group.notable if one.outcome.lacking)
+            by_place[_place(lacking)].append(group)
+    for place, found in by_place.items():
+        group = _joined(found, f"Missing values, {place}")
+        done.append(replace(group, sentence=_missing(group)))
+    return done
+
+
+def _place(one: Judged) -> str:
+    """The table or section that prints what is counted, as "Table 1"."""
+    places = [p.place for role, p in one.case.roles.items() if not _is_context(role)]
+    word = max(places, key=lambda place: (places.count(place), place)).replace("_", " ")
+    name = word.rstrip("0123456789")
+    return f"{name} {word[len(name) :]}".strip().capitalize()
+
+
+def _missing(group: Group) -> str:
+    """Who has no value, the largest share first."""
+    found: dict[str, Lacking] = {}
+    for one in group.notable:
+        if one.outcome.lacking:
+            found.setdefault(one.case.title, one.outcome.lacking)
+    ranked = sorted(found.items(), key=lambda item: (-item[1].most / item[1].n, item[0]))
+    told = [f"{title}: {lacking.text}" for title, lacking in ranked[:_MOST_MISSING]]
+    rest = len(ranked) - len(told)
+    more = f"; and {rest} more with smaller shares" if rest > 0 else ""
+    return f"Patients without a value, unsaid: {'; '.join(told)}{more}."
 
 
 def _merged(groups: Sequence[Group]) -> list[Group]:
@@ -133,13 +222,13 @@ def _union(groups: Sequence[Group], key: tuple) -> Group:
     return Group(failed, [one for group in groups for one in group.notable], mends)
 
 
-def _record(group: Group, ids: Mapping[int, str]) -> dict[str, object]:
+def _record(facts: Facts, group: Group, ids: Mapping[int, str]) -> dict[str, object]:
     ordered = group.all
     lead = ordered[0]
-    details = list(dict.fromkeys(one.outcome.detail for one in ordered if one.outcome.detail))
+    details = _details(facts, group)
     span = (lead.outcome.low, lead.outcome.high)
     return {
-        "title": lead.case.title,
+        "title": group.title or lead.case.title,
         "claims": _claims(group),
         "printed": _printed(ordered),
         "recomputed": _span_text(span),
@@ -151,6 +240,15 @@ def _record(group: Group, ids: Mapping[int, str]) -> dict[str, object]:
         "detail": " ".join(details),
         "checks": tuple(ids[id(one)] for one in ordered),
     }
+
+
+def _details(facts: Facts, group: Group) -> list[str]:
+    """The sentences of a finding, the first the one that tells its cause."""
+    if group.sentence:
+        return [group.sentence]
+    copied = say_copies(facts, group.copied)
+    told = [one.outcome.detail for one in group.all if one.outcome.detail]
+    return list(dict.fromkeys([*copied, *told]))
 
 
 def _is_context(role: str) -> bool:
@@ -167,6 +265,7 @@ def _claims(group: Group) -> tuple[str, ...]:
     found = [p.id for one in group.all for p in _own(one)]
     found += [claim for one in group.all for claim in one.case.sentence]
     found += [p.id for repair in group.mends[:_SHOWN] for p, _ in repair.changes]
+    found += [p.id for copy in group.copied for p in (*copy.at.values(), *copy.row.values())]
     if not group.mends:
         found += [claim for one in group.failed for claim in one.case.claims]
     return tuple(dict.fromkeys(found))
@@ -189,6 +288,9 @@ def _span_text(span: tuple[float, float]) -> str:
 def _repair_text(group: Group) -> str:
     if not group.failed:
         return ""
+    if group.copied and not group.mends:
+        texts = " and ".join(dict.fromkeys(shown(copy.at) for copy in group.copied))
+        return f"{texts} to the row's own numbers ({places_of(group.copied)})"
     if not group.mends:
         words = [one for one in group.failed if one.kind == "direction"]
         return "one word of the sentence, for its opposite" if words else ""
@@ -207,7 +309,7 @@ def _class_of(group: Group) -> str:
         return "reporting"
     if group.mends and any(p.scanned for r in group.mends[:1] for p, _ in r.changes):
         return "scanning"
-    if lead.failed and group.mends and about == "reporting" and group.mends[0].digits == 1:
+    if lead.failed and group.mends and about == "reporting" and group.mends[0].digits <= 1:
         return "misprint"
     return about if about in CLASSES else "reporting"
 

@@ -137,7 +137,7 @@ def _group_events(facts: Facts) -> Iterator[Record]:
                 continue
             odds = [part / (1 - part) * math.exp(e) for e in effect]
             shares = [o / (1 + o) for o in odds]
-            reference = facts.levels(covariate)[0]
+            reference = row.key.reference or facts.levels(covariate)[0]
             how = "events of the endpoint, shared by size times hazard ratio (a tenth of room)"
             sides = ((row.key.level, shares), (reference, [1 - x for x in shares[::-1]]))
             for level, (low, high) in sides:

@@ -90,6 +90,13 @@ def rows_of(facts: Facts, endpoint: str, model: str) -> dict[str, Row]:
     return found
 
 
+def one_row(a: Row, b: Row) -> bool:
+    """Whether two rows are of one contrast: the same levels against each other, one statistic."""
+    return all(
+        getattr(a.key, name) == getattr(b.key, name) for name in ("level", "reference", "statistic")
+    )
+
+
 def _spread(facts: Facts, key: Key, effect: float) -> float:
     part = share(facts, frozenset({(key.covariate, key.level)})) if key.level else None
     if not part or part >= 1 or len(facts.levels(key.covariate)) != 2:
@@ -159,7 +166,7 @@ def events_by_endpoint(facts: Facts) -> Iterator[Case]:
     """Endpoint against endpoint: ratio of variances of each row, against the median of all rows."""
     for first, second in combinations(facts.design.endpoints, 2):
         a, b = (rows_of(facts, e, "univariable") for e in (first, second))
-        both = [c for c in a if c in b]
+        both = [c for c in a if c in b and one_row(a[c], b[c])]
         if len(both) < _LEAST_ROWS:
             continue
         pairs = {c: (a[c], b[c]) for c in both}
@@ -241,7 +248,7 @@ def opposite(facts: Facts) -> Iterator[Case]:
     """Univariable estimates on two sides of one, at least one of them with a clear interval."""
     for first, second in combinations(facts.design.endpoints, 2):
         a, b = (rows_of(facts, e, "univariable") for e in (first, second))
-        for covariate in [c for c in a if c in b]:
+        for covariate in [c for c in a if c in b and one_row(a[c], b[c])]:
             roles = {
                 f"{i} {role}": p
                 for i, row in enumerate((a[covariate], b[covariate]))
@@ -276,7 +283,7 @@ def growth_of(facts: Facts, endpoint: str) -> dict[str, Interval]:
     return {
         c: ((multi[c].se[0] / uni[c].se[1]) ** 2, (multi[c].se[1] / uni[c].se[0]) ** 2)
         for c in multi
-        if c in uni and uni[c].key.statistic == multi[c].key.statistic
+        if c in uni and one_row(uni[c], multi[c])
     }
 
 

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
+from crlm.audit.copies import alike
 from crlm.audit.counts import blocks
 from crlm.audit.curves import curve_keys
-from crlm.audit.facts import Facts, Key, Printed, cell_of
+from crlm.audit.facts import Facts, Key, Printed, cell_of, text_of
 from crlm.audit.intervals import deviate, hull, meet, overlap, two_sided
 from crlm.audit.models import share
 from crlm.audit.ratios import effect_rows, p_span, region, shown, title_of, wald_p_of
+from crlm.audit.steps import step_title
 
 _ENOUGH_EVENTS = 150
 
@@ -38,7 +40,9 @@ def _repeated(facts: Facts) -> Iterator[tuple[str, tuple[str, ...], tuple[Printe
             yield f"Share of {facts.label(cell - among)}", (str(sorted(cell)), "%"), places
     for step, places in facts.flow.items():
         if len(places) > 1:
-            yield f"Flow chart, {step.replace('_', ' ')}", ("flow", step), places
+            more = [text_of(step.cell)] if step.cell else []
+            more += [step.statistic] if step.statistic != "n" else []
+            yield step_title(facts, step), ("flow", step.name, *more), places
     for key, places in facts.numbers.items():
         cells = key.statistic in ("n", "percent") and not key.model
         if len(places) > 1 and not cells:
@@ -90,28 +94,28 @@ def _differ(a: Printed, b: Printed) -> bool:
     points=True,
 )
 def repeated_numbers(facts: Facts) -> Iterator[Case]:
-    """Equal triples of rate and limits; equal pairs of counts in one group."""
-    for names, sets in ((_rate_sets(facts)), (_count_sets(facts))):
+    """Equal triples of rate or ratio and limits; equal pairs of counts in one group."""
+    for names, sets in (_rate_sets(facts), _ratio_sets(facts), _count_sets(facts)):
         groups: dict[tuple, list[str]] = defaultdict(list)
         for name, (where, printed) in sets.items():
             groups[(where, *(p.text for p in printed))].append(name)
-        for alike in groups.values():
-            if len(alike) > 1:
-                yield _alike_case(names, alike, sets)
+        for equal in groups.values():
+            if len(equal) > 1:
+                yield _alike_case(names, equal, sets)
 
 
-def _alike_case(names: str, alike: list[str], sets: dict) -> Case:
-    roles = {f"{name} {i}": p for name in alike for i, p in enumerate(sets[name][1])}
-    texts = ", ".join(p.text for p in sets[alike[0]][1])
+def _alike_case(names: str, equal: list[str], sets: dict) -> Case:
+    roles = {f"{name} {i}": p for name in equal for i, p in enumerate(sets[name][1])}
+    texts = ", ".join(p.text for p in sets[equal[0]][1])
     said = (
-        f"{texts} is printed for {' and for '.join(alike)}: chance, or one copied from the other."
+        f"{texts} is printed for {' and for '.join(equal)}: chance, or one copied from the other."
     )
 
     def judge(roles: Roles) -> Outcome:
-        parts = [tuple(p.text for r, p in roles.items() if r.startswith(name)) for name in alike]
+        parts = [tuple(p.text for r, p in roles.items() if r.startswith(name)) for name in equal]
         return unclear(said, notable=True) if len(set(parts)) == 1 else outcome(True)
 
-    return Case(("alike", names, *alike), f"{names}: {' and '.join(alike)}", roles, judge)
+    return Case(("alike", names, *equal), f"{names}: {' and '.join(equal)}", roles, judge)
 
 
 def _rate_sets(facts: Facts) -> tuple[str, dict[str, tuple[tuple, list[Printed]]]]:
@@ -121,6 +125,15 @@ def _rate_sets(facts: Facts) -> tuple[str, dict[str, tuple[tuple, list[Printed]]
         if None not in limits:
             found[quantity(facts, key)] = ((key.endpoint, key.time), [rate, *limits])
     return "Survival rates", found
+
+
+def _ratio_sets(facts: Facts) -> tuple[str, dict[str, tuple[tuple, list[Printed]]]]:
+    rows = effect_rows(facts)
+    return "Ratios", {
+        title_of(facts, key): ((), [rows[key][role] for role in ("estimate", "low", "high")])
+        for keys in alike(facts)
+        for key in keys
+    }
 
 
 def _count_sets(facts: Facts) -> tuple[str, dict[str, tuple[tuple, list[Printed]]]]:

@@ -49,16 +49,25 @@ def effect_rows(facts: Facts) -> dict[Key, dict[str, Printed]]:
             "estimate": facts.one(base),
             "low": facts.one(base._replace(field="conf_low")),
             "high": facts.one(base._replace(field="conf_high")),
-            "p": facts.one(base._replace(statistic="p")),
+            "p": next(iter(beside(facts, base, "p")), None),
         }
         found[base] = {role: printed for role, printed in roles.items() if printed is not None}
     return found
 
 
+def beside(facts: Facts, ratio: Key, statistic: str) -> tuple[Printed, ...]:
+    """Another number of a ratio's row; one without reference level belongs to the only ratio."""
+    found = facts.numbers.get(ratio._replace(statistic=statistic), ())
+    bare = ratio._replace(reference="")
+    if found or bare in facts.numbers:
+        return found
+    return facts.numbers.get(bare._replace(statistic=statistic), ())
+
+
 def subject_of(key: Key) -> tuple[str, ...]:
     """What a finding on a row of a regression table is about."""
     where = (key.endpoint, key.population, key.covariate, key.level, key.model)
-    return ("ratio", *where, key.statistic)
+    return ("ratio", *where, key.statistic, *filter(None, [key.reference]))
 
 
 def title_of(facts: Facts, key: Key) -> str:
@@ -66,6 +75,8 @@ def title_of(facts: Facts, key: Key) -> str:
     who = "" if key.population == "all" else f" in {facts.design.group_label(key.population)}"
     model = f" ({_MODELS.get(key.model, key.model)})" if key.model else ""
     what, endpoint = facts.named(key.covariate, key.level), facts.endpoint(key.endpoint)
+    if key.reference:
+        what += f" against {facts.design.label(key.covariate, key.reference)}"
     return f"{what}, {endpoint}{who}{model}"
 
 
@@ -249,7 +260,7 @@ def wald_p(facts: Facts) -> Iterator[Case]:
                 return unclear(_PENALISED)
             return _judge_p(roles, room)
 
-        for p in {p.text: p for p in facts.numbers[key._replace(statistic="p")]}.values():
+        for p in {p.text: p for p in beside(facts, key, "p")}.values():
             yield Case(subject_of(key), title_of(facts, key), {**roles, "p": p}, judge)
 
 

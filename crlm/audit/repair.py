@@ -15,6 +15,7 @@ _DIGITS = "0123456789"
 _MOST_ROLES = 30
 #: How many alternative readings of one number are told.
 _TEXTS = 3
+_ALPHA = 0.05
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Repair:
     changes : tuple of (Printed, str)
         Printed numbers and what each should read; two if they were exchanged.
     digits : int
-        Characters that differ.
+        Characters of the number that differ; none if its sign alone is turned.
     """
 
     changes: tuple[tuple[Printed, str], ...]
@@ -77,6 +78,8 @@ def say(options: Sequence[Repair]) -> str:
     if len(changes) == 2:
         return f"{printed.text} and {changes[1][0].text} exchanged ({printed.locator})"
     texts = list(dict.fromkeys(repair.changes[0][1] for repair in options))
+    if options[0].digits == 0:
+        return f"{printed.text} to {texts[0]}, the sign is turned ({printed.locator})"
     more = " or the like" if len(texts) > _TEXTS else ""
     return f"{printed.text} to {' or '.join(texts[:_TEXTS])}{more} ({printed.locator})"
 
@@ -181,14 +184,24 @@ def _single(
         for p in one.case.roles.values()
         if p.key.statistic == printed.key.statistic
     )
-    texts = [text for text in edits(printed.text) if _as_precise(printed, text, longest)]
+    texts = {text: 1 for text in edits(printed.text) if _as_precise(printed, text, longest)}
+    texts |= dict.fromkeys(_turned(printed), 0)
     for ids in ({p.id for p in everywhere}, {printed.id}):
-        for text in texts:
+        for text, digits in texts.items():
             new = dict.fromkeys(ids, printed.reads(text))
             if _mends(new, failed, touching):
-                yield Repair(((printed, text),), 1)
+                yield Repair(((printed, text),), digits)
         if len(everywhere) == 1:
             return
+
+
+def _turned(printed: Printed) -> Iterator[str]:
+    """A p value with the other sign, where nobody prints this one: >0.001 or <0.05 and above."""
+    small = printed.value <= _ALPHA
+    odd = (printed.operator == ">" and small) or (printed.operator == "<" and not small)
+    odd = odd or (printed.operator == "<" and printed.value == _ALPHA)
+    if odd and printed.key.statistic == "p":
+        yield {"<": ">", ">": "<"}[printed.operator] + printed.text.lstrip("<>= ")
 
 
 def _as_precise(printed: Printed, text: str, longest: int) -> bool:

@@ -16,7 +16,10 @@ from crlm.audit import (
     ratios,  # noqa: F401
     scans,  # noqa: F401
     sentences,  # noqa: F401
+    steps,  # noqa: F401
+    summaries,  # noqa: F401
     values,  # noqa: F401
+    wald,  # noqa: F401
     wholes,  # noqa: F401
 )
 from crlm.audit.asked import ask

@@ -9,7 +9,7 @@ from typing import Any
 
 from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
 from crlm.audit.counts import blocks
-from crlm.audit.facts import RATIOS, Facts, Key, Printed, cell_of
+from crlm.audit.facts import RATIOS, Facts, Key, Printed, cell_of, key_of
 from crlm.audit.intervals import Interval, gap, minus
 from crlm.audit.values import spreads
 
@@ -28,7 +28,7 @@ _WORDS = {"<": "lower", ">": "higher", "~": "no different"}
 def direction(facts: Facts) -> Iterator[Case]:
     """Every sentence claim against effect, counts, medians and p value."""
     for sentence in facts.sentences:
-        key = _key(sentence)
+        key = key_of(sentence, facts.design)
         roles = _effect(facts, key) if key.statistic in RATIOS else _difference(facts, key)
         subject = (
             "direction",
@@ -48,12 +48,6 @@ def direction(facts: Facts) -> Iterator[Case]:
         yield Case(subject, title, roles, judge, (sentence["id"],))
 
 
-def _key(sentence: Mapping[str, Any]) -> Key:
-    names = ("endpoint", "population", "group", "covariate", "level", "model", "statistic")
-    time = sentence["time"]
-    return Key(*(sentence[n] for n in names), None if time != time else time, "estimate")
-
-
 def _short(text: str) -> str:
     return text if len(text) <= 90 else f"{text[:87].rstrip()}..."
 
@@ -68,13 +62,18 @@ def _effect(facts: Facts, key: Key) -> dict[str, Printed]:
     }
     levels = facts.levels(key.covariate)
     if found["estimate"] is None and key.level in levels and key.model == "univariable":
-        for role, level in (("median of level", key.level), ("median of reference", levels[0])):
+        sides = (
+            ("median of level", key.level),
+            ("median of reference", key.reference or levels[0]),
+        )
+        for role, level in sides:
             found[role] = facts.one(
                 key._replace(
                     group=f"{key.covariate}={level}",
                     covariate="",
                     level="",
                     model="",
+                    reference="",
                     statistic="median_survival",
                 )
             )
@@ -84,9 +83,8 @@ def _effect(facts: Facts, key: Key) -> dict[str, Printed]:
 def _curve_p(facts: Facts, key: Key) -> Printed | None:
     if len(facts.levels(key.covariate)) != 2:
         return None
-    return facts.one(
-        key._replace(group=key.covariate, covariate="", level="", model="logrank", statistic="p")
-    )
+    curves = key._replace(group=key.covariate, covariate="", level="", reference="")
+    return facts.one(curves._replace(model="logrank", statistic="p"))
 
 
 def _difference(facts: Facts, key: Key) -> dict[str, Printed]:

@@ -120,9 +120,9 @@ def _target(
     if claim["statistic"] == "z":
         return Target((claim["id"],), quantity, low, high)
     if quantity.part == "z":
-        side = sides.get(
-            (claim["endpoint"], claim["covariate"] or claim["group"], claim["population"]), 0
-        )
+        column = claim["covariate"] or claim["group"]
+        against = claim.get("reference") or ""
+        side = sides.get((claim["endpoint"], column, claim["population"], against), 0)
         return _tested(claim["id"], quantity, low, high, side)
     if claim["unit"] == "years" and quantity.kind in ("km", "followup"):
         low, high = 12 * low, 12 * high
@@ -158,18 +158,21 @@ def _direction(claim: Mapping[str, Any], quantity: Quantity, design: Design) -> 
     return Target((claim["id"],), quantity, low, high)
 
 
-def _sides(claims: pd.DataFrame, design: Design) -> dict[tuple[str, str, str], int]:
-    """Which way each effect goes, from printed ratios, directions and medians, in that order."""
-    sides: dict[tuple[str, str, str], int] = {}
+def _sides(claims: pd.DataFrame, design: Design) -> dict[tuple[str, str, str, str], int]:
+    """Which way each effect goes, from printed ratios, directions and medians, in that order.
+
+    By endpoint, column, population and the reference level that a claim names.
+    """
+    sides: dict[tuple[str, str, str, str], int] = {}
     numbers = claims[claims["kind"] == "number"]
     ratios = numbers[numbers["statistic"].isin(RATIOS) & (numbers["field"] == "estimate")]
     told = claims[(claims["kind"] == "direction") & claims["statistic"].isin(RATIOS)]
     for row in ratios.sort_values("model", ascending=False).itertuples():
         side = (row.value > 1) - (row.value < 1)
-        sides.setdefault((row.endpoint, row.covariate, row.population), side)
+        sides.setdefault((row.endpoint, row.covariate, row.population, row.reference), side)
     for row in told.itertuples():
         side = {">": 1, "<": -1, "~": 0}[row.operator]
-        sides.setdefault((row.endpoint, row.covariate, row.population), side)
+        sides.setdefault((row.endpoint, row.covariate, row.population, row.reference), side)
     medians = numbers[
         (numbers["statistic"] == "median_survival") & (numbers["field"] == "estimate")
     ]
@@ -180,7 +183,7 @@ def _sides(claims: pd.DataFrame, design: Design) -> dict[tuple[str, str, str], i
             if len(levels) == 2 and set(levels) == set(known):
                 first, second = (known[level] for level in levels)
                 side = (second < first) - (second > first)
-                sides.setdefault((endpoint, column, population), side)
+                sides.setdefault((endpoint, column, population, ""), side)
     return {key: side for key, side in sides.items() if side}
 
 

@@ -1,0 +1,203 @@
+"""Checks of means and standard deviations: the t test they give, and the whole from its parts."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import product
+
+from scipy.special import stdtr
+
+from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
+from crlm.audit.counts import MISSING_UNSEEN
+from crlm.audit.facts import WHOLE, Cell, Facts, Printed, cell_of, text_of
+from crlm.audit.intervals import Interval, gap, hull, minus, overlap
+
+_NAMES = ("mean", "sd")
+#: More groups than this are not tried: every number has two ends.
+_MOST_GROUPS = 3
+
+
+@lru_cache(maxsize=4)
+def moments(facts: Facts) -> dict[tuple[Cell, str], dict[str, Printed]]:
+    """Printed means and standard deviations by (patients, column)."""
+    found: dict[tuple[Cell, str], dict[str, Printed]] = defaultdict(dict)
+    for key, places in facts.numbers.items():
+        cell, whole = cell_of(key.group), cell_of(key.population)
+        plain = key.field == "estimate" and not key.model and not key.endpoint
+        if key.statistic in _NAMES and plain and cell is not None and whole is not None:
+            found[whole | cell, key.covariate][key.statistic] = places[0]
+    return found
+
+
+def _roles(facts: Facts, column: str, cells: Mapping[str, Cell]) -> Roles | None:
+    """Number, mean and standard deviation of each group; None if one is not printed."""
+    roles: dict[str, Printed] = {}
+    for name, cell in cells.items():
+        own = moments(facts).get((cell, column), {})
+        n = facts.n(cell)
+        if n is None or set(own) != set(_NAMES):
+            return None
+        roles |= {f"{name}: n": n} | {f"{name}: {part}": p for part, p in own.items()}
+    return roles
+
+
+@check(
+    asks="Do means, standard deviations and numbers give the printed p value?",
+    assumes="A t test, pooled or Welch's, as the design declares; up to a tenth of a group may "
+    "have no value.",
+    blind="Errors that move p by less than its rounding; p values printed as an inequality that "
+    "stays true.",
+    about="reporting",
+)
+def t_p(facts: Facts) -> Iterator[Case]:
+    """t tests of two groups from their summaries."""
+    if facts.design.table_one.get("continuous_test") != "t":
+        return
+    for key, (p, *_) in facts.numbers.items():
+        groups, whole = facts.levels(key.group), cell_of(key.population)
+        plain = key.statistic == "p" and not (key.model or key.level or key.endpoint)
+        if not plain or len(groups) != 2 or whole is None:
+            continue
+        cells = {group: whole | {(key.group, group)} for group in groups}
+        found = _roles(facts, key.covariate, cells)
+        if found is not None:
+            title = f"{facts.named(key.covariate)} by {facts.named(key.group)}: p"
+            subject = ("p", "", key.population, key.group, key.covariate)
+
+            def judge(roles: Roles, groups: tuple[str, ...] = groups) -> Outcome:
+                return _judge_t(roles, groups)
+
+            yield Case(subject, title, {"p": p, **found}, judge)
+
+
+def _judge_t(roles: Roles, groups: tuple[str, ...]) -> Outcome:
+    sizes = [roles[f"{group}: n"].count for group in groups]
+    means = [roles[f"{group}: mean"].interval for group in groups]
+    spreads = [roles[f"{group}: sd"].interval for group in groups]
+    if min(sizes) < 2 or min(high for _, high in spreads) <= 0:
+        return unclear("A group is too small, or has no spread.")
+    apart = minus(means[1], means[0])
+    far, near = max(map(abs, apart)), gap(apart, (0.0, 0.0))
+    fewer = [max(2, math.floor(n * (1 - MISSING_UNSEEN))) for n in sizes]
+    spans = [
+        (
+            _least_p(far, [max(low, 1e-9) for low, _ in spreads], sizes, pooled),
+            _least_p(near, [high for _, high in spreads], fewer, pooled),
+        )
+        for pooled in (False, True)
+    ]
+    exact = [_t_p(roles, groups, pooled) for pooled in (False, True)]
+    printed = f"p {roles['p'].operator} {roles['p'].text.lstrip('<>= ')}"
+    texts = " and ".join(
+        f"{roles[f'{g}: mean'].text} (SD {roles[f'{g}: sd'].text}, n {roles[f'{g}: n'].text})"
+        for g in groups
+    )
+    said = f"{texts} give p = {min(exact):.2g} to {max(exact):.2g} by a t test, not {printed}."
+    fits = any(overlap(span, roles["p"].interval) for span in spans)
+    return outcome(fits, *hull(spans), said)
+
+
+def _t_p(roles: Roles, groups: Sequence[str], pooled: bool) -> float:
+    first, second = ([roles[f"{g}: {x}"].value for x in _NAMES] for g in groups)
+    sizes = [roles[f"{g}: n"].count for g in groups]
+    return _least_p(abs(second[0] - first[0]), [first[1], second[1]], sizes, pooled)
+
+
+def _least_p(apart: float, spreads: Sequence[float], sizes: Sequence[int], pooled: bool) -> float:
+    """Two-sided p of a t test.
+
+    Parameters
+    ----------
+    apart : float
+        Difference of the means, not negative.
+    spreads : sequence of float
+        Standard deviations, positive.
+    sizes : sequence of int
+        Patients, at least two a group.
+    pooled : bool
+        One variance for both groups (Student), or one each (Welch).
+
+    Examples
+    --------
+    >>> round(_least_p(7.0, [59.5, 67.0], [225, 293], False), 3)
+    0.21
+    """
+    (a, b), (m, n) = (s * s for s in spreads), sizes
+    if pooled:
+        free = m + n - 2
+        error = ((m - 1) * a + (n - 1) * b) / free * (1 / m + 1 / n)
+    else:
+        error = a / m + b / n
+        free = error**2 / ((a / m) ** 2 / (m - 1) + (b / n) ** 2 / (n - 1))
+    return float(2 * stdtr(free, -apart / math.sqrt(error)))
+
+
+@check(
+    asks="Are mean and standard deviation of all those of the groups together?",
+    assumes="Groups that make up the whole; up to a tenth of a group may have no value.",
+    blind="Errors within the rounding of the groups' numbers and those missing values.",
+)
+def pooled_moments(facts: Facts) -> Iterator[Case]:
+    """The whole from its parts: weighted means; spread within groups and between them."""
+    for (cell, column), own in moments(facts).items():
+        for by in sorted({c for other, _ in moments(facts) for c, _ in other - cell}):
+            levels = facts.levels(by)
+            cells = {level: cell | {(by, level)} for level in levels}
+            found = _roles(facts, column, cells) if 1 < len(levels) <= _MOST_GROUPS else None
+            n = facts.n(cell)
+            if found is None or n is None:
+                continue
+            for name in (name for name in _NAMES if name in own):
+
+                def judge(
+                    roles: Roles, name: str = name, levels: tuple[str, ...] = levels
+                ) -> Outcome:
+                    return _judge_pooled(roles, name, levels)
+
+                title = f"{facts.named(column)}, {facts.label(cell)}"
+                roles = {"whole": own[name], "n": n, **found}
+                yield Case(("values", text_of(cell or WHOLE), column), title, roles, judge)
+
+
+def _judge_pooled(roles: Roles, name: str, levels: tuple[str, ...]) -> Outcome:
+    sizes = [roles[f"{level}: n"].count for level in levels]
+    if sum(sizes) != roles["n"].count or min(sizes) < 2:
+        return unclear("The groups do not make up the whole.")
+    ends = [(max(2.0, n * (1 - MISSING_UNSEEN)), float(n)) for n in sizes]
+    means = [roles[f"{level}: mean"].interval for level in levels]
+    spreads = [roles[f"{level}: sd"].interval for level in levels]
+    found = [
+        _together(weights, middles, widths)
+        for weights in product(*ends)
+        for middles in product(*means)
+        for widths in product(*spreads)
+    ]
+    at = _NAMES.index(name)
+    low, high = hull((x[at], x[at]) for x in found)
+    if name == "sd" and all(overlap(a, b) for a in means for b in means):
+        low = min(low, *(s[0] for s in spreads)) * (1 - 1 / min(sizes))
+    texts = " and ".join(roles[f"{level}: {name}"].text for level in levels)
+    what = {"mean": "mean", "sd": "standard deviation"}[name]
+    said = (
+        f"Of the groups' {texts} the {what} of all is {low:.4g} to {high:.4g}, "
+        f"not {roles['whole'].text}."
+    )
+    return outcome(overlap(roles["whole"].interval, (low, high)), low, high, said)
+
+
+def _together(sizes: Sequence[float], means: Sequence[float], spreads: Sequence[float]) -> Interval:
+    """Mean and standard deviation of several groups as one.
+
+    Examples
+    --------
+    >>> _together([2, 2], [1.0, 3.0], [0.0, 0.0])[0]
+    2.0
+    """
+    whole = sum(sizes)
+    middle = sum(n * m for n, m in zip(sizes, means, strict=True)) / whole
+    within = sum((n - 1) * s * s for n, s in zip(sizes, spreads, strict=True))
+    between = sum(n * (m - middle) ** 2 for n, m in zip(sizes, means, strict=True))
+    return middle, math.sqrt((within + between) / (whole - 1))

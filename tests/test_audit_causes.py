@@ -1,0 +1,195 @@
+"""Findings with one cause are one finding; what is against what is known; who has no value."""
+
+import pytest
+
+from crlm.audit import audit
+
+from .audit_ledger import claims, design, groups, n, number, ratio
+
+SITE = {"type": "category", "levels": ["left", "right", "rectum"], "label": "Site"}
+
+
+def three_levels(**changes):
+    plan = design(**changes)
+    return design(columns=plan.columns | {"site": SITE}, **changes)
+
+
+def findings(rows, plan=None):
+    return audit(plan or design(), claims(*rows)).findings
+
+
+def wrong(rows, plan=None):
+    found = findings(rows, plan)
+    return found[found["verdict"] == "inconsistent"].to_dict("records")
+
+
+# ---- a row in the place of another ----------------------------------------------
+
+OWN = ratio("2.033 (0.986-4.193) 0.0547", model="multivariable", place="table2", locator="Row AA")
+OTHER = ratio(
+    "4.990 (1.490-16.712) 0.0092",
+    covariate="bb",
+    model="multivariable",
+    place="table2",
+    locator="Row BB",
+)
+COPIED = ratio(
+    "4.99 (1.49-16.71) 0.009", model="multivariable", place="abstract", locator="Abstract"
+)
+
+
+def test_a_row_in_the_place_of_another_is_one_finding_that_names_it():
+    (found,) = wrong([*OWN, *OTHER, *COPIED])
+    assert found["sentence"].startswith("4.99 (1.49-16.71) (Abstract) are the numbers of BB")
+    assert "Row BB" in found["sentence"]
+    assert found["repair"] == "4.99 (1.49-16.71) to the row's own numbers (Abstract)"
+    assert {f"c{i}" for i in range(12)} - set(found["claims"]) <= {"c7"}
+
+
+def test_a_row_that_only_differs_between_places_is_one_finding_without_a_source():
+    (found,) = wrong([*OWN, *COPIED])
+    assert "are the numbers of" not in found["detail"] and found["repair"] == ""
+
+
+def test_one_number_that_differs_between_places_keeps_its_repair():
+    rows = ratio("1.66 (1.19-2.30)", model="multivariable")
+    other = number(
+        "1.65",
+        "hazard_ratio",
+        endpoint="OS",
+        covariate="aa",
+        level="yes",
+        model="multivariable",
+        place="results",
+    )
+    (found,) = wrong([*rows, other])
+    assert "1.65 to 1.66" in found["repair"]
+
+
+def test_two_causes_in_two_rows_stay_two_findings():
+    rows = [*OWN, *OTHER, *COPIED, *ratio("1.35 (1.04-1.76) 0.25", covariate="cc")]
+    assert len(wrong(rows)) == 2
+
+
+# ---- a turned sign ----------------------------------------------------------------
+
+
+def twice(table, text):
+    keys = {"group": "arm", "covariate": "aa"}
+    return [
+        number(table, "p", **keys),
+        number(text, "p", place="results", locator="Results", **keys),
+    ]
+
+
+def test_a_turned_sign_is_the_repair():
+    (found,) = wrong(twice("0.000", ">0.001"))
+    assert found["repair"] == ">0.001 to <0.001, the sign is turned (Results)"
+
+
+def test_a_small_p_that_the_row_contradicts_is_not_mended_by_its_sign():
+    (found,) = wrong(ratio("1.74 (1.24-2.43) <0.001", model="multivariable"))
+    assert "sign" not in found["repair"]
+
+
+# ---- missing values ---------------------------------------------------------------
+
+
+def split(column, yes, no, place="table1"):
+    keys = {"group": "arm=old", "covariate": column, "unit": "patients", "place": place}
+    return [number(str(yes), "n", level="yes", **keys), number(str(no), "n", level="no", **keys)]
+
+
+def test_missing_values_are_one_line_a_table_with_the_largest_first():
+    rows = [*groups(), *split("aa", 60, 38), *split("bb", 30, 40), *split("cc", 50, 49)]
+    found = findings(rows)
+    (line,) = found[found["title"] == "Missing values, Table 1"].to_dict("records")
+    told = "BB in old: 30 of 100; AA in old: 2 of 100; CC in old: 1 of 100."
+    assert line["detail"].lower().endswith(told.lower().replace("in old", "in arm old"))
+    assert line["verdict"] == "cannot tell" and len(line["checks"]) == 3
+
+
+def test_each_table_has_a_line_of_its_own():
+    rows = [*groups(), *split("aa", 60, 38), *split("bb", 30, 40, "table3")]
+    assert {"Missing values, Table 1", "Missing values, Table 3"} <= set(findings(rows)["title"])
+
+
+def test_values_that_are_said_to_be_missing_are_no_remark():
+    said = number("2", "missing", group="arm=old", covariate="aa", unit="patients")
+    assert findings([*groups(), *split("aa", 60, 38), said]).empty
+
+
+# ---- what a ratio is against --------------------------------------------------------
+
+
+def stratum(arm, text, **keys):
+    where = {"covariate": "site", "level": "rectum", "model": "multivariable"}
+    return ratio(text, population=f"arm={arm}", **where, **keys)
+
+
+def quantities(rows, plan):
+    return set(audit(plan, claims(*rows)).implied["quantity"])
+
+
+def test_no_interaction_is_implied_by_ratios_against_different_levels():
+    plan, same = (
+        three_levels(),
+        [*stratum("old", "1.2 (0.8-1.8)"), *stratum("new", "2.1 (1.2-3.7)")],
+    )
+    assert "interaction: p" in quantities(same, plan)
+    other = [
+        *stratum("old", "1.2 (0.8-1.8)"),
+        *stratum("new", "2.1 (1.2-3.7)", reference="right"),
+    ]
+    assert "interaction: p" not in quantities(other, plan)
+
+
+def test_the_first_level_by_name_is_the_first_level():
+    plan = three_levels()
+    rows = [
+        *stratum("old", "1.2 (0.8-1.8)"),
+        *stratum("new", "2.1 (1.2-3.7)", reference="left"),
+    ]
+    assert "interaction: p" in quantities(rows, plan)
+
+
+def test_the_reference_of_a_model_in_the_design_counts():
+    model = {"covariates": ["site"], "selection": "fixed", "references": {"site": "right"}}
+    plan = three_levels(models={"new": model | {"endpoint": "OS", "population": "arm=new"}})
+    rows = [*stratum("old", "1.2 (0.8-1.8)"), *stratum("new", "2.1 (1.2-3.7)")]
+    assert "interaction: p" not in quantities(rows, plan)
+
+
+@pytest.mark.parametrize(("reference", "count"), [("", 1), ("right", 0)])
+def test_ratios_against_different_levels_are_different_quantities(reference, count):
+    site = {"covariate": "site", "level": "rectum"}
+    rows = [
+        *ratio("1.20 (0.80-1.80)", place="table2", **site),
+        *ratio("2.10 (1.20-3.68)", place="results", reference=reference, **site),
+    ]
+    assert len(wrong(rows, three_levels())) == count
+
+
+def test_a_p_value_without_reference_belongs_to_the_only_ratio_of_its_row():
+    keys = {"covariate": "site", "level": "rectum", "model": "multivariable"}
+    p = number("0.60", "p", endpoint="OS", **keys)
+    rows = [*ratio("2.10 (1.20-3.68)", reference="right", **keys), p]
+    (found,) = wrong(rows, three_levels())
+    assert "not 0.60" in found["detail"] and "against right" in found["title"].lower()
+
+
+# ---- the flow chart of groups -------------------------------------------------------
+
+
+def test_two_groups_of_the_flow_chart_are_no_contradiction():
+    where = {"covariate": "flow", "level": "followed_excluded"}
+    rows = [n(225, "arm=old"), n(293, "arm=new")]
+    for group, count, percent in (("old", 11, "5"), ("new", 14, "5")):
+        rows.append(number(str(count), "n", group=f"arm={group}", unit="patients", **where))
+        rows.append(number(percent, "percent", group=f"arm={group}", unit="%", **where))
+    assert wrong(rows) == []
+    rows[-1] = number("4", "percent", group="arm=new", unit="%", **where)
+    rows[-3] = number("2", "percent", group="arm=old", unit="%", **where)
+    (found,) = wrong(rows)
+    assert "11 of 236 is 4.7%, not 2%" in found["detail"]
+    assert "14 of 307 is 4.6%, not 4%" in found["detail"]
