@@ -1,10 +1,10 @@
 """What the rows of `bias` come to: bias, coverage and flags, and which marks they meet.
 
-The marks: (a) A named analysis covers in 92.5 to 97.5 % of
-cohorts; a bound may cover more often. (b) The naive one covers in less than 80 %, in seven worlds
-at least. (c) The warning of a world is raised in 90 %. (d) In a world without bias any warning
-at all is raised in 5 % at most. (e) The mean of a named estimate lies within 0.3 of its standard
-error of the truth. (g) An analysis that leaves out what it needs covers in less than 80 %.
+The marks, of 500 cohorts of 674 patients: (a) A named analysis covers in 92.5 to 97.5 %; a bound
+may cover more often. (b) The naive one covers in less than 80 %, in seven worlds at least. (c) The
+flag of a world is raised in 90 %. (d) In a world without bias any warning at all is raised in 5 %
+at most. (e) The mean of a named estimate lies within 0.3 of its standard error of the truth.
+(g) An analysis that leaves out what it needs covers in less than 80 %. Smaller cohorts have none.
 """
 
 import numpy as np
