@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 help:
 	@echo "make reports    run every notebook on its shipped cohort, write reports/*.html"
 	@echo "make test       every test, the notebooks included"
-	@echo "make bias       500 cohorts of each simulated world, goes on where it ended (hours)"
+	@echo "make bias       500 cohorts of each simulated world, goes on where it ended"
 	@echo "make lab        open JupyterLab on the notebooks"
 	@echo "make notebooks  build the notebooks from their text twins and execute them"
 	@echo "make lint       ruff"
