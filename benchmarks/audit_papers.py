@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from damaged_papers import Damage, damages, key_of
+from damaged_papers import KINDS, Damage, damages, key_of
 from honest_papers import paper
 
 from crlm.audit import CATALOGUE, audit
@@ -168,9 +168,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--damages",
         type=int,
-        default=11,
-        choices=range(1, 12),
-        metavar="1-11",
+        default=len(KINDS),
+        choices=range(1, len(KINDS) + 1),
+        metavar=f"1-{len(KINDS)}",
         help="damaged copies of each paper, of as many kinds",
     )
     parser.add_argument("--seed", type=int, default=1)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from honest_papers import SENTENCES, read, rounded
+from honest_papers import SENTENCES
+from printing import read, rounded
 
 from crlm import ledger
 
@@ -51,7 +52,9 @@ def _false(claim: Mapping[str, Any], change: Mapping[str, Any]) -> bool:
     if claim["kind"] == "direction":
         return True
     if change["operator"] != "=":
-        return claim["operator"] == "="
+        return change["operator"] != claim["operator"] and (
+            change["operator"] == ">" or claim["operator"] == "="
+        )
     low, high = ledger.compatible_interval(change["value"], int(change["decimals"]))
     return not low <= claim["value"] <= high
 
@@ -61,7 +64,7 @@ def _slip(edit: Callable[[str, random.Random], str | None], only: str = "") -> C
         claim = records[place]
         if claim["kind"] != "number" or (only and claim["statistic"] != only):
             return None
-        sign = claim["printed"][: -len(bare)] if (bare := claim["printed"].lstrip("<>")) else ""
+        sign = claim["printed"][: -len(bare)] if (bare := claim["printed"].lstrip("<>-")) else ""
         text = edit(bare, rng)
         return {place: read(sign + text)} if _is_number(text) else None
 
@@ -153,6 +156,47 @@ def _group_swapped(records: list, place: int, rng: random.Random) -> dict | None
     return _trade(records, place, rng.choice(near)) if near else None
 
 
+def _row_copied(records: list, place: int, rng: random.Random) -> dict | None:
+    """A ratio with its limits that are those of another row of the table."""
+    own = _row(records, place)
+    others = [i for i, c in enumerate(records) if own and _may_stand_for(records[place], c)]
+    other = _row(records, rng.choice(others)) if others else None
+    if not other or any(
+        records[a]["printed"] == records[b]["printed"] for a, b in zip(own, other, strict=True)
+    ):
+        return None
+    return {a: read(records[b]["printed"]) for a, b in zip(own, other, strict=True)}
+
+
+def _may_stand_for(claim: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    same = ("place", "endpoint", "population", "model", "statistic", "field", "kind")
+    return claim["covariate"] != other["covariate"] and all(claim[n] == other[n] for n in same)
+
+
+def _row(records: list, place: int) -> list[int] | None:
+    """Estimate and limits of a ratio, where a table prints all three."""
+    claim = records[place]
+    if claim["statistic"] not in ("hazard_ratio", "odds_ratio") or claim["field"] != "estimate":
+        return None
+    fields = {
+        c["field"]: i
+        for i, c in enumerate(records)
+        if c["kind"] == "number"
+        and c["place"] == claim["place"]
+        and key_of(c, "field") == key_of(claim, "field")
+    }
+    found = [fields.get(name) for name in ("estimate", "conf_low", "conf_high")]
+    return None if None in found or found[0] != place else found
+
+
+def _sign_turned(records: list, place: int, rng: random.Random) -> dict | None:
+    """A p value below a bound that is printed above it."""
+    claim = records[place]
+    if claim["statistic"] != "p" or claim["operator"] != "<":
+        return None
+    return {place: read(">" + claim["printed"].lstrip("<"))}
+
+
 def _trade(records: list, a: int, b: int) -> dict[int, dict[str, Any]]:
     return {a: read(records[b]["printed"]), b: read(records[a]["printed"])}
 
@@ -197,4 +241,6 @@ KINDS: dict[str, Callable] = {
     "count off by one": _slip(lambda text, rng: str(max(int(text) + rng.choice([-1, 1]), 0)), "n"),
     "p misprinted": _slip(_zero_slip, "p"),
     "sentence turned": _turned,
+    "row copied": _row_copied,
+    "sign turned": _sign_turned,
 }

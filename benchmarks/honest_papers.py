@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from honest_extras import also_printed
+from printing import p_text, read, rounded
 
 from crlm import (
     baseline,
@@ -36,6 +38,9 @@ SENTENCES = {
     "~": "no significant difference",
 }
 
+#: One paper in so many also prints what these two do not (`honest_extras`).
+_EXTRAS = 3
+
 _GAPS = (
     "nodal_status",
     "size_cm",
@@ -59,8 +64,12 @@ def paper(study: str, number: int, seed: int) -> tuple[Design, Frame, str]:
     """Paper `number` of a study: its design, its claims and the kind of its cohort."""
     kind = COHORTS[number % len(COHORTS)]
     design = ledger.load_design(study)
-    rows = analysed(design, *simulated(study, kind, 1000 * seed + number))
-    return *printed(design, rows, ledger.load_claims(study)), kind
+    known, flags = screened(design, *simulated(study, kind, 1000 * seed + number))
+    rows = analysed(design, known, flags)
+    own, claims = printed(design, rows, ledger.load_claims(study))
+    if number % _EXTRAS == 1:
+        own, claims = also_printed(own, (known, flags), rows, claims)
+    return own, claims, kind
 
 
 # ---- cohorts ------------------------------------------------------------------------------
@@ -131,8 +140,8 @@ def _stretched(history: Frame, factor: Mapping[str, float]) -> Frame:
 # ---- the analyses of the notebooks ---------------------------------------------------------
 
 
-def analysed(design: Design, patients: Frame, history: Frame) -> Frame:
-    """All result rows of a study's notebook that a printed claim may ask for."""
+def screened(design: Design, patients: Frame, history: Frame) -> tuple[Frame, Frame]:
+    """All patients with times, factors and scores, and whether each meets each criterion."""
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / name for name in ("cohort.csv", "history.csv")]
         for path, frame in zip(paths, (patients, history), strict=True):
@@ -144,6 +153,11 @@ def analysed(design: Design, patients: Frame, history: Frame) -> Frame:
     timed = cohort.add_factors(scores.add(timed), design)
     if design.study == "ncch_scp":
         timed["short_scp"] = endpoints.short_scp(timed, 12.0, "not short")
+    return timed, flags
+
+
+def analysed(design: Design, timed: Frame, flags: Frame) -> Frame:
+    """All result rows of a study's notebook that a printed claim may ask for."""
     included = timed[flags.all(axis=1)]
     frames = endpoints.derive_all(included, design)
     rows = [cohort.attrition(flags, design)]
@@ -271,33 +285,6 @@ def _say(claim: dict[str, Any], operator: str) -> dict[str, Any]:
         true = ">" if claim["computed"] > claim["value"] else "<"
     words = claim["printed"] if true == operator else SENTENCES[true]
     return claim | {"operator": true, "printed": words}
-
-
-def read(text: str) -> dict[str, Any]:
-    """A printed text as the columns of a ledger."""
-    bare = text.lstrip("<>")
-    sign = text[0] if text[0] in "<>" else "="
-    return {
-        "printed": text,
-        "operator": sign,
-        "value": float(bare),
-        "decimals": float(len(bare.partition(".")[2])),
-    }
-
-
-def rounded(value: float, decimals: int, early: int | None) -> str:
-    """Half up; where the software had rounded before, on top of that."""
-    if early is not None and early > decimals:
-        value = ledger.round_half_up(value, early)
-    return f"{ledger.round_half_up(value, decimals) + 0.0:.{decimals}f}"
-
-
-def p_text(p: float, decimals: int, early: int | None) -> str:
-    """A p value with two or three decimals, as many as it needs, "<0.001" below."""
-    if p < 0.001:
-        return "<0.001"
-    text = rounded(p, min(max(decimals, 2), 3), early)
-    return text if float(text) > 0 else rounded(p, 3, early)
 
 
 def _rest_of_models(design: Design, rows: Frame, claims: Frame) -> Frame:

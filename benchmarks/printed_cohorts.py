@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from honest_papers import FIELDS, RATIOS, p_text, read, rounded
+from honest_papers import FIELDS, RATIOS
+from printing import p_text, read, rounded
 
 from crlm import baseline, cohort, endpoints, ledger, naming, regression, survival
 from crlm.ledger import CohortError, Design

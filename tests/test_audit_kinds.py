@@ -556,6 +556,15 @@ case(
 )
 
 
+# "p > 0.05" says that a difference is not significant, "p > 0.001" says next to nothing.
+case(
+    "odd_bound",
+    [number(">0.05", "p", group="arm", covariate="aa")],
+    [number(">0.001", "p", group="arm", covariate="aa")],
+    expect="notable",
+)
+
+
 # ---- the flow chart by group --------------------------------------------------
 # 11 lost and 225 left are 236 who came to the step: 11/236 = 4.7 %.
 def lost(percent_text, count=11, left=225):

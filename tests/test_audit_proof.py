@@ -9,7 +9,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 from audit_papers import STUDIES, damaged, seen, verdicts
 from damaged_papers import KINDS, Damage, damages
-from honest_papers import SENTENCES, p_text, paper, read, rounded
+from honest_papers import SENTENCES, paper
+from printing import p_text, read, rounded
 
 
 @pytest.fixture(scope="module")
@@ -87,14 +88,28 @@ def test_a_sentence_turned_is_seen(papers):
     assert seen(design, claims, Damage("sentence turned", new), before) == "inconsistent"
 
 
-def test_a_damage_changes_one_number_or_exchanges_two(papers):
+def test_a_damage_changes_one_number_a_row_or_exchanges_two(papers):
     _, claims, _ = papers["mskcc_hai", 0]
     made = damages(claims, random.Random(1))
     assert [damage.kind for damage in made] == list(KINDS)
     for damage in made:
         differs = damaged(claims, damage)["printed"] != claims["printed"]
         assert list(claims.index[differs]) == sorted(damage.new)
-        assert len(damage.new) == (2 if damage.kind in EXCHANGED else 1)
+        several = dict.fromkeys(EXCHANGED, 2) | {"row copied": 3}
+        assert len(damage.new) == several.get(damage.kind, 1)
+
+
+@pytest.mark.parametrize("kind", ["row copied", "sign turned"])
+def test_a_row_or_a_sign_in_the_wrong_place_is_seen(papers, kind):
+    design, claims, before = papers["mskcc_hai", 0]
+    made = [d for seed in range(8) for d in damages(claims, random.Random(seed)) if d.kind == kind]
+    assert sum(bool(seen(design, claims, damage, before)) for damage in made) >= 6
+
+
+def test_what_the_two_papers_do_not_print_is_held_against_each_other_too(papers):
+    for study in STUDIES:
+        kinds = {key[0] for key in papers[study, 1][2]}
+        assert {"t_p", "pooled_moments", "printed_z", "printed_error", "flow_percent"} <= kinds
 
 
 def test_printing_is_that_of_the_journals():

@@ -135,12 +135,18 @@ def _judge_percentages(
         return outcome(True, low, high, f"Of the {sizes[0]} patients with a value.")
     if sizes:
         text = f"{said}. {_fit_text(n, sizes)} without a value, unsaid."
-        return unsaid(text, low, high, Lacking(n - sizes[0], n - sizes[-1], n))
+        run = _run(sizes)
+        return unsaid(text, low, high, Lacking(n - run[0], n - run[-1], n))
     return Outcome("inconsistent", low, high, f"{said}.")
 
 
+def _run(sizes: list[int]) -> list[int]:
+    """The largest sizes, as far as they follow on each other."""
+    return [d for i, d in enumerate(sizes) if d == sizes[0] - i]
+
+
 def _fit_text(n: int, sizes: list[int]) -> str:
-    run = [d for i, d in enumerate(sizes) if d == sizes[0] - i]
+    run = _run(sizes)
     if len(run) == 1:
         return f"It fits {run[0]} patients: {n - run[0]}"
     return f"It fits {run[-1]} to {run[0]} patients: {n - run[0]} to {n - run[-1]}"

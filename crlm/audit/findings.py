@@ -185,7 +185,7 @@ def _missing(group: Group) -> str:
     for one in group.notable:
         if one.outcome.lacking:
             found.setdefault(one.case.title, one.outcome.lacking)
-    ranked = sorted(found.items(), key=lambda item: (-item[1].most / item[1].n, item[0]))
+    ranked = sorted(found.items(), key=lambda item: (-item[1].least / item[1].n, item[0]))
     told = [f"{title}: {lacking.text}" for title, lacking in ranked[:_MOST_MISSING]]
     rest = len(ranked) - len(told)
     more = f"; and {rest} more with smaller shares" if rest > 0 else ""
@@ -247,8 +247,23 @@ def _details(facts: Facts, group: Group) -> list[str]:
     if group.sentence:
         return [group.sentence]
     copied = say_copies(facts, group.copied)
-    told = [one.outcome.detail for one in group.all if one.outcome.detail]
+    told = [one.outcome.detail for one in _telling(group) if one.outcome.detail]
     return list(dict.fromkeys([*copied, *told]))
+
+
+def _telling(group: Group) -> list[Judged]:
+    """Checks whose sentences are told: of a whole row printed twice, the estimate's suffices."""
+    if not group.title:
+        return group.all
+    twice = [one for one in group.all if one.kind == "same_quantity"]
+    lead = next((one for one in twice if _is_estimate(one)), twice[0] if twice else None)
+    return [one for one in group.all if one.kind != "same_quantity" or one is lead]
+
+
+def _is_estimate(one: Judged) -> bool:
+    return all(
+        p.key.field == "estimate" and p.key.statistic in RATIOS for p in one.case.roles.values()
+    )
 
 
 def _is_context(role: str) -> bool:

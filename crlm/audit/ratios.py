@@ -364,17 +364,18 @@ def _judge_touch(roles: Roles) -> Outcome:
 
 
 @check(
-    asks="Is a p value printed below a bound that nobody uses?",
-    assumes="Bounds are powers of ten or five times that.",
+    asks="Is a p value printed below a bound that nobody uses, or above a small one?",
+    assumes="Bounds are powers of ten or five times that; who prints p above a bound means that "
+    "it is not significant.",
     blind="An exact p printed as an inequality with a usual bound.",
     about="reporting",
     points=True,
 )
 def odd_bound(facts: Facts) -> Iterator[Case]:
-    """Inequalities like <0.006, which are mostly exact p values with a wrong sign."""
+    """Inequalities like <0.006 and >0.001, which mostly have a wrong sign."""
     rows = effect_rows(facts)
     for key, (p, *_) in facts.numbers.items():
-        if key.statistic != "p" or p.operator != "<":
+        if key.statistic != "p" or p.operator == "=":
             continue
         roles = {"p": p}
         match = next((r for k, r in rows.items() if _same_effect(facts, k, key)), {})
@@ -397,6 +398,9 @@ def _judge_bound(roles: Roles) -> Outcome:
     value = roles["p"].value
     if not 0 < value < 1:
         return unclear("Not a p value.")
+    if roles["p"].operator == ">":
+        said = f"p {_p_text(roles['p'])} is true of nearly every p; the sign may be turned."
+        return unclear(said, value, 1.0, notable=True) if value < _ALPHA else outcome(True)
     leading = value / 10 ** math.floor(math.log10(value) + 1e-9)
     if min(abs(leading - 1), abs(leading - 5)) < 1e-6:
         return outcome(True, 0.0, value)
