@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import math
 import re
 
@@ -270,10 +271,14 @@ def safe_report(study, k, monkeypatch, **values):
 
 
 @pytest.fixture(scope="module", params=STUDIES)
-def safe(request):
+def safe(request, tmp_path_factory):
     patch = pytest.MonkeyPatch()
+    drawn = tmp_path_factory.mktemp(request.param)
+    order = {"folder": str(drawn), "kinds": ["svg"], "dpi": 72, "columns": 2}
+    patch.setenv("CRLM_FIGURES", json.dumps(order))
     namespace, shown = safe_report(request.param, 5, patch)
     patch.undo()
+    shown.drawn = drawn
     return namespace["paper"], shown
 
 
@@ -328,6 +333,44 @@ def test_curves_of_a_safe_report_never_move_for_fewer_than_k_events(safe):
             times = inside.loc[inside["event"], "time"].to_numpy()
             for start, end in zip(part["time"], part["time"].iloc[1:], strict=False):
                 assert ((times > start) & (times <= end)).sum() >= 5
+
+
+def test_files_beside_safe_figures_hold_released_numbers_of_patients_alone(safe):
+    paper, shown = safe
+    sizes = ("estimate", "n", "events")
+    known = {float(row[name]) for row in paper.release.released for name in sizes}
+    files = [pd.read_csv(path) for path in sorted(shown.drawn.glob("*.csv"))]
+    assert len(files) > 10
+    for frame in files:
+        for name in {"n", "events", "n_at_risk", "n_events", "n_censored"} & set(frame):
+            assert set(frame[name].dropna()) <= known, name
+
+
+def test_models_of_a_safe_curve_of_choices_are_drawn_without_sizes_and_extremes(safe):
+    paper, shown = safe
+    rows = paper.results
+    rows = rows[rows["model"].str.startswith("specification curve")].set_index("statistic")
+    files = [pd.read_csv(path) for path in sorted(shown.drawn.glob("*.csv"))]
+    files = [frame for frame in files if "adjusters" in frame]
+    assert len(files) > 0
+    for frame in files:
+        assert not {"n", "events"} & set(frame)
+        ends = rows[rows["endpoint"] == frame["endpoint"].iloc[0]]["estimate"].astype(float)
+        assert frame["hazard_ratio"].min() >= 0.999 * ends["min"]
+        assert frame["hazard_ratio"].max() <= 1.001 * ends["max"]
+
+
+def test_no_sentence_of_a_safe_report_tests_banded_counts(safe):
+    _, shown = safe
+    assert not re.search(r"characteristics?\b.* differs?\b.* at p < 0\.05", shown.text)
+
+
+def test_an_entry_that_is_left_out_says_so_in_one_line(safe):
+    _, shown = safe
+    lines = shown.text.splitlines()
+    for entry in ("small samples", "changing hazards"):
+        assert sum(f"{entry}, with --safe" in line for line in lines) == 1
+    assert not any("Not asked here: nothing to compare" in line for line in lines)
 
 
 def test_an_entry_of_the_chapter_that_is_not_known_to_be_safe_is_left_out(safe, capsys):

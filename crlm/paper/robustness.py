@@ -208,7 +208,8 @@ class Robustness(Base):
             found = specification.inference(plan, tried, claim=claim, permutations=permutations)
             found = self.add(self.release.percentiles(found, plan))
             printed = figures.published_ratio(tried, self.claims)
-            picture = figures.specification_curve(tried, self.design, printed, title=label)
+            drawn = self.release.tried(tried)
+            picture = figures.specification_curve(drawn, self.design, printed, title=label)
             table = tables.effects_table(
                 found, self.design, caption=label, statistics=self._of_specifications()
             )

@@ -99,9 +99,12 @@ class Sections(Base):
         table = tables.baseline_table(made, self.design, caption=title, smd=smd, notes=notes)
         summary = f"{title}: {counted(len(kept), 'characteristic')}"
         table = html.fold(summary, table) if folded else table
-        reading = readings.baseline(made, self.design, self.print)
         pieces = [table, self.lost(self.included, names), *self._pictures(by, kept, title, folded)]
-        return self.section(rows, pieces, reading)
+        return self.section(rows, pieces, self._differing(made))
+
+    def _differing(self, made: pd.DataFrame) -> str:
+        """Which characteristics differ; nothing where p values are those of banded counts."""
+        return "" if self.release.on else readings.baseline(made, self.design, self.print)
 
     def _pictures(self, by: str, names: Sequence[str], title: str, folded: bool) -> list[Any]:
         """The measurements of a table as box plots, and what is missing; none for a folded one."""
@@ -179,7 +182,7 @@ class Sections(Base):
         notes = self.told("table")
         table = tables.baseline_table(made, self.design, caption=title, notes=notes)
         table = html.fold(f"{title}: {len(kept)} sites", table) if folded else table
-        return self.section(rows, [table], readings.baseline(made, self.design, self.print))
+        return self.section(rows, [table], self._differing(made))
 
     def follow_up(self, *, method: str, by: str = "", beside: str = "") -> Section:
         """Median follow-up by the paper's method, and by another one that stands beside it.

@@ -184,6 +184,10 @@ class Release:
         """A plan without the models that a few patients make; None if too few stay."""
         return specifications.thinned(plan, self.k) if self.on else plan
 
+    def tried(self, found: pd.DataFrame) -> pd.DataFrame:
+        """The models of `specification.curve` as they may be drawn and written."""
+        return specifications.drawable(found) if self.on else found
+
     def percentiles(self, found: pd.DataFrame, plan: Plan) -> pd.DataFrame:
         """Percentiles in place of the smallest and largest of many ratios."""
         return specifications.percentiles(found, plan) if self.on else found

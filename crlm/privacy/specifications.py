@@ -12,6 +12,8 @@ from crlm.privacy.people import condition
 from crlm.specification import Plan, curve
 
 _FEWEST = 20
+#: What stands in for the smallest and the largest ratio of many models.
+_ENDS = (("min", 5, "5th"), ("max", 95, "95th"))
 
 
 def adjusters(frame: pd.DataFrame, names: Sequence[str], k: int) -> list[str]:
@@ -75,11 +77,21 @@ def _fine(column: np.ndarray, event: np.ndarray, k: int) -> bool:
     )
 
 
+def drawable(tried: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `specification.curve` between the two percentiles, without patients and events.
+
+    The sizes of two models that differ in one covariate tell how many lack it.
+    """
+    ratios = tried["hazard_ratio"]
+    low, high = (ratios.quantile(share / 100) for _, share, _ in _ENDS)
+    return tried[ratios.between(low, high)].drop(columns=["n", "events"])
+
+
 def percentiles(found: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     """Rows of `specification.inference` with percentiles in place of the extremes."""
     ratios = curve(plan)["hazard_ratio"].dropna()
     made = found.copy()
-    for statistic, share, word in (("min", 5, "5th"), ("max", 95, "95th")):
+    for statistic, share, word in _ENDS:
         at = made["statistic"] == statistic
         made.loc[at, "estimate"] = float(np.percentile(ratios, share)) if len(ratios) else np.nan
         made.loc[at, "method"] = f"{word} percentile of the hazard ratios"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,6 +114,35 @@ class Asking(Base):
         bool
             False adds a row: statistic `missing`, covariate the analysis.
         """
+        if not self._wanted(analysis):
+            return False
+        why = self._why_not(endpoint, columns)
+        if why:
+            rest = f"; {told}" if told else ""
+            html.show(html.say(f"Not asked here: {why}{rest}.", "skipped"))
+            keys = {"endpoint": endpoint, "covariate": analysis, "model": "diagnostic"}
+            values = {"unit": "patients", "estimate": float(len(self.included)), "method": why}
+            self.add(ledger.rows([{**keys, "statistic": "missing", **values}]))
+        return not why
+
+    def asked_of(
+        self, analysis: str, endpoint_names: Sequence[str], *columns: str, told: str = ""
+    ) -> list[str]:
+        """The endpoints of which an entry can be asked; where it is left out, one line says so.
+
+        Parameters
+        ----------
+        analysis, columns, told
+            As `asked`.
+        endpoint_names : sequence of str
+            Those it is asked of; each that cannot be has a line and a row of its own.
+        """
+        if not self._wanted(analysis):
+            return []
+        return [n for n in endpoint_names if self.asked(analysis, *columns, endpoint=n, told=told)]
+
+    def _wanted(self, analysis: str) -> bool:
+        """Whether the chapter is on and the entry may be shown; else one line says why not."""
         if not self.design.chapter:
             raise ParameterError(
                 f"data/{self.study}/design.toml has no [chapter], which {analysis!r} reads. "
@@ -125,14 +155,7 @@ class Asking(Base):
             why = "What it draws and says may hold numbers of few patients."
             html.show(html.skipped(f"{analysis}, with --safe", why))
             return False
-        why = self._why_not(endpoint, columns)
-        if why:
-            rest = f"; {told}" if told else ""
-            html.show(html.say(f"Not asked here: {why}{rest}.", "skipped"))
-            keys = {"endpoint": endpoint, "covariate": analysis, "model": "diagnostic"}
-            values = {"unit": "patients", "estimate": float(len(self.included)), "method": why}
-            self.add(ledger.rows([{**keys, "statistic": "missing", **values}]))
-        return not why
+        return True
 
     def _why_not(self, endpoint: str, columns: tuple[str, ...]) -> str:
         frame = self._frames().get(endpoint)

@@ -53,10 +53,8 @@ class Strain(Asking):
                 why = "the interval between examinations is not known (visit_months 0)"
                 html.show(html.say(f"Not asked here: {why}; {told}.", "skipped"))
             return nothing()
-        parts = []
-        for endpoint in known:
-            if self.asked("visit grid", by, endpoint=endpoint, told=told):
-                parts += self._bounded(endpoint, by, months)
+        known = self.asked_of("visit grid", known, by, told=told)
+        parts = [part for endpoint in known for part in self._bounded(endpoint, by, months)]
         if not parts:
             return nothing()
         rows = self.add(*parts)
@@ -87,7 +85,7 @@ class Strain(Asking):
             Resamples behind the optimism; by default the chapter's, 0: none.
         """
         told = "how much of each model is noise of these patients"
-        known = [n for n in endpoint_names if self.asked("small samples", endpoint=n, told=told)]
+        known = self.asked_of("small samples", endpoint_names, told=told)
         limits, rules = self.design.chapter["flags"], self.chapter_rules
         many = rules.samples if samples is None else samples
         parts = []
@@ -136,9 +134,8 @@ class Strain(Asking):
         """
         told = "whether one ratio is a fair summary of the whole follow-up"
         parts, flags = [], []
-        for endpoint in endpoint_names:
-            if not self.asked("changing hazards", of, endpoint=endpoint, told=told):
-                continue
+        known = self.asked_of("changing hazards", endpoint_names, of, told=told)
+        for endpoint in known:
             frame = self.frames[endpoint]
             names = self._adjusting(endpoint, of)
             if frame[of].nunique() < 2 or frame["event"].sum() < 2:
@@ -149,7 +146,8 @@ class Strain(Asking):
             parts.append(regression.piecewise(frame, of, adjust=names, cuts=cuts, ties=self.ties))
             parts += self._stratified(frame, of, names, drifting)
         if not parts:
-            html.show(html.say(f"Not asked here: nothing to compare; {told}.", "skipped"))
+            if known:
+                html.show(html.say(f"Not asked here: nothing to compare; {told}.", "skipped"))
             return nothing()
         rows = self.add(*parts)
         say = method_words(self.design)
@@ -179,9 +177,7 @@ class Strain(Asking):
         """
         told = "whether the levels differ from each other at all"
         parts, pictures = [], []
-        for endpoint in endpoint_names:
-            if not self.asked("levels drawn together", by, endpoint=endpoint, told=told):
-                continue
+        for endpoint in self.asked_of("levels drawn together", endpoint_names, by, told=told):
             names = self.usable(self.frames[endpoint], adjust)
             found = regression.pooled_levels(
                 self.frames[endpoint], by, adjust=names, ties=self.ties
