@@ -1,12 +1,14 @@
-"""Flags of visits, p-NAC and drifting hazards: one rule each, raised beyond its threshold alone."""
+"""Flags of the reviewer's chapter: one rule each, raised beyond its threshold alone."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from crlm import endpoints, multistate, regression
+from crlm import endpoints, ledger, multistate, regression
+from crlm.causal import flags as causal_flags
 from crlm.ledger import FLAGS
 from crlm.ledger.chapter import Thresholds
+from crlm.report.readings import comparable, states
 
 USUAL = Thresholds()
 
@@ -107,3 +109,23 @@ def test_bounds_of_visits_by_hand():
     assert found["left bound"]["time"].tolist() == [6, 0.5 / 30, 8]
     assert found["midpoint"]["time"].tolist() == [8, 1.5, 8, 3]
     assert found["right bound"]["time"].tolist() == [10, 3, 8, 5]
+
+
+UNKNOWN = [
+    causal_flags.indication(np.nan, 0.5, "age", causal_flags.THRESHOLDS),
+    causal_flags.overlap(np.nan, np.nan, causal_flags.THRESHOLDS),
+    causal_flags.era(np.nan, 0.001, causal_flags.THRESHOLDS),
+    causal_flags.missing(0.5, np.nan, causal_flags.THRESHOLDS),
+]
+
+
+@pytest.mark.parametrize("row", UNKNOWN, ids=lambda row: row["covariate"])
+def test_a_flag_without_its_numbers_is_no_verdict(row):
+    assert row["estimate"] == 0 and row["method"].startswith("not judged")
+    told = [states.diagnosis(ledger.rows([row]))[0], comparable.flags(ledger.rows([row]))]
+    assert all(text.startswith("Not judged") for text in told)
+
+
+def test_a_flag_is_raised_by_the_number_that_is_known():
+    row = causal_flags.overlap(0.01, np.nan, causal_flags.THRESHOLDS)
+    assert row["estimate"] == 1 and "AUC of the propensity not estimable" in row["method"]

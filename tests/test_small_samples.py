@@ -16,7 +16,7 @@ from survival import datasets
 
 from crlm import regression
 from crlm.ledger import CohortError, ParameterError
-from crlm.regression import engine, fallback, intervals, pooling
+from crlm.regression import engine, fallback, intervals, pooling, shrinkage
 
 DIGITS = {"rtol": 1e-8, "atol": 1e-9}
 TIES = ("efron", "breslow")
@@ -189,6 +189,15 @@ def test_late_entry_is_in_the_likelihood_of_intervals():
     assert (made.left >= made.entry).all()
 
 
+def test_a_median_where_nobody_was_followed_is_none():
+    frame = pd.DataFrame({"time": np.linspace(20, 30, 60), "event": False})
+    frame.loc[[0, 30], "event"] = True
+    frame = frame.assign(left=np.where(frame["event"], 0.0, frame["time"]))
+    found = regression.interval_censored(frame).iloc[-1]
+    assert found["statistic"] == "median_survival" and math.isnan(found["estimate"])
+    assert "beyond 10 times the longest follow-up" in found["method"]
+
+
 def test_intervals_that_say_nothing():
     data = frame([4, 8, 12, 16], [1, 0, 0, 0], x=yes([1, 0, 1, 0]), left=[0.0, 8, 12, 16])
     data["x"] = yes([True, False, True, False])
@@ -244,6 +253,16 @@ def test_optimism_of_lung():
     assert abs(gain - 0.0165) < 3 * 0.0019
     corrected = rows.loc[("optimism corrected", "concordance"), "estimate"]
     assert corrected == apparent - gain
+
+
+def test_a_model_that_explains_nothing_needs_no_number_of_patients():
+    frame = pd.DataFrame({"time": np.arange(1.0, 41), "event": True, "x": [0.0, 1, 1, 0] * 10})
+    found = regression.expected_shrinkage(frame, ["x"]).set_index("level").loc["needed"]
+    assert math.isnan(found["estimate"]) or found["estimate"] <= 1e6
+    text = shrinkage._needed_words(1e-9, shrinkage._needed(1e-9, 5, 60, 0.9), 0.9, "60 cases")
+    assert text.startswith("not estimable: more than 1,000,000 patients")
+    assert shrinkage._needed(1e-300, 5, 60, 0.9) != shrinkage._needed(1e-300, 5, 60, 0.9)
+    assert shrinkage._needed(20.0, 5, 60, 0.9) < 1000
 
 
 def test_noise_is_all_optimism():

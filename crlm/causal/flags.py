@@ -6,6 +6,7 @@ A report and the benchmark of simulated worlds raise their flags by these functi
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +28,15 @@ def flag(name: str, raised: float, method: str, **at: Any) -> dict[str, Any]:
     }
 
 
+def _judged(
+    name: str, raised: bool, method: str, values: tuple[float, ...], **at: Any
+) -> dict[str, Any]:
+    """A flag that is no verdict where it is not raised and a number it rests on is missing."""
+    if not raised and any(map(math.isnan, values)):
+        method = "not judged: a number that it rests on has no estimate"
+    return flag(name, raised, re.sub(r"\bnan\b", "not estimable", method), **at)
+
+
 def indication(p: float, size: float, name: str, limits: Limits, **at: Any) -> dict[str, Any]:
     """The sides differ by more than chance, and much: p of the propensity model, largest SMD.
 
@@ -38,7 +48,7 @@ def indication(p: float, size: float, name: str, limits: Limits, **at: Any) -> d
         f"{name} (raised above {limits['indication_smd']:g})"
     )
     raised = p < limits["indication_p"] and size > limits["indication_smd"]
-    return flag("indication", raised, text, **at)
+    return _judged("indication", raised, text, (p, size), **at)
 
 
 def overlap(share: float, auc: float, limits: Limits, **at: Any) -> dict[str, Any]:
@@ -49,7 +59,7 @@ def overlap(share: float, auc: float, limits: Limits, **at: Any) -> dict[str, An
         f"{limits['overlap_auc']:g})"
     )
     raised = share < limits["overlap_share"] or auc > limits["overlap_auc"]
-    return flag("overlap", raised, text, **at)
+    return _judged("overlap", raised, text, (share, auc), **at)
 
 
 def immortal(ever: float, moved: float, how: str, limits: Limits, **at: Any) -> dict[str, Any]:
@@ -88,7 +98,7 @@ def late_tests(share: float, known: int, limits: Limits, **at: Any) -> dict[str,
     """Many patients were tested long after the operation."""
     text = f"{100 * share:.0f} % of {known} tested after month {limits['late_month']:g} (raised "
     text += f"above {100 * limits['late_share']:.0f} %)"
-    return flag("late tests", share > limits["late_share"], text, **at)
+    return _judged("late tests", share > limits["late_share"], text, (share,), **at)
 
 
 def era(treatment: float, outcome: float, limits: Limits, **at: Any) -> dict[str, Any]:
@@ -96,7 +106,7 @@ def era(treatment: float, outcome: float, limits: Limits, **at: Any) -> dict[str
     text = f"p of the year {treatment:.2g} for the treatment and {outcome:.2g} for the outcome "
     text += f"(raised where both are below {limits['era_p']:g})"
     raised = treatment < limits["era_p"] and outcome < limits["era_p"]
-    return flag("era", raised, text, **at)
+    return _judged("era", raised, text, (treatment, outcome), **at)
 
 
 def missing(share: float, apart: float, limits: Limits, **at: Any) -> dict[str, Any]:
@@ -106,13 +116,13 @@ def missing(share: float, apart: float, limits: Limits, **at: Any) -> dict[str, 
         f"%), log ratios {apart:.2f} apart (raised beyond {limits['missing_shift']:g})"
     )
     raised = share < limits["missing_share"] and apart > limits["missing_shift"]
-    return flag("missing", raised, text, **at)
+    return _judged("missing", raised, text, (share, apart), **at)
 
 
 def underpowered(chance: float, told: str, limits: Limits, **at: Any) -> dict[str, Any]:
     """A ratio of two hazard ratios that matters would probably be missed."""
     reason = f"power {chance:.2f} (raised below {limits['power']:g}); {told}"
-    return flag("underpowered", not chance >= limits["power"], reason, **at)
+    return _judged("underpowered", not chance >= limits["power"], reason, (chance,), **at)
 
 
 def print_coherence(z: float, told: str, limits: Limits, **at: Any) -> dict[str, Any]:

@@ -30,6 +30,8 @@ _STEPS, _STEP = 200, 1e-10
 APART = Thresholds().visit_share
 #: A log hazard ratio this many spreads of its column away has no end.
 _ENDLESS = 12.0
+#: A median this many times beyond the longest follow-up is no estimate.
+_FAR = 10
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def interval_censored(
     for term in design.terms:
         records += _ratios(term, design, fit, event, {**keys, "method": method}, z)
     if not names or (len(names) == 1 and design.terms[0].levels):
-        records += _medians(design, fit, event, {**keys, "method": method}, z)
+        records += _medians(design, fit, data, {**keys, "method": method}, z)
     return rows(records)
 
 
@@ -383,19 +385,38 @@ def _exponential(log: float, gradient: np.ndarray, fit: Weibull, z: float) -> di
     return dict(zip(("estimate", "conf_low", "conf_high"), map(float, ends), strict=True))
 
 
+def _foreseen(fit: Weibull | None, x: np.ndarray, z: float, last: float) -> dict[str, Any]:
+    """A fitted median, unless it lies where nobody was ever followed."""
+    if fit is None:
+        return {}
+    found = median_of(fit, x, z)
+    if found["estimate"] > _FAR * last:
+        why = f"not estimable: the fitted median lies beyond {_FAR} times the longest follow-up"
+        return {"method": why}
+    if found["conf_high"] > _FAR * last:
+        found["conf_high"] = math.nan
+    return found
+
+
 def _medians(
-    design: Design, fit: Weibull | None, event: np.ndarray, keys: dict[str, Any], z: float
+    design: Design,
+    fit: Weibull | None,
+    data: Intervals,
+    keys: dict[str, Any],
+    z: float,
 ) -> list[dict[str, Any]]:
     """The fitted median of each group."""
+    event = np.isfinite(data.right)
+    last = float(np.where(event, data.right, data.left).max(initial=0.0))
     at = {**keys, "statistic": "median_survival", "unit": "months"}
     if not design.terms:
         whole = {"n": len(event), "events": int(event.sum())}
-        return [{**at, **whole, **({} if fit is None else median_of(fit, np.zeros(0), z))}]
+        return [{**at, **whole, **_foreseen(fit, np.zeros(0), z, last)}]
     term = design.terms[0]
     records = []
     for k, (level, n, events) in enumerate(level_counts(design, term.name, event)):
         row = {**at, "group": f"{term.name}={level}", "n": n, "events": events}
         x = np.zeros(len(term.columns))
         x[k - 1 : k] = 1.0 if k else 0.0
-        records.append({**row, **({} if fit is None else median_of(fit, x, z))})
+        records.append({**row, **_foreseen(fit, x, z, last)})
     return records

@@ -19,6 +19,8 @@ from crlm.regression.solution import cox_family
 #: The number of this analysis in the seeds of resamples.
 ANALYSIS = 9
 _USUAL = Thresholds()
+#: A model that would need more patients than this explains nothing.
+_MOST_NEEDED = 1_000_000
 #: Events that a candidate parameter needs, and the shrinkage that a model should reach.
 EVENTS_NEEDED, SHRINKAGE_NEEDED = _USUAL.events_per_parameter, _USUAL.shrinkage
 
@@ -83,7 +85,7 @@ def expected_shrinkage(
     if not math.isfinite(shrinkage):
         how = f"not estimable: the model of all candidates has no finite likelihood; {told}"
     raised = each < events_needed or not shrinkage >= shrinkage_needed
-    text = f"{told}: {each:.1f} events a parameter"
+    text = f"{told}: {each:.1f} events a parameter" if parameters else f"{told}: none varies"
     text += f", expected shrinkage {shrinkage:.2f}" if math.isfinite(shrinkage) else ""
     text += f"; raised below {events_needed:g} or below {shrinkage_needed:g}"
     flag = {"covariate": "few events", "statistic": "flag", "estimate": float(raised)}
@@ -97,7 +99,7 @@ def expected_shrinkage(
                 "statistic": "n",
                 "unit": "patients",
                 "estimate": needed,
-                "method": f"patients for an expected shrinkage of {shrinkage_needed:g}; {told}",
+                "method": _needed_words(ratio, needed, shrinkage_needed, told),
             },
             {**keys, **flag, "method": text},
         ]
@@ -196,7 +198,14 @@ def _needed(ratio: float, parameters: int, n: int, shrinkage: float) -> float:
     explained = 1 - math.exp(-ratio / n)
     if explained >= shrinkage:
         return float(n)
-    return math.ceil(parameters / ((shrinkage - 1) * math.log(1 - explained / shrinkage)))
+    rate = (shrinkage - 1) * math.log(1 - explained / shrinkage)
+    return math.ceil(parameters / rate) if parameters <= _MOST_NEEDED * rate else math.nan
+
+
+def _needed_words(ratio: float, needed: float, shrinkage: float, told: str) -> str:
+    text = f"patients for an expected shrinkage of {shrinkage:g}; {told}"
+    beyond = ratio > 0 and math.isnan(needed)
+    return f"not estimable: more than {_MOST_NEEDED:,} {text}" if beyond else text
 
 
 def _both(made_from: Problem, patients: Problem, rule: Rule) -> tuple[float, float]:

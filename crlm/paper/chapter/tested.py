@@ -10,7 +10,7 @@ from crlm import causal, cohort, endpoints, survival
 from crlm.ledger import CohortError, ParameterError, did_you_mean
 from crlm.ledger import rows as result_rows
 from crlm.naming import small
-from crlm.numbers import number
+from crlm.numbers import number, ratio
 from crlm.paper.base import Section
 from crlm.paper.chapter.comparable import Comparable, Term
 from crlm.report import comparable as tables
@@ -196,7 +196,7 @@ class Tested(Comparable):
         return (
             f"If {small(self.design.label(marker, level))} told nothing of {name}, testing would "
             f"have had to depend on it and on the event together by a factor of "
-            f"{number(row['estimate'])}; testing that depends on the event alone, equally in both "
+            f"{ratio(row['estimate'])}; testing that depends on the event alone, equally in both "
             "groups, has factor 1."
         )
 

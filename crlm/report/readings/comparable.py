@@ -13,7 +13,7 @@ from crlm.naming import small
 from crlm.numbers import counted, decimals_of, interval, limits, number, p_phrase, ratio
 from crlm.report.figures.comparable import characteristic
 from crlm.report.readings.models import ratio_text
-from crlm.report.readings.wording import capital, records_of, sentence
+from crlm.report.readings.wording import capital, is_unjudged, records_of, sentence
 
 Row = Mapping[str, Any]
 #: What those without the event are called.
@@ -29,13 +29,17 @@ def flags(rows: pd.DataFrame) -> str:
     """Which diagnostics are raised; which were looked at and are not."""
     found = rows[rows["statistic"] == "flag"]
     raised = list(dict.fromkeys(found.loc[found["estimate"] > 0, "covariate"]))
-    silent = [name for name in dict.fromkeys(found["covariate"]) if name not in raised]
-    if not raised and not silent:
+    others = found[~found["covariate"].isin(raised)]
+    judged = others[~others["method"].map(is_unjudged)]
+    silent = list(dict.fromkeys(judged["covariate"]))
+    open_ = [name for name in dict.fromkeys(others["covariate"]) if name not in silent]
+    if found.empty:
         return ""
     told = [f"{name} ({FLAGS.get(name, 'note')})" for name in raised]
     text = f"Raised: {', '.join(told)}" if told else ""
     rest = f"{'not raised' if text else 'Not raised'}: {', '.join(silent)}" if silent else ""
-    return sentence("; ".join(filter(None, [text, rest])))
+    unknown = f"{'not judged' if text or rest else 'Not judged'}: {', '.join(open_)}"
+    return sentence("; ".join(filter(None, [text, rest, unknown if open_ else ""])))
 
 
 def balance(rows: pd.DataFrame, design: Design) -> str:
@@ -236,7 +240,7 @@ def imputed(rows: pd.DataFrame, design: Design, exposure: str) -> str:
 def _shifted(own: pd.DataFrame, exposure: str) -> list[str]:
     """What comes out when what is missing was more, or less, often present than guessed."""
     found = own[own["model"].str.startswith("imputed, ") & (own["statistic"] == "hazard_ratio")]
-    values = [number(r["estimate"]) for r in found.to_dict("records") if _known(r)]
+    values = [ratio(r["estimate"]) for r in found.to_dict("records") if _known(r)]
     return (
         [f"with its odds among the missing halved or doubled {' and '.join(values)}"]
         if (len(values) == 2)
@@ -257,10 +261,10 @@ def e_values(rows: pd.DataFrame, design: Design) -> str:
             for r in records_of(part, statistic="e_value_limit", model=first["model"])
             if r["time"] == first["time"] or (math.isnan(r["time"]) and math.isnan(first["time"]))
         )
-        at = f" {number(limit['estimate'], 1)} its limit" if _known(limit) else ""
+        at = f" {ratio(limit['estimate'], 1)} its limit" if _known(limit) else ""
         told.append(
             f"{design.endpoint_name(str(endpoint))}: a factor tied to treatment and outcome by a "
-            f"risk ratio of {number(first['estimate'], 1)} each, beyond those adjusted for, could "
+            f"risk ratio of {ratio(first['estimate'], 1)} each, beyond those adjusted for, could "
             f"explain the estimate{',' if at else ''}{at}"
         )
     return sentence("; ".join(told))

@@ -11,7 +11,7 @@ from crlm.ledger import FLAGS, Design
 from crlm.naming import small
 from crlm.numbers import counted, interval, limits, number, p_phrase, short
 from crlm.report.readings.models import ratio_text
-from crlm.report.readings.wording import Row, capital, records_of, sentence
+from crlm.report.readings.wording import Row, capital, is_unjudged, records_of, sentence
 
 _WORDS = {
     ("first_recurrence", "liver"): "had a first recurrence in the liver",
@@ -46,7 +46,8 @@ def diagnosis(rows: pd.DataFrame, say: Callable[[str], str] = str) -> list[str]:
     for row in records_of(rows, statistic="flag"):
         raised = math.isfinite(row["estimate"]) and row["estimate"] > 0
         kind = FLAGS.get(row["covariate"], "note")
-        head = f"Raised ({kind})" if raised else "Not raised"
+        silent = "Not judged" if is_unjudged(row["method"]) else "Not raised"
+        head = f"Raised ({kind})" if raised else silent
         of = f" for {row['endpoint'].replace('_', ' ')}" if row["endpoint"] else ""
         told.append(f"{head}: {row['covariate']}{of}. {capital(say(row['method']))}.")
     return list(dict.fromkeys(told))

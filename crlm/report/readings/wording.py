@@ -36,6 +36,11 @@ def keys_of(row: Row) -> tuple[Any, ...]:
     return tuple(row[name] for name in names)
 
 
+def is_unjudged(method: str) -> bool:
+    """Whether a flag's method says that there was nothing to judge by."""
+    return any(words in method for words in ("not judged", "not tested", "not asked"))
+
+
 def capital(text: str) -> str:
     """The text with a capital in front."""
     return text[:1].upper() + text[1:]
