@@ -190,10 +190,9 @@ def test_late_entry_is_in_the_likelihood_of_intervals():
 
 
 def test_a_median_where_nobody_was_followed_is_none():
-    frame = pd.DataFrame({"time": np.linspace(20, 30, 60), "event": False})
-    frame.loc[[0, 30], "event"] = True
-    frame = frame.assign(left=np.where(frame["event"], 0.0, frame["time"]))
-    found = regression.interval_censored(frame).iloc[-1]
+    time = np.r_[3.0, 25, np.linspace(20, 30, 58)]
+    data = frame(time, np.arange(60) < 2, left=np.r_[1.0, 20, time[2:]])
+    found = regression.interval_censored(data).iloc[-1]
     assert found["statistic"] == "median_survival" and math.isnan(found["estimate"])
     assert "beyond 10 times the longest follow-up" in found["method"]
 
