@@ -30,7 +30,7 @@ def flags(rows: pd.DataFrame) -> str:
     found = rows[rows["statistic"] == "flag"]
     raised = list(dict.fromkeys(found.loc[found["estimate"] > 0, "covariate"]))
     others = found[~found["covariate"].isin(raised)]
-    judged = others[~others["method"].map(is_unjudged)]
+    judged = others[~others["method"].map(is_unjudged).astype(bool)]
     silent = list(dict.fromkeys(judged["covariate"]))
     open_ = [name for name in dict.fromkeys(others["covariate"]) if name not in silent]
     if found.empty:
