@@ -96,13 +96,15 @@ def small_or_late(frame, kind, exposure):
         frame = frame[frame["kras"].notna()]
     if kind == "twelve patients":
         return frame.head(12)
+    if kind == "all exposed":
+        return frame[frame[exposure] == frame[exposure].cat.categories[1]]
     if kind == "one exposed":
         first = frame[exposure].cat.categories[0]
         return pd.concat([frame[frame[exposure] == first], frame[frame[exposure] != first].head(1)])
     return frame.assign(entry_months=(0.9 * frame["rfs_months"]).round(2))
 
 
-@pytest.mark.parametrize("kind", ["twelve patients", "one exposed", "all late"])
+@pytest.mark.parametrize("kind", ["twelve patients", "one exposed", "all exposed", "all late"])
 def test_few_patients_and_late_ones_end_with_sentences(table, kind, tmp_path, monkeypatch):
     study, frame = table
     exposure = ledger.load_design(study).exposure

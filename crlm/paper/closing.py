@@ -148,9 +148,10 @@ class Closing(Base):
         if effect.empty:
             effect = rows[(rows["covariate"] == exposure) & (rows["model"] == "univariable")]
         groups = rows["group"].str.startswith(f"{exposure}=") | (rows["group"] == exposure)
-        curves = rows[groups & ~rows["group"].str.contains(",") & (rows["covariate"] == "")]
+        own = (rows["covariate"] == "") & rows["model"].isin(["", "logrank"])
+        curves = rows[groups & ~rows["group"].str.contains(",") & own]
         if curves.empty:
-            whole = (rows["group"] == "all") & (rows["covariate"] == "")
+            whole = (rows["group"] == "all") & own
             curves = rows[whole & rows["statistic"].isin(["median_survival", "survival_rate"])]
         tried = rows[rows["model"].str.startswith("specification curve")]
         return readings.answer(endpoint, curves, effect, tried, self.design, self.print)

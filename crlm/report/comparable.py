@@ -10,7 +10,7 @@ import pandas as pd
 
 from crlm.ledger import STATISTICS, Design
 from crlm.naming import describe, method_words, small
-from crlm.numbers import NOTHING, interval, number, p_text
+from crlm.numbers import NOTHING, counted, interval, number, p_text
 from crlm.report.figures.comparable import characteristic
 from crlm.report.html import Html, table
 
@@ -269,7 +269,7 @@ def gaps_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
         if here["all"]["estimate"] > 0:
             body.append(_line(design.label(name), [here.get(group) for group in groups]))
     told = [
-        f"{_pattern(row['level'], design)}: {number(row['estimate'], 0)} patients"
+        f"{_pattern(row['level'], design)}: {counted(row['estimate'], 'patient')}"
         for row in rows[rows["covariate"] == "missing together"].to_dict("records")
     ]
     notes = [f"Commonest patterns. {'; '.join(told)}."] if told else []

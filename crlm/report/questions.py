@@ -75,7 +75,7 @@ def questions_piece(asked: Sequence[_Asked], design: Design, samples: int) -> Ht
 def _raised(row: Mapping[str, Any], words: Callable[[str], str]) -> str:
     """A flag with its kind, its endpoint and what was found."""
     name, where = str(row["covariate"]), str(row["endpoint"])
-    where = f", {endpoint_words(where)}" if where else ""
+    where = f", {endpoint_words(where)}" if endpoint_words(where) else ""
     return f"{name.capitalize()} ({FLAGS[name]}{where}): {words(str(row['method']))}."
 
 

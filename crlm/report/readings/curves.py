@@ -92,7 +92,7 @@ def answer(
     tried : pandas.DataFrame
         Rows of `specification.inference`, or none.
     """
-    parts = [_groups_text(medians, design, paper)] if len(medians) else []
+    parts = list(filter(None, [_groups_text(medians, design, paper)]))
     ratios = [r for r in effect.to_dict("records") if r["statistic"] in RATIOS]
     tests = {keys_of(r): r for r in records_of(effect, statistic="p")}
     for row in [r for r in ratios if math.isfinite(r["estimate"])][:1]:
@@ -119,6 +119,8 @@ def _groups_text(rows: pd.DataFrame, design: Design, paper: Print) -> str:
     medians = [r for r in told if r["statistic"] == "median_survival"]
     chosen = medians or [r for r in told if r["time"] == last]
     chosen = chosen or [r for r in shown if r["statistic"] == "median_survival"]
+    if not chosen:
+        return ""
     first = chosen[0]
     what = "median" if first["statistic"] == "median_survival" else f"{first['time']:g}-month rate"
     groups = ", ".join(
