@@ -239,6 +239,21 @@ def test_a_ratio_against_the_other_level_gives_no_side_to_the_test_of_this_one()
     assert side(turned)[2]
 
 
+def test_one_ratio_against_two_levels_is_judged_twice():
+    design, claims = ledger.load_design("ncch_scp"), ledger.load_claims("ncch_scp")
+    one = claims.set_index("id", drop=False).loc["t2-os-ras-mutant-mv-p"].to_dict()
+    one |= {"statistic": "hazard_ratio", "level": "codon12", "covariate": "kras_codon"}
+    one |= {"printed": "0.50", "operator": "=", "value": 0.5, "decimals": 2.0}
+    other = one | {"id": "other", "reference": "codon13", "printed": "0.80", "value": 0.8}
+    row = {name: one[name] for name in ledger.KEYS}
+    told = {"": [row | {"estimate": 0.5}], "codon13": [row | {"estimate": 0.8}]}
+    for pair in ([one, other], [other, one]):
+        printed = pd.DataFrame(pair)
+        found = certificate._verdicts(told, [], printed, design)
+        assert found["id"].tolist() == printed["id"].tolist()
+        assert found["verdict"].tolist() == ["matches", "matches"]
+
+
 def test_two_printings_that_exclude_each_other():
     design = ledger.load_design("mskcc_hai")
     found = targets.goal(design, ledger.load_claims("mskcc_hai"), {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -56,7 +57,7 @@ def certify(
     found: dict[Quantity, float] = {}
     models = _own_models(frames, design)
     program = attained or by_python
-    records = []
+    told: dict[str, list[dict[str, Any]]] = defaultdict(list)
     # Numbers first: where a direction shares its keys, the first row counts.
     ordered = claims.sort_values("kind", ascending=False, kind="stable")
     for claim in ordered.to_dict("records"):
@@ -64,14 +65,28 @@ def certify(
         quantity = _for_certificate(claim, design) if target is None else target.quantity
         if not isinstance(quantity, str):
             quantity = _in_own_model(claim, quantity, models, design)
-            records += _told(claim, quantity, frames, design, found, program)
+            against = claim.get("reference") or ""
+            told[against] += _told(claim, quantity, frames, design, found, program)
     counts = [frames["flow"], _sizes(frames["patients"], design)]
-    rows = pd.concat([ledger.rows(records), *counts])
-    rows = rows.groupby(list(ledger.KEYS), dropna=False, as_index=False, sort=False).first()
-    verdicts = comparison.compare(
-        rows, claims, rounded_before=design.conventions.get("rounded_before")
-    )
+    verdicts = _verdicts(told, counts, claims, design)
     return verdicts.assign(excluded=verdicts["id"].map(goal.excluded).fillna(""))
+
+
+def _verdicts(
+    told: Mapping[str, list[dict[str, Any]]],
+    counts: Sequence[pd.DataFrame],
+    claims: pd.DataFrame,
+    design: Design,
+) -> pd.DataFrame:
+    """Claims against rows, by the reference level they name: rows have no such key."""
+    before = design.conventions.get("rounded_before")
+    parts = []
+    for against, mine in claims.groupby("reference", sort=False):
+        others = [row for name, rows in told.items() if name != against for row in rows]
+        rows = pd.concat([ledger.rows([*told.get(against, ()), *others]), *counts])
+        rows = rows.groupby(list(ledger.KEYS), dropna=False, as_index=False, sort=False).first()
+        parts.append(comparison.compare(rows, mine, rounded_before=before))
+    return pd.concat(parts).loc[claims.index]
 
 
 def _for_certificate(claim: Mapping[str, Any], design: Design) -> Quantity | str:
