@@ -79,8 +79,8 @@ def two_arms(
         counts = [under_observation(data, side, month) for side in sides]
         if min(counts) < least:
             left[month] = (
-                f"not estimated: {counts[0]} and {counts[1]} patients of the two sides left at "
-                f"month {month:g}, fewer than {least} on one"
+                f"not estimated: patients of the two sides left at month {month:g}: "
+                f"{counts[0]} and {counts[1]}, fewer than {least} on one"
             )
     times = [month for month in asked if month not in left]
     taus = list(times)

@@ -387,7 +387,7 @@ def _eventless(design: Design, data: Subdistribution) -> np.ndarray:
 def _endless(design: Design, data: Subdistribution, column: int) -> str:
     term = design.owner(column)
     none = [
-        f"none of {n} patients with {term.name}={level} had an event of this cause"
+        f"nobody among the {n} of {term.name}={level} had an event of this cause"
         for level, n, events in level_counts(design, term.name, data.event)
         if events == 0 and n
     ]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from crlm.ledger import STATISTICS, Design
 from crlm.naming import describe, method_words, small
-from crlm.numbers import NOTHING, counted, interval, number, p_text
+from crlm.numbers import NOTHING, counted, interval, p_text
 from crlm.report.figures.comparable import characteristic
 from crlm.report.html import Html, table
 
@@ -232,6 +232,8 @@ def _within(
 def _inside(
     part: pd.DataFrame, statistic: str, exposure: str, where: str, time: float
 ) -> _Row | None:
+    if part.empty:
+        return None
     own = (part["group"] == exposure) | (part["covariate"] == exposure)
     found = part[own & (part["statistic"] == statistic)]
     found = found[found["population"].str.split(",").map(lambda parts: where in parts)]
@@ -319,7 +321,7 @@ def two_models_table(
     sizes = rows[(rows["statistic"] == "n") & (rows["covariate"] == "")]
     notes = [
         f"{design.endpoint_name(r['endpoint'])}, {small(models[r['model']])}: "
-        f"{number(r['estimate'], 0)} patients, {number(r['events'], 0)} events."
+        f"{counted(r['estimate'], 'patient')}, {counted(r['events'], 'event')}."
         for r in sizes.to_dict("records")
         if r["model"] in models
     ]

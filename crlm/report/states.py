@@ -112,11 +112,16 @@ def transitions_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Ht
         start, _, end = population.partition(">")
         who = design.group_label(f"{first['covariate']}={level}") if level else ""
         cells = [f"{start.capitalize()} to {end}", who]
-        events, at_risk = _counted(rows, population)
-        cells += [f"{number(events, 0)} of {number(at_risk, 0)}"]
+        counted = _counted(rows, population)
+        told = [f"{number(row['events'], 0)} of {number(row['n'], 0)}" for row in counted]
+        cells += ["; ".join(told)]
         cells += [_shown(by[model], marks) if model in by else "" for model in _TRANSITION]
-        body.append(("", cells, list(by.values())))
-    header = ["Step", "Whose rate, against the reference", "Events among those in the state"]
+        body.append(("", cells, [*by.values(), *counted]))
+    header = [
+        "Step",
+        "Whose rate, against the reference",
+        "Events among those in the state, by group",
+    ]
     return table(caption, [*header, *_TRANSITION.values()], body, marks.lines())
 
 
@@ -221,9 +226,9 @@ def _minus(groups: Sequence[str], design: Design) -> str:
     return f"{design.group_label(groups[-1])} minus {small(design.group_label(groups[0]))}"
 
 
-def _counted(rows: pd.DataFrame, population: str) -> tuple[float, float]:
-    """Events of a transition, and how many were at risk of it."""
+def _counted(rows: pd.DataFrame, population: str) -> list[dict[str, Any]]:
+    """The rows that count a transition and those at risk of it, the reference first."""
     own = rows[(rows["population"] == population) & (rows["covariate"] != "years_at_entry")]
     own = own[own["statistic"].isin(["transition_hazard_ratio", "reference"])]
     own = own[own["model"] == own["model"].iloc[0]]
-    return float(own["events"].sum()), float(own["n"].sum())
+    return own.sort_values("statistic", kind="stable").to_dict("records")
