@@ -113,8 +113,8 @@ def stability(rows: pd.DataFrame, design: Design, *, title: str) -> Picture:
         figure, frame = sheet(0.9 + 0.26 * len(chosen), FOREST)
         axis = figure.subplots()
         figure.subplots_adjust(**frame)
-        shares = chosen["estimate"].astype(float)
-        axis.barh(range(len(chosen)), shares, color=PALETTE[0], height=0.65)
+        widths = chosen["estimate"].astype(float)
+        axis.barh(range(len(chosen)), widths, color=PALETTE[0], height=0.65)
         axis.set_yticks(range(len(chosen)), [wrapped(label) for label in labels])
         axis.set(xlim=(0, 100), xlabel="% of bootstrap samples that choose it", title=title)
         texts = [_share_text(row, same) for row in chosen.to_dict("records")]
