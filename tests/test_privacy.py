@@ -355,9 +355,10 @@ def test_models_of_a_safe_curve_of_choices_are_drawn_without_sizes_and_extremes(
     assert len(files) > 0
     for frame in files:
         assert not {"n", "events"} & set(frame)
+        # The rows have three digits.
         ends = rows[rows["endpoint"] == frame["endpoint"].iloc[0]]["estimate"].astype(float)
-        assert frame["hazard_ratio"].min() >= 0.999 * ends["min"]
-        assert frame["hazard_ratio"].max() <= 1.001 * ends["max"]
+        assert frame["hazard_ratio"].min() >= 0.994 * ends["min"]
+        assert frame["hazard_ratio"].max() <= 1.006 * ends["max"]
 
 
 def test_no_sentence_of_a_safe_report_tests_banded_counts(safe):
