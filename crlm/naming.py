@@ -35,6 +35,21 @@ _MODELS = {
     "diagnostic": "",
     "multistate": "",
     "selection_sign": "same sign in the selection of covariates",
+    "printed covariates, breslow": "printed covariates, Breslow ties",
+    "printed covariates, efron": "printed covariates, Efron ties",
+    "overlap weighted": "overlap weights",
+    "att weighted": "weights of the treated",
+    "time dependent": "counted from its first day",
+    "assumed start": "counted from an assumed day",
+    "pseudo-value": "pseudo-values",
+    "record": "as recorded",
+    "recurrence bound": "dated back to the recurrence",
+    "early bound": "every early recurrence a failure",
+    "left bound": "dated to the last examination without it",
+    "right bound": "dated to the examination that saw it",
+    "piecewise": "by period",
+    "imputed": "completed tables",
+    "complete case": "complete cases",
 }
 #: One line on each kind of cohort, and what else a reader must know of it.
 KINDS = {
@@ -167,7 +182,14 @@ _SAID = (
     ("(km time", "(Kaplan-Meier scale"),
     (" conf_low", ", lower limit"),
     (" conf_high", ", upper limit"),
+    (", transform km", " on the Kaplan-Meier scale"),
 )
+#: A p value of many noughts, and a step between two states.
+_TINY = re.compile(r"(?<![\w.])\d(?:\.\d+)?e-\d\d\b")
+_UNKNOWN = re.compile(r"\bnan\b")
+_STEP = re.compile(r"\b(controllable(?: recurrence)?|failure)>(?=[cfd])")
+#: Where a method lists columns, words of English among them are columns too.
+_LISTED = re.compile(r"(?:logistic on|adjusted for|left out:) [^;]+")
 
 
 def method_words(design: Design) -> Callable[[str], str]:
@@ -185,9 +207,16 @@ def method_words(design: Design) -> Callable[[str], str]:
     # Without an underscore a column may be a word of English.
     column = re.compile(rf"\b(?:{'|'.join(name for name in every if '_' in name) or '(?!)'})\b")
 
+    any_column = re.compile(rf"\b(?:{names})\b" if every else r"(?!)")
+
+    def label(found: re.Match[str]) -> str:
+        return _label(found.group(), design)
+
     def words(text: str) -> str:
+        text = _STEP.sub(r"\1 to ", _TINY.sub("<0.001", _UNKNOWN.sub("not known", text)))
         text = group.sub(lambda found: design.group_label(found.group()), text)
-        text = column.sub(lambda found: _label(found.group(), design), text)
+        text = _LISTED.sub(lambda part: any_column.sub(label, part.group()), text)
+        text = column.sub(label, text)
         for plain, said in _SAID:
             text = text.replace(plain, said)
         return text

@@ -731,6 +731,9 @@ def test_era_equals_r():
         p = chi2.sf(r("era", f"{name}_chi_square"), 3)
         assert pick(rows, "p", endpoint=endpoint) == pytest.approx(p, rel=1e-6)
     assert log_ratio(rows) == pytest.approx([r("era", "log_hr"), r("era", "se")], rel=1e-7)
+    product = rows[rows["covariate"] == "hai:year"].assign(statistic="hazard_ratio")
+    told = [r("era", "product"), r("era", "product_se")]
+    assert log_ratio(product) == pytest.approx(told, rel=1e-7)
 
 
 # ---- flags --------------------------------------------------------------------------

@@ -62,6 +62,29 @@ def every_ras(paper):
     return paper.results
 
 
+# ---- other numbers of the same endpoint -----------------------------------------------------
+
+
+def test_a_second_opinion_is_of_the_plain_curves_alone(shown):
+    paper = made(samples=0, imputations=0)
+    paper.curves("OS", by="hai", at=[36, 60])
+    paper.weighted("OS", "hai")
+    del shown[:]
+    paper.second_opinion()
+    rates = [line for line in shown.text.splitlines() if "rate at 36 months" in line]
+    assert len(rates) == 2 and all("below 1e-9" in line for line in rates)
+
+
+def test_flags_are_told_one_way_and_before_effects(shown):
+    paper = made(samples=0, imputations=0)
+    paper.balance("hai")
+    texts = [repr(piece) for piece in shown]
+    raised = [k for k, text in enumerate(texts) if text.startswith("Raised: indication (warning)")]
+    picture = [k for k, piece in enumerate(shown) if getattr(piece, "alt", None)]
+    assert raised and raised[0] < picture[0]
+    assert "<0.001 (raised below" in texts[raised[0]] and not re.search(r"\de-", texts[raised[0]])
+
+
 # ---- tables of many kinds -----------------------------------------------------------------
 
 

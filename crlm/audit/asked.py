@@ -172,11 +172,18 @@ def _parents(facts: Facts) -> Iterator[Record]:
             "standard errors from the parent cohort",
             _span(ends),
             "",
-            f"{own.text} {own.unit} here against {theirs}: {parent['label']}",
+            f"{_ours(own)} here against {theirs}: {parent['label']}",
             [own],
             endpoint=parent["endpoint"],
             group=parent["group"],
         )
+
+
+def _ours(own: Printed) -> str:
+    """A printed number; a time that is not printed in months in months too."""
+    if own.unit == "months" or own.unit not in _MONTHS:
+        return f"{own.text} {own.unit}"
+    return f"{sum(own.months) / 2:.1f} months (printed as {own.text} {own.unit})"
 
 
 def _median(facts: Facts, own: Printed, parent: dict[str, Any]) -> list[float]:

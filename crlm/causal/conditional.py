@@ -19,6 +19,8 @@ from crlm.causal.weighted import check_ties, endpoint_of, observed, quantile_of_
 from crlm.ledger import ParameterError, rows
 from crlm.regression.engine import cox_fit, upper_tail
 
+_TEN = 10.0
+
 
 def doubly_robust(
     frame: pd.DataFrame,
@@ -115,8 +117,9 @@ def era(
         Rows of model "era adjusted": `p` of covariate = the year, by likelihood ratio, in the
         propensity model (endpoint = the exposure in capitals) and in the Cox model of the
         endpoint on exposure and terms; the `hazard_ratio` of the exposure with the year among
-        the terms; and the flag `era`, raised where both p are below 0.01. A table without the
-        year gives one row `missing`.
+        the terms; the `ratio_of_hazard_ratios` of exposure × year, by what factor that ratio
+        changes in ten years; and the flag `era`, raised where both p are below 0.01. A table
+        without the year gives one row `missing`.
     """
     check_ties(ties)
     z = quantile_of_level(0.95)
@@ -133,8 +136,10 @@ def era(
     kept = np.isfinite(np.column_stack([treated, x, by_year])).all(axis=1)
     told = f"likelihood ratio of a {own[0].words} beside {words_of(scales)}"
     ps = _year_tests(frame[kept], treated[kept], x[kept], by_year[kept], ties)
-    record = _year_ratio(frame[kept], treated[kept], np.column_stack([x, by_year])[kept], ties, z)
+    columns = np.column_stack([x, by_year])[kept]
+    record = _year_ratio(frame[kept], treated[kept], columns, ties, z)
     record["method"] += f", adjusted for {words_of([*scales, *own])}"
+    product = _year_product(frame[kept], treated[kept], columns, year, ties, z)
     at = {**base, "covariate": year, "statistic": "p", "n": int(kept.sum())}
     models = ("logistic", f"Cox, {ties.capitalize()} ties")
     how = [
@@ -146,7 +151,8 @@ def era(
         {**at, "estimate": ps[1], "method": how[1]},
     ]
     ratio = {**base, "covariate": exposure, "level": levels[1], **record}
-    return rows([*tests, ratio, flags.era(*ps, limits, **base)])
+    both = {**base, "covariate": f"{exposure}:{year}", "level": levels[1], **product}
+    return rows([*tests, ratio, both, flags.era(*ps, limits, **base)])
 
 
 def _year_tests(
@@ -177,3 +183,17 @@ def _year_ratio(
     say = f"Cox, {ties.capitalize()} ties"
     ratio, _ = contrast(*fitted(data, columns, ties), first(columns.shape[1]), z, say)
     return {"statistic": "hazard_ratio", "n": data.n, "events": data.n_events, **ratio}
+
+
+def _year_product(
+    part: pd.DataFrame, treated: np.ndarray, x: np.ndarray, year: str, ties: str, z: float
+) -> dict[str, Any]:
+    """By what factor the ratio of the exposure changes in ten years."""
+    if not len(part):
+        return {"statistic": "ratio_of_hazard_ratios", "method": "not estimable: no complete case"}
+    when = part[year].to_numpy(float)
+    data = observed(part)
+    columns = np.column_stack([treated * (when - np.median(when)) / _TEN, treated, x])
+    say = f"Cox, {ties.capitalize()} ties, the exposure and its product with the year; per 10 years"
+    ratio, _ = contrast(*fitted(data, columns, ties), first(columns.shape[1]), z, say)
+    return {"statistic": "ratio_of_hazard_ratios", "n": data.n, "events": data.n_events, **ratio}

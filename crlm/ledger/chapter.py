@@ -83,6 +83,7 @@ class Answer(Strict):
     covariate: Text | None = Field(None, description="Covariate of the row.")
     level: Text | None = Field(None, description="Level of the row.")
     model: Text | None = Field(None, description="Model of the row.")
+    time: float | None = Field(None, description="Month of the row; otherwise the latest.")
 
 
 class Question(Strict):

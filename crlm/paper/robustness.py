@@ -27,7 +27,8 @@ class Robustness(Base):
 
     def interaction(self, endpoint_names: Sequence[str], effect: str, modifier: str) -> Section:
         """Does one effect depend on another: the ratio of the two hazard ratios, with limits."""
-        title = f"{self.design.label(effect)} by {small(self.design.label(modifier))}"
+        label = small(self.design.label(modifier))
+        title = f"{self.design.label(effect)} by {label}, nothing else adjusted for"
         known = [n for n in endpoint_names if not self.lacking(n, effect, modifier)]
         if not known:
             self.can(title, endpoint_names[0], effect, modifier)
@@ -38,7 +39,9 @@ class Robustness(Base):
         rows = self.add(*fits)
         names = {"hazard_ratio": "HR"}
         table = tables.effects_table(rows, self.design, caption=title, statistics=names)
-        return self.section(rows, [table], readings.interaction(rows, self.design))
+        return self.section(
+            rows, [html.fold(title, table)], readings.interaction(rows, self.design)
+        )
 
     def proportional_hazards(self) -> Section:
         """The test of Grambsch and Therneau for each multivariable Cox model of the paper."""
@@ -104,7 +107,8 @@ class Robustness(Base):
         for endpoint in self.design.main:
             if not self.lacking(endpoint, exposure):
                 rows = _curve_rows(found, endpoint, exposure)
-                parts.append(second_opinion.curves(self.frames[endpoint], exposure, rows))
+                found_there = second_opinion.curves(self.frames[endpoint], exposure, rows)
+                parts += [found_there] if len(found_there) else []
         for endpoint, model in self.models.items():
             names, rows = tables.model_covariates(model), model[model["model"] == "multivariable"]
             if names and rows["method"].str.contains("Wald").any():
@@ -323,8 +327,12 @@ class Robustness(Base):
 
 
 def _curve_rows(rows: pd.DataFrame, endpoint: str, by: str) -> pd.DataFrame:
-    """Rows of the curves of one endpoint by one column, all patients."""
+    """Rows of the plain curves of one endpoint by one column, all patients.
+
+    Weighted curves, and those under another rule of dating, are other quantities.
+    """
     here = rows[(rows["endpoint"] == endpoint) & (rows["population"] == "all")]
+    here = here[here["model"].isin(["", "logrank"])]
     groups = here["group"].str.startswith(f"{by}=") & ~here["group"].str.contains(",")
     return here[(groups | (here["group"] == by)) & (here["covariate"] == "")]
 

@@ -9,10 +9,12 @@ from typing import Any
 import pandas as pd
 
 from crlm.ledger import STATISTICS, Design
-from crlm.naming import describe, method_words, small
-from crlm.numbers import NOTHING, counted, interval, p_text
+from crlm.naming import describe, method_words, model_words, small
+from crlm.numbers import NOTHING, counted, interval, number, p_text
+from crlm.report.cells import shown
 from crlm.report.figures.comparable import characteristic
-from crlm.report.html import Html, table
+from crlm.report.html import Footnotes, Html, table
+from crlm.report.readings.comparable import without
 
 _Row = Mapping[str, Any]
 _SIDES = (
@@ -108,32 +110,37 @@ def sides_table(
     header = ["", *names, f"{names[1]} minus {names[0]} (95 % CI)"]
     body: list[tuple[str, list[str], list[_Row]]] = []
     told: list[str] = []
+    marks = Footnotes(method_words(design))
     for model in sorted(dict.fromkeys(rows["model"]), key=list(_OF).index):
         part = rows[rows["model"] == model]
-        lines = _absolute(part, exposure, levels, event) + _ratios(part)
+        lines = _absolute(part, exposure, levels, event, marks) + _ratios(part, marks)
         if lines:
             body += [("head", [_OF[model], "", "", ""], []), *lines]
             ratios = part.loc[part["statistic"] == "hazard_ratio", "method"]
             told += [f"{_OF[model]}: {text}" for text in ratios]
-    return table(
-        caption, header, body, map(method_words(design), [*notes, *once(told)]), numeric=[1, 2]
-    )
+    below = map(method_words(design), [*notes, *once(told)])
+    return table(caption, header, body, [*marks.lines(), *below], numeric=[1, 2])
 
 
 def once(methods: Sequence[str]) -> list[str]:
-    """Methods as notes: what an earlier one has said is not said again."""
+    """Methods as notes: what an earlier one, or the table of balance, has said is left out."""
     seen: set[str] = set()
     found = []
     for text in methods:
-        first, *rest = text.split("; ")
+        first, *rest = [part for part in text.split("; ") if not _of_balance(part)]
         new = [part for part in rest if part not in seen]
         seen.update(rest)
         found.append("; ".join([first, *new]) + ".")
     return list(dict.fromkeys(found))
 
 
+def _of_balance(part: str) -> bool:
+    """Whether a part of a method lists the terms of the propensity, which balance tells."""
+    return part.startswith("propensity: ") or part.endswith(" left out: not in this table")
+
+
 def _absolute(
-    part: pd.DataFrame, exposure: str, levels: Sequence[str], event: str
+    part: pd.DataFrame, exposure: str, levels: Sequence[str], event: str, marks: Footnotes
 ) -> list[tuple[str, list[str], list[_Row]]]:
     lines = []
     for own, difference, words in _SIDES:
@@ -141,9 +148,9 @@ def _absolute(
         for gap in gaps.to_dict("records"):
             sides = [_side(part, own, f"{exposure}={one}", gap["time"]) for one in levels]
             label = words.format(event=event, event_small=small(event), month=gap["time"])
-            cells = [interval(side) if side else NOTHING for side in sides]
+            cells = [shown(side, marks) if side else NOTHING for side in sides]
             known = [side for side in sides if side]
-            lines.append(("", [label, *cells, _signed(gap)], [*known, gap]))
+            lines.append(("", [label, *cells, shown(gap, marks, signed=True)], [*known, gap]))
     return lines
 
 
@@ -154,27 +161,9 @@ def _side(part: pd.DataFrame, statistic: str, group: str, time: float) -> _Row |
     return here.iloc[0].to_dict() if len(here) else None
 
 
-def _signed(row: _Row) -> str:
-    """A difference with its sign, or why there is none."""
-    if math.isfinite(row["estimate"]):
-        text = interval(row)
-        return f"+{text}" if row["estimate"] > 0 else text
-    return reason(row)
-
-
-def reason(row: _Row) -> str:
-    """Why a row has no estimate: the first words of its method."""
-    first = str(row["method"]).split(";")[0]
-    return first if first.startswith("not") else NOTHING
-
-
-def _ratios(part: pd.DataFrame) -> list[tuple[str, list[str], list[_Row]]]:
+def _ratios(part: pd.DataFrame, marks: Footnotes) -> list[tuple[str, list[str], list[_Row]]]:
     found = part[part["statistic"] == "hazard_ratio"].to_dict("records")
-    lines = []
-    for row in found:
-        value = interval(row) if math.isfinite(row["estimate"]) else reason(row)
-        lines.append(("", ["Hazard ratio", "", "", value], [row]))
-    return lines
+    return [("", ["Hazard ratio", "", "", shown(row, marks)], [row]) for row in found]
 
 
 def contrast_table(
@@ -184,34 +173,51 @@ def contrast_table(
     levels = design.levels(modifier)
     header = ["Effect"]
     header += [design.group_label(f"{modifier}={level}") for level in levels]
-    header += [f"{design.label(modifier)}: between (95 % CI)"]
+    header += ["Between the two (95 % CI)"]
+    marks = Footnotes(method_words(design))
     body: list[tuple[str, list[str], list[_Row]]] = []
     several = rows["endpoint"].nunique() > 1
     for endpoint, part in rows.groupby("endpoint", sort=False):
         if several:
             head = [design.endpoint_name(str(endpoint)), *[""] * (len(levels) + 1)]
             body.append(("head", head, []))
-        body += _within(part, exposure, modifier, levels)
-        body += _beyond(part)
+        body += _within(part, exposure, modifier, levels, without(str(endpoint)), marks)
+        body += _beyond(part, design, marks)
     between = rows[rows["statistic"].isin([line[1] for line in _WITHIN] + ["reri", "power"])]
-    first = between.drop_duplicates(["model", "statistic"])
-    told = [
-        f"{STATISTICS[row['statistic']].label}, {row['model']}: {row['method']}"
-        for row in first.to_dict("records")
-    ]
-    return table(caption, header, body, map(method_words(design), once(told)), numeric=[])
+    first = between[between["estimate"].notna()].drop_duplicates(["model", "statistic"])
+    told = []
+    for row in first.to_dict("records"):
+        names = [STATISTICS[row["statistic"]].label, model_words(row["model"])]
+        told.append(f"{', '.join(filter(None, names))}: {row['method']}")
+    below = map(method_words(design), once(told))
+    return table(caption, header, body, [*marks.lines(), *below], numeric=[])
 
 
 _WITHIN = (
-    ("risk_difference", "difference_of_risk_differences", "overlap weighted", "points of survival"),
-    ("rmst_difference", "difference_of_rmst_differences", "overlap weighted", "months"),
-    ("hazard_ratio", "ratio_of_hazard_ratios", "overlap weighted", "hazard ratio, overlap weights"),
-    ("hazard_ratio", "ratio_of_hazard_ratios", "interaction adjusted", "hazard ratio, adjusted"),
+    (
+        "risk_difference",
+        "difference_of_risk_differences",
+        "overlap weighted",
+        "Points {alive} at month {month:g}",
+    ),
+    (
+        "rmst_difference",
+        "difference_of_rmst_differences",
+        "overlap weighted",
+        "Mean months {alive} up to month {month:g}",
+    ),
+    ("hazard_ratio", "ratio_of_hazard_ratios", "overlap weighted", "Hazard ratio, overlap weights"),
+    ("hazard_ratio", "ratio_of_hazard_ratios", "interaction adjusted", "Hazard ratio, adjusted"),
 )
 
 
 def _within(
-    part: pd.DataFrame, exposure: str, modifier: str, levels: Sequence[str]
+    part: pd.DataFrame,
+    exposure: str,
+    modifier: str,
+    levels: Sequence[str],
+    alive: str,
+    marks: Footnotes,
 ) -> list[tuple[str, list[str], list[_Row]]]:
     lines = []
     for own, between, model, words in _WITHIN:
@@ -220,12 +226,10 @@ def _within(
             cells, known = [], []
             for level in levels:
                 one = _inside(here, own, exposure, f"{modifier}={level}", row["time"])
-                cells.append(interval(one) if one else NOTHING)
+                cells.append(shown(one, marks) if one else NOTHING)
                 known += [one] if one else []
-            month = "" if math.isnan(row["time"]) else f" at month {row['time']:g}"
-            value = interval(row) if math.isfinite(row["estimate"]) else reason(row)
-            label = f"{words[0].upper()}{words[1:]}{month}"
-            lines.append(("", [label, *cells, value], [*known, row]))
+            label = words.format(alive=alive, month=row["time"])
+            lines.append(("", [label, *cells, shown(row, marks)], [*known, row]))
     return lines
 
 
@@ -242,21 +246,23 @@ def _inside(
     return found.iloc[0].to_dict() if len(found) else None
 
 
-def _beyond(part: pd.DataFrame) -> list[tuple[str, list[str], list[_Row]]]:
+def _beyond(
+    part: pd.DataFrame, design: Design, marks: Footnotes
+) -> list[tuple[str, list[str], list[_Row]]]:
     """Additive excess, shrunken ratio with its probabilities, and power."""
     lines = []
     blank = [""] * 2
+    matters = design.chapter["flags"]["power_ratio"]
     for statistic, model, words in (
-        ("reri", "interaction adjusted", "Excess of relative hazards by both together"),
+        ("reri", "interaction adjusted", "Excess of relative hazards by both (RERI)"),
         ("ratio_of_hazard_ratios", "shrunken", "Ratio of hazard ratios, drawn towards 1"),
         ("posterior_probability", "shrunken", "Probability of a ratio"),
-        ("power", "diagnostic", "Power for a ratio that would matter"),
+        ("power", "diagnostic", f"Power for a true ratio of {matters:g}"),
     ):
         here = part[(part["statistic"] == statistic) & (part["model"] == model)]
         for row in here.to_dict("records"):
             level = f" {row['level']}" if statistic == "posterior_probability" else ""
-            value = interval(row) if math.isfinite(row["estimate"]) else reason(row)
-            lines.append(("", [words + level, *blank, value], [row]))
+            lines.append(("", [words + level, *blank, shown(row, marks)], [row]))
     return lines
 
 
@@ -351,12 +357,75 @@ def e_values_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
         cells = [name, interval(effect), interval(value), interval(limit) if limit else NOTHING]
         body.append(("", cells, list(here.values())))
     notes = [
-        "E-value: the smallest risk ratio, with treatment and with outcome alike and beyond what "
+        "E-value: the smallest risk ratio, with what is compared and with the outcome alike, "
+        "beyond what "
         "is adjusted for, with which an unrecorded factor could make the estimate (or the limit "
         "nearer no effect) out of nothing. 1: no such factor is needed."
     ]
     header = ["Effect", "Estimate (95 % CI)", "E-value", "Of the limit"]
     return table(caption, header, body, notes, numeric=[2, 3])
+
+
+#: Restrictions by the name of their rows.
+_RESTRICTED = {
+    "new users": "New users of the treatment",
+    "modern systemic": "With modern systemic treatment",
+    "era": "In recent years",
+}
+
+
+def restrictions_table(rows: pd.DataFrame, design: Design, exposure: str, *, caption: str) -> Html:
+    """The weighted effect among fewer patients, a line each restriction and endpoint.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Of `causal.weighted_effects`, the restriction as model and population.
+    """
+    statistics = ("risk_difference", "rmst_difference", "hazard_ratio")
+    marks = Footnotes(method_words(design))
+    body: list[tuple[str, list[str], list[_Row]]] = []
+    for endpoint, part in rows.groupby("endpoint", sort=False):
+        body.append(("head", [design.endpoint_name(str(endpoint)), *[""] * 4], []))
+        for (model, where), own in part.groupby(["model", "population"], sort=False):
+            found = {row["statistic"]: row for row in own.to_dict("records")}
+            used = [found.get(name) for name in statistics]
+            sizes = [row["n"] for row in used if row is not None and math.isfinite(row["n"])]
+            names = [_RESTRICTED.get(one, one) for one in model.split(" and ")]
+            label = ", ".join([names[0], *map(small, names[1:])])
+            label = f"{label[0].upper()}{label[1:]}" + marks.mark(_left_out(where, design))
+            cells = [label, number(sizes[0], 0) if sizes else NOTHING]
+            cells += [shown(row, marks, signed=row is not used[-1]) for row in used]
+            body.append(("level", cells, [row for row in used if row is not None]))
+    months = rows["time"].dropna()
+    at = f"month {months.max():g}" if len(months) else "the horizon"
+    header = ["Patients", "n", f"Points without the event at {at}", f"Months up to {at}"]
+    side = design.label(exposure, design.levels(exposure)[1])
+    notes = [
+        *marks.lines(),
+        f"{side} against the others, overlap weights learnt anew among these patients.",
+    ]
+    return table(caption, [*header, "Hazard ratio (95 % CI)"], body, notes, numeric=[1])
+
+
+def _left_out(population: str, design: Design) -> str:
+    """Who is left out of a restriction: "Without patients of: ..."."""
+    out, kept = [], []
+    for part in population.split(","):
+        name, sign, level = part.partition("!=")
+        if sign:
+            out.append(f"{small(design.label(name))}: {small(design.label(name, level))}")
+        else:
+            kept.append(describe({**_ANY, "population": part}, design))
+    told = f"Left out: {'; '.join(out)}" if out else ""
+    return ". ".join(filter(None, [told, *kept]))
+
+
+_ANY = {
+    **dict.fromkeys(("endpoint", "covariate", "level", "model", "statistic"), ""),
+    "group": "all",
+    "time": math.nan,
+}
 
 
 def rates_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:

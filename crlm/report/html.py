@@ -259,8 +259,11 @@ def table(
     )
     lines, plain = [], [" | ".join(header)]
     for kind, cells, *_ in body:
-        first = f'<th scope="row" style="{_LEFT};font-weight:400">{escape(cells[0])}</th>'
-        rest = "".join(_data(text, i in right) for i, text in enumerate(cells[1:], 1))
+        # A heading row with nothing behind it takes the width of the table.
+        whole = f' colspan="{len(cells)}"' if kind == "head" and not any(cells[1:]) else ""
+        first = f'<th scope="row"{whole} style="{_LEFT};font-weight:400">{escape(cells[0])}</th>'
+        behind = () if whole else enumerate(cells[1:], 1)
+        rest = "".join(_data(text, i in right) for i, text in behind)
         style = f' class="{kind}"' if kind else ""
         lines.append(f"<tr{style}>{first}{rest}</tr>")
         plain.append(" | ".join(cells))

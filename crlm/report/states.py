@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,16 +9,17 @@ import pandas as pd
 
 from crlm.ledger import Design
 from crlm.naming import method_words, small
-from crlm.numbers import NOTHING, interval, number, p_text
+from crlm.numbers import NOTHING, number, p_text
+from crlm.report.cells import shown
 from crlm.report.html import Footnotes, Html, table
-from crlm.report.readings.states import RULES
+from crlm.report.readings.states import LOST, RULES
 
 _Row = Mapping[str, Any]
 _Line = tuple[str, list[str], list[_Row]]
 #: What is asked of a rate, and of a share of patients.
 _KINDS = {
-    "hazard_ratio": "Does it act there (cause-specific HR)",
-    "subdistribution_hazard_ratio": "Do more or fewer get there (subdistribution HR)",
+    "hazard_ratio": "Rate among those still free of any event (cause-specific HR)",
+    "subdistribution_hazard_ratio": "Share who get there in the end (subdistribution HR)",
 }
 _TRANSITION = {
     "multistate": "HR",
@@ -47,9 +47,9 @@ def incidence_table(rows: pd.DataFrame, design: Design, by: str, *, caption: str
         used = [found[level, month, group] for group in groups]
         gap, test = gaps.get((level, month)), tests.get((level,))
         cells = [f"{level.capitalize()}, by month {month:g}"]
-        cells += [_shown(row, marks) for row in used]
+        cells += [shown(row, marks) for row in used]
         if len(groups) > 1:
-            cells += [_shown(gap, marks), p_text(test["estimate"]) if test else NOTHING]
+            cells += [shown(gap, marks), p_text(test["estimate"]) if test else NOTHING]
             cells[-1] = "" if level in told else cells[-1]
         told.add(level)
         body.append(("", cells, [*used, *filter(None, [gap, test])]))
@@ -70,7 +70,7 @@ def kinds_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
         by = {row["statistic"]: row for row in part.to_dict("records")}
         label = design.group_label(f"{name}={level}") if level else design.label(name)
         cells = [f"{cause.capitalize()}: {label}"]
-        cells += [_shown(by.get(statistic), marks) for statistic in _KINDS]
+        cells += [shown(by.get(statistic), marks) for statistic in _KINDS]
         body.append(("", cells, list(by.values())))
     return table(caption, ["Event", *_KINDS.values()], body, marks.lines())
 
@@ -88,13 +88,13 @@ def months_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
     found = _by(own, "months_in_state", "time", "level", "group")
     gaps = _by(rows, "months_in_state_difference", "time", "level")
     marks, body = Footnotes(method_words(design)), []
-    for month in dict.fromkeys(own["time"]):
+    for month in sorted(own["time"].unique()):
         body.append(("head", [f"Up to month {month:g}", *[""] * (len(groups) + bool(gaps))], []))
         for state in dict.fromkeys(own["level"]):
             used = [found[month, state, group] for group in groups]
-            cells = [state.capitalize(), *[_shown(row, marks) for row in used]]
+            cells = [state.capitalize(), *[shown(row, marks) for row in used]]
             gap = gaps.get((month, state))
-            cells += [_shown(gap, marks)] if gaps else []
+            cells += [shown(gap, marks)] if gaps else []
             body.append(("level", cells, [*used, *([gap] if gap else [])]))
     header = ["Months in the state", *[design.group_label(group) for group in groups]]
     header += [f"Difference: {_minus(groups, design)}"] if gaps else []
@@ -115,7 +115,7 @@ def transitions_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Ht
         counted = _counted(rows, population)
         told = [f"{number(row['events'], 0)} of {number(row['n'], 0)}" for row in counted]
         cells += ["; ".join(told)]
-        cells += [_shown(by[model], marks) if model in by else "" for model in _TRANSITION]
+        cells += [shown(by[model], marks) if model in by else "" for model in _TRANSITION]
         body.append(("", cells, [*by.values(), *counted]))
     header = [
         "Step",
@@ -149,10 +149,42 @@ def rules_table(
             for name, value in keys.items():
                 found = found[found[name] == value]
             row = found.iloc[0].to_dict() if len(found) else None
-            cells.append(_shown(row, marks))
+            cells.append(shown(row, marks))
             used += [row] if row else []
         body.append(("", cells, used))
     return table(caption, ["Dated", *[head for head, _ in columns]], body, [*notes, *marks.lines()])
+
+
+def short_period_table(
+    rows: pd.DataFrame, design: Design, by: str, *, caption: str, month: float
+) -> Html:
+    """Failure by a month under each way to treat those lost before it, a line each.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Risk of all, its difference and the odds ratio of the second level of `by`.
+    """
+    statistics = ("cumulative_incidence", "risk_difference", "odds_ratio")
+    marks, body = Footnotes(method_words(design)), []
+    for model in [name for name in LOST if (rows["model"] == name).any()]:
+        found = _by(rows[rows["model"] == model], None, "statistic")
+        used = [found.get((name,)) for name in statistics]
+        # A line of the first model alone has a risk; the others leave it empty.
+        cells = [LOST[model], *[_noted(row, marks) for row in used]]
+        body.append(("", cells, [row for row in used if row]))
+    who = design.group_label(f"{by}={design.levels(by)[1]}")
+    other = small(design.group_label(f"{by}={design.levels(by)[0]}"))
+    header = [f"Patients lost before month {month:g}", "Failed, % of all"]
+    header += [f"Difference, points: {who} minus {other}", "Odds ratio (95 % CI)"]
+    return table(caption, header, body, marks.lines())
+
+
+def _noted(row: _Row | None, marks: Footnotes) -> str:
+    """A cell with its method below, whether it has an estimate or not."""
+    text = shown(row, marks)
+    known = row is not None and not text.startswith(NOTHING)
+    return text + marks.mark(str(row["method"])) if row is not None and known else text
 
 
 def strain_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
@@ -171,7 +203,7 @@ def strain_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
         cells, used = [f"{design.endpoint_name(str(endpoint))}"], []
         for _, *keys in columns:
             row = found.get(tuple(keys))
-            cells.append(_shown(row, marks))
+            cells.append(shown(row, marks))
             used += [row] if row else []
         body.append(("", cells, used))
     return table(caption, ["Model", *[head for head, *_ in columns]], body, marks.lines())
@@ -184,14 +216,14 @@ def codons_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
         name = design.endpoint_name(str(endpoint))
         test = _by(part, None, "statistic").get(("p",))
         p = p_text(test["estimate"]) if test else NOTHING
-        head = [f"{name}: are the levels equal?", "", "", f"joint test, p {p}"]
+        head = [f"{name}: are the levels equal? Joint test, p {p}", "", "", ""]
         body.append(("head", head, [test] if test else []))
         ratios = _by(part, "hazard_ratio", "level", "model")
         for level in dict.fromkeys(level for level, _ in ratios):
             raw, drawn = ratios[level, "levels of one model"], ratios[level, "partial pooling"]
             label = design.group_label(f"{raw['covariate']}={level}")
             counts = f"{number(raw['events'], 0)} of {number(raw['n'], 0)}"
-            cells = [label, counts, _shown(raw, marks), _shown(drawn, marks)]
+            cells = [label, counts, shown(raw, marks), _noted(drawn, marks)]
             body.append(("level", cells, [raw, drawn]))
     header = ["Level", "Events", "HR alone (95 % CI)", "HR drawn together (95 % CI)"]
     return table(caption, header, body, marks.lines())
@@ -207,19 +239,6 @@ def _by(rows: pd.DataFrame, statistic: str | None, *keys: str) -> dict[tuple[Any
     for row in used.to_dict("records"):
         found.setdefault(tuple(row[key] for key in keys), row)
     return found
-
-
-def _shown(row: _Row | None, marks: Footnotes) -> str:
-    """A cell: the estimate with limits; where there is none a dash and the reason below."""
-    if row is None:
-        return ""
-    if math.isfinite(row["estimate"]):
-        return interval(row)
-    return NOTHING + marks.mark(_reason(str(row["method"])))
-
-
-def _reason(method: str) -> str:
-    return method[:1].upper() + method[1:]
 
 
 def _minus(groups: Sequence[str], design: Design) -> str:

@@ -375,8 +375,8 @@ def effects_table(
     header += ["Estimate (95 % CI)" + marks.usual([row["method"] for row in shown])]
     header += ["p" + marks.usual([test["method"] for test in found if test])]
     for row, test in zip(shown, found, strict=True):
-        p = p_text(test["estimate"]) + marks.mark(test["method"]) if test else ""
         value = interval(row) + marks.mark(row["method"])
+        p = p_text(test["estimate"]) + marks.mark(test["method"]) if test else ""
         # The estimate of a product is by how much one ratio is larger than the other.
         ratio = "ratio of " if ":" in row["covariate"] else ""
         plural = "s" if ratio else ""

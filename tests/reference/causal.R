@@ -250,6 +250,8 @@ one <- coxph(Surv(dtime, death) ~ hormon + age + nodes, q, control = tight)
 two <- coxph(Surv(dtime, death) ~ hormon + age + nodes + nsk(year, df = 3), q, control = tight)
 note("era", "outcome_chi_square", 2 * (two$loglik[2] - one$loglik[2]))
 note("era", c("log_hr", "se"), c(coef(two)[1], sqrt(vcov(two)[1, 1])))
+two <- update(two, . ~ . + hormon:I(year / 10))
+note("era", c("product", "product_se"), c(tail(coef(two), 1), sqrt(tail(diag(vcov(two)), 1))))
 
 # ---- what was not measured ----------------------------------------------------------
 ev <- function(h, rare = FALSE) {

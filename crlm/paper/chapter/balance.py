@@ -13,6 +13,7 @@ from crlm.paper.chapter.comparable import Comparable
 from crlm.report import comparable as tables
 from crlm.report import figures, html
 from crlm.report.readings import comparable as words
+from crlm.report.readings.flags import diagnosis
 
 _KINDS = ("overlap", "att")
 _RISK_TICKS = (0, 12, 24, 36, 48, 60)
@@ -62,8 +63,8 @@ class Balance(Comparable):
             html.fold(f"{title}: propensity", self._propensity_picture(exposure)),
             table,
         ]
-        reading = [words.balance(rows, self.design), words.flags(rows)]
-        return self.section(rows, pieces, reading, picture)
+        html.show(*map(html.say, diagnosis(rows, self.design)))
+        return self.section(rows, pieces, words.balance(rows, self.design), picture)
 
     def _few_terms(self, exposure: str) -> str:
         """Why there is no model of who is treated; empty where there is."""
@@ -145,7 +146,7 @@ class Balance(Comparable):
         side = self.design.label(exposure, self.design.levels(exposure)[1])
         caution = html.say(_NOT_BALANCED.format(treatment=side), "caution")
         reading = words.effect(rows, self.design, exposure, endpoint)
-        html.show(html.say(words.flags(diagnosed)))
+        html.show(*map(html.say, diagnosis(diagnosed, self.design)))
         section = self.section(rows, [table, folded], reading, picture)
         html.show(caution)
         return section

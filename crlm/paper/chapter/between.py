@@ -13,6 +13,7 @@ from crlm.paper.chapter.comparable import Comparable
 from crlm.report import comparable as tables
 from crlm.report import html
 from crlm.report.readings import comparable as words
+from crlm.report.readings.flags import diagnosis
 
 _UNPROVEN = (
     "This is no proof that the two effects are equal: “regardless” needs limits that leave no "
@@ -52,7 +53,8 @@ class Between(Comparable):
                 for where, part in within.groupby("population", sort=False)
             ],
         )
-        html.show(html.say(words.flags(pd.concat([within, rows], ignore_index=True))))
+        flagged = pd.concat([within, rows], ignore_index=True)
+        html.show(*map(html.say, diagnosis(flagged, self.design)))
         section = self.section(rows, [table, inside], words.modification(rows, self.design))
         html.show(html.say(_UNPROVEN, "caution"))
         return section

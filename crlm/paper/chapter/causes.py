@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from crlm import multistate, survival
-from crlm.naming import method_words, small
+from crlm.naming import small
 from crlm.paper.base import Section, nothing
 from crlm.paper.chapter.asking import Asking
 from crlm.report import figures, html, states
 from crlm.report.readings import states as readings
+from crlm.report.readings.flags import diagnosis
 
 _TOLD = {
     "RFS": "in which organ the disease came back first, while the others compete",
@@ -64,10 +65,10 @@ class Causes(Asking):
         picture = self._causes_picture(frame, by, title)
         kinds = states.kinds_table(rows, self.design, caption="Rates and shares")
         pieces = [
-            *map(html.say, readings.diagnosis(rows, method_words(self.design))),
+            *map(html.say, diagnosis(rows, self.design)),
             picture,
             states.incidence_table(self._absolute(rows), self.design, by, caption=title),
-            html.fold("Hazard ratios: does it act there, do fewer get there", kinds),
+            html.fold("Hazard ratios: of the rate, and of the share", kinds),
         ]
         reading = [readings.incidence(rows, self.design), readings.kinds(rows, self.design)]
         found = self.section(rows, pieces, reading, picture)

@@ -13,6 +13,7 @@ from crlm.paper.chapter.comparable import Comparable
 from crlm.report import comparable as tables
 from crlm.report import html
 from crlm.report.readings import comparable as words
+from crlm.report.readings.flags import diagnosis
 
 _SHIFTS = {"halved": -math.log(2), "doubled": math.log(2)}
 _UNTESTABLE = (
@@ -131,7 +132,7 @@ class Gaps(Comparable):
         title = "The printed models, complete cases and completed tables"
         models = {"complete case": "Complete cases", "imputed": "Completed tables"}
         table = tables.two_models_table(rows, self.design, models, caption=title)
-        html.show(html.say(words.flags(rows)))
+        html.show(*map(html.say, diagnosis(rows, self.design)))
         section = self.section(rows, [table], words.imputed(rows, self.design, exposure))
         html.show(html.say(_UNTESTABLE, "caution"))
         return section

@@ -10,11 +10,12 @@ import pandas as pd
 from crlm import causal, endpoints, multistate, regression, survival
 from crlm.ledger import CohortError
 from crlm.ledger import rows as result_rows
-from crlm.naming import method_words, small
+from crlm.naming import small
 from crlm.paper.base import Section, nothing
 from crlm.paper.chapter.causes import Causes
-from crlm.report import figures, html, states, tables
+from crlm.report import figures, html, states
 from crlm.report.readings import states as readings
+from crlm.report.readings.flags import diagnosis
 
 _TOLD = "at which step of the disease the difference arises, and how many months each step lasts"
 _NOT_CAUSE = (
@@ -29,11 +30,6 @@ _NOT_SHORT = (
     "A short period is an outcome: it can foretell death only from the month at which it is known, "
     "and not before. None of this says what shortened it."
 )
-_RISKS = {
-    "cumulative_incidence": "Risk, %",
-    "risk_difference": "Difference, points",
-    "odds_ratio": "Odds ratio",
-}
 #: What becomes of those censored before the month, in the paper's own model.
 _RULES = {
     "not short": "censored count as not short",
@@ -93,7 +89,7 @@ class Process(Causes):
         )
         months = self._months_picture(process)
         pieces = [
-            *map(html.say, readings.diagnosis(rows, method_words(self.design))),
+            *map(html.say, diagnosis(rows, self.design)),
             picture,
             states.months_table(process, self.design, caption=f"Months in each state by {label}"),
             html.fold("Months in each state as a picture", months) if months else None,
@@ -146,9 +142,8 @@ class Process(Causes):
         early = frame["time"] < month
         lost = int((early & ~frame["event"]).sum())
         died = int((early & (frame["cause"] == "death")).sum())
-        table = tables.effects_table(
-            rows, self.design, caption=f"Failure by month {month:g}", statistics=_RISKS
-        )
+        caption = f"Failure by month {month:g}"
+        table = states.short_period_table(rows, self.design, by, caption=caption, month=month)
         reading = [readings.short_period(rows, self.design), readings.odds(rows, self.design)]
         first = html.say(readings.censored_early(lost, died, month))
         found = self.section(rows, [first, table], reading)
@@ -196,7 +191,7 @@ class Process(Causes):
         columns = _columns(groups, at, self.design)
         caption = "Surgical failure under three rules of dating"
         table = states.rules_table(rows, self.design, caption=caption, columns=columns)
-        first = [html.say(text) for text in readings.diagnosis(flag, method_words(self.design))]
+        first = [html.say(text) for text in diagnosis(flag, self.design)]
         found = self.section(rows, [*first, table], readings.guaranteed(rows, self.design))
         html.show(html.say(_NOT_BIOLOGY, "caution"))
         return found

@@ -16,6 +16,7 @@ from crlm.paper.chapter.comparable import Comparable
 from crlm.report import comparable as tables
 from crlm.report import figures, html
 from crlm.report.readings import comparable as words
+from crlm.report.readings.flags import diagnosis
 
 _MODELS = {
     "diagnostic": "ever treated",
@@ -152,7 +153,7 @@ class Starting(Comparable):
             if unknown:
                 label = self.design.label(exposure, self.design.levels(exposure)[1])
                 told.append(f"{counted(unknown, 'patient')} with {label} have no date of start.")
-        told.append(words.flags(rows))
+        told += diagnosis(rows, self.design)
         return [html.say(text) for text in told if text]
 
     def _start_shown(self, rows: pd.DataFrame, exposure: str) -> Section:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import pandas as pd
 
 from crlm import endpoints, regression, survival
-from crlm.naming import method_words, small
+from crlm.naming import small
 from crlm.paper.base import Section, nothing
 from crlm.paper.chapter.asking import Asking
 from crlm.report import figures, html, states, tables
 from crlm.report.readings import states as readings
+from crlm.report.readings.flags import diagnosis
 
 _NOT_VISITS = (
     "A difference of medians smaller than the interval between two examinations may be the "
@@ -64,8 +65,8 @@ class Strain(Asking):
             own = rows[rows["endpoint"] == endpoint]
             flag = regression.visit_grid(own, months, apart=apart, endpoint=endpoint)
             flags.append(self.add(flag))
-        say = method_words(self.design)
-        pieces = [html.say(text) for flag in flags for text in readings.diagnosis(flag, say)]
+        flagged = pd.concat(flags, ignore_index=True)
+        pieces = [html.say(text) for text in diagnosis(flagged, self.design)]
         for endpoint in known:
             part = rows[rows["endpoint"] == endpoint]
             if len(part):
@@ -111,7 +112,7 @@ class Strain(Asking):
                 html.show(html.say(f"Not asked here: no candidate is known; {told}.", "skipped"))
             return nothing()
         rows = self.add(*parts)
-        flags = readings.diagnosis(rows, method_words(self.design))
+        flags = diagnosis(rows, self.design)
         table = states.strain_table(rows, self.design, caption="What the models can carry")
         pieces = [*map(html.say, flags), table]
         found = self.section(rows, pieces, readings.strain(rows, self.design))
@@ -150,8 +151,8 @@ class Strain(Asking):
                 html.show(html.say(f"Not asked here: nothing to compare; {told}.", "skipped"))
             return nothing()
         rows = self.add(*parts)
-        say = method_words(self.design)
-        pieces = [html.say(text) for flag in flags for text in readings.diagnosis(flag, say)]
+        flagged = pd.concat(flags, ignore_index=True)
+        pieces = [html.say(text) for text in diagnosis(flagged, self.design)]
         caption = "Ratios by period of the follow-up"
         names = {"hazard_ratio": "HR"}
         table = tables.effects_table(

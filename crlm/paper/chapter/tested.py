@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -16,6 +17,7 @@ from crlm.paper.chapter.comparable import Comparable, Term
 from crlm.report import comparable as tables
 from crlm.report import figures, html
 from crlm.report.readings import comparable as words
+from crlm.report.readings.flags import diagnosis
 
 _TEST, _YEAR = "genetic_test_months", "surgery_year"
 #: A term joins the model for being tested where so many of the eligible have it.
@@ -66,7 +68,7 @@ class Tested(Comparable):
         texts.append(self._print_parent())
         rows = pd.concat([part for part in parts if len(part)] or [result_rows([])])
         rows = rows.reset_index(drop=True)
-        html.show(html.say(words.flags(rows)) if words.flags(rows) else None)
+        html.show(*map(html.say, diagnosis(rows, self.design)))
         section = self.section(rows, pieces, texts, picture)
         html.show(html.say(_LATE if len(late) else _LIKE, "caution"))
         return section
@@ -226,10 +228,7 @@ class Tested(Comparable):
         found = self._print_apart()
         if found.empty:
             return ""
-        told = "; ".join(
-            f"{row['how']}, {number((row['low'] + row['high']) / 2, 1)} standard errors"
-            for row in found.to_dict("records")
-        )
+        told = "; ".join(_apart(row) for row in found.to_dict("records"))
         return f"From print alone, beside the hospital's other patients: {told}."
 
     # ---- tests that came late --------------------------------------------------
@@ -285,6 +284,14 @@ class Tested(Comparable):
         shown = pd.concat(curves, ignore_index=True)
         whole = pd.concat(rows, ignore_index=True)
         return figures.kaplan_meier(shown, whole, self.design, title=title)
+
+
+def _apart(row: Mapping[str, Any]) -> str:
+    """How far a printed number lies from its parent's, in standard errors."""
+    z = (row["low"] + row["high"]) / 2
+    place, _, parent = str(row["how"]).partition(": ")
+    side = "above" if z > 0 else "below"
+    return f"{place} of {small(parent)}, {number(abs(z), 1)} standard errors {side}"
 
 
 _GROUPS = ("tested=yes", "tested=no", "all")

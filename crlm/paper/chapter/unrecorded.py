@@ -13,7 +13,7 @@ from crlm.paper.chapter.comparable import Comparable
 from crlm.report import comparable as tables
 from crlm.report import html
 from crlm.report.readings import comparable as words
-from crlm.report.tables import effects_table
+from crlm.report.readings.flags import diagnosis
 
 #: More patients than this with the event by the horizon make it common.
 _COMMON = 0.15
@@ -65,11 +65,11 @@ class Unrecorded(Comparable):
             whole = pd.concat(parts, ignore_index=True)
             pieces.append(tables.e_values_table(whole, self.design, caption=title))
         era, text = self._era_rows(names, exposure)
-        html.show(html.say(words.flags(era)) if len(era) and words.flags(era) else None)
+        html.show(*map(html.say, diagnosis(era, self.design)))
         others = self.add(*self._restricted_rows(names, exposure, dict(restrictions or {})))
         control = self.add(*self._control_rows(exposure))
-        pieces += self._restricted_pieces(pd.concat([others, control], ignore_index=True), exposure)
-        reading = [words.e_values(values, self.design), text]
+        pieces += self._restricted_pieces(others, exposure)
+        reading = [words.e_values(values, self.design), text, words.control(control, self.design)]
         rows = pd.concat([values, era, others, control], ignore_index=True)
         section = self.section(rows, pieces, reading)
         html.show(html.say(_NO_PROOF, "caution"))
@@ -211,11 +211,6 @@ class Unrecorded(Comparable):
     def _restricted_pieces(self, rows: pd.DataFrame, exposure: str) -> list[html.Html]:
         if rows.empty or not rows["estimate"].notna().any():
             return []
-        title = f"{self.design.label(exposure)} in fewer patients, and a negative control"
-        names = {
-            "risk_difference": "points of survival",
-            "rmst_difference": "months",
-            "hazard_ratio": "HR",
-        }
-        table = effects_table(rows, self.design, caption=title, statistics=names)
+        title = f"{self.design.label(exposure)} in fewer patients"
+        table = tables.restrictions_table(rows, self.design, exposure, caption=title)
         return [html.fold(title, table)]

@@ -66,10 +66,11 @@ def love(rows: pd.DataFrame, design: Design, *, title: str) -> Picture | None:
         told = [_draw_marks(axis, found, model, keys) for model in _MARKS]
         names = [characteristic(name, level, design) for name, level in keys]
         axis.set_yticks(range(len(keys)), [wrapped(name) for name in names], fontsize=8)
-        axis.set(xlim=(-widest, widest), ylim=(-0.7, len(keys) - 0.3), title=title)
+        axis.set(xlim=(-widest, widest), ylim=(-0.7, len(keys) - 0.3))
         axis.set_xlabel("Standardised difference")
-        # The smallest differences stand lowest, so this corner is free.
-        axis.legend(fontsize=8, loc="lower right")
+        place = {"loc": "lower left", "bbox_to_anchor": (-0.01, 0.99), "borderaxespad": 0.2}
+        axis.legend(ncols=3, fontsize=8, columnspacing=1.2, **place)
+        axis.set_title(title, pad=21)
         alt = f"Love plot. {title}. {_told(names, keys, told)}"
         return Picture(figure, alt, title, found)
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from crlm.ledger import FLAGS, Design
-from crlm.naming import small
+from crlm.ledger import Design
+from crlm.naming import model_words, small
 from crlm.numbers import counted, decimals_of, interval, limits, number, p_phrase, ratio
 from crlm.report.figures.comparable import characteristic
 from crlm.report.readings.models import ratio_text
-from crlm.report.readings.wording import capital, is_unjudged, records_of, sentence
+from crlm.report.readings.wording import capital, records_of, sentence
 
 Row = Mapping[str, Any]
 #: What those without the event are called.
@@ -23,23 +23,6 @@ WITHOUT = {"OS": "alive", "RFS": "alive without recurrence", "SCP": "under surgi
 def without(endpoint: str) -> str:
     """What patients without the event of an endpoint are called: "alive"."""
     return WITHOUT.get(endpoint, "free of the event")
-
-
-def flags(rows: pd.DataFrame) -> str:
-    """Which diagnostics are raised; which were looked at and are not."""
-    found = rows[rows["statistic"] == "flag"]
-    raised = list(dict.fromkeys(found.loc[found["estimate"] > 0, "covariate"]))
-    others = found[~found["covariate"].isin(raised)]
-    judged = others[~others["method"].map(is_unjudged).astype(bool)]
-    silent = list(dict.fromkeys(judged["covariate"]))
-    open_ = [name for name in dict.fromkeys(others["covariate"]) if name not in silent]
-    if found.empty:
-        return ""
-    told = [f"{name} ({FLAGS.get(name, 'note')})" for name in raised]
-    text = f"Raised: {', '.join(told)}" if told else ""
-    rest = f"{'not raised' if text else 'Not raised'}: {', '.join(silent)}" if silent else ""
-    unknown = f"{'not judged' if text or rest else 'Not judged'}: {', '.join(open_)}"
-    return sentence("; ".join(filter(None, [text, rest, unknown if open_ else ""])))
 
 
 def balance(rows: pd.DataFrame, design: Design) -> str:
@@ -168,24 +151,26 @@ def modification(rows: pd.DataFrame, design: Design) -> str:
     told = []
     for endpoint, part in rows.groupby("endpoint", sort=False):
         words = []
-        between = _ratio_between(part)
-        if between is not None:
-            ends = (ratio(between["conf_low"]), ratio(between["conf_high"]))
-            words.append(
-                f"the data are compatible with a ratio of the two hazard ratios from {ends[0]} "
-                f"to {ends[1]} (estimate {interval(between)})"
-            )
         gap = _last(part, "difference_of_risk_differences")
         if gap is not None:
             both = limits(gap)
             ci = f" (95 % CI {both})" if both else ""
             words.append(
-                f"the difference in survival itself differs by {number(gap['estimate'], 1)} "
-                f"points{ci} at month {gap['time']:g}"
+                f"the gain in points differs by {number(gap['estimate'], 1)}{ci} at month "
+                f"{gap['time']:g}"
+            )
+        between = _ratio_between(part)
+        if between is not None:
+            ends = (ratio(between["conf_low"]), ratio(between["conf_high"]))
+            words.append(
+                f"the data are compatible with a ratio of the two hazard ratios from {ends[0]} "
+                f"to {ends[1]} (estimate {ratio(between['estimate'])})"
             )
         chance = [r for r in records_of(part, statistic="power") if _known(r)]
         if chance:
-            words.append(f"power for a ratio that would matter {number(chance[0]['estimate'])}")
+            matters = design.chapter["flags"]["power_ratio"]
+            power = number(chance[0]["estimate"])
+            words.append(f"power {power} to find a true ratio of {matters:g}")
         told += [f"{design.endpoint_name(str(endpoint))}: {'; '.join(words)}"] if words else []
     return sentence(". ".join(capital(t) for t in told)) or (
         "No contrast of the two effects could be estimated."
@@ -233,24 +218,26 @@ def imputed(rows: pd.DataFrame, design: Design, exposure: str) -> str:
                 f"{design.endpoint_name(str(endpoint))}, {small(design.label(exposure))}: "
                 f"{ratio_text(one)} in complete cases, {ratio_text(two)} with completed tables"
             )
-            told += _shifted(own, exposure)
+            told += _shifted(own, design)
     return sentence("; ".join(told))
 
 
-def _shifted(own: pd.DataFrame, exposure: str) -> list[str]:
+def _shifted(own: pd.DataFrame, design: Design) -> list[str]:
     """What comes out when what is missing was more, or less, often present than guessed."""
     found = own[own["model"].str.startswith("imputed, ") & (own["statistic"] == "hazard_ratio")]
-    values = [ratio(r["estimate"]) for r in found.to_dict("records") if _known(r)]
-    return (
-        [f"with its odds among the missing halved or doubled {' and '.join(values)}"]
-        if (len(values) == 2)
-        else []
-    )
+    known = [r for r in found.to_dict("records") if _known(r)]
+    if len(known) != 2:
+        return []
+    column = known[0]["model"].removeprefix("imputed, odds of ").rpartition(" ")[0]
+    values = " and ".join(ratio(r["estimate"]) for r in known)
+    label = small(design.label(column))
+    return [f"with the odds of {label} halved or doubled where it is missing, HR {values}"]
 
 
 def e_values(rows: pd.DataFrame, design: Design) -> str:
     """How strong a confounder would have to be, for the first effect of each endpoint."""
     told = []
+    what = small(design.label(design.chapter["exposure"]))
     for endpoint, part in rows.groupby("endpoint", sort=False):
         values = [r for r in records_of(part, statistic="e_value") if _known(r)]
         if not values:
@@ -263,9 +250,9 @@ def e_values(rows: pd.DataFrame, design: Design) -> str:
         )
         at = f" {ratio(limit['estimate'], 1)} its limit" if _known(limit) else ""
         told.append(
-            f"{design.endpoint_name(str(endpoint))}: a factor tied to treatment and outcome by a "
-            f"risk ratio of {ratio(first['estimate'], 1)} each, beyond those adjusted for, could "
-            f"explain the estimate{',' if at else ''}{at}"
+            f"{design.endpoint_name(str(endpoint))}: a factor tied to {what} and to the outcome "
+            f"by a risk ratio of {ratio(first['estimate'], 1)} each, beyond those adjusted for, "
+            f"could explain the {model_words(first['model'])} estimate{',' if at else ''}{at}"
         )
     return sentence("; ".join(told))
 
@@ -280,7 +267,23 @@ def era(rows: pd.DataFrame, design: Design, exposure: str) -> str:
             p = f", {p_phrase(outcome[0]['estimate'])} for the year" if outcome else ""
             name = design.endpoint_name(row["endpoint"])
             told.append(f"{name} with the year in the model: {ratio_text(row)}{p}")
+            told += [
+                f"ten years later the ratio is {ratio(r['estimate'])} times that ({limits(r)})"
+                for r in records_of(rows, statistic="ratio_of_hazard_ratios", model="era adjusted")
+                if _known(r) and r["endpoint"] == row["endpoint"]
+            ]
     return sentence("; ".join(told))
+
+
+def control(rows: pd.DataFrame, design: Design) -> str:
+    """The ratio of deaths that the treatment cannot prevent: away from 1 is confounding."""
+    told = [ratio_text(r) for r in records_of(rows, statistic="hazard_ratio") if _known(r)]
+    if not told:
+        return ""
+    return (
+        f"Negative control, deaths of another cause before recurrence: {told[0]}; an interval "
+        "away from 1 would tell of differences that no model removed."
+    )
 
 
 def tested(rows: pd.DataFrame, design: Design, endpoint: str) -> str:

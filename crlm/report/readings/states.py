@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import pandas as pd
 
-from crlm.ledger import FLAGS, Design
+from crlm.ledger import Design
 from crlm.naming import small
 from crlm.numbers import counted, interval, limits, number, p_phrase, short
 from crlm.report.readings.models import ratio_text
-from crlm.report.readings.wording import Row, capital, is_unjudged, records_of, sentence
+from crlm.report.readings.wording import Row, capital, records_of, sentence
 
 _WORDS = {
     ("first_recurrence", "liver"): "had a first recurrence in the liver",
@@ -30,27 +29,14 @@ RULES = {
     "right bound": "As recorded, at the examination that saw it",
     "interval censored": "Anywhere between (Weibull)",
 }
-
-
-def diagnosis(rows: pd.DataFrame, say: Callable[[str], str] = str) -> list[str]:
-    """One sentence a flag: whether it is raised, and what was found.
-
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        Any rows; those of statistic "flag" are read.
-    say : callable, optional
-        Says a method in a reader's words (`naming.method_words`).
-    """
-    told = []
-    for row in records_of(rows, statistic="flag"):
-        raised = math.isfinite(row["estimate"]) and row["estimate"] > 0
-        kind = FLAGS.get(row["covariate"], "note")
-        silent = "Not judged" if is_unjudged(row["method"]) else "Not raised"
-        head = f"Raised ({kind})" if raised else silent
-        of = f" for {row['endpoint'].replace('_', ' ')}" if row["endpoint"] else ""
-        told.append(f"{head}: {row['covariate']}{of}. {capital(say(row['method']))}.")
-    return list(dict.fromkeys(told))
+#: What becomes of patients who were lost before the month in question.
+LOST = {
+    "pseudo-value": "Replaced by pseudo-values",
+    "censoring weighted": "Left out, others weighted for them",
+    "censored count as not short": "Counted as not short",
+    "censored count as short": "Counted as short",
+    "censored left out": "Left out",
+}
 
 
 def incidence(rows: pd.DataFrame, design: Design) -> str:
@@ -65,7 +51,7 @@ def incidence(rows: pd.DataFrame, design: Design) -> str:
         month = whole[whole].index.max() if whole.any() else part["time"].max()
         here = part[part["time"] == month].to_dict("records")
         each = " and ".join(
-            f"{number(r['estimate'], 0)} % of {_whom(r['group'], design)}" for r in here
+            f"{number(r['estimate'], 0)} % ({_whom(r['group'], design)})" for r in here
         )
         what = _WORDS.get((here[0]["endpoint"], level), f"had {level}")
         gap = _gap(rows, "cumulative_incidence_difference", level, month)
@@ -141,15 +127,17 @@ def short_period(rows: pd.DataFrame, design: Design) -> str:
         more = "more" if row["estimate"] > 0 else "fewer"
         who = design.group_label(f"{row['covariate']}={row['level']}")
         size = number(abs(row["estimate"]), 0)
-        told.append(f"{size} points {more} of {who} (difference {interval(row, 0)})")
+        told.append(f"{size} points {more} with {who} (difference {interval(row, 0)})")
     return sentence("; ".join(told))
 
 
 def odds(rows: pd.DataFrame, design: Design) -> str:
     """The odds ratio of a short period under each way to treat those censored."""
     own = rows[(rows["statistic"] == "odds_ratio") & rows["estimate"].notna()]
-    told = [f"{row['model']} {interval(row)}" for row in own.to_dict("records")]
-    return sentence(f"odds ratio of failure by then: {'; '.join(told)}") if told else ""
+    told = [f"{small(LOST[row['model']])} {interval(row)}" for row in own.to_dict("records")]
+    if not told:
+        return ""
+    return sentence(f"odds ratio, by what becomes of those lost before: {'; '.join(told)}")
 
 
 def guaranteed(rows: pd.DataFrame, design: Design) -> str:
