@@ -565,7 +565,7 @@ def test_every_row_has_a_name_of_its_own_that_a_reader_understands():
     assert len(set(names)) == len(names)
     words = " ".join(names)
     assert "_" not in words.replace("surgery_year", "")
-    assert "3-year OS, HAI, overlap weighted, among KRAS mutant" in words
+    assert "3-year OS, HAI, overlap weights, among KRAS mutant" in words
     assert "Risk difference of HAI against no HAI for OS, clone censor weight, at month 36" in words
 
 

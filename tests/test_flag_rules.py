@@ -8,7 +8,7 @@ from crlm import endpoints, ledger, multistate, regression
 from crlm.causal import flags as causal_flags
 from crlm.ledger import FLAGS
 from crlm.ledger.chapter import Thresholds
-from crlm.report.readings import comparable, states
+from crlm.report.readings.flags import diagnosis
 
 USUAL = Thresholds()
 
@@ -122,8 +122,8 @@ UNKNOWN = [
 @pytest.mark.parametrize("row", UNKNOWN, ids=lambda row: row["covariate"])
 def test_a_flag_without_its_numbers_is_no_verdict(row):
     assert row["estimate"] == 0 and row["method"].startswith("not judged")
-    told = [states.diagnosis(ledger.rows([row]))[0], comparable.flags(ledger.rows([row]))]
-    assert all(text.startswith("Not judged") for text in told)
+    told = diagnosis(ledger.rows([row]), ledger.load_design("mskcc_hai"))
+    assert told == [f"Not judged: {row['covariate']}."]
 
 
 def test_a_flag_is_raised_by_the_number_that_is_known():
