@@ -236,11 +236,10 @@ def _within(
 def _inside(
     part: pd.DataFrame, statistic: str, exposure: str, where: str, time: float
 ) -> _Row | None:
-    if part.empty:
-        return None
     own = (part["group"] == exposure) | (part["covariate"] == exposure)
     found = part[own & (part["statistic"] == statistic)]
-    found = found[found["population"].str.split(",").map(lambda parts: where in parts)]
+    inside = [where in parts.split(",") for parts in found["population"]]
+    found = found[pd.Series(inside, index=found.index, dtype=bool)]
     if not math.isnan(time):
         found = found[found["time"] == time]
     return found.iloc[0].to_dict() if len(found) else None

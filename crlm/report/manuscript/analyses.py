@@ -205,7 +205,7 @@ def _penalised(done: Done) -> str:
 
 
 def _mean(done: Done) -> str:
-    rows = done.of(statistic="rmst").dropna(subset=["time"]).drop_duplicates("endpoint")
+    rows = done.of(statistic="rmst", model="").dropna(subset=["time"]).drop_duplicates("endpoint")
     months = [
         f"{short(row['time'])} ({done.design.endpoint_name(row['endpoint'])})"
         for row in rows.to_dict("records")
