@@ -129,3 +129,22 @@ def test_a_flag_without_its_numbers_is_no_verdict(row):
 def test_a_flag_is_raised_by_the_number_that_is_known():
     row = causal_flags.overlap(0.01, np.nan, causal_flags.THRESHOLDS)
     assert row["estimate"] == 1 and "AUC of the propensity not estimable" in row["method"]
+
+
+def test_a_flag_that_one_of_its_rules_raises_is_not_told_as_not_raised():
+    rows = ledger.rows(
+        [
+            {"endpoint": "RFS", "covariate": "immortal", "statistic": "flag", "estimate": 1.0},
+            {
+                "endpoint": "RFS",
+                "population": "from month 3",
+                "covariate": "immortal",
+                "statistic": "flag",
+                "estimate": 0.0,
+            },
+            {"endpoint": "OS", "covariate": "immortal", "statistic": "flag", "estimate": 0.0},
+        ]
+    )
+    told = diagnosis(rows, ledger.load_design("mskcc_hai"))
+    assert told[0].startswith("Raised: immortal (warning), RFS")
+    assert told[1:] == ["Not raised: immortal, OS."]

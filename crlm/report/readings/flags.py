@@ -21,19 +21,22 @@ def diagnosis(rows: pd.DataFrame, design: Design) -> list[str]:
     design : Design
         Says a method in a reader's words.
     """
-    say, told = method_words(design), []
+    say, told, raised = method_words(design), [], set()
     others: dict[str, list[str]] = {"Not raised": [], "Not judged": []}
     for row in records_of(rows, statistic="flag"):
+        name = f"{row['covariate']}{_of(row, design)}"
         if math.isfinite(row["estimate"]) and row["estimate"] > 0:
+            raised.add(name)
             kind = FLAGS.get(row["covariate"], "note")
             reason = capital(say(row["method"]))
             told.append(f"Raised: {row['covariate']} ({kind}){_of(row, design)}. {reason}.")
         else:
             kind = "Not judged" if is_unjudged(row["method"]) else "Not raised"
-            others[kind].append(f"{row['covariate']}{_of(row, design)}")
-    told += [
-        f"{kind}: {'; '.join(dict.fromkeys(names))}." for kind, names in others.items() if names
-    ]
+            others[kind].append(name)
+    # A flag with two rules is raised by either.
+    for kind, names in others.items():
+        rest = [name for name in dict.fromkeys(names) if name not in raised]
+        told += [f"{kind}: {'; '.join(rest)}."] if rest else []
     return list(dict.fromkeys(told))
 
 
