@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 from pathlib import Path
 
 import jupytext
 from IPython.core import displayhook, formatters  # noqa: F401  IPython's display needs them
 
+from crlm import files, lent
+
 ROOT = Path(__file__).parents[1]
+#: Few draws, so that a whole report takes some seconds.
+QUICK = {
+    "bootstrap_samples": 3,
+    "specifications": 6,
+    "permutations": 5,
+    "chapter_samples": 3,
+    "imputations": 2,
+}
 
 
 class Shown(list):
@@ -21,15 +32,18 @@ class Shown(list):
         return "\n".join(repr(piece) for piece in self)
 
 
-def execute(study, monkeypatch, **values):
+def execute(study, monkeypatch, shelf=None, **values):
     """Run a study's notebook with these parameters.
+
+    Parameters
+    ----------
+    shelf : Path, optional
+        Folder where runs leave what other runs may take, as in a batch (`crlm.lent.pure`).
 
     Returns
     -------
     (namespace, shown) : tuple of dict and Shown
     """
-    from crlm import files
-
     files.forget()
     shown = Shown()
 
@@ -47,6 +61,8 @@ def execute(study, monkeypatch, **values):
         return Handle(len(shown) - 1) if display_id else None
 
     monkeypatch.setattr("IPython.display.display", display)
+    if shelf:
+        monkeypatch.setenv(lent.SHELF, f"{shelf}{os.pathsep}{shelf}")
     cells = jupytext.read(ROOT / "notebooks" / f"{study}.md").cells
     sources = [cell.source for cell in cells if cell.cell_type == "code"]
     injected = "# Parameters\n" + "\n".join(f"{k} = {v!r}" for k, v in values.items())

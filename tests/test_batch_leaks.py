@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ SECRETS = ("MURAKAMI", "1957-03-14", "SGOTO77")
 #: A notebook under the name of a study, so that its table is one of that study.
 PARAMETERS = """\
 mode: str = "fine"  # what happens: fine | cell | key | warn | chain | ours | die | sleep
+said: int = 0  # which of some texts
 cohort_path: str = ""  # a table
 history_path: str = ""  # events
 codebook_path: str = ""  # what the headers are
@@ -61,14 +63,20 @@ SGOTO77,mutant,no,70
 """
 
 
-@pytest.fixture
-def desk(tmp_path, monkeypatch):
+def laid(folder):
+    """A folder with a notebook and a table."""
     book = nbformat.v4.new_notebook()
     book.metadata["kernelspec"] = {"name": "python3", "language": "python", "display_name": "P"}
     first = nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
     book.cells = [first, nbformat.v4.new_code_cell(CELL)]
-    nbformat.write(book, tmp_path / "mskcc_hai.ipynb")
-    (tmp_path / "table.csv").write_text(TABLE)
+    nbformat.write(book, folder / "mskcc_hai.ipynb")
+    (folder / "table.csv").write_text(TABLE)
+    return folder
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch):
+    laid(tmp_path)
     (tmp_path / "temporary").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     monkeypatch.setattr("tempfile.tempdir", None)
@@ -248,20 +256,21 @@ def test_a_table_replaced_in_mid_run_gives_no_result_and_the_run_is_run_again(de
 
 
 def test_what_the_notebook_says_it_read_is_held_against_the_plan(desk):
-    said = 'open(os.path.join(output_dir, "mskcc_hai_inputs.json"), "w").write(%r)'
     true = hashlib.sha256(TABLE.encode()).hexdigest()
-    for text, status in (
-        (json.dumps({"table.csv": [true]}), "finished"),
-        (json.dumps({"table.csv": [true], "another.csv": ["x"]}), "finished"),
-        (json.dumps({"table.csv": ["0" * 64]}), "failed"),
-        (json.dumps({"table.csv": [true, "0" * 64]}), "failed"),
-        ("[]", "failed"),
-        ("{", "failed"),
-    ):
-        notebook_with(desk, said % text)
-        path = written(desk, "cohorts: [table.csv]\n")
-        summary = driving.batch(path, desk / "out", quiet=True)
-        assert summary.lines[0]["status"] == status, text
+    texts = {
+        json.dumps({"table.csv": [true]}): "finished",
+        json.dumps({"table.csv": [true], "another.csv": ["x"]}): "finished",
+        json.dumps({"table.csv": ["0" * 64]}): "failed",
+        json.dumps({"table.csv": [true, "0" * 64]}): "failed",
+        "[]": "failed",
+        "{": "failed",
+    }
+    name = "mskcc_hai_inputs.json"
+    notebook_with(desk, f'open(os.path.join(output_dir, "{name}"), "w").write({[*texts]}[said])')
+    path = written(desk, f"cohorts: [table.csv]\ngrid: {{said: {[*range(len(texts))]}}}\n")
+    summary = driving.batch(path, desk / "out", quiet=True)
+    got = {line["parameters"]["said"]: line["status"] for line in summary.lines}
+    assert [got[k] for k in range(len(texts))] == [*texts.values()]
 
 
 def test_checksums_are_those_that_sha256sum_prints(desk):
@@ -295,10 +304,20 @@ def test_code_that_is_changed_under_a_batch_stops_it(desk, monkeypatch):
 # ---- damaged by hand --------------------------------------------------------
 
 
-@pytest.fixture
-def finished(desk):
+@pytest.fixture(scope="module")
+def done_once(tmp_path_factory):
+    """The desk of a finished batch; each test gets a copy."""
+    desk = laid(tmp_path_factory.mktemp("done"))
     path = written(desk, "cohorts: [table.csv]\n")
-    driving.batch(path, desk / "out", quiet=True, look=intake.look)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(desk)
+        driving.batch(path, desk / "out", quiet=True, look=intake.look)
+    return desk
+
+
+@pytest.fixture
+def finished(desk, done_once):
+    shutil.copytree(done_once, desk, dirs_exist_ok=True)
     return desk / "out"
 
 

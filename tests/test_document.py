@@ -24,7 +24,12 @@ from docx.oxml.ns import qn  # noqa: E402
 
 from crlm.document import word  # noqa: E402
 
-QUICK = {"bootstrap_samples": "0", "specifications": "0"}
+QUICK = {
+    "bootstrap_samples": "0",
+    "specifications": "0",
+    "chapter_samples": "3",
+    "imputations": "2",
+}
 STUDY = "ncch_scp"
 
 

@@ -21,7 +21,7 @@ from tests import cells
 ROOT = Path(__file__).parents[1]
 LISTS = sorted((ROOT / "crlm" / "templates" / "checklists").glob("*.toml"))
 HAI = ledger.load_design("mskcc_hai")
-QUICK = {"bootstrap_samples": 2, "specifications": 0}
+QUICK = {**cells.QUICK, "specifications": 0}
 
 
 def written(study, monkeypatch, **values):

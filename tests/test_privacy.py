@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import math
 import re
@@ -12,12 +11,11 @@ import pandas as pd
 import pytest
 
 from crlm import baseline, cohort, endpoints, ledger, numbers, privacy, regression, survival
-from crlm.paper.base import Base
 from crlm.privacy import attack, continuous, counts, curves, quantities, wording
 from tests import cells
 
 STUDIES = ("ncch_scp", "mskcc_hai")
-QUICK = {"bootstrap_samples": 3, "specifications": 25, "permutations": 5}
+QUICK = {**cells.QUICK, "specifications": 25}
 
 
 def mask(*places, n=60):
@@ -261,22 +259,13 @@ def test_a_ratio_with_few_events_in_a_level_is_not_shown(ncch):
 # ---- whole reports --------------------------------------------------------------
 
 
-def safe_report(study, k, monkeypatch, **values):
-    """A notebook's cells with `safe`, whether its parameter cell has it yet or not."""
-    known = (cells.ROOT / "notebooks" / f"{study}.md").read_text(encoding="utf-8")
-    if "\nsafe: int" in known:
-        return cells.execute(study, monkeypatch, safe=k, **QUICK, **values)
-    monkeypatch.setitem(inspect.unwrap(Base.__init__).__kwdefaults__, "safe", k)
-    return cells.execute(study, monkeypatch, **QUICK, **values)
-
-
 @pytest.fixture(scope="module", params=STUDIES)
 def safe(request, tmp_path_factory):
     patch = pytest.MonkeyPatch()
     drawn = tmp_path_factory.mktemp(request.param)
     order = {"folder": str(drawn), "kinds": ["svg"], "dpi": 72, "columns": 2}
     patch.setenv("CRLM_FIGURES", json.dumps(order))
-    namespace, shown = safe_report(request.param, 5, patch)
+    namespace, shown = cells.execute(request.param, patch, safe=5, **QUICK)
     patch.undo()
     shown.drawn = drawn
     return namespace["paper"], shown

@@ -8,7 +8,7 @@ import pytest
 
 from crlm import ledger
 from tests import cells
-from tests.test_whole_reports import QUICK, STUDIES, own_table, report
+from tests.test_whole_reports import STUDIES, own_table, report
 
 
 def parameters_of(study):
@@ -59,24 +59,21 @@ CHAPTER = {
 }
 
 
-def default_rows(study, monkeypatch, **values):
-    namespace, _ = cells.execute(
-        study, monkeypatch, **{**QUICK, "reviewer_chapter": False, **values}
-    )
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    """Where runs find what others made of the very same things, as in a batch."""
+    return tmp_path_factory.mktemp("shelf")
+
+
+def default_rows(study, monkeypatch, shelf, **values):
+    values = {**cells.QUICK, "reviewer_chapter": False, **values}
+    namespace, _ = cells.execute(study, monkeypatch, shelf, **values)
     return namespace["paper"].results
 
 
-@pytest.fixture(scope="module")
-def rows_of(request):
-    patch = pytest.MonkeyPatch()
-    found = {study: default_rows(study, patch) for study in STUDIES}
-    patch.undo()
-    return found
-
-
 @pytest.mark.parametrize("study", STUDIES)
-def test_no_parameter_is_without_effect(study, rows_of, monkeypatch):
-    before = rows_of[study]
+def test_no_parameter_is_without_effect(study, shelf, monkeypatch):
+    before = default_rows(study, monkeypatch, shelf)
     idle = []
     for name, declared in parameters_of(study).items():
         if name in FILES | CHAPTER or name in ("entered_late", "median_rule"):
@@ -86,7 +83,7 @@ def test_no_parameter_is_without_effect(study, rows_of, monkeypatch):
             other = {"efron": "breslow", "breslow": "efron"}[declared.default]
         if name == "number_cutoff":
             other = declared.default - 1
-        after = default_rows(study, monkeypatch, **{name: other})
+        after = default_rows(study, monkeypatch, shelf, **{name: other})
         if before.equals(after):
             idle.append(name)
     assert idle == []
@@ -111,9 +108,9 @@ def test_the_median_rule_and_late_entry_have_their_effect(tmp_path, monkeypatch)
     assert len(dropped["RFS"]) == len(dropped["OS"]) - 1
 
 
-def test_follow_up_obeys_the_conventions(monkeypatch):
-    one = default_rows("mskcc_hai", monkeypatch)
-    two = default_rows("mskcc_hai", monkeypatch, conf_type="log")
+def test_follow_up_obeys_the_conventions(shelf, monkeypatch):
+    one = default_rows("mskcc_hai", monkeypatch, shelf)
+    two = default_rows("mskcc_hai", monkeypatch, shelf, conf_type="log")
     pick = [f[f["statistic"] == "median_follow_up"].reset_index(drop=True) for f in (one, two)]
     assert not pick[0].equals(pick[1])
     assert isinstance(pick[0], pd.DataFrame)

@@ -12,14 +12,6 @@ from crlm import cohort, endpoints, ledger
 from tests import cells
 
 STUDIES = ("ncch_scp", "mskcc_hai")
-#: Few draws, so that a whole report takes two seconds.
-QUICK = {
-    "bootstrap_samples": 3,
-    "specifications": 6,
-    "permutations": 5,
-    "chapter_samples": 3,
-    "imputations": 2,
-}
 
 
 def own_table(study, seed=5):
@@ -42,7 +34,7 @@ def table(request):
 def report(study, frame, folder, monkeypatch, **values):
     path = folder / "own.csv"
     frame.to_csv(path, index=False)
-    return cells.execute(study, monkeypatch, cohort_path=str(path), **QUICK, **values)
+    return cells.execute(study, monkeypatch, cohort_path=str(path), **cells.QUICK, **values)
 
 
 def subsets(columns):
@@ -139,7 +131,7 @@ def test_each_end_of_each_range_ends_with_a_report(monkeypatch):
     assert "No resamples were asked for." in shown.text
     far = {"entry_p": 1.0, "landmark_months": 500.0, "tau_months": 1000.0, "seed": 10**20}
     far |= {"cea_cutoff": 1e9, "short_scp_months": 500.0, "size_cutoff": 0.0}
-    _, shown = cells.execute("ncch_scp", monkeypatch, **{**QUICK, **far})
+    _, shown = cells.execute("ncch_scp", monkeypatch, **{**cells.QUICK, **far})
     assert "cea cutoff 1000000000 (paper 100)" in shown.text
 
 
