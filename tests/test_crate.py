@@ -11,6 +11,7 @@ from crlm import crate, document, home, manifest, run
 from crlm.cli import main
 from crlm.ledger import CrlmError
 from crlm.parameters import declared_in
+from tests import cells
 
 NOTEBOOK = home.path("notebooks") / "ncch_scp.ipynb"
 ENDS = (".html", ".ipynb", ".json", "_rows.csv", "_claims.csv")
@@ -111,7 +112,7 @@ def test_without_the_extra_nothing_is_started(tmp_path, monkeypatch, capsys):
 
 def test_the_command_writes_it_with_the_report(tmp_path):
     pytest.importorskip("rocrate", reason="rocrate is an optional extra of crlm: [crate]")
-    quick = ["-p", "bootstrap_samples", "0", "-p", "specifications", "0"]
+    quick = [word for name in cells.QUICK.items() for word in ("-p", *map(str, name))]
     assert main(["run", "ncch_scp", "--crate", "--out", str(tmp_path), *quick]) == 0
     archive, graph = opened((tmp_path / "ncch_scp_crate.zip").read_bytes())
     assert archive.read("ncch_scp.html") == (tmp_path / "ncch_scp.html").read_bytes()

@@ -17,6 +17,7 @@ from crlm.document import leaving, marks
 from crlm.document.outline import APPENDIX, Elsewhere, Heading, Told, outline
 from crlm.ledger import CrlmError, DocumentError
 from crlm.report import html
+from tests import cells
 
 docx = pytest.importorskip("docx", reason="python-docx, the extra word, is not installed")
 
@@ -24,12 +25,7 @@ from docx.oxml.ns import qn  # noqa: E402
 
 from crlm.document import word  # noqa: E402
 
-QUICK = {
-    "bootstrap_samples": "0",
-    "specifications": "0",
-    "chapter_samples": "3",
-    "imputations": "2",
-}
+QUICK = {name: str(value) for name, value in cells.QUICK.items()} | {"specifications": "0"}
 STUDY = "ncch_scp"
 
 

@@ -1,6 +1,7 @@
 """What is the same in every run is worked out once, and never lent where anything is another."""
 
 import hashlib
+import json
 import shutil
 
 import pandas as pd
@@ -8,8 +9,9 @@ import pytest
 
 from crlm import cohort, files, ledger, lent, once
 from crlm.batch import driving
+from tests import cells
 
-QUICK = "base: {bootstrap_samples: 0, specifications: 0}\n"
+QUICK = f"base: {json.dumps({**cells.QUICK, 'specifications': 0})}\n"
 
 
 def offered(tmp_path, monkeypatch, data):

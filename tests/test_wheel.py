@@ -14,6 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from crlm import home, manifest
+from tests import cells
 
 ROOT = Path(__file__).parents[1]
 TREES = ("crlm", "data", "notebooks")
@@ -120,7 +121,8 @@ def test_the_wheel_holds_what_the_checkout_tracks_and_nothing_else(wheel):
 
 
 def test_a_run_is_that_of_the_checkout(installed):
-    done = installed("run", "ncch_scp", "-p", "bootstrap_samples", "0")
+    quick = [word for name in cells.QUICK.items() for word in ("-p", *map(str, name))]
+    done = installed("run", "ncch_scp", *quick)
     assert done.returncode == 0 and done.stdout == "reports/ncch_scp.html\n", done.stderr
     folder = installed.desk / "reports"
     assert {path.name for path in folder.glob("[!.]*")} == {
@@ -135,7 +137,7 @@ def test_a_run_is_that_of_the_checkout(installed):
 def test_the_other_commands_run(installed):
     assert "Numbers that contradict each other" in installed("audit", "mskcc_hai").stdout
     assert installed("template", "mskcc_hai").stdout == "mskcc_hai_template.xlsx\n"
-    grid = "study: ncch_scp\nbase: {bootstrap_samples: 0, specifications: 0}\n"
+    grid = f"study: ncch_scp\nbase: {json.dumps(cells.QUICK)}\n"
     (installed.desk / "grid.yaml").write_text(grid + "grid: {ties: [efron, breslow]}\n")
     done = installed("batch", "grid.yaml", "--out", "many", "--workers", "2")
     assert done.returncode == 0, done.stderr
