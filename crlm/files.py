@@ -225,6 +225,11 @@ def _ready(folder: Path, stem: str) -> Path:
     return folder / f".{stem}.ready"
 
 
+def no_room(error: OSError) -> bool:
+    """Whether a file could not be written because the disk, or what one may use of it, is full."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 def remove(path: Path) -> None:
     """Remove a file, or a folder and all in it; nothing if it is not there."""
     if path.is_dir():

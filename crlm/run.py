@@ -143,8 +143,9 @@ def execute(
             failure, lacks = _make(made, study, source, checked, progress, asked)
             files.commit(made, out, study, _set_of(out, study))
     written = [out / f"{study}.{kind}" for kind in ("html", "ipynb", "json")]
-    beside = [out / f"{study}{end}" for end in (".docx", "_figures")] if asked.pieces else []
-    found = tuple(path for path in beside if path.exists() and not lacks and not failure)
+    wanted = {".docx": asked.docx, "_figures": asked.figures, "_crate.zip": asked.crate}
+    beside = [out / f"{study}{end}" for end, on in wanted.items() if on and not failure]
+    found = tuple(path for path in beside if path.exists())
     return Outcome(*written, *_describe(failure), found, (*told, *lacks))
 
 
@@ -207,20 +208,36 @@ def _make(
     record["files_sha256"] = {p.relative_to(made).as_posix(): checksum(p) for p in written}
     _write(made / f"{study}.json", _as_json(record))
     if asked.crate:
-        archive = crate.packed(made, record, declared_in(source), used)
-        (made / f"{study}_crate.zip").write_bytes(archive)
+        archive = made / f"{study}_crate.zip"
+        with _spared(lacks, archive):
+            archive.write_bytes(crate.packed(made, record, declared_in(source), used))
     return failure, lacks
 
 
 def _beside(asked: document.Asked, notebook: Any, study: str, made: Path) -> list[str]:
-    """Leave what is asked for; what it lacks never costs the report itself."""
-    try:
+    """Leave what is asked for; why it is lacking, if it is."""
+    lacks: list[str] = []
+    with _spared(lacks, made / f"{study}.docx", made / f"{study}_figures"):
         document.leave(asked, notebook, study, made)
+    return lacks
+
+
+@contextlib.contextmanager
+def _spared(lacks: list[str], *paths: Path) -> Iterator[None]:
+    """Let what fails beside a report, or has no room on the disk, never cost the report itself."""
+    try:
+        yield
     except DocumentError as error:
-        for left in (made / f"{study}.docx", made / f"{study}_figures"):
-            files.remove(left)
-        return [str(error)]
-    return []
+        lacks.append(str(error))
+    except OSError as error:
+        if not files.no_room(error):
+            raise
+        names = " and ".join(path.name for path in paths)
+        lacks.append(f"No room on the disk for {names}; the report itself was written.")
+    else:
+        return
+    for path in paths:
+        files.remove(path)
 
 
 def recorded(values: Mapping[str, Any]) -> dict[str, Any]:

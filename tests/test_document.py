@@ -14,7 +14,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from crlm import cli, cli_document, document, ledger, numbers, pieces, run
 from crlm.comparison import VERDICTS
 from crlm.document import leaving, marks
-from crlm.document.outline import APPENDIX, Elsewhere, Heading, Told, outline
+from crlm.document.outline import APPENDIX, Elsewhere, Exhibit, Heading, Told, outline
 from crlm.ledger import CrlmError, DocumentError
 from crlm.report import html
 from tests import cells
@@ -95,7 +95,7 @@ def notebook(*more):
             new_markdown_cell("### Supplementary Table 3: more of it"),
             shown(html.fold("Supplementary Table 3: 2 factors", table("Supplementary Table 3"))),
             new_markdown_cell("## All claims"),
-            shown(html.fold("All 9 claims", html.joined(html.fold("Abstract", table("Abstract"))))),
+            shown(html.fold("All 160 claims", html.joined(html.fold("A", table("Abstract", 160))))),
             new_markdown_cell("## In short"),
             new_code_cell("paper.in_short()", metadata={"tags": ["headline"]}),
             *more,
@@ -151,10 +151,24 @@ def test_a_reading_refers_to_what_it_reads(small):
     ]
 
 
-def test_a_fold_within_a_fold_stays_in_the_html_report(small):
-    assert [b.summary for b in outline(small).blocks if isinstance(b, Elsewhere)] == [
-        "All 9 claims"
-    ]
+def test_folds_behind_one_line_stand_in_the_appendix_and_many_lines_in_the_html_report():
+    inside = html.fold("To paste: 1 paragraph", html.say("Done.")), html.fold("B", table("B"))
+    cells = new_markdown_cell("## Last"), shown(html.fold("Methods and more", *inside))
+    found = outline(notebook(*cells)).blocks
+    pointers = [b for b in found if isinstance(b, Elsewhere)]
+    appendix = Elsewhere("Methods and more", "the appendix")
+    assert pointers == [Elsewhere("All 160 claims"), appendix]
+    below = found[found.index(Heading(APPENDIX, 1)) :]
+    assert [b.sentence.text for b in below if isinstance(b, Told)] == ["Done."]
+    assert Heading("To paste", 3) in below
+    assert [b.title for b in below if isinstance(b, Exhibit)] == ["More of it", "B"]
+
+
+def test_words_that_lead_to_a_table_stay_on_its_page():
+    cells = [new_markdown_cell("## Last\n\nWords."), shown(html.say("Said."), table("A"))]
+    document, _ = made(notebook(*cells))
+    held = {p.text: p.paragraph_format.keep_with_next for p in document.paragraphs}
+    assert held["Said."] and not held["Words."]
 
 
 def test_text_that_is_folded_keeps_the_line_that_opens_it():

@@ -129,16 +129,34 @@ def test_a_run_that_fails_leaves_no_document(before, study):
     assert names(before) == PLAIN
 
 
-def test_a_full_disk_leaves_the_earlier_run(before, monkeypatch):
-    held = {path: path.read_bytes() for path in before.rglob("*") if path.is_file()}
-
+def test_a_full_disk_costs_what_stands_beside_and_never_the_report(before, monkeypatch):
     def full(*args, **options):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("crlm.document.word.write", full)
-    with pytest.raises(OSError, match="No space"):
-        run.execute("tiny", {}, before, asked=ASKED)
-    assert {p: p.read_bytes() for p in before.rglob("*") if p.is_file()} == held
+    outcome = run.execute("tiny", {}, before, asked=ASKED)
+    (line,) = outcome.told
+    assert line.startswith("No room on the disk for tiny.docx and tiny_figures")
+    assert names(before) == PLAIN and outcome.documents == () and not outcome.error
+
+
+def test_a_limit_on_the_size_of_files_costs_what_is_larger(study, tmp_path):
+    resource = pytest.importorskip("resource", reason="no limits on this system")
+    study(SHOW.replace("7.6, 2", "7.6, 7"))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (45_000, before[1]))
+    try:
+        outcome = run.execute("tiny", {}, tmp_path / "out", asked=ASKED)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert len(outcome.told) == 1 and "room" in outcome.told[0]
+    assert names(tmp_path / "out") == PLAIN and not outcome.error
+
+
+def test_a_crate_is_named_among_what_was_left(study, tmp_path):
+    pytest.importorskip("rocrate", reason="the extra crate is not installed")
+    outcome = run.execute("tiny", {}, tmp_path, asked=document.Asked(docx=True, crate=True))
+    assert [path.name for path in outcome.documents] == ["tiny.docx", "tiny_crate.zip"]
 
 
 def test_the_order_is_gone_when_the_kernel_is(tmp_path, monkeypatch):

@@ -133,6 +133,12 @@ def test_names_follow_the_paper(written):
     assert {path.name for path in written.iterdir()} == expected | {"tables.xlsx"}
 
 
+def test_a_long_name_ends_with_a_whole_word():
+    title = "Surgically controllable period by KRAS codon: the numbers"
+    shown = Exhibit("Table A", 28, title, TABLE, b"", "")
+    assert folder.stem(shown) == "table_a28_surgically_controllable_period_by_kras_codon_the"
+
+
 def test_a_caption_says_what_is_shown_and_how_wide(written):
     lines = (written / "figure_1_overall_survival_by_ras.txt").read_text().splitlines()
     assert lines[0] == "Figure 1. Overall survival by RAS"

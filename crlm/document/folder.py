@@ -26,7 +26,7 @@ _PLAIN = re.compile(r"[+-]?\d[\d,]*(?:\.(\d+))?")
 def stem(exhibit: Exhibit) -> str:
     """The name of an exhibit's files: `figure_1_overall_survival_by_ras_status`."""
     words = re.sub(r"[^a-z0-9]+", "_", f"{exhibit.label} {exhibit.title}".lower()).strip("_")
-    return words[:_LONGEST].rstrip("_")
+    return words if len(words) <= _LONGEST else words[: _LONGEST + 1].rpartition("_")[0]
 
 
 def write(outline: Outline, drawn: Path, folder: Path) -> None:
@@ -71,7 +71,10 @@ def _figure(exhibit: Exhibit, drawn: Path, folder: Path) -> list[str]:
     """Copy a figure's files; the line that says how wide it is."""
     name = exhibit.piece.name
     if not (drawn / f"{name}.svg").is_file():
-        raise DocumentError(f"{exhibit.label} was not drawn in this run. Run the study again.")
+        raise DocumentError(
+            f"Nothing was left beside the report: {exhibit.label} was not drawn in this run, as "
+            "where the disk has no room. Make room and run the study again."
+        )
     for kind in _KINDS:
         made = drawn / f"{name}.{kind}"
         if made.is_file():

@@ -18,6 +18,8 @@ from crlm.ledger import DocumentError
 
 _PAPERS = re.compile(r"((?:Supplementary )?(?:Table|Figure)) (\d+)(?:[:,]\s*|\s*$)(.*)", re.DOTALL)
 _INLINE = re.compile(r'src="data:image/png;base64,([^"]+)"')
+#: More lines than this behind one line that opens others are the HTML report's alone.
+_MOST_LINES = 150
 _WHAT_A_FOLD_SAYS = re.compile(r": (figure and table|\d[\d,]* \w+)$")
 APPENDIX = "Appendix"
 
@@ -88,9 +90,10 @@ class Told:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """What the HTML report alone holds, by the line that opens it there."""
+    """What does not stand here, by the line that opens it in the HTML report, and where it is."""
 
     summary: str
+    place: str = "the HTML report"
 
 
 Block = Heading | Paragraph | Exhibit | Told | pieces.Listing | Elsewhere
@@ -212,20 +215,24 @@ class _Walk:
             to.append(exhibit)
 
     def fold(self, fold: pieces.Fold, pictures: Iterator[str]) -> None:
-        """One fold is an appendix; a fold within it stays in the HTML report."""
+        """One fold is an appendix, with the folds in it; a long one stays in the HTML report."""
         inside = list(_flat(pieces.Joined(fold.pieces)))
         deep = [piece for piece in inside if isinstance(piece, pieces.Fold)]
-        for piece in deep:
-            list(zip(_images(piece), pictures, strict=False))
-        if deep:
+        if deep and _lines(fold) > _MOST_LINES:
+            list(zip(_images(fold), pictures, strict=False))
             self.made.blocks.append(Elsewhere(fold.summary))
-        if len(deep) < len(inside) and not _under(self.folded, self.heading):
+            return
+        if not _under(self.folded, self.heading):
             self.folded.append(Heading(self.heading, 2))
+        if deep:
+            self.made.blocks.append(Elsewhere(fold.summary, "the appendix"))
         title = _WHAT_A_FOLD_SAYS.sub("", fold.summary)
         if inside and isinstance(inside[0], pieces.Sentence | pieces.Listing):
             self.folded.append(Heading(title, 3))
         for piece in inside:
-            if not isinstance(piece, pieces.Fold):
+            if isinstance(piece, pieces.Fold):
+                self.fold(piece, pictures)
+            else:
                 self.shown(piece, pictures, self.folded, title)
 
     def numbered(
@@ -285,6 +292,12 @@ def _images(piece: pieces.Piece) -> Iterator[pieces.Image]:
         yield piece
     for inside in getattr(piece, "pieces", ()):
         yield from _images(inside)
+
+
+def _lines(piece: pieces.Piece) -> int:
+    """How many lines of tables a piece holds."""
+    own = len(piece.body) if isinstance(piece, pieces.Table) else 0
+    return own + sum(map(_lines, getattr(piece, "pieces", ())))
 
 
 def _under(blocks: Sequence[Block], heading: str) -> bool:

@@ -79,7 +79,8 @@ def write(
     writer = _Writer(dress.document, dress.bullets, fine or {})
     writer.headings = {block.text for block in outline.blocks if isinstance(block, Heading)}
     writer.opening(outline)
-    for block in outline.blocks:
+    for block, after in zip(outline.blocks, [*outline.blocks[1:], None], strict=True):
+        writer.leads = isinstance(after, Exhibit)
         writer.block(block)
     marks.put(dress.document, study, writer.rows)
     _margins(dress.document, outline, study, own=template is None)
@@ -97,7 +98,7 @@ class _Writer:
         self.bookmarks = Bookmarks()
         self.rows: dict[str, Any] = {}
         self.headings: set[str] = set()
-        self.coarse = 0
+        self.coarse, self.leads = 0, False
         section = document.sections[0]
         self.width = section.page_width - section.left_margin - section.right_margin
         self.height = section.page_height - section.top_margin - section.bottom_margin
@@ -126,6 +127,7 @@ class _Writer:
 
     def paragraph(self, block: Paragraph) -> None:
         made = self.document.add_paragraph(style="List Bullet" if block.bullet else "Body Text")
+        made.paragraph_format.keep_with_next = self.leads or None
         self.bullet(made, block.bullet)
         for span in block.spans:
             run = made.add_run(span.text)
@@ -140,6 +142,7 @@ class _Writer:
 
     def told(self, block: Told) -> None:
         made = self.document.add_paragraph(style="Body Text")
+        made.paragraph_format.keep_with_next = self.leads or None
         add_marked(made, block.sentence.text)
         if block.sentence.style == "skipped":
             made.runs[0].italic = True
@@ -167,7 +170,7 @@ class _Writer:
             self.remember(made, told)
 
     def elsewhere(self, block: Elsewhere) -> None:
-        text = f"{block.summary}: in the HTML report."
+        text = f"{block.summary}: in {block.place}."
         self.document.add_paragraph(style="Body Text").add_run(text).italic = True
 
     def exhibit(self, block: Exhibit) -> None:
