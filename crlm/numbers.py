@@ -164,8 +164,10 @@ def p_text(p: float | None) -> str:
 
 
 def p_phrase(p: float | None) -> str:
-    """A p value in a sentence or a figure: `p < 0.001`, `p = 0.18`."""
+    """A p value in a sentence or a figure: `p < 0.001`, `p = 0.18`, `p not given`."""
     text = p_text(p)
+    if text == NOTHING:
+        return "p not given"
     return f"p < {text[1:]}" if text.startswith("<") else f"p = {text}"
 
 

@@ -169,6 +169,23 @@ class Base:
             html.show(html.skipped(what, why))
         return not why
 
+    def hides(self, what: str, rows: pd.DataFrame) -> bool:
+        """Whether a safe report shows no estimate of a table; then one line says so in its place.
+
+        Parameters
+        ----------
+        what : str
+            What the table would have been.
+        rows : pandas.DataFrame
+            As they were released; sizes and reference levels are no estimates.
+        """
+        told = rows[~rows["statistic"].isin(["n", "reference"])]
+        hidden = self.release.on and len(told) > 0 and not told["estimate"].notna().any()
+        if hidden:
+            why = f"Each of its numbers would tell of fewer than {self.release.k} patients."
+            html.show(html.skipped(what, why))
+        return hidden
+
     def usable(self, frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
         """The names with at least two observed values in a frame."""
         return [name for name in names if name in frame and frame[name].nunique() > 1]

@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import pandas as pd
+
 from crlm import agreement, comparison, ledger, naming, survival
 from crlm.numbers import counted
 from crlm.paper.base import Base, Section, nothing
@@ -145,8 +147,9 @@ class Closing(Base):
         found, exposure = self.results, self.design.exposure
         rows = found[(found["endpoint"] == endpoint) & (found["population"] == "all")]
         effect = rows[(rows["covariate"] == exposure) & (rows["model"] == "multivariable")]
-        if effect.empty:
-            effect = rows[(rows["covariate"] == exposure) & (rows["model"] == "univariable")]
+        if not effect["estimate"].notna().any():
+            alone = (rows["covariate"] == exposure) & (rows["model"] == "univariable")
+            effect = pd.concat([effect, rows[alone]])
         groups = rows["group"].str.startswith(f"{exposure}=") | (rows["group"] == exposure)
         own = (rows["covariate"] == "") & rows["model"].isin(["", "logrank"])
         curves = rows[groups & ~rows["group"].str.contains(",") & own]

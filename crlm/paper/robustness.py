@@ -37,6 +37,8 @@ class Robustness(Base):
             regression.interaction(self.frames[n], effect, modifier, ties=self.ties) for n in known
         ]
         rows = self.add(*fits)
+        if self.hides(title, rows):
+            return nothing()
         names = {"hazard_ratio": "HR"}
         table = tables.effects_table(rows, self.design, caption=title, statistics=names)
         return self.section(
@@ -54,6 +56,8 @@ class Robustness(Base):
             html.show(html.skipped("proportional hazards", "No multivariable model was made."))
             return nothing()
         rows = self.add(*parts)
+        if self.hides("proportional hazards", rows):
+            return nothing()
         names = {"chi_square": "chi-square"}
         caption = "Proportional hazards"
         table = tables.effects_table(rows, self.design, caption=caption, statistics=names)
@@ -86,6 +90,8 @@ class Robustness(Base):
         caption = f"{' and '.join(map(self.design.label, of))} under other models"
         if not (shown["statistic"] == "hazard_ratio").any():
             html.show(html.skipped(caption, "No model of this cohort holds them."))
+            return nothing()
+        if self.hides(caption, shown):
             return nothing()
         names = {"hazard_ratio": "HR"}
         table = tables.effects_table(shown, self.design, caption=caption, statistics=names)

@@ -255,7 +255,8 @@ class Sections(Base):
             gap = survival.rate_difference(frame, groups, *difference, time=at[-1])
             parts.append(self.add(gap))
         if folded:
-            pieces = [html.fold(f"{title}: figure and table", *pieces)]
+            words = "figure and table" if picture else "table"
+            pieces = [html.fold(f"{title}: {words}", *pieces)]
         return self.section(joined(*parts), pieces, sentences, picture)
 
     def _forest(
@@ -380,6 +381,8 @@ class Sections(Base):
         )
         printed, full = self.add(printed), self.add(full)
         rows = joined(printed, full)
+        if self.hides(f"{table}: short SCP", rows):
+            return nothing()
         caption = f"{table}: short SCP, RAS and Beppu factors"
         first = tables.regression_table(printed, self.design, caption=caption, ratio="odds_ratio")
         picture = self._forest(full, f"{full_table}: all factors", "all factors", "OR")
@@ -413,7 +416,8 @@ class Sections(Base):
         clock = f"Medians and rates count from month {month:g}, not from the hepatectomy."
         reading.append(clock)
         table = tables.survival_table(curves, self.design, notes=[clock])
-        folded = html.fold(f"{title}: figure and table", picture, table)
+        words = "figure and table" if picture else "table"
+        folded = html.fold(f"{title}: {words}", picture, table)
         return self.section(rows, [folded], reading, picture)
 
     def _nobody_left(self, endpoint: str, by: str, month: float) -> str:

@@ -37,7 +37,10 @@ def told(k: int) -> dict[str, str]:
             f"Ratios are exact; those with fewer than {_word(k)} patients with or without the "
             "event in a level are not shown."
         ),
-        "flow": f"Exclusions are in bands of {k}; the number included is exact.",
+        "flow": (
+            f"Exclusions are in bands of {k}; the number included is exact, those before it "
+            "follow from the bands."
+        ),
         "batch": f"Choices that move fewer than {_word(k)} patients are not run.",
     }
 

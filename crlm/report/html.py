@@ -16,7 +16,7 @@ from crlm import pieces as kept
 from crlm.comparison import CAN_AGREE, VERDICTS
 from crlm.ledger import row_name
 from crlm.naming import KINDS
-from crlm.numbers import number
+from crlm.numbers import Shown, number
 
 _SHORT_CELL, _LONG_CELL = 22, 60
 _OPEN_DOUBTS = 5
@@ -191,11 +191,12 @@ def banner(source: Mapping[str, Any], n: float) -> Html:
     source : mapping
         From `cohort.origin`.
     n : float
-        Rows of the table.
+        Rows of the table; a `numbers.Shown` is not exact.
     """
     line, more = KINDS[source["kind"]]
     rest = " ".join(p for p in (more, source["title"], source["note"]) if p)
-    line = f"{line} {number(n, 0)} rows in the table."
+    about = "About " if isinstance(n, Shown) else ""
+    line = f"{line} {about}{number(n, 0)} rows in the table."
     html = (
         f'<details class="banner {source["kind"]}"><summary>{escape(line)}</summary>'
         f"{escape(rest)}</details>"

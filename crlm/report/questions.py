@@ -45,7 +45,9 @@ def trial_table(design: Design) -> Html:
     return table("The trial that would have answered it", ["Element", "Here"], body, notes)
 
 
-def questions_piece(asked: Sequence[_Asked], design: Design, samples: int) -> Html:
+def questions_piece(
+    asked: Sequence[_Asked], design: Design, samples: int, *, safe: bool = False
+) -> Html:
     """Each question, its answer, what it assumes, and the flags raised against it.
 
     Parameters
@@ -56,14 +58,21 @@ def questions_piece(asked: Sequence[_Asked], design: Design, samples: int) -> Ht
     design : Design
     samples : int
         Resamples behind the limits of differences.
+    safe : bool
+        Of a safe report: it leaves entries of the chapter out, and every flag.
     """
-    body = [("", _line(*one, design)) for one in asked]
+    absent = "left out of a safe report" if safe else "not in this table"
+    body = [("", _line(*one, design, absent)) for one in asked]
     raised = pd.concat([flags for _, _, flags in asked]).drop_duplicates(["covariate", "method"])
     answered = sum(bool(rows) for _, rows, _ in asked)
     many = raised["covariate"].nunique()
     told = f"{answered} of {counted(len(asked), 'question')} could be asked of this cohort; "
     told += f"{counted(many, 'flag')} {'is' if many == 1 else 'are'} raised."
     header = ["Question", "Estimate (95 % CI)", "What it assumes", "Flags"]
+    if safe:
+        questions = counted(len(asked), "question")
+        told = f"{answered} of {questions} answered: a safe report leaves out the others and flags."
+        header, body = header[:3], [(kind, line[:3]) for kind, line in body]
     note = f"Limits of differences: {counted(samples, 'resample')}; crlm {__version__}."
     every = table("Asked and answered", header, body, [note])
     words = method_words(design)
@@ -84,11 +93,12 @@ def _line(
     rows: Sequence[Mapping[str, Any]],
     flags: pd.DataFrame,
     design: Design,
+    absent: str,
 ) -> list[str]:
     raised = ", ".join(dict.fromkeys(flags["covariate"]))
     if not rows:
         needs = ", ".join(small(design.label(name)) for name in question.get("needs", ()))
-        told = f"not in this table: {needs}" if needs else "not in this table"
+        told = f"{absent}: {needs}" if needs and "table" in absent else absent
         return [question["question"], told, question["assumes"], raised]
     told = answer_text(rows[0], design)
     for last in rows[1:]:

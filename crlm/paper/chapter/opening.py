@@ -52,7 +52,8 @@ class Opening(Asking):
         """Fill the opening table from the results so far."""
         if getattr(self, "_questions", None) is not None:
             found = [(q, *self._answer_to(q)) for q in self.design.chapter["asked"]]
-            self._questions.update(questions_piece(found, self.design, self.chapter_rules.samples))
+            many, safe = self.chapter_rules.samples, self.release.on
+            self._questions.update(questions_piece(found, self.design, many, safe=safe))
 
     def _answer_to(self, question: Mapping[str, Any]) -> tuple[list[dict[str, Any]], pd.DataFrame]:
         """The rows that answer a question, if there are any, and the flags raised against it."""

@@ -32,8 +32,8 @@ _MAX_STEPS = 4000
 @lent.pure
 def kaplan_meier(
     curves: pd.DataFrame, rows: pd.DataFrame, design: Design, *, title: str = ""
-) -> Picture:
-    """Kaplan-Meier curves over a table of numbers at risk that shares their time axis.
+) -> Picture | None:
+    """Kaplan-Meier curves over a table of numbers at risk; None where no curve may be drawn.
 
     Parameters
     ----------
@@ -41,13 +41,15 @@ def kaplan_meier(
         From `survival.curve`: one step a row.
     rows : pandas.DataFrame
         From `survival.summary`: its `n_at_risk` rows are the table, their
-        times the ticks; its log-rank p value stands below the axis.
+        times the ticks on both; its log-rank p value stands below the axis.
     design : Design
         For labels.
     title : str
         Printed above.
     """
     groups = list(dict.fromkeys(curves["group"]))
+    if "straight" in curves and not (curves["time"] > 0).any():
+        return None
     risk = rows[rows["statistic"] == "n_at_risk"]
     tests = rows.loc[(rows["statistic"] == "p") & (rows["model"] == "logrank"), "estimate"]
     p = float(tests.iloc[0]) if len(tests) else None
@@ -59,7 +61,9 @@ def kaplan_meier(
         )
         figure.subplots_adjust(hspace=0.42, **frame)
         for colour, group in zip(colours(len(groups)), groups, strict=True):
-            _draw_curve(axis, curves[curves["group"] == group], colour, design.group_label(group))
+            curve, label = curves[curves["group"] == group], design.group_label(group)
+            absent = " (not shown)" if "straight" in curve and len(curve) < 2 else ""
+            _draw_curve(axis, curve, colour, label + absent)
         _finish_survival_axis(axis, ticks, title, p, len(groups))
         _draw_risk_table(table, risk, groups, ticks, design)
         alt = _describe_curves(curves, risk, groups, ticks, design, title, p)

@@ -263,7 +263,7 @@ def era(rows: pd.DataFrame, design: Design, exposure: str) -> str:
     for row in records_of(rows, statistic="hazard_ratio", model="era adjusted"):
         if _known(row) and row["covariate"] == exposure:
             tests = records_of(rows, statistic="p", model="era adjusted")
-            outcome = [r for r in tests if r["endpoint"] == row["endpoint"]]
+            outcome = [r for r in tests if r["endpoint"] == row["endpoint"] and _known(r)]
             p = f", {p_phrase(outcome[0]['estimate'])} for the year" if outcome else ""
             name = design.endpoint_name(row["endpoint"])
             told.append(f"{name} with the year in the model: {ratio_text(row)}{p}")

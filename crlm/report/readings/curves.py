@@ -23,6 +23,7 @@ from crlm.report.readings.wording import (
     capital,
     ending,
     keys_of,
+    lacking,
     records_of,
     sentence,
     value_text,
@@ -88,14 +89,18 @@ def answer(
     medians : pandas.DataFrame
         Curve rows of the groups of the exposure, with their log-rank test.
     effect : pandas.DataFrame
-        Ratio and p of the exposure in one model.
+        Ratio and p of the exposure in one model; where that has none, in another after it.
     tried : pandas.DataFrame
         Rows of `specification.inference`, or none.
     """
     parts = list(filter(None, [_groups_text(medians, design, paper)]))
     ratios = [r for r in effect.to_dict("records") if r["statistic"] in RATIOS]
     tests = {keys_of(r): r for r in records_of(effect, statistic="p")}
-    for row in [r for r in ratios if math.isfinite(r["estimate"])][:1]:
+    known = [r for r in ratios if math.isfinite(r["estimate"])][:1]
+    for row in {r["model"]: r for r in reversed(ratios)}.values():
+        if row["model"] not in [r["model"] for r in known]:
+            parts.append(f"{row['model']} {RATIOS[row['statistic']]} {lacking(row)}")
+    for row in known:
         test = tests.get(keys_of(row))
         p = f", {p_phrase(test['estimate'])}" if test is not None else ""
         parts.append(

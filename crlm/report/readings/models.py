@@ -16,6 +16,7 @@ from crlm.report.readings.wording import (
     Row,
     capital,
     keys_of,
+    lacking,
     records_of,
     sentence,
 )
@@ -118,11 +119,15 @@ def interaction(rows: pd.DataFrame, design: Design) -> str:
     told = []
     for row in rows.to_dict("records"):
         if row["statistic"] == "hazard_ratio" and ":" in row["covariate"]:
+            name = design.endpoint_name(row["endpoint"])
+            if not math.isfinite(row["estimate"]):
+                told.append(f"{name}: ratio of the two hazard ratios {lacking(row)}")
+                continue
             test = next(r for r in records_of(rows, statistic="p") if keys_of(r) == keys_of(row))
             end = "the two differ" if test["estimate"] < 0.05 else "no difference is shown"
             told.append(
-                f"{design.endpoint_name(row['endpoint'])}: ratio of the two hazard ratios "
-                f"{interval(row)}, {p_phrase(test['estimate'])}, {end}"
+                f"{name}: ratio of the two hazard ratios {interval(row)}, "
+                f"{p_phrase(test['estimate'])}, {end}"
             )
     return sentence("; ".join(told))
 
@@ -131,7 +136,11 @@ def proportional(rows: pd.DataFrame, design: Design) -> str:
     """Which covariates' hazards are not proportional, and the test of the whole model."""
     told = []
     for endpoint, part in rows.groupby("endpoint", sort=False):
-        tests = [r for r in records_of(part, statistic="p") if math.isfinite(r["estimate"])]
+        every = records_of(part, statistic="p")
+        tests = [r for r in every if math.isfinite(r["estimate"])]
+        if every and not tests:
+            told.append(f"{design.endpoint_name(str(endpoint))}: {lacking(every[0])}")
+            continue
         small = [r for r in tests if r["estimate"] < 0.05 and r["covariate"] not in ("", "GLOBAL")]
         whole = [r for r in tests if r["covariate"] in ("", "GLOBAL")]
         names = ", ".join(

@@ -17,8 +17,9 @@ def flow(rows: pd.DataFrame, paper: Print) -> str:
     records = [r for r in rows.to_dict("records") if not str(r["level"]).endswith("_excluded")]
     first, last = records[0], records[-1]
     verb = "is" if last["estimate"] == 1 else "are"
+    about = "about " if "sum of bands" in str(first["method"]) else ""
     return (
-        f"Of {counted(first['estimate'], 'patient')} in the table "
+        f"Of {about}{counted(first['estimate'], 'patient')} in the table "
         f"{number(last['estimate'], 0)} {verb} analysed{paper.beside(last)}."
     )
 

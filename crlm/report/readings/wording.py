@@ -15,11 +15,19 @@ _UNITS = {"months": " months", "%": " %"}
 
 
 def value_text(row: Row) -> str:
-    """An estimate with its unit: `44.0 months`; no unit where there is no number."""
+    """An estimate with its unit: `44.0 months`; words where there is no number."""
     text = estimate(row)
-    if text in ("not reached", HIDDEN, NOTHING):
+    if text in ("not reached", HIDDEN):
         return text
+    if text == NOTHING:
+        return lacking(row)
     return text + _UNITS.get(str(row["unit"]), "")
+
+
+def lacking(row: Row) -> str:
+    """What a sentence has in place of an estimate: hidden by a safe report, or there is none."""
+    method = str(row["method"])
+    return HIDDEN if method.startswith(HIDDEN) or "hidden (<" in method else "not estimable"
 
 
 def records_of(rows: pd.DataFrame, **wanted: str) -> list[dict[str, Any]]:
