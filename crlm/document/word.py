@@ -185,10 +185,9 @@ class _Writer:
         holder = self.document.add_paragraph(style="Body Text")
         holder.paragraph_format.keep_with_next = True
         holder.paragraph_format.line_spacing = 1.0
-        shape = holder.add_run().add_picture(io.BytesIO(png), width=Emu(self.width))
-        if shape.height > 0.85 * self.height:
-            shape.width = Emu(round(shape.width * 0.85 * self.height / shape.height))
-            shape.height = Emu(round(0.85 * self.height))
+        shape = holder.add_run().add_picture(io.BytesIO(png))
+        scale = min(1.0, self.width / shape.width, 0.85 * self.height / shape.height)
+        shape.width, shape.height = Emu(round(scale * shape.width)), Emu(round(scale * shape.height))
         describe_picture(shape._inline, block.piece.alt, f"{block.label}. {block.title}")
         self.caption(block)
 

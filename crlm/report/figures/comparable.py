@@ -27,6 +27,8 @@ from crlm.report.figures.picture import (
 
 #: A standardised difference beyond this is usually called an imbalance.
 _ALIKE = 0.1
+#: Inches that the number in brackets reaches beyond the last month.
+_BRACKETS = 0.15
 _MARKS = {
     "diagnostic": ("before weighting", "o", "none", PALETTE[6]),
     "overlap weighted": ("overlap weights", "o", PALETTE[0], PALETTE[0]),
@@ -174,7 +176,7 @@ def weighted_curves(
         return None
     ticks = np.sort(rows["time"].unique())
     with matplotlib.rc_context(STYLE):
-        figure, frame = sheet(3.2 + 0.2 * len(groups), CURVES)
+        figure, frame = sheet(3.2 + 0.2 * len(groups), (CURVES[0], CURVES[1] - _BRACKETS))
         axis, table = figure.subplots(
             2, 1, sharex=True, height_ratios=[3.0, 0.35 + 0.24 * len(groups)]
         )
@@ -214,7 +216,7 @@ def _numbers(
         spine.set_visible(False)
     table.xaxis.set_visible(False)
     table.tick_params(axis="y", length=0, pad=22)
-    title = "Number at risk (effective number under the weights)"
+    title = "Number at risk (effective number)"
     table.set_title(title, fontsize=8.5, fontweight="normal")
     found = rows.set_index(["group", "time", "statistic"])["estimate"]
     for y, group in enumerate(groups):

@@ -47,13 +47,13 @@ def flow(rows: pd.DataFrame, design: Design) -> Picture:
 
 def _draw_step(axis: Any, y: int, name: str, label: str, counts: Mapping[str, float]) -> None:
     box = {"boxstyle": "round,pad=0.5", "facecolor": "#f5f7f9", "edgecolor": SOFT}
-    axis.text(0.02, -y, f"{label}: n = {counts[name]:.0f}", va="center", bbox=box)
+    axis.text(0.02, -y, f"{label}: n = {number(counts[name], 0)}", va="center", bbox=box)
     if not y:
         return
     arrow = {"arrowstyle": "->", "color": SOFT}
     axis.annotate("", (0.08, -y + 0.24), (0.08, -y + 0.74), arrowprops=arrow)
     out = counts[f"{name}_excluded"]
-    text = f"excluded: {out:.0f}" if math.isfinite(out) else "cannot be checked here"
+    text = f"excluded: {number(out, 0)}" if math.isfinite(out) else "cannot be checked here"
     axis.text(0.12, -y + 0.5, text, va="center", color=SOFT)
 
 
