@@ -245,6 +245,19 @@ def test_a_cell_that_names_a_heading_leads_to_it():
     assert words(at[links[0].get(qn("w:anchor"))]) == "Last one"
 
 
+def test_sentences_of_a_wide_table_stand_below_its_lines():
+    heads = [f"Column {i}" for i in range(9)] + ["Reading"]
+    told = "Too small to say: with 6 events this cohort finds little of that."
+    wide = html.table("Wide", heads, [("", ["Effect", *["1.00 (0.50–2.00)"] * 8, told], ROWS)])
+    document, written = made(notebook(new_markdown_cell("## X"), shown(wide)))
+    table_of = next(t for t in document.tables if t.cell(0, 0).text == "Column 0")
+    assert [len(set(row.cells)) for row in table_of.rows] == [9, 9, 1]
+    assert table_of.rows[2].cells[0].text == told
+    with zipfile.ZipFile(io.BytesIO(written.data)) as archive:
+        rows = list(marks.read(archive).rows.values())
+    assert rows.count([ledger.row_name(row) for row in ROWS]) == 4
+
+
 def test_marks_of_footnotes_are_raised_letters(small):
     document, _ = made(small)
     runs = document.tables[0].cell(1, 2).paragraphs[0].runs

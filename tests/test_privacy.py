@@ -10,8 +10,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crlm import baseline, cohort, endpoints, ledger, numbers, privacy, regression, survival
+from crlm import (
+    baseline,
+    cohort,
+    endpoints,
+    files,
+    ledger,
+    numbers,
+    privacy,
+    regression,
+    survival,
+)
 from crlm.privacy import attack, continuous, counts, curves, quantities, wording
+from crlm.report import manuscript
 from tests import cells
 
 STUDIES = ("ncch_scp", "mskcc_hai")
@@ -316,7 +327,9 @@ def test_curves_of_a_safe_report_never_move_for_fewer_than_k_events(safe):
     exposure = paper.design.exposure
     for name in paper.design.main:
         frame = paper.frames[name]
-        drawn = paper.release.curve(survival.curve(frame, exposure), name, exposure)
+        exact = survival.curve(frame, exposure)
+        drawn = paper.release.curve(exact, name, exposure)
+        assert list(drawn["group"].unique()) == list(exact["group"].unique())
         for group, part in drawn.groupby("group"):
             inside = frame[frame[exposure] == group.partition("=")[2]]
             times = inside.loc[inside["event"], "time"].to_numpy()
@@ -348,6 +361,20 @@ def test_models_of_a_safe_curve_of_choices_are_drawn_without_sizes_and_extremes(
         ends = rows[rows["endpoint"] == frame["endpoint"].iloc[0]]["estimate"].astype(float)
         assert frame["hazard_ratio"].min() >= 0.994 * ends["min"]
         assert frame["hazard_ratio"].max() <= 1.006 * ends["max"]
+
+
+def test_a_safe_report_tells_no_checksum_of_its_patients(safe):
+    paper, shown = safe
+    digest = files.checksum(paper.design.folder / "cohort.csv")
+    assert digest[:8] not in shown.text and "SHA-256" in shown.text
+    cited = manuscript.citations(manuscript.Done(paper.design, paper.results), paper.source)
+    assert not any("SHA-256" in text for text in cited)
+
+
+def test_a_safe_report_gives_no_verdict_on_what_it_hides(safe):
+    _, shown = safe
+    assert not re.search(r"\bp = –|ratio of the two hazard ratios –|rate –|OS –", shown.text)
+    assert "0 flags are raised" not in shown.text and "answered: a safe report" in shown.text
 
 
 def test_no_sentence_of_a_safe_report_tests_banded_counts(safe):
@@ -402,6 +429,14 @@ def test_choices_that_move_a_few_patients_are_refused_before_anything_starts():
 def test_a_number_of_a_file_is_printed_as_the_report_prints_it(value, method, text):
     shown = numbers.restored(value, method)
     assert numbers.number(shown, 2 if method.startswith("Cox") else 0) == text
+
+
+@pytest.mark.parametrize(("value", "decimals"), [(7.25, 1), (62.5, 0), (0.45, 1), (-1.5, 0)])
+def test_a_number_has_the_same_digits_in_files_and_in_print(value, decimals):
+    shown = continuous.written(value, decimals)
+    assert numbers.number(float(shown), decimals) == numbers.number(shown, decimals)
+    if not decimals:
+        assert numbers.number(float(curves.whole(value)), 0) == numbers.number(value, 0)
 
 
 # ---- the page -------------------------------------------------------------------

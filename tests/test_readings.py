@@ -69,6 +69,23 @@ def test_an_interaction_is_claimed_only_where_it_is_shown(p, end):
     assert readings.interaction(found, HAI).endswith(f"{end}.")
 
 
+def test_what_a_safe_report_hides_is_not_said_to_be_nothing():
+    keys = {"endpoint": "OS", "covariate": "hai", "level": "yes", "method": "hidden (<5)"}
+    effect, test = ratio(math.nan, math.nan, math.nan, math.nan, **keys)
+    found = made(test, model="ph_test")
+    assert readings.proportional(found, HAI) == "OS: not shown."
+    found = made(effect, test, model="interaction").assign(covariate="hai:kras")
+    assert readings.interaction(found, HAI) == "OS: ratio of the two hazard ratios not shown."
+    first = made(effect, model="multivariable")
+    known = made(*ratio(0.6, 0.01, 0.4, 0.9, endpoint="OS", covariate="hai"), model="univariable")
+    told = readings.answer("OS", made(), pd.concat([first, known]), made(), HAI, NONE)
+    assert told == (
+        "Overall survival: multivariable HR not shown; univariable HR 0.60 (0.40–0.90), p = 0.010."
+    )
+    told = readings.answer("OS", made(), first, made(), HAI, NONE)
+    assert told == "Overall survival: multivariable HR not shown."
+
+
 def test_which_hazards_are_not_proportional():
     keys = {"endpoint": "OS", "model": "ph_test", "statistic": "p"}
     each = ({"covariate": "hai", "estimate": 0.04}, {"covariate": "age", "estimate": 0.06})

@@ -234,6 +234,12 @@ def test_curves_at_time_zero_alone_are_drawn_without_a_warning(recwarn):
     assert not recwarn.list
 
 
+def test_ratios_of_one_model_are_never_shown_as_those_of_another():
+    rows = regression_rows()
+    alone = rows[rows["model"] == "univariable"]
+    assert len(tables.ratios(alone, model="univariable")) and tables.ratios(alone).empty
+
+
 def test_all_figures_are_equally_wide():
     rows, curves = curve_rows()
     ratios = tables.ratios(regression_rows(), model="univariable")

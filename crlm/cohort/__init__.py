@@ -4,7 +4,8 @@
 history, `template` writes an empty workbook to fill in, `eligibility` and
 `attrition` say who is analysed, `add_factors` makes the study's dichotomies,
 `import_tcia_crlm` converts the one public cohort, `source` tells where a
-converted table came from; `origin` and `events` find the table and history of a run.
+converted table came from; `origin` and `events` find the table and history of a run,
+`unnamed` leaves out which files they are.
 
 Examples
 --------
@@ -22,7 +23,7 @@ from crlm.cohort.flow import add_factors, attrition, eligibility, stand_ins
 from crlm.cohort.form import template
 from crlm.cohort.history import CAUSES, EVENTS, SITES, check_history, load_history
 from crlm.cohort.loading import check, load
-from crlm.cohort.origin import events, find_history, origin
+from crlm.cohort.origin import events, find_history, origin, unnamed
 from crlm.cohort.pairing import pair
 from crlm.cohort.proposing import propose, questions
 from crlm.cohort.understanding import CohortReport, describe
@@ -51,5 +52,6 @@ __all__ = [
     "source",
     "stand_ins",
     "template",
+    "unnamed",
     "write_source",
 ]

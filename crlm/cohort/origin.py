@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,20 @@ def origin(cohort_path: str, design: Design) -> dict[str, Any]:
             f"`crlm reconstruct {design.study} --out data/{design.study}`."
         )
     return {"path": str(path), **_OWN, **(source(path) or {})}
+
+
+def unnamed(origin: Mapping[str, Any]) -> dict[str, Any]:
+    """What a safe report may know of its table: no file, so that no checksum confirms a guess.
+
+    What the publishers of a public cohort ask to be said of it stays.
+
+    Examples
+    --------
+    >>> unnamed({"kind": "own", "path": "ward_7.csv", "title": "Ward 7", "note": "", "files": {}})
+    {'kind': 'own', 'title': '', 'note': '', 'path': '', 'files': {}}
+    """
+    told = {name: origin[name] if origin["kind"] == "public" else "" for name in ("title", "note")}
+    return {"kind": origin["kind"], **told, "path": "", "files": {}}
 
 
 def events(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from docx.enum.text import WD_ALIGN_PARAGRAPH
@@ -23,6 +24,8 @@ _SIZES = (8.5, 7.5, 6.5, 5.5)
 #: A letter's mean width as a share of its height, and the white left and right of a cell.
 _LETTER, _DIGIT, _POINT, _MARK, _WHITE = 0.57, 0.55, 0.28, 0.34, 6.5
 _WIDEST, _SHORT, _KEPT_WHOLE = 140, 24, 34
+#: More columns than these have no room for one of sentences, of letters that are usually more.
+_MANY, _SENTENCE, _BELOW = 8, 50, "below"
 _RAISED = dict(zip("ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ", "abcdefghijklmnoprstuvwxyz", strict=True))
 _MARKED = re.compile(f"([{''.join(_RAISED)}]+)")
 _NUMBER = re.compile(r"[<>≥≤]?[+−-]?[\d,]*\d(?:\.(\d+))?(?: %)?|–|")
@@ -52,13 +55,14 @@ def add_table(
     dict of str to tuple of str
         The bookmark of each line that stands for result rows, and the rows' names.
     """
-    lines = [line.cells for line in piece.body]
+    piece = _sentences_below(piece)
+    lines = [line.cells for line in piece.body if line.kind != _BELOW]
     across = max(map(len, [piece.header, *lines]))
     header = [*piece.header, *[""] * (across - len(piece.header))]
     columns = [[line[i] for line in lines if i < len(line)] for i in range(across)]
     aligned = [_decimals(cells) if i else None for i, cells in enumerate(columns)]
     size, widths = _widths(header, columns, aligned, width / 12700)
-    table = document.add_table(rows=1 + len(lines), cols=across)
+    table = document.add_table(rows=1 + len(piece.body), cols=across)
     _lay_out(table, piece.caption, widths)
     rows = table.rows
     _fill(rows[0], header, aligned, size, head=True)
@@ -66,6 +70,8 @@ def add_table(
     found = {}
     for row, line in zip(list(rows)[1:], piece.body, strict=True):
         links = [heading for heading in line.links if heading in headings]
+        if line.kind == _BELOW:
+            row.cells[0].merge(row.cells[-1])
         _fill(row, line.cells, aligned, size, kind=line.kind, links=links)
         if line.rows:
             name = bookmarks.around(row.cells[0].paragraphs[0], bookmark_name(line.rows[0]))
@@ -77,6 +83,18 @@ def add_table(
         add_marked(paragraph, note)
     _space_after(document)
     return found
+
+
+def _sentences_below(piece: pieces.Table) -> pieces.Table:
+    """A table of many columns with the sentences of its last one below each line."""
+    told = [line.cells[-1] for line in piece.body if len(line.cells) == len(piece.header)]
+    if len(piece.header) <= _MANY or not told or _usual(told) <= _SENTENCE:
+        return piece
+    body = []
+    for line in piece.body:
+        body.append(replace(line, cells=line.cells[:-1]))
+        body.append(pieces.Line(line.cells[-1:], _BELOW, line.rows))
+    return replace(piece, header=piece.header[:-1], body=tuple(body))
 
 
 def add_marked(paragraph: Any, text: str, size: float | None = None) -> None:
@@ -122,7 +140,7 @@ def _fill(
     links: Sequence[str] = (),
 ) -> None:
     flag(row._tr.get_or_add_trPr(), "w:cantSplit")
-    for i, cell in enumerate(row.cells):
+    for i, cell in enumerate(dict.fromkeys(row.cells)):
         text = cells[i] if i < len(cells) else ""
         cell.width = cell._tc.getparent().getparent().tblGrid.gridCol_lst[i].w
         paragraph = cell.paragraphs[0]
@@ -135,7 +153,7 @@ def _fill(
             paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
             if not head:
                 paragraph.paragraph_format.right_indent = Pt(_behind(text, aligned[i]) * size)
-        elif i == 0 and "level" in kind.split():
+        elif i == 0 and {"level", _BELOW} & set(kind.split()):
             paragraph.paragraph_format.left_indent = Pt(size)
 
 

@@ -187,7 +187,10 @@ class _Writer:
         holder.paragraph_format.line_spacing = 1.0
         shape = holder.add_run().add_picture(io.BytesIO(png))
         scale = min(1.0, self.width / shape.width, 0.85 * self.height / shape.height)
-        shape.width, shape.height = Emu(round(scale * shape.width)), Emu(round(scale * shape.height))
+        shape.width, shape.height = (
+            Emu(round(scale * shape.width)),
+            Emu(round(scale * shape.height)),
+        )
         describe_picture(shape._inline, block.piece.alt, f"{block.label}. {block.title}")
         self.caption(block)
 

@@ -86,6 +86,8 @@ class Base:
             "history": cohort.find_history(history_path, cohort_path, self.design, book),
             "codebook": codebook_path,
         }
+        if self.release.on:
+            self.source = cohort.unnamed(self.source)
         self.frames: dict[str, pd.DataFrame] = {}
         self._parts: list[pd.DataFrame] = []
         self.models: dict[str, pd.DataFrame] = {}

@@ -85,12 +85,11 @@ class Closing(Base):
         """What was run on what, what differs from the paper's choices, and the rows as files."""
         html.show(*provenance.choices(self.design, self.chosen))
         day = f"Run on {provenance.today()} with crlm {provenance.__version__}"
-        safe = self.release.on
-        read = provenance.table_of(self.design, self.source, safe=safe)
+        read = provenance.table_of(self.design, self.source)
         html.show(html.fold(f"{day}: what was read", read))
         self.answer_questions()
         answer = html.joined(*self._banner(), *self._answer())
-        provenance.write(output_dir, self.study, self.results, self.verdicts, safe=safe)
+        provenance.write(output_dir, self.study, self.results, self.verdicts, safe=self.release.on)
         if getattr(self, "_short", None) is not None:
             self._short.update(answer)
 

@@ -24,8 +24,7 @@ class Sections(Base):
         flow = self.add(cohort.attrition(flags, self.design))
         picture = figures.flow(flow, self.design)
         size = self.release.banner(len(self.table))
-        source = {**self.source, "title": "", "note": ""} if self.release.on else self.source
-        pieces = [html.banner(source, size), picture, *html.caveats(flow)]
+        pieces = [html.banner(self.source, size), picture, *html.caveats(flow)]
         pieces += [html.say(note) for note in self.told("flow")]
         pieces.append(html.doubts(self.doubts))
         return self.section(flow, pieces, readings.flow(flow, self.print), picture)

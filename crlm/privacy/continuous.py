@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from crlm.ledger import round_half_up
 from crlm.numbers import Shown, number
 
 
@@ -58,7 +59,8 @@ def written(value: float, decimals: int) -> float:
     """A number as it is printed, in digits and in text."""
     if not math.isfinite(value):
         return math.nan
-    return Shown(round(value, decimals), number(value, decimals))
+    rounded = round_half_up(value, decimals)
+    return Shown(rounded, number(rounded, decimals))
 
 
 def digits(value: float, significant: int) -> float:

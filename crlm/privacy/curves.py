@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from crlm import survival
-from crlm.numbers import Shown, number
 from crlm.privacy.continuous import around, written
 
 _HALF = 0.5 + 1e-9
@@ -115,9 +114,7 @@ def rate(steps: Steps, month: float, n: float, k: int) -> dict[str, float]:
 
 def whole(percent: float) -> float:
     """A whole per cent, in digits and in text."""
-    if not math.isfinite(percent):
-        return math.nan
-    return Shown(round(percent), number(percent, 0))
+    return written(percent, 0)
 
 
 def crossing(times: np.ndarray, value: float, k: int) -> float:

@@ -141,7 +141,9 @@ class Release:
         names = by if isinstance(by, str) else ",".join(by or ())
         state = self.state.copy()
         groups = lifetimes.groups_of(state.register, self._people(), endpoint, among, names)
-        return lifetimes.curve(groups, state.register, self.conf_type)
+        drawn = lifetimes.curve(groups, state.register, self.conf_type)
+        places = {group: at for at, group in enumerate(dict.fromkeys(made["group"]))}
+        return drawn.sort_values("group", key=lambda g: g.map(places), kind="stable")
 
     def sizes(self, frames: Mapping[str, pd.DataFrame]) -> dict[str, tuple[float, float]]:
         """Patients and events of each endpoint's frame, as numbers that may be shown."""

@@ -47,15 +47,8 @@ def choices(design: Design, chosen: Mapping[str, Any]) -> list[Html]:
     return [say(told), fold(f"What was chosen: {len(body)} parameters", every)]
 
 
-def table_of(design: Design, source: Mapping[str, Any], *, safe: bool = False) -> Html:
-    """Study, cohort, checksums, version and day; nothing that tells of a machine.
-
-    Parameters
-    ----------
-    safe : bool
-        Then nothing tells of the files of patients either: a checksum confirms a guessed table.
-    """
-    source = {"kind": source["kind"], "title": "", "path": "", "files": {}} if safe else source
+def table_of(design: Design, source: Mapping[str, Any]) -> Html:
+    """Study, cohort, checksums, version and day; nothing that tells of a machine."""
     lines = [
         ("Paper", design.citation),
         ("Cohort", f"{source['kind']}: {source['title'] or 'no title given'}"),

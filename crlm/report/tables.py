@@ -458,9 +458,8 @@ def _eight_digits(value: float, quantity: str) -> str:
 def ratios(
     rows: pd.DataFrame, statistic: str = "hazard_ratio", model: str = "multivariable"
 ) -> pd.DataFrame:
-    """The ratio rows of one model (of the only model, if there is no such one)."""
-    found = rows[rows["statistic"] == statistic]
-    return found[found["model"] == model] if (found["model"] == model).any() else found
+    """The ratio rows of one model."""
+    return rows[(rows["statistic"] == statistic) & (rows["model"] == model)]
 
 
 def model_covariates(rows: pd.DataFrame) -> list[str]:

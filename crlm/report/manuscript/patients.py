@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from crlm.naming import small
-from crlm.numbers import counted, number
+from crlm.numbers import Shown, counted, number
 from crlm.report.manuscript.done import Done, listed
 
 _KINDS = {
@@ -38,9 +38,10 @@ def cohort(done: Done) -> list[str]:
         kept = [flow[c["name"]] for c in done.design.eligibility if c["name"] in flow]
         left = f"; left out were {listed(steps)}" if steps else ""
         last = kept[-1] if kept else flow["start"]
+        about = "about " if isinstance(flow["start"], Shown) else ""
         verb = "was" if last == 1 else "were"
         told.append(
-            f"Of {counted(flow['start'], 'patient')} in the table {number(last, 0)} {verb} "
+            f"Of {about}{counted(flow['start'], 'patient')} in the table {number(last, 0)} {verb} "
             f"analysed{left}."
         )
     unchecked = [text for text in done.methods(covariate="flow") if "cannot" in text]
