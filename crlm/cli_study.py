@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crlm.ledger import ParameterError
+from crlm.ledger import CLAIM_COLUMNS, ParameterError
 from crlm.numbers import counted
 from crlm.transcription import LAYOUTS
 
@@ -52,6 +52,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         help="what a label of the table means",
     )
     told.add_argument("-o", "--out", type=Path, metavar="FILE", help="default: print the rows")
+    told.add_argument("--add", action="store_true", help="put the rows below those of the study")
     told.set_defaults(handler=_ledger)
 
 
@@ -112,6 +113,12 @@ def _import(arguments: argparse.Namespace) -> int:
         many = counted(len(made.questions), "question")
         print(f"crlm: {many}; nothing was written.", file=sys.stderr)
         return 2
+    if arguments.add:
+        path = ledger.data_folder() / arguments.into / "published.csv"
+        rows = _with(made.claims, path, ledger.load_design(arguments.into))
+        write_atomically(path, _csv(rows).encode("utf-8"))
+        print(f"{counted(len(made.claims), 'claim')} more in {arguments.into}/{path.name}")
+        return 0
     text = _csv(made.claims)
     if arguments.out:
         if arguments.out.exists():
@@ -123,9 +130,28 @@ def _import(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _with(
+    claims: Sequence[Mapping[str, str]], path: Path, design: Design
+) -> list[Mapping[str, str]]:
+    """The rows of a ledger with new ones below them; nothing where an id is there already."""
+    from crlm.ledger import named
+
+    held = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
+    rows = list(held)
+    taken = {row["id"] for row in rows if "id" in row} & {claim["id"] for claim in claims}
+    if taken or None in {name for row in rows for name in row}:
+        what = f"has {sorted(taken)[0]!r} already" if taken else "has a row of too many cells"
+        raise ParameterError(f"{path.parent.name}/{path.name} {what}; nothing was added.")
+    if "name" in (held.fieldnames or ()):
+        claims = [{**claim, "name": named(claim, design)} for claim in claims]
+    return [*rows, *claims]
+
+
 def _csv(claims: Sequence[Mapping[str, str]]) -> str:
     held = io.StringIO()
-    writer = csv.DictWriter(held, list(claims[0]) if claims else [], lineterminator="\n")
+    used = {name for claim in claims for name in claim}
+    names = [name for name in CLAIM_COLUMNS if name in used]
+    writer = csv.DictWriter(held, names, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(claims)
     return held.getvalue()
@@ -140,7 +166,7 @@ def describe(design: Design, claims: pd.DataFrame) -> Iterator[str]:
     claims : pandas.DataFrame
         From `ledger.load_claims`.
     """
-    from crlm import audit
+    from crlm import audit, ledger
 
     yield f"{counted(len(claims), 'claim')} of {design.title}"
     for place, part in claims.groupby("place", sort=False):
@@ -152,6 +178,8 @@ def describe(design: Design, claims: pd.DataFrame) -> Iterator[str]:
     touched = {name for names in made.checks["claims"] for name in names}
     untouched = {name: "" for name in claims["id"] if name not in touched}
     yield from _told("No check of the audit touches", untouched, "Every claim is in some check.")
+    ratios = {name: why for name, why in ledger.against_themselves(claims, design)}
+    yield from _told("A ratio of the reference itself", ratios, "")
     yield from _search(design, claims)
     yield from _joined(design)
 

@@ -148,7 +148,7 @@ def test_a_column_that_is_not_there_is_told(ncch):
     for row in ncch.rows:
         row.pop(k)
     ncch.write()
-    assert "row 1: lacks the column operator; data/ncch_scp/published.csv shows" in refused(ncch)
+    assert "row 1: lacks the column operator; docs/third-paper.md lists" in refused(ncch)
 
 
 # ---- many faults, and none ------------------------------------------------------------------
@@ -188,13 +188,23 @@ def test_all_rows_at_fault_are_told_at_once_as_excel_counts_them(ncch):
 
 def test_a_ledger_with_hundreds_of_faults_stays_readable(ncch):
     ncch.rows = [[*row] for row in ncch.rows]
-    for row in ncch.rows:
-        row[ncch.header.index("statistic")] = "ratio"
+    for k, row in enumerate(ncch.rows):
+        row[ncch.header.index("statistic")] = f"ratio{k}"
     ncch.write()
     text = refused(ncch)
     number = int(re.search(r"(\d+) faults", text)[1])
     assert number >= len(ncch.rows)
     assert text.count("\n") == 31 and text.endswith(f"and {number - 30} more")
+
+
+def test_one_fault_in_many_rows_is_one_line(ncch):
+    ncch.rows = [[*row] for row in ncch.rows]
+    for row in ncch.rows:
+        row[ncch.header.index("statistic")] = "ratio"
+    ncch.write()
+    told = [line for line in refused(ncch).splitlines() if "'ratio' is not known" in line]
+    assert len(told) == 1 and told[0].startswith("  row 2, statistic: ")
+    assert told[0].endswith(f"Also in rows 3, 4, 5, 6, 7, 8, 9, 10 and {len(ncch.rows) - 9} more.")
 
 
 def test_a_design_at_fault_is_told_before_its_claims(ncch):

@@ -3,13 +3,23 @@
 import csv
 import os
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from crlm import ledger
+from crlm import cohort, ledger
 from crlm.ledger import DesignError
-from crlm.reconstruction import annealing, histories, models, procedure, programs, search, wishes_of
+from crlm.reconstruction import (
+    annealing,
+    histories,
+    models,
+    procedure,
+    programs,
+    search,
+    spreads,
+    wishes_of,
+)
 from crlm.reconstruction.quantities import quantity_of
 
 DESIGN = (
@@ -310,3 +320,28 @@ def test_misspelt_words_of_models_and_endpoints_are_refused(third, old, new, tol
             ledger.load_design("third")
     finally:
         path.write_text(text)
+
+
+def test_a_number_spreads_as_its_mean_and_deviation_say(third):
+    """Nobody need declare knots where print has mean ± SD, of the group or of all."""
+    design, _, ledger_rows = third
+    values = spreads.numbers(design, {}, ledger_rows, "marker", "a", 400)
+    assert values.min() >= 0 and values.mean() == pytest.approx(7, abs=0.4)
+    assert values.std() == pytest.approx(4, abs=0.6)
+    told = ledger_rows["covariate"] == "marker"
+    whole = ledger_rows.assign(group=ledger_rows["group"].where(~told, "all"))
+    assert (spreads.numbers(design, {}, whole, "marker", "b", 400) == values).all()
+    with pytest.raises(DesignError, match=r"\[columns.marker\] knots = \{ a = "):
+        spreads.numbers(design, {}, ledger_rows[~told], "marker", "a", 400)
+
+
+def test_levels_that_are_digits_are_read_as_they_stand(third, tmp_path):
+    """A score of 0 to 3 is no code; a 9 among 0 and 1 still asks what each means."""
+    design = third[0]
+    score = {"type": "category", "levels": ["0", "1", "2", "3"], "role": "baseline"}
+    design = replace(design, columns={**design.columns, "score": score})
+    for codes, good in (("0123", True), ("12", True), ("0139", False)):
+        text = "patient_id,score\n" + "".join(f"p{k},{code}\n" for k, code in enumerate(codes))
+        (tmp_path / "t.csv").write_text(text)
+        found = cohort.check(str(tmp_path / "t.csv"), design).violations
+        assert found.empty == good, (codes, found)

@@ -7,11 +7,11 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from crlm import ledger
+from crlm import cli, ledger
 from crlm.ledger import LedgerError, ParameterError
 from crlm.transcription import claims_of, grid
 from crlm.transcription.cells import cell, numbers
-from tests.hand_written import ROOT
+from tests.hand_written import ROOT, copied
 
 KEYS = ["field", *ledger.KEYS]
 
@@ -226,3 +226,100 @@ def test_the_command_writes_all_or_nothing(tmp_path):
     assert list(made["printed"]) == ["205", "56", "0.66", "1", "2"]
     again = run("--is", "Foo=bilobar:yes")
     assert again.returncode == 2 and "is there already" in again.stderr
+
+
+# ---- words that papers put around their labels ------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("label", "cell_text", "found"),
+    [
+        ("Age, years, mean ± SD", "61.2 ± 9.5", [("age", "", "mean"), ("age", "", "sd")]),
+        ("Age (years), mean (SD)", "61 (9)", [("age", "", "mean"), ("age", "", "sd")]),
+        (
+            "Age, median (IQR)",
+            "61 (50-70)",
+            [("age", "", "median"), ("age", "", "q1"), ("age", "", "q3")],
+        ),
+        ("Sex: male, n (%)", "20 (5%)", [("sex", "male", "n"), ("sex", "male", "percent")]),
+        ("Male", "46.2%", [("sex", "male", "percent")]),
+    ],
+)
+def test_what_stands_behind_a_label_says_what_its_row_holds(label, cell_text, found):
+    design = ledger.load_design("mskcc_hai")
+    table = [["", "HAI"], [label, cell_text]]
+    made = claims_of(table, design, "two-groups", place="table1")
+    assert not made.questions
+    assert [(c["covariate"], c["level"], c["statistic"]) for c in made.claims] == found
+
+
+@pytest.mark.parametrize("label", ["Age, weeks", "Gender, n (%)", "Male, left"])
+def test_a_label_with_other_words_behind_it_is_asked(label):
+    design = ledger.load_design("mskcc_hai")
+    made = claims_of([["", "HAI"], [label, "20 (5%)"]], design, "two-groups", place="table1")
+    assert len(made.questions) == 1 and not made.claims
+
+
+@pytest.mark.parametrize(
+    ("label", "level", "reference"),
+    [
+        ("Male vs female", "male", "female"),
+        ("Female versus male", "female", ""),
+        ("KRAS mutant vs. wild type", "mutant", ""),
+    ],
+)
+def test_a_level_against_another_has_its_reference(label, level, reference):
+    design = ledger.load_design("mskcc_hai")
+    assert design.levels("sex")[0] == "male"
+    table = [["", "HR", "95% CI", "P value"], [label, "1.3", "0.9–1.8", "0.2"]]
+    made = claims_of(table, design, "model", place="table2", endpoint="OS")
+    assert not made.questions
+    assert {(c["level"], c.get("reference", "")) for c in made.claims} == {(level, reference)}
+    assert [(c["statistic"], c["field"]) for c in made.claims] == [
+        ("hazard_ratio", "estimate"),
+        ("hazard_ratio", "conf_low"),
+        ("hazard_ratio", "conf_high"),
+        ("p", "estimate"),
+    ]
+
+
+def test_the_row_that_is_marked_as_the_reference_counts():
+    design = ledger.load_design("mskcc_hai")
+    table = [["", "HR", "P"], ["Sex", "", ""], ["Female", "1.00", ""], ["Male", "1.3", "0.2"]]
+    made = claims_of(table, design, "model", place="table2", endpoint="OS")
+    assert not made.questions
+    assert {(c["level"], c["reference"]) for c in made.claims} == {("male", "female")}
+    alone = claims_of([table[0], table[3]], design, "model", place="table2", endpoint="OS")
+    assert {(c["level"], c["reference"]) for c in alone.claims} == {("male", "female")}
+
+
+@pytest.mark.parametrize(
+    ("layout", "head", "text"),
+    [
+        ("model", "No. of patients", "104"),
+        ("model", "95% CI", "1.2"),
+        ("curves", "5-year (%)", "24 ± 3"),
+        ("curves", "Events", "66 (69%)"),
+    ],
+)
+def test_a_number_that_is_something_else_is_asked(layout, head, text):
+    """Once "104 patients" was a hazard ratio, and "66 (69%)" a count with a lower limit."""
+    design = ledger.load_design("mskcc_hai")
+    label = "KRAS mutant" if layout == "model" else "HAI"
+    made = claims_of([["", head], [label, text]], design, layout, place="t", endpoint="OS")
+    assert made.questions and not made.claims
+
+
+def test_rows_are_put_below_those_of_the_study_once(tmp_path, monkeypatch, capsys):
+    folder = copied("mskcc_hai", tmp_path)
+    monkeypatch.setenv("CRLM_DATA", str(tmp_path))
+    (tmp_path / "t.txt").write_text("\tHR\tp\nMale vs female\t1.3\t0.2\n", encoding="utf-8")
+    command = ["ledger", "import", str(tmp_path / "t.txt"), "--study", "mskcc_hai"]
+    command += ["--layout", "model", "--place", "supplementary_table9", "--endpoint", "OS", "--add"]
+    before = len(ledger.load_claims("mskcc_hai"))
+    assert cli.main(command) == 0
+    after = ledger.load_claims("mskcc_hai")
+    assert len(after) == before + 2 and after["reference"].iloc[-1] == "female"
+    text = (folder / "published.csv").read_bytes()
+    assert cli.main(command) == 2 and "already; nothing was added" in capsys.readouterr().err
+    assert (folder / "published.csv").read_bytes() == text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from dataclasses import dataclass
 
@@ -163,6 +164,5 @@ def _implied_line(row: dict[str, object]) -> str:
     keys = [row[name] for name in ("endpoint", "group", "covariate", "level")]
     where = ", ".join(str(key) for key in keys if key not in ("", "all"))
     time = "" if row["time"] != row["time"] else f" at {row['time']:g} months"
-    return (
-        f"  {row['quantity']}: {where}{time}: {row['low']:.3g} to {row['high']:.3g} {row['unit']}"
-    )
+    high = f"to {row['high']:.3g}" if row["high"] != math.inf else "or more"
+    return f"  {row['quantity']}: {where}{time}: {row['low']:.3g} {high} {row['unit']}".rstrip()

@@ -196,11 +196,15 @@ class Cells:
         return names
 
     def _are_plain_codes(self) -> bool:
-        """Whether the only numbers among the codes are 0 and 1: beside a 2, 1 may mean no."""
+        """Whether the only numbers among the codes are 0 and 1, or levels themselves.
+
+        Beside a 2 that is no level, a 1 may mean no.
+        """
         if self.spec["type"] != "category":
             return True
         codes = {token(text) for text in self.counts.index} - self.unknown
-        return {code for code in codes if NUMBER.fullmatch(code)} <= {"0", "1"}
+        numbers = {code for code in codes if NUMBER.fullmatch(code)}
+        return numbers <= {"0", "1"} or numbers <= {token(level) for level in self.levels}
 
     # ---- numbers ----
 

@@ -30,11 +30,11 @@ def feeds(patients: pd.DataFrame, design: Design) -> list[str]:
     full = add_factors(patients, design)
     here = {name for name in full if full[name].notna().any()}
     return [
-        _flow(design, here),
+        *([_flow(design, here)] if design.eligibility else []),
         _comparison(design, here),
         *(_endpoint(name, full, design) for name in design.endpoints),
         *(_model(name, design, here, full) for name in design.models),
-        _sites(design, here),
+        *_sites(design, here),
     ]
 
 
@@ -65,7 +65,8 @@ def _endpoint(name: str, patients: pd.DataFrame, design: Design) -> str:
 
 def _model(name: str, design: Design, here: set[str], patients: pd.DataFrame) -> str:
     # A model of an outcome made from an endpoint, as of a short SCP, has its name at the end.
-    endpoint = next((e for e in design.endpoints if name in (e, f"short_{e}")), "")
+    named = (design.models[name].get("endpoint"), name, name.removeprefix("short_"))
+    endpoint = next((e for e in named if e in design.endpoints), "")
     times = [f"{endpoint.lower()}_months", f"{endpoint.lower()}_event"] if endpoint else []
     if times and not (set(times) <= here and patients[times].notna().all(axis=1).any()):
         return f"- Regression, {name.replace('_', ' ')}: no, needs {' and '.join(times)}."
@@ -73,9 +74,9 @@ def _model(name: str, design: Design, here: set[str], patients: pd.DataFrame) ->
     return _line(f"Regression, {name.replace('_', ' ')}", covariates, here, "without")
 
 
-def _sites(design: Design, here: set[str]) -> str:
+def _sites(design: Design, here: set[str]) -> list[str]:
     sites = [name for name in design.columns if name.startswith("site_")]
-    return _line("Sites of the first recurrence", sites, here, "without")
+    return [_line("Sites of the first recurrence", sites, here, "without")] if sites else []
 
 
 def _line(what: str, needed: Iterable[str], here: set[str], lacking_words: str) -> str:

@@ -18,7 +18,8 @@ A design knows the words of its paper, a claim its printed text and its place:
 ((3.365, 3.375), 0.13)
 """
 
-from crlm.ledger.claims import claims_schema, load_claims
+from crlm.ledger.claim_words import named
+from crlm.ledger.claims import against_themselves, claims_schema, load_claims
 from crlm.ledger.design import Design, data_folder, load_design, studies
 from crlm.ledger.errors import (
     CohortError,
@@ -63,6 +64,7 @@ __all__ = [
     "ParameterError",
     "SchemaRow",
     "Statistic",
+    "against_themselves",
     "claims_schema",
     "collect",
     "compatible_interval",
@@ -70,6 +72,7 @@ __all__ = [
     "design_schema",
     "did_you_mean",
     "load_claims",
+    "named",
     "load_design",
     "round_half_up",
     "row_name",

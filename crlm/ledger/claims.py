@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from crlm.ledger.claim_faults import claim_faults, row_faults
+from crlm.ledger.claim_faults import RATIOS, claim_faults, row_faults
 from crlm.ledger.claim_words import Words, named, spelled
 from crlm.ledger.design import Design, data_folder, load_design
 from crlm.ledger.errors import Fault, LedgerError, refusal
@@ -30,6 +30,7 @@ from crlm.ledger.vocabulary import (
 )
 
 _NUMBERS = ("value", "decimals", "time")
+_LISTED = 8
 _SAVE = "Save it as CSV UTF-8 with commas."
 
 
@@ -77,9 +78,26 @@ def load_claims(study: str) -> pd.DataFrame:
     refused += [(row, f) for row, claim in claims.items() for f in claim_faults(claim, words)]
     refused += row_faults(claims, "name" in header)
     if refused:
-        told = [Fault(_at(row, fault), fault.text) for row, fault in sorted(refused, key=_row)]
-        raise LedgerError(refusal(file, told, "rows counted as Excel does"))
+        raise LedgerError(refusal(file, _grouped(refused), "rows counted as Excel does"))
     return _frame(list(claims.values()), design, "name" in header)
+
+
+def against_themselves(claims: pd.DataFrame, design: Design) -> Iterator[tuple[str, str]]:
+    """Ids of printed ratios of a level that is the reference itself, and why.
+
+    Such a row is against another level, and only the column `reference` can say which.
+    """
+    ratios = claims[claims["statistic"].isin(RATIOS) & (claims["kind"] == "number")]
+    for row in ratios.to_dict("records"):
+        spec = design.model_of(row["endpoint"], row["population"])
+        levels = design.levels(row["covariate"])
+        own = (spec.get("references") or {}).get(row["covariate"], levels[0] if levels else "")
+        if row["level"] and row["level"] == own and not row["reference"]:
+            yield (
+                row["id"],
+                f"{own!r} is what {row['covariate']} is held against; say in the column "
+                "reference which level this row is against.",
+            )
 
 
 def claims_schema() -> list[SchemaRow]:
@@ -193,7 +211,7 @@ def _header_faults(header: Sequence[str]) -> list[Fault]:
         faults.append(Fault("row 1", f"{name!r} is no column of a ledger; {known}"))
     meant = {nearest(name, lacking) for name in unknown}
     faults += [
-        Fault("row 1", f"lacks the column {name}; data/ncch_scp/published.csv shows them all.")
+        Fault("row 1", f"lacks the column {name}; docs/third-paper.md lists them.")
         for name in lacking
         if name not in meant
     ]
@@ -212,6 +230,20 @@ def _ragged(header: Sequence[str], cells: Sequence[str]) -> list[Fault]:
 
 def _claim(header: Sequence[str], cells: Sequence[str]) -> dict[str, str]:
     return {**dict.fromkeys(CLAIM_COLUMNS, ""), **dict(zip(header, cells, strict=True))}
+
+
+def _grouped(refused: Sequence[tuple[int, Fault]]) -> list[Fault]:
+    """One line a fault, at its first row; the others that have the same stand behind it."""
+    rows: dict[tuple[str, str], list[int]] = {}
+    for row, fault in sorted(refused, key=_row):
+        rows.setdefault((fault.place, fault.text), []).append(row)
+    told = []
+    for (place, text), (first, *others) in rows.items():
+        listed = ", ".join(map(str, others[:_LISTED]))
+        more = f" and {len(others) - _LISTED} more" if len(others) > _LISTED else ""
+        also = f" Also in row{'s' if len(others) > 1 else ''} {listed}{more}." if others else ""
+        told.append(Fault(_at(first, Fault(place, text)), text + also))
+    return told
 
 
 def _at(row: int, fault: Fault) -> str:

@@ -119,6 +119,15 @@ class Design:
         """The levels of a column or factor, the reference first; none for a measurement."""
         return list(self.spec(name).get("levels", ()))
 
+    def model_of(self, endpoint: str, population: str = "all") -> Mapping[str, Any]:
+        """The model of an endpoint among some patients; the one of all where those have none."""
+        found = {
+            spec.get("population") or "all": spec
+            for name, spec in self.models.items()
+            if (spec.get("endpoint") or name) == endpoint
+        }
+        return found.get(population) or found.get("all") or {}
+
     def spec(self, name: str) -> Mapping[str, Any]:
         """What is known of a factor, a column, or a column computed from others."""
         return self.factors.get(name) or self.columns.get(name) or COMPUTED.get(name) or {}

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from crlm.ledger import Design, DesignError
+from crlm.reconstruction import spreads
 from crlm.reconstruction.arrays import MOST_COLUMNS, OUT, Columns, Freedom, Plan, State
 from crlm.reconstruction.clocks import clocks_of
 from crlm.reconstruction.courses import courses
@@ -24,8 +24,6 @@ from crlm.reconstruction.derived import derive_all, derive_columns, violations
 from crlm.reconstruction.models import levels_of, where_of
 from crlm.reconstruction.quantities import longest
 from crlm.reconstruction.targets import Target
-
-_KNOTS = {"min": 0.0, "q1": 0.25, "median": 0.5, "q3": 0.75, "max": 1.0}
 
 
 def group_sizes(design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame) -> dict:
@@ -41,7 +39,7 @@ def group_sizes(design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame)
     for levels in itertools.product(*(levels_of(design, name) for name in names)):
         head = f"{names[0]}={levels[0]}"
         rest = (names[1], levels[1]) if len(names) > 1 else ("", "")
-        found = _printed(claims, "n", head, *rest)
+        found = spreads.printed(claims, "n", head, *rest)
         if found is None:
             raise DesignError(
                 f"{design.study}: the number of patients with {head} {rest} is not printed. "
@@ -133,20 +131,6 @@ def anchors(targets: Sequence[Target], month: float) -> list[tuple[str, int]]:
     return sorted(found)
 
 
-def _printed(
-    claims: pd.DataFrame, statistic: str, group: str, covariate: str = "", level: str = ""
-) -> float | None:
-    found = claims[
-        (claims["statistic"] == statistic)
-        & (claims["group"] == group)
-        & (claims["covariate"] == covariate)
-        & (claims["level"] == level)
-        & (claims["population"] == "all")
-        & (claims["kind"] == "number")
-    ]
-    return float(found["value"].iloc[0]) if len(found) else None
-
-
 # ---- characteristics -----------------------------------------------------------------------
 
 
@@ -171,7 +155,7 @@ def _column(
         elif levels_of(design, name):
             found = _categories(design, wishes, claims, name, level, len(inside))
         else:
-            found = _numbers(design, wishes, claims, name, level, len(inside))
+            found = spreads.numbers(design, wishes, claims, name, level, len(inside))
         values[inside] = rng.permutation(np.asarray(found, dtype=float))
     return values
 
@@ -251,7 +235,7 @@ def _categories(
     declared = wishes.get("columns", {}).get(name, {}).get("counts", {}).get(group)
     counts: list[float | None] = []
     for level in levels:
-        printed = _printed(claims, "n", f"{design.table_one['by']}={group}", name, level)
+        printed = spreads.printed(claims, "n", f"{design.table_one['by']}={group}", name, level)
         counts.append(printed if declared is None else declared.get(level, 0))
     open_ = [k for k, count in enumerate(counts) if count is None]
     total = int(sum(count or 0 for count in counts))
@@ -264,31 +248,6 @@ def _categories(
         counts[open_[0]] = n - total
     codes = [float(k) for k, count in enumerate(counts) for _ in range(int(count or 0))]
     return codes[:n] + [math.nan] * (n - len(codes))
-
-
-def _numbers(
-    design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame, name: str, group: str, n: int
-) -> np.ndarray:
-    """Rising values through the printed quantiles, normal or log-normal between them."""
-    spec = wishes.get("columns", {}).get(name, {})
-    knots = {float(share): float(v) for share, v in spec.get("knots", {}).get(group, ())}
-    for statistic, share in _KNOTS.items():
-        value = _printed(claims, statistic, f"{design.table_one['by']}={group}", name)
-        if value is not None and f"{statistic}" not in spec.get("misread", ()):
-            knots.setdefault(share, value)
-    if len(knots) < 2:
-        raise DesignError(
-            f"{design.study}: print does not tell how {name} spreads with {group}. "
-            f"Declare columns.{name}.knots in reconstruction.toml."
-        )
-    shares = np.array(sorted(knots))
-    pins = np.array([knots[share] for share in sorted(knots)])
-    z = norm.ppf((np.arange(n) + 0.5) / n)
-    at = np.interp(shares * (n - 1), np.arange(n), z)
-    log = spec.get("scale") == "log"
-    values = np.exp(np.interp(z, at, np.log(pins))) if log else np.interp(z, at, pins)
-    step = float(spec.get("grid", 1.0))
-    return np.round(np.round(values / step) * step, 4)
 
 
 def _linked(design: Design, wishes: Mapping[str, Any], columns: Columns, x: np.ndarray) -> None:
@@ -367,7 +326,7 @@ def _freedom(
         for code, level in enumerate(levels_of(design, by)):
             knots = {float(share): v for share, v in spec.get("knots", {}).get(level, ())}
             for bound, key, share in ((lowest, "min", 0.0), (highest, "max", 1.0)):
-                printed = _printed(claims, key, f"{by}={level}", name)
+                printed = spreads.printed(claims, key, f"{by}={level}", name)
                 printed = None if key in spec.get("misread", ()) else printed
                 value = knots.get(share, printed)
                 if value is not None:

@@ -65,7 +65,7 @@ class Cell:
     ----------
     kind : str
         "empty", "count" (n, %), "spread" (median and two ends), "mean" (mean, SD),
-        "ratio" (estimate and limits), "single", "unclear".
+        "percent" (a share alone), "single", "unclear".
     parts : tuple of Printed
     """
 
@@ -84,4 +84,6 @@ def cell(text: str) -> Cell:
         return Cell("spread", parts)
     if len(parts) == 2 and ("%" in text or ("(" in text and parts[0].decimals == 0)):
         return Cell("count", parts)
+    if len(parts) == 1 and text.strip().endswith("%"):
+        return Cell("percent", parts)
     return Cell("single", parts) if len(parts) == 1 else Cell("unclear", parts)

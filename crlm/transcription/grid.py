@@ -11,7 +11,7 @@ from crlm import files
 from crlm.ledger import LedgerError
 
 _MOST_ROWS, _MOST_BYTES = 2000, 20_000_000
-_GAP = re.compile(r"\t|\s*\|\s*|\s{2,}")
+_GAP = re.compile(r"\s*\|\s*|\s{2,}")
 
 
 def grid(path: str | Path) -> list[list[str]]:
@@ -64,7 +64,19 @@ def _from_csv(path: Path) -> list[list[str]]:
 
 def _from_text(path: Path) -> list[list[str]]:
     text = files.read(path).decode("utf-8-sig")
-    return [_GAP.split(line.strip().strip("|").strip()) for line in text.splitlines()]
+    lines = [line for line in text.splitlines() if line.strip()]
+    rows = [_pasted(line) for line in lines]
+    width = max(map(len, rows), default=0)
+    if rows and lines[0][0].isspace() and len(rows[0]) == width - 1:
+        rows[0] = ["", *rows[0]]  # The corner of the table is blank.
+    return rows
+
+
+def _pasted(line: str) -> list[str]:
+    """The cells of a line: tabs keep blank cells, else bars or two spaces and more are gaps."""
+    if "\t" in line:
+        return line.split("\t")
+    return _GAP.split(line.strip().removeprefix("|").removesuffix("|").strip(" "))
 
 
 def _from_excel(path: Path) -> list[list[str]]:

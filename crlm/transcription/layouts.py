@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crlm.ledger import CLAIM_COLUMNS, Design, ParameterError, did_you_mean
 from crlm.transcription.cells import REFERENCE, Cell, Printed, cell, printed
+from crlm.transcription.labels import Label, Labels, plain
 
 #: Two groups side by side (Table 1), a regression table, medians and rates of curves.
 LAYOUTS = ("two-groups", "model", "curves")
@@ -17,6 +18,29 @@ _SPREADS = {"range": ("min", "max"), "iqr": ("q1", "q3")}
 _P_HEAD = re.compile(r"^p([ -]?values?)?\.?$", re.IGNORECASE)
 _WHOLE = ("all", "total", "overall", "all patients", "entire cohort")
 _SIZE = re.compile(r"\bn\s*=\s*([\d,]+)", re.IGNORECASE)
+#: A ratio, and its limits.
+_RATIO = ("", "conf_low", "conf_high")
+#: What a column of a regression table holds: statistic, and fields by how many numbers a cell has.
+_HELD: dict[str, tuple[str, dict[int, tuple[str, ...]]]] = {
+    "ratio": ("hazard_ratio", {1: ("",), 3: _RATIO}),
+    "odds": ("odds_ratio", {1: ("",), 3: _RATIO}),
+    "limits": ("hazard_ratio", {2: _RATIO[1:]}),
+    "lower": ("hazard_ratio", {1: ("conf_low",)}),
+    "upper": ("hazard_ratio", {1: ("conf_high",)}),
+    "se": ("se", {1: ("",)}),
+    "z": ("z", {1: ("",)}),
+    "p": ("p", {1: ("",)}),
+}
+#: Words of a header that say so, the first that is there.
+_WORDS = {
+    "odds": {"or", "odds"},
+    "ratio": {"hr", "ratio", "hazard", "hazards", "rr"},
+    "lower": {"lower", "low"},
+    "upper": {"upper", "high"},
+    "limits": {"ci", "limits", "interval", "confidence"},
+    "se": {"se", "error"},
+    "z": {"z", "wald"},
+}
 _YEARS = re.compile(r"(\d+)[ -]?(year|yr|month|mo)", re.IGNORECASE)
 
 
@@ -99,12 +123,11 @@ class _Reader:
     ) -> None:
         self.design, self.place, self.endpoint = design, place, endpoint
         self.ends = _SPREADS[spread]
-        self.named = {_plain(label): target for label, target in named.items()}
         self.made = Transcript()
         models = [n for m in design.models.values() for n in m["covariates"]]
         first = design.models.get(endpoint, {}).get("covariates", models)
         asked = list(first) if endpoint else list(design.table_one["variables"])
-        self.labels = {**dict(_labels(design)), **dict(_labels(design, asked))}
+        self.labels = Labels(design, asked, named)
 
     # ---- what a claim is ------------------------------------------------------------
 
@@ -136,17 +159,6 @@ class _Reader:
         """Something that the table does not settle."""
         self.made.questions.append(f"{where}: {what}.")
 
-    def about(self, label: str, within: str = "") -> tuple[str, str]:
-        """(column, level) that a label names; ("", "") where it names none."""
-        for text in (f"{within} {label}", label):
-            plain = _plain(text)
-            if plain in self.named:
-                column, _, level = self.named[plain].partition(":")
-                return column, level
-            if plain in self.labels:
-                return self.labels[plain]
-        return "", ""
-
     # ---- layouts --------------------------------------------------------------------
 
     def two_groups(self, rows: Sequence[Sequence[str]]) -> None:
@@ -160,17 +172,18 @@ class _Reader:
                     self.claim(size, f"{self.place}, header, {head}", **keys)
         within = ""
         for number, row in enumerate(rows[1:], 2):
-            column, level = self.about(row[0], within)
+            found = self.labels.read(row[0], within)
             empty = not any(row[1:])
-            within = row[0] if empty or (column and not level) else within
-            if not column and not empty:
-                self.ask(f"row {number}", self._unknown(row[0]))
-            if column:
-                self._characteristic(row, columns, by, column, level)
+            within = row[0] if empty or (found.column and not found.level) else within
+            if not found.column and not empty:
+                self.ask(f"row {number}", self.labels.unknown(row[0]))
+            if found.column:
+                self._characteristic(row, columns, by, found)
 
     def _characteristic(
-        self, row: Sequence[str], columns: Mapping[int, str], by: str, column: str, level: str
+        self, row: Sequence[str], columns: Mapping[int, str], by: str, named: Label
     ) -> None:
+        column = named.column
         unit = (self.design.columns.get(column) or {}).get("unit", "")
         for at, group in columns.items():
             where = f"{self.place}, {row[0]}, {group}"
@@ -179,17 +192,23 @@ class _Reader:
                 for p in found.parts[:1]:
                     self.claim(p, where, group=by, covariate=column, statistic="p")
             elif group and found.kind != "empty":
-                keys = {"group": group, "covariate": column, "level": level}
-                self._stated(found, where, keys, unit)
+                keys = {"group": group, "covariate": column, "level": named.level}
+                self._stated(_as_said(found, named), where, keys, unit, named.notes)
 
-    def _stated(self, found: Cell, where: str, keys: dict[str, str], unit: str) -> None:
+    def _stated(
+        self, found: Cell, where: str, keys: dict[str, str], unit: str, notes: frozenset[str]
+    ) -> None:
+        ends = _SPREADS["iqr"] if notes & {"iqr", "interquartile"} else self.ends
         names = {
             "count": (("n", "patients"), ("percent", "%")),
-            "spread": (("median", unit), *((end, unit) for end in self.ends)),
+            "spread": (("median", unit), *((end, unit) for end in ends)),
             "mean": (("mean", unit), ("sd", unit)),
             "single": (("n", "patients") if keys["level"] else ("median", unit),),
+            "percent": (("percent", "%"),),
         }.get(found.kind)
-        if names is None or (found.kind == "count" and not keys["level"]):
+        unsaid = found.kind in ("count", "percent") and not keys["level"]
+        share = found.kind == "single" and bool(keys["level"]) and found.parts[0].decimals > 0
+        if names is None or unsaid or share:
             self.ask(where, "says neither n (%) of a level, nor median with range, nor mean ± SD")
             return
         for number, (statistic, its) in zip(found.parts, names, strict=True):
@@ -197,42 +216,87 @@ class _Reader:
 
     def model(self, rows: Sequence[Sequence[str]]) -> None:
         """A regression table: a covariate a row; ratio with limits, and p, by model."""
-        heads, model = [], "univariable" if _says(rows[0], "uni") else "multivariable"
-        for head in rows[0][1:]:
-            model = "univariable" if "uni" in head.casefold() else model
-            model = "multivariable" if "multi" in head.casefold() else model
-            heads.append((model, bool(_P_HEAD.match(_last_word(head)))))
+        heads, told = self._heads(rows), self._references(rows)
         within = ""
         for number, row in enumerate(rows[1:], 2):
-            column, level = self.about(row[0], within)
-            if not any(row[1:]) or (column and not level and self.design.levels(column)):
+            found = self.labels.read(row[0], within)
+            whole = not found.level and self.design.levels(found.column)
+            if not any(row[1:]) or (found.column and whole):
                 within = row[0]
-            if not column and any(row[1:]):
-                self.ask(f"row {number}", self._unknown(row[0]))
-            elif column:
-                self._effect(row, heads, column, level or self._second(column))
+            if not found.column and any(row[1:]):
+                self.ask(f"row {number}", self.labels.unknown(row[0]))
+            elif found.column:
+                found = replace(found, level=found.level or self._second(found.column))
+                if any(cell(t).parts and not REFERENCE.match(t.strip()) for t in row[1:]):
+                    self._effect(row, heads, self._against(found, told, f"row {number}"))
+
+    def _heads(self, rows: Sequence[Sequence[str]]) -> list[tuple[str, str]]:
+        """Model and what it holds ("" for nothing that is known) of each column but the first."""
+        heads, model = [], "univariable" if _says(rows[0], "uni") else "multivariable"
+        for at, head in enumerate(rows[0][1:], 1):
+            model = "univariable" if "uni" in head.casefold() else model
+            model = "multivariable" if "multi" in head.casefold() else model
+            holds = _held(head, [row[at] for row in rows[1:]])
+            heads.append((model, holds))
+            if not holds and any(row[at] for row in rows[1:]):
+                self.ask(
+                    f"column {head!r}",
+                    "is neither a ratio (HR, OR), its limits (95% CI, lower, upper), SE, z nor p; "
+                    "name it so, or leave it out of the table",
+                )
+        return heads
+
+    def _references(self, rows: Sequence[Sequence[str]]) -> dict[str, str]:
+        """By covariate: the level whose row says that it is the reference."""
+        found: dict[str, str] = {}
+        within = ""
+        for row in rows[1:]:
+            named = self.labels.read(row[0], within)
+            if not any(row[1:]) or (named.column and not named.level):
+                within = row[0]
+            stated = [text for text in row[1:] if text.strip()]
+            if named.level and stated and REFERENCE.match(stated[0].strip()):
+                found[named.column] = named.level
+        return found
+
+    def _against(self, named: Label, told: Mapping[str, str], where: str) -> Label:
+        """A row with the level it is against, where that is not the one that the model has."""
+        levels = self.design.levels(named.column)
+        if named.reference or not named.level or not levels:
+            return named
+        spec = self.design.model_of(self.endpoint)
+        usual = str((spec.get("references") or {}).get(named.column, levels[0]))
+        against = told.get(named.column, usual)
+        if against == named.level:
+            others = [level for level in levels if level != named.level]
+            if len(others) > 1:
+                self.ask(
+                    where,
+                    f"{named.level!r} is the reference of {named.column}; write the row as "
+                    f"'{named.level} vs LEVEL', or keep the row that is marked as the reference",
+                )
+            against = others[0]
+        return replace(named, reference="" if against == usual else against)
 
     def _second(self, column: str) -> str:
         """The level that a row of a factor without one is about: the other than the reference."""
         levels = self.design.levels(column)
         return levels[1] if len(levels) == 2 else ""
 
-    def _effect(
-        self, row: Sequence[str], heads: Sequence[tuple[str, bool]], column: str, level: str
-    ) -> None:
-        for text, (model, is_p) in zip(row[1:], heads, strict=True):
+    def _effect(self, row: Sequence[str], heads: Sequence[tuple[str, str]], named: Label) -> None:
+        keys = {"endpoint": self.endpoint, "covariate": named.column, "level": named.level}
+        keys |= {"reference": named.reference} if named.reference else {}
+        for text, (model, holds) in zip(row[1:], heads, strict=True):
             found, where = cell(text), f"{self.place}, {row[0]}, {model}"
-            keys = {"endpoint": self.endpoint, "covariate": column, "level": level, "model": model}
             if found.kind == "empty" or REFERENCE.match(text.strip()):
                 continue
-            if is_p and len(found.parts) == 1:
-                self.claim(found.parts[0], f"{where}, p", **keys, statistic="p")
-            elif not is_p and len(found.parts) in (1, 3):
-                parts = ("", "conf_low", "conf_high")
-                for number, part in zip(found.parts, parts, strict=False):
-                    self.claim(number, where, **keys, statistic="hazard_ratio", part=part)
-            else:
+            statistic, forms = _HELD.get(holds, ("", {}))
+            if statistic and len(found.parts) not in forms:
                 self.ask(where, f"{text!r} is neither a ratio with limits nor one p value")
+                continue
+            parts = forms.get(len(found.parts), ())
+            for number, part in zip(found.parts, parts, strict=False):
+                self.claim(number, where, **keys, model=model, statistic=statistic, part=part)
 
     def curves(self, rows: Sequence[Sequence[str]]) -> None:
         """Medians and rates: a group a row; n, events, median, rates and p in columns."""
@@ -240,7 +304,7 @@ class _Reader:
         for number, row in enumerate(rows[1:], 2):
             group = self._group(row[0], by)
             if not group:
-                self.ask(f"row {number}", self._unknown(row[0]))
+                self.ask(f"row {number}", self.labels.unknown(row[0]))
                 continue
             for head, text in zip(rows[0][1:], row[1:], strict=True):
                 self._of_curve(head, text, group, by)
@@ -266,7 +330,11 @@ class _Reader:
         else:
             self.ask(f"column {head!r}", "is neither n, events, median, a year or month, nor p")
             return
-        for number, part in zip(found.parts, ("", "conf_low", "conf_high"), strict=False):
+        parts = _RATIO if keys["statistic"] in ("median_survival", "survival_rate") else ("",)
+        if len(found.parts) not in {1, len(parts)}:
+            self.ask(where, f"{text!r} is neither one number nor one with its two limits")
+            return
+        for number, part in zip(found.parts, parts, strict=False):
             self.claim(number, where, **keys, part=part)
 
     # ---- words ----------------------------------------------------------------------
@@ -276,50 +344,41 @@ class _Reader:
         bare = re.sub(r"[\[(]?\s*n\s*=.*$", "", head, flags=re.IGNORECASE).strip(" ,:")
         if _P_HEAD.match(bare):
             return "p"
-        if _plain(bare) in _WHOLE:
+        if plain(bare) in _WHOLE:
             return "all"
-        column, level = self.about(bare)
-        if column == by and level:
-            return f"{by}={level}"
+        found = self.labels.read(bare)
+        if found.column == by and found.level:
+            return f"{by}={found.level}"
         for level in self.design.levels(by):
-            if _plain(bare) in (_plain(level), _plain(self.design.label(by, level))):
+            if plain(bare) in (plain(level), plain(self.design.label(by, level))):
                 return f"{by}={level}"
         if bare:
-            self.ask(f"column {head!r}", self._unknown(bare))
+            self.ask(f"column {head!r}", self.labels.unknown(bare))
         return ""
 
-    def _unknown(self, label: str) -> str:
-        near = did_you_mean(label, [self.design.label(n) for n in self._characteristics()])
-        return (
-            f"{label!r} is no characteristic or level of the design; {near.rstrip('.?')}? "
-            f"Say which with --is '{label}=COLUMN:LEVEL'"
-        )
 
-    def _characteristics(self) -> list[str]:
-        return [*self.design.factors, *self.design.columns]
+def _as_said(found: Cell, named: Label) -> Cell:
+    """Two numbers without a sign between them are mean and SD where the row says so: "61 (9)"."""
+    two = found.kind in ("count", "unclear") and len(found.parts) == 2
+    said = "mean" in named.notes or "sd" in named.notes
+    return replace(found, kind="mean") if two and said and not named.level else found
 
 
-def _labels(design: Design, names: Sequence[str] = ()) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Every wording that names one column or level alone, of these columns or of all."""
-    seen: dict[str, set[tuple[str, str]]] = {}
-    for name in names or [*design.columns, *design.factors]:
-        label = design.label(name).partition(",")[0]
-        for text in (name, label, design.label(name)):
-            seen.setdefault(_plain(text), set()).add((name, ""))
-        for level in design.levels(name):
-            words = design.label(name, level)
-            alone = [words] if level not in ("yes", "no") else []
-            for text in (*alone, f"{label} {words}", f"{label} {level}"):
-                seen.setdefault(_plain(text), set()).add((name, level))
-    for text, targets in seen.items():
-        if len(targets) == 1 and text:
-            yield text, next(iter(targets))
+def _held(head: str, texts: Sequence[str]) -> str:
+    """What a column of a regression table holds, a word of `_HELD`; "" if nobody can tell.
 
-
-def _plain(text: str) -> str:
-    """A label without case, signs and what stands in brackets."""
-    text = re.sub(r"[\[(].*?[\])]", " ", text.casefold())
-    return " ".join(re.sub(r"[^\w<>≤≥=.]+", " ", text).split())
+    A header that says nothing of it, as "Univariable", stands above ratios where each cell
+    has a number and two limits.
+    """
+    if _P_HEAD.match(_last_word(head)):
+        return "p"
+    words = set(re.findall(r"[a-z]+", head.casefold()))
+    found = next((held for held, said in _WORDS.items() if words & said), "")
+    if found == "odds" and words & {"hr", "hazard"}:
+        return "ratio"
+    stated = [cell(text) for text in texts if not REFERENCE.match(text.strip())]
+    stated = [one for one in stated if one.kind != "empty"]
+    return found or ("ratio" if stated and all(len(one.parts) == 3 for one in stated) else "")
 
 
 def _last_word(head: str) -> str:

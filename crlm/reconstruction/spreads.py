@@ -1,0 +1,109 @@
+"""How a number spreads in a group to begin with: through what print gives of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from crlm.ledger import Design, DesignError
+
+_KNOTS = {"min": 0.0, "q1": 0.25, "median": 0.5, "q3": 0.75, "max": 1.0}
+#: Shares at which a normal curve stands for a printed mean and SD.
+_SHARES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
+#: Below this mean over SD a number that cannot be negative is taken as log-normal.
+_SKEWED = 2.0
+
+
+def printed(
+    claims: pd.DataFrame, statistic: str, group: str, covariate: str = "", level: str = ""
+) -> float | None:
+    """A number that print gives of a group among all patients; None if it gives none."""
+    found = claims[
+        (claims["statistic"] == statistic)
+        & (claims["group"] == group)
+        & (claims["covariate"] == covariate)
+        & (claims["level"] == level)
+        & (claims["population"] == "all")
+        & (claims["kind"] == "number")
+    ]
+    return float(found["value"].iloc[0]) if len(found) else None
+
+
+def numbers(
+    design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame, name: str, group: str, n: int
+) -> np.ndarray:
+    """Rising values of a column for the patients of a group of Table 1.
+
+    Parameters
+    ----------
+    design : Design
+    wishes : mapping
+        From `wishes_of`.
+    claims : pandas.DataFrame
+    name, group : str
+        The column, and the level of `table_one.by`.
+    n : int
+        Patients.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        In the unit of the column, through declared and printed quantiles, normal or log-normal
+        between them; else as mean and SD have it, of the group or else of all patients.
+
+    Raises
+    ------
+    DesignError
+        If neither print nor reconstruction.toml tells how the number spreads.
+    """
+    spec = wishes.get("columns", {}).get(name, {})
+    log = spec.get("scale") == "log"
+    knots = {float(share): float(v) for share, v in spec.get("knots", {}).get(group, ())}
+    knots = _quantiles(claims, f"{design.table_one['by']}={group}", name, spec) | knots
+    for whose in (f"{design.table_one['by']}={group}", "all"):
+        if len(knots) < 2:
+            knots = _by_moments(claims, whose, name) or _quantiles(claims, whose, name, spec)
+    if len(knots) < 2:
+        raise DesignError(
+            f"{design.study}: print gives neither quantiles nor mean and SD of {name} with "
+            f"{design.table_one['by']} = {group}, nor of all patients. Say in reconstruction.toml "
+            f"how it spreads there: [columns.{name}] knots = {{ {group} = [[0, LOWEST], "
+            "[0.5, MEDIAN], [1, HIGHEST]] }."
+        )
+    z = norm.ppf((np.arange(n) + 0.5) / n)
+    shares = np.array(sorted(knots))
+    pins = np.array([knots[share] for share in sorted(knots)])
+    at = np.interp(shares * (n - 1), np.arange(n), z)
+    values = np.exp(np.interp(z, at, np.log(pins))) if log else np.interp(z, at, pins)
+    step = float(spec.get("grid", 1.0))
+    return np.round(np.round(values / step) * step, 4)
+
+
+def _quantiles(
+    claims: pd.DataFrame, group: str, name: str, spec: Mapping[str, Any]
+) -> dict[float, float]:
+    found = {share: printed(claims, key, group, name) for key, share in _KNOTS.items()}
+    misread = {_KNOTS[key] for key in spec.get("misread", ())}
+    return {s: value for s, value in found.items() if value is not None and s not in misread}
+
+
+def _by_moments(claims: pd.DataFrame, group: str, name: str) -> dict[float, float]:
+    """Quantiles of a normal or log-normal number with the printed mean and SD; none without."""
+    mean, sd = (printed(claims, key, group, name) for key in ("mean", "sd"))
+    if mean is None or sd is None:
+        return {}
+    z = norm.ppf(_SHARES)
+    if 0 < mean < _SKEWED * sd:
+        spread = math.sqrt(math.log1p((sd / mean) ** 2))
+        values = mean * np.exp(spread * z - spread**2 / 2)
+    else:
+        values = mean + sd * z
+    return dict(zip(_SHARES, values.tolist(), strict=True))
+
+
+__all__ = ["numbers", "printed"]
