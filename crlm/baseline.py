@@ -53,6 +53,7 @@ class _Plan:
     spread: str
     quantile_rule: Literal["weibull", "linear"]
     conf_level: float
+    means: bool = False
 
     @property
     def compared(self) -> list[np.ndarray]:
@@ -73,6 +74,7 @@ def table_one(
     quantile_rule: Literal["weibull", "linear"] = "weibull",
     conf_level: float = 0.95,
     population: str = "all",
+    means: bool = False,
 ) -> pd.DataFrame:
     """Baseline characteristics of all patients and of each group, with tests between groups.
 
@@ -101,6 +103,8 @@ def table_one(
         Of the intervals of differences.
     population : str
         Goes into every row.
+    means : bool
+        Also `mean` and `sd` of numbers, as some papers print them.
 
     Returns
     -------
@@ -126,7 +130,14 @@ def table_one(
     )
     patients, groups, left_out = _split(patients, by)
     plan = _Plan(
-        by or "", groups, continuous_test, categorical_test, spread, quantile_rule, conf_level
+        by or "",
+        groups,
+        continuous_test,
+        categorical_test,
+        spread,
+        quantile_rule,
+        conf_level,
+        means,
     )
     records = _sizes(plan, left_out)
     for name in variables:
@@ -281,12 +292,13 @@ def _continuous(values: np.ndarray, plan: _Plan, unit: str) -> Iterator[dict]:
 
 
 def _summary(part: np.ndarray, plan: _Plan) -> Iterator[tuple[str, float]]:
-    names = ("median", *_SPREADS[plan.spread])
+    names = ("median", *_SPREADS[plan.spread], *(("mean", "sd") if plan.means else ()))
     if not len(part):
         yield from ((name, np.nan) for name in names)
         return
     q1, median, q3 = np.quantile(part, [0.25, 0.5, 0.75], method=plan.quantile_rule)
     found = {"min": part.min(), "q1": q1, "median": median, "q3": q3, "max": part.max()}
+    found |= {"mean": part.mean(), "sd": part.std(ddof=1) if len(part) > 1 else np.nan}
     yield from ((name, float(found[name])) for name in names)
 
 

@@ -6,10 +6,12 @@ import shutil
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from crlm import cohort, ledger
 from crlm.ledger import DesignError
+from crlm.paper import Paper
 from crlm.reconstruction import (
     annealing,
     histories,
@@ -345,3 +347,35 @@ def test_levels_that_are_digits_are_read_as_they_stand(third, tmp_path):
         (tmp_path / "t.csv").write_text(text)
         found = cohort.check(str(tmp_path / "t.csv"), design).violations
         assert found.empty == good, (codes, found)
+
+
+def test_a_report_has_the_models_of_the_design(third, tmp_path):
+    """Patients, strata, products and references of a model of another name than its endpoint."""
+    design, wishes, ledger_rows = third
+    made = search.begin(design, wishes, ledger_rows, seed=1)
+    paths = histories.write(design, wishes, made.columns, made.state, 1, tmp_path)
+    paper = Paper("third", *map(str, paths))
+    paper.patients()
+    paper.endpoints()
+    rule = {"selection": "fixed", "entry_p": 0.05, "univariable_p": "wald", "table": "Table"}
+    rows = pd.concat([paper.regression(name, **rule).rows for name in design.models])
+    multi = rows[rows["model"] == "multivariable"]
+    of_part = multi[multi["population"] == "arm=a/b"]
+    assert of_part["estimate"].iloc[0] <= SIZES["a"] + SIZES["b"]
+    assert set(of_part["endpoint"]) == {"CSS"} and "by decade" in of_part["method"].iloc[0]
+    against = of_part[of_part["statistic"] == "reference"]
+    assert against.set_index("covariate")["level"]["stage"] == "II"
+    whole = multi[multi["population"] == "all"]
+    assert "by decade and sex" in whole["method"].iloc[0]
+    products = whole[(whole["covariate"] == "arm:stage") & (whole["statistic"] == "hazard_ratio")]
+    assert list(products["level"]) == [f"{a}:{s}" for a in "bc" for s in ("II", "III", "IV")]
+    curves = paper.curves("DFS", by="arm", at=[36]).rows
+    events = curves[(curves["statistic"] == "events") & (curves["group"] == "arm=a")]
+    assert events["estimate"].tolist() == events["events"].tolist() != []
+    table = paper.table_one("arm", test="chi-square", spread="range").rows
+    assert {"mean", "sd"} <= set(table["statistic"])
+    assert "variance" in table[table["statistic"] == "p"].set_index("covariate")["method"]["marker"]
+    paper.proportional_hazards()
+    paper.second_opinion()
+    paper.other_models(design.main, of=["arm"])
+    paper.published()

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy.optimize import minimize
 from scipy.stats import hypergeom, norm
+from statsmodels.duration.hazard_regression import PHReg
 from survival import datasets
 
 from crlm import ledger, regression, survival
@@ -387,7 +388,6 @@ def test_efron_equals_lifelines(lung):
 
 @pytest.mark.parametrize("strata", [None, "sex"])
 def test_breslow_with_late_entry_equals_statsmodels(mgus, strata):
-    from statsmodels.duration.hazard_regression import PHReg
 
     # In whole and half months, as PHReg does not see through rounding errors.
     part = mgus[mgus["time"] < 75].dropna().reset_index(drop=True)
@@ -1407,3 +1407,40 @@ def test_an_infinite_estimate_is_seen_where_the_gradient_has_vanished(ties):
     assert "Firth" in effect["method"]
     # One informative draw, of two: the penalised score is 0 at exp(beta) = 1 / 3.
     assert effect["estimate"] == pytest.approx(1 / 3, rel=1e-6)
+
+
+# ---- strata and products of a rule ------------------------------------------------------------
+
+
+def test_a_rule_with_strata_and_products_has_the_model_that_a_paper_prints():
+    """Against statsmodels; the report of a stratified model once showed the plain one."""
+    rng = np.random.default_rng(4)
+    n = 240
+    arm = pd.Categorical(rng.choice(["a", "b", "c"], n))
+    score = pd.Categorical(rng.choice(["0", "1", "2"], n))
+    period = pd.Categorical(rng.choice(["old", "new"], n))
+    size = rng.normal(4, 1, n).round(1)
+    pull = 0.4 * (arm.codes == 1) + 0.3 * score.codes + 0.5 * (arm.codes == 2) * (score.codes == 2)
+    time = rng.exponential(20 / np.exp(pull + period.codes)).round(1) + 0.1
+    frame = pd.DataFrame({"time": time, "event": rng.random(n) < 0.7, "arm": arm, "score": score})
+    frame = frame.assign(period=period, size=size)
+    names = ["arm", "score", "size"]
+    products = [["arm", "score"], ["arm", "size"]]
+    rule = regression.rule(
+        names, selection="fixed", fixed=names, strata=["period"], products=products
+    )
+    found = regression.regression_table(frame, rule)
+    multi = found[(found["model"] == "multivariable") & (found["statistic"] == "hazard_ratio")]
+    x = pd.DataFrame({f"arm {a}": (arm == a) * 1.0 for a in "bc"})
+    x = x.assign(**{f"score {s}": (score == s) * 1.0 for s in "12"}, size=size)
+    for a in "bc":
+        for s in "12":
+            x[f"arm:score {a}:{s}"] = x[f"arm {a}"] * x[f"score {s}"]
+    for a in "bc":
+        x[f"arm:size {a}"] = x[f"arm {a}"] * size
+    fit = PHReg(time, x, status=frame["event"] * 1, strata=period.codes, ties="efron").fit()
+    ours = {f"{row.covariate} {row.level}".strip(): row.estimate for row in multi.itertuples()}
+    assert ours == pytest.approx(dict(zip(x, np.exp(fit.params), strict=True)), rel=1e-5)
+    assert "stratified by period" in multi["method"].iloc[0]
+    with pytest.raises(ParameterError, match="arm:nothing is of two covariates of the model"):
+        regression.cox(frame, names, products=[["arm", "nothing"]])

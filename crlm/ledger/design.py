@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -92,12 +92,21 @@ class Design:
         return replace(self, factors=factors)
 
     def label(self, name: str, level: str = "") -> str:
-        """The printable name of a column or factor, or of one of its levels."""
+        """The printable name of a column or factor, of one of its levels, or of a product."""
+        if ":" in name:
+            return self._product_label(name.split(":"), level)
         spec = self.spec(name)
         cut = {"cut": f"{spec['cut']:g}"} if "cut" in spec else {}
         if not level:
             return str(spec.get("label", name.replace("_", " "))).format(**cut)
         return str(spec.get("labels", {}).get(level, level)).format(**cut)
+
+    def _product_label(self, names: Sequence[str], level: str) -> str:
+        """A product as a reader would say it, "Chemotherapy × Score: 2"; a number has no level."""
+        given = level.split(":") if level else []
+        levels = [given.pop(0) if given and self.levels(name) else "" for name in names]
+        pairs = zip(names, levels, strict=True)
+        return " × ".join(self._level_label(n, own) if own else self.label(n) for n, own in pairs)
 
     def group_label(self, group: str) -> str:
         """A `column=level` key (or several, joined by commas) as a reader would say it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -32,6 +32,22 @@ class Section:
 
     def _ipython_display_(self) -> None:
         """Nothing: the call has shown what there is."""
+
+
+class Modelled(NamedTuple):
+    """What a model of the design is about.
+
+    Attributes
+    ----------
+    endpoint, population : str
+        As keys of its rows.
+    frame : pandas.DataFrame
+        Its patients.
+    """
+
+    endpoint: str
+    population: str
+    frame: pd.DataFrame
 
 
 class Base:
@@ -191,6 +207,28 @@ class Base:
     def usable(self, frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
         """The names with at least two observed values in a frame."""
         return [name for name in names if name in frame and frame[name].nunique() > 1]
+
+    def prints(self, statistics: Sequence[str], **among: Sequence[str]) -> bool:
+        """Whether the paper prints such a statistic of some covariates or endpoints."""
+        found = self.claims["statistic"].isin(statistics)
+        for column, values in among.items():
+            found &= self.claims[column].isin(values)
+        return bool(found.any())
+
+    def modelled(self, name: str) -> Modelled:
+        """A model of the design: its endpoint and its patients, with its own reference levels."""
+        spec = self.design.models[name]
+        endpoint, population = spec.get("endpoint") or name, spec.get("population") or "all"
+        frame = self.frames[endpoint]
+        for part in population.split(",") if population != "all" else ():
+            column, _, levels = part.partition("=")
+            frame = frame[frame[column].isin(levels.split("/")).to_numpy(dtype=bool)]
+        for column, level in (spec.get("references") or {}).items():
+            if column in frame and level in frame[column].cat.categories:
+                others = [one for one in frame[column].cat.categories if one != level]
+                ordered = frame[column].cat.reorder_categories([level, *others])
+                frame = frame.assign(**{column: ordered})
+        return Modelled(endpoint, population, frame)
 
     def lost(self, frame: pd.DataFrame, names: Sequence[str]) -> html.Html | None:
         """A line on the names that a frame cannot use; None where it can use all."""

@@ -48,10 +48,12 @@ class Robustness(Base):
     def proportional_hazards(self) -> Section:
         """The test of Grambsch and Therneau for each multivariable Cox model of the paper."""
         parts = []
-        for endpoint, model in self.models.items():
+        for name, model in self.models.items():
             names = tables.model_covariates(model)
             if names:
-                parts.append(regression.ph_test(self.frames[endpoint], names, ties=self.ties))
+                _, population, frame = self.modelled(name)
+                own = {"population": population, "strata": self.selections[name].strata}
+                parts.append(regression.ph_test(frame, names, ties=self.ties, **own))
         if not parts:
             html.show(html.skipped("proportional hazards", "No multivariable model was made."))
             return nothing()
@@ -73,18 +75,27 @@ class Robustness(Base):
             The covariates whose ratios are shown; rows hold all.
         """
         parts = []
-        for endpoint in [n for n in endpoint_names if not self.lacking(n)]:
-            frame, spec = self.frames[endpoint], self.design.models[endpoint]
+        of_whole = [n for n in endpoint_names if n in self.design.models and not self.lacking(n)]
+        for endpoint in of_whole:
+            spec, (_, _, frame) = self.design.models[endpoint], self.modelled(endpoint)
             printed = self.usable(frame, spec["published"])
             every = self.usable(frame, spec["covariates"])
+            strata = self.usable(frame, spec.get("strata") or ())
             if printed:
                 parts += [
-                    regression.cox(frame, printed, ties=ties, model=f"printed covariates, {ties}")
+                    regression.cox(
+                        frame,
+                        printed,
+                        ties=ties,
+                        strata=strata,
+                        model=f"printed covariates, {ties}",
+                    )
                     for ties in ("breslow", "efron")
                 ]
-                parts.append(regression.cox(frame, every, ties=self.ties, model="all factors"))
+                own = {"ties": self.ties, "strata": strata, "model": "all factors"}
+                parts.append(regression.cox(frame, every, **own))
                 name = "printed covariates, Firth"
-                parts.append(regression.firth_cox(frame, printed, model=name))
+                parts.append(regression.firth_cox(frame, printed, strata=strata, model=name))
         rows = self.add(*parts)
         shown = rows[rows["covariate"].isin(of)]
         caption = f"{' and '.join(map(self.design.label, of))} under other models"
@@ -115,10 +126,12 @@ class Robustness(Base):
                 rows = _curve_rows(found, endpoint, exposure)
                 found_there = second_opinion.curves(self.frames[endpoint], exposure, rows)
                 parts += [found_there] if len(found_there) else []
-        for endpoint, model in self.models.items():
+        for name, model in self.models.items():
             names, rows = tables.model_covariates(model), model[model["model"] == "multivariable"]
-            if names and rows["method"].str.contains("Wald").any():
-                frame = self.frames[endpoint]
+            # The other programs are asked for the plain model: no strata, no products.
+            plain = not (self.selections[name].strata or self.selections[name].products)
+            if names and plain and rows["method"].str.contains("Wald").any():
+                frame = self.modelled(name).frame
                 parts.append(second_opinion.models(frame, names, rows, ties=self.ties))
         if not parts:
             html.show(html.skipped("a second opinion", "There is no curve and no model."))
@@ -144,8 +157,9 @@ class Robustness(Base):
         """
         parts, pieces, texts = [], [], []
         for endpoint, rule in self.selections.items() if samples else ():
+            _, population, frame = self.modelled(endpoint)
             found = regression.bootstrap_selection(
-                self.frames[endpoint], rule, n_boot=samples, seed=seed
+                frame, rule, n_boot=samples, seed=seed, population=population
             )
             title = f"{self.design.endpoint_name(endpoint)}: factors chosen in "
             title += counted(samples, "sample")

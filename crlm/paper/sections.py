@@ -91,7 +91,15 @@ class Sections(Base):
             html.show(html.skipped(title, "This cohort holds none of its characteristics."))
             return nothing()
         spread = "iqr" if self.release.on else spread
-        made = baseline.table_one(self.included, by, kept, categorical_test=test, spread=spread)
+        made = baseline.table_one(
+            self.included,
+            by,
+            kept,
+            continuous_test=self.design.table_one["continuous_test"],
+            categorical_test=test,
+            spread=spread,
+            means=not self.release.on and self.prints(("mean", "sd"), covariate=kept),
+        )
         made = self.add(made)
         rows = joined(made, self.add(self._everybody(by, kept, spread)))
         notes = self.told("table", "continuous")
@@ -253,6 +261,10 @@ class Sections(Base):
         if difference and set(difference) <= set(parts[0]["group"]):
             gap = survival.rate_difference(frame, groups, *difference, time=at[-1])
             parts.append(self.add(gap))
+        if not self.release.on and self.prints(("events",), endpoint=[endpoint]):
+            sizes = parts[0][parts[0]["statistic"] == "n"]
+            told = {"statistic": "events", "unit": "events", "estimate": sizes["events"]}
+            parts.append(self.add(sizes.assign(**told)))
         if folded:
             words = "figure and table" if picture else "table"
             pieces = [html.fold(f"{title}: {words}", *pieces)]
@@ -305,7 +317,7 @@ class Sections(Base):
 
     def regression(
         self,
-        endpoint: str,
+        model: str,
         *,
         table: str,
         selection: str,
@@ -319,6 +331,8 @@ class Sections(Base):
 
         Parameters
         ----------
+        model : str
+            A model of the design, which is mostly named by its endpoint.
         table : str
             What the paper calls it: "Table 2".
         selection, entry_p, univariable_p, stay_p
@@ -328,10 +342,12 @@ class Sections(Base):
         folded : bool
             The table behind one line; the sentence stays in sight.
         """
-        label = self.design.endpoints[endpoint]["label"]
-        if not self.can(f"{table}, {label}", endpoint):
+        spec = self.design.models[model]
+        label = self.design.endpoints[spec.get("endpoint") or model]["label"]
+        if not self.can(f"{table}, {label}", spec.get("endpoint") or model):
             return nothing()
-        frame, spec = self.frames[endpoint], self.design.models[endpoint]
+        endpoint, population, frame = self.modelled(model)
+        label += "" if population == "all" else f", {self.design.group_label(population)}"
         names = self.usable(frame, spec["covariates"])
         if not names:
             html.show(html.skipped(table, "This cohort holds none of its covariates."))
@@ -345,10 +361,12 @@ class Sections(Base):
             ties=self.ties,
             univariable_p=univariable_p,
             fixed=self.usable(frame, spec["published"]) if selection == "fixed" else (),
+            strata=self.usable(frame, spec.get("strata") or ()),
+            products=spec.get("products") or (),
         )
-        self.selections[endpoint] = rule
-        parts = [self.add(regression.regression_table(frame, rule))]
-        self.models[endpoint] = parts[0]
+        self.selections[model] = rule
+        parts = [self.add(regression.regression_table(frame, rule, population=population))]
+        self.models[model] = parts[0]
         if medians:
             parts.append(self.add(survival.by_level(frame, names, **self.curve_rules)))
         rows = joined(*parts)
@@ -359,7 +377,8 @@ class Sections(Base):
             shown = html.fold(f"{table}: {counted(len(names), 'factor')}", shown)
         plot = html.fold(f"{table} as a forest plot", picture) if picture else None
         reading = readings.model(rows, self.design, self.print, self.design.exposures)
-        pieces = [shown, plot, self.lost(frame, spec["covariates"])]
+        asked = [*spec["covariates"], *(spec.get("strata") or ())]
+        pieces = [shown, plot, self.lost(frame, asked)]
         return self.section(rows, pieces, reading, picture)
 
     def short_scp(self, *, table: str, full_table: str) -> Section:

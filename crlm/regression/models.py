@@ -22,10 +22,12 @@ from crlm.regression.solution import (
     solve,
 )
 from crlm.regression.terms import (
+    NO_PRODUCT,
     Design,
     Term,
     check_follow_up,
     check_names,
+    check_products,
     complete,
     encode,
     follow_up,
@@ -72,6 +74,7 @@ def cox(
     conf_level: float = 0.95,
     population: str = "all",
     strata: str | Sequence[str] | None = None,
+    products: Sequence[Sequence[str]] = (),
     details: bool = False,
 ) -> pd.DataFrame:
     """Hazard ratios of all covariates in one Cox model.
@@ -86,6 +89,8 @@ def cox(
         R's default; SPSS's and SAS's default.
     strata : str or sequence of str, optional
         Columns with a baseline hazard of their own each.
+    products : sequence of (str, str), optional
+        Pairs of the covariates whose product is in the model: rows of `arm:score`.
     details : bool
         Also rows `coefficient`, `se` and `log_likelihood`.
 
@@ -110,7 +115,7 @@ def cox(
     Cox DR. J R Stat Soc B 1972;34:187. Efron B. J Am Stat Assoc 1977;72:557.
     Breslow N. Biometrics 1974;30:89.
     """
-    sample = make_sample(frame, covariates, strata)
+    sample = make_sample(frame, covariates, strata, products)
     family = cox_family(sample.data, ties, sample.strata)
     keys = {"endpoint": sample.endpoint, "population": population, "model": model}
     solution = solve(family, sample.design, conf_level)
@@ -287,7 +292,10 @@ def late_note(frame: pd.DataFrame) -> str:
 
 
 def make_sample(
-    frame: pd.DataFrame, covariates: Sequence[str], strata: str | Sequence[str] | None = None
+    frame: pd.DataFrame,
+    covariates: Sequence[str],
+    strata: str | Sequence[str] | None = None,
+    products: Sequence[Sequence[str]] = (),
 ) -> Sample:
     """The patients with all covariates, strata and follow-up known, ready to fit.
 
@@ -299,11 +307,12 @@ def make_sample(
     covariates = check_names(frame, covariates)
     names = check_names(frame, listed(strata)) if listed(strata) else []
     part = complete(frame, [*check_follow_up(frame), *covariates, *names])
+    check_products(products, covariates)
     endpoint = str(frame["endpoint"].iloc[0]) if "endpoint" in frame and len(frame) else ""
     return Sample(
         frame=part,
         data=follow_up(part, names),
-        design=encode(part, covariates),
+        design=encode(part, covariates, products),
         n_all=len(frame),
         endpoint=endpoint,
         strata=tuple(names),
@@ -375,6 +384,7 @@ def _term_records(
     records = []
     if term.levels:
         level, n_level, events_level = counts.pop(0)
+    if term.levels and level != NO_PRODUCT:
         records.append(
             {
                 **here,

@@ -56,7 +56,7 @@ class Rule:
     ----------
     names : tuple of str
         The candidates, all of which are analysed univariably.
-    selection, entry_p, p_stay, left_out, fixed, ties, univariable_p
+    selection, entry_p, p_stay, left_out, fixed, ties, univariable_p, strata, products
         As in `rule`.
     """
 
@@ -68,6 +68,12 @@ class Rule:
     fixed: tuple[str, ...] = ()
     ties: str = "efron"
     univariable_p: str = "wald"
+    strata: tuple[str, ...] = ()
+    products: tuple[tuple[str, str], ...] = ()
+
+    def products_of(self, chosen: Sequence[str]) -> list[tuple[str, str]]:
+        """The products whose two covariates are among those chosen."""
+        return [pair for pair in self.products if set(pair) <= set(chosen)]
 
     def asked_of(self, frame: pd.DataFrame) -> list[str]:
         """All covariates that the rule names, after a look whether the frame has them.
@@ -202,6 +208,8 @@ def rule(
     fixed: Sequence[str] = (),
     ties: str = "efron",
     univariable_p: str = "wald",
+    strata: Sequence[str] = (),
+    products: Sequence[Sequence[str]] = (),
 ) -> Rule:
     """How covariates are chosen: what a regression table and its bootstrap both follow.
 
@@ -221,6 +229,8 @@ def rule(
         Of Cox models.
     univariable_p : {"wald", "logrank", "lr", "score", "fisher"}
         As `p_value` of `univariable`; "fisher" and "wald" are those of a logistic table.
+    strata, products : sequence, optional
+        Of the multivariable model, as in `cox`; a product is in it if both of its covariates are.
 
     Raises
     ------
@@ -246,6 +256,8 @@ def rule(
         fixed=tuple(listed(fixed)),
         ties=ties,
         univariable_p=univariable_p,
+        strata=tuple(strata),
+        products=tuple((first, second) for first, second in products),
     )
 
 

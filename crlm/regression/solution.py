@@ -327,7 +327,7 @@ def level_counts(design: Design, name: str, event: np.ndarray) -> list[tuple[str
     term = next(term for term in design.terms if term.name == name)
     if not term.levels:
         return []
-    inside = design.x[:, list(term.columns)] == 1
+    inside = design.x[:, list(term.columns)] != 0
     masks = [~inside.any(axis=1), *inside.T]
     return [
         (level, int(mask.sum()), int(event[mask].sum()))

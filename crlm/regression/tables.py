@@ -74,7 +74,14 @@ def regression_table(
     chosen = rule.candidates(select(uni, rule.names, entry_p=rule.entry_p))
     steps: list[Removal] = []
     if rule.selection == "backward" and chosen:
-        chosen, steps = backward(frame, chosen, p_stay=rule.p_stay, ties=rule.ties, keep=rule.fixed)
+        chosen, steps = backward(
+            frame,
+            chosen,
+            p_stay=rule.p_stay,
+            ties=rule.ties,
+            keep=rule.fixed,
+            strata=rule.strata,
+        )
     multi = _multivariable(frame, chosen, rule, common)
     reasons = _reasons(uni, chosen, steps, rule)
     return pd.concat([uni, multi, *([rows(reasons)] if reasons else [])], ignore_index=True)
@@ -168,7 +175,7 @@ def bootstrap_selection(
     Sauerbrei W, Schumacher M. Stat Med 1992;11:2093.
     """
     choice("univariable_p", rule.univariable_p, TESTS)
-    problem = make_problem(frame, rule.asked_of(frame)).ordered()
+    problem = make_problem(frame, rule.asked_of(frame), rule.strata).ordered()
     found = [chosen_once(sample, rule) for sample in _resamples(problem, n_boot, seed)]
     method = (
         f"{n_boot} bootstrap samples of patients, seed {seed}; {rule.words()}; "
@@ -272,7 +279,8 @@ def _multivariable(
     if not chosen:
         keys = {"endpoint": _endpoint(frame), "population": common["population"]}
         return _no_model(rule, keys)
-    multi = cox(frame, chosen, model="multivariable", **common)
+    own = {"strata": rule.strata, "products": rule.products_of(chosen)}
+    multi = cox(frame, chosen, model="multivariable", **own, **common)
     multi.loc[0, "method"] = f"{multi.loc[0, 'method']}; {rule.words()}"
     return multi
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from crlm.refusals import foreign, listing, present, refusal, refuse_labelled
 from crlm.regression.engine import FollowUp, tie_close_times
 
 _COLLINEAR = 1e-6
+#: The level of a product that all other patients have.
+NO_PRODUCT = "no product"
 
 
 @dataclass(frozen=True)
@@ -91,13 +94,34 @@ def check_names(frame: pd.DataFrame, names: str | Sequence[str]) -> list[str]:
     return names
 
 
+def check_products(products: Sequence[Sequence[str]], covariates: Sequence[str]) -> None:
+    """Refuse a product of what the model does not hold.
+
+    Raises
+    ------
+    ParameterError
+    """
+    for pair in products:
+        lacking = [name for name in pair if name not in covariates]
+        if lacking or len(pair) != 2:
+            raise ParameterError(
+                f"The product {':'.join(pair)} is of two covariates of the model, which holds "
+                f"{listing(covariates, 12)}."
+            )
+
+
 def complete(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
     """The patients without a missing value in any of these columns."""
     return frame[frame[list(names)].notna().all(axis=1)]
 
 
-def encode(frame: pd.DataFrame, names: Sequence[str]) -> Design:
+def encode(
+    frame: pd.DataFrame, names: Sequence[str], products: Sequence[Sequence[str]] = ()
+) -> Design:
     """Treatment-coded design columns; the first category of a factor is the reference.
+
+    A product of two covariates has a column for each pair of theirs, and is named `arm:score`,
+    its levels `chemo:2`.
 
     Raises
     ------
@@ -113,8 +137,25 @@ def encode(frame: pd.DataFrame, names: Sequence[str]) -> Design:
         terms.append(Term(name, levels, tuple(range(at, at + width)), note))
         blocks.append(block)
         at += width
+    known = {term.name: (term, block) for term, block in zip(terms, blocks, strict=True)}
+    for first, second in products:
+        block, levels = _product(*known[first], *known[second])
+        width = block.shape[1]
+        terms.append(Term(f"{first}:{second}", levels, tuple(range(at, at + width))))
+        blocks.append(block)
+        at += width
     x = np.column_stack(blocks) if blocks else np.zeros((len(frame), 0))
     return Design(x.astype(float), tuple(terms))
+
+
+def _product(
+    first: Term, x: np.ndarray, second: Term, y: np.ndarray
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The columns of a product and their levels, that of no product before them."""
+    block = (x[:, :, None] * y[:, None, :]).reshape(len(x), -1)
+    pairs = itertools.product(first.levels[1:] or ("",), second.levels[1:] or ("",))
+    levels = [":".join(filter(None, pair)) for pair in pairs]
+    return block, (NO_PRODUCT, *levels) if any(levels) else ()
 
 
 def follow_up(frame: pd.DataFrame, strata: Sequence[str] = ()) -> FollowUp:

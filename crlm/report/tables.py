@@ -77,6 +77,7 @@ def _what_is_shown(rows: pd.DataFrame) -> str:
     have = set(rows["statistic"])
     spread = " [minimum–maximum]" if "min" in have else ""
     spread += " (quartiles)" if "q1" in have else ""
+    spread += "; mean ± SD" if "mean" in have else ""
     if "median" not in have:
         return "n (% of known)."
     if "percent" not in have:
@@ -164,7 +165,8 @@ def _spread(value: Mapping[tuple[str, str, str], float], group: str) -> str:
         text += f" [{span(short(got['min']), short(got['max']))}]"
     if math.isfinite(got["q1"]):
         text += f" ({span(short(got['q1']), short(got['q3']))})"
-    return text
+    mean, sd = (value.get((group, "", key), math.nan) for key in ("mean", "sd"))
+    return f"{text}; {short(mean)} ± {short(sd)}" if math.isfinite(mean) else text
 
 
 # ---- survival ---------------------------------------------------------------
@@ -463,6 +465,6 @@ def ratios(
 
 
 def model_covariates(rows: pd.DataFrame) -> list[str]:
-    """Names of the covariates in the multivariable model of a regression table."""
+    """Names of the covariates in the multivariable model of a regression table, products aside."""
     chosen = rows[(rows["model"] == "multivariable") & (rows["covariate"] != "")]
-    return list(dict.fromkeys(chosen["covariate"]))
+    return [name for name in dict.fromkeys(chosen["covariate"]) if ":" not in name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,9 +20,6 @@ _PLACES = {
     "abstract": "Abstract",
     "methods": "Methods",
     "results": "Results",
-    "table1": "Table 1",
-    "table2": "Table 2",
-    "table3": "Table 3",
     "legend": "Legends",
     "discussion": "Discussion",
     "conclusion": "Conclusion",
@@ -60,7 +58,8 @@ def tally_table(verdicts: pd.DataFrame) -> Html:
 
 
 def _place(name: Any) -> str:
-    return _PLACES.get(str(name), str(name).capitalize())
+    bare = re.sub(r"(?<=[a-z])(S?\d)", r" \1", str(name).replace("_", " "))
+    return _PLACES.get(str(name), bare[:1].upper() + bare[1:])
 
 
 def verdict_tables(verdicts: pd.DataFrame, design: Design) -> Html:
