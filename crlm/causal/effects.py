@@ -26,10 +26,10 @@ from crlm.causal.weighted import (
     check_months,
     check_samples,
     check_ties,
+    drawn,
     endpoint_of,
     observed,
     quantile_of_level,
-    resampled,
     spread_of,
 )
 from crlm.ledger import rows
@@ -169,13 +169,12 @@ def _draws(
     if not check_samples(samples):
         return np.zeros((0, sum(2 * (len(g.times) + len(g.taus)) for g in arms)))
 
-    def once(counts: np.ndarray) -> np.ndarray:
-        e = model.refit(counts)
-        w = counts * weights_of(e, treated, kind, cap, counts)
-        return np.concatenate([group.values(w) for group in arms])
-
-    k = WEIGHTED if by is None else BY_MODIFIER
-    return resampled(len(treated), samples, seed, k, once)
+    found, k = [], WEIGHTED if by is None else BY_MODIFIER
+    for counts in drawn(len(treated), samples, seed, k):
+        for count, e in zip(counts, model.refits(counts), strict=True):
+            w = count * weights_of(e, treated, kind, cap, count)
+            found.append(np.concatenate([group.values(w) for group in arms]))
+    return np.array(found)
 
 
 def _say(model: Propensity, kind: str, cap: float, samples: int) -> str:

@@ -28,6 +28,10 @@ _CERTAIN = 1e-9
 #: Newton's steps, in spreads of the columns, end below this.
 _STEP = 1e-10
 _MOST_STEPS = 25
+#: A step this short leaves an error of its square.
+_NEAR = 1e-6
+#: Resamples of larger tables (patients times products of columns) are fitted one by one.
+_TOGETHER = 2_000_000
 #: Penalised steps of a resample are no longer, and end when shorter, than these.
 _LONGEST, _ROUGH = 2.0, 1e-5
 #: Products of matrices with fewer multiplications run on one thread.
@@ -252,6 +256,44 @@ def newton(
         if not np.isfinite(size) or size < _STEP:
             return beta, bool(np.isfinite(size))
     return beta, False
+
+
+def newton_each(
+    answer: np.ndarray, x: np.ndarray, counts: np.ndarray, start: np.ndarray
+) -> np.ndarray:
+    """Coefficients (samples, p) as of `newton`, of several resamples (samples, n) at once."""
+    upper = np.triu_indices(x.shape[1])
+    if len(x) * len(upper[0]) > _TOGETHER:
+        return np.array([newton(answer, x, one, start)[0] for one in counts])
+    products = x[:, upper[0]] * x[:, upper[1]]
+    beta, left = np.tile(start, (len(counts), 1)), np.arange(len(counts))
+    information = np.zeros((len(counts), x.shape[1], x.shape[1]))
+    for _ in range(_MOST_STEPS):
+        drawn = counts[left]
+        share = expit(np.einsum("ij,kj->ki", x, beta[left]))
+        sums = _times(drawn * share * (1 - share), products)
+        information[left[:, None], upper[0], upper[1]] = sums
+        information[left[:, None], upper[1], upper[0]] = sums
+        slope = _times(drawn * (answer - share), x)
+        try:
+            step = np.linalg.solve(information[left], slope[..., None])[..., 0]
+        except np.linalg.LinAlgError:  # a level that was not drawn in one of them
+            beta[left] = [newton(answer, x, one, start)[0] for one in drawn]
+            break
+        beta[left] += step
+        left = left[np.abs(step).max(axis=1) >= _NEAR]
+        if not len(left):
+            break
+    return beta
+
+
+def _times(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The product of (samples, n) and (n, q), in blocks as `gram`."""
+    step = max(_ALONE // (len(weights) * values.shape[1]), 1)
+    total = np.zeros((len(weights), values.shape[1]))
+    for first in range(0, len(values), step):
+        total += weights[:, first : first + step] @ values[first : first + step]
+    return total
 
 
 def gram(x: np.ndarray, weights: np.ndarray) -> np.ndarray:

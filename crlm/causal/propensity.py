@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from crlm.causal import flags
 from crlm.causal.balance import MODELS, balance_of
-from crlm.causal.engine import Chance, chance, firth, firth_from, linear, newton
+from crlm.causal.engine import Chance, chance, firth, firth_from, newton, newton_each
 from crlm.causal.terms import Scale, design_of, learn, two_levels, words_of
 from crlm.ledger import ParameterError
 
@@ -108,13 +108,30 @@ class Propensity:
         ndarray, shape (complete cases,)
             Missing for all where one side was not drawn.
         """
+        return self.refits(counts[None])[0]
+
+    def refits(self, counts: np.ndarray) -> np.ndarray:
+        """As `refit`, of several resamples at once.
+
+        Parameters
+        ----------
+        counts : ndarray, shape (samples, complete cases)
+
+        Returns
+        -------
+        ndarray, shape (samples, complete cases)
+        """
         treated, full, start = self._resampling
-        drawn = counts @ treated
-        if self.fit is None or drawn == 0 or drawn == counts.sum():
-            return np.full(len(treated), np.nan)
+        found, drawn = np.full(counts.shape, np.nan), counts @ treated
+        both = (drawn > 0) & (drawn < counts.sum(axis=1))
+        if self.fit is None or not both.any():
+            return found
         if self.fit.penalised:
-            return expit(linear(full, firth_from(treated, full, counts, start)))
-        return expit(linear(full, newton(treated, full, counts, start)[0]))
+            beta = np.array([firth_from(treated, full, one, start) for one in counts[both]])
+        else:
+            beta = newton_each(treated, full, counts[both], start)
+        found[both] = expit(np.einsum("ij,kj->ki", full, beta))
+        return found
 
     @cached_property
     def _resampling(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -70,7 +70,7 @@ class Scale:
             raise ParameterError(f"The frame has no column {self.name!r}, which the model needs.")
         column = frame[self.name]
         if self.kind == "factor":
-            codes = pd.Categorical(column, categories=list(self.levels)).codes
+            codes = _codes(column, self.levels)
             block = (codes[:, None] == np.arange(1, len(self.levels))).astype(float)
             block[codes < 0] = np.nan
             return block
@@ -86,6 +86,16 @@ class Scale:
         if known.any():
             block[known] = spline(x[known, 0], self.knots, self.ends)
         return block
+
+
+def _codes(column: pd.Series, levels: Sequence[object]) -> np.ndarray:
+    """The place of each value among the levels, -1 for what is none."""
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return np.asarray(pd.Categorical(column, categories=list(levels)).codes)
+    place = {level: i for i, level in enumerate(levels)}
+    # A missing value has the code -1, which reads the last entry.
+    known = np.array([*(place.get(one, -1) for one in column.cat.categories), -1])
+    return known[column.cat.codes.to_numpy()]
 
 
 def numbers(column: pd.Series) -> np.ndarray:
@@ -219,8 +229,8 @@ def _scale(frame: pd.DataFrame, name: str, kind: str) -> tuple[Scale | None, str
 def _factor(column: pd.Series) -> tuple[Scale | None, str]:
     if not isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype("category")
-    counts = column.value_counts()
-    levels = tuple(level for level in column.cat.categories if counts[level] > 0)
+    seen = set(np.unique(column.cat.codes))
+    levels = tuple(level for i, level in enumerate(column.cat.categories) if i in seen)
     if len(levels) < 2:
         return None, f"{column.name} left out: {'one level' if levels else 'no value'}"
     return Scale(str(column.name), "factor", levels), ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,8 @@ from crlm.regression.terms import follow_up as follow_up_of
 _ENOUGH = 0.9
 #: A rate nearer 0 or 1 has no limits on the log-log scale.
 _NEXT_TO_NOTHING = 1e-9
+#: Resamples that are drawn and fitted together.
+_AT_ONCE = 20
 #: Two times closer than this (relative) are one.
 _CLOSE = 1e-7
 
@@ -116,9 +118,21 @@ def resampled(
     once : callable
         How often each patient is drawn, to the values.
     """
-    rng = np.random.default_rng([seed, k])
-    share = np.full(n, 1 / n)
-    return np.array([once(rng.multinomial(n, share).astype(float)) for _ in range(samples)])
+    blocks = drawn(n, samples, seed, k)
+    return np.array([once(counts) for block in blocks for counts in block])
+
+
+def drawn(n: int, samples: int, seed: int, k: int) -> Iterator[np.ndarray]:
+    """How often each patient is drawn in each resample, a few resamples (m, n) at a time.
+
+    Parameters
+    ----------
+    n, samples, seed, k : int
+        As for `resampled`, which draws the same.
+    """
+    rng, share = np.random.default_rng([seed, k]), np.full(n, 1 / n)
+    for first in range(0, samples, _AT_ONCE):
+        yield rng.multinomial(n, share, size=min(_AT_ONCE, samples - first)).astype(float)
 
 
 def spread_of(draws: np.ndarray) -> np.ndarray:

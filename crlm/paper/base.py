@@ -106,6 +106,7 @@ class Base:
             self.source = cohort.unnamed(self.source)
         self.frames: dict[str, pd.DataFrame] = {}
         self._parts: list[pd.DataFrame] = []
+        self._collected: tuple[int, pd.DataFrame] = (-1, ledger.rows([]))
         self.models: dict[str, pd.DataFrame] = {}
         self.selections: dict[str, regression.Rule] = {}
         html.show(html.style())
@@ -145,7 +146,9 @@ class Base:
     @property
     def results(self) -> pd.DataFrame:
         """All result rows so far; no two of them share their keys."""
-        return ledger.collect(self._parts)
+        if self._collected[0] != len(self._parts):
+            self._collected = (len(self._parts), ledger.collect(self._parts))
+        return self._collected[1].copy()
 
     def _frames(self) -> dict[str, pd.DataFrame]:
         if not self.frames:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -103,20 +104,28 @@ class Comparable(Asking):
             return _on_tables(self.frames[endpoint], tables)
         if not hasattr(self, "_filled"):
             self._filled: dict[tuple[str, str], list[pd.DataFrame]] = {}
+            self._alike: dict[int, int] = {}
         key = (endpoint, exposure)
         if key not in self._filled:
-            self._filled[key] = _on_tables(self.frames[endpoint], self.completed(exposure))
+            made = self.completed(exposure)
+            self._filled[key] = _on_tables(self.frames[endpoint], made)
+            for frame, table in zip(self._filled[key], made, strict=False):
+                if frame.index.equals(table.index):
+                    self._alike[id(frame)] = id(table)
         return self._filled[key]
 
     def chance(self, frame: pd.DataFrame, exposure: str, modifier: str = "") -> causal.Propensity:
-        """The propensity on one of the frames of `filled`, learnt once."""
+        """The propensity on one of the frames of `filled`, learnt once for the same patients."""
         if not hasattr(self, "_chances"):
             self._chances: dict[tuple[int, str, str], causal.Propensity] = {}
-        # The frames of `filled` are kept, so that none shares its number with another.
+        # The frames of `filled` and their tables are kept: none shares its number with another.
         key = (id(frame), exposure, modifier)
-        if key not in self._chances:
+        learnt = (getattr(self, "_alike", {}).get(id(frame), id(frame)), exposure, modifier)
+        if learnt not in self._chances:
             terms = self.terms(exposure)
-            self._chances[key] = causal.propensity(frame, exposure, terms, modifier=modifier)
+            self._chances[learnt] = causal.propensity(frame, exposure, terms, modifier=modifier)
+        if key not in self._chances:
+            self._chances[key] = replace(self._chances[learnt], frame=frame)
         return self._chances[key]
 
     def over(
