@@ -36,9 +36,9 @@ MAY_IMPORT = {
     "baseline": {"lent", "ledger", "refusals", "exact", "cohort", "endpoints", "scores"},
     "survival": {"ledger", "cohort", "endpoints", "scores", "refusals"},
     "regression": {"lent", "ledger", "cohort", "endpoints", "scores", "survival", "refusals"},
-    "multistate": {"ledger", "refusals", "endpoints", "survival", "regression"},
-    "causal": {"ledger", "survival", "regression", "unmeasured"},
-    "missing": {"ledger", "causal"},
+    "multistate": {"lent", "ledger", "refusals", "endpoints", "survival", "regression"},
+    "causal": {"lent", "ledger", "survival", "regression", "unmeasured"},
+    "missing": {"lent", "ledger", "causal"},
     "specification": {"ledger", "refusals", "regression"},
     "comparison": {"ledger", "cohort", "endpoints", "scores", "baseline", "survival", "regression"},
     "privacy": {

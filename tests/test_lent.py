@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crlm import ledger, lent
+from crlm import causal, cohort, endpoints, ledger, lent, missing, regression
 from crlm.batch import grid
 from crlm.batch.lending import Lending, lending
 
@@ -141,6 +141,112 @@ def test_without_a_batch_nothing_is_kept(monkeypatch, shelf):
     answer(1)
     answer(1)
     assert len(ASKED) == 2 and not list(shelf.iterdir())
+
+
+# ---- the dear functions -----------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def table():
+    design = ledger.load_design("mskcc_hai")
+    patients = cohort.load(design.folder / "cohort.csv", design)
+    history = cohort.events("", "", design, None, patients)
+    found = endpoints.frames(endpoints.timed(patients, history, design), design)["OS"]
+    # Numbers and levels are missing of some, so that either is drawn.
+    return found.head(150).assign(age=found["age"].where(np.arange(len(found)) % 7 > 0))
+
+
+TERMS = [("age", "linear"), ("n_tumours", "log"), ("extrahepatic", "factor")]
+
+
+def weighted(frame, *, terms=TERMS, cap=0.9, **changes):
+    known = {"kind": "att", "times": (36.0,), "samples": 4, "seed": 1, "cap": cap, **changes}
+    return causal.weighted_effects(
+        frame, "hai", causal.propensity(frame, "hai", terms), min_at_risk=2, **known
+    )
+
+
+def imputed(frame, *, terms=TERMS, m=2, seed=1, **changes):
+    return pd.concat(missing.impute(frame, [("hai", "factor"), *terms], m, seed, **changes))
+
+
+def optimistic(frame, *, names=("age", "n_tumours", "hai"), samples=4, seed=1, entry_p=0.9):
+    return regression.optimism(
+        frame, regression.Rule(tuple(names), entry_p=entry_p), samples=samples, seed=seed
+    )
+
+
+def other(column, change):
+    def changed(frame):
+        return frame.assign(**{column: change(frame[column])})
+
+    return changed
+
+
+SAME = {"": (lambda frame: frame, {})}
+TABLES = {
+    "times": (other("time", lambda c: c.iloc[::-1].to_numpy()), {}),
+    "events": (other("event", lambda c: c.iloc[::-1].to_numpy()), {}),
+    "treated": (other("hai", lambda c: c.iloc[::-1].set_axis(c.index)), {}),
+    "a covariate": (other("age", lambda c: c.iloc[::-1].to_numpy()), {}),
+    "fewer patients": (lambda frame: frame.head(140), {}),
+}
+#: Per function: what makes its answer another one.
+DEAR = {
+    weighted: TABLES
+    | {
+        "terms": (lambda f: f, {"terms": TERMS[:1]}),
+        "kind": (lambda f: f, {"kind": "overlap"}),
+        "horizons": (lambda f: f, {"times": (24.0,)}),
+        "tau": (lambda f: f, {"tau": 30.0}),
+        "by": (lambda f: f, {"by": "kras"}),
+        "samples": (lambda f: f, {"samples": 5}),
+        "seed": (lambda f: f, {"seed": 2}),
+        "cap": (lambda f: f, {"cap": 0.7}),
+        "ties": (lambda f: f, {"ties": "breslow"}),
+        "level": (lambda f: f, {"conf_level": 0.9}),
+        "population": (lambda f: f, {"population": "some"}),
+    },
+    imputed: TABLES
+    | {
+        "terms": (lambda f: f, {"terms": TERMS[1:]}),
+        "tables": (lambda f: f, {"m": 3}),
+        "seed": (lambda f: f, {"seed": 2}),
+        "way": (lambda f: f, {"how": "normal"}),
+        "shift": (lambda f: f, {"shift": {"extrahepatic": 3.0}}),
+    },
+    optimistic: {name: TABLES[name] for name in ("times", "events", "treated", "a covariate")}
+    | {
+        "names": (lambda f: f, {"names": ("age", "hai")}),
+        "samples": (lambda f: f, {"samples": 5}),
+        "seed": (lambda f: f, {"seed": 2}),
+        "rule": (lambda f: f, {"entry_p": 0.01}),
+    },
+}
+
+
+@pytest.mark.parametrize("ask", DEAR)
+def test_every_input_of_a_dear_function_makes_another_answer(ask, table, shelf, monkeypatch):
+    """On one shelf each answer is that of an asker alone, and no two are the same."""
+    seen = []
+    for what, (change, options) in (SAME | DEAR[ask]).items():
+        asked = [ask(change(table), **options) for _ in range(2)]
+        with monkeypatch.context() as alone:
+            alone.delenv(lent.SHELF)
+            right = ask(change(table), **options)
+        for one in asked:
+            pd.testing.assert_frame_equal(one, right, check_exact=True)
+        assert not any(right.equals(earlier) for earlier in seen), what
+        seen.append(right)
+    assert len(list(shelf.iterdir())) >= len(seen)
+
+
+def test_what_an_effect_does_not_use_finds_the_same_answer(table, shelf):
+    first = weighted(table)
+    kept = set(shelf.iterdir())
+    again = weighted(table.assign(crs=9.0, more_than_3="no"))
+    assert set(shelf.iterdir()) == kept
+    pd.testing.assert_frame_equal(first, again)
 
 
 # ---- who lends to whom ------------------------------------------------------

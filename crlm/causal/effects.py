@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from crlm import lent
 from crlm.causal.arms import (
     KINDS,
     Arms,
@@ -114,6 +116,18 @@ def weighted_effects(
         terms = [(scale.name, scale.kind) for scale in model.scales]
         model = propensity(frame, exposure, terms, modifier=by, population=population)
     model = model.on(frame)
+    names = ["endpoint", "time", "event", "entry", *([by] if by is not None else [])]
+    held = frame[[name for name in names if name in frame]]
+    how = (kind, asked, tau, by, samples, seed, cap, ties, min_at_risk, z, population)
+    return _effects(held, exposure, replace(model, frame=held), how)
+
+
+@lent.pure
+def _effects(
+    frame: pd.DataFrame, exposure: str, model: Propensity, how: tuple[Any, ...]
+) -> pd.DataFrame:
+    """The rows, of nothing but the follow-up, the model on these patients and the choices."""
+    kind, asked, tau, by, samples, seed, cap, ties, min_at_risk, z, population = how
     base = {"endpoint": endpoint_of(frame), "model": MODELS[kind], "population": population}
     why = model.why
     if by is not None and model.indicators is None:

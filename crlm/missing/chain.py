@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
+from crlm import lent
 from crlm.causal.engine import firth, gram, independent, linear, newton, separated
 from crlm.causal.terms import Scale, learn
 from crlm.causal.weighted import observed
@@ -56,6 +57,7 @@ class Variable:
         return (self.value[:, None] == np.arange(1, len(self.scale.levels))).astype(float)
 
 
+@lent.pure
 def impute(
     frame: pd.DataFrame,
     terms: Sequence[Sequence[str]],

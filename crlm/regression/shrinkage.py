@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from crlm import lent
 from crlm.ledger import ParameterError, rows
 from crlm.ledger.chapter import Thresholds
 from crlm.regression.engine import FollowUp, concordance
@@ -106,6 +107,7 @@ def expected_shrinkage(
     )
 
 
+@lent.pure
 def optimism(
     frame: pd.DataFrame,
     rule: Rule,

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
+from crlm import lent
 from crlm.ledger import Design
 from crlm.naming import small
 from crlm.numbers import number
@@ -36,6 +37,7 @@ _MARKS = {
 }
 
 
+@lent.pure
 def love(rows: pd.DataFrame, design: Design, *, title: str) -> Picture | None:
     """Standardised differences of each characteristic before and under weights.
 
@@ -116,6 +118,7 @@ def characteristic(name: str, level: str, design: Design) -> str:
     return f"{label}: {small(text)}"
 
 
+@lent.pure
 def propensity_overlap(shares: pd.DataFrame, design: Design, *, title: str) -> Picture | None:
     """The propensity of the two sides as bars back to back.
 
@@ -157,6 +160,7 @@ def _middle(part: pd.DataFrame, group: str, design: Design) -> str:
     return f"{design.group_label(group)}: nine of ten between {number(low)} and {number(high)}"
 
 
+@lent.pure
 def weighted_curves(
     steps: pd.DataFrame, rows: pd.DataFrame, design: Design, *, title: str, note: str
 ) -> Picture | None:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from crlm import lent
 from crlm.ledger import Design
 from crlm.numbers import counted, interval, number, ratio
 from crlm.report.figures.picture import FOREST, PALETTE, SOFT, STYLE, Picture, colours, sheet
@@ -21,6 +22,7 @@ _STATE_COLOURS = ("#009e73", "#f0c05a", "#d55e00", "#5b6673")
 _WIDE = (0.95, 7.45)
 
 
+@lent.pure
 def incidences(curves: pd.DataFrame, risk: pd.DataFrame, design: Design, *, title: str) -> Picture:
     """Cumulative incidence of each cause by group, 1 - Kaplan-Meier beside it as a thin line.
 
@@ -54,6 +56,7 @@ def incidences(curves: pd.DataFrame, risk: pd.DataFrame, design: Design, *, titl
         return Picture(figure, _describe_incidences(curves, last, design, title), title, curves)
 
 
+@lent.pure
 def stacked(curves: pd.DataFrame, rows: pd.DataFrame, design: Design, *, title: str) -> Picture:
     """Probability in each state over time, one stack a group, the number in each state below.
 
@@ -85,6 +88,7 @@ def stacked(curves: pd.DataFrame, rows: pd.DataFrame, design: Design, *, title: 
         return Picture(figure, _describe_states(curves, ticks, design, title), title, curves)
 
 
+@lent.pure
 def months_in_state(rows: pd.DataFrame, design: Design, *, title: str) -> Picture:
     """Months in each state up to a horizon by group, with intervals.
 
@@ -119,6 +123,7 @@ def months_in_state(rows: pd.DataFrame, design: Design, *, title: str) -> Pictur
         return Picture(figure, f"Months in each state. {title}. {texts}.", title, rows)
 
 
+@lent.pure
 def drawn_together(raw: pd.DataFrame, pooled: pd.DataFrame, design: Design, *, title: str) -> Any:
     """Arrows from the hazard ratio of each level to the one drawn towards their mean.
 
