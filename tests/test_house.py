@@ -393,6 +393,17 @@ def test_the_paths_that_the_readme_names_exist():
     assert not [name for name in named if "<" not in name and not (ROOT / name).exists()]
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/house.md"])
+def test_the_sections_that_a_page_sends_readers_to_exist(page):
+    """A section's name in italics, capital first, is a heading of both notebooks."""
+    told = set(re.findall(r"(?<!\*)\*([A-Z][^*|\n]+)\*(?!\*)", (ROOT / page).read_text("utf-8")))
+    assert told
+    for path in NOTEBOOKS:
+        text = path.with_suffix(".md").read_text("utf-8")
+        headings = re.findall(r"^## (.+)$", text, re.M)
+        assert not {name for name in told if not any(h.startswith(name) for h in headings)}
+
+
 def test_the_make_targets_that_the_readme_names_exist():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"make ([a-z]+)", README)) <= targets
