@@ -51,6 +51,11 @@ _MODELS = {
     "imputed": "completed tables",
     "complete case": "complete cases",
 }
+#: Effects that count who is free of the event, at any endpoint but a short period.
+_OF_SURVIVAL = {
+    "risk_difference": "Difference in survival",
+    "difference_of_risk_differences": "Difference of differences in survival",
+}
 #: One line on each kind of cohort, and what else a reader must know of it.
 KINDS = {
     "reconstructed": (
@@ -185,11 +190,15 @@ _SAID = (
     (", transform km", " on the Kaplan-Meier scale"),
 )
 #: A p value of many noughts, and a step between two states.
-_TINY = re.compile(r"(?<![\w.])\d(?:\.\d+)?e-\d\d\b")
+_TINY = re.compile(r"(?<![\w.])\d(?:\.\d+)?e-\d\d+\b")
 _UNKNOWN = re.compile(r"\bnan\b")
 _STEP = re.compile(r"\b(controllable(?: recurrence)?|failure)>(?=[cfd])")
 #: Where a method lists columns, words of English among them are columns too.
-_LISTED = re.compile(r"(?:logistic on|adjusted for|left out:) [^;]+")
+_LISTED = re.compile(
+    r"(?:logistic on|adjusted for|against not, on|left out(?:, [^:;]+)?:|numbers, of|\d, of) [^;]+"
+)
+#: A column that enters otherwise than the design says.
+_CHANGED = re.compile(r"(?<=; )\w+ (?=as (?:log1p|linear|log): )")
 
 
 def method_words(design: Design) -> Callable[[str], str]:
@@ -215,13 +224,30 @@ def method_words(design: Design) -> Callable[[str], str]:
     def words(text: str) -> str:
         text = _STEP.sub(r"\1 to ", _TINY.sub("<0.001", _UNKNOWN.sub("not known", text)))
         text = group.sub(lambda found: design.group_label(found.group()), text)
-        text = _LISTED.sub(lambda part: any_column.sub(label, part.group()), text)
+        for listed in (_LISTED, _CHANGED):
+            text = listed.sub(lambda part: any_column.sub(label, part.group()), text)
         text = column.sub(label, text)
         for plain, said in _SAID:
             text = text.replace(plain, said)
         return text
 
     return words
+
+
+def statistic_words(record: Mapping[str, Any]) -> str:
+    """What a row's number is called; differences of survival are no differences of risk.
+
+    Their sign says so too: positive means that more live without the event.
+
+    Examples
+    --------
+    >>> statistic_words({"statistic": "risk_difference", "endpoint": "OS", "model": ""})
+    'Difference in survival'
+    """
+    of_risk = record["endpoint"] == "short_SCP"
+    return _OF_SURVIVAL.get(record["statistic"], "") * (not of_risk) or (
+        STATISTICS[record["statistic"]].label
+    )
 
 
 def model_words(model: str) -> str:
@@ -241,7 +267,7 @@ def _parts(record: Mapping[str, Any], design: Design) -> dict[str, str]:
         "endpoint": "" if site and endpoint == "first_recurrence" else endpoint_words(endpoint),
         "group": _group(record, design),
         "model": model_words(record["model"]),
-        "among": _among(record["population"], design),
+        "among": among(record["population"], design),
         "time": _month(record),
     }
 
@@ -287,17 +313,17 @@ def _groups(group: str, design: Design) -> str:
     return "by " + " and ".join(_label(name, design) for name in names)
 
 
-def _among(population: str, design: Design) -> str:
-    """A part of the patients, or of their time."""
+def among(population: str, design: Design) -> str:
+    """A part of the patients, or of their time: "among KRAS mutant"; empty of all."""
     if population == "all":
         return ""
     told, times = [], []
     for part in population.split(","):
         words = _condition(part, design)
         (times if words.startswith("from ") else told).append(words)
-    among = " and ".join(told)
-    among = f"patients {among}" if among.startswith("with") else among
-    return ", ".join([*([f"among {among}"] if among else []), *times])
+    whom = " and ".join(told)
+    whom = f"patients {whom}" if whom.startswith("with") else whom
+    return ", ".join([*([f"among {whom}"] if whom else []), *times])
 
 
 def _condition(text: str, design: Design) -> str:
@@ -466,7 +492,7 @@ def _head(
 ) -> tuple[str, tuple[str, ...]]:
     """The first words of a name, and which parts they hold already."""
     what, endpoint = parts["what"], parts["endpoint"]
-    label = STATISTICS[statistic].label
+    label = statistic_words(record)
     if statistic in _CURVES and endpoint:
         return _curve(statistic, parts, record)
     if statistic in _COUNTS:

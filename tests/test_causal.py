@@ -566,7 +566,10 @@ def test_every_row_has_a_name_of_its_own_that_a_reader_understands():
     words = " ".join(names)
     assert "_" not in words.replace("surgery_year", "")
     assert "3-year OS, HAI, overlap weights, among KRAS mutant" in words
-    assert "Risk difference of HAI against no HAI for OS, clone censor weight, at month 36" in words
+    assert (
+        "Difference in survival of HAI against no HAI for OS, clone censor weight, at month 36"
+        in words
+    )
 
 
 def test_all_treated_raises_the_flag_and_gives_no_effect():
@@ -587,9 +590,9 @@ def test_terms_left_out_are_named():
     frame = one_level(tiny(60))
     model = causal.propensity(frame, "hai", [*TINY, ("cea", "log")])
     assert model.notes == (
-        "age left out: one value alone",
-        "sex left out: one level",
-        "cea left out: not in this table",
+        "left out, one value alone: age",
+        "left out, one level alone: sex",
+        "left out, not in this table: cea",
     )
     for note in model.notes:
         assert note in pick(model.diagnostics, "propensity_auc", "method")

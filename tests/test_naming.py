@@ -245,8 +245,8 @@ def test_no_word_of_the_code_is_left_in_a_name(study):
             },
             "HAI against no HAI, OS, new users, among not HAI setting: before and after "
             "resection and surgery year ≥ 2005, at month 36",
-            "Risk difference of HAI against no HAI for OS, new users, among not HAI setting: "
-            "before and after resection and surgery year ≥ 2005, at month 36",
+            "Difference in survival of HAI against no HAI for OS, new users, among not HAI "
+            "setting: before and after resection and surgery year ≥ 2005, at month 36",
         ),
         (
             {

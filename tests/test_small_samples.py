@@ -441,23 +441,6 @@ def test_the_fallback_is_short():
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 150
 
 
-def test_without_the_package_the_house_still_computes():
-    import subprocess
-    import sys
-
-    program = (
-        "import sys; sys.modules['survival'] = None\n"
-        "import numpy as np, pandas as pd\n"
-        "from crlm import regression\n"
-        "f = pd.DataFrame({'time': [1., 2, 3], 'event': True, 'x': [1., 0, 1]})\n"
-        "rows = regression.cox(f, ['x'])\n"
-        "print(rows.loc[rows['statistic'] == 'hazard_ratio', 'estimate'].iloc[0])\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert float(done.stdout) == pytest.approx(math.sqrt(0.5), rel=1e-8)
-
-
 def test_stratified_is_r():
     data = colon().assign(node4=yes(colon()["node4"] == 1))
     rows = regression.cox(data, ["fu"], strata="node4")

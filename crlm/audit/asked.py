@@ -172,7 +172,7 @@ def _parents(facts: Facts) -> Iterator[Record]:
             "standard errors from the parent cohort",
             _span(ends),
             "",
-            f"{_ours(own)} here against {theirs}: {parent['label']}",
+            f"{_ours(own)} in the paper against {theirs}: {parent['label']}",
             [own],
             endpoint=parent["endpoint"],
             group=parent["group"],

@@ -80,7 +80,7 @@ def two_arms(
         if min(counts) < least:
             left[month] = (
                 f"not estimated: patients of the two sides left at month {month:g}: "
-                f"{counts[0]} and {counts[1]}, fewer than {least} on one"
+                f"{counts[0]} and {counts[1]}, fewer than {least} on a side"
             )
     times = [month for month in asked if month not in left]
     taus = list(times)

@@ -16,6 +16,10 @@ from crlm.ledger import rows
 if TYPE_CHECKING:
     from crlm.causal.propensity import Propensity
 
+#: Less than this share of a covariate's range is a rounding error.
+_ROUNDING = 1e-9
+#: Why there is no standardised difference where each side has one value of its own.
+SEPARATES = "it parts the sides wholly"
 MODELS = {"overlap": "overlap weighted", "att": "att weighted"}
 
 
@@ -139,7 +143,9 @@ def _differences(
     records = []
     for name, level, x in _measures(model, by):
         size = smd(x[inside], treated, w[inside])
-        why = "" if np.isfinite(size) else "not estimable: no variation on either side; "
+        why = {np.inf: SEPARATES, -np.inf: SEPARATES}.get(size, "no variation on either side")
+        why = "" if np.isfinite(size) else f"not estimable: {why}; "
+        size = size if np.isfinite(size) else np.nan
         told = {"covariate": name, "level": level, "estimate": size, "method": why + method}
         records.append({**at, **told})
     return records
@@ -150,12 +156,16 @@ def smd(x: np.ndarray, treated: np.ndarray, w: np.ndarray) -> float:
     first, second = x[~treated], x[treated]
     if min(len(first), len(second)) < 2:
         return float("nan")
-    scale = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)
-    if not scale > 0 or not (w[treated].sum() > 0 and w[~treated].sum() > 0):
+    if not (w[treated].sum() > 0 and w[~treated].sum() > 0):
         return float("nan")
-    return float(
-        np.average(second, weights=w[treated]) - np.average(first, weights=w[~treated])
-    ) / float(scale)
+    scale = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / 2)
+    apart = np.average(second, weights=w[treated]) - np.average(first, weights=w[~treated])
+    least = _ROUNDING * float(np.ptp(x))
+    if not least > 0:
+        return float("nan")
+    if scale > least:
+        return float(apart / scale)
+    return float(np.copysign(np.inf, apart)) if abs(apart) > least else float("nan")
 
 
 def _effective(
@@ -196,11 +206,12 @@ def _indication(
     df = 0 if fit is None else model.x.shape[1] - len(fit.dropped)
     p = float(chi2.sf(2 * (fit.loglik - fit.loglik_null), df)) if fit and df else 1.0
     sizes = [
-        (abs(r["estimate"]), f"{r['covariate']} {r['level']}".strip())
+        (np.inf if SEPARATES in r["method"] else abs(r["estimate"]), r)
         for r in raw
-        if ":" not in r["covariate"] and np.isfinite(r["estimate"])
+        if ":" not in r["covariate"] and (SEPARATES in r["method"] or np.isfinite(r["estimate"]))
     ]
-    size, name = max(sizes, default=(0.0, "none"))
+    size, most = max(sizes, key=lambda pair: pair[0], default=(0.0, None))
+    name = f"{most['covariate']} {most['level']}".strip() if most else "none"
     return flags.indication(p, size, name, limits, **base)
 
 

@@ -1,24 +1,17 @@
-"""Weighted Cox models, their hazards, natural splines and logistic chances on plain arrays.
-
-The one file of this room that knows the PyPI package `survival`.
-"""
+"""Weighted Cox models, their hazards, natural splines and logistic chances on plain arrays."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-import survival
+from scipy.interpolate import CubicSpline
 from scipy.special import expit
-from survival import regression as fits
 
-from crlm.regression.engine import FollowUp
+from crlm.regression.engine import FollowUp, robust_fit, weighted_fit
 from crlm.regression.firth import maximise
 from crlm.regression.logit import logistic_penalised
 
-#: Tighter than R's 1e-9, so that the maximum is reached to 9 digits.
-_EPS = 1e-12
-_MAX_ITERATIONS = 40
 #: A log ratio beyond this has no maximum: one of the groups has no event.
 RUNNING_AWAY = 12.0
 #: A log ratio with such an error is known to no power of ten.
@@ -85,9 +78,15 @@ class Chance:
 
 
 def spline(x: np.ndarray, knots: tuple[float, ...], ends: tuple[float, float]) -> np.ndarray:
-    """The natural cubic spline basis of R's `nsk` with these inner knots and boundary knots."""
-    basis = survival.nsk(x, knots=list(knots), Boundary_knots=ends)
-    return np.asarray(basis.basis).reshape(basis.n_rows, basis.n_cols)
+    """The natural cubic spline basis of R's `nsk` with these inner knots and boundary knots.
+
+    A column a knot but the first: the spline that is 1 there and 0 at every other knot, straight
+    beyond the outer two.
+    """
+    at = np.array([ends[0], *knots, ends[1]])
+    curve = CubicSpline(at, np.eye(len(at)), bc_type="natural")
+    inside = np.clip(x, *ends)
+    return (curve(inside) + (x - inside)[:, None] * curve(inside, 1))[:, 1:]
 
 
 def robust_cox(
@@ -114,24 +113,11 @@ def robust_cox(
     nothing = Robust(np.full(width, np.nan), np.full((width, width), np.nan))
     if not data.event[used].any():
         return Robust(nothing.coef, nothing.var, "not estimable: no event")
-    part = data.take(used)
     try:
-        fit = fits.coxph_fit(
-            part.time,
-            part.event,
-            np.ascontiguousarray(x[used]),
-            entry=part.entry,
-            weights=weights[used],
-            method=ties,
-            eps=_EPS,
-            iter_max=_MAX_ITERATIONS,
-            cluster=cluster[used].astype(np.int64),
-            robust=True,
-        )
+        fit = robust_fit(data.take(used), x[used], weights[used], ties, cluster[used])
     except (RuntimeError, ValueError):  # the engine's words for an estimate beyond all numbers
         return Robust(nothing.coef, nothing.var, "not estimable: the likelihood has no maximum")
-    coef = np.asarray(fit.coefficients, dtype=float)
-    return Robust(coef, np.asarray(fit.var, dtype=float).reshape(width, width))
+    return Robust(*fit)
 
 
 def column_of(fit: Robust, column: int, spread: float) -> tuple[float, float, str]:
@@ -154,20 +140,9 @@ def cox_coefficients(data: FollowUp, x: np.ndarray, weights: np.ndarray) -> np.n
     if not part.event.any() or not x.shape[1]:
         return np.zeros(x.shape[1])
     try:
-        fit = fits.coxph_fit_raw(
-            part.time,
-            part.event,
-            np.ascontiguousarray(x[used]),
-            entry=part.entry,
-            weights=weights[used],
-            method="efron",
-            eps=_EPS,
-            iter_max=_MAX_ITERATIONS,
-            resid=False,
-        )
+        return np.nan_to_num(weighted_fit(part, x[used], weights[used], "efron")[0])
     except (RuntimeError, ValueError):
         return np.zeros(x.shape[1])
-    return np.nan_to_num(np.asarray(fit.coefficients, dtype=float))
 
 
 def baseline_jumps(

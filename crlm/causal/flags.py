@@ -42,9 +42,10 @@ def indication(p: float, size: float, name: str, limits: Limits, **at: Any) -> d
 
     A large difference alone may be noise: with 366 and 308 patients its error is 0.077.
     """
+    largest = f"{size:.2f}" if math.isfinite(size) else "beyond all numbers"
     text = (
         f"likelihood-ratio p of the propensity model {p:.2g} (raised below "
-        f"{limits['indication_p']:g}), and largest raw standardised difference {size:.2f}, of "
+        f"{limits['indication_p']:g}), and largest raw standardised difference {largest}, of "
         f"{name} (raised above {limits['indication_smd']:g})"
     )
     raised = p < limits["indication_p"] and size > limits["indication_smd"]

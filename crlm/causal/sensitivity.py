@@ -35,6 +35,8 @@ _ADJUSTED = "interaction adjusted"
 _BEYOND = (1.25, 0.8)
 #: A cell of two exposures with fewer events has its excess resampled.
 _FEW = 10
+#: An excess with a larger error than this is known to no digit.
+_UNTOLD = 100.0
 
 
 def e_values(effects: pd.DataFrame, *, common: bool) -> pd.DataFrame:
@@ -379,6 +381,9 @@ def _excess(
         )
         error = float(spread_of(draws)[0])
         how = f"{samples} resamples: a cell has {min(cells)} events"
+    if not error < _UNTOLD:
+        few = f"no limits: a cell has {min(cells)} events, too few to tell the excess apart"
+        return {"estimate": value, "method": f"{few}; {say}"}
     return {**normal(value, error, z), "method": f"{how}; {say}"}
 
 

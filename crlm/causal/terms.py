@@ -15,6 +15,8 @@ from crlm.ledger import TERM_KINDS, CohortError, ParameterError
 KINDS = TERM_KINDS
 #: Where natural splines become straight: quantiles of the whole cohort.
 _ENDS = (0.05, 0.95)
+#: Why a term has no column here, in the words of a method.
+NOT_HERE = "not in this table"
 _WORDS = {
     "linear": "",
     "log": "log ",
@@ -134,13 +136,16 @@ def learn(
     """
     scales: list[Scale] = []
     notes: list[str] = []
+    out: dict[str, list[str]] = {}
     for name, kind in _pairs(terms):
         scale, note = _scale(frame, name, kind)
         if scale is not None:
             scales.append(scale)
-        if note:
-            notes.append(note)
-    return tuple(scales), tuple(notes)
+            notes += [note] if note else []
+        else:
+            out.setdefault(note, []).append(name)
+    left = [f"left out, {why}: {', '.join(names)}" for why, names in out.items()]
+    return tuple(scales), (*notes, *left)
 
 
 def design_of(frame: pd.DataFrame, scales: Sequence[Scale]) -> np.ndarray:
@@ -205,14 +210,14 @@ def _pairs(terms: Sequence[Sequence[str]]) -> list[tuple[str, str]]:
 
 def _scale(frame: pd.DataFrame, name: str, kind: str) -> tuple[Scale | None, str]:
     if name not in frame:
-        return None, f"{name} left out: not in this table"
+        return None, NOT_HERE
     if kind == "factor":
         return _factor(frame[name])
     x = numbers(frame[name])
     kind, note = _possible(x, name, kind)
     known = np.unique(x[np.isfinite(x)])
     if len(known) < 2:
-        return None, f"{name} left out: {'no value' if not len(known) else 'one value alone'}"
+        return None, "no value known" if not len(known) else "one value alone"
     scale = Scale(name, kind)
     if not kind.endswith("spline"):
         return scale, note
@@ -232,7 +237,7 @@ def _factor(column: pd.Series) -> tuple[Scale | None, str]:
     seen = set(np.unique(column.cat.codes))
     levels = tuple(level for i, level in enumerate(column.cat.categories) if i in seen)
     if len(levels) < 2:
-        return None, f"{column.name} left out: {'one level' if levels else 'no value'}"
+        return None, "one level alone" if levels else "no value known"
     return Scale(str(column.name), "factor", levels), ""
 
 

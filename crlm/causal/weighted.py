@@ -143,7 +143,8 @@ def spread_of(draws: np.ndarray) -> np.ndarray:
     enough = known.sum(axis=0) >= max(2, _ENOUGH * len(draws))
     error = np.full(draws.shape[1], np.nan)
     for j in np.flatnonzero(enough):
-        error[j] = draws[known[:, j], j].std(ddof=1)
+        with np.errstate(over="ignore"):
+            error[j] = draws[known[:, j], j].std(ddof=1)
     return error
 
 

@@ -96,7 +96,9 @@ class Question(Strict):
     until: Answer | None = Field(None, description="A second row that the answer runs to.")
     assumes: Text = Field(description="What must hold for the answer to be one.")
     flags: list[Literal[tuple(FLAGS)]] = Field(description="Flags that speak against it.")
-    needs: list[Text] = Field(default_factory=list, description="Columns without which none is.")
+    entry: Text | None = Field(
+        None, description="Entry of the chapter that would answer it; where it cannot, it says why."
+    )
 
 
 class Chapter(Strict):

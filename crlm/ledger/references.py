@@ -413,12 +413,6 @@ def _chapter_faults(design: Table, names: Names) -> Iterator[Fault]:
         yield from _list_faults(f"[chapter] {key}", spec.get(key), names, ("id", "time", "event"))
     terms = [*spec["propensity"]] if isinstance(spec.get("propensity"), Mapping) else []
     yield from _list_faults("[chapter.propensity]", terms, names, ("id", "time", "event"))
-    for at, question in enumerate(_tables_in(spec, "asked")):
-        place = place_of(design, ("chapter", "asked", at, "needs"))
-        for name in texts(question.get("needs")):
-            told = names.unknown(name)
-            if told:
-                yield Fault(place, told)
     endpoints = tables(design, "endpoints")
     for at, parent in enumerate(_tables_in(spec, "parent")):
         name = parent.get("endpoint")

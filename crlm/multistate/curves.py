@@ -13,7 +13,11 @@ from crlm.survival.samples import By
 
 
 def incidence_curve(
-    frame: pd.DataFrame, by: By = None, *, weights: np.ndarray | None = None
+    frame: pd.DataFrame,
+    by: By = None,
+    *,
+    weights: np.ndarray | None = None,
+    min_at_risk: int = 0,
 ) -> pd.DataFrame:
     """Cumulative incidence of every cause over time, 1 - Kaplan-Meier beside it.
 
@@ -21,12 +25,15 @@ def incidence_curve(
     ----------
     frame, by, weights
         As `incidence`.
+    min_at_risk : int
+        A group's curves end at the last step before which so many of its patients are left.
 
     Returns
     -------
     pandas.DataFrame
         Columns `group`, `level` (the cause), `time` (months, from 0 to the last observed time
-        of the group), `estimate` and `naive` (0 to 1): steps that hold from their time on.
+        of the group, or to where `min_at_risk` ends it), `estimate` and `naive` (0 to 1):
+        steps that hold from their time on.
 
     Raises
     ------
@@ -38,6 +45,7 @@ def incidence_curve(
         process = group.process()
         path = aalen_johansen(process, group.weights)
         time = _steps(path, process)
+        time = time[(time == 0) | (process.at_risk(time)[:, 0] >= min_at_risk)]
         for k, cause in enumerate(group.names):
             alone = aalen_johansen(group.alone(cause).process(), group.weights)
             part = pd.DataFrame({"time": time, "estimate": path.at(time)[:, k + 1, 0]})

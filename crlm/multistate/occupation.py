@@ -317,8 +317,12 @@ def _differences(
         at = {**base, "time": tau, "unit": "months", "n": n, "method": why or method}
         at["statistic"] = "months_in_state_difference"
         for k, state in enumerate(groups[0].process.states):
-            known = {} if why else difference_record(float(gap[i, k]), spread[0][i, k])
-            records.append({**at, "level": state, "events": events[k], **known})
+            row = {**at, "level": state, "events": events[k]}
+            if not why and not months[0][i, k] and not months[-1][i, k]:
+                row["method"] = f"not estimable: nobody was in this state by month {tau:g}"
+            elif not why:
+                row |= difference_record(float(gap[i, k]), spread[0][i, k])
+            records.append(row)
     return records
 
 

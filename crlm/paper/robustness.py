@@ -22,6 +22,13 @@ _SCORES = {
 }
 
 
+_HORIZON = (
+    "The horizon here is the end of the shorter follow-up, at most 60 months; means among "
+    "comparable patients and months in states stop where fewer than min_at_risk patients of a "
+    "group are left. A tau_months of your own holds for both."
+)
+
+
 class Robustness(Base):
     """Analyses that ask how far the answers depend on choices; all of them are result rows."""
 
@@ -293,7 +300,9 @@ class Robustness(Base):
         rows = self.add(*[self._means(n, by, tau) for n in names])
         caption = "Restricted mean survival time"
         table = tables.restricted_table(rows, self.design, caption=caption)
-        return self.section(rows, [table], readings.months(rows, self.design))
+        section = self.section(rows, [table], readings.months(rows, self.design))
+        html.show(html.aside(_HORIZON) if not tau and self.design.chapter else None)
+        return section
 
     def _means(self, endpoint: str, by: str, tau: float) -> pd.DataFrame:
         frame = self.frames[endpoint]

@@ -1,7 +1,7 @@
 """Cox partial likelihood, log-rank, proportional hazards and concordance on plain arrays.
 
 The one file that knows the PyPI package `survival` (a Rust port of R's). Without it, or with
-`CRLM_COX=own` in the environment, `fallback` and `unaided` do its work.
+`CRLM_COX=own` in the environment, `fallback`, `sandwich` and `unaided` do its work.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.special import chdtrc
 
-from crlm.regression import fallback, unaided
+from crlm.regression import fallback, sandwich, unaided
 
 try:
     from survival import core, regression, validation
@@ -28,6 +28,8 @@ _EPS = 1e-13
 #: For resamples, where only the choice matters: p values to three or four digits.
 _QUICK_EPS = 1e-7
 _MAX_ITERATIONS = 50
+#: The same for models with weights, whose errors come from resamples or the sandwich.
+_WEIGHTED_EPS, _MAX_WEIGHTED = 1e-12, 40
 #: A Newton step this long (relative) at the end means that the likelihood has no maximum.
 _RUNNING_AWAY = 1e-4
 #: A standard error this long (per standard deviation) has limits beyond all numbers: the
@@ -180,6 +182,46 @@ def cox_fit(
     return _spread(cox_fit(data, x[:, informative], ties, quick=quick), informative)
 
 
+def weighted_fit(
+    data: FollowUp, x: np.ndarray, weights: np.ndarray, ties: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Log hazard ratios (p,) of a weighted Cox model and their model-based covariance (p, p).
+
+    Raises
+    ------
+    RuntimeError, ValueError
+        If the estimates run beyond all numbers.
+    """
+    raw = _call(data, x, ties, None, _WEIGHTED_EPS, _MAX_WEIGHTED, weights=weights)
+    coef = np.asarray(raw.coefficients, dtype=float)
+    return coef, np.asarray(raw.var, dtype=float).reshape(len(coef), len(coef))
+
+
+def robust_fit(
+    data: FollowUp, x: np.ndarray, weights: np.ndarray, ties: str, cluster: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `weighted_fit`, with the sandwich of clusters (R: `coxph(..., weights, cluster)`).
+
+    Parameters
+    ----------
+    cluster : ndarray of int, shape (n,)
+        Whose row it is.
+
+    References
+    ----------
+    Binder DA. Biometrika 1992;79:139. Lin DY, Wei LJ. J Am Stat Assoc 1989;84:1074.
+    """
+    told: dict[str, Any] = {"entry": data.entry, "weights": weights, "method": ties}
+    told |= {"eps": _WEIGHTED_EPS, "iter_max": _MAX_WEIGHTED, "cluster": cluster.astype(np.int64)}
+    x = np.ascontiguousarray(x)
+    if unaided_now():
+        raw = sandwich.robust(data.time, data.event, x, **told)
+    else:
+        raw = regression.coxph_fit(data.time, data.event, x, robust=True, **told)
+    coef = np.asarray(raw.coefficients, dtype=float)
+    return coef, np.asarray(raw.var, dtype=float).reshape(len(coef), len(coef))
+
+
 def logrank(data: FollowUp, groups: np.ndarray) -> tuple[float, int]:
     """Log-rank chi-square (hypergeometric variance, stratified) and its degrees of freedom.
 
@@ -282,6 +324,7 @@ def _call(
     start: np.ndarray | None,
     eps: float,
     iterations: int,
+    weights: np.ndarray | None = None,
 ) -> Any:
     fit = fallback.cox if unaided_now() else regression.coxph_fit_raw
     return fit(
@@ -290,6 +333,7 @@ def _call(
         np.ascontiguousarray(x),
         entry=data.entry,
         strata=data.strata,
+        weights=weights,
         method=ties,
         init=None if start is None else start.tolist(),
         iter_max=iterations,

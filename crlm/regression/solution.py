@@ -316,7 +316,7 @@ def _why_infinite(family: Family, design: Design, columns: np.ndarray) -> str:
                 who = "the one patient" if n == 1 else f"all {n} patients"
                 found.append(f"{who} with {term.name}={level} had the outcome")
     if not found:
-        names = [design.label(int(column)) for column in columns]
+        names = list(dict.fromkeys(design.label(int(column)) for column in columns))
         verb = "separates" if len(names) == 1 else "separate"
         found = [f"{' and '.join(names)} {verb} those with an event from the others"]
     return f"; used because {', '.join(found)}: the ordinary estimate is infinite"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from crlm.ledger import STATISTICS, Design
-from crlm.naming import describe, method_words, model_words, small
+from crlm.ledger import Design
+from crlm.naming import describe, method_words, model_words, small, statistic_words
 from crlm.numbers import NOTHING, counted, interval, number, p_text
 from crlm.report.cells import shown
 from crlm.report.figures.comparable import characteristic
@@ -136,7 +136,7 @@ def once(methods: Sequence[str]) -> list[str]:
 
 def _of_balance(part: str) -> bool:
     """Whether a part of a method lists the terms of the propensity, which balance tells."""
-    return part.startswith("propensity: ") or part.endswith(" left out: not in this table")
+    return part.startswith("propensity: ") or part.startswith("left out, not in this table: ")
 
 
 def _absolute(
@@ -187,7 +187,7 @@ def contrast_table(
     first = between[between["estimate"].notna()].drop_duplicates(["model", "statistic"])
     told = []
     for row in first.to_dict("records"):
-        names = [STATISTICS[row["statistic"]].label, model_words(row["model"])]
+        names = [statistic_words(row), model_words(row["model"])]
         told.append(f"{', '.join(filter(None, names))}: {row['method']}")
     below = map(method_words(design), once(told))
     return table(caption, header, body, [*marks.lines(), *below], numeric=[])
@@ -352,7 +352,7 @@ def e_values_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
         effect = next((r for name, r in here.items() if not name.startswith("e_value")), None)
         if value is None or effect is None:
             continue
-        name = f"{STATISTICS[effect['statistic']].label}, {small(describe(effect, design))}"
+        name = f"{statistic_words(effect)}, {small(describe(effect, design))}"
         cells = [name, interval(effect), interval(value), interval(limit) if limit else NOTHING]
         body.append(("", cells, list(here.values())))
     notes = [

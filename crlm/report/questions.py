@@ -8,8 +8,16 @@ from typing import Any
 import pandas as pd
 
 from crlm import __version__
-from crlm.ledger import FLAGS, STATISTICS, Design
-from crlm.naming import describe, endpoint_words, method_words, model_words, small
+from crlm.ledger import FLAGS, Design
+from crlm.naming import (
+    among,
+    describe,
+    endpoint_words,
+    method_words,
+    model_words,
+    small,
+    statistic_words,
+)
 from crlm.numbers import counted, interval
 from crlm.report.html import Html, fold, joined, listing, say, table
 
@@ -24,7 +32,7 @@ _TRIAL = {
     "estimand": "Estimand",
     "caution": "Caution",
 }
-_Asked = tuple[Mapping[str, Any], Sequence[Mapping[str, Any]], pd.DataFrame]
+_Asked = tuple[Mapping[str, Any], Sequence[Mapping[str, Any]], pd.DataFrame, str]
 
 
 def trial_table(design: Design) -> Html:
@@ -52,21 +60,21 @@ def questions_piece(
 
     Parameters
     ----------
-    asked : sequence of (question, rows, flags)
+    asked : sequence of (question, rows, flags, why)
         The question of `[chapter]`, the row that answers it (and one that the answer runs to),
-        the raised flags' rows.
+        the raised flags' rows, and why there is no answer.
     design : Design
     samples : int
         Resamples behind the limits of differences.
     safe : bool
         Of a safe report: it leaves entries of the chapter out, and every flag.
     """
-    absent = "left out of a safe report" if safe else "not in this table"
+    absent = "left out of a safe report" if safe else ""
     body = [("", _line(*one, design, absent)) for one in asked]
-    raised = pd.concat([flags for _, _, flags in asked]).drop_duplicates(["covariate", "method"])
-    answered = sum(bool(rows) for _, rows, _ in asked)
+    raised = pd.concat([flags for _, _, flags, _ in asked]).drop_duplicates(["covariate", "method"])
+    answered = sum(bool(rows) for _, rows, _, _ in asked)
     many = raised["covariate"].nunique()
-    told = f"{answered} of {counted(len(asked), 'question')} could be asked of this cohort; "
+    told = f"{answered} of {counted(len(asked), 'question')} could be answered by this cohort; "
     told += f"{counted(many, 'flag')} {'is' if many == 1 else 'are'} raised."
     header = ["Question", "Estimate (95 % CI)", "What it assumes", "Flags"]
     if safe:
@@ -76,15 +84,16 @@ def questions_piece(
     note = f"Limits of differences: {counted(samples, 'resample')}; crlm {__version__}."
     every = table("Asked and answered", header, body, [note])
     words = method_words(design)
-    found = [_raised(row, words) for row in raised.to_dict("records")]
+    found = [_raised(row, design, words) for row in raised.to_dict("records")]
     below = [fold(f"What raised {counted(many, 'flag')}", listing(found))] if found else []
     return joined(say(told, "reading"), every, *below)
 
 
-def _raised(row: Mapping[str, Any], words: Callable[[str], str]) -> str:
-    """A flag with its kind, its endpoint and what was found."""
+def _raised(row: Mapping[str, Any], design: Design, words: Callable[[str], str]) -> str:
+    """A flag with its kind, its endpoint, whom it is of, and what was found."""
     name, where = str(row["covariate"]), str(row["endpoint"])
-    where = f", {endpoint_words(where)}" if endpoint_words(where) else ""
+    told = (endpoint_words(where), among(str(row["population"]), design))
+    where = "".join(f", {text}" for text in told if text)
     return f"{name.capitalize()} ({FLAGS[name]}{where}): {words(str(row['method']))}."
 
 
@@ -92,13 +101,14 @@ def _line(
     question: Mapping[str, Any],
     rows: Sequence[Mapping[str, Any]],
     flags: pd.DataFrame,
+    why: str,
     design: Design,
     absent: str,
 ) -> list[str]:
     raised = ", ".join(dict.fromkeys(flags["covariate"]))
     if not rows:
-        needs = ", ".join(small(design.label(name)) for name in question.get("needs", ()))
-        told = f"{absent}: {needs}" if needs and "table" in absent else absent
+        why = method_words(design)(why)
+        told = absent or (f"No answer: {why}" if why else "No answer here")
         return [question["question"], told, question["assumes"], raised]
     told = answer_text(rows[0], design)
     for last in rows[1:]:
@@ -108,7 +118,7 @@ def _line(
 
 def answer_text(row: Mapping[str, Any], design: Design) -> str:
     """A row as an answer: its estimate with limits, and what it is the estimate of."""
-    label = small(STATISTICS[row["statistic"]].label)
+    label = small(statistic_words(row))
     return f"{interval(row)}{_unit(row)}: {label}, {small(describe(row, design))}"
 
 

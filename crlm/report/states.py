@@ -175,7 +175,7 @@ def short_period_table(
         body.append(("", cells, [row for row in used if row]))
     who = design.group_label(f"{by}={design.levels(by)[1]}")
     other = small(design.group_label(f"{by}={design.levels(by)[0]}"))
-    header = [f"Patients lost before month {month:g}", "Failed, % of all"]
+    header = [f"Patients gone before month {month:g} without failure", "Failed, % of all"]
     header += [f"Difference, points: {who} minus {other}", "Odds ratio (95 % CI)"]
     return table(caption, header, body, marks.lines())
 

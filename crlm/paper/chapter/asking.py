@@ -118,12 +118,30 @@ class Asking(Base):
             return False
         why = self._why_not(endpoint, columns)
         if why:
-            rest = f"; {told}" if told else ""
-            html.show(html.say(f"Not asked here: {why}{rest}.", "skipped"))
-            keys = {"endpoint": endpoint, "covariate": analysis, "model": "diagnostic"}
-            values = {"unit": "patients", "estimate": float(len(self.included)), "method": why}
-            self.add(ledger.rows([{**keys, "statistic": "missing", **values}]))
+            self.not_asked(analysis, why, told, endpoint=endpoint)
         return not why
+
+    def not_asked(
+        self, analysis: str, why: str, told: str = "", *, endpoint: str = "patients"
+    ) -> None:
+        """One line, and one row, on why an entry cannot be asked of this cohort.
+
+        Parameters
+        ----------
+        analysis, endpoint, told
+            As `asked`.
+        why : str
+            As the middle of a sentence.
+        """
+        rest = f"; {told}" if told else ""
+        html.show(html.say(f"Not asked here: {why}{rest}.", "skipped"))
+        self.unanswered(analysis, why, endpoint=endpoint)
+
+    def unanswered(self, analysis: str, why: str, *, endpoint: str = "patients") -> None:
+        """The row that says why an entry has no answer; the chapter's first table reads it."""
+        keys = {"endpoint": endpoint, "covariate": analysis, "model": "diagnostic"}
+        values = {"unit": "patients", "estimate": float(len(self.included)), "method": why}
+        self.add(ledger.rows([{**keys, "statistic": "missing", **values}]))
 
     def asked_of(
         self, analysis: str, endpoint_names: Sequence[str], *columns: str, told: str = ""

@@ -47,7 +47,7 @@ class Balance(Comparable):
         if not self.asked("balance", exposure, told=told):
             return nothing()
         if self._few_terms(exposure):
-            html.show(html.say(f"Not asked here: {self._few_terms(exposure)}.", "skipped"))
+            self.not_asked("balance", self._few_terms(exposure))
             return nothing()
         rows = self._balanced(exposure, by)
         title = f"Alike or not: {small(self.design.label(exposure))}"
@@ -127,7 +127,7 @@ class Balance(Comparable):
         if not self.asked("weighted effects", exposure, endpoint=endpoint, told=told):
             return nothing()
         if self._few_terms(exposure):
-            html.show(html.say(f"Not asked here: {self._few_terms(exposure)}.", "skipped"))
+            self.not_asked("weighted effects", self._few_terms(exposure), endpoint=endpoint)
             return nothing()
         diagnosed = self._balanced(exposure)
         times = list(at) or list(self.chapter_rules.horizons)
@@ -198,6 +198,8 @@ class Balance(Comparable):
         whole = pd.concat(risk, ignore_index=True)
         keys = ["group", "time", "statistic"]
         at_risk = whole.groupby(keys, sort=False, as_index=False)["estimate"].mean()
+        if not (at_risk.groupby("group")["estimate"].max() > 0).all():
+            return None
         return figures.weighted_curves(
             mean, at_risk, self.design, title=title, note="overlap weights"
         )

@@ -39,7 +39,7 @@ class Between(Comparable):
         why = self.lacking("patients", exposure, modifier)
         names = [name for name in endpoint_names if name in self.frames]
         if why or not names:
-            html.show(html.say(f"Not asked here. {why}".strip(), "skipped"))
+            self.not_asked("modification", small(why.rstrip(".")) or "no endpoint is known", told)
             return nothing()
         within = self.add(self._between_balance(exposure, modifier))
         parts = [self._between_rows(name, exposure, modifier) for name in names]
@@ -54,7 +54,8 @@ class Between(Comparable):
             ],
         )
         flagged = pd.concat([within, rows], ignore_index=True)
-        html.show(*map(html.say, diagnosis(flagged, self.design)))
+        unlike = words.left_apart(within, self.design)
+        html.show(*map(html.say, [*diagnosis(flagged, self.design), *unlike]))
         section = self.section(rows, [table, inside], words.modification(rows, self.design))
         html.show(html.say(_UNPROVEN, "caution"))
         return section

@@ -16,8 +16,8 @@ from crlm.report.readings import states as readings
 from crlm.report.readings.flags import diagnosis
 
 _TOLD = {
-    "RFS": "in which organ the disease came back first, while the others compete",
-    "SCP": "how many lost surgical control and how many died before, apart from each other",
+    "RFS": "it would tell in which organ the disease came back first, while the others compete",
+    "SCP": "it would tell apart from each other how many lost surgical control and how many died",
 }
 _NOT = {
     "RFS": (
@@ -56,8 +56,9 @@ class Causes(Asking):
             return nothing()
         frame, months = self._caused(endpoint), list(at) or list(self.chapter_rules.horizons)
         if not frame["event"].any() or frame[by].nunique() < 2:
-            why = "nobody had an event" if not frame["event"].any() else f"one group of {by} alone"
-            html.show(html.say(f"Not asked here: {why}; {_TOLD[endpoint]}.", "skipped"))
+            one = f"one group alone under {small(self.design.label(by))}"
+            why = "nobody had an event" if not frame["event"].any() else one
+            self.not_asked("competing risks", why, _TOLD[endpoint], endpoint=endpoint)
             return nothing()
         causes = [str(name) for name in frame["cause"].cat.categories]
         rows = self.add(*self._incidences(frame, by, causes, months, ties or self.ties))
@@ -119,8 +120,10 @@ class Causes(Asking):
 
     def _causes_picture(self, frame: pd.DataFrame, by: str, title: str) -> figures.Picture:
         known = frame[frame[by].notna()]
-        curves = multistate.incidence_curve(known, by)
-        ticks = np.arange(0, self.chapter_rules.horizons[-1] + 1, 12)
+        rules = self.chapter_rules
+        curves = multistate.incidence_curve(known, by, min_at_risk=rules.min_at_risk)
+        last = min(rules.horizons[-1], float(np.ceil(curves["time"].max() / 12)) * 12)
+        ticks = np.arange(0, max(last, 12) + 1, 12)
         return figures.incidences(
             curves, survival.risk_table(known, by, ticks), self.design, title=title
         )

@@ -14,6 +14,7 @@ from crlm.report import comparable as tables
 from crlm.report import html
 from crlm.report.readings import comparable as words
 from crlm.report.readings.flags import diagnosis
+from crlm.report.readings.wording import capital
 
 _SHIFTS = {"halved": -math.log(2), "doubled": math.log(2)}
 _UNTESTABLE = (
@@ -50,8 +51,11 @@ class Gaps(Comparable):
         found = html.fold(title, tables.gaps_table(first, self.design, caption=title))
         tables_ = self.completed(exposure)
         if not tables_:
+            asked = "no completed tables were asked for"
+            why = asked if self.gaps(exposure) else "no value of these covariates is missing"
+            self.unanswered("missing values", why)
             if self.gaps(exposure):
-                told += " No completed tables were asked for."
+                told += f" {capital(asked)}."
             return self.section(patterns, [found if self.gaps(exposure) else None], told)
         html.show(html.say(told), found)
         rows = self.add(*[self._gap_models(name, exposure) for name in names])

@@ -52,6 +52,7 @@ class Opening(Asking):
         """Fill the opening table from the results so far."""
         if getattr(self, "_questions", None) is not None:
             found = [(q, *self._answer_to(q)) for q in self.design.chapter["asked"]]
+            found = [(*one, "" if one[1] else self._why_no_answer(one[0])) for one in found]
             many, safe = self.chapter_rules.samples, self.release.on
             self._questions.update(questions_piece(found, self.design, many, safe=safe))
 
@@ -67,6 +68,16 @@ class Opening(Asking):
                 return [row, *([last] if last is not None else [])], raised
         return [], raised
 
+    def _why_no_answer(self, question: Mapping[str, Any]) -> str:
+        """What the entry said when it could not be asked, or why its row has no estimate."""
+        rows = self.results
+        absent = rows[(rows["statistic"] == "missing") & (rows["model"] == "diagnostic")]
+        absent = absent[absent["covariate"] == question.get("entry", "")]
+        empty = [_with_keys(rows, answer) for answer in question["answers"]]
+        empty += [absent]
+        said = [text for part in empty for text in part["method"] if text]
+        return str(said[0]).partition("; ")[0] if said else ""
+
 
 def answer_row(rows: pd.DataFrame, keys: Mapping[str, str]) -> dict[str, Any] | None:
     """The row with these keys, at its latest time that has an estimate; None where there is none.
@@ -78,10 +89,15 @@ def answer_row(rows: pd.DataFrame, keys: Mapping[str, str]) -> dict[str, Any] | 
     keys : mapping
         Columns and what they must hold.
     """
-    found = rows[rows["estimate"].notna()]
-    for name, value in keys.items():
-        found = found[found[name] == value]
+    found = _with_keys(rows[rows["estimate"].notna()], keys)
     if found.empty:
         return None
     found = found.sort_values("time", kind="stable", na_position="first")
     return {name: found[name].iloc[-1] for name in ROW_COLUMNS}
+
+
+def _with_keys(rows: pd.DataFrame, keys: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows that hold these values in these columns."""
+    for name, value in keys.items():
+        rows = rows[rows[name] == value]
+    return rows

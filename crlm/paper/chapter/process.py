@@ -17,7 +17,10 @@ from crlm.report import figures, html, states
 from crlm.report.readings import states as readings
 from crlm.report.readings.flags import diagnosis
 
-_TOLD = "at which step of the disease the difference arises, and how many months each step lasts"
+_TOLD = (
+    "it would tell at which step of the disease the difference arises, and how many months each "
+    "step lasts"
+)
 _NOT_CAUSE = (
     "Carriers and others were not made alike: this does not say that {who} causes it. A ratio out "
     "of a later state compares those who got there, not those who set out."
@@ -116,7 +119,7 @@ class Process(Causes):
         samples : int, optional
             Resamples of the weighted model; by default the chapter's.
         """
-        told = "how many lost surgical control by then, those lost to follow-up included"
+        told = "it would tell how many lost surgical control by then, nobody left out"
         if not self.asked("short period", by, "os_months", endpoint="SCP", told=told):
             return nothing()
         frame = multistate.failure_or_death(
@@ -124,7 +127,7 @@ class Process(Causes):
         )
         frame = frame.assign(endpoint="short_SCP")
         if frame[by].nunique() < 2 or not (frame["cause"] == "failure").any():
-            html.show(html.say(f"Not asked here: nothing to compare; {told}.", "skipped"))
+            self.not_asked("short period", "there is nothing to compare", told, endpoint="SCP")
             return nothing()
         rules = self.chapter_rules
         many = rules.samples if samples is None else samples
@@ -159,7 +162,7 @@ class Process(Causes):
         at : sequence of float
             Months of the failure risk, the first of which the flag looks at.
         """
-        told = "how much later p-NAC makes a failure look"
+        told = "it would tell how much later p-NAC makes a failure look"
         if not self.asked("guaranteed time", by, "os_months", endpoint="SCP", told=told):
             return nothing()
         try:
@@ -171,7 +174,7 @@ class Process(Causes):
             )
         except CohortError:
             why = "this table has no event history, which alone tells who had p-NAC"
-            html.show(html.say(f"Not asked here: {why}; {told}.", "skipped"))
+            self.not_asked("guaranteed time", why, told, endpoint="SCP")
             return nothing()
         parts = []
         for name, frame in bounded.items():
@@ -213,10 +216,7 @@ class Process(Causes):
         if stays is not None and (stays.empty or stays[by].nunique() < 2):
             why = f"this table holds nothing to compare under {small(self.design.label(by))}"
         if why:
-            html.show(html.say(f"Not asked here: {why}; {_TOLD}.", "skipped"))
-            keys = {"endpoint": "states", "covariate": "states", "model": "diagnostic"}
-            values = {"unit": "patients", "estimate": float(len(self.included)), "method": why}
-            self.add(result_rows([{**keys, "statistic": "missing", **values}]))
+            self.not_asked("states", why, _TOLD, endpoint="states")
             return None
         return stays
 

@@ -121,7 +121,8 @@ class Starting(Comparable):
         except CohortError as error:
             keys = {"endpoint": endpoint, "population": where, "group": exposure}
             why = {"statistic": "risk_difference", "unit": "%", "method": f"not estimable: {error}"}
-            return result_rows([{**keys, "model": "landmark", **why}])
+            why |= {"model": "landmark"}
+            return result_rows([{**keys, "time": month, **why} for month in rules.horizons])
 
     def _start_strategies(self, endpoint: str, exposure: str, start: str) -> pd.DataFrame:
         rules, terms = self.chapter_rules, self.terms(exposure)

@@ -46,13 +46,13 @@ class Strain(Asking):
         by : str
         """
         months = self.chapter_rules.visit_months
-        told = "how far the medians hang on the dates of the examinations"
+        told = "it would tell how far the medians hang on the dates of the examinations"
         known = [n for n in endpoint_names if self._seen_at_visits(n, months)]
         if not known:
             first = endpoint_names[0]
             if self.asked("visit grid", by, endpoint=first, told=told):
                 why = "the interval between examinations is not known (visit_months 0)"
-                html.show(html.say(f"Not asked here: {why}; {told}.", "skipped"))
+                self.not_asked("visit grid", why, told, endpoint=first)
             return nothing()
         known = self.asked_of("visit grid", known, by, told=told)
         parts = [part for endpoint in known for part in self._bounded(endpoint, by, months)]
@@ -85,7 +85,7 @@ class Strain(Asking):
         samples : int, optional
             Resamples behind the optimism; by default the chapter's, 0: none.
         """
-        told = "how much of each model is noise of these patients"
+        told = "it would tell how much of each model is noise of these patients"
         known = self.asked_of("small samples", endpoint_names, told=told)
         limits, rules = self.design.chapter["flags"], self.chapter_rules
         many = rules.samples if samples is None else samples
@@ -109,7 +109,7 @@ class Strain(Asking):
                 parts.append(regression.optimism(frame, rule, samples=many, seed=rules.seed))
         if not parts:
             if known:
-                html.show(html.say(f"Not asked here: no candidate is known; {told}.", "skipped"))
+                self.not_asked("small samples", "no candidate is known", told)
             return nothing()
         rows = self.add(*parts)
         flags = diagnosis(rows, self.design)
@@ -133,7 +133,7 @@ class Strain(Asking):
         cuts : sequence of float
             Months at which a period ends.
         """
-        told = "whether one ratio is a fair summary of the whole follow-up"
+        told = "it would tell whether one ratio is a fair summary of the whole follow-up"
         parts, flags = [], []
         known = self.asked_of("changing hazards", endpoint_names, of, told=told)
         for endpoint in known:
@@ -148,7 +148,7 @@ class Strain(Asking):
             parts += self._stratified(frame, of, names, drifting)
         if not parts:
             if known:
-                html.show(html.say(f"Not asked here: nothing to compare; {told}.", "skipped"))
+                self.not_asked("changing hazards", "there is nothing to compare", told)
             return nothing()
         rows = self.add(*parts)
         flagged = pd.concat(flags, ignore_index=True)
@@ -176,7 +176,7 @@ class Strain(Asking):
         adjust : sequence of str
             Further covariates of the models.
         """
-        told = "whether the levels differ from each other at all"
+        told = "it would tell whether the levels differ from each other at all"
         parts, pictures = [], []
         for endpoint in self.asked_of("levels drawn together", endpoint_names, by, told=told):
             names = self.usable(self.frames[endpoint], adjust)

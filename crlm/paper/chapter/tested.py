@@ -18,6 +18,7 @@ from crlm.report import comparable as tables
 from crlm.report import figures, html
 from crlm.report.readings import comparable as words
 from crlm.report.readings.flags import diagnosis
+from crlm.report.readings.wording import capital
 
 _TEST, _YEAR = "genetic_test_months", "surgery_year"
 #: A term joins the model for being tested where so many of the eligible have it.
@@ -57,8 +58,11 @@ class Tested(Comparable):
             texts += [words.tested(frame, self.design, known[0])]
             texts += [words.weighted_tests(frame, self.design)]
         else:
-            parts.append(self.add(self._tested_share(eligible, tested)))
-            texts.append(self._tested_unknown(eligible, tested))
+            why = self._tested_unknown(eligible, tested, criterion)
+            self.unanswered("who was tested", why)
+            if self._tested_column(criterion) in self.timed:
+                parts.append(self.add(self._tested_share(eligible, tested)))
+            texts.append(f"{capital(why)}.")
             parts.append(self.add(self._tested_selection(names)))
             texts.append(self._tested_factor(parts[-1]))
         late, picture = self._late_tests(names)
@@ -163,16 +167,27 @@ class Tested(Comparable):
         told = {"unit": "%", "estimate": share, "n": len(eligible)}
         return result_rows([{**keys, **told, "method": "share of the eligible with the test"}])
 
-    def _tested_unknown(self, eligible: pd.DataFrame, tested: pd.Series) -> str:
+    def _tested_column(self, criterion: str) -> str:
+        """The column by which a criterion decides."""
+        return next(c["column"] for c in self.design.eligibility if c["name"] == criterion)
+
+    def _tested_unknown(self, eligible: pd.DataFrame, tested: pd.Series, criterion: str) -> str:
+        """Why the tested cannot be held against the others, as the middle of a sentence."""
         many, all_ = number(int(tested.sum()), 0), number(len(eligible), 0)
+        column = self._tested_column(criterion)
+        if column not in self.timed:
+            return (
+                f"this table does not say who was tested (it has no column {column}), nor what "
+                "those who were not were like"
+            )
         if tested.all():
             return (
-                f"The table holds the {many} tested patients alone: how many others were operated "
-                "on, and what they were like, is not known here."
+                f"the table holds the {many} tested patients alone: how many others were operated "
+                "on, and what they were like, is not known here"
             )
         return (
-            f"The table holds no untested patient's course: {many} of {all_} were tested, and what "
-            "the others were like is not known here."
+            f"the table holds no untested patient's course: {many} of {all_} were tested, and what "
+            "the others were like is not known here"
         )
 
     # ---- print and ratios alone ------------------------------------------------
@@ -229,7 +244,7 @@ class Tested(Comparable):
         if found.empty:
             return ""
         told = "; ".join(_apart(row) for row in found.to_dict("records"))
-        return f"From print alone, beside the hospital's other patients: {told}."
+        return f"From print alone, the paper beside other patients: {told}."
 
     # ---- tests that came late --------------------------------------------------
 

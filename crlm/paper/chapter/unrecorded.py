@@ -30,7 +30,11 @@ _NO_PROOF = (
     "An E-value says how strong an unrecorded factor would have to be, not that there is none: "
     "no number here makes the answer robust to what was not recorded."
 )
-_ERA = "over the years drugs, testing and treatment changed together; this table cannot part them"
+_ERA = (
+    "it would tell how much of the effect goes with the years, over which drugs, testing and "
+    "treatment changed together"
+)
+_FEWER = "it would tell whether the effect holds without some of its patients"
 
 
 class Unrecorded(Comparable):
@@ -126,7 +130,7 @@ class Unrecorded(Comparable):
         known = {
             name: text
             for name, text in restrictions.items()
-            if self.asked(name, text.partition("=")[0], told="these patients could be left out")
+            if self.asked(name, text.partition("=")[0], told=_FEWER)
         }
         sets = {name: [text] for name, text in known.items()}
         if len(known) > 1:
@@ -171,7 +175,8 @@ class Unrecorded(Comparable):
             if part.empty:
                 why = {"statistic": "risk_difference", "unit": "%"}
                 keys = {"endpoint": endpoint, "population": where, "group": exposure}
-                return result_rows([{**keys, **why, "method": "not estimable: nobody is left"}])
+                why |= {"time": rules.horizons[-1], "method": "not estimable: nobody is left"}
+                return result_rows([{**keys, **why}])
             return causal.weighted_effects(
                 part,
                 exposure,
@@ -191,7 +196,7 @@ class Unrecorded(Comparable):
 
     def _control_rows(self, exposure: str) -> list[pd.DataFrame]:
         """The ratio of deaths of another cause before recurrence: away from 1 is confounding."""
-        told = "deaths that the treatment cannot prevent would show what else the sides differ in"
+        told = "deaths that the treatment cannot prevent would show how else the sides differ"
         if not self.asked("negative control", "cause_of_death", endpoint="RFS", told=told):
             return []
         frame = self.frames["RFS"]

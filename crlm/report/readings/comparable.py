@@ -10,14 +10,20 @@ import pandas as pd
 
 from crlm.ledger import Design
 from crlm.naming import model_words, small
-from crlm.numbers import counted, decimals_of, interval, limits, number, p_phrase, ratio
+from crlm.numbers import counted, interval, limits, number, p_phrase, ratio
 from crlm.report.figures.comparable import characteristic
 from crlm.report.readings.models import ratio_text
-from crlm.report.readings.wording import capital, records_of, sentence
+from crlm.report.readings.wording import capital, more, records_of, sentence
 
 Row = Mapping[str, Any]
 #: What those without the event are called.
 WITHOUT = {"OS": "alive", "RFS": "alive without recurrence", "SCP": "under surgical control"}
+
+
+#: Standardised differences beyond this are told.
+_ALIKE = 0.1
+#: A difference as small as this is the rounding of the weights' balance.
+_NOTHING = 1e-4
 
 
 def without(endpoint: str) -> str:
@@ -37,13 +43,7 @@ def balance(rows: pd.DataFrame, design: Design) -> str:
         for r in big[:3]
     )
     parts = [f"Before weighting the sides differ most in {told}"]
-    products = rows[(rows["statistic"] == "smd") & (rows["model"] == "overlap weighted")]
-    products = products[products["covariate"].str.contains(":")]["estimate"].abs()
-    if len(products):
-        parts.append(
-            "under overlap weights every term is alike by construction and of squares and "
-            f"products {number(products.max())} is left at most"
-        )
+    parts += _left(rows)
     sizes = records_of(rows, statistic="effective_n", model="overlap weighted")
     if sizes:
         worth = " and ".join(
@@ -56,17 +56,32 @@ def balance(rows: pd.DataFrame, design: Design) -> str:
     return sentence("; ".join(parts))
 
 
+def _left(rows: pd.DataFrame) -> list[str]:
+    """What overlap weights leave; of the terms nothing, unless their model had to be penalised."""
+    weighted = rows[(rows["statistic"] == "smd") & (rows["model"] == "overlap weighted")]
+    product = weighted["covariate"].str.contains(":")
+    own, products = (weighted.loc[which, "estimate"].abs().max() for which in (~product, product))
+    if not math.isfinite(own):
+        return []
+    if own < _NOTHING:
+        first = "under overlap weights every term is alike by construction"
+    else:
+        first = f"overlap weights leave {number(own)} in a term at most (not exact)"
+    rest = f" and of squares and products {number(products)} is left at most"
+    return [first + (rest if math.isfinite(products) else "")]
+
+
 def effect(rows: pd.DataFrame, design: Design, exposure: str, endpoint: str) -> str:
     """Points and months among patients for whom both were options, then the ratios."""
     side = design.label(exposure, design.levels(exposure)[1])
     at = _last(rows, "risk_difference")
     parts = []
     if at is not None:
-        who = f"Among patients for whom both were options, {_more(at, 'points')}"
+        who = f"Among patients for whom both were options, {more(at, 'points')}"
         parts.append(f"{who} were {without(endpoint)} at month {at['time']:g} with {side}")
         months = _last(rows, "rmst_difference")
         if months is not None:
-            parts.append(f"up to month {months['time']:g} that is {_more(months, 'months')} each")
+            parts.append(f"up to month {months['time']:g} that is {more(months, 'months')} each")
     told = [
         f"{name} {ratio_text(r)}"
         for model, name in (
@@ -82,15 +97,6 @@ def effect(rows: pd.DataFrame, design: Design, exposure: str, endpoint: str) -> 
         return "No effect could be estimated: the sides, or the events, are too few."
     parts.append("all assuming no unmeasured difference between the sides")
     return sentence("; ".join(parts))
-
-
-def _more(row: Row, what: str) -> str:
-    """`12.3 points more (95 % CI 2.1 to 20.4)`: a difference in words."""
-    size = number(abs(row["estimate"]), decimals_of(row))
-    way = "more" if row["estimate"] >= 0 else "fewer"
-    both = limits(row)
-    ci = f" (95 % CI of the difference {both})" if both else ""
-    return f"{size} {what} {way}{ci}"
 
 
 def _last(rows: pd.DataFrame, statistic: str, model: str = "overlap weighted") -> Row | None:
@@ -131,7 +137,7 @@ def timing(rows: pd.DataFrame, design: Design) -> str:
             f"{assumed} moves the ratio from {interval(ever)} to {interval(late)}"
         )
         told += [
-            f"{words} {_more(row, 'points')} {without(str(endpoint))} at month {row['time']:g}"
+            f"{words} {more(row, 'points')} {without(str(endpoint))} at month {row['time']:g}"
             for model, words in (
                 ("landmark", "from the end of the grace period on"),
                 ("clone censor weight", "as strategies from the operation on"),
@@ -175,6 +181,21 @@ def modification(rows: pd.DataFrame, design: Design) -> str:
     return sentence(". ".join(capital(t) for t in told)) or (
         "No contrast of the two effects could be estimated."
     )
+
+
+def left_apart(rows: pd.DataFrame, design: Design) -> list[str]:
+    """In which group the weights leave the sides unlike, and in what most."""
+    found = rows[(rows["statistic"] == "smd") & (rows["model"] == "overlap weighted")]
+    found = found[~found["covariate"].str.contains(":") & (found["estimate"].abs() > _ALIKE)]
+    told = []
+    for where, part in found.groupby("population", sort=False):
+        row = part.loc[part["estimate"].abs().idxmax()]
+        name = small(characteristic(row["covariate"], row["level"], design))
+        told.append(
+            f"Within {design.group_label(str(where))} the weights leave the sides unlike: "
+            f"{number(abs(row['estimate']))} standard deviations apart in {name}."
+        )
+    return told
 
 
 def _ratio_between(part: pd.DataFrame) -> Row | None:

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 from crlm.ledger import FLAGS, Design
-from crlm.naming import endpoint_words, method_words
+from crlm.naming import among, endpoint_words, method_words
 from crlm.report.readings.wording import Row, capital, is_unjudged, records_of
 
 
@@ -41,7 +41,10 @@ def diagnosis(rows: pd.DataFrame, design: Design) -> list[str]:
 
 
 def _of(row: Row, design: Design) -> str:
-    """The endpoint that a flag is of, where it is of one."""
+    """The endpoint that a flag is of, where it is of one, and of which patients."""
     name = row["endpoint"]
     known = name in design.endpoints or name == "first_recurrence"
-    return f", {endpoint_words(name)}" if known else ""
+    whom = among(row["population"], design)
+    # A landmark is another rule of the same flag, not another group of patients.
+    told = (endpoint_words(name) if known else "", whom if whom.startswith("among") else "")
+    return "".join(f", {text}" for text in told if text)

@@ -10,7 +10,7 @@ from crlm.ledger import Design
 from crlm.naming import small
 from crlm.numbers import counted, interval, limits, number, p_phrase, short
 from crlm.report.readings.models import ratio_text
-from crlm.report.readings.wording import Row, capital, records_of, sentence
+from crlm.report.readings.wording import Row, capital, more, records_of, sentence
 
 _WORDS = {
     ("first_recurrence", "liver"): "had a first recurrence in the liver",
@@ -85,16 +85,13 @@ def months_in_states(rows: pd.DataFrame, design: Design) -> str:
         if part.empty:
             continue
         row = part.sort_values("time", kind="stable").iloc[-1].to_dict()
-        less = "fewer" if row["estimate"] < 0 else "more"
         who = _second(row["group"], design)
         what = (
             "with a recurrence that surgery could still control"
             if state == "controllable recurrence"
             else "beyond surgery"
         )
-        size = number(abs(row["estimate"]), 1)
-        both = f" (difference {interval(row, 1)})"
-        told.append(f"up to month {row['time']:g} {who} spent {size} {less} months {what}{both}")
+        told.append(f"up to month {row['time']:g} {who} spent {more(row, 'months')} {what}")
     return sentence("; ".join(told))
 
 
@@ -120,14 +117,12 @@ def short_period(rows: pd.DataFrame, design: Design) -> str:
     told = []
     for row in whole[whole["estimate"].notna()].head(1).to_dict("records"):
         told.append(
-            f"by month {row['time']:g}, {number(row['estimate'], 0)} % ({limits(row, 0)}) had lost "
+            f"by month {row['time']:g}, {number(row['estimate'], 1)} % ({limits(row)}) had lost "
             "surgical control, deaths counted apart"
         )
     for row in gap.head(1).to_dict("records"):
-        more = "more" if row["estimate"] > 0 else "fewer"
         who = design.group_label(f"{row['covariate']}={row['level']}")
-        size = number(abs(row["estimate"]), 0)
-        told.append(f"{size} points {more} with {who} (difference {interval(row, 0)})")
+        told.append(f"{more(row, 'points')} with {who}")
     return sentence("; ".join(told))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from crlm.numbers import HIDDEN, NOTHING, estimate
+from crlm.numbers import HIDDEN, NOTHING, decimals_of, estimate, limits, number
 
 Row = Mapping[str, Any]
 RATIOS = {"hazard_ratio": "HR", "odds_ratio": "OR"}
@@ -70,3 +70,11 @@ def ending(found: Mapping[tuple[str, str], Row], end: str, statistic: str) -> An
         if what == statistic and name == f"specification curve{end}":
             return row
     return None
+
+
+def more(row: Row, what: str) -> str:
+    """A difference in words: "12.3 points more (95 % CI of the difference 2.1–20.4)"."""
+    size = number(abs(row["estimate"]), decimals_of(row))
+    way = "more" if row["estimate"] >= 0 else "fewer"
+    both = limits(row)
+    return f"{size} {what} {way}" + (f" (95 % CI of the difference {both})" if both else "")
