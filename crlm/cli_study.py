@@ -178,8 +178,12 @@ def describe(design: Design, claims: pd.DataFrame) -> Iterator[str]:
     touched = {name for names in made.checks["claims"] for name in names}
     untouched = {name: "" for name in claims["id"] if name not in touched}
     yield from _told("No check of the audit touches", untouched, "Every claim is in some check.")
-    ratios = {name: why for name, why in ledger.against_themselves(claims, design)}
-    yield from _told("A ratio of the reference itself", ratios, "")
+    yield from _told(
+        "A ratio of the reference itself", dict(ledger.against_themselves(claims, design)), ""
+    )
+    yield from _told(
+        "A ratio of what its model does not hold", dict(ledger.outside_models(claims, design)), ""
+    )
     yield from _search(design, claims)
     yield from _joined(design)
 
@@ -192,6 +196,9 @@ def _search(design: Design, claims: pd.DataFrame) -> Iterator[str]:
         yield "The search: there is no reconstruction.toml yet."
         return
     wishes = reconstruction.wishes_of(design)
+    wrong = dict(reconstruction.counts_against_print(design, wishes, claims))
+    for place, why in wrong.items():
+        yield f"reconstruction.toml, {place}: {why}"
     aim = reconstruction.goal(design, claims, wishes.get("excluded", {}))
     yield from _told("The search leaves out", aim.excluded, "The search leaves out nothing.")
     yield from _told("Judged by the certificate alone", aim.unsearched, "")

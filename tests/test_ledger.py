@@ -437,3 +437,56 @@ def test_a_statistic_is_called_something_and_no_two_the_same():
     sentences = [s.sentence for s in ledger.STATISTICS.values()]
     assert all(sentences) and len(set(sentences)) == len(sentences)
     assert all(s.decimals is None or 0 <= s.decimals <= 3 for s in ledger.STATISTICS.values())
+
+
+# ---- the file itself, and what a ledger may hold but should say --------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda b: b.decode().encode("utf-16"), "line 1: not UTF-8"),
+        (lambda b: b[:300] + b"\x00" + b[300:], "line 2: holds a null byte"),
+        (lambda b: b.replace(b"\n", b'\n"', 1), "cannot be read as a table"),
+        (lambda b: b.replace(b"statistic", b"Statistic", 1), "did you mean 'statistic'"),
+        (lambda b: b.replace(b",statistic,", b",,", 1), "'' is no column of a ledger"),
+        (lambda b: b.replace(b",", b"|"), "separates its columns by bars"),
+        (lambda b: b"sep=,\n" + b, "'sep=' is no column"),
+        (lambda b: b"Ledger of the paper\n" + b, "'Ledger of the paper' is no column"),
+        (lambda b: b"<html><td>1</td></html>", "holds no claim"),
+        (lambda b: b + b, "is used in row"),
+    ],
+)
+def test_a_file_that_is_no_ledger_is_refused(ncch, change, told):
+    ncch.path.write_bytes(change(ncch.path.read_bytes()))
+    assert told in refused(ncch)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda b: b"\xef\xbb\xbf" + b,
+        lambda b: b.replace(b"\n", b"\r\n"),
+        lambda b: b.replace(b"\n", b"\r"),
+        lambda b: b.replace(b"\n", b"\n\n\n"),
+    ],
+)
+def test_how_programs_end_lines_makes_no_difference(ncch, change):
+    before = ledger.load_claims("ncch_scp")
+    ncch.path.write_bytes(change(ncch.path.read_bytes()))
+    pd.testing.assert_frame_equal(ledger.load_claims("ncch_scp"), before)
+
+
+def test_ratios_that_no_model_can_answer_are_named(ncch):
+    where = {"statistic": "hazard_ratio", "model": "multivariable", "field": "estimate"}
+    design, before = ledger.load_design("ncch_scp"), ledger.load_claims("ncch_scp")
+    known = dict(ledger.outside_models(before, design))
+    row = ncch.find(**where, kind="number")
+    name = ncch.rows[row][ncch.header.index("id")]
+    assert name not in known and not dict(ledger.against_themselves(before, design))
+    ncch.change({"id": name}, covariate="age", level="")
+    told = dict(ledger.outside_models(ledger.load_claims("ncch_scp"), design))[name]
+    assert told.startswith("the model of OS among all has ") and told.endswith("none of them.")
+    ncch.change({"id": name}, covariate="sex", level=design.levels("sex")[0])
+    told = dict(ledger.against_themselves(ledger.load_claims("ncch_scp"), design))[name]
+    assert "say in the column reference which level" in told

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crlm import cohort, ledger
+from crlm import cohort, ledger, regression
 from crlm.ledger import DesignError
 from crlm.paper import Paper
 from crlm.reconstruction import (
@@ -379,3 +379,36 @@ def test_a_report_has_the_models_of_the_design(third, tmp_path):
     paper.second_opinion()
     paper.other_models(design.main, of=["arm"])
     paper.published()
+
+
+@pytest.mark.parametrize(
+    ("spec", "place"),
+    [
+        ({"unknown": {"a": 61}}, r"\[columns.sex\] unknown: 61 patients with arm = a"),
+        ({"counts": {"b": {"male": 40, "female": 11}}}, r"\[columns.sex\] counts: 51 patients"),
+    ],
+)
+def test_more_patients_than_print_has_are_refused_before_the_search(third, spec, place):
+    design, wishes, ledger_rows = third
+    wrong = {**wishes, "columns": {**wishes["columns"], "sex": spec}}
+    with pytest.raises(DesignError, match=place):
+        search.begin(design, wrong, ledger_rows, seed=1)
+
+
+def test_a_large_ratio_is_no_missing_one():
+    """statsmodels overshoots to NaN here; a whole table of a paper was "no result" by it."""
+    rng = np.random.default_rng(17)
+    levels = rng.integers(0, 4, 60)
+    x = [(levels == k) * 1.0 for k in (1, 2, 3)] + [rng.integers(0, 2, 60) * 1.0 for _ in "ab"]
+    strata = rng.integers(0, 3, 60)
+    pull = np.column_stack(x) @ [1.0, 3.0, 6.0, 0.5, -0.5]
+    time = rng.exponential(40 / np.exp(pull)).round(1) + 0.1
+    end = rng.uniform(0, 40, 60).round(1) + 0.1
+    held = np.column_stack([np.minimum(time, end), (time <= end) * 1.0, strata, *x])
+    coef, errors, _ = programs._proportional_hazards(held.tobytes(), 60, "breslow")
+    columns = [f"x{k}" for k in range(5)]
+    frame = pd.DataFrame(held, columns=["time", "event", "s", *columns]).astype({"event": bool})
+    ours = regression.cox(frame, columns, ties="breslow", strata="s", details=True)
+    for statistic, found in (("coefficient", coef), ("se", errors)):
+        want = ours.loc[ours["statistic"] == statistic, "estimate"].to_numpy()
+        np.testing.assert_allclose(found, want, rtol=1e-4)

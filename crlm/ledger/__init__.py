@@ -19,7 +19,12 @@ A design knows the words of its paper, a claim its printed text and its place:
 """
 
 from crlm.ledger.claim_words import named
-from crlm.ledger.claims import against_themselves, claims_schema, load_claims
+from crlm.ledger.claims import (
+    against_themselves,
+    claims_schema,
+    load_claims,
+    outside_models,
+)
 from crlm.ledger.design import Design, data_folder, load_design, studies
 from crlm.ledger.errors import (
     CohortError,
@@ -73,6 +78,7 @@ __all__ = [
     "did_you_mean",
     "load_claims",
     "named",
+    "outside_models",
     "load_design",
     "round_half_up",
     "row_name",

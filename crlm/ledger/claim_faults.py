@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 
@@ -64,6 +63,23 @@ _WITHOUT_A_TIME = (
     "min_follow_up",
     "max_follow_up",
 )
+_PLAIN = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,2})?", re.ASCII)
+#: Statistics of one group: a bare column, which compares groups, has no sense for them.
+_OF_ONE_GROUP = (
+    *_OF_A_NUMBER,
+    *_OF_A_LEVEL,
+    "missing",
+    "events",
+    "median_survival",
+    "median_follow_up",
+    "min_follow_up",
+    "max_follow_up",
+    "survival_rate",
+    "n_at_risk",
+    "cumulative_events",
+)
+#: Statistics of the patients themselves: no model and no month is theirs.
+_OF_PATIENTS = (*_OF_A_NUMBER, *_OF_A_LEVEL, "missing")
 #: Units that print may give in place of the statistic's own.
 _ALSO = {"months": TIME_UNITS, "events": ("events", "patients")}
 
@@ -134,8 +150,13 @@ def _not_known(word: str, known: Iterator[str]) -> str:
 def _place(claim: Claim, words: Words) -> Iterator[Fault]:
     numbered = re.fullmatch(rf"({'|'.join(NUMBERED_PLACES)})S?\d+[a-z]?", claim["place"])
     if claim["place"] not in PLACES and not numbered:
-        known = [*PLACES, *(f"{word}1" for word in NUMBERED_PLACES)]
-        yield Fault("place", _not_known(claim["place"], iter(known)))
+        number_of = re.search(r"S?\d+[a-z]?$", claim["place"])
+        at = number_of[0] if number_of else "1"
+        known = [*PLACES, *(f"{word}{at}" for word in NUMBERED_PLACES)]
+        word = re.sub(r"[\s.-]+", "_", claim["place"].lower())
+        word = re.sub(r"_(?=s?\d)", "", word)
+        near = f"{claim['place']!r} is not known; did you mean {word!r}?"
+        yield Fault("place", near if word in known else _not_known(claim["place"], iter(known)))
     if not claim["locator"].strip():
         yield Fault("locator", 'is empty; say where a reader finds it, as "Table 2, Age".')
 
@@ -153,10 +174,38 @@ def _endpoint(claim: Claim, words: Words) -> Iterator[Fault]:
 
 
 def _groups(claim: Claim, words: Words) -> Iterator[Fault]:
-    for told in words.group_faults(claim["group"]):
+    group, statistic = claim["group"], claim["statistic"]
+    for told in words.group_faults(group):
         yield Fault("group", told)
     for told in words.population_faults(claim["population"]):
         yield Fault("population", told)
+    bare = [part for part in group.split(",") if part and part != "all" and "=" not in part]
+    if bare and statistic in _OF_ONE_GROUP and claim["kind"] == "number":
+        told = f"{group!r} compares the levels, and {statistic} is of one group; "
+        yield Fault("group", f"{told}write {bare[0]}=LEVEL, or all.")
+    yield from _nobody(claim)
+
+
+def _nobody(claim: Claim) -> Iterator[Fault]:
+    """Conditions on one column that no patient meets together."""
+    held: dict[str, tuple[str, set[str]]] = {}
+    parts = [(column, part) for column in ("population", "group") for part in _split(claim[column])]
+    if claim["statistic"] in _OF_A_LEVEL and claim["level"] and number(claim["value"]):
+        parts.append(("level", f"{claim['covariate']}={claim['level']}"))
+    for column, part in parts:
+        name, _, levels = part.partition("=")
+        if not levels or levels == "known":
+            continue
+        where, before = held.get(name, (column, set(levels.split("/"))))
+        here = before & set(levels.split("/"))
+        if not here:
+            told = f"{part!r} and {name}={'/'.join(sorted(before))} of {where} are nobody's; "
+            yield Fault(column, f"{told}correct one of the two.")
+        held[name] = (column, here or before)
+
+
+def _split(conditions: str) -> list[str]:
+    return [part.strip() for part in conditions.split(",")]
 
 
 def _covariate(claim: Claim, words: Words) -> Iterator[Fault]:
@@ -188,6 +237,10 @@ def _flow(claim: Claim, words: Words) -> Iterator[Fault]:
 
 def _product(claim: Claim, words: Words) -> Iterator[Fault]:
     names, level = claim["covariate"].split(":"), claim["level"]
+    if len(set(names)) < len(names):
+        told = f"{claim['covariate']!r} is a column by itself; name two."
+        yield Fault("covariate", told)
+        return
     lacking = [told for told in map(words.unknown, names) if told]
     for told in lacking:
         yield Fault("covariate", told)
@@ -321,6 +374,29 @@ def _limit(claim: Claim, words: Words) -> Iterator[Fault]:
         yield Fault("field", f"{claim['field']!r} of {claim['statistic']}; write estimate.")
 
 
+def _possible(claim: Claim, words: Words) -> Iterator[Fault]:
+    """A number that its statistic cannot be, whatever the patients."""
+    value, statistic = number(claim["value"]), claim["statistic"]
+    if claim["kind"] != "number" or value is None:
+        return
+    if value < 0 and statistic in (*RATIOS, *_OF_A_LEVEL, "missing", "events", "p", "sd", "se"):
+        yield Fault("value", f"{claim['value']} is below 0, which no {statistic} is; correct it.")
+    elif statistic in RATIOS and value == 0 and claim["decimals"] == "0":
+        yield Fault("value", f"0 is no {statistic}, which is above 0; correct it.")
+    elif statistic in ("n", "missing", "events") and value != int(value):
+        yield Fault("value", f"{claim['value']} is no whole number of patients; correct it.")
+
+
+def _of_patients(claim: Claim, words: Words) -> Iterator[Fault]:
+    """A model, or a month, beside what is counted or measured of the patients themselves."""
+    if claim["statistic"] not in _OF_PATIENTS or claim["kind"] != "number":
+        return
+    for column in ("model", "time"):
+        if claim[column] and not (column == "time" and claim["statistic"] in _OF_A_NUMBER):
+            told = f"{claim[column]!r} belongs to no {claim['statistic']}; leave it out."
+            yield Fault(column, told)
+
+
 def _time(claim: Claim, words: Words) -> Iterator[Fault]:
     time, statistic = claim["time"], claim["statistic"]
     if not time and statistic in _AT_A_TIME:
@@ -366,12 +442,8 @@ def _wants_unit(claim: Claim, words: Words) -> bool:
 
 
 def number(text: str) -> float | None:
-    """A finite number, or None."""
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+    """A finite number in plain digits, or None."""
+    return float(text) if _PLAIN.fullmatch(text.strip(" ")) else None
 
 
 _CHECKS: tuple[Callable[[Claim, Words], Iterator[Fault]], ...] = (
@@ -386,6 +458,8 @@ _CHECKS: tuple[Callable[[Claim, Words], Iterator[Fault]], ...] = (
     _groups,
     _covariate,
     _effect,
+    _possible,
+    _of_patients,
     _time,
     _unit,
 )

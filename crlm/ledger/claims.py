@@ -82,6 +82,18 @@ def load_claims(study: str) -> pd.DataFrame:
     return _frame(list(claims.values()), design, "name" in header)
 
 
+def outside_models(claims: pd.DataFrame, design: Design) -> Iterator[tuple[str, str]]:
+    """Ids of printed multivariable ratios of what the design's model does not hold, and why."""
+    ratios = claims[claims["statistic"].isin(RATIOS) & (claims["kind"] == "number")]
+    for row in ratios[ratios["model"] == "multivariable"].to_dict("records"):
+        spec = design.model_of(row["endpoint"], row["population"])
+        held = [*spec.get("published", ()), *(":".join(p) for p in spec.get("products") or ())]
+        if row["covariate"] and row["covariate"] not in held:
+            where = f"{row['endpoint']} among {row['population']}"
+            there = f"has {', '.join(held)}" if held else "is not in the design"
+            yield row["id"], f"the model of {where} {there}; {row['covariate']} is none of them."
+
+
 def against_themselves(claims: pd.DataFrame, design: Design) -> Iterator[tuple[str, str]]:
     """Ids of printed ratios of a level that is the reference itself, and why.
 
@@ -180,12 +192,15 @@ def _text(path: Path, file: str) -> str:
 
 def _records(text: str, file: str) -> tuple[list[str], dict[int, list[str]]]:
     """The header, and the cells of each row that holds any, by its number in Excel."""
+    if "\x00" in text:
+        line = text[: text.index("\x00")].count("\n") + 1
+        raise LedgerError(f"{file}, line {line}: holds a null byte, as no text does. {_SAVE}")
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error as error:
         raise LedgerError(f"{file} cannot be read as a table ({error}). {_SAVE}") from error
     header = [name.strip() for name in rows[0]]
-    for sign, what in ((";", "semicolons"), ("\t", "tabs")):
+    for sign, what in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
         if len(header) == 1 and sign in header[0]:
             raise LedgerError(f"{file} separates its columns by {what}. {_SAVE}")
     table = {row: cells for row, cells in enumerate(rows[1:], start=2) if any(cells)}

@@ -193,6 +193,10 @@ def _endpoint_faults(design: Table, names: Names) -> Iterator[Fault]:
             yield from name_faults(place, name)
         wanted = [f"{name.lower()}{end}" for end in ("_months", "_event")]
         lacking = [column for column in wanted if column not in names.columns]
+        spec = tables(design, "endpoints")[name]
+        if spec.get("first_of") and spec.get("death_of"):
+            told = "has first_of and death_of, which are two rules; keep the paper's."
+            yield Fault(place, told)
         if lacking:
             roles = {column: spec.get("role") for column, spec in names.columns.items()}
             known = [n.removesuffix("_months") for n in roles if roles[n] == "time"]
@@ -291,9 +295,15 @@ def _list_faults(place: str, value: Any, names: Names, roles: Collection[str]) -
 def _model_faults(design: Table, names: Names) -> Iterator[Fault]:
     endpoints = tables(design, "endpoints")
     outcomes = {**endpoints, **({"short_SCP": {}} if "SCP" in endpoints else {})}
+    seen: dict[tuple[str, str], str] = {}
     for name, spec in tables(design, "models").items():
         place = f"[models.{name}]"
         endpoint = spec.get("endpoint", name)
+        about = (str(endpoint), str(spec.get("population") or ALL))
+        first = seen.setdefault(about, name)
+        if first != name:
+            told = f"is of {' among '.join(about)}, as [models.{first}] is; claims cannot tell "
+            yield Fault(place, f"{told}them apart. Keep one, or name another population.")
         wanted = isinstance(endpoint, str) and endpoint not in outcomes
         if endpoints and wanted and len(names.levels(endpoint.lower())) != 2:
             at = f"{place} endpoint" if "endpoint" in spec else place
@@ -319,14 +329,22 @@ def _within_faults(place: str, spec: Table, names: Names) -> Iterator[Fault]:
         yield from _grouping_faults(f"{place} strata", name, names)
         if name in texts(spec.get("published")):
             yield Fault(f"{place} strata", f"{name!r} is a covariate too; remove one.")
+    yield from _product_faults(place, spec)
+    for name, level in _texts_by_key(spec.get("references")).items():
+        yield from _known_level(f"{place} references", name, level, names)
+        if names.kind(name) in _NUMBERS:
+            yield Fault(f"{place} references", f"{name!r} is a number and has no reference level.")
+
+
+def _product_faults(place: str, spec: Table) -> Iterator[Fault]:
     products = spec.get("products")
     for pair in products if isinstance(products, list) else ():
+        if len(set(texts(pair))) < len(texts(pair)):
+            yield Fault(f"{place} products", f"{pair[0]!r} by itself is no product; name two.")
         for name in texts(pair):
             if name not in texts(spec.get("published")):
                 told = f"{name!r} is not in the published model; add it there."
                 yield Fault(f"{place} products", told)
-    for name, level in _texts_by_key(spec.get("references")).items():
-        yield from _known_level(f"{place} references", name, level, names)
 
 
 def _texts_by_key(value: Any) -> dict[str, str]:

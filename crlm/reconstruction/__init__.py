@@ -13,10 +13,12 @@ from crlm.reconstruction.ensembles import ensemble
 from crlm.reconstruction.procedure import Outcome, reconstruct
 from crlm.reconstruction.quantities import Quantity
 from crlm.reconstruction.search import Progress
+from crlm.reconstruction.spreads import counts_against_print
 from crlm.reconstruction.targets import Goal, Target, goal
 from crlm.reconstruction.wishes import wishes_of, wishes_schema
 
 __all__ = [
+    "counts_against_print",
     "Goal",
     "Outcome",
     "Progress",

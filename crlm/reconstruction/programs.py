@@ -250,7 +250,14 @@ def _proportional_hazards(
     table = np.frombuffer(held).reshape(patients, -1)
     strata = table[:, 2] if len(set(table[:, 2])) > 1 else None
     status = table[:, 1].astype(int)
-    fit = PHReg(table[:, 0], table[:, 3:], status=status, strata=strata, ties=ties).fit(disp=0)
+    model = PHReg(table[:, 0], table[:, 3:], status=status, strata=strata, ties=ties)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        fit = model.fit(disp=0)
+        if not np.isfinite(fit.params).all():
+            # Newton's steps from 0 overshoot where a ratio is large; a line search does not.
+            near = model.fit(disp=0, method="bfgs").params
+            fit = model.fit(disp=0, start_params=near)
     spread = tuple(tuple(map(float, row)) for row in np.atleast_2d(fit.cov_params()))
     return tuple(map(float, fit.params)), tuple(map(float, fit.bse)), spread
 

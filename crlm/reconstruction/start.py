@@ -59,6 +59,8 @@ def first_cohort(
     seed: int,
 ) -> tuple[State, Freedom]:
     """A first cohort, and what the search may change of it."""
+    for place, why in spreads.counts_against_print(design, wishes, claims):
+        raise DesignError(f"data/{design.study}/reconstruction.toml {place}: {why}")
     rng = np.random.default_rng(seed)
     sizes = group_sizes(design, wishes, claims)
     n = sum(sizes.values())
