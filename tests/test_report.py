@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from crlm import ledger, naming, numbers, survival
-from crlm.report import figures, html, provenance, readings, tables
+from crlm.report import figures, html, provenance, readings, tables, verdicts
 
 DESIGN = ledger.load_design("ncch_scp")
 HAI = ledger.load_design("mskcc_hai")
@@ -447,3 +447,20 @@ def test_a_product_is_called_a_ratio_of_ratios():
     )
     made = tables.effects_table(rows, design, caption="t", statistics={"hazard_ratio": "HR"})
     assert made.html.count(">HR<") == 1 and made.html.count(">ratio of HRs<") == 1
+
+
+@pytest.mark.parametrize(
+    ("claim", "shown"),
+    [
+        ({"statistic": "min", "decimals": 0, "value": 2.0, "computed": 0.4}, "0.4"),
+        ({"statistic": "n", "decimals": 0, "value": 2.0, "computed": 0.0}, "0"),
+        ({"statistic": "p", "operator": "<", "value": 0.0001, "computed": 0.00027}, "0.00027"),
+        ({"statistic": "p", "operator": "<", "value": 0.001, "computed": 0.00027}, "<0.001"),
+        ({"statistic": "p", "operator": "=", "value": 0.003, "computed": 0.0008}, "<0.001"),
+        ({"statistic": "hazard_ratio", "decimals": 1, "value": 1.4, "computed": 1.47}, "1.5"),
+        ({"statistic": "survival_rate", "decimals": 0, "value": 5, "computed": math.nan}, "–"),
+    ],
+)
+def test_a_computed_value_is_never_rounded_until_it_agrees(claim, shown):
+    claim = {"kind": "number", "operator": "=", "decimals": 3, **claim}
+    assert verdicts.computed(claim) == shown

@@ -102,14 +102,25 @@ def _verdict_cells(claim: Mapping[str, Any], words: Callable[[str], str]) -> lis
 
 
 def computed(claim: Mapping[str, Any]) -> str:
-    """What came out for a claim, with the decimals that the paper prints."""
-    shown = ratio if claim["statistic"].endswith("_ratio") else number
+    """What came out for a claim, with the decimals that the paper prints.
+
+    With more where these would hide why it differs: 0.4 beside a printed 2 is not 0, and 0.0003
+    beside a printed <0.0001 is not <0.001.
+    """
+    value = claim["computed"]
     if claim["kind"] == "direction":
+        shown = ratio if claim["statistic"].endswith("_ratio") else number
         p = f", {p_phrase(claim['p'])}" if math.isfinite(claim["p"]) else ""
-        return shown(claim["computed"], 2) + p
+        return shown(value, 2) + p
     if claim["statistic"] == "p":
-        return p_text(claim["computed"])
-    return shown(claim["computed"], int(claim["decimals"]))
+        hidden = claim["operator"] == "<" and claim["value"] <= value < 0.001
+        return number(value, 1 - math.floor(math.log10(value))) if hidden else p_text(value)
+    decimals = int(claim["decimals"])
+    if claim["statistic"].endswith("_ratio"):
+        return ratio(value, decimals)
+    while value and not number(value, decimals).strip("-0.") and decimals < 4:
+        decimals += 1
+    return number(value, decimals)
 
 
 def tally_sentence(verdicts: pd.DataFrame) -> str:
