@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
-import os
+import tempfile
 from pathlib import Path
 
 import jupytext
 from IPython.core import displayhook, formatters  # noqa: F401  IPython's display needs them
 
-from crlm import files, lent
+from crlm import files, lent, once
 
 ROOT = Path(__file__).parents[1]
 #: Few draws, so that a whole report takes some seconds.
@@ -21,6 +22,17 @@ QUICK = {
     "chapter_samples": 3,
     "imputations": 2,
 }
+
+
+_LENT = tempfile.TemporaryDirectory(prefix="crlm-tests-")
+
+
+@functools.cache
+def _lent(study):
+    """A file with what is the same in every run, as a batch lends it, and its SHA-256."""
+    path = Path(_LENT.name) / study
+    path.write_bytes(once.lend(study))
+    return str(path), files.checksum(path)
 
 
 class Shown(list):
@@ -61,8 +73,8 @@ def execute(study, monkeypatch, shelf=None, **values):
         return Handle(len(shown) - 1) if display_id else None
 
     monkeypatch.setattr("IPython.display.display", display)
-    if shelf:
-        monkeypatch.setenv(lent.SHELF, f"{shelf}{os.pathsep}{shelf}")
+    for name, value in lent.told(*_lent(study), *[str(shelf)] * 2 if shelf else []).items():
+        monkeypatch.setenv(name, value)
     cells = jupytext.read(ROOT / "notebooks" / f"{study}.md").cells
     sources = [cell.source for cell in cells if cell.cell_type == "code"]
     injected = "# Parameters\n" + "\n".join(f"{k} = {v!r}" for k, v in values.items())
