@@ -223,6 +223,16 @@ def bound(value: float) -> str:
     return f"1e{max(math.floor(math.log10(max(value, 1e-300))) + 1, -9):d}"
 
 
+def allowed(low: float, high: float, unit: str = "") -> str:
+    """What printed digits allow: "41 to 150 events", "4.00 to 4.01", "1.72 or more".
+
+    Both ends have the same decimals, none where something is counted (`unit`).
+    """
+    decimals = 0 if unit else 2
+    ends = [f"to {number(high, decimals)}" if math.isfinite(high) else "or more", unit]
+    return " ".join([number(low, decimals), *ends]).strip()
+
+
 def span(low: str, high: str) -> str:
     """Two texts as a range: a dash, or "to" beside a minus, a sign or a missing number."""
     return f"{low} to {high}" if set("-<>–") & set(low + high) else f"{low}–{high}"

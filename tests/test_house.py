@@ -52,7 +52,7 @@ MAY_IMPORT = {
     },
     "second_opinion": {"lent"},
     "agreement": {"ledger", "comparison"},
-    "audit": {"ledger", "unmeasured"},
+    "audit": {"ledger", "numbers", "unmeasured"},
     "numbers": {"ledger"},
     "pieces": {"ledger"},
     "report": {"lent", "ledger", "naming", "numbers", "files", "comparison", "pieces"},

@@ -464,3 +464,16 @@ def test_a_product_is_called_a_ratio_of_ratios():
 def test_a_computed_value_is_never_rounded_until_it_agrees(claim, shown):
     claim = {"kind": "number", "operator": "=", "decimals": 3, **claim}
     assert verdicts.computed(claim) == shown
+
+
+@pytest.mark.parametrize(
+    ("ends", "text"),
+    [
+        ((40.9, 150.0, "events"), "41 to 150 events"),
+        ((4.0, 4.0108), "4.00 to 4.01"),
+        ((-0.0271, 0.0271), "-0.03 to 0.03"),
+        ((1.7235, math.inf), "1.72 or more"),
+    ],
+)
+def test_both_ends_of_what_print_allows_have_the_same_decimals(ends, text):
+    assert numbers.allowed(*ends) == text

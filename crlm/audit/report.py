@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from dataclasses import dataclass
 
@@ -30,6 +29,7 @@ from crlm.audit.findings import find
 from crlm.audit.implied import imply
 from crlm.audit.repair import Judged
 from crlm.ledger import Design
+from crlm.numbers import allowed
 
 #: Columns of the frame of checks.
 CHECK_COLUMNS = (
@@ -164,5 +164,4 @@ def _implied_line(row: dict[str, object]) -> str:
     keys = [row[name] for name in ("endpoint", "group", "covariate", "level")]
     where = ", ".join(str(key) for key in keys if key not in ("", "all"))
     time = "" if row["time"] != row["time"] else f" at {row['time']:g} months"
-    high = f"to {row['high']:.3g}" if row["high"] != math.inf else "or more"
-    return f"  {row['quantity']}: {where}{time}: {row['low']:.3g} {high} {row['unit']}".rstrip()
+    return f"  {row['quantity']}: {where}{time}: {allowed(row['low'], row['high'], row['unit'])}"

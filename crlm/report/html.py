@@ -19,6 +19,8 @@ from crlm.naming import KINDS
 from crlm.numbers import Shown, number
 
 _SHORT_CELL, _LONG_CELL = 22, 60
+#: A heading of a row this short, as the number of a finding, needs no room of its own.
+_NAME = 4
 _OPEN_DOUBTS = 5
 _CODE, _AS_CODE = re.compile("`([^`]+)`"), r"<code>\1</code>"
 # JupyterLab drops style sheets from a notebook that it does not trust yet, but keeps these.
@@ -262,7 +264,8 @@ def table(
     for kind, cells, *_ in body:
         # A heading row with nothing behind it takes the width of the table.
         whole = f' colspan="{len(cells)}"' if kind == "head" and not any(cells[1:]) else ""
-        first = f'<th scope="row"{whole} style="{_LEFT};font-weight:400">{escape(cells[0])}</th>'
+        name = f'{whole} class="keep"' if len(cells[0]) <= _NAME else whole
+        first = f'<th scope="row"{name} style="{_LEFT};font-weight:400">{escape(cells[0])}</th>'
         behind = () if whole else enumerate(cells[1:], 1)
         rest = "".join(_data(text, i in right) for i, text in behind)
         style = f' class="{kind}"' if kind else ""

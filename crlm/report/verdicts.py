@@ -12,8 +12,9 @@ import pandas as pd
 from crlm.comparison import CAN_AGREE, tally
 from crlm.ledger import Design
 from crlm.naming import describe, method_words
-from crlm.numbers import counted, number, p_phrase, p_text, ratio, span
+from crlm.numbers import allowed, counted, number, p_phrase, p_text, ratio, span
 from crlm.report.html import Html, fold, joined, say, table
+from crlm.report.readings.wording import capital
 
 _PLACES = {
     "title": "Title",
@@ -59,7 +60,7 @@ def tally_table(verdicts: pd.DataFrame) -> Html:
 
 def _place(name: Any) -> str:
     bare = re.sub(r"(?<=[a-z])(S?\d)", r" \1", str(name).replace("_", " "))
-    return _PLACES.get(str(name), bare[:1].upper() + bare[1:])
+    return _PLACES.get(str(name), capital(bare))
 
 
 def verdict_tables(verdicts: pd.DataFrame, design: Design) -> Html:
@@ -191,7 +192,15 @@ def audit_pieces(
 def _quantities(caption: str, rows: pd.DataFrame, design: Design) -> Html:
     """Quantities with the intervals that printed digits allow, folded."""
     body = [
-        ("", [row["quantity"], _of_what(row, design), _range(row), row["how"]])
+        (
+            "",
+            [
+                capital(row["quantity"]),
+                _of_what(row, design),
+                allowed(row["low"], row["high"], row["unit"]),
+                row["how"],
+            ],
+        )
         for row in rows.to_dict("records")
     ]
     inner = table(caption, ["Quantity", "Of what", "Interval", "How"], body)
@@ -203,11 +212,6 @@ def _of_what(row: Mapping[str, Any], design: Design) -> str:
     effect = any(word in str(row["quantity"]) for word in ("ratio", "E-value"))
     keys = {"model": "", "statistic": "hazard_ratio" if effect else "n"}
     return describe({**keys, **row}, design)
-
-
-def _range(row: Mapping[str, Any]) -> str:
-    high = f"{row['high']:.3g}" if math.isfinite(row["high"]) else "no bound"
-    return f"{row['low']:.3g} to {high} {row['unit']}".strip()
 
 
 # ---- two cohorts ------------------------------------------------------------
