@@ -139,12 +139,13 @@ def locked(lock: Path, told: str) -> Iterator[None]:
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     with open(lock, "a+b") as stream:
-        if not _take(stream):
+        if not take(stream):
             raise CrlmError(told)
         yield
 
 
-def _take(stream: BinaryIO) -> bool:
+def take(stream: BinaryIO) -> bool:
+    """Lock an open file until it is closed or its process ends; false if another holds it."""
     try:
         if os.name == "nt":
             import msvcrt

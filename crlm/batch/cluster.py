@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import json
 import logging
 import os
 import queue
 import re
 import shutil
-import threading
 import time
 import warnings
 from collections.abc import Sequence
@@ -27,7 +27,6 @@ from crlm.batch import scratch, workers
 from crlm.files import checksum, is_full, write_atomically
 from crlm.ledger import CrlmError, data_folder
 
-_here = threading.local()
 _PATIENCE = 10
 _INSTALL = (
     "Install the same Python, packages (requirements.lock) and checkout of crlm on all machines; "
@@ -258,7 +257,7 @@ def packed(job: dict[str, Any], about: dict[str, Any]) -> Job:
 
 
 def perform(job: dict[str, Any]) -> dict[str, Any]:
-    """One run on a worker, from a warm process that stays with the worker's thread.
+    """One run on a worker, from a warm process that stays with the worker.
 
     The tables are handed on in memory where the system can (see `scratch.put`); what a
     worker that was killed left in temporary folders is removed first.
@@ -289,13 +288,10 @@ def perform(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _perform(job: dict[str, Any]) -> dict[str, Any]:
-    if workers.can_fork():
-        outcome = _warm(job)
-    else:
-        outcome = next(o for o in workers.plain([job], 1) if o is not None)
+    made = Path(f"{job['part']}-1")
+    outcome = _maker(workers.imports_of(job["notebook"])).run({**job, "folder": str(made)})
     if outcome["status"] == "lost":
         raise CrlmError(outcome["error"])
-    made = Path(outcome.pop("folder"))
     files = {p.name: p.read_bytes() for p in sorted(made.glob("*"))} if made.is_dir() else {}
     return {**outcome, "files": files}
 
@@ -343,26 +339,12 @@ def _ours(file: dict[str, str]) -> str:
     return str(path)
 
 
-def _warm(job: dict[str, Any]) -> dict[str, Any]:
-    """Run on this thread's server; one that died is replaced, and the job then fails the task."""
-    imports = tuple(workers.imports_of(job["notebook"]))
-    server = getattr(_here, "server", None)
-    if server is None or _here.imports != imports or server.process.poll() is not None:
-        if server is not None:
-            workers.stop_server(server)
-        _here.server, _here.imports = workers.start_server(job["notebook"]), imports
-        server = _here.server
-        atexit.register(workers.stop_server, server)
-    job = {**job, "folder": f"{job['part']}-1"}
-    workers.send(server, job)
-    while True:
-        heard = workers.hear(server, 1.0)
-        if heard is None:
-            error = "the worker's process was killed"
-            return {"key": job["key"], "status": "lost", "cell": 0, "error": error}
-        for outcome in heard:
-            if outcome.get("key") == job["key"]:
-                return {**outcome, "folder": job["folder"]}
+@functools.cache
+def _maker(imports: tuple[str, ...]) -> workers.Warm | workers.Plain:
+    """What runs this worker's jobs, kept from one to the next."""
+    made = (workers.Warm if workers.can_fork() else workers.Plain)(imports)
+    atexit.register(made.stop)
+    return made
 
 
 def _why_lost(error: Exception) -> str:

@@ -13,7 +13,8 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+
+from crlm import files
 
 _PREFIX = "crlm-"
 _LOCK = ".lock"
@@ -25,7 +26,7 @@ def private() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-") as name:
         folder = Path(name)
         with open(folder / _LOCK, "a+b") as stream:
-            take(stream)
+            files.take(stream)
             yield folder
 
 
@@ -49,7 +50,7 @@ def _is_left(folder: Path) -> bool:
         pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
         return pid.isdigit() and not _is_alive(int(pid))
     with open(lock, "a+b") as stream:
-        return take(stream)
+        return files.take(stream)
 
 
 def _is_alive(pid: int) -> bool:
@@ -61,29 +62,6 @@ def _is_alive(pid: int) -> bool:
         return False
     except OSError:
         return True
-    return True
-
-
-def take(stream: Any) -> bool:
-    """Lock an open file until it is closed or its process ends; false if another holds it.
-
-    Raises
-    ------
-    OSError
-        If the place knows no locks.
-    """
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            stream.seek(0)
-            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
     return True
 
 

@@ -57,7 +57,7 @@ class _Running:
 
 
 def main(parent: int, modules: list[str]) -> None:
-    """Import, say that all is ready, and serve until standard input or the parent ends."""
+    """Import, and serve until standard input or the parent ends."""
     die_with_parent(parent)
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
@@ -68,7 +68,6 @@ def main(parent: int, modules: list[str]) -> None:
     gc.freeze()
     if Path(sys.path[0] or ".").resolve() == Path.cwd():
         del sys.path[0]
-    answers.write(b'{"ready": true}\n')
     with selectors.DefaultSelector() as selector:
         selector.register(0, selectors.EVENT_READ, None)
         try:
