@@ -242,17 +242,8 @@ def _usual(
         key for key in dict.fromkeys(map(_claim_key, printed.to_dict("records"))) if key in parts
     ]
     chosen = chosen or sorted(parts, key=lambda key: -parts[key]["run"].nunique())
-    drawn = ending == "_ratio"
-    made = []
-    for key in chosen[:_MOST]:
-        part = parts[key]
-        same = {name: part[name].iloc[0] for name in APART}
-        values, _ = _values(rows, part)
-        published, text = _print(claims, same, same["unit"])
-        label = label_of(same)
-        one = Effect(label, same["statistic"], same["unit"], values, drawn, published, text)
-        made.append(replace(one, texts=_texts(rows, part)))
-    return made
+    made = [_effect(rows, parts[key], claims, {}, {}, [])[0] for key in chosen[:_MOST]]
+    return [replace(one, drawn=ending == "_ratio") for one in made]
 
 
 def _claim_key(claim: Mapping[str, Any]) -> tuple[str, ...]:

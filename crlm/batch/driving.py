@@ -122,7 +122,7 @@ def _batch(
         if todo:
             execute = _executor(workers, scheduler, kernels)
             with lending(todo, lend) as desk:
-                _drive(todo, desk, out, execute, _progress(len(todo), skipped, quiet))
+                _drive(todo, desk, out, execute, _Progress(len(todo), skipped, quiet))
         lines = tuple(place.outcome(out, item) for item in planned.runs)
         changed |= place.manifest(out, lines)
         if changed or todo or not _complete(out):
@@ -235,7 +235,7 @@ def _drive(
     desk: Lending,
     out: Path,
     execute: Callable[..., Any],
-    said: Callable[..., None],
+    progress: _Progress,
 ) -> None:
     items = {item.key: item for item in todo}
     outcomes = execute([job_of(item, out.resolve(), desk.offer(item)) for item in todo])
@@ -244,10 +244,10 @@ def _drive(
             if result is not None:
                 _take_in(items[result["key"]], result, out)
                 desk.take_back(items[result["key"]], result["status"])
-            said(result)
+            progress.said(result)
     finally:
         outcomes.close()
-        said(None, end=True)
+        progress.close()
         place.sweep(out)
 
 
@@ -273,61 +273,45 @@ def _take_in(item: Run, result: Mapping[str, Any], out: Path) -> None:
 # ---- progress ---------------------------------------------------------------
 
 
-def _progress(total: int, skipped: int, quiet: bool) -> Callable[..., None]:
+class _Progress:
     """A bar over the runs on a screen; a line every so often in a pipe; nothing when quiet."""
-    if quiet:
-        return lambda result, end=False: None
-    if skipped:
-        print(f"{skipped} runs are finished already; {total} to go", file=sys.stderr)
-    return _bar(total) if sys.stderr.isatty() else _lines(total)
 
+    def __init__(self, total: int, skipped: int, quiet: bool) -> None:
+        self._total, self._done, self._failed, self._quiet = total, 0, 0, quiet
+        self._started = self._last = time.monotonic()
+        self._bar: Any = None
+        if skipped and not quiet:
+            print(f"{skipped} runs are finished already; {total} to go", file=sys.stderr)
+        if sys.stderr.isatty() and not quiet:
+            from tqdm import tqdm
 
-def _bar(total: int) -> Callable[..., None]:
-    from tqdm import tqdm
+            tqdm.monitor_interval = 0
+            self._bar = tqdm(total=total, unit="run", smoothing=0, dynamic_ncols=True)
 
-    tqdm.monitor_interval = 0
-    bar = tqdm(total=total, unit="run", smoothing=0, dynamic_ncols=True)
-    failed = 0
+    def said(self, result: Mapping[str, Any] | None) -> None:
+        """A run has ended; None: time has gone by."""
+        self._done += result is not None
+        self._failed += result is not None and result["status"] != "finished"
+        wrong = f"{self._failed} failed" if self._failed else ""
+        if self._bar is not None:
+            self._bar.set_postfix_str(wrong, refresh=False)
+            self._bar.update(result is not None)
+            self._bar.refresh()
+        elif not self._quiet:
+            self._line(f", {wrong}" if wrong else "", result is not None)
 
-    def said(result: Any, end: bool = False) -> None:
-        nonlocal failed
-        if result is not None:
-            failed += result["status"] != "finished"
-            bar.set_postfix_str(f"{failed} failed" if failed else "", refresh=False)
-            bar.update()
-        elif end:
-            bar.close()
-        else:
-            bar.refresh()
+    def _line(self, wrong: str, ended: bool) -> None:
+        now, over = time.monotonic(), self._done == self._total
+        if not (over and ended) and now - self._last < _SAY_EVERY:
+            return
+        self._last, rate = now, self._done / (now - self._started)
+        left = _duration((self._total - self._done) / rate) if rate else ""
+        told = f", {60 * rate:.1f} a minute" + (f", about {left} left" if left and not over else "")
+        print(f"{self._done} of {self._total} runs{wrong}{told}", file=sys.stderr, flush=True)
 
-    return said
-
-
-def _lines(total: int) -> Callable[..., None]:
-    started = last = time.monotonic()
-    done = failed = 0
-
-    def said(result: Any, end: bool = False) -> None:
-        nonlocal last, done, failed
-        now = time.monotonic()
-        if result is not None:
-            done += 1
-            failed += result["status"] != "finished"
-        finished = done == total and result is not None
-        if finished or (not end and now - last >= _SAY_EVERY):
-            last = now
-            rate = done / (now - started)
-            left = (
-                f", about {_duration((total - done) / rate)} left" if done < total and rate else ""
-            )
-            wrong = f", {failed} failed" if failed else ""
-            print(
-                f"{done} of {total} runs{wrong}, {60 * rate:.1f} a minute{left}",
-                file=sys.stderr,
-                flush=True,
-            )
-
-    return said
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
 
 
 def _duration(seconds: float) -> str:

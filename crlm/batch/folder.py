@@ -16,7 +16,9 @@ import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from crlm import files
 from crlm.batch.grid import Run
@@ -150,42 +152,41 @@ def write_plan(folder: Path, plan: Mapping[str, Any]) -> bool:
 def read_plan(folder: Path) -> dict[str, Any]:
     """Read `batch.json`; empty if there is none that can be read as a plan."""
     stored = _read_json(folder / "batch.json")
-    return stored if _is_plan(stored) else {}
+    with contextlib.suppress(ValidationError):
+        _Plan.model_validate(stored)
+        return stored
+    return {}
 
 
-def _is_plan(stored: Mapping[str, Any]) -> bool:
-    kinds = {"runs": list, "effects": list, "cells": dict, "tables": dict}
-    if not all(isinstance(stored.get(name), kind) for name, kind in kinds.items()):
-        return False
-    cells = [entry for cell in stored["cells"].values() for entry in _entries(cell)]
-    return (
-        all(_is_run(run, stored) for run in stored["runs"])
-        and all(isinstance(effect, dict) for effect in stored["effects"])
-        and all(isinstance(entry, list) and len(entry) == 4 for entry in cells)
-        and all(_is_table(table) for table in stored["tables"].values())
-    )
+class _Run(BaseModel, strict=True):
+    key: str = Field(pattern="^[0-9a-f]{16}$")
+    study: str = Field(pattern=r"^[^/\\]+$")
+    cohort: str
+    cell: str
+    table: str
+    parameters: dict[str, Any]
 
 
-def _is_table(table: Any) -> bool:
-    words = ("kind", "title", "note")
-    typed = isinstance(table, dict) and isinstance(table.get("n"), int)
-    return typed and all(isinstance(table.get(name), str) for name in words)
+class _Table(BaseModel, strict=True):
+    kind: str
+    title: str
+    note: str
+    n: int
 
 
-def _entries(cell: Any) -> list[Any]:
-    return cell if isinstance(cell, list) else [cell]
+class _Plan(BaseModel, strict=True):
+    """What `batch.json` must hold; names in it become paths."""
 
+    runs: list[_Run]
+    effects: list[dict[str, Any]]
+    cells: dict[str, list[Annotated[list[Any], Field(min_length=4, max_length=4)]]]
+    tables: dict[str, _Table]
 
-def _is_run(run: Any, stored: Mapping[str, Any]) -> bool:
-    """Whether an entry of a plan can be one: its names become paths."""
-    if not isinstance(run, dict) or not isinstance(run.get("parameters"), dict):
-        return False
-    names = [run.get(name) for name in ("key", "study", "cohort", "cell", "table")]
-    if not all(isinstance(name, str) for name in names):
-        return False
-    key, study, _, cell, table = names
-    plain = re.fullmatch("[0-9a-f]{16}", key) and study == Path(study).name
-    return bool(plain) and cell in stored["cells"] and table in stored["tables"]
+    @model_validator(mode="after")
+    def _known(self) -> _Plan:
+        if not all(run.cell in self.cells and run.table in self.tables for run in self.runs):
+            raise ValueError("a run without its cell or its table")
+        return self
 
 
 def _read_json(path: Path) -> dict[str, Any]:
