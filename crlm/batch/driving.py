@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -92,44 +93,39 @@ def batch(
         If another batch holds the folder, it cannot be written to, the disk is full, or crlm
         itself was changed meanwhile.
     """
-    try:
+    started = time.monotonic()
+    with _said_full(out):
         planned = planned_of(grid, out, look)
-        return _batch(planned, out, workers, scheduler, kernels, quiet, lend)
+        with place.locked(out):
+            scratch.sweep()
+            place.sweep(out)
+            (out / "runs").mkdir(exist_ok=True)
+            changed = place.write_plan(out, _as_data(planned))
+            before = [place.outcome(out, item)["status"] for item in planned.runs]
+            todo = [i for i, s in zip(planned.runs, before, strict=True) if s != "finished"]
+            skipped = len(planned.runs) - len(todo)
+            if todo:
+                execute = _executor(workers, scheduler, kernels)
+                with lending(todo, lend) as desk:
+                    _drive(todo, desk, out, execute, _Progress(len(todo), skipped, quiet))
+            lines = tuple(place.outcome(out, item) for item in planned.runs)
+            changed |= place.manifest(out, lines)
+            if changed or todo or not _complete(out):
+                from crlm.batch import collecting
+
+                collecting.collect_held(out)
+    return Summary(lines, skipped, time.monotonic() - started)
+
+
+@contextlib.contextmanager
+def _said_full(out: Path) -> Iterator[None]:
+    """Say of a full disk what it costs."""
+    try:
+        yield
     except OSError as error:
         if is_full(error):
             raise CrlmError(_FULL.format(what="what is left to write", out=out)) from None
         raise
-
-
-def _batch(
-    planned: Plan,
-    out: Path,
-    workers: int,
-    scheduler: str,
-    kernels: str,
-    quiet: bool,
-    lend: Lend | None,
-) -> Summary:
-    started = time.monotonic()
-    with place.locked(out):
-        scratch.sweep()
-        place.sweep(out)
-        (out / "runs").mkdir(exist_ok=True)
-        changed = place.write_plan(out, _as_data(planned))
-        states = {item.key: place.outcome(out, item) for item in planned.runs}
-        todo = [item for item in planned.runs if states[item.key]["status"] != "finished"]
-        skipped = len(planned.runs) - len(todo)
-        if todo:
-            execute = _executor(workers, scheduler, kernels)
-            with lending(todo, lend) as desk:
-                _drive(todo, desk, out, execute, _Progress(len(todo), skipped, quiet))
-        lines = tuple(place.outcome(out, item) for item in planned.runs)
-        changed |= place.manifest(out, lines)
-        if changed or todo or not _complete(out):
-            from crlm.batch import collecting
-
-            collecting.collect_held(out)
-    return Summary(lines, skipped, time.monotonic() - started)
 
 
 def planned_of(grid: Path, out: Path, look: Look | None = None) -> Plan:

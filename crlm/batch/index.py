@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -211,57 +212,53 @@ def _table(
     effects: Sequence[Effect],
     verdicts: Mapping[str, Mapping[str, int]],
 ) -> str:
+    columns = _columns(choices, effects, verdicts)
+    head = "".join(
+        f'<th scope="col" data-name="{escape(name)}"><button>{escape(name)}</button></th>'
+        for name in ("run", *(name for name, _, _ in columns))
+    )
+    printed = "".join(f"<td>{escape(text)}</td>" for _, text, _ in columns)
+    body = "".join(
+        f'<tr><th scope="row" data-sort="{run["number"]}">{_link(run, str(run["number"]))}</th>'
+        f"{''.join(cell(run) for _, _, cell in columns)}</tr>"
+        for run in runs
+    )
+    paper = f'<tr class="paper"><th scope="row">paper</th>{printed}</tr>'
+    return f"<table><thead><tr>{head}</tr>{paper}</thead><tbody>{body}</tbody></table>"
+
+
+def _columns(
+    choices: Sequence[str], effects: Sequence[Effect], verdicts: Mapping[str, Mapping[str, int]]
+) -> list[tuple[str, str, Callable[[Mapping[str, Any]], str]]]:
+    """Each column's head, what the paper prints there, and a run's cell."""
     shown = _VERDICTS if verdicts else ()
     if any(_WITHIN in counts for counts in verdicts.values()):
         shown = (*_VERDICTS[:2], _WITHIN, *_VERDICTS[2:])
-    first = [effect for effect in effects if effect.drawn]
-    others = [effect for effect in effects if not effect.drawn]
-    names = ["run", "status", *choices, *map(_head, first), *shown, *map(_head, others)]
-    head = "".join(
-        f'<th scope="col" data-name="{escape(name)}"><button>{escape(name)}</button></th>'
-        for name in names
-    )
-    printed = [
-        "",
-        *[""] * len(choices),
-        *(effect.printed for effect in first),
-        *[""] * len(shown),
-        *(effect.printed for effect in others),
+
+    def counted(name: str, run: Mapping[str, Any]) -> str:
+        counts = verdicts.get(run["key"])
+        number = counts.get(name, 0) if counts else None
+        return _cell("" if number is None else str(number), number, "num")
+
+    def chosen(name: str, run: Mapping[str, Any]) -> str:
+        return _cell(text_of(value_of(run, name)), value_of(run, name))
+
+    results = {
+        drawn: [(_head(e), e.printed, partial(_result, e)) for e in effects if e.drawn == drawn]
+        for drawn in (True, False)
+    }
+    return [
+        ("status", "", lambda run: f'<td class="{run["status"]}">{run["status"]}</td>'),
+        *((name, "", partial(chosen, name)) for name in choices),
+        *results[True],
+        *((name, "", partial(counted, name)) for name in shown),
+        *results[False],
     ]
-    cells = "".join(f"<td>{escape(text)}</td>" for text in printed)
-    paper = f'<tr class="paper"><th scope="row">paper</th>{cells}</tr>'
-    body = "".join(
-        _table_row(run, choices, (first, others), verdicts.get(run["key"]), shown) for run in runs
-    )
-    return f"<table><thead><tr>{head}</tr>{paper}</thead><tbody>{body}</tbody></table>"
 
 
 def _head(effect: Effect) -> str:
     unit = f" ({effect.unit})" if effect.unit else ""
     return f"{effect.label}{unit}"
-
-
-def _table_row(
-    run: Mapping[str, Any],
-    choices: Sequence[str],
-    effects: tuple[Sequence[Effect], Sequence[Effect]],
-    counts: Mapping[str, int] | None,
-    shown: Sequence[str],
-) -> str:
-    first, others = effects
-    cells = [
-        f'<th scope="row" data-sort="{run["number"]}">{_link(run, str(run["number"]))}</th>',
-        f'<td class="{run["status"]}">{run["status"]}</td>',
-    ]
-    for name in choices:
-        value = value_of(run, name)
-        cells.append(_cell(text_of(value), value))
-    cells += [_result(effect, run) for effect in first]
-    for name in shown:
-        number = counts.get(name, 0) if counts else None
-        cells.append(_cell("" if number is None else str(number), number, "num"))
-    cells += [_result(effect, run) for effect in others]
-    return f"<tr>{''.join(cells)}</tr>"
 
 
 def _result(effect: Effect, run: Mapping[str, Any]) -> str:
