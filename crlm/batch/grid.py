@@ -87,6 +87,24 @@ class Plan:
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Read:
+    """What is read once for all runs of a plan: parameter cells, code, packages, checksums."""
+
+    cells: dict[str, Any]
+    code: str = field(default_factory=manifest.code_digest)
+    versions: dict[str, str] = field(default_factory=manifest.versions)
+    sums: dict[Path, str] = field(default_factory=dict)
+
+    def sum(self, path: Path) -> str:
+        if path not in self.sums:
+            self.sums[path] = checksum(path)
+        return self.sums[path]
+
+    def file(self, role: str, what: str, path: Path) -> dict[str, str]:
+        return {"role": role, "what": what, "path": str(path), "sha256": self.sum(path)}
+
+
 def plan(path: Path, known_cells: Mapping[str, Any] | None = None) -> Plan:
     """Read a grid and check every run against its notebook's own parameter cell.
 
@@ -106,12 +124,11 @@ def plan(path: Path, known_cells: Mapping[str, Any] | None = None) -> Plan:
     grid = _read(path)
     blocks = _blocks(grid, path.name)
     effects = [_effect(effect) for effect in _items(grid.get("effects") or [], "effects")]
-    cells: dict[str, Any] = dict(known_cells or {})
-    digests: dict[str, Any] = {}
+    read = _Read(dict(known_cells or {}))
     runs: dict[str, Run] = {}
     total = 0
     for block in blocks:
-        for item in _expand(block, path.parent, cells, digests):
+        for item in _expand(block, path.parent, read):
             total += 1
             runs.setdefault(item.key, item)
     if not runs:
@@ -119,8 +136,8 @@ def plan(path: Path, known_cells: Mapping[str, Any] | None = None) -> Plan:
             f"{path.name} asks for no run: its list of studies or cohorts is empty."
         )
     _refuse_mixed(runs.values())
-    used = {checksum(Path(item.notebook)) for item in runs.values()}
-    cells = {name: cell for name, cell in cells.items() if name in used}
+    used = {item.cell for item in runs.values()}
+    cells = {name: cell for name, cell in read.cells.items() if name in used}
     return Plan(tuple(runs.values()), tuple(effects), cells, total - len(runs))
 
 
@@ -210,21 +227,18 @@ def _items(value: Any, where: str) -> list[Any]:
 # ---- expanding --------------------------------------------------------------
 
 
-def _expand(
-    block: dict[str, Any], folder: Path, cells: dict[str, Any], digests: dict[str, Any]
-) -> Iterator[Run]:
+def _expand(block: dict[str, Any], folder: Path, read: _Read) -> Iterator[Run]:
     cohorts = _cohorts(block.get("cohorts"), folder)
     points = list(_points(block))
     for notebook in _notebooks(block, folder):
-        cell = _cell(notebook, cells)
+        cell = _cell(notebook, read)
         for label, files in cohorts.items():
             for given in points:
                 both = sorted(set(given) & set(files))
                 if both:
                     raise ParameterError(f"{', '.join(both)} is given twice, by `cohorts` too.")
-                yield _run(
-                    notebook, cell, label, {**given, **files}, block.get("seconds"), folder, digests
-                )
+                values = {**given, **files}
+                yield _run(notebook, cell, label, values, block.get("seconds"), folder, read)
 
 
 def _notebooks(block: dict[str, Any], folder: Path) -> list[Path]:
@@ -246,17 +260,17 @@ def _notebooks(block: dict[str, Any], folder: Path) -> list[Path]:
     return paths
 
 
-def _cell(notebook: Path, cells: dict[str, Any]) -> dict[str, parameters.Parameter]:
-    digest = checksum(notebook)
-    if digest not in cells:
+def _cell(notebook: Path, read: _Read) -> dict[str, parameters.Parameter]:
+    digest = read.sum(notebook)
+    if digest not in read.cells:
         try:
             found = parameters.declared_in(notebook).values()
         except Exception as error:
             raise ParameterError(
                 f"{notebook.name} cannot be read as a notebook ({type(error).__name__}: {error})."
             ) from None
-        cells[digest] = [[p.name, p.type, p.default, p.help] for p in found]
-    return {entry[0]: parameters.Parameter(*entry) for entry in cells[digest]}
+        read.cells[digest] = [[p.name, p.type, p.default, p.help] for p in found]
+    return {entry[0]: parameters.Parameter(*entry) for entry in read.cells[digest]}
 
 
 def _cohorts(given: Any, folder: Path) -> dict[str, dict[str, str]]:
@@ -345,7 +359,7 @@ def _run(
     given: dict[str, Any],
     seconds: Any,
     folder: Path,
-    digests: dict[str, Any],
+    read: _Read,
 ) -> Run:
     values = {**given}
     for name in set(run.FILES) & set(values):
@@ -359,7 +373,7 @@ def _run(
     limit = number(seconds)
     if seconds is not None and not (limit is not None and 0 < limit < math.inf):
         raise ParameterError(f"seconds: a number above 0 is wanted, not {seconds!r}.")
-    record, files = _record(notebook, label, checked, digests)
+    record, files = _record(notebook, label, checked, read)
     text = json.dumps([FORMAT, record], sort_keys=True, ensure_ascii=False)
     key = hashlib.sha256(text.encode()).hexdigest()[:16]
     return Run(
@@ -403,42 +417,33 @@ def _check_value(name: str, value: Any, cell: Mapping[str, parameters.Parameter]
 
 
 def _record(
-    notebook: Path, label: str, checked: dict[str, Any], digests: dict[str, Any]
+    notebook: Path, label: str, checked: dict[str, Any], read: _Read
 ) -> tuple[dict[str, Any], tuple[dict[str, str], ...]]:
     """What a run stands on, as `run.json` has it, and the files behind it."""
-    shown = run.recorded(checked)
     study = notebook.stem
     tables, shipped = _tables(study, checked), _study_files(study)
-    sent = {r: p for r, p in tables.items() if checked.get(_COHORT.get(r, "cohort_path"))}
-    files = [
-        _known("notebook", "the notebook", notebook, digests),
-        *(_known(role, "the table", path, digests) for role, path in sent.items()),
-        *(
-            _known("", f"data/{p.relative_to(data_folder()).as_posix()}", p, digests)
-            for p in shipped
-        ),
-        *(
-            _known(role, f"data/{study}/{path.name}", path, digests)
-            for role, path in tables.items()
-            if role not in sent
-        ),
+    sent = [r for r in tables if checked.get(_COHORT.get(r, "cohort_path"))]
+    files = [read.file("notebook", "the notebook", notebook)]
+    files += [
+        read.file(role, "the table" if role in sent else f"data/{study}/{path.name}", path)
+        for role, path in tables.items()
+    ]
+    files += [
+        read.file("", f"data/{path.relative_to(data_folder()).as_posix()}", path)
+        for path in shipped
     ]
     record = {
         "study": study,
         "cohort": label,
-        "parameters": shown,
-        "data_sha256": {role: _sum(path, digests) for role, path in tables.items()},
-        "notebook_sha256": _sum(notebook, digests),
-        "code_sha256": _once("code", digests, manifest.code_digest),
-        "lock_sha256": _sum(home.path("requirements.lock"), digests),
-        "study_sha256": {path.name: _sum(path, digests) for path in shipped},
-        "versions": _once("versions", digests, manifest.versions),
+        "parameters": run.recorded(checked),
+        "data_sha256": {role: read.sum(path) for role, path in tables.items()},
+        "notebook_sha256": read.sum(notebook),
+        "code_sha256": read.code,
+        "lock_sha256": read.sum(home.path("requirements.lock")),
+        "study_sha256": {path.name: read.sum(path) for path in shipped},
+        "versions": read.versions,
     }
     return record, tuple(files)
-
-
-def _known(role: str, what: str, path: Path, digests: dict[str, Any]) -> dict[str, str]:
-    return {"role": role, "what": what, "path": str(path), "sha256": _sum(path, digests)}
 
 
 def _tables(study: str, checked: Mapping[str, Any]) -> dict[str, Path]:
@@ -454,16 +459,6 @@ def _tables(study: str, checked: Mapping[str, Any]) -> dict[str, Path]:
         named |= {"source": source} if source.is_file() else {}
         named |= {p.stem: p for p in beside if source.is_file() and p.is_file()}
     return named
-
-
-def _once(name: str, digests: dict[str, Any], find: Any) -> Any:
-    if name not in digests:
-        digests[name] = find()
-    return digests[name]
-
-
-def _sum(path: Path, digests: dict[str, Any]) -> str:
-    return _once(str(path), digests, lambda: checksum(path))
 
 
 def _study_files(study: str) -> list[Path]:
