@@ -1,13 +1,15 @@
 """How much faster is `crlm batch` than the shell loops it replaces, and are the numbers the same?
 
     python benchmarks/batch.py [--runs 40] [--sample 8] [--study mskcc_hai] [--cohort FILE]
+                               [--one-seed]
 
 One session times the batch, a second start of it, the serial loop `papermill && jupyter nbconvert
 --to html`, the same loop under `xargs -P 2`, and `crlm run` of one of the runs beside one turn of
 the loop. The loops have no state between runs, so they are timed on a sample of the runs and
-scaled to all of them; `--sample 40` times them whole. On a machine that others use as well,
-processor time tells more than the clock. The result rows of every sampled run are compared number
-for number. It starts all from one folder and removes it.
+scaled to all of them; `--sample 40` times them whole. Each run has another seed, so that it can
+borrow no resample; with `--one-seed` another landmark, as in a grid of choices. On a machine that
+others use as well, processor time tells more than the clock. The result rows of every sampled run
+are compared number for number. It starts all from one folder and removes it.
 """
 
 from __future__ import annotations
@@ -43,12 +45,14 @@ def processors() -> float:
     return spent.ru_utime + spent.ru_stime
 
 
-def points(runs: int) -> list[dict[str, object]]:
-    """Different parameters for each run: tie rule, entry p, seed."""
-    return [
-        {"ties": ("efron", "breslow")[i % 2], "entry_p": (0.05, 0.1)[i // 2 % 2], "seed": i + 1}
+def points(runs: int, one_seed: bool) -> list[dict[str, object]]:
+    """Different parameters for each run: tie rule, entry p, and seed or landmark."""
+    found: list[dict[str, object]] = [
+        {"ties": ("efron", "breslow")[i % 2], "entry_p": (0.05, 0.1)[i // 2 % 2]}
         for i in range(runs)
     ]
+    last = [{"landmark_months": 3 + i // 4} if one_seed else {"seed": i + 1} for i in range(runs)]
+    return [point | more for point, more in zip(found, last, strict=True)]
 
 
 def loop_line(study: str, values: dict[str, object], out: Path) -> str:
@@ -73,13 +77,14 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=8)
     parser.add_argument("--study", default="mskcc_hai")
     parser.add_argument("--cohort", default="")
+    parser.add_argument("--one-seed", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         compare(Path(folder), options)
 
 
 def compare(folder: Path, options: argparse.Namespace) -> None:
-    chosen = points(options.runs)
+    chosen = points(options.runs, options.one_seed)
     grid: dict[str, object] = {"study": options.study, "list": chosen}
     files = {}
     if options.cohort:

@@ -62,7 +62,7 @@ def pool(
     if len(tables) < 2:
         raise ParameterError(f"There are {len(tables)} tables; pooling needs two or more.")
     z = quantile_of_level(conf_level)
-    sets = [{_key(row): row for row in table.to_dict("records")} for table in tables]
+    sets = [{_key(row): row for row in _records(table)} for table in tables]
     records, tests = [], {}
     for key, row in sets[0].items():
         each = [one.get(key) for one in sets]
@@ -138,6 +138,13 @@ def moved(
         at = {name: getattr(row, name) for name in keys}
         records.append(flags.missing(share, apart, limits, **at, model="imputed"))
     return rows(records)
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as mappings; pandas' own way asks of each value what it is."""
+    names = list(table)
+    lines = zip(*(table[name].tolist() for name in names), strict=True)
+    return [dict(zip(names, line, strict=True)) for line in lines]
 
 
 def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -82,16 +82,19 @@ class Comparable(Asking):
             outcomes=outcomes,
             shift=shift,
         )
-        return [self._scored(table, known) for table in made]
+        return self._scored(made, known)
 
-    def _scored(self, table: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
-        """Scores and factors of a completed table, computed from their parts."""
-        held = [name for name in scores.SCORES if name in table]
-        again = scores.add(table.drop(columns=held))
+    def _scored(self, tables: list[pd.DataFrame], known: pd.DataFrame) -> list[pd.DataFrame]:
+        """Scores and factors of completed tables, computed from their parts, all at once."""
+        whole = pd.concat(tables, keys=range(len(tables)))
+        beside = pd.concat([known] * len(tables)).set_axis(whole.index)
+        held = [name for name in scores.SCORES if name in whole]
+        again = scores.add(whole.drop(columns=held))
         for name in held:
-            fresh = again[name] if name in again else known[name]
-            again[name] = known[name].where(known[name].notna(), fresh)
-        return cohort.add_factors(again, self.design)
+            fresh = again[name] if name in again else beside[name]
+            again[name] = beside[name].where(beside[name].notna(), fresh)
+        again = cohort.add_factors(again, self.design)
+        return [again.loc[k] for k in range(len(tables))]
 
     def filled(
         self, endpoint: str, exposure: str, tables: Sequence[pd.DataFrame] | None = None
