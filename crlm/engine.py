@@ -114,6 +114,9 @@ class Engine(NBClientEngine):
             client.at = cell_index
             if at_cell:
                 at_cell(cell_index)
+            # A limit of one second at least is given to each cell; many short ones must not pass.
+            if end and time.monotonic() > end:
+                raise CellTimeoutError("the time allowed for the run is over")
 
         client.on_cell_start = started
         return client.execute()

@@ -273,6 +273,12 @@ blocks:
     assert "ValueError" in report.read_text(encoding="utf-8")
 
 
+def test_many_short_cells_do_not_outlast_the_limit(desk):
+    write_notebook(desk / "tiny.ipynb", ["import time; time.sleep(0.5)"] * 40)
+    summary = driving.batch(written(desk, "seconds: 4\n"), desk / "out", quiet=True)
+    assert "time allowed" in summary.lines[0]["error"] and 2 < summary.lines[0]["cell"] < 12
+
+
 def test_finished_runs_are_skipped_and_failed_ones_run_again(desk):
     path = written(desk, "list: [{mode: raise}, {}]\n")
     first = driving.batch(path, desk / "out", quiet=True)

@@ -118,12 +118,12 @@ def test_a_worker_killed_in_mid_run_costs_nothing(desk, monkeypatch):
         with started(*worker, cwd=elsewhere) as doomed, started(*worker, cwd=elsewhere):
             killed = []
 
-            def kill_after_the_first(result, end=False):
+            def kill_after_the_first(_, result):
                 if result is not None and not killed:
                     killed.append(doomed.pid)
                     doomed.kill()
 
-            monkeypatch.setattr(driving, "_progress", lambda *_: kill_after_the_first)
+            monkeypatch.setattr(driving._Progress, "said", kill_after_the_first)
             summary = driving.batch(desk / "grid.yaml", desk / "out", scheduler=str(file))
             monkeypatch.undo()
     assert killed and [line["status"] for line in summary.lines] == ["finished"] * 3
@@ -158,11 +158,11 @@ def test_a_lost_scheduler_is_one_refusal_and_no_failed_run(desk, monkeypatch):
         awaited(file)
         with started(*worker_of(file), cwd=desk):
 
-            def kill_after_the_first(result, end=False):
+            def kill_after_the_first(_, result):
                 if result is not None:
                     scheduler.kill()
 
-            monkeypatch.setattr(driving, "_progress", lambda *_: kill_after_the_first)
+            monkeypatch.setattr(driving._Progress, "said", kill_after_the_first)
             with pytest.raises(CrlmError, match="is gone.*same command again"):
                 driving.batch(desk / "grid.yaml", desk / "out", scheduler=str(file))
     monkeypatch.undo()

@@ -142,7 +142,7 @@ def test_the_printed_number_stands_in_the_rows_unit():
         "median: RFS, all patients (months)" in page
         and "<td>16.8 months (printed 1.4 years)</td>" in page
     )
-    assert "1 runs, 16.89 months in each; published 16.8 months (printed 1.4 years)" in page
+    assert "1 run, 16.89 months in each; published 16.8 months (printed 1.4 years)" in page
     assert "published 1.4 years" not in page
 
 
@@ -206,7 +206,7 @@ def test_ratios_are_logarithmic_and_need_no_interval_to_stand_there():
 def test_a_run_without_the_number_is_told():
     rows = frame(row("a", "hazard_ratio", 2.0), row("b", "hazard_ratio", NAN))
     effects, _ = choosing.effects(rows, CLAIMS, [{"endpoint": "OS"}])
-    assert "1 runs, 2.00 in each; 1 finished runs have no such number" in chart(effects[0])
+    assert "1 run, 2.00 in each; 1 finished run has no such number" in chart(effects[0])
 
 
 def test_the_middle_of_an_even_number_of_runs_is_their_median():
@@ -253,7 +253,7 @@ def test_two_numbers_under_one_key_are_refused():
     )
     (effect,), notes = choosing.effects(rows, CLAIMS, [{"endpoint": "OS"}])
     assert set(effect.values) == {"b"}
-    assert "1 runs have two different numbers under the same keys" in notes[0]
+    assert "1 run left out, with two different numbers" in notes[0]
 
 
 def test_an_entry_that_fits_nothing_is_said_with_a_suggestion():

@@ -14,6 +14,7 @@ from crlm import numbers
 from crlm.batch import units
 from crlm.batch.names import apart, label_of
 from crlm.ledger import KEYS, load_claims, studies
+from crlm.numbers import counted
 
 #: What tells two results apart, beside the run.
 APART = (*KEYS, "study", "unit")
@@ -197,8 +198,8 @@ def _effect(
         published = float(entry["published"])
         looks = (same["statistic"], unit, same.get("model", ""))
         printed = units.with_unit(units.text(published, *looks), unit)
-    why = "have two different numbers under the same keys and are left out"
-    note = f"{label}: {repeated} runs {why}." if repeated else ""
+    left = f"{counted(repeated, 'run')} left out, with two different numbers under the same keys"
+    note = f"{label}: {left}." if repeated else ""
     made = Effect(label, same["statistic"], unit, values, True, published, printed)
     return replace(made, model=same.get("model", ""), texts=_texts(rows, part)), note
 

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from crlm.batch import units
 from crlm.batch.choosing import Effect
+from crlm.numbers import counted
 
 _LEFT, _HEIGHT, _ROW = 190, 260, 16
 _LETTER = 6
@@ -74,11 +75,11 @@ def spread(points: Sequence[Mapping[str, Any]], effect: Effect, finished: int) -
         units.text(value, *effect.looks)
         for value in (values[0], statistics.median(values), values[-1])
     )
-    unit = effect.unit
+    unit, many = effect.unit, counted(len(points), "run")
     if low == high:
-        text = f"{len(points)} runs, {units.with_unit(low, unit)} in each"
+        text = f"{many}, {units.with_unit(low, unit)} in each"
     else:
-        text = f"{len(points)} runs, {low} to {units.with_unit(high, unit)}"
+        text = f"{many}, {low} to {units.with_unit(high, unit)}"
         text += f", median of the runs {units.with_unit(middle, unit)}"
     neutral = units.neutral(effect.statistic)
     limited = [point for point in points if _has_limits(point)]
@@ -86,7 +87,8 @@ def spread(points: Sequence[Mapping[str, Any]], effect: Effect, finished: int) -
         clear = sum(_excludes(point, neutral) for point in limited)
         text += f"; the interval excludes {neutral:g} in {clear} of {len(limited)}"
     if finished > len(points):
-        text += f"; {finished - len(points)} finished runs have no such number"
+        verb = "has" if finished - len(points) == 1 else "have"
+        text += f"; {counted(finished - len(points), 'finished run')} {verb} no such number"
     return text + (f"; published {effect.printed}" if effect.printed else "")
 
 

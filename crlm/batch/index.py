@@ -35,6 +35,14 @@ _UNKNOWN = (
     "Unknown cohort. The notebook belongs to no study of the ledger: what patients it reads is "
     "known to the notebook alone."
 )
+#: A head of more letters gets room of its own.
+_LONG = 24
+#: Columns that paper has room for, as batch.css has it.
+_MOST_ON_PAPER = 16
+_ON_PAPER = (
+    f'<p class="paper">On paper these are the first {_MOST_ON_PAPER} columns; the page on the '
+    "screen has all, and results.csv every number.</p>"
+)
 _SHORT = {"reconstructed": "synthetic", "public": "public", "own": "own", "": "unknown"}
 
 
@@ -214,7 +222,8 @@ def _table(
 ) -> str:
     columns = _columns(choices, effects, verdicts)
     head = "".join(
-        f'<th scope="col" data-name="{escape(name)}"><button>{escape(name)}</button></th>'
+        f'<th scope="col"{" class=long" * (len(name) > _LONG)} data-name="{escape(name)}">'
+        f"<button>{escape(name)}</button></th>"
         for name in ("run", *(name for name, _, _ in columns))
     )
     printed = "".join(f"<td>{escape(text)}</td>" for _, text, _ in columns)
@@ -224,7 +233,8 @@ def _table(
         for run in runs
     )
     paper = f'<tr class="paper"><th scope="row">paper</th>{printed}</tr>'
-    return f"<table><thead><tr>{head}</tr>{paper}</thead><tbody>{body}</tbody></table>"
+    table = f"<table><thead><tr>{head}</tr>{paper}</thead><tbody>{body}</tbody></table>"
+    return table + (_ON_PAPER if len(columns) >= _MOST_ON_PAPER else "")
 
 
 def _columns(
