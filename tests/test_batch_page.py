@@ -288,6 +288,15 @@ def test_what_a_page_holds_is_never_taken_for_its_own_marks():
     assert page.count("<table>") == 1 and "&lt;!-- TABLE --&gt;" in page
 
 
+def test_paper_says_which_columns_it_lacks():
+    rows = frame(row("a", "survival_rate", 50.0, time=36.0, unit="%"))
+    effects, _ = choosing.effects(rows, CLAIMS, [{"statistic": "survival_rate"}])
+    wide = page_of(runs_of("a"), effects * 15)
+    assert "first 16 columns" in wide and "first 16 columns" not in page_of(runs_of("a"), effects)
+    hidden = re.search(r"nth-child\(n \+ (\d+)\) { display: none", wide)
+    assert int(hidden[1]) == index._MOST_ON_PAPER + 1
+
+
 def test_a_label_of_the_reader_is_text():
     entry = {"endpoint": "OS", "label": "<b>HAI</b>", "published": 0.5}
     (effect,), _ = choosing.effects(frame(row("a", "hazard_ratio", 1.0)), CLAIMS, [entry])
