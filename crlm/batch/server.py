@@ -126,16 +126,18 @@ def _serve(selector: selectors.BaseSelector, answers: Any) -> None:
             while b"\n" in pending:
                 line, _, rest = bytes(pending).partition(b"\n")
                 pending[:] = rest
-                _start(selector, json.loads(line))
+                _start(selector, json.loads(line), answers)
 
 
-def _start(selector: selectors.BaseSelector, job: dict[str, Any]) -> None:
+def _start(selector: selectors.BaseSelector, job: dict[str, Any], answers: Any) -> None:
     read, write = os.pipe()
     server = os.getpid()
     pid = os.fork()
     if pid == 0:
         try:
             os.close(read)
+            # Who listens learns of this server's end by it, whatever a notebook leaves running.
+            answers.close()
             _become_runner(job, write, server)
         finally:
             os._exit(1)
