@@ -342,7 +342,7 @@ def _ours(file: dict[str, str]) -> str:
 @functools.cache
 def _maker(imports: tuple[str, ...]) -> workers.Warm | workers.Plain:
     """What runs this worker's jobs, kept from one to the next."""
-    made = (workers.Warm if workers.can_fork() else workers.Plain)(imports)
+    made = workers.Warm(imports) if workers.can_fork() else workers.Plain()
     atexit.register(made.stop)
     return made
 

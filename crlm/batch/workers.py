@@ -167,7 +167,7 @@ class Warm:
 class Plain:
     """A fresh interpreter and a plain kernel for each job, for systems that cannot fork."""
 
-    def __init__(self, imports: tuple[str, ...] = ()) -> None:
+    def __init__(self) -> None:
         self._alive: set[subprocess.Popen[bytes]] = set()
         self._over = False
 
@@ -242,8 +242,10 @@ def _modules(node: ast.stmt) -> list[str]:
 def local(jobs: Sequence[dict[str, Any]], workers: int, kernels: str) -> Outcomes:
     """Runs on this machine, by `kernels`: "forked" or "plain"."""
     check_handles()
-    kind = Warm if kernels == "forked" else Plain
-    makers = {name: kind(imports_of(name)) for name in dict.fromkeys(j["notebook"] for j in jobs)}
+    makers: dict[str, Warm | Plain] = {
+        name: Warm(imports_of(name)) if kernels == "forked" else Plain()
+        for name in dict.fromkeys(job["notebook"] for job in jobs)
+    }
     pool = ThreadPoolExecutor(min(workers, len(jobs)))
     left = {pool.submit(_brought, job, makers[job["notebook"]]) for job in jobs}
     try:
