@@ -27,6 +27,7 @@ _HANDLES = "Allow more open files first, as by `ulimit -n 1024`, and start again
 _REMEDIES = {
     errno.ENOSPC: _ROOM,
     errno.EDQUOT: _ROOM,
+    errno.EFBIG: _ROOM,
     errno.EACCES: _ELSEWHERE,
     errno.EPERM: _ELSEWHERE,
     errno.EROFS: _ELSEWHERE,

@@ -97,6 +97,18 @@ def test_a_comment_on_any_cell_of_a_line_has_the_line_s_row(tmp_path):
     assert (one.on, one.rows) == ("44.0", (ROW,)) and two.rows == ()
 
 
+def test_a_comment_over_cells_parts_their_words_and_one_on_a_picture_names_it(tmp_path):
+    first = paragraph(MARK, '<w:commentRangeStart w:id="0"/>', run("RAS mutant"))
+    last = paragraph(run("44.0"), '<w:commentRangeEnd w:id="0"/>')
+    cells = "".join(f"<w:tc>{cell}</w:tc>" for cell in (first, paragraph(run("63")), last))
+    drawing = "http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing"
+    picture = f'<w:r><w:drawing><p:docPr xmlns:p="{drawing}" title="Figure 1"/></w:drawing></w:r>'
+    body = f"<w:tbl><w:tr>{cells}</w:tr></w:tbl>", paragraph(commented(1, picture))
+    notes = [said(0, "The whole line?"), said(1, "Colours?")]
+    line, drawn = comments.review(file_of(tmp_path, *body, notes=notes)).remarks
+    assert (line.on, line.rows, drawn.on) == ("RAS mutant | 63 | 44.0", (ROW,), "Figure 1")
+
+
 def test_a_comment_over_two_paragraphs_has_all_its_words(tmp_path):
     first = paragraph('<w:commentRangeStart w:id="0"/>', run("one "))
     second = paragraph(run("two"), '<w:commentRangeEnd w:id="0"/>', run(" three"))

@@ -12,6 +12,7 @@ import pytest
 
 from crlm import (
     baseline,
+    causal,
     cohort,
     endpoints,
     files,
@@ -21,6 +22,7 @@ from crlm import (
     regression,
     survival,
 )
+from crlm.paper.chapter import asking
 from crlm.privacy import attack, continuous, counts, curves, quantities, wording
 from crlm.report import manuscript
 from tests import cells
@@ -267,6 +269,38 @@ def test_a_ratio_with_few_events_in_a_level_is_not_shown(ncch):
     assert ratios.loc["ras", "estimate"] > 1
 
 
+def test_levels_drawn_together_are_shown_where_every_level_has_enough(ncch):
+    _, frames = ncch
+    frame = frames["OS"]
+    release = privacy.Release(5)
+    release.endpoints(frames)
+    alone = release.rows(regression.univariable(frame, ["kras_codon"]))
+    made = release.rows(regression.pooled_levels(frame, "kras_codon"))
+    assert {"chi_square", "p", "hazard_ratio"} <= set(made["statistic"])
+    hidden = made[made["statistic"].isin(["chi_square", "p", "hazard_ratio"])]
+    shown = alone.loc[alone["statistic"] == "hazard_ratio", "estimate"].notna().all()
+    ratios = hidden[hidden["statistic"] == "hazard_ratio"]
+    assert ratios["estimate"].notna().all() == shown
+    assert hidden.loc[hidden["statistic"] == "chi_square", "estimate"].isna().all()
+    for k, visible in ((3, True), (11, False)):
+        other = privacy.Release(k)
+        other.endpoints(frames)
+        made = other.rows(regression.pooled_levels(frame, "kras_codon"))
+        told = made[made["statistic"].isin(["hazard_ratio", "p"])]
+        assert told["estimate"].notna().all() == visible
+        assert told["estimate"].notna().any() == visible
+
+
+def test_an_e_value_is_made_of_a_released_ratio(ncch):
+    _, frames = ncch
+    release = privacy.Release(5)
+    release.endpoints(frames)
+    ratios = release.rows(regression.cox(frames["OS"], ["ras"], model="multivariable"))
+    made = release.rows(causal.e_values(ratios, common=True))
+    assert made["estimate"].notna().all() and made["n"].isna().all()
+    assert release.state.fine["OS", "all", "multivariable", "ras"]
+
+
 # ---- whole reports --------------------------------------------------------------
 
 
@@ -385,7 +419,7 @@ def test_no_sentence_of_a_safe_report_tests_banded_counts(safe):
 def test_an_entry_that_is_left_out_says_so_in_one_line(safe):
     _, shown = safe
     lines = shown.text.splitlines()
-    for entry in ("small samples", "changing hazards"):
+    for entry in ("small samples", "changing hazards", "missing values"):
         assert sum(f"{entry}, with --safe" in line for line in lines) == 1
     assert not any("Not asked here: nothing to compare" in line for line in lines)
 
@@ -440,6 +474,15 @@ def test_a_number_has_the_same_digits_in_files_and_in_print(value, decimals):
 
 
 # ---- the page -------------------------------------------------------------------
+
+
+def test_the_page_on_privacy_says_of_every_entry_of_the_chapter_what_becomes_of_it():
+    page = (cells.ROOT / "docs" / "privacy.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| ([a-z ]+) \| (shown|left out): ", page, re.MULTILINE))
+    code = [p.read_text("utf-8") for p in (cells.ROOT / "crlm/paper/chapter").glob("*.py")]
+    asked = set(re.findall(r"\.asked(?:_of)?\(\s*\"([^\"]+)\"", "".join(code)))
+    assert asked == set(told)
+    assert {name for name, what in told.items() if what == "shown"} == asking.RELEASED
 
 
 def test_the_page_on_privacy_states_what_the_code_does():

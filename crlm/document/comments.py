@@ -19,6 +19,7 @@ from crlm.document import marks
 from crlm.ledger import KEYS, DocumentError
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_PICTURE = "{http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing}docPr"
 _W14 = "{http://schemas.microsoft.com/office/word/2010/wordml}"
 _W15 = "{http://schemas.microsoft.com/office/word/2012/wordml}"
 _MOST, _RATIO, _LET_BE = 200_000_000, 200, 1_000_000
@@ -202,6 +203,8 @@ def _text(element: ElementTree.Element) -> str:
             told.append(inner.text or "")
         elif inner.tag in (f"{_W}tab", f"{_W}br"):
             told.append(" ")
+        elif inner.tag == _PICTURE:
+            told.append(inner.get("title") or inner.get("name") or "a picture")
     return "".join(told)
 
 
@@ -265,12 +268,20 @@ class _Reader:
                 changes.append(self.remark("formatting", inner))
             else:
                 self.walk(inner, change, changes)
+            if tag == "tc":
+                self.next_cell()
 
     def begin(self, number: str) -> None:
         one = self.comments.get(number)
         if one and not one.seen:
             one.seen, one.remark.section, one.remark.rows = True, self.section, self.place
             self.remarks.append(one.remark)
+
+    def next_cell(self) -> None:
+        """Part the words of a comment that reaches over several cells."""
+        for number in self.open:
+            if number in self.comments and self.comments[number].remark.on:
+                self.comments[number].remark.on += " | "
 
     def run(self, run: ElementTree.Element, change: str) -> None:
         words = _text(run)

@@ -17,6 +17,7 @@ from typing import Any
 from crlm import files, refusals
 from crlm.document import marks
 from crlm.ledger import DocumentError, ParameterError
+from crlm.numbers import counted
 
 _DRAWN = ".drawn"
 #: Name of the environment variable of `report.figures.journal`.
@@ -214,8 +215,8 @@ def from_report(report: Path, out: Path | None, template: Path | None) -> tuple[
     written = word.write(found, source.stem, fine=fine, template=template)
     if written.coarse:
         told.append(
-            f"{written.coarse} pictures are those of the HTML report (144 dpi); "
-            "`crlm run --docx` draws them at 300 dpi"
+            f"{counted(written.coarse, 'picture')} as in the HTML report, at 144 dpi; "
+            "`crlm run --docx` draws every picture at 300 dpi"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     files.write_atomically(path, written.data)

@@ -214,7 +214,7 @@ class _Walk:
             self.waiting.append(exhibit)
             to.append(exhibit)
 
-    def fold(self, fold: pieces.Fold, pictures: Iterator[str]) -> None:
+    def fold(self, fold: pieces.Fold, pictures: Iterator[str], *, inner: bool = False) -> None:
         """One fold is an appendix, with the folds in it; a long one stays in the HTML report."""
         inside = list(_flat(pieces.Joined(fold.pieces)))
         deep = [piece for piece in inside if isinstance(piece, pieces.Fold)]
@@ -227,11 +227,11 @@ class _Walk:
         if deep:
             self.made.blocks.append(Elsewhere(fold.summary, "the appendix"))
         title = _WHAT_A_FOLD_SAYS.sub("", fold.summary)
-        if inside and isinstance(inside[0], pieces.Sentence | pieces.Listing):
-            self.folded.append(Heading(title, 3))
+        if inner or (inside and isinstance(inside[0], pieces.Sentence | pieces.Listing)):
+            self.folded.append(Heading(title.partition(": ")[0] if inner else title, 3))
         for piece in inside:
             if isinstance(piece, pieces.Fold):
-                self.fold(piece, pictures)
+                self.fold(piece, pictures, inner=True)
             else:
                 self.shown(piece, pictures, self.folded, title)
 

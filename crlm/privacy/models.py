@@ -20,6 +20,8 @@ Row = dict[str, Any]
 _RATIOS = ("hazard_ratio", "odds_ratio", "subdistribution_hazard_ratio", "transition_hazard_ratio")
 _FIELDS = ("estimate", "conf_low", "conf_high")
 _ALONE = ("univariable", "landmark")
+#: Levels of one covariate in a model of their own, and the same drawn together.
+LEVELS, DRAWN = "levels of one model", "partial pooling"
 _FEWEST = 10
 _STEP = 5
 _SPECIFICATIONS = 20
@@ -56,6 +58,10 @@ def release(rows: pd.DataFrame, fits: Fits) -> list[Row]:
         where = _population(row)
         models.setdefault((row["endpoint"], where, row["model"]), []).append(row)
     verdicts = {key: _verdicts(key, part, fits) for key, part in models.items()}
+    for key in verdicts:
+        # What is drawn together has no reference row; it is shown where the levels are.
+        if key[2] == DRAWN:
+            verdicts[key] = verdicts.get((*key[:2], LEVELS), dict.fromkeys(verdicts[key], False))
     for key, found in verdicts.items():
         for name, fine in found.items():
             fits.fine[(*key, name)] = fine
@@ -157,6 +163,8 @@ def _shown(row: Row, verdicts: Mapping[str, bool], fits: Fits) -> Row:
         return {**sized, "estimate": sized["n"], "method": with_note(row, n.note if n else "")}
     if statistic == "reference":
         return {**sized, "method": with_note(row)}
+    if statistic == "chi_square":
+        return blank(row, k)
     if not fine:
         return {**sized, **dict.fromkeys(_FIELDS, math.nan), "method": f"not shown: fewer than {k}"}
     return {**sized, **_ratio(row), "method": with_note(row)}
@@ -173,7 +181,9 @@ def _counts(row: Row, fits: Fits) -> tuple[Count | None, Count | None]:
     name, level, model = row["covariate"], row["level"], row["model"]
     if row["endpoint"] == "short_SCP" or row["population"] != "all" or ":" in name:
         return None, None
-    if model not in ("univariable", "multivariable") or (model == "multivariable" and level):
+    if model not in ("univariable", "multivariable", LEVELS):
+        return None, None
+    if model == "multivariable" and level:
         return None, None
     found = sizes(fits, row["endpoint"], name)
     if found is None:

@@ -20,6 +20,8 @@ _BAND = re.compile(r"band of (\d+)")
 _BETWEEN = re.compile(r"(?<!the others )between (\d+) and (\d+)")
 _OTHERS = re.compile(r"the others between (\d+) and (\d+)")
 _RATIOS = ("hazard_ratio", "odds_ratio")
+#: Models that tell the size and events of each level of a covariate by itself.
+_OF_LEVELS = ("univariable", "levels of one model")
 _AT_TIMES = {"n_at_risk": "r", "cumulative_events": "c"}
 _AGAIN = "as shown before"
 _OPEN = ("rest", "sum of bands", "of nearly the same patients", "hidden")
@@ -151,7 +153,7 @@ def _named(row: Mapping[str, Any]) -> Iterator[tuple[Unknown, Any]]:
 
 def _of_a_level(row: Mapping[str, Any]) -> bool:
     """Whether a row of a model tells the size of a level and its events."""
-    wanted = row["statistic"] in ("reference", *_RATIOS) and row["model"] == "univariable"
+    wanted = row["statistic"] in ("reference", *_RATIOS) and row["model"] in _OF_LEVELS
     return wanted and bool(row["level"]) and ":" not in row["covariate"]
 
 
@@ -367,7 +369,7 @@ def _nest(found: Knowledge, column: str, within: Mapping[str, tuple[str, str]]) 
 
 def _ratio(found: Knowledge, row: Mapping[str, Any]) -> None:
     """A printed ratio of a level tells the events of its covariate's levels."""
-    printed = row["statistic"] in _RATIOS and row["model"] in ("univariable", "landmark")
+    printed = row["statistic"] in _RATIOS and row["model"] in (*_OF_LEVELS, "landmark")
     if not printed or not row["level"] or pd.isna(row["estimate"]) or row["population"] != "all":
         return
     frame = "SCP" if row["endpoint"] == "short_SCP" else row["endpoint"]

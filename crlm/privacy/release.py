@@ -34,7 +34,7 @@ _LIFETIMES = ("n", "median_survival", "survival_rate", "n_at_risk", "cumulative_
 _LIFETIMES += ("median_follow_up", "min_follow_up", "max_follow_up", "rmst", "rmst_difference")
 _LIFETIMES += ("chi_square", "p", "difference")
 _MODELS = ("univariable", "multivariable", "landmark", "interaction", "time dependent")
-_MODELS += ("all factors",)
+_MODELS += ("all factors", models.LEVELS, models.DRAWN)
 
 
 class DisclosureError(CrlmError):
@@ -244,6 +244,8 @@ class Release:
             return "follow on"
         if statistic == "concordance":
             return "follow on"
+        if statistic.startswith("e_value"):
+            return "other"
         if model in _MODELS or model.startswith("printed covariates"):
             return "model"
         timed = row["endpoint"] not in ("", "first_recurrence") or "follow_up" in statistic

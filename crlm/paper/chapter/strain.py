@@ -8,7 +8,7 @@ import pandas as pd
 
 from crlm import endpoints, regression, survival
 from crlm.naming import small
-from crlm.paper.base import Section, nothing
+from crlm.paper.base import Section, joined, nothing
 from crlm.paper.chapter.asking import Asking
 from crlm.report import figures, html, states, tables
 from crlm.report.readings import states as readings
@@ -183,12 +183,15 @@ class Strain(Asking):
             found = regression.pooled_levels(
                 self.frames[endpoint], by, adjust=names, ties=self.ties
             )
+            found = self.add(found)
             parts.append(found)
             pictures.append(self._arrows(found, endpoint, by))
         if not parts:
             return nothing()
-        rows = self.add(*parts)
+        rows = joined(*parts)
         caption = f"{self.design.label(by)}: alone, and drawn together"
+        if self.hides(small(caption), rows):
+            return nothing()
         shown = [picture for picture in pictures if picture is not None]
         pieces = [states.codons_table(rows, self.design, caption=caption)]
         pieces += [html.fold(f"{caption}, as pictures", *shown)] if shown else []

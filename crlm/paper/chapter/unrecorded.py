@@ -62,11 +62,15 @@ class Unrecorded(Comparable):
             return nothing()
         names = [name for name in endpoint_names if name in self.frames]
         parts = [self._e_value_rows(name, exposure) for name in names]
-        values = self.add(*[part[part["statistic"].str.startswith("e_value")] for part in parts])
+        made = [part["statistic"].str.startswith("e_value") for part in parts]
+        values = self.add(*[part[which] for part, which in zip(parts, made, strict=True)])
+        effects = [part[~which] for part, which in zip(parts, made, strict=True)]
         pieces = []
-        if len(values):
+        if self.release.on and not values["estimate"].notna().any():
+            pieces.append(html.skipped("E-values", "No ratio that they are made of is shown."))
+        elif len(values):
             title = "How strong an unrecorded factor would have to be"
-            whole = pd.concat(parts, ignore_index=True)
+            whole = pd.concat([*effects, values], ignore_index=True)
             pieces.append(tables.e_values_table(whole, self.design, caption=title))
         era, text = self._era_rows(names, exposure)
         html.show(*map(html.say, diagnosis(era, self.design)))
@@ -99,6 +103,9 @@ class Unrecorded(Comparable):
         return pd.concat([effects, made], ignore_index=True)
 
     def _is_common(self, endpoint: str) -> bool:
+        if self.release.on:
+            n, events = self.release.sizes({endpoint: self.frames[endpoint]})[endpoint]
+            return bool(float(events) > _COMMON * float(n))
         frame, horizon = self.frames[endpoint], self.chapter_rules.horizons[-1]
         by_then = frame["event"] & (frame["time"] <= horizon)
         return bool(by_then.mean() > _COMMON)
