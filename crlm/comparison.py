@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from crlm.ledger import KEYS, LedgerError, collect, compatible_interval, round_half_up
+from crlm.numbers import Shown
 
 #: The closed set of verdicts, best first.
 VERDICTS = ("matches", "near", "differs", "no result")
@@ -120,6 +121,8 @@ def within_bands(verdicts: pd.DataFrame, rows: pd.DataFrame, k: int) -> pd.DataF
     order = [*VERDICTS[:2], CAN_AGREE, *VERDICTS[2:]]
     found["verdict"] = pd.Categorical([v for v, _ in judged], categories=order)
     found["reason"] = [reason for _, reason in judged]
+    told = [_as_printed(claim, index) for claim in found.to_dict("records")]
+    found["computed"] = pd.Series(told, index=found.index, dtype=object)
     hidden = found["reason"].isin([_HIDDEN, _FROM_ROUNDED])
     found.loc[hidden, "computed"] = np.nan
     return found
@@ -144,6 +147,15 @@ def _softened(
         return verdict, reason
     apart = abs(claim["computed"] - claim["value"]) > room
     return (VERDICTS[2] if apart else CAN_AGREE), ""
+
+
+def _as_printed(
+    claim: dict[str, Any], rows: dict[tuple[Any, ...], dict[str, Any]]
+) -> float | Shown:
+    """What was computed, with the text of the table that shows it: `<5` here as there."""
+    value = rows.get(row_key(claim), {}).get(claim["field"])
+    same = isinstance(value, Shown) and float(value) == claim["computed"]
+    return value if same else claim["computed"]
 
 
 def _room(

@@ -40,7 +40,16 @@ MAY_IMPORT = {
     "causal": {"lent", "ledger", "survival", "regression", "unmeasured"},
     "missing": {"lent", "ledger", "causal"},
     "specification": {"ledger", "refusals", "regression"},
-    "comparison": {"ledger", "cohort", "endpoints", "scores", "baseline", "survival", "regression"},
+    "comparison": {
+        "ledger",
+        "numbers",
+        "cohort",
+        "endpoints",
+        "scores",
+        "baseline",
+        "survival",
+        "regression",
+    },
     "privacy": {
         "ledger",
         "numbers",
@@ -64,7 +73,7 @@ MAY_IMPORT = {
     "engine": set(),
     "twins": set(),
     "render": set(),
-    "document": {"ledger", "files", "pieces", "refusals", "render"},
+    "document": {"numbers", "ledger", "files", "pieces", "refusals", "render"},
     "run": {
         "home",
         "ledger",

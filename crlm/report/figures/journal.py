@@ -25,6 +25,7 @@ from PIL import Image
 
 from crlm import files
 from crlm.files import csv_bytes
+from crlm.numbers import Shown
 
 #: Name of the environment variable, which holds JSON: `folder`, `kinds`, `dpi`, `columns`.
 ORDER = "CRLM_FIGURES"
@@ -89,7 +90,8 @@ def _deliver(
                 figure.savefig(folder / f"{name}.{kind}", bbox_inches=box, metadata=metadata)
         (folder / f"{name}.columns").write_text(str(columns), encoding="ascii")
         if data is not None:
-            (folder / f"{name}.csv").write_bytes(csv_bytes(data))
+            printed = data.map(lambda value: value.text if isinstance(value, Shown) else value)
+            (folder / f"{name}.csv").write_bytes(csv_bytes(printed))
 
 
 def _image(figure: Figure, path: Path, order: dict[str, Any], pixels: Pixels) -> None:
