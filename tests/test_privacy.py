@@ -291,6 +291,18 @@ def test_levels_drawn_together_are_shown_where_every_level_has_enough(ncch):
         assert told["estimate"].notna().any() == visible
 
 
+def test_a_joint_model_tells_no_size_of_other_patients(ncch):
+    """Its complete cases are fewer than all, and were told as if they were all."""
+    _, frames = ncch
+    frame = frames["OS"].copy()
+    frame.loc[frame.index[:20], "margin"] = pd.NA
+    release = privacy.Release(5)
+    release.endpoints({**frames, "OS": frame})
+    made = release.rows(regression.cox(frame, ["ras", "margin"], model="multivariable"))
+    assert made[["n", "events"]].isna().all(axis=None)
+    assert made.loc[made["statistic"] == "n", "estimate"].isna().all()
+
+
 def test_an_e_value_is_made_of_a_released_ratio(ncch):
     _, frames = ncch
     release = privacy.Release(5)

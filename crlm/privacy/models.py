@@ -181,9 +181,8 @@ def _counts(row: Row, fits: Fits) -> tuple[Count | None, Count | None]:
     name, level, model = row["covariate"], row["level"], row["model"]
     if row["endpoint"] == "short_SCP" or row["population"] != "all" or ":" in name:
         return None, None
-    if model not in ("univariable", "multivariable", LEVELS):
-        return None, None
-    if model == "multivariable" and level:
+    if model not in ("univariable", LEVELS):
+        # A joint model has complete cases alone; how many lack a covariate is not told twice.
         return None, None
     found = sizes(fits, row["endpoint"], name)
     if found is None:
