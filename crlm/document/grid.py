@@ -20,7 +20,7 @@ from crlm import pieces
 from crlm.document.fields import Bookmarks, add_link, bookmark_name, flag, heading_name
 from crlm.document.styles import TABLE
 
-_SIZES = (8.5, 7.5, 6.5, 5.5)
+_SIZES = (8.5, 7.5, 6.5, 6.0, 5.5)
 #: A letter's mean width as a share of its height, and the white left and right of a cell.
 _LETTER, _DIGIT, _POINT, _MARK, _WHITE = 0.57, 0.55, 0.28, 0.34, 6.5
 _WIDEST, _SHORT, _KEPT_WHOLE = 140, 24, 34
