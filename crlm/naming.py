@@ -48,6 +48,7 @@ _MODELS = {
     "left bound": "dated to the last examination without it",
     "right bound": "dated to the examination that saw it",
     "piecewise": "by period",
+    "turnbull": "Turnbull's curve",
     "imputed": "completed tables",
     "complete case": "complete cases",
 }

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from survival import datasets
 
-from crlm import causal, ledger, naming, survival
+from crlm import causal, ledger, multistate, naming, survival
 from crlm.ledger import CohortError, ParameterError
 
 REFERENCE = pd.read_csv(Path(__file__).parent / "reference" / "causal.csv").set_index(
@@ -758,3 +758,70 @@ def test_flags_need_both_their_reasons():
 
 def test_the_landmark_population_is_the_house_s():
     assert survival.from_month(2.76) == "from month 2.76"
+
+
+# ---- shares of competing events among comparable patients --------------------------------
+
+
+def mgus2_causes():
+    d = load("mgus2")
+    d = d[d["mspike"].notna() & (d["futime"] > 0)].reset_index(drop=True)
+    first = d["pstat"] == 1
+    return d.assign(
+        time=np.where(first, d["ptime"], d["futime"]).astype(float),
+        cause=np.where(first, "rec", np.where(d["death"] == 1, "death", None)),
+        hai=yes(d["mspike"] >= 1.5),
+        female=yes(d["sex"] == "F"),
+    ), [("age", "linear"), ("female", "factor")]
+
+
+def colon_causes():
+    d = load("colon")
+    d = d[d["rx"] != "Lev"]
+    one, two = (d[d["etype"] == k].set_index("id") for k in (1, 2))
+    two = two.loc[one.index]
+    cause = np.where(one["status"] == 1, "rec", np.where(two["status"] == 1, "death", None))
+    made = one.assign(time=np.minimum(one["time"], two["time"]).astype(float), cause=cause)
+    made = made.assign(hai=yes(one["rx"] == "Lev+5FU")).reset_index(drop=True)
+    return made, [("age", "spline"), *[(name, "linear") for name in ("sex", "obstruct", "extent")]]
+
+
+SHARES = {"mgus2_causes": (mgus2_causes, 120), "colon_causes": (colon_causes, 1826.25)}
+
+
+def shares_of(case, samples=0):
+    made, month = SHARES[case]
+    frame, terms = made()
+    frame["cause"] = pd.Categorical(frame["cause"], ["rec", "death"])
+    frame["event"] = frame["cause"].notna()
+    model = causal.propensity(frame, "hai", terms)
+    given = {"weights": causal.weights(model), "reweigh": causal.reweighing(model)}
+    return multistate.incidence(
+        frame, "hai", ["rec", "death"], [month], samples=samples, model="overlap weighted", **given
+    )
+
+
+@pytest.mark.parametrize("case", SHARES)
+def test_overlap_weighted_shares_of_causes_are_r(case):
+    rows = shares_of(case)
+    shares = rows[rows["statistic"] == "cumulative_incidence"].set_index(["level", "group"])
+    for k, cause in enumerate(("rec", "death"), start=1):
+        for side, level in enumerate(("no", "yes")):
+            row = shares.loc[(cause, f"hai={level}")]
+            p, error = r(case, f"share_{k}_{side}"), r(case, f"error_{k}_{side}")
+            assert row["estimate"] / 100 == pytest.approx(p, rel=1e-8)
+            low = 100 * p ** np.exp(Z * error / (p * -np.log(p)))
+            assert row["conf_low"] == pytest.approx(low, rel=1e-7)
+
+
+def test_weights_fitted_again_move_the_limits_alone():
+    rows = [shares_of("colon_causes", samples) for samples in (0, 60)]
+    gaps = [part[part["statistic"] == "cumulative_incidence_difference"] for part in rows]
+    np.testing.assert_allclose(*(part["estimate"] for part in gaps))
+    widths = [part["conf_high"] - part["conf_low"] for part in gaps]
+    assert (widths[0] != widths[1]).all() and gaps[1]["method"].str.contains("60 resamples").all()
+    # A resample of one side alone has no weights, and is passed over.
+    frame, _ = colon_causes()
+    model = causal.propensity(frame, "hai", [("sex", "linear")])
+    alone = (frame["hai"] == "no").to_numpy(float)
+    assert np.isnan(causal.reweighing(model)(alone)).all()

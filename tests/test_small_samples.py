@@ -14,9 +14,10 @@ import pytest
 from scipy.optimize import minimize
 from survival import datasets
 
-from crlm import regression
+from crlm import regression, survival
 from crlm.ledger import CohortError, ParameterError
 from crlm.regression import engine, fallback, intervals, pooling, shrinkage
+from crlm.survival.turnbull import shares
 
 DIGITS = {"rtol": 1e-8, "atol": 1e-9}
 TIES = ("efron", "breslow")
@@ -26,7 +27,8 @@ Z = 1.959963984540054
 @functools.cache
 def reference():
     path = Path(__file__).parent / "reference" / "small_samples.csv"
-    table = pd.read_csv(path, keep_default_na=False, dtype={"term": str, "value": float})
+    kinds = {"term": str, "value": float}
+    table = pd.read_csv(path, keep_default_na=False, na_values={"value": "NA"}, dtype=kinds)
     return table.set_index(["data", "part", "quantity", "term"])["value"]
 
 
@@ -156,6 +158,63 @@ def test_intervals_are_r(name):
     medians, error = logs(rows, "median_survival")
     np.testing.assert_allclose(medians, told(name, "visits", "log_median", 0, 1), **DIGITS)
     np.testing.assert_allclose(error, told(name, "visits", "se_median", 0, 1), **DIGITS)
+
+
+@pytest.mark.parametrize("name", ["colon", "veteran"])
+def test_turnbull_is_r(name):
+    """R ends its steps early: medians agree, its survival to four digits."""
+    data, covariate = at_visits(name)
+    medians = survival.turnbull(data, covariate)["estimate"].to_numpy()
+    np.testing.assert_allclose(medians, told(name, "turnbull", "median", 0, 1), rtol=1e-12)
+    month = 365 / 30.4375 if name == "colon" else 365
+    for level, wanted in zip(("no", "yes"), told(name, "turnbull", "survival", 0, 1), strict=True):
+        part = data[data[covariate] == level]
+        low, high = part["left"], np.where(part["event"], part["time"], np.inf)
+        begin, end, share = shares(low.where(part["event"], part["time"]).to_numpy(), high)
+        left = 1 - share[(begin + end) / 2 <= month].sum()
+        assert left == pytest.approx(wanted, abs=2e-4)
+
+
+def test_turnbull_by_hand():
+    """Three patients: (0, 4], (4, 8] and (0, 8]; then a known day, and a tail that is open."""
+    begin, end, share = shares(np.array([0.0, 4, 0]), np.array([4.0, 8, 8]))
+    assert begin.tolist() == [0, 4] and end.tolist() == [4, 8]
+    # The third may lie in either: any split of (1/2, 1/2) maximises x (1 - x).
+    np.testing.assert_allclose(share, [1 / 2, 1 / 2], atol=1e-6)
+    low, high = np.array([4.0, 4, 0, 8]), np.array([4.0, 8, 4, np.inf])
+    begin, end, share = shares(low, high)
+    assert begin.tolist() == [4, 4, 8] and end.tolist() == [4, 8, np.inf]
+    # (0, 4] holds the known day 4, and (4, 8] does not.
+    np.testing.assert_allclose(share, [1 / 2, 1 / 4, 1 / 4], atol=1e-6)
+
+
+def test_turnbull_maximises_the_likelihood():
+    """No interval could take more: the slope is n on each that holds something, less elsewhere."""
+    rng = np.random.default_rng(7)
+    time, end = rng.exponential(20, 200), rng.uniform(5, 60, 200)
+    event = time < end
+    seen = np.maximum(4 * np.ceil(time / 4) + rng.normal(0, 0.3, 200), 0.1)
+    low = np.where(event, np.maximum(seen - 4, 0), end)
+    high = np.where(event, seen, np.inf)
+    begin, end, share = shares(low, high)
+    inside = (low[:, None] <= begin) & (end <= high[:, None])
+    slope = inside.T @ (1 / (inside @ share)) / 200
+    assert share.sum() == pytest.approx(1) and slope.max() < 1 + 1e-6
+    np.testing.assert_allclose(slope[share > 1e-5], 1, atol=1e-4)
+
+
+def test_turnbull_where_it_cannot_tell():
+    data, covariate = at_visits("colon")
+    late = survival.turnbull(data.assign(entry=0.01)).iloc[0]
+    none = survival.turnbull(data.assign(event=False, left=data["time"])).iloc[0]
+    assert "late entry" in late["method"] and none["method"] == "not reached: no event"
+    assert np.isnan([late["estimate"], none["estimate"]]).all()
+    above = survival.turnbull(data, covariate).iloc[1]
+    assert np.isnan(above["estimate"]) and "above one half" in above["method"]
+    with pytest.raises(CohortError, match="lies after the end"):
+        survival.turnbull(data.assign(left=data["time"] + 1))
+    with pytest.raises(ParameterError, match="no column 'seen'"):
+        survival.turnbull(data, left="seen")
 
 
 def test_late_entry_is_in_the_likelihood_of_intervals():
@@ -474,7 +533,7 @@ def test_every_function_that_the_methods_name_exists():
     import re
 
     text = (Path(__file__).parents[1] / "docs" / "methods.md").read_text(encoding="utf-8")
-    rooms = ("causal", "multistate", "missing", "regression", "endpoints")
+    rooms = ("causal", "multistate", "missing", "regression", "endpoints", "survival")
     named = re.findall(rf"`({'|'.join(rooms)})\.(?!csv`)(\w+)`((?:, `\w+`)*)", text)
     assert len(named) > 20
     for room, first, more in named:

@@ -36,7 +36,7 @@ from crlm.causal.curves import propensity_shares, weighted_curve, weighted_risk_
 from crlm.causal.effects import weighted_effects
 from crlm.causal.entry import from_test, late_entry
 from crlm.causal.flags import THRESHOLDS, print_coherence
-from crlm.causal.propensity import Propensity, balance, propensity, weights
+from crlm.causal.propensity import Propensity, balance, propensity, reweighing, weights
 from crlm.causal.sensitivity import e_values, modification, needed_selection, power, reri, shrink
 from crlm.causal.strategies import strategies
 from crlm.causal.testing import (
@@ -66,6 +66,7 @@ __all__ = [
     "propensity",
     "propensity_shares",
     "reri",
+    "reweighing",
     "shrink",
     "strategies",
     "tested_against_untested",

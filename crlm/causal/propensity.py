@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -244,6 +244,39 @@ def weights(model: Propensity, kind: Kind = "overlap", cap: float = 0.99) -> np.
     e = model.e[model.kept]
     whole[model.kept] = weights_of(e, model.treated[model.kept], kind, cap, np.ones(len(e)))
     return whole
+
+
+def reweighing(
+    model: Propensity, kind: Kind = "overlap", cap: float = 0.99
+) -> Callable[[np.ndarray], np.ndarray]:
+    """The weights of the complete cases in a resample, the propensity fitted again in it.
+
+    Parameters
+    ----------
+    model, kind, cap
+        As `weights`.
+
+    Returns
+    -------
+    callable
+        From how often each complete case is drawn to its weight; all missing where one side
+        was not drawn.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> hai = pd.Categorical(["no", "yes"] * 4)
+    >>> patients = pd.DataFrame({"hai": hai, "age": [50, 60, 70, 55, 65, 45, 58, 62]})
+    >>> model = propensity(patients, "hai", [("age", "linear")])
+    >>> bool(np.allclose(reweighing(model)(np.ones(8)), weights(model)))
+    True
+    """
+    treated = model.treated[model.kept]
+
+    def again(counts: np.ndarray) -> np.ndarray:
+        return weights_of(model.refit(counts), treated, kind, cap, counts)
+
+    return again
 
 
 def weights_of(

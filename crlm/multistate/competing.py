@@ -28,6 +28,8 @@ from crlm.survival.samples import By, check_times, names_of
 
 #: The number of this analysis in the seeds of resamples.
 ANALYSIS = 4
+#: The share of resamples that must hold both groups.
+_ENOUGH = 0.9
 _USUAL = Thresholds()
 #: From how many percentage points on 1 - Kaplan-Meier misleads.
 MISLEADS = _USUAL.competing_points
@@ -65,7 +67,8 @@ def incidence(
         Case weights, above 0.
     reweigh : callable, optional
         From how often each patient of the frame is in a resample to the weights estimated in
-        that resample, one a patient of the frame. Without it, weights count as known.
+        that resample, one a patient of the frame, all missing where there are none. Without
+        it, weights count as known.
     samples, seed : int
         With `reweigh` alone: `numpy.random.default_rng([seed, 4])` draws `samples` times how
         often each of all n patients is taken.
@@ -351,13 +354,18 @@ def _spread(
     picked = [1 + groups[0].place_of(cause) for cause in causes]
     drawn = []
     for count in counts(draws.n, draws.samples, rng):
-        w = count * checked_weights(draws.reweigh(count), draws.n)
+        again = draws.reweigh(count)
+        if np.isnan(again).all():  # a side that was not drawn
+            continue
+        w = count * checked_weights(again, draws.n)
         share = [
             aalen_johansen(found.process, w[group.place]).at(found.times)[:, picked, 0]
             for group, found in zip(groups, estimated, strict=True)
         ]
         drawn.append(share[1] - share[0])
     text = f"error of {draws.samples} resamples of patients with the weights estimated anew"
+    if len(drawn) < max(2, _ENOUGH * draws.samples):
+        return np.full_like(estimated[0].error, np.nan), "no limits: too few resamples have both"
     return np.std(drawn, axis=0, ddof=1), f"normal CI, {text}"
 
 

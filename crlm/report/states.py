@@ -34,7 +34,7 @@ def incidence_table(rows: pd.DataFrame, design: Design, by: str, *, caption: str
     Parameters
     ----------
     rows : pandas.DataFrame
-        From `multistate.incidence` and `multistate.gray`, one model.
+        From `multistate.incidence`, of one model, and `multistate.gray`.
     """
     shares = rows[rows["statistic"] == "cumulative_incidence"]
     groups = [group for group in dict.fromkeys(shares["group"]) if "=" in group]
@@ -48,14 +48,15 @@ def incidence_table(rows: pd.DataFrame, design: Design, by: str, *, caption: str
         gap, test = gaps.get((level, month)), tests.get((level,))
         cells = [f"{level.capitalize()}, by month {month:g}"]
         cells += [shown(row, marks) for row in used]
-        if len(groups) > 1:
-            cells += [shown(gap, marks), p_text(test["estimate"]) if test else NOTHING]
-            cells[-1] = "" if level in told else cells[-1]
+        cells += [shown(gap, marks)] if len(groups) > 1 else []
+        if tests:
+            cells.append("" if level in told else p_text(test["estimate"]) if test else NOTHING)
         told.add(level)
         body.append(("", cells, [*used, *filter(None, [gap, test])]))
     header = ["Event", *[f"{design.group_label(group)}, %" for group in groups]]
     if len(groups) > 1:
-        header += [f"Difference, points: {_minus(groups, design)}", "p (Gray)"]
+        header += [f"Difference, points: {_minus(groups, design)}"]
+    header += ["p (Gray)"] if tests else []
     return table(caption, header, body, marks.lines())
 
 

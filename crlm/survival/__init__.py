@@ -32,6 +32,7 @@ from crlm.survival.curves import curve, follow_up, kaplan_meier, risk_table
 from crlm.survival.ranks import logrank
 from crlm.survival.restricted import from_month, landmark, rmst
 from crlm.survival.summaries import by_level, rate_difference, summary
+from crlm.survival.turnbull import turnbull
 
 __all__ = [
     "by_level",
@@ -45,4 +46,5 @@ __all__ = [
     "risk_table",
     "rmst",
     "summary",
+    "turnbull",
 ]

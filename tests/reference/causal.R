@@ -253,6 +253,30 @@ note("era", c("log_hr", "se"), c(coef(two)[1], sqrt(vcov(two)[1, 1])))
 two <- update(two, . ~ . + hormon:I(year / 10))
 note("era", c("product", "product_se"), c(tail(coef(two), 1), sqrt(tail(diag(vcov(two)), 1))))
 
+# ---- shares of competing events among comparable patients ------------------------------
+m <- subset(mgus2, !is.na(mspike) & futime > 0)
+m$t <- as.numeric(m$mspike >= 1.5)
+m$et <- with(m, ifelse(pstat == 0, futime, ptime))
+m$ev <- factor(with(m, ifelse(pstat == 0, 2 * death, 1)), 0:2, c("censor", "pcm", "death"))
+causes <- function(case, d, ps, at) {
+  e <- fitted(glm(ps, binomial, d, control = exact))
+  d$w <- ifelse(d$t == 1, 1 - e, e)
+  z <- summary(survfit(d$s ~ t, d, weights = w, id = id), times = at)
+  for (k in 2:3) {
+    note(case, paste0("share_", k - 1, "_", 0:1), z$pstate[, k])
+    note(case, paste0("error_", k - 1, "_", 0:1), z$std.err[, k])
+  }
+}
+m$s <- Surv(m$et, m$ev)
+causes("mgus2_causes", m, t ~ age + sex, 120)
+d <- colon[colon$etype == 1 & colon$rx != "Lev", ]
+other <- colon[colon$etype == 2, ]; other <- other[match(d$id, other$id), ]
+d$t <- as.numeric(d$rx == "Lev+5FU")
+d$et <- pmin(d$time, other$time)
+d$ev <- factor(ifelse(d$status == 1, 1, ifelse(other$status == 1, 2, 0)), 0:2, c("censor", "rec", "death"))
+d$s <- Surv(d$et, d$ev)
+causes("colon_causes", d, t ~ nsk(age, df = 3) + sex + obstruct + extent, 1826.25)
+
 # ---- what was not measured ----------------------------------------------------------
 ev <- function(h, rare = FALSE) {
   r <- if (rare) h else (1 - .5^sqrt(h)) / (1 - .5^sqrt(1 / h))

@@ -4,7 +4,6 @@ Diagnostics stand before effects, absolute effects before ratios, and each entry
 must not be concluded from it. A table without the columns of an entry gets one line instead.
 """
 
-from crlm.paper.chapter.balance import Balance
 from crlm.paper.chapter.between import Between
 from crlm.paper.chapter.gaps import Gaps
 from crlm.paper.chapter.opening import Opening
@@ -15,7 +14,7 @@ from crlm.paper.chapter.tested import Tested
 from crlm.paper.chapter.unrecorded import Unrecorded
 
 
-class Chapter(Balance, Between, Gaps, Opening, Process, Starting, Strain, Tested, Unrecorded):
+class Chapter(Between, Gaps, Opening, Process, Starting, Strain, Tested, Unrecorded):
     """All entries of the chapter."""
 
 

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from crlm import multistate, survival
+from crlm import causal, multistate, survival
+from crlm.ledger import rows as result_rows
 from crlm.naming import small
-from crlm.paper.base import Section, nothing
-from crlm.paper.chapter.asking import Asking
+from crlm.paper.base import Section, joined, nothing
+from crlm.paper.chapter.balance import Balance
 from crlm.report import figures, html, states
 from crlm.report.readings import states as readings
 from crlm.report.readings.flags import diagnosis
@@ -32,7 +33,7 @@ _NOT = {
 }
 
 
-class Causes(Asking):
+class Causes(Balance):
     """Competing risks of the first event."""
 
     def competing_risks(
@@ -73,8 +74,9 @@ class Causes(Asking):
         ]
         reading = [readings.incidence(rows, self.design), readings.kinds(rows, self.design)]
         found = self.section(rows, pieces, reading, picture)
+        alike = self._alike_causes(endpoint, by, months)
         html.show(html.say(_NOT[endpoint], "caution"))
-        return found
+        return Section(joined(found.rows, alike), found.figure)
 
     @property
     def death_rule(self) -> str:
@@ -83,7 +85,9 @@ class Causes(Asking):
 
     def _caused(self, endpoint: str) -> pd.DataFrame:
         """The frame of an endpoint with what ended each patient's time."""
-        frame = self.frames[endpoint]
+        return self._caused_of(endpoint, self.frames[endpoint])
+
+    def _caused_of(self, endpoint: str, frame: pd.DataFrame) -> pd.DataFrame:
         if endpoint == "RFS":
             return multistate.first_recurrence(frame)
         return multistate.failure_or_death(frame, death_without_failure=self.death_rule)
@@ -114,6 +118,44 @@ class Causes(Asking):
             parts.append(multistate.cause_specific(known, [by], cause, ties=ties))
             parts.append(multistate.fine_gray(known, [by], cause, ties=ties))
         return parts
+
+    def _alike_causes(self, endpoint: str, by: str, months: Sequence[float]) -> pd.DataFrame:
+        """The same shares among patients whom both could have been given; shown, and their rows.
+
+        Nothing for a marker, which nobody chooses, or without a model of the choice.
+        """
+        marker = self.design.chapter["kind"] == "marker"
+        if marker or by != self.design.chapter["exposure"] or self._few_terms(by):
+            return result_rows([])
+
+        def once(frame: pd.DataFrame, samples: int, seed: int) -> pd.DataFrame:
+            model = self.chance(frame, by)
+            if model.fit is None:
+                return result_rows([])
+            caused = self._caused_of(endpoint, frame[model.kept])
+            return multistate.incidence(
+                caused,
+                by,
+                [str(name) for name in caused["cause"].cat.categories],
+                months,
+                weights=causal.weights(model)[model.kept],
+                reweigh=causal.reweighing(model),
+                samples=samples,
+                seed=seed,
+                min_at_risk=self.chapter_rules.min_at_risk,
+                model="overlap weighted",
+            )
+
+        rows = self.add(self.over(endpoint, by, once))
+        if rows.empty:
+            return rows
+        title = f"First event by {small(self.design.label(by))}, comparable patients"
+        html.show(
+            *map(html.say, diagnosis(self._balanced(by), self.design)),
+            states.incidence_table(rows, self.design, by, caption=title),
+            html.say(readings.alike(rows, self.design), "reading"),
+        )
+        return rows
 
     def _absolute(self, rows: pd.DataFrame) -> pd.DataFrame:
         return rows[rows["model"] == "aalen-johansen"]

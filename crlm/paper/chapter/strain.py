@@ -226,7 +226,7 @@ class Strain(Asking):
                 parts.append(ratio.assign(model=model))
         left = endpoints.last_negative(frame, months)
         fitted = regression.interval_censored(frame.assign(left=left), [by])
-        return [*parts, fitted]
+        return [*parts, fitted, survival.turnbull(frame.assign(left=left), by)]
 
     def _visits_table(self, rows: pd.DataFrame, endpoint: str, by: str) -> html.Html:
         columns = [

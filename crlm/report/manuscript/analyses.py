@@ -246,6 +246,7 @@ _PURPOSES = {
     "pseudo-value": "Risks at a month were modelled by pseudo-values",
     "piecewise": "Ratios were estimated by period",
     "interval censored": "Events were taken to lie between two visits",
+    "turnbull": "Medians of events between two visits were also found without a shape",
     "partial pooling": "Levels of a factor were drawn together",
     "optimism corrected": "What a model has learnt of chance was taken off",
     "one minus km": "One minus the Kaplan-Meier curve stands beside, too high by design",

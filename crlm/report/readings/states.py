@@ -28,6 +28,7 @@ RULES = {
     "midpoint": "Half way between the examinations",
     "right bound": "As recorded, at the examination that saw it",
     "interval censored": "Anywhere between (Weibull)",
+    "turnbull": "Anywhere between (Turnbull, no shape)",
 }
 #: What becomes of patients who were lost before the month in question.
 LOST = {
@@ -39,10 +40,10 @@ LOST = {
 }
 
 
-def incidence(rows: pd.DataFrame, design: Design) -> str:
+def incidence(rows: pd.DataFrame, design: Design, model: str = "aalen-johansen") -> str:
     """How many had each kind of event by the last month, group by group, and how they differ."""
+    rows = rows[rows["model"] == model]
     shares = rows[rows["statistic"] == "cumulative_incidence"]
-    shares = shares[shares["model"] == "aalen-johansen"]
     groups, known = shares["group"].nunique(), shares[shares["estimate"].notna()]
     told: dict[float, list[str]] = {}
     for level in dict.fromkeys(known["level"]):
@@ -58,6 +59,15 @@ def incidence(rows: pd.DataFrame, design: Design) -> str:
         told.setdefault(month, []).append(f"{each} {what}{gap}")
     lines = [f"by month {month:g}, {'; '.join(parts)}" for month, parts in told.items()]
     return sentence("; ".join(lines))
+
+
+def alike(rows: pd.DataFrame, design: Design) -> str:
+    """The same among patients for whom both sides were options."""
+    told = incidence(rows, design, "overlap weighted")
+    if not told:
+        return "No share among comparable patients could be estimated."
+    whom = "Among patients for whom both were options, assuming no unmeasured difference"
+    return f"{whom}: {small(told)}"
 
 
 def kinds(rows: pd.DataFrame, design: Design) -> str:
@@ -244,8 +254,7 @@ def _whom(group: str, design: Design) -> str:
 
 def _gap(rows: pd.DataFrame, statistic: str, level: str, month: float) -> str:
     found = rows[(rows["statistic"] == statistic) & (rows["level"] == level)]
-    found = found[(found["time"] == month) & (found["model"] == "aalen-johansen")]
-    found = found[found["estimate"].notna()]
+    found = found[(found["time"] == month) & found["estimate"].notna()]
     if found.empty:
         return ""
     row = found.iloc[0].to_dict()
