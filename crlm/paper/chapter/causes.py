@@ -20,6 +20,7 @@ _TOLD = {
     "RFS": "it would tell in which organ the disease came back first, while the others compete",
     "SCP": "it would tell apart from each other how many lost surgical control and how many died",
 }
+_ENDS = "Curves end where fewer than {least} patients of the group are left."
 _NOT = {
     "RFS": (
         "A percentage of all patients at unequal follow-up is not a risk. What a subdistribution "
@@ -69,6 +70,7 @@ class Causes(Balance):
         pieces = [
             *map(html.say, diagnosis(rows, self.design)),
             picture,
+            html.aside(_ENDS.format(least=self.chapter_rules.min_at_risk)),
             states.incidence_table(self._absolute(rows), self.design, by, caption=title),
             html.fold("Hazard ratios: of the rate, and of the share", kinds),
         ]
