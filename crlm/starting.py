@@ -132,9 +132,9 @@ def _block(text: str, end: int) -> str:
 
 
 def _commented(row: ledger.SchemaRow) -> str:
-    kind = row.kind.removeprefix("list of ")
+    kind = row.kind.replace("list of ", "")
     example = _EXAMPLE.get(kind, "{}")
-    if row.kind.startswith("list of"):
+    for _ in range(row.kind.count("list of")):
         example = f"[{example}]"
     if row.kind == "date":
         example = "2015-01-31"

@@ -412,3 +412,22 @@ def test_a_large_ratio_is_no_missing_one():
     for statistic, found in (("coefficient", coef), ("se", errors)):
         want = ours.loc[ours["statistic"] == statistic, "estimate"].to_numpy()
         np.testing.assert_allclose(found, want, rtol=1e-4)
+
+
+def test_counts_of_all_patients_are_shared_among_the_groups(third):
+    """A paper of one arm prints its characteristics of all; the search once asked for counts."""
+    design, _, ledger_rows = third
+    told = ledger_rows["covariate"] == "sex"
+    whole = ledger_rows[~told]
+    first = ledger_rows[told].iloc[0]
+    printed = [("male", 61), ("female", 80)]
+    rows = [{**first, "group": "all", "level": s, "value": float(n)} for s, n in printed]
+    claims_of_all = pd.concat([whole, pd.DataFrame(rows)], ignore_index=True)
+    codes = [spreads.shared(design, claims_of_all, "sex", arm) for arm in SIZES]
+    assert list(map(len, codes)) == list(SIZES.values())
+    counts = pd.Series(sum(codes, [])).value_counts(dropna=False)
+    levels = design.levels("sex")
+    assert {levels[int(k)]: v for k, v in counts.items() if k == k} == dict(printed)
+    assert counts[np.nan] == 9  # of whom print says nothing
+    assert all(abs(part.count(0.0) / len(part) - 61 / 150) < 0.05 for part in codes)
+    assert spreads.shared(design, whole, "sex", "a") is None

@@ -27,7 +27,7 @@ _REMEDY = {
     "bool_type": "write true or false",
     "int_from_float": "write a whole number",
     "finite_number": "write a finite number",
-    "list_type": "write a list in square brackets",
+    "list_type": "write a list in square brackets (of tables: each begins with a double pair)",
     "dict_type": "write a table",
     "model_type": "write a table",
     "date_type": "write a date as 2015-01-31",

@@ -15,6 +15,13 @@ from crlm.paper.base import Base, Section, joined, nothing
 from crlm.report import figures, html, readings, tables
 
 
+def _shares(rows: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Sizes of the groups as counts of a characteristic among all, as some papers print them."""
+    sizes = rows[rows["group"].str.startswith(f"{by}=") & (rows["covariate"] == "")]
+    levels = sizes["group"].str.partition("=")[2]
+    return sizes.assign(group="all", covariate=by, level=levels)
+
+
 class Sections(Base):
     """What stands in the paper, in its order."""
 
@@ -102,6 +109,8 @@ class Sections(Base):
         )
         made = self.add(made)
         rows = joined(made, self.add(self._everybody(by, kept, spread)))
+        if self.prints(("n", "percent"), covariate=[by]):
+            self.add(_shares(made, by))
         notes = self.told("table", "continuous")
         table = tables.baseline_table(made, self.design, caption=title, smd=smd, notes=notes)
         summary = f"{title}: {counted(len(kept), 'characteristic')}"

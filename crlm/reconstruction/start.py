@@ -242,9 +242,14 @@ def _categories(
     open_ = [k for k, count in enumerate(counts) if count is None]
     total = int(sum(count or 0 for count in counts))
     if len(open_) > 1:
+        shared = spreads.shared(design, claims, name, group)
+        if shared is not None:
+            return shared[:n] + [math.nan] * (n - len(shared))
         raise DesignError(
-            f"{design.study}: print does not tell how often {name} is {levels} with "
-            f"{group}. Declare columns.{name}.counts in reconstruction.toml."
+            f"{design.study}: print counts the levels of {name} neither with "
+            f"{design.table_one['by']} = {group} nor among all patients. Say in "
+            f"reconstruction.toml how many there are: [columns.{name}] counts = {{ {group} = "
+            f"{{ {' = 0, '.join(levels)} = 0 }} }}."
         )
     if open_:
         counts[open_[0]] = n - total
@@ -330,6 +335,8 @@ def _freedom(
             for bound, key, share in ((lowest, "min", 0.0), (highest, "max", 1.0)):
                 printed = spreads.printed(claims, key, f"{by}={level}", name)
                 printed = None if key in spec.get("misread", ()) else printed
+                if printed is None and not knots and key not in spec.get("misread", ()):
+                    printed = spreads.bound_of_all(claims, key, f"{by}={level}", name)
                 value = knots.get(share, printed)
                 if value is not None:
                     bound[at, code] = value
