@@ -86,6 +86,19 @@ def test_what_a_safe_report_hides_is_not_said_to_be_nothing():
     assert told == "Overall survival: multivariable HR not shown."
 
 
+def test_each_level_of_an_exposure_has_its_ratio_in_the_answer():
+    """Of three arms the first ratio stood alone once, and nobody could tell whose it was."""
+    keys = {"endpoint": "OS", "covariate": "kras_codon", "model": "multivariable"}
+    design, levels = NCCH, ["codon12", "codon13"]
+    paper = readings.Print(ledger.load_claims("ncch_scp").iloc[:0])
+    rows = [*ratio(1.5, 0.04, level=levels[0]), *ratio(0.9, 0.6, level=levels[1])]
+    told = readings.answer("OS", made(), made(*rows, **keys), made(), design, paper)
+    for level in levels:
+        assert f"multivariable HR, {design.label('kras_codon', level)}: " in told
+    alone = readings.answer("OS", made(), made(*rows[:2], **keys), made(), design, paper)
+    assert "multivariable HR 1.50" in alone
+
+
 def test_which_hazards_are_not_proportional():
     keys = {"endpoint": "OS", "model": "ph_test", "statistic": "p"}
     each = ({"covariate": "hai", "estimate": 0.04}, {"covariate": "age", "estimate": 0.06})

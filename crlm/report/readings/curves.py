@@ -96,16 +96,17 @@ def answer(
     parts = list(filter(None, [_groups_text(medians, design, paper)]))
     ratios = [r for r in effect.to_dict("records") if r["statistic"] in RATIOS]
     tests = {keys_of(r): r for r in records_of(effect, statistic="p")}
-    known = [r for r in ratios if math.isfinite(r["estimate"])][:1]
+    known = [r for r in ratios if math.isfinite(r["estimate"])]
+    known = [r for r in known if r["model"] == known[0]["model"]]
     for row in {r["model"]: r for r in reversed(ratios)}.values():
         if row["model"] not in [r["model"] for r in known]:
             parts.append(f"{row['model']} {RATIOS[row['statistic']]} {lacking(row)}")
     for row in known:
         test = tests.get(keys_of(row))
         p = f", {p_phrase(test['estimate'])}" if test is not None else ""
-        parts.append(
-            f"{row['model']} {RATIOS[row['statistic']]} {interval(row)}{p}{paper.beside(row)}"
-        )
+        level = f", {design.label(row['covariate'], row['level'])}:" if len(known) > 1 else ""
+        ratio = f"{row['model']} {RATIOS[row['statistic']]}{level}"
+        parts.append(f"{ratio} {interval(row)}{p}{paper.beside(row)}")
     found = {(r["model"], r["statistic"]): r for r in tried.to_dict("records")}
     share = ending(found, ", claim", "percent")
     if share is not None and math.isfinite(share["estimate"]):
