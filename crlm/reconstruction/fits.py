@@ -211,111 +211,21 @@ def _sums(row, failed, last, n, efron, beta, values, counts, weight, zeros, grad
 @compiled
 def step(row, failed, last, n, efron, beta, values, counts, weight, p, gradient, information):
     """`_sums` by the loops compiled for so many covariates."""
+    given = (row, failed, last, n, efron, beta, values, counts, weight)
     if p == 2:
-        _sums(
-            row,
-            failed,
-            last,
-            n,
-            efron,
-            beta,
-            values,
-            counts,
-            weight,
-            (0.0,) * 2,
-            gradient,
-            information,
-        )
+        _sums(*given, (0.0,) * 2, gradient, information)
     elif p == 3:
-        _sums(
-            row,
-            failed,
-            last,
-            n,
-            efron,
-            beta,
-            values,
-            counts,
-            weight,
-            (0.0,) * 3,
-            gradient,
-            information,
-        )
+        _sums(*given, (0.0,) * 3, gradient, information)
     elif p == 4:
-        _sums(
-            row,
-            failed,
-            last,
-            n,
-            efron,
-            beta,
-            values,
-            counts,
-            weight,
-            (0.0,) * 4,
-            gradient,
-            information,
-        )
+        _sums(*given, (0.0,) * 4, gradient, information)
     elif p == 5:
-        _sums(
-            row,
-            failed,
-            last,
-            n,
-            efron,
-            beta,
-            values,
-            counts,
-            weight,
-            (0.0,) * 5,
-            gradient,
-            information,
-        )
+        _sums(*given, (0.0,) * 5, gradient, information)
     elif p == 6:
-        _sums(
-            row,
-            failed,
-            last,
-            n,
-            efron,
-            beta,
-            values,
-            counts,
-            weight,
-            (0.0,) * 6,
-            gradient,
-            information,
-        )
+        _sums(*given, (0.0,) * 6, gradient, information)
     elif p <= 9:
-        _sums(
-            row,
-            failed,
-            last,
-            n,
-            efron,
-            beta,
-            values,
-            counts,
-            weight,
-            (0.0,) * 9,
-            gradient,
-            information,
-        )
+        _sums(*given, (0.0,) * 9, gradient, information)
     else:
-        _sums(
-            row,
-            failed,
-            last,
-            n,
-            efron,
-            beta,
-            values,
-            counts,
-            weight,
-            (0.0,) * 16,
-            gradient,
-            information,
-        )
+        _sums(*given, (0.0,) * 16, gradient, information)
 
 
 @compiled
