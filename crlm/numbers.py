@@ -107,7 +107,8 @@ def restored(value: float, method: str) -> float | Shown:
         Of the same row: it says how a count was told.
     """
     if not math.isfinite(value):
-        return value
+        hidden = "hidden (<" in method or method.startswith(HIDDEN)
+        return Shown(value, HIDDEN) if hidden else value
     band, between, total = _BAND.search(method), _BETWEEN.search(method), _SUM.search(method)
     if between:
         return Shown(value, f"{between.group(1)}–{between.group(2)}")

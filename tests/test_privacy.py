@@ -467,6 +467,12 @@ def test_choices_that_move_a_few_patients_are_refused_before_anything_starts():
     privacy.refuse_close([(s, n, {**v, "safe": 0}) for s, n, v in runs])
 
 
+def test_a_hidden_number_of_a_file_is_no_median_that_is_not_reached():
+    for method in ("Kaplan-Meier; hidden (<5)", "not shown: fewer than 5"):
+        assert numbers.number(numbers.restored(math.nan, method)) == "not shown"
+    assert math.isnan(numbers.restored(math.nan, "Kaplan-Meier"))
+
+
 @pytest.mark.parametrize(
     ("value", "method", "text"),
     [

@@ -148,6 +148,8 @@ def _facts(
     several = len({run["study"] for run in runs}) > 1
     for label, study, table in cohorts:
         name = label or ("as the notebook says" if study not in titles else "shipped")
+        # A safe run does not know the file of its patients.
+        name = "not named" if name == "shipped" and tables[table]["kind"] == "own" else name
         facts.append(("Cohort", (f"{study}, " if several else "") + _patients(name, tables[table])))
     facts += [("Made with", made) for made in _made_with(runs)]
     shown = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in facts)

@@ -37,7 +37,7 @@ def interval(three: Sequence[float], statistic: str, unit: str = "", model: str 
 
 def with_unit(shown: str, unit: str) -> str:
     """A printed number and its unit, if it has one and is one."""
-    return f"{shown} {unit}" if unit and shown != "not reached" else shown
+    return f"{shown} {unit}" if unit and shown not in ("not reached", numbers.HIDDEN) else shown
 
 
 def converted(value: float, unit: str, wanted: str) -> float | None:

@@ -25,6 +25,11 @@ from crlm.report.figures.picture import (
     wrapped,
 )
 
+#: Marks of an axis of ratios, and the decades beyond which the fine ones would touch.
+_FINE = (0.05, 0.1, 0.2, 0.33, 0.5, 0.67, 1, 1.5, 2, 3, 5, 10, 20)
+_COARSE = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
+_DECADE = 1.35
+
 
 @lent.pure
 def forest(
@@ -159,9 +164,8 @@ def _finish_forest_axis(
     axis.set(xlim=(low, high), ylim=(len(labels) - 0.4, -0.6), title=title)
     axis.set_xlabel(f"{unit} (95 % CI), log scale")
     axis.axvline(1, color=SOFT, linewidth=0.9, linestyle="--", zorder=0)
-    marks = [
-        t for t in (0.05, 0.1, 0.2, 0.33, 0.5, 0.67, 1, 1.5, 2, 3, 5, 10, 20) if low <= t <= high
-    ]
+    fine = math.log10(high / low) <= _DECADE
+    marks = [t for t in (_FINE if fine else _COARSE) if low <= t <= high]
     axis.xaxis.set_major_locator(FixedLocator(marks))
     axis.xaxis.set_minor_locator(NullLocator())
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
