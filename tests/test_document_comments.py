@@ -109,6 +109,17 @@ def test_a_comment_over_cells_parts_their_words_and_one_on_a_picture_names_it(tm
     assert (line.on, line.rows, drawn.on) == ("RAS mutant | 63 | 44.0", (ROW,), "Figure 1")
 
 
+def test_a_comment_in_a_table_without_rows_names_the_table(tmp_path):
+    mark = '<w:bookmarkStart w:id="7" w:name="_Ref_Table_A12"/><w:bookmarkEnd w:id="7"/>'
+    caption = paragraph(mark, run("Table A12. Checklist"))
+    line = f"<w:tbl><w:tr><w:tc>{paragraph(commented(0, run('1: Title')))}</w:tc></w:tr></w:tbl>"
+    body = caption, line, paragraph(commented(1, run("After it.")))
+    found = comments.review(file_of(tmp_path, *body, notes=[said(0, "Ours?"), said(1, "So?")]))
+    assert [one.exhibit for one in found.remarks] == ["Table A12", ""]
+    assert "     in Table A12\n" in comments.as_text(found)
+    assert '"exhibit": "Table A12"' in comments.as_json(found)
+
+
 def test_a_comment_over_two_paragraphs_has_all_its_words(tmp_path):
     first = paragraph('<w:commentRangeStart w:id="0"/>', run("one "))
     second = paragraph(run("two"), '<w:commentRangeEnd w:id="0"/>', run(" three"))

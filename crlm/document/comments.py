@@ -25,6 +25,8 @@ _W15 = "{http://schemas.microsoft.com/office/word/2012/wordml}"
 _MOST, _RATIO, _LET_BE = 200_000_000, 200, 1_000_000
 _CHANGES = {"ins": "insertion", "del": "deletion", "moveTo": "insertion", "moveFrom": "deletion"}
 _FEW = 3
+#: How the bookmark around the label of a caption begins.
+_CAPTION = "_Ref_"
 _FORMAT = ("rPrChange", "pPrChange", "tblPrChange", "tcPrChange", "trPrChange", "sectPrChange")
 
 
@@ -46,6 +48,8 @@ class Remark:
         The comment, or what was put in.
     rows : tuple of str
         Names (`ledger.row_name`) of the result rows of its line or reading.
+    exhibit : str
+        The table or figure in whose line or caption it stands: "Table A12".
     note : str
         What a reader should know: that the text is deleted by now, or the place gone.
     reply_to : str
@@ -61,6 +65,7 @@ class Remark:
     on: str = ""
     text: str = ""
     rows: tuple[str, ...] = ()
+    exhibit: str = ""
     note: str = ""
     reply_to: str = ""
     done: bool = False
@@ -218,6 +223,7 @@ class _Reader:
         self.trail: dict[int, str] = {}
         self.open: set[str] = set()
         self.place: tuple[str, ...] = ()
+        self.exhibit = ""
         self.remarks: list[Remark] = []
 
     def read(self, body: ElementTree.Element) -> None:
@@ -231,6 +237,9 @@ class _Reader:
             words = _text(block).strip()
             self.trail = {n: t for n, t in self.trail.items() if n < level} | {level: words}
         self.place = self.rows(block)
+        named = [n for n in self.bookmarks(block) if n.startswith(_CAPTION)]
+        if named or block.tag == f"{_W}p":
+            self.exhibit = "".join(named[:1]).removeprefix(_CAPTION).replace("_", " ")
         changes: list[Remark] = []
         self.walk(block, "", changes)
         self.remarks += _merged(changes)
@@ -240,9 +249,12 @@ class _Reader:
         return self.levels.get(style.get(f"{_W}val", ""), 0) if style is not None else 0
 
     def rows(self, block: ElementTree.Element) -> tuple[str, ...]:
-        names = [mark.get(f"{_W}name", "") for mark in block.iter(f"{_W}bookmarkStart")]
+        names = self.bookmarks(block)
         rows = [row for name in names for row in self.known.rows.get(name, ())]
         return tuple(dict.fromkeys(rows))
+
+    def bookmarks(self, block: ElementTree.Element) -> list[str]:
+        return [mark.get(f"{_W}name", "") for mark in block.iter(f"{_W}bookmarkStart")]
 
     @property
     def section(self) -> tuple[str, ...]:
@@ -275,6 +287,7 @@ class _Reader:
         one = self.comments.get(number)
         if one and not one.seen:
             one.seen, one.remark.section, one.remark.rows = True, self.section, self.place
+            one.remark.exhibit = self.exhibit
             self.remarks.append(one.remark)
 
     def next_cell(self) -> None:
@@ -313,10 +326,12 @@ class _Reader:
 
     def remark(self, kind: str, element: ElementTree.Element) -> Remark:
         who = element.get(f"{_W}author", "")
-        return Remark(kind, who, _date(element), self.section, rows=self.place)
+        place = {"rows": self.place, "exhibit": self.exhibit}
+        return Remark(kind, who, _date(element), self.section, **place)
 
     def finished(self) -> list[Remark]:
         for one in self.comments.values():
+            one.remark.on = re.sub(r"(?: \|)+ *$", "", one.remark.on)
             if one.deleted and all(one.deleted):
                 one.remark.note = "on text that is deleted by now"
         gone = [one.remark for one in self.comments.values() if not one.seen]
@@ -365,6 +380,7 @@ def as_text(found: Review) -> str:
             lines += ["", " > ".join(section) or "Before the first heading"]
         lines.append(f"  {number}. {_line(remark)}")
         lines += [f"     row: {words}" for words in _places(remark.rows)]
+        lines += [f"     in {remark.exhibit}"] if remark.exhibit and not remark.rows else []
     said = sum(remark.kind == "comment" for remark in found.remarks)
     counts = [_counted(said, "comment"), _counted(len(found.remarks) - said, "tracked change")]
     return "\n".join([f"{found.file}: {', '.join(counts)}", *lines])
