@@ -166,6 +166,10 @@ def weighted(frame, *, terms=TERMS, cap=0.9, **changes):
     )
 
 
+def from_start(frame, *, terms=TERMS, assumed=1.5, **changes):
+    return causal.time_dependent(frame, "hai", "", terms, assumed=assumed, **changes)
+
+
 def imputed(frame, *, terms=TERMS, m=2, seed=1, **changes):
     return pd.concat(missing.impute(frame, [("hai", "factor"), *terms], m, seed, **changes))
 
@@ -206,6 +210,15 @@ DEAR = {
         "ties": (lambda f: f, {"ties": "breslow"}),
         "level": (lambda f: f, {"conf_level": 0.9}),
         "population": (lambda f: f, {"population": "some"}),
+    },
+    from_start: TABLES
+    | {
+        "terms": (lambda f: f, {"terms": TERMS[:1]}),
+        "start": (lambda f: f, {"assumed": 3.0}),
+        "ties": (lambda f: f, {"ties": "breslow"}),
+        "level": (lambda f: f, {"conf_level": 0.9}),
+        "population": (lambda f: f, {"population": "some"}),
+        "limits": (lambda f: f, {"limits": {**causal.THRESHOLDS, "immortal_shift": 0.5}}),
     },
     imputed: TABLES
     | {

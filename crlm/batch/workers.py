@@ -177,6 +177,8 @@ class Plain:
             return lost(job, "was stopped")
         process = _child([sys.executable, "-m", "crlm.batch.runner", str(os.getpid())])
         self._alive.add(process)
+        if self._over:  # stopped while it started
+            _kill_tree(process)
         limit = job["seconds"] + _GRACE if job["seconds"] else None
         try:
             said, _ = process.communicate(json.dumps(job).encode(), timeout=limit)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from crlm import regression, survival
+from crlm import lent, regression, survival
 from crlm.causal import flags
 from crlm.causal.adjusted import contrast, first, fitted
 from crlm.causal.terms import Scale, design_of, learn, numbers, two_levels, words_of
@@ -72,6 +72,24 @@ def time_dependent(
     ----------
     Suissa S. Am J Epidemiol 2008;167:492.
     """
+    covariates = [name for term in adjust for name in term[:1]]
+    used = {"endpoint", "time", "event", "entry", exposure, start_column, *covariates}
+    held = frame[[name for name in frame if name in used]]
+    how = (assumed, ties, conf_level, population)
+    return _time_dependent(held, exposure, start_column, adjust, how, limits)
+
+
+@lent.pure
+def _time_dependent(
+    frame: pd.DataFrame,
+    exposure: str,
+    start_column: str,
+    adjust: Sequence[Sequence[str]],
+    how: tuple[float | None, str, float, str],
+    limits: flags.Limits,
+) -> pd.DataFrame:
+    """The rows, of nothing but the columns that are used."""
+    assumed, ties, conf_level, population = how
     model = "time dependent" if assumed is None else "assumed start"
     check_ties(ties)
     treated, levels = two_levels(frame, exposure)
@@ -91,11 +109,11 @@ def time_dependent(
         why = "not estimable: no patient has the exposure and its start"
         record = {**_at(frame, model, exposure, levels[1], population), "method": why}
         return rows([{**record, "statistic": "hazard_ratio"}])
-    at, how = {**base, "level": levels[1]}, (exposure, scales, ties, quantile_of_level(conf_level))
-    moved = _from_start(part, treated[known], start[known], (*how, at), [*say, *notes])
+    at, told = {**base, "level": levels[1]}, (exposure, scales, ties, quantile_of_level(conf_level))
+    moved = _from_start(part, treated[known], start[known], (*told, at), [*say, *notes])
     among = ",".join([*([population] if population != "all" else []), f"{start_column}=known"])
     at = {**at, "model": "diagnostic", "population": among if lost else population}
-    ever = _ever(part, treated[known], (*how, at), notes)
+    ever = _ever(part, treated[known], (*told, at), notes)
     return pd.concat([moved, ever, _immortal(ever, moved, limits, base)], ignore_index=True)
 
 
