@@ -24,7 +24,7 @@ from crlm import (
 )
 from crlm.paper.chapter import asking
 from crlm.privacy import attack, continuous, counts, curves, quantities, wording
-from crlm.report import manuscript
+from crlm.report import figures, manuscript
 from tests import cells
 
 STUDIES = ("ncch_scp", "mskcc_hai")
@@ -289,6 +289,22 @@ def test_levels_drawn_together_are_shown_where_every_level_has_enough(ncch):
         told = made[made["statistic"].isin(["hazard_ratio", "p"])]
         assert told["estimate"].notna().all() == visible
         assert told["estimate"].notna().any() == visible
+
+
+@pytest.mark.parametrize("k", [3, 5])
+def test_levels_drawn_together_are_drawn_where_their_counts_have_texts(ncch, k):
+    design, frames = ncch
+    frame = frames["OS"].copy()
+    frame.loc[frame.index[:20], "kras_codon"] = pd.NA
+    release = privacy.Release(k)
+    release.endpoints({**frames, "OS": frame})
+    made = release.rows(regression.pooled_levels(frame, "kras_codon"))
+    assert any(isinstance(value, numbers.Shown) for value in made["estimate"])
+    ratios = made[made["statistic"] == "hazard_ratio"]
+    drawn = ratios["model"] == "partial pooling"
+    picture = figures.drawn_together(ratios[~drawn], ratios[drawn], design, title="t")
+    shown = ratios["estimate"].notna().all()
+    assert (picture is not None) == shown and "– of –" not in (picture.alt if picture else "")
 
 
 def test_a_joint_model_tells_no_size_of_other_patients(ncch):

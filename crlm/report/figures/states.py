@@ -97,7 +97,7 @@ def months_in_state(rows: pd.DataFrame, design: Design, *, title: str) -> Pictur
     rows : pandas.DataFrame
         `months_in_state` rows of one horizon.
     """
-    rows = rows[np.isfinite(rows["estimate"])]
+    rows = rows[np.isfinite(rows["estimate"].astype(float))]
     states, groups = _ordered(rows["level"]), _ordered(rows["group"])
     found = {(r["level"], r["group"]): r for r in rows.to_dict("records")}
     with matplotlib.rc_context(STYLE):
@@ -137,12 +137,12 @@ def drawn_together(raw: pd.DataFrame, pooled: pd.DataFrame, design: Design, *, t
     Picture or None
         None where nothing was estimated.
     """
-    pooled = pooled[np.isfinite(pooled["estimate"])]
+    pooled = pooled[np.isfinite(pooled["estimate"].astype(float))]
     before = raw.set_index("level")["estimate"].to_dict()
     if pooled.empty:
         return None
     records = pooled.to_dict("records")
-    ends = pooled[["conf_low", "conf_high"]].to_numpy()
+    ends = pooled[["conf_low", "conf_high"]].to_numpy(dtype=float)
     low, high = max(min(0.8, ends.min()), 0.05) / 1.1, min(max(1.25, ends.max()), 20) * 1.1
     with matplotlib.rc_context(STYLE):
         figure, frame = sheet(1.1 + 0.42 * len(records), FOREST)
@@ -296,6 +296,8 @@ def _label(row: Mapping[str, Any], design: Design) -> str:
 
 
 def _with_counts(row: Mapping[str, Any], design: Design) -> str:
+    if not math.isfinite(row["events"]):
+        return _label(row, design)
     events = counted(row["events"], "event")
     return f"{_label(row, design)}\n{events} of {number(row['n'], 0)}"
 
