@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crlm import ledger
+from crlm import ledger, multistate
 from crlm.paper import Paper
 from tests.test_whole_reports import UNREADABLE, own_table
 
@@ -32,6 +32,7 @@ CALLS = {
         "hazards": lambda p: p.changing_hazards(["OS", "RFS"], of="hai"),
     },
 }
+STATES = ["controllable", "controllable recurrence", "failure", "death"]
 EXPOSURE = {"ncch_scp": "ras", "mskcc_hai": "hai"}
 RULES = {
     "ncch_scp": {"selection": "enter", "entry_p": 0.1, "univariable_p": "logrank"},
@@ -291,3 +292,30 @@ def test_states_from_ready_columns_are_those_of_the_history(tmp_path, shown):
         both = pd.merge(one, other, on=keys)
         assert len(both) > 8
         np.testing.assert_allclose(both["estimate_x"], both["estimate_y"], atol=0.6, equal_nan=True)
+
+
+def test_curves_of_causes_end_where_few_are_left():
+    time = np.arange(1.0, 31)
+    frame = pd.DataFrame({"time": time, "event": time % 2 == 0})
+    frame["cause"] = pd.Categorical(np.where(frame["event"], "liver", None), ["liver", "death"])
+    whole, cut = (multistate.incidence_curve(frame, min_at_risk=k) for k in (0, 10))
+    assert whole["time"].max() == 30 and cut["time"].max() == 20
+    kept = whole[whole["time"] <= 20].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, cut)
+
+
+def test_a_state_that_nobody_was_in_has_no_difference():
+    """Without a history that tells recurrences apart, nobody is ever in that state."""
+    n = 40
+    half = np.arange(n) % 2 == 0
+    stays = pd.DataFrame({"patient_id": range(n), "t0": 0.0, "t1": np.arange(20.0, 20 + n)})
+    stays["since"] = 0.0
+    stays["from"] = pd.Categorical(["controllable"] * n, STATES)
+    stays["to"] = pd.Categorical(np.where(half, "failure", "death"), STATES)
+    stays["ras"] = pd.Categorical(np.where(np.arange(n) % 3 == 0, "mutant", "wild"))
+    rows = multistate.states(stays, "ras", [24], 0.0, samples=0, min_at_risk=5)
+    gaps = rows[rows["statistic"] == "months_in_state_difference"].set_index("level")
+    gaps = gaps[gaps["time"] == 24]
+    assert np.isnan(gaps.loc["controllable recurrence", "estimate"])
+    assert "nobody was in this state" in gaps.loc["controllable recurrence", "method"]
+    assert np.isfinite(gaps.loc["failure", "estimate"])
