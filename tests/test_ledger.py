@@ -490,3 +490,8 @@ def test_ratios_that_no_model_can_answer_are_named(ncch):
     ncch.change({"id": name}, covariate="sex", level=design.levels("sex")[0])
     told = dict(ledger.against_themselves(ledger.load_claims("ncch_scp"), design))[name]
     assert "say in the column reference which level" in told
+
+
+def test_no_rows_have_the_columns_and_kinds_of_rows():
+    none, one = ledger.rows([]), ledger.rows([{"statistic": "n", "estimate": 3.0}])
+    assert none.dtypes.equals(one.dtypes)

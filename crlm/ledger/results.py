@@ -56,7 +56,8 @@ def rows(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     # Column by column: a frame of records costs four times as much, and a run makes hundreds.
     numbers = {name: np.array(columns[name], dtype=float) for name in _NUMBERS}
     frame = pd.DataFrame({**columns, **numbers})
-    return frame
+    texts = frame.columns.difference(_NUMBERS)
+    return frame if len(frame) else frame.astype(dict.fromkeys(texts, object))
 
 
 def collect(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:

@@ -69,9 +69,9 @@ def turnbull(
 
     Examples
     --------
-    Seen at months 4, 8 and 8, after clear visits at 0, 4 and 0: two of three between 4 and 8.
+    Seen at months 4, 8 and 8, after clear visits at 0, 4 and 4: two of three between 4 and 8.
 
-    >>> three = pd.DataFrame({"time": [4.0, 8, 8], "left": [0.0, 4, 0], "event": True})
+    >>> three = pd.DataFrame({"time": [4.0, 8, 8], "left": [0.0, 4, 4], "event": True})
     >>> float(turnbull(three)["estimate"].iloc[0])
     6.0
     """
