@@ -330,13 +330,14 @@ def test_a_chart_without_a_label_has_the_words_of_the_reports():
     effects, _ = choosing.effects(frame(*records), CLAIMS, [entry])
     assert [effect.label for effect in effects[:3]] == [
         "HR: HAI against no HAI, OS, multivariable",
-        "HR: More than the cut-off metastases (yes against no), OS, multivariable",
-        "HR: Clinical risk score ≥ the cut-off against < the cut-off, OS, multivariable",
+        "HR: More than x metastases (yes against no), OS, multivariable",
+        "HR: Clinical risk score ≥ x against < x, OS, multivariable",
     ]
+    assert names.cut_note(effect.label for effect in effects) and not names.cut_note(["HR: x y"])
     named, _ = choosing.effects(frame(*records), CLAIMS, [{**entry, "label": "Mine"}])
     assert [effect.label for effect in named[:2]] == [
         "Mine: HAI against no HAI",
-        "Mine: More than the cut-off metastases (yes against no)",
+        "Mine: More than x metastases (yes against no)",
     ]
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from crlm.batch import curves, units
 from crlm.batch.choosing import Effect
 from crlm.batch.curves import in_order, report_of, text_of, value_of
+from crlm.batch.names import cut_note
 from crlm.ledger import Design
 from crlm.naming import KINDS, unsafe_banner
 
@@ -81,13 +82,14 @@ def page(
     small : int
         Counts of fewer than five patients among the rows of runs on the reader's own patients.
     """
+    told = [*notes, *cut_note(effect.label for effect in effects)]
     parts = {
         "TITLE": escape("Batch: " + ", ".join(dict.fromkeys(run["study"] for run in runs))),
         "BANNERS": _banners(runs, tables) + _sending(runs, small),
         "SUMMARY": _summary(runs),
         "FACTS": _facts(runs, tables, titles),
         "PARQUET": ' and <a href="results.parquet">results.parquet</a>' if parquet else "",
-        "NOTES": "".join(f'<p class="note">{escape(note)}</p>' for note in notes),
+        "NOTES": "".join(f'<p class="note">{escape(note)}</p>' for note in told),
         "CURVES": curves.draw(runs, choices, [e for e in effects if e.drawn] or effects),
         "FAILURES": _failures(runs),
         "FILTERS": _filters(runs, choices),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,9 @@ from crlm.ledger import KEYS, STATISTICS, Design, load_design, studies
 from crlm.naming import describe
 
 _SHORT = {"hazard_ratio": "HR", "odds_ratio": "OR", "median_survival": "median"}
-_ANY_CUT = "the cut-off"
+_ANY_CUT = "x"
+#: How a cut-off without its number stands in a name: "> x", "More than x".
+_CUT_IN_A_NAME = re.compile(r"(?:[<>≤≥]|\bthan) x\b")
 
 
 def label_of(keys: Mapping[str, Any]) -> str:
@@ -52,6 +55,12 @@ def apart(told: Sequence[str], keys: Mapping[str, Any]) -> str:
     usual = [] if set(told) <= {"study", "statistic", "unit"} else [words]
     rest += [str(keys["study"])] if "study" in told else []
     return ", ".join(filter(None, [*usual, *rest]))
+
+
+def cut_note(labels: Iterable[str]) -> list[str]:
+    """What x means, where a name has a cut-off, which each run may set."""
+    known = any(map(_CUT_IN_A_NAME.search, labels))
+    return ["x in a name is a cut-off, which each run may set."] if known else []
 
 
 def _words(keys: Mapping[str, Any]) -> str:
