@@ -87,6 +87,17 @@ def test_the_documentation_and_the_report_say_what_the_table_holds():
         assert f"| {name} | {len(part)} | {' | '.join(map(str, counts))} |" in said
 
 
+def test_the_documentation_says_what_thirteen_cohorts_a_print_hold():
+    root = ledger.data_folder().parent
+    found = pd.read_csv(root / "benchmarks" / "real_cohorts_13.csv")
+    hit, by = found["forecast"].sum(), found.groupby("cohort")["forecast"].agg(["sum", "size"])
+    tcia, trial = (f"{by.loc[c, 'sum']} of {by.loc[c, 'size']}" for c in ("tcia", "colon"))
+    whole = f"{hit} of {len(found)} ({100 * hit / len(found):.1f} %"
+    said = (root / "docs" / "reconstruction.md").read_text("utf-8")
+    assert f"{whole}; TCIA {tcia}, trial {trial})" in said
+    assert f"{whole})" in (root / "benchmarks" / "README.md").read_text("utf-8")
+
+
 def test_a_stored_table_is_read_again_without_its_members(tmp_path):
     root = ledger.data_folder().parent / "benchmarks"
     stored = pd.read_csv(root / "left_out_mskcc_hai.csv")
