@@ -101,6 +101,25 @@ def test_a_ratio_within_a_level_is_not_called_an_interaction():
     assert any(row.startswith("Hazard ratio of adjuvant HAI × KRAS") for row in rows)
 
 
+def test_rows_have_beside_them_what_other_cohorts_from_the_print_give(tmp_path):
+    design = ledger.load_design("mskcc_hai")
+    keys = {"endpoint": "OS", "group": "hai", "statistic": "rmst_difference", "unit": "months"}
+    rows = ledger.rows([{**keys, "time": 60.0, "estimate": 6.0}, {**keys, "time": 59.0}])
+    told = synthetic.siblings(rows, design).text
+    held = json.loads((design.folder / "ensemble.json").read_text(encoding="utf-8"))
+    (one,) = (
+        q for q in held["quantities"] if q["time"] == 60 and ledger.row_name(q) in names_of(rows)
+    )
+    assert f"to month 60: {one['low']:.2f} to {one['high']:.2f}, {one['verdict']}." in told
+    assert told.count(" to month ") == 1
+    assert synthetic.siblings(rows[1:], design) is None
+    assert synthetic.siblings(rows, _at(design, tmp_path)) is None
+
+
+def names_of(rows):
+    return {ledger.row_name(row) for row in rows.to_dict("records")}
+
+
 def test_without_an_ensemble_the_report_says_so(tmp_path):
     (told,) = synthetic.ensemble(_at(ledger.load_design("ncch_scp"), tmp_path))
     assert "No ensemble.json" in told.text

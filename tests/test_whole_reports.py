@@ -160,4 +160,5 @@ def test_odd_cohorts_end_with_a_report(table, kind, tmp_path, monkeypatch):
         frame[after] = gap.where(frame[after].notna())
     namespace, shown = report(study, frame, tmp_path, monkeypatch, entered_late="drop")
     assert "own cohort" in shown.text
+    assert "same print" not in shown.text, "nothing of the synthetic cohorts beside real patients"
     assert len(namespace["paper"].results)

@@ -12,7 +12,7 @@ import pandas as pd
 from crlm import audit, cohort, files, ledger, once, privacy, regression
 from crlm.ledger import ParameterError
 from crlm.numbers import counted
-from crlm.report import html, readings
+from crlm.report import html, readings, synthetic
 from crlm.report.figures import Picture
 
 
@@ -267,6 +267,11 @@ class Base:
         told = self.print.taken()
         html.show(*pieces, html.say(text, "reading", told) if text else None)
         return Section(rows, figure)
+
+    def beside_siblings(self, section: Section) -> Section:
+        """Show what other cohorts from the same print say of these rows; on a synthetic cohort."""
+        html.show(synthetic.siblings(section.rows, self.design) if self.synthetic else None)
+        return section
 
 
 def joined(*parts: pd.DataFrame) -> pd.DataFrame:

@@ -48,9 +48,8 @@ class Robustness(Base):
             return nothing()
         names = {"hazard_ratio": "HR"}
         table = tables.effects_table(rows, self.design, caption=title, statistics=names)
-        return self.section(
-            rows, [html.fold(title, table)], readings.interaction(rows, self.design)
-        )
+        told = readings.interaction(rows, self.design)
+        return self.beside_siblings(self.section(rows, [html.fold(title, table)], told))
 
     def proportional_hazards(self) -> Section:
         """The test of Grambsch and Therneau for each multivariable Cox model of the paper."""
@@ -302,7 +301,7 @@ class Robustness(Base):
         table = tables.restricted_table(rows, self.design, caption=caption)
         section = self.section(rows, [table], readings.months(rows, self.design))
         html.show(html.aside(_HORIZON) if not tau and self.design.chapter else None)
-        return section
+        return self.beside_siblings(section)
 
     def _means(self, endpoint: str, by: str, tau: float) -> pd.DataFrame:
         frame = self.frames[endpoint]
@@ -352,7 +351,8 @@ class Robustness(Base):
             caption=f"Concordance with {self.design.endpoint_name(endpoint)}",
             statistics={"concordance": "Harrell's C"},
         )
-        return self.section(rows, [table], readings.concordance(rows, _SCORES))
+        told = readings.concordance(rows, _SCORES)
+        return self.beside_siblings(self.section(rows, [table], told))
 
 
 def _curve_rows(rows: pd.DataFrame, endpoint: str, by: str) -> pd.DataFrame:

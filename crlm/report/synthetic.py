@@ -11,14 +11,15 @@ from typing import Any
 import pandas as pd
 
 from crlm.files import checksum
-from crlm.ledger import Design
+from crlm.ledger import Design, row_name
 from crlm.naming import name_of
 from crlm.numbers import estimate
-from crlm.report.html import Html, fold, say, skipped, table
+from crlm.report.html import Html, aside, fold, say, skipped, table
 
 #: Two programs agree on a number when they differ by no more than this share of it.
 _SAME = 1e-4
 _MOST_LOST = 4
+_MEANS = "pinned: print settles it though it states it nowhere; open: print does not"
 
 
 def certificate(
@@ -173,6 +174,31 @@ def ensemble(design: Design) -> list[Html]:
         ),
         fold(summary, folded),
     ]
+
+
+def siblings(rows: pd.DataFrame, design: Design) -> Html | None:
+    """Where one more cohort from the same print would have these rows; None if none is known.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Result rows of one section.
+    design : Design
+        Its folder may hold ensemble.json.
+    """
+    path = design.folder / "ensemble.json"
+    if not path.is_file():
+        return None
+    held = json.loads(path.read_text(encoding="utf-8"))
+    asked = {row_name(row) for row in rows.to_dict("records")}
+    known = [q for q in held["quantities"] if q["low"] is not None and row_name(q) in asked]
+    if not known:
+        return None
+    told = "; ".join(f"{_called(q, design)}: {_forecast(q)}, {q['verdict']}" for q in known)
+    return aside(
+        f"One more cohort from the same print, in nine of ten cases by {held['cohorts']} that were "
+        f"made ({_MEANS}): {told}."
+    )
 
 
 def _quantities(found: pd.DataFrame, design: Design, caption: str) -> Html:
