@@ -329,6 +329,22 @@ def test_an_e_value_is_made_of_a_released_ratio(ncch):
     assert release.state.fine["OS", "all", "multivariable", "ras"]
 
 
+def test_a_quantity_that_two_tables_tell_differently_is_told_once():
+    """Hidden where it is a part, a band where it stands alone: no report may end over that."""
+    n = {"statistic": "n", "unit": "patients"}
+    hidden = {**n, "covariate": "a", "method": "hidden (<5)"}
+    band = {**n, "covariate": "a", "estimate": 7.0, "method": "band of 5"}
+    total = {**n, "covariate": "b", "estimate": 8.0, "method": "sum of bands (<15)"}
+    narrow = {**n, "covariate": "b", "estimate": 4.0, "method": "band of 8"}
+    exact = {**n, "covariate": "c", "estimate": 60.0}
+    parts = [ledger.rows([hidden, total, exact]), ledger.rows([]), ledger.rows([band, narrow])]
+    found = ledger.collect([privacy.plainest(parts)])
+    assert found["covariate"].tolist() == ["c", "a", "b"]
+    assert found["estimate"].tolist() == [60.0, 7.0, 4.0]
+    with pytest.raises(ledger.LedgerError):
+        ledger.collect(parts)
+
+
 # ---- whole reports --------------------------------------------------------------
 
 

@@ -147,7 +147,9 @@ class Base:
     def results(self) -> pd.DataFrame:
         """All result rows so far; no two of them share their keys."""
         if self._collected[0] != len(self._parts):
-            self._collected = (len(self._parts), ledger.collect(self._parts))
+            safe = self.release.on and any(map(len, self._parts))
+            parts = [privacy.plainest(self._parts)] if safe else self._parts
+            self._collected = (len(self._parts), ledger.collect(parts))
         return self._collected[1].copy()
 
     def _frames(self) -> dict[str, pd.DataFrame]:

@@ -18,7 +18,7 @@ import pandas as pd
 
 from crlm.ledger import ROW_COLUMNS, CrlmError
 from crlm.ledger import rows as result_rows
-from crlm.numbers import Shown
+from crlm.numbers import Shown, counted
 from crlm.privacy import lifetimes, models, others, quantities, specifications, tables, wording
 from crlm.privacy.attack import Attack, Protected, TruthOutside
 from crlm.privacy.counts import Register, check_k
@@ -214,8 +214,9 @@ class Release:
         narrow = self._narrow(self.released)
         if narrow:
             raise DisclosureError(
-                f"{len(narrow)} small counts keep fewer than {self.k} possible values, so nothing "
-                "was written. Take a larger --safe, or leave sections out of the notebook."
+                f"An attack on this report leaves fewer than {self.k} possible values to "
+                f"{counted(len(narrow), 'small count')}, so nothing was written. Take a larger "
+                "--safe, or leave sections out of the notebook."
             )
         digest = hashlib.sha256(_frame(self.released).to_csv().encode()).hexdigest()
         return f"rows {digest[:8]}"
