@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import jupytext
+import numpy as np
 from IPython.core import displayhook, formatters  # noqa: F401  IPython's display needs them
 
 from crlm import files, lent, once
@@ -44,13 +45,15 @@ class Shown(list):
         return "\n".join(repr(piece) for piece in self)
 
 
-def execute(study, monkeypatch, shelf=None, **values):
+def execute(study, monkeypatch, shelf=None, paint=True, **values):
     """Run a study's notebook with these parameters.
 
     Parameters
     ----------
     shelf : Path, optional
         Folder where runs leave what other runs may take, as in a batch (`crlm.lent.pure`).
+    paint : bool
+        Whether pictures are painted once they are drawn; not needed where rows are looked at.
 
     Returns
     -------
@@ -73,6 +76,9 @@ def execute(study, monkeypatch, shelf=None, **values):
         return Handle(len(shown) - 1) if display_id else None
 
     monkeypatch.setattr("IPython.display.display", display)
+    if not paint:
+        blank = np.full((9, 9, 3), 255, np.uint8)
+        monkeypatch.setattr("crlm.report.figures.picture._cropped", lambda _: blank)
     for name, value in lent.told(*_lent(study), *[str(shelf)] * 2 if shelf else []).items():
         monkeypatch.setenv(name, value)
     cells = jupytext.read(ROOT / "notebooks" / f"{study}.md").cells

@@ -67,7 +67,7 @@ def shelf(tmp_path_factory):
 
 def default_rows(study, monkeypatch, shelf, **values):
     values = {**cells.QUICK, "reviewer_chapter": False, **values}
-    namespace, _ = cells.execute(study, monkeypatch, shelf, **values)
+    namespace, _ = cells.execute(study, monkeypatch, shelf, paint=False, **values)
     return namespace["paper"].results
 
 

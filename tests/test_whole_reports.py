@@ -57,9 +57,10 @@ def test_a_table_may_lack_columns(table, number, tmp_path, monkeypatch):
     if len(kept) < 2:
         pytest.skip("a table of identifiers alone is no table")
     try:
-        # The chapter takes most of the time: a quarter of these tables goes through it.
-        chapter = {"reviewer_chapter": number % 4 == 0}
-        namespace, shown = report(study, frame[kept], tmp_path, monkeypatch, **chapter)
+        # Chapter and painting take most of the time: a quarter of these tables has both.
+        whole = number % 4 == 0
+        values = {"reviewer_chapter": whole, "paint": whole}
+        namespace, shown = report(study, frame[kept], tmp_path, monkeypatch, **values)
     except ledger.CohortError as error:
         assert len(str(error)) > 40
         return
