@@ -54,7 +54,32 @@ def render(notebook: Any) -> str:
 
 def arranged(notebook: Any) -> Any:
     """The notebook in the order of its report: the answer first, empty sections told at the end."""
-    return _folded(_without_empty(_answer_first(notebook)))
+    return _folded(_without_empty(_answer_first(_undressed(notebook))))
+
+
+def _undressed(notebook: Any) -> Any:
+    """The notebook without the style sheet among its outputs, which JupyterLab needs.
+
+    The page has it in its head; a second one would stand behind the page's own rules and take
+    back what these say of phones and paper.
+    """
+    plain = copy.copy(notebook)
+    plain["cells"] = [_plain(cell) for cell in notebook.cells]
+    return plain
+
+
+def _plain(cell: Any) -> Any:
+    shown = cell.get("outputs", ())
+    kept = [out for out in shown if not _is_style(out.get("data", {}).get("text/html", ""))]
+    if len(kept) == len(shown):
+        return cell
+    bare = copy.copy(cell)
+    bare["outputs"] = kept
+    return bare
+
+
+def _is_style(html: str) -> bool:
+    return re.fullmatch(r'<div class="crlm"><style>.*</style></div>', html, re.DOTALL) is not None
 
 
 def _answer_first(notebook: Any) -> Any:

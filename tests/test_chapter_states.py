@@ -123,6 +123,11 @@ def test_numbers_of_the_synthetic_cohort(shown):
     months = rows[rows["statistic"] == "months_in_state"]
     at = months[(months["time"] == 60) & (months["group"] == "ras=wild")]
     assert at["estimate"].sum() == pytest.approx(60)
+    # Nine mutant patients are left at month 24, eight alive at month 60: no picture goes there.
+    ends = re.findall(r"RAS mutant: \d+ % by month ([\d.]+)", "\n".join(found["causes"][1]))
+    assert len(ends) == 2 and all(12 < float(end) < 24 for end in ends)
+    (end,) = re.findall(r"RAS mutant at month ([\d.]+):", "\n".join(found["states"][1]))
+    assert 48 < float(end) < 60
     mutant = months[(months["time"] == 60) & (months["group"] == "ras=mutant")]
     assert mutant["estimate"].isna().all() and mutant["method"].str.contains("fewer than 10").all()
 

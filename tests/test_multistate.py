@@ -184,6 +184,10 @@ def test_curves_step_where_the_rows_say():
     at_12 = states[states["time"] == 12].set_index("level")["estimate"]
     assert at_12.to_dict() == pytest.approx({C: 1 / 6, R: 1 / 6, F: 1 / 6, D: 1 / 2})
     assert states["time"].max() == 14
+    few = multistate.state_curve(SIX, min_at_risk=3)
+    kept = states[states["time"].isin(few["time"])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(few, kept)
+    assert few["time"].max() == 12, "of six patients three are left just before month 12"
 
 
 def test_another_rule_has_rows_of_its_own():

@@ -3,6 +3,7 @@
 import nbformat
 
 from crlm import render
+from crlm.report import html
 
 BANNER = '<div class="crlm"><div class="banner own" role="note">Own.</div></div>'
 
@@ -62,3 +63,12 @@ def test_rendering_does_not_change_the_notebook():
     before = nbformat.writes(made)
     render.render(made)
     assert nbformat.writes(made) == before
+
+
+def test_the_page_has_one_style_sheet():
+    """A second one, of the notebook, stood behind the rules for phones and paper and undid them."""
+    made = notebook()
+    made.cells[2].outputs = [shown(html.style()._repr_html_())]
+    page = render.render(made)
+    assert page.count("<style>") == 1
+    assert page.index(".crlm img { max-width: 100%") < page.index(".crlm img { max-width: none")

@@ -5,6 +5,7 @@ import re
 
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 
 from crlm import ledger, naming, numbers, survival
 from crlm.report import figures, html, provenance, readings, tables, verdicts
@@ -477,3 +478,17 @@ def test_a_computed_value_is_never_rounded_until_it_agrees(claim, shown):
 )
 def test_both_ends_of_what_print_allows_have_the_same_decimals(ends, text):
     assert numbers.allowed(*ends) == text
+
+
+def test_a_weighted_curve_goes_on_to_the_end_of_its_axis(monkeypatch):
+    """It ended at the last event before month 60, as if nobody were left."""
+    drawn = []
+    step = Axes.step
+    monkeypatch.setattr(Axes, "step", lambda *a, **k: drawn.append(a[1].max()) or step(*a, **k))
+    steps = pd.DataFrame({"group": "hai=no", "time": [0.0, 57.0, 63.0], "survival": [1, 0.6, 0.5]})
+    base = {"group": "hai=no", "model": "overlap weighted", "estimate": 20.0}
+    rows = ledger.rows(
+        [{**base, "statistic": s, "time": t} for s in ("n_at_risk", "effective_n") for t in (0, 60)]
+    )
+    picture = figures.weighted_curves(steps, rows, HAI, title="OS", note="overlap weights")
+    assert drawn == [63.0] and "60 % at 60" in picture.alt

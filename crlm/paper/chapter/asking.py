@@ -15,6 +15,8 @@ from crlm.paper.base import Base
 from crlm.report import html
 
 _WEEK_DAYS = 7.0
+#: Under pictures of incidences and of states.
+ENDS = "Curves end where fewer than {least} patients of the group are left."
 #: Entries whose pictures and sentences are made from released rows alone, by their `analysis`: a
 #: safe report shows these and no others.
 RELEASED = frozenset(["levels drawn together", "sensitivity"])

@@ -11,6 +11,7 @@ from crlm import causal, multistate, survival
 from crlm.ledger import rows as result_rows
 from crlm.naming import small
 from crlm.paper.base import Section, joined, nothing
+from crlm.paper.chapter.asking import ENDS
 from crlm.paper.chapter.balance import Balance
 from crlm.report import figures, html, states
 from crlm.report.readings import states as readings
@@ -20,7 +21,6 @@ _TOLD = {
     "RFS": "it would tell in which organ the disease came back first, while the others compete",
     "SCP": "it would tell apart from each other how many lost surgical control and how many died",
 }
-_ENDS = "Curves end where fewer than {least} patients of the group are left."
 _NOT = {
     "RFS": (
         "A percentage of all patients at unequal follow-up is not a risk. What a subdistribution "
@@ -70,7 +70,7 @@ class Causes(Balance):
         pieces = [
             *map(html.say, diagnosis(rows, self.design)),
             picture,
-            html.aside(_ENDS.format(least=self.chapter_rules.min_at_risk)),
+            html.aside(ENDS.format(least=self.chapter_rules.min_at_risk)),
             states.incidence_table(self._absolute(rows), self.design, by, caption=title),
             html.fold("Hazard ratios: of the rate, and of the share", kinds),
         ]

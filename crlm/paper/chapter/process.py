@@ -12,6 +12,7 @@ from crlm.ledger import CohortError
 from crlm.ledger import rows as result_rows
 from crlm.naming import small
 from crlm.paper.base import Section, nothing
+from crlm.paper.chapter.asking import ENDS
 from crlm.paper.chapter.causes import Causes
 from crlm.report import figures, html, states
 from crlm.report.readings import states as readings
@@ -87,13 +88,13 @@ class Process(Causes):
         memory = multistate.markov(known, by, ties=self.ties, remembers=markov)
         later = self._from(known, by, prognosis_from)
         rows = self.add(process, steps, memory, later, self._few_steps(steps))
-        picture = figures.stacked(
-            multistate.state_curve(known, by), process, self.design, title=f"States by {label}"
-        )
+        curves = multistate.state_curve(known, by, min_at_risk=rules.min_at_risk)
+        picture = figures.stacked(curves, process, self.design, title=f"States by {label}")
         months = self._months_picture(process)
         pieces = [
             *map(html.say, diagnosis(rows, self.design)),
             picture,
+            html.aside(ENDS.format(least=rules.min_at_risk)),
             states.months_table(process, self.design, caption=f"Months in each state by {label}"),
             html.fold("Months in each state as a picture", months) if months else None,
             html.fold("Each step: hazard ratios", self._steps_table(steps, memory)),

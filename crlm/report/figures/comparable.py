@@ -186,7 +186,8 @@ def weighted_curves(
         )
         figure.subplots_adjust(hspace=0.42, **frame)
         for colour, group in zip(colours(len(groups)), groups, strict=True):
-            part = steps[(steps["group"] == group) & (steps["time"] <= ticks[-1])]
+            # The axis ends the line: a step before its end is not the end of the curve.
+            part = steps[steps["group"] == group]
             label = design.group_label(group)
             axis.step(part["time"], part["survival"], where="post", color=colour, label=label)
         _finish(axis, ticks, title, note)

@@ -206,10 +206,15 @@ def _describe_incidences(curves: pd.DataFrame, last: float, design: Design, titl
     for (cause, group), part in curves.groupby(["level", "group"], sort=False):
         there = part[part["time"] <= last].iloc[-1]
         parts.append(
-            f"{cause}, {design.group_label(group)}: {number(100 * there['estimate'], 0)} % "
-            f"(1 − Kaplan-Meier {number(100 * there['naive'], 0)} %)"
+            f"{cause}, {design.group_label(group)}: {number(100 * there['estimate'], 0)} % by "
+            f"month {_end(part, last)} (1 − Kaplan-Meier {number(100 * there['naive'], 0)} %)"
         )
-    return f"Cumulative incidence by cause. {title}. By month {last:g}: {'; '.join(parts)}."
+    return f"Cumulative incidence by cause. {title}. {'; '.join(parts)}."
+
+
+def _end(part: pd.DataFrame, last: float) -> str:
+    """The month at which a curve ends: the picture's last one, or where few were left before."""
+    return f"{min(float(part['time'].max()), last):.3g}"
 
 
 # ---- states -----------------------------------------------------------------
@@ -262,8 +267,8 @@ def _describe_states(curves: pd.DataFrame, ticks: np.ndarray, design: Design, ti
     for group, part in curves.groupby("group", sort=False):
         there = part[part["time"] <= ticks[-1]].groupby("level", sort=False)["estimate"].last()
         shares = ", ".join(f"{state} {number(100 * p, 0)} %" for state, p in there.items())
-        parts.append(f"{design.group_label(group)}: {shares}")
-    return f"Probability in each state. {title}. At month {ticks[-1]:g}: {'; '.join(parts)}."
+        parts.append(f"{design.group_label(group)} at month {_end(part, ticks[-1])}: {shares}")
+    return f"Probability in each state. {title}. {'; '.join(parts)}."
 
 
 # ---- months, arrows ---------------------------------------------------------
