@@ -21,7 +21,6 @@ from docx.styles import BabelFish
 from crlm.ledger import DocumentError
 
 _INK, _SOFT = RGBColor(0x1A, 0x24, 0x30), RGBColor(0x5B, 0x66, 0x73)
-_MACRO = "application/vnd.ms-word"
 
 
 @dataclass(frozen=True)
