@@ -128,6 +128,14 @@ def test_two_columns_may_come_from_one_header(tmp_path):
     assert list(frame["kras_codon"].cat.categories) == ["wild", "codon12", "codon13", "other"]
 
 
+@pytest.mark.parametrize("word", ["wild_type", "wild type", "Wild-Type", "wildtype"])
+def test_a_level_is_suggested_however_its_words_are_joined(tmp_path, word):
+    path = table(tmp_path, f"patient_id,kras_codon\na,{word}\nb,codon_12\n")
+    told = cohort.check(path, NCCH).violations
+    remedy = " ".join(told[told["column"] == "kras_codon"]["remedy"])
+    assert f'"{word}": wild' in remedy and '"codon_12": codon12' in remedy
+
+
 def test_unknown_tokens_default_global_and_of_a_column(tmp_path):
     cells = ["", "NA", "n/a", "#N/A", "NaN", "Unknown", "UNK", "不明", "null", " "]
     path = table(

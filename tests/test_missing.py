@@ -148,6 +148,36 @@ def test_rates_are_pooled_on_the_scale_of_their_limits():
     assert 39.9 < pick(rows, "survival_rate", "conf_low") < 40.8
 
 
+def test_a_test_without_an_estimate_beside_it_has_the_median_p_value():
+    """Likelihood-ratio tests of several terms; a ratio that is not pooled has no p value."""
+
+    def table(p, ratio=1.5):
+        year = {"covariate": "surgery_year", "model": "era adjusted"}
+        hai = {"covariate": "hai", "level": "yes", "model": "era adjusted"}
+        limits = {"estimate": ratio, "conf_low": ratio / 2, "conf_high": ratio * 2}
+        return ledger.rows(
+            [
+                {**year, "statistic": "p", "estimate": p, "method": "likelihood ratio"},
+                {**hai, "statistic": "hazard_ratio", **limits},
+                {**hai, "statistic": "p", "estimate": 0.5},
+            ]
+        )
+
+    def pooled(*tables):
+        rows = missing.pool(tables, 100, 3, model=None)
+        tests = rows[rows["statistic"] == "p"].set_index("covariate")
+        return tests["estimate"].to_dict(), tests["method"].to_dict()
+
+    values, how = pooled(table(0.04), table(0.20), table(0.01), table(0.30))
+    assert values["surgery_year"] == pytest.approx(0.12)
+    assert how["surgery_year"] == "median of the p values of 4 completed tables; likelihood ratio"
+    assert how["hai"].startswith("t test; Rubin")
+    values, how = pooled(table(0.04), table(np.nan), table(0.01, np.nan))
+    assert np.isnan(values["surgery_year"]) and np.isnan(values["hai"])
+    assert how["surgery_year"].startswith("not pooled: 1 of 3 completed tables give no p value")
+    assert how["hai"].startswith("not pooled: the estimate beside this test is not")
+
+
 def test_counts_flags_and_gaps_are_pooled_by_their_kind():
     def table(n, raised, ratio):
         return ledger.rows(

@@ -59,7 +59,8 @@ def date_for(header: str) -> str:
 def suggest(text: str, levels: Iterable[str]) -> str:
     """The level that a cell most likely means; "?" if none or several suggest themselves."""
     known = list(levels)
-    word = token(text)
+    # "wild_type" is how programs write "wild type"; a "_" alone stays what it is.
+    word = token(text.replace("_", " ") if text.strip("_ ") else text)
     exact = [level for level in known if token(level) == word]
     if exact:
         return exact[0]

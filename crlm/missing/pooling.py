@@ -21,6 +21,8 @@ _ON_LOG = (
     "transition_hazard_ratio",
     "subdistribution_hazard_ratio",
 )
+#: A test that has no estimate beside it.
+_ALONE = (math.nan, "")
 _RATES = ("survival_rate", "cumulative_incidence", "state_probability")
 
 
@@ -50,9 +52,11 @@ def pool(
     -------
     pandas.DataFrame
         Rows with the mean of the estimates and limits from Student's t with Barnard and
-        Rubin's degrees of freedom; a `p` beside a ratio is made anew. Of what has no limits
-        (counts, largest weights) the mean, of flags what most tables say. A row that some
-        table lacks, or cannot estimate, has no estimate and says so.
+        Rubin's degrees of freedom; a `p` beside a ratio is made anew, a `p` without one (a
+        likelihood-ratio test of several terms) is the median (Eekhout I, van de Wiel MA,
+        Heymans MW. BMC Med Res Methodol 2017;17:129). Of what has no limits (counts, largest
+        weights) the mean, of flags what most tables say. A row that some table lacks, or
+        cannot estimate, has no estimate and says so.
 
     Raises
     ------
@@ -67,9 +71,10 @@ def pool(
     for key, row in sets[0].items():
         each = [one.get(key) for one in sets]
         record, p = _pooled(row, each, (n, k, z, conf_level))
-        tests[(*key[:5], key[5])] = p if p is not None else tests.get(key[:6])
         if row["statistic"] == "p":
-            record = _tested(row, tests.get(key[:6]), len(tables))
+            record = _tested(row, tests.get(key[:6], _ALONE), each)
+        elif p is not None or row["statistic"] in _ON_LOG:
+            tests[key[:6]] = p
         records.append(record | ({"model": model} if model is not None else {}))
     return rows(records)
 
@@ -194,12 +199,25 @@ def _pooled(
     return {**record, **limits, "method": method}, (p, method)
 
 
-def _tested(row: Mapping[str, Any], p: tuple[float, str] | None, m: int) -> dict[str, Any]:
-    """The p value of the pooled estimate beside it."""
+def _tested(
+    row: Mapping[str, Any],
+    p: tuple[float, str] | None,
+    each: Sequence[Mapping[str, Any] | None],
+) -> dict[str, Any]:
+    """The p value of the pooled estimate beside it; of a test without one the median p value."""
+    m, how = len(each), row["method"]
     if p is None:
-        why = f"not pooled: no estimate with limits stands beside this test in {m} tables"
+        why = f"not pooled: the estimate beside this test is not; {how}"
         return {**row, "estimate": math.nan, "method": why}
-    return {**row, "estimate": p[0], "method": f"t test; {p[1]}"}
+    if p is not _ALONE:
+        return {**row, "estimate": p[0], "method": f"t test; {p[1]}"}
+    values = [one["estimate"] for one in each if one is not None]
+    known = [value for value in values if math.isfinite(value)]
+    if len(known) < m:
+        why = f"not pooled: {m - len(known)} of {m} completed tables give no p value; {how}"
+        return {**row, "estimate": math.nan, "method": why}
+    method = f"median of the p values of {m} completed tables; {how}"
+    return {**row, "estimate": float(np.median(known)), "method": method}
 
 
 def _scale_of(statistic: str) -> tuple[Any, Any]:
