@@ -198,6 +198,56 @@ def test_the_attack_finds_a_number_that_a_subtraction_gives_away():
     assert found[frozenset({"g=b"})].values < 5
 
 
+def narrow_of(shown, truth):
+    trial = attack.Attack(5, lambda u: float(truth(u)))
+    return {one.terms[0][0] for one in trial.ranges(quantities.of(shown, 5)) if one.values < 5}
+
+
+def test_the_attack_asks_after_cells_that_no_table_has_named_yet():
+    """Of two crossed columns one cell gives away the one across; later no band would mend it."""
+    counted = [("", "all", 100), ("", "hai=yes", 50), ("", "kras=wild", 60)]
+    shown = rows_of(
+        *[{"covariate": c, "group": g, "estimate": n, "method": ""} for c, g, n in counted],
+        {"covariate": "hai", "level": "no", "estimate": 50, "method": ""},
+        {"covariate": "kras", "level": "mutant", "estimate": 40, "method": ""},
+        {"covariate": "kras", "level": "wild", "group": "hai=yes", "estimate": 12, "method": ""},
+    )
+    sizes = {"hai=yes": 50, "hai=no": 50, "kras=wild": 60, "kras=mutant": 40}
+    crossed = {"wild,yes": 12, "mutant,yes": 38, "wild,no": 48, "mutant,no": 2}
+
+    def truth(unknown):
+        levels = dict(part.split("=") for part in unknown.conditions)
+        if "?" in levels.values():
+            return 0
+        if len(levels) == 2:
+            return crossed[f"{levels['kras']},{levels['hai']}"]
+        return sizes[next(iter(unknown.conditions))] if levels else 100
+
+    across = quantities.Unknown("n", "", frozenset({"kras=mutant", "hai=no"}))
+    assert across in narrow_of(shown, truth)
+
+
+def test_the_attack_knows_that_two_endpoints_have_the_same_patients():
+    """As many as OS leaves cap those of RFS, whose events a ratio has told."""
+    other = {"covariate": "", "group": "codon=other", "events": math.nan}
+    shown = rows_of(
+        {"covariate": "", "group": "all", "estimate": 400, "method": ""},
+        {"covariate": "", "endpoint": "OS", "group": "all", "estimate": 400, "method": ""},
+        {**other, "endpoint": "OS", "estimate": 44, "method": "between 42 and 46"},
+        {**other, "endpoint": "RFS", "estimate": 47, "method": "band of 5", "events": 44.0},
+    )
+    sizes = {"other": 46, "?": 354}
+
+    def truth(unknown):
+        level = next(iter(unknown.conditions)).partition("=")[2] if unknown.conditions else ""
+        events = {"other": 44, "?": 300, "": 344}
+        return events[level] if unknown.kind == "d" else sizes.get(level, 400)
+
+    shown["method"] = shown["method"].where(shown["endpoint"] != "RFS", "band of 5; events: ")
+    told = quantities.Unknown("n", "RFS", frozenset({"codon=other"}))
+    assert told in narrow_of(shown, truth)
+
+
 def test_the_attack_says_so_where_the_truth_does_not_fit():
     shown = rows_of({"level": "male", "estimate": 7.0, "method": "band of 5"})
     trial = attack.Attack(5, lambda _: 12.0)

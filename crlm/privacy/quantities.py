@@ -238,23 +238,36 @@ def _tell(
 
 
 def _splits(found: Knowledge) -> None:
-    """Levels and missing add up to their whole."""
+    """Levels and missing add up to their whole, those that no row has printed yet among them.
+
+    Of two columns that are crossed once every cell is asked after, and of patients of an
+    endpoint the patients of the study: a later table may name them, and a reader knows now.
+    """
     done: set[tuple[str, str, frozenset[str], float, str]] = set()
     joint = [u for u in found.printed if any("/" in c for c in u.conditions)]
-    for unknown in list(found.printed):
+    study = [u._replace(frame="") for u in found.printed if u.kind == "n" and _of_all(u.frame)]
+    waiting = list(dict.fromkeys([*found.printed, *study]))
+    met = set(waiting)
+    while waiting:
+        unknown = waiting.pop()
         for condition in unknown.conditions if unknown.kind != "x" else ():
             name = condition.partition("=")[0]
             rest = unknown.conditions - {condition}
             if any(part.startswith(f"{name}=") for part in rest):
                 continue
             key = (unknown.kind, unknown.frame, rest, unknown.month, name)
-            if key not in done:
-                done.add(key)
-                whole = Unknown(unknown.kind, unknown.frame, rest, unknown.month)
-                _split(found, whole, name, joint)
+            if key in done:
+                continue
+            done.add(key)
+            whole = Unknown(unknown.kind, unknown.frame, rest, unknown.month)
+            new = [u for u in _split(found, whole, name, joint) if u not in met]
+            met.update(new)
+            waiting += new
 
 
-def _split(found: Knowledge, whole: Unknown, name: str, joint: Sequence[Unknown]) -> None:
+def _split(found: Knowledge, whole: Unknown, name: str, joint: Sequence[Unknown]) -> list[Unknown]:
+    """The equations of one whole and its parts by a column; the parts, and the whole."""
+
     def part(level: str) -> Unknown:
         return whole._replace(conditions=whole.conditions | {f"{name}={level}"})
 
@@ -274,6 +287,7 @@ def _split(found: Knowledge, whole: Unknown, name: str, joint: Sequence[Unknown]
     # A rest is what its group leaves; of the groups of one level none need be the largest.
     if not whole.conditions or name not in found.columns:
         _largest(found, parts)
+    return [*parts, missing, whole]
 
 
 def _only(unknown: Unknown, whole: Unknown) -> str:
@@ -316,6 +330,11 @@ def _over_time(found: Knowledge) -> None:
             found.add([(had, 1), (now, -1)], 0, math.inf, "events so far are events")
 
 
+def _of_all(frame: str) -> bool:
+    """Whether an endpoint is of all patients, but for the few whose times are lost."""
+    return "from month" not in frame and frame != "OS_after_recurrence"
+
+
 def _events(found: Knowledge) -> None:
     """Events are patients; a frame's patients are patients of the study."""
     every = found.unknowns()
@@ -326,7 +345,7 @@ def _events(found: Knowledge) -> None:
             found.add([(size, 1), (unknown, -1)], 0, math.inf, "events are patients")
         whole = unknown._replace(frame="")
         if unknown.kind == "n" and unknown.frame and whole in seen:
-            if "from month" in unknown.frame or unknown.frame == "OS_after_recurrence":
+            if not _of_all(unknown.frame):
                 found.add([(whole, 1), (unknown, -1)], 0, math.inf, "a part of the patients")
                 continue
             lost = [(_n("", ()), 1), (_n(unknown.frame, ()), -1)]

@@ -215,8 +215,8 @@ class Release:
         if narrow:
             raise DisclosureError(
                 f"An attack on this report leaves fewer than {self.k} possible values to "
-                f"{counted(len(narrow), 'small count')}, so nothing was written. Take a larger "
-                "--safe, or leave sections out of the notebook."
+                f"{counted(len(narrow), 'small count')} ({_places(narrow)}), so nothing was "
+                "written. Take a larger --safe, or leave sections on these out of the notebook."
             )
         digest = hashlib.sha256(_frame(self.released).to_csv().encode()).hexdigest()
         return f"rows {digest[:8]}"
@@ -457,6 +457,15 @@ def _frame(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         told = any(isinstance(value, Shown) for value in values)
         frame[name] = pd.Series(values, index=frame.index, dtype=object if told else float)
     return frame
+
+
+def _places(narrow: Sequence[Protected]) -> str:
+    """Endpoints and columns of counts, without a level or a number."""
+    found: dict[str, None] = {}
+    for unknown, _ in (term for one in narrow for term in one.terms):
+        names = sorted({part.partition("=")[0] for part in unknown.conditions})
+        found[" by ".join([unknown.frame or "patients", *names])] = None
+    return "; ".join(found)
 
 
 def _finite(row: Mapping[str, Any]) -> bool:
