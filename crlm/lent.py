@@ -15,6 +15,7 @@ import hashlib
 import os
 import pickle
 import sys
+import types
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -103,19 +104,32 @@ def pure(make: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(make)
     def asked(*args: P.args, **kwargs: P.kwargs) -> R:
-        shelf, _, found = os.environ.get(SHELF, "").partition(os.pathsep)
-        key = _key_of(make, args, kwargs) if shelf else ""
-        if not key:
-            return make(*args, **kwargs)
-        known = _taken(Path(shelf) / key)
-        if known is not None:
-            return known[0]
-        answer = make(*args, **kwargs)
-        with contextlib.suppress(OSError, pickle.PicklingError, TypeError, AttributeError):
-            _put(Path(found) / key, pickle.dumps((answer,)))
-        return answer
+        return shared((make, args, kwargs), lambda: make(*args, **kwargs))
 
     return asked
+
+
+def shared(question: object, make: Callable[[], R]) -> R:
+    """What `make` makes, or what another run of the batch has made for the very same question.
+
+    Parameters
+    ----------
+    question : object
+        Everything but crlm's code that the answer hangs on. A function stands for itself and the
+        values that it has caught, an object with `stands_on()` for what that returns.
+    make : callable
+    """
+    shelf, _, found = os.environ.get(SHELF, "").partition(os.pathsep)
+    key = digest((_code(), _style(), question)) if shelf else ""
+    if not key:
+        return make()
+    known = _taken(Path(shelf) / key)
+    if known is not None:
+        return known[0]
+    answer = make()
+    with contextlib.suppress(OSError, pickle.PicklingError, TypeError, AttributeError):
+        _put(Path(found) / key, pickle.dumps((answer,)))
+    return answer
 
 
 def _taken(path: Path) -> tuple[Any] | None:
@@ -131,12 +145,12 @@ def _put(path: Path, data: bytes) -> None:
     path.write_bytes(hashlib.sha256(data).hexdigest().encode() + b"\n" + data)
 
 
-def _key_of(make: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    """SHA-256 of a question; empty if an argument cannot be told byte for byte."""
+def digest(thing: object) -> str:
+    """SHA-256 of what a thing is, byte for byte; empty where that cannot be told."""
     told = hashlib.sha256()
     try:
-        _tell(told, (make.__module__, make.__qualname__, _code(), _style(), args, kwargs))
-    except _Untold:
+        _tell(told, thing)
+    except (_Untold, RecursionError):
         return ""
     return told.hexdigest()
 
@@ -169,6 +183,14 @@ def _tell(told: Any, thing: Any) -> None:
         told.update(f"{len(thing)};".encode())
         for part in thing:
             _tell(told, part)
+    elif hasattr(thing, "stands_on"):
+        _tell(told, thing.stands_on())
+    elif isinstance(thing, types.FunctionType):
+        caught = [cell.cell_contents for cell in thing.__closure__ or ()]
+        usual = [thing.__defaults__, thing.__kwdefaults__]
+        _tell(told, [thing.__module__, thing.__qualname__, thing.__code__, *usual, *caught])
+    elif isinstance(thing, types.CodeType):
+        _tell(told, [thing.co_code, thing.co_names, thing.co_varnames, *thing.co_consts])
     elif dataclasses.is_dataclass(thing):
         _tell(told, [getattr(thing, field.name) for field in dataclasses.fields(thing)])
     else:

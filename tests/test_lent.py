@@ -11,6 +11,8 @@ import pytest
 from crlm import causal, cohort, endpoints, ledger, lent, missing, regression
 from crlm.batch import grid
 from crlm.batch.lending import Lending, lending
+from crlm.paper import Paper
+from crlm.paper.chapter.asking import Rules
 
 ASKED = []
 
@@ -121,7 +123,7 @@ def test_what_is_taken_is_nobody_elses():
 
 def test_what_cannot_be_told_is_never_looked_up(shelf):
     for _ in range(2):
-        answer(lambda: 1)
+        answer(object())
         answer(frame(name=[object(), "b", "c"]))
     assert len(ASKED) == 4 and not list(shelf.iterdir())
 
@@ -300,3 +302,80 @@ def test_nothing_is_lent_where_nothing_is_asked_for(tmp_path):
     (item,) = planned(tmp_path, "study: ncch_scp\n")
     with lending([item], None) as desk:
         assert isinstance(desk, Lending) and desk.offer(item) == {"path": "", "digest": ""}
+
+
+# ---- what a paper's own analyses stand on -----------------------------------
+
+
+def caught(value):
+    """A function that has caught a value."""
+    return lambda: value
+
+
+def test_a_function_stands_for_what_it_has_caught():
+    asked = []
+
+    def ask(question):
+        return lent.shared(question, lambda: asked.append(question) or len(asked))
+
+    first = ask(caught(frame()))
+    assert ask(caught(frame())) == first and len(asked) == 1
+    ask(caught(frame(n=[1, 2, 4])))
+    ask(lambda kept=2: kept)
+    ask(lambda kept=3: kept)
+    ask(lambda kept=3: kept + 1)
+    assert len(asked) == 5
+    ask(caught(object()))
+    ask(caught(object()))
+    assert len(asked) == 7, "what cannot be told is never lent"
+
+
+@pytest.fixture(scope="module")
+def paper():
+    made = Paper("ncch_scp")
+    made.endpoints()
+    return made
+
+
+CHANGES = {
+    "ties": {"ties": "breslow"},
+    "the scale of limits": {"curve_rules": {"conf_type": "plain", "median_rule": "first"}},
+    "the rules": {"chapter_rules": Rules(seed=2)},
+    "resamples": {"chapter_rules": Rules(samples=3)},
+    "a cut-off": {"design": DESIGN.with_cuts(age_cat=71.0)},
+}
+
+
+def over(paper):
+    """The digest of what an analysis over completed tables is asked."""
+    ras = "ras"
+
+    def once(table, samples, seed):
+        return paper.chance(table, ras)
+
+    return lent.digest((paper, once))
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_an_analysis_hangs_on_every_choice_of_its_paper(paper, monkeypatch, what):
+    before = over(paper)
+    assert before == over(paper) != ""
+    for name, value in CHANGES[what].items():
+        assert getattr(paper, name) != value
+        monkeypatch.setattr(paper, name, value)
+    monkeypatch.setattr(paper, "_told", ((), ""))
+    assert over(paper) not in ("", before)
+
+
+@pytest.mark.parametrize("which", ["table", "history", "OS", "patients"])
+def test_an_analysis_hangs_on_every_value_of_its_patients(paper, monkeypatch, which):
+    before = over(paper)
+    own = which in ("table", "history")
+    changed = (getattr(paper, which) if own else paper.frames[which]).copy()
+    at = changed.columns.get_loc("age" if which != "history" else "date")
+    changed.iloc[3, at] = changed.iloc[4, at]
+    if own:
+        monkeypatch.setattr(paper, which, changed)
+    else:
+        monkeypatch.setitem(paper.frames, which, changed)
+    assert over(paper) not in ("", before)

@@ -22,8 +22,8 @@ from jupyter_client.provisioning import LocalProvisioner
 from traitlets import Any as AnyTrait
 from traitlets import CaselessStrEnum
 
-from crlm.batch.lifeline import die_with_parent
 from crlm.engine import OwnKernel
+from crlm.lifeline import die_with_parent
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,11 @@ class Waiting:
     pipe: int
 
 
-def fork_kernel() -> Waiting:
+def fork_kernel(withheld: int) -> Waiting:
     """Fork this process; the child waits to become a kernel and dies with its parent.
 
-    Call it before the process has threads, sockets or an event loop.
+    Call it before the process has threads or an event loop. The handle `withheld` stays with
+    this process alone.
     """
     read, write = os.pipe()
     parent = os.getpid()
@@ -45,6 +46,7 @@ def fork_kernel() -> Waiting:
     if pid == 0:
         try:
             os.close(write)
+            os.close(withheld)
             die_with_parent(parent)
             with os.fdopen(read, encoding="utf-8") as stream:
                 told = stream.read()

@@ -13,8 +13,8 @@ from typing import Any
 
 from crlm import lent, render, run
 from crlm.batch import scratch
-from crlm.batch.lifeline import die_with_parent
 from crlm.files import checksum, is_full, settle, write_atomically
+from crlm.lifeline import die_with_parent
 
 _CHANGED = "was changed while the batch ran; the same command runs this again"
 

@@ -11,7 +11,7 @@ import ast
 import contextlib
 import json
 import os
-import queue
+import socket
 import subprocess
 import sys
 import threading
@@ -20,13 +20,13 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
+from crlm import cores
 from crlm.ledger import CrlmError
+from crlm.lifeline import GRACE
 
 Outcomes = Iterator[dict[str, Any] | None]
 
 _TICK = 0.25
-# A runner stops itself at its limit; this long after, it is stopped from outside.
-_GRACE = 30.0
 _ATTEMPTS = 2
 _DEATHS = 4
 # Jupyter's sockets, pipes and libraries take about 80.
@@ -67,6 +67,7 @@ def environment() -> dict[str, str]:
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
+        cores.VARIABLE: "1",
         "PYTHONHASHSEED": "0",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYTHONWARNINGS": "ignore",
@@ -77,9 +78,9 @@ def environment() -> dict[str, str]:
 # ---- one job ----------------------------------------------------------------
 
 
-def lost(job: dict[str, Any], why: str) -> dict[str, Any]:
+def lost(job: dict[str, Any], why: str, cell: int = 0) -> dict[str, Any]:
     """The outcome of a job whose processes are gone."""
-    return {"key": job["key"], "status": "lost", "cell": 0, "error": f"the run's process {why}"}
+    return {"key": job["key"], "status": "lost", "cell": cell, "error": f"the run's process {why}"}
 
 
 class Warm:
@@ -98,8 +99,7 @@ class Warm:
         self._imports = imports
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._awaited: dict[str, tuple[dict[str, Any], queue.SimpleQueue[Any]]] = {}
-        self._deaths, self._over = 0, False
+        self._starts, self._over = 0, False
 
     def run(self, job: dict[str, Any]) -> dict[str, Any]:
         """Bring a job to its end.
@@ -109,45 +109,39 @@ class Warm:
         CrlmError
             If the process died four times and no run ended in between.
         """
-        answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        with self._lock:
+        ours, theirs = socket.socketpair()
+        cell = 0
+        with contextlib.suppress(OSError), ours, ours.makefile("rw", encoding="utf-8") as talk:
+            self._hand_over(theirs)
+            print(json.dumps(job), file=talk, flush=True)
+            for said in map(json.loads, filter(lambda line: line.endswith("\n"), talk)):
+                if "status" in said:
+                    self._starts = 0
+                    return said
+                cell = said["at"] + 1
+        return lost(job, "was stopped" if self._over else "was killed", cell)
+
+    def _hand_over(self, theirs: socket.socket) -> None:
+        """Give the process the end of a socket at which a runner will be told its job."""
+        with theirs, self._lock:
             if self._over:
-                return lost(job, "was stopped")
-            if self._deaths >= _DEATHS:
-                raise CrlmError(
-                    "The process from which runs are forked died four times in a row. Memory may "
-                    "be short: try --workers 1. If it is not, try --kernels plain."
-                )
-            self._process = self._process or self._started()
-            self._awaited[job["key"]] = job, answer
-            # One that has died meanwhile is noticed by the thread that listens.
-            with contextlib.suppress(BrokenPipeError):
-                self._process.stdin.write(json.dumps(job).encode() + b"\n")
-                self._process.stdin.flush()
-        return answer.get()
+                return
+            if self._process is None or self._process.poll() is not None:
+                self._start()
+            socket.send_fds(self._desk, [b"."], [theirs.fileno()])
 
-    def _started(self) -> subprocess.Popen[bytes]:
-        program = [sys.executable, "-m", "crlm.batch.server", str(os.getpid()), *self._imports]
-        process = _child(program)
-        threading.Thread(target=self._listen, args=(process,), daemon=True).start()
-        return process
-
-    def _listen(self, process: subprocess.Popen[bytes]) -> None:
-        """Hand on each outcome to the thread that waits for it, until the process ends."""
-        with process.stdout:
-            for line in filter(lambda said: said.endswith(b"\n"), process.stdout):
-                outcome = json.loads(line)
-                with self._lock:
-                    self._deaths = 0
-                    self._awaited.pop(outcome["key"])[1].put(outcome)
-        with self._lock:
-            self._deaths, self._process = self._deaths + 1, None
-            for job, answer in self._awaited.values():
-                answer.put(lost(job, "was killed"))
-            self._awaited.clear()
-        with contextlib.suppress(OSError):
-            process.stdin.close()
-        process.wait()
+    def _start(self) -> None:
+        if self._starts >= _DEATHS:
+            raise CrlmError(
+                "The process from which runs are forked died four times in a row. Memory may "
+                "be short: try --workers 1. If it is not, try --kernels plain."
+            )
+        self._starts += 1
+        self._desk, theirs = socket.socketpair()
+        with theirs:
+            handle = theirs.fileno()
+            program = ("crlm.batch.server", str(os.getpid()), str(handle), *self._imports)
+            self._process = _child(program, stdin=subprocess.DEVNULL, stdout=2, pass_fds=[handle])
 
     def stop(self) -> None:
         """End the process; its runs end with it."""
@@ -155,8 +149,7 @@ class Warm:
             process, self._over = self._process, True
         if process is None:
             return
-        with contextlib.suppress(OSError):
-            process.stdin.close()
+        self._desk.close()
         try:
             process.wait(0.5)
         except subprocess.TimeoutExpired:
@@ -175,11 +168,12 @@ class Plain:
         """Bring a job to its end."""
         if self._over:
             return lost(job, "was stopped")
-        process = _child([sys.executable, "-m", "crlm.batch.runner", str(os.getpid())])
+        program = ("crlm.batch.runner", str(os.getpid()))
+        process = _child(program, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self._alive.add(process)
         if self._over:  # stopped while it started
             _kill_tree(process)
-        limit = job["seconds"] + _GRACE if job["seconds"] else None
+        limit = job["seconds"] + GRACE if job["seconds"] else None
         try:
             said, _ = process.communicate(json.dumps(job).encode(), timeout=limit)
             return json.loads(said.splitlines()[-1])
@@ -196,14 +190,12 @@ class Plain:
             _kill_tree(process)
 
 
-def _child(program: list[str]) -> subprocess.Popen[bytes]:
+def _child(program: Sequence[str], **streams: Any) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        program,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL if "crlm.batch.runner" in program else None,
+        [sys.executable, "-m", *program],
         env=environment(),
         start_new_session=os.name == "posix",
+        **{"stdin": subprocess.PIPE, **streams},
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from crlm import lent
+from crlm import cores, lent
 from crlm.ledger import ParameterError, rows
 from crlm.ledger.chapter import Thresholds
 from crlm.regression.engine import FollowUp, concordance
@@ -154,14 +154,11 @@ def optimism(
         raise ParameterError(f"samples is {samples}; optimism needs at least 2 resamples.")
     problem = make_problem(frame, rule.asked_of(frame)).ordered()
     apparent = _sorted_by(problem, problem, rule)
-    gains = []
     rng = np.random.default_rng([seed, ANALYSIS])
     n = problem.data.n
-    for draw in rng.integers(max(n, 1), size=(samples if math.isfinite(apparent) else 0, n)):
-        drawn = problem.take(np.sort(draw))
-        inside, outside = _both(drawn, problem, rule)
-        if math.isfinite(inside) and math.isfinite(outside):
-            gains.append(inside - outside)
+    draws = rng.integers(max(n, 1), size=(samples if math.isfinite(apparent) else 0, n))
+    both = cores.each(lambda draw: _both(problem.take(np.sort(draw)), problem, rule), draws)
+    gains = [inside - outside for inside, outside in both if math.isfinite(inside - outside)]
     gain = float(np.mean(gains)) if len(gains) > 1 else math.nan
     error = float(np.std(gains, ddof=1) / math.sqrt(len(gains))) if len(gains) > 1 else math.nan
     endpoint = str(frame["endpoint"].iloc[0]) if "endpoint" in frame and len(frame) else ""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import fisher_exact
 
-from crlm import lent
+from crlm import cores, lent
 from crlm.ledger import rows
 from crlm.refusals import argument, choice
 from crlm.regression.engine import TIES
@@ -176,7 +176,8 @@ def bootstrap_selection(
     """
     choice("univariable_p", rule.univariable_p, TESTS)
     problem = make_problem(frame, rule.asked_of(frame), rule.strata).ordered()
-    found = [chosen_once(sample, rule) for sample in _resamples(problem, n_boot, seed)]
+    draws = _draws(problem, n_boot, seed)
+    found = cores.each(lambda draw: chosen_once(problem.take(draw), rule), draws)
     method = (
         f"{n_boot} bootstrap samples of patients, seed {seed}; {rule.words()}; "
         f"Cox, {rule.ties.capitalize()} ties"
@@ -231,7 +232,7 @@ def bootstrap_table(
     terms = {term.name: term for term in problem.design.terms}
     models = [("univariable", [terms[name]]) for name in names]
     models.append(("multivariable", [terms[name] for name in joint]))
-    samples = [problem, *_resamples(problem, n_boot, seed)]
+    samples = [problem, *map(problem.take, _draws(problem, n_boot, seed))]
     found = [np.array([coefficients(s, chosen, ties) for s in samples]) for _, chosen in models]
     method = (
         f"Cox, {ties.capitalize()} ties, {100 * conf_level:g} % percentile limits of "
@@ -245,12 +246,11 @@ def bootstrap_table(
     )
 
 
-def _resamples(problem: Problem, n_boot: int, seed: int) -> Iterator[Problem]:
-    """Samples with replacement of the patients of an ordered problem."""
+def _draws(problem: Problem, n_boot: int, seed: int) -> np.ndarray:
+    """Samples with replacement of the patients of an ordered problem, one a row, in its order."""
     argument("n_boot", n_boot, n_boot >= 1, "at least 1")
     n = problem.data.n
-    for draw in np.random.default_rng(seed).integers(max(n, 1), size=(n_boot, n)):
-        yield problem.take(np.sort(draw))
+    return np.sort(np.random.default_rng(seed).integers(max(n, 1), size=(n_boot, n)), axis=1)
 
 
 def _percentiles(

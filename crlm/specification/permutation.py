@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from crlm import cores
 from crlm.ledger import ParameterError, rows
 from crlm.refusals import choice
 from crlm.regression.added import added_columns
@@ -146,23 +147,25 @@ def permuted(plan: Plan, side: int, alpha: float, permutations: int, subset: int
     exposures[:, 0] = plan.exposures
     for k in range(permutations):
         exposures[:, 1 + k] = rng.permutation(plan.exposures)
-    steps, tests = [], []
-    for at in chosen:
+
+    def once(at: int) -> tuple[np.ndarray, np.ndarray] | None:
         data, x, places = plan.arrays(plan.specifications[at])
         ties = plan.specifications[at].ties
         score, information = added_columns(data, x[:, :-1], exposures[places], ties)
         information = np.where(information > 1e-9, information, np.nan)
-        if np.isfinite(information).any():
-            steps.append(score / information)
-            tests.append(score / np.sqrt(information))
-    if not steps:
+        known = np.isfinite(information).any()
+        return (score / information, score / np.sqrt(information)) if known else None
+
+    found = [both for both in cores.each(once, chosen) if both is not None]
+    steps, tests = [both[0] for both in found], [both[1] for both in found]
+    if not found:
         nothing = np.full(1 + permutations, np.nan)
         return Null(nothing, nothing, 0)
     beyond = np.array(tests)[:, :, None] * [1, -1] > norm.isf(alpha / 2)
     shares = beyond.mean(axis=0)
     share = shares.max(axis=1)
     share[0] = shares[0, 0 if side > 0 else 1]
-    return Null(_medians(np.array(steps)), share, len(steps))
+    return Null(_medians(np.array(steps)), share, len(found))
 
 
 def _medians(steps: np.ndarray) -> np.ndarray:

@@ -8,6 +8,8 @@ import signal
 import sys
 
 _PR_SET_PDEATHSIG = 1
+#: Seconds after which a run that did not stop itself at its limit is stopped from outside.
+GRACE = 30.0
 
 
 def die_with_parent(parent: int) -> None:
