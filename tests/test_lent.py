@@ -13,6 +13,7 @@ from crlm.batch import grid
 from crlm.batch.lending import Lending, lending
 from crlm.paper import Paper
 from crlm.paper.chapter.asking import Rules
+from crlm.privacy import Release
 
 ASKED = []
 
@@ -343,6 +344,7 @@ CHANGES = {
     "the rules": {"chapter_rules": Rules(seed=2)},
     "resamples": {"chapter_rules": Rules(samples=3)},
     "a cut-off": {"design": DESIGN.with_cuts(age_cat=71.0)},
+    "how few may be told": {"release": Release(5)},
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from crlm import audit, cohort, files, ledger, once, privacy, regression
+from crlm import audit, cohort, files, ledger, lent, once, privacy, regression
 from crlm.ledger import ParameterError
 from crlm.numbers import counted
 from crlm.report import html, readings, synthetic
@@ -151,6 +151,16 @@ class Base:
             parts = [privacy.plainest(self._parts)] if safe else self._parts
             self._collected = (len(self._parts), ledger.collect(parts))
         return self._collected[1].copy()
+
+    def stands_on(self) -> list[object]:
+        """Everything but its arguments that an analysis takes from the paper, for `lent.pure`."""
+        given = (self.table, self.history, *self.frames.values())
+        before, _ = getattr(self, "_told", ((), None))
+        if list(map(id, before)) != list(map(id, given)):
+            told = lent.digest([given, list(self.frames)])
+            # What cannot be told is no ground to lend on.
+            self._told = given, told or object()
+        return [self._told[1], self.design, self.ties, self.curve_rules, self.release.k]
 
     def _frames(self) -> dict[str, pd.DataFrame]:
         if not self.frames:

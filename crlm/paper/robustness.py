@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from crlm import endpoints, regression, second_opinion, specification, survival
+from crlm import endpoints, lent, regression, second_opinion, specification, survival
 from crlm.ledger import rows as result_rows
 from crlm.naming import small
 from crlm.numbers import counted
@@ -216,27 +216,14 @@ class Robustness(Base):
         names = [n for n in endpoint_names if self.can(f"{n}, {title}", n, of)]
         parts, pieces, texts, picture = [], [], [], None
         for endpoint in names:
-            rules = self._follow_up_rules(endpoint, followed_to, landmark)
-            spec = self.design.models[endpoint]
-            plan = specification.declare(
-                rules,
-                of,
-                self._adjusters(endpoint),
-                self.design,
-                exclusions=self.release.exclusions(self.frames[endpoint], exclusions),
-                printed=spec["published"],
-                most=most,
-                seed=seed,
-            )
             label = f"{self.design.endpoint_name(endpoint)}: {title}"
-            plan = self.release.plan(plan)
-            if plan is None:
+            asked = (followed_to, landmark, tuple(exclusions), most, seed, claim, permutations)
+            made = self._specified(endpoint, of, *asked)
+            if made is None:
                 why = "Fewer than 20 models have enough patients in every level."
                 html.show(html.skipped(label, why))
                 continue
-            tried = specification.curve(plan)
-            found = specification.inference(plan, tried, claim=claim, permutations=permutations)
-            found = self.add(self.release.percentiles(found, plan))
+            tried, found = made[0], self.add(made[1])
             printed = figures.published_ratio(tried, self.claims)
             drawn = self.release.tried(tried)
             picture = figures.specification_curve(drawn, self.design, printed, title=label)
@@ -247,6 +234,37 @@ class Robustness(Base):
             pieces.append(html.fold(f"{label}: {counted(len(tried), 'model')}", picture, table))
             texts.append(readings.specification(found, self.design, printed))
         return self.section(joined(*parts), pieces, texts, picture) if parts else nothing()
+
+    @lent.pure
+    def _specified(
+        self,
+        endpoint: str,
+        of: str,
+        followed_to: float,
+        landmark: float,
+        exclusions: Sequence[str],
+        most: int,
+        seed: int,
+        claim: str,
+        permutations: int,
+    ) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+        """The models that were tried and what they say together; None where too few may be told."""
+        plan = specification.declare(
+            self._follow_up_rules(endpoint, followed_to, landmark),
+            of,
+            self._adjusters(endpoint),
+            self.design,
+            exclusions=self.release.exclusions(self.frames[endpoint], exclusions),
+            printed=self.design.models[endpoint]["published"],
+            most=most,
+            seed=seed,
+        )
+        plan = self.release.plan(plan)
+        if plan is None:
+            return None
+        tried = specification.curve(plan)
+        found = specification.inference(plan, tried, claim=claim, permutations=permutations)
+        return tried, self.release.percentiles(found, plan)
 
     def _adjusters(self, endpoint: str) -> list[str]:
         frame = self.frames[endpoint]

@@ -77,6 +77,10 @@ class Asking(Base):
 
     chapter_rules: Rules = Rules()
 
+    def stands_on(self) -> list[object]:
+        """As of any section, and the rules of the chapter."""
+        return [*super().stands_on(), self.chapter_rules]
+
     def set_rules(self, *, horizon: float = 60.0, grace_weeks: float = 12.0, **rules: Any) -> Rules:
         """The rules of the chapter from the parameters of the notebook.
 

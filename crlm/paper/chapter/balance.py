@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from crlm import causal
+from crlm import causal, lent
 from crlm.naming import small
 from crlm.paper.base import Section, nothing
 from crlm.paper.chapter.comparable import Comparable
@@ -100,6 +100,7 @@ class Balance(Comparable):
         # The flag speaks of the main estimate; the other weights tell their own numbers.
         return rows[~(flags & (rows["model"] == "att weighted"))]
 
+    @lent.pure
     def _propensity_picture(self, exposure: str) -> figures.Picture | None:
         """The propensity of both sides, its spread averaged over the completed tables."""
         shares = [
@@ -182,6 +183,7 @@ class Balance(Comparable):
 
         return self.over(endpoint, exposure, once)
 
+    @lent.pure
     def _weighted_picture(self, endpoint: str, exposure: str, title: str) -> figures.Picture | None:
         """Weighted curves, averaged over the completed tables, with numbers at risk."""
         frames = self.filled(endpoint, exposure)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from crlm import causal, multistate, survival
+from crlm import causal, lent, multistate, survival
 from crlm.ledger import rows as result_rows
 from crlm.naming import small
 from crlm.paper.base import Section, joined, nothing
@@ -94,6 +94,7 @@ class Causes(Balance):
             return multistate.first_recurrence(frame)
         return multistate.failure_or_death(frame, death_without_failure=self.death_rule)
 
+    @lent.pure
     def _incidences(
         self,
         frame: pd.DataFrame,

@@ -131,6 +131,7 @@ class Comparable(Asking):
             self._chances[key] = replace(self._chances[learnt], frame=frame)
         return self._chances[key]
 
+    @lent.pure
     def over(
         self,
         endpoint: str,
@@ -150,16 +151,6 @@ class Comparable(Asking):
         most : int
             No more than so many of the tables; 0: all.
         """
-        question = (endpoint, exposure, once, most)
-        return lent.shared((self, question), lambda: self._over(*question))
-
-    def _over(
-        self,
-        endpoint: str,
-        exposure: str,
-        once: Callable[[pd.DataFrame, int, int], pd.DataFrame],
-        most: int,
-    ) -> pd.DataFrame:
         rules, frames = self.chapter_rules, self.filled(endpoint, exposure)
         if len(frames) < 2:
             return once(frames[0], rules.samples, rules.seed)
@@ -169,16 +160,6 @@ class Comparable(Asking):
             lambda at: once(frames[at], each, 1000 * rules.seed + at), range(len(frames))
         )
         return missing.pool(found, len(frames[0]), 1 + len(self.terms(exposure)), model=None)
-
-    def stands_on(self) -> list[object]:
-        """Everything that an analysis of this room takes from the paper, for `lent.shared`."""
-        given = (self.table, self.history, *self.frames.values())
-        before, _ = getattr(self, "_told", ((), None))
-        if list(map(id, before)) != list(map(id, given)):
-            told = lent.digest([self.design, given, list(self.frames)])
-            # What cannot be told is no ground to lend on.
-            self._told = given, told or object()
-        return [self._told[1], self.chapter_rules, self.ties, self.curve_rules]
 
 
 def _on_tables(frame: pd.DataFrame, tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:

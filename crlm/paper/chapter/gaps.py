@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from crlm import missing, regression
+from crlm import lent, missing, regression
 from crlm.paper.base import Section, nothing
 from crlm.paper.chapter.comparable import Comparable
 from crlm.report import comparable as tables
@@ -61,6 +61,7 @@ class Gaps(Comparable):
         rows = self.add(*[self._gap_models(name, exposure) for name in names])
         return self._gap_shown(pd.concat([patterns, rows], ignore_index=True), exposure)
 
+    @lent.pure
     def _gap_pattern(self, endpoint: str, exposure: str) -> pd.DataFrame:
         printed = self.design.models[endpoint]["published"]
         names = dict.fromkeys([*printed, *(name for name, _ in self.candidates())])
@@ -70,6 +71,7 @@ class Gaps(Comparable):
         whole = rows["model"] == "complete case"
         return rows.assign(covariate=rows["covariate"].mask(whole, "complete in everything"))
 
+    @lent.pure
     def _gap_models(self, endpoint: str, exposure: str) -> pd.DataFrame:
         """The printed covariates: complete cases, completed tables, and two harder guesses."""
         frame = self.frames[endpoint]
