@@ -253,7 +253,9 @@ def statistic_words(record: Mapping[str, Any]) -> str:
 
 def model_words(model: str) -> str:
     """A model as a reader says it: "log-rank test"."""
-    return _MODELS.get(model, model.replace("_", " "))
+    if model in _MODELS or ", " not in model:
+        return _MODELS.get(model, model.replace("_", " "))
+    return ", ".join(map(model_words, model.split(", ")))
 
 
 # ---- the parts of a name ----------------------------------------------------
@@ -281,7 +283,9 @@ def _what(record: Mapping[str, Any], design: Design) -> str:
     if not name:
         groups = _groups(group, design) if _is_bare(group) else ""
         return ", ".join(filter(None, [level, groups]))
-    if record["statistic"] in _OF_A_GROUP:
+    # Shares and extremes of many models are of an effect, as their median is.
+    of_models = record["model"].startswith("specification curve")
+    if record["statistic"] in _OF_A_GROUP and not of_models:
         return _value(name, level, design) if level else _label(name, design)
     if ":" in name:
         return _product(name, level, design)

@@ -48,7 +48,15 @@ MAY_IMPORT = {
     "multistate": {"lent", "ledger", "refusals", "endpoints", "survival", "regression"},
     "causal": {"lent", "ledger", "survival", "regression", "unmeasured"},
     "missing": {"lent", "ledger", "causal"},
-    "specification": {"cores", "ledger", "refusals", "regression"},
+    "specification": {
+        "cores",
+        "ledger",
+        "refusals",
+        "survival",
+        "regression",
+        "multistate",
+        "causal",
+    },
     "comparison": {
         "ledger",
         "numbers",

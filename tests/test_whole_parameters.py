@@ -37,6 +37,7 @@ OTHER = {
     "tau_months": 24.0,
     "bootstrap_samples": 4,
     "specifications": 7,
+    "effect_forms": "competing",
     "permutations": 6,
     "seed": 2,
     "safe": 5,

@@ -236,10 +236,13 @@ def newton(
 def newton_each(
     answer: np.ndarray, x: np.ndarray, counts: np.ndarray, start: np.ndarray
 ) -> np.ndarray:
-    """Coefficients (samples, p) as of `newton`, of several resamples (samples, n) at once."""
-    upper = np.triu_indices(x.shape[1])
+    """Coefficients (samples, p) as of `newton`, of several resamples (samples, n) at once.
+
+    `answer` is that of all (n,), or one of each resample (samples, n).
+    """
+    upper, answers = np.triu_indices(x.shape[1]), np.broadcast_to(answer, counts.shape)
     if len(x) * len(upper[0]) > _TOGETHER:
-        return np.array([newton(answer, x, one, start)[0] for one in counts])
+        return np.array([newton(answers[k], x, counts[k], start)[0] for k in range(len(counts))])
     products = x[:, upper[0]] * x[:, upper[1]]
     beta, left = np.tile(start, (len(counts), 1)), np.arange(len(counts))
     information = np.zeros((len(counts), x.shape[1], x.shape[1]))
@@ -249,11 +252,11 @@ def newton_each(
         sums = _times(drawn * share * (1 - share), products)
         information[left[:, None], upper[0], upper[1]] = sums
         information[left[:, None], upper[1], upper[0]] = sums
-        slope = _times(drawn * (answer - share), x)
+        slope = _times(drawn * (answers[left] - share), x)
         try:
             step = np.linalg.solve(information[left], slope[..., None])[..., 0]
         except np.linalg.LinAlgError:  # a level that was not drawn in one of them
-            beta[left] = [newton(answer, x, one, start)[0] for one in drawn]
+            beta[left] = [newton(answers[k], x, counts[k], start)[0] for k in left]
             break
         beta[left] += step
         left = left[np.abs(step).max(axis=1) >= _NEAR]

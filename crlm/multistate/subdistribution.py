@@ -16,6 +16,7 @@ from crlm.refusals import choice, confidence
 from crlm.regression.models import n_record, ratio_records
 from crlm.regression.solution import Family, Solution, level_counts
 from crlm.regression.terms import Design, Term, check_names, complete, encode
+from crlm.survival.samples import Sample
 
 _TIES = ("efron", "breslow")
 _ITERATIONS = 50
@@ -140,19 +141,23 @@ def fine_gray(
 
 def subdistribution(group: Causes, cause: str, ties: str) -> Subdistribution:
     """The risk sets of one cause, weights and tied events laid out."""
-    place = group.place_of(cause)
-    sample, event = group.sample, group.cause == place
+    return risk_sets(group.sample, group.cause, group.place_of(cause), ties)
+
+
+def risk_sets(sample: Sample, cause: np.ndarray, place: int, ties: str) -> Subdistribution:
+    """As `subdistribution`, of patients whose events have numbered causes (-1: censored)."""
+    event = cause == place
     time, slot = np.unique(sample.time[event], return_inverse=True)
     order = np.sort(slot)
     count = np.bincount(slot, minlength=len(time))
     rank = np.arange(len(order)) - np.searchsorted(order, order)
     share = rank / count[order] if ties == "efron" else np.zeros(len(order))
-    chance = _Observation(group)
+    chance = _Observation(sample, cause < 0)
     return Subdistribution(
         start=sample.entry,
         stop=sample.time,
         event=event,
-        other=(group.cause >= 0) & ~event,
+        other=(cause >= 0) & ~event,
         time=time,
         observed=chance.before(time),
         own=chance.before(sample.time),
@@ -187,14 +192,85 @@ def fit(data: Subdistribution, x: np.ndarray) -> Fitted:
     return Fitted(coef, residual.T @ residual, endless)
 
 
+def column_of(data: Subdistribution, x: np.ndarray, column: int) -> tuple[float, float, str]:
+    """Log ratio of one column of a model, its robust error, and why there is none ("" if there is).
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, p)
+        Without missing values; a column that earlier ones determine has no ratio.
+    """
+    nothing, why = (np.nan, np.nan), _hopeless(data)
+    if why:
+        return *nothing, why
+    kept = _independent(data, x)
+    if not kept[column]:
+        return *nothing, "not estimable: the covariates determine it"
+    found, at = fit(data, x[:, kept]), int(kept[:column].sum())
+    empty = _one_sided(data, x[:, kept])
+    if found.endless[at] or empty[at]:
+        return *nothing, "not estimable: the effect is infinite (a group has no event)"
+    if found.endless.any() or empty.any():
+        return *nothing, "not estimable: a covariate's effect is infinite (a level has no event)"
+    return float(found.coef[at]), float(np.sqrt(found.var[at, at])), ""
+
+
+def added_columns(
+    data: Subdistribution, z: np.ndarray, columns: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What each of many columns, added alone, would do to the model of `z`.
+
+    As `regression.added.added_columns`: score at zero and information given `z`, shape (k,),
+    missing where the model of `z` has no end.
+    """
+    nothing = np.full(columns.shape[1], np.nan)
+    if _hopeless(data):
+        return nothing, nothing
+    z = z[:, _independent(data, z)] if z.shape[1] else z
+    risk = np.ones((len(z), 1))
+    if z.shape[1]:
+        found = fit(data, z)
+        if found.endless.any() or _one_sided(data, z).any():
+            return nothing, nothing
+        z = z - z.mean(axis=0)
+        risk = np.exp(np.clip(z @ found.coef, -500, 500))[:, None]
+    total = _slots(data, risk)
+    mean = _slots(data, risk * columns) / total
+    score = columns[data.event].sum(axis=0) - mean.sum(axis=0)
+    own = (_slots(data, risk * columns**2) / total).sum(axis=0) - (mean**2).sum(axis=0)
+    return score, own - _shared(data, z, columns, risk)
+
+
+def _shared(
+    data: Subdistribution, z: np.ndarray, columns: np.ndarray, risk: np.ndarray
+) -> np.ndarray:
+    """What each column shares with the model of `z`, in units of information (k,)."""
+    if not z.shape[1]:
+        return np.zeros(columns.shape[1])
+    total = _slots(data, risk)
+    centre, mean = (_slots(data, risk * part) / total for part in (z, columns))
+    products = (z[:, :, None] * z[:, None, :]).reshape(len(z), -1)
+    inside = (_slots(data, risk * products) / total).sum(axis=0).reshape(z.shape[1], -1)
+    cross = np.array(
+        [(_slots(data, risk * one[:, None] * columns) / total).sum(axis=0) for one in z.T]
+    )
+    cross -= centre.T @ mean
+    return (cross * np.linalg.solve(inside - centre.T @ centre, cross)).sum(axis=0)
+
+
+def _one_sided(data: Subdistribution, x: np.ndarray) -> np.ndarray:
+    """Columns of two values, all of whose events have one of them."""
+    two = np.array([len(np.unique(column)) == 2 for column in x.T], dtype=bool)
+    return two & (np.ptp(x[data.event], axis=0) == 0)
+
+
 # ---- the chance to be under observation -------------------------------------
 
 
 class _Observation:
     """K(t-) = G(t-) H(t-): not yet censored, and come under observation."""
 
-    def __init__(self, group: Causes) -> None:
-        sample, censored = group.sample, group.cause < 0
+    def __init__(self, sample: Sample, censored: np.ndarray) -> None:
         stop, start = np.sort(sample.time), np.sort(sample.entry)
         gone = np.sort(sample.time[~censored])
         self._censor, lost = np.unique(sample.time[censored], return_counts=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from crlm import endpoints, lent, regression, second_opinion, specification, survival
+from crlm import regression, second_opinion, survival
 from crlm.ledger import rows as result_rows
 from crlm.naming import small
 from crlm.numbers import counted
@@ -180,125 +180,6 @@ class Robustness(Base):
             html.show(html.skipped("stability of the selection", why))
             return nothing()
         return self.section(joined(*parts), pieces, texts)
-
-    def specifications(
-        self,
-        endpoint_names: Sequence[str],
-        of: str,
-        *,
-        claim: str,
-        most: int,
-        permutations: int,
-        seed: int,
-        exclusions: Sequence[str] = (),
-        followed_to: float = 60,
-        landmark: float = 0,
-    ) -> Section:
-        """One effect under combinations of choices drawn at random, and a permutation test.
-
-        Parameters
-        ----------
-        of : str
-            The exposure.
-        claim : {"higher", "lower"}
-            What the paper says of its hazard.
-        most : int
-            Combinations; 0: none.
-        exclusions, permutations, seed
-            As `specification.declare` and `specification.inference`.
-        followed_to, landmark : float
-            Months of the shorter follow-up and of a landmark; 0: no landmark.
-        """
-        title = f"{self.design.label(of)} under other choices"
-        if not most:
-            html.show(html.skipped(title, "No combinations of choices were asked for."))
-            return nothing()
-        names = [n for n in endpoint_names if self.can(f"{n}, {title}", n, of)]
-        parts, pieces, texts, picture = [], [], [], None
-        for endpoint in names:
-            label = f"{self.design.endpoint_name(endpoint)}: {title}"
-            asked = (followed_to, landmark, tuple(exclusions), most, seed, claim, permutations)
-            made = self._specified(endpoint, of, *asked)
-            if made is None:
-                why = "Fewer than 20 models have enough patients in every level."
-                html.show(html.skipped(label, why))
-                continue
-            tried, found = made[0], self.add(made[1])
-            printed = figures.published_ratio(tried, self.claims)
-            drawn = self.release.tried(tried)
-            picture = figures.specification_curve(drawn, self.design, printed, title=label)
-            table = tables.effects_table(
-                found, self.design, caption=label, statistics=self._of_specifications()
-            )
-            parts.append(found)
-            pieces.append(html.fold(f"{label}: {counted(len(tried), 'model')}", picture, table))
-            texts.append(readings.specification(found, self.design, printed))
-        return self.section(joined(*parts), pieces, texts, picture) if parts else nothing()
-
-    @lent.pure
-    def _specified(
-        self,
-        endpoint: str,
-        of: str,
-        followed_to: float,
-        landmark: float,
-        exclusions: Sequence[str],
-        most: int,
-        seed: int,
-        claim: str,
-        permutations: int,
-    ) -> tuple[pd.DataFrame, pd.DataFrame] | None:
-        """The models that were tried and what they say together; None where too few may be told."""
-        plan = specification.declare(
-            self._follow_up_rules(endpoint, followed_to, landmark),
-            of,
-            self._adjusters(endpoint),
-            self.design,
-            exclusions=self.release.exclusions(self.frames[endpoint], exclusions),
-            printed=self.design.models[endpoint]["published"],
-            most=most,
-            seed=seed,
-        )
-        plan = self.release.plan(plan)
-        if plan is None:
-            return None
-        tried = specification.curve(plan)
-        found = specification.inference(plan, tried, claim=claim, permutations=permutations)
-        return tried, self.release.percentiles(found, plan)
-
-    def _adjusters(self, endpoint: str) -> list[str]:
-        frame = self.frames[endpoint]
-        names = self.usable(frame, self.design.models[endpoint]["covariates"])
-        return self.release.adjusters(frame, names)
-
-    def _of_specifications(self) -> dict[str, str]:
-        shown = {"hazard_ratio": "median HR", "min": "smallest HR", "max": "largest HR"}
-        if self.release.on:
-            shown |= {"min": "HR, 5th percentile", "max": "HR, 95th percentile"}
-        return shown | {"percent": "models in which the claim holds, %"}
-
-    def _follow_up_rules(
-        self, endpoint: str, followed_to: float, landmark: float
-    ) -> dict[str, pd.DataFrame]:
-        frame = self.frames[endpoint]
-        rules = {"the whole period": frame}
-        if (frame["entry"] < followed_to).any() if "entry" in frame else True:
-            cut = specification.followed_to(frame, followed_to)
-            rules[f"up to month {followed_to:g}"] = cut
-        if landmark and (frame["time"] > landmark).any():
-            rules[survival.from_month(landmark)] = survival.landmark(frame, landmark)
-        if endpoint == "SCP" and not self.history.empty:
-            rules |= self._other_death_rule()
-        return self.release.rules(rules)
-
-    def _other_death_rule(self) -> dict[str, pd.DataFrame]:
-        """The SCP frame with the other reading of a death without surgical failure."""
-        other = {"censor": "event", "event": "censor"}[self.rules["death_without_failure"]]
-        again = endpoints.timed(
-            self.table, self.history, self.design, **{**self.rules, "death_without_failure": other}
-        )
-        made = endpoints.frames(again, self.design, entered_late=self.entered_late)
-        return {f"death without failure: {other}": made["SCP"]} if "SCP" in made else {}
 
     def restricted_means(
         self, endpoint_names: Sequence[str], by: str, *, tau: float = 0

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from crlm.privacy.people import condition
-from crlm.specification import Plan, curve
+from crlm.specification import ADJUSTED, COMPETING, STARTED, Plan, Specification, curve
 
 _FEWEST = 20
 #: What stands in for the smallest and the largest ratio of many models.
@@ -52,18 +52,35 @@ def thinned(plan: Plan, k: int) -> Plan | None:
     """The plan without models in which a level has too few; None if fewer than 20 stay.
 
     Every column of a model that is yes or no needs K events on either side, and K patients
-    without the event where a side has fewer than 4 K patients.
+    without the event where a side has fewer than 4 K patients. Another form of the effect may
+    not differ from the adjusted one in 1 to K - 1 patients: with a competing event, of unknown
+    cause, or whose treatment never started or has no date.
     """
     kept = []
     for chosen in plan.specifications:
         data, x, _ = plan.arrays(chosen)
         event = np.asarray(data.event, dtype=bool)
-        if all(_fine(column, event, k) for column in np.asarray(x).T):
+        columns = np.asarray(x).T
+        if _told_apart(plan, chosen, k) and all(_fine(column, event, k) for column in columns):
             kept.append(chosen)
     if len(kept) < _FEWEST:
         return None
     printed = plan.printed and kept[0] == plan.specifications[0]
     return replace(plan, specifications=tuple(kept), printed=printed)
+
+
+def _told_apart(plan: Plan, chosen: Specification, k: int) -> bool:
+    """Whether what a form knows beyond the adjusted one is of nobody or of K patients or more."""
+    counts = []
+    data, x, _ = plan.arrays(chosen)
+    if plan.form in COMPETING:
+        counts = [int((plan.ends(chosen) == 2).sum())]
+    if plan.form == STARTED:
+        late = (x[:, -1] == 1) & (plan.starts(chosen) >= data.time)
+        counts = [int(late.sum())]
+    if plan.form != ADJUSTED:
+        counts.append(len(replace(plan, form=ADJUSTED).arrays(chosen)[2]) - data.n)
+    return not any(0 < count < k for count in counts)
 
 
 def _fine(column: np.ndarray, event: np.ndarray, k: int) -> bool:

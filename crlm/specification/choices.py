@@ -13,6 +13,7 @@ from crlm.ledger import CohortError, Design, ParameterError
 from crlm.refusals import choice
 from crlm.regression.engine import TIES, FollowUp
 from crlm.regression.terms import check_names
+from crlm.specification.forms import ADJUSTED, COMPETING, FORMS, STARTED, WEIGHTED
 from crlm.specification.library import MEASURES, MISSING, Cell, build_cells, exposed
 
 #: Up to so many combinations are shuffled; of more, some are drawn.
@@ -61,6 +62,12 @@ class Plan:
     seed : int
     note : str
         What else the reader must know; mostly empty.
+    form : str
+        Of `forms.FORMS`: what is estimated under each specification.
+    weight_cap : float
+        Quantile at which weights of the treated are capped.
+    cause : str
+        Which cause the forms of competing events are about; often empty.
     """
 
     endpoint: str
@@ -74,6 +81,58 @@ class Plan:
     exposures: np.ndarray
     seed: int
     note: str = ""
+    form: str = ADJUSTED
+    weight_cap: float = 0.99
+    cause: str = ""
+
+    @property
+    def population(self) -> str:
+        """Whom the ratios speak of, as a key of rows: all, or those at risk of one cause."""
+        return f"resection>{self.cause}" if self.form in COMPETING else "all"
+
+    def under(self, form: str) -> Plan:
+        """The same specifications under another form of the effect.
+
+        The paper's own model is the adjusted one alone. Rules of follow-up that differ in what
+        becomes of a competing event are one where that event competes: each model stays once.
+
+        Raises
+        ------
+        ParameterError
+            If there is no such form, or the frames lack what it needs (`lacks` says so too).
+        """
+        choice("form", form, FORMS)
+        lacking = self.lacks(form)
+        if lacking:
+            raise ParameterError(f"There is no {form} effect here: {lacking}.")
+        kept = self.specifications
+        if form in COMPETING:
+            kept = tuple({self._once(chosen): chosen for chosen in reversed(kept)}.values())[::-1]
+        printed = self.printed and form == ADJUSTED
+        return replace(self, form=form, printed=printed, specifications=kept)
+
+    def _once(self, chosen: Specification) -> tuple:
+        """Equal for specifications that are one model once events are told by their cause."""
+        cell, columns, gaps = self.model(chosen)
+        same = next(
+            at
+            for at, other in enumerate(self.cells)
+            if other.population == cell.population
+            and np.array_equal(other.data.time, cell.data.time)
+            and np.array_equal(other.ends, cell.ends)
+        )
+        tie = chosen.ties if cell.tied else ""
+        return same, columns, cell.complete(gaps)[0].n, tie
+
+    def lacks(self, form: str) -> str:
+        """Why the frames cannot give a form of the effect; empty where they can."""
+        if form in WEIGHTED and not self.level:
+            return f"{self.exposure} is a number, and weights need two sides"
+        if form in COMPETING and any(cell.ends is None for cell in self.cells):
+            return "the frames hold no competing cause"
+        if form == STARTED and any(cell.start is None for cell in self.cells):
+            return "the frames hold no start of treatment"
+        return ""
 
     def model(self, chosen: Specification) -> tuple[Cell, tuple[int, ...], frozenset[int]]:
         """The cell, its columns and the gaps that exclude patients."""
@@ -82,9 +141,31 @@ class Plan:
     def arrays(self, chosen: Specification) -> tuple[FollowUp, np.ndarray, np.ndarray]:
         """Follow-up, design (the exposure last) and positions in `exposures` of a model."""
         cell, columns, gaps = self.model(chosen)
-        data, rows = cell.complete(gaps)
+        data, rows = self._followed(cell, gaps)
         x = cell.columns[[*columns, 0]]
         return data, (x if len(rows) == x.shape[1] else x[:, rows]).T, cell.places[rows]
+
+    def ends(self, chosen: Specification) -> np.ndarray:
+        """What ended each follow-up of a model: 0 nothing, 1 the cause that is meant, 2 another."""
+        cell, _, gaps = self.model(chosen)
+        return cell.ends[self._followed(cell, gaps)[1]]
+
+    def starts(self, chosen: Specification) -> np.ndarray:
+        """When treatment of each patient of a model began, in months; missing: never."""
+        cell, _, gaps = self.model(chosen)
+        return cell.start[self._followed(cell, gaps)[1]]
+
+    def _followed(self, cell: Cell, gaps: frozenset[int]) -> tuple[FollowUp, np.ndarray]:
+        """Follow-up and positions of the patients whom the form can use."""
+        data, rows = cell.complete(gaps)
+        if self.form in COMPETING:
+            known = cell.ends[rows] >= 0
+            data, rows = data.take(known), rows[known]
+            return replace(data, event=(cell.ends[rows] == 1).astype(data.event.dtype)), rows
+        if self.form == STARTED:
+            known = (cell.columns[0, rows] == 0) | ~np.isnan(cell.start[rows])
+            return data.take(known), rows[known]
+        return data, rows
 
 
 def declare(
@@ -101,6 +182,9 @@ def declare(
     most: int = 1000,
     most_patients: int = 3000,
     seed: int = 1,
+    cause: str = "",
+    start: str = "",
+    weight_cap: float = 0.99,
 ) -> Plan:
     """Draw specifications of one effect from all combinations of the choices.
 
@@ -136,6 +220,14 @@ def declare(
     most_patients : int
         Of a larger table a random sample of this size is analysed, and `note` says so.
     seed : int
+    cause : str
+        For the forms of competing events: which level of the frames' column `cause` is meant.
+        The others compete; an event without a cause leaves its patient out of these forms.
+    start : str
+        For the time-dependent form: the column with the month, on each frame's own clock, at
+        which treatment of the exposed began. An exposed patient without it is left out there.
+    weight_cap : float
+        As `causal.weights`, for weights of the treated.
 
     Raises
     ------
@@ -161,7 +253,9 @@ def declare(
     cells = tuple(
         cell
         for rule, frame in frames.items()
-        for cell in build_cells(rule, frame, exposure, pool, exclusions, design, known)
+        for cell in build_cells(
+            rule, frame, exposure, pool, exclusions, design, known, cause, start
+        )
     )
     own = design.conventions.get("ties")
     ties = sorted(ties, key=lambda rule: rule != own)
@@ -181,6 +275,8 @@ def declare(
         exposures=exposures,
         seed=seed,
         note=note,
+        weight_cap=weight_cap,
+        cause=cause,
     )
 
 

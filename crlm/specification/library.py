@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from crlm.ledger import CohortError, Design, ParameterError
+from crlm.refusals import present
 from crlm.regression.engine import FollowUp
 from crlm.regression.terms import check_follow_up, complete, encode, follow_up
 
@@ -55,6 +56,11 @@ class Cell:
         Position of each patient in `Plan.exposures`.
     tied : bool
         Whether any two events share a time.
+    ends : ndarray of int, shape (n,), or None
+        What ended each patient's follow-up: 0 nothing, 1 the cause that is meant, 2 another,
+        -1 an event of unknown cause; None where the frames hold no cause.
+    start : ndarray of float, shape (n,), or None
+        Month at which treatment began; missing: never, or not known.
     cases : dict
         Complete cases met so far.
     """
@@ -67,6 +73,8 @@ class Cell:
     offers: Mapping[tuple[str, str, bool], Offer]
     places: np.ndarray
     tied: bool
+    ends: np.ndarray | None = None
+    start: np.ndarray | None = None
     cases: dict[frozenset[int], tuple[FollowUp, np.ndarray]] = field(default_factory=dict)
 
     def complete(self, gaps: frozenset[int]) -> tuple[FollowUp, np.ndarray]:
@@ -86,7 +94,8 @@ def followed_to(frame: pd.DataFrame, months: float) -> pd.DataFrame:
     if "entry" in frame:
         frame = frame[frame["entry"] < months]
     within = frame["time"] <= months
-    return frame.assign(time=frame["time"].clip(upper=months), event=frame["event"] & within)
+    cut = {"cause": frame["cause"].where(within)} if "cause" in frame else {}
+    return frame.assign(time=frame["time"].clip(upper=months), event=frame["event"] & within, **cut)
 
 
 def exposed(column: pd.Series) -> tuple[str, np.ndarray]:
@@ -116,6 +125,8 @@ def build_cells(
     exclusions: Sequence[str],
     design: Design,
     exposures: pd.Series,
+    cause: str = "",
+    start: str = "",
 ) -> list[Cell]:
     """The patients of a frame whose follow-up and exposure are known, in each population.
 
@@ -127,6 +138,8 @@ def build_cells(
         As in `declare`.
     exposures : pandas.Series
         What the first frame holds of the exposure by patient, in the order of `Plan.exposures`.
+    cause, start : str
+        As in `declare`.
 
     Raises
     ------
@@ -141,10 +154,33 @@ def build_cells(
     order = np.argsort(data.time, kind="stable")
     frame, data, places = frame.iloc[order], data.take(order), places[order]
     blocks = {name: _versions(frame, name, design) for name in adjusters}
+    ends, begun = _ends(frame, cause), _starts(frame, start)
     return [
-        _cell((rule, name), data.take(rows), rows, blocks, values, places[rows])
+        replace(
+            _cell((rule, name), data.take(rows), rows, blocks, values, places[rows]),
+            ends=None if ends is None else ends[rows],
+            start=None if begun is None else begun[rows],
+        )
         for name, rows in _populations(frame, exclusions, design)
     ]
+
+
+def _ends(frame: pd.DataFrame, cause: str) -> np.ndarray | None:
+    """What ended each patient's follow-up, as `Cell.ends`; None where causes are not told."""
+    if not cause or "cause" not in frame:
+        return None
+    present([cause], frame["cause"].cat.categories, of="The column cause")
+    known = frame["cause"].notna().to_numpy()
+    own = (frame["cause"] == cause).to_numpy(dtype=bool)
+    unknown = frame["event"].to_numpy(dtype=bool) & ~known
+    return np.select([own, known, unknown], [1, 2, -1], 0)
+
+
+def _starts(frame: pd.DataFrame, start: str) -> np.ndarray | None:
+    """When treatment began; None where no patient's start is known."""
+    if not start or start not in frame or frame[start].isna().all():
+        return None
+    return frame[start].to_numpy(dtype=float, na_value=np.nan)
 
 
 def _places(rule: str, column: pd.Series, exposures: pd.Series) -> np.ndarray:

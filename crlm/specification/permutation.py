@@ -13,9 +13,8 @@ from scipy.stats import norm
 from crlm import cores
 from crlm.ledger import ParameterError, rows
 from crlm.refusals import choice
-from crlm.regression.added import added_columns
 from crlm.specification.choices import Plan
-from crlm.specification.curves import ESTIMATED
+from crlm.specification.forms import ESTIMATED, FORMS, own_model
 
 _CLAIMS = {"higher": 1, "lower": -1}
 
@@ -77,7 +76,9 @@ def inference(
         median) with its `p`. Model "specification curve, range": `min`, `max`.
         Model "specification curve, claim": `percent` of the specifications with
         an estimate on the claimed side and p < `alpha`, with its `p`. `method` says in
-        words what each rests on; `n` is the number of specifications.
+        words what each rests on; `n` is the number of specifications. Another form of the
+        effect stands in the model ("specification curve, fine-gray, range"), and its median has
+        the statistic of the form.
 
     Raises
     ------
@@ -89,6 +90,9 @@ def inference(
     The permuted exposure has no effect and no relation to the covariates. Both test
     statistics use score tests and one Newton step from zero in place of maximised
     likelihoods, for the observed exposure as for the permuted ones, so the test is exact.
+    Weighted forms: the propensity is fitted again to each deal, the tests divide by their
+    robust errors. The time-dependent form has no test, for its start is not exchangeable:
+    whoever had the event early could not start.
     A share cannot pass 100 %, which similar specifications reach by chance now and then:
     where nearly all are significant the median is the sharper statistic.
 
@@ -100,6 +104,7 @@ def inference(
     if permutations < 1 or subset < 1 or not 0 < alpha < 1:
         asked = f"permutations={permutations}, subset={subset}, alpha={alpha:g}"
         raise ParameterError(f"{asked}: the first two are at least 1, alpha between 0 and 1.")
+    form = FORMS[plan.form]
     null = permuted(plan, _CLAIMS[claim], alpha, permutations, subset)
     shown = curve[curve["status"] == ESTIMATED]
     ratio = shown["hazard_ratio"]
@@ -107,28 +112,41 @@ def inference(
     holds = float((beyond & (shown["p"] < alpha)).mean()) if len(shown) else np.nan
     keys = {
         "endpoint": plan.endpoint,
+        "population": plan.population,
         "covariate": plan.exposure,
         "level": plan.level,
         "n": len(shown),
     }
     drawn = _drawn(plan, curve)
+    middle, share = _methods(plan, null, permutations, drawn)
+    what = f"hazard ratio {'above' if claim == 'higher' else 'below'} 1 and p < {alpha:g}"
+    share = f"{what}; {share}"
+    own = own_model(plan.form)
+    return rows(
+        [
+            _row(keys, own, "n", len(curve), drawn, unit="specifications", n=len(curve)),
+            _row(keys, own, form.statistic, ratio.median(), middle),
+            _row(keys, own, "p", null.p(null.median), middle),
+            _row(keys, f"{own}, range", "min", ratio.min(), "smallest hazard ratio"),
+            _row(keys, f"{own}, range", "max", ratio.max(), "largest hazard ratio"),
+            _row(keys, f"{own}, claim", "percent", 100 * holds, share, unit="%"),
+            _row(keys, f"{own}, claim", "p", null.p(null.share), share),
+        ]
+    )
+
+
+def _methods(plan: Plan, null: Null, permutations: int, drawn: str) -> tuple[str, str]:
+    """In words: what the median and the share, and their p values, rest on."""
+    if FORMS[plan.form].dealt is None:
+        why = FORMS[plan.form].no_test
+        return f"median of {drawn}; {why}", why
     tested = (
         f"{permutations} permutations of the exposure (outcome and covariates stay), on "
         f"{null.specifications} of these specifications drawn at random, by score tests"
     )
-    what = f"hazard ratio {'above' if claim == 'higher' else 'below'} 1 and p < {alpha:g}"
-    middle = f"median of {drawn}; p: a median as far from 1 in {tested}"
-    share = f"{what}; p: as many of them on one side in the same permutations"
-    return rows(
-        [
-            _row(keys, "", "n", len(curve), drawn, unit="specifications", n=len(curve)),
-            _row(keys, "", "hazard_ratio", ratio.median(), middle),
-            _row(keys, "", "p", null.p(null.median), middle),
-            _row(keys, ", range", "min", ratio.min(), "smallest hazard ratio"),
-            _row(keys, ", range", "max", ratio.max(), "largest hazard ratio"),
-            _row(keys, ", claim", "percent", 100 * holds, share, unit="%"),
-            _row(keys, ", claim", "p", null.p(null.share), share),
-        ]
+    return (
+        f"median of {drawn}; p: a median as far from 1 in {tested}",
+        "p: as many of them on one side in the same permutations",
     )
 
 
@@ -140,6 +158,9 @@ def permuted(plan: Plan, side: int, alpha: float, permutations: int, subset: int
     side : {1, -1}
         The claimed direction.
     """
+    deal = FORMS[plan.form].dealt
+    if deal is None:
+        return Null(np.full(1 + permutations, np.nan), np.full(1 + permutations, np.nan), 0)
     rng = np.random.default_rng([plan.seed, 1])
     total = len(plan.specifications)
     chosen = np.sort(rng.choice(total, min(subset, total), replace=False))
@@ -149,12 +170,7 @@ def permuted(plan: Plan, side: int, alpha: float, permutations: int, subset: int
         exposures[:, 1 + k] = rng.permutation(plan.exposures)
 
     def once(at: int) -> tuple[np.ndarray, np.ndarray] | None:
-        data, x, places = plan.arrays(plan.specifications[at])
-        ties = plan.specifications[at].ties
-        score, information = added_columns(data, x[:, :-1], exposures[places], ties)
-        information = np.where(information > 1e-9, information, np.nan)
-        known = np.isfinite(information).any()
-        return (score / information, score / np.sqrt(information)) if known else None
+        return deal(plan, plan.specifications[at], exposures)
 
     found = [both for both in cores.each(once, chosen) if both is not None]
     steps, tests = [both[0] for both in found], [both[1] for both in found]
@@ -190,9 +206,8 @@ def _drawn(plan: Plan, curve: pd.DataFrame) -> str:
 
 
 def _row(
-    keys: Mapping[str, Any], part: str, statistic: str, estimate: float, method: str, **more: Any
+    keys: Mapping[str, Any], model: str, statistic: str, estimate: float, method: str, **more: Any
 ) -> dict[str, Any]:
-    model = f"specification curve{part}"
     return {
         **keys,
         "model": model,

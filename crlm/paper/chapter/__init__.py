@@ -5,6 +5,7 @@ must not be concluded from it. A table without the columns of an entry gets one 
 """
 
 from crlm.paper.chapter.between import Between
+from crlm.paper.chapter.choices import Choices
 from crlm.paper.chapter.gaps import Gaps
 from crlm.paper.chapter.opening import Opening
 from crlm.paper.chapter.process import Process
@@ -14,7 +15,7 @@ from crlm.paper.chapter.tested import Tested
 from crlm.paper.chapter.unrecorded import Unrecorded
 
 
-class Chapter(Between, Gaps, Opening, Process, Starting, Strain, Tested, Unrecorded):
+class Chapter(Between, Choices, Gaps, Opening, Process, Starting, Strain, Tested, Unrecorded):
     """All entries of the chapter."""
 
 

@@ -12,6 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from crlm import lent
 from crlm.ledger import Design
+from crlm.naming import model_words
 from crlm.numbers import number, ratio
 from crlm.report.figures.picture import (
     PALETTE,
@@ -29,6 +30,7 @@ _CHOICES = {
     "missing": "Missing values",
     "ties": "Tied times",
 }
+_FORM = "Form of the effect"
 _MARKS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 7, 10, 20)
 
 
@@ -41,7 +43,8 @@ def specification_curve(
     Parameters
     ----------
     curve : pandas.DataFrame
-        From `specification.curve`; those without an estimate are left out.
+        From `specification.curve`; those without an estimate are left out. Of several forms of
+        the effect, one after the other, each has a stretch of its own.
     published : str
         The printed multivariable hazard ratio of the same effect, which becomes a line.
 
@@ -53,7 +56,9 @@ def specification_curve(
         as in all, dark where it is more common, white where nobody made it.
     """
     shown = curve[np.isfinite(curve["hazard_ratio"])]
-    shown = shown.sort_values("hazard_ratio", kind="stable").reset_index(drop=True)
+    order = shown["form"].map({form: k for k, form in enumerate(shown["form"].unique())})
+    shown = shown.assign(_form=order).sort_values(["_form", "hazard_ratio"], kind="stable")
+    shown = shown.drop(columns="_form").reset_index(drop=True)
     if shown.empty:
         return None
     groups = _choice_groups(shown, design)
@@ -71,9 +76,17 @@ def specification_curve(
         return Picture(figure, alt, title, shown)
 
 
+def _word(form: str) -> str:
+    word = model_words(form)
+    return word[0].upper() + word[1:]
+
+
 def _choice_groups(shown: pd.DataFrame, design: Design) -> dict[str, dict[str, np.ndarray]]:
     """For each kind of choice its options, and which specifications made them."""
     groups: dict[str, dict[str, np.ndarray]] = {}
+    forms = shown["form"].unique()
+    if len(forms) > 1:
+        groups[_FORM] = {_word(form): (shown["form"] == form).to_numpy() for form in forms}
     for column, heading in _CHOICES.items():
         values = sorted(shown[column].unique())
         if len(values) > 1:
@@ -119,11 +132,15 @@ def _draw_specifications(axis: Any, shown: pd.DataFrame, published: str) -> None
         axis.plot(x[chosen], ratio[chosen], ".", color=colour, markersize=3.5, label=label)
     own = shown["printed"].to_numpy(dtype=bool)
     axis.plot(x[own], ratio[own], "D", color=PALETTE[6], markersize=5.5, label="the paper's model")
+    for edge in np.flatnonzero(np.diff(pd.factorize(shown["form"])[0])):
+        axis.axvline(edge + 1, color=SOFT, linewidth=0.6, linestyle=":", zorder=0)
     axis.axhline(1, color=SOFT, linewidth=0.9, linestyle="--", zorder=0)
     printed = float(published or 1)
     if published:
         line = {"color": PALETTE[1], "linewidth": 1.1, "linestyle": "-."}
-        axis.axhline(printed, label=f"published, {published}", **line)
+        # What is printed is adjusted; beside another form it would invite a comparison.
+        reach = float((shown["form"] == shown["form"].iloc[0]).mean())
+        axis.axhline(printed, xmax=reach, label=f"published, {published}", **line)
     bottom = max(min(np.quantile(low, 0.02), printed, 0.9), 0.05) / 1.08
     top = min(max(np.quantile(high, 0.98), printed, 1.1), 20.0) * 1.08
     axis.set_yscale("log")
@@ -177,10 +194,13 @@ def _draw_choices(axis: Any, groups: dict[str, dict[str, np.ndarray]], n: int) -
             fontsize=8,
             fontweight="normal" if label.startswith(" ") else "bold",
         )
+    order = "in the order of their hazard ratio"
+    if _FORM in groups:
+        order += " within each form"
     axis.text(
         0.5,
         -0.01,
-        f"{n:,} specifications in the order of their hazard ratio",
+        f"{n:,} specifications {order}",
         transform=axis.transAxes,
         ha="center",
         va="top",
@@ -195,15 +215,30 @@ def _describe_specifications(
     title: str,
     published: str,
 ) -> str:
+    first = (shown["form"] == shown["form"].iloc[0]).to_numpy()
     estimates = shown["hazard_ratio"]
     parts = []
     for heading, options in groups.items():
-        medians = (f"{k} {ratio(estimates[made].median())}" for k, made in options.items())
-        parts.append(f"{heading}: {', '.join(medians)}")
+        if heading != _FORM:
+            medians = (f"{k} {ratio(estimates[m & first].median())}" for k, m in options.items())
+            parts.append(f"{heading}: {', '.join(medians)}")
+    printed = f" Published: {published}." if published else ""
+    more = ""
+    if _FORM in groups:
+        told = (f"{form}: {_spread_told(shown[m])}" for form, m in groups[_FORM].items())
+        more = f" {_FORM}: {'; '.join(list(told)[1:])}."
+    return (
+        f"Specification curve. {title}. {_spread_told(shown[first])}.{printed} "
+        f"Median by choice: {'; '.join(parts)}.{more}"
+    )
+
+
+def _spread_told(shown: pd.DataFrame) -> str:
+    """In words: how many models, between what their ratios lie, and how many are clear."""
+    estimates = shown["hazard_ratio"]
     clear = number(100 * float((shown["p"] < 0.05).mean()), 0)
     low, middle, high = (ratio(estimates.agg(f)) for f in ("min", "median", "max"))
-    printed = f" Published: {published}." if published else ""
     return (
-        f"Specification curve. {title}. {len(shown)} specifications, hazard ratio {low} to {high}, "
-        f"median {middle}, p < 0.05 in {clear} %.{printed} Median by choice: {'; '.join(parts)}."
+        f"{len(shown)} specifications, hazard ratio {low} to {high}, median {middle}, "
+        f"p < 0.05 in {clear} %"
     )

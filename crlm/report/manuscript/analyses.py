@@ -189,7 +189,14 @@ def _tried(done: Done) -> str:
     many = how[0].partition(";")[0].removeprefix("median of ")
     deals = re.search(r"in ([\d,]+) permutations", how[0])
     told = f"Main effects were estimated under other choices: {many}"
-    return told + (f"; the exposure was dealt out anew {deals[1]} times." if deals else ".")
+    told += f"; the exposure was dealt out anew {deals[1]} times." if deals else "."
+    forms = [words for form, words in _FORMS.items() if len(done.of(model=f"{_CURVE}, {form}"))]
+    if forms:
+        told += (
+            f" The same combinations were also estimated {listed(forms)}; these ratios are other "
+            "quantities and were not pooled."
+        )
+    return told
 
 
 def _during(done: Done) -> str:
@@ -217,7 +224,20 @@ def _mean(done: Done) -> str:
 
 
 _PRINTED = tuple(f"printed covariates, {how}" for how in ("breslow", "efron", "Firth"))
-_SPECIFICATIONS = tuple(f"specification curve{end}" for end in ("", ", claim", ", range"))
+_CURVE = "specification curve"
+#: Forms of the effect in specification curves, as the end of a sentence.
+_FORMS = {
+    "overlap weighted": "with overlap weights",
+    "att weighted": "with weights of the treated",
+    "cause specific": "by cause-specific hazards",
+    "fine-gray": "by Fine and Gray's subdistribution hazards",
+    "time dependent": "with treatment counted from its start",
+}
+_SPECIFICATIONS = tuple(
+    f"{_CURVE}{form}{end}"
+    for form in ("", *(f", {name}" for name in _FORMS))
+    for end in ("", ", claim", ", range")
+)
 #: Models that other paragraphs tell, and rows that are no analysis.
 _ELSEWHERE = (
     "",

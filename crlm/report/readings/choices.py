@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
 from crlm.ledger import Design
+from crlm.naming import model_words
 from crlm.numbers import (
     bound,
     counted,
@@ -19,7 +21,7 @@ from crlm.numbers import (
     span,
 )
 from crlm.report.readings.models import contrast
-from crlm.report.readings.wording import ending, paragraph, records_of, sentence
+from crlm.report.readings.wording import capital, ending, paragraph, records_of, sentence
 
 
 def stability(rows: pd.DataFrame, design: Design, exposure: str) -> str:
@@ -40,23 +42,77 @@ def stability(rows: pd.DataFrame, design: Design, exposure: str) -> str:
 def specification(rows: pd.DataFrame, design: Design, printed: str = "") -> str:
     """In how many of the models the claim holds, and between what the effect lies."""
     found = {(r["model"], r["statistic"]): r for r in rows.to_dict("records")}
-    middle, share = ending(found, "", "hazard_ratio"), ending(found, ", claim", "percent")
-    least, most = ending(found, ", range", "min"), ending(found, ", range", "max")
+    middle = ending(found, "", "hazard_ratio")
     if middle is None or not math.isfinite(middle["estimate"]):
         return "No specification has an estimate."
     paper = f" (paper {printed})" if printed else ""
-    p, total = ending(found, "", "p"), ending(found, "", "n")
-    models = counted(middle["n"], "model")
+    total, models = ending(found, "", "n"), counted(middle["n"], "model")
     if total and total["estimate"] > middle["n"]:
         models = (
             f"{number(middle['n'], 0)} of {counted(total['estimate'], 'model')} with an estimate"
         )
-    deal = f"; dealing the exposure out at random, {p_phrase(p['estimate'])}" if p else ""
+    name = design.endpoint_name(middle["endpoint"])
+    return f"{name}: over {models} the hazard ratio {_reach(found, '', middle, paper)}."
+
+
+def other_forms(rows: pd.DataFrame, design: Design, forms: Sequence[str]) -> str:
+    """The same combinations under other forms of the effect, each by itself.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Of one endpoint, the adjusted form among them.
+    forms : sequence of str
+        The words of all forms.
+    """
+    found = {(r["model"], r["statistic"]): r for r in rows.to_dict("records")}
+    told = []
+    for form in forms:
+        middle = ending(found, f", {form}", "hazard_ratio")
+        middle = middle or ending(found, f", {form}", "subdistribution_hazard_ratio")
+        if middle is not None:
+            reach = "no estimate"
+            if math.isfinite(middle["estimate"]):
+                models = counted(middle["n"], "model")
+                reach = f"over {models} the ratio {_reach(found, f', {form}', middle)}"
+            told.append(f"{model_words(form)}, {reach}")
+    if not told:
+        return ""
+    name = design.endpoint_name(rows["endpoint"].iloc[0])
+    listed = ". ".join(map(capital, told))
+    return f"{name}, the same combinations under other forms of the effect. {listed}."
+
+
+def estimands(compared: Mapping[str, str]) -> str:
+    """What the ratios of several forms compare, and that they are not one quantity.
+
+    Parameters
+    ----------
+    compared : mapping of str to str
+        By form, what its ratio compares; the adjusted one is the first.
+    """
+    told = "; ".join(f"{model_words(form)}: {what}" for form, what in compared.items())
     return (
-        f"{design.endpoint_name(middle['endpoint'])}: over {models} the "
-        f"hazard ratio lies between {estimate(least)} and {estimate(most)}, "
-        f"median {estimate(middle)}{paper}; the claim holds in "
-        f"{number(share['estimate'], 0)} % of them{deal}."
+        "These ratios are of different things, so that no median is taken over them, and they "
+        f"need not agree even where all of them are right. {capital(told)}."
+    )
+
+
+def _reach(
+    found: Mapping[tuple[str, str], Mapping[str, Any]],
+    form: str,
+    middle: Mapping[str, Any],
+    paper: str = "",
+) -> str:
+    """Between what the ratios of a form lie, how often the claim holds, and the test."""
+    share, p = ending(found, f"{form}, claim", "percent"), ending(found, form, "p")
+    least, most = (ending(found, f"{form}, range", end) for end in ("min", "max"))
+    deal = ""
+    if p and math.isfinite(p["estimate"]):
+        deal = f"; dealing the exposure out at random, {p_phrase(p['estimate'])}"
+    return (
+        f"lies between {estimate(least)} and {estimate(most)}, median {estimate(middle)}{paper}; "
+        f"the claim holds in {number(share['estimate'], 0)} % of them{deal}"
     )
 
 
