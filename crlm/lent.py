@@ -15,8 +15,9 @@ import hashlib
 import os
 import pickle
 import sys
+import time
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -43,6 +44,11 @@ _PLAIN = (
 
 #: The environment's words: checksum, colon, path; and two folders, to read and to write.
 VARIABLE, SHELF = "CRLM_LENT", "CRLM_SHELF"
+_TICK = 0.005
+
+#: How an answer is left on a shelf, and whether who asks for it meanwhile waits: see `ahead`.
+keep: Callable[[Path, bytes], object] = Path.write_bytes
+marks = False
 
 
 def pack(entries: Mapping[str, tuple[str, Any]]) -> bytes:
@@ -123,13 +129,33 @@ def shared(question: object, make: Callable[[], R]) -> R:
     key = digest((_code(), _style(), question)) if shelf else ""
     if not key:
         return make()
-    known = _taken(Path(shelf) / key)
-    if known is not None:
-        return known[0]
-    answer = make()
-    with contextlib.suppress(OSError, pickle.PicklingError, TypeError, AttributeError):
-        _put(Path(found) / key, pickle.dumps((answer,)))
+    path = Path(shelf) / key
+    while _begun(path).exists():
+        time.sleep(_TICK)
+    known = _taken(path)
+    if known is not None or not found:
+        return make() if known is None else known[0]
+    with _marked(path) if marks else contextlib.nullcontext():
+        answer = make()
+        with contextlib.suppress(OSError, pickle.PicklingError, TypeError, AttributeError):
+            data = pickle.dumps((answer,))
+            keep(Path(found) / key, hashlib.sha256(data).hexdigest().encode() + b"\n" + data)
     return answer
+
+
+def _begun(path: Path) -> Path:
+    """What is there as long as the process that works out this answer ahead lives and is at it."""
+    return path.with_suffix(".begun")
+
+
+@contextlib.contextmanager
+def _marked(path: Path) -> Iterator[None]:
+    mark = _begun(path)
+    mark.symlink_to(f"/proc/{os.getpid()}/fd/0")
+    try:
+        yield
+    finally:
+        mark.unlink()
 
 
 def _taken(path: Path) -> tuple[Any] | None:
@@ -139,10 +165,6 @@ def _taken(path: Path) -> tuple[Any] | None:
     except OSError:
         return None
     return pickle.loads(data) if hashlib.sha256(data).hexdigest().encode() == digest else None
-
-
-def _put(path: Path, data: bytes) -> None:
-    path.write_bytes(hashlib.sha256(data).hexdigest().encode() + b"\n" + data)
 
 
 def digest(thing: object) -> str:

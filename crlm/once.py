@@ -46,8 +46,9 @@ def lend(study: str) -> bytes:
 
 def audit(study: str) -> audits.Audit:
     """The printed numbers of a paper held against each other."""
-    found = lent.borrow("audit", _key(study))
-    return _audit(study) if found is None else found
+    key = _key(study)
+    found = lent.borrow("audit", key)
+    return lent.shared(("audit", key), lambda: _audit(study)) if found is None else found
 
 
 def patients(study: str) -> tuple[Any, Any]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crlm import crate, document, files, home, manifest
+from crlm import ahead, crate, document, files, home, manifest
 from crlm.files import checksum
 from crlm.ledger import CohortError, CrlmError, DocumentError, ParameterError
 from crlm.parameters import declared_in, did_you_mean, held
@@ -177,7 +177,7 @@ def _make(
     before = {path: checksum(path) for path in used.values()}
     started = time.monotonic()
     told = {**values, "output_dir": str(made.resolve())}
-    with document.ordering(asked, made):
+    with document.ordering(asked, made), ahead.working(source, told):
         notebook, failure = in_memory(source, told, progress=progress)
     seconds = round(time.monotonic() - started, 1)
     _refuse_starved(failure, made)

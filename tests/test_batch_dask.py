@@ -12,7 +12,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from crlm.batch import cluster, driving, scratch
+from crlm import scratch
+from crlm.batch import cluster, driving
 from crlm.ledger import CrlmError
 
 pytest.importorskip(
@@ -304,7 +305,7 @@ def test_a_job_shows_no_table_to_a_log(desk):
 HOLDER = """\
 import sys, time
 from pathlib import Path
-from crlm.batch import scratch
+from crlm import scratch
 if sys.argv[1] == "disk":
     del scratch.os.memfd_create
 with scratch.private() as folder:

@@ -87,6 +87,8 @@ MAY_IMPORT = {
     "lent": {"manifest"},
     "lifeline": set(),
     "cores": {"lifeline"},
+    "scratch": {"files"},
+    "ahead": {"cores", "lent", "lifeline", "scratch"},
     "once": {"ledger", "files", "cohort", "audit", "manifest", "lent"},
     "crate": {"parameters", "refusals"},
     "engine": set(),
@@ -103,8 +105,7 @@ MAY_IMPORT = {
         "render",
         "crate",
         "document",
-        "lifeline",
-        "cores",
+        "ahead",
     },
     "batch": {
         "home",
@@ -121,6 +122,7 @@ MAY_IMPORT = {
         "lent",
         "lifeline",
         "cores",
+        "scratch",
     },
     "paper": None,
     "reconstruction": {

@@ -1,6 +1,10 @@
 """What one run of a batch found is taken by another only where the question is the very same."""
 
 import os
+import subprocess
+import sys
+import threading
+import time
 from dataclasses import replace
 
 import matplotlib
@@ -8,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crlm import causal, cohort, endpoints, ledger, lent, missing, regression
+from crlm import cohort, endpoints, ledger, lent, missing, regression
 from crlm.batch import grid
 from crlm.batch.lending import Lending, lending
 from crlm.paper import Paper
@@ -146,6 +150,33 @@ def test_without_a_batch_nothing_is_kept(monkeypatch, shelf):
     assert len(ASKED) == 2 and not list(shelf.iterdir())
 
 
+HOLDER = "import sys, time; sys.stdin.readline(); time.sleep(60)"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("ends", ["with an answer", "without", "killed"])
+def test_what_somebody_is_at_is_waited_for(shelf, ends):
+    answer(1)
+    (path,) = shelf.iterdir()
+    kept = path.read_bytes()
+    path.unlink()
+    with subprocess.Popen([sys.executable, "-c", HOLDER], stdin=subprocess.PIPE) as holder:
+        mark = path.with_suffix(".begun")
+        mark.symlink_to(f"/proc/{holder.pid}/fd/0")
+
+        def end():
+            if ends == "with an answer":
+                path.write_bytes(kept)
+            holder.kill() if ends == "killed" else mark.unlink()
+
+        begun = time.monotonic()
+        threading.Timer(0.3, end).start()
+        answer(1)
+        assert 0.2 < time.monotonic() - begun < 10
+        holder.kill()
+    assert len(ASKED) == (1 if ends == "with an answer" else 2)
+
+
 # ---- the dear functions -----------------------------------------------------
 
 
@@ -160,17 +191,6 @@ def table():
 
 
 TERMS = [("age", "linear"), ("n_tumours", "log"), ("extrahepatic", "factor")]
-
-
-def weighted(frame, *, terms=TERMS, cap=0.9, **changes):
-    known = {"kind": "att", "times": (36.0,), "samples": 4, "seed": 1, "cap": cap, **changes}
-    return causal.weighted_effects(
-        frame, "hai", causal.propensity(frame, "hai", terms), min_at_risk=2, **known
-    )
-
-
-def from_start(frame, *, terms=TERMS, assumed=1.5, **changes):
-    return causal.time_dependent(frame, "hai", "", terms, assumed=assumed, **changes)
 
 
 def imputed(frame, *, terms=TERMS, m=2, seed=1, **changes):
@@ -200,29 +220,6 @@ TABLES = {
 }
 #: Per function: what makes its answer another one.
 DEAR = {
-    weighted: TABLES
-    | {
-        "terms": (lambda f: f, {"terms": TERMS[:1]}),
-        "kind": (lambda f: f, {"kind": "overlap"}),
-        "horizons": (lambda f: f, {"times": (24.0,)}),
-        "tau": (lambda f: f, {"tau": 30.0}),
-        "by": (lambda f: f, {"by": "kras"}),
-        "samples": (lambda f: f, {"samples": 5}),
-        "seed": (lambda f: f, {"seed": 2}),
-        "cap": (lambda f: f, {"cap": 0.7}),
-        "ties": (lambda f: f, {"ties": "breslow"}),
-        "level": (lambda f: f, {"conf_level": 0.9}),
-        "population": (lambda f: f, {"population": "some"}),
-    },
-    from_start: TABLES
-    | {
-        "terms": (lambda f: f, {"terms": TERMS[:1]}),
-        "start": (lambda f: f, {"assumed": 3.0}),
-        "ties": (lambda f: f, {"ties": "breslow"}),
-        "level": (lambda f: f, {"conf_level": 0.9}),
-        "population": (lambda f: f, {"population": "some"}),
-        "limits": (lambda f: f, {"limits": {**causal.THRESHOLDS, "immortal_shift": 0.5}}),
-    },
     imputed: TABLES
     | {
         "terms": (lambda f: f, {"terms": TERMS[1:]}),
@@ -255,14 +252,6 @@ def test_every_input_of_a_dear_function_makes_another_answer(ask, table, shelf, 
         assert not any(right.equals(earlier) for earlier in seen), what
         seen.append(right)
     assert len(list(shelf.iterdir())) >= len(seen)
-
-
-def test_what_an_effect_does_not_use_finds_the_same_answer(table, shelf):
-    first = weighted(table)
-    kept = set(shelf.iterdir())
-    again = weighted(table.assign(crs=9.0, more_than_3="no"))
-    assert set(shelf.iterdir()) == kept
-    pd.testing.assert_frame_equal(first, again)
 
 
 # ---- who lends to whom ------------------------------------------------------

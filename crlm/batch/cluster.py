@@ -22,8 +22,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from crlm import manifest, refusals, run
-from crlm.batch import scratch, workers
+from crlm import manifest, refusals, run, scratch
+from crlm.batch import workers
 from crlm.files import checksum, is_full, write_atomically
 from crlm.ledger import CrlmError, data_folder
 

@@ -12,9 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from crlm import home, manifest, run
+from crlm import home, manifest, run, scratch
 from crlm.batch import folder as place
-from crlm.batch import scratch
 from crlm.batch import workers as local_workers
 from crlm.batch.grid import Plan, Run, plan
 from crlm.batch.lending import NOTHING, Lend, Lending, lending

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from crlm import home
-from crlm.batch import scratch
+from crlm import home, scratch
 from crlm.batch.grid import Run
 from crlm.files import checksum
 

@@ -11,8 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from crlm import lent, render, run
-from crlm.batch import scratch
+from crlm import lent, render, run, scratch
 from crlm.files import checksum, is_full, settle, write_atomically
 from crlm.lifeline import die_with_parent
 

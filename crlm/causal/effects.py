@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from crlm import lent
 from crlm.causal.arms import (
     KINDS,
     Arms,
@@ -122,7 +121,6 @@ def weighted_effects(
     return _effects(held, exposure, replace(model, frame=held), how)
 
 
-@lent.pure
 def _effects(
     frame: pd.DataFrame, exposure: str, model: Propensity, how: tuple[Any, ...]
 ) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from crlm import lent, regression, survival
+from crlm import regression, survival
 from crlm.causal import flags
 from crlm.causal.adjusted import contrast, first, fitted
 from crlm.causal.terms import Scale, design_of, learn, numbers, two_levels, words_of
@@ -79,7 +79,6 @@ def time_dependent(
     return _time_dependent(held, exposure, start_column, adjust, how, limits)
 
 
-@lent.pure
 def _time_dependent(
     frame: pd.DataFrame,
     exposure: str,

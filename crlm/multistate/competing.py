@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from crlm import lent, regression
+from crlm import regression
 from crlm.endpoints import EARLY_PNAC
 from crlm.ledger import rows
 from crlm.ledger.chapter import Thresholds
@@ -35,7 +35,6 @@ _USUAL = Thresholds()
 MISLEADS = _USUAL.competing_points
 
 
-@lent.pure
 def incidence(
     frame: pd.DataFrame,
     by: By,

@@ -78,14 +78,26 @@ def put(path: Path, data: bytes) -> int | None:
     """
     if hasattr(os, "memfd_create"):
         with contextlib.suppress(OSError):
-            return _in_memory(path, data)
+            return hold(path, data)
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as stream:
         stream.write(data)
     return None
 
 
-def _in_memory(path: Path, data: bytes) -> int:
+def hold(path: Path, data: bytes) -> int:
+    """Let a path lead to bytes in the memory of this process; they are gone with it (Linux).
+
+    Returns
+    -------
+    int
+        Handle to be closed when the file is no longer needed.
+
+    Raises
+    ------
+    OSError
+        If this system does not show such a file to other processes, or lends no more handles.
+    """
     # Resolved, the path is this name: two files must not share it.
     handle = os.memfd_create(hashlib.sha256(str(path).encode()).hexdigest()[:32])
     try:

@@ -1,0 +1,175 @@
+"""A second process works out what a run will ask for, from the end of its notebook.
+
+The run takes from it what it has found by then (`lent.pure`), waits for what it is at, and does
+the rest itself: the two meet in the middle, and the run's bytes are what they are without it.
+Answers stay in the memory of that process; it writes no file.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from crlm import cores, lent, lifeline, scratch
+
+_LARGEST = 20_000_000
+_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    cores.VARIABLE: "1",
+}
+#: Methods of `Paper` on which others build or with which a run begins.
+_FIRST = ("patients", "endpoints", "reviewer", "regression")
+#: Those that write, or speak of what all sections before them have left.
+_NEVER = ("provenance", "in_short", "published", "differences", "agreement", "second_opinion")
+_NEVER += ("for_the_manuscript",)
+
+
+@contextlib.contextmanager
+def working(notebook: Path, values: Mapping[str, Any]) -> Iterator[None]:
+    """Have what a run of a notebook asks for worked out ahead, while this lasts.
+
+    Kernels that are started meanwhile take what is found. Nothing happens where there is but one
+    core to use, or the table is so large that two of it might not find room.
+
+    Parameters
+    ----------
+    notebook : pathlib.Path
+    values : mapping
+        Its parameters, as they are injected.
+    """
+    if not _is_worth_it(values):
+        yield
+        return
+    given = {"notebook": str(notebook), "values": {**values, "output_dir": ""}}
+    rest = str(max(1, cores.available() - 1))
+    with scratch.private() as folder, _process(given, str(folder)):
+        ours = {**lent.told("", "", str(folder)), cores.VARIABLE: rest}
+        with _environment(ours):
+            yield
+
+
+def _is_worth_it(values: Mapping[str, Any]) -> bool:
+    alone = min(cores.available(), int(os.environ.get(cores.VARIABLE) or 2)) < 2
+    if alone or lent.SHELF in os.environ:
+        return False
+    paths = [Path(path) for name, path in values.items() if path and name.endswith("_path")]
+    return sum(path.stat().st_size for path in paths) <= _LARGEST
+
+
+@contextlib.contextmanager
+def _process(given: Mapping[str, Any], folder: str) -> Iterator[None]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "crlm.ahead", str(os.getpid())],
+        env={**os.environ, **_ENVIRONMENT, **lent.told("", "", folder, folder)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        with contextlib.suppress(OSError):
+            process.stdin.write(json.dumps(given).encode() + b"\n")
+            process.stdin.flush()
+        yield
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+
+
+@contextlib.contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+# ---- the second process -----------------------------------------------------
+
+
+def main(parent: int) -> None:
+    """Work through the notebook that is named on standard input."""
+    lifeline.die_with_parent(parent)
+    given = json.loads(sys.stdin.readline())
+    lent.keep, lent.marks = scratch.hold, True
+    _borrow_handles()
+    names: dict[str, Any] = {"__name__": "__main__"}
+    for cell in order(json.loads(Path(given["notebook"]).read_text(encoding="utf-8"))["cells"]):
+        with contextlib.suppress(Exception):
+            exec("".join(cell["source"]), names)  # noqa: S102
+        if "parameters" in cell["metadata"].get("tags", []):
+            names.update(given["values"])
+
+
+def _borrow_handles() -> None:
+    """As many open files as the system allows: each answer is one."""
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def order(cells: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The cells that only import, choose and call a paper's sections, in the order of working.
+
+    Those up to the endpoints and those on which others build, then the others from the last.
+    """
+    plain = [cell for cell in cells if cell["cell_type"] == "code" and _is_plain(cell)]
+    calls = [_sections(cell) for cell in plain]
+    start = next((i for i, found in enumerate(calls) if "endpoints" in found), -1)
+    first = [i for i, found in enumerate(calls) if not found and i < start]
+    first += [i for i, found in enumerate(calls) if found & set(_FIRST)]
+    rest = [i for i in range(len(plain)) if i not in first and not calls[i] & set(_NEVER)]
+    return [plain[i] for i in (*first, *reversed(rest))]
+
+
+def _is_plain(cell: Mapping[str, Any]) -> bool:
+    try:
+        found = ast.parse("".join(cell["source"])).body
+    except SyntaxError:
+        return False
+    return all(_is_safe(statement) for statement in found)
+
+
+def _is_safe(statement: ast.stmt) -> bool:
+    """Whether a statement of a paper's notebook can be run twice without anybody noticing."""
+    calls = [node for node in ast.walk(statement) if isinstance(node, ast.Call)]
+    if not all(_called(call) or ast.unparse(call.func) in _MAKERS for call in calls):
+        return False
+    if isinstance(statement, ast.ImportFrom):
+        return str(statement.module).startswith("crlm")
+    made = isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign))
+    return made or (isinstance(statement, ast.Expr) and bool(calls))
+
+
+_MAKERS = ("Paper", "parameters.check", "globals")
+
+
+def _called(call: ast.Call) -> str:
+    """The method of `paper` that is called; empty for anything else."""
+    made = call.func
+    named = isinstance(made, ast.Attribute) and isinstance(made.value, ast.Name)
+    return made.attr if named and made.value.id == "paper" else ""
+
+
+def _sections(cell: Mapping[str, Any]) -> set[str]:
+    calls = (n for n in ast.walk(ast.parse("".join(cell["source"]))) if isinstance(n, ast.Call))
+    return set(filter(None, map(_called, calls)))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,121 @@
+"""A run whose answers are worked out ahead: the same bytes, and nothing left or written."""
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from crlm import ahead, cores, lent, run
+
+ROOT = Path(__file__).parents[1]
+STUDIES = ("ncch_scp", "mskcc_hai")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="answers are held in memory there")
+
+
+def cells_of(study):
+    return json.loads((ROOT / "notebooks" / f"{study}.ipynb").read_text(encoding="utf-8"))["cells"]
+
+
+def called(cell):
+    return ahead._sections(cell)
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_what_others_build_on_comes_first_and_the_rest_from_the_end(study):
+    cells = cells_of(study)
+    ordered = ahead.order(cells)
+    places = [cells.index(cell) for cell in ordered]
+    first = [i for i, cell in enumerate(ordered) if called(cell) & {"regression", "reviewer"}]
+    rest = places[max(first) + 1 :]
+    assert len(rest) > 20 and rest == sorted(rest, reverse=True)
+    assert places[: max(first) + 1] == sorted(places[: max(first) + 1])
+    assert not [cell for cell in ordered if "provenance" in called(cell)]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "open('x', 'w')",
+        "x = open('x', 'w')",
+        "import os",
+        "paper.patients().to_csv('x')",
+        "for name in names:\n    paper.curves(name)",
+        "%matplotlib inline",
+        "print(paper)",
+        "paper.curves('OS', by=os.remove('x'))",
+        "del paper",
+    ],
+)
+def test_only_a_papers_sections_are_run_twice(source):
+    cell = {"cell_type": "code", "source": [source], "metadata": {}}
+    assert ahead.order([cell]) == []
+
+
+FEW = {
+    "chapter_samples": 4,
+    "imputations": 2,
+    "bootstrap_samples": 3,
+    "specifications": 5,
+    "permutations": 3,
+}
+
+
+def test_the_bytes_are_those_of_a_run_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    (tmp_path / "temporary").mkdir()
+    found = {}
+    for cores_ in ("2", "1"):
+        monkeypatch.setattr(cores, "available", lambda: 2)
+        monkeypatch.setenv(cores.VARIABLE, cores_)
+        out, before = tmp_path / cores_, dict(os.environ)
+        assert not run.execute("ncch_scp", FEW, out).error
+        assert dict(os.environ) == before
+        found[cores_] = {p.name: p.read_bytes() for p in out.iterdir() if p.suffix != ".json"}
+    assert [name for name in found["1"] if found["1"][name] != found["2"][name]] == []
+    assert found["1"].keys() == found["2"].keys() and len(found["1"]) > 3
+    assert list((tmp_path / "temporary").glob("crlm-*")) == []
+
+
+TAKEN = """\
+import os, time
+from pathlib import Path
+shelf = Path(os.environ["CRLM_SHELF"].partition(os.pathsep)[0])
+end, held = time.monotonic() + 60, []
+while not held and time.monotonic() < end:
+    held = [path for path in shelf.iterdir() if not path.suffix and path.is_symlink()]
+    time.sleep(0.02)
+assert held and all(path.stat().st_mode & 0o777 == 0o600 for path in held)
+assert shelf.stat().st_mode & 0o777 == 0o700 and os.environ["CRLM_CORES"] == "1"
+"""
+
+
+def test_answers_are_held_in_memory_alone(tmp_path, monkeypatch):
+    """A kernel finds them as files of this user's that lead into the other process."""
+    source = tmp_path / "ncch_scp.ipynb"
+    shutil.copy(ROOT / "notebooks" / "ncch_scp.ipynb", source)
+    asking = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(TAKEN)])
+    nbformat.write(asking, tmp_path / "asking.ipynb")
+    monkeypatch.delenv(cores.VARIABLE, raising=False)
+    monkeypatch.setattr(cores, "available", lambda: 2)
+    with ahead.working(source, FEW):
+        _, failure = run.in_memory(tmp_path / "asking.ipynb", {})
+    assert failure is None, failure
+
+
+def test_nothing_is_worked_out_where_there_is_no_room(tmp_path, monkeypatch):
+    monkeypatch.delenv(cores.VARIABLE, raising=False)
+    monkeypatch.setattr(cores, "available", lambda: 2)
+    table = tmp_path / "table.csv"
+    with open(table, "wb") as stream:
+        stream.truncate(ahead._LARGEST + 1)
+    assert ahead._is_worth_it({}) and not ahead._is_worth_it({"cohort_path": str(table)})
+    monkeypatch.setattr(cores, "available", lambda: 1)
+    assert not ahead._is_worth_it({})
+    monkeypatch.setattr(cores, "available", lambda: 2)
+    monkeypatch.setenv(lent.SHELF, "x")
+    assert not ahead._is_worth_it({})
