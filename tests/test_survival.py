@@ -174,9 +174,22 @@ def test_the_horizon_of_restricted_means_is_what_all_groups_are_followed_to():
     assert value(alone, "rmst", field="method").startswith(
         "area under Kaplan-Meier to 8 months, the end of follow-up, "
     )
+    # A whole month where there is one, and never later than anybody is followed.
+    late = survival.rmst(frame([7.9, 9.5], [1, 0]))
+    assert set(late["time"]) == {9} and set(survival.rmst(frame([0.4], [0]))["time"]) == {0.4}
     nobody = survival.rmst(frame([0, 0], [0, 0]))
     assert math.isnan(value(nobody, "rmst"))
     assert "follow-up ends at 0 months" in value(nobody, "rmst", field="method")
+
+
+def test_the_last_whole_month_with_enough_at_risk():
+    table = frame([3, 5.5, 9, 12], [1, 1, 0, 1]).assign(arm=list("abab"))
+    assert [survival.whole_horizon(table, "arm", k) for k in (1, 2, 3)] == [9, 3, 0]
+    assert [survival.whole_horizon(table, None, k) for k in (1, 2, 3)] == [12, 9, 5]
+    assert survival.whole_horizon(table, None, 1, most=7.5) == 7
+    late = table.assign(entry=[0.0, 0.0, 6.0, 6.0])
+    assert survival.whole_horizon(late, None, 2) == 9 and survival.whole_horizon(late, None, 4) == 0
+    assert survival.whole_horizon(late[late["entry"] > 0], "arm", 1) == 9
 
 
 def test_follow_up_follows_its_conventions():

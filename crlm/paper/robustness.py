@@ -22,13 +22,6 @@ _SCORES = {
 }
 
 
-_HORIZON = (
-    "The horizon here is the end of the shorter follow-up, at most 60 months; means among "
-    "comparable patients and months in states stop where fewer than min_at_risk patients of a "
-    "group are left. A tau_months of your own holds for both."
-)
-
-
 class Robustness(Base):
     """Analyses that ask how far the answers depend on choices; all of them are result rows."""
 
@@ -180,34 +173,6 @@ class Robustness(Base):
             html.show(html.skipped("stability of the selection", why))
             return nothing()
         return self.section(joined(*parts), pieces, texts)
-
-    def restricted_means(
-        self, endpoint_names: Sequence[str], by: str, *, tau: float = 0
-    ) -> Section:
-        """Mean months up to a horizon by group, and their difference.
-
-        Parameters
-        ----------
-        tau : float
-            Horizon in months; 0: the largest to which all groups are followed, at most 60.
-        """
-        title = f"restricted means by {small(self.design.label(by))}"
-        names = [n for n in endpoint_names if self.can(f"{n}, {title}", n, by)]
-        if not names:
-            return nothing()
-        rows = self.add(*[self._means(n, by, tau) for n in names])
-        caption = "Restricted mean survival time"
-        table = tables.restricted_table(rows, self.design, caption=caption)
-        section = self.section(rows, [table], readings.months(rows, self.design))
-        html.show(html.aside(_HORIZON) if not tau and self.design.chapter else None)
-        return self.beside_siblings(section)
-
-    def _means(self, endpoint: str, by: str, tau: float) -> pd.DataFrame:
-        frame = self.frames[endpoint]
-        month = self.release.horizon(frame, by, tau)
-        if self.release.on and not month:
-            return result_rows([])
-        return survival.rmst(frame, by, month or None)
 
     def landmark(self, endpoint_names: Sequence[str], of: str, *, month: float) -> Section:
         """The hazard ratio among those event-free and followed at a month, from there on."""

@@ -150,12 +150,3 @@ def observed(frame: pd.DataFrame, row: dict[str, float], k: int) -> dict[str, fl
     if len(times) < 4 * k:
         return dict.fromkeys(("estimate", "conf_low", "conf_high"), math.nan)
     return {name: crossing(times, row[name], k) for name in ("estimate", "conf_low", "conf_high")}
-
-
-def horizon(frame: pd.DataFrame, by: str, k: int, most: float = 60.0) -> float:
-    """The last whole month at which each group has K at risk, at most 60; 0 if there is none."""
-    ends = []
-    for _, part in frame[frame[by].notna()].groupby(by, observed=True):
-        times = np.sort(part["time"].to_numpy(dtype=float))
-        ends.append(math.floor(times[-k]) if len(times) >= k else 0)
-    return float(min([most, *ends]))

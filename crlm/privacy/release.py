@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from crlm import survival
 from crlm.ledger import ROW_COLUMNS, CrlmError
 from crlm.ledger import rows as result_rows
 from crlm.numbers import Shown, counted
@@ -162,11 +163,19 @@ class Release:
                 found[name] = (made["n"], made["events"])
         return found
 
-    def horizon(self, frame: pd.DataFrame, by: str, tau: float) -> float:
-        """The month to which means go: the one asked for, or a whole one with K at risk."""
-        from crlm.privacy.curves import horizon
+    def horizons(
+        self, frame: pd.DataFrame, by: str, tau: float, least: int, most: float
+    ) -> list[float | None]:
+        """The months to which means go: the one asked for, or where the groups thin out.
 
-        return tau or (horizon(frame, by, self.k) if self.on else 0.0)
+        Without one that is asked for: the last whole month with `least` patients of each group
+        at risk, and None, as far as all are followed. A safe report ends at the first, with K
+        at risk at least.
+        """
+        if tau:
+            return [tau]
+        month = survival.whole_horizon(frame, by, max(self.k, least), most=most)
+        return [*([month] if month else []), *([] if self.on else [None])]
 
     # ---- one effect under many choices ------------------------------------------
 

@@ -395,21 +395,22 @@ def _plain(row: Mapping[str, Any], keys: Sequence[str]) -> tuple[Any, ...]:
 
 
 def restricted_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
-    """Restricted means of two groups and their difference, one line an endpoint."""
+    """Restricted means of two groups and their difference, one line an endpoint and horizon."""
     groups = list(dict.fromkeys(r["group"] for r in _records(rows) if r["statistic"] == "rmst"))
     body: _Body = []
-    for endpoint, part in rows.groupby("endpoint", sort=False):
+    for (endpoint, time), part in rows.groupby(["endpoint", "time"], sort=False):
         means = {r["group"]: r for r in _records(part) if r["statistic"] == "rmst"}
         gap = {r["statistic"]: r for r in _records(part) if r["statistic"] != "rmst"}
-        month = short(part["time"].iloc[0])
-        cells = [f"{design.endpoint_name(str(endpoint))}, to month {month}"]
+        cells = [f"{design.endpoint_name(str(endpoint))}, to month {short(time)}"]
         cells += [interval(means[g]) if g in means else "–" for g in groups]
         difference, p = gap.get("rmst_difference"), gap.get("p")
         cells += [interval(difference) if difference else "–", p_text(p["estimate"]) if p else "–"]
         body.append(("", cells, _records(part)))
     header = ["Endpoint and horizon", *[f"{design.group_label(g)}, months" for g in groups]]
     header += ["Difference, months (95 % CI)", "p"]
+    # The horizon stands in the first column; why it is no later one is told below.
     reasons = rows.loc[rows["statistic"] == "rmst", "method"]
+    reasons = reasons.str.replace(r" to [\d.]+ months(?!, the end)", "", regex=True)
     return table(caption, header, body, map(method_words(design), dict.fromkeys(reasons)))
 
 

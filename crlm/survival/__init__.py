@@ -30,7 +30,7 @@ Six patients, four of whom died, by treatment:
 
 from crlm.survival.curves import curve, follow_up, kaplan_meier, risk_table
 from crlm.survival.ranks import logrank
-from crlm.survival.restricted import from_month, landmark, rmst
+from crlm.survival.restricted import from_month, landmark, rmst, whole_horizon
 from crlm.survival.summaries import by_level, rate_difference, summary
 from crlm.survival.turnbull import turnbull
 
@@ -47,4 +47,5 @@ __all__ = [
     "rmst",
     "summary",
     "turnbull",
+    "whole_horizon",
 ]

@@ -25,6 +25,7 @@ from crlm.survival.samples import (
     check_times,
     make_sample,
     names_of,
+    number_at_risk,
     row_base,
     samples_of,
     snap,
@@ -45,8 +46,9 @@ def rmst(
     Parameters
     ----------
     tau : float, optional
-        Horizon in months, written into `time`; by default the largest time to which every group
-        is followed (a group whose curve has reached 0 is followed for ever), at most `most`.
+        Horizon in months, written into `time`; by default the last whole month to which every
+        group is followed (a group whose curve has reached 0 is followed for ever), at most
+        `most`; where nobody is followed for a month, the time that there is.
     most : float
         The longest horizon that is taken without being asked for, in months.
 
@@ -55,7 +57,7 @@ def rmst(
     pandas.DataFrame
         Result rows `rmst` (months, normal limits) of each group; with exactly two groups also
         `rmst_difference` (second minus first) and its `p`, `group` the bare column. `method`
-        says which horizon and why: "to 43.2 months, the end of follow-up of ras=mutant". A group
+        says which horizon and why: "to 43 months, the end of follow-up of ras=mutant". A group
         whose follow-up ends before a `tau` that was asked for, above survival 0, has no mean:
         the estimate is missing and the method says so (R would prolong the last step).
 
@@ -101,7 +103,7 @@ def rmst(
 
 
 def _horizon(curves: Mapping[str, Curve], most: float) -> tuple[float, str]:
-    """The largest time, at most `most`, to which all are followed, and that in words."""
+    """The last whole month, at most `most`, to which all are followed, and that in words."""
     ends = {
         group: math.inf if steps.survival[-1] == 0 else float(steps.time[-1])
         for group, steps in curves.items()
@@ -110,7 +112,36 @@ def _horizon(curves: Mapping[str, Curve], most: float) -> tuple[float, str]:
     if ends[first] >= most:
         return most, f"to {most:g} months"
     whose = "" if first == "all" else f" of {first}"
-    return ends[first], f"to {ends[first]:.4g} months, the end of follow-up{whose}"
+    last = float(math.floor(ends[first])) or ends[first]
+    return last, f"to {last:.4g} months, the end of follow-up{whose}"
+
+
+def whole_horizon(frame: pd.DataFrame, by: By, least: int, *, most: float = 60.0) -> float:
+    """The last whole month, at most `most`, at which each group has so many at risk; 0: none.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Analysis frame; late entry is honoured: at risk are those with entry < month <= time.
+    least : int
+        Patients of each group.
+
+    Raises
+    ------
+    CohortError, ParameterError
+        As `kaplan_meier`.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"time": [6.0, 13, 21, 30], "arm": list("abab"), "event": True})
+    >>> whole_horizon(frame, "arm", 1), whole_horizon(frame, "arm", 2)
+    (21.0, 6.0)
+    """
+    months = np.arange(1, math.floor(most) + 1, dtype=float)
+    enough = np.ones(len(months), dtype=bool)
+    for _, sample in samples_of(frame, by):
+        enough &= number_at_risk(sample, snap(months, sample.grid)) >= least
+    return float(months[enough].max(initial=0.0))
 
 
 def from_month(month: float) -> str:

@@ -11,6 +11,7 @@ from crlm.naming import small
 from crlm.paper.base import Section, joined, nothing
 from crlm.paper.chapter.asking import Asking
 from crlm.report import figures, html, states, tables
+from crlm.report.readings import months as told_months
 from crlm.report.readings import states as readings
 from crlm.report.readings.flags import diagnosis
 
@@ -30,6 +31,13 @@ _NOT_PERIODS = (
 _NOT_CODONS = (
     "Without a joint test that rejects, the data do not say that one codon alone matters: every "
     "curve drawn is one more chance to find one."
+)
+
+_THINNED = (
+    "Where a group thins out the mean stands twice: to the last whole month with {least} patients "
+    "of each group still at risk, and to the last to which all are followed. Groups thin out by "
+    "the event as well as by the end of follow-up; beyond the first month a mean rests on few. A "
+    "tau_months of your own is taken as it is."
 )
 
 
@@ -162,6 +170,43 @@ class Strain(Asking):
         found = self.section(rows, pieces, readings.periods(rows, self.design))
         html.show(html.say(_NOT_PERIODS, "caution"))
         return found
+
+    def restricted_means(
+        self, endpoint_names: Sequence[str], by: str, *, tau: float = 0
+    ) -> Section:
+        """Mean months up to a horizon by group, and their difference.
+
+        Parameters
+        ----------
+        tau : float
+            Horizon in months; 0: the last whole month with `min_at_risk` patients of each group
+            at risk, and the last to which all are followed, at most the chapter's horizon.
+        """
+        title = f"restricted means by {small(self.design.label(by))}"
+        names = [n for n in endpoint_names if self.can(f"{n}, {title}", n, by)]
+        if not names:
+            return nothing()
+        rows = self.add(*[rows for n in names for rows in self._means(n, by, tau)])
+        if rows.empty:
+            why = f"Fewer than {self.chapter_rules.min_at_risk} of a group are left at month 1."
+            html.show(html.skipped(title, why))
+            return nothing()
+        caption = "Restricted mean survival time"
+        table = tables.restricted_table(rows, self.design, caption=caption)
+        section = self.section(rows, [table], told_months(rows, self.design))
+        if rows.groupby("endpoint")["time"].nunique().gt(1).any():
+            html.show(html.aside(_THINNED.format(least=self.chapter_rules.min_at_risk)))
+        return self.beside_siblings(section)
+
+    def _means(self, endpoint: str, by: str, tau: float) -> list[pd.DataFrame]:
+        """The means to each horizon of an endpoint; equal horizons once."""
+        frame, rules = self.frames[endpoint], self.chapter_rules
+        most = rules.horizons[-1]
+        found: dict[float, pd.DataFrame] = {}
+        for month in self.release.horizons(frame, by, tau, rules.min_at_risk, most):
+            rows = survival.rmst(frame, by, month, most=most)
+            found.setdefault(float(rows["time"].iloc[0]), rows)
+        return list(found.values())
 
     def pooled_codons(
         self, endpoint_names: Sequence[str], by: str, *, adjust: Sequence[str] = ()

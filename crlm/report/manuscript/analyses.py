@@ -212,7 +212,8 @@ def _penalised(done: Done) -> str:
 
 
 def _mean(done: Done) -> str:
-    rows = done.of(statistic="rmst", model="").dropna(subset=["time"]).drop_duplicates("endpoint")
+    rows = done.of(statistic="rmst", model="").dropna(subset=["time"])
+    rows = rows.drop_duplicates(["endpoint", "time"])
     months = [
         f"{short(row['time'])} ({done.design.endpoint_name(row['endpoint'])})"
         for row in rows.to_dict("records")
