@@ -19,7 +19,7 @@ _HOUSE = Path(__file__).resolve().parent
 # Code that starts runs or makes pages of many, and shapes none.
 _APART = re.compile(
     r"(^|/)(\.|__pycache__/)|~$|^shipped/|^cli|^intake\.py$|^templates/batch/"
-    r"|^batch/(index|curves|collecting|choosing|units|cluster|driving|folder)\.py$"
+    r"|^batch/(index|curves|collecting|choosing|cluster|driving|folder)\.py$"
 )
 _PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "survival", "matplotlib", "papermill")
 #: Roles of the reader's files: a safe report records neither their names nor their checksums.
@@ -78,10 +78,15 @@ def changed_inputs(before: Mapping[Path, str], folder: Path) -> list[str]:
     """
     changed = {path.name for path, digest in before.items() if checksum(path) != digest}
     for record in folder.glob("*_inputs.json"):
-        for name, digests in json.loads(record.read_text(encoding="utf-8")).items():
-            known = {digest for path, digest in before.items() if path.name == name}
-            if known and not known >= set(digests):
-                changed.add(name)
+        try:
+            read = json.loads(record.read_text(encoding="utf-8")).items()
+            for name, digests in read:
+                known = {digest for path, digest in before.items() if path.name == name}
+                if known and not known >= set(digests):
+                    changed.add(name)
+        except (OSError, ValueError, AttributeError, TypeError):
+            # A record that cannot be read vouches for nothing.
+            changed.add(record.name)
     return sorted(changed)
 
 

@@ -338,7 +338,7 @@ def _reachable() -> Iterator[None]:
     import zmq
 
     try:
-        _lend_handles()
+        lend_handles()
         yield
     except zmq.ZMQError as error:
         raise OSError(error.errno, error.strerror) from None
@@ -349,8 +349,14 @@ def _reachable() -> Iterator[None]:
         ) from None
 
 
-def _lend_handles() -> None:
-    """Ask for the file handles that a kernel and its channels want before any is in use."""
+def lend_handles() -> None:
+    """Ask for the file handles that a kernel and its channels want before any is in use.
+
+    Raises
+    ------
+    OSError
+        If the system lends fewer.
+    """
     with contextlib.ExitStack() as lent:
         null = lent.enter_context(open(os.devnull, "rb")).fileno()
         for _ in range(_HANDLES):

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from crlm import ledger, numbers
-from crlm.batch import choosing, curves, grid, index, names, units
+from crlm.batch import choosing, curves, grid, index, names
 from crlm.ledger import ParameterError
 from crlm.report import html
 
@@ -52,6 +52,10 @@ def page_of(runs, effects, tables=None, notes=()):
     kinds = tables or {"t": {"kind": "reconstructed", "title": "", "note": "", "n": 3}}
     titles = {"mskcc_hai": ledger.load_design("mskcc_hai")}
     return index.page(runs, [], effects, {}, kinds, titles=titles, notes=notes)
+
+
+def effect_of(statistic, unit=""):
+    return choosing.Effect("", statistic, unit, {}, True)
 
 
 CLAIMS = choosing.known_claims(["mskcc_hai"])
@@ -119,7 +123,7 @@ def test_the_program_is_said_and_the_date_stands_beside_the_page():
     ],
 )
 def test_a_number_has_the_digits_of_the_report(value, statistic, unit, text):
-    assert units.text(value, statistic, unit) == text
+    assert effect_of(statistic, unit).text(value) == text
     row = {"estimate": value, "conf_low": NAN, "conf_high": NAN, "statistic": statistic}
     assert numbers.interval({**row, "unit": unit}) == text
 
@@ -127,9 +131,10 @@ def test_a_number_has_the_digits_of_the_report(value, statistic, unit, text):
 def test_an_interval_reads_as_in_the_report():
     three = (0.53, 0.4, 0.7)
     named = dict(zip(("estimate", "conf_low", "conf_high"), three, strict=True))
-    shown = units.interval(three, "hazard_ratio")
+    shown = effect_of("hazard_ratio").interval(three)
     assert shown == "0.53 (0.40–0.70)" == numbers.interval({**named, "statistic": "hazard_ratio"})
-    assert units.interval((1.0, -2.0, 4.0), "rmst_difference", "months") == "1.00 (-2.00 to 4.00)"
+    months = effect_of("rmst_difference", "months")
+    assert months.interval((1.0, -2.0, 4.0)) == "1.00 (-2.00 to 4.00)"
 
 
 def test_the_printed_number_stands_in_the_rows_unit():

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
 from crlm import numbers
-from crlm.batch import units
 from crlm.batch.names import apart, label_of
 from crlm.ledger import KEYS, load_claims, studies
 from crlm.numbers import counted
+from crlm.refusals import did_you_mean, listing
 
 #: What tells two results apart, beside the run.
 APART = (*KEYS, "study", "unit")
 
 _MOST = 6
 _MOST_SPLIT = 12
+_MONTHS = {"months": 1.0, "month": 1.0, "years": 12.0, "year": 12.0}
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,47 @@ class Effect:
     texts: dict[str, str] = field(default_factory=dict)
 
     @property
-    def looks(self) -> tuple[str, str, str]:
-        """What decides how its numbers look."""
-        return self.statistic, self.unit, self.model
+    def is_ratio(self) -> bool:
+        """Whether it is drawn on a logarithmic scale, neutral at 1."""
+        return self.statistic.endswith("_ratio")
+
+    @property
+    def neutral(self) -> float | None:
+        """The value that says "no difference": 1 for a ratio, 0 for a difference, else None."""
+        if self.is_ratio:
+            return 1.0
+        difference = self.statistic.endswith("difference")
+        return 0.0 if difference or self.statistic in ("coefficient", "smd") else None
+
+    def text(self, value: float) -> str:
+        """A value without its unit, as every report prints it."""
+        return numbers.estimate({"estimate": value, **self._looks})
+
+    def interval(self, three: Sequence[float]) -> str:
+        """`estimate (low–high)` without its unit, as every report prints it."""
+        limits = zip(("estimate", "conf_low", "conf_high"), three, strict=True)
+        return numbers.interval({**dict(limits), **self._looks})
+
+    @property
+    def _looks(self) -> dict[str, str]:
+        return {"statistic": self.statistic, "unit": self.unit, "model": self.model}
+
+
+def with_unit(shown: str, unit: str) -> str:
+    """A printed number and its unit, if it has one and is one."""
+    return f"{shown} {unit}" if unit and shown not in ("not reached", numbers.HIDDEN) else shown
+
+
+def converted(value: float, unit: str, wanted: str) -> float | None:
+    """A value in another unit; None where the two do not measure the same.
+
+    Days are not converted: papers count 30 or 30.44 of them in a month.
+    """
+    if unit == wanted:
+        return value
+    if unit in _MONTHS and wanted in _MONTHS and math.isfinite(value):
+        return value * _MONTHS[unit] / _MONTHS[wanted]
+    return None
 
 
 def effects(
@@ -87,12 +126,12 @@ def effects(
     found: list[Effect] = []
     notes: list[str] = []
     for entry in wanted:
-        more, said = _named(rows, keyed, claims, entry)
+        more, said = _named(keyed, claims, entry)
         found += more
         notes += said
     if not wanted:
-        found += _usual(rows, keyed, claims, "_ratio")
-    found += _usual(rows, keyed, claims, "median_survival")
+        found += _usual(keyed, claims, "_ratio")
+    found += _usual(keyed, claims, "median_survival")
     return found, notes
 
 
@@ -106,17 +145,17 @@ def known_claims(names: Iterable[str]) -> pd.DataFrame:
 
 
 def _keyed(rows: pd.DataFrame) -> pd.DataFrame:
-    """The keys of each row as text, with its run."""
+    """The rows with their keys as text."""
     texts = {name: rows[name].fillna("").astype(str) for name in APART if name != "time"}
     time = rows["time"].map(lambda t: "" if pd.isna(t) else f"{float(t):g}")
-    return pd.DataFrame({**texts, "time": time, "run": rows["run"]})
+    return rows.assign(**texts, time=time)
 
 
 # ---- an entry of `effects` --------------------------------------------------
 
 
 def _named(
-    rows: pd.DataFrame, keyed: pd.DataFrame, claims: pd.DataFrame, entry: Mapping[str, Any]
+    keyed: pd.DataFrame, claims: pd.DataFrame, entry: Mapping[str, Any]
 ) -> tuple[list[Effect], list[str]]:
     keys = {"statistic": "hazard_ratio"} | {k: v for k, v in entry.items() if k in APART}
     fits = pd.Series(True, index=keyed.index)
@@ -128,7 +167,7 @@ def _named(
     parts, told = _split(part)
     made, notes = [], []
     for number, one in enumerate(parts[:_MOST_SPLIT]):
-        effect, repeated = _effect(rows, one, claims, keys, entry, told)
+        effect, repeated = _effect(one, claims, keys, entry, told)
         made.append(effect)
         notes += [repeated] if repeated else []
         if number == 0 and told:
@@ -151,11 +190,8 @@ def _nothing(keyed: pd.DataFrame, keys: Mapping[str, Any]) -> str:
     for name, value in keys.items():
         if not _fitting(keyed[name], name, value).any():
             known = sorted(set(keyed[name]) - {""})
-            near = difflib.get_close_matches(str(value), known, n=1, cutoff=0.5)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            some = ", ".join(known[:12]) or "none"
-            more = f" and {len(known) - 12} more" if len(known) > 12 else ""
-            return f"no result row has {name} {value!r}.{hint} There is: {some}{more}."
+            hint = f"{did_you_mean(str(value), known)} There is: {listing(known, 12) or 'none'}."
+            return f"no result row has {name} {value!r}.{hint}"
     listed = ", ".join(f"{name} {value!r}" for name, value in keys.items())
     return f"no result row has all of these together: {listed}."
 
@@ -179,7 +215,6 @@ def _told_apart(count: int, names: list[str], keys: Mapping[str, Any]) -> str:
 
 
 def _effect(
-    rows: pd.DataFrame,
     part: pd.DataFrame,
     claims: pd.DataFrame,
     keys: Mapping[str, Any],
@@ -191,40 +226,36 @@ def _effect(
     label = str(entry.get("label", "")) or label_of(shown)
     if entry.get("label") and told:
         label += f": {apart(told, {name: part[name].iloc[0] for name in APART})}"
-    values, repeated = _values(rows, part)
-    unit = same.get("unit", "")
+    values, repeated = _values(part)
+    unit, model = same.get("unit", ""), same.get("model", "")
     published, printed = _print(claims, same, unit)
+    made = Effect(label, same["statistic"], unit, values, True, published, printed, model)
     if "published" in entry:
         published = float(entry["published"])
-        looks = (same["statistic"], unit, same.get("model", ""))
-        printed = units.with_unit(units.text(published, *looks), unit)
+        printed = with_unit(made.text(published), unit)
+        made = replace(made, published=published, printed=printed)
     left = f"{counted(repeated, 'run')} left out, with two different numbers under the same keys"
-    note = f"{label}: {left}." if repeated else ""
-    made = Effect(label, same["statistic"], unit, values, True, published, printed)
-    return replace(made, model=same.get("model", ""), texts=_texts(rows, part)), note
+    return replace(made, texts=_texts(part)), f"{label}: {left}." if repeated else ""
 
 
 def _listed(value: Any) -> str:
     return " / ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _values(
-    rows: pd.DataFrame, part: pd.DataFrame
-) -> tuple[dict[str, tuple[float, float, float]], int]:
+def _values(part: pd.DataFrame) -> tuple[dict[str, tuple[float, float, float]], int]:
     """Estimate and limits by run; and how many runs have two answers, which then have none."""
     found: dict[str, tuple[float, float, float]] = {}
     twice = set()
     names = ["run", "estimate", "conf_low", "conf_high"]
-    for key, *three in rows.loc[part.index, names].itertuples(index=False, name=None):
+    for key, *three in part[names].itertuples(index=False, name=None):
         if str(found.setdefault(key, tuple(three))) != str(tuple(three)):
             twice.add(key)
     return {key: three for key, three in found.items() if key not in twice}, len(twice)
 
 
-def _texts(rows: pd.DataFrame, part: pd.DataFrame) -> dict[str, str]:
+def _texts(part: pd.DataFrame) -> dict[str, str]:
     """What a safe report prints for an estimate, where its digits would say more than it does."""
-    names = ["run", "estimate", "method"]
-    told = rows.loc[part.index, names].itertuples(index=False, name=None)
+    told = part[["run", "estimate", "method"]].itertuples(index=False, name=None)
     found = {run: numbers.restored(value, str(method)) for run, value, method in told}
     return {run: shown.text for run, shown in found.items() if isinstance(shown, numbers.Shown)}
 
@@ -232,9 +263,7 @@ def _texts(rows: pd.DataFrame, part: pd.DataFrame) -> dict[str, str]:
 # ---- the paper's own --------------------------------------------------------
 
 
-def _usual(
-    rows: pd.DataFrame, keyed: pd.DataFrame, claims: pd.DataFrame, ending: str
-) -> list[Effect]:
+def _usual(keyed: pd.DataFrame, claims: pd.DataFrame, ending: str) -> list[Effect]:
     """The results of one kind that the paper prints, in its order; else the most frequent."""
     fitting = keyed[keyed["statistic"].str.endswith(ending)]
     parts = {key: part for key, part in fitting.groupby([*KEYS, "study"], sort=False)}
@@ -243,7 +272,7 @@ def _usual(
         key for key in dict.fromkeys(map(_claim_key, printed.to_dict("records"))) if key in parts
     ]
     chosen = chosen or sorted(parts, key=lambda key: -parts[key]["run"].nunique())
-    made = [_effect(rows, parts[key], claims, {}, {}, [])[0] for key in chosen[:_MOST]]
+    made = [_effect(parts[key], claims, {}, {}, [])[0] for key in chosen[:_MOST]]
     return [replace(one, drawn=ending == "_ratio") for one in made]
 
 
@@ -266,8 +295,8 @@ def _print(claims: pd.DataFrame, same: Mapping[str, str], unit: str) -> tuple[fl
 
 def _in_unit(claim: Mapping[str, Any], unit: str) -> tuple[float | None, str]:
     printed_in = claim["unit"] if isinstance(claim["unit"], str) else ""
-    text = units.with_unit(str(claim["printed"]), printed_in)
-    value = units.converted(float(claim["value"]), printed_in, unit)
+    text = with_unit(str(claim["printed"]), printed_in)
+    value = converted(float(claim["value"]), printed_in, unit)
     if value is None or claim["operator"] != "=":
         return None, text
     if printed_in in ("", unit):

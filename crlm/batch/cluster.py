@@ -19,6 +19,7 @@ import shutil
 import time
 import warnings
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -116,41 +117,24 @@ def _check_kept(future: Any, address: str) -> None:
 
 def _about() -> dict[str, Any]:
     """What must be the same on all machines: helper code and versions."""
-    return {"code": manifest.code_digest(), **manifest.versions()}
+    dask = {name: metadata.version(name) for name in ("dask", "distributed")}
+    return {"code": manifest.code_digest(), **manifest.versions(), **dask}
 
 
 def _check_machines(client: Any, here: dict[str, Any]) -> None:
-    """Refuse a scheduler and workers of other versions before they are given anything.
+    """Refuse workers of other versions before they are given anything.
 
     Raises
     ------
     WorkerError
         With the address of each, and what differs.
     """
-    found = client.get_versions()
-    ours = found["client"]["packages"]
-    theirs = {"the scheduler": found["scheduler"], **found["workers"]}
+    told = client.run(_about, on_error="return")
     problems = [
-        f"{place} has {name} {other['packages'].get(name)}, here it is {ours[name]}"
-        for place, other in theirs.items()
-        for name in ("python", "dask", "distributed")
-        if not _fits(name, other["packages"].get(name), ours[name])
+        f"{place} has {_difference(here, there)}" for place, there in told.items() if there != here
     ]
-    if not problems:
-        told = client.run(_about, on_error="return")
-        problems = [
-            f"{place} has {_difference(here, there)}"
-            for place, there in told.items()
-            if there != here
-        ]
     if problems:
         raise WorkerError(f"{'; '.join(problems[:5])}. {_INSTALL}")
-
-
-def _fits(name: str, there: Any, here: Any) -> bool:
-    """Equal, or for Python of the same minor version."""
-    parts = 2 if name == "python" else None
-    return str(there).split(".")[:parts] == str(here).split(".")[:parts]
 
 
 def _difference(here: dict[str, Any], there: Any) -> str:

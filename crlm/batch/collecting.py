@@ -134,7 +134,7 @@ def describe_runs(folder: Path) -> list[dict[str, Any]]:
         defaults = {name: default for name, _, default, _ in stored["cells"][run["cell"]]}
         values = {**defaults, **run["parameters"]}
         values.pop("output_dir", None)
-        line = place.line_of(folder, run)
+        line = place.outcome(folder, run)
         report = folder / "runs" / run["key"] / f"{run['study']}.html"
         found.append(
             {

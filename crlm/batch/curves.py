@@ -14,8 +14,7 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
-from crlm.batch import units
-from crlm.batch.choosing import Effect
+from crlm.batch.choosing import Effect, with_unit
 from crlm.numbers import counted
 
 _LEFT, _HEIGHT, _ROW = 190, 260, 16
@@ -55,7 +54,7 @@ def points_of(runs: Sequence[Mapping[str, Any]], effect: Effect) -> list[dict[st
     points = []
     for run in runs:
         value, low, high = effect.values.get(run["key"], (math.nan,) * 3)
-        if math.isfinite(value) and (value > 0 or not units.is_ratio(effect.statistic)):
+        if math.isfinite(value) and (value > 0 or not effect.is_ratio):
             points.append({"run": run, "value": value, "low": low, "high": high})
     return sorted(points, key=lambda point: (point["value"], point["run"]["number"]))
 
@@ -72,16 +71,15 @@ def spread(points: Sequence[Mapping[str, Any]], effect: Effect, finished: int) -
     """
     values = [point["value"] for point in points]
     low, middle, high = (
-        units.text(value, *effect.looks)
-        for value in (values[0], statistics.median(values), values[-1])
+        effect.text(value) for value in (values[0], statistics.median(values), values[-1])
     )
     unit, many = effect.unit, counted(len(points), "run")
     if low == high:
-        text = f"{many}, {units.with_unit(low, unit)} in each"
+        text = f"{many}, {with_unit(low, unit)} in each"
     else:
-        text = f"{many}, {low} to {units.with_unit(high, unit)}"
-        text += f", median of the runs {units.with_unit(middle, unit)}"
-    neutral = units.neutral(effect.statistic)
+        text = f"{many}, {low} to {with_unit(high, unit)}"
+        text += f", median of the runs {with_unit(middle, unit)}"
+    neutral = effect.neutral
     limited = [point for point in points if _has_limits(point)]
     if neutral is not None and limited:
         clear = sum(_excludes(point, neutral) for point in limited)
@@ -158,10 +156,10 @@ def _svg(
 ) -> str:
     step = min(28.0, max(1.6, 760 / len(points)))
     end = _LEFT + step * len(points) + 20
-    neutral = units.neutral(effect.statistic)
+    neutral = effect.neutral
     limits = [point[name] for point in points for name in ("value", "low", "high")]
     limits += [x for x in (effect.published, neutral) if x is not None]
-    scale = scale_of(limits, units.is_ratio(effect.statistic))
+    scale = scale_of(limits, effect.is_ratio)
     marks = [_grid(scale, end), _axis_title(effect)]
     marks += [_level(scale.at(neutral), end, "one", "")] if neutral is not None else []
     label = f"published {effect.printed}" if effect.published is not None else ""
@@ -187,7 +185,7 @@ def _grid(scale: Scale, width: float) -> str:
 
 
 def _axis_title(effect: Effect) -> str:
-    scale = "ratio, logarithmic" if units.is_ratio(effect.statistic) else effect.unit
+    scale = "ratio, logarithmic" if effect.is_ratio else effect.unit
     return f'<text class="title" x="4" y="14">{escape(scale)}</text>'
 
 
@@ -199,10 +197,9 @@ def _level(at: float, width: float, kind: str, label: str) -> str:
 
 def _point(point: Mapping[str, Any], x: float, scale: Scale, effect: Effect) -> str:
     run = point["run"]
-    neutral = units.neutral(effect.statistic)
-    clear = neutral is None or _excludes(point, neutral)
+    clear = effect.neutral is None or _excludes(point, effect.neutral)
     three = (point["value"], point["low"], point["high"])
-    shown = units.with_unit(units.interval(three, *effect.looks), effect.unit)
+    shown = with_unit(effect.interval(three), effect.unit)
     low, high = (v if math.isfinite(v) else point["value"] for v in three[1:])
     return (
         f'<a href="{report_of(run)}"{" class=clear" * clear}>'

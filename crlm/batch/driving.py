@@ -100,14 +100,13 @@ def batch(
             place.sweep(out)
             (out / "runs").mkdir(exist_ok=True)
             changed = place.write_plan(out, _as_data(planned))
-            before = [place.outcome(out, item)["status"] for item in planned.runs]
-            todo = [i for i, s in zip(planned.runs, before, strict=True) if s != "finished"]
+            todo = [i for i in planned.runs if _outcome(out, i)["status"] != "finished"]
             skipped = len(planned.runs) - len(todo)
             if todo:
                 execute = _executor(workers, scheduler, kernels)
                 with lending(todo, lend) as desk:
                     _drive(todo, desk, out, execute, _Progress(len(todo), skipped, quiet))
-            lines = tuple(place.outcome(out, item) for item in planned.runs)
+            lines = tuple(_outcome(out, item) for item in planned.runs)
             changed |= place.manifest(out, lines)
             if changed or todo or not _complete(out):
                 from crlm.batch import collecting
@@ -177,24 +176,17 @@ def _complete(out: Path) -> bool:
 
 
 def _as_data(planned: Plan) -> dict[str, Any]:
-    """The plan as it is stored: no path, no time."""
-    runs = [
-        {
-            "key": item.key,
-            "study": item.study,
-            "cohort": item.cohort,
-            "parameters": item.record["parameters"],
-            "cell": item.cell,
-            "table": item.table,
-        }
-        for item in planned.runs
-    ]
+    """The plan as it is stored."""
     return {
-        "runs": runs,
+        "runs": [item.told() for item in planned.runs],
         "effects": list(planned.effects),
         "cells": planned.cells,
         "tables": planned.tables,
     }
+
+
+def _outcome(out: Path, item: Run) -> dict[str, Any]:
+    return place.outcome(out, item.told())
 
 
 def _executor(workers: int, scheduler: str, kernels: str) -> Callable[..., Any]:
@@ -260,7 +252,7 @@ def _take_in(item: Run, result: Mapping[str, Any], out: Path) -> None:
         place.adopt(out, item.key, made)
     else:
         place.lost(out, item, result, made)
-    line = place.outcome(out, item)
+    line = _outcome(out, item)
     place.append(out / "manifest.jsonl", line)
     place.note_time(out, item.key, result.get("seconds", 0.0), line["status"])
 
@@ -321,7 +313,7 @@ def _duration(seconds: float) -> str:
 def preview(grid: Path, out: Path, workers: int = 0, look: Look | None = None) -> str:
     """The runs of a grid as text, what of them is finished, and how long the rest may take."""
     planned = planned_of(grid, out, look)
-    states = [place.outcome(out, item)["status"] for item in planned.runs]
+    states = [_outcome(out, item)["status"] for item in planned.runs]
     lines = [
         f"{number:>4}  {item.key}  {state:<9} {describe(item.record)}"
         for number, (item, state) in enumerate(zip(planned.runs, states, strict=True), 1)

@@ -81,14 +81,11 @@ def adopt(folder: Path, key: str, made: Path) -> None:
         os.replace(made, target)
 
 
-def outcome(folder: Path, item: Run) -> dict[str, Any]:
-    """What is known of a run: its manifest line; status "new" if nothing complete is there."""
-    planned = {"key": item.key, "study": item.study, "cohort": item.cohort}
-    return line_of(folder, {**planned, "parameters": item.record["parameters"]})
+def outcome(folder: Path, planned: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of a run that `batch.json` has: its manifest line.
 
-
-def line_of(folder: Path, planned: Mapping[str, Any]) -> dict[str, Any]:
-    """As `outcome`, for a run as `batch.json` has it."""
+    Its status is "new" if nothing complete is there.
+    """
     line = {name: planned[name] for name in ("key", "study", "cohort", "parameters")}
     made = folder / "runs" / planned["key"]
     if not made.is_dir():

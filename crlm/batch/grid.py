@@ -18,7 +18,7 @@ from crlm.ledger import KEYS, ParameterError, data_folder
 from crlm.refusals import did_you_mean, number, read_yaml
 
 #: Counts the changes in what a run's folder holds; part of every key.
-FORMAT = 2
+FORMAT = 3
 
 _MOST = 100_000
 _BLOCK = {"study", "notebook", "base", "grid", "list", "cohorts", "seconds"}
@@ -71,6 +71,13 @@ class Run:
     cell: str
     files: tuple[dict[str, str], ...] = ()
     table: str = ""
+
+    def told(self) -> dict[str, Any]:
+        """The run as `batch.json` has it: no path, no time."""
+        names = ("key", "study", "cohort", "cell", "table")
+        return {name: getattr(self, name) for name in names} | {
+            "parameters": self.record["parameters"]
+        }
 
 
 @dataclass(frozen=True)

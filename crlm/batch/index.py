@@ -15,7 +15,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from crlm.batch import curves, units
+from crlm.batch import curves
 from crlm.batch.choosing import Effect
 from crlm.batch.curves import in_order, report_of, text_of, value_of
 from crlm.batch.names import cut_note
@@ -279,7 +279,7 @@ def _result(effect: Effect, run: Mapping[str, Any]) -> str:
     three = effect.values.get(run["key"])
     if three is None:
         return _cell("", None, "num")
-    text = effect.texts.get(run["key"]) or units.interval(three, *effect.looks)
+    text = effect.texts.get(run["key"]) or effect.interval(three)
     return _cell(text, three[0], "num")
 
 

@@ -143,25 +143,7 @@ class _Child:
         self.send_signal(signal.SIGTERM)
 
 
-class ForkedManager(OwnKernel):
-    """Kernel manager of one forked kernel, talking over a socket file in a private folder."""
-
-    transport = CaselessStrEnum(["tcp", "ipc"], default_value="ipc")
-    waiting: Waiting = AnyTrait()
-
-    async def _async_pre_start_kernel(self, **kwargs: Any) -> Any:
-        if self.provisioner is None:
-            self.provisioner = ForkedProvisioner(
-                kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self
-            )
-            self.provisioner.waiting = self.waiting
-        return await super()._async_pre_start_kernel(**kwargs)
-
-    async def _async_wait(self, pollinterval: float = 0.01) -> None:
-        await super()._async_wait(min(pollinterval, 0.01))
-
-
-def forked_manager(waiting: Waiting, folder: str) -> type[ForkedManager]:
+def forked_manager(waiting: Waiting, folder: str) -> type[OwnKernel]:
     """A class of kernel managers, as nbclient wants one, for one waiting process.
 
     Parameters
@@ -169,12 +151,25 @@ def forked_manager(waiting: Waiting, folder: str) -> type[ForkedManager]:
     waiting : Waiting
         From `fork_kernel`.
     folder : str
-        Private and short: a socket's path has room for about 100 characters.
+        Where its sockets are. Private and short: a socket's path has room for about 100
+        characters.
     """
 
-    class Manager(ForkedManager):
+    class Manager(OwnKernel):
+        transport = CaselessStrEnum(["tcp", "ipc"], default_value="ipc")
+
         def __init__(self, **options: Any) -> None:
             connection = {"connection_file": f"{folder}/kernel.json", "ip": f"{folder}/k"}
-            super().__init__(waiting=waiting, **connection, **options)
+            super().__init__(**connection, **options)
+
+        async def _async_pre_start_kernel(self, **kwargs: Any) -> Any:
+            if self.provisioner is None:
+                about = {"kernel_id": self.kernel_id, "kernel_spec": self.kernel_spec}
+                self.provisioner = ForkedProvisioner(**about, parent=self)
+                self.provisioner.waiting = waiting
+            return await super()._async_pre_start_kernel(**kwargs)
+
+        async def _async_wait(self, pollinterval: float = 0.01) -> None:
+            await super()._async_wait(min(pollinterval, 0.01))
 
     return Manager

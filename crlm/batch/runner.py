@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from crlm import lent, render, run, scratch
+from crlm import lent, manifest, render, run, scratch
 from crlm.files import checksum, is_full, settle, write_atomically
 from crlm.lifeline import die_with_parent
 
@@ -69,7 +69,7 @@ def _perform(job: Mapping[str, Any], waiting: Any, at_cell: Any) -> dict[str, An
     outcome = _outcome(failure, job["private"])
     if _safe(job) and (failure or not (folder / f"{job['name']}_rows.csv").is_file()):
         return _unattacked(job, folder, failure)
-    _write_notebook(job, folder, notebook, failure)
+    _write_notebook(job, folder, notebook)
     _finish(job, folder, outcome)
     said = failure.evalue if failure else ""
     full = "[Errno 28]" in said or "[Errno 122]" in said
@@ -77,9 +77,8 @@ def _perform(job: Mapping[str, Any], waiting: Any, at_cell: Any) -> dict[str, An
     return {**outcome, "full": full, "killed": dead}
 
 
-def _write_notebook(job: Mapping[str, Any], folder: Path, notebook: Any, failure: Any) -> None:
+def _write_notebook(job: Mapping[str, Any], folder: Path, notebook: Any) -> None:
     run.tidy(notebook, own=job["private"], safe=_safe(job))
-    notebook.metadata["papermill"] = _metadata(job, failure)
     text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
     write_atomically(folder / f"{job['name']}.ipynb", text)
     write_atomically(folder / f"{job['name']}.html", render.render(notebook))
@@ -116,27 +115,11 @@ def _execute(
 
 def _changed(job: Mapping[str, Any], folder: Path) -> str:
     """What of the files behind a run is not what the run's key stands for; empty if all is."""
-    for file in job["files"]:
-        if checksum(Path(file["path"])) != file["sha256"]:
-            return file["what"]
-    told = folder / f"{job['name']}_inputs.json"
-    if not told.is_file():
-        return ""
-    as_planned = _as_planned(told, job["files"])
-    told.unlink()
-    return "" if as_planned else "the table"
-
-
-def _as_planned(told: Path, files: list[dict[str, str]]) -> bool:
-    """Whether what a notebook read, by file name, are the bytes that the plan knows."""
-    planned: dict[str, set[str]] = {}
-    for file in files:
-        planned.setdefault(Path(file["path"]).name, set()).add(file["sha256"])
-    try:
-        read = json.loads(told.read_text(encoding="utf-8")).items()
-        return all(planned[name] >= set(digests) for name, digests in read if name in planned)
-    except (OSError, ValueError, AttributeError, TypeError):
-        return False
+    planned = {Path(file["path"]): file["sha256"] for file in job["files"]}
+    changed = manifest.changed_inputs(planned, folder)
+    (folder / f"{job['name']}_inputs.json").unlink(missing_ok=True)
+    named = [file["what"] for file in job["files"] if Path(file["path"]).name in changed]
+    return (named or ["the table"])[0] if changed else ""
 
 
 def _safe(job: Mapping[str, Any]) -> bool:
@@ -177,17 +160,6 @@ def _why_lost(job: Mapping[str, Any], error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{name}: {error.strerror}"
     return f"{name}: {run.WITHHELD if job['private'] else error}"
-
-
-def _metadata(job: Mapping[str, Any], failure: Any) -> dict[str, Any]:
-    """papermill's metadata, without times and paths."""
-    from papermill import __version__
-
-    return {
-        "parameters": job["record"]["parameters"],
-        "exception": failure is not None or None,
-        "version": __version__,
-    }
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
-from crlm import cores
+from crlm import cores, run
 from crlm.ledger import CrlmError
 from crlm.lifeline import GRACE
 
@@ -29,8 +29,6 @@ Outcomes = Iterator[dict[str, Any] | None]
 _TICK = 0.25
 _ATTEMPTS = 2
 _DEATHS = 4
-# Jupyter's sockets, pipes and libraries take about 80.
-_HANDLES = 128
 
 
 def can_fork() -> bool:
@@ -39,26 +37,19 @@ def can_fork() -> bool:
 
 
 def check_handles() -> None:
-    """Let this process and its children open as many files as runs need.
+    """Refuse to begin where the system lets a process open fewer files than a run needs.
 
     Raises
     ------
     CrlmError
-        If the system allows fewer.
     """
-    if os.name != "posix":
-        return
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = hard if hard != resource.RLIM_INFINITY else _HANDLES
-    if most < _HANDLES:
+    try:
+        run.lend_handles()
+    except OSError:
         raise CrlmError(
-            f"This shell lets a process open {most} files, and a run needs up to {_HANDLES}. "
-            f"Set `ulimit -n {_HANDLES}` or more, or ask whoever runs this machine for it."
-        )
-    if soft != resource.RLIM_INFINITY and soft < _HANDLES:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (_HANDLES, hard))
+            "This shell lets a process open fewer files than a run needs. "
+            "Set `ulimit -n 128` or more, or ask whoever runs this machine for it."
+        ) from None
 
 
 def environment() -> dict[str, str]:
