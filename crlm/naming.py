@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -106,6 +106,8 @@ _OF_A_GROUP = (
     "reference",
     "difference",
 )
+#: Models whose shares and extremes are of an effect, as their ratios are.
+_OF_EFFECTS = ("specification curve", "bootstrap selection, sign")
 _UP_TO = (
     "cumulative_events",
     "rmst",
@@ -154,9 +156,34 @@ def describe(record: Mapping[str, Any], design: Design) -> str:
         "HAI against no HAI, RFS, multivariable, among KRAS mutant": rows of one statistic
         that differ in another key have different words.
     """
-    parts = _parts(record, design)
-    words = [parts[name] for name in ("what", "endpoint", "group", "model", "among", "time")]
-    return _capital(", ".join(filter(None, words))) or "All patients"
+    return _said(_parts(record, design), _ORDER)
+
+
+def told_apart(records: Sequence[Mapping[str, Any]], design: Design) -> tuple[str, list[str]]:
+    """What records share, said once, and what is left to say of each.
+
+    For the first column of a table: its head, and its lines. Together they say what `describe`
+    says of each; where all records are the same in every part, the lines say it.
+
+    Examples
+    --------
+    >>> from crlm.ledger import load_design
+    >>> keys = dict.fromkeys(["group", "population"], "all") | {"time": None, "model": "landmark"}
+    >>> keys |= {"covariate": "hai", "level": "yes", "statistic": "hazard_ratio"}
+    >>> told_apart([{**keys, "endpoint": name} for name in ("OS", "RFS")], load_design("mskcc_hai"))
+    ('HAI against no HAI, landmark', ['OS', 'RFS'])
+    """
+    parts = [_parts(record, design) for record in records]
+    same = [name for name in _ORDER if len({one[name] for one in parts}) == 1]
+    lines = [[name for name in _ORDER if name not in same and one[name]] for one in parts]
+    if not all(lines):
+        return "", [_said(one, _ORDER) for one in parts]
+    shared = _said(parts[0], same) if any(parts[0][name] for name in same) else ""
+    return shared, [_said(one, names) for one, names in zip(parts, lines, strict=True)]
+
+
+def _said(parts: Mapping[str, str], names: Sequence[str]) -> str:
+    return _capital(", ".join(filter(None, (parts[name] for name in names)))) or "All patients"
 
 
 def endpoint_words(endpoint: str) -> str:
@@ -260,6 +287,8 @@ def model_words(model: str) -> str:
 
 # ---- the parts of a name ----------------------------------------------------
 
+_ORDER = ("what", "endpoint", "group", "model", "among", "time")
+
 
 def _parts(record: Mapping[str, Any], design: Design) -> dict[str, str]:
     endpoint = record["endpoint"]
@@ -283,9 +312,8 @@ def _what(record: Mapping[str, Any], design: Design) -> str:
     if not name:
         groups = _groups(group, design) if _is_bare(group) else ""
         return ", ".join(filter(None, [level, groups]))
-    # Shares and extremes of many models are of an effect, as their median is.
-    of_models = record["model"].startswith("specification curve")
-    if record["statistic"] in _OF_A_GROUP and not of_models:
+    of_effects = record["model"].startswith(_OF_EFFECTS)
+    if record["statistic"] in _OF_A_GROUP and not of_effects:
         return _value(name, level, design) if level else _label(name, design)
     if ":" in name:
         return _product(name, level, design)

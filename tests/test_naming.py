@@ -374,3 +374,41 @@ def test_time_may_be_missing_in_any_way(mskcc):
     for time in (math.nan, None, ""):
         told = {**row(endpoint="OS", statistic="median_survival"), "time": time}
         assert naming.name_of(told, mskcc) == "Median OS, all patients"
+
+
+@pytest.mark.parametrize("study", ["ncch_scp", "mskcc_hai"])
+def test_all_rows_of_many_models_name_the_effect_as_its_median_does(study):
+    """Range, share and sign were "RAS: mutant" beside "RAS mutant against wild type"."""
+    design = ledger.load_design(study)
+    exposure = design.exposure
+    row = {"endpoint": "OS", "population": "all", "group": "all", "time": None, "unit": ""}
+    row |= {"covariate": exposure, "level": design.levels(exposure)[1]}
+    told = [
+        ("specification curve", "hazard_ratio"),
+        ("specification curve, range", "min"),
+        ("specification curve, range", "max"),
+        ("specification curve, fine-gray, claim", "percent"),
+        ("bootstrap selection, sign", "percent"),
+    ]
+    said = [
+        naming.describe({**row, "model": model, "statistic": name}, design) for model, name in told
+    ]
+    assert all(text.startswith(said[0].partition(",")[0] + ",") for text in said), said
+    assert " against " in said[0] or " HAI" in said[0]
+
+
+def test_a_table_says_once_what_its_lines_share():
+    design = ledger.load_design("ncch_scp")
+    row = {"population": "all", "group": "all", "time": None, "statistic": "hazard_ratio"}
+    row |= {"covariate": "ras", "level": "mutant", "model": "landmark", "endpoint": "OS"}
+    late, other = row | {"population": "from month 12"}, row | {"endpoint": "RFS"}
+    assert naming.told_apart([row | {"population": "from month 6"}, late], design) == (
+        "RAS mutant against wild type, OS, landmark",
+        ["From month 6", "From month 12"],
+    )
+    assert naming.told_apart([row, other], design)[1] == ["OS", "RFS"]
+    # Where a line would be left empty, or there is one alone, each says the whole.
+    whole = naming.describe(row, design)
+    assert naming.told_apart([row], design) == ("", [whole])
+    assert naming.told_apart([row, late], design) == ("", [whole, naming.describe(late, design)])
+    assert naming.told_apart([], design) == ("", [])

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from crlm.ledger import Design
-from crlm.naming import describe, method_words, model_words, small, statistic_words
+from crlm.naming import describe, method_words, model_words, small, statistic_words, told_apart
 from crlm.numbers import NOTHING, counted, interval, number, p_text
 from crlm.report.cells import shown
 from crlm.report.figures.comparable import characteristic
@@ -347,12 +347,12 @@ def e_values_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
         key = tuple("" if pd.isna(row[name]) else row[name] for name in keys)
         found.setdefault(key, {})[row["statistic"]] = row
     body: list[tuple[str, list[str], list[_Row]]] = []
-    for here in found.values():
-        value, limit = here.get("e_value"), here.get("e_value_limit")
-        effect = next((r for name, r in here.items() if not name.startswith("e_value")), None)
-        if value is None or effect is None:
-            continue
-        name = f"{statistic_words(effect)}, {small(describe(effect, design))}"
+    pairs = [(_effect_of(here), here) for here in found.values() if "e_value" in here]
+    known = [(effect, here) for effect, here in pairs if effect is not None]
+    shared, lines = told_apart([effect for effect, _ in known], design)
+    for line, (effect, here) in zip(lines, known, strict=True):
+        value, limit = here["e_value"], here.get("e_value_limit")
+        name = f"{statistic_words(effect)}, {small(line)}"
         cells = [name, interval(effect), interval(value), interval(limit) if limit else NOTHING]
         body.append(("", cells, list(here.values())))
     notes = [
@@ -361,8 +361,13 @@ def e_values_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
         "is adjusted for, with which an unrecorded factor could make the estimate (or the limit "
         "nearer no effect) out of nothing. 1: no such factor is needed."
     ]
-    header = ["Effect", "Estimate (95 % CI)", "E-value", "Of the limit"]
+    header = [shared or "Effect", "Estimate (95 % CI)", "E-value", "Of the limit"]
     return table(caption, header, body, notes, numeric=[2, 3])
+
+
+def _effect_of(here: dict[str, _Row]) -> _Row | None:
+    """The row that an E-value is of; None where it is not among the rows."""
+    return next((row for name, row in here.items() if not name.startswith("e_value")), None)
 
 
 #: Restrictions by the name of their rows.

@@ -21,6 +21,8 @@ from crlm.numbers import Shown, number
 _SHORT_CELL, _LONG_CELL = 22, 60
 #: A heading of a row this short, as the number of a finding, needs no room of its own.
 _NAME = 4
+#: Columns of a table that is wider than a phone whatever its first one is.
+_MANY_COLUMNS = 4
 _OPEN_DOUBTS = 5
 _CODE, _AS_CODE = re.compile("`([^`]+)`"), r"<code>\1</code>"
 # JupyterLab drops style sheets from a notebook that it does not trust yet, but keeps these.
@@ -266,7 +268,7 @@ def table(
     for kind, cells, *_ in body:
         # A heading row with nothing behind it takes the width of the table.
         whole = f' colspan="{len(cells)}"' if kind == "head" and not any(cells[1:]) else ""
-        name = f'{whole} class="keep"' if len(cells[0]) <= _NAME else whole
+        name = whole + (f' class="{kept_as}"' if (kept_as := _named(cells)) else "")
         first = f'<th scope="row"{name} style="{_LEFT};font-weight:400">{escape(cells[0])}</th>'
         behind = () if whole else enumerate(cells[1:], 1)
         rest = "".join(_data(text, i in right) for i, text in behind)
@@ -289,6 +291,16 @@ def _line(kind: str, cells: Sequence[str], rows: Iterable[Mapping[str, Any]] = (
     links = [heading for text in cells if isinstance(text, Linked) for heading in text.headings]
     names = tuple(dict.fromkeys(map(row_name, rows)))
     return kept.Line(tuple(map(str, cells)), kind, names, tuple(dict.fromkeys(links)))
+
+
+def _named(cells: Sequence[str]) -> str:
+    """The class of a line's first cell: a short one keeps its line, a long one needs room.
+
+    A table of many columns is moved sideways on a phone as it is; its names need not be narrow.
+    """
+    if len(cells[0]) <= _NAME:
+        return "keep"
+    return "long" if len(cells[0]) > _LONG_CELL and len(cells) >= _MANY_COLUMNS else ""
 
 
 def _head(text: str, flush_right: bool) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from crlm.ledger import Design
-from crlm.naming import describe, method_words, small
+from crlm.naming import method_words, small, told_apart
 from crlm.numbers import NOTHING, bound, interval, number, p_text, short, span
 from crlm.report.html import Footnotes, Html, table
 
@@ -360,7 +360,8 @@ def effects_table(
 ) -> Html:
     """Any result rows as a plain list: what, estimate with interval, p.
 
-    Each line says endpoint, patients, effect, model and time, so that no two read the same.
+    What of endpoint, patients, effect, model and time all lines share heads them; each says the
+    rest, so that no two read the same.
 
     Parameters
     ----------
@@ -373,21 +374,28 @@ def effects_table(
     marks, body = Footnotes(method_words(design)), []
     shown = rows[rows["statistic"].isin(statistics)].to_dict("records")
     found = [tests.get(_plain(row, keys)) for row in shown]
-    header = ["Of what", "Quantity"]
-    header += ["Estimate (95 % CI)" + marks.usual([row["method"] for row in shown])]
+    shared, lines = told_apart(shown, design)
+    quantities = [_quantity(row, statistics) for row in shown]
+    # What all lines are is said in the head of the estimates.
+    one = quantities[0] if len(set(quantities)) == 1 else ""
+    header = [shared or "Of what", *([] if one else ["Quantity"])]
+    header += [f"{one or 'Estimate'} (95 % CI)" + marks.usual([row["method"] for row in shown])]
     header += ["p" + marks.usual([test["method"] for test in found if test])]
-    for row, test in zip(shown, found, strict=True):
+    for line, what, row, test in zip(lines, quantities, shown, found, strict=True):
         value = interval(row) + marks.mark(row["method"])
         p = p_text(test["estimate"]) + marks.mark(test["method"]) if test else ""
-        # The estimate of a product is by how much one ratio is larger than the other.
-        ratio = "ratio of " if ":" in row["covariate"] else ""
-        plural = "s" if ratio else ""
-        quantity = f"{ratio}{statistics[row['statistic']]}{plural}"
-        cells = [describe(row, design), quantity, value, p]
+        cells = [line, *([] if one else [what]), value, p]
         body.append(("", cells, [row, *([test] if test else [])]))
     if not any(found):
-        header, body = header[:3], [(kind, cells[:3], told) for kind, cells, told in body]
+        header, body = header[:-1], [(kind, cells[:-1], told) for kind, cells, told in body]
     return table(caption, header, body, [*notes, *marks.lines()])
+
+
+def _quantity(row: Mapping[str, Any], statistics: Mapping[str, str]) -> str:
+    """What a line's number is; of a product, by how much one ratio is larger than the other."""
+    if ":" in row["covariate"]:
+        return f"ratio of {statistics[row['statistic']]}s"
+    return statistics[row["statistic"]]
 
 
 def _plain(row: Mapping[str, Any], keys: Sequence[str]) -> tuple[Any, ...]:

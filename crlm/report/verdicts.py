@@ -209,7 +209,7 @@ def _quantities(caption: str, rows: pd.DataFrame, design: Design) -> Html:
 
 def _of_what(row: Mapping[str, Any], design: Design) -> str:
     """What an implied quantity is of; a ratio sets a level against the reference."""
-    effect = any(word in str(row["quantity"]) for word in ("ratio", "E-value"))
+    effect = any(word in str(row["quantity"]) for word in ("ratio", "E-value", "Testing"))
     keys = {"model": "", "statistic": "hazard_ratio" if effect else "n"}
     return describe({**keys, **row}, design)
 
