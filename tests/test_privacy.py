@@ -344,10 +344,11 @@ def test_levels_drawn_together_are_shown_where_every_level_has_enough(ncch):
 @pytest.mark.parametrize("k", [3, 5])
 def test_levels_drawn_together_are_drawn_where_their_counts_have_texts(ncch, k):
     design, frames = ncch
-    frame = frames["OS"].copy()
+    frame, patients = frames["OS"].copy(), frames["patients"].copy()
+    patients.loc[frame.index[:20], "kras_codon"] = pd.NA
     frame.loc[frame.index[:20], "kras_codon"] = pd.NA
     release = privacy.Release(k)
-    release.endpoints({**frames, "OS": frame})
+    release.endpoints({"patients": patients, "OS": frame})
     made = release.rows(regression.pooled_levels(frame, "kras_codon"))
     assert any(isinstance(value, numbers.Shown) for value in made["estimate"])
     ratios = made[made["statistic"] == "hazard_ratio"]
@@ -519,7 +520,7 @@ def test_no_sentence_of_a_safe_report_tests_banded_counts(safe):
 def test_an_entry_that_is_left_out_says_so_in_one_line(safe):
     _, shown = safe
     lines = shown.text.splitlines()
-    for entry in ("small samples", "changing hazards", "missing values"):
+    for entry in ("small samples", "visit grid", "missing values"):
         assert sum(f"{entry}, with --safe" in line for line in lines) == 1
     assert not any("Not asked here: nothing to compare" in line for line in lines)
 

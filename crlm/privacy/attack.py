@@ -16,7 +16,8 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_matrix
 
-from crlm.privacy.quantities import Equation, Knowledge, Unknown
+from crlm.privacy.estimates import MAYBE
+from crlm.privacy.unknowns import Equation, Knowledge, Terms, Unknown
 
 _SIGNS, _WORLDS = 6, 24
 _MOST = 1e6
@@ -51,7 +52,6 @@ class Protected:
         return self.high - self.low + 1
 
 
-Terms = tuple[tuple[Unknown, int], ...]
 World = dict[Unknown, float]
 
 
@@ -110,37 +110,51 @@ class Attack:
 
     def _with_ratios(self, known: Knowledge) -> list[Equation]:
         """What is known, and the events of levels whose ratio is printed."""
-        equations = list(dict.fromkeys(known.equations))
-        for events in known.exact.values():
-            for unknown in events:
-                # Of an odds ratio the sizes are what it tells; its events are of another outcome.
-                outcome = "short_SCP" if unknown.kind == "n" else unknown.frame
-                had = self.truth(unknown._replace(kind="d", frame=outcome))
-                n = self.truth(unknown._replace(kind="n"))
-                if min(had, n - had) < 4 * self.k:
-                    true = self.truth(unknown)
-                    equations.append(Equation(((unknown, 1),), true, true, _RATIO))
+        equations = [e for e in dict.fromkeys(known.equations) if self._holds(e)]
+        given = [terms for several in known.exact.values() for terms in several if self._few(terms)]
+        for terms in dict.fromkeys([*given, *known.pinned]):
+            true = sum(c * self.truth(u) for u, c in terms)
+            equations.append(Equation(terms, true, true, _RATIO))
         return equations
+
+    def _holds(self, equation: Equation) -> bool:
+        """Whether an equation that need not hold does so here; all others do."""
+        if equation.why != MAYBE:
+            return True
+        total = sum(c * self.truth(u) for u, c in equation.terms)
+        return equation.low - 1e-6 <= total <= equation.high + 1e-6
+
+    def _few(self, terms: Terms) -> bool:
+        """Whether a ratio's limits tell a count: where few had the event, or few had not."""
+        had = sum(c * self.truth(u) for u, c in terms)
+        unknown = terms[0][0]
+        among = frozenset(c for c in unknown.conditions if not c.startswith("cause="))
+        n = self.truth(unknown._replace(kind="n", conditions=among, month=0.0))
+        if unknown.kind == "n":
+            # Of an odds ratio the sizes are what it tells; its events are of another outcome.
+            had = self.truth(unknown._replace(kind="d", frame="short_SCP"))
+        return not min(had, n - had if math.isfinite(n) else had) >= 4 * self.k
 
     def _protected(
         self, equations: Sequence[Equation], values: Mapping[Unknown, float]
     ) -> dict[Terms, int]:
-        """Counts from 1 to K - 1: unknowns, survivors, leavers and events between months."""
+        """Counts from 1 to K - 1: unknowns, survivors, leavers and events between months.
+
+        One that a ratio tells is no exception: whether it may be told is not the ratio's to say.
+        """
         terms: list[Terms] = []
         for unknown in values:
-            if unknown.kind != "c":
-                terms.append(((unknown, 1),))
+            terms.append(((unknown, 1),))
             if unknown.kind == "d":
                 terms.append(((unknown._replace(kind="n"), 1), (unknown, -1)))
         between = ("at risk falls", "events gather")
         terms += [equation.terms for equation in equations if equation.why in between]
-        known = {e.terms[0][0] for e in equations if e.why == _RATIO}
         found = {}
         for one in dict.fromkeys(terms):
             if any(u not in values or math.isnan(values[u]) for u, _ in one):
                 continue
             true = sum(c * values[u] for u, c in one)
-            if 0 < true < self.k and not all(u in known for u, _ in one):
+            if 0 < true < self.k:
                 found[one] = int(true)
         return found
 

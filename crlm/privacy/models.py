@@ -35,14 +35,14 @@ class Fits:
     ----------
     fine : dict
         By endpoint, population, model and covariate: whether its ratio is shown.
-    vetoed : set of (endpoint, covariate)
+    vetoed : set of (endpoint, covariate, population)
         Ratios that the attack would use against a small count.
     """
 
     register: Register
     people: People
     fine: dict[tuple[str, str, str, str], bool] = field(default_factory=dict)
-    vetoed: set[tuple[str, str]] = field(default_factory=set)
+    vetoed: set[tuple[str, str, str]] = field(default_factory=set)
     sizes: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     def shown(self, endpoint: str, covariate: str, model: str = "univariable") -> bool:
@@ -93,7 +93,7 @@ def _verdicts(key: tuple[str, str, str], rows: Sequence[Row], fits: Fits) -> dic
         return {name: _switched(frame, name, fits.register.k) for name in names}
     odds = any(row["statistic"] == "odds_ratio" for row in rows)
     found = {
-        name: (endpoint, name) not in fits.vetoed
+        name: (endpoint, name, population) not in fits.vetoed
         and _enough(frame, name, rows, odds, fits.register.k)
         for name in names
     }

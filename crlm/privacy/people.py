@@ -22,9 +22,12 @@ class People:
     ----------
     frames : mapping of str to pandas.DataFrame
         From `endpoints.frames`: "patients", and one an endpoint.
+    caused : dict of str to pandas.DataFrame
+        By endpoint its frame with the `cause` of each event, where competing causes are told of.
     """
 
     frames: Mapping[str, pd.DataFrame]
+    caused: dict[str, pd.DataFrame] = field(default_factory=dict)
     _kept: dict[tuple[str, str], pd.DataFrame | None] = field(default_factory=dict)
     _met: dict[tuple[int, str], np.ndarray | None] = field(default_factory=dict)
 
@@ -61,6 +64,11 @@ class People:
                 inside = condition(frame, part)
                 frame = None if inside is None else frame[inside]
         return frame
+
+    def among(self, frame: pd.DataFrame, group: str) -> pd.DataFrame | None:
+        """The patients of a frame who are in a group; None if not known."""
+        part = condition(frame, group)
+        return None if part is None else frame[part]
 
     def inside(self, frame: pd.DataFrame, conditions: Iterable[str]) -> np.ndarray | None:
         """Who of one of these frames meets all conditions; None if not known."""
@@ -120,3 +128,31 @@ def levels_of(frame: pd.DataFrame, name: str) -> list[str]:
     if pd.api.types.is_numeric_dtype(values):
         return []
     return sorted(set(_words(values).dropna()))
+
+
+def nested(patients: pd.DataFrame) -> dict[str, dict[str, tuple[str, str]]]:
+    """Columns whose levels each lie in one level of another, as codons in the mutants."""
+    names = [
+        name
+        for name in patients
+        if isinstance(patients[name].dtype, pd.CategoricalDtype)
+        and 1 < patients[name].nunique() <= 12
+    ]
+    found: dict[str, dict[str, tuple[str, str]]] = {}
+    for fine in names:
+        for coarse in names:
+            if fine != coarse and patients[fine].nunique() > patients[coarse].nunique() > 1:
+                both = patients[[fine, coarse]].dropna().astype(str)
+                pairs = both.drop_duplicates()
+                whole = len(pairs) == patients[fine].nunique() and len(both)
+                if whole and fine.startswith(coarse[:3]) or (whole and fine == "kras_codon"):
+                    inside = dict(zip(pairs[fine], pairs[coarse], strict=True))
+                    found[fine] = {level: (coarse, held) for level, held in inside.items()}
+    return found
+
+
+def had(frame: pd.DataFrame, endpoint: str) -> np.ndarray:
+    """Who of a frame had its event; a short period is a yes-no outcome of the SCP frame."""
+    if endpoint == "short_SCP":
+        return frame["short_scp"].eq("yes").to_numpy(dtype=bool, na_value=False)
+    return frame["event"].to_numpy(dtype=bool)

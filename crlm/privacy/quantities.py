@@ -9,77 +9,24 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
+
+from crlm.privacy import estimates
+from crlm.privacy.unknowns import Knowledge, Unknown, place, sized
 
 _BAND = re.compile(r"band of (\d+)")
 _BETWEEN = re.compile(r"(?<!the others )between (\d+) and (\d+)")
 _OTHERS = re.compile(r"the others between (\d+) and (\d+)")
-_RATIOS = ("hazard_ratio", "odds_ratio")
+_RATIOS = estimates.RATIOS
 #: Models that tell the size and events of each level of a covariate by itself.
-_OF_LEVELS = ("univariable", "levels of one model")
+_OF_LEVELS = estimates.OF_LEVELS
 _AT_TIMES = {"n_at_risk": "r", "cumulative_events": "c"}
 _AGAIN = "as shown before"
 _OPEN = ("rest", "sum of bands", "of nearly the same patients", "hidden")
-
-
-class Unknown(NamedTuple):
-    """One count that nobody outside knows.
-
-    `kind` is n, d, r or x (excluded); `frame` an endpoint, or "" for all patients.
-    """
-
-    kind: str
-    frame: str
-    conditions: frozenset[str]
-    month: float = 0.0
-
-
-@dataclass(frozen=True)
-class Equation:
-    """`low <= sum of coefficient * unknown <= high`."""
-
-    terms: tuple[tuple[Unknown, int], ...]
-    low: float
-    high: float
-    why: str
-
-
-@dataclass
-class Knowledge:
-    """All that released rows tell of counts.
-
-    Attributes
-    ----------
-    equations : list of Equation
-    printed : dict of Unknown to str
-        How each printed count was told.
-    exact : set of (endpoint, covariate)
-        Ratios that were printed, from whose limits events of levels can be had.
-    levels, months : dict
-        Levels of each column, and the months at which numbers at risk are told.
-    columns : set of str
-        Those by which patients are grouped.
-    """
-
-    equations: list[Equation] = field(default_factory=list)
-    printed: dict[Unknown, str] = field(default_factory=dict)
-    exact: dict[tuple[str, str], list[Unknown]] = field(default_factory=dict)
-    levels: dict[str, dict[str, None]] = field(default_factory=dict)
-    months: dict[tuple[str, frozenset[str]], set[float]] = field(default_factory=dict)
-    columns: set[str] = field(default_factory=set)
-
-    def unknowns(self) -> list[Unknown]:
-        """Every unknown of an equation, in the order of appearance."""
-        return list(dict.fromkeys(u for e in self.equations for u, _ in e.terms))
-
-    def add(self, terms: Iterable[tuple[Unknown, int]], low: float, high: float, why: str) -> None:
-        """One more equation."""
-        self.equations.append(Equation(tuple(terms), low, high, why))
 
 
 Nested = Mapping[str, Mapping[str, tuple[str, str]]]
@@ -112,8 +59,7 @@ def of(
     _flow(found, records)
     for column, within in (nested or {}).items():
         _nest(found, column, within)
-    for row in records:
-        _ratio(found, row)
+    estimates.read(found, records)
     return found
 
 
@@ -132,46 +78,29 @@ def told(rows: pd.DataFrame) -> dict[Unknown, float]:
 
 def _named(row: Mapping[str, Any]) -> Iterator[tuple[Unknown, Any]]:
     """The counts that a row prints, with their values."""
-    statistic, place, conditions = row["statistic"], *_place(row)
+    statistic, frame, conditions = row["statistic"], *place(row)
     if row["covariate"] == "flow":
         yield Unknown("x", "", frozenset([row["level"]])), row["estimate"]
     elif statistic in _AT_TIMES:
-        yield Unknown(_AT_TIMES[statistic], place, conditions, row["time"]), row["estimate"]
+        yield Unknown(_AT_TIMES[statistic], frame, conditions, row["time"]), row["estimate"]
     elif statistic == "missing" and row["model"] in ("", "left out"):
-        yield _n(place, conditions | {f"{row['covariate']}=?"}), row["estimate"]
+        yield sized(frame, conditions | {f"{row['covariate']}=?"}), row["estimate"]
     elif statistic == "n" and row["model"] == "":
         inside = _level(row, conditions)
         if inside is not None:
-            yield _n(place, inside), row["estimate"]
-            if place and not row["covariate"]:
-                yield Unknown("d", place, inside), row["events"]
+            yield sized(frame, inside), row["estimate"]
+            if frame and not row["covariate"]:
+                yield Unknown("d", frame, inside), row["events"]
     elif _of_a_level(row):
         inside = conditions | {f"{row['covariate']}={row['level']}"}
-        yield _n(place, inside), row["n"]
-        yield Unknown("d", place, inside), row["events"]
+        yield sized(frame, inside), row["n"]
+        yield Unknown("d", frame, inside), row["events"]
 
 
 def _of_a_level(row: Mapping[str, Any]) -> bool:
     """Whether a row of a model tells the size of a level and its events."""
     wanted = row["statistic"] in ("reference", *_RATIOS) and row["model"] in _OF_LEVELS
     return wanted and bool(row["level"]) and ":" not in row["covariate"]
-
-
-def _n(frame: str, conditions: Iterable[str]) -> Unknown:
-    return Unknown("n", frame, frozenset(conditions))
-
-
-def _place(row: Mapping[str, Any]) -> tuple[str, frozenset[str]]:
-    """The frame of a row and the conditions of its population and group."""
-    frame = row["endpoint"] if row["endpoint"] != "first_recurrence" else ""
-    conditions: set[str] = set()
-    for text in (row["population"], row["group"]):
-        for part in text.split(",") if text != "all" else ():
-            if part.startswith("from month"):
-                frame = f"{frame}, {part}"
-            elif "=" in part:
-                conditions.add(part)
-    return frame, frozenset(conditions)
 
 
 def _level(row: Mapping[str, Any], conditions: frozenset[str]) -> frozenset[str] | None:
@@ -190,7 +119,7 @@ def _read(found: Knowledge, row: Mapping[str, Any], k: int) -> None:
         text = of_events if unknown.kind == "d" else main
         if value is None or pd.isna(value):
             continue
-        whole = size or _n(unknown.frame, unknown.conditions)
+        whole = size or sized(unknown.frame, unknown.conditions)
         if unknown.kind == "n":
             size = unknown
         _tell(found, unknown, whole, float(value), text, k)
@@ -314,7 +243,7 @@ def _over_time(found: Knowledge) -> None:
     for (frame, conditions), months in found.months.items():
         ticks = sorted(months)
         at = [Unknown("r", frame, conditions, month) for month in ticks]
-        size, had = _n(frame, conditions), Unknown("d", frame, conditions)
+        size, had = sized(frame, conditions), Unknown("d", frame, conditions)
         if ticks[0] == 0:
             found.add([(at[0], 1), (size, -1)], 0, 0, "at the beginning")
         for earlier, later in pairwise(at):
@@ -340,7 +269,7 @@ def _events(found: Knowledge) -> None:
     every = found.unknowns()
     seen = set(every)
     for unknown in every:
-        size = _n(unknown.frame, unknown.conditions)
+        size = sized(unknown.frame, unknown.conditions)
         if unknown.kind == "d":
             found.add([(size, 1), (unknown, -1)], 0, math.inf, "events are patients")
         whole = unknown._replace(frame="")
@@ -348,7 +277,7 @@ def _events(found: Knowledge) -> None:
             if not _of_all(unknown.frame):
                 found.add([(whole, 1), (unknown, -1)], 0, math.inf, "a part of the patients")
                 continue
-            lost = [(_n("", ()), 1), (_n(unknown.frame, ()), -1)]
+            lost = [(sized("", ()), 1), (sized(unknown.frame, ()), -1)]
             gap = [(whole, 1), (unknown, -1)]
             found.add(gap, 0, math.inf, "a part of the patients")
             if unknown.conditions:
@@ -362,7 +291,7 @@ def _flow(found: Knowledge, records: Sequence[Mapping[str, Any]]) -> None:
     known = [unknown for unknown in out if unknown in found.printed]
     if known and "start" in levels:
         start = Unknown("x", "", frozenset(["start"]))
-        found.add([(start, 1), *((u, -1) for u in known), (_n("", ()), -1)], 0, 0, "flow")
+        found.add([(start, 1), *((u, -1) for u in known), (sized("", ()), -1)], 0, 0, "flow")
 
 
 def _nest(found: Knowledge, column: str, within: Mapping[str, tuple[str, str]]) -> None:
@@ -384,17 +313,3 @@ def _nest(found: Knowledge, column: str, within: Mapping[str, tuple[str, str]]) 
             if whole in seen:
                 terms = [(whole, 1), *((u, -1) for u in parts)]
                 found.add(terms, 0, math.inf, "nested")
-
-
-def _ratio(found: Knowledge, row: Mapping[str, Any]) -> None:
-    """A printed ratio of a level tells the events of its covariate's levels."""
-    printed = row["statistic"] in _RATIOS and row["model"] in (*_OF_LEVELS, "landmark")
-    if not printed or not row["level"] or pd.isna(row["estimate"]) or row["population"] != "all":
-        return
-    frame = "SCP" if row["endpoint"] == "short_SCP" else row["endpoint"]
-    events = []
-    for level in found.levels.get(row["covariate"], {}):
-        conditions = frozenset([f"{row['covariate']}={level}"])
-        kind = "n" if row["statistic"] == "odds_ratio" else "d"
-        events.append(Unknown(kind, frame, conditions))
-    found.exact[row["endpoint"], row["covariate"]] = events

@@ -20,11 +20,19 @@ from crlm import survival
 from crlm.ledger import ROW_COLUMNS, CrlmError
 from crlm.ledger import rows as result_rows
 from crlm.numbers import Shown, counted
-from crlm.privacy import lifetimes, models, others, quantities, specifications, tables, wording
+from crlm.privacy import (
+    chapter,
+    lifetimes,
+    models,
+    quantities,
+    specifications,
+    tables,
+    wording,
+)
 from crlm.privacy.attack import Attack, Protected, TruthOutside
 from crlm.privacy.counts import Register, check_k
-from crlm.privacy.people import People
-from crlm.privacy.quantities import Unknown
+from crlm.privacy.people import People, had, nested
+from crlm.privacy.unknowns import Knowledge, Terms, Unknown, places
 from crlm.specification import Plan
 
 _INCLUDED = "all who are included"
@@ -78,7 +86,7 @@ class Release:
         self.people: People | None = None
         self.nested: dict[str, dict[str, tuple[str, str]]] = {}
         self.flow: dict[str, int] = {}
-        self.vetoed: set[tuple[str, str]] = set()
+        self.vetoed: set[tuple[str, str, str]] = set()
         self.released: list[dict[str, Any]] = []
         self.rounds = 0
         self._masks: dict[Unknown, np.ndarray | None] = {}
@@ -90,7 +98,12 @@ class Release:
         """The patients and analysis frames that rows will speak of."""
         if self.on:
             self.people = People(frames)
-            self.nested = _nested(frames["patients"])
+            self.nested = nested(frames["patients"])
+
+    def causes(self, endpoint: str, frame: pd.DataFrame) -> None:
+        """The patients of an endpoint with what ended their time, of whom rows will speak."""
+        if self.on:
+            self._people().caused[endpoint] = frame
 
     # ---- what comes out ---------------------------------------------------------
 
@@ -222,10 +235,11 @@ class Release:
         self.attack.forget()
         narrow = self._narrow(self.released)
         if narrow:
+            where = places(unknown for one in narrow for unknown, _ in one.terms)
             raise DisclosureError(
                 f"An attack on this report leaves fewer than {self.k} possible values to "
-                f"{counted(len(narrow), 'small count')} ({_places(narrow)}), so nothing was "
-                "written. Take a larger --safe, or leave sections on these out of the notebook."
+                f"{counted(len(narrow), 'small count')} ({where}), so nothing was written. Take "
+                "a larger --safe, or leave sections on these out of the notebook."
             )
         digest = hashlib.sha256(_frame(self.released).to_csv().encode()).hexdigest()
         return f"rows {digest[:8]}"
@@ -254,8 +268,9 @@ class Release:
             return "follow on"
         if statistic == "concordance":
             return "follow on"
-        if statistic.startswith("e_value"):
-            return "other"
+        diagnosis = model == "diagnostic" and statistic in chapter.DIAGNOSES
+        if diagnosis or model in chapter.MODELS or statistic.startswith("e_value"):
+            return "chapter"
         if model in _MODELS or model.startswith("printed covariates"):
             return "model"
         timed = row["endpoint"] not in ("", "first_recurrence") or "follow_up" in statistic
@@ -283,13 +298,16 @@ class Release:
             return models.release(part, fits)
         if kind == "follow on":
             return [models.follow_on(row, fits) for row in part.to_dict("records")]
-        return [others.release(row, register, people) for row in part.to_dict("records")]
+        if kind == "chapter":
+            known = chapter.Chapter(register, people, self.vetoed)
+            return chapter.release(part.to_dict("records"), known)
+        return [wording.blank(row, self.k) for row in part.to_dict("records")]
 
     def _tables(
         self, part: pd.DataFrame, register: Register, people: People
     ) -> list[dict[str, Any]]:
         """Tables of one call, told apart by their population and the column of their groups."""
-        keys = _tables_of(part)
+        keys = tables.of(part)
         found: list[dict[str, Any]] = []
         for key in dict.fromkeys(keys):
             found += tables.release(part[[one == key for one in keys]], register, people)
@@ -356,10 +374,20 @@ class Release:
     def _widen(self, narrow: Sequence[Protected], made: Sequence[Mapping[str, Any]]) -> bool:
         """Hide a new ratio, else double the new band that is least; False if there is none."""
         known = quantities.of(made, self.k, self.nested)
+        every = quantities.of([*self.released, *made], self.k, self.nested)
+        mine = {(row["endpoint"], row["covariate"], row["population"]) for row in made}
+        ratios = {key: told for key, told in every.exact.items() if key in mine}
         near = {unknown for one in narrow for unknown, _ in one.terms}
-        for _ in range(_REACH):
-            near = self._linked(near)
-            if self._veto(known, near):
+        columns = {part.partition("=")[0] for unknown in near for part in unknown.conditions}
+        within = [near := self._linked(near) for _ in range(_REACH)]
+        # What tables compare is what the report is about: its ratios go last.
+        compared = {r["group"].partition("=")[0] for r in self.released if r["covariate"]}
+        own = [key for key in ratios if key[1] in columns]
+        own.sort(key=lambda key: key[1] in compared)
+        if self._veto({key: ratios[key] for key in own}, within[-1]):
+            return True
+        for near in within:
+            if self._veto(ratios, near):
                 return True
             bands = self._bands(known, near)
             if bands:
@@ -368,16 +396,16 @@ class Release:
                 return True
         return False
 
-    def _veto(self, known: quantities.Knowledge, near: set[Unknown]) -> bool:
-        for key, events in known.exact.items():
-            if key not in self.vetoed and near & set(events):
+    def _veto(self, ratios: Mapping[tuple[str, str, str], list[Terms]], near: set[Unknown]) -> bool:
+        """Hide the first new ratio that tells of these counts; False if none does."""
+        for key, events in ratios.items():
+            told = {unknown for terms in events for unknown, _ in terms}
+            if key not in self.vetoed and near & told:
                 self.vetoed.add(key)
                 return True
         return False
 
-    def _bands(
-        self, known: quantities.Knowledge, near: set[Unknown]
-    ) -> dict[object, tuple[int, int]]:
+    def _bands(self, known: Knowledge, near: set[Unknown]) -> dict[object, tuple[int, int]]:
         """Width and value of each band that is new and may still grow."""
         found: dict[object, tuple[int, int]] = {}
         register = self.state.register
@@ -432,14 +460,15 @@ class Release:
         """The patients whom an unknown counts."""
         people = self._people()
         name, _, late = unknown.frame.partition(", ")
-        frame = people.frame(name, late or "all")
+        caused = any(part.startswith("cause=") for part in unknown.conditions)
+        frame = people.caused.get(name) if caused else people.frame(name, late or "all")
         if frame is None:
             return None
         inside = people.inside(frame, sorted(unknown.conditions))
         if inside is None or (unknown.kind != "n" and "event" not in frame):
             return None
         if unknown.kind in ("d", "c"):
-            inside = inside & _had(frame, name)
+            inside = inside & had(frame, name)
         times = frame["time"].to_numpy(dtype=float) if "time" in frame else None
         if unknown.kind == "r":
             inside = inside & (times >= unknown.month - 1e-9)
@@ -449,13 +478,6 @@ class Release:
         if unknown.kind == "c":
             inside = inside & (times <= unknown.month + 1e-9)
         return np.asarray(people.index.isin(frame.index[inside]))
-
-
-def _had(frame: pd.DataFrame, endpoint: str) -> np.ndarray:
-    """Who of a frame had its event; a short period is a yes-no outcome of the SCP frame."""
-    if endpoint == "short_SCP":
-        return frame["short_scp"].eq("yes").to_numpy(dtype=bool, na_value=False)
-    return frame["event"].to_numpy(dtype=bool)
 
 
 def _frame(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -468,42 +490,5 @@ def _frame(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return frame
 
 
-def _places(narrow: Sequence[Protected]) -> str:
-    """Endpoints and columns of counts, without a level or a number."""
-    found: dict[str, None] = {}
-    for unknown, _ in (term for one in narrow for term in one.terms):
-        names = sorted({part.partition("=")[0] for part in unknown.conditions})
-        found[" by ".join([unknown.frame or "patients", *names])] = None
-    return "; ".join(found)
-
-
 def _finite(row: Mapping[str, Any]) -> bool:
     return math.isfinite(row["estimate"])
-
-
-def _tables_of(part: pd.DataFrame) -> list[str]:
-    """Which table each row is of, by the column of its groups; totals are the first one's."""
-    groups = [str(group).partition("=")[0] for group in part["group"]]
-    first = next((group for group in groups if group != "all"), "all")
-    return [first if group == "all" else group for group in groups]
-
-
-def _nested(patients: pd.DataFrame) -> dict[str, dict[str, tuple[str, str]]]:
-    """Columns whose levels each lie in one level of another, as codons in the mutants."""
-    names = [
-        name
-        for name in patients
-        if isinstance(patients[name].dtype, pd.CategoricalDtype)
-        and 1 < patients[name].nunique() <= 12
-    ]
-    found: dict[str, dict[str, tuple[str, str]]] = {}
-    for fine in names:
-        for coarse in names:
-            if fine != coarse and patients[fine].nunique() > patients[coarse].nunique() > 1:
-                both = patients[[fine, coarse]].dropna().astype(str)
-                pairs = both.drop_duplicates()
-                whole = len(pairs) == patients[fine].nunique() and len(both)
-                if whole and fine.startswith(coarse[:3]) or (whole and fine == "kras_codon"):
-                    inside = dict(zip(pairs[fine], pairs[coarse], strict=True))
-                    found[fine] = {level: (coarse, held) for level, held in inside.items()}
-    return found

@@ -332,3 +332,10 @@ def _compared(table: Table, row: Row) -> Row:
         names = ("estimate", "conf_low", "conf_high")
         return {**row, **{n: continuous.written(row[n], places) for n in names}}
     return {**row, "estimate": continuous.digits(row["estimate"], 2), "method": with_note(row)}
+
+
+def of(part: pd.DataFrame) -> list[str]:
+    """Which table each row is of, by the column of its groups; totals are the first one's."""
+    groups = [str(group).partition("=")[0] for group in part["group"]]
+    first = next((group for group in groups if group != "all"), "all")
+    return [first if group == "all" else group for group in groups]

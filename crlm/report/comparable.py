@@ -52,7 +52,7 @@ def balance_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
     found: dict[tuple[str, str], dict[str, _Row]] = {}
     for row in rows[rows["statistic"] == "smd"].to_dict("records"):
         found.setdefault((row["covariate"], row["level"]), {})[row["model"]] = row
-    order = sorted(found, key=lambda key: ":" in key[0])
+    order = sorted((key for key in found if _told(found[key])), key=lambda key: ":" in key[0])
     body = [
         _line(_measure(*key, design), [found[key].get(model) for model in models]) for key in order
     ]
@@ -67,6 +67,11 @@ def balance_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
     return table(
         caption, header, body, map(method_words(design), notes), numeric=range(1, len(header))
     )
+
+
+def _told(by_model: Mapping[str, _Row]) -> bool:
+    """Whether a line has a number, or a reason of its own for having none."""
+    return not all(row["method"].startswith("not shown") for row in by_model.values())
 
 
 def _line(label: str, rows: Sequence[_Row | None]) -> tuple[str, list[str], list[_Row]]:

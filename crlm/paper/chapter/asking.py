@@ -19,7 +19,17 @@ _WEEK_DAYS = 7.0
 ENDS = "Curves end where fewer than {least} patients of the group are left."
 #: Entries whose pictures and sentences are made from released rows alone, by their `analysis`: a
 #: safe report shows these and no others.
-RELEASED = frozenset(["levels drawn together", "sensitivity"])
+RELEASED = frozenset(
+    [
+        "balance",
+        "changing hazards",
+        "competing risks",
+        "levels drawn together",
+        "modification",
+        "sensitivity",
+        "weighted effects",
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -164,6 +174,11 @@ class Asking(Base):
         if not self._wanted(analysis):
             return []
         return [n for n in endpoint_names if self.asked(analysis, *columns, endpoint=n, told=told)]
+
+    def steps(self) -> html.Html | None:
+        """In what steps a safe report tells shares and ratios; nothing where all is shown."""
+        told = self.told("rates", "models")
+        return html.aside(" ".join(told)) if told else None
 
     def _wanted(self, analysis: str) -> bool:
         """Whether the chapter is on and the entry may be shown; else one line says why not."""

@@ -51,6 +51,8 @@ class Balance(Comparable):
             return nothing()
         rows = self._balanced(exposure, by)
         title = f"Alike or not: {small(self.design.label(exposure))}"
+        if self.hides(small(title), rows):
+            return nothing()
         table = html.fold(
             f"{title}: every term", tables.balance_table(rows, self.design, caption=title)
         )
@@ -58,11 +60,8 @@ class Balance(Comparable):
         if self.design.chapter["kind"] == "marker":
             caution = html.say(_MARKER, "caution")
             return self.section(rows, [picture, table, caution], words.balance(rows, self.design))
-        pieces = [
-            picture,
-            html.fold(f"{title}: propensity", self._propensity_picture(exposure)),
-            table,
-        ]
+        shares = None if self.release.on else self._propensity_picture(exposure)
+        pieces = [picture, html.fold(f"{title}: propensity", shares) if shares else None, table]
         html.show(*map(html.say, diagnosis(rows, self.design)))
         return self.section(rows, pieces, words.balance(rows, self.design), picture)
 
@@ -138,17 +137,19 @@ class Balance(Comparable):
         )
         label = self.design.endpoints[endpoint]["label"]
         title = f"{label}, {small(self.design.label(exposure))}, comparable patients"
+        if self.hides(title, rows):
+            return nothing()
         event = words.without(endpoint)
         table = tables.sides_table(
             rows, self.design, exposure, caption=title, event=event[0].upper() + event[1:]
         )
-        picture = self._weighted_picture(endpoint, exposure, title)
+        picture = None if self.release.on else self._weighted_picture(endpoint, exposure, title)
         folded = html.fold(f"{title}: curves", picture) if picture else None
         side = self.design.label(exposure, self.design.levels(exposure)[1])
         caution = html.say(_NOT_BALANCED.format(treatment=side), "caution")
         reading = words.effect(rows, self.design, exposure, endpoint)
         html.show(*map(html.say, diagnosis(diagnosed, self.design)))
-        section = self.section(rows, [table, folded], reading, picture)
+        section = self.section(rows, [table, self.steps(), folded], reading, picture)
         html.show(caution)
         return section
 

@@ -45,6 +45,8 @@ class Between(Comparable):
         parts = [self._between_rows(name, exposure, modifier) for name in names]
         rows = self.add(*parts)
         title = f"{self.design.label(exposure)} by {small(self.design.label(modifier))}"
+        if self.hides(small(title), rows):
+            return nothing()
         table = tables.contrast_table(rows, self.design, exposure, modifier, caption=title)
         inside = html.fold(
             f"{title}: balance within each group",
@@ -56,7 +58,9 @@ class Between(Comparable):
         flagged = pd.concat([within, rows], ignore_index=True)
         unlike = words.left_apart(within, self.design)
         html.show(*map(html.say, [*diagnosis(flagged, self.design), *unlike]))
-        section = self.section(rows, [table, inside], words.modification(rows, self.design))
+        section = self.section(
+            rows, [table, self.steps(), inside], words.modification(rows, self.design)
+        )
         html.show(html.say(_UNPROVEN, "caution"))
         return section
 

@@ -63,15 +63,21 @@ class Causes(Balance):
             self.not_asked("competing risks", why, _TOLD[endpoint], endpoint=endpoint)
             return nothing()
         causes = [str(name) for name in frame["cause"].cat.categories]
+        self.release.causes(endpoint, frame)
         rows = self.add(*self._incidences(frame, by, causes, months, ties or self.ties))
         title = f"First event by {small(self.design.label(by))}"
-        picture = self._causes_picture(frame, by, title)
+        if self.hides(small(title), rows):
+            return nothing()
+        # Its curves step with single patients.
+        picture = None if self.release.on else self._causes_picture(frame, by, title)
+        ends = html.aside(ENDS.format(least=self.chapter_rules.min_at_risk)) if picture else None
         kinds = states.kinds_table(rows, self.design, caption="Rates and shares")
         pieces = [
             *map(html.say, diagnosis(rows, self.design)),
             picture,
-            html.aside(ENDS.format(least=self.chapter_rules.min_at_risk)),
+            ends,
             states.incidence_table(self._absolute(rows), self.design, by, caption=title),
+            self.steps(),
             html.fold("Hazard ratios: of the rate, and of the share", kinds),
         ]
         reading = [readings.incidence(rows, self.design), readings.kinds(rows, self.design)]

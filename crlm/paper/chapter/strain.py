@@ -162,6 +162,8 @@ class Strain(Asking):
         flagged = pd.concat(flags, ignore_index=True)
         pieces = [html.say(text) for text in diagnosis(flagged, self.design)]
         caption = "Ratios by period of the follow-up"
+        if self.hides(small(caption), rows):
+            return nothing()
         names = {"hazard_ratio": "HR"}
         table = tables.effects_table(
             rows[rows["covariate"] == of], self.design, caption=caption, statistics=names

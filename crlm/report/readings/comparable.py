@@ -20,6 +20,7 @@ Row = Mapping[str, Any]
 WITHOUT = {"OS": "alive", "RFS": "alive without recurrence", "SCP": "under surgical control"}
 
 
+_IN_TENTHS = "overlap weights leave less than 0.05 in every term"
 #: Standardised differences beyond this are told.
 _ALIKE = 0.1
 #: A difference as small as this is the rounding of the weights' balance.
@@ -63,6 +64,10 @@ def _left(rows: pd.DataFrame) -> list[str]:
     own, products = (weighted.loc[which, "estimate"].abs().max() for which in (~product, product))
     if not math.isfinite(own):
         return []
+    if weighted["method"].str.contains("in tenths").any():
+        return (
+            [f"overlap weights leave {number(own, 1)} in a term at most"] if own else [_IN_TENTHS]
+        )
     if own < _NOTHING:
         first = "under overlap weights every term is alike by construction"
     else:

@@ -10,6 +10,8 @@ from crlm.ledger import FLAGS, Design
 from crlm.naming import among, endpoint_words, method_words
 from crlm.report.readings.wording import Row, capital, is_unjudged, records_of
 
+_HIDDEN = "Not told in a safe report"
+
 
 def diagnosis(rows: pd.DataFrame, design: Design) -> list[str]:
     """A sentence for each flag that is raised, and one for all that are not, or not judged.
@@ -22,7 +24,7 @@ def diagnosis(rows: pd.DataFrame, design: Design) -> list[str]:
         Says a method in a reader's words.
     """
     say, told, raised = method_words(design), [], set()
-    others: dict[str, list[str]] = {"Not raised": [], "Not judged": []}
+    others: dict[str, list[str]] = {"Not raised": [], "Not judged": [], _HIDDEN: []}
     for row in records_of(rows, statistic="flag"):
         name = f"{row['covariate']}{_of(row, design)}"
         if math.isfinite(row["estimate"]) and row["estimate"] > 0:
@@ -31,13 +33,19 @@ def diagnosis(rows: pd.DataFrame, design: Design) -> list[str]:
             reason = capital(say(row["method"]))
             told.append(f"Raised: {row['covariate']} ({kind}){_of(row, design)}. {reason}.")
         else:
-            kind = "Not judged" if is_unjudged(row["method"]) else "Not raised"
-            others[kind].append(name)
+            others[_silent(row)].append(name)
     # A flag with two rules is raised by either.
     for kind, names in others.items():
         rest = [name for name in dict.fromkeys(names) if name not in raised]
         told += [f"{kind}: {'; '.join(rest)}."] if rest else []
     return list(dict.fromkeys(told))
+
+
+def _silent(row: Row) -> str:
+    """Why a flag is not raised."""
+    if "hidden (<" in row["method"]:
+        return _HIDDEN
+    return "Not judged" if is_unjudged(row["method"]) else "Not raised"
 
 
 def _of(row: Row, design: Design) -> str:
