@@ -53,14 +53,14 @@ def working(notebook: Path, values: Mapping[str, Any]) -> Iterator[None]:
     given = {"notebook": str(notebook), "values": {**values, "output_dir": ""}}
     rest = str(max(1, cores.available() - 1))
     with scratch.private() as folder, _process(given, str(folder)):
-        ours = {**lent.told("", "", str(folder)), cores.VARIABLE: rest}
-        with _environment(ours):
+        ours = {**lent.told([str(folder)]), cores.VARIABLE: rest}
+        with lent.environment(ours):
             yield
 
 
 def _is_worth_it(values: Mapping[str, Any]) -> bool:
     alone = min(cores.available(), int(os.environ.get(cores.VARIABLE) or 2)) < 2
-    if alone or lent.SHELF in os.environ:
+    if alone or lent.SHELVES in os.environ:
         return False
     paths = [Path(path) for name, path in values.items() if path and name.endswith("_path")]
     return sum(path.stat().st_size for path in paths) <= _LARGEST
@@ -70,7 +70,7 @@ def _is_worth_it(values: Mapping[str, Any]) -> bool:
 def _process(given: Mapping[str, Any], folder: str) -> Iterator[None]:
     process = subprocess.Popen(
         [sys.executable, "-m", "crlm.ahead", str(os.getpid())],
-        env={**os.environ, **_ENVIRONMENT, **lent.told("", "", folder, folder)},
+        env={**os.environ, **_ENVIRONMENT, **lent.told([folder], folder)},
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -84,17 +84,6 @@ def _process(given: Mapping[str, Any], folder: str) -> Iterator[None]:
         process.kill()
         process.wait()
         process.stdin.close()
-
-
-@contextlib.contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 # ---- the second process -----------------------------------------------------

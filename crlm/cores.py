@@ -8,6 +8,7 @@ import os
 import pickle
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -86,7 +87,10 @@ def _helper(make: Callable[[T], R], parts: Iterable[T]) -> Iterator[int]:
     """A forked process that tries these parts; the pipe on which it answers."""
     read, write = os.pipe()
     parent = os.getpid()
-    pid = os.fork()
+    with warnings.catch_warnings():
+        # Of threads, which a kernel has: the helper touches none of them.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
     if pid == 0:
         with contextlib.suppress(BaseException):
             lifeline.die_with_parent(parent)

@@ -1,9 +1,9 @@
 """How what another run of a batch has found gets to a run: as data that fits its checksum.
 
-What no parameter changes, a batch works out before its runs and leaves in one file; each run is
-told the file and its SHA-256 in its environment. What a few parameters change, a run that has
-found it leaves on a shelf, and the batch puts it where later runs look. Either way a run takes
-only what was made from the very same things, and without a batch everything is made here.
+Answers lie on shelves, folders of which a run is told in its environment, each under the SHA-256
+of its question. What no parameter changes, a batch asks before its runs (`once`); what a run has
+found, the batch puts where later runs look. A run takes only what was made from the very same
+things, and without a batch everything is made here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pickle
 import sys
 import time
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -42,8 +42,8 @@ _PLAIN = (
     pd.Timestamp,
 )
 
-#: The environment's words: checksum, colon, path; and two folders, to read and to write.
-VARIABLE, SHELF = "CRLM_LENT", "CRLM_SHELF"
+#: The environment's words for the shelves to look on and for the folder of what is found.
+SHELVES, FOUND = "CRLM_SHELVES", "CRLM_FOUND"
 _TICK = 0.005
 
 #: How an answer is left on a shelf, and whether who asks for it meanwhile waits: see `ahead`.
@@ -51,54 +51,21 @@ keep: Callable[[Path, bytes], object] = Path.write_bytes
 marks = False
 
 
-def pack(entries: Mapping[str, tuple[str, Any]]) -> bytes:
-    """What is lent as bytes.
-
-    Parameters
-    ----------
-    entries : mapping of str to (str, object)
-        By name, the key of everything that it was made from, and the thing itself.
-    """
-    return pickle.dumps({name: (key, pickle.dumps(one)) for name, (key, one) in entries.items()})
+def told(shelves: Sequence[str], found: str = "") -> dict[str, str]:
+    """The environment of a run: the shelves it looks on, and the folder for what it finds."""
+    return {SHELVES: os.pathsep.join(shelves), FOUND: found}
 
 
-def told(path: str, digest: str, shelf: str = "", found: str = "") -> dict[str, str]:
-    """The environment of a run: the file lent to it, with its SHA-256, and its shelf.
-
-    Parameters
-    ----------
-    path, digest : str
-        A file of `pack`; empty for none.
-    shelf, found : str
-        Folder with what other runs have found, and the one for what this run finds.
-    """
-    file = {VARIABLE: f"{digest}:{path}"} if path else {}
-    return file | ({SHELF: f"{shelf}{os.pathsep}{found}"} if shelf else {})
-
-
-def borrow(name: str, key: str) -> Any | None:
-    """A copy of what is lent under a name; None if nothing is, or it was made from other things.
-
-    Parameters
-    ----------
-    name : str
-    key : str
-        Of everything that it must have been made from.
-    """
-    digest, _, path = os.environ.get(VARIABLE, "").partition(":")
-    if not path:
-        return None
+@contextlib.contextmanager
+def environment(values: Mapping[str, str]) -> Iterator[None]:
+    """These words in the environment of this process and of those that it starts meanwhile."""
+    before = dict(os.environ)
+    os.environ.update(values)
     try:
-        data = Path(path).read_bytes()
-    except OSError:
-        return None
-    if hashlib.sha256(data).hexdigest() != digest:
-        return None
-    known, thing = pickle.loads(data).get(name, ("", b""))
-    return pickle.loads(thing) if known == key else None
-
-
-# ---- what a few parameters change -------------------------------------------
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def pure(make: Callable[P, R]) -> Callable[P, R]:
@@ -115,7 +82,7 @@ def pure(make: Callable[P, R]) -> Callable[P, R]:
     return asked
 
 
-def shared(question: object, make: Callable[[], R]) -> R:
+def shared(question: object, make: Callable[[], R], *, drawn: bool = True) -> R:
     """What `make` makes, or what another run of the batch has made for the very same question.
 
     Parameters
@@ -124,18 +91,19 @@ def shared(question: object, make: Callable[[], R]) -> R:
         Everything but crlm's code that the answer hangs on. A function stands for itself and the
         values that it has caught, an object with `stands_on()` for what that returns.
     make : callable
+    drawn : bool
+        Whether the answer may hold a figure, and so hangs on matplotlib's settings.
     """
-    shelf, _, found = os.environ.get(SHELF, "").partition(os.pathsep)
-    key = digest((_code(), _style(), question)) if shelf else ""
-    if not key:
+    shelves, found = os.environ.get(SHELVES, ""), os.environ.get(FOUND, "")
+    key = digest((_code(), _style() if drawn else "", question)) if shelves else ""
+    for path in [Path(shelf) / key for shelf in shelves.split(os.pathsep) if key]:
+        while _begun(path).exists():
+            time.sleep(_TICK)
+        if (known := _taken(path)) is not None:
+            return known[0]
+    if not (key and found):
         return make()
-    path = Path(shelf) / key
-    while _begun(path).exists():
-        time.sleep(_TICK)
-    known = _taken(path)
-    if known is not None or not found:
-        return make() if known is None else known[0]
-    with _marked(path) if marks else contextlib.nullcontext():
+    with _marked(Path(found) / key) if marks else contextlib.nullcontext():
         answer = make()
         with contextlib.suppress(OSError, pickle.PicklingError, TypeError, AttributeError):
             data = pickle.dumps((answer,))

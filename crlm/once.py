@@ -20,35 +20,25 @@ _CODE = functools.cache(manifest.code_digest)
 _VERSIONS = functools.cache(manifest.versions)
 
 
-def lend(study: str) -> bytes:
-    """Everything that is the same in every run of a study, for `lent.borrow`.
+def lend(study: str) -> None:
+    """Work out everything that is the same in every run of a study, for those who come later.
 
     Parameters
     ----------
     study : str
-        A name of `ledger.studies`; of another nothing is lent.
-
-    Returns
-    -------
-    bytes
-        No patient of a reader is in it: the tables are those that crlm brings along.
+        A name of `ledger.studies`; of another there is nothing. No patient of a reader is in
+        it: the tables are those that crlm brings along.
     """
-    if study not in ledger.studies():
-        return lent.pack({})
-    made = {}
-    for name, make in (("audit", _audit), ("patients", _patients)):
+    for ask in (audit, patients) if study in ledger.studies() else ():
         # What cannot be made here is refused in each run, where it is reported.
         with contextlib.suppress(ledger.CrlmError):
-            made[name] = (_key(study), make(study))
+            ask(study)
     files.forget()
-    return lent.pack(made)
 
 
 def audit(study: str) -> audits.Audit:
     """The printed numbers of a paper held against each other."""
-    key = _key(study)
-    found = lent.borrow("audit", key)
-    return lent.shared(("audit", key), lambda: _audit(study)) if found is None else found
+    return lent.shared(("audit", _key(study)), lambda: _audit(study), drawn=False)
 
 
 def patients(study: str) -> tuple[Any, Any]:
@@ -59,9 +49,7 @@ def patients(study: str) -> tuple[Any, Any]:
     CohortError
         If a file was changed since this process read it first.
     """
-    found = lent.borrow("patients", _key(study))
-    if found is None:
-        return _patients(study)
+    found = lent.shared(("patients", _key(study)), lambda: _patients(study), drawn=False)
     for path in _tables(study):
         files.read(path)
     return found

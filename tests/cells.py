@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import os
 import tempfile
 from pathlib import Path
 
@@ -30,10 +31,12 @@ _LENT = tempfile.TemporaryDirectory(prefix="crlm-tests-")
 
 @functools.cache
 def _lent(study):
-    """A file with what is the same in every run, as a batch lends it, and its SHA-256."""
-    path = Path(_LENT.name) / study
-    path.write_bytes(once.lend(study))
-    return str(path), files.checksum(path)
+    """A shelf with what is the same in every run, as a batch lends it."""
+    shelf = str(Path(_LENT.name) / study)
+    os.mkdir(shelf)
+    with lent.environment(lent.told([shelf], shelf)):
+        once.lend(study)
+    return shelf
 
 
 class Shown(list):
@@ -79,7 +82,8 @@ def execute(study, monkeypatch, shelf=None, paint=True, **values):
     if not paint:
         blank = np.full((9, 9, 3), 255, np.uint8)
         monkeypatch.setattr("crlm.report.figures.picture._cropped", lambda _: blank)
-    for name, value in lent.told(*_lent(study), *[str(shelf)] * 2 if shelf else []).items():
+    own = [str(shelf)] if shelf else []
+    for name, value in lent.told([_lent(study), *own], "".join(own)).items():
         monkeypatch.setenv(name, value)
     cells = jupytext.read(ROOT / "notebooks" / f"{study}.md").cells
     sources = [cell.source for cell in cells if cell.cell_type == "code"]

@@ -84,7 +84,7 @@ def test_the_bytes_are_those_of_a_run_alone(tmp_path, monkeypatch):
 TAKEN = """\
 import os, time
 from pathlib import Path
-shelf = Path(os.environ["CRLM_SHELF"].partition(os.pathsep)[0])
+shelf = Path(os.environ["CRLM_SHELVES"])
 end, held = time.monotonic() + 60, []
 while not held and time.monotonic() < end:
     held = [path for path in shelf.iterdir() if not path.suffix and path.is_symlink()]
@@ -117,5 +117,5 @@ def test_nothing_is_worked_out_where_there_is_no_room(tmp_path, monkeypatch):
     monkeypatch.setattr(cores, "available", lambda: 1)
     assert not ahead._is_worth_it({})
     monkeypatch.setattr(cores, "available", lambda: 2)
-    monkeypatch.setenv(lent.SHELF, "x")
+    monkeypatch.setenv(lent.SHELVES, "x")
     assert not ahead._is_worth_it({})

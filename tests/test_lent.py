@@ -37,7 +37,8 @@ def another(*args, **kwargs):
 def shelf(tmp_path, monkeypatch):
     ASKED.clear()
     (tmp_path / "shelf").mkdir()
-    monkeypatch.setenv(lent.SHELF, f"{tmp_path / 'shelf'}{os.pathsep}{tmp_path / 'shelf'}")
+    for name, value in lent.told([str(tmp_path / "shelf")], str(tmp_path / "shelf")).items():
+        monkeypatch.setenv(name, value)
     return tmp_path / "shelf"
 
 
@@ -144,7 +145,7 @@ def test_a_damaged_answer_is_asked_anew(shelf):
 
 
 def test_without_a_batch_nothing_is_kept(monkeypatch, shelf):
-    monkeypatch.delenv(lent.SHELF)
+    monkeypatch.delenv(lent.SHELVES)
     answer(1)
     answer(1)
     assert len(ASKED) == 2 and not list(shelf.iterdir())
@@ -245,7 +246,7 @@ def test_every_input_of_a_dear_function_makes_another_answer(ask, table, shelf, 
     for what, (change, options) in (SAME | DEAR[ask]).items():
         asked = [ask(change(table), **options) for _ in range(2)]
         with monkeypatch.context() as alone:
-            alone.delenv(lent.SHELF)
+            alone.delenv(lent.SHELVES)
             right = ask(change(table), **options)
         for one in asked:
             pd.testing.assert_frame_equal(one, right, check_exact=True)
@@ -262,19 +263,25 @@ def planned(tmp_path, text):
     return grid.plan(tmp_path / "grid.yaml").runs
 
 
+def asked_before(study):
+    """What a batch asks before its runs."""
+    answer(study)
+
+
 def test_runs_of_a_papers_notebook_on_its_cohort_lend_each_other(tmp_path):
     (item,) = planned(tmp_path, "study: ncch_scp\n")
-    with lending([item], lambda _: b"data") as desk:
+    with lending([item], asked_before) as desk:
         offer = desk.offer(item)
-        assert set(offer) == {"path", "digest", "shelf", "found"}
+        common, shelf = offer["shelves"]
+        assert len(os.listdir(common)) == 1 and set(offer) == {"shelves", "found"}
         found = os.path.join(offer["found"], "key")
         for status, kept in (("failed", []), ("finished", ["key"])):
             desk.offer(item)
             with open(found, "w") as stream:
                 stream.write("an answer")
             desk.take_back(item, status)
-            assert os.listdir(offer["shelf"]) == kept
-    assert not os.path.exists(offer["shelf"]) and not os.path.exists(offer["path"])
+            assert os.listdir(shelf) == kept
+    assert not os.path.exists(shelf) and not os.path.exists(common)
 
 
 def test_own_tables_and_other_notebooks_lend_nothing(tmp_path):
@@ -284,14 +291,25 @@ def test_own_tables_and_other_notebooks_lend_nothing(tmp_path):
     (tmp_path / "ncch_scp.ipynb").write_text(book.read_text(encoding="utf-8") + "\n", "utf-8")
     for text in ("study: ncch_scp\ncohorts: [mine.csv]\n", "notebook: ncch_scp.ipynb\n"):
         (item,) = planned(tmp_path, text)
-        with lending([item], lambda _: b"data") as desk:
-            assert set(desk.offer(item)) == {"path", "digest"}
+        with lending([item], asked_before) as desk:
+            (common,) = desk.offer(item)["shelves"]
+            assert len(os.listdir(common)) == 1 and lent.told(**desk.offer(item))[lent.FOUND] == ""
 
 
 def test_nothing_is_lent_where_nothing_is_asked_for(tmp_path):
     (item,) = planned(tmp_path, "study: ncch_scp\n")
     with lending([item], None) as desk:
-        assert isinstance(desk, Lending) and desk.offer(item) == {"path": "", "digest": ""}
+        assert isinstance(desk, Lending) and desk.offer(item) == {"shelves": []}
+
+
+def test_the_first_shelf_that_has_an_answer_is_asked(tmp_path, shelf, monkeypatch):
+    answer(1)
+    more = lent.told([str(tmp_path / "nowhere"), str(shelf)])
+    with lent.environment(more):
+        answer(1)
+        assert len(ASKED) == 1
+        answer(2)
+    assert len(ASKED) == 2 and len(list(shelf.iterdir())) == 1
 
 
 # ---- what a paper's own analyses stand on -----------------------------------

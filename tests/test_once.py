@@ -1,6 +1,5 @@
 """What is the same in every run is worked out once, and never lent where anything is another."""
 
-import hashlib
 import json
 import shutil
 
@@ -14,13 +13,16 @@ from tests import cells
 QUICK = f"base: {json.dumps({**cells.QUICK, 'specifications': 0})}\n"
 
 
-def offered(tmp_path, monkeypatch, data):
-    path = tmp_path / "lent"
-    path.write_bytes(data)
-    told = lent.told(str(path), hashlib.sha256(data).hexdigest())
-    for name, value in told.items():
+@pytest.fixture
+def offered(tmp_path, monkeypatch):
+    """A shelf with what is lent to runs of a study."""
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    for name, value in lent.told([str(shelf)], str(shelf)).items():
         monkeypatch.setenv(name, value)
-    return path
+    once.lend("ncch_scp")
+    monkeypatch.setenv(lent.FOUND, "")
+    return shelf
 
 
 @pytest.fixture
@@ -41,10 +43,9 @@ def counted(monkeypatch):
     return made
 
 
-def test_what_is_lent_is_what_would_be_made(tmp_path, monkeypatch, counted):
-    audit, (table, history) = once.audit("ncch_scp"), once.patients("ncch_scp")
+def test_what_is_lent_is_what_would_be_made(offered, counted):
+    audit, (table, history) = once._audit("ncch_scp"), once._patients("ncch_scp")
     files.forget()
-    offered(tmp_path, monkeypatch, once.lend("ncch_scp"))
     counted.clear()
     for _ in range(2):
         again = once.audit("ncch_scp")
@@ -59,8 +60,7 @@ def test_what_is_lent_is_what_would_be_made(tmp_path, monkeypatch, counted):
     assert counted == []
 
 
-def test_what_was_borrowed_counts_as_read(tmp_path, monkeypatch):
-    offered(tmp_path, monkeypatch, once.lend("ncch_scp"))
+def test_what_was_borrowed_counts_as_read(offered):
     once.patients("ncch_scp")
     folder = ledger.data_folder() / "ncch_scp"
     for name in ("cohort.csv", "history.csv"):
@@ -78,17 +78,14 @@ def test_what_was_borrowed_counts_as_read(tmp_path, monkeypatch):
         "ncch_scp/cohort.source.toml",
     ],
 )
-def test_a_changed_input_is_made_anew(data, tmp_path, monkeypatch, counted, name):
-    offered(tmp_path, monkeypatch, once.lend("ncch_scp"))
-    counted.clear()
+def test_a_changed_input_is_made_anew(data, offered, counted, name):
     (data / name).write_bytes((data / name).read_bytes() + b"\n")
     once.audit("ncch_scp")
     once.patients("ncch_scp")
     assert counted == ["_audit", "_patients"]
 
 
-def test_a_changed_number_reaches_the_audit(data, tmp_path, monkeypatch):
-    offered(tmp_path, monkeypatch, once.lend("ncch_scp"))
+def test_a_changed_number_reaches_the_audit(data, offered):
     before = once.audit("ncch_scp").checks
     path = data / "ncch_scp" / "published.csv"
     text = path.read_text(encoding="utf-8")
@@ -98,28 +95,25 @@ def test_a_changed_number_reaches_the_audit(data, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("what", ["_CODE", "_VERSIONS"])
-def test_other_code_or_packages_make_it_anew(tmp_path, monkeypatch, counted, what):
-    offered(tmp_path, monkeypatch, once.lend("ncch_scp"))
-    counted.clear()
+def test_other_code_or_packages_make_it_anew(offered, monkeypatch, counted, what):
     monkeypatch.setattr(once, what, lambda: "another")
     once.audit("ncch_scp")
     assert counted == ["_audit"]
 
 
-def test_another_study_gets_nothing_of_this_one(tmp_path, monkeypatch, counted):
-    offered(tmp_path, monkeypatch, once.lend("ncch_scp"))
-    counted.clear()
+def test_another_study_gets_nothing_of_this_one(offered, counted):
     once.audit("mskcc_hai")
     assert counted == ["_audit"]
-    assert lent.borrow("audit", "x") is None
 
 
-def test_a_damaged_or_lost_file_is_not_used(tmp_path, monkeypatch, counted):
-    path = offered(tmp_path, monkeypatch, once.lend("ncch_scp"))
-    counted.clear()
-    path.write_bytes(path.read_bytes()[:-1] + b"!")
+def test_a_damaged_or_lost_file_is_not_used(offered, counted):
+    paths = list(offered.iterdir())
+    assert len(paths) == 2
+    for path in paths:
+        path.write_bytes(path.read_bytes()[:-1] + b"!")
     once.audit("ncch_scp")
-    path.unlink()
+    for path in paths:
+        path.unlink()
     once.audit("ncch_scp")
     assert counted == ["_audit", "_audit"]
 

@@ -235,8 +235,8 @@ def packed(job: dict[str, Any], about: dict[str, Any]) -> Job:
         with contextlib.suppress(OSError):
             if not file["what"].startswith("data/"):
                 contents[file["path"]] = Path(file["path"]).read_bytes()
-    if job["lent"]["path"]:
-        contents[job["lent"]["path"]] = Path(job["lent"]["path"]).read_bytes()
+    for path in Path(job["lent"]["shelves"][0]).glob("*") if job["lent"]["shelves"] else ():
+        contents[str(path)] = path.read_bytes()
     return Job({**job, "contents": contents, "about": about})
 
 
@@ -304,7 +304,7 @@ def _unpack(job: dict[str, Any], folder: Path, handles: list[int]) -> dict[str, 
         "parameters": values,
         "files": files,
         # What runs find stays on their machine: the driver's folders are not there.
-        "lent": {"path": places.get(job["lent"]["path"], ""), "digest": job["lent"]["digest"]},
+        "lent": {"shelves": [str(folders[s]) for s in job["lent"]["shelves"] if s in folders]},
         "part": str(folder / "out"),
     }
 

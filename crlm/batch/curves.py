@@ -10,13 +10,16 @@ import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from markupsafe import Markup
 
 from crlm.batch.choosing import Effect, with_unit
 from crlm.numbers import counted
 
+_TEMPLATES = Path(__file__).resolve().parents[1] / "templates" / "batch"
 _LEFT, _HEIGHT, _ROW = 190, 260, 16
 _LETTER = 6
 _MOST_ROWS = 12
@@ -24,9 +27,22 @@ _MOST_ROWS = 12
 _LEAST, _GREATEST = 0.02, 500.0
 
 
+def rendered(template: str, **values: Any) -> Markup:
+    """A template of the page with these values, which are text unless they were rendered."""
+    from jinja2 import Environment, FileSystemLoader
+
+    room = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True)
+    return Markup(room.get_template(template).render(values))
+
+
+def as_it_is(name: str) -> Markup:
+    """A file of the templates that is no text to be escaped."""
+    return Markup((_TEMPLATES / name).read_text(encoding="utf-8"))
+
+
 def draw(
     runs: Sequence[Mapping[str, Any]], choices: Sequence[str], effects: Sequence[Effect]
-) -> str:
+) -> Markup:
     """One chart for each effect that a finished run has, the first one open, as HTML.
 
     Parameters
@@ -35,18 +51,9 @@ def draw(
         As for `index.page`.
     """
     drawn = [(effect, points) for effect in effects if (points := points_of(runs, effect))]
-    if not drawn:
-        return "<p>No effect to draw: no finished run has a result to compare.</p>"
     finished = sum(run["status"] == "finished" for run in runs)
-    pictures = []
-    for number, (effect, points) in enumerate(drawn):
-        opened = " open" if number == 0 else ""
-        told = spread(points, effect, finished)
-        pictures.append(
-            f"<details{opened}><summary>{escape(effect.label)}: {escape(told)}</summary>"
-            f'<div class="scroll">{_svg(points, choices, effect, told)}</div></details>'
-        )
-    return "".join(pictures)
+    charts = [_chart(points, choices, effect, finished) for effect, points in drawn]
+    return rendered("curves.html", charts=charts, left=_LEFT, row=_ROW)
 
 
 def points_of(runs: Sequence[Mapping[str, Any]], effect: Effect) -> list[dict[str, Any]]:
@@ -113,7 +120,7 @@ class Scale:
         """Pixels from the top; a value beyond the scale stands at its border."""
         low, high = self._along(self.low), self._along(self.high)
         share = (self._along(min(max(value, self.low), self.high)) - low) / (high - low)
-        return 10 + (_HEIGHT - 20) * (1 - share)
+        return round(10 + (_HEIGHT - 20) * (1 - share), 1)
 
     def ticks(self) -> list[float]:
         """Round values within the scale."""
@@ -151,62 +158,50 @@ def _round_step(least: float) -> float:
 # ---- the chart --------------------------------------------------------------
 
 
-def _svg(
-    points: Sequence[Mapping[str, Any]], choices: Sequence[str], effect: Effect, told: str
-) -> str:
+def _chart(
+    points: Sequence[Mapping[str, Any]], choices: Sequence[str], effect: Effect, finished: int
+) -> dict[str, Any]:
+    """Everything that the template draws, in pixels."""
     step = min(28.0, max(1.6, 760 / len(points)))
-    end = _LEFT + step * len(points) + 20
-    neutral = effect.neutral
+    end = round(_LEFT + step * len(points) + 20)
     limits = [point[name] for point in points for name in ("value", "low", "high")]
-    limits += [x for x in (effect.published, neutral) if x is not None]
-    scale = scale_of(limits, effect.is_ratio)
-    marks = [_grid(scale, end), _axis_title(effect)]
-    marks += [_level(scale.at(neutral), end, "one", "")] if neutral is not None else []
+    marked = {"one": effect.neutral, "published": effect.published}
+    scale = scale_of([*limits, *(x for x in marked.values() if x is not None)], effect.is_ratio)
     label = f"published {effect.printed}" if effect.published is not None else ""
-    if effect.published is not None:
-        marks.append(_level(scale.at(effect.published), end, "published", label))
-    width = end + _LETTER * len(label) + 8
-    marks += [_point(p, _LEFT + step * (i + 0.5), scale, effect) for i, p in enumerate(points)]
-    matrix, height = _matrix(points, choices, step)
-    label = escape(f"Specification curve. {effect.label}: {told}")
-    size = f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}"'
-    return f'<svg {size} role="group" aria-label="{label}">{"".join(marks)}{matrix}</svg>'
+    at = [round(_LEFT + step * (i + 0.5), 1) for i in range(len(points))]
+    made = _choices(points, choices, at)
+    return {
+        "label": effect.label,
+        "told": spread(points, effect, finished),
+        "axis": "ratio, logarithmic" if effect.is_ratio else effect.unit,
+        "ticks": [(scale.at(tick), f"{tick:g}") for tick in scale.ticks()],
+        "levels": [
+            (kind, scale.at(value), label if kind == "published" else "")
+            for kind, value in marked.items()
+            if value is not None
+        ],
+        "points": [_point(p, x, scale, effect) for p, x in zip(points, at, strict=True)],
+        "choices": made,
+        "dot": round(min(3.2, step / 2), 1),
+        "end": end,
+        "width": end + _LETTER * len(label) + 8,
+        "height": _HEIGHT + 14 + sum(_ROW * len(one["labels"]) + 10 for one in made),
+    }
 
 
-def _grid(scale: Scale, width: float) -> str:
-    lines = []
-    for tick in scale.ticks():
-        y = scale.at(tick)
-        lines.append(
-            f'<line class="grid" x1="{_LEFT}" x2="{width:.0f}" y1="{y:.1f}" y2="{y:.1f}"/>'
-            f'<text class="tick" x="{_LEFT - 6}" y="{y + 4:.1f}">{tick:g}</text>'
-        )
-    return "".join(lines)
-
-
-def _axis_title(effect: Effect) -> str:
-    scale = "ratio, logarithmic" if effect.is_ratio else effect.unit
-    return f'<text class="title" x="4" y="14">{escape(scale)}</text>'
-
-
-def _level(at: float, width: float, kind: str, label: str) -> str:
-    text = f'<text class="{kind}" x="{width + 4:.0f}" y="{at + 4:.1f}">{escape(label)}</text>'
-    line = f'<line class="{kind}" x1="{_LEFT}" x2="{width:.0f}" y1="{at:.1f}" y2="{at:.1f}"/>'
-    return line + (text if label else "")
-
-
-def _point(point: Mapping[str, Any], x: float, scale: Scale, effect: Effect) -> str:
-    run = point["run"]
-    clear = effect.neutral is None or _excludes(point, effect.neutral)
+def _point(point: Mapping[str, Any], x: float, scale: Scale, effect: Effect) -> dict[str, Any]:
     three = (point["value"], point["low"], point["high"])
-    shown = with_unit(effect.interval(three), effect.unit)
     low, high = (v if math.isfinite(v) else point["value"] for v in three[1:])
-    return (
-        f'<a href="{report_of(run)}"{" class=clear" * clear}>'
-        f"<title>run {run['number']}: {escape(shown)}</title>"
-        f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{scale.at(low):.1f}" y2="{scale.at(high):.1f}"/>'
-        f'<circle cx="{x:.1f}" cy="{scale.at(point["value"]):.1f}" r="2.6"/></a>'
-    )
+    return {
+        "report": report_of(point["run"]),
+        "number": point["run"]["number"],
+        "shown": with_unit(effect.interval(three), effect.unit),
+        "clear": effect.neutral is None or _excludes(point, effect.neutral),
+        "x": x,
+        "y": scale.at(point["value"]),
+        "low": scale.at(low),
+        "high": scale.at(high),
+    }
 
 
 # ---- the choices ------------------------------------------------------------
@@ -226,7 +221,7 @@ def text_of(value: Any) -> str:
 
 def report_of(run: Mapping[str, Any]) -> str:
     """Where a run's report is, as seen from the page."""
-    return f"runs/{run['key']}/{escape(quote(run['study']))}.html"
+    return f"runs/{run['key']}/{quote(run['study'])}.html"
 
 
 def in_order(values: Iterable[Any]) -> list[Any]:
@@ -236,11 +231,11 @@ def in_order(values: Iterable[Any]) -> list[Any]:
     )
 
 
-def _matrix(
-    points: Sequence[Mapping[str, Any]], choices: Sequence[str], step: float
-) -> tuple[str, float]:
-    """Which choice each run made, as dots under the curve; and the height of the whole."""
-    at, marks = _HEIGHT + 14.0, []
+def _choices(
+    points: Sequence[Mapping[str, Any]], choices: Sequence[str], at: Sequence[float]
+) -> list[dict[str, Any]]:
+    """Which choice each run made, as dots in rows under the curve."""
+    top, made = _HEIGHT + 14, []
     for name in choices:
         found = [value_of(point["run"], name) for point in points]
         values = [json.loads(v) for v in dict.fromkeys(json.dumps(v) for v in in_order(found))]
@@ -248,21 +243,12 @@ def _matrix(
             continue
         # Many values of one choice share a few rows, from low to high.
         rows = min(len(values), _MOST_ROWS)
-        marks.append(f'<text class="choice" x="4" y="{at + 4:.0f}">{escape(name)}</text>')
         row = {json.dumps(v): i * rows // len(values) for i, v in enumerate(values)}
-        for number in range(rows):
-            label = _row_label([v for v in values if row[json.dumps(v)] == number])
-            marks.append(
-                f'<text class="tick" x="{_LEFT - 6}" y="{at + _ROW * number + 4:.0f}">'
-                f"{escape(label)}</text>"
-            )
-        for i, value in enumerate(found):
-            x, y = _LEFT + step * (i + 0.5), at + _ROW * row[json.dumps(value)]
-            marks.append(
-                f'<circle class="dot" cx="{x:.1f}" cy="{y:.0f}" r="{min(3.2, step / 2):.1f}"/>'
-            )
-        at += _ROW * rows + 10
-    return "".join(marks), at
+        labels = [_row_label([v for v in values if row[json.dumps(v)] == i]) for i in range(rows)]
+        dots = [(x, row[json.dumps(value)]) for x, value in zip(at, found, strict=True)]
+        made.append({"name": name, "at": top, "labels": labels, "dots": dots})
+        top += _ROW * rows + 10
+    return made
 
 
 def _row_label(values: Sequence[Any]) -> str:

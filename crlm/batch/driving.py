@@ -207,7 +207,7 @@ def _executor(workers: int, scheduler: str, kernels: str) -> Callable[..., Any]:
     return lambda jobs: local_workers.local(jobs, count, chosen)
 
 
-def job_of(item: Run, out: Path, offer: Mapping[str, str] = NOTHING) -> dict[str, Any]:
+def job_of(item: Run, out: Path, offer: Mapping[str, Any] = NOTHING) -> dict[str, Any]:
     """A run as it is given to a worker, with what it is lent."""
     job = {**asdict(item), "name": item.study, "part": str(place.part(out, item.key))}
     return {**job, "private": bool(_named_files(item)), "lent": dict(offer)}

@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from crlm import home, scratch
+from crlm import home, lent, scratch
 from crlm.batch.grid import Run
 from crlm.files import checksum
 
+NOTHING: dict[str, Any] = {"shelves": []}
 #: Works out what is the same in every run of a study: see `once.lend`.
-Lend = Callable[[str], bytes]
-
-NOTHING = {"path": "", "digest": ""}
+Lend = Callable[[str], None]
 
 
 class Lending:
@@ -26,18 +25,19 @@ class Lending:
     (`lent.pure`). Whatever else a notebook does, it gets nothing of another run and gives none.
     """
 
-    def __init__(self, folder: Path | None, files: dict[str, dict[str, str]]) -> None:
+    def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._files = files
 
-    def offer(self, item: Run) -> dict[str, str]:
+    def offer(self, item: Run) -> dict[str, Any]:
         """The arguments of `lent.told` for a run."""
-        offered = dict(self._files.get(item.study, NOTHING))
-        if self._folder is None or not _is_shipped(item):
-            return offered
+        if self._folder is None:
+            return NOTHING
+        common, shelf = (str(self._folder / name) for name in ("common", "shelf"))
+        if not _is_shipped(item):
+            return {"shelves": [common]}
         found = self._folder / "found" / item.key
         found.mkdir(parents=True, exist_ok=True)
-        return {**offered, "shelf": str(self._folder / "shelf"), "found": str(found)}
+        return {"shelves": [common, shelf], "found": str(found)}
 
     def take_back(self, item: Run, status: str) -> None:
         """Put what a finished run found where later runs look; of another it is dropped."""
@@ -60,14 +60,13 @@ def _is_shipped(item: Run) -> bool:
 def lending(todo: Iterable[Run], lend: Lend | None) -> Iterator[Lending]:
     """Lend to these runs, with what `lend` works out for their studies; None: nothing at all."""
     if lend is None:
-        yield Lending(None, {})
+        yield Lending(None)
         return
     with scratch.private() as folder:
-        (folder / "shelf").mkdir()
-        yield Lending(folder, {s: _file(folder, s, lend) for s in {item.study for item in todo}})
-
-
-def _file(folder: Path, study: str, lend: Lend) -> dict[str, Any]:
-    path = folder / f"{study}.lent"
-    path.write_bytes(lend(study))
-    return {"path": str(path), "digest": checksum(path)}
+        common = folder / "common"
+        for place in (common, folder / "shelf"):
+            place.mkdir()
+        with lent.environment(lent.told([str(common)], str(common))):
+            for study in dict.fromkeys(item.study for item in todo):
+                lend(study)
+        yield Lending(folder)
