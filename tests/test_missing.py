@@ -148,6 +148,19 @@ def test_rates_are_pooled_on_the_scale_of_their_limits():
     assert 39.9 < pick(rows, "survival_rate", "conf_low") < 40.8
 
 
+def test_completed_tables_share_what_they_did_not_complete():
+    """Twenty tables of a million patients would not fit into memory otherwise."""
+    rng = np.random.default_rng(8)
+    age = np.where(rng.random(60) < 0.2, np.nan, rng.normal(60, 9, 60))
+    frame = pd.DataFrame({"age": age, "size": rng.normal(4, 1, 60), "text": ["a"] * 60})
+    tables = missing.impute(frame, [("age", "linear"), ("size", "linear")], 3, 1)
+    for table in tables:
+        assert table["age"].notna().all() and list(table) == list(frame)
+        assert np.shares_memory(table["size"].to_numpy(), frame["size"].to_numpy())
+        assert not np.shares_memory(table["age"].to_numpy(), frame["age"].to_numpy())
+    assert frame["age"].isna().any()
+
+
 def test_a_test_without_an_estimate_beside_it_has_the_median_p_value():
     """Likelihood-ratio tests of several terms; a ratio that is not pooled has no p value."""
 

@@ -1,7 +1,8 @@
 """Missing values: where they are, completed tables by chained equations, and their pooling.
 
 `pattern`: what is missing, in whom. `impute`: completed tables. `pool`, `rubin`: the results of
-completed tables as one. `moved`: the flag that complete cases give another answer.
+completed tables as one. `replaced`: a table with some columns anew. `moved`: the flag that
+complete cases give another answer.
 `nelson_aalen`: the cumulative hazard that the chain predicts from.
 
 References: van Buuren S, Groothuis-Oudshoorn K. J Stat Softw 2011;45(3). White IR, Royston P.
@@ -18,8 +19,8 @@ Three completed tables gave three estimates, each with its variance:
 (0.6, 0.0533)
 """
 
-from crlm.missing.chain import impute, nelson_aalen
+from crlm.missing.chain import impute, nelson_aalen, replaced
 from crlm.missing.patterns import pattern
 from crlm.missing.pooling import moved, pool, rubin
 
-__all__ = ["impute", "moved", "nelson_aalen", "pattern", "pool", "rubin"]
+__all__ = ["impute", "moved", "nelson_aalen", "pattern", "pool", "replaced", "rubin"]

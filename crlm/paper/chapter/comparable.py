@@ -13,6 +13,8 @@ from crlm.causal.flags import Limits
 from crlm.paper.chapter.asking import Asking
 
 Term = tuple[str, str]
+#: Rows of completed tables that are scored at once; more take memory, not less time.
+_ROWS = 200_000
 #: Errors are averaged over the completed tables, so that each needs few resamples: together this
 #: many times those of one table.
 _IN_ALL = 2
@@ -85,16 +87,29 @@ class Comparable(Asking):
         return self._scored(made, known)
 
     def _scored(self, tables: list[pd.DataFrame], known: pd.DataFrame) -> list[pd.DataFrame]:
-        """Scores and factors of completed tables, computed from their parts, all at once."""
+        """Scores and factors of completed tables, from their parts, many tables at once."""
+        together = max(1, _ROWS // max(len(known), 1))
+        found: list[pd.DataFrame] = []
+        for at in range(0, len(tables), together):
+            part = tables[at : at + together]
+            found += self._scored_together(part, known)
+        return found
+
+    def _scored_together(
+        self, tables: list[pd.DataFrame], known: pd.DataFrame
+    ) -> list[pd.DataFrame]:
         whole = pd.concat(tables, keys=range(len(tables)))
-        beside = pd.concat([known] * len(tables)).set_axis(whole.index)
         held = [name for name in scores.SCORES if name in whole]
         again = scores.add(whole.drop(columns=held))
         for name in held:
-            fresh = again[name] if name in again else beside[name]
-            again[name] = beside[name].where(beside[name].notna(), fresh)
+            beside = pd.concat([known[name]] * len(tables)).set_axis(whole.index)
+            again[name] = beside.where(beside.notna(), again[name] if name in again else beside)
         again = cohort.add_factors(again, self.design)
-        return [again.loc[k] for k in range(len(tables))]
+        made = [name for name in again if name in self.design.factors or name in scores.SCORES]
+        return [
+            missing.replaced(table, {name: again[name].loc[k] for name in made})
+            for k, table in enumerate(tables)
+        ]
 
     def filled(
         self, endpoint: str, exposure: str, tables: Sequence[pd.DataFrame] | None = None
@@ -104,18 +119,36 @@ class Comparable(Asking):
         `tables` are other completed tables than the chapter's own.
         """
         if tables is not None:
-            return _on_tables(self.frames[endpoint], tables)
+            return self._on_tables(endpoint, exposure, tables)
         if not hasattr(self, "_filled"):
             self._filled: dict[tuple[str, str], list[pd.DataFrame]] = {}
             self._alike: dict[int, int] = {}
         key = (endpoint, exposure)
         if key not in self._filled:
             made = self.completed(exposure)
-            self._filled[key] = _on_tables(self.frames[endpoint], made)
+            self._filled[key] = self._on_tables(endpoint, exposure, made)
             for frame, table in zip(self._filled[key], made, strict=False):
                 if frame.index.equals(table.index):
                     self._alike[id(frame)] = id(table)
         return self._filled[key]
+
+    def _on_tables(
+        self, endpoint: str, exposure: str, tables: Sequence[pd.DataFrame]
+    ) -> list[pd.DataFrame]:
+        """An analysis frame with what each completed table has otherwise."""
+        frame = self.frames[endpoint]
+        if not tables:
+            return [frame]
+        here = frame[frame.index.isin(tables[0].index)]
+        other = {*self.gaps(exposure), *scores.SCORES, *self.design.factors}
+        names = [name for name in tables[0] if name in other or name not in here]
+        found = []
+        for table in tables:
+            alike = table.index.equals(here.index)
+            # A column alone is the table's own memory; several together are copies.
+            part = {name: table[name] if alike else table[name][here.index] for name in names}
+            found.append(missing.replaced(here, part))
+        return found
 
     def chance(self, frame: pd.DataFrame, exposure: str, modifier: str = "") -> causal.Propensity:
         """The propensity on one of the frames of `filled`, learnt once for the same patients."""
@@ -160,13 +193,3 @@ class Comparable(Asking):
             lambda at: once(frames[at], each, 1000 * rules.seed + at), range(len(frames))
         )
         return missing.pool(found, len(frames[0]), 1 + len(self.terms(exposure)), model=None)
-
-
-def _on_tables(frame: pd.DataFrame, tables: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
-    """An analysis frame with the patients' columns of each completed table."""
-    found = []
-    for table in tables:
-        here = frame[frame.index.isin(table.index)]
-        own = [name for name in here if name not in table]
-        found.append(pd.concat([table.loc[here.index], here[own]], axis=1))
-    return found or [frame]
