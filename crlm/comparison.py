@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -74,9 +74,9 @@ def compare(
     if fields:
         raise LedgerError(f"published.csv asks for the field {', '.join(sorted(fields))}.")
     found = row_index(rows)
-    known, against = _names(rows), _references(rows)
+    here, against = _Here(_names(rows), _modelled(rows)), _references(rows)
     judged = [
-        _judge(claim, found, known, against, rounded_before, words)
+        _judge(claim, found, here, against, rounded_before, words)
         for claim in claims.to_dict("records")
     ]
     extra = pd.DataFrame(judged, index=claims.index)
@@ -213,9 +213,27 @@ def row_index(rows: pd.DataFrame) -> dict[tuple[Any, ...], dict[str, Any]]:
     return {row_key(record): record for record in collect([rows]).to_dict("records")}
 
 
+#: Models that hold covariates, and what they give of one.
+_FITTED = ("univariable", "multivariable")
+_RATIOS = ("hazard_ratio", "odds_ratio")
+
+
+class _Here(NamedTuple):
+    """What the rows of a cohort speak of."""
+
+    names: set[str]  # columns and endpoints
+    modelled: set[tuple[str, str]]  # an endpoint and a covariate that some model of it holds
+
+
+def _modelled(rows: pd.DataFrame) -> set[tuple[str, str]]:
+    held = rows[rows["statistic"].isin(_RATIOS) & (rows["covariate"] != "")]
+    return set(zip(held["endpoint"], held["covariate"], strict=True))
+
+
 def _names(rows: pd.DataFrame) -> set[str]:
     """Every column that some row speaks of, and every endpoint."""
-    names = set(rows["covariate"]) | set(rows["endpoint"]) | {"flow"}
+    names = {"flow", *rows["endpoint"]}
+    names |= {part for name in set(rows["covariate"]) for part in name.split(":")}
     for column in ("group", "population"):
         for key in set(rows[column]):
             names |= {part.partition("=")[0] for part in key.split(",")}
@@ -272,14 +290,14 @@ def _turned(row: dict[str, Any]) -> dict[str, Any]:
 def _judge(
     claim: dict[str, Any],
     found: dict[tuple[Any, ...], dict[str, Any]],
-    known: set[str],
+    here: _Here,
     against: dict[tuple[Any, ...], str],
     rounded_before: int | None,
     words: Callable[[str], str],
 ) -> dict[str, Any]:
     row, why = _against(claim, found, against)
     if row is None:
-        return _no_result(why or _why_absent(claim, known, words))
+        return _no_result(why or _why_absent(claim, here, words))
     if claim["kind"] == "direction":
         return _judge_direction(claim, row, found)
     factor = _unit_factor(row["unit"], claim["unit"])
@@ -383,13 +401,18 @@ def _why_not_finite(claim: dict[str, Any]) -> str:
     return "cannot be estimated in this cohort"
 
 
-def _why_absent(claim: dict[str, Any], known: set[str], words: Callable[[str], str]) -> str:
-    wanted = [claim["endpoint"], claim["covariate"]]
+def _why_absent(claim: dict[str, Any], here: _Here, words: Callable[[str], str]) -> str:
+    wanted = [claim["endpoint"], *claim["covariate"].split(":")]
     for column in ("group", "population"):
         wanted += [part.partition("=")[0] for part in claim[column].split(",")]
-    lacking = [name for name in dict.fromkeys(wanted) if name not in {"", "all"} | known]
+    lacking = [name for name in dict.fromkeys(wanted) if name not in {"", "all"} | here.names]
     if lacking:
         return f"this cohort has no {', '.join(map(words, lacking))}"
+    endpoint, covariate = claim["endpoint"], claim["covariate"]
+    about_a_model = claim["model"] in _FITTED or claim["statistic"] in _RATIOS
+    if about_a_model and covariate and (endpoint, covariate) not in here.modelled:
+        of = f" of {words(endpoint)}" if endpoint else ""
+        return f"no model{of} holds {words(covariate)}"
     if claim["model"] == "multivariable":
         return "not in the model that the rule selects here"
     return "not estimable in this cohort"

@@ -145,6 +145,40 @@ def test_what_a_cohort_lacks_has_the_words_of_its_design():
     assert found["reason"][0] == "this cohort has no CEA, kras"
 
 
+def test_a_sentence_on_an_exposure_that_no_model_holds_says_so():
+    asked = {"kind": "direction", "statistic": "hazard_ratio", "endpoint": "OS", "operator": ">"}
+    model = {"endpoint": "OS", "model": "multivariable", "statistic": "hazard_ratio"}
+    told = {name: "" for name in ("group", "population")} | {"level": "yes", "value": 1.0}
+    rows = ledger.rows(
+        [
+            {**model, "covariate": "age", "model": "univariable", "estimate": 1.2},
+            {**model, "covariate": "crs", "estimate": 1.2},
+            {"covariate": "hai", "level": "yes", "statistic": "n", "estimate": 60},
+            {"covariate": "kras", "level": "mutant", "statistic": "n", "estimate": 60},
+        ]
+    )
+    claims = pd.DataFrame(
+        [
+            CLAIM | asked | told | {"covariate": name, "model": model}
+            for name, model in (
+                ("hai", "multivariable"),
+                ("hai", ""),
+                ("hai:kras", "multivariable"),
+                ("age", "multivariable"),
+            )
+        ]
+    )
+    words = functools.partial(naming.word_for, design=ledger.load_design("mskcc_hai"))
+    found = comparison.compare(rows, claims, words=words)
+    assert found["verdict"].tolist() == ["no result"] * 4
+    assert found["reason"].tolist() == [
+        "no model of OS holds adjuvant HAI",
+        "no model of OS holds adjuvant HAI",
+        "no model of OS holds adjuvant HAI × KRAS",
+        "not in the model that the rule selects here",
+    ]
+
+
 # ---- what a ratio is against ----------------------------------------------------------------
 
 AGAINST_WILD = {"level": "wild", "statistic": "reference", "estimate": 1.0}
