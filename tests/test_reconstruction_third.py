@@ -20,6 +20,7 @@ from crlm.reconstruction import (
     programs,
     search,
     spreads,
+    targets,
     wishes_of,
 )
 from crlm.reconstruction.quantities import quantity_of
@@ -278,6 +279,19 @@ def test_a_ratio_against_another_level_is_asked_of_the_model_with_that_reference
     quantity = quantity_of(asked, design)
     assert quantity.covariate == "stage=III" and "stage=II" not in quantity.columns
     assert quantity.strata == "decade" and quantity.where == (("arm", "a/b"),)
+
+
+def test_each_level_has_a_side_of_its_own(third):
+    """A p value of one level was looked for on the side of another level's ratio."""
+    design, _, ledger_rows = third
+    risen = (ledger_rows["covariate"] == "stage") & (ledger_rows["level"] == "III")
+    pair = ledger_rows[risen & (ledger_rows["endpoint"] == "DFS")]
+    fallen = pair.assign(level="IV", id=pair["id"] + "-iv")
+    fallen.loc[fallen["statistic"] == "hazard_ratio", "value"] = 0.6
+    aim = targets.goal(design, pd.concat([ledger_rows, fallen]), {})
+    z = {t.quantity.covariate: t for t in aim.targets if t.quantity.part == "z" and t.low != 0}
+    assert 0 < z["stage=III"].low < z["stage=III"].high
+    assert z["stage=IV"].low < z["stage=IV"].high < 0
 
 
 def test_what_cannot_be_computed_is_refused_by_the_name_of_its_claim(third):

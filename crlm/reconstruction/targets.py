@@ -120,10 +120,7 @@ def _target(
     if claim["statistic"] == "z":
         return Target((claim["id"],), quantity, low, high)
     if quantity.part == "z":
-        column = claim["covariate"] or claim["group"]
-        against = claim.get("reference") or ""
-        side = sides.get((claim["endpoint"], column, claim["population"], against), 0)
-        return _tested(claim["id"], quantity, low, high, side)
+        return _tested(claim["id"], quantity, low, high, sides.get(_row(claim, design), 0))
     if claim["unit"] == "years" and quantity.kind in ("km", "followup"):
         low, high = 12 * low, 12 * high
     if quantity.part in RATIOS:
@@ -158,21 +155,26 @@ def _direction(claim: Mapping[str, Any], quantity: Quantity, design: Design) -> 
     return Target((claim["id"],), quantity, low, high)
 
 
-def _sides(claims: pd.DataFrame, design: Design) -> dict[tuple[str, str, str, str], int]:
+def _row(claim: Mapping[str, Any], design: Design) -> tuple[str, ...]:
+    """What a claim has in common with others of its row: each of several levels has its own."""
+    column = claim["covariate"] or claim["group"]
+    level = "" if len(levels_of(design, column)) == 2 else claim["level"]
+    return claim["endpoint"], column, claim["population"], claim.get("reference") or "", level
+
+
+def _sides(claims: pd.DataFrame, design: Design) -> dict[tuple[str, ...], int]:
     """Which way each effect goes, from printed ratios, directions and medians, in that order.
 
-    By endpoint, column, population and the reference level that a claim names.
+    By `_row`.
     """
-    sides: dict[tuple[str, str, str, str], int] = {}
+    sides: dict[tuple[str, ...], int] = {}
     numbers = claims[claims["kind"] == "number"]
     ratios = numbers[numbers["statistic"].isin(RATIOS) & (numbers["field"] == "estimate")]
     told = claims[(claims["kind"] == "direction") & claims["statistic"].isin(RATIOS)]
-    for row in ratios.sort_values("model", ascending=False).itertuples():
-        side = (row.value > 1) - (row.value < 1)
-        sides.setdefault((row.endpoint, row.covariate, row.population, row.reference), side)
-    for row in told.itertuples():
-        side = {">": 1, "<": -1, "~": 0}[row.operator]
-        sides.setdefault((row.endpoint, row.covariate, row.population, row.reference), side)
+    for row in ratios.sort_values("model", ascending=False).to_dict("records"):
+        sides.setdefault(_row(row, design), (row["value"] > 1) - (row["value"] < 1))
+    for row in told.to_dict("records"):
+        sides.setdefault(_row(row, design), {">": 1, "<": -1, "~": 0}[row["operator"]])
     medians = numbers[
         (numbers["statistic"] == "median_survival") & (numbers["field"] == "estimate")
     ]
@@ -183,7 +185,7 @@ def _sides(claims: pd.DataFrame, design: Design) -> dict[tuple[str, str, str, st
             if len(levels) == 2 and set(levels) == set(known):
                 first, second = (known[level] for level in levels)
                 side = (second < first) - (second > first)
-                sides.setdefault((endpoint, column, population, ""), side)
+                sides.setdefault((endpoint, column, population, "", ""), side)
     return {key: side for key, side in sides.items() if side}
 
 
