@@ -21,6 +21,7 @@ from crlm.reconstruction import (
     search,
     spreads,
     targets,
+    weights,
     wishes_of,
 )
 from crlm.reconstruction.quantities import quantity_of
@@ -292,6 +293,17 @@ def test_each_level_has_a_side_of_its_own(third):
     z = {t.quantity.covariate: t for t in aim.targets if t.quantity.part == "z" and t.low != 0}
     assert 0 < z["stage=III"].low < z["stage=III"].high
     assert z["stage=IV"].low < z["stage=IV"].high < 0
+
+
+@pytest.mark.parametrize(("selection", "worth"), [("fixed", 1.0), ("enter", 5.0)])
+def test_a_p_value_stands_for_its_row_only_where_it_chooses_the_model(third, selection, worth):
+    """The p values of a fixed model were worth five claims each: the search gave four for one."""
+    design, _, ledger_rows = third
+    spec = {name: model | {"selection": selection} for name, model in design.models.items()}
+    chosen = replace(design, models=spec)
+    aim = targets.goal(design, ledger_rows, {}).targets
+    of_rows = [t for t in aim if t.quantity.part == "z" and t.quantity.kind == "cox"]
+    assert of_rows and set(weights.worth(of_rows, chosen)) == {worth}
 
 
 def test_what_cannot_be_computed_is_refused_by_the_name_of_its_claim(third):

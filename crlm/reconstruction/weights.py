@@ -41,9 +41,8 @@ def own_weight(target: Target, design: Design) -> float:
 def _screens(target: Target, design: Design) -> bool:
     """Whether a test may decide which covariates enter a notebook's model."""
     asked = target.quantity
-    return (
-        asked.part == "z" and model_of(design, asked.endpoint) is not None and bool(asked.covariate)
-    )
+    model = model_of(design, asked.endpoint) if asked.part == "z" and asked.covariate else None
+    return model is not None and model.screened
 
 
 def worth(targets: Sequence[Target], design: Design) -> np.ndarray:
