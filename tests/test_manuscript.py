@@ -14,7 +14,7 @@ from crlm import ledger, regression, render
 from crlm.ledger.vocabulary import CONF_TYPES, MEDIAN_RULES, SELECTIONS
 from crlm.paper import Paper
 from crlm.report import html, manuscript
-from crlm.report.manuscript import analyses, citing
+from crlm.report.manuscript import analyses, citing, supplement
 from crlm.survival.product_limit import CONF, RULE
 from tests import cells
 
@@ -35,7 +35,12 @@ def written(study, monkeypatch, **values):
         chosen=paper.chosen,
         rules={**paper.rules, "entered_late": paper.entered_late},
     )
-    return {one.heading: one.text for one in manuscript.methods(done)}
+    made = [*manuscript.methods(done), *manuscript.further(done), manuscript.not_known(done)]
+    return {one.heading: one.text for one in made}
+
+
+MAIN = ("Patients", "Outcomes", "Characteristics", "Missing values", "Survival", "Models")
+MAIN += ("Changed from the paper", "Software")
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +67,7 @@ def test_the_papers_choices_in_sentences(hai):
         "candidates with p < 0.05 alone (Wald test) entered a backward selection, which kept those "
         "with p < 0.05" in hai["Models"]
     )
-    assert "event-free at month 2.76 or 6." in hai["Further analyses"]
+    assert "event-free at month 2.76 or 6." in hai["Start of treatment"]
     assert hai["Changed from the paper"].startswith("Every choice of analysis is the paper's.")
     assert "does not state its software, its rule for tied times" in hai["Changed from the paper"]
     assert "synthetic" in hai["Patients"]
@@ -98,9 +103,9 @@ def otherwise():
         ("Characteristics", "disease-free interval < 6 months"),
         ("Models", "p < 0.2 alone (likelihood ratio test) entered a backward selection"),
         ("Models", "kept those with p < 0.1"),
-        ("Further analyses", "event-free at month 2.76 or 9."),
-        ("Further analyses", "up to month 24 (OS) and 24 (RFS)"),
-        ("Further analyses", "in 3 bootstrap samples of patients, seed 5"),
+        ("Start of treatment", "event-free at month 2.76 or 9."),
+        ("Tests of the printed models", "up to month 24 (OS) and 24 (RFS)"),
+        ("Tests of the printed models", "in 3 bootstrap samples of patients, seed 5"),
         ("Changed from the paper", "7 choices differ from the paper's: "),
         ("Changed from the paper", "ties breslow (paper efron)"),
     ],
@@ -114,8 +119,8 @@ def test_the_rules_of_the_controllable_period(monkeypatch):
     told = found["Outcomes"]
     assert "censored at the death, which the paper does not state" in told
     assert "below 12 months was called short; patients censored before that were counted" in told
-    assert "bootstrap" not in found["Further analyses"]
-    assert "other choices" not in found["Further analyses"]
+    assert "bootstrap" not in found["Tests of the printed models"]
+    assert "other choices" not in found["Tests of the printed models"]
     assert "Efron's rule" in found["Models"] and "(log-rank test) entered" in found["Models"]
     assert "the multivariable model was fixed beforehand: RAS, " in found["Models"]
 
@@ -146,7 +151,8 @@ def test_patients_of_unknown_group_are_counted_and_are_no_analysis():
         "3 patients of unknown adjuvant HAI are left out of comparisons by it."
         in told["Missing values"]
     )
-    assert "Further analyses" not in told
+    assert "Further analyses are" not in "".join(told.values())
+    assert manuscript.further(done) == []
 
 
 def test_no_model_is_said_to_hold_nothing():
@@ -176,15 +182,40 @@ def test_every_scale_and_median_has_its_sentence():
 
 def test_no_analysis_is_passed_over_in_silence():
     rows = ledger.rows([{"model": "brand_new", "statistic": "hazard_ratio", "method": "by magic"}])
-    assert analyses.further(manuscript.Done(HAI, rows)) == ["Also computed: brand new (by magic)."]
+    told = supplement.entries(manuscript.Done(HAI, rows))
+    assert told == {"Other analyses": ["Also computed: brand new (by magic)."]}
     row = {
         "model": "att weighted",
         "statistic": "risk_difference",
         "method": "hai=yes minus hai=no",
     }
-    assert analyses.further(manuscript.Done(HAI, ledger.rows([row]))) == [
-        "Those without treatment were weighted to be like those with it (HAI minus no HAI)."
-    ]
+    assert supplement.entries(manuscript.Done(HAI, ledger.rows([row]))) == {
+        "Comparable patients": [
+            "Those without treatment were weighted to be like those with it (HAI minus no HAI)."
+        ]
+    }
+
+
+def test_a_methods_section_is_short_and_the_rest_stands_in_the_supplement(hai):
+    main = [hai[heading] for heading in MAIN]
+    assert 300 <= sum(len(text.split()) for text in main) <= 520
+    assert "Further analyses are described in the supplement." in hai["Models"]
+    assert "Comparable patients" in hai and "Competing risks and states" in hai
+
+
+def test_a_supplement_says_once_what_models_share(hai):
+    entries = {name: text for name, text in hai.items() if name not in MAIN}
+    told = " ".join(entries.values())
+    assert told.count("propensity: logistic on spline of age") == 1
+    assert told.count("left out, not in this table") <= 1
+    assert "adjusted for the same" in entries["Start of treatment"]
+    assert "complete cases:" not in told and " df " not in told
+    assert "Also computed" not in told
+
+
+def test_every_model_of_a_report_has_its_entry(monkeypatch):
+    found = written("ncch_scp", monkeypatch)
+    assert "Other analyses" not in found and "Also computed" not in " ".join(found.values())
 
 
 def test_what_a_report_cannot_know_is_said(hai):
@@ -287,7 +318,7 @@ def test_the_call_shows_it_folded_with_links_to_headings_that_are_there(monkeypa
     pieces = shown[before:]
     assert section.rows.empty
     assert [piece.html.startswith("<details") for piece in pieces] == [True, False]
-    assert len(pieces[0].piece.pieces) == 4
+    assert len(pieces[0].piece.pieces) == 6
     page = "".join(piece.html for piece in pieces)
     linked = set(re.findall(r'class="place" href="#([^"]*)"', page))
     notebook = nbformat.read(ROOT / "notebooks" / "ncch_scp.ipynb", as_version=4)

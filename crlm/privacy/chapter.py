@@ -2,7 +2,7 @@
 
 No count of patients is told by any of them: a share stands in steps of K patients, a ratio needs
 K with and without the event on each side, a difference of categories is of the shown counts. What
-a reader can nevertheless conclude is in `quantities`, and the attack uses it.
+a reader can nevertheless conclude is in `estimates`, and the attack uses it.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from crlm.report.manuscript.checklists import Checklist, Item, checklists
 from crlm.report.manuscript.citing import citations
 from crlm.report.manuscript.done import Done
-from crlm.report.manuscript.methods import Paragraph, methods
+from crlm.report.manuscript.methods import Paragraph, further, methods, not_known
 from crlm.report.manuscript.pieces import pieces
 from crlm.report.manuscript.places import Places
 
@@ -15,6 +15,8 @@ __all__ = [
     "Places",
     "checklists",
     "citations",
+    "further",
     "methods",
+    "not_known",
     "pieces",
 ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from crlm import __version__
-from crlm.report.manuscript import analyses, patients
+from crlm.report.manuscript import analyses, patients, supplement
 from crlm.report.manuscript.citing import paper
 from crlm.report.manuscript.done import Done, listed
 from crlm.report.provenance import differences
@@ -38,10 +38,11 @@ class Paragraph:
 
 
 def methods(done: Done) -> list[Paragraph]:
-    """The methods of a run, paragraph by paragraph; those about nothing are left out.
+    """The methods of a run for the main text: the paper's own analyses, paragraph by paragraph.
 
-    Every sentence is made from the run's rows and choices: another tie rule, cut-off,
-    selection or landmark gives another sentence.
+    Those about nothing are left out; what goes beyond is in `further`. Every sentence is made
+    from the run's rows and choices: another tie rule, cut-off, selection or landmark gives
+    another sentence.
 
     Parameters
     ----------
@@ -56,6 +57,16 @@ def methods(done: Done) -> list[Paragraph]:
         for heading, makers in _PARAGRAPHS.items()
     ]
     return [paragraph for paragraph in made if paragraph.sentences]
+
+
+def further(done: Done) -> list[Paragraph]:
+    """The methods of everything else for a supplement, a paragraph an entry of the report."""
+    return [Paragraph(name, tuple(told)) for name, told in supplement.entries(done).items()]
+
+
+def not_known(done: Done) -> Paragraph:
+    """What no run can tell of its patients, and the authors must."""
+    return Paragraph("To be said by the authors", (_NOT_KNOWN,))
 
 
 def _origin(done: Done) -> list[str]:
@@ -119,8 +130,9 @@ def _software(done: Done) -> list[str]:
     return [f"Analyses were done with crlm {__version__} on {python}.", alpha]
 
 
-def _unknown(done: Done) -> list[str]:
-    return [_NOT_KNOWN]
+def _beyond(done: Done) -> list[str]:
+    told = supplement.in_one_sentence(supplement.entries(done))
+    return [told] if told else []
 
 
 _PARAGRAPHS: Mapping[str, tuple[Callable[[Done], list[str]], ...]] = {
@@ -129,9 +141,7 @@ _PARAGRAPHS: Mapping[str, tuple[Callable[[Done], list[str]], ...]] = {
     "Characteristics": (patients.cut_offs, patients.characteristics),
     "Missing values": (patients.missing,),
     "Survival": (analyses.curves,),
-    "Models": (analyses.regression,),
-    "Further analyses": (analyses.further,),
+    "Models": (analyses.regression, _beyond),
     "Changed from the paper": (_differences,),
     "Software": (_software,),
-    "To be said by the authors": (_unknown,),
 }

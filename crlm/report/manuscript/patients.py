@@ -22,6 +22,7 @@ _SHORT = {
     "short": "were counted as short",
     "exclude": "were left out of that comparison",
 }
+_ELSE = ", else censored at last contact"
 _NOT_STATED = ", which the paper does not state"
 
 
@@ -55,9 +56,11 @@ def endpoints(done: Done) -> list[str]:
     for name in done.endpoints:
         spec = done.design.endpoints[name]
         rule = spec["rule"].removesuffix("Not in the paper.").rstrip(" .")
-        rule = rule.replace(", else censored", ", or censored")
+        rule = rule.replace(_ELSE, "")
         brief = f" ({name})" if name.isupper() else ""
         told.append(f"{spec['label']}{brief} was counted from {small(rule)}.")
+    if told:
+        told.append("Patients without the event were censored at their last contact.")
     if "SCP" in done.endpoints:
         told += _scp(done)
     if done.late:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crlm.numbers import counted
@@ -10,7 +10,7 @@ from crlm.report.html import Html, Linked, fold, listing, say, table
 from crlm.report.manuscript.checklists import AUTHORS, HERE, NEVER, PARTLY, Checklist, checklists
 from crlm.report.manuscript.citing import citations
 from crlm.report.manuscript.done import Done, listed
-from crlm.report.manuscript.methods import methods
+from crlm.report.manuscript.methods import Paragraph, further, methods, not_known
 from crlm.report.manuscript.places import Places
 
 _OWN_WORDS = (
@@ -31,9 +31,13 @@ def pieces(done: Done, source: Mapping[str, Any], places: Places) -> tuple[list[
         The notebook's headings, for the links of the checklists.
     """
     written, lists = methods(done), checklists(done, places)
+    beyond, authors = further(done), not_known(done)
     paragraphs = [say(f"{one.heading}. {one.text}") for one in written]
+    words = sum(len(one.text.split()) for one in written)
     shown = [
-        fold(f"Methods to paste: {counted(len(written), 'paragraph')}", *paragraphs),
+        fold(f"Methods to paste: {counted(words, 'word')}", *paragraphs),
+        _supplement(beyond) if beyond else None,
+        fold(authors.heading, say(authors.text)),
         fold("How to cite the paper, the software and this run", listing(citations(done, source))),
         *map(checklist, lists),
     ]
@@ -41,6 +45,12 @@ def pieces(done: Done, source: Mapping[str, Any], places: Places) -> tuple[list[
     names = listed(one.name for one in lists)
     every = fold(f"Methods to paste, how to cite, and {names} item by item", *shown)
     return [every], f"Items of checklists that this report answers, in whole or in part: {told}."
+
+
+def _supplement(entries: Sequence[Paragraph]) -> Html:
+    """The fuller methods, a heading an entry."""
+    parts = [fold(one.heading, say(one.text)) for one in entries]
+    return fold(f"Supplement to the methods: {counted(len(entries), 'heading')}", *parts)
 
 
 def checklist(found: Checklist) -> Html:
