@@ -45,6 +45,8 @@ _PLAIN = (
 #: The environment's words for the shelves to look on and for the folder of what is found.
 SHELVES, FOUND = "CRLM_SHELVES", "CRLM_FOUND"
 _TICK = 0.005
+# Whoever works ahead may have been given no core; then waiting would cost more than it saves.
+_PATIENCE = 2.0
 
 #: How an answer is left on a shelf, and whether who asks for it meanwhile waits: see `ahead`.
 keep: Callable[[Path, bytes], object] = Path.write_bytes
@@ -97,7 +99,8 @@ def shared(question: object, make: Callable[[], R], *, drawn: bool = True) -> R:
     shelves, found = os.environ.get(SHELVES, ""), os.environ.get(FOUND, "")
     key = digest((_code(), _style() if drawn else "", question)) if shelves else ""
     for path in [Path(shelf) / key for shelf in shelves.split(os.pathsep) if key]:
-        while _begun(path).exists():
+        patience = time.monotonic() + _PATIENCE
+        while _begun(path).exists() and time.monotonic() < patience:
             time.sleep(_TICK)
         if (known := _taken(path)) is not None:
             return known[0]

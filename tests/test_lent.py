@@ -155,8 +155,9 @@ HOLDER = "import sys, time; sys.stdin.readline(); time.sleep(60)"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-@pytest.mark.parametrize("ends", ["with an answer", "without", "killed"])
-def test_what_somebody_is_at_is_waited_for(shelf, ends):
+@pytest.mark.parametrize("ends", ["with an answer", "without", "killed", "too late"])
+def test_what_somebody_is_at_is_waited_for(shelf, monkeypatch, ends):
+    monkeypatch.setattr(lent, "_PATIENCE", 0.3 if ends == "too late" else 30)
     answer(1)
     (path,) = shelf.iterdir()
     kept = path.read_bytes()
@@ -171,7 +172,8 @@ def test_what_somebody_is_at_is_waited_for(shelf, ends):
             holder.kill() if ends == "killed" else mark.unlink()
 
         begun = time.monotonic()
-        threading.Timer(0.3, end).start()
+        if ends != "too late":
+            threading.Timer(0.3, end).start()
         answer(1)
         assert 0.2 < time.monotonic() - begun < 10
         holder.kill()
