@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 
 from crlm import causal, ledger, regression, survival
+from crlm.causal import clones, engine
 from crlm.causal.clones import make_clones
 from crlm.causal.weighted import observed
 from crlm.ledger import CohortError, ParameterError
+from crlm.regression.engine import FollowUp
 from tests.test_causal import Z, load, log_ratio, pick, r, tiny, unique, yes
 
 
@@ -471,3 +473,33 @@ def test_resamples_of_testing_are_of_all_eligible_patients():
     # All with the event were tested, so the error is near the full cohort's own, 0.57 points
     # (60 resamples tell it to a tenth).
     assert 0.45 < width / (2 * Z) < 0.75
+
+
+def test_chances_fitted_together_are_those_fitted_one_by_one(monkeypatch):
+    """A quarter of the clones' time was one logistic model a resample, from nothing."""
+    rng = np.random.default_rng(5)
+    n = 90
+    x = np.column_stack([rng.normal(size=n), rng.integers(2, size=n), rng.random(n) < 0.2])
+    time = rng.exponential(20, n) + 0.5
+    data = FollowUp(time, (rng.random(n) < 0.7).astype(np.int32))
+    start = np.where(rng.random(n) < 0.5, rng.uniform(0.2, 4, n), np.inf)
+    made = clones.make_clones(data, start, x.astype(float), 3.0)
+    draws = rng.multinomial(n, np.full(n, 1 / n), size=30).astype(float)
+    draws[3] = np.where(start <= 3, draws[3], 0)  # nobody who has not started
+    together = list(made.weights_of(draws, 0.99))
+    assert np.isfinite(together).all()
+    np.testing.assert_allclose(together[7], made.weights(draws[7], 0.99), rtol=1e-9)
+    known = np.isfinite(made._start_shares(draws)).all(axis=1)
+    assert known.sum() > 15
+    nothing = np.full((len(draws), int(made.deciding.sum())), np.nan)
+    monkeypatch.setattr(clones.Clones, "_start_shares", lambda self, drawn: nothing)
+    np.testing.assert_allclose(together, list(made.weights_of(draws, 0.99)), rtol=1e-8)
+
+
+def test_columns_that_depend_on_earlier_ones_are_found_in_any_order():
+    rng = np.random.default_rng(6)
+    x = np.column_stack([np.ones(40), rng.normal(size=(40, 4))])
+    assert engine.independent(x).tolist() == [0, 1, 2, 3, 4]
+    double = np.column_stack([x[:, :3], x[:, 1] + 2 * x[:, 0], x[:, 3:], np.zeros(40)])
+    assert engine.independent(double).tolist() == [0, 1, 2, 4, 5]
+    assert engine.independent(x[:3]).tolist() == [0, 1, 2]

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
-from crlm.causal.engine import baseline_jumps, chance, cox_coefficients
+from crlm.causal.engine import (
+    baseline_jumps,
+    chance,
+    cox_coefficients,
+    independent,
+    newton_each,
+    separated,
+)
 from crlm.causal.propensity import ceiling
 from crlm.regression.engine import FollowUp
 from crlm.survival.samples import snap
@@ -62,14 +71,44 @@ class Clones:
 
     def weights(self, counts: np.ndarray, cap: float) -> np.ndarray:
         """The weight of each row where patients are drawn so many times; models fitted again."""
-        w = np.ones(len(self.patient))
-        w[self.late] = self._start_weight(counts, cap)[self.patient[self.late]]
-        untreated = self.arm == 0
-        table = self._not_start_weights(counts, cap)
-        w[untreated] = table[self.piece[untreated], self.patient[untreated]]
-        return w * counts[self.patient]
+        return next(self.weights_of(counts[None], cap))
 
-    def _start_weight(self, counts: np.ndarray, cap: float) -> np.ndarray:
+    def weights_of(self, draws: np.ndarray, cap: float) -> Iterator[np.ndarray]:
+        """As `weights`, of several resamples (samples, n), whose chances are fitted together."""
+        untreated = self.arm == 0
+        rows, whose = self.patient[self.late], self.patient[untreated]
+        for counts, share in zip(draws, self._start_shares(draws), strict=True):
+            w = np.ones(len(self.patient))
+            w[self.late] = self._start_weight(counts, share, cap)[rows]
+            table = self._not_start_weights(counts, cap)
+            w[untreated] = table[self.piece[untreated], whose]
+            yield w * counts[self.patient]
+
+    def _start_shares(self, draws: np.ndarray) -> np.ndarray:
+        """Chances of having started by the end of grace, of those deciding (resamples, m).
+
+        Missing for a resample where they have to be fitted by themselves.
+        """
+        x, answer = self.x[self.deciding], self.started[self.deciding].astype(float)
+        spread = x.std(axis=0)
+        full = np.column_stack(
+            [np.ones(len(x)), (x - x.mean(axis=0)) / np.where(spread, spread, 1)]
+        )
+        drawn = draws[:, self.deciding]
+        found = np.full(drawn.shape, np.nan)
+        if len(independent(full)) < full.shape[1]:
+            return found
+        reached = drawn @ answer
+        both = np.flatnonzero((reached > 0) & (reached < drawn.sum(axis=1)))
+        if len(both):
+            beta = newton_each(answer, full, drawn[both], np.zeros(full.shape[1]))
+            shares = expit(np.einsum("ij,kj->ki", full, beta))
+            fine = [not separated(s[d > 0]) for s, d in zip(shares, drawn[both], strict=True)]
+            fine &= np.isfinite(shares).all(axis=1)
+            found[both[fine]] = shares[fine]
+        return found
+
+    def _start_weight(self, counts: np.ndarray, share: np.ndarray, cap: float) -> np.ndarray:
         """One over the chance of having started by the end of grace, of each patient."""
         at, drawn = self.deciding, counts[self.deciding]
         answer = self.started[at].astype(float)
@@ -78,10 +117,10 @@ class Clones:
         if reached == 0 or reached == drawn.sum():
             return whole
         used = drawn > 0
-        fit = chance(answer[used], self.x[at][used], drawn[used])
-        share = np.ones(int(at.sum()))
-        share[used] = fit.chance
-        whole[at] = 1 / np.maximum(share, 1e-12)
+        if np.isnan(share).any():
+            share = np.ones(int(at.sum()))
+            share[used] = chance(answer[used], self.x[at][used], drawn[used]).chance
+        whole[at] = np.where(used, 1 / np.maximum(share, 1e-12), 1.0)
         pool = at & self.started
         return np.minimum(whole, ceiling(whole[pool], cap, counts[pool]))
 

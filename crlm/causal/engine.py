@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,8 @@ _NEAR = 1e-6
 _TOGETHER = 2_000_000
 #: Penalised steps of a resample are no longer, and end when shorter, than these.
 _LONGEST, _ROUGH = 2.0, 1e-5
+#: The share of a column that must be its own, or the columns before it determine it.
+_OWN = 1e-6
 #: Products of matrices with fewer multiplications run on one thread.
 _ALONE = 200_000
 
@@ -77,14 +80,19 @@ class Chance:
     dropped: tuple[int, ...]
 
 
+@functools.lru_cache(maxsize=512)
+def _through(knots: tuple[float, ...], ends: tuple[float, float]) -> CubicSpline:
+    at = np.array([ends[0], *knots, ends[1]])
+    return CubicSpline(at, np.eye(len(at)), bc_type="natural")
+
+
 def spline(x: np.ndarray, knots: tuple[float, ...], ends: tuple[float, float]) -> np.ndarray:
     """The natural cubic spline basis of R's `nsk` with these inner knots and boundary knots.
 
     A column a knot but the first: the spline that is 1 there and 0 at every other knot, straight
     beyond the outer two.
     """
-    at = np.array([ends[0], *knots, ends[1]])
-    curve = CubicSpline(at, np.eye(len(at)), bc_type="natural")
+    curve = _through(knots, ends)
     inside = np.clip(x, *ends)
     return (curve(inside) + (x - inside)[:, None] * curve(inside, 1))[:, 1:]
 
@@ -299,13 +307,19 @@ def separated(chances: np.ndarray) -> bool:
 
 def independent(x: np.ndarray) -> np.ndarray:
     """Positions of the columns that are no linear combination of earlier ones."""
+    own = np.linalg.norm(x, axis=0)
+    if x.shape[1] and len(x) >= x.shape[1]:
+        # What is left of a column beside those before it; exact where all are kept.
+        left = np.abs(np.diag(np.linalg.qr(x, mode="r")))
+        if (left > 2 * _OWN * own).all() and (own > 0).all():
+            return np.arange(x.shape[1])
     kept: list[int] = []
     basis = np.zeros((len(x), 0))
     for j in range(x.shape[1]):
         left = x[:, j] - basis @ (basis.T @ x[:, j])
         left -= basis @ (basis.T @ left)
         size = np.linalg.norm(left)
-        if size > 1e-6 * max(np.linalg.norm(x[:, j]), 1e-300) and len(kept) < len(x):
+        if size > _OWN * max(own[j], 1e-300) and len(kept) < len(x):
             kept.append(j)
             basis = np.column_stack([basis, left / size])
     return np.array(kept, dtype=int)

@@ -17,10 +17,10 @@ from crlm.causal.weighted import (
     check_months,
     check_samples,
     check_ties,
+    drawn,
     endpoint_of,
     observed,
     quantile_of_level,
-    resampled,
 )
 from crlm.ledger import ParameterError, rows
 
@@ -142,10 +142,8 @@ def _draws(clones: Clones, arms: Arms, cap: float, samples: int, seed: int) -> n
     if not samples:
         return np.zeros((0, 2 * (len(arms.times) + len(arms.taus))))
 
-    def once(counts: np.ndarray) -> np.ndarray:
-        return arms.values(clones.weights(counts, cap))
-
-    return resampled(len(clones.x), samples, seed, TIMED, once)
+    blocks = drawn(len(clones.x), samples, seed, TIMED)
+    return np.array([arms.values(w) for block in blocks for w in clones.weights_of(block, cap)])
 
 
 def _cloned(

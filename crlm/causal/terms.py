@@ -215,13 +215,13 @@ def _scale(frame: pd.DataFrame, name: str, kind: str) -> tuple[Scale | None, str
         return _factor(frame[name])
     x = numbers(frame[name])
     kind, note = _possible(x, name, kind)
-    known = np.unique(x[np.isfinite(x)])
-    if len(known) < 2:
-        return None, "no value known" if not len(known) else "one value alone"
+    known = x[np.isfinite(x)]
+    if not len(known) or known.min() == known.max():
+        return None, "one value alone" if len(known) else "no value known"
     scale = Scale(name, kind)
     if not kind.endswith("spline"):
         return scale, note
-    values = _on_scale(x[np.isfinite(x)], kind)
+    values = _on_scale(known, kind)
     low, high = np.quantile(values, _ENDS)
     inner = values[(values >= low) & (values <= high)]
     knots = tuple(float(k) for k in np.unique(np.quantile(inner, [1 / 3, 2 / 3])) if low < k < high)
