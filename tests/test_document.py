@@ -164,6 +164,16 @@ def test_folds_behind_one_line_stand_in_the_appendix_and_many_lines_in_the_html_
     assert [b.title for b in below if isinstance(b, Exhibit)] == ["More of it", "B"]
 
 
+def test_folds_within_folds_are_headings_one_below_the_other_with_one_pointer():
+    entries = [html.fold(name, html.say("Told.")) for name in ("One", "Two")]
+    deep = html.fold("All", html.fold("Paste", html.say("Done.")), html.fold("More", *entries))
+    found = outline(notebook(new_markdown_cell("## Last"), shown(deep))).blocks
+    assert [b.summary for b in found if isinstance(b, Elsewhere)] == ["All 160 claims", "All"]
+    heads = found[found.index(Heading(APPENDIX, 1)) :]
+    told = [(b.text, b.level) for b in heads if isinstance(b, Heading)]
+    assert told[-4:] == [("Paste", 3), ("More", 3), ("One", 4), ("Two", 4)]
+
+
 def test_words_that_lead_to_a_table_stay_on_its_page():
     cells = [new_markdown_cell("## Last\n\nWords."), shown(html.say("Said."), table("A"))]
     document, _ = made(notebook(*cells))

@@ -11,6 +11,7 @@ import pytest
 from crlm import baseline, causal, ledger, multistate, privacy, regression, survival
 from crlm.privacy import attack, chapter, estimates, quantities
 from crlm.privacy.unknowns import Unknown
+from crlm.report.readings.flags import diagnosis
 
 K = 5
 TERMS = [("age", "linear"), ("sex", "factor"), ("site", "factor")]
@@ -132,6 +133,12 @@ def test_what_few_patients_had_is_not_told(computed):
     assert shown(parts["balance"], "flag")["estimate"].isna().all()
     att = shown(parts["balance"], "effective_n", model="att weighted")
     assert att["estimate"].isna().all()
+
+
+def test_a_flag_that_is_left_out_is_not_called_not_raised(computed):
+    _, parts = released(computed)
+    told = " ".join(diagnosis(parts["balance"], ledger.load_design("mskcc_hai")))
+    assert told == "Not told in a safe report: overlap; indication."
 
 
 def test_a_share_stands_on_the_grid_and_a_difference_is_of_the_shown_ones(computed):

@@ -214,7 +214,7 @@ class _Walk:
             self.waiting.append(exhibit)
             to.append(exhibit)
 
-    def fold(self, fold: pieces.Fold, pictures: Iterator[str], *, inner: bool = False) -> None:
+    def fold(self, fold: pieces.Fold, pictures: Iterator[str], *, depth: int = 0) -> None:
         """One fold is an appendix, with the folds in it; a long one stays in the HTML report."""
         inside = list(_flat(pieces.Joined(fold.pieces)))
         deep = [piece for piece in inside if isinstance(piece, pieces.Fold)]
@@ -224,14 +224,15 @@ class _Walk:
             return
         if not _under(self.folded, self.heading):
             self.folded.append(Heading(self.heading, 2))
-        if deep:
+        if deep and not depth:
             self.made.blocks.append(Elsewhere(fold.summary, "the appendix"))
         title = _WHAT_A_FOLD_SAYS.sub("", fold.summary)
-        if inner or (inside and isinstance(inside[0], pieces.Sentence | pieces.Listing)):
-            self.folded.append(Heading(title.partition(": ")[0] if inner else title, 3))
+        if depth or (inside and isinstance(inside[0], pieces.Sentence | pieces.Listing)):
+            title_alone = title.partition(": ")[0] if depth else title
+            self.folded.append(Heading(title_alone, 2 + max(depth, 1)))
         for piece in inside:
             if isinstance(piece, pieces.Fold):
-                self.fold(piece, pictures, inner=True)
+                self.fold(piece, pictures, depth=depth + 1)
             else:
                 self.shown(piece, pictures, self.folded, title)
 

@@ -43,6 +43,7 @@ LOOKS = {
     "Heading 1": Look(14, bold=True, before=16, after=4, keep=True),
     "Heading 2": Look(11.5, bold=True, before=12, after=3, keep=True),
     "Heading 3": Look(10.5, bold=True, before=10, after=3, keep=True),
+    "Heading 4": Look(10, italic=True, before=8, after=2, keep=True),
     "Body Text": Look(10.5, after=6),
     "List Bullet": Look(10.5, after=3),
     "Caption": Look(9.5, bold=True, before=8, after=4),
@@ -51,7 +52,7 @@ LOOKS = {
     "Table Note": Look(8, soft=True),
 }
 TABLE = "Three Lines"
-_LEVELS = {"Heading 1": "0", "Heading 2": "1", "Heading 3": "2"}
+_LEVELS = {"Heading 1": "0", "Heading 2": "1", "Heading 3": "2", "Heading 4": "3"}
 _THREE_LINES = f"""
 <w:style {nsdecls("w")} w:type="table" w:customStyle="1" w:styleId="ThreeLines">
   <w:name w:val="{TABLE}"/><w:uiPriority w:val="99"/>

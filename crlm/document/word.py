@@ -121,7 +121,7 @@ class _Writer:
         self.kinds[type(block)](block)
 
     def heading(self, block: Heading) -> None:
-        style = f"Heading {min(max(block.level, 1), 3)}"
+        style = f"Heading {min(max(block.level, 1), 4)}"
         made = self.document.add_paragraph(block.text, style=style)
         self.bookmarks.around(made, heading_name(block.text))
 

@@ -43,7 +43,7 @@ def diagnosis(rows: pd.DataFrame, design: Design) -> list[str]:
 
 def _silent(row: Row) -> str:
     """Why a flag is not raised."""
-    if "hidden (<" in row["method"]:
+    if any(words in row["method"] for words in ("hidden (<", "not shown: fewer")):
         return _HIDDEN
     return "Not judged" if is_unjudged(row["method"]) else "Not raised"
 
