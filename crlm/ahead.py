@@ -50,6 +50,7 @@ def working(notebook: Path, values: Mapping[str, Any]) -> Iterator[None]:
     if not _is_worth_it(values):
         yield
         return
+    scratch.sweep()
     given = {"notebook": str(notebook), "values": {**values, "output_dir": ""}}
     rest = str(max(1, cores.available() - 1))
     with scratch.private() as folder, _process(given, str(folder)):

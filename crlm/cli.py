@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -197,11 +198,14 @@ def _run_many(
     from concurrent.futures import ThreadPoolExecutor
     from subprocess import run as start
 
+    from crlm import cores
+
+    each = {**os.environ, cores.VARIABLE: str(max(1, cores.available() // 2))}
     command = [sys.executable, "-m", "crlm.cli", "run", "--out", str(out), *options]
     for name, value in given.items():
         command += ["-p", name, value]
     with ThreadPoolExecutor(2) as pool:
-        codes = list(pool.map(lambda study: start([*command, study]).returncode, studies))
+        codes = list(pool.map(lambda study: start([*command, study], env=each).returncode, studies))
     return max(codes)
 
 

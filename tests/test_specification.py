@@ -11,7 +11,7 @@ from crlm import endpoints, ledger, regression, scores, specification, survival
 from crlm.ledger import CohortError, ParameterError
 from crlm.reconstruction import certificate
 from crlm.report import figures
-from crlm.specification import MEASURES, MISSING
+from crlm.specification import MEASURES, MISSING, permutation
 
 DESIGN = replace(
     ledger.load_design("mskcc_hai"),
@@ -437,6 +437,20 @@ def test_the_rows_are_result_rows_and_the_same_again():
     pd.testing.assert_frame_equal(*rows)
     assert list(rows[0].columns) == list(ledger.ROW_COLUMNS)
     assert "19 permutations of the exposure" in rows[0]["method"].iloc[1]
+
+
+@pytest.mark.parametrize("form", ["adjusted", "overlap weighted"])
+def test_deals_of_many_patients_take_a_byte_each_and_tell_the_same(monkeypatch, form):
+    plan = specification.declare({"all": cohort()}, "hai", POOL, DESIGN, most=15)
+    plan = replace(plan, form=form)
+    asked = (plan, -1, 0.05, 19, 10)
+    whole = permutation.permuted(*asked)
+    monkeypatch.setattr(permutation, "_MANY", 20)
+    assert permutation._kept(plan.exposures) is np.int8
+    assert permutation._kept(plan.exposures + 0.5) is np.float64
+    kept = permutation.permuted(*asked)
+    np.testing.assert_allclose(kept.median, whole.median, rtol=1e-12)
+    np.testing.assert_array_equal(kept.share, whole.share)
 
 
 def test_follow_up_can_end_early():

@@ -144,7 +144,7 @@ def added_columns(
     score, information = np.empty(columns.shape[1]), np.empty(columns.shape[1])
     for start in range(0, columns.shape[1], _AT_ONCE):
         some = slice(start, start + _AT_ONCE)
-        part = columns[:, some]
+        part = columns[:, some].astype(float, copy=False)
         means = sets.sums(weight[:, None] * part) / total
         own = np.einsum("i,ij,ij->j", expected, part, part) - np.einsum("ij,ij->j", means, means)
         score[some], *cross = products @ part

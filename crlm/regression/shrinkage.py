@@ -156,7 +156,8 @@ def optimism(
     apparent = _sorted_by(problem, problem, rule)
     rng = np.random.default_rng([seed, ANALYSIS])
     n = problem.data.n
-    draws = rng.integers(max(n, 1), size=(samples if math.isfinite(apparent) else 0, n))
+    many = samples if math.isfinite(apparent) else 0
+    draws = rng.integers(max(n, 1), size=(many, n), dtype=np.int32)
     both = cores.each(lambda draw: _both(problem.take(np.sort(draw)), problem, rule), draws)
     gains = [inside - outside for inside, outside in both if math.isfinite(inside - outside)]
     gain = float(np.mean(gains)) if len(gains) > 1 else math.nan

@@ -250,7 +250,10 @@ def _draws(problem: Problem, n_boot: int, seed: int) -> np.ndarray:
     """Samples with replacement of the patients of an ordered problem, one a row, in its order."""
     argument("n_boot", n_boot, n_boot >= 1, "at least 1")
     n = problem.data.n
-    return np.sort(np.random.default_rng(seed).integers(max(n, 1), size=(n_boot, n)), axis=1)
+    rng = np.random.default_rng(seed)
+    draws = rng.integers(max(n, 1), size=(n_boot, n), dtype=np.int32)
+    draws.sort(axis=1)
+    return draws
 
 
 def _percentiles(

@@ -129,7 +129,7 @@ def _weighted_dealt(
 
     def dealt(plan: Plan, chosen: Specification, exposures: np.ndarray) -> Dealt | None:
         data, x, places = plan.arrays(chosen)
-        given = exposures[places]
+        given = exposures[places].astype(float, copy=False)
         e = _chances(x[:, :-1], given)
         ones = np.ones(data.n)
         weights = np.column_stack(
@@ -191,7 +191,8 @@ def _fine_gray(plan: Plan, chosen: Specification) -> Effect:
 
 def _fine_gray_dealt(plan: Plan, chosen: Specification, exposures: np.ndarray) -> Dealt | None:
     _, x, places = plan.arrays(chosen)
-    found = subdistribution.added_columns(_laid_out(plan, chosen), x[:, :-1], exposures[places])
+    given = exposures[places].astype(float, copy=False)
+    found = subdistribution.added_columns(_laid_out(plan, chosen), x[:, :-1], given)
     return _by_information(*found)
 
 

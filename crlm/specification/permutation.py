@@ -17,6 +17,7 @@ from crlm.specification.choices import Plan
 from crlm.specification.forms import ESTIMATED, FORMS, own_model
 
 _CLAIMS = {"higher": 1, "lower": -1}
+_MANY = 50_000
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ def permuted(plan: Plan, side: int, alpha: float, permutations: int, subset: int
     rng = np.random.default_rng([plan.seed, 1])
     total = len(plan.specifications)
     chosen = np.sort(rng.choice(total, min(subset, total), replace=False))
-    exposures = np.empty((len(plan.exposures), 1 + permutations))
+    exposures = np.empty((len(plan.exposures), 1 + permutations), _kept(plan.exposures))
     exposures[:, 0] = plan.exposures
     for k in range(permutations):
         exposures[:, 1 + k] = rng.permutation(plan.exposures)
@@ -182,6 +183,12 @@ def permuted(plan: Plan, side: int, alpha: float, permutations: int, subset: int
     share = shares.max(axis=1)
     share[0] = shares[0, 0 if side > 0 else 1]
     return Null(_medians(np.array(steps)), share, len(found))
+
+
+def _kept(exposures: np.ndarray) -> type:
+    """How deals are kept: those of two sides of many patients in a byte each."""
+    plain = len(exposures) > _MANY and np.isin(exposures, (0, 1)).all()
+    return np.int8 if plain else np.float64
 
 
 def _medians(steps: np.ndarray) -> np.ndarray:
