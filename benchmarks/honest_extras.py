@@ -1,4 +1,7 @@
-"""What other papers print and these two do not, of the same patients: means, errors, losses."""
+"""What other papers print and these two do not, of the same patients.
+
+Means, errors, losses by group, unknown values tested as a level, ratios against another level.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,23 @@ from typing import Any
 
 import pandas as pd
 from printing import p_text, read, rounded
-from scipy.stats import ttest_ind
+from scipy.stats import chi2_contingency, ttest_ind
 
 from crlm import comparison, ledger
 from crlm.ledger import Design
 
 Frame = pd.DataFrame
 
+#: Where a ratio that is turned over takes its limits from.
+_TURNED = {"estimate": "estimate", "conf_low": "conf_high", "conf_high": "conf_low"}
+
 
 def also_printed(
     design: Design, people: tuple[Frame, Frame], rows: Frame, claims: Frame
 ) -> tuple[Design, Frame]:
     """The same paper with means and t tests for medians' tests, errors and z, losses by group.
+
+    Unknown values are tested as a level of their own; some ratios are against the other level.
 
     Parameters
     ----------
@@ -38,6 +46,7 @@ def also_printed(
     numbers = [c for c in design.table_one["variables"] if _measured(design, included, c)]
     tested = claims["statistic"].isin(["p", "difference"]) & claims["covariate"].isin(numbers)
     kept = claims[~(tested & (claims["model"] == ""))]
+    kept = _against_other_levels(design, rows, _with_unknown_tested(design, included, by, kept))
     design = replace(design, table_one={**design.table_one, "continuous_test": "t"})
     made = [
         *_summaries(design, included, by, numbers),
@@ -75,6 +84,53 @@ def _summaries(
         p = float(ttest_ind(*parts, equal_var=len(name) % 2 == 0).pvalue)
         if math.isfinite(p):
             yield _claim(p_text(p, 3, None), "p", group=by, covariate=name)
+
+
+def _with_unknown_tested(design: Design, included: Frame, by: str, claims: Frame) -> Frame:
+    """Chi-square tests with the patients without a value as one more level, where there are some.
+
+    A sentence on such a difference is left out: it may say otherwise.
+    """
+    claims = claims.copy()
+    for name in [n for n in design.table_one["variables"] if len(design.levels(n)) == 2]:
+        own = (claims["covariate"] == name) & (claims["group"] == by) & (claims["model"] == "")
+        own &= claims["population"] == "all"
+        at = claims.index[own & (claims["statistic"] == "p")]
+        if name == by or name not in included or not included[name].isna().any() or len(at) == 0:
+            continue
+        counts = pd.crosstab(included[by], included[name].astype(object).fillna("unknown"))
+        for column, value in read(p_text(chi2_contingency(counts).pvalue, 3, None)).items():
+            claims.loc[at, column] = value
+        claims = claims[~(own & (claims["statistic"] == "difference"))]
+    return claims
+
+
+def _against_other_levels(design: Design, rows: Frame, claims: Frame) -> Frame:
+    """Ratios of one stratum, and every third of those without others, turned over.
+
+    They are printed of the first level against the second, which their row names.
+    """
+    found, made = comparison.row_index(rows), claims.copy()
+    ratios = claims["statistic"].isin(["hazard_ratio", "odds_ratio"]) & (claims["kind"] == "number")
+    ratios &= claims["model"] != "multivariable"
+    keys = ["endpoint", "population", "group", "covariate", "level", "model"]
+    for at, (key, mine) in enumerate(claims[ratios].groupby(keys, sort=False)):
+        own = dict(zip(keys, key, strict=True))
+        same = (claims[keys] == pd.Series(own)).all(axis=1)
+        levels = design.levels(own["covariate"])
+        stratum = own["population"] != "all" or own["group"] not in ("", "all")
+        spoken = (claims.loc[same, "kind"] == "direction").any()
+        if len(levels) != 2 or own["level"] != levels[1] or spoken or (at % 3 and not stratum):
+            continue
+        if stratum and at % 2:
+            continue
+        row = found[comparison.row_key(mine.iloc[0].to_dict())]
+        made.loc[same[same].index, ["level", "reference"]] = levels[0], levels[1]
+        for place, claim in mine.iterrows():
+            value = 1 / row[_TURNED[claim["field"]]]
+            for column, new in read(rounded(value, int(claim["decimals"]), None)).items():
+                made.loc[place, column] = new
+    return made
 
 
 def _errors(rows: Frame, claims: Frame) -> Iterator[dict[str, Any]]:

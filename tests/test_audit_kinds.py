@@ -601,6 +601,27 @@ def graded(p, missing):
 
 case("counted_p", graded("0.76", False), graded("<0.001", False))
 case("counted_p", graded("0.76", True), graded("<0.001", True), expect="notable")
+
+
+# The same with counts of one level: 19.9 % of 156 are 31, of 180; 21.1 % of 284 are 60, of 293.
+def shared(p):
+    shares = {"arm=old": (31, "19.9"), "arm=new": (60, "21.1")}
+    cells = [
+        row
+        for group, (count, percent) in shares.items()
+        for row in (
+            cell(count, group, "aa", "no"),
+            number(percent, "percent", group=group, covariate="aa", level="no", unit="%"),
+        )
+    ]
+    return [
+        *groups(180, 293, whole=473),
+        *cells,
+        number(p, "p", group="arm", covariate="aa"),
+    ]
+
+
+case("counted_p", shared("0.76"), shared("<0.001"), expect="notable")
 # 60 + 35 + 5 without a value are 100; 6 without a value are one too many.
 SPLIT = [n(100, "arm=old"), cell(60, "arm=old", "aa"), cell(35, "arm=old", "aa", "no")]
 

@@ -150,34 +150,32 @@ def _judge(facts: Facts, roles: Roles, groups: tuple[str, ...], levels: tuple[st
     low, high = hull(spans.values())
     if _fitting(spans, roles["p"]):
         return unclear("Some test gives it if some patients had no value.", low, high)
-    if len(levels) == len(groups) == 2 and (said := _as_a_level(roles, groups, levels)):
+    sizes = [roles[f"{group}: n"].count for group in groups]
+    if len(levels) == len(groups) == 2 and (said := _as_a_level(roles["p"], options, sizes)):
         return unclear(said, low, high, notable=True)
     if len(levels) > 2 or len(groups) > 2:
         return unclear("Exact tests of larger tables are not tried.", low, high)
     return Outcome(INCONSISTENT, low, high)
 
 
-def _as_a_level(roles: Roles, groups: tuple[str, ...], levels: tuple[str, ...]) -> str:
+def _as_a_level(
+    p: Printed, options: Sequence[Sequence[tuple[int, ...]]], sizes: Sequence[int]
+) -> str:
     """What is said if the p value fits once the patients without a value count as a level."""
-    rows, lost = [], []
-    for group in groups:
-        known = [roles.get(f"{group}: count {level}") for level in levels]
-        if None in known:
-            return ""
-        counts = tuple(p.count for p in known)
-        lost.append(roles[f"{group}: n"].count - sum(counts))
-        rows.append((*counts, lost[-1]))
-    if min(lost) < 0 or not sum(lost):
-        return ""
-    given = {name: (p, p) for name, p in p_values(tuple(rows)).items()}
-    fitting = _fitting(given, roles["p"])
+    rows = [
+        [(*row, size - sum(row)) for row in given if sum(row) <= size]
+        for given, size in zip(options, sizes, strict=True)
+    ]
+    fitting = _fitting(_spans(rows), p) if any(row[-1] for given in rows for row in given) else []
     if not fitting:
         return ""
-    missing = " and ".join(f"{k} of {sum(row)}" for k, row in zip(lost, rows, strict=True))
-    p, name = roles["p"], _NAMES[fitting[0]]
+    lost = [sorted({row[-1] for row in given}) for given in rows]
+    told = [str(k[0]) if len(k) == 1 else f"{k[0]} to {k[-1]}" for k in lost]
+    missing = " and ".join(f"{k} of {size}" for k, size in zip(told, sizes, strict=True))
     return (
-        f"No usual test of the {len(levels)} levels gives p {p.operator} {p.text.lstrip('<>= ')}; "
-        f"{name} does if the patients without a value ({missing}) were tested as one more level."
+        f"No usual test of the 2 levels gives p {p.operator} {p.text.lstrip('<>= ')}; "
+        f"{_NAMES[fitting[0]]} does if the patients without a value ({missing}) were tested as one "
+        "more level."
     )
 
 
