@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pandas as pd
@@ -89,9 +90,9 @@ def _summaries(
 def _with_unknown_tested(design: Design, included: Frame, by: str, claims: Frame) -> Frame:
     """Chi-square tests with the patients without a value as one more level, where there are some.
 
-    A sentence on such a difference is left out: it may say otherwise.
+    Both levels are counted then. A sentence on such a difference is left out: it may say otherwise.
     """
-    claims = claims.copy()
+    claims, counted = claims.copy(), []
     for name in [n for n in design.table_one["variables"] if len(design.levels(n)) == 2]:
         own = (claims["covariate"] == name) & (claims["group"] == by) & (claims["model"] == "")
         own &= claims["population"] == "all"
@@ -102,7 +103,11 @@ def _with_unknown_tested(design: Design, included: Frame, by: str, claims: Frame
         for column, value in read(p_text(chi2_contingency(counts).pvalue, 3, None)).items():
             claims.loc[at, column] = value
         claims = claims[~(own & (claims["statistic"] == "difference"))]
-    return claims
+        for group, level in product(design.levels(by), design.levels(name)):
+            text = str(counts.loc[group].get(level, 0))
+            keys = {"group": f"{by}={group}", "covariate": name, "level": level}
+            counted.append(_claim(text, "n", unit="patients", **keys))
+    return pd.concat([claims, Frame(counted, columns=list(claims.columns))], ignore_index=True)
 
 
 def _against_other_levels(design: Design, rows: Frame, claims: Frame) -> Frame:

@@ -161,12 +161,16 @@ def _judge(facts: Facts, roles: Roles, groups: tuple[str, ...], levels: tuple[st
 def _as_a_level(
     p: Printed, options: Sequence[Sequence[tuple[int, ...]]], sizes: Sequence[int]
 ) -> str:
-    """What is said if the p value fits once the patients without a value count as a level."""
+    """What is said if the p value fits once the patients without a value count as a level.
+
+    Print must show that there are such patients: where they only may be, much would fit.
+    """
     rows = [
         [(*row, size - sum(row)) for row in given if sum(row) <= size]
         for given, size in zip(options, sizes, strict=True)
     ]
-    fitting = _fitting(_spans(rows), p) if any(row[-1] for given in rows for row in given) else []
+    shown = any(given and all(row[-1] for row in given) for given in rows)
+    fitting = _fitting(_spans(rows), p) if shown else []
     if not fitting:
         return ""
     lost = [sorted({row[-1] for row in given}) for given in rows]

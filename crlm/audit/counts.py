@@ -300,7 +300,7 @@ def hundred(facts: Facts) -> Iterator[Case]:
 def subgroups(facts: Facts) -> Iterator[Case]:
     """Every count against those with one condition less."""
     for cell, (part, *_) in facts.counts.items():
-        for condition in cell:
+        for condition in sorted(cell):
             larger = facts.n(cell - {condition})
             if larger is None:
                 continue
@@ -323,7 +323,7 @@ def subgroups(facts: Facts) -> Iterator[Case]:
 def dichotomies(facts: Facts) -> Iterator[Case]:
     """Counts of disjoint or nested regions of one column."""
     for cell, (first, *_) in facts.counts.items():
-        for condition in cell:
+        for condition in sorted(cell):
             rest = cell - {condition}
             for other in sorted(facts.design.factors):
                 second = facts.n(rest | {(other, last_level(facts, other))})

@@ -38,7 +38,7 @@ def whole_and_parts(facts: Facts) -> Iterator[Case]:
         printed = curve_keys(facts, statistic)
         index = {(k.endpoint, k.time, curve_cell(k)): k for k in printed}
         for key in printed:
-            for column in {c for cell in (c for *_, c in index) for c, _ in cell}:
+            for column in sorted({c for cell in (c for *_, c in index) for c, _ in cell}):
                 if column not in dict(curve_cell(key)):
                     yield from _parts_case(facts, key, column, index, printed)
 
