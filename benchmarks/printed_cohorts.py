@@ -40,6 +40,8 @@ _DECIMALS = {
 }
 #: Most positive nodes of stage N1.
 _N1 = 3
+#: Fewest positive nodes, and first year of diagnosis, of the cohorts that are cut to size.
+_MANY_NODES, _RECENT = 10, 1991
 _SHORT = {"conf_low": "-low", "conf_high": "-high"}
 
 Frame = pd.DataFrame
@@ -70,12 +72,7 @@ def colon(design: Design, workbook: Path) -> Frame:
 
     More than three positive nodes, of two of the three arms: a cohort of the size of the others.
     """
-    try:
-        from survival import datasets
-
-        rows = pd.DataFrame(datasets.load_colon())
-    except (ImportError, AttributeError) as error:
-        raise Absent(f"the package survival does not give its data set colon: {error}") from error
+    rows = _data_set("colon")
     month = design.conventions["days_per_month"]
     recurrence, death = (rows[rows["etype"] == k].set_index("id") for k in (1, 2))
     table = pd.DataFrame(
@@ -96,13 +93,74 @@ def colon(design: Design, workbook: Path) -> Frame:
         }
     )
     table.insert(0, "patient_id", [f"C{k:04d}" for k in range(len(table))])
+    return _loaded(table[table["rx"].notna() & (table["nodes"] > _N1)], design)
+
+
+def rotterdam(design: Design, workbook: Path) -> Frame:
+    """Breast cancer with ten positive nodes or more, from the package survival."""
+    rows, month = _data_set("rotterdam"), design.conventions["days_per_month"]
+    yes = {0: "no", 1: "yes"}
+    table = pd.DataFrame(
+        {
+            "patient_id": [f"T{k:04d}" for k in range(len(rows))],
+            "hormon": rows["hormon"].map(yes),
+            "age": rows["age"],
+            "meno": rows["meno"].map({0: "pre", 1: "post"}),
+            "size_over_20": (rows["size"] != "<=20").map({False: "no", True: "yes"}),
+            "grade": rows["grade"].map({2: "two", 3: "three"}),
+            "chemo": rows["chemo"].map(yes),
+            "nodes": rows["nodes"],
+            "os_months": rows["dtime"] / month,
+            "os_event": rows["death"].astype(int),
+            "rfs_months": rows["rtime"].where(rows["recur"] == 1, rows["dtime"]) / month,
+            "rfs_event": ((rows["recur"] == 1) | (rows["death"] == 1)).astype(int),
+        }
+    )
+    return _loaded(table[rows["nodes"] >= _MANY_NODES], design)
+
+
+def mgus2(design: Design, workbook: Path) -> Frame:
+    """Monoclonal gammopathy diagnosed from 1991 on, from the package survival."""
+    rows = _data_set("mgus2")
+    table = pd.DataFrame(
+        {
+            "patient_id": [f"G{k:04d}" for k in range(len(rows))],
+            "age": rows["age"],
+            "sex": rows["sex"].map({"F": "female", "M": "male"}),
+            "hgb": rows["hgb"],
+            "creatinine": rows["creat"],
+            "mspike": rows["mspike"],
+            "os_months": rows["futime"],
+            "os_event": rows["death"].astype(int),
+            "rfs_months": rows["ptime"].where(rows["pstat"] == 1, rows["futime"]),
+            "rfs_event": ((rows["pstat"] == 1) | (rows["death"] == 1)).astype(int),
+        }
+    )
+    return _loaded(table[rows["dxyr"] >= _RECENT], design)
+
+
+def _data_set(name: str) -> Frame:
+    try:
+        from survival import datasets
+
+        return pd.DataFrame(getattr(datasets, f"load_{name}")())
+    except (ImportError, AttributeError) as error:
+        raise Absent(f"the package survival does not give its data set {name}: {error}") from error
+
+
+def _loaded(table: Frame, design: Design) -> Frame:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "colon.csv"
-        table[table["rx"].notna() & (table["nodes"] > _N1)].to_csv(path, index=False)
+        path = Path(folder) / "table.csv"
+        table.to_csv(path, index=False)
         return cohort.load(path, design)
 
 
-COHORTS: dict[str, Callable[[Design, Path], Frame]] = {"tcia": tcia, "colon": colon}
+COHORTS: dict[str, Callable[[Design, Path], Frame]] = {
+    "tcia": tcia,
+    "colon": colon,
+    "rotterdam": rotterdam,
+    "mgus2": mgus2,
+}
 
 
 def studied(patients: Frame, design: Design) -> Frame:
