@@ -177,6 +177,16 @@ def test_no_two_lines_of_an_effects_table_read_the_same():
     assert len(set(lines)) == len(lines) == 5
 
 
+def test_the_head_of_estimates_promises_limits_only_where_there_are_some():
+    """A chi-square stood under "(95 % CI)"."""
+    test = row_of(statistic="chi_square", estimate=3.1)
+    ratio = row_of(statistic="hazard_ratio", estimate=0.5, conf_low=0.4, conf_high=0.7)
+    names = {"chi_square": "chi-square", "hazard_ratio": "HR"}
+    for row, head in ((test, "chi-square"), (ratio, "HR (95 % CI)")):
+        made = tables.effects_table(ledger.rows([row]), DESIGN, caption="t", statistics=names)
+        assert made.text.splitlines()[1].split(" | ")[1] == head
+
+
 def test_methods_are_said_in_a_readers_words():
     words = naming.method_words(HAI)
     assert words("hai=yes minus hai=no, median +- z SE, S <= 0.5") == (

@@ -171,6 +171,13 @@ def _ratios(part: pd.DataFrame, marks: Footnotes) -> list[tuple[str, list[str], 
     return [("", ["Hazard ratio", "", "", shown(row, marks)], [row]) for row in found]
 
 
+#: A reader divides the two ratios and finds another number.
+_NOT_A_QUOTIENT = (
+    "Overlap weights: each level's ratio is of a model of that level alone, the one between them "
+    "of one model with the product, so that it need not be their quotient."
+)
+
+
 def contrast_table(
     rows: pd.DataFrame, design: Design, exposure: str, modifier: str, *, caption: str
 ) -> Html:
@@ -195,7 +202,10 @@ def contrast_table(
         names = [statistic_words(row), model_words(row["model"])]
         told.append(f"{', '.join(filter(None, names))}: {row['method']}")
     below = map(method_words(design), once(told))
-    return table(caption, header, body, [*marks.lines(), *below], numeric=[])
+    quotient = rows["statistic"] == "ratio_of_hazard_ratios"
+    quotient &= (rows["model"] == "overlap weighted") & rows["estimate"].notna()
+    notes = [_NOT_A_QUOTIENT] if quotient.any() else []
+    return table(caption, header, body, [*marks.lines(), *notes, *below], numeric=[])
 
 
 _WITHIN = (
@@ -357,7 +367,8 @@ def e_values_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
     shared, lines = told_apart([effect for effect, _ in known], design)
     for line, (effect, here) in zip(lines, known, strict=True):
         value, limit = here["e_value"], here.get("e_value_limit")
-        name = f"{statistic_words(effect)}, {small(line)}"
+        unit = ", points" if effect["unit"] == "%" else ""
+        name = f"{statistic_words(effect)}{unit}, {small(line)}"
         cells = [name, interval(effect), interval(value), interval(limit) if limit else NOTHING]
         body.append(("", cells, list(here.values())))
     notes = [

@@ -379,7 +379,8 @@ def effects_table(
     # What all lines are is said in the head of the estimates.
     one = quantities[0] if len(set(quantities)) == 1 else ""
     header = [shared or "Of what", *([] if one else ["Quantity"])]
-    header += [f"{one or 'Estimate'} (95 % CI)" + marks.usual([row["method"] for row in shown])]
+    limits = " (95 % CI)" if any(math.isfinite(row["conf_low"]) for row in shown) else ""
+    header += [f"{one or 'Estimate'}{limits}" + marks.usual([row["method"] for row in shown])]
     header += ["p" + marks.usual([test["method"] for test in found if test])]
     for line, what, row, test in zip(lines, quantities, shown, found, strict=True):
         value = interval(row) + marks.mark(row["method"])

@@ -238,7 +238,7 @@ def codons(rows: pd.DataFrame, design: Design) -> str:
         known = [r for r in drawn if math.isfinite(r["estimate"])]
         if not tests or not known:
             continue
-        end = "they differ" if tests[0]["estimate"] < 0.05 else "no difference is shown"
+        end = "a difference is shown" if tests[0]["estimate"] < 0.05 else "no difference is shown"
         each = "; ".join(f"{_level(r, design)} {interval(r)}" for r in known)
         name = design.endpoint_name(endpoint)
         told.append(f"{name}: joint test {p_phrase(tests[0]['estimate'])}, {end}; pooled HR {each}")
