@@ -270,6 +270,39 @@ def ncch():
     return frames_of("ncch_scp")
 
 
+def entered_late(frames, seed=3):
+    """A third of the patients under observation some months after the operation."""
+    rng = np.random.default_rng(seed)
+    first = pd.concat([one["time"] for one in frames.values() if "time" in one])
+    first = first.groupby(level=0).min().reindex(frames["patients"].index)
+    entry = (first * rng.uniform(0, 0.9, len(first))).where(rng.random(len(first)) < 1 / 3, 0.0)
+    return {
+        name: one.assign(entry=entry[one.index]) if "time" in one else one
+        for name, one in frames.items()
+    }
+
+
+def test_numbers_at_risk_of_patients_who_entered_late_fit_the_attack(ncch):
+    """Numbers at risk rise and fall then; the attack said that the program was at fault."""
+    _, frames = ncch
+    frames = entered_late({name: frames[name] for name in ("patients", "OS")})
+    release = privacy.Release(5)
+    release.endpoints(frames)
+    months = range(0, 61, 12)
+    told = survival.risk_table(frames["OS"], "ras", months)
+    shown = release.rows(told)
+    here = told["statistic"] == "n_at_risk"
+    first = told[here & (told["time"] == 0)]
+    assert (first["estimate"] > 0).all() and (first["estimate"] < first["n"]).all()
+    assert shown[here]["estimate"].notna().sum() > 8
+    release.close()
+    for row, plain in zip(shown.to_dict("records"), told.to_dict("records"), strict=True):
+        (unknown, _), *_ = quantities._named(plain)
+        assert release.truth(unknown) == plain["estimate"], row
+    known = quantities.of(release.released, 5).equations
+    assert not any(one.why in ("at the beginning", "at risk falls") for one in known)
+
+
 def test_without_safe_the_gate_gives_back_the_very_frame(ncch):
     design, frames = ncch
     release = privacy.Release(0)

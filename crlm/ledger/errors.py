@@ -46,6 +46,10 @@ class DocumentError(CrlmError):
     """A document for coauthors or a journal cannot be made, or cannot be read."""
 
 
+class DisclosureError(CrlmError):
+    """A safe report that did not pass the attack, and is not written."""
+
+
 class Fault(NamedTuple):
     """One thing that is wrong in a file that somebody wrote by hand.
 

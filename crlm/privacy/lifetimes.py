@@ -14,7 +14,7 @@ from crlm.numbers import HIDDEN, Shown
 from crlm.privacy import curves
 from crlm.privacy.continuous import digits, written
 from crlm.privacy.counts import Count, Register
-from crlm.privacy.people import People, condition
+from crlm.privacy.people import People, condition, staying
 from crlm.privacy.tables import whole_of
 from crlm.privacy.wording import blank, with_note
 
@@ -236,10 +236,7 @@ def at_risk(groups: Groups, group: str, month: float) -> Count:
 def _staying(groups: Groups, group: str, month: float) -> np.ndarray:
     """Who of a group is at risk just before a month, over all patients."""
     frame = groups.frames[group]
-    stays = frame["time"].to_numpy(dtype=float) >= month - 1e-9
-    if "entry" in frame:
-        stays &= frame["entry"].fillna(-1).to_numpy(dtype=float) < month
-    return np.asarray(groups.index.isin(frame.index[stays]))
+    return np.asarray(groups.index.isin(frame.index[staying(frame, month)]))
 
 
 def _remember_all(groups: Groups, month: float) -> None:

@@ -156,3 +156,15 @@ def had(frame: pd.DataFrame, endpoint: str) -> np.ndarray:
     if endpoint == "short_SCP":
         return frame["short_scp"].eq("yes").to_numpy(dtype=bool, na_value=False)
     return frame["event"].to_numpy(dtype=bool)
+
+
+def staying(frame: pd.DataFrame, month: float) -> np.ndarray:
+    """Who of an analysis frame is at risk just before a month: entry < month <= time.
+
+    Who entered at the operation is at risk at month 0.
+    """
+    here = frame["time"].to_numpy(dtype=float) >= month - 1e-9
+    if "entry" not in frame:
+        return here
+    entry = frame["entry"].fillna(0.0).to_numpy(dtype=float)
+    return here & ((entry <= 0) | (entry < month - 1e-9))

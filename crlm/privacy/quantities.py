@@ -26,6 +26,7 @@ _RATIOS = estimates.RATIOS
 _OF_LEVELS = estimates.OF_LEVELS
 _AT_TIMES = {"n_at_risk": "r", "cumulative_events": "c"}
 _AGAIN = "as shown before"
+_LATE = "late entry"
 _OPEN = ("rest", "sum of bands", "of nearly the same patients", "hidden")
 
 
@@ -116,6 +117,8 @@ def _read(found: Knowledge, row: Mapping[str, Any], k: int) -> None:
         if unknown.kind == "c" or (unknown.kind == "x" and not _excluded(unknown)):
             continue
         _remember(found, unknown)
+        if unknown.kind == "r" and _LATE in row["method"]:
+            found.late.add((unknown.frame, unknown.conditions))
         text = of_events if unknown.kind == "d" else main
         if value is None or pd.isna(value):
             continue
@@ -239,24 +242,40 @@ def _largest(found: Knowledge, parts: Sequence[Unknown]) -> None:
 
 
 def _over_time(found: Knowledge) -> None:
-    """Whoever is at risk later was so before; all are at the beginning."""
+    """Events gather, and who had one has left.
+
+    Without late entry all are at risk at the beginning, whoever is at risk later was so before,
+    and whoever has the event later is at risk now.
+    """
     for (frame, conditions), months in found.months.items():
         ticks = sorted(months)
         at = [Unknown("r", frame, conditions, month) for month in ticks]
-        size, had = sized(frame, conditions), Unknown("d", frame, conditions)
-        if ticks[0] == 0:
-            found.add([(at[0], 1), (size, -1)], 0, 0, "at the beginning")
-        for earlier, later in pairwise(at):
-            found.add([(earlier, 1), (later, -1)], 0, math.inf, "at risk falls")
         so_far = [Unknown("c", frame, conditions, month) for month in ticks]
+        size, had = sized(frame, conditions), Unknown("d", frame, conditions)
+        for here in at:
+            found.add([(size, 1), (here, -1)], 0, math.inf, "at risk are patients")
         for now, later in zip(so_far, at[1:], strict=False):
             found.add([(size, 1), (later, -1), (now, -1)], 0, math.inf, "events have left")
         for earlier, later in pairwise(so_far):
             found.add([(later, 1), (earlier, -1)], 0, math.inf, "events gather")
-        for here, now in zip(at, so_far, strict=True):
+        for now in so_far:
             found.add([(now, 1)], 0, math.inf, "a count")
-            found.add([(here, 1), (now, 1), (had, -1)], 0, math.inf, "later events are at risk")
             found.add([(had, 1), (now, -1)], 0, math.inf, "events so far are events")
+        if (frame, conditions) not in found.late:
+            _from_the_beginning(found, size, at, so_far)
+
+
+def _from_the_beginning(
+    found: Knowledge, size: Unknown, at: Sequence[Unknown], so_far: Sequence[Unknown]
+) -> None:
+    """Nobody entered late."""
+    if at[0].month == 0:
+        found.add([(at[0], 1), (size, -1)], 0, 0, "at the beginning")
+    for earlier, later in pairwise(at):
+        found.add([(earlier, 1), (later, -1)], 0, math.inf, "at risk falls")
+    had = size._replace(kind="d")
+    for here, now in zip(at, so_far, strict=True):
+        found.add([(here, 1), (now, 1), (had, -1)], 0, math.inf, "later events are at risk")
 
 
 def _of_all(frame: str) -> bool:

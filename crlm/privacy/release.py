@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from crlm import survival
-from crlm.ledger import ROW_COLUMNS, CrlmError
+from crlm.ledger import ROW_COLUMNS, DisclosureError
 from crlm.ledger import rows as result_rows
 from crlm.numbers import Shown, counted
 from crlm.privacy import (
@@ -31,7 +31,7 @@ from crlm.privacy import (
 )
 from crlm.privacy.attack import Attack, Protected, TruthOutside
 from crlm.privacy.counts import Register, check_k
-from crlm.privacy.people import People, had, nested
+from crlm.privacy.people import People, had, nested, staying
 from crlm.privacy.unknowns import Knowledge, Terms, Unknown, places
 from crlm.specification import Plan
 
@@ -44,10 +44,6 @@ _LIFETIMES += ("median_follow_up", "min_follow_up", "max_follow_up", "rmst", "rm
 _LIFETIMES += ("chi_square", "p", "difference")
 _MODELS = ("univariable", "multivariable", "landmark", "interaction", "time dependent")
 _MODELS += ("all factors", models.LEVELS, models.DRAWN)
-
-
-class DisclosureError(CrlmError):
-    """A safe report that did not pass the attack, and is not written."""
 
 
 @dataclass
@@ -471,10 +467,7 @@ class Release:
             inside = inside & had(frame, name)
         times = frame["time"].to_numpy(dtype=float) if "time" in frame else None
         if unknown.kind == "r":
-            inside = inside & (times >= unknown.month - 1e-9)
-            if "entry" in frame:
-                entry = frame["entry"].fillna(-1).to_numpy(dtype=float)
-                inside = inside & (entry < unknown.month)
+            inside = inside & staying(frame, unknown.month)
         if unknown.kind == "c":
             inside = inside & (times <= unknown.month + 1e-9)
         return np.asarray(people.index.isin(frame.index[inside]))

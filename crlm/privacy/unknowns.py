@@ -48,6 +48,8 @@ class Knowledge:
         Counts, as in `exact`, that another printed number gives away whatever their size.
     levels, months : dict
         Levels of each column, and the months at which numbers at risk are told.
+    late : set
+        Frame and conditions of patients of whom some entered late, as their numbers at risk say.
     columns : set of str
         Those by which patients are grouped.
     causes : dict
@@ -60,6 +62,7 @@ class Knowledge:
     pinned: list[Terms] = field(default_factory=list)
     levels: dict[str, dict[str, None]] = field(default_factory=dict)
     months: dict[tuple[str, frozenset[str]], set[float]] = field(default_factory=dict)
+    late: set[tuple[str, frozenset[str]]] = field(default_factory=set)
     columns: set[str] = field(default_factory=set)
     causes: dict[Unknown, dict[Unknown, None]] = field(default_factory=dict)
 
