@@ -38,8 +38,8 @@ ROWS = ledger.rows(
     ]
 ).to_dict("records")
 PNG = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAQAAAACCAIAAADwyuo0AAAAEElEQVR4nGP4//8/AwwgWADmzwX7"
-    "0nUZ2gAAAABJRU5ErkJggg=="
+    "iVBORw0KGgoAAAANSUhEUgAAAAQAAAACCAIAAADwyuo0AAAAEklEQVR4nGP8//8/AwwwMSABAEgGAwG0"
+    "Rz8LAAAAAElFTkSuQmCC"
 )
 
 
@@ -172,6 +172,17 @@ def test_folds_within_folds_are_headings_one_below_the_other_with_one_pointer():
     heads = found[found.index(Heading(APPENDIX, 1)) :]
     told = [(b.text, b.level) for b in heads if isinstance(b, Heading)]
     assert told[-4:] == [("Paste", 3), ("More", 3), ("One", 4), ("Two", 4)]
+
+
+@pytest.mark.parametrize("png", [b"", b"\x89PNG", base64.b64decode(PNG)[:-20]])
+def test_a_damaged_drawing_gives_way_to_that_of_the_notebook(png):
+    notebook_of = notebook(new_markdown_cell("## Last"), shown(Drawn("One")))
+    found = outline(notebook_of)
+    written = word.write(found, "ncch_scp", fine={"name-of-One": png})
+    assert written.data
+    found.exhibits[0].png = png
+    with pytest.raises(DocumentError, match="A picture in the notebook is damaged"):
+        word.write(found, "ncch_scp", fine={})
 
 
 def test_words_that_lead_to_a_table_stay_on_its_page():

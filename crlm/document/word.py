@@ -12,6 +12,7 @@ from typing import Any
 
 from docx.oxml.ns import qn
 from docx.shared import Emu, Pt
+from PIL import Image
 
 from crlm import pieces
 from crlm.document import marks
@@ -32,6 +33,7 @@ from crlm.document.outline import (
     Told,
 )
 from crlm.document.styles import dressed
+from crlm.ledger import DocumentError
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ class _Writer:
             )
             return
         self.coarse += block.piece.name not in self.fine
-        png = self.fine.get(block.piece.name, block.png)
+        png = _readable(self.fine.get(block.piece.name, b""), block.png)
         holder = self.document.add_paragraph(style="Body Text")
         holder.paragraph_format.keep_with_next = True
         holder.paragraph_format.line_spacing = 1.0
@@ -243,3 +245,15 @@ def _properties(document: Any, outline: Outline) -> None:
     for properties in document.styles.element.iter(qn("w:rPrDefault")):
         for inner in properties.iter(qn("w:lang")):
             inner.set(qn("w:val"), "en-GB")
+
+
+def _readable(*drawings: bytes) -> bytes:
+    """The first of several drawings of one picture that is whole."""
+    for png in drawings:
+        try:
+            with Image.open(io.BytesIO(png)) as image:
+                image.verify()
+        except (OSError, SyntaxError, ValueError):
+            continue
+        return png
+    raise DocumentError("A picture in the notebook is damaged. Run the study again.")
