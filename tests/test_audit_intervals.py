@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2_contingency, fisher_exact
 
+from crlm import ledger
 from crlm.audit.counted_p import p_values
 from crlm.audit.intervals import (
     denominators,
@@ -137,3 +138,10 @@ def test_bounds_of_ranks_hold_the_true_p_value():
         bins = [np.histogram(x, [0.5, 1.5, 3.5, 100])[0] for x in (a, b)]
         low, high = mann_whitney_bounds(*bins)
         assert low <= p <= high
+
+
+def test_a_negative_number_rounded_twice_is_the_mirror_of_the_positive_one():
+    """z = -0.95 of -0.9447 was held to be no further from 0 than -0.9455."""
+    low, high = ledger.compatible_interval(0.95, 2, "=", 3)
+    assert (low, high) == pytest.approx((0.9445, 0.9545))
+    assert ledger.compatible_interval(-0.95, 2, "=", 3) == pytest.approx((-high, -low))

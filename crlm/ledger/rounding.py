@@ -24,6 +24,10 @@ def compatible_interval(
     (low, high) : tuple of float
         `<v` gives (0, v), `>v` gives (v, inf).
     """
+    if value < 0 and operator == "=":
+        # Halves are rounded away from zero: below it everything is mirrored.
+        low, high = compatible_interval(-value, decimals, operator, rounded_before)
+        return -high, -low
     if operator == "<":
         return 0.0, value
     if operator == ">":
