@@ -60,16 +60,18 @@ def love(rows: pd.DataFrame, design: Design, *, title: str) -> Picture | None:
     if not keys:
         return None
     widest = max(float(found["estimate"].abs().max()), 2 * _ALIKE) * 1.08
+    names = [characteristic(name, level, design) for name, level in keys]
+    labels = [wrapped(name) for name in names]
+    pitch = 0.28 if any("\n" in label for label in labels) else 0.21
     with matplotlib.rc_context(STYLE):
-        figure, frame = sheet(1.2 + 0.21 * len(keys), FOREST)
+        figure, frame = sheet(1.2 + pitch * len(keys), FOREST)
         axis = figure.subplots()
         figure.subplots_adjust(**frame)
         for line in (-_ALIKE, _ALIKE):
             axis.axvline(line, color=SOFT, linestyle=":", linewidth=0.8, zorder=0)
         axis.axvline(0, color=SOFT, linewidth=0.8, zorder=0)
         told = [_draw_marks(axis, found, model, keys) for model in _MARKS]
-        names = [characteristic(name, level, design) for name, level in keys]
-        axis.set_yticks(range(len(keys)), [wrapped(name) for name in names], fontsize=8)
+        axis.set_yticks(range(len(keys)), labels, fontsize=8)
         axis.set(xlim=(-widest, widest), ylim=(-0.7, len(keys) - 0.3))
         axis.set_xlabel("Standardised difference")
         place = {"loc": "lower left", "bbox_to_anchor": (-0.01, 0.99), "borderaxespad": 0.2}

@@ -259,7 +259,9 @@ def _gap(rows: pd.DataFrame, statistic: str, level: str, month: float) -> str:
         return ""
     row = found.iloc[0].to_dict()
     both = f", {ends}" if (ends := limits(row)) else ""
-    return f" (difference {number(row['estimate'], 1)} points{both})"
+    size = number(row["estimate"], 1)
+    unit = "point" if size in ("1", "-1") else "points"
+    return f" (difference {size} {unit}{both})"
 
 
 def _level(row: Row, design: Design) -> str:
