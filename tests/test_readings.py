@@ -7,6 +7,7 @@ import pytest
 
 from crlm import ledger
 from crlm.report import readings
+from crlm.report.readings import comparable
 
 HAI, NCCH = ledger.load_design("mskcc_hai"), ledger.load_design("ncch_scp")
 NONE = readings.Print(ledger.load_claims("mskcc_hai").iloc[:0])
@@ -243,3 +244,23 @@ def test_a_second_opinion_counts_what_neither_program_can_give():
     told = readings.second_opinion(found, HAI, [])
     assert told.startswith("1 number of this report was computed again by lifelines")
     assert told.endswith("The other 1 has no value here or there.")
+
+
+@pytest.mark.parametrize(
+    ("late", "told"),
+    [
+        (0.4605, "leaves the ratio at 0.46 (0.23–0.92)."),
+        (0.52, "moves the ratio from 0.46 (0.23–0.92) to 0.52 (0.26–1.04)."),
+    ],
+)
+def test_a_ratio_that_stays_is_not_said_to_move(late, told):
+    row = {"endpoint": "OS", "covariate": "hai", "level": "yes", "statistic": "hazard_ratio"}
+
+    def ratio(model, value):
+        return {**row, "model": model, "estimate": value, "conf_low": value / 2} | {
+            "conf_high": 2 * value
+        }
+
+    rows = ledger.rows([ratio("diagnostic", 0.462), ratio("assumed start", late)])
+    text = comparable.timing(rows, ledger.load_design("mskcc_hai"))
+    assert text.endswith(f"counting treatment from its first day (start assumed) {told}")

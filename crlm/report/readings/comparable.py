@@ -137,9 +137,11 @@ def timing(rows: pd.DataFrame, design: Design) -> str:
         if ever is None or late is None:
             continue
         assumed = " (start assumed)" if late["model"] == "assumed start" else ""
+        before, after = interval(ever), interval(late)
+        moved = f"moves the ratio from {before} to {after}"
         told.append(
             f"{design.endpoint_name(str(endpoint))}: counting treatment from its first day"
-            f"{assumed} moves the ratio from {interval(ever)} to {interval(late)}"
+            f"{assumed} {f'leaves the ratio at {after}' if before == after else moved}"
         )
         told += [
             f"{words} {more(row, 'points')} {without(str(endpoint))} at month {row['time']:g}"
