@@ -107,7 +107,10 @@ def _with_unknown_tested(design: Design, included: Frame, by: str, claims: Frame
             text = str(counts.loc[group].get(level, 0))
             keys = {"group": f"{by}={group}", "covariate": name, "level": level}
             counted.append(_claim(text, "n", unit="patients", **keys))
-    return pd.concat([claims, Frame(counted, columns=list(claims.columns))], ignore_index=True)
+    if not counted:
+        return claims
+    more = Frame(counted, columns=list(claims.columns)).astype(claims.dtypes)
+    return pd.concat([claims, more], ignore_index=True)
 
 
 def _against_other_levels(design: Design, rows: Frame, claims: Frame) -> Frame:

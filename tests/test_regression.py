@@ -1117,8 +1117,8 @@ def test_backward_without_events_in_a_level_uses_the_likelihood_ratio(effects):
 
 def test_bootstrap_of_the_identity_is_the_selection_itself(effects, monkeypatch):
     class Same:
-        def integers(self, n, size):
-            return np.tile(np.arange(n), (size[0], 1))
+        def integers(self, n, size, dtype):
+            return np.tile(np.arange(n, dtype=dtype), (size[0], 1))
 
     monkeypatch.setattr(np.random, "default_rng", lambda seed: Same())
     for selection in ("enter", "backward"):
