@@ -22,6 +22,7 @@ DEAREST = (
     "test_once.py",
     "test_batch.py",
     "test_golden.py",
+    "test_ahead.py",
     "test_document.py",
     "test_document_run.py",
     "test_synthetic.py",
