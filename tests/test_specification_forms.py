@@ -14,7 +14,7 @@ from crlm.multistate import subdistribution
 from crlm.privacy.specifications import thinned
 from crlm.regression.engine import FollowUp
 from crlm.report import readings
-from crlm.report.specifications import curves_table
+from crlm.report.specifications import curves_table, models_told
 from crlm.specification import FORMS, forms
 
 REFERENCE = pd.read_csv(Path(__file__).parent / "reference" / "specification.csv").set_index(
@@ -415,3 +415,11 @@ def test_forms_stand_side_by_side_and_share_no_median():
     assert "no median is taken over them" in said
     for word in ("conditional", "marginal", "subdistribution"):
         assert word in said
+
+
+def test_models_without_a_ratio_are_not_counted_with_the_others():
+    some = pd.DataFrame({"hazard_ratio": [0.5, np.nan]})
+    all_known = pd.DataFrame({"hazard_ratio": [2.0]})
+    assert models_told([some]) == "1 of 2 models"
+    assert models_told([some, all_known]) == "2 of 3 models"
+    assert models_told([all_known]) == "1 model"

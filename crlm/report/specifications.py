@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from crlm.ledger import Design
 from crlm.naming import among, describe, method_words, model_words
-from crlm.numbers import estimate, number, p_text, span
+from crlm.numbers import counted, estimate, number, p_text, span
 from crlm.report.cells import shown
 from crlm.report.html import Footnotes, Html, table
 
@@ -40,6 +40,13 @@ def curves_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
     body = [("", _cells(found, model, design, marks), _told(found, model)) for model in own]
     effect = describe({**middles[0], "model": "", "population": "all"}, design)
     return table(caption, header, body, [f"{effect}.", *marks.lines()], range(1, len(header)))
+
+
+def models_told(tried: Sequence[pd.DataFrame]) -> str:
+    """How many models were tried, and of how many there is a ratio: "61 of 100 models"."""
+    known = sum(int(one["hazard_ratio"].notna().sum()) for one in tried)
+    every = sum(map(len, tried))
+    return counted(every, "model") if known == every else f"{known} of {counted(every, 'model')}"
 
 
 def _middle(found: _Found, model: str) -> dict[str, Any]:

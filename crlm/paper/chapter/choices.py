@@ -7,23 +7,15 @@ from collections.abc import Sequence
 import pandas as pd
 
 from crlm import endpoints, lent, specification, survival
-from crlm.naming import small
-from crlm.numbers import counted
+from crlm.naming import model_words, small
 from crlm.paper.base import Section, joined, nothing
 from crlm.paper.chapter.causes import Causes
 from crlm.refusals import choice
 from crlm.report import figures, html, readings
-from crlm.report.specifications import curves_table
+from crlm.report.specifications import curves_table, models_told
 
 #: Of endpoints whose events have causes: the one that the paper is about.
 _CAUSES = {"RFS": "liver", "SCP": "failure"}
-_FORMS = {
-    "overlap weighted": "overlap weights",
-    "att weighted": "weights of the treated",
-    "cause specific": "cause-specific hazards",
-    "fine-gray": "subdistribution hazards",
-    "time dependent": "treatment counted from its start",
-}
 _TOO_FEW = "Fewer than 20 models have enough patients in every level."
 #: A form, why it cannot be had, and otherwise its rows and its models.
 _Tried = tuple[str, str, tuple[pd.DataFrame, pd.DataFrame] | None]
@@ -110,12 +102,11 @@ class Choices(Causes):
         shown = pd.concat([self.release.tried(one) for one in tried], ignore_index=True)
         picture = figures.specification_curve(shown, self.design, printed, title=label)
         table = curves_table(found, self.design, caption=label)
-        many = counted(sum(map(len, tried)), "model")
         told = [
             readings.specification(found, self.design, printed),
             readings.other_forms(found, self.design, list(specification.FORMS)),
         ]
-        return html.fold(f"{label}: {many}", picture, table), picture, told
+        return html.fold(f"{label}: {models_told(tried)}", picture, table), picture, told
 
     @lent.pure
     def _specified(
@@ -169,7 +160,11 @@ class Choices(Causes):
             if both is not None:
                 made.append((self.add(both[0]), both[1]))
                 continue
-            words = f", {_FORMS[form]}" if form in _FORMS else " under other choices"
+            words = (
+                " under other choices"
+                if form == specification.ADJUSTED
+                else f", {model_words(form)}"
+            )
             html.show(html.skipped(f"{self.design.endpoint_name(endpoint)}{words}", why))
             if not made:
                 return []
