@@ -17,6 +17,7 @@ from crlm.reconstruction import (
     bounds,
     certificate,
     derived,
+    engine,
     evaluation,
     histories,
     insisting,
@@ -29,7 +30,7 @@ from crlm.reconstruction import (
     search,
     targets,
 )
-from crlm.reconstruction.codes import NEVER, Course
+from crlm.reconstruction.codes import NEVER, Course, Kind, Move
 from crlm.reconstruction.quantities import Quantity
 from crlm.reconstruction.realism import priors
 from crlm.reconstruction.targets import Target
@@ -39,6 +40,13 @@ from crlm.reconstruction.targets import Target
 def ncch():
     design = ledger.load_design("ncch_scp")
     return design, procedure.wishes_of(design), ledger.load_claims("ncch_scp")
+
+
+@pytest.fixture(scope="module")
+def hai():
+    """The other paper, hardly searched."""
+    design, claims = ledger.load_design("mskcc_hai"), ledger.load_claims("mskcc_hai")
+    return search.prepare(design, procedure.wishes_of(design), claims, seed=1, effort=0.0002)
 
 
 @pytest.fixture(scope="module")
@@ -396,6 +404,28 @@ def test_increments_equal_a_fresh_evaluation(short):
     )
 
 
+def test_a_recurrence_on_the_day_of_death_is_a_change_of_the_numbers_of_recurrences(hai):
+    """It changes no time and no event of OS or RFS, so it once left a stale count."""
+    state, plan, freedom = annealing.copy(hai.state), hai.plan, hai.freedom
+    died = np.flatnonzero(state.fate[:, Course.DEAD] > 0)
+    state.fate[died, Course.RECURRENCE] = NEVER
+    derived.derive_all(state, plan)
+    shares = np.flatnonzero(plan.kind == Kind.SHARE)
+    blocks = len(plan.kind)
+    touched, active = np.zeros(blocks, dtype=bool), np.ones(blocks, dtype=bool)
+    who, old_fate = np.zeros(2, dtype=np.int64), np.zeros((2, 4), dtype=np.int64)
+    old_x = np.zeros((2, len(state.x)))
+    seen = 0
+    for i in np.tile(died, 10):
+        given = (who, old_fate, old_x, touched, active)
+        count = engine._propose(Move.RECURRENCE, i, state, plan, freedom, np.arange(1), *given)
+        if count == 1 and state.fate[i, Course.RECURRENCE] == state.fate[i, Course.END]:
+            seen += 1
+            assert touched[shares].any()
+        engine._undo(count, who, old_fate, old_x, state, plan)
+    assert seen
+
+
 @pytest.mark.parametrize("stage", ["core 2 of 3", "insisting"])
 def test_an_interrupted_search_ends_where_it_would_have(ncch, short, tmp_path, stage):
     path = tmp_path / "checkpoint.npz"
@@ -516,12 +546,8 @@ def test_values_that_are_missing_ask_for_more_events(short):
     assert 1.5 < np.median(asked) / np.median(known) < 3.0
 
 
-def test_stages_hold_models_together(short):
-    found, _ = short
-    design = ledger.load_design("mskcc_hai")
-    other = search.prepare(
-        design, procedure.wishes_of(design), ledger.load_claims("mskcc_hai"), seed=1, effort=0.0002
-    )
+def test_stages_hold_models_together(short, hai):
+    found, other = short[0], hai
     # A score of that paper's models is the sum of these.
     score = [legs.named(other, unit) for unit in legs.legs(other, 1.0)[0].bundles]
     named = {leg.name: leg for leg in legs.legs(found, 1.0)}
