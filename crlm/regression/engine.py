@@ -182,6 +182,40 @@ def cox_fit(
     return _spread(cox_fit(data, x[:, informative], ties, quick=quick), informative)
 
 
+def eventless(data: FollowUp, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Columns of two values of which those with an event have but one: their ratio is infinite.
+
+    Parameters
+    ----------
+    data : FollowUp
+        Without late entry and strata, and with an event; of others none is told.
+    x : ndarray, shape (n, p)
+
+    Returns
+    -------
+    (columns, level) : tuple of ndarray of bool, shape (p,) and (n,)
+        Such columns whose other value somebody still had at the first event, and who has it in
+        any of them. As the ratios run away these patients no longer count.
+
+    Examples
+    --------
+    >>> data = FollowUp(np.array([1.0, 2.0, 3.0]), np.array([1, 1, 0]))
+    >>> [found.tolist() for found in eventless(data, np.array([[0.0, 1], [0, 0], [1, 0]]))]
+    [[True, False], [False, False, True]]
+    """
+    columns, level = np.zeros(x.shape[1], dtype=bool), np.zeros(len(x), dtype=bool)
+    if data.entry is not None or data.strata is not None:
+        return columns, level
+    dead = data.event == 1
+    dying, first = x[dead], data.time[dead].min()
+    for j in np.flatnonzero((dying == dying[0]).all(axis=0)):
+        others = x[:, j] != dying[0, j]
+        if len(np.unique(x[others, j])) == 1 and data.time[others].max() >= first:
+            columns[j] = True
+            level |= others
+    return columns, level
+
+
 def weighted_fit(
     data: FollowUp, x: np.ndarray, weights: np.ndarray, ties: str
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -364,15 +398,25 @@ def _lost(data: FollowUp, x: np.ndarray, ties: str) -> Fit:
 def _as_fit(raw: Any, x: np.ndarray) -> Fit:
     coef, var = np.array(raw.coefficients), np.array(raw.var)
     var = var.reshape(len(coef), len(coef))
-    known = ~np.isnan(coef)
+    known, own = ~np.isnan(coef), var.diagonal()
     # Where the information has vanished to the last digit no step can be computed.
-    infinite = known & (np.diag(var) == 0)
-    step, spread = np.abs(var @ np.array(raw.first)), x.std(axis=0)
-    infinite |= known & (spread * np.sqrt(np.abs(np.diag(var))) > _BEYOND)
-    if (step > _RUNNING_AWAY * np.abs(coef))[known].any():
-        least = _RUNNING_AWAY * (1 + spread * np.abs(np.where(known, coef, 0.0)))
-        infinite |= known & (spread * step > least)
+    infinite = known & (own == 0)
+    step, error = np.abs(var @ np.array(raw.first)), np.sqrt(np.abs(own))
+    running = bool((step > _RUNNING_AWAY * np.abs(coef))[known].any())
+    # A spread is no longer than the root of the mean square, which is had for less.
+    if running or (np.sqrt(np.einsum("ij,ij->j", x, x) / len(x)) * error > _BEYOND / 2).any():
+        infinite |= known & _without_end(coef, error, step, x.std(axis=0), running)
     return Fit(coef, var, raw.loglik[0], raw.loglik[1], raw.score, infinite)
+
+
+def _without_end(
+    coef: np.ndarray, error: np.ndarray, step: np.ndarray, spread: np.ndarray, running: bool
+) -> np.ndarray:
+    """Which columns' error or last step is too long for an estimate."""
+    beyond = spread * error > _BEYOND
+    if running:
+        beyond |= spread * step > _RUNNING_AWAY * (1 + spread * np.abs(np.nan_to_num(coef)))
+    return beyond
 
 
 def _spread(fit: Fit, kept: np.ndarray) -> Fit:

@@ -18,7 +18,7 @@ from crlm.causal.propensity import weights_of
 from crlm.multistate import subdistribution
 from crlm.regression.added import added_columns, risk_sets
 from crlm.regression.counting import split_at
-from crlm.regression.engine import FollowUp, cox_fit
+from crlm.regression.engine import FollowUp, cox_fit, eventless
 from crlm.survival.samples import Sample
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ Effect = tuple[float, float, int, int, str]
 Dealt = tuple[np.ndarray, np.ndarray]
 #: Chances of dealt-out exposures stay this far from 0 and 1.
 _LEAST_CHANCE = 1e-6
+_COVARIATE_INFINITE = "no estimate: a covariate's effect is infinite (a level has no event)"
 
 
 @dataclass(frozen=True)
@@ -75,14 +76,30 @@ def _of_fit(data: FollowUp, x: np.ndarray, ties: str, n: int) -> Effect:
         return *nothing, "no estimate: fewer than two events"
     if not np.ptp(x[:, -1]):
         return *nothing, "no estimate: the exposure does not vary"
+    if _runs_away(data, x, ties):
+        return *nothing, _COVARIATE_INFINITE
     fit = cox_fit(data, x, ties)
     if fit.infinite[-1]:
         return *nothing, "no estimate: the effect is infinite (a group has no event)"
     if fit.infinite.any():
-        return *nothing, "no estimate: a covariate's effect is infinite (a level has no event)"
+        return *nothing, _COVARIATE_INFINITE
     if fit.collinear[-1]:
         return *nothing, "no estimate: the covariates determine the exposure"
     return float(fit.coef[-1]), float(np.sqrt(fit.var[-1, -1])), n, events, ESTIMATED
+
+
+def _runs_away(data: FollowUp, x: np.ndarray, ties: str) -> bool:
+    """Whether a covariate's level has no event, while the exposure's ratio is finite.
+
+    The likelihood takes five times as many steps to run away as the same model takes without
+    that level's patients, who no longer count where it ends.
+    """
+    columns, level = eventless(data, x)
+    if columns[-1] or not columns.any():
+        return False
+    left = x[~level][:, ~columns]
+    varies = np.ptp(left, axis=0) > 0
+    return bool(varies[-1] and cox_fit(data.take(~level), left[:, varies], ties).finite[-1])
 
 
 def _cox_dealt(plan: Plan, chosen: Specification, exposures: np.ndarray) -> Dealt | None:
