@@ -33,7 +33,7 @@ def main() -> None:
         "five years": specification.followed_to(frame, 60),
         "from month 6": survival.landmark(frame, 6),
     }
-    times = [time.perf_counter()]
+    times = [time.process_time()]
     plan = specification.declare(
         rules,
         "hai",
@@ -42,16 +42,16 @@ def main() -> None:
         exclusions=["extrahepatic=yes", "two_stage=yes"],
         most=asked.specifications,
     )
-    times.append(time.perf_counter())
+    times.append(time.process_time())
     curve = specification.curve(plan)
-    times.append(time.perf_counter())
+    times.append(time.process_time())
     specification.inference(plan, curve, claim="lower", permutations=asked.permutations)
-    times.append(time.perf_counter())
+    times.append(time.process_time())
     drawn, fitted, tested = (b - a for a, b in zip(times, times[1:], strict=False))
     print(f"Python {platform.python_version()}, n = {len(frame)}, {asked.endpoint} by HAI")
     print(
         f"{len(curve):,} specifications: drawn in {drawn:.1f} s, fitted in {fitted:.1f} s, "
-        f"together {drawn + fitted:.1f} s (goal: below 20 s)"
+        f"together {drawn + fitted:.1f} s of processor (goal: below 8 s)"
     )
     print(f"permutation test, {asked.permutations} permutations: {tested:.1f} s")
     print(f"without an estimate: {(curve['status'] != 'estimated').sum()}")

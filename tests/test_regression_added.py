@@ -9,6 +9,8 @@ from crlm import regression
 from crlm.ledger import ParameterError
 from crlm.regression.added import added_columns
 from crlm.regression.engine import FollowUp, cox_fit
+from crlm.regression.resampled import in_samples
+from crlm.regression.selection import make_problem
 
 
 def observed(late, n=200, seed=5):
@@ -106,6 +108,32 @@ def test_the_limits_are_those_of_the_slow_way(ties):
     limits = np.exp(np.quantile(np.log(table.iloc[:, 1:].loc[keys]), [0.025, 0.975], axis=1))
     np.testing.assert_allclose(quick[["conf_low", "conf_high"]].to_numpy().T, limits, rtol=1e-7)
     assert (quick["n"] == 12).all() and len(quick) == 8
+
+
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+def test_samples_of_two_sided_columns_are_those_of_single_fits(ties):
+    frame = patients(200)
+    rng = np.random.default_rng(2)
+    nth = frame["event"].cumsum()
+    few = np.where(frame["event"], nth <= 2, rng.random(200) < 0.3)
+    frame = frame.assign(
+        entry=np.minimum(rng.integers(0, 6, 200), frame["time"] - 1).clip(lower=0),
+        few=np.where(frame.index % 10 == 9, np.nan, 2.0 + 3 * few),
+    )
+    problem = make_problem(frame, ["sex", "few"], "stage").ordered()
+    draws = rng.integers(200, size=(60, 200))
+    for term in problem.design.terms:
+        found = in_samples(problem, [term], ties, draws)
+        singles = [fitted_alone(problem.take(draw), term, ties) for draw in draws]
+        np.testing.assert_allclose(found[1:], singles, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(found[0], fitted_alone(problem, term, ties), rtol=1e-9)
+    assert np.isnan(found).any() and np.isfinite(found).any()
+
+
+def fitted_alone(problem, term, ties):
+    data, x = problem.cases(list(term.columns))
+    fit = cox_fit(data, x, ties)
+    return np.where(fit.finite, fit.coef, np.nan)
 
 
 def test_the_multivariable_model_may_be_smaller_and_the_seed_decides():

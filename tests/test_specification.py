@@ -10,8 +10,10 @@ from crlm import cohort as cohort_room
 from crlm import endpoints, ledger, regression, scores, specification, survival
 from crlm.ledger import CohortError, ParameterError
 from crlm.reconstruction import certificate
+from crlm.regression import engine
+from crlm.regression.terms import follow_up
 from crlm.report import figures
-from crlm.specification import MEASURES, MISSING, permutation
+from crlm.specification import MEASURES, MISSING, forms, permutation
 
 DESIGN = replace(
     ledger.load_design("mskcc_hai"),
@@ -509,3 +511,36 @@ def test_a_deal_that_informs_no_model_warns_of_nothing(recwarn):
     curve = specification.curve(plan)
     rows = specification.inference(plan, curve, claim="lower", permutations=40)
     assert len(rows) and not [str(w.message) for w in recwarn.list]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_level_without_events_is_told_as_the_long_way_tells_it(seed, monkeypatch):
+    frame = cohort(90, seed=seed, missing=0.2)
+    rare = frame.index % 9 == seed % 9
+    exposed = (frame["hai"] == "yes") & (frame["sex"] == "male")
+    dead = frame["event"] & ~rare & ~(exposed if seed % 2 else False)
+    frame = frame.assign(event=dead, rare=factor(rare.astype(int)))
+    plan = specification.declare({"all": frame}, "hai", [*POOL, "rare"], DESIGN, most=250)
+    quick = specification.curve(plan)
+    monkeypatch.setattr(forms, "_runs_away", lambda *_: False)
+    pd.testing.assert_frame_equal(quick, specification.curve(plan), check_exact=True)
+    assert quick["status"].str.contains("a covariate's effect is infinite").any()
+
+
+def test_no_estimate_beside_a_level_without_events_costs_no_more_steps(monkeypatch):
+    frame = cohort(200, missing=0.0)
+    rare = frame.index < 8
+    frame = frame.assign(event=frame["event"] & ~rare, rare=factor(rare.astype(int)))
+    steps = []
+    call = engine._call
+
+    def counted(*given, **more):
+        steps.append(call(*given, **more))
+        return steps[-1]
+
+    monkeypatch.setattr(engine, "_call", counted)
+    data = follow_up(frame)
+    x = np.column_stack([rare, frame["hai"] == "yes"]).astype(float)
+    told = forms._of_fit(data, x, "efron", 200)
+    assert told[-1].endswith("(a level has no event)")
+    assert len(steps) == 1 and steps[0].iter < 8

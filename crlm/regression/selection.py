@@ -326,16 +326,6 @@ def eliminate(
     return current, steps, None
 
 
-def coefficients(problem: Problem, terms: Sequence[Term], ties: str) -> np.ndarray:
-    """Log hazard ratios of the model of some covariates; NaN where none is finite."""
-    columns = columns_of(terms)
-    data, x = problem.cases(columns)
-    if data.n_events < 2 or not columns:
-        return np.full(len(columns), np.nan)
-    fit = cox_fit(data, x, ties)
-    return np.where(fit.finite, fit.coef, np.nan)
-
-
 def columns_of(terms: Sequence[Term]) -> list[int]:
     """The columns of some covariates."""
     return [column for term in terms for column in term.columns]

@@ -14,13 +14,13 @@ from crlm.ledger import rows
 from crlm.refusals import argument, choice
 from crlm.regression.engine import TIES
 from crlm.regression.models import TESTS, cox, late_note, logistic, univariable
+from crlm.regression.resampled import in_samples
 from crlm.regression.selection import (
     Problem,
     Removal,
     Rule,
     backward,
     chosen_once,
-    coefficients,
     make_problem,
     select,
 )
@@ -232,8 +232,8 @@ def bootstrap_table(
     terms = {term.name: term for term in problem.design.terms}
     models = [("univariable", [terms[name]]) for name in names]
     models.append(("multivariable", [terms[name] for name in joint]))
-    samples = [problem, *map(problem.take, _draws(problem, n_boot, seed))]
-    found = [np.array([coefficients(s, chosen, ties) for s in samples]) for _, chosen in models]
+    draws = _draws(problem, n_boot, seed)
+    found = [in_samples(problem, chosen, ties, draws) for _, chosen in models]
     method = (
         f"Cox, {ties.capitalize()} ties, {100 * conf_level:g} % percentile limits of "
         f"{n_boot} bootstrap samples of patients, seed {seed}"
