@@ -49,7 +49,7 @@ STUDIES = ("ncch_scp", "mskcc_hai")
 NOTHING, RATIOS, MEDIANS = "nothing", "multivariable ratios", "medians by covariate"
 LEFT_OUT = {what.split()[0]: what for what in (NOTHING, RATIOS, MEDIANS)}
 #: Covered: between the 5th and the 95th percentile of the ensemble; within: between its extremes;
-#: forecast: where one more cohort would lie in nine of ten cases.
+#: forecast: where one more cohort would lie in nine of ten cases; members: what each cohort has.
 COLUMNS = (
     "cohort",
     "left_out",
@@ -68,6 +68,7 @@ COLUMNS = (
     "forecast_low",
     "forecast_high",
     "forecast",
+    "members",
 )
 _UNITS = {
     "survival": "points",
@@ -112,12 +113,14 @@ def score(values: Sequence[float], low: float, high: float, logarithm: bool) -> 
     known = np.asarray(values, dtype=float)
     known = known[np.isfinite(known)]
     ends = forecasts.forecast(known, _kind(logarithm))
+    kept = {"members": " ".join(f"{value:.5g}" for value in values)}
     if logarithm:
         known = np.log(known)
         low, high = np.log([low, high])
     if not len(known):
         lost = dict.fromkeys(("median", "low", "high", "lowest", "highest"), np.nan)
-        return lost | {"covered": False, "within": False} | _foreseen(ends, low, high, logarithm)
+        lost |= {"covered": False, "within": False, **kept}
+        return lost | _foreseen(ends, low, high, logarithm)
     least, q05, middle, q95, most = np.quantile(known, [0, 0.05, 0.5, 0.95, 1])
     found = {"median": middle, "low": q05, "high": q95, "lowest": least, "highest": most}
     if logarithm:
@@ -126,6 +129,7 @@ def score(values: Sequence[float], low: float, high: float, logarithm: bool) -> 
         "covered": bool(q05 <= high and low <= q95),
         "within": bool(least <= high and low <= most),
         **_foreseen(ends, low, high, logarithm),
+        **kept,
     }
 
 
@@ -154,7 +158,7 @@ def reread(path: Path, members: int) -> Frame:
         ends = forecasts.from_percentiles(row["low"], row["high"], members, _kind(logarithm))
         truth = np.log(row["truth"]) if logarithm else row["truth"]
         records.append(row | _foreseen(ends, truth, truth, logarithm))
-    return pd.DataFrame(records)[list(COLUMNS)]
+    return pd.DataFrame(records)[[name for name in COLUMNS if name in records[0]]]
 
 
 def name_of(row: Mapping[str, Any], field: str = "estimate") -> str:
@@ -180,7 +184,7 @@ def of_unprinted(
         key, value = comparison.row_key(row), row["estimate"]
         if key in printed:
             continue
-        values = [rows[key]["estimate"] for rows in held if key in rows]
+        values = [rows[key]["estimate"] if key in rows else np.nan for rows in held]
         guess = {"competitor": reader.nothing_new(row), "by_hand": reader.by_hand(row)}
         where = score(values, value, value, row["statistic"] in LOGARITHMS)
         yield {"family": row["family"], "name": name_of(row), "truth": value, **guess, **where}
@@ -282,7 +286,13 @@ def searched(
         print(f"{name}, cohort {seed}: {matched} of {counted} claims", file=sys.stderr, flush=True)
 
     ensembles.ensemble(
-        name, out, size=asked.members, effort=asked.effort, workers=asked.workers, watch=watch
+        name,
+        out,
+        size=asked.members,
+        effort=asked.effort,
+        workers=asked.workers,
+        draw=asked.correlations == "drawn",
+        watch=watch,
     )
     files = [
         (out / str(seed) / "cohort.csv", out / str(seed) / "history.csv")
@@ -385,6 +395,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--members", type=int, default=10, help="cohorts of each print")
     parser.add_argument("--effort", type=float, default=0.02)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--correlations", choices=("drawn", "searched"), default="drawn")
     parser.add_argument("--workbook", type=Path, default=WORKBOOK, help="of the TCIA collection")
     parser.add_argument("--folder", type=Path, help="keep the cohorts here, and go on from it")
     parser.add_argument(

@@ -309,6 +309,12 @@ def _add_reconstruct(commands: argparse._SubParsersAction) -> None:
         metavar="W",
         help="searches at a time, with --ensemble (default: 1)",
     )
+    made.add_argument(
+        "--correlations",
+        choices=("drawn", "searched"),
+        help="of characteristics, where no claim is about them: drawn anew for each cohort "
+        "(default with --ensemble), or left to the search (default of a single cohort)",
+    )
     made.set_defaults(handler=_reconstruct)
 
 
@@ -330,7 +336,12 @@ def _reconstruct(arguments: argparse.Namespace) -> int:
         return _ensemble(arguments)
     out = arguments.out or Path(f"reconstructed-{arguments.study}-{arguments.seed}")
     found = reconstruct(
-        arguments.study, out, seed=arguments.seed, effort=arguments.effort, watch=tell
+        arguments.study,
+        out,
+        seed=arguments.seed,
+        effort=arguments.effort,
+        watch=tell,
+        draw=arguments.correlations == "drawn",
     )
     print(
         f"{found.matched} of {found.counted} claims match, recomputed by other programs than "
@@ -356,6 +367,7 @@ def _ensemble(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         effort=arguments.effort,
         workers=arguments.workers,
+        draw=arguments.correlations != "searched",
         watch=tell,
     )
     pinned = sum(one["verdict"] == "pinned" for one in found["quantities"])

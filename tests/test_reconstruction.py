@@ -443,6 +443,20 @@ def test_an_interrupted_search_ends_where_it_would_have(ncch, short, tmp_path, s
     np.testing.assert_array_equal(resumed.state.x, short[1].x)
 
 
+def test_what_another_search_has_left_is_not_gone_on_from(ncch, short, tmp_path):
+    """A checkpoint of another effort, or of a print with drawn correlations, is passed over."""
+    path = tmp_path / "checkpoint.npz"
+    for effort, draw in ((0.0005, False), (0.001, True)):
+        other = search.prepare(*ncch, seed=3, effort=effort, draw=draw)
+        search.checkpoints.save(other, other.state, {}, 50, path, effort)
+        again = search.prepare(*ncch, seed=3, effort=0.001)
+        assert search.checkpoints.restore(again, path, 0.001) == (0, {}, None)
+    search.checkpoints.save(short[0], short[1], {7: [2]}, 50, path, 0.001)
+    done, lost, best = search.checkpoints.restore(again, path, 0.001)
+    assert (done, lost) == (50, {7: [2]})
+    np.testing.assert_array_equal(best.x, short[1].x)
+
+
 def test_insisting_loses_nothing_and_says_what_stands_in_the_way(ncch):
     found = search.prepare(*ncch, seed=3, effort=0.001)
     every = next(leg for leg in legs.legs(found, 0.001) if leg.name == "joint")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,12 @@ from crlm.reconstruction.arrays import State
 
 
 def save(
-    search: Search, best: State, lost: Mapping[int, list[int]], done: int, checkpoint: Path
+    search: Search,
+    best: State,
+    lost: Mapping[int, list[int]],
+    done: int,
+    checkpoint: Path,
+    effort: float,
 ) -> None:
     """Write the cohort, the best start, the queue, what was lost, and the steps done."""
     parts = {f"now_{k}": part for k, part in enumerate(search.state)}
@@ -23,19 +29,28 @@ def save(
     pairs = [(k, j) for k, others in lost.items() for j in [-1, *others]]
     buffer = io.BytesIO()
     np.savez_compressed(
-        buffer, done=np.array(done), lost=np.array(pairs, dtype=np.int64).reshape(-1, 2), **parts
+        buffer,
+        of=np.array(_asked(search, effort)),
+        done=np.array(done),
+        lost=np.array(pairs, dtype=np.int64).reshape(-1, 2),
+        **parts,
     )
     write_atomically(checkpoint, buffer.getvalue())
 
 
 def restore(
-    search: Search, checkpoint: Path | None
+    search: Search, checkpoint: Path | None, effort: float
 ) -> tuple[int, dict[int, list[int]], State | None]:
-    """Steps done, what was lost so far, the best start; the state is set to where it stood."""
+    """Steps done, what was lost so far, the best start; the state is set to where it stood.
+
+    What another seed, effort or print has left is not gone on from.
+    """
     lost: dict[int, list[int]] = {}
     if checkpoint is None or not checkpoint.is_file():
         return 0, lost, None
     with np.load(checkpoint) as saved:
+        if "of" not in saved or str(saved["of"]) != _asked(search, effort):
+            return 0, lost, None
         for k, part in enumerate(search.state):
             part[...] = saved[f"now_{k}"]
         for k, part in enumerate(search.queue):
@@ -46,3 +61,9 @@ def restore(
                 lost[k].append(j)
         best = State(*(saved[f"best_{k}"] for k in range(len(search.state))))
         return int(saved["done"]), lost, best
+
+
+def _asked(search: Search, effort: float) -> str:
+    """What a search is of, as a checksum: its targets, its seed, its effort."""
+    asked = repr((search.targets, search.seed, float(effort)))
+    return hashlib.sha256(asked.encode()).hexdigest()

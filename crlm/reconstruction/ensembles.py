@@ -28,6 +28,8 @@ TIMES = (12, 24, 36, 48, 60)
 TAU = 60
 _SCORES = ("crs", "game", "m_cs", "tbs")
 _MOST_PAIRS = 300
+#: What certificates do not say of cohorts whose correlations were not drawn.
+SEARCHED = "searched"
 
 
 def ensemble(
@@ -38,6 +40,7 @@ def ensemble(
     seed: int = 1,
     effort: float = 1.0,
     workers: int = 1,
+    draw: bool = True,
     watch: Callable[[int, int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Cohorts from independent seeds, each certified, and what they say together.
@@ -55,6 +58,8 @@ def ensemble(
         Multiplies the steps of each search.
     workers : int
         Searches at a time.
+    draw : bool
+        Whether each cohort is to have correlations of its own where no claim is about them.
     watch : callable, optional
         Called after each cohort with its seed, the claims it matches, and of how many.
 
@@ -64,14 +69,14 @@ def ensemble(
         What ensemble.json holds.
     """
     seeds = range(seed, seed + size)
-    missing = [s for s in seeds if not _is_done(out / str(s), s, effort)]
+    missing = [s for s in seeds if not _is_done(out / str(s), s, effort, draw)]
     if missing:
         design = ledger.load_design(study)
         rehearse(design, wishes_of(design), ledger.load_claims(study))
+    asked = {"effort": effort, "rehearsed": True, "draw": draw}
     with ProcessPoolExecutor(workers) as pool:
         waiting = {
-            pool.submit(reconstruct, study, out / str(s), seed=s, effort=effort, rehearsed=True): s
-            for s in missing
+            pool.submit(reconstruct, study, out / str(s), seed=s, **asked): s for s in missing
         }
         for done in as_completed(waiting):
             found = done.result()
@@ -82,12 +87,13 @@ def ensemble(
     return text
 
 
-def _is_done(folder: Path, seed: int, effort: float) -> bool:
+def _is_done(folder: Path, seed: int, effort: float, draw: bool) -> bool:
     try:
         held = json.loads((folder / "certificate.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return held["settings"]["seed"] == seed and held["settings"]["effort"] == effort
+    asked = {"seed": seed, "effort": effort, "correlations": "drawn" if draw else SEARCHED}
+    return {"correlations": SEARCHED, **held["settings"]}.items() >= asked.items()
 
 
 def summarize(study: str, folders: Sequence[Path]) -> dict[str, Any]:
@@ -108,6 +114,7 @@ def summarize(study: str, folders: Sequence[Path]) -> dict[str, Any]:
         "cohorts": len(folders),
         "seeds": [one["settings"]["seed"] for one in held],
         "effort": held[0]["settings"]["effort"],
+        "correlations": held[0]["settings"].get("correlations", SEARCHED),
         "counted": held[0]["claims"] - held[0]["excluded"],
         "matched": _spread(matched),
         "seconds": _spread(np.array([one["settings"]["seconds"] for one in held])),

@@ -49,6 +49,7 @@ def reconstruct(
     effort: float = 1.0,
     watch: Callable[[Progress], None] | None = None,
     rehearsed: bool = False,
+    draw: bool = False,
 ) -> Outcome:
     """Search a synthetic cohort for a study and write it with its certificate.
 
@@ -66,6 +67,9 @@ def reconstruct(
         Called now and then with a `Progress`.
     rehearsed : bool
         Whether the study was rehearsed already, as for the other seeds of an ensemble.
+    draw : bool
+        Whether the cohort is to have correlations drawn by the seed where no claim is about
+        them, as one of an ensemble.
 
     Raises
     ------
@@ -79,15 +83,16 @@ def reconstruct(
     if not rehearsed:
         rehearse(design, wishes, claims, seed)
     begun = time.monotonic()
-    made = search.prepare(design, wishes, claims, seed, effort)
+    made = search.prepare(design, wishes, claims, seed, effort, draw=draw)
     found = search.run(made, effort=effort, watch=watch, checkpoint=out / "checkpoint.npz")
     seconds = time.monotonic() - begun
     paths = histories.write(design, wishes, made.columns, found.state, seed, out)
-    _tell_source(paths[0], study, seed, effort)
+    _tell_source(paths[0], study, seed, effort, draw)
     verdicts = certificate.certify(design, claims, made.goal, *paths)
     counted = verdicts[verdicts["excluded"] == ""]
     matched = int((counted["verdict"] == "matches").sum())
     settings = {"seed": seed, "effort": effort, "seconds": round(seconds)}
+    settings |= {"correlations": "drawn"} if draw else {}
     certificate.write(out, design, verdicts, settings, found.in_the_way)
     (out / "checkpoint.npz").unlink(missing_ok=True)
     return Outcome(verdicts, matched, len(counted), seconds, out)
@@ -127,11 +132,12 @@ def rehearse(
         return certificate.certify(design, claims, made.goal, *paths)
 
 
-def _tell_source(table: Path, study: str, seed: int, effort: float) -> None:
+def _tell_source(table: Path, study: str, seed: int, effort: float, draw: bool) -> None:
     """Say beside the table that no row of it is a patient."""
+    drawn = " --correlations drawn" if draw else ""
     note = (
-        f"crlm reconstruct {study} --seed {seed} --effort {effort:g} found it; certificate.json "
-        "beside it has every printed number with what it gives."
+        f"crlm reconstruct {study} --seed {seed} --effort {effort:g}{drawn} found it; "
+        "certificate.json beside it has every printed number with what it gives."
     )
     title = "Synthetic cohort, searched from the printed numbers."
     record = {"kind": "reconstructed", "title": title, "note": note}

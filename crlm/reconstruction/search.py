@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from crlm.ledger import Design
-from crlm.reconstruction import annealing, checkpoints, insisting, legs, plan, roughs, start
+from crlm.reconstruction import annealing, checkpoints, drawn, insisting, legs, plan, roughs, start
 from crlm.reconstruction.annealing import Search, copy, matched, met, put, targets_of
 from crlm.reconstruction.arrays import Queue, State
 from crlm.reconstruction.bounds import slopes, standard_errors
@@ -58,12 +58,18 @@ class Found:
 
 
 def prepare(
-    design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame, seed: int, effort: float = 1.0
+    design: Design,
+    wishes: Mapping[str, Any],
+    claims: pd.DataFrame,
+    seed: int,
+    effort: float = 1.0,
+    *,
+    draw: bool = False,
 ) -> Search:
     """Targets, plan and a first cohort.
 
-    Rough cohorts tell which of the counts that a printed p allows lie near, and how many events
-    the printed intervals stand for.
+    Rough cohorts tell which of the counts that a printed p allows lie near, how many events
+    the printed intervals stand for, and around which correlations others are drawn.
 
     Parameters
     ----------
@@ -75,6 +81,9 @@ def prepare(
     seed : int
     effort : float
         Multiplies the steps of the rough cohorts.
+    draw : bool
+        Whether each pair of characteristics that no claim is about wants a correlation that is
+        drawn by the seed.
 
     Raises
     ------
@@ -83,13 +92,15 @@ def prepare(
     """
     aim = goal(design, claims, wishes.get("excluded", {}))
     wanted = _wanted(design, wishes, aim)
-    told = []
+    told, together = [], []
     for k in range(_ROUGHS):
         rough = _compiled(design, wishes, claims, aim, wanted, seed * _ROUGHS + k)
         _roughly(rough, effort)
         told.append(roughs.events_behind(rough))
+        together.append(drawn.correlations(rough) if draw else {})
     pairs = [pair for target in aim.targets for pair in roughs.counted(target, rough)]
     wanted = [*wanted, *pairs, *roughs.event_ranges(rough, told)]
+    wanted += drawn.targets(together, len(rough.state.fate), seed)
     return _compiled(design, wishes, claims, aim, wanted, seed)
 
 
@@ -160,12 +171,12 @@ def run(
     watch : callable, optional
         Called now and then with a `Progress`.
     checkpoint : pathlib.Path, optional
-        Written as the search goes; if it is there, the search goes on from it and ends
-        as it would have without the interruption.
+        Written as the search goes; if it is there and of this search, the search goes on
+        from it and ends as it would have without the interruption.
     """
     begun = time.monotonic()
     first = copy(search.state)
-    done, lost, best = checkpoints.restore(search, checkpoint)
+    done, lost, best = checkpoints.restore(search, checkpoint, effort)
     best = best or first
     for number, step in enumerate(legs.schedule(search, effort)):
         if number < done:
@@ -178,7 +189,7 @@ def run(
             put(search, best)
         if number % _TELL == _TELL - 1:
             if checkpoint:
-                checkpoints.save(search, best, lost, number + 1, checkpoint)
+                checkpoints.save(search, best, lost, number + 1, checkpoint, effort)
             if watch:
                 watch(_progress(search, step, cost, time.monotonic() - begun))
     annealing.settle(search)

@@ -42,7 +42,8 @@ class Target:
     absolute : bool
         Whether the interval is that of |value|: a test whose side is not known.
     origin : str
-        "claim"; "implied" by print; "prior", a soft range; the ways that lead to a claim:
+        "claim"; "implied" by print; "prior", a soft range; "drawn", what one cohort of an
+        ensemble is to have where print says nothing; the ways that lead to a claim:
         "slope" to a printed median, "error" to the limits of a ratio.
     """
 

@@ -11,8 +11,8 @@ from crlm.ledger import Design
 from crlm.reconstruction.models import model_of
 from crlm.reconstruction.targets import Target
 
-#: A printed number counts this much, a soft range that.
-_OF_ORIGIN = {"claim": 1.0, "implied": 1.0, "prior": 0.5, "slope": 1.0, "error": 1.0}
+#: A printed number counts this much, a soft range that, a correlation that was drawn less.
+_OF_ORIGIN = {"claim": 1.0, "implied": 1.0, "prior": 0.5, "slope": 1.0, "error": 1.0, "drawn": 0.3}
 #: What all of a row, a median or a p hangs on.
 _DECISIVE = 3.0
 #: A number printed repeatedly counts more: by the root of how often, up to this.

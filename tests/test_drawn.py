@@ -1,0 +1,110 @@
+"""Correlations drawn anew for each cohort of an ensemble: which pairs, how far, and followed."""
+
+import json
+
+import numpy as np
+import pytest
+
+from crlm import ledger
+from crlm.reconstruction import drawn, ensembles, procedure, search
+from crlm.reconstruction.annealing import attained
+from crlm.reconstruction.models import levels_of
+
+
+@pytest.fixture(scope="module")
+def study():
+    design = ledger.load_design("mskcc_hai")
+    return design, procedure.wishes_of(design), ledger.load_claims("mskcc_hai")
+
+
+@pytest.fixture(scope="module")
+def made(study):
+    return search.prepare(*study, seed=1, effort=0.0005, draw=True)
+
+
+def of_drawn(made):
+    return [(k, t) for k, t in enumerate(made.targets) if t.origin == "drawn"]
+
+
+def middles(made):
+    return {t.quantity.columns: (t.low + t.high) / 2 for _, t in of_drawn(made)}
+
+
+def test_a_single_search_draws_nothing(study):
+    one = search.prepare(*study, seed=1, effort=0.0005)
+    assert not of_drawn(one)
+
+
+def test_each_pair_that_no_claim_is_about_has_one_and_no_other(study, made):
+    """Table 1 tells each characteristic by treatment; of the others among each other it is mute."""
+    pairs = [{name.partition("=")[0] for name in pair} for pair in middles(made)]
+    assert not any("hai" in pair for pair in pairs)
+    assert {"age", "size_cm"} in pairs and {"age", "kras"} in pairs
+    # A declared range stands in reconstruction.toml; both of one unit change hands together.
+    assert {"cea", "size_cm"} not in pairs and {"timing", "dfi_months"} not in pairs
+    assert len(set(middles(made))) == len(of_drawn(made))
+
+
+def test_a_category_of_several_levels_is_drawn_level_by_level():
+    design = ledger.load_design("ncch_scp")
+    wishes, claims = procedure.wishes_of(design), ledger.load_claims("ncch_scp")
+    told = drawn.correlations(search.begin(design, wishes, claims, seed=1))
+    codon = {a.partition("=")[2] for a, b in told if a.startswith("kras_codon") and b == "age"}
+    assert codon == set(levels_of(design, "kras_codon")[1:])
+
+
+def test_drawn_correlations_are_no_claims(made):
+    worth = made.worth()
+    assert of_drawn(made) and not any(worth[k] for k, _ in of_drawn(made))
+    assert {made.own_weights()[k] for k, _ in of_drawn(made)} == {0.3}
+
+
+def test_another_seed_draws_others_around_the_rough_cohorts():
+    """400 pairs: a mean of 0.1, a standard deviation of sqrt(0.12² + 1/100) = 0.156."""
+    told = [{(f"a{k}", "b"): rough for k in range(400)} for rough in (0.0, 0.1, 0.1, 0.9)]
+    one, other = (drawn.targets(told, 100, seed) for seed in (1, 2))
+    values = np.array([(t.low + t.high) / 2 for t in one])
+    assert values.mean() == pytest.approx(0.1, abs=0.03)
+    assert values.std() == pytest.approx(0.156, abs=0.02)
+    assert one == drawn.targets(told, 100, 1) and one != other
+    strong = drawn.targets([{(f"a{k}", "b"): 0.94 for k in range(400)}], 100, 1)
+    assert max((t.low + t.high) / 2 for t in strong) <= 0.95 + 1e-12
+
+
+def test_a_correlation_is_that_of_the_search(made):
+    """The same number as the compiled kernel's, missing values passed over."""
+    search.annealing.settle(made)
+    told, values = drawn.correlations(made), attained(made, made.state)
+    kernel = {t.quantity.columns: values[k] for k, t in of_drawn(made)}
+    assert {"cea", "kras"} & {name for pair in kernel for name in pair} == {"cea", "kras"}
+    assert {pair: told[pair] for pair in kernel} == pytest.approx(kernel, abs=1e-12)
+
+
+def test_a_search_follows_what_was_drawn(study):
+    """The cohort's correlations go with the drawn ones (0.51); without drawing they do not."""
+    made = [search.prepare(*study, seed=2, effort=0.003, draw=draw) for draw in (True, False)]
+    aims, found = middles(made[0]), []
+    for one in made:
+        search.run(one, effort=0.003)
+        told = drawn.correlations(one)
+        found.append(np.corrcoef(list(aims.values()), [told[pair] for pair in aims])[0, 1])
+    assert found[0] > 0.35 and abs(found[1]) < 0.25
+
+
+def test_an_ensemble_says_which_it_is_and_does_not_take_one_for_the_other(tmp_path):
+    asked = {"size": 2, "effort": 0.0005}
+    held = ensembles.ensemble("ncch_scp", tmp_path, **asked)
+    assert held["correlations"] == "drawn"
+    told = json.loads((tmp_path / "1" / "certificate.json").read_text("utf-8"))["settings"]
+    assert told["correlations"] == "drawn"
+    note = (tmp_path / "1" / "cohort.source.toml").read_text("utf-8")
+    assert "--correlations drawn" in note
+    done = [ensembles._is_done(tmp_path / "1", 1, 0.0005, draw) for draw in (True, False)]
+    assert done == [True, False]
+
+
+def test_a_certificate_without_a_word_on_correlations_is_of_a_search_that_drew_none():
+    folder = ledger.data_folder() / "mskcc_hai"
+    settings = json.loads((folder / "certificate.json").read_text("utf-8"))["settings"]
+    asked = folder, settings["seed"], settings["effort"]
+    assert [ensembles._is_done(*asked, draw) for draw in (True, False)] == [False, True]
