@@ -1,6 +1,6 @@
 """How often ensembles hold the truth, cohort by cohort and kind by kind, as Markdown.
 
-    python benchmarks/coverage.py real_cohorts_drawn.csv [--ten FILE]
+    python benchmarks/coverage_by_kind.py real_cohorts_drawn.csv [--ten FILE]
 
 Reads tables of `real_cohorts.py` that keep their members. Beside the truth each cohort of an
 ensemble is held against the others: what a truth that were one more of them would come to.
@@ -37,8 +37,12 @@ def members_of(found: Frame) -> list[np.ndarray]:
     [0.6, nan, 0.7]
     """
     held = [np.array(text.split(), dtype=float) for text in found["members"]]
-    ratios = ["ratio" in family or "interaction" in family for family in found["family"]]
-    return [np.log(one) if log else one for one, log in zip(held, ratios, strict=True)]
+    pairs = zip(held, _is_ratio(found["family"]), strict=True)
+    return [np.log(one) if log else one for one, log in pairs]
+
+
+def _is_ratio(families: pd.Series) -> np.ndarray:
+    return families.str.contains("ratio|interaction").to_numpy(bool)
 
 
 def exchangeable(found: Frame) -> Frame:
@@ -64,9 +68,9 @@ def widths(found: Frame, ten: Frame | None = None) -> pd.Series:
         for key, values in zip(_keys(found), members_of(found), strict=True)
     }
     if ten is not None:
-        log = ten["family"].str.contains("ratio|interaction")
-        ends = ten[["low", "high"]].where(~log, np.log(ten[["low", "high"]]))
-        spans |= dict(zip(_keys(ten), ends["high"] - ends["low"], strict=True))
+        ends, log = ten[["low", "high"]].to_numpy(float), _is_ratio(ten["family"])
+        ends[log] = np.log(ends[log])
+        spans |= dict(zip(_keys(ten), ends[:, 1] - ends[:, 0], strict=True))
     reach = []
     for values in members_of(found):
         low, high = forecasts.forecast(values[np.isfinite(values)], "")
