@@ -87,6 +87,11 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def as_json(thing: object) -> str:
+    """A record, plan or notebook as the text of its file."""
+    return json.dumps(thing, indent=1, ensure_ascii=False) + "\n"
+
+
 def csv_bytes(frame: pd.DataFrame) -> bytes:
     """A frame as CSV that Excel opens as it is meant: UTF-8 with its mark, no text a formula.
 

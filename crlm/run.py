@@ -29,8 +29,8 @@ from crlm.render import quick_imports, render
 #: Parameters that hold a file: shown and recorded by file name alone.
 FILES = ("cohort_path", "history_path", "codebook_path")
 
-# A kernel keeps its own messages to itself, and what it ran out of the user's IPython history.
-_QUIET = ["--log-level=50", "--HistoryManager.hist_file=:memory:"]
+#: A kernel keeps its own messages to itself, and what it ran out of the user's IPython history.
+QUIET = ["--log-level=50", "--HistoryManager.hist_file=:memory:"]
 
 _HANDLES = 100
 _OF_THE_ENGINE = ("DeadKernelError", "OutOfTimeError")
@@ -201,12 +201,12 @@ def _make(
         "commit": home.commit(),
     }
     tidy(notebook, own=is_own(values), safe=bool(safe))
-    _write(made / f"{study}.ipynb", _as_json(notebook))
+    _write(made / f"{study}.ipynb", files.as_json(notebook))
     _write(made / f"{study}.html", render(notebook))
     lacks = _beside(asked, notebook, study, made) if asked.pieces and not failure else []
     written = sorted(path for path in made.rglob("*") if path.is_file())
     record["files_sha256"] = {p.relative_to(made).as_posix(): checksum(p) for p in written}
-    _write(made / f"{study}.json", _as_json(record))
+    _write(made / f"{study}.json", files.as_json(record))
     if asked.crate:
         archive = made / f"{study}_crate.zip"
         with _spared(lacks, archive):
@@ -260,10 +260,6 @@ def _refuse_unattacked(study: str, k: int, failure: Any, made: Path) -> None:
 
 def _write(path: Path, text: str) -> None:
     path.write_bytes(text.encode("utf-8"))
-
-
-def _as_json(record: Any) -> str:
-    return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
 
 
 def _refuse_changed(study: str, names: list[str], code: bool) -> None:
@@ -320,7 +316,7 @@ def in_memory(
                 ENGINE,
                 notebook,
                 "python3",
-                extra_arguments=_QUIET,
+                extra_arguments=QUIET,
                 progress_bar={"desc": source.stem, "leave": False} if progress else False,
                 **engine,
             )

@@ -30,7 +30,6 @@ def frame(*records):
 
 
 def runs_of(keys, **values):
-    line = {"status": "finished", "cell": 0, "error": ""}
     return [
         {
             "key": key,
@@ -39,7 +38,8 @@ def runs_of(keys, **values):
             "cohort": "",
             "status": "finished",
             "table": "t",
-            "line": line,
+            "cell": 0,
+            "error": "",
             "report": True,
             "record": {},
             "values": {name: given[number - 1] for name, given in values.items()},

@@ -16,8 +16,12 @@ from crlm.ledger import KEYS, load_claims, studies
 from crlm.numbers import counted
 from crlm.refusals import did_you_mean, listing
 
-#: What tells two results apart, beside the run.
-APART = (*KEYS, "study", "unit")
+#: By which a printed number is known; and what tells two results apart, beside the run.
+_PRINTED = (*KEYS, "study")
+APART = (*_PRINTED, "unit")
+
+#: Printed numbers by their keys, in the papers' order.
+Claims = Mapping[tuple[str, ...], Mapping[str, Any]]
 
 _MOST = 6
 _MOST_SPLIT = 12
@@ -34,8 +38,6 @@ class Effect:
         For the head of a column and over a chart; without the unit.
     statistic, unit, model : str
         As in the result rows; a model that several share is "".
-    texts : dict of str to str
-        The estimate as a safe report prints it, by the run's key, where that is a text of its own.
     values : dict of str to tuple of float
         Estimate and limits by the run's key; limits may be missing (nan).
     drawn : bool
@@ -44,6 +46,8 @@ class Effect:
         The printed value in the rows' unit; None where print has none that can be drawn.
     printed : str
         The printed value as text with its unit, maybe empty.
+    texts : dict of str to str
+        The estimate as a safe report prints it, by the run's key, where that is a text of its own.
     """
 
     label: str
@@ -64,10 +68,9 @@ class Effect:
     @property
     def neutral(self) -> float | None:
         """The value that says "no difference": 1 for a ratio, 0 for a difference, else None."""
-        if self.is_ratio:
-            return 1.0
         difference = self.statistic.endswith("difference")
-        return 0.0 if difference or self.statistic in ("coefficient", "smd") else None
+        zero = difference or self.statistic in ("coefficient", "smd")
+        return 1.0 if self.is_ratio else 0.0 if zero else None
 
     def text(self, value: float) -> str:
         """A value without its unit, as every report prints it."""
@@ -88,20 +91,8 @@ def with_unit(shown: str, unit: str) -> str:
     return f"{shown} {unit}" if unit and shown not in ("not reached", numbers.HIDDEN) else shown
 
 
-def converted(value: float, unit: str, wanted: str) -> float | None:
-    """A value in another unit; None where the two do not measure the same.
-
-    Days are not converted: papers count 30 or 30.44 of them in a month.
-    """
-    if unit == wanted:
-        return value
-    if unit in _MONTHS and wanted in _MONTHS and math.isfinite(value):
-        return value * _MONTHS[unit] / _MONTHS[wanted]
-    return None
-
-
 def effects(
-    rows: pd.DataFrame, claims: pd.DataFrame, wanted: Iterable[Mapping[str, Any]]
+    rows: pd.DataFrame, claims: Claims, wanted: Sequence[Mapping[str, Any]]
 ) -> tuple[list[Effect], list[str]]:
     """The effects that a grid names, else the paper's own; and sentences on what is not as named.
 
@@ -109,9 +100,9 @@ def effects(
     ----------
     rows : pandas.DataFrame
         From `collecting.all_rows`.
-    claims : pandas.DataFrame
+    claims : mapping
         From `known_claims`.
-    wanted : iterable of mappings
+    wanted : sequence of mappings
         Entries of `effects`: keys of a result row, each a value, a list of values, or text in
         which * stands for anything.
 
@@ -135,13 +126,15 @@ def effects(
     return found, notes
 
 
-def known_claims(names: Iterable[str]) -> pd.DataFrame:
+def known_claims(names: Iterable[str]) -> Claims:
     """The printed numbers of the studies that the batch has and the ledger knows."""
-    frames = [load_claims(name).assign(study=name) for name in sorted(set(names) & set(studies()))]
-    if not frames:
-        return pd.DataFrame()
-    claims = pd.concat(frames, ignore_index=True)
-    return claims[(claims["kind"] == "number") & (claims["field"] == "estimate")]
+    found: dict[tuple[str, ...], Mapping[str, Any]] = {}
+    for name in sorted(set(names) & set(studies())):
+        claims = load_claims(name).assign(study=name)
+        claims = claims[(claims["kind"] == "number") & (claims["field"] == "estimate")]
+        for claim in _keyed(claims).to_dict("records"):
+            found.setdefault(tuple(claim[key] for key in _PRINTED), claim)
+    return found
 
 
 def _keyed(rows: pd.DataFrame) -> pd.DataFrame:
@@ -155,150 +148,116 @@ def _keyed(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _named(
-    keyed: pd.DataFrame, claims: pd.DataFrame, entry: Mapping[str, Any]
+    keyed: pd.DataFrame, claims: Claims, entry: Mapping[str, Any]
 ) -> tuple[list[Effect], list[str]]:
     keys = {"statistic": "hazard_ratio"} | {k: v for k, v in entry.items() if k in APART}
     fits = pd.Series(True, index=keyed.index)
     for name, value in keys.items():
-        fits &= _fitting(keyed[name], name, value)
+        fits &= _fitting(keyed[name], value)
     part = keyed[fits]
     if part.empty:
         return [], [f"effects: {_nothing(keyed, keys)}"]
-    parts, told = _split(part)
-    made, notes = [], []
-    for number, one in enumerate(parts[:_MOST_SPLIT]):
-        effect, repeated = _effect(one, claims, keys, entry, told)
-        made.append(effect)
-        notes += [repeated] if repeated else []
-        if number == 0 and told:
-            notes.insert(0, _told_apart(len(parts), told, keys))
-    return made, notes
+    # The keys in which the results of one run differ, or that no two results may share.
+    told = [name for name in APART if part.groupby("run")[name].nunique().max() > 1]
+    always = ("study", "statistic", "unit")
+    told += [name for name in always if name not in told and part[name].nunique() > 1]
+    parts = [one for _, one in part.groupby(told, sort=False)] if told else [part]
+    notes = [_told_apart(len(parts), told, keys)] if told else []
+    made, repeated = zip(
+        *(_effect(one, claims, keys, entry, told) for one in parts[:_MOST_SPLIT]), strict=True
+    )
+    return list(made), [*notes, *filter(None, repeated)]
 
 
-def _fitting(column: pd.Series, name: str, value: Any) -> pd.Series:
-    wanted = [_as_text(name, one) for one in (value if isinstance(value, list) else [value])]
-    pattern = "|".join(re.escape(one).replace(r"\*", ".*") for one in wanted)
-    return column.str.fullmatch(pattern)
+def _fitting(column: pd.Series, value: Any) -> pd.Series:
+    wanted = [f"{v:g}" if isinstance(v, float) else str(v) for v in _several(value)]
+    return column.str.fullmatch("|".join(re.escape(one).replace(r"\*", ".*") for one in wanted))
 
 
-def _as_text(name: str, value: Any) -> str:
-    return f"{float(value):g}" if name == "time" and value != "" else str(value)
+def _several(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _nothing(keyed: pd.DataFrame, keys: Mapping[str, Any]) -> str:
     """Why no row fits: the first key whose value no row has, or all of them together."""
     for name, value in keys.items():
-        if not _fitting(keyed[name], name, value).any():
+        if not _fitting(keyed[name], value).any():
             known = sorted(set(keyed[name]) - {""})
             hint = f"{did_you_mean(str(value), known)} There is: {listing(known, 12) or 'none'}."
             return f"no result row has {name} {value!r}.{hint}"
-    listed = ", ".join(f"{name} {value!r}" for name, value in keys.items())
-    return f"no result row has all of these together: {listed}."
+    return f"no result row has all of these together: {_listed(keys)}."
 
 
-def _split(part: pd.DataFrame) -> tuple[list[pd.DataFrame], list[str]]:
-    """The rows of one entry as one part a result, and the keys in which the parts differ."""
-    names = [name for name in APART if part.groupby("run")[name].nunique().max() > 1]
-    always = ("study", "statistic", "unit")
-    names += [n for n in always if n not in names and part[n].nunique() > 1]
-    if not names:
-        return [part], []
-    return [one for _, one in part.groupby(names, sort=False)], names
+def _listed(keys: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value!r}" for name, value in keys.items())
 
 
 def _told_apart(count: int, names: list[str], keys: Mapping[str, Any]) -> str:
-    listed = ", ".join(f"{name} {value!r}" for name, value in keys.items())
     drawn = "each has a chart of its own"
     if count > _MOST_SPLIT:
         drawn = f"the first {_MOST_SPLIT} have a chart each; name more keys to see others"
-    return f"effects: {listed} fits {count} results that differ in {', '.join(names)}; {drawn}."
+    differ = f"fits {count} results that differ in {', '.join(names)}"
+    return f"effects: {_listed(keys)} {differ}; {drawn}."
 
 
 def _effect(
     part: pd.DataFrame,
-    claims: pd.DataFrame,
+    claims: Claims,
     keys: Mapping[str, Any],
     entry: Mapping[str, Any],
     told: list[str],
 ) -> tuple[Effect, str]:
+    """A result out of its rows; and a word on runs that have two answers, which then have none."""
     same = {name: part[name].iloc[0] for name in APART if part[name].nunique() == 1}
-    shown = {name: same.get(name, _listed(keys.get(name, ""))) for name in APART}
-    label = str(entry.get("label", "")) or label_of(shown)
+    asked = {name: " / ".join(map(str, _several(keys.get(name, "")))) for name in APART}
+    label = str(entry.get("label", "")) or label_of({**asked, **same})
     if entry.get("label") and told:
         label += f": {apart(told, {name: part[name].iloc[0] for name in APART})}"
-    values, repeated = _values(part)
-    unit, model = same.get("unit", ""), same.get("model", "")
-    published, printed = _print(claims, same, unit)
-    made = Effect(label, same["statistic"], unit, values, True, published, printed, model)
+    values, texts, twice = {}, {}, set()
+    columns = ["run", "method", "estimate", "conf_low", "conf_high"]
+    for run, method, *three in part[columns].itertuples(index=False, name=None):
+        if str(values.setdefault(run, tuple(three))) != str(tuple(three)):
+            twice.add(run)
+        shown = numbers.restored(three[0], str(method))
+        if isinstance(shown, numbers.Shown):
+            texts[run] = shown.text
+    values = {run: three for run, three in values.items() if run not in twice}
+    unit = same.get("unit", "")
+    made = Effect(label, same["statistic"], unit, values, True, None, "", same.get("model", ""))
+    claim = claims.get(tuple(same.get(name) for name in _PRINTED))
+    published, printed = _in_unit(claim, unit) if claim else (None, "")
     if "published" in entry:
         published = float(entry["published"])
         printed = with_unit(made.text(published), unit)
-        made = replace(made, published=published, printed=printed)
-    left = f"{counted(repeated, 'run')} left out, with two different numbers under the same keys"
-    return replace(made, texts=_texts(part)), f"{label}: {left}." if repeated else ""
-
-
-def _listed(value: Any) -> str:
-    return " / ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _values(part: pd.DataFrame) -> tuple[dict[str, tuple[float, float, float]], int]:
-    """Estimate and limits by run; and how many runs have two answers, which then have none."""
-    found: dict[str, tuple[float, float, float]] = {}
-    twice = set()
-    names = ["run", "estimate", "conf_low", "conf_high"]
-    for key, *three in part[names].itertuples(index=False, name=None):
-        if str(found.setdefault(key, tuple(three))) != str(tuple(three)):
-            twice.add(key)
-    return {key: three for key, three in found.items() if key not in twice}, len(twice)
-
-
-def _texts(part: pd.DataFrame) -> dict[str, str]:
-    """What a safe report prints for an estimate, where its digits would say more than it does."""
-    told = part[["run", "estimate", "method"]].itertuples(index=False, name=None)
-    found = {run: numbers.restored(value, str(method)) for run, value, method in told}
-    return {run: shown.text for run, shown in found.items() if isinstance(shown, numbers.Shown)}
+    left = f"{label}: {counted(len(twice), 'run')} left out, with two different numbers under the "
+    made = replace(made, published=published, printed=printed, texts=texts)
+    return made, f"{left}same keys." if twice else ""
 
 
 # ---- the paper's own --------------------------------------------------------
 
 
-def _usual(keyed: pd.DataFrame, claims: pd.DataFrame, ending: str) -> list[Effect]:
+def _usual(keyed: pd.DataFrame, claims: Claims, ending: str) -> list[Effect]:
     """The results of one kind that the paper prints, in its order; else the most frequent."""
     fitting = keyed[keyed["statistic"].str.endswith(ending)]
-    parts = {key: part for key, part in fitting.groupby([*KEYS, "study"], sort=False)}
-    printed = claims[claims["statistic"].str.endswith(ending)] if len(claims) else claims
-    chosen = [
-        key for key in dict.fromkeys(map(_claim_key, printed.to_dict("records"))) if key in parts
-    ]
+    parts = dict(list(fitting.groupby(list(_PRINTED), sort=False)))
+    chosen = [key for key in claims if key in parts]
     chosen = chosen or sorted(parts, key=lambda key: -parts[key]["run"].nunique())
     made = [_effect(parts[key], claims, {}, {}, [])[0] for key in chosen[:_MOST]]
     return [replace(one, drawn=ending == "_ratio") for one in made]
 
 
-def _claim_key(claim: Mapping[str, Any]) -> tuple[str, ...]:
-    time = "" if pd.isna(claim["time"]) else f"{claim['time']:g}"
-    texts = {name: "" if pd.isna(claim[name]) else str(claim[name]) for name in (*KEYS, "study")}
-    return tuple({**texts, "time": time}.values())
-
-
-def _print(claims: pd.DataFrame, same: Mapping[str, str], unit: str) -> tuple[float | None, str]:
-    """The printed number of a result: in the rows' unit, and as text with its unit."""
-    if not all(name in same for name in (*KEYS, "study")):
-        return None, ""
-    wanted = tuple(same[name] for name in (*KEYS, "study"))
-    for claim in claims.to_dict("records"):
-        if _claim_key(claim) == wanted:
-            return _in_unit(claim, unit)
-    return None, ""
-
-
 def _in_unit(claim: Mapping[str, Any], unit: str) -> tuple[float | None, str]:
-    printed_in = claim["unit"] if isinstance(claim["unit"], str) else ""
+    """A printed number in the rows' unit, None where it cannot be drawn; and its text.
+
+    Days are not converted: papers count 30 or 30.44 of them in a month.
+    """
+    value, printed_in = float(claim["value"]), claim["unit"]
     text = with_unit(str(claim["printed"]), printed_in)
-    value = converted(float(claim["value"]), printed_in, unit)
-    if value is None or claim["operator"] != "=":
+    in_months = unit in _MONTHS and printed_in in _MONTHS and math.isfinite(value)
+    if claim["operator"] != "=" or not (in_months or printed_in == unit):
         return None, text
     if printed_in in ("", unit):
         return value, text
+    value *= _MONTHS[printed_in] / _MONTHS[unit]
     return value, f"{round(value, 2):g} {unit} (printed {text})"

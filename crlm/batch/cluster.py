@@ -13,14 +13,12 @@ import functools
 import json
 import logging
 import os
-import queue
 import re
 import shutil
-import time
 import warnings
 from collections.abc import Sequence
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from crlm import manifest, refusals, run, scratch
@@ -33,6 +31,11 @@ _INSTALL = (
     "Install the same Python, packages (requirements.lock) and checkout of crlm on all machines; "
     "no run was changed, the same command goes on."
 )
+_GONE = (
+    "The Dask scheduler at {address} is gone, or was started anew. Finished runs are kept; "
+    "start the same command again when it is back."
+)
+_KILLED = "the workers that tried this run died; memory that ran out does this"
 _OTHER = f"A worker has no crlm, or another version of it. {_INSTALL}"
 
 
@@ -59,60 +62,44 @@ def on_scheduler(jobs: Sequence[dict[str, Any]], address: str) -> workers.Outcom
         If dask.distributed is not installed, or the scheduler does not answer or is lost.
     """
     client = _connect(address)
-    done: queue.Queue[Any] = queue.Queue()
-    futures = {}
+    gone = CrlmError(_GONE.format(address=address))
+    waiting: dict[str, Any] = {}
+
+    def submit(job: dict[str, Any]) -> Any:
+        key = f"crlm-{job['key']}-{os.getpid()}"
+        future = client.submit(perform, packed(job, about), key=key, pure=False, retries=1)
+        return waiting.setdefault(job["key"], future)
+
+    def outcome(future: Any, job: dict[str, Any]) -> dict[str, Any]:
+        del waiting[job["key"]]
+        error = future.exception() if future.status == "error" else None
+        # Dropped, which is no fault of the run.
+        if future.status in ("cancelled", "lost", "pending"):
+            raise gone
+        if isinstance(error, (WorkerError, ImportError, AttributeError)):
+            raise WorkerError(str(error) if isinstance(error, WorkerError) else _OTHER)
+        found = _unpacked(future, error, job)
+        future.release()
+        return found
+
+    def check() -> None:
+        if client.status != "running":
+            raise gone
+
     try:
         about = _about()
         _check_machines(client, about)
-        for job in jobs:
-            key = f"crlm-{job['key']}-{os.getpid()}"
-            future = client.submit(perform, packed(job, about), key=key, pure=False, retries=1)
-            futures[key] = (future, job)
-            future.add_done_callback(lambda ended: done.put(ended.key))
-        for _ in jobs:
-            while done.empty():
-                _check_connected(client, address)
-                yield None
-                time.sleep(0.1)
-            future, job = futures.pop(done.get())
-            _check_kept(future, address)
-            yield _unpacked(future, job)
-            future.release()
+        yield from workers.ended(jobs, submit, outcome, check)
     finally:
-        _let_go(client, [future for future, _ in futures.values()])
-
-
-def _let_go(client: Any, futures: list[Any]) -> None:
-    """Take back what has not run; a scheduler that is gone has nothing to take back."""
-    with contextlib.suppress(Exception):
-        if client.status == "running":
-            client.cancel(futures, force=True)
-    with contextlib.suppress(Exception):
-        client.close(timeout=2)
+        # What has not run is taken back; a scheduler that is gone has nothing to take back.
+        with contextlib.suppress(Exception):
+            check()
+            client.cancel(list(waiting.values()), force=True)
+        with contextlib.suppress(Exception):
+            client.close(timeout=2)
 
 
 # ---- the scheduler and its machines -----------------------------------------
-
-
-def _gone(address: str) -> CrlmError:
-    return CrlmError(
-        f"The Dask scheduler at {address} is gone, or was started anew. Finished runs are kept; "
-        "start the same command again when it is back."
-    )
-
-
-def _check_connected(client: Any, address: str) -> None:
-    if client.status != "running":
-        raise _gone(address)
-
-
-def _check_kept(future: Any, address: str) -> None:
-    """Refuse to go on when a run was dropped, which is no fault of the run."""
-    if future.status in ("cancelled", "lost", "pending"):
-        raise _gone(address)
-    error = future.exception() if future.status == "error" else None
-    if isinstance(error, (WorkerError, ImportError, AttributeError)):
-        raise WorkerError(str(error) if isinstance(error, WorkerError) else _OTHER)
 
 
 def _about() -> dict[str, Any]:
@@ -262,51 +249,44 @@ def perform(job: dict[str, Any]) -> dict[str, Any]:
     about = _about()
     if about != job["about"]:
         raise WorkerError(f"A worker has {_difference(job['about'], about)}. {_INSTALL}")
-    handles: list[int] = []
-    try:
-        with scratch.private() as folder:
-            return _perform(_unpack(job, folder, handles))
-    finally:
-        for handle in handles:
-            os.close(handle)
+    with contextlib.ExitStack() as held:
+        folder = held.enter_context(scratch.private())
+        there = _unpack(job, folder, held)
+        made = folder / "out"
+        maker = _maker(workers.imports_of(there["notebook"]))
+        outcome = maker.run({**there, "folder": str(made)})
+        if outcome["status"] == "lost":
+            raise CrlmError(outcome["error"])
+        return {**outcome, "files": {path.name: path.read_bytes() for path in made.glob("*")}}
 
 
-def _perform(job: dict[str, Any]) -> dict[str, Any]:
-    made = Path(f"{job['part']}-1")
-    outcome = _maker(workers.imports_of(job["notebook"])).run({**job, "folder": str(made)})
-    if outcome["status"] == "lost":
-        raise CrlmError(outcome["error"])
-    files = {p.name: p.read_bytes() for p in sorted(made.glob("*"))} if made.is_dir() else {}
-    return {**outcome, "files": files}
-
-
-def _unpack(job: dict[str, Any], folder: Path, handles: list[int]) -> dict[str, Any]:
+def _unpack(job: dict[str, Any], folder: Path, held: contextlib.ExitStack) -> dict[str, Any]:
     """Give a job's files paths here, one folder for each of theirs, so that names do not meet."""
     places: dict[str, str] = {}
-    folders: dict[str, Path] = {}
+    folders: dict[PurePosixPath, Path] = {}
     for path, data in job["contents"].items():
-        parent = path.rpartition("/")[0] or path.rpartition("\\")[0]
-        place = folders.setdefault(parent, folder / f"in{len(folders)}")
+        named = _named(path)
+        place = folders.setdefault(named.parent, folder / f"in{len(folders)}")
         place.mkdir(mode=0o700, exist_ok=True)
-        target = place / path.replace("\\", "/").rpartition("/")[2]
-        handle = scratch.put(target, data)
-        handles += [] if handle is None else [handle]
-        places[path] = str(target)
+        handle = scratch.put(place / named.name, data)
+        if handle is not None:
+            held.callback(os.close, handle)
+        places[path] = str(place / named.name)
     values = {
         name: places.get(value, value) if name in run.FILES else value
         for name, value in job["parameters"].items()
     }
-    left = {name: value for name, value in job.items() if name not in ("contents", "about")}
     files = [{**file, "path": places.get(file["path"]) or _ours(file)} for file in job["files"]]
-    return {
-        **left,
-        "notebook": places[job["notebook"]],
-        "parameters": values,
-        "files": files,
-        # What runs find stays on their machine: the driver's folders are not there.
-        "lent": {"shelves": [str(folders[s]) for s in job["lent"]["shelves"] if s in folders]},
-        "part": str(folder / "out"),
-    }
+    # What runs find stays on their machine: the driver's folders are not there.
+    shelves = [str(folders[s]) for s in map(_named, job["lent"]["shelves"]) if s in folders]
+    there = {"notebook": places[job["notebook"]], "parameters": values, "files": files}
+    left = {name: value for name, value in job.items() if name not in ("contents", "about")}
+    return {**left, **there, "lent": {"shelves": shelves}}
+
+
+def _named(path: str) -> PurePosixPath:
+    """A path of the driver's machine, which may be another system's."""
+    return PurePosixPath(path.replace("\\", "/"))
 
 
 def _ours(file: dict[str, str]) -> str:
@@ -326,25 +306,19 @@ def _ours(file: dict[str, str]) -> str:
 @functools.cache
 def _maker(imports: tuple[str, ...]) -> workers.Warm | workers.Plain:
     """What runs this worker's jobs, kept from one to the next."""
-    made = workers.Warm(imports) if workers.can_fork() else workers.Plain()
+    made = workers.maker(imports)
     atexit.register(made.stop)
     return made
 
 
-def _why_lost(error: Exception) -> str:
-    """Why a task has no outcome, without the address of a machine."""
-    if isinstance(error, CrlmError):
-        return str(error)
-    if type(error).__name__ == "KilledWorker":
-        return "the workers that tried this run died; memory that ran out does this"
-    return f"{type(error).__name__} on a worker"
-
-
-def _unpacked(future: Any, job: dict[str, Any]) -> dict[str, Any]:
+def _unpacked(future: Any, failed: Exception | None, job: dict[str, Any]) -> dict[str, Any]:
     """A finished task as an outcome, its files written beside the batch's runs."""
     made = Path(f"{job['part']}-1")
-    if future.status != "finished":
-        why = _why_lost(future.exception())
+    if failed is not None:
+        # No address of a machine stands in a file.
+        name = type(failed).__name__
+        why = _KILLED if name == "KilledWorker" else f"{name} on a worker"
+        why = str(failed) if isinstance(failed, CrlmError) else why
         return {"key": job["key"], "status": "lost", "cell": 0, "error": why, "folder": str(made)}
     outcome = future.result()
     files = outcome.pop("files")

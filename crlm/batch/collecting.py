@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ def collect_held(folder: Path) -> int:
     (folder / "index.html").unlink(missing_ok=True)
     plan = place.read_plan(folder)
     runs = describe_runs(folder)
-    place.manifest(folder, [run["line"] for run in runs])
+    place.manifest(folder, runs)
     rows = all_rows(folder, runs)
     write_atomically(folder / "results.csv", csv_bytes(rows))
     stored = _write_parquet(folder / "results.parquet", rows)
@@ -97,7 +97,7 @@ def _say_damaged(runs: Iterable[Mapping[str, Any]]) -> None:
     for run in runs:
         if run["status"] == "damaged":
             print(
-                f"crlm: run {run['number']} ({run['key']}) is left out: {run['line']['error']}",
+                f"crlm: run {run['number']} ({run['key']}) is left out: {run['error']}",
                 file=sys.stderr,
             )
 
@@ -105,8 +105,11 @@ def _say_damaged(runs: Iterable[Mapping[str, Any]]) -> None:
 def _write_parquet(path: Path, rows: pd.DataFrame) -> bool:
     """Write the rows as Parquet; false, with a word on it, where pyarrow is not installed."""
     buffer = io.BytesIO()
+    # Columns of one type each, as Parquet wants them.
+    mixed = [n for n in rows if rows[n].dtype == object and rows[n].map(type).nunique() > 1]
+    texts = {n: rows[n].map(lambda v: None if pd.isna(v) else str(v)) for n in mixed}
     try:
-        _storable(rows).to_parquet(buffer, index=False)
+        rows.assign(**texts).to_parquet(buffer, index=False)
     except ImportError:
         path.unlink(missing_ok=True)
         print(
@@ -120,33 +123,14 @@ def _write_parquet(path: Path, rows: pd.DataFrame) -> bool:
 
 
 def describe_runs(folder: Path) -> list[dict[str, Any]]:
-    """The planned runs in order.
-
-    Returns
-    -------
-    list of dict
-        The entries of `batch.json` with `number`, the values of all parameters, the
-        manifest's line and status, the run's record, and whether it has a report.
-    """
+    """The planned runs in order: the `state` of each, its `number`, the `values` it ran on."""
     stored = place.read_plan(folder)
     found = []
     for number, run in enumerate(stored["runs"], 1):
         defaults = {name: default for name, _, default, _ in stored["cells"][run["cell"]]}
         values = {**defaults, **run["parameters"]}
         values.pop("output_dir", None)
-        line = place.outcome(folder, run)
-        report = folder / "runs" / run["key"] / f"{run['study']}.html"
-        found.append(
-            {
-                **run,
-                "number": number,
-                "values": values,
-                "line": line,
-                "status": line["status"],
-                "record": place.record_of(folder, run["key"]),
-                "report": report.is_file(),
-            }
-        )
+        found.append({**place.state(folder, run), "number": number, "values": values})
     return found
 
 
@@ -166,57 +150,47 @@ def varying(runs: Iterable[Mapping[str, Any]]) -> list[str]:
 def all_rows(folder: Path, runs: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """All result rows of all finished runs, each beside the run's key and parameters."""
     frames = []
-    for run in runs:
-        if run["status"] != "finished":
-            continue
-        for path in sorted((folder / "runs" / run["key"]).glob("*_rows.csv")):
-            rows = _read_rows(path)
-            given = {_free(name, rows): value for name, value in run["values"].items()}
-            known = {"run": run["key"], "study": run["study"], "cohort": run["cohort"], **given}
-            frames.append(pd.concat([pd.DataFrame(known, index=rows.index), rows], axis=1))
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame({"run": []})
-
-
-def _read_rows(path: Path) -> pd.DataFrame:
-    """One run's rows, with all the columns that result rows have."""
-    try:
-        rows = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    for run, path in _left(folder, runs, "rows"):
+        rows = _read(path, "result rows")
         for name in ROW_COLUMNS:
             if name not in rows:
                 rows[name] = ""
-            if name in _NUMBERS:
-                rows[name] = pd.to_numeric(rows[name].where(rows[name] != "", None)).astype(float)
-    except ValueError as error:
-        raise _unreadable(path, "result rows", error) from None
-    return rows
-
-
-def _free(name: str, rows: pd.DataFrame) -> str:
-    return f"parameter_{name}" if name in {*rows.columns, "run", "study", "cohort"} else name
-
-
-def _storable(rows: pd.DataFrame) -> pd.DataFrame:
-    """Columns of one type each, as Parquet wants them."""
-    mixed = [n for n in rows if rows[n].dtype == object and rows[n].map(type).nunique() > 1]
-    return rows.assign(**{n: rows[n].map(lambda v: None if pd.isna(v) else str(v)) for n in mixed})
+        try:
+            numbers = {n: pd.to_numeric(rows[n].where(rows[n] != "")) for n in _NUMBERS}
+        except ValueError as error:
+            raise _unreadable(path, "result rows", error) from None
+        rows = rows.assign(**{name: column.astype(float) for name, column in numbers.items()})
+        taken = {*rows.columns, "run", "study", "cohort"}
+        given = {f"parameter_{n}" if n in taken else n: v for n, v in run["values"].items()}
+        known = {"run": run["key"], "study": run["study"], "cohort": run["cohort"], **given}
+        frames.append(pd.concat([pd.DataFrame(known, index=rows.index), rows], axis=1))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame({"run": []})
 
 
 def verdict_counts(folder: Path, runs: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
     """How many printed numbers a run matches, and so on; by the run's key."""
-    found = {}
+    return {
+        run["key"]: _read(path, "verdicts", usecols=["verdict"])["verdict"].value_counts().to_dict()
+        for run, path in _left(folder, runs, "claims")
+    }
+
+
+def _left(
+    folder: Path, runs: Iterable[Mapping[str, Any]], kind: str
+) -> Iterator[tuple[Mapping[str, Any], Path]]:
+    """The tables of one kind that finished runs left."""
     for run in runs:
-        for path in sorted((folder / "runs" / run["key"]).glob("*_claims.csv")):
-            if run["status"] == "finished":
-                verdicts = _read_verdicts(path)
-                found[run["key"]] = {str(k): int(n) for k, n in verdicts.value_counts().items()}
-    return found
+        if run["status"] == "finished":
+            for path in sorted((folder / "runs" / run["key"]).glob(f"*_{kind}.csv")):
+                yield run, path
 
 
-def _read_verdicts(path: Path) -> pd.Series:
+def _read(path: Path, what: str, **options: Any) -> pd.DataFrame:
+    """A table of text."""
     try:
-        return pd.read_csv(path, usecols=["verdict"], dtype=str, encoding="utf-8-sig")["verdict"]
+        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", **options)
     except ValueError as error:
-        raise _unreadable(path, "verdicts", error) from None
+        raise _unreadable(path, what, error) from None
 
 
 def _unreadable(path: Path, what: str, error: Exception) -> CrlmError:

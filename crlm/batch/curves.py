@@ -9,9 +9,8 @@ import json
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from markupsafe import Markup
@@ -25,6 +24,7 @@ _LETTER = 6
 _MOST_ROWS = 12
 # A ratio beyond stands at the border.
 _LEAST, _GREATEST = 0.02, 500.0
+_ROUND = [m * 10.0**e for e in range(-3, 4) for m in (1, 1.5, 2, 3, 5, 7)]
 
 
 def rendered(template: str, **values: Any) -> Markup:
@@ -43,43 +43,40 @@ def as_it_is(name: str) -> Markup:
 def draw(
     runs: Sequence[Mapping[str, Any]], choices: Sequence[str], effects: Sequence[Effect]
 ) -> Markup:
-    """One chart for each effect that a finished run has, the first one open, as HTML.
-
-    Parameters
-    ----------
-    runs, choices, effects
-        As for `index.page`.
-    """
-    drawn = [(effect, points) for effect in effects if (points := points_of(runs, effect))]
+    """One chart for each effect that a finished run has, the first one open, as HTML."""
+    drawn = [(effect, points) for effect in effects if (points := _points(runs, effect))]
     finished = sum(run["status"] == "finished" for run in runs)
     charts = [_chart(points, choices, effect, finished) for effect, points in drawn]
     return rendered("curves.html", charts=charts, left=_LEFT, row=_ROW)
 
 
-def points_of(runs: Sequence[Mapping[str, Any]], effect: Effect) -> list[dict[str, Any]]:
-    """The runs that have an effect, in the order of their estimates; limits may be missing."""
-    points = []
-    for run in runs:
-        value, low, high = effect.values.get(run["key"], (math.nan,) * 3)
-        if math.isfinite(value) and (value > 0 or not effect.is_ratio):
-            points.append({"run": run, "value": value, "low": low, "high": high})
-    return sorted(points, key=lambda point: (point["value"], point["run"]["number"]))
+class _Point(NamedTuple):
+    """A run's estimate and limits, which may be missing."""
+
+    run: Mapping[str, Any]
+    value: float
+    low: float
+    high: float
+
+    def excludes(self, neutral: float) -> bool | None:
+        """Whether the interval excludes a value; None without one."""
+        limited = math.isfinite(self.low) and math.isfinite(self.high)
+        return not self.low <= neutral <= self.high if limited else None
 
 
-def spread(points: Sequence[Mapping[str, Any]], effect: Effect, finished: int) -> str:
-    """How far an effect's estimates lie apart, in one line.
+def _points(runs: Sequence[Mapping[str, Any]], effect: Effect) -> list[_Point]:
+    """The runs that have an effect, in the order of their estimates."""
+    found = [_Point(r, *effect.values[r["key"]]) for r in runs if r["key"] in effect.values]
+    least = 0 if effect.is_ratio else -math.inf
+    points = [point for point in found if least < point.value < math.inf]
+    return sorted(points, key=lambda point: (point.value, point.run["number"]))
 
-    Parameters
-    ----------
-    points : sequence of dict
-        From `points_of`.
-    finished : int
-        How many runs are finished; those without the effect are told.
-    """
-    values = [point["value"] for point in points]
-    low, middle, high = (
-        effect.text(value) for value in (values[0], statistics.median(values), values[-1])
-    )
+
+def _spread(points: Sequence[_Point], effect: Effect, finished: int) -> str:
+    """How far an effect's estimates lie apart, in one line."""
+    values = [point.value for point in points]
+    ends = (values[0], statistics.median(values), values[-1])
+    low, middle, high = map(effect.text, ends)
     unit, many = effect.unit, counted(len(points), "run")
     if low == high:
         text = f"{many}, {with_unit(low, unit)} in each"
@@ -87,100 +84,77 @@ def spread(points: Sequence[Mapping[str, Any]], effect: Effect, finished: int) -
         text = f"{many}, {low} to {with_unit(high, unit)}"
         text += f", median of the runs {with_unit(middle, unit)}"
     neutral = effect.neutral
-    limited = [point for point in points if _has_limits(point)]
-    if neutral is not None and limited:
-        clear = sum(_excludes(point, neutral) for point in limited)
-        text += f"; the interval excludes {neutral:g} in {clear} of {len(limited)}"
-    if finished > len(points):
-        verb = "has" if finished - len(points) == 1 else "have"
-        text += f"; {counted(finished - len(points), 'finished run')} {verb} no such number"
+    clear = [] if neutral is None else [point.excludes(neutral) for point in points]
+    if limited := [one for one in clear if one is not None]:
+        text += f"; the interval excludes {neutral:g} in {sum(limited)} of {len(limited)}"
+    if lacking := finished - len(points):
+        verb = "has" if lacking == 1 else "have"
+        text += f"; {counted(lacking, 'finished run')} {verb} no such number"
     return text + (f"; published {effect.printed}" if effect.printed else "")
-
-
-def _has_limits(point: Mapping[str, Any]) -> bool:
-    return math.isfinite(point["low"]) and math.isfinite(point["high"])
-
-
-def _excludes(point: Mapping[str, Any], neutral: float) -> bool:
-    return _has_limits(point) and not point["low"] <= neutral <= point["high"]
 
 
 # ---- the scale --------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Scale:
-    """Where a value stands between the top and the bottom of a chart, in pixels."""
+class _Scale:
+    """Where a value stands between the top and the bottom of a chart, in pixels.
 
-    low: float
-    high: float
-    logarithmic: bool
+    It holds these values with a little room around; missing ones are passed over. On a
+    logarithmic scale 0.02 and 500 are the ends.
+    """
+
+    def __init__(self, values: Iterable[float], logarithmic: bool) -> None:
+        finite = [value for value in values if math.isfinite(value)]
+        low, high = min(finite), max(finite)
+        if logarithmic:
+            low, high = max(low, _LEAST) * 0.95, max(min(high, _GREATEST), _LEAST) * 1.05
+        else:
+            room = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
+            low, high = low - room, high + room
+        self._low, self._high, self._logarithmic = low, high, logarithmic
 
     def at(self, value: float) -> float:
         """Pixels from the top; a value beyond the scale stands at its border."""
-        low, high = self._along(self.low), self._along(self.high)
-        share = (self._along(min(max(value, self.low), self.high)) - low) / (high - low)
-        return round(10 + (_HEIGHT - 20) * (1 - share), 1)
+        along = [self._low, min(max(value, self._low), self._high), self._high]
+        low, here, high = map(math.log, along) if self._logarithmic else along
+        return round(10 + (_HEIGHT - 20) * (1 - (here - low) / (high - low)), 1)
 
     def ticks(self) -> list[float]:
         """Round values within the scale."""
-        if self.logarithmic:
-            steps = [m * 10.0**e for e in range(-3, 4) for m in (1, 1.5, 2, 3, 5, 7)]
-            return [step for step in steps if self.low <= step <= self.high]
-        step = _round_step((self.high - self.low) / 5)
-        first, last = math.ceil(self.low / step), math.floor(self.high / step)
+        if self._logarithmic:
+            return [step for step in _ROUND if self._low <= step <= self._high]
+        least = (self._high - self._low) / 5
+        size = 10.0 ** math.floor(math.log10(least))
+        step = next(m * size for m in (1, 2, 2.5, 5, 10) if m * size >= least * (1 - 1e-9))
+        first, last = math.ceil(self._low / step), math.floor(self._high / step)
         return [round(i * step, 12) for i in range(first, last + 1)]
-
-    def _along(self, value: float) -> float:
-        return math.log(value) if self.logarithmic else value
-
-
-def scale_of(values: Iterable[float], logarithmic: bool) -> Scale:
-    """A scale that holds these values with a little room around; missing ones are passed over.
-
-    On a logarithmic scale 0.02 and 500 are the ends.
-    """
-    finite = [value for value in values if math.isfinite(value)]
-    low, high = min(finite), max(finite)
-    if logarithmic:
-        low, high = max(low, _LEAST) * 0.95, max(min(high, _GREATEST), _LEAST) * 1.05
-    else:
-        room = 0.05 * (high - low) or 0.05 * abs(high) or 1.0
-        low, high = low - room, high + room
-    return Scale(low, high, logarithmic)
-
-
-def _round_step(least: float) -> float:
-    size = 10.0 ** math.floor(math.log10(least))
-    return next(m * size for m in (1, 2, 2.5, 5, 10) if m * size >= least * (1 - 1e-9))
 
 
 # ---- the chart --------------------------------------------------------------
 
 
 def _chart(
-    points: Sequence[Mapping[str, Any]], choices: Sequence[str], effect: Effect, finished: int
+    points: Sequence[_Point], choices: Sequence[str], effect: Effect, finished: int
 ) -> dict[str, Any]:
     """Everything that the template draws, in pixels."""
     step = min(28.0, max(1.6, 760 / len(points)))
     end = round(_LEFT + step * len(points) + 20)
-    limits = [point[name] for point in points for name in ("value", "low", "high")]
-    marked = {"one": effect.neutral, "published": effect.published}
-    scale = scale_of([*limits, *(x for x in marked.values() if x is not None)], effect.is_ratio)
-    label = f"published {effect.printed}" if effect.published is not None else ""
+    known = {"one": effect.neutral, "published": effect.published}
+    levels = {kind: value for kind, value in known.items() if value is not None}
+    scale = _Scale([x for p in points for x in p[1:]] + [*levels.values()], effect.is_ratio)
+    label = f"published {effect.printed}" if "published" in levels else ""
     at = [round(_LEFT + step * (i + 0.5), 1) for i in range(len(points))]
     made = _choices(points, choices, at)
     return {
         "label": effect.label,
-        "told": spread(points, effect, finished),
+        "told": _spread(points, effect, finished),
         "axis": "ratio, logarithmic" if effect.is_ratio else effect.unit,
         "ticks": [(scale.at(tick), f"{tick:g}") for tick in scale.ticks()],
         "levels": [
             (kind, scale.at(value), label if kind == "published" else "")
-            for kind, value in marked.items()
-            if value is not None
+            for kind, value in levels.items()
         ],
-        "points": [_point(p, x, scale, effect) for p, x in zip(points, at, strict=True)],
+        "points": [_drawn(p, x, scale, effect) for p, x in zip(points, at, strict=True)],
         "choices": made,
         "dot": round(min(3.2, step / 2), 1),
         "end": end,
@@ -189,18 +163,17 @@ def _chart(
     }
 
 
-def _point(point: Mapping[str, Any], x: float, scale: Scale, effect: Effect) -> dict[str, Any]:
-    three = (point["value"], point["low"], point["high"])
-    low, high = (v if math.isfinite(v) else point["value"] for v in three[1:])
+def _drawn(point: _Point, x: float, scale: _Scale, effect: Effect) -> dict[str, Any]:
+    value, low, high = point[1:]
     return {
-        "report": report_of(point["run"]),
-        "number": point["run"]["number"],
-        "shown": with_unit(effect.interval(three), effect.unit),
-        "clear": effect.neutral is None or _excludes(point, effect.neutral),
+        "report": report_of(point.run),
+        "number": point.run["number"],
+        "shown": with_unit(effect.interval(point[1:]), effect.unit),
+        "clear": effect.neutral is None or point.excludes(effect.neutral),
         "x": x,
-        "y": scale.at(point["value"]),
-        "low": scale.at(low),
-        "high": scale.at(high),
+        "y": scale.at(value),
+        "low": scale.at(low if math.isfinite(low) else value),
+        "high": scale.at(high if math.isfinite(high) else value),
     }
 
 
@@ -232,12 +205,12 @@ def in_order(values: Iterable[Any]) -> list[Any]:
 
 
 def _choices(
-    points: Sequence[Mapping[str, Any]], choices: Sequence[str], at: Sequence[float]
+    points: Sequence[_Point], choices: Sequence[str], at: Sequence[float]
 ) -> list[dict[str, Any]]:
     """Which choice each run made, as dots in rows under the curve."""
     top, made = _HEIGHT + 14, []
     for name in choices:
-        found = [value_of(point["run"], name) for point in points]
+        found = [value_of(point.run, name) for point in points]
         values = [json.loads(v) for v in dict.fromkeys(json.dumps(v) for v in in_order(found))]
         if len(values) < 2:
             continue

@@ -100,15 +100,16 @@ def batch(
             place.sweep(out)
             (out / "runs").mkdir(exist_ok=True)
             changed = place.write_plan(out, _as_data(planned))
-            todo = [i for i in planned.runs if _outcome(out, i)["status"] != "finished"]
+            todo = [i for i, state in _states(planned, out) if state["status"] != "finished"]
             skipped = len(planned.runs) - len(todo)
             if todo:
                 execute = _executor(workers, scheduler, kernels)
                 with lending(todo, lend) as desk:
                     _drive(todo, desk, out, execute, _Progress(len(todo), skipped, quiet))
-            lines = tuple(_outcome(out, item) for item in planned.runs)
+            lines = tuple(place.line(state) for _, state in _states(planned, out))
             changed |= place.manifest(out, lines)
-            if changed or todo or not _complete(out):
+            made = ("results.csv", "dates.js", "index.html")
+            if changed or todo or not all((out / name).is_file() for name in made):
                 from crlm.batch import collecting
 
                 collecting.collect_held(out)
@@ -166,13 +167,9 @@ def _told(table: dict[str, Any], item: Run) -> dict[str, Any]:
 
 def _guessed(item: Run) -> dict[str, Any]:
     """The kind of a table that nobody has looked into: the reader's own unless it is shipped."""
-    shipped = any(file["role"] == "cohort" for file in item.files)
+    shipped = any(file["what"].endswith("/cohort.csv") for file in item.files)
     kind = "own" if _named_files(item) else "reconstructed" if shipped else ""
     return {"kind": kind, "title": "", "note": "", "n": 0}
-
-
-def _complete(out: Path) -> bool:
-    return all((out / name).is_file() for name in ("results.csv", "dates.js", "index.html"))
 
 
 def _as_data(planned: Plan) -> dict[str, Any]:
@@ -185,8 +182,8 @@ def _as_data(planned: Plan) -> dict[str, Any]:
     }
 
 
-def _outcome(out: Path, item: Run) -> dict[str, Any]:
-    return place.outcome(out, item.told())
+def _states(planned: Plan, out: Path) -> list[tuple[Run, dict[str, Any]]]:
+    return [(item, place.state(out, item.told())) for item in planned.runs]
 
 
 def _executor(workers: int, scheduler: str, kernels: str) -> Callable[..., Any]:
@@ -197,19 +194,21 @@ def _executor(workers: int, scheduler: str, kernels: str) -> Callable[..., Any]:
     able = local_workers.can_fork()
     if kernels == "forked" and not able:
         raise CrlmError("Kernels can be forked on Linux only. Leave --kernels out.")
-    chosen = kernels or ("forked" if able else "plain")
     if not able and not kernels:
         print(
             "crlm: this system cannot fork safely: a fresh kernel is started for each run.",
             file=sys.stderr,
         )
-    count = workers or len(os.sched_getaffinity(0)) if able else workers or os.cpu_count() or 1
-    return lambda jobs: local_workers.local(jobs, count, chosen)
+    return lambda jobs: local_workers.local(jobs, workers or _cores(), kernels)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if local_workers.can_fork() else os.cpu_count() or 1
 
 
 def job_of(item: Run, out: Path, offer: Mapping[str, Any] = NOTHING) -> dict[str, Any]:
     """A run as it is given to a worker, with what it is lent."""
-    job = {**asdict(item), "name": item.study, "part": str(place.part(out, item.key))}
+    job = {**asdict(item), "part": str(place.part(out, item.key))}
     return {**job, "private": bool(_named_files(item)), "lent": dict(offer)}
 
 
@@ -248,11 +247,8 @@ def _take_in(item: Run, result: Mapping[str, Any], out: Path) -> None:
     if result.get("full"):
         shutil.rmtree(made, ignore_errors=True)
         raise CrlmError(_FULL.format(what=f"run {item.key}", out=out))
-    if (made / "run.json").is_file():
-        place.adopt(out, item.key, made)
-    else:
-        place.lost(out, item, result, made)
-    line = _outcome(out, item)
+    place.adopt(out, item, result)
+    line = place.line(place.state(out, item.told()))
     place.append(out / "manifest.jsonl", line)
     place.note_time(out, item.key, result.get("seconds", 0.0), line["status"])
 
@@ -313,12 +309,12 @@ def _duration(seconds: float) -> str:
 def preview(grid: Path, out: Path, workers: int = 0, look: Look | None = None) -> str:
     """The runs of a grid as text, what of them is finished, and how long the rest may take."""
     planned = planned_of(grid, out, look)
-    states = [_outcome(out, item)["status"] for item in planned.runs]
+    states = [(item, state["status"]) for item, state in _states(planned, out)]
     lines = [
-        f"{number:>4}  {item.key}  {state:<9} {describe(item.record)}"
-        for number, (item, state) in enumerate(zip(planned.runs, states, strict=True), 1)
+        f"{number:>4}  {item.key}  {status:<9} {describe(item.record)}"
+        for number, (item, status) in enumerate(states, 1)
     ]
-    todo = sum(state != "finished" for state in states)
+    todo = sum(status != "finished" for _, status in states)
     lines.append(f"{len(states)} runs, {len(states) - todo} finished, {todo} to go")
     if planned.repeated:
         lines.append(f"{planned.repeated} repetitions of the same run were left out")

@@ -16,18 +16,18 @@ import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from crlm import files
 from crlm.batch.grid import Run
-from crlm.files import checksum, write_atomically
+from crlm.files import as_json, checksum, write_atomically
 from crlm.ledger import CrlmError
 
 _PART = ".part-"
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DAMAGED = "its folder was changed after the run; the same crlm batch runs it again"
+_LINE = ("key", "study", "cohort", "parameters", "status", "cell", "error")
 
 
 def locked(folder: Path) -> contextlib.AbstractContextManager[None]:
@@ -57,10 +57,11 @@ def locked(folder: Path) -> contextlib.AbstractContextManager[None]:
 def sweep(folder: Path) -> None:
     """Remove what killed processes left half-written."""
     for path in [*folder.glob(".*.tmp"), *(folder / "runs").glob(f"*{_PART}*")]:
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            files.remove(path)
+
+
+# ---- a run ------------------------------------------------------------------
 
 
 def part(folder: Path, key: str) -> Path:
@@ -68,64 +69,59 @@ def part(folder: Path, key: str) -> Path:
     return folder / "runs" / f"{key}{_PART}{os.getpid()}"
 
 
-def adopt(folder: Path, key: str, made: Path) -> None:
-    """Give a complete folder its name, in place of what a failed attempt left."""
-    target = folder / "runs" / key
+def adopt(folder: Path, item: Run, result: Mapping[str, Any]) -> None:
+    """Give what a run left its name, in place of what a failed attempt left.
+
+    A run whose process was lost is kept as a failed one, without a report.
+    """
+    made, target = Path(result["folder"]), folder / "runs" / item.key
+    if not (made / "run.json").is_file():
+        shutil.rmtree(made, ignore_errors=True)
+        made.mkdir(parents=True)
+        told = {"status": "failed", "cell": result["cell"], "error": result["error"]}
+        write_atomically(made / "run.json", as_json({**item.record, **told, "files_sha256": {}}))
+    old = target.with_name(f"{item.key}{_PART}old")
     if target.exists():
-        old = target.with_name(f"{key}{_PART}old")
         shutil.rmtree(old, ignore_errors=True)
         os.replace(target, old)
-        os.replace(made, target)
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        os.replace(made, target)
+    os.replace(made, target)
+    shutil.rmtree(old, ignore_errors=True)
 
 
-def outcome(folder: Path, planned: Mapping[str, Any]) -> dict[str, Any]:
-    """What is known of a run that `batch.json` has: its manifest line.
+def state(folder: Path, planned: Mapping[str, Any]) -> dict[str, Any]:
+    """What `batch.json` has of a run, with all that is known of it.
 
-    Its status is "new" if nothing complete is there.
+    `status` is "finished", "failed", "new" if nothing complete is there, or "damaged"; then
+    `cell`, `error`, the `record` that is its `run.json`, and whether it has a `report`.
     """
-    line = {name: planned[name] for name in ("key", "study", "cohort", "parameters")}
     made = folder / "runs" / planned["key"]
+    report = (made / f"{planned['study']}.html").is_file()
+    known = {**planned, "cell": 0, "error": "", "record": {}, "report": report}
     if not made.is_dir():
-        return {**line, "status": "new", "cell": 0, "error": ""}
-    record = record_of(folder, planned["key"])
-    if not record or not _is_whole(made, planned["study"], record):
-        return {**line, "status": "damaged", "cell": 0, "error": _DAMAGED}
-    return {**line, **{name: record[name] for name in ("status", "cell", "error")}}
+        return {**known, "status": "new"}
+    record = _read(made / "run.json", _Record)
+    whole = record.get("key") == planned["key"] and all(
+        checksum(made / name) == digest for name, digest in record["files_sha256"].items()
+    )
+    if whole and record["status"] == "finished":
+        whole = report and (made / f"{planned['study']}.ipynb").is_file()
+    if not whole:
+        return {**known, "status": "damaged", "error": _DAMAGED, "record": record}
+    told = {name: record[name] for name in ("status", "cell", "error")}
+    return {**known, **told, "record": record}
 
 
-def record_of(folder: Path, key: str) -> dict[str, Any]:
-    """A run's `run.json`; empty if there is none that says what a record says."""
-    record = _read_json(folder / "runs" / key / "run.json")
-    known = record.get("status") in ("finished", "failed") and record.get("key") == key
-    typed = isinstance(record.get("cell"), int) and isinstance(record.get("error"), str)
-    return record if known and typed else {}
+# ---- the files of a batch ---------------------------------------------------
 
 
-def _is_whole(made: Path, study: str, record: Mapping[str, Any]) -> bool:
-    """Whether a run's folder still holds what the run left: its report, and its rows unchanged."""
-    reports = [made / f"{study}.{kind}" for kind in ("html", "ipynb")]
-    if record["status"] == "finished" and not all(path.is_file() for path in reports):
-        return False
-    files = record.get("files_sha256")
-    return isinstance(files, dict) and all(checksum(made / n) == s for n, s in files.items())
+def line(run: Mapping[str, Any]) -> dict[str, Any]:
+    """What the manifest says of a run, from its `state`."""
+    return {name: run[name] for name in _LINE}
 
 
-def lost(folder: Path, item: Run, result: Mapping[str, Any], made: Path) -> None:
-    """Keep a run whose process was lost as a failed one, without a report."""
-    shutil.rmtree(made, ignore_errors=True)
-    made.mkdir(parents=True)
-    outcome = {"status": "failed", "cell": result["cell"], "error": result["error"]}
-    record = {**item.record, **outcome, "files_sha256": {}}
-    write_atomically(made / "run.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
-    adopt(folder, item.key, made)
-
-
-def append(path: Path, line: Mapping[str, Any]) -> None:
+def append(path: Path, told: Mapping[str, Any]) -> None:
     """Add one line to a file in one write, after mending a line that was cut off."""
-    data = json.dumps(line, ensure_ascii=False).encode() + b"\n"
+    data = json.dumps(told, ensure_ascii=False).encode() + b"\n"
     with open(path, "ab+") as stream:
         if stream.tell():
             stream.seek(-1, os.SEEK_END)
@@ -135,24 +131,27 @@ def append(path: Path, line: Mapping[str, Any]) -> None:
         os.fsync(stream.fileno())
 
 
-def manifest(folder: Path, lines: Sequence[Mapping[str, Any]]) -> bool:
+def manifest(folder: Path, runs: Sequence[Mapping[str, Any]]) -> bool:
     """Write the manifest as a whole, in the plan's order; true if it changed."""
-    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    text = "".join(json.dumps(line(run), ensure_ascii=False) + "\n" for run in runs)
     return _write(folder / "manifest.jsonl", text)
 
 
 def write_plan(folder: Path, plan: Mapping[str, Any]) -> bool:
     """Write `batch.json`; true if it changed."""
-    return _write(folder / "batch.json", json.dumps(plan, indent=1, ensure_ascii=False) + "\n")
+    return _write(folder / "batch.json", as_json(plan))
 
 
 def read_plan(folder: Path) -> dict[str, Any]:
     """Read `batch.json`; empty if there is none that can be read as a plan."""
-    stored = _read_json(folder / "batch.json")
-    with contextlib.suppress(ValidationError):
-        _Plan.model_validate(stored)
-        return stored
-    return {}
+    return _read(folder / "batch.json", _Plan)
+
+
+def _write(path: Path, text: str) -> bool:
+    if path.is_file() and path.read_bytes() == text.encode():
+        return False
+    write_atomically(path, text)
+    return True
 
 
 class _Run(BaseModel, strict=True):
@@ -186,56 +185,63 @@ class _Plan(BaseModel, strict=True):
         return self
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    """The names and values that a file holds; empty if it does not."""
-    try:
+class _Record(BaseModel, strict=True):
+    """What a run's `run.json` must hold, beside what it stands on."""
+
+    key: str
+    status: Literal["finished", "failed"]
+    cell: int
+    error: str
+    files_sha256: dict[str, str]
+
+
+class _Time(BaseModel):
+    """A line of `times.jsonl`."""
+
+    key: str
+    status: str
+    seconds: float
+    ended: str = ""
+
+
+def _read(path: Path, model: type[BaseModel]) -> dict[str, Any]:
+    """The names and values that a file holds; empty if they are not as the model has them."""
+    with contextlib.suppress(OSError, ValueError, RecursionError):
         read = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return read if isinstance(read, dict) else {}
+        model.model_validate(read)
+        return read
+    return {}
 
 
-def _write(path: Path, text: str) -> bool:
-    if path.is_file() and path.read_bytes() == text.encode():
-        return False
-    write_atomically(path, text)
-    return True
+# ---- times ------------------------------------------------------------------
 
 
 def note_time(folder: Path, key: str, seconds: float, status: str) -> None:
     """Add how long a run took, and when it ended, to the one file that holds times."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    line = {"key": key, "status": status, "ended": now, "seconds": round(seconds, 2)}
-    append(folder / "times.jsonl", line)
+    told = {"key": key, "status": status, "ended": now, "seconds": round(seconds, 2)}
+    append(folder / "times.jsonl", told)
 
 
 def seconds_a_run(folder: Path) -> float | None:
     """Median duration of this folder's finished runs; None if there is none yet."""
-    found = [e["seconds"] for e in _times(folder) if e["status"] == "finished"]
-    return sorted(found)[len(found) // 2] if found else None
+    found = sorted(one.seconds for one in _times(folder) if one.status == "finished")
+    return found[len(found) // 2] if found else None
 
 
 def days(folder: Path, keys: Iterable[str]) -> list[str]:
     """First and last day (UTC) on which runs of these keys ended; empty if it is not known."""
-    last = {entry["key"]: str(entry.get("ended", ""))[:10] for entry in _times(folder)}
-    ended = sorted(filter(_DAY.fullmatch, (last[key] for key in keys if key in last)))
-    return [ended[0], ended[-1]] if ended else []
+    last = {one.key: one.ended[:10] for one in _times(folder)}
+    ended = [last[key] for key in keys if re.fullmatch(r"\d{4}-\d{2}-\d{2}", last.get(key, ""))]
+    return [min(ended), max(ended)] if ended else []
 
 
-def _times(folder: Path) -> list[dict[str, Any]]:
+def _times(folder: Path) -> list[_Time]:
     """The lines of `times.jsonl` that can be read."""
     found = []
     with contextlib.suppress(OSError):
         text = (folder / "times.jsonl").read_text(encoding="utf-8", errors="replace")
-        for line in text.splitlines():
-            with contextlib.suppress(ValueError, KeyError, TypeError):
-                entry = json.loads(line)
-                found.append(
-                    {
-                        **entry,
-                        "key": str(entry["key"]),
-                        "status": entry["status"],
-                        "seconds": float(entry["seconds"]),
-                    }
-                )
+        for told in text.splitlines():
+            with contextlib.suppress(ValueError):
+                found.append(_Time.model_validate_json(told))
     return found

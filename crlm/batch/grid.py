@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -54,8 +54,8 @@ class Run:
     cell : str
         Checksum of the notebook, under which `Plan.cells` has its parameter cell.
     files : tuple of dict
-        What the run reads, as it was when it was planned: `role`, `what` (in words),
-        `path`, `sha256`. What is in words a file of `data/` is shipped with crlm.
+        What the run reads, as it was when it was planned: `what` (in words), `path`, `sha256`.
+        What is in words a file of `data/` is shipped with crlm.
     table : str
         Hash of the patients' files and of what reads them: equal for runs on the same ones.
     """
@@ -74,10 +74,8 @@ class Run:
 
     def told(self) -> dict[str, Any]:
         """The run as `batch.json` has it: no path, no time."""
-        names = ("key", "study", "cohort", "cell", "table")
-        return {name: getattr(self, name) for name in names} | {
-            "parameters": self.record["parameters"]
-        }
+        told = {name: getattr(self, name) for name in ("key", "study", "cohort", "cell", "table")}
+        return told | {"parameters": self.record["parameters"]}
 
 
 @dataclass(frozen=True)
@@ -92,24 +90,6 @@ class Plan:
     cells: dict[str, Any]
     repeated: int
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Read:
-    """What is read once for all runs of a plan: parameter cells, code, packages, checksums."""
-
-    cells: dict[str, Any]
-    code: str = field(default_factory=manifest.code_digest)
-    versions: dict[str, str] = field(default_factory=manifest.versions)
-    sums: dict[Path, str] = field(default_factory=dict)
-
-    def sum(self, path: Path) -> str:
-        if path not in self.sums:
-            self.sums[path] = checksum(path)
-        return self.sums[path]
-
-    def file(self, role: str, what: str, path: Path) -> dict[str, str]:
-        return {"role": role, "what": what, "path": str(path), "sha256": self.sum(path)}
 
 
 def plan(path: Path, known_cells: Mapping[str, Any] | None = None) -> Plan:
@@ -131,35 +111,26 @@ def plan(path: Path, known_cells: Mapping[str, Any] | None = None) -> Plan:
     grid = _read(path)
     blocks = _blocks(grid, path.name)
     effects = [_effect(effect) for effect in _items(grid.get("effects") or [], "effects")]
-    read = _Read(dict(known_cells or {}))
+    reader = _Reader(path.parent, dict(known_cells or {}))
+    found = [item for block in blocks for item in reader.runs(block)]
     runs: dict[str, Run] = {}
-    total = 0
-    for block in blocks:
-        for item in _expand(block, path.parent, read):
-            total += 1
-            runs.setdefault(item.key, item)
+    for item in found:
+        runs.setdefault(item.key, item)
     if not runs:
         raise ParameterError(
             f"{path.name} asks for no run: its list of studies or cohorts is empty."
         )
-    _refuse_mixed(runs.values())
-    used = {item.cell for item in runs.values()}
-    cells = {name: cell for name, cell in read.cells.items() if name in used}
-    return Plan(tuple(runs.values()), tuple(effects), cells, total - len(runs))
-
-
-def _refuse_mixed(runs: Iterable[Run]) -> None:
-    """Refuse a batch that shows in one run what another hides."""
-    found = sorted({int(item.parameters.get("safe", 0)) for item in runs})
-    if len(found) > 1:
-        listed = ", ".join(map(str, found))
+    shown = sorted({int(item.parameters.get("safe", 0)) for item in found})
+    if len(shown) > 1:
         raise ParameterError(
-            f"safe differs between the runs ({listed}): one shows what the other hides. "
-            "Write one value under `base`."
+            f"safe differs between the runs ({', '.join(map(str, shown))}): one shows what the "
+            "other hides. Write one value under `base`."
         )
+    cells = {item.cell: reader.cells[item.cell] for item in found}
+    return Plan(tuple(runs.values()), tuple(effects), cells, len(found) - len(runs))
 
 
-# ---- reading ----------------------------------------------------------------
+# ---- what may stand in it ---------------------------------------------------
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -174,27 +145,25 @@ def _read(path: Path) -> dict[str, Any]:
     read = read_yaml(path.name, text, ParameterError)
     if read is None:
         raise ParameterError(f"{path.name} is empty. examples/ has grids to start from.")
-    return _mapping(read, path.name)
+    return _only(read, _TOP, path.name)
 
 
 def _blocks(grid: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    _only(grid, _TOP, name)
     if "blocks" not in grid:
         return [grid]
     if set(grid) & _BLOCK:
         raise ParameterError(f"{name}: with `blocks`, every other entry belongs into a block.")
-    blocks = _items(grid["blocks"], "blocks")
-    for block in blocks:
-        _only(block, _BLOCK, f"{name}, blocks")
-    return blocks
+    return [_only(b, _BLOCK, f"{name}, blocks") for b in _items(grid["blocks"], "blocks")]
 
 
 def _effect(given: Any) -> dict[str, Any]:
     """An entry of `effects`, which says what to draw by the keys of a result row."""
     _only(given, {*KEYS, "study", "unit", "label", "published"}, "effects")
-    several = {name for name, v in given.items() if isinstance(v, list)} - {"label", "published"}
+    single = ("label", "published")
     return {
-        name: [_wanted(name, one) for one in value] if name in several else _wanted(name, value)
+        name: [_wanted(name, one) for one in value]
+        if isinstance(value, list) and name not in single
+        else _wanted(name, value)
         for name, value in given.items()
     }
 
@@ -205,18 +174,23 @@ def _wanted(name: str, value: Any) -> Any:
         raise ParameterError(f"effects: {name} is text or a number, not {value!r}.")
     if name not in ("time", "published"):
         return value
+    return _number(f"effects: {name} is a number", value)
+
+
+def _number(wanted: str, value: Any, least: float = -math.inf) -> float:
     found = number(value)
-    if found is None or not math.isfinite(found):
-        raise ParameterError(f"effects: {name} is a number, not {value!r}.")
+    if found is None or not least < found < math.inf:
+        raise ParameterError(f"{wanted}, not {value!r}.")
     return found
 
 
-def _only(found: Any, allowed: set[str], where: str) -> None:
+def _only(found: Any, allowed: set[str], where: str) -> dict[str, Any]:
     for name in _mapping(found, where):
         if name not in allowed:
             hint = f"{did_you_mean(name, allowed)} There is: {', '.join(sorted(allowed))}."
             place = " Parameters stand under `base`, `grid` or `list`." if "grid" in allowed else ""
             raise ParameterError(f"{where}: there is no entry {name!r}.{hint}{place}")
+    return found
 
 
 def _mapping(value: Any, where: str) -> dict[str, Any]:
@@ -231,90 +205,11 @@ def _items(value: Any, where: str) -> list[Any]:
     return value
 
 
-# ---- expanding --------------------------------------------------------------
-
-
-def _expand(block: dict[str, Any], folder: Path, read: _Read) -> Iterator[Run]:
-    cohorts = _cohorts(block.get("cohorts"), folder)
-    points = list(_points(block))
-    for notebook in _notebooks(block, folder):
-        cell = _cell(notebook, read)
-        for label, files in cohorts.items():
-            for given in points:
-                both = sorted(set(given) & set(files))
-                if both:
-                    raise ParameterError(f"{', '.join(both)} is given twice, by `cohorts` too.")
-                values = {**given, **files}
-                yield _run(notebook, cell, label, values, block.get("seconds"), folder, read)
-
-
-def _notebooks(block: dict[str, Any], folder: Path) -> list[Path]:
-    if ("study" in block) == ("notebook" in block):
-        raise ParameterError(
-            "A grid names either `study` (as in `crlm run`) or `notebook` (a file)."
-        )
-    named = block.get("study", block.get("notebook"))
-    names = named if isinstance(named, list) else [named]
-    for name in names:
-        if not isinstance(name, str):
-            raise ParameterError(f"study or notebook: a name is wanted here, not {name!r}.")
-    if "study" in block:
-        return [run.notebook_path(name) for name in names]
-    paths = [(folder / name).resolve() for name in names]
-    for name, path in zip(names, paths, strict=True):
-        if not path.is_file() or path.suffix != ".ipynb":
-            raise ParameterError(f"There is no notebook {name!r} (.ipynb) beside the grid.")
-    return paths
-
-
-def _cell(notebook: Path, read: _Read) -> dict[str, parameters.Parameter]:
-    digest = read.sum(notebook)
-    if digest not in read.cells:
-        try:
-            found = parameters.declared_in(notebook).values()
-        except Exception as error:
-            raise ParameterError(
-                f"{notebook.name} cannot be read as a notebook ({type(error).__name__}: {error})."
-            ) from None
-        read.cells[digest] = [[p.name, p.type, p.default, p.help] for p in found]
-    return {entry[0]: parameters.Parameter(*entry) for entry in read.cells[digest]}
-
-
-def _cohorts(given: Any, folder: Path) -> dict[str, dict[str, str]]:
-    if given is None:
-        return {"": {}}
-    if isinstance(given, list) and all(isinstance(item, str) for item in given):
-        named = {Path(item).stem: item for item in given}
-        if len(named) < len(given):
-            raise ParameterError("Two cohorts have the same file name: use `cohorts: {a: ...}`.")
-        given = named
-    if not isinstance(given, dict):
-        raise ParameterError(f"cohorts: files are wanted, or names with files, not {given!r}.")
-    return {str(label): _cohort(str(label), item, folder) for label, item in given.items()}
-
-
-def _cohort(label: str, item: Any, folder: Path) -> dict[str, str]:
-    entry = {"cohort": item} if isinstance(item, str) else item
-    if not isinstance(entry, dict) or "cohort" not in entry:
-        raise ParameterError(
-            f"cohorts, {label}: a file is wanted, or {{cohort: , history: , codebook: }}, "
-            f"not {item!r}."
-        )
-    _only(entry, set(_COHORT), f"cohorts, {label}")
-    return {_COHORT[name]: _file(value, folder) for name, value in entry.items()}
-
-
-def _file(value: Any, folder: Path) -> str:
-    path = (folder / str(value)).resolve()
-    if not isinstance(value, str) or not path.is_file():
-        raise ParameterError(
-            f"There is no file {str(value)!r}. Files are named relative to the grid's folder."
-        )
-    return str(path)
+# ---- the parameters of each run ---------------------------------------------
 
 
 def _points(block: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The parameters of each run: the product of `grid`, then `list`, both on top of `base`."""
+    """The product of `grid`, then `list`, both on top of `base`."""
     base = _mapping(block.get("base") or {}, "base")
     listed = _items(block.get("list") or [], "list")
     axes = {name: _axis(name, v) for name, v in _mapping(block.get("grid") or {}, "grid").items()}
@@ -351,63 +246,8 @@ def _steps(name: str, given: dict[str, Any]) -> list[Any]:
     count = int((end - start) // step) + 1 if end >= start else 0
     if not 0 < count <= _MOST:
         raise ParameterError(f"grid, {name}: {count:,} values lie in {given}; 1 to {_MOST:,} may.")
-    found = [start + i * step for i in range(count)]
     whole = all(text.lstrip("+-").isdecimal() for text in texts)
-    return [int(value) if whole else float(value) for value in found]
-
-
-# ---- one run ----------------------------------------------------------------
-
-
-def _run(
-    notebook: Path,
-    cell: dict[str, parameters.Parameter],
-    label: str,
-    given: dict[str, Any],
-    seconds: Any,
-    folder: Path,
-    read: _Read,
-) -> Run:
-    values = {**given}
-    for name in set(run.FILES) & set(values):
-        if values[name]:
-            values[name] = _file(values[name], folder)
-    for name, value in values.items():
-        _check_value(name, value, cell)
-    checked = parameters.held(values, cell)
-    if "output_dir" in checked:
-        raise ParameterError("output_dir is set by the batch: every run has its own folder.")
-    limit = number(seconds)
-    if seconds is not None and not (limit is not None and 0 < limit < math.inf):
-        raise ParameterError(f"seconds: a number above 0 is wanted, not {seconds!r}.")
-    record, files = _record(notebook, label, checked, read)
-    text = json.dumps([FORMAT, record], sort_keys=True, ensure_ascii=False)
-    key = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return Run(
-        key,
-        notebook.stem,
-        str(notebook),
-        label,
-        checked,
-        "output_dir" in cell,
-        limit,
-        {"key": key, **_told(record)},
-        record["notebook_sha256"],
-        files,
-        _table(record),
-    )
-
-
-def _told(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What `run.json` says of a run: of a safe one no checksum of a table."""
-    safe = record["parameters"].get("safe")
-    return {k: {} if safe and k == "data_sha256" else v for k, v in record.items()}
-
-
-def _table(record: Mapping[str, Any]) -> str:
-    names = ("study", "data_sha256", "study_sha256", "code_sha256")
-    text = json.dumps([record[name] for name in names], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return [(int if whole else float)(start + i * step) for i in range(count)]
 
 
 def _check_value(name: str, value: Any, cell: Mapping[str, parameters.Parameter]) -> None:
@@ -423,53 +263,165 @@ def _check_value(name: str, value: Any, cell: Mapping[str, parameters.Parameter]
         )
 
 
-def _record(
-    notebook: Path, label: str, checked: dict[str, Any], read: _Read
-) -> tuple[dict[str, Any], tuple[dict[str, str], ...]]:
-    """What a run stands on, as `run.json` has it, and the files behind it."""
-    study = notebook.stem
-    tables, shipped = _tables(study, checked), _study_files(study)
-    sent = [r for r in tables if checked.get(_COHORT.get(r, "cohort_path"))]
-    files = [read.file("notebook", "the notebook", notebook)]
-    files += [
-        read.file(role, "the table" if role in sent else f"data/{study}/{path.name}", path)
-        for role, path in tables.items()
-    ]
-    files += [
-        read.file("", f"data/{path.relative_to(data_folder()).as_posix()}", path)
-        for path in shipped
-    ]
-    record = {
-        "study": study,
-        "cohort": label,
-        "parameters": run.recorded(checked),
-        "data_sha256": {role: read.sum(path) for role, path in tables.items()},
-        "notebook_sha256": read.sum(notebook),
-        "code_sha256": read.code,
-        "lock_sha256": read.sum(home.path("requirements.lock")),
-        "study_sha256": {path.name: read.sum(path) for path in shipped},
-        "versions": read.versions,
-    }
-    return record, tuple(files)
+# ---- the runs ---------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Makes runs; parameter cells, code, packages and checksums are read once for all of them."""
+
+    folder: Path
+    cells: dict[str, Any]
+    code: str = field(default_factory=manifest.code_digest)
+    versions: dict[str, str] = field(default_factory=manifest.versions)
+    sums: dict[Path, str] = field(default_factory=dict)
+
+    def runs(self, block: dict[str, Any]) -> Iterator[Run]:
+        """The runs of a block: each notebook on each cohort at each point of the grid."""
+        cohorts, points, seconds = self._cohorts(block), list(_points(block)), block.get("seconds")
+        if seconds is not None:
+            seconds = _number("seconds: a number above 0 is wanted", seconds, 0)
+        for notebook in self._notebooks(block):
+            for label, files in cohorts.items():
+                for given in points:
+                    if both := sorted(set(given) & set(files)):
+                        raise ParameterError(f"{', '.join(both)} is given twice, by `cohorts` too.")
+                    yield self._run(notebook, label, {**given, **files}, seconds)
+
+    def _notebooks(self, block: dict[str, Any]) -> list[Path]:
+        if ("study" in block) == ("notebook" in block):
+            raise ParameterError(
+                "A grid names either `study` (as in `crlm run`) or `notebook` (a file)."
+            )
+        named = block.get("study", block.get("notebook"))
+        found = []
+        for name in named if isinstance(named, list) else [named]:
+            if not isinstance(name, str):
+                raise ParameterError(f"study or notebook: a name is wanted here, not {name!r}.")
+            path = (self.folder / name).resolve()
+            if "study" in block:
+                path = run.notebook_path(name)
+            elif not path.is_file() or path.suffix != ".ipynb":
+                raise ParameterError(f"There is no notebook {name!r} (.ipynb) beside the grid.")
+            found.append(path)
+        return found
+
+    def _cohorts(self, block: dict[str, Any]) -> dict[str, dict[str, str]]:
+        given = block.get("cohorts")
+        if given is None:
+            return {"": {}}
+        if isinstance(given, list) and all(isinstance(item, str) for item in given):
+            listed, given = given, {Path(item).stem: item for item in given}
+            if len(given) < len(listed):
+                raise ParameterError(
+                    "Two cohorts have the same file name: use `cohorts: {a: ...}`."
+                )
+        if not isinstance(given, dict):
+            raise ParameterError(f"cohorts: files are wanted, or names with files, not {given!r}.")
+        return {str(label): self._cohort(str(label), item) for label, item in given.items()}
+
+    def _cohort(self, label: str, item: Any) -> dict[str, str]:
+        entry = {"cohort": item} if isinstance(item, str) else item
+        if not isinstance(entry, dict) or "cohort" not in entry:
+            raise ParameterError(
+                f"cohorts, {label}: a file is wanted, or {{cohort: , history: , codebook: }}, "
+                f"not {item!r}."
+            )
+        _only(entry, set(_COHORT), f"cohorts, {label}")
+        return {_COHORT[name]: self._file(value) for name, value in entry.items()}
+
+    def _file(self, value: Any) -> str:
+        path = (self.folder / str(value)).resolve()
+        if not isinstance(value, str) or not path.is_file():
+            raise ParameterError(
+                f"There is no file {str(value)!r}. Files are named relative to the grid's folder."
+            )
+        return str(path)
+
+    def _cell(self, notebook: Path) -> dict[str, parameters.Parameter]:
+        digest = self._sum(notebook)
+        if digest not in self.cells:
+            try:
+                found = parameters.declared_in(notebook).values()
+            except Exception as error:
+                why = f"{type(error).__name__}: {error}"
+                raise ParameterError(
+                    f"{notebook.name} cannot be read as a notebook ({why})."
+                ) from None
+            self.cells[digest] = [[p.name, p.type, p.default, p.help] for p in found]
+        return {entry[0]: parameters.Parameter(*entry) for entry in self.cells[digest]}
+
+    def _sum(self, path: Path) -> str:
+        if path not in self.sums:
+            self.sums[path] = checksum(path)
+        return self.sums[path]
+
+    def _run(self, notebook: Path, label: str, given: dict[str, Any], seconds: float | None) -> Run:
+        cell = self._cell(notebook)
+        values = {n: self._file(v) if n in run.FILES and v else v for n, v in given.items()}
+        for name, value in values.items():
+            _check_value(name, value, cell)
+        checked = parameters.held(values, cell)
+        if "output_dir" in checked:
+            raise ParameterError("output_dir is set by the batch: every run has its own folder.")
+        study = notebook.stem
+        tables, shipped = _tables(study, checked), _shipped(study)
+        sent = [p for r, p in tables.items() if checked.get(_COHORT.get(r, "cohort_path"))]
+        files = [("the notebook", notebook), *(("the table", path) for path in sent)]
+        files += [(f"data/{p.relative_to(data_folder()).as_posix()}", p) for p in shipped]
+        record = {
+            "study": study,
+            "cohort": label,
+            "parameters": run.recorded(checked),
+            "data_sha256": {role: self._sum(path) for role, path in tables.items()},
+            "notebook_sha256": self._sum(notebook),
+            "code_sha256": self.code,
+            "lock_sha256": self._sum(home.path("requirements.lock")),
+            "study_sha256": {path.name: self._sum(path) for path in shipped},
+            "versions": self.versions,
+        }
+        key = _digest([FORMAT, record])
+        read_by = [record[n] for n in ("study", "data_sha256", "study_sha256", "code_sha256")]
+        if checked.get("safe"):
+            record["data_sha256"] = {}
+        return Run(
+            key=key,
+            study=study,
+            notebook=str(notebook),
+            cohort=label,
+            parameters=checked,
+            output_dir="output_dir" in cell,
+            seconds=seconds,
+            record={"key": key, **record},
+            cell=self._sum(notebook),
+            files=tuple(
+                {"what": what, "path": str(path), "sha256": self._sum(path)} for what, path in files
+            ),
+            table=_digest(read_by),
+        )
+
+
+def _digest(thing: Any) -> str:
+    text = json.dumps(thing, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _tables(study: str, checked: Mapping[str, Any]) -> dict[str, Path]:
     """The files of patients that a run reads, by role: the reader's, else the shipped ones."""
     named = {n: Path(checked[p]) for n, p in _COHORT.items() if checked.get(p)}
-    folder = data_folder() / study
     if "cohort" not in named:
-        shipped = {name: folder / f"{name}.csv" for name in ("cohort", "history")}
-        named = {**{n: p for n, p in shipped.items() if p.is_file()}, **named}
+        shipped = {n: data_folder() / study / f"{n}.csv" for n in ("cohort", "history")}
+        named = {**{n: path for n, path in shipped.items() if path.is_file()}, **named}
     if "cohort" in named:
         source = named["cohort"].with_suffix(".source.toml")
-        beside = [named["cohort"].parent / name for name in _COMPANIONS]
-        named |= {"source": source} if source.is_file() else {}
-        named |= {p.stem: p for p in beside if source.is_file() and p.is_file()}
+        if source.is_file():
+            beside = [source.with_name(name) for name in _COMPANIONS]
+            named |= {"source": source, **{p.stem: p for p in beside if p.is_file()}}
     return named
 
 
-def _study_files(study: str) -> list[Path]:
+def _shipped(study: str) -> list[Path]:
     """What a study's notebook reads by its name: design, claims, shipped tables, certificate."""
-    folder = data_folder() / study
-    found = sorted(p for p in folder.glob("*") if p.suffix in (".toml", ".csv", ".json"))
-    return [data_folder() / "columns.toml", *found]
+    found = sorted((data_folder() / study).glob("*"))
+    kept = [path for path in found if path.suffix in (".toml", ".csv", ".json")]
+    return [data_folder() / "columns.toml", *kept]

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from crlm.batch import curves
@@ -19,15 +18,15 @@ from crlm.batch.names import cut_note
 from crlm.ledger import Design
 from crlm.naming import KINDS, unsafe_banner
 
-_VERDICTS = ("matches", "near", "differs", "no result")
+_VERDICTS = ("matches", "near", "can agree", "differs", "no result")
+#: Shown where any run has it, while the others are always shown.
 _WITHIN = "can agree"
-_STATES = (
-    ("finished", "finished"),
-    ("failed", "failed"),
-    ("new", "not run yet"),
-    ("damaged", "damaged, to be run again"),
-)
-
+_STATES = {
+    "finished": "finished",
+    "failed": "failed",
+    "new": "not run yet",
+    "damaged": "damaged, to be run again",
+}
 _UNKNOWN = (
     "Unknown cohort. The notebook belongs to no study of the ledger: what patients it reads is "
     "known to the notebook alone."
@@ -42,7 +41,7 @@ _SAFE = (
     "Numbers of fewer than {k} patients are hidden (safe: {k}); each report was attacked by "
     "itself. Choices that move fewer patients than that are not run."
 )
-_SHORT = {"reconstructed": "synthetic", "public": "public", "own": "own", "": "unknown"}
+_SHORT = {"reconstructed": "synthetic", "public": "public", "own": "own"}
 
 
 def page(
@@ -66,7 +65,6 @@ def page(
     choices : sequence of str
         Parameters in which the runs differ.
     effects : sequence of Effect
-        From `choosing.effects`.
     verdicts : mapping
         Counts by run key.
     tables : mapping
@@ -80,20 +78,21 @@ def page(
     small : int
         Counts of fewer than five patients among the rows of runs on the reader's own patients.
     """
+    found = [run["status"] for run in runs]
     return str(
         curves.rendered(
             "batch.html",
             runs=runs,
             studies=dict.fromkeys(run["study"] for run in runs),
             banners=_banners(runs, tables, small),
-            states=_states([run["status"] for run in runs]),
+            states=[f"{found.count(s)} {word}" for s, word in _STATES.items() if s in found],
             facts=_facts(runs, tables, titles),
             parquet=parquet,
             notes=[*notes, *cut_note(effect.label for effect in effects)],
             curves=curves.draw(runs, choices, [e for e in effects if e.drawn] or effects),
             failed=[run for run in runs if run["status"] in ("failed", "damaged")],
             filters=_filters(runs, choices),
-            columns=_columns(choices, effects, verdicts),
+            columns=_columns(runs, choices, effects, verdicts),
             report_of=report_of,
             long=_LONG,
             on_paper=_MOST_ON_PAPER,
@@ -119,15 +118,8 @@ def _banners(
     kinds = dict.fromkeys(tables[run["table"]]["kind"] for run in runs)
     told = [(kind, " ".join(KINDS[kind]) if kind in KINDS else _UNKNOWN) for kind in kinds]
     k = next((int(run["values"]["safe"]) for run in runs if run["values"].get("safe")), 0)
-    if k:
-        told.append(("own", _SAFE.format(k=k)))
-    elif small:
-        told.append(("own", unsafe_banner(small)))
-    return told
-
-
-def _states(found: Sequence[str]) -> list[str]:
-    return [f"{found.count(state)} {word}" for state, word in _STATES if state in found]
+    unsafe = [("own", unsafe_banner(small))] if small else []
+    return [*told, *([("own", _SAFE.format(k=k))] if k else unsafe)]
 
 
 def _facts(
@@ -135,35 +127,31 @@ def _facts(
     tables: Mapping[str, Mapping[str, Any]],
     titles: Mapping[str, Design],
 ) -> list[tuple[str, str]]:
-    """Which studies, which patients, made with what."""
+    """Which studies, which patients, made with what; each said once."""
     facts = [("Study", f"{design.title}. {design.citation}") for design in titles.values()]
-    cohorts = {(run["cohort"], run["study"], run["table"]): run for run in runs}
     several = len({run["study"] for run in runs}) > 1
-    for label, study, table in cohorts:
-        name = label or ("as the notebook says" if study not in titles else "shipped")
+    for label, study, key in dict.fromkeys((r["cohort"], r["study"], r["table"]) for r in runs):
+        table = tables[key]
         # A safe run does not know the file of its patients.
-        name = "not named" if name == "shipped" and tables[table]["kind"] == "own" else name
-        facts.append(("Cohort", (f"{study}, " if several else "") + _patients(name, tables[table])))
-    return facts + [("Made with", made) for made in _made_with(runs)]
+        shipped = "not named" if table["kind"] == "own" else "shipped"
+        name = label or (shipped if study in titles else "as the notebook says")
+        kind = _SHORT.get(table["kind"], "unknown")
+        size = f", {table['n']:,} rows in the table" if table["n"] else ""
+        source = " ".join(part for part in (table["title"], table["note"]) if part)
+        of = f"{study}, " if several else ""
+        facts.append(("Cohort", f"{of}{name} ({kind}){size}. {source}".strip()))
+    made = dict.fromkeys(_made_with(run["record"]) for run in runs)
+    return [*facts, *(("Made with", text) for text in made if text)]
 
 
-def _patients(name: str, table: Mapping[str, Any]) -> str:
-    size = f", {table['n']:,} rows in the table" if table["n"] else ""
-    source = " ".join(part for part in (table["title"], table["note"]) if part)
-    return f"{name} ({_SHORT.get(table['kind'], 'unknown')}){size}. {source}".strip()
-
-
-def _made_with(runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The versions and revisions of the program that the runs were made with."""
-    found = []
-    for record in (run["record"] for run in runs):
-        versions = record.get("versions")
-        if isinstance(versions, dict):
-            revision = str(record.get("commit", ""))
-            changed = ", with files that were changed since" if revision.endswith("+") else ""
-            at = f", revision {revision[:12].rstrip('+')}{changed}" if revision else ""
-            found.append(f"crlm {versions.get('crlm')}{at}; Python {versions.get('python')}")
-    return list(dict.fromkeys(found))
+def _made_with(record: Mapping[str, Any]) -> str:
+    """Version and revision of the program that a run was made with."""
+    versions, revision = record.get("versions"), str(record.get("commit", ""))
+    if not isinstance(versions, dict):
+        return ""
+    changed = ", with files that were changed since" if revision.endswith("+") else ""
+    at = f", revision {revision[:12].rstrip('+')}{changed}" if revision else ""
+    return f"crlm {versions.get('crlm')}{at}; Python {versions.get('python')}"
 
 
 # ---- the table --------------------------------------------------------------
@@ -174,15 +162,15 @@ class Cell(NamedTuple):
 
     text: str
     sort: Any
-    kind: str = ""
+    kind: str = "num"
 
 
 class Column(NamedTuple):
-    """A column: its head, what the paper prints there, and a run's cell."""
+    """A column: its head, what the paper prints there, and a cell for each run."""
 
     head: str
     printed: str
-    cell: Callable[[Mapping[str, Any]], Cell]
+    cells: list[Cell]
 
 
 def _filters(
@@ -196,45 +184,42 @@ def _filters(
 
 
 def _columns(
-    choices: Sequence[str], effects: Sequence[Effect], verdicts: Mapping[str, Mapping[str, int]]
+    runs: Sequence[Mapping[str, Any]],
+    choices: Sequence[str],
+    effects: Sequence[Effect],
+    verdicts: Mapping[str, Mapping[str, int]],
 ) -> list[Column]:
-    shown = _VERDICTS if verdicts else ()
-    if any(_WITHIN in counts for counts in verdicts.values()):
-        shown = (*_VERDICTS[:2], _WITHIN, *_VERDICTS[2:])
-
-    def counted(name: str, run: Mapping[str, Any]) -> Cell:
-        counts = verdicts.get(run["key"])
-        return _number(str(counts.get(name, 0)), counts.get(name, 0)) if counts else _number("", "")
-
-    def chosen(name: str, run: Mapping[str, Any]) -> Cell:
-        value = value_of(run, name)
-        plain = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return Cell(text_of(value), "" if value is None else value if plain else text_of(value))
-
+    said = set().union(*verdicts.values())
+    shown = [name for name in _VERDICTS if verdicts and (name != _WITHIN or name in said)]
+    counts = [verdicts.get(run["key"], {}) for run in runs]
     drawn, beside = (
-        [Column(_head(e), e.printed, partial(_result, e)) for e in effects if e.drawn == which]
+        [_results(effect, runs) for effect in effects if effect.drawn == which]
         for which in (True, False)
     )
+    states = [run["status"] for run in runs]
     return [
-        Column("status", "", lambda run: Cell(run["status"], run["status"], run["status"])),
-        *(Column(name, "", partial(chosen, name)) for name in choices),
+        Column("status", "", [Cell(state, state, state) for state in states]),
+        *(Column(n, "", [_choice(value_of(run, n)) for run in runs]) for n in choices),
         *drawn,
-        *(Column(name, "", partial(counted, name)) for name in shown),
+        *(Column(name, "", [_count(one, name) for one in counts]) for name in shown),
         *beside,
     ]
 
 
-def _head(effect: Effect) -> str:
-    return f"{effect.label} ({effect.unit})" if effect.unit else effect.label
+def _choice(value: Any) -> Cell:
+    plain = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return Cell(text_of(value), "" if value is None else value if plain else text_of(value), "")
 
 
-def _result(effect: Effect, run: Mapping[str, Any]) -> Cell:
-    three = effect.values.get(run["key"])
-    if three is None:
-        return _number("", "")
-    text = effect.texts.get(run["key"]) or effect.interval(three)
-    return _number(text, three[0] if math.isfinite(three[0]) else "")
+def _count(counts: Mapping[str, int], name: str) -> Cell:
+    return Cell(str(counts.get(name, 0)), counts.get(name, 0)) if counts else Cell("", "")
 
 
-def _number(text: str, sort: Any) -> Cell:
-    return Cell(text, sort, "num")
+def _results(effect: Effect, runs: Sequence[Mapping[str, Any]]) -> Column:
+    cells = []
+    for key in (run["key"] for run in runs):
+        three = effect.values.get(key, (math.nan,))
+        text = effect.texts.get(key) or effect.interval(three) if key in effect.values else ""
+        cells.append(Cell(text, three[0] if math.isfinite(three[0]) else ""))
+    head = f"{effect.label} ({effect.unit})" if effect.unit else effect.label
+    return Column(head, effect.printed, cells)

@@ -1,77 +1,78 @@
 """A kernel that is already there: forked from a process with everything imported.
 
-Jupyter asks a kernel provisioner to start a kernel. This one hands the
-connection to a process that was forked beforehand and has waited since, so a
-notebook pays neither the interpreter's start nor its imports. What a notebook
-does to its process ends with it: the process it was forked from never runs a
-cell.
+A notebook pays neither the interpreter's start nor its imports. What it does to its process
+ends with it: the process that was forked never runs a cell.
 """
 
 from __future__ import annotations
 
-import json
+import atexit
+import gc
 import os
-import signal
 import sys
-import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ipykernel.kernelapp import IPKernelApp
+from jupyter_client.connect import write_connection_file
 from jupyter_client.provisioning import LocalProvisioner
-from traitlets import Any as AnyTrait
 from traitlets import CaselessStrEnum
 
+from crlm import run
 from crlm.engine import OwnKernel
 from crlm.lifeline import die_with_parent
 
 
-@dataclass(frozen=True)
-class Waiting:
-    """A forked process that becomes a kernel when it is told its connection."""
+def forked(folder: Path, withheld: int) -> type[OwnKernel]:
+    """Fork this process into a kernel, and make a class of managers that hold it.
 
-    pid: int
-    pipe: int
+    Call it before the process has threads or an event loop.
 
-
-def fork_kernel(withheld: int) -> Waiting:
-    """Fork this process; the child waits to become a kernel and dies with its parent.
-
-    Call it before the process has threads or an event loop. The handle `withheld` stays with
-    this process alone.
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where its sockets are. Private and short: a socket's path has room for about 100
+        characters.
+    withheld : int
+        A handle that this process alone keeps.
     """
-    read, write = os.pipe()
+    connection = str(folder / "kernel.json")
+    write_connection_file(connection, transport="ipc", ip=str(folder / "k"))
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         try:
-            os.close(write)
             os.close(withheld)
             die_with_parent(parent)
-            with os.fdopen(read, encoding="utf-8") as stream:
-                told = stream.read()
-            if told:
-                _become_kernel(json.loads(told))
+            _become_kernel(["-f", connection, *run.QUIET])
         finally:
             os._exit(0)
-    os.close(read)
-    return Waiting(pid, write)
+
+    class Manager(OwnKernel):
+        transport = CaselessStrEnum(["tcp", "ipc"], default_value="ipc")
+
+        def __init__(self, **options: Any) -> None:
+            super().__init__(connection_file=connection, **options)
+            self.load_connection_file()
+            self.kernel_id = "forked"
+            about = {"kernel_id": self.kernel_id, "kernel_spec": self.kernel_spec}
+            self.provisioner = LocalProvisioner(**about, parent=self)
+            self.provisioner.process = _Child(pid)
+
+        async def _async_wait(self, pollinterval: float = 0.01) -> None:
+            await super()._async_wait(min(pollinterval, 0.01))
+
+    return Manager
 
 
-def _become_kernel(told: dict[str, Any]) -> None:
-    import atexit
-    import gc
-
-    os.chdir(told["cwd"])
-    os.environ.clear()
-    os.environ.update(told["env"])
-    sys.argv = [told["program"], *told["arguments"]]
-    _fresh_random_state()
+def _become_kernel(arguments: list[str]) -> None:
+    sys.argv = [str(Path(sys.executable).with_name("ipykernel_launcher.py")), *arguments]
+    if "numpy" in sys.modules:
+        # As in a new process; the `random` module does so by itself after a fork.
+        sys.modules["numpy"].random.seed()
     gc.enable()
-    from ipykernel.kernelapp import IPKernelApp
-
     try:
-        IPKernelApp.launch_instance(told["arguments"])
+        IPKernelApp.launch_instance(arguments)
     finally:
         # Its end waits for threads that may wait for each other; the process ends them all.
         atexit.unregister(IPKernelApp.instance().close)
@@ -80,96 +81,23 @@ def _become_kernel(told: dict[str, Any]) -> None:
         sys.stderr.flush()
 
 
-def _fresh_random_state() -> None:
-    """Reseed numpy's global generator from the system, as a new process would have it.
-
-    The `random` module does so by itself after a fork.
-    """
-    if "numpy" in sys.modules:
-        sys.modules["numpy"].random.seed()
-
-
-class ForkedProvisioner(LocalProvisioner):
-    """Jupyter's provisioner for a kernel that waits as a forked process."""
-
-    waiting: Waiting = AnyTrait()
-
-    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
-        """Tell the waiting process its connection, environment and folder."""
-        if self.waiting is None:
-            raise RuntimeError("A forked kernel starts once; a restart needs another process.")
-        told = {
-            "program": str(Path(sys.executable).with_name("ipykernel_launcher.py")),
-            "arguments": cmd[3:],
-            "env": kwargs.get("env") or dict(os.environ),
-            "cwd": kwargs.get("cwd") or os.getcwd(),
-        }
-        with os.fdopen(self.waiting.pipe, "w", encoding="utf-8") as stream:
-            json.dump(told, stream)
-        self.process = _Child(self.waiting.pid)
-        self.pid, self.pgid, self.waiting = self.process.pid, None, None
-        return self.connection_info
-
-
 class _Child:
-    """The few methods of `subprocess.Popen` that a provisioner needs, for a forked child."""
+    """What a provisioner needs of `subprocess.Popen`, for a forked child."""
 
-    stdout = stderr = stdin = None
+    stdout = stderr = stdin = returncode = None
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
-        self.returncode: int | None = None
 
     def poll(self) -> int | None:
         if self.returncode is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                self.returncode = os.waitstatus_to_exitcode(status)
+            self.returncode = os.waitstatus_to_exitcode(status) if pid else None
         return self.returncode
 
-    def wait(self) -> int:
-        while self.poll() is None:
-            time.sleep(0.005)
-        return int(self.returncode or 0)
+    # Nobody waits before a poll has told that it is over.
+    wait = poll
 
     def send_signal(self, signum: int) -> None:
         if self.poll() is None:
             os.kill(self.pid, signum)
-
-    def kill(self) -> None:
-        self.send_signal(signal.SIGKILL)
-
-    def terminate(self) -> None:
-        self.send_signal(signal.SIGTERM)
-
-
-def forked_manager(waiting: Waiting, folder: str) -> type[OwnKernel]:
-    """A class of kernel managers, as nbclient wants one, for one waiting process.
-
-    Parameters
-    ----------
-    waiting : Waiting
-        From `fork_kernel`.
-    folder : str
-        Where its sockets are. Private and short: a socket's path has room for about 100
-        characters.
-    """
-
-    class Manager(OwnKernel):
-        transport = CaselessStrEnum(["tcp", "ipc"], default_value="ipc")
-
-        def __init__(self, **options: Any) -> None:
-            connection = {"connection_file": f"{folder}/kernel.json", "ip": f"{folder}/k"}
-            super().__init__(**connection, **options)
-
-        async def _async_pre_start_kernel(self, **kwargs: Any) -> Any:
-            if self.provisioner is None:
-                about = {"kernel_id": self.kernel_id, "kernel_spec": self.kernel_spec}
-                self.provisioner = ForkedProvisioner(**about, parent=self)
-                self.provisioner.waiting = waiting
-            return await super()._async_pre_start_kernel(**kwargs)
-
-        async def _async_wait(self, pollinterval: float = 0.01) -> None:
-            await super()._async_wait(min(pollinterval, 0.01))
-
-    return Manager

@@ -11,16 +11,14 @@ import contextlib
 import gc
 import importlib
 import io
-import json
 import os
 import signal
 import socket
 import sys
 from pathlib import Path
-from typing import Any
 
 from crlm import render
-from crlm.lifeline import GRACE, die_with_parent
+from crlm.lifeline import die_with_parent
 
 # What a run needs, whatever its notebook imports.
 _ALWAYS = (
@@ -108,23 +106,15 @@ def _serve(jobs: socket.socket) -> None:
 
 
 def _become_runner(handle: int, server: int) -> None:
-    from crlm.batch import kernel, runner
+    from crlm.batch import runner
 
     os.setpgid(0, 0)
     die_with_parent(server)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # Who listens learns of this runner's end by it, whatever a notebook leaves running.
-    waiting = kernel.fork_kernel(handle)
     with socket.socket(fileno=handle).makefile("rw", encoding="utf-8") as talk:
-
-        def say(message: dict[str, Any]) -> None:
-            print(json.dumps(message), file=talk, flush=True)
-
-        job = json.loads(talk.readline())
-        if job.get("seconds"):
-            signal.alarm(round(job["seconds"] + GRACE))
-        say(runner.perform(job, waiting, lambda index: say({"at": index})))
+        runner.work(talk, talk, handle)
     os._exit(0)
 
 

@@ -1,8 +1,8 @@
 """Runs on this machine: several at a time, each in processes of its own.
 
-Both executors, `local` here and `cluster.on_scheduler`, are generators: they take jobs, yield an
-outcome for each as it ends and None now and then while they wait, and end their processes when
-they are closed. `Warm` and `Plain` are the two ways to bring one job to its end.
+`local` here and `cluster.on_scheduler` are generators: they take jobs, yield an outcome for each
+as it ends and None now and then while they wait, and end their processes when they are closed.
+`Warm` and `Plain` are the two ways to bring one job to its end.
 """
 
 from __future__ import annotations
@@ -11,24 +11,41 @@ import ast
 import contextlib
 import json
 import os
+import queue
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from crlm import cores, run
 from crlm.ledger import CrlmError
-from crlm.lifeline import GRACE
 
 Outcomes = Iterator[dict[str, Any] | None]
 
 _TICK = 0.25
 _ATTEMPTS = 2
 _DEATHS = 4
+_FEW_HANDLES = (
+    "This shell lets a process open fewer files than a run needs. "
+    "Set `ulimit -n 128` or more, or ask whoever runs this machine for it."
+)
+_DIED = (
+    "The process from which runs are forked died four times in a row. Memory may "
+    "be short: try --workers 1. If it is not, try --kernels plain."
+)
+#: A worker's environment: one thread a run, unless this machine's says otherwise.
+_USUAL = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    cores.VARIABLE: "1",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "PYTHONWARNINGS": "ignore",
+}
 
 
 def can_fork() -> bool:
@@ -36,97 +53,67 @@ def can_fork() -> bool:
     return sys.platform == "linux"
 
 
-def check_handles() -> None:
-    """Refuse to begin where the system lets a process open fewer files than a run needs.
-
-    Raises
-    ------
-    CrlmError
-    """
-    try:
-        run.lend_handles()
-    except OSError:
-        raise CrlmError(
-            "This shell lets a process open fewer files than a run needs. "
-            "Set `ulimit -n 128` or more, or ask whoever runs this machine for it."
-        ) from None
-
-
-def environment() -> dict[str, str]:
-    """A worker's environment: one thread a run, and sets of words in the same order each time."""
-    ours = {
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-        cores.VARIABLE: "1",
-        "PYTHONHASHSEED": "0",
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        "PYTHONWARNINGS": "ignore",
-    }
-    return {**ours, **{k: v for k, v in os.environ.items() if k not in ("PYTHONHASHSEED",)}}
-
-
 # ---- one job ----------------------------------------------------------------
 
 
-def lost(job: dict[str, Any], why: str, cell: int = 0) -> dict[str, Any]:
-    """The outcome of a job whose processes are gone."""
-    return {"key": job["key"], "status": "lost", "cell": cell, "error": f"the run's process {why}"}
+class _Maker:
+    """What brings jobs to their end; several threads may bring some at once."""
 
-
-class Warm:
-    """A process with a notebook's imports done, which forks a run for each job.
-
-    Made when the first job comes, and anew for the next one where it has died. Several threads
-    may bring jobs at once.
-
-    Parameters
-    ----------
-    imports : tuple of str
-        From `imports_of`.
-    """
-
-    def __init__(self, imports: tuple[str, ...]) -> None:
-        self._imports = imports
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
         self._starts, self._over = 0, False
 
     def run(self, job: dict[str, Any]) -> dict[str, Any]:
-        """Bring a job to its end.
+        """Bring a job to its end: what its process says last, or that it is lost.
 
         Raises
         ------
         CrlmError
-            If the process died four times and no run ended in between.
+            If the process to fork from died four times and no run ended in between.
         """
-        ours, theirs = socket.socketpair()
         cell = 0
-        with contextlib.suppress(OSError), ours, ours.makefile("rw", encoding="utf-8") as talk:
-            self._hand_over(theirs)
-            print(json.dumps(job), file=talk, flush=True)
-            for said in map(json.loads, filter(lambda line: line.endswith("\n"), talk)):
+        with contextlib.suppress(OSError), self._talk(job) as lines:
+            for said in (json.loads(line) for line in lines if line.endswith("\n")):
                 if "status" in said:
                     self._starts = 0
                     return said
                 cell = said["at"] + 1
-        return lost(job, "was stopped" if self._over else "was killed", cell)
+        why = f"the run's process was {'stopped' if self._over else 'killed'}"
+        return {"key": job["key"], "status": "lost", "cell": cell, "error": why}
 
-    def _hand_over(self, theirs: socket.socket) -> None:
-        """Give the process the end of a socket at which a runner will be told its job."""
-        with theirs, self._lock:
-            if self._over:
-                return
-            if self._process is None or self._process.poll() is not None:
-                self._start()
-            socket.send_fds(self._desk, [b"."], [theirs.fileno()])
+    def _talk(self, job: dict[str, Any]) -> contextlib.AbstractContextManager[Iterable[str]]:
+        """Start a process for a job, and hear what it says of it."""
+        raise NotImplementedError
 
-    def _start(self) -> None:
+
+class Warm(_Maker):
+    """A process with a notebook's imports done, which forks a run for each job.
+
+    Made when the first job comes, and anew for the next one where it has died.
+    """
+
+    def __init__(self, imports: tuple[str, ...]) -> None:
+        super().__init__()
+        self._imports = imports
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @contextlib.contextmanager
+    def _talk(self, job: dict[str, Any]) -> Iterator[Iterable[str]]:
+        ours, theirs = socket.socketpair()
+        with ours, ours.makefile("rw", encoding="utf-8") as talk:
+            with theirs, self._lock:
+                if not self._over:
+                    self._desk_open()
+                    socket.send_fds(self._desk, [b"."], [theirs.fileno()])
+            print(json.dumps(job), file=talk, flush=True)
+            yield talk
+
+    def _desk_open(self) -> None:
+        """Have a process at the other end of the socket where it is told of jobs."""
+        if self._process is not None and self._process.poll() is None:
+            return
         if self._starts >= _DEATHS:
-            raise CrlmError(
-                "The process from which runs are forked died four times in a row. Memory may "
-                "be short: try --workers 1. If it is not, try --kernels plain."
-            )
+            raise CrlmError(_DIED)
         self._starts += 1
         self._desk, theirs = socket.socketpair()
         with theirs:
@@ -137,67 +124,68 @@ class Warm:
     def stop(self) -> None:
         """End the process; its runs end with it."""
         with self._lock:
-            process, self._over = self._process, True
-        if process is None:
-            return
-        self._desk.close()
-        try:
-            process.wait(0.5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            self._over = True
+        if self._process is not None:
+            self._desk.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.5)
+            self._process.kill()
+            self._process.wait()
 
 
-class Plain:
+class Plain(_Maker):
     """A fresh interpreter and a plain kernel for each job, for systems that cannot fork."""
 
     def __init__(self) -> None:
-        self._alive: set[subprocess.Popen[bytes]] = set()
-        self._over = False
+        super().__init__()
+        self._alive: set[subprocess.Popen[str]] = set()
 
-    def run(self, job: dict[str, Any]) -> dict[str, Any]:
-        """Bring a job to its end."""
-        if self._over:
-            return lost(job, "was stopped")
-        program = ("crlm.batch.runner", str(os.getpid()))
-        process = _child(program, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        self._alive.add(process)
-        if self._over:  # stopped while it started
-            _kill_tree(process)
-        limit = job["seconds"] + GRACE if job["seconds"] else None
-        try:
-            said, _ = process.communicate(json.dumps(job).encode(), timeout=limit)
-            return json.loads(said.splitlines()[-1])
-        except (subprocess.TimeoutExpired, ValueError, IndexError, OSError):
-            _kill_tree(process)
-            return lost(job, f"ended with exit code {process.wait()}")
-        finally:
-            self._alive.discard(process)
+    @contextlib.contextmanager
+    def _talk(self, job: dict[str, Any]) -> Iterator[Iterable[str]]:
+        with self._lock:
+            if self._over:
+                raise ProcessLookupError
+            program = ("crlm.batch.runner", str(os.getpid()))
+            streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+            process = _child(program, stderr=subprocess.DEVNULL, encoding="utf-8", **streams)
+            self._alive.add(process)
+        with process:
+            try:
+                print(json.dumps(job), file=process.stdin, flush=True)
+                yield process.stdout
+            finally:
+                _kill_tree(process)
+                self._alive.discard(process)
 
     def stop(self) -> None:
         """End every run."""
-        self._over = True
-        for process in list(self._alive):
-            _kill_tree(process)
+        with self._lock:
+            self._over = True
+            for process in list(self._alive):
+                _kill_tree(process)
 
 
-def _child(program: Sequence[str], **streams: Any) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-m", *program],
-        env=environment(),
-        start_new_session=os.name == "posix",
-        **{"stdin": subprocess.PIPE, **streams},
-    )
+def maker(imports: tuple[str, ...], kernels: str = "") -> Warm | Plain:
+    """What runs the jobs of a notebook with these imports, by "forked" or "plain" kernels."""
+    plain = kernels == "plain" or not can_fork()
+    return Plain() if plain else Warm(imports)
 
 
-def _kill_tree(process: subprocess.Popen[bytes]) -> None:
+def _child(program: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
+    # Sets of words have the same order in each run.
+    environment = {**_USUAL, **os.environ, "PYTHONHASHSEED": "0"}
+    command = [sys.executable, "-m", *program]
+    alone = os.name == "posix"
+    return subprocess.Popen(command, env=environment, start_new_session=alone, **options)
+
+
+def _kill_tree(process: subprocess.Popen[Any]) -> None:
     with contextlib.suppress(OSError):
         if os.name == "posix":
             os.killpg(process.pid, 9)
         else:
-            subprocess.run(
-                ["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True, check=False
-            )
+            command = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
+            subprocess.run(command, capture_output=True, check=False)
 
 
 def imports_of(notebook: str) -> tuple[str, ...]:
@@ -205,11 +193,10 @@ def imports_of(notebook: str) -> tuple[str, ...]:
     cells = json.loads(Path(notebook).read_text(encoding="utf-8")).get("cells", [])
     found: dict[str, None] = {}
     for cell in cells:
-        if cell.get("cell_type") != "code":
-            continue
         with contextlib.suppress(SyntaxError):
-            for node in ast.parse("".join(cell["source"])).body:
-                found.update(dict.fromkeys(_modules(node)))
+            if cell.get("cell_type") == "code":
+                for node in ast.parse("".join(cell["source"])).body:
+                    found.update(dict.fromkeys(_modules(node)))
     return tuple(found)
 
 
@@ -225,23 +212,46 @@ def _modules(node: ast.stmt) -> list[str]:
 
 
 def local(jobs: Sequence[dict[str, Any]], workers: int, kernels: str) -> Outcomes:
-    """Runs on this machine, by `kernels`: "forked" or "plain"."""
-    check_handles()
-    makers: dict[str, Warm | Plain] = {
-        name: Warm(imports_of(name)) if kernels == "forked" else Plain()
-        for name in dict.fromkeys(job["notebook"] for job in jobs)
-    }
-    pool = ThreadPoolExecutor(min(workers, len(jobs)))
-    left = {pool.submit(_brought, job, makers[job["notebook"]]) for job in jobs}
+    """Runs on this machine, by `kernels`: "forked" or "plain".
+
+    Raises
+    ------
+    CrlmError
+        Where the system lets a process open fewer files than a run needs.
+    """
     try:
-        while left:
-            done, left = wait(left, _TICK, FIRST_COMPLETED)
-            yield from (one.result() for one in done)
-            yield None
+        run.lend_handles()
+    except OSError:
+        raise CrlmError(_FEW_HANDLES) from None
+    notebooks = {job["notebook"] for job in jobs}
+    makers = {name: maker(imports_of(name), kernels) for name in notebooks}
+    pool = ThreadPoolExecutor(min(workers, len(jobs)))
+    try:
+        yield from ended(jobs, lambda job: pool.submit(_brought, job, makers[job["notebook"]]))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-        for maker in makers.values():
-            maker.stop()
+        for one in makers.values():
+            one.stop()
+
+
+def ended(
+    jobs: Sequence[dict[str, Any]],
+    submit: Callable[[dict[str, Any]], Any],
+    outcome: Callable[[Any, dict[str, Any]], dict[str, Any]] = lambda future, job: future.result(),
+    check: Callable[[], None] = lambda: None,
+) -> Outcomes:
+    """Submit all jobs, and yield the outcome of each as its future ends; `check` may refuse."""
+    done: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    for job in jobs:
+        submit(job).add_done_callback(lambda future, job=job: done.put((future, job)))
+    left = len(jobs)
+    while left:
+        check()
+        with contextlib.suppress(queue.Empty):
+            future, job = done.get(timeout=_TICK)
+            left -= 1
+            yield outcome(future, job)
+        yield None
 
 
 def _brought(job: dict[str, Any], maker: Warm | Plain) -> dict[str, Any]:
