@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
+import os
 import platform
 import re
 from collections.abc import Mapping
+from glob import iglob
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -92,16 +95,23 @@ def changed_inputs(before: Mapping[Path, str], folder: Path) -> list[str]:
 
 def code_digest() -> str:
     """SHA-256 of the list that `sha256sum` prints for the helper code that shapes a run."""
-    found = (path.relative_to(_HOUSE).as_posix() for path in _HOUSE.rglob("*") if path.is_file())
+    found = (name.replace(os.sep, "/") for name in iglob("**", root_dir=_HOUSE, recursive=True))
     names = sorted(name for name in found if not _APART.search(name))
-    listed = (f"{checksum(_HOUSE / name)}  {name}\n" for name in names)
+    summed = ((checksum(_HOUSE / name), name) for name in names)
+    listed = (f"{digest}  {name}\n" for digest, name in summed if digest)
     return hashlib.sha256("".join(listed).encode()).hexdigest()
 
 
 def versions() -> dict[str, str]:
     """Versions of crlm, Python and the packages that a result stands on."""
     found = {"crlm": __version__, "python": platform.python_version()}
-    return found | {name: metadata.version(name) for name in _PACKAGES}
+    return found | {name: version_of(name) for name in _PACKAGES}
+
+
+@functools.cache
+def version_of(package: str) -> str:
+    """The version of an installed package, as it was when it was first asked for."""
+    return metadata.version(package)
 
 
 def kernel(notebook: Any) -> str:

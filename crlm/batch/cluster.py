@@ -17,7 +17,6 @@ import re
 import shutil
 import warnings
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -104,7 +103,7 @@ def on_scheduler(jobs: Sequence[dict[str, Any]], address: str) -> workers.Outcom
 
 def _about() -> dict[str, Any]:
     """What must be the same on all machines: helper code and versions."""
-    dask = {name: metadata.version(name) for name in ("dask", "distributed")}
+    dask = {name: manifest.version_of(name) for name in ("dask", "distributed")}
     return {"code": manifest.code_digest(), **manifest.versions(), **dask}
 
 

@@ -99,7 +99,9 @@ def batch(
             scratch.sweep()
             place.sweep(out)
             (out / "runs").mkdir(exist_ok=True)
-            changed = place.write_plan(out, _as_data(planned))
+            told = [item.told() for item in planned.runs]
+            kept = {"effects": planned.effects, "cells": planned.cells, "tables": planned.tables}
+            changed = place.write_plan(out, {"runs": told, **kept})
             todo = [i for i, state in _states(planned, out) if state["status"] != "finished"]
             skipped = len(planned.runs) - len(todo)
             if todo:
@@ -141,14 +143,14 @@ def planned_of(grid: Path, out: Path, look: Look | None = None) -> Plan:
     before = place.read_plan(out)
     planned = plan(grid, before.get("cells"))
     named = {item.table: item for item in planned.runs}
-    seen = {name: kind for name, kind in before.get("tables", {}).items() if kind["n"]}
-    unseen = {name: item for name, item in named.items() if name not in seen}
+    known = {name: kind for name, kind in before.get("tables", {}).items() if kind["n"]}
+    unseen = {name: item for name, item in named.items() if name not in known}
     if look is None:
-        found = [_guessed(item) for item in unseen.values()]
+        known |= {name: _guessed(item) for name, item in unseen.items()}
     else:
         found = look([(item.study, item.parameters) for item in unseen.values()])
+        known |= dict(zip(unseen, found, strict=True))
         forget()
-    known = {**seen, **dict(zip(unseen, found, strict=True))}
     tables = {name: _told(known[name], named[name]) for name in named}
     commit = home.commit()
     runs = tuple(
@@ -160,26 +162,17 @@ def planned_of(grid: Path, out: Path, look: Look | None = None) -> Plan:
 
 def _told(table: dict[str, Any], item: Run) -> dict[str, Any]:
     """What is said of a table: of a safe run's its kind alone."""
-    if not item.parameters.get("safe"):
-        return table
-    return {"kind": table["kind"], "title": "", "note": "", "n": 0}
+    return _unknown(table["kind"]) if item.parameters.get("safe") else table
 
 
 def _guessed(item: Run) -> dict[str, Any]:
     """The kind of a table that nobody has looked into: the reader's own unless it is shipped."""
     shipped = any(file["what"].endswith("/cohort.csv") for file in item.files)
-    kind = "own" if _named_files(item) else "reconstructed" if shipped else ""
+    return _unknown("own" if run.is_own(item.parameters) else "reconstructed" if shipped else "")
+
+
+def _unknown(kind: str) -> dict[str, Any]:
     return {"kind": kind, "title": "", "note": "", "n": 0}
-
-
-def _as_data(planned: Plan) -> dict[str, Any]:
-    """The plan as it is stored."""
-    return {
-        "runs": [item.told() for item in planned.runs],
-        "effects": list(planned.effects),
-        "cells": planned.cells,
-        "tables": planned.tables,
-    }
 
 
 def _states(planned: Plan, out: Path) -> list[tuple[Run, dict[str, Any]]]:
@@ -209,11 +202,7 @@ def _cores() -> int:
 def job_of(item: Run, out: Path, offer: Mapping[str, Any] = NOTHING) -> dict[str, Any]:
     """A run as it is given to a worker, with what it is lent."""
     job = {**asdict(item), "part": str(place.part(out, item.key))}
-    return {**job, "private": bool(_named_files(item)), "lent": dict(offer)}
-
-
-def _named_files(item: Run) -> list[str]:
-    return [name for name in run.FILES if item.parameters.get(name)]
+    return {**job, "private": run.is_own(item.parameters), "lent": dict(offer)}
 
 
 def _drive(
@@ -318,7 +307,13 @@ def preview(grid: Path, out: Path, workers: int = 0, look: Look | None = None) -
     lines.append(f"{len(states)} runs, {len(states) - todo} finished, {todo} to go")
     if planned.repeated:
         lines.append(f"{planned.repeated} repetitions of the same run were left out")
-    return "\n".join([*lines, _estimate(out, todo, workers or os.cpu_count() or 1)])
+    workers = workers or os.cpu_count() or 1
+    measured = place.seconds_a_run(out)
+    each = measured or 5.0
+    source = "the median of this folder's runs" if measured else "a guess until a run is timed"
+    total = _duration(each * -(-todo // workers) + (3 if todo else 0))
+    lines.append(f"about {total} with {workers} at a time ({each:.1f} s a run, {source})")
+    return "\n".join(lines)
 
 
 def describe(record: Mapping[str, Any]) -> str:
@@ -352,11 +347,3 @@ def tell_failures(summary: Summary) -> str:
     if len(failed) > 50:
         lines.append(f"  and {len(failed) - 50} more: see manifest.jsonl")
     return "\n".join(lines)
-
-
-def _estimate(out: Path, todo: int, workers: int) -> str:
-    measured = place.seconds_a_run(out)
-    each = measured or 5.0
-    source = "the median of this folder's runs" if measured else "a guess until a run is timed"
-    total = _duration(each * -(-todo // workers) + (3 if todo else 0))
-    return f"about {total} with {workers} at a time ({each:.1f} s a run, {source})"

@@ -10,6 +10,7 @@ import atexit
 import gc
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from traitlets import CaselessStrEnum
 from crlm import run
 from crlm.engine import OwnKernel
 from crlm.lifeline import die_with_parent
+
+# Of a kernel: shell, iopub, stdin, control, heartbeat.
+_SOCKETS = 5
 
 
 def forked(folder: Path, withheld: int) -> type[OwnKernel]:
@@ -48,6 +52,8 @@ def forked(folder: Path, withheld: int) -> type[OwnKernel]:
         finally:
             os._exit(0)
 
+    child = _Child(pid)
+
     class Manager(OwnKernel):
         transport = CaselessStrEnum(["tcp", "ipc"], default_value="ipc")
 
@@ -57,7 +63,13 @@ def forked(folder: Path, withheld: int) -> type[OwnKernel]:
             self.kernel_id = "forked"
             about = {"kernel_id": self.kernel_id, "kernel_spec": self.kernel_spec}
             self.provisioner = LocalProvisioner(**about, parent=self)
-            self.provisioner.process = _Child(pid)
+            self.provisioner.process = child
+
+        def client(self, **options: Any) -> Any:
+            # Who connects before there is a socket tries again 0.1 s later.
+            while len(list(folder.glob("k-*"))) < _SOCKETS and child.poll() is None:
+                time.sleep(0.002)
+            return super().client(**options)
 
         async def _async_wait(self, pollinterval: float = 0.01) -> None:
             await super()._async_wait(min(pollinterval, 0.01))

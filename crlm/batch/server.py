@@ -27,9 +27,16 @@ _ALWAYS = (
     "crlm.batch.runner",
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
+    "ipykernel.debugger",
     "nbconvert",
     "papermill",
+    "psutil",
+    "tornado.platform.asyncio",
     "IPython.core.completerlib",
+    "IPython.core.debugger",
+    "IPython.core.logger",
+    "IPython.core.oinspect",
+    "IPython.extensions.storemagic",
     "sqlite3",
 )
 # What a paper's sections import when they are called.

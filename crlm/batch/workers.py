@@ -45,6 +45,7 @@ _USUAL = {
     cores.VARIABLE: "1",
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "PYTHONWARNINGS": "ignore",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
 
 
