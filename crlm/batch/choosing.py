@@ -96,20 +96,9 @@ def effects(
 ) -> tuple[list[Effect], list[str]]:
     """The effects that a grid names, else the paper's own; and sentences on what is not as named.
 
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        From `collecting.all_rows`.
-    claims : mapping
-        From `known_claims`.
-    wanted : sequence of mappings
-        Entries of `effects`: keys of a result row, each a value, a list of values, or text in
-        which * stands for anything.
-
-    Returns
-    -------
-    (effects, notes)
-        A batch whose results match no printed number gets its most frequent ratios.
+    `wanted` are the entries of `effects`: keys of a result row, each a value, a list of values,
+    or text in which * stands for anything. A batch whose results match no printed number gets
+    its most frequent ratios.
     """
     if "statistic" not in rows:
         return [], []

@@ -45,13 +45,8 @@ class WorkerError(CrlmError):
 def on_scheduler(jobs: Sequence[dict[str, Any]], address: str) -> workers.Outcomes:
     """Runs on the workers of a scheduler.
 
-    Parameters
-    ----------
-    jobs : sequence of dict
-        From `driving.job_of`.
-    address : str
-        "tcp://host:port", a scheduler file (JSON), or "config" for the
-        address in Dask's own configuration.
+    Its address is "tcp://host:port", a scheduler file (JSON), or "config" for the address in
+    Dask's own configuration.
 
     Raises
     ------
@@ -108,13 +103,7 @@ def _about() -> dict[str, Any]:
 
 
 def _check_machines(client: Any, here: dict[str, Any]) -> None:
-    """Refuse workers of other versions before they are given anything.
-
-    Raises
-    ------
-    WorkerError
-        With the address of each, and what differs.
-    """
+    """Refuse workers of other versions before they are given anything."""
     told = client.run(_about, on_error="return")
     problems = [
         f"{place} has {_difference(here, there)}" for place, there in told.items() if there != here
@@ -131,72 +120,61 @@ def _difference(here: dict[str, Any], there: Any) -> str:
     return listed or "the same version of crlm with other code"
 
 
-def _connect(address: str) -> Any:
+def _connect(given: str) -> Any:
     refusals.need("distributed", "--scheduler, here and on each worker,")
     import dask
     from distributed import Client
+    from distributed.security import Security
 
     # What goes wrong is said once, by an error of this room.
     for name in ("distributed", "distributed.client", "distributed.core", "asyncio", "tornado"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    where = _address(address, dask.config.get("scheduler-address", ""))
-    _check_address(where)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return Client(where, timeout=_PATIENCE, set_as_default=False)
-    except (OSError, ImportError) as error:
-        raise CrlmError(
-            f"No Dask scheduler answers at {where!r} ({_reason(error)}). Is it running, can this "
-            "machine reach it, and are its certificates those of Dask's configuration here?"
-        ) from None
-
-
-def _reason(error: Exception) -> str:
-    """The last cause of an error, which is the one that says something."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return str(error) or type(error).__name__
-
-
-def _check_address(where: str) -> None:
-    """Refuse an address that cannot be one, or a safe one without certificates."""
-    if not re.fullmatch(r"(tcp|tls|ws|wss|ucx)://[^/]+:\d+", where):
-        raise CrlmError(
-            f"{where!r} is no address of a Dask scheduler. It reads tls://host:8786 or "
-            "tcp://host:8786; a scheduler file ends in .json."
-        )
-    from distributed.security import Security
-
-    safe = where.startswith(("tls", "wss"))
+    where = _address(given, dask.config.get("scheduler-address", ""))
     try:
         certified = Security().get_connection_args("client").get("ssl_context") is not None
     except (OSError, ValueError) as error:
         raise CrlmError(
             f"The certificates in Dask's configuration cannot be read: {error}."
         ) from None
-    if safe and not certified:
+    if where.startswith(("tls", "wss")) and not certified:
         raise CrlmError(
             f"{where} is encrypted, but Dask's configuration names no certificates here. "
             "docs/batch.md, On a cluster, has the recipe."
         )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return Client(where, timeout=_PATIENCE, set_as_default=False)
+    except (OSError, ImportError) as error:
+        why: BaseException = error
+        while why.__cause__ is not None:
+            why = why.__cause__
+        raise CrlmError(
+            f"No Dask scheduler answers at {where!r} ({str(why) or type(why).__name__}). Is it "
+            "running, can this machine reach it, and are its certificates those of Dask's "
+            "configuration here?"
+        ) from None
 
 
 def _address(given: str, configured: str) -> str:
     """The address that was given, that stands in a scheduler file, or in Dask's configuration."""
-    if given == "config":
-        if not configured:
-            raise CrlmError("Dask's configuration names no scheduler-address; give one instead.")
-        return configured
-    if not given.endswith(".json"):
-        return given
-    try:
-        return str(json.loads(Path(given).read_text(encoding="utf-8"))["address"])
-    except (OSError, ValueError, KeyError, TypeError):
+    where = configured if given == "config" else given
+    if not where:
+        raise CrlmError("Dask's configuration names no scheduler-address; give one instead.")
+    if given.endswith(".json"):
+        try:
+            where = str(json.loads(Path(given).read_text(encoding="utf-8"))["address"])
+        except (OSError, ValueError, KeyError, TypeError):
+            raise CrlmError(
+                f"There is no scheduler file {given!r} that can be read. `dask scheduler "
+                "--scheduler-file FILE` writes it when it starts."
+            ) from None
+    if not re.fullmatch(r"(tcp|tls|ws|wss|ucx)://[^/]+:\d+", where):
         raise CrlmError(
-            f"There is no scheduler file {given!r} that can be read. `dask scheduler "
-            "--scheduler-file FILE` writes it when it starts."
-        ) from None
+            f"{where!r} is no address of a Dask scheduler. It reads tls://host:8786 or "
+            "tcp://host:8786; a scheduler file ends in .json."
+        )
+    return where
 
 
 # ---- a job and its files ----------------------------------------------------
@@ -207,11 +185,6 @@ class Job(dict[str, Any]):
 
     def __repr__(self) -> str:
         return f"<run {self.get('key', '')}>"
-
-    __str__ = __repr__
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Job, (dict(self),)
 
 
 def packed(job: dict[str, Any], about: dict[str, Any]) -> Job:
@@ -230,12 +203,8 @@ def perform(job: dict[str, Any]) -> dict[str, Any]:
     """One run on a worker, from a warm process that stays with the worker.
 
     The tables are handed on in memory where the system can (see `scratch.put`); what a
-    worker that was killed left in temporary folders is removed first.
-
-    Returns
-    -------
-    dict
-        The outcome, with the run's files as bytes by name.
+    worker that was killed left in temporary folders is removed first. The outcome has the
+    run's files as bytes by name.
 
     Raises
     ------
@@ -289,13 +258,7 @@ def _named(path: str) -> PurePosixPath:
 
 
 def _ours(file: dict[str, str]) -> str:
-    """This machine's copy of a file of `data/`.
-
-    Raises
-    ------
-    WorkerError
-        If it is not the driver's.
-    """
+    """This machine's copy of a file of `data/`, which must be the driver's."""
     path = data_folder() / file["what"].removeprefix("data/")
     if checksum(path) != file["sha256"]:
         raise WorkerError(f"A worker has another {file['what']}. {_INSTALL}")

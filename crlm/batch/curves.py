@@ -35,11 +35,6 @@ def rendered(template: str, **values: Any) -> Markup:
     return Markup(room.get_template(template).render(values))
 
 
-def as_it_is(name: str) -> Markup:
-    """A file of the templates that is no text to be escaped."""
-    return Markup((_TEMPLATES / name).read_text(encoding="utf-8"))
-
-
 def draw(
     runs: Sequence[Mapping[str, Any]], choices: Sequence[str], effects: Sequence[Effect]
 ) -> Markup:

@@ -237,9 +237,6 @@ def _take_in(item: Run, result: Mapping[str, Any], out: Path) -> None:
         shutil.rmtree(made, ignore_errors=True)
         raise CrlmError(_FULL.format(what=f"run {item.key}", out=out))
     place.adopt(out, item, result)
-    line = place.line(place.state(out, item.told()))
-    place.append(out / "manifest.jsonl", line)
-    place.note_time(out, item.key, result.get("seconds", 0.0), line["status"])
 
 
 # ---- progress ---------------------------------------------------------------

@@ -70,7 +70,7 @@ def part(folder: Path, key: str) -> Path:
 
 
 def adopt(folder: Path, item: Run, result: Mapping[str, Any]) -> None:
-    """Give what a run left its name, in place of what a failed attempt left.
+    """Give what a run left its name, in place of what a failed attempt left, and note it.
 
     A run whose process was lost is kept as a failed one, without a report.
     """
@@ -86,6 +86,11 @@ def adopt(folder: Path, item: Run, result: Mapping[str, Any]) -> None:
         os.replace(target, old)
     os.replace(made, target)
     shutil.rmtree(old, ignore_errors=True)
+    made_of = line(state(folder, item.told()))
+    append(folder / "manifest.jsonl", made_of)
+    ended = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    times = {"key": item.key, "status": made_of["status"], "ended": ended}
+    append(folder / "times.jsonl", {**times, "seconds": round(result.get("seconds", 0.0), 2)})
 
 
 def state(folder: Path, planned: Mapping[str, Any]) -> dict[str, Any]:
@@ -214,13 +219,6 @@ def _read(path: Path, model: type[BaseModel]) -> dict[str, Any]:
 
 
 # ---- times ------------------------------------------------------------------
-
-
-def note_time(folder: Path, key: str, seconds: float, status: str) -> None:
-    """Add how long a run took, and when it ended, to the one file that holds times."""
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    told = {"key": key, "status": status, "ended": now, "seconds": round(seconds, 2)}
-    append(folder / "times.jsonl", told)
 
 
 def seconds_a_run(folder: Path) -> float | None:

@@ -35,12 +35,9 @@ class Run:
     Attributes
     ----------
     key : str
-        Hash of notebook, helper code, tables, codebook, parameters and package
-        versions: 16 hexadecimal digits, the name of the run's folder.
-    study : str
-        The notebook's stem, and the stem of the run's files.
-    notebook : str
-        Path.
+        Hash of everything the run stands on, in 16 hexadecimal digits: the name of its folder.
+    study, notebook : str
+        The notebook's stem, which is the stem of the run's files, and its path.
     cohort : str
         The name that the grid gives the cohort; empty for the shipped one.
     parameters : dict

@@ -56,25 +56,16 @@ def page(
     parquet: bool = True,
     small: int = 0,
 ) -> str:
-    """The page as HTML.
+    """The page as HTML, from what `collecting` knows of the runs.
 
     Parameters
     ----------
-    runs : sequence of dict
-        From `collecting.describe_runs`.
-    choices : sequence of str
-        Parameters in which the runs differ.
-    effects : sequence of Effect
     verdicts : mapping
         Counts by run key.
     tables : mapping
         By `table` of a run: `kind`, `title`, `note` and `n` of its patients.
     titles : mapping of str to Design
         The studies that the ledger knows.
-    notes : sequence of str
-        Sentences on effects that are not drawn as they were named.
-    parquet : bool
-        Whether there is a `results.parquet` to point to.
     small : int
         Counts of fewer than five patients among the rows of runs on the reader's own patients.
     """
@@ -96,8 +87,6 @@ def page(
             report_of=report_of,
             long=_LONG,
             on_paper=_MOST_ON_PAPER,
-            style=curves.as_it_is("batch.css"),
-            script=curves.as_it_is("batch.js"),
         )
     )
 

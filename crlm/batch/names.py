@@ -40,15 +40,7 @@ def label_of(keys: Mapping[str, Any]) -> str:
 
 
 def apart(told: Sequence[str], keys: Mapping[str, Any]) -> str:
-    """What tells a result from others under one label, in words.
-
-    Parameters
-    ----------
-    told : sequence of str
-        The keys in which they differ.
-    keys : mapping
-        As for `label_of`.
-    """
+    """What tells a result from others under one label: these keys of it, in words."""
     kept = {*told, "study", "statistic", *(["covariate"] if "level" in told else [])}
     words = _words({name: value for name, value in keys.items() if name in kept})
     rest = [str(keys[name]) for name in ("statistic", "unit") if name in told]

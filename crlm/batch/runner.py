@@ -36,10 +36,9 @@ def perform(
     Returns
     -------
     dict
-        `key`, `status` ("finished", "failed", or "lost" when the run could
-        not be brought to an end), `cell` (from 1), `error`,
-        `seconds`; `full` is true when the disk had no room, `killed` when
-        the kernel got signal 9, from its notebook or from outside.
+        `key`, `status` ("finished", "failed", or "lost" when the run could not be brought to an
+        end), `cell` (from 1), `error`, `seconds`; `full` when the disk had no room, `killed`
+        when the kernel got signal 9, from its notebook or from outside.
     """
     started = time.monotonic()
     try:

@@ -108,8 +108,12 @@ def _serve(jobs: socket.socket) -> None:
         with contextlib.suppress(OSError):
             os.setpgid(pid, pid)
         runners.add(pid)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for pid in runners:
-        _end_group(pid)
+        with contextlib.suppress(ChildProcessError):
+            # It is ours still, so no other process has its number.
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            _end_group(pid)
 
 
 def _become_runner(handle: int, server: int) -> None:
