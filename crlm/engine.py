@@ -53,8 +53,9 @@ class _Kernel(AsyncKernelClient):
             If the kernel has died, or has not answered in `timeout` seconds.
         """
         end = time.monotonic() + (timeout or math.inf)
+        asked: set[str] = set()
         while time.monotonic() < end:
-            asked = self.kernel_info()
+            asked.add(self.kernel_info())
             with contextlib.suppress(queue.Empty):
                 self._handle_kernel_info_reply(await self.get_shell_msg(timeout=1))
                 while not _answers(await self.get_iopub_msg(timeout=0.2), asked):
@@ -65,10 +66,10 @@ class _Kernel(AsyncKernelClient):
         raise RuntimeError(f"Kernel didn't respond in {timeout} seconds")
 
 
-def _answers(message: dict[str, Any], asked: str) -> bool:
-    """Whether a kernel says that it is done with what it was asked."""
+def _answers(message: dict[str, Any], asked: set[str]) -> bool:
+    """Whether a kernel says that it is done with something that it was asked."""
     idle = message["content"].get("execution_state") == "idle"
-    return idle and message["parent_header"].get("msg_id") == asked
+    return idle and message["parent_header"].get("msg_id") in asked
 
 
 class OwnKernel(AsyncKernelManager):

@@ -14,7 +14,7 @@ import pytest
 
 from crlm import scratch
 from crlm.batch import cluster, driving
-from crlm.ledger import CrlmError
+from crlm.ledger import CrlmError, data_folder
 
 pytest.importorskip(
     "distributed", reason="dask.distributed is an optional extra: pip install 'crlm[cluster]'"
@@ -169,7 +169,40 @@ def test_a_lost_scheduler_is_one_refusal_and_no_failed_run(desk, monkeypatch):
     monkeypatch.undo()
     lines = (desk / "out" / "manifest.jsonl").read_text().splitlines()
     assert len(lines) == 1 and '"finished"' in lines[0]
-    assert driving.batch(desk / "grid.yaml", desk / "out", quiet=True).skipped == 1
+    file.unlink()
+    with started(*scheduler_of(file), cwd=desk):
+        awaited(file)
+        with started(*worker_of(file), cwd=desk):
+            again = driving.batch(desk / "grid.yaml", desk / "out", scheduler=str(file), quiet=True)
+    assert again.skipped == 1
+    driving.batch(desk / "grid.yaml", desk / "local", quiet=True)
+    assert compared(desk / "out") == compared(desk / "local")
+
+
+def test_a_table_travels_though_crlm_brings_the_same_along(desk):
+    """A worker has it at another path, so the bytes go with the job."""
+    shipped = data_folder() / "mskcc_hai" / "cohort.csv"
+    (desk / "mskcc_hai.ipynb").write_bytes((desk / "tiny.ipynb").read_bytes())
+    (desk / "grid.yaml").write_text(f"notebook: mskcc_hai.ipynb\ncohorts: [{shipped}]\n")
+    run = driving.planned_of(desk / "grid.yaml", desk / "out").runs[0]
+    sent = cluster.packed(driving.job_of(run, desk / "out"), {})["contents"]
+    assert sent[str(shipped)] == shipped.read_bytes()
+    assert not [path for path in sent if path.endswith("design.toml")]
+
+
+def test_files_of_another_system_keep_their_folders_apart(tmp_path):
+    """What a driver on Windows sends lies where the run looks for it."""
+    notebook, table, shelf = "C:\\a\\tiny.ipynb", "C:\\b\\t.csv", "C:\\lent\\common"
+    contents = {notebook: b"n", table: b"t", "C:\\c\\t.csv": b"u", shelf + "\\abc": b"l"}
+    job = {"contents": contents, "about": {}, "notebook": notebook, "lent": {"shelves": [shelf]}}
+    files = [{"what": "the table", "path": table, "sha256": ""}]
+    with contextlib.ExitStack() as held:
+        job |= {"parameters": {"cohort_path": table, "seed": 1}, "files": files}
+        there = cluster._unpack(job, tmp_path, held)
+        assert Path(there["notebook"]).read_bytes() == b"n"
+        assert Path(there["parameters"]["cohort_path"]).read_bytes() == b"t"
+        assert there["files"][0]["path"] == there["parameters"]["cohort_path"]
+        assert (Path(there["lent"]["shelves"][0]) / "abc").read_bytes() == b"l"
 
 
 @pytest.mark.parametrize("other", ["changed", "absent"])

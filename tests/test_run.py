@@ -1,10 +1,12 @@
 """One run of a notebook: strict parameters, what is written, what a failure leaves."""
 
+import asyncio
 import errno
 import hashlib
 import json
 import os
 import platform
+import queue
 import subprocess
 import sys
 import tempfile
@@ -14,7 +16,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from crlm import files, manifest, run
+from crlm import engine, files, manifest, run
 from crlm.ledger import CohortError, CrlmError, ParameterError
 
 CELLS = [
@@ -397,3 +399,46 @@ def test_a_study_is_a_name(name):
 def test_an_unknown_study_is_refused_with_a_suggestion():
     with pytest.raises(ParameterError, match="Did you mean 'ncch_scp'"):
         run.notebook_path("nchc_scp")
+
+
+# ---- a kernel that has answered ---------------------------------------------
+
+
+class Answering(engine._Kernel):
+    """A client of a kernel that says this on its second channel, and dies when asked five times."""
+
+    def __init__(self, *said):
+        super().__init__()
+        self.said, self.asked = list(said), 0
+
+    def kernel_info(self):
+        self.asked += 1
+        return str(self.asked)
+
+    async def get_shell_msg(self, timeout):
+        return {"content": {"protocol_version": "5.3"}}
+
+    async def get_iopub_msg(self, timeout):
+        if not self.said:
+            raise queue.Empty
+        state, parent = self.said.pop(0)
+        return {"content": {"execution_state": state}, "parent_header": {"msg_id": parent}}
+
+    async def _async_is_alive(self):
+        return self.asked < 5
+
+
+def test_a_kernel_is_ready_as_soon_as_it_has_answered():
+    client = Answering(("idle", "0"), ("busy", "1"), ("idle", "1"), ("busy", "2"))
+    asyncio.run(client.wait_for_ready(timeout=60))
+    assert client.asked == 1 and client.said == [("busy", "2")]
+
+
+def test_what_was_said_before_anybody_listened_is_asked_again():
+    client = Answering(("starting", ""), ("idle", "1"))
+    client.asked = 1
+    with pytest.raises(RuntimeError, match="died"):
+        asyncio.run(client.wait_for_ready(timeout=60))
+    assert client.asked == 5
+    with pytest.raises(RuntimeError, match="respond"):
+        asyncio.run(Answering().wait_for_ready(timeout=1e-9))

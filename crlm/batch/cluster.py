@@ -66,15 +66,10 @@ def on_scheduler(jobs: Sequence[dict[str, Any]], address: str) -> workers.Outcom
 
     def outcome(future: Any, job: dict[str, Any]) -> dict[str, Any]:
         del waiting[job["key"]]
-        error = future.exception() if future.status == "error" else None
         # Dropped, which is no fault of the run.
         if future.status in ("cancelled", "lost", "pending"):
             raise gone
-        if isinstance(error, (WorkerError, ImportError, AttributeError)):
-            raise WorkerError(str(error) if isinstance(error, WorkerError) else _OTHER)
-        found = _unpacked(future, error, job)
-        future.release()
-        return found
+        return _unpacked(future, job)
 
     def check() -> None:
         if client.status != "running":
@@ -124,23 +119,12 @@ def _connect(given: str) -> Any:
     refusals.need("distributed", "--scheduler, here and on each worker,")
     import dask
     from distributed import Client
-    from distributed.security import Security
 
     # What goes wrong is said once, by an error of this room.
     for name in ("distributed", "distributed.client", "distributed.core", "asyncio", "tornado"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     where = _address(given, dask.config.get("scheduler-address", ""))
-    try:
-        certified = Security().get_connection_args("client").get("ssl_context") is not None
-    except (OSError, ValueError) as error:
-        raise CrlmError(
-            f"The certificates in Dask's configuration cannot be read: {error}."
-        ) from None
-    if where.startswith(("tls", "wss")) and not certified:
-        raise CrlmError(
-            f"{where} is encrypted, but Dask's configuration names no certificates here. "
-            "docs/batch.md, On a cluster, has the recipe."
-        )
+    _check_certificates(where)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -154,6 +138,22 @@ def _connect(given: str) -> Any:
             "running, can this machine reach it, and are its certificates those of Dask's "
             "configuration here?"
         ) from None
+
+
+def _check_certificates(where: str) -> None:
+    from distributed.security import Security
+
+    try:
+        certified = Security().get_connection_args("client").get("ssl_context") is not None
+    except (OSError, ValueError) as error:
+        raise CrlmError(
+            f"The certificates in Dask's configuration cannot be read: {error}."
+        ) from None
+    if where.startswith(("tls", "wss")) and not certified:
+        raise CrlmError(
+            f"{where} is encrypted, but Dask's configuration names no certificates here. "
+            "docs/batch.md, On a cluster, has the recipe."
+        )
 
 
 def _address(given: str, configured: str) -> str:
@@ -273,14 +273,11 @@ def _maker(imports: tuple[str, ...]) -> workers.Warm | workers.Plain:
     return made
 
 
-def _unpacked(future: Any, failed: Exception | None, job: dict[str, Any]) -> dict[str, Any]:
-    """A finished task as an outcome, its files written beside the batch's runs."""
+def _unpacked(future: Any, job: dict[str, Any]) -> dict[str, Any]:
+    """A task that has ended as an outcome, its files written beside the batch's runs."""
     made = Path(f"{job['part']}-1")
-    if failed is not None:
-        # No address of a machine stands in a file.
-        name = type(failed).__name__
-        why = _KILLED if name == "KilledWorker" else f"{name} on a worker"
-        why = str(failed) if isinstance(failed, CrlmError) else why
+    if future.status == "error":
+        why = _why_lost(future.exception())
         return {"key": job["key"], "status": "lost", "cell": 0, "error": why, "folder": str(made)}
     outcome = future.result()
     files = outcome.pop("files")
@@ -293,3 +290,15 @@ def _unpacked(future: Any, failed: Exception | None, job: dict[str, Any]) -> dic
         shutil.rmtree(made, ignore_errors=True)
         return {**outcome, "full": is_full(error), "folder": str(made)}
     return {**outcome, "folder": str(made)}
+
+
+def _why_lost(error: Exception) -> str:
+    """Why a task has no outcome, without a machine's address; raises what is no run's fault."""
+    name = type(error).__name__
+    if isinstance(error, WorkerError):
+        raise error
+    if isinstance(error, (ImportError, AttributeError)):
+        raise WorkerError(_OTHER)
+    if isinstance(error, CrlmError):
+        return str(error)
+    return _KILLED if name == "KilledWorker" else f"{name} on a worker"

@@ -60,13 +60,14 @@ def collect_held(folder: Path) -> int:
     _say_damaged(runs)
     ended = place.days(folder, [run["key"] for run in runs])
     write_atomically(folder / "dates.js", index.dates(ended))
+    known = [name for name in dict.fromkeys(run["study"] for run in runs) if name in studies()]
     page = index.page(
         runs,
         varying(runs),
         effects,
         verdict_counts(folder, runs),
         plan["tables"],
-        titles={name: load_design(name) for name in _studies(runs)},
+        titles={name: load_design(name) for name in known},
         notes=notes,
         parquet=stored,
         small=_small(rows, runs, plan["tables"]),
@@ -85,12 +86,6 @@ def _small(
         if tables[run["table"]]["kind"] == "own" and not run["values"].get("safe")
     ]
     return small_cells(rows[rows["run"].isin(own)]) if own and "statistic" in rows else 0
-
-
-def _studies(runs: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The studies of a batch that the ledger knows, in the plan's order."""
-    known = set(studies())
-    return [name for name in dict.fromkeys(run["study"] for run in runs) if name in known]
 
 
 def _say_damaged(runs: Iterable[Mapping[str, Any]]) -> None:

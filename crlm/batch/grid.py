@@ -361,13 +361,40 @@ class _Reader:
         checked = parameters.held(values, cell)
         if "output_dir" in checked:
             raise ParameterError("output_dir is set by the batch: every run has its own folder.")
-        study = notebook.stem
-        tables, shipped = _tables(study, checked), _shipped(study)
+        tables, shipped = _tables(notebook.stem, checked), _shipped(notebook.stem)
+        record = self._record(notebook, label, checked, tables, shipped)
+        key = _digest([FORMAT, record])
+        read_by = [record[n] for n in ("study", "data_sha256", "study_sha256", "code_sha256")]
+        if checked.get("safe"):
+            record["data_sha256"] = {}
         sent = [p for r, p in tables.items() if checked.get(_COHORT.get(r, "cohort_path"))]
         files = [("the notebook", notebook), *(("the table", path) for path in sent)]
         files += [(f"data/{p.relative_to(data_folder()).as_posix()}", p) for p in shipped]
-        record = {
-            "study": study,
+        return Run(
+            key=key,
+            study=notebook.stem,
+            notebook=str(notebook),
+            cohort=label,
+            parameters=checked,
+            output_dir="output_dir" in cell,
+            seconds=seconds,
+            record={"key": key, **record},
+            cell=self._sum(notebook),
+            files=tuple({"what": w, "path": str(p), "sha256": self._sum(p)} for w, p in files),
+            table=_digest(read_by),
+        )
+
+    def _record(
+        self,
+        notebook: Path,
+        label: str,
+        checked: dict[str, Any],
+        tables: dict[str, Path],
+        shipped: list[Path],
+    ) -> dict[str, Any]:
+        """What a run stands on, as `run.json` has it."""
+        return {
+            "study": notebook.stem,
             "cohort": label,
             "parameters": run.recorded(checked),
             "data_sha256": {role: self._sum(path) for role, path in tables.items()},
@@ -377,25 +404,6 @@ class _Reader:
             "study_sha256": {path.name: self._sum(path) for path in shipped},
             "versions": self.versions,
         }
-        key = _digest([FORMAT, record])
-        read_by = [record[n] for n in ("study", "data_sha256", "study_sha256", "code_sha256")]
-        if checked.get("safe"):
-            record["data_sha256"] = {}
-        return Run(
-            key=key,
-            study=study,
-            notebook=str(notebook),
-            cohort=label,
-            parameters=checked,
-            output_dir="output_dir" in cell,
-            seconds=seconds,
-            record={"key": key, **record},
-            cell=self._sum(notebook),
-            files=tuple(
-                {"what": what, "path": str(path), "sha256": self._sum(path)} for what, path in files
-            ),
-            table=_digest(read_by),
-        )
 
 
 def _digest(thing: Any) -> str:

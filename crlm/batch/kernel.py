@@ -25,6 +25,7 @@ from crlm.lifeline import die_with_parent
 
 # Of a kernel: shell, iopub, stdin, control, heartbeat.
 _SOCKETS = 5
+_CONNECTION = "kernel.json"
 
 
 def forked(folder: Path, withheld: int) -> type[OwnKernel]:
@@ -40,7 +41,7 @@ def forked(folder: Path, withheld: int) -> type[OwnKernel]:
     withheld : int
         A handle that this process alone keeps.
     """
-    connection = str(folder / "kernel.json")
+    connection = str(folder / _CONNECTION)
     write_connection_file(connection, transport="ipc", ip=str(folder / "k"))
     parent = os.getpid()
     pid = os.fork()
@@ -52,29 +53,32 @@ def forked(folder: Path, withheld: int) -> type[OwnKernel]:
         finally:
             os._exit(0)
 
-    child = _Child(pid)
+    return type("Manager", (_Forked,), {"folder": folder, "child": _Child(pid)})
 
-    class Manager(OwnKernel):
-        transport = CaselessStrEnum(["tcp", "ipc"], default_value="ipc")
 
-        def __init__(self, **options: Any) -> None:
-            super().__init__(connection_file=connection, **options)
-            self.load_connection_file()
-            self.kernel_id = "forked"
-            about = {"kernel_id": self.kernel_id, "kernel_spec": self.kernel_spec}
-            self.provisioner = LocalProvisioner(**about, parent=self)
-            self.provisioner.process = child
+class _Forked(OwnKernel):
+    """A manager of a kernel that was forked before."""
 
-        def client(self, **options: Any) -> Any:
-            # Who connects before there is a socket tries again 0.1 s later.
-            while len(list(folder.glob("k-*"))) < _SOCKETS and child.poll() is None:
-                time.sleep(0.002)
-            return super().client(**options)
+    transport = CaselessStrEnum(["tcp", "ipc"], default_value="ipc")
+    folder: Path
+    child: _Child
 
-        async def _async_wait(self, pollinterval: float = 0.01) -> None:
-            await super()._async_wait(min(pollinterval, 0.01))
+    def __init__(self, **options: Any) -> None:
+        super().__init__(connection_file=str(self.folder / _CONNECTION), **options)
+        self.load_connection_file()
+        self.kernel_id = "forked"
+        about = {"kernel_id": self.kernel_id, "kernel_spec": self.kernel_spec}
+        self.provisioner = LocalProvisioner(**about, parent=self)
+        self.provisioner.process = self.child
 
-    return Manager
+    def client(self, **options: Any) -> Any:
+        """A client, once the kernel has its sockets: else it would try again 0.1 s later."""
+        while len(list(self.folder.glob("k-*"))) < _SOCKETS and self.child.poll() is None:
+            time.sleep(0.002)
+        return super().client(**options)
+
+    async def _async_wait(self, pollinterval: float = 0.01) -> None:
+        await super()._async_wait(min(pollinterval, 0.01))
 
 
 def _become_kernel(arguments: list[str]) -> None:
