@@ -16,8 +16,9 @@ def compatible_interval(
     value, decimals, operator
         As printed: `0.45` is `(0.45, 2, "=")`, `<0.001` is `(0.001, 3, "<")`.
     rounded_before : int, optional
-        Decimals of an earlier rounding (SPSS shows three): 0.4446 prints as
-        0.445 and then as 0.45, so 0.45 reaches down to 0.4445.
+        Decimals of an earlier rounding (SPSS shows three): 0.4446 prints as 0.445 and then
+        as 0.45, so 0.45 reaches down to 0.4445. Nobody says which numbers were rounded twice,
+        so what one rounding allows stays allowed: up to 0.455.
 
     Returns
     -------
@@ -34,7 +35,7 @@ def compatible_interval(
         return value, math.inf
     half = 0.5 * 10.0**-decimals
     early = 0.5 * 10.0**-rounded_before if rounded_before and rounded_before > decimals else 0.0
-    return value - half - early, value + half - early
+    return value - half - early, value + half
 
 
 def round_half_up(value: float, decimals: int) -> float:

@@ -117,7 +117,12 @@ def _target(
 ) -> Target:
     if claim["kind"] == "direction":
         return _direction(claim, quantity, design)
-    low, high = allowed(claim, design.conventions.get("rounded_before"))
+    low, high = ledger.compatible_interval(
+        claim["value"],
+        int(claim["decimals"]),
+        claim["operator"],
+        design.conventions.get("rounded_before"),
+    )
     if claim["statistic"] == "z":
         return Target((claim["id"],), quantity, low, high)
     if quantity.part == "z":
@@ -127,15 +132,6 @@ def _target(
     if quantity.part in RATIOS:
         low, high = math.log(max(low, 1e-9)), math.log(high)
     return Target((claim["id"],), quantity, low, high)
-
-
-def allowed(claim: Mapping[str, Any], rounded_before: int | None) -> tuple[float, float]:
-    """Values that print as the claim by one rounding or, where it is stated, by two."""
-    decimals = int(claim["decimals"])
-    low, high = ledger.compatible_interval(claim["value"], decimals, claim["operator"])
-    if claim["operator"] == "=":
-        low = ledger.compatible_interval(claim["value"], decimals, "=", rounded_before)[0]
-    return low, high
 
 
 def _tested(name: str, quantity: Quantity, low: float, high: float, side: int) -> Target:
