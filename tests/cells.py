@@ -49,7 +49,13 @@ class Shown(list):
 
 
 def execute(study, monkeypatch, shelf=None, paint=True, **values):
-    """Run a study's notebook with these parameters.
+    """Run a study's notebook with these parameters; what `running` yields in the end."""
+    *_, (namespace, shown) = running(study, monkeypatch, shelf, paint, **values)
+    return namespace, shown
+
+
+def running(study, monkeypatch, shelf=None, paint=True, **values):
+    """Run a study's notebook with these parameters, cell by cell.
 
     Parameters
     ----------
@@ -58,9 +64,10 @@ def execute(study, monkeypatch, shelf=None, paint=True, **values):
     paint : bool
         Whether pictures are painted once they are drawn; not needed where rows are looked at.
 
-    Returns
-    -------
+    Yields
+    ------
     (namespace, shown) : tuple of dict and Shown
+        As they are after each cell.
     """
     files.forget()
     shown = Shown()
@@ -94,4 +101,4 @@ def execute(study, monkeypatch, shelf=None, paint=True, **values):
         namespace["In"].append(source)
         with contextlib.redirect_stdout(io.StringIO()):
             exec(compile(source, f"<{study}>", "exec"), namespace)
-    return namespace, shown
+        yield namespace, shown

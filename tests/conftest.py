@@ -1,8 +1,16 @@
 """What every test starts with, and the order of the files."""
 
-import pytest
+import gc
+import os
 
-from crlm import files
+# Each worker has a core: threads would wait for each other, and so would the second process that
+# a run begins where it has two cores (tests/test_ahead.py gives it two).
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "CRLM_CORES"):
+    os.environ.setdefault(_name, "1")
+
+import pytest  # noqa: E402
+
+from crlm import files  # noqa: E402
 
 #: The dearest first, so that no worker is left alone with one of them at the end. What a file
 #: costs: `python -m pytest -n 2 --dist loadscope --durations 0`.
@@ -36,6 +44,12 @@ def pytest_collection_modifyitems(items):
     """Files in the order of what they cost; within a file nothing moves."""
     place = {name: at for at, name in enumerate(DEAREST)}
     items.sort(key=lambda item: place.get(item.path.name, len(place)))
+
+
+def pytest_collection_finish():
+    """What collecting made stays to the end: no search for garbage need look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

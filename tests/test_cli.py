@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from crlm.cli import main
+from tests import cells
 from tests.hostile.files import HOSTILE
 from tests.hostile.tables import patients
 
@@ -119,19 +120,8 @@ def test_no_command_prints_the_help(capsys):
 def test_the_real_public_cohort_goes_through(tmp_path, capsys):
     cohort, out = tmp_path / "tcia.csv", tmp_path / "out"
     assert main(["import", "tcia-crlm", str(WORKBOOK), "-o", str(cohort)]) == 0
-    code = main(
-        [
-            "run",
-            "mskcc_hai",
-            "--cohort",
-            str(cohort),
-            "--out",
-            str(out),
-            "-p",
-            "bootstrap_samples",
-            "0",
-        ]
-    )
+    quick = [word for name in cells.QUICK.items() for word in ("-p", *map(str, name))]
+    code = main(["run", "mskcc_hai", "--cohort", str(cohort), "--out", str(out), *quick])
     assert code == 0, capsys.readouterr().err
     page = (out / "mskcc_hai.html").read_text(encoding="utf-8")
     # 107 deaths of 197; R: survfit(conf.type = "log-log") gives 76.0 (66.1, 98.9) for OS and

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -23,21 +25,25 @@ html.show(picture, table, html.say("Read.", "reading"))"""
 ASKED = document.Asked(docx=True, figures=True)
 
 
+def write_notebook(path, last=SHOW):
+    notebook = nbformat.v4.new_notebook()
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    notebook.metadata["language_info"] = {"name": "python"}
+    cell = nbformat.v4.new_code_cell('output_dir: str = ""  # folder for CSV files')
+    cell.metadata["tags"] = ["parameters"]
+    notebook.cells = [nbformat.v4.new_markdown_cell("# T"), cell]
+    notebook.cells.append(nbformat.v4.new_markdown_cell("## Figure 1: survival"))
+    notebook.cells.append(nbformat.v4.new_code_cell(last))
+    nbformat.write(notebook, path)
+    return path
+
+
 @pytest.fixture
 def study(tmp_path, monkeypatch):
     """A tiny notebook in place of the papers'; returns a function that gives it its last cell."""
 
     def write(last=SHOW):
-        notebook = nbformat.v4.new_notebook()
-        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
-        notebook.metadata["language_info"] = {"name": "python"}
-        cell = nbformat.v4.new_code_cell('output_dir: str = ""  # folder for CSV files')
-        cell.metadata["tags"] = ["parameters"]
-        notebook.cells = [nbformat.v4.new_markdown_cell("# T"), cell]
-        notebook.cells.append(nbformat.v4.new_markdown_cell("## Figure 1: survival"))
-        notebook.cells.append(nbformat.v4.new_code_cell(last))
-        path = tmp_path / "tiny.ipynb"
-        nbformat.write(notebook, path)
+        path = write_notebook(tmp_path / "tiny.ipynb", last)
         monkeypatch.setattr(run, "notebook_path", lambda name: path)
 
     write()
@@ -52,12 +58,22 @@ PLAIN = {"tiny.html", "tiny.ipynb", "tiny.json"}
 WHOLE = PLAIN | {"tiny.docx", "tiny_figures"}
 
 
-@pytest.fixture
-def before(study, tmp_path):
-    """Folder with a run that left everything."""
-    outcome = run.execute("tiny", {}, tmp_path / "out", asked=ASKED)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Folder with a run that left everything; each test gets a copy."""
+    top = tmp_path_factory.mktemp("whole")
+    path = write_notebook(top / "tiny.ipynb")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "notebook_path", lambda name: path)
+        outcome = run.execute("tiny", {}, top / "out", asked=ASKED)
     assert not outcome.error and not outcome.told
-    return tmp_path / "out"
+    return top / "out"
+
+
+@pytest.fixture
+def before(study, whole, tmp_path):
+    """Folder with a run that left everything."""
+    return Path(shutil.copytree(whole, tmp_path / "out"))
 
 
 def test_documents_are_of_the_run_s_set(before):

@@ -26,7 +26,7 @@ QUICK = {**cells.QUICK, "specifications": 0}
 
 def written(study, monkeypatch, **values):
     """The methods of a run, by heading."""
-    namespace, _ = cells.execute(study, monkeypatch, **{**QUICK, **values})
+    namespace, _ = cells.execute(study, monkeypatch, paint=False, **{**QUICK, **values})
     paper = namespace["paper"]
     done = manuscript.Done(
         paper.design,
@@ -312,7 +312,7 @@ def test_a_marker_imitates_no_trial():
 
 
 def test_the_call_shows_it_folded_with_links_to_headings_that_are_there(monkeypatch):
-    namespace, shown = cells.execute("ncch_scp", monkeypatch, **QUICK)
+    namespace, shown = cells.execute("ncch_scp", monkeypatch, paint=False, **QUICK)
     before = len(shown)
     section = namespace["paper"].for_the_manuscript()
     pieces = shown[before:]

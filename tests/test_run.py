@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import queue
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -37,23 +38,27 @@ CELLS = [
 ]
 
 
+def write_notebook(path, last=None):
+    notebook = nbformat.v4.new_notebook()
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    notebook.metadata["language_info"] = {"name": "python"}
+    for source, tag in [*CELLS, *([(last, None)] if last else [])]:
+        if source.startswith("#"):
+            notebook.cells.append(nbformat.v4.new_markdown_cell(source))
+        else:
+            cell = nbformat.v4.new_code_cell(source)
+            cell.metadata["tags"] = [tag] if tag else []
+            notebook.cells.append(cell)
+    nbformat.write(notebook, path)
+    return path
+
+
 @pytest.fixture
 def study(tmp_path, monkeypatch):
     """A tiny notebook in place of the papers'; returns a function that adds a last cell."""
 
     def write(last=None):
-        notebook = nbformat.v4.new_notebook()
-        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
-        notebook.metadata["language_info"] = {"name": "python"}
-        for source, tag in [*CELLS, *([(last, None)] if last else [])]:
-            if source.startswith("#"):
-                notebook.cells.append(nbformat.v4.new_markdown_cell(source))
-            else:
-                cell = nbformat.v4.new_code_cell(source)
-                cell.metadata["tags"] = [tag] if tag else []
-                notebook.cells.append(cell)
-        path = tmp_path / "tiny.ipynb"
-        nbformat.write(notebook, path)
+        path = write_notebook(tmp_path / "tiny.ipynb", last)
         monkeypatch.setattr(run, "notebook_path", lambda name: path)
         return path
 
@@ -121,12 +126,22 @@ def held_by(out):
     return {p.name: p.read_bytes() for p in out.iterdir() if p.name != ".tiny.lock"}
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder that holds a finished run; each test gets a copy."""
+    top = tmp_path_factory.mktemp("finished")
+    path = write_notebook(top / "tiny.ipynb")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "notebook_path", lambda name: path)
+        run.execute("tiny", {"months": 9}, top / "out")
+    return top / "out"
+
+
 @pytest.fixture
-def before(study, tmp_path):
+def before(study, finished, tmp_path):
     """A folder that holds a finished run, and what is in it."""
     study()
-    out = tmp_path / "out"
-    run.execute("tiny", {"months": 9}, out)
+    out = Path(shutil.copytree(finished, tmp_path / "out"))
     return out, held_by(out)
 
 

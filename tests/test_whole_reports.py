@@ -127,7 +127,7 @@ def test_each_end_of_each_range_ends_with_a_report(monkeypatch):
         "permutations": 1,
         "seed": 0,
     }
-    _, shown = cells.execute("mskcc_hai", monkeypatch, **ends)
+    _, shown = cells.execute("mskcc_hai", monkeypatch, **{**cells.QUICK, **ends})
     assert "No combinations of choices were asked for." in shown.text
     assert "No resamples were asked for." in shown.text
     far = {"entry_p": 1.0, "landmark_months": 500.0, "tau_months": 1000.0, "seed": 10**20}
