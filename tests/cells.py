@@ -48,6 +48,19 @@ class Shown(list):
         return "\n".join(repr(piece) for piece in self)
 
 
+def lend(monkeypatch, *studies, shelf=None):
+    """Have what is the same in every run of these studies lent to runs, as in a batch.
+
+    Parameters
+    ----------
+    shelf : Path, optional
+        Folder where runs leave what other runs may take (`crlm.lent.pure`).
+    """
+    own = [str(shelf)] if shelf else []
+    for name, value in lent.told([*map(_lent, studies), *own], "".join(own)).items():
+        monkeypatch.setenv(name, value)
+
+
 def execute(study, monkeypatch, shelf=None, paint=True, **values):
     """Run a study's notebook with these parameters; what `running` yields in the end."""
     *_, (namespace, shown) = running(study, monkeypatch, shelf, paint, **values)
@@ -89,9 +102,7 @@ def running(study, monkeypatch, shelf=None, paint=True, **values):
     if not paint:
         blank = np.full((9, 9, 3), 255, np.uint8)
         monkeypatch.setattr("crlm.report.figures.picture._cropped", lambda _: blank)
-    own = [str(shelf)] if shelf else []
-    for name, value in lent.told([_lent(study), *own], "".join(own)).items():
-        monkeypatch.setenv(name, value)
+    lend(monkeypatch, study, shelf=shelf)
     cells = jupytext.read(ROOT / "notebooks" / f"{study}.md").cells
     sources = [cell.source for cell in cells if cell.cell_type == "code"]
     injected = "# Parameters\n" + "\n".join(f"{k} = {v!r}" for k, v in values.items())

@@ -12,6 +12,7 @@ from crlm.causal.balance import smd
 from crlm.naming import method_words, statistic_words
 from crlm.paper import Paper
 from crlm.report import html
+from tests import cells
 
 KEYS = list(ledger.KEYS)
 QUICK = {"samples": 4, "imputations": 2}
@@ -33,6 +34,8 @@ class Shown(list):
 
 @pytest.fixture
 def shown(monkeypatch):
+    """What the calls display, in order."""
+    cells.lend(monkeypatch, "mskcc_hai", "ncch_scp")
     found = Shown()
     monkeypatch.setattr(html, "show", lambda *p: found.extend(x for x in p if x is not None))
     return found

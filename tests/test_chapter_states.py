@@ -11,6 +11,7 @@ import pytest
 
 from crlm import ledger, multistate
 from crlm.paper import Paper
+from tests import cells
 from tests.test_whole_reports import UNREADABLE, own_table
 
 #: The calls of the two notebooks, with few resamples.
@@ -45,6 +46,7 @@ TOO_FINE = re.compile(r"\d\.\d{7,}")
 @pytest.fixture
 def shown(monkeypatch):
     """What the calls display, in order."""
+    cells.lend(monkeypatch, *CALLS)
     pieces = []
 
     class Handle:
