@@ -48,17 +48,12 @@ class Shown(list):
         return "\n".join(repr(piece) for piece in self)
 
 
-def lend(monkeypatch, *studies, shelf=None):
-    """Have what is the same in every run of these studies lent to runs, as in a batch.
+_audit = functools.cache(once.audit)
 
-    Parameters
-    ----------
-    shelf : Path, optional
-        Folder where runs leave what other runs may take (`crlm.lent.pure`).
-    """
-    own = [str(shelf)] if shelf else []
-    for name, value in lent.told([*map(_lent, studies), *own], "".join(own)).items():
-        monkeypatch.setenv(name, value)
+
+def audited_once(monkeypatch):
+    """Have the print of each paper held against itself once, not anew for every cohort."""
+    monkeypatch.setattr(once, "audit", _audit)
 
 
 def execute(study, monkeypatch, shelf=None, paint=True, **values):
@@ -102,7 +97,11 @@ def running(study, monkeypatch, shelf=None, paint=True, **values):
     if not paint:
         blank = np.full((9, 9, 3), 255, np.uint8)
         monkeypatch.setattr("crlm.report.figures.picture._cropped", lambda _: blank)
-    lend(monkeypatch, study, shelf=shelf)
+    if shelf:
+        for name, value in lent.told([_lent(study), str(shelf)], str(shelf)).items():
+            monkeypatch.setenv(name, value)
+    else:
+        audited_once(monkeypatch)
     cells = jupytext.read(ROOT / "notebooks" / f"{study}.md").cells
     sources = [cell.source for cell in cells if cell.cell_type == "code"]
     injected = "# Parameters\n" + "\n".join(f"{k} = {v!r}" for k, v in values.items())

@@ -35,7 +35,7 @@ class Shown(list):
 @pytest.fixture
 def shown(monkeypatch):
     """What the calls display, in order."""
-    cells.lend(monkeypatch, "mskcc_hai", "ncch_scp")
+    cells.audited_once(monkeypatch)
     found = Shown()
     monkeypatch.setattr(html, "show", lambda *p: found.extend(x for x in p if x is not None))
     return found

@@ -46,7 +46,7 @@ TOO_FINE = re.compile(r"\d\.\d{7,}")
 @pytest.fixture
 def shown(monkeypatch):
     """What the calls display, in order."""
-    cells.lend(monkeypatch, *CALLS)
+    cells.audited_once(monkeypatch)
     pieces = []
 
     class Handle:
