@@ -1,13 +1,15 @@
 """Correlations drawn anew for each cohort of an ensemble: which pairs, how far, and followed."""
 
+import itertools
 import json
 
 import numpy as np
 import pytest
 
 from crlm import ledger
-from crlm.reconstruction import drawn, ensembles, procedure, search
+from crlm.reconstruction import between, drawn, ensembles, procedure, search
 from crlm.reconstruction.annealing import attained
+from crlm.reconstruction.codes import Course
 from crlm.reconstruction.models import levels_of
 
 
@@ -108,3 +110,70 @@ def test_a_certificate_without_a_word_on_correlations_is_of_a_search_that_drew_n
     settings = json.loads((folder / "certificate.json").read_text("utf-8"))["settings"]
     asked = folder, settings["seed"], settings["effort"]
     assert [ensembles._is_done(*asked, draw) for draw in (True, False)] == [False, True]
+
+
+# ---- what a cohort of an ensemble begins with -----------------------------------------------
+
+
+def test_hazard_between_printed_points_goes_by_year_and_keeps_the_points():
+    """Two years of hazard ln 2, one part in the first and three in the second: 0.5 ** (1 / 4)."""
+    curve, flat = [(0.0, 1.0), (24.0, 0.5)], [(0.0, 1.0)]
+    bent = between.bent(curve, flat, np.array([1.0, 3.0, 1.0]))
+    assert [t for t, _ in bent] == [0, 12, 24]
+    assert [s for _, s in bent] == pytest.approx([1, 0.5**0.25, 0.5])
+
+
+def test_a_later_endpoint_is_not_bent_under_an_earlier_one():
+    curve, before = [(0.0, 1.0), (24.0, 0.5)], [(0.0, 1.0), (12.0, 0.8), (24.0, 0.4)]
+    bent = dict(between.bent(curve, before, np.array([9.0, 1.0])))
+    assert bent[12] == pytest.approx(0.8) and bent[24] == 0.5
+
+
+def test_deaths_are_dealt_out_behind_recurrences_and_stay_the_same_deaths():
+    rng = np.random.default_rng(3)
+    recurrence = np.where(rng.random(300) < 0.2, np.inf, rng.exponential(20, 300))
+    death = recurrence.copy()
+    death[np.isinf(recurrence)] = 400.0
+    death += rng.exponential(12, 300) + 1
+    shuffled, members = rng.permutation(death[:150]), np.repeat([0, 1], 150)
+    given = np.concatenate([shuffled, rng.permutation(death[150:])])
+    dealt = {Course.RECURRENCE: recurrence.copy(), Course.END: given.copy()}
+    dealt[Course.FAILURE] = np.full(300, np.inf)
+    between.put_in_order(dealt, 1.0, members, rng)
+    now = dealt[Course.END]
+    for g in (0, 1):
+        assert sorted(now[members == g]) == sorted(given[members == g])
+    came = np.isfinite(dealt[Course.RECURRENCE])
+    assert (now >= dealt[Course.RECURRENCE] + 1)[came].all()
+    assert came.sum() == np.isfinite(recurrence).sum()
+    assert (given < recurrence + 1)[np.isfinite(recurrence)].mean() > 0.2
+
+
+def test_who_would_recur_after_the_last_death_dies_without_recurrence():
+    recurrence, death = np.array([50.0, 5.0, np.inf]), np.array([10.0, 40.0, 30.0])
+    dealt = {Course.RECURRENCE: recurrence, Course.END: death}
+    dealt[Course.FAILURE] = np.full(3, np.inf)
+    between.put_in_order(dealt, 1.0, np.zeros(3, dtype=int), np.random.default_rng(1))
+    assert recurrence.tolist() == [np.inf, 5.0, np.inf]
+    assert death[0] == 40 and sorted(death) == [10, 30, 40]
+
+
+def test_cohorts_begin_on_the_printed_curves(study):
+    """OS printed at 5 years, by treatment: pushed behind recurrences, the curves lay above."""
+    design, wishes, claims = study
+    aim = search.goal(design, claims, wishes.get("excluded", {}))
+    wanted = search._wanted(design, wishes, aim)
+    asked = [
+        t
+        for t in aim.targets
+        if t.quantity.part == "survival_rate"
+        and t.quantity.endpoint == "OS"
+        and t.quantity.limit == "estimate"
+    ]
+    off = {True: [], False: []}
+    for draw, seed in itertools.product(off, range(6)):
+        made = search._compiled(design, wishes, claims, aim, wanted, seed, draw)
+        search.annealing.settle(made)
+        values = attained(made, made.state)
+        off[draw] += [values[made.targets.index(t)] - (t.low + t.high) / 2 for t in asked]
+    assert abs(np.mean(off[True])) < 1.5 < 3 < np.mean(off[False])

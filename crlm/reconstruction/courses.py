@@ -10,7 +10,9 @@ import pandas as pd
 from scipy.stats import norm
 
 from crlm.ledger import Design
+from crlm.reconstruction import between
 from crlm.reconstruction.arrays import Freedom, Plan
+from crlm.reconstruction.between import Curve
 from crlm.reconstruction.clocks import clocks_of
 from crlm.reconstruction.codes import NEVER, OF_CAUSE, OF_OTHER, Course
 from crlm.reconstruction.quantities import longest
@@ -31,24 +33,28 @@ def courses(
     members: np.ndarray,
     deaths: Sequence[int | None],
     rng: np.random.Generator,
+    free: np.random.Generator | None = None,
 ) -> np.ndarray:
     """Recurrence, failure, end and death of each patient, drawn around the printed curves.
 
-    `deaths`: how many print counts in each joint group, where it does.
+    `deaths`: how many print counts in each joint group, where it does. `free`: draws the hazard
+    of each year between printed points, which is constant without, and deals times out so that
+    each patient's order holds and the curves stay where they are.
     """
     n = len(members)
     common = rng.standard_normal(n)
+    curves = _curves(design, claims, plan, groups, names, free)
     drawn = {}
     for lead in (Course.RECURRENCE, Course.FAILURE, Course.END):
         score = _BOND * common + math.sqrt(1 - _BOND**2) * rng.standard_normal(n)
         chance = norm.cdf(score)
         drawn[lead] = np.full(n, np.inf)
-        endpoint = _leading(design, plan, lead)
-        for g, levels in enumerate(groups if endpoint else ()):
-            curve = _curve(claims, endpoint, names, levels)
+        for g, curve in enumerate(curves[lead]):
             inside = members == g
             told = len(curve) > 1 or lead != Course.END or deaths[g] is None
             drawn[lead][inside] = _quantile(curve, chance[inside]) if told else np.inf
+    if free is not None:
+        between.put_in_order(drawn, _APART / plan.month, members, free)
     recurrence = np.maximum(np.round(drawn[Course.RECURRENCE] * plan.month), 1)
     failure = np.maximum(np.round(drawn[Course.FAILURE] * plan.month), recurrence)
     later = np.where(np.isfinite(recurrence), recurrence + _APART, 1)
@@ -79,6 +85,28 @@ def courses(
     fate[came, Course.RECURRENCE] = recurrence[came]
     fate[failed, Course.FAILURE] = failure[failed]
     return fate
+
+
+def _curves(
+    design: Design,
+    claims: pd.DataFrame,
+    plan: Plan,
+    groups: Sequence[tuple[str, ...]],
+    names: Sequence[str],
+    free: np.random.Generator | None,
+) -> dict[Course, list[Curve]]:
+    """The curves that recurrence, failure and death are drawn after, one a group."""
+    found: dict[Course, list[Curve]] = {}
+    before: list[Curve] = [[(0.0, 1.0)] for _ in groups]
+    for lead in (Course.RECURRENCE, Course.FAILURE, Course.END):
+        endpoint = _leading(design, plan, lead)
+        told = [_curve(claims, endpoint, names, levels) for levels in groups if endpoint]
+        if free is not None:
+            rates = between.rates(free)
+            told = [between.bent(*pair, rates) for pair in zip(told, before, strict=False)]
+            before = told or before
+        found[lead] = told
+    return found
 
 
 def _tell_causes(
@@ -125,7 +153,7 @@ def _leading(design: Design, plan: Plan, lead: Course) -> str:
 
 def _curve(
     claims: pd.DataFrame, endpoint: str, names: Sequence[str], levels: Sequence[str]
-) -> list[tuple[float, float]]:
+) -> Curve:
     """(months, survival) printed for a group, or for the nearest larger one, falling."""
     parts = [f"{n}={level}" for n, level in zip(names, levels, strict=True)]
     keys = ["all", *parts, ",".join(parts)]
@@ -150,7 +178,7 @@ def _curve(
     return curve
 
 
-def _quantile(curve: Sequence[tuple[float, float]], chance: np.ndarray) -> np.ndarray:
+def _quantile(curve: Curve, chance: np.ndarray) -> np.ndarray:
     """Times at which a curve, exponential between its points, falls to `chance`."""
     times, survival = np.array(curve).T
     hazard = -np.log(survival)

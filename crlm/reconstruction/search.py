@@ -94,14 +94,14 @@ def prepare(
     wanted = _wanted(design, wishes, aim)
     told, together = [], []
     for k in range(_ROUGHS):
-        rough = _compiled(design, wishes, claims, aim, wanted, seed * _ROUGHS + k)
+        rough = _compiled(design, wishes, claims, aim, wanted, seed * _ROUGHS + k, draw)
         _roughly(rough, effort)
         told.append(roughs.events_behind(rough))
         together.append(drawn.correlations(rough) if draw else {})
     pairs = [pair for target in aim.targets for pair in roughs.counted(target, rough)]
     wanted = [*wanted, *pairs, *roughs.event_ranges(rough, told)]
     wanted += drawn.targets(together, len(rough.state.fate), seed)
-    return _compiled(design, wishes, claims, aim, wanted, seed)
+    return _compiled(design, wishes, claims, aim, wanted, seed, draw)
 
 
 def begin(design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame, seed: int) -> Search:
@@ -143,11 +143,13 @@ def _compiled(
     aim: Goal,
     wanted: Sequence[Target],
     seed: int,
+    draw: bool = False,
 ) -> Search:
     size = sum(start.group_sizes(design, wishes, claims).values())
     joint = start.counted_jointly(design, wishes, claims)
     arrays, columns, listed = plan.compile_plan(design, wishes, wanted, size, joint)
-    state, freedom = start.first_cohort(design, wishes, claims, arrays, columns, listed, seed)
+    told = (design, wishes, claims, arrays, columns, listed, seed)
+    state, freedom = start.first_cohort(*told, draw)
     state.weight[:] = own_weights(listed, design)
     blocks = len(arrays.kind)
     queue = Queue(np.arange(blocks), np.zeros(blocks), np.zeros(blocks))

@@ -57,8 +57,9 @@ def first_cohort(
     columns: Columns,
     targets: Sequence[Target],
     seed: int,
+    draw: bool = False,
 ) -> tuple[State, Freedom]:
-    """A first cohort, and what the search may change of it."""
+    """A first cohort, and what the search may change of it; `draw` as of `search.prepare`."""
     for place, why in spreads.counts_against_print(design, wishes, claims):
         raise DesignError(f"data/{design.study}/reconstruction.toml {place}: {why}")
     rng = np.random.default_rng(seed)
@@ -72,7 +73,8 @@ def first_cohort(
     days = [(clocks_of(design).index(name), day) for name, day in anchors(targets, plan.month)]
     freedom = freedom._replace(anchor=np.array(days, dtype=np.int64).reshape(-1, 2))
     deaths = [_deaths(design, claims, dict(zip(names, group, strict=True))) for group in sizes]
-    fate = courses(design, claims, plan, freedom, list(sizes), names, members, deaths, rng)
+    free = np.random.default_rng([seed, n]) if draw else None
+    fate = courses(design, claims, plan, freedom, list(sizes), names, members, deaths, rng, free)
     blocks = len(plan.kind)
     state = State(
         fate,

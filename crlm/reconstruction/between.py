@@ -1,0 +1,105 @@
+"""Where the cohorts of an ensemble begin between the points that print gives of a curve.
+
+A curve that is exponential between its points is the same in every cohort, and the search mends
+the printed points only. Here the hazard goes up and down from year to year, otherwise in each
+cohort, and the times of the endpoints are dealt out so that each patient's order holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from crlm.reconstruction.codes import Course
+
+#: (months, survival), falling, from (0, 1) on.
+Curve = list[tuple[float, float]]
+
+#: Years that have a hazard of their own, the standard deviation of its logarithm, and years in
+#: all.
+_YEARS, _UNEVEN, _ALL = 10, 0.45, 60
+
+
+def rates(rng: np.random.Generator) -> np.ndarray:
+    """How the hazard of each year stands to the others': log-normal in ten years, then 1."""
+    return np.concatenate([np.exp(rng.normal(0, _UNEVEN, _YEARS)), np.ones(_ALL - _YEARS)])
+
+
+def bent(curve: Curve, before: Curve, rates: np.ndarray) -> Curve:
+    """A curve with a point at each year between its own: the hazard in proportion to `rates`.
+
+    Parameters
+    ----------
+    curve : list of (float, float)
+        As printed; its points stay.
+    before : list of (float, float)
+        Of an endpoint that comes first: no new point lies under it, as far as it goes.
+    rates : numpy.ndarray
+        One a year.
+
+    Examples
+    --------
+    >>> round(bent([(0.0, 1.0), (24.0, 0.25)], [(0.0, 1.0)], np.array([1.0, 3.0]))[1][1], 3)
+    0.707
+    """
+    times, survival = np.array(curve).T
+    hazard, years = -np.log(survival), 12.0 * np.arange(len(rates) + 1)
+    mass = np.concatenate([[0.0], np.cumsum(rates)])
+    new = np.setdiff1d(years[years < times[-1]], times)
+    at = np.searchsorted(times, new)
+    start, end = (np.interp(times[k], years, mass) for k in (at - 1, at))
+    share = (np.interp(new, years, mass) - start) / (end - start)
+    found = hazard[at - 1] + share * (hazard[at] - hazard[at - 1])
+    known = new <= before[-1][0]
+    most = -np.log(np.interp(new[known], *np.array(before).T))
+    found[known] = np.minimum(found[known], np.maximum(most, hazard[at - 1][known]))
+    return sorted([*curve, *zip(new.tolist(), np.exp(-found).tolist(), strict=True)])
+
+
+def put_in_order(
+    drawn: Mapping[Course, np.ndarray], apart: float, members: np.ndarray, rng: np.random.Generator
+) -> None:
+    """Failures and deaths behind recurrences; who dies within `apart` of one dies without it.
+
+    Parameters
+    ----------
+    drawn : mapping of Course to numpy.ndarray
+        Months to recurrence, failure and death of each patient, infinite for never; changed.
+    apart : float
+        Months from recurrence to death at least.
+    members : numpy.ndarray
+        The group of each patient: times stay within it.
+    rng : numpy.random.Generator
+    """
+    recurrence, death = drawn[Course.RECURRENCE], drawn[Course.END]
+    _deal_in_order(recurrence, death, apart, members, rng)
+    recurrence[np.isfinite(recurrence) & (death < recurrence + apart)] = np.inf
+    _deal_in_order(recurrence, drawn[Course.FAILURE], 0.0, members, rng)
+
+
+def _deal_in_order(
+    first: np.ndarray,
+    second: np.ndarray,
+    apart: float,
+    members: np.ndarray,
+    rng: np.random.Generator,
+) -> None:
+    """Second times dealt out anew within groups, so far behind the first ones, where they can.
+
+    Pushing them behind instead would lift the second curve. Who is last in the first has the
+    fewest to choose from and chooses first: his own where he can, the last where none is late
+    enough.
+    """
+    least = np.where(np.isfinite(first), first + apart, -np.inf)
+    given, left = second.copy(), np.ones(len(second), dtype=bool)
+    for g in np.unique(members):
+        inside = np.flatnonzero(members == g)
+        for i in inside[np.argsort(-least[inside], kind="stable")]:
+            chosen = i
+            if not left[i] or second[i] < least[i]:
+                free = inside[left[inside]]
+                fit = free[second[free] >= least[i]]
+                chosen = rng.choice(fit) if len(fit) else free[np.argmax(second[free])]
+            left[chosen], given[i] = False, second[chosen]
+    second[:] = given
