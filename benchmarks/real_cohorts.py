@@ -291,7 +291,7 @@ def searched(
         size=asked.members,
         effort=asked.effort,
         workers=asked.workers,
-        draw=asked.correlations == "drawn",
+        draw=asked.unprinted == "drawn",
         watch=watch,
     )
     files = [
@@ -395,7 +395,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--members", type=int, default=10, help="cohorts of each print")
     parser.add_argument("--effort", type=float, default=0.02)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--correlations", choices=("drawn", "searched"), default="drawn")
+    parser.add_argument("--unprinted", choices=("drawn", "searched"), default="drawn")
     parser.add_argument("--workbook", type=Path, default=WORKBOOK, help="of the TCIA collection")
     parser.add_argument("--folder", type=Path, help="keep the cohorts here, and go on from it")
     parser.add_argument(

@@ -310,10 +310,10 @@ def _add_reconstruct(commands: argparse._SubParsersAction) -> None:
         help="searches at a time, with --ensemble (default: 1)",
     )
     made.add_argument(
-        "--correlations",
+        "--unprinted",
         choices=("drawn", "searched"),
-        help="of characteristics, where no claim is about them: drawn anew for each cohort "
-        "(default with --ensemble), or left to the search (default of a single cohort)",
+        help="what no claim is about (how characteristics go together, hazards between printed "
+        "points): drawn anew for each cohort, the default with --ensemble, or left to the search",
     )
     made.set_defaults(handler=_reconstruct)
 
@@ -341,7 +341,7 @@ def _reconstruct(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         effort=arguments.effort,
         watch=tell,
-        draw=arguments.correlations == "drawn",
+        draw=arguments.unprinted == "drawn",
     )
     print(
         f"{found.matched} of {found.counted} claims match, recomputed by other programs than "
@@ -367,7 +367,7 @@ def _ensemble(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         effort=arguments.effort,
         workers=arguments.workers,
-        draw=arguments.correlations != "searched",
+        draw=arguments.unprinted != "searched",
         watch=tell,
     )
     pinned = sum(one["verdict"] == "pinned" for one in found["quantities"])

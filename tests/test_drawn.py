@@ -96,11 +96,11 @@ def test_a_search_follows_what_was_drawn(study):
 def test_an_ensemble_says_which_it_is_and_does_not_take_one_for_the_other(tmp_path):
     asked = {"size": 2, "effort": 0.0005}
     held = ensembles.ensemble("ncch_scp", tmp_path, **asked)
-    assert held["correlations"] == "drawn"
+    assert held["unprinted"] == "drawn"
     told = json.loads((tmp_path / "1" / "certificate.json").read_text("utf-8"))["settings"]
-    assert told["correlations"] == "drawn"
+    assert told["unprinted"] == "drawn"
     note = (tmp_path / "1" / "cohort.source.toml").read_text("utf-8")
-    assert "--correlations drawn" in note
+    assert "--unprinted drawn" in note
     done = [ensembles._is_done(tmp_path / "1", 1, 0.0005, draw) for draw in (True, False)]
     assert done == [True, False]
 

@@ -28,7 +28,7 @@ TIMES = (12, 24, 36, 48, 60)
 TAU = 60
 _SCORES = ("crs", "game", "m_cs", "tbs")
 _MOST_PAIRS = 300
-#: What certificates do not say of cohorts whose correlations were not drawn.
+#: What certificates do not say of cohorts for which nothing was drawn.
 SEARCHED = "searched"
 
 
@@ -59,7 +59,8 @@ def ensemble(
     workers : int
         Searches at a time.
     draw : bool
-        Whether each cohort is to have correlations of its own where no claim is about them.
+        Whether each cohort is to have correlations and hazards of its own where no claim is
+        about them, as of `search.prepare`.
     watch : callable, optional
         Called after each cohort with its seed, the claims it matches, and of how many.
 
@@ -92,8 +93,8 @@ def _is_done(folder: Path, seed: int, effort: float, draw: bool) -> bool:
         held = json.loads((folder / "certificate.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    asked = {"seed": seed, "effort": effort, "correlations": "drawn" if draw else SEARCHED}
-    return {"correlations": SEARCHED, **held["settings"]}.items() >= asked.items()
+    asked = {"seed": seed, "effort": effort, "unprinted": "drawn" if draw else SEARCHED}
+    return {"unprinted": SEARCHED, **held["settings"]}.items() >= asked.items()
 
 
 def summarize(study: str, folders: Sequence[Path]) -> dict[str, Any]:
@@ -114,7 +115,7 @@ def summarize(study: str, folders: Sequence[Path]) -> dict[str, Any]:
         "cohorts": len(folders),
         "seeds": [one["settings"]["seed"] for one in held],
         "effort": held[0]["settings"]["effort"],
-        "correlations": held[0]["settings"].get("correlations", SEARCHED),
+        "unprinted": held[0]["settings"].get("unprinted", SEARCHED),
         "counted": held[0]["claims"] - held[0]["excluded"],
         "matched": _spread(matched),
         "seconds": _spread(np.array([one["settings"]["seconds"] for one in held])),

@@ -68,8 +68,8 @@ def reconstruct(
     rehearsed : bool
         Whether the study was rehearsed already, as for the other seeds of an ensemble.
     draw : bool
-        Whether the cohort is to have correlations drawn by the seed where no claim is about
-        them, as one of an ensemble.
+        Whether the seed draws what no claim is about, as of `search.prepare`; an ensemble's
+        cohorts are made so.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def reconstruct(
     counted = verdicts[verdicts["excluded"] == ""]
     matched = int((counted["verdict"] == "matches").sum())
     settings = {"seed": seed, "effort": effort, "seconds": round(seconds)}
-    settings |= {"correlations": "drawn"} if draw else {}
+    settings |= {"unprinted": "drawn"} if draw else {}
     certificate.write(out, design, verdicts, settings, found.in_the_way)
     (out / "checkpoint.npz").unlink(missing_ok=True)
     return Outcome(verdicts, matched, len(counted), seconds, out)
@@ -134,7 +134,7 @@ def rehearse(
 
 def _tell_source(table: Path, study: str, seed: int, effort: float, draw: bool) -> None:
     """Say beside the table that no row of it is a patient."""
-    drawn = " --correlations drawn" if draw else ""
+    drawn = " --unprinted drawn" if draw else ""
     note = (
         f"crlm reconstruct {study} --seed {seed} --effort {effort:g}{drawn} found it; "
         "certificate.json beside it has every printed number with what it gives."

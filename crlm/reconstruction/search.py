@@ -82,8 +82,9 @@ def prepare(
     effort : float
         Multiplies the steps of the rough cohorts.
     draw : bool
-        Whether each pair of characteristics that no claim is about wants a correlation that is
-        drawn by the seed.
+        Whether the seed draws what no claim is about: a correlation that each pair of
+        characteristics wants (`drawn`), and the hazard of each year between printed points of
+        the curves that the cohort begins with (`between`).
 
     Raises
     ------

@@ -59,7 +59,7 @@ def _summary(
 ) -> Html:
     settings, counted = held["settings"], held["claims"] - held["excluded"]
     options = f"--seed {settings['seed']} --effort {settings['effort']:g}"
-    options += " --correlations drawn" if settings.get("correlations") == "drawn" else ""
+    options += " --unprinted drawn" if settings.get("unprinted") == "drawn" else ""
     numbers = verdicts.loc[verdicts["kind"] == "number", ["id", "computed"]]
     both = rows.merge(numbers, on="id", suffixes=("", "_here"))
     both = both[both["computed"].notna() & both["computed_here"].notna()]
