@@ -1,4 +1,6 @@
-"""A second process works out what a run will ask for, from the end of its notebook.
+"""A run's kernel, and a second process that works out what it will ask for from the notebook's end.
+
+One process imports, while the one that was started reads its papermill, and splits into both.
 
 The run takes from it what it has found by then (`lent.pure`), waits for what it is at, and does
 the rest itself: the two meet in the middle, and the run's bytes are what they are without it.
@@ -9,15 +11,18 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import gc
+import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from crlm import cores, lent, lifeline, scratch
+from crlm import cores, lent, lifeline, render, scratch
 
 _LARGEST = 20_000_000
 _ENVIRONMENT = {
@@ -25,8 +30,10 @@ _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-    cores.VARIABLE: "1",
 }
+#: What a kernel imports as it begins.
+_KERNEL = ("ipykernel.kernelapp", "ipykernel.ipkernel", "IPython.core.completerlib", "sqlite3")
+_KERNEL += ("matplotlib_inline.backend_inline", "crlm.kernel")
 #: Methods of `Paper` on which others build or with which a run begins.
 _FIRST = ("patients", "endpoints", "reviewer", "regression")
 #: Those that write, or speak of what all sections before them have left.
@@ -35,11 +42,12 @@ _NEVER += ("for_the_manuscript",)
 
 
 @contextlib.contextmanager
-def working(notebook: Path, values: Mapping[str, Any]) -> Iterator[None]:
+def working(notebook: Path, values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Have what a run of a notebook asks for worked out ahead, while this lasts.
 
-    Kernels that are started meanwhile take what is found. Nothing happens where there is but one
-    core to use, or the table is so large that two of it might not find room.
+    Yields what its engine is given: a kernel with everything imported. Kernels that are started
+    meanwhile take what is found. Nothing happens where there is but one core to use, or the
+    table is so large that two of it might not find room.
 
     Parameters
     ----------
@@ -48,15 +56,17 @@ def working(notebook: Path, values: Mapping[str, Any]) -> Iterator[None]:
         Its parameters, as they are injected.
     """
     if not _is_worth_it(values):
-        yield
+        yield {}
         return
     scratch.sweep()
     given = {"notebook": str(notebook), "values": {**values, "output_dir": ""}}
     rest = str(max(1, cores.available() - 1))
-    with scratch.private() as folder, _process(given, str(folder)):
+    with scratch.private() as folder:
         ours = {**lent.told([str(folder)]), cores.VARIABLE: rest}
-        with lent.environment(ours):
-            yield
+        with lent.environment(ours), _process({**given, "folder": str(folder)}) as pid:
+            with render.quick_imports():
+                from crlm import kernel
+            yield {"kernel_manager_class": kernel.managing(folder, pid)}
 
 
 def _is_worth_it(values: Mapping[str, Any]) -> bool:
@@ -68,40 +78,73 @@ def _is_worth_it(values: Mapping[str, Any]) -> bool:
 
 
 @contextlib.contextmanager
-def _process(given: Mapping[str, Any], folder: str) -> Iterator[None]:
+def _process(given: Mapping[str, Any]) -> Iterator[int]:
     process = subprocess.Popen(
         [sys.executable, "-m", "crlm.ahead", str(os.getpid())],
-        env={**os.environ, **_ENVIRONMENT, **lent.told([folder], folder)},
+        env={**_ENVIRONMENT, **os.environ},
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
-        with contextlib.suppress(OSError):
-            process.stdin.write(json.dumps(given).encode() + b"\n")
-            process.stdin.flush()
-        yield
+        with contextlib.suppress(OSError), process.stdin as stream:
+            stream.write(json.dumps(given).encode())
+        yield process.pid
     finally:
         process.kill()
         process.wait()
-        process.stdin.close()
 
 
-# ---- the second process -----------------------------------------------------
+# ---- the process that splits ------------------------------------------------
 
 
 def main(parent: int) -> None:
-    """Work through the notebook that is named on standard input."""
+    """Import, leave the notebook that is named on standard input to a child, and be the kernel."""
     lifeline.die_with_parent(parent)
-    given = json.loads(sys.stdin.readline())
+    given = json.load(sys.stdin)
+    cells = json.loads(Path(given["notebook"]).read_text(encoding="utf-8"))["cells"]
+    _import(cells)
+    here = os.getpid()
+    if os.fork() == 0:
+        with contextlib.suppress(BaseException):
+            lifeline.die_with_parent(here)
+            os.environ.update(lent.told([given["folder"]], given["folder"]))
+            os.environ[cores.VARIABLE] = "1"
+            _work(cells, given["values"])
+            # What it has found is there as long as it is.
+            signal.pause()
+        os._exit(0)
+    from crlm import kernel
+
+    kernel.connect(Path(given["folder"]))
+    kernel.become(Path(given["folder"]))
+
+
+def _import(cells: Sequence[Mapping[str, Any]]) -> None:
+    """What the notebook imports of this house, and what a kernel does; once for both."""
+    source = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    with render.quick_imports(), contextlib.suppress(SyntaxError):
+        nodes = [n for n in ast.parse(source).body if isinstance(n, ast.ImportFrom)]
+        for name in (*_KERNEL, *(str(node.module) for node in nodes)):
+            if name.startswith(("crlm", *_KERNEL)):
+                with contextlib.suppress(ImportError):
+                    importlib.import_module(name)
+    if Path(sys.path[0] or ".").resolve() == Path.cwd():
+        del sys.path[0]
+    gc.freeze()
+
+
+def _work(cells: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> None:
+    """Work through the notebook, and keep what is found."""
     lent.keep, lent.marks = scratch.hold, True
     _borrow_handles()
     names: dict[str, Any] = {"__name__": "__main__"}
-    for cell in order(json.loads(Path(given["notebook"]).read_text(encoding="utf-8"))["cells"]):
+    for cell in order(cells):
         with contextlib.suppress(Exception):
             exec("".join(cell["source"]), names)  # noqa: S102
         if "parameters" in cell["metadata"].get("tags", []):
-            names.update(given["values"])
+            names.update(values)
 
 
 def _borrow_handles() -> None:

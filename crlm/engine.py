@@ -31,6 +31,8 @@ from traitlets import Type
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 #: Name under which the engine is known to papermill.
 ENGINE = "crlm"
+#: A kernel keeps its own messages to itself, and what it ran out of the user's IPython history.
+QUIET = ("--log-level=50", "--HistoryManager.hist_file=:memory:")
 
 # What goes wrong is in the notebook and in the outcome; a log would say it twice.
 _SILENT = logging.getLogger("crlm.engine")

@@ -29,9 +29,6 @@ from crlm.render import quick_imports, render
 #: Parameters that hold a file: shown and recorded by file name alone.
 FILES = ("cohort_path", "history_path", "codebook_path")
 
-#: A kernel keeps its own messages to itself, and what it ran out of the user's IPython history.
-QUIET = ["--log-level=50", "--HistoryManager.hist_file=:memory:"]
-
 _HANDLES = 100
 _OF_THE_ENGINE = ("DeadKernelError", "OutOfTimeError")
 #: What stands in files in place of a message that may quote the table.
@@ -177,8 +174,8 @@ def _make(
     before = {path: checksum(path) for path in used.values()}
     started = time.monotonic()
     told = {**values, "output_dir": str(made.resolve())}
-    with document.ordering(asked, made), ahead.working(source, told):
-        notebook, failure = in_memory(source, told, progress=progress)
+    with document.ordering(asked, made), ahead.working(source, told) as engine:
+        notebook, failure = in_memory(source, told, progress=progress, **engine)
     seconds = round(time.monotonic() - started, 1)
     _refuse_starved(failure, made)
     safe = int(values.get("safe", 0))
@@ -304,7 +301,7 @@ def in_memory(
         from papermill.iorw import load_notebook_node
         from papermill.parameterize import parameterize_notebook
 
-        from crlm.engine import ENGINE
+        from crlm.engine import ENGINE, QUIET
     failure = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -316,7 +313,7 @@ def in_memory(
                 ENGINE,
                 notebook,
                 "python3",
-                extra_arguments=QUIET,
+                extra_arguments=list(QUIET),
                 progress_bar={"desc": source.stem, "leave": False} if progress else False,
                 **engine,
             )

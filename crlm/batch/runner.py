@@ -91,7 +91,7 @@ def _execute(
     os.environ.update(lent.told(**job["lent"]))
     with scratch.private() as private:
         if withheld is not None:
-            from crlm.batch import kernel
+            from crlm import kernel
 
             options["kernel_manager_class"] = kernel.forked(private, withheld)
         return run.in_memory(Path(job["notebook"]), values, **options)

@@ -23,7 +23,7 @@ from crlm.lifeline import die_with_parent
 # What a run needs, whatever its notebook imports.
 _ALWAYS = (
     "crlm.run",
-    "crlm.batch.kernel",
+    "crlm.kernel",
     "crlm.batch.runner",
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",

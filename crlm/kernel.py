@@ -19,12 +19,12 @@ from jupyter_client.connect import write_connection_file
 from jupyter_client.provisioning import LocalProvisioner
 from traitlets import CaselessStrEnum
 
-from crlm import run
-from crlm.engine import OwnKernel
+from crlm.engine import QUIET, OwnKernel
 from crlm.lifeline import die_with_parent
 
 # Of a kernel: shell, iopub, stdin, control, heartbeat.
 _SOCKETS = 5
+_TICK = 0.002
 _CONNECTION = "kernel.json"
 
 
@@ -41,30 +41,51 @@ def forked(folder: Path, withheld: int) -> type[OwnKernel]:
     withheld : int
         A handle that this process alone keeps.
     """
-    connection = str(folder / _CONNECTION)
-    write_connection_file(connection, transport="ipc", ip=str(folder / "k"))
+    connect(folder)
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         try:
             os.close(withheld)
             die_with_parent(parent)
-            _become_kernel(["-f", connection, *run.QUIET])
+            become(folder)
         finally:
             os._exit(0)
 
+    return managing(folder, pid)
+
+
+def connect(folder: Path) -> None:
+    """Choose the sockets of a kernel, and leave word of them in its folder, whole or not at all."""
+    made = folder / f"{_CONNECTION}.part"
+    write_connection_file(str(made), transport="ipc", ip=str(folder / "k"))
+    made.replace(folder / _CONNECTION)
+
+
+def managing(folder: Path, pid: int) -> type[OwnKernel]:
+    """A class of managers that hold a kernel which is there, or will be.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    pid : int
+        A child of this process, which calls `connect` and `become`.
+    """
     return type("Manager", (_Forked,), {"folder": folder, "child": _Child(pid)})
 
 
 class _Forked(OwnKernel):
-    """A manager of a kernel that was forked before."""
+    """A manager of a kernel that somebody else has started."""
 
     transport = CaselessStrEnum(["tcp", "ipc"], default_value="ipc")
     folder: Path
     child: _Child
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(connection_file=str(self.folder / _CONNECTION), **options)
+        connection = self.folder / _CONNECTION
+        while not connection.exists() and self.child.poll() is None:
+            time.sleep(_TICK)
+        super().__init__(connection_file=str(connection), **options)
         self.load_connection_file()
         self.kernel_id = "forked"
         about = {"kernel_id": self.kernel_id, "kernel_spec": self.kernel_spec}
@@ -74,14 +95,16 @@ class _Forked(OwnKernel):
     def client(self, **options: Any) -> Any:
         """A client, once the kernel has its sockets: else it would try again 0.1 s later."""
         while len(list(self.folder.glob("k-*"))) < _SOCKETS and self.child.poll() is None:
-            time.sleep(0.002)
+            time.sleep(_TICK)
         return super().client(**options)
 
     async def _async_wait(self, pollinterval: float = 0.01) -> None:
         await super()._async_wait(min(pollinterval, 0.01))
 
 
-def _become_kernel(arguments: list[str]) -> None:
+def become(folder: Path) -> None:
+    """Be the kernel of these sockets, to the end of this process."""
+    arguments = ["-f", str(folder / _CONNECTION), *QUIET]
     sys.argv = [str(Path(sys.executable).with_name("ipykernel_launcher.py")), *arguments]
     if "numpy" in sys.modules:
         # As in a new process; the `random` module does so by itself after a fork.
