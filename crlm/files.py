@@ -18,11 +18,12 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
-
-import pandas as pd
+from typing import TYPE_CHECKING, BinaryIO
 
 from crlm.ledger import CohortError, CrlmError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # What begins like this is a formula to a spreadsheet, whatever it was meant to be.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

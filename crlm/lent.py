@@ -21,26 +21,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-import numpy as np
-import pandas as pd
-
 from crlm import manifest
 
 P, R = ParamSpec("P"), TypeVar("R")
-# What its text tells in full.
-_PLAIN = (
-    type(None),
-    bool,
-    int,
-    float,
-    str,
-    bytes,
-    Path,
-    np.generic,
-    type(pd.NA),
-    type(pd.NaT),
-    pd.Timestamp,
-)
 
 #: The environment's words for the shelves to look on and for the folder of what is found.
 SHELVES, FOUND = "CRLM_SHELVES", "CRLM_FOUND"
@@ -159,14 +142,27 @@ def _style() -> str:
     return repr(sorted((name, repr(value)) for name, value in dict.items(settings)))
 
 
+@functools.cache
+def _plain() -> tuple[type, ...]:
+    """Types of what its text tells in full."""
+    import numpy as np
+    import pandas as pd
+
+    unknown = (type(pd.NA), type(pd.NaT), pd.Timestamp, np.generic)
+    return (type(None), bool, int, float, str, bytes, Path, *unknown)
+
+
 class _Untold(Exception):
     """An argument whose content cannot be told byte for byte."""
 
 
 def _tell(told: Any, thing: Any) -> None:
     """Feed a thing to a hash: its kind, its size, its content."""
+    import numpy as np
+    import pandas as pd
+
     told.update(f"{type(thing).__module__}.{type(thing).__qualname__}:".encode())
-    if isinstance(thing, _PLAIN):
+    if isinstance(thing, _plain()):
         told.update(f"{thing!r};".encode())
     elif isinstance(thing, (pd.DataFrame, pd.Series, pd.Index, np.ndarray)):
         _tell_table(told, thing)
@@ -191,6 +187,9 @@ def _tell(told: Any, thing: Any) -> None:
 
 
 def _tell_table(told: Any, thing: Any) -> None:
+    import numpy as np
+    import pandas as pd
+
     if isinstance(thing, pd.DataFrame):
         _tell(told, [thing.columns, thing.index, dict(thing.attrs)])
         for at in range(thing.shape[1]):
@@ -205,6 +204,9 @@ def _tell_table(told: Any, thing: Any) -> None:
 
 def _tell_values(told: Any, values: Any) -> None:
     """One column: its type and every value."""
+    import numpy as np
+    import pandas as pd
+
     told.update(f"{values.dtype!r}{len(values)};".encode())
     if isinstance(values, pd.Categorical):
         _tell(told, list(values.categories))
@@ -213,5 +215,5 @@ def _tell_values(told: Any, values: Any) -> None:
         told.update(np.ascontiguousarray(values).tobytes())
     else:
         cells = np.asarray(values, dtype=object).tolist()
-        plain = all(issubclass(kind, _PLAIN) for kind in set(map(type, cells)))
+        plain = all(issubclass(kind, _plain()) for kind in set(map(type, cells)))
         told.update(repr(cells).encode()) if plain else _tell(told, cells)

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -119,3 +120,30 @@ def test_nothing_is_worked_out_where_there_is_no_room(tmp_path, monkeypatch):
     monkeypatch.setattr(cores, "available", lambda: 2)
     monkeypatch.setenv(lent.SHELVES, "x")
     assert not ahead._is_worth_it({})
+
+
+def test_the_kernel_is_the_process_that_imported_and_the_other_its_child(tmp_path, monkeypatch):
+    told = "import os, sys\nprint('crlm.paper' in sys.modules, os.getpid(), os.getsid(0))"
+    asking = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(told)])
+    nbformat.write(asking, tmp_path / "asking.ipynb")
+    monkeypatch.delenv(cores.VARIABLE, raising=False)
+    monkeypatch.setattr(cores, "available", lambda: 2)
+    source = ROOT / "notebooks" / "ncch_scp.ipynb"
+    with ahead.working(source, FEW) as engine:
+        book, failure = run.in_memory(tmp_path / "asking.ipynb", {}, **engine)
+    assert failure is None, failure
+    there, kernel, session = book.cells[0].outputs[0].text.split()
+    assert there == "True" and kernel == session != str(os.getpid())
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(kernel), 0)
+
+
+def test_who_starts_a_run_loads_no_library_of_the_analysis():
+    """It would only wait for them: the notebook's process loads its own."""
+    loaded = (
+        "import sys, crlm.cli, crlm.run; print({'numpy', 'pandas', 'scipy'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", loaded], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "set()"

@@ -11,8 +11,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from crlm import pieces
 from crlm.document.outline import Exhibit, Outline
 from crlm.files import csv_bytes
@@ -85,6 +83,8 @@ def _figure(exhibit: Exhibit, drawn: Path, folder: Path) -> list[str]:
 
 
 def _as_csv(table: pieces.Table) -> bytes:
+    import pandas as pd
+
     header = _distinct(table.header)
     lines = [[*line.cells, *[""] * (len(header) - len(line.cells))] for line in table.body]
     return csv_bytes(pd.DataFrame(lines, columns=header, dtype=object))

@@ -6,8 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from crlm.ledger.claim_faults import RATIOS, claim_faults, row_faults
 from crlm.ledger.claim_words import Words, named, spelled
@@ -28,6 +27,9 @@ from crlm.ledger.vocabulary import (
     PLACES,
     STATISTICS,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _NUMBERS = ("value", "decimals", "time")
 _LISTED = 8
@@ -270,6 +272,8 @@ def _row(refused: tuple[int, Fault]) -> int:
 
 
 def _frame(claims: Sequence[Mapping[str, str]], design: Design, has_names: bool) -> pd.DataFrame:
+    import pandas as pd
+
     frame = pd.DataFrame(list(claims), columns=list(CLAIM_COLUMNS), dtype=object)
     if not has_names:
         frame["name"] = [named(claim, design) for claim in claims]

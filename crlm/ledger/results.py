@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
-
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from crlm.ledger.errors import LedgerError
 from crlm.ledger.vocabulary import KEYS, ROW_COLUMNS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _DEFAULTS: dict[str, Any] = {
     "endpoint": "",
@@ -46,6 +46,9 @@ def rows(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     KeyError
         If a record names something that is not a column of a result row.
     """
+    import numpy as np
+    import pandas as pd
+
     columns: dict[str, list[Any]] = {name: [] for name in ROW_COLUMNS}
     for record in records:
         if not record.keys() <= _DEFAULTS.keys():
@@ -70,6 +73,8 @@ def collect(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
     LedgerError
         If two rows share their keys and differ: nobody could tell them apart.
     """
+    import pandas as pd
+
     whole = [part[list(ROW_COLUMNS)] for part in parts if len(part)]
     if not whole:
         return rows([])
@@ -104,6 +109,8 @@ def row_name(row: Mapping[str, Any]) -> str:
     ...           "level": "", "model": "", "statistic": "survival_rate", "time": 60.0})
     'OS|all|ras=mutant||||survival_rate|60'
     """
+    import pandas as pd
+
     return "|".join(
         "" if pd.isna(row[k]) else f"{row[k]:g}" if k == "time" else str(row[k]) for k in KEYS
     )
