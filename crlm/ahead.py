@@ -109,6 +109,8 @@ def main(parent: int) -> None:
     if os.fork() == 0:
         with contextlib.suppress(BaseException):
             lifeline.die_with_parent(here)
+            # Systems share their cores out among sessions.
+            os.setsid()
             os.environ.update(lent.told([given["folder"]], given["folder"]))
             os.environ[cores.VARIABLE] = "1"
             _work(cells, given["values"])
