@@ -18,11 +18,12 @@ from crlm.batch import workers as local_workers
 from crlm.batch.grid import Plan, Run, plan
 from crlm.batch.lending import NOTHING, Lend, Lending, lending
 from crlm.files import forget, is_full
-from crlm.ledger import CrlmError
+from crlm.ledger import CrlmError, data_folder
 
 #: Reads (study, parameters) of each patient table and tells its kind: see `intake.look`.
 Look = Callable[[Sequence[tuple[str, Mapping[str, Any]]]], list[dict[str, Any]]]
 
+_UNSEEN = {"kind": "", "title": "", "note": "", "n": 0}
 _SAY_EVERY = 10.0
 _FULL = (
     "The disk is full: no room for {what} in {out}. Finished runs are kept; make room and "
@@ -145,11 +146,9 @@ def planned_of(grid: Path, out: Path, look: Look | None = None) -> Plan:
     named = {item.table: item for item in planned.runs}
     known = {name: kind for name, kind in before.get("tables", {}).items() if kind["n"]}
     unseen = {name: item for name, item in named.items() if name not in known}
-    if look is None:
-        known |= {name: _guessed(item) for name, item in unseen.items()}
-    else:
-        found = look([(item.study, item.parameters) for item in unseen.values()])
-        known |= dict(zip(unseen, found, strict=True))
+    found = (look or _guess)([(item.study, item.parameters) for item in unseen.values()])
+    known |= dict(zip(unseen, found, strict=True))
+    if look is not None:
         forget()
     tables = {name: _told(known[name], named[name]) for name in named}
     commit = home.commit()
@@ -162,17 +161,16 @@ def planned_of(grid: Path, out: Path, look: Look | None = None) -> Plan:
 
 def _told(table: dict[str, Any], item: Run) -> dict[str, Any]:
     """What is said of a table: of a safe run's its kind alone."""
-    return _unknown(table["kind"]) if item.parameters.get("safe") else table
+    return {**_UNSEEN, "kind": table["kind"]} if item.parameters.get("safe") else table
 
 
-def _guessed(item: Run) -> dict[str, Any]:
-    """The kind of a table that nobody has looked into: the reader's own unless it is shipped."""
-    shipped = any(file["what"].endswith("/cohort.csv") for file in item.files)
-    return _unknown("own" if run.is_own(item.parameters) else "reconstructed" if shipped else "")
-
-
-def _unknown(kind: str) -> dict[str, Any]:
-    return {"kind": kind, "title": "", "note": "", "n": 0}
+def _guess(tables: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """The kinds of tables that nobody looks into: the reader's own where one is named."""
+    found = []
+    for study, values in tables:
+        shipped = "reconstructed" if (data_folder() / study / "cohort.csv").is_file() else ""
+        found.append({**_UNSEEN, "kind": "own" if run.is_own(values) else shipped})
+    return found
 
 
 def _states(planned: Plan, out: Path) -> list[tuple[Run, dict[str, Any]]]:
