@@ -86,11 +86,12 @@ def adopt(folder: Path, item: Run, result: Mapping[str, Any]) -> None:
         os.replace(target, old)
     os.replace(made, target)
     shutil.rmtree(old, ignore_errors=True)
-    made_of = line(state(folder, item.told()))
-    append(folder / "manifest.jsonl", made_of)
-    ended = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    times = {"key": item.key, "status": made_of["status"], "ended": ended}
-    append(folder / "times.jsonl", {**times, "seconds": round(result.get("seconds", 0.0), 2)})
+    left = line(state(folder, item.told()))
+    append(folder / "manifest.jsonl", left)
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    seconds = round(result.get("seconds", 0.0), 2)
+    told = {"key": item.key, "status": left["status"], "ended": now, "seconds": seconds}
+    append(folder / "times.jsonl", told)
 
 
 def state(folder: Path, planned: Mapping[str, Any]) -> dict[str, Any]:
