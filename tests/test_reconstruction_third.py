@@ -14,8 +14,12 @@ from crlm.ledger import DesignError
 from crlm.paper import Paper
 from crlm.reconstruction import (
     annealing,
+    engine,
+    evaluation,
     histories,
+    legs,
     models,
+    polishing,
     procedure,
     programs,
     search,
@@ -24,6 +28,7 @@ from crlm.reconstruction import (
     weights,
     wishes_of,
 )
+from crlm.reconstruction.codes import Course, Move
 from crlm.reconstruction.quantities import quantity_of
 
 DESIGN = (
@@ -155,12 +160,12 @@ def claims():
     yield "p", 0.2, 1, {**of_model, "covariate": "stage", "level": "III"}
     yield "hazard_ratio", 0.7, 1, {**of_model, "covariate": "arm_stage", "level": "b_IV"}
     of_part = {"endpoint": "CSS", "model": "multivariable", "population": "arm=a/b"}
-    yield (
-        "hazard_ratio",
-        1.9,
-        1,
-        {**of_part, "covariate": "stage", "level": "III", "reference": "II"},
-    )
+    for level, ratio in (("I", 0.8), ("III", 1.9), ("IV", 2.2)):
+        keys = {**of_part, "covariate": "stage", "level": level, "reference": "II"}
+        yield "hazard_ratio", ratio, 1, keys
+    for field, ratio in (("estimate", 1.3), ("conf_low", 0.7), ("conf_high", 2.6)):
+        keys = {**of_part, "covariate": "sex", "level": "female", "field": field}
+        yield "hazard_ratio", ratio, 1, keys
     yield "se", 0.5, 1, {**of_part, "covariate": "sex", "level": "female"}
 
 
@@ -248,6 +253,73 @@ def test_the_certificate_finds_what_the_search_says(third, tmp_path):
         "km",
     }
     assert 1 < (state.fate[:, 3] == 2).sum() < (state.fate[:, 3] > 0).sum()
+
+
+@pytest.fixture(scope="module")
+def begun(third):
+    """A search made ready, and its leg of everything."""
+    made = search.prepare(*third, seed=2, effort=0.0002)
+    return made, next(leg for leg in legs.legs(made, 0.0002) if leg.name == "joint")
+
+
+@pytest.mark.parametrize("move", [Move.SWAP_BESIDE, Move.PAST])
+def test_a_fine_move_stays_in_its_stratum_and_keeps_what_is_counted(begun, move):
+    made, leg = begun
+    state, plan = annealing.copy(made.state), made.plan
+    column = made.columns.at("decade")
+    freedom = made.freedom._replace(strata=column)
+    blocks = len(plan.kind)
+    who, old_fate = np.zeros(2, dtype=np.int64), np.zeros((2, 4), dtype=np.int64)
+    touched, old_x = np.zeros(blocks, dtype=bool), np.zeros((2, len(state.x)))
+    given = (who, old_fate, old_x, touched, leg.active)
+    moved = 0
+    base = made.columns.n_base
+    for i in np.tile(np.arange(len(state.fate)), 3):
+        before = annealing.copy(state)
+        if not engine._propose(move, i, state, plan, freedom, leg.bundles, *given):
+            continue
+        moved += 1
+        assert state.x[column, who[0]] == state.x[column, who[1]] and who[0] != who[1]
+        np.testing.assert_array_equal(state.fate[:, Course.DEAD], before.fate[:, Course.DEAD])
+        np.testing.assert_array_equal(state.x[:base], before.x[:base])
+        assert (state.time != before.time).any()
+        if move == Move.SWAP_BESIDE:
+            np.testing.assert_array_equal(
+                np.sort(state.fate[:, :3], axis=None), np.sort(before.fate[:, :3], axis=None)
+            )
+    assert moved > len(state.fate)
+
+
+def test_polishing_wins_numbers_of_fixed_models_and_loses_none_elsewhere(third, begun):
+    made, leg = begun
+    assert [model.name for model in legs.fixed_models(made)] == ["CSS_a"]
+    names = [step.leg.name for step in legs.schedule(made, 0.0002)]
+    assert names[-legs.POLISHING :] == ["polishing"] * legs.POLISHING
+    found = replace(made, state=annealing.copy(made.state))
+    annealing.settle(found)
+    first, begin = annealing.matched(found), annealing.copy(found.state)
+    inside, counts = polishing._inside(found), found.worth() > 0
+    held, won = first, 0
+    for seed in range(3):
+        polishing.polish(found, leg, 0.004, seed)
+        annealing.settle(found)
+        now = annealing.matched(found)
+        assert now[held & counts & ~inside].all()
+        won += (found.worth() * now).sum() - (found.worth() * held).sum()
+        assert (found.worth() * now).sum() >= (found.worth() * held).sum()
+        held = now
+    assert won > 0 and (held & inside).sum() > (first & inside).sum()
+    again = replace(made, state=begin)
+    for seed in range(3):
+        polishing.polish(again, leg, 0.004, seed)
+    np.testing.assert_array_equal(again.state.fate, found.state.fate)
+    np.testing.assert_array_equal(again.state.x, found.state.x)
+
+
+def test_a_squared_distance_is_capped():
+    assert evaluation._capped(0.5, 1e6) == pytest.approx(0.25)
+    assert evaluation._capped(10.0, 10.0) == pytest.approx(50.0)
+    assert evaluation._capped(1e6, 10.0) == pytest.approx(100.0)
 
 
 def test_deaths_of_other_causes_censor(third):

@@ -49,6 +49,28 @@ class Search:
         return worth(self.targets, self.design)
 
 
+@dataclass(frozen=True)
+class Prices:
+    """What it costs to be off.
+
+    Attributes
+    ----------
+    tolerance : ndarray of float
+        Of each target: the distance that costs its weight.
+    edge : float
+        How far inside an interval the search aims, as a share of its half-width.
+    miss : float
+        What a target costs that is not met at all.
+    cap : float
+        Above 0: distances are squared, and worth this many tolerances, squared, at most.
+    """
+
+    tolerance: np.ndarray
+    edge: float
+    miss: float = 0.0
+    cap: float = 0.0
+
+
 def chunk(search: Search, leg: Leg, share: float, seed: int, steps: int) -> float:
     """Some steps of a leg at a share of its way; what its blocks cost then."""
     state, width = search.state, leg.width(share)
@@ -67,28 +89,21 @@ def anneal(
     width: float = 1.0,
 ) -> None:
     """Steps at one temperature and one tolerance (`width` 0: natural, 1: printed)."""
-    plan, state = search.plan, search.state
+    plan = search.plan
     tolerance = plan.natural * (plan.fine / plan.natural) ** width
-    miss = _MISS * width
-    state.weight[:] = weight
-    evaluation.refresh(state, plan, leg.active, tolerance, _EDGE, miss)
+    search.state.weight[:] = weight
+    go(search, leg, Prices(tolerance, _EDGE, _MISS * width), heat, steps, seed)
+
+
+def go(search: Search, leg: Leg, prices: Prices, heat: float, steps: int, seed: int) -> None:
+    """Steps at one temperature and at given prices; weights are those of the state."""
+    given = (prices.tolerance, prices.edge, prices.miss, prices.cap)
+    plan, state = search.plan, search.state
+    evaluation.refresh(state, plan, leg.active, *given)
     chances = np.cumsum(leg.moves) / leg.moves.sum()
     engine.reorder(search.queue, plan)
-    engine.anneal(
-        state,
-        plan,
-        search.freedom,
-        search.queue,
-        leg.active,
-        leg.bundles,
-        chances,
-        tolerance,
-        _EDGE,
-        miss,
-        heat,
-        steps,
-        seed,
-    )
+    moved = (leg.active, leg.bundles, chances)
+    engine.anneal(state, plan, search.freedom, search.queue, *moved, *given, heat, steps, seed)
 
 
 def _reweigh(search: Search, width: float) -> None:

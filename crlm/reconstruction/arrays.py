@@ -53,6 +53,7 @@ class Freedom(NamedTuple):
     anchor: np.ndarray  # (anchors, 2): endpoint, day
     latest: int  # no time lies beyond
     earliest: int  # no end of observation before
+    strata: int = -1  # column of strata within which neighbours are found; -1: of everybody
 
 
 class Plan(NamedTuple):

@@ -97,9 +97,11 @@ class Move(IntEnum):
     SWAP_PART = 7
     AT_ONCE = 8
     SWAP_TIME = 9
-    SWAP_VALUE = 10
-    VALUE = 11
-    VALUES = 12
+    SWAP_BESIDE = 10
+    PAST = 11
+    SWAP_VALUE = 12
+    VALUE = 13
+    VALUES = 14
 
 
 class Rule(IntEnum):

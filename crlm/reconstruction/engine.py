@@ -31,7 +31,20 @@ _FAR_OFF = 1.0
 
 @compiled
 def anneal(
-    state, plan, freedom, queue, active, bundles, chances, tolerance, edge, miss, heat, steps, seed
+    state,
+    plan,
+    freedom,
+    queue,
+    active,
+    bundles,
+    chances,
+    tolerance,
+    edge,
+    miss,
+    cap,
+    heat,
+    steps,
+    seed,
 ):
     """Metropolis steps at one heat and one tolerance; the number accepted of each move.
 
@@ -66,12 +79,15 @@ def anneal(
                 delta -= state.cost[b]
         for k in range(2 * blocks):
             # Blocks far from met go first: what they may gain is known before the rest runs.
+            # Not where distances are capped: what may not be lost is known sooner.
             first, b = k < blocks, queue.next[k % blocks]
-            if touched[b] and (state.cost[b] > _FAR_OFF) == first:
+            if touched[b] and (cap > 0.0 or state.cost[b] > _FAR_OFF) == first:
                 queue.tried[b] += 1
                 new_warm[b] = state.warm[b]
                 evaluate(b, state, plan, inside, new_warm[b], new_out[b])
-                new_cost[b] = block_cost(b, plan, state.weight, tolerance, edge, miss, new_out[b])
+                new_cost[b] = block_cost(
+                    b, plan, state.weight, tolerance, edge, miss, cap, new_out[b]
+                )
                 delta += new_cost[b]
                 if delta > allowed:
                     queue.refused[b] += 1
@@ -105,7 +121,7 @@ def _propose(move, i, state, plan, freedom, bundles, who, old_fate, old_x, touch
     who[0] = i
     along = np.random.randint(plan.along)
     if move < Move.SWAP_VALUE:
-        who[1] = partner_of(move, i, along, state, plan)
+        who[1] = partner_of(move, i, along, state, plan, freedom.strata)
     elif len(bundles) == 0:
         return 0
     else:

@@ -156,12 +156,21 @@ def _graded(distance):
 
 
 @compiled
-def block_cost(b, plan, weight, tolerance, edge, miss, out):
+def _capped(distance, cap):
+    """What a distance costs that is squared near the interval and worth `cap` squared far off."""
+    square = distance * distance
+    return square / (1.0 + square / (cap * cap))
+
+
+@compiled
+def block_cost(b, plan, weight, tolerance, edge, miss, cap, out):
     """Weighted distances of a block's targets from their intervals, in tolerances.
 
     `edge` keeps off the ends of an interval (share of its half-width); `miss` is added
-    for a target that is not met at all.
+    for a target that is not met at all. With a `cap` above 0 distances are squared and capped.
     """
+    if cap > 0.0:
+        return _squared_cost(b, plan, weight, tolerance, edge, cap, out)
     total = 0.0
     for k in range(plan.first[b], plan.first[b + 1]):
         value = out[plan.slot[k]]
@@ -180,13 +189,33 @@ def block_cost(b, plan, weight, tolerance, edge, miss, out):
 
 
 @compiled
-def refresh(state, plan, active, tolerance, edge, miss):
+def _squared_cost(b, plan, weight, tolerance, edge, cap, out):
+    total = 0.0
+    for k in range(plan.first[b], plan.first[b + 1]):
+        value = out[plan.slot[k]]
+        if weight[k] == 0.0:
+            continue
+        if math.isnan(value):
+            total += weight[k] * cap * cap
+            continue
+        if plan.absolute[k]:
+            value = abs(value)
+        margin = edge * plan.fine[k]
+        gap = max(plan.low[k] + margin - value, value - plan.high[k] + margin, 0.0)
+        total += weight[k] * _capped(gap / tolerance[k], cap)
+    return total
+
+
+@compiled
+def refresh(state, plan, active, tolerance, edge, miss, cap=0.0):
     """All active blocks from scratch; the total cost."""
     inside = np.zeros(len(state.fate), dtype=np.bool_)
     total = 0.0
     for b in range(len(active)):
         if active[b]:
             evaluate(b, state, plan, inside, state.warm[b], state.out[b])
-            state.cost[b] = block_cost(b, plan, state.weight, tolerance, edge, miss, state.out[b])
+            state.cost[b] = block_cost(
+                b, plan, state.weight, tolerance, edge, miss, cap, state.out[b]
+            )
             total += state.cost[b]
     return total

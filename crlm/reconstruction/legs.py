@@ -29,7 +29,8 @@ CHUNKS = 60
 FITS = [Kind.COX, Kind.LOGISTIC]
 
 
-def _chances(**weights: float) -> np.ndarray:
+def chances(**weights: float) -> np.ndarray:
+    """How often each move is tried, in the order of `codes.Move`; those not named never."""
     found = np.zeros(len(Move))
     for name, weight in weights.items():
         found[Move[name]] = weight
@@ -37,7 +38,7 @@ def _chances(**weights: float) -> np.ndarray:
 
 
 #: How often each move is tried: where times may move, where not, and where levels are given anew.
-COURSES = _chances(
+COURSES = chances(
     SHIFT=22,
     ANCHOR=8,
     DEATH=7,
@@ -49,8 +50,8 @@ COURSES = _chances(
     AT_ONCE=3,
     SWAP_TIME=40,
 )
-VALUES = _chances(SWAP_VALUE=26, VALUE=10, VALUES=6)
-RELABEL = _chances(VALUE=1, VALUES=1)
+VALUES = chances(SWAP_VALUE=26, VALUE=10, VALUES=6)
+RELABEL = chances(VALUE=1, VALUES=1)
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,8 @@ CORE = Recipe("core", COURSES + 2 * VALUES, 2_000_000, (0.5, 0.03), (0.0, 1.0), 
 SITES = Recipe("alone", RELABEL, 200_000, (0.2, 0.02), (0.5, 1.0))
 ALONE = Recipe("alone", VALUES, 300_000, (0.3, 0.02), (0.2, 1.0))
 JOINT = Recipe("joint", COURSES + 2 * VALUES, 1_500_000, (0.15, 0.02), (0.7, 1.0))
+#: How often the last digits of fixed models are worked on.
+POLISHING = 3
 INSISTING = Insisting(20, 30_000, 30_000, (0.12, 0.01), 4.0)
 
 
@@ -157,7 +160,7 @@ class Step:
         Which of its starts this is, from 1; 0 for a leg that has but one.
     first, last : bool
         Whether a start begins or ends with it.
-    insists : bool
+    insists, polishes : bool
     """
 
     leg: Leg
@@ -166,6 +169,7 @@ class Step:
     first: bool = False
     last: bool = False
     insists: bool = False
+    polishes: bool = False
 
 
 def schedule(search: Search, effort: float) -> list[Step]:
@@ -173,6 +177,8 @@ def schedule(search: Search, effort: float) -> list[Step]:
     core, *once = legs(search, effort)
     at = [leg.recipe for leg in once].index(JOINT)
     insisting, sites = replace(once[at], name="insisting"), once[at + 1 :]
+    polishing = replace(once[at], name="polishing")
+    times = POLISHING if fixed_models(search) else 0
     return [
         *itertools.chain(*(_start(core, k) for k in range(1, CORE.starts + 1))),
         *itertools.chain(*map(_parts, once)),
@@ -181,6 +187,7 @@ def schedule(search: Search, effort: float) -> list[Step]:
             for k in range(1, INSISTING.times + 1)
         ),
         *itertools.chain(*map(_parts, sites)),
+        *(Step(polishing, k / times, polishes=True) for k in range(1, times + 1)),
     ]
 
 
@@ -286,6 +293,11 @@ def printed_models(search: Search) -> list[Model]:
         }
         <= printed
     ]
+
+
+def fixed_models(search: Search) -> list[Model]:
+    """Of these, those whose covariates do not hang on the cohort's own p values."""
+    return [model for model in printed_models(search) if not model.screened]
 
 
 def _core_bundles(search: Search) -> list[int]:

@@ -137,6 +137,34 @@ def _neighbour(i, e, state):
 
 
 @compiled
+def _beside(i, e, state, strata):
+    """A patient of the same stratum, next to another one or up to three further; -2: none."""
+    n, left = state.order.shape[1], 1 + np.random.randint(3)
+    step = 1 if np.random.random() < 0.5 else -1
+    at = 0
+    while state.order[e, at] != i:
+        at += 1
+    while left > 0:
+        at += step
+        if at < 0 or at >= n:
+            return -2
+        j = state.order[e, at]
+        left -= strata < 0 or state.x[strata, j] == state.x[strata, i]
+    return j
+
+
+@compiled
+def _past(a, b, e, plan):
+    """The time of one patient in an endpoint put just beyond that of another."""
+    p, q = _deciding(a, e, plan), _deciding(b, e, plan)
+    days = 1 + np.random.randint(3)
+    at_once = a[Course.RECURRENCE] != NEVER and a[Course.RECURRENCE] == a[Course.FAILURE]
+    a[p] = b[q] + (days if b[q] >= a[p] else -days)
+    if at_once and p != Course.END:
+        a[Course.RECURRENCE] = a[Course.FAILURE] = a[p]
+
+
+@compiled
 def _swap_times(a, b, e, plan):
     """Exchange what decides the times of two patients in one endpoint."""
     p, q = _deciding(a, e, plan), _deciding(b, e, plan)
@@ -160,25 +188,35 @@ def _deciding(fate, e, plan):
 
 
 @compiled
-def partner_of(move, i, along, state, plan):
+def _told_by(move):
+    """Which of the four numbers says whether a patient had the event that a move changes."""
+    if move == Move.DEATH:
+        return Course.DEAD
+    return Course.FAILURE if move == Move.FAILURE else Course.RECURRENCE
+
+
+@compiled
+def partner_of(move, i, along, state, plan, strata):
     """The second patient of a move of courses; -1: none is needed, -2: none was found."""
-    n = len(state.fate)
     if move in (Move.DEATH, Move.FAILURE, Move.RECURRENCE):
         if np.random.random() < 0.4:
             return -1
-        column = (
-            Course.DEAD
-            if move == Move.DEATH
-            else Course.FAILURE
-            if move == Move.FAILURE
-            else Course.RECURRENCE
-        )
+        column = _told_by(move)
         return _partner(i, state, column, not state.fate[i, column] > 0)
     if move == Move.SWAP_TIME:
         j = _neighbour(i, along, state)
         return j if j != i else -2
-    if move not in (Move.SWAP_COURSE, Move.SWAP_NEAR, Move.SWAP_PART):
-        return -1
+    if move in (Move.SWAP_BESIDE, Move.PAST):
+        return _beside(i, along, state, strata)
+    if move in (Move.SWAP_COURSE, Move.SWAP_NEAR, Move.SWAP_PART):
+        return _other(move, i, along, state)
+    return -1
+
+
+@compiled
+def _other(move, i, along, state):
+    """A patient to exchange a course with: one near by, or any, more often of the same group."""
+    n = len(state.fate)
     j = np.random.randint(n)
     if move == Move.SWAP_NEAR:
         at = 0
@@ -206,7 +244,9 @@ def move_course(move, i, j, along, state, plan, freedom):
         fate[i, Course.FAILURE] = fate[i, Course.RECURRENCE]
     elif move == Move.SWAP_PART:
         _swap_part(fate[i], fate[j])
-    elif move == Move.SWAP_TIME:
+    elif move == Move.PAST:
+        _past(fate[i], fate[j], along, plan)
+    elif move in (Move.SWAP_TIME, Move.SWAP_BESIDE):
         _swap_times(fate[i], fate[j], along, plan)
     elif move in (Move.SWAP_COURSE, Move.SWAP_NEAR):
         for k in range(4):

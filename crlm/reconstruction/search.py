@@ -13,7 +13,17 @@ import numpy as np
 import pandas as pd
 
 from crlm.ledger import Design
-from crlm.reconstruction import annealing, checkpoints, drawn, insisting, legs, plan, roughs, start
+from crlm.reconstruction import (
+    annealing,
+    checkpoints,
+    drawn,
+    insisting,
+    legs,
+    plan,
+    polishing,
+    roughs,
+    start,
+)
 from crlm.reconstruction.annealing import Search, copy, matched, met, put, targets_of
 from crlm.reconstruction.arrays import Queue, State
 from crlm.reconstruction.bounds import slopes, standard_errors
@@ -203,6 +213,8 @@ def _taken(
     search: Search, step: Step, effort: float, seed: int, lost: dict[int, list[int]]
 ) -> float:
     """One step of the list; what the cohort costs."""
+    if step.polishes:
+        return polishing.polish(search, step.leg, effort, seed)
     if step.insists:
         return insisting.insist(search, step.leg, effort, seed, lost)
     return annealing.chunk(search, step.leg, step.share, seed, step.leg.steps // CHUNKS)

@@ -35,22 +35,29 @@ def stratified(time, event, order, inside, x, columns, p, strata, efron, z, star
     few = patterns(inside, x, columns, p, code)
     rows = 1 << p if few else size
     values, weight = np.empty((rows, p)), np.empty(rows)
-    fill(x, columns, p, few, values)
+    if few:
+        fill(x, columns, p, few, values)
     row, own = np.empty((most, size), np.int64), np.empty(size, np.int64)
     failed, last = np.empty((most, size), np.bool_), np.empty((most, size), np.bool_)
     counts, sizes = np.zeros((most, 2, rows)), np.zeros(most, np.int64)
+    begins = np.zeros(most, np.int64)
     n, events = 0, 0
     for s in range(most):
         for i in range(size):
             own[i] = code[i] if strata[i] == s else OUTSIDE
         sizes[s], died = lined_up(time, event, order, own, row[s], failed[s], last[s])
-        n += sizes[s]
-        events += died
+        begins[s] = 0 if few else n
         for i in range(sizes[s]):
-            k = code[row[s, i]] if few else row[s, i]
+            # Without patterns a stratum has rows of its own, one a patient, as they are lined up.
+            k = code[row[s, i]] if few else i
+            if not few:
+                for j in range(p):
+                    values[n + i, j] = x[columns[j], row[s, i]]
             row[s, i] = k
             counts[s, 0, k] += 1.0
             counts[s, 1, k] += failed[s, i]
+        n += sizes[s]
+        events += died
     gradient, information, inverse = np.zeros(p), np.zeros((p, p)), np.zeros((p, p))
     part, curvature = np.zeros(p), np.zeros((p, p))
     beta = start[:p].copy()
@@ -66,7 +73,7 @@ def stratified(time, event, order, inside, x, columns, p, strata, efron, z, star
                 sizes[s],
                 efron,
                 beta,
-                values,
+                values[begins[s] : rows if few else begins[s] + sizes[s]],
                 counts[s],
                 weight,
                 p,
