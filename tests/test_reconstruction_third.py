@@ -348,7 +348,8 @@ def test_terms_of_a_model_with_levels_products_strata_and_other_references(third
 
 def test_a_ratio_against_another_level_is_asked_of_the_model_with_that_reference(third):
     design, _, ledger_rows = third
-    asked = ledger_rows[ledger_rows["reference"] == "II"].iloc[0].to_dict()
+    against = ledger_rows[(ledger_rows["reference"] == "II") & (ledger_rows["level"] == "III")]
+    asked = against.iloc[0].to_dict()
     quantity = quantity_of(asked, design)
     assert quantity.covariate == "stage=III" and "stage=II" not in quantity.columns
     assert quantity.strata == "decade" and quantity.where == (("arm", "a/b"),)

@@ -109,7 +109,7 @@ SITES = Recipe("alone", RELABEL, 200_000, (0.2, 0.02), (0.5, 1.0))
 ALONE = Recipe("alone", VALUES, 300_000, (0.3, 0.02), (0.2, 1.0))
 JOINT = Recipe("joint", COURSES + 2 * VALUES, 1_500_000, (0.15, 0.02), (0.7, 1.0))
 #: How often the last digits of fixed models are worked on.
-POLISHING = 3
+POLISHING = 4
 INSISTING = Insisting(20, 30_000, 30_000, (0.12, 0.01), 4.0)
 
 
