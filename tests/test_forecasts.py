@@ -98,6 +98,20 @@ def test_the_documentation_says_what_thirteen_cohorts_a_print_hold():
     assert f"{whole})" in (root / "benchmarks" / "README.md").read_text("utf-8")
 
 
+def test_the_documentation_and_the_report_say_what_twenty_drawn_cohorts_hold():
+    root = ledger.data_folder().parent
+    found = pd.read_csv(root / "benchmarks" / "real_cohorts_drawn.csv")
+    hit = found["forecast"].sum()
+    whole = f"{hit} of {len(found)} ({100 * hit / len(found):.1f} %)"
+    for name in ("docs/reconstruction.md", "benchmarks/README.md", "CHANGELOG.md"):
+        assert whole in (root / name).read_text("utf-8"), name
+    for _, part in found.groupby("cohort"):
+        told = f"{part['forecast'].sum()} of {len(part)} ({100 * part['forecast'].mean():.1f} %)"
+        assert told in (root / "docs" / "reconstruction.md").read_text("utf-8")
+    report = (root / "crlm" / "report" / "synthetic.py").read_text("utf-8")
+    assert f"twenty such cohorts held the truth in {100 * hit / len(found):.0f} %" in report
+
+
 def test_a_stored_table_is_read_again_without_its_members(tmp_path):
     root = ledger.data_folder().parent / "benchmarks"
     stored = pd.read_csv(root / "left_out_mskcc_hai.csv")

@@ -19,6 +19,11 @@ from crlm.report.html import Html, aside, fold, say, skipped, table
 #: Two programs agree on a number when they differ by no more than this share of it.
 _SAME = 1e-4
 _MOST_LOST = 4
+#: How often forecasts held the truth on real cohorts, by what was drawn for each cohort.
+_KNOWN = {
+    "searched": "ten such cohorts held the truth in 87 %",
+    "drawn": "twenty such cohorts held the truth in 89 %",
+}
 _MEANS = "pinned: print settles it though it states it nowhere; open: print does not"
 
 
@@ -162,8 +167,8 @@ def ensemble(design: Design) -> list[Html]:
         f"is not ancestry. A forecast says where one more such cohort would lie in nine of ten "
         f"cases; where it is narrow, print pins a quantity down that it never states: {pinned} of "
         f"{len(found)}. The others are open: only the patients themselves could tell. Where the "
-        f"patients are known, forecasts of ten such cohorts held the truth in 87 % of what was not "
-        f"printed, those of some kinds less often (docs/reconstruction.md)."
+        f"patients are known, forecasts of {_KNOWN[held.get('unprinted', 'searched')]} of what was "
+        f"not printed, those of some kinds less often (docs/reconstruction.md)."
     )
     folded = _quantities(found[curves], design, "Curves between the printed times")
     summary = f"Curves between the printed times: {int(curves.sum())} values"
