@@ -106,7 +106,8 @@ def main(parent: int) -> None:
     cells = json.loads(Path(given["notebook"]).read_text(encoding="utf-8"))["cells"]
     _import(cells)
     here = os.getpid()
-    if os.fork() == 0:
+    helper = os.fork()
+    if helper == 0:
         with contextlib.suppress(BaseException):
             lifeline.die_with_parent(here)
             # Systems share their cores out among sessions.
@@ -120,7 +121,13 @@ def main(parent: int) -> None:
     from crlm import kernel
 
     kernel.connect(Path(given["folder"]))
-    kernel.become(Path(given["folder"]))
+    try:
+        kernel.become(Path(given["folder"]))
+    finally:
+        # Waited for, its work counts as the run's.
+        os.kill(helper, signal.SIGKILL)
+        os.waitpid(helper, 0)
+        os._exit(0)
 
 
 def _import(cells: Sequence[Mapping[str, Any]]) -> None:
