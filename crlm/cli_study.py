@@ -39,10 +39,21 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     told.add_argument("study", help="a study, or the word import")
     told.add_argument("table", nargs="?", help="csv, xlsx, docx, or a table pasted as text")
     told.add_argument("--study", dest="into", metavar="STUDY", help="of which paper the table is")
-    told.add_argument("--layout", choices=LAYOUTS)
+    told.add_argument(
+        "--layout",
+        choices=LAYOUTS,
+        help="Table 1 by groups, a regression, or survival by groups",
+    )
     told.add_argument("--place", help="where it stands, as table2 or supplementary_table4")
-    told.add_argument("--endpoint", default="", help="of a model or of curves")
-    told.add_argument("--spread", choices=("range", "iqr"), default="range")
+    told.add_argument(
+        "--endpoint", default="", help="of a model or of curves; or the name of a model"
+    )
+    told.add_argument(
+        "--spread",
+        choices=("range", "iqr"),
+        default="",
+        help="what stands beside a median where its row does not say (default: as the design)",
+    )
     told.add_argument(
         "--is",
         dest="named",
@@ -89,15 +100,8 @@ def _ledger(arguments: argparse.Namespace) -> int:
 def _import(arguments: argparse.Namespace) -> int:
     """Print or write the claims of a table; where it does not settle all, ask and write nothing."""
     from crlm import ledger, transcription
-    from crlm.files import write_atomically
 
-    wanted = {"--study": arguments.into, "--layout": arguments.layout, "--place": arguments.place}
-    lacking = [name for name, value in {"TABLE": arguments.table, **wanted}.items() if not value]
-    if lacking:
-        raise ParameterError(f"crlm ledger import needs {', '.join(lacking)}.")
-    odd = [text for text in arguments.named if "=" not in text]
-    if odd:
-        raise ParameterError(f"--is {odd[0]!r} has no =. Write LABEL=COLUMN or LABEL=COLUMN:LEVEL.")
+    _needed(arguments)
     made = transcription.claims_of(
         transcription.grid(arguments.table),
         ledger.load_design(arguments.into),
@@ -109,42 +113,81 @@ def _import(arguments: argparse.Namespace) -> int:
     )
     for question in made.questions:
         print(f"? {question}", file=sys.stderr)
+    for cell in made.left_out:
+        print(f"- {cell} It makes no row.", file=sys.stderr)
     if made.questions:
         many = counted(len(made.questions), "question")
         print(f"crlm: {many}; nothing was written.", file=sys.stderr)
         return 2
+    _hand_over(made.claims, arguments)
+    return 0
+
+
+def _needed(arguments: argparse.Namespace) -> None:
+    """Refuse an import that lacks what every table needs."""
+    from crlm import ledger
+
+    wanted = {"--study": arguments.into, "--layout": arguments.layout, "--place": arguments.place}
+    lacking = [name for name, value in {"TABLE": arguments.table, **wanted}.items() if not value]
+    if lacking:
+        raise ParameterError(f"crlm ledger import needs {', '.join(lacking)}.")
+    if why := ledger.unknown_place(arguments.place):
+        raise ParameterError(f"--place: {why}")
+    odd = [text for text in arguments.named if "=" not in text]
+    if odd:
+        raise ParameterError(f"--is {odd[0]!r} has no =. Write LABEL=COLUMN or LABEL=COLUMN:LEVEL.")
+
+
+def _hand_over(claims: Sequence[Mapping[str, str]], arguments: argparse.Namespace) -> None:
+    """Put claims below those of a ledger, into a file, or on the page."""
+    from crlm import ledger
+    from crlm.files import write_atomically
+
     if arguments.add:
         path = ledger.data_folder() / arguments.into / "published.csv"
-        rows = _with(made.claims, path, ledger.load_design(arguments.into))
-        write_atomically(path, _csv(rows).encode("utf-8"))
-        print(f"{counted(len(made.claims), 'claim')} more in {arguments.into}/{path.name}")
-        return 0
-    text = _csv(made.claims)
-    if arguments.out:
+        rows, more = _with(claims, path, ledger.load_design(arguments.into))
+        write_atomically(path, _csv([*rows, *more]).encode("utf-8"))
+        print(f"{counted(len(more), 'claim')} more in {arguments.into}/{path.name}")
+        if len(more) < len(claims):
+            print(f"{counted(len(claims) - len(more), 'claim')} stood there before")
+    elif arguments.out:
         if arguments.out.exists():
             raise ParameterError(f"{arguments.out.name} is there already. Name another file.")
-        write_atomically(arguments.out, text.encode("utf-8"))
-        print(f"{counted(len(made.claims), 'claim')} in {arguments.out.name}")
+        write_atomically(arguments.out, _csv(claims).encode("utf-8"))
+        print(f"{counted(len(claims), 'claim')} in {arguments.out.name}")
     else:
-        print(text, end="")
-    return 0
+        print(_csv(claims), end="")
 
 
 def _with(
     claims: Sequence[Mapping[str, str]], path: Path, design: Design
-) -> list[Mapping[str, str]]:
-    """The rows of a ledger with new ones below them; nothing where an id is there already."""
+) -> tuple[list[Mapping[str, str]], list[Mapping[str, str]]]:
+    """The rows of a ledger, and those of a table that are not among them.
+
+    A table that is printed in two parts gives the size of a group twice: the same number once
+    more is no new row. Another number for the same id is refused.
+    """
     from crlm.ledger import named
 
     held = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
     rows = list(held)
-    taken = {row["id"] for row in rows if "id" in row} & {claim["id"] for claim in claims}
-    if taken or None in {name for row in rows for name in row}:
-        what = f"has {sorted(taken)[0]!r} already" if taken else "has a row of too many cells"
-        raise ParameterError(f"{path.parent.name}/{path.name} {what}; nothing was added.")
+    where = f"{path.parent.name}/{path.name}"
+    if None in {name for row in rows for name in row}:
+        raise ParameterError(f"{where} has a row of too many cells; nothing was added.")
+    taken = {row.get("id", ""): row.get("printed", "") for row in rows}
+    for claim in claims:
+        if taken.get(claim["id"], claim["printed"]) != claim["printed"]:
+            raise ParameterError(
+                f"{where} has {claim['id']!r} already, printed {taken[claim['id']]!r}, and the "
+                f"table has {claim['printed']!r}; nothing was added. Correct one of them, or "
+                "name another --place."
+            )
+    more: list[Mapping[str, str]] = [claim for claim in claims if claim["id"] not in taken]
+    if claims and not more:
+        raise ParameterError(f"{where} has all {len(claims)} claims already; nothing was added.")
     if "name" in (held.fieldnames or ()):
-        claims = [{**claim, "name": named(claim, design)} for claim in claims]
-    return [*rows, *claims]
+        more = [{**claim, "name": named(claim, design)} for claim in more]
+    return list(rows), more
 
 
 def _csv(claims: Sequence[Mapping[str, str]]) -> str:

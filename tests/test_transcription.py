@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import openpyxl
 import pandas as pd
@@ -11,6 +12,7 @@ from crlm import cli, ledger
 from crlm.ledger import LedgerError, ParameterError
 from crlm.transcription import claims_of, grid
 from crlm.transcription.cells import cell, numbers
+from crlm.transcription.labels import Labels
 from tests.hand_written import ROOT, copied
 
 KEYS = ["field", *ledger.KEYS]
@@ -89,7 +91,7 @@ def keyed(frame):
 )
 def test_table_one_of_a_paper_gives_the_claims_of_its_ledger(study, names):
     design, table, body = two_groups(study, names)
-    made = claims_of(body, design, "two-groups", place="table1")
+    made = claims_of(body, design, "two-groups", place="table1", spread="range")
     assert not made.questions
     told, own = keyed(pd.DataFrame(made.claims)), keyed(table)
     assert len(told) > 20
@@ -208,7 +210,7 @@ def test_unknown_layouts_and_endpoints_are_refused():
 
 
 def test_the_command_writes_all_or_nothing(tmp_path):
-    (tmp_path / "t.csv").write_text(",HAI,p\nMale,205 (56%),0.66\nFoo,1,2\n", encoding="utf-8")
+    (tmp_path / "t.csv").write_text(",HAI,p\nMale,205 (56%),0.66\nFoo,1,0.2\n", encoding="utf-8")
     command = [sys.executable, "-m", "crlm.cli", "ledger", "import", str(tmp_path / "t.csv")]
     command += ["--study", "mskcc_hai", "--layout", "two-groups", "--place", "table1"]
     command += ["--out", str(tmp_path / "made.csv")]
@@ -223,7 +225,7 @@ def test_the_command_writes_all_or_nothing(tmp_path):
     assert not (tmp_path / "made.csv").exists()
     assert run("--is", "Foo=bilobar:yes").returncode == 0
     made = pd.read_csv(tmp_path / "made.csv", dtype=str)
-    assert list(made["printed"]) == ["205", "56", "0.66", "1", "2"]
+    assert list(made["printed"]) == ["205", "56", "0.66", "1", "0.2"]
     again = run("--is", "Foo=bilobar:yes")
     assert again.returncode == 2 and "is there already" in again.stderr
 
@@ -323,3 +325,153 @@ def test_rows_are_put_below_those_of_the_study_once(tmp_path, monkeypatch, capsy
     text = (folder / "published.csv").read_bytes()
     assert cli.main(command) == 2 and "already; nothing was added" in capsys.readouterr().err
     assert (folder / "published.csv").read_bytes() == text
+
+
+# ---- typography of journals --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "printed"),
+    [
+        ("69·2 ± 8·5", "mean", ["69.2", "8.5"]),
+        ("55·2 (16·0–112·2)", "spread", ["55.2", "16.0", "112.2"]),
+        ("·05", "single", [".05"]),
+        ("<·001", "single", ["<.001"]),
+        ("05", "unclear", ["05"]),
+        ("62.6 (46.2–NR)", "spread", ["62.6", "46.2", "NR"]),
+        ("NR (24.1–NR)", "spread", ["NR", "24.1", "NR"]),
+        ("NR (NR to 48)", "spread", ["NR", "NR", "48"]),
+        ("NS", "single", ["NS"]),
+        ("p = .03", "single", [".03"]),
+        ("n.s.", "single", ["n.s."]),
+        ("not reached", "single", ["not reached"]),
+    ],
+)
+def test_a_cell_is_read_as_journals_set_it(text, kind, printed):
+    found = cell(text)
+    assert (found.kind, [part.text for part in found.parts]) == (kind, printed)
+
+
+def test_a_p_value_without_its_point_is_asked():
+    """Once a page's ·05 became p = 5."""
+    design = ledger.load_design("mskcc_hai")
+    for text in ("05", "19", "1.3", "0.03 0.04", "0,03"):
+        table = [["", "HAI", "P"], ["Male", "20 (5%)", text]]
+        made = claims_of(table, design, "two-groups", place="table1")
+        assert len(made.questions) == 1, text
+    assert "with a point" in made.questions[0]
+    table = [["", "HAI", "P value*"], ["Male", "20 (140%)", "·05"]]
+    made = claims_of(table, design, "two-groups", place="table1")
+    assert "'140' is no percent" in " ".join(made.questions)
+    assert [c["value"] for c in made.claims if c["statistic"] == "p"] == ["0.05"]
+
+
+def test_a_word_in_the_place_of_a_number_is_told():
+    design = ledger.load_design("mskcc_hai")
+    curves = [
+        ["", "No. of patients", "Events", "Median, mo (95% CI)", "Log-rank p†"],
+        ["HAI†", "366", "120", "62·6 (46·2–NR)", "NS"],
+    ]
+    made = claims_of(curves, design, "curves", place="table4", endpoint="OS")
+    assert not made.questions
+    assert [(c["statistic"], c["field"], c["value"]) for c in made.claims] == [
+        ("n", "estimate", "366"),
+        ("events", "estimate", "120"),
+        ("median_survival", "estimate", "62.6"),
+        ("median_survival", "conf_low", "46.2"),
+    ]
+    assert len(made.left_out) == 2 and "'NR'" in made.left_out[0]
+
+
+@pytest.mark.parametrize("label", ["CA 19–9, U/mL, median (IQR)", "CA19-9, no. (%)", "ca-19-9*"])
+def test_a_label_is_known_however_its_parts_are_joined(label):
+    design = ledger.load_design("ncch_scp")
+    assert Labels(design, ["ca199"], {}).read(label).column == "ca199"
+
+
+def test_an_answer_keeps_what_its_label_says_of_the_row():
+    """Once the quartiles of a label that was answered for became ends of a range."""
+    design = ledger.load_design("mskcc_hai")
+    for answer in ("Years lived, median (IQR)", "Years lived"):
+        table = [["", "HAI"], ["Years lived, median (IQR)", "61 (50–70)"]]
+        made = claims_of(table, design, "two-groups", place="table1", named={answer: "age"})
+        assert not made.questions
+        assert [c["statistic"] for c in made.claims] == ["median", "q1", "q3"]
+
+
+def test_a_spread_that_no_row_names_is_the_designs_or_asked():
+    table = [["", "HAI"], ["Age", "61 (50–70)"]]
+    for spread, ends in [("iqr", ["q1", "q3"]), ("range", ["min", "max"]), ("both", None)]:
+        design = ledger.load_design("mskcc_hai")
+        design = replace(design, table_one={**design.table_one, "spread": spread})
+        made = claims_of(table, design, "two-groups", place="table1")
+        found = [c["statistic"] for c in made.claims]
+        assert found == (["median", *ends] if ends else []) and bool(made.questions) == (not ends)
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ({"Gendre": "sex"}, "did you mean 'Gender'"),
+        ({"Gender": "sexe"}, "did you mean 'sex'"),
+        ({"Gender": "sex:men"}, "no level of sex"),
+        ({"Gender": "age:old"}, "no level of age; it has no levels"),
+    ],
+)
+def test_an_answer_that_fits_nothing_is_refused(named, told):
+    design = ledger.load_design("mskcc_hai")
+    table = [["", "HAI"], ["Gender", ""], ["Men", "20 (5%)"]]
+    with pytest.raises(ParameterError, match=told):
+        claims_of(table, design, "two-groups", place="table1", named=named)
+
+
+def test_a_level_below_a_known_heading_is_asked_for_among_its_levels():
+    design = ledger.load_design("mskcc_hai")
+    table = [["", "HAI", "Significance"], ["Sex, n (%)", "", ""], ["Men", "20 (5%)", ""]]
+    made = claims_of(table, design, "two-groups", place="table1")
+    assert "or 'Significance=p'" in made.questions[0]
+    assert "--is 'Men=sex:LEVEL', a LEVEL of male, female" in made.questions[1]
+    named = {"Significance": "p", "Men": "sex:male"}
+    assert not claims_of(table, design, "two-groups", place="table1", named=named).questions
+
+
+def test_two_rows_that_are_marked_as_the_reference_are_asked():
+    design = ledger.load_design("mskcc_hai")
+    table = [["", "HR", "P"], ["Male", "Ref.", ""], ["Female", "Ref.", ""], ["Age", "1.3", ".2"]]
+    made = claims_of(table, design, "model", place="table2", endpoint="OS")
+    assert made.questions == ["Female: male is marked as the reference too."]
+
+
+def test_a_table_of_a_named_model_has_its_endpoint_and_its_patients():
+    design = ledger.load_design("mskcc_hai")
+    spec = {**design.models["OS"], "endpoint": "OS", "population": "sex=male"}
+    design = replace(design, models={**design.models, "OS_men": spec})
+    table = [["", "HR (95% CI)", "P"], ["KRAS mutant", "1.35 (1.14–1.61)", "·03"]]
+    made = claims_of(table, design, "model", place="table2", endpoint="OS_men")
+    assert {(c["endpoint"], c["population"]) for c in made.claims} == {("OS", "sex=male")}
+    assert not {c["id"] for c in made.claims} & {
+        c["id"] for c in claims_of(table, design, "model", place="table2", endpoint="OS").claims
+    }
+    with pytest.raises(ParameterError, match="OS_men"):
+        claims_of(table, design, "model", place="table2")
+
+
+def test_the_second_half_of_a_table_adds_what_is_new(tmp_path, monkeypatch, capsys):
+    copied("mskcc_hai", tmp_path)
+    monkeypatch.setenv("CRLM_DATA", str(tmp_path))
+    before = len(ledger.load_claims("mskcc_hai"))
+
+    def add(text, endpoint, place="supplementary_table9"):
+        path = tmp_path / f"{len(list(tmp_path.iterdir()))}.txt"
+        path.write_text(text, encoding="utf-8")
+        command = ["ledger", "import", str(path), "--study", "mskcc_hai", "--layout", "curves"]
+        return cli.main([*command, "--place", place, "--endpoint", endpoint, "--add"])
+
+    assert add("\tn\t5-year\nHAI\t366\t65.8%\n", "OS") == 0
+    assert add("\tn\t5-year\nHAI\t366\t29.8%\n", "RFS") == 0
+    assert "1 claim stood there before" in capsys.readouterr().out
+    assert len(ledger.load_claims("mskcc_hai")) == before + 3
+    assert add("\tn\tEvents\nHAI\t365\t20\n", "RFS") == 2
+    assert "printed '366', and the table has '365'" in capsys.readouterr().err
+    assert add("\tn\nHAI\t366\n", "OS", "Table 9") == 2
+    assert "did you mean 'table9'" in capsys.readouterr().err

@@ -134,7 +134,10 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise ParameterError(f"There is no grid file {str(path)!r}.") from None
+        raise ParameterError(
+            f"There is no grid file {str(path)!r}. A grid is a YAML file that names its study and "
+            "the values to run; copy one of examples/."
+        ) from None
     except OSError as error:
         raise ParameterError(f"{str(path)!r} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:

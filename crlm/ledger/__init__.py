@@ -18,6 +18,7 @@ A design knows the words of its paper, a claim its printed text and its place:
 ((3.365, 3.375), 0.13)
 """
 
+from crlm.ledger.claim_faults import unknown_place
 from crlm.ledger.claim_words import named
 from crlm.ledger.claims import (
     against_themselves,
@@ -86,4 +87,5 @@ __all__ = [
     "row_name",
     "rows",
     "studies",
+    "unknown_place",
 ]

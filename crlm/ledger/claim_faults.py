@@ -147,16 +147,21 @@ def _not_known(word: str, known: Iterator[str]) -> str:
     return f"{word!r} is not known; {told}"
 
 
+def unknown_place(place: str) -> str:
+    """Why a place is none of a ledger, and what it may have meant; "" if it is one."""
+    if place in PLACES or re.fullmatch(rf"({'|'.join(NUMBERED_PLACES)})S?\d+[a-z]?", place):
+        return ""
+    number_of = re.search(r"S?\d+[a-z]?$", place)
+    at = number_of[0] if number_of else "1"
+    known = [*PLACES, *(f"{word}{at}" for word in NUMBERED_PLACES)]
+    word = re.sub(r"_(?=s?\d)", "", re.sub(r"[\s.-]+", "_", place.lower()))
+    near = f"{place!r} is not known; did you mean {word!r}?"
+    return near if word in known else _not_known(place, iter(known))
+
+
 def _place(claim: Claim, words: Words) -> Iterator[Fault]:
-    numbered = re.fullmatch(rf"({'|'.join(NUMBERED_PLACES)})S?\d+[a-z]?", claim["place"])
-    if claim["place"] not in PLACES and not numbered:
-        number_of = re.search(r"S?\d+[a-z]?$", claim["place"])
-        at = number_of[0] if number_of else "1"
-        known = [*PLACES, *(f"{word}{at}" for word in NUMBERED_PLACES)]
-        word = re.sub(r"[\s.-]+", "_", claim["place"].lower())
-        word = re.sub(r"_(?=s?\d)", "", word)
-        near = f"{claim['place']!r} is not known; did you mean {word!r}?"
-        yield Fault("place", near if word in known else _not_known(claim["place"], iter(known)))
+    if why := unknown_place(claim["place"]):
+        yield Fault("place", why)
     if not claim["locator"].strip():
         yield Fault("locator", 'is empty; say where a reader finds it, as "Table 2, Age".')
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
 _DASHES = "‐‑‒–—−"
+#: Points at half height, as some journals print 0·05.
+_POINTS = re.compile(r"[·⋅∙‧](?=\d)")
 _NUMBER = r"[<>≤≥=]?\s*-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|[<>≤≥=]?\s*\.\d+"
-_TOKEN = re.compile(_NUMBER)
+_TOKEN = re.compile(rf"{_NUMBER}|∞")
 _SIGNS = {"≤": "<", "≥": ">", "<": "<", ">": ">"}
-#: Cells that state no number.
-EMPTY = {"", "-", "–", "—", "na", "n/a", "ns", "nr", "not reached", "nd"}
+#: Words that stand where a number would: not reached, not estimable, not significant.
+_WORDS = re.compile(r"\b(?:nr|ne|ns|n\.s\.|nd|not (?:reached|estimable|significant))(?!\w)", re.I)
+#: "05" has lost its point; no page prints a number so.
+_LOST = re.compile(r"(?<![\d.,])0\d")
+#: Cells that state nothing.
+EMPTY = {"", "-", "–", "—", "na", "n/a"}
 REFERENCE = re.compile(
     r"^(1(\.0+)?\s*)?\(?(ref(erence)?|referent)\.?\)?$|^1(\.0+)?$", re.IGNORECASE
 )
@@ -24,6 +31,7 @@ class Printed:
     ----------
     text, operator : str
     value : float
+        Not a number for a word in its place: "NR", "NS".
     decimals : int
     """
 
@@ -45,16 +53,20 @@ def printed(text: str) -> Printed:
     sign = held[0] if held and held[0] in "<>≤≥=" else ""
     body = held[len(sign) :].strip()
     decimals = len(body.partition(".")[2])
-    return Printed(sign + body, _SIGNS.get(sign, "="), float(body), decimals)
+    return Printed(sign.strip("=") + body, _SIGNS.get(sign, "="), float(body), decimals)
 
 
 def numbers(cell: str) -> list[Printed]:
     """The numbers of a cell in their order; a dash between two of them is a range, no minus."""
-    text = cell
+    words = iter(_WORDS.findall(cell))
+    text = _POINTS.sub(".", _WORDS.sub("∞", cell))
     for dash in _DASHES:
         text = text.replace(dash, "-")
-    text = re.sub(r"(?<=[\d%])\s*(?:-|to)\s*(?=[\d.])", " ", text)
-    return [printed(found) for found in _TOKEN.findall(text)]
+    text = re.sub(r"(?<=[\d%∞])\s*(?:-|to)\s*(?=[\d.∞])", " ", text)
+    return [
+        Printed(next(words, found), "", math.nan, 0) if found == "∞" else printed(found)
+        for found in _TOKEN.findall(text)
+    ]
 
 
 @dataclass(frozen=True)
@@ -78,6 +90,8 @@ def cell(text: str) -> Cell:
     if text.strip().casefold() in EMPTY:
         return Cell("empty")
     parts = tuple(numbers(text))
+    if _LOST.search(_POINTS.sub(".", text)):
+        return Cell("unclear", parts)
     if "±" in text or re.search(r"\+/?-", text):
         return Cell("mean", parts) if len(parts) == 2 else Cell("unclear", parts)
     if len(parts) == 3:

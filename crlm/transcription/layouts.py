@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crlm.ledger import CLAIM_COLUMNS, Design, ParameterError, did_you_mean
 from crlm.transcription.cells import REFERENCE, Cell, Printed, cell, printed
-from crlm.transcription.labels import Label, Labels, plain
+from crlm.transcription.labels import Label, Labels, plain, unmarked
 
 #: Two groups side by side (Table 1), a regression table, medians and rates of curves.
 LAYOUTS = ("two-groups", "model", "curves")
@@ -18,6 +19,16 @@ _SPREADS = {"range": ("min", "max"), "iqr": ("q1", "q3")}
 _P_HEAD = re.compile(r"^p([ -]?values?)?\.?$", re.IGNORECASE)
 _WHOLE = ("all", "total", "overall", "all patients", "entire cohort")
 _SIZE = re.compile(r"\bn\s*=\s*([\d,]+)", re.IGNORECASE)
+#: What a number of a kind cannot be outside of.
+_POSSIBLE = {
+    "p": (0.0, 1.0),
+    "percent": (0.0, 100.0),
+    "survival_rate": (0.0, 100.0),
+    "hazard_ratio": (0.0, math.inf),
+    "odds_ratio": (0.0, math.inf),
+}
+#: Words of a header over counts of patients.
+_COUNTS = {"n", "no", "number", "patients", "pts", "of", "cases"}
 #: A ratio, and its limits.
 _RATIO = ("", "conf_low", "conf_high")
 #: What a column of a regression table holds: statistic, and fields by how many numbers a cell has.
@@ -54,10 +65,13 @@ class Transcript:
         Rows of `published.csv`.
     questions : list of str
         What the table does not settle, each with its row or column.
+    left_out : list of str
+        Cells with a word in the place of a number, "NS" or "NR": no claim is made of them.
     """
 
     claims: list[dict[str, str]] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
 
 def claims_of(
@@ -67,7 +81,7 @@ def claims_of(
     *,
     place: str,
     endpoint: str = "",
-    spread: str = "range",
+    spread: str = "",
     named: Mapping[str, str] | None = None,
 ) -> Transcript:
     """The claims of a table.
@@ -83,11 +97,12 @@ def claims_of(
     place : str
         Where it stands: "table1", "supplementary_table4".
     endpoint : str
-        Of a model or of curves.
-    spread : {"range", "iqr"}
-        What two numbers behind a median are.
+        Of a model or of curves; of a model also its name in the design, which gives its endpoint
+        and its patients.
+    spread : {"", "range", "iqr"}
+        What two numbers behind a median are, where their row does not say; "": as the design.
     named : mapping of str to str
-        Answers to questions: a label of the table to `column` or `column:level`.
+        Answers to questions: a label of the table to `column` or `column:level`, a header to "p".
 
     Raises
     ------
@@ -105,14 +120,34 @@ def claims_of(
     """
     if layout not in LAYOUTS:
         raise ParameterError(f"There is no layout {layout!r}. {did_you_mean(layout, LAYOUTS)}")
-    if layout != "two-groups" and endpoint not in design.endpoints:
-        known = (
-            did_you_mean(endpoint, design.endpoints) if endpoint else ", ".join(design.endpoints)
-        )
-        raise ParameterError(f"A {layout} table needs --endpoint: {known}")
-    reader = _Reader(design, place, endpoint, spread, dict(named or {}))
+    known = list(dict.fromkeys([*design.endpoints, *(design.models if layout == "model" else ())]))
+    if layout != "two-groups" and endpoint not in known:
+        near = did_you_mean(endpoint, known) if endpoint else f"{', '.join(known)}."
+        raise ParameterError(f"A {layout} table needs --endpoint: {near}")
+    reader = _Reader(design, place, endpoint, spread, _answers(dict(named or {}), rows, design))
     {"two-groups": reader.two_groups, "model": reader.model, "curves": reader.curves}[layout](rows)
     return reader.made
+
+
+def _answers(
+    named: dict[str, str], rows: Sequence[Sequence[str]], design: Design
+) -> dict[str, str]:
+    """Answers that the table asks for, each with a column and a level of the design."""
+    labels = [plain(text) for text in [*rows[0], *(row[0] for row in rows)]]
+    for label, target in named.items():
+        column, _, level = target.partition(":")
+        words = plain(label)
+        if not any(words == held or held.startswith(f"{words} ") for held in labels):
+            near = did_you_mean(label, [row[0] for row in rows if row[0]])
+            raise ParameterError(f"--is {label!r}: the table has no such label; {near}")
+        known = [*design.columns, *design.factors, "p"]
+        if column not in known:
+            raise ParameterError(f"--is {label}={target}: {did_you_mean(column, known)}")
+        levels = design.levels(column) if column != "p" else []
+        if level and level not in levels:
+            near = did_you_mean(level, levels) if levels else "it has no levels."
+            raise ParameterError(f"--is {label}={target}: no level of {column}; {near}")
+    return named
 
 
 class _Reader:
@@ -121,20 +156,34 @@ class _Reader:
     def __init__(
         self, design: Design, place: str, endpoint: str, spread: str, named: dict[str, str]
     ) -> None:
-        self.design, self.place, self.endpoint = design, place, endpoint
-        self.ends = _SPREADS[spread]
+        self.design, self.place = design, place
+        self.spec = design.models.get(endpoint) or {}
+        self.endpoint = str(self.spec.get("endpoint") or endpoint)
+        self.ends = _SPREADS.get(spread or str(design.table_one["spread"]), ())
         self.made = Transcript()
         models = [n for m in design.models.values() for n in m["covariates"]]
-        first = design.models.get(endpoint, {}).get("covariates", models)
+        first = self.spec.get("covariates", models)
         asked = list(first) if endpoint else list(design.table_one["variables"])
         self.labels = Labels(design, asked, named)
 
     # ---- what a claim is ------------------------------------------------------------
 
     def claim(self, number: Printed, locator: str, **keys: Any) -> None:
-        """One printed number with its keys; an id that is taken is told."""
+        """One printed number with its keys; what it cannot be, or an id that is taken, is asked."""
+        if math.isnan(number.value):
+            self.made.left_out.append(f"{locator}: {number.text!r} is no number.")
+            return
+        low, high = _POSSIBLE.get(keys["statistic"], (-math.inf, math.inf))
+        if not low <= number.value <= high:
+            what = f"{number.text!r} is no {keys['statistic'].replace('_', ' ')}"
+            self.ask(locator, f"{what}; correct the cell, or leave it out and write it by hand")
+            return
+        self._put(number, locator, keys)
+
+    def _put(self, number: Printed, locator: str, keys: dict[str, Any]) -> None:
         names = ("group", "covariate", "level", "model", "endpoint")
         words = [keys.get(name, "") for name in names if keys.get(name, "") not in ("", "all")]
+        words += [keys["population"]] if keys.get("population", "all") != "all" else []
         time = keys.get("time", "")
         words += [keys["statistic"], f"{time:g}" if time != "" else "", keys.get("part", "")]
         made = "-".join([self.place, *filter(None, words)]).casefold()
@@ -176,7 +225,7 @@ class _Reader:
             empty = not any(row[1:])
             within = row[0] if empty or (found.column and not found.level) else within
             if not found.column and not empty:
-                self.ask(f"row {number}", self.labels.unknown(row[0]))
+                self.ask(f"row {number}", self.labels.unknown(row[0], within))
             if found.column:
                 self._characteristic(row, columns, by, found)
 
@@ -188,17 +237,26 @@ class _Reader:
         for at, group in columns.items():
             where = f"{self.place}, {row[0]}, {group}"
             found = cell(row[at])
-            if group == "p":
-                for p in found.parts[:1]:
-                    self.claim(p, where, group=by, covariate=column, statistic="p")
+            if group == "p" and found.kind != "empty":
+                self._p_value(found, row[at], where, {"group": by, "covariate": column})
             elif group and found.kind != "empty":
                 keys = {"group": group, "covariate": column, "level": named.level}
                 self._stated(_as_said(found, named), where, keys, unit, named.notes)
+
+    def _p_value(self, found: Cell, text: str, where: str, keys: dict[str, str]) -> None:
+        if found.kind != "single":
+            self.ask(where, f"{text!r} is not one p value{_comma(text)}")
+            return
+        self.claim(found.parts[0], where, **keys, statistic="p")
 
     def _stated(
         self, found: Cell, where: str, keys: dict[str, str], unit: str, notes: frozenset[str]
     ) -> None:
         ends = _SPREADS["iqr"] if notes & {"iqr", "interquartile"} else self.ends
+        ends = _SPREADS["range"] if "range" in notes and "interquartile" not in notes else ends
+        if found.kind == "spread" and not ends:
+            self.ask(where, "says not what stands beside the median; say --spread range or iqr")
+            return
         names = {
             "count": (("n", "patients"), ("percent", "%")),
             "spread": (("median", unit), *((end, unit) for end in ends)),
@@ -224,7 +282,7 @@ class _Reader:
             if not any(row[1:]) or (found.column and whole):
                 within = row[0]
             if not found.column and any(row[1:]):
-                self.ask(f"row {number}", self.labels.unknown(row[0]))
+                self.ask(f"row {number}", self.labels.unknown(row[0], within))
             elif found.column:
                 found = replace(found, level=found.level or self._second(found.column))
                 if any(cell(t).parts and not REFERENCE.match(t.strip()) for t in row[1:]):
@@ -256,6 +314,8 @@ class _Reader:
                 within = row[0]
             stated = [text for text in row[1:] if text.strip()]
             if named.level and stated and REFERENCE.match(stated[0].strip()):
+                if found.get(named.column, named.level) != named.level:
+                    self.ask(row[0], f"{found[named.column]} is marked as the reference too")
                 found[named.column] = named.level
         return found
 
@@ -264,7 +324,7 @@ class _Reader:
         levels = self.design.levels(named.column)
         if named.reference or not named.level or not levels:
             return named
-        spec = self.design.model_of(self.endpoint)
+        spec = self.spec or self.design.model_of(self.endpoint)
         usual = str((spec.get("references") or {}).get(named.column, levels[0]))
         against = told.get(named.column, usual)
         if against == named.level:
@@ -286,13 +346,14 @@ class _Reader:
     def _effect(self, row: Sequence[str], heads: Sequence[tuple[str, str]], named: Label) -> None:
         keys = {"endpoint": self.endpoint, "covariate": named.column, "level": named.level}
         keys |= {"reference": named.reference} if named.reference else {}
+        keys |= {"population": str(self.spec["population"])} if self.spec.get("population") else {}
         for text, (model, holds) in zip(row[1:], heads, strict=True):
             found, where = cell(text), f"{self.place}, {row[0]}, {model}"
             if found.kind == "empty" or REFERENCE.match(text.strip()):
                 continue
             statistic, forms = _HELD.get(holds, ("", {}))
             if statistic and len(found.parts) not in forms:
-                self.ask(where, f"{text!r} is neither a ratio with limits nor one p value")
+                self.ask(where, f"{text!r} is not {_holding(forms)}{_comma(text)}")
                 continue
             parts = forms.get(len(found.parts), ())
             for number, part in zip(found.parts, parts, strict=False):
@@ -315,7 +376,7 @@ class _Reader:
             return
         keys: dict[str, Any] = {"endpoint": self.endpoint, "group": group}
         word, time = head.casefold(), _YEARS.search(head)
-        if _P_HEAD.match(head.strip()):
+        if _P_HEAD.match(_last_word(head)):
             keys = {"endpoint": self.endpoint, "group": by, "model": "logrank", "statistic": "p"}
         elif "median" in word:
             unit = "years" if "year" in word else "months"
@@ -323,7 +384,7 @@ class _Reader:
         elif time:
             months = float(time.group(1)) * (12 if time.group(2).startswith(("y", "Y")) else 1)
             keys |= {"statistic": "survival_rate", "time": months, "unit": "%"}
-        elif word.strip() in ("n", "patients", "no."):
+        elif set(re.findall(r"[a-z]+", word)) <= _COUNTS:
             keys = {"group": group, "statistic": "n", "unit": "patients"}
         elif "event" in word or "death" in word:
             keys |= {"statistic": "events", "unit": "events"}
@@ -332,7 +393,7 @@ class _Reader:
             return
         parts = _RATIO if keys["statistic"] in ("median_survival", "survival_rate") else ("",)
         if len(found.parts) not in {1, len(parts)}:
-            self.ask(where, f"{text!r} is neither one number nor one with its two limits")
+            self.ask(where, f"{text!r} is not {_holding({1, len(parts)})}{_comma(text)}")
             return
         for number, part in zip(found.parts, parts, strict=False):
             self.claim(number, where, **keys, part=part)
@@ -342,7 +403,8 @@ class _Reader:
     def _group(self, head: str, by: str) -> str:
         """The group that a header names: "hai=yes", "all", "p"; "" for none."""
         bare = re.sub(r"[\[(]?\s*n\s*=.*$", "", head, flags=re.IGNORECASE).strip(" ,:")
-        if _P_HEAD.match(bare):
+        bare = unmarked(bare)
+        if _P_HEAD.match(plain(bare)) or self.labels.read(bare).column == "p":
             return "p"
         if plain(bare) in _WHOLE:
             return "all"
@@ -353,7 +415,8 @@ class _Reader:
             if plain(bare) in (plain(level), plain(self.design.label(by, level))):
                 return f"{by}={level}"
         if bare:
-            self.ask(f"column {head!r}", self.labels.unknown(bare))
+            answer = f"{self.labels.unknown(bare)}, or '{bare}=p' for a column of p values"
+            self.ask(f"column {head!r}", answer)
         return ""
 
 
@@ -381,8 +444,20 @@ def _held(head: str, texts: Sequence[str]) -> str:
     return found or ("ratio" if stated and all(len(one.parts) == 3 for one in stated) else "")
 
 
+def _holding(forms: Iterable[int]) -> str:
+    """What a cell may have, by how many numbers it has."""
+    said = {1: "one number", 2: "two limits", 3: "a number with its two limits"}
+    return " or ".join(said[many] for many in sorted(set(forms)))
+
+
+def _comma(text: str) -> str:
+    """The remedy where a comma stands for the decimal point."""
+    found = re.search(r"\d,\d{1,2}(?!\d)", text)
+    return "; write decimals with a point" if found else ""
+
+
 def _last_word(head: str) -> str:
-    words = head.split()
+    words = re.sub(r"[\[(].*?[\])]", " ", unmarked(head)).split()
     if words and words[-1].casefold() in ("value", "values"):
         words = words[:-1]
     return words[-1] if words else ""
