@@ -61,7 +61,7 @@ def working(notebook: Path, values: Mapping[str, Any]) -> Iterator[dict[str, Any
     scratch.sweep()
     given = {"notebook": str(notebook), "values": {**values, "output_dir": ""}}
     rest = str(max(1, cores.available() - 1))
-    with scratch.private() as folder:
+    with scratch.private(sockets=True) as folder:
         ours = {**lent.told([str(folder)]), cores.VARIABLE: rest}
         with lent.environment(ours), _process({**given, "folder": str(folder)}) as pid:
             with render.quick_imports():
@@ -80,7 +80,7 @@ def _is_worth_it(values: Mapping[str, Any]) -> bool:
 @contextlib.contextmanager
 def _process(given: Mapping[str, Any]) -> Iterator[int]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "crlm.ahead", str(os.getpid())],
+        lifeline.command("crlm.ahead"),
         env={**_ENVIRONMENT, **os.environ},
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -139,8 +139,6 @@ def _import(cells: Sequence[Mapping[str, Any]]) -> None:
             if name.startswith(("crlm", *_KERNEL)):
                 with contextlib.suppress(ImportError):
                     importlib.import_module(name)
-    if Path(sys.path[0] or ".").resolve() == Path.cwd():
-        del sys.path[0]
     gc.freeze()
 
 

@@ -39,6 +39,7 @@ _REMEDIES = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    _open_streams()
     parser = _parser()
     arguments = parser.parse_args(argv)
     if arguments.command is None:
@@ -56,6 +57,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("crlm: interrupted; nothing half-written is left", file=sys.stderr)
         return 130
+
+
+def _open_streams() -> None:
+    """Have something behind input, output and errors where a shell or cron has closed them.
+
+    Else the next files and sockets would be taken for them.
+    """
+    while (handle := os.open(os.devnull, os.O_RDWR)) < 3:
+        os.set_inheritable(handle, True)
+    os.close(handle)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))
 
 
 def _check_names(studies: str | Sequence[str]) -> None:

@@ -84,7 +84,8 @@ class OwnKernel(AsyncKernelManager):
         """The kernel of `sys.executable`."""
         # Many small models: threads of linear algebra would only wait for each other.
         env = {name: os.environ.get(name, "1") for name in _THREADS}
-        return KernelSpec(resource_dir=RESOURCES, env=env, **get_kernel_dict())
+        told = get_kernel_dict(python_arguments=["-P"])
+        return KernelSpec(resource_dir=RESOURCES, env=env, **told)
 
 
 class _Client(PapermillNotebookClient):

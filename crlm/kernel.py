@@ -83,7 +83,9 @@ class _Forked(OwnKernel):
 
     def __init__(self, **options: Any) -> None:
         connection = self.folder / _CONNECTION
-        while not connection.exists() and self.child.poll() is None:
+        while not connection.exists():
+            if self.child.poll() is not None:
+                raise RuntimeError(f"its process ended with code {self.child.returncode}")
             time.sleep(_TICK)
         super().__init__(connection_file=str(connection), **options)
         self.load_connection_file()
@@ -104,6 +106,7 @@ class _Forked(OwnKernel):
 
 def become(folder: Path) -> None:
     """Be the kernel of these sockets, to the end of this process."""
+    _silence()
     arguments = ["-f", str(folder / _CONNECTION), *QUIET]
     sys.argv = [str(Path(sys.executable).with_name("ipykernel_launcher.py")), *arguments]
     if "numpy" in sys.modules:
@@ -118,6 +121,14 @@ def become(folder: Path) -> None:
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
+
+
+def _silence() -> None:
+    """Let what cells write past their outputs, or a child of theirs, come out in these alone."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    for handle in (1, 2):
+        os.dup2(null, handle)
+    os.close(null)
 
 
 class _Child:

@@ -6,10 +6,33 @@ import ctypes
 import os
 import signal
 import sys
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 #: Seconds after which a run that did not stop itself at its limit is stopped from outside.
 GRACE = 30.0
+
+# The folder that one works in comes last: a file there may be called json.py.
+_START = (
+    "import runpy, sys; house = sys.argv.pop(1); house in sys.path or sys.path.insert(0, house); "
+    "runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)"
+)
+
+
+def command(module: str, *arguments: str) -> list[str]:
+    """The command that starts a module of this house, of this very copy, as a process of its own.
+
+    Whatever Python files lie in the current directory, they are not taken for a library's.
+
+    Parameters
+    ----------
+    module : str
+        It calls `die_with_parent` with its first argument, the process id of this process.
+    *arguments : str
+        Those behind it.
+    """
+    house = str(Path(__file__).resolve().parents[1])
+    return [sys.executable, "-P", "-c", _START, house, module, str(os.getpid()), *arguments]
 
 
 def die_with_parent(parent: int) -> None:

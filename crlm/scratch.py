@@ -18,24 +18,37 @@ from crlm import files
 
 _PREFIX = "crlm-"
 _LOCK = ".lock"
+# A socket's path has room for about 100 letters; the folder's own name and the socket take 40.
+_SHORT = 60
+_USUAL = "/tmp"
 
 
 @contextlib.contextmanager
-def private() -> Iterator[Path]:
-    """A temporary folder that this user alone can enter (mode 0700); gone at the end."""
-    with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-") as name:
+def private(*, sockets: bool = False) -> Iterator[Path]:
+    """A temporary folder that this user alone can enter (mode 0700); gone at the end.
+
+    One for sockets is in `/tmp` where the path of the system's temporary folder is too long.
+    """
+    place = _for_sockets() if sockets else tempfile.gettempdir()
+    with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", dir=place) as name:
         folder = Path(name)
         with open(folder / _LOCK, "a+b") as stream:
             files.take(stream)
             yield folder
 
 
+def _for_sockets() -> str:
+    usual = tempfile.gettempdir()
+    return usual if os.name != "posix" or len(os.fsencode(usual)) <= _SHORT else _USUAL
+
+
 def sweep() -> None:
     """Remove the private folders of processes that are gone."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
-        with contextlib.suppress(OSError):
-            if _is_ours(folder) and _is_left(folder):
-                shutil.rmtree(folder)
+    for place in {tempfile.gettempdir(), _for_sockets()}:
+        for folder in Path(place).glob(f"{_PREFIX}*-*"):
+            with contextlib.suppress(OSError):
+                if _is_ours(folder) and _is_left(folder):
+                    shutil.rmtree(folder)
 
 
 def _is_ours(folder: Path) -> bool:

@@ -178,11 +178,19 @@ def test_cohorts_are_crossed_with_the_parameters_and_known_by_content(desk):
         ("effects: [{endpnt: OS}]", "Did you mean 'endpoint'"),
         ("seconds: true", "above 0"),
         ("seconds: -1", "above 0"),
+        ("seconds: 1e12", "up to 10,000,000"),
+        ("grid: {seed: {from: 1, to: 1e30}}", "too many values"),
+        ("grid: {factor: {from: 1, to: 2, step: 1e-30}}", "too many values"),
+        ('cohorts: ["a\\0b"]', "There is no file"),
+        ('blocks: [{notebook: "a\\0b"}]', "There is no notebook"),
     ],
 )
 def test_a_grid_that_cannot_be_run_is_refused_before_anything_starts(desk, text, message):
+    path = written(desk, text)
+    if text.startswith("blocks"):
+        path.write_text(text)
     with pytest.raises(ParameterError, match=re.escape(message)):
-        grid.plan(written(desk, text))
+        grid.plan(path)
 
 
 @pytest.mark.parametrize("text", ["", "- 1", "study:", "study: [", "blocks: [{effects: []}]"])
@@ -247,6 +255,50 @@ def test_runs_cannot_touch_each_other(desk):
     for path in (desk / "plain" / "runs" / key).iterdir():
         assert path.read_bytes() == (desk / "forked" / "runs" / key / path.name).read_bytes()
     assert "None False" in outputs(desk / "forked" / "runs" / key / "tiny.ipynb")
+
+
+NOISY = """\
+import os
+os.system("echo from a child; echo as an error >&2")
+os.write(2, b"past all streams")"""
+
+
+@forking
+def test_what_a_notebook_says_comes_out_in_its_cells_alone(desk, capfd, monkeypatch):
+    write_notebook(desk / "tiny.ipynb", (NOISY, ROWS))
+    path = written(desk, "")
+    with monkeypatch.context() as patch:
+        # A kernel that finds this leaves what children say alone.
+        patch.delenv("PYTEST_CURRENT_TEST")
+        for kernels in ("forked", "plain"):
+            driving.batch(path, desk / kernels, kernels=kernels, quiet=True)
+    assert capfd.readouterr() == ("", "")
+    key = next((desk / "plain" / "runs").iterdir()).name
+    forked, plain = (desk / name / "runs" / key for name in ("forked", "plain"))
+    assert "from a child" in outputs(forked / "tiny.ipynb")
+    assert outputs(forked / "tiny.ipynb") == outputs(plain / "tiny.ipynb")
+
+
+@forking
+def test_a_temporary_folder_of_a_long_path_is_no_hindrance(desk, monkeypatch):
+    """A socket's path has room for about 100 letters."""
+    there = desk / ("a" * 90)
+    there.mkdir()
+    monkeypatch.setenv("TMPDIR", str(there))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    summary = driving.batch(written(desk, ""), desk / "out", quiet=True)
+    assert [line["error"] for line in summary.lines] == [""]
+    assert list(there.iterdir()) == []
+
+
+@pytest.mark.parametrize("kernels", [pytest.param("forked", marks=forking), "plain"])
+def test_files_in_the_current_folder_are_not_taken_for_libraries(desk, kernels, monkeypatch):
+    for name in ("json", "queue", "types", "zmq"):
+        (desk / f"{name}.py").write_text("raise SystemExit('a file of the reader')\n")
+    monkeypatch.chdir(desk)
+    path = written(desk, "")
+    summary = driving.batch(path, desk / "out", kernels=kernels, quiet=True)
+    assert [line["error"] for line in summary.lines] == [""]
 
 
 def test_one_that_dies_does_not_stop_the_others(desk):
@@ -396,6 +448,13 @@ def test_a_line_that_was_cut_off_costs_no_other(tmp_path):
 
 
 # ---- results ----------------------------------------------------------------
+
+
+def test_rows_that_lead_nowhere_are_one_sentence(desk):
+    last = 'os.symlink("/nowhere.csv", os.path.join(output_dir, "b_rows.csv"))'
+    write_notebook(desk / "tiny.ipynb", (WORK, ROWS, last))
+    with pytest.raises(CrlmError, match=r"b_rows\.csv holds no result rows that can be read"):
+        driving.batch(written(desk, ""), desk / "out", quiet=True)
 
 
 @pytest.fixture(scope="module")

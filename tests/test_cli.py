@@ -204,6 +204,20 @@ def test_a_folder_that_was_named_is_taken(table, ran, tmp_path):
     assert ran[0] == tmp_path / "here" and ran[1].name == "reports"
 
 
+def test_closed_streams_are_nobody_elses(tmp_path):
+    """As under cron, or behind `2>&-`: what is opened next must not be taken for them."""
+    check = (
+        "import os, subprocess, sys; from crlm.cli import main; code = main(['--nothing'][1:]); "
+        "held = [os.readlink(f'/proc/self/fd/{n}') for n in (0, 1, 2)]; "
+        "print('unseen', file=sys.stderr); child = subprocess.run('echo x >&2', shell=True); "
+        f"told = open({str(tmp_path / 'told')!r}, 'w'); "
+        "print(code, set(held), child.returncode, file=told)"
+    )
+    shell = ["sh", "-c", '"$0" -c "$1" <&- >&- 2>&-', sys.executable, check]
+    assert subprocess.run(shell, check=False).returncode == 0
+    assert (tmp_path / "told").read_text() == "2 {'/dev/null'} 0\n"
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [

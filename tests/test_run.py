@@ -293,6 +293,38 @@ def test_nothing_is_written_but_the_output_folder(study, tmp_path, monkeypatch):
     assert not list(scratch.iterdir())
 
 
+@pytest.fixture
+def both_at_work(monkeypatch):
+    """A second process works ahead, and is the kernel."""
+    monkeypatch.setattr("crlm.cores.available", lambda: 2)
+    monkeypatch.delenv("CRLM_CORES", raising=False)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux")
+@pytest.mark.usefixtures("both_at_work")
+def test_neither_odd_folders_nor_files_in_them_hinder_a_run(study, tmp_path, monkeypatch):
+    study()
+    there = tmp_path / ("a" * 90)
+    there.mkdir()
+    for name in ("json", "queue", "types", "zmq"):
+        (there / f"{name}.py").write_text("raise SystemExit('a file of the reader')\n")
+    monkeypatch.chdir(there)
+    monkeypatch.setenv("TMPDIR", str(there))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    assert not run.execute("tiny", {}, tmp_path / "out").error
+    assert [path for path in there.iterdir() if path.suffix != ".py"] == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux")
+@pytest.mark.usefixtures("both_at_work")
+def test_a_kernel_that_ends_before_it_is_there_is_said(study, tmp_path, monkeypatch):
+    study()
+    dead = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
+    monkeypatch.setattr("crlm.lifeline.command", lambda module: dead)
+    with pytest.raises(ChildProcessError, match=r"kernel did not start .*ended with code -9"):
+        run.execute("tiny", {}, tmp_path / "out")
+
+
 def test_few_file_handles_are_one_line(study, tmp_path):
     resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -184,7 +184,7 @@ def _read(path: Path, what: str, **options: Any) -> pd.DataFrame:
     """A table of text."""
     try:
         return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", **options)
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise _unreadable(path, what, error) from None
 
 

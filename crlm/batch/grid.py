@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import json
@@ -21,6 +22,8 @@ from crlm.refusals import did_you_mean, number, read_yaml
 FORMAT = 3
 
 _MOST = 100_000
+#: Seconds, some four months: clocks of the system take no more.
+_LONGEST = 10_000_000
 _BLOCK = {"study", "notebook", "base", "grid", "list", "cohorts", "seconds"}
 _TOP = _BLOCK | {"blocks", "effects"}
 #: Beside a synthetic cohort: where it comes from and what it is known to give.
@@ -177,9 +180,9 @@ def _wanted(name: str, value: Any) -> Any:
     return _number(f"effects: {name} is a number", value)
 
 
-def _number(wanted: str, value: Any, least: float = -math.inf) -> float:
+def _number(wanted: str, value: Any, least: float = -math.inf, most: float = math.inf) -> float:
     found = number(value)
-    if found is None or not least < found < math.inf:
+    if found is None or not least < found <= most or math.isinf(found):
         raise ParameterError(f"{wanted}, not {value!r}.")
     return found
 
@@ -243,9 +246,12 @@ def _steps(name: str, given: dict[str, Any]) -> list[Any]:
     if any(number(text) is None for text in texts) or number(texts[2]) <= 0:
         raise ParameterError(f"grid, {name}: a range needs numbers and a step above 0: {given}.")
     start, end, step = (Decimal(text) for text in texts)
-    count = int((end - start) // step) + 1 if end >= start else 0
+    count: float = math.inf
+    with contextlib.suppress(ArithmeticError):
+        count = int((end - start) // step) + 1 if end >= start else 0
     if not 0 < count <= _MOST:
-        raise ParameterError(f"grid, {name}: {count:,} values lie in {given}; 1 to {_MOST:,} may.")
+        told = "too many" if math.isinf(count) else f"{count:,}"
+        raise ParameterError(f"grid, {name}: {told} values lie in {given}; 1 to {_MOST:,} may.")
     whole = all(text.lstrip("+-").isdecimal() for text in texts)
     return [(int if whole else float)(start + i * step) for i in range(count)]
 
@@ -280,7 +286,8 @@ class _Reader:
         """The runs of a block: each notebook on each cohort at each point of the grid."""
         cohorts, points, seconds = self._cohorts(block), list(_points(block)), block.get("seconds")
         if seconds is not None:
-            seconds = _number("seconds: a number above 0 is wanted", seconds, 0)
+            wanted = f"seconds: a number above 0 and up to {_LONGEST:,} is wanted"
+            seconds = _number(wanted, seconds, 0, _LONGEST)
         for notebook in self._notebooks(block):
             for label, files in cohorts.items():
                 for given in points:
@@ -298,10 +305,8 @@ class _Reader:
         for name in named if isinstance(named, list) else [named]:
             if not isinstance(name, str):
                 raise ParameterError(f"study or notebook: a name is wanted here, not {name!r}.")
-            path = (self.folder / name).resolve()
-            if "study" in block:
-                path = run.notebook_path(name)
-            elif not path.is_file() or path.suffix != ".ipynb":
+            path = run.notebook_path(name) if "study" in block else self._there(name)
+            if path is None or path.suffix != ".ipynb":
                 raise ParameterError(f"There is no notebook {name!r} (.ipynb) beside the grid.")
             found.append(path)
         return found
@@ -331,12 +336,19 @@ class _Reader:
         return {_COHORT[name]: self._file(value) for name, value in entry.items()}
 
     def _file(self, value: Any) -> str:
-        path = (self.folder / str(value)).resolve()
-        if not isinstance(value, str) or not path.is_file():
+        path = self._there(value) if isinstance(value, str) else None
+        if path is None:
             raise ParameterError(
                 f"There is no file {str(value)!r}. Files are named relative to the grid's folder."
             )
         return str(path)
+
+    def _there(self, name: str) -> Path | None:
+        """A file by its name beside the grid, if there is one."""
+        with contextlib.suppress(OSError, ValueError):
+            path = (self.folder / name).resolve()
+            return path if path.is_file() else None
+        return None
 
     def _cell(self, notebook: Path) -> dict[str, parameters.Parameter]:
         digest = self._sum(notebook)

@@ -89,7 +89,7 @@ def _execute(
         values["output_dir"] = str(folder)
     options: dict[str, Any] = {"seconds": job["seconds"], "at_cell": at_cell}
     os.environ.update(lent.told(**job["lent"]))
-    with scratch.private() as private:
+    with scratch.private(sockets=True) as private:
         if withheld is not None:
             from crlm import kernel
 

@@ -15,7 +15,6 @@ import os
 import signal
 import socket
 import sys
-from pathlib import Path
 
 from crlm import render
 from crlm.lifeline import die_with_parent
@@ -54,8 +53,6 @@ def main(parent: int, desk: int, modules: list[str]) -> None:
     _rehearse()
     gc.collect()
     gc.freeze()
-    if Path(sys.path[0] or ".").resolve() == Path.cwd():
-        del sys.path[0]
     signal.signal(signal.SIGCHLD, _bury)
     with socket.socket(fileno=desk) as jobs:
         _serve(jobs)

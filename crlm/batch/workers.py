@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from crlm import cores, run
+from crlm import cores, lifeline, run
 from crlm.ledger import CrlmError
 
 Outcomes = Iterator[dict[str, Any] | None]
@@ -119,7 +119,7 @@ class Warm(_Maker):
         self._desk, theirs = socket.socketpair()
         with theirs:
             handle = theirs.fileno()
-            program = ("crlm.batch.server", str(os.getpid()), str(handle), *self._imports)
+            program = ("crlm.batch.server", str(handle), *self._imports)
             self._process = _child(program, stdin=subprocess.DEVNULL, stdout=2, pass_fds=[handle])
 
     def stop(self) -> None:
@@ -146,7 +146,7 @@ class Plain(_Maker):
         with self._lock:
             if self._over:
                 raise ProcessLookupError
-            program = ("crlm.batch.runner", str(os.getpid()))
+            program = ("crlm.batch.runner",)
             streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
             process = _child(program, stderr=subprocess.DEVNULL, encoding="utf-8", **streams)
             self._alive.add(process)
@@ -175,8 +175,8 @@ def maker(imports: tuple[str, ...], kernels: str = "") -> Warm | Plain:
 def _child(program: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
     # Sets of words have the same order in each run.
     environment = {**_USUAL, **os.environ, "PYTHONHASHSEED": "0"}
-    command = [sys.executable, "-m", *program]
     alone = os.name == "posix"
+    command = lifeline.command(*program)
     return subprocess.Popen(command, env=environment, start_new_session=alone, **options)
 
 
