@@ -10,7 +10,8 @@ from crlm.ledger import ParameterError
 from crlm.regression.added import added_columns
 from crlm.regression.engine import FollowUp, cox_fit
 from crlm.regression.resampled import in_samples
-from crlm.regression.selection import make_problem
+from crlm.regression.selection import Problem, make_problem
+from crlm.regression.terms import Design, Term
 
 
 def observed(late, n=200, seed=5):
@@ -128,6 +129,23 @@ def test_samples_of_two_sided_columns_are_those_of_single_fits(ties):
         np.testing.assert_allclose(found[1:], singles, rtol=1e-9, atol=1e-12)
         np.testing.assert_allclose(found[0], fitted_alone(problem, term, ties), rtol=1e-9)
     assert np.isnan(found).any() and np.isfinite(found).any()
+
+
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+def test_a_sample_whose_likelihood_rises_for_ever_has_no_estimate(ties):
+    """Whoever has the level dies first: its ratio is infinite, though both sides have deaths.
+
+    The steps end by rounding, somewhere beyond e to the 30.
+    """
+    time = np.arange(1.0, 61)
+    data = FollowUp(time, (time < 9).astype(int))
+    term = Term("early", ("yes",), (0,))
+    problem = Problem(data, Design((time < 2).astype(float)[:, None], (term,)))
+    rng = np.random.default_rng(3)
+    draws = rng.integers(1, 60, (160, 60))
+    for sample, draw in enumerate(draws):
+        draw[: 1 + sample % 8] = 0
+    assert np.isnan(in_samples(problem, [term], ties, draws)).all()
 
 
 def fitted_alone(problem, term, ties):

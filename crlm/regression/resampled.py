@@ -16,6 +16,8 @@ _AT_ONCE = 20_000
 _MOST_STEPS = 20
 #: A step this short leaves an error of its square.
 _NEAR = 1e-7
+#: With less, the likelihood may rise for ever and its steps be lost in rounding.
+_LEAST_INFORMATION = 1e-3
 
 
 def in_samples(problem: Problem, terms: Sequence[Term], ties: str, draws: np.ndarray) -> np.ndarray:
@@ -119,13 +121,16 @@ def _maximum(at_risk: np.ndarray, dying: np.ndarray, ties: str, start: float) ->
     sizes = times.sum(axis=1)
     firsts, sample = np.cumsum(sizes) - sizes, np.repeat(np.arange(len(sizes)), sizes)
     beta, step = np.full(len(sizes), start), np.full(len(sizes), np.inf)
+    information = np.zeros(len(sizes))
     with np.errstate(all="ignore"):
         for _ in range(_MOST_STEPS):
             odds = left[1] * np.exp(beta)[sample]
             share = odds / (left[0] + odds)
             score = dying[1].sum(axis=1) - np.add.reduceat(weight * share, firsts)
-            step = score / np.add.reduceat(weight * share * (1 - share), firsts)
+            information = np.add.reduceat(weight * share * (1 - share), firsts)
+            step = score / information
             beta = beta + step
             if not (np.abs(step) > _NEAR).any():
                 break
-    return np.where(np.abs(step) <= _NEAR, beta, np.nan)
+    there = (np.abs(step) <= _NEAR) & (information > _LEAST_INFORMATION)
+    return np.where(there, beta, np.nan)
