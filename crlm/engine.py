@@ -8,13 +8,14 @@ cell it was, as if the cell had failed.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import math
 import os
 import queue
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from subprocess import DEVNULL
 from typing import Any
 
@@ -99,6 +100,9 @@ class _Client(PapermillNotebookClient):
         # What a kernel writes past its cells tells of its own troubles, which come out anyway.
         with self.setup_kernel(stdout=DEVNULL, stderr=DEVNULL, **kwargs):
             self.papermill_execute_cells()
+            for cell in self.nb.cells:
+                if "outputs" in cell:
+                    cell.outputs = list(_whole_streams(cell.outputs))
             if not self.stopped:
                 message = self.wait_for_reply(self.kc.kernel_info())
                 self.nb.metadata["language_info"] = message["content"]["language_info"]
@@ -116,6 +120,24 @@ class _Client(PapermillNotebookClient):
             cell = self.nb.cells[self.at]
             cell.outputs.append(new_output("error", ename=name, evalue=text, traceback=[]))
             self.nb_man.cell_exception(cell, cell_index=self.at, exception=error)
+
+
+def _whole_streams(outputs: list[Any]) -> Iterator[Any]:
+    """Outputs with what was printed between two others in one piece, and errors behind it.
+
+    A kernel sends what it has every 0.2 s, so that the pieces tell how fast the machine was.
+    """
+    for printed, group in itertools.groupby(outputs, lambda o: o.output_type == "stream"):
+        if not printed:
+            yield from group
+            continue
+        streams: dict[str, list[Any]] = {}
+        for piece in group:
+            streams.setdefault(piece.name, []).append(piece)
+        for name in sorted(streams, reverse=True):
+            whole = streams[name][0]
+            whole.text = "".join(piece.text for piece in streams[name])
+            yield whole
 
 
 def _why_dead(manager: Any) -> str:

@@ -347,6 +347,7 @@ def test_a_damaged_plan_is_one_sentence_and_costs_no_run(desk, finished, text, c
         lambda plan: plan["runs"][0].update(study="../x"),
         lambda plan: plan["runs"][0].pop("table"),
         lambda plan: plan["runs"][0].update(parameters=[]),
+        lambda plan: plan["runs"][0]["parameters"].update(seed=[1]),
         lambda plan: plan["tables"].clear(),
         lambda plan: plan["cells"].update({k: 3 for k in plan["cells"]}),
         lambda plan: plan.update(effects=["OS"]),

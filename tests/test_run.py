@@ -475,6 +475,28 @@ class Answering(engine._Kernel):
         return self.asked < 5
 
 
+PRINTING = """\
+import sys, time
+print("a warning", file=sys.stderr)
+print("one")
+time.sleep({pause})
+print("two")
+time.sleep({pause})
+print("another", file=sys.stderr)
+display(3)
+print("four")"""
+
+
+@pytest.mark.parametrize("pause", [0, 0.5])
+def test_what_is_printed_is_one_piece_however_slow_the_machine(study, tmp_path, pause):
+    study(PRINTING.format(pause=pause))
+    made = run.execute("tiny", {}, tmp_path / "out")
+    outputs = nbformat.read(made.notebook, 4).cells[-1].outputs
+    told = [(o.get("name"), o.get("text")) for o in outputs]
+    first = [("stdout", "one\ntwo\n"), ("stderr", "a warning\nanother\n")]
+    assert told == [*first, (None, None), ("stdout", "four\n")]
+
+
 def test_a_kernel_is_ready_as_soon_as_it_has_answered():
     client = Answering(("idle", "0"), ("busy", "1"), ("idle", "1"), ("busy", "2"))
     asyncio.run(client.wait_for_ready(timeout=60))

@@ -160,13 +160,16 @@ def _write(path: Path, text: str) -> bool:
     return True
 
 
+_Value = str | int | float | bool | None
+
+
 class _Run(BaseModel, strict=True):
     key: str = Field(pattern="^[0-9a-f]{16}$")
     study: str = Field(pattern=r"^[^/\\]+$")
     cohort: str
     cell: str
     table: str
-    parameters: dict[str, Any]
+    parameters: dict[str, _Value]
 
 
 class _Table(BaseModel, strict=True):
@@ -181,7 +184,7 @@ class _Plan(BaseModel, strict=True):
 
     runs: list[_Run]
     effects: list[dict[str, Any]]
-    cells: dict[str, list[Annotated[list[Any], Field(min_length=4, max_length=4)]]]
+    cells: dict[str, list[Annotated[list[_Value], Field(min_length=4, max_length=4)]]]
     tables: dict[str, _Table]
 
     @model_validator(mode="after")
