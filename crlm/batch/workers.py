@@ -104,10 +104,21 @@ class Warm(_Maker):
         with ours, ours.makefile("rw", encoding="utf-8") as talk:
             with theirs, self._lock:
                 if not self._over:
-                    self._desk_open()
-                    socket.send_fds(self._desk, [b"."], [theirs.fileno()])
+                    self._hand_over(theirs)
             print(json.dumps(job), file=talk, flush=True)
             yield talk
+
+    def _hand_over(self, theirs: socket.socket) -> None:
+        """Give a job's socket to the process to fork from, or to a new one where it is dying."""
+        self._desk_open()
+        with contextlib.suppress(OSError):
+            socket.send_fds(self._desk, [b"."], [theirs.fileno()])
+            return
+        # A process that is killed closes its socket a moment before it can be waited for.
+        self._process.kill()
+        self._process.wait()
+        self._desk_open()
+        socket.send_fds(self._desk, [b"."], [theirs.fileno()])
 
     def _desk_open(self) -> None:
         """Have a process at the other end of the socket where it is told of jobs."""

@@ -253,11 +253,16 @@ def _proportional_hazards(
     model = PHReg(table[:, 0], table[:, 3:], status=status, strata=strata, ties=ties)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        fit = model.fit(disp=0)
-        if not np.isfinite(fit.params).all():
-            # Newton's steps from 0 overshoot where a ratio is large; a line search does not.
-            near = model.fit(disp=0, method="bfgs").params
-            fit = model.fit(disp=0, start_params=near)
+        try:
+            fit = model.fit(disp=0)
+            if not np.isfinite(fit.params).all():
+                # Newton's steps from 0 overshoot where a ratio is large; a line search does not.
+                near = model.fit(disp=0, method="bfgs").params
+                fit = model.fit(disp=0, start_params=near)
+        except np.linalg.LinAlgError:
+            # Nobody died in a level of this cohort, or a stratum has one level only.
+            none = (math.nan,) * (table.shape[1] - 3)
+            return none, none, (none,) * len(none)
     spread = tuple(tuple(map(float, row)) for row in np.atleast_2d(fit.cov_params()))
     return tuple(map(float, fit.params)), tuple(map(float, fit.bse)), spread
 
@@ -283,7 +288,10 @@ def _logistic(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
 
     matrix, known = _design_matrix(frame, design, quantity.columns)
     outcome = (frame[quantity.endpoint].astype(str) == "yes").to_numpy(float)
-    fit = sm.Logit(outcome[known], sm.add_constant(matrix[known])).fit(disp=0, tol=1e-12)
+    try:
+        fit = sm.Logit(outcome[known], sm.add_constant(matrix[known])).fit(disp=0, tol=1e-12)
+    except np.linalg.LinAlgError:
+        return math.nan
     at = 1 + quantity.columns.index(quantity.covariate)
     return _part(quantity, float(fit.params[at]), float(fit.bse[at]))
 
