@@ -535,9 +535,8 @@ def test_counts_of_all_patients_are_shared_among_the_groups(third):
 def test_a_model_that_a_cohort_cannot_tell_has_no_estimate():
     """A first cohort by chance: the claim was said to be impossible and nothing was searched."""
     rng = np.random.default_rng(1)
-    level = np.repeat([1.0, 0.0], [5, 35])
-    other, stratum = rng.random(40), level  # the level fills a stratum of its own
-    held = np.column_stack([rng.random(40), np.ones(40), stratum, level, other])
+    nobody = np.zeros(40)  # of those whose covariates are all known, nobody has the level
+    held = np.column_stack([rng.random(40), np.ones(40), nobody, nobody, rng.random(40)])
     estimates, errors, spread = programs._proportional_hazards(held.tobytes(), 40, "efron")
     assert np.isnan(estimates).all() and np.isnan(errors).all() and np.isnan(spread).all()
     assert len(estimates) == len(errors) == len(spread) == 2

@@ -135,6 +135,7 @@ def work(heard: TextIO, told: TextIO, withheld: int | None = None) -> None:
         print(json.dumps(message), file=told, flush=True)
 
     job = json.loads(heard.readline())
+    say({"at": -1})  # It is taken.
     if job["seconds"] and hasattr(signal, "alarm"):
         signal.alarm(round(job["seconds"] + GRACE))
     say(perform(job, lambda index: say({"at": index}), withheld))

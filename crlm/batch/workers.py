@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,6 +29,8 @@ Outcomes = Iterator[dict[str, Any] | None]
 
 _TICK = 0.25
 _ATTEMPTS = 2
+#: How often a job that no process took is offered again, a tick later each time.
+_OFFERS = 8
 _DEATHS = 4
 _FEW_HANDLES = (
     "This shell lets a process open fewer files than a run needs. "
@@ -72,19 +75,35 @@ class _Maker:
         CrlmError
             If the process to fork from died four times and no run ended in between.
         """
-        cell = 0
+        for _ in range(_OFFERS):
+            said = self._heard(job)
+            if said:
+                return said
+            # What forks was killed, and is not yet gone.
+            time.sleep(_TICK)
+        return _lost(job, "killed")
+
+    def _heard(self, job: dict[str, Any]) -> dict[str, Any]:
+        """What a job's process says last, or that it is lost; nothing where no process took it."""
+        cell = -1
         with contextlib.suppress(OSError), self._talk(job) as lines:
             for said in (json.loads(line) for line in lines if line.endswith("\n")):
                 if "status" in said:
                     self._starts = 0
                     return said
                 cell = said["at"] + 1
-        why = f"the run's process was {'stopped' if self._over else 'killed'}"
-        return {"key": job["key"], "status": "lost", "cell": cell, "error": why}
+        if self._over:
+            return _lost(job, "stopped", cell)
+        return _lost(job, "killed", cell) if cell >= 0 else {}
 
     def _talk(self, job: dict[str, Any]) -> contextlib.AbstractContextManager[Iterable[str]]:
         """Start a process for a job, and hear what it says of it."""
         raise NotImplementedError
+
+
+def _lost(job: dict[str, Any], how: str, cell: int = 0) -> dict[str, Any]:
+    why = f"the run's process was {how}"
+    return {"key": job["key"], "status": "lost", "cell": max(cell, 0), "error": why}
 
 
 class Warm(_Maker):

@@ -263,8 +263,8 @@ def _proportional_hazards(
             # Nobody died in a level of this cohort, or a stratum has one level only.
             none = (math.nan,) * (table.shape[1] - 3)
             return none, none, (none,) * len(none)
-    spread = tuple(tuple(map(float, row)) for row in np.atleast_2d(fit.cov_params()))
-    return tuple(map(float, fit.params)), tuple(map(float, fit.bse)), spread
+        spread = tuple(tuple(map(float, row)) for row in np.atleast_2d(fit.cov_params()))
+        return tuple(map(float, fit.params)), tuple(map(float, fit.bse)), spread
 
 
 def _part(quantity: Quantity, estimate: float, error: float) -> float:
