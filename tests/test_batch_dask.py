@@ -133,6 +133,21 @@ def test_a_worker_killed_in_mid_run_costs_nothing(desk, monkeypatch):
     assert compared(desk / "out") == compared(desk / "local")
 
 
+def test_a_run_that_kills_its_processes_is_told_as_here(desk):
+    """In which cell it was, too."""
+    book = nbformat.read(desk / "tiny.ipynb", 4)
+    book.cells[1].source = "import os; os.kill(os.getppid(), 9)"
+    nbformat.write(book, desk / "tiny.ipynb")
+    grid = desk / "one.yaml"
+    grid.write_text("notebook: tiny.ipynb\ncohorts: [table.csv]\n")
+    file = desk / "scheduler.json"
+    with started(*scheduler_of(file), cwd=desk), started(*worker_of(awaited(file)), cwd=desk):
+        summary = driving.batch(grid, desk / "out", scheduler=str(file), quiet=True)
+    assert summary.lines[0]["cell"] and "was killed" in summary.lines[0]["error"]
+    assert summary.lines == driving.batch(grid, desk / "local", quiet=True).lines
+    assert compared(desk / "out") == compared(desk / "local")
+
+
 @pytest.mark.parametrize(
     ("address", "message"),
     [

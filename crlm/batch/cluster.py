@@ -42,6 +42,12 @@ class WorkerError(CrlmError):
     """A machine of a cluster cannot do what this one asks of it."""
 
 
+class _Killed(CrlmError):
+    """A run's process was killed, in this cell."""
+
+    cell = 0
+
+
 def on_scheduler(jobs: Sequence[dict[str, Any]], address: str) -> workers.Outcomes:
     """Runs on the workers of a scheduler.
 
@@ -224,7 +230,9 @@ def perform(job: dict[str, Any]) -> dict[str, Any]:
         maker = _maker(workers.imports_of(there["notebook"]))
         outcome = maker.run({**there, "folder": str(made)})
         if outcome["status"] == "lost":
-            raise CrlmError(outcome["error"])
+            killed = _Killed(outcome["error"])
+            killed.cell = outcome["cell"]
+            raise killed
         return {**outcome, "files": {path.name: path.read_bytes() for path in made.glob("*")}}
 
 
@@ -277,8 +285,9 @@ def _unpacked(future: Any, job: dict[str, Any]) -> dict[str, Any]:
     """A task that has ended as an outcome, its files written beside the batch's runs."""
     made = Path(f"{job['part']}-1")
     if future.status == "error":
-        why = _why_lost(future.exception())
-        return {"key": job["key"], "status": "lost", "cell": 0, "error": why, "folder": str(made)}
+        error = future.exception()
+        told = {"cell": getattr(error, "cell", 0), "error": _why_lost(error)}
+        return {"key": job["key"], "status": "lost", "folder": str(made), **told}
     outcome = future.result()
     files = outcome.pop("files")
     try:
