@@ -412,6 +412,34 @@ def test_a_killed_worker_is_replaced(desk):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@forking
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_batch_ends_what_its_notebooks_have_started(desk, how):
+    cell = "import subprocess; child = subprocess.Popen(['sleep', '600'])\n"
+    cell += f"open({str(desk / 'pid')!r}, 'w').write(str(child.pid)); child.wait()"
+    write_notebook(desk / "tiny.ipynb", (cell,))
+    process = start(written(desk, ""), desk / "out")
+    pid = awaited(desk / "pid", process)
+    process.send_signal(how)
+    process.communicate()
+    end = time.monotonic() + 10
+    while is_running(pid) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not is_running(pid)
+
+
+def is_running(pid):
+    """Whether there is such a process, and not only the memory of its end."""
+    path = Path(f"/proc/{pid}/cmdline")
+    return path.exists() and path.read_bytes() != b""
+
+
+def awaited(path, process):
+    while process.poll() is None and not (path.exists() and path.read_text()):
+        time.sleep(0.05)
+    return path.read_text()
+
+
 def test_ctrl_c_stops_at_once_and_leaves_a_folder_to_go_on_from(desk):
     process = start(written(desk, "list: [{}, {mode: sleep}]\n"), desk / "out")
     while not (desk / "out" / "times.jsonl").exists() and process.poll() is None:

@@ -17,7 +17,7 @@ import socket
 import sys
 
 from crlm import render
-from crlm.lifeline import die_with_parent
+from crlm.lifeline import die_with_parent, outlive_parent
 
 # What a run needs, whatever its notebook imports.
 _ALWAYS = (
@@ -55,6 +55,8 @@ def main(parent: int, desk: int, modules: list[str]) -> None:
     gc.freeze()
     signal.signal(signal.SIGCHLD, _bury)
     with socket.socket(fileno=desk) as jobs:
+        # Killed with its parent it could not end what its runs have started.
+        outlive_parent()
         _serve(jobs)
 
 
