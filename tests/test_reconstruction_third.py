@@ -8,15 +8,19 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
-from crlm import cohort, ledger, regression
+from crlm import baseline, cohort, ledger, regression
 from crlm.ledger import DesignError
 from crlm.paper import Paper
 from crlm.reconstruction import (
     annealing,
+    certificate,
+    courses,
     engine,
     evaluation,
     histories,
+    kernels,
     legs,
     models,
     polishing,
@@ -540,3 +544,90 @@ def test_a_model_that_a_cohort_cannot_tell_has_no_estimate():
     estimates, errors, spread = programs._proportional_hazards(held.tobytes(), 40, "efron")
     assert np.isnan(estimates).all() and np.isnan(errors).all() and np.isnan(spread).all()
     assert len(estimates) == len(errors) == len(spread) == 2
+
+
+def _said(statistic, level="", value=0.0, decimals=0):
+    return {
+        "statistic": statistic,
+        "level": level,
+        "value": value,
+        "decimals": decimals,
+        "group": "arm=a",
+        "covariate": "stage",
+        "population": "all",
+        "kind": "number",
+    }
+
+
+def test_percentages_alone_tell_the_counts():
+    """Once "41.3 %" of 92 patients asked for a count by hand."""
+    levels = ["I", "II", "III", "IV"]
+    shares = dict(zip(levels, (21.7, 45.7, 25.0, 7.6), strict=True))
+    claims = pd.DataFrame([_said("percent", level, share) for level, share in shares.items()])
+    assert spreads.counts_of(claims, "arm=a", "stage", levels, 92) == [20, 42, 23, 7]
+    thirds = pd.DataFrame([_said("percent", level, 33) for level in levels[:3]])
+    assert sum(spreads.counts_of(thirds, "arm=a", "stage", levels[:3], 92)) == 92
+    half = claims[claims["level"].isin(["I", "II"])]
+    assert spreads.counts_of(half, "arm=a", "stage", levels, 92) == [20, 42, None, None]
+
+
+@pytest.mark.parametrize(
+    ("values", "decimals", "step"),
+    [([61, 50, 70], 0, 1.0), ([60.5, 50.25, 70], 2, 1.0), ([55.2, 16.0, 112.2], 1, 0.1)],
+)
+def test_the_step_of_a_number_is_that_of_its_printed_quantiles(values, decimals, step):
+    names = ("median", "q1", "q3")
+    claims = pd.DataFrame(
+        [_said(n, value=v, decimals=decimals) for n, v in zip(names, values, strict=True)]
+    )
+    assert spreads.step(claims, "stage", {}) == pytest.approx(step)
+    assert spreads.step(claims, "stage", {"grid": 5}) == 5.0
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_printed_rate_of_nothing_ends_a_curve():
+    months = courses._quantile([(0.0, 1.0), (36.0, 0.19), (60.0, 0.0)], np.array([0.5, 0.1, 1e-9]))
+    assert np.isfinite(months).all() and months[0] < 36 < months[1] < 60 < months[2]
+
+
+def test_quartiles_follow_the_rule_of_the_design(third):
+    design = third[0]
+    rule = {**design.table_one, "quantile_rule": "linear"}
+    claim = {"statistic": "q1", "covariate": "marker", "group": "arm=a", "population": "all"}
+    claim |= {"model": "", "endpoint": "", "field": "estimate", "time": np.nan, "kind": "number"}
+    values = np.array([1.0, 2.0, 4.0, 8.0])
+    frame = pd.DataFrame({"marker": values})
+    out = np.zeros(20)
+    kernels.summary(np.ones(4, bool), values, out)
+    for one, method, at in ((design, "weibull", 3), (replace(design, table_one=rule), "linear", 7)):
+        quantity = quantity_of(claim, one)
+        want = np.quantile(values, 0.25, method=method)
+        assert out[at] == want == programs._summary(quantity, frame, one)
+
+
+@pytest.mark.parametrize(
+    ("test", "covariate", "kind"),
+    [("t", "marker", "anova"), ("kruskal", "marker", "kruskal"), ("fisher", "stage", "table")],
+)
+def test_a_test_that_the_search_does_not_know_is_in_the_certificate(third, test, covariate, kind):
+    """Analysis of variance was once judged as Kruskal and Wallis, Fisher's test not at all."""
+    key = "categorical_test" if test == "fisher" else "continuous_test"
+    design = replace(third[0], table_one={**third[0].table_one, key: test})
+    claim = {"statistic": "p", "covariate": covariate, "group": "arm", "population": "all"}
+    claim |= {"model": "", "endpoint": "", "time": np.nan, "kind": "number", "level": ""}
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame(
+        {
+            "arm": rng.choice(["a", "b", "c"], 60),
+            "stage": rng.choice(["I", "II", "III", "IV"], 60),
+            "marker": rng.gamma(2, 3, 60),
+        }
+    )
+    asked = quantity_of(claim, design)
+    assert isinstance(asked, str) == (test != "kruskal")
+    quantity = certificate._for_certificate(claim, design)
+    assert quantity.kind == kind
+    made = baseline.table_one(frame, "arm", [covariate], design=design, **{key: test})
+    p = made.loc[made["statistic"] == "p", "estimate"].iloc[0]
+    z = programs.PROGRAMS[kind](quantity, frame, design)
+    assert 2 * norm.sf(z) == pytest.approx(p, rel=1e-6)

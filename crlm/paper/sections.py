@@ -105,6 +105,7 @@ class Sections(Base):
             continuous_test=self.design.table_one["continuous_test"],
             categorical_test=test,
             spread=spread,
+            quantile_rule=self._quantile_rule,
             means=not self.release.on and self.prints(("mean", "sd"), covariate=kept),
         )
         made = self.add(made)
@@ -140,7 +141,13 @@ class Sections(Base):
         """All patients, where some are of unknown group and the table's total lacks them."""
         if not self.included[by].isna().any():
             return result_rows([])
-        return baseline.describe(self.included, names, spread=spread)
+        rule = self._quantile_rule
+        return baseline.describe(self.included, names, spread=spread, quantile_rule=rule)
+
+    @property
+    def _quantile_rule(self) -> Any:
+        """How quartiles are read off, as the design says."""
+        return self.design.table_one.get("quantile_rule") or "weibull"
 
     def sizes(self, by: str) -> Section:
         """How the patients divide into the groups of a column, in one sentence."""

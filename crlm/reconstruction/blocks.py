@@ -44,7 +44,7 @@ _OF_VALUES = ("t", "kruskal", "table")
 _LEAST = {"hazard_ratio": 7e-4, "odds_ratio": 7e-4, "z": 3.5e-3, "standard_error": 1e-3}
 _LOST, _LOST_FOR_GOOD = 5.0, 60.0
 _LIMITS = ("estimate", "conf_low", "conf_high")
-_SUMMARY = ("median", "min", "max", "q1", "q3", "mean", "sd")
+_SUMMARY = ("median", "min", "max", "q1", "q3", "mean", "sd", "q1_linear", "q3_linear")
 _FOLLOW_UP = ("median_follow_up", "min_follow_up", "max_follow_up")
 #: A standard error is held this closely (share of itself) from the start: one patient hardly
 #: moves it, so once ratios are met it cannot be mended.

@@ -27,7 +27,7 @@ from crlm.reconstruction.models import (
     where_of,
 )
 from crlm.reconstruction.programs import by_python
-from crlm.reconstruction.quantities import Quantity, flipped, quantity_of
+from crlm.reconstruction.quantities import Quantity, between, flipped, quantity_of
 from crlm.reconstruction.targets import Goal
 
 Program = Callable[[Quantity, Mapping[str, pd.DataFrame], Design], float]
@@ -100,7 +100,9 @@ def _for_certificate(claim: Mapping[str, Any], design: Design) -> Quantity | str
         return Quantity(
             "count", where=(*where, *where_of(*others)), columns=(asked,), part=statistic
         )
-    return quantity_of(claim, design)
+    found = quantity_of(claim, design)
+    of_table_one = statistic == "p" and not claim["model"] and claim["covariate"]
+    return between(claim, design) if isinstance(found, str) and of_table_one else found
 
 
 def _in_own_model(

@@ -19,6 +19,8 @@ from crlm.reconstruction.quantities import longest
 
 #: Correlation of the normal scores behind a patient's recurrence, failure and death.
 _BOND = 0.75
+#: Survival that a printed rate of 0 % stands for.
+_LEAST = 0.0005
 #: Days from recurrence to death at least; deaths of cancer and of other causes, to begin with.
 _APART, _CAUSES = 30, (0.75, 0.25)
 
@@ -181,7 +183,7 @@ def _curve(
 def _quantile(curve: Curve, chance: np.ndarray) -> np.ndarray:
     """Times at which a curve, exponential between its points, falls to `chance`."""
     times, survival = np.array(curve).T
-    hazard = -np.log(survival)
+    hazard = -np.log(np.maximum(survival, _LEAST))
     asked = -np.log(chance)
     found = np.interp(asked, hazard, times)
     slope = (hazard[-1] - hazard[0]) / max(times[-1], 1.0) if len(times) > 1 else 1 / 60

@@ -282,7 +282,7 @@ def ranks(inside, x, y, out):
 
 @compiled
 def summary(inside, x, out):
-    """Median, minimum, maximum, quartiles at (n + 1)p, mean, standard deviation: out[0:7]."""
+    """Median, minimum, maximum, quartiles at (n + 1)p, mean, SD, quartiles as R: out[0:9]."""
     out[:] = math.nan
     values, n = np.empty(len(x)), 0
     for i in range(len(x)):
@@ -295,6 +295,7 @@ def summary(inside, x, out):
     out[1], out[2] = values[0], values[n - 1]
     out[0], out[3] = _weibull(values, 0.5), _weibull(values, 0.25)
     out[4] = _weibull(values, 0.75)
+    out[7], out[8] = _at(values, 0.25 * (n - 1)), _at(values, 0.75 * (n - 1))
     out[5] = values.mean()
     if n > 1:
         out[6] = math.sqrt(((values - out[5]) ** 2).sum() / (n - 1))
@@ -303,9 +304,13 @@ def summary(inside, x, out):
 @compiled
 def _weibull(values, share):
     n = len(values)
-    at = min(max((n + 1) * share - 1.0, 0.0), n - 1.0)
+    return _at(values, min(max((n + 1) * share - 1.0, 0.0), n - 1.0))
+
+
+@compiled
+def _at(values, at):
     low = int(math.floor(at))
-    high = min(low + 1, n - 1)
+    high = min(low + 1, len(values) - 1)
     return values[low] + (at - low) * (values[high] - values[low])
 
 

@@ -354,8 +354,13 @@ def _ranks(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
 
 def _t_test(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
     first, second = _groups(quantity, frame, design)
-    test = stats.ttest_ind(second.astype(float), first.astype(float))
+    test = stats.ttest_ind(second.astype(float), first.astype(float), equal_var=False)
     return math.copysign(float(stats.norm.isf(test.pvalue / 2)), test.statistic)
+
+
+def _anova(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    test = stats.f_oneway(*(part.astype(float) for part in _groups(quantity, frame, design)))
+    return float(stats.norm.isf(test.pvalue / 2))
 
 
 def _kruskal(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
@@ -367,8 +372,9 @@ def _summary(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
     values = frame[quantity.columns[0]].dropna().to_numpy(float)
     if quantity.part in ("mean", "sd"):
         return float(values.mean() if quantity.part == "mean" else values.std(ddof=1))
-    share = {"min": 0.0, "q1": 0.25, "median": 0.5, "q3": 0.75, "max": 1.0}[quantity.part]
-    return float(np.quantile(values, share, method="weibull"))
+    part, _, rule = quantity.part.partition("_")
+    share = {"min": 0.0, "q1": 0.25, "median": 0.5, "q3": 0.75, "max": 1.0}[part]
+    return float(np.quantile(values, share, method="linear" if rule else "weibull"))
 
 
 def _count(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
@@ -392,6 +398,7 @@ PROGRAMS = {
     "count": _count,
     "rates": _rates,
     "t": _t_test,
+    "anova": _anova,
     "kruskal": _kruskal,
     "table": _association,
     "logranks": _logranks,

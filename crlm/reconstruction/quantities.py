@@ -139,7 +139,7 @@ def _asked(name: str, claim: Mapping[str, Any], design: Design) -> Quantity | st
         return Quantity("followup", longest(design), where, part=name, limit=claim["field"])
     if name == "events" and not claim["covariate"]:
         return Quantity("km", claim["endpoint"], where, part="events")
-    return _characteristic(claim, where)
+    return _characteristic(claim, where, design)
 
 
 def longest(design: Design) -> str:
@@ -153,10 +153,12 @@ def _is_to_death(design: Design, name: str) -> bool:
     return rule is not None and not (rule.recurrence or rule.failure or rule.after)
 
 
-def _characteristic(claim: Mapping[str, Any], where: Where) -> Quantity | str:
+def _characteristic(claim: Mapping[str, Any], where: Where, design: Design) -> Quantity | str:
     name, covariate = claim["statistic"], claim["covariate"]
     if name in _OF_A_NUMBER:
-        return Quantity("summary", where=where, columns=(covariate,), part=name)
+        linear = design.table_one.get("quantile_rule") == "linear" and name in ("q1", "q3")
+        part = f"{name}_linear" if linear else name
+        return Quantity("summary", where=where, columns=(covariate,), part=part)
     if name not in ("n", "percent", "missing", "events"):
         raise LedgerError(
             f"Claim {claim['id']!r} asks for the statistic {name!r}, which no search knows. "
@@ -191,12 +193,23 @@ def _compared(claim: Mapping[str, Any], design: Design) -> list[str]:
 
 
 def _between(claim: Mapping[str, Any], design: Design) -> Quantity | str:
-    """The test of a column between the groups of another."""
+    """The test of a column between the groups of another, if the search knows it."""
+    quantity = between(claim, design)
+    if quantity.kind == "anova":
+        return "one-way analysis of variance: the certificate alone computes it"
+    if quantity.kind == "table" and design.table_one["categorical_test"] == "fisher":
+        return "Fisher's test beyond 2 x 2: the certificate alone computes it"
+    return quantity
+
+
+def between(claim: Mapping[str, Any], design: Design) -> Quantity:
+    """The test of a column between the groups of another, as Table 1 of a report computes it."""
     where, group = where_of(claim["population"]), claim["group"]
     compared, covariate = _compared(claim, design), claim["covariate"]
     levels = levels_of(design, covariate)
     if not levels:
-        kind = "kruskal" if len(compared) > 2 else _OF_TWO[design.table_one["continuous_test"]]
+        test = design.table_one["continuous_test"]
+        kind = _OF_TWO[test] if len(compared) == 2 else "anova" if test == "t" else "kruskal"
         return Quantity(
             kind, where=where, columns=(covariate, _two(design, group, compared)), part="z"
         )
@@ -205,8 +218,6 @@ def _between(claim: Mapping[str, Any], design: Design) -> Quantity | str:
     if len(compared) == len(levels) == 2:
         columns = (covariate, _two(design, group, compared))
         return Quantity("association", where=where, columns=columns, part="z")
-    if design.table_one["categorical_test"] == "fisher":
-        return "Fisher's test beyond 2 x 2: the certificate alone computes it"
     return Quantity("table", where=where, columns=(covariate, group), part="z")
 
 

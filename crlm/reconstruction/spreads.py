@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -98,8 +98,44 @@ def numbers(
     pins = np.array([knots[share] for share in sorted(knots)])
     at = np.interp(shares * (n - 1), np.arange(n), z)
     values = np.exp(np.interp(z, at, np.log(pins))) if log else np.interp(z, at, pins)
-    step = float(spec.get("grid", 1.0))
-    return np.round(np.round(values / step) * step, 4)
+    width = step(claims, name, spec)
+    return np.round(np.round(values / width) * width, 4)
+
+
+def step(claims: pd.DataFrame, name: str, spec: Mapping[str, Any]) -> float:
+    """The step of a number: declared, else the last printed decimal of its quantiles.
+
+    Quantiles of whole numbers lie at quarters of them: where all printed ones do, it is 1.
+    """
+    if "grid" in spec:
+        return float(spec["grid"])
+    found = claims[(claims["covariate"] == name) & claims["statistic"].isin(_KNOTS)]
+    found = found[found["kind"] == "number"]
+    quarters = np.isclose(found["value"] * 4, np.round(found["value"] * 4))
+    return 1.0 if quarters.all() else float(10.0 ** -found["decimals"].max())
+
+
+def counts_of(
+    claims: pd.DataFrame, group: str, name: str, levels: Sequence[str], n: int
+) -> list[float | None]:
+    """Patients of each level of a group of `n`: printed, or what a printed percentage is of them.
+
+    Where print has percentages alone and all of them, they are shared out so that all are `n`.
+    """
+    counts = [printed(claims, "n", group, name, level) for level in levels]
+    if counts.count(None) < 2:
+        return counts  # The one that is wanting is the rest.
+    shares = [printed(claims, "percent", group, name, level) for level in levels]
+    known = np.array([math.nan if share is None else share for share in shares])
+    if counts.count(None) == len(levels) and abs(known.sum() - 100) < len(levels):
+        parts = np.floor(known * n / known.sum())
+        rest = known * n / known.sum() - parts
+        parts[np.argsort(-rest, kind="stable")[: int(n - parts.sum())]] += 1
+        return [float(part) for part in parts]
+    return [
+        float(round(share * n / 100)) if count is None and share is not None else count
+        for count, share in zip(counts, shares, strict=True)
+    ]
 
 
 def shared(design: Design, claims: pd.DataFrame, name: str, group: str) -> list[float] | None:

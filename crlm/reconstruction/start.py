@@ -237,10 +237,10 @@ def _categories(
     """Codes of a category: printed counts, else declared ones; the rest is the open level."""
     levels = levels_of(design, name)
     declared = wishes.get("columns", {}).get(name, {}).get("counts", {}).get(group)
-    counts: list[float | None] = []
-    for level in levels:
-        printed = spreads.printed(claims, "n", f"{design.table_one['by']}={group}", name, level)
-        counts.append(printed if declared is None else declared.get(level, 0))
+    if declared is None:
+        counts = spreads.counts_of(claims, f"{design.table_one['by']}={group}", name, levels, n)
+    else:
+        counts = [declared.get(level, 0) for level in levels]
     open_ = [k for k, count in enumerate(counts) if count is None]
     total = int(sum(count or 0 for count in counts))
     if len(open_) > 1:
@@ -327,7 +327,7 @@ def _freedom(
         spec = wishes.get("columns", {}).get(name, {})
         levels = levels_of(design, name)
         numeric[at] = not levels and name != "site"
-        grid[at], missing[at] = spec.get("grid", 1.0), spec.get("may_be_missing", False)
+        grid[at], missing[at] = spreads.step(claims, name, spec), spec.get("may_be_missing", False)
         if name == "site":
             free[at] = len(wishes["sites"]["start"])
         elif spec.get("free"):
