@@ -415,4 +415,4 @@ def _why_absent(claim: dict[str, Any], here: _Here, words: Callable[[str], str])
         return f"no model{of} holds {words(covariate)}"
     if claim["model"] == "multivariable":
         return "not in the model that the rule selects here"
-    return "not estimable in this cohort"
+    return "no section of the notebook computes it"

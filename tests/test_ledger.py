@@ -487,6 +487,10 @@ def test_ratios_that_no_model_can_answer_are_named(ncch):
     ncch.change({"id": name}, covariate="age", level="")
     told = dict(ledger.outside_models(ledger.load_claims("ncch_scp"), design))[name]
     assert told.startswith("the model of OS among all has ") and told.endswith("none of them.")
+    ncch.change({"id": name}, population="sex=male")
+    told = dict(ledger.outside_models(ledger.load_claims("ncch_scp"), design))[name]
+    assert 'add [models.NAME] with endpoint = "' in told and 'population = "sex=male"' in told
+    ncch.change({"id": name}, population="all")
     ncch.change({"id": name}, covariate="sex", level=design.levels("sex")[0])
     told = dict(ledger.against_themselves(ledger.load_claims("ncch_scp"), design))[name]
     assert "say in the column reference which level" in told

@@ -248,7 +248,6 @@ def test_the_certificate_finds_what_the_search_says(third, tmp_path):
     assert kinds >= {
         "cox",
         "table",
-        "kruskal",
         "t",
         "logranks",
         "logrank",
@@ -413,6 +412,12 @@ def test_a_search_does_not_begin_where_its_certificate_would_fail(third, tmp_pat
         ('{ stage = "II" }', '{ stage = "V" }', r"\[models.CSS_a\] references"),
         ('endpoint = "CSS"', 'endpoint = "CS"', r"\[models.CSS_a\] endpoint"),
         ('death_of = "cancer"', 'death_of = "tumour"', r"\[endpoints.CSS\] death_of"),
+        ('population = "arm=a/b"', 'population = "sex=male"', "'male' in all patients of this"),
+        (
+            '_test = "t"',
+            '_test = "mann-whitney"',
+            "compares two groups, and 'arm' has 3; write 'kruskal'",
+        ),
     ],
 )
 def test_misspelt_words_of_models_and_endpoints_are_refused(third, old, new, told):
@@ -631,3 +636,30 @@ def test_a_test_that_the_search_does_not_know_is_in_the_certificate(third, test,
     p = made.loc[made["statistic"] == "p", "estimate"].iloc[0]
     z = programs.PROGRAMS[kind](quantity, frame, design)
     assert 2 * norm.sf(z) == pytest.approx(p, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        ({"dfs_months": 30.0}, "DFS is longer than OS"),
+        ({"dfs_event": 0}, "dfs_event does not count the death"),
+        ({"css_months": 25.0}, "CSS is longer than OS"),
+        ({"css_event": 1, "os_event": 0}, "the patient lives, but css_event counts a death"),
+    ],
+)
+def test_endpoints_of_a_design_cannot_contradict_death(third, tmp_path, cells, told):
+    """Once only RFS was held against OS, and DFS of 130 months passed an OS of 20."""
+    design = third[0]
+    if "os_months" not in design.columns:
+        time = {"type": "number", "unit": "months", "role": "time"}
+        event = {"type": "category", "levels": ["0", "1"], "role": "event"}
+        more = {"os_months": time, "os_event": event}
+        ends = {**design.endpoints, "OS": {"label": "Overall survival", "rule": "To death."}}
+        design = replace(design, columns={**design.columns, **more}, endpoints=ends)
+    sound = {"os_months": 20.0, "os_event": 1, "dfs_months": 9.0, "dfs_event": 1}
+    sound |= {"css_months": 20.0, "css_event": 1, "patient_id": "p1"}
+    for row, finds in ((sound, False), ({**sound, **cells}, True)):
+        path = tmp_path / f"{finds}.csv"
+        pd.DataFrame([row]).to_csv(path, index=False)
+        rules = cohort.check(str(path), design).violations["rule"]
+        assert rules.str.contains(told).any() == finds, list(rules)

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crlm import audit, cli_study, ledger, reconstruction
+from crlm import audit, cli_study, comparison, ledger, reconstruction
 from crlm.ledger import DesignError, ParameterError
+from crlm.paper import Paper
 from crlm.starting import new_study, words_of_the_files
 from tests.hand_written import ROOT
 
@@ -125,3 +126,42 @@ def test_a_study_without_a_cohort_says_what_to_do(place):
 def test_the_guide_lists_the_words_as_the_programme_knows_them():
     guide = (ROOT / "docs" / "third-paper.md").read_text(encoding="utf-8")
     assert guide.endswith(words_of_the_files())
+
+
+def test_its_notebook_reads_curves_where_the_paper_prints_them(place, tmp_path):
+    """Once rates at other months, and all patients' curves, were "not estimable in this cohort"."""
+    new_study(STUDY, *place)
+    table(tmp_path / "table.csv")
+    path = place[0] / STUDY / "published.csv"
+    text = path.read_text(encoding="utf-8")
+    row = next(line for line in text.splitlines() if line.startswith("re-os-60"))
+    year = row.replace("re-os-60", "re-os-12").replace(",60,%", ",12,%")
+    of_all = year.replace("re-os-12", "re-os-all").replace("treated=yes", "all")
+    path.write_text(text + f"{year}\n{of_all}\n", encoding="utf-8")
+    names = {"__name__": "notebook"}
+    for cell in code_cells(place[1] / f"{STUDY}.ipynb"):
+        told = str(tmp_path / "table.csv")
+        exec(cell.replace('cohort_path: str = ""', f"cohort_path: str = {told!r}"), names)
+    paper = names["paper"]
+    assert paper.months("OS") == [12, 60] and paper.months("RFS") == [36, 60]
+    verdicts = comparison.compare(paper.results, paper.claims).set_index("id")
+    assert "no result" not in set(verdicts.loc[["re-os-12", "re-os-60", "re-os-all"], "verdict"])
+
+
+@pytest.mark.parametrize(("rule", "method"), [("linear", "linear"), ("weibull", "weibull")])
+def test_quartiles_of_table_one_follow_the_design(place, tmp_path, rule, method):
+    """`quantile_rule` was accepted and used nowhere."""
+    new_study(STUDY, *place)
+    path = place[0] / STUDY / "design.toml"
+    text = path.read_text(encoding="utf-8").replace('spread = "range"', 'spread = "iqr"')
+    text = text.replace('# quantile_rule = "..."', f'quantile_rule = "{rule}"')
+    path.write_text(text, encoding="utf-8")
+    table(tmp_path / "table.csv", 61)
+    paper = Paper(STUDY, str(tmp_path / "table.csv"))
+    paper.patients()
+    paper.endpoints()
+    made = paper.table_one("treated", spread="iqr").rows
+    ages = pd.read_csv(tmp_path / "table.csv").query("treated == 'yes'")["age"]
+    row = made[(made["statistic"] == "q1") & (made["group"] == "treated=yes")]
+    found = row.loc[row["covariate"] == "age", "estimate"].iloc[0]
+    assert found == pytest.approx(np.quantile(ages, 0.25, method=method))

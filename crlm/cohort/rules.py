@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pandas as pd
+
+from crlm.ledger import Design
 
 #: Months by which two times may contradict each other through rounding alone.
 ROUNDING = 0.1
@@ -353,3 +355,34 @@ RULES: tuple[Rule, ...] = (
     ),
     *(_zero(time) for time in ("os_months", "rfs_months", "scp_months", "hepatic_rfs_months")),
 )
+
+
+def rules_of(design: Design) -> Iterator[Rule]:
+    """What holds between OS and the endpoints that a design has of its own.
+
+    None ends after death; one that death ends counts it; a death of a cause is a death.
+    """
+    if "OS" not in design.endpoints:
+        return
+    for name, spec in design.endpoints.items():
+        time, event = f"{name.lower()}_months", f"{name.lower()}_event"
+        own = not spec.get("after") and ("first_of" in spec or "death_of" in spec)
+        if not own or {time, event} & _WITH_RULES:
+            continue
+        yield _later(time, "os_months", f"{name} is longer than OS")
+        if "death" in spec.get("first_of", ()):
+            yield _counts_death(event, f"{name} counts death: set it to 1.")
+        if "death_of" in spec:
+            yield _a_death(event)
+
+
+def _a_death(event: str) -> Rule:
+    return Rule(
+        (event, "os_event"),
+        lambda patients: _yes(patients[event]) & _no(patients["os_event"]),
+        f"the patient lives, but {event} counts a death",
+        "Correct one of the two.",
+    )
+
+
+_WITH_RULES = frozenset(name for rule in RULES for name in rule.columns)

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from crlm.cohort.codebook import Codebook, Column
-from crlm.cohort.rules import ROUNDING, RULES, Rule
+from crlm.cohort.rules import ROUNDING, RULES, Rule, rules_of
 from crlm.cohort.wording import count, violation
 from crlm.ledger import Design
 from crlm.refusals import foreign, row_list, tidy
@@ -51,7 +51,7 @@ def validate(
         _pairs(patients, matched, design, book, faulty),
         _event_codes_against_times(patients, matched, book),
         _units(patients, matched, book),
-        *(_apply(rule, patients, matched, book) for rule in RULES),
+        *(_apply(rule, patients, matched, book) for rule in (*RULES, *rules_of(design))),
     ]
     return [v for violations, _ in found for v in violations], [
         n for _, notes in found for n in notes

@@ -87,7 +87,14 @@ def load_claims(study: str) -> pd.DataFrame:
 def outside_models(claims: pd.DataFrame, design: Design) -> Iterator[tuple[str, str]]:
     """Ids of printed multivariable ratios of what the design's model does not hold, and why."""
     ratios = claims[claims["statistic"].isin(RATIOS) & (claims["kind"] == "number")]
+    among = {
+        (s.get("endpoint") or n, s.get("population") or "all") for n, s in design.models.items()
+    }
     for row in ratios[ratios["model"] == "multivariable"].to_dict("records"):
+        if (row["endpoint"], row["population"]) not in among:
+            about = f'endpoint = "{row["endpoint"]}", population = "{row["population"]}"'
+            yield row["id"], f"the design has no such model; add [models.NAME] with {about}."
+            continue
         spec = design.model_of(row["endpoint"], row["population"])
         held = [*spec.get("published", ()), *(":".join(p) for p in spec.get("products") or ())]
         if row["covariate"] and row["covariate"] not in held:

@@ -274,6 +274,12 @@ def _table_one_faults(design: Table, names: Names) -> Iterator[Fault]:
     yield from _grouping_faults("[table_one] by", spec.get("by"), names)
     for key in ("variables", "preoperative", "recurrence", "recurrence_parts"):
         yield from _list_faults(f"[table_one] {key}", spec.get(key), names, ())
+    groups, test = names.levels(str(spec.get("by"))), spec.get("continuous_test")
+    if test == "mann-whitney" and len(groups) > 2:
+        told = (
+            f"{test!r} compares two groups, and {spec['by']!r} has {len(groups)}; write 'kruskal'."
+        )
+        yield Fault("[table_one] continuous_test", told)
     endpoint, known = spec.get("recurrence_endpoint"), tables(design, "endpoints")
     if isinstance(endpoint, str) and endpoint not in known:
         told = f"{endpoint!r} is no endpoint; {did_you_mean(endpoint, known)}"
@@ -325,6 +331,9 @@ def _within_faults(place: str, spec: Table, names: Names) -> Iterator[Fault]:
         name, _, level = part.partition("=")
         if part != ALL:
             yield from _known_level(f"{place} population", name, level, names)
+        if "/" not in level and name in texts(spec.get("covariates")):
+            told = f"{name!r} is {level!r} in all patients of this model; remove it, or widen "
+            yield Fault(f"{place} covariates", f"{told}the population.")
     for name in texts(spec.get("strata")):
         yield from _grouping_faults(f"{place} strata", name, names)
         if name in texts(spec.get("published")):

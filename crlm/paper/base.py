@@ -230,6 +230,13 @@ class Base:
             found &= self.claims[column].isin(values)
         return bool(found.any())
 
+    def months(self, endpoint: str, default: Sequence[float] = (36, 60)) -> list[float]:
+        """Months at which the paper prints rates of an endpoint's curves; else `default`."""
+        asked = (self.claims["endpoint"] == endpoint) & (
+            self.claims["statistic"] == "survival_rate"
+        )
+        return sorted(self.claims.loc[asked, "time"].dropna().unique().tolist()) or list(default)
+
     def modelled(self, name: str) -> Modelled:
         """A model of the design: its endpoint and its patients, with its own reference levels."""
         spec = self.design.models[name]

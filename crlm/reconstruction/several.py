@@ -113,9 +113,12 @@ def t_test(inside, x, y, out):
 
 @compiled
 def _z_of_t(t, df):
-    """The normal deviate with the tail of t (Wallace, Annals of Mathematical Statistics 1959)."""
-    factor = (8.0 * df + 1.0) / (8.0 * df + 3.0)
-    return math.copysign(factor * math.sqrt(df * math.log1p(t * t / df)), t)
+    """The normal deviate with the tail of t (Hill 1970, Communications of the ACM 13:617)."""
+    shifted = df - 0.5
+    large = 48.0 * shifted * shifted
+    y = shifted * math.log1p(t * t / df)
+    rest = (((-0.4 * y - 3.3) * y - 24.0) * y - 85.5) / (0.8 * y * y + 100.0 + large)
+    return math.copysign(((rest + y + 3.0) / large + 1.0) * math.sqrt(y), t)
 
 
 @compiled
