@@ -1,5 +1,6 @@
 """Many runs: what a grid means, that runs cannot touch each other, and that none is lost."""
 
+import contextlib
 import json
 import os
 import re
@@ -555,3 +556,29 @@ def test_a_dry_run_lists_and_starts_nothing(desk):
     text = driving.preview(written(desk, "grid: {factor: [1, 2]}\n"), desk / "out")
     assert "factor=2.0" in text and "2 runs, 0 finished, 2 to go" in text and "a guess" in text
     assert not (desk / "out").exists()
+
+
+class _Scripted(workers._Maker):
+    """Says what it is told to, one script an offer."""
+
+    def __init__(self, *scripts):
+        super().__init__()
+        self.scripts = list(scripts)
+
+    @contextlib.contextmanager
+    def _talk(self, job):
+        yield [json.dumps(line) + "\n" for line in self.scripts.pop(0)]
+
+
+def test_a_job_that_no_process_took_is_offered_again(monkeypatch):
+    """What forks was killed and not yet gone: both attempts of a run were lost within a moment."""
+    monkeypatch.setattr(workers, "_TICK", 0)
+    maker = _Scripted([], [], [{"at": -1}, {"at": 0}, {"status": "ok"}])
+    assert maker.run({"key": "k"})["status"] == "ok" and not maker.scripts
+
+
+def test_a_job_that_was_taken_is_not_offered_again_by_itself(monkeypatch):
+    monkeypatch.setattr(workers, "_TICK", 0)
+    maker = _Scripted([{"at": -1}, {"at": 1}], [{"status": "ok"}])
+    said = maker.run({"key": "k"})
+    assert (said["status"], said["cell"]) == ("lost", 2) and len(maker.scripts) == 1
