@@ -113,6 +113,9 @@ def _import(arguments: argparse.Namespace) -> int:
     )
     for question in made.questions:
         print(f"? {question}", file=sys.stderr)
+    if made.taken:
+        read = "; ".join(made.taken)
+        print(f"= Read by the field's words: {read}. Another meaning: --is.", file=sys.stderr)
     for cell in made.left_out:
         print(f"- {cell} It makes no row.", file=sys.stderr)
     if made.questions:

@@ -140,7 +140,7 @@ MAY_IMPORT = {
         "comparison",
     },
     "intake": {"ledger", "cohort", "endpoints"},
-    "transcription": {"ledger", "files"},
+    "transcription": {"ledger", "files", "cohort"},
     "starting": {"ledger", "reconstruction"},
     "cli_batch": None,
     "cli_study": None,

@@ -135,15 +135,15 @@ def test_a_model_and_curves_give_ratios_limits_rates_and_tests():
 def test_what_a_table_does_not_settle_is_asked():
     design = ledger.load_design("mskcc_hai")
     table = [
-        ["", "No HAI", "Pump"],
-        ["Gender", "12 (4%)", "3 (1%)"],
+        ["", "No HAI", "Pumped"],
+        ["Weaker half", "12 (4%)", "3 (1%)"],
         ["Male", "179 of 308", "20 (5%)"],
     ]
     made = claims_of(table, design, "two-groups", place="table1")
     told = " ".join(made.questions)
-    assert "'Pump' is no characteristic" in told and "'Gender'" in told
-    assert "--is 'Gender=COLUMN:LEVEL'" in told and "says neither" in told
-    named = {"Pump": "hai:yes", "Gender": "sex:female"}
+    assert "'Pumped' is no characteristic" in told and "'Weaker half'" in told
+    assert "--is 'Weaker half=COLUMN:LEVEL'" in told and "says neither" in told
+    named = {"Pumped": "hai:yes", "Weaker half": "sex:female"}
     assert len(claims_of(table, design, "two-groups", place="table1", named=named).questions) == 1
 
 
@@ -427,11 +427,11 @@ def test_an_answer_that_fits_nothing_is_refused(named, told):
 
 def test_a_level_below_a_known_heading_is_asked_for_among_its_levels():
     design = ledger.load_design("mskcc_hai")
-    table = [["", "HAI", "Significance"], ["Sex, n (%)", "", ""], ["Men", "20 (5%)", ""]]
+    table = [["", "HAI", "Significance"], ["Sex, n (%)", "", ""], ["Femmale", "20 (5%)", ""]]
     made = claims_of(table, design, "two-groups", place="table1")
     assert "or 'Significance=p'" in made.questions[0]
-    assert "--is 'Men=sex:LEVEL', a LEVEL of male, female" in made.questions[1]
-    named = {"Significance": "p", "Men": "sex:male"}
+    assert "--is 'Femmale=sex:LEVEL', a LEVEL of male, female" in made.questions[1]
+    named = {"Significance": "p", "Femmale": "sex:female"}
     assert not claims_of(table, design, "two-groups", place="table1", named=named).questions
 
 
@@ -475,3 +475,241 @@ def test_the_second_half_of_a_table_adds_what_is_new(tmp_path, monkeypatch, caps
     assert "printed '366', and the table has '365'" in capsys.readouterr().err
     assert add("\tn\nHAI\t366\n", "OS", "Table 9") == 2
     assert "did you mean 'table9'" in capsys.readouterr().err
+
+
+# ---- tables of other hospitals ----------------------------------------------------------------
+
+HEAD = ["", "RAS wild type (n = 87)", "RAS mutant (n = 63)", "P"]
+
+
+def rows_of(made):
+    return [(c["group"], c["covariate"], c["level"], c["statistic"]) for c in made.claims]
+
+
+def levels_read(*body, study="ncch_scp", layout="two-groups", head=HEAD, **more):
+    """What a table with this body names, sizes of the groups aside, and what it asks."""
+    design = ledger.load_design(study)
+    made = claims_of([head, *body], design, layout, place="table1", **more)
+    found = [(c["covariate"], c["level"]) for c in made.claims if c["covariate"]]
+    return list(dict.fromkeys(found)), made.questions
+
+
+COUNTS = ["50 (57%)", "40 (63%)", ""]
+
+
+@pytest.mark.parametrize(
+    ("heading", "labels", "column", "levels"),
+    [
+        ("Sex", ["Men", "Women"], "sex", ["male", "female"]),
+        ("Gender, n (%)", ["Males", "Females"], "sex", ["male", "female"]),
+        ("Primary tumor location", ["Right-sided", "Left"], "sidedness", ["right", "left"]),
+        (
+            "Lymph node metastasis",
+            ["Positive", "Negative"],
+            "nodal_status",
+            ["positive", "negative"],
+        ),
+        ("Lymph node metastasis", ["Present", "Absent"], "nodal_status", ["positive", "negative"]),
+        ("Nodal status of the primary", ["N+", "N0"], "nodal_status", ["positive", "negative"]),
+        ("Surgical margin", ["R1", "R0"], "margin", ["positive", "negative"]),
+        (
+            "Timing of CRLM",
+            ["Synchronous", "Metachronous"],
+            "timing",
+            ["synchronous", "metachronous"],
+        ),
+        ("RAS status", ["Mutant", "Wild-type"], "ras", ["mutant", "wild"]),
+        ("RAS mutation", ["Yes", "No"], "ras", ["mutant", "wild"]),
+    ],
+)
+def test_levels_below_a_heading_are_levels_of_that_column(heading, labels, column, levels):
+    """Once "Positive" below a nodal heading was a positive margin, without a word."""
+    study = "mskcc_hai" if column in ("margin", "timing") else "ncch_scp"
+    head = ["", "No HAI", "HAI", "P"] if study == "mskcc_hai" else HEAD
+    body = [[heading, "", "", "0.20"], *([label, *COUNTS] for label in labels)]
+    found, asked = levels_read(*body, study=study, head=head)
+    assert not asked
+    assert found == [(column, ""), *((column, level) for level in levels)]
+
+
+def test_below_an_unknown_heading_no_level_is_guessed_and_one_question_is_asked():
+    body = [["Gland", "", "", "0.20"], ["Positive", *COUNTS], ["Negative", *COUNTS]]
+    found, asked = levels_read(*body)
+    assert found == [] and len(asked) == 1 and "'Gland'" in asked[0]
+    body[0][3] = ""
+    found, asked = levels_read(*body)
+    assert found == [] and len(asked) == 1 and "--is 'Gland=COLUMN'" in asked[0]
+
+
+@pytest.mark.parametrize(
+    ("label", "found"),
+    [
+        ("Men", ("sex", "male")),
+        ("Women, n (%)", ("sex", "female")),
+        ("Male sex", ("sex", "male")),
+        ("N0", ("nodal_status", "negative")),
+        ("R0 resection", ("margin", "negative")),
+        ("R1", ("margin", "positive")),
+    ],
+)
+def test_one_level_of_a_known_column_is_read_alone_and_told(label, found):
+    design = ledger.load_design("mskcc_hai")
+    made = claims_of([["", "HAI"], [label, "20 (5%)"]], design, "two-groups", place="table1")
+    assert not made.questions and found == (made.claims[0]["covariate"], made.claims[0]["level"])
+    assert label in made.taken[0] and ":".join(found) in made.taken[0]
+
+
+@pytest.mark.parametrize("label", ["Positive", "Mutant", "Right-sided", "Yes", "Single"])
+def test_a_level_of_many_columns_names_none_alone(label):
+    found, asked = levels_read([label, *COUNTS])
+    assert found == [] and len(asked) == 1
+
+
+def test_full_width_type_is_read_as_what_it_says(tmp_path):
+    """Once "５３（５４．１％）" was a median of 53 between 54 and 1."""
+    text = (
+        "\tＲＡＳ wild type（n＝８７）\tRAS mutant (n = 63)\nMale\t５３（６０．９％）\t40 (63%)\n"
+    )
+    (tmp_path / "t.txt").write_text(text, encoding="utf-8")
+    assert grid(tmp_path / "t.txt")[1][1] == "53(60.9%)"
+    design = ledger.load_design("ncch_scp")
+    made = claims_of(grid(tmp_path / "t.txt"), design, "two-groups", place="table1")
+    assert not made.questions
+    assert [c["printed"] for c in made.claims] == ["87", "63", "53", "60.9", "40", "63"]
+    (tmp_path / "u.txt").write_text("\tn\tb\nx\t1\u2009254\t3〜5\n", encoding="utf-8")
+    assert grid(tmp_path / "u.txt")[1] == ["x", "1254", "3~5"]
+    assert [n.value for n in numbers("3~5")] == [3, 5]
+
+
+@pytest.mark.parametrize(
+    ("label", "text"),
+    [("Male", "53 (40-60)"), ("Male", "53 ± 4"), ("Sex", "53"), ("Sex", "53 (40-60)")],
+)
+def test_a_category_has_no_median_and_no_mean(label, text):
+    found, asked = levels_read([label, text, text, ""], ["Female", *COUNTS])
+    assert ("sex", "male") not in found and ("sex", "") not in found and asked
+
+
+def test_a_median_of_a_factor_is_that_of_its_column():
+    design = ledger.load_design("ncch_scp")
+    name, factor = next(
+        (n, f) for n, f in design.factors.items() if "source" in f and f["source"] in design.columns
+    )
+    labels = {"label": "Cut of its own", **{k: v for k, v in factor.items() if k != "label"}}
+    design = replace(design, factors={**design.factors, name: labels})
+    table = [HEAD, ["Cut of its own, median (range)", "3 (1-9)", "2 (1-5)", "0.2"]]
+    made = claims_of(table, design, "two-groups", place="table1")
+    assert not made.questions
+    assert {c["covariate"] for c in made.claims if c["covariate"]} == {factor["source"]}
+
+
+def test_groups_in_rows_are_turned_into_columns():
+    design = ledger.load_design("ncch_scp")
+    table = [
+        ["", "Male, n (%)", "Age, median (range)"],
+        ["RAS wild type (n = 87)", "50 (57)", "60 (30-80)"],
+        ["RAS mutant (n = 63)", "40 (63)", "61 (31-81)"],
+        ["P", "0.5", "0.6"],
+    ]
+    made = claims_of(table, design, "two-groups", place="table1")
+    upright = claims_of(
+        [list(r) for r in zip(*table, strict=True)], design, "two-groups", place="table1"
+    )
+    assert not made.questions and rows_of(made) == rows_of(upright) and len(made.claims) == 14
+
+
+def test_patients_of_unknown_value_are_counted():
+    made, asked = levels_read(
+        ["CEA", "5 (1-9)", "6 (2-8)", "0.2"], ["Unknown, n (%)", "3 (3.4)", "2 (3.2)", ""]
+    )
+    assert not asked
+    design = ledger.load_design("ncch_scp")
+    table = [HEAD, ["CEA", "5 (1-9)", "6 (2-8)", ""], ["Missing", "3 (3.4)", "2", ""]]
+    rows = rows_of(claims_of(table, design, "two-groups", place="table1"))
+    assert ("ras=wild", "cea", "", "missing") in rows
+    assert ("ras=wild", "cea", "", "percent_missing") in rows
+    assert ("ras=mutant", "cea", "", "percent_missing") not in rows
+
+
+@pytest.mark.parametrize(
+    ("label", "told"),
+    [
+        ("Largest liver metastasis, mm, median (range)", "in mm"),
+        ("Largest liver metastasis (mm)", "in mm"),
+        ("CEA (mg/dL)", ""),
+        ("CEA, ug/L", ""),
+        ("Age, months", "in months"),
+    ],
+)
+def test_another_unit_than_the_columns_is_asked(label, told):
+    """Once millimetres went in as centimetres where they stood in brackets."""
+    _, asked = levels_read([label, "35 (10-80)", "30 (12-90)", ""])
+    assert (bool(asked) and told in asked[0]) if told else len(asked) <= 1
+
+
+@pytest.mark.parametrize(
+    ("label", "asked"),
+    [
+        ("Age, per 10 years", True),
+        ("Age (per 10-year increase)", True),
+        ("Age (per 1 year)", False),
+        ("Age, per year", False),
+        ("Age (per doubling)", True),
+        ("Age", False),
+    ],
+)
+def test_a_ratio_for_more_than_one_unit_is_never_taken_for_one_unit(label, asked):
+    """Once "per 10 years" in brackets went in as a ratio of one year."""
+    design = ledger.load_design("mskcc_hai")
+    made = claims_of([["", "HR"], [label, "1.2"]], design, "model", place="t", endpoint="OS")
+    assert bool(made.questions) == asked and bool(made.claims) != asked
+
+
+def test_a_title_and_a_header_in_two_storeys_are_read():
+    design = ledger.load_design("mskcc_hai")
+    table = [
+        ["Table 3. Risk factors", "", "", "", ""],
+        ["", "Univariable", "", "Multivariable", ""],
+        ["Variable", "HR (95% CI)", "P", "HR (95% CI)", "P"],
+        ["Men", "1.3 (0.9-1.8)", "0.2", "1.2 (0.8-1.7)", "0.3"],
+    ]
+    made = claims_of(table, design, "model", place="table3", endpoint="OS")
+    assert not made.questions
+    assert [(c["model"], c["statistic"]) for c in made.claims] == [
+        *[("univariable", "hazard_ratio")] * 3,
+        ("univariable", "p"),
+        *[("multivariable", "hazard_ratio")] * 3,
+        ("multivariable", "p"),
+    ]
+
+
+def test_endpoints_as_headings_of_curves_are_read():
+    design = ledger.load_design("mskcc_hai")
+    table = [
+        ["", "n", "5-year"],
+        ["Overall survival", "", ""],
+        ["HAI", "366", "65.8"],
+        ["RFS", "", ""],
+        ["HAI", "366", "29.8"],
+    ]
+    made = claims_of(table, design, "curves", place="table3", endpoint="OS")
+    assert not made.questions
+    rates = [(c["endpoint"], c["printed"]) for c in made.claims if c["statistic"] != "n"]
+    assert rates == [("OS", "65.8"), ("RFS", "29.8")]
+    table[3][0] = "Survival of another kind"
+    assert (
+        "names no endpoint"
+        in claims_of(table, design, "curves", place="table3", endpoint="OS").questions[0]
+    )
+
+
+def test_a_product_of_which_one_side_is_unknown_asks_for_that_side():
+    design = ledger.load_design("mskcc_hai")
+    spec = {**design.models["OS"], "products": [["hai", "kras"]]}
+    design = replace(design, models={**design.models, "OS": spec})
+    table = [["", "HR"], ["HAI × mutated tumour", "1.2"]]
+    made = claims_of(table, design, "model", place="t", endpoint="OS")
+    assert "'mutated tumour' is no characteristic" in made.questions[0]
+    named = {"mutated tumour": "kras:mutant"}
+    made = claims_of(table, design, "model", place="t", endpoint="OS", named=named)
+    assert not made.questions and made.claims[0]["covariate"] == "hai:kras"

@@ -5,7 +5,8 @@ history, `template` writes an empty workbook to fill in, `eligibility` and
 `attrition` say who is analysed, `add_factors` makes the study's dichotomies,
 `import_tcia_crlm` converts the one public cohort, `source` tells where a
 converted table came from; `origin` and `events` find the table and history of a run,
-`unnamed` leaves out which files they are.
+`unnamed` leaves out which files they are. `column_for`, `suggest`, `level_alone`, `is_common`
+and `unit_in` tell what a word or a unit in a header most likely is.
 
 Examples
 --------
@@ -27,6 +28,8 @@ from crlm.cohort.origin import events, find_history, origin, unnamed
 from crlm.cohort.pairing import pair
 from crlm.cohort.proposing import propose, questions
 from crlm.cohort.understanding import CohortReport, describe
+from crlm.cohort.units import foreign_unit_in, is_unit, unit_factor, unit_in
+from crlm.cohort.vocabulary import column_for, is_common, level_alone, suggest
 
 __all__ = [
     "CAUSES",
@@ -37,12 +40,17 @@ __all__ = [
     "attrition",
     "check",
     "check_history",
+    "column_for",
     "describe",
     "eligibility",
     "events",
     "feeds",
     "find_history",
+    "foreign_unit_in",
     "import_tcia_crlm",
+    "is_common",
+    "is_unit",
+    "level_alone",
     "load",
     "load_history",
     "origin",
@@ -51,7 +59,10 @@ __all__ = [
     "questions",
     "source",
     "stand_ins",
+    "suggest",
     "template",
+    "unit_factor",
+    "unit_in",
     "unnamed",
     "write_source",
 ]

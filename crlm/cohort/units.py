@@ -135,6 +135,18 @@ def unit_in(text: str, target: str) -> str:
     return found[0] if found else ""
 
 
+def unit_factor(unit: str, target: str) -> float:
+    """How many stored units one unit of a header is: 0.1 for mm where cm are stored.
+
+    Raises
+    ------
+    KeyError
+        If `unit` is not of `unit_in(..., target)`.
+    """
+    multiplier, divisor = _factors(target, DAYS_PER_MONTH)[unit]
+    return multiplier / divisor
+
+
 def foreign_unit_in(text: str, target: str) -> str:
     """A unit in a header from which the stored unit cannot come: U/mL over a CEA."""
     known = _factors(target, DAYS_PER_MONTH)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from crlm.cohort.wording import token
@@ -17,6 +17,9 @@ LEVELS: dict[str, list[str]] = _WORDS["levels"]
 
 #: Headers for a canonical column, compared as `key_of` makes them.
 HEADERS: dict[str, list[str]] = _WORDS["headers"]
+
+#: What names a column and its level at once, by the column and the level.
+ALONE: dict[str, dict[str, list[str]]] = _WORDS["alone"]
 
 #: Headers of dates, by what happened on them.
 DATES: dict[str, list[str]] = _WORDS["dates"]
@@ -48,6 +51,30 @@ def column_for(header: str, columns: Iterable[str]) -> str:
         if key in {name_key(name), *map(key_of, HEADERS.get(name, ()))}:
             return name
     return ""
+
+
+def level_alone(text: str, columns: Mapping[str, Iterable[str]]) -> tuple[str, str]:
+    """The column and the level that a text names at once, as "men" or "R0"; "" twice if none.
+
+    Parameters
+    ----------
+    text : str
+    columns : mapping of str to iterable of str
+        The levels of each column that it may be.
+    """
+    key = key_of(text)
+    found = [
+        (column, level)
+        for column, words in ALONE.items()
+        for level, known in words.items()
+        if level in columns.get(column, ()) and key in map(key_of, known)
+    ]
+    return found[0] if len(found) == 1 else ("", "")
+
+
+def is_common(text: str) -> bool:
+    """Whether a text is a level of many columns, as "positive": alone it names none."""
+    return key_of(text) in map(key_of, _WORDS["common"])
 
 
 def date_for(header: str) -> str:

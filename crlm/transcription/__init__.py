@@ -5,6 +5,7 @@
 """
 
 from crlm.transcription.grid import grid
-from crlm.transcription.layouts import LAYOUTS, Transcript, claims_of
+from crlm.transcription.layouts import LAYOUTS, claims_of
+from crlm.transcription.table import Transcript
 
 __all__ = ["LAYOUTS", "Transcript", "claims_of", "grid"]

@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
-_DASHES = "‐‑‒–—−"
+_DASHES = "‐‑‒–—−~"
 #: Points at half height, as some journals print 0·05.
 _POINTS = re.compile(r"[·⋅∙‧](?=\d)")
 _NUMBER = r"[<>≤≥=]?\s*-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|[<>≤≥=]?\s*\.\d+"

@@ -11,6 +11,9 @@ from crlm import files
 from crlm.ledger import LedgerError
 
 _MOST_ROWS, _MOST_BYTES = 2000, 20_000_000
+#: Digits, brackets and signs of Japanese type, and the space between thousands.
+_FULL_WIDTH = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | {0x3000: " ", 0x301C: "~"}
+_THIN = re.compile(r"(?<=\d)[\u2009\u202f\u00a0](?=\d{3}(?!\d))")
 _GAP = re.compile(r"\s*\|\s*|\s{2,}")
 
 
@@ -43,7 +46,7 @@ def grid(path: str | Path) -> list[list[str]]:
         raise LedgerError(f"{path.name} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise LedgerError(f"{path.name} is not UTF-8 text. Save it as UTF-8.") from error
-    rows = [[" ".join(cell.split()) for cell in row] for row in rows[:_MOST_ROWS]]
+    rows = [[_plain(cell) for cell in row] for row in rows[:_MOST_ROWS]]
     rows = [row for row in rows if any(row)]
     width = max((at for row in rows for at, text in enumerate(row, 1) if text), default=0)
     if len(rows) < 2 or width < 2:
@@ -52,6 +55,12 @@ def grid(path: str | Path) -> list[list[str]]:
             "and one row at least, columns apart by tabs, bars or two spaces."
         )
     return [(row + [""] * width)[:width] for row in rows]
+
+
+def _plain(cell: str) -> str:
+    """A cell in half-width signs, thousands together, no blank more than one."""
+    text = _THIN.sub("", cell.translate(_FULL_WIDTH))
+    return " ".join(text.split())
 
 
 def _from_csv(path: Path) -> list[list[str]]:

@@ -8,12 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from crlm.ledger import Design, did_you_mean
+from crlm.transcription import meanings
 
 #: Words behind a characteristic that say what its row holds; the column's unit is one besides.
 _NOTES = frozenset(
     "n no number patients pts per mean median sd se standard deviation range iqr interquartile "
-    "years year yr yrs months month days".split()
+    "years year yr yrs months month days status value values at surgery operation hepatectomy "
+    "resection".split()
 )
+_CLASSES = frozenset({"score", "status", "stage", "grade", "class", "category"})
 #: Marks that send the reader to a footnote.
 _MARKS = re.compile(r"[*†‡§¶‖#⁰¹²³⁴-⁹ᵃ-ᵛ]+(?=$|\W)")
 _TIMES = re.compile(r"\s+[x×*:]\s+|\s*[×*]\s*|:", re.IGNORECASE)
@@ -32,12 +35,15 @@ class Label:
         The level that the label sets it against ("Male vs female"), if it is not the first.
     notes : frozenset of str
         What it says of its row besides: "mean", "sd", "range", "iqr", ...
+    step : str
+        What a ratio is for, where it is not for one unit: "per 10 years".
     """
 
     column: str = ""
     level: str = ""
     reference: str = ""
     notes: frozenset[str] = frozenset()
+    step: str = ""
 
 
 class _Words:
@@ -93,21 +99,88 @@ class Labels:
         Columns that the table is about.
     named : mapping of str to str
         Answers: a label of the table to `column` or `column:level`.
+
+    Attributes
+    ----------
+    taken : dict of str to str
+        Labels that words of the field settled, not the design's own, with what they name.
     """
 
     def __init__(self, design: Design, asked: Sequence[str], named: Mapping[str, str]) -> None:
         self.design, self.asked = design, list(asked)
-        answers = {plain(label): target.partition(":")[::2] for label, target in named.items()}
-        first = {**dict(_wordings(design, asked)), **answers}
+        self.taken: dict[str, str] = {}
+        self._answers = {
+            plain(label): target.partition(":")[::2] for label, target in named.items()
+        }
+        first = {**dict(_wordings(design, asked)), **self._answers}
         self._first = _Words(design, first)
         self._all = _Words(design, {**dict(_wordings(design)), **first})
 
     def read(self, label: str, within: str = "") -> Label:
         """What a label names, alone or below the label `within`."""
+        bare, step, plainly = meanings.stepped(label)
+        if step != 1.0 or not plainly:
+            return replace(self._read(bare, within), step=label[len(bare) :].strip(" ,;()[]"))
+        return self._read(bare, within)
+
+    def _read(self, label: str, within: str) -> Label:
+        if answered := self._answers.get(plain(label)):
+            return Label(*answered, notes=_said(label))
+        if below := self._below(within, label):
+            return below
+        label = meanings.without_unit(label)
         for words in (self._first, self._all):
-            if found := words.read(label, within):
+            found = words.read(label, within)
+            if found and not (found.level and meanings.is_common(label)):
                 return found
-        return self._compared(label, within) or self._product(label) or Label()
+        return self._compared(label, within) or self._product(label) or self._worded(label)
+
+    def _below(self, within: str, label: str) -> Label | None:
+        """A level of the column that stands above."""
+        above = self.read(within) if within and within != label else Label()
+        column = above.column
+        texts = list(meanings.shorter(plain(label), _NOTES)) if column else []
+        for text in texts:
+            if level := self._of_column(column, text):
+                return Label(column, level, notes=_said(label))
+        for text in texts:
+            level = self._answered(above, within, text)
+            if level := level or meanings.level_of(self.design, column, unmarked(label)):
+                self.taken[f"{within}, {label}"] = f"{column}:{level}"
+                return Label(column, level, notes=_said(label))
+        return None
+
+    def _answered(self, above: Label, within: str, text: str) -> str:
+        """The level that yes or no is below a heading that names one: "RAS mutation"."""
+        levels = self.design.levels(above.column)
+        if len(levels) != 2 or {"yes", "no"} & set(levels) or text not in ("yes", "no"):
+            return ""
+        named = above.level or meanings.level_within(levels, plain(within))
+        other = next(level for level in levels if level != named)
+        return "" if not named else named if text == "yes" else other
+
+    def _worded(self, label: str) -> Label:
+        """What the words of the field name, where the design has another wording."""
+        texts = list(meanings.shorter(plain(label), _NOTES | self._units()))
+        for text in texts:
+            column, level = meanings.level_alone(self.design, text)
+            if column:
+                self.taken[label] = f"{column}:{level}"
+                return Label(column, level, notes=_said(label))
+        if column := self._asked_for(meanings.column_of(self.design, texts, self.asked)):
+            self.taken[label] = column
+            words = set(plain(label).split()) & _NOTES
+            return Label(column, notes=_said(label, sorted(words)))
+        return Label()
+
+    def _units(self) -> frozenset[str]:
+        units = (str(spec.get("unit", "")) for spec in self.design.columns.values())
+        return frozenset(word for unit in units for word in plain(unit).split())
+
+    def _asked_for(self, column: str) -> str:
+        """A column, or the factor made of it where the table is about that alone."""
+        made = [n for n in self.asked if self.design.factors.get(n, {}).get("source") == column]
+        return made[0] if column not in self.asked and len(made) == 1 else column
 
     def _compared(self, label: str, within: str) -> Label | None:
         """ "Male vs female": a level, against another of the same column."""
@@ -140,16 +213,21 @@ class Labels:
         first, *rest = _TIMES.split(label)
         if len(rest) != 1:
             return None
-        parts = [self._all.whole(text) for text in (first, rest[0])]
-        if not all(parts):
+        parts = [self._part(text) for text in (first, rest[0])]
+        if not all(part.column for part in parts):
             return None
-        terms = [self._second(part) for part in parts if part]
+        terms = [self._second(part) for part in parts]
         for pair in _products(self.design):
             for one, other in itertools.permutations(terms):
                 if (one.column, other.column) == pair:
                     levels = ":".join([one.level, other.level])
                     return Label(":".join(pair), levels.strip(":"))
         return None
+
+    def _part(self, text: str) -> Label:
+        """One side of a product."""
+        answered = self._answers.get(plain(text))
+        return Label(*answered) if answered else self._all.whole(text) or self._worded(text)
 
     def _second(self, part: Label) -> Label:
         """A term with its level: the other than the reference where there are but two."""
@@ -158,6 +236,9 @@ class Labels:
 
     def unknown(self, label: str, within: str = "") -> str:
         """What to say of a label that names nothing, below `within` if that names a column."""
+        first, *rest = _TIMES.split(unmarked(label))
+        if len(rest) == 1:
+            return self._unknown_product(label, [first, rest[0]])
         column = self.read(within).column if within and within != label else ""
         levels = {self.design.label(column, level): level for level in self.design.levels(column)}
         near = did_you_mean(label, levels)
@@ -171,6 +252,24 @@ class Labels:
             f"{label!r} is no characteristic or level of the design ({near.rstrip('.')}). "
             f"Say which with --is '{label}=COLUMN:LEVEL', or '{label}=COLUMN'"
         )
+
+    def _unknown_product(self, label: str, parts: Sequence[str]) -> str:
+        strange = [part for part in parts if not self._part(part).column]
+        if strange:
+            return (
+                f"{label!r} is a product, and {strange[0]!r} is no characteristic or level of the "
+                f"design. Say which with --is '{strange[0]}=COLUMN:LEVEL'"
+            )
+        return (
+            f"{label!r} is a product that no model of the design holds. Give the pair to "
+            "`products` of its model"
+        )
+
+
+def factors_in(label: str) -> list[str]:
+    """The two sides of what is worded as a product; none of another label."""
+    parts = _TIMES.split(unmarked(label))
+    return parts if len(parts) == 2 else []
 
 
 def _products(design: Design) -> list[tuple[str, str]]:
@@ -188,12 +287,25 @@ def _wordings(design: Design, names: Sequence[str] = ()) -> Iterator[tuple[str, 
         for level in design.levels(name):
             words = design.label(name, level)
             alone = [words] if level not in ("yes", "no") else []
-            of_name = (f"{label} {words}", f"{label} {level}", f"{name} {level}")
+            short = _less(label)
+            of_name = (
+                f"{label} {words}",
+                f"{label} {level}",
+                f"{name} {level}",
+                f"{short} {words}",
+            )
             for text in (*alone, *of_name):
                 seen.setdefault(plain(text), set()).add((name, level))
     for text, targets in seen.items():
         if len(targets) == 1 and text:
             yield text, next(iter(targets))
+
+
+def _less(label: str) -> str:
+    """A label without a last word that says nothing: "ASA score"."""
+    words = label.split()
+    bare = words[:-1] if len(words) > 1 and words[-1].casefold() in _CLASSES else words
+    return " ".join(bare)
 
 
 def _closed(words: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
@@ -211,7 +323,8 @@ def _said(label: str, words: Sequence[str] = ()) -> frozenset[str]:
 
 
 def unmarked(text: str) -> str:
-    """A text without its footnote marks: "P value*", "S-1†"."""
+    """A text without its footnote marks: "P value*", "S-1†"; the 2 of m² is none."""
+    text = re.sub(r"(?<=m)²", "2", text)
     return _MARKS.sub("", text).strip()
 
 

@@ -1,0 +1,165 @@
+"""A regression table: a covariate or a level a row; ratio, limits, standard error and p."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from crlm.ledger import Design
+from crlm.transcription.cells import REFERENCE, cell
+from crlm.transcription.labels import Label
+from crlm.transcription.table import P_HEAD, Table, comma, holding, last_word
+
+#: A ratio, and its limits.
+_RATIO = ("", "conf_low", "conf_high")
+#: What a column of a regression table holds: statistic, and fields by how many numbers a cell has.
+_HELD: dict[str, tuple[str, dict[int, tuple[str, ...]]]] = {
+    "ratio": ("hazard_ratio", {1: ("",), 3: _RATIO}),
+    "odds": ("odds_ratio", {1: ("",), 3: _RATIO}),
+    "limits": ("hazard_ratio", {2: _RATIO[1:]}),
+    "lower": ("hazard_ratio", {1: ("conf_low",)}),
+    "upper": ("hazard_ratio", {1: ("conf_high",)}),
+    "se": ("se", {1: ("",)}),
+    "z": ("z", {1: ("",)}),
+    "p": ("p", {1: ("",)}),
+}
+#: Words of a header that say so, the first that is there.
+_WORDS = {
+    "odds": {"or", "odds"},
+    "ratio": {"hr", "ratio", "hazard", "hazards", "rr"},
+    "lower": {"lower", "low"},
+    "upper": {"upper", "high"},
+    "limits": {"ci", "limits", "interval", "confidence"},
+    "se": {"se", "error"},
+    "z": {"z", "wald"},
+}
+
+
+class ModelTable(Table):
+    """A regression table of an endpoint, or of a model with a name.
+
+    Parameters
+    ----------
+    design, place, named
+        As of `Table`.
+    endpoint : str
+        An endpoint, or the name of a model, which gives endpoint and patients.
+    """
+
+    def __init__(self, design: Design, place: str, endpoint: str, named: Mapping[str, str]) -> None:
+        spec = design.models.get(endpoint) or {}
+        every = [name for model in design.models.values() for name in model["covariates"]]
+        super().__init__(design, place, spec.get("covariates", every), named)
+        self.spec, self.endpoint = spec, str(spec.get("endpoint") or endpoint)
+
+    def read(self, rows: Sequence[Sequence[str]]) -> None:
+        """A regression table: a covariate a row; ratio with limits, and p, by model."""
+        heads, told = self._heads(rows), self._references(rows)
+        for number, row, found in self.walk(rows, lambda row: any(row[1:])):
+            found = replace(found, level=found.level or self._second(found.column))
+            if any(cell(t).parts and not REFERENCE.match(t.strip()) for t in row[1:]):
+                if self._for_one_unit(row[0], found, f"row {number}"):
+                    self._effect(row, heads, self._against(found, told, f"row {number}"))
+
+    def _for_one_unit(self, label: str, found: Label, where: str) -> bool:
+        """Whether a ratio is for one unit of its column, as the ledger has it; else it is asked."""
+        if found.step:
+            self.ask(
+                where,
+                f"{label!r} is {found.step}, and a ratio of {found.column} is for one unit of "
+                "it. Leave the row out of the table",
+            )
+        return not found.step
+
+    def _heads(self, rows: Sequence[Sequence[str]]) -> list[tuple[str, str]]:
+        """Model and what it holds ("" for nothing that is known) of each column but the first."""
+        heads, model = [], "univariable" if _says(rows[0], "uni") else "multivariable"
+        for at, head in enumerate(rows[0][1:], 1):
+            model = "univariable" if "uni" in head.casefold() else model
+            model = "multivariable" if "multi" in head.casefold() else model
+            holds = _held(head, [row[at] for row in rows[1:]])
+            heads.append((model, holds))
+            if not holds and any(row[at] for row in rows[1:]):
+                self.ask(
+                    f"column {head!r}",
+                    "is neither a ratio (HR, OR), its limits (95% CI, lower, upper), SE, z nor p; "
+                    "name it so, or leave it out of the table",
+                )
+        return heads
+
+    def _references(self, rows: Sequence[Sequence[str]]) -> dict[str, str]:
+        """By covariate: the level whose row says that it is the reference."""
+        found: dict[str, str] = {}
+        within = ""
+        for row in rows[1:]:
+            named = self.labels.read(row[0], within)
+            if not any(row[1:]) or (named.column and not named.level):
+                within = row[0]
+            stated = [text for text in row[1:] if text.strip()]
+            if named.level and stated and REFERENCE.match(stated[0].strip()):
+                if found.get(named.column, named.level) != named.level:
+                    self.ask(row[0], f"{found[named.column]} is marked as the reference too")
+                found[named.column] = named.level
+        return found
+
+    def _against(self, named: Label, told: Mapping[str, str], where: str) -> Label:
+        """A row with the level it is against, where that is not the one that the model has."""
+        levels = self.design.levels(named.column)
+        if named.reference or not named.level or not levels:
+            return named
+        spec = self.spec or self.design.model_of(self.endpoint)
+        usual = str((spec.get("references") or {}).get(named.column, levels[0]))
+        against = told.get(named.column, usual)
+        if against == named.level:
+            others = [level for level in levels if level != named.level]
+            if len(others) > 1:
+                self.ask(
+                    where,
+                    f"{named.level!r} is the reference of {named.column}; write the row as "
+                    f"'{named.level} vs LEVEL', or keep the row that is marked as the reference",
+                )
+            against = others[0]
+        return replace(named, reference="" if against == usual else against)
+
+    def _second(self, column: str) -> str:
+        """The level that a row of a factor without one is about: the other than the reference."""
+        levels = self.design.levels(column)
+        return levels[1] if len(levels) == 2 else ""
+
+    def _effect(self, row: Sequence[str], heads: Sequence[tuple[str, str]], named: Label) -> None:
+        keys = {"endpoint": self.endpoint, "covariate": named.column, "level": named.level}
+        keys |= {"reference": named.reference} if named.reference else {}
+        keys |= {"population": str(self.spec["population"])} if self.spec.get("population") else {}
+        for text, (model, holds) in zip(row[1:], heads, strict=True):
+            found, where = cell(text), f"{self.place}, {row[0]}, {model}"
+            if found.kind == "empty" or REFERENCE.match(text.strip()):
+                continue
+            statistic, forms = _HELD.get(holds, ("", {}))
+            if statistic and len(found.parts) not in forms:
+                self.ask(where, f"{text!r} is not {holding(forms)}{comma(text)}")
+                continue
+            parts = forms.get(len(found.parts), ())
+            for number, part in zip(found.parts, parts, strict=False):
+                self.claim(number, where, **keys, model=model, statistic=statistic, part=part)
+
+
+def _held(head: str, texts: Sequence[str]) -> str:
+    """What a column of a regression table holds, a word of `_HELD`; "" if nobody can tell.
+
+    A header that says nothing of it, as "Univariable", stands above ratios where each cell
+    has a number and two limits.
+    """
+    if P_HEAD.match(last_word(head)):
+        return "p"
+    words = set(re.findall(r"[a-z]+", head.casefold()))
+    found = next((held for held, said in _WORDS.items() if words & said), "")
+    if found == "odds" and words & {"hr", "hazard"}:
+        return "ratio"
+    stated = [cell(text) for text in texts if not REFERENCE.match(text.strip())]
+    stated = [one for one in stated if one.kind != "empty"]
+    return found or ("ratio" if stated and all(len(one.parts) == 3 for one in stated) else "")
+
+
+def _says(heads: Sequence[str], word: str) -> bool:
+    return any(word in head.casefold() for head in heads)

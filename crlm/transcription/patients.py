@@ -1,0 +1,142 @@
+"""Table 1: a characteristic or a level a row, a group a column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from crlm.ledger import Design
+from crlm.transcription import meanings
+from crlm.transcription.cells import Cell, cell
+from crlm.transcription.labels import Label
+from crlm.transcription.table import UNKNOWN, Table
+
+_SPREADS = {"range": ("min", "max"), "iqr": ("q1", "q3")}
+_OF_NUMBERS = ("spread", "mean")
+
+
+class FirstTable(Table):
+    """Table 1 of a paper, with groups in columns or in rows.
+
+    Parameters
+    ----------
+    design, place, named
+        As of `Table`.
+    spread : {"", "range", "iqr"}
+        What two numbers behind a median are, where their row does not say; "": as the design.
+    """
+
+    def __init__(self, design: Design, place: str, spread: str, named: Mapping[str, str]) -> None:
+        super().__init__(design, place, design.table_one["variables"], named)
+        self.by = str(design.table_one["by"])
+        self.ends = _SPREADS.get(spread or str(design.table_one["spread"]), ())
+
+    def read(self, rows: Sequence[Sequence[str]]) -> None:
+        """Claims and questions of the table."""
+        rows = self._upright(rows)
+        columns = {at: self.group(head, self.by) for at, head in enumerate(rows[0]) if at}
+        for at, group in columns.items():
+            if group and group != "p":
+                self.size(rows[0][at], group)
+            elif not group and (rows[0][at] or any(row[at] for row in rows)):
+                self.strange_group(f"column {rows[0][at]!r}", rows[0][at])
+        groups = [at for at, group in columns.items() if group != "p"]
+        for number, row, found in self.walk(rows, lambda row: any(row[at] for at in groups)):
+            found = self._meant(found, row, groups)
+            unit = meanings.other_unit(row[0], self._unit(found.column))
+            if unit:
+                self._other_unit(f"row {number}", row[0], unit, found.column)
+            else:
+                self._characteristic(row, columns, found)
+
+    def _upright(self, rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
+        """The table with its groups in columns: turned where they are the rows."""
+        heads = [head for head in rows[0][1:] if self.group(head, self.by) not in ("", "p")]
+        names = [row[0] for row in rows[1:] if self.group(row[0], self.by) not in ("", "p")]
+        own = any(head and self.labels.read(head).column == self.by for head in rows[0][1:])
+        if heads or own or len(names) < 2:
+            return rows
+        return [list(row) for row in zip(*rows, strict=True)]
+
+    def _other_unit(self, where: str, label: str, unit: str, column: str) -> None:
+        self.ask(
+            where,
+            f"{label!r} is in {unit}, and the design has {column} in {self._unit(column)}. Give "
+            "the column the unit of print, or write the numbers in the unit of the column",
+        )
+
+    def _meant(self, found: Label, row: Sequence[str], groups: Sequence[int]) -> Label:
+        """A label by what its row holds: the number that a factor is made of, or the level yes."""
+        kinds = {cell(row[at]).kind for at in groups} - {"empty"}
+        factor = self.design.factors.get(found.column)
+        if factor and not found.level and kinds & {*_OF_NUMBERS, "single"}:
+            found = replace(found, column=str(factor["source"]))
+        levels = self.design.levels(found.column)
+        counts = kinds and not kinds & set(_OF_NUMBERS) and found.notes != UNKNOWN
+        if sorted(levels) == ["no", "yes"] and not found.level and counts:
+            return replace(found, level="yes")
+        return found
+
+    def _unit(self, column: str) -> str:
+        return str((self.design.columns.get(column) or {}).get("unit", ""))
+
+    def _characteristic(self, row: Sequence[str], columns: Mapping[int, str], named: Label) -> None:
+        for at, group in columns.items():
+            where = f"{self.place}, {row[0]}, {group}"
+            found = cell(row[at])
+            keys = {"group": group, "covariate": named.column, "level": named.level}
+            if not group or found.kind == "empty":
+                continue
+            if group == "p":
+                keys = {"group": self.by, "covariate": named.column}
+                self.p_value(found, row[at], where, keys)
+            elif named.notes == UNKNOWN:
+                self._unknown(found, row[at], where, keys)
+            else:
+                self._stated(_as_said(found, named), where, keys, named)
+
+    def _unknown(self, found: Cell, text: str, where: str, keys: dict[str, str]) -> None:
+        """Patients whose value is not known, and their share of all."""
+        if found.kind not in ("single", "count"):
+            self.ask(where, f"{text!r} is no number of patients")
+            return
+        names = (("missing", "patients"), ("percent_missing", "%"))
+        for number, (statistic, unit) in zip(found.parts, names, strict=False):
+            self.claim(number, where, **keys, statistic=statistic, unit=unit)
+
+    def _stated(self, found: Cell, where: str, keys: dict[str, str], named: Label) -> None:
+        ends, unit = self._ends(named.notes), self._unit(named.column)
+        if found.kind == "spread" and not ends:
+            self.ask(where, "says not what stands beside the median; say --spread range or iqr")
+            return
+        names = {
+            "count": (("n", "patients"), ("percent", "%")),
+            "spread": (("median", unit), *((end, unit) for end in ends)),
+            "mean": (("mean", unit), ("sd", unit)),
+            "single": (("n", "patients") if keys["level"] else ("median", unit),),
+            "percent": (("percent", "%"),),
+        }.get(found.kind)
+        if names is None or self._unfit(found, keys):
+            self.ask(where, "says neither n (%) of a level, nor median with range, nor mean ± SD")
+            return
+        for number, (statistic, its) in zip(found.parts, names, strict=True):
+            self.claim(number, where, **keys, statistic=statistic, unit=its)
+
+    def _unfit(self, found: Cell, keys: Mapping[str, str]) -> bool:
+        """Whether a cell states what its label cannot have: a median of a level, n of a number."""
+        if keys["level"]:
+            share = found.kind == "single" and found.parts[0].decimals > 0
+            return share or found.kind in _OF_NUMBERS
+        of_levels = bool(self.design.levels(keys["covariate"]))
+        return of_levels or found.kind in ("count", "percent")
+
+    def _ends(self, notes: frozenset[str]) -> tuple[str, ...]:
+        ends = _SPREADS["iqr"] if notes & {"iqr", "interquartile"} else self.ends
+        return _SPREADS["range"] if "range" in notes and "interquartile" not in notes else ends
+
+
+def _as_said(found: Cell, named: Label) -> Cell:
+    """Two numbers without a sign between them are mean and SD where the row says so: "61 (9)"."""
+    two = found.kind in ("count", "unclear") and len(found.parts) == 2
+    said = "mean" in named.notes or "sd" in named.notes
+    return replace(found, kind="mean") if two and said and not named.level else found

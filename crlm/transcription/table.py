@@ -1,0 +1,209 @@
+"""One table on its way to claims: what a claim is, what is asked, which group a header names."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from crlm.ledger import CLAIM_COLUMNS, Design
+from crlm.transcription import meanings
+from crlm.transcription.cells import Cell, Printed, printed
+from crlm.transcription.labels import Label, Labels, plain, unmarked
+
+#: What a row that counts the patients of unknown value says of itself.
+UNKNOWN = frozenset({"unknown"})
+P_HEAD = re.compile(r"^p([ -]?values?)?\.?$", re.IGNORECASE)
+_WHOLE = ("all", "total", "overall", "all patients", "entire cohort", "whole cohort")
+SIZE = re.compile(r"\bn\s*=\s*([\d,]+)", re.IGNORECASE)
+#: What a number of a kind cannot be outside of.
+_POSSIBLE = {
+    "p": (0.0, 1.0),
+    "percent": (0.0, 100.0),
+    "survival_rate": (0.0, 100.0),
+    "hazard_ratio": (0.0, math.inf),
+    "odds_ratio": (0.0, math.inf),
+}
+
+
+@dataclass
+class Transcript:
+    """What a table gave.
+
+    Attributes
+    ----------
+    claims : list of dict
+        Rows of `published.csv`.
+    questions : list of str
+        What the table does not settle, each with its row or column.
+    left_out : list of str
+        Cells with a word in the place of a number, "NS" or "NR": no claim is made of them.
+    taken : list of str
+        Labels that the design words otherwise, each with what the field's words make of it.
+    """
+
+    claims: list[dict[str, str]] = field(default_factory=list)
+    questions: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    taken: list[str] = field(default_factory=list)
+
+
+class Table:
+    """What the layouts share.
+
+    Parameters
+    ----------
+    design : Design
+    place : str
+    asked : sequence of str
+        Columns that the table is about: their labels go first.
+    named : mapping of str to str
+        Answers to questions.
+    """
+
+    def __init__(
+        self, design: Design, place: str, asked: Iterable[str], named: Mapping[str, str]
+    ) -> None:
+        self.design, self.place, self.made = design, place, Transcript()
+        self.labels = Labels(design, list(asked), named)
+
+    # ---- what a claim is ------------------------------------------------------------
+
+    def claim(self, number: Printed, locator: str, **keys: Any) -> None:
+        """One printed number with its keys; what it cannot be, or an id that is taken, is asked."""
+        if math.isnan(number.value):
+            self.made.left_out.append(f"{locator}: {number.text!r} is no number.")
+            return
+        low, high = _POSSIBLE.get(keys["statistic"], (-math.inf, math.inf))
+        if not low <= number.value <= high:
+            what = f"{number.text!r} is no {keys['statistic'].replace('_', ' ')}"
+            self.ask(locator, f"{what}; correct the cell, or leave it out and write it by hand")
+            return
+        self._put(number, locator, keys)
+
+    def _put(self, number: Printed, locator: str, keys: dict[str, Any]) -> None:
+        names = ("group", "covariate", "level", "model", "endpoint")
+        words = [keys.get(name, "") for name in names if keys.get(name, "") not in ("", "all")]
+        words += [keys["population"]] if keys.get("population", "all") != "all" else []
+        time = keys.get("time", "")
+        words += [keys["statistic"], f"{time:g}" if time != "" else "", keys.get("part", "")]
+        made = "-".join([self.place, *filter(None, words)]).casefold()
+        made = re.sub(r"[^a-z0-9]+", "-", made).strip("-")
+        whole = dict.fromkeys(
+            (name for name in CLAIM_COLUMNS if name not in ("name", "reference")), ""
+        )
+        whole |= {"id": made, "place": self.place, "locator": locator, "kind": "number"}
+        whole |= {"printed": number.text, "operator": number.operator, "value": f"{number.value:g}"}
+        whole |= {"decimals": str(number.decimals), "field": keys.pop("part", "") or "estimate"}
+        whole |= {"population": "all", "group": "all"}
+        whole |= {
+            name: f"{value:g}" if name == "time" and value != "" else str(value)
+            for name, value in keys.items()
+        }
+        same = [other for other in self.made.claims if other["id"] == whole["id"]]
+        if not same:
+            self.made.claims.append(whole)
+        elif same[0]["printed"] != whole["printed"]:
+            told = f"{made} comes twice, as {same[0]['printed']} and as {whole['printed']}"
+            self.ask(locator, f"{told}; rename one of the two rows")
+
+    def ask(self, where: str, what: str) -> None:
+        """Something that the table does not settle."""
+        self.made.questions.append(f"{where}: {what}.")
+
+    def walk(
+        self, rows: Sequence[Sequence[str]], filled: Callable[[Sequence[str]], bool]
+    ) -> Iterator[tuple[int, Sequence[str], Label]]:
+        """The rows that name something, each with its number and what its label names.
+
+        A row below a heading is a level of it. Where the heading names nothing, it is asked
+        about once, with the first row below that names nothing by itself.
+
+        Parameters
+        ----------
+        rows : sequence of sequence of str
+            The first is the header.
+        filled : callable
+            Whether a row has numbers of its own, not a p value alone.
+        """
+        within, known, asked = "", True, False
+        for number, row in enumerate(rows[1:], 2):
+            found = self.labels.read(row[0], within)
+            unknown = meanings.is_unknown(row[0]) and within
+            other = not found.level or found.column != self.labels.read(within).column
+            heading = not filled(row) and other and not unknown
+            if heading or (found.column and not found.level):
+                within, known, asked = row[0], bool(found.column), False
+            if heading:
+                found = replace(found, level="")
+            if unknown and known:
+                yield number, row, Label(self.labels.read(within).column, "", notes=UNKNOWN)
+            elif found.column:
+                yield number, row, found
+            elif any(row[1:]) and (heading or known):
+                self.ask(f"row {number}", self.labels.unknown(row[0], within))
+                asked = True
+            elif any(row[1:]) and not asked:
+                self.ask(f"row {number}", self._below_nothing(row[0], within))
+                asked = True
+
+    def _below_nothing(self, label: str, within: str) -> str:
+        told = self.labels.unknown(within).partition(". Say which")[0]
+        return (
+            f"{label!r} stands below {told}. Say which with --is '{within}=COLUMN', "
+            f"or, if that is no heading, --is '{label}=COLUMN:LEVEL'"
+        )
+
+    def group(self, head: str, by: str) -> str:
+        """The group that a header names: "hai=yes", "all", "p"; "" for none."""
+        bare = re.sub(r"[\[(,;:]?\s*n\s*=.*$", "", head, flags=re.IGNORECASE).strip(" ,:")
+        bare = unmarked(bare)
+        if P_HEAD.match(plain(bare)) or self.labels.read(bare).column == "p":
+            return "p"
+        if plain(bare) in _WHOLE:
+            return "all"
+        found = self.labels.read(bare, by)
+        if found.column == by and found.level:
+            return f"{by}={found.level}"
+        return ""
+
+    def strange_group(self, where: str, head: str) -> None:
+        """Ask for a header that names no group."""
+        bare = unmarked(re.sub(r"[\[(]?\s*n\s*=.*$", "", head, flags=re.IGNORECASE)).strip(" ,:")
+        answer = f"{self.labels.unknown(bare)}, or '{bare}=p' for a column of p values"
+        self.ask(where, answer)
+
+    def p_value(self, found: Cell, text: str, where: str, keys: dict[str, str]) -> None:
+        """The p value of a cell."""
+        if found.kind != "single":
+            self.ask(where, f"{text!r} is not one p value{comma(text)}")
+            return
+        self.claim(found.parts[0], where, **keys, statistic="p")
+
+    def size(self, head: str, group: str) -> None:
+        """The size that stands in a group's header: "HAI (n = 366)"."""
+        for number in map(printed, SIZE.findall(head)[:1]):
+            keys = {"group": group, "statistic": "n", "unit": "patients"}
+            self.claim(number, f"{self.place}, header, {head}", **keys)
+
+
+def holding(forms: Iterable[int]) -> str:
+    """What a cell may have, by how many numbers it has."""
+    said = {1: "one number", 2: "two limits", 3: "a number with its two limits"}
+    return " or ".join(said[many] for many in sorted(set(forms)))
+
+
+def comma(text: str) -> str:
+    """The remedy where a comma stands for the decimal point."""
+    found = re.search(r"\d,\d{1,2}(?!\d)", text)
+    return "; write decimals with a point" if found else ""
+
+
+def last_word(head: str) -> str:
+    """The last word of a header, but for "value" and what stands in brackets."""
+    words = re.sub(r"[\[(].*?[\])]", " ", unmarked(head)).split()
+    if words and words[-1].casefold() in ("value", "values"):
+        words = words[:-1]
+    return words[-1] if words else ""
