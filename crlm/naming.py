@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from crlm.ledger import COMPUTED, STATISTICS, Design
+from crlm.ledger import COMPUTED, STATISTICS, Design, small
 
 _ENDPOINTS = {
     "OS_after_recurrence": "OS after the first recurrence",
@@ -493,11 +493,6 @@ def _unlike(text: str, other: str) -> str:
     """A label without the first word that it shares with another: "wild type"."""
     first, _, rest = text.partition(" ")
     return rest if rest and other.startswith(first + " ") else text
-
-
-def small(text: str) -> str:
-    """A label as it stands within a sentence; abbreviations keep their capitals."""
-    return text[0].lower() + text[1:] if re.match(r"[A-Z][a-z]", text) else text
 
 
 def _capital(text: str) -> str:

@@ -344,3 +344,9 @@ def test_a_place_is_named_as_the_file_has_it():
     assert typed.place_of(text, ("d", 0, "e")) == "[[d]] 1, e"
     assert typed.place_of(text, ("f",)) == "f"
     assert typed.place_of(text, ("a", "b")) == "[a.b]"
+
+
+def test_a_level_behind_its_characteristic_has_no_capital():
+    design = ledger.load_design("mskcc_hai")
+    assert design.group_label("margin=positive") == "Resection margin: positive"
+    assert design.group_label("kras=mutant,sex=female") == "KRAS mutant, Sex: female"

@@ -1,5 +1,6 @@
 """How numbers, tables, sentences and figures look, and that each says what its rows say."""
 
+import itertools
 import math
 import re
 
@@ -114,6 +115,21 @@ def test_a_ratio_reads_the_same_everywhere():
     assert text in figures.forest(ratios, DESIGN, title="t").alt
     read = readings.effects(rows, DESIGN, readings.Print(ledger.load_claims("ncch_scp")))
     assert "HR 2.35, 95 % CI 1.01–5.13" in read
+
+
+def test_labels_of_two_lines_stand_apart_and_are_parted_between_words(monkeypatch):
+    monkeypatch.setattr("crlm.report.figures.forests.Picture", lambda figure, *_: figure)
+    base = {"endpoint": "OS", "model": "multivariable", "statistic": "hazard_ratio"}
+    base |= {"estimate": 2.0, "conf_low": 1.0, "conf_high": 4.0}
+    long = [("nodal_status", "positive"), ("timing", "synchronous"), ("postop_chemo", "yes")] * 5
+    ratios = ledger.rows([base | {"covariate": name, "level": level} for name, level in long])
+    drawn = figures.forest.__wrapped__(ratios, DESIGN, title="t")
+    drawn.canvas.draw()
+    labels = drawn.axes[0].get_yticklabels()
+    assert "Nodal status of the primary:\nnode-positive" in [one.get_text() for one in labels]
+    boxes = [one.get_window_extent() for one in labels]
+    gaps = [upper.y0 - lower.y1 for upper, lower in itertools.pairwise(boxes)]
+    assert min(gaps) > boxes[0].height / 10
 
 
 # ---- tables -----------------------------------------------------------------

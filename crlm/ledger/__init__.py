@@ -26,7 +26,7 @@ from crlm.ledger.claims import (
     load_claims,
     outside_models,
 )
-from crlm.ledger.design import Design, data_folder, load_design, studies
+from crlm.ledger.design import Design, data_folder, load_design, small, studies
 from crlm.ledger.errors import (
     CohortError,
     CrlmError,
@@ -86,6 +86,7 @@ __all__ = [
     "round_half_up",
     "row_name",
     "rows",
+    "small",
     "studies",
     "unknown_place",
 ]

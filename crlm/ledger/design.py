@@ -149,7 +149,12 @@ class Design:
             return self.label(name)
         text = self.label(name, level)
         alone = self.spec(name).get("role") == "exposure"
-        return text if alone else f"{self.label(name)}: {text}"
+        return text if alone else f"{self.label(name)}: {small(text)}"
+
+
+def small(text: str) -> str:
+    """A label as it stands within a sentence; abbreviations keep their capitals."""
+    return text[0].lower() + text[1:] if re.match(r"[A-Z][a-z]", text) else text
 
 
 def data_folder() -> Path:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from crlm import baseline, cohort, endpoints, regression, survival
 from crlm.ledger import rows as result_rows
-from crlm.naming import small
+from crlm.ledger import small
 from crlm.numbers import counted
 from crlm.paper.base import Base, Section, joined, nothing
 from crlm.report import figures, html, readings, tables

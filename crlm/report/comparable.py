@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from crlm.ledger import Design
-from crlm.naming import describe, method_words, model_words, small, statistic_words, told_apart
+from crlm.ledger import Design, small
+from crlm.naming import describe, method_words, model_words, statistic_words, told_apart
 from crlm.numbers import NOTHING, counted, interval, number, p_text
 from crlm.report.cells import shown
 from crlm.report.figures.comparable import characteristic

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from crlm.ledger import Design
-from crlm.naming import method_words, small
+from crlm.ledger import Design, small
+from crlm.naming import method_words
 from crlm.numbers import NOTHING, number, p_text
 from crlm.report.cells import shown
 from crlm.report.html import Footnotes, Html, table

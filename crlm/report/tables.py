@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from crlm.ledger import Design
-from crlm.naming import method_words, small, told_apart
+from crlm.ledger import Design, small
+from crlm.naming import method_words, told_apart
 from crlm.numbers import NOTHING, bound, interval, number, p_text, short, span
 from crlm.report.html import Footnotes, Html, table
 

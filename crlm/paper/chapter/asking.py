@@ -9,8 +9,7 @@ from typing import Any
 import pandas as pd
 
 from crlm import ledger
-from crlm.ledger import FLAGS, ParameterError
-from crlm.naming import small
+from crlm.ledger import FLAGS, ParameterError, small
 from crlm.paper.base import Base
 from crlm.report import html
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from crlm import causal
-from crlm.naming import small
+from crlm.ledger import small
 from crlm.paper.base import Section, nothing
 from crlm.paper.chapter.comparable import Comparable
 from crlm.report import comparable as tables

@@ -9,7 +9,7 @@ import pandas as pd
 
 from crlm import causal, lent, multistate, survival
 from crlm.ledger import rows as result_rows
-from crlm.naming import small
+from crlm.ledger import small
 from crlm.paper.base import Section, joined, nothing
 from crlm.paper.chapter.asking import ENDS
 from crlm.paper.chapter.balance import Balance

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from crlm import endpoints, lent, specification, survival
-from crlm.naming import model_words, small
+from crlm.ledger import small
+from crlm.naming import model_words
 from crlm.paper.base import Section, joined, nothing
 from crlm.paper.chapter.causes import Causes
 from crlm.refusals import choice

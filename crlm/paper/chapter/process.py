@@ -8,9 +8,8 @@ from typing import Any
 import pandas as pd
 
 from crlm import causal, endpoints, multistate, regression, survival
-from crlm.ledger import CohortError
+from crlm.ledger import CohortError, small
 from crlm.ledger import rows as result_rows
-from crlm.naming import small
 from crlm.paper.base import Section, nothing
 from crlm.paper.chapter.asking import ENDS
 from crlm.paper.chapter.causes import Causes

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from crlm import causal, survival
-from crlm.ledger import CohortError
+from crlm.ledger import CohortError, small
 from crlm.ledger import rows as result_rows
-from crlm.naming import small
 from crlm.numbers import counted
 from crlm.paper.base import Section, nothing
 from crlm.paper.chapter.comparable import Comparable

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from crlm import endpoints, regression, survival
-from crlm.naming import small
+from crlm.ledger import small
 from crlm.paper.base import Section, joined, nothing
 from crlm.paper.chapter.asking import Asking
 from crlm.report import figures, html, states, tables

@@ -8,9 +8,8 @@ from typing import Any
 import pandas as pd
 
 from crlm import causal, cohort, endpoints, survival
-from crlm.ledger import CohortError, ParameterError, did_you_mean
+from crlm.ledger import CohortError, ParameterError, did_you_mean, small
 from crlm.ledger import rows as result_rows
-from crlm.naming import small
 from crlm.numbers import number, ratio
 from crlm.paper.base import Section
 from crlm.paper.chapter.comparable import Comparable, Term

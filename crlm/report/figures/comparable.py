@@ -11,8 +11,7 @@ import pandas as pd
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from crlm import lent
-from crlm.ledger import Design
-from crlm.naming import small
+from crlm.ledger import Design, small
 from crlm.numbers import number
 from crlm.report.figures.picture import (
     CURVES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -57,8 +58,10 @@ def forest(
     labels = [label for label, shown in zip(told, known, strict=True) if shown]
     rows = rows[known]
     low, high = _limits(rows)
+    tall = ["\n" in wrapped(label) for label in labels]
+    pitch = 0.42 if any(map(all, itertools.pairwise(tall))) else 0.3
     with matplotlib.rc_context(STYLE):
-        figure, frame = sheet(1.1 + 0.3 * max(len(rows), 1), FOREST)
+        figure, frame = sheet(1.1 + pitch * max(len(rows), 1), FOREST)
         axis = figure.subplots()
         figure.subplots_adjust(**frame)
         for y, row in enumerate(rows.to_dict("records")):

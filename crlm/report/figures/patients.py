@@ -13,8 +13,7 @@ import pandas as pd
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from crlm import lent
-from crlm.ledger import Design
-from crlm.naming import small
+from crlm.ledger import Design, small
 from crlm.numbers import number, short
 from crlm.report.figures.picture import (
     CURVES,

@@ -126,6 +126,6 @@ def colours(n: int) -> list[str]:
 
 
 def wrapped(text: str, width: int = 34) -> str:
-    """A label in at most two lines."""
-    lines = textwrap.wrap(text, width, max_lines=2, placeholder="…")
+    """A label in at most two lines, parted between words: "node-positive" stays whole."""
+    lines = textwrap.wrap(text, width, max_lines=2, placeholder="…", break_on_hyphens=False)
     return "\n".join(lines)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from crlm.ledger import Design
-from crlm.naming import describe, small
+from crlm.ledger import Design, small
+from crlm.naming import describe
 
 _NUMBERS = r"(\d[\d,]*) of (\d[\d,]*) patients"
 

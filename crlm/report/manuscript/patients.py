@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from crlm.naming import small
+from crlm.ledger import small
 from crlm.numbers import Shown, counted, number
 from crlm.report.manuscript.done import Done, listed
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from crlm.ledger import Design
-from crlm.naming import model_words, small
+from crlm.ledger import Design, small
+from crlm.naming import model_words
 from crlm.numbers import counted, interval, limits, number, p_phrase, ratio
 from crlm.report.figures.comparable import characteristic
 from crlm.report.readings.models import ratio_text

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from crlm.ledger import Design
-from crlm.naming import small
+from crlm.ledger import Design, small
 from crlm.numbers import estimate, interval, limits, p_phrase
 from crlm.report.readings.printed import Print
 from crlm.report.readings.wording import (

@@ -6,8 +6,7 @@ import math
 
 import pandas as pd
 
-from crlm.ledger import Design
-from crlm.naming import small
+from crlm.ledger import Design, small
 from crlm.numbers import counted, interval, limits, number, p_phrase, short
 from crlm.report.readings.models import ratio_text
 from crlm.report.readings.wording import Row, capital, more, records_of, sentence
