@@ -56,6 +56,7 @@ CHAPTER = {
     "prior_sd",
     "visit_months",
     "chapter_samples",
+    "chapter_patients",
     "controlled_unresectable",
 }
 

@@ -155,12 +155,13 @@ class Base:
     def stands_on(self) -> list[object]:
         """Everything but its arguments that an analysis takes from the paper, for `lent.pure`."""
         given = (self.table, self.history, *self.frames.values())
-        before, _ = getattr(self, "_told", ((), None))
-        if list(map(id, before)) != list(map(id, given)):
+        known = vars(self).setdefault("_told", {})
+        key = tuple(map(id, given))
+        if key not in known:
             told = lent.digest([given, list(self.frames)])
-            # What cannot be told is no ground to lend on.
-            self._told = given, told or object()
-        return [self._told[1], self.design, self.ties, self.curve_rules, self.release.k]
+            # What cannot be told is no ground to lend on. What is kept keeps its id.
+            known[key] = told or object(), given
+        return [known[key][0], self.design, self.ties, self.curve_rules, self.release.k]
 
     def _frames(self) -> dict[str, pd.DataFrame]:
         if not self.frames:

@@ -10,7 +10,8 @@ from crlm import regression, second_opinion, survival
 from crlm.ledger import rows as result_rows
 from crlm.ledger import small
 from crlm.numbers import counted
-from crlm.paper.base import Base, Section, joined, nothing
+from crlm.paper.base import Section, joined, nothing
+from crlm.paper.chapter.sampling import Sampling, of_sample
 from crlm.report import figures, html, readings, tables
 
 _SCORES = {
@@ -22,9 +23,10 @@ _SCORES = {
 }
 
 
-class Robustness(Base):
+class Robustness(Sampling):
     """Analyses that ask how far the answers depend on choices; all of them are result rows."""
 
+    @of_sample
     def interaction(self, endpoint_names: Sequence[str], effect: str, modifier: str) -> Section:
         """Does one effect depend on another: the ratio of the two hazard ratios, with limits."""
         label = small(self.design.label(modifier))
@@ -44,13 +46,14 @@ class Robustness(Base):
         told = readings.interaction(rows, self.design)
         return self.beside_siblings(self.section(rows, [html.fold(title, table)], told))
 
+    @of_sample
     def proportional_hazards(self) -> Section:
         """The test of Grambsch and Therneau for each multivariable Cox model of the paper."""
         parts = []
         for name, model in self.models.items():
-            names = tables.model_covariates(model)
+            _, population, frame = self.modelled(name)
+            names = self.usable(frame, tables.model_covariates(model))
             if names:
-                _, population, frame = self.modelled(name)
                 own = {"population": population, "strata": self.selections[name].strata}
                 parts.append(regression.ph_test(frame, names, ties=self.ties, **own))
         if not parts:
@@ -65,6 +68,7 @@ class Robustness(Base):
         folded = html.fold(f"Tests of proportional hazards: {_count(rows)}", table)
         return self.section(rows, [folded], readings.proportional(rows, self.design))
 
+    @of_sample
     def other_models(self, endpoint_names: Sequence[str], of: Sequence[str]) -> Section:
         """The printed model with either tie rule, all factors unscreened, and Firth's penalty.
 
@@ -109,6 +113,7 @@ class Robustness(Base):
         folded = html.fold(f"{caption}: {counted(many, 'ratio')}", table)
         return self.section(rows, [folded], readings.span_of_models(shown, self.design))
 
+    @of_sample
     def second_opinion(self) -> Section:
         """The main curves and Cox models once more, by lifelines and statsmodels.
 
@@ -118,11 +123,11 @@ class Robustness(Base):
             why = "It sets every number beside another program's, to the eighth digit."
             html.show(html.skipped("a second opinion", why))
             return nothing()
-        exposure, found = self.design.exposure, self.results
+        exposure = self.design.exposure
         parts = []
         for endpoint in self.design.main:
             if not self.lacking(endpoint, exposure):
-                rows = _curve_rows(found, endpoint, exposure)
+                rows = self._curve_rows(endpoint, exposure)
                 found_there = second_opinion.curves(self.frames[endpoint], exposure, rows)
                 parts += [found_there] if len(found_there) else []
         for name, model in self.models.items():
@@ -131,6 +136,9 @@ class Robustness(Base):
             plain = not (self.selections[name].strata or self.selections[name].products)
             if names and plain and rows["method"].str.contains("Wald").any():
                 frame = self.modelled(name).frame
+                if self.at_work:
+                    names = self.usable(frame, names)
+                    rows = regression.cox(frame, names, ties=self.ties)
                 parts.append(second_opinion.models(frame, names, rows, ties=self.ties))
         if not parts:
             html.show(html.skipped("a second opinion", "There is no curve and no model."))
@@ -141,9 +149,19 @@ class Robustness(Base):
         late = any("entry" in self.frames.get(name, ()) for name in self.design.main)
         rule = self.curve_rules["median_rule"]
         lacks = second_opinion.left_out(ties=self.ties, median_rule=rule, late=late)
+        lacks += [f"Both are of {self.at_work.words}."] if self.at_work else []
         reading = readings.second_opinion(every, self.design, lacks)
         return self.section(result_rows([]), [folded], reading)
 
+    def _curve_rows(self, endpoint: str, by: str) -> pd.DataFrame:
+        """Rows of the report's curves by a column; those of the sample where one is at work."""
+        rows = _curve_rows(self.results, endpoint, by)
+        if not self.at_work:
+            return rows
+        months = sorted(rows.loc[rows["statistic"] == "survival_rate", "time"].unique())
+        return survival.summary(self.frames[endpoint], by, times=months, **self.curve_rules)
+
+    @of_sample
     def stability(self, *, samples: int, seed: int, of: str) -> Section:
         """How often the rule of each regression table chooses each factor in other samples.
 
@@ -174,6 +192,7 @@ class Robustness(Base):
             return nothing()
         return self.section(joined(*parts), pieces, texts)
 
+    @of_sample
     def landmark(self, endpoint_names: Sequence[str], of: str, *, month: float) -> Section:
         """The hazard ratio among those event-free and followed at a month, from there on."""
         parts = []
@@ -198,6 +217,7 @@ class Robustness(Base):
         ]
         return self.section(rows, [html.fold(caption, table)], texts)
 
+    @of_sample
     def scores(self, endpoint: str, names: Sequence[str]) -> Section:
         """How well published scores rank the patients: Harrell's C, one half is chance."""
         if not self.can("clinical scores", endpoint):

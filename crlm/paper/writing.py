@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from crlm import home
 from crlm.ledger import rows as result_rows
-from crlm.paper.base import Base, Section
+from crlm.paper.base import Section
+from crlm.paper.chapter.sampling import Sampling
 from crlm.report import manuscript
 
 
-class Writing(Base):
+class Writing(Sampling):
     """Methods, citations and checklists, made from everything that stands above."""
 
     def for_the_manuscript(self) -> Section:
@@ -24,6 +25,7 @@ class Writing(Base):
             cohort=self.source["title"],
             chosen=self.chosen,
             rules=rules,
+            sample=self.sample.words if self.sample else "",
         )
         places = manuscript.Places(home.path("notebooks") / f"{self.study}.ipynb")
         shown, told = manuscript.pieces(done, self.source, places)

@@ -181,6 +181,7 @@ def declare(
     printed: Sequence[str] | None = None,
     most: int = 1000,
     most_patients: int = 3000,
+    drawn_from: int = 0,
     seed: int = 1,
     cause: str = "",
     start: str = "",
@@ -219,6 +220,8 @@ def declare(
         Specifications at most; all different ones if there are fewer.
     most_patients : int
         Of a larger table a random sample of this size is analysed, and `note` says so.
+    drawn_from : int
+        Patients of whom those of the frames are a random sample themselves; 0: they are all.
     seed : int
     cause : str
         For the forms of competing events: which level of the frames' column `cause` is meant.
@@ -246,7 +249,7 @@ def declare(
     rng = np.random.default_rng(seed)
     pool = tuple(name for name in dict.fromkeys(adjusters) if name != exposure)
     frames = _ordered(frames, [exposure, *pool], exclusions, design)
-    frames, note = _sampled(_different(frames), most_patients, rng)
+    frames, note = _sampled(_different(frames), most_patients, drawn_from, rng)
     first = next(iter(frames.values()))
     known = first[exposure].dropna()
     level, exposures = exposed(known)
@@ -353,13 +356,16 @@ def _different(frames: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
 
 
 def _sampled(
-    frames: Mapping[str, pd.DataFrame], most: int, rng: np.random.Generator
+    frames: Mapping[str, pd.DataFrame], most: int, drawn_from: int, rng: np.random.Generator
 ) -> tuple[dict[str, pd.DataFrame], str]:
     everybody = next(iter(frames.values())).index
+    n = min(len(everybody), most)
+    whole = drawn_from or len(everybody)
+    # A random part of a random sample is one of the whole.
+    note = f"on a random {n:,} of the {whole:,} patients" if n < whole else ""
     if len(everybody) <= most:
-        return dict(frames), ""
+        return dict(frames), note
     chosen = everybody[rng.choice(len(everybody), most, replace=False)]
-    note = f"on a random {most:,} of the {len(everybody):,} patients"
     return {name: frame[frame.index.isin(chosen)] for name, frame in frames.items()}, note
 
 

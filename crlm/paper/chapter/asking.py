@@ -10,7 +10,7 @@ import pandas as pd
 
 from crlm import ledger
 from crlm.ledger import FLAGS, ParameterError, small
-from crlm.paper.base import Base
+from crlm.paper.chapter.sampling import MOST, Sampling
 from crlm.report import html
 
 _WEEK_DAYS = 7.0
@@ -57,6 +57,8 @@ class Rules:
         Operations from this year on as a restriction; 0: none.
     weight_cap : float
         Quantile at which weights are capped; 1: none.
+    most_patients : int
+        Of a larger cohort a random sample of so many is analysed; 0: all of any.
     prior_sd : float
         Prior of the logarithm of the ratio of two hazard ratios.
     visit_months : float
@@ -76,12 +78,13 @@ class Rules:
     assumed_start: float = 1.5
     era_from: int = 0
     weight_cap: float = 0.99
+    most_patients: int = MOST
     prior_sd: float = 0.35
     visit_months: float = 0.0
     controlled_unresectable: str = "continue"
 
 
-class Asking(Base):
+class Asking(Sampling):
     """Entries of the chapter ask first whether the cohort can answer."""
 
     chapter_rules: Rules = Rules()
@@ -106,6 +109,7 @@ class Asking(Base):
         days = self.design.conventions["days_per_month"]
         grace = grace_weeks * _WEEK_DAYS / days
         self.chapter_rules = Rules(horizons=tuple(sorted(asked)), grace=grace, **rules)
+        self.draws = self.chapter_rules.most_patients, self.chapter_rules.seed
         return self.chapter_rules
 
     def asked(

@@ -10,6 +10,7 @@ from crlm import causal, lent
 from crlm.ledger import small
 from crlm.paper.base import Section, nothing
 from crlm.paper.chapter.comparable import Comparable
+from crlm.paper.chapter.sampling import of_sample
 from crlm.report import comparable as tables
 from crlm.report import figures, html
 from crlm.report.readings import comparable as words
@@ -32,6 +33,7 @@ _MARKER = (
 class Balance(Comparable):
     """Balance of the sides, and effects among patients whom either could have been given."""
 
+    @of_sample
     def balance(self, exposure: str, *, by: str = "") -> Section:
         """How unlike the sides are before and under weights, and how far they overlap.
 
@@ -114,6 +116,7 @@ class Balance(Comparable):
         mean = mean.sort_values("group", key=lambda g: g.map(levels.index), kind="stable")
         return figures.propensity_overlap(mean, self.design, title="Who was treated, by propensity")
 
+    @of_sample
     def weighted(self, endpoint: str, exposure: str, *, at: Sequence[float] = ()) -> Section:
         """Survival, months and ratios among patients for whom both sides were options.
 

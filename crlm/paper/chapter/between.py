@@ -10,6 +10,7 @@ from crlm import causal
 from crlm.ledger import small
 from crlm.paper.base import Section, nothing
 from crlm.paper.chapter.comparable import Comparable
+from crlm.paper.chapter.sampling import of_sample
 from crlm.report import comparable as tables
 from crlm.report import html
 from crlm.report.readings import comparable as words
@@ -24,6 +25,7 @@ _UNPROVEN = (
 class Between(Comparable):
     """One effect within the levels of another column, and between them."""
 
+    @of_sample
     def modification(self, endpoint_names: Sequence[str], exposure: str, modifier: str) -> Section:
         """The effect within each level of a modifier, and the contrast of the effects.
 

@@ -13,6 +13,7 @@ from crlm.ledger import small
 from crlm.paper.base import Section, joined, nothing
 from crlm.paper.chapter.asking import ENDS
 from crlm.paper.chapter.balance import Balance
+from crlm.paper.chapter.sampling import of_sample
 from crlm.report import figures, html, states
 from crlm.report.readings import states as readings
 from crlm.report.readings.flags import diagnosis
@@ -37,6 +38,7 @@ _NOT = {
 class Causes(Balance):
     """Competing risks of the first event."""
 
+    @of_sample
     def competing_risks(
         self, endpoint: str, by: str, *, at: Sequence[float] = (), ties: str = ""
     ) -> Section:

@@ -11,6 +11,7 @@ from crlm.ledger import small
 from crlm.naming import model_words
 from crlm.paper.base import Section, joined, nothing
 from crlm.paper.chapter.causes import Causes
+from crlm.paper.chapter.sampling import of_sample
 from crlm.refusals import choice
 from crlm.report import figures, html, readings
 from crlm.report.specifications import curves_table, models_told
@@ -25,6 +26,7 @@ _Tried = tuple[str, str, tuple[pd.DataFrame, pd.DataFrame] | None]
 class Choices(Causes):
     """Specification curves."""
 
+    @of_sample
     def specifications(
         self,
         endpoint_names: Sequence[str],
@@ -132,6 +134,7 @@ class Choices(Causes):
             exclusions=self.release.exclusions(self.frames[endpoint], exclusions),
             printed=self.design.models[endpoint]["published"],
             most=most,
+            drawn_from=self.at_work.of if self.at_work else 0,
             seed=seed,
             cause=_CAUSES.get(endpoint, ""),
             start=_start_of(of),

@@ -10,6 +10,7 @@ import pandas as pd
 from crlm import lent, missing, regression
 from crlm.paper.base import Section, nothing
 from crlm.paper.chapter.comparable import Comparable
+from crlm.paper.chapter.sampling import of_sample
 from crlm.report import comparable as tables
 from crlm.report import html
 from crlm.report.readings import comparable as words
@@ -27,6 +28,7 @@ _FEWER = 4
 class Gaps(Comparable):
     """What is missing, in whom, and the paper's models with completed tables."""
 
+    @of_sample
     def missing_values(self, endpoint_names: Sequence[str], exposure: str) -> Section:
         """The paper's multivariable models in complete cases and with completed tables.
 

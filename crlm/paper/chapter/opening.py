@@ -27,7 +27,8 @@ class Opening(Asking):
         """Open the chapter: what is asked, what comes out, what it assumes, what speaks against it.
 
         The table is filled when the last section of the notebook has run. Below it stands the
-        trial that would have answered the question.
+        trial that would have answered the question. Of a cohort of more than `most_patients` a
+        random sample is analysed from here on, and a sentence above all says so.
 
         Parameters
         ----------
@@ -37,6 +38,8 @@ class Opening(Asking):
             As `Asking.set_rules`.
         """
         self.set_rules(on=on, **rules)
+        sample = self.sample
+        html.show(html.say(sample.sentence) if sample else None)
         if not self.design.chapter or not on:
             html.show(html.aside("The reviewer's chapter was not asked for."))
             return nothing()

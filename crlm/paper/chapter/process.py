@@ -13,6 +13,7 @@ from crlm.ledger import rows as result_rows
 from crlm.paper.base import Section, nothing
 from crlm.paper.chapter.asking import ENDS
 from crlm.paper.chapter.causes import Causes
+from crlm.paper.chapter.sampling import of_sample
 from crlm.report import figures, html, states
 from crlm.report.readings import states as readings
 from crlm.report.readings.flags import diagnosis
@@ -44,6 +45,7 @@ _RULES = {
 class Process(Causes):
     """States of the disease and the month at which surgical control is lost."""
 
+    @of_sample
     def controllable_process(
         self,
         by: str,
@@ -106,6 +108,7 @@ class Process(Causes):
         html.show(html.say(_NOT_CAUSE.format(who=self.design.label(by)), "caution"))
         return found
 
+    @of_sample
     def landmark_risk(self, by: str, *, month: float = 12.0, samples: int | None = None) -> Section:
         """The risk of losing surgical control by a month, those lost before it not left out.
 
@@ -153,6 +156,7 @@ class Process(Causes):
         html.show(html.say(_NOT_SHORT, "caution"))
         return found
 
+    @of_sample
     def failure_bounds(self, by: str, *, at: Sequence[float] = (6, 12)) -> Section:
         """Failure risk, median and ratio, failures behind p-NAC dated back to the recurrence.
 

@@ -12,6 +12,7 @@ from crlm.ledger import rows as result_rows
 from crlm.numbers import counted
 from crlm.paper.base import Section, nothing
 from crlm.paper.chapter.comparable import Comparable
+from crlm.paper.chapter.sampling import of_sample
 from crlm.report import comparable as tables
 from crlm.report import figures, html
 from crlm.report.readings import comparable as words
@@ -34,6 +35,7 @@ _LANDMARK = (
 class Starting(Comparable):
     """Treatment counted from its start, from a landmark, and as a strategy."""
 
+    @of_sample
     def start_of_treatment(
         self, endpoint_names: Sequence[str], exposure: str, *, start: str = ""
     ) -> Section:

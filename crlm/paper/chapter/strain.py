@@ -10,6 +10,7 @@ from crlm import endpoints, regression, survival
 from crlm.ledger import small
 from crlm.paper.base import Section, joined, nothing
 from crlm.paper.chapter.asking import Asking
+from crlm.paper.chapter.sampling import of_sample
 from crlm.report import figures, html, states, tables
 from crlm.report.readings import months as told_months
 from crlm.report.readings import states as readings
@@ -44,6 +45,7 @@ _THINNED = (
 class Strain(Asking):
     """Small samples, shapes, visits and codons."""
 
+    @of_sample
     def visit_grid(self, endpoint_names: Sequence[str], by: str) -> Section:
         """Medians and ratio with events at either end of the interval between examinations.
 
@@ -83,6 +85,7 @@ class Strain(Asking):
         html.show(html.say(_NOT_VISITS, "caution"))
         return found
 
+    @of_sample
     def model_strain(self, endpoint_names: Sequence[str], *, samples: int | None = None) -> Section:
         """Events per candidate, expected shrinkage and optimism of each regression table.
 
@@ -127,6 +130,7 @@ class Strain(Asking):
         html.show(html.say(_NOT_STRAIN, "caution"))
         return found
 
+    @of_sample
     def changing_hazards(
         self, endpoint_names: Sequence[str], of: str, *, cuts: Sequence[float] = (12, 36)
     ) -> Section:
@@ -173,6 +177,7 @@ class Strain(Asking):
         html.show(html.say(_NOT_PERIODS, "caution"))
         return found
 
+    @of_sample
     def restricted_means(
         self, endpoint_names: Sequence[str], by: str, *, tau: float = 0
     ) -> Section:
@@ -210,6 +215,7 @@ class Strain(Asking):
             found.setdefault(float(rows["time"].iloc[0]), rows)
         return list(found.values())
 
+    @of_sample
     def pooled_codons(
         self, endpoint_names: Sequence[str], by: str, *, adjust: Sequence[str] = ()
     ) -> Section:

@@ -13,6 +13,7 @@ from crlm.ledger import rows as result_rows
 from crlm.numbers import number, ratio
 from crlm.paper.base import Section
 from crlm.paper.chapter.comparable import Comparable, Term
+from crlm.paper.chapter.sampling import of_sample
 from crlm.report import comparable as tables
 from crlm.report import figures, html
 from crlm.report.readings import comparable as words
@@ -32,6 +33,7 @@ _LIKE = "Similar characteristics of the tested and the others would not make the
 class Tested(Comparable):
     """The tested beside the untested, from the day of the test on, and beside the print."""
 
+    @of_sample
     def who_was_tested(self, endpoint_names: Sequence[str], *, criterion: str) -> Section:
         """Whether those in the analysis are like those who were never tested.
 

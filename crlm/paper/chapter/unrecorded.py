@@ -10,6 +10,7 @@ from crlm import causal, regression
 from crlm.ledger import rows as result_rows
 from crlm.paper.base import Section, nothing
 from crlm.paper.chapter.comparable import Comparable
+from crlm.paper.chapter.sampling import of_sample
 from crlm.report import comparable as tables
 from crlm.report import html
 from crlm.report.readings import comparable as words
@@ -40,6 +41,7 @@ _FEWER = "it would tell whether the effect holds without some of its patients"
 class Unrecorded(Comparable):
     """E-values, restrictions, the years, and a negative control."""
 
+    @of_sample
     def sensitivity(
         self,
         endpoint_names: Sequence[str],

@@ -32,6 +32,9 @@ class Done:
     rules : mapping
         What became of endpoints: `death_without_failure`, `short_scp_months`,
         `short_scp_censored`, `entered_late`, as far as they were asked for.
+    sample : str
+        Whom the further analyses are on, where that is a sample: `a random 20,000 of the
+        1,000,000 patients`.
     """
 
     design: Design
@@ -40,6 +43,7 @@ class Done:
     cohort: str = ""
     chosen: Mapping[str, Any] = field(default_factory=dict)
     rules: Mapping[str, Any] = field(default_factory=dict)
+    sample: str = ""
 
     def of(self, **keys: str | Sequence[str]) -> pd.DataFrame:
         """The rows whose keys have these values, or one of them."""

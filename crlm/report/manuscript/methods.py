@@ -131,7 +131,7 @@ def _software(done: Done) -> list[str]:
 
 
 def _beyond(done: Done) -> list[str]:
-    told = supplement.in_one_sentence(supplement.entries(done))
+    told = supplement.in_one_sentence(supplement.entries(done), done.sample)
     return [told] if told else []
 
 

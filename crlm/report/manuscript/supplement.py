@@ -65,6 +65,8 @@ def entries(done: Done) -> dict[str, list[str]]:
         By heading, in the order of the report; entries about nothing are left out.
     """
     told, made = _Told(), {}
+    if done.sample:
+        made["Patients of these analyses"] = [_SAMPLED.format(sample=done.sample)]
     present = [name for name in dict.fromkeys(done.rows["model"]) if name not in _ELSEWHERE]
     left = dict.fromkeys(present)
     for heading, parts in _ENTRIES.items():
@@ -90,6 +92,11 @@ def entries(done: Done) -> dict[str, list[str]]:
 
 
 _ALSO = "Also computed: {model}"
+_SAMPLED = (
+    "Unless a larger n is given, the analyses below are on {sample}: a simple random sample, drawn "
+    "once, because they resample, complete tables and fit models hundreds of times. Their limits "
+    "are those of the sample."
+)
 
 
 def _is_one(name: str, wanted: tuple[str, ...]) -> bool:
@@ -312,6 +319,7 @@ _ENTRIES: Mapping[str, tuple[Part, ...]] = {
 }
 
 
-def in_one_sentence(headings: Iterable[str]) -> str:
+def in_one_sentence(headings: Iterable[str], sample: str = "") -> str:
     """What a main text says of the supplement; empty where there is none."""
-    return "Further analyses are described in the supplement." if list(headings) else ""
+    on = f", on {sample}," if sample else ""
+    return f"Further analyses{on} are described in the supplement." if list(headings) else ""
