@@ -1,4 +1,4 @@
-"""The chapter on a random sample of a large cohort: who is drawn, what is said, what stays whole."""
+"""The chapter on a random sample of a large cohort: who is drawn, what is said, what is whole."""
 
 from __future__ import annotations
 
