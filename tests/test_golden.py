@@ -21,7 +21,8 @@ def written(tmp_path_factory):
     """Folder with the files of a run of each study on its defaults."""
     out = tmp_path_factory.mktemp("golden")
     command = [sys.executable, "-m", "crlm.cli", "run", *STUDIES, "--out", str(out)]
-    subprocess.run(command, check=True, capture_output=True)
+    # A kernel's launcher takes the folder that it stands in off the path, a PYTHONPATH too.
+    subprocess.run(command, check=True, capture_output=True, cwd=out)
     return out
 
 
