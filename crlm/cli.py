@@ -38,8 +38,37 @@ _REMEDIES = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
+    """Run one command; returns the exit code, 141 where the reader of its output went away."""
     _open_streams()
+    try:
+        code = _command(argv)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        return code
+    except BrokenPipeError:
+        return _reader_gone()
+    except SystemExit:
+        # argparse has told its help or a fault; what is not read is no fault of the command.
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except BrokenPipeError:
+            return _reader_gone()
+        raise
+
+
+def _reader_gone() -> int:
+    """End as Unix tools do where `| head` has read enough: 128 and the number of SIGPIPE."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(nowhere, stream.fileno())
+    return 141
+
+
+def _command(argv: Sequence[str] | None) -> int:
     parser = _parser()
     arguments = parser.parse_args(argv)
     if arguments.command is None:
@@ -51,6 +80,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CrlmError as error:
         print(f"crlm: {error.told}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        raise
     except OSError as error:
         print(f"crlm: {_why(error)}", file=sys.stderr)
         return 1

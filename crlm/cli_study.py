@@ -75,8 +75,9 @@ def _new(arguments: argparse.Namespace) -> int:
     for path in made:
         print(f"{path.parent.name}/{path.name}")
     print(
-        f"\nNext: the claims into {arguments.study}/published.csv, the choices into design.toml, "
-        f"then `crlm ledger {arguments.study}`, `crlm audit {arguments.study}` and "
+        f"\nNext: what the paper decided into {arguments.study}/design.toml; then its tables by "
+        f"`crlm ledger import`, once the example rows of published.csv are gone; then "
+        f"`crlm ledger {arguments.study}`, `crlm audit {arguments.study}` and "
         f"`crlm template {arguments.study}`. docs/third-paper.md has the order of work."
     )
     return 0
@@ -92,7 +93,12 @@ def _ledger(arguments: argparse.Namespace) -> int:
             f"crlm ledger {arguments.study} takes no table; crlm ledger import does."
         )
     design = ledger.load_design(arguments.study)
-    for line in describe(design, ledger.load_claims(arguments.study)):
+    try:
+        claims = ledger.load_claims(arguments.study)
+    except ledger.EmptyLedgerError as error:
+        print(f"0 claims of {design.title}: {error}")
+        return 0
+    for line in describe(design, claims):
         print(line)
     return 0
 

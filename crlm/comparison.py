@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +43,7 @@ def compare(
     *,
     rounded_before: int | None = None,
     words: Callable[[str], str] = str,
+    held: Iterable[str] = (),
 ) -> pd.DataFrame:
     """Every claim of a paper beside the value that this cohort gives.
 
@@ -57,6 +58,8 @@ def compare(
     words : callable, optional
         Says a column or an endpoint as a reader would, where a cohort lacks it
         (`naming.word_for`).
+    held : iterable of str, optional
+        Columns that the cohort has, whether a row speaks of them or not.
 
     Returns
     -------
@@ -74,7 +77,7 @@ def compare(
     if fields:
         raise LedgerError(f"published.csv asks for the field {', '.join(sorted(fields))}.")
     found = row_index(rows)
-    here, against = _Here(_names(rows), _modelled(rows)), _references(rows)
+    here, against = _Here(_names(rows) | {*held}, _modelled(rows)), _references(rows)
     judged = [
         _judge(claim, found, here, against, rounded_before, words)
         for claim in claims.to_dict("records")

@@ -26,10 +26,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crlm.ledger import ParameterError
+from crlm.ledger import ParameterError, load_design
 
 _NUMBER = r"(-?\d+(?:\.\d+)?)"
 _RANGE = re.compile(rf"\[(?:{_NUMBER} to {_NUMBER}|{_NUMBER} or more|above {_NUMBER})\]$")
+#: What a parameter says that leaves the choice to `design.toml`.
+AS_DESIGNED = "design"
 _CHECKS = "parameters.check("
 _INJECTED = "# Parameters"
 
@@ -103,6 +105,31 @@ def held(values: Mapping[str, Any], known: Mapping[str, Parameter]) -> dict[str,
     typed, faults = _typed({name: v for name, v in values.items() if name in known}, known)
     _refuse([_unknown(name, known) for name in values if name not in known] + faults)
     return typed
+
+
+def as_designed(chosen: Mapping[str, Any], study: str) -> dict[str, Any]:
+    """The parameters of a run, with the design's value where one says "design".
+
+    Parameters
+    ----------
+    chosen : mapping
+        From `check` or `held`.
+    study : str
+        Whose `[choices]`, else `[conventions]`, decide. A p value of 0 is the choice that holds
+        for all models if there is one, and stays 0 where each model has its own.
+
+    Examples
+    --------
+    >>> as_designed({"ties": "design", "safe": 5}, "ncch_scp")
+    {'ties': 'breslow', 'safe': 5}
+    """
+    design = load_design(study)
+    paper = {**design.conventions, **design.choices}
+    unsaid = {"entry_p": 0.0, "stay_p": 0.0}
+    return {
+        name: paper.get(name, value) if value == unsaid.get(name, AS_DESIGNED) else value
+        for name, value in chosen.items()
+    }
 
 
 def check(namespace: MutableMapping[str, Any], declaration: str = "") -> dict[str, Any]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from crlm import ledger
 from crlm.ledger import Design, DesignError, ParameterError
@@ -57,8 +56,7 @@ def new_study(study: str, data: Path, notebooks: Path, like: str = "") -> list[P
     with TemporaryDirectory(dir=data, prefix=".new-") as made:
         for name in _FILES:
             (Path(made) / name).write_text(_file(name, study, model), encoding="utf-8")
-        choices = model.choices if model else {}
-        text, notebook = _notebook(study, choices)
+        text, notebook = _notebook(study)
         shutil.copytree(made, data / study)
     for path, content in zip(pair, (text, notebook), strict=True):
         path.write_text(content, encoding="utf-8")
@@ -145,14 +143,11 @@ def _commented(row: ledger.SchemaRow) -> str:
 # ---- the notebook -----------------------------------------------------------------------------
 
 
-def _notebook(study: str, choices: Mapping[str, Any]) -> tuple[str, str]:
+def _notebook(study: str) -> tuple[str, str]:
     """The text twin and the notebook, which has not run yet."""
     import jupytext
 
-    usual = {"ties": "efron", "conf_type": "log", "median_rule": "first", "univariable_p": "wald"}
     text = _template("notebook.md").replace("{{STUDY}}", study)
-    for name, value in usual.items():
-        text = text.replace(f"{{{{{name.upper()}}}}}", str(choices.get(name, value)))
     return text, jupytext.writes(jupytext.reads(text, fmt="md:myst"), fmt="ipynb")
 
 

@@ -4,6 +4,7 @@ import errno
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -270,3 +271,38 @@ def test_a_study_named_twice_runs_once(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(cli, "_run_one", lambda study, *_: seen.append(study) or 0)
     assert main(["run", "ncch_scp", "ncch_scp", "--out", str(tmp_path)]) == 0
     assert seen == ["ncch_scp"]
+
+
+# ---- a reader who has read enough -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["ledger", "ncch_scp"],
+        ["audit", "ncch_scp"],
+        ["--help"],
+        ["run", "--help"],
+        ["run", "ncch_scp", "--parameters"],
+        ["codebook", "data/ncch_scp/cohort.csv", "--study", "ncch_scp"],
+        ["check", "data/ncch_scp/cohort.csv", "--study", "ncch_scp"],
+        ["ledger", "unheard_of"],
+    ],
+    ids=" ".join,
+)
+def test_a_closed_pipe_ends_a_command_quietly(command):
+    """As `crlm ledger x | head -1`: once "Broken pipe" and a second complaint at the exit."""
+    with tempfile.TemporaryFile() as errors:
+        running = subprocess.Popen(
+            [sys.executable, "-m", "crlm.cli", *command],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            cwd=Path(__file__).parents[1],
+        )
+        running.stdout.close()
+        code = running.wait()
+        errors.seek(0)
+        told = errors.read().decode()
+    assert "roken pipe" not in told and "Traceback" not in told and "Exception ignored" not in told
+    # argparse says its help itself, and passes over what is not read.
+    assert code == (2 if "unheard_of" in command else 0 if "--help" in command else 141)

@@ -80,7 +80,7 @@ def test_a_misspelt_level_of_a_group_is_told(study):
         (b"\n \n", "is empty"),
         (b"\xff\xfe\x00", "line 1: not UTF-8 (byte 0xff)"),
         (b'id,name\n"open', "cannot be read as a table"),
-        (b"id\n", "holds no claim, only a header"),
+        (b"id\n", "holds no claim yet, only a header"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused_in_words(study, content, told):

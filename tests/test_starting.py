@@ -8,8 +8,9 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 
-from crlm import audit, cli_study, comparison, ledger, reconstruction
+from crlm import audit, cli, cli_study, comparison, ledger, reconstruction
 from crlm.ledger import DesignError, ParameterError
 from crlm.paper import Paper
 from crlm.starting import new_study, words_of_the_files
@@ -165,3 +166,187 @@ def test_quartiles_of_table_one_follow_the_design(place, tmp_path, rule, method)
     row = made[(made["statistic"] == "q1") & (made["group"] == "treated=yes")]
     found = row.loc[row["covariate"] == "age", "estimate"].iloc[0]
     assert found == pytest.approx(np.quantile(ages, 0.25, method=method))
+
+
+# ---- a yes-no outcome, and what the design decides -----------------------------------------------
+
+ODDS = """
+[models.early]
+covariates = ["treated", "age", "sex"]
+selection = "enter"
+entry_p = 1.0
+published = ["treated"]
+
+[columns.early]
+type = "category"
+levels = ["no", "yes"]
+role = "outcome"
+label = "Recurrence within 6 months"
+
+[columns.centre]
+type = "category"
+levels = ["A", "B"]
+role = "baseline"
+label = "Centre"
+"""
+NUMBER = {"kind": "number", "operator": "=", "field": "estimate", "population": "all"}
+CLAIMS = [
+    {
+        "id": "early-or",
+        "printed": "1.2",
+        "endpoint": "early",
+        "group": "all",
+        "covariate": "treated",
+        "level": "yes",
+        "model": "multivariable",
+        "statistic": "odds_ratio",
+    },
+    {
+        "id": "early-n",
+        "printed": "9",
+        "group": "treated=yes",
+        "covariate": "early",
+        "level": "yes",
+        "statistic": "n",
+        "unit": "patients",
+    },
+]
+
+
+def notebook_run(place, path):
+    names = {"__name__": "notebook"}
+    for cell in code_cells(place[1] / f"{STUDY}.ipynb"):
+        exec(cell.replace('cohort_path: str = ""', f"cohort_path: str = {str(path)!r}"), names)
+    return names["paper"]
+
+
+def with_odds(place, tmp_path):
+    """The new study with a model of a column of two levels, and a table of patients."""
+    new_study(STUDY, *place)
+    folder = place[0] / STUDY
+    design = (folder / "design.toml").read_text(encoding="utf-8")
+    (folder / "design.toml").write_text(design.replace("[models.OS]", f"{ODDS}\n[models.OS]"))
+    claims = pd.read_csv(folder / "published.csv", dtype=str, keep_default_na=False)
+    more = [
+        NUMBER
+        | claim
+        | {"place": "table4", "locator": "Table 4", "value": claim["printed"]}
+        | {"decimals": str(len(claim["printed"].partition(".")[2]))}
+        for claim in CLAIMS
+    ]
+    pd.concat([claims, pd.DataFrame(more)]).fillna("").to_csv(folder / "published.csv", index=False)
+    table(tmp_path / "table.csv")
+    frame = pd.read_csv(tmp_path / "table.csv")
+    rng = np.random.default_rng(5)
+    frame["early"] = rng.choice(["no", "yes"], len(frame))
+    frame["centre"] = rng.choice(["A", "B"], len(frame))
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    return frame
+
+
+def test_a_model_of_a_yes_no_outcome_has_odds_ratios(place, tmp_path):
+    """Once the report stopped at it, by a fault of the program."""
+    frame = with_odds(place, tmp_path)
+    paper = notebook_run(place, tmp_path / "table.csv")
+    rows = paper.results[paper.results["endpoint"] == "early"]
+    fit = sm.Logit(
+        (frame["early"] == "yes").astype(float),
+        sm.add_constant(
+            pd.DataFrame(
+                {
+                    "treated": (frame["treated"] == "yes").astype(float),
+                    "age": frame["age"].astype(float),
+                    "sex": (frame["sex"] == "female").astype(float),
+                }
+            )
+        ),
+    ).fit(disp=0)
+    multi = rows[(rows["model"] == "multivariable") & (rows["statistic"] == "odds_ratio")]
+    found = multi.set_index("covariate")["estimate"]
+    assert found["treated"] == pytest.approx(np.exp(fit.params["treated"]), rel=1e-6)
+    assert found["age"] == pytest.approx(np.exp(fit.params["age"]), rel=1e-6)
+    verdicts = comparison.compare(paper.results, paper.claims).set_index("id")
+    assert verdicts.loc["early-or", "verdict"] != "no result"
+    assert (
+        verdicts.loc["early-n", "computed"]
+        == frame.query("treated == 'yes'")["early"].eq("yes").sum()
+    )
+
+
+def test_the_entry_p_of_a_model_is_that_of_its_design(place, tmp_path):
+    """Once a notebook's own 0.05 stood in for it without a word."""
+    with_odds(place, tmp_path)
+    paper = notebook_run(place, tmp_path / "table.csv")
+    assert paper.chosen["entry_p"] == 0.0
+    folder = place[0] / STUDY
+    text = (folder / "design.toml").read_text(encoding="utf-8")
+    (folder / "design.toml").write_text(text.replace("entry_p = 1.0", "entry_p = 1e-9"))
+    paper = notebook_run(place, tmp_path / "table.csv")
+    rows = paper.results[paper.results["endpoint"] == "early"]
+    assert not ((rows["model"] == "multivariable") & (rows["statistic"] == "odds_ratio")).any()
+
+
+def test_conventions_of_the_design_hold_in_a_new_notebook(place, tmp_path):
+    """Once a design with Breslow's rule ran with Efron's, as the notebook said."""
+    new_study(STUDY, *place)
+    folder = place[0] / STUDY
+    text = (folder / "design.toml").read_text(encoding="utf-8")
+    (folder / "design.toml").write_text(text.replace('ties = "efron"', 'ties = "breslow"'))
+    table(tmp_path / "table.csv")
+    paper = notebook_run(place, tmp_path / "table.csv")
+    assert paper.ties == "breslow" and paper.chosen["ties"] == "breslow"
+
+
+def test_a_claim_on_a_column_that_the_table_has_is_not_said_to_lack_it(place, tmp_path):
+    with_odds(place, tmp_path)
+    paper = Paper(STUDY, str(tmp_path / "table.csv"))
+    paper.patients()
+    paper.endpoints()
+    paper.published()
+    reason = paper.verdicts.set_index("id").loc["early-n", "reason"]
+    assert reason == "no section of the notebook computes it"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('selection = "enter"', 'selection = "backward"', "for times to an event"),
+        ('published = ["treated"]\n', "", "[models.early] published: is missing"),
+        (
+            'selection = "enter"\nentry_p = 1.0\npublished = ["treated"]\n',
+            'selection = "none"\n',
+            "",
+        ),
+    ],
+)
+def test_a_model_says_what_it_printed_unless_it_printed_none(place, tmp_path, old, new, told):
+    with_odds(place, tmp_path)
+    path = place[0] / STUDY / "design.toml"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    if told:
+        with pytest.raises(DesignError) as refused:
+            ledger.load_design(STUDY)
+        assert told in str(refused.value)
+    else:
+        assert ledger.load_design(STUDY).models["early"]["published"]
+
+
+def test_a_ledger_that_was_just_begun_says_how_to_fill_it(place, capsys):
+    new_study("fresh", *place, like="mskcc_hai")
+    assert cli.main(["ledger", "fresh"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("0 claims") and "crlm ledger import" in told
+    assert cli.main(["audit", "fresh"]) == 2
+    assert "crlm ledger import" in capsys.readouterr().err
+
+
+def test_shares_of_unknown_values_stop_no_search(place):
+    new_study(STUDY, *place)
+    claim = "x,table1,T,number,3.6,=,3.6,1,estimate,,all,treated=yes,age,,,percent_missing,,%,,,\n"
+    with (place[0] / STUDY / "published.csv").open("a", encoding="utf-8") as ledger_file:
+        ledger_file.write(claim)
+    design, claims = ledger.load_design(STUDY), ledger.load_claims(STUDY)
+    told = "\n".join(cli_study.describe(design, claims))
+    assert "share of unknown values" in told

@@ -33,6 +33,7 @@ from crlm.ledger.errors import (
     DesignError,
     DisclosureError,
     DocumentError,
+    EmptyLedgerError,
     LedgerError,
     ParameterError,
 )
@@ -68,6 +69,7 @@ __all__ = [
     "DesignError",
     "DisclosureError",
     "DocumentError",
+    "EmptyLedgerError",
     "LedgerError",
     "ParameterError",
     "SchemaRow",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from crlm.ledger.claim_faults import RATIOS, claim_faults, row_faults
 from crlm.ledger.claim_words import Words, named, spelled
 from crlm.ledger.design import Design, data_folder, load_design
-from crlm.ledger.errors import Fault, LedgerError, refusal
+from crlm.ledger.errors import EmptyLedgerError, Fault, LedgerError, refusal
 from crlm.ledger.spelling import did_you_mean, nearest
 from crlm.ledger.typed import SchemaRow
 from crlm.ledger.vocabulary import (
@@ -214,7 +214,11 @@ def _records(text: str, file: str) -> tuple[list[str], dict[int, list[str]]]:
             raise LedgerError(f"{file} separates its columns by {what}. {_SAVE}")
     table = {row: cells for row, cells in enumerate(rows[1:], start=2) if any(cells)}
     if not table:
-        raise LedgerError(f"{file} holds no claim, only a header; give each claim a row.")
+        raise EmptyLedgerError(
+            f"{file} holds no claim yet, only a header. `crlm ledger import TABLE --study STUDY "
+            "--layout two-groups --place table1 --add` puts a printed table in (--help: the other "
+            "layouts); what no table holds is a row by hand."
+        )
     while (
         header and not header[-1] and not any("".join(c[len(header) - 1 :]) for c in table.values())
     ):

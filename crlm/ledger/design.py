@@ -210,6 +210,7 @@ def load_design(study: str) -> Design:
     messages = [refusal(name, found) for name, found in told if found]
     if messages:
         raise DesignError("\n".join(messages))
+    models: Mapping[str, Any] = text["models"]
     return Design(
         study=study,
         title=text["title"],
@@ -220,7 +221,7 @@ def load_design(study: str) -> Design:
         endpoints=text["endpoints"],
         eligibility=tuple(text.get("eligibility", ())),
         table_one=text["table_one"],
-        models=text["models"],
+        models={name: {"published": spec["covariates"], **spec} for name, spec in models.items()},
         conventions=text["conventions"],
         exposure=text.get("exposure", text["table_one"]["by"]),
         main=tuple(text.get("main", text["endpoints"])),

@@ -30,6 +30,10 @@ class LedgerError(CrlmError):
     """published.csv does not hold what a ledger of claims must hold."""
 
 
+class EmptyLedgerError(LedgerError):
+    """published.csv has a header and no claim: a study that was just begun."""
+
+
 class DesignError(CrlmError):
     """design.toml or reconstruction.toml does not describe a study."""
 

@@ -314,10 +314,16 @@ def _model_faults(design: Table, names: Names) -> Iterator[Fault]:
         if endpoints and wanted and len(names.levels(endpoint.lower())) != 2:
             at = f"{place} endpoint" if "endpoint" in spec else place
             yield Fault(at, f"{endpoint!r} is no endpoint; {did_you_mean(endpoint, outcomes)}")
+        if wanted and spec.get("selection") == "backward":
+            told = "'backward' is for times to an event; take enter, fixed or none."
+            yield Fault(f"{place} selection", told)
         for key in ("covariates", "published", "left_out"):
             yield from _list_faults(f"{place} {key}", spec.get(key), names, ("id", "time", "event"))
         yield from _subset_faults(place, spec, names)
         yield from _within_faults(place, spec, names)
+        if "published" not in spec and spec.get("selection") != "none":
+            told = "is missing; add it. Covariates of the printed multivariable model."
+            yield Fault(f"{place} published", told)
         needed = spec.get("selection") in ("enter", "backward") and "entry_p" not in spec
         if needed and not any(nearest(key, ["entry_p"]) for key in spec):
             told = "is missing; add it, as entry_p = 0.05: the selection needs it."

@@ -131,7 +131,10 @@ class Model(Strict):
         None, description="p below which a covariate stays in backward selection."
     )
     left_out: Names | None = Field(None, description="Never in the multivariable model.")
-    published: Names = Field(description="Covariates of the printed multivariable model.")
+    published: Names | None = Field(
+        None,
+        description="Covariates of the printed multivariable model; needed but with none.",
+    )
     endpoint: Text | None = Field(None, description="Its endpoint, where NAME is another.")
     population: Text | None = Field(
         None, description="Its patients, as population of a claim: column=level; all if left out."

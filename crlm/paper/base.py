@@ -238,11 +238,24 @@ class Base:
         )
         return sorted(self.claims.loc[asked, "time"].dropna().unique().tolist()) or list(default)
 
+    def printed_besides(self) -> list[str]:
+        """Characteristics that print compares between the groups of Table 1, and Table 1 lacks."""
+        first = self.design.table_one
+        of_patients = (self.claims["endpoint"] == "") & (self.claims["model"] == "")
+        by_group = self.claims["group"].str.partition("=")[0].isin([first["by"], "all"])
+        known = [*self.design.columns, *self.design.factors]
+        printed = dict.fromkeys(self.claims.loc[of_patients & by_group, "covariate"])
+        others = [n for n in printed if n in known and n not in (*first["variables"], first["by"])]
+        return self.usable(self.included, others)
+
     def modelled(self, name: str) -> Modelled:
-        """A model of the design: its endpoint and its patients, with its own reference levels."""
+        """A model of the design: its endpoint and its patients, with its own reference levels.
+
+        A model of a yes-no outcome has all patients who are analysed.
+        """
         spec = self.design.models[name]
         endpoint, population = spec.get("endpoint") or name, spec.get("population") or "all"
-        frame = self.frames[endpoint]
+        frame = self.frames.get(endpoint, self.frames["patients"])
         for part in population.split(",") if population != "all" else ():
             column, _, levels = part.partition("=")
             frame = frame[frame[column].isin(levels.split("/")).to_numpy(dtype=bool)]

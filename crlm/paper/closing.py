@@ -29,7 +29,9 @@ class Closing(Base):
         """Every claim beside its computed value, none left out."""
         before = self.design.conventions.get("rounded_before")
         words = functools.partial(naming.word_for, design=self.design)
-        found = comparison.compare(self.results, self.claims, rounded_before=before, words=words)
+        told = {"rounded_before": before, "words": words}
+        held = self.usable(self.included, list(self.included))
+        found = comparison.compare(self.results, self.claims, held=held, **told)
         if self.release.on:
             found = comparison.within_bands(found, self.results, self.release.k)
         self.verdicts = comparison.with_findings(found, self.audit.findings)

@@ -11,7 +11,8 @@ from crlm import baseline, cohort, endpoints, regression, survival
 from crlm.ledger import rows as result_rows
 from crlm.ledger import small
 from crlm.numbers import counted
-from crlm.paper.base import Base, Section, joined, nothing
+from crlm.paper.base import Section, joined, nothing
+from crlm.paper.odds import Odds
 from crlm.report import figures, html, readings, tables
 
 
@@ -22,7 +23,7 @@ def _shares(rows: pd.DataFrame, by: str) -> pd.DataFrame:
     return sizes.assign(group="all", covariate=by, level=levels)
 
 
-class Sections(Base):
+class Sections(Odds):
     """What stands in the paper, in its order."""
 
     def patients(self) -> Section:
@@ -286,15 +287,6 @@ class Sections(Base):
             pieces = [html.fold(f"{title}: {words}", *pieces)]
         return self.section(joined(*parts), pieces, sentences, picture)
 
-    def _forest(
-        self, rows: pd.DataFrame, title: str, model: str = "multivariable", unit: str = "HR"
-    ) -> figures.Picture | None:
-        statistic = "hazard_ratio" if unit == "HR" else "odds_ratio"
-        found = tables.ratios(rows, statistic, model)
-        if found["estimate"].notna().sum() < 2:
-            return None
-        return figures.forest(found, self.design, title=title, unit=unit)
-
     def within(
         self, endpoint_names: Sequence[str], effect: str, strata: str, *, at: float = 60
     ) -> Section:
@@ -345,6 +337,8 @@ class Sections(Base):
     ) -> Section:
         """A regression table: every candidate alone, and the multivariable model of the rule.
 
+        A model of a yes-no outcome has odds ratios; see `odds`.
+
         Parameters
         ----------
         model : str
@@ -352,13 +346,17 @@ class Sections(Base):
         table : str
             What the paper calls it: "Table 2".
         selection, entry_p, univariable_p, stay_p
-            The rule, as `regression.rule`; what overlaps is left out as the design says.
+            The rule, as `regression.rule`; what overlaps is left out as the design says. A p
+            value of 0 is that of the model in the design.
         medians : bool
             The median of each level beside the ratios, as the paper prints it.
         folded : bool
             The table behind one line; the sentence stays in sight.
         """
         spec = self.design.models[model]
+        entry_p = entry_p or float(spec.get("entry_p", 0.05))
+        if (spec.get("endpoint") or model) not in self.design.endpoints:
+            return self.odds(model, table=table, selection=selection, entry_p=entry_p)
         label = self.design.endpoints[spec.get("endpoint") or model]["label"]
         if not self.can(f"{table}, {label}", spec.get("endpoint") or model):
             return nothing()
@@ -372,7 +370,7 @@ class Sections(Base):
             names,
             selection=selection,
             entry_p=entry_p,
-            p_stay=stay_p,
+            p_stay=stay_p or float(spec.get("stay_p", 0.05)),
             left_out=[name for name in spec.get("left_out", ()) if name in names],
             ties=self.ties,
             univariable_p=univariable_p,
@@ -395,35 +393,6 @@ class Sections(Base):
         reading = readings.model(rows, self.design, self.print, self.design.exposures)
         asked = [*spec["covariates"], *(spec.get("strata") or ())]
         pieces = [shown, plot, self.lost(frame, asked)]
-        return self.section(rows, pieces, reading, picture)
-
-    def short_scp(self, *, table: str, full_table: str) -> Section:
-        """Odds of a short SCP: the printed model, then all factors in one.
-
-        The patients are those of the SCP frame; where some came under observation late the
-        notes under the table say that a yes-no outcome cannot honour it.
-        """
-        if not self.can(f"{table}: short SCP", "SCP", "short_scp", "ras"):
-            return nothing()
-        frame, spec = self.frames["SCP"], self.design.models["short_SCP"]
-        names = self.usable(frame, spec["covariates"])
-        fixed = [name for name in spec["published"] if name in names]
-        rule = regression.rule(names, selection="fixed", fixed=fixed, univariable_p="fisher")
-        printed = regression.logistic_table(frame, "short_scp", rule, endpoint="short_SCP")
-        full = regression.logistic(
-            frame, "short_scp", names, model="all factors", endpoint="short_SCP"
-        )
-        printed, full = self.add(printed), self.add(full)
-        rows = joined(printed, full)
-        if self.hides(f"{table}: short SCP", rows):
-            return nothing()
-        caption = f"{table}: short SCP, RAS and Beppu factors"
-        first = tables.regression_table(printed, self.design, caption=caption, ratio="odds_ratio")
-        picture = self._forest(full, f"{full_table}: all factors", "all factors", "OR")
-        reading = readings.model(printed, self.design, self.print, self.design.exposures)
-        plot = html.fold(f"{full_table}: all factors in one model", picture) if picture else None
-        pieces = [html.fold(f"{table}: {counted(len(names), 'factor')}", first), plot]
-        pieces.append(self.lost(frame, spec["covariates"]))
         return self.section(rows, pieces, reading, picture)
 
     def from_landmark(self, endpoint: str, by: str, month: float) -> Section:

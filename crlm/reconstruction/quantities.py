@@ -159,6 +159,8 @@ def _characteristic(claim: Mapping[str, Any], where: Where, design: Design) -> Q
         linear = design.table_one.get("quantile_rule") == "linear" and name in ("q1", "q3")
         part = f"{name}_linear" if linear else name
         return Quantity("summary", where=where, columns=(covariate,), part=part)
+    if name == "percent_missing":
+        return "share of unknown values: their number is the target"
     if name not in ("n", "percent", "missing", "events"):
         raise LedgerError(
             f"Claim {claim['id']!r} asks for the statistic {name!r}, which no search knows. "

@@ -1,0 +1,93 @@
+"""Odds ratios of yes-no outcomes: a column of the table, or a short SCP."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from crlm import regression
+from crlm.numbers import counted
+from crlm.paper.base import Base, Section, joined, nothing
+from crlm.report import figures, html, readings, tables
+
+
+class Odds(Base):
+    """Sections that rest on logistic regression."""
+
+    def odds(self, model: str, *, table: str, selection: str, entry_p: float) -> Section:
+        """Odds ratios of a yes-no outcome: every candidate alone, and the multivariable model.
+
+        Parameters
+        ----------
+        model : str
+            A model of the design whose endpoint is a column of two levels; the second is what
+            happens. Patients of unknown outcome are left out.
+        table : str
+            What the paper calls it: "Table 3".
+        selection, entry_p
+            The rule, as `regression.rule`; Wald's test decides.
+        """
+        spec = self.design.models[model]
+        outcome = str(spec.get("endpoint") or model).lower()
+        label = self.design.label(outcome)
+        if not self.can(f"{table}: {label}", "patients", outcome):
+            return nothing()
+        endpoint, population, frame = self.modelled(model)
+        label += "" if population == "all" else f", {self.design.group_label(population)}"
+        names = self.usable(frame, spec["covariates"])
+        if not names or frame[outcome].nunique() < 2:
+            html.show(html.skipped(f"{table}: {label}", "This cohort has nothing to compare."))
+            return nothing()
+        fixed = self.usable(frame, spec["published"]) if selection == "fixed" else ()
+        gone = [name for name in spec.get("left_out") or () if name in names]
+        rule = regression.rule(
+            names, selection=selection, entry_p=entry_p, fixed=fixed, left_out=gone
+        )
+        asked = {"endpoint": endpoint, "population": population}
+        rows = self.add(regression.logistic_table(frame, outcome, rule, **asked))
+        if self.hides(f"{table}: {label}", rows):
+            return nothing()
+        caption = f"{table}: {label}"
+        shown = tables.regression_table(rows, self.design, caption=caption, ratio="odds_ratio")
+        picture = self._forest(rows, f"{label}, multivariable", "multivariable", "OR")
+        reading = readings.model(rows, self.design, self.print, self.design.exposures)
+        plot = html.fold(f"{table} as a forest plot", picture) if picture else None
+        pieces = [shown, plot, self.lost(frame, spec["covariates"])]
+        return self.section(rows, pieces, reading, picture)
+
+    def short_scp(self, *, table: str, full_table: str) -> Section:
+        """Odds of a short SCP: the printed model, then all factors in one.
+
+        The patients are those of the SCP frame; where some came under observation late the
+        notes under the table say that a yes-no outcome cannot honour it.
+        """
+        if not self.can(f"{table}: short SCP", "SCP", "short_scp", "ras"):
+            return nothing()
+        frame, spec = self.frames["SCP"], self.design.models["short_SCP"]
+        names = self.usable(frame, spec["covariates"])
+        fixed = [name for name in spec["published"] if name in names]
+        rule = regression.rule(names, selection="fixed", fixed=fixed, univariable_p="fisher")
+        printed = regression.logistic_table(frame, "short_scp", rule, endpoint="short_SCP")
+        full = regression.logistic(
+            frame, "short_scp", names, model="all factors", endpoint="short_SCP"
+        )
+        printed, full = self.add(printed), self.add(full)
+        rows = joined(printed, full)
+        if self.hides(f"{table}: short SCP", rows):
+            return nothing()
+        caption = f"{table}: short SCP, RAS and Beppu factors"
+        first = tables.regression_table(printed, self.design, caption=caption, ratio="odds_ratio")
+        picture = self._forest(full, f"{full_table}: all factors", "all factors", "OR")
+        reading = readings.model(printed, self.design, self.print, self.design.exposures)
+        plot = html.fold(f"{full_table}: all factors in one model", picture) if picture else None
+        pieces = [html.fold(f"{table}: {counted(len(names), 'factor')}", first), plot]
+        pieces.append(self.lost(frame, spec["covariates"]))
+        return self.section(rows, pieces, reading, picture)
+
+    def _forest(
+        self, rows: pd.DataFrame, title: str, model: str = "multivariable", unit: str = "HR"
+    ) -> figures.Picture | None:
+        statistic = "hazard_ratio" if unit == "HR" else "odds_ratio"
+        found = tables.ratios(rows, statistic, model)
+        if found["estimate"].notna().sum() < 2:
+            return None
+        return figures.forest(found, self.design, title=title, unit=unit)
