@@ -1,6 +1,7 @@
 """A run's kernel, and a second process that works out what it will ask for from the notebook's end.
 
-One process imports, while the one that was started reads its papermill, and splits into both.
+One process imports, while the one that was started reads its papermill, and splits into both; on
+its way it leaves to a third what is the same in every run of the study (`once`).
 
 The run takes from it what it has found by then (`lent.pure`), waits for what it is at, and does
 the rest itself: the two meet in the middle, and the run's bytes are what they are without it.
@@ -10,19 +11,20 @@ Answers stay in the memory of that process; it writes no file.
 from __future__ import annotations
 
 import ast
+import atexit
 import contextlib
 import gc
-import importlib
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from crlm import cores, lent, lifeline, render, scratch
+from crlm import cores, lent, lifeline, loading, render, scratch
 
 _LARGEST = 20_000_000
 _ENVIRONMENT = {
@@ -31,9 +33,6 @@ _ENVIRONMENT = {
     "MKL_NUM_THREADS": "1",
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
 }
-#: What a kernel imports as it begins.
-_KERNEL = ("ipykernel.kernelapp", "ipykernel.ipkernel", "IPython.core.completerlib", "sqlite3")
-_KERNEL += ("matplotlib_inline.backend_inline", "crlm.kernel")
 #: Methods of `Paper` on which others build or with which a run begins.
 _FIRST = ("patients", "endpoints", "reviewer", "regression")
 #: Those that write, or speak of what all sections before them have left.
@@ -64,9 +63,10 @@ def working(notebook: Path, values: Mapping[str, Any]) -> Iterator[dict[str, Any
     with scratch.private(sockets=True) as folder:
         ours = {**lent.told([str(folder)]), cores.VARIABLE: rest}
         with lent.environment(ours), _process({**given, "folder": str(folder)}) as pid:
-            with render.quick_imports():
-                from crlm import kernel
-            yield {"kernel_manager_class": kernel.managing(folder, pid)}
+            with loading.quick_imports():
+                from crlm import engine
+            render.rehearse()
+            yield {"kernel_manager_class": engine.managing(folder, pid)}
 
 
 def _is_worth_it(values: Mapping[str, Any]) -> bool:
@@ -79,6 +79,55 @@ def _is_worth_it(values: Mapping[str, Any]) -> bool:
 
 @contextlib.contextmanager
 def _process(given: Mapping[str, Any]) -> Iterator[int]:
+    """A process that becomes the notebook's kernel, parted from this one or started anew."""
+    pid = _parted(given) if _is_bare() else _started(given)
+    try:
+        yield pid
+    finally:
+        # Already waited for, its number may be another's.
+        with contextlib.suppress(ChildProcessError):
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def _is_bare() -> bool:
+    """Whether this process has done nothing yet that a kernel must not have done."""
+    return threading.active_count() == 1 and not {"numpy", "zmq", "IPython"} & set(sys.modules)
+
+
+def _parted(given: Mapping[str, Any]) -> int:
+    here = os.getpid()
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        lifeline.die_with_parent(here)
+        os.setsid()
+        _bare()
+        os.environ.update({**_ENVIRONMENT, **os.environ})
+        _become(given)
+    finally:
+        os._exit(1)
+
+
+def _bare() -> None:
+    """Be as a process is that `lifeline.command` starts."""
+    atexit._clear()
+    # A lock is held by whoever has its file open.
+    os.closerange(0, os.sysconf("SC_OPEN_MAX"))
+    null = os.open(os.devnull, os.O_RDWR)
+    for handle in range(3):
+        os.dup2(null, handle)
+    os.set_inheritable(null, True)
+    if not sys.flags.safe_path:
+        del sys.path[0]
+    house = str(Path(__file__).resolve().parents[1])
+    if house not in sys.path:
+        sys.path.insert(0, house)
+
+
+def _started(given: Mapping[str, Any]) -> int:
     process = subprocess.Popen(
         lifeline.command("crlm.ahead"),
         env={**_ENVIRONMENT, **os.environ},
@@ -87,65 +136,84 @@ def _process(given: Mapping[str, Any]) -> Iterator[int]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    try:
-        with contextlib.suppress(OSError), process.stdin as stream:
-            stream.write(json.dumps(given).encode())
-        yield process.pid
-    finally:
-        process.kill()
-        process.wait()
+    with contextlib.suppress(OSError), process.stdin as stream:
+        stream.write(json.dumps(given).encode())
+    # Whoever has its number waits for it.
+    process.returncode = 0
+    return process.pid
 
 
-# ---- the process that splits ------------------------------------------------
+# ---- the process that parts -------------------------------------------------
 
 
 def main(parent: int) -> None:
-    """Import, leave the notebook that is named on standard input to a child, and be the kernel."""
+    """Be the kernel of the notebook that is named on standard input."""
     lifeline.die_with_parent(parent)
-    given = json.load(sys.stdin)
-    cells = json.loads(Path(given["notebook"]).read_text(encoding="utf-8"))["cells"]
-    _import(cells)
+    _become(json.load(sys.stdin))
+
+
+def _become(given: Mapping[str, Any]) -> None:
+    """Import, leave to children what can be worked out ahead, and be the kernel."""
+    notebook, values, folder = Path(given["notebook"]), given["values"], Path(given["folder"])
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    loading.load(["crlm.once"])
+    children = [_child(folder, lambda: _lend(notebook.stem, values))]
+    rooms = _rooms(cells)
+    loading.load(rooms)
+    children.append(_child(folder, lambda: _work(cells, values)))
+    loading.load((*loading.KERNEL, *loading.late(rooms)))
+    gc.freeze()
+    from crlm import kernel
+
+    kernel.connect(folder)
+    try:
+        kernel.become(folder)
+    finally:
+        # Waited for, their work counts as the run's.
+        for pid in children:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        os._exit(0)
+
+
+def _child(folder: Path, work: Callable[[], object]) -> int:
+    """A process that does this work; what it has found is there as long as it is."""
+    gc.freeze()
     here = os.getpid()
-    helper = os.fork()
-    if helper == 0:
+    pid = os.fork()
+    if pid == 0:
         with contextlib.suppress(BaseException):
             lifeline.die_with_parent(here)
             # Systems share their cores out among sessions.
             os.setsid()
-            os.environ.update(lent.told([given["folder"]], given["folder"]))
+            os.environ.update(lent.told([str(folder)], str(folder)))
             os.environ[cores.VARIABLE] = "1"
-            _work(cells, given["values"])
-            # What it has found is there as long as it is.
+            lent.keep, lent.marks = scratch.hold, True
+            _borrow_handles()
+            work()
             signal.pause()
         os._exit(0)
-    from crlm import kernel
-
-    kernel.connect(Path(given["folder"]))
-    try:
-        kernel.become(Path(given["folder"]))
-    finally:
-        # Waited for, its work counts as the run's.
-        os.kill(helper, signal.SIGKILL)
-        os.waitpid(helper, 0)
-        os._exit(0)
+    return pid
 
 
-def _import(cells: Sequence[Mapping[str, Any]]) -> None:
-    """What the notebook imports of this house, and what a kernel does; once for both."""
+def _rooms(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What a notebook imports of this house."""
     source = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-    with render.quick_imports(), contextlib.suppress(SyntaxError):
-        nodes = [n for n in ast.parse(source).body if isinstance(n, ast.ImportFrom)]
-        for name in (*_KERNEL, *(str(node.module) for node in nodes)):
-            if name.startswith(("crlm", *_KERNEL)):
-                with contextlib.suppress(ImportError):
-                    importlib.import_module(name)
-    gc.freeze()
+    with contextlib.suppress(SyntaxError):
+        found = [str(n.module) for n in ast.parse(source).body if isinstance(n, ast.ImportFrom)]
+        return [name for name in found if name.startswith("crlm")]
+    return []
+
+
+def _lend(study: str, values: Mapping[str, Any]) -> None:
+    """Work out what is the same in every run of a study, as far as this one asks for it."""
+    from crlm import once
+
+    once.lend(study, table=not values.get("cohort_path"))
 
 
 def _work(cells: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> None:
     """Work through the notebook, and keep what is found."""
-    lent.keep, lent.marks = scratch.hold, True
-    _borrow_handles()
     names: dict[str, Any] = {"__name__": "__main__"}
     for cell in order(cells):
         with contextlib.suppress(Exception):

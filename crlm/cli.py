@@ -7,7 +7,9 @@ command line cannot be used, with a message that says why.
 from __future__ import annotations
 
 import argparse
+import atexit
 import errno
+import gc
 import os
 import re
 import sys
@@ -40,6 +42,8 @@ _REMEDIES = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code, 141 where the reader of its output went away."""
     _open_streams()
+    # What is left at the end goes with the process, and need not be looked through.
+    atexit.register(gc.freeze)
     try:
         code = _command(argv)
         sys.stdout.flush()

@@ -16,6 +16,7 @@ import queue
 import signal
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from subprocess import DEVNULL
 from typing import Any
 
@@ -23,17 +24,21 @@ from ipykernel.kernelspec import RESOURCES, get_kernel_dict
 from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning import LocalProvisioner
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat.v4 import new_output
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
-from traitlets import Type
+from traitlets import CaselessStrEnum, Type
+
+from crlm.kernel import CONNECTION
 
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 #: Name under which the engine is known to papermill.
 ENGINE = "crlm"
-#: A kernel keeps its own messages to itself, and what it ran out of the user's IPython history.
-QUIET = ("--log-level=50", "--HistoryManager.hist_file=:memory:")
+# Of a kernel: shell, iopub, stdin, control, heartbeat.
+_SOCKETS = 5
+_TICK = 0.002
 
 # What goes wrong is in the notebook and in the outcome; a log would say it twice.
 _SILENT = logging.getLogger("crlm.engine")
@@ -87,6 +92,70 @@ class OwnKernel(AsyncKernelManager):
         env = {name: os.environ.get(name, "1") for name in _THREADS}
         told = get_kernel_dict(python_arguments=["-P"])
         return KernelSpec(resource_dir=RESOURCES, env=env, **told)
+
+
+class _Forked(OwnKernel):
+    """A manager of a kernel that somebody else has started."""
+
+    transport = CaselessStrEnum(["tcp", "ipc"], default_value="ipc")
+    folder: Path
+    child: _Child
+
+    def __init__(self, **options: Any) -> None:
+        connection = self.folder / CONNECTION
+        while not connection.exists():
+            if self.child.poll() is not None:
+                raise RuntimeError(f"its process ended with code {self.child.returncode}")
+            time.sleep(_TICK)
+        super().__init__(connection_file=str(connection), **options)
+        self.load_connection_file()
+        self.kernel_id = "forked"
+        about = {"kernel_id": self.kernel_id, "kernel_spec": self.kernel_spec}
+        self.provisioner = LocalProvisioner(**about, parent=self)
+        self.provisioner.process = self.child
+
+    def client(self, **options: Any) -> Any:
+        """A client, once the kernel has its sockets: else it would try again 0.1 s later."""
+        while len(list(self.folder.glob("k-*"))) < _SOCKETS and self.child.poll() is None:
+            time.sleep(_TICK)
+        return super().client(**options)
+
+    async def _async_wait(self, pollinterval: float = 0.01) -> None:
+        await super()._async_wait(min(pollinterval, 0.01))
+
+
+class _Child:
+    """What a provisioner needs of `subprocess.Popen`, for a forked child."""
+
+    stdout = stderr = stdin = returncode = None
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self.returncode = os.waitstatus_to_exitcode(status) if pid else None
+        return self.returncode
+
+    # Nobody waits before a poll has told that it is over.
+    wait = poll
+
+    def send_signal(self, signum: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, signum)
+
+
+def managing(folder: Path, pid: int) -> type[OwnKernel]:
+    """A class of managers that hold a kernel which is there, or will be.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    pid : int
+        A child of this process, which calls `connect` and `become`.
+    """
+    return type("Manager", (_Forked,), {"folder": folder, "child": _Child(pid)})
 
 
 class _Client(PapermillNotebookClient):

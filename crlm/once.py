@@ -20,7 +20,7 @@ _CODE = functools.cache(manifest.code_digest)
 _VERSIONS = functools.cache(manifest.versions)
 
 
-def lend(study: str) -> None:
+def lend(study: str, *, table: bool = True) -> None:
     """Work out everything that is the same in every run of a study, for those who come later.
 
     Parameters
@@ -28,8 +28,11 @@ def lend(study: str) -> None:
     study : str
         A name of `ledger.studies`; of another there is nothing. No patient of a reader is in
         it: the tables are those that crlm brings along.
+    table : bool
+        Whether runs read the table that came with the study.
     """
-    for ask in (audit, patients) if study in ledger.studies() else ():
+    asked = (patients, audit) if table else (audit,)
+    for ask in asked if study in ledger.studies() else ():
         # What cannot be made here is refused in each run, where it is reported.
         with contextlib.suppress(ledger.CrlmError):
             ask(study)

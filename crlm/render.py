@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import functools
 import re
-import sys
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from crlm.loading import quick_imports
+
 _TEMPLATES = Path(__file__).parent / "templates"
 _HEADING = r'<h([23])[^>]*\bid="([^"]+)"[^>]*>(.*?)(?:<a class="anchor-link".*?)?</h\1>'
-
-
-@contextlib.contextmanager
-def quick_imports() -> Iterator[None]:
-    """Import Jupyter's packages without a grammar that jsonschema builds for 1.5 s.
-
-    `rfc3987_syntax` serves a check of internationalised web addresses, which no notebook
-    has; jsonschema goes without where it is not installed.
-    """
-    name = "rfc3987_syntax"
-    spared = name not in sys.modules
-    if spared:
-        sys.modules[name] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        if spared:
-            del sys.modules[name]
 
 
 def render(notebook: Any) -> str:
@@ -175,6 +156,17 @@ def _exporter() -> Any:
         from nbconvert import HTMLExporter
 
     return HTMLExporter(extra_template_basedirs=[str(_TEMPLATES)], template_name="crlm_report")
+
+
+def rehearse() -> None:
+    """Have templates and the notebook schema read; no state but caches stays."""
+    with quick_imports():
+        import nbformat.v4
+
+    cells = [nbformat.v4.new_code_cell("1"), nbformat.v4.new_markdown_cell("# text")]
+    book = nbformat.v4.new_notebook(cells=cells)
+    nbformat.validate(book)
+    render(book)
 
 
 def _from_template(exporter: Any, notebook: Any) -> str:

@@ -23,8 +23,9 @@ from typing import Any
 from crlm import ahead, crate, document, files, home, manifest
 from crlm.files import checksum
 from crlm.ledger import CohortError, CrlmError, DocumentError, ParameterError
+from crlm.loading import quick_imports
 from crlm.parameters import declared_in, did_you_mean, held
-from crlm.render import quick_imports, render
+from crlm.render import render
 
 #: Parameters that hold a file: shown and recorded by file name alone.
 FILES = ("cohort_path", "history_path", "codebook_path")
@@ -301,7 +302,8 @@ def in_memory(
         from papermill.iorw import load_notebook_node
         from papermill.parameterize import parameterize_notebook
 
-        from crlm.engine import ENGINE, QUIET
+        from crlm.engine import ENGINE
+        from crlm.kernel import QUIET
     failure = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

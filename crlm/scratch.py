@@ -30,11 +30,14 @@ def private(*, sockets: bool = False) -> Iterator[Path]:
     One for sockets is in `/tmp` where the path of the system's temporary folder is too long.
     """
     place = _for_sockets() if sockets else tempfile.gettempdir()
-    with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", dir=place) as name:
-        folder = Path(name)
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=place))
+    try:
         with open(folder / _LOCK, "a+b") as stream:
             files.take(stream)
             yield folder
+    finally:
+        # Whatever stays is swept by the next.
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _for_sockets() -> str:

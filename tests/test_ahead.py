@@ -126,15 +126,16 @@ def test_nothing_is_worked_out_where_there_is_no_room(tmp_path, monkeypatch):
 TOLD = """\
 import os, sys, time
 from pathlib import Path
-helper = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()[0]
+helpers = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
 time.sleep(2)
-ticks = sum(map(int, Path(f"/proc/{helper}/stat").read_text().rpartition(")")[2].split()[11:13]))
+stats = [Path(f"/proc/{helper}/stat").read_text().rpartition(")")[2] for helper in helpers]
+ticks = sum(int(number) for told in stats for number in told.split()[11:13])
 worked = ticks / os.sysconf("SC_CLK_TCK")
-print("crlm.paper" in sys.modules, os.getpid(), helper, time.process_time() + worked)
+print("crlm.paper" in sys.modules, time.process_time() + worked, os.getpid(), *helpers)
 """
 
 
-def test_the_kernel_is_the_process_that_imported_and_the_other_its_child(tmp_path, monkeypatch):
+def test_the_kernel_is_the_process_that_imported_and_the_others_its_children(tmp_path, monkeypatch):
     asking = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(TOLD)])
     nbformat.write(asking, tmp_path / "asking.ipynb")
     monkeypatch.delenv(cores.VARIABLE, raising=False)
@@ -145,13 +146,53 @@ def test_the_kernel_is_the_process_that_imported_and_the_other_its_child(tmp_pat
         book, failure = run.in_memory(tmp_path / "asking.ipynb", {}, **engine)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert failure is None, failure
-    there, kernel, helper, worked = book.cells[0].outputs[0].text.split()
-    assert there == "True"
-    # The helper's work counts as the run's.
+    there, worked, *processes = book.cells[0].outputs[0].text.split()
+    assert there == "True" and len(processes) == 3
+    # The helpers' work counts as the run's.
     spent = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
     assert spent >= float(worked) > 0
-    for pid in (kernel, helper):
+    for pid in processes:
         assert not Path(f"/proc/{pid}").exists()
+
+
+PARTED = """\
+import os, sys
+from pathlib import Path
+from crlm import ahead, cores, run
+cores.available = lambda: 2
+lock = open("held", "w")
+os.environ.pop(cores.VARIABLE, None)
+with ahead.working(Path(sys.argv[1]), {}) as engine:
+    book, failure = run.in_memory(Path("asking.ipynb"), {}, **engine)
+print(os.getpid(), book.cells[0].outputs[0].text, failure)
+"""
+
+
+def test_a_command_parts_into_itself_and_a_kernel_that_has_nothing_of_its_own(tmp_path):
+    """Neither open files, nor a place among its modules, nor its terminal."""
+    asked = [
+        "import os, sys",
+        "from pathlib import Path",
+        "links = [Path(f'/proc/self/fd/{name}') for name in os.listdir('/proc/self/fd')]",
+        "named = [os.readlink(link) for link in links if link.is_symlink()]",
+        "held = any('held' in name for name in named)",
+        "here = [place for place in sys.path if place in ('', os.getcwd())]",
+        "apart = os.getsid(0) == os.getpid()",
+        "print(os.getppid(), held, os.readlink('/proc/self/fd/0'), apart, here)",
+    ]
+    cell = nbformat.v4.new_code_cell("\n".join(asked))
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "asking.ipynb")
+    source = ROOT / "notebooks" / "ncch_scp.ipynb"
+    done = subprocess.run(
+        [sys.executable, "-c", PARTED, str(source)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    parent, told = done.stdout.split(maxsplit=1)
+    assert told.strip() == f"{parent} False /dev/null True []\n None" and done.stderr == ""
 
 
 def test_who_starts_a_run_loads_no_library_of_the_analysis():

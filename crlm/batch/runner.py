@@ -91,9 +91,10 @@ def _execute(
     os.environ.update(lent.told(**job["lent"]))
     with scratch.private(sockets=True) as private:
         if withheld is not None:
-            from crlm import kernel
+            from crlm import engine, kernel
 
-            options["kernel_manager_class"] = kernel.forked(private, withheld)
+            held = engine.managing(private, kernel.forked(private, withheld))
+            options["kernel_manager_class"] = held
         return run.in_memory(Path(job["notebook"]), values, **options)
 
 

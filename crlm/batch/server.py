@@ -9,37 +9,30 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import importlib
 import io
 import os
 import signal
 import socket
 import sys
 
-from crlm import render
+from crlm import loading, render
 from crlm.lifeline import die_with_parent, outlive_parent
 
-# What a run needs, whatever its notebook imports.
+# What a run needs beside its kernel, whatever its notebook imports.
 _ALWAYS = (
     "crlm.run",
-    "crlm.kernel",
+    "crlm.engine",
     "crlm.batch.runner",
-    "ipykernel.kernelapp",
-    "ipykernel.ipkernel",
     "ipykernel.debugger",
     "nbconvert",
     "papermill",
     "psutil",
     "tornado.platform.asyncio",
-    "IPython.core.completerlib",
     "IPython.core.debugger",
     "IPython.core.logger",
     "IPython.core.oinspect",
     "IPython.extensions.storemagic",
-    "sqlite3",
 )
-# What a paper's sections import when they are called.
-_LATE = {"crlm.paper": ("lifelines", "seaborn", "statsmodels.duration.hazard_regression")}
 # Characters and sizes whose shapes matplotlib keeps once it has drawn them.
 _LETTERS = "".join(chr(code) for code in range(32, 127)) + "–…"
 _SIZES = (7, 8, 8.5, 9, 10)
@@ -49,7 +42,7 @@ def main(parent: int, desk: int, modules: list[str]) -> None:
     """Import, and serve until the other end of the socket `desk` is closed or the parent ends."""
     die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _import(modules)
+    loading.load((*loading.KERNEL, *_ALWAYS, *modules, *loading.late(modules)))
     _rehearse()
     gc.collect()
     gc.freeze()
@@ -60,25 +53,9 @@ def main(parent: int, desk: int, modules: list[str]) -> None:
         _serve(jobs)
 
 
-def _import(modules: list[str]) -> None:
-    with render.quick_imports():
-        late = (name for room in modules for name in _LATE.get(room, ()))
-        for name in (*_ALWAYS, *modules, *late):
-            # What cannot be imported here fails in the notebook, where it is reported.
-            with contextlib.suppress(Exception):
-                importlib.import_module(name)
-        if "matplotlib" in sys.modules:
-            importlib.import_module("matplotlib_inline.backend_inline")
-
-
 def _rehearse() -> None:
     """Have templates, the notebook schema and fonts read once; no state but caches stays."""
-    import nbformat
-
-    cells = [nbformat.v4.new_code_cell("1"), nbformat.v4.new_markdown_cell("# text")]
-    book = nbformat.v4.new_notebook(cells=cells)
-    nbformat.validate(book)
-    render.render(book)
+    render.rehearse()
     if "matplotlib" in sys.modules:
         _draw_letters()
 
