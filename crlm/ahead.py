@@ -35,9 +35,12 @@ _ENVIRONMENT = {
 }
 #: Methods of `Paper` on which others build or with which a run begins.
 _FIRST = ("patients", "endpoints", "reviewer", "regression")
+#: Then one that completes the table, before the run comes to the first that asks for it.
+_SECOND = ("sensitivity",)
+#: What can be made of it without the sections before it comes last: the run does it at its end.
+_LAST = ("second_opinion",)
 #: Those that write, or speak of what all sections before them have left.
-_NEVER = ("provenance", "in_short", "published", "differences", "agreement", "second_opinion")
-_NEVER += ("for_the_manuscript",)
+_NEVER = ("provenance", "in_short", "published", "differences", "agreement", "for_the_manuscript")
 
 
 @contextlib.contextmanager
@@ -61,7 +64,7 @@ def working(notebook: Path, values: Mapping[str, Any]) -> Iterator[dict[str, Any
     given = {"notebook": str(notebook), "values": {**values, "output_dir": ""}}
     rest = str(max(1, cores.available() - 1))
     with scratch.private(sockets=True) as folder:
-        ours = {**lent.told([str(folder)]), cores.VARIABLE: rest}
+        ours = {**lent.told([str(folder)], passed=str(folder)), cores.VARIABLE: rest}
         with lent.environment(ours), _process({**given, "folder": str(folder)}) as pid:
             with loading.quick_imports():
                 from crlm import engine
@@ -186,7 +189,7 @@ def _child(folder: Path, work: Callable[[], object]) -> int:
             lifeline.die_with_parent(here)
             # Systems share their cores out among sessions.
             os.setsid()
-            os.environ.update(lent.told([str(folder)], str(folder)))
+            os.environ.update(lent.told([str(folder)], str(folder), str(folder)))
             os.environ[cores.VARIABLE] = "1"
             lent.keep, lent.marks = scratch.hold, True
             _borrow_handles()
@@ -215,11 +218,24 @@ def _lend(study: str, values: Mapping[str, Any]) -> None:
 def _work(cells: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> None:
     """Work through the notebook, and keep what is found."""
     names: dict[str, Any] = {"__name__": "__main__"}
+    met = False
     for cell in order(cells):
-        with contextlib.suppress(Exception):
-            exec("".join(cell["source"]), names)  # noqa: S102
+        # Every section needs what the first leave, whoever has made it by now.
+        lent.heeds = not _sections(cell) & set(_FIRST)
+        if not met or _sections(cell) & set(_LAST):
+            met = not _done(cell, names) or met
         if "parameters" in cell["metadata"].get("tags", []):
             names.update(values)
+
+
+def _done(cell: Mapping[str, Any], names: dict[str, Any]) -> bool:
+    """Execute a cell; false where the run has come to it itself, as to all that are left."""
+    with contextlib.suppress(Exception):
+        try:
+            exec("".join(cell["source"]), names)  # noqa: S102
+        except lent.Needless:
+            return False
+    return True
 
 
 def _borrow_handles() -> None:
@@ -242,7 +258,8 @@ def order(cells: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     first = [i for i, found in enumerate(calls) if not found and i < start]
     first += [i for i, found in enumerate(calls) if found & set(_FIRST)]
     rest = [i for i in range(len(plain)) if i not in first and not calls[i] & set(_NEVER)]
-    return [plain[i] for i in (*first, *reversed(rest))]
+    rest.sort(key=lambda i: (not calls[i] & set(_SECOND), bool(calls[i] & set(_LAST)), -i))
+    return [plain[i] for i in (*first, *rest)]
 
 
 def _is_plain(cell: Mapping[str, Any]) -> bool:

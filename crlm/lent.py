@@ -21,24 +21,33 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from crlm import manifest
+from crlm import cores, manifest
 
 P, R = ParamSpec("P"), TypeVar("R")
 
-#: The environment's words for the shelves to look on and for the folder of what is found.
-SHELVES, FOUND = "CRLM_SHELVES", "CRLM_FOUND"
+#: The environment's words for the shelves to look on, for the folder of what is found, and for
+#: that in which a run says what it has made itself.
+SHELVES, FOUND, PASSED = "CRLM_SHELVES", "CRLM_FOUND", "CRLM_PASSED"
 _TICK = 0.005
 # Whoever works ahead may have been given no core; then waiting would cost more than it saves.
 _PATIENCE = 2.0
 
-#: How an answer is left on a shelf, and whether who asks for it meanwhile waits: see `ahead`.
+#: How an answer is left on a shelf, whether who asks for it meanwhile waits, and whether what
+#: the run has made by now is left alone: see `ahead`.
 keep: Callable[[Path, bytes], object] = Path.write_bytes
-marks = False
+marks = heeds = False
+
+# The questions that are being answered here, the last one within those before it.
+_UNDER_WAY: list[str] = []
 
 
-def told(shelves: Sequence[str], found: str = "") -> dict[str, str]:
-    """The environment of a run: the shelves it looks on, and the folder for what it finds."""
-    return {SHELVES: os.pathsep.join(shelves), FOUND: found}
+class Needless(Exception):
+    """The run that this process works for has made it itself."""
+
+
+def told(shelves: Sequence[str], found: str = "", passed: str = "") -> dict[str, str]:
+    """The environment of a run: where it looks, where it leaves what it finds, what it tells."""
+    return {SHELVES: os.pathsep.join(shelves), FOUND: found, PASSED: passed}
 
 
 @contextlib.contextmanager
@@ -67,7 +76,9 @@ def pure(make: Callable[P, R]) -> Callable[P, R]:
     return asked
 
 
-def shared(question: object, make: Callable[[], R], *, drawn: bool = True) -> R:
+def shared(
+    question: object, make: Callable[[], R], *, drawn: bool = True, parted: bool = False
+) -> R:
     """What `make` makes, or what another run of the batch has made for the very same question.
 
     Parameters
@@ -78,23 +89,92 @@ def shared(question: object, make: Callable[[], R], *, drawn: bool = True) -> R:
     make : callable
     drawn : bool
         Whether the answer may hold a figure, and so hangs on matplotlib's settings.
+    parted : bool
+        Whether `make` works by `each`: then nobody waits for who is at it, but works along, and
+        tells who works ahead when it is done.
+
+    Raises
+    ------
+    Needless
+        In a process that works ahead, if its run has answered a parted question by now.
     """
     shelves, found = os.environ.get(SHELVES, ""), os.environ.get(FOUND, "")
     key = digest((_code(), _style() if drawn else "", question)) if shelves else ""
     for path in [Path(shelf) / key for shelf in shelves.split(os.pathsep) if key]:
-        patience = time.monotonic() + _PATIENCE
+        patience = time.monotonic() + (0 if parted else _PATIENCE)
         while _begun(path).exists() and time.monotonic() < patience:
             time.sleep(_TICK)
         if (known := _taken(path)) is not None:
             return known[0]
-    if not (key and found):
+    if not key:
         return make()
-    with _marked(Path(found) / key) if marks else contextlib.nullcontext():
-        answer = make()
-        with contextlib.suppress(OSError, pickle.PicklingError, TypeError, AttributeError):
-            data = pickle.dumps((answer,))
-            keep(Path(found) / key, hashlib.sha256(data).hexdigest().encode() + b"\n" + data)
+    if parted:
+        _heed(key)
+    _UNDER_WAY.append(key)
+    try:
+        answer = _made(Path(found) / key, make) if found else make()
+    finally:
+        _UNDER_WAY.pop()
+    if parted and os.environ.get(PASSED) and not found:
+        with contextlib.suppress(OSError):
+            _passed(key).touch()
     return answer
+
+
+def _made(path: Path, make: Callable[[], R]) -> R:
+    """Make an answer, and leave it for others."""
+    with _marked(path) if marks else contextlib.nullcontext():
+        answer = make()
+        _put(path, answer)
+    return answer
+
+
+def _passed(key: str) -> Path:
+    return Path(os.environ[PASSED], f"{key}.passed")
+
+
+def _heed(key: str) -> None:
+    if heeds and _passed(key).exists():
+        raise Needless
+
+
+def each(make: Callable[[int], R], n: int) -> list[R]:
+    """What `make` makes of 0 to n - 1, within `shared`; on all cores, or by two processes.
+
+    Whoever works ahead begins with the last and leaves each for the run, which begins with the
+    first: where they meet, all is done.
+
+    Parameters
+    ----------
+    make : callable
+        Its answer hangs on its argument and the question alone.
+    n : int
+    """
+    together = marks or os.environ.get(PASSED)
+    if not (together and _UNDER_WAY) or cores.count() > 1:
+        return cores.each(make, range(n))
+    made: dict[int, R] = {}
+    for at in reversed(range(n)) if marks else range(n):
+        made[at] = _part(f"{_UNDER_WAY[-1]}.{at}", functools.partial(make, at))
+    return [made[at] for at in range(n)]
+
+
+def _part(name: str, make: Callable[[], R]) -> R:
+    if marks:
+        _heed(_UNDER_WAY[-1])
+        answer = make()
+        _put(Path(os.environ[FOUND], name), answer)
+        return answer
+    for shelf in os.environ[SHELVES].split(os.pathsep):
+        if (known := _taken(Path(shelf, name))) is not None:
+            return known[0]
+    return make()
+
+
+def _put(path: Path, answer: object) -> None:
+    with contextlib.suppress(OSError, pickle.PicklingError, TypeError, AttributeError):
+        data = pickle.dumps((answer,))
+        keep(path, hashlib.sha256(data).hexdigest().encode() + b"\n" + data)
 
 
 def _begun(path: Path) -> Path:

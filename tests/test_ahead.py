@@ -32,10 +32,23 @@ def test_what_others_build_on_comes_first_and_the_rest_from_the_end(study):
     ordered = ahead.order(cells)
     places = [cells.index(cell) for cell in ordered]
     first = [i for i, cell in enumerate(ordered) if called(cell) & {"regression", "reviewer"}]
-    rest = places[max(first) + 1 :]
+    completing, *rest, last = places[max(first) + 1 :]
     assert len(rest) > 20 and rest == sorted(rest, reverse=True)
+    assert "sensitivity" in called(cells[completing]) and "second_opinion" in called(cells[last])
     assert places[: max(first) + 1] == sorted(places[: max(first) + 1])
     assert not [cell for cell in ordered if "provenance" in called(cell)]
+
+
+@pytest.mark.parametrize("needless", [True, False])
+def test_where_the_run_is_met_what_comes_last_is_left_to_do(tmp_path, monkeypatch, needless):
+    monkeypatch.setattr(ahead, "order", lambda cells: cells)
+    fault = "from crlm import lent; raise lent.Needless" if needless else "raise ValueError"
+    done = [f"import os; os.mkdir({str(tmp_path / name)!r})" for name in ("one", "two", "three")]
+    done[2] += "; paper.second_opinion()"
+    sources = [done[0], fault, *done[1:]]
+    ahead._work([{"source": [source], "metadata": {}} for source in sources], {})
+    found = sorted(path.name for path in tmp_path.iterdir())
+    assert found == (["one", "three"] if needless else ["one", "three", "two"])
 
 
 @pytest.mark.parametrize(
@@ -70,6 +83,8 @@ def test_the_bytes_are_those_of_a_run_alone(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     monkeypatch.setattr("tempfile.tempdir", None)
     (tmp_path / "temporary").mkdir()
+    # A kernel's launcher takes the folder that it stands in off the path.
+    monkeypatch.chdir(tmp_path)
     found = {}
     for cores_ in ("2", "1"):
         monkeypatch.setattr(cores, "available", lambda: 2)

@@ -84,7 +84,7 @@ MAY_IMPORT = {
     "report": {"lent", "ledger", "naming", "numbers", "files", "comparison", "pieces"},
     "parameters": {"ledger"},
     "manifest": {"home", "ledger", "files"},
-    "lent": {"manifest"},
+    "lent": {"cores", "manifest"},
     "lifeline": set(),
     "cores": {"lifeline"},
     "scratch": {"files"},

@@ -180,6 +180,94 @@ def test_what_somebody_is_at_is_waited_for(shelf, monkeypatch, ends):
     assert len(ASKED) == (1 if ends == "with an answer" else 2)
 
 
+# ---- two at one answer ------------------------------------------------------
+
+
+@pytest.fixture
+def roles(shelf, monkeypatch):
+    """Be the run, or who works ahead of it."""
+
+    def play(ahead):
+        found = str(shelf) if ahead else ""
+        for name, value in lent.told([str(shelf)], found, str(shelf)).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(lent, "marks", ahead)
+        monkeypatch.setattr(lent, "heeds", ahead)
+
+    monkeypatch.setenv("CRLM_CORES", "1")
+    return play
+
+
+def parts(made, stops=()):
+    """An answer of six parts; what is made of it is noted."""
+
+    def once(at):
+        if at in stops:
+            raise ValueError(at)
+        made.append(at)
+        return 10 * at
+
+    return lent.shared("six", lambda: lent.each(once, 6), parted=True)
+
+
+def test_the_run_begins_with_the_first_part_and_who_works_ahead_with_the_last(roles):
+    roles(ahead=True)
+    ahead, run = [], []
+    with pytest.raises(ValueError, match="2"):
+        parts(ahead, stops=[2])
+    roles(ahead=False)
+    assert parts(run) == [0, 10, 20, 30, 40, 50]
+    assert ahead == [5, 4, 3] and run == [0, 1, 2]
+
+
+def test_what_the_run_has_made_is_left_alone(roles, monkeypatch):
+    roles(ahead=False)
+    made = []
+    whole = parts(made)
+    roles(ahead=True)
+    with pytest.raises(lent.Needless):
+        parts(made)
+    assert made == [0, 1, 2, 3, 4, 5]
+    # What others build on is needed here too.
+    monkeypatch.setattr(lent, "heeds", False)
+    assert parts(made) == whole and len(made) == 12
+    roles(ahead=False)
+    assert parts(made) == whole and len(made) == 12
+
+
+def test_who_works_ahead_stops_where_the_run_has_finished(roles, shelf, monkeypatch):
+    roles(ahead=True)
+    made = []
+
+    def once(at):
+        made.append(at)
+        if at == 4:
+            roles(ahead=False)
+            parts([])
+            roles(ahead=True)
+        return 10 * at
+
+    with pytest.raises(lent.Needless):
+        lent.shared("six", lambda: lent.each(once, 6), parted=True)
+    assert made == [5, 4]
+
+
+def test_nobody_waits_for_an_answer_in_parts(roles, shelf):
+    roles(ahead=False)
+    parts([])
+    (passed,) = shelf.glob("*.passed")
+    passed.with_suffix(".begun").symlink_to("/proc/self/fd/0" if os.path.exists("/proc") else "/")
+    begun, made = time.monotonic(), []
+    parts(made)
+    assert time.monotonic() - begun < 1 and len(made) == 6
+
+
+def test_a_run_without_anybody_ahead_tells_nothing(roles, shelf, monkeypatch):
+    roles(ahead=False)
+    monkeypatch.setenv(lent.PASSED, "")
+    assert parts([]) == [0, 10, 20, 30, 40, 50] and not list(shelf.iterdir())
+
+
 # ---- the dear functions -----------------------------------------------------
 
 

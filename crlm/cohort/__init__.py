@@ -18,10 +18,11 @@ Examples
 [['start', 315.0], ['curative', 297.0], ['included', 150.0]]
 """
 
+from typing import Any
+
 from crlm.cohort.adapters import import_tcia_crlm, source, write_source
 from crlm.cohort.feeding import feeds
 from crlm.cohort.flow import add_factors, attrition, eligibility, stand_ins
-from crlm.cohort.form import template
 from crlm.cohort.history import CAUSES, EVENTS, SITES, check_history, load_history
 from crlm.cohort.loading import check, load
 from crlm.cohort.origin import events, find_history, origin, unnamed
@@ -66,3 +67,12 @@ __all__ = [
     "unnamed",
     "write_source",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`template`: no run needs the library that writes workbooks."""
+    if name != "template":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from crlm.cohort.form import template
+
+    return template

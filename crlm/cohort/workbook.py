@@ -9,17 +9,17 @@ import warnings
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 from xml.parsers import expat
-
-from openpyxl import Workbook, load_workbook
-from openpyxl.utils import get_column_letter, range_boundaries
 
 from crlm.cohort.layout import MOST_COLUMNS, Range
 from crlm.cohort.wording import count, quote, quotes
 from crlm.ledger import CohortError
 from crlm.refusals import did_you_mean, name_key, refusal, row_list
+
+if TYPE_CHECKING:
+    from openpyxl import Workbook
 
 #: What a sheet may hold. Excel itself ends at the first.
 MOST_ROWS, MOST_CELLS = 1_048_576, 6_000_000
@@ -156,6 +156,8 @@ def _damaged(name: str) -> str:
 
 
 def _open(name: str, data: bytes) -> Workbook:
+    from openpyxl import load_workbook
+
     with warnings.catch_warnings():
         # openpyxl warns of decorations it does not keep; no cell is lost.
         warnings.simplefilter("ignore")
@@ -211,6 +213,8 @@ class _Survey:
             raise _TooMuch(f"column {self.column:,}")
 
     def _merge(self, reference: str) -> None:
+        from openpyxl.utils import range_boundaries
+
         left, top, right, bottom = range_boundaries(reference)
         if len(self.merged) < 100_000:
             self.merged.append((top, left, bottom, right))
@@ -269,6 +273,8 @@ def _refuse_uncomputed(
 ) -> None:
     if not surveyed.formulas:
         return
+    from openpyxl.utils import get_column_letter
+
     values = dict(records)
     empty = [
         f"{get_column_letter(column)}{row}"

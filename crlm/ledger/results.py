@@ -59,8 +59,9 @@ def rows(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     # Column by column: a frame of records costs four times as much, and a run makes hundreds.
     numbers = {name: np.array(columns[name], dtype=float) for name in _NUMBERS}
     frame = pd.DataFrame({**columns, **numbers})
-    texts = frame.columns.difference(_NUMBERS)
-    return frame if len(frame) else frame.astype(dict.fromkeys(texts, object))
+    if len(frame):
+        return frame
+    return frame.astype(dict.fromkeys(frame.columns.difference(_NUMBERS), object))
 
 
 def collect(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:

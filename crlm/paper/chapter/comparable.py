@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from crlm import causal, cohort, cores, lent, missing, scores
+from crlm import causal, cohort, lent, missing, scores
 from crlm.causal.flags import Limits
 from crlm.paper.chapter.asking import Asking
 
@@ -164,7 +164,6 @@ class Comparable(Asking):
             self._chances[key] = replace(self._chances[learnt], frame=frame)
         return self._chances[key]
 
-    @lent.pure
     def over(
         self,
         endpoint: str,
@@ -184,12 +183,20 @@ class Comparable(Asking):
         most : int
             No more than so many of the tables; 0: all.
         """
+        asked = (self, endpoint, exposure, once, most)
+        return lent.shared((Comparable.over, *asked), lambda: Comparable._over(*asked), parted=True)
+
+    def _over(
+        self,
+        endpoint: str,
+        exposure: str,
+        once: Callable[[pd.DataFrame, int, int], pd.DataFrame],
+        most: int,
+    ) -> pd.DataFrame:
         rules, frames = self.chapter_rules, self.filled(endpoint, exposure)
         if len(frames) < 2:
             return once(frames[0], rules.samples, rules.seed)
         frames = frames[: most or None]
         each = math.ceil(_IN_ALL * rules.samples / len(frames))
-        found = cores.each(
-            lambda at: once(frames[at], each, 1000 * rules.seed + at), range(len(frames))
-        )
+        found = lent.each(lambda at: once(frames[at], each, 1000 * rules.seed + at), len(frames))
         return missing.pool(found, len(frames[0]), 1 + len(self.terms(exposure)), model=None)
