@@ -462,7 +462,7 @@ def test_an_analysis_hangs_on_every_choice_of_its_paper(paper, monkeypatch, what
     for name, value in CHANGES[what].items():
         assert getattr(paper, name) != value
         monkeypatch.setattr(paper, name, value)
-    monkeypatch.setattr(paper, "_told", ((), ""))
+    monkeypatch.setattr(paper, "_told", {})
     assert over(paper) not in ("", before)
 
 
