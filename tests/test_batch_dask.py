@@ -151,20 +151,22 @@ def test_a_run_that_kills_its_processes_is_told_as_here(desk):
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("tcp://127.0.0.1:9", "No Dask scheduler answers"),
-        ("tls://127.0.0.1:9", "names no certificates"),
-        ("somewhere", "is no address"),
-        ("missing.json", "There is no scheduler file"),
-        ("grid.yaml.json", "There is no scheduler file"),
-        ("config", "names no scheduler-address"),
+        ("tcp://127.0.0.1:9", "ConnectionRefusedError"),
+        ("tls://127.0.0.1:9", "check your TLS configuration"),
+        ("somewhere", "does not begin with tls://"),
+        ("foo://somewhere:1", "unknown address scheme 'foo'"),
+        ("missing.json", "FileNotFoundError"),
+        ("grid.yaml.json", "TypeError"),
+        ("config", "KeyError: 'scheduler-address'"),
     ],
 )
 def test_a_scheduler_that_cannot_be_one_is_refused(desk, monkeypatch, address, message):
     monkeypatch.setattr(cluster, "_PATIENCE", 1)
     monkeypatch.chdir(desk)
     (desk / "grid.yaml.json").write_text("[]")
-    with pytest.raises(CrlmError, match=message):
+    with pytest.raises(CrlmError, match=message) as refused:
         driving.batch(desk / "grid.yaml", desk / "out", scheduler=address, quiet=True)
+    assert f"No Dask scheduler answers at {address!r}" in str(refused.value)
     assert not list((desk / "out" / "runs").iterdir())
 
 
@@ -425,4 +427,4 @@ def test_the_recipe_for_certificates_gives_an_encrypted_batch(desk):
                 elsewhere, timeout=60, capture_output=True, text=True, check=False
             )
     assert len(list((desk / "out" / "runs").iterdir())) == 3
-    assert bare.returncode == 2 and "names no certificates" in bare.stderr
+    assert bare.returncode == 2 and "check your TLS configuration" in bare.stderr
