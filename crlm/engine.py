@@ -187,8 +187,15 @@ class _Client(PapermillNotebookClient):
             name = "DeadKernelError" if died else "OutOfTimeError"
             text = _why_dead(self.km) if died else "the time allowed for the run is over"
             cell = self.nb.cells[self.at]
+            # Whether the kernel came to tell its number hangs on the moment.
+            cell.execution_count = 1 + max(_numbers(self.nb.cells[: self.at]), default=0)
             cell.outputs.append(new_output("error", ename=name, evalue=text, traceback=[]))
             self.nb_man.cell_exception(cell, cell_index=self.at, exception=error)
+
+
+def _numbers(cells: list[Any]) -> list[int]:
+    """The numbers of the cells that were executed."""
+    return [cell.execution_count for cell in cells if cell.get("execution_count")]
 
 
 def _whole_streams(outputs: list[Any]) -> Iterator[Any]:

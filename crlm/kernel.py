@@ -74,13 +74,28 @@ def become(folder: Path) -> None:
         sys.modules["numpy"].random.seed()
     gc.enable()
     try:
-        IPKernelApp.launch_instance(arguments)
+        app = IPKernelApp.instance()
+        app.initialize(arguments)
+        _be_known()
+        app.start()
     finally:
         # Its end waits for threads that may wait for each other; the process ends them all.
         atexit.unregister(IPKernelApp.instance().close)
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
+
+
+def _be_known() -> None:
+    """Let libraries that were imported before there was a kernel behave as in one."""
+    if "pandas" in sys.modules:
+        # Columns of a table: its own number for a notebook; on a terminal the width decides.
+        sys.modules["pandas"].set_option("display.max_columns", 20)
+    if "matplotlib.pyplot" in sys.modules:
+        # Figures come out behind their cell.
+        sys.modules["matplotlib_inline.backend_inline"]._enable_matplotlib_integration()
+    else:
+        sys.modules.pop("matplotlib_inline.backend_inline", None)
 
 
 def _silence() -> None:

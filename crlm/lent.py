@@ -217,9 +217,10 @@ def _code() -> tuple[str, dict[str, str]]:
 
 
 def _style() -> str:
-    """Matplotlib's settings, which shape every figure."""
-    settings = getattr(sys.modules.get("matplotlib"), "rcParams", {})
-    return repr(sorted((name, repr(value)) for name, value in dict.items(settings)))
+    """Matplotlib's settings, which shape every figure, but for how it is shown."""
+    settings = dict.items(getattr(sys.modules.get("matplotlib"), "rcParams", {}))
+    shown = ("backend", "interactive")
+    return repr(sorted((name, repr(value)) for name, value in settings if name not in shown))
 
 
 @functools.cache

@@ -258,6 +258,37 @@ def test_runs_cannot_touch_each_other(desk):
     assert "None False" in outputs(desk / "forked" / "runs" / key / "tiny.ipynb")
 
 
+SHOWN = """\
+import pandas as pd
+import matplotlib.pyplot as plt
+plt.plot([1, 2]); plt.title(f"{plt.rcParams['interactive']}")
+pd.DataFrame([range(30)] * 2).add_prefix("column_")"""
+
+
+@forking
+@pytest.mark.parametrize("first", ["import matplotlib.pyplot, pandas", "import pandas", "1"])
+def test_libraries_show_the_same_in_forked_and_plain_kernels(desk, first):
+    """They were imported before there was a kernel, or were not; figures and tables are shown."""
+    write_notebook(desk / "tiny.ipynb", (f"seed\n{first}", SHOWN))
+    for kernels in ("forked", "plain"):
+        driving.batch(written(desk, ""), desk / kernels, kernels=kernels, quiet=True)
+    assert compared(desk / "forked") == compared(desk / "plain")
+    (path,) = (desk / "forked").glob("runs/*/tiny.ipynb")
+    shown = [list(o.data) for c in nbformat.read(path, 4).cells for o in c.get("outputs", [])]
+    assert ["image/png"] in [[kind for kind in one if kind == "image/png"] for one in shown]
+
+
+@pytest.mark.parametrize("kernels", [pytest.param("forked", marks=forking), "plain"])
+def test_the_cell_of_a_dead_kernel_has_its_number_whenever_it_died(desk, kernels):
+    cells = ["import os, time", "time.sleep(0.5 * (seed - 1)); os._exit(3)"]
+    write_notebook(desk / "tiny.ipynb", cells)
+    path = written(desk, "grid: {seed: [1, 2]}\n")
+    driving.batch(path, desk / "out", kernels=kernels, quiet=True)
+    for made in (desk / "out").glob("runs/*/tiny.ipynb"):
+        numbers = [c.get("execution_count") for c in nbformat.read(made, 4).cells]
+        assert numbers[-1] == 4
+
+
 NOISY = """\
 import os
 os.system("echo from a child; echo as an error >&2")
