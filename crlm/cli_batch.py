@@ -101,10 +101,8 @@ def _refuse_close(path: Path) -> None:
         return
     from crlm.privacy import refuse_close
 
-    defaults = {name: {entry[0]: entry[2] for entry in cell} for name, cell in found.cells.items()}
     refuse_close(
-        (item.study, Path(item.notebook), {**defaults[item.cell], **item.parameters})
-        for item in found.runs
+        (item.study, Path(item.notebook), item.values | item.parameters) for item in found.runs
     )
 
 

@@ -26,7 +26,7 @@ _APART = re.compile(
 )
 _PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "survival", "matplotlib", "papermill")
 #: Roles of the reader's files: a safe report records neither their names nor their checksums.
-OF_PATIENTS = ("cohort", "cohort source", "history", "codebook")
+OF_PATIENTS = ("cohort", "cohort source", "cohort certificate", "history", "codebook")
 
 
 def input_files(study: str, notebook: Path, values: Mapping[str, Any]) -> dict[str, Path]:
@@ -42,15 +42,18 @@ def input_files(study: str, notebook: Path, values: Mapping[str, Any]) -> dict[s
     Returns
     -------
     dict of str to pathlib.Path
-        "cohort", "cohort source" (where an adapter left a note), "history", "codebook",
-        "notebook", "lock", "columns", and what else lies in the study's folder, by file name.
+        "cohort", "cohort source" and "cohort certificate" (where it was converted or searched),
+        "history", "codebook", "notebook", "lock", "columns", and what else lies in the study's
+        folder, by file name.
     """
     folder = data_folder() / study
     cohort = Path(values.get("cohort_path") or folder / "cohort.csv")
+    source = cohort.with_suffix(".source.toml")
     shipped = "" if values.get("cohort_path") else folder / "history.csv"
     named = {
         "cohort": cohort,
-        "cohort source": cohort.with_suffix(".source.toml"),
+        "cohort source": source,
+        "cohort certificate": cohort.with_name("certificate.json") if source.is_file() else "",
         "history": values.get("history_path") or shipped,
         "codebook": values.get("codebook_path"),
         "notebook": notebook,
@@ -58,7 +61,7 @@ def input_files(study: str, notebook: Path, values: Mapping[str, Any]) -> dict[s
         "columns": data_folder() / "columns.toml",
     }
     found = {role: Path(path) for role, path in named.items() if path and Path(path).is_file()}
-    own = ("cohort.csv", "cohort.source.toml", "history.csv")
+    own = ("cohort.csv", "cohort.source.toml", "history.csv", "certificate.json")
     beside = sorted(p for p in folder.glob("*.*") if p.suffix in (".toml", ".csv", ".json"))
     return found | {path.name: path for path in beside if path.name not in own}
 

@@ -565,15 +565,21 @@ def test_collect_rebuilds_what_was_removed(finished):
     assert compared(finished) == before
 
 
-def test_without_pyarrow_a_sentence_and_no_failure(finished, monkeypatch, capsys):
-    before = compared(finished)
-    monkeypatch.setattr(pd.DataFrame, "to_parquet", lambda *_, **__: __import__("no_pyarrow"))
-    assert collecting.collect(finished) == 6
-    assert "pyarrow is not installed" in capsys.readouterr().err
-    assert "parquet" not in (finished / "index.html").read_text(encoding="utf-8")
-    monkeypatch.undo()
-    collecting.collect(finished)
-    assert compared(finished) == before
+def test_a_parameter_that_is_left_as_it_is_may_be_anything(desk):
+    book = nbformat.read(desk / "tiny.ipynb", 4)
+    book.cells[0].source += "\nfolds: list = [1, 2, 3]\nempty: str = None"
+    nbformat.write(book, desk / "tiny.ipynb")
+    driving.batch(written(desk, "grid: {seed: [1, 2]}\n"), desk / "out", quiet=True)
+    rows = pd.read_csv(desk / "out" / "results.csv", encoding="utf-8-sig")
+    assert rows["folds"].tolist() == ["[1, 2, 3]"] * 2 and rows["empty"].isna().all()
+
+
+def test_progress_in_a_pipe_is_lines(desk, monkeypatch, capsys):
+    monkeypatch.setattr(driving, "_SAY_EVERY", 0)
+    driving.batch(written(desk, "list: [{mode: raise}, {}]\n"), desk / "out", quiet=True)
+    driving.batch(desk / "grid.yaml", desk / "out")
+    said = capsys.readouterr().err
+    assert said.startswith("1 of 2 runs,") and "2 of 2 runs, 1 failed," in said
 
 
 def test_a_finished_batch_writes_nothing(finished):

@@ -346,9 +346,19 @@ def test_a_chart_without_a_label_has_the_words_of_the_reports():
     ]
 
 
-def test_results_of_a_notebook_of_ones_own_keep_their_keys():
-    keys = {"study": "mine", "endpoint": "OS", "covariate": "x", "level": "y", "time": "36"}
-    assert names.label_of({**keys, "statistic": "survival_rate"}) == "Survival: OS, x y, month 36"
+def test_results_of_a_notebook_of_ones_own_are_named_alike():
+    keys = {"study": "mine", "endpoint": "OS", "covariate": "x_a", "level": "y", "time": "36"}
+    said = names.label_of({**keys, "statistic": "survival_rate"})
+    assert said == "Survival: x a: y, OS, all patients, at month 36"
+    odd = {"study": "mine", **dict.fromkeys(ledger.KEYS, "a:b=c,<d> / *"), "statistic": "mine"}
+    assert names.label_of({**odd, "time": ""}).startswith("mine: ")
+
+
+def test_one_chart_follows_a_result_whose_month_changes_with_the_choice():
+    records = [row(k, "rmst", t / 2, time=t, unit="months") for k, t in (("a", 36.0), ("b", 60.0))]
+    entry = {"statistic": "rmst", "time": [36.0, 60.0]}
+    (effect,), notes = choosing.effects(frame(*records), CLAIMS, [entry])
+    assert notes == [] and len(effect.values) == 2 and effect.label.endswith("month 36 / 60")
 
 
 def test_the_ends_of_a_specification_curve_look_as_in_the_report():

@@ -7,7 +7,7 @@ import hashlib
 import nbformat
 import pytest
 
-from crlm import cli, run
+from crlm import cli, manifest, run
 from crlm.batch import grid
 from crlm.ledger import CrlmError, ParameterError
 
@@ -94,4 +94,4 @@ def test_a_batch_has_one_safe(notebook, tmp_path):
         grid.plan(tmp_path / "grid.yaml")
     (tmp_path / "grid.yaml").write_text(f"notebook: {path.name}\nbase: {{safe: 5}}\n")
     found = grid.plan(tmp_path / "grid.yaml").runs
-    assert found[0].record["data_sha256"] == {}
+    assert not set(found[0].record["inputs"]) & set(manifest.OF_PATIENTS)

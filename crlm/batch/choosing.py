@@ -159,12 +159,14 @@ def _named(
 
 
 def _fitting(column: pd.Series, value: Any) -> pd.Series:
-    wanted = [f"{v:g}" if isinstance(v, float) else str(v) for v in _several(value)]
-    return column.str.fullmatch("|".join(re.escape(one).replace(r"\*", ".*") for one in wanted))
+    wanted = (re.escape(one).replace(r"\*", ".*") for one in _texts(value))
+    return column.str.fullmatch("|".join(wanted))
 
 
-def _several(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+def _texts(value: Any) -> list[str]:
+    """What an entry asks of a key, one or several, as `_keyed` has it."""
+    values = value if isinstance(value, list) else [value]
+    return [f"{one:g}" if isinstance(one, float) else str(one) for one in values]
 
 
 def _nothing(keyed: pd.DataFrame, keys: Mapping[str, Any]) -> str:
@@ -198,7 +200,7 @@ def _effect(
 ) -> tuple[Effect, str]:
     """A result out of its rows; and a word on runs that have two answers, which then have none."""
     same = {name: part[name].iloc[0] for name in APART if part[name].nunique() == 1}
-    asked = {name: " / ".join(map(str, _several(keys.get(name, "")))) for name in APART}
+    asked = {name: " / ".join(_texts(keys.get(name, ""))) for name in APART}
     label = str(entry.get("label", "")) or label_of({**asked, **same})
     if entry.get("label") and told:
         label += f": {apart(told, {name: part[name].iloc[0] for name in APART})}"

@@ -54,7 +54,7 @@ def collect_held(folder: Path) -> int:
     place.manifest(folder, runs)
     rows = all_rows(folder, runs)
     write_atomically(folder / "results.csv", csv_bytes(rows))
-    stored = _write_parquet(folder / "results.parquet", rows)
+    _write_parquet(folder / "results.parquet", rows)
     claims = choosing.known_claims(run["study"] for run in runs)
     effects, notes = choosing.effects(rows, claims, plan["effects"])
     _say_damaged(runs)
@@ -69,7 +69,6 @@ def collect_held(folder: Path) -> int:
         plan["tables"],
         titles={name: load_design(name) for name in known},
         notes=notes,
-        parquet=stored,
         small=_small(rows, runs, plan["tables"]),
     )
     write_atomically(folder / "index.html", page)
@@ -97,36 +96,19 @@ def _say_damaged(runs: Iterable[Mapping[str, Any]]) -> None:
             )
 
 
-def _write_parquet(path: Path, rows: pd.DataFrame) -> bool:
-    """Write the rows as Parquet; false, with a word on it, where pyarrow is not installed."""
+def _write_parquet(path: Path, rows: pd.DataFrame) -> None:
+    """Write the rows as Parquet, which wants columns of one type each."""
     buffer = io.BytesIO()
-    # Columns of one type each, as Parquet wants them.
     mixed = [n for n in rows if rows[n].dtype == object and rows[n].map(type).nunique() > 1]
     texts = {n: rows[n].map(lambda v: None if pd.isna(v) else str(v)) for n in mixed}
-    try:
-        rows.assign(**texts).to_parquet(buffer, index=False)
-    except ImportError:
-        path.unlink(missing_ok=True)
-        print(
-            "crlm: results.parquet is left out, as pyarrow is not installed; results.csv "
-            "has the same rows",
-            file=sys.stderr,
-        )
-        return False
+    rows.assign(**texts).to_parquet(buffer, index=False)
     write_atomically(path, buffer.getvalue())
-    return True
 
 
 def describe_runs(folder: Path) -> list[dict[str, Any]]:
-    """The planned runs in order: the `state` of each, its `number`, the `values` it ran on."""
-    stored = place.read_plan(folder)
-    found = []
-    for number, run in enumerate(stored["runs"], 1):
-        defaults = {name: default for name, _, default, _ in stored["cells"][run["cell"]]}
-        values = {**defaults, **run["parameters"]}
-        values.pop("output_dir", None)
-        found.append({**place.state(folder, run), "number": number, "values": values})
-    return found
+    """The planned runs in order: the `state` of each, and its `number`."""
+    planned = place.read_plan(folder)["runs"]
+    return [{**place.state(folder, run), "number": n} for n, run in enumerate(planned, 1)]
 
 
 def varying(runs: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -42,7 +42,8 @@ def draw(
     drawn = [(effect, points) for effect in effects if (points := _points(runs, effect))]
     finished = sum(run["status"] == "finished" for run in runs)
     charts = [_chart(points, choices, effect, finished) for effect, points in drawn]
-    return rendered("curves.html", charts=charts, left=_LEFT, row=_ROW)
+    told = {"report_of": report_of, "with_unit": with_unit}
+    return rendered("curves.html", charts=charts, left=_LEFT, row=_ROW, **told)
 
 
 class _Point(NamedTuple):
@@ -108,8 +109,9 @@ class _Scale:
             low, high = low - room, high + room
         self._low, self._high, self._logarithmic = low, high, logarithmic
 
-    def at(self, value: float) -> float:
-        """Pixels from the top; a value beyond the scale stands at its border."""
+    def at(self, value: float, instead: float = 0) -> float:
+        """Pixels from the top, of a value or `instead` of a missing one; borders hold the rest."""
+        value = value if math.isfinite(value) else instead
         along = [self._low, min(max(value, self._low), self._high), self._high]
         low, here, high = map(math.log, along) if self._logarithmic else along
         return round(10 + (_HEIGHT - 20) * (1 - (here - low) / (high - low)), 1)
@@ -131,44 +133,24 @@ class _Scale:
 def _chart(
     points: Sequence[_Point], choices: Sequence[str], effect: Effect, finished: int
 ) -> dict[str, Any]:
-    """Everything that the template draws, in pixels."""
+    """What the template draws, in pixels."""
     step = min(28.0, max(1.6, 760 / len(points)))
     end = round(_LEFT + step * len(points) + 20)
-    known = {"one": effect.neutral, "published": effect.published}
-    levels = {kind: value for kind, value in known.items() if value is not None}
-    scale = _Scale([x for p in points for x in p[1:]] + [*levels.values()], effect.is_ratio)
-    label = f"published {effect.printed}" if "published" in levels else ""
+    levels = [x for x in (effect.neutral, effect.published) if x is not None]
+    label = "" if effect.published is None else f"published {effect.printed}"
     at = [round(_LEFT + step * (i + 0.5), 1) for i in range(len(points))]
     made = _choices(points, choices, at)
     return {
-        "label": effect.label,
+        "effect": effect,
         "told": _spread(points, effect, finished),
-        "axis": "ratio, logarithmic" if effect.is_ratio else effect.unit,
-        "ticks": [(scale.at(tick), f"{tick:g}") for tick in scale.ticks()],
-        "levels": [
-            (kind, scale.at(value), label if kind == "published" else "")
-            for kind, value in levels.items()
-        ],
-        "points": [_drawn(p, x, scale, effect) for p, x in zip(points, at, strict=True)],
+        "scale": _Scale([x for p in points for x in p[1:]] + levels, effect.is_ratio),
+        "points": list(zip(at, points, strict=True)),
         "choices": made,
         "dot": round(min(3.2, step / 2), 1),
         "end": end,
+        "published": label,
         "width": end + _LETTER * len(label) + 8,
         "height": _HEIGHT + 14 + sum(_ROW * len(one["labels"]) + 10 for one in made),
-    }
-
-
-def _drawn(point: _Point, x: float, scale: _Scale, effect: Effect) -> dict[str, Any]:
-    value, low, high = point[1:]
-    return {
-        "report": report_of(point.run),
-        "number": point.run["number"],
-        "shown": with_unit(effect.interval(point[1:]), effect.unit),
-        "clear": effect.neutral is None or point.excludes(effect.neutral),
-        "x": x,
-        "y": scale.at(value),
-        "low": scale.at(low if math.isfinite(low) else value),
-        "high": scale.at(high if math.isfinite(high) else value),
     }
 
 

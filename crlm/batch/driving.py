@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from crlm import home, manifest, run, scratch
 from crlm.batch import folder as place
 from crlm.batch import workers as local_workers
@@ -25,6 +27,7 @@ Look = Callable[[Sequence[tuple[str, Mapping[str, Any]]]], list[dict[str, Any]]]
 
 _UNSEEN = {"kind": "", "title": "", "note": "", "n": 0}
 _SAY_EVERY = 10.0
+_LINE = "{n_fmt} of {total_fmt} runs{postfix}, {rate_fmt}, about {remaining} left"
 _FULL = (
     "The disk is full: no room for {what} in {out}. Finished runs are kept; make room and "
     "start the same command again."
@@ -101,14 +104,14 @@ def batch(
             place.sweep(out)
             (out / "runs").mkdir(exist_ok=True)
             told = [item.told() for item in planned.runs]
-            kept = {"effects": planned.effects, "cells": planned.cells, "tables": planned.tables}
+            kept = {"effects": planned.effects, "tables": planned.tables}
             changed = place.write_plan(out, {"runs": told, **kept})
             todo = [i for i, state in _states(planned, out) if state["status"] != "finished"]
             skipped = len(planned.runs) - len(todo)
             if todo:
                 execute = _executor(workers, scheduler, kernels)
                 with lending(todo, lend) as desk:
-                    _drive(todo, desk, out, execute, _Progress(len(todo), skipped, quiet))
+                    _drive(todo, desk, out, execute, _progress(len(planned.runs), skipped, quiet))
             lines = tuple(place.line(state) for _, state in _states(planned, out))
             changed |= place.manifest(out, lines)
             made = ("results.csv", "dates.js", "index.html")
@@ -142,7 +145,7 @@ def planned_of(grid: Path, out: Path, look: Look | None = None) -> Plan:
         with the tables.
     """
     before = place.read_plan(out)
-    planned = plan(grid, before.get("cells"))
+    planned = plan(grid)
     named = {item.table: item for item in planned.runs}
     known = {name: kind for name, kind in before.get("tables", {}).items() if kind["n"]}
     unseen = {name: item for name, item in named.items() if name not in known}
@@ -240,45 +243,32 @@ def _take_in(item: Run, result: Mapping[str, Any], out: Path) -> None:
 # ---- progress ---------------------------------------------------------------
 
 
-class _Progress:
-    """A bar over the runs on a screen; a line every so often in a pipe; nothing when quiet."""
+class _Progress(tqdm):
+    """A bar over the runs on a screen; a line every so often in a pipe."""
 
-    def __init__(self, total: int, skipped: int, quiet: bool) -> None:
-        self._total, self._done, self._failed, self._quiet = total, 0, 0, quiet
-        self._started = self._last = time.monotonic()
-        self._bar: Any = None
-        if skipped and not quiet:
-            print(f"{skipped} runs are finished already; {total} to go", file=sys.stderr)
-        if sys.stderr.isatty() and not quiet:
-            from tqdm import tqdm
-
-            tqdm.monitor_interval = 0
-            self._bar = tqdm(total=total, unit="run", smoothing=0, dynamic_ncols=True)
+    failed = 0
 
     def said(self, result: Mapping[str, Any] | None) -> None:
         """A run has ended; None: time has gone by."""
-        self._done += result is not None
-        self._failed += result is not None and result["status"] != "finished"
-        wrong = f"{self._failed} failed" if self._failed else ""
-        if self._bar is not None:
-            self._bar.set_postfix_str(wrong, refresh=False)
-            self._bar.update(result is not None)
-            self._bar.refresh()
-        elif not self._quiet:
-            self._line(f", {wrong}" if wrong else "", result is not None)
+        self.failed += result is not None and result["status"] != "finished"
+        self.set_postfix_str(f"{self.failed} failed" if self.failed else "", refresh=False)
+        self.update(result is not None)
 
-    def _line(self, wrong: str, ended: bool) -> None:
-        now, over = time.monotonic(), self._done == self._total
-        if not (over and ended) and now - self._last < _SAY_EVERY:
-            return
-        self._last, rate = now, self._done / (now - self._started)
-        left = _duration((self._total - self._done) / rate) if rate else ""
-        told = f", {60 * rate:.1f} a minute" + (f", about {left} left" if left and not over else "")
-        print(f"{self._done} of {self._total} runs{wrong}{told}", file=sys.stderr, flush=True)
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
+        """Show how far it is."""
+        if sys.stderr.isatty():
+            super().display(msg, pos)
+        else:
+            print(self, file=sys.stderr, flush=True)
 
-    def close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
+
+def _progress(total: int, skipped: int, quiet: bool) -> _Progress:
+    _Progress.monitor_interval = 0
+    looks: dict[str, Any] = {"dynamic_ncols": True}
+    if not sys.stderr.isatty():
+        looks = {"bar_format": _LINE, "mininterval": _SAY_EVERY}
+    usual = {"unit": "run", "smoothing": 0, "miniters": 0, "disable": quiet}
+    return _Progress(total=total, initial=skipped, **usual, **looks)
 
 
 def _duration(seconds: float) -> str:
@@ -302,7 +292,7 @@ def preview(grid: Path, out: Path, workers: int = 0, look: Look | None = None) -
     lines.append(f"{len(states)} runs, {len(states) - todo} finished, {todo} to go")
     if planned.repeated:
         lines.append(f"{planned.repeated} repetitions of the same run were left out")
-    workers = workers or os.cpu_count() or 1
+    workers = workers or _cores()
     measured = place.seconds_a_run(out)
     each = measured or 5.0
     source = "the median of this folder's runs" if measured else "a guess until a run is timed"

@@ -16,7 +16,7 @@ import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -167,9 +167,9 @@ class _Run(BaseModel, strict=True):
     key: str = Field(pattern="^[0-9a-f]{16}$")
     study: str = Field(pattern=r"^[^/\\]+$")
     cohort: str
-    cell: str
     table: str
     parameters: dict[str, _Value]
+    values: dict[str, _Value]
 
 
 class _Table(BaseModel, strict=True):
@@ -184,13 +184,12 @@ class _Plan(BaseModel, strict=True):
 
     runs: list[_Run]
     effects: list[dict[str, Any]]
-    cells: dict[str, list[Annotated[list[_Value], Field(min_length=4, max_length=4)]]]
     tables: dict[str, _Table]
 
     @model_validator(mode="after")
     def _known(self) -> _Plan:
-        if not all(run.cell in self.cells and run.table in self.tables for run in self.runs):
-            raise ValueError("a run without its cell or its table")
+        if not all(run.table in self.tables for run in self.runs):
+            raise ValueError("a run without its table")
         return self
 
 

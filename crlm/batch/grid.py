@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from crlm import home, manifest, parameters, run
+from crlm import manifest, parameters, run
 from crlm.files import checksum
 from crlm.ledger import KEYS, ParameterError, data_folder
 from crlm.refusals import did_you_mean, number, read_yaml
 
 #: Counts the changes in what a run's folder holds; part of every key.
-FORMAT = 3
+FORMAT = 4
 
 _MOST = 100_000
 #: Seconds, some four months: clocks of the system take no more.
 _LONGEST = 10_000_000
 _BLOCK = {"study", "notebook", "base", "grid", "list", "cohorts", "seconds"}
 _TOP = _BLOCK | {"blocks", "effects"}
-#: Beside a synthetic cohort: where it comes from and what it is known to give.
-_COMPANIONS = ("certificate.json", "ensemble.json")
 _COHORT = {"cohort": "cohort_path", "history": "history_path", "codebook": "codebook_path"}
 
 
@@ -51,8 +50,8 @@ class Run:
         Time after which the run is given up.
     record : dict
         What `run.json` says of it beside the outcome; no path.
-    cell : str
-        Checksum of the notebook, under which `Plan.cells` has its parameter cell.
+    values : dict
+        All parameters of the notebook, these and those left as they are; files by name.
     files : tuple of dict
         What the run reads, as it was when it was planned: `what` (in words), `path`, `sha256`.
         What is in words a file of `data/` is shipped with crlm.
@@ -68,39 +67,36 @@ class Run:
     output_dir: bool
     seconds: float | None
     record: dict[str, Any]
-    cell: str
+    values: dict[str, Any]
     files: tuple[dict[str, str], ...] = ()
     table: str = ""
 
     def told(self) -> dict[str, Any]:
         """The run as `batch.json` has it: no path, no time."""
-        told = {name: getattr(self, name) for name in ("key", "study", "cohort", "cell", "table")}
+        told = {name: getattr(self, name) for name in ("key", "study", "cohort", "table", "values")}
         return told | {"parameters": self.record["parameters"]}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The runs of a batch in order, the effects to draw, and the notebooks' parameter cells.
+    """The runs of a batch in order, and the effects to draw.
 
     `tables` has, by `Run.table`, what is known of the patients: `kind`, `title`, `note`, `n`.
     """
 
     runs: tuple[Run, ...]
     effects: tuple[dict[str, Any], ...]
-    cells: dict[str, Any]
     repeated: int
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def plan(path: Path, known_cells: Mapping[str, Any] | None = None) -> Plan:
+def plan(path: Path) -> Plan:
     """Read a grid and check every run against its notebook's own parameter cell.
 
     Parameters
     ----------
     path : pathlib.Path
         The YAML file; files that it names are relative to its folder.
-    known_cells : mapping, optional
-        Parameter cells by notebook checksum, from an earlier plan.
 
     Raises
     ------
@@ -111,7 +107,7 @@ def plan(path: Path, known_cells: Mapping[str, Any] | None = None) -> Plan:
     grid = _read(path)
     blocks = _blocks(grid, path.name)
     effects = [_effect(effect) for effect in _items(grid.get("effects") or [], "effects")]
-    reader = _Reader(path.parent, dict(known_cells or {}))
+    reader = _Reader(path.parent)
     found = [item for block in blocks for item in reader.runs(block)]
     runs: dict[str, Run] = {}
     for item in found:
@@ -126,8 +122,7 @@ def plan(path: Path, known_cells: Mapping[str, Any] | None = None) -> Plan:
             f"safe differs between the runs ({', '.join(map(str, shown))}): one shows what the "
             "other hides. Write one value under `base`."
         )
-    cells = {item.cell: reader.cells[item.cell] for item in found}
-    return Plan(tuple(runs.values()), tuple(effects), cells, len(found) - len(runs))
+    return Plan(tuple(runs.values()), tuple(effects), len(found) - len(runs))
 
 
 # ---- what may stand in it ---------------------------------------------------
@@ -256,19 +251,6 @@ def _steps(name: str, given: dict[str, Any]) -> list[Any]:
     return [(int if whole else float)(start + i * step) for i in range(count)]
 
 
-def _check_value(name: str, value: Any, cell: Mapping[str, parameters.Parameter]) -> None:
-    """Refuse what is no single text, and what `-p` would read as a number that nobody wrote."""
-    if not isinstance(value, (str, int, float)):
-        raise ParameterError(f"{name} = {value!r} is not one value; write text or a number.")
-    wanted = cell[name].type if name in cell else ""
-    if wanted == "str" and not isinstance(value, str):
-        raise ParameterError(f"{name} = {value!r} is not text; write it in quotes.")
-    if isinstance(value, str) and wanted in ("int", "float") and number(value) is None:
-        raise ParameterError(
-            f"{name} = {value!r} is not of type {wanted}: write the number plainly, as 0.05 or 12."
-        )
-
-
 # ---- the runs ---------------------------------------------------------------
 
 
@@ -277,10 +259,10 @@ class _Reader:
     """Makes runs; parameter cells, code, packages and checksums are read once for all of them."""
 
     folder: Path
-    cells: dict[str, Any]
+    cells: dict[Path, dict[str, parameters.Parameter]] = field(default_factory=dict)
     code: str = field(default_factory=manifest.code_digest)
     versions: dict[str, str] = field(default_factory=manifest.versions)
-    sums: dict[Path, str] = field(default_factory=dict)
+    sum: Callable[[Path], str] = field(default_factory=lambda: functools.cache(checksum))
 
     def runs(self, block: dict[str, Any]) -> Iterator[Run]:
         """The runs of a block: each notebook on each cohort at each point of the grid."""
@@ -351,40 +333,42 @@ class _Reader:
         return None
 
     def _cell(self, notebook: Path) -> dict[str, parameters.Parameter]:
-        digest = self._sum(notebook)
-        if digest not in self.cells:
+        if notebook not in self.cells:
             try:
-                found = parameters.declared_in(notebook).values()
+                self.cells[notebook] = parameters.declared_in(notebook)
             except Exception as error:
                 why = f"{type(error).__name__}: {error}"
                 raise ParameterError(
                     f"{notebook.name} cannot be read as a notebook ({why})."
                 ) from None
-            self.cells[digest] = [[p.name, p.type, p.default, p.help] for p in found]
-        return {entry[0]: parameters.Parameter(*entry) for entry in self.cells[digest]}
-
-    def _sum(self, path: Path) -> str:
-        if path not in self.sums:
-            self.sums[path] = checksum(path)
-        return self.sums[path]
+        return self.cells[notebook]
 
     def _run(self, notebook: Path, label: str, given: dict[str, Any], seconds: float | None) -> Run:
         cell = self._cell(notebook)
         values = {n: self._file(v) if n in run.FILES and v else v for n, v in given.items()}
         for name, value in values.items():
-            _check_value(name, value, cell)
+            if not isinstance(value, (str, int, float)):
+                raise ParameterError(f"{name} = {value!r} is not one value: text or a number.")
         checked = parameters.held(values, cell)
         if "output_dir" in checked:
             raise ParameterError("output_dir is set by the batch: every run has its own folder.")
-        tables, shipped = _tables(notebook.stem, checked), _shipped(notebook.stem)
-        record = self._record(notebook, label, checked, tables, shipped)
+        used = manifest.input_files(notebook.stem, notebook, checked)
+        sums = {path: self.sum(path) for path in used.values()}
+        record = {
+            "study": notebook.stem,
+            "cohort": label,
+            "parameters": run.recorded(checked),
+            "inputs": manifest.recorded(used, sums),
+            "code_sha256": self.code,
+            "versions": self.versions,
+        }
         key = _digest([FORMAT, record])
-        read_by = [record[n] for n in ("study", "data_sha256", "study_sha256", "code_sha256")]
+        read = {role: path for role, path in used.items() if role not in ("notebook", "lock")}
+        table = _digest([notebook.stem, self.code, {role: sums[p] for role, p in read.items()}])
         if checked.get("safe"):
-            record["data_sha256"] = {}
-        sent = [p for r, p in tables.items() if checked.get(_COHORT.get(r, "cohort_path"))]
-        files = [("the notebook", notebook), *(("the table", path) for path in sent)]
-        files += [(f"data/{p.relative_to(data_folder()).as_posix()}", p) for p in shipped]
+            kept = {r: file for r, file in used.items() if r not in manifest.OF_PATIENTS}
+            record["inputs"] = manifest.recorded(kept, sums)
+        files = [("the notebook", notebook), *((_what(r, p, checked), p) for r, p in read.items())]
         return Run(
             key=key,
             study=notebook.stem,
@@ -394,54 +378,27 @@ class _Reader:
             output_dir="output_dir" in cell,
             seconds=seconds,
             record={"key": key, **record},
-            cell=self._sum(notebook),
-            files=tuple({"what": w, "path": str(p), "sha256": self._sum(p)} for w, p in files),
-            table=_digest(read_by),
+            values=_told(cell) | record["parameters"],
+            files=tuple({"what": w, "path": str(p), "sha256": sums[p]} for w, p in files),
+            table=table,
         )
 
-    def _record(
-        self,
-        notebook: Path,
-        label: str,
-        checked: dict[str, Any],
-        tables: dict[str, Path],
-        shipped: list[Path],
-    ) -> dict[str, Any]:
-        """What a run stands on, as `run.json` has it."""
-        return {
-            "study": notebook.stem,
-            "cohort": label,
-            "parameters": run.recorded(checked),
-            "data_sha256": {role: self._sum(path) for role, path in tables.items()},
-            "notebook_sha256": self._sum(notebook),
-            "code_sha256": self.code,
-            "lock_sha256": self._sum(home.path("requirements.lock")),
-            "study_sha256": {path.name: self._sum(path) for path in shipped},
-            "versions": self.versions,
-        }
+
+def _what(role: str, path: Path, values: Mapping[str, Any]) -> str:
+    """A file in words: the reader's table, or its place in `data/`."""
+    named = values.get(f"{role.partition(' ')[0]}_path")
+    if role in manifest.OF_PATIENTS and named:
+        return "the table"
+    return f"data/{path.relative_to(data_folder()).as_posix()}"
+
+
+def _told(cell: Mapping[str, parameters.Parameter]) -> dict[str, Any]:
+    """What a notebook's parameters are where no run says otherwise; lists as their text."""
+    given = {name: one.default for name, one in cell.items() if name != "output_dir"}
+    plain = (str, int, float, type(None))
+    return {name: v if isinstance(v, plain) else str(v) for name, v in given.items()}
 
 
 def _digest(thing: Any) -> str:
     text = json.dumps(thing, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _tables(study: str, checked: Mapping[str, Any]) -> dict[str, Path]:
-    """The files of patients that a run reads, by role: the reader's, else the shipped ones."""
-    named = {n: Path(checked[p]) for n, p in _COHORT.items() if checked.get(p)}
-    if "cohort" not in named:
-        shipped = {n: data_folder() / study / f"{n}.csv" for n in ("cohort", "history")}
-        named = {**{n: path for n, path in shipped.items() if path.is_file()}, **named}
-    if "cohort" in named:
-        source = named["cohort"].with_suffix(".source.toml")
-        if source.is_file():
-            beside = [source.with_name(name) for name in _COMPANIONS]
-            named |= {"source": source, **{p.stem: p for p in beside if p.is_file()}}
-    return named
-
-
-def _shipped(study: str) -> list[Path]:
-    """What a study's notebook reads by its name: design, claims, shipped tables, certificate."""
-    found = sorted((data_folder() / study).glob("*"))
-    kept = [path for path in found if path.suffix in (".toml", ".csv", ".json")]
-    return [data_folder() / "columns.toml", *kept]

@@ -53,7 +53,6 @@ def page(
     *,
     titles: Mapping[str, Design],
     notes: Sequence[str] = (),
-    parquet: bool = True,
     small: int = 0,
 ) -> str:
     """The page as HTML, from what `collecting` knows of the runs.
@@ -78,7 +77,6 @@ def page(
             banners=_banners(runs, tables, small),
             states=[f"{found.count(s)} {word}" for s, word in _STATES.items() if s in found],
             facts=_facts(runs, tables, titles),
-            parquet=parquet,
             notes=[*notes, *cut_note(effect.label for effect in effects)],
             curves=curves.draw(runs, choices, [e for e in effects if e.drawn] or effects),
             failed=[run for run in runs if run["status"] in ("failed", "damaged")],

@@ -53,7 +53,7 @@ class Lending:
 def _is_shipped(item: Run) -> bool:
     named = any(item.parameters.get(name) for name in ("cohort_path", "history_path"))
     shipped = home.path("notebooks") / f"{item.study}.ipynb"
-    return not named and item.record["notebook_sha256"] == checksum(shipped)
+    return not named and item.record["inputs"]["notebook"]["sha256"] == checksum(shipped)
 
 
 @contextlib.contextmanager

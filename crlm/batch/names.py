@@ -7,10 +7,12 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from crlm.ledger import KEYS, STATISTICS, Design, load_design, studies
 from crlm.naming import describe
+from crlm.refusals import number
 
 _SHORT = {"hazard_ratio": "HR", "odds_ratio": "OR", "median_survival": "median"}
 _ANY_CUT = "x"
@@ -56,28 +58,22 @@ def cut_note(labels: Iterable[str]) -> list[str]:
 
 
 def _words(keys: Mapping[str, Any]) -> str:
-    study = str(keys.get("study") or "")
-    if study not in studies():
-        return _by_key(keys)
     usual = {"group": "all", "population": "all"}
     row = {name: str(keys.get(name) or usual.get(name, "")) for name in KEYS}
-    time = str(keys.get("time") or "")
-    return describe({**row, "time": float(time) if time else math.nan}, _design(study))
-
-
-def _by_key(keys: Mapping[str, Any]) -> str:
-    """The keys themselves, for a notebook whose study the ledger does not know."""
-    covariate = str(keys.get("covariate") or keys.get("group") or "")
-    level = f" {keys['level']}" if keys.get("level") else ""
-    where, at = str(keys.get("population") or ""), str(keys.get("time") or "")
-    parts = [str(keys.get("endpoint") or ""), f"{covariate}{level}", str(keys.get("model") or "")]
-    parts += [where if where != "all" else "", f"month {at}" if at else ""]
-    return ", ".join(filter(None, parts))
+    time = number(row["time"])
+    plain = {**row, "time": math.nan if time is None else time}
+    words = describe(plain, _design(str(keys.get("study") or "")))
+    return f"{words}, month {row['time']}" if time is None and row["time"] else words
 
 
 @functools.cache
 def _design(study: str) -> Design:
-    """The study's words; a cut-off, which may be another in each run, without its number."""
+    """The study's words, none where the ledger does not know it.
+
+    A cut-off, which may be another in each run, has no number.
+    """
+    if study not in studies():
+        return Design(study, "", "", "", {}, {}, {}, (), {}, {}, {}, Path())
     design = load_design(study)
     factors = {
         name: {**spec, **_without_cut(spec)} if "cut" in spec else spec

@@ -128,16 +128,15 @@ class Warm(_Maker):
             yield talk
 
     def _hand_over(self, theirs: socket.socket) -> None:
-        """Give a job's socket to the process to fork from, or to a new one where it is dying."""
+        """Give a job's socket to the process to fork from; where that is dying, nobody takes it."""
         self._desk_open()
-        with contextlib.suppress(OSError):
+        try:
             socket.send_fds(self._desk, [b"."], [theirs.fileno()])
-            return
-        # A process that is killed closes its socket a moment before it can be waited for.
-        self._process.kill()
-        self._process.wait()
-        self._desk_open()
-        socket.send_fds(self._desk, [b"."], [theirs.fileno()])
+        except OSError:
+            # Killed, it closes its socket a moment before it can be waited for.
+            self._process.kill()
+            self._process.wait()
+            raise
 
     def _desk_open(self) -> None:
         """Have a process at the other end of the socket where it is told of jobs."""
