@@ -2,10 +2,10 @@
 
     python benchmarks/kills.py [--kills 50] [--seed 1]
 
-Each round starts `crlm batch` on a small notebook, two of whose runs fail, and kills -9 either
-the command or one of its processes after a random time; the folder is started again until it is
-complete. Then all files but the two that hold times must be those of an undisturbed batch, and
-no process may be left. Linux only.
+Each round starts `crlm batch` on a small notebook, two of whose runs fail, and kills -9 after a
+random time the command, the process that it forks from, a run's process or a kernel, each as
+often as it is there; the folder is started again until it is complete. Then all files but the
+two that hold times must be those of an undisturbed batch, and no process may be left. Linux only.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from os import kill
 from pathlib import Path
 
 import nbformat
+
+KINDS = ("the command", "what it forks from", "a run", "a kernel")
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -60,13 +62,13 @@ def start(grid: Path, out: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
 
 
-def below(pid: int) -> list[int]:
-    """A process and all that it started."""
+def below(pid: int) -> list[list[int]]:
+    """A process, those that it started, those that these have started, and so on."""
     table = subprocess.run(["ps", "-eo", "pid,ppid"], capture_output=True, text=True, check=True)
     pairs = [tuple(map(int, line.split())) for line in table.stdout.splitlines()[1:]]
-    found = [pid]
-    for parent in found:
-        found += [child for child, its in pairs if its == parent]
+    found = [[pid]]
+    while children := [child for child, its in pairs if its in found[-1]]:
+        found.append(children)
     return found
 
 
@@ -98,12 +100,12 @@ def disturbed(grid: Path, out: Path, longest: float, dice: random.Random, left: 
                 time.sleep(0.01)
         seen = set()
         if done.total() < left and process.poll() is None:
-            family = below(process.pid)
-            victim = dice.choice([family[0], family[0], dice.choice(family)])
-            seen = set(family)
+            family = below(process.pid)[: len(KINDS)]
+            kind = dice.randrange(len(family))
+            seen = {pid for level in family for pid in level}
             with suppress(ProcessLookupError):
-                kill(victim, signal.SIGKILL)
-                done["the command" if victim == family[0] else "a process of it"] += 1
+                kill(dice.choice(family[kind]), signal.SIGKILL)
+                done[KINDS[kind]] += 1
         told = process.communicate()[1]
         gone = time.monotonic() + 10
         while alive(seen) and time.monotonic() < gone:

@@ -47,12 +47,6 @@ class WorkerError(CrlmError):
     """A machine of a cluster cannot do what this one asks of it."""
 
 
-class _Killed(CrlmError):
-    """A run's process was killed, in this cell."""
-
-    cell = 0
-
-
 def on_scheduler(jobs: Sequence[dict[str, Any]], address: str) -> workers.Outcomes:
     """Runs on the workers of a scheduler.
 
@@ -189,8 +183,6 @@ def perform(job: dict[str, Any]) -> dict[str, Any]:
     ------
     WorkerError
         If the worker's crlm is not the driver's.
-    CrlmError
-        If the run's process was killed: the scheduler then tries once more.
     """
     scratch.sweep()
     about = _about()
@@ -198,15 +190,10 @@ def perform(job: dict[str, Any]) -> dict[str, Any]:
         raise WorkerError(f"A worker has {_difference(job['about'], about)}. {_INSTALL}")
     with contextlib.ExitStack() as held:
         folder = held.enter_context(scratch.private())
-        there = _unpack(job, folder, held)
-        made = folder / "out"
-        maker = _maker(workers.imports_of(there["notebook"]))
-        outcome = maker.run({**there, "folder": str(made)})
-        if outcome["status"] == "lost":
-            killed = _Killed(outcome["error"])
-            killed.cell = outcome["cell"]
-            raise killed
-        return {**outcome, "files": {path.name: path.read_bytes() for path in made.glob("*")}}
+        there = {**_unpack(job, folder, held), "part": str(folder / "out")}
+        outcome = workers.brought(there, _maker(workers.imports_of(there["notebook"])))
+        made = Path(outcome["folder"]).glob("*")
+        return {**outcome, "files": {path.name: path.read_bytes() for path in made}}
 
 
 def _unpack(job: dict[str, Any], folder: Path, held: contextlib.ExitStack) -> dict[str, Any]:
@@ -259,8 +246,8 @@ def _unpacked(future: Any, job: dict[str, Any]) -> dict[str, Any]:
     made = Path(f"{job['part']}-1")
     if future.status == "error":
         error = future.exception()
-        told = {"cell": getattr(error, "cell", 0), "error": _why_lost(error)}
-        return {"key": job["key"], "status": "lost", "folder": str(made), **told}
+        told = {"key": job["key"], "status": "lost", "cell": 0, "error": _why_lost(error)}
+        return {**told, "folder": str(made)}
     outcome = future.result()
     files = outcome.pop("files")
     try:

@@ -257,7 +257,7 @@ def local(jobs: Sequence[dict[str, Any]], workers: int, kernels: str) -> Outcome
     makers = {name: maker(imports_of(name), kernels) for name in notebooks}
     pool = ThreadPoolExecutor(min(workers, len(jobs)))
     try:
-        yield from ended(jobs, lambda job: pool.submit(_brought, job, makers[job["notebook"]]))
+        yield from ended(jobs, lambda job: pool.submit(brought, job, makers[job["notebook"]]))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         for one in makers.values():
@@ -284,7 +284,7 @@ def ended(
         yield None
 
 
-def _brought(job: dict[str, Any], maker: Warm | Plain) -> dict[str, Any]:
+def brought(job: dict[str, Any], maker: Warm | Plain) -> dict[str, Any]:
     """A run that ended; one of whose processes was killed gets a second chance."""
     for attempt in range(1, _ATTEMPTS + 1):
         tried = {**job, "folder": f"{job['part']}-{attempt}"}
