@@ -87,6 +87,12 @@ DIFFERENT = {
     "a number that equals it": (1, 1.0),
     "a truth that equals it": (1, True),
     "a list of one": ("ab", ["ab"]),
+    "a tuple of it": ((1, [2, 3]), (1, (2, 3))),
+    "bytes of it": (["a"], [b"a"]),
+    "a number of numpy's in a list": ([1.0], [np.float64(1.0)]),
+    "an array in a list": ([np.arange(2)], [np.arange(2.0)]),
+    "the order of a mapping": ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+    "a key that reads like it": ({1: "a"}, {"1": "a"}),
     "where a list ends": ((["a"], ["b"]), (["a", "b"], [])),
 }
 
@@ -117,6 +123,14 @@ def test_the_argument_the_function_the_style_and_the_code_count(monkeypatch):
     monkeypatch.setattr(lent, "_code", lambda: ("another", {}))
     answer(1, ties="efron")
     assert len(ASKED) == 6
+
+
+def test_a_question_is_the_same_whoever_holds_its_parts():
+    """What occurs twice in it may be one thing, or two that are equal."""
+    one = ["x" * 3, 1.5]
+    asked = [{"a": one, "b": one}, (one, one), "y"]
+    again = [{"a": ["xxx", 1.5], "b": ["".join("xxx"), 1.5]}, (list(one), list(one)), "y"]
+    assert lent.digest(asked) == lent.digest(again) != ""
 
 
 def test_what_is_taken_is_nobody_elses():
@@ -178,6 +192,25 @@ def test_what_somebody_is_at_is_waited_for(shelf, monkeypatch, ends):
         assert 0.2 < time.monotonic() - begun < 10
         holder.kill()
     assert len(ASKED) == (1 if ends == "with an answer" else 2)
+
+
+def test_completed_tables_are_lent_with_their_scores(monkeypatch):
+    def completed(seed=1):
+        paper = Paper("mskcc_hai")
+        paper.endpoints()
+        paper.set_rules(imputations=2, samples=2, seed=seed)
+        return paper.completed("hai")
+
+    made = completed()
+    asked = []
+    monkeypatch.setattr(missing, "impute", lambda *_, **given: asked.append(given) or made)
+    again = completed()
+    assert len(made) == 2 and not asked
+    for one, other in zip(made, again, strict=True):
+        pd.testing.assert_frame_equal(one, other)
+        assert one["crs"].notna().all()
+    completed(seed=2)
+    assert len(asked) == 1
 
 
 # ---- two at one answer ------------------------------------------------------

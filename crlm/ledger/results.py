@@ -76,7 +76,8 @@ def collect(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    whole = [part[list(ROW_COLUMNS)] for part in parts if len(part)]
+    names = list(ROW_COLUMNS)
+    whole = [part if list(part) == names else part[names] for part in parts if len(part)]
     if not whole:
         return rows([])
     found = pd.concat(whole, ignore_index=True).drop_duplicates(ignore_index=True)

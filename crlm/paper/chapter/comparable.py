@@ -65,6 +65,7 @@ class Comparable(Asking):
             self._completed[exposure] = self._impute(exposure, self.chapter_rules.imputations)
         return self._completed[exposure]
 
+    @lent.pure
     def _impute(
         self, exposure: str, m: int, shift: dict[str, float] | None = None
     ) -> list[pd.DataFrame]:
