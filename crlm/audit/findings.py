@@ -307,7 +307,7 @@ def _repair_text(group: Group) -> str:
         texts = " and ".join(dict.fromkeys(shown(copy.at) for copy in group.copied))
         return f"{texts} to the row's own numbers ({places_of(group.copied)})"
     if not group.mends:
-        words = [one for one in group.failed if one.kind == "direction"]
+        words = [one for one in group.failed if one.kind in ("direction", "two_sentences")]
         return "one word of the sentence, for its opposite" if words else ""
     cheapest = min(repair.digits for repair in group.mends)
     places: dict[str, list[Repair]] = defaultdict(list)

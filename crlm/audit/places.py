@@ -81,6 +81,9 @@ def _judge_same(roles: Roles) -> Outcome:
 
 
 def _differ(a: Printed, b: Printed) -> bool:
+    if {a.operator, b.operator} == {"<", ">"}:
+        above, below = (a, b) if a.operator == ">" else (b, a)
+        return above.value >= below.value
     if a.operator == b.operator == "=" and a.decimals == b.decimals and a.unit == b.unit:
         return a.value != b.value
     return not overlap(a.months, b.months)

@@ -374,16 +374,17 @@ def _judge_touch(roles: Roles) -> Outcome:
 def odd_bound(facts: Facts) -> Iterator[Case]:
     """Inequalities like <0.006 and >0.001, which mostly have a wrong sign."""
     rows = effect_rows(facts)
-    for key, (p, *_) in facts.numbers.items():
-        if key.statistic != "p" or p.operator == "=":
+    for key, places in facts.numbers.items():
+        bounds = {p.text: p for p in reversed(places) if p.operator != "="}
+        if key.statistic != "p" or not bounds:
             continue
-        roles = {"p": p}
         match = next((r for k, r in rows.items() if _same_effect(facts, k, key)), {})
-        if {"estimate", "low", "high"} <= set(match):
-            roles |= {role: match[role] for role in ("estimate", "low", "high")}
+        whole = {"estimate", "low", "high"} <= set(match)
+        row = {role: match[role] for role in ("estimate", "low", "high")} if whole else {}
         what = facts.named(key.covariate or key.group)
-        title = f"{what}, {facts.endpoint(key.endpoint)}: p {_p_text(p)}"
-        yield Case(("bound", *map(str, key)), title, roles, _judge_bound)
+        for p in bounds.values():
+            title = f"{what}, {facts.endpoint(key.endpoint)}: p {_p_text(p)}"
+            yield Case(("bound", *map(str, key)), title, {"p": p, **row}, _judge_bound)
 
 
 def _same_effect(facts: Facts, row: Key, p: Key) -> bool:

@@ -11,6 +11,8 @@ from crlm.audit import (
     counted_p,  # noqa: F401  each room enters its checks into the catalogue
     counts,  # noqa: F401
     curves,  # noqa: F401
+    decimals,  # noqa: F401
+    medians,  # noqa: F401
     models,  # noqa: F401
     places,  # noqa: F401
     ratios,  # noqa: F401

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from itertools import combinations
 from typing import Any
 
 from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
@@ -176,6 +177,119 @@ def _side(roles: Roles, role: str) -> tuple[Interval, str] | None:
     if f"{role} percent" in roles:
         return roles[f"{role} percent"].interval, f"{roles[f'{role} percent'].text}%"
     return None
+
+
+@check(
+    asks="Do two sentences on one comparison say the same?",
+    assumes="The ledger read both rightly and gives the same keys to the same comparison only.",
+    blind="An error that is repeated in every sentence; \"no different\" beside a sentence that "
+    "does not speak of significance, at which it only points.",
+    about="substantive",
+    digits=False,
+)
+def two_sentences(facts: Facts) -> Iterator[Case]:
+    """Sentences of abstract, results and discussion on one comparison, in pairs."""
+    same: dict[Key, list[Mapping[str, Any]]] = defaultdict(list)
+    for sentence in facts.sentences:
+        same[key_of(sentence, facts.design)].append(sentence)
+    for key, sentences in same.items():
+        for first, second in combinations(sentences, 2):
+
+            def judge(roles: Roles, pair: tuple = (first, second)) -> Outcome:
+                return _judge_pair(*pair)
+
+            title = f"Two sentences on {facts.named(key.covariate or key.group, key.level)}"
+            ids = (first["id"], second["id"])
+            yield Case(("sentences", *map(str, key)), title, {}, judge, ids)
+
+
+def _judge_pair(first: Mapping[str, Any], second: Mapping[str, Any]) -> Outcome:
+    signs = {first["operator"], second["operator"]}
+    if len(signs) == 1:
+        return outcome(True)
+    told = " and ".join(
+        f'{_WORDS[s["operator"]]} ({s["locator"]}: "{_short(s["printed"])}")'
+        for s in (first, second)
+    )
+    said = f"Two sentences on one comparison say {told}."
+    differs = first if second["operator"] == "~" else second
+    if "~" in signs and not _claims_significance(differs):
+        return unclear(said, notable=True)
+    return outcome(False, detail=said)
+
+
+@check(
+    asks="Where a sentence's own result is not printed, do the paper's other numbers go its way?",
+    assumes="The adjusted ratio of the comparison lies on the side of the crude one; a group whose "
+    "median is below that of all patients is the worse one. Adjustment and crossing curves can "
+    "turn both, so it only points.",
+    blind="Adjusted ratios whose limits hold one; comparisons of which nothing is printed.",
+    about="substantive",
+    points=True,
+)
+def sentence_elsewhere(facts: Facts) -> Iterator[Case]:
+    """Sentences on crude ratios against the adjusted ratio and the median of one level."""
+    for sentence in facts.sentences:
+        key = key_of(sentence, facts.design)
+        own = _effect(facts, key) if key.statistic in RATIOS else {}
+        sided = "estimate" in own or {"median of level", "median of reference"} <= set(own)
+        if key.model != "univariable" or sided or sentence["operator"] == "~":
+            continue
+        roles = _adjusted(facts, key) | _beside_all(facts, key)
+        if roles:
+
+            def judge(roles: Roles, sentence: Mapping[str, Any] = sentence) -> Outcome:
+                return _judge_elsewhere(roles, sentence)
+
+            title = f"Sentence: {_short(sentence['printed'])}"
+            yield Case(("direction", *map(str, key)), title, roles, judge, (sentence["id"],))
+
+
+def _adjusted(facts: Facts, key: Key) -> dict[str, Printed]:
+    """The multivariable ratio of a comparison with its limits."""
+    ratio = key._replace(model="multivariable")
+    found = {
+        "estimate": facts.one(ratio),
+        "low": facts.one(ratio._replace(field="conf_low")),
+        "high": facts.one(ratio._replace(field="conf_high")),
+    }
+    return {} if None in found.values() else {r: p for r, p in found.items() if p is not None}
+
+
+def _beside_all(facts: Facts, key: Key) -> dict[str, Printed]:
+    """The median of one level of two, and that of all patients."""
+    levels = facts.levels(key.covariate)
+    if key.level not in levels or len(levels) != 2 or key.statistic != "hazard_ratio":
+        return {}
+    bare = key._replace(covariate="", level="", model="", reference="", statistic="median_survival")
+    whole = facts.one(bare)
+    for name, level in (("level", key.level), ("other", *(set(levels) - {key.level}))):
+        median = facts.one(bare._replace(group=f"{key.covariate}={level}"))
+        if median is not None and whole is not None:
+            return {f"median of {name}": median, "median of all": whole}
+    return {}
+
+
+def _judge_elsewhere(roles: Roles, sentence: Mapping[str, Any]) -> Outcome:
+    worse = sentence["operator"] == ">"
+    quoted = f'"{_short(sentence["printed"])}"'
+    if "low" in roles:
+        low, high = roles["low"].interval[0], roles["high"].interval[1]
+        if (high < 1) if worse else (low > 1):
+            ratio = f"{roles['estimate'].text} ({roles['low'].text}-{roles['high'].text})"
+            said = f"{quoted}: but the adjusted ratio of the same comparison is {ratio}."
+            return unclear(said, low, high, notable=True)
+    name = next((n for n in ("level", "other") if f"median of {n}" in roles), "")
+    if not name:
+        return outcome(True)
+    own, whole = roles[f"median of {name}"], roles["median of all"]
+    span = minus(own.months, whole.months)
+    turned = span[0] > 0 if worse == (name == "level") else span[1] < 0
+    if not turned or gap(span, (0.0, 0.0)) <= _MEDIANS_CROSS * whole.months[1]:
+        return outcome(True)
+    whose = "this group" if name == "level" else "the other group"
+    said = f"{quoted}: but the median of {whose} is {own.text}, that of all patients {whole.text}."
+    return unclear(said, *span, notable=True)
 
 
 @check(
