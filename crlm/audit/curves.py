@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
 from crlm.audit.facts import WHOLE, Cell, Facts, Key, Printed, cell_of, text_of
@@ -28,6 +29,9 @@ SCALES: dict[str, Callable[[float], float]] = {
 TIMES = ("median_survival", "median_follow_up", "min_follow_up", "max_follow_up")
 
 _GRID_SHARE, _GRID_COUNT = 0.9, 15
+#: Powers of time with which cumulative hazards grow, and room on their logarithm: no curve of
+#: 140 simulated papers strays further.
+_POWERS, _STEEP = (0.2, 3.0), 0.4
 
 
 def curve_keys(facts: Facts, statistic: str) -> dict[Key, Printed]:
@@ -241,6 +245,43 @@ def _judge_side(roles: Roles, time: float) -> Outcome:
     if rate[1] < 50 and median[0] > time:
         return outcome(False, 0.0, time, f"{text}, but the median is {median[0]:.1f}.")
     return outcome(True)
+
+
+@check(
+    asks="Does the curve run from the median to a printed rate as curves do?",
+    assumes="The cumulative hazard grows with the 0.2th to 3rd power of time, within a factor of "
+    "1.5; a curve may have a step or a long level, so it only points.",
+    blind="Rates that such a curve may have: at the median's time a half more or less.",
+    about="reporting",
+    points=True,
+)
+def rate_beside_median(facts: Facts) -> Iterator[Case]:
+    """Survival rates against the median of the same patients, by how steep the curve must be."""
+    medians = {
+        (k.endpoint, curve_cell(k)): p for k, p in curve_keys(facts, "median_survival").items()
+    }
+    for key, rate in curve_keys(facts, "survival_rate").items():
+        median = medians.get((key.endpoint, curve_cell(key)))
+        if median is not None and key.time:
+            judge = partial(_judge_steep, time=key.time)
+            roles = {"median": median, "rate": rate}
+            yield Case(curve_subject(key), curve_title(facts, key), roles, judge)
+
+
+def _judge_steep(roles: Roles, time: float) -> Outcome:
+    rate, median = roles["rate"].interval, roles["median"].months
+    if rate[1] <= 0 or rate[0] >= 100 or median[0] <= 0:
+        return unclear("A rate of 0 or 100 %, or a median of zero.")
+    ends = [math.log(time / m) * power for m in median for power in _POWERS]
+    spans = [math.log(2) * math.exp(end) for end in (min(ends) - _STEEP, max(ends) + _STEEP)]
+    high, low = (100 * math.exp(-hazard) for hazard in spans)
+    if overlap(rate, (low, high)):
+        return outcome(True, low, high)
+    said = (
+        f"With a median of {roles['median'].text} months, {low:.0f} to {high:.0f}% are usually "
+        f"event-free at {time:g} months; printed is {roles['rate'].text}%."
+    )
+    return unclear(said, low, high, notable=True)
 
 
 @check(

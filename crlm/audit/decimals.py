@@ -13,39 +13,43 @@ _ENOUGH = 8
 
 
 @check(
-    asks="Has one number of a table other decimals than all its like?",
-    assumes="Eight numbers or more of one statistic, all others with the same decimals; a final "
-    "zero may have been left out, so it only points.",
-    blind="p values, which are printed with as many digits as they need; places where several "
-    "numbers are shorter; digits lost or doubled in front of the point.",
+    asks="Has one number other decimals than all its like, in one table or in the paper?",
+    assumes="Eight numbers or more of one statistic, all others with the same decimals; of p "
+    "values, none with as many. A final zero may have been left out, so it only points.",
+    blind="A p value with fewer digits; places where several numbers are shorter; digits lost or "
+    "doubled in front of the point.",
     about="reporting",
     points=True,
 )
 def odd_decimals(facts: Facts) -> Iterator[Case]:
-    """Numbers of one statistic in one place, by their decimals."""
+    """Numbers of one statistic, in one place and in all, by their decimals."""
     alike: dict[tuple[str, ...], dict[str, Printed]] = defaultdict(dict)
     for key, places in facts.numbers.items():
         for p in places:
-            if key.statistic != "p" and p.operator == "=":
-                name = (p.place, key.statistic, key.endpoint, key.model, p.unit)
-                alike[name][p.id] = p
+            like = ("p",) if key.statistic == "p" else (key.statistic, key.model, p.unit)
+            scopes = ("",) if key.statistic == "p" else ("", p.place)
+            if p.operator == "=":
+                for scope in scopes:
+                    alike[scope, *like][p.id] = p
     for name, roles in alike.items():
         if len(roles) >= _ENOUGH:
-            place, statistic = (word.replace("_", " ") for word in name[:2])
-            title = f"Decimals of {statistic}, {place.capitalize()}"
-            yield Case(("decimals", *name), title, roles, _judge)
+            what, where = name[1].replace("_", " "), name[0].capitalize() or "whole paper"
+            yield Case(("decimals", *name[1:]), f"Decimals of {what}, {where}", roles, _judge)
 
 
 def _judge(roles: Roles) -> Outcome:
     digits = Counter(p.decimals for p in roles.values())
     usual, often = digits.most_common(1)[0]
-    if often != len(roles) - 1:
+    odd = [p for p in roles.values() if p.decimals != usual]
+    if any(p.key.statistic == "p" for p in roles.values()):
+        most = max(digits)
+        odd = [p for p in roles.values() if p.decimals == most > usual + 1]
+    if len(odd) != 1:
         return outcome(True)
-    odd = next(p for p in roles.values() if p.decimals != usual)
-    lost = "lost, or a final zero left out" if odd.decimals < usual else "doubled"
+    lost = "lost, or a final zero left out" if odd[0].decimals < usual else "doubled or slipped in"
     said = (
-        f"{odd.text} ({odd.locator}) has {_decimals(odd.decimals)} where the other {often} have "
-        f"{_decimals(usual)}: a digit may be {lost}."
+        f"{odd[0].text} ({odd[0].locator}) has {_decimals(odd[0].decimals)} where {often} like it "
+        f"have {_decimals(usual)}: a digit may be {lost}."
     )
     return unclear(said, notable=True)
 

@@ -28,8 +28,8 @@ from crlm.audit.values import spreads
 #: medians lie apart (standard errors); how far a printed p and the medians' own (deviates:
 #: medians too much alike; too different, fixed and relative).
 _OUTSIDE = 0.01
-_MIXED, _MIXED_PART = 0.1, 0.6
-_HALF_MIXED, _HALF_PART = 0.08, 0.3
+_MIXED, _MIXED_PART = 0.08, 0.6
+_HALF_MIXED, _HALF_PART = 0.08, 0.4
 _RATIO_ROOM = 2.5
 _ALIKE = 1.7
 _DIFFERENT, _DIFFERENT_PART = 1.25, 0.4
@@ -98,10 +98,14 @@ def share_span(facts: Facts, column: str, level: str) -> Interval:
 
     A median above a cut-off says that at least half of the patients lie above it.
     """
-    counted = share(facts, frozenset({(column, level)}))
-    if counted is not None:
-        return counted, counted
     levels = facts.levels(column)
+    counted = {name: share(facts, frozenset({(column, name)})) for name in levels}
+    own = counted[level]
+    if own is None and len(levels) == 2:
+        rest = next(part for name, part in counted.items() if name != level)
+        own = None if rest is None else 1 - rest
+    if own is not None:
+        return own, own
     if len(levels) != 2 or "cut" not in facts.design.factors.get(column, {}):
         return 0.0, 1.0
     sides = _sides_of_cut(facts, column)
@@ -331,21 +335,28 @@ def _judge_p(facts: Facts, split: Split, events: float, roles: Roles) -> Outcome
     alike = most * math.sqrt(split.n * widest)
     different = least * math.sqrt(min(events, split.n) * narrowest)
     span = two_sided(max(alike, different)), two_sided(different)
-    texts, p = _texts(facts, split, roles), f"p {roles['p'].operator} {roles['p'].text.lstrip('<>= ')}"
+    texts, p = _texts(facts, split, roles), roles["p"]
+    printed_p = f"p {p.operator} {p.text.lstrip('<>= ')}"
     if printed[0] - alike > _ALIKE:
         said = (
-            f"Medians of {texts} months hardly differ: in {split.n} patients they go with p = "
-            f"{p_span(two_sided(alike), two_sided(alike))} or more; printed is {p}."
+            f"Medians of {texts} months in {split.n} patients go with {_at(two_sided(alike))} or "
+            f"more; printed is {printed_p}: the curves would have to part elsewhere."
         )
         return unclear(said, *span, notable=True)
     if different - printed[1] > _DIFFERENT * (1 + _DIFFERENT_PART * different):
         said = (
-            f"Medians of {texts} months are as a hazard ratio of {math.exp(least):.1f}: with "
-            f"{events:.0f} events, which the intervals beside need, p would be about "
-            f"{p_span(two_sided(different), two_sided(different))}; printed is {p}."
+            f"Medians of {texts} months are as a hazard ratio of {math.exp(least):.1f}. With "
+            f"{events:.0f} events, as many as the intervals of {facts.endpoint(split.endpoint)} "
+            f"need, that goes with {_at(two_sided(different))}; printed is {printed_p}."
         )
         return unclear(said, *span, notable=True)
     return outcome(True, *span)
+
+
+def _at(p: float) -> str:
+    """A single p value in words."""
+    text = p_span(p, p)
+    return f"p {text[0]} {text[1:]}" if text[0] == "<" else f"p = {text}"
 
 
 def _information(split: Split) -> Interval:
