@@ -58,6 +58,21 @@ def also_printed(
     return design, pd.concat([kept, more], ignore_index=True)
 
 
+def unknown_values(design: Design, included: Frame, most: float) -> Frame:
+    """How many of each group have no value, where more than a share lack one.
+
+    A score is unknown where one of its parts is, so it may lack more than any of them.
+    """
+    by, made = design.table_one["by"], []
+    for name in [n for n in design.table_one["variables"] if n in included and n != by]:
+        for level in design.levels(by):
+            lost = included.loc[included[by] == level, name].isna()
+            if lost.mean() > most:
+                keys = {"group": f"{by}={level}", "covariate": name, "unit": "patients"}
+                made.append(_claim(str(int(lost.sum())), "missing", **keys))
+    return Frame(made, columns=list(ledger.CLAIM_COLUMNS))
+
+
 def _measured(design: Design, included: Frame, name: str) -> bool:
     kind = design.columns.get(name, {}).get("type")
     return kind in ("number", "integer") and name in included and included[name].nunique() > 1

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from honest_extras import also_printed
+from honest_extras import also_printed, unknown_values
 from printing import p_text, read, rounded
 
 from crlm import (
@@ -67,6 +67,8 @@ def paper(study: str, number: int, seed: int) -> tuple[Design, Frame, str]:
     known, flags = screened(design, *simulated(study, kind, 1000 * seed + number))
     rows = analysed(design, known, flags)
     own, claims = printed(design, rows, ledger.load_claims(study))
+    unknown = unknown_values(design, known[flags.all(axis=1)], _MOST_GAPS)
+    claims = pd.concat([claims, unknown], ignore_index=True) if len(unknown) else claims
     if number % _EXTRAS == 1:
         own, claims = also_printed(own, (known, flags), rows, claims)
     return own, claims, kind

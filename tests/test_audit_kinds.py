@@ -70,6 +70,17 @@ case(
     [*groups(), percent("33.0", "arm=old", "aa")],
     [*groups(), cell(23, "arm=old", "aa"), percent("20", "arm=old", "aa")],
 )
+# 21 of 70 are 30 %: nobody takes 30 of 100 for missing unless the paper says so.
+case(
+    "percentages",
+    [
+        *groups(),
+        cell(21, "arm=old", "aa"),
+        percent("30", "arm=old", "aa"),
+        number("30", "missing", group="arm=old", covariate="aa", unit="patients"),
+    ],
+    [*groups(), cell(21, "arm=old", "aa"), percent("30", "arm=old", "aa")],
+)
 # 60 + 41 = 101 of 100 patients.
 case(
     "sums",
@@ -690,6 +701,159 @@ case(
     "repeated_numbers",
     [*ratio("1.35 (1.04-1.76)"), *ratio("1.35 (1.04-1.77)", covariate="bb")],
     [*ratio("1.35 (1.04-1.76)"), *ratio("1.35 (1.04-1.76)", covariate="bb")],
+    expect="notable",
+)
+
+# ---- medians of levels ----------------------------------------------------------
+# 160 of 200 at 10 months and 40 at 20: 0.8 * 2^(-t/10) + 0.2 * 2^(-t/20) is a half at t = 11.3;
+# the other way round it would be 17.3.
+LEVELS = [
+    n(200),
+    cell(160, "all", "aa"),
+    *months("10.00", cell="aa=yes"),
+    *months("20.00", cell="aa=no"),
+]
+case("median_of_all", [*LEVELS, *months("11.80")], [*LEVELS, *months("17.50")], expect="notable")
+case(
+    "median_of_all",
+    [*LEVELS[2:], *months("20.10")],
+    [*LEVELS[2:], *months("22.00")],
+    expect="notable",
+)
+# Half of all patients are below 52, so most are below 60: the median of all is 10 to 13.9.
+AGED = [
+    *spread(cell="all", median="52"),
+    *months("10.00", cell="aged=low"),
+    *months("20.00", cell="aged=high"),
+]
+case("median_of_all", [*AGED, *months("14.50")], [*AGED, *months("19.00")], expect="notable")
+# The same where the medians of both arms are known and not that of all.
+ARMS = [*spread(cell="arm=old", median="52"), *spread(cell="arm=new", median="55"), *AGED[1:]]
+case("median_of_all", [*ARMS, *months("14.50")], [*ARMS, *months("19.00")], expect="notable")
+# With one arm above 60 nobody knows on which side most patients are.
+case(
+    "median_of_all",
+    [*spread(cell="arm=old", median="62"), *ARMS[1:], *months("19.00")],
+    [*ARMS, *months("19.00")],
+    expect="notable",
+)
+# 10 against 20 months are as a ratio near 2; ln 0.55 = -0.60 is 6.8 errors from ln 2.
+case(
+    "medians_and_ratio",
+    [*LEVELS, *ratio("1.90 (1.30-2.78)")],
+    [*LEVELS, *ratio("0.55 (0.38-0.80)")],
+    expect="notable",
+)
+# 0.84 (0.57-1.23) is on the other side of 1, but 1 lies within: curves may cross.
+case(
+    "medians_and_ratio",
+    [*LEVELS[:2], *months("10.00", cell="aa=yes"), *months("11.00", cell="aa=no")]
+    + ratio("0.84 (0.57-1.23)"),
+    [*LEVELS, *ratio("0.55 (0.38-0.80)", model="multivariable")],
+    expect="notable",
+)
+# 15.0 and 15.2 months in 100 and 100 patients: z = ln(15.2/15.0) * sqrt(200/4) = 0.09.
+TESTED = {"endpoint": "OS", "covariate": "bb", "level": "yes", "model": "univariable"}
+ALIKE = [
+    n(200),
+    cell(100, "all", "bb"),
+    *months("15.0", cell="bb=yes"),
+    *months("15.2", cell="bb=no"),
+]
+case(
+    "medians_and_p",
+    [*ALIKE, number("0.15", "p", **TESTED)],
+    [*ALIKE, number("<0.001", "p", **TESTED)],
+    expect="notable",
+)
+# 5 and 20 months with 200 events, which 1.35 (1.02-1.78) needs: z = ln 4 * sqrt(200/4) = 9.8.
+APART = [
+    n(200),
+    cell(100, "all", "bb"),
+    *months("5.0", cell="bb=yes"),
+    *months("20.0", cell="bb=no"),
+    *ratio("1.35 (1.02-1.78)"),
+]
+case(
+    "medians_and_p",
+    [*APART, number("<0.001", "p", **TESTED)],
+    [*APART, number("0.60", "p", **TESTED)],
+    expect="notable",
+)
+# Half at 57 months: 48 % at 60; 4 % would be gone within three months.
+case(
+    "rate_beside_median",
+    [*months("57.0"), *rate("41")],
+    [*months("57.0"), *rate("4")],
+    expect="notable",
+)
+
+
+def eight(text, *more):
+    rows = [f"1{i}.{i}3" for i in range(7)]
+    found = [months(t, cell=f"aa={i}")[0] for i, t in enumerate([*rows, text, *more])]
+    return found
+
+
+# One number is shorter; of two, zeros may have been left out as a habit.
+case("odd_decimals", eight("11.80"), eight("11.8"), expect="notable")
+case("odd_decimals", eight("11.8", "12.4"), eight("11.803"), expect="notable")
+
+
+def nine_p(text):
+    return [
+        number(t, "p", group="arm", covariate=f"v{i}")
+        for i, t in enumerate(["0.12", "0.45", "0.004", "0.73", "0.052", "0.33", "0.81", text])
+    ]
+
+
+case("odd_decimals", nine_p("0.103"), nine_p("0.0103"), expect="notable")
+
+# ---- sentences beside each other ----------------------------------------------
+case(
+    "two_sentences",
+    [sentence("worse with AA", ">", **HARM), sentence("AA was harmful", ">", **HARM)],
+    [sentence("worse with AA", ">", **HARM), sentence("better with AA", "<", **HARM)],
+)
+case(
+    "two_sentences",
+    [sentence("no difference by AA", "~", **HARM), sentence("alike", "~", **HARM)],
+    [sentence("no difference by AA", "~", **HARM), sentence("significantly worse", ">", **HARM)],
+)
+# "Tended to be worse" and "no significant difference" may both be true.
+case(
+    "two_sentences",
+    [sentence("worse", ">", **HARM), sentence("better", "<", **{**HARM, "endpoint": "RFS"})],
+    [sentence("no difference by AA", "~", **HARM), sentence("tended to be worse", ">", **HARM)],
+    expect="notable",
+)
+ADJUSTED = ratio("2.20 (1.40-3.44)", model="multivariable")
+case(
+    "sentence_elsewhere",
+    [sentence("worse with AA", ">", **HARM), *ADJUSTED],
+    [sentence("better with AA", "<", **HARM), *ADJUSTED],
+    expect="notable",
+)
+# The median without AA is not reached; with AA it is 11.8, of all 15.1.
+ONE_LEVEL = [*months("11.8", cell="aa=yes"), *months("15.1")]
+case(
+    "sentence_elsewhere",
+    [sentence("worse with AA", ">", **HARM), *ONE_LEVEL],
+    [sentence("better with AA", "<", **HARM), *ONE_LEVEL],
+    expect="notable",
+)
+
+# ---- turned signs ---------------------------------------------------------------
+BOUND = {"group": "arm", "covariate": "aa"}
+case(
+    "same_quantity",
+    [number("<0.001", "p", **BOUND), number("0.001", "p", place="results", **BOUND)],
+    [number("<0.001", "p", **BOUND), number(">0.001", "p", place="results", **BOUND)],
+)
+case(
+    "odd_bound",
+    [number("<0.001", "p", **BOUND), number("<0.001", "p", place="results", **BOUND)],
+    [number("<0.001", "p", **BOUND), number(">0.001", "p", place="results", **BOUND)],
     expect="notable",
 )
 

@@ -82,7 +82,8 @@ def _fits(percent: Printed, count: Printed | None, size: int) -> bool:
 @check(
     asks="Is a printed percentage the printed count over the printed number of patients?",
     assumes="Missing values are few (up to a quarter) and shared by all levels of a variable; "
-    "where all levels are printed the denominator is the group or the sum of the levels.",
+    "where all levels are printed the denominator is the group or the sum of the levels. Where the "
+    "paper says how many have no value, they may be more.",
     blind="A count and a percentage that are wrong together; a count off by less than the "
     "percentage resolves (1 in 300 at whole per cent).",
     about="reporting",
@@ -98,6 +99,8 @@ def percentages(facts: Facts) -> Iterator[Case]:
         full = len(levels) > 1 and None not in counts.values()
         roles = {"n": n} | {f"percent {level}": percent for level, (percent, _) in block.items()}
         roles |= {f"count {level}": count for level, count in counts.items() if count is not None}
+        unknown = missing_values(facts).get((among, column))
+        roles |= {"missing": unknown} if unknown is not None else {}
         others = {places[0].count: cell for cell, places in facts.counts.items() if places}
 
         def judge(roles: Roles, full: bool = full, others: Mapping[int, Cell] = others) -> Outcome:
@@ -130,6 +133,9 @@ def _judge_percentages(
     low, high = _recomputed(count, percent, n)
     if n in sizes:
         return outcome(True, low, high)
+    known = n - roles["missing"].count if "missing" in roles else n
+    if 0 < known < n and _all_fit(rows, known):
+        return outcome(True, low, high, f"Of the {known} patients with a value.")
     said = "; ".join(_misfit(p, k, n, facts, others) for p, k in bad)
     if full and sizes:
         return outcome(True, low, high, f"Of the {sizes[0]} patients with a value.")

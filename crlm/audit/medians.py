@@ -104,7 +104,7 @@ def share_span(facts: Facts, column: str, level: str) -> Interval:
     if own is None and len(levels) == 2:
         rest = next(part for name, part in counted.items() if name != level)
         own = None if rest is None else 1 - rest
-    if own is not None:
+    if own is not None and 0 < own < 1:
         return own, own
     if len(levels) != 2 or "cut" not in facts.design.factors.get(column, {}):
         return 0.0, 1.0
