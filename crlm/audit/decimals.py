@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
@@ -33,8 +34,9 @@ def odd_decimals(facts: Facts) -> Iterator[Case]:
                     alike[scope, *like][p.id] = p
     for name, roles in alike.items():
         if len(roles) >= _ENOUGH:
-            what, where = name[1].replace("_", " "), name[0].capitalize() or "whole paper"
-            yield Case(("decimals", *name[1:]), f"Decimals of {what}, {where}", roles, _judge)
+            where = re.sub(r"(?<=[a-z])(?=\d)", " ", name[0]).capitalize() or "the whole paper"
+            title = f"Decimals of {name[1].replace('_', ' ')}, {where}"
+            yield Case(("decimals", *name[1:]), title, roles, _judge)
 
 
 def _judge(roles: Roles) -> Outcome:

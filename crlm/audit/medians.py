@@ -116,16 +116,19 @@ def share_span(facts: Facts, column: str, level: str) -> Interval:
 
 
 def _sides_of_cut(facts: Facts, factor: str) -> set[bool]:
-    """Whether the printed medians of the cut number lie in the factor's last level."""
+    """Whether the cut number's median of all, or those of the parts, lie in the last level."""
     source, inside = facts.design.factors[factor].get("source"), values_of(facts, factor)
-    cells = [cell for cell, column in spreads(facts) if column == source and len(cell) < 2]
-    columns = {column for cell in cells for column, _ in cell}
-    whole = [cell for cell in cells if cell == WHOLE]
-    for column in sorted(columns):
-        parts = [frozenset({(column, level)}) for level in facts.levels(column)]
-        whole = whole or ([*parts] if all(part in cells for part in parts) else [])
-    found = [spreads(facts)[cell, source].get("median") for cell in whole]
-    return {overlap(p.interval, inside) for p in found if p is not None} if all(found) else set()
+    medians = {
+        cell: spread["median"]
+        for (cell, column), spread in spreads(facts).items()
+        if column == source and "median" in spread
+    }
+    columns = sorted({column for cell in medians for column, _ in cell})
+    parted = [[frozenset({(column, lev)}) for lev in facts.levels(column)] for column in columns]
+    for parts in ([WHOLE], *parted):
+        if parts and all(part in medians for part in parts):
+            return {overlap(medians[part].interval, inside) for part in parts}
+    return set()
 
 
 def mixed(medians: Mapping[str, float], shares: Mapping[str, float]) -> float:

@@ -182,7 +182,7 @@ def _side(roles: Roles, role: str) -> tuple[Interval, str] | None:
 @check(
     asks="Do two sentences on one comparison say the same?",
     assumes="The ledger read both rightly and gives the same keys to the same comparison only.",
-    blind="An error that is repeated in every sentence; \"no different\" beside a sentence that "
+    blind='An error that is repeated in every sentence; "no different" beside a sentence that '
     "does not speak of significance, at which it only points.",
     about="substantive",
     digits=False,
