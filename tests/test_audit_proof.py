@@ -88,6 +88,46 @@ def test_a_sentence_turned_is_seen(papers):
     assert seen(design, claims, Damage("sentence turned", new), before) == "inconsistent"
 
 
+def test_a_sentence_that_another_contradicts_is_seen_though_no_result_is_printed(papers):
+    design, claims, before = papers["ncch_scp", 0]
+    at = place(claims, "di-firstrecurrence-ras-site-lung-yes-difference-direction-2")
+    sign = {">": "<", "<": ">", "~": ">"}[claims["operator"][at]]
+    new = {at: {"operator": sign, "printed": SENTENCES[sign]}}
+    assert seen(design, claims, Damage("sentence turned", new), before) == "inconsistent"
+
+
+#: Misprints that contradict nothing but are pointed at, in the row of a covariate's levels.
+POINTED = {
+    "medians exchanged beside a ratio": {
+        "t2-os-size-cat-high-median": "66.97",
+        "t2-os-size-cat-low-median": "46.23",
+    },
+    "a fiftieth of a median beside p = 0.45": {"t2-os-ca199-cat-high-median": "1.30"},
+    "a digit lost behind the point": {"t2-os-ca199-cat-high-median": "51.3"},
+    "a rate from which the curve would fall at once": {"re-os-rate-60": "74.8"},
+}
+
+
+@pytest.mark.parametrize("name", POINTED)
+def test_what_is_only_unusual_is_pointed_at(papers, name):
+    design, claims, before = papers["ncch_scp", 0]
+    new = {place(claims, claim): read(text) for claim, text in POINTED[name].items()}
+    assert seen(design, claims, Damage(name, new), before) == "notable"
+
+
+def test_honest_papers_are_seldom_pointed_at(papers):
+    kinds = {"median_of_all", "medians_and_ratio", "medians_and_p"}
+    kinds |= {"rate_beside_median", "odd_decimals", "sentence_elsewhere"}
+    found = [
+        verdict
+        for _, _, said in papers.values()
+        for (kind, *_), verdict in said.items()
+        if kind in kinds
+    ]
+    assert len(found) > 200
+    assert found.count("notable") <= 3
+
+
 def test_a_damage_changes_one_number_a_row_or_exchanges_two(papers):
     _, claims, _ = papers["mskcc_hai", 0]
     made = damages(claims, random.Random(1))

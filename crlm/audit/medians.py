@@ -21,12 +21,12 @@ from crlm.audit.models import share
 from crlm.audit.ratios import effect_rows, p_span, region, shown, standard_error
 from crlm.audit.values import spreads
 
-#: Room found on 100 simulated papers of 90 to 210 patients (3,000 rows), so that one honest row
-#: in 500 exceeds it: how far the median of all lies outside of those of the levels (share);
-#: how far from what sizes and medians give (on the logarithm, and as a share of what separates
-#: the medians), sizes known and sizes on one side of a half; how far a ratio and the ratio of
-#: medians lie apart (standard errors); how far a printed p and the medians' own (deviates:
-#: medians too much alike; too different, fixed and relative).
+#: Room found on 100 simulated papers of 90 to 210 patients (3,000 rows), so that few honest rows
+#: exceed it (`benchmarks/README.md` says how many of other papers do): how far the median of all
+#: lies outside of those of the levels (share); how far from what sizes and medians give (on the
+#: logarithm, and as a share of what separates the medians), sizes known and sizes on one side of
+#: a half; how far a ratio and the ratio of medians lie apart (standard errors); how far a printed
+#: p and the medians' own (deviates: medians too much alike; too different, fixed and relative).
 _OUTSIDE = 0.01
 _MIXED, _MIXED_PART = 0.08, 0.6
 _HALF_MIXED, _HALF_PART = 0.08, 0.4
@@ -167,7 +167,7 @@ def _texts(facts: Facts, split: Split, roles: Roles) -> str:
 @check(
     asks="Is the median of all patients where the medians of the levels and their sizes put it?",
     assumes="Survival roughly exponential within each level, the levels make up the whole; chance "
-    "and curves of other forms do this too (one row in 500), so it only points.",
+    "and curves of other forms do this too (one row in 100 to 200), so it only points.",
     blind="Levels of half the patients each; medians that differ by little.",
     about="reporting",
     points=True,
@@ -236,7 +236,7 @@ def _about(span: Interval) -> str:
 @check(
     asks="Does the level with the longer median have the lower hazard?",
     assumes="Curves that do not cross and an adjustment that does not turn the effect: both "
-    "happen (one row in 150), so it only points.",
+    "happen (one row in 100 to 150), so it only points.",
     blind="Ratios within 2.5 standard errors of the ratio of the medians.",
     about="reporting",
     points=True,
@@ -290,7 +290,7 @@ def _judge_ratio(facts: Facts, split: Split, key: Key, roles: Roles) -> Outcome:
     asks="Do two medians differ about as much as their p value says?",
     assumes="Hazards roughly proportional; the number of patients, and the number of events that "
     "the endpoint's intervals need at least. Curves that part late or early do this too (one row "
-    "in 300), so it only points.",
+    "in 700), so it only points.",
     blind="p values between those that the medians allow, which is most: exchanged medians, and "
     "a p of 0.2 for 0.5.",
     about="reporting",
