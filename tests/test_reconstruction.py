@@ -371,10 +371,11 @@ def test_a_search_is_a_list_of_declared_legs(short):
     steps = legs.schedule(found, 0.001)
     names = [leg for leg, _ in itertools.groupby(step.leg.name for step in steps)]
     assert names[:3] == ["core 1 of 3", "core 2 of 3", "core 3 of 3"]
-    assert names[-3:] == ["alone: site", "insisting", "alone: site"] and "joint" in names
+    assert names[-4:] == ["alone: site", "insisting", "alone: site", "columns"]
+    assert "joint" in names
     assert [step.start for step in steps if step.first] == [1, 2, 3]
     assert [k for k, step in enumerate(steps) if step.last] == [59, 119, 179]
-    assert sum(step.insists for step in steps) == legs.INSISTING.times
+    assert sum(step.work is legs.Work.INSIST for step in steps) == legs.INSISTING.times
     core = legs.CORE
     assert (steps[0].leg.heat(0.0), steps[0].leg.heat(1.0)) == pytest.approx(core.heat)
     assert steps[0].leg.steps == core.steps * 0.001
@@ -471,6 +472,35 @@ def test_insisting_loses_nothing_and_says_what_stands_in_the_way(ncch):
     met = annealing.matched(found)
     assert all(worth[k] > 0 for others in lost.values() for k in others)
     assert met.any() and not met.all()
+
+
+def test_columns_dealt_out_again_stay_only_where_more_is_met(short):
+    found = replace(short[0], state=annealing.copy(short[1]))
+    annealing.settle(found)
+    worth, kept = found.worth(), []
+    leg = next(step.leg for step in legs.schedule(found, 0.1) if step.work is legs.Work.COLUMNS)
+    for turn in range(1, legs.TURNS + 1):
+        before, held = annealing.copy(found.state), annealing.matched(found)
+        insisting.deal_again(found, leg, turn, turn)
+        won = (worth * annealing.matched(found)).sum() - (worth * held).sum()
+        same = [
+            np.array_equal(*pair, equal_nan=True) for pair in zip(before, found.state, strict=True)
+        ]
+        assert won > 0 if not all(same) else won == 0
+        kept.append(won > 0)
+        np.testing.assert_array_equal(found.state.fate, before.fate)
+    assert any(kept) and not all(kept)
+
+
+def test_a_claim_about_one_column_comes_before_one_about_many(short, monkeypatch):
+    found = replace(short[0], state=annealing.copy(short[1]))
+    annealing.settle(found)
+    leg, moved = next(s.leg for s in legs.schedule(found, 1.0) if s.work is legs.Work.COLUMNS), []
+    monkeypatch.setattr(insisting, "anneal", lambda _, leg, *rest: moved.append(leg.bundles))
+    for turn in range(1, legs.TURNS + 1):
+        insisting.deal_again(found, leg, turn, turn)
+    sizes = [len(bundles) for bundles in moved[:: insisting._NARROWING]]
+    assert len(sizes) == legs.TURNS and sizes[0] == 1 and sizes == sorted(sizes)
 
 
 def test_of_the_starts_the_one_that_meets_most_goes_on(ncch, monkeypatch):

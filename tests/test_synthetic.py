@@ -94,6 +94,17 @@ def test_an_ensemble_goes_on_and_tells_what_print_leaves_open(tmp_path):
     assert "proportional hazards" in comparisons.text and "3-year OS" in curves.text
 
 
+def test_searches_side_by_side_give_the_same_cohorts(tmp_path):
+    held = []
+    for workers in (1, 2):
+        folder = tmp_path / str(workers)
+        told = ensemble("ncch_scp", folder, size=2, effort=0.0005, workers=workers)
+        tables = [folder / seed / name for seed in "12" for name in ("cohort.csv", "history.csv")]
+        told.pop("seconds")
+        held.append([told, *(path.read_bytes() for path in tables)])
+    assert held[0] == held[1] and held[0][1] != held[0][3]
+
+
 def test_a_ratio_within_a_level_is_not_called_an_interaction():
     rows = synthetic.ensemble(ledger.load_design("mskcc_hai"))[1].text.splitlines()
     within = [row for row in rows if "among KRAS mutant |" in row]

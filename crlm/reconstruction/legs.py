@@ -7,7 +7,9 @@ most goes on, since where a search ends is settled here. "alone" deals out the o
 times fixed, those together that a model holds; "joint" moves all but the sites of recurrence,
 which are dealt out once more. In each leg tolerance falls towards the half-width of a printed
 interval. "insisting" takes one unmet claim after the other: heavier for a while, hot, then cooled,
-and taken back unless as much is met as before; the sites are dealt out a last time.
+and taken back unless as much is met as before; the sites are dealt out a last time. "polishing"
+is of models of fixed covariates. "columns" deals out once more what an unmet claim alone is about,
+from wide to narrow, and keeps it if more is met.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 
 import numpy as np
 
@@ -111,6 +114,17 @@ JOINT = Recipe("joint", COURSES + 2 * VALUES, 1_500_000, (0.15, 0.02), (0.7, 1.0
 #: How often the last digits of fixed models are worked on.
 POLISHING = 4
 INSISTING = Insisting(20, 30_000, 30_000, (0.12, 0.01), 4.0)
+#: The columns of one unmet claim, so many turns; each has the steps of the recipe.
+COLUMNS, TURNS = Recipe("columns", VALUES, 60_000, (0.12, 0.005), (0.7, 1.0)), 8
+
+
+class Work(Enum):
+    """What a step of the list does."""
+
+    ANNEAL = "a part of a leg"
+    INSIST = "one claim insisted on"
+    POLISH = "last digits of fixed models"
+    COLUMNS = "the columns of one claim"
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +163,7 @@ class Leg:
 
 @dataclass(frozen=True)
 class Step:
-    """One entry of a search's list: a part of a leg, or one claim insisted on.
+    """One entry of a search's list.
 
     Attributes
     ----------
@@ -157,10 +171,10 @@ class Step:
     share : float
         How far the leg has come.
     start : int
-        Which of its starts this is, from 1; 0 for a leg that has but one.
+        Which of its starts or turns this is, from 1; 0 for a leg that has but one.
     first, last : bool
         Whether a start begins or ends with it.
-    insists, polishes : bool
+    work : Work
     """
 
     leg: Leg
@@ -168,27 +182,28 @@ class Step:
     start: int = 0
     first: bool = False
     last: bool = False
-    insists: bool = False
-    polishes: bool = False
+    work: Work = Work.ANNEAL
 
 
 def schedule(search: Search, effort: float) -> list[Step]:
     """Everything that a search does, in order; an interrupted one goes on at its place."""
     core, *once = legs(search, effort)
     at = [leg.recipe for leg in once].index(JOINT)
-    insisting, sites = replace(once[at], name="insisting"), once[at + 1 :]
-    polishing = replace(once[at], name="polishing")
-    times = POLISHING if fixed_models(search) else 0
+    joint, sites = once[at], once[at + 1 :]
+    polished = POLISHING if fixed_models(search) else 0
+    columns = _leg(COLUMNS, joint.bundles.tolist(), joint.active, effort)
     return [
         *itertools.chain(*(_start(core, k) for k in range(1, CORE.starts + 1))),
         *itertools.chain(*map(_parts, once)),
-        *(
-            Step(insisting, k / INSISTING.times, insists=True)
-            for k in range(1, INSISTING.times + 1)
-        ),
+        *_turns(replace(joint, name="insisting"), INSISTING.times, Work.INSIST),
         *itertools.chain(*map(_parts, sites)),
-        *(Step(polishing, k / times, polishes=True) for k in range(1, times + 1)),
+        *_turns(replace(joint, name="polishing"), polished, Work.POLISH),
+        *_turns(columns, TURNS, Work.COLUMNS),
     ]
+
+
+def _turns(leg: Leg, times: int, work: Work) -> Iterator[Step]:
+    return (Step(leg, k / times, start=k, work=work) for k in range(1, times + 1))
 
 
 def _parts(leg: Leg) -> Iterator[Step]:

@@ -27,7 +27,7 @@ from crlm.reconstruction import (
 from crlm.reconstruction.annealing import Search, copy, matched, met, put, targets_of
 from crlm.reconstruction.arrays import Queue, State
 from crlm.reconstruction.bounds import slopes, standard_errors
-from crlm.reconstruction.legs import CHUNKS, Leg, Step
+from crlm.reconstruction.legs import CHUNKS, Leg, Step, Work
 from crlm.reconstruction.quantities import Quantity
 from crlm.reconstruction.realism import priors
 from crlm.reconstruction.targets import Goal, Target, goal
@@ -213,10 +213,12 @@ def _taken(
     search: Search, step: Step, effort: float, seed: int, lost: dict[int, list[int]]
 ) -> float:
     """One step of the list; what the cohort costs."""
-    if step.polishes:
+    if step.work is Work.POLISH:
         return polishing.polish(search, step.leg, effort, seed)
-    if step.insists:
+    if step.work is Work.INSIST:
         return insisting.insist(search, step.leg, effort, seed, lost)
+    if step.work is Work.COLUMNS:
+        return insisting.deal_again(search, step.leg, step.start, seed)
     return annealing.chunk(search, step.leg, step.share, seed, step.leg.steps // CHUNKS)
 
 
