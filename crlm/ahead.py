@@ -33,6 +33,8 @@ _ENVIRONMENT = {
     "MKL_NUM_THREADS": "1",
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
 }
+# Where the run says which cell it is at.
+_PLACE = "cell"
 #: Methods of `Paper` on which others build or with which a run begins.
 _FIRST = ("patients", "endpoints", "reviewer", "regression")
 #: Then one that completes the table, before the run comes to the first that asks for it.
@@ -47,9 +49,10 @@ _NEVER = ("provenance", "in_short", "published", "differences", "agreement", "fo
 def working(notebook: Path, values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Have what a run of a notebook asks for worked out ahead, while this lasts.
 
-    Yields what its engine is given: a kernel with everything imported. Kernels that are started
-    meanwhile take what is found. Nothing happens where there is but one core to use, or the
-    table is so large that two of it might not find room.
+    Yields what its engine is given: a kernel with everything imported, and whom to tell of each
+    cell that begins. Kernels that are started meanwhile take what is found. Nothing happens
+    where there is but one core to use, or the table is so large that two of it might not find
+    room.
 
     Parameters
     ----------
@@ -69,7 +72,11 @@ def working(notebook: Path, values: Mapping[str, Any]) -> Iterator[dict[str, Any
             with loading.quick_imports():
                 from crlm import engine
             render.rehearse()
-            yield {"kernel_manager_class": engine.managing(folder, pid)}
+            begun = folder / _PLACE
+            yield {
+                "kernel_manager_class": engine.managing(folder, pid),
+                "at_cell": lambda index: begun.write_text(str(index)),
+            }
 
 
 def _is_worth_it(values: Mapping[str, Any]) -> bool:
@@ -163,7 +170,7 @@ def _become(given: Mapping[str, Any]) -> None:
     children = [_child(folder, lambda: _lend(notebook.stem, values))]
     rooms = _rooms(cells)
     loading.load(rooms)
-    children.append(_child(folder, lambda: _work(cells, values)))
+    children.append(_child(folder, lambda: _work(cells, values, folder / _PLACE)))
     loading.load((*loading.KERNEL, *loading.late(rooms)))
     gc.freeze()
     from crlm import kernel
@@ -215,17 +222,27 @@ def _lend(study: str, values: Mapping[str, Any]) -> None:
     once.lend(study, table=not values.get("cohort_path"))
 
 
-def _work(cells: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> None:
-    """Work through the notebook, and keep what is found."""
+def _work(cells: Sequence[Mapping[str, Any]], values: Mapping[str, Any], place: Path) -> None:
+    """Work through the notebook up to where the run is, and keep what is found."""
     names: dict[str, Any] = {"__name__": "__main__"}
+    numbers = {id(cell): number for number, cell in enumerate(cells)}
     met = False
     for cell in order(cells):
         # Every section needs what the first leave, whoever has made it by now.
         lent.heeds = not _sections(cell) & set(_FIRST)
+        met |= lent.heeds and numbers[id(cell)] < _begun(place)
         if not met or _sections(cell) & set(_LAST):
-            met = not _done(cell, names) or met
+            met |= not _done(cell, names)
         if "parameters" in cell["metadata"].get("tags", []):
             names.update(values)
+
+
+def _begun(place: Path) -> int:
+    """The number of the cell that the run is at, or of one shortly before it."""
+    with contextlib.suppress(OSError, ValueError):
+        # It has one more, that of the parameters.
+        return int(place.read_text()) - 1
+    return -1
 
 
 def _done(cell: Mapping[str, Any], names: dict[str, Any]) -> bool:
@@ -250,13 +267,11 @@ def _borrow_handles() -> None:
 def order(cells: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The cells that only import, choose and call a paper's sections, in the order of working.
 
-    Those up to the endpoints and those on which others build, then the others from the last.
+    Those that only choose and those on which others build, then the others from the last.
     """
     plain = [cell for cell in cells if cell["cell_type"] == "code" and _is_plain(cell)]
     calls = [_sections(cell) for cell in plain]
-    start = next((i for i, found in enumerate(calls) if "endpoints" in found), -1)
-    first = [i for i, found in enumerate(calls) if not found and i < start]
-    first += [i for i, found in enumerate(calls) if found & set(_FIRST)]
+    first = [i for i, found in enumerate(calls) if not found or found & set(_FIRST)]
     rest = [i for i in range(len(plain)) if i not in first and not calls[i] & set(_NEVER)]
     rest.sort(key=lambda i: (not calls[i] & set(_SECOND), bool(calls[i] & set(_LAST)), -i))
     return [plain[i] for i in (*first, *rest)]

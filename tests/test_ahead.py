@@ -39,16 +39,28 @@ def test_what_others_build_on_comes_first_and_the_rest_from_the_end(study):
     assert not [cell for cell in ordered if "provenance" in called(cell)]
 
 
-@pytest.mark.parametrize("needless", [True, False])
-def test_where_the_run_is_met_what_comes_last_is_left_to_do(tmp_path, monkeypatch, needless):
+def test_what_only_chooses_is_known_to_all_that_follows():
+    """A rule may have a cell of its own, before the tables that follow it."""
+    sources = ["paper.endpoints()", "rule = {'entry_p': 0.1}", "paper.regression('OS', **rule)"]
+    cells = [{"cell_type": "code", "source": [source], "metadata": {}} for source in sources]
+    assert ahead.order(cells) == cells
+
+
+@pytest.mark.parametrize("how", ["needless", "passed", "fault"])
+def test_where_the_run_is_met_what_comes_last_is_left_to_do(tmp_path, monkeypatch, how):
     monkeypatch.setattr(ahead, "order", lambda cells: cells)
-    fault = "from crlm import lent; raise lent.Needless" if needless else "raise ValueError"
+    (tmp_path / "cell").write_text("3" if how == "passed" else "0")
+    fault = (
+        "from crlm import lent; raise lent.Needless" if how == "needless" else "raise ValueError"
+    )
     done = [f"import os; os.mkdir({str(tmp_path / name)!r})" for name in ("one", "two", "three")]
     done[2] += "; paper.second_opinion()"
     sources = [done[0], fault, *done[1:]]
-    ahead._work([{"source": [source], "metadata": {}} for source in sources], {})
-    found = sorted(path.name for path in tmp_path.iterdir())
-    assert found == (["one", "three"] if needless else ["one", "three", "two"])
+    cells = [{"source": [source], "metadata": {}} for source in sources]
+    ahead._work(cells, {}, tmp_path / "cell")
+    found = sorted(path.name for path in tmp_path.iterdir() if path.is_dir())
+    left = {"needless": ["one"], "passed": [], "fault": ["one", "two"]}
+    assert found == sorted([*left[how], "three"])
 
 
 @pytest.mark.parametrize(
