@@ -1,5 +1,6 @@
 """Comparable patients: six by hand in fractions, R, and what cannot be compared."""
 
+from dataclasses import replace
 from fractions import Fraction as F
 from pathlib import Path
 
@@ -153,6 +154,40 @@ def test_late_entry_by_hand():
     rows = causal.weighted_effects(late, "hai", model, times=[4], samples=0, min_at_risk=1)
     # At risk at 3 among the others: 2/3 and 1/3, not the one entering: S = 1/3.
     assert pick(rows, "survival_rate", group="hai=no") == pytest.approx(100 / 3)
+
+
+def test_resamples_of_one_endpoint_serve_the_next_of_the_same_patients(monkeypatch):
+    """The same propensities to the last bit, and only where model, draw and seed are the same."""
+    frame = gbsg()
+    again = frame.assign(time=frame["time"] + 1, endpoint="OS")
+    asked = []
+    fitted = causal.Propensity.refits
+    monkeypatch.setattr(
+        causal.Propensity, "refits", lambda self, counts: asked.append(1) or fitted(self, counts)
+    )
+
+    def effects(data, model, samples=5, seed=1):
+        before = len(asked)
+        options = {"times": [24.0], "samples": samples, "seed": seed}
+        return causal.weighted_effects(data, "hai", model, **options), len(asked) > before
+
+    def learnt():
+        return causal.propensity(frame, "hai", GBSG)
+
+    model = learnt()
+    of_both = replace(model, frame=again)
+    effects(frame, model)
+    borrowed, fresh = effects(again, of_both)
+    assert not fresh
+    made, fresh = effects(again, replace(learnt(), frame=again))
+    assert fresh
+    pd.testing.assert_frame_equal(borrowed, made, check_exact=True)
+    assert effects(again, of_both, seed=2)[1] and effects(again, of_both, samples=4)[1]
+    fewer = frame.iloc[:500]
+    assert effects(fewer, model)[1], "other patients"
+    monkeypatch.setattr(causal.effects, "_SMALL", 5)
+    large = learnt()
+    assert effects(frame, large)[1] and effects(frame, large)[1], "too many to hold"
 
 
 # ---- against R -----------------------------------------------------------------

@@ -38,6 +38,9 @@ from crlm.regression.engine import FollowUp
 
 #: Fixed numbers of the analyses, for random numbers of their own.
 WEIGHTED, BY_MODIFIER = 2, 6
+# The resamples of so many models of so few patients, for the next endpoint.
+_KEPT, _SMALL = 64, 500_000
+_LAST: dict[tuple[int, ...], tuple[object, list[tuple[np.ndarray, np.ndarray]]]] = {}
 _BETWEEN = ("difference_of_risk_differences", "difference_of_rmst_differences")
 
 
@@ -181,12 +184,33 @@ def _draws(
     if not check_samples(samples):
         return np.zeros((0, sum(2 * (len(g.times) + len(g.taus)) for g in arms)))
 
-    found, k = [], WEIGHTED if by is None else BY_MODIFIER
-    for counts in drawn(len(treated), samples, seed, k):
-        for count, e in zip(counts, model.refits(counts), strict=True):
+    found = []
+    for counts, chances in _resamples(
+        model, samples, seed, WEIGHTED if by is None else BY_MODIFIER
+    ):
+        for count, e in zip(counts, chances, strict=True):
             w = count * weights_of(e, treated, kind, cap, count)
             found.append(np.concatenate([group.values(w) for group in arms]))
     return np.array(found)
+
+
+def _resamples(
+    model: Propensity, samples: int, seed: int, k: int
+) -> Iterable[tuple[np.ndarray, np.ndarray]]:
+    """How often patients are drawn, and their chances fitted again, as of the last endpoint."""
+    held = (model.x, model.treated, model.kept, model.fit)
+    key = (*map(id, held), samples, seed, k)
+    if key in _LAST:
+        return _LAST[key][1]
+    blocks = drawn(int(model.kept.sum()), samples, seed, k)
+    made = ((counts, model.refits(counts)) for counts in blocks)
+    if samples * len(model.kept) > _SMALL:
+        return made
+    while len(_LAST) >= _KEPT:
+        del _LAST[next(iter(_LAST))]
+    # What is held keeps its id.
+    _LAST[key] = held, list(made)
+    return _LAST[key][1]
 
 
 def _say(model: Propensity, kind: str, cap: float, samples: int) -> str:
