@@ -369,6 +369,7 @@ def _add_reconstruct(commands: argparse._SubParsersAction) -> None:
 
 def _reconstruct(arguments: argparse.Namespace) -> int:
     refusals.need("numba", "`crlm reconstruct`")
+    print(f"{arguments.study}: the search is loaded", file=sys.stderr, flush=True)
     from crlm.reconstruction import Progress, reconstruct
 
     if not arguments.effort > 0 or arguments.seed < 0:
@@ -391,6 +392,7 @@ def _reconstruct(arguments: argparse.Namespace) -> int:
         effort=arguments.effort,
         watch=tell,
         draw=arguments.unprinted == "drawn",
+        tell=lambda told: print(told, file=sys.stderr, flush=True),
     )
     print(
         f"{found.matched} of {found.counted} claims match, recomputed by other programs than "
@@ -409,6 +411,8 @@ def _ensemble(arguments: argparse.Namespace) -> int:
         print(f"seed {seed}: {matched} of {counted} claims match", file=sys.stderr)
 
     out = arguments.out or Path(f"ensemble-{arguments.study}")
+    told = f"{arguments.study}: rehearsal, then {arguments.ensemble} searches; a line as each ends"
+    print(told, file=sys.stderr, flush=True)
     found = ensemble(
         arguments.study,
         out,

@@ -336,7 +336,12 @@ def test_a_history_gives_back_the_course(ncch, fate):
 @pytest.fixture(scope="module")
 def short(ncch):
     """A search of very few steps, and the same interrupted and taken up again."""
-    found = search.prepare(*ncch, seed=3, effort=0.001)
+    told = []
+    found = search.prepare(*ncch, seed=3, effort=0.001, tell=told.append)
+    # A first search is compiled for minutes: it once said nothing meanwhile.
+    assert [line.partition(",")[0] for line in told] == [
+        f"made ready: rough cohort {k} of 4" for k in (1, 2, 3, 4)
+    ]
     return found, search.run(found, effort=0.001).state
 
 

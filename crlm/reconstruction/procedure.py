@@ -50,6 +50,7 @@ def reconstruct(
     watch: Callable[[Progress], None] | None = None,
     rehearsed: bool = False,
     draw: bool = False,
+    tell: Callable[[str], None] = lambda told: None,
 ) -> Outcome:
     """Search a synthetic cohort for a study and write it with its certificate.
 
@@ -70,6 +71,8 @@ def reconstruct(
     draw : bool
         Whether the seed draws what no claim is about, as of `search.prepare`; an ensemble's
         cohorts are made so.
+    tell : callable, optional
+        Called with a line before each part that says nothing of itself while it lasts.
 
     Raises
     ------
@@ -81,13 +84,15 @@ def reconstruct(
     wishes = wishes_of(design)
     out.mkdir(parents=True, exist_ok=True)
     if not rehearsed:
+        tell(f"{study}: rehearsal, a first cohort is written and certified")
         rehearse(design, wishes, claims, seed)
     begun = time.monotonic()
-    made = search.prepare(design, wishes, claims, seed, effort, draw=draw)
+    made = search.prepare(design, wishes, claims, seed, effort, draw=draw, tell=tell)
     found = search.run(made, effort=effort, watch=watch, checkpoint=out / "checkpoint.npz")
     seconds = time.monotonic() - begun
     paths = histories.write(design, wishes, made.columns, found.state, seed, out)
     _tell_source(paths[0], study, seed, effort, draw)
+    tell("certificate: every claim is computed again by other programs")
     verdicts = certificate.certify(design, claims, made.goal, *paths)
     counted = verdicts[verdicts["excluded"] == ""]
     matched = int((counted["verdict"] == "matches").sum())

@@ -75,6 +75,7 @@ def prepare(
     effort: float = 1.0,
     *,
     draw: bool = False,
+    tell: Callable[[str], None] = lambda told: None,
 ) -> Search:
     """Targets, plan and a first cohort.
 
@@ -95,6 +96,8 @@ def prepare(
         Whether the seed draws what no claim is about: a correlation that each pair of
         characteristics wants (`drawn`), and the hazard of each year between printed points of
         the curves that the cohort begins with (`between`).
+    tell : callable, optional
+        Called with a line before each rough cohort.
 
     Raises
     ------
@@ -105,6 +108,8 @@ def prepare(
     wanted = _wanted(design, wishes, aim)
     told, together = [], []
     for k in range(_ROUGHS):
+        compiled = ", the first while the search is compiled" if not k else ""
+        tell(f"made ready: rough cohort {k + 1} of {_ROUGHS}{compiled}")
         rough = _compiled(design, wishes, claims, aim, wanted, seed * _ROUGHS + k, draw)
         _roughly(rough, effort)
         told.append(roughs.events_behind(rough))
