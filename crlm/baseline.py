@@ -17,8 +17,8 @@ Examples
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -30,6 +30,7 @@ from crlm.exact import exact_test
 from crlm.ledger import CohortError, Design
 from crlm.refusals import choice
 
+_TESTS = ("continuous_test", "categorical_test")
 _CHOICES = {
     "continuous_test": ("mann-whitney", "t", "kruskal"),
     "categorical_test": ("fisher", "chi-square", "chi-square-yates"),
@@ -60,6 +61,14 @@ class _Plan:
         """The groups that are tested against each other."""
         return [mask for group, mask in self.groups.items() if group != "all"]
 
+    def with_test(self, test: str | None) -> _Plan:
+        """The plan of a variable that has a test of its own."""
+        if test is None:
+            return self
+        choice("tests", test, [test for kind in _TESTS for test in _CHOICES[kind]])
+        kind = next(kind for kind in _TESTS if test in _CHOICES[kind])
+        return replace(self, **{kind: test})
+
 
 @lent.pure
 def table_one(
@@ -75,6 +84,7 @@ def table_one(
     conf_level: float = 0.95,
     population: str = "all",
     means: bool = False,
+    tests: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Baseline characteristics of all patients and of each group, with tests between groups.
 
@@ -105,6 +115,8 @@ def table_one(
         Goes into every row.
     means : bool
         Also `mean` and `sd` of numbers, as some papers print them.
+    tests : mapping of str to str, optional
+        By variable: its test, where it is not that of all numbers or categories.
 
     Returns
     -------
@@ -142,7 +154,7 @@ def table_one(
     records = _sizes(plan, left_out)
     for name in variables:
         unit = str(design.columns.get(name, {}).get("unit", "")) if design else ""
-        for record in _variable(patients, name, plan, unit):
+        for record in _variable(patients, name, plan.with_test((tests or {}).get(name)), unit):
             records.append({"covariate": name, **record})
     # The total of those whose group is known is another number than that of all patients.
     total = _known_population(by, population) if left_out else population

@@ -13,6 +13,7 @@ COLUMNS = {
     "arm": {"type": "category", "levels": ["old", "new"], "role": "exposure", "label": "Arm"},
     "age": {"type": "number", "min": 0, "max": 110, "role": "baseline", "label": "Age"},
     "nodes": {"type": "integer", "min": 1, "max": 100, "role": "baseline", "label": "Nodes"},
+    "grade": {"type": "category", "levels": ["1", "2", "3"], "role": "baseline", "label": "Grade"},
     "stage": {"type": "category", "levels": ["I", "II"], "role": "baseline", "label": "Stage"},
     **{name: {**YES_NO, "label": name.upper()} for name in ("aa", "bb", "cc", "dd", "ee", "ff")},
 }

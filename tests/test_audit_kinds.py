@@ -643,6 +643,47 @@ def unknown(count):
 
 case("sums", [*SPLIT, unknown(5)], [*SPLIT, unknown(6)])
 
+GRADES = ("1", "2", "3")
+
+
+# ---- events and unknown values ------------------------------------------------
+def died(*events):
+    cells = ("arm=old", "arm=new", "all")
+    return [
+        *groups(100, 50, whole=150),
+        *(
+            number(str(count), "events", endpoint="OS", group=group, unit="events")
+            for group, count in zip(cells, events, strict=True)
+        ),
+    ]
+
+
+case("event_sums", died(61, 20, 81), died(16, 20, 81))
+case("event_sums", died(61, 20, 81), died(61, 52, 113))
+
+
+def unknown_share(percent):
+    return [
+        n(100, "arm=old"),
+        number("5", "missing", group="arm=old", covariate="aa", unit="patients"),
+        number(percent, "percent_missing", group="arm=old", covariate="aa", unit="%"),
+    ]
+
+
+case("missing_share", unknown_share("5.0"), unknown_share("0.5"))
+
+
+# 23 of 61, 17 of 39 and 11 of 25: chi-square 0.47, p = 0.79; no exact test makes it 0.05.
+def of_grades(p):
+    rows = []
+    for group, size, count in zip(GRADES, (61, 39, 25), (23, 17, 11), strict=True):
+        rows += [n(size, f"grade={group}"), cell(count, f"grade={group}", "aa")]
+        rows.append(cell(size - count, f"grade={group}", "aa", "no"))
+    return [*rows, number(p, "p", group="grade", covariate="aa")]
+
+
+case("counted_p", of_grades("0.79"), of_grades("0.05"))
+
 # ---- means and standard deviations --------------------------------------------
 # (69.7 - 62.7)/sqrt(59.5^2/225 + 67.0^2/293) = 7/5.57 = 1.26: p = 0.21; 0.02 to 0.03 never.
 T_TEST = design(table_one={"by": "arm", "categorical_test": "fisher", "continuous_test": "t"})
@@ -662,6 +703,26 @@ case(
     means(number("0.21", "p", group="arm", covariate="age")),
     means(number("0.021", "p", group="arm", covariate="age")),
     T_TEST,
+)
+
+
+def graded_means(p):
+    """Means 60, 62, 70 with SD 10 of 30 patients each: between 1680, F = 840/100 = 8.4."""
+    rows = [n(90, "all"), *(n(30, f"grade={g}") for g in GRADES)]
+    for group, mean in zip(GRADES, ("60.0", "62.0", "70.0"), strict=True):
+        rows.append(number(mean, "mean", group=f"grade={group}", covariate="age"))
+        rows.append(number("10.0", "sd", group=f"grade={group}", covariate="age"))
+    return [*rows, number(p, "p", group="grade", covariate="age")]
+
+
+# F(2, 87) = 8.4: p = 0.0005.
+case("t_p", graded_means("0.0005"), graded_means("0.05"), T_TEST)
+OWN = {"by": "arm", "categorical_test": "fisher", "continuous_test": "mann-whitney"}
+case(
+    "t_p",
+    means(number("0.21", "p", group="arm", covariate="age")),
+    means(number("0.021", "p", group="arm", covariate="age")),
+    design(table_one=OWN | {"tests": {"age": "t"}}),
 )
 # (225 * 62.7 + 293 * 69.7)/518 = 66.66; the spread of all lies near those of the groups, 63.9.
 case(

@@ -28,6 +28,7 @@ from crlm.reconstruction import (
     programs,
     roughs,
     search,
+    spreads,
     targets,
 )
 from crlm.reconstruction.codes import NEVER, Course, Kind, Move
@@ -343,6 +344,19 @@ def short(ncch):
         f"made ready: rough cohort {k} of 4" for k in (1, 2, 3, 4)
     ]
     return found, search.run(found, effort=0.001).state
+
+
+def test_no_number_leaves_what_a_patient_table_takes(ncch):
+    """Where print has no least value a search ended with patients of 0 tumours."""
+    design, wishes, claims = ncch
+    least = (claims["statistic"] == "min") & (claims["covariate"] == "n_tumours")
+    assert least.any()
+    begun = search.begin(design, wishes, claims[~least], 2)
+    at = begun.columns.names.index("n_tumours")
+    assert (begun.freedom.lowest[at] == 1).all() and (begun.freedom.highest[at] <= 100).all()
+    assert np.nanmin(begun.state.x[at]) >= 1
+    assert spreads.allowed(design, "age", 0.4) == (0.0, 110.0)
+    assert spreads.allowed(design, "n_tumours", 2.0) == (2.0, 100.0)
 
 
 #: First digits of the checksums of cohort.csv and history.csv. A change of the search that is to

@@ -3,7 +3,7 @@
 It needs a study's design and claims and no patient. Behind it: `intervals`
 (what printed digits may stand for), `facts` (the ledger by meaning), `cases`
 (the catalogue of checks), `counts`, `steps`, `counted_p`, `values`,
-`summaries`, `ratios`, `wald`, `curves`, `wholes`, `models`, `places`,
+`summaries`, `tallies`, `ratios`, `wald`, `curves`, `wholes`, `models`, `places`,
 `sentences` and `scans` (one function a kind of check), `repair` (the smallest
 misprint), `copies` (a row printed in another's place), `findings`, `implied` and
 `asked` (what a reviewer asks that needs no patient).

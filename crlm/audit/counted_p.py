@@ -27,6 +27,9 @@ _NAMES = {
 #: How many patients are moved in search of the counts that give a printed p.
 _REACH = 15
 _GRID = 5
+#: Patients expected in each cell of a table whose exact p lies near that of chi-square, and how
+#: near: as a power of p, and a factor.
+_EXPECTED, _LOOSE, _ROOM = 5, 1.25, 1.3
 #: Larger tables are misprints; exact tests of them would take long.
 _TOO_MANY = 1_000_000
 
@@ -154,8 +157,25 @@ def _judge(facts: Facts, roles: Roles, groups: tuple[str, ...], levels: tuple[st
     if len(levels) == len(groups) == 2 and (said := _as_a_level(roles["p"], options, sizes)):
         return unclear(said, low, high, notable=True)
     if len(levels) > 2 or len(groups) > 2:
+        if _well_filled(options) and not overlap(_loosely(low, high), roles["p"].interval):
+            return Outcome(INCONSISTENT, low, high)
         return unclear("Exact tests of larger tables are not tried.", low, high)
     return Outcome(INCONSISTENT, low, high)
+
+
+def _well_filled(options: Sequence[Sequence[tuple[int, ...]]]) -> bool:
+    """Whether chi-square stands for the exact test: five patients expected in every cell."""
+    for rows in product(*options):
+        counts = np.array(rows, dtype=float)
+        whole = counts.sum()
+        if not whole or (np.outer(counts.sum(1), counts.sum(0)) / whole).min() < _EXPECTED:
+            return False
+    return True
+
+
+def _loosely(low: float, high: float) -> Interval:
+    """Where an exact p may lie beside those of chi-square and the likelihood ratio."""
+    return low**_LOOSE / _ROOM, min(1.0, high ** (1 / _LOOSE) * _ROOM)
 
 
 def _as_a_level(
@@ -259,7 +279,8 @@ def _filled(
 def _why(roles: Roles, groups: tuple[str, ...], levels: tuple[str, ...]) -> str:
     rows = tuple(_options(roles, group, levels)[0] for group in groups)
     given = p_values(rows)
-    shown = ", ".join(f"{_say_p(given[name])} by {_NAMES[name]}" for name in TESTS[:3])
+    tried = [name for name in (*TESTS[:3], "likelihood ratio") if name in given][:3]
+    shown = ", ".join(f"{_say_p(given[name])} by {_NAMES[name]}" for name in tried)
     counts = " against ".join(f"{row[-1]} of {sum(row)}" for row in rows)
     printed = f"{roles['p'].operator} {roles['p'].text.lstrip('<>= ')}"
     text = f"{counts} gives p = {shown}; no usual test gives p {printed}."

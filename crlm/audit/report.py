@@ -20,6 +20,7 @@ from crlm.audit import (
     sentences,  # noqa: F401
     steps,  # noqa: F401
     summaries,  # noqa: F401
+    tallies,  # noqa: F401
     values,  # noqa: F401
     wald,  # noqa: F401
     wholes,  # noqa: F401

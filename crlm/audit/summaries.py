@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import product
 
-from scipy.special import stdtr
+from scipy.special import fdtrc, stdtr
 
 from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
 from crlm.audit.counts import MISSING_UNSEEN
@@ -18,6 +18,9 @@ from crlm.audit.intervals import Interval, gap, hull, minus, overlap
 _NAMES = ("mean", "sd")
 #: More groups than this are not tried: every number has two ends.
 _MOST_GROUPS = 3
+#: Groups whose analysis of variance is computed: both ends of each mean.
+_MOST_TESTED = 8
+_STEPS = 60
 
 
 @lru_cache(maxsize=4)
@@ -46,20 +49,20 @@ def _roles(facts: Facts, column: str, cells: Mapping[str, Cell]) -> Roles | None
 
 @check(
     asks="Do means, standard deviations and numbers give the printed p value?",
-    assumes="A t test, pooled or Welch's, as the design declares; up to a tenth of a group may "
-    "have no value.",
+    assumes="A t test, pooled or Welch's, or one-way analysis of variance of more than two groups, "
+    "as the design declares; up to a tenth of a group may have no value.",
     blind="Errors that move p by less than its rounding; p values printed as an inequality that "
     "stays true.",
     about="reporting",
 )
 def t_p(facts: Facts) -> Iterator[Case]:
-    """t tests of two groups from their summaries."""
-    if facts.design.table_one.get("continuous_test") != "t":
-        return
+    """t tests of two groups, and analyses of variance of more, from their summaries."""
     for key, (p, *_) in facts.numbers.items():
         groups, whole = facts.levels(key.group), cell_of(key.population)
         plain = key.statistic == "p" and not (key.model or key.level or key.endpoint)
-        if not plain or len(groups) != 2 or whole is None:
+        if not plain or whole is None or not 2 <= len(groups) <= _MOST_TESTED:
+            continue
+        if facts.levels(key.covariate) or facts.design.test_of(key.covariate) != "t":
             continue
         cells = {group: whole | {(key.group, group)} for group in groups}
         found = _roles(facts, key.covariate, cells)
@@ -68,9 +71,61 @@ def t_p(facts: Facts) -> Iterator[Case]:
             subject = ("p", "", key.population, key.group, key.covariate)
 
             def judge(roles: Roles, groups: tuple[str, ...] = groups) -> Outcome:
-                return _judge_t(roles, groups)
+                return _judge_t(roles, groups) if len(groups) == 2 else _judge_f(roles, groups)
 
             yield Case(subject, title, {"p": p, **found}, judge)
+
+
+def _judge_f(roles: Roles, groups: tuple[str, ...]) -> Outcome:
+    """The analysis of variance, at every end of what the printed digits may stand for."""
+    sizes = [roles[f"{group}: n"].count for group in groups]
+    if min(sizes) < 2 or min(roles[f"{group}: sd"].interval[1] for group in groups) <= 0:
+        return unclear("A group is too small, or has no spread.")
+    means = [roles[f"{group}: mean"].interval for group in groups]
+    spreads = [roles[f"{group}: sd"].interval for group in groups]
+    fewer = [max(2, math.floor(n * (1 - MISSING_UNSEEN))) for n in sizes]
+    ends = [
+        _variance_p(middles, [spread[at] for spread in spreads], weights)
+        for middles in (*product(*means), _nearest(means, sizes))
+        for at in (0, 1)
+        for weights in (sizes, fewer)
+    ]
+    exact = _variance_p(
+        *([roles[f"{group}: {part}"].value for group in groups] for part in _NAMES), sizes
+    )
+    printed = f"p {roles['p'].operator} {roles['p'].text.lstrip('<>= ')}"
+    texts = " and ".join(
+        f"{roles[f'{g}: mean'].text} (SD {roles[f'{g}: sd'].text}, n {roles[f'{g}: n'].text})"
+        for g in groups
+    )
+    said = f"{texts} give p = {exact:.2g} by analysis of variance, not {printed}."
+    span = hull((p, p) for p in ends)
+    return outcome(overlap(span, roles["p"].interval), *span, said)
+
+
+def _nearest(means: Sequence[Interval], sizes: Sequence[int]) -> tuple[float, ...]:
+    """The means within their intervals that lie nearest together: the least F is theirs."""
+    middles = [sum(interval) / 2 for interval in means]
+    for _ in range(_STEPS):
+        whole = sum(n * m for n, m in zip(sizes, middles, strict=True)) / sum(sizes)
+        middles = [min(max(whole, low), high) for low, high in means]
+    return tuple(middles)
+
+
+def _variance_p(means: Sequence[float], spreads: Sequence[float], sizes: Sequence[int]) -> float:
+    """p of a one-way analysis of variance (Fisher 1925) from each group's summary.
+
+    Examples
+    --------
+    >>> round(_variance_p([1.0, 2.0, 3.0], [1.0, 1.0, 1.0], [10, 10, 10]), 5)
+    0.00047
+    """
+    whole, groups = sum(sizes), len(sizes)
+    middle = sum(n * m for n, m in zip(sizes, means, strict=True)) / whole
+    between = sum(n * (m - middle) ** 2 for n, m in zip(sizes, means, strict=True))
+    within = sum((n - 1) * max(s, 1e-9) ** 2 for n, s in zip(sizes, spreads, strict=True))
+    f = (between / (groups - 1)) / (within / (whole - groups))
+    return float(fdtrc(groups - 1, whole - groups, f))
 
 
 def _judge_t(roles: Roles, groups: tuple[str, ...]) -> Outcome:

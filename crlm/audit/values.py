@@ -285,11 +285,11 @@ def _judge_pooled(roles: Roles, name: str) -> Outcome:
 )
 def rank_p(facts: Facts) -> Iterator[Case]:
     """Bounds of a Mann-Whitney p value."""
-    if facts.design.table_one.get("continuous_test") != "mann-whitney":
-        return
     for key, (p, *_) in facts.numbers.items():
         groups = facts.levels(key.group)
         if key.statistic != "p" or key.model or key.level or len(groups) != 2:
+            continue
+        if facts.design.test_of(key.covariate) != "mann-whitney":
             continue
         points = [_points(facts, frozenset({(key.group, g)}), key.covariate) for g in groups]
         if key.population == "all" and all(points):

@@ -128,6 +128,12 @@ class Design:
         """The levels of a column or factor, the reference first; none for a measurement."""
         return list(self.spec(name).get("levels", ()))
 
+    def test_of(self, name: str) -> str:
+        """The test of a column of Table 1: its own, or that of all numbers or categories."""
+        kind = "categorical_test" if self.levels(name) else "continuous_test"
+        own = self.table_one.get("tests") or {}
+        return str(own.get(name) or self.table_one.get(kind, ""))
+
     def model_of(self, endpoint: str, population: str = "all") -> Mapping[str, Any]:
         """The model of an endpoint among some patients; the one of all where those have none."""
         found = {

@@ -23,7 +23,14 @@ from crlm.ledger.errors import Fault
 from crlm.ledger.schema import CUT
 from crlm.ledger.spelling import did_you_mean, nearest
 from crlm.ledger.typed import place_of
-from crlm.ledger.vocabulary import ALL, FIRST_RECURRENCE, KNOWN, START
+from crlm.ledger.vocabulary import (
+    ALL,
+    CATEGORICAL_TESTS,
+    CONTINUOUS_TESTS,
+    FIRST_RECURRENCE,
+    KNOWN,
+    START,
+)
 
 _EXCLUDED = "_excluded"
 #: What a study with the SCP has to say.
@@ -267,6 +274,21 @@ def _criterion_faults(
             yield Fault(place("keep"), f"{column} has no levels; only {KNOWN!r} can be asked.")
 
 
+def _own_test_faults(name: str, test: str, groups: int, names: Names) -> Iterator[Fault]:
+    """A test of one column that is for columns of another kind, or for fewer groups."""
+    place = f"[table_one] tests.{name}"
+    if told := names.unknown(name):
+        yield Fault(place, told)
+        return
+    number = names.kind(name) in _NUMBERS
+    allowed = CONTINUOUS_TESTS if number else CATEGORICAL_TESTS
+    if test not in allowed:
+        kind = "a number" if number else "a category"
+        yield Fault(place, f"{name!r} is {kind}; take {' or '.join(allowed)}.")
+    elif test == "mann-whitney" and groups > 2:
+        yield Fault(place, f"{test!r} compares two groups, not {groups}; write 'kruskal'.")
+
+
 def _table_one_faults(design: Table, names: Names) -> Iterator[Fault]:
     spec = design.get("table_one")
     if not isinstance(spec, Mapping):
@@ -280,6 +302,8 @@ def _table_one_faults(design: Table, names: Names) -> Iterator[Fault]:
             f"{test!r} compares two groups, and {spec['by']!r} has {len(groups)}; write 'kruskal'."
         )
         yield Fault("[table_one] continuous_test", told)
+    for name, own in _texts_by_key(spec.get("tests")).items():
+        yield from _own_test_faults(name, own, len(groups), names)
     endpoint, known = spec.get("recurrence_endpoint"), tables(design, "endpoints")
     if isinstance(endpoint, str) and endpoint not in known:
         told = f"{endpoint!r} is no endpoint; {did_you_mean(endpoint, known)}"

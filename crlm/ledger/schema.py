@@ -103,6 +103,9 @@ class TableOne(Strict):
     by: Text = Field(description="Column that splits the patients.")
     continuous_test: Literal[CONTINUOUS_TESTS] = Field(description="Test of numbers.")
     categorical_test: Literal[CATEGORICAL_TESTS] = Field(description="Test of categories.")
+    tests: dict[str, Literal[(*CONTINUOUS_TESTS, *CATEGORICAL_TESTS)]] | None = Field(
+        None, description="By column: its test, where it is not one of these two."
+    )
     spread: Literal[SPREADS] = Field(description="What stands beside a median.")
     quantile_rule: Literal[QUANTILE_RULES] | None = Field(
         None, description="Quartiles as SPSS or as R."

@@ -105,6 +105,7 @@ class Sections(Odds):
             kept,
             continuous_test=self.design.table_one["continuous_test"],
             categorical_test=test,
+            tests=self.design.table_one.get("tests"),
             spread=spread,
             quantile_rule=self._quantile_rule,
             means=not self.release.on and self.prints(("mean", "sd"), covariate=kept),

@@ -305,7 +305,7 @@ def _association(quantity: Quantity, frame: pd.DataFrame, design: Design) -> flo
     counts = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
     if min(counts.shape) < 2:
         return math.nan
-    p = _TABLE_TESTS[design.table_one["categorical_test"]](counts)
+    p = _TABLE_TESTS[design.test_of(column.partition("=")[0])](counts)
     if counts.shape != (2, 2):
         return float(stats.norm.isf(p / 2))
     gap = counts[0, 0] * counts[1, 1] - counts[0, 1] * counts[1, 0]

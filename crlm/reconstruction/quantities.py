@@ -199,8 +199,11 @@ def _between(claim: Mapping[str, Any], design: Design) -> Quantity | str:
     quantity = between(claim, design)
     if quantity.kind == "anova":
         return "one-way analysis of variance: the certificate alone computes it"
-    if quantity.kind == "table" and design.table_one["categorical_test"] == "fisher":
+    test = design.test_of(claim["covariate"])
+    if quantity.kind == "table" and test == "fisher":
         return "Fisher's test beyond 2 x 2: the certificate alone computes it"
+    if quantity.kind == "association" and test != design.table_one["categorical_test"]:
+        return f"{test} of one column alone: the certificate alone computes it"
     return quantity
 
 
@@ -210,7 +213,7 @@ def between(claim: Mapping[str, Any], design: Design) -> Quantity:
     compared, covariate = _compared(claim, design), claim["covariate"]
     levels = levels_of(design, covariate)
     if not levels:
-        test = design.table_one["continuous_test"]
+        test = design.test_of(covariate)
         kind = _OF_TWO[test] if len(compared) == 2 else "anova" if test == "t" else "kruskal"
         return Quantity(
             kind, where=where, columns=(covariate, _two(design, group, compared)), part="z"

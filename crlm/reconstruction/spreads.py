@@ -99,7 +99,7 @@ def numbers(
     at = np.interp(shares * (n - 1), np.arange(n), z)
     values = np.exp(np.interp(z, at, np.log(pins))) if log else np.interp(z, at, pins)
     width = step(claims, name, spec)
-    return np.round(np.round(values / width) * width, 4)
+    return np.clip(np.round(np.round(values / width) * width, 4), *allowed(design, name, width))
 
 
 def step(claims: pd.DataFrame, name: str, spec: Mapping[str, Any]) -> float:
@@ -113,6 +113,14 @@ def step(claims: pd.DataFrame, name: str, spec: Mapping[str, Any]) -> float:
     found = found[found["kind"] == "number"]
     quarters = np.isclose(found["value"] * 4, np.round(found["value"] * 4))
     return 1.0 if quarters.all() else float(10.0 ** -found["decimals"].max())
+
+
+def allowed(design: Design, name: str, width: float) -> tuple[float, float]:
+    """What a patient table takes of a column: its least and its largest step of `width`."""
+    spec = design.columns.get(name) or {}
+    low, high = float(spec.get("min", 0.0)), float(spec.get("max", math.inf))
+    first = round(math.ceil(round(low / width, 6)) * width, 4)
+    return first, high if math.isinf(high) else round(math.floor(round(high / width, 6)) * width, 4)
 
 
 def counts_of(

@@ -332,6 +332,8 @@ def _freedom(
             free[at] = len(wishes["sites"]["start"])
         elif spec.get("free"):
             free[at] = len(levels)
+        if numeric[at]:
+            lowest[at], highest[at] = spreads.allowed(design, name, grid[at])
         for code, level in enumerate(levels_of(design, by)):
             knots = {float(share): v for share, v in spec.get("knots", {}).get(level, ())}
             for bound, key, share in ((lowest, "min", 0.0), (highest, "max", 1.0)):
