@@ -345,7 +345,12 @@ def _judge_direction(
     row: dict[str, Any],
     found: dict[tuple[Any, ...], dict[str, Any]],
 ) -> dict[str, Any]:
-    """`>` and `<` want the side and significance at 5 %; `~` wants no significance."""
+    """`>` and `<` want the side and significance at 5 %; `~` wants no significance.
+
+    Of a p value, as that of three groups, `~` wants one from the claim's value on, `<` one below.
+    """
+    if claim["statistic"] == "p":
+        return _judge_told_p(claim, row)
     p = _p_value(claim, row, found)
     significant = _significant(row, claim["value"], p)
     result = {"computed": row["estimate"], "p": p, "method": row["method"]}
@@ -360,6 +365,18 @@ def _judge_direction(
     if not significant:
         return {**result, "verdict": "near", "reason": "same direction, not significant here"}
     return {**result, "verdict": "matches", "reason": ""}
+
+
+def _judge_told_p(claim: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+    """A sentence that several groups differ, or that they do not."""
+    p = float(row["estimate"])
+    if not math.isfinite(p):
+        return _no_result("the test cannot be made here", row["method"])
+    differ, said = p < claim["value"], claim["operator"] == "<"
+    why = "significant here" if differ else "not significant here"
+    verdict, reason = ("matches", "") if differ == said else ("differs", why)
+    told = {"computed": p, "p": math.nan, "method": row["method"]}
+    return {**told, "verdict": verdict, "reason": reason}
 
 
 def _p_value(

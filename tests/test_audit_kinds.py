@@ -497,6 +497,18 @@ case(
     [sentence("no difference by AA", "~", **HARM), *ratio("1.05 (0.80-1.38) 0.72")],
     [sentence("no difference by AA", "~", **HARM), *ratio("1.35 (1.04-1.76) 0.02")],
 )
+ALIKE = {"statistic": "p", "group": "grade", "covariate": "age"}
+case(
+    "direction",
+    [
+        sentence("age did not differ", "~", **ALIKE) | {"value": 0.05},
+        number("0.31", "p", group="grade", covariate="age"),
+    ],
+    [
+        sentence("age did not differ", "~", **ALIKE) | {"value": 0.05},
+        number("0.01", "p", group="grade", covariate="age"),
+    ],
+)
 MORE = {"statistic": "difference", "group": "arm", "covariate": "aa", "level": "yes"}
 # 30 of 100 with the old arm, 45 of 100 with the new one: more with the new.
 SHARES = [*groups(), cell(30, "arm=old", "aa"), cell(45, "arm=new", "aa")]

@@ -216,6 +216,15 @@ def test_a_group_without_values_is_not_compared(eight: pd.DataFrame) -> None:
     assert pick(one, statistic="difference")["estimate"] == 6.5
 
 
+def test_a_column_may_have_a_test_of_its_own(eight):
+    asked = {"variables": ["size_cm", "age"], "tests": {"size_cm": "t"}}
+    rows = baseline.table_one(eight.assign(age=np.arange(8.0)), "ras", **asked)
+    p = rows[rows["statistic"] == "p"].set_index("covariate")["method"]
+    assert p["size_cm"] == "Welch's t test" and p["age"].startswith("Mann-Whitney")
+    with pytest.raises(ParameterError, match="tests is 'tt'"):
+        baseline.table_one(eight, "ras", ["size_cm"], tests={"size_cm": "tt"})
+
+
 @pytest.mark.parametrize(
     ("values", "levels"),
     [

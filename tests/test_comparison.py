@@ -108,6 +108,22 @@ def test_directions_need_the_side_and_the_significance(operator, estimate, p, ex
     assert verdict(rows, **claim).verdict == expected
 
 
+@pytest.mark.parametrize(
+    ("operator", "p", "expected"),
+    [
+        ("~", 0.2, "matches"),
+        ("~", 0.01, "differs"),
+        ("<", 0.01, "matches"),
+        ("<", 0.2, "differs"),
+        ("~", math.nan, "no result"),
+    ],
+)
+def test_a_sentence_on_several_groups_is_judged_by_their_p(operator, p, expected):
+    """ "Age did not differ" among three groups: no single number has a direction."""
+    claim = {"kind": "direction", "operator": operator, "value": 0.05, "decimals": math.nan}
+    assert verdict({"statistic": "p", "estimate": p}, **claim, statistic="p").verdict == expected
+
+
 def test_a_direction_without_p_reads_the_interval():
     claim = {"kind": "direction", "operator": ">", "value": 1.0, "decimals": math.nan}
     row = {"estimate": 1.5, "conf_low": 1.1, "conf_high": 2.0}

@@ -350,3 +350,24 @@ def test_a_level_behind_its_characteristic_has_no_capital():
     design = ledger.load_design("mskcc_hai")
     assert design.group_label("margin=positive") == "Resection margin: positive"
     assert design.group_label("kras=mutant,sex=female") == "KRAS mutant, Sex: female"
+
+
+@pytest.mark.parametrize(
+    ("tests", "told"),
+    [
+        ('{ age = "t" }', ""),
+        ('{ age = "fisher" }', "'age' is a number; take mann-whitney or t or kruskal"),
+        ('{ sex = "t" }', "'sex' is a category"),
+        ('{ agee = "t" }', "did you mean 'age'"),
+    ],
+)
+def test_the_test_of_one_column_fits_it(tmp_path, monkeypatch, tests, told):
+    folder = copied("ncch_scp", tmp_path)
+    monkeypatch.setenv("CRLM_DATA", str(tmp_path))
+    edit(folder / "design.toml", r"^\[table_one\]$", f"[table_one]\ntests = {tests}")
+    if told:
+        with pytest.raises(DesignError, match=told):
+            ledger.load_design("ncch_scp")
+    else:
+        design = ledger.load_design("ncch_scp")
+        assert (design.test_of("age"), design.test_of("sex")) == ("t", "fisher")

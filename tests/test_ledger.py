@@ -1,6 +1,7 @@
 """The ledger refuses what is at fault, and every statistic is in the one vocabulary."""
 
 import ast
+import math
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from crlm import ledger, naming
 from crlm.ledger import LedgerError
+from crlm.reconstruction import targets
 from tests.hand_written import Ledger, copied, faults, name_of
 
 ROOT = Path(__file__).parents[1]
@@ -499,3 +501,45 @@ def test_ratios_that_no_model_can_answer_are_named(ncch):
 def test_no_rows_have_the_columns_and_kinds_of_rows():
     none, one = ledger.rows([]), ledger.rows([{"statistic": "n", "estimate": 3.0}])
     assert none.dtypes.equals(one.dtypes)
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "told"),
+    [
+        ("~", "0.05", ""),
+        ("<", "0.05", ""),
+        (">", "0.05", "says nothing of a p value"),
+        ("~", "1", "what counts as a difference: 0.05"),
+        ("~", "", "what counts as a difference: 0.05"),
+    ],
+)
+def test_a_sentence_on_several_groups_is_of_their_p(ncch, operator, value, told):
+    claim = dict.fromkeys(ncch.header, "") | {
+        "id": "alike",
+        "place": "results",
+        "locator": "Results",
+        "kind": "direction",
+        "printed": "Age did not differ",
+        "operator": operator,
+        "value": value,
+        "field": "estimate",
+        "population": "all",
+        "group": "ras",
+        "covariate": "age",
+        "statistic": "p",
+    }
+    claim |= {"name": "Age did not differ"} if "name" in ncch.header else {}
+    ncch.rows.append([claim[name] for name in ncch.header])
+    ncch.write()
+    if told:
+        with pytest.raises(LedgerError, match=told):
+            ledger.load_claims("ncch_scp")
+        return
+    claims, design = ledger.load_claims("ncch_scp"), ledger.load_design("ncch_scp")
+    found = targets.goal(design, claims[claims["id"] == "alike"], {}).targets
+    low, high = next((t.low, t.high) for t in found if t.claims == ("alike",))
+    assert (low, high) == (
+        pytest.approx((0, 1.959964), abs=1e-6)
+        if operator == "~"
+        else (pytest.approx(1.959964), math.inf)
+    )

@@ -30,6 +30,9 @@ def direction(facts: Facts) -> Iterator[Case]:
     """Every sentence claim against effect, counts, medians and p value."""
     for sentence in facts.sentences:
         key = key_of(sentence, facts.design)
+        if key.statistic == "p":
+            yield _told_p(facts, key, sentence)
+            continue
         roles = _effect(facts, key) if key.statistic in RATIOS else _difference(facts, key)
         subject = (
             "direction",
@@ -47,6 +50,25 @@ def direction(facts: Facts) -> Iterator[Case]:
 
         title = f"Sentence: {_short(sentence['printed'])}"
         yield Case(subject, title, roles, judge, (sentence["id"],))
+
+
+def _told_p(facts: Facts, key: Key, sentence: Mapping[str, Any]) -> Case:
+    """A sentence that groups differ, or do not, against the p value that is printed of them."""
+    printed = facts.one(key)
+    level, differ = float(sentence["value"]), sentence["operator"] == "<"
+
+    def judge(roles: Roles) -> Outcome:
+        if "p" not in roles:
+            return unclear("No p value of it is printed.")
+        low, high = roles["p"].interval
+        fits = low < level if differ else high >= level
+        said = f"p {roles['p'].operator} {roles['p'].text.lstrip('<>= ')} is printed."
+        return outcome(fits, *((0.0, level) if differ else (level, 1.0)), said)
+
+    subject = ("direction", key.endpoint, key.population, key.group, key.covariate, key.level)
+    title = f"Sentence: {_short(sentence['printed'])}"
+    roles = {"p": printed} if printed is not None else {}
+    return Case((*subject, key.model, sentence["operator"]), title, roles, judge, (sentence["id"],))
 
 
 def _short(text: str) -> str:

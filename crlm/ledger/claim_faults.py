@@ -363,7 +363,13 @@ def _direction(claim: Claim, words: Words) -> Iterator[Fault]:
         return
     statistic, value = claim["statistic"], number(claim["value"])
     null = 1 if statistic in RATIOS else 0 if statistic in _DIFFERENCES else None
-    if not claim["value"]:
+    if statistic == "p":
+        if claim["operator"] not in ("~", "<"):
+            told = f"{claim['operator']!r} says nothing of a p value; write ~ for no difference, < "
+            yield Fault("operator", f"{told}for one.")
+        if value is None or not 0 < value < 1:
+            yield Fault("value", "of a sentence on a p value is what counts as a difference: 0.05.")
+    elif not claim["value"]:
         wanted = f"{null}" if null is not None else "the value of no effect"
         yield Fault("value", f"is empty; a direction needs the value of no effect: {wanted}.")
     elif null is not None and value not in (null, None):

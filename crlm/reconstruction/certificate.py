@@ -276,7 +276,7 @@ def _rows(
         return [{**keys, claim["field"]: value}]
     if quantity.part == "z":
         tail = 2 * float(stats.norm.sf(abs(value)))
-        if claim["kind"] == "direction":
+        if claim["kind"] == "direction" and claim["statistic"] != "p":
             effect = claim["value"] + (-value if flipped(claim, design) else value)
             return [{**keys, "estimate": effect}, {**keys, "statistic": "p", "estimate": tail}]
         return [{**keys, "estimate": tail}]

@@ -144,6 +144,9 @@ def _tested(name: str, quantity: Quantity, low: float, high: float, side: int) -
 
 
 def _direction(claim: Mapping[str, Any], quantity: Quantity, design: Design) -> Target:
+    if claim["statistic"] == "p":
+        span = (claim["value"], 1.0) if claim["operator"] == "~" else (0.0, claim["value"])
+        return _tested(claim["id"], quantity, *span, 0)
     edge = float(norm.isf(ALPHA / 2))
     span = {">": (edge, math.inf), "<": (-math.inf, -edge), "~": (-edge, edge)}
     low, high = span[claim["operator"]]

@@ -109,6 +109,8 @@ def computed(claim: Mapping[str, Any]) -> str:
     beside a printed <0.0001 is not <0.001.
     """
     value = claim["computed"]
+    if claim["kind"] == "direction" and claim["statistic"] == "p":
+        return p_phrase(value)
     if claim["kind"] == "direction":
         shown = ratio if claim["statistic"].endswith("_ratio") else number
         p = f", {p_phrase(claim['p'])}" if math.isfinite(claim["p"]) else ""
