@@ -319,7 +319,7 @@ def test_a_claim_on_a_column_that_the_table_has_is_not_said_to_lack_it(place, tm
         ),
     ],
 )
-def test_a_model_says_what_it_printed_unless_it_printed_none(place, tmp_path, old, new, told):
+def test_a_model_says_what_was_published_unless_it_takes_all(place, tmp_path, old, new, told):
     with_odds(place, tmp_path)
     path = place[0] / STUDY / "design.toml"
     text = path.read_text(encoding="utf-8")

@@ -126,7 +126,10 @@ class Model(Strict):
     """The regression table of one endpoint."""
 
     covariates: Names = Field(description="Candidates: columns and factors in their order.")
-    selection: Literal[SELECTIONS] = Field(description="What enters the multivariable model.")
+    selection: Literal[SELECTIONS] = Field(
+        description="What enters the multivariable model: by univariable p, by backward steps, as "
+        "published, or all (none is left out)."
+    )
     entry_p: Probability | None = Field(
         None, description="Univariable p below which a covariate enters; with enter and backward."
     )
@@ -136,7 +139,7 @@ class Model(Strict):
     left_out: Names | None = Field(None, description="Never in the multivariable model.")
     published: Names | None = Field(
         None,
-        description="Covariates of the printed multivariable model; needed but with none.",
+        description="Covariates of the printed multivariable model; all if selection is none.",
     )
     endpoint: Text | None = Field(None, description="Its endpoint, where NAME is another.")
     population: Text | None = Field(
