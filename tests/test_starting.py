@@ -10,7 +10,16 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
-from crlm import audit, cli, cli_study, comparison, ledger, reconstruction
+from crlm import (
+    audit,
+    cli,
+    cli_study,
+    cohort,
+    comparison,
+    endpoints,
+    ledger,
+    reconstruction,
+)
 from crlm.ledger import DesignError, ParameterError
 from crlm.paper import Paper
 from crlm.starting import new_study, words_of_the_files
@@ -189,6 +198,7 @@ levels = ["A", "B"]
 role = "baseline"
 label = "Centre"
 """
+NO_HISTORY = pd.DataFrame(columns=["patient_id", "date", "event", "details"])
 NUMBER = {"kind": "number", "operator": "=", "field": "estimate", "population": "all"}
 CLAIMS = [
     {
@@ -350,3 +360,38 @@ def test_shares_of_unknown_values_stop_no_search(place):
     design, claims = ledger.load_design(STUDY), ledger.load_claims(STUDY)
     told = "\n".join(cli_study.describe(design, claims))
     assert "share of unknown values" in told
+
+
+def test_deaths_of_one_cause_follow_from_os_and_the_cause(place, tmp_path):
+    """Once such an endpoint was "no, needs css_months" beside a table that has both."""
+    new_study(STUDY, *place)
+    path = place[0] / STUDY / "design.toml"
+    text = path.read_text(encoding="utf-8")
+    times = '[columns.css_months]\ntype = "number"\nunit = "months"\nrole = "time"\n'
+    times += '[columns.css_event]\ntype = "category"\nlevels = ["0", "1"]\nrole = "event"\n'
+    own = '[endpoints.CSS]\nlabel = "Cancer-specific survival"\nrule = "To death from cancer."\n'
+    own += 'death_of = "cancer"\n'
+    text = text.replace('"rfs_event",', '"rfs_event", "cause_of_death",')
+    path.write_text(text.replace("[endpoints.OS]", f"{times}{own}[endpoints.OS]"), "utf-8")
+    table(tmp_path / "table.csv")
+    frame = pd.read_csv(tmp_path / "table.csv")
+    cause = np.resize(["cancer", "cancer", "other", "unknown", ""], len(frame))
+    frame["cause_of_death"] = np.where(frame["os_event"] == 1, cause, "")
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    design = ledger.load_design(STUDY)
+    patients = cohort.load(tmp_path / "table.csv", design)
+    told = [line for line in cohort.feeds(patients, design) if "Cancer-specific" in line]
+    made = endpoints.frames(endpoints.timed(patients, NO_HISTORY, design), design)["CSS"]
+    dead = frame["os_event"] == 1
+    assert made["event"].sum() == (frame["cause_of_death"] == "cancer").sum()
+    unknown = dead & ~frame["cause_of_death"].isin(["cancer", "other"])
+    assert len(made) == len(frame) - unknown.sum() and unknown.sum() > 5
+    assert (made["time"].to_numpy() == frame.loc[~unknown, "os_months"].to_numpy()).all()
+    assert told[0].endswith("events, from OS and the cause of death.")
+    # Times of its own go first.
+    frame["css_months"] = frame["os_months"]
+    frame["css_event"] = (frame["cause_of_death"] == "cancer").astype(int)
+    frame.to_csv(tmp_path / "own.csv", index=False)
+    patients = cohort.load(tmp_path / "own.csv", design)
+    made = endpoints.frames(endpoints.timed(patients, NO_HISTORY, design), design)["CSS"]
+    assert len(made) == len(frame)

@@ -283,7 +283,8 @@ def _why(roles: Roles, groups: tuple[str, ...], levels: tuple[str, ...]) -> str:
     shown = ", ".join(f"{_say_p(given[name])} by {_NAMES[name]}" for name in tried)
     counts = " against ".join(f"{row[-1]} of {sum(row)}" for row in rows)
     printed = f"{roles['p'].operator} {roles['p'].text.lstrip('<>= ')}"
-    text = f"{counts} gives p = {shown}; no usual test gives p {printed}."
+    equals = "" if shown.startswith("<") else "= "
+    text = f"{counts} gives p {equals}{shown}; no usual test gives p {printed}."
     away = _patients_away(rows, roles["p"].interval)
     if away:
         text += f" One count would have to differ by {away}."

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from crlm.cohort.deaths import made_from_os
 from crlm.cohort.flow import add_factors
 from crlm.cohort.wording import count
 from crlm.ledger import Design
@@ -27,12 +28,12 @@ def feeds(patients: pd.DataFrame, design: Design) -> list[str]:
     list of str
         Names of columns and counts; nothing that the table holds.
     """
-    full = add_factors(patients, design)
+    full, made = add_factors(patients, design), dict(made_from_os(patients, design))
     here = {name for name in full if full[name].notna().any()}
     return [
         *([_flow(design, here)] if design.eligibility else []),
         _comparison(design, here),
-        *(_endpoint(name, full, design) for name in design.endpoints),
+        *(_endpoint(name, full, design, name in made) for name in design.endpoints),
         *(_model(name, design, here, full) for name in design.models),
         *_sites(design, here),
     ]
@@ -50,7 +51,7 @@ def _comparison(design: Design, here: set[str]) -> str:
     return _line("Table 1", [by, *design.table_one["variables"]], here, "without")
 
 
-def _endpoint(name: str, patients: pd.DataFrame, design: Design) -> str:
+def _endpoint(name: str, patients: pd.DataFrame, design: Design, made: bool) -> str:
     months, event = f"{name.lower()}_months", f"{name.lower()}_event"
     label = design.label(months) if months in design.columns else name
     words = str(design.endpoints[name].get("label", label))
@@ -60,7 +61,8 @@ def _endpoint(name: str, patients: pd.DataFrame, design: Design) -> str:
     if both.empty:
         return f"- {words}: no, no patient has both {months} and {event}."
     events = int(both[event].astype(bool).sum())
-    return f"+ {words}: {count(len(both), 'patient')}, {count(events, 'event')}."
+    how = ", from OS and the cause of death" if made else ""
+    return f"+ {words}: {count(len(both), 'patient')}, {count(events, 'event')}{how}."
 
 
 def _model(name: str, design: Design, here: set[str], patients: pd.DataFrame) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from crlm import ledger
+from crlm.cohort.deaths import with_causes
 from crlm.ledger import CohortError, Design
 
 _UNCHECKED = "cannot_be_checked"
@@ -114,6 +115,8 @@ def _flow(level: str, number: float, method: str) -> dict[str, Any]:
 def add_factors(patients: pd.DataFrame, design: Design) -> pd.DataFrame:
     """The patients with the study's dichotomies as further columns.
 
+    Times to death of one cause are added too, where OS and the cause give them (`with_causes`).
+
     Parameters
     ----------
     patients : pandas.DataFrame
@@ -138,6 +141,7 @@ def add_factors(patients: pd.DataFrame, design: Design) -> pd.DataFrame:
     CohortError
         If a factor has a rule that is not one of >, >=, <, <=, ==.
     """
+    patients = with_causes(patients, design)
     columns = {name: _factor(patients, name, spec) for name, spec in design.factors.items()}
     return patients.assign(
         **{name: column for name, column in columns.items() if column is not None}
