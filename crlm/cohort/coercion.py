@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -132,7 +133,8 @@ class Cells:
         self.month = days_per_month
         self.units = raw.frame[column.unit_source] if column.unit_source else None
         self.levels = [str(level) for level in spec.get("levels", ())]
-        self.counts = self.texts.value_counts(sort=False)
+        self.places, words = pd.factorize(self.texts)
+        self.counts = pd.Series(np.bincount(self.places, minlength=len(words)), index=words)
         self.bare = self._are_plain_codes()
         self.own_units = 0
 
@@ -140,19 +142,18 @@ class Cells:
         """The typed column, what is wrong with its cells, and notes."""
         if self.units is not None:
             return self._by_row()
-        if self.spec["type"] in ("number", "integer"):
-            verdicts = self._numbers()
-        else:
-            verdicts = {text: self._decoded(text) for text in self.counts.index}
-        values = self.texts.map({text: verdict[0] for text, verdict in verdicts.items()})
-        return self._typed(values), self._problems(verdicts), self._notes()
+        number = self.spec["type"] in ("number", "integer")
+        verdicts = self._numbers() if number else list(map(self._decoded, self.counts.index))
+        values = self._typed([value for value, _, _ in verdicts])[self.places]
+        return pd.Series(values, self.texts.index), self._problems(verdicts), self._notes()
 
     # ---- categories, events and text ----
 
     def _decoded(self, text: str) -> Verdict:
         """A cell as the codebook's value map reads it, else by its SPSS label, else as it is."""
         label = self.labels.get(text, "")
-        for key in [token(text), *([token(label)] if label else [])]:
+        words = [text, *([label] if label else [])] if self.column.values else []
+        for key in map(token, words):
             if key in self.column.values:
                 return self._understood(self.column.values[key], "", True)
         return self._understood(text, label, False)
@@ -208,19 +209,18 @@ class Cells:
 
     # ---- numbers ----
 
-    def _numbers(self) -> dict[str, Verdict]:
+    def _numbers(self) -> list[Verdict]:
         convert, _ = converter(self.column.unit, self.target, self.month)
         special = bool(self.column.values or self.labels)
-        point = self.book.decimal == "."
-        verdicts: dict[str, Verdict] = {}
+        plain = self.book.decimal == "." and not special
+        # A number is unknown only where another one stands for unknown.
+        coded = any(NUMBER.fullmatch(word) for word in self.unknown)
+        verdicts: list[Verdict] = []
         for text in self.counts.index:
-            if point and not special and NUMBER.fullmatch(text) and text not in self.unknown:
-                verdict: Verdict = _in_range(convert(float(text)), self.spec)
-                if token(text) in self.unknown:
-                    verdict = (None, "", "")
+            if plain and NUMBER.fullmatch(text) and not (coded and token(text) in self.unknown):
+                verdicts.append(_in_range(convert(float(text)), self.spec))
             else:
-                verdict = self._number(text, convert)
-            verdicts[text] = verdict
+                verdicts.append(self._number(text, convert))
         return verdicts
 
     def _number(self, text: str, convert: Callable[[float], float]) -> Verdict:
@@ -281,17 +281,25 @@ class Cells:
 
     # ---- together ----
 
-    def _typed(self, values: pd.Series) -> pd.Series:
+    def _typed(self, values: Sequence[Any]) -> Any:
+        """What each distinct text means, as an array of the column's type."""
         if self.spec["type"] == "text":
-            return values.astype(object).where(values.notna(), None)
+            made = np.empty(len(values), dtype=object)
+            # Copies stand side by side, so that the file's own texts can be given back in whole.
+            made[:] = [value and _copied(value) for value in values]
+            return made
         if self.spec["type"] in ("number", "integer"):
-            return values.astype(float)
+            return np.array([np.nan if value is None else value for value in values], dtype=float)
+        levels = ["0", "1"] if self.spec.get("role") == "event" else self.levels
+        at = {level: place for place, level in enumerate(levels)}
+        codes = np.array([at.get(value, -1) for value in values], dtype=int)
         if self.spec.get("role") == "event":
-            return values.map({"1": True, "0": False}).astype("boolean")
-        return pd.Series(pd.Categorical(values, categories=self.levels), index=values.index)
+            return pd.arrays.BooleanArray(codes == 1, codes < 0)
+        return pd.Categorical.from_codes(codes, categories=self.levels)
 
-    def _problems(self, verdicts: Mapping[str, Verdict]) -> list[dict[str, Any]]:
-        wrong = {text: verdict for text, verdict in verdicts.items() if verdict[1]}
+    def _problems(self, verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
+        told = zip(self.counts.index, verdicts, strict=True)
+        wrong = {text: verdict for text, verdict in told if verdict[1]}
         if not wrong:
             return []
         suggestion = self._suggestion()
@@ -354,7 +362,7 @@ def _line(name: str, source: str, values: Mapping[str, str]) -> str:
 
 
 def _in_range(value: float, spec: Mapping[str, Any]) -> Verdict:
-    if not np.isfinite(value):
+    if not math.isfinite(value):
         return None, "is not a finite number", "Correct the cell."
     if spec["type"] == "integer" and not value.is_integer():
         return None, "is not a whole number", "Correct the cell."
@@ -380,6 +388,10 @@ def _in_range(value: float, spec: Mapping[str, Any]) -> Verdict:
         else "Correct the cell; if it means unknown, add it to `missing:` in the codebook."
     )
     return None, f"is {side}", remedy
+
+
+def _copied(text: str) -> str:
+    return text.encode("utf-8", "surrogatepass").decode("utf-8", "surrogatepass")
 
 
 def _codebook_problems(cells: Cells) -> list[dict[str, Any]]:

@@ -183,7 +183,7 @@ def _records(name: str, text: str, separator: str) -> list[Record]:
                 )
             if any(record):
                 # Most cells of a table say what another one says: they share one text.
-                records.append((number, [known[cell] for cell in record]))
+                records.append((number, list(map(known.__getitem__, record))))
             if number % 100_000 == 0:
                 known.clear()
     except (csv.Error, TypeError) as error:

@@ -7,6 +7,7 @@ import os
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -188,9 +189,11 @@ def _raw(name: str, kind: str, how: str, found: Layout, notes: Iterable[str]) ->
     rows = [row for row, _ in found.body]
     places = range(len(found.header))
     used = [i for i in places if found.header[i] or any(cells[i] for _, cells in found.body)]
-    columns = {i: _column([cells[i] for _, cells in found.body]) for i in used}
-    # The rows go before the frame is made: a large table has room for one of them.
+    bodies = [cells for _, cells in found.body]
     found.body.clear()
+    columns = {i: _column(list(map(itemgetter(i), bodies))) for i in used}
+    # The rows go before the frame is made: a large table has room for one of them.
+    bodies.clear()
     frame = pd.DataFrame(columns, index=rows, copy=False)
     return _framed(name, kind, how, found.header, frame, [*notes, *found.notes], {}, found.units)
 
