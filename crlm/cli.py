@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _ROOM = "Make room and start again; what was there before is untouched"
 _ELSEWHERE = "Choose another folder with --out; what was there before is untouched"
 _HANDLES = "Allow more open files first, as by `ulimit -n 1024`, and start again"
+#: Bytes of a table from which on reading it takes more than a second or two.
+_LARGE = 10_000_000
 _REMEDIES = {
     errno.ENOSPC: _ROOM,
     errno.EDQUOT: _ROOM,
@@ -273,7 +275,15 @@ def _check_before_start(studies: Sequence[str], given: dict[str, str]) -> None:
     if any(given.get(name) for name in run.FILES):
         from crlm import intake
 
+        _say_what_is_read(given)
         intake.look((study, given) for study in studies)
+
+
+def _say_what_is_read(given: dict[str, str]) -> None:
+    """A line on a large table, which takes a while before there is a bar."""
+    size = Path(given.get("cohort_path") or os.devnull).stat().st_size
+    if size > _LARGE and sys.stderr.isatty():
+        print(f"crlm: reading your table ({size / 1e6:,.0f} MB)", file=sys.stderr)
 
 
 def _has_cohort(study: str) -> bool:

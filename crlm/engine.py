@@ -14,8 +14,9 @@ import math
 import os
 import queue
 import signal
+import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from subprocess import DEVNULL
 from typing import Any
@@ -33,6 +34,8 @@ from traitlets import CaselessStrEnum, Type
 
 from crlm.kernel import CONNECTION
 
+#: Letters of a heading behind a bar.
+_HEADING = 32
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 #: Name under which the engine is known to papermill.
 ENGINE = "crlm"
@@ -226,6 +229,16 @@ def _why_dead(manager: Any) -> str:
     return "the kernel died" + (f" with exit code {code}" if code else "")
 
 
+def heading(cells: Sequence[Any], at: int) -> str:
+    """The last heading above a cell, short enough to stand behind a bar; empty if there is none."""
+    for cell in reversed(cells[:at]):
+        lines = cell.source.splitlines() if cell.cell_type == "markdown" else []
+        found = next((line.lstrip("# ") for line in reversed(lines) if line.startswith("#")), "")
+        if found:
+            return textwrap.shorten(found, _HEADING, placeholder="…")
+    return ""
+
+
 class Engine(NBClientEngine):
     """papermill's engine with a limit for the whole run and word of the cell under way."""
 
@@ -254,6 +267,8 @@ class Engine(NBClientEngine):
 
         def started(cell: Any, cell_index: int) -> None:
             client.at = cell_index
+            if nb_man.pbar:
+                nb_man.pbar.set_postfix_str(heading(nb_man.nb.cells, cell_index))
             if at_cell:
                 at_cell(cell_index)
             # A limit of one second at least is given to each cell; many short ones must not pass.

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import queue
+import re
 import shutil
 import subprocess
 import sys
@@ -71,6 +72,23 @@ def test_a_file_that_is_not_there_is_refused_before_anything_starts(study, tmp_p
     with pytest.raises(ParameterError, match="file 'nowhere.csv' is not there"):
         run.execute("tiny", {"cohort_path": "nowhere.csv"}, out)
     assert not out.exists()
+
+
+def test_a_run_shows_its_section_and_what_is_left(study, tmp_path, monkeypatch, capfd):
+    study("import time; time.sleep(0.3)")
+    monkeypatch.setenv("COLUMNS", "120")
+    run.execute("tiny", {}, tmp_path / "out", progress=True)
+    last = capfd.readouterr().err.rstrip().split("\r")
+    shown = [line for line in last if "First section" in line]
+    # Cells done of all, the time so far, and what is left.
+    assert any(re.search(r"tiny: +\d+%.*\d/7 \[\d\d:\d\d<\d\d:\d\d", line) for line in shown), last
+
+
+def test_a_long_heading_is_shortened_and_none_is_none():
+    made = [nbformat.v4.new_markdown_cell("# Title\n\nText\n\n### " + "very " * 20 + "long")]
+    made += [nbformat.v4.new_markdown_cell("Text alone"), nbformat.v4.new_code_cell("1")]
+    assert engine.heading(made, 2).startswith("very very") and len(engine.heading(made, 2)) <= 32
+    assert engine.heading(made, 0) == ""
 
 
 def test_a_run_leaves_report_notebook_and_manifest(study, tmp_path):
