@@ -879,3 +879,21 @@ def test_the_last_examination_without_recurrence() -> None:
     assert endpoints.last_negative(frame, 0.0).tolist() == frame["time"].tolist()
     with pytest.raises(ParameterError, match="0 or more"):
         endpoints.last_negative(frame, -1.0)
+
+
+def test_frames_of_a_large_table_share_what_none_has_anew(monkeypatch):
+    """As many frames as endpoints would be as many tables; what one takes in, no other has."""
+    patients = cohort.load(NCCH.folder / "cohort.csv", NCCH)
+    known = endpoints.timed(patients, cohort.load_history(NCCH.folder / "history.csv", NCCH), NCCH)
+    known = known[cohort.eligibility(known, NCCH).all(axis=1)]
+    small = endpoints.frames(known, NCCH)
+    monkeypatch.setattr("crlm.endpoints.columns._LARGE", 10)
+    large = endpoints.frames(known, NCCH)
+    for name, frame in small.items():
+        pd.testing.assert_frame_equal(large[name], frame)
+    assert np.shares_memory(large["OS"]["age"], known["age"])
+    assert not np.shares_memory(small["OS"]["age"], known["age"])
+    large["OS"]["age"] = 0.0
+    large["OS"]["another"] = 1
+    assert "another" not in large["RFS"] and "time" not in known
+    pd.testing.assert_series_equal(large["RFS"]["age"], small["RFS"]["age"])

@@ -62,8 +62,11 @@ def derive(
         raise CohortError(f"{reason} Add them, or derive them from an event history.")
     time, event = _time_and_event(patients, endpoint)
     complete = ~np.isnan(time) & ~np.isnan(event)
-    frame = patients.loc[complete].drop(columns="entry", errors="ignore")
-    frame = frame.assign(time=time[complete], event=event[complete] == 1.0, endpoint=endpoint)
+    frame = columns.part(patients, complete)
+    if "entry" in frame:
+        del frame["entry"]
+    frame["time"], frame["event"] = time[complete], event[complete] == 1.0
+    frame["endpoint"] = endpoint
     entry = _entry(frame, endpoint)
     return frame if entry is None else _entered(frame, entry, entered_late, endpoint)
 
@@ -179,8 +182,9 @@ def _entered(
     frame: pd.DataFrame, entry: np.ndarray, entered_late: str, endpoint: str
 ) -> pd.DataFrame:
     late = entry >= frame["time"].to_numpy()
+    frame["entry"] = entry
     if entered_late == "drop" and endpoint != "OS":
-        return frame.assign(entry=entry).loc[~late]
+        return frame.loc[~late]
     columns.refuse(
         frame,
         late,
@@ -188,4 +192,4 @@ def _entered(
         "Correct one of the two; for an endpoint other than OS, entered_late='drop' leaves "
         "the patient out. Beside late entry, a time of 0 has to be half a day or more.",
     )
-    return frame.assign(entry=entry)
+    return frame

@@ -20,6 +20,21 @@ _CODES = {
 }
 
 
+#: From so many rows on a part that is the whole shares its memory.
+_LARGE = 20_000
+
+
+def part(frame: pd.DataFrame, kept: np.ndarray | pd.Series) -> pd.DataFrame:
+    """The rows that are kept, as a frame that takes further columns.
+
+    Of a large table that keeps all of its rows the columns are the table's own memory: half a
+    dozen frames of a million patients are one table and what each has beside it. Columns may be
+    replaced in either, but no cell of theirs written into.
+    """
+    whole = len(frame) > _LARGE and bool(np.all(kept))
+    return (frame if whole else frame.loc[kept]).copy(deep=False)
+
+
 def names_of(endpoint: str) -> tuple[str, str]:
     """The ready columns of an endpoint: "RFS" has `rfs_months` and `rfs_event`."""
     return f"{endpoint.lower()}_months", f"{endpoint.lower()}_event"

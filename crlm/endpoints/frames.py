@@ -7,6 +7,7 @@ from typing import Literal
 import pandas as pd
 
 from crlm import cohort, scores
+from crlm.endpoints import columns
 from crlm.endpoints.analysis import derive_all, short_scp
 from crlm.endpoints.outcomes import from_history
 from crlm.ledger import Design
@@ -72,5 +73,5 @@ def frames(
     dict of str to pandas.DataFrame
         All with the index of `known`, so that patients stay known across frames.
     """
-    included = known[cohort.eligibility(known, design).all(axis=1)]
+    included = columns.part(known, cohort.eligibility(known, design).all(axis=1))
     return {"patients": included, **derive_all(included, design, entered_late=entered_late)}

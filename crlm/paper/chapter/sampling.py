@@ -134,7 +134,8 @@ class Sampling(Base):
     @property
     def sample(self) -> Sample | None:
         """The sample of a cohort that has more patients than the chapter takes; else None."""
-        if self.at_work or not self.draws[0] or len(self.included) <= self.draws[0]:
+        most = self.draws[0] if self.frames else 0
+        if self.at_work or not most or len(self.included) <= most:
             return self.at_work
         frames, draws, drawn = getattr(self, "_drawn", (None, None, None))
         if frames is not self.frames or draws != self.draws:
