@@ -82,7 +82,7 @@ def odds_by_month(
     base = {"endpoint": endpoint or endpoint_of(frame), "population": population, "time": month}
     base |= {"model": _MODEL, "statistic": "odds_ratio"}
     say = f"logistic on {words_of(scales)}, weights for those censored before month {month:g}"
-    say = "; ".join([say, f"complete cases: {int(kept.sum())} of {len(kept)} patients", *notes])
+    say = "; ".join([say, f"complete cases: {kept.sum():,} of {len(kept):,} patients", *notes])
     data = observed(frame)
     ended = _ended(frame, data, rival)
     answer = (data.event == 1) & (data.time <= month * (1 + _CLOSE))

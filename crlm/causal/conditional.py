@@ -74,7 +74,7 @@ def doubly_robust(
         "level": levels[1],
     }
     text = f"weighted Cox, {ties.capitalize()} ties, adjusted for {words_of(scales)}, robust error"
-    say = "; ".join([text, f"complete cases: {int(kept.sum())} of {len(kept)} patients", *notes])
+    say = "; ".join([text, f"complete cases: {kept.sum():,} of {len(kept):,} patients", *notes])
     if not kept.any():
         why = "not estimable: no patient has the exposure, all covariates and a weight"
         return rows([{**base, "statistic": "hazard_ratio", "n": 0, "events": 0, "method": why}])

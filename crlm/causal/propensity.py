@@ -92,7 +92,7 @@ class Propensity:
             text += f", products with {self.modifier}"
         if self.fit is not None and self.fit.penalised:
             text += ", Firth's penalty for separation"
-        complete = f"complete cases: {int(self.kept.sum())} of {len(self.kept)} patients"
+        complete = f"complete cases: {self.kept.sum():,} of {len(self.kept):,} patients"
         return "; ".join([text, complete, *self.notes])
 
     def refit(self, counts: np.ndarray) -> np.ndarray:

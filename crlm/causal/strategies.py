@@ -112,7 +112,7 @@ def strategies(
     kept = ~np.isnan(treated) & ~((treated == 1) & np.isnan(start)) & np.isfinite(x).all(axis=1)
     base = {"endpoint": endpoint_of(frame), "population": population, "model": _MODEL}
     say = f"start within {grace:.3g} months against not, on {words_of(scales)}"
-    say = "; ".join([say, f"complete cases: {int(kept.sum())} of {len(frame)} patients", *notes])
+    say = "; ".join([say, f"complete cases: {kept.sum():,} of {len(frame):,} patients", *notes])
     why, clones = _cloned(frame[kept], start[kept], x[kept], grace)
     if clones is None:
         at = {**base, "group": exposure, "statistic": "risk_difference", "unit": "%"}

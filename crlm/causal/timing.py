@@ -167,7 +167,7 @@ def early_events(
     untreated = int((code == 0).sum())
     share = early.sum() / untreated if untreated else math.nan
     text = "" if untreated else "not estimable: nobody untreated; "
-    text += f"{int(early.sum())} of {untreated} untreated had the event before month {grace:.3g}"
+    text += f"{early.sum():,} of {untreated:,} untreated had the event before month {grace:.3g}"
     moved = pd.Categorical.from_codes(((code == 1) | early).astype(int), categories=list(levels))
     where = {**base, "group": f"{exposure}={levels[0]}", "time": grace, "method": text}
     where |= {"n": untreated, "events": int(early.sum())}

@@ -56,7 +56,7 @@ def pattern(
     complete = ~gone.any(axis=1).to_numpy()
     n = int(complete.sum())
     whole = {**base, "model": "complete case", "statistic": "n", "unit": "patients", "n": n}
-    whole |= {"estimate": n, "method": f"complete cases: {n} of {len(frame)} patients"}
+    whole |= {"estimate": n, "method": f"complete cases: {n:,} of {len(frame):,} patients"}
     if "event" in frame:
         whole["events"] = int(frame["event"][complete].sum())
     return rows([*records, *_patterns(gone, base), whole])

@@ -137,7 +137,7 @@ def split_at(data: FollowUp, start: np.ndarray) -> Intervals:
 def _family(data: FollowUp, intervals: Intervals, ties: str, adjust: Sequence[str]) -> Family:
     ever = int(intervals.yes[intervals.last].sum())
     method = f"Cox, {ties.capitalize()} ties, time-dependent covariate"
-    method += f" ({ever} of {data.n} patients ever had it)"
+    method += f" ({ever:,} of {data.n:,} patients ever had it)"
     method += ", late entry" if data.entry is not None else ""
     method += f", adjusted for {', '.join(adjust)}" if adjust else ""
     family = cox_family(intervals.data, ties)

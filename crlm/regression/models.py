@@ -343,7 +343,7 @@ def _overall_test(
 def n_record(n_all: int, family: Family, keys: Mapping[str, str]) -> dict[str, Any]:
     """How many complete cases a model has, as a record."""
     n, events = len(family.outcome), int(family.outcome.sum())
-    method = f"{family.method}; complete cases: {n} of {n_all} patients"
+    method = f"{family.method}; complete cases: {n:,} of {n_all:,} patients"
     return {
         **keys,
         "statistic": "n",

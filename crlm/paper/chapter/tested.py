@@ -183,8 +183,8 @@ class Tested(Comparable):
             )
         if tested.all():
             return (
-                f"the table holds the {many} tested patients alone: how many others were operated "
-                "on, and what they were like, is not known here"
+                f"the table holds {'' if self.at_work else f'the {many} '}tested patients alone: "
+                "how many others were operated on, and what they were like, is not known here"
             )
         return (
             f"the table holds no untested patient's course: {many} of {all_} were tested, and what "

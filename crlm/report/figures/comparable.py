@@ -20,6 +20,7 @@ from crlm.report.figures.picture import (
     SOFT,
     STYLE,
     Picture,
+    apart,
     colours,
     sheet,
     wrapped,
@@ -221,15 +222,19 @@ def _numbers(
     for spine in table.spines.values():
         spine.set_visible(False)
     table.xaxis.set_visible(False)
-    table.tick_params(axis="y", length=0, pad=22)
     title = "Number at risk (effective number)"
     table.set_title(title, fontsize=8.5, fontweight="normal")
     found = rows.set_index(["group", "time", "statistic"])["estimate"]
-    for y, group in enumerate(groups):
-        for t in ticks:
-            values = [found.get((group, t, name)) for name in ("n_at_risk", "effective_n")]
-            text = f"{number(values[0], 0)} ({number(values[1], 0)})"
-            table.text(t, y, text, ha="center", va="center", fontsize=8, clip_on=False)
+    names = ("n_at_risk", "effective_n")
+    texts = {
+        (y, t): "{} ({})".format(*(number(found.get((group, t, name)), 0) for name in names))
+        for y, group in enumerate(groups)
+        for t in ticks
+    }
+    first = [text for (_, t), text in texts.items() if t == ticks[0]]
+    table.tick_params(axis="y", length=0, pad=apart(first, 8, 22))
+    for (y, t), text in texts.items():
+        table.text(t, y, text, ha="center", va="center", fontsize=8, clip_on=False)
 
 
 def _reading(steps: pd.DataFrame, group: str, ticks: np.ndarray, design: Design) -> str:

@@ -20,6 +20,7 @@ from crlm.report.figures.picture import (
     SOFT,
     STYLE,
     Picture,
+    apart,
     colours,
     sheet,
 )
@@ -194,10 +195,11 @@ def _draw_risk_table(
     for spine in table.spines.values():
         spine.set_visible(False)
     table.xaxis.set_visible(False)
-    table.tick_params(axis="y", length=0, pad=16)
     table.set_title("Number at risk", fontsize=8.5, fontweight="normal")
     at_risk = risk.set_index(["group", "time"])["estimate"]
     size = 9 if len(ticks) <= 10 and at_risk.max() < 10_000 else 7
+    first = [number(at_risk[group, ticks[0]], 0) for group in groups]
+    table.tick_params(axis="y", length=0, pad=apart(first, size, 16))
     for y, group in enumerate(groups):
         for t in ticks:
             text = number(at_risk[group, t], 0)

@@ -40,7 +40,7 @@ def flow(rows: pd.DataFrame, design: Design) -> Picture:
         axis.set(xlim=(0, 1), ylim=(-len(steps) + 0.45, 0.5))
         for y, (name, label) in enumerate(steps):
             _draw_step(axis, y, name, label, counts)
-        told = ", then ".join(f"{label} {counts[name]:.0f}" for name, label in steps)
+        told = ", then ".join(f"{label} {number(counts[name], 0)}" for name, label in steps)
         return Picture(figure, f"Flow of patients: {told}", "Flow of patients", rows)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import textwrap
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -123,6 +124,19 @@ def _few_colours(image: Image.Image) -> Image.Image:
 def colours(n: int) -> list[str]:
     """So many colours of the palette, from its beginning again where it ends."""
     return [PALETTE[i % len(PALETTE)] for i in range(n)]
+
+
+def apart(texts: Iterable[str], size: float, least: float) -> float:
+    """How far left of an axis its labels end, in points, for texts centred on it not to reach them.
+
+    Parameters
+    ----------
+    texts : iterable of str
+        Numbers at the first tick, of letters of this size.
+    least : float
+        For short ones.
+    """
+    return max(least, 0.3 * size * max(map(len, texts)) + 2.5)
 
 
 def wrapped(text: str, width: int = 34) -> str:

@@ -15,7 +15,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from crlm import lent
 from crlm.ledger import Design
 from crlm.numbers import counted, interval, number, ratio
-from crlm.report.figures.picture import FOREST, PALETTE, SOFT, STYLE, Picture, colours, sheet
+from crlm.report.figures.picture import FOREST, PALETTE, SOFT, STYLE, Picture, apart, colours, sheet
 
 #: In the order in which a patient can pass them: from calm to grave, apart in grey too.
 _STATE_COLOURS = ("#009e73", "#f0c05a", "#d55e00", "#5b6673")
@@ -191,10 +191,11 @@ def _below(axis: Any, risk: pd.DataFrame, groups: Sequence[str], design: Design)
     place |= {"fontsize": 7.5, "annotation_clip": False, "va": "center"}
     axis.annotate("Free of all", (0, 0), xytext=(0, -40), ha="left", **place)
     found = risk.set_index(["group", "time"])["estimate"]
+    left = apart([number(found.get((group, 0.0)), 0) for group in groups], 7.5, 12)
     for k, (group, colour) in enumerate(zip(groups, colours(len(groups)), strict=True)):
         y = -52 - 12 * k
         name = textwrap.shorten(design.group_label(group), 18, placeholder="…")
-        axis.annotate(name, (0, 0), xytext=(-12, y), ha="right", color=colour, **place)
+        axis.annotate(name, (0, 0), xytext=(-left, y), ha="right", color=colour, **place)
         for tick in axis.get_xticks():
             if (group, tick) in found:
                 text = number(found[group, tick], 0)
