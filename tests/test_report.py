@@ -4,6 +4,7 @@ import itertools
 import math
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
@@ -518,3 +519,24 @@ def test_a_weighted_curve_goes_on_to_the_end_of_its_axis(monkeypatch):
     )
     picture = figures.weighted_curves(steps, rows, HAI, title="OS", note="overlap weights")
     assert drawn == [63.0] and "60 % at 60" in picture.alt
+
+
+@pytest.mark.parametrize("many", [87, 5_412, 20_000, 456_789, 1_000_000])
+def test_numbers_at_risk_do_not_lie_on_the_name_of_their_group(many):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    from crlm.report.figures import curves, picture
+
+    figure, frame = picture.sheet(3.0, picture.CURVES)
+    axis = figure.subplots()
+    figure.subplots_adjust(**frame)
+    ticks, groups = np.arange(0, 61, 12), ["hai=no", "hai=yes"]
+    risk = pd.DataFrame([(g, t, many) for g in groups for t in ticks])
+    risk.columns = ["group", "time", "estimate"]
+    axis.set_xlim(0, 60)
+    curves._draw_risk_table(axis, risk, groups, ticks, ledger.load_design("mskcc_hai"))
+    drawn = FigureCanvasAgg(figure).get_renderer()
+    names = [label.get_window_extent(drawn) for label in axis.get_yticklabels()]
+    first = [text.get_window_extent(drawn) for text in axis.texts if text.get_position()[0] == 0]
+    assert len(first) == 2 and max(n.x1 for n in names) < min(t.x0 for t in first) - 1
+    assert min(name.x0 for name in names) > 0

@@ -21,7 +21,7 @@ _PRINTED = tuple(f"printed covariates, {how}" for how in ("breslow", "efron", "F
 _SPECIFICATIONS = tuple(f"specification curve{end}" for end in ("", ", claim", ", range"))
 #: Parts of a method that a supplement leaves to the tables.
 _OF_TABLES = re.compile(
-    r"^(complete cases: .*|df [\d.]+|\d+ of \d+ .* (before|had) .*|t test|reference level)$"
+    r"^(complete cases: .*|df [\d.]+|[\d,]+ of [\d,]+ .* (before|had) .*|t test|reference level)$"
 )
 #: A part of a method as long as this is told once.
 _LONG = 40
