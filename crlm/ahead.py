@@ -27,12 +27,6 @@ from typing import Any
 from crlm import cores, lent, lifeline, loading, render, scratch
 
 _LARGEST = 20_000_000
-_ENVIRONMENT = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-}
 # Where the run says which cell it is at.
 _PLACE = "cell"
 #: Methods of `Paper` on which others build or with which a run begins.
@@ -115,7 +109,7 @@ def _parted(given: Mapping[str, Any]) -> int:
         lifeline.die_with_parent(here)
         os.setsid()
         _bare()
-        os.environ.update({**_ENVIRONMENT, **os.environ})
+        os.environ.update({**lifeline.ENVIRONMENT, **os.environ})
         _become(given)
     finally:
         os._exit(1)
@@ -140,7 +134,7 @@ def _bare() -> None:
 def _started(given: Mapping[str, Any]) -> int:
     process = subprocess.Popen(
         lifeline.command("crlm.ahead"),
-        env={**_ENVIRONMENT, **os.environ},
+        env={**lifeline.ENVIRONMENT, **os.environ},
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -168,7 +162,7 @@ def _become(given: Mapping[str, Any]) -> None:
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     loading.load(["crlm.once"])
     children = [_child(folder, lambda: _lend(notebook.stem, values))]
-    rooms = _rooms(cells)
+    rooms = [name for name in loading.imports_of(notebook) if name.startswith("crlm")]
     loading.load(rooms)
     children.append(_child(folder, lambda: _work(cells, values, folder / _PLACE)))
     loading.load((*loading.KERNEL, *loading.late(rooms)))
@@ -204,15 +198,6 @@ def _child(folder: Path, work: Callable[[], object]) -> int:
             signal.pause()
         os._exit(0)
     return pid
-
-
-def _rooms(cells: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What a notebook imports of this house."""
-    source = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-    with contextlib.suppress(SyntaxError):
-        found = [str(n.module) for n in ast.parse(source).body if isinstance(n, ast.ImportFrom)]
-        return [name for name in found if name.startswith("crlm")]
-    return []
 
 
 def _lend(study: str, values: Mapping[str, Any]) -> None:

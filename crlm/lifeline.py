@@ -12,6 +12,14 @@ _PR_SET_PDEATHSIG = 1
 #: Seconds after which a run that did not stop itself at its limit is stopped from outside.
 GRACE = 30.0
 
+#: Of a process that runs notebooks: one thread of linear algebra, figures behind their cell.
+ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+}
+
 # The folder that one works in comes last: a file there may be called json.py.
 _START = (
     "import runpy, sys; house = sys.argv.pop(1); house in sys.path or sys.path.insert(0, house); "

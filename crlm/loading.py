@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import gc
 import importlib
+import json
 import sys
 from collections.abc import Iterable, Iterator
 from importlib.abc import Loader, MetaPathFinder
 from importlib.util import spec_from_loader
+from pathlib import Path
 from typing import Any
 
 #: What a kernel imports as it begins.
@@ -35,6 +38,26 @@ def load(names: Iterable[str]) -> None:
 def late(rooms: Iterable[str]) -> list[str]:
     """What these modules of the house import when they are called."""
     return [name for room in rooms for name in _LATE.get(room, ())]
+
+
+def imports_of(notebook: Path) -> tuple[str, ...]:
+    """The modules that a notebook's cells import, as far as they can be read off it."""
+    cells = json.loads(notebook.read_text(encoding="utf-8")).get("cells", [])
+    found: dict[str, None] = {}
+    for cell in cells:
+        with contextlib.suppress(SyntaxError):
+            if cell.get("cell_type") == "code":
+                for node in ast.parse("".join(cell["source"])).body:
+                    found.update(dict.fromkeys(_modules(node)))
+    return tuple(found)
+
+
+def _modules(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        return [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return []
 
 
 class _Spared(MetaPathFinder, Loader):

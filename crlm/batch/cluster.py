@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from crlm import manifest, refusals, run, scratch
+from crlm import loading, manifest, refusals, run, scratch
 from crlm.batch import workers
 from crlm.files import checksum, is_full, write_atomically
 from crlm.ledger import CrlmError, data_folder
@@ -191,7 +191,7 @@ def perform(job: dict[str, Any]) -> dict[str, Any]:
     with contextlib.ExitStack() as held:
         folder = held.enter_context(scratch.private())
         there = {**_unpack(job, folder, held), "part": str(folder / "out")}
-        outcome = workers.brought(there, _maker(workers.imports_of(there["notebook"])))
+        outcome = workers.brought(there, _maker(loading.imports_of(Path(there["notebook"]))))
         made = Path(outcome["folder"]).glob("*")
         return {**outcome, "files": {path.name: path.read_bytes() for path in made}}
 

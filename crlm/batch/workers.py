@@ -7,7 +7,6 @@ as it ends and None now and then while they wait, and end their processes when t
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import json
 import os
@@ -22,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from crlm import cores, lifeline, run
+from crlm import cores, lifeline, loading, run
 from crlm.ledger import CrlmError
 
 Outcomes = Iterator[dict[str, Any] | None]
@@ -40,13 +39,10 @@ _DIED = (
     "The process from which runs are forked died four times in a row. Memory may "
     "be short: try --workers 1. If it is not, try --kernels plain."
 )
-#: A worker's environment: one thread a run, unless this machine's says otherwise.
+#: A worker's environment, unless this machine's says otherwise.
 _USUAL = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
+    **lifeline.ENVIRONMENT,
     cores.VARIABLE: "1",
-    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "PYTHONWARNINGS": "ignore",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
@@ -218,26 +214,6 @@ def _kill_tree(process: subprocess.Popen[Any]) -> None:
             subprocess.run(command, capture_output=True, check=False)
 
 
-def imports_of(notebook: str) -> tuple[str, ...]:
-    """The modules that a notebook's cells import, as far as they can be read off it."""
-    cells = json.loads(Path(notebook).read_text(encoding="utf-8")).get("cells", [])
-    found: dict[str, None] = {}
-    for cell in cells:
-        with contextlib.suppress(SyntaxError):
-            if cell.get("cell_type") == "code":
-                for node in ast.parse("".join(cell["source"])).body:
-                    found.update(dict.fromkeys(_modules(node)))
-    return tuple(found)
-
-
-def _modules(node: ast.stmt) -> list[str]:
-    if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-        return [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return []
-
-
 # ---- all of them ------------------------------------------------------------
 
 
@@ -254,7 +230,7 @@ def local(jobs: Sequence[dict[str, Any]], workers: int, kernels: str) -> Outcome
     except OSError:
         raise CrlmError(_FEW_HANDLES) from None
     notebooks = {job["notebook"] for job in jobs}
-    makers = {name: maker(imports_of(name), kernels) for name in notebooks}
+    makers = {name: maker(loading.imports_of(Path(name)), kernels) for name in notebooks}
     pool = ThreadPoolExecutor(min(workers, len(jobs)))
     try:
         yield from ended(jobs, lambda job: pool.submit(brought, job, makers[job["notebook"]]))
