@@ -258,15 +258,17 @@ def test_runs_cannot_touch_each_other(desk):
     assert "None False" in outputs(desk / "forked" / "runs" / key / "tiny.ipynb")
 
 
+#: With `first` in front; an import within quotes is not seen beforehand.
 SHOWN = """\
-import pandas as pd
-import matplotlib.pyplot as plt
+exec("import pandas as pd; import matplotlib.pyplot as plt")
 plt.plot([1, 2]); plt.title(f"{plt.rcParams['interactive']}")
 pd.DataFrame([range(30)] * 2).add_prefix("column_")"""
 
 
 @forking
-@pytest.mark.parametrize("first", ["import matplotlib.pyplot, pandas", "import pandas", "1"])
+@pytest.mark.parametrize(
+    "first", ["import matplotlib.pyplot, pandas", "import pandas", "import matplotlib", "1"]
+)
 def test_libraries_show_the_same_in_forked_and_plain_kernels(desk, first):
     """They were imported before there was a kernel, or were not; figures and tables are shown."""
     write_notebook(desk / "tiny.ipynb", (f"seed\n{first}", SHOWN))
