@@ -164,7 +164,7 @@ def managing(folder: Path, pid: int) -> type[OwnKernel]:
 class _Client(PapermillNotebookClient):
     """papermill's client, to which a dead kernel or lost patience is a failed cell."""
 
-    stopped = False
+    why: Any = None
     at = 0
 
     def execute(self, **kwargs: Any) -> Any:
@@ -172,27 +172,31 @@ class _Client(PapermillNotebookClient):
         # What a kernel writes past its cells tells of its own troubles, which come out anyway.
         with self.setup_kernel(stdout=DEVNULL, stderr=DEVNULL, **kwargs):
             self.papermill_execute_cells()
-            for cell in self.nb.cells:
-                if "outputs" in cell:
-                    cell.outputs = list(_whole_streams(cell.outputs))
-            if not self.stopped:
+            if not self.why:
                 message = self.wait_for_reply(self.kc.kernel_info())
                 self.nb.metadata["language_info"] = message["content"]["language_info"]
                 self.set_widgets_metadata()
+        if self.why:
+            # Whether a kernel that was interrupted came to say so hangs on the moment.
+            said = [o for o in self.nb.cells[self.at].outputs if o.output_type != "error"]
+            self.nb.cells[self.at].outputs = [*said, self.why]
+        for cell in self.nb.cells:
+            if "outputs" in cell:
+                cell.outputs = list(_whole_streams(cell.outputs))
         return self.nb
 
     def papermill_execute_cells(self) -> None:
         try:
             super().papermill_execute_cells()
         except (DeadKernelError, CellTimeoutError) as error:
-            self.stopped = True
             died = isinstance(error, DeadKernelError)
             name = "DeadKernelError" if died else "OutOfTimeError"
             text = _why_dead(self.km) if died else "the time allowed for the run is over"
             cell = self.nb.cells[self.at]
-            # Whether the kernel came to tell its number hangs on the moment.
+            # That its number came hangs on the moment, too.
             cell.execution_count = 1 + max(_numbers(self.nb.cells[: self.at]), default=0)
-            cell.outputs.append(new_output("error", ename=name, evalue=text, traceback=[]))
+            self.why = new_output("error", ename=name, evalue=text, traceback=[])
+            cell.outputs.append(self.why)
             self.nb_man.cell_exception(cell, cell_index=self.at, exception=error)
 
 

@@ -91,11 +91,8 @@ def _be_known() -> None:
     if "pandas" in sys.modules:
         # Columns of a table: its own number for a notebook; on a terminal the width decides.
         sys.modules["pandas"].set_option("display.max_columns", 20)
-    if "matplotlib.pyplot" in sys.modules:
-        # Figures come out behind their cell.
-        sys.modules["matplotlib_inline.backend_inline"]._enable_matplotlib_integration()
-    else:
-        sys.modules.pop("matplotlib_inline.backend_inline", None)
+    # Imported anew with the first figure, it has figures come out behind their cell.
+    sys.modules.pop("matplotlib_inline.backend_inline", None)
 
 
 def _silence() -> None:

@@ -261,7 +261,7 @@ def test_runs_cannot_touch_each_other(desk):
 #: With `first` in front; an import within quotes is not seen beforehand.
 SHOWN = """\
 exec("import pandas as pd; import matplotlib.pyplot as plt")
-plt.plot([1, 2]); plt.title(f"{plt.rcParams['interactive']}")
+print(plt.isinteractive()); plt.plot([1, 2]); plt.title(f"{plt.isinteractive()}")
 pd.DataFrame([range(30)] * 2).add_prefix("column_")"""
 
 
@@ -351,6 +351,10 @@ blocks:
     assert "exit code 3" in why[1] or "died" in why[1]
     assert "killed" in why[2] or "died" in why[2]
     assert "time allowed" in why[3]
+    for line in summary.lines[1:4]:
+        made = nbformat.read(desk / "out" / "runs" / line["key"] / "tiny.ipynb", 4).cells
+        errors = [o for c in made for o in c.get("outputs", []) if o.output_type == "error"]
+        assert [f"{o.ename}: {o.evalue}" for o in errors] == [line["error"]]
     told = driving.tell_failures(summary)
     assert "4 of 5 runs failed" in told and "cell 3: ValueError" in told
     page = (desk / "out" / "index.html").read_text(encoding="utf-8")
