@@ -696,6 +696,17 @@ def of_grades(p):
 
 case("counted_p", of_grades("0.79"), of_grades("0.05"))
 
+
+# The same turned: two groups and three levels.
+def by_arm(p):
+    rows = [*groups(51, 74, whole=125)]
+    for group, counts in (("arm=old", (23, 17, 11)), ("arm=new", (38, 22, 14))):
+        rows += [cell(k, group, "grade", g) for k, g in zip(counts, GRADES, strict=True)]
+    return [*rows, number(p, "p", group="arm", covariate="grade")]
+
+
+case("counted_p", by_arm("0.79"), by_arm("0.05"))
+
 # ---- means and standard deviations --------------------------------------------
 # (69.7 - 62.7)/sqrt(59.5^2/225 + 67.0^2/293) = 7/5.57 = 1.26: p = 0.21; 0.02 to 0.03 never.
 T_TEST = design(table_one={"by": "arm", "categorical_test": "fisher", "continuous_test": "t"})

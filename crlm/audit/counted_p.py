@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from itertools import product
+from itertools import permutations, product
 
 import numpy as np
 from scipy.special import chdtrc, gammaln
@@ -281,7 +281,9 @@ def _why(roles: Roles, groups: tuple[str, ...], levels: tuple[str, ...]) -> str:
     given = p_values(rows)
     tried = [name for name in (*TESTS[:3], "likelihood ratio") if name in given][:3]
     shown = ", ".join(f"{_say_p(given[name])} by {_NAMES[name]}" for name in tried)
-    counts = " against ".join(f"{row[-1]} of {sum(row)}" for row in rows)
+    counts = " against ".join(
+        f"{row[-1]} of {sum(row)}" if len(row) == 2 else "/".join(map(str, row)) for row in rows
+    )
     printed = f"{roles['p'].operator} {roles['p'].text.lstrip('<>= ')}"
     equals = "" if shown.startswith("<") else "= "
     text = f"{counts} gives p {equals}{shown}; no usual test gives p {printed}."
@@ -294,9 +296,10 @@ def _why(roles: Roles, groups: tuple[str, ...], levels: tuple[str, ...]) -> str:
 def _patients_away(rows: Table, printed: Interval) -> int:
     """The smallest change of one count that gives the printed p; 0 if none within reach."""
     for step in range(1, _REACH + 1):
-        for row, sign in product(range(len(rows)), (-step, step)):
+        for row, (one, other) in product(range(len(rows)), permutations(range(len(rows[0])), 2)):
             moved = [list(r) for r in rows]
-            moved[row] = [moved[row][0] - sign, moved[row][1] + sign]
+            moved[row][one] -= step
+            moved[row][other] += step
             values = p_values(tuple(tuple(r) for r in moved)).values()
             if any(overlap((p, p), printed) for p in values):
                 return step
