@@ -85,8 +85,8 @@ def _exact(table: Table) -> tuple[float, float]:
 
 @check(
     asks="Does any usual test of the printed counts give the printed p value?",
-    assumes="Fisher, chi-square, Yates, mid-p or likelihood ratio; missing values only as far as "
-    "the printed percentages allow them, or as a level of their own, which is said.",
+    assumes="Fisher, chi-square, Yates, mid-p, likelihood ratio or trend; missing values only as "
+    "far as the printed percentages allow them, or as a level of their own, which is said.",
     blind="A wrong test that rounds to the same digits; errors on p values printed as an "
     "inequality that stays true.",
     about="reporting",
@@ -157,6 +157,8 @@ def _judge(facts: Facts, roles: Roles, groups: tuple[str, ...], levels: tuple[st
     if len(levels) == len(groups) == 2 and (said := _as_a_level(roles["p"], options, sizes)):
         return unclear(said, low, high, notable=True)
     if len(levels) > 2 or len(groups) > 2:
+        if _trend_gives(options, roles["p"].interval):
+            return unclear("A test for trend over the levels gives it.", low, high)
         if _well_filled(options) and not overlap(_loosely(low, high), roles["p"].interval):
             return Outcome(INCONSISTENT, low, high)
         return unclear("Exact tests of larger tables are not tried.", low, high)
@@ -171,6 +173,29 @@ def _well_filled(options: Sequence[Sequence[tuple[int, ...]]]) -> bool:
         if not whole or (np.outer(counts.sum(1), counts.sum(0)) / whole).min() < _EXPECTED:
             return False
     return True
+
+
+def _trend_gives(options: Sequence[Sequence[tuple[int, ...]]], printed: Interval) -> bool:
+    """Whether the linear-by-linear test gives a printed p (Cochran and Armitage for 2 x k)."""
+    return any(overlap((p, p), printed) for p in map(_trend_p, product(*options)))
+
+
+def _trend_p(rows: Table) -> float:
+    """p of the trend over equally spaced groups and levels.
+
+    Examples
+    --------
+    >>> round(_trend_p(((10, 20), (15, 15), (20, 10))), 4)
+    0.0103
+    """
+    counts = np.array(rows, dtype=float)
+    whole, row, column = counts.sum(), counts.sum(1), counts.sum(0)
+    if not whole:
+        return 1.0
+    at, to = np.arange(len(row)) - 0.0, np.arange(len(column)) - 0.0
+    at, to = at - (at @ row) / whole, to - (to @ column) / whole
+    spread = (row @ at**2) * (column @ to**2)
+    return float(chdtrc(1, (whole - 1) * (at @ counts @ to) ** 2 / spread)) if spread else 1.0
 
 
 def _loosely(low: float, high: float) -> Interval:
