@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from crlm import agreement, ledger
+from crlm.report import verdicts
 
 CLAIM = dict.fromkeys(ledger.CLAIM_COLUMNS, "") | {
     "kind": "number",
@@ -90,6 +91,16 @@ def test_a_small_cohort_is_told_that_it_is_too_small():
 def test_a_printed_interval_that_does_not_fit_its_estimate_is_not_used():
     got = pair((1.74, 0.27, 2.37), limits(0.5, 0.2))
     assert got.reading.startswith("The printed interval does not fit")
+
+
+def test_the_reading_stands_in_sight_and_the_tests_behind_it():
+    one = pair(limits(-0.6, 0.15), limits(-0.2, 0.6))
+    shown = verdicts.agreement_table(one.to_frame().T, ledger.load_design("mskcc_hai"))
+    before, _, folded = shown.html.partition("<details")
+    assert one.reading in before and before.count('<th scope="col"') == 5
+    assert "Tests of agreement: 1 effect<" in folded and "Sceptical p" not in before
+    told = verdicts.ratio(one.ratio), f"{100 * one.power:.0f} %"
+    assert all(text in folded for text in told)
 
 
 def test_effects_without_a_printed_interval_are_left_out():

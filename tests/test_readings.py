@@ -87,6 +87,16 @@ def test_what_a_safe_report_hides_is_not_said_to_be_nothing():
     assert told == "Overall survival: multivariable HR not shown."
 
 
+def test_all_patients_are_not_named_where_nobody_else_is():
+    keys = {"endpoint": "OS", "group": "all", "unit": "months"}
+    median = made({**keys, "statistic": "median_survival", "estimate": 76.0})
+    told = readings.answer("OS", median, made(), made(), HAI, NONE)
+    assert told == "Overall survival: median 76.00 months."
+    followed = made({**keys, "statistic": "median_follow_up", "estimate": 78.0})
+    told = readings.follow_up(followed, HAI, NONE)
+    assert told == "Median follow-up: all patients 78.00 months."
+
+
 def test_each_level_of_an_exposure_has_its_ratio_in_the_answer():
     """Of three arms the first ratio stood alone once, and nobody could tell whose it was."""
     keys = {"endpoint": "OS", "covariate": "kras_codon", "model": "multivariable"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -220,25 +220,41 @@ def _of_what(row: Mapping[str, Any], design: Design) -> str:
 
 
 def agreement_table(pairs: pd.DataFrame, design: Design) -> Html:
-    """Effects of the paper and of this cohort side by side, from `agreement.agree`."""
-    header = ["Effect", "Paper", "This cohort", "Events", "Ratio of the two", "Heterogeneity p"]
-    header += ["Within prediction interval", "Sceptical p", "Power", "Reading"]
+    """Effects of the paper and of this cohort with what their agreement says, tests folded.
+
+    Parameters
+    ----------
+    pairs : pandas.DataFrame
+        From `agreement.agree`.
+    """
+    records = pairs.to_dict("records")
+    header = ["Effect", "Paper", "This cohort", "Events", "Reading"]
     body = []
-    for pair in pairs.to_dict("records"):
+    for pair in records:
+        values = [_three(pair, "printed"), _three(pair, "new"), number(pair["events"], 0)]
+        body.append(("", [describe(pair, design), *values, pair["reading"]], [pair]))
+    shown = table("The paper's effects and this cohort's", header, body, numeric=[3])
+    summary = f"Tests of agreement: {counted(len(records), 'effect')}"
+    return joined(shown, fold(summary, _agreement_tests(records, design)))
+
+
+def _agreement_tests(records: Sequence[Mapping[str, Any]], design: Design) -> Html:
+    header = ["Effect", "Ratio of the two", "Heterogeneity p"]
+    header += ["Within prediction interval", "Sceptical p", "Power"]
+    body = []
+    for pair in records:
         inside = "yes" if pair["predicted"] else "no"
         foretold = span(ratio(pair["prediction_low"]), ratio(pair["prediction_high"]))
-        cells = [describe(pair, design), _three(pair, "printed"), _three(pair, "new")]
-        cells += [number(pair["events"], 0), _three(pair, "ratio"), p_text(pair["heterogeneity_p"])]
+        cells = [describe(pair, design), _three(pair, "ratio"), p_text(pair["heterogeneity_p"])]
         cells += [f"{inside} ({foretold})", p_text(pair["sceptical_p"])]
-        cells += [f"{number(100 * pair['power'], 0)} %", pair["reading"]]
-        body.append(("", cells, [pair]))
+        body.append(("", [*cells, f"{number(100 * pair['power'], 0)} %"], [pair]))
     lines = [
         "Prediction interval: where an estimate of this cohort's precision falls in 95 of 100 "
         "cases if both share one effect. Sceptical p (Held 2020), one-sided; below 0.025 is "
         "replication success. Power: the chance that a cohort of this precision finds the "
         "published effect at two-sided 5 %."
     ]
-    return table("The paper's effects and this cohort's", header, body, lines, numeric=[3])
+    return table("Tests of agreement", header, body, lines)
 
 
 def _three(pair: Mapping[str, Any], name: str) -> str:

@@ -129,9 +129,10 @@ def _groups_text(rows: pd.DataFrame, design: Design, paper: Print) -> str:
         return ""
     first = chosen[0]
     what = "median" if first["statistic"] == "median_survival" else f"{first['time']:g}-month rate"
+    whose = ["" if r["group"] == "all" else f"{design.group_label(r['group'])} " for r in chosen]
     groups = ", ".join(
-        f"{design.group_label(r['group'])} {value_text(r)}{paper.beside(r, limits=False)}"
-        for r in chosen
+        f"{who}{value_text(r)}{paper.beside(r, limits=False)}"
+        for who, r in zip(whose, chosen, strict=True)
     )
     tests = [
         f", {p_phrase(r['estimate'])}" for r in records_of(rows, statistic="p", model="logrank")

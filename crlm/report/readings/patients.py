@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 
-from crlm.ledger import Design
+from crlm.ledger import Design, small
 from crlm.numbers import counted, number, p_phrase
 from crlm.report.readings.printed import Print
 from crlm.report.readings.wording import records_of, sentence, value_text
@@ -73,5 +73,8 @@ def follow_up(rows: pd.DataFrame, design: Design, paper: Print) -> str:
     """Median follow-up, by group where the paper prints it by group."""
     medians = records_of(rows, statistic="median_follow_up")
     printed = [r for r in medians if paper.has(r)] or medians[:1]
-    told = [f"{design.group_label(r['group'])} {value_text(r)}{paper.beside(r)}" for r in printed]
+    whose = [small(design.group_label(r["group"])) for r in printed]
+    told = [
+        f"{who} {value_text(r)}{paper.beside(r)}" for who, r in zip(whose, printed, strict=True)
+    ]
     return f"Median follow-up: {'; '.join(told)}."
