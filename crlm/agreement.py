@@ -20,7 +20,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from crlm.comparison import row_index, row_key
-from crlm.ledger import KEYS
+from crlm.ledger import KEYS, compatible_interval
 
 RATIOS = ("hazard_ratio", "odds_ratio")
 _Z = norm.ppf(0.975)
@@ -133,7 +133,10 @@ def _published(claims: pd.DataFrame) -> dict[tuple[Any, ...], dict[str, Any]]:
     effects: dict[tuple[Any, ...], dict[str, Any]] = {}
     for claim in ratios.to_dict("records"):
         effect = effects.setdefault(row_key(claim), {name: claim[name] for name in KEYS})
-        effect.setdefault(claim["field"], claim["value"])
+        if claim["field"] not in effect:
+            effect[claim["field"]] = claim["value"]
+            room = compatible_interval(claim["value"], int(claim["decimals"]))
+            effect[f"{claim['field']}_room"] = room
     whole = {"estimate", "conf_low", "conf_high"}
     return {key: effect for key, effect in effects.items() if _usable(effect, whole)}
 
@@ -187,7 +190,7 @@ def _pair(
         "sceptical_p": sceptical_p(old / old_error, new / new_error, (old_error / new_error) ** 2),
         "power": power_to_find(old, new_error),
     }
-    return {**pair, "reading": _reading(pair)}
+    return {**pair, "reading": _reading(pair, published)}
 
 
 def _standard_error(values: dict[str, Any]) -> float:
@@ -198,20 +201,30 @@ def _excludes_one(values: dict[str, Any]) -> bool:
     return not values["conf_low"] <= 1 <= values["conf_high"]
 
 
-def _off_centre(pair: dict[str, Any]) -> bool:
-    """Whether the printed estimate is far from the middle of its own printed interval."""
-    low, high = math.log(pair["printed_low"]), math.log(pair["printed_high"])
-    error = (high - low) / (2 * _Z)
-    return abs(math.log(pair["printed"]) - (low + high) / 2) > 0.5 * error
+def _off_centre(published: dict[str, Any]) -> bool:
+    """Whether the printed estimate is far from the middle of its own printed interval.
+
+    Far is more than half a standard error, whatever the printed digits stand for: of 1.00
+    (0.99-1.02) the middle is 1.005, which rounds to 1.00.
+    """
+    error = _standard_error(published)
+    (least, most), low, high = (
+        [math.log(end) for end in published[f"{name}_room"]]
+        for name in ("estimate", "conf_low", "conf_high")
+    )
+    below, above = (low[0] + high[0]) / 2, (low[1] + high[1]) / 2
+    return max(least - above, below - most) > 0.5 * error
 
 
-def _reading(pair: dict[str, Any]) -> str:
-    if _off_centre(pair):
+def _reading(pair: dict[str, Any], published: dict[str, Any]) -> str:
+    if _off_centre(published):
         return "The printed interval does not fit its own estimate; no comparison can be trusted."
     if pair["heterogeneity_p"] < 0.05:
         return "The two cohorts disagree about the size of this effect."
     if pair["sceptical_p"] < 0.025:
         return "Replicated: same direction, convincing on both sides."
+    if pair["printed"] == 1:
+        return "The paper prints no effect, and none is shown here to differ from that."
     if pair["power"] < 0.5:
         events = f"with {pair['events']:.0f} events " if math.isfinite(pair["events"]) else ""
         return (

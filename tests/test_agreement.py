@@ -93,6 +93,21 @@ def test_a_printed_interval_that_does_not_fit_its_estimate_is_not_used():
     assert got.reading.startswith("The printed interval does not fit")
 
 
+@pytest.mark.parametrize(
+    ("printed", "reading"),
+    [
+        # The middle is 1.005, and may be 1.000.
+        ((1.00, 0.99, 1.02), "The paper prints no effect, and none is shown here to differ"),
+        ((1.05, 1.02, 1.08), "The two cohorts disagree"),
+        # The middle is 0.865 (0.858 to 0.871), half a standard error 0.06 on the logarithm.
+        ((0.92, 0.68, 1.10), "Same direction and compatible"),
+        ((0.99, 0.99, 1.90), "The printed interval does not fit"),
+    ],
+)
+def test_printed_digits_may_stand_for_a_little_more_or_less(printed, reading):
+    assert pair(printed, (0.99, 0.98, 1.01)).reading.startswith(reading)
+
+
 def test_the_reading_stands_in_sight_and_the_tests_behind_it():
     one = pair(limits(-0.6, 0.15), limits(-0.2, 0.6))
     shown = verdicts.agreement_table(one.to_frame().T, ledger.load_design("mskcc_hai"))
