@@ -90,11 +90,11 @@ def test_the_certificate_is_that_of_the_shipped_files(study, design):
     assert told["matched"] == (counted["verdict"] == "matches").sum() > 0.9 * len(counted)
 
 
-def test_the_ensemble_is_of_fifty_certified_cohorts(design):
+def test_the_ensemble_is_of_twenty_certified_cohorts_with_what_print_leaves_open_drawn(design):
     held = json.loads((design.folder / "ensemble.json").read_text(encoding="utf-8"))
     told = json.loads((design.folder / "certificate.json").read_text(encoding="utf-8"))
     assert held["study"] == design.study
-    assert held["cohorts"] == len(set(held["seeds"])) >= 50
+    assert held["cohorts"] == len(set(held["seeds"])) >= 20 and held["unprinted"] == "drawn"
     assert held["counted"] == told["claims"] - told["excluded"]
     least, most = (int(held["matched"][name]) for name in ("min", "max"))
     assert 0.8 * held["counted"] < least <= most <= held["counted"]
@@ -110,7 +110,9 @@ def test_the_ensemble_is_of_fifty_certified_cohorts(design):
         assert ensembles._key(row) not in printed
         if found["statistic"] == "survival_rate":
             assert (found["verdict"] == "pinned") == (found["high"] - found["low"] <= 5)
-            assert found["low"] <= found["q05"] and found["q95"] <= found["high"]
+            # By mean and standard deviation, so that skewed percentiles may lie across an end.
+            assert found["low"] <= found["median"] <= found["high"]
+            assert found["high"] - found["low"] > 0.9 * (found["q95"] - found["q05"])
 
 
 def test_the_benchmark_says_what_its_table_and_the_certificate_hold(design):
