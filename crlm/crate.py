@@ -36,7 +36,7 @@ _RESULTS = {
 }
 _READ = {
     "lock": ("The packages that crlm was tested with", "text/plain"),
-    "certificate.json": ("What the synthetic cohort gives, claim by claim", "application/json"),
+    "cohort certificate": ("What the synthetic cohort gives, claim by claim", "application/json"),
 }
 
 

@@ -69,6 +69,7 @@ def test_it_holds_the_run_and_the_notebook_and_no_patient(ran):
 )
 def test_the_certificate_is_for_the_shipped_cohort_and_never_in_a_safe_crate(ran, values, held):
     made, record, used = ran
+    used |= manifest.input_files("ncch_scp", NOTEBOOK, {})
     archive, _ = opened(packed(made, {**record, "parameters": values}, used))
     assert ("read/certificate.json" in archive.namelist()) is held
 

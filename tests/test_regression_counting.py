@@ -164,7 +164,7 @@ def test_it_is_the_model_of_r(kind, ties):
     n, events, ever = (int(expected[k]) for k in ("patients", "events", "ever"))
     assert (pick(rows, "n"), pick(rows, "n", "events")) == (n, events)
     method = pick(rows, "hazard_ratio", "method")
-    assert f"({ever} of {n} patients ever had it)" in method
+    assert f"({ever} of {n:,} patients ever had it)" in method
     assert ("late entry" in method) == ("late" in kind)
     assert ("adjusted for sex, age, hgb" in method) == bool(adjust)
 

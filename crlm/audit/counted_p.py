@@ -186,7 +186,7 @@ def _trend_p(rows: Table) -> float:
     Examples
     --------
     >>> round(_trend_p(((10, 20), (15, 15), (20, 10))), 4)
-    0.0103
+    0.0102
     """
     counts = np.array(rows, dtype=float)
     whole, row, column = counts.sum(), counts.sum(1), counts.sum(0)

@@ -118,7 +118,7 @@ def _variance_p(means: Sequence[float], spreads: Sequence[float], sizes: Sequenc
     Examples
     --------
     >>> round(_variance_p([1.0, 2.0, 3.0], [1.0, 1.0, 1.0], [10, 10, 10]), 5)
-    0.00047
+    0.00056
     """
     whole, groups = sum(sizes), len(sizes)
     middle = sum(n * m for n, m in zip(sizes, means, strict=True)) / whole

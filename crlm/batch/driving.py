@@ -255,11 +255,21 @@ class _Progress(tqdm):
         self.update(result is not None)
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
-        """Show how far it is."""
+        """Show how far it is; in a pipe not before there is something to tell."""
         if sys.stderr.isatty():
             super().display(msg, pos)
-        else:
-            print(self, file=sys.stderr, flush=True)
+        elif self.n or self.format_dict["elapsed"] >= _SAY_EVERY:
+            # Of a rate that is not known yet there are question marks.
+            print(str(self).partition(", ?")[0], file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Say the last, once."""
+        if sys.stderr.isatty():
+            super().close()
+        elif not self.disable:
+            if self.n != self.last_print_n:
+                self.display()
+            self.disable = True
 
 
 def _progress(total: int, skipped: int, quiet: bool) -> _Progress:
