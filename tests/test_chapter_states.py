@@ -329,3 +329,13 @@ def test_a_state_that_nobody_was_in_has_no_difference():
     assert np.isnan(gaps.loc["controllable recurrence", "estimate"])
     assert "nobody was in this state" in gaps.loc["controllable recurrence", "method"]
     assert np.isfinite(gaps.loc["failure", "estimate"])
+
+
+@pytest.mark.parametrize(("entry_p", "entered"), [(0.0, 0), (0.1, 4), (None, 4), (1.0, 15)])
+def test_an_entry_p_of_nought_lets_nobody_in(shown, entry_p, entered):
+    """It once stood for the design's own, while the report told of nought."""
+    paper = paper_on("ncch_scp")
+    rule = {"selection": "enter", "entry_p": entry_p, "univariable_p": "logrank"}
+    rows = paper.regression("OS", table="Table 2", **rule).rows
+    ratios = rows[(rows["model"] == "multivariable") & (rows["statistic"] == "hazard_ratio")]
+    assert ratios["covariate"].nunique() == entered

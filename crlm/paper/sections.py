@@ -330,9 +330,9 @@ class Sections(Odds):
         *,
         table: str,
         selection: str,
-        entry_p: float,
+        entry_p: float | None,
         univariable_p: str,
-        stay_p: float = 0.05,
+        stay_p: float | None = None,
         medians: bool = False,
         folded: bool = False,
     ) -> Section:
@@ -348,14 +348,15 @@ class Sections(Odds):
             What the paper calls it: "Table 2".
         selection, entry_p, univariable_p, stay_p
             The rule, as `regression.rule`; what overlaps is left out as the design says. A p
-            value of 0 is that of the model in the design.
+            value of None is that of the model in the design.
         medians : bool
             The median of each level beside the ratios, as the paper prints it.
         folded : bool
             The table behind one line; the sentence stays in sight.
         """
         spec = self.design.models[model]
-        entry_p = entry_p or float(spec.get("entry_p", 0.05))
+        entry_p = float(spec.get("entry_p", 0.05)) if entry_p is None else entry_p
+        stay_p = float(spec.get("stay_p", 0.05)) if stay_p is None else stay_p
         if (spec.get("endpoint") or model) not in self.design.endpoints:
             return self.odds(model, table=table, selection=selection, entry_p=entry_p)
         label = self.design.endpoints[spec.get("endpoint") or model]["label"]
@@ -371,7 +372,7 @@ class Sections(Odds):
             names,
             selection=selection,
             entry_p=entry_p,
-            p_stay=stay_p or float(spec.get("stay_p", 0.05)),
+            p_stay=stay_p,
             left_out=[name for name in spec.get("left_out", ()) if name in names],
             ties=self.ties,
             univariable_p=univariable_p,
