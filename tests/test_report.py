@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 
 from crlm import ledger, naming, numbers, survival
 from crlm.report import figures, html, provenance, readings, tables, verdicts
@@ -134,6 +135,27 @@ def test_labels_of_two_lines_stand_apart_and_are_parted_between_words(monkeypatc
 
 
 # ---- tables -----------------------------------------------------------------
+
+
+def test_shares_of_missing_values_can_be_read_on_their_colour(monkeypatch):
+    monkeypatch.setattr("crlm.report.figures.patients.Picture", lambda figure, *_: figure)
+    design, n = ledger.load_design("mskcc_hai"), 20
+    names = ["age", "sex", "margin", "ablation", "size_cm"]
+    frame = pd.DataFrame({"hai": ["no"] * n + ["yes"] * n})
+    for at, name in enumerate(names):
+        frame[name] = [math.nan] * (at * n // 4 or 1) + [1.0] * (2 * n - (at * n // 4 or 1))
+    axis = figures.missing_values.__wrapped__(frame, names, "hai", design).axes[0]
+    cells = axis.collections[0].get_facecolors()
+    assert "100 %" in [text.get_text() for text in axis.texts]
+    for text, cell in zip(axis.texts, cells, strict=True):
+        pair = sorted(map(luminance, (to_rgb(text.get_color()), cell[:3])))
+        assert (pair[1] + 0.05) / (pair[0] + 0.05) >= 4.5, text.get_text()
+
+
+def luminance(colour):
+    """Relative luminance, as the Web Content Accessibility Guidelines define it."""
+    parts = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in colour]
+    return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
 
 
 def regression_rows(values=None):

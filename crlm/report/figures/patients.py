@@ -25,6 +25,9 @@ from crlm.report.figures.picture import (
     sheet,
 )
 
+#: Per cent that would be darkest: all shares stay pale enough for black figures.
+_PALE = 150
+
 
 @lent.pure
 def flow(rows: pd.DataFrame, design: Design) -> Picture:
@@ -168,9 +171,10 @@ def missing_values(
             ax=axis,
             annot=texts,
             fmt="",
+            annot_kws={"color": "black"},
             cmap="Blues",
             vmin=0,
-            vmax=100,
+            vmax=_PALE,
             cbar=False,
             linewidths=1.0,
         )
