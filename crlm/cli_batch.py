@@ -59,7 +59,7 @@ def _at_least_one(text: str) -> int:
 
 
 def _batch(arguments: argparse.Namespace) -> int:
-    from crlm import intake, once
+    from crlm import intake, once, overview
     from crlm.batch import driving
 
     _refuse_close(arguments.grid)
@@ -77,6 +77,7 @@ def _batch(arguments: argparse.Namespace) -> int:
             quiet=arguments.quiet,
             look=intake.look,
             lend=once.lend,
+            collect=overview.collect_held,
         )
     except KeyboardInterrupt:
         print(
@@ -107,9 +108,9 @@ def _refuse_close(path: Path) -> None:
 
 
 def _collect(arguments: argparse.Namespace) -> int:
-    from crlm.batch import collecting
+    from crlm import overview
 
-    rows = collecting.collect(arguments.folder)
+    rows = overview.collect(arguments.folder)
     print(f"{rows} result rows in {arguments.folder / 'results.csv'}")
     print(arguments.folder / "index.html")
     return 0

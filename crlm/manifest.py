@@ -21,8 +21,8 @@ from crlm.ledger import data_folder
 _HOUSE = Path(__file__).resolve().parent
 # Code that starts runs or makes pages of many, and shapes none.
 _APART = re.compile(
-    r"(^|/)(\.|__pycache__/)|~$|^shipped/|^cli|^intake\.py$|^templates/batch/"
-    r"|^batch/(index|curves|collecting|choosing|cluster|driving|folder)\.py$"
+    r"(^|/)(\.|__pycache__/)|~$|^shipped/|^cli|^intake\.py$|^(templates/)?overview/"
+    r"|^batch/(cluster|driving|folder)\.py$"
 )
 _PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "survival", "matplotlib", "papermill")
 #: Roles of the reader's files: a safe report records neither their names nor their checksums.

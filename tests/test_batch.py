@@ -1,6 +1,7 @@
 """Many runs: what a grid means, that runs cannot touch each other, and that none is lost."""
 
 import contextlib
+import functools
 import json
 import os
 import re
@@ -14,10 +15,13 @@ import nbformat
 import pandas as pd
 import pytest
 
-from crlm.batch import collecting, driving, folder, grid, workers
+from crlm import overview
+from crlm.batch import driving, folder, grid, workers
 from crlm.ledger import CrlmError, ParameterError
+from crlm.overview import collecting
 
 ROOT = Path(__file__).parents[1]
+batch = functools.partial(driving.batch, collect=overview.collect_held)
 forking = pytest.mark.skipif(not workers.can_fork(), reason="warm processes are for Linux")
 
 PARAMETERS = """\
@@ -249,9 +253,9 @@ def test_runs_cannot_touch_each_other(desk):
     """A run's files are the same after one that disturbs all it can, and from a plain kernel."""
     write_notebook(desk / "tiny.ipynb", (WORK, STATE, DISTURB, ROWS))
     text = "list: [{mode: disturb}, {seed: 2, mode: fine}]\n"
-    driving.batch(written(desk, text), desk / "forked", workers=1, quiet=True)
+    batch(written(desk, text), desk / "forked", workers=1, quiet=True)
     alone = written(desk, "list: [{seed: 2, mode: fine}]\n")
-    driving.batch(alone, desk / "plain", kernels="plain", quiet=True)
+    batch(alone, desk / "plain", kernels="plain", quiet=True)
     key = next((desk / "plain" / "runs").iterdir()).name
     for path in (desk / "plain" / "runs" / key).iterdir():
         assert path.read_bytes() == (desk / "forked" / "runs" / key / path.name).read_bytes()
@@ -273,7 +277,7 @@ def test_libraries_show_the_same_in_forked_and_plain_kernels(desk, first):
     """They were imported before there was a kernel, or were not; figures and tables are shown."""
     write_notebook(desk / "tiny.ipynb", (f"seed\n{first}", SHOWN))
     for kernels in ("forked", "plain"):
-        driving.batch(written(desk, ""), desk / kernels, kernels=kernels, quiet=True)
+        batch(written(desk, ""), desk / kernels, kernels=kernels, quiet=True)
     assert compared(desk / "forked") == compared(desk / "plain")
     (path,) = (desk / "forked").glob("runs/*/tiny.ipynb")
     shown = [o for c in nbformat.read(path, 4).cells for o in c.get("outputs", [])]
@@ -285,7 +289,7 @@ def test_the_cell_of_a_dead_kernel_has_its_number_whenever_it_died(desk, kernels
     cells = ["import os, time", "time.sleep(0.5 * (seed - 1)); os._exit(3)"]
     write_notebook(desk / "tiny.ipynb", cells)
     path = written(desk, "grid: {seed: [1, 2]}\n")
-    driving.batch(path, desk / "out", kernels=kernels, quiet=True)
+    batch(path, desk / "out", kernels=kernels, quiet=True)
     for made in (desk / "out").glob("runs/*/tiny.ipynb"):
         numbers = [c.get("execution_count") for c in nbformat.read(made, 4).cells]
         assert numbers[-1] == 4
@@ -305,7 +309,7 @@ def test_what_a_notebook_says_comes_out_in_its_cells_alone(desk, capfd, monkeypa
         # A kernel that finds this leaves what children say alone.
         patch.delenv("PYTEST_CURRENT_TEST")
         for kernels in ("forked", "plain"):
-            driving.batch(path, desk / kernels, kernels=kernels, quiet=True)
+            batch(path, desk / kernels, kernels=kernels, quiet=True)
     assert capfd.readouterr() == ("", "")
     key = next((desk / "plain" / "runs").iterdir()).name
     forked, plain = (desk / name / "runs" / key for name in ("forked", "plain"))
@@ -320,7 +324,7 @@ def test_a_temporary_folder_of_a_long_path_is_no_hindrance(desk, monkeypatch):
     there.mkdir()
     monkeypatch.setenv("TMPDIR", str(there))
     monkeypatch.setattr("tempfile.tempdir", None)
-    summary = driving.batch(written(desk, ""), desk / "out", quiet=True)
+    summary = batch(written(desk, ""), desk / "out", quiet=True)
     assert [line["error"] for line in summary.lines] == [""]
     assert list(there.iterdir()) == []
 
@@ -331,7 +335,7 @@ def test_files_in_the_current_folder_are_not_taken_for_libraries(desk, kernels, 
         (desk / f"{name}.py").write_text("raise SystemExit('a file of the reader')\n")
     monkeypatch.chdir(desk)
     path = written(desk, "")
-    summary = driving.batch(path, desk / "out", kernels=kernels, quiet=True)
+    summary = batch(path, desk / "out", kernels=kernels, quiet=True)
     assert [line["error"] for line in summary.lines] == [""]
 
 
@@ -343,7 +347,7 @@ blocks:
   - {notebook: tiny.ipynb, list: [{mode: sleep}], seconds: 6}
   - {notebook: tiny.ipynb}
 """)
-    summary = driving.batch(path, desk / "out", quiet=True)
+    summary = batch(path, desk / "out", quiet=True)
     assert [line["status"] for line in summary.lines] == ["failed"] * 4 + ["finished"]
     assert [line["cell"] for line in summary.lines] == [3, 3, 3, 3, 0]
     why = [line["error"] for line in summary.lines]
@@ -365,14 +369,14 @@ blocks:
 
 def test_many_short_cells_do_not_outlast_the_limit(desk):
     write_notebook(desk / "tiny.ipynb", ["import time; time.sleep(0.5)"] * 40)
-    summary = driving.batch(written(desk, "seconds: 4\n"), desk / "out", quiet=True)
+    summary = batch(written(desk, "seconds: 4\n"), desk / "out", quiet=True)
     assert "time allowed" in summary.lines[0]["error"] and 2 < summary.lines[0]["cell"] < 12
 
 
 def test_finished_runs_are_skipped_and_failed_ones_run_again(desk):
     path = written(desk, "list: [{mode: raise}, {}]\n")
-    first = driving.batch(path, desk / "out", quiet=True)
-    again = driving.batch(path, desk / "out", quiet=True)
+    first = batch(path, desk / "out", quiet=True)
+    again = batch(path, desk / "out", quiet=True)
     assert (first.skipped, again.skipped) == (0, 1)
     timed = (desk / "out" / "times.jsonl").read_text().splitlines()
     assert [json.loads(line)["key"] for line in timed].count(first.lines[0]["key"]) == 2
@@ -383,7 +387,7 @@ def test_finished_runs_are_skipped_and_failed_ones_run_again(desk):
 
 def test_two_batches_on_one_folder_exclude_each_other(desk):
     with folder.locked(desk / "out"), pytest.raises(CrlmError, match="Another batch is at work"):
-        driving.batch(written(desk, ""), desk / "out", quiet=True)
+        batch(written(desk, ""), desk / "out", quiet=True)
 
 
 def start(path, out):
@@ -425,7 +429,7 @@ def is_alive(pid):
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_killed_at_any_moment_it_ends_with_the_same_bytes(desk):
     path = written(desk, "grid: {seed: [1, 2]}\nlist: [{mode: raise}]\n")
-    driving.batch(path, desk / "calm", quiet=True)
+    batch(path, desk / "calm", quiet=True)
     process = start(path, desk / "killed")
     while len(list((desk / "killed").glob("runs/*"))) <= 2 and process.poll() is None:
         time.sleep(0.01)
@@ -433,7 +437,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(desk):
     process.kill()
     process.communicate()
     assert gone(below)
-    driving.batch(path, desk / "killed", quiet=True)
+    batch(path, desk / "killed", quiet=True)
     assert compared(desk / "killed") == compared(desk / "calm")
 
 
@@ -502,7 +506,7 @@ def test_a_full_disk_is_said_and_what_is_finished_is_kept(desk, monkeypatch):
 
     monkeypatch.setattr(folder, "write_plan", no_room)
     with pytest.raises(CrlmError, match="The disk is full"):
-        driving.batch(written(desk, ""), desk / "out", quiet=True)
+        batch(written(desk, ""), desk / "out", quiet=True)
 
 
 def test_a_line_that_was_cut_off_costs_no_other(tmp_path):
@@ -520,7 +524,7 @@ def test_rows_that_lead_nowhere_are_one_sentence(desk):
     last = 'os.symlink("/nowhere.csv", os.path.join(output_dir, "b_rows.csv"))'
     write_notebook(desk / "tiny.ipynb", (WORK, ROWS, last))
     with pytest.raises(CrlmError, match=r"b_rows\.csv holds no result rows that can be read"):
-        driving.batch(written(desk, ""), desk / "out", quiet=True)
+        batch(written(desk, ""), desk / "out", quiet=True)
 
 
 @pytest.fixture(scope="module")
@@ -532,7 +536,7 @@ grid: {factor: [0.5, 1, 3], seed: [1, 2]}
 effects:
   - {endpoint: OS, covariate: hai, level: "yes", published: 0.53, label: "HAI <on> OS"}
 """
-    driving.batch(written(desk, text), desk / "out", quiet=True)
+    batch(written(desk, text), desk / "out", quiet=True)
     return desk / "out"
 
 
@@ -575,15 +579,15 @@ def test_a_parameter_that_is_left_as_it_is_may_be_anything(desk):
     book = nbformat.read(desk / "tiny.ipynb", 4)
     book.cells[0].source += "\nfolds: list = [1, 2, 3]\nempty: str = None"
     nbformat.write(book, desk / "tiny.ipynb")
-    driving.batch(written(desk, "grid: {seed: [1, 2]}\n"), desk / "out", quiet=True)
+    batch(written(desk, "grid: {seed: [1, 2]}\n"), desk / "out", quiet=True)
     rows = pd.read_csv(desk / "out" / "results.csv", encoding="utf-8-sig")
     assert rows["folds"].tolist() == ["[1, 2, 3]"] * 2 and rows["empty"].isna().all()
 
 
 def test_progress_in_a_pipe_is_lines(desk, monkeypatch, capsys):
     monkeypatch.setattr(driving, "_SAY_EVERY", 0)
-    driving.batch(written(desk, "list: [{mode: raise}, {}]\n"), desk / "out", quiet=True)
-    driving.batch(desk / "grid.yaml", desk / "out")
+    batch(written(desk, "list: [{mode: raise}, {}]\n"), desk / "out", quiet=True)
+    batch(desk / "grid.yaml", desk / "out")
     first, *_, last = lines = capsys.readouterr().err.splitlines()
     assert first == "1 of 2 runs" and last.startswith("2 of 2 runs, 1 failed, ")
     assert all(lines) and "?" not in "".join(lines)
@@ -591,7 +595,7 @@ def test_progress_in_a_pipe_is_lines(desk, monkeypatch, capsys):
 
 def test_a_finished_batch_writes_nothing(finished):
     stamps = {path: path.stat().st_mtime_ns for path in finished.rglob("*") if path.is_file()}
-    summary = driving.batch(finished.parent / "grid.yaml", finished, quiet=True)
+    summary = batch(finished.parent / "grid.yaml", finished, quiet=True)
     assert summary.skipped == 6
     assert stamps == {p: p.stat().st_mtime_ns for p in finished.rglob("*") if p.is_file()}
 

@@ -1,6 +1,7 @@
 """A batch on real Dask schedulers, on the loopback: killed, lost, wrong and encrypted ones."""
 
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -12,9 +13,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from crlm import scratch
+from crlm import overview, scratch
 from crlm.batch import cluster, driving
 from crlm.ledger import CrlmError, data_folder
+
+batch = functools.partial(driving.batch, collect=overview.collect_held)
 
 pytest.importorskip(
     "distributed", reason="dask.distributed is an optional extra: pip install 'crlm[cluster]'"
@@ -125,11 +128,11 @@ def test_a_worker_killed_in_mid_run_costs_nothing(desk, monkeypatch):
                     doomed.kill()
 
             monkeypatch.setattr(driving._Progress, "said", kill_after_the_first)
-            summary = driving.batch(desk / "grid.yaml", desk / "out", scheduler=str(file))
+            summary = batch(desk / "grid.yaml", desk / "out", scheduler=str(file))
             monkeypatch.undo()
     assert killed and [line["status"] for line in summary.lines] == ["finished"] * 3
     assert not list(elsewhere.rglob("*.html"))
-    driving.batch(desk / "grid.yaml", desk / "local", quiet=True)
+    batch(desk / "grid.yaml", desk / "local", quiet=True)
     assert compared(desk / "out") == compared(desk / "local")
 
 
@@ -142,9 +145,9 @@ def test_a_run_that_kills_its_processes_is_told_as_here(desk):
     grid.write_text("notebook: tiny.ipynb\ncohorts: [table.csv]\n")
     file = desk / "scheduler.json"
     with started(*scheduler_of(file), cwd=desk), started(*worker_of(awaited(file)), cwd=desk):
-        summary = driving.batch(grid, desk / "out", scheduler=str(file), quiet=True)
+        summary = batch(grid, desk / "out", scheduler=str(file), quiet=True)
     assert summary.lines[0]["cell"] and "was killed" in summary.lines[0]["error"]
-    assert summary.lines == driving.batch(grid, desk / "local", quiet=True).lines
+    assert summary.lines == batch(grid, desk / "local", quiet=True).lines
     assert compared(desk / "out") == compared(desk / "local")
 
 
@@ -165,7 +168,7 @@ def test_a_scheduler_that_cannot_be_one_is_refused(desk, monkeypatch, address, m
     monkeypatch.chdir(desk)
     (desk / "grid.yaml.json").write_text("[]")
     with pytest.raises(CrlmError, match=message) as refused:
-        driving.batch(desk / "grid.yaml", desk / "out", scheduler=address, quiet=True)
+        batch(desk / "grid.yaml", desk / "out", scheduler=address, quiet=True)
     assert f"No Dask scheduler answers at {address!r}" in str(refused.value)
     assert not list((desk / "out" / "runs").iterdir())
 
@@ -182,7 +185,7 @@ def test_a_lost_scheduler_is_one_refusal_and_no_failed_run(desk, monkeypatch):
 
             monkeypatch.setattr(driving._Progress, "said", kill_after_the_first)
             with pytest.raises(CrlmError, match="is gone.*same command again"):
-                driving.batch(desk / "grid.yaml", desk / "out", scheduler=str(file))
+                batch(desk / "grid.yaml", desk / "out", scheduler=str(file))
     monkeypatch.undo()
     lines = (desk / "out" / "manifest.jsonl").read_text().splitlines()
     assert len(lines) == 1 and '"finished"' in lines[0]
@@ -190,9 +193,9 @@ def test_a_lost_scheduler_is_one_refusal_and_no_failed_run(desk, monkeypatch):
     with started(*scheduler_of(file), cwd=desk):
         awaited(file)
         with started(*worker_of(file), cwd=desk):
-            again = driving.batch(desk / "grid.yaml", desk / "out", scheduler=str(file), quiet=True)
+            again = batch(desk / "grid.yaml", desk / "out", scheduler=str(file), quiet=True)
     assert again.skipped == 1
-    driving.batch(desk / "grid.yaml", desk / "local", quiet=True)
+    batch(desk / "grid.yaml", desk / "local", quiet=True)
     assert compared(desk / "out") == compared(desk / "local")
 
 
@@ -238,7 +241,7 @@ def test_a_worker_with_another_crlm_is_refused_before_a_run(desk, other):
         awaited(file)
         with started(*worker_of(file), cwd=desk, **path), until_workers(file, 1):
             with pytest.raises(cluster.WorkerError, match="Install the same Python") as refused:
-                driving.batch(desk / "grid.yaml", desk / "out", scheduler=str(file), quiet=True)
+                batch(desk / "grid.yaml", desk / "out", scheduler=str(file), quiet=True)
     assert ("other code" if other == "changed" else "no crlm") in str(refused.value)
     assert not list((desk / "out" / "runs").iterdir())
 

@@ -1,5 +1,6 @@
 """Nothing of a patient in any file that a batch leaves, and no result under a wrong checksum."""
 
+import functools
 import hashlib
 import json
 import os
@@ -14,9 +15,12 @@ import nbformat
 import pandas as pd
 import pytest
 
-from crlm import cli, files, intake
-from crlm.batch import collecting, driving, folder, grid, index, workers
+from crlm import cli, files, intake, overview
+from crlm.batch import driving, folder, grid, workers
 from crlm.ledger import CohortError, CrlmError
+from crlm.overview import collecting, index
+
+batch = functools.partial(driving.batch, collect=overview.collect_held)
 
 SECRETS = ("MURAKAMI", "1957-03-14", "SGOTO77")
 
@@ -118,13 +122,13 @@ def test_no_file_of_a_batch_tells_of_a_patient(desk, capfd):
 
 def test_plain_kernels_keep_messages_out_as_well(desk):
     path = written(desk, "cohorts: [table.csv]\nbase: {mode: cell}\n")
-    driving.batch(path, desk / "out", kernels="plain", quiet=True)
+    batch(path, desk / "out", kernels="plain", quiet=True)
     assert told(desk / "out", desk / "temporary") == []
 
 
 def test_messages_about_the_shipped_cohort_are_told(desk):
     path = written(desk, "base: {mode: ours}\n")
-    summary = driving.batch(path, desk / "out", quiet=True)
+    summary = batch(path, desk / "out", quiet=True)
     assert summary.lines[0]["error"].startswith("ValueError: Invalid file path or buffer") or (
         "FileNotFoundError" in summary.lines[0]["error"]
     )
@@ -148,7 +152,7 @@ def test_a_killed_batch_leaves_nothing_of_a_patient(desk, victim):
     assert "Traceback" not in said
     assert told(out, desk / "temporary") == []
     written(desk, "cohorts: [table.csv]\n")
-    driving.batch(path, out, quiet=True)
+    batch(path, out, quiet=True)
     assert list((desk / "temporary").glob("crlm-*")) == [] and told(out) == []
 
 
@@ -244,12 +248,12 @@ def notebook_with(desk, *cells):
 def test_a_table_replaced_in_mid_run_gives_no_result_and_the_run_is_run_again(desk):
     notebook_with(desk, REPLACE)
     path = written(desk, "cohorts: [table.csv]\nbase: {mode: die}\n")
-    first = driving.batch(path, desk / "out", quiet=True)
+    first = batch(path, desk / "out", quiet=True)
     assert [line["status"] for line in first.lines] == ["failed"]
     assert "the table was changed while the batch ran" in first.lines[0]["error"]
     assert sorted(p.name for p in (desk / "out" / "runs").glob("*/*")) == ["run.json"]
     assert "estimate" not in (desk / "out" / "results.csv").read_text(encoding="utf-8-sig")
-    again = driving.batch(path, desk / "out", quiet=True)
+    again = batch(path, desk / "out", quiet=True)
     assert [line["status"] for line in again.lines] == ["finished"] and again.skipped == 0
     rows = pd.read_csv(desk / "out" / "results.csv", encoding="utf-8-sig")
     assert rows["estimate"].tolist() == [0.75]
@@ -268,7 +272,7 @@ def test_what_the_notebook_says_it_read_is_held_against_the_plan(desk):
     name = "mskcc_hai_inputs.json"
     notebook_with(desk, f'open(os.path.join(output_dir, "{name}"), "w").write({[*texts]}[said])')
     path = written(desk, f"cohorts: [table.csv]\ngrid: {{said: {[*range(len(texts))]}}}\n")
-    summary = driving.batch(path, desk / "out", quiet=True)
+    summary = batch(path, desk / "out", quiet=True)
     got = {line["parameters"]["said"]: line["status"] for line in summary.lines}
     assert [got[k] for k in range(len(texts))] == [*texts.values()]
 
@@ -296,7 +300,7 @@ def test_code_that_is_changed_under_a_batch_stops_it(desk, monkeypatch):
     digests = iter(["planned", *["other"] * 99])
     monkeypatch.setattr(driving.manifest, "code_digest", lambda: next(digests))
     with pytest.raises(CrlmError, match="code was changed while the batch ran"):
-        driving.batch(path, desk / "out", quiet=True)
+        batch(path, desk / "out", quiet=True)
     assert not list((desk / "out" / "runs").iterdir())
 
 
@@ -310,7 +314,7 @@ def done_once(tmp_path_factory):
     path = written(desk, "cohorts: [table.csv]\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(desk)
-        driving.batch(path, desk / "out", quiet=True, look=intake.look)
+        batch(path, desk / "out", quiet=True, look=intake.look)
     return desk
 
 
@@ -335,7 +339,7 @@ def test_a_damaged_plan_is_one_sentence_and_costs_no_run(desk, finished, text, c
     (finished / "batch.json").write_text(text)
     assert cli.main(["collect", str(finished)]) == 2
     assert "batch.json is damaged" in capsys.readouterr().err
-    assert driving.batch(desk / "grid.yaml", finished, quiet=True, look=intake.look).skipped == 1
+    assert batch(desk / "grid.yaml", finished, quiet=True, look=intake.look).skipped == 1
     assert collecting.collect(finished) == 1
 
 
@@ -377,7 +381,7 @@ def test_a_damaged_run_is_left_out_and_run_again(desk, finished, name, text, cap
     assert collecting.collect(finished) == 0
     assert "is left out: its folder was changed" in capsys.readouterr().err
     assert "1 damaged" in (finished / "index.html").read_text(encoding="utf-8")
-    summary = driving.batch(desk / "grid.yaml", finished, quiet=True, look=intake.look)
+    summary = batch(desk / "grid.yaml", finished, quiet=True, look=intake.look)
     assert summary.skipped == 0 and summary.lines[0]["status"] == "finished"
     assert {name: (finished / name).read_bytes() for name in whole} == whole
 
@@ -386,7 +390,7 @@ def test_a_damaged_manifest_or_times_cost_nothing(desk, finished):
     whole = (finished / "manifest.jsonl").read_bytes()
     (finished / "manifest.jsonl").write_bytes(b"\xff\xfe{")
     (finished / "times.jsonl").write_bytes(b'\xff\n[]\n{"key": 1}\n{"key": "a", "status": 2}\n')
-    assert driving.batch(desk / "grid.yaml", finished, quiet=True, look=intake.look).skipped == 1
+    assert batch(desk / "grid.yaml", finished, quiet=True, look=intake.look).skipped == 1
     assert (finished / "manifest.jsonl").read_bytes() == whole
     assert folder.seconds_a_run(finished) is None and folder.days(finished, ["a"]) == []
 
@@ -394,9 +398,9 @@ def test_a_damaged_manifest_or_times_cost_nothing(desk, finished):
 def test_a_folder_that_cannot_be_written_to_is_said(desk, finished):
     (desk / "file").write_text("")
     with pytest.raises(CrlmError, match="cannot be written to"):
-        driving.batch(desk / "grid.yaml", desk / "file" / "out", quiet=True)
+        batch(desk / "grid.yaml", desk / "file" / "out", quiet=True)
     with pytest.raises(CrlmError, match="cannot be written to"):
-        driving.batch(desk / "grid.yaml", desk / "file", quiet=True)
+        batch(desk / "grid.yaml", desk / "file", quiet=True)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="limits are of POSIX")
@@ -418,7 +422,7 @@ def test_results_open_in_excel_and_hold_no_formula(desk, finished):
     rows = pd.read_csv(finished / "results.csv", encoding="utf-8-sig")
     assert rows.columns[0] == "run" and rows["level"].tolist() == ["'=cmd|' /C calc'!A0"]
     path = written(desk, "cohorts: {'=1+1': table.csv}\n")
-    driving.batch(path, desk / "formula", quiet=True)
+    batch(path, desk / "formula", quiet=True)
     rows = pd.read_csv(desk / "formula" / "results.csv", encoding="utf-8-sig")
     assert rows["cohort"].tolist() == ["'=1+1"]
 
@@ -434,5 +438,5 @@ def test_a_page_is_never_left_from_before(desk, finished, monkeypatch):
         collecting.collect(finished)
     monkeypatch.undo()
     assert not (finished / "index.html").exists()
-    driving.batch(desk / "grid.yaml", finished, quiet=True, look=intake.look)
+    batch(desk / "grid.yaml", finished, quiet=True, look=intake.look)
     assert (finished / "index.html").is_file()

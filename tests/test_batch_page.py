@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from crlm import ledger, numbers
-from crlm.batch import choosing, curves, grid, index, names
+from crlm.batch import grid
 from crlm.ledger import ParameterError
+from crlm.overview import choosing, curves, index, names
 from crlm.report import html
 
 NAN = math.nan

@@ -124,8 +124,6 @@ MAY_IMPORT = {
     "batch": {
         "home",
         "ledger",
-        "naming",
-        "numbers",
         "files",
         "refusals",
         "parameters",
@@ -140,6 +138,7 @@ MAY_IMPORT = {
         "cores",
         "scratch",
     },
+    "overview": {"ledger", "naming", "numbers", "files", "refusals", "batch"},
     "paper": None,
     "reconstruction": {
         "ledger",

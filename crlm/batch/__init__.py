@@ -1,12 +1,11 @@
-"""Many runs: a grid of parameters, warm processes or a cluster, resume, one page.
+"""Many runs: a grid of parameters, warm processes or a cluster, resume, one folder.
 
-Starts notebooks and imports no analysis.
+Starts notebooks; imports no analysis and reads no result. What the runs say is `overview`'s.
 """
 
 from __future__ import annotations
 
-from crlm.batch.collecting import collect
 from crlm.batch.driving import Summary, batch, preview
 from crlm.batch.grid import Plan, Run, plan
 
-__all__ = ["Plan", "Run", "Summary", "batch", "collect", "plan", "preview"]
+__all__ = ["Plan", "Run", "Summary", "batch", "plan", "preview"]

@@ -24,8 +24,11 @@ from crlm.ledger import CrlmError, data_folder
 
 #: Reads (study, parameters) of each patient table and tells its kind: see `intake.look`.
 Look = Callable[[Sequence[tuple[str, Mapping[str, Any]]]], list[dict[str, Any]]]
+#: Writes what the runs of a folder that is held say together: see `overview.collect_held`.
+Collect = Callable[[Path], Any]
 
 _UNSEEN = {"kind": "", "title": "", "note": "", "n": 0}
+_MADE = ("results.csv", "dates.js", "index.html")
 _SAY_EVERY = 10.0
 _LINE = "{n_fmt} of {total_fmt} runs{postfix}, {rate_fmt}, about {remaining} left"
 _FULL = (
@@ -63,8 +66,9 @@ def batch(
     quiet: bool = False,
     look: Look | None = None,
     lend: Lend | None = None,
+    collect: Collect | None = None,
 ) -> Summary:
-    """Run every run of a grid that is not finished yet, and write the page.
+    """Run every run of a grid that is not finished yet, and have the page written.
 
     Parameters
     ----------
@@ -87,6 +91,8 @@ def batch(
     lend : callable, optional
         Works out what is the same in every run of a study, once for all of them: `once.lend`.
         Without it each run works everything out itself, to the same bytes.
+    collect : callable, optional
+        Writes the results and the page from the folder: `overview.collect_held`.
 
     Raises
     ------
@@ -114,11 +120,9 @@ def batch(
                     _drive(todo, desk, out, execute, _progress(len(planned.runs), skipped, quiet))
             lines = tuple(place.line(state) for _, state in _states(planned, out))
             changed |= place.manifest(out, lines)
-            made = ("results.csv", "dates.js", "index.html")
-            if changed or todo or not all((out / name).is_file() for name in made):
-                from crlm.batch import collecting
-
-                collecting.collect_held(out)
+            there = all((out / name).is_file() for name in _MADE)
+            if collect and (changed or todo or not there):
+                collect(out)
     return Summary(lines, skipped, time.monotonic() - started)
 
 

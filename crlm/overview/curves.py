@@ -15,10 +15,10 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from crlm.batch.choosing import Effect, with_unit
 from crlm.numbers import counted
+from crlm.overview.choosing import Effect, with_unit
 
-_TEMPLATES = Path(__file__).resolve().parents[1] / "templates" / "batch"
+_TEMPLATES = Path(__file__).resolve().parents[1] / "templates" / "overview"
 _LEFT, _HEIGHT, _ROW = 190, 260, 16
 _LETTER = 6
 _MOST_ROWS = 12

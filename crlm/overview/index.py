@@ -11,12 +11,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from crlm.batch import curves
-from crlm.batch.choosing import Effect
-from crlm.batch.curves import in_order, report_of, text_of, value_of
-from crlm.batch.names import cut_note
 from crlm.ledger import Design
 from crlm.naming import KINDS, unsafe_banner
+from crlm.overview import curves
+from crlm.overview.choosing import Effect
+from crlm.overview.curves import in_order, report_of, text_of, value_of
+from crlm.overview.names import cut_note
 
 _VERDICTS = ("matches", "near", "can agree", "differs", "no result")
 #: Shown where any run has it, while the others are always shown.

@@ -11,11 +11,11 @@ from typing import Any
 
 import pandas as pd
 
-from crlm.batch import choosing, index
 from crlm.batch import folder as place
 from crlm.files import csv_bytes, write_atomically
 from crlm.ledger import ROW_COLUMNS, CrlmError, load_design, studies
 from crlm.naming import small_cells
+from crlm.overview import choosing, index
 
 _NUMBERS = ("time", "estimate", "conf_low", "conf_high", "n", "events")
 

@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 
 from crlm import numbers
-from crlm.batch.names import apart, label_of
 from crlm.ledger import KEYS, load_claims, studies
 from crlm.numbers import counted
+from crlm.overview.names import apart, label_of
 from crlm.refusals import did_you_mean, listing
 
 #: By which a printed number is known; and what tells two results apart, beside the run.
