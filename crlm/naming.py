@@ -238,7 +238,7 @@ def method_words(design: Design) -> Callable[[str], str]:
     >>> method_words(load_design("mskcc_hai"))("hai=yes minus hai=no, first t with S <= 0.5")
     'HAI minus no HAI, first t with S ≤ 0.5'
     """
-    every = sorted({*design.columns, *design.factors}, key=len, reverse=True)
+    every = sorted({*design.columns, *design.made}, key=len, reverse=True)
     names = "|".join(every)
     group = re.compile(rf"\b(?:{names})=[\w-]+(?:,(?:{names})=[\w-]+)*")
     # Without an underscore a column may be a word of English.
@@ -407,7 +407,7 @@ def _product(name: str, level: str, design: Design) -> str:
 
 
 def _spec(design: Design, name: str) -> Mapping[str, Any]:
-    return design.factors.get(name) or design.columns.get(name) or COMPUTED.get(name) or {}
+    return design.spec(name)
 
 
 def _label(name: str, design: Design) -> str:
@@ -418,8 +418,8 @@ def _label(name: str, design: Design) -> str:
 
 
 def _unit(name: str, design: Design) -> str:
-    spec = _spec(design, name)
-    return design.columns.get(spec.get("source", name), spec).get("unit", "")
+    """The unit of a number, or of the number that a factor cuts; a scaled one says its own."""
+    return "" if name in design.scaled else design.unit_of(name)
 
 
 def _level_label(name: str, level: str, design: Design) -> str:

@@ -34,6 +34,11 @@ FACTORS = {
         "label": "Aged",
     },
 }
+SCALED = {
+    "age_10": {"source": "age", "per": 10},
+    "nodes_2": {"source": "nodes", "fold": 2},
+    "nodes_10": {"source": "nodes", "fold": 10},
+}
 ENDPOINTS = {"OS": {"label": "Overall survival"}, "RFS": {"label": "RFS", "within": "OS"}}
 
 
@@ -45,6 +50,7 @@ def design(**changes):
         "question": "",
         "columns": COLUMNS,
         "factors": FACTORS,
+        "scaled": SCALED,
         "endpoints": ENDPOINTS,
         "eligibility": (),
         "table_one": {"by": "arm", "categorical_test": "fisher", "continuous_test": "mann-whitney"},

@@ -953,6 +953,27 @@ case(
     expect="notable",
 )
 
+# ---- one number in two steps ------------------------------------------------------
+# 1.022 per year is 1.022^10 = 1.243 per 10 years, and each limit likewise; 1.20 per doubling is
+# 1.20^(log 10 / log 2) = 1.83 for ten times as much.
+PER_YEAR = ratio("1.022 (1.013-1.031) <0.001", covariate="age", level="")
+case(
+    "two_steps",
+    [*PER_YEAR, *ratio("1.24 (1.14-1.35) <0.001", covariate="age_10", level="")],
+    [*PER_YEAR, *ratio("1.42 (1.14-1.35) <0.001", covariate="age_10", level="")],
+)
+case(
+    "two_steps",
+    [
+        *ratio("1.20 (1.05-1.37) 0.007", covariate="nodes_2", level=""),
+        *ratio("1.83 (1.18-2.84) 0.007", covariate="nodes_10", level=""),
+    ],
+    [
+        *ratio("1.20 (1.05-1.37) 0.007", covariate="nodes_2", level=""),
+        *ratio("1.83 (1.18-2.84) 0.07", covariate="nodes_10", level=""),
+    ],
+)
+
 NUMBERED = [(kind, i) for kind, found in CASES.items() for i in range(len(found))]
 
 
@@ -970,6 +991,21 @@ def test_numbers_that_do_not(kind, i):
     assert worst(found) == expect
     grave = [o for o in found if o.verdict == "inconsistent" or o.notable]
     assert all(o.detail.rstrip().endswith((".", ")")) for o in grave)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"covariate": "age_10", "model": "multivariable"},
+        {"covariate": "age_10", "endpoint": "RFS"},
+        {"covariate": "age_10", "population": "arm=new"},
+        {"covariate": "nodes_2"},
+        {"covariate": "nodes"},
+    ],
+)
+def test_a_ratio_per_step_is_compared_within_its_model_and_number_alone(other):
+    rows = [*PER_YEAR, *ratio("9.99 (8.88-11.24) 0.6", **{"level": "", **other})]
+    assert outcomes("two_steps", rows) == []
 
 
 def test_every_kind_of_check_has_both_cases():

@@ -16,6 +16,7 @@ from crlm.audit import (
     models,  # noqa: F401
     places,  # noqa: F401
     ratios,  # noqa: F401
+    scaled,  # noqa: F401
     scans,  # noqa: F401
     sentences,  # noqa: F401
     steps,  # noqa: F401

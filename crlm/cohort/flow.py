@@ -1,4 +1,4 @@
-"""Who is in: named flags in the order of the flow chart, their counts, and factor columns."""
+"""Who is in: named flags in the order of the flow chart, their counts, and columns made here."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import operator
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from crlm import ledger
 from crlm.cohort.deaths import with_causes
 from crlm.ledger import CohortError, Design
+from crlm.refusals import refuse_labelled
 
 _UNCHECKED = "cannot_be_checked"
 _RULES = {
@@ -113,7 +115,7 @@ def _flow(level: str, number: float, method: str) -> dict[str, Any]:
 
 
 def add_factors(patients: pd.DataFrame, design: Design) -> pd.DataFrame:
-    """The patients with the study's dichotomies as further columns.
+    """The patients with the study's dichotomies and scaled numbers as further columns.
 
     Times to death of one cause are added too, where OS and the cause give them (`with_causes`).
 
@@ -127,22 +129,26 @@ def add_factors(patients: pd.DataFrame, design: Design) -> pd.DataFrame:
         patient by patient, where the source is empty (`stand_ins` counts them).
         A category that can give one of the two answers only (synchronous: a short
         interval) stands in only beside a source that is filled for some patients:
-        alone it would leave no patient to compare with.
+        alone it would leave no patient to compare with. Its `scaled`: `source`, and `per`
+        or `fold`.
 
     Returns
     -------
     pandas.DataFrame
         A copy; each factor whose source (or stand-in) is there is a Categorical,
         `levels[1]` where the rule holds, `levels[0]` where it does not, missing
-        where the source is missing.
+        where the source is missing. A scaled number is its source in steps of `per`
+        units, or its logarithm to the base `fold`: what a model's ratio is for then.
 
     Raises
     ------
     CohortError
-        If a factor has a rule that is not one of >, >=, <, <=, ==.
+        If a factor has a rule that is not one of >, >=, <, <=, ==, or a number that is taken
+        per doubling is not above 0 in some patients.
     """
     patients = with_causes(patients, design)
     columns = {name: _factor(patients, name, spec) for name, spec in design.factors.items()}
+    columns |= {name: _scaled(patients, name, design) for name in design.scaled}
     return patients.assign(
         **{name: column for name, column in columns.items() if column is not None}
     )
@@ -164,6 +170,23 @@ def _factor(patients: pd.DataFrame, name: str, spec: Mapping[str, Any]) -> pd.Se
     if stand_in is not None:
         values = values.where(values.notna(), stand_in)
     return pd.Series(pd.Categorical(values, categories=spec["levels"]), index=patients.index)
+
+
+def _scaled(patients: pd.DataFrame, name: str, design: Design) -> pd.Series | None:
+    spec = design.scaled[name]
+    source = patients.get(spec["source"])
+    if source is None:
+        return None
+    values = source.astype(float)
+    if "per" in spec:
+        return values / spec["per"]
+    label, column = design.label(name), design.label(spec["source"])
+    refuse_labelled(
+        patients.index[(values <= 0).fillna(False)],
+        f"{label} needs values of {column} above 0",
+        f"Correct them, leave them empty, or declare {name} with `per` in place of `fold`.",
+    )
+    return np.log(values) / np.log(spec["fold"])
 
 
 def _stand_in(patients: pd.DataFrame, spec: Mapping[str, Any]) -> pd.Series | None:

@@ -265,6 +265,10 @@ def _product(claim: Claim, words: Words) -> Iterator[Fault]:
 def _level(claim: Claim, words: Words) -> Iterator[Fault]:
     name, level, statistic = claim["covariate"], claim["level"], claim["statistic"]
     levels = words.levels(name)
+    if name in words.design.scaled and not claim["model"]:
+        source = words.design.source(name)
+        told = f"{name!r} is for ratios of models, and describes no patients; write {source!r}."
+        yield Fault("covariate", told)
     if level and not levels:
         yield Fault("level", f"{level!r} is a level of {name}, which has none; leave it out.")
     elif level:

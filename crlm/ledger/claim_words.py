@@ -41,9 +41,9 @@ class Words:
 
     @cached_property
     def names(self) -> list[str]:
-        """Columns, factors, and columns that are computed from them."""
+        """Columns, what is made of them, and columns that are computed from them."""
         scp = _NEEDS_SCP if "SCP" in self.design.endpoints else ()
-        return [*self.design.columns, *self.design.factors, *scp, *_SCORES]
+        return [*self.design.columns, *self.design.made, *scp, *_SCORES]
 
     @cached_property
     def known(self) -> frozenset[str]:

@@ -36,6 +36,9 @@ class Design:
     factors : mapping of str to mapping
         Dichotomies made from a column: `source`, `rule` (">", ">=", "<", "=="),
         `cut`, `levels`, `labels`.
+    scaled : mapping of str to mapping
+        Covariates of models that are a column in a step of its own: `source`, and `per` (units
+        of the column) or `fold` (2: a doubling). Described is always the column itself.
     endpoints : mapping of str to mapping
         `label`, ready columns and the paper's rule in our words.
     eligibility : tuple of mappings
@@ -74,6 +77,7 @@ class Design:
     main: tuple[str, ...] = ()
     choices: Mapping[str, Any] = field(default_factory=dict)
     chapter: Mapping[str, Any] = field(default_factory=dict)
+    scaled: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def with_cuts(self, **cuts: float) -> Design:
         """The same design with other cut-offs, by factor name: `with_cuts(size_cat=3)`.
@@ -96,10 +100,28 @@ class Design:
         if ":" in name:
             return self._product_label(name.split(":"), level)
         spec = self.spec(name)
+        if name in self.scaled and "label" not in spec:
+            return f"{self._without_unit(spec['source'])} ({step_words(spec, self.unit_of(name))})"
         cut = {"cut": f"{spec['cut']:g}"} if "cut" in spec else {}
         if not level:
             return str(spec.get("label", name.replace("_", " "))).format(**cut)
         return str(spec.get("labels", {}).get(level, level)).format(**cut)
+
+    def ratio_label(self, name: str) -> str:
+        """A covariate with what its ratio is for, if it is a number: "Age (per year)".
+
+        Examples
+        --------
+        >>> load_design("mskcc_hai").ratio_label("age")
+        'Age (per year)'
+        """
+        unit = str(self.columns.get(name, {}).get("unit", ""))
+        each = f" (per {unit.removesuffix('s')})" if unit and not self.levels(name) else ""
+        return f"{self.label(name)}{each}"
+
+    def _without_unit(self, name: str) -> str:
+        unit = self.unit_of(name)
+        return self.label(name).removesuffix(f", {unit}") if unit else self.label(name)
 
     def _product_label(self, names: Sequence[str], level: str) -> str:
         """A product as a reader would say it, "Chemotherapy × Score: 2"; a number has no level."""
@@ -118,6 +140,19 @@ class Design:
     def endpoint_name(self, endpoint: str) -> str:
         """An endpoint as a reader would say it: "OS after recurrence"."""
         return endpoint.replace("_", " ")
+
+    def source(self, name: str) -> str:
+        """The column that a factor or a scaled number is made of; a column is its own."""
+        return str((self.factors.get(name) or self.scaled.get(name) or {}).get("source", name))
+
+    def unit_of(self, name: str) -> str:
+        """The unit of a column, or of the column that a factor or a scaled number is made of."""
+        return str(self.columns.get(self.source(name), {}).get("unit", ""))
+
+    @property
+    def made(self) -> list[str]:
+        """What is made of a patient's columns: factors and scaled numbers."""
+        return [*self.factors, *self.scaled]
 
     @property
     def exposures(self) -> list[str]:
@@ -144,8 +179,9 @@ class Design:
         return found.get(population) or found.get("all") or {}
 
     def spec(self, name: str) -> Mapping[str, Any]:
-        """What is known of a factor, a column, or a column computed from others."""
-        return self.factors.get(name) or self.columns.get(name) or COMPUTED.get(name) or {}
+        """What is known of a factor, a scaled number, a column, or one computed from others."""
+        made = self.factors.get(name) or self.scaled.get(name)
+        return made or self.columns.get(name) or COMPUTED.get(name) or {}
 
     def _level_label(self, name: str, level: str) -> str:
         """A level by itself where it names its column ("KRAS mutant"), else behind the column."""
@@ -156,6 +192,27 @@ class Design:
         text = self.label(name, level)
         alone = self.spec(name).get("role") == "exposure"
         return text if alone else f"{self.label(name)}: {small(text)}"
+
+
+def step_words(spec: Mapping[str, Any], unit: str) -> str:
+    """What the ratio of a scaled number is for.
+
+    Parameters
+    ----------
+    spec : mapping
+        With `per` or `fold`.
+    unit : str
+        Of its column.
+
+    Examples
+    --------
+    >>> step_words({"per": 10}, "years"), step_words({"fold": 2}, "ng/mL")
+    ('per 10 years', 'per doubling')
+    """
+    if "per" in spec:
+        return f"per {spec['per']:g} {unit}".strip()
+    named = {2: "doubling", 10: "tenfold increase"}
+    return f"per {named.get(spec['fold']) or format(spec['fold'], 'g') + '-fold increase'}"
 
 
 def small(text: str) -> str:
@@ -224,6 +281,7 @@ def load_design(study: str) -> Design:
         question=text["question"],
         columns=columns,
         factors=text.get("factors", {}),
+        scaled=text.get("scaled", {}),
         endpoints=text["endpoints"],
         eligibility=tuple(text.get("eligibility", ())),
         table_one=text["table_one"],

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from crlm.ledger.dictionary import (
@@ -20,6 +19,8 @@ from crlm.ledger.dictionary import (
     twice_faults,
 )
 from crlm.ledger.errors import Fault
+from crlm.ledger.names import NUMBERS, Names
+from crlm.ledger.scaled import both_faults, scaled_faults, unscaled_faults
 from crlm.ledger.schema import CUT
 from crlm.ledger.spelling import did_you_mean, nearest
 from crlm.ledger.typed import place_of
@@ -35,48 +36,6 @@ from crlm.ledger.vocabulary import (
 _EXCLUDED = "_excluded"
 #: What a study with the SCP has to say.
 _OF_SCP = ("early_recurrence_months",)
-_NUMBERS = ("number", "integer")
-
-
-@dataclass(frozen=True)
-class Names:
-    """Columns and factors of a design, whatever else is wrong with it.
-
-    Attributes
-    ----------
-    columns, factors : mapping of str to mapping
-    dictionary : mapping
-        columns.toml.
-    meant : collection of str
-        What misspelt names of `columns.use` probably mean: told there, and not again.
-    """
-
-    columns: Mapping[str, Table]
-    factors: Mapping[str, Table]
-    dictionary: Table
-    meant: Collection[str] = ()
-
-    def spec(self, name: str) -> Table:
-        """A factor or a column; nothing for an unknown one."""
-        return self.factors.get(name) or self.columns.get(name) or {}
-
-    def levels(self, name: str) -> list[str]:
-        """The levels of a factor or a category."""
-        return texts(self.spec(name).get("levels"))
-
-    def kind(self, name: str) -> str:
-        """The type of a column; "category" for a factor, "" where it is not said."""
-        return "category" if name in self.factors else str(self.spec(name).get("type", ""))
-
-    def unknown(self, name: str, among: Collection[str] | None = None) -> str:
-        """Why a name is none of the design's, and what it may have meant; "" if it is one."""
-        known = [*self.columns, *self.factors] if among is None else list(among)
-        if name in known or name in self.meant:
-            return ""
-        if name in self.dictionary and among is None:
-            return f"{name!r} is in data/columns.toml, but not in columns.use; add it there."
-        what = "column" if among is not None else "column or factor"
-        return f"{name!r} is no {what} of this design; {did_you_mean(name, known)}"
 
 
 def reference_faults(
@@ -98,9 +57,11 @@ def reference_faults(
     if not columns:
         return []
     meant = {nearest(name, dictionary) for name in columns if not columns[name]}
-    names = Names(columns, tables(design, "factors"), dictionary, meant)
+    made = (tables(design, name) for name in ("factors", "scaled"))
+    names = Names(columns, *made, dictionary, meant)
     return [
         *_factor_faults(design, names),
+        *scaled_faults(design, names),
         *_endpoint_faults(design, names),
         *_head_faults(design, names),
         *_eligibility_faults(design, names),
@@ -229,7 +190,7 @@ def _grouping_faults(place: str, name: Any, names: Names) -> Iterator[Fault]:
     told = names.unknown(name)
     if told:
         yield Fault(place, told)
-    elif names.kind(name) in ("text", *_NUMBERS):
+    elif names.kind(name) in ("text", *NUMBERS):
         kind = names.kind(name)
         yield Fault(place, f"{name!r} is of type {kind!r}; groups are made by a category.")
 
@@ -270,7 +231,7 @@ def _criterion_faults(
         if levels and keep not in levels:
             known = did_you_mean(keep, [*levels, KNOWN])
             yield Fault(place("keep"), f"{keep!r} is no level of {column}; {known}")
-        elif names.kind(column) in (*_NUMBERS, "text"):
+        elif names.kind(column) in (*NUMBERS, "text"):
             yield Fault(place("keep"), f"{column} has no levels; only {KNOWN!r} can be asked.")
 
 
@@ -280,7 +241,7 @@ def _own_test_faults(name: str, test: str, groups: int, names: Names) -> Iterato
     if told := names.unknown(name):
         yield Fault(place, told)
         return
-    number = names.kind(name) in _NUMBERS
+    number = names.kind(name) in NUMBERS
     allowed = CONTINUOUS_TESTS if number else CATEGORICAL_TESTS
     if test not in allowed:
         kind = "a number" if number else "a category"
@@ -296,12 +257,14 @@ def _table_one_faults(design: Table, names: Names) -> Iterator[Fault]:
     yield from _grouping_faults("[table_one] by", spec.get("by"), names)
     for key in ("variables", "preoperative", "recurrence", "recurrence_parts"):
         yield from _list_faults(f"[table_one] {key}", spec.get(key), names, ())
+        yield from unscaled_faults(f"[table_one] {key}", texts(spec.get(key)), names)
     groups, test = names.levels(str(spec.get("by"))), spec.get("continuous_test")
     if test == "mann-whitney" and len(groups) > 2:
         told = (
             f"{test!r} compares two groups, and {spec['by']!r} has {len(groups)}; write 'kruskal'."
         )
         yield Fault("[table_one] continuous_test", told)
+    yield from unscaled_faults("[table_one] tests", _texts_by_key(spec.get("tests")), names)
     for name, own in _texts_by_key(spec.get("tests")).items():
         yield from _own_test_faults(name, own, len(groups), names)
     endpoint, known = spec.get("recurrence_endpoint"), tables(design, "endpoints")
@@ -344,6 +307,7 @@ def _model_faults(design: Table, names: Names) -> Iterator[Fault]:
         for key in ("covariates", "published", "left_out"):
             yield from _list_faults(f"{place} {key}", spec.get(key), names, ("id", "time", "event"))
         yield from _subset_faults(place, spec, names)
+        yield from both_faults(place, spec, names)
         yield from _within_faults(place, spec, names)
         if "published" not in spec and spec.get("selection") != "none":
             told = "is missing; add it. Covariates of the printed multivariable model."
@@ -371,7 +335,7 @@ def _within_faults(place: str, spec: Table, names: Names) -> Iterator[Fault]:
     yield from _product_faults(place, spec)
     for name, level in _texts_by_key(spec.get("references")).items():
         yield from _known_level(f"{place} references", name, level, names)
-        if names.kind(name) in _NUMBERS:
+        if names.kind(name) in NUMBERS:
             yield Fault(f"{place} references", f"{name!r} is a number and has no reference level.")
 
 
@@ -468,8 +432,10 @@ def _chapter_faults(design: Table, names: Names) -> Iterator[Fault]:
         yield from _grouping_faults(f"[chapter] {key}", spec.get(key), names)
     for key in ("adjust", "after_exposure"):
         yield from _list_faults(f"[chapter] {key}", spec.get(key), names, ("id", "time", "event"))
+        yield from unscaled_faults(f"[chapter] {key}", texts(spec.get(key)), names)
     terms = [*spec["propensity"]] if isinstance(spec.get("propensity"), Mapping) else []
     yield from _list_faults("[chapter.propensity]", terms, names, ("id", "time", "event"))
+    yield from unscaled_faults("[chapter.propensity]", terms, names)
     endpoints = tables(design, "endpoints")
     for at, parent in enumerate(_tables_in(spec, "parent")):
         name = parent.get("endpoint")

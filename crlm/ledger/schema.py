@@ -72,6 +72,21 @@ class Factor(Strict):
     otherwise: Otherwise | None = Field(None, description="What stands in for the number.")
 
 
+class Scaled(Strict):
+    """A number whose ratios are printed for another step than one unit of its column."""
+
+    source: Text = Field(description="Column with the number.")
+    per: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="Units of the column that its ratio is for: 10 for per 10 years."
+    )
+    fold: Annotated[float, Field(gt=1)] | None = Field(
+        None, description="Or how many times as much: 2 for per doubling, 10 for tenfold."
+    )
+    label: Text | None = Field(
+        None, description="Printable name; made of the column's and the step if left out."
+    )
+
+
 class Endpoint(Strict):
     """A time to an event; the patient table has NAME_months and NAME_event, in small letters."""
 
@@ -125,7 +140,9 @@ class TableOne(Strict):
 class Model(Strict):
     """The regression table of one endpoint."""
 
-    covariates: Names = Field(description="Candidates: columns and factors in their order.")
+    covariates: Names = Field(
+        description="Candidates: columns, factors and scaled numbers in their order."
+    )
     selection: Literal[SELECTIONS] = Field(
         description="What enters the multivariable model: by univariable p, by backward steps, as "
         "published, or all (none is left out)."
@@ -235,6 +252,9 @@ class DesignFile(Strict):
         "each column that is new or changed"
     )
     factors: dict[str, Factor] | None = Field(None, description="Numbers cut in two.")
+    scaled: dict[str, Scaled] | None = Field(
+        None, description="Numbers whose ratios are printed per 10 years, or per doubling."
+    )
     endpoints: Annotated[dict[str, Endpoint], Field(min_length=1)] = Field(
         description="Times to an event, each a table [endpoints.NAME]"
     )

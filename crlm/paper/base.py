@@ -243,7 +243,7 @@ class Base:
         first = self.design.table_one
         of_patients = (self.claims["endpoint"] == "") & (self.claims["model"] == "")
         by_group = self.claims["group"].str.partition("=")[0].isin([first["by"], "all"])
-        known = [*self.design.columns, *self.design.factors]
+        known = [*self.design.columns, *self.design.made]
         printed = dict.fromkeys(self.claims.loc[of_patients & by_group, "covariate"])
         others = [n for n in printed if n in known and n not in (*first["variables"], first["by"])]
         return self.usable(self.included, others)

@@ -120,6 +120,8 @@ class Rule(IntEnum):
     TIME = 10
     PRODUCT = 11
     CROSS = 12
+    PER = 13
+    FOLD = 14
 
 
 #: Rules that read columns from a list, and those that read an endpoint.

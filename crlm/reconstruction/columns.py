@@ -91,7 +91,7 @@ def _sources(design: Design, wishes: Mapping[str, Any], name: str) -> list[str] 
     cut = cut_of(name)
     if cut or "=" in name:
         return [cut[0] if cut else name.partition("=")[0]]
-    return [design.factors[name]["source"]] if name in design.factors else None
+    return [design.source(name)] if name in design.made else None
 
 
 def cut_of(part: str) -> tuple[str, str, float] | None:
@@ -149,8 +149,17 @@ def _rule(
         source, _, level = name.partition("=")
         codes = [int(code_of(design, source, part)) for part in level.split("/")]
         return Rule.AMONG, columns.at(source), 0.0, codes
+    if name in design.scaled:
+        return _scaled_rule(design, columns, name)
     spec = design.factors[name]
     return CUTS[spec["rule"]], columns.at(spec["source"]), float(spec["cut"]), []
+
+
+def _scaled_rule(design: Design, columns: Columns, name: str) -> tuple[int, int, float, list[int]]:
+    """A number in steps of so many units, or of so many times as much."""
+    spec = design.scaled[name]
+    rule, step = (Rule.PER, spec["per"]) if "per" in spec else (Rule.FOLD, math.log(spec["fold"]))
+    return rule, columns.at(spec["source"]), float(step), []
 
 
 def timed_columns(design: Design) -> dict[str, tuple[Rule, str]]:

@@ -83,6 +83,10 @@ def derive_columns(i, state, plan):
 def _cut(rule, value, cut):
     if math.isnan(value):
         return value
+    if rule == Rule.PER:
+        return value / cut
+    if rule == Rule.FOLD:
+        return math.log(value) / cut if value > 0 else math.nan
     if rule == Rule.OVER:
         return 1.0 if value > cut else 0.0
     if rule == Rule.FROM:

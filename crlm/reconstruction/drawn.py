@@ -116,9 +116,8 @@ def _said_together(search: Search) -> set[frozenset[str]]:
 
 
 def _source(design: Design, name: str) -> str:
-    """The column that a factor or a level is made from."""
-    name = name.partition("=")[0]
-    return design.factors[name]["source"] if name in design.factors else name
+    """The column that a factor, a scaled number or a level is made from."""
+    return design.source(name.partition("=")[0])
 
 
 def _values(search: Search, name: str) -> np.ndarray:

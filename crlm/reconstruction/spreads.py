@@ -116,11 +116,20 @@ def step(claims: pd.DataFrame, name: str, spec: Mapping[str, Any]) -> float:
 
 
 def allowed(design: Design, name: str, width: float) -> tuple[float, float]:
-    """What a patient table takes of a column: its least and its largest step of `width`."""
+    """What a patient table takes of a column: its least and its largest step of `width`.
+
+    A number that a model has per doubling is above 0.
+    """
     spec = design.columns.get(name) or {}
     low, high = float(spec.get("min", 0.0)), float(spec.get("max", math.inf))
     first = round(math.ceil(round(low / width, 6)) * width, 4)
+    first = width if first <= 0 and is_folded(design, name) else first
     return first, high if math.isinf(high) else round(math.floor(round(high / width, 6)) * width, 4)
+
+
+def is_folded(design: Design, name: str) -> bool:
+    """Whether a covariate of the design is a column's logarithm."""
+    return any(s["source"] == name and "fold" in s for s in design.scaled.values())
 
 
 def counts_of(

@@ -344,6 +344,8 @@ def _freedom(
                 value = knots.get(share, printed)
                 if value is not None:
                     bound[at, code] = value
+        if spreads.is_folded(design, name):
+            lowest[at] = np.maximum(lowest[at], spreads.allowed(design, name, grid[at])[0])
     bundles, joint = _bundles(wishes, columns), counted_jointly(design, wishes, claims)
     names = [{columns.names[at] for at in bundle if at >= 0} for bundle in bundles]
     return Freedom(

@@ -301,7 +301,7 @@ def _regression_rows(
     levels = list(dict.fromkeys(row["level"] for row in shown))
     body: _Body = []
     for level in levels:
-        label = design.label(name, level) if level else design.label(name) + _per_unit(design, name)
+        label = design.label(name, level) if level else design.ratio_label(name)
         if level and not body and not design.spec(name).get("role") == "exposure":
             label = f"{design.label(name)}: {small(label)}"
         at = next(row for row in shown if row["level"] == level)
@@ -332,11 +332,6 @@ def _ratio_cells(
     if effect is None:
         return "", tested
     return interval(effect) + marks.mark(effect["method"]), tested if p else "–"
-
-
-def _per_unit(design: Design, name: str) -> str:
-    unit = (design.columns.get(name) or {}).get("unit", "")
-    return f" (per {unit.removesuffix('s')})" if unit else ""
 
 
 def _rules(rows: pd.DataFrame, models: Sequence[str]) -> list[str]:

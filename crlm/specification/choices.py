@@ -315,7 +315,7 @@ def _ordered(
     """The frames with their patients in one order, which their contents decide."""
     everybody = next(iter(frames.values())).index
     _check_patients(frames, everybody)
-    sources = [design.factors.get(name, {}).get("source", name) for name in names]
+    sources = [design.source(name) for name in names]
     groups = [group.partition("=")[0] for group in exclusions]
     used = dict.fromkeys(["time", "event", "entry", *names, *sources, *groups])
     columns = [

@@ -248,7 +248,7 @@ def _populations(
 def _versions(frame: pd.DataFrame, name: str, design: Design) -> dict[str, np.ndarray]:
     """A covariate as (n, k) columns for each way to measure it; NaN where missing."""
     found = dict.fromkeys(MEASURES, encode(frame, [name]).x)
-    source = frame.get(design.factors.get(name, {}).get("source", name), frame[name])
+    source = frame.get(design.source(name), frame[name])
     if not pd.api.types.is_numeric_dtype(source) or pd.api.types.is_bool_dtype(source):
         return found
     values = source.to_numpy(dtype=float, na_value=np.nan)

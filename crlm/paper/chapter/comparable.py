@@ -43,7 +43,7 @@ class Comparable(Asking):
         found = dict(self.terms(""))
         for spec in self.design.models.values():
             for name in [*spec["published"], *spec["covariates"]]:
-                column = self.design.factors.get(name, {}).get("source", name)
+                column = self.design.source(name)
                 if column in self.design.columns and column not in scores.SCORES:
                     found.setdefault(column, self._kind(column))
         return list(found.items())
@@ -88,7 +88,7 @@ class Comparable(Asking):
         return self._scored(made, known)
 
     def _scored(self, tables: list[pd.DataFrame], known: pd.DataFrame) -> list[pd.DataFrame]:
-        """Scores and factors of completed tables, from their parts, many tables at once."""
+        """What is made of the columns of completed tables, many tables at once."""
         together = max(1, _ROWS // max(len(known), 1))
         found: list[pd.DataFrame] = []
         for at in range(0, len(tables), together):
@@ -106,7 +106,7 @@ class Comparable(Asking):
             beside = pd.concat([known[name]] * len(tables)).set_axis(whole.index)
             again[name] = beside.where(beside.notna(), again[name] if name in again else beside)
         again = cohort.add_factors(again, self.design)
-        made = [name for name in again if name in self.design.factors or name in scores.SCORES]
+        made = [name for name in again if name in self.design.made or name in scores.SCORES]
         return [
             missing.replaced(table, {name: again[name].loc[k] for name in made})
             for k, table in enumerate(tables)
@@ -141,7 +141,7 @@ class Comparable(Asking):
         if not tables:
             return [frame]
         here = frame[frame.index.isin(tables[0].index)]
-        other = {*self.gaps(exposure), *scores.SCORES, *self.design.factors}
+        other = {*self.gaps(exposure), *scores.SCORES, *self.design.made}
         names = [name for name in tables[0] if name in other or name not in here]
         found = []
         for table in tables:

@@ -176,8 +176,9 @@ def _finish_forest_axis(
 
 
 def _row_label(row: Mapping[str, Any], design: Design) -> str:
-    key = f"{row['covariate']}={row['level']}" if row["level"] else row["covariate"]
-    name = design.group_label(key)
+    name = design.ratio_label(row["covariate"])
+    if row["level"]:
+        name = design.group_label(f"{row['covariate']}={row['level']}")
     return (
         name if row["population"] == "all" else f"{name} ({design.group_label(row['population'])})"
     )

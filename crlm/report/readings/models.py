@@ -57,8 +57,7 @@ def contrast(row: Row, design: Design) -> str:
     name, level = str(row["covariate"]), str(row["level"])
     where = _where(str(row["population"]), design)
     if not level:
-        unit = (design.columns.get(name) or {}).get("unit", "")
-        return f"{design.label(name)}{_per(unit)}{where}"
+        return f"{design.ratio_label(name)}{where}"
     levels = design.levels(name)
     text = design.group_label(f"{name}={level}")
     if len(levels) < 2:
@@ -76,10 +75,6 @@ def _where(population: str, design: Design) -> str:
     if "=" not in population:
         return f", {population}"
     return f" in {design.group_label(population)}"
-
-
-def _per(unit: str) -> str:
-    return f" (per {unit.removesuffix('s')})" if unit else ""
 
 
 def model(rows: pd.DataFrame, design: Design, paper: Print, exposures: Sequence[str]) -> str:

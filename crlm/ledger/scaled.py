@@ -1,0 +1,109 @@
+"""Whether numbers that are declared per 10 years, or per doubling, can be so, and stand aright."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from crlm.ledger.dictionary import Table, label_faults, name_faults, texts
+from crlm.ledger.errors import Fault
+from crlm.ledger.names import NUMBERS, Names
+from crlm.ledger.typed import place_of
+
+_STEPS = ("per", "fold")
+#: What no covariate of a model is made of.
+_NO_COVARIATES = ("id", "time", "event", "entry")
+
+
+def scaled_faults(design: Table, names: Names) -> Iterator[Fault]:
+    """What is wrong with the tables [scaled.NAME] though each of their keys has its type."""
+    seen: dict[tuple[Any, ...], str] = {}
+    for name, spec in names.scaled.items():
+        path = ("scaled", name)
+        place = place_of(design, path)
+        yield from name_faults(place, name)
+        if name in names.columns or name in names.factors:
+            kind = "column" if name in names.columns else "factor"
+            yield Fault(place, f"{name!r} is a {kind} too; take another name.")
+        yield from label_faults(spec, (), design, path, ())
+        same = (spec.get("source"), *(spec.get(key) for key in _STEPS))
+        first = seen.setdefault(same, name)
+        if first != name:
+            yield Fault(place, f"is what [scaled.{first}] is; keep one.")
+        yield from _source_faults(place_of(design, (*path, "source")), spec, names)
+        yield from _step_faults(design, path, spec, names)
+
+
+def _source_faults(place: str, spec: Table, names: Names) -> Iterator[Fault]:
+    source = spec.get("source")
+    if not isinstance(source, str):
+        return
+    told = names.unknown(source, names.columns)
+    column = names.columns.get(source, {})
+    if told:
+        yield Fault(place, told)
+    elif column.get("type") in ("text", "category"):
+        kind = column["type"]
+        yield Fault(place, f"{source!r} is of type {kind!r}; only a number has a ratio per step.")
+    elif column.get("role") in _NO_COVARIATES:
+        yield Fault(place, f"{source!r} is no characteristic of a patient ({column['role']}).")
+
+
+def _step_faults(
+    design: Table, path: tuple[str, ...], spec: Table, names: Names
+) -> Iterator[Fault]:
+    """One step, neither more than the column spans nor the column's own unit."""
+    said = [key for key in _STEPS if key in spec]
+    place, column = place_of(design, path), names.columns.get(str(spec.get("source")), {})
+    if len(said) != 1:
+        told = "has per and fold" if said else "says no step"
+        yield Fault(place, f"{told}; write per = 10 for per 10 units, or fold = 2 for doubling.")
+        return
+    step, place = spec[said[0]], place_of(design, (*path, said[0]))
+    if said == ["per"] and isinstance(step, str):
+        yield Fault(place, "for a doubling leave per out and write fold = 2.")
+    if isinstance(step, bool) or not isinstance(step, int | float) or step <= 0:
+        return
+    low, high = (column.get(key) for key in ("min", "max"))
+    if said == ["per"]:
+        yield from _per_faults(place, step, str(spec.get("source")), low, high)
+    elif isinstance(low, int | float) and low < 0:
+        told = f"{spec.get('source')} may be as low as {low:g}, and nothing doubles from there; "
+        yield Fault(place, f"{told}write per, or give the column min = 0.")
+
+
+def _per_faults(place: str, step: float, source: str, low: Any, high: Any) -> Iterator[Fault]:
+    if step == 1:
+        told = f"1 is the unit of {source} itself; name {source} among the covariates instead."
+        yield Fault(place, told)
+    known = isinstance(low, int | float) and isinstance(high, int | float) and low < high
+    if known and step > high - low:
+        yield Fault(place, f"{step:g} is more than {source} spans ({low:g} to {high:g}).")
+
+
+def unscaled_faults(place: str, listed: Iterable[str], names: Names) -> Iterator[Fault]:
+    """Scaled numbers where patients are described: those are the column's own."""
+    for name in listed:
+        if name in names.scaled:
+            source = names.scaled[name].get("source")
+            yield Fault(place, f"{name!r} is for ratios of models; write {source!r} here.")
+
+
+def both_faults(place: str, spec: Table, names: Names) -> Iterator[Fault]:
+    """Two steps of one number that would stand in the same multivariable model."""
+    chosen = spec.get("selection") == "fixed"
+    entering = texts(spec.get("published" if chosen else "covariates"))
+    seen: dict[tuple[str, str], str] = {}
+    for name in entering:
+        if not chosen and name in texts(spec.get("left_out")):
+            continue
+        made: Mapping[str, Any] = names.scaled.get(name, {})
+        if names.kind(name) not in NUMBERS:
+            continue
+        about = (str(made.get("source", name)), "fold" if "fold" in made else "per")
+        first = seen.setdefault(about, name)
+        if first != name:
+            key = "published" if chosen else "covariates"
+            told = f"{first!r} and {name!r} are one number in two steps, and a model of both has "
+            remedy = "keep one." if chosen else "give the one that is not in it to left_out."
+            yield Fault(f"{place} {key}", f"{told}no estimate; {remedy}")
