@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from crlm.ledger import Design, did_you_mean
-from crlm.transcription import meanings
+from crlm.transcription import meanings, stepped
 
 #: Words behind a characteristic that say what its row holds; the column's unit is one besides.
 _NOTES = frozenset(
@@ -36,7 +36,7 @@ class Label:
     notes : frozenset of str
         What it says of its row besides: "mean", "sd", "range", "iqr", ...
     step : str
-        What a ratio is for, where it is not for one unit: "per 10 years".
+        What it says that a ratio is for: "per 10 years"; "" where it says nothing.
     """
 
     column: str = ""
@@ -113,15 +113,18 @@ class Labels:
             plain(label): target.partition(":")[::2] for label, target in named.items()
         }
         first = {**dict(_wordings(design, asked)), **self._answers}
+        self._scaled = {plain(text): name for name, text in _scaled_wordings(design, asked)}
         self._first = _Words(design, first)
         self._all = _Words(design, {**dict(_wordings(design)), **first})
 
     def read(self, label: str, within: str = "") -> Label:
         """What a label names, alone or below the label `within`."""
-        bare, step, plainly = meanings.stepped(label)
-        if step != 1.0 or not plainly:
-            return replace(self._read(bare, within), step=label[len(bare) :].strip(" ,;()[]"))
-        return self._read(bare, within)
+        if named := self._scaled.get(_open(label)):
+            return Label(named)
+        bare, said = stepped.parted(label)
+        answered = self._answers.get(plain(label)) if said else None
+        found = Label(*answered) if answered else self._read(bare, within)
+        return replace(found, step=said)
 
     def _read(self, label: str, within: str) -> Label:
         if answered := self._answers.get(plain(label)):
@@ -281,6 +284,8 @@ def _wordings(design: Design, names: Sequence[str] = ()) -> Iterator[tuple[str, 
     """Every wording that names one column or level alone, of these columns or of all."""
     seen: dict[str, set[tuple[str, str]]] = {}
     for name in names or [*design.columns, *design.factors]:
+        if name in design.scaled:
+            continue
         label = design.label(name).partition(",")[0]
         for text in (name, label, design.label(name)):
             seen.setdefault(plain(text), set()).add((name, ""))
@@ -299,6 +304,20 @@ def _wordings(design: Design, names: Sequence[str] = ()) -> Iterator[tuple[str, 
     for text, targets in seen.items():
         if len(targets) == 1 and text:
             yield text, next(iter(targets))
+
+
+def _scaled_wordings(design: Design, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Names of scaled numbers, and their labels where the design gives them one of their own."""
+    for name in names:
+        if name in design.scaled:
+            yield name, name
+            if "label" in design.scaled[name]:
+                yield name, _open(design.label(name))
+
+
+def _open(label: str) -> str:
+    """A label with what stands in its brackets."""
+    return plain(re.sub(r"[\[\]()]", " ", label))
 
 
 def _less(label: str) -> str:

@@ -92,7 +92,7 @@ def _answers(
         if not any(words == held or held.startswith(f"{words} ") for held in labels):
             near = did_you_mean(label, [row[0] for row in rows if row[0]])
             raise ParameterError(f"--is {label!r}: the table has no such label; {near}")
-        known = [*design.columns, *design.factors, "p"]
+        known = [*design.columns, *design.made, "p"]
         if column not in known:
             raise ParameterError(f"--is {label}={target}: {did_you_mean(column, known)}")
         levels = design.levels(column) if column != "p" else []

@@ -1,4 +1,4 @@
-"""What a printed word most likely is: the field's words for headers and levels, units, steps.
+"""What a printed word most likely is: the field's words for headers and levels, and units.
 
 A header or a level that the design words otherwise is read by the words that hospitals use too
 (`crlm/cohort/vocabulary.toml`); what was read so is told, and an answer of the reader goes first.
@@ -17,17 +17,6 @@ _UNKNOWN = re.compile(
     r"|no data|n/?a|data missing)$",
     re.IGNORECASE,
 )
-_PER = re.compile(
-    r"[,;\s]*[(\[]?\s*\b(?:per|for (?:each|every)|each|every)\b\s*(?P<step>[^)\]]*)[)\]]?",
-    re.IGNORECASE,
-)
-_STEP = re.compile(r"\d[\d,]*(?:\.\d+)?")
-#: Words of a step that say nothing beside its number.
-_OF_A_STEP = frozenset(
-    "a one year years yr month months day days cm mm ng ml u l ug μg µg kg m2 m² point points unit "
-    "units increase increment additional tumour tumours tumor tumors metastasis metastases lesion "
-    "lesions score higher older more".split()
-)
 _SIGNED = re.compile(r"^([<>≤≥]=?)\s*([\d.,]+)")
 _SIGNS = {"<": "<", ">": ">", "<=": "<=", ">=": ">=", "≤": "<=", "≥": ">="}
 _OTHER_SIDE = {"<": ">=", ">": "<=", "<=": ">", ">=": "<"}
@@ -37,26 +26,6 @@ def is_unknown(label: str) -> bool:
     """Whether a row counts the patients whose value is not known: "Unknown", "Missing, n (%)"."""
     bare = re.sub(r"[\[(].*?[\])]", " ", label).partition(",")[0]
     return bool(_UNKNOWN.match(" ".join(bare.split())))
-
-
-def stepped(label: str) -> tuple[str, float, bool]:
-    """A label without its step, the step, and whether it is one of the column's units.
-
-    Examples
-    --------
-    >>> stepped("Age, per 10 years")
-    ('Age', 10.0, True)
-    >>> stepped("CEA (per doubling)")
-    ('CEA', 1.0, False)
-    """
-    found = _PER.search(label)
-    if not found or not found.start():
-        return label, 1.0, True
-    words = re.findall(r"[^\W\d]\w*", found["step"].casefold())
-    number = _STEP.search(found["step"])
-    step = float(number.group().replace(",", "")) if number else 1.0
-    bare = f"{label[: found.start()]} {label[found.end() :]}".strip(" ,;")
-    return bare, step, set(words) <= _OF_A_STEP
 
 
 def other_unit(label: str, unit: str) -> str:

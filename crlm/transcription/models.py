@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from crlm.ledger import Design
 from crlm.transcription.cells import REFERENCE, cell
+from crlm.transcription import stepped
 from crlm.transcription.labels import Label
 from crlm.transcription.table import P_HEAD, Table, comma, holding, last_word
 
@@ -59,18 +60,42 @@ class ModelTable(Table):
         for number, row, found in self.walk(rows, lambda row: any(row[1:])):
             found = replace(found, level=found.level or self._second(found.column))
             if any(cell(t).parts and not REFERENCE.match(t.strip()) for t in row[1:]):
-                if self._for_one_unit(row[0], found, f"row {number}"):
+                if found := self._in_its_step(row[0], found, f"row {number}"):
                     self._effect(row, heads, self._against(found, told, f"row {number}"))
 
-    def _for_one_unit(self, label: str, found: Label, where: str) -> bool:
-        """Whether a ratio is for one unit of its column, as the ledger has it; else it is asked."""
-        if found.step:
-            self.ask(
-                where,
-                f"{label!r} is {found.step}, and a ratio of {found.column} is for one unit of "
-                "it. Leave the row out of the table",
-            )
-        return not found.step
+    def _in_its_step(self, label: str, found: Label, where: str) -> Label | None:
+        """A number as the covariate whose ratios are for what the row says; None if none is."""
+        if found.level or self.design.levels(found.column) or ":" in found.column:
+            return found
+        column = self.design.source(found.column)
+        if not found.step:
+            own = [n for n in self.labels.asked if self.design.source(n) == column]
+            scaled = [n for n in own if n in self.design.scaled]
+            if found.column == column and scaled and own == scaled[:1]:
+                self.labels.taken[label] = f"{scaled[0]}, {self.design.label(scaled[0])}"
+                return replace(found, column=scaled[0])
+            return found
+        step = stepped.step_of(found.step, self.design.unit_of(column))
+        named = stepped.named_so(self.design, column, step)
+        if not named or (found.column != column and found.column != named):
+            self._ask_for_step(label, column, step, where)
+            return None
+        return replace(found, column=named)
+
+    def _ask_for_step(self, label: str, column: str, step: stepped.Step, where: str) -> None:
+        """A ratio for a step that the design does not have, or that no design can."""
+        others = [n for n, spec in self.design.scaled.items() if spec["source"] == column]
+        has = "; ".join(f"{name} ({self.design.label(name)})" for name in others)
+        told = f"{label!r} is {step.said}, and the design has {column}"
+        told += f" besides as {has}" if others else " for one unit of it"
+        if not step.key:
+            unit = self.design.unit_of(column) or "units"
+            remedy = f"That is neither so many {unit} nor so many times as much: write it so, or "
+            remedy += "leave the row out of the table"
+        else:
+            name, lines = stepped.to_declare(column, step)
+            remedy = f"Declare {lines}, and name {name} among the covariates of the model"
+        self.ask(where, f"{told}. {remedy}")
 
     def _heads(self, rows: Sequence[Sequence[str]]) -> list[tuple[str, str]]:
         """Model and what it holds ("" for nothing that is known) of each column but the first."""

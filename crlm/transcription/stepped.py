@@ -1,0 +1,148 @@
+"""What a label says that its ratio is for: "per 10 years", "each 5 mm", "per doubling"."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from crlm.ledger import Design
+
+_NUMBER = r"\d[\d,]*(?:\.\d+)?"
+#: "per 10 years", and "10-year increase" without a word before it.
+_SAID = re.compile(
+    r"[,;\s]*[(\[]?\s*(?:"
+    r"\b(?:per|for (?:each|every|an?)|each|every)\b\s*(?P<step>[^)\]]*)"
+    rf"|(?P<alone>(?:\+\s*)?{_NUMBER}[-\s]\w[^)\],;]*\b(?:increase|increment|higher|older)\b)"
+    r"|\b(?P<log>log ?\(?(?:2|10)\)?|log[₂₁]₀?)(?:[- ]transformed)?"
+    r")[)\]]?",
+    re.IGNORECASE,
+)
+#: "log2 CEA", "Log10(CEA)".
+_LOG_FIRST = re.compile(r"^\s*(?P<log>log ?(?:2|10)|log[₂₁]₀?)[\s(-]+(?P<bare>[^)]+)\)?\s*$", re.I)
+_FOLDS = ((re.compile(r"doubling|two-?\s?fold|\blog ?\(?2\b|log₂"), 2.0),) + (
+    (re.compile(r"\bten-?\s?fold|\blog ?\(?10\b|log₁₀"), 10.0),
+)
+_FOLD = re.compile(rf"({_NUMBER})[-\s]?fold")
+_WORDS = {"one": 1, "two": 2, "three": 3, "five": 5, "ten": 10, "twenty": 20}
+#: Words of a step that say nothing beside its number and its unit.
+_ASIDE = frozenset(
+    "a an the in of increase increases increment increments additional unit units point points "
+    "higher older more larger age score".split()
+)
+#: Counted things: the unit of a count.
+_COUNTED = frozenset(
+    "tumour tumours tumor tumors metastasis metastases lesion lesions nodule nodules node nodes "
+    "segment segments".split()
+)
+
+
+class Step(NamedTuple):
+    """What a ratio is for.
+
+    Attributes
+    ----------
+    said : str
+        As the label says it; "" where it says nothing, which is one unit.
+    key : {"per", "fold", ""}
+        Units of the column, or how many times as much; "" for what neither is, as "per SD".
+    value : float
+        How many.
+    """
+
+    said: str = ""
+    key: str = "per"
+    value: float = 1.0
+
+
+def parted(label: str) -> tuple[str, str]:
+    """A label without what it says of its step, and that; "" where it says nothing.
+
+    Examples
+    --------
+    >>> parted("Age, per 10 years")
+    ('Age', 'per 10 years')
+    >>> parted("log2 CEA"), parted("Age")
+    (('CEA', 'log2'), ('Age', ''))
+    """
+    if first := _LOG_FIRST.match(label):
+        return first["bare"].strip(), first["log"]
+    found = _SAID.search(label)
+    if not found or not found.start():
+        return label, ""
+    bare = f"{label[: found.start()]} {label[found.end() :]}".strip(" ,;")
+    return bare, found.group().strip(" ,;()[]")
+
+
+def step_of(said: str, unit: str) -> Step:
+    """What a label says of its step, in units of its column.
+
+    Parameters
+    ----------
+    said : str
+        From `parted`.
+    unit : str
+        Of the column: a step in another one is converted where that is known.
+
+    Examples
+    --------
+    >>> step_of("per 5 mm", "cm"), step_of("per doubling", "ng/mL").value
+    (Step(said='per 5 mm', key='per', value=0.5), 2.0)
+    >>> step_of("per SD", "years").key
+    ''
+    """
+    if not said:
+        return Step()
+    text = said.casefold()
+    for pattern, fold in _FOLDS:
+        if pattern.search(text):
+            return Step(said, "fold", fold)
+    if fold_of := _FOLD.search(text):
+        value = float(fold_of[1].replace(",", ""))
+        return Step(said, "fold" if value > 1 else "", value)
+    if "decade" in text and unit == "years":
+        text = text.replace("decades", "10 years").replace("decade", "10 years")
+    text = re.sub(r"^\W*(?:(?:per|for|each|every|an?|the)\b\s*)*\+?", "", text)
+    number = re.match(_NUMBER, text)
+    rest = text[number.end() :] if number else text
+    times = _in_units(rest, unit)
+    if not times:
+        return Step(said, "", 0.0)
+    spelt = next((_WORDS[word] for word in rest.split() if word in _WORDS), 1)
+    value = float(number.group().replace(",", "")) if number else float(spelt)
+    return Step(said, "per", round(value * times, 10))
+
+
+def _in_units(rest: str, unit: str) -> float:
+    """How many units of the column one of a step's is; 0 where nobody can tell."""
+    from crlm import cohort
+
+    words = [word for word in re.split(r"[\s()-]+", rest) if word.strip(".,;+")]
+    words = [word for word in words if word not in _ASIDE and word not in _WORDS]
+    text = " ".join(words)
+    if not text or (set(text.split()) <= _COUNTED and (unit in ("", "tumours"))):
+        return 1.0
+    if cohort.is_unit(text):
+        named = cohort.unit_in(f"({text})", unit)
+        return cohort.unit_factor(named, unit) if named else 0.0
+    return float(_same(text) == _same(unit))
+
+
+def _same(unit: str) -> str:
+    """A unit as it is compared: kg/m² is kg/m2, points and point are one."""
+    return unit.casefold().replace("²", "2").replace(" ", "").removesuffix("s")
+
+
+def named_so(design: Design, column: str, step: Step) -> str:
+    """The covariate of the design that is this number in this step; "" if none is."""
+    if (step.key, step.value) == ("per", 1.0):
+        return column
+    for name, spec in design.scaled.items():
+        if spec["source"] == column and abs(spec.get(step.key, 0.0) - step.value) < 1e-9:
+            return name
+    return ""
+
+
+def to_declare(column: str, step: Step) -> tuple[str, str]:
+    """A name for a number in this step, and what a design says to declare it."""
+    name = f"{column}_{step.value:g}".replace(".", "_")
+    return name, f"[scaled.{name}] with source = '{column}' and {step.key} = {step.value:g}"
