@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from crlm.ledger import Design
-from crlm.transcription.cells import REFERENCE, cell
 from crlm.transcription import stepped
+from crlm.transcription.cells import REFERENCE, cell
 from crlm.transcription.labels import Label
 from crlm.transcription.table import P_HEAD, Table, comma, holding, last_word
 

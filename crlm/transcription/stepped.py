@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import NamedTuple
 
@@ -137,8 +138,8 @@ def named_so(design: Design, column: str, step: Step) -> str:
     if (step.key, step.value) == ("per", 1.0):
         return column
     for name, spec in design.scaled.items():
-        if spec["source"] == column and abs(spec.get(step.key, 0.0) - step.value) < 1e-9:
-            return name
+        if spec["source"] == column and math.isclose(spec.get(step.key, 0.0), step.value):
+            return name if step.key else ""
     return ""
 
 
