@@ -65,7 +65,9 @@ class Gaps(Comparable):
 
     @lent.pure
     def _gap_pattern(self, endpoint: str, exposure: str) -> pd.DataFrame:
+        made = self.design.scaled
         printed = self.design.models[endpoint]["published"]
+        printed = [self.design.source(name) if name in made else name for name in printed]
         names = dict.fromkeys([*printed, *(name for name, _ in self.candidates())])
         held = [name for name in names if name in self.frames[endpoint] and name != exposure]
         rows = missing.pattern(self.frames[endpoint], held, exposure)
