@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import contextlib
 import errno
 import gc
 import os
@@ -270,6 +271,7 @@ def _check_before_start(studies: Sequence[str], given: dict[str, str]) -> None:
 
             cohort.origin("", ledger.load_design(study))
     for study in studies:
+        _say_unfilled(study)
         checked = parameters.held(given, parameters.declared_in(run.notebook_path(study)))
         run.check_files(checked)
     if any(given.get(name) for name in run.FILES):
@@ -277,6 +279,14 @@ def _check_before_start(studies: Sequence[str], given: dict[str, str]) -> None:
 
         _say_what_is_read(given)
         intake.look((study, given) for study in studies)
+
+
+def _say_unfilled(study: str) -> None:
+    """Tell of the skeleton's title; a design with faults is refused where it is read."""
+    from crlm import ledger
+
+    with contextlib.suppress(ledger.DesignError):
+        cli_study.say_unfilled(ledger.load_design(study))
 
 
 def _say_what_is_read(given: dict[str, str]) -> None:
@@ -317,6 +327,7 @@ def _audit(arguments: argparse.Namespace) -> int:
     from crlm import audit, ledger
 
     design = ledger.load_design(arguments.study)
+    cli_study.say_unfilled(design)
     result = audit.audit(design, ledger.load_claims(arguments.study))
     print(audit.describe(result))
     if arguments.out:

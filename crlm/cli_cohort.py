@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from crlm.cli_study import say_unfilled
 from crlm.ledger import CohortError
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def _check(arguments: argparse.Namespace) -> int:
     from crlm import cohort, ledger, scores
 
     design = ledger.load_design(arguments.study)
+    say_unfilled(design)
     report = cohort.check(arguments.cohort, design, arguments.codebook)
     print(cohort.describe(report))
     path = cohort.find_history(

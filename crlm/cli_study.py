@@ -75,7 +75,8 @@ def _new(arguments: argparse.Namespace) -> int:
     for path in made:
         print(f"{path.parent.name}/{path.name}")
     print(
-        f"\nNext: what the paper decided into {arguments.study}/design.toml; then its tables by "
+        f"\nNext: the paper's title, its citation and what it decided into "
+        f"{arguments.study}/design.toml; then its tables by "
         f"`crlm ledger import`, once the example rows of published.csv are gone; then "
         f"`crlm ledger {arguments.study}`, `crlm audit {arguments.study}` and "
         f"`crlm template {arguments.study}`. docs/third-paper.md has the order of work."
@@ -93,6 +94,7 @@ def _ledger(arguments: argparse.Namespace) -> int:
             f"crlm ledger {arguments.study} takes no table; crlm ledger import does."
         )
     design = ledger.load_design(arguments.study)
+    say_unfilled(design)
     try:
         claims = ledger.load_claims(arguments.study)
     except ledger.EmptyLedgerError as error:
@@ -101,6 +103,12 @@ def _ledger(arguments: argparse.Namespace) -> int:
     for line in describe(design, claims):
         print(line)
     return 0
+
+
+def say_unfilled(design: Design) -> None:
+    """Tell of a design that has the skeleton's title; the files are none the worse for it."""
+    if design.unfilled:
+        print(f"crlm: {design.unfilled}", file=sys.stderr)
 
 
 def _import(arguments: argparse.Namespace) -> int:

@@ -33,6 +33,32 @@ def render(notebook: Any) -> str:
     return _with_banner(_leading_somewhere(page))
 
 
+def titled(notebook: Any, study: str, title: str) -> Any:
+    """The notebook under its paper's title, where its own is still the study's name.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        Not changed.
+    study, title : str
+        The name of the study, and its paper's title; "" leaves the notebook as it is.
+    """
+    made = copy.copy(notebook)
+    if not title or notebook.metadata.get("title") not in (None, study):
+        return made
+    made["metadata"] = copy.copy(notebook.metadata)
+    made.metadata["title"] = title
+    made["cells"] = list(notebook.cells)
+    literal = re.sub(r"([\\`*_\[\]<>$&])", r"\\\1", title)
+    head = re.compile(rf"# {re.escape(study)}[ \t]*$", re.MULTILINE)
+    for at, cell in enumerate(made.cells):
+        if cell.cell_type == "markdown" and head.match(cell.source):
+            made.cells[at] = copy.copy(cell)
+            made.cells[at]["source"] = head.sub(lambda _: f"# {literal}", cell.source, count=1)
+            break
+    return made
+
+
 def arranged(notebook: Any) -> Any:
     """The notebook in the order of its report: the answer first, empty sections told at the end."""
     return _folded(_without_empty(_answer_first(_undressed(notebook))))

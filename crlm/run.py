@@ -22,10 +22,10 @@ from typing import Any
 
 from crlm import ahead, crate, document, files, home, manifest
 from crlm.files import checksum
-from crlm.ledger import CohortError, CrlmError, DocumentError, ParameterError
+from crlm.ledger import CohortError, CrlmError, DocumentError, ParameterError, title_of
 from crlm.loading import quick_imports
 from crlm.parameters import declared_in, did_you_mean, held
-from crlm.render import render
+from crlm.render import render, titled
 
 #: Parameters that hold a file: shown and recorded by file name alone.
 FILES = ("cohort_path", "history_path", "codebook_path")
@@ -199,6 +199,7 @@ def _make(
         "commit": home.commit(),
     }
     tidy(notebook, own=is_own(values), safe=bool(safe))
+    notebook = titled(notebook, study, title_of(study))
     _write(made / f"{study}.ipynb", files.as_json(notebook))
     _write(made / f"{study}.html", render(notebook))
     lacks = _beside(asked, notebook, study, made) if asked.pieces and not failure else []

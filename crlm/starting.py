@@ -82,7 +82,7 @@ def _file(name: str, study: str, model: Design | None) -> str:
         source = model.folder / name
         if not source.is_file():
             raise DesignError(f"{model.study} has no {name} to copy. Leave --from out.")
-        return source.read_text(encoding="utf-8").replace(model.study, study)
+        return _untitled(source.read_text(encoding="utf-8").replace(model.study, study))
     text = _template(name).replace("{{STUDY}}", study)
     if name == "published.csv" and model:
         return text.partition("\n")[0] + "\n"
@@ -90,6 +90,13 @@ def _file(name: str, study: str, model: Design | None) -> str:
         text = _with_keys(text, ledger.design_schema())
     if name == "reconstruction.toml":
         text = _with_keys(text, wishes_schema())
+    return text
+
+
+def _untitled(text: str) -> str:
+    """A copied design without the title and citation of the paper that it was made for."""
+    for key, written in ledger.SKELETON.items():
+        text = re.sub(rf"^{key} = .*$", f'{key} = "{written}"', text, count=1, flags=re.MULTILINE)
     return text
 
 

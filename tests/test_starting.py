@@ -1,6 +1,7 @@
 """A third paper begins: what `crlm new` lays out loads, runs and overwrites nothing."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -395,3 +396,37 @@ def test_deaths_of_one_cause_follow_from_os_and_the_cause(place, tmp_path):
     patients = cohort.load(tmp_path / "own.csv", design)
     made = endpoints.frames(endpoints.timed(patients, NO_HISTORY, design), design)["CSS"]
     assert len(made) == len(frame)
+
+
+def test_the_report_has_the_papers_title_once_the_design_has_it(place, capsys):
+    import nbformat
+
+    from crlm import cli, render
+
+    new_study(STUDY, *place)
+    design = place[0] / STUDY / "design.toml"
+    text = design.read_text(encoding="utf-8")
+    for key, written in ledger.SKELETON.items():
+        assert f'\n{key} = "{written}"\n' in text
+    assert ledger.title_of(STUDY) == "" and ledger.title_of("nowhere") == ""
+    left = ledger.load_design(STUDY).unfilled
+    assert left.startswith(f"data/{STUDY}/design.toml: title and citation are still those")
+    assert cli.main(["ledger", STUDY]) == 0 and left in capsys.readouterr().err
+    design.write_text(text.replace(ledger.SKELETON["title"], "Age & <survival> *n*"))
+    assert "citation is still that" in ledger.load_design(STUDY).unfilled
+
+    made = nbformat.read(place[1] / f"{STUDY}.ipynb", as_version=4)
+    page = render.render(render.titled(made, STUDY, ledger.title_of(STUDY)))
+    assert "<title>Age &amp; &lt;survival&gt; *n*</title>" in page
+    assert re.search(r"<h1[^>]*>Age &amp; &lt;survival&gt; \*n\*", page)
+    assert made.metadata["title"] == STUDY and made.cells[0].source.startswith(f"# {STUDY}")
+    # A notebook that its writer named keeps that name, and one without a title its study's.
+    assert f"<title>{STUDY}</title>" in render.render(render.titled(made, STUDY, ""))
+    made.metadata["title"] = "My words"
+    assert "<title>My words</title>" in render.render(render.titled(made, STUDY, "Other"))
+
+
+def test_a_study_after_another_has_not_its_title(place):
+    new_study("another", *place, like="mskcc_hai")
+    assert "title and citation" in ledger.load_design("another").unfilled
+    assert not any(ledger.load_design(name).unfilled for name in ("ncch_scp", "mskcc_hai"))

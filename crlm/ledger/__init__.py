@@ -26,7 +26,7 @@ from crlm.ledger.claims import (
     load_claims,
     outside_models,
 )
-from crlm.ledger.design import Design, data_folder, load_design, small, studies
+from crlm.ledger.design import Design, data_folder, load_design, small, studies, title_of
 from crlm.ledger.errors import (
     CohortError,
     CrlmError,
@@ -39,7 +39,7 @@ from crlm.ledger.errors import (
 )
 from crlm.ledger.results import collect, row_name, rows
 from crlm.ledger.rounding import compatible_interval, round_half_up
-from crlm.ledger.schema import design_schema
+from crlm.ledger.schema import SKELETON, design_schema
 from crlm.ledger.spelling import did_you_mean
 from crlm.ledger.typed import SchemaRow
 from crlm.ledger.vocabulary import (
@@ -61,6 +61,7 @@ __all__ = [
     "FLAGS",
     "KEYS",
     "ROW_COLUMNS",
+    "SKELETON",
     "STATISTICS",
     "TERM_KINDS",
     "CohortError",
@@ -90,5 +91,6 @@ __all__ = [
     "rows",
     "small",
     "studies",
+    "title_of",
     "unknown_place",
 ]

@@ -14,7 +14,7 @@ from crlm.ledger.chapter import with_thresholds
 from crlm.ledger.dictionary import columns_of, dictionary_faults
 from crlm.ledger.errors import DesignError, Fault, refusal
 from crlm.ledger.references import reference_faults
-from crlm.ledger.schema import CUT, LENGTH, DesignFile
+from crlm.ledger.schema import CUT, LENGTH, SKELETON, DesignFile
 from crlm.ledger.spelling import did_you_mean
 from crlm.ledger.typed import faults_of, read_toml
 from crlm.ledger.vocabulary import COMPUTED
@@ -150,6 +150,14 @@ class Design:
         return str(self.columns.get(self.source(name), {}).get("unit", ""))
 
     @property
+    def unfilled(self) -> str:
+        """Which texts are still those that `crlm new` wrote, in a sentence; "" for none."""
+        left = [key for key, text in SKELETON.items() if getattr(self, key) == text]
+        are = "are still those" if len(left) > 1 else "is still that"
+        told = f"data/{self.study}/design.toml: {' and '.join(left)} {are} of the skeleton"
+        return f"{told}; write the paper's." if left else ""
+
+    @property
     def made(self) -> list[str]:
         """What is made of a patient's columns: factors and scaled numbers."""
         return [*self.factors, *self.scaled]
@@ -240,6 +248,16 @@ def data_folder() -> Path:
 def studies() -> list[str]:
     """Names of the studies at hand: the folders of `data/` that hold a design.toml."""
     return sorted(path.parent.name for path in data_folder().glob("*/design.toml"))
+
+
+def title_of(study: str) -> str:
+    """The title of a study's paper; "" where its design cannot be read, or has none yet."""
+    try:
+        text = read_toml(data_folder() / study / "design.toml", study)
+    except DesignError:
+        return ""
+    title = text.get("title")
+    return title if isinstance(title, str) and title != SKELETON["title"] else ""
 
 
 def load_design(study: str) -> Design:

@@ -33,6 +33,11 @@ Names = Annotated[list[Text], Field(min_length=1)]
 Probability = Annotated[float, Field(gt=0, le=1)]
 Months = Annotated[float, Field(ge=0)]
 
+#: What `crlm new` writes where only the paper can tell.
+SKELETON = {
+    "title": "Title of the paper",
+    "citation": "Authors. Journal Year;Volume:Pages. doi:10.0000/0",
+}
 #: Choices that end like this are numbers and may be named freely.
 CUT, LENGTH = "_cutoff", "_months"
 

@@ -35,6 +35,8 @@ class Sections(Odds):
         pieces = [html.banner(self.source, size), picture, *html.caveats(flow)]
         pieces += [html.say(note) for note in self.told("flow")]
         pieces.append(html.doubts(self.doubts))
+        if self.design.unfilled:
+            pieces.append(html.say(self.design.unfilled, "caution"))
         return self.section(flow, pieces, readings.flow(flow, self.print), picture)
 
     def endpoints(
