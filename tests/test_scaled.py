@@ -86,6 +86,14 @@ def test_two_steps_of_one_number_may_be_univariable_rows_of_one_table(data):
     assert "age_10" in ledger.load_design("mskcc_hai").models["RFS"]["covariates"]
 
 
+def test_one_model_of_all_candidates_has_each_number_once():
+    design = toy()
+    names = ["sex", "age", "cea", "age_10", "cea_2", "cea_10"]
+    assert design.together(names) == ["sex", "age", "cea", "cea_2"]
+    assert design.together(names, ["cea_10", "age_10"]) == ["sex", "cea", "age_10", "cea_10"]
+    assert design.together(["sex"], ["age_10"]) == ["sex"]
+
+
 @pytest.mark.parametrize(
     ("cells", "told"),
     [
@@ -334,6 +342,27 @@ def test_a_row_without_a_step_is_the_one_that_its_model_has_and_told(scaled):
     assert {claim["covariate"] for claim in made.claims} == {"age"} and not made.taken
 
 
+@pytest.mark.parametrize(
+    ("product", "label", "read"),
+    [
+        ('["hai", "age_10"]', "HAI × age, per 10 years", True),
+        ('["hai", "age_10"]', "HAI × age, per 5 years", False),
+        ('["hai", "age_10"]', "HAI × age", True),
+        ('["hai", "age"]', "HAI × age, per 10 years", False),
+        ('["hai", "age"]', "HAI × age, per year", True),
+    ],
+)
+def test_a_product_of_a_number_is_in_the_step_of_its_row(scaled, product, label, read):
+    names = product.strip("[]")
+    model = f"covariates = [{names}]\nselection = 'fixed'\npublished = [{names}]\n"
+    model = f"[models.OS]\n{model}products = [{product}]\n"
+    edit(scaled.folder / "design.toml", r"^\[models\.OS\]\n(?:[^\n]+\n)+", model)
+    made, covariates = imported(ledger.load_design("mskcc_hai"), label)
+    number = "age_10" if "age_10" in product else "age"
+    assert covariates == ({f"hai:{number}"} if read else set())
+    assert len(made.questions) == (0 if read else 1)
+
+
 def test_an_answer_may_name_a_scaled_number_but_not_against_its_row(scaled):
     made, covariates = imported(
         scaled, "Life, per 10 years", named={"Life, per 10 years": "age_10"}
@@ -495,6 +524,45 @@ def test_the_search_meets_a_ratio_per_10_years_and_the_certificate_finds_it(thir
     assert len(steps) == 15 and (steps["verdict"] == "matches").sum() >= 13
     multi = steps[steps["model"] == "multivariable"]
     assert len(multi) == 6 and (multi["verdict"] == "matches").all(), multi
+
+
+def test_the_search_and_the_certificate_mean_the_same_number(third, tmp_path):
+    from crlm.reconstruction import annealing, certificate, histories, programs, search
+
+    design, claims, _ = third
+    wishes = reconstruction.wishes_of(design)
+    found = search.prepare(design, wishes, claims, seed=3, effort=0.0005)
+    state = search.run(found, effort=0.0005).state
+    paths = histories.write(design, wishes, found.columns, state, 3, tmp_path)
+    frames, got = certificate.analysis_frames(design, *paths), annealing.attained(found, state)
+    cea = state.x[found.columns.at("cea")]
+    assert cea.min() > 0 and np.allclose(state.x[found.columns.at("cea_2")], np.log2(cea))
+    assert np.allclose(state.x[found.columns.at("age_10")], state.x[found.columns.at("age")] / 10)
+    seen = set()
+    for k, target in enumerate(found.targets):
+        if {"age_10", "cea_2"} & set(target.quantity.columns):
+            again = programs.by_python(target.quantity, frames, design)
+            again = abs(again) if target.absolute else again
+            assert again == pytest.approx(got[k], rel=1e-5, abs=1e-5), target
+            seen.add(target.quantity.covariate)
+    assert seen == {"arm", "age_10", "cea_2"}
+
+
+def test_a_product_with_a_number_has_the_level_of_the_other_alone(third):
+    """Once such a claim ended the search by a fault of the program."""
+    from crlm.reconstruction.models import indicator
+
+    design = third[0]
+    assert indicator(design, "arm:age_10", "b") == "arm&age_10"
+    assert indicator(design, "age:arm", "b") == "age&arm"
+    assert indicator(design, "age:age_10", "") == "age&age_10"
+
+
+def test_a_search_keeps_a_number_per_doubling_above_nought():
+    from crlm.reconstruction import spreads
+
+    assert spreads.allowed(toy(), "cea", 0.5)[0] == 0.5
+    assert spreads.allowed(toy(age_10=TERMS["I(age/10)"][1]), "cea", 0.5)[0] == 0.0
 
 
 def test_a_report_on_that_cohort_matches_and_names_the_step(third, capsys):

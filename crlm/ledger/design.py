@@ -149,6 +149,23 @@ class Design:
         """The unit of a column, or of the column that a factor or a scaled number is made of."""
         return str(self.columns.get(self.source(name), {}).get("unit", ""))
 
+    def together(self, names: Sequence[str], printed: Sequence[str] = ()) -> list[str]:
+        """Covariates that one model can hold: each number in one step, the printed one if any.
+
+        Examples
+        --------
+        >>> load_design("mskcc_hai").together(["age", "hai"])
+        ['age', 'hai']
+        """
+
+        def number(name: str) -> tuple[str, bool]:
+            made = self.scaled.get(name)
+            source = made["source"] if made else name
+            return source, bool(made and "fold" in made)
+
+        first = {number(name): name for name in reversed([*printed, *names]) if name in names}
+        return [name for name in names if first[number(name)] == name]
+
     @property
     def unfilled(self) -> str:
         """Which texts are still those that `crlm new` wrote, in a sentence; "" for none."""

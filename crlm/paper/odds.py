@@ -67,8 +67,9 @@ class Odds(Base):
         fixed = [name for name in spec["published"] if name in names]
         rule = regression.rule(names, selection="fixed", fixed=fixed, univariable_p="fisher")
         printed = regression.logistic_table(frame, "short_scp", rule, endpoint="short_SCP")
+        every = self.design.together(names, fixed)
         full = regression.logistic(
-            frame, "short_scp", names, model="all factors", endpoint="short_SCP"
+            frame, "short_scp", every, model="all factors", endpoint="short_SCP"
         )
         printed, full = self.add(printed), self.add(full)
         rows = joined(printed, full)

@@ -82,7 +82,7 @@ class Robustness(Sampling):
         for endpoint in of_whole:
             spec, (_, _, frame) = self.design.models[endpoint], self.modelled(endpoint)
             printed = self.usable(frame, spec["published"])
-            every = self.usable(frame, spec["covariates"])
+            every = self.design.together(self.usable(frame, spec["covariates"]), printed)
             strata = self.usable(frame, spec.get("strata") or ())
             if printed:
                 parts += [

@@ -130,7 +130,11 @@ def indicators(design: Design, name: str, reference: str = "") -> tuple[str, ...
 def indicator(design: Design, name: str, level: str, reference: str = "") -> str:
     """The column of one level of a covariate, or of one product (`race:msi`, `white:msi_l`)."""
     if ":" in name:
-        parts = zip(name.split(":"), level.split(":"), strict=True)
+        # A number has no level: what is told are the others'.
+        given = iter(level.split(":") if level else ())
+        parts = [
+            (one, next(given, "") if levels_of(design, one) else "") for one in name.split(":")
+        ]
         return product_column(*(indicator(design, *part) for part in parts))
     columns = indicators(design, name, reference)
     return columns[0] if len(columns) == 1 else f"{name}={level}"

@@ -221,11 +221,16 @@ class Labels:
             return None
         terms = [self._second(part) for part in parts]
         for pair in _products(self.design):
+            made_of = tuple(self._numbered(name) for name in pair)
             for one, other in itertools.permutations(terms):
-                if (one.column, other.column) == pair:
+                if (one.column, other.column) in (pair, made_of):
                     levels = ":".join([one.level, other.level])
                     return Label(":".join(pair), levels.strip(":"))
         return None
+
+    def _numbered(self, name: str) -> str:
+        """A covariate of a product as its label has it: of a scaled number the column."""
+        return self.design.source(name) if name in self.design.scaled else name
 
     def _part(self, text: str) -> Label:
         """One side of a product."""

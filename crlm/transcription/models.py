@@ -65,7 +65,9 @@ class ModelTable(Table):
 
     def _in_its_step(self, label: str, found: Label, where: str) -> Label | None:
         """A number as the covariate whose ratios are for what the row says; None if none is."""
-        if found.level or self.design.levels(found.column) or ":" in found.column:
+        if ":" in found.column:
+            return self._product_in_its_step(label, found, where)
+        if found.level or self.design.levels(found.column):
             return found
         column = self.design.source(found.column)
         if not found.step:
@@ -81,6 +83,21 @@ class ModelTable(Table):
             self._ask_for_step(label, column, step, where)
             return None
         return replace(found, column=named)
+
+    def _product_in_its_step(self, label: str, found: Label, where: str) -> Label | None:
+        """A product, if what its row says of a step is true of its one number."""
+        numbers = [n for n in found.column.split(":") if not self.design.levels(n)]
+        steps = [stepped.step_of(found.step, self.design.unit_of(name)) for name in numbers]
+        fitting = [
+            name
+            for name, step in zip(numbers, steps, strict=True)
+            if stepped.named_so(self.design, self.design.source(name), step) == name
+        ]
+        if not found.step or len(fitting) == len(numbers) == 1:
+            return found
+        told = f"{label!r} is {found.step}, and the product {found.column} of the design is not"
+        self.ask(where, f"{told}. Name a product of that step, or leave the row out of the table")
+        return None
 
     def _ask_for_step(self, label: str, column: str, step: stepped.Step, where: str) -> None:
         """A ratio for a step that the design does not have, or that no design can."""

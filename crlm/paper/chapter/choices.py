@@ -194,7 +194,8 @@ class Choices(Causes):
 
     def _adjusters(self, endpoint: str) -> list[str]:
         frame = self.frames[endpoint]
-        names = self.usable(frame, self.design.models[endpoint]["covariates"])
+        spec = self.design.models[endpoint]
+        names = self.design.together(self.usable(frame, spec["covariates"]), spec["published"])
         return self.release.adjusters(frame, names)
 
     def _follow_up_rules(

@@ -104,6 +104,7 @@ class Strain(Asking):
         for endpoint in known:
             frame, spec = self.frames[endpoint], self.design.models.get(endpoint, {})
             names = self.usable(frame, spec.get("covariates", ()))
+            names = self.design.together(names, spec.get("published", ()))
             if not names:
                 continue
             parts.append(
