@@ -219,6 +219,16 @@ def test_nothing_doubles_from_nought():
     assert whole["age_10"].equals(frame["age"] / 10) and "cea_2" not in whole
 
 
+def test_a_table_with_such_a_value_is_refused_with_its_row(scaled, tmp_path):
+    table = tmp_path / "table.csv"
+    table.write_text("patient_id,kras,hai,age,cea\nA,wild,no,60,3\nB,wild,yes,70,0\nC,wild,no,,\n")
+    found = cohort.check(str(table), scaled)
+    told = cohort.describe(found)
+    assert not found.ok and len(found.violations) == 1
+    assert "nothing doubles from there, and the study has CEA (per doubling)" in told
+    assert found.violations["row"].tolist() == [3]
+
+
 def test_a_table_without_the_column_has_no_step_of_it():
     found = cohort.add_factors(lung().drop(columns="cea"), toy())
     assert "age_10" in found and not {"cea_2", "cea_10"} & set(found)

@@ -358,10 +358,13 @@ RULES: tuple[Rule, ...] = (
 
 
 def rules_of(design: Design) -> Iterator[Rule]:
-    """What holds between OS and the endpoints that a design has of its own.
+    """What a design asks besides: of numbers per doubling, and of its own endpoints beside OS.
 
     None ends after death; one that death ends counts it; a death of a cause is a death.
     """
+    folded = {spec["source"]: name for name, spec in design.scaled.items() if "fold" in spec}
+    for column, name in folded.items():
+        yield _above_nought(column, design.label(name))
     if "OS" not in design.endpoints:
         return
     for name, spec in design.endpoints.items():
@@ -374,6 +377,15 @@ def rules_of(design: Design) -> Iterator[Rule]:
             yield _counts_death(event, f"{name} counts death: set it to 1.")
         if "death_of" in spec:
             yield _a_death(event)
+
+
+def _above_nought(column: str, label: str) -> Rule:
+    return Rule(
+        (column,),
+        lambda patients: patients[column] <= 0,
+        f"nothing doubles from there, and the study has {label}",
+        "Correct it, or leave it empty if it stands for a value below what can be measured.",
+    )
 
 
 def _a_death(event: str) -> Rule:
