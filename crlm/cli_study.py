@@ -55,6 +55,12 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         help="what stands beside a median where its row does not say (default: as the design)",
     )
     told.add_argument(
+        "--population",
+        default="",
+        metavar="COLUMN=LEVEL",
+        help="of which patients the table is, where not of all: matched=yes",
+    )
+    told.add_argument(
         "--is",
         dest="named",
         action="append",
@@ -123,6 +129,7 @@ def _import(arguments: argparse.Namespace) -> int:
         place=arguments.place,
         endpoint=arguments.endpoint,
         spread=arguments.spread,
+        population=arguments.population or "all",
         named=dict(text.rpartition("=")[::2] for text in arguments.named),
     )
     for question in made.questions:
@@ -162,7 +169,7 @@ def _hand_over(claims: Sequence[Mapping[str, str]], arguments: argparse.Namespac
 
     if arguments.add:
         path = ledger.data_folder() / arguments.into / "published.csv"
-        rows, more = _with(claims, path, ledger.load_design(arguments.into))
+        rows, more = _with(claims, path, ledger.load_design(arguments.into), arguments)
         write_atomically(path, _csv([*rows, *more]).encode("utf-8"))
         print(f"{counted(len(more), 'claim')} more in {arguments.into}/{path.name}")
         if len(more) < len(claims):
@@ -177,7 +184,10 @@ def _hand_over(claims: Sequence[Mapping[str, str]], arguments: argparse.Namespac
 
 
 def _with(
-    claims: Sequence[Mapping[str, str]], path: Path, design: Design
+    claims: Sequence[Mapping[str, str]],
+    path: Path,
+    design: Design,
+    arguments: argparse.Namespace,
 ) -> tuple[list[Mapping[str, str]], list[Mapping[str, str]]]:
     """The rows of a ledger, and those of a table that are not among them.
 
@@ -199,12 +209,36 @@ def _with(
                 f"table has {claim['printed']!r}; nothing was added. Correct one of them, or "
                 "name another --place."
             )
+    if not arguments.population:
+        _same_sizes(claims, rows, where)
     more: list[Mapping[str, str]] = [claim for claim in claims if claim["id"] not in taken]
     if claims and not more:
         raise ParameterError(f"{where} has all {len(claims)} claims already; nothing was added.")
     if "name" in (held.fieldnames or ()):
         more = [{**claim, "name": named(claim, design)} for claim in more]
     return list(rows), more
+
+
+def _same_sizes(
+    claims: Sequence[Mapping[str, str]], rows: Sequence[Mapping[str, str]], where: str
+) -> None:
+    """Refuse a table whose groups have other sizes than the ledger's: it is of other patients."""
+    sizes = {row["group"]: row for row in rows if _is_size(row)}
+    for claim in filter(_is_size, claims):
+        held = sizes.get(claim["group"], claim)
+        if held["printed"] != claim["printed"]:
+            raise ParameterError(
+                f"{claim['group']} has {claim['printed']} patients in this table and "
+                f"{held['printed']} in {held['place']} of {where}; nothing was added. Say of which "
+                "patients the table is with --population COLUMN=LEVEL, or, if print has both "
+                "numbers for the same patients, --population all."
+            )
+
+
+def _is_size(row: Mapping[str, str]) -> bool:
+    """Whether a claim is the size of a group of all patients."""
+    of_group = row.get("group") and not (row.get("covariate") or row.get("endpoint"))
+    return row.get("statistic") == "n" and row.get("population") == "all" and bool(of_group)
 
 
 def _csv(claims: Sequence[Mapping[str, str]]) -> str:

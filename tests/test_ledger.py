@@ -54,10 +54,14 @@ def refused(study):
 
 @pytest.mark.parametrize("fault", FAULTS, ids=name_of)
 def test_a_fault_is_told_with_its_row_column_and_remedy(study, fault):
-    told, by = fault["told"], ledger.load_design(study.name).table_one["by"]
-    where = {key: value.replace("%by%", by) for key, value in fault["where"].items()}
+    by = ledger.load_design(study.name).table_one["by"]
+    told = fault["told"].replace("%by%", by)
+    where, cells = (
+        {key: value.replace("%by%", by) for key, value in fault[name].items()}
+        for name in ("where", "cells")
+    )
     try:
-        row = study.change(where, **fault["cells"])
+        row = study.change(where, **cells)
     except StopIteration:
         pytest.skip("this ledger has no such row")
     text = refused(study)
@@ -453,8 +457,8 @@ def test_a_statistic_is_called_something_and_no_two_the_same():
         (lambda b: b.replace(b"statistic", b"Statistic", 1), "did you mean 'statistic'"),
         (lambda b: b.replace(b",statistic,", b",,", 1), "'' is no column of a ledger"),
         (lambda b: b.replace(b",", b"|"), "separates its columns by bars"),
-        (lambda b: b"sep=,\n" + b, "'sep=' is no column"),
-        (lambda b: b"Ledger of the paper\n" + b, "'Ledger of the paper' is no column"),
+        (lambda b: b"sep=,\n" + b, "stand in row 2; remove what is above"),
+        (lambda b: b"Ledger of the paper\n" + b, "columns stand in row 2; remove what"),
         (lambda b: b"<html><td>1</td></html>", "holds no claim"),
         (lambda b: b + b, "is used in row"),
     ],

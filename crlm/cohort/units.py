@@ -149,7 +149,7 @@ def unit_factor(unit: str, target: str) -> float:
 
 def foreign_unit_in(text: str, target: str) -> str:
     """A unit in a header from which the stored unit cannot come: U/mL over a CEA."""
-    known = _factors(target, DAYS_PER_MONTH)
+    known = {*_factors(target, DAYS_PER_MONTH), _spelt(target)}
     words = re.findall(r"[(\[（［]([^()\[\]（）［］]+)[)\]）］]", text)
     strange = [word for word in words if is_unit(word) and _spelt(word) not in known]
     return strange[0] if strange and not unit_in(text, target) else ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from crlm.ledger.claim_keys import OF_A_NUMBER, key_faults
+from crlm.ledger.claim_numbers import number, number_faults
 from crlm.ledger.claim_words import Words
 from crlm.ledger.errors import Fault
 from crlm.ledger.spelling import did_you_mean
@@ -42,8 +44,6 @@ _DIFFERENCES = (
     "coefficient",
     "smd",
 )
-#: Statistics of a measured number, in the unit of its column.
-_OF_A_NUMBER = ("median", "mean", "sd", "min", "max", "q1", "q3")
 _OF_A_LEVEL = ("n", "percent")
 _AT_A_TIME = (
     "survival_rate",
@@ -56,17 +56,16 @@ _AT_A_TIME = (
 )
 _OF_AN_ENDPOINT = (*_AT_A_TIME, "median_survival", *RATIOS)
 _WITHOUT_A_TIME = (
-    *_OF_A_NUMBER,
+    *OF_A_NUMBER,
     *RATIOS,
     "median_survival",
     "median_follow_up",
     "min_follow_up",
     "max_follow_up",
 )
-_PLAIN = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,2})?", re.ASCII)
 #: Statistics of one group: a bare column, which compares groups, has no sense for them.
 _OF_ONE_GROUP = (
-    *_OF_A_NUMBER,
+    *OF_A_NUMBER,
     *_OF_A_LEVEL,
     "missing",
     "events",
@@ -79,7 +78,7 @@ _OF_ONE_GROUP = (
     "cumulative_events",
 )
 #: Statistics of the patients themselves: no model and no month is theirs.
-_OF_PATIENTS = (*_OF_A_NUMBER, *_OF_A_LEVEL, "missing")
+_OF_PATIENTS = (*OF_A_NUMBER, *_OF_A_LEVEL, "missing")
 #: Units that print may give in place of the statistic's own.
 _ALSO = {"months": TIME_UNITS, "events": ("events", "patients")}
 
@@ -184,7 +183,7 @@ def _groups(claim: Claim, words: Words) -> Iterator[Fault]:
         yield Fault("group", told)
     for told in words.population_faults(claim["population"]):
         yield Fault("population", told)
-    bare = [part for part in group.split(",") if part and part != "all" and "=" not in part]
+    bare = [part for part in group.split(",") if part in words.known]
     if bare and statistic in _OF_ONE_GROUP and claim["kind"] == "number":
         told = f"{group!r} compares the levels, and {statistic} is of one group; "
         yield Fault("group", f"{told}write {bare[0]}=LEVEL, or all.")
@@ -277,7 +276,7 @@ def _level(claim: Claim, words: Words) -> Iterator[Fault]:
         yield Fault("level", f"is empty; {statistic} of {name} needs one: {', '.join(levels)}.")
     if claim["reference"]:
         yield from _reference(claim, words)
-    if levels and statistic in _OF_A_NUMBER:
+    if levels and statistic in OF_A_NUMBER:
         told = f"{statistic!r} is one of a number, but {name} has levels; write n or percent."
         yield Fault("statistic", told)
 
@@ -325,40 +324,8 @@ def _operator(claim: Claim, words: Words) -> Iterator[Fault]:
 
 
 def _numbers(claim: Claim, words: Words) -> Iterator[Fault]:
-    for column in ("value", "decimals", "time"):
-        if claim[column] and number(claim[column]) is None:
-            what = "months as a number, such as 60" if column == "time" else "digits and a point"
-            yield Fault(column, f"{claim[column]!r} is no number; write {what}.")
-    decimals = number(claim["decimals"])
-    if decimals is not None and (decimals < 0 or decimals != int(decimals)):
-        yield Fault("decimals", f"{claim['decimals']!r} is no count of digits; write 0, 1, 2.")
-
-
-def _printed(claim: Claim, words: Words) -> Iterator[Fault]:
-    """A number as printed against its value, sign and decimals."""
-    if claim["kind"] != "number":
-        return
-    text = claim["printed"].strip()
-    sign = text[:1] if text[:1] in ("<", ">", "=") else ""
-    bare = text.lstrip("<>= ").replace(",", "").replace("−", "-")
-    printed = number(bare)
-    if printed is None or printed != number(claim["value"]):
-        yield Fault(
-            "value",
-            f"{claim['value'] or 'empty'}, but printed {claim['printed']!r}; "
-            "correct the one that is not the paper's.",
-        )
-        return
-    if (sign or "=") != claim["operator"] and claim["operator"] in OPERATORS["number"]:
-        told = f"{claim['operator']!r}, but printed {claim['printed']!r}; write {sign or '='!r}."
-        yield Fault("operator", told)
-    digits = len(bare.partition(".")[2])
-    if not claim["decimals"]:
-        told = f"is empty; {claim['printed']!r} is printed with {digits}."
-        yield Fault("decimals", told)
-    elif number(claim["decimals"]) not in (None, digits):
-        told = f"{claim['decimals']}, but {claim['printed']!r} is printed with {digits}."
-        yield Fault("decimals", told)
+    """Numbers as numbers, and as printed."""
+    yield from number_faults(claim)
 
 
 def _direction(claim: Claim, words: Words) -> Iterator[Fault]:
@@ -407,7 +374,7 @@ def _of_patients(claim: Claim, words: Words) -> Iterator[Fault]:
     if claim["statistic"] not in _OF_PATIENTS or claim["kind"] != "number":
         return
     for column in ("model", "time"):
-        if claim[column] and not (column == "time" and claim["statistic"] in _OF_A_NUMBER):
+        if claim[column] and not (column == "time" and claim["statistic"] in OF_A_NUMBER):
             told = f"{claim[column]!r} belongs to no {claim['statistic']}; leave it out."
             yield Fault(column, told)
 
@@ -424,7 +391,7 @@ def _time(claim: Claim, words: Words) -> Iterator[Fault]:
 
 def _unit(claim: Claim, words: Words) -> Iterator[Fault]:
     statistic, unit = STATISTICS.get(claim["statistic"]), claim["unit"]
-    if statistic is None:
+    if statistic is None or (claim["statistic"] in OF_A_NUMBER and not claim["covariate"]):
         return
     known = _units(claim, words)
     if unit and unit not in known:
@@ -442,7 +409,7 @@ def _units(claim: Claim, words: Words) -> tuple[str, ...]:
         return _ALSO.get(own, (own,))
     column = words.unit(claim["covariate"])
     of_column = TIME_UNITS if column in TIME_UNITS else tuple(filter(None, [column]))
-    if statistic in _OF_A_NUMBER:
+    if statistic in OF_A_NUMBER:
         return of_column
     if statistic == "difference":
         return ("%", *(of_column or TIME_UNITS))
@@ -452,13 +419,8 @@ def _units(claim: Claim, words: Words) -> tuple[str, ...]:
 def _wants_unit(claim: Claim, words: Words) -> bool:
     """Whether a number without its unit could be taken for another: months for years."""
     time = STATISTICS[claim["statistic"]].unit == "months"
-    of_column = claim["statistic"] in _OF_A_NUMBER and bool(words.unit(claim["covariate"]))
+    of_column = claim["statistic"] in OF_A_NUMBER and bool(words.unit(claim["covariate"]))
     return time or of_column
-
-
-def number(text: str) -> float | None:
-    """A finite number in plain digits, or None."""
-    return float(text) if _PLAIN.fullmatch(text.strip(" ")) else None
 
 
 _CHECKS: tuple[Callable[[Claim, Words], Iterator[Fault]], ...] = (
@@ -466,7 +428,6 @@ _CHECKS: tuple[Callable[[Claim, Words], Iterator[Fault]], ...] = (
     _closed,
     _operator,
     _numbers,
-    _printed,
     _direction,
     _limit,
     _endpoint,
@@ -477,4 +438,5 @@ _CHECKS: tuple[Callable[[Claim, Words], Iterator[Fault]], ...] = (
     _of_patients,
     _time,
     _unit,
+    key_faults,
 )

@@ -22,6 +22,16 @@ from crlm.ledger.vocabulary import (
 #: Columns that exist only where the design has this endpoint.
 _NEEDS_SCP = ("short_scp", "surgical_failure")
 _SCORES = ("game", "m_cs", "tbs")
+#: What papers call all their patients.
+_EVERYBODY = (
+    "all",
+    "total",
+    "overall",
+    "all patients",
+    "entire cohort",
+    "whole cohort",
+    "everyone",
+)
 _CONDITION = re.compile(r"([^=!<>]+)(!=|>=|<=|=|>|<)(.*)")
 _LANDMARK = re.compile(r"from month (\d+(?:\.\d+)?)")
 _LIMITS = {"conf_low": ": lower limit", "conf_high": ": upper limit"}
@@ -98,6 +108,9 @@ class Words:
             return
         if not text:
             yield f"is empty; write {ALL!r} for all patients."
+            return
+        if text.strip().casefold() in _EVERYBODY:
+            yield f"{text!r} is not known; did you mean {ALL!r}?"
             return
         parts = text.split(",")
         bare = [part for part in parts if not _CONDITION.fullmatch(part)]

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _NUMBERS = ("value", "decimals", "time")
 _LISTED = 8
+_AGAIN = "the names of the columns stand there again; remove the row."
 _SAVE = "Save it as CSV UTF-8 with commas."
 
 
@@ -76,7 +77,10 @@ def load_claims(study: str) -> pd.DataFrame:
         for row, cells in table.items()
         if len(cells) == len(header)
     }
-    refused = [(row, fault) for row, cells in table.items() for fault in _ragged(header, cells)]
+    again = [row for row, cells in table.items() if [c.strip() for c in cells] == header]
+    claims = {row: claim for row, claim in claims.items() if row not in again}
+    refused = [(row, Fault("", _AGAIN)) for row in again]
+    refused += [(row, fault) for row, cells in table.items() for fault in _ragged(header, cells)]
     refused += [(row, f) for row, claim in claims.items() for f in claim_faults(claim, words)]
     refused += row_faults(claims, "name" in header)
     if refused:
@@ -187,6 +191,8 @@ def _text(path: Path, file: str) -> str:
     if not path.is_file():
         raise LedgerError(f"{file} is missing: there is nothing to compare to.")
     content = path.read_bytes()
+    if content.startswith(b"PK"):
+        raise LedgerError(f"{file} is an Excel workbook by another name. {_SAVE}")
     if not content.strip():
         raise LedgerError(f"{file} is empty; its first row names the columns. {_SAVE}")
     try:
@@ -207,8 +213,18 @@ def _records(text: str, file: str) -> tuple[list[str], dict[int, list[str]]]:
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error as error:
-        raise LedgerError(f"{file} cannot be read as a table ({error}). {_SAVE}") from error
+        row = _row_of_quote(text)
+        raise LedgerError(
+            f"{file}, row {row} cannot be read as a table: a quotation mark is open, or stands in "
+            f"the middle of a cell ({error}). Close it; within a text write it twice. {_SAVE}"
+        ) from error
     header = [name.strip() for name in rows[0]]
+    if not set(header) & set(CLAIM_COLUMNS):
+        at = next((k for k, cells in enumerate(rows, 1) if {"id", "statistic"} <= set(cells)), 0)
+        if at:
+            raise LedgerError(
+                f"{file}: the names of the columns stand in row {at}; remove what is above them."
+            )
     for sign, what in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
         if len(header) == 1 and sign in header[0]:
             raise LedgerError(f"{file} separates its columns by {what}. {_SAVE}")
@@ -225,6 +241,17 @@ def _records(text: str, file: str) -> tuple[list[str], dict[int, list[str]]]:
         header.pop()
         table = {row: cells[: len(header)] for row, cells in table.items()}
     return header, table
+
+
+def _row_of_quote(text: str) -> int:
+    """The row, as Excel counts, at which the quotation marks of a table go wrong."""
+    reader, row = csv.reader(io.StringIO(text, newline=""), strict=True), 0
+    try:
+        for row, _ in enumerate(reader, start=1):  # noqa: B007
+            pass
+    except csv.Error:
+        pass
+    return row + 1
 
 
 def _header_faults(header: Sequence[str]) -> list[Fault]:
@@ -249,11 +276,12 @@ def _header_faults(header: Sequence[str]) -> list[Fault]:
 def _ragged(header: Sequence[str], cells: Sequence[str]) -> list[Fault]:
     if len(cells) == len(header):
         return []
-    text = (
-        f"has {len(cells)} cells, the header {len(header)}; a text with a comma stands in "
-        "quotation marks."
-    )
-    return [Fault("", text)]
+    signs = [(sign, "".join(cells).count(sign)) for sign in (";", "\t")]
+    sign, many = max(signs, key=lambda pair: pair[1])
+    remedy = "a text with a comma stands in quotation marks."
+    if many >= len(header) // 2:
+        remedy = f"it has {sign!r} for commas: write it as the other rows."
+    return [Fault("", f"has {len(cells)} cells, the header {len(header)}; {remedy}")]
 
 
 def _claim(header: Sequence[str], cells: Sequence[str]) -> dict[str, str]:

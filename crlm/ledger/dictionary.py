@@ -29,6 +29,8 @@ RESERVED = {
 }
 #: Signs that join columns, levels and conditions in the ledger.
 _JOINTS = "=,/:<>"
+#: Codes of an event column: censored, happened.
+EVENT_CODES = ["0", "1"]
 _OF_A_NUMBER = ("min", "max")
 #: What a column keeps of the dictionary when its type changes.
 _OF_ANY_TYPE = ("role", "label", "about")
@@ -72,6 +74,8 @@ def columns_of(design: Table, dictionary: Table) -> tuple[dict[str, dict[str, An
     columns: dict[str, dict[str, Any]] = {}
     faults = list(_use_faults(chosen, dictionary))
     sound = {name: spec for name, spec in dictionary.items() if isinstance(spec, Mapping)}
+    if faults and not texts(chosen.get("use")):
+        return {}, faults  # Without its columns all else of the design would be refused too.
     for name in texts(chosen.get("use")):
         columns[name] = dict(sound.get(name, {}))
     for name, spec in chosen.items():
@@ -83,9 +87,23 @@ def columns_of(design: Table, dictionary: Table) -> tuple[dict[str, dict[str, An
             continue
         columns[name] = _changed(columns.get(name, {}), spec)
         faults += _own_faults(name, spec, columns[name], design, dictionary)
-    if chosen and not any(spec.get("role") == "id" for spec in columns.values()):
-        faults.append(Fault("[columns] use", "has no patient_id; add it, every table needs it."))
-    return columns, faults
+    return columns, [*faults, *_whole_faults(columns if chosen else {})]
+
+
+def _whole_faults(columns: Mapping[str, Table]) -> Iterator[Fault]:
+    """What is wrong with the columns together: no identifier or two, two names for one header."""
+    named = [name for name, spec in columns.items() if spec.get("role") == "id"]
+    if columns and not named:
+        yield Fault("[columns] use", "has no patient_id; add it, every table needs it.")
+    for name in named[1:]:
+        told = f"'id' is the role of {named[0]} too; a patient has one identifier."
+        yield Fault(f"[columns.{name}] role", told)
+    seen: dict[str, str] = {}
+    for name in columns:
+        first = seen.setdefault(name.casefold(), name)
+        if first != name:
+            told = f"{name!r} and {first!r} are one header of a patient table; rename one."
+            yield Fault(f"[columns.{name}]", told)
 
 
 def dictionary_faults(dictionary: Table) -> list[Fault]:
@@ -176,8 +194,9 @@ def _role_faults(spec: Table, role_at: str, unit_at: str) -> Iterator[Fault]:
         elif spec.get("unit") != "months":
             given = f"{spec['unit']!r} does not fit" if "unit" in spec else "is missing"
             yield Fault(unit_at, f"{given}; a column of role {role!r} is in 'months'.")
-    if role == "event" and (kind != "category" or len(texts(spec.get("levels"))) != 2):
-        yield Fault(role_at, "'event' needs type = 'category' and levels = ['0', '1'].")
+    if role == "event" and (kind != "category" or texts(spec.get("levels")) != EVENT_CODES):
+        told = "'event' needs type = 'category' and levels = ['0', '1']: 1 is the event."
+        yield Fault(role_at, told)
 
 
 def name_faults(place: str, name: str) -> Iterator[Fault]:
@@ -193,6 +212,12 @@ def level_faults(place: str, levels: list[str]) -> Iterator[Fault]:
     if len(levels) == 1:
         yield Fault(place, f"{levels[0]!r} is alone; a category has two levels or more.")
     yield from twice_faults(place, levels)
+    alike: dict[str, str] = {}
+    for level in dict.fromkeys(levels):
+        first = alike.setdefault(level.casefold(), level)
+        if first != level:
+            told = f"{level!r} and {first!r} differ by capitals alone; rename one."
+            yield Fault(place, told)
     for level in levels:
         found = [sign for sign in _JOINTS if sign in level]
         if found or level in (ALL, KNOWN) or level != level.strip():
@@ -223,10 +248,21 @@ def label_faults(
                 place_of(data, (*path, "labels", level)),
                 f"{level!r} is no level; {did_you_mean(level, levels)}",
             )
+    yield from _same_labels(labels, data, path)
     told = {("label",): spec.get("label"), **{("labels", k): v for k, v in labels.items()}}
     for key, text in told.items():
         if isinstance(text, str):
             yield from _brace_faults(place_of(data, (*path, *key)), text, list(allowed))
+
+
+def _same_labels(labels: Table, data: Table, path: tuple[str, ...]) -> Iterator[Fault]:
+    """Levels that no reader could tell apart."""
+    seen: dict[str, str] = {}
+    for level, text in labels.items():
+        first = seen.setdefault(str(text), level)
+        if first != level:
+            told = f"{text!r} is the label of {first!r} too; a reader cannot tell them apart."
+            yield Fault(place_of(data, (*path, "labels", level)), told)
 
 
 def _brace_faults(place: str, text: str, allowed: list[str]) -> Iterator[Fault]:

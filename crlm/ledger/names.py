@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from crlm.ledger.dictionary import Table, texts
+from crlm.ledger.dictionary import Table, texts, twice_faults
+from crlm.ledger.errors import Fault
 from crlm.ledger.spelling import did_you_mean
 
 #: Types of a column that holds numbers.
@@ -55,3 +57,40 @@ class Names:
             return f"{name!r} is in data/columns.toml, but not in columns.use; add it there."
         what = "column" if among is not None else "column or factor"
         return f"{name!r} is no {what} of this design; {did_you_mean(name, known)}"
+
+
+def no_level_faults(place: str, level: str, names: Names, column: str) -> Iterator[Fault]:
+    """A word that is none of the levels of a column that has some."""
+    levels = names.levels(column)
+    if levels and level not in levels:
+        yield Fault(place, f"{level!r} is no level of {column}; {did_you_mean(level, levels)}")
+
+
+def grouping_faults(place: str, name: Any, names: Names) -> Iterator[Fault]:
+    """A column that is to split the patients."""
+    if not isinstance(name, str):
+        return
+    told = names.unknown(name)
+    if told:
+        yield Fault(place, told)
+    elif names.kind(name) in ("text", *NUMBERS):
+        kind = names.kind(name)
+        yield Fault(place, f"{name!r} is of type {kind!r}; groups are made by a category.")
+
+
+def list_faults(place: str, value: Any, names: Names, roles: Collection[str]) -> Iterator[Fault]:
+    """A list of columns and factors: known, none twice, no text, none of these roles."""
+    yield from twice_faults(place, texts(value))
+    for name in dict.fromkeys(texts(value)):
+        told = names.unknown(name)
+        if told:
+            yield Fault(place, told)
+        elif names.kind(name) == "text" or names.spec(name).get("role") in roles:
+            what = names.spec(name).get("role", "text")
+            yield Fault(place, f"{name!r} is no characteristic of a patient ({what}); remove it.")
+
+
+def texts_by_key(value: Any) -> dict[str, str]:
+    """A table of texts; what is none is told by the model of the file."""
+    held = value if isinstance(value, Mapping) else {}
+    return {key: text for key, text in held.items() if isinstance(text, str)}

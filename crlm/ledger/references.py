@@ -6,8 +6,8 @@ Every check passes over what is not of its type; the model of the file has told 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
 
 from crlm.ledger.dictionary import (
     Table,
@@ -19,13 +19,20 @@ from crlm.ledger.dictionary import (
     twice_faults,
 )
 from crlm.ledger.errors import Fault
-from crlm.ledger.names import NUMBERS, Names
-from crlm.ledger.scaled import both_faults, scaled_faults, unscaled_faults
+from crlm.ledger.model_references import model_faults
+from crlm.ledger.names import (
+    NUMBERS,
+    Names,
+    grouping_faults,
+    list_faults,
+    no_level_faults,
+    texts_by_key,
+)
+from crlm.ledger.scaled import scaled_faults, unscaled_faults
 from crlm.ledger.schema import CUT
 from crlm.ledger.spelling import did_you_mean, nearest
 from crlm.ledger.typed import place_of
 from crlm.ledger.vocabulary import (
-    ALL,
     CATEGORICAL_TESTS,
     CONTINUOUS_TESTS,
     FIRST_RECURRENCE,
@@ -33,6 +40,9 @@ from crlm.ledger.vocabulary import (
     START,
 )
 
+_SIGNED = re.compile(r"\s*([<>≤≥]=?)\s*\{cut\}")
+_AS_RULE = {"≤": "<=", "≥": ">="}
+_OTHER_SIDE = {">": "<=", ">=": "<", "<": ">=", "<=": ">"}
 _EXCLUDED = "_excluded"
 #: What a study with the SCP has to say.
 _OF_SCP = ("early_recurrence_months",)
@@ -66,7 +76,7 @@ def reference_faults(
         *_head_faults(design, names),
         *_eligibility_faults(design, names),
         *_table_one_faults(design, names),
-        *_model_faults(design, names),
+        *model_faults(design, names),
         *_convention_faults(design),
         *_choice_faults(design, refused),
         *_chapter_faults(design, names),
@@ -84,8 +94,27 @@ def _factor_faults(design: Table, names: Names) -> Iterator[Fault]:
             yield Fault(place_of(design, path), f"{name!r} is a column too; take another name.")
         yield from level_faults(place_of(design, (*path, "levels")), names.levels(name))
         yield from label_faults(spec, names.levels(name), design, path, ["cut"])
+        yield from _side_faults(design, names.levels(name), path, spec)
         yield from _source_faults(design, names, path, spec)
         yield from _otherwise_faults(design, names, path, spec)
+
+
+def _side_faults(
+    design: Table, levels: list[str], path: tuple[str, ...], spec: Table
+) -> Iterator[Fault]:
+    """Labels with the sign of the other side: "< {cut}" of the level where ">=" holds."""
+    labels, rule = spec.get("labels"), str(spec.get("rule"))
+    if rule not in _OTHER_SIDE or len(levels) != 2 or not isinstance(labels, Mapping):
+        return
+    for level, sign in zip(levels, (_OTHER_SIDE[rule], rule), strict=True):
+        found = _SIGNED.match(str(labels.get(level, "")))
+        said = _AS_RULE.get(found[1], found[1]) if found else sign
+        if said != sign:
+            told = (
+                f"{labels[level]!r}, but {level!r} is where {sign} {{cut}} holds: by rule "
+                f"{rule!r} the first level is where it does not. Correct one of the three."
+            )
+            yield Fault(place_of(design, (*path, "labels", level)), told)
 
 
 def _source_faults(
@@ -129,7 +158,7 @@ def _otherwise_faults(
     values = values if isinstance(values, Mapping) else {}
     place = place_of(design, (*path, "values"))
     for level in values:
-        yield from _level_faults(place, level, names, column)
+        yield from no_level_faults(place, level, names, column)
     # A category may answer one side only: synchronous metastases have a short interval.
     if not values:
         yield Fault(place, f"does not say what any level of {column} is; add one.")
@@ -137,12 +166,6 @@ def _otherwise_faults(
         own = texts(spec.get("levels"))
         if own and level not in own:
             yield Fault(place, f"{level!r} is no level of the factor; {did_you_mean(level, own)}")
-
-
-def _level_faults(place: str, level: str, names: Names, column: str) -> Iterator[Fault]:
-    levels = names.levels(column)
-    if levels and level not in levels:
-        yield Fault(place, f"{level!r} is no level of {column}; {did_you_mean(level, levels)}")
 
 
 # ---- endpoints and heading ------------------------------------------------------------------
@@ -180,19 +203,7 @@ def _head_faults(design: Table, names: Names) -> Iterator[Fault]:
         if name not in endpoints:
             yield Fault("main", f"{name!r} is no endpoint; {did_you_mean(name, endpoints)}")
     yield from twice_faults("main", texts(design.get("main")))
-    yield from _grouping_faults("exposure", design.get("exposure"), names)
-
-
-def _grouping_faults(place: str, name: Any, names: Names) -> Iterator[Fault]:
-    """A column that is to split the patients."""
-    if not isinstance(name, str):
-        return
-    told = names.unknown(name)
-    if told:
-        yield Fault(place, told)
-    elif names.kind(name) in ("text", *NUMBERS):
-        kind = names.kind(name)
-        yield Fault(place, f"{name!r} is of type {kind!r}; groups are made by a category.")
+    yield from grouping_faults("exposure", design.get("exposure"), names)
 
 
 # ---- lists of columns -----------------------------------------------------------------------
@@ -254,130 +265,26 @@ def _table_one_faults(design: Table, names: Names) -> Iterator[Fault]:
     spec = design.get("table_one")
     if not isinstance(spec, Mapping):
         return
-    yield from _grouping_faults("[table_one] by", spec.get("by"), names)
+    yield from grouping_faults("[table_one] by", spec.get("by"), names)
     for key in ("variables", "preoperative", "recurrence", "recurrence_parts"):
-        yield from _list_faults(f"[table_one] {key}", spec.get(key), names, ())
-        yield from unscaled_faults(f"[table_one] {key}", texts(spec.get(key)), names)
+        place = f"[table_one] {key}"
+        yield from list_faults(place, spec.get(key), names, ("id", "time", "event"))
+        yield from unscaled_faults(place, texts(spec.get(key)), names)
+        if spec.get("by") in texts(spec.get(key)):
+            yield Fault(place, f"{spec['by']!r} makes the groups of the table; remove it.")
     groups, test = names.levels(str(spec.get("by"))), spec.get("continuous_test")
     if test == "mann-whitney" and len(groups) > 2:
         told = (
             f"{test!r} compares two groups, and {spec['by']!r} has {len(groups)}; write 'kruskal'."
         )
         yield Fault("[table_one] continuous_test", told)
-    yield from unscaled_faults("[table_one] tests", _texts_by_key(spec.get("tests")), names)
-    for name, own in _texts_by_key(spec.get("tests")).items():
+    yield from unscaled_faults("[table_one] tests", texts_by_key(spec.get("tests")), names)
+    for name, own in texts_by_key(spec.get("tests")).items():
         yield from _own_test_faults(name, own, len(groups), names)
     endpoint, known = spec.get("recurrence_endpoint"), tables(design, "endpoints")
     if isinstance(endpoint, str) and endpoint not in known:
         told = f"{endpoint!r} is no endpoint; {did_you_mean(endpoint, known)}"
         yield Fault("[table_one] recurrence_endpoint", told)
-
-
-def _list_faults(place: str, value: Any, names: Names, roles: Collection[str]) -> Iterator[Fault]:
-    """A list of columns and factors: known, none twice, no text, none of these roles."""
-    yield from twice_faults(place, texts(value))
-    for name in dict.fromkeys(texts(value)):
-        told = names.unknown(name)
-        if told:
-            yield Fault(place, told)
-        elif names.kind(name) == "text" or names.spec(name).get("role") in roles:
-            what = names.spec(name).get("role", "text")
-            yield Fault(place, f"{name!r} is no characteristic of a patient ({what}); remove it.")
-
-
-def _model_faults(design: Table, names: Names) -> Iterator[Fault]:
-    endpoints = tables(design, "endpoints")
-    outcomes = {**endpoints, **({"short_SCP": {}} if "SCP" in endpoints else {})}
-    seen: dict[tuple[str, str], str] = {}
-    for name, spec in tables(design, "models").items():
-        place = f"[models.{name}]"
-        endpoint = spec.get("endpoint", name)
-        about = (str(endpoint), str(spec.get("population") or ALL))
-        first = seen.setdefault(about, name)
-        if first != name:
-            told = f"is of {' among '.join(about)}, as [models.{first}] is; claims cannot tell "
-            yield Fault(place, f"{told}them apart. Keep one, or name another population.")
-        wanted = isinstance(endpoint, str) and endpoint not in outcomes
-        if endpoints and wanted and len(names.levels(endpoint.lower())) != 2:
-            at = f"{place} endpoint" if "endpoint" in spec else place
-            yield Fault(at, f"{endpoint!r} is no endpoint; {did_you_mean(endpoint, outcomes)}")
-        if wanted and spec.get("selection") == "backward":
-            told = "'backward' is for times to an event; take enter, fixed or none."
-            yield Fault(f"{place} selection", told)
-        for key in ("covariates", "published", "left_out"):
-            yield from _list_faults(f"{place} {key}", spec.get(key), names, ("id", "time", "event"))
-        yield from _subset_faults(place, spec, names)
-        yield from both_faults(place, spec, names)
-        yield from _within_faults(place, spec, names)
-        if "published" not in spec and spec.get("selection") != "none":
-            told = "is missing; add it. Covariates of the printed multivariable model."
-            yield Fault(f"{place} published", told)
-        needed = spec.get("selection") in ("enter", "backward") and "entry_p" not in spec
-        if needed and not any(nearest(key, ["entry_p"]) for key in spec):
-            told = "is missing; add it, as entry_p = 0.05: the selection needs it."
-            yield Fault(f"{place} entry_p", told)
-
-
-def _within_faults(place: str, spec: Table, names: Names) -> Iterator[Fault]:
-    """Population, strata, products and reference levels of a model."""
-    population = spec.get("population", ALL)
-    for part in population.split(",") if isinstance(population, str) else ():
-        name, _, level = part.partition("=")
-        if part != ALL:
-            yield from _known_level(f"{place} population", name, level, names)
-        if "/" not in level and name in texts(spec.get("covariates")):
-            told = f"{name!r} is {level!r} in all patients of this model; remove it, or widen "
-            yield Fault(f"{place} covariates", f"{told}the population.")
-    for name in texts(spec.get("strata")):
-        yield from _grouping_faults(f"{place} strata", name, names)
-        if name in texts(spec.get("published")):
-            yield Fault(f"{place} strata", f"{name!r} is a covariate too; remove one.")
-    yield from _product_faults(place, spec)
-    for name, level in _texts_by_key(spec.get("references")).items():
-        yield from _known_level(f"{place} references", name, level, names)
-        if names.kind(name) in NUMBERS:
-            yield Fault(f"{place} references", f"{name!r} is a number and has no reference level.")
-
-
-def _product_faults(place: str, spec: Table) -> Iterator[Fault]:
-    products = spec.get("products")
-    for pair in products if isinstance(products, list) else ():
-        if len(set(texts(pair))) < len(texts(pair)):
-            yield Fault(f"{place} products", f"{pair[0]!r} by itself is no product; name two.")
-        for name in texts(pair):
-            if name not in texts(spec.get("published")):
-                told = f"{name!r} is not in the published model; add it there."
-                yield Fault(f"{place} products", told)
-
-
-def _texts_by_key(value: Any) -> dict[str, str]:
-    """A table of texts; what is none is told by the model of the file."""
-    held = value if isinstance(value, Mapping) else {}
-    return {key: text for key, text in held.items() if isinstance(text, str)}
-
-
-def _known_level(place: str, name: str, level: str, names: Names) -> Iterator[Fault]:
-    told = names.unknown(name)
-    if told:
-        yield Fault(place, told)
-        return
-    for one in level.split("/"):
-        yield from _level_faults(place, one, names, name)
-
-
-def _subset_faults(place: str, spec: Table, names: Names) -> Iterator[Fault]:
-    """The printed model and what is left out are parts of the candidates, and apart."""
-    covariates = texts(spec.get("covariates"))
-    sound = bool(covariates) and not any(map(names.unknown, covariates))
-    for key in ("published", "left_out"):
-        for name in texts(spec.get(key)):
-            if sound and name not in covariates and not names.unknown(name):
-                yield Fault(
-                    f"{place} {key}", f"{name!r} is not among the covariates; add it there."
-                )
-    for name in texts(spec.get("left_out")):
-        if name in texts(spec.get("published")):
-            yield Fault(f"{place} left_out", f"{name!r} is in the published model; remove one.")
 
 
 # ---- conventions and choices ----------------------------------------------------------------
@@ -429,12 +336,12 @@ def _chapter_faults(design: Table, names: Names) -> Iterator[Fault]:
     if not isinstance(spec, Mapping):
         return
     for key in ("exposure", "modifier", "codon"):
-        yield from _grouping_faults(f"[chapter] {key}", spec.get(key), names)
+        yield from grouping_faults(f"[chapter] {key}", spec.get(key), names)
     for key in ("adjust", "after_exposure"):
-        yield from _list_faults(f"[chapter] {key}", spec.get(key), names, ("id", "time", "event"))
+        yield from list_faults(f"[chapter] {key}", spec.get(key), names, ("id", "time", "event"))
         yield from unscaled_faults(f"[chapter] {key}", texts(spec.get(key)), names)
     terms = [*spec["propensity"]] if isinstance(spec.get("propensity"), Mapping) else []
-    yield from _list_faults("[chapter.propensity]", terms, names, ("id", "time", "event"))
+    yield from list_faults("[chapter.propensity]", terms, names, ("id", "time", "event"))
     yield from unscaled_faults("[chapter.propensity]", terms, names)
     endpoints = tables(design, "endpoints")
     for at, parent in enumerate(_tables_in(spec, "parent")):

@@ -7,6 +7,7 @@ file, all at once, and the same model lists its keys and allowed values for the 
 from __future__ import annotations
 
 import datetime
+import re
 import tomllib
 import types
 from collections.abc import Iterator, Mapping
@@ -27,7 +28,7 @@ _REMEDY = {
     "bool_type": "write true or false",
     "int_from_float": "write a whole number",
     "finite_number": "write a finite number",
-    "list_type": "write a list in square brackets (of tables: each begins with a double pair)",
+    "list_type": "write a list in square brackets",
     "dict_type": "write a table",
     "model_type": "write a table",
     "date_type": "write a date as 2015-01-31",
@@ -106,7 +107,38 @@ def read_toml(path: Path, file: str) -> dict[str, Any]:
     except OSError as error:
         raise DesignError(f"{file} cannot be read: {error.strerror}.") from error
     except tomllib.TOMLDecodeError as error:
-        raise DesignError(f"{file} is not TOML: {error}. Correct that line.") from error
+        raise DesignError(f"{file}{_toml_told(path, error)}") from error
+
+
+#: What is usually wrong with a line that is no TOML, and what to write.
+_SLIPS = (
+    (r"[“”„‟‘’«»]", "write straight quotation marks"),
+    (r"=\s*\d+,\d+\s*$", "write a decimal point, not a comma"),
+    (r"=\s*\d{1,4}[/.]\d\d?[/.]\d{1,4}|=\s*\d{4}-\d\d?\s*$", "write a date as 2015-01-31"),
+    (r"[＝［］｛｝，＂]", "write half-width signs"),
+    (r"^\s*\w[\w.]*\s*:", "write = between a key and its value"),
+    (r"=\s*(True|False|yes|no)\b", "write true or false, or text in quotation marks"),
+    (r"=\s*[A-Za-z][\w ]*\s*$", "write text in quotation marks"),
+    (r"=\s*\[[^\]]*$|=\s*\{[^}]*$", "close the bracket, and put a comma behind each entry"),
+    (r"=\s*[^\[{\"]*\]\s*$", "open the bracket too"),
+)
+
+
+def _toml_told(path: Path, error: tomllib.TOMLDecodeError) -> str:
+    """The line that is no TOML, what is wrong with it and what to write."""
+    text = path.read_text(encoding="utf-8-sig")
+    found = re.search(r"\(at (?:line (\d+)|end)", str(error))
+    if not found or not found[1]:
+        return f" is not TOML: {error}. Close what is open at its end."
+    row = int(found[1])
+    lines = text.splitlines()
+    line = lines[row - 1].strip() if row <= len(lines) else ""
+    why = str(error).partition(" (at")[0]
+    told = f", line {row}: {_shown(line)} is not TOML ({why}); "
+    if re.search("Cannot (overwrite|declare|mutate)|already", why):
+        return f"{told}it stands in the file twice: keep one."
+    slips = (remedy for slip, remedy in _SLIPS if re.search(slip, line))
+    return f"{told}{next(slips, 'correct that line, or the one before it')}."
 
 
 def place_of(data: Any, path: tuple[str | int, ...]) -> str:
@@ -211,9 +243,12 @@ def _text(model: type[BaseModel], told: Mapping[str, Any]) -> str:
     if kind == "literal_error":
         words = [str(word) for word in get_args(_annotation_at(model, at))]
         return f"{_shown(value)} is not known; {did_you_mean(str(value), words)}"
+    if kind == "list_type" and _table_of(_annotation_at(model, at)):
+        return f"{_shown(value)} does not fit; write a list, each of it below [[{at[-1]}]]."
     if kind in _REMEDY:
         return f"{_shown(value)} does not fit; {_REMEDY[kind]}."
     remedy = _BOUNDED.get(kind, told["msg"]).format(**told.get("ctx", {}))
+    remedy = remedy.replace("1 entries are", "one entry is")
     return f"{_shown(value)} does not fit; {remedy}."
 
 

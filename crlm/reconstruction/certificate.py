@@ -30,6 +30,9 @@ from crlm.reconstruction.programs import by_python
 from crlm.reconstruction.quantities import Quantity, between, flipped, quantity_of
 from crlm.reconstruction.targets import Goal
 
+#: Logarithms above have no number.
+_LARGEST = 700.0
+
 Program = Callable[[Quantity, Mapping[str, pd.DataFrame], Design], float]
 
 
@@ -281,7 +284,8 @@ def _rows(
             return [{**keys, "estimate": effect}, {**keys, "statistic": "p", "estimate": tail}]
         return [{**keys, "estimate": tail}]
     if claim["statistic"] in ("hazard_ratio", "odds_ratio"):
-        value = math.exp(value)
+        # A group without an event has no upper limit.
+        value = math.exp(value) if value < _LARGEST else math.inf
     if claim["unit"] == "years" and quantity.kind in ("km", "followup"):
         value /= 12
     return [{**keys, claim["field"]: value}]

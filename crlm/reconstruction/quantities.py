@@ -240,7 +240,7 @@ def tested(claim: Mapping[str, Any], design: Design) -> Quantity | str:
         return _logrank(endpoint, where, claim["group"], _compared(claim, design), design)
     if not model:
         return _between(claim, design)
-    if endpoint not in design.endpoints and model == "univariable":
+    if endpoint == "short_SCP" and model == "univariable":
         columns = (covariate, endpoint.lower())
         return Quantity("association", where=where, columns=columns, part="z")
     levels = levels_of(design, covariate)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crlm.ledger import Design
+from crlm.ledger.vocabulary import ALL
 from crlm.transcription.cells import cell
 from crlm.transcription.labels import plain
 from crlm.transcription.table import P_HEAD, Table, comma, holding, last_word
@@ -38,8 +39,9 @@ class CurvesTable(Table):
         """Claims and questions of the table."""
         for number, row in enumerate(rows[1:], 2):
             endpoint = self._endpoint(row[0])
-            if not any(row[1:]):
+            if endpoint or not any(row[1:]):
                 self.endpoint = endpoint or self.endpoint
+                self._compared(rows[0], row)
                 if not endpoint and any(any(later[1:]) for later in rows[number:]):
                     self._heading(f"row {number}", row[0])
                 continue
@@ -55,6 +57,14 @@ class CurvesTable(Table):
         if self.labels.read(label).column != self.by:
             names = ", ".join(self.design.endpoints)
             self.ask(where, f"{label!r} is a heading that names no endpoint ({names})")
+
+    def _compared(self, heads: Sequence[str], row: Sequence[str]) -> None:
+        """What stands beside the name of an endpoint: p of its groups, or a row without a group."""
+        for head, text in zip(heads[1:], row[1:], strict=True):
+            if text and P_HEAD.match(last_word(head)):
+                self._of_curve(head, text, ALL)
+            elif text:
+                self.ask(row[0], f"has {text!r} below {head!r} and no group; name it in the row")
 
     def _endpoint(self, label: str) -> str:
         """The endpoint that a heading names, by its name or its label."""

@@ -83,7 +83,7 @@ class _Words:
         for end in range(len(words), 0, -1):
             text = " ".join(words[:end])
             if found := self._known(text):
-                unit = plain(str((self.design.columns.get(found[0]) or {}).get("unit", "")))
+                unit = plain(self.design.unit_of(found[0]))
                 if set(words[end:]) <= _NOTES | set(unit.split()):
                     return text, _said(label, words[end:])
         return "", frozenset()
@@ -136,7 +136,23 @@ class Labels:
             found = words.read(label, within)
             if found and not (found.level and meanings.is_common(label)):
                 return found
-        return self._compared(label, within) or self._product(label) or self._worded(label)
+        return (
+            self._compared(label, within)
+            or self._product(label)
+            or self._cut(label)
+            or self._worded(label)
+        )
+
+    def _cut(self, label: str) -> Label | None:
+        """ "CEA ≥ 20 ng/mL": the side of a factor that is cut there, those asked for first."""
+        stem, side = meanings.cut_in(label)
+        column = self._read(stem, "").column if side else ""
+        source = self.design.source(column)
+        for name in dict.fromkeys([*self.asked, *self.design.factors]) if column else ():
+            if name in self.design.factors and self.design.source(name) == source:
+                if level := meanings.level_of(self.design, name, side):
+                    return Label(name, level)
+        return None
 
     def _below(self, within: str, label: str) -> Label | None:
         """A level of the column that stands above."""
@@ -255,11 +271,22 @@ class Labels:
                 f"{label!r} is no level of {column} ({near}). Say which with "
                 f"--is '{label}={column}:LEVEL', a LEVEL of {', '.join(levels.values())}"
             )
-        near = did_you_mean(label, list(dict.fromkeys(map(self.design.label, self.asked))))
+        near = did_you_mean(label, self._labels())
+        if column and self.design.columns.get(column, {}).get("type") in ("integer", "number"):
+            return (
+                f"below {within!r} print counts its values, and {column} is a number in the "
+                f"design. Give it levels: [columns.{column}] with type = 'category' and "
+                f"levels = ['{label}', ...]"
+            )
+        told = f" ({near.rstrip('.')})" if near.startswith("did") else ""
         return (
-            f"{label!r} is no characteristic or level of the design ({near.rstrip('.')}). "
+            f"{label!r} is no characteristic or level of the design{told}. "
             f"Say which with --is '{label}=COLUMN:LEVEL', or '{label}=COLUMN'"
         )
+
+    def _labels(self) -> list[str]:
+        names = dict.fromkeys([*self.asked, *self.design.columns, *self.design.factors])
+        return list(dict.fromkeys(map(self.design.label, names)))
 
     def _unknown_product(self, label: str, parts: Sequence[str]) -> str:
         strange = [part for part in parts if not self._part(part).column]
@@ -307,8 +334,16 @@ def _wordings(design: Design, names: Sequence[str] = ()) -> Iterator[tuple[str, 
             for text in (*alone, *of_name):
                 seen.setdefault(plain(text), set()).add((name, level))
     for text, targets in seen.items():
-        if len(targets) == 1 and text:
-            yield text, next(iter(targets))
+        named = _numbers_of(design, targets)
+        if len(named) == 1 and text:
+            yield text, next(iter(named))
+
+
+def _numbers_of(design: Design, targets: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Of a number and the factors made of it the number: what a table holds tells the two apart."""
+    made = {(name, level) for name, level in targets if name in design.factors}
+    sources = {(str(design.factors[name]["source"]), "") for name, level in made if not level}
+    return targets - made if targets - made == sources and not any(v for _, v in made) else targets
 
 
 def _scaled_wordings(design: Design, names: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -355,5 +390,5 @@ def unmarked(text: str) -> str:
 def plain(text: str) -> str:
     """A label without case, signs, footnote marks and what stands in brackets."""
     text = unmarked(text)
-    text = re.sub(r"[\[(].*?[\])]", " ", text.casefold())
-    return " ".join(re.sub(r"[^\w<>≤≥=.]+", " ", text).split())
+    text = re.sub(r"[\[(].*?[\])]", " ", text.casefold()).replace("tumor", "tumour")
+    return " ".join(re.sub(r"[^\w<>≤≥=.]+|_+", " ", text).split())

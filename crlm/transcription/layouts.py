@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from crlm.ledger import Design, ParameterError, did_you_mean
+from crlm.ledger.claim_words import Words
+from crlm.ledger.vocabulary import ALL
 from crlm.transcription.curves import CurvesTable
 from crlm.transcription.heads import headed
 from crlm.transcription.labels import factors_in, plain
@@ -24,6 +26,7 @@ def claims_of(
     place: str,
     endpoint: str = "",
     spread: str = "",
+    population: str = ALL,
     named: Mapping[str, str] | None = None,
 ) -> Transcript:
     """The claims of a table.
@@ -43,13 +46,17 @@ def claims_of(
         and its patients.
     spread : {"", "range", "iqr"}
         What two numbers behind a median are, where their row does not say; "": as the design.
+    population : str
+        Patients that the table is of, as population of a claim: "matched=yes"; a model with a
+        name has its own.
     named : mapping of str to str
         Answers to questions: a label of the table to `column` or `column:level`, a header to "p".
 
     Raises
     ------
     ParameterError
-        If the layout is unknown, or it needs an endpoint that is not given or not known.
+        If the layout or a condition of the population is unknown, or it needs an endpoint that
+        is not given or not known.
 
     Examples
     --------
@@ -66,6 +73,8 @@ def claims_of(
     if layout != "two-groups" and endpoint not in known:
         near = did_you_mean(endpoint, known) if endpoint else f"{', '.join(known)}."
         raise ParameterError(f"A {layout} table needs --endpoint: {near}")
+    for told in Words(design).population_faults(population):
+        raise ParameterError(f"--population: {told}")
     rows = headed(rows)
     answers = _answers(dict(named or {}), rows, design)
     table: Table
@@ -75,6 +84,7 @@ def claims_of(
         table = ModelTable(design, place, endpoint, answers)
     else:
         table = CurvesTable(design, place, endpoint, answers)
+    table.population = population
     table.read(rows)
     table.made.taken = [f"{label!r} as {what}" for label, what in table.labels.taken.items()]
     return table.made

@@ -18,6 +18,7 @@ _UNKNOWN = re.compile(
     re.IGNORECASE,
 )
 _SIGNED = re.compile(r"^([<>≤≥]=?)\s*([\d.,]+)")
+_CUT = re.compile(r"(?P<stem>.*\w.*?)\W*(?P<sign>[<>≤≥]=?)\s*(?P<cut>\d[\d.,]*)\s*[^\d<>≤≥]*")
 _SIGNS = {"<": "<", ">": ">", "<=": "<=", ">=": ">=", "≤": "<=", "≥": ">="}
 _OTHER_SIDE = {"<": ">=", ">": "<=", "<=": ">", ">=": "<"}
 
@@ -40,6 +41,18 @@ def other_unit(label: str, unit: str) -> str:
         if strange := cohort.foreign_unit_in(part, unit):
             return strange
     return ""
+
+
+def cut_in(label: str) -> tuple[str, str]:
+    """A label without the cut-off behind it, and the cut-off; "" twice where it has none.
+
+    Examples
+    --------
+    >>> cut_in("CEA ≥ 20 ng/mL")
+    ('CEA', '≥ 20')
+    """
+    found = _CUT.fullmatch(label.strip())
+    return (found["stem"], f"{found['sign']} {found['cut']}") if found else ("", "")
 
 
 def without_unit(label: str) -> str:

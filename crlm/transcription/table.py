@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crlm.ledger import CLAIM_COLUMNS, Design
+from crlm.ledger.vocabulary import ALL
 from crlm.transcription import meanings
 from crlm.transcription.cells import Cell, Printed, printed
 from crlm.transcription.labels import Label, Labels, plain, unmarked
@@ -61,12 +62,18 @@ class Table:
         Columns that the table is about: their labels go first.
     named : mapping of str to str
         Answers to questions.
+
+    Attributes
+    ----------
+    population : str
+        Patients that the whole table is among.
     """
 
     def __init__(
         self, design: Design, place: str, asked: Iterable[str], named: Mapping[str, str]
     ) -> None:
         self.design, self.place, self.made = design, place, Transcript()
+        self.population = ALL
         self.labels = Labels(design, list(asked), named)
 
     # ---- what a claim is ------------------------------------------------------------
@@ -86,7 +93,8 @@ class Table:
     def _put(self, number: Printed, locator: str, keys: dict[str, Any]) -> None:
         names = ("group", "covariate", "level", "model", "endpoint")
         words = [keys.get(name, "") for name in names if keys.get(name, "") not in ("", "all")]
-        words += [keys["population"]] if keys.get("population", "all") != "all" else []
+        among = keys.get("population") or self.population
+        words += [among] if among != ALL else []
         time = keys.get("time", "")
         words += [keys["statistic"], f"{time:g}" if time != "" else "", keys.get("part", "")]
         made = "-".join([self.place, *filter(None, words)]).casefold()
@@ -97,7 +105,7 @@ class Table:
         whole |= {"id": made, "place": self.place, "locator": locator, "kind": "number"}
         whole |= {"printed": number.text, "operator": number.operator, "value": f"{number.value:g}"}
         whole |= {"decimals": str(number.decimals), "field": keys.pop("part", "") or "estimate"}
-        whole |= {"population": "all", "group": "all"}
+        whole |= {"population": self.population, "group": ALL}
         whole |= {
             name: f"{value:g}" if name == "time" and value != "" else str(value)
             for name, value in keys.items()
@@ -110,8 +118,9 @@ class Table:
             self.ask(locator, f"{told}; rename one of the two rows")
 
     def ask(self, where: str, what: str) -> None:
-        """Something that the table does not settle."""
-        self.made.questions.append(f"{where}: {what}.")
+        """Something that the table does not settle; of the rows below one heading the first."""
+        if not any(question.endswith(f": {what}.") for question in self.made.questions):
+            self.made.questions.append(f"{where}: {what}.")
 
     def walk(
         self, rows: Sequence[Sequence[str]], filled: Callable[[Sequence[str]], bool]

@@ -1,0 +1,117 @@
+"""Which keys of a claim go together: what a statistic is of, and what it is not of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from crlm.ledger.claim_words import Words
+from crlm.ledger.errors import Fault
+from crlm.ledger.vocabulary import FIRST_RECURRENCE
+
+Claim = Mapping[str, str]
+
+#: Statistics of a measured number, in the unit of its column.
+OF_A_NUMBER = ("median", "mean", "sd", "min", "max", "q1", "q3")
+#: Statistics of a time to an event; a yes-no outcome has odds ratios.
+_OF_TIMES = (
+    "hazard_ratio",
+    "subdistribution_hazard_ratio",
+    "median_survival",
+    "survival_rate",
+    "n_at_risk",
+    "cumulative_events",
+    "rmst",
+)
+_RATIOS = ("hazard_ratio", "odds_ratio", "subdistribution_hazard_ratio")
+_YEARS = re.compile(r"(?<![\d.-])(\d{1,2})[- ‐‑–]?(?:years?|yrs?)\b", re.IGNORECASE)
+
+
+def key_faults(claim: Claim, words: Words) -> Iterator[Fault]:
+    """What is wrong with the keys of a row though each of them is known.
+
+    A number that the paper misprinted is no fault here: it stands in the ledger as printed, and
+    the audit finds it.
+    """
+    for check in (_of_nothing, _outcome, _compared, _conditioned, _modelled, _years, _mended):
+        yield from check(claim, words)
+
+
+def _of_nothing(claim: Claim, words: Words) -> Iterator[Fault]:
+    """A median of no column, events of no endpoint."""
+    statistic = claim["statistic"]
+    if claim["covariate"] or claim["kind"] != "number":
+        return
+    if statistic in OF_A_NUMBER:
+        yield Fault("covariate", f"is empty; {statistic} is that of a measured column.")
+    elif statistic == "events" and not claim["endpoint"]:
+        known = ", ".join(words.endpoints)
+        yield Fault("endpoint", f"is empty; events are those of an endpoint: {known}.")
+
+
+def _outcome(claim: Claim, words: Words) -> Iterator[Fault]:
+    """A hazard ratio of a yes-no outcome, an odds ratio of a time to an event."""
+    endpoint, statistic = claim["endpoint"], claim["statistic"]
+    if endpoint not in words.endpoints or endpoint == FIRST_RECURRENCE:
+        return
+    if endpoint not in words.design.endpoints and statistic in _OF_TIMES:
+        told = f"{statistic!r} is of a time to an event, and {endpoint} is a yes-no outcome; "
+        yield Fault("statistic", f"{told}write odds_ratio, n or percent, or name an endpoint.")
+    elif endpoint in words.design.endpoints and statistic == "odds_ratio":
+        told = f"'odds_ratio' is of a yes-no outcome, and {endpoint} is a time to an event; "
+        yield Fault("statistic", f"{told}write hazard_ratio, or name a column as endpoint.")
+
+
+def _compared(claim: Claim, words: Words) -> Iterator[Fault]:
+    """A test that compares groups names the column that makes them, not one of them."""
+    group, model = claim["group"], claim["model"]
+    if claim["statistic"] != "p":
+        return
+    of_table = not model and bool(claim["covariate"]) and not claim["endpoint"]
+    if model == "logrank" or of_table:
+        parts = [part for part in group.split(",") if part]
+        one = next((part.partition("=")[0] for part in parts if "=" in part), "")
+        if one:
+            told = f"{group!r} is one group, and a p value compares several; write {one}"
+            yield Fault("group", f"{told}, and conditions as population.")
+        elif group == "all":
+            what = "the curves" if model else "the groups"
+            told = f"'all' is one group, and a p value compares several; write the column of {what}"
+            yield Fault("group", f"{told}, such as {words.design.table_one['by']}.")
+    if of_table and claim["time"]:
+        yield Fault("time", f"{claim['time']!r} belongs to no p of a characteristic; leave it out.")
+    if not (model or claim["covariate"] or claim["endpoint"]) and group == "all":
+        yield Fault("covariate", "is empty; a p value is that of a characteristic or of a curve.")
+
+
+def _conditioned(claim: Claim, words: Words) -> Iterator[Fault]:
+    """Patients of a ratio are its population."""
+    if claim["statistic"] in _RATIOS and "=" in claim["group"]:
+        told = f"{claim['group']!r}: a ratio is among patients, not of a group; "
+        yield Fault("group", f"{told}write the condition as population, and all as group.")
+
+
+def _modelled(claim: Claim, words: Words) -> Iterator[Fault]:
+    """Models that are something only with a product, or with a month."""
+    model, name = claim["model"], claim["covariate"]
+    if model == "interaction" and name and ":" not in name:
+        told = f"{name!r} is no product; an interaction is that of two columns, as {name}:COLUMN."
+        yield Fault("covariate", told)
+    if model == "landmark" and "from month" not in claim["population"]:
+        told = f"{claim['population']!r} has no month; write the landmark as from month 6."
+        yield Fault("population", told)
+
+
+def _years(claim: Claim, words: Words) -> Iterator[Fault]:
+    """The 5 of a five-year rate: times are months."""
+    texts = (claim[name] for name in ("locator", "name") if claim[name])
+    said = {int(years) for text in texts for years in _YEARS.findall(text)}
+    if len(said) == 1 and claim["time"] == str(years := said.pop()):
+        told = f"{claim['time']!r} is in months, and the row speaks of {years} years; "
+        yield Fault("time", f"{told}write {12 * years}.")
+
+
+def _mended(claim: Claim, words: Words) -> Iterator[Fault]:
+    """A text that was mended without a reason, or for none."""
+    if claim["scanned"].strip() and not claim["mended_because"].strip():
+        yield Fault("mended_because", "is empty; say what settles the mended text.")

@@ -1,0 +1,140 @@
+"""Whether the regression tables of a design name what is there, and what goes together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from crlm.ledger.dictionary import Table, tables, texts
+from crlm.ledger.errors import Fault
+from crlm.ledger.names import (
+    NUMBERS,
+    Names,
+    grouping_faults,
+    list_faults,
+    no_level_faults,
+    texts_by_key,
+)
+from crlm.ledger.scaled import both_faults
+from crlm.ledger.spelling import did_you_mean, nearest
+from crlm.ledger.vocabulary import ALL
+
+
+def model_faults(design: Table, names: Names) -> Iterator[Fault]:
+    """What is wrong with `[models.NAME]`, each table after the other.
+
+    Parameters
+    ----------
+    design : mapping
+        design.toml.
+    names : Names
+    """
+    endpoints = tables(design, "endpoints")
+    outcomes = {**endpoints, **({"short_SCP": {}} if "SCP" in endpoints else {})}
+    seen: dict[tuple[str, str], str] = {}
+    for name, spec in tables(design, "models").items():
+        place = f"[models.{name}]"
+        endpoint = spec.get("endpoint", name)
+        about = (str(endpoint), str(spec.get("population") or ALL))
+        first = seen.setdefault(about, name)
+        if first != name:
+            told = f"is of {' among '.join(about)}, as [models.{first}] is; claims cannot tell "
+            yield Fault(place, f"{told}them apart. Keep one, or name another population.")
+        wanted = isinstance(endpoint, str) and endpoint not in outcomes
+        if endpoints and wanted and len(names.levels(endpoint.lower())) != 2:
+            at = f"{place} endpoint" if "endpoint" in spec else place
+            yield Fault(at, f"{endpoint!r} is no endpoint; {did_you_mean(endpoint, outcomes)}")
+        if wanted and spec.get("selection") == "backward":
+            told = "'backward' is for times to an event; take enter, fixed or none."
+            yield Fault(f"{place} selection", told)
+        for key in ("covariates", "published", "left_out"):
+            yield from list_faults(f"{place} {key}", spec.get(key), names, ("id", "time", "event"))
+        yield from _subset_faults(place, spec, names)
+        yield from both_faults(place, spec, names)
+        yield from _within_faults(place, spec, names)
+        if wanted:
+            yield from _of_outcome(place, spec, str(endpoint).lower())
+        if "published" not in spec and spec.get("selection") != "none":
+            told = "is missing; add it. Covariates of the printed multivariable model."
+            yield Fault(f"{place} published", told)
+        needed = spec.get("selection") in ("enter", "backward") and "entry_p" not in spec
+        if needed and not any(nearest(key, ["entry_p"]) for key in spec):
+            told = "is missing; add it, as entry_p = 0.05: the selection needs it."
+            yield Fault(f"{place} entry_p", told)
+
+
+def _of_outcome(place: str, spec: Table, outcome: str) -> Iterator[Fault]:
+    """What a model of a yes-no outcome cannot have."""
+    if outcome in texts(spec.get("covariates")):
+        yield Fault(f"{place} covariates", f"{outcome!r} is the outcome itself; remove it.")
+    if "strata" in spec:
+        told = "are of a Cox model; a yes-no outcome has none. Make them covariates."
+        yield Fault(f"{place} strata", told)
+
+
+def _within_faults(place: str, spec: Table, names: Names) -> Iterator[Fault]:
+    """Population, strata, products and reference levels of a model."""
+    population = spec.get("population", ALL)
+    for part in population.split(",") if isinstance(population, str) else ():
+        name, sign, level = part.partition("=")
+        if part == ALL:
+            continue
+        if not sign or name[-1:] in ("<", ">", "!"):
+            told = f"{part!r} is no column=level; a cut number is a factor, as age_cat=high."
+            yield Fault(f"{place} population", told)
+            continue
+        yield from _known_level(f"{place} population", name, level, names)
+        if "/" not in level and name in texts(spec.get("covariates")):
+            told = f"{name!r} is {level!r} in all patients of this model; remove it, or widen "
+            yield Fault(f"{place} covariates", f"{told}the population.")
+    for name in texts(spec.get("strata")):
+        yield from grouping_faults(f"{place} strata", name, names)
+        if name in texts(spec.get("published")):
+            yield Fault(f"{place} strata", f"{name!r} is a covariate too; remove one.")
+    yield from _product_faults(place, spec)
+    for name, level in texts_by_key(spec.get("references")).items():
+        yield from _known_level(f"{place} references", name, level, names)
+        if not names.unknown(name) and name not in texts(spec.get("covariates")):
+            told = f"{name!r} is no covariate of this model; remove it, or add it there."
+            yield Fault(f"{place} references", told)
+        if names.kind(name) in NUMBERS:
+            yield Fault(f"{place} references", f"{name!r} is a number and has no reference level.")
+
+
+def _product_faults(place: str, spec: Table) -> Iterator[Fault]:
+    products = spec.get("products")
+    seen: list[set[str]] = []
+    for pair in products if isinstance(products, list) else ():
+        if len(set(texts(pair))) < len(texts(pair)):
+            yield Fault(f"{place} products", f"{pair[0]!r} by itself is no product; name two.")
+        if set(texts(pair)) in seen:
+            told = f"{' and '.join(texts(pair))} stand there twice; keep one pair."
+            yield Fault(f"{place} products", told)
+        seen.append(set(texts(pair)))
+        for name in texts(pair):
+            if name not in texts(spec.get("published")):
+                told = f"{name!r} is not in the published model; add it there."
+                yield Fault(f"{place} products", told)
+
+
+def _known_level(place: str, name: str, level: str, names: Names) -> Iterator[Fault]:
+    told = names.unknown(name)
+    if told:
+        yield Fault(place, told)
+        return
+    for one in level.split("/"):
+        yield from no_level_faults(place, one, names, name)
+
+
+def _subset_faults(place: str, spec: Table, names: Names) -> Iterator[Fault]:
+    """The printed model and what is left out are parts of the candidates, and apart."""
+    covariates = texts(spec.get("covariates"))
+    sound = bool(covariates) and not any(map(names.unknown, covariates))
+    for key in ("published", "left_out"):
+        for name in texts(spec.get(key)):
+            if sound and name not in covariates and not names.unknown(name):
+                yield Fault(
+                    f"{place} {key}", f"{name!r} is not among the covariates; add it there."
+                )
+    for name in texts(spec.get("left_out")):
+        if name in texts(spec.get("published")):
+            yield Fault(f"{place} left_out", f"{name!r} is in the published model; remove one.")
