@@ -1,5 +1,6 @@
 """Tables copied out of a paper become the claims that a person would have typed."""
 
+import datetime
 import subprocess
 import sys
 from dataclasses import replace
@@ -713,3 +714,181 @@ def test_a_product_of_which_one_side_is_unknown_asks_for_that_side():
     named = {"mutated tumour": "kras:mutant"}
     made = claims_of(table, design, "model", place="t", endpoint="OS", named=named)
     assert not made.questions and made.claims[0]["covariate"] == "hai:kras"
+
+
+# ---- what a paper of four groups asked for without need ----------------------------------------
+
+FOUR = """
+[columns.approach]
+type = "category"
+levels = ["open", "hand_assisted", "lap"]
+labels = { lap = "Laparoscopic" }
+label = "Surgical approach"
+[columns.blood_ml]
+type = "number"
+unit = "mL"
+label = "Blood loss"
+[columns.los_days]
+type = "number"
+unit = "days"
+label = "Postoperative stay"
+[columns.matched]
+type = "category"
+levels = ["no", "yes"]
+label = "Matched"
+[factors.blood_cat]
+source = "blood_ml"
+rule = ">="
+cut = 500
+levels = ["low", "high"]
+label = "Blood loss, mL"
+[factors.tumours_cat]
+source = "n_tumours"
+rule = ">="
+cut = 4
+levels = ["few", "many"]
+label = "Multiplicity"
+"""
+
+
+@pytest.fixture
+def four(tmp_path, monkeypatch):
+    """A design with groups whose levels have an underline, a number and a factor of one label."""
+    folder = copied("mskcc_hai", tmp_path)
+    monkeypatch.setenv("CRLM_DATA", str(tmp_path))
+    path = folder / "design.toml"
+    text = path.read_text(encoding="utf-8").replace('by = "hai"', 'by = "approach"')
+    text = text.replace('continuous_test = "mann-whitney"', 'continuous_test = "kruskal"')
+    added = 'covariates = ["blood_cat", "approach", "tumours_cat", '
+    text = text.replace("covariates = [", added, 1).replace('exposure = "hai"', "", 1)
+    path.write_text(text + FOUR, encoding="utf-8")
+    (folder / "published.csv").write_text(",".join(ledger.CLAIM_COLUMNS) + "\n", encoding="utf-8")
+    return ledger.load_design("mskcc_hai")
+
+
+def test_levels_units_and_spellings_of_the_design_are_no_question(four):
+    table = [
+        ["", "Open (n=59)", "Hand-assisted (n=41)", "Laparoscopic (n=30)", "P"],
+        ["Number of liver tumors, median (range)", "2 (1-4)", "2 (1-5)", "1 (1-3)", "0.2"],
+        ["Maximum tumor diameter (cm), median (range)", "3.1 (1-9)", "3 (1-8)", "2 (1-4)", "0.3"],
+        ["Blood loss (mL), median (range)", "380 (20-900)", "200 (5-700)", "90 (0-200)", "0.01"],
+        ["Postoperative stay (days), median (range)", "9 (4-30)", "8 (3-40)", "7 (2-9)", "0.02"],
+    ]
+    made = claims_of(table, four, "two-groups", place="table1")
+    assert not made.questions
+    columns = [c["covariate"] for c in made.claims if c["statistic"] == "median"]
+    assert columns == [n for n in ("n_tumours", "size_cm", "blood_ml", "los_days") for _ in "123"]
+    groups = {c["group"] for c in made.claims if c["statistic"] == "n"}
+    assert groups == {"approach=open", "approach=hand_assisted", "approach=lap"}
+
+
+@pytest.mark.parametrize(
+    ("label", "column"),
+    [
+        ("Blood loss ≥ 500 mL", "blood_cat"),
+        ("Blood loss (≥500 mL)", ""),
+        ("Number of tumors ≥ 4", "tumours_cat"),
+        ("Number of tumors ≥ 5", ""),
+        ("Number of tumors > 4", ""),
+        ("Number of tumors < 4", "tumours_cat"),
+    ],
+)
+def test_a_cut_off_behind_a_label_names_the_factor_that_is_cut_there(four, label, column):
+    table = [["", "HR (95% CI)", "P"], [label, "1.48 (0.87-2.53)", "0.15"]]
+    made = claims_of(table, four, "model", place="table2", endpoint="OS")
+    found = {(c["covariate"], c["level"]) for c in made.claims}
+    if not column:
+        assert not found & {("blood_cat", "low"), ("tumours_cat", "few"), ("tumours_cat", "many")}
+        return
+    low, high = four.levels(column)
+    assert found == {(column, low if "<" in label else high)} and not made.questions
+
+
+def test_values_of_a_number_that_print_counts_are_asked_once(four):
+    table = [["", "Open", "Laparoscopic", "P"], ["ECOG performance status, n (%)", "", "", "0.07"]]
+    table += [[value, "14 (70)", "10 (72)", ""] for value in ("0", "1", "2")]
+    made = claims_of(table, four, "two-groups", place="table1")
+    assert len(made.questions) == 1 and "[columns.performance_status]" in made.questions[0]
+    assert "type = 'category' and levels = ['0', '1', ...]" in made.questions[0]
+
+
+def test_a_p_value_beside_an_endpoint_is_that_of_its_curves(four):
+    table = [
+        ["Approach", "5-year (%)", "P value"],
+        ["Overall survival", "", "0.945"],
+        ["Open", "52.0", ""],
+        ["Recurrence-free survival", "", "0.638"],
+        ["Open", "32.5", ""],
+    ]
+    made = claims_of(table, four, "curves", place="table4", endpoint="OS")
+    assert not made.questions
+    told = [(c["endpoint"], c["group"], c["statistic"], c["printed"]) for c in made.claims]
+    assert told == [
+        ("OS", four.exposure, "p", "0.945"),
+        ("OS", "approach=open", "survival_rate", "52.0"),
+        ("RFS", four.exposure, "p", "0.638"),
+        ("RFS", "approach=open", "survival_rate", "32.5"),
+    ]
+    table[1][1] = "50.9"
+    asked = claims_of(table, four, "curves", place="table4", endpoint="OS").questions
+    assert asked == [
+        "Overall survival: has '50.9' below '5-year (%)' and no group; name it in the row."
+    ]
+
+
+def test_a_table_of_other_patients_says_which(four, tmp_path, capsys):
+    """A matched table has the groups of Table 1 with other sizes; it once became theirs."""
+    rows = ["", "Open (n = 59)\tHand-assisted (n = 59)\tP", "Blood loss, median (range)\t3 (1-9)\t"]
+    (tmp_path / "m.txt").write_text(
+        "Item\t" + "\n".join(rows[1:]) + "2 (1-8)\t0.2\n", encoding="utf-8"
+    )
+    (tmp_path / "t.txt").write_text(
+        "Item\tOpen (n = 198)\tHand-assisted (n = 44)\tP\n"
+        "Blood loss, median (range)\t4 (1-9)\t2 (1-8)\t0.1\n",
+        encoding="utf-8",
+    )
+    start = ["ledger", "import"]
+    end = ["--study", "mskcc_hai", "--layout", "two-groups", "--add", "--place"]
+    assert cli.main([*start, str(tmp_path / "t.txt"), *end, "table1"]) == 0
+    assert cli.main([*start, str(tmp_path / "m.txt"), *end, "table5"]) == 2
+    told = capsys.readouterr().err
+    assert "approach=open has 59 patients in this table and 198 in table1" in told
+    assert "--population COLUMN=LEVEL" in told
+    among = ["--population", "matched=ja"]
+    assert cli.main([*start, str(tmp_path / "m.txt"), *end, "table5", *among]) == 2
+    assert "'ja' is no level of matched" in capsys.readouterr().err
+    among = ["--population", "matched=yes"]
+    assert cli.main([*start, str(tmp_path / "m.txt"), *end, "table5", *among]) == 0
+    claims = ledger.load_claims("mskcc_hai")
+    assert set(claims[claims["place"] == "table5"]["population"]) == {"matched=yes"}
+    assert set(claims[claims["place"] == "table1"]["population"]) == {"all"}
+    assert claims["id"].is_unique
+
+
+def test_cells_of_excel_are_read_as_the_sheet_shows_them(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(["", "HAI", "p"])
+    book.active.append(["Male", 0.462, 0.04])
+    book.active.append(["Ratio", 1.5, 0.0449])
+    book.active["B2"].number_format, book.active["C2"].number_format = "0.0%", "0.000"
+    book.active["B3"].number_format = "#,##0.00"
+    book.save(tmp_path / "t.xlsx")
+    assert grid(tmp_path / "t.xlsx")[1:] == [
+        ["Male", "46.2%", "0.040"],
+        ["Ratio", "1.50", "0.0449"],
+    ]
+
+
+def test_dates_that_excel_made_are_told_with_their_cells(tmp_path):
+    book = openpyxl.Workbook()
+    for row in (
+        ["", "HAI"],
+        ["Tumours", datetime.date(2026, 3, 5)],
+        ["x", datetime.datetime(2026, 1, 2)],
+    ):
+        book.active.append(row)
+    book.save(tmp_path / "t.xlsx")
+    with pytest.raises(
+        LedgerError, match=r"t\.xlsx: B2 \(2026-03-05\), B3 \(2026-01-02\) hold dates"
+    ):
+        grid(tmp_path / "t.xlsx")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 from crlm import files
 from crlm.ledger import LedgerError
 
-_MOST_ROWS, _MOST_BYTES = 2000, 20_000_000
+_MOST_ROWS, _MOST_BYTES, _LISTED = 2000, 20_000_000, 6
 #: Digits, brackets and signs of Japanese type, and the space between thousands.
 _FULL_WIDTH = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | {0x3000: " ", 0x301C: "~"}
 _THIN = re.compile(r"(?<=\d)[\u2009\u202f\u00a0](?=\d{3}(?!\d))")
@@ -97,8 +99,27 @@ def _from_excel(path: Path) -> list[list[str]]:
         book = openpyxl.load_workbook(io.BytesIO(files.read(path)), read_only=True, data_only=True)
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
         raise LedgerError(f"{path.name} is no Excel workbook. Save it as .xlsx.") from error
-    rows = book.worksheets[0].iter_rows(max_row=_MOST_ROWS, max_col=60, values_only=True)
-    return [["" if cell is None else str(cell) for cell in row] for row in rows]
+    rows = list(book.worksheets[0].iter_rows(max_row=_MOST_ROWS, max_col=60))
+    dates = [cell for row in rows for cell in row if isinstance(cell.value, datetime.date)]
+    if dates:
+        where = ", ".join(f"{c.column_letter}{c.row} ({c.value:%Y-%m-%d})" for c in dates[:_LISTED])
+        more = f" and {len(dates) - _LISTED} more" if len(dates) > _LISTED else ""
+        raise LedgerError(
+            f"{path.name}: {where}{more} hold dates, which Excel makes of a text such as 3-5. "
+            "Format the cells as text and write what the paper has."
+        )
+    return [[_shown(cell.value, str(cell.number_format)) for cell in row] for row in rows]
+
+
+def _shown(value: Any, form: str) -> str:
+    """A cell as the sheet shows it: 0.5 in the format 0.00 is "0.50", in 0.0% it is "50.0%"."""
+    if value is None or isinstance(value, str | bool) or not isinstance(value, int | float):
+        return "" if value is None else str(value)
+    found = re.search(r"0(?:\.(0+))?(%?)", form)
+    if not found or not (found[1] or found[2]):
+        return str(value)
+    percent = found[2] == "%"
+    return f"{value * (100 if percent else 1):.{len(found[1] or '')}f}{found[2]}"
 
 
 def _from_word(path: Path) -> list[list[str]]:

@@ -276,7 +276,7 @@ class Labels:
             return (
                 f"below {within!r} print counts its values, and {column} is a number in the "
                 f"design. Give it levels: [columns.{column}] with type = 'category' and "
-                f"levels = ['{label}', ...]"
+                f"levels = ['0', '1', ...]"
             )
         told = f" ({near.rstrip('.')})" if near.startswith("did") else ""
         return (
