@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crlm.ledger import CLAIM_COLUMNS, ParameterError
+from crlm.ledger import CLAIM_COLUMNS, DesignError, LedgerError, ParameterError
+from crlm.ledger.errors import refusal
 from crlm.numbers import counted
 from crlm.transcription import LAYOUTS
 
@@ -106,6 +107,8 @@ def _ledger(arguments: argparse.Namespace) -> int:
     except ledger.EmptyLedgerError as error:
         print(f"0 claims of {design.title}: {error}")
         return 0
+    except LedgerError as error:
+        raise LedgerError("\n".join([str(error), *_wrong_wishes(design)])) from error
     for line in describe(design, claims):
         print(line)
     return 0
@@ -115,6 +118,17 @@ def say_unfilled(design: Design) -> None:
     """Tell of a design that has the skeleton's title; the files are none the worse for it."""
     if design.unfilled:
         print(f"crlm: {design.unfilled}", file=sys.stderr)
+
+
+def _wrong_wishes(design: Design) -> Iterator[str]:
+    """What reconstruction.toml is refused for, so that it is told with the ledger's faults."""
+    from crlm import reconstruction
+
+    if (design.folder / "reconstruction.toml").is_file():
+        try:
+            reconstruction.wishes_of(design)
+        except DesignError as error:
+            yield str(error)
 
 
 def _import(arguments: argparse.Namespace) -> int:
@@ -290,9 +304,8 @@ def _search(design: Design, claims: pd.DataFrame) -> Iterator[str]:
         yield "The search: there is no reconstruction.toml yet."
         return
     wishes = reconstruction.wishes_of(design)
-    wrong = dict(reconstruction.counts_against_print(design, wishes, claims))
-    for place, why in wrong.items():
-        yield f"reconstruction.toml, {place}: {why}"
+    if wrong := reconstruction.print_faults(design, wishes, claims):
+        raise DesignError(refusal(f"data/{design.study}/reconstruction.toml", wrong))
     aim = reconstruction.goal(design, claims, wishes.get("excluded", {}))
     yield from _told("The search leaves out", aim.excluded, "The search leaves out nothing.")
     yield from _told("Judged by the certificate alone", aim.unsearched, "")

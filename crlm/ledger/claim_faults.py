@@ -79,6 +79,8 @@ _OF_ONE_GROUP = (
 )
 #: Statistics of the patients themselves: no model and no month is theirs.
 _OF_PATIENTS = (*OF_A_NUMBER, *_OF_A_LEVEL, "missing")
+_WHOLE = ("n", "missing", "events", "n_at_risk", "cumulative_events")
+_NEVER_NEGATIVE = (*RATIOS, *_WHOLE, "percent", "percent_missing", "p", "sd", "se", "chi_square")
 #: Units that print may give in place of the statistic's own.
 _ALSO = {"months": TIME_UNITS, "events": ("events", "patients")}
 
@@ -361,11 +363,11 @@ def _possible(claim: Claim, words: Words) -> Iterator[Fault]:
     value, statistic = number(claim["value"]), claim["statistic"]
     if claim["kind"] != "number" or value is None:
         return
-    if value < 0 and statistic in (*RATIOS, *_OF_A_LEVEL, "missing", "events", "p", "sd", "se"):
+    if value < 0 and statistic in _NEVER_NEGATIVE:
         yield Fault("value", f"{claim['value']} is below 0, which no {statistic} is; correct it.")
     elif statistic in RATIOS and value == 0 and claim["decimals"] == "0":
         yield Fault("value", f"0 is no {statistic}, which is above 0; correct it.")
-    elif statistic in ("n", "missing", "events") and value != int(value):
+    elif statistic in _WHOLE and value != int(value):
         yield Fault("value", f"{claim['value']} is no whole number of patients; correct it.")
 
 

@@ -23,6 +23,7 @@ _OF_TIMES = (
     "cumulative_events",
     "rmst",
 )
+_OF_PATIENTS = (*OF_A_NUMBER, "n", "percent", "missing", "percent_missing")
 _RATIOS = ("hazard_ratio", "odds_ratio", "subdistribution_hazard_ratio")
 _YEARS = re.compile(r"(?<![\d.-])(\d{1,2})[- ‐‑–]?(?:years?|yrs?)\b", re.IGNORECASE)
 
@@ -54,10 +55,14 @@ def _outcome(claim: Claim, words: Words) -> Iterator[Fault]:
     endpoint, statistic = claim["endpoint"], claim["statistic"]
     if endpoint not in words.endpoints or endpoint == FIRST_RECURRENCE:
         return
-    if endpoint not in words.design.endpoints and statistic in _OF_TIMES:
+    timed = endpoint in words.design.endpoints
+    if timed and claim["covariate"] and statistic in _OF_PATIENTS:
+        told = f"{endpoint!r} belongs to no {statistic} of a characteristic; leave it out"
+        yield Fault("endpoint", f"{told}{', or write events' if statistic == 'n' else ''}.")
+    if not timed and statistic in _OF_TIMES:
         told = f"{statistic!r} is of a time to an event, and {endpoint} is a yes-no outcome; "
         yield Fault("statistic", f"{told}write odds_ratio, n or percent, or name an endpoint.")
-    elif endpoint in words.design.endpoints and statistic == "odds_ratio":
+    elif timed and statistic == "odds_ratio":
         told = f"'odds_ratio' is of a yes-no outcome, and {endpoint} is a time to an event; "
         yield Fault("statistic", f"{told}write hazard_ratio, or name a column as endpoint.")
 

@@ -268,7 +268,7 @@ def _table_one_faults(design: Table, names: Names) -> Iterator[Fault]:
     yield from grouping_faults("[table_one] by", spec.get("by"), names)
     for key in ("variables", "preoperative", "recurrence", "recurrence_parts"):
         place = f"[table_one] {key}"
-        yield from list_faults(place, spec.get(key), names, ("id", "time", "event"))
+        yield from list_faults(place, spec.get(key), names, ())
         yield from unscaled_faults(place, texts(spec.get(key)), names)
         if spec.get("by") in texts(spec.get(key)):
             yield Fault(place, f"{spec['by']!r} makes the groups of the table; remove it.")

@@ -39,6 +39,7 @@ _BOUNDED = {
     "too_short": "at least {min_length} entries are needed",
     "too_long": "at most {max_length} entries are allowed",
     "string_too_short": "write text",
+    "string_pattern_mismatch": "write text",
     "greater_than": "it must be above {gt:g}",
     "greater_than_equal": "it must be {ge:g} or more",
     "less_than": "it must be below {lt:g}",

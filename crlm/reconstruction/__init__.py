@@ -8,17 +8,17 @@ numbers can hold together, it proves nothing about medicine, and it must not be 
 with data.
 """
 
+from crlm.reconstruction.against_print import print_faults
 from crlm.reconstruction.certificate import certify
 from crlm.reconstruction.ensembles import ensemble
 from crlm.reconstruction.procedure import Outcome, reconstruct
 from crlm.reconstruction.quantities import Quantity
 from crlm.reconstruction.search import Progress
-from crlm.reconstruction.spreads import counts_against_print
 from crlm.reconstruction.targets import Goal, Target, goal
 from crlm.reconstruction.wishes import wishes_of, wishes_schema
 
 __all__ = [
-    "counts_against_print",
+    "print_faults",
     "Goal",
     "Outcome",
     "Progress",

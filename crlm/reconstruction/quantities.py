@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from crlm.endpoints.declared import counting
-from crlm.ledger import Design, LedgerError
+from crlm.ledger import Design
 from crlm.reconstruction.models import (
     Where,
     indicator,
@@ -89,6 +89,10 @@ class Quantity:
         return Block(self.kind, self.endpoint, self.where, self.columns, self.strata)
 
 
+class Beyond(str):
+    """Why neither the search nor its certificate looks at a claim."""
+
+
 # ---- one claim -----------------------------------------------------------------------------
 
 
@@ -101,10 +105,10 @@ def quantity_of(claim: Mapping[str, Any], design: Design) -> Quantity | str:
         A row of the ledger.
     design : Design
 
-    Raises
-    ------
-    LedgerError
-        If the claim has a statistic that this module does not know.
+    Returns
+    -------
+    Quantity or str
+        `Beyond` where the certificate does not look at it either.
     """
     name = claim["statistic"]
     if claim["covariate"] == "flow":
@@ -162,10 +166,7 @@ def _characteristic(claim: Mapping[str, Any], where: Where, design: Design) -> Q
     if name == "percent_missing":
         return "share of unknown values: their number is the target"
     if name not in ("n", "percent", "missing", "events"):
-        raise LedgerError(
-            f"Claim {claim['id']!r} asks for the statistic {name!r}, which no search knows. "
-            f"Name it under [excluded] in reconstruction.toml, with the reason."
-        )
+        return Beyond(f"{name}: no search and no certificate knows it; a report answers it")
     if not covariate:
         return f"size of a group: {_BUILT_IN}"
     if name == "missing":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,24 +32,6 @@ def printed(
         & (claims["kind"] == "number")
     ]
     return float(found["value"].iloc[0]) if len(found) else None
-
-
-def counts_against_print(
-    design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame
-) -> Iterator[tuple[str, str]]:
-    """Declared counts that are more than the printed patients of a group: place, and what to do."""
-    by = design.table_one["by"]
-    for name, spec in wishes.get("columns", {}).items():
-        told = {level: sum(counts.values()) for level, counts in spec.get("counts", {}).items()}
-        for key, numbers in (("counts", told), ("unknown", spec.get("unknown", {}))):
-            for level, count in numbers.items():
-                size = printed(claims, "n", f"{by}={level}")
-                if size is not None and count > size:
-                    yield (
-                        f"[columns.{name}] {key}",
-                        f"{count} patients with {by} = {level}, of whom print has {size:g}; "
-                        "correct it.",
-                    )
 
 
 def numbers(
@@ -215,4 +197,4 @@ def _by_moments(claims: pd.DataFrame, group: str, name: str) -> dict[float, floa
     return dict(zip(_SHARES, values.tolist(), strict=True))
 
 
-__all__ = ["bound_of_all", "counts_against_print", "numbers", "printed", "shared"]
+__all__ = ["bound_of_all", "numbers", "printed", "shared"]

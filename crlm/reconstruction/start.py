@@ -16,7 +16,9 @@ import numpy as np
 import pandas as pd
 
 from crlm.ledger import Design, DesignError
+from crlm.ledger.errors import refusal
 from crlm.reconstruction import spreads
+from crlm.reconstruction.against_print import print_faults
 from crlm.reconstruction.arrays import MOST_COLUMNS, OUT, Columns, Freedom, Plan, State
 from crlm.reconstruction.clocks import clocks_of
 from crlm.reconstruction.courses import courses
@@ -60,8 +62,8 @@ def first_cohort(
     draw: bool = False,
 ) -> tuple[State, Freedom]:
     """A first cohort, and what the search may change of it; `draw` as of `search.prepare`."""
-    for place, why in spreads.counts_against_print(design, wishes, claims):
-        raise DesignError(f"data/{design.study}/reconstruction.toml {place}: {why}")
+    if faults := print_faults(design, wishes, claims):
+        raise DesignError(refusal(f"data/{design.study}/reconstruction.toml", faults))
     rng = np.random.default_rng(seed)
     sizes = group_sizes(design, wishes, claims)
     n = sum(sizes.values())
@@ -112,14 +114,20 @@ def _values(
         x[columns.at(name)] = np.array(codes, dtype=float)[members]
     table = x[columns.at(design.table_one["by"])].astype(np.int64)
     joint = counted_jointly(design, wishes, claims)
+    untold = []
     for name in columns.names[: columns.n_base]:
         if name in names:
             continue
-        if name in joint:
-            dealt = _shuffled(_dealt_by_group(design, claims, name, sizes, names), members, rng)
-        else:
-            dealt = _column(design, wishes, claims, name, table, rng)
-        x[columns.at(name)] = dealt
+        try:
+            if name in joint:
+                dealt = _shuffled(_dealt_by_group(design, claims, name, sizes, names), members, rng)
+            else:
+                dealt = _column(design, wishes, claims, name, table, rng)
+            x[columns.at(name)] = dealt
+        except DesignError as error:
+            untold.append(str(error))
+    if untold:
+        raise DesignError("\n".join(untold))
     return x
 
 

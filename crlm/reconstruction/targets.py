@@ -17,7 +17,7 @@ from scipy.stats import norm
 from crlm import ledger
 from crlm.ledger import Design, LedgerError
 from crlm.reconstruction.models import Model, levels_of, models_of
-from crlm.reconstruction.quantities import RATIOS, Quantity, flipped, quantity_of, tested
+from crlm.reconstruction.quantities import RATIOS, Beyond, Quantity, flipped, quantity_of, tested
 
 #: Where two printings of one number disagree, the first of these places counts.
 PLACES = ("table", "results", "abstract", "title", "discussion", "conclusion")
@@ -99,10 +99,12 @@ def goal(design: Design, claims: pd.DataFrame, excluded: Mapping[str, str]) -> G
         )
     records = [r for r in claims.to_dict("records") if r["id"] not in excluded]
     sides = _sides(claims, design)
-    found, unsearched = [], {}
+    found, unsearched, excluded = [], {}, dict(excluded)
     for record in records:
         quantity = quantity_of(record, design)
-        if isinstance(quantity, str):
+        if isinstance(quantity, Beyond):
+            excluded[record["id"]] = quantity
+        elif isinstance(quantity, str):
             unsearched[record["id"]] = quantity
         else:
             found.append((record, _target(record, quantity, sides, design)))

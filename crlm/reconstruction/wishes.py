@@ -20,12 +20,14 @@ from crlm.ledger.dictionary import Table, tables, texts, twice_faults
 from crlm.ledger.errors import Fault, refusal
 from crlm.ledger.typed import SchemaRow, Strict, faults_of, place_of, read_toml, schema_rows
 from crlm.reconstruction.codes import SHARES
+from crlm.reconstruction.wishes_sense import sense_faults
 
 FILE = "reconstruction.toml"
 #: Columns that make joint groups.
 _MOST_GROUPS = 2
 
-Text = Annotated[str, Field(min_length=1)]
+Text = Annotated[str, Field(pattern=r"\S")]
+Percent = Annotated[float, Field(ge=0, le=100)]
 Names = Annotated[list[Text], Field(min_length=1)]
 Count = Annotated[int, Field(ge=0)]
 Pair = Annotated[list[Text], Field(min_length=2, max_length=2)]
@@ -104,8 +106,8 @@ class Soft(Strict):
     """A range of a share of patients."""
 
     share: Literal[_SOFT] = Field(description="Which share.")
-    low: float = Field(description="Percent.")
-    high: float = Field(description="Percent.")
+    low: Percent = Field(description="Percent.")
+    high: Percent = Field(description="Percent.")
 
 
 class Correlation(Strict):
@@ -213,6 +215,7 @@ def _meaning(design: Design, wishes: Table) -> Iterator[Fault]:
         yield from _named("units", texts(unit), design.columns)
         yield from twice_faults("units", texts(unit))
     yield from _excluded(design, wishes)
+    yield from sense_faults(design, wishes)
 
 
 # ---- names, levels, conditions --------------------------------------------------------------

@@ -1,0 +1,152 @@
+"""What reconstruction.toml declares against what the ledger holds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from crlm.ledger import Design
+from crlm.ledger.errors import Fault
+from crlm.ledger.vocabulary import ALL, FLOW
+from crlm.reconstruction.quantities import where_of
+from crlm.reconstruction.spreads import printed
+
+#: Numbers of months that nobody can have been followed for longer than the study lasted.
+_MONTHS = (
+    "median_follow_up",
+    "min_follow_up",
+    "max_follow_up",
+    "median_survival",
+    "rmst",
+)
+_QUANTILES = ("min", "q1", "median", "q3", "max")
+_LISTED = 4
+
+Wishes = Mapping[str, Any]
+
+
+def print_faults(design: Design, wishes: Wishes, claims: pd.DataFrame) -> list[Fault]:
+    """What the file says that the printed numbers of the same paper do not allow.
+
+    Parameters
+    ----------
+    design : Design
+    wishes : mapping
+        From `wishes_of`.
+    claims : pandas.DataFrame
+        From `ledger.load_claims`.
+
+    Returns
+    -------
+    list of Fault
+        Counts that are more or fewer than a group has or that print has otherwise, a period that
+        is shorter than a printed follow-up, steps wider than what is printed, a level that not
+        every patient has, weights for a column that print has numbers of.
+    """
+    kept = ~claims["id"].isin(list(wishes.get("excluded") or {}))
+    numbers = claims[(claims["kind"] == "number") & kept]
+    checks = (_sizes, _levels, _period, _grids, _included, _dressed)
+    return [fault for check in checks for fault in check(design, wishes, numbers)]
+
+
+def _columns(wishes: Wishes, key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, spec in (wishes.get("columns") or {}).items():
+        if spec.get(key):
+            yield name, spec[key]
+
+
+def _sizes(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fault]:
+    """Counts of a group that are not its patients; a table of no level is one of nobody."""
+    by = design.table_one["by"]
+    for key in ("counts", "unknown"):
+        for name, told in _columns(wishes, key):
+            for level, held in told.items():
+                count = sum(held.values()) if key == "counts" else held
+                size = printed(claims, "n", f"{by}={level}")
+                lacking = [n for n in design.levels(name) if key == "counts" and n not in held]
+                short = bool(held and lacking) and size is not None and count < size
+                if size is not None and (count > size or short):
+                    what = f"name {', '.join(lacking)} too" if short else "correct it"
+                    yield Fault(
+                        f"[columns.{name}] {key}",
+                        f"{count} patients with {by} = {level}, of whom print has {size:g}; "
+                        f"{what}.",
+                    )
+
+
+def _levels(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fault]:
+    """Counts of a level that print has otherwise."""
+    by, told = design.table_one["by"], dict(_columns(wishes, "counts"))
+    counted = claims[(claims["statistic"] == "n") & (claims["operator"] == "=")]
+    for claim in counted.to_dict("records") if told else ():
+        where = dict(where_of(claim["population"], claim["group"]))
+        if claim["level"] and claim["covariate"] != FLOW:
+            where[claim["covariate"]] = claim["level"]
+        group, (name, level) = where.pop(by, ""), next(iter(where.items()), ("", ""))
+        declared = told.get(name, {}).get(group, {}).get(level)
+        if len(where) == 1 and declared is not None and declared != claim["value"]:
+            yield Fault(
+                f"[columns.{name}] counts",
+                f"{declared} with {by} = {group} are {level}, of whom print has "
+                f"{claim['value']:g} ({claim['id']}); correct it.",
+            )
+
+
+def _period(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fault]:
+    """Months that lie beyond the last day of observation."""
+    spec = wishes["period"]
+    days = (spec["cut_off"] - spec["first"]).days
+    most = days / float(design.conventions["days_per_month"])
+    years = claims["unit"] == "years"
+    months = claims["value"].where(~years, 12 * claims["value"])
+    late = claims["statistic"].isin(_MONTHS) & (months > math.ceil(most))
+    late |= claims["endpoint"].isin(design.endpoints) & (claims["time"] > math.ceil(most))
+    names = claims.loc[late, "id"].tolist()
+    if names:
+        more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+        yield Fault(
+            "[period]",
+            f"{most:.0f} months lie between first and cut_off, and print goes beyond them "
+            f"({', '.join(names[:_LISTED])}{more}); correct the dates, or the claims.",
+        )
+
+
+def _grids(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fault]:
+    """Steps so wide that all that print has of a column is one value."""
+    of_column = claims["statistic"].isin(_QUANTILES) & (claims["field"] == "estimate")
+    for name, spec in (wishes.get("columns") or {}).items():
+        values = claims.loc[of_column & (claims["covariate"] == name), "value"]
+        span = float(values.max() - values.min()) if len(values) else 0.0
+        if span and spec.get("grid", 0.0) > span:
+            yield Fault(
+                f"[columns.{name}] grid",
+                f"{spec['grid']:g} is wider than all that print has of it ({values.min():g} to "
+                f"{values.max():g}); it is the step from one value to the next.",
+            )
+
+
+def _included(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fault]:
+    """A level that is said to be everybody's, where print counts patients of another."""
+    counted = claims[(claims["statistic"] == "n") & (claims["population"] == ALL)]
+    for name, level in (wishes.get("included") or {}).items():
+        others = counted[(counted["covariate"] == name) & (counted["level"] != level)]
+        for claim in others[others["value"] > 0].to_dict("records")[:1]:
+            yield Fault(
+                f"[included] {name}",
+                f"{level!r} of every patient, but print has {claim['value']:g} who are "
+                f"{claim['level']} ({claim['id']}); remove it.",
+            )
+
+
+def _dressed(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fault]:
+    """Weights for a column whose numbers are printed."""
+    for name in wishes.get("dressing") or {}:
+        found = claims.loc[claims["covariate"] == name, "id"].tolist()
+        if found:
+            yield Fault(
+                f"[dressing.{name}]",
+                f"print has numbers of {name} ({found[0]}), which the search keeps; remove it.",
+            )
