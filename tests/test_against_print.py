@@ -50,7 +50,7 @@ def test_what_the_studies_declare_fits_their_print(study, tmp_path, monkeypatch)
             "ncch_scp",
             r"^\[columns\.kras_codon\]",
             "[columns.bilobar]\nunknown = { wild = 870 }\n[columns.kras_codon]",
-            r"\[columns.bilobar\] unknown: 870 patients with ras = wild, of whom print has 87; correct",
+            r"\[columns.bilobar\] unknown: 870 patients with ras = wild, of whom print has 87",
         ),
         (
             "ncch_scp",
