@@ -417,8 +417,7 @@ def test_increments_equal_a_fresh_evaluation(short):
     derived.derive_all(again, found.plan)
     assert (again.time == state.time).all()
     np.testing.assert_array_equal(again.x, state.x)
-    active = np.ones(len(found.plan.kind), dtype=bool)
-    evaluation.refresh(again, found.plan, active, found.plan.natural, 0.0, 0.0)
+    annealing.settle(replace(found, state=again))
     np.testing.assert_allclose(
         annealing.attained(found, again), annealing.attained(found, state), rtol=1e-3, atol=1e-4
     )
@@ -438,7 +437,7 @@ def test_a_recurrence_on_the_day_of_death_is_a_change_of_the_numbers_of_recurren
     seen = 0
     for i in np.tile(died, 10):
         given = (who, old_fate, old_x, touched, active)
-        count = engine._propose(Move.RECURRENCE, i, state, plan, freedom, np.arange(1), *given)
+        count = engine._propose(int(Move.RECURRENCE), i, state, plan, freedom, np.arange(1), *given)
         if count == 1 and state.fate[i, Course.RECURRENCE] == state.fate[i, Course.END]:
             seen += 1
             assert touched[shares].any()
@@ -480,7 +479,7 @@ def test_what_another_search_has_left_is_not_gone_on_from(ncch, short, tmp_path)
 def test_insisting_loses_nothing_and_says_what_stands_in_the_way(ncch):
     found = search.prepare(*ncch, seed=3, effort=0.001)
     every = next(leg for leg in legs.legs(found, 0.001) if leg.name == "joint")
-    evaluation.refresh(found.state, found.plan, every.active, found.plan.natural, 0.0, 0.0)
+    annealing.settle(found)
     worth, lost = found.worth(), {}
     before = (worth * annealing.matched(found)).sum()
     for seed in range(4):

@@ -279,7 +279,7 @@ def test_a_fine_move_stays_in_its_stratum_and_keeps_what_is_counted(begun, move)
     base = made.columns.n_base
     for i in np.tile(np.arange(len(state.fate)), 3):
         before = annealing.copy(state)
-        if not engine._propose(move, i, state, plan, freedom, leg.bundles, *given):
+        if not engine._propose(int(move), i, state, plan, freedom, leg.bundles, *given):
             continue
         moved += 1
         assert state.x[column, who[0]] == state.x[column, who[1]] and who[0] != who[1]

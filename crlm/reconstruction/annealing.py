@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from crlm.ledger import Design
-from crlm.reconstruction import engine, evaluation
+from crlm.reconstruction import engine
 from crlm.reconstruction.arrays import Columns, Freedom, Plan, Queue, State
 from crlm.reconstruction.targets import Goal, Target
 from crlm.reconstruction.weights import own_weights, worth
@@ -99,7 +99,6 @@ def go(search: Search, leg: Leg, prices: Prices, heat: float, steps: int, seed: 
     """Steps at one temperature and at given prices; weights are those of the state."""
     given = (prices.tolerance, prices.edge, prices.miss, prices.cap)
     plan, state = search.plan, search.state
-    evaluation.refresh(state, plan, leg.active, *given)
     chances = np.cumsum(leg.moves) / leg.moves.sum()
     engine.reorder(search.queue, plan)
     moved = (leg.active, leg.bundles, chances)
@@ -118,8 +117,10 @@ def _reweigh(search: Search, width: float) -> None:
 
 def settle(search: Search) -> None:
     """Every quantity of the cohort computed from scratch."""
-    every = np.ones(len(search.plan.kind), dtype=bool)
-    evaluation.refresh(search.state, search.plan, every, search.plan.natural, 0.0, 0.0)
+    plan, state = search.plan, search.state
+    moved = (np.ones(len(plan.kind), dtype=bool), np.zeros(0, dtype=np.int64), np.ones(1))
+    given = (plan.natural, 0.0, 0.0, 0.0, 0.0, 0, 0)
+    engine.anneal(state, plan, search.freedom, search.queue, *moved, *given)
 
 
 def attained(search: Search, state: State) -> np.ndarray:

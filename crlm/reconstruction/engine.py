@@ -48,6 +48,8 @@ def anneal(
 ):
     """Metropolis steps at one heat and one tolerance; the number accepted of each move.
 
+    Before the first step the active blocks are evaluated from scratch, and no steps are only
+    that: a function of its own for it would hold all of `evaluate` once more, and be compiled.
     `bundles` are the bundles of columns that may move, `chances` the cumulative chances of
     the moves. Blocks that are not active are left as they are. The order of the queue
     decides how soon a move fails, not whether.
@@ -56,6 +58,12 @@ def anneal(
     n, width = len(state.fate), state.x.shape[0]
     blocks = len(active)
     inside = np.zeros(n, dtype=np.bool_)
+    for b in range(blocks):
+        if active[b]:
+            evaluate(b, state, plan, inside, state.warm[b], state.out[b])
+            state.cost[b] = block_cost(
+                b, plan, state.weight, tolerance, edge, miss, cap, state.out[b]
+            )
     touched = np.zeros(blocks, dtype=np.bool_)
     new_out = np.zeros((blocks, OUT))
     new_cost = np.zeros(blocks)

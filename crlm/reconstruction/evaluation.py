@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from crlm.reconstruction import fits, kernels, logit, several, strata
 from crlm.reconstruction.codes import Kind
 from crlm.reconstruction.compiling import compiled
@@ -203,19 +201,4 @@ def _squared_cost(b, plan, weight, tolerance, edge, cap, out):
         margin = edge * plan.fine[k]
         gap = max(plan.low[k] + margin - value, value - plan.high[k] + margin, 0.0)
         total += weight[k] * _capped(gap / tolerance[k], cap)
-    return total
-
-
-@compiled
-def refresh(state, plan, active, tolerance, edge, miss, cap=0.0):
-    """All active blocks from scratch; the total cost."""
-    inside = np.zeros(len(state.fate), dtype=np.bool_)
-    total = 0.0
-    for b in range(len(active)):
-        if active[b]:
-            evaluate(b, state, plan, inside, state.warm[b], state.out[b])
-            state.cost[b] = block_cost(
-                b, plan, state.weight, tolerance, edge, miss, cap, state.out[b]
-            )
-            total += state.cost[b]
     return total
