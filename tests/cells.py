@@ -56,6 +56,12 @@ def audited_once(monkeypatch):
     monkeypatch.setattr(once, "audit", _audit)
 
 
+def shelved(monkeypatch, shelf):
+    """Have what a file's tests ask twice answered from a folder of theirs (`crlm.lent.pure`)."""
+    for name, value in lent.told([str(shelf)], str(shelf)).items():
+        monkeypatch.setenv(name, value)
+
+
 def execute(study, monkeypatch, shelf=None, paint=True, **values):
     """Run a study's notebook with these parameters; what `running` yields in the end."""
     *_, (namespace, shown) = running(study, monkeypatch, shelf, paint, **values)

@@ -32,10 +32,17 @@ class Shown(list):
         return "\n".join(getattr(piece, "alt", None) or repr(piece) for piece in self)
 
 
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    """Where tests find what others made of the very same things, as the runs of a batch do."""
+    return tmp_path_factory.mktemp("shelf")
+
+
 @pytest.fixture
-def shown(monkeypatch):
+def shown(shelf, monkeypatch):
     """What the calls display, in order."""
     cells.audited_once(monkeypatch)
+    cells.shelved(monkeypatch, shelf)
     found = Shown()
     monkeypatch.setattr(html, "show", lambda *p: found.extend(x for x in p if x is not None))
     return found

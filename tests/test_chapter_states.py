@@ -43,10 +43,17 @@ RULES = {
 TOO_FINE = re.compile(r"\d\.\d{7,}")
 
 
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    """Where tests find what others made of the very same things, as the runs of a batch do."""
+    return tmp_path_factory.mktemp("shelf")
+
+
 @pytest.fixture
-def shown(monkeypatch):
+def shown(shelf, monkeypatch):
     """What the calls display, in order."""
     cells.audited_once(monkeypatch)
+    cells.shelved(monkeypatch, shelf)
     pieces = []
 
     class Handle:
