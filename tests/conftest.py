@@ -33,7 +33,7 @@ DEAREST = (
     "test_golden.py",
     "test_run.py",
     "test_manuscript.py",
-    "test_synthetic.py",
+    "test_ensembles.py",
     "test_ahead.py",
     "test_document_run.py",
     "test_reconstruction_kernels.py",

@@ -1,13 +1,12 @@
 """Correlations drawn anew for each cohort of an ensemble: which pairs, how far, and followed."""
 
 import itertools
-import json
 
 import numpy as np
 import pytest
 
 from crlm import ledger
-from crlm.reconstruction import between, drawn, ensembles, procedure, search
+from crlm.reconstruction import between, drawn, procedure, search
 from crlm.reconstruction.annealing import attained
 from crlm.reconstruction.codes import Course
 from crlm.reconstruction.models import levels_of
@@ -91,25 +90,6 @@ def test_a_search_follows_what_was_drawn(study):
         told = drawn.correlations(one)
         found.append(np.corrcoef(list(aims.values()), [told[pair] for pair in aims])[0, 1])
     assert found[0] > 0.35 and abs(found[1]) < 0.25
-
-
-def test_an_ensemble_says_which_it_is_and_does_not_take_one_for_the_other(tmp_path):
-    asked = {"size": 2, "effort": 0.0005}
-    held = ensembles.ensemble("ncch_scp", tmp_path, **asked)
-    assert held["unprinted"] == "drawn"
-    told = json.loads((tmp_path / "1" / "certificate.json").read_text("utf-8"))["settings"]
-    assert told["unprinted"] == "drawn"
-    note = (tmp_path / "1" / "cohort.source.toml").read_text("utf-8")
-    assert "--unprinted drawn" in note
-    done = [ensembles._is_done(tmp_path / "1", 1, 0.0005, draw) for draw in (True, False)]
-    assert done == [True, False]
-
-
-def test_a_certificate_without_a_word_on_correlations_is_of_a_search_that_drew_none():
-    folder = ledger.data_folder() / "mskcc_hai"
-    settings = json.loads((folder / "certificate.json").read_text("utf-8"))["settings"]
-    asked = folder, settings["seed"], settings["effort"]
-    assert [ensembles._is_done(*asked, draw) for draw in (True, False)] == [False, True]
 
 
 # ---- what a cohort of an ensemble begins with -----------------------------------------------

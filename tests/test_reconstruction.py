@@ -1,5 +1,7 @@
 """Targets, histories, restart and certificate of a reconstruction."""
 
+import copy
+import functools
 import hashlib
 import itertools
 import math
@@ -335,14 +337,21 @@ def test_a_history_gives_back_the_course(ncch, fate):
 
 
 @pytest.fixture(scope="module")
-def short(ncch):
-    """A search of very few steps, and the same interrupted and taken up again."""
+def ready(ncch):
+    """Makes copies of a search of very few steps that is ready to run."""
     told = []
     found = search.prepare(*ncch, seed=3, effort=0.001, tell=told.append)
     # A first search is compiled for minutes: it once said nothing meanwhile.
     assert [line.partition(",")[0] for line in told] == [
         f"made ready: rough cohort {k} of 4" for k in (1, 2, 3, 4)
     ]
+    return functools.partial(copy.deepcopy, found)
+
+
+@pytest.fixture(scope="module")
+def short(ready):
+    """That search, and the cohort that it ends with."""
+    found = ready()
     return found, search.run(found, effort=0.001).state
 
 
@@ -446,7 +455,7 @@ def test_a_recurrence_on_the_day_of_death_is_a_change_of_the_numbers_of_recurren
 
 
 @pytest.mark.parametrize("stage", ["core 2 of 3", "insisting"])
-def test_an_interrupted_search_ends_where_it_would_have(ncch, short, tmp_path, stage):
+def test_an_interrupted_search_ends_where_it_would_have(ready, short, tmp_path, stage):
     path = tmp_path / "checkpoint.npz"
 
     def stop(progress):
@@ -454,21 +463,19 @@ def test_an_interrupted_search_ends_where_it_would_have(ncch, short, tmp_path, s
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        search.run(
-            search.prepare(*ncch, seed=3, effort=0.001), effort=0.001, watch=stop, checkpoint=path
-        )
-    resumed = search.run(search.prepare(*ncch, seed=3, effort=0.001), effort=0.001, checkpoint=path)
+        search.run(ready(), effort=0.001, watch=stop, checkpoint=path)
+    resumed = search.run(ready(), effort=0.001, checkpoint=path)
     np.testing.assert_array_equal(resumed.state.fate, short[1].fate)
     np.testing.assert_array_equal(resumed.state.x, short[1].x)
 
 
-def test_what_another_search_has_left_is_not_gone_on_from(ncch, short, tmp_path):
+def test_what_another_search_has_left_is_not_gone_on_from(ncch, ready, short, tmp_path):
     """A checkpoint of another effort, or of a print with drawn correlations, is passed over."""
     path = tmp_path / "checkpoint.npz"
     for effort, draw in ((0.0005, False), (0.001, True)):
         other = search.prepare(*ncch, seed=3, effort=effort, draw=draw)
         search.checkpoints.save(other, other.state, {}, 50, path, effort)
-        again = search.prepare(*ncch, seed=3, effort=0.001)
+        again = ready()
         assert search.checkpoints.restore(again, path, 0.001) == (0, {}, None)
     search.checkpoints.save(short[0], short[1], {7: [2]}, 50, path, 0.001)
     done, lost, best = search.checkpoints.restore(again, path, 0.001)
@@ -476,8 +483,8 @@ def test_what_another_search_has_left_is_not_gone_on_from(ncch, short, tmp_path)
     np.testing.assert_array_equal(best.x, short[1].x)
 
 
-def test_insisting_loses_nothing_and_says_what_stands_in_the_way(ncch):
-    found = search.prepare(*ncch, seed=3, effort=0.001)
+def test_insisting_loses_nothing_and_says_what_stands_in_the_way(ready):
+    found = ready()
     every = next(leg for leg in legs.legs(found, 0.001) if leg.name == "joint")
     annealing.settle(found)
     worth, lost = found.worth(), {}

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from crlm import ledger
-from crlm.reconstruction import ensemble
 from crlm.reconstruction.certificate import analysis_frames
 from crlm.report import synthetic
 
@@ -69,40 +68,6 @@ def test_a_certificate_says_which_values_the_search_left_out(shipped):
     told = synthetic.certificate(source, design, verdicts, gaps)[-1]
     assert f"of {len(included)} rows {design.label('margin')} in 7;" in told.text
     assert f"{len(included) - 7} rows have every" in told.text
-
-
-def test_an_ensemble_goes_on_and_tells_what_print_leaves_open(tmp_path):
-    design = ledger.load_design("ncch_scp")
-    ensemble("ncch_scp", tmp_path, size=2, effort=0.0005)
-    first = (tmp_path / "1" / "cohort.csv").stat().st_mtime_ns
-    seen = []
-    held = ensemble("ncch_scp", tmp_path, size=3, effort=0.0005, watch=lambda *a: seen.append(a))
-    assert [one[0] for one in seen] == [3]
-    assert (tmp_path / "1" / "cohort.csv").stat().st_mtime_ns == first
-    assert held == json.loads((tmp_path / "ensemble.json").read_text(encoding="utf-8"))
-    assert held["cohorts"] == 3 and held["patients_in_common_percent"] < 5
-    found = pd.DataFrame(held["quantities"])
-    assert (found["min"] <= found["median"]).all() and (found["median"] <= found["max"]).all()
-    # The median is printed for each RAS group, survival at whole years is not.
-    of_os = set(found.loc[found["endpoint"] == "OS", "statistic"])
-    assert "survival_rate" in of_os and "median_survival" not in of_os
-    folder = tmp_path / "study"
-    folder.mkdir()
-    shutil.copy(tmp_path / "ensemble.json", folder)
-    told, comparisons, curves = synthetic.ensemble(_at(design, folder))
-    assert told.text.startswith("3 cohorts")
-    assert "proportional hazards" in comparisons.text and "3-year OS" in curves.text
-
-
-def test_searches_side_by_side_give_the_same_cohorts(tmp_path):
-    held = []
-    for workers in (1, 2):
-        folder = tmp_path / str(workers)
-        told = ensemble("ncch_scp", folder, size=2, effort=0.0005, workers=workers)
-        tables = [folder / seed / name for seed in "12" for name in ("cohort.csv", "history.csv")]
-        told.pop("seconds")
-        held.append([told, *(path.read_bytes() for path in tables)])
-    assert held[0] == held[1] and held[0][1] != held[0][3]
 
 
 def test_a_ratio_within_a_level_is_not_called_an_interaction():
