@@ -274,7 +274,7 @@ def describe(design: Design, claims: pd.DataFrame) -> Iterator[str]:
     claims : pandas.DataFrame
         From `ledger.load_claims`.
     """
-    from crlm import audit, ledger
+    from crlm import audit, ledger, transcription
 
     yield f"{counted(len(claims), 'claim')} of {design.title}"
     for place, part in claims.groupby("place", sort=False):
@@ -291,6 +291,12 @@ def describe(design: Design, claims: pd.DataFrame) -> Iterator[str]:
     )
     yield from _told(
         "A ratio of what its model does not hold", dict(ledger.outside_models(claims, design)), ""
+    )
+    records = claims.to_dict("records")
+    yield from _told(
+        "A ratio for another step than its place says",
+        dict(transcription.otherwise_said(records, design)),
+        "",
     )
     yield from _search(design, claims)
     yield from _joined(design)

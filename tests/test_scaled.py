@@ -17,7 +17,7 @@ from crlm.ledger import CohortError, DesignError
 from crlm.naming import describe
 from crlm.paper import Paper
 from crlm.report import figures, readings
-from crlm.transcription.layouts import claims_of
+from crlm.transcription import claims_of, otherwise_said
 from crlm.transcription.stepped import parted, step_of
 from tests.hand_written import copied, edit
 
@@ -371,6 +371,26 @@ def test_a_product_of_a_number_is_in_the_step_of_its_row(scaled, product, label,
     number = "age_10" if "age_10" in product else "age"
     assert covariates == ({f"hai:{number}"} if read else set())
     assert len(made.questions) == (0 if read else 1)
+
+
+@pytest.mark.parametrize(
+    ("place", "covariate", "told"),
+    [
+        ("Table 2, Age, per 10 years, multivariable", "age", "place says per 10 years"),
+        ("Table 2, Age (per 5 years)", "age_10", "covariate is age_10"),
+        ("Table 2, Age, per 10 years, multivariable", "age_10", ""),
+        ("Table 2, Age (per year)", "age", ""),
+        ("Table 2, Age, multivariable", "age_10", ""),
+        ("Table 2, CEA, per 1,000 ng/mL", "cea", "place says per 1,000 ng/mL"),
+        ("Table 2, HAI, per 10 years", "hai", ""),
+    ],
+)
+def test_a_row_typed_by_hand_is_held_against_what_its_place_says(scaled, place, covariate, told):
+    claim = {"id": "x", "covariate": covariate, "model": "multivariable", "locator": place}
+    found = dict(otherwise_said([claim], scaled))
+    assert told in found["x"] if told else not found
+    shipped = ledger.load_claims("mskcc_hai").to_dict("records")
+    assert not dict(otherwise_said(shipped, scaled))
 
 
 def test_an_answer_may_name_a_scaled_number_but_not_against_its_row(scaled):

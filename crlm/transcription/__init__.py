@@ -6,6 +6,7 @@
 
 from crlm.transcription.grid import grid
 from crlm.transcription.layouts import LAYOUTS, claims_of
+from crlm.transcription.stepped import otherwise_said
 from crlm.transcription.table import Transcript
 
-__all__ = ["LAYOUTS", "Transcript", "claims_of", "grid"]
+__all__ = ["LAYOUTS", "Transcript", "claims_of", "grid", "otherwise_said"]

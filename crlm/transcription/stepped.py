@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from crlm.ledger import Design
 
@@ -141,6 +142,29 @@ def named_so(design: Design, column: str, step: Step) -> str:
         if spec["source"] == column and math.isclose(spec.get(step.key, 0.0), step.value):
             return name if step.key else ""
     return ""
+
+
+def otherwise_said(
+    claims: Iterable[Mapping[str, Any]], design: Design
+) -> Iterator[tuple[str, str]]:
+    """Ids of claims on a number's ratio whose place says another step than their covariate's.
+
+    Parameters
+    ----------
+    claims : iterable of mapping
+        Rows of the ledger; the locator is "Table 2, Age, per 10 years, multivariable".
+    design : Design
+    """
+    for claim in claims:
+        name = str(claim["covariate"])
+        if not (name and claim["model"]) or ":" in name or design.levels(name):
+            continue
+        column = design.source(name)
+        for part in re.split(r",\s+", str(claim["locator"])):
+            step = step_of(parted(f"{column} {part}")[1], design.unit_of(name))
+            if step.said and step.key and named_so(design, column, step) != name:
+                yield str(claim["id"]), f"its place says {step.said}, its covariate is {name}"
+                break
 
 
 def to_declare(column: str, step: Step) -> tuple[str, str]:
