@@ -44,7 +44,7 @@ def main(parent: int, desk: int, modules: list[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     loading.load((*loading.KERNEL, *_ALWAYS, *modules, *loading.late(modules)))
     _rehearse()
-    gc.collect()
+    # Imports leave nothing worth a search for garbage.
     gc.freeze()
     signal.signal(signal.SIGCHLD, _bury)
     with socket.socket(fileno=desk) as jobs:

@@ -264,11 +264,10 @@ def _block(column: pd.Series) -> tuple[np.ndarray, tuple[str, ...], str]:
 
 def _dummies(column: pd.Series) -> tuple[np.ndarray, tuple[str, ...], str]:
     """Indicator columns of the levels that have patients, all but the first."""
-    every = list(column.cat.categories)
-    counts = column.value_counts()
-    present = [level for level in every if counts[level] > 0]
-    codes = column.cat.set_categories(present).cat.codes.to_numpy()
-    block = (codes[:, None] == np.arange(1, len(present))[None, :]).astype(float)
+    every, codes = list(column.cat.categories), column.cat.codes.to_numpy()
+    places = np.flatnonzero(np.bincount(codes[codes >= 0], minlength=len(every)))
+    present = [every[place] for place in places]
+    block = (codes[:, None] == places[None, 1:]).astype(float)
     block[codes < 0] = np.nan
     note = ""
     if present and present[0] != every[0]:
