@@ -18,9 +18,16 @@ RULE = {"selection": "backward", "entry_p": 0.05, "univariable_p": "wald"}
 DRAWS = {"claim": "lower", "most": 6, "permutations": 5, "seed": 1}
 
 
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    """Where tests find what others made of the very same things, as the runs of a batch do."""
+    return tmp_path_factory.mktemp("shelf")
+
+
 @pytest.fixture
-def shown(monkeypatch):
+def shown(shelf, monkeypatch):
     cells.audited_once(monkeypatch)
+    cells.shelved(monkeypatch, shelf)
     found = []
     monkeypatch.setattr(html, "show", lambda *p: found.extend(x for x in p if x is not None))
     return found
