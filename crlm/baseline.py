@@ -17,7 +17,7 @@ Examples
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -83,7 +83,7 @@ def table_one(
     quantile_rule: Literal["weibull", "linear"] = "weibull",
     conf_level: float = 0.95,
     population: str = "all",
-    means: bool = False,
+    means: bool | Collection[str] = False,
     tests: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Baseline characteristics of all patients and of each group, with tests between groups.
@@ -113,8 +113,8 @@ def table_one(
         Of the intervals of differences.
     population : str
         Goes into every row.
-    means : bool
-        Also `mean` and `sd` of numbers, as some papers print them.
+    means : bool or collection of str
+        Also `mean` and `sd` of numbers, as some papers print them; of these alone.
     tests : mapping of str to str, optional
         By variable: its test, where it is not that of all numbers or categories.
 
@@ -149,12 +149,13 @@ def table_one(
         spread,
         quantile_rule,
         conf_level,
-        means,
     )
     records = _sizes(plan, left_out)
     for name in variables:
         unit = str(design.columns.get(name, {}).get("unit", "")) if design else ""
-        for record in _variable(patients, name, plan.with_test((tests or {}).get(name)), unit):
+        meant = means if isinstance(means, bool) else name in means
+        own = replace(plan.with_test((tests or {}).get(name)), means=meant)
+        for record in _variable(patients, name, own, unit):
             records.append({"covariate": name, **record})
     # The total of those whose group is known is another number than that of all patients.
     total = _known_population(by, population) if left_out else population

@@ -14,6 +14,8 @@ from crlm.ledger import Design, DesignError, ParameterError
 from crlm.reconstruction import wishes_schema
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+#: `crlm ledger import TABLE` reads a table; Windows has devices of the other names.
+_RESERVED = ("import", "con", "prn", "aux", "nul")
 _FILES = ("design.toml", "published.csv", "reconstruction.toml", "README.md")
 _EXAMPLE = {"text": '"..."', "number": "0.0", "whole number": "0", "true or false": "false"}
 _WIDTH = 88
@@ -67,6 +69,10 @@ def _refuse_taken(study: str, paths: Iterable[Path]) -> None:
     if not _NAME.fullmatch(study):
         raise ParameterError(
             f"{study!r} is no name of a study: small letters, digits and _, a letter first."
+        )
+    if study in _RESERVED:
+        raise ParameterError(
+            f"{study!r} means something else, to crlm or to Windows. Take another name."
         )
     taken = [f"{path.parent.name}/{path.name}" for path in paths if path.exists()]
     if taken:

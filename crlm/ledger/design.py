@@ -105,7 +105,18 @@ class Design:
         cut = {"cut": f"{spec['cut']:g}"} if "cut" in spec else {}
         if not level:
             return str(spec.get("label", name.replace("_", " "))).format(**cut)
-        return str(spec.get("labels", {}).get(level, level)).format(**cut)
+        return str(spec.get("labels", {}).get(level, level.replace("_", " "))).format(**cut)
+
+    def stands_alone(self, name: str, level: str) -> bool:
+        """Whether a level is told without its column: a labelled one of an exposure, "RAS mutant".
+
+        Examples
+        --------
+        >>> load_design("mskcc_hai").stands_alone("kras", "mutant")
+        True
+        """
+        spec = self.spec(name)
+        return spec.get("role") == "exposure" and level in spec.get("labels", {})
 
     def ratio_label(self, name: str) -> str:
         """A covariate with what its ratio is for, if it is a number: "Age (per year)".

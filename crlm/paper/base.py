@@ -11,6 +11,7 @@ import pandas as pd
 
 from crlm import audit, cohort, files, ledger, lent, once, privacy, regression
 from crlm.ledger import ParameterError
+from crlm.ledger.vocabulary import ALL, KNOWN
 from crlm.numbers import counted
 from crlm.report import html, readings, synthetic
 from crlm.report.figures import Picture
@@ -231,6 +232,10 @@ class Base:
             found &= self.claims[column].isin(values)
         return bool(found.any())
 
+    def printed_means(self, names: Sequence[str]) -> list[str]:
+        """Those of some columns of which the paper prints a mean or a standard deviation."""
+        return [n for n in names if self.prints(("mean", "sd"), covariate=[n])]
+
     def months(self, endpoint: str, default: Sequence[float] = (36, 60)) -> list[float]:
         """Months at which the paper prints rates of an endpoint's curves; else `default`."""
         asked = (self.claims["endpoint"] == endpoint) & (
@@ -238,14 +243,71 @@ class Base:
         )
         return sorted(self.claims.loc[asked, "time"].dropna().unique().tolist()) or list(default)
 
-    def printed_besides(self) -> list[str]:
-        """Characteristics that print compares between the groups of Table 1, and Table 1 lacks."""
+    def inside(self, frame: pd.DataFrame, population: str) -> pd.DataFrame:
+        """The patients of a population: `column=level`, `column=level/level`, joined by commas.
+
+        Levels that nobody of them has are no groups of theirs.
+        """
+        for part in population.split(",") if population != ALL else ():
+            column, _, levels = part.partition("=")
+            known = frame[column].notna()
+            held = known if levels == KNOWN else frame[column].isin(levels.split("/"))
+            frame = frame[held.to_numpy(dtype=bool)]
+        if population == ALL:
+            return frame
+        kinds = frame.select_dtypes("category").columns
+        return frame.assign(**{name: frame[name].cat.remove_unused_categories() for name in kinds})
+
+    def populations(self) -> list[str]:
+        """Populations, but all, whose characteristics print gives: matched pairs, a subgroup.
+
+        A group of Table 1 is none.
+        """
+        told = (self.claims["endpoint"] == "") & (self.claims["model"] == "")
+        told &= self.claims["covariate"].isin([*self.design.columns, *self.design.made])
+        by = f"{self.design.table_one['by']}="
+        found = self._conditions(self.claims.loc[told, "population"])
+        return [name for name in found if not any(p.startswith(by) for p in name.split(","))]
+
+    def _conditions(self, populations: Iterable[str]) -> list[str]:
+        """Those that are conditions on columns that the table has."""
+        found = []
+        for population in dict.fromkeys(populations):
+            parts = [part.partition("=") for part in population.split(",")]
+            if all(sign and name in self.included for name, sign, _ in parts):
+                found.append(population)
+        return found
+
+    def printed_curves(self, endpoint: str) -> list[tuple[str, str]]:
+        """(column, population) of curves that print tells of besides those by the exposure.
+
+        The column is "" where it tells of all patients of the population together.
+        """
+        told = self.claims["statistic"].isin(("median_survival", "survival_rate"))
+        told |= (self.claims["statistic"] == "p") & (self.claims["model"] == "logrank")
+        asked = self.claims[told & (self.claims["endpoint"] == endpoint)]
+        found = {}
+        for group, population in zip(asked["group"], asked["population"], strict=True):
+            by = "" if group == ALL else group.partition("=")[0]
+            among = population == ALL or bool(self._conditions([population]))
+            usable = not by or (by in self.frames[endpoint] and bool(self.design.levels(by)))
+            if "," not in group and among and usable:
+                found[by, population] = None
+        return [key for key in found if key not in ((self.design.exposure, ALL), ("", ALL))]
+
+    def printed_besides(self, population: str = ALL) -> list[str]:
+        """Characteristics that print compares between the groups of Table 1, and Table 1 lacks.
+
+        Of another population than all: every one that print gives of it.
+        """
         first = self.design.table_one
         of_patients = (self.claims["endpoint"] == "") & (self.claims["model"] == "")
+        of_patients &= self.claims["population"] == population
         by_group = self.claims["group"].str.partition("=")[0].isin([first["by"], "all"])
         known = [*self.design.columns, *self.design.made]
         printed = dict.fromkeys(self.claims.loc[of_patients & by_group, "covariate"])
-        others = [n for n in printed if n in known and n not in (*first["variables"], first["by"])]
+        told = (*(first["variables"] if population == ALL else ()), first["by"])
+        others = [n for n in printed if n in known and n not in told]
         return self.usable(self.included, others)
 
     def modelled(self, name: str) -> Modelled:
@@ -255,10 +317,7 @@ class Base:
         """
         spec = self.design.models[name]
         endpoint, population = spec.get("endpoint") or name, spec.get("population") or "all"
-        frame = self.frames.get(endpoint, self.frames["patients"])
-        for part in population.split(",") if population != "all" else ():
-            column, _, levels = part.partition("=")
-            frame = frame[frame[column].isin(levels.split("/")).to_numpy(dtype=bool)]
+        frame = self.inside(self.frames.get(endpoint, self.frames["patients"]), population)
         for column, level in (spec.get("references") or {}).items():
             if column in frame and level in frame[column].cat.categories:
                 others = [one for one in frame[column].cat.categories if one != level]

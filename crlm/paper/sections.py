@@ -10,6 +10,7 @@ import pandas as pd
 from crlm import baseline, cohort, endpoints, regression, survival
 from crlm.ledger import rows as result_rows
 from crlm.ledger import small
+from crlm.ledger.vocabulary import ALL
 from crlm.numbers import counted
 from crlm.paper.base import Section, joined, nothing
 from crlm.paper.odds import Odds
@@ -75,6 +76,7 @@ class Sections(Odds):
         test: str = "fisher",
         spread: str = "range",
         title: str = "Table 1",
+        population: str = ALL,
         smd: bool = False,
         folded: bool = False,
     ) -> Section:
@@ -88,6 +90,8 @@ class Sections(Odds):
             Names, or which list of the design's `table_one`.
         test, spread
             As `baseline.table_one` (the test of categories).
+        population : str
+            Whose characteristics: `column=level`, as of matched pairs.
         smd : bool
             Show the standardised mean differences too.
         folded : bool
@@ -96,31 +100,36 @@ class Sections(Odds):
         if not self.can(f"{title} by {small(self.design.label(by))}", "patients", by):
             return nothing()
         names = self.design.table_one[variables] if isinstance(variables, str) else list(variables)
-        kept = self.usable(self.included, names)
+        patients = self.inside(self.included, population)
+        kept = self.usable(patients, names)
         if not kept:
             html.show(html.skipped(title, "This cohort holds none of its characteristics."))
             return nothing()
         spread = "iqr" if self.release.on else spread
         made = baseline.table_one(
-            self.included,
+            patients,
             by,
             kept,
+            population=population,
             continuous_test=self.design.table_one["continuous_test"],
             categorical_test=test,
             tests=self.design.table_one.get("tests"),
             spread=spread,
             quantile_rule=self._quantile_rule,
-            means=not self.release.on and self.prints(("mean", "sd"), covariate=kept),
+            means=[] if self.release.on else self.printed_means(kept),
         )
         made = self.add(made)
-        rows = joined(made, self.add(self._everybody(by, kept, spread)))
-        if self.prints(("n", "percent"), covariate=[by]):
+        rows = made
+        if population == ALL:
+            rows = joined(made, self.add(self._everybody(by, kept, spread)))
+        if population == ALL and self.prints(("n", "percent"), covariate=[by]):
             self.add(_shares(made, by))
         notes = self.told("table", "continuous")
         table = tables.baseline_table(made, self.design, caption=title, smd=smd, notes=notes)
         summary = f"{title}: {counted(len(kept), 'characteristic')}"
         table = html.fold(summary, table) if folded else table
-        pieces = [table, self.lost(self.included, names), *self._pictures(by, kept, title, folded)]
+        shown = [] if population != ALL else self._pictures(by, kept, title, folded)
+        pieces = [table, self.lost(patients, names), *shown]
         return self.section(rows, pieces, self._differing(made))
 
     def _differing(self, made: pd.DataFrame) -> str:
@@ -238,6 +247,7 @@ class Sections(Odds):
         by: str | Sequence[str] = (),
         *,
         at: Sequence[float] = (60,),
+        population: str = ALL,
         ratio: bool = False,
         difference: tuple[str, str] | None = None,
         title: str = "",
@@ -253,6 +263,8 @@ class Sections(Odds):
             Column, or columns whose joint levels are the groups; none: all patients.
         at : sequence of float
             Months at which rates are given.
+        population : str
+            Whose curves: `column=level`, as of matched pairs.
         ratio : bool
             Also the hazard ratios of the levels, as a forest.
         difference : (str, str), optional
@@ -264,10 +276,13 @@ class Sections(Odds):
         label = self.design.endpoints[endpoint]["label"]
         by_text = " and ".join(small(self.design.label(name)) for name in names)
         title = title or (f"{label} by {by_text}" if names else f"{label}, all patients")
+        if population != ALL:
+            title = f"{title.removesuffix(', all patients')}, {self.design.group_label(population)}"
         if not self.can(title, endpoint, *names):
             return nothing()
         frame, groups = self.frames[endpoint], names if len(names) > 1 else "".join(names) or None
-        parts = [self.add(survival.summary(frame, groups, times=at, **self.curve_rules))]
+        frame, among = self.inside(frame, population), {"population": population}
+        parts = [self.add(survival.summary(frame, groups, times=at, **among, **self.curve_rules))]
         shown = survival.curve(frame, groups, conf_type=self.curve_rules["conf_type"])
         shown = self.release.curve(shown, endpoint, names)
         picture = figures.kaplan_meier(shown, parts[0], self.design, title=title)
@@ -275,7 +290,8 @@ class Sections(Odds):
         pieces = [picture, tables.survival_table(parts[0], self.design, notes=notes)]
         sentences = [readings.curves(parts[0], self.design, self.print)]
         if ratio:
-            parts.append(self.add(regression.univariable(frame, names, ties=self.ties)))
+            ratios = regression.univariable(frame, names, ties=self.ties, **among)
+            parts.append(self.add(ratios))
             pieces.append(self._forest(parts[-1], f"{label}, against the reference", "univariable"))
             sentences.append(readings.effects(parts[-1], self.design, self.print))
         if difference and set(difference) <= set(parts[0]["group"]):

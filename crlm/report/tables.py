@@ -138,7 +138,7 @@ def _levels(
             body.append(("level", [text, *cells, *[""] * len(tail)], told))
         else:
             named = f"{label}: {small(text)}"
-            named = text if design.spec(name).get("role") == "exposure" else named
+            named = text if design.stands_alone(name, level) else named
             named = label if alone and named != text else named
             body.append(("first", [named, *cells, *tail], _of_level(rows, level)))
     return body
@@ -302,7 +302,7 @@ def _regression_rows(
     body: _Body = []
     for level in levels:
         label = design.label(name, level) if level else design.ratio_label(name)
-        if level and not body and not design.spec(name).get("role") == "exposure":
+        if level and not body and not design.stands_alone(name, level):
             label = f"{design.label(name)}: {small(label)}"
         at = next(row for row in shown if row["level"] == level)
         cells = [label, number(at["n"], 0), number(at["events"], 0)]
