@@ -372,3 +372,20 @@ def test_the_test_of_one_column_fits_it(tmp_path, monkeypatch, tests, told):
     else:
         design = ledger.load_design("ncch_scp")
         assert (design.test_of("age"), design.test_of("sex")) == ("t", "fisher")
+
+
+def test_a_model_that_leaves_none_out_may_have_products_of_its_covariates(data):
+    """Its printed model need not be named twice; once the products were refused then."""
+    path = copied("mskcc_hai", data) / "design.toml"
+    model = '[models.OS_men]\nendpoint = "OS"\npopulation = "sex=male"\nselection = "none"\n'
+    model += 'covariates = ["hai", "kras", "margin"]\nproducts = [["hai", "kras"]]\n'
+    edit(path, r"^\[models\.OS\]", f"{model}[models.OS]")
+    assert ledger.load_design("mskcc_hai").models["OS_men"]["published"] == [
+        "hai",
+        "kras",
+        "margin",
+    ]
+    edit(path, r'products = \[\["hai", "kras"\]\]', 'products = [["hai", "sidedness"]]')
+    assert "'sidedness' is not in the published model" in refused(ledger.load_design, "mskcc_hai")
+    edit(path, r'products = \[\["hai", "sidedness"\]\]', 'strata = ["kras"]')
+    assert "'kras' is a covariate too" in refused(ledger.load_design, "mskcc_hai")

@@ -88,7 +88,7 @@ def _within_faults(place: str, spec: Table, names: Names) -> Iterator[Fault]:
             yield Fault(f"{place} covariates", f"{told}the population.")
     for name in texts(spec.get("strata")):
         yield from grouping_faults(f"{place} strata", name, names)
-        if name in texts(spec.get("published")):
+        if name in _printed(spec):
             yield Fault(f"{place} strata", f"{name!r} is a covariate too; remove one.")
     yield from _product_faults(place, spec)
     for name, level in texts_by_key(spec.get("references")).items():
@@ -98,6 +98,12 @@ def _within_faults(place: str, spec: Table, names: Names) -> Iterator[Fault]:
             yield Fault(f"{place} references", told)
         if names.kind(name) in NUMBERS:
             yield Fault(f"{place} references", f"{name!r} is a number and has no reference level.")
+
+
+def _printed(spec: Table) -> list[str]:
+    """Covariates of the printed model: all of them where a model leaves none out."""
+    every = spec.get("selection") == "none" and "published" not in spec
+    return texts(spec.get("covariates" if every else "published"))
 
 
 def _product_faults(place: str, spec: Table) -> Iterator[Fault]:
@@ -111,7 +117,7 @@ def _product_faults(place: str, spec: Table) -> Iterator[Fault]:
             yield Fault(f"{place} products", told)
         seen.append(set(texts(pair)))
         for name in texts(pair):
-            if name not in texts(spec.get("published")):
+            if name not in _printed(spec):
                 told = f"{name!r} is not in the published model; add it there."
                 yield Fault(f"{place} products", told)
 
