@@ -87,6 +87,21 @@ def test_what_print_has_otherwise_is_told(study, old, new, fault, tmp_path, monk
         reconstruction.reconstruct(study, tmp_path / "out")
 
 
+def test_groups_whose_sizes_are_not_printed_are_told(tmp_path, monkeypatch):
+    edit(copied("ncch_scp", tmp_path) / "reconstruction.toml", r'\["ras"\]', '["ras", "sex"]')
+    study = Ledger(tmp_path / "ncch_scp" / "published.csv")
+    study.change({"statistic": "n", "covariate": "sex", "group": "ras=wild"}, group="ras=mutant")
+    found = told(tmp_path, "ncch_scp", monkeypatch)
+    assert any(re.match(r"\[groups\] columns: the number .* ras=\w+ and sex=", f) for f in found)
+
+
+def test_counts_of_some_groups_alone_are_told(tmp_path, monkeypatch):
+    path = copied("ncch_scp", tmp_path) / "reconstruction.toml"
+    edit(path, r"counts = \{ wild = \{ wild = 87 \}, ", "counts = { ")
+    (found,) = told(tmp_path, "ncch_scp", monkeypatch)
+    assert found.startswith("[columns.kras_codon] counts: neither they nor print say how many with")
+
+
 def test_a_claim_that_is_excluded_is_held_against_nothing(tmp_path, monkeypatch):
     """307 are declared, 308 printed: the shipped file says why, by name."""
     folder = copied("mskcc_hai", tmp_path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 from crlm.ledger.dictionary import (
     Table,
@@ -219,6 +220,11 @@ def _eligibility_faults(design: Table, names: Names) -> Iterator[Fault]:
         yield from _criterion_faults(design, names, at, spec, seen)
 
 
+def _by(design: Table) -> Any:
+    spec = design.get("table_one")
+    return spec.get("by") if isinstance(spec, Mapping) else None
+
+
 def _criterion_faults(
     design: Table, names: Names, at: int, spec: Table, seen: list[str]
 ) -> Iterator[Fault]:
@@ -238,12 +244,21 @@ def _criterion_faults(
     if told:
         yield Fault(place("column"), told)
     elif isinstance(keep, str) and keep != KNOWN:
-        levels = names.levels(column)
-        if levels and keep not in levels:
-            known = did_you_mean(keep, [*levels, KNOWN])
-            yield Fault(place("keep"), f"{keep!r} is no level of {column}; {known}")
-        elif names.kind(column) in (*NUMBERS, "text"):
-            yield Fault(place("keep"), f"{column} has no levels; only {KNOWN!r} can be asked.")
+        yield from _keep_faults(place("keep"), column, keep, _by(design), names)
+
+
+def _keep_faults(place: str, column: str, keep: str, by: Any, names: Names) -> Iterator[Fault]:
+    """What stays in: a level of the column, and not one group of Table 1 alone."""
+    levels = names.levels(column)
+    if levels and keep not in levels:
+        yield Fault(
+            place, f"{keep!r} is no level of {column}; {did_you_mean(keep, [*levels, KNOWN])}"
+        )
+    elif levels and column == by:
+        told = f"{keep!r} leaves one group of {column}, by which Table 1 is printed; write "
+        yield Fault(place, f"{told}{KNOWN!r}, or take the step out.")
+    elif names.kind(column) in (*NUMBERS, "text"):
+        yield Fault(place, f"{column} has no levels; only {KNOWN!r} can be asked.")
 
 
 def _own_test_faults(name: str, test: str, groups: int, names: Names) -> Iterator[Fault]:

@@ -116,6 +116,7 @@ _SLIPS = (
     (r"[“”„‟‘’«»]", "write straight quotation marks"),
     (r"=\s*\d+,\d+\s*$", "write a decimal point, not a comma"),
     (r"=\s*\d{1,4}[/.]\d\d?[/.]\d{1,4}|=\s*\d{4}-\d\d?\s*$", "write a date as 2015-01-31"),
+    (r"=\s*\"[^\"]*\"\s*,", "write a list in square brackets"),
     (r"[＝［］｛｝，＂]", "write half-width signs"),
     (r"^\s*\w[\w.]*\s*:", "write = between a key and its value"),
     (r"=\s*(True|False|yes|no)\b", "write true or false, or text in quotation marks"),

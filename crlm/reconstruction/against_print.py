@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from crlm.ledger import Design
+from crlm.ledger import Design, DesignError
 from crlm.ledger.errors import Fault
 from crlm.ledger.vocabulary import ALL, FLOW
 from crlm.reconstruction.quantities import where_of
-from crlm.reconstruction.spreads import printed
+from crlm.reconstruction.spreads import counts_of, group_sizes, printed, shared
 
 #: Numbers of months that nobody can have been followed for longer than the study lasted.
 _MONTHS = (
@@ -48,7 +48,7 @@ def print_faults(design: Design, wishes: Wishes, claims: pd.DataFrame) -> list[F
     """
     kept = ~claims["id"].isin(list(wishes.get("excluded") or {}))
     numbers = claims[(claims["kind"] == "number") & kept]
-    checks = (_sizes, _levels, _period, _grids, _included, _dressed)
+    checks = (_groups, _sizes, _untold, _levels, _period, _grids, _included, _dressed)
     return [fault for check in checks for fault in check(design, wishes, numbers)]
 
 
@@ -56,6 +56,33 @@ def _columns(wishes: Wishes, key: str) -> Iterator[tuple[str, Mapping[str, Any]]
     for name, spec in (wishes.get("columns") or {}).items():
         if spec.get(key):
             yield name, spec[key]
+
+
+def _groups(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fault]:
+    """Groups whose joint sizes print does not give."""
+    try:
+        group_sizes(design, wishes, claims)
+    except DesignError as error:
+        yield Fault("[groups] columns", str(error).partition(": ")[2])
+
+
+def _untold(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fault]:
+    """Groups of which neither the file nor print counts the levels of a column."""
+    by = design.table_one["by"]
+    for name, told in _columns(wishes, "counts"):
+        lacking = [
+            group
+            for group in design.levels(by)
+            if group not in told
+            and counts_of(claims, f"{by}={group}", name, design.levels(name), 1).count(None) > 1
+            and shared(design, claims, name, group) is None
+        ]
+        if lacking:
+            yield Fault(
+                f"[columns.{name}] counts",
+                f"neither they nor print say how many with {by} = {', '.join(lacking)} have each "
+                "level; add it.",
+            )
 
 
 def _sizes(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fault]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from crlm.ledger import Design, DesignError
+from crlm.reconstruction.models import levels_of
 
 _KNOTS = {"min": 0.0, "q1": 0.25, "median": 0.5, "q3": 0.75, "max": 1.0}
 #: Shares at which a normal curve stands for a printed mean and SD.
@@ -32,6 +34,30 @@ def printed(
         & (claims["kind"] == "number")
     ]
     return float(found["value"].iloc[0]) if len(found) else None
+
+
+def group_sizes(design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame) -> dict:
+    """Patients in each joint group, keyed by the levels of `groups.columns`.
+
+    Raises
+    ------
+    DesignError
+        If print does not give them.
+    """
+    names = wishes["groups"]["columns"]
+    sizes = {}
+    for levels in itertools.product(*(levels_of(design, name) for name in names)):
+        head = f"{names[0]}={levels[0]}"
+        rest = (names[1], levels[1]) if len(names) > 1 else ("", "")
+        found = printed(claims, "n", head, *rest)
+        if found is None:
+            who = " and ".join(f"{n}={at}" for n, at in zip(names, levels, strict=True))
+            raise DesignError(
+                f"{design.study}: the number of patients with {who} is not printed. Name other "
+                "groups.columns in reconstruction.toml."
+            )
+        sizes[levels] = int(found)
+    return sizes
 
 
 def numbers(

@@ -7,7 +7,6 @@ rates. Everything else is chance, and the search moves it.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,30 +24,8 @@ from crlm.reconstruction.courses import courses
 from crlm.reconstruction.derived import derive_all, derive_columns, violations
 from crlm.reconstruction.models import levels_of, where_of
 from crlm.reconstruction.quantities import longest
+from crlm.reconstruction.spreads import group_sizes
 from crlm.reconstruction.targets import Target
-
-
-def group_sizes(design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame) -> dict:
-    """Patients in each joint group, keyed by the levels of `groups.columns`.
-
-    Raises
-    ------
-    DesignError
-        If print does not give them.
-    """
-    names = wishes["groups"]["columns"]
-    sizes = {}
-    for levels in itertools.product(*(levels_of(design, name) for name in names)):
-        head = f"{names[0]}={levels[0]}"
-        rest = (names[1], levels[1]) if len(names) > 1 else ("", "")
-        found = spreads.printed(claims, "n", head, *rest)
-        if found is None:
-            raise DesignError(
-                f"{design.study}: the number of patients with {head} {rest} is not printed. "
-                "Name other groups.columns in reconstruction.toml."
-            )
-        sizes[levels] = int(found)
-    return sizes
 
 
 def first_cohort(
