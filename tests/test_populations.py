@@ -79,3 +79,17 @@ def test_means_stand_where_print_has_them():
     made = baseline.table_one(patients, "hai", ["age", "cea"], design=design, means=["age"])
     assert set(made.loc[made["statistic"] == "mean", "covariate"]) == {"age"}
     assert set(made.loc[made["statistic"] == "median", "covariate"]) == {"age", "cea"}
+
+
+def test_shares_of_unknown_values_stand_where_print_has_them(paper):
+    paper.table_one("hai", variables=["age", "cea"])
+    assert "percent_missing" not in set(paper.results["statistic"])
+    row = {**paper.claims.iloc[0], "statistic": "percent_missing", "covariate": "cea"}
+    paper.claims = pd.concat([paper.claims, pd.DataFrame([row])], ignore_index=True)
+    paper.table_one("hai", variables=["cea", "sex"], population="timing=synchronous")
+    made = paper.results[paper.results["statistic"] == "percent_missing"]
+    asked = made[(made["covariate"] == "cea") & (made["group"] == "hai=yes")].iloc[0]
+    inside = paper.included[(paper.included["timing"] == "synchronous")]
+    inside = inside[(inside["hai"] == "yes").to_numpy(dtype=bool, na_value=False)]
+    assert asked["estimate"] == pytest.approx(100 * inside["cea"].isna().mean())
+    assert asked["unit"] == "%" and asked["population"] == "timing=synchronous"

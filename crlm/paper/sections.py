@@ -24,6 +24,13 @@ def _shares(rows: pd.DataFrame, by: str) -> pd.DataFrame:
     return sizes.assign(group="all", covariate=by, level=levels)
 
 
+def _shares_missing(rows: pd.DataFrame) -> pd.DataFrame:
+    """Patients of unknown value in per cent of their group, as some papers print them."""
+    missing = rows[(rows["statistic"] == "missing") & (rows["n"] > 0)]
+    shares = 100 * missing["estimate"] / missing["n"]
+    return missing.assign(statistic="percent_missing", unit="%", estimate=shares)
+
+
 class Sections(Odds):
     """What stands in the paper, in its order."""
 
@@ -124,6 +131,8 @@ class Sections(Odds):
             rows = joined(made, self.add(self._everybody(by, kept, spread)))
         if population == ALL and self.prints(("n", "percent"), covariate=[by]):
             self.add(_shares(made, by))
+        if not self.release.on and self.prints(("percent_missing",), covariate=kept):
+            self.add(_shares_missing(made))
         notes = self.told("table", "continuous")
         table = tables.baseline_table(made, self.design, caption=title, smd=smd, notes=notes)
         summary = f"{title}: {counted(len(kept), 'characteristic')}"
