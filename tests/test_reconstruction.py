@@ -528,6 +528,23 @@ def test_a_claim_about_one_column_comes_before_one_about_many(short, monkeypatch
     assert len(sizes) == legs.TURNS and sizes[0] == 1 and sizes == sorted(sizes)
 
 
+def test_the_columns_of_one_claim_have_two_turns(short, monkeypatch):
+    found = replace(short[0], state=annealing.copy(short[1]))
+    annealing.settle(found)
+    worth, met = found.worth(), annealing.matched(found)
+    unmet = annealing.block_of_targets(found.plan)[(worth > 0) & ~met]
+    leg = next(s.leg for s in legs.schedule(found, 1.0) if s.work is legs.Work.COLUMNS)
+    about = insisting._about
+    only = next(b for b in unmet.tolist() if about(found, leg, b))
+    monkeypatch.setattr(insisting, "_about", lambda of, leg, b: about(of, leg, b)[: b == only])
+    turns = []
+    monkeypatch.setattr(insisting, "anneal", lambda *given: turns.append(turn))
+    for turn in range(1, legs.TURNS + 1):
+        insisting.deal_again(found, leg, turn, turn)
+    assert sorted(set(turns)) == [1, 2] and len(turns) == 2 * insisting._NARROWING
+    assert "times" not in {step.leg.name for step in legs.schedule(found, 1.0)}
+
+
 def test_of_the_starts_the_one_that_meets_most_goes_on(ncch, monkeypatch):
     found, met = search.prepare(*ncch, seed=4, effort=0.001), []
     active = legs.legs(found, 0.001)[0].active

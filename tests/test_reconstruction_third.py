@@ -17,6 +17,7 @@ from crlm.reconstruction import (
     annealing,
     certificate,
     courses,
+    derived,
     engine,
     evaluation,
     histories,
@@ -318,6 +319,48 @@ def test_polishing_wins_numbers_of_fixed_models_and_loses_none_elsewhere(third, 
         polishing.polish(again, leg, 0.004, seed)
     np.testing.assert_array_equal(again.state.fate, found.state.fate)
     np.testing.assert_array_equal(again.state.x, found.state.x)
+
+
+def test_single_times_move_where_their_mean_is_printed(third, begun):
+    made, _ = begun
+    steps = [step for step in legs.schedule(made, 0.05) if step.leg.name == "times"]
+    assert len(steps) == legs.CHUNKS
+    found = replace(made, state=annealing.copy(made.state))
+    means = [k for k, t in enumerate(found.targets) if t.quantity.columns == ("css_months",)]
+    assert len(means) == 3
+
+    def off():
+        annealing.settle(found)
+        value = annealing.attained(found, found.state)[means]
+        low, high = found.plan.low[means], found.plan.high[means]
+        return np.maximum(np.maximum(low - value, value - high), 0.0).sum()
+
+    longer = found.state.fate[:, Course.END] + 60
+    found.state.fate[:, Course.END] = np.minimum(longer, found.freedom.latest)
+    derived.derive_all(found.state, found.plan)
+    first, before = off(), annealing.copy(found.state)
+    for seed, step in enumerate(steps):
+        annealing.chunk(found, step.leg, step.share, seed, step.leg.steps // legs.CHUNKS)
+    assert first > 1 and off() < 0.8 * first
+    dead = [Course.DEAD]
+    np.testing.assert_array_equal(found.state.fate[:, dead], before.fate[:, dead])
+    base = found.columns.n_base
+    np.testing.assert_array_equal(found.state.x[:base], before.x[:base])
+
+
+def test_a_number_that_is_not_met_has_a_price_of_its_own(begun):
+    made, _ = begun
+    annealing.settle(made)
+    plan, state = made.plan, made.state
+    unmet = ~annealing.matched(made)
+    for b in range(len(plan.kind)):
+        given = (b, plan, state.weight, plan.natural, 0.0)
+        free, dear = (
+            evaluation.block_cost(*given, miss, 3.0, state.out[b]) for miss in (0.0, 0.5)
+        )
+        own = slice(plan.first[b], plan.first[b + 1])
+        assert dear - free == pytest.approx(0.5 * state.weight[own][unmet[own]].sum())
+    assert unmet.any() and not unmet.all()
 
 
 def test_a_squared_distance_is_capped():

@@ -168,7 +168,7 @@ def block_cost(b, plan, weight, tolerance, edge, miss, cap, out):
     for a target that is not met at all. With a `cap` above 0 distances are squared and capped.
     """
     if cap > 0.0:
-        return _squared_cost(b, plan, weight, tolerance, edge, cap, out)
+        return _squared_cost(b, plan, weight, tolerance, edge, miss, cap, out)
     total = 0.0
     for k in range(plan.first[b], plan.first[b + 1]):
         value = out[plan.slot[k]]
@@ -187,18 +187,20 @@ def block_cost(b, plan, weight, tolerance, edge, miss, cap, out):
 
 
 @compiled
-def _squared_cost(b, plan, weight, tolerance, edge, cap, out):
+def _squared_cost(b, plan, weight, tolerance, edge, miss, cap, out):
     total = 0.0
     for k in range(plan.first[b], plan.first[b + 1]):
         value = out[plan.slot[k]]
         if weight[k] == 0.0:
             continue
         if math.isnan(value):
-            total += weight[k] * cap * cap
+            total += weight[k] * (cap * cap + miss)
             continue
         if plan.absolute[k]:
             value = abs(value)
         margin = edge * plan.fine[k]
         gap = max(plan.low[k] + margin - value, value - plan.high[k] + margin, 0.0)
         total += weight[k] * _capped(gap / tolerance[k], cap)
+        if value < plan.low[k] or value >= plan.high[k]:
+            total += weight[k] * miss
     return total

@@ -21,6 +21,8 @@ _PARTS = (0.25, 0.5, 0.75, 1.0)
 #: Parts in which the tolerance of columns dealt out again narrows; in the first half of them the
 #: claim is heavy.
 _NARROWING = 20
+#: The columns of one claim are dealt out again so often: a third time never met one.
+_TRIES = 2
 
 
 def insist(search: Search, leg: Leg, effort: float, seed: int, lost: dict[int, list[int]]) -> float:
@@ -79,7 +81,7 @@ def deal_again(search: Search, leg: Leg, turn: int, seed: int) -> float:
     leg : Leg
         What counts, what moves, the steps, and how heat and tolerance fall.
     turn : int
-        Which of the unmet claims, in their order.
+        Which of the unmet claims, in their order, which is gone through twice.
     seed : int
 
     Returns
@@ -91,7 +93,7 @@ def deal_again(search: Search, leg: Leg, turn: int, seed: int) -> float:
     cost = float(search.state.cost[leg.active].sum())
     blocks = block_of_targets(search.plan)[(worth > 0) & ~met].tolist()
     asked = [(about, b) for b in dict.fromkeys(blocks) if (about := _about(search, leg, b))]
-    if not asked:
+    if turn > _TRIES * len(asked):
         return cost
     before = copy(search.state)
     about, block = sorted(asked, key=lambda pair: len(pair[0]))[(turn - 1) % len(asked)]

@@ -7,9 +7,10 @@ most goes on, since where a search ends is settled here. "alone" deals out the o
 times fixed, those together that a model holds; "joint" moves all but the sites of recurrence,
 which are dealt out once more. In each leg tolerance falls towards the half-width of a printed
 interval. "insisting" takes one unmet claim after the other: heavier for a while, hot, then cooled,
-and taken back unless as much is met as before; the sites are dealt out a last time. "polishing"
-is of models of fixed covariates. "columns" deals out once more what an unmet claim alone is about,
-from wide to narrow, and keeps it if more is met.
+and taken back unless as much is met as before; the sites are dealt out a last time. "times" moves
+single times where their mean or spread is printed: it takes many small shifts. "polishing" is of
+models of fixed covariates. "columns" deals out once more what an unmet claim alone is about, from
+wide to narrow, and keeps it if more is met.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from enum import Enum
 import numpy as np
 
 from crlm.reconstruction.annealing import Search
-from crlm.reconstruction.codes import OF_COLUMNS, OF_ENDPOINT, Kind, Move
+from crlm.reconstruction.codes import OF_COLUMNS, OF_ENDPOINT, Kind, Move, Rule
 from crlm.reconstruction.models import Model, models_of, terms_of
 from crlm.reconstruction.quantities import RATIOS
 
@@ -111,8 +112,10 @@ CORE = Recipe("core", COURSES + 2 * VALUES, 2_000_000, (0.5, 0.03), (0.0, 1.0), 
 SITES = Recipe("alone", RELABEL, 200_000, (0.2, 0.02), (0.5, 1.0))
 ALONE = Recipe("alone", VALUES, 300_000, (0.3, 0.02), (0.2, 1.0))
 JOINT = Recipe("joint", COURSES + 2 * VALUES, 1_500_000, (0.15, 0.02), (0.7, 1.0))
+#: Single times, where print has their mean or spread.
+TIMES = Recipe("times", chances(SHIFT=1), 150_000, (0.03, 0.005), (0.8, 1.0))
 #: How often the last digits of fixed models are worked on.
-POLISHING = 4
+POLISHING = 2
 INSISTING = Insisting(20, 30_000, 30_000, (0.12, 0.01), 4.0)
 #: The columns of one unmet claim, so many turns; each has the steps of the recipe.
 COLUMNS, TURNS = Recipe("columns", VALUES, 60_000, (0.12, 0.005), (0.7, 1.0)), 8
@@ -190,13 +193,14 @@ def schedule(search: Search, effort: float) -> list[Step]:
     core, *once = legs(search, effort)
     at = [leg.recipe for leg in once].index(JOINT)
     joint, sites = once[at], once[at + 1 :]
+    times = _leg(TIMES, [], joint.active, effort)
     polished = POLISHING if fixed_models(search) else 0
     columns = _leg(COLUMNS, joint.bundles.tolist(), joint.active, effort)
     return [
         *itertools.chain(*(_start(core, k) for k in range(1, CORE.starts + 1))),
         *itertools.chain(*map(_parts, once)),
         *_turns(replace(joint, name="insisting"), INSISTING.times, Work.INSIST),
-        *itertools.chain(*map(_parts, sites)),
+        *itertools.chain(*map(_parts, [*sites, *([times] if _times_printed(search) else [])])),
         *_turns(replace(joint, name="polishing"), polished, Work.POLISH),
         *_turns(columns, TURNS, Work.COLUMNS),
     ]
@@ -313,6 +317,13 @@ def printed_models(search: Search) -> list[Model]:
 def fixed_models(search: Search) -> list[Model]:
     """Of these, those whose covariates do not hang on the cohort's own p values."""
     return [model for model in printed_models(search) if not model.screened]
+
+
+def _times_printed(search: Search) -> bool:
+    """Whether the mean or the spread of times of an endpoint is printed."""
+    plan = search.plan
+    times = plan.rule_to[plan.rule == Rule.TIME]
+    return bool((np.isin(plan.columns[:, 0], times) & (plan.kind == Kind.SUMMARY)).any())
 
 
 def _core_bundles(search: Search) -> list[int]:

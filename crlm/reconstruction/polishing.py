@@ -4,9 +4,10 @@ What keeps such a model from its print is not its ratios but their standard erro
 patient past the next event changes a coefficient by about what print leaves open, and its
 standard error by a fiftieth of that; to exchange values of two patients changes both, the
 coefficient by far too much. So errors come first, by exchanges, while ratios are held loosely;
-ratios follow, by small changes of times. What is out of reach is let go: distances are squared,
-and capped. Of the numbers outside these models none is lost, and of those inside never more than
-are won.
+ratios follow, by small changes of times, slowly, for what cools fast is stuck. What is out of
+reach is let go: distances are squared, and capped. At last each number that is not met has a
+price of its own, so that one is given for two. Of the numbers outside these models none is lost,
+and of those inside never more than are won.
 """
 
 from __future__ import annotations
@@ -49,8 +50,10 @@ class Pass:
         Temperature.
     ratio : tuple of float
         Tolerance of ratios and their limits, as logarithms.
-    cap : tuple of float
+    cap : float
         Beyond so many tolerances a distance costs no more.
+    miss : float
+        What a number costs that is not met at all, however near.
     edge : float
         How far inside an interval it aims, as a share of the half-width.
     errors : bool
@@ -62,7 +65,8 @@ class Pass:
     moves: tuple[np.ndarray, np.ndarray]
     heat: tuple[float, float]
     ratio: tuple[float, float]
-    cap: tuple[float, float]
+    cap: float
+    miss: float
     edge: float
     errors: bool
     steps: int
@@ -72,8 +76,9 @@ class Pass:
 _COARSE = chances(SWAP_BESIDE=1, SWAP_NEAR=1, PAST=1, SWAP_VALUE=4)
 _FINE = chances(SWAP_BESIDE=2, SWAP_NEAR=0.3, PAST=2, SWAP_VALUE=1)
 PASSES = (
-    Pass((_COARSE, _FINE), (0.5, 0.05), (1e-2, 2e-4), (10.0, 10.0), 0.3, True, 400_000, 12),
-    Pass((_FINE, _FINE), (0.1, 0.01), (1e-4, 1e-4), (5.0, 2.0), 0.1, False, 130_000, 6),
+    Pass((_COARSE, _FINE), (0.5, 0.05), (1e-2, 2e-4), 10.0, 0.0, 0.3, True, 1_600_000, 24),
+    Pass((_FINE, _FINE), (0.1, 0.01), (1e-4, 1e-4), 3.0, 0.0, 0.1, False, 520_000, 12),
+    Pass((_COARSE, _FINE), (0.1, 0.02), (2e-4, 1e-4), 1.0, 0.5, 0.1, False, 400_000, 12),
 )
 
 
@@ -132,7 +137,7 @@ def _chunk(
         freedom=freedom._replace(strata=int(_strata(search)[seed % len(_strata(search))])),
     )
     leg = replace(leg, moves=part.moves[0] + share * (part.moves[1] - part.moves[0]))
-    prices = Prices(tolerance, part.edge, cap=_between(part.cap, share))
+    prices = Prices(tolerance, part.edge, part.miss, part.cap)
     go(search, leg, prices, _between(part.heat, share), steps, seed)
 
 
