@@ -355,9 +355,7 @@ def test_a_number_that_is_not_met_has_a_price_of_its_own(begun):
     unmet = ~annealing.matched(made)
     for b in range(len(plan.kind)):
         given = (b, plan, state.weight, plan.natural, 0.0)
-        free, dear = (
-            evaluation.block_cost(*given, miss, 3.0, state.out[b]) for miss in (0.0, 0.5)
-        )
+        free, dear = (evaluation.block_cost(*given, miss, 3.0, state.out[b]) for miss in (0.0, 0.5))
         own = slice(plan.first[b], plan.first[b + 1])
         assert dear - free == pytest.approx(0.5 * state.weight[own][unmet[own]].sum())
     assert unmet.any() and not unmet.all()
