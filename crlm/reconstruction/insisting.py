@@ -21,7 +21,7 @@ _PARTS = (0.25, 0.5, 0.75, 1.0)
 #: Parts in which the tolerance of columns dealt out again narrows; in the first half of them the
 #: claim is heavy.
 _NARROWING = 20
-#: The columns of one claim are dealt out again so often: a third time never met one.
+#: Turns of one claim at most: what two missed, eight missed too.
 _TRIES = 2
 
 
