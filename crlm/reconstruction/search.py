@@ -80,7 +80,8 @@ def prepare(
     """Targets, plan and a first cohort.
 
     Rough cohorts tell which of the counts that a printed p allows lie near, how many events
-    the printed intervals stand for, and around which correlations others are drawn.
+    the printed intervals stand for, around which correlations others are drawn, and how many
+    events an effect that is drawn rests on.
 
     Parameters
     ----------
@@ -94,7 +95,8 @@ def prepare(
         Multiplies the steps of the rough cohorts.
     draw : bool
         Whether the seed draws what no claim is about: a correlation that each pair of
-        characteristics wants (`drawn`), and the hazard of each year between printed points of
+        characteristics wants, an effect that each characteristic wants on an endpoint
+        (`drawn`), and the hazard of each year between printed points of
         the curves that the cohort begins with (`between`).
     tell : callable, optional
         Called with a line before each rough cohort.
@@ -117,6 +119,7 @@ def prepare(
     pairs = [pair for target in aim.targets for pair in roughs.counted(target, rough)]
     wanted = [*wanted, *pairs, *roughs.event_ranges(rough, told)]
     wanted += drawn.targets(together, len(rough.state.fate), seed)
+    wanted += drawn.effects(rough, seed) if draw else []
     return _compiled(design, wishes, claims, aim, wanted, seed, draw)
 
 

@@ -252,8 +252,8 @@ def _reach(test: Target) -> float:
 def _implied(design: Design, known: Mapping[Quantity, Target]) -> list[Target]:
     """What a screened model says of the tests before it: who is inside passed, who is not did not.
 
-    Where the p value is printed, that who is inside passed is said again: all of a row hangs on
-    it, and what is printed of the other rows too.
+    Where the p value is printed, that who is inside passed is said again, and said of the paper's
+    model where it is not: all of a row hangs on it, and what is printed of the other rows too.
     """
     targets = []
     for model in models_of(design):
@@ -270,10 +270,21 @@ def _implied(design: Design, known: Mapping[Quantity, Target]) -> list[Target]:
             if name not in inside and printed is None:
                 told = (f"{label} did not enter the model",)
                 targets.append(Target(told, quantity, 0.0, edge, True, "implied"))
-            elif name in inside and printed is not None and _reach(printed) > edge:
+            elif _passed(model, name, printed, edge):
                 told = (f"{label} passed the screen",)
                 targets.append(Target(told, quantity, edge, math.inf, True, "implied"))
     return targets
+
+
+def _passed(model: Model, name: str, printed: Target | None, edge: float) -> bool:
+    """Whether a covariate's test is known to have passed the screen, as far as its p goes.
+
+    Of one that the paper left out for another reason the printed p alone tells it.
+    """
+    if printed is None:
+        return name in model.covariates()
+    inside = {*model.covariates(), *(model.spec.get("left_out") or ())}
+    return name in inside and _reach(printed) > edge
 
 
 def _alone(model: Model, name: str) -> dict[str, Any]:
