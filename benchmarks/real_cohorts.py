@@ -4,9 +4,10 @@
 
 The tables of a real cohort are printed as a paper prints them; from this print, and nothing
 else, an ensemble of cohorts is searched; what it says about statistics that were not printed is
-held against the real patients. Then the same with all multivariable ratios, or all medians by
-covariate, left out of the print: the search has to foretell them. `--papers ncch_scp` leaves
-the same claims out of a shipped ledger. The figures go to `real_cohorts.csv` beside this file.
+held against the real patients. Then the same with all multivariable ratios, all medians by
+covariate, or all univariable ratios left out of the print: the search has to foretell them.
+`--papers ncch_scp` leaves the same claims out of a shipped ledger. The figures go to
+`real_cohorts.csv` beside this file.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ Frame = pd.DataFrame
 
 STUDIES = ("ncch_scp", "mskcc_hai")
 NOTHING, RATIOS, MEDIANS = "nothing", "multivariable ratios", "medians by covariate"
-LEFT_OUT = {what.split()[0]: what for what in (NOTHING, RATIOS, MEDIANS)}
+ALONE = "univariable ratios"
+LEFT_OUT = {what.split()[0]: what for what in (NOTHING, RATIOS, MEDIANS, ALONE)}
+_MODELS = {what: what.split()[0] for what in (RATIOS, ALONE)}
 #: Covered: between the 5th and the 95th percentile of the ensemble; within: between its extremes;
 #: forecast: where one more cohort would lie in nine of ten cases; members: what each cohort has.
 COLUMNS = (
@@ -87,8 +90,8 @@ def left_out(claims: Frame, what: str, groups: Sequence[str]) -> pd.Series:
 
     `groups`: the columns whose curves the paper draws; their medians stay.
     """
-    if what == RATIOS:
-        return claims["model"] == "multivariable"
+    if what in _MODELS:
+        return claims["model"] == _MODELS[what]
     if what == MEDIANS:
         column = claims["group"].str.partition("=")[0]
         other = ~column.isin(["all", *groups]) & ~claims["group"].str.contains(",")
@@ -205,7 +208,7 @@ def of_removed(
         where = score([one[claim["id"]] for one in held], *ends, logarithm)
         family = "median survival of a covariate's level"
         if logarithm:
-            family = "multivariable ratio" if field == "estimate" else "limit of such a ratio"
+            family = f"{claim['model']} ratio" if field == "estimate" else "limit of such a ratio"
         yield {
             "family": family,
             "name": name_of(claim, field),

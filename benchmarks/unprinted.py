@@ -23,6 +23,9 @@ TAU = 60.0
 #: Statistics that are compared as logarithms.
 LOGARITHMS = ("hazard_ratio", "odds_ratio")
 
+#: Which model's ratio a reader takes for that of the one that is not printed.
+_OTHER = {"multivariable": "univariable", "univariable": "multivariable"}
+
 Frame = pd.DataFrame
 Row = Mapping[str, Any]
 
@@ -97,6 +100,11 @@ def _concordance(design: Design, frame: Frame, endpoint: str) -> Frame:
     return regression.cindex(frame.assign(risk=risk), "risk")
 
 
+def _is_within(row: Row) -> bool:
+    """Whether a row is the group's own ratio within a level of a covariate."""
+    return row["model"] == "univariable" and row["population"] != "all"
+
+
 # ---- what a reader would guess -------------------------------------------------------------
 
 
@@ -124,17 +132,17 @@ class Reader:
         if name == "rmst_difference":
             first, second = (self._mean(endpoint, level) for level in levels_of(*self._groups))
             return second - first
-        if name in LOGARITHMS and row["model"] == "multivariable":
-            keys = {"covariate": row["covariate"], "level": row["level"], "model": "univariable"}
-            alone = self._value(name, endpoint, field, **keys)
-            return 1.0 if math.isnan(alone) and field == "estimate" else alone
-        if name == "hazard_ratio" and row["model"] == "univariable":
+        if _is_within(row):
             return self._ratio(endpoint, self.by)
+        if name in LOGARITHMS and row["model"] in _OTHER:
+            keys = {"covariate": row["covariate"], "level": row["level"]}
+            other = self._value(name, endpoint, field, model=_OTHER[row["model"]], **keys)
+            return 1.0 if math.isnan(other) and field == "estimate" else other
         return {"concordance": 0.5, "rank_correlation": 0.0}.get(name, 1.0)
 
     def by_hand(self, row: Row, field: str = "estimate") -> float:
         """What proportional hazards make of the print."""
-        if row["model"] == "multivariable" and field == "estimate":
+        if row["model"] in _OTHER and not _is_within(row) and field == "estimate":
             return self._ratio(row["endpoint"], row["covariate"])
         pairs = where_of(row["group"])
         level_alone = len(pairs) == 1 and pairs[0][0] != self.by
