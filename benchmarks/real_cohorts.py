@@ -337,9 +337,11 @@ def real(name: str, data: Path, asked: argparse.Namespace) -> Iterator[Frame]:
 def paper(name: str, data: Path, asked: argparse.Namespace) -> Iterator[Frame]:
     """One shipped ledger with claims left out, searched, compared with what was printed."""
     design, claims = ledger.load_design(name), ledger.load_claims(name)
+    wishes = wishes_of(design)
     for short, what in ((short, LEFT_OUT[short]) for short in asked.left_out):
-        gone = left_out(claims, what, wishes_of(design)["groups"]["columns"])
-        removed = asked_again(claims[gone])
+        gone = left_out(claims, what, wishes["groups"]["columns"])
+        # What contradicts other print is no truth.
+        removed = asked_again(claims[gone & ~claims["id"].isin(wishes["excluded"])])
         if removed.empty:
             print(f"{name}: nothing to leave out ({what})", flush=True)
             continue

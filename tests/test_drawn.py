@@ -1,15 +1,18 @@
-"""Correlations drawn anew for each cohort of an ensemble: which pairs, how far, and followed."""
+"""What is drawn anew for each cohort of an ensemble: correlations, effects, and the start."""
 
 import itertools
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from crlm import ledger
 from crlm.reconstruction import between, drawn, procedure, search
 from crlm.reconstruction.annealing import attained
+from crlm.reconstruction.clocks import clocks_of
 from crlm.reconstruction.codes import Course
 from crlm.reconstruction.models import levels_of
+from crlm.reconstruction.targets import goal
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +26,9 @@ def made(study):
     return search.prepare(*study, seed=1, effort=0.0005, draw=True)
 
 
-def of_drawn(made):
-    return [(k, t) for k, t in enumerate(made.targets) if t.origin == "drawn"]
+def of_drawn(made, kind="correlation"):
+    known = [(k, t) for k, t in enumerate(made.targets) if t.origin == "drawn"]
+    return [(k, t) for k, t in known if t.quantity.kind == kind]
 
 
 def middles(made):
@@ -33,7 +37,7 @@ def middles(made):
 
 def test_a_single_search_draws_nothing(study):
     one = search.prepare(*study, seed=1, effort=0.0005)
-    assert not of_drawn(one)
+    assert not of_drawn(one) and not of_drawn(one, "cox")
 
 
 def test_each_pair_that_no_claim_is_about_has_one_and_no_other(study, made):
@@ -90,6 +94,76 @@ def test_a_search_follows_what_was_drawn(study):
         told = drawn.correlations(one)
         found.append(np.corrcoef(list(aims.values()), [told[pair] for pair in aims])[0, 1])
     assert found[0] > 0.35 and abs(found[1]) < 0.25
+
+
+def effects_of(made):
+    return {
+        (t.quantity.endpoint, t.quantity.covariate): (t.low + t.high) / 2
+        for _, t in of_drawn(made, "cox")
+    }
+
+
+def without_univariable(study):
+    design, wishes, claims = study
+    left = claims[claims["model"] != "univariable"]
+    known = set(left["id"])
+    excluded = {name: why for name, why in wishes["excluded"].items() if name in known}
+    return design, {**wishes, "excluded": excluded}, left
+
+
+def test_each_characteristic_of_which_no_claim_speaks_has_an_effect_and_no_other(study, made):
+    """Tables 2 and 3 have age, margin and HAI; of ablation and chemotherapy print is mute."""
+    endpoints, names = zip(*effects_of(made), strict=True)
+    assert set(endpoints) == {"OS", "RFS"}
+    assert {"ablation", "systemic_chemo", "cea"} <= set(names)
+    assert not {"age", "margin", "hai", "kras", "n_tumours", "dfi_months"} & set(names)
+    alone = search.prepare(*without_univariable(study), seed=1, effort=0.0005, draw=True)
+    more = {name for endpoint, name in effects_of(alone) if endpoint == "RFS"} - set(names)
+    # Their multivariable ratios speak of HAI and margin still; of the others nothing does.
+    assert {"age", "sex", "size_cm"} <= more and not {"hai", "margin"} & more
+
+
+def test_effects_are_those_of_another_seed_and_as_far_as_the_events_allow(made):
+    """z has a standard deviation of sqrt(1 + 0.04 d) where no screen says anything."""
+    assert drawn.effects(made, 1) == drawn.effects(made, 1) != drawn.effects(made, 2)
+    events = dict(zip(clocks_of(made.design), (made.state.event == 1).sum(axis=1), strict=True))
+    found = [t for seed in range(60) for t in drawn.effects(made, seed)]
+    z = [(t.low + t.high) / 2 / np.sqrt(1 + 0.04 * events[t.quantity.endpoint]) for t in found]
+    assert len(z) > 500 and np.std(z) == pytest.approx(1, abs=0.1)
+    assert np.mean(z) == pytest.approx(0, abs=0.15)
+
+
+def test_an_effect_lies_within_what_a_screen_says_of_it():
+    """RFS of NCCH prints who entered the model: z of the others is under that of p 0.1."""
+    design = ledger.load_design("ncch_scp")
+    told = design, procedure.wishes_of(design), ledger.load_claims("ncch_scp")
+    first = search.begin(*told, seed=1)
+    aims = [
+        abs(t.low + t.high) / 2
+        for seed in range(20)
+        for t in drawn.effects(first, seed)
+        if t.quantity.endpoint == "RFS" and t.quantity.covariate in ("age", "margin")
+    ]
+    assert len(aims) == 40 and 1.3 < max(aims) < norm.isf(0.05)
+
+
+def test_a_model_says_that_its_covariates_passed_where_their_p_is_not_printed(study):
+    design, wishes, claims = without_univariable(study)
+    names = {t.claims[0] for t in goal(design, claims, wishes["excluded"]).targets}
+    assert {"OS: margin passed the screen", "RFS: hai passed the screen"} <= names
+    # Components of the risk score were left out whatever their p.
+    assert "OS: solitary passed the screen" not in names
+
+
+def test_a_search_follows_the_effects_that_were_drawn(study):
+    """z goes with what was drawn; without drawing it does not."""
+    told = without_univariable(study)
+    made = [search.prepare(*told, seed=2, effort=0.003, draw=draw) for draw in (True, False)]
+    aims, blocks = effects_of(made[0]), of_drawn(made[0], "cox")
+    search.run(made[0], effort=0.003)
+    values = attained(made[0], made[0].state)
+    found = [values[k] for k, _ in blocks]
+    assert np.corrcoef(list(aims.values()), found)[0, 1] > 0.7
 
 
 # ---- what a cohort of an ensemble begins with -----------------------------------------------
