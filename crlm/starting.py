@@ -124,7 +124,7 @@ def _with_keys(text: str, schema: Iterable[ledger.SchemaRow]) -> str:
     def keys(found: re.Match[str]) -> str:
         table = found.group(1)
         shown.add(table)
-        used = set(re.findall(r"^(\w+) =", _block(text, found.start()), re.MULTILINE))
+        used = set(re.findall(r"^(?:# )?(\w+) =", _block(text, found.start()), re.MULTILINE))
         return "".join(_commented(row) for row in tables[table] if row.key not in used).rstrip()
 
     filled = re.sub(r"\{\{KEYS (.*?)\}\}", keys, text)
@@ -137,9 +137,9 @@ def _with_keys(text: str, schema: Iterable[ledger.SchemaRow]) -> str:
 
 
 def _block(text: str, end: int) -> str:
-    """The table of a template that ends at a place."""
-    before = text[:end]
-    return before[before.rfind("\n[") + 1 :] if "\n[" in before else before
+    """The table of a template that ends at a place, itself perhaps a comment."""
+    heads = [found.start() for found in re.finditer(r"^(# )?\[", text[:end], re.MULTILINE)]
+    return text[heads[-1] if heads else 0 : end]
 
 
 def _commented(row: ledger.SchemaRow) -> str:

@@ -225,3 +225,22 @@ def test_what_cannot_be_estimated_is_missing():
     x = np.array([[0.0, 1.0, 1.0]])
     fits.cox(days, event, order, inside, x, np.array([0]), 1, True, Z, np.zeros(10), out)
     assert math.isnan(out[2])
+
+
+def test_a_level_that_nobody_has_leaves_the_others_as_they_are(drawn):
+    """Of four approaches two are matched: their ratio is that of a model of the two alone."""
+    frame, days, event, order, x = drawn
+    of_two = np.vstack([x[0], np.zeros(len(days)), x[2]])
+    one, both = np.zeros(20), np.zeros(20)
+    for columns, out in (([0, 2], one), ([0, 1, 2], both)):
+        at = np.array(columns)
+        fits.cox(days, event, order, EVERYBODY, of_two, at, len(at), True, Z, np.zeros(10), out)
+    np.testing.assert_allclose(both[2:7], one[2:7], rtol=1e-9)
+    np.testing.assert_allclose(both[12:17], one[7:12], rtol=1e-9)
+    assert np.isnan(both[7:12]).all() and both[0] == one[0]
+    outcome = event.astype(float)
+    for columns, out in (([0, 2], one), ([0, 1, 2], both)):
+        at = np.array(columns)
+        logit.logistic(outcome, EVERYBODY, of_two, at, len(at), Z, np.zeros(10), out)
+    np.testing.assert_allclose(both[2:7], one[2:7], rtol=1e-9)
+    assert np.isnan(both[7:12]).all()

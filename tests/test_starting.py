@@ -20,6 +20,7 @@ from crlm import (
     endpoints,
     ledger,
     reconstruction,
+    starting,
 )
 from crlm.ledger import DesignError, ParameterError
 from crlm.paper import Paper
@@ -430,3 +431,12 @@ def test_a_study_after_another_has_not_its_title(place):
     new_study("another", *place, like="mskcc_hai")
     assert "title and citation" in ledger.load_design("another").unfilled
     assert not any(ledger.load_design(name).unfilled for name in ("ncch_scp", "mskcc_hai"))
+
+
+def test_a_table_that_stands_as_a_comment_has_all_its_keys():
+    """A step of the flow chart needs its label; the key once was that of the factor above it."""
+    text = starting._file("design.toml", "invented", None)
+    block = text[text.index("# [[eligibility]]") :].partition("\n\n")[0]
+    assert [f"# {key} = " in block for key in ("name", "column", "keep", "label")] == [True] * 4
+    scaled = text[text.index("# [scaled.") :].partition("\n\n")[0]
+    assert scaled.count("# source = ") == 1 and "# fold = " in scaled

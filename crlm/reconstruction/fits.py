@@ -69,6 +69,7 @@ def cox(time, event, order, inside, x, columns, p, efron, z, start, out):
             step(
                 row, failed, last, n, efron, beta, values, counts, weight, p, gradient, information
             )
+        absent(gradient, information, p)
         if not invert(information, p, inverse):
             break
         if newton(beta, gradient, inverse, p) < SETTLED:
@@ -253,6 +254,17 @@ def invert(a, p, inverse):
 
 
 @compiled
+def absent(gradient, information, p):
+    """Take levels that nobody of the patients has out of a step: their coefficient stays at 0."""
+    for j in range(p):
+        if information[j, j] == 0.0:
+            information[j, :] = 0.0
+            information[:, j] = 0.0
+            information[j, j] = 1.0
+            gradient[j] = 0.0
+
+
+@compiled
 def newton(beta, gradient, inverse, p):
     """One bounded step of Newton; the largest change in standard errors."""
     largest = 0.0
@@ -369,3 +381,5 @@ def report(beta, inverse, p, z, start, out):
         at = 2 + ROW * j
         out[at], out[at + 3], out[at + 4] = beta[j], beta[j] / error, error
         out[at + 1], out[at + 2] = beta[j] - z * error, beta[j] + z * error
+        if beta[j] == 0.0 and inverse[j, j] == 1.0:  # `absent` took it out.
+            out[at : at + 5] = math.nan

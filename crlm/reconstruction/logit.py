@@ -9,7 +9,16 @@ import math
 import numpy as np
 
 from crlm.reconstruction.compiling import compiled
-from crlm.reconstruction.fits import RUNAWAY, SETTLED, fill, invert, newton, patterns, report
+from crlm.reconstruction.fits import (
+    RUNAWAY,
+    SETTLED,
+    absent,
+    fill,
+    invert,
+    newton,
+    patterns,
+    report,
+)
 
 
 @compiled
@@ -45,6 +54,7 @@ def logistic(outcome, inside, x, columns, p, z, start, out):
                 gradient[j] += values[k, j] * (counts[1, k] - counts[0, k] * chance)
                 for m in range(q):
                     information[j, m] += values[k, j] * values[k, m] * spread
+        absent(gradient, information, p)
         if not invert(information, q, inverse):
             break
         if newton(beta, gradient, inverse, q) < SETTLED:

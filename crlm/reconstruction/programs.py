@@ -193,7 +193,20 @@ def _coefficients(
     numbers = _strata(frame, strata)
     known &= ~np.isnan(numbers)
     held = np.column_stack([frame["time"], frame["event"], numbers, matrix]).astype(float)[known]
-    return _proportional_hazards(held.tobytes(), len(held), design.conventions["ties"])
+    there = held[:, 3:].any(axis=0)
+    if there.all() or not there.any():
+        return _proportional_hazards(held.tobytes(), len(held), design.conventions["ties"])
+    # A level that nobody of these patients has is no part of their model.
+    kept = np.concatenate([held[:, :3], held[:, 3:][:, there]], axis=1)
+    told = _proportional_hazards(kept.tobytes(), len(kept), design.conventions["ties"])
+    size, at = len(there), np.flatnonzero(there)
+    values, errors, spread = (
+        np.full(size, np.nan),
+        np.full(size, np.nan),
+        np.full((size, size), np.nan),
+    )
+    values[at], errors[at], spread[np.ix_(at, at)] = told
+    return tuple(values.tolist()), tuple(errors.tolist()), tuple(map(tuple, spread.tolist()))
 
 
 def joint(names: Sequence[str], name: str, frame: pd.DataFrame, design: Design) -> float:
@@ -288,11 +301,16 @@ def _logistic(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
 
     matrix, known = _design_matrix(frame, design, quantity.columns)
     outcome = (frame[quantity.endpoint].astype(str) == "yes").to_numpy(float)
+    there = matrix[known].any(axis=0)
+    asked = quantity.columns.index(quantity.covariate)
+    if not there[asked]:
+        return math.nan
     try:
-        fit = sm.Logit(outcome[known], sm.add_constant(matrix[known])).fit(disp=0, tol=1e-12)
+        held = sm.add_constant(matrix[known][:, there], has_constant="add")
+        fit = sm.Logit(outcome[known], held).fit(disp=0, tol=1e-12)
     except np.linalg.LinAlgError:
         return math.nan
-    at = 1 + quantity.columns.index(quantity.covariate)
+    at = 1 + int(there[:asked].sum())
     return _part(quantity, float(fit.params[at]), float(fit.bse[at]))
 
 
