@@ -160,6 +160,28 @@ def test_its_notebook_reads_curves_where_the_paper_prints_them(place, tmp_path):
     assert "no result" not in set(verdicts.loc[["re-os-12", "re-os-60", "re-os-all"], "verdict"])
 
 
+def test_an_endpoint_that_a_table_lacks_is_passed_over_by_the_printed_curves(place, tmp_path):
+    """Its notebook ended in a KeyError where print splits such an endpoint's curves."""
+    new_study(STUDY, *place)
+    path = place[0] / STUDY / "published.csv"
+    row = next(r for r in path.read_text("utf-8").splitlines() if r.startswith("re-os-60"))
+    more = row.replace("re-os-60", "re-rfs-60").replace(",OS,", ",RFS,")
+    path.write_text(
+        path.read_text("utf-8") + more.replace("treated=yes", "sex=male") + "\n", "utf-8"
+    )
+    table(tmp_path / "whole.csv")
+    whole = pd.read_csv(tmp_path / "whole.csv")
+    whole.drop(columns=["rfs_months", "rfs_event"]).to_csv(tmp_path / "less.csv", index=False)
+    for name in ("whole", "less"):
+        paper = Paper(STUDY, str(tmp_path / f"{name}.csv"))
+        paper.patients()
+        paper.endpoints()
+        assert ("RFS" in paper.frames) == (name == "whole")
+        for by, among in paper.printed_curves("RFS"):
+            made = paper.curves("RFS", by=by, population=among)
+            assert (by, len(made.rows) > 0) == ("sex", name == "whole")
+
+
 @pytest.mark.parametrize(("rule", "method"), [("linear", "linear"), ("weibull", "weibull")])
 def test_quartiles_of_table_one_follow_the_design(place, tmp_path, rule, method):
     """`quantile_rule` was accepted and used nowhere."""

@@ -286,11 +286,12 @@ class Base:
         told = self.claims["statistic"].isin(("median_survival", "survival_rate"))
         told |= (self.claims["statistic"] == "p") & (self.claims["model"] == "logrank")
         asked = self.claims[told & (self.claims["endpoint"] == endpoint)]
+        frame = self.frames.get(endpoint, self.frames["patients"])
         found = {}
         for group, population in zip(asked["group"], asked["population"], strict=True):
             by = "" if group == ALL else group.partition("=")[0]
             among = population == ALL or bool(self._conditions([population]))
-            usable = not by or (by in self.frames[endpoint] and bool(self.design.levels(by)))
+            usable = not by or (by in frame and bool(self.design.levels(by)))
             if "," not in group and among and usable:
                 found[by, population] = None
         return [key for key in found if key not in ((self.design.exposure, ALL), ("", ALL))]
