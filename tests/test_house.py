@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from crlm import parameters, refusals, render
+from crlm.report import html
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -297,6 +298,11 @@ def test_committed_executed_in_order_without_error(notebook):
     assert counts == list(range(1, len(counts) + 1))
     for cell in code_cells(notebook):
         assert not [o for o in cell.outputs if o.output_type in ("error", "stream")], cell.source
+
+
+def test_a_notebook_wears_the_dress_of_today(notebook):
+    shown = [o.data.get("text/html", "") for c in code_cells(notebook) for o in c.outputs]
+    assert f"<style>{html.dress()}</style>" in "".join(shown), "execute the notebooks again"
 
 
 def test_the_kernel_is_everybodys(notebook):
