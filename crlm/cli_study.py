@@ -43,11 +43,15 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     told.add_argument(
         "--layout",
         choices=LAYOUTS,
-        help="Table 1 by groups, a regression, or survival by groups",
+        help="Table 1 by groups, a regression, survival or numbers at risk by groups, or the "
+        "effect of the exposure by subgroup",
     )
     told.add_argument("--place", help="where it stands, as table2 or supplementary_table4")
     told.add_argument(
-        "--endpoint", default="", help="of a model or of curves; or the name of a model"
+        "--endpoint",
+        default="",
+        help="of a model, of curves or of subgroups, or the name of a model; not needed where the "
+        "table names its endpoints itself",
     )
     told.add_argument(
         "--spread",
@@ -62,12 +66,18 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         help="of which patients the table is, where not of all: matched=yes",
     )
     told.add_argument(
+        "--decimal",
+        choices=("point", "comma"),
+        default="point",
+        help="what stands before the decimals",
+    )
+    told.add_argument(
         "--is",
         dest="named",
         action="append",
         default=[],
         metavar="LABEL=COLUMN:LEVEL",
-        help="what a label of the table means",
+        help="what a label of the table means; a heading may be an endpoint",
     )
     told.add_argument("-o", "--out", type=Path, metavar="FILE", help="default: print the rows")
     told.add_argument("--add", action="store_true", help="put the rows below those of the study")
@@ -144,6 +154,7 @@ def _import(arguments: argparse.Namespace) -> int:
         endpoint=arguments.endpoint,
         spread=arguments.spread,
         population=arguments.population or "all",
+        decimal=arguments.decimal,
         named=dict(text.rpartition("=")[::2] for text in arguments.named),
     )
     for question in made.questions:

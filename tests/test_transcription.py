@@ -547,7 +547,6 @@ def test_below_an_unknown_heading_no_level_is_guessed_and_one_question_is_asked(
     [
         ("Men", ("sex", "male")),
         ("Women, n (%)", ("sex", "female")),
-        ("Male sex", ("sex", "male")),
         ("N0", ("nodal_status", "negative")),
         ("R0 resection", ("margin", "negative")),
         ("R1", ("margin", "positive")),
@@ -892,3 +891,142 @@ def test_dates_that_excel_made_are_told_with_their_cells(tmp_path):
         LedgerError, match=r"t\.xlsx: B2 \(2026-03-05\), B3 \(2026-01-02\) hold dates"
     ):
         grid(tmp_path / "t.xlsx")
+
+
+# ---- tables as journals lay them out -----------------------------------------------------------
+
+_WIDE = [
+    ["Univariable analysis", "", "", "", ""],
+    ["", "Overall survival", "", "Time to recurrence-free survival", ""],
+    ["Variable", "HR (95% CI)", "P", "HR (95% CI)", "P"],
+    ["Male sex", "1.35 (1.14–1.61)", ".02", "1.2 (0.99–1.46)", ".06"],
+]
+
+
+def keys_of(made, *names):
+    return [tuple(claim.get(name, "") for name in names) for claim in made.claims]
+
+
+def test_endpoints_side_by_side_are_told_by_the_storey_above():
+    """Once both went into one endpoint, and each number of the second "came twice"."""
+    design = ledger.load_design("mskcc_hai")
+    made = claims_of(_WIDE, design, "model", place="t", endpoint="")
+    assert not made.questions
+    assert {(e, m) for e, m in keys_of(made, "endpoint", "model")} == {
+        ("OS", "univariable"),
+        ("RFS", "univariable"),
+    }
+    assert len(made.claims) == 8
+    strange = [[text.replace("Time to recurrence-free", "Liver") for text in r] for r in _WIDE]
+    asked = claims_of(strange, design, "model", place="t", endpoint="OS").questions
+    assert len(asked) == 2 and all("ENDPOINT" in question for question in asked)
+    named = {"Liver survival": "RFS"}
+    assert len(claims_of(strange, design, "model", place="t", named=named).claims) == 8
+
+
+@pytest.mark.parametrize(
+    ("title", "model"),
+    [
+        ("Table 2. Univariable analysis", "univariable"),
+        ("Table 2. Univariable and multivariable analysis", "multivariable"),
+        ("Table 2. Predictors", "multivariable"),
+    ],
+)
+def test_a_title_says_which_model_the_columns_are_of(title, model):
+    design = ledger.load_design("mskcc_hai")
+    table = [[title, "", ""], ["", "HR", "p"], ["Male sex", "1.3", "0.2"]]
+    made = claims_of(table, design, "model", place="t", endpoint="OS")
+    assert {claim["model"] for claim in made.claims} == {model}
+
+
+def test_groups_below_a_merged_head_are_the_groups():
+    design = ledger.load_design("mskcc_hai")
+    for corner in ("", "Characteristic"):
+        table = [
+            ["Table 1. Patients", "", "", ""],
+            ["Characteristic", "Treatment given", "", "P value*"],
+            [corner, "No HAI (n = 308)", "HAI (n = 366)", ""],
+            ["Male", "179 (58%)", "205 (56%)", ".64"],
+        ]
+        made = claims_of(table, design, "two-groups", place="table1")
+        assert not made.questions
+        assert {c["group"] for c in made.claims} == {"hai=no", "hai=yes", "hai"}
+
+
+@pytest.mark.parametrize(
+    ("corner", "title", "heads", "times"),
+    [
+        ("Months", "Number at risk", ["0", "12", "24"], ["0", "12", "24"]),
+        ("No. at risk, years", "", ["0", "1", "2"], ["0", "12", "24"]),
+    ],
+)
+def test_numbers_at_risk_have_their_months(corner, title, heads, times):
+    """Once a header that is a number alone stood for the number of patients."""
+    design = ledger.load_design("mskcc_hai")
+    table = [[title, "", "", ""]] if title else []
+    table += [[corner, *heads], ["HAI", "366", "350", "320"]]
+    made = claims_of(table, design, "curves", place="figure1", endpoint="OS")
+    assert not made.questions
+    assert keys_of(made, "statistic", "time") == [("n_at_risk", time) for time in times]
+    bare = claims_of([["", *heads], table[-1]], design, "curves", place="figure1", endpoint="OS")
+    assert not bare.claims and "Number at risk" in bare.questions[0]
+
+
+def test_a_heading_of_no_endpoint_is_asked_once_and_takes_an_answer():
+    design = ledger.load_design("mskcc_hai")
+    table = [
+        ["", "Events", "5-year, %", "P"],
+        ["Overall survival", "", "", ".01"],
+        ["HAI", "120", "65.8", ""],
+        ["Liver control", "", "", ".02"],
+        ["HAI", "140", "30.1", ""],
+    ]
+    made = claims_of(table, design, "curves", place="t")
+    assert len(made.questions) == 1 and "--is 'Liver control=ENDPOINT'" in made.questions[0]
+    made = claims_of(table, design, "curves", place="t", named={"Liver control": "RFS"})
+    assert not made.questions and {c["endpoint"] for c in made.claims} == {"OS", "RFS"}
+
+
+def test_decimal_commas_are_one_question():
+    design = ledger.load_design("mskcc_hai")
+    table = [["", "Median, months (95% CI)", "5-year"], ["HAI", "98,4 (80,1-120,0)", "65,8%"]]
+    asked = claims_of(table, design, "curves", place="t", endpoint="OS")
+    assert len(asked.questions) == 1 and "--decimal comma" in asked.questions[0]
+    made = claims_of(table, design, "curves", place="t", endpoint="OS", decimal="comma")
+    assert [c["printed"] for c in made.claims] == ["98.4", "80.1", "120.0", "65.8"]
+
+
+_FOREST = """Subgroup         No. of patients   HR (95% CI)        P      P for interaction
+Overall          674               0.64 (0.47-0.86)   .003
+Sex                                                          .63
+  Male           384               0.60 (0.41-0.88)   .008
+  Female         290               0.69 (0.41-1.14)   .15
+"""
+
+
+def test_a_forest_of_subgroups_has_populations_and_interactions(tmp_path):
+    """Cells of pasted text stand below their heads, though a blank one leaves no trace."""
+    (tmp_path / "t.txt").write_text(_FOREST, encoding="utf-8")
+    design, table = ledger.load_design("mskcc_hai"), grid(tmp_path / "t.txt")
+    assert table[2] == ["Sex", "", "", "", ".63"]
+    made = claims_of(table, design, "subgroups", place="figure2", endpoint="OS")
+    assert not made.questions and "HAI against" in made.taken[0]
+    ratios = [c for c in made.claims if c["statistic"] == "hazard_ratio"]
+    assert {(c["covariate"], c["level"], c["population"]) for c in ratios} == {
+        ("hai", "yes", population) for population in ("all", "sex=male", "sex=female")
+    }
+    between = next(c for c in made.claims if c["model"] == "interaction")
+    assert (between["covariate"], between["level"], between["value"]) == (
+        "hai:sex",
+        "yes:female",
+        "0.63",
+    )
+    sizes = [(c["covariate"], c["level"], c["value"]) for c in made.claims if c["statistic"] == "n"]
+    assert sizes == [("", "", "674"), ("sex", "male", "384"), ("sex", "female", "290")]
+
+
+def test_a_row_below_a_number_is_no_value_of_it():
+    design = ledger.load_design("mskcc_hai")
+    table = [["", "HR"], ["Number of liver metastases", "1.2"], ["Weather", "0.7"]]
+    made = claims_of(table, design, "model", place="t", endpoint="OS")
+    assert "'Weather' is no characteristic" in made.questions[-1]

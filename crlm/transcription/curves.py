@@ -9,7 +9,6 @@ from typing import Any
 from crlm.ledger import Design
 from crlm.ledger.vocabulary import ALL
 from crlm.transcription.cells import cell
-from crlm.transcription.labels import plain
 from crlm.transcription.table import P_HEAD, Table, comma, holding, last_word
 
 #: Words of a header over counts of patients.
@@ -34,16 +33,23 @@ class CurvesTable(Table):
         every = [name for model in design.models.values() for name in model["covariates"]]
         super().__init__(design, place, every, named)
         self.endpoint, self.by = endpoint, design.exposure
+        self.at_risk = self.years = False
 
     def read(self, rows: Sequence[Sequence[str]]) -> None:
         """Claims and questions of the table."""
+        said = f"{self.title} {rows[0][0]}".casefold()
+        self.at_risk, self.years = "risk" in said, bool(re.search(r"\b(years?|yrs?)\b", said))
+        known = True
         for number, row in enumerate(rows[1:], 2):
-            endpoint = self._endpoint(row[0])
-            if endpoint or not any(row[1:]):
-                self.endpoint = endpoint or self.endpoint
-                self._compared(rows[0], row)
-                if not endpoint and any(any(later[1:]) for later in rows[number:]):
-                    self._heading(f"row {number}", row[0])
+            endpoint = self.endpoints.of(row[0])
+            if endpoint or self._is_heading(rows[0], row):
+                self.endpoint, known = endpoint or self.endpoint, True
+                if endpoint:
+                    self._compared(rows[0], row)
+                elif any(any(later[1:]) for later in rows[number:]):
+                    known = self._heading(f"row {number}", row[0])
+                continue
+            if not known:
                 continue
             group = self.group(row[0], self.by)
             if not group:
@@ -52,11 +58,20 @@ class CurvesTable(Table):
                 if group:
                     self._of_curve(head, text, group)
 
-    def _heading(self, where: str, label: str) -> None:
-        """A heading that names neither an endpoint nor the exposure: rows below may be others."""
-        if self.labels.read(label).column != self.by:
-            names = ", ".join(self.design.endpoints)
-            self.ask(where, f"{label!r} is a heading that names no endpoint ({names})")
+    def _is_heading(self, heads: Sequence[str], row: Sequence[str]) -> bool:
+        """Whether a row has no numbers but the p of its groups, and names none of them."""
+        stated = [h for h, text in zip(heads[1:], row[1:], strict=True) if text.strip()]
+        return not stated or (
+            all(P_HEAD.match(last_word(head)) for head in stated)
+            and not self.group(row[0], self.by)
+        )
+
+    def _heading(self, where: str, label: str) -> bool:
+        """Whether a heading names the exposure; rows below another may be of any endpoint."""
+        if self.labels.read(label).column == self.by:
+            return True
+        self.ask(where, self._no_endpoint(f"{label!r} is a heading that names no endpoint", label))
+        return False
 
     def _compared(self, heads: Sequence[str], row: Sequence[str]) -> None:
         """What stands beside the name of an endpoint: p of its groups, or a row without a group."""
@@ -66,38 +81,20 @@ class CurvesTable(Table):
             elif text:
                 self.ask(row[0], f"has {text!r} below {head!r} and no group; name it in the row")
 
-    def _endpoint(self, label: str) -> str:
-        """The endpoint that a heading names, by its name or its label."""
-        for name, spec in self.design.endpoints.items():
-            if plain(label) in (plain(name), plain(str(spec.get("label", "")))):
-                return name
-        return ""
-
     def _of_curve(self, head: str, text: str, group: str) -> None:
         found, where = cell(text), f"{self.place}, {group}, {head}"
         if found.kind == "empty":
             return
-        keys: dict[str, Any] = {"endpoint": self.endpoint, "group": group}
-        word, time = head.casefold(), _YEARS.search(head)
-        if P_HEAD.match(last_word(head)):
-            keys = {
-                "endpoint": self.endpoint,
-                "group": self.by,
-                "model": "logrank",
-                "statistic": "p",
-            }
-        elif "median" in word:
-            unit = "years" if "year" in word else "months"
-            keys |= {"statistic": "median_survival", "unit": unit}
-        elif time:
-            months = float(time.group(1)) * (12 if time.group(2).startswith(("y", "Y")) else 1)
-            keys |= {"statistic": "survival_rate", "time": months, "unit": "%"}
-        elif set(re.findall(r"[a-z]+", word)) <= _COUNTS:
-            keys = {"group": group, "statistic": "n", "unit": "patients"}
-        elif "event" in word or "death" in word:
-            keys |= {"statistic": "events", "unit": "events"}
-        else:
-            self.ask(f"column {head!r}", "is neither n, events, median, a year or month, nor p")
+        if not self.endpoint:
+            self.ask(where, self._no_endpoint("stands below no endpoint", "HEADING"))
+            return
+        keys = self._held(head, group)
+        if not keys:
+            told = "is neither n, events, median, a year or month, nor p"
+            if _month(head, False) is not None:
+                told += "; above a table of numbers at risk write 'Number at risk', and 'Months' "
+                told += "or 'Years' in its corner"
+            self.ask(f"column {head!r}", told)
             return
         parts = _LIMITED if keys["statistic"] in ("median_survival", "survival_rate") else ("",)
         if len(found.parts) not in {1, len(parts)}:
@@ -105,3 +102,30 @@ class CurvesTable(Table):
             return
         for number, part in zip(found.parts, parts, strict=False):
             self.claim(number, where, **keys, part=part)
+
+    def _held(self, head: str, group: str) -> dict[str, Any]:
+        """The keys of what a column holds of a group; none where its header does not tell."""
+        word, time = head.casefold(), _YEARS.search(head)
+        words, month = set(re.findall(r"[a-z]+", word)), _month(head, self.years)
+        keys: dict[str, Any] = {"endpoint": self.endpoint, "group": group}
+        if P_HEAD.match(last_word(head)):
+            return {**keys, "group": self.by, "model": "logrank", "statistic": "p"}
+        if "median" in word:
+            unit = "years" if "year" in word else "months"
+            return {**keys, "statistic": "median_survival", "unit": unit}
+        if time:
+            months = float(time.group(1)) * (12 if time.group(2).startswith(("y", "Y")) else 1)
+            return {**keys, "statistic": "survival_rate", "time": months, "unit": "%"}
+        if self.at_risk and month is not None:
+            return {**keys, "statistic": "n_at_risk", "time": month, "unit": "patients"}
+        if words and words <= _COUNTS:
+            return {"group": group, "statistic": "n", "unit": "patients"}
+        if "event" in word or "death" in word:
+            return {**keys, "statistic": "events", "unit": "events"}
+        return {}
+
+
+def _month(head: str, years: bool) -> float | None:
+    """The month of a header that is a number alone; None if it is none."""
+    found = re.fullmatch(r"\d+(\.\d+)?", head.strip())
+    return float(found.group()) * (12 if years else 1) if found else None

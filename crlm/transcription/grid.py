@@ -17,6 +17,8 @@ _MOST_ROWS, _MOST_BYTES, _LISTED = 2000, 20_000_000, 6
 _FULL_WIDTH = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | {0x3000: " ", 0x301C: "~"}
 _THIN = re.compile(r"(?<=\d)[\u2009\u202f\u00a0](?=\d{3}(?!\d))")
 _GAP = re.compile(r"\s*\|\s*|\s{2,}")
+#: A cell of a line that spaces part: words with one space between them.
+_APART = re.compile(r"\S+(?:\s\S+)*")
 
 
 def grid(path: str | Path) -> list[list[str]]:
@@ -76,11 +78,40 @@ def _from_csv(path: Path) -> list[list[str]]:
 def _from_text(path: Path) -> list[list[str]]:
     text = files.read(path).decode("utf-8-sig")
     lines = [line for line in text.splitlines() if line.strip()]
-    rows = [_pasted(line) for line in lines]
+    apart = [line for line in lines if "\t" not in line and "|" not in line]
+    rows = _aligned(lines) if len(apart) == len(lines) else [_pasted(line) for line in lines]
     width = max(map(len, rows), default=0)
     if rows and lines[0][0].isspace() and len(rows[0]) == width - 1:
         rows[0] = ["", *rows[0]]  # The corner of the table is blank.
     return rows
+
+
+def _aligned(lines: list[str]) -> list[list[str]]:
+    """The cells of lines that spaces part; of a line with fewer than others each below its head.
+
+    A blank cell leaves no trace but the place of its neighbours.
+    """
+    found = [list(_APART.finditer(line)) for line in lines]
+    width = max(map(len, found), default=0)
+    whole = [cells for cells in found if len(cells) == width]
+    spans = [
+        (min(c[at].start() for c in whole), max(c[at].end() for c in whole)) for at in range(width)
+    ]
+    return [_below(cells, spans) for cells in found]
+
+
+def _below(cells: list[re.Match[str]], spans: list[tuple[int, int]]) -> list[str]:
+    """The cells each in the column that it shares most places with; as they come if in doubt."""
+    texts = [cell.group() for cell in cells]
+    if len(cells) == len(spans):
+        return texts
+    shared = [
+        [min(c.end(), end) - max(c.start(), start) for start, end in spans] for c in cells[1:]
+    ]
+    columns = [0, *(max(range(len(spans)), key=own.__getitem__) for own in shared)]
+    if sorted(set(columns)) != columns or any(max(own) <= 0 for own in shared):
+        return texts
+    return [texts[columns.index(at)] if at in columns else "" for at in range(len(spans))]
 
 
 def _pasted(line: str) -> list[str]:

@@ -13,13 +13,28 @@ _LOWER = re.compile(
 )
 
 
-def headed(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+def title(rows: Sequence[Sequence[str]]) -> str:
+    """What stands above the header of a table, over its whole width; "" for nothing."""
+    return " ".join(next(filter(None, row)) for row in rows[: _titles(rows)] if any(row))
+
+
+def _titles(rows: Sequence[Sequence[str]]) -> int:
+    """How many rows are a title: one text alone, whatever cells it is repeated in."""
+    many = 0
+    while len(rows) - many > 2 and len({text for text in rows[many] if text}) <= 1:
+        many += 1
+    return many
+
+
+def headed(rows: Sequence[Sequence[str]], groups: bool = False) -> list[list[str]]:
     """A table whose first row is its header.
 
     Parameters
     ----------
     rows : sequence of sequence of str
         All equally long.
+    groups : bool
+        Whether the columns are groups: what stands over several of them names none.
 
     Returns
     -------
@@ -32,17 +47,32 @@ def headed(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     >>> headed([["Table 3", ""], ["", "HR"], ["Age", "1.1"]])
     [['', 'HR'], ['Age', '1.1']]
     """
-    kept = [list(row) for row in rows]
-    while len(kept) > 2 and len({text for text in kept[0] if text}) <= 1:
-        kept = kept[1:]
-    if len(kept) > 2 and _is_lower(kept[1]):
-        kept = [_joined(kept[0], kept[1]), *kept[2:]]
+    kept = [list(row) for row in rows[_titles(rows) :]]
+    if len(kept) > 2 and _is_lower(kept[0], kept[1]):
+        joined = _below if groups and _are_groups(kept[1]) else _joined
+        kept = [joined(kept[0], kept[1]), *kept[2:]]
     return kept
 
 
-def _is_lower(row: Sequence[str]) -> bool:
+def _is_lower(upper: Sequence[str], row: Sequence[str]) -> bool:
+    """A second storey: such words below heads, or heads again beside a corner that has no label."""
     stated = [text for text in row[1:] if text]
-    return bool(stated) and all(_LOWER.match(text.strip()) for text in stated)
+    if stated and all(_LOWER.match(text.strip()) for text in stated):
+        return True
+    words = all(re.match(r"[^\W\d]", text) for text in stated)
+    return len(stated) > 1 and words and row[0] in ("", upper[0]) and list(row) != list(upper)
+
+
+def _are_groups(lower: Sequence[str]) -> bool:
+    """Whether the second storey names columns that the first does not tell apart."""
+    stated = [text for text in lower[1:] if text]
+    alone = [text for text in stated if not _LOWER.match(text.strip())]
+    return bool(alone) and len(set(stated)) == len(stated)
+
+
+def _below(upper: Sequence[str], lower: Sequence[str]) -> list[str]:
+    """Two storeys as the lower one, and where that is empty the upper."""
+    return [below or above for above, below in zip(upper, lower, strict=True)]
 
 
 def _joined(upper: Sequence[str], lower: Sequence[str]) -> list[str]:

@@ -272,7 +272,8 @@ class Labels:
                 f"--is '{label}={column}:LEVEL', a LEVEL of {', '.join(levels.values())}"
             )
         near = did_you_mean(label, self._labels())
-        if column and self.design.columns.get(column, {}).get("type") in ("integer", "number"):
+        number = self.design.columns.get(column, {}).get("type") in ("integer", "number")
+        if number and re.match(r"[<>≤≥=]*\s*\d", label):
             return (
                 f"below {within!r} print counts its values, and {column} is a number in the "
                 f"design. Give it levels: [columns.{column}] with type = 'category' and "
@@ -330,6 +331,7 @@ def _wordings(design: Design, names: Sequence[str] = ()) -> Iterator[tuple[str, 
                 f"{label} {level}",
                 f"{name} {level}",
                 f"{short} {words}",
+                f"{words} {label}" if alone else "",
             )
             for text in (*alone, *of_name):
                 seen.setdefault(plain(text), set()).add((name, level))

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from crlm.ledger import Design, ParameterError, did_you_mean
 from crlm.ledger.claim_words import Words
 from crlm.ledger.vocabulary import ALL
+from crlm.numbers import counted
 from crlm.transcription.curves import CurvesTable
-from crlm.transcription.heads import headed
+from crlm.transcription.endpoints import Endpoints
+from crlm.transcription.heads import headed, title
 from crlm.transcription.labels import factors_in, plain
 from crlm.transcription.models import ModelTable
 from crlm.transcription.patients import FirstTable
+from crlm.transcription.subgroups import SubgroupsTable
 from crlm.transcription.table import Table, Transcript
 
-#: Two groups side by side (Table 1), a regression table, medians and rates of curves.
-LAYOUTS = ("two-groups", "model", "curves")
+#: Groups side by side (Table 1), a regression table, medians and rates of curves (numbers at
+#: risk too), an effect within each subgroup.
+LAYOUTS = ("two-groups", "model", "curves", "subgroups")
+_TABLES = {"model": ModelTable, "curves": CurvesTable, "subgroups": SubgroupsTable}
+#: A comma for the decimal point.
+_COMMA = re.compile(r"(?<=\d),(?=\d{1,2}(?!\d))")
 
 
 def claims_of(
@@ -27,6 +35,7 @@ def claims_of(
     endpoint: str = "",
     spread: str = "",
     population: str = ALL,
+    decimal: str = "point",
     named: Mapping[str, str] | None = None,
 ) -> Transcript:
     """The claims of a table.
@@ -42,15 +51,19 @@ def claims_of(
     place : str
         Where it stands: "table1", "supplementary_table4".
     endpoint : str
-        Of a model or of curves; of a model also its name in the design, which gives its endpoint
-        and its patients.
+        Of a model, of curves or of subgroups; of a model also its name in the design, which gives
+        its endpoint and its patients; "" where the table names its endpoints itself, above columns
+        or above rows.
     spread : {"", "range", "iqr"}
         What two numbers behind a median are, where their row does not say; "": as the design.
     population : str
         Patients that the table is of, as population of a claim: "matched=yes"; a model with a
         name has its own.
+    decimal : {"point", "comma"}
+        What stands before the decimals of the table.
     named : mapping of str to str
-        Answers to questions: a label of the table to `column` or `column:level`, a header to "p".
+        Answers to questions: a label of the table to `column` or `column:level`, a header to "p",
+        a heading to an endpoint.
 
     Raises
     ------
@@ -70,24 +83,47 @@ def claims_of(
     if layout not in LAYOUTS:
         raise ParameterError(f"There is no layout {layout!r}. {did_you_mean(layout, LAYOUTS)}")
     known = list(dict.fromkeys([*design.endpoints, *(design.models if layout == "model" else ())]))
-    if layout != "two-groups" and endpoint not in known:
+    above, rows = title(rows), headed(rows, groups=layout == "two-groups")
+    answers = _answers(dict(named or {}), rows, design)
+    own = not endpoint and _names_endpoints(rows, Endpoints(design, answers))
+    if layout != "two-groups" and endpoint not in known and not own:
         near = did_you_mean(endpoint, known) if endpoint else f"{', '.join(known)}."
         raise ParameterError(f"A {layout} table needs --endpoint: {near}")
     for told in Words(design).population_faults(population):
         raise ParameterError(f"--population: {told}")
-    rows = headed(rows)
-    answers = _answers(dict(named or {}), rows, design)
-    table: Table
-    if layout == "two-groups":
-        table = FirstTable(design, place, spread, answers)
-    elif layout == "model":
-        table = ModelTable(design, place, endpoint, answers)
-    else:
-        table = CurvesTable(design, place, endpoint, answers)
-    table.population = population
-    table.read(rows)
+    made_of = _TABLES.get(layout)
+    table: Table = (
+        made_of(design, place, endpoint, answers)
+        if made_of
+        else FirstTable(design, place, spread, answers)
+    )
+    table.population, table.title = population, above
+    commas = _with_commas(rows)
+    table.read(_pointed(rows) if decimal == "comma" or commas else rows)
+    if commas and decimal != "comma":
+        told = f"{counted(len(commas), 'cell')} with a decimal comma, as {commas[0]!r}; "
+        table.made.questions.insert(0, f"{told}say --decimal comma, or write them with a point.")
     table.made.taken = [f"{label!r} as {what}" for label, what in table.labels.taken.items()]
     return table.made
+
+
+def _names_endpoints(rows: Sequence[Sequence[str]], endpoints: Endpoints) -> bool:
+    """Whether a header or a heading of the table names an endpoint."""
+    heads = any(endpoints.leading(text) for text in rows[0][1:])
+    return heads or any(endpoints.of(row[0]) for row in rows[1:])
+
+
+def _with_commas(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Cells with a decimal comma, where none of the table has a point."""
+    cells = [text for row in rows[1:] for text in row[1:]]
+    points = any(re.search(r"\d\.\d", text) for text in cells)
+    return [] if points else [text for text in cells if _COMMA.search(text)]
+
+
+def _pointed(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The table with points for its decimal commas."""
+    body = [[row[0], *(_COMMA.sub(".", text) for text in row[1:])] for row in rows[1:]]
+    return [list(rows[0]), *body]
 
 
 def _answers(
@@ -102,10 +138,10 @@ def _answers(
         if not any(words == held or held.startswith(f"{words} ") for held in labels):
             near = did_you_mean(label, [row[0] for row in rows if row[0]])
             raise ParameterError(f"--is {label!r}: the table has no such label; {near}")
-        known = [*design.columns, *design.made, "p"]
+        known = [*design.columns, *design.made, "p", *design.endpoints]
         if column not in known:
             raise ParameterError(f"--is {label}={target}: {did_you_mean(column, known)}")
-        levels = design.levels(column) if column != "p" else []
+        levels = design.levels(column) if column in (*design.columns, *design.made) else []
         if level and level not in levels:
             near = did_you_mean(level, levels) if levels else "it has no levels."
             raise ParameterError(f"--is {label}={target}: no level of {column}; {near}")

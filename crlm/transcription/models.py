@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 from crlm.ledger import Design
 from crlm.transcription import stepped
@@ -37,6 +38,22 @@ _WORDS = {
 }
 
 
+@dataclass(frozen=True)
+class Head:
+    """What a column of a regression table is of.
+
+    Attributes
+    ----------
+    endpoint, model : str
+    holds : str
+        A word of `_HELD`; "" for nothing that is known.
+    """
+
+    endpoint: str
+    model: str
+    holds: str
+
+
 class ModelTable(Table):
     """A regression table of an endpoint, or of a model with a name.
 
@@ -45,14 +62,23 @@ class ModelTable(Table):
     design, place, named
         As of `Table`.
     endpoint : str
-        An endpoint, or the name of a model, which gives endpoint and patients.
+        An endpoint, or the name of a model, which gives endpoint and patients; "" where the
+        header names the endpoints of its columns.
     """
+
+    #: What may stand in a column, and the model of one that does not say.
+    forms = "a ratio (HR, OR), its limits (95% CI, lower, upper), SE, z nor p"
+    usual = "multivariable"
 
     def __init__(self, design: Design, place: str, endpoint: str, named: Mapping[str, str]) -> None:
         spec = design.models.get(endpoint) or {}
         every = [name for model in design.models.values() for name in model["covariates"]]
         super().__init__(design, place, spec.get("covariates", every), named)
         self.spec, self.endpoint = spec, str(spec.get("endpoint") or endpoint)
+
+    def _spec_of(self, endpoint: str) -> Mapping[str, Any]:
+        """The model that a column is of: that of the table, or of the endpoint above the column."""
+        return self.spec if endpoint == self.endpoint else self.design.model_of(endpoint)
 
     def read(self, rows: Sequence[Sequence[str]]) -> None:
         """A regression table: a covariate a row; ratio with limits, and p, by model."""
@@ -114,21 +140,40 @@ class ModelTable(Table):
             remedy = f"Declare {lines}, and name {name} among the covariates of the model"
         self.ask(where, f"{told}. {remedy}")
 
-    def _heads(self, rows: Sequence[Sequence[str]]) -> list[tuple[str, str]]:
-        """Model and what it holds ("" for nothing that is known) of each column but the first."""
-        heads, model = [], "univariable" if _says(rows[0], "uni") else "multivariable"
-        for at, head in enumerate(rows[0][1:], 1):
-            model = "univariable" if "uni" in head.casefold() else model
-            model = "multivariable" if "multi" in head.casefold() else model
-            holds = _held(head, [row[at] for row in rows[1:]])
-            heads.append((model, holds))
-            if not holds and any(row[at] for row in rows[1:]):
-                self.ask(
-                    f"column {head!r}",
-                    "is neither a ratio (HR, OR), its limits (95% CI, lower, upper), SE, z nor p; "
-                    "name it so, or leave it out of the table",
-                )
+    def _heads(self, rows: Sequence[Sequence[str]]) -> list[Head]:
+        """What each column but the first holds."""
+        heads: list[Head] = []
+        model, endpoint = self._usual_model(rows[0]), self.endpoint
+        for at, text in enumerate(rows[0][1:], 1):
+            model = "univariable" if "uni" in text.casefold() else model
+            model = "multivariable" if "multi" in text.casefold() else model
+            endpoint = self.endpoints.leading(text) or endpoint
+            head = Head(endpoint, model, self.held(text, [row[at] for row in rows[1:]]))
+            if any(row[at] for row in rows[1:]):
+                head = self._asked(text, head, heads)
+            heads.append(head)
         return heads
+
+    def _usual_model(self, heads: Sequence[str]) -> str:
+        """The model of columns that do not say which: that of the header, else of the title."""
+        if any("uni" in text.casefold() for text in heads):
+            return "univariable"
+        said = "uni" in self.title.casefold() and "multi" not in self.title.casefold()
+        return "univariable" if said else self.usual
+
+    def _asked(self, text: str, head: Head, before: Sequence[Head]) -> Head:
+        """A head that is known and of its own; of another the column is asked about and skipped."""
+        where = f"column {text!r}"
+        if not head.endpoint:
+            self.ask(where, self._no_endpoint("is of no endpoint that is named", text))
+        elif not head.holds:
+            self.ask(where, f"is neither {self.forms}; name it so, or leave it out of the table")
+        elif head in before:
+            told = "holds what a column before it holds, and names no other endpoint"
+            self.ask(where, self._no_endpoint(told, text))
+        else:
+            return head
+        return replace(head, holds="")
 
     def _references(self, rows: Sequence[Sequence[str]]) -> dict[str, str]:
         """By covariate: the level whose row says that it is the reference."""
@@ -145,12 +190,16 @@ class ModelTable(Table):
                 found[named.column] = named.level
         return found
 
+    def held(self, head: str, texts: Sequence[str]) -> str:
+        """What a column holds; "" if nobody can tell."""
+        return _held(head, texts)
+
     def _against(self, named: Label, told: Mapping[str, str], where: str) -> Label:
         """A row with the level it is against, where that is not the one that the model has."""
         levels = self.design.levels(named.column)
         if named.reference or not named.level or not levels:
             return named
-        spec = self.spec or self.design.model_of(self.endpoint)
+        spec = self.spec or (self.design.model_of(self.endpoint) if self.endpoint else {})
         usual = str((spec.get("references") or {}).get(named.column, levels[0]))
         against = told.get(named.column, usual)
         if against == named.level:
@@ -169,21 +218,26 @@ class ModelTable(Table):
         levels = self.design.levels(column)
         return levels[1] if len(levels) == 2 else ""
 
-    def _effect(self, row: Sequence[str], heads: Sequence[tuple[str, str]], named: Label) -> None:
-        keys = {"endpoint": self.endpoint, "covariate": named.column, "level": named.level}
+    def _effect(self, row: Sequence[str], heads: Sequence[Head], named: Label) -> None:
+        keys = {"covariate": named.column, "level": named.level}
         keys |= {"reference": named.reference} if named.reference else {}
-        keys |= {"population": str(self.spec["population"])} if self.spec.get("population") else {}
-        for text, (model, holds) in zip(row[1:], heads, strict=True):
-            found, where = cell(text), f"{self.place}, {row[0]}, {model}"
-            if found.kind == "empty" or REFERENCE.match(text.strip()):
-                continue
-            statistic, forms = _HELD.get(holds, ("", {}))
-            if statistic and len(found.parts) not in forms:
-                self.ask(where, f"{text!r} is not {holding(forms)}{comma(text)}")
-                continue
-            parts = forms.get(len(found.parts), ())
-            for number, part in zip(found.parts, parts, strict=False):
-                self.claim(number, where, **keys, model=model, statistic=statistic, part=part)
+        for text, head in zip(row[1:], heads, strict=True):
+            among = self._spec_of(head.endpoint).get("population") if head.endpoint else ""
+            own = {"population": str(among)} if among else {}
+            self.of_model(row[0], text, head, {**keys, **own})
+
+    def of_model(self, label: str, text: str, head: Head, keys: Mapping[str, str]) -> None:
+        """The ratio, limits, SE, z or p of a cell."""
+        found, where = cell(text), f"{self.place}, {label}, {head.model}"
+        if found.kind == "empty" or REFERENCE.match(text.strip()) or not head.holds:
+            return
+        statistic, forms = _HELD[head.holds]
+        if len(found.parts) not in forms:
+            self.ask(where, f"{text!r} is not {holding(forms)}{comma(text)}")
+            return
+        own = {"endpoint": head.endpoint, "model": head.model, "statistic": statistic}
+        for number, part in zip(found.parts, forms[len(found.parts)], strict=True):
+            self.claim(number, where, **keys, **own, part=part)
 
 
 def _held(head: str, texts: Sequence[str]) -> str:
@@ -201,7 +255,3 @@ def _held(head: str, texts: Sequence[str]) -> str:
     stated = [cell(text) for text in texts if not REFERENCE.match(text.strip())]
     stated = [one for one in stated if one.kind != "empty"]
     return found or ("ratio" if stated and all(len(one.parts) == 3 for one in stated) else "")
-
-
-def _says(heads: Sequence[str], word: str) -> bool:
-    return any(word in head.casefold() for head in heads)

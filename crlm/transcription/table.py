@@ -12,6 +12,7 @@ from crlm.ledger import CLAIM_COLUMNS, Design
 from crlm.ledger.vocabulary import ALL
 from crlm.transcription import meanings
 from crlm.transcription.cells import Cell, Printed, printed
+from crlm.transcription.endpoints import Endpoints
 from crlm.transcription.labels import Label, Labels, plain, unmarked
 
 #: What a row that counts the patients of unknown value says of itself.
@@ -67,14 +68,20 @@ class Table:
     ----------
     population : str
         Patients that the whole table is among.
+    title : str
+        What stands above the header.
+    whole : bool
+        Whether a row may be of all patients.
     """
 
     def __init__(
         self, design: Design, place: str, asked: Iterable[str], named: Mapping[str, str]
     ) -> None:
         self.design, self.place, self.made = design, place, Transcript()
-        self.population = ALL
-        self.labels = Labels(design, list(asked), named)
+        self.population, self.title, self.whole = ALL, "", False
+        self.endpoints = Endpoints(design, named)
+        columns = {label: name for label, name in named.items() if name not in design.endpoints}
+        self.labels = Labels(design, list(asked), columns)
 
     # ---- what a claim is ------------------------------------------------------------
 
@@ -143,6 +150,9 @@ class Table:
             unknown = meanings.is_unknown(row[0]) and within
             other = not found.level or found.column != self.labels.read(within).column
             heading = not filled(row) and other and not unknown
+            if self.whole and plain(row[0]) in _WHOLE:
+                yield number, row, Label()
+                continue
             if heading or (found.column and not found.level):
                 within, known, asked = row[0], bool(found.column), False
             if heading:
@@ -183,6 +193,10 @@ class Table:
         bare = unmarked(re.sub(r"[\[(]?\s*n\s*=.*$", "", head, flags=re.IGNORECASE)).strip(" ,:")
         answer = f"{self.labels.unknown(bare)}, or '{bare}=p' for a column of p values"
         self.ask(where, answer)
+
+    def _no_endpoint(self, told: str, label: str) -> str:
+        names = ", ".join(self.design.endpoints)
+        return f"{told} ({names}). Say which with --is '{label}=ENDPOINT'"
 
     def p_value(self, found: Cell, text: str, where: str, keys: dict[str, str]) -> None:
         """The p value of a cell."""

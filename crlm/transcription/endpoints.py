@@ -1,0 +1,49 @@
+"""Which endpoint a printed heading or the beginning of a header names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from crlm.ledger import Design
+from crlm.transcription.labels import plain
+
+#: Words before an endpoint that say how it is told, not which it is.
+_BEFORE = re.compile(
+    r"^(time to|freedom from|(cumulative )?(incidence|rate|risk) of|predictors of|factors for) "
+)
+
+
+class Endpoints:
+    """The endpoints of a design by their names, their labels, and a reader's answers.
+
+    Parameters
+    ----------
+    design : Design
+    named : mapping of str to str
+        Answers to questions: a heading of the table to an endpoint; others do not matter.
+    """
+
+    def __init__(self, design: Design, named: Mapping[str, str]) -> None:
+        self.words: dict[str, str] = {}
+        for name, spec in design.endpoints.items():
+            for text in (name, str(spec.get("label", ""))):
+                self.words |= {words: name for words in _wordings(text)}
+        answers = {label: name for label, name in named.items() if name in design.endpoints}
+        self.words |= {plain(label): name for label, name in answers.items()}
+
+    def of(self, text: str) -> str:
+        """The endpoint that a whole text names: "Freedom from local recurrence"; "" for none."""
+        return next((self.words[words] for words in _wordings(text) if words in self.words), "")
+
+    def leading(self, text: str) -> str:
+        """The endpoint that a text begins with: "Overall survival HR (95% CI)"; "" for none."""
+        words = plain(text).split()
+        found = (self.of(" ".join(words[:end])) for end in range(len(words), 0, -1))
+        return next(filter(None, found), "")
+
+
+def _wordings(text: str) -> list[str]:
+    """A text as it is compared, and without the words before the endpoint's own."""
+    words = plain(text)
+    return [one for one in dict.fromkeys((words, _BEFORE.sub("", words))) if one]

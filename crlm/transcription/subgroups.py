@@ -1,0 +1,85 @@
+"""A forest of subgroups: the effect of the exposure within each level of other columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from crlm.ledger import Design
+from crlm.ledger.vocabulary import ALL
+from crlm.transcription.cells import cell
+from crlm.transcription.labels import Label
+from crlm.transcription.models import Head, ModelTable
+from crlm.transcription.table import comma
+
+_COUNT = {"n", "no", "number", "of", "patients", "pts", "cases", "total"}
+
+
+class SubgroupsTable(ModelTable):
+    """Ratios of the exposure, a subgroup a row, with the p of each interaction in its heading.
+
+    Parameters
+    ----------
+    design, place, endpoint, named
+        As of `ModelTable`.
+    """
+
+    forms = f"n, {ModelTable.forms}, nor p for interaction"
+    usual = "univariable"
+
+    def __init__(self, design: Design, place: str, endpoint: str, named: Mapping[str, str]) -> None:
+        super().__init__(design, place, endpoint, named)
+        self.labels.asked = [*design.columns, *design.factors]
+        self.by, self.whole = design.exposure, True
+        self.sides = design.levels(self.by)
+
+    def read(self, rows: Sequence[Sequence[str]]) -> None:
+        """Claims and questions of the table."""
+        if len(self.sides) != 2:
+            told = f"has {len(self.sides)} levels, and a ratio a subgroup is of two"
+            self.ask(self.by, f"{told}; put these rows in by hand, with their level")
+            return
+        heads = self._heads(rows)
+        numbers = [at for at, head in enumerate(heads, 1) if head.holds not in ("", "between")]
+        for number, row, found in self.walk(rows, lambda row: any(row[at] for at in numbers)):
+            if found.column and not found.level and any(row[at] for at in numbers):
+                self.ask(f"row {number}", f"{row[0]!r} names no level of {found.column}")
+            elif found.column == self.by:
+                self.ask(f"row {number}", f"{row[0]!r} is a side of the comparison, no subgroup")
+            else:
+                self._subgroup(row, heads, found)
+        first, second = (self.design.label(self.by, level) for level in self.sides)
+        self.labels.taken["each ratio"] = f"{second} against {first}"
+
+    def held(self, head: str, texts: Sequence[str]) -> str:
+        """As of a regression table; besides "n", and "between" for the p of an interaction."""
+        words = re.findall(r"[a-z]+", head.casefold())
+        if {"interaction", "heterogeneity"} & set(words):
+            return "between"
+        counts = all(len(cell(t).parts) == 1 for t in texts if cell(t).kind != "empty")
+        return "n" if words and set(words) <= _COUNT and counts else super().held(head, texts)
+
+    def _subgroup(self, row: Sequence[str], heads: Sequence[Head], found: Label) -> None:
+        own = f"{found.column}={found.level}" if found.column else ""
+        among = ",".join(part for part in (self.population, own) if part not in ("", ALL)) or ALL
+        for text, head in zip(row[1:], heads, strict=True):
+            if head.holds == "between":
+                self._between(text, head, found.column, f"{self.place}, {row[0]}, interaction")
+            elif head.holds == "n" and cell(text).kind == "single":
+                keys = {"covariate": found.column, "level": found.level, "statistic": "n"}
+                self.claim(cell(text).parts[0], f"{self.place}, {row[0]}", **keys, unit="patients")
+            elif head.holds != "n":
+                keys = {"covariate": self.by, "level": self.sides[1], "population": among}
+                self.of_model(row[0], text, head, keys)
+
+    def _between(self, text: str, head: Head, column: str, where: str) -> None:
+        """The p of an interaction: of the ratio of two ratios, or the joint one of several."""
+        found, levels = cell(text), self.design.levels(column) if column else []
+        if found.kind == "empty":
+            return
+        if found.kind != "single" or not levels:
+            self.ask(where, f"{text!r} is not one p value of a heading{comma(text)}")
+            return
+        level = f"{self.sides[1]}:{levels[1]}" if len(levels) == 2 else ""
+        keys = {"endpoint": head.endpoint, "covariate": f"{self.by}:{column}", "level": level}
+        self.claim(found.parts[0], where, **keys, model="interaction", statistic="p")
