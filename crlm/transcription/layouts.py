@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from crlm.ledger import Design, ParameterError, did_you_mean
 from crlm.ledger.claim_words import Words
 from crlm.ledger.vocabulary import ALL
-from crlm.numbers import counted
 from crlm.transcription.curves import CurvesTable
 from crlm.transcription.endpoints import Endpoints
 from crlm.transcription.heads import headed, title
@@ -101,7 +100,7 @@ def claims_of(
     commas = _with_commas(rows)
     table.read(_pointed(rows) if decimal == "comma" or commas else rows)
     if commas and decimal != "comma":
-        told = f"{counted(len(commas), 'cell')} with a decimal comma, as {commas[0]!r}; "
+        told = f"{len(commas)} of its cells have a decimal comma, as {commas[0]!r}; "
         table.made.questions.insert(0, f"{told}say --decimal comma, or write them with a point.")
     table.made.taken = [f"{label!r} as {what}" for label, what in table.labels.taken.items()]
     return table.made
