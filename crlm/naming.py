@@ -117,6 +117,8 @@ _UP_TO = (
     "difference_of_rmst_differences",
 )
 _SIGNS = {"=": "", "!=": "not ", ">=": "≥ ", "<=": "≤ ", ">": "> ", "<": "< "}
+#: A label that says what was done to a patient: "Matched by propensity score", "Resected".
+_IS_DONE = re.compile(r"\w+ed( (by|for|at|in|with|within|before|after|on|to)\b.*)?$", re.IGNORECASE)
 _PLAIN = {"Yes", "Present", "No", "Absent", "yes", "no"}
 
 
@@ -347,16 +349,43 @@ def _groups(group: str, design: Design) -> str:
 
 
 def among(population: str, design: Design) -> str:
-    """A part of the patients, or of their time: "among KRAS mutant"; empty of all."""
+    """A part of the patients, or of their time: "among KRAS mutant"; empty of all.
+
+    The patients of a level have the words that the design gives them (`patients`); else a label
+    that is a participle, as "Matched by propensity score", is what they are, another is what they
+    have.
+    """
     if population == "all":
         return ""
-    told, times = [], []
+    said: dict[str, list[str]] = {"who": [], "how": [], "when": []}
     for part in population.split(","):
-        words = _condition(part, design)
-        (times if words.startswith("from ") else told).append(words)
-    whom = " and ".join(told)
-    whom = f"patients {whom}" if whom.startswith("with") else whom
-    return ", ".join([*([f"among {whom}"] if whom else []), *times])
+        kind, words = _among(part, design)
+        said[kind].append(words)
+    whom = [*([" and ".join(said["who"] or ["patients"])]), " and ".join(said["how"])]
+    told = f"among {' '.join(filter(None, whom))}" if said["who"] or said["how"] else ""
+    return ", ".join(filter(None, [told, *said["when"]]))
+
+
+def _among(part: str, design: Design) -> tuple[str, str]:
+    """One condition in words, and whether they name patients, what these have, or a time."""
+    name, _, level = part.partition("=")
+    if who := design.patients(name, level):
+        return "who", who
+    if done := _participle(name, level, design):
+        return "how", done
+    words = _condition(part, design)
+    if words.startswith(("from ", "with")):
+        return ("when" if words.startswith("from ") else "how"), words
+    own = level in design.levels(name) and words.startswith(f"{_label(name, design)}: ")
+    return ("how", f"with {words}") if own else ("who", words)
+
+
+def _participle(name: str, level: str, design: Design) -> str:
+    """ "not matched by propensity score" of a column of yes and no that says what was done."""
+    label = _label(name, design) if level in ("yes", "no") and _spec(design, name) else ""
+    if not _IS_DONE.match(label) or _level_label(name, level, design) not in _PLAIN:
+        return ""
+    return label if level == "yes" else f"not {label}"
 
 
 def _condition(text: str, design: Design) -> str:

@@ -313,6 +313,12 @@ case(
     [*months("6.6", unit="years"), *rate("45")],
 )
 case("falling", [*rate("69", time=36.0), *rate("50")], [*rate("48", time=36.0), *rate("50")])
+LEFT = [number("83", "n_at_risk", endpoint="OS", time=24.0)]
+case(
+    "falling",
+    [*LEFT, number("56", "n_at_risk", endpoint="OS", time=36.0)],
+    [*LEFT, number("96", "n_at_risk", endpoint="OS", time=36.0)],
+)
 LONGEST = number("81.93", "max_follow_up", unit="months")
 case("beyond_follow_up", [LONGEST, *months("70.03")], [LONGEST, *months("84.00")])
 case(

@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 
 from crlm import ledger, naming
 from crlm.ledger import KEYS
+from tests.hand_written import copied, edit
 
 GOLDEN = Path(__file__).parent / "golden"
 STUDIES = ("ncch_scp", "mskcc_hai")
@@ -412,3 +414,39 @@ def test_a_table_says_once_what_its_lines_share():
     assert naming.told_apart([row], design) == ("", [whole])
     assert naming.told_apart([row, late], design) == ("", [whole, naming.describe(late, design)])
     assert naming.told_apart([], design) == ("", [])
+
+
+@pytest.mark.parametrize(
+    ("population", "words"),
+    [
+        ("all", ""),
+        ("sex=male", "among men"),
+        ("kras=mutant", "among KRAS mutant"),
+        ("margin=positive,sex=male", "among men with resection margin: positive"),
+        ("bilobar=yes,kras=mutant", "among KRAS mutant matched by propensity score"),
+        ("bilobar=no", "among patients not matched by propensity score"),
+        ("braf=yes", "among screened twins"),
+        ("bilobar=yes,from month 6", "among patients matched by propensity score, from month 6"),
+    ],
+)
+def test_a_population_is_named_as_patients_are(mskcc, population, words):
+    """Once "among patients with matched by propensity score"."""
+    asked = {"type": "category", "levels": ["no", "yes"], "label": "Matched by propensity score"}
+    twins = {**asked, "label": "Twin", "patients": {"yes": "screened twins"}}
+    columns = {**mskcc.columns, "bilobar": asked, "braf": twins}
+    assert naming.among(population, replace(mskcc, columns=columns)) == words
+
+
+@pytest.mark.parametrize("level", ["male", "man"])
+def test_a_design_may_say_what_the_patients_of_a_level_are(tmp_path, monkeypatch, level):
+    copied("mskcc_hai", tmp_path)
+    monkeypatch.setenv("CRLM_DATA", str(tmp_path))
+    edit(
+        tmp_path / "columns.toml", 'patients = { male = "men",', f'patients = {{ {level} = "lads",'
+    )
+    if level == "man":
+        with pytest.raises(ledger.DesignError, match=r"patients.*man.*'man' is no level"):
+            ledger.load_design("mskcc_hai")
+    else:
+        design = ledger.load_design("mskcc_hai")
+        assert design.group_label("sex=male,kras=mutant") == "Lads, KRAS mutant"

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from crlm import baseline, ledger
+from crlm import baseline, ledger, regression
 from crlm.paper import Paper
 from tests.hand_written import ROOT, Ledger, copied
 
@@ -93,3 +93,36 @@ def test_shares_of_unknown_values_stand_where_print_has_them(paper):
     inside = inside[(inside["hai"] == "yes").to_numpy(dtype=bool, na_value=False)]
     assert asked["estimate"] == pytest.approx(100 * inside["cea"].isna().mean())
     assert asked["unit"] == "%" and asked["population"] == "timing=synchronous"
+
+
+def test_an_effect_by_subgroup_has_each_ratio_and_the_interaction(paper):
+    row = {**paper.claims.iloc[0], "kind": "number", "endpoint": "OS", "statistic": "hazard_ratio"}
+    row |= {"covariate": "hai", "level": "yes", "model": "univariable", "population": "sex=male"}
+    paper.claims = pd.concat([paper.claims, pd.DataFrame([row])], ignore_index=True)
+    assert paper.printed_subgroups("OS") == ["kras", "sex"]
+    within = ["sex", "timing"]
+    made = paper.subgroups("OS", of="hai", within=within).rows
+    alone = made[(made["model"] == "univariable") & (made["statistic"] == "hazard_ratio")]
+    assert list(alone["population"]) == [
+        f"{name}={level}" for name in within for level in paper.design.levels(name)
+    ]
+    men = paper.inside(paper.frames["OS"], "sex=male")
+    direct = regression.univariable(men, ["hai"], ties="efron")
+    expected = direct.loc[direct["statistic"] == "hazard_ratio", "estimate"].iloc[0]
+    assert alone["estimate"].iloc[0] == expected
+    joint = made[(made["model"] == "interaction") & (made["statistic"] == "p")]
+    assert list(joint["covariate"]) == ["hai:sex", "hai:timing"]
+    assert joint["level"].iloc[0] == "yes:female"
+
+
+def test_printed_subgroups_and_numbers_at_risk_are_found(paper):
+    asked = {**paper.claims.iloc[0], "kind": "number", "endpoint": "RFS", "population": "all"}
+    exposure = paper.design.exposure
+    product = {"model": "interaction", "statistic": "p", "covariate": f"{exposure}:sex"}
+    left = {"statistic": "n_at_risk", "time": 18.0, "group": f"{exposure}=yes", "model": ""}
+    rows = [{**asked, **product}, {**asked, **left}]
+    paper.claims = pd.concat([paper.claims, pd.DataFrame(rows)], ignore_index=True)
+    assert paper.printed_subgroups("RFS") == ["sex"]
+    assert paper.months_at_risk("RFS") == [18.0] and paper.months_at_risk("OS") is None
+    made = paper.curves("RFS", by="hai", at=[60]).rows
+    assert set(made.loc[made["statistic"] == "n_at_risk", "time"]) == {18.0}

@@ -400,6 +400,20 @@ def test_a_ratio_against_another_level_is_asked_of_the_model_with_that_reference
     assert quantity.strata == "decade" and quantity.where == (("arm", "a/b"),)
 
 
+@pytest.mark.parametrize(("level", "asked"), [("b:III", "arm=b&stage=III"), ("", "")])
+def test_an_interaction_has_its_own_model_of_two_columns(third, level, asked):
+    """Once a printed p for interaction stopped the search by a fault of the program."""
+    design = third[0]
+    claim = {"statistic": "p", "model": "interaction", "endpoint": "OS", "kind": "number"}
+    claim |= {"covariate": "arm:stage", "level": level, "population": "all", "group": "all"}
+    quantity = quantity_of({**claim, "time": np.nan, "field": "estimate"}, design)
+    if not asked:
+        assert "all levels of arm:stage together" in quantity
+        return
+    assert quantity.covariate == asked and asked in quantity.columns
+    assert {"arm=b", "stage=III"} < set(quantity.columns)
+
+
 def test_each_level_has_a_side_of_its_own(third):
     """A p value of one level was looked for on the side of another level's ratio."""
     design, _, ledger_rows = third

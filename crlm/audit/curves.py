@@ -29,6 +29,8 @@ SCALES: dict[str, Callable[[float], float]] = {
 TIMES = ("median_survival", "median_follow_up", "min_follow_up", "max_follow_up")
 
 _GRID_SHARE, _GRID_COUNT = 0.9, 15
+#: What falls along a curve: a statistic, its name and its unit.
+_FALLING = (("survival_rate", "Survival", "%"), ("n_at_risk", "Numbers at risk", ""))
 #: Powers of time with which cumulative hazards grow, and room on their logarithm: no curve of
 #: 140 simulated papers strays further.
 _POWERS, _STEEP = (0.2, 3.0), 0.4
@@ -285,35 +287,31 @@ def _judge_steep(roles: Roles, time: float) -> Outcome:
 
 
 @check(
-    asks="Does survival fall with time?",
-    assumes="Rates of one curve.",
-    blind="Rates in the right order.",
+    asks="Do survival, and the numbers at risk, fall with time?",
+    assumes="Rates, or numbers at risk, of one curve; of numbers at risk no late entry.",
+    blind="Rates and numbers in the right order.",
 )
 def falling(facts: Facts) -> Iterator[Case]:
-    """Survival rates of one group at several times."""
-    curves: dict[tuple, list[Key]] = defaultdict(list)
-    rates = curve_keys(facts, "survival_rate")
-    for key in rates:
-        if key.time is not None:
-            curves[key.endpoint, curve_cell(key)].append(key)
-    for keys in curves.values():
-        keys.sort(key=lambda k: k.time)
-        for early, late in zip(keys, keys[1:], strict=False):
+    """Survival rates, and numbers at risk, of one group at several times."""
+    for statistic, what, unit in _FALLING:
+        curves: dict[tuple, list[Key]] = defaultdict(list)
+        printed = curve_keys(facts, statistic)
+        for key in printed:
+            if key.time is not None:
+                curves[key.endpoint, curve_cell(key)].append(key)
+        for keys in curves.values():
+            keys.sort(key=lambda k: k.time)
+            for early, late in zip(keys, keys[1:], strict=False):
+                said = f"{what} cannot rise from {{}}{unit} at {early.time:g} to {{}}{unit} at "
+                judge = partial(_judge_falling, said=f"{said}{late.time:g} months.")
+                roles = {"early": printed[early], "late": printed[late]}
+                yield Case(curve_subject(late), curve_title(facts, late), roles, judge)
 
-            def judge(roles: Roles, early: Key = early, late: Key = late) -> Outcome:
-                a, b = roles["early"], roles["late"]
-                said = (
-                    f"Survival cannot rise from {a.text}% at {early.time:g} to {b.text}% "
-                    f"at {late.time:g} months."
-                )
-                return outcome(b.interval[0] <= a.interval[1], 0.0, a.interval[1], said)
 
-            yield Case(
-                curve_subject(late),
-                curve_title(facts, late),
-                {"early": rates[early], "late": rates[late]},
-                judge,
-            )
+def _judge_falling(roles: Roles, said: str) -> Outcome:
+    a, b = roles["early"], roles["late"]
+    fine = b.interval[0] <= a.interval[1]
+    return outcome(fine, 0.0, a.interval[1], said.format(a.text, b.text))
 
 
 @check(

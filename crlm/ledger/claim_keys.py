@@ -102,6 +102,11 @@ def _modelled(claim: Claim, words: Words) -> Iterator[Fault]:
     if model == "interaction" and name and ":" not in name:
         told = f"{name!r} is no product; an interaction is that of two columns, as {name}:COLUMN."
         yield Fault("covariate", told)
+    levels = [words.levels(part) for part in name.split(":")] if model == "interaction" else []
+    if levels and not claim["level"] and any(levels) and all(len(own) < 3 for own in levels):
+        asked = ":".join(own[1] for own in levels if len(own) == 2)
+        told = "is empty; between two levels each there is one product, and it is"
+        yield Fault("level", f"{told} {asked}. Write that.")
     if model == "landmark" and "from month" not in claim["population"]:
         told = f"{claim['population']!r} has no month; write the landmark as from month 6."
         yield Fault("population", told)

@@ -89,7 +89,10 @@ def load_claims(study: str) -> pd.DataFrame:
 
 
 def outside_models(claims: pd.DataFrame, design: Design) -> Iterator[tuple[str, str]]:
-    """Ids of printed multivariable ratios of what the design's model does not hold, and why."""
+    """Ids of printed ratios of what no model of the design holds, and why.
+
+    Of one covariate alone: of what no model of its endpoint has among its candidates.
+    """
     ratios = claims[claims["statistic"].isin(RATIOS) & (claims["kind"] == "number")]
     among = {
         (s.get("endpoint") or n, s.get("population") or "all") for n, s in design.models.items()
@@ -105,6 +108,14 @@ def outside_models(claims: pd.DataFrame, design: Design) -> Iterator[tuple[str, 
             where = f"{row['endpoint']} among {row['population']}"
             there = f"has {', '.join(held)}" if held else "is not in the design"
             yield row["id"], f"the model of {where} {there}; {row['covariate']} is none of them."
+    candidates = {design.exposure: set(design.endpoints)}
+    for name, spec in design.models.items():
+        for covariate in spec["covariates"]:
+            candidates.setdefault(covariate, set()).add(spec.get("endpoint") or name)
+    for row in ratios[ratios["model"] == "univariable"].to_dict("records"):
+        if row["covariate"] and row["endpoint"] not in candidates.get(row["covariate"], ()):
+            told = f"no model of {row['endpoint']} has {row['covariate']} among its covariates"
+            yield row["id"], f"{told}; add it there, so that it is computed alone."
 
 
 def against_themselves(claims: pd.DataFrame, design: Design) -> Iterator[tuple[str, str]]:

@@ -146,7 +146,8 @@ class Design:
         if group == "all":
             return "All patients"
         parts = [part.partition("=") for part in group.split(",")]
-        return ", ".join(self._level_label(name, level) for name, _, level in parts)
+        text = ", ".join(self._level_label(name, level) for name, _, level in parts)
+        return text[:1].upper() + text[1:] if self.patients(*parts[0][::2]) else text
 
     def endpoint_name(self, endpoint: str) -> str:
         """An endpoint as a reader would say it: "OS after recurrence"."""
@@ -219,12 +220,18 @@ class Design:
         made = self.factors.get(name) or self.scaled.get(name)
         return made or self.columns.get(name) or COMPUTED.get(name) or {}
 
+    def patients(self, name: str, level: str) -> str:
+        """What the design calls the patients of a level, as "matched pairs"; "" for nothing."""
+        return str((self.spec(name).get("patients") or {}).get(level, ""))
+
     def _level_label(self, name: str, level: str) -> str:
         """A level by itself where it names its column ("KRAS mutant"), else behind the column."""
         if level == "known":
             return f"{self.label(name)} known"
         if not level:
             return self.label(name)
+        if who := self.patients(name, level):
+            return who
         text = self.label(name, level)
         alone = self.spec(name).get("role") == "exposure"
         return text if alone else f"{self.label(name)}: {small(text)}"

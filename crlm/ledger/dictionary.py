@@ -240,19 +240,19 @@ def label_faults(
     allowed : iterable of str
         Words that may stand in braces.
     """
-    labels = spec.get("labels")
-    labels = labels if isinstance(labels, Mapping) else {}
-    for level in labels:
-        if levels and level not in levels:
-            yield Fault(
-                place_of(data, (*path, "labels", level)),
-                f"{level!r} is no level; {did_you_mean(level, levels)}",
-            )
-    yield from _same_labels(labels, data, path)
-    told = {("label",): spec.get("label"), **{("labels", k): v for k, v in labels.items()}}
-    for key, text in told.items():
+    told = {key: spec.get(key) for key in ("labels", "patients")}
+    told = {key: texts if isinstance(texts, Mapping) else {} for key, texts in told.items()}
+    for key, level in ((key, level) for key, texts in told.items() for level in texts):
+        if level not in levels and (levels or key == "patients"):
+            near = did_you_mean(level, levels) if levels else "a number has none."
+            yield Fault(place_of(data, (*path, key, level)), f"{level!r} is no level; {near}")
+    labels = told["labels"]
+    for texts in told.values():
+        yield from _same_labels(texts, data, path)
+    printed = {("label",): spec.get("label"), **{("labels", k): v for k, v in labels.items()}}
+    for keys, text in printed.items():
         if isinstance(text, str):
-            yield from _brace_faults(place_of(data, (*path, *key)), text, list(allowed))
+            yield from _brace_faults(place_of(data, (*path, *keys)), text, list(allowed))
 
 
 def _same_labels(labels: Table, data: Table, path: tuple[str, ...]) -> Iterator[Fault]:

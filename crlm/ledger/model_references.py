@@ -51,6 +51,9 @@ def model_faults(design: Table, names: Names) -> Iterator[Fault]:
         yield from _subset_faults(place, spec, names)
         yield from both_faults(place, spec, names)
         yield from _within_faults(place, spec, names)
+        if "cause_of_death" in texts(spec.get("covariates")):
+            told = "'cause_of_death' is known of the dead alone, and no covariate; remove it."
+            yield Fault(f"{place} covariates", told)
         if wanted:
             yield from _of_outcome(place, spec, str(endpoint).lower())
         if "published" not in spec and spec.get("selection") != "none":

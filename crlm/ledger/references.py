@@ -172,8 +172,16 @@ def _otherwise_faults(
 # ---- endpoints and heading ------------------------------------------------------------------
 
 
+#: The lines that declare the columns of an endpoint, by how their names end.
+_OF_ENDPOINT = {
+    "months": '[columns.{}] with type = "number", unit = "months", role = "time"',
+    "_event": '[columns.{}] with type = "category", levels = ["0", "1"], role = "event"',
+}
+
+
 def _endpoint_faults(design: Table, names: Names) -> Iterator[Fault]:
     seen: dict[str, str] = {}
+    labels: dict[str, str] = {}
     for name in tables(design, "endpoints"):
         place = place_of(design, ("endpoints", name))
         first = seen.setdefault(name.lower(), name)
@@ -195,7 +203,12 @@ def _endpoint_faults(design: Table, names: Names) -> Iterator[Fault]:
             near = nearest(name.lower(), known)
             meant = f", or did you mean {near!r}?" if near else "."
             told = f"needs the columns {' and '.join(wanted)}; columns lacks "
-            yield Fault(place, f"{told}{' and '.join(lacking)}. Add them{meant}")
+            lines = "; ".join(_OF_ENDPOINT[name[-6:]].format(name) for name in lacking)
+            yield Fault(place, f"{told}{' and '.join(lacking)}. Add them{meant} As {lines}.")
+        label, before = str(spec.get("label", name)), labels
+        labels = {**before, label: name}
+        if label in before:
+            yield Fault(place, f"has the label of {before[label]}; no reader tells them apart.")
 
 
 def _head_faults(design: Table, names: Names) -> Iterator[Fault]:
@@ -266,6 +279,10 @@ def _own_test_faults(name: str, test: str, groups: int, names: Names) -> Iterato
     place = f"[table_one] tests.{name}"
     if told := names.unknown(name):
         yield Fault(place, told)
+        return
+    role = names.spec(name).get("role")
+    if role in ("id", "time", "event", "entry"):
+        yield Fault(place, f"{name!r} is no characteristic of a patient ({role}); remove it.")
         return
     number = names.kind(name) in NUMBERS
     allowed = CONTINUOUS_TESTS if number else CATEGORICAL_TESTS

@@ -49,6 +49,9 @@ class Column(Strict):
     unit: Text | None = Field(None, description="Unit in which every value is stored.")
     levels: Names | None = Field(None, description="Of a category; the first is the reference.")
     labels: dict[str, Text] | None = Field(None, description="Printable name of each level.")
+    patients: dict[str, Text] | None = Field(
+        None, description="What a sentence calls the patients of a level: 'matched pairs'."
+    )
     min: float | None = Field(None, description="What a number must not fall below.")
     max: float | None = Field(None, description="What a number must not exceed.")
     role: Literal[ROLES] | None = Field(None, description="What the column is for.")
@@ -74,6 +77,9 @@ class Factor(Strict):
     )
     label: Text | None = Field(None, description="Printable name; {cut} stands for the cut-off.")
     labels: dict[str, Text] | None = Field(None, description="Printable name of each level.")
+    patients: dict[str, Text] | None = Field(
+        None, description="What a sentence calls the patients of a level: 'matched pairs'."
+    )
     otherwise: Otherwise | None = Field(None, description="What stands in for the number.")
 
 

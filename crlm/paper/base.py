@@ -243,6 +243,15 @@ class Base:
         )
         return sorted(self.claims.loc[asked, "time"].dropna().unique().tolist()) or list(default)
 
+    def months_at_risk(self, endpoint: str) -> list[float] | None:
+        """Months at which the paper prints numbers at risk; None: whole years, as in a safe report.
+
+        Of an endpoint without any too.
+        """
+        asked = (self.claims["endpoint"] == endpoint) & (self.claims["statistic"] == "n_at_risk")
+        months = sorted(self.claims.loc[asked, "time"].dropna().unique().tolist())
+        return None if self.release.on else months or None
+
     def inside(self, frame: pd.DataFrame, population: str) -> pd.DataFrame:
         """The patients of a population: `column=level`, `column=level/level`, joined by commas.
 

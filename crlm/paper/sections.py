@@ -291,7 +291,8 @@ class Sections(Odds):
             return nothing()
         frame, groups = self.frames[endpoint], names if len(names) > 1 else "".join(names) or None
         frame, among = self.inside(frame, population), {"population": population}
-        parts = [self.add(survival.summary(frame, groups, times=at, **among, **self.curve_rules))]
+        rules = {**among, **self.curve_rules, "ticks": self.months_at_risk(endpoint)}
+        parts = [self.add(survival.summary(frame, groups, times=at, **rules))]
         shown = survival.curve(frame, groups, conf_type=self.curve_rules["conf_type"])
         shown = self.release.curve(shown, endpoint, names)
         picture = figures.kaplan_meier(shown, parts[0], self.design, title=title)

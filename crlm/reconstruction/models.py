@@ -80,6 +80,12 @@ def model_of(design: Design, endpoint: str, where: Where = ()) -> Model | None:
     return found.get(frozenset(where)) or found.get(frozenset())
 
 
+def with_product(endpoint: str, where: Where, pair: Sequence[str]) -> Model:
+    """The model of an interaction: two covariates and their product, nothing else."""
+    spec = {"selection": "fixed", "published": list(pair), "products": [list(pair)]}
+    return Model(endpoint, endpoint, where, spec)
+
+
 def levels_of(design: Design, name: str) -> list[str]:
     """Levels of a category, a factor, `short_scp` or `column=level`, the reference first.
 

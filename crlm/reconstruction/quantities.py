@@ -20,6 +20,7 @@ from crlm.reconstruction.models import (
     model_of,
     terms_of,
     where_of,
+    with_product,
 )
 
 #: Fields of a statistic that carry a ratio: compared as logarithms.
@@ -245,7 +246,8 @@ def tested(claim: Mapping[str, Any], design: Design) -> Quantity | str:
         columns = (covariate, endpoint.lower())
         return Quantity("association", where=where, columns=columns, part="z")
     levels = levels_of(design, covariate)
-    if len(levels) > 2 and not claim["level"]:
+    several = any(len(levels_of(design, part)) > 2 for part in covariate.split(":"))
+    if several and not claim["level"]:
         return f"a test of all levels of {covariate} together has no single number"
     alone = model == "univariable" and model_of(design, endpoint) is not None
     if alone and len(levels) == 2 and design.conventions["univariable_p"] in ("logrank", "score"):
@@ -269,6 +271,8 @@ def _model(claim: Mapping[str, Any], design: Design) -> Quantity:
     name = endpoint if kind == "cox" else endpoint.lower()
     reference = claim.get("reference") or ""
     model = model_of(design, endpoint, where) if claim["model"] == "multivariable" else None
+    if claim["model"] == "interaction":
+        model = with_product(endpoint, where, covariate.split(":"))
     if model is None:
         columns = indicators(design, covariate, reference)
         asked = indicator(design, covariate, level, reference)

@@ -22,6 +22,7 @@ from crlm.report.readings.models import (
     model,
     proportional,
     ratio_text,
+    subgroups,
 )
 from crlm.report.readings.patients import baseline, composition, flow, follow_up, sizes
 from crlm.report.readings.printed import Print
@@ -52,4 +53,5 @@ __all__ = [
     "span_of_models",
     "specification",
     "stability",
+    "subgroups",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from crlm import naming
 from crlm.ledger import Design, small
 from crlm.numbers import estimate, interval, limits, p_phrase
 from crlm.report.readings.printed import Print
@@ -74,7 +75,10 @@ def _where(population: str, design: Design) -> str:
         return ""
     if "=" not in population:
         return f", {population}"
-    return f" in {design.group_label(population)}"
+    roles = {design.spec(part.partition("=")[0]).get("role") for part in population.split(",")}
+    if roles == {"exposure"}:
+        return f" in {design.group_label(population)}"
+    return f" {naming.among(population, design)}"
 
 
 def model(rows: pd.DataFrame, design: Design, paper: Print, exposures: Sequence[str]) -> str:
@@ -124,6 +128,39 @@ def interaction(rows: pd.DataFrame, design: Design) -> str:
                 f"{p_phrase(test['estimate'])}, {end}"
             )
     return sentence("; ".join(told))
+
+
+def subgroups(rows: pd.DataFrame, design: Design, paper: Print) -> str:
+    """One effect in each subgroup, and whether the subgroups differ in it."""
+    alone = rows[rows["model"] == "univariable"].to_dict("records")
+    tests = {keys_of(r): r for r in rows.to_dict("records") if r["statistic"] == "p"}
+    found: dict[str, list[str]] = {}
+    for row in alone:
+        if row["statistic"] in RATIOS and math.isfinite(row["estimate"]):
+            test = tests.get(keys_of(row))
+            p = f", {p_phrase(test['estimate'])}{paper.beside(test)}" if test else ""
+            what = f"{ratio_text(row)}{paper.beside(row)}{p}"
+            whom = naming.among(row["population"], design).removeprefix("among ")
+            found.setdefault(contrast({**row, "population": "all"}, design), []).append(
+                f"{whom} {what}"
+            )
+    told = [sentence(f"{effect}: {'; '.join(parts)}") for effect, parts in found.items()]
+    return " ".join([*told, *_between(rows, design, paper)])
+
+
+def _between(rows: pd.DataFrame, design: Design, paper: Print) -> list[str]:
+    """A sentence on each interaction."""
+    told = []
+    tests = {r["covariate"]: r for r in records_of(rows, statistic="p") if ":" in r["covariate"]}
+    for name, row in tests.items():
+        modifier = small(design.label(name.partition(":")[2]))
+        if not math.isfinite(row["estimate"]):
+            told.append(sentence(f"interaction with {modifier}: {lacking(row)}"))
+            continue
+        end = "the effects differ" if row["estimate"] < 0.05 else "no difference is shown"
+        p = f"{p_phrase(row['estimate'])}{paper.beside(row)}"
+        told.append(sentence(f"interaction with {modifier}: {p}, {end}"))
+    return told
 
 
 def proportional(rows: pd.DataFrame, design: Design) -> str:

@@ -1,0 +1,53 @@
+"""The forest of subgroups as a table: one effect within each level of other columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from crlm.ledger import Design
+from crlm.numbers import interval, number, p_text
+from crlm.report.html import Html, table
+
+_HEADER = ["Subgroup", "n", "Events", "HR (95 % CI)", "p", "p for interaction"]
+
+
+def subgroups_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
+    """Patients, events, ratio and p of each subgroup, the p of the interaction above its levels.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Univariable ratios of one column, each with its subgroup as population, and the rows of
+        model "interaction" of that column with the columns that make the subgroups.
+    """
+    effects = rows[rows["model"] == "univariable"]
+    between = rows[(rows["model"] == "interaction") & (rows["statistic"] == "p")]
+    columns = between["covariate"].str.partition(":")[2]
+    body = []
+    for name in dict.fromkeys([*effects["population"].str.partition("=")[0], *columns]):
+        # Of several ratios the joint test stands last.
+        joint = between[columns == name].to_dict("records")[-1:]
+        p = p_text(joint[0]["estimate"]) if joint else ""
+        body.append(("", [design.label(name), "", "", "", "", p], joint))
+        for population, part in effects.groupby("population", sort=False):
+            if str(population).partition("=")[0] == name:
+                body += _lines(part.to_dict("records"), str(population), design)
+    return table(caption, _HEADER, body, numeric=[1, 2, 4, 5])
+
+
+def _lines(found: list[dict[str, Any]], population: str, design: Design) -> list[Any]:
+    """The lines of a subgroup: one, or one for each level that is set against the first."""
+    name, _, level = population.partition("=")
+    ratios = [row for row in found if row["statistic"] == "hazard_ratio"]
+    whole = next(row for row in found if row["statistic"] == "n")
+    counts = [number(whole[count], 0) for count in ("n", "events")]
+    lines = []
+    for row in ratios:
+        tests = [t for t in found if t["statistic"] == "p" and t["level"] == row["level"]]
+        label = design.label(name, level)
+        label += f": {design.label(row['covariate'], row['level'])}" if len(ratios) > 1 else ""
+        p = p_text(tests[0]["estimate"]) if tests else ""
+        lines.append(("level", [label, *counts, interval(row), p, ""], [row, *tests]))
+    return lines
