@@ -350,7 +350,7 @@ def test_a_place_is_named_as_the_file_has_it():
 def test_a_level_behind_its_characteristic_has_no_capital():
     design = ledger.load_design("mskcc_hai")
     assert design.group_label("margin=positive") == "Resection margin: positive"
-    assert design.group_label("kras=mutant,sex=female") == "KRAS mutant, women"
+    assert design.group_label("kras=mutant,sex=female") == "KRAS mutant, Sex: female"
 
 
 @pytest.mark.parametrize(

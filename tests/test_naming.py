@@ -449,4 +449,4 @@ def test_a_design_may_say_what_the_patients_of_a_level_are(tmp_path, monkeypatch
             ledger.load_design("mskcc_hai")
     else:
         design = ledger.load_design("mskcc_hai")
-        assert design.group_label("sex=male,kras=mutant") == "Lads, KRAS mutant"
+        assert design.population_label("sex=male,kras=mutant") == "Lads, KRAS mutant"

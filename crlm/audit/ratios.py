@@ -72,7 +72,7 @@ def subject_of(key: Key) -> tuple[str, ...]:
 
 def title_of(facts: Facts, key: Key) -> str:
     """A row of a regression table as a heading."""
-    who = "" if key.population == "all" else f" in {facts.design.group_label(key.population)}"
+    who = "" if key.population == "all" else f" in {facts.design.population_label(key.population)}"
     model = f" ({_MODELS.get(key.model, key.model)})" if key.model else ""
     what, endpoint = facts.named(key.covariate, key.level), facts.endpoint(key.endpoint)
     if key.reference:

@@ -146,8 +146,18 @@ class Design:
         if group == "all":
             return "All patients"
         parts = [part.partition("=") for part in group.split(",")]
-        text = ", ".join(self._level_label(name, level) for name, _, level in parts)
-        return text[:1].upper() + text[1:] if self.patients(*parts[0][::2]) else text
+        return ", ".join(self._level_label(name, level) for name, _, level in parts)
+
+    def population_label(self, population: str) -> str:
+        """As `group_label`, with the words that the design has for patients: "Matched pairs"."""
+        parts = [part.partition("=") for part in population.split(",")]
+        told = [
+            self.patients(name, level) or self.group_label(f"{name}={level}")
+            for name, _, level in parts
+            if level
+        ]
+        text = ", ".join(told)
+        return text[:1].upper() + text[1:] if text else self.group_label(population)
 
     def endpoint_name(self, endpoint: str) -> str:
         """An endpoint as a reader would say it: "OS after recurrence"."""
@@ -230,8 +240,6 @@ class Design:
             return f"{self.label(name)} known"
         if not level:
             return self.label(name)
-        if who := self.patients(name, level):
-            return who
         text = self.label(name, level)
         alone = self.spec(name).get("role") == "exposure"
         return text if alone else f"{self.label(name)}: {small(text)}"

@@ -32,7 +32,7 @@ class Odds(Base):
         if not self.can(f"{table}: {label}", "patients", outcome):
             return nothing()
         endpoint, population, frame = self.modelled(model)
-        label += "" if population == "all" else f", {self.design.group_label(population)}"
+        label += "" if population == "all" else f", {self.design.population_label(population)}"
         names = self.usable(frame, spec["covariates"])
         if not names or frame[outcome].nunique() < 2:
             html.show(html.skipped(f"{table}: {label}", "This cohort has nothing to compare."))

@@ -286,7 +286,8 @@ class Sections(Odds):
         by_text = " and ".join(small(self.design.label(name)) for name in names)
         title = title or (f"{label} by {by_text}" if names else f"{label}, all patients")
         if population != ALL:
-            title = f"{title.removesuffix(', all patients')}, {self.design.group_label(population)}"
+            whose = self.design.population_label(population)
+            title = f"{title.removesuffix(', all patients')}, {whose}"
         if not self.can(title, endpoint, *names):
             return nothing()
         frame, groups = self.frames[endpoint], names if len(names) > 1 else "".join(names) or None
@@ -391,7 +392,7 @@ class Sections(Odds):
         if not self.can(f"{table}, {label}", spec.get("endpoint") or model):
             return nothing()
         endpoint, population, frame = self.modelled(model)
-        label += "" if population == "all" else f", {self.design.group_label(population)}"
+        label += "" if population == "all" else f", {self.design.population_label(population)}"
         names = self.usable(frame, spec["covariates"])
         if not names:
             html.show(html.skipped(table, "This cohort holds none of its covariates."))

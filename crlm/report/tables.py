@@ -190,7 +190,7 @@ def survival_table(
     for (endpoint, population, group), part in main.groupby(keys, sort=False):
         if not (part["statistic"] == "median_survival").any():
             continue
-        where = "" if population == "all" else f"{design.group_label(population)}, "
+        where = "" if population == "all" else f"{design.population_label(population)}, "
         cells, told = _survival_cells(part, times), _records(part)
         if tested:
             # One test a comparison: its p stands in the first of the rows that it compares.
@@ -428,7 +428,7 @@ def within_table(rows: pd.DataFrame, design: Design, *, caption: str, time: floa
         test = part[(part["statistic"] == "p") & (part["model"] == "univariable")]["estimate"]
         rates = part[(part["statistic"] == "survival_rate") & (part["time"] == time)]
         shown = [f"{design.group_label(r['group'])} {interval(r, 0)}" for r in _records(rates)]
-        where = f"{design.endpoint_name(endpoint)}, {design.group_label(population)}"
+        where = f"{design.endpoint_name(endpoint)}, {design.population_label(population)}"
         cells = [where, "; ".join(shown), interval(effect), p_text(test.iloc[0])]
         body.append(("", cells, _records(part)))
     header = ["Within", f"{time:g}-month rate, % (95 % CI)", "HR (95 % CI)", "p"]
