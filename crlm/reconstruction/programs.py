@@ -12,6 +12,7 @@ import functools
 import math
 import warnings
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -22,9 +23,12 @@ from crlm.ledger import Design
 from crlm.reconstruction.models import Where, factors_of, indicators, levels_of
 from crlm.reconstruction.quantities import Quantity
 
+if TYPE_CHECKING:
+    from lifelines import KaplanMeierFitter
+
 _Z = float(stats.norm.ppf(0.975))
-#: Where S equals one half but for rounding.
-_HALF = 1e-8
+#: Where S equals one half, and a time another, but for rounding.
+_HALF, _LATE = 1e-8, 1e-9
 
 
 def by_python(quantity: Quantity, frames: Mapping[str, pd.DataFrame], design: Design) -> float:
@@ -52,31 +56,60 @@ def among(frame: pd.DataFrame, where: Where) -> pd.DataFrame:
 
 def _km(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
     from lifelines import KaplanMeierFitter
-    from lifelines.utils import median_survival_times
 
     if quantity.part == "events":
         return int(frame["event"].sum())
     fitter = KaplanMeierFitter().fit(frame["time"], frame["event"])
-    spss = design.conventions["conf_type"] == "spss"
     if quantity.part == "survival_rate":
-        if quantity.limit == "estimate":
-            return 100 * float(fitter.predict(quantity.time))
-        band = fitter.confidence_interval_
-        column = 0 if quantity.limit == "conf_low" else 1
-        return 100 * float(band[band.index <= quantity.time + 1e-9].iloc[-1, column])
+        return 100 * _rate(fitter, quantity, design.conventions["conf_type"])
+    rules = design.conventions
     curve = fitter.survival_function_.iloc[:, 0]
-    middle = (
-        float(curve.index[np.flatnonzero(curve.to_numpy() <= 0.5 + _HALF)[0]])
-        if (curve.min() <= 0.5 + _HALF)
-        else math.nan
-    )
+    middle = _half_of(curve, rules["median_rule"])
     if quantity.limit == "estimate":
         return middle
-    if not spss:
-        limits = median_survival_times(fitter.confidence_interval_)
-        return float(limits.iloc[0, 0 if quantity.limit == "conf_low" else 1])
+    if rules["conf_type"] != "spss":
+        band = _band(fitter, quantity.limit, rules["conf_type"])
+        return _half_of(band, rules["median_rule"])
     half = _Z * _spss_error(fitter.event_table, curve)
     return max(middle - half, 0.0) if quantity.limit == "conf_low" else middle + half
+
+
+def _rate(fitter: KaplanMeierFitter, quantity: Quantity, conf_type: str) -> float:
+    """Survival at a time, or its limit; none beyond the last observation, unless all are dead."""
+    curve = fitter.survival_function_.iloc[:, 0]
+    if quantity.time > curve.index[-1] + _LATE and curve.iloc[-1] > 0:
+        return math.nan
+    if quantity.limit != "estimate":
+        curve = _band(fitter, quantity.limit, conf_type)
+    return float(curve[curve.index <= quantity.time + _LATE].iloc[-1])
+
+
+def _half_of(curve: pd.Series, rule: str) -> float:
+    """Where a curve comes down to one half, or by R's rule midway through its stay there."""
+    below = curve[curve <= 0.5 + _HALF]
+    if below.empty:
+        return math.nan
+    later = below.index[below < below.iloc[0] - _HALF]
+    if rule == "midpoint" and below.iloc[0] >= 0.5 - _HALF and len(later):
+        return float(below.index[0] + later[0]) / 2
+    return float(below.index[0])
+
+
+def _band(fitter: KaplanMeierFitter, limit: str, conf_type: str) -> pd.Series:
+    """A limit of survival at each time; lifelines has the log-log one alone.
+
+    The others are from its curve and table of events by Kalbfleisch and Prentice, The
+    Statistical Analysis of Failure Time Data, 2002, section 1.4; SPSS's of a rate are plain.
+    """
+    side = ("conf_low", "conf_high").index(limit)
+    curve, table = fitter.survival_function_.iloc[:, 0], fitter.event_table
+    if conf_type == "log-log":
+        return fitter.confidence_interval_.iloc[:, side].where(curve > 0)
+    left = table["at_risk"] - table["observed"]
+    error = np.sqrt((table["observed"] / (table["at_risk"] * left)).cumsum())
+    away = (-1, 1)[side] * _Z * error
+    band = curve * (np.exp(away) if conf_type == "log" else 1 + away)
+    return band.where(curve > 0).clip(0.0, 1.0)
 
 
 def _rates(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
