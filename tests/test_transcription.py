@@ -338,7 +338,7 @@ def test_rows_are_put_below_those_of_the_study_once(tmp_path, monkeypatch, capsy
         ("55·2 (16·0–112·2)", "spread", ["55.2", "16.0", "112.2"]),
         ("·05", "single", [".05"]),
         ("<·001", "single", ["<.001"]),
-        ("05", "unclear", ["05"]),
+        ("05", "lost", ["05"]),
         ("62.6 (46.2–NR)", "spread", ["62.6", "46.2", "NR"]),
         ("NR (24.1–NR)", "spread", ["NR", "24.1", "NR"]),
         ("NR (NR to 48)", "spread", ["NR", "NR", "48"]),

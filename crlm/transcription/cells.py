@@ -14,13 +14,13 @@ _TOKEN = re.compile(rf"{_NUMBER}|∞")
 _SIGNS = {"≤": "<", "≥": ">", "<": "<", ">": ">"}
 #: Words that stand where a number would: not reached, not estimable, not significant.
 _WORDS = re.compile(r"\b(?:nr|ne|ns|n\.s\.|nd|not (?:reached|estimable|significant))(?!\w)", re.I)
-#: "05" has lost its point; no page prints a number so.
-_LOST = re.compile(r"(?<![\d.,])0\d")
+#: "05" has lost its point, and "0,05" has a comma for it; no page prints a number so.
+_LOST = re.compile(r"(?<![\d.,])0,?\d")
 #: Cells that state nothing.
 EMPTY = {"", "-", "–", "—", "na", "n/a"}
-REFERENCE = re.compile(
-    r"^(1(\.0+)?\s*)?\(?(ref(erence)?|referent)\.?\)?$|^1(\.0+)?$", re.IGNORECASE
-)
+REFERENCE = re.compile(r"^(1(\.0+)?\s*)?[\[(]?(ref(erence)?|referent)\.?[\])]?$", re.IGNORECASE)
+#: A ratio of 1, which may stand for the reference as well.
+ONE = re.compile(r"^1(\.0+)?$")
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Cell:
     ----------
     kind : str
         "empty", "count" (n, %), "spread" (median and two ends), "mean" (mean, SD),
-        "percent" (a share alone), "single", "unclear".
+        "percent" (a share alone), "single", "lost" (a number without its decimal point), "unclear".
     parts : tuple of Printed
     """
 
@@ -91,7 +91,7 @@ def cell(text: str) -> Cell:
         return Cell("empty")
     parts = tuple(numbers(text))
     if _LOST.search(_POINTS.sub(".", text)):
-        return Cell("unclear", parts)
+        return Cell("lost", parts)
     if "±" in text or re.search(r"\+/?-", text):
         return Cell("mean", parts) if len(parts) == 2 else Cell("unclear", parts)
     if len(parts) == 3:

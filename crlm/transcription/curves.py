@@ -8,7 +8,7 @@ from typing import Any
 
 from crlm.ledger import Design
 from crlm.ledger.vocabulary import ALL
-from crlm.transcription.cells import cell
+from crlm.transcription.cells import Cell, cell
 from crlm.transcription.table import P_HEAD, Table, comma, holding, last_word
 
 #: Words of a header over counts of patients.
@@ -53,7 +53,7 @@ class CurvesTable(Table):
                 continue
             group = self.group(row[0], self.by)
             if not group:
-                self.strange_group(f"row {number}", row[0])
+                self.strange_group(f"row {number}", row[0], self.by)
             for head, text in zip(rows[0][1:], row[1:], strict=True):
                 if group:
                     self._of_curve(head, text, group)
@@ -97,7 +97,10 @@ class CurvesTable(Table):
             self.ask(f"column {head!r}", told)
             return
         parts = _LIMITED if keys["statistic"] in ("median_survival", "survival_rate") else ("",)
-        if len(found.parts) not in {1, len(parts)}:
+        if keys["statistic"] == "survival_rate" and _is_share(found, text):
+            self.ask(where, f"{text!r} is a share of 1, or less than 1 %; write it in per cent")
+            return
+        if len(found.parts) not in {1, len(parts)} or found.kind == "lost":
             self.ask(where, f"{text!r} is not {holding({1, len(parts)})}{comma(text)}")
             return
         for number, part in zip(found.parts, parts, strict=False):
@@ -123,6 +126,12 @@ class CurvesTable(Table):
         if "event" in word or "death" in word:
             return {**keys, "statistic": "events", "unit": "events"}
         return {}
+
+
+def _is_share(found: Cell, text: str) -> bool:
+    """Whether a rate may be meant as a share of 1: "0.141"."""
+    first = found.parts[0] if found.parts else None
+    return bool(first and "%" not in text and first.decimals and 0 < first.value <= 1)
 
 
 def _month(head: str, years: bool) -> float | None:

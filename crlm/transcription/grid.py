@@ -49,7 +49,7 @@ def grid(path: str | Path) -> list[list[str]]:
     except OSError as error:
         raise LedgerError(f"{path.name} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise LedgerError(f"{path.name} is not UTF-8 text. Save it as UTF-8.") from error
+        raise LedgerError(f"{path.name} is not UTF-8 text. {_remedy(path)}") from error
     rows = [[_plain(cell) for cell in row] for row in rows[:_MOST_ROWS]]
     rows = [row for row in rows if any(row)]
     width = max((at for row in rows for at, text in enumerate(row, 1) if text), default=0)
@@ -59,6 +59,13 @@ def grid(path: str | Path) -> list[list[str]]:
             "and one row at least, columns apart by tabs, bars or two spaces."
         )
     return [(row + [""] * width)[:width] for row in rows]
+
+
+def _remedy(path: Path) -> str:
+    """What to do with a file that is no text."""
+    if path.suffix.lower() in (".txt", ".tsv", ".csv", ".md", ""):
+        return "Save it as UTF-8."
+    return "Copy the table out of it into a text file, a sheet (.xlsx) or a Word file (.docx)."
 
 
 def _plain(cell: str) -> str:

@@ -126,6 +126,10 @@ class Labels:
         found = Label(*answered) if answered else self._read(bare, within)
         return replace(found, step=said)
 
+    def answered(self, label: str) -> bool:
+        """Whether the reader said what a label names."""
+        return plain(label) in self._answers
+
     def _read(self, label: str, within: str) -> Label:
         if answered := self._answers.get(plain(label)):
             return Label(*answered, notes=_said(label))

@@ -21,8 +21,8 @@ from crlm.transcription.table import Table, Transcript
 #: risk too), an effect within each subgroup.
 LAYOUTS = ("two-groups", "model", "curves", "subgroups")
 _TABLES = {"model": ModelTable, "curves": CurvesTable, "subgroups": SubgroupsTable}
-#: A comma for the decimal point.
-_COMMA = re.compile(r"(?<=\d),(?=\d{1,2}(?!\d))")
+#: A comma for the decimal point: no thousands begin with 0, nor are they two digits.
+_COMMA = re.compile(r"(?<=\d),(?=\d{1,2}(?!\d))|(?<=\b0),(?=\d)")
 
 
 def claims_of(
@@ -121,8 +121,8 @@ def _with_commas(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _pointed(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     """The table with points for its decimal commas."""
-    body = [[row[0], *(_COMMA.sub(".", text) for text in row[1:])] for row in rows[1:]]
-    return [list(rows[0]), *body]
+    comma = re.compile(r"(?<=\d),(?=\d)")
+    return [list(rows[0]), *([row[0], *(comma.sub(".", t) for t in row[1:])] for row in rows[1:])]
 
 
 def _answers(

@@ -43,6 +43,14 @@ def other_unit(label: str, unit: str) -> str:
     return ""
 
 
+def names_unit(label: str, unit: str) -> bool:
+    """Whether a label names the unit of its column: "Age (years)", "Age, years"."""
+    from crlm import cohort
+
+    parts = [label, *(f"({part})" for part in label.split(",")[1:])]
+    return bool(unit) and any(cohort.unit_in(part, unit) for part in parts)
+
+
 def cut_in(label: str) -> tuple[str, str]:
     """A label without the cut-off behind it, and the cut-off; "" twice where it has none.
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from crlm.ledger import Design
-from crlm.transcription import stepped
-from crlm.transcription.cells import REFERENCE, cell
+from crlm.transcription import meanings, stepped
+from crlm.transcription.cells import ONE, REFERENCE, cell
 from crlm.transcription.labels import Label
 from crlm.transcription.table import P_HEAD, Table, comma, holding, last_word
 
@@ -82,12 +82,33 @@ class ModelTable(Table):
 
     def read(self, rows: Sequence[Sequence[str]]) -> None:
         """A regression table: a covariate a row; ratio with limits, and p, by model."""
-        heads, told = self._heads(rows), self._references(rows)
+        heads = self._heads(rows)
+        rows = [rows[0], *(self._without_references(row, heads) for row in rows[1:])]
+        told = self._references(rows)
         for number, row, found in self.walk(rows, lambda row: any(row[1:])):
             found = replace(found, level=found.level or self._second(found.column))
-            if any(cell(t).parts and not REFERENCE.match(t.strip()) for t in row[1:]):
+            if any(cell(t).parts and not REFERENCE.match(t) for t in row[1:]):
                 if found := self._in_its_step(row[0], found, f"row {number}"):
                     self._effect(row, heads, self._against(found, told, f"row {number}"))
+
+    def _without_references(self, row: Sequence[str], heads: Sequence[Head]) -> list[str]:
+        """A row in which a ratio of 1 with no limits beside it, of a level, is the reference."""
+        limited = {
+            (head.endpoint, head.model)
+            for text, head in zip(row[1:], heads, strict=True)
+            if head.holds in ("limits", "lower", "upper", "se") and cell(text).parts
+        }
+        number = self.labels.read(row[0])
+        alone = not number.column or number.level or self.design.levels(number.column)
+        return [row[0]] + [
+            "reference"
+            if ONE.match(text.strip())
+            and head.holds in ("ratio", "odds")
+            and (head.endpoint, head.model) not in limited
+            and alone
+            else text.strip()
+            for text, head in zip(row[1:], heads, strict=True)
+        ]
 
     def _in_its_step(self, label: str, found: Label, where: str) -> Label | None:
         """A number as the covariate whose ratios are for what the row says; None if none is."""
@@ -100,6 +121,8 @@ class ModelTable(Table):
             own = [n for n in self.labels.asked if self.design.source(n) == column]
             scaled = [n for n in own if n in self.design.scaled]
             if found.column == column and scaled and own == scaled[:1]:
+                if meanings.names_unit(label, self.design.unit_of(column)):
+                    return self._in_its_unit(label, found, scaled[0], where)
                 self.labels.taken[label] = f"{scaled[0]}, {self.design.label(scaled[0])}"
                 return replace(found, column=scaled[0])
             return found
@@ -109,6 +132,15 @@ class ModelTable(Table):
             self._ask_for_step(label, column, step, where)
             return None
         return replace(found, column=named)
+
+    def _in_its_unit(self, label: str, found: Label, scaled: str, where: str) -> Label | None:
+        """A label that names a unit and no step, where the model has the number in another one."""
+        if self.labels.answered(label):
+            return found
+        told = f"{label!r} names a unit and no step, and the model has {scaled} "
+        told += f"({self.design.label(scaled)}). Say what the ratio is for with "
+        self.ask(where, f"{told}--is '{label}={scaled}' or --is '{label}={found.column}'")
+        return None
 
     def _product_in_its_step(self, label: str, found: Label, where: str) -> Label | None:
         """A product, if what its row says of a step is true of its one number."""
@@ -183,8 +215,8 @@ class ModelTable(Table):
             named = self.labels.read(row[0], within)
             if not any(row[1:]) or (named.column and not named.level):
                 within = row[0]
-            stated = [text for text in row[1:] if text.strip()]
-            if named.level and stated and REFERENCE.match(stated[0].strip()):
+            stated = [text for text in row[1:] if text]
+            if named.level and stated and REFERENCE.match(stated[0]):
                 if found.get(named.column, named.level) != named.level:
                     self.ask(row[0], f"{found[named.column]} is marked as the reference too")
                 found[named.column] = named.level
@@ -229,10 +261,10 @@ class ModelTable(Table):
     def of_model(self, label: str, text: str, head: Head, keys: Mapping[str, str]) -> None:
         """The ratio, limits, SE, z or p of a cell."""
         found, where = cell(text), f"{self.place}, {label}, {head.model}"
-        if found.kind == "empty" or REFERENCE.match(text.strip()) or not head.holds:
+        if found.kind == "empty" or REFERENCE.match(text) or not head.holds:
             return
         statistic, forms = _HELD[head.holds]
-        if len(found.parts) not in forms:
+        if len(found.parts) not in forms or found.kind == "lost":
             self.ask(where, f"{text!r} is not {holding(forms)}{comma(text)}")
             return
         own = {"endpoint": head.endpoint, "model": head.model, "statistic": statistic}
@@ -252,6 +284,6 @@ def _held(head: str, texts: Sequence[str]) -> str:
     found = next((held for held, said in _WORDS.items() if words & said), "")
     if found == "odds" and words & {"hr", "hazard"}:
         return "ratio"
-    stated = [cell(text) for text in texts if not REFERENCE.match(text.strip())]
+    stated = [cell(t) for t in texts if not (REFERENCE.match(t.strip()) or ONE.match(t.strip()))]
     stated = [one for one in stated if one.kind != "empty"]
     return found or ("ratio" if stated and all(len(one.parts) == 3 for one in stated) else "")

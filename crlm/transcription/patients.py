@@ -39,7 +39,7 @@ class FirstTable(Table):
             if group and group != "p":
                 self.size(rows[0][at], group)
             elif not group and (rows[0][at] or any(row[at] for row in rows)):
-                self.strange_group(f"column {rows[0][at]!r}", rows[0][at])
+                self.strange_group(f"column {rows[0][at]!r}", rows[0][at], self.by)
         groups = [at for at, group in columns.items() if group != "p"]
         for number, row, found in self.walk(rows, lambda row: any(row[at] for at in groups)):
             found = self._meant(found, row, groups)

@@ -65,12 +65,20 @@ class SubgroupsTable(ModelTable):
         for text, head in zip(row[1:], heads, strict=True):
             if head.holds == "between":
                 self._between(text, head, found.column, f"{self.place}, {row[0]}, interaction")
-            elif head.holds == "n" and cell(text).kind == "single":
-                keys = {"covariate": found.column, "level": found.level, "statistic": "n"}
-                self.claim(cell(text).parts[0], f"{self.place}, {row[0]}", **keys, unit="patients")
-            elif head.holds != "n":
+            elif head.holds == "n":
+                self._count(text, found, f"{self.place}, {row[0]}")
+            else:
                 keys = {"covariate": self.by, "level": self.sides[1], "population": among}
                 self.of_model(row[0], text, head, keys)
+
+    def _count(self, text: str, named: Label, where: str) -> None:
+        """How many patients a subgroup has."""
+        found = cell(text)
+        if found.kind == "single":
+            keys = {"covariate": named.column, "level": named.level, "statistic": "n"}
+            self.claim(found.parts[0], where, **keys, unit="patients")
+        elif found.kind != "empty":
+            self.ask(where, f"{text!r} is not one number of patients")
 
     def _between(self, text: str, head: Head, column: str, where: str) -> None:
         """The p of an interaction: of the ratio of two ratios, or the joint one of several."""

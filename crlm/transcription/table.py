@@ -188,9 +188,14 @@ class Table:
             return f"{by}={found.level}"
         return ""
 
-    def strange_group(self, where: str, head: str) -> None:
+    def strange_group(self, where: str, head: str, by: str) -> None:
         """Ask for a header that names no group."""
         bare = unmarked(re.sub(r"[\[(]?\s*n\s*=.*$", "", head, flags=re.IGNORECASE)).strip(" ,:")
+        column = self.labels.read(bare).column
+        if column and column != by:
+            told = f"{bare!r} is no group of {by}, but {self.design.label(column)}"
+            self.ask(where, f"{told}. Ratios by covariate are --layout model, counts two-groups")
+            return
         answer = f"{self.labels.unknown(bare)}, or '{bare}=p' for a column of p values"
         self.ask(where, answer)
 
@@ -220,7 +225,7 @@ def holding(forms: Iterable[int]) -> str:
 
 def comma(text: str) -> str:
     """The remedy where a comma stands for the decimal point."""
-    found = re.search(r"\d,\d{1,2}(?!\d)", text)
+    found = re.search(r"\d,\d{1,2}(?!\d)|(?<![\d.,])0,\d", text)
     return "; write decimals with a point" if found else ""
 
 
