@@ -347,6 +347,10 @@ def test_a_row_in_another_step_is_asked_once(scaled, label, told):
 def test_a_row_without_a_step_is_the_one_that_its_model_has_and_told(scaled):
     made, covariates = imported(scaled, "Age")
     assert covariates == {"age_10"} and made.taken == ["'Age' as age_10, Age (per 10 years)"]
+    made, covariates = imported(scaled, "Age (years)")
+    assert not covariates and "--is 'Age (years)=age_10'" in made.questions[0]
+    _, covariates = imported(scaled, "Age (years)", named={"Age (years)": "age_10"})
+    assert covariates == {"age_10"}
     table = [["Variable", "HR"], ["Age", "1.02"]]
     made = claims_of(table, scaled, "model", place="table2", endpoint="RFS")
     assert {claim["covariate"] for claim in made.claims} == {"age"} and not made.taken

@@ -1030,3 +1030,113 @@ def test_a_row_below_a_number_is_no_value_of_it():
     table = [["", "HR"], ["Number of liver metastases", "1.2"], ["Weather", "0.7"]]
     made = claims_of(table, design, "model", place="t", endpoint="OS")
     assert "'Weather' is no characteristic" in made.questions[-1]
+
+
+@pytest.mark.parametrize(
+    ("cells", "found"),
+    [
+        (["1.00", "0.80-1.25", "0.99"], ["1.00", "0.80", "1.25", "0.99"]),
+        (["1", "0.80-1.25", ""], ["1", "0.80", "1.25"]),
+        (["1.00", "", "0.99"], ["0.99"]),
+        (["1 [reference]", "", ""], []),
+        (["Ref.", "", ""], []),
+    ],
+)
+def test_a_ratio_of_one_is_no_reference_where_it_has_limits(cells, found):
+    design = ledger.load_design("mskcc_hai")
+    rows = [["Variable", "HR", "95% CI", "P"], ["Two-stage hepatectomy", *cells]]
+    made = claims_of(rows, design, "model", place="table2", endpoint="RFS")
+    assert [claim["printed"] for claim in made.claims] == found and not made.questions
+
+
+def test_a_ratio_of_one_of_a_number_is_no_reference():
+    rows = [["Variable", "HR", "P"], ["Age", "1.00", "0.99"]]
+    design = ledger.load_design("mskcc_hai")
+    made = claims_of(rows, design, "model", place="table2", endpoint="RFS")
+    assert [claim["printed"] for claim in made.claims] == ["1.00", "0.99"]
+
+
+@pytest.mark.parametrize("text", ["0,002", "<0,001", "< 0,05", "001"])
+def test_a_number_without_its_point_is_asked_wherever_it_stands(text):
+    design = ledger.load_design("mskcc_hai")
+    rows = [["Variable", "HR (95% CI)", "P"], ["Age", "1.02 (0.98-1.06)", text]]
+    made = claims_of(rows, design, "model", place="table2", endpoint="RFS")
+    assert [question for question in made.questions if repr(text) in question]
+    assert [claim["statistic"] for claim in made.claims] == ["hazard_ratio"] * 3
+    told = claims_of(
+        [["", "No HAI", "HAI", "P"], ["Age", "57.1 (1-2)", "56.2 (1-2)", text]],
+        *(design, "two-groups"),
+        place="table1",
+    )
+    assert [question for question in told.questions if repr(text) in question]
+
+
+def test_a_decimal_comma_that_is_declared_may_have_three_digits_behind_it():
+    design = ledger.load_design("mskcc_hai")
+    rows = [["Variable", "HR (95% CI)", "P"], ["Age", "1,234 (1,01-1,5)", "<0,001"]]
+    made = claims_of(rows, design, "model", place="table2", endpoint="RFS", decimal="comma")
+    assert [claim["printed"] for claim in made.claims] == ["1.234", "1.01", "1.5", "<0.001"]
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"), [("0.141", True), ("1.0", True), ("0.9%", False), ("14.1", False)]
+)
+def test_survival_as_a_share_of_one_is_asked(text, asked):
+    rows = [["HAI", "5-year OS"], ["Yes", text]]
+    design = ledger.load_design("mskcc_hai")
+    made = claims_of(rows, design, "curves", place="table2", endpoint="OS")
+    assert bool(made.questions) == asked
+    assert "per cent" in made.questions[0] if asked else made.claims
+
+
+@pytest.mark.parametrize(
+    "heads",
+    [
+        [["No HAI", "HAI", "P"], ["(n = 308), n (%)", "(n = 366), n (%)", ""]],
+        [["No HAI", "HAI", "P"], ["n = 308", "n = 366", ""], ["n (%)", "No. (%)", ""]],
+        [["No HAI (n = 308), n (%)", "HAI (n = 366), n, %", "P"]],
+    ],
+)
+def test_a_header_of_table_one_may_say_what_its_cells_hold(heads):
+    rows = [*(["", *head] for head in heads), ["Female", "129 (41.9)", "161 (44.0)", "0.59"]]
+    design = ledger.load_design("mskcc_hai")
+    made = claims_of(rows, design, "two-groups", place="table1")
+    told = [(c["group"], c["statistic"], c["printed"]) for c in made.claims]
+    assert not made.questions and told == [
+        ("hai=no", "n", "308"),
+        ("hai=yes", "n", "366"),
+        ("hai=no", "n", "129"),
+        ("hai=no", "percent", "41.9"),
+        ("hai=yes", "n", "161"),
+        ("hai=yes", "percent", "44.0"),
+        ("hai", "p", "0.59"),
+    ]
+
+
+def test_counts_and_per_cent_may_stand_in_columns_of_their_own():
+    rows = [
+        ["", "No HAI", "", "HAI", ""],
+        ["", "n", "%", "n", "%"],
+        ["Female", *"129 42 161 44".split()],
+    ]
+    made = claims_of(rows, ledger.load_design("mskcc_hai"), "two-groups", place="table1")
+    told = [(c["group"], c["statistic"], c["printed"]) for c in made.claims]
+    assert told == [
+        ("hai=no", "n", "129"),
+        ("hai=no", "percent", "42"),
+        ("hai=yes", "n", "161"),
+        ("hai=yes", "percent", "44"),
+    ]
+
+
+def test_a_table_of_another_layout_says_so():
+    rows = [["", "HR", "p"], ["Female", "0.92", "0.4"]]
+    made = claims_of(rows, ledger.load_design("mskcc_hai"), "curves", place="t", endpoint="OS")
+    assert "no group of hai, but Sex" in " ".join(made.questions)
+    assert "--layout model" in " ".join(made.questions)
+
+
+def test_a_page_is_told_to_be_copied_out(tmp_path):
+    (tmp_path / "paper.pdf").write_bytes(b"%PDF-1.7\n\xff\xfe\xe2")
+    with pytest.raises(LedgerError, match="paper.pdf is not UTF-8 text. Copy the table out of it"):
+        grid(tmp_path / "paper.pdf")

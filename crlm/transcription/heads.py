@@ -1,4 +1,4 @@
-"""Where the header of a table ends: a title above it, and heads in two storeys."""
+"""Where the header of a table ends: a title above it, and heads in several storeys."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 #: What the second storey of a header says below the names of groups or models.
 _LOWER = re.compile(
-    r"^([(\[]?n\s*=\s*[\d,]+[)\]]?|(n|no\.?)(\s*[(\[]%[)\]])?|%|p([ -]?values?)?\.?|"
+    r"^([(\[]?n\s*=\s*[\d,]+[)\]]?([,;]?\s*(n|no\.?)?\s*[(\[]%[)\]])?|"
+    r"(n|no\.?)(\s*[(\[]%[)\]])?|%|p([ -]?values?)?\.?|"
     r"(hr|or|hazard ratio|odds ratio|ratio|median|mean)\b.*|(95\s?% ?)?ci|se|z|coefficient)$",
     re.IGNORECASE,
 )
@@ -39,7 +40,7 @@ def headed(rows: Sequence[Sequence[str]], groups: bool = False) -> list[list[str
     Returns
     -------
     list of list of str
-        Without a title above the header; a header in two storeys is one: "Univariable" over
+        Without a title above the header; a header in several storeys is one: "Univariable" over
         "OR (95% CI)" and "P" is "Univariable OR (95% CI)" and "Univariable P".
 
     Examples
@@ -48,7 +49,7 @@ def headed(rows: Sequence[Sequence[str]], groups: bool = False) -> list[list[str
     [['', 'HR'], ['Age', '1.1']]
     """
     kept = [list(row) for row in rows[_titles(rows) :]]
-    if len(kept) > 2 and _is_lower(kept[0], kept[1]):
+    while len(kept) > 2 and _is_lower(kept[0], kept[1]):
         joined = _below if groups and _are_groups(kept[1]) else _joined
         kept = [joined(kept[0], kept[1]), *kept[2:]]
     return kept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -12,6 +13,8 @@ from crlm.transcription.labels import Label
 from crlm.transcription.table import UNKNOWN, Table
 
 _SPREADS = {"range": ("min", "max"), "iqr": ("q1", "q3")}
+#: A column of per cent alone: "HAI %", not "HAI n (%)".
+_ONLY_PERCENT = re.compile(r"(?<!\()(?<!\[)%$")
 _OF_NUMBERS = ("spread", "mean")
 
 
@@ -47,14 +50,16 @@ class FirstTable(Table):
             if unit:
                 self._other_unit(f"row {number}", row[0], unit, found.column)
             else:
-                self._characteristic(row, columns, found)
+                self._characteristic(rows[0], row, columns, found)
 
     def _upright(self, rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
         """The table with its groups in columns: turned where they are the rows."""
         heads = [head for head in rows[0][1:] if self.group(head, self.by) not in ("", "p")]
-        names = [row[0] for row in rows[1:] if self.group(row[0], self.by) not in ("", "p")]
         own = any(head and self.labels.read(head).column == self.by for head in rows[0][1:])
-        if heads or own or len(names) < 2:
+        if heads or own:
+            return rows
+        names = [row[0] for row in rows[1:] if self.group(row[0], self.by) not in ("", "p")]
+        if len(names) < 2:
             return rows
         return [list(row) for row in zip(*rows, strict=True)]
 
@@ -80,10 +85,18 @@ class FirstTable(Table):
     def _unit(self, column: str) -> str:
         return str((self.design.columns.get(column) or {}).get("unit", ""))
 
-    def _characteristic(self, row: Sequence[str], columns: Mapping[int, str], named: Label) -> None:
+    def _characteristic(
+        self,
+        heads: Sequence[str],
+        row: Sequence[str],
+        columns: Mapping[int, str],
+        named: Label,
+    ) -> None:
         for at, group in columns.items():
             where = f"{self.place}, {row[0]}, {group}"
             found = cell(row[at])
+            if found.kind == "single" and _ONLY_PERCENT.search(heads[at]) and named.level:
+                found = replace(found, kind="percent")
             keys = {"group": group, "covariate": named.column, "level": named.level}
             if not group or found.kind == "empty":
                 continue

@@ -20,6 +20,8 @@ UNKNOWN = frozenset({"unknown"})
 P_HEAD = re.compile(r"^p([ -]?values?)?\.?$", re.IGNORECASE)
 _WHOLE = ("all", "total", "overall", "all patients", "entire cohort", "whole cohort")
 SIZE = re.compile(r"\bn\s*=\s*([\d,]+)", re.IGNORECASE)
+#: What stands behind a group and says what its cells hold: "n (%)", "n", "%".
+_OF_CELLS = re.compile(r"(?<=\S)[,;:]?\s+((n|no\.?)\s*([,/]?\s*[(\[]?%[)\]]?)?|%)$", re.IGNORECASE)
 #: What a number of a kind cannot be outside of.
 _POSSIBLE = {
     "p": (0.0, 1.0),
@@ -177,8 +179,7 @@ class Table:
 
     def group(self, head: str, by: str) -> str:
         """The group that a header names: "hai=yes", "all", "p"; "" for none."""
-        bare = re.sub(r"[\[(,;:]?\s*n\s*=.*$", "", head, flags=re.IGNORECASE).strip(" ,:")
-        bare = unmarked(bare)
+        bare = _without_size(head)
         if P_HEAD.match(plain(bare)) or self.labels.read(bare).column == "p":
             return "p"
         if plain(bare) in _WHOLE:
@@ -190,7 +191,7 @@ class Table:
 
     def strange_group(self, where: str, head: str, by: str) -> None:
         """Ask for a header that names no group."""
-        bare = unmarked(re.sub(r"[\[(]?\s*n\s*=.*$", "", head, flags=re.IGNORECASE)).strip(" ,:")
+        bare = _without_size(head)
         column = self.labels.read(bare).column
         if column and column != by:
             told = f"{bare!r} is no group of {by}, but {self.design.label(column)}"
@@ -227,6 +228,12 @@ def comma(text: str) -> str:
     """The remedy where a comma stands for the decimal point."""
     found = re.search(r"\d,\d{1,2}(?!\d)|(?<![\d.,])0,\d", text)
     return "; write decimals with a point" if found else ""
+
+
+def _without_size(head: str) -> str:
+    """A header without its number of patients and what its cells hold: "HAI (n = 366), n (%)"."""
+    bare = _OF_CELLS.sub("", re.sub(r"[\[(,;:]?\s*n\s*=.*$", "", head, flags=re.IGNORECASE))
+    return unmarked(bare.strip(" ,:"))
 
 
 def last_word(head: str) -> str:
