@@ -71,7 +71,8 @@ KINDS = {
     ),
     "own": (
         "The reader's own cohort.",
-        "This report is a replication on other patients than the paper's.",
+        "On other patients than the paper's this report is a replication; on the paper's own it "
+        "is a check of the printed numbers.",
     ),
 }
 _LIMITS = {"conf_low": ": lower 95 % limit", "conf_high": ": upper 95 % limit"}

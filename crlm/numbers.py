@@ -155,18 +155,33 @@ def ratio(value: float | None, decimals: int = 2) -> str:
     return f"<{10.0**-decimals:.{decimals}f}" if value > 0 and not text.strip("0.") else text
 
 
-def p_text(p: float | None) -> str:
-    """A p value as journals print it: <0.001, three decimals below 0.1, else two."""
+def p_text(p: float | None, decimals: int = 0) -> str:
+    """A p value as journals print it: <0.001, three decimals below 0.1, else two.
+
+    Parameters
+    ----------
+    p : float or None
+    decimals : int
+        Of a printed p that it stands beside: it has no fewer, unless it was rounded before, as
+        in a safe report.
+
+    Examples
+    --------
+    >>> p_text(0.1148), p_text(0.1148, 3), p_text(0.11, 3), p_text(0.00042), p_text(0.00042, 4)
+    ('0.11', '0.115', '0.11', '<0.001', '0.0004')
+    """
     if p is None or not math.isfinite(p):
         return NOTHING
-    if p < 0.001:
-        return "<0.001"
-    return number(p, 3 if p < 0.0995 else 2)
+    least = 10.0 ** -max(decimals, 3)
+    if p < least:
+        return f"<{least:.{max(decimals, 3)}f}"
+    usual = 3 if p < 0.0995 else 2
+    return number(p, usual if p == round(p, usual) else max(usual, decimals))
 
 
-def p_phrase(p: float | None) -> str:
+def p_phrase(p: float | None, decimals: int = 0) -> str:
     """A p value in a sentence or a figure: `p < 0.001`, `p = 0.18`, `p not given`."""
-    text = p_text(p)
+    text = p_text(p, decimals)
     if text == NOTHING:
         return "p not given"
     return f"p < {text[1:]}" if text.startswith("<") else f"p = {text}"
@@ -227,9 +242,12 @@ def bound(value: float) -> str:
 def allowed(low: float, high: float, unit: str = "") -> str:
     """What printed digits allow: "41 to 150 events", "4.00 to 4.01", "1.72 or more".
 
-    Both ends have the same decimals, none where something is counted (`unit`).
+    Both ends have the same decimals, none where something is counted (`unit`); two ends that read
+    the same are said once: "9 patients".
     """
     decimals = 0 if unit else 2
+    if math.isfinite(high) and number(low, decimals) == number(high, decimals):
+        return f"{number(low, decimals)} {unit}".strip()
     ends = [f"to {number(high, decimals)}" if math.isfinite(high) else "or more", unit]
     return " ".join([number(low, decimals), *ends]).strip()
 

@@ -17,7 +17,16 @@ import pandas as pd
 from crlm import lent
 
 #: Columns of the frame that `curves` and `models` return.
-COLUMNS = ("endpoint", "quantity", "group", "program", "here", "there", "difference")
+COLUMNS = (
+    "endpoint",
+    "population",
+    "quantity",
+    "group",
+    "program",
+    "here",
+    "there",
+    "difference",
+)
 
 
 @lent.pure
@@ -38,10 +47,9 @@ def curves(frame: pd.DataFrame, by: str, rows: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         One row a number (`COLUMNS`); `difference` is relative, NaN where either has none.
     """
-    endpoint = str(rows["endpoint"].iloc[0]) if len(rows) else ""
     known = frame[frame[by].notna()]
     found = list(_curve_numbers(known, by, rows))
-    return _table([{"endpoint": endpoint, "program": "lifelines", **one} for one in found])
+    return _table([{**_whose(rows), "program": "lifelines", **one} for one in found])
 
 
 @lent.pure
@@ -77,10 +85,9 @@ def models(
     fits = {"statsmodels": _unless_it_fails(lambda: _statsmodels(part, x, ties), {})}
     if ties == "efron":
         fits["lifelines"] = _unless_it_fails(lambda: _lifelines(part, x), {})
-    endpoint = str(frame["endpoint"].iloc[0]) if "endpoint" in frame else ""
     return _table(
         {
-            "endpoint": endpoint,
+            **_whose(rows),
             "quantity": "log hazard ratio",
             "group": "=".join(part for part in key if part),
             "program": program,
@@ -108,6 +115,13 @@ def left_out(*, ties: str, median_rule: str, late: bool) -> list[str]:
         "lifelines' log-rank test knows no late entry, so it is left out.": late,
     }
     return [sentence for sentence, holds in told.items() if holds]
+
+
+def _whose(rows: pd.DataFrame) -> dict[str, str]:
+    """The endpoint and the patients that rows are of."""
+    if rows.empty:
+        return {"endpoint": "", "population": "all"}
+    return {name: str(rows[name].iloc[0]) for name in ("endpoint", "population")}
 
 
 def _unless_it_fails(compute: Callable[[], Any], otherwise: Any) -> Any:

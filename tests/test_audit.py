@@ -225,6 +225,34 @@ def test_patients_without_a_value():
     assert (found.loc[0, "low"], found.loc[0, "high"]) == (19, 24)
 
 
+def test_what_is_printed_is_not_called_unstated():
+    rows = [n(1000), *ratio("1.00 (0.82-1.22)", covariate="aa")]
+    of_the_arm = [
+        n(308, "arm=old"),
+        n(129, "arm=old", covariate="aa", level="yes"),
+        number("45", "percent", group="arm=old", covariate="aa", level="yes"),
+    ]
+    events = number("400", "events", endpoint="OS", unit="events")
+    unknown = number("20", "missing", covariate="aa", group="arm=old", unit="patients")
+    others = number("390", "events", endpoint="RFS", unit="events")
+    assert len(implied([*rows, others], "events, at least")) == 1
+    assert implied([*rows, events], "events, at least").empty
+    assert len(implied([*of_the_arm, {**unknown, "group": "arm=new"}], "patients without a value"))
+    assert implied([*of_the_arm, unknown], "patients without a value").empty
+    among = {**unknown, "group": "all", "population": "arm=old"}
+    assert implied([*of_the_arm, among], "patients without a value").empty
+
+
+def test_a_finding_quotes_the_median_that_is_printed():
+    # 19.9 months may stand for 19.85, which as a binary fraction rounds to 19.8.
+    for median, share in (("19.9 (17.1-23.0)", "42.1"), ("1.6 (1.4-1.9)", "71.0")):
+        unit = "months" if share == "42.1" else "years"
+        time = 12.0 if unit == "months" else 24.0
+        rows = [n(200), *months(median, unit=unit), *rate(share, time=time)]
+        told = " ".join(audit(design(), claims(*rows)).findings["detail"])
+        assert re.search(rf"(median is|failed by) {median.split()[0]} {unit}\.", told), told
+
+
 def test_interaction_of_two_strata():
     # 0.56/0.51 = 1.098; SEs 0.155 and 0.166: ratio's SE 0.227, z = 0.41, p = 0.68.
     keys = {"covariate": "arm", "level": "new"}

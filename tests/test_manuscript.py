@@ -302,7 +302,7 @@ def test_what_has_no_rows_is_not_said_to_be_in_the_report():
 def test_other_patients_are_asked_whether_effects_agree():
     rows = ledger.rows([])
     assert answers(rows)["STROBE", "21"].status == "authors"
-    assert "The effects on other patients" in answers(rows, "own")["STROBE", "21"].headings
+    assert "Do the effects agree?" in answers(rows, "own")["STROBE", "21"].headings
 
 
 def test_a_marker_imitates_no_trial():

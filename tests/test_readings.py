@@ -148,6 +148,13 @@ def test_months_gained_or_lost(difference, limits, text):
     assert readings.months(made(row), HAI) == f"OS: up to month 60 HAI {text}."
 
 
+def test_months_of_one_group_among_three_say_whose_they_are_set_against():
+    row = {"endpoint": "OS", "group": "all", "covariate": "hai", "level": "yes", "time": 60}
+    row |= {"statistic": "rmst_difference", "estimate": -2.5, "method": "hai=yes minus hai=no, to"}
+    told = readings.months(made(row), HAI)
+    assert told.startswith("OS: up to month 60 HAI has 2.50 months fewer on average than no HAI")
+
+
 def test_ratios_over_several_models_and_over_one():
     keys = {"endpoint": "OS", "covariate": "hai", "level": "yes"}
     several = [ratio(value, 0.1, **keys, model=str(value))[0] for value in (0.52, 0.61)]

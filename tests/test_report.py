@@ -3,6 +3,7 @@
 import itertools
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,16 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
 from crlm import ledger, naming, numbers, survival
-from crlm.report import figures, html, provenance, readings, tables, verdicts
+from crlm.report import figures, html, provenance, readings, restricted, tables, verdicts
 
 DESIGN = ledger.load_design("ncch_scp")
 HAI = ledger.load_design("mskcc_hai")
+CODON = {
+    "type": "category",
+    "levels": ["a", "b", "c"],
+    "label": "Codon",
+    "labels": {level: f"Codon {level}" for level in "abc"},
+}
 
 
 # ---- numbers ----------------------------------------------------------------
@@ -106,6 +113,17 @@ def test_a_p_value_reads_the_same_everywhere(p, text):
     assert f"log-rank {phrase}" in panel.alt
 
 
+def test_a_p_beside_print_has_the_digits_of_print():
+    claims = ledger.load_claims("ncch_scp")
+    rows, _ = curve_rows(0.1148)
+    row = rows[rows["statistic"] == "p"].iloc[0].to_dict()
+    printed = claims[(claims["statistic"] == "p") & (claims["kind"] == "number")].iloc[[0]]
+    keys = {name: row[name] for name in ledger.KEYS}
+    claim = printed.assign(**keys, printed="0.116", operator="=", value=0.116, decimals=3)
+    told = readings.curves(rows, DESIGN, readings.Print(claim))
+    assert "log-rank p = 0.115 (paper 0.116)" in told
+
+
 def test_a_ratio_reads_the_same_everywhere():
     values = {"estimate": 2.345, "conf_low": 1.005, "conf_high": 5.125}
     rows = regression_rows(values)
@@ -191,6 +209,55 @@ def test_a_regression_table_has_reference_rows_sizes_and_the_estimate():
     text = tables.regression_table(regression_rows(), DESIGN, caption="Table 2").text
     assert "RAS wild type | 10 | 5 | reference" in text
     assert "RAS mutant | 10 | 5 | 2.00 (1.00–4.00) | 0.050" in text
+
+
+def test_a_covariate_of_three_levels_has_a_heading_with_the_p_of_them_all():
+    base = {"endpoint": "OS", "covariate": "codon", "model": "univariable", "n": 10, "events": 5}
+    ratio = {"statistic": "hazard_ratio", "estimate": 2.0, "conf_low": 1.0, "conf_high": 4.0}
+    tested = {"statistic": "p", "estimate": 0.0213, "method": "Wald"}
+    rows = ledger.rows(
+        [
+            base | {"level": "a", "statistic": "reference", "estimate": 1.0},
+            *(base | {"level": level} | one for level in "bc" for one in (ratio, tested)),
+            base | {"statistic": "p", "estimate": 0.6789, "method": "joint test"},
+        ]
+    )
+    design = replace(DESIGN, columns={**DESIGN.columns, "codon": CODON})
+    made = tables.regression_table(rows, design, caption="t")
+    head, *levels = made.text.splitlines()[2:6]
+    assert re.fullmatch(r"Codon \|  \|  \|  \| 0\.68.?", head)
+    assert [line.partition(" | ")[0] for line in levels] == ["Codon a", "Codon b", "Codon c"]
+    assert made.piece.body[0].rows and "joint test" in made.text
+    assert [line.kind for line in made.piece.body] == ["first", "level", "level", "level"]
+
+
+def test_restricted_means_of_three_groups_each_have_their_difference():
+    months = {"endpoint": "OS", "time": 36.0, "unit": "months"}
+    limits = {"conf_low": 1.0, "conf_high": 3.0}
+    means = [
+        months | limits | {"group": f"codon={x}", "statistic": "rmst", "estimate": 2.0}
+        for x in "abc"
+    ]
+    gap = months | limits | {"covariate": "codon", "level": "b", "statistic": "rmst_difference"}
+    other = gap | {"level": "c", "estimate": -0.5, "conf_low": -2.5}
+    tested = gap | {"statistic": "p", "estimate": 0.0213}
+    rows = ledger.rows([*means, gap | {"estimate": 1.5}, tested, other])
+    design = replace(DESIGN, columns={**DESIGN.columns, "codon": CODON})
+    text = restricted.restricted_table(rows, design, caption="t").text
+    assert "OS, to month 36" in text and "odon a | 2.00 (1.00–3.00) | reference | " in text
+    assert "odon b | 2.00 (1.00–3.00) | 1.50 (1.00–3.00) | 0.021" in text
+    assert "odon c | 2.00 (1.00–3.00) | -0.50 (-2.50 to 3.00) | " in text
+
+
+def test_of_other_patients_all_claims_that_differ_stand_behind_one_line():
+    claims = ledger.load_claims("mskcc_hai").head(9)
+    blank = {"computed": 1.0, "p": math.nan, "reason": "", "method": "", "findings": ""}
+    found = claims.assign(**blank, verdict=["differs"] * 8 + ["near"])
+    made = verdicts.differences_table(found, HAI, apart=True)
+    assert made.piece.summary == "8 claims that differ"
+    assert len(made.piece.pieces[0].body) == 8
+    near = found[found["verdict"] == "near"]
+    assert verdicts.differences_table(near, HAI, apart=True) is None
 
 
 def test_methods_are_footnotes_marked_in_the_head():
@@ -507,6 +574,9 @@ def test_a_product_is_called_a_ratio_of_ratios():
         ({"statistic": "p", "operator": "<", "value": 0.0001, "computed": 0.00027}, "0.00027"),
         ({"statistic": "p", "operator": "<", "value": 0.001, "computed": 0.00027}, "<0.001"),
         ({"statistic": "p", "operator": "=", "value": 0.003, "computed": 0.0008}, "<0.001"),
+        ({"statistic": "p", "operator": "=", "value": 0.116, "computed": 0.1148}, "0.115"),
+        ({"statistic": "p", "operator": "=", "value": 0.116, "computed": 0.11}, "0.11"),
+        ({"statistic": "p", "operator": "<", "value": 0.001, "computed": 0.1148}, "0.11"),
         ({"statistic": "hazard_ratio", "decimals": 1, "value": 1.4, "computed": 1.47}, "1.5"),
         ({"statistic": "survival_rate", "decimals": 0, "value": 5, "computed": math.nan}, "–"),
     ],
@@ -523,6 +593,8 @@ def test_a_computed_value_is_never_rounded_until_it_agrees(claim, shown):
         ((4.0, 4.0108), "4.00 to 4.01"),
         ((-0.0271, 0.0271), "-0.03 to 0.03"),
         ((1.7235, math.inf), "1.72 or more"),
+        ((9.0, 9.0, "patients"), "9 patients"),
+        ((2.071, 2.0712), "2.07"),
     ],
 )
 def test_both_ends_of_what_print_allows_have_the_same_decimals(ends, text):

@@ -75,11 +75,23 @@ def test_what_another_program_cannot_do_ends_no_report(frame, monkeypatch):
 
 def test_a_median_that_is_not_reached_has_no_digits():
     found = pd.DataFrame(
-        [["OS", "median", "hai=no", "lifelines", np.nan, np.inf, np.nan]],
+        [["OS", "all", "median", "hai=no", "lifelines", np.nan, np.inf, np.nan]],
         columns=second_opinion.COLUMNS,
     )
     text = tables.second_opinion_table(found, load_design("mskcc_hai")).text
     assert text.count("not reached") == 2 and "inf" not in text
+
+
+def test_rows_of_some_patients_are_named_by_them(frame):
+    whole = regression.cox(frame, ["arm"])
+    part = regression.cox(frame, ["arm"], population="kras=mutant")
+    pair = [second_opinion.models(frame, ["arm"], rows, ties="efron") for rows in (whole, part)]
+    curves = survival.summary(frame, "arm", times=[12], population="kras=mutant")
+    pair.append(second_opinion.curves(frame, "arm", curves))
+    made = tables.second_opinion_table(pd.concat(pair), load_design("mskcc_hai"))
+    names = [(line.cells[0], line.cells[1]) for line in made.piece.body]
+    assert len(set(names)) == len(names)
+    assert sum("among KRAS mutant" in name for name, _ in names) == len(pair[1]) + len(pair[2])
 
 
 @pytest.mark.parametrize("rule", ["first", "midpoint"])

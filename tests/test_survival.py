@@ -505,6 +505,20 @@ def test_restricted_means_are_those_of_r(name):
         close((rows["conf_high"] - rows["conf_low"]) / (2 * z), expected["se"])
 
 
+def test_of_three_groups_each_is_set_against_the_first():
+    # R's means and standard errors of survfit(Surv(time, status) ~ rx), colon, rmean = 36.
+    told = reference("rmst").query("dataset == 'colon' and tau == 36").set_index("group")
+    rows = survival.rmst(colon(), "rx", 36).query("covariate == 'rx'")
+    assert set(rows["group"]) == {"all"} and list(rows["level"]) == ["Lev"] * 2 + ["Lev+5FU"] * 2
+    for level, part in rows.groupby("level"):
+        first, other = told.loc["rx=Obs"], told.loc[f"rx={level}"]
+        gap, p = part.to_dict("records")
+        difference, error = other["rmst"] - first["rmst"], math.hypot(first["se"], other["se"])
+        assert gap["estimate"] == pytest.approx(difference, rel=1e-9)
+        assert gap["conf_low"] == pytest.approx(difference - 1.959963984540054 * error, rel=1e-9)
+        assert p["estimate"] == pytest.approx(math.erfc(abs(difference / error) / math.sqrt(2)))
+
+
 def test_lung_as_printed_by_r():
     # R 4.2.2, survival 3.5-3: print(survfit(Surv(time, status) ~ sex, lung), rmean = 365)
     rows = survival.rmst(lung(), "sex", 365)
@@ -665,7 +679,6 @@ def test_early_empty_risk_set_is_told():
 
 
 def test_difference_of_means_needs_two_groups_within_follow_up():
-    assert set(survival.rmst(colon(), "rx", 36)["statistic"]) == {"rmst"}
     assert set(survival.rmst(colon(), None, 36)["statistic"]) == {"rmst"}
     short = frame([1, 2, 9, 9], [1, 0, 1, 0], arm=levels(list("XXYY"), ["X", "Y"]))
     rows = survival.rmst(short, "arm", 5)

@@ -242,10 +242,11 @@ def median_and_rate(facts: Facts) -> Iterator[Case]:
 def _judge_side(roles: Roles, time: float) -> Outcome:
     rate, median = roles["rate"].interval, roles["median"].months
     text = f"{roles['rate'].text}% are event-free at {time:g} months"
+    half = f"{roles['median'].text} {roles['median'].unit}".strip()
     if rate[0] > 50 and median[1] < time:
-        return outcome(False, time, math.inf, f"{text}, but half have failed by {median[1]:.1f}.")
+        return outcome(False, time, math.inf, f"{text}, but half have failed by {half}.")
     if rate[1] < 50 and median[0] > time:
-        return outcome(False, 0.0, time, f"{text}, but the median is {median[0]:.1f}.")
+        return outcome(False, 0.0, time, f"{text}, but the median is {half}.")
     return outcome(True)
 
 

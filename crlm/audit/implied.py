@@ -41,9 +41,19 @@ IMPLIED_COLUMNS = (
 
 Record = dict[str, Any]
 
+#: Statistic and model under which the ledger has a quantity where the paper prints it.
+_AS_PRINTED = {
+    "events, at least": ("events", ""),
+    "events, about": ("events", ""),
+    "events in the group, about": ("events", ""),
+    "patients without a value": ("missing", ""),
+    "patients in the multivariable model": ("n", "multivariable"),
+    "interaction: p": ("p", "interaction"),
+}
+
 
 def imply(facts: Facts) -> pd.DataFrame:
-    """Implied quantities with intervals.
+    """Implied quantities with intervals, those aside that the paper prints itself.
 
     Returns
     -------
@@ -51,10 +61,31 @@ def imply(facts: Facts) -> pd.DataFrame:
         Columns of `IMPLIED_COLUMNS`; `low` and `high` in `unit`, `claims` a tuple of ids.
     """
     parts = (_events, _group_events, _at_risk, _samples, _missing, _interactions, _effects, _sites)
-    records = [one for part in parts for one in part(facts)]
+    records = [one for part in parts for one in part(facts) if not _stated(facts, one)]
     frame = pd.DataFrame(records, columns=list(IMPLIED_COLUMNS))
     frame["time"] = frame["time"].astype(float)
     return frame
+
+
+def _stated(facts: Facts, one: Record) -> bool:
+    """Whether print has the number itself, of the same patients."""
+    statistic, model = _AS_PRINTED.get(one["quantity"], ("", ""))
+    return bool(statistic) and any(
+        (key.statistic, key.endpoint) == (statistic, one["endpoint"])
+        and key.model == model
+        and _same(key, one)
+        for key in facts.numbers
+    )
+
+
+def _same(key: Key, one: Record) -> bool:
+    """Whether a printed number is of the patients and the characteristic of an implied one."""
+    if one["quantity"].startswith("interaction"):
+        return set(key.covariate.split(":")) == {one["covariate"], one["group"]}
+    whom = [cell_of(part) for part in (key.group, key.population, one["group"], one["population"])]
+    if None in whom or (key.covariate, key.level) != (one["covariate"], one["level"]):
+        return False
+    return whom[0] | whom[1] == whom[2] | whom[3]
 
 
 def record(

@@ -14,6 +14,11 @@ from crlm.numbers import counted
 from crlm.paper.base import Base, Section, nothing
 from crlm.report import figures, html, provenance, readings, synthetic, verdicts
 
+_OF_OTHERS = (
+    "Other patients give other numbers, and there only effects can agree; on the paper's own "
+    "patients each difference is one of table, rule or print."
+)
+
 
 class Closing(Base):
     """The answer in front, the evidence about the print, and what the run stands on."""
@@ -41,18 +46,16 @@ class Closing(Base):
         )
         pieces = [verdicts.tally_table(self.verdicts), every]
         if not self.synthetic:
-            text += " These are other patients than the paper's: see whether the effects agree."
+            text += " Of other patients than the paper's, ask whether the effects agree."
             many = counted(len(self.verdicts), "claim")
             pieces = [html.fold(f"{many} by their place", *pieces)]
         return self.section(ledger.rows([]), pieces, text)
 
     def differences(self) -> None:
         """The claims that differ, with what was computed and why, as far as it is known."""
-        if not self.synthetic:
-            html.show(html.aside("Other patients give other numbers: see whether effects agree."))
-            return
-        shown = verdicts.differences_table(self.verdicts, self.design)
-        html.show(shown or html.say("No claim differs."))
+        shown = verdicts.differences_table(self.verdicts, self.design, apart=not self.synthetic)
+        about = [] if self.synthetic else [html.aside(_OF_OTHERS)]
+        html.show(*about, shown or html.say("No claim differs."))
 
     def agreement(self) -> Section:
         """Each printed ratio beside this cohort's, with a test of whether the two agree."""

@@ -135,10 +135,10 @@ class Robustness(Sampling):
             # The other programs are asked for the plain model: no strata, no products.
             plain = not (self.selections[name].strata or self.selections[name].products)
             if names and plain and rows["method"].str.contains("Wald").any():
-                frame = self.modelled(name).frame
+                _, population, frame = self.modelled(name)
                 if self.at_work:
                     names = self.usable(frame, names)
-                    rows = regression.cox(frame, names, ties=self.ties)
+                    rows = regression.cox(frame, names, ties=self.ties, population=population)
                 parts.append(second_opinion.models(frame, names, rows, ties=self.ties))
         if not parts:
             html.show(html.skipped("a second opinion", "There is no curve and no model."))

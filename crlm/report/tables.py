@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from crlm.ledger import Design, small
-from crlm.naming import method_words, told_apart
+from crlm.naming import among, method_words, told_apart
 from crlm.numbers import NOTHING, bound, interval, number, p_text, short, span
 from crlm.report.html import Footnotes, Html, table
 
@@ -249,7 +249,10 @@ def endpoints_table(sizes: Mapping[str, tuple[float, float]], design: Design) ->
         size = [number(value, 0) for value in sizes.get(name, (math.nan, math.nan))]
         label = f"{spec['label']} ({design.endpoint_name(name)})"
         body.append(("", [label, *size, spec["rule"]], []))
-    lines = ["An event is coded True. A dash: this cohort has no times for the endpoint."]
+    lines = [
+        "Events: patients who reached the endpoint; all others are censored. "
+        "A dash: this cohort has no times for the endpoint."
+    ]
     header = ["Endpoint", "Patients", "Events", "Rule"]
     return table("Endpoints", header, body, lines, numeric=[1, 2])
 
@@ -299,7 +302,7 @@ def _regression_rows(
         found.setdefault((row["model"], row["level"], row["statistic"]), row)
     shown = [row for row in found.values() if row["statistic"] in (ratio, "reference")]
     levels = list(dict.fromkeys(row["level"] for row in shown))
-    body: _Body = []
+    body: _Body = _joint_line(found, name, models, bool(len(medians)), design, marks)
     for level in levels:
         label = design.label(name, level) if level else design.ratio_label(name)
         if level and not body and not design.stands_alone(name, level):
@@ -315,6 +318,25 @@ def _regression_rows(
         told += _records(medians[medians["group"] == f"{name}={level}"]) if level else []
         body.append(("level" if body else "first", cells, told))
     return body
+
+
+def _joint_line(
+    found: _Found,
+    name: str,
+    models: Sequence[str],
+    with_medians: bool,
+    design: Design,
+    marks: Footnotes,
+) -> _Body:
+    """A heading of a covariate of three levels and more, with the p of them all together."""
+    tests = {m: found[m, "", "p"] for m in models if (m, "", "p") in found}
+    if ":" in name or not tests or not any(level for _, level, _ in found):
+        return []
+    cells = [design.label(name), "", "", *([""] if with_medians else [])]
+    for model in models:
+        test = tests.get(model)
+        cells += ["", p_text(test["estimate"]) + marks.mark(test["method"]) if test else ""]
+    return [("first", cells, list(tests.values()))]
 
 
 def _methods_of(rows: pd.DataFrame, model: str, statistic: str) -> list[str]:
@@ -398,26 +420,6 @@ def _plain(row: Mapping[str, Any], keys: Sequence[str]) -> tuple[Any, ...]:
     return tuple("" if pd.isna(row[k]) else row[k] for k in keys)
 
 
-def restricted_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
-    """Restricted means of two groups and their difference, one line an endpoint and horizon."""
-    groups = list(dict.fromkeys(r["group"] for r in _records(rows) if r["statistic"] == "rmst"))
-    body: _Body = []
-    for (endpoint, time), part in rows.groupby(["endpoint", "time"], sort=False):
-        means = {r["group"]: r for r in _records(part) if r["statistic"] == "rmst"}
-        gap = {r["statistic"]: r for r in _records(part) if r["statistic"] != "rmst"}
-        cells = [f"{design.endpoint_name(str(endpoint))}, to month {short(time)}"]
-        cells += [interval(means[g]) if g in means else "–" for g in groups]
-        difference, p = gap.get("rmst_difference"), gap.get("p")
-        cells += [interval(difference) if difference else "–", p_text(p["estimate"]) if p else "–"]
-        body.append(("", cells, _records(part)))
-    header = ["Endpoint and horizon", *[f"{design.group_label(g)}, months" for g in groups]]
-    header += ["Difference, months (95 % CI)", "p"]
-    # The horizon stands in the first column; why it is no later one is told below.
-    reasons = rows.loc[rows["statistic"] == "rmst", "method"]
-    reasons = reasons.str.replace(r" to [\d.]+ months(?!, the end)", "", regex=True)
-    return table(caption, header, body, map(method_words(design), dict.fromkeys(reasons)))
-
-
 def within_table(rows: pd.DataFrame, design: Design, *, caption: str, time: float) -> Html | None:
     """Survival and hazard ratio within strata, a line each; None without any."""
     if rows.empty:
@@ -444,7 +446,8 @@ def second_opinion_table(found: pd.DataFrame, design: Design) -> Html:
     body = []
     for row in _records(found):
         group = design.group_label(row["group"])
-        name = f"{design.endpoint_name(row['endpoint'])}, {group}: {row['quantity']}"
+        whose = filter(None, [group, among(row["population"], design)])
+        name = f"{design.endpoint_name(row['endpoint'])}, {', '.join(whose)}: {row['quantity']}"
         gap = f"below {bound(row['difference'])}" if math.isfinite(row["difference"]) else "–"
         values = [_eight_digits(row[side], row["quantity"]) for side in ("here", "there")]
         body.append(("", [name, row["program"], *values, gap]))

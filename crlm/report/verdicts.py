@@ -78,13 +78,24 @@ def verdict_tables(verdicts: pd.DataFrame, design: Design) -> Html:
 _HEADER = ["What", "Printed", "Computed", "Verdict", "Where, why, how"]
 
 
-def differences_table(verdicts: pd.DataFrame, design: Design) -> Html | None:
-    """The claims that differ, with what was computed; None when there are none."""
+def differences_table(
+    verdicts: pd.DataFrame, design: Design, *, apart: bool = False
+) -> Html | None:
+    """The claims that differ, with what was computed; None when there are none.
+
+    Parameters
+    ----------
+    apart : bool
+        All of them in one table behind one line, as where other patients make many.
+    """
     differing = verdicts[verdicts["verdict"] == "differs"]
     if differing.empty:
         return None
     words = method_words(design)
     body = [("", _verdict_cells(claim, words), [claim]) for claim in differing.to_dict("records")]
+    if apart:
+        many = counted(len(body), "claim that differs", "claims that differ")
+        return fold(many, table("What differs", _HEADER, body, numeric=[1, 2]))
     shown = table("What differs", _HEADER, body[:_FIRST], numeric=[1, 2])
     if len(body) <= _FIRST:
         return shown
@@ -117,7 +128,8 @@ def computed(claim: Mapping[str, Any]) -> str:
         return shown(value, 2) + p
     if claim["statistic"] == "p":
         hidden = claim["operator"] == "<" and claim["value"] <= value < 0.001
-        return number(value, 1 - math.floor(math.log10(value))) if hidden else p_text(value)
+        digits = int(claim["decimals"]) if claim["operator"] == "=" else 0
+        return number(value, 1 - math.floor(math.log10(value))) if hidden else p_text(value, digits)
     decimals = int(claim["decimals"])
     if claim["statistic"].endswith("_ratio"):
         return ratio(value, decimals)

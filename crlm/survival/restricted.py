@@ -41,7 +41,7 @@ def rmst(
     conf_level: float = 0.95,
     population: str = "all",
 ) -> pd.DataFrame:
-    """Mean survival time up to a horizon, and its difference between two groups.
+    """Mean survival time up to a horizon, and the differences of groups.
 
     Parameters
     ----------
@@ -56,10 +56,12 @@ def rmst(
     -------
     pandas.DataFrame
         Result rows `rmst` (months, normal limits) of each group; with exactly two groups also
-        `rmst_difference` (second minus first) and its `p`, `group` the bare column. `method`
-        says which horizon and why: "to 43 months, the end of follow-up of ras=mutant". A group
-        whose follow-up ends before a `tau` that was asked for, above survival 0, has no mean:
-        the estimate is missing and the method says so (R would prolong the last step).
+        `rmst_difference` (second minus first) and its `p`, `group` the bare column; with more
+        groups of one column the difference of each to the first, `covariate` and `level` being
+        the column and the group's level. `method` says which horizon and why: "to 43 months, the
+        end of follow-up of ras=mutant". A group whose follow-up ends before a `tau` that was
+        asked for, above survival 0, has no mean: the estimate is missing and the method says so
+        (R would prolong the last step).
 
     Raises
     ------
@@ -97,8 +99,16 @@ def rmst(
                 f"{late_text(sample, steps)}{ended}",
             }
         )
-    if by is not None and len(groups) == 2:
-        records += _rmst_difference(records, means, ",".join(names_of(frame, by)), z, horizon)
+    names = [] if by is None else names_of(frame, by)
+    if names and len(groups) == 2:
+        keys = {"group": ",".join(names)}
+        records += _rmst_difference(records, means, keys, z, horizon)
+    elif len(names) == 1:
+        for at in range(1, len(groups)):
+            level = records[at]["group"].partition("=")[2]
+            keys = {"group": "all", "covariate": names[0], "level": level}
+            pair = [records[0], records[at]], [means[0], means[at]]
+            records += _rmst_difference(*pair, keys, z, horizon)
     return rows(records)
 
 
@@ -201,7 +211,7 @@ def _restricted_mean(curve: Curve, tau: float) -> tuple[float, float]:
 def _rmst_difference(
     records: Sequence[dict[str, Any]],
     means: Sequence[tuple[float, float]],
-    column: str,
+    keys: Mapping[str, str],
     z: float,
     horizon: str,
 ) -> list[dict[str, Any]]:
@@ -209,7 +219,7 @@ def _rmst_difference(
     difference, error = second - first, math.hypot(first_error, second_error)
     base = {
         **records[0],
-        "group": column,
+        **keys,
         "n": sum(record["n"] for record in records),
         "events": sum(record["events"] for record in records),
     }

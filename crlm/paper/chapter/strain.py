@@ -11,7 +11,7 @@ from crlm.ledger import small
 from crlm.paper.base import Section, joined, nothing
 from crlm.paper.chapter.asking import Asking
 from crlm.paper.chapter.sampling import of_sample
-from crlm.report import figures, html, states, tables
+from crlm.report import figures, html, restricted, states, tables
 from crlm.report.readings import months as told_months
 from crlm.report.readings import states as readings
 from crlm.report.readings.flags import diagnosis
@@ -200,7 +200,7 @@ class Strain(Asking):
             html.show(html.skipped(title, why))
             return nothing()
         caption = "Restricted mean survival time"
-        table = tables.restricted_table(rows, self.design, caption=caption)
+        table = restricted.restricted_table(rows, self.design, caption=caption)
         section = self.section(rows, [table], told_months(rows, self.design))
         if rows.groupby("endpoint")["time"].nunique().gt(1).any():
             html.show(html.aside(_THINNED.format(least=self.chapter_rules.min_at_risk)))

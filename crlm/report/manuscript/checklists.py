@@ -15,7 +15,7 @@ _MOST = 3
 # It stands in every report that has a checklist, under whatever heading.
 _OWN_CALL = "for_the_manuscript"
 #: Sections that are about some kinds of cohort alone.
-_ONLY = {"agreement": ("public", "own"), "differences": ("reconstructed",)}
+_ONLY = {"agreement": ("public", "own")}
 #: The rows that a section leaves when the cohort can feed it. What is not listed needs none.
 _EVIDENCE: Mapping[str, Mapping[str, str]] = {
     "patients": {"covariate": "flow"},

@@ -70,7 +70,7 @@ def not_known(done: Done) -> Paragraph:
 
 
 def _origin(done: Done) -> list[str]:
-    return [f"This is a replication of: {paper(done.design)}."]
+    return [f"The analysis repeats that of: {paper(done.design)}."]
 
 
 def _differences(done: Done) -> list[str]:

@@ -45,7 +45,7 @@ def curves(rows: pd.DataFrame, design: Design, paper: Print) -> str:
         who = "" if group == "all" and len(groups) == 1 else f"{design.group_label(group)}: "
         parts.append(who + ", ".join(texts))
     for test in records_of(rows, statistic="p", model="logrank"):
-        parts.append(f"log-rank {p_phrase(test['estimate'])}{paper.beside(test)}")
+        parts.append(f"log-rank {paper.tested(test)}")
     return sentence("; ".join(parts))
 
 
@@ -62,16 +62,25 @@ def months(rows: pd.DataFrame, design: Design) -> str:
     for row in records_of(rows, statistic="rmst_difference"):
         if math.isfinite(row["estimate"]):
             less = "fewer" if row["estimate"] < 0 else "more"
-            name, levels = row["group"], design.levels(row["group"])
-            who = design.group_label(f"{name}={levels[1]}") if len(levels) > 1 else name
+            who, than = _compared(row, design)
             value = {**row, "estimate": abs(row["estimate"])}
             both = f", {both}" if (both := limits(row)) else ""
             when = f"{design.endpoint_name(row['endpoint'])}: up to month {short(row['time'])}"
             told.append(
-                f"{when} {who} has {estimate(value)} months {less} on average "
+                f"{when} {who} has {estimate(value)} months {less} on average{than} "
                 f"(difference {estimate(row)}{both})"
             )
     return sentence("; ".join(told))
+
+
+def _compared(row: Row, design: Design) -> tuple[str, str]:
+    """The group that a difference is of, and, where there are several, the one that it is from."""
+    if row["level"]:
+        other = str(row["method"]).partition(" minus ")[2].partition(",")[0]
+        own = design.group_label(f"{row['covariate']}={row['level']}")
+        return own, f" than {design.group_label(other)}"
+    name, levels = row["group"], design.levels(row["group"])
+    return (design.group_label(f"{name}={levels[1]}") if len(levels) > 1 else name), ""
 
 
 def answer(

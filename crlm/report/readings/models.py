@@ -42,7 +42,7 @@ def effects(
 def _effect_text(row: Row, test: Row | None, design: Design, paper: Print) -> str:
     p = ""
     if test is not None and math.isfinite(test["estimate"]):
-        p = f", {p_phrase(test['estimate'])}{paper.beside(test)}"
+        p = f", {paper.tested(test)}"
     return f"{contrast(row, design)}: {ratio_text(row)}{paper.beside(row)}{p}"
 
 

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 from crlm.ledger import Design, small
-from crlm.numbers import counted, number, p_phrase
+from crlm.numbers import counted, number
 from crlm.report.readings.printed import Print
 from crlm.report.readings.wording import records_of, sentence, value_text
 
@@ -34,10 +34,7 @@ def baseline(rows: pd.DataFrame, design: Design, paper: Print) -> str:
         none = "The one characteristic does not differ"
         none = none if len(tests) == 1 else f"None of {len(tests)} characteristics differs"
         return f"{none} between the groups at p < 0.05."
-    told = "; ".join(
-        f"{design.label(r['covariate'])}, {p_phrase(r['estimate'])}{paper.beside(r)}"
-        for r in differ
-    )
+    told = "; ".join(f"{design.label(r['covariate'])}, {paper.tested(r)}" for r in differ)
     verb = "differs" if len(differ) == 1 else "differ"
     many = counted(len(tests), "characteristic")
     return f"Of {many} {len(differ)} {verb} at p < 0.05: {told}."

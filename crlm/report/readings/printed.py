@@ -8,7 +8,7 @@ import pandas as pd
 
 from crlm.comparison import row_key
 from crlm.ledger import row_name
-from crlm.numbers import span
+from crlm.numbers import p_phrase, span
 from crlm.report.readings.wording import Row
 
 
@@ -54,6 +54,13 @@ class Print:
         ]
         against = f"; contradicts other printed numbers, {known[0]}" if known else ""
         return f" ({', '.join(texts)}{against})"
+
+    def tested(self, row: Row) -> str:
+        """`p = 0.115 (paper 0.116)`: a computed p with the digits of the printed one beside it."""
+        claim = self._claim(row, "estimate")
+        exact = claim is not None and claim["operator"] == "="
+        digits = int(claim["decimals"]) if exact else 0
+        return f"{p_phrase(row['estimate'], digits)}{self.beside(row)}"
 
     def taken(self) -> list[str]:
         """Names of the rows that `beside` was asked for since the last call: those told."""
