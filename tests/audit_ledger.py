@@ -36,6 +36,7 @@ FACTORS = {
 }
 SCALED = {
     "age_10": {"source": "age", "per": 10},
+    "age_sd": {"source": "age", "per_sd": True},
     "nodes_2": {"source": "nodes", "fold": 2},
     "nodes_10": {"source": "nodes", "fold": 10},
 }

@@ -3,6 +3,7 @@
 import csv
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from crlm.comparison import compare
 from crlm.ledger import CohortError, DesignError
 from crlm.naming import describe
 from crlm.paper import Paper
+from crlm.reconstruction.steps import with_printed_steps
 from crlm.report import figures, readings
 from crlm.transcription import claims_of, otherwise_said
 from crlm.transcription.stepped import parted, step_of
@@ -147,6 +149,8 @@ TERMS = {
     "log2(meal.cal)": ("cea_2", {"source": "cea", "fold": 2}),
     "log10(meal.cal)": ("cea_10", {"source": "cea", "fold": 10}),
     "I(wt.loss/5)": ("weight_5", {"source": "weight", "per": 5}),
+    "I(age/sd(age))": ("age_sd", {"source": "age", "per_sd": True}),
+    "I(wt.loss/sd(wt.loss, na.rm = TRUE))": ("weight_sd", {"source": "weight", "per_sd": True}),
 }
 
 
@@ -211,6 +215,45 @@ def test_a_ratio_per_10_is_the_tenth_power_of_the_one_per_unit():
     assert one[3] == pytest.approx(ten[3], rel=1e-9)
 
 
+def test_one_sd_is_that_of_all_who_are_analysed():
+    """Whoever is left out has no part in it, and a subgroup no SD of its own."""
+    design = replace(toy(), eligibility=({"name": "in", "column": "status", "keep": "yes"},))
+    ages = {"age": [40.0, 50, 60, np.nan, 999], "status": [*["yes"] * 4, "no"]}
+    made = cohort.add_factors(pd.DataFrame(ages), design)
+    assert made["age_sd"].iloc[:3].tolist() == [4.0, 5.0, 6.0]
+    of_some = pd.DataFrame(ages).iloc[:2]
+    assert cohort.settled(of_some, design).scaled["age_sd"]["per"] == pytest.approx(50**0.5)
+    alike = pd.DataFrame({"age": [50.0, 50.0], "status": ["yes", "yes"]})
+    assert cohort.add_factors(alike, design)["age_sd"].tolist() == [50.0, 50.0]
+
+
+@pytest.mark.parametrize(
+    ("stated", "spread"),
+    [
+        ({"sd all": 9.5}, 9.5),
+        # 9 * 4 + 14 * 9 + 10 * 36 + 15 * 16 = 762, by 24.
+        ({"n a": 10, "n b": 15, "mean a": 60, "mean b": 70, "sd a": 2, "sd b": 3}, 31.75**0.5),
+        ({"n a": 10, "n b": 15, "mean a": 60, "sd a": 2, "sd b": 3}, None),
+    ],
+)
+def test_a_search_takes_the_printed_sd(stated, spread):
+    arm = {"type": "category", "levels": ["a", "b"]}
+    design = toy(age_sd={"source": "age", "per_sd": True})
+    design = replace(design, table_one={"by": "arm"}, columns={**design.columns, "arm": arm})
+    rows = []
+    for key, value in stated.items():
+        statistic, group = key.split()
+        keys = {"statistic": statistic, "value": value, "kind": "number", "population": "all"}
+        keys |= {"covariate": "" if statistic == "n" else "age", "endpoint": "", "model": ""}
+        rows.append({**keys, "group": group if group == "all" else f"arm={group}"})
+    if spread is None:
+        with pytest.raises(DesignError, match="no SD of age"):
+            with_printed_steps(design, pd.DataFrame(rows))
+    else:
+        made = with_printed_steps(design, pd.DataFrame(rows))
+        assert made.scaled["age_sd"] == {"source": "age", "per": pytest.approx(spread)}
+
+
 def test_nothing_doubles_from_nought():
     frame = lung().assign(cea=lambda found: found["cea"].where(found.index != 3, 0.0))
     with pytest.raises(CohortError, match=r"CEA \(per doubling\) needs values of CEA above 0; 1"):
@@ -249,6 +292,8 @@ def test_every_place_names_the_step():
         "cea_2": "CEA (per doubling)",
         "cea_10": "CEA (per tenfold increase)",
         "weight_5": "Weight loss (per 5)",
+        "age_sd": "Age (per SD)",
+        "weight_sd": "Weight loss (per SD)",
         "cea_15": "CEA (per 1.5-fold increase)",
         "old": "Two decades older",
         "cea": "CEA (per ng/mL)",
@@ -291,7 +336,10 @@ def test_every_place_names_the_step():
         ("log2 CEA", "ng/mL", "CEA", ("fold", 2)),
         ("CEA, log10-transformed", "ng/mL", "CEA", ("fold", 10)),
         ("CEA, per 1.5-fold increase", "ng/mL", "CEA", ("fold", 1.5)),
-        ("Age, per SD", "years", "Age", ("", 0)),
+        ("Age, per SD", "years", "Age", ("per_sd", 1)),
+        ("Age (per 1-SD increase)", "years", "Age", ("per_sd", 1)),
+        ("CEA, per standard deviation", "ng/mL", "CEA", ("per_sd", 1)),
+        ("Age, per 2 SD", "years", "Age", ("", 0)),
         ("CEA, per log unit", "ng/mL", "CEA", ("", 0)),
         ("Number, per additional tumour", "tumours", "Number", ("per", 1)),
     ],
@@ -335,7 +383,8 @@ def test_a_row_is_the_covariate_whose_ratio_is_for_that(scaled, label, covariate
         ),
         ("Largest liver metastasis, per 5 mm", r"\[scaled\.size_cm_0_5\] .* per = 0\.5, and name"),
         ("CEA, per tenfold increase", r"\[scaled\.cea_10\] with source = 'cea' and fold = 10"),
-        ("Age, per SD", "neither so many years nor so many times as much"),
+        ("Age, per SD", r"\[scaled\.age_sd\] with source = 'age' and per_sd = true, and name"),
+        ("Age, per 2 SD", "neither so many years nor so many times as much"),
     ],
 )
 def test_a_row_in_another_step_is_asked_once(scaled, label, told):

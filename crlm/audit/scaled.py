@@ -8,9 +8,8 @@ from itertools import combinations
 
 from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
 from crlm.audit.facts import Facts, Key
-from crlm.audit.intervals import log, mapped, overlap, times
+from crlm.audit.intervals import Interval, log, mapped, overlap, quotient, times
 from crlm.audit.ratios import effect_rows, subject_of, title_of
-from crlm.ledger import Design
 
 
 @check(
@@ -25,21 +24,24 @@ def two_steps(facts: Facts) -> Iterator[Case]:
         return
     rows = effect_rows(facts)
     for key, other in combinations(rows, 2):
-        power = _power(facts.design, key, other)
+        power = _power(facts, key, other)
         if power is None:
             continue
         for role in ("estimate", "low", "high", "p"):
             if role in rows[key] and role in rows[other]:
                 roles = {"one": rows[key][role], "other": rows[other][role]}
 
-                def judge(roles: Roles, of: float = 1.0 if role == "p" else power) -> Outcome:
+                def judge(
+                    roles: Roles, of: Interval = (1.0, 1.0) if role == "p" else power
+                ) -> Outcome:
                     return _judge_power(roles, of)
 
                 yield Case(subject_of(other), title_of(facts, other), roles, judge)
 
 
-def _power(design: Design, key: Key, other: Key) -> float | None:
-    """To which power the first ratio is the second; None where they are two quantities."""
+def _power(facts: Facts, key: Key, other: Key) -> Interval | None:
+    """To which powers the first ratio may be the second; None where they are two quantities."""
+    design = facts.design
     same = ("endpoint", "population", "group", "level", "model", "statistic", "time", "reference")
     if any(getattr(key, name) != getattr(other, name) for name in same):
         return None
@@ -47,25 +49,33 @@ def _power(design: Design, key: Key, other: Key) -> float | None:
         return None
     if design.source(key.covariate) != design.source(other.covariate):
         return None
-    steps = [_step(design, name) for name in (key.covariate, other.covariate)]
+    steps = [_step(facts, name) for name in (key.covariate, other.covariate)]
     if None in steps or steps[0][0] != steps[1][0]:
         return None
-    return steps[1][1] / steps[0][1]
+    return quotient(steps[1][1], steps[0][1])
 
 
-def _step(design: Design, name: str) -> tuple[str, float] | None:
-    """What a ratio of a number is for: so many units, or the logarithm of so many times."""
-    spec = design.scaled.get(name, {})
+def _step(facts: Facts, name: str) -> tuple[str, Interval] | None:
+    """What a ratio of a number is for: so many units, or the logarithm of so many times.
+
+    A step of one SD is as long as the printed SD of all patients may be.
+    """
+    spec = facts.design.scaled.get(name, {})
     if "fold" in spec:
-        return "fold", math.log(spec["fold"])
-    return None if design.levels(name) else ("per", float(spec.get("per", 1.0)))
+        return "fold", (math.log(spec["fold"]),) * 2
+    if spec.get("per_sd"):
+        spread = facts.one(Key("", "all", "all", spec["source"], "", "", "sd", None))
+        return ("per", spread.interval) if spread is not None else None
+    return None if facts.design.levels(name) else ("per", (float(spec.get("per", 1.0)),) * 2)
 
 
-def _judge_power(roles: Roles, power: float) -> Outcome:
+def _judge_power(roles: Roles, powers: Interval) -> Outcome:
     logs = log(roles["one"].interval), log(roles["other"].interval)
     if None in logs:
         return unclear("A number is not above zero at the printed digits.")
-    low, high = mapped(math.exp, times(logs[0], power))
+    ends = [times(logs[0], power) for power in powers]
+    power = powers[0] if powers[0] == powers[1] else sum(powers) / 2
+    low, high = mapped(math.exp, (min(e[0] for e in ends), max(e[1] for e in ends)))
     digits = roles["other"].decimals + 1
     to = f" to the power of {power:g}" if power != 1 else ""
     said = (

@@ -22,7 +22,7 @@ from typing import Any
 
 from crlm.cohort.adapters import import_tcia_crlm, source, write_source
 from crlm.cohort.feeding import feeds
-from crlm.cohort.flow import add_factors, attrition, eligibility, stand_ins
+from crlm.cohort.flow import add_factors, attrition, eligibility, settled, stand_ins
 from crlm.cohort.history import CAUSES, EVENTS, SITES, check_history, load_history
 from crlm.cohort.loading import check, load
 from crlm.cohort.origin import events, find_history, origin, unnamed
@@ -59,6 +59,7 @@ __all__ = [
     "propose",
     "questions",
     "source",
+    "settled",
     "stand_ins",
     "suggest",
     "template",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -129,8 +130,8 @@ def add_factors(patients: pd.DataFrame, design: Design) -> pd.DataFrame:
         patient by patient, where the source is empty (`stand_ins` counts them).
         A category that can give one of the two answers only (synchronous: a short
         interval) stands in only beside a source that is filled for some patients:
-        alone it would leave no patient to compare with. Its `scaled`: `source`, and `per`
-        or `fold`.
+        alone it would leave no patient to compare with. Its `scaled`: `source`, and `per`,
+        `fold` or `per_sd` (`settled`).
 
     Returns
     -------
@@ -146,12 +147,37 @@ def add_factors(patients: pd.DataFrame, design: Design) -> pd.DataFrame:
         If a factor has a rule that is not one of >, >=, <, <=, ==, or a number that is taken
         per doubling is not above 0 in some patients.
     """
-    patients = with_causes(patients, design)
+    patients, design = with_causes(patients, design), settled(patients, design)
     columns = {name: _factor(patients, name, spec) for name, spec in design.factors.items()}
     columns |= {name: _scaled(patients, name, design) for name in design.scaled}
     return patients.assign(
         **{name: column for name, column in columns.items() if column is not None}
     )
+
+
+def settled(patients: pd.DataFrame, design: Design) -> Design:
+    """The design with each step of one SD as a number of units: what these patients have.
+
+    The SD (n - 1) is that of all who are analysed and have a value, whatever the patients of a
+    model, so that one ratio means the same in each subgroup. A number that does not vary keeps
+    its unit.
+
+    Parameters
+    ----------
+    patients : pandas.DataFrame
+        As of `add_factors`.
+    design : Design
+    """
+    steps = {name: spec for name, spec in design.scaled.items() if spec.get("per_sd")}
+    if not steps:
+        return design
+    analysed = patients[eligibility(patients, design).all(axis=1)]
+    made = dict(design.scaled)
+    for name, spec in steps.items():
+        values = analysed.get(spec["source"], pd.Series(dtype=float)).astype(float)
+        spread = float(values.std()) if values.nunique() > 1 else 1.0
+        made[name] = {"source": spec["source"], "per": spread}
+    return replace(design, scaled=made)
 
 
 def _factor(patients: pd.DataFrame, name: str, spec: Mapping[str, Any]) -> pd.Series | None:

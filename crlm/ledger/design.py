@@ -251,7 +251,7 @@ def step_words(spec: Mapping[str, Any], unit: str) -> str:
     Parameters
     ----------
     spec : mapping
-        With `per` or `fold`.
+        With `per`, `fold` or `per_sd`.
     unit : str
         Of its column.
 
@@ -260,6 +260,8 @@ def step_words(spec: Mapping[str, Any], unit: str) -> str:
     >>> step_words({"per": 10}, "years"), step_words({"fold": 2}, "ng/mL")
     ('per 10 years', 'per doubling')
     """
+    if spec.get("per_sd"):
+        return "per SD"
     if "per" in spec:
         return f"per {spec['per']:g} {unit}".strip()
     named = {2: "doubling", 10: "tenfold increase"}

@@ -10,7 +10,7 @@ from crlm.ledger.errors import Fault
 from crlm.ledger.names import NUMBERS, Names
 from crlm.ledger.typed import place_of
 
-_STEPS = ("per", "fold")
+_STEPS = ("per", "fold", "per_sd")
 #: What no covariate of a model is made of.
 _NO_COVARIATES = ("id", "time", "event", "entry")
 
@@ -53,15 +53,17 @@ def _step_faults(
     design: Table, path: tuple[str, ...], spec: Table, names: Names
 ) -> Iterator[Fault]:
     """One step, neither more than the column spans nor the column's own unit."""
-    said = [key for key in _STEPS if key in spec]
+    said = [key for key in _STEPS if key in spec and spec[key] is not False]
     place, column = place_of(design, path), names.columns.get(str(spec.get("source")), {})
     if len(said) != 1:
-        told = "has per and fold" if said else "says no step"
-        yield Fault(place, f"{told}; write per = 10 for per 10 units, or fold = 2 for doubling.")
+        told = f"has {' and '.join(said)}" if said else "says no step"
+        remedy = "write per = 10 for per 10 units, or fold = 2 for doubling, or per_sd = true"
+        yield Fault(place, f"{told}; {remedy}.")
         return
     step, place = spec[said[0]], place_of(design, (*path, said[0]))
     if said == ["per"] and isinstance(step, str):
-        yield Fault(place, "for a doubling leave per out and write fold = 2.")
+        told = "for a doubling leave per out and write fold = 2; for per SD per_sd = true."
+        yield Fault(place, told)
     if isinstance(step, bool) or not isinstance(step, int | float) or step <= 0:
         return
     low, high = (column.get(key) for key in ("min", "max"))

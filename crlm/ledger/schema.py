@@ -93,6 +93,9 @@ class Scaled(Strict):
     fold: Annotated[float, Field(gt=1)] | None = Field(
         None, description="Or how many times as much: 2 for per doubling, 10 for tenfold."
     )
+    per_sd: bool | None = Field(
+        None, description="Or true: per standard deviation of all patients who are analysed."
+    )
     label: Text | None = Field(
         None, description="Printable name; made of the column's and the step if left out."
     )

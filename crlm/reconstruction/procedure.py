@@ -15,6 +15,7 @@ from crlm import cohort, ledger
 from crlm.ledger import Design
 from crlm.reconstruction import certificate, histories, search
 from crlm.reconstruction.search import Progress
+from crlm.reconstruction.steps import with_printed_steps
 from crlm.reconstruction.wishes import wishes_of
 
 
@@ -87,7 +88,8 @@ def reconstruct(
         tell(f"{study}: rehearsal, a first cohort is written and certified")
         rehearse(design, wishes, claims, seed)
     begun = time.monotonic()
-    made = search.prepare(design, wishes, claims, seed, effort, draw=draw, tell=tell)
+    told = with_printed_steps(design, claims)
+    made = search.prepare(told, wishes, claims, seed, effort, draw=draw, tell=tell)
     found = search.run(made, effort=effort, watch=watch, checkpoint=out / "checkpoint.npz")
     seconds = time.monotonic() - begun
     paths = histories.write(design, wishes, made.columns, found.state, seed, out)
@@ -131,7 +133,7 @@ def rehearse(
     CohortError, LedgerError
         As the steps.
     """
-    made = search.begin(design, wishes, claims, seed)
+    made = search.begin(with_printed_steps(design, claims), wishes, claims, seed)
     with tempfile.TemporaryDirectory() as folder:
         paths = histories.write(design, wishes, made.columns, made.state, seed, Path(folder))
         return certificate.certify(design, claims, made.goal, *paths)

@@ -25,6 +25,10 @@ _FOLDS = ((re.compile(r"doubling|two-?\s?fold|\blog ?\(?2\b|log₂"), 2.0),) + (
     (re.compile(r"\bten-?\s?fold|\blog ?\(?10\b|log₁₀"), 10.0),
 )
 _FOLD = re.compile(rf"({_NUMBER})[-\s]?fold")
+#: One standard deviation; of 2 or a half nothing is declared.
+_SD = re.compile(
+    r"^\W*(?:(?:per|for|each|every|an?|the)\s+)*(?:1|one)?[-\s]*(?:sds?|standard deviations?)\b"
+)
 _WORDS = {"one": 1, "two": 2, "three": 3, "five": 5, "ten": 10, "twenty": 20}
 #: Words of a step that say nothing beside its number and its unit.
 _ASIDE = frozenset(
@@ -45,7 +49,7 @@ class Step(NamedTuple):
     ----------
     said : str
         As the label says it; "" where it says nothing, which is one unit.
-    key : {"per", "fold", ""}
+    key : {"per", "fold", "per_sd", ""}
         Units of the column, or how many times as much; "" for what neither is, as "per SD".
     value : float
         How many.
@@ -90,7 +94,7 @@ def step_of(said: str, unit: str) -> Step:
     >>> step_of("per 5 mm", "cm"), step_of("per doubling", "ng/mL").value
     (Step(said='per 5 mm', key='per', value=0.5), 2.0)
     >>> step_of("per SD", "years").key
-    ''
+    'per_sd'
     """
     if not said:
         return Step()
@@ -98,6 +102,8 @@ def step_of(said: str, unit: str) -> Step:
     for pattern, fold in _FOLDS:
         if pattern.search(text):
             return Step(said, "fold", fold)
+    if _SD.search(text):
+        return Step(said, "per_sd", 1.0)
     if fold_of := _FOLD.search(text):
         value = float(fold_of[1].replace(",", ""))
         return Step(said, "fold" if value > 1 else "", value)
@@ -169,5 +175,7 @@ def otherwise_said(
 
 def to_declare(column: str, step: Step) -> tuple[str, str]:
     """A name for a number in this step, and what a design says to declare it."""
+    if step.key == "per_sd":
+        return f"{column}_sd", f"[scaled.{column}_sd] with source = '{column}' and per_sd = true"
     name = f"{column}_{step.value:g}".replace(".", "_")
     return name, f"[scaled.{name}] with source = '{column}' and {step.key} = {step.value:g}"

@@ -1,4 +1,4 @@
-# Ratios per 10 years and per doubling of survival::lung (R 4.2.2, survival 3.5-3): the numbers
+# Ratios per 10 years, per doubling and per SD of survival::lung (R 4.2.2, survival 3.5-3): the numbers
 # that tests/test_scaled.py compares with. Run in the root of the checkout:
 #   Rscript tests/reference/scaled.R        writes tests/reference/scaled.csv (12 digits)
 
@@ -15,7 +15,8 @@ note <- function(model, term, fit, p) {
 tight <- coxph.control(eps = 1e-11, iter.max = 50)
 lung$male <- as.integer(lung$sex == 1)
 
-terms <- c("I(age/10)", "log2(meal.cal)", "log10(meal.cal)", "I(wt.loss/5)")
+terms <- c("I(age/10)", "log2(meal.cal)", "log10(meal.cal)", "I(wt.loss/5)", "I(age/sd(age))",
+           "I(wt.loss/sd(wt.loss, na.rm = TRUE))")
 for (ties in c("efron", "breslow")) {
   for (term in terms) {
     fit <- coxph(reformulate(term, "Surv(time, status)"), lung, ties = ties, control = tight)

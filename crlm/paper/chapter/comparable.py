@@ -105,7 +105,8 @@ class Comparable(Asking):
         for name in held:
             beside = pd.concat([known[name]] * len(tables)).set_axis(whole.index)
             again[name] = beside.where(beside.notna(), again[name] if name in again else beside)
-        again = cohort.add_factors(again, self.design)
+        # A step of one SD is that of the observed values, in every completed table.
+        again = cohort.add_factors(again, cohort.settled(known, self.design))
         made = [name for name in again if name in self.design.made or name in scores.SCORES]
         return [
             missing.replaced(table, {name: again[name].loc[k] for name in made})
