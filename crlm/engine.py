@@ -39,6 +39,8 @@ _HEADING = 32
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 #: Name under which the engine is known to papermill.
 ENGINE = "crlm"
+#: What IPython says where it is interrupted while it writes down an error.
+_INTERRUPTED = "\nKeyboardInterrupt\n\n"
 # Of a kernel: shell, iopub, stdin, control, heartbeat.
 _SOCKETS = 5
 _TICK = 0.002
@@ -176,13 +178,12 @@ class _Client(PapermillNotebookClient):
                 message = self.wait_for_reply(self.kc.kernel_info())
                 self.nb.metadata["language_info"] = message["content"]["language_info"]
                 self.set_widgets_metadata()
-        if self.why:
-            # Whether a kernel that was interrupted came to say so hangs on the moment.
-            said = [o for o in self.nb.cells[self.at].outputs if o.output_type != "error"]
-            self.nb.cells[self.at].outputs = [*said, self.why]
         for cell in self.nb.cells:
             if "outputs" in cell:
                 cell.outputs = list(_whole_streams(cell.outputs))
+        if self.why:
+            dead = self.nb.cells[self.at]
+            dead.outputs = [*_without_the_interrupt(dead.outputs), self.why]
         return self.nb
 
     def papermill_execute_cells(self) -> None:
@@ -203,6 +204,15 @@ class _Client(PapermillNotebookClient):
 def _numbers(cells: list[Any]) -> list[int]:
     """The numbers of the cells that were executed."""
     return [cell.execution_count for cell in cells if cell.get("execution_count")]
+
+
+def _without_the_interrupt(outputs: list[Any]) -> Iterator[Any]:
+    """What a cell had put out: whether its kernel came to say more hangs on the moment."""
+    for output in outputs:
+        if output.output_type == "stream":
+            output.text = output.text.removesuffix(_INTERRUPTED)
+        if output.output_type != "error" and output.get("text", True):
+            yield output
 
 
 def _whole_streams(outputs: list[Any]) -> Iterator[Any]:

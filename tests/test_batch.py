@@ -32,7 +32,7 @@ cohort_path: str = ""  # a table
 output_dir: str = ""  # folder for the rows"""
 
 WORK = """\
-import os, signal, time
+import os, signal, sys, time
 import pandas as pd
 if mode == "raise":
     raise ValueError("the table <b>has</b> no column 'hai'")
@@ -41,7 +41,11 @@ if mode == "exit":
 if mode == "kill":
     os.kill(os.getpid(), signal.SIGKILL)
 if mode == "sleep":
-    time.sleep(60)"""
+    try:
+        time.sleep(60)
+    finally:
+        # As IPython does where it was at an error's traceback.
+        print("\\nKeyboardInterrupt\\n", file=sys.stderr)"""
 
 # What the notebook can tell of the state it found, beside a number that it computes.
 STATE = """\
@@ -357,8 +361,10 @@ blocks:
     assert "time allowed" in why[3]
     for line in summary.lines[1:4]:
         made = nbformat.read(desk / "out" / "runs" / line["key"] / "tiny.ipynb", 4).cells
-        errors = [o for c in made for o in c.get("outputs", []) if o.output_type == "error"]
+        put_out = [output for cell in made for output in cell.get("outputs", [])]
+        errors = [o for o in put_out if o.output_type == "error"]
         assert [f"{o.ename}: {o.evalue}" for o in errors] == [line["error"]]
+        assert "KeyboardInterrupt" not in str(put_out)
     told = driving.tell_failures(summary)
     assert "4 of 5 runs failed" in told and "cell 3: ValueError" in told
     page = (desk / "out" / "index.html").read_text(encoding="utf-8")
