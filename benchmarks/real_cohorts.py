@@ -292,6 +292,7 @@ def searched(
         name,
         out,
         size=asked.members,
+        seed=asked.seed,
         effort=asked.effort,
         workers=asked.workers,
         draw=asked.unprinted == "drawn",
@@ -299,7 +300,7 @@ def searched(
     )
     files = [
         (out / str(seed) / "cohort.csv", out / str(seed) / "history.csv")
-        for seed in range(1, asked.members + 1)
+        for seed in range(asked.seed, asked.seed + asked.members)
     ]
     return ledger.load_design(name), files
 
@@ -398,6 +399,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--left-out", nargs="+", choices=LEFT_OUT, default=list(LEFT_OUT))
     parser.add_argument("--members", type=int, default=10, help="cohorts of each print")
+    parser.add_argument("--seed", type=int, default=1, help="of the first; the others follow it")
     parser.add_argument("--effort", type=float, default=0.02)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--unprinted", choices=("drawn", "searched"), default="drawn")

@@ -7,7 +7,7 @@ cohort, and the times of the endpoints are dealt out so that each patient's orde
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -19,6 +19,8 @@ Curve = list[tuple[float, float]]
 #: Years that have a hazard of their own, the standard deviation of its logarithm, and years in
 #: all.
 _YEARS, _UNEVEN, _ALL = 10, 0.45, 60
+#: What the cumulative hazard rises by at least from one point to the next.
+_STEP = 1e-9
 
 
 def rates(rng: np.random.Generator) -> np.ndarray:
@@ -55,6 +57,91 @@ def bent(curve: Curve, before: Curve, rates: np.ndarray) -> Curve:
     most = -np.log(np.interp(new[known], *np.array(before).T))
     found[known] = np.minimum(found[known], np.maximum(most, hazard[at - 1][known]))
     return sorted([*curve, *zip(new.tolist(), np.exp(-found).tolist(), strict=True)])
+
+
+def within(own: Curve, larger: Curve) -> Curve:
+    """The curve of a group: its own points, its hazard otherwise in proportion to a larger group's.
+
+    Parameters
+    ----------
+    own, larger : list of (float, float)
+        As printed; (0, 1) alone where nothing is.
+
+    Examples
+    --------
+    >>> [(t, round(s, 4)) for t, s in within([(0, 1), (24, 0.25)], [(0, 1), (12, 0.8), (24, 0.5)])]
+    [(0, 1.0), (12, 0.64), (24, 0.25)]
+    """
+    if len(own) == 1 or len(larger) == 1:
+        return larger if len(own) == 1 else own
+    times = sorted({t for t, _ in (*own, *larger)})
+    ours, theirs = (hazard(curve, [t for t, _ in own]) for curve in (own, larger))
+    asked = hazard(larger, times)
+    ends = np.searchsorted([t for t, _ in own], times).clip(1, len(own) - 1)
+    slope = np.diff(ours)[ends - 1] / np.diff(theirs)[ends - 1]
+    found = ours[ends] + slope * (asked - theirs[ends])
+    beyond = asked > theirs[-1]
+    found[beyond] = ours[-1] * asked[beyond] / theirs[-1]
+    return list(zip(times, np.exp(-found).tolist(), strict=True))
+
+
+def together(parts: Sequence[Curve], whole: Curve) -> Curve:
+    """Where several conditions hold: each multiplies the hazard of all as it does alone.
+
+    Parameters
+    ----------
+    parts : sequence of list of (float, float)
+        The curve of each condition, as `within` that of all.
+    whole : list of (float, float)
+        Of all; (0, 1) alone where nothing is printed.
+
+    Examples
+    --------
+    >>> [s] = [s for t, s in together([[(0, 1), (12, 0.25)]] * 2, [(0, 1), (12, 0.5)]) if t]
+    >>> round(s, 4)
+    0.0625
+    """
+    if len(whole) == 1:
+        found = whole
+        for part in parts:
+            found = within(part, found)
+        return found
+    times = sorted({t for curve in (whole, *parts) for t, _ in curve if t > 0})
+    of_all = hazard(whole, times)
+    ratios = np.prod([hazard(part, times) / of_all for part in parts], axis=0)
+    found = np.maximum.accumulate(of_all * ratios) + _STEP * np.arange(len(times))
+    return [(0.0, 1.0), *zip(times, np.exp(-found).tolist(), strict=True)]
+
+
+def hazard(curve: Curve, times: Sequence[float]) -> np.ndarray:
+    """Cumulative hazard, constant in rate between points and at the mean rate after the last.
+
+    Examples
+    --------
+    >>> hazard([(0.0, 1.0), (12.0, 0.5)], [6, 24]).round(3).tolist()
+    [0.347, 1.386]
+    """
+    known, survival = np.array(curve, dtype=float).T
+    risen, asked = -np.log(survival), np.asarray(times, dtype=float)
+    found = np.interp(asked, known, risen)
+    beyond = asked > known[-1]
+    found[beyond] = risen[-1] * asked[beyond] / known[-1]
+    return found
+
+
+def falling(points: Mapping[float, float]) -> Curve:
+    """Points as a curve from (0, 1) on, without those that do not fall.
+
+    Examples
+    --------
+    >>> falling({24: 0.5, 12: 0.8, 36: 0.6})
+    [(0.0, 1.0), (12, 0.8), (24, 0.5)]
+    """
+    curve = [(0.0, 1.0)]
+    for t, s in sorted(points.items()):
+        if s < curve[-1][1]:
+            curve.append((t, s))
+    return curve
 
 
 def put_in_order(

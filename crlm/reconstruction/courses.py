@@ -15,6 +15,7 @@ from crlm.reconstruction.arrays import Freedom, Plan
 from crlm.reconstruction.between import Curve
 from crlm.reconstruction.clocks import clocks_of
 from crlm.reconstruction.codes import NEVER, OF_CAUSE, OF_OTHER, Course
+from crlm.reconstruction.models import where_of
 from crlm.reconstruction.quantities import longest
 
 #: Correlation of the normal scores behind a patient's recurrence, failure and death.
@@ -102,7 +103,8 @@ def _curves(
     before: list[Curve] = [[(0.0, 1.0)] for _ in groups]
     for lead in (Course.RECURRENCE, Course.FAILURE, Course.END):
         endpoint = _leading(design, plan, lead)
-        told = [_curve(claims, endpoint, names, levels) for levels in groups if endpoint]
+        curve = _curve if free is None else _nested
+        told = [curve(claims, endpoint, names, levels) for levels in groups if endpoint]
         if free is not None:
             rates = between.rates(free)
             told = [between.bent(*pair, rates) for pair in zip(told, before, strict=False)]
@@ -173,11 +175,46 @@ def _curve(
             if row.statistic == "median_survival":
                 points = {t: s for t, s in points.items() if s != 0.5}
                 points[row.value * (12 if row.unit == "years" else 1)] = 0.5
-    curve = [(0.0, 1.0)]
-    for t, s in sorted(points.items()):
-        if s < curve[-1][1]:
-            curve.append((t, s))
-    return curve
+    return between.falling(points)
+
+
+def _nested(
+    claims: pd.DataFrame, endpoint: str, names: Sequence[str], levels: Sequence[str]
+) -> Curve:
+    """(months, survival) of a group: its own points, its hazard in proportion elsewhere.
+
+    `_curve` takes the points of larger groups at other times as they are, so that groups lie near
+    each other there, and does not ask whose points they are where a claim names its patients as
+    its population. The searches of single cohorts begin with it still, so that a seed gives the
+    cohort that it gave.
+    """
+    told = claims[(claims["endpoint"] == endpoint) & (claims["field"] == "estimate")]
+    told = told[told["statistic"].isin(["survival_rate", "median_survival"])]
+    told = told[told["kind"] == "number"]
+    whose = [
+        frozenset(where_of(*key)) for key in zip(told["population"], told["group"], strict=True)
+    ]
+    points = {
+        patients: _points(told[[other == patients for other in whose]]) for patients in set(whose)
+    }
+
+    def own(*pairs: tuple[str, str]) -> Curve:
+        return points.get(frozenset(pairs), [(0.0, 1.0)])
+
+    pairs = list(zip(names, levels, strict=True))
+    parts = [between.within(own(pair), own()) for pair in pairs]
+    return between.within(own(*pairs), between.together(parts, own()))
+
+
+def _points(told: pd.DataFrame) -> Curve:
+    """Printed rates and medians of some patients."""
+    points = {}
+    for row in told.itertuples():
+        if row.statistic == "survival_rate":
+            points[row.time] = max(row.value / 100, _LEAST)
+        else:
+            points[row.value * (12 if row.unit == "years" else 1)] = 0.5
+    return between.falling(points)
 
 
 def _quantile(curve: Curve, chance: np.ndarray) -> np.ndarray:

@@ -3,8 +3,8 @@
 A search deals characteristics out independently of each other and of what becomes of the
 patients, so where print says nothing its cohorts know nothing but chance, and agree with each
 other where patients differ. Here each pair of characteristics that no claim is about wants a
-correlation of its own, and each characteristic whose part in an endpoint no claim tells an effect
-of its own: soft, no claim, and another one in each cohort.
+correlation of its own: soft, no claim, and another one in each cohort. What a characteristic does
+to an endpoint is drawn in `effects`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import numpy as np
 
 from crlm.ledger import Design
 from crlm.reconstruction.annealing import Search
-from crlm.reconstruction.clocks import clocks_of
 from crlm.reconstruction.columns import code_of
 from crlm.reconstruction.models import indicators
 from crlm.reconstruction.quantities import Quantity
@@ -25,10 +24,6 @@ from crlm.reconstruction.targets import Target
 #: Standard deviation of a correlation between a paper's characteristics beyond chance, half the
 #: width of the range aimed at, and how far a correlation may be drawn.
 _SPREAD, _HALF, _MOST = 0.12, 0.01, 0.95
-#: Standard deviation of a characteristic's logarithm of the hazard ratio for one standard deviation
-#: of it, and half the width of the range of z aimed at. A yes or no of half the patients has ratios
-#: of 0.46 to 2.2 in 95 of 100 cases.
-_EFFECT, _HALF_Z = 0.2, 0.1
 #: Kinds of quantities that say how columns go together, or count them in parts of each other.
 _TOGETHER = ("association", "ranks", "t", "kruskal", "table", "correlation", "count", "summary")
 
@@ -51,7 +46,10 @@ def correlations(search: Search) -> dict[Pair, float]:
         By the names of the two columns; pairs that have none, as one is the same in all
         patients, are left out.
     """
-    found = {(a, b): _pearson(_values(search, a), _values(search, b)) for a, b in _pairs(search)}
+    found = {
+        (a, b): _pearson(column_values(search, a), column_values(search, b))
+        for a, b in _pairs(search)
+    }
     return {pair: value for pair, value in found.items() if np.isfinite(value)}
 
 
@@ -88,75 +86,7 @@ def targets(told: Sequence[Mapping[Pair, float]], size: int, seed: int) -> list[
     return found
 
 
-def effects(search: Search, seed: int) -> list[Target]:
-    """An effect to aim at for each characteristic whose part in an endpoint no claim tells.
-
-    The logarithm of the hazard ratio for one standard deviation of the characteristic is
-    N(0, 0.2² + 1/d) with d events, so its Wald z is N(0, 1 + 0.04 d); within what a screened
-    model implies of a covariate that stayed outside. Of an endpoint that no claim is about
-    nothing is drawn, and columns that change hands together share the effect of the first.
-
-    Parameters
-    ----------
-    search : Search
-        A rough cohort, whose events count.
-    seed : int
-        Another seed, other effects.
-
-    Returns
-    -------
-    list of Target
-        One an indicator and endpoint; a category of several levels has one a level but its
-        reference.
-    """
-    rng = np.random.default_rng([seed, 1])
-    found = []
-    for endpoint, name in _mute(search):
-        clock = clocks_of(search.design).index(endpoint)
-        spread = float(np.hypot(1.0, _EFFECT * np.sqrt((search.state.event[clock] == 1).sum())))
-        most = _outside(search, endpoint, name)
-        for column in indicators(search.design, name):
-            aim = rng.normal(0.0, spread)
-            while abs(aim) >= most:
-                aim = rng.normal(0.0, spread)
-            quantity = Quantity("cox", endpoint, (), (column,), "z", column)
-            told = (f"drawn: {column} in {endpoint}",)
-            found.append(Target(told, quantity, aim - _HALF_Z, aim + _HALF_Z, origin="drawn"))
-    return found
-
-
-def _mute(search: Search) -> Iterator[tuple[str, str]]:
-    """Endpoints that claims are about, with the columns of which none of these claims speaks."""
-    said: dict[str, set[str]] = {}
-    for quantity in (t.quantity for t in search.targets if t.origin == "claim"):
-        if quantity.endpoint in search.design.endpoints:
-            named = (*quantity.columns, quantity.covariate, quantity.strata)
-            places = [*named, *(name for name, _ in quantity.where)]
-            apart = {part for name in places for part in name.replace("&", "|").split("|")}
-            held = said.setdefault(quantity.endpoint, set())
-            held |= {_source(search.design, name) for name in apart}
-    for endpoint, told in said.items():
-        for bundle in _bundles(search):
-            names = [name for name in bundle if _is_drawn(search, name)]
-            if names and not told & set(bundle):
-                yield endpoint, names[0]
-
-
-def _outside(search: Search, endpoint: str, name: str) -> float:
-    """How far z may lie from none where a screen kept a column's covariates out of a model."""
-    ranges = [
-        target.high
-        for target in search.targets
-        if target.origin == "implied"
-        and target.absolute
-        and target.low == 0
-        and target.quantity.endpoint == endpoint
-        and {_source(search.design, column) for column in target.quantity.columns} == {name}
-    ]
-    return min(ranges, default=np.inf)
-
-
-def _bundles(search: Search) -> list[list[str]]:
+def bundles(search: Search) -> list[list[str]]:
     """Columns that change hands together."""
     return [[search.columns.names[k] for k in held if k >= 0] for held in search.freedom.bundle]
 
@@ -167,10 +97,11 @@ def _pairs(search: Search) -> Iterator[Pair]:
     Values are dealt out as Table 1 has them by its groups, so none is drawn with those.
     """
     design, known = search.design, _said_together(search)
-    bundles = _bundles(search)
     by = design.table_one["by"]
     groups = [[name] for name in search.wishes["groups"]["columns"] if name != by]
-    names = [[name for name in held if _is_drawn(search, name)] for held in (*bundles, *groups)]
+    names = [
+        [name for name in held if is_drawn(search, name)] for held in (*bundles(search), *groups)
+    ]
     for first, second in itertools.combinations(names, 2):
         if first not in groups:
             for a, b in itertools.product(first, second):
@@ -178,7 +109,7 @@ def _pairs(search: Search) -> Iterator[Pair]:
                     yield from itertools.product(indicators(design, a), indicators(design, b))
 
 
-def _is_drawn(search: Search, name: str) -> bool:
+def is_drawn(search: Search, name: str) -> bool:
     """Whether a column is a characteristic that has a logarithm of 1 + x."""
     values = search.state.x[search.columns.at(name)]
     return name in search.design.columns and not np.any(values <= -1)
@@ -190,17 +121,17 @@ def _said_together(search: Search) -> set[frozenset[str]]:
     for quantity in (t.quantity for t in search.targets if t.origin != "drawn"):
         if quantity.kind in _TOGETHER:
             named = [*quantity.columns, *(name for name, _ in quantity.where)]
-            held = {_source(search.design, name) for name in named}
+            held = {source(search.design, name) for name in named}
             found |= {frozenset(pair) for pair in itertools.combinations(sorted(held), 2)}
     return found
 
 
-def _source(design: Design, name: str) -> str:
+def source(design: Design, name: str) -> str:
     """The column that a factor, a scaled number or a level is made from."""
     return design.source(name.partition("=")[0])
 
 
-def _values(search: Search, name: str) -> np.ndarray:
+def column_values(search: Search, name: str) -> np.ndarray:
     """A column of the cohort, or whether a level holds."""
     source, _, level = name.partition("=")
     values = search.state.x[search.columns.at(source)]

@@ -51,6 +51,10 @@ class Model:
             return tuple(self.spec["published"])
         return tuple(name for name in self.spec["covariates"] if name in self.spec["published"])
 
+    def candidates(self) -> set[str]:
+        """Covariates inside, and those that the paper left out whatever their univariable p."""
+        return {*self.covariates(), *(self.spec.get("left_out") or ())}
+
     def reference(self, name: str) -> str:
         """The reference level that the model has for a covariate; "" for the column's own."""
         return str((self.spec.get("references") or {}).get(name, ""))

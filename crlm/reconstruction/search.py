@@ -17,6 +17,7 @@ from crlm.reconstruction import (
     annealing,
     checkpoints,
     drawn,
+    effects,
     insisting,
     legs,
     plan,
@@ -119,7 +120,9 @@ def prepare(
     pairs = [pair for target in aim.targets for pair in roughs.counted(target, rough)]
     wanted = [*wanted, *pairs, *roughs.event_ranges(rough, told)]
     wanted += drawn.targets(together, len(rough.state.fate), seed)
-    wanted += drawn.effects(rough, seed) if draw else []
+    if draw:
+        aimed = effects.effects(rough, seed)
+        wanted = [*effects.on_their_side(wanted, aimed), *aimed]
     return _compiled(design, wishes, claims, aim, wanted, seed, draw)
 
 

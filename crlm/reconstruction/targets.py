@@ -259,7 +259,6 @@ def _implied(design: Design, known: Mapping[Quantity, Target]) -> list[Target]:
     for model in models_of(design):
         if not model.screened:
             continue
-        inside = {*model.covariates(), *(model.spec.get("left_out") or ())}
         edge = float(norm.isf(model.spec["entry_p"] / 2))
         for name in model.spec["covariates"]:
             quantity = tested(_alone(model, name), design)
@@ -267,7 +266,7 @@ def _implied(design: Design, known: Mapping[Quantity, Target]) -> list[Target]:
                 continue
             printed = known.get(quantity)
             label = f"{model.name}: {name}"
-            if name not in inside and printed is None:
+            if name not in model.candidates() and printed is None:
                 told = (f"{label} did not enter the model",)
                 targets.append(Target(told, quantity, 0.0, edge, True, "implied"))
             elif _passed(model, name, printed, edge):
@@ -283,8 +282,7 @@ def _passed(model: Model, name: str, printed: Target | None, edge: float) -> boo
     """
     if printed is None:
         return name in model.covariates()
-    inside = {*model.covariates(), *(model.spec.get("left_out") or ())}
-    return name in inside and _reach(printed) > edge
+    return name in model.candidates() and _reach(printed) > edge
 
 
 def _alone(model: Model, name: str) -> dict[str, Any]:
