@@ -20,7 +20,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from crlm.comparison import row_index, row_key
-from crlm.ledger import KEYS, compatible_interval
+from crlm.ledger import KEYS, as_records, compatible_interval
 
 RATIOS = ("hazard_ratio", "odds_ratio")
 _Z = norm.ppf(0.975)
@@ -131,7 +131,7 @@ def _published(claims: pd.DataFrame) -> dict[tuple[Any, ...], dict[str, Any]]:
     """Printed ratios with both limits, by key; where printed twice the first counts."""
     ratios = claims[claims["statistic"].isin(RATIOS) & (claims["kind"] == "number")]
     effects: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for claim in ratios.to_dict("records"):
+    for claim in as_records(ratios):
         effect = effects.setdefault(row_key(claim), {name: claim[name] for name in KEYS})
         if claim["field"] not in effect:
             effect[claim["field"]] = claim["value"]

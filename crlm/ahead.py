@@ -63,7 +63,7 @@ def working(notebook: Path, values: Mapping[str, Any]) -> Iterator[dict[str, Any
     with scratch.private(sockets=True) as folder:
         ours = {**lent.told([str(folder)], passed=str(folder)), cores.VARIABLE: rest}
         with lent.environment(ours), _process({**given, "folder": str(folder)}) as pid:
-            with loading.quick_imports():
+            with loading.quick_imports(loading.OF_PAPERMILL):
                 from crlm import engine
             render.rehearse()
             begun = folder / _PLACE
@@ -165,7 +165,7 @@ def _become(given: Mapping[str, Any]) -> None:
     rooms = [name for name in loading.imports_of(notebook) if name.startswith("crlm")]
     loading.load(rooms)
     children.append(_child(folder, lambda: _work(cells, values, folder / _PLACE)))
-    loading.load((*loading.KERNEL, *loading.late(rooms)))
+    loading.load(loading.KERNEL)
     gc.freeze()
     from crlm import kernel
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crlm.ledger import CLAIM_COLUMNS, DesignError, LedgerError, ParameterError
+from crlm.ledger import CLAIM_COLUMNS, DesignError, LedgerError, ParameterError, as_records
 from crlm.ledger.errors import refusal
 from crlm.numbers import counted
 from crlm.transcription import LAYOUTS
@@ -303,7 +303,7 @@ def describe(design: Design, claims: pd.DataFrame) -> Iterator[str]:
     yield from _told(
         "A ratio of what its model does not hold", dict(ledger.outside_models(claims, design)), ""
     )
-    records = claims.to_dict("records")
+    records = as_records(claims)
     yield from _told(
         "A ratio for another step than its place says",
         dict(transcription.otherwise_said(records, design)),

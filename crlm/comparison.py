@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from crlm.ledger import KEYS, LedgerError, collect, compatible_interval, round_half_up
+from crlm.ledger import KEYS, LedgerError, as_records, collect, compatible_interval, round_half_up
 from crlm.numbers import Shown
 
 #: The closed set of verdicts, best first.
@@ -79,8 +79,7 @@ def compare(
     found = row_index(rows)
     here, against = _Here(_names(rows) | {*held}, _modelled(rows)), _references(rows)
     judged = [
-        _judge(claim, found, here, against, rounded_before, words)
-        for claim in claims.to_dict("records")
+        _judge(claim, found, here, against, rounded_before, words) for claim in as_records(claims)
     ]
     extra = pd.DataFrame(judged, index=claims.index)
     extra["verdict"] = pd.Categorical(extra["verdict"], categories=list(VERDICTS))
@@ -93,7 +92,7 @@ def with_findings(verdicts: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFram
     A claim that contradicts others keeps its verdict; the finding stands beside it.
     """
     said: dict[str, list[str]] = {}
-    for finding in findings.to_dict("records"):
+    for finding in as_records(findings):
         for claim in finding["claims"]:
             said.setdefault(claim, []).append(f"{finding['finding_id']}: {finding['title']}")
     return verdicts.assign(findings=["; ".join(said.get(name, ())) for name in verdicts["id"]])
@@ -120,11 +119,11 @@ def within_bands(verdicts: pd.DataFrame, rows: pd.DataFrame, k: int) -> pd.DataF
         The width of a band, in patients.
     """
     found, index = verdicts.copy(), row_index(rows)
-    judged = [_softened(claim, index, k) for claim in found.to_dict("records")]
+    judged = [_softened(claim, index, k) for claim in as_records(found)]
     order = [*VERDICTS[:2], CAN_AGREE, *VERDICTS[2:]]
     found["verdict"] = pd.Categorical([v for v, _ in judged], categories=order)
     found["reason"] = [reason for _, reason in judged]
-    told = [_as_printed(claim, index) for claim in found.to_dict("records")]
+    told = [_as_printed(claim, index) for claim in as_records(found)]
     found["computed"] = pd.Series(told, index=found.index, dtype=object)
     hidden = found["reason"].isin([_HIDDEN, _FROM_ROUNDED])
     found.loc[hidden, "computed"] = np.nan
@@ -213,7 +212,7 @@ def row_index(rows: pd.DataFrame) -> dict[tuple[Any, ...], dict[str, Any]]:
     LedgerError
         If two rows share their keys and differ, as `ledger.collect`.
     """
-    return {row_key(record): record for record in collect([rows]).to_dict("records")}
+    return {row_key(record): record for record in as_records(collect([rows]))}
 
 
 #: Models that hold covariates, and what they give of one.
@@ -245,7 +244,7 @@ def _names(rows: pd.DataFrame) -> set[str]:
 
 def _references(rows: pd.DataFrame) -> dict[tuple[Any, ...], str]:
     """The level that the ratios of each covariate are against, by their keys without level."""
-    stated = rows[rows["statistic"] == "reference"].to_dict("records")
+    stated = as_records(rows[rows["statistic"] == "reference"])
     return {row_key(row, level="", statistic="", time=math.nan): row["level"] for row in stated}
 
 

@@ -23,6 +23,8 @@ KERNEL = (
     "sqlite3",
     "matplotlib_inline.backend_inline",
 )
+#: Without it papermill has no files on Hadoop, and no numpy.
+OF_PAPERMILL = "pyarrow"
 # What a paper's sections import when they are called.
 _LATE = {"crlm.paper": ("lifelines", "seaborn", "statsmodels.duration.hazard_regression")}
 
@@ -63,9 +65,12 @@ def _modules(node: ast.stmt) -> list[str]:
 class _Spared(MetaPathFinder, Loader):
     """Leaves out modules that packages import for nobody here."""
 
+    def __init__(self, without: Iterable[str]) -> None:
+        self._without = {"rfc3987_syntax", *without}
+
     def find_spec(self, name: str, path: object = None, target: object = None) -> Any:
         """An empty module, none at all, or what others find."""
-        if name == "rfc3987_syntax":
+        if name in self._without:
             raise ModuleNotFoundError(f"{name} is left out", name=name)
         return spec_from_loader(name, self) if name == "numpy.f2py" else None
 
@@ -74,15 +79,20 @@ class _Spared(MetaPathFinder, Loader):
 
 
 @contextlib.contextmanager
-def quick_imports() -> Iterator[None]:
+def quick_imports(*without: str) -> Iterator[None]:
     """Import packages without what they would load for nobody here.
 
     `rfc3987_syntax` serves a check of internationalised web addresses, which no notebook has;
     jsonschema goes without where it is not installed, and builds no grammar for 1.5 s. scipy
     takes every name that numpy has, and with them a compiler of Fortran, `f2py`. And modules
     leave no garbage to be looked for.
+
+    Parameters
+    ----------
+    *without : str
+        Further packages that these do without where they are not installed.
     """
-    spared, collecting = _Spared(), gc.isenabled()
+    spared, collecting = _Spared(without), gc.isenabled()
     sys.meta_path.insert(0, spared)
     gc.disable()
     try:

@@ -23,7 +23,7 @@ from typing import Any
 from crlm import ahead, crate, document, files, home, manifest
 from crlm.files import checksum
 from crlm.ledger import CohortError, CrlmError, DocumentError, ParameterError, title_of
-from crlm.loading import quick_imports
+from crlm.loading import OF_PAPERMILL, quick_imports
 from crlm.parameters import declared_in, did_you_mean, held
 from crlm.render import render, titled
 
@@ -295,7 +295,7 @@ def in_memory(
     """
     logging.getLogger("traitlets").setLevel(logging.ERROR)
     logging.getLogger("papermill").setLevel(logging.ERROR)
-    with quick_imports():
+    with quick_imports(OF_PAPERMILL):
         import nbformat
         from papermill.engines import papermill_engines
         from papermill.exceptions import PapermillExecutionError

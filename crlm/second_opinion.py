@@ -7,7 +7,7 @@ Both are packages that readers of these notebooks know; they share no code with 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from crlm import lent
+from crlm.ledger import as_records
 
 #: Columns of the frame that `curves` and `models` return.
 COLUMNS = (
@@ -29,7 +30,6 @@ COLUMNS = (
 )
 
 
-@lent.pure
 def curves(frame: pd.DataFrame, by: str, rows: pd.DataFrame) -> pd.DataFrame:
     """Medians, survival rates and the log-rank test by lifelines, beside ours.
 
@@ -48,7 +48,7 @@ def curves(frame: pd.DataFrame, by: str, rows: pd.DataFrame) -> pd.DataFrame:
         One row a number (`COLUMNS`); `difference` is relative, NaN where either has none.
     """
     known = frame[frame[by].notna()]
-    found = list(_curve_numbers(known, by, rows))
+    found = list(_curve_numbers(by, rows, *_by_lifelines(known, by)))
     return _table([{**_whose(rows), "program": "lifelines", **one} for one in found])
 
 
@@ -79,7 +79,7 @@ def models(
     x = pd.concat([_dummies(part[name]) for name in covariates], axis=1)
     ours = {
         (row["covariate"], row["level"]): np.log(row["estimate"])
-        for row in rows.to_dict("records")
+        for row in as_records(rows)
         if row["statistic"] == "hazard_ratio"
     }
     fits = {"statsmodels": _unless_it_fails(lambda: _statsmodels(part, x, ties), {})}
@@ -134,31 +134,47 @@ def _unless_it_fails(compute: Callable[[], Any], otherwise: Any) -> Any:
         return otherwise
 
 
-def _curve_numbers(frame: pd.DataFrame, by: str, rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
+@lent.pure
+def _by_lifelines(frame: pd.DataFrame, by: str) -> tuple[dict[str, Any], float | None]:
+    """Curve and median of each group, None where there is none; their test if nobody came late.
+
+    Hangs on no row of the report, so whoever works ahead has it before the report's curves.
+    """
+    fits = {}
+    for level, inside in frame.groupby(frame[by].astype(str), sort=False):
+        fits[str(level)] = _unless_it_fails(partial(_fitted, inside), None)
+    if "entry" in frame:
+        return fits, None
+    return fits, _unless_it_fails(lambda: _logrank(frame, by), np.nan)
+
+
+def _fitted(frame: pd.DataFrame) -> tuple[pd.Series, float]:
     from lifelines import KaplanMeierFitter
 
+    entry = frame["entry"] if "entry" in frame else None
+    fit = KaplanMeierFitter().fit(frame["time"], frame["event"], entry=entry)
+    return fit.survival_function_.iloc[:, 0], float(fit.median_survival_time_)
+
+
+def _curve_numbers(
+    by: str, rows: pd.DataFrame, fits: Mapping[str, Any], chi_square: float | None
+) -> Iterator[dict[str, Any]]:
     shown = rows[rows["statistic"].isin(["median_survival", "survival_rate"])]
     for group, part in shown.groupby("group", sort=False):
-        inside = frame[(frame[by].astype(str) == str(group).partition("=")[2]).to_numpy()]
-        entry = inside["entry"] if "entry" in inside else None
-        data = inside["time"], inside["event"]
-        fit = _unless_it_fails(partial(KaplanMeierFitter().fit, *data, entry=entry), None)
-        for row in part.to_dict("records"):
+        curve, median = fits.get(str(group).partition("=")[2]) or (None, np.nan)
+        for row in as_records(part):
             rate = row["statistic"] == "survival_rate"
-            there = np.nan if fit is None else fit.median_survival_time_
-            if rate and fit is not None:
-                there = 100 * float(fit.predict(row["time"]))
+            there = median
+            if rate and curve is not None:
+                there = 100 * float(curve.asof(row["time"]))
             if rate or row["method"].find("midpoint") < 0:
                 name = f"rate at {row['time']:g} months" if rate else "median"
                 yield {"quantity": name, "group": group, "here": row["estimate"], "there": there}
     test = rows[(rows["statistic"] == "chi_square") & (rows["model"] == "logrank")]
-    if len(test) and "entry" not in frame:
-        yield {
-            "quantity": "log-rank chi-square",
-            "group": by,
-            "here": float(test["estimate"].iloc[0]),
-            "there": _unless_it_fails(lambda: _logrank(frame, by), np.nan),
-        }
+    if len(test) and chi_square is not None:
+        here = float(test["estimate"].iloc[0])
+        told = {"quantity": "log-rank chi-square", "group": by}
+        yield {**told, "here": here, "there": chi_square}
 
 
 def _logrank(frame: pd.DataFrame, by: str) -> float:

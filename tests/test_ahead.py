@@ -222,8 +222,18 @@ def test_a_command_parts_into_itself_and_a_kernel_that_has_nothing_of_its_own(tm
     assert told.strip() == f"{parent} False /dev/null True []\n None" and done.stderr == ""
 
 
+LOADED = """\
+import sys, crlm.cli, crlm.run
+from crlm import loading
+with loading.quick_imports(loading.OF_PAPERMILL):
+    from crlm import engine
+print(*{"numpy", "pandas", "pyarrow"} & set(sys.modules))
+import pyarrow
+print(pyarrow.__name__)
+"""
+
+
 def test_who_starts_a_run_loads_no_library_of_the_analysis():
     """It would only wait for them: the notebook's process loads its own."""
-    loaded = "import sys, crlm.cli, crlm.run; print(*{'numpy', 'pandas'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, check=True)
-    assert done.stdout.split() == []
+    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, check=True)
+    assert done.stdout.split() == [b"pyarrow"]

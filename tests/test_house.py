@@ -77,7 +77,7 @@ MAY_IMPORT = {
         "survival",
         "specification",
     },
-    "second_opinion": {"lent"},
+    "second_opinion": {"lent", "ledger"},
     "agreement": {"ledger", "comparison"},
     "audit": {"ledger", "numbers", "unmeasured"},
     "numbers": {"ledger"},

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crlm import regression, second_opinion, survival
+from crlm import lent, regression, second_opinion, survival
 from crlm.ledger import load_design
 from crlm.report import readings, tables
 
@@ -104,3 +104,14 @@ def test_what_is_left_out_is_said(frame, rule):
     assert ("median" in set(found["quantity"])) == ("midpoint" not in told)
     assert ("log-rank chi-square" in set(found["quantity"])) == ("log-rank" not in told)
     assert "Breslow" in told
+
+
+def test_other_programs_curves_do_not_wait_for_the_rows_of_the_report(frame, tmp_path, monkeypatch):
+    """Whoever works ahead of the report has them before any curve stands in it."""
+    rows = survival.summary(frame, "arm", times=[6])
+    alone = second_opinion.curves(frame, "arm", rows)
+    for name, value in lent.told([str(tmp_path)], str(tmp_path)).items():
+        monkeypatch.setenv(name, value)
+    assert second_opinion.curves(frame, "arm", rows[:0]).empty
+    monkeypatch.setattr(second_opinion, "_fitted", lambda *_: 1 / 0)
+    pd.testing.assert_frame_equal(second_opinion.curves(frame, "arm", rows), alone)

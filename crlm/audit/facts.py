@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from crlm.audit.intervals import Interval, printed_interval, times
-from crlm.ledger import Design
+from crlm.ledger import Design, as_records
 
 #: Conditions that patients meet: pairs of column and level.
 Cell = frozenset[tuple[str, str]]
@@ -206,12 +206,12 @@ def gather(design: Design, claims: pd.DataFrame) -> Facts:
         As `ledger.load_claims` gives it.
     """
     numbers: dict[Key, list[Printed]] = defaultdict(list)
-    for record in claims[claims["kind"] == "number"].to_dict("records"):
+    for record in as_records(claims[claims["kind"] == "number"]):
         printed = _printed(record, design)
         numbers[_canonical(printed.key, design)].append(printed)
     ordered = {key: tuple(sorted(found, key=_detail)) for key, found in numbers.items()}
     counts, percents, flow = _cells(ordered, design)
-    sentences = claims[claims["kind"] == "direction"].to_dict("records")
+    sentences = as_records(claims[claims["kind"] == "direction"])
     return Facts(design, ordered, counts, percents, flow, tuple(sentences))
 
 

@@ -32,7 +32,7 @@ from crlm.audit.facts import Facts, gather
 from crlm.audit.findings import find
 from crlm.audit.implied import imply
 from crlm.audit.repair import Judged
-from crlm.ledger import Design
+from crlm.ledger import Design, as_records
 from crlm.numbers import allowed
 
 #: Columns of the frame of checks.
@@ -122,12 +122,12 @@ def describe(result: Audit) -> str:
     ):
         chosen = result.findings[result.findings["verdict"] == verdict]
         lines += ["", f"{heading} ({len(chosen)})"]
-        for finding in chosen.to_dict("records"):
+        for finding in as_records(chosen):
             lines += ["", *_paragraph(finding)]
     lines += ["", f"Implied but unstated ({len(result.implied)})", ""]
-    lines += [_implied_line(row) for row in result.implied.to_dict("records")]
+    lines += [_implied_line(row) for row in as_records(result.implied)]
     lines += ["", f"Asked of print alone ({len(result.asked)})", ""]
-    lines += [_implied_line(row) for row in result.asked.to_dict("records")]
+    lines += [_implied_line(row) for row in as_records(result.asked)]
     return "\n".join(lines)
 
 

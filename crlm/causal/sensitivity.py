@@ -25,7 +25,7 @@ from crlm.causal.weighted import (
     resampled,
     spread_of,
 )
-from crlm.ledger import KEYS, ParameterError, rows
+from crlm.ledger import KEYS, ParameterError, as_records, rows
 from crlm.regression.engine import FollowUp, cox_fit
 from crlm.unmeasured import e_value, e_value_of_limits, risk_ratio
 
@@ -66,7 +66,7 @@ def e_values(effects: pd.DataFrame, *, common: bool) -> pd.DataFrame:
     VanderWeele TJ, Ding P. Ann Intern Med 2017;167:268.
     """
     records: list[dict[str, Any]] = []
-    for effect in effects.to_dict("records"):
+    for effect in as_records(effects):
         if effect["statistic"] in _RATIOS:
             found = _from_ratio(effect, common)
         elif effect["statistic"] == "risk_difference":
@@ -102,7 +102,7 @@ def needed_selection(effects: pd.DataFrame) -> pd.DataFrame:
     Testing that depends on the event alone, equally in both groups, has factor 1.
     """
     records = []
-    for effect in effects[effects["statistic"].isin(_RATIOS)].to_dict("records"):
+    for effect in as_records(effects[effects["statistic"].isin(_RATIOS)]):
         keys = {name: effect[name] for name in (*KEYS, "n", "events")}
         say = "factor by which testing would depend on marker and event together for a true ratio "
         say += f"of 1; the {effect['statistic'].replace('_', ' ')} read as an odds ratio"
@@ -144,7 +144,7 @@ def shrink(
     records = []
     wanted = effects[effects["statistic"] == "ratio_of_hazard_ratios"]
     several = wanted.duplicated(["endpoint", "population", "covariate"], keep=False)
-    for effect, many in zip(wanted.to_dict("records"), several, strict=True):
+    for effect, many in zip(as_records(wanted), several, strict=True):
         records += _shrunken(effect, prior_sd, z, f"{effect['level']} " if many else "")
     return rows(records)
 

@@ -18,7 +18,7 @@ from crlm.cohort.wording import (
     sentence,
     violations_frame,
 )
-from crlm.ledger import CohortError
+from crlm.ledger import CohortError, as_records
 from crlm.refusals import discreet, listing, plain
 
 #: Columns of the "what I understood" table.
@@ -234,7 +234,7 @@ _LAYOUT = {"column": 28, "source": 22, "unit": 14, "n": 6, "missing": 7}
 def _table(understood: pd.DataFrame) -> str:
     records = [
         {**record, "column": f"{'!' if record['problem'] else ' '}{record['column']}"}
-        for record in understood.astype(str).to_dict("records")
+        for record in as_records(understood.astype(str))
     ]
     head = {"column": " column", "source": "from", "holds": "holds"}
     records.insert(0, {name: head.get(name, name) for name in understood.columns})

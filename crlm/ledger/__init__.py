@@ -37,7 +37,7 @@ from crlm.ledger.errors import (
     LedgerError,
     ParameterError,
 )
-from crlm.ledger.results import collect, row_name, rows
+from crlm.ledger.results import as_records, collect, row_name, rows
 from crlm.ledger.rounding import compatible_interval, round_half_up
 from crlm.ledger.schema import SKELETON, design_schema
 from crlm.ledger.spelling import did_you_mean
@@ -76,6 +76,7 @@ __all__ = [
     "SchemaRow",
     "Statistic",
     "against_themselves",
+    "as_records",
     "claims_schema",
     "collect",
     "compatible_interval",

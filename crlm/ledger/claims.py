@@ -12,6 +12,7 @@ from crlm.ledger.claim_faults import RATIOS, claim_faults, row_faults
 from crlm.ledger.claim_words import Words, named, spelled
 from crlm.ledger.design import Design, data_folder, load_design
 from crlm.ledger.errors import EmptyLedgerError, Fault, LedgerError, refusal
+from crlm.ledger.results import as_records
 from crlm.ledger.spelling import did_you_mean, nearest
 from crlm.ledger.typed import SchemaRow
 from crlm.ledger.vocabulary import (
@@ -97,7 +98,7 @@ def outside_models(claims: pd.DataFrame, design: Design) -> Iterator[tuple[str, 
     among = {
         (s.get("endpoint") or n, s.get("population") or "all") for n, s in design.models.items()
     }
-    for row in ratios[ratios["model"] == "multivariable"].to_dict("records"):
+    for row in as_records(ratios[ratios["model"] == "multivariable"]):
         if (row["endpoint"], row["population"]) not in among:
             about = f'endpoint = "{row["endpoint"]}", population = "{row["population"]}"'
             yield row["id"], f"the design has no such model; add [models.NAME] with {about}."
@@ -112,7 +113,7 @@ def outside_models(claims: pd.DataFrame, design: Design) -> Iterator[tuple[str, 
     for name, spec in design.models.items():
         for covariate in spec["covariates"]:
             candidates.setdefault(covariate, set()).add(spec.get("endpoint") or name)
-    for row in ratios[ratios["model"] == "univariable"].to_dict("records"):
+    for row in as_records(ratios[ratios["model"] == "univariable"]):
         if row["covariate"] and row["endpoint"] not in candidates.get(row["covariate"], ()):
             told = f"no model of {row['endpoint']} has {row['covariate']} among its covariates"
             yield row["id"], f"{told}; add it there, so that it is computed alone."
@@ -124,7 +125,7 @@ def against_themselves(claims: pd.DataFrame, design: Design) -> Iterator[tuple[s
     Such a row is against another level, and only the column `reference` can say which.
     """
     ratios = claims[claims["statistic"].isin(RATIOS) & (claims["kind"] == "number")]
-    for row in ratios.to_dict("records"):
+    for row in as_records(ratios):
         spec = design.model_of(row["endpoint"], row["population"])
         levels = design.levels(row["covariate"])
         own = (spec.get("references") or {}).get(row["covariate"], levels[0] if levels else "")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from crlm.ledger import as_records
 from crlm.numbers import HIDDEN, Shown
 from crlm.privacy import curves
 from crlm.privacy.continuous import digits, written
@@ -52,7 +53,7 @@ class Groups:
 
 def release(rows: pd.DataFrame, register: Register, people: People, conf_type: str) -> list[Row]:
     """Rows of `survival.summary` and its like as they may be shown."""
-    records = rows.to_dict("records")
+    records = as_records(rows)
     made: dict[tuple[str, ...], Groups | None] = {}
     for row in records:
         key = _comparison(row)

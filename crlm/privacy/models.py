@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from crlm.ledger import as_records
 from crlm.privacy.continuous import digits
 from crlm.privacy.counts import Count, Register
 from crlm.privacy.curves import whole
@@ -52,7 +53,7 @@ class Fits:
 
 def release(rows: pd.DataFrame, fits: Fits) -> list[Row]:
     """Rows of Cox and logistic models as they may be shown."""
-    records = rows.to_dict("records")
+    records = as_records(rows)
     models: dict[tuple[str, str, str], list[Row]] = {}
     for row in records:
         where = _population(row)

@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from crlm.ledger import as_records
 from crlm.privacy import estimates
 from crlm.privacy.unknowns import Knowledge, Unknown, place, sized
 
@@ -49,7 +50,7 @@ def of(
         By column and level the (column, level) that holds it: a codon is one of a mutant.
     """
     found = Knowledge()
-    records = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else rows
+    records = as_records(rows) if isinstance(rows, pd.DataFrame) else rows
     for group in dict.fromkeys(row["group"] for row in records):
         found.columns |= {part.partition("=")[0] for part in group.split(",") if "=" in part}
     for row in records:
@@ -67,7 +68,7 @@ def of(
 def told(rows: pd.DataFrame) -> dict[Unknown, float]:
     """The true value of each count that exact rows print."""
     values: dict[Unknown, float] = {}
-    for row in rows.to_dict("records"):
+    for row in as_records(rows):
         for unknown, value in _named(row):
             if value is not None and not pd.isna(value):
                 values.setdefault(unknown, float(value))

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from crlm import survival
-from crlm.ledger import ROW_COLUMNS, DisclosureError
+from crlm.ledger import ROW_COLUMNS, DisclosureError, as_records
 from crlm.ledger import rows as result_rows
 from crlm.numbers import Shown, counted
 from crlm.privacy import (
@@ -125,7 +125,7 @@ class Release:
             self.attack.equations, self.attack.worlds = before
             if not fitting:
                 break
-        return self._let_out([wording.blank(row, self.k) for row in frame.to_dict("records")])
+        return self._let_out([wording.blank(row, self.k) for row in as_records(frame)])
 
     def _let_out(self, made: Sequence[dict[str, Any]]) -> pd.DataFrame:
         """Rows that have passed, as a frame; from now on they are known."""
@@ -245,7 +245,7 @@ class Release:
     def _made(self, frame: pd.DataFrame, state: State) -> list[dict[str, Any]]:
         """All rows of a call, each kind by its rules, in their order."""
         frame = frame.reset_index(drop=True)
-        kinds = [self._kind(row) for row in frame.to_dict("records")]
+        kinds = [self._kind(row) for row in as_records(frame)]
         shown: dict[int, dict[str, Any]] = {}
         for kind in dict.fromkeys(kinds):
             at = [place for place, one in enumerate(kinds) if one == kind]
@@ -281,9 +281,9 @@ class Release:
     ) -> Sequence[dict[str, Any]] | Iterator[dict[str, Any]]:
         register = state.register
         if kind == "flow":
-            return self._flow(part.to_dict("records"), register)
+            return self._flow(as_records(part), register)
         if kind == "specifications":
-            return [models.of_specifications(row, self.k) for row in part.to_dict("records")]
+            return [models.of_specifications(row, self.k) for row in as_records(part)]
         people = self._people()
         if kind == "table":
             return self._tables(part, register, people)
@@ -293,11 +293,11 @@ class Release:
         if kind == "model":
             return models.release(part, fits)
         if kind == "follow on":
-            return [models.follow_on(row, fits) for row in part.to_dict("records")]
+            return [models.follow_on(row, fits) for row in as_records(part)]
         if kind == "chapter":
             known = chapter.Chapter(register, people, self.vetoed)
-            return chapter.release(part.to_dict("records"), known)
-        return [wording.blank(row, self.k) for row in part.to_dict("records")]
+            return chapter.release(as_records(part), known)
+        return [wording.blank(row, self.k) for row in as_records(part)]
 
     def _tables(
         self, part: pd.DataFrame, register: Register, people: People

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from crlm import baseline
+from crlm.ledger import as_records
 from crlm.privacy import continuous
 from crlm.privacy.counts import Count, Register
 from crlm.privacy.curves import whole
@@ -62,7 +63,7 @@ def release(rows: pd.DataFrame, register: Register, people: People) -> list[Row]
 
     Lowest and highest values are left out; rows that cannot be understood are blank.
     """
-    records = rows.to_dict("records")
+    records = as_records(rows)
     table = _table(records, register, people)
     if table is None:
         return [blank(row, register.k) for row in records]

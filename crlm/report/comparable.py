@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from crlm.ledger import Design, small
+from crlm.ledger import Design, as_records, small
 from crlm.naming import describe, method_words, model_words, statistic_words, told_apart
 from crlm.numbers import NOTHING, counted, interval, number, p_text
 from crlm.report.cells import shown
@@ -50,7 +50,7 @@ def balance_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
     models = [model for model in _BALANCE if (rows["model"] == model).any()]
     header = ["Characteristic", *[_BALANCE[model] for model in models]]
     found: dict[tuple[str, str], dict[str, _Row]] = {}
-    for row in rows[rows["statistic"] == "smd"].to_dict("records"):
+    for row in as_records(rows[rows["statistic"] == "smd"]):
         found.setdefault((row["covariate"], row["level"]), {})[row["model"]] = row
     order = sorted((key for key in found if _told(found[key])), key=lambda key: ":" in key[0])
     body = [
@@ -58,7 +58,7 @@ def balance_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
     ]
     sizes = rows[rows["statistic"] == "effective_n"]
     for group in dict.fromkeys(sizes["group"]):
-        here = {r["model"]: r for r in sizes[sizes["group"] == group].to_dict("records")}
+        here = {r["model"]: r for r in as_records(sizes[sizes["group"] == group])}
         label = f"Effective number of patients, {design.group_label(group)}"
         body.append(_line(label, [here.get(model) for model in models]))
     notes = ["Differences in standard deviations, the same before and after."]
@@ -150,7 +150,7 @@ def _absolute(
     lines = []
     for own, difference, words in _SIDES:
         gaps = part[(part["statistic"] == difference) & (part["group"] == exposure)]
-        for gap in gaps.to_dict("records"):
+        for gap in as_records(gaps):
             sides = [_side(part, own, f"{exposure}={one}", gap["time"]) for one in levels]
             label = words.format(event=event, event_small=small(event), month=gap["time"])
             cells = [shown(side, marks) if side else NOTHING for side in sides]
@@ -167,7 +167,7 @@ def _side(part: pd.DataFrame, statistic: str, group: str, time: float) -> _Row |
 
 
 def _ratios(part: pd.DataFrame, marks: Footnotes) -> list[tuple[str, list[str], list[_Row]]]:
-    found = part[part["statistic"] == "hazard_ratio"].to_dict("records")
+    found = as_records(part[part["statistic"] == "hazard_ratio"])
     return [("", ["Hazard ratio", "", "", shown(row, marks)], [row]) for row in found]
 
 
@@ -198,7 +198,7 @@ def contrast_table(
     between = rows[rows["statistic"].isin([line[1] for line in _WITHIN] + ["reri", "power"])]
     first = between[between["estimate"].notna()].drop_duplicates(["model", "statistic"])
     told = []
-    for row in first.to_dict("records"):
+    for row in as_records(first):
         names = [statistic_words(row), model_words(row["model"])]
         told.append(f"{', '.join(filter(None, names))}: {row['method']}")
     below = map(method_words(design), once(told))
@@ -237,7 +237,7 @@ def _within(
     lines = []
     for own, between, model, words in _WITHIN:
         here = part[part["model"] == model]
-        for row in here[here["statistic"] == between].to_dict("records"):
+        for row in as_records(here[here["statistic"] == between]):
             cells, known = [], []
             for level in levels:
                 one = _inside(here, own, exposure, f"{modifier}={level}", row["time"])
@@ -274,7 +274,7 @@ def _beyond(
         ("power", "diagnostic", f"Power for a true ratio of {matters:g}"),
     ):
         here = part[(part["statistic"] == statistic) & (part["model"] == model)]
-        for row in here.to_dict("records"):
+        for row in as_records(here):
             level = f" {row['level']}" if statistic == "posterior_probability" else ""
             lines.append(("", [words + level, *blank, shown(row, marks)], [row]))
     return lines
@@ -287,12 +287,12 @@ def gaps_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
     header = ["Missing, %", *[_group(group, design) for group in groups]]
     body: list[tuple[str, list[str], list[_Row]]] = []
     for name in dict.fromkeys(shares["covariate"]):
-        here = {r["group"]: r for r in shares[shares["covariate"] == name].to_dict("records")}
+        here = {r["group"]: r for r in as_records(shares[shares["covariate"] == name])}
         if here["all"]["estimate"] > 0:
             body.append(_line(design.label(name), [here.get(group) for group in groups]))
     told = [
         f"{_pattern(row['level'], design)}: {counted(row['estimate'], 'patient')}"
-        for row in rows[rows["covariate"] == "missing together"].to_dict("records")
+        for row in as_records(rows[rows["covariate"] == "missing together"])
     ]
     notes = [f"Commonest patterns. {'; '.join(told)}."] if told else []
     return table(
@@ -342,7 +342,7 @@ def two_models_table(
     notes = [
         f"{design.endpoint_name(r['endpoint'])}, {small(models[r['model']])}: "
         f"{counted(r['estimate'], 'patient')}, {counted(r['events'], 'event')}."
-        for r in sizes.to_dict("records")
+        for r in as_records(sizes)
         if r["model"] in models
     ]
     return table(caption, header, body, map(method_words(design), notes), numeric=[])
@@ -358,7 +358,7 @@ def e_values_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
     """Each effect with the E-value of its estimate and of its limit nearer no effect."""
     keys = ["endpoint", "population", "group", "covariate", "level", "model", "time"]
     found: dict[tuple[Any, ...], dict[str, _Row]] = {}
-    for row in rows.to_dict("records"):
+    for row in as_records(rows):
         key = tuple("" if pd.isna(row[name]) else row[name] for name in keys)
         found.setdefault(key, {})[row["statistic"]] = row
     body: list[tuple[str, list[str], list[_Row]]] = []
@@ -408,7 +408,7 @@ def restrictions_table(rows: pd.DataFrame, design: Design, exposure: str, *, cap
     for endpoint, part in rows.groupby("endpoint", sort=False):
         body.append(("head", [design.endpoint_name(str(endpoint)), *[""] * 4], []))
         for (model, where), own in part.groupby(["model", "population"], sort=False):
-            found = {row["statistic"]: row for row in own.to_dict("records")}
+            found = {row["statistic"]: row for row in as_records(own)}
             used = [found.get(name) for name in statistics]
             sizes = [row["n"] for row in used if row is not None and math.isfinite(row["n"])]
             names = [_RESTRICTED.get(one, one) for one in model.split(" and ")]
@@ -458,7 +458,7 @@ def rates_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
     header = ["Survival, % (95 % CI)", *names.values()]
     body: list[tuple[str, list[str], list[_Row]]] = []
     for (endpoint, time), part in rows.groupby(["endpoint", "time"], sort=False):
-        found = {(r["group"], r["model"]): r for r in part.to_dict("records")}
+        found = {(r["group"], r["model"]): r for r in as_records(part)}
         label = f"{design.endpoint_name(str(endpoint))} at month {time:g}"
         body.append(_line(label, [found.get(key) for key in names]))
     notes = list(dict.fromkeys(rows["method"]))[:3]

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from crlm import __version__
-from crlm.ledger import FLAGS, Design
+from crlm.ledger import FLAGS, Design, as_records
 from crlm.naming import (
     among,
     describe,
@@ -84,7 +84,7 @@ def questions_piece(
     note = f"Limits of differences: {counted(samples, 'resample')}; crlm {__version__}."
     every = table("Asked and answered", header, body, [note])
     words = method_words(design)
-    found = [_raised(row, design, words) for row in raised.to_dict("records")]
+    found = [_raised(row, design, words) for row in as_records(raised)]
     below = [fold(f"What raised {counted(many, 'flag')}", listing(found))] if found else []
     return joined(say(told, "reading"), every, *below)
 

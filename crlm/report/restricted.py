@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from crlm.ledger import Design
+from crlm.ledger import Design, as_records
 from crlm.naming import method_words
 from crlm.numbers import interval, p_text, short
 from crlm.report.html import Html, table
@@ -28,13 +28,13 @@ def restricted_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Htm
         return _means_by_group(rows, design, caption, notes)
     body: list[_Line] = []
     for (endpoint, time), part in rows.groupby(["endpoint", "time"], sort=False):
-        means = {r["group"]: r for r in part.to_dict("records") if r["statistic"] == "rmst"}
-        gap = {r["statistic"]: r for r in part.to_dict("records") if r["statistic"] != "rmst"}
+        means = {r["group"]: r for r in as_records(part) if r["statistic"] == "rmst"}
+        gap = {r["statistic"]: r for r in as_records(part) if r["statistic"] != "rmst"}
         cells = [f"{design.endpoint_name(str(endpoint))}, to month {short(time)}"]
         cells += [interval(means[g]) if g in means else "–" for g in groups]
         difference, p = gap.get("rmst_difference"), gap.get("p")
         cells += [interval(difference) if difference else "–", p_text(p["estimate"]) if p else "–"]
-        body.append(("", cells, part.to_dict("records")))
+        body.append(("", cells, as_records(part)))
     header = ["Endpoint and horizon", *[f"{design.group_label(g)}, months" for g in groups]]
     header += ["Difference, months (95 % CI)", "p"]
     return table(caption, header, body, notes)
@@ -45,11 +45,11 @@ def _means_by_group(rows: pd.DataFrame, design: Design, caption: str, notes: lis
     body: list[_Line] = []
     for (endpoint, time), part in rows.groupby(["endpoint", "time"], sort=False):
         gaps: dict[str, dict[str, Any]] = {}
-        for row in part[part["level"] != ""].to_dict("records"):
+        for row in as_records(part[part["level"] != ""]):
             gaps.setdefault(f"{row['covariate']}={row['level']}", {})[row["statistic"]] = row
         label = f"{design.endpoint_name(str(endpoint))}, to month {short(time)}"
         body.append(("head", [label, "", "", ""], []))
-        for row in part[part["statistic"] == "rmst"].to_dict("records"):
+        for row in as_records(part[part["statistic"] == "rmst"]):
             gap = gaps.get(row["group"], {})
             difference, p = gap.get("rmst_difference"), gap.get("p")
             cells = [design.group_label(row["group"]), interval(row)]

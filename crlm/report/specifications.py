@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from crlm.ledger import Design
+from crlm.ledger import Design, as_records
 from crlm.naming import among, describe, method_words, model_words
 from crlm.numbers import counted, estimate, number, p_text, span
 from crlm.report.cells import shown
@@ -26,7 +26,7 @@ def curves_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
     rows : pandas.DataFrame
         Of `specification.inference`, one endpoint; forms after one another.
     """
-    found = {(r["model"], r["statistic"]): r for r in rows.to_dict("records")}
+    found = {(r["model"], r["statistic"]): r for r in as_records(rows)}
     own = [model for model, statistic in found if statistic in _MEDIANS]
     middles = [_middle(found, model) for model in own]
     shares = [found[f"{model}, claim", "percent"] for model in own]

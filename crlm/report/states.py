@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from crlm.ledger import Design, small
+from crlm.ledger import Design, as_records, small
 from crlm.naming import method_words
 from crlm.numbers import NOTHING, number, p_text
 from crlm.report.cells import shown
@@ -68,7 +68,7 @@ def kinds_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
     keys = ["covariate", "level", "population"]
     for (name, level, population), part in used.groupby(keys, sort=False):
         cause = population.split(">")[-1]
-        by = {row["statistic"]: row for row in part.to_dict("records")}
+        by = {row["statistic"]: row for row in as_records(part)}
         label = design.group_label(f"{name}={level}") if level else design.label(name)
         cells = [f"{cause.capitalize()}: {label}"]
         cells += [shown(by.get(statistic), marks) for statistic in _KINDS]
@@ -108,7 +108,7 @@ def transitions_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Ht
     own = own[own["covariate"] != "years_at_entry"]
     marks, body = Footnotes(method_words(design)), []
     for (population, level), part in own.groupby(["population", "level"], sort=False):
-        by = {row["model"]: row for row in part.to_dict("records")}
+        by = {row["model"]: row for row in as_records(part)}
         first = by.get("multistate") or next(iter(by.values()))
         start, _, end = population.partition(">")
         who = design.group_label(f"{first['covariate']}={level}") if level else ""
@@ -237,7 +237,7 @@ def _by(rows: pd.DataFrame, statistic: str | None, *keys: str) -> dict[tuple[Any
     """Rows of one statistic by some of their keys; the first where several share them."""
     used = rows if statistic is None else rows[rows["statistic"] == statistic]
     found: dict[tuple[Any, ...], _Row] = {}
-    for row in used.to_dict("records"):
+    for row in as_records(used):
         found.setdefault(tuple(row[key] for key in keys), row)
     return found
 
@@ -251,4 +251,4 @@ def _counted(rows: pd.DataFrame, population: str) -> list[dict[str, Any]]:
     own = rows[(rows["population"] == population) & (rows["covariate"] != "years_at_entry")]
     own = own[own["statistic"].isin(["transition_hazard_ratio", "reference"])]
     own = own[own["model"] == own["model"].iloc[0]]
-    return own.sort_values("statistic", kind="stable").to_dict("records")
+    return as_records(own.sort_values("statistic", kind="stable"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from crlm.ledger import Design
+from crlm.ledger import Design, as_records
 from crlm.numbers import interval, number, p_text
 from crlm.report.html import Html, table
 
@@ -28,12 +28,12 @@ def subgroups_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html
     body = []
     for name in dict.fromkeys([*effects["population"].str.partition("=")[0], *columns]):
         # Of several ratios the joint test stands last.
-        joint = between[columns == name].to_dict("records")[-1:]
+        joint = as_records(between[columns == name])[-1:]
         p = p_text(joint[0]["estimate"]) if joint else ""
         body.append(("", [design.label(name), "", "", "", "", p], joint))
         for population, part in effects.groupby("population", sort=False):
             if str(population).partition("=")[0] == name:
-                body += _lines(part.to_dict("records"), str(population), design)
+                body += _lines(as_records(part), str(population), design)
     return table(caption, _HEADER, body, numeric=[1, 2, 4, 5])
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from crlm.files import checksum
-from crlm.ledger import Design, row_name
+from crlm.ledger import Design, as_records, row_name
 from crlm.naming import name_of
 from crlm.numbers import estimate
 from crlm.report.html import Html, aside, fold, say, skipped, table
@@ -98,7 +98,7 @@ def _unmet(held: Mapping[str, Any], rows: pd.DataFrame) -> list[Html]:
                 _lost([where.get(other, other) for other in fights.get(row["id"], ())]),
             ],
         )
-        for row in missed.to_dict("records")
+        for row in as_records(missed)
     ]
     header = ["Where", "Printed", "This cohort", "Verdict", "Lost when the search insists on it"]
     return [table("Claims that this cohort does not meet", header, body, numeric=[1, 2])]
@@ -113,9 +113,7 @@ def _excluded(rows: pd.DataFrame) -> list[Html]:
     out = rows[rows["excluded"] != ""]
     if out.empty:
         return []
-    body = [
-        ("", [row["locator"], row["printed"], row["excluded"]]) for row in out.to_dict("records")
-    ]
+    body = [("", [row["locator"], row["printed"], row["excluded"]]) for row in as_records(out)]
     inner = table("Claims that no cohort can meet", ["Where", "Printed", "Why"], body)
     return [fold(f"Claims left out as contradicted by others: {len(body)}", inner)]
 
@@ -196,7 +194,7 @@ def siblings(rows: pd.DataFrame, design: Design) -> Html | None:
     if not path.is_file():
         return None
     held = json.loads(path.read_text(encoding="utf-8"))
-    asked = {row_name(row) for row in rows.to_dict("records")}
+    asked = {row_name(row) for row in as_records(rows)}
     known = [q for q in held["quantities"] if q["low"] is not None and row_name(q) in asked]
     if not known:
         return None
@@ -219,7 +217,7 @@ def _quantities(found: pd.DataFrame, design: Design, caption: str) -> Html:
                 row["verdict"],
             ],
         )
-        for row in found.to_dict("records")
+        for row in as_records(found)
     ]
     header = ["Quantity", "Median", "One more cohort, 90 %", "All", "Print leaves it"]
     notes = [
@@ -228,7 +226,7 @@ def _quantities(found: pd.DataFrame, design: Design, caption: str) -> Html:
         "1 month of a restricted mean, 0.1 of a log hazard ratio, 0.02 of a concordance; "
         "a p value: all cohorts lie on one side of 0.05."
     ]
-    if any(row.get("widened") for row in found.to_dict("records")):
+    if any(row.get("widened") for row in as_records(found)):
         notes.append("Widened from the 5th and 95th percentile, as normal draws would need.")
     return table(caption, header, body, notes, numeric=[1, 2, 3])
 

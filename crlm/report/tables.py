@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from crlm.ledger import Design, small
+from crlm.ledger import Design, as_records, small
 from crlm.naming import among, method_words, told_apart
 from crlm.numbers import NOTHING, bound, interval, number, p_text, short, span
 from crlm.report.html import Footnotes, Html, table
@@ -69,7 +69,7 @@ def _left_out(rows: pd.DataFrame, design: Design) -> list[str]:
     return [
         f"{number(row['estimate'], 0)} of {number(row['n'], 0)} patients are left out of this "
         f"table: {design.label(row['covariate'])} is not known of them."
-        for row in out.to_dict("records")
+        for row in as_records(out)
     ]
 
 
@@ -88,9 +88,7 @@ def _what_is_shown(rows: pd.DataFrame) -> str:
 def _baseline_rows(
     rows: pd.DataFrame, groups: Sequence[str], design: Design, tests: Footnotes, smd: bool
 ) -> _Body:
-    value = {
-        (r["group"], r["level"], r["statistic"]): r["estimate"] for r in rows.to_dict("records")
-    }
+    value = {(r["group"], r["level"], r["statistic"]): r["estimate"] for r in as_records(rows)}
     name = str(rows["covariate"].iloc[0])
     test = rows[rows["statistic"] == "p"]
     p = p_text(test["estimate"].iloc[0]) if len(test) else ""
@@ -183,7 +181,7 @@ def survival_table(
     main = rows[rows["statistic"].isin(["n", "median_survival", "survival_rate"])]
     main = main[main["covariate"] == ""]
     tests = rows[(rows["statistic"] == "p") & (rows["model"] == "logrank")]
-    known = {tuple(r[k] for k in keys): r for r in tests.to_dict("records")}
+    known = {tuple(r[k] for k in keys): r for r in as_records(tests)}
     tested = bool(known)
     header += ["p (log-rank)"] if tested else []
     body: _Body = []
@@ -205,7 +203,7 @@ def survival_table(
 
 
 def _survival_cells(part: pd.DataFrame, times: Sequence[float]) -> list[str]:
-    records = part.to_dict("records")
+    records = as_records(part)
     size = next((r for r in records if r["statistic"] == "n"), None)
     median = next(r for r in records if r["statistic"] == "median_survival")
     rates = {r["time"]: r for r in records if r["statistic"] == "survival_rate"}
@@ -222,9 +220,9 @@ def follow_up_table(parts: Sequence[pd.DataFrame], design: Design) -> Html:
     rows = pd.concat(parts, ignore_index=True).drop_duplicates(
         ["group", "statistic", "method", "estimate"]
     )
-    ends = {(r["group"], r["statistic"]): r for r in rows.to_dict("records")}
+    ends = {(r["group"], r["statistic"]): r for r in as_records(rows)}
     notes, body = Footnotes(method_words(design)), []
-    for row in rows[rows["statistic"] == "median_follow_up"].to_dict("records"):
+    for row in as_records(rows[rows["statistic"] == "median_follow_up"]):
         told = [ends[row["group"], f"{end}_follow_up"] for end in ("min", "max")]
         whole = [number(end["estimate"]) for end in told]
         cells = [design.group_label(row["group"]) + notes.mark(row["method"]), interval(row)]
@@ -298,7 +296,7 @@ def _regression_rows(
     marks: Footnotes,
 ) -> _Body:
     found: _Found = {}
-    for row in rows.to_dict("records"):
+    for row in as_records(rows):
         found.setdefault((row["model"], row["level"], row["statistic"]), row)
     shown = [row for row in found.values() if row["statistic"] in (ratio, "reference")]
     levels = list(dict.fromkeys(row["level"] for row in shown))
@@ -387,9 +385,9 @@ def effects_table(
         the row that shares their keys.
     """
     keys = ["endpoint", "population", "group", "covariate", "level", "model", "time"]
-    tests = {_plain(r, keys): r for r in rows[rows["statistic"] == "p"].to_dict("records")}
+    tests = {_plain(r, keys): r for r in as_records(rows[rows["statistic"] == "p"])}
     marks, body = Footnotes(method_words(design)), []
-    shown = rows[rows["statistic"].isin(statistics)].to_dict("records")
+    shown = as_records(rows[rows["statistic"].isin(statistics)])
     found = [tests.get(_plain(row, keys)) for row in shown]
     shared, lines = told_apart(shown, design)
     quantities = [_quantity(row, statistics) for row in shown]
@@ -438,7 +436,7 @@ def within_table(rows: pd.DataFrame, design: Design, *, caption: str, time: floa
 
 
 def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    return rows.to_dict("records")
+    return as_records(rows)
 
 
 def second_opinion_table(found: pd.DataFrame, design: Design) -> Html:

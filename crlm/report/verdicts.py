@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from crlm.comparison import CAN_AGREE, tally
-from crlm.ledger import Design
+from crlm.ledger import Design, as_records
 from crlm.naming import describe, method_words
 from crlm.numbers import allowed, counted, number, p_phrase, p_text, ratio, span
 from crlm.report.html import Html, fold, joined, say, table
@@ -69,7 +69,7 @@ def verdict_tables(verdicts: pd.DataFrame, design: Design) -> Html:
     known = [str(word) for word in verdicts["verdict"].cat.categories]
     for place, part in verdicts.groupby("place", sort=False):
         counts = ", ".join(f"{n} {v}" for v in known if (n := int((part["verdict"] == v).sum())))
-        body = [("", _verdict_cells(claim, words), [claim]) for claim in part.to_dict("records")]
+        body = [("", _verdict_cells(claim, words), [claim]) for claim in as_records(part)]
         inner = table(f"{_place(place)}: published beside computed", _HEADER, body, numeric=[1, 2])
         pieces.append(fold(f"{_place(place)}: {counted(len(part), 'claim')} ({counts})", inner))
     return joined(*pieces)
@@ -92,7 +92,7 @@ def differences_table(
     if differing.empty:
         return None
     words = method_words(design)
-    body = [("", _verdict_cells(claim, words), [claim]) for claim in differing.to_dict("records")]
+    body = [("", _verdict_cells(claim, words), [claim]) for claim in as_records(differing)]
     if apart:
         many = counted(len(body), "claim that differs", "claims that differ")
         return fold(many, table("What differs", _HEADER, body, numeric=[1, 2]))
@@ -156,7 +156,7 @@ def tally_sentence(verdicts: pd.DataFrame) -> str:
 def findings_table(findings: pd.DataFrame, *, caption: str = "Findings") -> Html:
     """What the printed numbers say against each other, the gravest first."""
     body = []
-    for finding in findings.to_dict("records"):
+    for finding in as_records(findings):
         trust = f"{finding['class']}, {finding['confidence']} confidence"
         repair = finding["repair"] or "–"
         cells = [finding["finding_id"], finding["title"], finding["detail"], repair, trust]
@@ -215,7 +215,7 @@ def _quantities(caption: str, rows: pd.DataFrame, design: Design) -> Html:
                 row["how"],
             ],
         )
-        for row in rows.to_dict("records")
+        for row in as_records(rows)
     ]
     inner = table(caption, ["Quantity", "Of what", "Interval", "How"], body)
     return fold(f"{caption}: {counted(len(body), 'quantity', 'quantities')}", inner)
@@ -239,7 +239,7 @@ def agreement_table(pairs: pd.DataFrame, design: Design) -> Html:
     pairs : pandas.DataFrame
         From `agreement.agree`.
     """
-    records = pairs.to_dict("records")
+    records = as_records(pairs)
     header = ["Effect", "Paper", "This cohort", "Events", "Reading"]
     body = []
     for pair in records:

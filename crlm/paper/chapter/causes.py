@@ -88,6 +88,10 @@ class Causes(Balance):
         html.show(html.say(_NOT[endpoint], "caution"))
         return Section(joined(found.rows, alike), found.figure)
 
+    def stands_on(self) -> list[object]:
+        """As of any section, and what a death without failure was."""
+        return [*super().stands_on(), self.death_rule]
+
     @property
     def death_rule(self) -> str:
         """What a death without failure was in the frames of this report."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from crlm import causal, endpoints, multistate, regression, survival
+from crlm import causal, endpoints, lent, multistate, regression, survival
 from crlm.ledger import CohortError, small
 from crlm.ledger import rows as result_rows
 from crlm.paper.base import Section, nothing
@@ -73,23 +73,9 @@ class Process(Causes):
         rules, label = self.chapter_rules, small(self.design.label(by))
         names = list(adjust) or list(self.design.chapter.get("adjust", ()))
         names = [name for name in self.usable(stays, names) if name != by]
-        tau = [*rules.horizons, rules.tau or 0.0]
         known = stays[stays[by].notna()]
-        process = multistate.states(
-            known,
-            by,
-            at,
-            tau,
-            samples=rules.samples,
-            seed=rules.seed,
-            min_at_risk=rules.min_at_risk,
-        )
-        steps = multistate.transitions(known, by, names, ties=self.ties)
-        markov = self.design.chapter["flags"]["markov_p"]
-        memory = multistate.markov(known, by, ties=self.ties, remembers=markov)
-        later = self._from(known, by, prognosis_from)
+        process, steps, memory, later, curves = self._states(known, by, names, at, prognosis_from)
         rows = self.add(process, steps, memory, later, self._few_steps(steps))
-        curves = multistate.state_curve(known, by, min_at_risk=rules.min_at_risk)
         picture = figures.stacked(curves, process, self.design, title=f"States by {label}")
         months = self._months_picture(process)
         pieces = [
@@ -132,19 +118,8 @@ class Process(Causes):
         if frame[by].nunique() < 2 or not (frame["cause"] == "failure").any():
             self.not_asked("short period", "there is nothing to compare", told, endpoint="SCP")
             return nothing()
-        rules = self.chapter_rules
-        many = rules.samples if samples is None else samples
-        parts = [
-            multistate.pseudo(
-                frame, [by], month, link=link, cause="failure", min_at_risk=rules.min_at_risk
-            )
-            for link in ("identity", "logit")
-        ]
-        # Both links tell the risk of all; it is one row.
-        parts[1] = parts[1][parts[1]["statistic"] != "cumulative_incidence"]
-        parts += self._weighted_odds(frame, by, month, many)
-        parts += self._odds_by_rule(by, month)
-        rows = self.add(*parts)
+        many = self.chapter_rules.samples if samples is None else samples
+        rows = self.add(*self._short_by_month(frame, by, month, many))
         early = frame["time"] < month
         lost = int((early & ~frame["event"]).sum())
         died = int((early & (frame["cause"] == "death")).sum())
@@ -170,25 +145,16 @@ class Process(Causes):
         if not self.asked("guaranteed time", by, "os_months", endpoint="SCP", told=told):
             return nothing()
         try:
-            bounded = endpoints.bounds(
-                self.included,
-                self.history,
-                self.design,
-                controlled_unresectable=self.chapter_rules.controlled_unresectable,
-            )
+            parts, recorded = self._under_rules(by, at)
         except CohortError:
             why = "this table has no event history, which alone tells who had p-NAC"
             self.not_asked("guaranteed time", why, told, endpoint="SCP")
             return nothing()
-        parts = []
-        for name, frame in bounded.items():
-            parts += self._of_rule(frame, by, name, at)
-        parts.append(self._strict(by, at))
         rows = self.add(*parts)
         limits = self.design.chapter["flags"]
         flag = multistate.guaranteed_time(
             rows,
-            bounded["record"],
+            recorded,
             at[0],
             share=limits["guaranteed_share"],
             points=limits["guaranteed_points"],
@@ -223,6 +189,33 @@ class Process(Causes):
             self.not_asked("states", why, _TOLD, endpoint="states")
             return None
         return stays
+
+    @lent.pure
+    def _states(
+        self,
+        stays: pd.DataFrame,
+        by: str,
+        names: Sequence[str],
+        at: Sequence[float],
+        prognosis_from: float,
+    ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame | None, pd.DataFrame]:
+        """States, transitions, their memory, the states from a month on, and the curves."""
+        rules = self.chapter_rules
+        process = multistate.states(
+            stays,
+            by,
+            at,
+            [*rules.horizons, rules.tau or 0.0],
+            samples=rules.samples,
+            seed=rules.seed,
+            min_at_risk=rules.min_at_risk,
+        )
+        steps = multistate.transitions(stays, by, names, ties=self.ties)
+        markov = self.design.chapter["flags"]["markov_p"]
+        memory = multistate.markov(stays, by, ties=self.ties, remembers=markov)
+        later = self._from(stays, by, prognosis_from)
+        curves = multistate.state_curve(stays, by, min_at_risk=rules.min_at_risk)
+        return process, steps, memory, later, curves
 
     def _from(self, stays: pd.DataFrame, by: str, month: float) -> pd.DataFrame | None:
         """State probabilities of those still controllable at a month, timed from there."""
@@ -272,6 +265,21 @@ class Process(Causes):
         every = pd.concat([steps, memory], ignore_index=True)
         return states.transitions_table(every, self.design, caption="Each step of the process")
 
+    @lent.pure
+    def _short_by_month(
+        self, frame: pd.DataFrame, by: str, month: float, samples: int
+    ) -> list[pd.DataFrame]:
+        """The risk of failure by a month from pseudo-values, and the models beside it."""
+        least = self.chapter_rules.min_at_risk
+        parts = [
+            multistate.pseudo(frame, [by], month, link=link, cause="failure", min_at_risk=least)
+            for link in ("identity", "logit")
+        ]
+        # Both links tell the risk of all; it is one row.
+        parts[1] = parts[1][parts[1]["statistic"] != "cumulative_incidence"]
+        parts += self._weighted_odds(frame, by, month, samples)
+        return parts + self._odds_by_rule(by, month)
+
     def _weighted_odds(
         self, frame: pd.DataFrame, by: str, month: float, samples: int
     ) -> list[pd.DataFrame]:
@@ -296,6 +304,20 @@ class Process(Causes):
             found = regression.logistic(frame, "short_scp", [by], **names)
             parts.append(found[found["statistic"] != "p"])
         return parts
+
+    @lent.pure
+    def _under_rules(
+        self, by: str, at: Sequence[float]
+    ) -> tuple[list[pd.DataFrame | None], pd.DataFrame]:
+        """Rows under each rule of dating, and the frame of the endpoint as recorded."""
+        rule = self.chapter_rules.controlled_unresectable
+        bounded = endpoints.bounds(
+            self.included, self.history, self.design, controlled_unresectable=rule
+        )
+        parts: list[pd.DataFrame | None] = []
+        for name, frame in bounded.items():
+            parts += self._of_rule(frame, by, name, at)
+        return [*parts, self._strict(by, at)], bounded["record"]
 
     def _of_rule(
         self, frame: pd.DataFrame, by: str, model: str, at: Sequence[float]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from crlm import endpoints, regression, survival
+from crlm import endpoints, lent, regression, survival
 from crlm.ledger import small
 from crlm.paper.base import Section, joined, nothing
 from crlm.paper.chapter.asking import Asking
@@ -264,6 +264,7 @@ class Strain(Asking):
         column = "last_negative_months"
         return months > 0 or (column in frame and frame[column].notna().any())
 
+    @lent.pure
     def _bounded(self, endpoint: str, by: str, months: float) -> list[pd.DataFrame]:
         """Medians and ratio under each rule of dating, and the fit of the intervals."""
         frame = self.frames[endpoint]

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from crlm import causal, cohort, endpoints, survival
-from crlm.ledger import CohortError, ParameterError, did_you_mean, small
+from crlm.ledger import CohortError, ParameterError, as_records, did_you_mean, small
 from crlm.ledger import rows as result_rows
 from crlm.numbers import number, ratio
 from crlm.paper.base import Section
@@ -244,7 +244,7 @@ class Tested(Comparable):
         found = self._print_apart()
         if found.empty:
             return ""
-        told = "; ".join(_apart(row) for row in found.to_dict("records"))
+        told = "; ".join(_apart(row) for row in as_records(found))
         return f"From print alone, the paper beside other patients: {told}."
 
     # ---- tests that came late --------------------------------------------------

@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from crlm import lent
-from crlm.ledger import Design
+from crlm.ledger import Design, as_records
 from crlm.naming import describe
 from crlm.numbers import interval, number
 from crlm.report.figures.picture import (
@@ -54,7 +54,7 @@ def forest(
     """
     numbers = rows[["estimate", "conf_low"]].astype(float)
     known = np.isfinite(numbers).all(axis=1)
-    told = labels or [_row_label(row, design) for row in rows.to_dict("records")]
+    told = labels or [_row_label(row, design) for row in as_records(rows)]
     labels = [label for label, shown in zip(told, known, strict=True) if shown]
     rows = rows[known]
     low, high = _limits(rows)
@@ -64,10 +64,10 @@ def forest(
         figure, frame = sheet(1.1 + pitch * max(len(rows), 1), FOREST)
         axis = figure.subplots()
         figure.subplots_adjust(**frame)
-        for y, row in enumerate(rows.to_dict("records")):
+        for y, row in enumerate(as_records(rows)):
             _draw_ratio(axis, y, row, low, high)
         _finish_forest_axis(axis, labels, low, high, title, unit)
-        told = zip(labels, rows.to_dict("records"), strict=True)
+        told = zip(labels, as_records(rows), strict=True)
         texts = "; ".join(f"{label}: {interval(row)}" for label, row in told)
         return Picture(figure, f"Forest plot. {title}. {texts}", title, rows)
 
@@ -83,7 +83,7 @@ def pairs(effects: pd.DataFrame, design: Design) -> Picture | None:
         figure, frame = sheet(1.2 + 0.5 * len(effects), FOREST)
         axis = figure.subplots()
         figure.subplots_adjust(**frame)
-        for y, pair in enumerate(effects.to_dict("records")):
+        for y, pair in enumerate(as_records(effects)):
             labels.append(describe(pair, design))
             for shift, name, colour in ((-0.16, "printed", PALETTE[1]), (0.16, "new", PALETTE[0])):
                 row = _one_of_pair(pair, name)
@@ -125,7 +125,7 @@ def stability(rows: pd.DataFrame, design: Design, *, title: str) -> Picture:
         axis.barh(range(len(chosen)), widths, color=PALETTE[0], height=0.65)
         axis.set_yticks(range(len(chosen)), [wrapped(label) for label in labels])
         axis.set(xlim=(0, 100), xlabel="% of bootstrap samples that choose it", title=title)
-        texts = [_share_text(row, same) for row in chosen.to_dict("records")]
+        texts = [_share_text(row, same) for row in as_records(chosen)]
         for y, text in enumerate(texts):
             axis.text(1.02, y, text, transform=axis.get_yaxis_transform(), va="center", fontsize=8)
         told = ", ".join(f"{a}: {b}" for a, b in zip(labels[::-1], texts[::-1], strict=True))

@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from crlm import lent
-from crlm.ledger import Design, small
+from crlm.ledger import Design, as_records, small
 from crlm.numbers import number, short
 from crlm.report.figures.picture import (
     CURVES,
@@ -32,7 +32,7 @@ _PALE = 150
 @lent.pure
 def flow(rows: pd.DataFrame, design: Design) -> Picture:
     """The flow of patients into the study, from attrition rows."""
-    counts = {row["level"]: row["estimate"] for row in rows.to_dict("records")}
+    counts = {row["level"]: row["estimate"] for row in as_records(rows)}
     steps = [("start", "Patients in the table")]
     steps += [(item["name"], item["label"]) for item in design.eligibility]
     with matplotlib.rc_context(STYLE):

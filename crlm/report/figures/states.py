@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from crlm import lent
-from crlm.ledger import Design
+from crlm.ledger import Design, as_records
 from crlm.numbers import counted, interval, number, ratio
 from crlm.report.figures.picture import FOREST, PALETTE, SOFT, STYLE, Picture, apart, colours, sheet
 
@@ -99,7 +99,7 @@ def months_in_state(rows: pd.DataFrame, design: Design, *, title: str) -> Pictur
     """
     rows = rows[np.isfinite(rows["estimate"].astype(float))]
     states, groups = _ordered(rows["level"]), _ordered(rows["group"])
-    found = {(r["level"], r["group"]): r for r in rows.to_dict("records")}
+    found = {(r["level"], r["group"]): r for r in as_records(rows)}
     with matplotlib.rc_context(STYLE):
         figure, frame = sheet(1.25 + 0.42 * len(states), FOREST)
         axis = figure.subplots()
@@ -141,7 +141,7 @@ def drawn_together(raw: pd.DataFrame, pooled: pd.DataFrame, design: Design, *, t
     before = raw.set_index("level")["estimate"].to_dict()
     if pooled.empty:
         return None
-    records = pooled.to_dict("records")
+    records = as_records(pooled)
     ends = pooled[["conf_low", "conf_high"]].to_numpy(dtype=float)
     low, high = max(min(0.8, ends.min()), 0.05) / 1.1, min(max(1.25, ends.max()), 20) * 1.1
     with matplotlib.rc_context(STYLE):

@@ -6,6 +6,7 @@ import re
 
 import pandas as pd
 
+from crlm.ledger import as_records
 from crlm.report.manuscript.done import Done, listed
 
 _SPSS = "limits of rates are plain, those of medians the median ± 1.96 standard errors as in SPSS"
@@ -75,7 +76,7 @@ def regression(done: Done) -> list[str]:
     alone = done.of(model="univariable", statistic="n")
     told = _families(pd.concat([sizes, alone]))
     seen: dict[str, list[str]] = {}
-    for row in sizes.drop_duplicates("endpoint").to_dict("records"):
+    for row in as_records(sizes.drop_duplicates("endpoint")):
         seen.setdefault(_selection(row["method"]), []).append(str(row["endpoint"]))
     for text, endpoints in seen.items():
         told += _model_of(done, text, endpoints)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from crlm.ledger import small
+from crlm.ledger import as_records, small
 from crlm.numbers import Shown, counted, number
 from crlm.report.manuscript.done import Done, listed
 
@@ -152,7 +152,7 @@ def missing(done: Done) -> list[str]:
     told += [
         f"{counted(row['estimate'], 'patient')} of unknown {done.words(row['covariate'])} "
         f"{'is' if row['estimate'] == 1 else 'are'} left out of comparisons by it."
-        for row in out.to_dict("records")
+        for row in as_records(out)
     ]
     told += _complete_cases(done)
     told.append(_replaced(done))
@@ -175,7 +175,7 @@ def _gaps(done: Done, rows: pd.DataFrame) -> list[str]:
 def _complete_cases(done: Done) -> list[str]:
     rows = done.of(model="multivariable", statistic="n", covariate="", population="all")
     told = []
-    for row in rows.to_dict("records"):
+    for row in as_records(rows):
         found = done.cases(row["method"])
         if found and found[0] < found[1]:
             told.append(f"{done.design.endpoint_name(row['endpoint'])} {found[0]} of {found[1]}")

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from crlm.ledger import as_records
 from crlm.naming import method_words, model_words
 from crlm.numbers import short
 from crlm.report.manuscript.analyses import names_of
@@ -171,7 +172,7 @@ def _mean(done: Done, told: _Told) -> str:
     rows = done.of(statistic="rmst", model="").dropna(subset=["time"]).drop_duplicates("endpoint")
     months = [
         f"{short(row['time'])} ({done.design.endpoint_name(row['endpoint'])})"
-        for row in rows.to_dict("records")
+        for row in as_records(rows)
     ]
     if not months:
         return ""

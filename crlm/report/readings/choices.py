@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from crlm.ledger import Design
+from crlm.ledger import Design, as_records
 from crlm.naming import model_words
 from crlm.numbers import (
     bound,
@@ -41,7 +41,7 @@ def stability(rows: pd.DataFrame, design: Design, exposure: str) -> str:
 
 def specification(rows: pd.DataFrame, design: Design, printed: str = "") -> str:
     """In how many of the models the claim holds, and between what the effect lies."""
-    found = {(r["model"], r["statistic"]): r for r in rows.to_dict("records")}
+    found = {(r["model"], r["statistic"]): r for r in as_records(rows)}
     middle = ending(found, "", "hazard_ratio")
     if middle is None or not math.isfinite(middle["estimate"]):
         return "No specification has an estimate."
@@ -65,7 +65,7 @@ def other_forms(rows: pd.DataFrame, design: Design, forms: Sequence[str]) -> str
     forms : sequence of str
         The words of all forms.
     """
-    found = {(r["model"], r["statistic"]): r for r in rows.to_dict("records")}
+    found = {(r["model"], r["statistic"]): r for r in as_records(rows)}
     told = []
     for form in forms:
         middle = ending(found, f", {form}", "hazard_ratio")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from crlm.ledger import Design, small
+from crlm.ledger import Design, as_records, small
 from crlm.naming import model_words
 from crlm.numbers import counted, interval, limits, number, p_phrase, ratio
 from crlm.report.figures.comparable import characteristic
@@ -35,7 +35,7 @@ def without(endpoint: str) -> str:
 def balance(rows: pd.DataFrame, design: Design) -> str:
     """How unlike the sides were, what weights make of it, and how many patients carry it."""
     plain = rows[(rows["statistic"] == "smd") & ~rows["covariate"].str.contains(":")]
-    raw = plain[(plain["model"] == "diagnostic") & plain["estimate"].notna()].to_dict("records")
+    raw = as_records(plain[(plain["model"] == "diagnostic") & plain["estimate"].notna()])
     if not raw:
         return ""
     big = sorted(raw, key=lambda r: -abs(r["estimate"]))
@@ -208,7 +208,7 @@ def left_apart(rows: pd.DataFrame, design: Design) -> list[str]:
 def _ratio_between(part: pd.DataFrame) -> Row | None:
     found = part[part["statistic"] == "ratio_of_hazard_ratios"]
     for model in ("interaction adjusted", "overlap weighted"):
-        for row in found[found["model"] == model].to_dict("records"):
+        for row in as_records(found[found["model"] == model]):
             if _known(row) and math.isfinite(row["conf_low"]):
                 return row
     return None
@@ -253,7 +253,7 @@ def imputed(rows: pd.DataFrame, design: Design, exposure: str) -> str:
 def _shifted(own: pd.DataFrame, design: Design) -> list[str]:
     """What comes out when what is missing was more, or less, often present than guessed."""
     found = own[own["model"].str.startswith("imputed, ") & (own["statistic"] == "hazard_ratio")]
-    known = [r for r in found.to_dict("records") if _known(r)]
+    known = [r for r in as_records(found) if _known(r)]
     if len(known) != 2:
         return []
     column = known[0]["model"].removeprefix("imputed, odds of ").rpartition(" ")[0]

@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 
-from crlm.ledger import Design
+from crlm.ledger import Design, as_records
 from crlm.numbers import (
     counted,
     estimate,
@@ -103,7 +103,7 @@ def answer(
         Rows of `specification.inference`, or none.
     """
     parts = list(filter(None, [_groups_text(medians, design, paper)]))
-    ratios = [r for r in effect.to_dict("records") if r["statistic"] in RATIOS]
+    ratios = [r for r in as_records(effect) if r["statistic"] in RATIOS]
     tests = {keys_of(r): r for r in records_of(effect, statistic="p")}
     known = [r for r in ratios if math.isfinite(r["estimate"])]
     known = [r for r in known if r["model"] == known[0]["model"]]
@@ -116,7 +116,7 @@ def answer(
         level = f", {design.label(row['covariate'], row['level'])}:" if len(known) > 1 else ""
         ratio = f"{row['model']} {RATIOS[row['statistic']]}{level}"
         parts.append(f"{ratio} {interval(row)}{p}{paper.beside(row)}")
-    found = {(r["model"], r["statistic"]): r for r in tried.to_dict("records")}
+    found = {(r["model"], r["statistic"]): r for r in as_records(tried)}
     share = ending(found, ", claim", "percent")
     if share is not None and math.isfinite(share["estimate"]):
         holds = f"{number(share['estimate'], 0)} % of {counted(share['n'], 'model')}"
@@ -128,7 +128,7 @@ def answer(
 
 def _groups_text(rows: pd.DataFrame, design: Design, paper: Print) -> str:
     """What each group reached, in the quantity that the paper prints, and the test."""
-    shown = rows[rows["statistic"].isin(["median_survival", "survival_rate"])].to_dict("records")
+    shown = as_records(rows[rows["statistic"].isin(["median_survival", "survival_rate"])])
     told = [r for r in shown if paper.has(r)]
     last = max((r["time"] for r in told if r["statistic"] == "survival_rate"), default=None)
     medians = [r for r in told if r["statistic"] == "median_survival"]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from crlm import naming
-from crlm.ledger import Design, small
+from crlm.ledger import Design, as_records, small
 from crlm.numbers import estimate, interval, limits, p_phrase
 from crlm.report.readings.printed import Print
 from crlm.report.readings.wording import (
@@ -27,13 +27,11 @@ def effects(
 ) -> str:
     """Ratios of some rows, each with limits, p and what the paper prints."""
     found = [
-        r
-        for r in rows.to_dict("records")
-        if r["statistic"] in RATIOS and math.isfinite(r["estimate"])
+        r for r in as_records(rows) if r["statistic"] in RATIOS and math.isfinite(r["estimate"])
     ]
     if not found:
         return ""
-    tests = {keys_of(r): r for r in rows.to_dict("records") if r["statistic"] == "p"}
+    tests = {keys_of(r): r for r in as_records(rows) if r["statistic"] == "p"}
     told = [_effect_text(r, tests.get(keys_of(r)), design, paper) for r in found[:most]]
     rest = f"; and {len(found) - most} more in the table" if len(found) > most else ""
     return sentence(f"{lead}{'; '.join(told)}{rest}")
@@ -85,7 +83,7 @@ def model(rows: pd.DataFrame, design: Design, paper: Print, exposures: Sequence[
     """The multivariable model: the exposures first, then what else is associated at p < 0.05."""
     multi = rows[rows["model"] == "multivariable"]
     tests = {keys_of(r): r for r in records_of(multi, statistic="p")}
-    ratios = [r for r in multi.to_dict("records") if r["statistic"] in RATIOS]
+    ratios = [r for r in as_records(multi) if r["statistic"] in RATIOS]
     if not ratios:
         return "No covariate enters the multivariable model."
     mine = [r for r in ratios if r["covariate"] in exposures]
@@ -115,7 +113,7 @@ def model(rows: pd.DataFrame, design: Design, paper: Print, exposures: Sequence[
 def interaction(rows: pd.DataFrame, design: Design) -> str:
     """Whether one effect differs between groups, endpoint by endpoint."""
     told = []
-    for row in rows.to_dict("records"):
+    for row in as_records(rows):
         if row["statistic"] == "hazard_ratio" and ":" in row["covariate"]:
             name = design.endpoint_name(row["endpoint"])
             if not math.isfinite(row["estimate"]):
@@ -132,8 +130,8 @@ def interaction(rows: pd.DataFrame, design: Design) -> str:
 
 def subgroups(rows: pd.DataFrame, design: Design, paper: Print) -> str:
     """One effect in each subgroup, and whether the subgroups differ in it."""
-    alone = rows[rows["model"] == "univariable"].to_dict("records")
-    tests = {keys_of(r): r for r in rows.to_dict("records") if r["statistic"] == "p"}
+    alone = as_records(rows[rows["model"] == "univariable"])
+    tests = {keys_of(r): r for r in as_records(rows) if r["statistic"] == "p"}
     found: dict[str, list[str]] = {}
     for row in alone:
         if row["statistic"] in RATIOS and math.isfinite(row["estimate"]):

@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 
-from crlm.ledger import Design, small
+from crlm.ledger import Design, as_records, small
 from crlm.numbers import counted, number
 from crlm.report.readings.printed import Print
 from crlm.report.readings.wording import records_of, sentence, value_text
@@ -14,7 +14,7 @@ from crlm.report.readings.wording import records_of, sentence, value_text
 
 def flow(rows: pd.DataFrame, paper: Print) -> str:
     """How many of the table's patients are analysed."""
-    records = [r for r in rows.to_dict("records") if not str(r["level"]).endswith("_excluded")]
+    records = [r for r in as_records(rows) if not str(r["level"]).endswith("_excluded")]
     first, last = records[0], records[-1]
     verb = "is" if last["estimate"] == 1 else "are"
     about = "about " if "sum of bands" in str(first["method"]) else ""
@@ -56,7 +56,7 @@ def sizes(rows: pd.DataFrame, design: Design, paper: Print) -> str:
 def composition(rows: pd.DataFrame, design: Design, paper: Print) -> str:
     """The levels of each characteristic of one group, with number and per cent."""
     told = []
-    for row in rows.to_dict("records"):
+    for row in as_records(rows):
         if row["statistic"] == "n" and row["level"] and row["estimate"]:
             told.append(
                 f"{design.label(row['covariate'], row['level'])} {number(row['estimate'], 0)}"

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from crlm.comparison import row_key
-from crlm.ledger import row_name
+from crlm.ledger import as_records, row_name
 from crlm.numbers import p_phrase, span
 from crlm.report.readings.wording import Row
 
@@ -25,13 +25,13 @@ class Print:
 
     def __init__(self, claims: pd.DataFrame, findings: pd.DataFrame | None = None) -> None:
         self._claims: dict[tuple[Any, ...], dict[str, Any]] = {}
-        for claim in claims[claims["kind"] == "number"].to_dict("records"):
+        for claim in as_records(claims[claims["kind"] == "number"]):
             self._claims.setdefault((*row_key(claim), claim["field"]), claim)
         self._told: dict[str, None] = {}
         self._against: dict[str, str] = {}
         if findings is not None:
             wrong = findings[findings["verdict"] == "inconsistent"]
-            for finding in wrong.to_dict("records"):
+            for finding in as_records(wrong):
                 for name in finding["claims"]:
                     self._against.setdefault(name, finding["finding_id"])
 

@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 
-from crlm.ledger import Design, small
+from crlm.ledger import Design, as_records, small
 from crlm.numbers import counted, interval, limits, number, p_phrase, short
 from crlm.report.readings.models import ratio_text
 from crlm.report.readings.wording import Row, capital, more, records_of, sentence
@@ -49,7 +49,7 @@ def incidence(rows: pd.DataFrame, design: Design, model: str = "aalen-johansen")
         part = known[known["level"] == level]
         whole = part.groupby("time")["group"].nunique() == groups
         month = whole[whole].index.max() if whole.any() else part["time"].max()
-        here = part[part["time"] == month].to_dict("records")
+        here = as_records(part[part["time"] == month])
         each = " and ".join(
             f"{number(r['estimate'], 0)} % ({_whom(r['group'], design)})" for r in here
         )
@@ -74,12 +74,12 @@ def kinds(rows: pd.DataFrame, design: Design) -> str:
     rates = rows[(rows["statistic"] == "hazard_ratio") & (rows["model"] == "cause specific")]
     shares = rows[rows["statistic"] == "subdistribution_hazard_ratio"]
     told = []
-    for one in rates[rates["estimate"].notna()].to_dict("records"):
+    for one in as_records(rates[rates["estimate"].notna()]):
         cause = one["population"].split(">")[-1]
         same = shares[
             (shares["population"] == one["population"]) & (shares["level"] == one["level"])
         ]
-        other = same.to_dict("records")
+        other = as_records(same)
         behind = f", subdistribution {interval(other[0])}" if other else ""
         told.append(f"{cause}: cause-specific HR {interval(one)}{behind}")
     return sentence("; ".join(told))
@@ -109,7 +109,7 @@ def steps(rows: pd.DataFrame, design: Design) -> str:
     own = rows[(rows["statistic"] == "transition_hazard_ratio") & (rows["model"] == "multistate")]
     own = own[own["covariate"] != "years_at_entry"]
     told, few = [], []
-    for row in own.to_dict("records"):
+    for row in as_records(own):
         name = row["population"].replace(">", " to ")
         if math.isfinite(row["estimate"]):
             told.append(f"{name} HR {interval(row)}")
@@ -124,12 +124,12 @@ def short_period(rows: pd.DataFrame, design: Design) -> str:
     whole = rows[(rows["statistic"] == "cumulative_incidence") & (rows["model"] == "pseudo-value")]
     gap = rows[(rows["statistic"] == "risk_difference") & rows["estimate"].notna()]
     told = []
-    for row in whole[whole["estimate"].notna()].head(1).to_dict("records"):
+    for row in as_records(whole[whole["estimate"].notna()].head(1)):
         told.append(
             f"by month {row['time']:g}, {number(row['estimate'], 1)} % ({limits(row)}) had lost "
             "surgical control, deaths counted apart"
         )
-    for row in gap.head(1).to_dict("records"):
+    for row in as_records(gap.head(1)):
         who = design.group_label(f"{row['covariate']}={row['level']}")
         told.append(f"{more(row, 'points')} with {who}")
     return sentence("; ".join(told))
@@ -138,7 +138,7 @@ def short_period(rows: pd.DataFrame, design: Design) -> str:
 def odds(rows: pd.DataFrame, design: Design) -> str:
     """The odds ratio of a short period under each way to treat those censored."""
     own = rows[(rows["statistic"] == "odds_ratio") & rows["estimate"].notna()]
-    told = [f"{small(LOST[row['model']])} {interval(row)}" for row in own.to_dict("records")]
+    told = [f"{small(LOST[row['model']])} {interval(row)}" for row in as_records(own)]
     if not told:
         return ""
     return sentence(f"odds ratio, by what becomes of those lost before: {'; '.join(told)}")
@@ -151,7 +151,7 @@ def guaranteed(rows: pd.DataFrame, design: Design) -> str:
     if own.empty:
         return ""
     month = own["time"].min()
-    here = own[own["time"] == month].to_dict("records")
+    here = as_records(own[own["time"] == month])
     told = [f"{small(RULES[r['model']])} {number(r['estimate'], 1)} %" for r in here]
     ratios = records_of(rows, statistic="hazard_ratio")
     ratios = [r for r in ratios if math.isfinite(r["estimate"]) and r["model"] in RULES]
@@ -195,7 +195,7 @@ def strain(rows: pd.DataFrame, design: Design) -> str:
     told = []
     for endpoint in dict.fromkeys(rows["endpoint"]):
         own = rows[rows["endpoint"] == endpoint]
-        found = {(r["statistic"], r["model"]): r for r in own.to_dict("records")}
+        found = {(r["statistic"], r["model"]): r for r in as_records(own)}
         each = found.get(("events_per_parameter", "diagnostic"))
         if each is None:
             continue

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from crlm.ledger import as_records
 from crlm.numbers import HIDDEN, NOTHING, decimals_of, estimate, limits, number
 
 Row = Mapping[str, Any]
@@ -35,7 +36,7 @@ def records_of(rows: pd.DataFrame, **wanted: str) -> list[dict[str, Any]]:
     chosen = rows
     for name, value in wanted.items():
         chosen = chosen[chosen[name] == value]
-    return chosen.to_dict("records")
+    return as_records(chosen)
 
 
 def keys_of(row: Row) -> tuple[Any, ...]:
