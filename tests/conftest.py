@@ -11,6 +11,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "CRL
 import pytest  # noqa: E402
 
 from crlm import files  # noqa: E402
+from tests.warm import cold, kept, warm  # noqa: E402, F401
 
 #: The dearest first, so that no worker is left alone with one of them at the end. What a file
 #: costs: `python -m pytest -n 2 --dist loadscope --durations 0`. On a new machine

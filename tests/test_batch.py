@@ -23,6 +23,8 @@ from crlm.overview import collecting
 ROOT = Path(__file__).parents[1]
 batch = functools.partial(driving.batch, collect=overview.collect_held)
 forking = pytest.mark.skipif(not workers.can_fork(), reason="warm processes are for Linux")
+pytestmark = pytest.mark.usefixtures("warm")
+cold = pytest.mark.usefixtures("cold")
 
 PARAMETERS = """\
 factor: float = 1.0  # multiplies the hazard ratio
@@ -273,6 +275,7 @@ print(plt.isinteractive()); plt.plot([1, 2]); plt.title(f"{plt.isinteractive()}"
 pd.DataFrame([range(30)] * 2).add_prefix("column_")"""
 
 
+@cold
 @forking
 @pytest.mark.parametrize(
     "first", ["import matplotlib.pyplot, pandas", "import pandas", "import matplotlib", "1"]
@@ -305,6 +308,7 @@ os.system("echo from a child; echo as an error >&2")
 os.write(2, b"past all streams")"""
 
 
+@cold
 @forking
 def test_what_a_notebook_says_comes_out_in_its_cells_alone(desk, capfd, monkeypatch):
     write_notebook(desk / "tiny.ipynb", (NOISY, ROWS))
@@ -321,6 +325,7 @@ def test_what_a_notebook_says_comes_out_in_its_cells_alone(desk, capfd, monkeypa
     assert outputs(forked / "tiny.ipynb") == outputs(plain / "tiny.ipynb")
 
 
+@cold
 @forking
 def test_a_temporary_folder_of_a_long_path_is_no_hindrance(desk, monkeypatch):
     """A socket's path has room for about 100 letters."""
@@ -333,6 +338,7 @@ def test_a_temporary_folder_of_a_long_path_is_no_hindrance(desk, monkeypatch):
     assert list(there.iterdir()) == []
 
 
+@cold
 @pytest.mark.parametrize("kernels", [pytest.param("forked", marks=forking), "plain"])
 def test_files_in_the_current_folder_are_not_taken_for_libraries(desk, kernels, monkeypatch):
     for name in ("json", "queue", "types", "zmq"):

@@ -21,6 +21,7 @@ from crlm.ledger import CohortError, CrlmError
 from crlm.overview import collecting, index
 
 batch = functools.partial(driving.batch, collect=overview.collect_held)
+pytestmark = pytest.mark.usefixtures("warm")
 
 SECRETS = ("MURAKAMI", "1957-03-14", "SGOTO77")
 
@@ -101,6 +102,7 @@ def told(*places):
     return [p for p in found if any(w in p.read_bytes() or w in str(p).encode() for w in words)]
 
 
+@pytest.mark.usefixtures("cold")
 def test_no_file_of_a_batch_tells_of_a_patient(desk, capfd):
     modes = "[fine, cell, key, chain, ours, die, warn]"
     path = written(desk, f"cohorts: {{north: table.csv}}\ngrid: {{mode: {modes}}}\n")
@@ -134,6 +136,7 @@ def test_messages_about_the_shipped_cohort_are_told(desk):
     )
 
 
+@pytest.mark.usefixtures("cold")
 @pytest.mark.skipif(not workers.can_fork(), reason="warm processes are for Linux")
 @pytest.mark.parametrize("victim", ["driver", "worker"])
 def test_a_killed_batch_leaves_nothing_of_a_patient(desk, victim):
