@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from crlm.ledger.errors import LedgerError
-from crlm.ledger.results import as_records
 from crlm.ledger.vocabulary import KEYS, ROW_COLUMNS
 
 if TYPE_CHECKING:
