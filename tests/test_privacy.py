@@ -23,7 +23,7 @@ from crlm import (
     survival,
 )
 from crlm.paper.chapter import asking
-from crlm.privacy import attack, continuous, counts, curves, quantities, wording
+from crlm.privacy import attack, continuous, counts, curves, models, quantities, wording
 from crlm.report import figures, manuscript
 from tests import cells
 
@@ -401,6 +401,62 @@ def test_a_joint_model_tells_no_size_of_other_patients(ncch):
     made = release.rows(regression.cox(frame, ["ras", "margin"], model="multivariable"))
     assert made[["n", "events"]].isna().all(axis=None)
     assert made.loc[made["statistic"] == "n", "estimate"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("cells", "shown"),
+    [
+        # Patients and events of each cell of the two crossed factors.
+        ({"aa": (40, 20), "ab": (40, 15), "ba": (30, 12), "bb": (25, 9)}, True),
+        ({"aa": (40, 20), "ab": (40, 15), "ba": (30, 12), "bb": (25, 4)}, False),
+        ({"aa": (40, 20), "ab": (40, 15), "ba": (30, 12), "bb": (12, 8)}, False),
+        ({"aa": (40, 20), "ab": (40, 15), "ba": (30, 12)}, False),
+    ],
+)
+def test_a_model_with_a_product_is_shown_where_each_cell_has_enough(cells, shown):
+    """Once every such model was hidden; a product is of the cells of its crossed levels."""
+    assert models._joint(_crossed(cells), "x:y", 5) == shown
+    frame = _crossed(cells)
+    release = privacy.Release(5)
+    release.endpoints({"patients": frame.drop(columns=["time", "event"]), "OS": frame})
+    asked = {"model": "multivariable", "products": [("x", "y")]}
+    made = release.rows(regression.cox(frame, ["x", "y"], **asked))
+    ratios = made[made["statistic"] == "hazard_ratio"]["estimate"]
+    assert (ratios.notna().all() if shown else ratios.isna().all()) and len(ratios)
+    assert made["n"].isna().all()
+
+
+def test_a_product_is_counted_among_those_whose_model_it_is():
+    """Patients whose other covariates are unknown are not in the model."""
+    frame = _crossed({"aa": (40, 20), "ab": (40, 15), "ba": (30, 12), "bb": (25, 9)})
+    frame["z"] = np.where((frame["x"] == "b") & (frame["y"] == "b"), np.nan, np.arange(len(frame)))
+    release = privacy.Release(5)
+    release.endpoints({"patients": frame.drop(columns=["time", "event"]), "OS": frame})
+    asked = {"model": "multivariable", "products": [("x", "y")]}
+    made = release.rows(regression.cox(frame, ["x", "y", "z"], **asked))
+    assert made.loc[made["statistic"] == "hazard_ratio", "estimate"].isna().all()
+
+
+def test_slopes_of_a_number_need_the_events_of_a_number_in_each_level():
+    frame = _crossed({"aa": (40, 20), "ba": (30, 9)}).assign(z=lambda found: found.index * 1.0)
+    assert not models._joint(frame, "x:z", 5) and models._joint(frame[frame["x"] == "a"], "x:z", 5)
+
+
+def test_a_ratio_per_sd_is_hidden_where_one_patient_makes_the_sd():
+    plain = pd.Series(np.arange(60.0))
+    lonely = plain.mask(plain == 59, 9000.0)
+    assert not models._shows_an_outlier(plain / plain.std())
+    assert models._shows_an_outlier(lonely / lonely.std())
+    assert not models._shows_an_outlier(lonely)
+
+
+def _crossed(cells):
+    """A frame with so many patients and events in each cell of x and y."""
+    rows = [(*cell, at < d) for cell, (n, d) in cells.items() for at in range(n)]
+    frame = pd.DataFrame(rows, columns=["x", "y", "event"])
+    times = np.random.default_rng(3).permutation(len(frame)) + 1.0
+    kinds = {name: pd.Categorical(frame[name], categories=["a", "b"]) for name in ("x", "y")}
+    return frame.assign(time=times, endpoint="OS", **kinds)
 
 
 def test_an_e_value_is_made_of_a_released_ratio(ncch):

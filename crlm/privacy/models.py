@@ -93,10 +93,16 @@ def _verdicts(key: tuple[str, str, str], rows: Sequence[Row], fits: Fits) -> dic
     if model == "time dependent":
         return {name: _switched(frame, name, fits.register.k) for name in names}
     odds = any(row["statistic"] == "odds_ratio" for row in rows)
+    alone = [name for name in names if ":" not in name]
     found = {
         name: (endpoint, name, population) not in fits.vetoed
         and _enough(frame, name, rows, odds, fits.register.k)
-        for name in names
+        for name in alone
+    }
+    # A product is of the patients of its model: of those with all covariates known.
+    known = frame.dropna(subset=[name for name in alone if name in frame])
+    found |= {
+        name: _joint(known, name, fits.register.k, odds) for name in names if name not in alone
     }
     if model in _ALONE:
         return found
@@ -110,6 +116,8 @@ def _enough(frame: pd.DataFrame, name: str, rows: Sequence[Row], odds: bool, k: 
     wanted = ("reference", *_RATIOS)
     here = [row for row in rows if row["covariate"] == name and row["statistic"] in wanted]
     levels = [(row["n"], row["events"]) for row in here if row["level"]]
+    if not levels and _shows_an_outlier(frame[name]):
+        return False
     if not levels:
         events = max((row["events"] for row in here), default=0)
         n = max((row["n"] for row in here), default=0)
@@ -124,18 +132,38 @@ def _level(n: float, events: float, odds: bool, k: int) -> bool:
     return events >= k and (without >= k or (n >= 4 * k and not odds))
 
 
-def _joint(frame: pd.DataFrame, name: str, k: int) -> bool:
-    """As `_enough`, for every cell of the levels of two covariates."""
+def _shows_an_outlier(values: pd.Series) -> bool:
+    """Whether a number in steps of its own SD has an SD that one patient makes.
+
+    Beside the ratio per unit, the ratio per SD tells the SD; where one value has half of the sum
+    of squares, that tells the value.
+    """
+    known = values.astype(float).dropna()
+    if abs(float(known.std()) - 1) > 1e-9:
+        return False
+    squares = (known - known.mean()) ** 2
+    return bool(2 * squares.max() >= squares.sum())
+
+
+def _joint(frame: pd.DataFrame, name: str, k: int, odds: bool = False) -> bool:
+    """As `_enough`, for every cell of the levels of two covariates.
+
+    A cell of nobody tells that nobody has both. The slopes of a number are of the patients of one
+    level of the other each, and each needs the events of a number.
+    """
     names = name.split(":")
-    if any(part not in frame for part in names):
+    if any(part not in frame for part in (*names, "event")):
         return False
     lacking = int(frame[names].isna().any(axis=1).sum())
-    cells = frame.dropna(subset=names).groupby(names, observed=True)["event"].agg(["size", "sum"])
-    if any(not levels_of(frame, part) for part in names):
-        return not 0 < lacking < k and int(cells["sum"].sum()) >= _FEWEST
-    return not 0 < lacking < k and all(
-        _level(n, events, False, k) for n, events in cells.to_numpy()
-    )
+    by = [part for part in names if levels_of(frame, part)]
+    known = frame.dropna(subset=names)
+    if 0 < lacking < k or not by:
+        return not 0 < lacking < k and int(known["event"].sum()) >= _FEWEST
+    cells = known.groupby(by, observed=True)["event"].agg(["size", "sum"]).to_numpy()
+    if len(cells) < math.prod(known[part].nunique() for part in by):
+        return False
+    fewest = 0 if len(by) == len(names) else _FEWEST
+    return all(_level(n, events, odds, k) and events >= fewest for n, events in cells)
 
 
 def _switched(frame: pd.DataFrame, name: str, k: int) -> bool:
