@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
-from crlm import ledger, survival
-from crlm.ledger.vocabulary import CONF_TYPES, MEDIAN_RULES
-from crlm.reconstruction import programs
+from crlm import ledger, regression, survival
+from crlm.ledger.vocabulary import CONF_TYPES, MEDIAN_RULES, UNIVARIABLE_TESTS
+from crlm.reconstruction import certificate, programs
 from crlm.reconstruction.quantities import Quantity
 
 LIMITS = ("estimate", "conf_low", "conf_high")
@@ -53,3 +54,68 @@ def test_limits_of_medians_and_rates_are_those_of_the_design(conf, rule):
             part = row["statistic"].iloc[0]
             found = told_of(design, frame, kind=kind, part=part, time=time)
             np.testing.assert_allclose(found, row[list(LIMITS)].iloc[0].astype(float), rtol=1e-9)
+
+
+COLUMNS = {"stage": ["I", "II", "III"], "arm": ["a", "b"], "site": ["x", "y"], "late": ["0", "1"]}
+NO_KEYS = {"group": "all", "population": "all", "level": "", "kind": "number", "time": np.nan}
+
+
+@pytest.fixture(scope="module")
+def patients():
+    """A design of four categories, and patients."""
+    design = ledger.load_design("ncch_scp")
+    rng = np.random.default_rng(3)
+    held = {name: {"type": "category", "levels": levels} for name, levels in COLUMNS.items()}
+    model = {"covariates": ["stage", "arm", "age"], "selection": "fixed"}
+    model |= {"published": model["covariates"], "strata": ["site"], "products": [["stage", "arm"]]}
+    odds = {"covariates": ["stage", "age"], "selection": "fixed", "published": ["stage", "age"]}
+    held = {**design.columns, **held}
+    design = replace(design, columns=held, models={"OS": model, "late": {**odds}}, factors={})
+    frame = courses(6, 200).assign(age=np.round(rng.normal(60, 9, 200)))
+    for name, levels in COLUMNS.items():
+        frame[name] = pd.Categorical(rng.choice(levels, 200), categories=levels)
+    return design, frame
+
+
+def p_of(rows, model, covariate):
+    found = rows[(rows["statistic"] == "p") & (rows["model"] == model) & (rows["level"] == "")]
+    return float(found.loc[found["covariate"] == covariate, "estimate"].iloc[0])
+
+
+def certified(design, frame, **claim):
+    claim = {**NO_KEYS, "statistic": "p", "reference": "", "field": "estimate", **claim}
+    quantity = certificate._for_certificate(claim, design)
+    assert not isinstance(quantity, str)
+    quantity = certificate._by_own_test(claim, quantity, design)
+    z = programs.computed(quantity, frame, design)
+    return 2 * norm.sf(abs(z))
+
+
+@pytest.mark.parametrize("test", UNIVARIABLE_TESTS)
+def test_p_values_of_a_whole_covariate_are_those_of_the_report(patients, test):
+    """They were "no result" in every certificate; where the report has "lr", others were Wald's."""
+    design, frame = patients
+    design = replace(design, conventions={**design.conventions, "univariable_p": test})
+    names, ties = ("stage", "arm", "age"), design.conventions["ties"]
+    rule = regression.rule(
+        names,
+        selection="fixed",
+        fixed=names,
+        univariable_p=test,
+        ties=ties,
+        strata=["site"],
+        products=[("stage", "arm")],
+    )
+    rows = regression.regression_table(frame, rule)
+    asked = [("univariable", "stage"), ("univariable", "age"), ("multivariable", "stage")]
+    for model, name in [*asked, ("multivariable", "stage:arm")]:
+        found = certified(design, frame, endpoint="OS", model=model, covariate=name)
+        assert found == pytest.approx(p_of(rows, model, name), rel=1e-5), (model, name)
+
+
+def test_p_values_of_a_whole_covariate_in_a_logistic_model(patients):
+    design, frame = patients
+    for model, names in (("univariable", ["stage"]), ("multivariable", ["stage", "age"])):
+        rows = regression.logistic(frame, "late", names, model=model)
+        found = certified(design, frame, endpoint="late", model=model, covariate="stage")
+        assert found == pytest.approx(p_of(rows, model, "stage"), rel=1e-5)

@@ -164,6 +164,9 @@ def claims():
     yield "hazard_ratio", 1.4, 1, {**of_model, "covariate": "stage", "level": "III"}
     yield "p", 0.2, 1, {**of_model, "covariate": "stage", "level": "III"}
     yield "hazard_ratio", 0.7, 1, {**of_model, "covariate": "arm_stage", "level": "b_IV"}
+    for covariate in ("stage", "arm_stage"):
+        yield "p", 0.4, 1, {**of_model, "covariate": covariate}
+    yield "p", 0.4, 1, {**of_model, "covariate": "stage", "model": "univariable"}
     of_part = {"endpoint": "CSS", "model": "multivariable", "population": "arm=a/b"}
     for level, ratio in (("I", 0.8), ("III", 1.9), ("IV", 2.2)):
         keys = {**of_part, "covariate": "stage", "level": level, "reference": "II"}
@@ -226,6 +229,9 @@ def test_a_start_cohort_is_certified_before_a_search(third):
     sizes = verdicts[(verdicts["statistic"] == "n") & (verdicts["covariate"] == "")]
     assert (sizes["verdict"] == "matches").all() and len(sizes) == 3
     # Follow-up begins with the printed mean, and as many are dead as print counts.
+    together = (verdicts["statistic"] == "p") & (verdicts["level"] == "")
+    together &= verdicts["model"] != ""
+    assert together.sum() == 5 and verdicts.loc[together, "computed"].between(0, 1).all()
     timed = verdicts[verdicts["covariate"].isin(["css_months", "css_event"])]
     assert len(timed) == 6 and (timed["computed"] - timed["value"]).abs().max() < 3
 

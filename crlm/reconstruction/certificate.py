@@ -27,7 +27,13 @@ from crlm.reconstruction.models import (
     where_of,
 )
 from crlm.reconstruction.programs import by_python
-from crlm.reconstruction.quantities import Quantity, between, flipped, quantity_of
+from crlm.reconstruction.quantities import (
+    Quantity,
+    between,
+    flipped,
+    quantity_of,
+    tested_together,
+)
 from crlm.reconstruction.targets import Goal
 
 #: Logarithms above have no number.
@@ -67,7 +73,7 @@ def certify(
         target = of_claim.get(claim["id"])
         quantity = _for_certificate(claim, design) if target is None else target.quantity
         if not isinstance(quantity, str):
-            quantity = _in_own_model(claim, quantity, models, design)
+            quantity = _in_own_model(claim, _by_own_test(claim, quantity, design), models, design)
             against = claim.get("reference") or ""
             told[against] += _told(claim, quantity, frames, design, found, program)
     counts = [frames["flow"], _sizes(frames["patients"], design)]
@@ -104,8 +110,20 @@ def _for_certificate(claim: Mapping[str, Any], design: Design) -> Quantity | str
             "count", where=(*where, *where_of(*others)), columns=(asked,), part=statistic
         )
     found = quantity_of(claim, design)
-    of_table_one = statistic == "p" and not claim["model"] and claim["covariate"]
-    return between(claim, design) if isinstance(found, str) and of_table_one else found
+    if not isinstance(found, str) or statistic != "p" or not claim["covariate"]:
+        return found
+    if not claim["model"]:
+        return between(claim, design)
+    of_ratios = claim["model"] in ("univariable", "multivariable")
+    return tested_together(claim, design) if of_ratios else found
+
+
+def _by_own_test(claim: Mapping[str, Any], quantity: Quantity, design: Design) -> Quantity:
+    """A univariable p by the test that the design names, where the search takes one like it."""
+    test = design.conventions["univariable_p"]
+    of_cox = quantity.kind in ("cox", "logrank") and quantity.part == "z"
+    own = claim["model"] == "univariable" and claim["statistic"] == "p"
+    return replace(quantity, kind=test) if own and of_cox and test in ("lr", "score") else quantity
 
 
 def _in_own_model(
@@ -221,7 +239,7 @@ def _own_models(
             [n for n in rule.names if abs(_alone(endpoint, n, frame, design)) > entry]
         )
         while rule.selection == "backward" and columns:
-            z = [programs.joint(columns, name, frame, design) for name in columns]
+            z = [programs.joint(columns, n, frame, design, model.strata()) for n in columns]
             worst = int(np.argmin(z))
             if z[worst] > stay:
                 break

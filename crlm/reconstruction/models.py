@@ -7,6 +7,7 @@ each pair of such levels.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -153,6 +154,16 @@ def indicator(design: Design, name: str, level: str, reference: str = "") -> str
 def product_column(*parts: str) -> str:
     """The name of a product of columns: `race&msi=msi_l`."""
     return "&".join(parts)
+
+
+def covariate_of(column: str) -> str:
+    """The covariate whose level a column is, or the product of two: `race:msi`."""
+    return ":".join(part.partition("=")[0] for part in column.split("&"))
+
+
+def width_of(design: Design, name: str) -> int:
+    """How many columns a covariate has, or a product."""
+    return math.prod(len(indicators(design, part)) for part in name.split(":"))
 
 
 def factors_of(name: str) -> Sequence[str]:

@@ -20,7 +20,7 @@ from scipy import stats
 
 from crlm.exact import exact_test
 from crlm.ledger import Design
-from crlm.reconstruction.models import Where, factors_of, indicators, levels_of
+from crlm.reconstruction.models import Where, covariate_of, factors_of, indicators, levels_of
 from crlm.reconstruction.quantities import Quantity
 
 if TYPE_CHECKING:
@@ -242,36 +242,57 @@ def _coefficients(
     return tuple(values.tolist()), tuple(errors.tolist()), tuple(map(tuple, spread.tolist()))
 
 
-def joint(names: Sequence[str], name: str, frame: pd.DataFrame, design: Design) -> float:
+def joint(
+    names: Sequence[str], name: str, frame: pd.DataFrame, design: Design, strata: str = ""
+) -> float:
     """z of Wald's test of a covariate, all its levels together, in a model of several."""
-    columns = {one: indicators(design, one) for one in names}
-    every = tuple(column for one in names for column in columns[one])
-    estimates, errors, spread = _coefficients(every, "", frame, design)
-    at = [every.index(column) for column in columns[name]]
-    if len(at) == 1:
-        return abs(estimates[at[0]] / errors[at[0]])
-    chosen = np.array(estimates)[at]
-    value = float(chosen @ np.linalg.solve(np.array(spread)[np.ix_(at, at)], chosen))
-    return float(stats.norm.isf(stats.chi2.sf(value, len(at)) / 2))
+    columns = tuple(column for one in names for column in indicators(design, one))
+    return _joint(Quantity("joint", columns=columns, covariate=name, strata=strata), frame, design)
+
+
+def _joint(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    estimates, _, spread = _coefficients(quantity.columns, quantity.strata, frame, design)
+    return _wald(quantity, np.array(estimates), np.array(spread))
+
+
+def _wald(quantity: Quantity, estimates: np.ndarray, spread: np.ndarray) -> float:
+    """z of Wald's test of the columns of a covariate that these patients have."""
+    mine = np.array([covariate_of(column) == quantity.covariate for column in quantity.columns])
+    at = np.flatnonzero(mine & np.isfinite(estimates))
+    if not len(at):
+        return math.nan
+    chosen = estimates[at]
+    value = float(chosen @ np.linalg.solve(spread[np.ix_(at, at)], chosen))
+    return math.sqrt(value) if len(at) == 1 else _as_z(value, len(at))
+
+
+def _as_z(value: float, df: int) -> float:
+    """The normal number whose two-sided p is that of a chi-square."""
+    return float(stats.norm.isf(stats.chi2.sf(value, df) / 2))
 
 
 def together(columns: tuple[str, ...], frame: pd.DataFrame, design: Design, test: str) -> float:
-    """z of a test of all coefficients of a model: Wald, likelihood ratio, or score."""
+    """z of a test of all coefficients of a model: likelihood ratio ("lr") or "score"."""
     from statsmodels.duration.hazard_regression import PHReg
 
     matrix, known = _design_matrix(frame, design, columns)
+    matrix = matrix[known][:, matrix[known].any(axis=0)]
+    if not matrix.size:
+        return math.nan
     time, event = (frame[name].to_numpy(float)[known] for name in ("time", "event"))
     ties = design.conventions["ties"]
-    model = PHReg(time, matrix[known], status=event.astype(int), ties=ties)
-    fit, none = model.fit(disp=0), np.zeros(len(columns))
+    model = PHReg(time, matrix, status=event.astype(int), ties=ties)
+    none = np.zeros(matrix.shape[1])
     if test == "lr":
-        value = 2 * (model.loglike(fit.params) - model.loglike(none))
-    elif test == "score":
+        value = 2 * (model.loglike(model.fit(disp=0).params) - model.loglike(none))
+    else:
         score = model.score(none)
         value = float(score @ np.linalg.solve(-model.hessian(none), score))
-    else:
-        value = float(fit.params @ np.linalg.solve(fit.cov_params(), fit.params))
-    return float(stats.norm.isf(stats.chi2.sf(value, len(columns)) / 2))
+    return _as_z(value, len(none))
+
+
+def _alone(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    return together(quantity.columns, frame, design, quantity.kind)
 
 
 def _strata(frame: pd.DataFrame, column: str) -> np.ndarray:
@@ -330,21 +351,33 @@ def _cox(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
 
 
 def _logistic(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    estimates, spread = _log_odds(quantity, frame, design)
+    at = quantity.columns.index(quantity.covariate)
+    return _part(quantity, float(estimates[at]), math.sqrt(spread[at, at]))
+
+
+def _logistic_joint(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    return _wald(quantity, *_log_odds(quantity, frame, design))
+
+
+def _log_odds(
+    quantity: Quantity, frame: pd.DataFrame, design: Design
+) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients of a logistic model and their covariances; NaN of a level that nobody has."""
     import statsmodels.api as sm
 
     matrix, known = _design_matrix(frame, design, quantity.columns)
-    outcome = (frame[quantity.endpoint].astype(str) == "yes").to_numpy(float)
-    there = matrix[known].any(axis=0)
-    asked = quantity.columns.index(quantity.covariate)
-    if not there[asked]:
-        return math.nan
+    happened = levels_of(design, quantity.endpoint)[-1]
+    outcome = (frame[quantity.endpoint].astype(str) == happened).to_numpy(float)
+    size, at = matrix.shape[1], np.flatnonzero(matrix[known].any(axis=0))
+    estimates, spread = np.full(size, np.nan), np.full((size, size), np.nan)
     try:
-        held = sm.add_constant(matrix[known][:, there], has_constant="add")
+        held = sm.add_constant(matrix[known][:, at], has_constant="add")
         fit = sm.Logit(outcome[known], held).fit(disp=0, tol=1e-12)
     except np.linalg.LinAlgError:
-        return math.nan
-    at = 1 + int(there[:asked].sum())
-    return _part(quantity, float(fit.params[at]), float(fit.bse[at]))
+        return estimates, spread
+    estimates[at], spread[np.ix_(at, at)] = fit.params[1:], fit.cov_params()[1:, 1:]
+    return estimates, spread
 
 
 def _association(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
@@ -453,4 +486,8 @@ PROGRAMS = {
     "kruskal": _kruskal,
     "table": _association,
     "logranks": _logranks,
+    "joint": _joint,
+    "lr": _alone,
+    "score": _alone,
+    "logistic_joint": _logistic_joint,
 }

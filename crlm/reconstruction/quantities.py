@@ -20,6 +20,7 @@ from crlm.reconstruction.models import (
     model_of,
     terms_of,
     where_of,
+    width_of,
     with_product,
 )
 
@@ -54,7 +55,9 @@ class Quantity:
     Attributes
     ----------
     kind : str
-        A word of `codes.KINDS`, or "rates" (a difference that the certificate alone computes).
+        A word of `codes.KINDS`; or of what the certificate alone computes: "rates" (a
+        difference), "anova", and the tests "joint", "logistic_joint" (Wald's, of all levels of a
+        covariate), "lr", "score".
     endpoint : str
         Of `design.endpoints`; "" where times play no part.
     where : tuple of (column, level)
@@ -246,13 +249,28 @@ def tested(claim: Mapping[str, Any], design: Design) -> Quantity | str:
         columns = (covariate, endpoint.lower())
         return Quantity("association", where=where, columns=columns, part="z")
     levels = levels_of(design, covariate)
-    several = any(len(levels_of(design, part)) > 2 for part in covariate.split(":"))
-    if several and not claim["level"]:
-        return f"a test of all levels of {covariate} together has no single number"
+    if not claim["level"] and width_of(design, covariate) > 1:
+        return f"a test of all levels of {covariate}: the certificate alone computes it"
     alone = model == "univariable" and model_of(design, endpoint) is not None
     if alone and len(levels) == 2 and design.conventions["univariable_p"] in ("logrank", "score"):
         return Quantity("logrank", endpoint, where, (covariate,), "z", covariate)
     return replace(_model(claim, design), part="z")
+
+
+def tested_together(claim: Mapping[str, Any], design: Design) -> Quantity:
+    """The test of all levels of a covariate or product, as a regression table prints it.
+
+    In a model of several Wald's, alone the one of `univariable_p`; of a logistic model Wald's.
+    """
+    name, rule = claim["covariate"], design.conventions["univariable_p"]
+    asked = replace(_model(claim, design), part="z", covariate=name)
+    if asked.kind == "logistic":
+        return replace(asked, kind="logistic_joint")
+    if claim["model"] != "univariable" or rule == "wald":
+        return replace(asked, kind="joint")
+    if rule == "logrank":
+        return replace(asked, kind="logranks", columns=(name,))
+    return replace(asked, kind=rule)
 
 
 def _logrank(
