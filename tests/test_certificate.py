@@ -11,7 +11,7 @@ from scipy.stats import norm
 from crlm import ledger, regression, survival
 from crlm.ledger.vocabulary import CONF_TYPES, MEDIAN_RULES, UNIVARIABLE_TESTS
 from crlm.reconstruction import certificate, programs
-from crlm.reconstruction.quantities import Quantity
+from crlm.reconstruction.quantities import Beyond, Quantity, quantity_of
 
 LIMITS = ("estimate", "conf_low", "conf_high")
 
@@ -54,6 +54,10 @@ def test_limits_of_medians_and_rates_are_those_of_the_design(conf, rule):
             part = row["statistic"].iloc[0]
             found = told_of(design, frame, kind=kind, part=part, time=time)
             np.testing.assert_allclose(found, row[list(LIMITS)].iloc[0].astype(float), rtol=1e-9)
+        told = survival.curve(frame)
+        error = 100 * told.loc[told["time"] <= 12, "std_error"].iloc[-1]
+        found = told_of(design, frame, kind="km", part="standard_error", time=12.0)
+        np.testing.assert_allclose(found[0], error, rtol=1e-9)
 
 
 COLUMNS = {"stage": ["I", "II", "III"], "arm": ["a", "b"], "site": ["x", "y"], "late": ["0", "1"]}
@@ -119,3 +123,24 @@ def test_p_values_of_a_whole_covariate_in_a_logistic_model(patients):
         rows = regression.logistic(frame, "late", names, model=model)
         found = certified(design, frame, endpoint="late", model=model, covariate="stage")
         assert found == pytest.approx(p_of(rows, model, "stage"), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"model": "landmark", "population": "from month 6", "covariate": "arm"},
+        {"model": "bootstrap selection", "covariate": "arm"},
+        {"model": "univariable", "population": "from month 6", "covariate": "arm"},
+        {"model": "multivariable"},
+        {"model": "multivariable", "group": "arm"},
+        {"model": "logrank", "statistic": "se", "group": "arm"},
+        {"model": "", "statistic": "se", "covariate": "age"},
+        {"model": "", "statistic": "z", "group": "arm"},
+    ],
+)
+def test_what_neither_search_nor_certificate_knows_is_said(patients, keys):
+    """A landmark's ratio was searched as that of all, and an empty name asked for knots."""
+    claim = {**NO_KEYS, "endpoint": "OS", "covariate": "", "statistic": "hazard_ratio"}
+    claim |= {"reference": "", "field": "estimate", **keys}
+    assert isinstance(quantity_of(claim, patients[0]), Beyond)
+    assert isinstance(certificate._for_certificate(claim, patients[0]), Beyond)

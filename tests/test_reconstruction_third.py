@@ -149,6 +149,7 @@ def claims():
         yield "n", n // 4, 0, {**group, "covariate": "css_event", "level": "1", "unit": "patients"}
         yield "mean", 25, 0, {**group, "covariate": "css_months", "unit": "months"}
         yield "median_survival", 30, 0, {**group, "endpoint": "DFS", "unit": "months"}
+        yield "se", len(arm) + 4.3, 1, {**group, "endpoint": "DFS", "time": "36", "unit": "%"}
     yield "p", 0.21, 2, {"group": "arm", "covariate": "stage"}
     yield "p", 0.33, 2, {"group": "arm", "covariate": "marker"}
     yield "p", 0.4, 1, {"group": "arm", "covariate": "marker", "population": "arm=a/b"}
@@ -229,6 +230,8 @@ def test_a_start_cohort_is_certified_before_a_search(third):
     sizes = verdicts[(verdicts["statistic"] == "n") & (verdicts["covariate"] == "")]
     assert (sizes["verdict"] == "matches").all() and len(sizes) == 3
     # Follow-up begins with the printed mean, and as many are dead as print counts.
+    errors = verdicts[(verdicts["statistic"] == "se") & (verdicts["endpoint"] == "DFS")]
+    assert errors["computed"].nunique() == 3 and (errors["excluded"] == "").all()
     together = (verdicts["statistic"] == "p") & (verdicts["level"] == "")
     together &= verdicts["model"] != ""
     assert together.sum() == 5 and verdicts.loc[together, "computed"].between(0, 1).all()

@@ -91,8 +91,11 @@ def _compared(claim: Claim, words: Words) -> Iterator[Fault]:
 
 def _conditioned(claim: Claim, words: Words) -> Iterator[Fault]:
     """Patients of a ratio are its population."""
-    if claim["statistic"] in _RATIOS and "=" in claim["group"]:
-        told = f"{claim['group']!r}: a ratio is among patients, not of a group; "
+    statistic = claim["statistic"]
+    of_row = statistic in ("p", "se", "z") and bool(claim["covariate"])
+    of_row = of_row and claim["model"] in ("univariable", "multivariable")
+    if (statistic in _RATIOS or of_row) and "=" in claim["group"]:
+        told = f"{claim['group']!r}: {statistic} is among patients, not of a group; "
         yield Fault("group", f"{told}write the condition as population, and all as group.")
 
 

@@ -28,6 +28,7 @@ from crlm.reconstruction.models import (
 )
 from crlm.reconstruction.programs import by_python
 from crlm.reconstruction.quantities import (
+    Beyond,
     Quantity,
     between,
     flipped,
@@ -110,12 +111,15 @@ def _for_certificate(claim: Mapping[str, Any], design: Design) -> Quantity | str
             "count", where=(*where, *where_of(*others)), columns=(asked,), part=statistic
         )
     found = quantity_of(claim, design)
-    if not isinstance(found, str) or statistic != "p" or not claim["covariate"]:
+    if not isinstance(found, str) or isinstance(found, Beyond):
+        return found
+    if statistic == "se" and claim["endpoint"] in design.endpoints:
+        return _error_of_rate(claim)
+    if statistic != "p" or not claim["covariate"]:
         return found
     if not claim["model"]:
         return between(claim, design)
-    of_ratios = claim["model"] in ("univariable", "multivariable")
-    return tested_together(claim, design) if of_ratios else found
+    return tested_together(claim, design) if claim["model"] != "logrank" else found
 
 
 def _by_own_test(claim: Mapping[str, Any], quantity: Quantity, design: Design) -> Quantity:
@@ -197,6 +201,12 @@ def _difference(claim: Mapping[str, Any]) -> Quantity:
     """
     columns, where = tuple(claim["group"].split(",")), where_of(claim["population"])
     return Quantity("rates", claim["endpoint"], where, columns, "z", time=float(claim["time"]))
+
+
+def _error_of_rate(claim: Mapping[str, Any]) -> Quantity:
+    """Greenwood's standard error of a survival rate, in points."""
+    where, time = where_of(claim["population"], claim["group"]), float(claim["time"])
+    return Quantity("km", claim["endpoint"], where, part="standard_error", time=time)
 
 
 def _sizes(patients: pd.DataFrame, design: Design) -> pd.DataFrame:

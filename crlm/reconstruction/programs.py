@@ -60,8 +60,10 @@ def _km(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
     if quantity.part == "events":
         return int(frame["event"].sum())
     fitter = KaplanMeierFitter().fit(frame["time"], frame["event"])
-    if quantity.part == "survival_rate":
-        return 100 * _rate(fitter, quantity, design.conventions["conf_type"])
+    if quantity.part in ("survival_rate", "standard_error"):
+        rate = 100 * _rate(fitter, quantity, design.conventions["conf_type"])
+        error = math.sqrt(_greenwood(fitter.event_table, quantity.time + _LATE))
+        return rate if quantity.part == "survival_rate" else rate * error
     rules = design.conventions
     curve = fitter.survival_function_.iloc[:, 0]
     middle = _half_of(curve, rules["median_rule"])

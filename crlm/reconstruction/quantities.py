@@ -28,6 +28,8 @@ from crlm.reconstruction.models import (
 RATIOS = ("hazard_ratio", "odds_ratio")
 _OF_A_NUMBER = ("median", "min", "max", "q1", "q3", "mean", "sd")
 _BUILT_IN = "built in"
+#: Models whose numbers a search and its certificate compute.
+_MODELS = ("", "univariable", "multivariable", "logrank")
 #: Tests of `table_one.continuous_test`, between two groups.
 _OF_TWO = {"mann-whitney": "ranks", "t": "t", "kruskal": "kruskal"}
 
@@ -117,6 +119,8 @@ def quantity_of(claim: Mapping[str, Any], design: Design) -> Quantity | str:
     name = claim["statistic"]
     if claim["covariate"] == "flow":
         return f"number of the flow chart: {_BUILT_IN}"
+    if beyond := _beyond(claim):
+        return Beyond(beyond)
     if name == "difference" and math.isfinite(claim["time"]):
         return "difference of two rates that are targets themselves"
     found = _asked(name, claim, design)
@@ -137,8 +141,7 @@ def _asked(name: str, claim: Mapping[str, Any], design: Design) -> Quantity | st
     if name in RATIOS:
         return replace(_model(claim, design), part=name, limit=claim["field"])
     if name in ("se", "z"):
-        part = {"se": "standard_error", "z": "z"}[name]
-        return replace(_model(claim, design), part=part)
+        return _error(claim, design)
     where = where_of(claim["population"], claim["group"])
     if name in ("median_survival", "survival_rate"):
         time = float(claim["time"]) if name == "survival_rate" else None
@@ -148,6 +151,35 @@ def _asked(name: str, claim: Mapping[str, Any], design: Design) -> Quantity | st
     if name == "events" and not claim["covariate"]:
         return Quantity("km", claim["endpoint"], where, part="events")
     return _characteristic(claim, where, design)
+
+
+def _beyond(claim: Mapping[str, Any]) -> str:
+    """What of a claim's keys no search and no certificate knows; "" if nothing."""
+    unknown = "no search and no certificate knows it; a report answers it"
+    name, model = claim["statistic"], claim["model"]
+    if model not in _MODELS:
+        return f"model {model}: {unknown}"
+    if "from month" in claim["population"]:
+        return f"patients {claim['population']}: {unknown}"
+    timed = name in ("difference", "se") and math.isfinite(claim["time"])
+    of_curves = model == "logrank" and name != "se"
+    of_covariate = name in (*RATIOS, "p", "se", "z", "difference") and not of_curves
+    if of_covariate and not (claim["covariate"] or timed):
+        return f"{name} of no covariate: {unknown}"
+    return ""
+
+
+def _error(claim: Mapping[str, Any], design: Design) -> Quantity | str:
+    """The standard error of a coefficient or of a rate, the z of a coefficient or of curves."""
+    name = claim["statistic"]
+    if name == "z" and claim["model"] == "logrank":
+        return tested(claim, design)
+    if not claim["covariate"]:
+        return "standard error of a survival rate: the certificate alone computes it"
+    if not claim["model"]:
+        return Beyond(f"{name} of a characteristic: no search and no certificate knows it")
+    part = {"se": "standard_error", "z": "z"}[name]
+    return replace(_model(claim, design), part=part)
 
 
 def longest(design: Design) -> str:
