@@ -82,7 +82,7 @@ _OF_PATIENTS = (*OF_A_NUMBER, *_OF_A_LEVEL, "missing")
 _WHOLE = ("n", "missing", "events", "n_at_risk", "cumulative_events")
 _NEVER_NEGATIVE = (*RATIOS, *_WHOLE, "percent", "percent_missing", "p", "sd", "se", "chi_square")
 #: Units that print may give in place of the statistic's own.
-_ALSO = {"months": TIME_UNITS, "events": ("events", "patients")}
+_ALSO = {"months": TIME_UNITS}
 
 
 def claim_faults(claim: Claim, words: Words) -> Iterator[Fault]:
@@ -415,6 +415,8 @@ def _units(claim: Claim, words: Words) -> tuple[str, ...]:
         return of_column
     if statistic == "difference":
         return ("%", *(of_column or TIME_UNITS))
+    if statistic == "se" and not claim["covariate"]:
+        return ("%",)
     return of_column if statistic in ("coefficient", "se") else ()
 
 

@@ -27,11 +27,13 @@ from crlm.ledger.vocabulary import (
     OPTIONAL_COLUMNS,
     PLACES,
     STATISTICS,
+    TIME_UNITS,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_UNITS = dict.fromkeys([s.unit for s in STATISTICS.values() if s.unit] + [*TIME_UNITS])
 _NUMBERS = ("value", "decimals", "time")
 _LISTED = 8
 _AGAIN = "the names of the columns stand there again; remove the row."
@@ -185,7 +187,7 @@ _ABOUT: dict[str, tuple[str, str]] = {
     "model": (" | ".join(filter(None, MODELS)), "Empty where no model plays a part."),
     "statistic": (" | ".join(STATISTICS), "What kind of number it is."),
     "time": ("", "Months at which a curve is read."),
-    "unit": ("patients | % | months | years | unit of the column", "Unit as printed."),
+    "unit": (" | ".join([*_UNITS, "unit of the column"]), "Unit of the statistic, as printed."),
     "reference": (
         "levels of the covariate",
         "Level that a ratio is against, if not the first.",
