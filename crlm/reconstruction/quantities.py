@@ -29,7 +29,7 @@ RATIOS = ("hazard_ratio", "odds_ratio")
 _OF_A_NUMBER = ("median", "min", "max", "q1", "q3", "mean", "sd")
 _BUILT_IN = "built in"
 #: Models whose numbers a search and its certificate compute.
-_MODELS = ("", "univariable", "multivariable", "logrank")
+_MODELS = ("", "univariable", "multivariable", "interaction", "logrank")
 #: Tests of `table_one.continuous_test`, between two groups.
 _OF_TWO = {"mann-whitney": "ranks", "t": "t", "kruskal": "kruskal"}
 
