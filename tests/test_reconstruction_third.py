@@ -387,6 +387,22 @@ def test_deaths_of_other_causes_censor(third):
     assert len(table) == sum(SIZES.values())
 
 
+def test_an_excluded_count_does_not_make_the_cohort(third):
+    """34 of 43 with positive nodes were built though excluded, and nine left unknown."""
+    design, wishes, ledger_rows = third
+    wrong = ledger_rows.copy()
+    stage_iv = (wrong["group"] == "arm=a") & (wrong["level"] == "IV") & (wrong["statistic"] == "n")
+    wrong.loc[stage_iv, "value"] -= 9
+    excluded = {"excluded": dict.fromkeys(wrong.loc[stage_iv, "id"], "nine too few")}
+    unknown = []
+    for told in (wishes, {**wishes, **excluded}):
+        made = search.begin(design, told, wrong, seed=1)
+        stage = made.state.x[made.columns.at("stage"), made.state.table_group == 0]
+        unknown.append(int(np.isnan(stage).sum()))
+    assert unknown == [9, 0]
+    assert (stage == 3).sum() == wrong.loc[stage_iv, "value"].iloc[0] + 9
+
+
 def test_terms_of_a_model_with_levels_products_strata_and_other_references(third):
     design = third[0]
     whole = models.model_of(design, "DFS")

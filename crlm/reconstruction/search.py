@@ -36,6 +36,8 @@ from crlm.reconstruction.weights import own_weights
 
 #: Rough cohorts, and their share of the first leg's steps.
 _ROUGHS, _ROUGH = 4, 0.04
+#: Numbers of patients, which a first cohort has exactly and a search keeps.
+_COUNTED = ("n", "percent", "missing", "events")
 #: After so many steps a caller is told, and the checkpoint written.
 _TELL = 10
 
@@ -158,6 +160,16 @@ def _roughly(rough: Search, effort: float) -> None:
         annealing.chunk(rough, core, k / (CHUNKS - 1), seed, core.steps // CHUNKS)
 
 
+def _counting(claims: pd.DataFrame, wishes: Mapping[str, Any]) -> pd.DataFrame:
+    """The claims that a first cohort is made from: no count of it is one that is excluded.
+
+    The other printed counts tell what it is. Spreads begin with excluded quantiles all the same,
+    for the search moves them.
+    """
+    gone = claims["id"].isin(list(wishes.get("excluded") or {}))
+    return claims[~(gone & claims["statistic"].isin(_COUNTED))]
+
+
 def _compiled(
     design: Design,
     wishes: Mapping[str, Any],
@@ -167,6 +179,7 @@ def _compiled(
     seed: int,
     draw: bool = False,
 ) -> Search:
+    claims = _counting(claims, wishes)
     size = sum(start.group_sizes(design, wishes, claims).values())
     joint = start.counted_jointly(design, wishes, claims)
     arrays, columns, listed = plan.compile_plan(design, wishes, wanted, size, joint)
