@@ -282,7 +282,7 @@ def tested(claim: Mapping[str, Any], design: Design) -> Quantity | str:
         return Quantity("association", where=where, columns=columns, part="z")
     levels = levels_of(design, covariate)
     if not claim["level"] and width_of(design, covariate) > 1:
-        return f"a test of all levels of {covariate}: the certificate alone computes it"
+        return f"all levels of {covariate} together: the certificate alone computes it"
     alone = model == "univariable" and model_of(design, endpoint) is not None
     if alone and len(levels) == 2 and design.conventions["univariable_p"] in ("logrank", "score"):
         return Quantity("logrank", endpoint, where, (covariate,), "z", covariate)
