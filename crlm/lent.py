@@ -313,11 +313,15 @@ def _tell_values(told: Any, values: Any) -> None:
     import numpy as np
     import pandas as pd
 
-    told.update(f"{values.dtype!r}{len(values)};".encode())
     if isinstance(values, pd.Categorical):
+        # As text pandas would lay its levels out as a table, for each column.
+        kind = f"category {values.ordered} {values.categories.dtype!r}"
+        told.update(f"{kind}{len(values)};".encode())
         _tell(told, list(values.categories))
         told.update(np.ascontiguousarray(values.codes).tobytes())
-    elif isinstance(values.dtype, np.dtype) and values.dtype != object:
+        return
+    told.update(f"{values.dtype!r}{len(values)};".encode())
+    if isinstance(values.dtype, np.dtype) and values.dtype != object:
         told.update(np.ascontiguousarray(values).tobytes())
     else:
         cells = np.asarray(values, dtype=object).tolist()

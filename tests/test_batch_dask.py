@@ -18,6 +18,7 @@ from crlm.batch import cluster, driving
 from crlm.ledger import CrlmError, data_folder
 
 batch = functools.partial(driving.batch, collect=overview.collect_held)
+pytestmark = pytest.mark.usefixtures("warm")
 
 pytest.importorskip(
     "distributed", reason="dask.distributed is an optional extra: pip install 'crlm[cluster]'"
