@@ -253,6 +253,17 @@ def test_lines_of_a_table_stay_whole_and_its_head_comes_again(small):
         assert all(row._tr.trPr.find(qn("w:cantSplit")) is not None for row in rows)
 
 
+def test_an_empty_cell_is_no_higher_than_the_letters_beside_it():
+    cells = ["Characteristic of a long name", *["114.35 (37.03–300.43)"] * 6, ""]
+    wide = html.table("Wide", ["Head of it"] * 8, [("", cells)] * 3)
+    document, _ = made(notebook(new_markdown_cell("## X"), shown(wide)))
+    row = next(t for t in document.tables if len(t.columns) == 8).rows[1]
+    size = row.cells[0].paragraphs[0].runs[0].font.size
+    mark = row.cells[7].paragraphs[0]._p.pPr.find(qn("w:rPr")).find(qn("w:sz"))
+    assert size.pt < 8.5 and int(mark.get(qn("w:val"))) == round(2 * size.pt)
+    assert [child.tag for child in row.cells[7].paragraphs[0]._p.pPr][-1] == qn("w:rPr")
+
+
 def test_a_cell_that_names_a_heading_leads_to_it():
     cell = html.Linked("See Last one; also Nowhere.", ["Last one", "Nowhere"])
     shown_table = html.table("Checklist", ["Item", "Where"], [("", ["1", cell])])

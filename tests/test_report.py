@@ -260,6 +260,74 @@ def test_of_other_patients_all_claims_that_differ_stand_behind_one_line():
     assert verdicts.differences_table(near, HAI, apart=True) is None
 
 
+def test_a_table_of_a_model_has_the_number_that_print_gives_it():
+    from types import SimpleNamespace
+
+    from crlm.paper.base import Base
+
+    keys = {"endpoint": "OS", "covariate": "ras", "statistic": "hazard_ratio", "population": "all"}
+    told = [
+        keys | {"model": "univariable", "place": "table2"},
+        keys | {"model": "multivariable", "place": "supplementary_table3"},
+        keys | {"model": "multivariable", "place": "results"},
+        keys | {"endpoint": "RFS", "model": "univariable", "place": "table4"},
+        keys | {"endpoint": "SCP", "model": "multivariable", "place": "abstract"},
+        keys | {"endpoint": "SCP", "model": "multivariable", "population": "ras=wild"}
+        | {"place": "table5"},
+    ]
+    paper = SimpleNamespace(design=DESIGN, claims=pd.DataFrame(told))
+    assert [Base.table_of(paper, name) for name in ("OS", "RFS", "SCP")] == [
+        "Supplementary Table 3",
+        "Table 4",
+        "Predictors of SCP",
+    ]
+
+
+def test_many_pairs_of_effects_have_a_picture_for_each_page(monkeypatch):
+    drawn = []
+    monkeypatch.setattr("crlm.report.figures.forests.Picture", lambda *parts: drawn.append(parts))
+    base = {"estimate": 1.0, "conf_low": 0.5, "conf_high": 2.0, "statistic": "hazard_ratio"}
+    ends = {f"{a}_{b}": v for a in ("printed", "new") for b, v in (("low", 0.5), ("high", 2.0))}
+    names = [name for name in DESIGN.columns if DESIGN.levels(name)][:9]
+    effects = ledger.rows(
+        [
+            base | {"endpoint": end, "model": model, "covariate": name, "level": "yes"}
+            for end in ("OS", "RFS")
+            for model in ("univariable", "multivariable")
+            for name in names
+        ]
+    ).assign(printed=1.0, new=1.0, **ends)
+    figures.pairs(effects.head(9), DESIGN)
+    assert [title for _, _, title, _ in drawn] == ["Paper (above) and this cohort (below)"]
+    drawn.clear()
+    figures.pairs(effects, DESIGN)
+    titles = [title for _, _, title, _ in drawn]
+    assert len(set(titles)) == 4 and all("OS" in t or "RFS" in t for t in titles)
+    assert max(figure.get_size_inches()[1] for figure, *_ in drawn) < 10
+    assert sum(len(rows) for *_, rows in drawn) == len(effects)
+    axes = {figure.axes[0].get_xlim() for figure, *_ in drawn}
+    assert len(axes) == 1 and figures.pairs(effects.head(0), DESIGN) == []
+
+
+def test_a_title_has_as_many_lines_as_its_width_needs():
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    base = {"endpoint": "OS", "model": "multivariable", "statistic": "hazard_ratio"}
+    base |= {"estimate": 2.0, "conf_low": 1.0, "conf_high": 4.0, "covariate": "ras"}
+    rows = ledger.rows([base | {"level": "mutant"}])
+    caught = []
+    for title in ("Overall survival, multivariable", "Overall survival among wide W " * 4):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("crlm.report.figures.picture._cropped", lambda f: caught.append(f) or 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                figures.forest.__wrapped__(rows, DESIGN, title=title)
+        figure = caught[-1]
+        shown = figure.axes[0]._left_title.get_window_extent(FigureCanvasAgg(figure).get_renderer())
+        assert shown.x1 <= figure.bbox.x1
+    lines = [figure.axes[0].get_title(loc="left").count("\n") for figure in caught]
+    assert lines[0] == 0 < lines[1]
+
+
 def test_methods_are_footnotes_marked_in_the_head():
     made = tables.regression_table(regression_rows(), DESIGN, caption="t")
     head, *_, first, second = made.text.splitlines()[1:]

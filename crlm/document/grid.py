@@ -146,6 +146,11 @@ def _fill(
         paragraph = cell.paragraphs[0]
         paragraph.style = "Table Text"
         add_linked(paragraph, text, size, links if i else ())
+        if not text:
+            # An empty paragraph is as high as the letters of its mark.
+            properties = paragraph._p.get_or_add_pPr()
+            flag(properties, "w:rPr")
+            flag(properties.find(qn("w:rPr")), "w:sz", val=str(round(2 * size)))
         if head or kind == "head":
             for run in paragraph.runs:
                 run.bold = True

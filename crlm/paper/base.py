@@ -243,6 +243,25 @@ class Base:
         )
         return sorted(self.claims.loc[asked, "time"].dropna().unique().tolist()) or list(default)
 
+    def table_of(self, model: str) -> str:
+        """What the paper calls the table of a model of the design: "Table 2".
+
+        That which has most of its multivariable numbers, else of its numbers at all; "Predictors
+        of OS" where none stands in a table.
+        """
+        spec = self.design.models[model]
+        endpoint = spec.get("endpoint") or model
+        own = self.claims["endpoint"].isin((endpoint, model))
+        own |= self.claims["covariate"].eq(endpoint)
+        own &= self.claims["population"] == (spec.get("population") or ALL)
+        places = self.claims["place"].str.extract(r"^(supplementary_)?table(.+)$")
+        for models in (("multivariable",), ("univariable",)):
+            found = places[own & self.claims["model"].isin(models)].dropna(subset=[1])
+            if len(found):
+                of_supplement, number = found.value_counts(dropna=False).index[0]
+                return f"{'Supplementary ' * isinstance(of_supplement, str)}Table {number}"
+        return f"Predictors of {self.design.endpoint_name(endpoint)}"
+
     def months_at_risk(self, endpoint: str) -> list[float] | None:
         """Months at which the paper prints numbers at risk; None: whole years, as in a safe report.
 

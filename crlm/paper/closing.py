@@ -66,7 +66,7 @@ class Closing(Base):
         if pairs.empty:
             html.show(html.skipped("agreement", "No printed ratio could be estimated here."))
             return nothing()
-        pieces = [verdicts.agreement_table(pairs, self.design), figures.pairs(pairs, self.design)]
+        pieces = [verdicts.agreement_table(pairs, self.design), *figures.pairs(pairs, self.design)]
         return self.section(ledger.rows([]), pieces, readings.agreement(pairs))
 
     def print_audit(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from crlm import lent
 from crlm.ledger import Design, as_records
-from crlm.naming import describe
+from crlm.naming import describe, told_apart
 from crlm.numbers import interval, number
 from crlm.report.figures.picture import (
     FOREST,
@@ -30,6 +30,8 @@ from crlm.report.figures.picture import (
 _FINE = (0.05, 0.1, 0.2, 0.33, 0.5, 0.67, 1, 1.5, 2, 3, 5, 10, 20)
 _COARSE = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
 _DECADE = 1.35
+#: So many pairs fit on a page.
+_PAGE = 16
 
 
 @lent.pure
@@ -72,24 +74,46 @@ def forest(
         return Picture(figure, f"Forest plot. {title}. {texts}", title, rows)
 
 
-def pairs(effects: pd.DataFrame, design: Design) -> Picture | None:
-    """The paper's ratio above the new cohort's for every effect, from `agreement.agree`."""
-    if effects.empty:
-        return None
+def pairs(effects: pd.DataFrame, design: Design) -> list[Picture]:
+    """The paper's ratio above the new cohort's for every effect, from `agreement.agree`.
+
+    One picture where a page has room for them all, else pictures by endpoint, patients and model;
+    all have the same axis.
+    """
     limits = effects[["printed_low", "printed_high", "new_low", "new_high"]].to_numpy()
-    low, high = max(limits.min(), 0.05) / 1.08, min(limits.max(), 20.0) * 1.08
-    labels, texts = [], []
+    if not limits.size:
+        return []
+    ends = max(limits.min(), 0.05) / 1.08, min(limits.max(), 20.0) * 1.08
+    return [_pairs(*page, *ends) for page in _pages(effects, design)]
+
+
+def _pages(effects: pd.DataFrame, design: Design) -> Iterator[tuple[str, list[str], pd.DataFrame]]:
+    """What the effects of each picture share, what each is, and the effects."""
+    if len(effects) <= _PAGE:
+        yield "", [describe(pair, design) for pair in as_records(effects)], effects
+        return
+    for _, part in effects.groupby(["endpoint", "population", "model"], sort=False):
+        shared, labels = told_apart(as_records(part), design)
+        for first in range(0, len(part), _PAGE):
+            here = slice(first, first + _PAGE)
+            yield shared + ", continued" * bool(first), labels[here], part.iloc[here]
+
+
+def _pairs(
+    shared: str, labels: Sequence[str], effects: pd.DataFrame, low: float, high: float
+) -> Picture:
+    texts = []
     with matplotlib.rc_context(STYLE):
         figure, frame = sheet(1.2 + 0.5 * len(effects), FOREST)
         axis = figure.subplots()
         figure.subplots_adjust(**frame)
         for y, pair in enumerate(as_records(effects)):
-            labels.append(describe(pair, design))
             for shift, name, colour in ((-0.16, "printed", PALETTE[1]), (0.16, "new", PALETTE[0])):
                 row = _one_of_pair(pair, name)
                 _draw_ratio(axis, y + shift, row, low, high, colour)
-                texts.append(f"{labels[-1]}, {name}: {interval(row)}")
-        title = "Paper (above) and this cohort (below)"
+                texts.append(f"{labels[y]}, {name}: {interval(row)}")
+        title = f"{shared}: paper (above) and this cohort (below)".removeprefix(": ")
+        title = title[:1].upper() + title[1:]
         _finish_forest_axis(axis, labels, low, high, title, "Ratio")
         return Picture(figure, "Forest plot of pairs. " + "; ".join(texts), title, effects)
 

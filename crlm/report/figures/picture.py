@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.textpath import text_to_path
 from matplotlib.transforms import Bbox
 from PIL import Image
 
@@ -55,6 +56,7 @@ class Picture:
     def __init__(
         self, figure: Figure, alt: str, title: str = "", data: pd.DataFrame | None = None
     ) -> None:
+        _fit_titles(figure)
         small = io.BytesIO()
         image = _few_colours(Image.fromarray(_cropped(figure)))
         image.save(small, format="png")
@@ -69,6 +71,18 @@ class Picture:
         data = {"image/png": self.png, "text/plain": self.alt}
         data[kept.MEDIA_TYPE] = kept.dump(self.piece)
         return data, {"image/png": {"alt": self.alt, "width": self.width}}
+
+
+def _fit_titles(figure: Figure) -> None:
+    """Titles that would run off the right edge get as many lines as they need."""
+    for axis in figure.axes:
+        text = axis.get_title(loc="left")
+        font = axis._left_title.get_fontproperties()
+        wide = text_to_path.get_text_width_height_descent(text, font, False)[0] if text else 0.0
+        room = 72 * _WIDTH * (1 - axis.get_position().x0)
+        if wide > room and "\n" not in text:
+            lines = textwrap.wrap(text, int(len(text) * room / wide), break_long_words=False)
+            axis.set_title("\n".join(lines), loc="left")
 
 
 def sheet(height: float, frame: tuple[float, float]) -> tuple[Figure, dict[str, float]]:
