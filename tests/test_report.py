@@ -272,7 +272,8 @@ def test_a_table_of_a_model_has_the_number_that_print_gives_it():
         keys | {"model": "multivariable", "place": "results"},
         keys | {"endpoint": "RFS", "model": "univariable", "place": "table4"},
         keys | {"endpoint": "SCP", "model": "multivariable", "place": "abstract"},
-        keys | {"endpoint": "SCP", "model": "multivariable", "population": "ras=wild"}
+        keys
+        | {"endpoint": "SCP", "model": "multivariable", "population": "ras=wild"}
         | {"place": "table5"},
     ]
     paper = SimpleNamespace(design=DESIGN, claims=pd.DataFrame(told))
@@ -318,7 +319,8 @@ def test_a_title_has_as_many_lines_as_its_width_needs():
     caught = []
     for title in ("Overall survival, multivariable", "Overall survival among wide W " * 4):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("crlm.report.figures.picture._cropped", lambda f: caught.append(f) or 1 / 0)
+            target = "crlm.report.figures.picture._cropped"
+            patch.setattr(target, lambda figure: caught.append(figure) or 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 figures.forest.__wrapped__(rows, DESIGN, title=title)
         figure = caught[-1]
