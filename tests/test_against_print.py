@@ -72,6 +72,18 @@ def test_what_the_studies_declare_fits_their_print(study, tmp_path, monkeypatch)
         ),
         (
             "ncch_scp",
+            '^braf = "wild"',
+            "",
+            r"\[included\]: lacks braf, which .* has, .* the step included; write braf",
+        ),
+        (
+            "ncch_scp",
+            "^n = 143",
+            "n = 142",
+            r"\[\[screened\]\]: 314 patients at 'start' .*, of whom print has 315 \(.*; correct n",
+        ),
+        (
+            "ncch_scp",
             r"^\[dressing\.preop_regimen\]\nby",
             '[dressing.sidedness]\nby = "ras"\nweights = { wild = { left = 1 }, '
             "mutant = { left = 1 } }\n[dressing.preop_regimen]\nby",

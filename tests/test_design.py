@@ -335,7 +335,7 @@ def test_the_schema_of_the_wishes_knows_their_tables():
     rows = rows_of(wishes.wishes_schema())
     assert rows["[columns.NAME]", "scale"].values == "linear | log"
     assert rows["[period]", "first"].kind == "date" and rows["[period]", "first"].required
-    assert "death_alone" in rows["[realism.shares]", "share"].values
+    assert "death_alone" in rows["[[realism.shares]]", "share"].values
     assert rows["[columns.NAME]", "counts"].kind == "table of table of whole number"
 
 

@@ -320,7 +320,9 @@ def _is_table(annotation: Any) -> bool:
 # ---- what a model allows --------------------------------------------------------------------
 
 
-def schema_rows(model: type[BaseModel], file: str, table: str = "") -> Iterator[SchemaRow]:
+def schema_rows(
+    model: type[BaseModel], file: str, table: str = "", listed: bool = False
+) -> Iterator[SchemaRow]:
     """Every key that a model knows, with its kind and allowed values, tables within tables last.
 
     Parameters
@@ -329,20 +331,24 @@ def schema_rows(model: type[BaseModel], file: str, table: str = "") -> Iterator[
     file : str
     table : str
         The name of the table that the model stands for; "" is the file itself.
+    listed : bool
+        Whether it is one of several, as `[[eligibility]]`.
     """
-    inner: list[tuple[type[BaseModel], str]] = []
+    inner: list[tuple[type[BaseModel], str, bool]] = []
+    heads = {True: f"[[{table}]]", False: f"[{table}]" if table else ""}
     for key, field in model.model_fields.items():
         annotation = _bare(field.annotation)
         below = _table_of(annotation)
         if below is not None:
             name = f"{table}.{key}" if table else key
-            inner.append((below, f"{name}.NAME" if get_origin(annotation) is dict else name))
+            named = f"{name}.NAME" if get_origin(annotation) is dict else name
+            inner.append((below, named, get_origin(annotation) is list))
             continue
         kind, values = _described(field.annotation, field)
-        head = f"[{table}]" if table else ""
-        yield SchemaRow(file, head, key, kind, field.is_required(), values, field.description or "")
-    for below, name in inner:
-        yield from schema_rows(below, file, name)
+        told = (field.is_required(), values, field.description or "")
+        yield SchemaRow(file, heads[listed], key, kind, *told)
+    for below, name, several in inner:
+        yield from schema_rows(below, file, name, several)
 
 
 def _table_of(annotation: Any) -> type[BaseModel] | None:

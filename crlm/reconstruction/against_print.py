@@ -10,9 +10,10 @@ import pandas as pd
 
 from crlm.ledger import Design, DesignError
 from crlm.ledger.errors import Fault
-from crlm.ledger.vocabulary import ALL, FLOW
+from crlm.ledger.vocabulary import ALL, FLOW, KNOWN, START
 from crlm.reconstruction.quantities import where_of
 from crlm.reconstruction.spreads import counts_of, group_sizes, printed, shared
+from crlm.reconstruction.wishes_sense import stays
 
 #: Numbers of months that nobody can have been followed for longer than the study lasted.
 _MONTHS = (
@@ -44,11 +45,23 @@ def print_faults(design: Design, wishes: Wishes, claims: pd.DataFrame) -> list[F
     list of Fault
         Counts that are more or fewer than a group has or that print has otherwise, a period that
         is shorter than a printed follow-up, steps wider than what is printed, a level that not
-        every patient has, weights for a column that print has numbers of.
+        every patient has, weights for a column that print has numbers of, a flow chart that
+        [[screened]] does not make.
     """
     kept = ~claims["id"].isin(list(wishes.get("excluded") or {}))
     numbers = claims[(claims["kind"] == "number") & kept]
-    checks = (_groups, _sizes, _untold, _levels, _period, _grids, _included, _dressed)
+    checks = (
+        _groups,
+        _sizes,
+        _untold,
+        _levels,
+        _period,
+        _grids,
+        _included,
+        _dressed,
+        _passing,
+        _flow,
+    )
     return [fault for check in checks for fault in check(design, wishes, numbers)]
 
 
@@ -166,6 +179,60 @@ def _included(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[
                 f"{level!r} of every patient, but print has {claim['value']:g} who are "
                 f"{claim['level']} ({claim['id']}); remove it.",
             )
+
+
+def _passing(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fault]:
+    """A column of the flow chart that screened patients have and included ones would lack."""
+    rows = [spec["row"] for spec in wishes.get("screened") or ()]
+    held = _held(design, wishes, claims)
+    for step in design.eligibility:
+        name, keep = step["column"], step["keep"]
+        if name not in held and any(name in row for row in rows):
+            level = f"a level of {name}" if keep == KNOWN else f'"{keep}"'
+            told = f"lacks {name}, which [[screened]] has, so that no included patient would pass "
+            yield Fault("[included]", f"{told}the step {step['name']}; write {name} = {level}.")
+
+
+def _held(design: Design, wishes: Wishes, claims: pd.DataFrame) -> set[str]:
+    """Columns of which an included patient has a value."""
+    said = ("included", "columns", "dressing", "points")
+    held = {*wishes["groups"]["columns"], *(name for key in said for name in wishes.get(key) or ())}
+    for claim in claims.to_dict("records"):
+        held |= {name for name, _ in where_of(claim["population"], claim["group"])}
+        held |= {*claim["covariate"].split(":"), *claim["group"].split(",")}
+    held |= {name for model in design.models.values() for name in model["covariates"]}
+    return held | {design.source(name) for name in held if name in design.made}
+
+
+def _flow(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fault]:
+    """A flow chart that the declared patients do not make."""
+    if not wishes.get("screened"):
+        return
+    try:
+        built = _steps(design, wishes, sum(group_sizes(design, wishes, claims).values()))
+    except DesignError:
+        return
+    counted = claims[(claims["covariate"] == FLOW) & (claims["operator"] == "=")]
+    for claim in counted.to_dict("records"):
+        count = built.get(claim["level"], claim["value"])
+        if count != claim["value"]:
+            yield Fault(
+                "[[screened]]",
+                f"{count:,} patients at {claim['level']!r} of the flow chart, of whom print has "
+                f"{claim['value']:,.0f} ({claim['id']}); correct n, or row.",
+            )
+
+
+def _steps(design: Design, wishes: Wishes, included: int) -> dict[str, int]:
+    """The flow chart that the included and the declared patients make, by its levels."""
+    left = [(spec["n"], spec["row"]) for spec in wishes["screened"]]
+    made = {START: included + sum(n for n, _ in left)}
+    for step in design.eligibility:
+        passing = [(n, row) for n, row in left if stays(row, step)]
+        made[f"{step['name']}_excluded"] = sum(n for n, _ in left) - sum(n for n, _ in passing)
+        left = passing
+        made[step["name"]] = included + sum(n for n, _ in left)
+    return made
 
 
 def _dressed(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fault]:

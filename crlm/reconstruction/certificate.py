@@ -63,6 +63,12 @@ def certify(
         the search excluded keeps its verdict, with the reason in `excluded`.
     """
     frames = analysis_frames(design, cohort_path, history_path)
+    if frames["patients"].empty:
+        steps = ", ".join(f"{step['name']} (by {step['column']})" for step in design.eligibility)
+        raise DesignError(
+            f"{design.study}: no patient of the cohort passes every step of the flow chart: "
+            f"{steps}. Say under [included] of reconstruction.toml what included patients have."
+        )
     of_claim = {name: t for t in goal.targets if t.origin == "claim" for name in t.claims}
     found: dict[Quantity, float] = {}
     models = _own_models(frames, design)

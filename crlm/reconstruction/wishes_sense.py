@@ -41,19 +41,38 @@ def _days(design: Design, wishes: Table) -> Iterator[Fault]:
 
 
 def _patients(design: Design, wishes: Table) -> Iterator[Fault]:
-    """Levels of numbers, and patients who are left out by no step."""
-    for name in _mapping(wishes.get("included")):
+    """Levels of numbers, patients who are left out by no step or before theirs."""
+    for name, level in _mapping(wishes.get("included")).items():
         if name in design.columns and not design.levels(name):
             yield Fault("[included]", f"{name!r} is a number; only levels can be everybody's.")
+        for step in design.eligibility:
+            if step["column"] == name and not stays({name: level}, step):
+                told = f"{level!r}: the step {step['name']} keeps {step['keep']!r} alone, so that "
+                yield Fault(f"[included] {name}", f"{told}nobody would be left; correct it.")
     screened = wishes.get("screened")
     for at, spec in enumerate(screened if isinstance(screened, list) else (), start=1):
-        row = _mapping(_mapping(spec).get("row"))
-        if row and all(_stays(row, step) for step in design.eligibility):
-            told = "no step of [[eligibility]] leaves such patients out; name what does."
-            yield Fault(f"[[screened]] {at}, row", told)
+        yield from _left_out(f"[[screened]] {at}, row", _mapping(_mapping(spec).get("row")), design)
 
 
-def _stays(row: Table, step: Mapping[str, Any]) -> bool:
+def _left_out(place: str, row: Table, design: Design) -> Iterator[Fault]:
+    """A row that no step leaves out, or an earlier one than that whose level it says."""
+    out = [step for step in design.eligibility if not stays(row, step)]
+    if row and not out:
+        told = "no step of [[eligibility]] leaves such patients out; name what does."
+        yield Fault(place, told)
+    meant = next((at for at, step in enumerate(out) if step["column"] in row), 0)
+    if meant:
+        lacking = {step["column"]: step["keep"] for step in out[:meant]}
+        said = ", ".join(
+            f"{name} = " + (f"a level of {name}" if keep == KNOWN else f'"{keep}"')
+            for name, keep in lacking.items()
+        )
+        first, step = out[0]["name"], out[meant]["name"]
+        told = f"does not say {', '.join(lacking)}, so that such patients are out at the step "
+        yield Fault(place, f"{told}{first} already, and not at {step}; write {said} too.")
+
+
+def stays(row: Table, step: Mapping[str, Any]) -> bool:
     """Whether a row of levels passes a step; what it does not say is not known."""
     level = row.get(step["column"])
     return level is not None if step["keep"] == KNOWN else level == step["keep"]
