@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from crlm.ledger.dictionary import Table, tables, texts
 from crlm.ledger.errors import Fault
@@ -59,10 +59,20 @@ def model_faults(design: Table, names: Names) -> Iterator[Fault]:
         if "published" not in spec and spec.get("selection") != "none":
             told = "is missing; add it. Covariates of the printed multivariable model."
             yield Fault(f"{place} published", told)
-        needed = spec.get("selection") in ("enter", "backward") and "entry_p" not in spec
-        if needed and not any(nearest(key, ["entry_p"]) for key in spec):
-            told = "is missing; add it, as entry_p = 0.05: the selection needs it."
-            yield Fault(f"{place} entry_p", told)
+        yield from _limits(place, spec, design)
+
+
+def _limits(place: str, spec: Table, design: Table) -> Iterator[Fault]:
+    """The p values that a selection needs; what stays may stand under [choices] for all models."""
+    chosen = design.get("choices")
+    for key, selections, elsewhere in (
+        ("entry_p", ("enter", "backward"), {}),
+        ("stay_p", ("backward",), chosen if isinstance(chosen, Mapping) else {}),
+    ):
+        needed = spec.get("selection") in selections and key not in {**spec, **elsewhere}
+        if needed and not any(nearest(name, [key]) for name in spec):
+            told = f"is missing; add it, as {key} = 0.05: the selection needs it."
+            yield Fault(f"{place} {key}", told)
 
 
 def _of_outcome(place: str, spec: Table, outcome: str) -> Iterator[Fault]:

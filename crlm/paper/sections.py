@@ -385,7 +385,8 @@ class Sections(Odds):
         """
         spec = self.design.models[model]
         entry_p = float(spec.get("entry_p", 0.05)) if entry_p is None else entry_p
-        stay_p = float(spec.get("stay_p", 0.05)) if stay_p is None else stay_p
+        kept = spec.get("stay_p", self.design.choices.get("stay_p", 0.05))
+        stay_p = float(kept) if stay_p is None else stay_p
         if (spec.get("endpoint") or model) not in self.design.endpoints:
             return self.odds(model, table=table, selection=selection, entry_p=entry_p)
         label = self.design.endpoints[spec.get("endpoint") or model]["label"]

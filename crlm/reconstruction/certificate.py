@@ -248,6 +248,7 @@ def _own_models(
             [name for name in spec["covariates"] if frame[name].nunique() > 1],
             selection=spec["selection"],
             entry_p=spec["entry_p"],
+            p_stay=spec.get("stay_p", design.choices.get("stay_p", 0.05)),
             left_out=spec.get("left_out", ()),
         )
         entry, stay = (float(stats.norm.isf(p / 2)) for p in (rule.entry_p, rule.p_stay))
