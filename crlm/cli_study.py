@@ -10,7 +10,7 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -309,12 +309,12 @@ def describe(design: Design, claims: pd.DataFrame) -> Iterator[str]:
         dict(transcription.otherwise_said(records, design)),
         "",
     )
-    yield from _search(design, claims)
+    yield from _search(design, claims, made.findings)
     yield from _joined(design)
 
 
-def _search(design: Design, claims: pd.DataFrame) -> Iterator[str]:
-    """What a search for a synthetic cohort leaves out, and why."""
+def _search(design: Design, claims: pd.DataFrame, findings: pd.DataFrame) -> Iterator[str]:
+    """What a search for a synthetic cohort leaves out, why, and what it aims at in vain."""
     from crlm import reconstruction
 
     if not (design.folder / "reconstruction.toml").is_file():
@@ -326,6 +326,29 @@ def _search(design: Design, claims: pd.DataFrame) -> Iterator[str]:
     aim = reconstruction.goal(design, claims, wishes.get("excluded", {}))
     yield from _told("The search leaves out", aim.excluded, "The search leaves out nothing.")
     yield from _told("Judged by the certificate alone", aim.unsearched, "")
+    yield from _contradicted(findings, wishes.get("excluded", {}), aim.excluded)
+
+
+def _contradicted(
+    findings: pd.DataFrame, named: Collection[str], excluded: Collection[str]
+) -> Iterator[str]:
+    """What the audit is sure of and no excluded claim settles: no cohort can have all of it.
+
+    `named`: claims that reconstruction.toml excludes. Of two prints of one number the search
+    leaves one out itself, which settles no more than that.
+    """
+    sure = findings[(findings["verdict"] == "inconsistent") & (findings["confidence"] == "high")]
+    found = []
+    for one in sure.to_dict("records"):
+        twice = all(check.startswith("same_quantity") for check in one["checks"])
+        if not set(one["claims"]) & set(excluded if twice else named):
+            found.append(one)
+    if not found:
+        return
+    many = counted(len(found), "contradiction")
+    yield f"The search aims at {many} of print, sure to the audit; [excluded] names what is wrong:"
+    for one in found:
+        yield f"  {one['finding_id']}: {one['sentence']} {_listed(one['claims'])}"
 
 
 def _joined(design: Design) -> Iterator[str]:
@@ -348,6 +371,9 @@ def _told(head: str, names: Mapping[str, str], none: str) -> Iterator[str]:
     for name, reason in names.items():
         reasons.setdefault(reason, []).append(name)
     for reason, whose in reasons.items():
-        listed = ", ".join(whose[:_LISTED])
-        more = f" and {len(whose) - _LISTED} more" if len(whose) > _LISTED else ""
-        yield f"  {listed}{more}{': ' if reason else ''}{reason}"
+        yield f"  {_listed(whose)}{': ' if reason else ''}{reason}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return f"{', '.join(names[:_LISTED])}{more}"

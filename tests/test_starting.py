@@ -25,7 +25,7 @@ from crlm import (
 from crlm.ledger import DesignError, ParameterError
 from crlm.paper import Paper
 from crlm.starting import new_study, words_of_the_files
-from tests.hand_written import ROOT
+from tests.hand_written import ROOT, copied, edit
 
 STUDY = "dfs_trial"
 
@@ -120,6 +120,22 @@ def test_the_ledger_tells_what_feeds_nothing():
     told = "\n".join(cli_study.describe(design, ledger.load_claims("mskcc_hai")))
     assert told.startswith("441 claims")
     assert "The search leaves out: 53 claims" in told and "Every claim joins a result." in told
+
+
+def test_the_ledger_names_what_the_search_aims_at_in_vain(tmp_path, monkeypatch):
+    """The guide said that the search names contradictions itself; it named none of six."""
+    folder = copied("ncch_scp", tmp_path)
+    monkeypatch.setenv("CRLM_DATA", str(tmp_path))
+    design, claims = ledger.load_design("ncch_scp"), ledger.load_claims("ncch_scp")
+    wrong = claims["id"].str.contains("t2-os-ras-mutant-mv-hr") & (claims["field"] == "conf_low")
+    assert wrong.sum() == 1
+    low = claims.loc[wrong, "id"].iloc[0]
+    claims.loc[wrong, ["value", "printed"]] = 4.76, "4.76"
+    told = [line for line in cli_study.describe(design, claims) if low in line]
+    assert sum("3.37 does not lie between 4.76 and 6.47" in line for line in told) == 1
+    edit(folder / "reconstruction.toml", r"^\[excluded\]", f'[excluded]\n{low} = "misprint"')
+    told = [line for line in cli_study.describe(design, claims) if low in line]
+    assert f"  {low}: misprint" in told and not any("does not lie" in line for line in told)
 
 
 def test_a_study_without_a_cohort_says_what_to_do(place):
