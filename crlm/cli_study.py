@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from crlm.ledger import Design
 
 _LISTED = 12
+_NOBODY = "number of the flow chart: [[screened]] has nobody who was left out, so all are included"
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -325,7 +326,11 @@ def _search(design: Design, claims: pd.DataFrame, findings: pd.DataFrame) -> Ite
         raise DesignError(refusal(f"data/{design.study}/reconstruction.toml", wrong))
     aim = reconstruction.goal(design, claims, wishes.get("excluded", {}))
     yield from _told("The search leaves out", aim.excluded, "The search leaves out nothing.")
-    yield from _told("Judged by the certificate alone", aim.unsearched, "")
+    alone = dict(aim.unsearched)
+    if not wishes.get("screened"):
+        flow = claims.loc[claims["covariate"] == "flow", "id"]
+        alone |= dict.fromkeys([name for name in flow if name in alone], _NOBODY)
+    yield from _told("Judged by the certificate alone", alone, "")
     yield from _contradicted(findings, wishes.get("excluded", {}), aim.excluded)
 
 

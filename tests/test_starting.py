@@ -134,8 +134,11 @@ def test_the_ledger_names_what_the_search_aims_at_in_vain(tmp_path, monkeypatch)
     told = [line for line in cli_study.describe(design, claims) if low in line]
     assert sum("3.37 does not lie between 4.76 and 6.47" in line for line in told) == 1
     edit(folder / "reconstruction.toml", r"^\[excluded\]", f'[excluded]\n{low} = "misprint"')
-    told = [line for line in cli_study.describe(design, claims) if low in line]
+    edit(folder / "reconstruction.toml", r"^\[\[screened\]\].*?(?=^\[columns)", "")
+    told = list(cli_study.describe(design, claims))
     assert f"  {low}: misprint" in told and not any("does not lie" in line for line in told)
+    (flow,) = (line for line in told if "has nobody who was left out" in line)
+    assert "re-flow-hepatectomy-n" in flow
 
 
 def test_a_study_without_a_cohort_says_what_to_do(place):
