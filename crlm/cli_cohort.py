@@ -76,7 +76,8 @@ def _check(arguments: argparse.Namespace) -> int:
     patients = report.frame
     if good and history is not None:
         patients, good = _with_times(arguments, design, report, history)
-    print("\nWhat this table can feed")
+    whom = ", patients counted before the flow leaves any out" if design.eligibility else ""
+    print(f"\nWhat this table can feed{whom}")
     print("\n".join(cohort.feeds(scores.add(patients) if good else patients, design)))
     return 0 if good else 2
 
@@ -113,6 +114,8 @@ def _codebook(arguments: argparse.Namespace) -> int:
     files.write_atomically(out, text)
     asked = cohort.questions(text)
     left = f"{asked} question{'s' * (asked != 1)} to answer (`?`), " if asked else ""
+    unlike = cohort.unlike(text)
+    left += f"{unlike} header{'s' * (unlike != 1)} that suggest nothing (`# ?`), " * bool(unlike)
     print(
         f"{out}: {left}every line to check. Then: crlm check {arguments.cohort} "
         f"--study {arguments.study} --codebook {out}"

@@ -389,3 +389,8 @@ def test_a_model_that_leaves_none_out_may_have_products_of_its_covariates(data):
     assert "'sidedness' is not in the published model" in refused(ledger.load_design, "mskcc_hai")
     edit(path, r'products = \[\["hai", "sidedness"\]\]', 'strata = ["kras"]')
     assert "'kras' is a covariate too" in refused(ledger.load_design, "mskcc_hai")
+
+
+def test_words_of_a_set_are_listed_the_same_in_every_process():
+    told = ledger.did_you_mean("zzz", {"bb", "aa", "cc"})
+    assert told.index("aa") < told.index("bb") < told.index("cc")

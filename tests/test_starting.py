@@ -405,7 +405,8 @@ def test_shares_of_unknown_values_stop_no_search(place):
     assert "share of unknown values" in told
 
 
-def test_deaths_of_one_cause_follow_from_os_and_the_cause(place, tmp_path):
+@pytest.mark.parametrize("declared", [True, False])
+def test_deaths_of_one_cause_follow_from_os_and_the_cause(place, tmp_path, declared):
     """Once such an endpoint was "no, needs css_months" beside a table that has both."""
     new_study(STUDY, *place)
     path = place[0] / STUDY / "design.toml"
@@ -414,6 +415,7 @@ def test_deaths_of_one_cause_follow_from_os_and_the_cause(place, tmp_path):
     times += '[columns.css_event]\ntype = "category"\nlevels = ["0", "1"]\nrole = "event"\n'
     own = '[endpoints.CSS]\nlabel = "Cancer-specific survival"\nrule = "To death from cancer."\n'
     own += 'death_of = "cancer"\n'
+    times *= declared
     text = text.replace('"rfs_event",', '"rfs_event", "cause_of_death",')
     path.write_text(text.replace("[endpoints.OS]", f"{times}{own}[endpoints.OS]"), "utf-8")
     table(tmp_path / "table.csv")

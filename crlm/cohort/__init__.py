@@ -27,7 +27,7 @@ from crlm.cohort.history import CAUSES, EVENTS, SITES, check_history, load_histo
 from crlm.cohort.loading import check, load
 from crlm.cohort.origin import events, find_history, origin, unnamed
 from crlm.cohort.pairing import pair
-from crlm.cohort.proposing import propose, questions
+from crlm.cohort.proposing import propose, questions, unlike
 from crlm.cohort.understanding import CohortReport, describe
 from crlm.cohort.units import foreign_unit_in, is_unit, unit_factor, unit_in
 from crlm.cohort.vocabulary import column_for, is_common, level_alone, suggest
@@ -58,6 +58,7 @@ __all__ = [
     "pair",
     "propose",
     "questions",
+    "unlike",
     "source",
     "settled",
     "stand_ins",

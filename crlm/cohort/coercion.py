@@ -385,7 +385,9 @@ def _in_range(value: float, spec: Mapping[str, Any]) -> Verdict:
         "If the column is in millimetres, say `unit: mm` in the codebook; if only this cell is "
         "wrong, correct it."
         if millimetres
-        else "Correct the cell; if it means unknown, add it to `missing:` in the codebook."
+        else "Correct the cell; if it means unknown, add it to `missing:` in the codebook; if it "
+        f"is true, change the limit, which is the study's: `{'min' if value < low else 'max'}` of "
+        "the column in design.toml."
     )
     return None, f"is {side}", remedy
 

@@ -74,11 +74,17 @@ def propose(path: str | os.PathLike[str], design: Design, written: str = "") -> 
     raw = read(path, manner)
     draft = _Draft(raw, design, before)
     columns = draft.columns()
+    blocks = [line for block in columns.values() for line in block]
+    unlike = {
+        header: [_unlike_line(header, raw)]
+        for header in raw.frame.columns
+        if header and _yaml(header) not in "\n".join(blocks) and not _names(written, header)
+    }
     if written:
-        return _added(written, columns)
+        return _added(written, {**columns, **unlike})
     head = _head(Path(path).name, raw, design, draft)
-    blocks = (line for block in columns.values() for line in block)
-    return "\n".join([*head, "columns:", *blocks]) + "\n"
+    rest = [line for block in unlike.values() for line in block]
+    return "\n".join([*head, "columns:", *blocks, *([_UNLIKE_HEAD] if rest else []), *rest]) + "\n"
 
 
 @dataclass
@@ -424,6 +430,35 @@ def _added(written: str, proposed: Mapping[str, list[str]]) -> str:
     there = {found.group(1) for line in lines[start:end] if (found := _KEY.match(line))}
     new = [line for name, block in proposed.items() if name not in there for line in block]
     return "\n".join([*lines[:end], *new, *lines[end:]]) + "\n"
+
+
+# ---- headers that suggest no column -----------------------------------------
+
+_UNLIKE = "  # ?: "
+_UNLIKE_HEAD = (
+    "  # Headers that suggest no column: write its name in place of `# ?`, or leave them."
+)
+_FEW = 6
+
+
+def _names(written: str, header: str) -> bool:
+    """Whether a codebook that stands names a header, quoted or plain."""
+    plain = rf"(?<!\w){re.escape(header)}(?!\w)"
+    return _yaml(header) in written or re.search(plain, written) is not None
+
+
+def _unlike_line(header: str, raw: Raw) -> str:
+    """A header with its codes where these are few and each stands often; never other cells."""
+    counts = raw.frame[header].value_counts()
+    codes = counts[[bool(text) for text in counts.index]]
+    told = ", ".join(f"{_one_line(text)} {n}" for text, n in codes.items())
+    few = 0 < len(codes) <= _FEW and int(codes.sum()) >= 3 * len(codes)
+    return f"{_UNLIKE}{_yaml(header)}" + f"   # {told}" * few
+
+
+def unlike(text: str) -> int:
+    """How many headers of a codebook suggested no column."""
+    return sum(line.startswith(_UNLIKE) for line in text.splitlines())
 
 
 def questions(text: str) -> int:

@@ -32,6 +32,11 @@ _JOINTS = "=,/:<>"
 #: Codes of an event column: censored, happened.
 EVENT_CODES = ["0", "1"]
 _OF_A_NUMBER = ("min", "max")
+#: Columns that an endpoint needs, by how their names end.
+_OF_AN_ENDPOINT = {
+    "_months": {"type": "number", "unit": "months", "role": "time"},
+    "_event": {"type": "category", "levels": ["0", "1"], "role": "event"},
+}
 #: What a column keeps of the dictionary when its type changes.
 _OF_ANY_TYPE = ("role", "label", "about")
 
@@ -87,7 +92,21 @@ def columns_of(design: Table, dictionary: Table) -> tuple[dict[str, dict[str, An
             continue
         columns[name] = _changed(columns.get(name, {}), spec)
         faults += _own_faults(name, spec, columns[name], design, dictionary)
+    columns |= _of_causes(design, columns)
     return columns, [*faults, *_whole_faults(columns if chosen else {})]
+
+
+def _of_causes(design: Table, columns: Table) -> dict[str, dict[str, Any]]:
+    """The columns of endpoints of `death_of` that OS and the cause of death make."""
+    if not {"os_months", "os_event", "cause_of_death"} <= set(columns):
+        return {}
+    return {
+        f"{name.lower()}{end}": dict(spec)
+        for name, endpoint in tables(design, "endpoints").items()
+        if endpoint.get("death_of") and not endpoint.get("after")
+        for end, spec in _OF_AN_ENDPOINT.items()
+        if f"{name.lower()}{end}" not in columns
+    }
 
 
 def _whole_faults(columns: Mapping[str, Table]) -> Iterator[Fault]:

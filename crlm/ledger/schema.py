@@ -218,7 +218,7 @@ class Conventions(Strict):
         None, description="A recurrence before this is early; needed for the SCP."
     )
     unstated: Names | None = Field(
-        None, description="Conventions and choices that the paper does not state."
+        None, description="Keys of [conventions] and [choices] that the paper does not state."
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 #: Words that people write for words of this house which do not look like them.
 _MEANT = {
@@ -65,11 +65,11 @@ def did_you_mean(word: str, known: Iterable[str], most: int = 25) -> str:
     ----------
     word : str
     known : iterable of str
-        In the order in which they are to be listed.
+        In the order in which they are to be listed; a set is listed by the alphabet.
     most : int
         Longer lists are cut.
     """
-    words = list(dict.fromkeys(known))
+    words = sorted(known) if isinstance(known, Set) else list(dict.fromkeys(known))
     near = nearest(word, words)
     if near:
         return f"did you mean {near!r}?"
