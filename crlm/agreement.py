@@ -216,6 +216,13 @@ def _off_centre(published: dict[str, Any]) -> bool:
     return max(least - above, below - most) > 0.5 * error
 
 
+def _to_the_digit(pair: dict[str, Any], published: dict[str, Any]) -> bool:
+    """Whether ratio and limits round to the printed ones, as on the paper's own patients."""
+    new = {"estimate": pair["new"], "conf_low": pair["new_low"], "conf_high": pair["new_high"]}
+    rooms = {field: published[f"{field}_room"] for field in new}
+    return all(low <= new[field] <= high for field, (low, high) in rooms.items())
+
+
 def _reading(pair: dict[str, Any], published: dict[str, Any]) -> str:
     if _off_centre(published):
         return "The printed interval does not fit its own estimate; no comparison can be trusted."
@@ -223,6 +230,8 @@ def _reading(pair: dict[str, Any], published: dict[str, Any]) -> str:
         return "The two cohorts disagree about the size of this effect."
     if pair["sceptical_p"] < 0.025:
         return "Replicated: same direction, convincing on both sides."
+    if _to_the_digit(pair, published):
+        return "The printed ratio and limits, to their last digit."
     if pair["printed"] == 1:
         return "The paper prints no effect, and none is shown here to differ from that."
     if pair["power"] < 0.5:

@@ -108,6 +108,19 @@ def test_printed_digits_may_stand_for_a_little_more_or_less(printed, reading):
     assert pair(printed, (0.99, 0.98, 1.01)).reading.startswith(reading)
 
 
+@pytest.mark.parametrize(
+    ("new", "same"),
+    [
+        ((1.3212, 1.0274, 1.6991), True),
+        ((1.3212, 1.0274, 1.7061), False),
+        ((1.3263, 1.0274, 1.6991), False),
+    ],
+)
+def test_the_papers_own_numbers_are_called_that(new, same):
+    told = pair((1.32, 1.03, 1.70), new).reading
+    assert told.startswith("The printed ratio and limits, to their last digit") == same
+
+
 def test_the_reading_stands_in_sight_and_the_tests_behind_it():
     one = pair(limits(-0.6, 0.15), limits(-0.2, 0.6))
     shown = verdicts.agreement_table(one.to_frame().T, ledger.load_design("mskcc_hai"))
