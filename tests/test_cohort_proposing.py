@@ -63,13 +63,19 @@ def test_every_proposal_that_can_be_made_is_made(tmp_path):
 
 def test_a_header_that_suggests_nothing_is_a_line_that_asks(tmp_path, capsys):
     names = [f"name of patient {i}" for i in range(30)]
-    table = hospital().assign(drn=["none", "endo", "perc"] * 10, who=names, blank="")
+    few = {
+        "call": ["2019-03-02", "2019-03-09"] * 15,
+        "said": ["wishes to be called by her daughter", "none"] * 15,
+        "odd": ["usual"] * 29 + ["John Doe"],
+    }
+    table = hospital().assign(drn=["none", "endo", "perc"] * 10, who=names, blank="", **few)
     path, book = put(tmp_path, table), tmp_path / "book.yaml"
     assert main(["codebook", str(path), "--study", "mskcc_hai", "--out", str(book)]) == 0
     text, told = book.read_text(encoding="utf-8"), capsys.readouterr().out
     assert '  # ?: "drn"   # none 10, endo 10, perc 10' in text.splitlines()
-    assert {'  # ?: "who"', '  # ?: "blank"'} <= set(text.splitlines())
-    assert "patient 3" not in text and "3 headers that suggest nothing" in told
+    alone = {f'  # ?: "{name}"' for name in ("who", "blank", *few)}
+    assert alone <= set(text.splitlines()), text
+    assert "patient 3" not in text and "6 headers that suggest nothing" in told
     # Another call keeps it, whether it was answered or not.
     answered = text.replace('  # ?: "drn"', '  hai_timing: "drn"')
     assert cohort.propose(path, MSKCC, answered) == answered

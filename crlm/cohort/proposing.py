@@ -438,7 +438,9 @@ _UNLIKE = "  # ?: "
 _UNLIKE_HEAD = (
     "  # Headers that suggest no column: write its name in place of `# ?`, or leave them."
 )
-_FEW = 6
+#: Codes at the most, patients with each at the least, letters at the most: others may be names,
+#: dates or free text of single patients.
+_FEW, _OFTEN, _SHORT = 6, 5, 20
 
 
 def _names(written: str, header: str) -> bool:
@@ -448,12 +450,13 @@ def _names(written: str, header: str) -> bool:
 
 
 def _unlike_line(header: str, raw: Raw) -> str:
-    """A header with its codes where these are few and each stands often; never other cells."""
+    """A header with its codes where these are few, short, and each stands often; no other cell."""
     counts = raw.frame[header].value_counts()
     codes = counts[[bool(text) for text in counts.index]]
     told = ", ".join(f"{_one_line(text)} {n}" for text, n in codes.items())
-    few = 0 < len(codes) <= _FEW and int(codes.sum()) >= 3 * len(codes)
-    return f"{_UNLIKE}{_yaml(header)}" + f"   # {told}" * few
+    shown = 0 < len(codes) <= _FEW and int(codes.min()) >= _OFTEN
+    shown = shown and not any(len(text) > _SHORT or is_date(text) for text in codes.index)
+    return f"{_UNLIKE}{_yaml(header)}" + f"   # {told}" * shown
 
 
 def unlike(text: str) -> int:
