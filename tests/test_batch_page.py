@@ -368,3 +368,11 @@ def test_the_ends_of_a_specification_curve_look_as_in_the_report():
     (effect,), _ = choosing.effects(frame(*records), CLAIMS, [{"statistic": "max"}])
     page = page_of(runs_of("ab"), [effect])
     assert "&gt;999" in page and "23,456" not in page
+
+
+@pytest.mark.parametrize("study", ["ncch_scp", "mskcc_hai"])
+def test_the_exposure_among_all_patients_is_drawn_first(study):
+    claims = choosing.known_claims([study])
+    drawn = next(c for c in claims.values() if c["statistic"].endswith("_ratio"))
+    told = (drawn["covariate"], drawn["population"], drawn["model"])
+    assert told == (ledger.load_design(study).exposure, "all", "multivariable")

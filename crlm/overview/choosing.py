@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from crlm import numbers
-from crlm.ledger import KEYS, load_claims, studies
+from crlm.ledger import KEYS, as_records, load_claims, load_design, studies
+from crlm.ledger.vocabulary import ALL
 from crlm.numbers import counted
 from crlm.overview.names import apart, label_of
 from crlm.refusals import did_you_mean, listing
@@ -20,7 +21,7 @@ from crlm.refusals import did_you_mean, listing
 _PRINTED = (*KEYS, "study")
 APART = (*_PRINTED, "unit")
 
-#: Printed numbers by their keys, in the papers' order.
+#: Printed numbers by their keys, the exposure's first, then in the papers' order.
 Claims = Mapping[tuple[str, ...], Mapping[str, Any]]
 
 _MOST = 6
@@ -116,12 +117,20 @@ def effects(
 
 
 def known_claims(names: Iterable[str]) -> Claims:
-    """The printed numbers of the studies that the batch has and the ledger knows."""
+    """The printed numbers of the studies that the batch has and the ledger knows.
+
+    The effects of the exposure come first, those of all patients and of the multivariable model
+    before others.
+    """
     found: dict[tuple[str, ...], Mapping[str, Any]] = {}
     for name in sorted(set(names) & set(studies())):
         claims = load_claims(name).assign(study=name)
         claims = claims[(claims["kind"] == "number") & (claims["field"] == "estimate")]
-        for claim in _keyed(claims).to_dict("records"):
+        first = {"covariate": load_design(name).exposure, "population": ALL}
+        first["model"] = "multivariable"
+        for key, value in reversed(first.items()):
+            claims = claims.sort_values(key, key=lambda c, v=value: c != v, kind="stable")
+        for claim in as_records(_keyed(claims)):
             found.setdefault(tuple(claim[key] for key in _PRINTED), claim)
     return found
 
@@ -229,7 +238,7 @@ def _effect(
 
 
 def _usual(keyed: pd.DataFrame, claims: Claims, ending: str) -> list[Effect]:
-    """The results of one kind that the paper prints, in its order; else the most frequent."""
+    """The results of one kind that the paper prints, in their order; else the most frequent."""
     fitting = keyed[keyed["statistic"].str.endswith(ending)]
     parts = dict(list(fitting.groupby(list(_PRINTED), sort=False)))
     chosen = [key for key in claims if key in parts]
