@@ -1,5 +1,6 @@
 """A batch on real Dask schedulers, on the loopback: killed, lost, wrong and encrypted ones."""
 
+import asyncio
 import contextlib
 import functools
 import os
@@ -155,7 +156,8 @@ def test_a_run_that_kills_its_processes_is_told_as_here(desk):
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("tcp://127.0.0.1:9", "ConnectionRefusedError"),
+        # The last attempt may be under way when the time is over.
+        ("tcp://127.0.0.1:9", "ConnectionRefusedError|OSError: Timed out"),
         ("tls://127.0.0.1:9", "check your TLS configuration"),
         ("somewhere", "does not begin with tls://"),
         ("foo://somewhere:1", "unknown address scheme 'foo'"),
@@ -172,6 +174,15 @@ def test_a_scheduler_that_cannot_be_one_is_refused(desk, monkeypatch, address, m
         batch(desk / "grid.yaml", desk / "out", scheduler=address, quiet=True)
     assert f"No Dask scheduler answers at {address!r}" in str(refused.value)
     assert not list((desk / "out" / "runs").iterdir())
+
+
+def test_an_attempt_that_was_ended_is_no_reason():
+    late = OSError("Timed out trying to connect to tcp://there:1")
+    late.__cause__ = TimeoutError()
+    late.__cause__.__cause__ = asyncio.CancelledError()
+    outer = OSError("it failed")
+    outer.__cause__ = late
+    assert cluster._root(outer) == f"OSError: {late}"
 
 
 def test_a_lost_scheduler_is_one_refusal_and_no_failed_run(desk, monkeypatch):

@@ -132,10 +132,14 @@ def _connect(given: str) -> Any:
             warnings.simplefilter("ignore")
             return Client(_address(given), timeout=_PATIENCE, set_as_default=False)
     except Exception as error:
-        why: BaseException = error
-        while why.__cause__ is not None:
-            why = why.__cause__
-        raise CrlmError(_SILENT.format(given=given, why=f"{type(why).__name__}: {why}")) from None
+        raise CrlmError(_SILENT.format(given=given, why=_root(error))) from None
+
+
+def _root(error: BaseException) -> str:
+    """What an error goes back to, but for an attempt that was ended when the time was over."""
+    while error.__cause__ is not None and str(error.__cause__):
+        error = error.__cause__
+    return f"{type(error).__name__}: {error}"
 
 
 def _address(given: str) -> str:
