@@ -247,6 +247,10 @@ def test_restricted_means_of_three_groups_each_have_their_difference():
     assert "OS, to month 36" in text and "odon a | 2.00 (1.00–3.00) | reference | " in text
     assert "odon b | 2.00 (1.00–3.00) | 1.50 (1.00–3.00) | 0.021" in text
     assert "odon c | 2.00 (1.00–3.00) | -0.50 (-2.50 to 3.00) | " in text
+    # One whose difference is hidden or not estimable is no reference.
+    lacking = ledger.rows([*means, gap | {"estimate": 1.5}, tested])
+    text = restricted.restricted_table(lacking, design, caption="t").text
+    assert text.count("reference |") == 1 and "odon c | 2.00 (1.00–3.00) | – | " in text
 
 
 def test_of_other_patients_all_claims_that_differ_stand_behind_one_line():

@@ -49,11 +49,11 @@ def _means_by_group(rows: pd.DataFrame, design: Design, caption: str, notes: lis
             gaps.setdefault(f"{row['covariate']}={row['level']}", {})[row["statistic"]] = row
         label = f"{design.endpoint_name(str(endpoint))}, to month {short(time)}"
         body.append(("head", [label, "", "", ""], []))
-        for row in as_records(part[part["statistic"] == "rmst"]):
+        for at, row in enumerate(as_records(part[part["statistic"] == "rmst"])):
             gap = gaps.get(row["group"], {})
             difference, p = gap.get("rmst_difference"), gap.get("p")
             cells = [design.group_label(row["group"]), interval(row)]
-            cells += [interval(difference) if difference else "reference" * bool(gaps)]
+            cells += [interval(difference) if difference else "–" if at else "reference"]
             cells += [p_text(p["estimate"]) if p else ""]
             body.append(("level", cells, [row, *gap.values()]))
     header = ["Endpoint, horizon and group", "Mean, months (95 % CI)"]
