@@ -273,6 +273,7 @@ def test_unknown_choices(eight: pd.DataFrame, name: str) -> None:
 def cohort(name: str) -> pd.DataFrame:
     if name == "colon":
         frame = pd.DataFrame(datasets.load_colon())
+        frame["rx"] = pd.Categorical(frame["rx"], ["Obs", "Lev", "Lev+5FU"])
         return frame[frame["etype"] == 2].reset_index(drop=True)
     return pd.DataFrame(datasets.load_lung())
 
@@ -322,7 +323,12 @@ def test_medians_and_quartiles_against_r(data_by: tuple[str, str]) -> None:
 @pytest.mark.parametrize(
     ("data", "by", "variable", "level", "statistic", "value"),
     told_by_r(
-        "fisher", "chi-square", "chi-square-yates", "difference conf_low", "difference conf_high"
+        "fisher",
+        "chi-square",
+        "chi-square-yates",
+        "trend",
+        "difference conf_low",
+        "difference conf_high",
     ),
 )
 def test_categories_against_r(

@@ -287,7 +287,8 @@ def test_both_studies_load_at_once():
 
 def test_the_words_of_a_design_are_those_that_the_rooms_know():
     assert vocabulary.CONTINUOUS_TESTS == baseline._CHOICES["continuous_test"]
-    assert vocabulary.CATEGORICAL_TESTS == baseline._CHOICES["categorical_test"]
+    known = (*vocabulary.CATEGORICAL_TESTS, vocabulary.TREND_TEST)
+    assert known == baseline._CHOICES["categorical_test"]
     assert vocabulary.SPREADS == baseline._CHOICES["spread"]
     assert vocabulary.QUANTILE_RULES == baseline._CHOICES["quantile_rule"]
     assert set(vocabulary.SELECTIONS) == set(regression.selection.SELECTIONS)
@@ -360,6 +361,8 @@ def test_a_level_behind_its_characteristic_has_no_capital():
         ('{ age = "fisher" }', "'age' is a number; take mann-whitney or t or kruskal"),
         ('{ sex = "t" }', "'sex' is a category"),
         ('{ agee = "t" }', "did you mean 'age'"),
+        ('{ age = "trend" }', "'age' is a number; take mann-whitney or t or kruskal"),
+        ('{ sex = "trend" }', "'sex' has two, as have the groups; take fisher or chi-square"),
     ],
 )
 def test_the_test_of_one_column_fits_it(tmp_path, monkeypatch, tests, told):

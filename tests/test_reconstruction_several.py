@@ -7,6 +7,7 @@ import pytest
 from lifelines.statistics import multivariate_logrank_test
 from scipy import stats
 from statsmodels.duration.hazard_regression import PHReg
+from statsmodels.stats.contingency_tables import Table
 
 from crlm.reconstruction import compiling, fits, kernels, several, strata
 from crlm.reconstruction.codes import TWO_BY_TWO
@@ -46,6 +47,19 @@ def test_a_table_of_any_size_has_the_p_of_pearson(drawn):
     counts = np.zeros((3, 4))
     np.add.at(counts, (groups[1, known].astype(int), groups[2, known].astype(int)), 1)
     assert p_of(out[0]) == pytest.approx(stats.chi2_contingency(counts, correction=False).pvalue)
+
+
+def test_a_trend_has_the_p_of_statsmodels_and_its_side(drawn):
+    groups, _, _, _, _, inside = drawn
+    out, known = np.zeros(1), inside & ~np.isnan(groups[1])
+    for one, other in ((1, 2), (1, 0), (2, 1)):
+        several.trend(inside, groups[one], groups[other], out)
+        counts = np.zeros((5, 5))
+        np.add.at(counts, (groups[other, known].astype(int), groups[one, known].astype(int)), 1)
+        found = Table(counts, shift_zeros=False).test_ordinal_association()
+        assert out[0] == pytest.approx(found.zscore)
+    several.trend(inside, groups[1], np.zeros(N), out)
+    assert math.isnan(out[0])
 
 
 def test_a_corrected_two_by_two_table_has_the_p_of_yates():

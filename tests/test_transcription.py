@@ -328,6 +328,49 @@ def test_rows_are_put_below_those_of_the_study_once(tmp_path, monkeypatch, capsy
     assert (folder / "published.csv").read_bytes() == text
 
 
+def staged(monkeypatch, tmp_path, tests):
+    folder = copied("mskcc_hai", tmp_path)
+    monkeypatch.setenv("CRLM_DATA", str(tmp_path))
+    told = f"[table_one]\ntests = {{ {tests} }}" if tests else "[table_one]"
+    path = folder / "design.toml"
+    text = path.read_text(encoding="utf-8").replace("[table_one]", told, 1)
+    more = '[columns.stage]\ntype = "category"\nlevels = ["I", "II", "III"]\nlabel = "Stage"\n'
+    path.write_text(f"{text}\n{more}", encoding="utf-8")
+    return ledger.load_design("mskcc_hai")
+
+
+STAGES = [["I", "50", "40", ""], ["II", "60", "70", ""], ["III", "30", "55", ""]]
+
+
+@pytest.mark.parametrize("head", ["P for trend", "P value for trend", "Ptrend", "p-trend*"])
+def test_a_p_for_trend_is_that_where_the_design_declares_it(monkeypatch, tmp_path, head):
+    """Once it went in as the p of the usual test, and differed."""
+    design = staged(monkeypatch, tmp_path, 'stage = "trend"')
+    column = [["", "No HAI", "HAI", head], ["Stage", "", "", "0.012"], *STAGES]
+    row = [["", "No HAI", "HAI", "P"], ["Stage", "", "", ""], *STAGES, [head, "", "", "0.012"]]
+    for table in (column, row):
+        made = claims_of(table, design, "two-groups", place="table1")
+        assert not made.questions, made.questions
+        found = [c for c in made.claims if c["statistic"] == "p"]
+        assert [(c["covariate"], c["group"], c["printed"]) for c in found] == [
+            ("stage", "hai", "0.012")
+        ]
+        assert len(made.claims) == 7
+
+
+def test_a_p_for_trend_that_no_test_of_the_design_is_is_asked(monkeypatch, tmp_path):
+    design = staged(monkeypatch, tmp_path, "")
+    head = ["", "No HAI", "HAI", "P", "P for trend"]
+    table = [head, ["Stage", "", "", "", "0.012"], *([*row, ""] for row in STAGES)]
+    table.append(["Age, years", "58 (34-80)", "61 (30-77)", "0.4", "0.3"])
+    table.append(["CEA", "8 (1-80)", "9 (1-77)", "", "0.3"])
+    made = claims_of(table, design, "two-groups", place="table1", spread="range")
+    stage, age, cea = made.questions
+    assert 'Declare tests = { stage = "trend" } in [table_one]' in stage
+    assert "'0.4' and '0.3' are two p values of age" in age
+    assert "is p for trend of cea, a number, which has no form" in cea
+
+
 # ---- typography of journals --------------------------------------------------------------------
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import permutations, product
@@ -14,6 +14,8 @@ from crlm.audit.cases import INCONSISTENT, Case, Outcome, Roles, check, outcome,
 from crlm.audit.counts import blocks, possible_sizes
 from crlm.audit.facts import Cell, Facts, Key, Printed, cell_of
 from crlm.audit.intervals import Interval, hull, integers, overlap, times
+from crlm.audit.trends import TRENDS, trend_p
+from crlm.ledger.vocabulary import TREND_TEST
 
 #: The tests that are tried on a table of two rows, by name.
 TESTS = ("fisher", "chi-square", "chi-square-yates", "mid-p", "likelihood ratio")
@@ -23,6 +25,7 @@ _NAMES = {
     "chi-square-yates": "chi-square with Yates' correction",
     "mid-p": "Fisher's mid-p",
     "likelihood ratio": "the likelihood ratio test",
+    **TRENDS,
 }
 #: How many patients are moved in search of the counts that give a printed p.
 _REACH = 15
@@ -85,8 +88,9 @@ def _exact(table: Table) -> tuple[float, float]:
 
 @check(
     asks="Does any usual test of the printed counts give the printed p value?",
-    assumes="Fisher, chi-square, Yates, mid-p, likelihood ratio or trend; missing values only as "
-    "far as the printed percentages allow them, or as a level of their own, which is said.",
+    assumes="Fisher, chi-square, Yates, mid-p or likelihood ratio; where the design declares a "
+    "trend, Mantel-Haenszel or Cochran-Armitage over levels in their order; missing values only "
+    "as far as the printed percentages allow them, or as a level of their own, which is said.",
     blind="A wrong test that rounds to the same digits; errors on p values printed as an "
     "inequality that stays true.",
     about="reporting",
@@ -114,11 +118,14 @@ def _case(facts: Facts, key: Key, p: Printed) -> Case | None:
         roles |= found
 
     def judge(roles: Roles) -> Outcome:
-        return _judge(facts, roles, groups, levels)
+        if facts.design.test_of(key.covariate) == TREND_TEST:
+            return _judge_trend(roles, groups, levels)
+        return _judge(facts, roles, groups, levels, key.covariate)
 
     title = f"{facts.named(key.covariate)} by {facts.named(key.group)}: p"
     subject = ("p", key.endpoint, key.population, key.group, key.covariate)
-    return Case(subject, title, roles, judge, explain=lambda r: _why(r, groups, levels))
+    trend = facts.design.test_of(key.covariate) == TREND_TEST
+    return Case(subject, title, roles, judge, explain=lambda r: _why(r, groups, levels, trend))
 
 
 def _group_roles(
@@ -140,7 +147,28 @@ def _group_roles(
     return roles if enough else None
 
 
-def _judge(facts: Facts, roles: Roles, groups: tuple[str, ...], levels: tuple[str, ...]) -> Outcome:
+def _judge_trend(roles: Roles, groups: tuple[str, ...], levels: tuple[str, ...]) -> Outcome:
+    """A p that the design calls one for trend: no other test stands in for it."""
+    options = [_options(roles, group, levels) for group in groups]
+    whole = _spans([_largest(rows) for rows in options], trend_p)
+    if not whole:
+        return unclear("The counts of a group cannot be told from what is printed.")
+    p = roles["p"]
+    if fitting := _fitting(whole, p, TRENDS):
+        return _once_or_twice(whole, p, f"Given by {TRENDS[fitting[0]]}.", hull(whole.values()))
+    spans = _spans(options, trend_p)
+    low, high = hull(spans.values())
+    if _fitting(spans, p, TRENDS):
+        return unclear("A test for trend gives it if some patients had no value.", low, high)
+    if other := _fitting(_spans(options), p):
+        told = f"The design declares a test for trend, and {_NAMES[other[0]]} gives it."
+        return unclear(told, low, high, notable=True)
+    return Outcome(INCONSISTENT, low, high)
+
+
+def _judge(
+    facts: Facts, roles: Roles, groups: tuple[str, ...], levels: tuple[str, ...], column: str
+) -> Outcome:
     options = [_options(roles, group, levels) for group in groups]
     whole = _spans([_largest(rows) for rows in options])
     if not whole:
@@ -157,8 +185,9 @@ def _judge(facts: Facts, roles: Roles, groups: tuple[str, ...], levels: tuple[st
     if len(levels) == len(groups) == 2 and (said := _as_a_level(roles["p"], options, sizes)):
         return unclear(said, low, high, notable=True)
     if len(levels) > 2 or len(groups) > 2:
-        if _trend_gives(options, roles["p"].interval):
-            return unclear("A test for trend over the levels gives it.", low, high)
+        if _fitting(_spans(options, trend_p), roles["p"], TRENDS):
+            declared = f'tests = {{ {column} = "{TREND_TEST}" }} of [table_one] declares one'
+            return unclear(f"A test for trend over the levels gives it; {declared}.", low, high)
         if _well_filled(options) and not overlap(_loosely(low, high), roles["p"].interval):
             return Outcome(INCONSISTENT, low, high)
         return unclear("Exact tests of larger tables are not tried.", low, high)
@@ -173,29 +202,6 @@ def _well_filled(options: Sequence[Sequence[tuple[int, ...]]]) -> bool:
         if not whole or (np.outer(counts.sum(1), counts.sum(0)) / whole).min() < _EXPECTED:
             return False
     return True
-
-
-def _trend_gives(options: Sequence[Sequence[tuple[int, ...]]], printed: Interval) -> bool:
-    """Whether the linear-by-linear test gives a printed p (Cochran and Armitage for 2 x k)."""
-    return any(overlap((p, p), printed) for p in map(_trend_p, product(*options)))
-
-
-def _trend_p(rows: Table) -> float:
-    """p of the trend over equally spaced groups and levels.
-
-    Examples
-    --------
-    >>> round(_trend_p(((10, 20), (15, 15), (20, 10))), 4)
-    0.0102
-    """
-    counts = np.array(rows, dtype=float)
-    whole, row, column = counts.sum(), counts.sum(1), counts.sum(0)
-    if not whole:
-        return 1.0
-    at, to = np.arange(len(row)) - 0.0, np.arange(len(column)) - 0.0
-    at, to = at - (at @ row) / whole, to - (to @ column) / whole
-    spread = (row @ at**2) * (column @ to**2)
-    return float(chdtrc(1, (whole - 1) * (at @ counts @ to) ** 2 / spread)) if spread else 1.0
 
 
 def _loosely(low: float, high: float) -> Interval:
@@ -240,7 +246,7 @@ def _once_or_twice(
     once = replace(p, early=None)
     if p.early is None or _fitting(spans, once):
         return outcome(True, *whole, given)
-    name = _fitting(spans, p)[0]
+    name = _fitting(spans, p, _NAMES)[0]
     said = (
         f"{p.text} is {spans[name][0]:.{p.early + 1}f} of {_NAMES[name]} rounded to {p.early} "
         f"decimals and then again; rounded once it is {spans[name][0]:.{p.decimals}f}."
@@ -248,17 +254,20 @@ def _once_or_twice(
     return unclear(said, *whole, notable=True)
 
 
-def _spans(options: Sequence[Sequence[tuple[int, ...]]]) -> dict[str, Interval]:
+def _spans(
+    options: Sequence[Sequence[tuple[int, ...]]],
+    given: Callable[[Table], dict[str, float]] = p_values,
+) -> dict[str, Interval]:
     """p by test, over all tables that the printed numbers allow."""
     tried: dict[str, list[float]] = {}
     for rows in product(*options):
-        for name, p in p_values(tuple(rows)).items():
+        for name, p in given(tuple(rows)).items():
             tried.setdefault(name, []).append(p)
     return {name: hull((p, p) for p in values) for name, values in tried.items()}
 
 
-def _fitting(spans: Mapping[str, Interval], p: Printed) -> list[str]:
-    return [name for name in TESTS if name in spans and overlap(spans[name], p.interval)]
+def _fitting(spans: Mapping[str, Interval], p: Printed, tests: Iterable[str] = TESTS) -> list[str]:
+    return [name for name in tests if name in spans and overlap(spans[name], p.interval)]
 
 
 def _options(roles: Roles, group: str, levels: tuple[str, ...]) -> list[tuple[int, ...]]:
@@ -301,31 +310,35 @@ def _filled(
     return tuple(counts.get(lev, rest) for lev in levels) if rest >= 0 else None
 
 
-def _why(roles: Roles, groups: tuple[str, ...], levels: tuple[str, ...]) -> str:
+def _why(roles: Roles, groups: tuple[str, ...], levels: tuple[str, ...], trend: bool) -> str:
     rows = tuple(_options(roles, group, levels)[0] for group in groups)
-    given = p_values(rows)
-    tried = [name for name in (*TESTS[:3], "likelihood ratio") if name in given][:3]
+    tests = trend_p if trend else p_values
+    given = tests(rows)
+    tried = [name for name in (*TESTS[:3], "likelihood ratio", *TRENDS) if name in given][:3]
     shown = ", ".join(f"{_say_p(given[name])} by {_NAMES[name]}" for name in tried)
     counts = " against ".join(
         f"{row[-1]} of {sum(row)}" if len(row) == 2 else "/".join(map(str, row)) for row in rows
     )
     printed = f"{roles['p'].operator} {roles['p'].text.lstrip('<>= ')}"
     equals = "" if shown.startswith("<") else "= "
-    text = f"{counts} gives p {equals}{shown}; no usual test gives p {printed}."
-    away = _patients_away(rows, roles["p"].interval)
+    none = "neither" if trend else "no usual test"
+    text = f"{counts} gives p {equals}{shown}; {none} gives p {printed}."
+    away = _patients_away(rows, roles["p"].interval, tests)
     if away:
         text += f" One count would have to differ by {away}."
     return text
 
 
-def _patients_away(rows: Table, printed: Interval) -> int:
+def _patients_away(
+    rows: Table, printed: Interval, tests: Callable[[Table], dict[str, float]]
+) -> int:
     """The smallest change of one count that gives the printed p; 0 if none within reach."""
     for step in range(1, _REACH + 1):
         for row, (one, other) in product(range(len(rows)), permutations(range(len(rows[0])), 2)):
             moved = [list(r) for r in rows]
             moved[row][one] -= step
             moved[row][other] += step
-            values = p_values(tuple(tuple(r) for r in moved)).values()
+            values = tests(tuple(tuple(r) for r in moved)).values()
             if any(overlap((p, p), printed) for p in values):
                 return step
     return 0
@@ -345,6 +358,7 @@ def _say_p(p: float) -> str:
 def column_of_p(facts: Facts) -> Iterator[Case]:
     """The test of Table 1, as its p values imply it."""
     cases = [c for c in counted_p(facts) if c.subject[1] == "" and c.subject[2] == "all"]
+    cases = [c for c in cases if facts.design.test_of(c.subject[4]) != TREND_TEST]
     by = {c.subject[3] for c in cases}
     for group in sorted(by):
         mine = [c for c in cases if c.subject[3] == group]

@@ -39,6 +39,7 @@ from crlm.ledger.vocabulary import (
     FIRST_RECURRENCE,
     KNOWN,
     START,
+    TREND_TEST,
 )
 
 _SIGNED = re.compile(r"\s*([<>≤≥]=?)\s*\{cut\}")
@@ -285,12 +286,15 @@ def _own_test_faults(name: str, test: str, groups: int, names: Names) -> Iterato
         yield Fault(place, f"{name!r} is no characteristic of a patient ({role}); remove it.")
         return
     number = names.kind(name) in NUMBERS
-    allowed = CONTINUOUS_TESTS if number else CATEGORICAL_TESTS
+    allowed = CONTINUOUS_TESTS if number else (*CATEGORICAL_TESTS, TREND_TEST)
     if test not in allowed:
         kind = "a number" if number else "a category"
         yield Fault(place, f"{name!r} is {kind}; take {' or '.join(allowed)}.")
     elif test == "mann-whitney" and groups > 2:
         yield Fault(place, f"{test!r} compares two groups, not {groups}; write 'kruskal'.")
+    elif test == TREND_TEST and max(groups, len(names.levels(name))) < 3:
+        told = f"{test!r} is over three levels or more, and {name!r} has two, as have the groups"
+        yield Fault(place, f"{told}; take {' or '.join(CATEGORICAL_TESTS)}.")
 
 
 def _table_one_faults(design: Table, names: Names) -> Iterator[Fault]:

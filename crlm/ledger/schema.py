@@ -22,6 +22,7 @@ from crlm.ledger.vocabulary import (
     SELECTIONS,
     SPREADS,
     TIES,
+    TREND_TEST,
     TYPES,
     UNIVARIABLE_TESTS,
 )
@@ -132,8 +133,10 @@ class TableOne(Strict):
     by: Text = Field(description="Column that splits the patients.")
     continuous_test: Literal[CONTINUOUS_TESTS] = Field(description="Test of numbers.")
     categorical_test: Literal[CATEGORICAL_TESTS] = Field(description="Test of categories.")
-    tests: dict[str, Literal[(*CONTINUOUS_TESTS, *CATEGORICAL_TESTS)]] | None = Field(
-        None, description="By column: its test, where it is not one of these two."
+    tests: dict[str, Literal[(*CONTINUOUS_TESTS, *CATEGORICAL_TESTS, TREND_TEST)]] | None = Field(
+        None,
+        description="By column: its test, where it is not one of these two; trend is p for trend "
+        "over levels and groups in their order.",
     )
     spread: Literal[SPREADS] = Field(description="What stands beside a median.")
     quantile_rule: Literal[QUANTILE_RULES] | None = Field(

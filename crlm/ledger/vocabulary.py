@@ -97,6 +97,8 @@ ROLES = (
 RULES = (">", ">=", "<", "<=", "==")
 CONTINUOUS_TESTS = ("mann-whitney", "t", "kruskal")
 CATEGORICAL_TESTS = ("fisher", "chi-square", "chi-square-yates")
+#: The test of one column whose levels, or whose groups, have an order.
+TREND_TEST = "trend"
 SPREADS = ("range", "iqr", "both")
 QUANTILE_RULES = ("weibull", "linear")
 SELECTIONS = ("enter", "backward", "fixed", "none")

@@ -297,6 +297,7 @@ def _test(table: Table, row: Row, counts: Mapping[tuple[str, str], Count]) -> Ro
     array = np.array([[round(cell.shown) for cell in line] for line in cells])
     test = "chi-square" if "chi-square" in row["method"] else "fisher"
     test = "chi-square-yates" if "Yates'" in row["method"] else test
+    test = "trend" if "test for trend" in row["method"] else test
     for found in baseline.tests_of_counts(array, levels, test):
         if (found["statistic"], found.get("level", "")) == (row["statistic"], row["level"]):
             return _from_counts(row, found, n)

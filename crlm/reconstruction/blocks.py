@@ -36,10 +36,11 @@ _PRICE = {
     "t": 2.0,
     "kruskal": 15.0,
     "table": 4.0,
+    "trend": 2.0,
     "logranks": 8.0,
 }
 #: Tests that depend on values alone.
-_OF_VALUES = ("t", "kruskal", "table")
+_OF_VALUES = ("t", "kruskal", "table", "trend")
 #: Least tolerance of logarithms of ratios, of z, of a standard error (share of itself).
 _LEAST = {"hazard_ratio": 7e-4, "odds_ratio": 7e-4, "z": 3.5e-3, "standard_error": 1e-3}
 _LOST, _LOST_FOR_GOOD = 5.0, 60.0

@@ -29,6 +29,7 @@ class Kind(IntEnum):
     SEVERAL_RANKS = 14
     TABLE = 15
     SEVERAL_LOGRANK = 16
+    TREND = 17
 
 
 #: Words of a `Quantity` for the kinds; reverse follow-up is a convention of the design.
@@ -49,6 +50,7 @@ KINDS = {
     "kruskal": Kind.SEVERAL_RANKS,
     "table": Kind.TABLE,
     "logranks": Kind.SEVERAL_LOGRANK,
+    "trend": Kind.TREND,
 }
 
 

@@ -25,7 +25,8 @@ from crlm.reconstruction.targets import Target
 #: width of the range aimed at, and how far a correlation may be drawn.
 _SPREAD, _HALF, _MOST = 0.12, 0.01, 0.95
 #: Kinds of quantities that say how columns go together, or count them in parts of each other.
-_TOGETHER = ("association", "ranks", "t", "kruskal", "table", "correlation", "count", "summary")
+_TOGETHER = ("association", "ranks", "t", "kruskal", "table", "trend", "correlation", "count")
+_TOGETHER += ("summary",)
 
 Pair = tuple[str, str]
 

@@ -59,6 +59,8 @@ def _compare(kind, x, y, inside, out):
     """A test of one column between the groups of another."""
     if kind == Kind.TABLE:
         several.table(inside, x, y, out)
+    elif kind == Kind.TREND:
+        several.trend(inside, x, y, out)
     elif kind == Kind.T_TEST:
         several.t_test(inside, x, y, out)
     else:

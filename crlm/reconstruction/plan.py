@@ -47,6 +47,7 @@ _CHEAP_FIRST = (
     "ranks",
     "t",
     "table",
+    "trend",
     "kruskal",
     "logranks",
     "cox",

@@ -1,9 +1,8 @@
 """Single quantities of a cohort by other programs than the search: the certificate's second hand.
 
 Curves and log-rank tests come from lifelines, Cox and logistic models from statsmodels, tables
-and tests of numbers from scipy; nothing here calls a kernel of the search or `crlm.survival`.
-Fisher's test beyond 2 x 2 alone is this project's own (`crlm.exact`, equal to R's `fisher.test`),
-for scipy samples its tables, another p at each call.
+and tests of numbers from scipy (`compared`); nothing here calls a kernel of the search or
+`crlm.survival`.
 """
 
 from __future__ import annotations
@@ -18,8 +17,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from crlm.exact import exact_test
 from crlm.ledger import Design
+from crlm.reconstruction import compared
+from crlm.reconstruction.compared import words
 from crlm.reconstruction.models import Where, covariate_of, factors_of, indicators, levels_of
 from crlm.reconstruction.quantities import Quantity
 
@@ -203,14 +203,7 @@ def _numbers(frame: pd.DataFrame, design: Design, column: str) -> np.ndarray:
     if not levels:
         return np.where(known, frame[name].to_numpy(float, na_value=np.nan), np.nan)
     wanted = (level or levels[1]).split("/")
-    return np.where(known, _words(frame[name]).isin(wanted).to_numpy(float), np.nan)
-
-
-def _words(values: pd.Series) -> pd.Series:
-    """Levels as text; an event is 0 or 1."""
-    if pd.api.types.is_bool_dtype(values):
-        return values.map({True: "1", False: "0"}).astype(object)
-    return values.astype(str)
+    return np.where(known, words(frame[name]).isin(wanted).to_numpy(float), np.nan)
 
 
 def _coefficient(
@@ -382,78 +375,6 @@ def _log_odds(
     return estimates, spread
 
 
-def _association(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
-    column, by = quantity.columns
-    rows, columns = (_coded(frame, design, name) for name in (by, column))
-    table = pd.crosstab(rows, columns)
-    table = table.reindex(index=levels_of(design, by), columns=levels_of(design, column))
-    counts = table.fillna(0).to_numpy(int)
-    counts = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
-    if min(counts.shape) < 2:
-        return math.nan
-    p = _TABLE_TESTS[design.test_of(column.partition("=")[0])](counts)
-    if counts.shape != (2, 2):
-        return float(stats.norm.isf(p / 2))
-    gap = counts[0, 0] * counts[1, 1] - counts[0, 1] * counts[1, 0]
-    return math.copysign(float(stats.norm.isf(p / 2)), gap)
-
-
-def _coded(frame: pd.DataFrame, design: Design, column: str) -> pd.Series:
-    """Levels of a column of a search, `column=level` as no and yes; missing where it is."""
-    name, _, level = column.partition("=")
-    words = _words(frame[name])
-    if level:
-        words = words.isin(level.split("/")).map({False: "no", True: "yes"})
-    return words.where(frame[name].notna())
-
-
-def _fisher(counts: np.ndarray) -> float:
-    two_by_two = counts.shape == (2, 2)
-    return stats.fisher_exact(counts).pvalue if two_by_two else exact_test(counts)[0]
-
-
-def _pearson(counts: np.ndarray) -> float:
-    return stats.chi2_contingency(counts, correction=False).pvalue
-
-
-def _yates(counts: np.ndarray) -> float:
-    return stats.chi2_contingency(counts, correction=counts.shape == (2, 2)).pvalue
-
-
-_TABLE_TESTS = {"fisher": _fisher, "chi-square": _pearson, "chi-square-yates": _yates}
-
-
-def _groups(quantity: Quantity, frame: pd.DataFrame, design: Design) -> list[pd.Series]:
-    """Values of a number in each group of another column, those without any left out."""
-    column, by = quantity.columns
-    groups = _coded(frame, design, by)
-    parts = [frame[groups == level][column].dropna() for level in levels_of(design, by)]
-    return [part for part in parts if len(part)]
-
-
-def _ranks(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
-    first, second = _groups(quantity, frame, design)
-    test = stats.mannwhitneyu(second, first, use_continuity=False, method="asymptotic")
-    side = test.statistic - len(first) * len(second) / 2
-    return math.copysign(float(stats.norm.isf(test.pvalue / 2)), side)
-
-
-def _t_test(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
-    first, second = _groups(quantity, frame, design)
-    test = stats.ttest_ind(second.astype(float), first.astype(float), equal_var=False)
-    return math.copysign(float(stats.norm.isf(test.pvalue / 2)), test.statistic)
-
-
-def _anova(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
-    test = stats.f_oneway(*(part.astype(float) for part in _groups(quantity, frame, design)))
-    return float(stats.norm.isf(test.pvalue / 2))
-
-
-def _kruskal(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
-    test = stats.kruskal(*_groups(quantity, frame, design))
-    return float(stats.norm.isf(test.pvalue / 2))
-
-
 def _summary(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
     values = frame[quantity.columns[0]].dropna().to_numpy(float)
     if quantity.part in ("mean", "sd"):
@@ -467,7 +388,7 @@ def _count(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
     column, _, level = quantity.columns[0].partition("=")
     if quantity.part == "missing":
         return int(frame[column].isna().sum())
-    known = _words(frame[column].dropna())
+    known = words(frame[column].dropna())
     n = int((known == level).sum())
     return n if quantity.part == "n" else 100 * n / max(len(known), 1)
 
@@ -478,15 +399,16 @@ PROGRAMS = {
     "logrank": _logrank,
     "cox": _cox,
     "logistic": _logistic,
-    "association": _association,
-    "ranks": _ranks,
+    "association": compared.association,
+    "ranks": compared.ranks,
     "summary": _summary,
     "count": _count,
     "rates": _rates,
-    "t": _t_test,
-    "anova": _anova,
-    "kruskal": _kruskal,
-    "table": _association,
+    "t": compared.t_test,
+    "anova": compared.anova,
+    "kruskal": compared.kruskal,
+    "table": compared.association,
+    "trend": compared.association,
     "logranks": _logranks,
     "joint": _joint,
     "lr": _alone,

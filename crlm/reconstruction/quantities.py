@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from crlm.endpoints.declared import counting
 from crlm.ledger import Design
+from crlm.ledger.vocabulary import TREND_TEST
 from crlm.reconstruction.models import (
     Where,
     indicator,
@@ -257,6 +258,9 @@ def between(claim: Mapping[str, Any], design: Design) -> Quantity:
         )
     if len(levels) > 2 and claim["kind"] == "direction" and claim["level"]:
         covariate, levels = f"{covariate}={claim['level']}", ["no", "yes"]
+    if covariate == claim["covariate"] and design.test_of(covariate) == TREND_TEST:
+        columns = (covariate, _two(design, group, compared))
+        return Quantity("trend", where=where, columns=columns, part="z")
     if len(compared) == len(levels) == 2:
         columns = (covariate, _two(design, group, compared))
         return Quantity("association", where=where, columns=columns, part="z")

@@ -2,7 +2,7 @@
 # ruff: noqa: C901
 """Tests of more than two groups, and of means, compiled; p becomes the z that has it two-sided.
 
-Chi-square (Pearson), Kruskal and Wallis with ties, Student's t with equal variances, log-rank of
+Chi-square (Pearson), trend (linear by linear), Kruskal and Wallis with ties, Welch's t, log-rank of
 several groups. Who has no value of either column does not count.
 """
 
@@ -88,6 +88,22 @@ def kruskal(inside, x, y, out):
             value += sums[g] ** 2 / sizes[g]
     value = (12.0 / (n * (n + 1.0)) * value - 3.0 * (n + 1.0)) / (1.0 - ties / (n**3 - n))
     out[0] = normal_isf(0.5 * chi_square_tail(value, df))
+
+
+@compiled
+def trend(inside, x, y, out):
+    """Signed z of a trend over two columns' codes, r times the root of n - 1: out[0]."""
+    n, sx, sy, sxx, syy, sxy = 0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for i in range(len(x)):
+        if inside[i] and not math.isnan(x[i]) and not math.isnan(y[i]):
+            n += 1
+            sx += x[i]
+            sy += y[i]
+            sxx += x[i] * x[i]
+            syy += y[i] * y[i]
+            sxy += x[i] * y[i]
+    spread = (n * sxx - sx * sx) * (n * syy - sy * sy)
+    out[0] = (n * sxy - sx * sy) * math.sqrt((n - 1.0) / spread) if spread > 0.0 else math.nan
 
 
 @compiled

@@ -7,15 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from crlm.ledger import Design
+from crlm.ledger.vocabulary import TREND_TEST
 from crlm.transcription import meanings
 from crlm.transcription.cells import Cell, cell
 from crlm.transcription.labels import Label
-from crlm.transcription.table import UNKNOWN, Table
+from crlm.transcription.table import TREND, UNKNOWN, Table
+from crlm.transcription.trends import heads_trend
 
 _SPREADS = {"range": ("min", "max"), "iqr": ("q1", "q3")}
 #: A column of per cent alone: "HAI %", not "HAI n (%)".
 _ONLY_PERCENT = re.compile(r"(?<!\()(?<!\[)%$")
 _OF_NUMBERS = ("spread", "mean")
+#: What a column holds that is no group.
+_TESTS = ("p", "trend")
 
 
 class FirstTable(Table):
@@ -37,18 +41,27 @@ class FirstTable(Table):
     def read(self, rows: Sequence[Sequence[str]]) -> None:
         """Claims and questions of the table."""
         rows = self._upright(rows)
-        columns = {at: self.group(head, self.by) for at, head in enumerate(rows[0]) if at}
+        columns = {
+            at: "trend" if heads_trend(head) else self.group(head, self.by)
+            for at, head in enumerate(rows[0])
+            if at
+        }
         for at, group in columns.items():
-            if group and group != "p":
+            if group and group not in _TESTS:
                 self.size(rows[0][at], group)
             elif not group and (rows[0][at] or any(row[at] for row in rows)):
                 self.strange_group(f"column {rows[0][at]!r}", rows[0][at], self.by)
-        groups = [at for at, group in columns.items() if group != "p"]
+        groups = [at for at, group in columns.items() if group not in _TESTS]
         for number, row, found in self.walk(rows, lambda row: any(row[at] for at in groups)):
             found = self._meant(found, row, groups)
             unit = meanings.other_unit(row[0], self._unit(found.column))
+            tested = [row[at] for at, group in columns.items() if group in _TESTS]
+            tested = [text for text in tested if cell(text).kind != "empty"]
             if unit:
                 self._other_unit(f"row {number}", row[0], unit, found.column)
+            elif len(tested) > 1:
+                told = f"{' and '.join(map(repr, tested))} are two p values of {found.column}, and"
+                self.ask(f"row {number}", f"{told} a design tests it by one; leave one out")
             else:
                 self._characteristic(rows[0], row, columns, found)
 
@@ -100,13 +113,29 @@ class FirstTable(Table):
             keys = {"group": group, "covariate": named.column, "level": named.level}
             if not group or found.kind == "empty":
                 continue
-            if group == "p":
+            if group in _TESTS:
                 keys = {"group": self.by, "covariate": named.column}
+                if (group == "trend" or named.notes == TREND) and self._no_trend(where, keys):
+                    continue
                 self.p_value(found, row[at], where, keys)
             elif named.notes == UNKNOWN:
                 self._unknown(found, row[at], where, keys)
             else:
                 self._stated(_as_said(found, named), where, keys, named)
+
+    def _no_trend(self, where: str, keys: Mapping[str, str]) -> bool:
+        """Ask for a p for trend that the design has no test for; whether it has none."""
+        column = keys["covariate"]
+        test, declared = self.design.test_of(column), f'{column} = "{TREND_TEST}"'
+        if test == TREND_TEST:
+            return False
+        if not self.design.levels(column):
+            told = f"is p for trend of {column}, a number, which has no form; leave the cell out"
+            self.ask(where, told)
+        else:
+            told = f"is p for trend, and the design tests {column} by {test}"
+            self.ask(where, f"{told}. Declare tests = {{ {declared} }} in [table_one]")
+        return True
 
     def _unknown(self, found: Cell, text: str, where: str, keys: dict[str, str]) -> None:
         """Patients whose value is not known, and their share of all."""

@@ -14,9 +14,12 @@ from crlm.transcription import meanings
 from crlm.transcription.cells import Cell, Printed, printed
 from crlm.transcription.endpoints import Endpoints
 from crlm.transcription.labels import Label, Labels, plain, unmarked
+from crlm.transcription.trends import is_trend
 
 #: What a row that counts the patients of unknown value says of itself.
 UNKNOWN = frozenset({"unknown"})
+#: And one that holds the p for trend of the heading above it.
+TREND = frozenset({"trend"})
 P_HEAD = re.compile(r"^p([ -]?values?)?\.?$", re.IGNORECASE)
 _WHOLE = ("all", "total", "overall", "all patients", "entire cohort", "whole cohort")
 SIZE = re.compile(r"\bn\s*=\s*([\d,]+)", re.IGNORECASE)
@@ -150,8 +153,9 @@ class Table:
         for number, row in enumerate(rows[1:], 2):
             found = self.labels.read(row[0], within)
             unknown = meanings.is_unknown(row[0]) and within
+            trend = is_trend(row[0]) and within
             other = not found.level or found.column != self.labels.read(within).column
-            heading = not filled(row) and other and not unknown
+            heading = not filled(row) and other and not (unknown or trend)
             if self.whole and plain(row[0]) in _WHOLE:
                 yield number, row, Label()
                 continue
@@ -161,6 +165,8 @@ class Table:
                 found = replace(found, level="")
             if unknown and known:
                 yield number, row, Label(self.labels.read(within).column, "", notes=UNKNOWN)
+            elif trend and known:
+                yield number, row, Label(self.labels.read(within).column, "", notes=TREND)
             elif found.column:
                 yield number, row, found
             elif any(row[1:]) and (heading or known):

@@ -47,6 +47,13 @@ categories <- function(name, data, by, variables) {
     say(name, by, variable, "fisher", fisher.test(counts, workspace = 2e7)$p.value)
     say(name, by, variable, "chi-square", suppressWarnings(chisq.test(counts, correct = FALSE))$p.value)
     say(name, by, variable, "chi-square-yates", suppressWarnings(chisq.test(counts, correct = TRUE))$p.value)
+    n <- sum(counts)
+    r <- cor(rep(row(counts), counts), rep(col(counts), counts))
+    if (ncol(counts) == 2) {  # Cochran and Armitage's chi-square is n r^2
+      armitage <- prop.trend.test(counts[, 1], rowSums(counts))$statistic
+      stopifnot(all.equal(unname(armitage), n * r^2))
+    }
+    say(name, by, variable, "trend", pchisq((n - 1) * r^2, 1, lower.tail = FALSE))
     if (all(dim(counts) == 2)) {
       # columns of `counts` are the groups; share of the second level
       two <- suppressWarnings(prop.test(counts[2, ], colSums(counts), correct = FALSE))

@@ -1,0 +1,122 @@
+"""Tests between groups of a cohort, by scipy and statsmodels: the certificate's second hand.
+
+Fisher's test beyond 2 x 2 alone is this project's own (`crlm.exact`, equal to R's `fisher.test`),
+for scipy samples its tables, another p at each call.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from crlm.exact import exact_test
+from crlm.ledger import Design
+from crlm.reconstruction.models import levels_of
+from crlm.reconstruction.quantities import Quantity
+
+
+def words(values: pd.Series) -> pd.Series:
+    """Levels as text; an event is 0 or 1."""
+    if pd.api.types.is_bool_dtype(values):
+        return values.map({True: "1", False: "0"}).astype(object)
+    return values.astype(str)
+
+
+def association(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    """Signed z of the test of a table that the design names."""
+    column, by = quantity.columns
+    rows, columns = (_coded(frame, design, name) for name in (by, column))
+    table = pd.crosstab(rows, columns)
+    table = table.reindex(index=levels_of(design, by), columns=levels_of(design, column))
+    counts = table.fillna(0).to_numpy(int)
+    if quantity.kind == "trend":
+        return _trend(counts)
+    counts = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
+    if min(counts.shape) < 2:
+        return math.nan
+    p = _TABLE_TESTS[design.test_of(column.partition("=")[0])](counts)
+    if counts.shape != (2, 2):
+        return float(stats.norm.isf(p / 2))
+    gap = counts[0, 0] * counts[1, 1] - counts[0, 1] * counts[1, 0]
+    return math.copysign(float(stats.norm.isf(p / 2)), gap)
+
+
+def _coded(frame: pd.DataFrame, design: Design, column: str) -> pd.Series:
+    """Levels of a column of a search, `column=level` as no and yes; missing where it is."""
+    name, _, level = column.partition("=")
+    told = words(frame[name])
+    if level:
+        told = told.isin(level.split("/")).map({False: "no", True: "yes"})
+    return told.where(frame[name].notna())
+
+
+def _fisher(counts: np.ndarray) -> float:
+    two_by_two = counts.shape == (2, 2)
+    return stats.fisher_exact(counts).pvalue if two_by_two else exact_test(counts)[0]
+
+
+def _pearson(counts: np.ndarray) -> float:
+    return stats.chi2_contingency(counts, correction=False).pvalue
+
+
+def _yates(counts: np.ndarray) -> float:
+    return stats.chi2_contingency(counts, correction=counts.shape == (2, 2)).pvalue
+
+
+def _trend(counts: np.ndarray) -> float:
+    """z of the trend over a table in the order of its levels; statsmodels counts them 0, 1, 2."""
+    from statsmodels.stats.contingency_tables import Table
+
+    if (counts.sum(axis=0) > 0).sum() < 2 or (counts.sum(axis=1) > 0).sum() < 2:
+        return math.nan
+    return float(Table(counts, shift_zeros=False).test_ordinal_association().zscore)
+
+
+def _trend_p(counts: np.ndarray) -> float:
+    return 2 * float(stats.norm.sf(abs(_trend(counts))))
+
+
+_TABLE_TESTS = {
+    "fisher": _fisher,
+    "chi-square": _pearson,
+    "chi-square-yates": _yates,
+    "trend": _trend_p,
+}
+
+
+def _groups(quantity: Quantity, frame: pd.DataFrame, design: Design) -> list[pd.Series]:
+    """Values of a number in each group of another column, those without any left out."""
+    column, by = quantity.columns
+    groups = _coded(frame, design, by)
+    parts = [frame[groups == level][column].dropna() for level in levels_of(design, by)]
+    return [part for part in parts if len(part)]
+
+
+def ranks(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    """Signed z of Mann and Whitney: above 0, the second group has larger values."""
+    first, second = _groups(quantity, frame, design)
+    test = stats.mannwhitneyu(second, first, use_continuity=False, method="asymptotic")
+    side = test.statistic - len(first) * len(second) / 2
+    return math.copysign(float(stats.norm.isf(test.pvalue / 2)), side)
+
+
+def t_test(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    """Signed z of Welch's t: above 0, the second group has the larger mean."""
+    first, second = _groups(quantity, frame, design)
+    test = stats.ttest_ind(second.astype(float), first.astype(float), equal_var=False)
+    return math.copysign(float(stats.norm.isf(test.pvalue / 2)), test.statistic)
+
+
+def anova(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    """z of the analysis of variance."""
+    test = stats.f_oneway(*(part.astype(float) for part in _groups(quantity, frame, design)))
+    return float(stats.norm.isf(test.pvalue / 2))
+
+
+def kruskal(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    """z of Kruskal and Wallis."""
+    test = stats.kruskal(*_groups(quantity, frame, design))
+    return float(stats.norm.isf(test.pvalue / 2))
