@@ -40,6 +40,13 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     )
     told.add_argument("study", help="a study, or the word import")
     told.add_argument("table", nargs="?", help="csv, xlsx, docx, or a table pasted as text")
+    told.add_argument(
+        "--number",
+        type=int,
+        default=0,
+        metavar="N",
+        help="which sheet of a workbook, or table of a Word file, where it has several: 1, 2, ...",
+    )
     told.add_argument("--study", dest="into", metavar="STUDY", help="of which paper the table is")
     told.add_argument(
         "--layout",
@@ -148,7 +155,7 @@ def _import(arguments: argparse.Namespace) -> int:
 
     _needed(arguments)
     made = transcription.claims_of(
-        transcription.grid(arguments.table),
+        transcription.grid(arguments.table, arguments.number),
         ledger.load_design(arguments.into),
         arguments.layout,
         place=arguments.place,

@@ -11,6 +11,7 @@ import pytest
 
 from crlm import cli, ledger
 from crlm.ledger import LedgerError, ParameterError
+from crlm.ledger.claim_numbers import number_faults
 from crlm.transcription import claims_of, grid
 from crlm.transcription.cells import cell, numbers
 from crlm.transcription.labels import Labels
@@ -143,7 +144,8 @@ def test_what_a_table_does_not_settle_is_asked():
     made = claims_of(table, design, "two-groups", place="table1")
     told = " ".join(made.questions)
     assert "'Pumped' is no characteristic" in told and "'Weaker half'" in told
-    assert "--is 'Weaker half=COLUMN:LEVEL'" in told and "says neither" in told
+    assert "--is 'Weaker half=COLUMN:LEVEL'" in told
+    assert "'179 of 308' has the patients of known value below it" in told
     named = {"Pumped": "hai:yes", "Weaker half": "sex:female"}
     assert len(claims_of(table, design, "two-groups", place="table1", named=named).questions) == 1
 
@@ -1181,5 +1183,247 @@ def test_a_table_of_another_layout_says_so():
 
 def test_a_page_is_told_to_be_copied_out(tmp_path):
     (tmp_path / "paper.pdf").write_bytes(b"%PDF-1.7\n\xff\xfe\xe2")
-    with pytest.raises(LedgerError, match="paper.pdf is not UTF-8 text. Copy the table out of it"):
+    with pytest.raises(LedgerError, match="paper.pdf is no table that can be read. Copy the"):
         grid(tmp_path / "paper.pdf")
+
+
+# ---- what a page does not show, and numbers that are something else -----------------------------
+
+_PAGE = [
+    ["", "No HAI (n = 308)", "HAI (n = 366)", "p"],
+    ["Male", "179 (58%)", "205 (56%)", "0.6"],
+    ["Female", "129 (42%)", "161 (44%)", ""],
+]
+
+
+def _hide_row(sheet):
+    sheet.row_dimensions[3].hidden = True
+
+
+def _hide_column(sheet):
+    sheet.column_dimensions["C"].hidden = True
+
+
+def _formula(sheet):
+    sheet["B2"] = "=100+79"
+
+
+def _strike(sheet):
+    sheet["A3"].font = openpyxl.styles.Font(strike=True)
+
+
+def _merge(sheet):
+    sheet["C2"] = None
+    sheet.merge_cells("B2:C2")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (_hide_row, "t.xlsx: row 3 is hidden: show or delete what is not the paper's"),
+        (_hide_column, "column C is hidden"),
+        (_formula, "B2 holds a formula of which no value was saved"),
+        (_strike, "A3 is struck through: delete or restore"),
+        (_merge, "B2 holds a number over several columns: split the cell"),
+    ],
+)
+def test_what_a_sheet_does_not_show_is_refused(tmp_path, change, told):
+    book = openpyxl.Workbook()
+    for row in _PAGE:
+        book.active.append(row)
+    change(book.active)
+    book.save(tmp_path / "t.xlsx")
+    with pytest.raises(LedgerError) as caught:
+        grid(tmp_path / "t.xlsx")
+    assert told in str(caught.value)
+
+
+def test_one_of_several_sheets_is_named_and_hidden_ones_do_not_count(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.title = "old"
+    book.active.append(["", "HAI"])
+    for name in ("one", "two"):
+        for row in _PAGE:
+            (book[name] if name in book.sheetnames else book.create_sheet(name)).append(row)
+    book["two"]["B2"] = "180 (58%)"
+    book["old"].sheet_state = "hidden"
+    book.active = 1
+    book.save(tmp_path / "t.xlsx")
+    with pytest.raises(LedgerError, match=r"has 2 sheets: 1 'one', 2 'two'\. Say which with --num"):
+        grid(tmp_path / "t.xlsx")
+    assert grid(tmp_path / "t.xlsx", 2)[1][1] == "180 (58%)"
+    with pytest.raises(LedgerError, match="has 2 sheets"):
+        grid(tmp_path / "t.xlsx", 3)
+
+
+def _word(path, change=None):
+    docx = pytest.importorskip("docx")
+    document = docx.Document()
+    table = document.add_table(rows=3, cols=4)
+    for row, texts in zip(table.rows, _PAGE, strict=True):
+        for at, text in zip(row.cells, texts, strict=True):
+            at.text = text
+    if change:
+        change(table)
+    document.save(path)
+    return grid(path)
+
+
+def _tracked(table):
+    from docx.oxml import parse_xml
+    from docx.oxml.ns import nsdecls
+
+    cell = table.cell(1, 1).paragraphs[0]._p
+    cell.append(parse_xml(f'<w:ins {nsdecls("w")} w:id="2" w:author="x"/>'))
+
+
+def _deleted(table):
+    from docx.oxml import parse_xml
+    from docx.oxml.ns import nsdecls
+
+    row = table.rows[2]._tr.get_or_add_trPr()
+    row.append(parse_xml(f'<w:del {nsdecls("w")} w:id="1" w:author="x"/>'))
+
+
+def _over_two(table):
+    table.cell(1, 2).text = ""
+    table.cell(1, 1).merge(table.cell(1, 2))
+
+
+def _hidden_text(table):
+    table.cell(1, 1).paragraphs[0].add_run(" 999").font.hidden = True
+
+
+def _nested(table):
+    table.cell(1, 1).add_table(1, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (_tracked, "holds tracked changes: accept or reject them"),
+        (_deleted, "holds tracked changes"),
+        (_over_two, r"has '179 \(58%\)' over several columns: split the cell"),
+        (_hidden_text, "holds hidden text: show or delete it"),
+        (_nested, "holds a table within a cell"),
+    ],
+)
+def test_what_a_word_table_does_not_show_is_refused(tmp_path, change, told):
+    pytest.importorskip("docx")
+    with pytest.raises(LedgerError, match=told):
+        _word(tmp_path / "t.docx", change)
+
+
+def test_a_raised_footnote_mark_is_no_digit_of_its_number(tmp_path):
+    from openpyxl.cell.rich_text import CellRichText, TextBlock
+    from openpyxl.cell.text import InlineFont
+
+    def raise_two(table):
+        run = table.cell(1, 3).paragraphs[0].add_run("2")
+        run.font.superscript = True
+
+    assert _word(tmp_path / "t.docx", raise_two)[1][3] == "0.6"
+    book = openpyxl.Workbook()
+    for row in _PAGE:
+        book.active.append(row)
+    book.active["D2"] = CellRichText("0.6", TextBlock(InlineFont(vertAlign="superscript"), "2"))
+    book.save(tmp_path / "t.xlsx")
+    assert grid(tmp_path / "t.xlsx") == _word(tmp_path / "u.docx")
+
+
+def test_a_number_over_two_rows_of_a_word_table_stands_in_the_first(tmp_path):
+    pytest.importorskip("docx")
+    made = _word(tmp_path / "t.docx", lambda table: table.cell(1, 3).merge(table.cell(2, 3)))
+    assert [row[3] for row in made] == ["p", "0.6", ""]
+
+
+@pytest.mark.parametrize(
+    ("layout", "rows", "told"),
+    [
+        ("two-groups", [["Male", "179 (0.58)", "205 (0.56)"]], "'179 (0.58)' is 179 of 308 as a s"),
+        ("two-groups", [["Male", "179/308 (58%)", "205/366"]], "has the patients of known value"),
+        ("two-groups", [["Number of metastases", "5-Mar", "2-Jan"]], "'5-Mar' is a date that Exc"),
+        ("two-groups", [["Age, mean (SE)", "62.5 (0.5)", "55.0 (0.4)"]], "with its standard error"),
+        ("two-groups", [["Age, mean ± SEM", "62 ± 1", "55 ± 1"]], "with its standard er"),
+    ],
+)
+def test_what_table_one_states_otherwise_is_asked(layout, rows, told):
+    head = ["", "No HAI (n = 308)", "HAI (n = 366)"]
+    made = claims_of([head, *rows], ledger.load_design("mskcc_hai"), layout, place="table9")
+    assert any(told in question for question in made.questions), made.questions
+
+
+def test_a_small_share_and_a_mean_alone_are_what_they_are():
+    table = [
+        ["", "No HAI (n = 308)", "HAI (n = 366)"],
+        ["Male", "1 (0.3)", "3 (0.8)"],
+        ["Age, mean", "62.5", "55.0"],
+        ["", "No HAI (n = 308)", "HAI (n = 366)"],
+    ]
+    made = claims_of(table, ledger.load_design("mskcc_hai"), "two-groups", place="table9")
+    assert not made.questions
+    found = {claim["statistic"] for claim in made.claims if claim["covariate"] == "age"}
+    assert found == {"mean"}
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        (["HR", "90% CI"], "has limits of 90 %, and rows hold those of 95 %; leave them out"),
+        (["HR (99% CI)", "p"], "has limits of 99 %"),
+        (["OR", "95% CI"], "holds odds ratios, and OS is a time to an event; name it HR"),
+    ],
+)
+def test_limits_of_another_level_and_odds_of_a_time_are_asked(head, told):
+    cells = ["0.52 (0.42-0.65)" if "(" in text else "0.52" for text in head[:1]]
+    table = [["", *head], ["HAI", *cells, "0.42-0.65" if "CI" in head[1] else "0.001"]]
+    design = ledger.load_design("mskcc_hai")
+    made = claims_of(table, design, "model", place="table9", endpoint="OS")
+    assert any(told in question for question in made.questions), made.questions
+
+
+def test_the_reference_with_limits_of_one_is_no_row():
+    table = [["", "HR", "95% CI"], ["HAI", "", ""], ["no", "1.00", "1.00-1.00"]]
+    table.append(["yes", "0.52", "0.42-0.65"])
+    design = ledger.load_design("mskcc_hai")
+    made = claims_of(table, design, "model", place="table9", endpoint="Overall survival")
+    assert not made.questions and {claim["level"] for claim in made.claims} == {"yes"}
+
+
+def test_a_median_without_a_unit_is_asked_where_the_paper_prints_years():
+    design = ledger.load_design("mskcc_hai")
+    table = [["", "Median", "5-year %"], ["HAI", "8.9", "70"]]
+    made = claims_of(table, design, "curves", place="table9", endpoint="OS")
+    assert made.questions == [
+        "column 'Median': says no unit, and the paper prints years; name it 'Median, years' or "
+        "'Median, months'."
+    ]
+    table[0][1] = "Median, years"
+    made = claims_of(table, design, "curves", place="table9", endpoint="OS")
+    assert [c["unit"] for c in made.claims if c["statistic"] == "median_survival"] == ["years"]
+
+
+def test_patients_of_one_group_are_no_table_that_compares_them():
+    with pytest.raises(ParameterError, match="leaves one group of hai, and the table compares"):
+        claims_of(
+            _PAGE,
+            ledger.load_design("mskcc_hai"),
+            "two-groups",
+            place="table9",
+            population="hai=yes",
+        )
+
+
+@pytest.mark.parametrize("text", ["1.2 × 10−5", "1.2E-05", "1.2x10^-5", "1.2e-5"])
+def test_a_p_value_in_powers_of_ten_is_read(text):
+    design = ledger.load_design("mskcc_hai")
+    table = [["", "No HAI", "HAI", "p"], ["Male", "179 (58%)", "205 (56%)", text]]
+    made = claims_of(table, design, "two-groups", place="table9")
+    p = next(claim for claim in made.claims if claim["statistic"] == "p")
+    assert not made.questions and (p["printed"], p["decimals"]) == ("1.2e-5", "6")
+    assert not list(number_faults(p))
+
+
+def test_tabs_of_a_csv_part_its_columns_and_soft_hyphens_go(tmp_path):
+    (tmp_path / "t.csv").write_text("\tHAI\tp\nMa\u00adle\t205 (56%)\t0.66\n", encoding="utf-8")
+    assert grid(tmp_path / "t.csv") == [["", "HAI", "p"], ["Male", "205 (56%)", "0.66"]]

@@ -11,8 +11,13 @@ from crlm.ledger.vocabulary import OPERATORS
 Claim = Mapping[str, str]
 
 _PLAIN = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d{1,2})?", re.ASCII)
+#: A power of ten as print sets it: "1.2 × 10−5".
+_POWER = re.compile(r"\s*[×x·*]\s*10\s*\^?\s*(?=[-+]\d)")
+_BETWEEN = re.compile(r"(?<=\d)[\u2009\u202f\u00a0](?=\d{3}(?!\d))")
+_MINUS = str.maketrans("−–‐‑‒", "-----")
 _NUMBER = re.compile(r"-?\d*\.?\d+", re.ASCII)
-_DATE = re.compile(
+#: What Excel makes of "3-5".
+DATE = re.compile(
     r"^\d{4}[-/]\d\d?[-/]\d\d?\b|^\d\d?[-/.]\d\d?[-/.](\d\d)?\d\d$"
     r"|^(\d\d?-)?(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*(-\d\d?)?$"
     r"|\d月\d+日",
@@ -35,6 +40,8 @@ def _numbers(claim: Claim) -> Iterator[Fault]:
     for column in ("value", "decimals", "time"):
         if claim[column] and number(claim[column]) is None:
             what = "months as a number, such as 60" if column == "time" else "digits and a point"
+            minus = number(claim[column].translate(_MINUS)) is not None
+            what = "the minus as -" if minus else what
             yield Fault(column, f"{claim[column]!r} is no number; write {what}.")
     decimals = number(claim["decimals"])
     if decimals is not None and (decimals < 0 or decimals != int(decimals)):
@@ -47,7 +54,8 @@ def _printed(claim: Claim) -> Iterator[Fault]:
         return
     text = claim["printed"].strip()
     sign = text[:1] if text[:1] in ("<", ">", "=") else ""
-    bare = text.lstrip("<>= ").replace(",", "").replace("−", "-")
+    bare = _BETWEEN.sub("", text.lstrip("<>= ").replace(",", "")).translate(_MINUS)
+    bare = _POWER.sub("e", bare)
     printed = number(bare)
     if printed is None or printed != number(claim["value"]):
         yield from _unlike(claim)
@@ -55,7 +63,8 @@ def _printed(claim: Claim) -> Iterator[Fault]:
     if (sign or "=") != claim["operator"] and claim["operator"] in OPERATORS["number"]:
         told = f"{claim['operator']!r}, but printed {claim['printed']!r}; write {sign or '='!r}."
         yield Fault("operator", told)
-    digits = len(bare.partition(".")[2])
+    whole, _, power = bare.lower().partition("e")
+    digits = max(0, len(whole.partition(".")[2]) - int(power or 0))
     if not claim["decimals"]:
         told = f"is empty; {claim['printed']!r} is printed with {digits}."
         yield Fault("decimals", told)
@@ -73,7 +82,9 @@ def _unlike(claim: Claim) -> Iterator[Fault]:
     if value in plain[:1] and value is not None:
         told = f"{printed!r} holds more than the number; write it alone, as {claim['value']}"
         yield Fault("printed", f"{told}, with its sign < or > if it has one.")
-    elif _DATE.search(printed):
+    elif value is not None and number(printed.replace(",", ".")) == value:
+        yield Fault("printed", f"{printed!r} has a comma; write a point, as {claim['value']}.")
+    elif DATE.search(printed):
         told = f"{printed!r} is a date that Excel made of a number or a range; format the column "
         yield Fault("printed", f"{told}as text and write what the paper has.")
     elif not _NUMBER.search(printed) and not claim["value"]:

@@ -10,7 +10,12 @@ _DASHES = "‐‑‒–—−~"
 #: Points at half height, as some journals print 0·05.
 _POINTS = re.compile(r"[·⋅∙‧](?=\d)")
 _NUMBER = r"[<>≤≥=]?\s*-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|[<>≤≥=]?\s*\.\d+"
-_TOKEN = re.compile(rf"{_NUMBER}|∞")
+#: A power of ten: "1.2 × 10−5", "1.2E-05".
+_POWER = re.compile(
+    rf"(\d+(?:\.\d+)?)\s*(?:[×x·*]\s*10\s*\^?\s*|e)([-+{_DASHES}]\s*\d{{1,2}})(?!\d)", re.IGNORECASE
+)
+_SMALL = r"[<>≤≥=]?\s*\d+(?:\.\d+)?e-?\d{1,2}"
+_TOKEN = re.compile(rf"{_SMALL}|{_NUMBER}|∞")
 _SIGNS = {"≤": "<", "≥": ">", "<": "<", ">": ">"}
 #: Words that stand where a number would: not reached, not estimable, not significant.
 _WORDS = re.compile(r"\b(?:nr|ne|ns|n\.s\.|nd|not (?:reached|estimable|significant))(?!\w)", re.I)
@@ -52,14 +57,15 @@ def printed(text: str) -> Printed:
     held = text.strip().replace(",", "").rstrip("%").strip()
     sign = held[0] if held and held[0] in "<>≤≥=" else ""
     body = held[len(sign) :].strip()
-    decimals = len(body.partition(".")[2])
+    digits, _, power = body.partition("e")
+    decimals = max(0, len(digits.partition(".")[2]) - int(power or 0))
     return Printed(sign.strip("=") + body, _SIGNS.get(sign, "="), float(body), decimals)
 
 
 def numbers(cell: str) -> list[Printed]:
     """The numbers of a cell in their order; a dash between two of them is a range, no minus."""
     words = iter(_WORDS.findall(cell))
-    text = _POINTS.sub(".", _WORDS.sub("∞", cell))
+    text = _POWER.sub(_in_short, _POINTS.sub(".", _WORDS.sub("∞", cell)))
     for dash in _DASHES:
         text = text.replace(dash, "-")
     text = re.sub(r"(?<=[\d%∞])\s*(?:-|to)\s*(?=[\d.∞])", " ", text)
@@ -67,6 +73,14 @@ def numbers(cell: str) -> list[Printed]:
         Printed(next(words, found), "", math.nan, 0) if found == "∞" else printed(found)
         for found in _TOKEN.findall(text)
     ]
+
+
+def _in_short(found: re.Match[str]) -> str:
+    """A power of ten as ledgers have it: "1.2e-5"."""
+    power = found[2].replace(" ", "")
+    for dash in _DASHES:
+        power = power.replace(dash, "-")
+    return f"{found[1]}e{int(power)}"
 
 
 @dataclass(frozen=True)
@@ -90,7 +104,7 @@ def cell(text: str) -> Cell:
     if text.strip().casefold() in EMPTY:
         return Cell("empty")
     parts = tuple(numbers(text))
-    if _LOST.search(_POINTS.sub(".", text)):
+    if _LOST.search(_POWER.sub("", _POINTS.sub(".", text))):
         return Cell("lost", parts)
     if "±" in text or re.search(r"\+/?-", text):
         return Cell("mean", parts) if len(parts) == 2 else Cell("unclear", parts)

@@ -34,10 +34,12 @@ class CurvesTable(Table):
         super().__init__(design, place, every, named)
         self.endpoint, self.by = endpoint, design.exposure
         self.at_risk = self.years = False
+        self.corner = ""
 
     def read(self, rows: Sequence[Sequence[str]]) -> None:
         """Claims and questions of the table."""
-        said = f"{self.title} {rows[0][0]}".casefold()
+        self.corner = rows[0][0]
+        said = f"{self.title} {self.corner}".casefold()
         self.at_risk, self.years = "risk" in said, bool(re.search(r"\b(years?|yrs?)\b", said))
         known = True
         for number, row in enumerate(rows[1:], 2):
@@ -89,6 +91,8 @@ class CurvesTable(Table):
             self.ask(where, self._no_endpoint("stands below no endpoint", "HEADING"))
             return
         keys = self._held(head, group)
+        if not keys and "median" in head.casefold():
+            return  # Its unit is asked.
         if not keys:
             told = "is neither n, events, median, a year or month, nor p"
             if _month(head, False) is not None:
@@ -114,7 +118,14 @@ class CurvesTable(Table):
         if P_HEAD.match(last_word(head)):
             return {**keys, "group": self.by, "model": "logrank", "statistic": "p"}
         if "median" in word:
-            unit = "years" if "year" in word else "months"
+            said = re.search(
+                r"\b(year|yr|month|mo\b)", f"{word} {self.title} {self.corner}".casefold()
+            )
+            unit = "years" if said and said[1].startswith("y") else "months"
+            if not said and self.design.conventions.get("unit") == "years":
+                told = "says no unit, and the paper prints years; name it 'Median, years' or "
+                self.ask(f"column {head!r}", f"{told}'Median, months'")
+                return {}
             return {**keys, "statistic": "median_survival", "unit": unit}
         if time:
             months = float(time.group(1)) * (12 if time.group(2).startswith(("y", "Y")) else 1)

@@ -11,24 +11,31 @@ from typing import Any
 
 from crlm import files
 from crlm.ledger import LedgerError
+from crlm.transcription import unseen
 
 _MOST_ROWS, _MOST_BYTES, _LISTED = 2000, 20_000_000, 6
+_OTHERS = (".ods", ".pdf", ".xls", ".doc", ".odt", ".rtf", ".png", ".jpg", ".jpeg")
 #: Digits, brackets and signs of Japanese type, and the space between thousands.
 _FULL_WIDTH = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | {0x3000: " ", 0x301C: "~"}
+#: What a page does not show: soft hyphens, joiners and marks of byte order.
+_UNSEEN = dict.fromkeys((0x00AD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))
 _THIN = re.compile(r"(?<=\d)[\u2009\u202f\u00a0](?=\d{3}(?!\d))")
 _GAP = re.compile(r"\s*\|\s*|\s{2,}")
 #: A cell of a line that spaces part: words with one space between them.
 _APART = re.compile(r"\S+(?:\s\S+)*")
 
 
-def grid(path: str | Path) -> list[list[str]]:
+def grid(path: str | Path, number: int = 0) -> list[list[str]]:
     """The cells of a table, row by row, blank rows left out.
 
     Parameters
     ----------
     path : path
-        .csv, .xlsx (its first sheet), .docx (its first table; needs the extra `word`), else text
-        as it was pasted: columns apart by tabs, bars, or two spaces and more.
+        .csv, .xlsx (a sheet), .docx (a table; needs the extra `word`), else text as it was
+        pasted: columns apart by tabs, bars, or two spaces and more.
+    number : int
+        Which of the sheets that are shown, or of the tables of a Word file, counted from 1;
+        0 for the only one.
 
     Returns
     -------
@@ -38,14 +45,18 @@ def grid(path: str | Path) -> list[list[str]]:
     Raises
     ------
     LedgerError
-        If the file cannot be read, or holds no table of two rows and two columns.
+        If the file cannot be read, holds no table of two rows and two columns, or several and
+        `number` does not say which; or if it holds what its page does not show: hidden rows,
+        tracked changes, formulas without their values, numbers over several columns.
     """
     path = Path(path)
     readers = {".csv": _from_csv, ".xlsx": _from_excel, ".docx": _from_word}
+    if path.suffix.lower() in _OTHERS:
+        raise LedgerError(f"{path.name} is no table that can be read. {_remedy(path)}")
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise LedgerError(f"{path.name} is too large for a table of a paper.")
-        rows = readers.get(path.suffix.lower(), _from_text)(path)
+        rows = readers.get(path.suffix.lower(), _from_text)(path, number)
     except OSError as error:
         raise LedgerError(f"{path.name} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
@@ -70,19 +81,18 @@ def _remedy(path: Path) -> str:
 
 def _plain(cell: str) -> str:
     """A cell in half-width signs, thousands together, no blank more than one."""
-    text = _THIN.sub("", cell.translate(_FULL_WIDTH))
+    text = _THIN.sub("", cell.translate(_FULL_WIDTH | _UNSEEN))
     return " ".join(text.split())
 
 
-def _from_csv(path: Path) -> list[list[str]]:
+def _from_csv(path: Path, _: int) -> list[list[str]]:
     text = files.read(path).decode("utf-8-sig")
-    delimiter = (
-        ";" if text.partition("\n")[0].count(";") > text.partition("\n")[0].count(",") else ","
-    )
+    head = text.partition("\n")[0]
+    delimiter = max(",;\t", key=head.count)
     return list(csv.reader(io.StringIO(text), delimiter=delimiter))
 
 
-def _from_text(path: Path) -> list[list[str]]:
+def _from_text(path: Path, _: int) -> list[list[str]]:
     text = files.read(path).decode("utf-8-sig")
     lines = [line for line in text.splitlines() if line.strip()]
     apart = [line for line in lines if "\t" not in line and "|" not in line]
@@ -128,25 +138,70 @@ def _pasted(line: str) -> list[str]:
     return _GAP.split(line.strip().removeprefix("|").removesuffix("|").strip(" "))
 
 
-def _from_excel(path: Path) -> list[list[str]]:
+def _from_excel(path: Path, number: int) -> list[list[str]]:
     import zipfile
 
     import openpyxl
+    from openpyxl.cell.rich_text import CellRichText
 
+    data = files.read(path)
     try:
-        book = openpyxl.load_workbook(io.BytesIO(files.read(path)), read_only=True, data_only=True)
+        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+        whole = openpyxl.load_workbook(io.BytesIO(data), rich_text=True)
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
         raise LedgerError(f"{path.name} is no Excel workbook. Save it as .xlsx.") from error
-    rows = list(book.worksheets[0].iter_rows(max_row=_MOST_ROWS, max_col=60))
-    dates = [cell for row in rows for cell in row if isinstance(cell.value, datetime.date)]
-    if dates:
-        where = ", ".join(f"{c.column_letter}{c.row} ({c.value:%Y-%m-%d})" for c in dates[:_LISTED])
-        more = f" and {len(dates) - _LISTED} more" if len(dates) > _LISTED else ""
+    held = [s for s in whole.worksheets if s.sheet_state == "visible" and _holds(s)]
+    title = held[_which(path, number, [repr(s.title) for s in held], "sheets")].title
+    sheet, rows = whole[title], list(book[title].iter_rows(max_row=_MOST_ROWS, max_col=60))
+    values = {cell.coordinate: cell.value for row in rows for cell in row if _there(cell)}
+    told = [*_dates(rows), *unseen.sheet_faults(sheet, values)]
+    if told:
+        raise LedgerError(f"{path.name}: {' '.join(told)}")
+    rich = {
+        cell.coordinate: unseen.rich_text(cell.value)
+        for row in sheet.iter_rows(max_row=_MOST_ROWS, max_col=60)
+        for cell in row
+        if isinstance(cell.value, CellRichText)
+    }
+    return [
+        [
+            rich.get(getattr(cell, "coordinate", "")) or _shown(cell.value, str(cell.number_format))
+            for cell in row
+        ]
+        for row in rows
+    ]
+
+
+def _there(cell: Any) -> bool:
+    """Whether a cell of a workbook that is read in passing is more than a gap."""
+    return cell.value is not None
+
+
+def _holds(sheet: Any) -> bool:
+    return any(cell is not None for row in sheet.iter_rows(values_only=True) for cell in row)
+
+
+def _which(path: Path, number: int, named: list[str], what: str) -> int:
+    """Position of the table that is meant; several, or one that is not there, are refused."""
+    if not named:
+        raise LedgerError(f"{path.name} holds no table.")
+    if not 0 <= number <= len(named) or (not number and len(named) > 1):
+        listed = ", ".join(f"{at} {name}" for at, name in enumerate(named[:_LISTED], 1))
         raise LedgerError(
-            f"{path.name}: {where}{more} hold dates, which Excel makes of a text such as 3-5. "
-            "Format the cells as text and write what the paper has."
+            f"{path.name} has {len(named)} {what}: {listed}. Say which with --number."
         )
-    return [[_shown(cell.value, str(cell.number_format)) for cell in row] for row in rows]
+    return max(number, 1) - 1
+
+
+def _dates(rows: list[Any]) -> list[str]:
+    dates = [cell for row in rows for cell in row if isinstance(cell.value, datetime.date)]
+    where = ", ".join(f"{c.column_letter}{c.row} ({c.value:%Y-%m-%d})" for c in dates[:_LISTED])
+    more = f" and {len(dates) - _LISTED} more" if len(dates) > _LISTED else ""
+    told = (
+        f"{where}{more} {'hold dates' if len(dates) > 1 else 'holds a date'}, which Excel makes "
+        "of a text such as 3-5. Format the cells as text and write what the paper has."
+    )
+    return [told] if dates else []
 
 
 def _shown(value: Any, form: str) -> str:
@@ -160,7 +215,7 @@ def _shown(value: Any, form: str) -> str:
     return f"{value * (100 if percent else 1):.{len(found[1] or '')}f}{found[2]}"
 
 
-def _from_word(path: Path) -> list[list[str]]:
+def _from_word(path: Path, number: int) -> list[list[str]]:
     try:
         import docx
     except ImportError:
@@ -174,6 +229,9 @@ def _from_word(path: Path) -> list[list[str]]:
         tables = docx.Document(io.BytesIO(files.read(path))).tables
     except (KeyError, ValueError, zipfile.BadZipFile, docx.opc.exceptions.OpcError) as error:
         raise LedgerError(f"{path.name} is no Word document. Save it as .docx.") from error
-    if not tables:
-        raise LedgerError(f"{path.name} holds no table.")
-    return [[cell.text for cell in row.cells] for row in tables[0].rows]
+    heads = [repr(_plain(table.cell(0, 0).text)[:30]) for table in tables]
+    table = tables[_which(path, number, heads, "tables")]
+    told = list(unseen.word_faults(table))
+    if told:
+        raise LedgerError(f"{path.name} {' It '.join(told)}")
+    return unseen.word_rows(table)

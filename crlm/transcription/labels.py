@@ -12,9 +12,9 @@ from crlm.transcription import meanings, stepped
 
 #: Words behind a characteristic that say what its row holds; the column's unit is one besides.
 _NOTES = frozenset(
-    "n no number patients pts per mean median sd se standard deviation range iqr interquartile "
-    "years year yr yrs months month days status value values at surgery operation hepatectomy "
-    "resection".split()
+    "n no number patients pts per mean median sd se sem standard error deviation range iqr "
+    "interquartile years year yr yrs months month days status value values at surgery "
+    "operation hepatectomy resection".split()
 )
 _CLASSES = frozenset({"score", "status", "stage", "grade", "class", "category"})
 #: Marks that send the reader to a footnote.

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 from crlm.ledger import Design, ParameterError, did_you_mean
+from crlm.ledger.claim_numbers import DATE
 from crlm.ledger.claim_words import Words
-from crlm.ledger.vocabulary import ALL
+from crlm.ledger.vocabulary import ALL, KNOWN
 from crlm.transcription.curves import CurvesTable
 from crlm.transcription.endpoints import Endpoints
 from crlm.transcription.heads import headed, title
@@ -83,6 +84,9 @@ def claims_of(
         raise ParameterError(f"There is no layout {layout!r}. {did_you_mean(layout, LAYOUTS)}")
     known = list(dict.fromkeys([*design.endpoints, *(design.models if layout == "model" else ())]))
     above, rows = title(rows), headed(rows, groups=layout == "two-groups")
+    rows = [rows[0], *(row for row in rows[1:] if row != rows[0])]  # Again on the next page.
+    labels = {str(spec["label"]): name for name, spec in design.endpoints.items()}
+    endpoint = endpoint if endpoint in known else labels.get(endpoint, endpoint)
     answers = _answers(dict(named or {}), rows, design)
     own = not endpoint and _names_endpoints(rows, Endpoints(design, answers))
     if layout != "two-groups" and endpoint not in known and not own:
@@ -90,6 +94,8 @@ def claims_of(
         raise ParameterError(f"A {layout} table needs --endpoint: {near}")
     for told in Words(design).population_faults(population):
         raise ParameterError(f"--population: {told}")
+    if layout != "model":
+        _compared(population, design.table_one["by"] if layout == "two-groups" else design.exposure)
     made_of = _TABLES.get(layout)
     table: Table = (
         made_of(design, place, endpoint, answers)
@@ -97,6 +103,11 @@ def claims_of(
         else FirstTable(design, place, spread, answers)
     )
     table.population, table.title = population, above
+    table.other_limits(rows[0][1:])
+    for at, row in enumerate(rows[1:], 2):
+        for text in filter(DATE.search, row[1:]):
+            told = f"{text!r} is a date that Excel made of a number or a range; write what the "
+            table.ask(f"row {at}", f"{told}paper has")
     commas = _with_commas(rows)
     table.read(_pointed(rows) if decimal == "comma" or commas else rows)
     if commas and decimal != "comma":
@@ -104,6 +115,17 @@ def claims_of(
         table.made.questions.insert(0, f"{told}say --decimal comma, or write them with a point.")
     table.made.taken = [f"{label!r} as {what}" for label, what in table.labels.taken.items()]
     return table.made
+
+
+def _compared(population: str, by: str) -> None:
+    """Refuse patients among whom the groups of the table are one group."""
+    for part in population.split(","):
+        name, _, level = part.partition("=")
+        if name == by and level and "/" not in level and level != KNOWN:
+            raise ParameterError(
+                f"--population {population} leaves one group of {by}, and the table compares them; "
+                "name the patients of the whole table."
+            )
 
 
 def _names_endpoints(rows: Sequence[Sequence[str]], endpoints: Endpoints) -> bool:

@@ -96,13 +96,13 @@ class ModelTable(Table):
         limited = {
             (head.endpoint, head.model)
             for text, head in zip(row[1:], heads, strict=True)
-            if head.holds in ("limits", "lower", "upper", "se") and cell(text).parts
+            if head.holds in ("limits", "lower", "upper", "se") and _spreads(text)
         }
         number = self.labels.read(row[0])
         alone = not number.column or number.level or self.design.levels(number.column)
         return [row[0]] + [
             "reference"
-            if ONE.match(text.strip())
+            if (ONE.match(text.strip()) or _is_one(text))
             and head.holds in ("ratio", "odds")
             and (head.endpoint, head.model) not in limited
             and alone
@@ -200,12 +200,26 @@ class ModelTable(Table):
             self.ask(where, self._no_endpoint("is of no endpoint that is named", text))
         elif not head.holds:
             self.ask(where, f"is neither {self.forms}; name it so, or leave it out of the table")
+        elif head.holds in ("odds", "ratio") and self._other_ratio(text, head):
+            self.ask(where, self._other_ratio(text, head))
         elif head in before:
             told = "holds what a column before it holds, and names no other endpoint"
             self.ask(where, self._no_endpoint(told, text))
         else:
             return head
         return replace(head, holds="")
+
+    def _other_ratio(self, text: str, head: Head) -> str:
+        """Why a ratio is not that of its endpoint: odds of a time, a hazard of a yes-no outcome."""
+        timed = head.endpoint in self.design.endpoints
+        said = set(re.findall(r"[a-z]+", text.casefold()))
+        if head.holds == "odds" and timed:
+            told = f"holds odds ratios, and {head.endpoint} is a time to an event; "
+            return f"{told}name it HR, or name a yes-no outcome with --endpoint"
+        if head.holds == "ratio" and not timed and said & {"hr", "hazard", "hazards"}:
+            told = f"holds hazard ratios, and {head.endpoint} is a yes-no outcome; "
+            return f"{told}name it OR, or name a time to an event with --endpoint"
+        return ""
 
     def _references(self, rows: Sequence[Sequence[str]]) -> dict[str, str]:
         """By covariate: the level whose row says that it is the reference."""
@@ -263,13 +277,29 @@ class ModelTable(Table):
         found, where = cell(text), f"{self.place}, {label}, {head.model}"
         if found.kind == "empty" or REFERENCE.match(text) or not head.holds:
             return
+        if head.holds == "limits" and not _spreads(text):
+            return
         statistic, forms = _HELD[head.holds]
         if len(found.parts) not in forms or found.kind == "lost":
             self.ask(where, f"{text!r} is not {holding(forms)}{comma(text)}")
             return
+        if statistic == "hazard_ratio" and head.endpoint not in self.design.endpoints:
+            statistic = "odds_ratio"
         own = {"endpoint": head.endpoint, "model": head.model, "statistic": statistic}
         for number, part in zip(found.parts, forms[len(found.parts)], strict=True):
             self.claim(number, where, **keys, **own, part=part)
+
+
+def _spreads(text: str) -> bool:
+    """Whether limits or an error are those of an estimate: not 1.00 to 1.00 of a reference."""
+    values = {number.value for number in cell(text).parts}
+    return bool(values) and not (len(cell(text).parts) == 2 and values == {1.0})
+
+
+def _is_one(text: str) -> bool:
+    """Whether a cell is that of a reference with limits: "1.00 (1.00-1.00)"."""
+    parts = cell(text).parts
+    return len(parts) == 3 and {number.value for number in parts} == {1.0}
 
 
 def _held(head: str, texts: Sequence[str]) -> str:

@@ -20,6 +20,8 @@ _ONLY_PERCENT = re.compile(r"(?<!\()(?<!\[)%$")
 _OF_NUMBERS = ("spread", "mean")
 #: What a column holds that is no group.
 _TESTS = ("p", "trend")
+#: A count with its denominator: "179/308 (58%)", "179 of 308".
+_OF = re.compile(r"^\d[\d,]*\s*(?:/|of)\s*\d")
 
 
 class FirstTable(Table):
@@ -121,7 +123,7 @@ class FirstTable(Table):
             elif named.notes == UNKNOWN:
                 self._unknown(found, row[at], where, keys)
             else:
-                self._stated(_as_said(found, named), where, keys, named)
+                self._stated(_as_said(found, named), where, keys, named, row[at])
 
     def _no_trend(self, where: str, keys: Mapping[str, str]) -> bool:
         """Ask for a p for trend that the design has no test for; whether it has none."""
@@ -146,7 +148,12 @@ class FirstTable(Table):
         for number, (statistic, unit) in zip(found.parts, names, strict=False):
             self.claim(number, where, **keys, statistic=statistic, unit=unit)
 
-    def _stated(self, found: Cell, where: str, keys: dict[str, str], named: Label) -> None:
+    def _stated(
+        self, found: Cell, where: str, keys: dict[str, str], named: Label, text: str
+    ) -> None:
+        if odd := self._odd(found, keys, named, text):
+            self.ask(where, odd)
+            return
         ends, unit = self._ends(named.notes), self._unit(named.column)
         if found.kind == "spread" and not ends:
             self.ask(where, "says not what stands beside the median; say --spread range or iqr")
@@ -155,7 +162,7 @@ class FirstTable(Table):
             "count": (("n", "patients"), ("percent", "%")),
             "spread": (("median", unit), *((end, unit) for end in ends)),
             "mean": (("mean", unit), ("sd", unit)),
-            "single": (("n", "patients") if keys["level"] else ("median", unit),),
+            "single": (("n", "patients") if keys["level"] else (_alone(named), unit),),
             "percent": (("percent", "%"),),
         }.get(found.kind)
         if names is None or self._unfit(found, keys):
@@ -163,6 +170,25 @@ class FirstTable(Table):
             return
         for number, (statistic, its) in zip(found.parts, names, strict=True):
             self.claim(number, where, **keys, statistic=statistic, unit=its)
+
+    def _odd(self, found: Cell, keys: Mapping[str, str], named: Label, text: str) -> str:
+        """What a cell states that no row of a ledger is, and what to write instead; or nothing."""
+        if keys["level"] and _OF.match(text):
+            return (
+                f"{text!r} has the patients of known value below it; write it without them, and "
+                "the patients of unknown value in a row Unknown"
+            )
+        if named.notes & {"se", "sem", "error"} and found.kind == "mean":
+            return (
+                f"{text!r} is a mean with its standard error, and a row has the standard "
+                "deviation; leave the error out"
+            )
+        n, size = found.parts[:1], self.sizes.get(keys["group"], 0)
+        if found.kind == "count" and size and n[0].value and "%" not in text:
+            share, wanted = found.parts[1], n[0].value / size
+            if 0 < share.value <= 1 and abs(share.value - wanted) < abs(share.value / 100 - wanted):
+                return f"{text!r} is {n[0].text} of {size:g} as a share of 1; write it in per cent"
+        return ""
 
     def _unfit(self, found: Cell, keys: Mapping[str, str]) -> bool:
         """Whether a cell states what its label cannot have: a median of a level, n of a number."""
@@ -175,6 +201,11 @@ class FirstTable(Table):
     def _ends(self, notes: frozenset[str]) -> tuple[str, ...]:
         ends = _SPREADS["iqr"] if notes & {"iqr", "interquartile"} else self.ends
         return _SPREADS["range"] if "range" in notes and "interquartile" not in notes else ends
+
+
+def _alone(named: Label) -> str:
+    """What a number without a level is, if one stands alone: a mean where its row says so."""
+    return "mean" if "mean" in named.notes and "median" not in named.notes else "median"
 
 
 def _as_said(found: Cell, named: Label) -> Cell:

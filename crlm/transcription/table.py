@@ -22,6 +22,8 @@ UNKNOWN = frozenset({"unknown"})
 TREND = frozenset({"trend"})
 P_HEAD = re.compile(r"^p([ -]?values?)?\.?$", re.IGNORECASE)
 _WHOLE = ("all", "total", "overall", "all patients", "entire cohort", "whole cohort")
+#: Limits that are not those of 95 %: "90% CI", "99 % confidence interval".
+OTHER_LIMITS = re.compile(r"(?<![\d.])(?!95)(\d\d(?:\.\d)?)\s?%\s*-?(?:ci|conf)", re.IGNORECASE)
 SIZE = re.compile(r"\bn\s*=\s*([\d,]+)", re.IGNORECASE)
 #: What stands behind a group and says what its cells hold: "n (%)", "n", "%".
 _OF_CELLS = re.compile(r"(?<=\S)[,;:]?\s+((n|no\.?)\s*([,/]?\s*[(\[]?%[)\]]?)?|%)$", re.IGNORECASE)
@@ -84,6 +86,7 @@ class Table:
     ) -> None:
         self.design, self.place, self.made = design, place, Transcript()
         self.population, self.title, self.whole = ALL, "", False
+        self.sizes: dict[str, float] = {}
         self.endpoints = Endpoints(design, named)
         columns = {label: name for label, name in named.items() if name not in design.endpoints}
         self.labels = Labels(design, list(asked), columns)
@@ -198,6 +201,10 @@ class Table:
     def strange_group(self, where: str, head: str, by: str) -> None:
         """Ask for a header that names no group."""
         bare = _without_size(head)
+        if not bare:
+            told = 'has no header; name its group, and quote a number with a comma, as "1,179"'
+            self.ask(where.replace("''", "without a name"), told)
+            return
         column = self.labels.read(bare).column
         if column and column != by:
             told = f"{bare!r} is no group of {by}, but {self.design.label(column)}"
@@ -210,6 +217,13 @@ class Table:
         names = ", ".join(self.design.endpoints)
         return f"{told} ({names}). Say which with --is '{label}=ENDPOINT'"
 
+    def other_limits(self, heads: Iterable[str]) -> None:
+        """Ask where a header or the title says that the limits are not those of 95 %."""
+        for text in (self.title, *heads):
+            for found in OTHER_LIMITS.findall(text):
+                told = f"has limits of {found} %, and rows hold those of 95 %; leave them out"
+                self.ask(f"column {text!r}", told)
+
     def p_value(self, found: Cell, text: str, where: str, keys: dict[str, str]) -> None:
         """The p value of a cell."""
         if found.kind != "single":
@@ -221,6 +235,7 @@ class Table:
         """The size that stands in a group's header: "HAI (n = 366)"."""
         for number in map(printed, SIZE.findall(head)[:1]):
             keys = {"group": group, "statistic": "n", "unit": "patients"}
+            self.sizes[group] = number.value
             self.claim(number, f"{self.place}, header, {head}", **keys)
 
 
