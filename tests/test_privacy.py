@@ -353,6 +353,25 @@ def test_a_trend_in_a_safe_table_is_that_of_the_counts_it_shows(ncch):
     assert "test for trend" in made.loc["p", "ras", ""]["method"]
 
 
+def test_a_ratio_per_level_is_shown_where_each_level_may_be(ncch):
+    """Its number has few values: once it stood beside a level of three whose ratio was hidden."""
+    _, frames = ncch
+    frame = frames["OS"].copy()
+    few = frame.index[frame["event"]][:3]
+    thirds = pd.qcut(frame["age"], 3, labels=["low", "mid", "high"])
+    for top in (few, few[:0]):
+        stage = pd.Series(thirds.astype(object).mask(frame.index.isin(top), "top"), frame.index)
+        levels = ["low", "mid", "high", "top"] if len(top) else ["low", "mid", "high"]
+        category = pd.Categorical(stage, categories=levels)
+        inside = frame.assign(stage=category, stage_trend=category.codes.astype(float))
+        patients = frames["patients"].assign(stage=category, stage_trend=inside["stage_trend"])
+        release = privacy.Release(5)
+        release.endpoints({**frames, "patients": patients, "OS": inside})
+        made = release.rows(regression.univariable(inside, ["stage_trend"]))
+        ratio = made[made["statistic"] == "hazard_ratio"]["estimate"].iloc[0]
+        assert math.isnan(ratio) == bool(len(top))
+
+
 def test_a_ratio_with_few_events_in_a_level_is_not_shown(ncch):
     _, frames = ncch
     frame = frames["OS"].copy()

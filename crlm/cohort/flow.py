@@ -131,7 +131,7 @@ def add_factors(patients: pd.DataFrame, design: Design) -> pd.DataFrame:
         A category that can give one of the two answers only (synchronous: a short
         interval) stands in only beside a source that is filled for some patients:
         alone it would leave no patient to compare with. Its `scaled`: `source`, and `per`,
-        `fold` or `per_sd` (`settled`).
+        `fold`, `per_sd` (`settled`) or `per_level`.
 
     Returns
     -------
@@ -139,7 +139,8 @@ def add_factors(patients: pd.DataFrame, design: Design) -> pd.DataFrame:
         A copy; each factor whose source (or stand-in) is there is a Categorical,
         `levels[1]` where the rule holds, `levels[0]` where it does not, missing
         where the source is missing. A scaled number is its source in steps of `per`
-        units, or its logarithm to the base `fold`: what a model's ratio is for then.
+        units, or its logarithm to the base `fold`: what a model's ratio is for then. A category
+        per level is 0, 1, 2 ... in the order of its levels.
 
     Raises
     ------
@@ -203,6 +204,9 @@ def _scaled(patients: pd.DataFrame, name: str, design: Design) -> pd.Series | No
     source = patients.get(spec["source"])
     if source is None:
         return None
+    if spec.get("per_level"):
+        place = {level: float(at) for at, level in enumerate(design.levels(spec["source"]))}
+        return source.astype(object).map(place).astype(float)
     values = source.astype(float)
     if "per" in spec:
         return values / spec["per"]

@@ -92,11 +92,13 @@ def load_claims(study: str) -> pd.DataFrame:
 
 
 def outside_models(claims: pd.DataFrame, design: Design) -> Iterator[tuple[str, str]]:
-    """Ids of printed ratios of what no model of the design holds, and why.
+    """Ids of printed ratios, and p for trend, of what no model of the design holds, and why.
 
     Of one covariate alone: of what no model of its endpoint has among its candidates.
     """
-    ratios = claims[claims["statistic"].isin(RATIOS) & (claims["kind"] == "number")]
+    trends = claims["covariate"].isin(design.scores) & (claims["statistic"] == "p")
+    of_effects = claims["statistic"].isin(RATIOS) | trends
+    ratios = claims[of_effects & (claims["kind"] == "number")]
     among = {
         (s.get("endpoint") or n, s.get("population") or "all") for n, s in design.models.items()
     }
@@ -107,6 +109,9 @@ def outside_models(claims: pd.DataFrame, design: Design) -> Iterator[tuple[str, 
             continue
         spec = design.model_of(row["endpoint"], row["population"])
         held = [*spec.get("published", ()), *(":".join(p) for p in spec.get("products") or ())]
+        scores = {n for n, c in design.scores.items() if c in held and n in spec["covariates"]}
+        if row["covariate"] in scores:
+            continue
         if row["covariate"] and row["covariate"] not in held:
             where = f"{row['endpoint']} among {row['population']}"
             there = f"has {', '.join(held)}" if held else "is not in the design"

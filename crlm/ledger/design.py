@@ -38,7 +38,8 @@ class Design:
         `cut`, `levels`, `labels`.
     scaled : mapping of str to mapping
         Covariates of models that are a column in a step of its own: `source`, and `per` (units
-        of the column) or `fold` (2: a doubling). Described is always the column itself.
+        of the column), `fold` (2: a doubling), `per_sd` or `per_level` (of a category). Described
+        is always the column itself.
     endpoints : mapping of str to mapping
         `label`, ready columns and the paper's rule in our words.
     eligibility : tuple of mappings
@@ -202,6 +203,12 @@ class Design:
         return [*self.factors, *self.scaled]
 
     @property
+    def scores(self) -> dict[str, str]:
+        """Categories that are counted 0, 1, 2 ..., for a p for trend: the category by its score."""
+        made = self.scaled.items()
+        return {name: str(spec["source"]) for name, spec in made if spec.get("per_level")}
+
+    @property
     def exposures(self) -> list[str]:
         """The columns that the dictionary calls exposures."""
         return [n for n, spec in self.columns.items() if spec.get("role") == "exposure"]
@@ -251,7 +258,7 @@ def step_words(spec: Mapping[str, Any], unit: str) -> str:
     Parameters
     ----------
     spec : mapping
-        With `per`, `fold` or `per_sd`.
+        With `per`, `fold`, `per_sd` or `per_level`.
     unit : str
         Of its column.
 
@@ -262,6 +269,8 @@ def step_words(spec: Mapping[str, Any], unit: str) -> str:
     """
     if spec.get("per_sd"):
         return "per SD"
+    if spec.get("per_level"):
+        return "per level"
     if "per" in spec:
         return f"per {spec['per']:g} {unit}".strip()
     named = {2: "doubling", 10: "tenfold increase"}

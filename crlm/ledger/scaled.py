@@ -1,4 +1,4 @@
-"""Whether numbers that are declared per 10 years, or per doubling, can be so, and stand aright."""
+"""Whether what is declared per 10 years, per doubling or per level can be so, and stands aright."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from crlm.ledger.errors import Fault
 from crlm.ledger.names import NUMBERS, Names
 from crlm.ledger.typed import place_of
 
-_STEPS = ("per", "fold", "per_sd")
+_STEPS = ("per", "fold", "per_sd", "per_level")
+_FEWEST_LEVELS = 3
 #: What no covariate of a model is made of.
 _NO_COVARIATES = ("id", "time", "event", "entry")
 
@@ -42,11 +43,26 @@ def _source_faults(place: str, spec: Table, names: Names) -> Iterator[Fault]:
     column = names.columns.get(source, {})
     if told:
         yield Fault(place, told)
+    elif spec.get("per_level"):
+        yield from _level_faults(place, source, names)
     elif column.get("type") in ("text", "category"):
         kind = column["type"]
         yield Fault(place, f"{source!r} is of type {kind!r}; only a number has a ratio per step.")
     elif column.get("role") in _NO_COVARIATES:
         yield Fault(place, f"{source!r} is no characteristic of a patient ({column['role']}).")
+
+
+def _level_faults(place: str, source: str, names: Names) -> Iterator[Fault]:
+    """A category of three levels in their order, and no number, has a ratio per level."""
+    column, levels = names.columns[source], names.levels(source)
+    if column.get("type") != "category":
+        told = f"is of type {column.get('type')!r}, and per_level counts levels; write per or fold."
+        yield Fault(place, f"{source!r} {told}")
+    elif column.get("role") in _NO_COVARIATES:
+        yield Fault(place, f"{source!r} is no characteristic of a patient ({column['role']}).")
+    elif len(levels) < _FEWEST_LEVELS:
+        told = f"has {len(levels)} levels, whose ratio is per level already; name {source} itself."
+        yield Fault(place, f"{source!r} {told}")
 
 
 def _step_faults(
@@ -57,7 +73,8 @@ def _step_faults(
     place, column = place_of(design, path), names.columns.get(str(spec.get("source")), {})
     if len(said) != 1:
         told = f"has {' and '.join(said)}" if said else "says no step"
-        remedy = "write per = 10 for per 10 units, or fold = 2 for doubling, or per_sd = true"
+        remedy = "write per = 10 for per 10 units, or fold = 2 for doubling, or per_sd = true; "
+        remedy += "of a category per_level = true"
         yield Fault(place, f"{told}; {remedy}.")
         return
     step, place = spec[said[0]], place_of(design, (*path, said[0]))
@@ -92,20 +109,22 @@ def unscaled_faults(place: str, listed: Iterable[str], names: Names) -> Iterator
 
 
 def both_faults(place: str, spec: Table, names: Names) -> Iterator[Fault]:
-    """Two steps of one number that would stand in the same multivariable model."""
+    """Two steps of one number, or a category and its score, in the same multivariable model."""
     chosen = spec.get("selection") == "fixed"
     entering = texts(spec.get("published" if chosen else "covariates"))
+    scored = {str(made.get("source")) for made in names.scaled.values() if made.get("per_level")}
     seen: dict[tuple[str, str], str] = {}
     for name in entering:
         if not chosen and name in texts(spec.get("left_out")):
             continue
         made: Mapping[str, Any] = names.scaled.get(name, {})
-        if names.kind(name) not in NUMBERS:
+        if names.kind(name) not in NUMBERS and name not in scored:
             continue
         about = (str(made.get("source", name)), "fold" if "fold" in made else "per")
         first = seen.setdefault(about, name)
         if first != name:
             key = "published" if chosen else "covariates"
-            told = f"{first!r} and {name!r} are one number in two steps, and a model of both has "
+            what = "category twice" if about[0] in scored else "number in two steps"
+            told = f"{first!r} and {name!r} are one {what}, and a model of both has "
             remedy = "keep one." if chosen else "give the one that is not in it to left_out."
             yield Fault(f"{place} {key}", f"{told}no estimate; {remedy}")

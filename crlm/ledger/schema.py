@@ -85,9 +85,12 @@ class Factor(Strict):
 
 
 class Scaled(Strict):
-    """A number whose ratios are printed for another step than one unit of its column."""
+    """A number whose ratios are printed for another step than one unit of its column.
 
-    source: Text = Field(description="Column with the number.")
+    Or a category as a number, whose p is one for trend.
+    """
+
+    source: Text = Field(description="Column with the number, or the category of per_level.")
     per: Annotated[float, Field(gt=0)] | None = Field(
         None, description="Units of the column that its ratio is for: 10 for per 10 years."
     )
@@ -96,6 +99,9 @@ class Scaled(Strict):
     )
     per_sd: bool | None = Field(
         None, description="Or true: per standard deviation of all patients who are analysed."
+    )
+    per_level: bool | None = Field(
+        None, description="Or true: per level of a category, counted 0, 1, 2 ...: p for trend."
     )
     label: Text | None = Field(
         None, description="Printable name; made of the column's and the step if left out."

@@ -43,7 +43,9 @@ class Odds(Base):
             names, selection=selection, entry_p=entry_p, fixed=fixed, left_out=gone
         )
         asked = {"endpoint": endpoint, "population": population}
-        rows = self.add(regression.logistic_table(frame, outcome, rule, **asked))
+        found = regression.logistic_table(frame, outcome, rule, **asked)
+        scores = self.design.scores
+        rows = self.add(regression.with_scores(frame, found, rule, scores, outcome=outcome))
         if self.hides(f"{table}: {label}", rows):
             return nothing()
         caption = f"{table}: {label}"

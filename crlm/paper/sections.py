@@ -411,8 +411,10 @@ class Sections(Odds):
             products=spec.get("products") or (),
         )
         self.selections[model] = rule
-        parts = [self.add(regression.regression_table(frame, rule, population=population))]
-        self.models[model] = parts[0]
+        found = regression.regression_table(frame, rule, population=population)
+        parts = [self.add(regression.with_scores(frame, found, rule, self.design.scores))]
+        beside = parts[0]["covariate"].isin(rule.left_out) & (parts[0]["model"] == "multivariable")
+        self.models[model] = parts[0][~beside]
         if medians:
             parts.append(self.add(survival.by_level(frame, names, **self.curve_rules)))
         rows = joined(*parts)

@@ -26,6 +26,7 @@ LEVELS, DRAWN = "levels of one model", "partial pooling"
 _FEWEST = 10
 _STEP = 5
 _SPECIFICATIONS = 20
+_MOST_LEVELS = 16
 
 
 @dataclass
@@ -118,6 +119,10 @@ def _enough(frame: pd.DataFrame, name: str, rows: Sequence[Row], odds: bool, k: 
     levels = [(row["n"], row["events"]) for row in here if row["level"]]
     if not levels and _shows_an_outlier(frame[name]):
         return False
+    if not levels and (category := _counted(frame, name)):
+        known = frame.dropna(subset=[name])
+        cells = known.groupby(category, observed=True)["event"].agg(["size", "sum"]).to_numpy()
+        return all(_level(n, events, odds, k) for n, events in cells)
     if not levels:
         events = max((row["events"] for row in here), default=0)
         n = max((row["n"] for row in here), default=0)
@@ -130,6 +135,22 @@ def _enough(frame: pd.DataFrame, name: str, rows: Sequence[Row], odds: bool, k: 
 def _level(n: float, events: float, odds: bool, k: int) -> bool:
     without = n - events
     return events >= k and (without >= k or (n >= 4 * k and not odds))
+
+
+def _counted(frame: pd.DataFrame, name: str) -> str:
+    """The category whose levels a number counts 0, 1, 2 ..., as for a trend; "" for another one.
+
+    Its ratio says as much of a level of few patients as that level's own.
+    """
+    values = frame[name].astype(float)
+    if not values.dropna().isin(range(_MOST_LEVELS)).all():
+        return ""
+    for other in frame:
+        if other != name and len(levels_of(frame, other)) > 1:
+            codes = pd.Series(pd.Categorical(frame[other]).codes, frame.index)
+            if codes.where(codes >= 0).astype(float).equals(values):
+                return other
+    return ""
 
 
 def _shows_an_outlier(values: pd.Series) -> bool:

@@ -23,6 +23,7 @@ from crlm.reconstruction.models import (
     indicators,
     levels_of,
     models_of,
+    per_level,
     terms_of,
     where_of,
 )
@@ -145,7 +146,9 @@ def _in_own_model(
         return quantity
     reference = claim.get("reference") or ""
     given = {claim["covariate"]: reference} if reference else None
-    return replace(quantity, columns=terms_of(design, own, given))
+    return replace(
+        quantity, columns=terms_of(design, per_level(design, own, claim["covariate"]), given)
+    )
 
 
 def write(

@@ -158,6 +158,9 @@ def _rule(
 def _scaled_rule(design: Design, columns: Columns, name: str) -> tuple[int, int, float, list[int]]:
     """A number in steps of so many units, or of so many times as much."""
     spec = design.scaled[name]
+    if spec.get("per_level"):
+        # A level's code is its place.
+        return Rule.PER, columns.at(spec["source"]), 1.0, []
     rule, step = (Rule.PER, spec["per"]) if "per" in spec else (Rule.FOLD, math.log(spec["fold"]))
     return rule, columns.at(spec["source"]), float(step), []
 

@@ -85,6 +85,21 @@ def model_of(design: Design, endpoint: str, where: Where = ()) -> Model | None:
     return found.get(frozenset(where)) or found.get(frozenset())
 
 
+def per_level(design: Design, model: Model, covariate: str) -> Model:
+    """The model that a covariate's ratio is of: for p for trend, with the score for the levels.
+
+    Where the model has the category that the covariate counts, and not the covariate, it stands
+    in its place; products of the category are left out. Else the model itself.
+    """
+    category, held = design.scores.get(covariate, ""), model.covariates()
+    if category not in held or covariate in held:
+        return model
+    names = [covariate if name == category else name for name in held]
+    products = [pair for pair in model.spec.get("products") or () if category not in pair]
+    spec = {**model.spec, "selection": "fixed", "published": names, "products": products}
+    return Model(model.name, model.endpoint, model.where, spec)
+
+
 def with_product(endpoint: str, where: Where, pair: Sequence[str]) -> Model:
     """The model of an interaction: two covariates and their product, nothing else."""
     spec = {"selection": "fixed", "published": list(pair), "products": [list(pair)]}

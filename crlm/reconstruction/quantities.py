@@ -19,6 +19,7 @@ from crlm.reconstruction.models import (
     indicators,
     levels_of,
     model_of,
+    per_level,
     terms_of,
     where_of,
     width_of,
@@ -331,7 +332,7 @@ def _model(claim: Mapping[str, Any], design: Design) -> Quantity:
         columns = indicators(design, covariate, reference)
         asked = indicator(design, covariate, level, reference)
         return Quantity(kind, name, where, columns, covariate=asked)
-    reference = reference or model.reference(covariate)
+    model, reference = per_level(design, model, covariate), reference or model.reference(covariate)
     columns = terms_of(design, model, {covariate: reference} if reference else None)
     asked = indicator(design, covariate, level, reference)
     return Quantity(kind, name, where, columns, covariate=asked, strata=model.strata())

@@ -7,7 +7,8 @@ analysis frame (`time`, `event`, perhaps `entry`, covariates) and return rows
 at once), `terms` (patients to design columns), `solution` (estimates, or why
 there are none), `models`, `counting` (covariates that change), `piecewise` (ratios
 by period), `intervals` (events seen at visits), `interaction`, `checks`, `selection`, `shrinkage`
-(noise that a model has learnt), `pooling` (levels drawn together) and `tables`.
+(noise that a model has learnt), `pooling` (levels drawn together), `tables` and `level_scores`
+(p for trend).
 
 Examples
 --------
@@ -27,6 +28,7 @@ from crlm.regression.checks import cindex, drifts, ph_test
 from crlm.regression.counting import time_dependent
 from crlm.regression.interaction import interaction
 from crlm.regression.intervals import interval_censored, visit_grid
+from crlm.regression.level_scores import with_scores
 from crlm.regression.models import cox, firth_cox, logistic, univariable
 from crlm.regression.piecewise import piecewise
 from crlm.regression.pooling import pooled_levels
@@ -64,4 +66,5 @@ __all__ = [
     "time_dependent",
     "univariable",
     "visit_grid",
+    "with_scores",
 ]

@@ -11,7 +11,8 @@ from crlm.ledger import Design
 from crlm.transcription import meanings, stepped
 from crlm.transcription.cells import ONE, REFERENCE, cell
 from crlm.transcription.labels import Label
-from crlm.transcription.table import P_HEAD, Table, comma, holding, last_word
+from crlm.transcription.table import P_HEAD, TREND, Table, comma, holding, last_word
+from crlm.transcription.trends import heads_trend
 
 #: A ratio, and its limits.
 _RATIO = ("", "conf_low", "conf_high")
@@ -25,6 +26,7 @@ _HELD: dict[str, tuple[str, dict[int, tuple[str, ...]]]] = {
     "se": ("se", {1: ("",)}),
     "z": ("z", {1: ("",)}),
     "p": ("p", {1: ("",)}),
+    "trend": ("p", {1: ("",)}),
 }
 #: Words of a header that say so, the first that is there.
 _WORDS = {
@@ -67,7 +69,7 @@ class ModelTable(Table):
     """
 
     #: What may stand in a column, and the model of one that does not say.
-    forms = "a ratio (HR, OR), its limits (95% CI, lower, upper), SE, z nor p"
+    forms = "a ratio (HR, OR), its limits (95% CI, lower, upper), SE, z, p nor P for trend"
     usual = "multivariable"
 
     def __init__(self, design: Design, place: str, endpoint: str, named: Mapping[str, str]) -> None:
@@ -87,7 +89,9 @@ class ModelTable(Table):
         told = self._references(rows)
         for number, row, found in self.walk(rows, lambda row: any(row[1:])):
             found = replace(found, level=found.level or self._second(found.column))
-            if any(cell(t).parts and not REFERENCE.match(t) for t in row[1:]):
+            self._trends(row, heads, found)
+            others = [t for t, head in zip(row[1:], heads, strict=True) if head.holds != "trend"]
+            if any(cell(text).parts and not REFERENCE.match(text) for text in others):
                 if found := self._in_its_step(row[0], found, f"row {number}"):
                     self._effect(row, heads, self._against(found, told, f"row {number}"))
 
@@ -114,8 +118,8 @@ class ModelTable(Table):
         """A number as the covariate whose ratios are for what the row says; None if none is."""
         if ":" in found.column:
             return self._product_in_its_step(label, found, where)
-        if found.level or self.design.levels(found.column):
-            return found
+        if self.design.levels(found.column):
+            return self._per_level(label, found, where)
         column = self.design.source(found.column)
         if not found.step:
             own = [n for n in self.labels.asked if self.design.source(n) == column]
@@ -132,6 +136,18 @@ class ModelTable(Table):
             self._ask_for_step(label, column, step, where)
             return None
         return replace(found, column=named)
+
+    def _per_level(self, label: str, found: Label, where: str) -> Label | None:
+        """A category whose ratio is per level as the score of the design; None if it has none."""
+        step = stepped.level_step(found.step)
+        if found.notes == TREND:
+            step = stepped.Step("p for trend", "per_level")
+        if step is None or found.level:
+            return found
+        if name := stepped.named_so(self.design, found.column, step):
+            return replace(found, column=name)
+        self._ask_for_step(label, found.column, step, where)
+        return None
 
     def _in_its_unit(self, label: str, found: Label, scaled: str, where: str) -> Label | None:
         """A label that names a unit and no step, where the model has the number in another one."""
@@ -162,7 +178,8 @@ class ModelTable(Table):
         others = [n for n, spec in self.design.scaled.items() if spec["source"] == column]
         has = "; ".join(f"{name} ({self.design.label(name)})" for name in others)
         told = f"{label!r} is {step.said}, and the design has {column}"
-        told += f" besides as {has}" if others else " for one unit of it"
+        usual = "by its levels" if self.design.levels(column) else "for one unit of it"
+        told += f" besides as {has}" if others else f" {usual}"
         if not step.key:
             unit = self.design.unit_of(column) or "units"
             remedy = f"That is neither so many {unit} nor so many times as much: write it so, or "
@@ -170,6 +187,8 @@ class ModelTable(Table):
         else:
             name, lines = stepped.to_declare(column, step)
             remedy = f"Declare {lines}, and name {name} among the covariates of the model"
+            if step.key == "per_level":
+                remedy += ", and in its left_out where the model has the levels"
         self.ask(where, f"{told}. {remedy}")
 
     def _heads(self, rows: Sequence[Sequence[str]]) -> list[Head]:
@@ -268,13 +287,32 @@ class ModelTable(Table):
         keys = {"covariate": named.column, "level": named.level}
         keys |= {"reference": named.reference} if named.reference else {}
         for text, head in zip(row[1:], heads, strict=True):
-            among = self._spec_of(head.endpoint).get("population") if head.endpoint else ""
-            own = {"population": str(among)} if among else {}
-            self.of_model(row[0], text, head, {**keys, **own})
+            if head.holds != "trend":
+                self.of_model(row[0], text, head, {**keys, **self._among(head)})
+
+    def _trends(self, row: Sequence[str], heads: Sequence[Head], named: Label) -> None:
+        """The p for trend of a category, as of the number that counts its levels."""
+        for text, head in zip(row[1:], heads, strict=True):
+            where = f"{self.place}, {row[0]}, P for trend"
+            if head.holds != "trend" or cell(text).kind == "empty":
+                continue
+            column = self.design.source(named.column)
+            if not self.design.levels(column):
+                told = f"{column} is no category, and has no p for trend; leave the cell out"
+                self.ask(where, told)
+            elif found := self._per_level("P for trend", Label(column, notes=TREND), where):
+                self.of_model(row[0], text, head, {"covariate": found.column, **self._among(head)})
+
+    def _among(self, head: Head) -> dict[str, str]:
+        """The patients of the model that a column is of, where they are not all."""
+        among = self._spec_of(head.endpoint).get("population") if head.endpoint else ""
+        return {"population": str(among)} if among else {}
 
     def of_model(self, label: str, text: str, head: Head, keys: Mapping[str, str]) -> None:
         """The ratio, limits, SE, z or p of a cell."""
         found, where = cell(text), f"{self.place}, {label}, {head.model}"
+        if head.holds == "trend":
+            where += ", P for trend"
         if found.kind == "empty" or REFERENCE.match(text) or not head.holds:
             return
         if head.holds == "limits" and not _spreads(text):
@@ -308,6 +346,8 @@ def _held(head: str, texts: Sequence[str]) -> str:
     A header that says nothing of it, as "Univariable", stands above ratios where each cell
     has a number and two limits.
     """
+    if heads_trend(head):
+        return "trend"
     if P_HEAD.match(last_word(head)):
         return "p"
     words = set(re.findall(r"[a-z]+", head.casefold()))

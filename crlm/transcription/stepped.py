@@ -29,6 +29,11 @@ _FOLD = re.compile(rf"({_NUMBER})[-\s]?fold")
 _SD = re.compile(
     r"^\W*(?:(?:per|for|each|every|an?|the)\s+)*(?:1|one)?[-\s]*(?:sds?|standard deviations?)\b"
 )
+#: One level of a category that is counted 0, 1, 2 ...
+_LEVEL = re.compile(
+    r"^\W*(?:(?:per|for|each|every|an?|the)\s+)*(?:1|one|unit)?[-\s]*"
+    r"(?:levels?|categor(?:y|ies)|grades?|stages?|class(?:es)?|steps?|tertiles?|quartiles?|quintiles?)\b"
+)
 _WORDS = {"one": 1, "two": 2, "three": 3, "five": 5, "ten": 10, "twenty": 20}
 #: Words of a step that say nothing beside its number and its unit.
 _ASIDE = frozenset(
@@ -49,7 +54,7 @@ class Step(NamedTuple):
     ----------
     said : str
         As the label says it; "" where it says nothing, which is one unit.
-    key : {"per", "fold", "per_sd", ""}
+    key : {"per", "fold", "per_sd", "per_level", ""}
         Units of the column, or how many times as much; "" for what neither is, as "per SD".
     value : float
         How many.
@@ -144,6 +149,8 @@ def named_so(design: Design, column: str, step: Step) -> str:
     """The covariate of the design that is this number in this step; "" if none is."""
     if (step.key, step.value) == ("per", 1.0):
         return column
+    if step.key == "per_level":
+        return next((n for n, category in design.scores.items() if category == column), "")
     for name, spec in design.scaled.items():
         if spec["source"] == column and math.isclose(spec.get(step.key, 0.0), step.value):
             return name if step.key else ""
@@ -173,8 +180,22 @@ def otherwise_said(
                 break
 
 
+def level_step(said: str) -> Step | None:
+    """What a label says of a category's step: "per level"; None where that is another.
+
+    Examples
+    --------
+    >>> level_step("per category increase")
+    Step(said='per category increase', key='per_level', value=1.0)
+    """
+    return Step(said, "per_level", 1.0) if _LEVEL.match(said.casefold()) else None
+
+
 def to_declare(column: str, step: Step) -> tuple[str, str]:
     """A name for a number in this step, and what a design says to declare it."""
+    if step.key == "per_level":
+        name = f"{column}_trend"
+        return name, f"[scaled.{name}] with source = '{column}' and per_level = true"
     if step.key == "per_sd":
         return f"{column}_sd", f"[scaled.{column}_sd] with source = '{column}' and per_sd = true"
     name = f"{column}_{step.value:g}".replace(".", "_")

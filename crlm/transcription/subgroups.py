@@ -57,7 +57,11 @@ class SubgroupsTable(ModelTable):
         if {"interaction", "heterogeneity"} & set(words):
             return "between"
         counts = all(len(cell(t).parts) == 1 for t in texts if cell(t).kind != "empty")
-        return "n" if words and set(words) <= _COUNT and counts else super().held(head, texts)
+        if words and set(words) <= _COUNT and counts:
+            return "n"
+        found = super().held(head, texts)
+        # A trend over subgroups has no form.
+        return "" if found == "trend" else found
 
     def _subgroup(self, row: Sequence[str], heads: Sequence[Head], found: Label) -> None:
         own = f"{found.column}={found.level}" if found.column else ""
