@@ -311,6 +311,12 @@ def describe(design: Design, claims: pd.DataFrame) -> Iterator[str]:
     yield from _told(
         "A ratio of what its model does not hold", dict(ledger.outside_models(claims, design)), ""
     )
+    yield from _told("Limits without the rest of their result", dict(ledger.halves(claims)), "")
+    yield from _told("A row beside a ratio with other keys", dict(ledger.strayed(claims)), "")
+    yield from _told(
+        "A level that its locator does not say", dict(ledger.misplaced(claims, design)), ""
+    )
+    yield from _told("A group written as population", dict(ledger.grouped_apart(claims)), "")
     records = as_records(claims)
     yield from _told(
         "A ratio for another step than its place says",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from crlm import ledger, naming
+from crlm import cli, ledger, naming
 from crlm.ledger import LedgerError
 from crlm.reconstruction import targets
 from tests.hand_written import Ledger, copied, faults, name_of
@@ -189,7 +189,7 @@ def test_all_rows_at_fault_are_told_at_once_as_excel_counts_them(ncch):
     assert "is used in row 3 too" in told["8"]
     assert "value: 11.9, but printed '11.80'" in told["9"]
     assert "time: 'five' is no number" in told["10"]
-    assert "estimate, conf_low, conf_high" in told["11"]
+    assert "did you mean 'conf_high'?" in told["11"]
 
 
 def test_a_ledger_with_hundreds_of_faults_stays_readable(ncch):
@@ -546,4 +546,145 @@ def test_a_sentence_on_several_groups_is_of_their_p(ncch, operator, value, told)
         pytest.approx((0, 1.959964), abs=1e-6)
         if operator == "~"
         else (pytest.approx(1.959964), math.inf)
+    )
+
+
+# ---- rows beside each other ----------------------------------------------------------------------
+
+
+def test_a_row_that_was_pasted_twice_is_told(study):
+    row = study.find(statistic="n", place="table1")
+    again = list(study.rows[row])
+    again[study.header.index("id")] = "again"
+    study.rows.append(again)
+    study.write()
+    told = f"row {len(study.rows) + 1}: says what row {row + 2} says, at the same place; remove one"
+    assert told in refused(study)
+
+
+@pytest.mark.parametrize("mark", ["\n", "\t"])
+def test_an_id_is_one_line(study, mark):
+    study.change({"statistic": "n", "place": "table1"}, id=f"t1{mark}n")
+    assert "has a line break or a tab; remove them." in refused(study)
+
+
+def test_a_line_that_is_no_claim_is_told_as_that(study):
+    study.path.write_text(study.text().replace("\n", "\n# Table 1\n", 1), encoding="utf-8")
+    assert "row 2: has '# Table 1' alone, and a ledger has claims only; remove the row." in refused(
+        study
+    )
+
+
+@pytest.fixture
+def uab(tmp_path, monkeypatch):
+    monkeypatch.setenv("CRLM_DATA", str(tmp_path))
+    return Ledger(copied("uab_msi", tmp_path) / "published.csv")
+
+
+def told_by(find, study):
+    claims, design = ledger.load_claims(study.name), ledger.load_design(study.name)
+    return dict(find(claims, design) if find is ledger.misplaced else find(claims))
+
+
+def test_limits_without_their_number_or_the_other_limit_are_listed(uab):
+    assert not told_by(ledger.halves, uab)
+    del uab.rows[uab.find(id="t5-os-sex-male-hr")]
+    del uab.rows[uab.find(id="t6-os-sex-male-hr-high")]
+    uab.write()
+    found = told_by(ledger.halves, uab)
+    assert set(found) == {
+        "t5-os-sex-male-hr-low",
+        "t5-os-sex-male-hr-high",
+        "t6-os-sex-male-hr-low",
+    }
+    assert found["t6-os-sex-male-hr-low"] == "no row has the upper limit; add it."
+    assert found["t5-os-sex-male-hr-low"].startswith("no row has the number that it is a limit of")
+
+
+@pytest.mark.parametrize(
+    ("row", "cells", "told"),
+    [
+        (
+            "t6-os-sex-male-p",
+            {"population": "all"},
+            "population 'all', and the ratio beside it, t6",
+        ),
+        ("t6-os-sex-male-p", {"model": "univariable"}, "model 'univariable', and the ratio beside"),
+        ("t6-os-sex-male-hr-low", {"population": "all"}, "has 'race=black'; correct one"),
+    ],
+)
+def test_a_row_beside_a_ratio_with_other_keys_is_listed(uab, row, cells, told):
+    assert not told_by(ledger.strayed, uab)
+    uab.change({"id": row}, **cells)
+    found = told_by(ledger.strayed, uab)
+    assert set(found) == {row} and told in found[row]
+
+
+def test_levels_that_changed_places_are_listed_by_their_locators(uab):
+    assert not told_by(ledger.misplaced, uab)
+    uab.change({"id": "t5-os-msi-msi-h-hr"}, level="msi_l")
+    uab.change({"id": "t5-os-msi-msi-l-hr"}, level="msi_h")
+    found = told_by(ledger.misplaced, uab)
+    assert found == {
+        "t5-os-msi-msi-h-hr": "level 'msi_l', and its locator says 'msi_h'; correct one.",
+        "t5-os-msi-msi-l-hr": "level 'msi_h', and its locator says 'msi_l'; correct one.",
+    }
+
+
+def test_a_group_that_was_written_as_population_is_listed(uab):
+    assert not told_by(ledger.grouped_apart, uab)
+    uab.change({"id": "t1-black-sex-female-n"}, group="all", population="race=black")
+    assert set(told_by(ledger.grouped_apart, uab)) == {"t1-black-sex-female-n"}
+
+
+@pytest.mark.parametrize("name", ["ncch_scp", "mskcc_hai"])
+def test_the_shipped_ledgers_have_nothing_of_that_kind(name):
+    claims, design = ledger.load_claims(name), ledger.load_design(name)
+    found = [*ledger.halves(claims), *ledger.strayed(claims), *ledger.grouped_apart(claims)]
+    assert not [*found, *ledger.misplaced(claims, design)]
+
+
+def test_a_reference_of_one_and_a_product_with_a_reference_level_are_listed(uab):
+    row = list(uab.rows[uab.find(id="t5-os-sex-male-hr")])
+    for column, value in {
+        "id": "ref",
+        "level": "female",
+        "locator": "x",
+        "printed": "1.00",
+        "value": "1.00",
+        "decimals": "2",
+    }.items():
+        row[uab.header.index(column)] = value
+    uab.rows.append(row)
+    uab.change({"id": "t5-os-race-msi-white-msi-h-hr"}, covariate="race:msi", level="black:msi_h")
+    claims, design = ledger.load_claims("uab_msi"), ledger.load_design("uab_msi")
+    found = dict(ledger.against_themselves(claims, design))
+    assert found["ref"].endswith("and 1 by itself; leave the row out.")
+    assert found["t5-os-race-msi-white-msi-h-hr"] == (
+        "'black' is what race is held against, and in no product; correct the level."
+    )
+
+
+def test_a_ledger_that_is_none_has_no_excluded_claims_told(uab, capsys):
+    uab.path.write_bytes(uab.text().encode("utf-16"))
+    assert cli.main(["ledger", "uab_msi"]) == 2
+    assert "[excluded]" not in capsys.readouterr().err
+
+
+def test_rows_of_a_shipped_ledger_that_went_astray_are_listed(tmp_path, monkeypatch):
+    monkeypatch.setenv("CRLM_DATA", str(tmp_path))
+    study = Ledger(copied("mskcc_hai", tmp_path) / "published.csv")
+    for end in ("hr", "hr-low", "hr-high", "p"):
+        study.change({"id": f"t3-os-sex-female-uv-{end}"}, locator="Table 3, Sex, univariate")
+    study.change({"id": "t3-os-sex-female-uv-p"}, population="hai=yes")
+    study.change({"id": "t3-os-margin-positive-mv-hr"}, level="negative", locator="x, positive")
+    study.change({"id": "t1-hai-no-sex-male-n"}, group="all", population="hai=no")
+    del study.rows[study.find(id="t3-os-age-uv-hr-high")]
+    study.write()
+    claims, design = ledger.load_claims("mskcc_hai"), ledger.load_design("mskcc_hai")
+    assert set(dict(ledger.strayed(claims))) == {"t3-os-sex-female-uv-p"}
+    assert set(dict(ledger.misplaced(claims, design))) == {"t3-os-margin-positive-mv-hr"}
+    assert set(dict(ledger.grouped_apart(claims))) == {"t1-hai-no-sex-male-n"}
+    assert (
+        dict(ledger.halves(claims))["t3-os-age-uv-hr-low"] == "no row has the upper limit; add it."
     )

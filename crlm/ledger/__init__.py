@@ -19,6 +19,7 @@ A design knows the words of its paper, a claim its printed text and its place:
 """
 
 from crlm.ledger.claim_faults import unknown_place
+from crlm.ledger.claim_rows import grouped_apart, halves, misplaced, strayed
 from crlm.ledger.claim_words import named
 from crlm.ledger.claims import (
     against_themselves,
@@ -83,7 +84,10 @@ __all__ = [
     "data_folder",
     "design_schema",
     "did_you_mean",
+    "grouped_apart",
+    "halves",
     "load_claims",
+    "misplaced",
     "named",
     "outside_models",
     "load_design",
@@ -91,6 +95,7 @@ __all__ = [
     "row_name",
     "rows",
     "small",
+    "strayed",
     "studies",
     "title_of",
     "unknown_place",

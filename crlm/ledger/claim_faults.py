@@ -81,6 +81,7 @@ _OF_ONE_GROUP = (
 _OF_PATIENTS = (*OF_A_NUMBER, *_OF_A_LEVEL, "missing")
 _WHOLE = ("n", "missing", "events", "n_at_risk", "cumulative_events")
 _NEVER_NEGATIVE = (*RATIOS, *_WHOLE, "percent", "percent_missing", "p", "sd", "se", "chi_square")
+_IS_LIMITS = re.compile(r"\b(ci|confidence|limits?)\b", re.IGNORECASE)
 #: Units that print may give in place of the statistic's own.
 _ALSO = {"months": TIME_UNITS}
 
@@ -108,8 +109,9 @@ def row_faults(claims: Mapping[int, Claim], named: bool) -> Iterator[tuple[int, 
         first = ids.setdefault(name, row)
         if not name.strip():
             yield row, Fault("id", "is empty; give each claim a name of its own.")
-        elif name != name.strip() or "," in name:
-            yield row, Fault("id", f"{name!r} has a comma or spaces around it; remove them.")
+        elif name != name.strip() or "," in name or not name.isprintable():
+            what = "a comma or spaces around it" if name.isprintable() else "a line break or a tab"
+            yield row, Fault("id", f"{name!r} has {what}; remove them.")
         elif first != row:
             told = f"{name!r} is used in row {first} too; give each claim its own."
             yield row, Fault("id", told)
@@ -138,7 +140,11 @@ def _closed(claim: Claim, words: Words) -> Iterator[Fault]:
     lists = {"kind": KINDS, "field": FIELDS, "model": MODELS, "statistic": tuple(STATISTICS)}
     for column, known in lists.items():
         if claim[column] not in known:
-            yield Fault(column, _not_known(claim[column], filter(None, known)))
+            limits = column == "statistic" and _IS_LIMITS.search(claim[column])
+            told = "limits have the statistic of their number, and the field conf_low or conf_high."
+            limited = f"{claim[column]!r} is not known; {told}"
+            others = _not_known(claim[column], filter(None, known))
+            yield Fault(column, limited if limits else others)
 
 
 def _not_known(word: str, known: Iterator[str]) -> str:
@@ -171,7 +177,8 @@ def _endpoint(claim: Claim, words: Words) -> Iterator[Fault]:
     endpoint, statistic = claim["endpoint"], claim["statistic"]
     if endpoint and endpoint not in words.endpoints:
         told = (
-            f"{endpoint!r} is no endpoint of the design; {did_you_mean(endpoint, words.endpoints)}"
+            f"{endpoint!r} is no endpoint of the design; "
+            f"{did_you_mean(endpoint, words.endpoints, words.endpoint_labels)}"
         )
         yield Fault("endpoint", told)
     if not endpoint and statistic in _OF_AN_ENDPOINT:
@@ -200,7 +207,7 @@ def _nobody(claim: Claim) -> Iterator[Fault]:
         parts.append(("level", f"{claim['covariate']}={claim['level']}"))
     for column, part in parts:
         name, _, levels = part.partition("=")
-        if not levels or levels == "known":
+        if not levels or levels == "known" or levels.startswith("="):
             continue
         where, before = held.get(name, (column, set(levels.split("/"))))
         here = before & set(levels.split("/"))
@@ -294,7 +301,7 @@ def _reference(claim: Claim, words: Words) -> Iterator[Fault]:
 def _one_level(column: str, level: str, name: str, words: Words) -> Iterator[Fault]:
     levels = words.levels(name)
     if level not in levels:
-        known = did_you_mean(level, levels)
+        known = did_you_mean(level, levels, words.level_labels(name))
         yield Fault(column, f"{level!r} is no level of {name}; {known}")
 
 

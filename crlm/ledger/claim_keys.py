@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from crlm.ledger.claim_words import Words
 from crlm.ledger.errors import Fault
@@ -25,6 +25,8 @@ _OF_TIMES = (
 )
 _OF_PATIENTS = (*OF_A_NUMBER, "n", "percent", "missing", "percent_missing")
 _RATIOS = ("hazard_ratio", "odds_ratio", "subdistribution_hazard_ratio")
+_TESTED = ("p", "se", "z", "coefficient")
+_BETWEEN = ("difference", "smd")
 _YEARS = re.compile(r"(?<![\d.-])(\d{1,2})[- ‐‑–]?(?:years?|yrs?)\b", re.IGNORECASE)
 
 
@@ -34,7 +36,7 @@ def key_faults(claim: Claim, words: Words) -> Iterator[Fault]:
     A number that the paper misprinted is no fault here: it stands in the ledger as printed, and
     the audit finds it.
     """
-    for check in (_of_nothing, _outcome, _compared, _conditioned, _modelled, _years, _mended):
+    for check in _CHECKS:
         yield from check(claim, words)
 
 
@@ -115,6 +117,40 @@ def _modelled(claim: Claim, words: Words) -> Iterator[Fault]:
         yield Fault("population", told)
 
 
+def _no_characteristic(claim: Claim, words: Words) -> Iterator[Fault]:
+    """A ratio of a time, of an event or of an identifier."""
+    for name in claim["covariate"].split(":"):
+        role = words.design.spec(name).get("role")
+        if role == "id" or (claim["model"] and role in ("time", "event", "entry")):
+            told = f"{name!r} is no characteristic of a patient ({role}); name what the row is of."
+            yield Fault("covariate", told)
+
+
+def _one_group(claim: Claim, words: Words) -> Iterator[Fault]:
+    """A comparison of what a population has one level of, or of a column with itself."""
+    statistic, model = claim["statistic"], claim["model"]
+    bare = [part for part in claim["group"].split(",") if part in words.known]
+    if claim["covariate"] in bare and statistic in (*_TESTED, *_BETWEEN):
+        told = f"{claim['covariate']!r} makes the groups too; name what is compared between them."
+        yield Fault("covariate", told)
+    if statistic in _BETWEEN and not model and claim["group"] == "all":
+        told = "'all' is one group, and a difference is between several; write the column of the "
+        yield Fault("group", f"{told}groups, such as {words.design.table_one['by']}.")
+    own = claim["covariate"].split(":") if model and statistic in (*_RATIOS, *_TESTED) else []
+    levels = dict(zip(filter(words.levels, own), claim["level"].split(":"), strict=False))
+    for part in claim["population"].split(","):
+        name, _, among = part.partition("=")
+        held = among.split("/")
+        if name not in (*own, *bare) or not among or among == "known":
+            continue
+        if len(held) == 1:
+            told = f"{part!r} leaves one level of {name}, and {statistic} compares several; "
+            yield Fault("population", f"{told}widen the population, or name another column.")
+        elif (levels.get(name) or held[0]) not in held:
+            told = f"{part!r} leaves out {levels[name]!r}, which the row is of; correct one."
+            yield Fault("population", told)
+
+
 def _years(claim: Claim, words: Words) -> Iterator[Fault]:
     """The 5 of a five-year rate: times are months."""
     texts = (claim[name] for name in ("locator", "name") if claim[name])
@@ -128,3 +164,16 @@ def _mended(claim: Claim, words: Words) -> Iterator[Fault]:
     """A text that was mended without a reason, or for none."""
     if claim["scanned"].strip() and not claim["mended_because"].strip():
         yield Fault("mended_because", "is empty; say what settles the mended text.")
+
+
+_CHECKS: tuple[Callable[[Claim, Words], Iterator[Fault]], ...] = (
+    _of_nothing,
+    _outcome,
+    _compared,
+    _conditioned,
+    _modelled,
+    _no_characteristic,
+    _one_group,
+    _years,
+    _mended,
+)

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from crlm.ledger.design import Design
-from crlm.ledger.spelling import did_you_mean
+from crlm.ledger.spelling import did_you_mean, meant_by, nearest
 from crlm.ledger.vocabulary import (
     ALL,
     FIRST_RECURRENCE,
@@ -34,6 +34,10 @@ _EVERYBODY = (
 )
 _CONDITION = re.compile(r"([^=!<>]+)(!=|>=|<=|=|>|<)(.*)")
 _LANDMARK = re.compile(r"from month (\d+(?:\.\d+)?)")
+#: A product in another spelling than `race:msi`.
+_PRODUCT = re.compile(r"\s*[×*]\s*|\s+[xX]\s+")
+#: What joins conditions in other programs.
+_JOINED = re.compile(r"\s+(?:and|&&?)\s+|\s*[;&]\s*")
 _LIMITS = {"conf_low": ": lower limit", "conf_high": ": upper limit"}
 
 
@@ -86,7 +90,36 @@ class Words:
         """Why a name is no column of the design, and what it may have meant; "" if it is one."""
         if name in self.known:
             return ""
-        return f"{name!r} is no column or factor of the design; {did_you_mean(name, self.names)}"
+        parts = _PRODUCT.split(name)
+        if len(parts) == 2 and set(parts) <= self.known:
+            return f"{name!r} is no column; a product is {':'.join(parts)}. Write that."
+        near = did_you_mean(name, self.names, self.labels)
+        return f"{name!r} is no column or factor of the design; {near}"
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """The columns and factors by what is printed for them."""
+        return {self.design.label(name): name for name in reversed(self.names)}
+
+    @cached_property
+    def endpoint_labels(self) -> dict[str, str]:
+        """The endpoints by what is printed for them."""
+        return {str(spec["label"]): name for name, spec in self.design.endpoints.items()}
+
+    def level_labels(self, name: str) -> dict[str, str]:
+        """The levels of a column by what is printed for them."""
+        return {self.design.label(name, level): level for level in self.levels(name)}
+
+    @cached_property
+    def conditions(self) -> dict[str, str]:
+        """`column=level` by a level, or its label, that one column alone has."""
+        found: dict[str, list[str]] = {}
+        for name in self.names:
+            for level in self.levels(name):
+                for word in {level, self.design.label(name, level)}:
+                    if is_word(word):
+                        found.setdefault(word, []).append(f"{name}={level}")
+        return {word: own[0] for word, own in found.items() if len(own) == 1}
 
     # ---- conditions -------------------------------------------------------------------------
 
@@ -112,6 +145,9 @@ class Words:
         if text.strip().casefold() in _EVERYBODY:
             yield f"{text!r} is not known; did you mean {ALL!r}?"
             return
+        if tidied := _tidied(text):
+            yield f"{text!r} is not as conditions are written; write {tidied}."
+            return
         parts = text.split(",")
         bare = [part for part in parts if not _CONDITION.fullmatch(part)]
         for part in parts:
@@ -129,16 +165,29 @@ class Words:
             yield f"{text!r} names {name} twice; join levels as {name}=a/b."
 
     def _timed_faults(self, part: str) -> Iterator[str]:
-        if not _LANDMARK.fullmatch(part):
+        meant = self._meant(part)
+        if meant:
+            yield f"{part!r} is no condition; did you mean {meant!r}?"
+        elif not _LANDMARK.fullmatch(part):
             yield (f"{part!r} is no condition; write column=level, column={KNOWN} or from month 6.")
+
+    def _meant(self, part: str) -> str:
+        """The condition that a level alone stands for: "African-American", "women"."""
+        if part in self.known or _CONDITION.fullmatch(part):
+            return ""
+        near = did_you_mean(part, (), self.conditions)
+        if near.startswith("did"):
+            return near.removeprefix("did you mean ").strip("'?")
+        word = nearest(part, [w for w in self.conditions if meant_by(part) == w])
+        return self.conditions.get(word, "")
 
     def _part_faults(self, part: str) -> Iterator[str]:
         """A column alone, or a condition on one."""
         found = _CONDITION.fullmatch(part)
         name, sign, value = found.groups() if found else (part, "", "")
-        told = self.unknown(name)
+        told, meant = self.unknown(name), self._meant(part)
         if told:
-            yield told
+            yield f"{part!r} is no column; did you mean {meant!r}?" if meant else told
         elif sign in ("=", "!="):
             yield from self._value_faults(name, value)
         elif sign and self.levels(name):
@@ -157,7 +206,26 @@ class Words:
             return
         for level in value.split("/"):
             if level not in levels:
-                yield f"{level!r} is no level of {name}; {did_you_mean(level, levels)}"
+                near = did_you_mean(level, levels, self.level_labels(name))
+                yield f"{level!r} is no level of {name}; {near}"
+
+
+def is_word(text: str) -> bool:
+    """Whether a level, or its label, says by itself what it is of: not yes, no or a number."""
+    return len(text) > 2 and text.casefold() != "yes" and any(mark.isalpha() for mark in text)
+
+
+def _tidied(text: str) -> str:
+    """Conditions as they are written: `a=b,c=d`; "" where they are so already."""
+    parts = [part.strip() for piece in text.split(",") for part in _JOINED.split(piece)]
+    parts = [re.sub(r"\s*(==|!=|>=|<=|=|>|<)\s*", _sign, part, count=1) for part in parts]
+    made = ",".join(parts)
+    conditions = all(_CONDITION.fullmatch(part) or _LANDMARK.fullmatch(part) for part in parts)
+    return made if made != text and conditions else ""
+
+
+def _sign(found: re.Match[str]) -> str:
+    return found[1].replace("==", "=")
 
 
 # ---- products -------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crlm.ledger.claim_faults import RATIOS, claim_faults, row_faults
+from crlm.ledger.claim_rows import pasted_faults
 from crlm.ledger.claim_words import Words, named, spelled
 from crlm.ledger.design import Design, data_folder, load_design
 from crlm.ledger.errors import EmptyLedgerError, Fault, LedgerError, refusal
@@ -86,6 +87,7 @@ def load_claims(study: str) -> pd.DataFrame:
     refused += [(row, fault) for row, cells in table.items() for fault in _ragged(header, cells)]
     refused += [(row, f) for row, claim in claims.items() for f in claim_faults(claim, words)]
     refused += row_faults(claims, "name" in header)
+    refused += pasted_faults(claims)
     if refused:
         raise LedgerError(refusal(file, _grouped(refused), "rows counted as Excel does"))
     return _frame(list(claims.values()), design, "name" in header)
@@ -136,12 +138,29 @@ def against_themselves(claims: pd.DataFrame, design: Design) -> Iterator[tuple[s
         spec = design.model_of(row["endpoint"], row["population"])
         levels = design.levels(row["covariate"])
         own = (spec.get("references") or {}).get(row["covariate"], levels[0] if levels else "")
-        if row["level"] and row["level"] == own and not row["reference"]:
+        if ":" in row["covariate"] and row["level"]:
+            yield from _by_itself(row, design)
+        elif row["level"] and row["level"] == own and row["value"] == 1 and not row["reference"]:
+            told = f"{own!r} is what {row['covariate']} is held against, and 1 by itself; leave "
+            yield row["id"], f"{told}the row out."
+        elif row["level"] and row["level"] == own and not row["reference"]:
             yield (
                 row["id"],
                 f"{own!r} is what {row['covariate']} is held against; say in the column "
                 "reference which level this row is against.",
             )
+
+
+def _by_itself(row: Mapping[str, str], design: Design) -> Iterator[tuple[str, str]]:
+    """A product of which one level is the reference: there is none."""
+    references = design.model_of(row["endpoint"], row["population"]).get("references") or {}
+    several = [name for name in row["covariate"].split(":") if design.levels(name)]
+    for name, level in zip(several, row["level"].split(":"), strict=False):
+        if level == references.get(name, design.levels(name)[0]):
+            told = (
+                f"{level!r} is what {name} is held against, and in no product; correct the level."
+            )
+            yield row["id"], told
 
 
 def claims_schema() -> list[SchemaRow]:
@@ -295,6 +314,9 @@ def _header_faults(header: Sequence[str]) -> list[Fault]:
 def _ragged(header: Sequence[str], cells: Sequence[str]) -> list[Fault]:
     if len(cells) == len(header):
         return []
+    if sum(map(bool, cells)) == 1 and len(cells) < len(header):
+        alone = next(filter(None, cells))[:40]
+        return [Fault("", f"has {alone!r} alone, and a ledger has claims only; remove the row.")]
     signs = [(sign, "".join(cells).count(sign)) for sign in (";", "\t")]
     sign, many = max(signs, key=lambda pair: pair[1])
     remedy = "a text with a comma stands in quotation marks."

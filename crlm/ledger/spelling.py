@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 
 #: Words that people write for words of this house which do not look like them.
 _MEANT = {
@@ -26,6 +26,28 @@ _MEANT = {
     "wilcoxon": "mann-whitney",
     "anova": "t",
     "std": "sd",
+    "%": "percent",
+    "pct": "percent",
+    "percentage": "percent",
+    "iqr": "q1",
+    "survival": "survival_rate",
+    "os_rate": "survival_rate",
+    "lower": "conf_low",
+    "lcl": "conf_low",
+    "lower limit": "conf_low",
+    "upper": "conf_high",
+    "ucl": "conf_high",
+    "upper limit": "conf_high",
+    "unadjusted": "univariable",
+    "mo": "months",
+    "mos": "months",
+    "yr": "years",
+    "yrs": "years",
+    "student": "t",
+    "welch": "t",
+    "chi2": "chi-square",
+    "chi-squared": "chi-square",
+    "pearson": "chi-square",
     "stdev": "sd",
     "crude": "univariable",
     "adjusted": "multivariable",
@@ -58,7 +80,14 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return folded[found[0]] if found else ""
 
 
-def did_you_mean(word: str, known: Iterable[str], most: int = 25) -> str:
+def meant_by(word: str) -> str:
+    """The word of this house that people write another word for; "" for none."""
+    return _MEANT.get(word.strip().casefold(), "")
+
+
+def did_you_mean(
+    word: str, known: Iterable[str], labels: Mapping[str, str] | None = None, most: int = 25
+) -> str:
     """The end of a sentence that refuses a word: the nearest known one, else what there is.
 
     Parameters
@@ -66,11 +95,14 @@ def did_you_mean(word: str, known: Iterable[str], most: int = 25) -> str:
     word : str
     known : iterable of str
         In the order in which they are to be listed; a set is listed by the alphabet.
+    labels : mapping of str to str
+        What is printed for a known word, to that word.
     most : int
         Longer lists are cut.
     """
     words = sorted(known) if isinstance(known, Set) else list(dict.fromkeys(known))
-    near = nearest(word, words)
+    called = {_folded(label): name for label, name in (labels or {}).items()}
+    near = called.get(_folded(word)) or nearest(word, words)
     if near:
         return f"did you mean {near!r}?"
     if not words:

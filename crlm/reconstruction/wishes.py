@@ -438,6 +438,8 @@ def _excluded(design: Design, wishes: Table) -> Iterator[Fault]:
     text = path.read_text(encoding="utf-8-sig", errors="replace")
     rows = csv.DictReader(io.StringIO(text, newline=""))
     ids = {row.get("id") or "" for row in rows}
+    if "id" not in (rows.fieldnames or ()):
+        return  # The ledger is told to be none.
     for name in _mapping(wishes.get("excluded")):
         if name not in ids:
             known = did_you_mean(name, ids, most=0)

@@ -1,0 +1,133 @@
+"""What rows of a ledger say beside each other: twice the same, halves of a result, stray keys.
+
+`pasted_faults` refuses. The others are told by `crlm ledger`: a paper may print a limit alone,
+and a place may hold what is of another row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from crlm.ledger.claim_faults import RATIOS
+from crlm.ledger.claim_words import is_word
+from crlm.ledger.design import Design
+from crlm.ledger.errors import Fault
+from crlm.ledger.results import as_records
+from crlm.ledger.vocabulary import ALL, FLOW, KEYS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Claim = Mapping[str, str]
+
+#: Cells of which two rows of one place differ in one at least.
+_TELLING = ("place", "locator", "kind", "printed", "operator", "field", *KEYS, "reference")
+_OF_A_RATIO = ("endpoint", "population", "covariate", "level", "model", "reference")
+_BESIDE = ("p", "se", "z", "coefficient")
+_LIMITS = ("conf_low", "conf_high")
+_WORDS = {"conf_low": "lower", "conf_high": "upper"}
+
+
+def pasted_faults(claims: Mapping[int, Claim]) -> Iterator[tuple[int, Fault]]:
+    """Rows that say all that an earlier one says, at the same place.
+
+    Parameters
+    ----------
+    claims : mapping of int to claim
+        By their row in Excel.
+    """
+    seen: dict[tuple[str, ...], int] = {}
+    for row, claim in claims.items():
+        first = seen.setdefault(tuple(claim.get(name, "").strip() for name in _TELLING), row)
+        if first != row:
+            told = f"says what row {first} says, at the same place; remove one, or say in the "
+            yield row, Fault("", f"{told}locator where the paper has it twice.")
+
+
+def halves(claims: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Ids of limits without their number or without the other limit, and why."""
+    numbers = claims[claims["kind"] == "number"]
+    held: dict[tuple[Any, ...], dict[str, str]] = {}
+    for row in as_records(numbers):
+        about = tuple(str(row[name]) for name in (*KEYS, "reference"))
+        held.setdefault(about, {}).setdefault(row["field"], row["id"])
+    for fields in held.values():
+        limits = [name for name in _LIMITS if name in fields]
+        for name in limits:
+            if "estimate" not in fields:
+                yield fields[name], "no row has the number that it is a limit of; add it."
+            elif len(limits) == 1:
+                other = next(_WORDS[n] for n in _LIMITS if n != name)
+                yield fields[name], f"no row has the {other} limit; add it."
+
+
+def strayed(claims: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Ids of rows of a table that stand beside a ratio and have other keys than it, and why.
+
+    Of a whole covariate, a p value has no level.
+    """
+    numbers = claims[(claims["kind"] == "number") & claims["place"].str.contains("table")]
+    for _, part in numbers.groupby(["place", "locator"], sort=False):
+        rows = as_records(part)
+        ratios = [r for r in rows if r["statistic"] in RATIOS and r["field"] == "estimate"]
+        for row in rows if ratios else ():
+            beside = row["statistic"] in _BESIDE and row["covariate"] and row["model"]
+            limit = row["statistic"] in RATIOS and row["field"] in _LIMITS
+            if (beside or limit) and row["model"] in ("univariable", "multivariable"):
+                yield from _stray(row, ratios)
+
+
+def _stray(
+    row: Mapping[str, Any], ratios: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[str, str]]:
+    differing = [
+        [n for n in _OF_A_RATIO if row[n] != ratio[n] and not (n == "level" and not row[n])]
+        for ratio in ratios
+    ]
+    at = min(range(len(ratios)), key=lambda k: len(differing[k]))
+    if len(differing[at]) == 1:
+        (name,), ratio = differing[at], ratios[at]
+        told = f"{name} {row[name] or 'empty'!r}, and the ratio beside it, {ratio['id']}, has "
+        yield row["id"], f"{told}{ratio[name] or 'none'!r}; correct one."
+
+
+def misplaced(claims: pd.DataFrame, design: Design) -> Iterator[tuple[str, str]]:
+    """Ids of rows whose locator names another level of their covariate and not theirs, and why."""
+    for row in as_records(claims[claims["kind"] == "number"]):
+        levels = design.levels(row["covariate"]) if row["covariate"] not in ("", FLOW) else []
+        if row["level"] not in levels:
+            continue
+        said = [level for level in levels if _says(row["locator"], design, row["covariate"], level)]
+        if len(said) == 1 and said != [row["level"]]:
+            told = f"level {row['level']!r}, and its locator says {said[0]!r}; correct one."
+            yield row["id"], told
+
+
+def _says(locator: str, design: Design, name: str, level: str) -> bool:
+    """Whether a locator has a level, or its label, as words of their own.
+
+    What is part of another level's label, as HAI of no HAI, says nothing; nor do high and low,
+    which limits are called too.
+    """
+    others = [design.label(name, other) for other in design.levels(name) if other != level]
+    return any(
+        is_word(word)
+        and word.casefold() not in ("low", "high")
+        and not any(word.casefold() in other.casefold() for other in others)
+        and re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", locator, re.IGNORECASE)
+        for word in {level, design.label(name, level)}
+    )
+
+
+def grouped_apart(claims: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Ids of numbers whose patients are a population, where others of their place have a group."""
+    numbers = claims[(claims["kind"] == "number") & (claims["model"] == "")]
+    for _, part in numbers.groupby("place", sort=False):
+        about = part[(part["group"] != ALL) & (part["population"] == ALL)]
+        groups = {(r["group"], r["statistic"], r["covariate"]) for r in as_records(about)}
+        for row in as_records(part[(part["group"] == ALL) & (part["population"] != ALL)]):
+            if (row["population"], row["statistic"], row["covariate"]) in groups:
+                told = f"population {row['population']!r}, and rows of its place have it as group; "
+                yield row["id"], f"{told}write it as they do."
