@@ -85,7 +85,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         action="append",
         default=[],
         metavar="LABEL=COLUMN:LEVEL",
-        help="what a label of the table means; a heading may be an endpoint",
+        help="what a label of the table means; a heading may be an endpoint; - leaves it out",
     )
     told.add_argument("-o", "--out", type=Path, metavar="FILE", help="default: print the rows")
     told.add_argument("--add", action="store_true", help="put the rows below those of the study")

@@ -10,10 +10,15 @@ _DASHES = "‐‑‒–—−~"
 #: Points at half height, as some journals print 0·05.
 _POINTS = re.compile(r"[·⋅∙‧](?=\d)")
 _NUMBER = r"[<>≤≥=]?\s*-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|[<>≤≥=]?\s*\.\d+"
-#: A power of ten: "1.2 × 10−5", "1.2E-05".
+#: A power of ten: "1.2 × 10−5", "1.2 x 10^(-5)", "1.2E-05".
 _POWER = re.compile(
-    rf"(\d+(?:\.\d+)?)\s*(?:[×x·*]\s*10\s*\^?\s*|e)([-+{_DASHES}]\s*\d{{1,2}})(?!\d)", re.IGNORECASE
+    rf"(\d+(?:\.\d+)?)\s*(?:[×x·*]\s*10\s*\^?\s*[({{]?|e)([-+{_DASHES}]\s*\d{{1,2}})(?!\d)[)}}]?",
+    re.IGNORECASE,
 )
+#: And one that stands without a number before it: "10^-4", "<10−4".
+_TEN = re.compile(rf"(?:(?<=[<>≤≥=])\s*10|\b10\^)[({{]?([-+{_DASHES}]\s*\d{{1,2}})(?!\d)[)}}]?")
+_RAISED = re.compile(r"(?<=10)[⁺⁻]?[⁰¹²³⁴-⁹]+")
+_TO_LINE = str.maketrans("⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+-0123456789")
 _SMALL = r"[<>≤≥=]?\s*\d+(?:\.\d+)?e-?\d{1,2}"
 _TOKEN = re.compile(rf"{_SMALL}|{_NUMBER}|∞")
 _SIGNS = {"≤": "<", "≥": ">", "<": "<", ">": ">"}
@@ -65,7 +70,7 @@ def printed(text: str) -> Printed:
 def numbers(cell: str) -> list[Printed]:
     """The numbers of a cell in their order; a dash between two of them is a range, no minus."""
     words = iter(_WORDS.findall(cell))
-    text = _POWER.sub(_in_short, _POINTS.sub(".", _WORDS.sub("∞", cell)))
+    text = _powers(_POINTS.sub(".", _WORDS.sub("∞", cell)))
     for dash in _DASHES:
         text = text.replace(dash, "-")
     text = re.sub(r"(?<=[\d%∞])\s*(?:-|to)\s*(?=[\d.∞])", " ", text)
@@ -75,12 +80,18 @@ def numbers(cell: str) -> list[Printed]:
     ]
 
 
-def _in_short(found: re.Match[str]) -> str:
-    """A power of ten as ledgers have it: "1.2e-5"."""
-    power = found[2].replace(" ", "")
+def _powers(text: str) -> str:
+    """A text whose powers of ten are as ledgers have them."""
+    text = _RAISED.sub(lambda found: f"^{found[0].translate(_TO_LINE)}", text)
+    return _TEN.sub(lambda found: _in_short(found, "1"), _POWER.sub(_in_short, text))
+
+
+def _in_short(found: re.Match[str], times: str = "") -> str:
+    """A power of ten as ledgers have it: "1.2e-5"; `times` where no number stands before it."""
+    power = found[found.re.groups].replace(" ", "")
     for dash in _DASHES:
         power = power.replace(dash, "-")
-    return f"{found[1]}e{int(power)}"
+    return f"{times or found[1]}e{int(power)}"
 
 
 @dataclass(frozen=True)
@@ -104,7 +115,7 @@ def cell(text: str) -> Cell:
     if text.strip().casefold() in EMPTY:
         return Cell("empty")
     parts = tuple(numbers(text))
-    if _LOST.search(_POWER.sub("", _POINTS.sub(".", text))):
+    if _LOST.search(re.sub(r"e[-+]?\d+", "", _powers(_POINTS.sub(".", text)))):
         return Cell("lost", parts)
     if "±" in text or re.search(r"\+/?-", text):
         return Cell("mean", parts) if len(parts) == 2 else Cell("unclear", parts)

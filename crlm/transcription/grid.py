@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime
+import html
 import io
 import re
 from pathlib import Path
@@ -21,6 +22,11 @@ _FULL_WIDTH = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | {0x3000:
 _UNSEEN = dict.fromkeys((0x00AD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))
 _THIN = re.compile(r"(?<=\d)[\u2009\u202f\u00a0](?=\d{3}(?!\d))")
 _GAP = re.compile(r"\s*\|\s*|\s{2,}")
+#: A line that rules a table off: "|:----|:--:|", "+-----+", "-----  ----".
+_RULE = re.compile(r"(?=.*[-=─━]{3}|.*:?-:?\|)[\s|:+=─━-]+")
+#: Bars of a Markdown table, and what it sets in bold; a bar of a cell is written "\\|".
+_BAR = re.compile(r"(?<!\\)\|")
+_BOLD = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1")
 #: A cell of a line that spaces part: words with one space between them.
 _APART = re.compile(r"\S+(?:\s\S+)*")
 
@@ -94,7 +100,7 @@ def _from_csv(path: Path, _: int) -> list[list[str]]:
 
 def _from_text(path: Path, _: int) -> list[list[str]]:
     text = files.read(path).decode("utf-8-sig")
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line for line in text.splitlines() if line.strip() and not _RULE.fullmatch(line)]
     apart = [line for line in lines if "\t" not in line and "|" not in line]
     rows = _aligned(lines) if len(apart) == len(lines) else [_pasted(line) for line in lines]
     width = max(map(len, rows), default=0)
@@ -122,19 +128,26 @@ def _below(cells: list[re.Match[str]], spans: list[tuple[int, int]]) -> list[str
     texts = [cell.group() for cell in cells]
     if len(cells) == len(spans):
         return texts
-    shared = [
-        [min(c.end(), end) - max(c.start(), start) for start, end in spans] for c in cells[1:]
-    ]
-    columns = [0, *(max(range(len(spans)), key=own.__getitem__) for own in shared)]
+    shared = [[min(c.end(), end) - max(c.start(), start) for start, end in spans] for c in cells]
+    if cells[0].start() < spans[0][1]:
+        shared[0] = [1] + [0] * (len(spans) - 1)  # A label, however long it is.
+    columns = [max(range(len(spans)), key=own.__getitem__) for own in shared]
     if sorted(set(columns)) != columns or any(max(own) <= 0 for own in shared):
         return texts
     return [texts[columns.index(at)] if at in columns else "" for at in range(len(spans))]
 
 
 def _pasted(line: str) -> list[str]:
-    """The cells of a line: tabs keep blank cells, else bars or two spaces and more are gaps."""
+    """The cells of a line: tabs keep blank cells, else bars or two spaces and more are gaps.
+
+    Between bars at both ends bars alone are gaps, as in Markdown.
+    """
     if "\t" in line:
         return line.split("\t")
+    bare = line.strip()
+    if len(bare) > 1 and bare[0] == bare[-1] == "|":
+        cells = [_BOLD.sub(r"\2", cell.replace("\\|", "|")) for cell in _BAR.split(bare[1:-1])]
+        return [html.unescape(re.sub(r"<br\s*/?>", " ", cell)).strip() for cell in cells]
     return _GAP.split(line.strip().removeprefix("|").removesuffix("|").strip(" "))
 
 

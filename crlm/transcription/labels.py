@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from crlm.ledger import Design, did_you_mean
 from crlm.transcription import meanings, stepped
+from crlm.transcription.asking import quoted, to_ask
 
 #: Words behind a characteristic that say what its row holds; the column's unit is one besides.
 _NOTES = frozenset(
@@ -273,7 +274,7 @@ class Labels:
         if near.startswith("did"):
             return (
                 f"{label!r} is no level of {column} ({near}). Say which with "
-                f"--is '{label}={column}:LEVEL', a LEVEL of {', '.join(levels.values())}"
+                f"{to_ask(label, f'{column}:LEVEL')}, a LEVEL of {', '.join(levels.values())}"
             )
         near = did_you_mean(label, self._labels())
         number = self.design.columns.get(column, {}).get("type") in ("integer", "number")
@@ -283,11 +284,25 @@ class Labels:
                 f"design. Give it levels: [columns.{column}] with type = 'category' and "
                 f"levels = ['0', '1', ...]"
             )
+        if several := self._several(label):
+            return (
+                f"{label!r} is a level of {' and of '.join(name for name, _ in several)}. Say "
+                f"which with {to_ask(label, *(f'{n}:{level}' for n, level in several))}, or write "
+                "it below the label of its column"
+            )
         told = f" ({near.rstrip('.')})" if near.startswith("did") else ""
         return (
             f"{label!r} is no characteristic or level of the design{told}. "
-            f"Say which with --is '{label}=COLUMN:LEVEL', or '{label}=COLUMN'"
+            f"Say which with --is {quoted(label, 'COLUMN:LEVEL')}, or {quoted(label, 'COLUMN')}"
         )
+
+    def _several(self, label: str) -> list[tuple[str, str]]:
+        """The levels of several columns that a label may be, in the order of the design."""
+        for names in (self.asked, [*self.design.columns, *self.design.factors]):
+            found = _named_by(self.design, names).get(plain(label), set())
+            if len(found) > 1 and all(level for _, level in found):
+                return sorted(found, key=lambda one: names.index(one[0]))
+        return []
 
     def _labels(self) -> list[str]:
         names = dict.fromkeys([*self.asked, *self.design.columns, *self.design.factors])
@@ -298,7 +313,7 @@ class Labels:
         if strange:
             return (
                 f"{label!r} is a product, and {strange[0]!r} is no characteristic or level of the "
-                f"design. Say which with --is '{strange[0]}=COLUMN:LEVEL'"
+                f"design. Say which with {to_ask(strange[0], 'COLUMN:LEVEL')}"
             )
         return (
             f"{label!r} is a product that no model of the design holds. Give the pair to "
@@ -319,8 +334,17 @@ def _products(design: Design) -> list[tuple[str, str]]:
 
 def _wordings(design: Design, names: Sequence[str] = ()) -> Iterator[tuple[str, tuple[str, str]]]:
     """Every wording that names one column or level alone, of these columns or of all."""
+    seen = _named_by(design, names or [*design.columns, *design.factors])
+    for text, targets in seen.items():
+        named = _numbers_of(design, targets)
+        if len(named) == 1 and text:
+            yield text, next(iter(named))
+
+
+def _named_by(design: Design, names: Sequence[str]) -> dict[str, set[tuple[str, str]]]:
+    """Every wording of these columns and their levels, with all that it names."""
     seen: dict[str, set[tuple[str, str]]] = {}
-    for name in names or [*design.columns, *design.factors]:
+    for name in names:
         if name in design.scaled:
             continue
         label = design.label(name).partition(",")[0]
@@ -339,10 +363,7 @@ def _wordings(design: Design, names: Sequence[str] = ()) -> Iterator[tuple[str, 
             )
             for text in (*alone, *of_name):
                 seen.setdefault(plain(text), set()).add((name, level))
-    for text, targets in seen.items():
-        named = _numbers_of(design, targets)
-        if len(named) == 1 and text:
-            yield text, next(iter(named))
+    return seen
 
 
 def _numbers_of(design: Design, targets: set[tuple[str, str]]) -> set[tuple[str, str]]:

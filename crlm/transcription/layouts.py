@@ -9,10 +9,10 @@ from crlm.ledger import Design, ParameterError, did_you_mean
 from crlm.ledger.claim_numbers import DATE
 from crlm.ledger.claim_words import Words
 from crlm.ledger.vocabulary import ALL, KNOWN
+from crlm.transcription import answers as own
 from crlm.transcription.curves import CurvesTable
 from crlm.transcription.endpoints import Endpoints
 from crlm.transcription.heads import headed, title
-from crlm.transcription.labels import factors_in, plain
 from crlm.transcription.models import ModelTable
 from crlm.transcription.patients import FirstTable
 from crlm.transcription.subgroups import SubgroupsTable
@@ -63,7 +63,7 @@ def claims_of(
         What stands before the decimals of the table.
     named : mapping of str to str
         Answers to questions: a label of the table to `column` or `column:level`, a header to "p",
-        a heading to an endpoint.
+        a heading to an endpoint; a row or a column that is to make no claim to "-".
 
     Raises
     ------
@@ -87,9 +87,11 @@ def claims_of(
     rows = [rows[0], *(row for row in rows[1:] if row != rows[0])]  # Again on the next page.
     labels = {str(spec["label"]): name for name, spec in design.endpoints.items()}
     endpoint = endpoint if endpoint in known else labels.get(endpoint, endpoint)
-    answers = _answers(dict(named or {}), rows, design)
-    own = not endpoint and _names_endpoints(rows, Endpoints(design, answers))
-    if layout != "two-groups" and endpoint not in known and not own:
+    answers = own.checked(dict(named or {}), rows, design)
+    rows, aside = own.without(rows, answers)
+    answers = {label: target for label, target in answers.items() if target != own.LEFT_OUT}
+    names = not endpoint and _names_endpoints(rows, Endpoints(design, answers))
+    if layout != "two-groups" and endpoint not in known and not names:
         near = did_you_mean(endpoint, known) if endpoint else f"{', '.join(known)}."
         raise ParameterError(f"A {layout} table needs --endpoint: {near}")
     for told in Words(design).population_faults(population):
@@ -104,6 +106,7 @@ def claims_of(
     )
     table.population, table.title = population, above
     table.other_limits(rows[0][1:])
+    rows = table.without_corrected(rows)
     for at, row in enumerate(rows[1:], 2):
         for text in filter(DATE.search, row[1:]):
             told = f"{text!r} is a date that Excel made of a number or a range; write what the "
@@ -113,6 +116,7 @@ def claims_of(
     if commas and decimal != "comma":
         told = f"{len(commas)} of its cells have a decimal comma, as {commas[0]!r}; "
         table.made.questions.insert(0, f"{told}say --decimal comma, or write them with a point.")
+    table.made.left_out += [f"{label!r} is left out, as was said." for label in aside]
     table.made.taken = [f"{label!r} as {what}" for label, what in table.labels.taken.items()]
     return table.made
 
@@ -145,25 +149,3 @@ def _pointed(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     """The table with points for its decimal commas."""
     comma = re.compile(r"(?<=\d),(?=\d)")
     return [list(rows[0]), *([row[0], *(comma.sub(".", t) for t in row[1:])] for row in rows[1:])]
-
-
-def _answers(
-    named: dict[str, str], rows: Sequence[Sequence[str]], design: Design
-) -> dict[str, str]:
-    """Answers that the table asks for, each with a column and a level of the design."""
-    texts = [*rows[0], *(row[0] for row in rows)]
-    labels = [plain(text) for whole in texts for text in (whole, *factors_in(whole))]
-    for label, target in named.items():
-        column, _, level = target.partition(":")
-        words = plain(label)
-        if not any(words == held or held.startswith(f"{words} ") for held in labels):
-            near = did_you_mean(label, [row[0] for row in rows if row[0]])
-            raise ParameterError(f"--is {label!r}: the table has no such label; {near}")
-        known = [*design.columns, *design.made, "p", *design.endpoints]
-        if column not in known:
-            raise ParameterError(f"--is {label}={target}: {did_you_mean(column, known)}")
-        levels = design.levels(column) if column in (*design.columns, *design.made) else []
-        if level and level not in levels:
-            near = did_you_mean(level, levels) if levels else "it has no levels."
-            raise ParameterError(f"--is {label}={target}: no level of {column}; {near}")
-    return named

@@ -9,7 +9,9 @@ from typing import Any
 
 from crlm.ledger import Design
 from crlm.transcription import meanings, stepped
+from crlm.transcription.asking import to_ask
 from crlm.transcription.cells import ONE, REFERENCE, cell
+from crlm.transcription.corrected import corrects, is_adjusted
 from crlm.transcription.labels import Label
 from crlm.transcription.table import P_HEAD, TREND, Table, comma, holding, last_word
 from crlm.transcription.trends import heads_trend
@@ -20,6 +22,7 @@ _RATIO = ("", "conf_low", "conf_high")
 _HELD: dict[str, tuple[str, dict[int, tuple[str, ...]]]] = {
     "ratio": ("hazard_ratio", {1: ("",), 3: _RATIO}),
     "odds": ("odds_ratio", {1: ("",), 3: _RATIO}),
+    "sub": ("subdistribution_hazard_ratio", {1: ("",), 3: _RATIO}),
     "limits": ("hazard_ratio", {2: _RATIO[1:]}),
     "lower": ("hazard_ratio", {1: ("conf_low",)}),
     "upper": ("hazard_ratio", {1: ("conf_high",)}),
@@ -28,10 +31,20 @@ _HELD: dict[str, tuple[str, dict[int, tuple[str, ...]]]] = {
     "p": ("p", {1: ("",)}),
     "trend": ("p", {1: ("",)}),
 }
+#: Columns of ratios, and those that stand beside them in columns of their own.
+_RATIOS, _BESIDE = ("odds", "ratio", "sub"), ("limits", "lower", "upper")
+#: Words that say of which model a column is.
+_ALONE = re.compile(r"\buni(?!t|o|q|f|n|l|versi)|\bunadj|\bcrude\b|\bbivariat|\buva?\b", re.I)
+_TOGETHER = re.compile(
+    r"\bmulti(?!f|p|c|l|n)|\bmultiple\s(logistic|cox|regression)"
+    r"|\badj(?!uv|ac)|\ba(or|hr)\b|\bmva?\b",
+    re.I,
+)
 #: Words of a header that say so, the first that is there.
 _WORDS = {
-    "odds": {"or", "odds"},
-    "ratio": {"hr", "ratio", "hazard", "hazards", "rr"},
+    "sub": {"shr", "sdhr", "subhazard", "subdistribution"},
+    "odds": {"or", "aor", "odds"},
+    "ratio": {"hr", "ahr", "ratio", "hazard", "hazards", "rr"},
     "lower": {"lower", "low"},
     "upper": {"upper", "high"},
     "limits": {"ci", "limits", "interval", "confidence"},
@@ -49,11 +62,14 @@ class Head:
     endpoint, model : str
     holds : str
         A word of `_HELD`; "" for nothing that is known.
+    ratio : str
+        The column of ratios that it is, or stands beside, as a word of `_HELD`; "" for none.
     """
 
     endpoint: str
     model: str
     holds: str
+    ratio: str = ""
 
 
 class ModelTable(Table):
@@ -107,7 +123,7 @@ class ModelTable(Table):
         return [row[0]] + [
             "reference"
             if (ONE.match(text.strip()) or _is_one(text))
-            and head.holds in ("ratio", "odds")
+            and head.holds in _RATIOS
             and (head.endpoint, head.model) not in limited
             and alone
             else text.strip()
@@ -155,7 +171,7 @@ class ModelTable(Table):
             return found
         told = f"{label!r} names a unit and no step, and the model has {scaled} "
         told += f"({self.design.label(scaled)}). Say what the ratio is for with "
-        self.ask(where, f"{told}--is '{label}={scaled}' or --is '{label}={found.column}'")
+        self.ask(where, f"{told}{to_ask(label, scaled, found.column)}")
         return None
 
     def _product_in_its_step(self, label: str, found: Label, where: str) -> Label | None:
@@ -194,12 +210,14 @@ class ModelTable(Table):
     def _heads(self, rows: Sequence[Sequence[str]]) -> list[Head]:
         """What each column but the first holds."""
         heads: list[Head] = []
-        model, endpoint = self._usual_model(rows[0]), self.endpoint
+        model, endpoint, ratio = self._usual_model(rows[0]), self.endpoint, ""
         for at, text in enumerate(rows[0][1:], 1):
-            model = "univariable" if "uni" in text.casefold() else model
-            model = "multivariable" if "multi" in text.casefold() else model
+            model = "multivariable" if _TOGETHER.search(text) else model
+            model = "univariable" if _ALONE.search(text) else model
             endpoint = self.endpoints.leading(text) or endpoint
-            head = Head(endpoint, model, self.held(text, [row[at] for row in rows[1:]]))
+            holds = self.held(text, [row[at] for row in rows[1:]])
+            ratio = holds if holds in _RATIOS else ratio
+            head = Head(endpoint, model, holds, ratio)
             if any(row[at] for row in rows[1:]):
                 head = self._asked(text, head, heads)
             heads.append(head)
@@ -207,10 +225,15 @@ class ModelTable(Table):
 
     def _usual_model(self, heads: Sequence[str]) -> str:
         """The model of columns that do not say which: that of the header, else of the title."""
-        if any("uni" in text.casefold() for text in heads):
+        if any(_ALONE.search(text) for text in heads):
             return "univariable"
-        said = "uni" in self.title.casefold() and "multi" not in self.title.casefold()
+        said = _ALONE.search(self.title) and not _TOGETHER.search(self.title)
         return "univariable" if said else self.usual
+
+    def corrected(self, head: str, heads: Sequence[str]) -> bool:
+        """Beside adjusted ratios an adjusted p is theirs."""
+        ratios = [text for text in heads if _TOGETHER.search(text) and _held(text, ()) in _RATIOS]
+        return corrects(head) or (is_adjusted(head) and not ratios)
 
     def _asked(self, text: str, head: Head, before: Sequence[Head]) -> Head:
         """A head that is known and of its own; of another the column is asked about and skipped."""
@@ -218,9 +241,12 @@ class ModelTable(Table):
         if not head.endpoint:
             self.ask(where, self._no_endpoint("is of no endpoint that is named", text))
         elif not head.holds:
-            self.ask(where, f"is neither {self.forms}; name it so, or leave it out of the table")
-        elif head.holds in ("odds", "ratio") and self._other_ratio(text, head):
-            self.ask(where, self._other_ratio(text, head))
+            told = f"is neither {self.forms}; name it so, or leave it out with "
+            self.ask(where, f"{told}{to_ask(text, '-')}")
+        elif self._other_ratio(text, head):
+            self.ask(
+                where, f"{self._other_ratio(text, head)}, or leave it out with {to_ask(text, '-')}"
+            )
         elif head in before:
             told = "holds what a column before it holds, and names no other endpoint"
             self.ask(where, self._no_endpoint(told, text))
@@ -232,6 +258,15 @@ class ModelTable(Table):
         """Why a ratio is not that of its endpoint: odds of a time, a hazard of a yes-no outcome."""
         timed = head.endpoint in self.design.endpoints
         said = set(re.findall(r"[a-z]+", text.casefold()))
+        if head.holds == "sub" and not timed:
+            told = f"holds subdistribution hazard ratios, and {head.endpoint} is a yes-no outcome; "
+            return f"{told}name a time to an event with --endpoint"
+        if head.ratio == "sub" and head.holds in ("se", "z", "p"):
+            told = "is of subdistribution hazard ratios, and a ledger has these and their limits, "
+            return f"{told}no test of them; leave it out of the table"
+        if head.holds == "ratio" and not timed and said & {"rr", "risk", "relative", "rate"}:
+            told = f"holds ratios of risks, and a model of {head.endpoint} has odds ratios; "
+            return f"{told}name it OR if they are such"
         if head.holds == "odds" and timed:
             told = f"holds odds ratios, and {head.endpoint} is a time to an event; "
             return f"{told}name it HR, or name a yes-no outcome with --endpoint"
@@ -323,6 +358,8 @@ class ModelTable(Table):
             return
         if statistic == "hazard_ratio" and head.endpoint not in self.design.endpoints:
             statistic = "odds_ratio"
+        elif head.holds in _BESIDE and head.ratio:
+            statistic = _HELD[head.ratio][0]
         own = {"endpoint": head.endpoint, "model": head.model, "statistic": statistic}
         for number, part in zip(found.parts, forms[len(found.parts)], strict=True):
             self.claim(number, where, **keys, **own, part=part)

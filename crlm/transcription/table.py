@@ -11,7 +11,9 @@ from typing import Any
 from crlm.ledger import CLAIM_COLUMNS, Design
 from crlm.ledger.vocabulary import ALL
 from crlm.transcription import meanings
+from crlm.transcription.asking import quoted, to_ask
 from crlm.transcription.cells import Cell, Printed, printed
+from crlm.transcription.corrected import is_adjusted
 from crlm.transcription.endpoints import Endpoints
 from crlm.transcription.labels import Label, Labels, plain, unmarked
 from crlm.transcription.trends import is_trend
@@ -20,7 +22,9 @@ from crlm.transcription.trends import is_trend
 UNKNOWN = frozenset({"unknown"})
 #: And one that holds the p for trend of the heading above it.
 TREND = frozenset({"trend"})
-P_HEAD = re.compile(r"^p([ -]?values?)?\.?$", re.IGNORECASE)
+P_HEAD = re.compile(
+    r"^((raw|nominal|crude|unadjusted|uncorrected) )?p([ -]?values?)?\.?$", re.IGNORECASE
+)
 _WHOLE = ("all", "total", "overall", "all patients", "entire cohort", "whole cohort")
 #: Limits that are not those of 95 %: "90% CI", "99 % confidence interval".
 OTHER_LIMITS = re.compile(r"(?<![\d.])(?!95)(\d\d(?:\.\d)?)\s?%\s*-?(?:ci|conf)", re.IGNORECASE)
@@ -182,8 +186,8 @@ class Table:
     def _below_nothing(self, label: str, within: str) -> str:
         told = self.labels.unknown(within).partition(". Say which")[0]
         return (
-            f"{label!r} stands below {told}. Say which with --is '{within}=COLUMN', "
-            f"or, if that is no heading, --is '{label}=COLUMN:LEVEL'"
+            f"{label!r} stands below {told}. Say which with {to_ask(within, 'COLUMN')}, "
+            f"or, if that is no heading, {to_ask(label, 'COLUMN:LEVEL')}"
         )
 
     def group(self, head: str, by: str) -> str:
@@ -210,12 +214,13 @@ class Table:
             told = f"{bare!r} is no group of {by}, but {self.design.label(column)}"
             self.ask(where, f"{told}. Ratios by covariate are --layout model, counts two-groups")
             return
-        answer = f"{self.labels.unknown(bare)}, or '{bare}=p' for a column of p values"
+        answer = f"{self.labels.unknown(bare)}, or {quoted(bare, 'p')} for a column of p values, "
+        answer += f"or {quoted(head, '-')} to leave it out"
         self.ask(where, answer)
 
     def _no_endpoint(self, told: str, label: str) -> str:
         names = ", ".join(self.design.endpoints)
-        return f"{told} ({names}). Say which with --is '{label}=ENDPOINT'"
+        return f"{told} ({names}). Say which with {to_ask(label, 'ENDPOINT')}"
 
     def other_limits(self, heads: Iterable[str]) -> None:
         """Ask where a header or the title says that the limits are not those of 95 %."""
@@ -223,6 +228,20 @@ class Table:
             for found in OTHER_LIMITS.findall(text):
                 told = f"has limits of {found} %, and rows hold those of 95 %; leave them out"
                 self.ask(f"column {text!r}", told)
+
+    def without_corrected(self, rows: Sequence[Sequence[str]]) -> list[list[str]]:
+        """A table less its columns of p values that are adjusted for several tests: asked."""
+        heads = rows[0]
+        kept = [at for at, head in enumerate(heads) if not at or not self.corrected(head, heads)]
+        told = "holds p values adjusted for several tests, and a row has that of one test; leave "
+        for at, head in enumerate(heads):
+            if at not in kept:
+                self.ask(f"column {head!r}", f"{told}them out with {to_ask(head, '-')}")
+        return [[row[at] for at in kept] for row in rows]
+
+    def corrected(self, head: str, heads: Sequence[str]) -> bool:
+        """Whether a header is above such p values."""
+        return is_adjusted(head)
 
     def p_value(self, found: Cell, text: str, where: str, keys: dict[str, str]) -> None:
         """The p value of a cell."""

@@ -1,0 +1,69 @@
+"""Answers to what a table does not settle, as the reader gives them with `--is`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from crlm.ledger import Design, ParameterError, did_you_mean
+from crlm.transcription.labels import factors_in, plain
+
+#: The meaning of a row or a column that is to make no claim.
+LEFT_OUT = "-"
+
+
+def checked(
+    named: Mapping[str, str], rows: Sequence[Sequence[str]], design: Design
+) -> dict[str, str]:
+    """Answers that the table asks for, each with a column and a level of the design.
+
+    Raises
+    ------
+    ParameterError
+        If the table has no such label, or the design no such meaning.
+    """
+    texts = [*rows[0], *(row[0] for row in rows)]
+    labels = [plain(text) for whole in texts for text in (whole, *factors_in(whole))]
+    for label, target in named.items():
+        column, _, level = target.partition(":")
+        words = plain(label)
+        whole = target != LEFT_OUT or _whole(label) in map(_whole, texts)
+        if not whole or not any(words == held or held.startswith(f"{words} ") for held in labels):
+            near = did_you_mean(label, [row[0] for row in rows if row[0]])
+            raise ParameterError(f"--is {label!r}: the table has no such label; {near}")
+        known = [*design.columns, *design.made, "p", *design.endpoints]
+        if target != LEFT_OUT and column not in known:
+            raise ParameterError(f"--is {label}={target}: {did_you_mean(column, known)}")
+        levels = design.levels(column) if column in (*design.columns, *design.made) else []
+        if level and level not in levels:
+            near = did_you_mean(level, levels) if levels else "it has no levels."
+            raise ParameterError(f"--is {label}={target}: no level of {column}; {near}")
+    return dict(named)
+
+
+def without(
+    rows: Sequence[Sequence[str]], answers: Mapping[str, str]
+) -> tuple[list[list[str]], list[str]]:
+    """A table without the rows and columns that are left out, and these by their labels.
+
+    Parameters
+    ----------
+    rows : sequence of sequence of str
+        The first is the header.
+    answers : mapping of str to str
+        Of them those that say `LEFT_OUT`; each is of a whole label.
+
+    Examples
+    --------
+    >>> without([["", "P", "q value"], ["Age", "0.1", "0.3"]], {"q value": "-"})
+    ([['', 'P'], ['Age', '0.1']], ['q value'])
+    """
+    aside = {_whole(label) for label, target in answers.items() if target == LEFT_OUT}
+    kept = [at for at, head in enumerate(rows[0]) if not at or _whole(head) not in aside]
+    told = [head for at, head in enumerate(rows[0]) if at not in kept]
+    told += [row[0] for row in rows[1:] if _whole(row[0]) in aside]
+    body = [row for row in rows[1:] if _whole(row[0]) not in aside]
+    return [[row[at] for at in kept] for row in [rows[0], *body]], told
+
+
+def _whole(label: str) -> str:
+    return " ".join(label.casefold().split())

@@ -1,0 +1,171 @@
+"""Answers, adjusted p values, ratios of other kinds, and Markdown: what import takes or asks."""
+
+import shlex
+
+import pytest
+
+from crlm import ledger
+from crlm.ledger import ParameterError
+from crlm.transcription import claims_of, grid
+from crlm.transcription.asking import quoted
+from crlm.transcription.cells import cell
+from crlm.transcription.corrected import is_adjusted
+
+
+@pytest.fixture
+def mskcc():
+    return ledger.load_design("mskcc_hai")
+
+
+@pytest.fixture
+def yes_no(mskcc):
+    """The study with a model of a yes-no outcome."""
+    mskcc.models["margin"] = {"covariates": ["kras", "age"], "selection": "none"}
+    return mskcc
+
+
+def statistics(made):
+    assert not made.questions, made.questions
+    return {(c["model"], c["field"]): c["statistic"] for c in made.claims if c["statistic"] != "p"}
+
+
+@pytest.mark.parametrize(
+    ("heads", "cells"),
+    [
+        (["OR", "95% CI", "P"], ["1.9", "0.55-7.21", "0.3"]),
+        (["OR", "Lower 95% CI", "Upper 95% CI", "P"], ["1.9", "0.55", "7.21", "0.3"]),
+        (["aOR", "Lower limit", "Upper limit", "P"], ["1.9", "0.55", "7.21", "0.3"]),
+        (["Odds ratio (95% CI)", "P"], ["1.9 (0.55-7.21)", "0.3"]),
+    ],
+)
+def test_limits_of_odds_ratios_are_those_of_odds_ratios_wherever_they_stand(yes_no, heads, cells):
+    table = [["", *heads], ["KRAS mutant", *cells]]
+    found = statistics(claims_of(table, yes_no, "model", place="table3", endpoint="margin"))
+    assert len(found) == 3 and set(found.values()) == {"odds_ratio"}
+
+
+def test_subdistribution_ratios_are_no_hazard_ratios_and_their_tests_are_asked(mskcc):
+    table = [["", "sHR", "95% CI", "P"], ["KRAS mutant", "1.4", "1.1-1.8", "0.01"]]
+    made = claims_of(table, mskcc, "model", place="table3", endpoint="OS")
+    assert "no test of them" in made.questions[0] and "--is 'P=-'" in made.questions[0]
+    made = claims_of(table, mskcc, "model", place="table3", endpoint="OS", named={"P": "-"})
+    assert set(statistics(made).values()) == {"subdistribution_hazard_ratio"}
+    assert made.left_out == ["'P' is left out, as was said."]
+
+
+def test_a_ratio_of_risks_is_no_odds_ratio(yes_no):
+    table = [["", "RR (95% CI)"], ["KRAS mutant", "1.4 (1.1-1.8)"]]
+    made = claims_of(table, yes_no, "model", place="table3", endpoint="margin")
+    assert "holds ratios of risks" in made.questions[0]
+
+
+@pytest.mark.parametrize(
+    ("head", "model"),
+    [
+        ("Crude HR (95% CI)", "univariable"),
+        ("Unadjusted HR (95% CI)", "univariable"),
+        ("Adjusted HR (95% CI)", "multivariable"),
+        ("HR per unit (95% CI)", "multivariable"),
+    ],
+)
+def test_the_words_of_a_header_say_its_model(mskcc, head, model):
+    table = [["", head], ["KRAS mutant", "1.4 (1.1-1.8)"]]
+    made = claims_of(table, mskcc, "model", place="table3", endpoint="OS")
+    assert {name for name, _ in statistics(made)} == {model}
+
+
+def test_a_title_that_speaks_of_a_community_is_not_one_of_a_univariable_table(mskcc):
+    table = [["Patients of the community", ""], ["", "HR (95% CI)"], ["KRAS mutant", "1.4 (1-2)"]]
+    made = claims_of(table, mskcc, "model", place="table3", endpoint="OS")
+    assert {name for name, _ in statistics(made)} == {"multivariable"}
+
+
+@pytest.mark.parametrize("head", ["Adjusted P values", "P (Bonferroni)", "q-value", "P Holm"])
+@pytest.mark.parametrize("layout", ["two-groups", "model"])
+def test_p_values_adjusted_for_several_tests_are_asked_and_left_out(mskcc, head, layout):
+    own = ["20 (5%)", "30 (8%)"] if layout == "two-groups" else ["1.4 (1.1-1.8)"]
+    groups = ["No HAI", "HAI"] if layout == "two-groups" else ["Univariable HR (95% CI)"]
+    table = [["", *groups, "Raw P value", head], ["KRAS mutant", *own, "0.02", "0.06"]]
+    made = claims_of(table, mskcc, layout, place="table3", endpoint="OS")
+    assert len(made.questions) == 1 and "adjusted for several tests" in made.questions[0]
+    made = claims_of(table, mskcc, layout, place="table3", endpoint="OS", named={head: "-"})
+    assert not made.questions
+    assert [c["printed"] for c in made.claims if c["statistic"] == "p"] == ["0.02"]
+
+
+def test_the_p_of_adjusted_ratios_is_that_of_the_model(mskcc):
+    heads = ["", "Crude HR (95% CI)", "P", "Adjusted HR (95% CI)", "Adjusted P"]
+    table = [heads, ["KRAS mutant", "1.4 (1.1-1.8)", "0.01", "1.2 (0.9-1.6)", "0.2"]]
+    made = claims_of(table, mskcc, "model", place="table3", endpoint="OS")
+    assert not made.questions
+    found = {c["model"]: c["printed"] for c in made.claims if c["statistic"] == "p"}
+    assert found == {"univariable": "0.01", "multivariable": "0.2"}
+    assert not is_adjusted("Unadjusted P") and not is_adjusted("P, adjuvant against none")
+
+
+def test_a_row_is_left_out_by_an_answer_and_only_a_whole_label_is(mskcc):
+    table = [["", "No HAI", "HAI"], ["KRAS mutant", "20 (5%)", "30 (8%)"], ["Lost", "1", "2"]]
+    made = claims_of(table, mskcc, "two-groups", place="table1", named={"Lost": "-"})
+    assert not made.questions and len(made.claims) == 4
+    with pytest.raises(ParameterError, match="no such label"):
+        claims_of(table, mskcc, "two-groups", place="table1", named={"KRAS": "-"})
+
+
+@pytest.mark.parametrize("label", ["Gender", "Patient's age", 'Patient\'s "age"', "CEA, 5'-$x"])
+def test_an_answer_that_is_asked_for_is_one_word_to_a_shell(label):
+    assert shlex.split(quoted(label, "sex:male")) == [f"{label}=sex:male"]
+
+
+def test_a_level_of_two_columns_is_told_with_both(mskcc):
+    for name in ("sex", "margin"):
+        mskcc.columns[name]["labels"] = {mskcc.levels(name)[0]: "Mixed"}
+    table = [["", "No HAI", "HAI"], ["Mixed", "1 (2%)", "3 (4%)"]]
+    told = claims_of(table, mskcc, "two-groups", place="table1").questions[0]
+    sex, margin = mskcc.levels("sex")[0], mskcc.levels("margin")[0]
+    assert f"--is 'Mixed=sex:{sex}'" in told and f"--is 'Mixed=margin:{margin}'" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "printed", "decimals"),
+    [
+        ("7e-04", "7e-4", 4),
+        ("3E-5", "3e-5", 5),
+        ("1.2×10−4", "1.2e-4", 5),
+        ("1.2 x 10^-4", "1.2e-4", 5),
+        ("1.2*10^(-4)", "1.2e-4", 5),
+        ("1.2 × 10⁻⁴", "1.2e-4", 5),
+        ("<10−4", "<1e-4", 4),
+        ("<2.2e-16", "<2.2e-16", 17),
+    ],
+)
+def test_powers_of_ten_are_one_number_with_the_decimals_of_its_last_digit(text, printed, decimals):
+    found = cell(text)
+    assert found.kind == "single"
+    assert (found.parts[0].text, found.parts[0].decimals) == (printed, decimals)
+
+
+def test_a_power_of_ten_stands_for_what_rounds_to_it():
+    part = cell("7e-04").parts[0]
+    assert ledger.compatible_interval(part.value, part.decimals) == pytest.approx(
+        (0.00065, 0.00075)
+    )
+
+
+def test_a_markdown_table_is_read_without_its_rules_and_its_signs(tmp_path):
+    text = (
+        "|  | **No HAI** (n = 308) | HAI |  |\n|:---|:-:|--:|---|\n"
+        "| Age,  years |   | 58 (34-80) | 0.3 |\n|&nbsp;&nbsp;Male\\|boy | 1<br>(2) | | |\n"
+    )
+    (tmp_path / "t.md").write_text(text, encoding="utf-8")
+    assert grid(tmp_path / "t.md") == [
+        ["", "No HAI (n = 308)", "HAI", ""],
+        ["Age, years", "", "58 (34-80)", "0.3"],
+        ["Male|boy", "1 (2)", "", ""],
+    ]
+
+
+def test_a_header_whose_corner_is_blank_stands_above_its_columns(tmp_path):
+    lines = ["              OR    95% CI    P", "-----------  ----  --------  ----"]
+    lines += ["KRAS mutant  1.90  0.5-7.2   0.32", "Age          1.01  0.9-1.1   0.60"]
+    (tmp_path / "t.txt").write_text("\n".join(lines), encoding="utf-8")
+    assert grid(tmp_path / "t.txt")[0] == ["", "OR", "95% CI", "P"]
