@@ -26,7 +26,7 @@ RATIOS = ("hazard_ratio", "odds_ratio")
 _Z = norm.ppf(0.975)
 
 
-def agree(rows: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
+def agree(rows: pd.DataFrame, claims: pd.DataFrame, *, odds_limits: str = "wald") -> pd.DataFrame:
     """Every ratio that the paper prints with its interval, beside the new cohort's.
 
     Parameters
@@ -35,6 +35,10 @@ def agree(rows: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
         Result rows of the new cohort.
     claims : pandas.DataFrame
         From `ledger.load_claims`.
+    odds_limits : {"wald", "profile"}
+        How the paper's limits of odds ratios are made (`Design.odds_limits`). Profile limits are
+        not symmetric: their width stands for 3.92 standard errors, roughly, and an estimate away
+        from their middle is no misprint.
 
     Returns
     -------
@@ -56,7 +60,7 @@ def agree(rows: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
     """
     found = row_index(rows)
     effects = [
-        _pair(published, found[key], _sizes(published, found))
+        _pair(published, found[key], _sizes(published, found), odds_limits)
         for key, published in _published(claims).items()
         if key in found and _complete(found[key])
     ]
@@ -162,7 +166,7 @@ def _sizes(
 
 
 def _pair(
-    published: dict[str, Any], row: dict[str, Any], sizes: dict[str, float]
+    published: dict[str, Any], row: dict[str, Any], sizes: dict[str, float], odds_limits: str
 ) -> dict[str, Any]:
     old, old_error = math.log(published["estimate"]), _standard_error(published)
     new, new_error = math.log(row["estimate"]), _standard_error(row)
@@ -190,7 +194,8 @@ def _pair(
         "sceptical_p": sceptical_p(old / old_error, new / new_error, (old_error / new_error) ** 2),
         "power": power_to_find(old, new_error),
     }
-    return {**pair, "reading": _reading(pair, published)}
+    skewed = odds_limits == "profile" and published["statistic"] == "odds_ratio"
+    return {**pair, "reading": _reading(pair, published, skewed)}
 
 
 def _standard_error(values: dict[str, Any]) -> float:
@@ -223,8 +228,8 @@ def _to_the_digit(pair: dict[str, Any], published: dict[str, Any]) -> bool:
     return all(low <= new[field] <= high for field, (low, high) in rooms.items())
 
 
-def _reading(pair: dict[str, Any], published: dict[str, Any]) -> str:
-    if _off_centre(published):
+def _reading(pair: dict[str, Any], published: dict[str, Any], skewed: bool) -> str:
+    if not skewed and _off_centre(published):
         return "The printed interval does not fit its own estimate; no comparison can be trusted."
     if pair["heterogeneity_p"] < 0.05:
         return "The two cohorts disagree about the size of this effect."

@@ -124,7 +124,7 @@ def as_designed(chosen: Mapping[str, Any], study: str) -> dict[str, Any]:
     {'ties': 'breslow', 'safe': 5}
     """
     design = load_design(study)
-    paper = {**design.conventions, **design.choices}
+    paper = {"odds_limits": design.odds_limits, **design.conventions, **design.choices}
     unsaid = {"entry_p": 0.0, "stay_p": 0.0}
     return {
         name: paper.get(name, value) if value == unsaid.get(name, AS_DESIGNED) else value

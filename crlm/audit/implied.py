@@ -21,7 +21,7 @@ from crlm.audit.models import (
     rows_of,
     share,
 )
-from crlm.audit.ratios import effect_rows, standard_error
+from crlm.audit.ratios import effect_rows, standard_error, wald_rows
 
 #: Columns of the frame of implied quantities.
 IMPLIED_COLUMNS = (
@@ -266,7 +266,7 @@ def _missing(facts: Facts) -> Iterator[Record]:
 
 def _interactions(facts: Facts) -> Iterator[Record]:
     """Ratio of the hazard ratios of two strata, with limits and p."""
-    rows = effect_rows(facts)
+    rows = wald_rows(facts)
     for key, roles in rows.items():
         population = cell_of(key.population)
         if population is None or len(population) != 1 or "estimate" not in roles:

@@ -12,7 +12,7 @@ from statistics import median
 from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
 from crlm.audit.facts import RATIOS, WHOLE, Cell, Facts, Key, Printed
 from crlm.audit.intervals import LEAST_ERROR, Interval
-from crlm.audit.ratios import effect_rows, shown, standard_error, title_of
+from crlm.audit.ratios import shown, standard_error, title_of, wald_rows
 
 #: Room found by simulating 1,400 cohorts of 150 and 674 patients with correlated covariates,
 #: on the logarithm of a variance: of one row against the others of its endpoint (weak and
@@ -79,7 +79,7 @@ def share(facts: Facts, cell: Cell) -> float | None:
 def rows_of(facts: Facts, endpoint: str, model: str) -> dict[str, Row]:
     """Rows of one column of a regression table that agree with themselves, by covariate."""
     found = {}
-    for key, roles in effect_rows(facts).items():
+    for key, roles in wald_rows(facts).items():
         if (key.endpoint, key.model, key.population) != (endpoint, model, "all"):
             continue
         se = standard_error({role: p for role, p in roles.items() if role != "p"})

@@ -55,6 +55,24 @@ def effect_rows(facts: Facts) -> dict[Key, dict[str, Printed]]:
     return found
 
 
+@lru_cache(maxsize=4)
+def wald_rows(facts: Facts) -> dict[Key, dict[str, Printed]]:
+    """As `effect_rows`, without limits that tell no standard error: those of a profile likelihood.
+
+    Print says nothing of how far they lie from the estimate on either side.
+    """
+    if facts.design.odds_limits != "profile":
+        return effect_rows(facts)
+    return {
+        key: {
+            role: printed
+            for role, printed in roles.items()
+            if key.statistic != "odds_ratio" or role not in ("low", "high")
+        }
+        for key, roles in effect_rows(facts).items()
+    }
+
+
 def beside(facts: Facts, ratio: Key, statistic: str) -> tuple[Printed, ...]:
     """Another number of a ratio's row; one without reference level belongs to the only ratio."""
     found = facts.numbers.get(ratio._replace(statistic=statistic), ())
@@ -165,12 +183,13 @@ def _judge_limits(roles: Roles) -> Outcome:
 @check(
     asks="Is a ratio the geometric middle of its limits?",
     assumes="Wald limits (every usual software for Cox models; for odds ratios some room is left "
-    "for profile limits; a model with a level without events is left alone).",
+    "for profile limits, and nothing is checked where the design says that they are such; a model "
+    "with a level without events is left alone).",
     blind="Errors within the rounding of the three numbers; two errors that cancel.",
 )
 def log_symmetry(facts: Facts) -> Iterator[Case]:
     """Estimate against both limits on the log scale."""
-    for key, roles in effect_rows(facts).items():
+    for key, roles in wald_rows(facts).items():
         if {"estimate", "low", "high"} <= set(roles):
             mine = {role: roles[role] for role in ("estimate", "low", "high")}
             suspect = (key.endpoint, key.population, key.model) in penalised(facts)
@@ -189,7 +208,7 @@ def penalised(facts: Facts) -> frozenset[tuple[str, str, str]]:
     symmetric: one misprint does not do that.
     """
     wide, skewed = set(), defaultdict(int)
-    for key, roles in effect_rows(facts).items():
+    for key, roles in wald_rows(facts).items():
         if {"estimate", "low", "high"} <= set(roles):
             model = (key.endpoint, key.population, key.model)
             skewed[model] += not region(roles)
@@ -245,7 +264,7 @@ def _padded(roles: Roles) -> str:
 def wald_p(facts: Facts) -> Iterator[Case]:
     """p from estimate and limits against p as printed."""
     other = facts.convention("univariable_p", "wald") != "wald"
-    for key, roles in effect_rows(facts).items():
+    for key, roles in wald_rows(facts).items():
         if not {"estimate", "low", "high", "p"} <= set(roles):
             continue
         room = (0.0, 0.0)
@@ -319,7 +338,7 @@ def p_span(low: float, high: float) -> str:
 )
 def lost_digit(facts: Facts) -> Iterator[Case]:
     """Estimates and limits that are printed shorter than the rest of their row."""
-    for key, roles in effect_rows(facts).items():
+    for key, roles in wald_rows(facts).items():
         mine = {role: p for role, p in roles.items() if role != "p"}
         if len(mine) == 3 and len({p.decimals for p in mine.values()}) > 1:
             yield Case(subject_of(key), title_of(facts, key), mine, _judge_lost)
@@ -373,7 +392,7 @@ def _judge_touch(roles: Roles) -> Outcome:
 )
 def odd_bound(facts: Facts) -> Iterator[Case]:
     """Inequalities like <0.006 and >0.001, which mostly have a wrong sign."""
-    rows = effect_rows(facts)
+    rows = wald_rows(facts)
     for key, places in facts.numbers.items():
         bounds = {p.text: p for p in reversed(places) if p.operator != "="}
         if key.statistic != "p" or not bounds:
@@ -423,7 +442,7 @@ def _judge_bound(roles: Roles) -> Outcome:
 )
 def information_bound(facts: Facts) -> Iterator[Case]:
     """The least number of events behind an interval against the number of patients."""
-    for key, roles in effect_rows(facts).items():
+    for key, roles in wald_rows(facts).items():
         cell = cell_of(key.population)
         n = None if cell is None else facts.n(cell)
         if n is None or len(facts.levels(key.covariate)) != 2 or not {"low", "high"} <= set(roles):

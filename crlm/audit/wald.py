@@ -10,18 +10,18 @@ from crlm.audit.facts import Facts, Printed
 from crlm.audit.intervals import Interval, hull, log, overlap, product, quotient, two_sided
 from crlm.audit.ratios import (
     beside,
-    effect_rows,
     penalised,
     region,
     shown,
     standard_error,
     subject_of,
     title_of,
+    wald_rows,
 )
 
 
 def _cases(facts: Facts, statistic: str, judge: Callable[[Roles], Outcome]) -> Iterator[Case]:
-    for key, row in effect_rows(facts).items():
+    for key, row in wald_rows(facts).items():
         found = beside(facts, key, statistic)
         others = {name: beside(facts, key, name) for name in ("se",) if name != statistic}
         if found and (key.endpoint, key.population, key.model) not in penalised(facts):

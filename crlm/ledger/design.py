@@ -164,6 +164,11 @@ class Design:
         """An endpoint as a reader would say it: "OS after recurrence"."""
         return endpoint.replace("_", " ")
 
+    @property
+    def odds_limits(self) -> str:
+        """How limits of odds ratios are made: "wald" unless the conventions say "profile"."""
+        return str(self.conventions.get("odds_limits") or "wald")
+
     def source(self, name: str) -> str:
         """The column that a factor or a scaled number is made of; a column is its own."""
         return str((self.factors.get(name) or self.scaled.get(name) or {}).get("source", name))

@@ -16,6 +16,7 @@ from crlm.ledger.vocabulary import (
     EVENTS,
     FOLLOW_UP_METHODS,
     MEDIAN_RULES,
+    ODDS_LIMITS,
     QUANTILE_RULES,
     ROLES,
     RULES,
@@ -210,6 +211,11 @@ class Conventions(Strict):
         description="Median where the curve is flat at one half."
     )
     univariable_p: Literal[UNIVARIABLE_TESTS] = Field(description="Test of each covariate alone.")
+    odds_limits: Literal[ODDS_LIMITS] | None = Field(
+        None,
+        description="Limits of odds ratios: Wald's if left out (SPSS, Stata, SAS), or profile "
+        "likelihood (R's confint of a glm, JMP).",
+    )
     follow_up: Literal[FOLLOW_UP_METHODS] = Field(description="How follow-up is summarised.")
     rounded_before: Annotated[int, Field(ge=1, le=6)] | None = Field(
         None, description="Decimals that the program rounded to before print rounded again."
@@ -245,6 +251,9 @@ class Choices(Strict):
     )
     median_rule: Literal[MEDIAN_RULES] | None = Field(
         None, description="As median_rule of the conventions."
+    )
+    odds_limits: Literal[ODDS_LIMITS] | None = Field(
+        None, description="As odds_limits of the conventions."
     )
     follow_up: Literal[FOLLOW_UP_METHODS] | None = Field(
         None, description="As follow_up of the conventions."

@@ -106,6 +106,8 @@ TIES = ("breslow", "efron")
 CONF_TYPES = ("plain", "log", "log-log", "spss")
 MEDIAN_RULES = ("first", "midpoint")
 UNIVARIABLE_TESTS = ("wald", "logrank", "lr", "score")
+#: Limits of odds ratios: estimate and standard error, or the profile likelihood.
+ODDS_LIMITS = ("wald", "profile")
 FOLLOW_UP_METHODS = ("observed", "reverse")
 #: What may end an endpoint, and the causes of death that one may name.
 EVENTS = ("recurrence", "failure", "death")

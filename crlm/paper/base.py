@@ -64,6 +64,8 @@ class Base:
         Cut-offs by factor name.
     ties, conf_type, median_rule : str
         Tied times in Cox models; scale of Kaplan-Meier limits; median where a curve is flat.
+    odds_limits : {"wald", "profile"}, optional
+        Limits of odds ratios; the design's if left out.
     chosen : mapping, optional
         All parameters of the run, to tell what differs from the paper's choices.
     safe : int
@@ -81,6 +83,7 @@ class Base:
         ties: str = "efron",
         conf_type: str = "log-log",
         median_rule: str = "first",
+        odds_limits: str = "",
         chosen: Mapping[str, Any] | None = None,
         safe: int = 0,
     ) -> None:
@@ -88,6 +91,7 @@ class Base:
         self.design = ledger.load_design(study).with_cuts(**(cuts or {}))
         self.claims = ledger.load_claims(study)
         self.ties = ties
+        self.odds_limits = odds_limits or self.design.odds_limits
         self.curve_rules = {"conf_type": conf_type, "median_rule": median_rule}
         self.chosen = dict(chosen or {})
         self.release = privacy.Release(safe, conf_type=conf_type)
@@ -162,7 +166,8 @@ class Base:
             told = lent.digest([given, list(self.frames)])
             # What cannot be told is no ground to lend on. What is kept keeps its id.
             known[key] = told or object(), given
-        return [known[key][0], self.design, self.ties, self.curve_rules, self.release.k]
+        rules = [self.ties, self.odds_limits, self.curve_rules]
+        return [known[key][0], self.design, *rules, self.release.k]
 
     def _frames(self) -> dict[str, pd.DataFrame]:
         if not self.frames:

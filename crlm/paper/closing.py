@@ -62,7 +62,8 @@ class Closing(Base):
         if self.synthetic:
             html.show(html.aside("This cohort was made from the print: it cannot agree with it."))
             return nothing()
-        self.pairs = pairs = agreement.agree(self.results, self.claims)
+        limits = self.design.odds_limits
+        self.pairs = pairs = agreement.agree(self.results, self.claims, odds_limits=limits)
         if pairs.empty:
             html.show(html.skipped("agreement", "No printed ratio could be estimated here."))
             return nothing()

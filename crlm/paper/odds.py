@@ -9,6 +9,12 @@ from crlm.numbers import counted
 from crlm.paper.base import Base, Section, joined, nothing
 from crlm.report import figures, html, readings, tables
 
+#: R finds profile limits on a spline; the definition is the root.
+_ROOTS = (
+    "Profile likelihood limits are exact; R's confint interpolates them, and may differ from them "
+    "by one in the last digit of a large ratio."
+)
+
 
 class Odds(Base):
     """Sections that rest on logistic regression."""
@@ -25,6 +31,8 @@ class Odds(Base):
             What the paper calls it: "Table 3".
         selection, entry_p
             The rule, as `regression.rule`; Wald's test decides.
+
+        Limits are those of the paper's convention `odds_limits`.
         """
         spec = self.design.models[model]
         outcome = str(spec.get("endpoint") or model).lower()
@@ -43,13 +51,16 @@ class Odds(Base):
             names, selection=selection, entry_p=entry_p, fixed=fixed, left_out=gone
         )
         asked = {"endpoint": endpoint, "population": population}
+        asked |= {"interval": self.odds_limits}
         found = regression.logistic_table(frame, outcome, rule, **asked)
         scores = self.design.scores
-        rows = self.add(regression.with_scores(frame, found, rule, scores, outcome=outcome))
+        of_scores = {"outcome": outcome, "interval": self.odds_limits}
+        rows = self.add(regression.with_scores(frame, found, rule, scores, **of_scores))
         if self.hides(f"{table}: {label}", rows):
             return nothing()
         caption = f"{table}: {label}"
-        shown = tables.regression_table(rows, self.design, caption=caption, ratio="odds_ratio")
+        told = {"caption": caption, "ratio": "odds_ratio", "notes": self._of_limits(rows)}
+        shown = tables.regression_table(rows, self.design, **told)
         picture = self._forest(rows, f"{label}, multivariable", "multivariable", "OR")
         reading = readings.model(rows, self.design, self.print, self.design.exposures)
         plot = html.fold(f"{table} as a forest plot", picture) if picture else None
@@ -68,23 +79,27 @@ class Odds(Base):
         names = self.usable(frame, spec["covariates"])
         fixed = [name for name in spec["published"] if name in names]
         rule = regression.rule(names, selection="fixed", fixed=fixed, univariable_p="fisher")
-        printed = regression.logistic_table(frame, "short_scp", rule, endpoint="short_SCP")
+        asked = {"endpoint": "short_SCP", "interval": self.odds_limits}
+        printed = regression.logistic_table(frame, "short_scp", rule, **asked)
         every = self.design.together(names, fixed)
-        full = regression.logistic(
-            frame, "short_scp", every, model="all factors", endpoint="short_SCP"
-        )
+        full = regression.logistic(frame, "short_scp", every, model="all factors", **asked)
         printed, full = self.add(printed), self.add(full)
         rows = joined(printed, full)
         if self.hides(f"{table}: short SCP", rows):
             return nothing()
         caption = f"{table}: short SCP, RAS and Beppu factors"
-        first = tables.regression_table(printed, self.design, caption=caption, ratio="odds_ratio")
+        told = {"caption": caption, "ratio": "odds_ratio", "notes": self._of_limits(printed)}
+        first = tables.regression_table(printed, self.design, **told)
         picture = self._forest(full, f"{full_table}: all factors", "all factors", "OR")
         reading = readings.model(printed, self.design, self.print, self.design.exposures)
         plot = html.fold(f"{full_table}: all factors in one model", picture) if picture else None
         pieces = [html.fold(f"{table}: {counted(len(names), 'factor')}", first), plot]
         pieces.append(self.lost(frame, spec["covariates"]))
         return self.section(rows, pieces, reading, picture)
+
+    def _of_limits(self, rows: pd.DataFrame) -> list[str]:
+        """What to know of profile likelihood limits, where a table has any."""
+        return [_ROOTS] * bool(rows["method"].str.contains(", profile likelihood CI").any())
 
     def _forest(
         self, rows: pd.DataFrame, title: str, model: str = "multivariable", unit: str = "HR"

@@ -34,6 +34,7 @@ from crlm.reconstruction.quantities import (
     between,
     flipped,
     quantity_of,
+    ratio,
     tested_together,
 )
 from crlm.reconstruction.targets import Goal
@@ -120,6 +121,8 @@ def _for_certificate(claim: Mapping[str, Any], design: Design) -> Quantity | str
     found = quantity_of(claim, design)
     if not isinstance(found, str) or isinstance(found, Beyond):
         return found
+    if statistic == "odds_ratio" and claim["kind"] == "number":
+        return ratio(claim, design)
     if statistic == "se" and claim["endpoint"] in design.endpoints:
         return _error_of_rate(claim)
     if statistic != "p" or not claim["covariate"]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import optimize, stats
 
 from crlm.ledger import Design
 from crlm.reconstruction import compared
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _Z = float(stats.norm.ppf(0.975))
 #: Where S equals one half, and a time another, but for rounding.
 _HALF, _LATE = 1e-8, 1e-9
+#: Standard errors beyond an estimate within which a profile limit is looked for.
+_STEPS = 40
 
 
 def by_python(quantity: Quantity, frames: Mapping[str, pd.DataFrame], design: Design) -> float:
@@ -346,6 +348,8 @@ def _cox(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
 
 
 def _logistic(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    if quantity.limit != "estimate" and design.odds_limits == "profile":
+        return _profile_limit(quantity, frame, design)
     estimates, spread = _log_odds(quantity, frame, design)
     at = quantity.columns.index(quantity.covariate)
     return _part(quantity, float(estimates[at]), math.sqrt(spread[at, at]))
@@ -361,18 +365,53 @@ def _log_odds(
     """Coefficients of a logistic model and their covariances; NaN of a level that nobody has."""
     import statsmodels.api as sm
 
-    matrix, known = _design_matrix(frame, design, quantity.columns)
-    happened = levels_of(design, quantity.endpoint)[-1]
-    outcome = (frame[quantity.endpoint].astype(str) == happened).to_numpy(float)
-    size, at = matrix.shape[1], np.flatnonzero(matrix[known].any(axis=0))
+    outcome, matrix = _of_outcome(quantity, frame, design)
+    size, at = matrix.shape[1], np.flatnonzero(matrix.any(axis=0))
     estimates, spread = np.full(size, np.nan), np.full((size, size), np.nan)
     try:
-        held = sm.add_constant(matrix[known][:, at], has_constant="add")
-        fit = sm.Logit(outcome[known], held).fit(disp=0, tol=1e-12)
+        held = sm.add_constant(matrix[:, at], has_constant="add")
+        fit = sm.Logit(outcome, held).fit(disp=0, tol=1e-12)
     except np.linalg.LinAlgError:
         return estimates, spread
     estimates[at], spread[np.ix_(at, at)] = fit.params[1:], fit.cov_params()[1:, 1:]
     return estimates, spread
+
+
+def _of_outcome(
+    quantity: Quantity, frame: pd.DataFrame, design: Design
+) -> tuple[np.ndarray, np.ndarray]:
+    """Whom the outcome befell, and the columns of a logistic model, of its complete cases."""
+    matrix, known = _design_matrix(frame, design, quantity.columns)
+    known &= frame[quantity.endpoint].notna().to_numpy()
+    happened = levels_of(design, quantity.endpoint)[-1]
+    outcome = (frame[quantity.endpoint].astype(str) == happened).to_numpy(float)
+    return outcome[known], matrix[known]
+
+
+def _profile_limit(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    """Where the deviance of a model with the coefficient held has risen by 3.84, by bisection."""
+    import statsmodels.api as sm
+
+    outcome, matrix = _of_outcome(quantity, frame, design)
+    at = quantity.columns.index(quantity.covariate)
+    column, others = matrix[:, at], np.delete(matrix, at, axis=1)
+    rest = sm.add_constant(others[:, others.any(axis=0)], has_constant="add")
+    middle, spread = _log_odds(quantity, frame, design)
+    if not np.isfinite(middle[at]):
+        return math.nan
+
+    def deviance(held: float) -> float:
+        model = sm.GLM(outcome, rest, family=sm.families.Binomial(), offset=held * column)
+        return float(model.fit(tol=1e-12).deviance)
+
+    allowed = deviance(middle[at]) + stats.chi2.ppf(0.95, 1)
+    step = math.sqrt(spread[at, at]) * (-1 if quantity.limit == "conf_low" else 1)
+    far = middle[at] + step
+    for _ in range(_STEPS):
+        if deviance(far) > allowed:
+            return float(optimize.brentq(lambda held: deviance(held) - allowed, far, middle[at]))
+        far += step
+    return math.nan
 
 
 def _summary(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:

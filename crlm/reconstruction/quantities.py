@@ -141,7 +141,9 @@ def _asked(name: str, claim: Mapping[str, Any], design: Design) -> Quantity | st
     if name == "p" or (name in RATIOS and claim["kind"] == "direction"):
         return tested(claim, design)
     if name in RATIOS:
-        return replace(_model(claim, design), part=name, limit=claim["field"])
+        if name == "odds_ratio" and claim["field"] != "estimate" and _is_profile(design):
+            return "profile likelihood limit: the certificate alone computes it"
+        return ratio(claim, design)
     if name in ("se", "z"):
         return _error(claim, design)
     where = where_of(claim["population"], claim["group"])
@@ -153,6 +155,15 @@ def _asked(name: str, claim: Mapping[str, Any], design: Design) -> Quantity | st
     if name == "events" and not claim["covariate"]:
         return Quantity("km", claim["endpoint"], where, part="events")
     return _characteristic(claim, where, design)
+
+
+def _is_profile(design: Design) -> bool:
+    return design.odds_limits == "profile"
+
+
+def ratio(claim: Mapping[str, Any], design: Design) -> Quantity:
+    """A ratio or a limit of it, whether the search aims at it or not."""
+    return replace(_model(claim, design), part=claim["statistic"], limit=claim["field"])
 
 
 def _beyond(claim: Mapping[str, Any]) -> str:

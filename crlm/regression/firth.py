@@ -33,12 +33,12 @@ _LONGEST_MOVE = 3.0
 
 @dataclass(frozen=True)
 class Penalised:
-    """A penalised log-likelihood.
+    """A log-likelihood with Firth's penalty, or one whose profile is wanted without it.
 
     Attributes
     ----------
     at : callable
-        Coefficients to (penalised log-likelihood, its gradient, information).
+        Coefficients to (log-likelihood, its gradient, information).
     size : int
         Number of coefficients.
     """
@@ -177,7 +177,7 @@ def maximise(
 def profile_limits(
     model: Penalised, best: Maximum, column: int, conf_level: float
 ) -> tuple[float, float]:
-    """Limits of a coefficient where the profile penalised likelihood has fallen by chi-square / 2.
+    """Limits of a coefficient where the profile likelihood has fallen by chi-square / 2.
 
     Found by Newton's method on the signed root of twice the fall, which is
     nearly a straight line. NaN if it does not settle.

@@ -21,6 +21,7 @@ def with_scores(
     scores: Mapping[str, str],
     *,
     outcome: str = "",
+    interval: str = "wald",
 ) -> pd.DataFrame:
     """A regression table with the multivariable ratio per level of categories that it holds.
 
@@ -38,8 +39,8 @@ def with_scores(
         By a column of `frame` with the numbers: its category. Nothing is added for one that
         `rule` does not name, that is in the model itself, whose category is not in it or is in a
         product.
-    outcome : str
-        Of a logistic table.
+    outcome, interval : str
+        Of a logistic table, as there.
 
     Returns
     -------
@@ -59,7 +60,7 @@ def with_scores(
         if score in held or score not in rule.names or category not in {*held} - multiplied:
             continue
         names = [score if name == category else name for name in held]
-        fit = _fit(frame, names, rule, table.iloc[0], outcome)
+        fit = _fit(frame, names, rule, table.iloc[0], outcome, interval)
         own = fit[fit["covariate"] == score]
         parts.append(own.assign(method=own["method"] + _NOTE))
         done.append(score)
@@ -68,10 +69,16 @@ def with_scores(
 
 
 def _fit(
-    frame: pd.DataFrame, names: list[str], rule: Rule, first: pd.Series, outcome: str
+    frame: pd.DataFrame,
+    names: list[str],
+    rule: Rule,
+    first: pd.Series,
+    outcome: str,
+    interval: str,
 ) -> pd.DataFrame:
     keys = {"population": first["population"]}
     if outcome:
-        return logistic(frame, outcome, names, endpoint=first["endpoint"], **keys)
+        keys |= {"endpoint": first["endpoint"], "interval": interval}
+        return logistic(frame, outcome, names, **keys)
     products = rule.products_of(names)
     return cox(frame, names, ties=rule.ties, strata=rule.strata, products=products, **keys)

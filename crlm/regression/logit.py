@@ -58,6 +58,16 @@ def logistic_fit(outcome: np.ndarray, x: np.ndarray) -> Fit:
     return Fit(coef, var, null, loglik, np.nan, infinite[1:])
 
 
+def logistic_likelihood(outcome: np.ndarray, x: np.ndarray) -> Penalised:
+    """The logistic likelihood as it is; the first column of `x` is the intercept."""
+
+    def at(beta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        eta = x @ beta
+        return _loglik(outcome, eta), x.T @ (outcome - expit(eta)), _information(x, beta)
+
+    return Penalised(at, x.shape[1])
+
+
 def logistic_penalised(outcome: np.ndarray, x: np.ndarray) -> Penalised:
     """Firth's penalised logistic likelihood; the first column of `x` is the intercept."""
 

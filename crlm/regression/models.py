@@ -229,6 +229,7 @@ def logistic(
     *,
     model: str = "multivariable",
     endpoint: str | None = None,
+    interval: str = "wald",
     conf_level: float = 0.95,
     population: str = "all",
 ) -> pd.DataFrame:
@@ -250,17 +251,26 @@ def logistic(
         anything else fits all in one model.
     endpoint : str, optional
         For the rows; the outcome's name otherwise.
+    interval : {"wald", "profile"}
+        Limits by the standard error, as SPSS, Stata and SAS have them unasked, or where twice the
+        profile log-likelihood has fallen by the chi-square quantile, as R's `confint(glm)`, JMP
+        and SAS's CLODDS=PL: the roots themselves, where R has a spline's, up to 0.05 % off.
 
     Returns
     -------
     pandas.DataFrame
         Rows as `cox` gives them, with `odds_ratio`; events are the patients with
-        the outcome. Under separation Firth's penalty, and `method` says so.
+        the outcome; p is Wald's with either limits. Under separation Firth's penalty, and
+        `method` says so.
 
     Raises
     ------
     ParameterError, CohortError
         If the outcome is absent or has no two levels; as `cox`.
+
+    References
+    ----------
+    Venzon DJ, Moolgavkar SH. Appl Stat 1988;37:87 (profile likelihood limits).
     """
     covariates = check_names(frame, covariates)
     check_names(frame, [outcome])
@@ -269,7 +279,7 @@ def logistic(
     records: list[dict[str, Any]] = []
     for names in [[name] for name in covariates] if alone else [covariates]:
         part = complete(frame, [outcome, *names])
-        family = logistic_family(_yes(part[outcome]))
+        family = logistic_family(_yes(part[outcome]), interval)
         family = replace(family, method=family.method + late_note(part))
         design = encode(part, names)
         solution = solve(family, design, conf_level)

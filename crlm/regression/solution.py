@@ -11,7 +11,12 @@ from scipy.stats import norm
 from crlm.refusals import choice, confidence
 from crlm.regression import firth
 from crlm.regression.engine import TIES, Fit, FollowUp, cox_fit, upper_tail, wald
-from crlm.regression.logit import logistic_fit, logistic_penalised, with_intercept
+from crlm.regression.logit import (
+    logistic_fit,
+    logistic_likelihood,
+    logistic_penalised,
+    with_intercept,
+)
 from crlm.regression.terms import Design, why_collinear, without_reference
 
 INTERVALS = ("profile", "wald")
@@ -34,7 +39,9 @@ class Family:
     fit, penalised : callable
         Of a design matrix.
     nuisance : int
-        Coefficients of the penalised likelihood ahead of the columns (the intercept).
+        Coefficients of the likelihoods ahead of the columns (the intercept).
+    profiled : callable, optional
+        Of a design matrix: the likelihood whose profile gives the limits; None for Wald's.
     data : FollowUp or None
         None for a model without time.
     last : ndarray of bool, optional
@@ -47,6 +54,7 @@ class Family:
     fit: Callable[[np.ndarray], Fit]
     penalised: Callable[[np.ndarray], firth.Penalised]
     nuisance: int = 0
+    profiled: Callable[[np.ndarray], firth.Penalised] | None = None
     data: FollowUp | None = None
     last: np.ndarray | None = None
 
@@ -108,8 +116,16 @@ def cox_family(data: FollowUp, ties: str, strata: Sequence[str] = ()) -> Family:
     )
 
 
-def logistic_family(outcome: np.ndarray) -> Family:
-    """The logistic model of this outcome (0 and 1), with an intercept."""
+def logistic_family(outcome: np.ndarray, interval: str = "wald") -> Family:
+    """The logistic model of this outcome (0 and 1), with an intercept.
+
+    Raises
+    ------
+    ParameterError
+        If `interval` is neither "wald" nor "profile".
+    """
+    choice("interval", interval, INTERVALS)
+    profile = interval == "profile"
     return Family(
         method="logistic regression",
         ratio="odds_ratio",
@@ -117,6 +133,7 @@ def logistic_family(outcome: np.ndarray) -> Family:
         fit=lambda x: logistic_fit(outcome, x),
         penalised=lambda x: logistic_penalised(outcome, with_intercept(x)),
         nuisance=1,
+        profiled=(lambda x: logistic_likelihood(outcome, with_intercept(x))) if profile else None,
     )
 
 
@@ -150,7 +167,7 @@ def solve(
     ParameterError
         If `conf_level` or `interval` makes no sense.
     """
-    z = check_level(conf_level)
+    check_level(conf_level)
     choice("interval", interval, INTERVALS)
     hopeless = _hopeless(family, 1 if penalise else 2)
     if hopeless or not design.x.shape[1]:
@@ -164,27 +181,53 @@ def solve(
     if not known.any():
         return _nothing(design, "", notes)
     if not penalise and not fit.infinite.any():
-        return _ordinary(fit, z, conf_level, notes)
+        return _ordinary(family, design, fit, conf_level, notes)
     why = "" if penalise else _why_infinite(family, design, np.flatnonzero(fit.infinite))
     return _penalised(family, design, known, conf_level, interval, why, notes)
 
 
-def _ordinary(fit: Fit, z: float, conf_level: float, notes: Mapping[int, str]) -> Solution:
+def _ordinary(
+    family: Family, design: Design, fit: Fit, conf_level: float, notes: Mapping[int, str]
+) -> Solution:
     error = np.sqrt(np.where(fit.finite, np.diag(fit.var), np.nan))
+    z, name = check_level(conf_level), "Wald CI"
+    low, high = fit.coef - z * error, fit.coef + z * error
+    if family.profiled is not None:
+        name = "profile likelihood CI"
+        low, high = _profile(family.profiled, family.nuisance, design.x, fit, conf_level)
     with np.errstate(invalid="ignore"):
         p = 2 * norm.sf(np.abs(fit.coef / error))
     return Solution(
         coef=fit.coef,
         error=error,
-        low=fit.coef - z * error,
-        high=fit.coef + z * error,
+        low=low,
+        high=high,
         p=p,
         loglik=fit.loglik,
-        interval=_interval_name("Wald CI", conf_level),
+        interval=_interval_name(name, conf_level),
         test="Wald test",
         joint=lambda columns: upper_tail(*wald(fit, columns)),
         notes=notes,
     )
+
+
+def _profile(
+    profiled: Callable[[np.ndarray], firth.Penalised],
+    nuisance: int,
+    x: np.ndarray,
+    fit: Fit,
+    conf_level: float,
+) -> np.ndarray:
+    """Profile likelihood limits (2 x p) of an ordinary model's columns."""
+    limits = np.full((2, len(fit.coef)), np.nan)
+    places = np.flatnonzero(fit.finite)
+    scale = x[:, places].std(axis=0)
+    model = profiled((x[:, places] - x[:, places].mean(axis=0)) / scale)
+    best = firth.maximise(model)
+    for k, place in enumerate(places):
+        ends = firth.profile_limits(model, best, k + nuisance, conf_level)
+        limits[:, place] = np.array(ends) / scale[k]
+    return limits
 
 
 def _penalised(

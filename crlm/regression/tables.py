@@ -94,6 +94,7 @@ def logistic_table(
     rule: Rule,
     *,
     endpoint: str | None = None,
+    interval: str = "wald",
     conf_level: float = 0.95,
     population: str = "all",
 ) -> pd.DataFrame:
@@ -101,7 +102,7 @@ def logistic_table(
 
     Parameters
     ----------
-    frame, outcome, endpoint
+    frame, outcome, endpoint, interval
         As in `logistic`.
     rule : Rule
         From `regression.rule`: `selection` "fixed", "enter" or "none"; `univariable_p`
@@ -125,13 +126,14 @@ def logistic_table(
     choice("univariable_p", rule.univariable_p, LOGISTIC_TESTS)
     rule.asked_of(frame)
     keys = {"endpoint": endpoint or outcome, "population": population}
-    uni = logistic(frame, outcome, rule.names, model="univariable", conf_level=conf_level, **keys)
+    limits: dict[str, Any] = {"interval": interval, "conf_level": conf_level}
+    uni = logistic(frame, outcome, rule.names, model="univariable", **limits, **keys)
     if rule.univariable_p == "fisher":
         uni = _with_fisher(uni, frame, outcome)
     chosen = rule.candidates(select(uni, rule.names, entry_p=rule.entry_p))
     if not chosen:
         return pd.concat([uni, _no_model(rule, keys)], ignore_index=True)
-    multi = logistic(frame, outcome, chosen, conf_level=conf_level, **keys)
+    multi = logistic(frame, outcome, chosen, **limits, **keys)
     multi.loc[0, "method"] = f"{multi.loc[0, 'method']}; {rule.words()}"
     return pd.concat([uni, multi], ignore_index=True)
 

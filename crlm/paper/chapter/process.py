@@ -300,7 +300,7 @@ class Process(Causes):
             frame = frame.assign(short_scp=endpoints.short_scp(frame, month, rule))
             if frame["short_scp"].nunique() < 2:
                 continue
-            names = {"model": name, "endpoint": "short_SCP"}
+            names = {"model": name, "endpoint": "short_SCP", "interval": self.odds_limits}
             found = regression.logistic(frame, "short_scp", [by], **names)
             parts.append(found[found["statistic"] != "p"])
         return parts

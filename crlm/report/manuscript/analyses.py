@@ -75,6 +75,8 @@ def regression(done: Done) -> list[str]:
     sizes = done.of(model="multivariable", statistic="n", covariate="")
     alone = done.of(model="univariable", statistic="n")
     told = _families(pd.concat([sizes, alone]))
+    if any("profile likelihood CI" in method for method in done.methods(statistic="odds_ratio")):
+        told.append("Limits of odds ratios are those of the profile likelihood.")
     seen: dict[str, list[str]] = {}
     for row in as_records(sizes.drop_duplicates("endpoint")):
         seen.setdefault(_selection(row["method"]), []).append(str(row["endpoint"]))

@@ -26,7 +26,9 @@ _OF_TABLES = re.compile(
 )
 #: A part of a method as long as this is told once.
 _LONG = 40
-_PARTS = re.compile(r"; |, (?=adjusted for |df |(?:Wald CI|robust error)(?:;|$))")
+_PARTS = re.compile(
+    r"; |, (?=adjusted for |df |(?:Wald CI|profile likelihood CI|robust error)(?:;|$))"
+)
 _TERMS = re.compile(r"^(adjusted for |propensity: logistic on )(.*)$")
 
 
