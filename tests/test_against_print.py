@@ -29,6 +29,26 @@ def test_what_the_studies_declare_fits_their_print(study, tmp_path, monkeypatch)
     ("study", "old", "new", "fault"),
     [
         (
+            "mskcc_hai",
+            r"counts = \{ no = \{ no = 17, yes = 291 \}",
+            "unknown = { no = 5 }\ncounts = { no = { no = 17, yes = 291 }",
+            r"\[columns.systemic_chemo\] unknown: 313 patients with hai = no, counts and unknown "
+            "together, of whom print has 308; correct one.",
+        ),
+        (
+            "mskcc_hai",
+            r'"hai=no" = 211',
+            '"hai=no" = 911',
+            r"\[sites.recurrences\]: 911 with hai=no, of whom print has 308; correct it.",
+        ),
+        (
+            "mskcc_hai",
+            r"\[0.5, 62.5\]",
+            "[0.5, 55.5]",
+            r"\[columns.age\] knots: 55.5 at the share 0.5 of hai = no, and print has 62.5 as its "
+            "median; correct it, or name it in misread.",
+        ),
+        (
             "ncch_scp",
             "codon12 = 38",
             "codon12 = 39",

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from crlm.ledger.design import Design
-from crlm.ledger.spelling import did_you_mean, meant_by, nearest
+from crlm.ledger.spelling import PRODUCT, did_you_mean, meant_by, nearest, tidied_conditions
 from crlm.ledger.vocabulary import (
     ALL,
     FIRST_RECURRENCE,
@@ -34,10 +34,6 @@ _EVERYBODY = (
 )
 _CONDITION = re.compile(r"([^=!<>]+)(!=|>=|<=|=|>|<)(.*)")
 _LANDMARK = re.compile(r"from month (\d+(?:\.\d+)?)")
-#: A product in another spelling than `race:msi`.
-_PRODUCT = re.compile(r"\s*[×*]\s*|\s+[xX]\s+")
-#: What joins conditions in other programs.
-_JOINED = re.compile(r"\s+(?:and|&&?)\s+|\s*[;&]\s*")
 _LIMITS = {"conf_low": ": lower limit", "conf_high": ": upper limit"}
 
 
@@ -90,7 +86,7 @@ class Words:
         """Why a name is no column of the design, and what it may have meant; "" if it is one."""
         if name in self.known:
             return ""
-        parts = _PRODUCT.split(name)
+        parts = PRODUCT.split(name)
         if len(parts) == 2 and set(parts) <= self.known:
             return f"{name!r} is no column; a product is {':'.join(parts)}. Write that."
         near = did_you_mean(name, self.names, self.labels)
@@ -145,7 +141,7 @@ class Words:
         if text.strip().casefold() in _EVERYBODY:
             yield f"{text!r} is not known; did you mean {ALL!r}?"
             return
-        if tidied := _tidied(text):
+        if tidied := tidied_conditions(text):
             yield f"{text!r} is not as conditions are written; write {tidied}."
             return
         parts = text.split(",")
@@ -213,19 +209,6 @@ class Words:
 def is_word(text: str) -> bool:
     """Whether a level, or its label, says by itself what it is of: not yes, no or a number."""
     return len(text) > 2 and text.casefold() != "yes" and any(mark.isalpha() for mark in text)
-
-
-def _tidied(text: str) -> str:
-    """Conditions as they are written: `a=b,c=d`; "" where they are so already."""
-    parts = [part.strip() for piece in text.split(",") for part in _JOINED.split(piece)]
-    parts = [re.sub(r"\s*(==|!=|>=|<=|=|>|<)\s*", _sign, part, count=1) for part in parts]
-    made = ",".join(parts)
-    conditions = all(_CONDITION.fullmatch(part) or _LANDMARK.fullmatch(part) for part in parts)
-    return made if made != text and conditions else ""
-
-
-def _sign(found: re.Match[str]) -> str:
-    return found[1].replace("==", "=")
 
 
 # ---- products -------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -32,6 +33,8 @@ _JOINTS = "=,/:<>"
 #: Codes of an event column: censored, happened.
 EVENT_CODES = ["0", "1"]
 _OF_A_NUMBER = ("min", "max")
+#: Dashes of any kind, and the underline for a blank.
+_PLAIN = str.maketrans("‐‑‒–—−_", "------ ")
 #: Columns that an endpoint needs, by how their names end.
 _OF_AN_ENDPOINT = {
     "_months": {"type": "number", "unit": "months", "role": "time"},
@@ -193,6 +196,8 @@ def column_faults(name: str, spec: Table, data: Table, path: tuple[str, ...]) ->
         yield Fault(at("levels"), "is missing; a category needs its levels, the reference first.")
     if kind in ("text", "integer", "number") and "levels" in spec:
         yield Fault(at("levels"), f"belongs to a category, but type is {kind!r}; correct one.")
+    if kind in ("integer", "number") and "labels" in spec:
+        yield Fault(at("labels"), f"belong to a category, but type is {kind!r}; correct one.")
     yield from level_faults(at("levels"), levels)
     yield from label_faults(spec, levels, data, path, ())
     if kind in ("text", "category"):
@@ -233,15 +238,21 @@ def level_faults(place: str, levels: list[str]) -> Iterator[Fault]:
     yield from twice_faults(place, levels)
     alike: dict[str, str] = {}
     for level in dict.fromkeys(levels):
-        first = alike.setdefault(level.casefold(), level)
+        first = alike.setdefault(_alike(level), level)
         if first != level:
-            told = f"{level!r} and {first!r} differ by capitals alone; rename one."
-            yield Fault(place, told)
+            how = "capitals" if first.casefold() == level.casefold() else "width, dashes or blanks"
+            yield Fault(place, f"{level!r} and {first!r} differ by {how} alone; rename one.")
     for level in levels:
         found = [sign for sign in _JOINTS if sign in level]
         if found or level in (ALL, KNOWN) or level != level.strip():
             why = f"holds {found[0]!r}" if found else "has a meaning of its own, or spaces around"
             yield Fault(place, f"{level!r} {why}, which the ledger cannot tell apart; rename it.")
+
+
+def _alike(level: str) -> str:
+    """What two levels share that no reader tells apart."""
+    plain = unicodedata.normalize("NFKC", level).casefold().translate(_PLAIN)
+    return " ".join(plain.split())
 
 
 def label_faults(

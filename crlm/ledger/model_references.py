@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from crlm.ledger.dictionary import Table, tables, texts
+from crlm.ledger.dictionary import Table, tables, texts, twice_faults
 from crlm.ledger.errors import Fault
 from crlm.ledger.names import (
     NUMBERS,
@@ -15,7 +15,7 @@ from crlm.ledger.names import (
     texts_by_key,
 )
 from crlm.ledger.scaled import both_faults
-from crlm.ledger.spelling import did_you_mean, nearest
+from crlm.ledger.spelling import did_you_mean, nearest, tidied_conditions
 from crlm.ledger.vocabulary import ALL
 
 
@@ -42,7 +42,9 @@ def model_faults(design: Table, names: Names) -> Iterator[Fault]:
         wanted = isinstance(endpoint, str) and endpoint not in outcomes
         if endpoints and wanted and len(names.levels(endpoint.lower())) != 2:
             at = f"{place} endpoint" if "endpoint" in spec else place
-            yield Fault(at, f"{endpoint!r} is no endpoint; {did_you_mean(endpoint, outcomes)}")
+            labels = {str(spec.get("label")): one for one, spec in endpoints.items()}
+            near = did_you_mean(endpoint, outcomes, labels)
+            yield Fault(at, f"{endpoint!r} is no endpoint; {near}")
         if wanted and spec.get("selection") == "backward":
             told = "'backward' is for times to an event; take enter, fixed or none."
             yield Fault(f"{place} selection", told)
@@ -65,6 +67,10 @@ def model_faults(design: Table, names: Names) -> Iterator[Fault]:
 def _limits(place: str, spec: Table, design: Table) -> Iterator[Fault]:
     """The p values that a selection needs; what stays may stand under [choices] for all models."""
     chosen = design.get("choices")
+    for key in ("entry_p", "stay_p"):
+        if key in spec and spec.get("selection") in ("fixed", "none"):
+            told = f"has no sense with selection {spec['selection']!r}, by which no p chooses; "
+            yield Fault(f"{place} {key}", f"{told}remove one.")
     for key, selections, elsewhere in (
         ("entry_p", ("enter", "backward"), {}),
         ("stay_p", ("backward",), chosen if isinstance(chosen, Mapping) else {}),
@@ -87,7 +93,27 @@ def _of_outcome(place: str, spec: Table, outcome: str) -> Iterator[Fault]:
 def _within_faults(place: str, spec: Table, names: Names) -> Iterator[Fault]:
     """Population, strata, products and reference levels of a model."""
     population = spec.get("population", ALL)
-    for part in population.split(",") if isinstance(population, str) else ():
+    population = population if isinstance(population, str) else ALL
+    if tidied := tidied_conditions(population):
+        told = f"{population!r} is not as conditions are written; write {tidied}."
+        yield Fault(f"{place} population", told)
+        population = ALL
+    yield from _population_faults(place, population, spec, names)
+    parts = [part.partition("=") for part in population.split(",")]
+    among = {name: level.split("/") for name, sign, level in parts if sign}
+    yield from _strata_faults(f"{place} strata", spec, among, names)
+    yield from _product_faults(place, spec)
+    for name, level in texts_by_key(spec.get("references")).items():
+        yield from _reference_faults(f"{place} references", name, level, among, names)
+        if not names.unknown(name) and name not in texts(spec.get("covariates")):
+            told = f"{name!r} is no covariate of this model; remove it, or add it there."
+            yield Fault(f"{place} references", told)
+
+
+def _population_faults(place: str, population: str, spec: Table, names: Names) -> Iterator[Fault]:
+    parts = [part.partition("=") for part in population.split(",")]
+    yield from _condition_faults(f"{place} population", parts, names)
+    for part in population.split(","):
         name, sign, level = part.partition("=")
         if part == ALL:
             continue
@@ -99,18 +125,48 @@ def _within_faults(place: str, spec: Table, names: Names) -> Iterator[Fault]:
         if "/" not in level and name in texts(spec.get("covariates")):
             told = f"{name!r} is {level!r} in all patients of this model; remove it, or widen "
             yield Fault(f"{place} covariates", f"{told}the population.")
-    for name in texts(spec.get("strata")):
-        yield from grouping_faults(f"{place} strata", name, names)
+
+
+def _strata_faults(
+    place: str, spec: Table, among: Mapping[str, list[str]], names: Names
+) -> Iterator[Fault]:
+    listed = texts(spec.get("strata"))
+    yield from twice_faults(place, listed)
+    for name in dict.fromkeys(listed):
+        role = names.spec(name).get("role")
+        if role in ("id", "time", "event", "entry"):
+            told = f"{name!r} is no characteristic of a patient ({role}); remove it."
+            yield Fault(place, told)
+        if len(among.get(name, ())) == 1:
+            told = f"{name!r} is {among[name][0]!r} in all patients of this model; remove it."
+            yield Fault(place, told)
+        yield from grouping_faults(place, name, names)
         if name in _printed(spec):
-            yield Fault(f"{place} strata", f"{name!r} is a covariate too; remove one.")
-    yield from _product_faults(place, spec)
-    for name, level in texts_by_key(spec.get("references")).items():
-        yield from _known_level(f"{place} references", name, level, names)
-        if not names.unknown(name) and name not in texts(spec.get("covariates")):
-            told = f"{name!r} is no covariate of this model; remove it, or add it there."
-            yield Fault(f"{place} references", told)
-        if names.kind(name) in NUMBERS:
-            yield Fault(f"{place} references", f"{name!r} is a number and has no reference level.")
+            yield Fault(place, f"{name!r} is a covariate too; remove one.")
+
+
+def _reference_faults(
+    place: str, name: str, level: str, among: Mapping[str, list[str]], names: Names
+) -> Iterator[Fault]:
+    yield from _known_level(place, name, level, names)
+    if level in names.levels(name) and level not in among.get(name, [level]):
+        told = f"{level!r} is left out by the population of this model; name another."
+        yield Fault(place, told)
+    if names.kind(name) in NUMBERS:
+        yield Fault(place, f"{name!r} is a number and has no reference level.")
+
+
+def _condition_faults(
+    place: str, parts: Sequence[tuple[str, str, str]], names: Names
+) -> Iterator[Fault]:
+    """A column twice, a level twice, and all levels, which leave nobody out."""
+    yield from twice_faults(place, [name for name, sign, _ in parts if sign])
+    for name, _, level in parts:
+        listed = level.split("/")
+        yield from twice_faults(place, listed)
+        if len(listed) > 1 and set(names.levels(name)) == set(listed):
+            told = f"{'/'.join(listed)!r} is everybody whose {name} is known; write {name}=known."
+            yield Fault(place, told)
 
 
 def _printed(spec: Table) -> list[str]:

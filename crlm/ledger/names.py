@@ -8,7 +8,7 @@ from typing import Any
 
 from crlm.ledger.dictionary import Table, texts, twice_faults
 from crlm.ledger.errors import Fault
-from crlm.ledger.spelling import did_you_mean
+from crlm.ledger.spelling import PRODUCT, did_you_mean
 
 #: Types of a column that holds numbers.
 NUMBERS = ("number", "integer")
@@ -55,15 +55,32 @@ class Names:
             return ""
         if name in self.dictionary and among is None:
             return f"{name!r} is in data/columns.toml, but not in columns.use; add it there."
+        parts = [part.strip() for part in name.split(",")]
+        if len(parts) > 1 and any(part in known for part in parts):
+            return f"{name!r} is several names in one text; write {', '.join(map(repr, parts))}."
+        pair = PRODUCT.split(name)
+        if len(pair) == 2 and set(pair) <= {*known}:
+            return f"{name!r} is no column; a product stands in products = [{pair}]."
         what = "column" if among is not None else "column or factor"
-        return f"{name!r} is no {what} of this design; {did_you_mean(name, known)}"
+        near = did_you_mean(name, known, {self.label(one): one for one in reversed(known)})
+        return f"{name!r} is no {what} of this design; {near}"
+
+    def label(self, name: str) -> str:
+        """What is printed for a column or factor."""
+        return str(self.spec(name).get("label", name))
+
+    def level_labels(self, name: str) -> dict[str, str]:
+        """The levels of a column by what is printed for them."""
+        labels = self.spec(name).get("labels")
+        return {str(text): level for level, text in labels.items()} if _is_table(labels) else {}
 
 
 def no_level_faults(place: str, level: str, names: Names, column: str) -> Iterator[Fault]:
     """A word that is none of the levels of a column that has some."""
     levels = names.levels(column)
     if levels and level not in levels:
-        yield Fault(place, f"{level!r} is no level of {column}; {did_you_mean(level, levels)}")
+        near = did_you_mean(level, levels, names.level_labels(column))
+        yield Fault(place, f"{level!r} is no level of {column}; {near}")
 
 
 def grouping_faults(place: str, name: Any, names: Names) -> Iterator[Fault]:
@@ -88,6 +105,10 @@ def list_faults(place: str, value: Any, names: Names, roles: Collection[str]) ->
         elif names.kind(name) == "text" or names.spec(name).get("role") in roles:
             what = names.spec(name).get("role", "text")
             yield Fault(place, f"{name!r} is no characteristic of a patient ({what}); remove it.")
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, Mapping)
 
 
 def texts_by_key(value: Any) -> dict[str, str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from crlm.ledger.dictionary import (
@@ -43,6 +43,8 @@ from crlm.ledger.vocabulary import (
 )
 
 _SIGNED = re.compile(r"\s*([<>≤≥]=?)\s*\{cut\}")
+#: A sign and a number alone: beside a unit the number may be in another one than the column.
+_LITERAL = re.compile(r"\s*([<>≤≥]=?)\s*(\d+(?:\.\d+)?)\s*")
 _AS_RULE = {"≤": "<=", "≥": ">="}
 _OTHER_SIDE = {">": "<=", ">=": "<", "<": ">=", "<=": ">"}
 _EXCLUDED = "_excluded"
@@ -89,8 +91,12 @@ def reference_faults(
 
 
 def _factor_faults(design: Table, names: Names) -> Iterator[Fault]:
+    seen: dict[str, str] = {}
     for name, spec in names.factors.items():
         path = ("factors", name)
+        first = seen.setdefault(str([spec.get(k) for k in ("source", "rule", "cut")]), name)
+        if first != name:
+            yield Fault(place_of(design, path), f"is what [factors.{first}] is; keep one.")
         yield from name_faults(place_of(design, path), name)
         if name in names.columns:
             yield Fault(place_of(design, path), f"{name!r} is a column too; take another name.")
@@ -109,7 +115,12 @@ def _side_faults(
     if rule not in _OTHER_SIDE or len(levels) != 2 or not isinstance(labels, Mapping):
         return
     for level, sign in zip(levels, (_OTHER_SIDE[rule], rule), strict=True):
-        found = _SIGNED.match(str(labels.get(level, "")))
+        text, cut = str(labels.get(level, "")), spec.get("cut")
+        number = _LITERAL.fullmatch(text)
+        if number and isinstance(cut, int | float) and float(number[2]) != cut:
+            told = f"{text!r}, but the factor is cut at {cut:g}; write {{cut}} for the number."
+            yield Fault(place_of(design, (*path, "labels", level)), told)
+        found = number or _SIGNED.match(text)
         said = _AS_RULE.get(found[1], found[1]) if found else sign
         if said != sign:
             told = (
@@ -129,6 +140,9 @@ def _source_faults(
     told = names.unknown(source, names.columns)
     if told:
         yield Fault(place, told)
+    elif names.columns[source].get("role") in ("id", "time", "event"):
+        role = names.columns[source]["role"]
+        yield Fault(place, f"{source!r} is no characteristic of a patient ({role}).")
     elif names.columns[source].get("type") in ("text", "category"):
         kind = names.columns[source]["type"]
         yield Fault(place, f"{source!r} is of type {kind!r}; a factor cuts a number.")
@@ -195,6 +209,10 @@ def _endpoint_faults(design: Table, names: Names) -> Iterator[Fault]:
         wanted = [f"{name.lower()}{end}" for end in ("_months", "_event")]
         lacking = [column for column in wanted if column not in names.columns]
         spec = tables(design, "endpoints")[name]
+        yield from twice_faults(f"{place} first_of", texts(spec.get("first_of")))
+        if name == "OS" and texts(spec.get("first_of")) not in ([], ["death"]):
+            told = f"is {spec['first_of']}, and OS ends with death alone; take another name."
+            yield Fault(f"{place} first_of", told)
         if spec.get("first_of") and spec.get("death_of"):
             told = "has first_of and death_of, which are two rules; keep the paper's."
             yield Fault(place, told)
@@ -219,6 +237,24 @@ def _head_faults(design: Table, names: Names) -> Iterator[Fault]:
             yield Fault("main", f"{name!r} is no endpoint; {did_you_mean(name, endpoints)}")
     yield from twice_faults("main", texts(design.get("main")))
     yield from grouping_faults("exposure", design.get("exposure"), names)
+    role = names.spec(str(design.get("exposure"))).get("role")
+    if role in ("event", "time"):
+        told = f"{design['exposure']!r} is what happened to a patient later ({role}); name a cause."
+        yield Fault("exposure", told)
+    yield from _label_faults(design, names)
+
+
+def _label_faults(design: Table, names: Names) -> Iterator[Fault]:
+    """Columns that are printed alike, or as an endpoint is."""
+    endpoints = tables(design, "endpoints")
+    seen = {str(spec.get("label")).casefold(): f"endpoint {n}" for n, spec in endpoints.items()}
+    for name, spec in names.columns.items():
+        if not spec.get("label") or spec.get("role") in ("time", "event"):
+            continue
+        first = seen.setdefault(str(spec["label"]).casefold(), name)
+        if first != name:
+            told = f"{spec['label']!r} is the label of {first} too; no reader tells them apart."
+            yield Fault(place_of(design, ("columns", name, "label")), told)
 
 
 # ---- lists of columns -----------------------------------------------------------------------
@@ -249,16 +285,41 @@ def _criterion_faults(
     if isinstance(name, str):
         if name in seen:
             yield Fault(place("name"), f"{name!r} is the name of an earlier step; take another.")
+        if not re.fullmatch(r"\w+", name):
+            told = f"{name!r} is not one word, as claims name it; write letters, digits and _."
+            yield Fault(place("name"), told)
         if name == START or name.endswith(_EXCLUDED):
             yield Fault(place("name"), f"{name!r} means another row of the flow chart; rename it.")
         seen.append(name)
     if not isinstance(column, str):
         return
-    told = names.unknown(column, names.columns)
+    told, role = names.unknown(column, names.columns), names.spec(column).get("role")
+    yield from _again_faults(design, at, place)
     if told:
+        yield Fault(place("column"), told)
+    elif role in ("id", "time", "event") and keep != KNOWN:
+        told = f"{column!r} is what happened to a patient later ({role}); name what was known."
         yield Fault(place("column"), told)
     elif isinstance(keep, str) and keep != KNOWN:
         yield from _keep_faults(place("keep"), column, keep, _by(design), names)
+
+
+def _again_faults(design: Table, at: int, place: Callable[[str], str]) -> Iterator[Fault]:
+    """A step that keeps what an earlier one keeps, or what it left out."""
+    this, *earlier = reversed(_tables_in(design, "eligibility")[: at + 1])
+    for step in earlier:
+        kept, keep = step.get("keep"), this.get("keep")
+        if step.get("column") != this.get("column") or not {type(kept), type(keep)} <= {str}:
+            continue
+        if KNOWN in (kept, keep):
+            continue
+        if kept == keep:
+            told = f"{keep!r} is kept by the step {step.get('name')} already; remove one."
+        else:
+            told = (
+                f"{keep!r}, and the step {step.get('name')} keeps {kept!r} alone: nobody is left."
+            )
+        yield Fault(place("keep"), told)
 
 
 def _keep_faults(place: str, column: str, keep: str, by: Any, names: Names) -> Iterator[Fault]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ from crlm.ledger.errors import Fault
 from crlm.ledger.names import NUMBERS, Names
 from crlm.ledger.typed import place_of
 
+_PER = re.compile(r"\bper\s+(\d+(?:\.\d+)?)")
 _STEPS = ("per", "fold", "per_sd", "per_level")
 _FEWEST_LEVELS = 3
 #: What no covariate of a model is made of.
@@ -84,6 +86,10 @@ def _step_faults(
     if isinstance(step, bool) or not isinstance(step, int | float) or step <= 0:
         return
     low, high = (column.get(key) for key in ("min", "max"))
+    told = _PER.search(str(spec.get("label", "")))
+    if said == ["per"] and told and float(told[1]) != step:
+        said_so = f"{spec['label']!r}, but the step is {step:g}; correct one."
+        yield Fault(place_of(design, (*path, "label")), said_so)
     if said == ["per"]:
         yield from _per_faults(place, step, str(spec.get("source")), low, high)
     elif isinstance(low, int | float) and low < 0:

@@ -30,7 +30,7 @@ from crlm.ledger.vocabulary import (
 
 DESIGN, COLUMNS = "design.toml", "columns.toml"
 
-Text = Annotated[str, Field(min_length=1)]
+Text = Annotated[str, Field(pattern=r"\S")]
 Names = Annotated[list[Text], Field(min_length=1)]
 Probability = Annotated[float, Field(gt=0, le=1)]
 Months = Annotated[float, Field(ge=0)]

@@ -57,6 +57,11 @@ _MEANT = {
     "categorical": "category",
     "factor": "category",
 }
+#: A product of two columns, in whichever spelling.
+PRODUCT = re.compile(r"\s*[×*:]\s*|\s+[xX]\s+")
+#: Signs of a condition, and what joins conditions in other programs.
+_SIGNS = re.compile(r"\s*(==|!=|>=|<=|=|>|<)\s*")
+_JOINED = re.compile(r"\s+(?:and|&&?)\s+|\s*[;&]\s*")
 _NEAR = 0.55
 #: Letters that begin both words: "dfi" for "dfi_months", "logarithm" for "log".
 _BEGUN = 3
@@ -113,3 +118,18 @@ def did_you_mean(
 
 def _folded(word: str) -> str:
     return re.sub(r"[\s_-]+", "", word.casefold())
+
+
+def tidied_conditions(text: str) -> str:
+    """Conditions as they are written: `a=b,c=d`; "" where they are so already, or are none.
+
+    Examples
+    --------
+    >>> tidied_conditions("race = black and sex == male")
+    'race=black,sex=male'
+    """
+    parts = [part.strip() for piece in text.split(",") for part in _JOINED.split(piece)]
+    parts = [_SIGNS.sub(lambda sign: sign[1].replace("==", "="), part, count=1) for part in parts]
+    made = ",".join(parts)
+    conditions = all(_SIGNS.search(part) or part.startswith("from month") for part in parts)
+    return made if made != text and conditions else ""

@@ -24,6 +24,8 @@ _MONTHS = (
     "rmst",
 )
 _QUANTILES = ("min", "q1", "median", "q3", "max")
+#: Which share of the patients has at most that value.
+_SHARES = {"min": 0, "q1": 0.25, "median": 0.5, "q3": 0.75, "max": 1}
 _LISTED = 4
 
 Wishes = Mapping[str, Any]
@@ -53,6 +55,9 @@ def print_faults(design: Design, wishes: Wishes, claims: pd.DataFrame) -> list[F
     checks = (
         _groups,
         _sizes,
+        _known_and_unknown,
+        _recurrences,
+        _knots,
         _untold,
         _levels,
         _period,
@@ -114,6 +119,49 @@ def _sizes(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fau
                         f"[columns.{name}] {key}",
                         f"{count} patients with {by} = {level}, of whom print has {size:g}; "
                         f"{what}.",
+                    )
+
+
+def _known_and_unknown(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fault]:
+    """Counts and unknown values that are more than the group together."""
+    by = design.table_one["by"]
+    for name, spec in (wishes.get("columns") or {}).items():
+        for level, counts in (spec.get("counts") or {}).items():
+            unknown = (spec.get("unknown") or {}).get(level, 0)
+            size = printed(claims, "n", f"{by}={level}")
+            if unknown and size is not None and sum(counts.values()) <= size:
+                if (many := sum(counts.values()) + unknown) > size:
+                    told = f"{many} patients with {by} = {level}, counts and unknown together, of "
+                    yield Fault(
+                        f"[columns.{name}] unknown", f"{told}whom print has {size:g}; correct one."
+                    )
+
+
+def _recurrences(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fault]:
+    """More recurrences of a group than it has patients."""
+    for group, many in ((wishes.get("sites") or {}).get("recurrences") or {}).items():
+        size = printed(claims, "n", group)
+        if size is not None and many > size:
+            told = f"{many} with {group}, of whom print has {size:g}; correct it."
+            yield Fault("[sites.recurrences]", told)
+
+
+def _knots(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fault]:
+    """Knots that say another value of a share than print, where print is not said to be misread."""
+    by = design.table_one["by"]
+    for name, told in _columns(wishes, "knots"):
+        spec = wishes["columns"][name]
+        for level, knots in told.items():
+            held = {share: value for share, value in knots}
+            for statistic, share in _SHARES.items():
+                value = printed(claims, statistic, f"{by}={level}", name)
+                if value is None or share not in held or statistic in (spec.get("misread") or ()):
+                    continue
+                if abs(held[share] - value) > max(spec.get("grid", 1.0), 0.02 * abs(value)):
+                    yield Fault(
+                        f"[columns.{name}] knots",
+                        f"{held[share]:g} at the share {share:g} of {by} = {level}, and print has "
+                        f"{value:g} as its {statistic}; correct it, or name it in misread.",
                     )
 
 

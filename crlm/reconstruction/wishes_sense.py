@@ -25,7 +25,7 @@ def sense_faults(design: Design, wishes: Table) -> Iterator[Fault]:
     wishes : mapping
         The file as it stands; what is not of its type is told by its model, and passed over.
     """
-    for check in (_days, _patients, _values, _pairs, _weights):
+    for check in (_days, _patients, _values, _steps, _starts, _pairs, _weights):
         yield from check(design, wishes)
 
 
@@ -43,6 +43,9 @@ def _days(design: Design, wishes: Table) -> Iterator[Fault]:
 def _patients(design: Design, wishes: Table) -> Iterator[Fault]:
     """Levels of numbers, patients who are left out by no step or before theirs."""
     for name, level in _mapping(wishes.get("included")).items():
+        if name in texts(_mapping(wishes.get("groups")).get("columns")):
+            told = f"{name!r} makes the groups, and not every patient is {level!r}; remove it."
+            yield Fault("[included]", told)
         if name in design.columns and not design.levels(name):
             yield Fault("[included]", f"{name!r} is a number; only levels can be everybody's.")
         for step in design.eligibility:
@@ -57,7 +60,7 @@ def _patients(design: Design, wishes: Table) -> Iterator[Fault]:
 def _left_out(place: str, row: Table, design: Design) -> Iterator[Fault]:
     """A row that no step leaves out, or an earlier one than that whose level it says."""
     out = [step for step in design.eligibility if not stays(row, step)]
-    if row and not out:
+    if not out:
         told = "no step of [[eligibility]] leaves such patients out; name what does."
         yield Fault(place, told)
     meant = next((at for at, step in enumerate(out) if step["column"] in row), 0)
@@ -84,12 +87,55 @@ def _values(design: Design, wishes: Table) -> Iterator[Fault]:
         for group, knots in _mapping(spec.get("knots")).items():
             place = place_of(wishes, ("columns", name, "knots", group))
             pairs = [k for k in knots if isinstance(k, list)] if isinstance(knots, list) else []
+            yield from _ends(name, spec, pairs, place)
             if isinstance(knots, list) and len(knots) < 2:
                 yield Fault(place, f"{knots} is no spread; two knots or more are needed.")
             for value in (pair[1] for pair in pairs if len(pair) == 2):
                 yield from _outside(design, name, value, place)
         for value in _mapping(spec.get("given")).values():
             yield from _outside(design, name, value, place_of(wishes, ("columns", name, "given")))
+
+
+def _ends(name: str, spec: Table, pairs: list[Any], place: str) -> Iterator[Fault]:
+    """Knots that do not run from the lowest patient to the highest, or have no logarithm."""
+    plain = [p for p in pairs if len(p) == 2 and all(isinstance(v, int | float) for v in p)]
+    if len(plain) > 1 and 0 <= plain[0][0] and plain[-1][0] <= 1:
+        if plain[0][0] > 0 or plain[-1][0] < 1:
+            told = f"runs from {plain[0][0]:g} to {plain[-1][0]:g}; the first knot is that of "
+            yield Fault(place, f"{told}share 0, the lowest value, and the last that of share 1.")
+    if spec.get("scale") == "log" and plain and plain[0][1] <= 0:
+        told = f"begins at {plain[0][1]:g}, of which there is no logarithm; write scale = "
+        yield Fault(place, f"{told}'linear', or begin above 0.")
+
+
+def _steps(design: Design, wishes: Table) -> Iterator[Fault]:
+    """Steps of whole numbers that are none, and columns that are exchanged with none or twice."""
+    for name, spec in tables(wishes, "columns").items():
+        grid = spec.get("grid")
+        whole = design.columns.get(name, {}).get("type") == "integer"
+        if whole and isinstance(grid, int | float) and grid != int(grid):
+            told = f"{grid:g} is no step of {name}, which is of type 'integer'; write 1."
+            yield Fault(place_of(wishes, ("columns", name, "grid")), told)
+    units = wishes.get("units")
+    listed = [texts(unit) for unit in units] if isinstance(units, list) else []
+    for unit in listed:
+        if len(unit) == 1:
+            yield Fault("units", f"{unit[0]!r} is alone; it is exchanged anyway. Name two.")
+    every = [name for unit in listed for name in dict.fromkeys(unit)]
+    for name in dict.fromkeys(n for n in every if every.count(n) > 1):
+        yield Fault("units", f"{name!r} is in two units; join them.")
+
+
+def _starts(design: Design, wishes: Table) -> Iterator[Fault]:
+    """Combinations of sites of which none begins."""
+    start = _mapping(wishes.get("sites")).get("start")
+    numbers = [n for n in start if isinstance(n, int | float)] if isinstance(start, list) else []
+    if numbers and not sum(numbers) > 0:
+        yield Fault("[sites] start", "begins with nobody; one number at least is above 0.")
+    for name, places in _mapping(_mapping(wishes.get("sites")).get("flags")).items():
+        listed = places if isinstance(places, list) else []
+        for at in sorted({n for n in listed if isinstance(n, int) and listed.count(n) > 1}):
+            yield Fault(f"[sites.flags] {name}", f"{at} stands there twice; keep one.")
 
 
 def _outside(design: Design, name: str, value: Any, place: str) -> Iterator[Fault]:
