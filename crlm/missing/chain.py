@@ -254,9 +254,13 @@ def _linear(
 
 
 def _root(matrix: np.ndarray) -> np.ndarray:
-    """A square root of a covariance."""
+    """The symmetric square root of a covariance.
+
+    The only one that does not hang on the signs and the turn of eigenvectors, which are another
+    processor's to choose: with any other, a seed would draw other values there.
+    """
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
-    return vectors * np.sqrt(np.maximum(values, 0.0))
+    return (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
 
 
 def _nearest(seen: np.ndarray, guess: np.ndarray, rng: np.random.Generator) -> np.ndarray:

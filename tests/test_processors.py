@@ -1,0 +1,34 @@
+"""A seed draws the same on every processor: OpenBLAS picks other kernels, with other last bits."""
+
+import os
+import subprocess
+import sys
+
+COMPLETED = """
+import hashlib, warnings
+from crlm.paper import Paper
+warnings.simplefilter("ignore")
+paper = Paper("mskcc_hai")
+paper.patients()
+paper.endpoints()
+text = "".join(table.to_csv(float_format="%.9g") for table in paper.completed("hai"))
+print(hashlib.sha256(text.encode()).hexdigest())
+"""
+
+
+def told(**variables):
+    """The last line that a fresh process prints under environment variables."""
+    done = subprocess.run(
+        [sys.executable, "-c", COMPLETED],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"} | variables,
+    )
+    return done.stdout.split()[-1]
+
+
+def test_completed_tables_do_not_hang_on_the_kernels_of_a_processor():
+    """Eigenvectors had other signs there, and weighted effects another last digit."""
+    usual = told()
+    assert len(usual) == 64 and usual == told(OPENBLAS_CORETYPE="Prescott")
