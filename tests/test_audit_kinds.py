@@ -319,6 +319,11 @@ case(
     [*LEFT, number("56", "n_at_risk", endpoint="OS", time=36.0)],
     [*LEFT, number("96", "n_at_risk", endpoint="OS", time=36.0)],
 )
+case(
+    "falling",
+    [n(308), number("300", "n_at_risk", endpoint="OS", time=0.0)],
+    [n(308), number("330", "n_at_risk", endpoint="OS", time=0.0)],
+)
 LONGEST = number("81.93", "max_follow_up", unit="months")
 case("beyond_follow_up", [LONGEST, *months("70.03")], [LONGEST, *months("84.00")])
 case(

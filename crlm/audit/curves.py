@@ -288,7 +288,7 @@ def _judge_steep(roles: Roles, time: float) -> Outcome:
 
 
 @check(
-    asks="Do survival, and the numbers at risk, fall with time?",
+    asks="Do survival, and the numbers at risk, fall with time, from all patients on?",
     assumes="Rates, or numbers at risk, of one curve; of numbers at risk no late entry.",
     blind="Rates and numbers in the right order.",
 )
@@ -300,8 +300,13 @@ def falling(facts: Facts) -> Iterator[Case]:
         for key in printed:
             if key.time is not None:
                 curves[key.endpoint, curve_cell(key)].append(key)
-        for keys in curves.values():
+        for (_, cell), keys in curves.items():
             keys.sort(key=lambda k: k.time)
+            if statistic == "n_at_risk" and (n := facts.n(cell)) is not None:
+                said = f"Of {{}} patients no {{}} can be at risk at {keys[0].time:g} months."
+                roles, first = {"early": n, "late": printed[keys[0]]}, keys[0]
+                judge = partial(_judge_falling, said=said)
+                yield Case(curve_subject(first), curve_title(facts, first), roles, judge)
             for early, late in zip(keys, keys[1:], strict=False):
                 said = f"{what} cannot rise from {{}}{unit} at {early.time:g} to {{}}{unit} at "
                 judge = partial(_judge_falling, said=f"{said}{late.time:g} months.")
