@@ -316,6 +316,7 @@ def describe(design: Design, claims: pd.DataFrame) -> Iterator[str]:
     yield from _told(
         "A level that its locator does not say", dict(ledger.misplaced(claims, design)), ""
     )
+    yield from _told("A bound in the place of a number", dict(ledger.bounds(claims)), "")
     yield from _told("A group written as population", dict(ledger.grouped_apart(claims)), "")
     records = as_records(claims)
     yield from _told(

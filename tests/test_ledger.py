@@ -640,6 +640,7 @@ def test_a_group_that_was_written_as_population_is_listed(uab):
 @pytest.mark.parametrize("name", ["ncch_scp", "mskcc_hai"])
 def test_the_shipped_ledgers_have_nothing_of_that_kind(name):
     claims, design = ledger.load_claims(name), ledger.load_design(name)
+    assert not list(ledger.bounds(claims))
     found = [*ledger.halves(claims), *ledger.strayed(claims), *ledger.grouped_apart(claims)]
     assert not [*found, *ledger.misplaced(claims, design)]
 
@@ -679,11 +680,13 @@ def test_rows_of_a_shipped_ledger_that_went_astray_are_listed(tmp_path, monkeypa
     study.change({"id": "t3-os-sex-female-uv-p"}, population="hai=yes")
     study.change({"id": "t3-os-margin-positive-mv-hr"}, level="negative", locator="x, positive")
     study.change({"id": "t1-hai-no-sex-male-n"}, group="all", population="hai=no")
+    study.change({"id": "t1-hai-yes-sex-male-n"}, operator="<", printed="<205")
     del study.rows[study.find(id="t3-os-age-uv-hr-high")]
     study.write()
     claims, design = ledger.load_claims("mskcc_hai"), ledger.load_design("mskcc_hai")
     assert set(dict(ledger.strayed(claims))) == {"t3-os-sex-female-uv-p"}
     assert set(dict(ledger.misplaced(claims, design))) == {"t3-os-margin-positive-mv-hr"}
+    assert set(dict(ledger.bounds(claims))) == {"t1-hai-yes-sex-male-n"}
     assert set(dict(ledger.grouped_apart(claims))) == {"t1-hai-no-sex-male-n"}
     assert (
         dict(ledger.halves(claims))["t3-os-age-uv-hr-low"] == "no row has the upper limit; add it."

@@ -19,7 +19,7 @@ A design knows the words of its paper, a claim its printed text and its place:
 """
 
 from crlm.ledger.claim_faults import unknown_place
-from crlm.ledger.claim_rows import grouped_apart, halves, misplaced, strayed
+from crlm.ledger.claim_rows import bounds, grouped_apart, halves, misplaced, strayed
 from crlm.ledger.claim_words import named
 from crlm.ledger.claims import (
     against_themselves,
@@ -78,6 +78,7 @@ __all__ = [
     "Statistic",
     "against_themselves",
     "as_records",
+    "bounds",
     "claims_schema",
     "collect",
     "compatible_interval",

@@ -26,6 +26,8 @@ Claim = Mapping[str, str]
 _TELLING = ("place", "locator", "kind", "printed", "operator", "field", *KEYS, "reference")
 _OF_A_RATIO = ("endpoint", "population", "covariate", "level", "model", "reference")
 _BESIDE = ("p", "se", "z", "coefficient")
+#: What is printed as a number, where a p value may be a bound.
+_EXACT = ("n", "events", "mean", "sd", *RATIOS)
 _LIMITS = ("conf_low", "conf_high")
 _WORDS = {"conf_low": "lower", "conf_high": "upper"}
 
@@ -131,3 +133,12 @@ def grouped_apart(claims: pd.DataFrame) -> Iterator[tuple[str, str]]:
             if (row["population"], row["statistic"], row["covariate"]) in groups:
                 told = f"population {row['population']!r}, and rows of its place have it as group; "
                 yield row["id"], f"{told}write it as they do."
+
+
+def bounds(claims: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Ids of numbers with a sign of a bound that are printed as numbers, and why."""
+    signed = claims[(claims["kind"] == "number") & (claims["operator"] != "=")]
+    signed = signed[(signed["field"] == "estimate") & signed["statistic"].isin(_EXACT)]
+    for row in as_records(signed):
+        told = f"{row['printed']!r} is a bound, and a {row['statistic']} mostly a number; "
+        yield row["id"], f"{told}correct the sign, if the paper has none."
