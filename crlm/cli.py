@@ -82,7 +82,8 @@ def _command(argv: Sequence[str] | None) -> int:
         parser.print_help()
         return 2
     try:
-        _check_names(getattr(arguments, "study", []))
+        if arguments.command != "new":  # It says itself what a new name may be.
+            _check_names(getattr(arguments, "study", []))
         return int(arguments.handler(arguments))
     except CrlmError as error:
         print(f"crlm: {error.told}", file=sys.stderr)

@@ -13,7 +13,7 @@ from crlm import ledger
 from crlm.ledger import Design, DesignError, ParameterError
 from crlm.reconstruction import wishes_schema
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 #: `crlm ledger import TABLE` reads a table; Windows has devices of the other names.
 _RESERVED = ("import", "con", "prn", "aux", "nul")
 _FILES = ("design.toml", "published.csv", "reconstruction.toml", "README.md")
@@ -68,7 +68,8 @@ def new_study(study: str, data: Path, notebooks: Path, like: str = "") -> list[P
 def _refuse_taken(study: str, paths: Iterable[Path]) -> None:
     if not _NAME.fullmatch(study):
         raise ParameterError(
-            f"{study!r} is no name of a study: small letters, digits and _, a letter first."
+            f"{study[:60]!r} is no name of a study: small letters, digits and _, a letter first, "
+            "40 at most."
         )
     if study in _RESERVED:
         raise ParameterError(

@@ -108,8 +108,9 @@ def test_nothing_is_overwritten_and_nothing_is_left_behind(place):
     before = sorted(path.name for path in place[0].iterdir())
     with pytest.raises(ParameterError, match="is there already"):
         new_study(STUDY, *place)
-    with pytest.raises(ParameterError, match="small letters"):
-        new_study("No Name", *place)
+    for name in ("No Name", "my-study", "../x", "2024study", "x" * 41, ""):
+        with pytest.raises(ParameterError, match="small letters, digits and _, .* 40 at most"):
+            new_study(name, *place)
     with pytest.raises(DesignError, match="no study 'nope'"):
         new_study("fresh", *place, like="nope")
     assert sorted(path.name for path in place[0].iterdir()) == before
