@@ -172,6 +172,8 @@ def _import(arguments: argparse.Namespace) -> int:
         print(f"= Read by the field's words: {read}. Another meaning: --is.", file=sys.stderr)
     for cell in made.left_out:
         print(f"- {cell} It makes no row.", file=sys.stderr)
+    for doubt in transcription.doubts(arguments.table, arguments.number):
+        print(f"! {doubt}", file=sys.stderr)
     if made.questions:
         many = counted(len(made.questions), "question")
         print(f"crlm: {many}; nothing was written.", file=sys.stderr)

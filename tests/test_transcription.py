@@ -12,7 +12,7 @@ import pytest
 from crlm import cli, ledger
 from crlm.ledger import LedgerError, ParameterError
 from crlm.ledger.claim_numbers import number_faults
-from crlm.transcription import claims_of, grid
+from crlm.transcription import claims_of, doubts, grid, noughts
 from crlm.transcription.cells import cell, numbers
 from crlm.transcription.labels import Labels
 from tests.hand_written import ROOT, copied
@@ -921,6 +921,59 @@ def test_cells_of_excel_are_read_as_the_sheet_shows_them(tmp_path):
         ["Male", "46.2%", "0.040"],
         ["Ratio", "1.50", "0.0449"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "text"),
+    [
+        (1.25, "0.0#", "1.25"),  # once rounded to 1.2
+        (1.2, "0.0#", "1.2"),
+        (0.00012, "0.00E+00", "0.00012"),  # once 0.00
+        (0.00001, "General", "0.00001"),  # once 1e-05
+        (1234.5, "#,##0.00", "1234.50"),
+        (0.46, "0%", "46%"),
+        (34, "General", "34"),
+        ("1.30", "General", "1.30"),
+        (None, "0.00", ""),
+    ],
+)
+def test_a_number_of_a_sheet_has_the_digits_that_its_format_shows(value, form, text):
+    assert noughts.shown(value, form) == text
+
+
+def test_noughts_that_excel_drops_are_told_with_their_cells(tmp_path, capsys):
+    """1.30 without a format arrived as 1.3, which matches more widely, without a word."""
+    book = openpyxl.Workbook()
+    sheet = book.active
+    for row in (
+        ["", "HR", "P", "n"],
+        ["Male vs female", 1.3, "<0.001", 30],
+        ["CEA", 1.25, 0.04, 41],
+        ["Age", 1, 0.03, 12],
+        ["HAI", 0.9, 0.1234567891, 9],
+    ):
+        sheet.append(row)
+    sheet["B5"].number_format = "0.00"
+    path = tmp_path / "t.xlsx"
+    book.save(path)
+    short, long = doubts(path)
+    assert short.startswith("B2 (1.3), B4 (1) have fewer decimals than others of the column")
+    assert "has 1.30 for 1.3, give the cell the number format 0.00." in short
+    assert "C5 (0.1234567891) has more decimals than a paper prints" in long
+    path = tmp_path / "mended.xlsx"
+    for place in ("B2", "B3", "B4"):
+        sheet[place].number_format = "0.00"
+    sheet["C5"] = 0.12
+    book.save(path)
+    assert doubts(path) == [] and grid(path)[1][1] == "1.30"
+    path = tmp_path / "read.xlsx"
+    sheet["B2"].number_format = "General"
+    sheet.delete_cols(4)
+    book.save(path)
+    command = ["ledger", "import", str(path), "--study", "mskcc_hai", "--layout", "model"]
+    assert cli.main([*command, "--place", "table9", "--endpoint", "OS"]) == 0
+    assert "! B2 (1.3) has fewer decimals" in capsys.readouterr().err
+    assert doubts(tmp_path / "t.csv") == []
 
 
 def test_dates_that_excel_made_are_told_with_their_cells(tmp_path):

@@ -4,9 +4,9 @@
 `published.csv`. What the table does not settle is asked, never guessed.
 """
 
-from crlm.transcription.grid import grid
+from crlm.transcription.grid import doubts, grid
 from crlm.transcription.layouts import LAYOUTS, claims_of
 from crlm.transcription.stepped import otherwise_said
 from crlm.transcription.table import Transcript
 
-__all__ = ["LAYOUTS", "Transcript", "claims_of", "grid", "otherwise_said"]
+__all__ = ["LAYOUTS", "Transcript", "claims_of", "doubts", "grid", "otherwise_said"]

@@ -12,7 +12,7 @@ from typing import Any
 
 from crlm import files
 from crlm.ledger import LedgerError
-from crlm.transcription import unseen
+from crlm.transcription import noughts, unseen
 
 _MOST_ROWS, _MOST_BYTES, _LISTED = 2000, 20_000_000, 6
 _OTHERS = (".ods", ".pdf", ".xls", ".doc", ".odt", ".rtf", ".png", ".jpg", ".jpeg")
@@ -151,11 +151,25 @@ def _pasted(line: str) -> list[str]:
     return _GAP.split(line.strip().removeprefix("|").removesuffix("|").strip(" "))
 
 
-def _from_excel(path: Path, number: int) -> list[list[str]]:
+def doubts(path: str | Path, number: int = 0) -> list[str]:
+    """What a sheet's numbers may have lost, a sentence each; nothing of other files.
+
+    Parameters
+    ----------
+    path, number
+        As of `grid`, which has read it.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".xlsx":
+        return []
+    return list(noughts.doubts(_sheet(path, number)[1]))
+
+
+def _sheet(path: Path, number: int) -> tuple[Any, list[Any]]:
+    """The sheet that is meant, with its rich text, and its rows as they are read in passing."""
     import zipfile
 
     import openpyxl
-    from openpyxl.cell.rich_text import CellRichText
 
     data = files.read(path)
     try:
@@ -165,7 +179,13 @@ def _from_excel(path: Path, number: int) -> list[list[str]]:
         raise LedgerError(f"{path.name} is no Excel workbook. Save it as .xlsx.") from error
     held = [s for s in whole.worksheets if s.sheet_state == "visible" and _holds(s)]
     title = held[_which(path, number, [repr(s.title) for s in held], "sheets")].title
-    sheet, rows = whole[title], list(book[title].iter_rows(max_row=_MOST_ROWS, max_col=60))
+    return whole[title], list(book[title].iter_rows(max_row=_MOST_ROWS, max_col=60))
+
+
+def _from_excel(path: Path, number: int) -> list[list[str]]:
+    from openpyxl.cell.rich_text import CellRichText
+
+    sheet, rows = _sheet(path, number)
     values = {cell.coordinate: cell.value for row in rows for cell in row if _there(cell)}
     told = [*_dates(rows), *unseen.sheet_faults(sheet, values)]
     if told:
@@ -178,7 +198,8 @@ def _from_excel(path: Path, number: int) -> list[list[str]]:
     }
     return [
         [
-            rich.get(getattr(cell, "coordinate", "")) or _shown(cell.value, str(cell.number_format))
+            rich.get(getattr(cell, "coordinate", ""))
+            or noughts.shown(cell.value, str(cell.number_format))
             for cell in row
         ]
         for row in rows
@@ -215,17 +236,6 @@ def _dates(rows: list[Any]) -> list[str]:
         "of a text such as 3-5. Format the cells as text and write what the paper has."
     )
     return [told] if dates else []
-
-
-def _shown(value: Any, form: str) -> str:
-    """A cell as the sheet shows it: 0.5 in the format 0.00 is "0.50", in 0.0% it is "50.0%"."""
-    if value is None or isinstance(value, str | bool) or not isinstance(value, int | float):
-        return "" if value is None else str(value)
-    found = re.search(r"0(?:\.(0+))?(%?)", form)
-    if not found or not (found[1] or found[2]):
-        return str(value)
-    percent = found[2] == "%"
-    return f"{value * (100 if percent else 1):.{len(found[1] or '')}f}{found[2]}"
 
 
 def _from_word(path: Path, number: int) -> list[list[str]]:
