@@ -397,6 +397,9 @@ def _reconstruct(arguments: argparse.Namespace) -> int:
     if not arguments.effort > 0 or arguments.seed < 0:
         raise ParameterError("--effort wants a number above 0, --seed one from 0 on.")
 
+    for line in cli_study.aimed_at_in_vain(arguments.study):
+        print(line, file=sys.stderr, flush=True)
+
     def tell(now: Progress) -> None:
         print(
             f"{now.stage}: {now.share:.0%}, {now.matched} of {now.total} targets met, "

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from crlm.ledger import Design
 
 _LISTED = 12
+_TOLD = 5
 _NOBODY = "number of the flow chart: [[screened]] has nobody who was left out, so all are included"
 
 
@@ -348,6 +349,31 @@ def _search(design: Design, claims: pd.DataFrame, findings: pd.DataFrame) -> Ite
         alone |= dict.fromkeys([name for name in flow if name in alone], _NOBODY)
     yield from _told("Judged by the certificate alone", alone, "")
     yield from _contradicted(findings, wishes.get("excluded", {}), aim.excluded)
+
+
+def aimed_at_in_vain(study: str) -> list[str]:
+    """Contradictions of print that the audit is sure of and a search would aim at, a line each.
+
+    Parameters
+    ----------
+    study : str
+
+    Returns
+    -------
+    list of str
+        As `crlm ledger` tells them, the first few; nothing where the study cannot be searched.
+    """
+    from crlm import audit, ledger, reconstruction
+
+    design = ledger.load_design(study)
+    claims, wishes = ledger.load_claims(study), reconstruction.wishes_of(design)
+    if reconstruction.print_faults(design, wishes, claims):
+        return []
+    named = wishes.get("excluded", {})
+    findings = audit.audit(design, claims).findings
+    told = list(_contradicted(findings, named, reconstruction.goal(design, claims, named).excluded))
+    more = len(told) - _TOLD - 1
+    return told if more < 1 else [*told[: _TOLD + 1], f"  and {more} more: crlm ledger {study}"]
 
 
 def _contradicted(

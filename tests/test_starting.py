@@ -22,10 +22,10 @@ from crlm import (
     reconstruction,
     starting,
 )
-from crlm.ledger import DesignError, ParameterError
+from crlm.ledger import DesignError, LedgerError, ParameterError
 from crlm.paper import Paper
 from crlm.starting import new_study, words_of_the_files
-from tests.hand_written import ROOT, copied, edit
+from tests.hand_written import ROOT, Ledger, copied, edit
 
 STUDY = "dfs_trial"
 
@@ -140,6 +140,30 @@ def test_the_ledger_names_what_the_search_aims_at_in_vain(tmp_path, monkeypatch)
     assert f"  {low}: misprint" in told and not any("does not lie" in line for line in told)
     (flow,) = (line for line in told if "has nobody who was left out" in line)
     assert "re-flow-hepatectomy-n" in flow
+
+
+@pytest.mark.parametrize("more", [[], ["--ensemble", "2"]])
+def test_a_search_names_first_what_it_aims_at_in_vain(tmp_path, monkeypatch, capsys, more):
+    """`crlm ledger` alone named contradictions that no excluded claim settles."""
+    folder = copied("ncch_scp", tmp_path)
+    monkeypatch.setenv("CRLM_DATA", str(tmp_path))
+
+    def begin(study, *_, **__):
+        raise LedgerError(f"{study} begins")
+
+    monkeypatch.setattr("crlm.reconstruction.reconstruct", begin)
+    monkeypatch.setattr("crlm.reconstruction.ensemble", begin)
+    command = ["reconstruct", "ncch_scp", *more]
+    assert cli.main(command) == 2
+    assert "contradiction" not in capsys.readouterr().err
+    rows = Ledger(folder / "published.csv")
+    low = next(r for r in rows.rows if "t2-os-ras-mutant-mv-hr" in r[0] and "conf_low" in r)[0]
+    rows.change({"id": low}, value="4.76", printed="4.76")
+    assert cli.main(command) == 2
+    told = capsys.readouterr().err
+    first, second = told.index("The search aims at 1 contradiction"), told.index("ncch_scp begins")
+    assert low in told[first:second] and "3.37 does not lie between" in told[first:second]
+    assert len(told[first:second].splitlines()) <= 4
 
 
 def test_a_study_without_a_cohort_says_what_to_do(place):
