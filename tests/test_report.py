@@ -314,6 +314,37 @@ def test_many_pairs_of_effects_have_a_picture_for_each_page(monkeypatch):
     assert len(axes) == 1 and figures.pairs(effects.head(0), DESIGN) == []
 
 
+def test_a_long_forest_parts_between_covariates_into_pictures_that_a_page_holds(monkeypatch):
+    """More than 28 ratios were one picture, too small to be read in print."""
+    drawn = []
+    monkeypatch.setattr("crlm.report.figures.forests.Picture", lambda *parts: drawn.append(parts))
+    base = {"endpoint": "OS", "model": "multivariable", "statistic": "hazard_ratio"}
+    base |= {"estimate": 1.5, "conf_low": 1.0, "conf_high": 2.0}
+    sizes = [1, 1, 4, 1, 3, 5, 1, 2, 6, 1, 3, 1, 1, 5, 1, 4, 2, 3]
+    rows = ledger.rows(
+        base | {"covariate": f"c{k}", "level": f"l{at}" if size > 1 else ""}
+        for k, size in enumerate(sizes)
+        for at in range(size)
+    )
+    rows.loc[0, "conf_high"] = 9.0
+    figures.forest_pages.__wrapped__(rows, DESIGN, title="OS")
+    assert [title for _, _, title, _ in drawn] == ["OS", "OS, continued"]
+    parts = [list(part["covariate"]) for *_, part in drawn]
+    assert sum(parts, []) == list(rows["covariate"]) and not set(parts[0]) & set(parts[1])
+    assert max(map(len, parts)) <= 28 and min(map(len, parts)) >= 20
+    assert max(figure.get_size_inches()[1] for figure, *_ in drawn) < 10
+    assert len({figure.axes[0].get_xlim() for figure, *_ in drawn}) == 1
+    drawn.clear()
+    figures.forest_pages.__wrapped__(rows.head(28), DESIGN, title="OS")
+    figures.forest.__wrapped__(rows.head(28), DESIGN, title="OS")
+    assert [title for _, _, title, _ in drawn] == ["OS", "OS"]
+    drawn.clear()
+    one = rows.assign(covariate="c0", level=[f"l{k}" for k in range(len(rows))])
+    figures.forest_pages.__wrapped__(one, DESIGN, title="OS")
+    assert [len(part) for *_, part in drawn] == [28, 17]
+    assert figures.forest_pages.__wrapped__(rows.head(0), DESIGN, title="OS") == []
+
+
 def test_a_title_has_as_many_lines_as_its_width_needs():
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 

@@ -61,11 +61,11 @@ class Odds(Base):
         caption = f"{table}: {label}"
         told = {"caption": caption, "ratio": "odds_ratio", "notes": self._of_limits(rows)}
         shown = tables.regression_table(rows, self.design, **told)
-        picture = self._forest(rows, f"{label}, multivariable", "multivariable", "OR")
+        forest = self._forest(rows, f"{label}, multivariable", "multivariable", "OR")
         reading = readings.model(rows, self.design, self.print, self.design.exposures)
-        plot = html.fold(f"{table} as a forest plot", picture) if picture else None
+        plot = html.fold(f"{table} as a forest plot", *forest) if forest else None
         pieces = [shown, plot, self.lost(frame, spec["covariates"])]
-        return self.section(rows, pieces, reading, picture)
+        return self.section(rows, pieces, reading, next(iter(forest), None))
 
     def short_scp(self, *, table: str, full_table: str) -> Section:
         """Odds of a short SCP: the printed model, then all factors in one.
@@ -90,12 +90,12 @@ class Odds(Base):
         caption = f"{table}: short SCP, RAS and Beppu factors"
         told = {"caption": caption, "ratio": "odds_ratio", "notes": self._of_limits(printed)}
         first = tables.regression_table(printed, self.design, **told)
-        picture = self._forest(full, f"{full_table}: all factors", "all factors", "OR")
+        forest = self._forest(full, f"{full_table}: all factors", "all factors", "OR")
         reading = readings.model(printed, self.design, self.print, self.design.exposures)
-        plot = html.fold(f"{full_table}: all factors in one model", picture) if picture else None
+        plot = html.fold(f"{full_table}: all factors in one model", *forest) if forest else None
         pieces = [html.fold(f"{table}: {counted(len(names), 'factor')}", first), plot]
         pieces.append(self.lost(frame, spec["covariates"]))
-        return self.section(rows, pieces, reading, picture)
+        return self.section(rows, pieces, reading, next(iter(forest), None))
 
     def _of_limits(self, rows: pd.DataFrame) -> list[str]:
         """What to know of profile likelihood limits, where a table has any."""
@@ -103,9 +103,9 @@ class Odds(Base):
 
     def _forest(
         self, rows: pd.DataFrame, title: str, model: str = "multivariable", unit: str = "HR"
-    ) -> figures.Picture | None:
+    ) -> list[figures.Picture]:
         statistic = "hazard_ratio" if unit == "HR" else "odds_ratio"
         found = tables.ratios(rows, statistic, model)
         if found["estimate"].notna().sum() < 2:
-            return None
-        return figures.forest(found, self.design, title=title, unit=unit)
+            return []
+        return figures.forest_pages(found, self.design, title=title, unit=unit)

@@ -303,7 +303,7 @@ class Sections(Odds):
         if ratio:
             ratios = regression.univariable(frame, names, ties=self.ties, **among)
             parts.append(self.add(ratios))
-            pieces.append(self._forest(parts[-1], f"{label}, against the reference", "univariable"))
+            pieces += self._forest(parts[-1], f"{label}, against the reference", "univariable")
             sentences.append(readings.effects(parts[-1], self.design, self.print))
         if difference and set(difference) <= set(parts[0]["group"]):
             gap = survival.rate_difference(frame, groups, *difference, time=at[-1])
@@ -420,14 +420,14 @@ class Sections(Odds):
         rows = joined(*parts)
         caption, notes = f"{table}: {label}", self.told("models")
         shown = tables.regression_table(rows, self.design, caption=caption, notes=notes)
-        picture = self._forest(parts[0], f"{label}, multivariable")
+        forest = self._forest(parts[0], f"{label}, multivariable")
         if folded:
             shown = html.fold(f"{table}: {counted(len(names), 'factor')}", shown)
-        plot = html.fold(f"{table} as a forest plot", picture) if picture else None
+        plot = html.fold(f"{table} as a forest plot", *forest) if forest else None
         reading = readings.model(rows, self.design, self.print, self.design.exposures)
         asked = [*spec["covariates"], *(spec.get("strata") or ())]
         pieces = [shown, plot, self.lost(frame, asked)]
-        return self.section(rows, pieces, reading, picture)
+        return self.section(rows, pieces, reading, next(iter(forest), None))
 
     def from_landmark(self, endpoint: str, by: str, month: float) -> Section:
         """Survival from a month on, of those alive and followed then, by what happened before."""

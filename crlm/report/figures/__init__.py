@@ -7,7 +7,7 @@ palette is Okabe and Ito's, which stays apart for colour-blind readers.
 from crlm.report.figures.choices import published_ratio, specification_curve
 from crlm.report.figures.comparable import love, propensity_overlap, weighted_curves
 from crlm.report.figures.curves import kaplan_meier, overview
-from crlm.report.figures.forests import forest, pairs, stability
+from crlm.report.figures.forests import forest, forest_pages, pairs, stability
 from crlm.report.figures.patients import BOXES, distributions, flow, missing_values
 from crlm.report.figures.picture import PALETTE, Picture
 from crlm.report.figures.states import drawn_together, incidences, months_in_state, stacked
@@ -20,6 +20,7 @@ __all__ = [
     "drawn_together",
     "flow",
     "forest",
+    "forest_pages",
     "incidences",
     "kaplan_meier",
     "love",

@@ -30,8 +30,10 @@ from crlm.report.figures.picture import (
 _FINE = (0.05, 0.1, 0.2, 0.33, 0.5, 0.67, 1, 1.5, 2, 3, 5, 10, 20)
 _COARSE = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
 _DECADE = 1.35
-#: So many pairs fit on a page.
-_PAGE = 16
+#: So many pairs fit on a page, and so many inches of single ratios.
+_PAGE, _TALLEST = 16, 8.4
+#: From ratio to ratio, in inches, where labels have one line and where they have two.
+_PITCH, _WIDE_PITCH = 0.3, 0.42
 
 
 @lent.pure
@@ -54,14 +56,77 @@ def forest(
     labels : sequence of str
         One a row, where rows differ in more than their covariate.
     """
+    rows, labels = _known(rows, labels, design)
+    return _forest(rows, labels, _limits(rows), title, unit)
+
+
+@lent.pure
+def forest_pages(
+    rows: pd.DataFrame, design: Design, *, title: str, unit: str = "HR"
+) -> list[Picture]:
+    """As `forest`, in pictures that a page can hold: 28 ratios, 20 where labels have two lines.
+
+    They part between covariates, never within the levels of one unless it fills a page by itself,
+    hold about as many ratios each, and have the same axis. None where no ratio is known.
+    """
+    rows, labels = _known(rows, (), design)
+    most = int(_TALLEST / _pitch(labels))
+    places, made = _parted([len(part) for part in _together(rows)], most), []
+    for first, last in places:
+        told = title + ", continued" * bool(first)
+        made.append(_forest(rows.iloc[first:last], labels[first:last], _limits(rows), told, unit))
+    return made
+
+
+def _known(
+    rows: pd.DataFrame, labels: Sequence[str], design: Design
+) -> tuple[pd.DataFrame, list[str]]:
+    """The rows that have a ratio with its limits, and what each is called."""
     numbers = rows[["estimate", "conf_low"]].astype(float)
     known = np.isfinite(numbers).all(axis=1)
     told = labels or [_row_label(row, design) for row in as_records(rows)]
-    labels = [label for label, shown in zip(told, known, strict=True) if shown]
-    rows = rows[known]
-    low, high = _limits(rows)
+    return rows[known], [label for label, shown in zip(told, known, strict=True) if shown]
+
+
+def _together(rows: pd.DataFrame) -> list[list[dict[str, Any]]]:
+    """Rows of one covariate that follow each other."""
+    found = itertools.groupby(as_records(rows), key=lambda row: row["covariate"])
+    return [list(part) for _, part in found]
+
+
+def _parted(sizes: Sequence[int], most: int) -> list[tuple[int, int]]:
+    """From where to where each picture goes, of groups of so many ratios.
+
+    Examples
+    --------
+    >>> _parted([1, 3, 1, 2, 3], 6)
+    [(0, 5), (5, 10)]
+    """
+    sizes = [part for size in sizes for part in _pieces(size, most)]
+    wanted = math.ceil(sum(sizes) / max(1, math.ceil(sum(sizes) / most)))
+    ends, held = [0], 0
+    for size in sizes:
+        if held and (held >= wanted or held + size > most):
+            ends.append(ends[-1] + held)
+            held = 0
+        held += size
+    ends += [ends[-1] + held] if held else []
+    return list(itertools.pairwise(ends))
+
+
+def _pieces(size: int, most: int) -> list[int]:
+    return [most] * (size // most) + [size % most] * bool(size % most)
+
+
+def _pitch(labels: Sequence[str]) -> float:
     tall = ["\n" in wrapped(label) for label in labels]
-    pitch = 0.42 if any(map(all, itertools.pairwise(tall))) else 0.3
+    return _WIDE_PITCH if any(map(all, itertools.pairwise(tall))) else _PITCH
+
+
+def _forest(
+    rows: pd.DataFrame, labels: Sequence[str], ends: tuple[float, float], title: str, unit: str
+) -> Picture:
+    (low, high), pitch = ends, _pitch(labels)
     with matplotlib.rc_context(STYLE):
         figure, frame = sheet(1.1 + pitch * max(len(rows), 1), FOREST)
         axis = figure.subplots()
