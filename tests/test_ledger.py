@@ -108,7 +108,7 @@ def test_a_byte_order_mark_and_empty_columns_of_excel_are_no_fault(study):
     count = len(study.rows)
     study.header += ["", ""]
     study.rows = [[*row, "", ""] for row in study.rows]
-    study.path.write_text(study.text(), encoding="utf-8-sig")
+    study.path.write_text("\ufeff" + study.text(), encoding="utf-8-sig")
     assert len(ledger.load_claims(study.name)) == count
 
 

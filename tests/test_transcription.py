@@ -1395,6 +1395,7 @@ def test_a_number_over_two_rows_of_a_word_table_stands_in_the_first(tmp_path):
     [
         ("two-groups", [["Male", "179 (0.58)", "205 (0.56)"]], "'179 (0.58)' is 179 of 308 as a s"),
         ("two-groups", [["Male", "179/308 (58%)", "205/366"]], "has the patients of known value"),
+        ("two-groups", [["Male", "#REF!", "205 (56%)"]], "hai=no: '#REF!' says neither n (%)"),
         ("two-groups", [["Number of metastases", "5-Mar", "2-Jan"]], "'5-Mar' is a date that Exc"),
         ("two-groups", [["Age, mean (SE)", "62.5 (0.5)", "55.0 (0.4)"]], "with its standard error"),
         ("two-groups", [["Age, mean ± SEM", "62 ± 1", "55 ± 1"]], "with its standard er"),

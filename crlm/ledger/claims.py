@@ -234,7 +234,7 @@ def _text(path: Path, file: str) -> str:
     if not content.strip():
         raise LedgerError(f"{file} is empty; its first row names the columns. {_SAVE}")
     try:
-        return content.decode("utf-8-sig")
+        return content.decode("utf-8").lstrip("\ufeff")  # Some programs write the mark twice.
     except UnicodeDecodeError as error:
         row = content[: error.start].count(b"\n") + 1
         raise LedgerError(

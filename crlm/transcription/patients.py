@@ -166,7 +166,8 @@ class FirstTable(Table):
             "percent": (("percent", "%"),),
         }.get(found.kind)
         if names is None or self._unfit(found, keys):
-            self.ask(where, "says neither n (%) of a level, nor median with range, nor mean ± SD")
+            told = "says neither n (%) of a level, nor median with range, nor mean ± SD"
+            self.ask(where, f"{text!r} {told}")
             return
         for number, (statistic, its) in zip(found.parts, names, strict=True):
             self.claim(number, where, **keys, statistic=statistic, unit=its)
