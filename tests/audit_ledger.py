@@ -40,7 +40,11 @@ SCALED = {
     "nodes_2": {"source": "nodes", "fold": 2},
     "nodes_10": {"source": "nodes", "fold": 10},
 }
-ENDPOINTS = {"OS": {"label": "Overall survival"}, "RFS": {"label": "RFS", "within": "OS"}}
+ENDPOINTS = {
+    "OS": {"label": "Overall survival"},
+    "RFS": {"label": "RFS"},
+    "TTR": {"label": "Recurrence", "first_of": ["recurrence"]},
+}
 
 
 def design(**changes):

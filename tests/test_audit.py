@@ -253,6 +253,19 @@ def test_a_finding_quotes_the_median_that_is_printed():
         assert re.search(rf"(median is|failed by) {median.split()[0]} {unit}\.", told), told
 
 
+def test_a_remark_on_one_number_hangs_on_that_number_alone():
+    shares = [
+        number(f"1{i}.5", "percent", group="arm=old", covariate=name, level="yes", unit="%")
+        for i, name in enumerate(("aa", "bb", "cc", "dd", "ee", "ff"))
+    ]
+    more = [{**row, "group": "arm=new"} for row in shares[:3]]
+    nobody = number("0", "percent", group="arm=new", covariate="ff", level="yes", unit="%")
+    found = audit(design(), claims(*shares, *more, nobody)).findings
+    (remark,) = found[found["title"].str.startswith("Decimals")].to_dict("records")
+    assert remark["claims"] == ("c9",)
+    assert remark["printed"] == "Table 1, 0: 0"
+
+
 def test_interaction_of_two_strata():
     # 0.56/0.51 = 1.098; SEs 0.155 and 0.166: ratio's SE 0.227, z = 0.41, p = 0.68.
     keys = {"covariate": "arm", "level": "new"}

@@ -44,6 +44,8 @@ class Outcome:
         A "cannot tell" that a reader should know of.
     lacking : Lacking or None
         Patients without a value, where that alone is the remark.
+    about : tuple of str
+        Ids of the claims that the sentence is about, where it is not about all.
     """
 
     verdict: str
@@ -52,6 +54,7 @@ class Outcome:
     detail: str = ""
     notable: bool = False
     lacking: Lacking | None = None
+    about: tuple[str, ...] = ()
 
 
 Roles = Mapping[str, Printed]

@@ -29,8 +29,13 @@ SCALES: dict[str, Callable[[float], float]] = {
 TIMES = ("median_survival", "median_follow_up", "min_follow_up", "max_follow_up")
 
 _GRID_SHARE, _GRID_COUNT = 0.9, 15
-#: What falls along a curve: a statistic, its name and its unit.
-_FALLING = (("survival_rate", "Survival", "%"), ("n_at_risk", "Numbers at risk", ""))
+#: What falls or rises along a curve: a statistic, its name, its unit, what it cannot do.
+_COURSES = (
+    ("survival_rate", "Survival", "%", "rise"),
+    ("n_at_risk", "Numbers at risk", "", "rise"),
+    ("cumulative_incidence", "Cumulative incidence", "%", "fall"),
+    ("cumulative_events", "Events so far", "", "fall"),
+)
 #: Powers of time with which cumulative hazards grow, and room on their logarithm: no curve of
 #: 140 simulated papers strays further.
 _POWERS, _STEEP = (0.2, 3.0), 0.4
@@ -288,36 +293,40 @@ def _judge_steep(roles: Roles, time: float) -> Outcome:
 
 
 @check(
-    asks="Do survival, and the numbers at risk, fall with time, from all patients on?",
-    assumes="Rates, or numbers at risk, of one curve; of numbers at risk no late entry.",
+    asks="Do survival and, from all patients on, numbers at risk fall with time, and incidences "
+    "and events so far rise?",
+    assumes="Numbers of one curve; of numbers at risk no late entry.",
     blind="Rates and numbers in the right order.",
 )
 def falling(facts: Facts) -> Iterator[Case]:
-    """Survival rates, and numbers at risk, of one group at several times."""
-    for statistic, what, unit in _FALLING:
+    """Rates, incidences, events and numbers at risk of one group at several times."""
+    for statistic, what, unit, never in _COURSES:
         curves: dict[tuple, list[Key]] = defaultdict(list)
         printed = curve_keys(facts, statistic)
         for key in printed:
             if key.time is not None:
-                curves[key.endpoint, curve_cell(key)].append(key)
-        for (_, cell), keys in curves.items():
+                curves[key.endpoint, curve_cell(key), key.level].append(key)
+        for (_, cell, _), keys in curves.items():
             keys.sort(key=lambda k: k.time)
             if statistic == "n_at_risk" and (n := facts.n(cell)) is not None:
                 said = f"Of {{}} patients no {{}} can be at risk at {keys[0].time:g} months."
                 roles, first = {"early": n, "late": printed[keys[0]]}, keys[0]
-                judge = partial(_judge_falling, said=said)
+                judge = partial(_judge_falling, said=said, rises=False)
                 yield Case(curve_subject(first), curve_title(facts, first), roles, judge)
             for early, late in zip(keys, keys[1:], strict=False):
-                said = f"{what} cannot rise from {{}}{unit} at {early.time:g} to {{}}{unit} at "
-                judge = partial(_judge_falling, said=f"{said}{late.time:g} months.")
+                said = f"{what} cannot {never} from {{}}{unit} at {early.time:g} to {{}}{unit} at "
+                said += f"{late.time:g} months."
+                judge = partial(_judge_falling, said=said, rises=never == "fall")
                 roles = {"early": printed[early], "late": printed[late]}
                 yield Case(curve_subject(late), curve_title(facts, late), roles, judge)
 
 
-def _judge_falling(roles: Roles, said: str) -> Outcome:
+def _judge_falling(roles: Roles, said: str, rises: bool) -> Outcome:
     a, b = roles["early"], roles["late"]
-    fine = b.interval[0] <= a.interval[1]
-    return outcome(fine, 0.0, a.interval[1], said.format(a.text, b.text))
+    told = said.format(a.text, b.text)
+    if rises:
+        return outcome(b.interval[1] >= a.interval[0], a.interval[0], math.inf, told)
+    return outcome(b.interval[0] <= a.interval[1], 0.0, a.interval[1], told)
 
 
 @check(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 
 from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
 from crlm.audit.facts import Facts, Printed
@@ -53,7 +54,7 @@ def _judge(roles: Roles) -> Outcome:
         f"{odd[0].text} ({odd[0].locator}) has {_decimals(odd[0].decimals)} where {often} like it "
         f"have {_decimals(usual)}: a digit may be {lost}."
     )
-    return unclear(said, notable=True)
+    return replace(unclear(said, notable=True), about=(odd[0].id,))
 
 
 def _decimals(number: int) -> str:

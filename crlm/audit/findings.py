@@ -272,6 +272,8 @@ def _is_context(role: str) -> bool:
 
 def _own(one: Judged) -> list[Printed]:
     """The numbers that a check is about, without group sizes."""
+    if one.outcome.about:
+        return [p for p in one.case.roles.values() if p.id in one.outcome.about]
     roles = one.case.roles.items()
     return [p for role, p in roles if not _is_context(role)] or [p for _, p in roles]
 

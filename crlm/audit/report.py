@@ -12,10 +12,12 @@ from crlm.audit import (
     counts,  # noqa: F401
     curves,  # noqa: F401
     decimals,  # noqa: F401
+    endings,  # noqa: F401
     medians,  # noqa: F401
     models,  # noqa: F401
     places,  # noqa: F401
     ratios,  # noqa: F401
+    restricted,  # noqa: F401
     scaled,  # noqa: F401
     scans,  # noqa: F401
     sentences,  # noqa: F401

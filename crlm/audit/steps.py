@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
-from crlm.audit.facts import Facts, Step
+from crlm.audit.facts import Cell, Facts, Printed, Step
 from crlm.audit.intervals import holds
 
 _EXCLUDED = "_excluded"
@@ -23,35 +24,45 @@ def _subject(name: str) -> tuple[str, ...]:
 
 
 @check(
-    asks="Does each step of the flow chart follow from the one before?",
-    assumes="The steps are in the order of the design's criteria.",
-    blind="A step of which only the number left is printed, as long as the numbers fall.",
+    asks="Is what is left at each step what came to it less all who were excluded since?",
+    assumes="The steps are in the order of the design's criteria; who is excluded counts once.",
+    blind="Exclusions that are not printed, as long as the numbers fall; two errors that cancel.",
 )
 def flow(facts: Facts) -> Iterator[Case]:
-    """Numbers before, excluded and left, of all patients and of each group."""
+    """Numbers before, excluded and left, of all patients and of each group.
+
+    Between two numbers left several steps may lie of which only the excluded are printed.
+    """
     names = ["start", *(criterion["name"] for criterion in facts.design.eligibility)]
-    for cell in dict.fromkeys(step.cell for step in facts.flow):
-        known = [name for name in names if Step(name, cell) in facts.flow]
-        for before, after in zip(known, known[1:], strict=False):
-            roles = {
-                "before": facts.flow[Step(before, cell)][0],
-                "after": facts.flow[Step(after, cell)][0],
-            }
-            skipped = names.index(after) - names.index(before) > 1
-            excluded = facts.flow.get(Step(f"{after}{_EXCLUDED}", cell))
-            if excluded and not skipped:
-                roles["excluded"] = excluded[0]
-            title = step_title(facts, Step(after, cell))
-            yield Case(_subject(after), title, roles, _judge_flow)
+    for cell in dict.fromkeys(step.cell for step in facts.flow if step.statistic == "n"):
+        left = _left(facts, cell, names)
+        for before, after in zip(left, list(left)[1:], strict=False):
+            passed = names[names.index(before) + 1 : names.index(after) + 1]
+            steps = {name: facts.flow.get(Step(f"{name}{_EXCLUDED}", cell)) for name in passed}
+            roles = {"before": left[before], "after": left[after]}
+            roles |= {f"excluded {name}": found[0] for name, found in steps.items() if found}
+            judge = partial(_judge_flow, complete=all(steps.values()))
+            yield Case(_subject(after), step_title(facts, Step(after, cell)), roles, judge)
 
 
-def _judge_flow(roles: Roles) -> Outcome:
+def _left(facts: Facts, cell: Cell, names: list[str]) -> dict[str, Printed]:
+    """The printed numbers left, by step in order; after the last one, the patients analysed."""
+    found = {name: facts.flow.get(Step(name, cell)) for name in names}
+    found[names[-1]] = found[names[-1]] or facts.counts.get(cell)
+    return {name: printed[0] for name, printed in found.items() if printed}
+
+
+def _judge_flow(roles: Roles, complete: bool) -> Outcome:
     before, after = roles["before"].count, roles["after"].count
-    if "excluded" not in roles:
+    lost = [p.count for role, p in roles.items() if role.startswith("excluded")]
+    if not lost:
         return outcome(after <= before, 0, before, f"{after} cannot be left of {before}.")
-    left = before - roles["excluded"].count
-    said = f"{before} less {roles['excluded'].count} is {left}, not {after}."
-    return outcome(left == after, left, left, said)
+    left = before - sum(lost)
+    all_of = f" ({sum(lost)} in all)" if len(lost) > 1 else ""
+    said = f"{before} less {' + '.join(map(str, lost))}{all_of} is {left}, not {after}"
+    if complete:
+        return outcome(left == after, left, left, f"{said}.")
+    return outcome(after <= left, 0, left, f"{said} or fewer.")
 
 
 @check(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
 from crlm.audit.counts import missing_values
 from crlm.audit.curves import curve_cell, curve_keys, curve_subject, curve_title
-from crlm.audit.facts import Facts, Key, Printed, cell_of, text_of
+from crlm.audit.facts import Cell, Facts, Key, Printed, cell_of, text_of
 
 
 @check(
@@ -66,6 +68,48 @@ def _judge_sum(roles: Roles, levels: tuple[str, ...]) -> Outcome:
             return outcome(False, float(total), float(total), said)
         return unclear("The groups need not make up the whole.")
     return outcome(total == whole, float(total), float(total), said)
+
+
+@check(
+    asks="Have some of the patients no more events than all of them?",
+    assumes="One endpoint, each patient with one event at most; groups by one column share nobody.",
+    blind="Fewer events of all that are still as many as those of the printed parts.",
+)
+def events_of_some(facts: Facts) -> Iterator[Case]:
+    """Events of patients who meet more conditions, themselves or by groups, against all events."""
+    printed = curve_keys(facts, "events")
+    index = {(key.endpoint, curve_cell(key)): found for key, found in printed.items()}
+    for key, whole in printed.items():
+        cell = curve_cell(key)
+        for parts in _disjoint(facts, key.endpoint, cell, index):
+            roles = {"whole": whole}
+            roles |= {f"part {facts.label(own - cell)}": p for own, p in parts.items()}
+            yield Case(curve_subject(key), curve_title(facts, key), roles, _judge_some)
+
+
+def _disjoint(
+    facts: Facts, endpoint: str, cell: Cell, index: Mapping[tuple, Printed]
+) -> Iterator[dict[Cell, Printed]]:
+    """Each printed part of some patients, and parts that differ in the level of one column."""
+    inside = {own: p for (name, own), p in index.items() if name == endpoint and cell < own}
+    families: dict[tuple[Cell, str], dict[Cell, Printed]] = defaultdict(dict)
+    for own, printed in inside.items():
+        yield {own: printed}
+        for column, level in own - cell:
+            if level in facts.levels(column):
+                families[own - {(column, level)}, column][own] = printed
+    # Groups of all themselves are held against their sum by `event_sums`.
+    yield from (f for (rest, _), f in families.items() if len(f) > 1 and rest != cell)
+
+
+def _judge_some(roles: Roles) -> Outcome:
+    whole = roles["whole"].count
+    parts = {role.removeprefix("part "): p.count for role, p in roles.items() if role != "whole"}
+    total = sum(parts.values())
+    told = " and ".join(f"{count} ({who})" for who, count in parts.items())
+    are = "is" if len(parts) == 1 else "are"
+    said = f"{told} {are} more than the {whole} events of all."
+    return outcome(total <= whole, float(total), math.inf, said)
 
 
 @check(

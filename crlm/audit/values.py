@@ -14,6 +14,8 @@ from crlm.audit.counts import last_level, possible_sizes, region
 from crlm.audit.facts import Cell, Facts, Key, Printed, cell_of, text_of
 from crlm.audit.intervals import Interval, hull, overlap, two_sided
 
+#: A concordance without any knowledge.
+_COIN = 0.5
 _ORDER = ("min", "q1", "median", "q3", "max")
 #: A minimum and maximum this near the median, in many patients, look like quartiles.
 _NARROW, _MANY = 0.25, 100
@@ -34,6 +36,11 @@ _DOMAIN: dict[str, Interval] = {
     "hazard_ratio": (0.0, math.inf),
     "odds_ratio": (0.0, math.inf),
     "concordance": (0.0, 1.0),
+    "cumulative_incidence": (0.0, 100.0),
+    "percent_missing": (0.0, 100.0),
+    "rmst": (0.0, math.inf),
+    "e_value": (1.0, math.inf),
+    "e_value_limit": (1.0, math.inf),
 }
 _COUNTS = ("n", "missing", "n_at_risk", "cumulative_events")
 
@@ -58,6 +65,29 @@ def domain(facts: Facts) -> Iterator[Case]:
                 return outcome(whole and overlap(value.interval, span), *span, said)
 
             yield Case(("value", printed.id), printed.locator, {"number": printed}, judge)
+
+
+@check(
+    asks="Does a model tell patients apart no better than a coin, or worse?",
+    assumes="Nothing: a model may do so in other patients, so it only points.",
+    blind="Every wrong concordance above a half.",
+    about="reporting",
+    points=True,
+)
+def below_a_coin(facts: Facts) -> Iterator[Case]:
+    """Concordances, or areas under the curve, below a half."""
+    for key, places in facts.numbers.items():
+        if key.statistic == "concordance" and key.field == "estimate":
+            for p in places:
+                yield Case(("value", p.id), p.locator, {"number": p}, _judge_coin)
+
+
+def _judge_coin(roles: Roles) -> Outcome:
+    value = roles["number"]
+    if value.interval[1] > _COIN:
+        return outcome(True, _COIN, 1.0)
+    said = f"A concordance of {value.text} is below a half: worse than chance, or a misprint."
+    return unclear(said, _COIN, 1.0, notable=True)
 
 
 def _domain(facts: Facts, key: Key) -> Interval | None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from crlm.ledger import Design
+from crlm.ledger import KNOWN_ENDPOINTS, Design
 
 
 @dataclass(frozen=True)
@@ -28,15 +27,6 @@ class Counting:
     after: bool = False
 
 
-#: The endpoints of both papers, which need no declaration.
-_KNOWN: dict[str, dict[str, Any]] = {
-    "OS": {"first_of": ["death"]},
-    "RFS": {"first_of": ["recurrence", "death"]},
-    "SCP": {"first_of": ["failure"]},
-    "OS_after_recurrence": {"first_of": ["death"], "after": "recurrence"},
-}
-
-
 def counting(design: Design, endpoint: str) -> Counting | None:
     """What an endpoint counts; None where neither the design nor its name tells.
 
@@ -55,9 +45,9 @@ def counting(design: Design, endpoint: str) -> Counting | None:
     """
     spec = design.endpoints[endpoint]
     if not {"death_of", "first_of"} & spec.keys():
-        if endpoint not in _KNOWN:
+        if endpoint not in KNOWN_ENDPOINTS:
             return None
-        spec = _KNOWN[endpoint]
+        spec = KNOWN_ENDPOINTS[endpoint]
     first = tuple(spec.get("first_of", ("death",)))
     any_death = "death" in first
     if endpoint == "SCP":

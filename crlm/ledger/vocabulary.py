@@ -112,6 +112,15 @@ FOLLOW_UP_METHODS = ("observed", "reverse")
 #: What may end an endpoint, and the causes of death that one may name.
 EVENTS = ("recurrence", "failure", "death")
 CAUSES_OF_DEATH = ("cancer", "other")
+
+#: Endpoints whose names say what ends them, and from when.
+KNOWN_ENDPOINTS: dict[str, dict[str, Any]] = {
+    "OS": {"first_of": ["death"]},
+    "RFS": {"first_of": ["recurrence", "death"]},
+    "SCP": {"first_of": ["failure"]},
+    "OS_after_recurrence": {"first_of": ["death"], "after": "recurrence"},
+}
+
 TIME_UNITS = ("months", "years", "weeks", "days")
 
 #: How a covariate may enter a model of treatment, testing or outcome.
