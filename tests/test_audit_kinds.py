@@ -1090,6 +1090,50 @@ case(
     [*PER_SD, *ratio("1.30 (1.14-1.36) <0.001", covariate="age_sd", level="")],
 )
 
+
+# ---- p of another test ----------------------------------------------------------
+# ln 1.01 = 0.01 over ln(1.48/0.69)/3.92 = 0.195 is z = 0.05; p = 0.05 is 1.96.
+ARMS = ratio("1.01 (0.69-1.48)", covariate="arm", level="new")
+
+
+def ranks(p, model="logrank"):
+    return [*ARMS, number(p, "p", endpoint="OS", group="arm", model=model)]
+
+
+case("logrank_p", ranks("0.950"), ranks("0.050"))
+case("logrank_p", ranks("0.96"), ranks("0.50"), expect="notable")
+# 0.69 to 1.48 stands for z of 0 too, against the other level as well.
+TURNED = ratio("0.99 (0.68-1.45)", covariate="arm", level="old", reference="new")
+case(
+    "logrank_p",
+    [*TURNED, number("0.95", "p", endpoint="OS", group="arm", model="logrank")],
+    [*TURNED, number("<0.001", "p", endpoint="OS", group="arm", model="logrank")],
+)
+
+
+def product_p(p, covariate="arm:aa", level="new:yes", other="2.34 (0.99-5.50)"):
+    rest = covariate.partition(":")[2]
+    keys = {"covariate": "arm", "level": "new"}
+    within = {"aa": ("no", "yes"), "grade": GRADES}[rest]
+    texts = ("0.81 (0.52-1.24)", other, "0.85 (0.50-1.43)")
+    rows = [
+        row
+        for text, one in zip(texts, within, strict=False)
+        for row in ratio(text, population=f"{rest}={one}", **keys)
+    ]
+    p_keys = {"endpoint": "OS", "covariate": covariate, "level": level, "model": "interaction"}
+    return [*rows, number(p, "p", **p_keys)]
+
+
+# ln(2.34/0.81) = 1.06 over the root of 0.222^2 + 0.437^2 is z = 2.16, p = 0.03.
+case("interaction_p", product_p("0.023"), product_p("0.230"), expect="notable")
+# 8.00 (4.00-16.0): z = 2.29 over 0.418 is 5.5.
+FAR = {"other": "8.00 (4.00-16.0)"}
+case("interaction_p", product_p("<0.001", **FAR), product_p("0.70", **FAR))
+# Three grades, Q of two degrees of freedom.
+THREE = {"covariate": "arm:grade", "level": ""}
+case("interaction_p", product_p("0.08", **THREE), product_p("0.95", **THREE), expect="notable")
+
 NUMBERED = [(kind, i) for kind, found in CASES.items() for i in range(len(found))]
 
 

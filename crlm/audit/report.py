@@ -24,6 +24,7 @@ from crlm.audit import (
     steps,  # noqa: F401
     summaries,  # noqa: F401
     tallies,  # noqa: F401
+    two_tests,  # noqa: F401
     values,  # noqa: F401
     wald,  # noqa: F401
     wholes,  # noqa: F401
