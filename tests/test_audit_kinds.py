@@ -1134,6 +1134,87 @@ case("interaction_p", product_p("<0.001", **FAR), product_p("0.70", **FAR))
 THREE = {"covariate": "arm:grade", "level": ""}
 case("interaction_p", product_p("0.08", **THREE), product_p("0.95", **THREE), expect="notable")
 
+
+# ---- standardised differences, E-values -----------------------------------------
+def unlike(text, *rows, population="all", covariate="aa", **keys):
+    return [*rows, number(text, "smd", population=population, group="arm", covariate=covariate)]
+
+
+# 0.4 less 0.2 over the root of (0.16 + 0.24)/2 is 0.447; over 0.4 of the old arm 0.5.
+TWO_ARMS = [*groups(), cell(20, "arm=old", "aa"), cell(40, "arm=new", "aa")]
+BOTH_LEVELS = [*TWO_ARMS, cell(80, "arm=old", "aa", "no"), cell(60, "arm=new", "aa", "no")]
+case("standardised_difference", unlike("0.447", *BOTH_LEVELS), unlike("0.747", *BOTH_LEVELS))
+case("standardised_difference", unlike("-0.50", *BOTH_LEVELS), unlike("0.353", *BOTH_LEVELS))
+# In per cent; 0.200 is the plain difference of the shares.
+case(
+    "standardised_difference",
+    unlike("44.7", *BOTH_LEVELS),
+    unlike("0.200", *BOTH_LEVELS),
+    expect="notable",
+)
+# One level with its percentage; without one a tenth may have no value: 0.44 of 90 are possible.
+SHARES = [percent("20", "arm=old", "aa"), percent("40", "arm=new", "aa")]
+case(
+    "standardised_difference",
+    unlike("0.45", *TWO_ARMS, *SHARES),
+    unlike("0.74", *TWO_ARMS, *SHARES),
+)
+case("standardised_difference", unlike("0.52", *TWO_ARMS), unlike("0.82", *TWO_ARMS))
+# Three grades of 100: 20, 30, 50 against 40, 30, 30. Yang and Dalton: 0.498.
+BY_GRADE = [
+    *groups(),
+    *(
+        cell(count, f"arm={arm}", "grade", grade)
+        for arm, counts in (("old", (20, 30, 50)), ("new", (40, 30, 30)))
+        for count, grade in zip(counts, GRADES, strict=True)
+    ),
+]
+case(
+    "standardised_difference",
+    unlike("0.498", *BY_GRADE, covariate="grade"),
+    unlike("0.941", *BY_GRADE, covariate="grade"),
+)
+
+
+def of_means(text, population="all", sds=("10.5", "10.5")):
+    keys = {"covariate": "age", "unit": "years", "population": population}
+    cells = ("arm=old", "arm=new")
+    found = [
+        n(size, one, population=population) for size, one in zip((200, 116), cells, strict=True)
+    ]
+    for one, mean, sd in zip(cells, ("64.0", "60.2"), sds, strict=True):
+        found += [number(mean, "mean", group=one, **keys), number(sd, "sd", group=one, **keys)]
+    return unlike(text, *found, population=population, covariate="age") if text else found
+
+
+# 3.7 to 3.9 over 10.45 to 10.55.
+case("standardised_difference", of_means("0.358"), of_means("0.538"))
+# Over the 20 of all before matching 3.8 is 0.19; over the 10.5 of the matched 0.36.
+ALL_AGES = of_means("", sds=("20.0", "20.0"))
+case(
+    "standardised_difference",
+    [*ALL_AGES, *of_means("0.19", "stage=I")],
+    [*ALL_AGES, *of_means("0.12", "stage=I")],
+)
+OR = {"endpoint": "OS", "covariate": "arm", "level": "new", "model": "multivariable"}
+ODDS = ratio("2.17 (1.15-4.07)", statistic="odds_ratio", **OR)
+# 2.17 + the root of 2.17 x 1.17 is 3.76; of the root of 2.17, 1.47, 2.31.
+case("e_values", [*ODDS, number("3.75", "e_value", **OR)], [*ODDS, number("7.35", "e_value", **OR)])
+case("e_values", [*ODDS, number("2.31", "e_value", **OR)], [*ODDS, number("3.57", "e_value", **OR)])
+# 1.15 + the root of 1.15 x 0.15 is 1.565.
+OF_LIMIT = [number("1.57", "e_value_limit", **OR), number("5.57", "e_value_limit", **OR)]
+case(
+    "e_values",
+    [*ODDS, number("3.76", "e_value", **OR), OF_LIMIT[0]],
+    [*ODDS, number("3.76", "e_value", **OR), OF_LIMIT[1]],
+)
+NONE = ratio("1.12 (0.81-1.53)", **OR)
+case(
+    "e_values",
+    [*NONE, number("1", "e_value_limit", **OR)],
+    [*NONE, number("1.49", "e_value_limit", **OR)],
+)
+
 NUMBERED = [(kind, i) for kind, found in CASES.items() for i in range(len(found))]
 
 

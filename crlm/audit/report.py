@@ -12,6 +12,7 @@ from crlm.audit import (
     counts,  # noqa: F401
     curves,  # noqa: F401
     decimals,  # noqa: F401
+    e_values,  # noqa: F401
     endings,  # noqa: F401
     medians,  # noqa: F401
     models,  # noqa: F401
@@ -21,6 +22,7 @@ from crlm.audit import (
     scaled,  # noqa: F401
     scans,  # noqa: F401
     sentences,  # noqa: F401
+    standardised,  # noqa: F401
     steps,  # noqa: F401
     summaries,  # noqa: F401
     tallies,  # noqa: F401
