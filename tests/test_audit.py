@@ -17,7 +17,19 @@ from crlm.audit.findings import FINDING_COLUMNS
 from crlm.audit.implied import IMPLIED_COLUMNS
 from crlm.audit.repair import edits
 
-from .audit_ledger import claims, design, groups, months, n, number, rate, ratio, sentence
+from .audit_ledger import (
+    COLUMNS,
+    YES_NO,
+    claims,
+    design,
+    groups,
+    months,
+    n,
+    number,
+    rate,
+    ratio,
+    sentence,
+)
 
 PACKAGE = Path(ledger.__file__).parent / "audit"
 
@@ -212,6 +224,48 @@ def test_events_that_an_interval_needs():
     found = implied([n(1000), *ratio("1.00 (0.82-1.22)", covariate="aa")], "events, at least")
     assert found.loc[0, "low"] == pytest.approx(4 / 0.1039**2, rel=0.02)
     assert found.loc[0, "high"] == 1000
+
+
+# 200 + 116 patients, 35 + 30 of them with the outcome: odds ratio 30/86 over 35/165 = 1.645, the
+# variance of its logarithm 1/30 + 1/86 + 1/35 + 1/165 = 0.0796, so 0.95 to 2.86.
+LEAKS = {"endpoint": "leak", "statistic": "odds_ratio"}
+LEAK_PLAN = design(
+    columns={**COLUMNS, "leak": {**YES_NO, "label": "Leak", "role": "outcome"}},
+    models={"leak": {"covariates": ["arm", "aa", "bb", "cc", "dd", "ee"], "selection": "fixed"}},
+)
+
+
+def leaks(*more):
+    # The others are in halves of 158 patients, with 32.5 events each: 2/32.5 + 2/125.5 = 0.0775.
+    names = ("aa", "bb", "cc", "dd", "ee")
+    halves = [n(158, covariate=name, level="yes") for name in names]
+    ratios = [row for name in names for row in ratio("1.00 (0.58-1.73)", covariate=name, **LEAKS)]
+    arm = ratio("1.65 (0.95-2.86)", covariate="arm", level="new", **LEAKS)
+    return [n(316), n(200, "arm=old"), n(116, "arm=new"), *halves, *ratios, *arm, *more]
+
+
+def test_events_behind_odds_ratios_count_those_without_the_outcome_too():
+    found = implied(leaks(), "events in the group, about", LEAK_PLAN).set_index("group")
+    assert found.loc["arm=new", "low"] < 30 < found.loc["arm=new", "high"]
+    assert found.loc["arm=old", "low"] < 35 < found.loc["arm=old", "high"]
+    per = audit(LEAK_PLAN, claims(*leaks())).asked.set_index("quantity")
+    row = per.loc["events per candidate parameter, about"]
+    assert row["low"] < 65 / 6 < row["high"] < 1.35 * 65 / 6
+
+
+def test_a_printed_number_with_the_outcome_is_taken_as_it_is():
+    yes = n(65, covariate="leak", level="yes")
+    found = implied(leaks(yes), "events in the group, about", LEAK_PLAN).set_index("group")
+    assert found.loc["arm=new", "low"] == pytest.approx(30, abs=0.2)
+    assert found.loc["arm=old", "high"] == pytest.approx(35, abs=0.2)
+    assert "counted" in found.loc["arm=new", "how"]
+    both = [yes, n(30, "arm=new", covariate="leak", level="yes")]
+    told = implied(leaks(*both), "events in the group, about", LEAK_PLAN)
+    assert told["group"].tolist() == ["arm=old"]
+    # Of more patients with the outcome than without it, those without it are what counts.
+    many = audit(LEAK_PLAN, claims(*leaks(n(251, covariate="leak", level="yes")))).asked
+    row = many.set_index("quantity").loc["events per candidate parameter, about"]
+    assert (row["low"], row["high"]) == (65 / 6, 65 / 6)
 
 
 def test_patients_without_a_value():

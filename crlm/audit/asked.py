@@ -17,7 +17,7 @@ import pandas as pd
 from crlm.audit.facts import Facts, Printed, cell_of
 from crlm.audit.implied import IMPLIED_COLUMNS, Record, record
 from crlm.audit.intervals import Interval
-from crlm.audit.models import endpoint_events
+from crlm.audit.models import endpoint_events, outcome_cell, printed_events
 from crlm.audit.ratios import effect_rows
 from crlm.unmeasured import (
     difference_of_shares,
@@ -134,20 +134,27 @@ def _share(
 
 
 def _per_parameter(facts: Facts) -> Iterator[Record]:
-    """Events of each endpoint over all candidates that were screened, not the survivors."""
+    """Events of each endpoint over all candidates that were screened, not the survivors.
+
+    Of a yes-no outcome those without it, where they are fewer.
+    """
     for endpoint, spec in facts.design.models.items():
         events = endpoint_events(facts, endpoint)
         width = sum(max(len(facts.levels(name)) - 1, 1) for name in spec.get("covariates", ()))
         if math.isnan(events) or not width:
             continue
         n = facts.n()
-        how = f"events that the univariable intervals imply, over {width} candidate parameters"
-        span = (0.8 * events / width, 1.2 * events / width)
+        if outcome_cell(facts, endpoint) and n and n.count > events:
+            events = min(events, n.count - events)
+        counted = not math.isnan(printed_events(facts, endpoint))
+        what = "events as counted" if counted else "events that the univariable intervals imply"
+        how = f"{what}, over {width} candidate parameters"
+        room = (1.0, 1.0) if counted else (0.8, 1.2)
         yield record(
             "events per candidate parameter, about",
-            span,
+            (room[0] * events / width, room[1] * events / width),
             "events",
-            f"{how} (a fifth of room)",
+            how if counted else f"{how} (a fifth of room)",
             [n] if n else [],
             endpoint=endpoint,
         )

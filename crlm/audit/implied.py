@@ -15,12 +15,16 @@ from crlm.audit.facts import WHOLE, Facts, Key, Printed, cell_of, text_of
 from crlm.audit.intervals import Interval, deviate, log, mapped, minus, two_sided
 from crlm.audit.models import (
     USUAL_GROWTH,
+    Row,
     endpoint_events,
     growth_of,
     implied_sample,
+    outcome_cell,
+    printed_events,
     rows_of,
     share,
 )
+from crlm.audit.odds import exposed_events
 from crlm.audit.ratios import effect_rows, standard_error, wald_rows
 
 #: Columns of the frame of implied quantities.
@@ -156,23 +160,27 @@ def _events(facts: Facts) -> Iterator[Record]:
 
 
 def _group_events(facts: Facts) -> Iterator[Record]:
-    """Events by group, from the endpoint's events, the group's size and its hazard ratio."""
+    """Events by group, from the endpoint's events, the group's size and its ratio."""
     for endpoint in facts.design.models:
         total = endpoint_events(facts, endpoint)
+        outcome = outcome_cell(facts, endpoint) or WHOLE
+        counted = not math.isnan(printed_events(facts, endpoint))
         if math.isnan(total):
             continue
         for covariate, row in rows_of(facts, endpoint, "univariable").items():
-            part = share(facts, frozenset({(covariate, row.key.level)}))
-            effect = log(row.roles["estimate"].interval)
-            if math.isnan(row.spread) or part is None or covariate not in facts.exposures():
+            shares = _shares(facts, row, total)
+            if shares is None or covariate not in facts.exposures():
                 continue
-            odds = [part / (1 - part) * math.exp(e) for e in effect]
-            shares = [o / (1 + o) for o in odds]
+            room = (1.0, 1.0) if counted else (0.9, 1.1)
+            how = f"events of the endpoint, {'counted, ' if counted else ''}shared by size and "
+            how += "odds ratio" if row.sizes else "hazard ratio"
+            how += "" if counted else " (a tenth of room)"
             reference = row.key.reference or facts.levels(covariate)[0]
-            how = "events of the endpoint, shared by size times hazard ratio (a tenth of room)"
             sides = ((row.key.level, shares), (reference, [1 - x for x in shares[::-1]]))
             for level, (low, high) in sides:
-                span = (0.9 * total * low, 1.1 * total * high)
+                if outcome and facts.n(outcome | {(covariate, level)}) is not None:
+                    continue
+                span = (room[0] * total * low, room[1] * total * high)
                 yield record(
                     "events in the group, about",
                     span,
@@ -182,6 +190,23 @@ def _group_events(facts: Facts) -> Iterator[Record]:
                     endpoint=endpoint,
                     group=f"{covariate}={level}",
                 )
+
+
+def _shares(facts: Facts, row: Row, total: float) -> list[float] | None:
+    """The share of all events that a row's level has, at both ends of its ratio; None if unknown.
+
+    Events of a time lie as size times hazard ratio says, those of a yes-no outcome as the odds.
+    """
+    ratios = [max(end, 1e-9) for end in row.roles["estimate"].interval]
+    if row.sizes:
+        if not 0 < total < sum(row.sizes):
+            return None
+        return [exposed_events(total, row.sizes, ratio) / total for ratio in ratios]
+    part = share(facts, frozenset({(row.key.covariate, row.key.level)}))
+    if math.isnan(row.spread) or part is None:
+        return None
+    odds = [part / (1 - part) * ratio for ratio in ratios]
+    return [o / (1 + o) for o in odds]
 
 
 def _at_risk(facts: Facts) -> Iterator[Record]:

@@ -10,8 +10,9 @@ from itertools import combinations
 from statistics import median
 
 from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
-from crlm.audit.facts import RATIOS, WHOLE, Cell, Facts, Key, Printed
+from crlm.audit.facts import WHOLE, Cell, Facts, Key, Printed
 from crlm.audit.intervals import LEAST_ERROR, Interval
+from crlm.audit.odds import events_behind
 from crlm.audit.ratios import shown, standard_error, title_of, wald_rows
 
 #: Room found by simulating 1,400 cohorts of 150 and 674 patients with correlated covariates,
@@ -45,7 +46,9 @@ class Row:
     spread : float
         Share of events' information that one event carries, p(1-p) with p the exposed share of
         those at risk as weighted by the hazard ratio; NaN for covariates that are not two groups
-        of known size.
+        of known size, and for odds ratios.
+    sizes : (float, float) or None
+        Of an odds ratio of two groups of known size: patients of the first and of the second.
     """
 
     key: Key
@@ -53,11 +56,18 @@ class Row:
     se: Interval
     effect: float
     spread: float
+    sizes: tuple[float, float] | None = None
 
     @property
     def events(self) -> Interval:
-        """Number of events that the interval implies; NaN if the spread is not known."""
-        return tuple(sorted(1 / (s * s * self.spread) for s in self.se))
+        """Number of events that the interval implies; NaN if the groups are not known.
+
+        Of an odds ratio the events, or the patients without one if they are fewer.
+        """
+        if self.sizes is None:
+            return tuple(sorted(1 / (s * s * self.spread) for s in self.se))
+        ratio = math.exp(self.effect)
+        return tuple(sorted(events_behind(s, self.sizes, ratio) for s in self.se))
 
 
 def share(facts: Facts, cell: Cell) -> float | None:
@@ -86,7 +96,8 @@ def rows_of(facts: Facts, endpoint: str, model: str) -> dict[str, Row]:
         if se is None or se[0] <= LEAST_ERROR or roles.get("estimate") is None:
             continue
         effect = math.log(max(roles["estimate"].value, 1e-9))
-        found[key.covariate] = Row(key, roles, se, effect, _spread(facts, key, effect))
+        spread, sizes = _spread(facts, key, effect), _sizes(facts, key)
+        found[key.covariate] = Row(key, roles, se, effect, spread, sizes)
     return found
 
 
@@ -97,18 +108,52 @@ def one_row(a: Row, b: Row) -> bool:
     )
 
 
-def _spread(facts: Facts, key: Key, effect: float) -> float:
+def _part(facts: Facts, key: Key) -> float:
+    """Share of a row's level among two groups; NaN for others."""
     part = share(facts, frozenset({(key.covariate, key.level)})) if key.level else None
-    if not part or part >= 1 or len(facts.levels(key.covariate)) != 2:
+    return part if part and part < 1 and len(facts.levels(key.covariate)) == 2 else math.nan
+
+
+def _spread(facts: Facts, key: Key, effect: float) -> float:
+    part = _part(facts, key)
+    if math.isnan(part) or key.statistic == "odds_ratio":
         return math.nan
     odds = part / (1 - part) * math.exp(effect)
     return odds / (1 + odds) ** 2
 
 
+def _sizes(facts: Facts, key: Key) -> tuple[float, float] | None:
+    part, n = _part(facts, key), facts.size(WHOLE)
+    if math.isnan(part) or not n or key.statistic != "odds_ratio":
+        return None
+    return (n * (1 - part), n * part)
+
+
+def outcome_cell(facts: Facts, endpoint: str) -> Cell | None:
+    """Patients with a yes-no outcome; None for times to an event."""
+    levels = facts.levels(endpoint.lower())
+    if endpoint in facts.design.endpoints or len(levels) != 2:
+        return None
+    return frozenset({(endpoint.lower(), levels[1])})
+
+
+def printed_events(facts: Facts, endpoint: str) -> float:
+    """Patients with a yes-no outcome as print counts them; NaN for others."""
+    cell = outcome_cell(facts, endpoint)
+    part = share(facts, cell) if cell else None
+    return math.nan if part is None else part * (facts.size(WHOLE) or math.nan)
+
+
 def endpoint_events(facts: Facts, endpoint: str) -> float:
-    """Events behind an endpoint: the median over its univariable two-level rows; NaN if unknown."""
+    """Events of an endpoint; NaN if unknown.
+
+    As counted, of a yes-no outcome; else the median of what its univariable two-level rows imply.
+    """
+    printed = printed_events(facts, endpoint)
+    if not math.isnan(printed):
+        return printed
     rows = rows_of(facts, endpoint, "univariable").values()
-    implied = [sum(r.events) / 2 for r in rows if not math.isnan(r.spread)]
+    implied = [sum(r.events) / 2 for r in rows if r.sizes or not math.isnan(r.spread)]
     return median(implied) if len(implied) >= _LEAST_ROWS else math.nan
 
 
@@ -404,71 +449,3 @@ def _growths(roles: Roles) -> tuple[list[Interval], float]:
             found.append(((multi[0] / uni[1]) ** 2, (multi[1] / uni[0]) ** 2))
             events = max(events, 4 / uni[1] ** 2)
     return found, events
-
-
-@check(
-    asks="Are the variables of the multivariable model those that the paper's rule chooses?",
-    assumes="The rule of the design; the multivariable column of a table is complete.",
-    blind="Variables that backward selection removed; p values at the threshold.",
-    about="substantive",
-)
-def entry_rule(facts: Facts) -> Iterator[Case]:
-    """Univariable p values against membership of the model."""
-    for endpoint, spec in facts.design.models.items():
-        inside = _members(facts, endpoint)
-        if spec.get("selection") not in ("enter", "backward") or len(inside) < 2:
-            continue
-        for covariate in spec["covariates"]:
-            p = _univariable_p(facts, endpoint, covariate)
-            if p is None or "entry_p" not in spec:
-                continue
-            roles = {"p": p} | ({"inside": inside[covariate]} if covariate in inside else {})
-
-            def judge(roles: Roles, covariate: str = covariate, spec: Mapping = spec) -> Outcome:
-                return _judge_entry(roles, covariate, spec)
-
-            title = f"{facts.named(covariate)}, {endpoint}: place in the multivariable model"
-            yield Case(("rule", endpoint, covariate), title, roles, judge)
-
-
-def _members(facts: Facts, endpoint: str) -> dict[str, Printed]:
-    return {
-        key.covariate: places[0]
-        for key, places in facts.numbers.items()
-        if key.endpoint == endpoint
-        and key.model == "multivariable"
-        and key.statistic in RATIOS
-        and key.field == "estimate"
-        and places[0].place.startswith("table")
-    }
-
-
-def _univariable_p(facts: Facts, endpoint: str, covariate: str) -> Printed | None:
-    found = [
-        places[0]
-        for key, places in facts.numbers.items()
-        if key.statistic == "p"
-        and key.model == "univariable"
-        and key.population == "all"
-        and (key.endpoint, key.covariate) == (endpoint, covariate)
-    ]
-    return found[0] if len(found) == 1 else None
-
-
-def _judge_entry(roles: Roles, covariate: str, spec: Mapping) -> Outcome:
-    low, high = roles["p"].interval
-    entry, text = float(spec["entry_p"]), roles["p"].text
-    inside = "inside" in roles
-    if covariate in spec.get("left_out", ()):
-        return outcome(not inside, 0.0, 1.0, "The rule leaves this variable out.")
-    if inside:
-        said = (
-            f"p = {text} does not reach the rule's p < {entry:g}, yet the variable is in the model."
-        )
-        return outcome(low < entry, 0.0, entry, said)
-    if low >= entry:
-        return outcome(True, entry, 1.0)
-    if high > entry or spec["selection"] == "backward":
-        return unclear("It may have missed the threshold, or have been removed.", entry, 1.0)
-    said = f"p = {text} meets the rule's p < {entry:g}, yet the variable is not in the model."
-    return outcome(False, entry, 1.0, said)

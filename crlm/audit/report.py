@@ -14,6 +14,7 @@ from crlm.audit import (
     decimals,  # noqa: F401
     e_values,  # noqa: F401
     endings,  # noqa: F401
+    entry,  # noqa: F401
     medians,  # noqa: F401
     models,  # noqa: F401
     places,  # noqa: F401

@@ -12,7 +12,7 @@ from scipy.special import chdtrc
 from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
 from crlm.audit.facts import Facts, Key, Printed, cell_of, text_of
 from crlm.audit.intervals import Interval, deviate, gap, hull, two_sided
-from crlm.audit.ratios import effect_rows, p_span, region, shown, title_of
+from crlm.audit.ratios import p_span, region, shown, title_of, wald_rows
 
 #: How far z of the log-rank test may lie from Wald's: fixed, and times effect times z. 81,000
 #: simulated comparisons of 30 to 800 patients stay within 0.02 and 0.2.
@@ -37,7 +37,7 @@ _MOST_LEVELS = 4
 )
 def logrank_p(facts: Facts) -> Iterator[Case]:
     """p of a log-rank test of two groups beside their univariable hazard ratio."""
-    rows = effect_rows(facts)
+    rows = wald_rows(facts)
     for key, places in facts.numbers.items():
         levels = facts.levels(key.group)
         if (key.statistic, key.model) != ("p", "logrank") or key.covariate or len(levels) != 2:
@@ -117,7 +117,7 @@ def interaction_p(facts: Facts) -> Iterator[Case]:
 
 def _subgroups(facts: Facts, key: Key) -> Iterator[list[tuple[frozenset, Roles]]]:
     """The ratio of one column within each level of the other, where all are printed."""
-    rows, whole = effect_rows(facts), cell_of(key.population)
+    rows, whole = wald_rows(facts), cell_of(key.population)
     columns = key.covariate.split(":")
     levels = key.level.split(":") if key.level.count(":") == 1 else ["", ""]
     for at in (0, 1):
