@@ -142,6 +142,13 @@ def test_exhibits_take_the_paper_s_numbers_and_ours_follow_the_order(small):
     ]
 
 
+def test_a_second_table_of_one_printed_table_says_of_which():
+    curves = [table(f"Table 4: {name} by RAS") for name in ("OS", "RFS")]
+    found = outline(notebook(new_markdown_cell("## Curves"), shown(*curves)))
+    told = [(e.label, e.title) for e in found.exhibits if e.section == "Curves"]
+    assert told == [("Table 4", "OS by RAS"), ("Table A2", "RFS by RAS, of Table 4")]
+
+
 def test_a_reading_refers_to_what_it_reads(small):
     told = [block for block in outline(small).blocks if isinstance(block, Told)]
     assert [[e.label for e in one.exhibits] for one in told] == [

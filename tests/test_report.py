@@ -288,6 +288,38 @@ def test_a_table_of_a_model_has_the_number_that_print_gives_it():
     ]
 
 
+def test_a_table_of_curves_has_the_number_that_print_gives_it():
+    """In Word it was one of the appendix, where print has it as Table 3."""
+    from types import SimpleNamespace
+
+    from crlm.paper.base import Base
+
+    keys = {"endpoint": "OS", "covariate": "", "statistic": "median_survival", "model": ""}
+    keys |= {"population": "all", "group": "ras=wild", "place": "table3"}
+    told = [
+        keys,
+        keys | {"group": "ras", "statistic": "p", "model": "logrank"},
+        keys | {"group": "all", "statistic": "survival_rate", "place": "supplementary_table4"},
+        keys | {"group": "sex=male", "statistic": "events", "place": "results"},
+        keys | {"population": "sex=male", "place": "table5"},
+        # Medians beside ratios are of a regression table.
+        keys | {"endpoint": "SCP", "place": "table2"},
+        keys
+        | {"endpoint": "SCP", "covariate": "ras", "statistic": "hazard_ratio"}
+        | {"model": "multivariable", "group": "all", "place": "table2"},
+    ]
+    paper = SimpleNamespace(design=DESIGN, claims=pd.DataFrame(told))
+    asked = (("OS", ["ras"]), ("OS", []), ("OS", ["sex"]), ("SCP", ["ras"]), ("RFS", ["ras"]))
+    assert [Base.table_of_curves(paper, *one) for one in asked] == [
+        "Table 3",
+        "Supplementary Table 4",
+        "",
+        "",
+        "",
+    ]
+    assert Base.table_of_curves(paper, "OS", ["ras"], "sex=male") == "Table 5"
+
+
 def test_many_pairs_of_effects_have_a_picture_for_each_page(monkeypatch):
     drawn = []
     monkeypatch.setattr("crlm.report.figures.forests.Picture", lambda *parts: drawn.append(parts))

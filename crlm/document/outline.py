@@ -248,6 +248,8 @@ class _Walk:
                 words = found[3] or (above[3] if above else self.heading)
                 series, number = found[1], int(found[2])
                 return Exhibit(series, number, _capital(words), piece, png, self.heading)
+        if again := _PAPERS.fullmatch(named):
+            named = f"{again[3] or self.heading}, of {again[1]} {again[2]}"
         words = named or (title if kind == "Figure" else self.beside(title))
         return Exhibit(f"{kind} A", 0, _capital(words), piece, png, self.heading)
 

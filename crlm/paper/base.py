@@ -16,6 +16,9 @@ from crlm.numbers import counted
 from crlm.report import html, readings, synthetic
 from crlm.report.figures import Picture
 
+#: What print gives of curves in a table.
+_OF_CURVES = ("median_survival", "survival_rate", "events")
+
 
 @dataclass(frozen=True)
 class Section:
@@ -33,6 +36,20 @@ class Section:
 
     def _ipython_display_(self) -> None:
         """Nothing: the call has shown what there is."""
+
+
+def _table_named(places: pd.Series) -> str:
+    """The table in which most of some claims stand: "Supplementary Table 3"; "" for none."""
+    found = places.str.extract(r"^(supplementary_)?table(.+)$").dropna(subset=[1])
+    if found.empty:
+        return ""
+    of_supplement, number = found.value_counts(dropna=False).index[0]
+    return f"{'Supplementary ' * isinstance(of_supplement, str)}Table {number}"
+
+
+def _columns_of(group: str) -> frozenset[str]:
+    """The columns whose levels make a group, or are compared; none for all patients."""
+    return frozenset(part.partition("=")[0] for part in group.split(",")) - {ALL}
 
 
 class Modelled(NamedTuple):
@@ -259,13 +276,23 @@ class Base:
         own = self.claims["endpoint"].isin((endpoint, model))
         own |= self.claims["covariate"].eq(endpoint)
         own &= self.claims["population"] == (spec.get("population") or ALL)
-        places = self.claims["place"].str.extract(r"^(supplementary_)?table(.+)$")
         for models in (("multivariable",), ("univariable",)):
-            found = places[own & self.claims["model"].isin(models)].dropna(subset=[1])
-            if len(found):
-                of_supplement, number = found.value_counts(dropna=False).index[0]
-                return f"{'Supplementary ' * isinstance(of_supplement, str)}Table {number}"
+            told = _table_named(self.claims.loc[own & self.claims["model"].isin(models), "place"])
+            if told:
+                return told
         return f"Predictors of {self.design.endpoint_name(endpoint)}"
+
+    def table_of_curves(self, endpoint: str, names: Sequence[str], population: str = ALL) -> str:
+        """What the paper calls the table of some curves' numbers: "Table 2"; "" where it has none.
+
+        A regression table that has medians beside its ratios is that of its model.
+        """
+        claims, columns = self.claims, frozenset(names)
+        own = claims["statistic"].isin(_OF_CURVES) | claims["model"].eq("logrank")
+        own &= claims["endpoint"].eq(endpoint) & claims["population"].eq(population)
+        own &= claims["group"].map(lambda group: _columns_of(group) == columns)
+        of_models = claims.loc[claims["model"].isin(("univariable", "multivariable")), "place"]
+        return _table_named(claims.loc[own & ~claims["place"].isin(of_models), "place"])
 
     def months_at_risk(self, endpoint: str) -> list[float] | None:
         """Months at which the paper prints numbers at risk; None: whole years, as in a safe report.

@@ -298,7 +298,10 @@ class Sections(Odds):
         shown = self.release.curve(shown, endpoint, names)
         picture = figures.kaplan_meier(shown, parts[0], self.design, title=title)
         notes = self.told("curve", "rates")
-        pieces = [picture, tables.survival_table(parts[0], self.design, notes=notes)]
+        number = self.table_of_curves(endpoint, names, population)
+        caption = f"{number}: {title}" if number else ""
+        table = tables.survival_table(parts[0], self.design, caption=caption, notes=notes)
+        pieces = [picture, table]
         sentences = [readings.curves(parts[0], self.design, self.print)]
         if ratio:
             ratios = regression.univariable(frame, names, ties=self.ties, **among)
