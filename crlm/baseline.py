@@ -55,6 +55,7 @@ class _Plan:
     quantile_rule: Literal["weibull", "linear"]
     conf_level: float
     means: bool = False
+    widths: bool = False
 
     @property
     def compared(self) -> list[np.ndarray]:
@@ -85,6 +86,7 @@ def table_one(
     population: str = "all",
     means: bool | Collection[str] = False,
     tests: Mapping[str, str] | None = None,
+    widths: Collection[str] = (),
 ) -> pd.DataFrame:
     """Baseline characteristics of all patients and of each group, with tests between groups.
 
@@ -119,6 +121,9 @@ def table_one(
         Also `mean` and `sd` of numbers, as some papers print them; of these alone.
     tests : mapping of str to str, optional
         By variable: its test, where it is not that of all numbers or categories.
+    widths : collection of str
+        Also `iqr` and `range` of these numbers: the widths between quartiles and between ends,
+        each as one number.
 
     Returns
     -------
@@ -156,7 +161,7 @@ def table_one(
     for name in variables:
         unit = str(design.columns.get(name, {}).get("unit", "")) if design else ""
         meant = means if isinstance(means, bool) else name in means
-        own = replace(plan.with_test((tests or {}).get(name)), means=meant)
+        own = replace(plan.with_test((tests or {}).get(name)), means=meant, widths=name in widths)
         for record in _variable(patients, name, own, unit):
             records.append({"covariate": name, **record})
     # The total of those whose group is known is another number than that of all patients.
@@ -171,25 +176,15 @@ def _known_population(by: str | None, population: str) -> str:
     return f"{by}=known" if population == "all" else f"{population},{by}=known"
 
 
-def describe(
-    patients: pd.DataFrame,
-    variables: Iterable[str],
-    *,
-    design: Design | None = None,
-    spread: Literal["range", "iqr", "both"] = "range",
-    quantile_rule: Literal["weibull", "linear"] = "weibull",
-    population: str = "all",
-) -> pd.DataFrame:
-    """Characteristics of one group of patients, without comparison: `table_one` with no `by`."""
-    return table_one(
-        patients,
-        None,
-        variables,
-        design=design,
-        spread=spread,
-        quantile_rule=quantile_rule,
-        population=population,
-    )
+def describe(patients: pd.DataFrame, variables: Iterable[str], **conventions: Any) -> pd.DataFrame:
+    """Characteristics of one group of patients, without comparison: `table_one` with no `by`.
+
+    Parameters
+    ----------
+    patients, variables, **conventions
+        As of `table_one`: `design`, `spread`, `quantile_rule`, `population`, `means`, `widths`.
+    """
+    return table_one(patients, None, variables, **conventions)
 
 
 def _check(**chosen: str) -> None:
@@ -284,7 +279,7 @@ def _continuous(values: np.ndarray, plan: _Plan, unit: str) -> Iterator[dict]:
     for group, mask in plan.groups.items():
         part = values[mask & known]
         for statistic, estimate in _summary(part, plan):
-            quartile = statistic in ("q1", "q3")
+            quartile = statistic in ("q1", "q3", "iqr")
             method = _QUARTILES[plan.quantile_rule] if quartile else ""
             yield {
                 "group": group,
@@ -308,12 +303,14 @@ def _continuous(values: np.ndarray, plan: _Plan, unit: str) -> Iterator[dict]:
 
 def _summary(part: np.ndarray, plan: _Plan) -> Iterator[tuple[str, float]]:
     names = ("median", *_SPREADS[plan.spread], *(("mean", "sd") if plan.means else ()))
+    names += ("iqr", "range") if plan.widths else ()
     if not len(part):
         yield from ((name, np.nan) for name in names)
         return
     q1, median, q3 = np.quantile(part, [0.25, 0.5, 0.75], method=plan.quantile_rule)
     found = {"min": part.min(), "q1": q1, "median": median, "q3": q3, "max": part.max()}
     found |= {"mean": part.mean(), "sd": part.std(ddof=1) if len(part) > 1 else np.nan}
+    found |= {"iqr": q3 - q1, "range": part.max() - part.min()}
     yield from ((name, float(found[name])) for name in names)
 
 

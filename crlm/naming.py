@@ -101,6 +101,8 @@ _OF_A_GROUP = (
     "median",
     "mean",
     "sd",
+    "iqr",
+    "range",
     *_ENDS,
     "n_at_risk",
     "cumulative_events",

@@ -30,7 +30,8 @@ def odd_decimals(facts: Facts) -> Iterator[Case]:
         for p in places:
             like = ("p",) if key.statistic == "p" else (key.statistic, key.model, p.unit)
             scopes = ("",) if key.statistic == "p" else ("", p.place)
-            if p.operator == "=":
+            of_power = re.search(r"\de|×|\bx\s?10", p.text, re.IGNORECASE)
+            if p.operator == "=" and not of_power:
                 for scope in scopes:
                     alike[scope, *like][p.id] = p
     for name, roles in alike.items():

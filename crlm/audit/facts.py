@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from crlm.audit.intervals import Interval, printed_interval, times
-from crlm.ledger import Design, as_records
+from crlm.ledger import Design, as_records, printed_decimals
 
 #: Conditions that patients meet: pairs of column and level.
 Cell = frozenset[tuple[str, str]]
@@ -99,8 +99,8 @@ class Printed:
             value = float(bare)
         except ValueError:
             return None
-        decimals = len(bare.partition(".")[2])
-        return replace(self, text=text, operator=sign, value=value, decimals=decimals)
+        digits = printed_decimals(bare)
+        return replace(self, text=text, operator=sign, value=value, decimals=digits)
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,8 @@ from crlm.audit.intervals import Interval, hull, overlap, two_sided
 #: A concordance without any knowledge.
 _COIN = 0.5
 _ORDER = ("min", "q1", "median", "q3", "max")
+#: Widths, and the two values between which they lie.
+_WIDTHS = {"iqr": ("q1", "q3"), "range": ("min", "max")}
 #: A minimum and maximum this near the median, in many patients, look like quartiles.
 _NARROW, _MANY = 0.25, 100
 #: A lower end this much nearer to the median than the upper, on the log scale.
@@ -103,11 +105,11 @@ Spread = dict[str, Printed]
 
 
 @lru_cache(maxsize=4)
-def spreads(facts: Facts) -> dict[tuple[Cell, str], Spread]:
-    """Printed medians, quartiles and ends by (patients, column)."""
+def spreads(facts: Facts, names: tuple[str, ...] = _ORDER) -> dict[tuple[Cell, str], Spread]:
+    """Printed medians, quartiles and ends, or their widths, by (patients, column)."""
     found: dict[tuple[Cell, str], Spread] = defaultdict(dict)
     for key, places in facts.numbers.items():
-        if key.statistic not in _ORDER or key.field != "estimate" or key.model:
+        if key.statistic not in names or key.field != "estimate" or key.model:
             continue
         group, whole = cell_of(key.group), cell_of(key.population)
         if group is not None and whole is not None:
@@ -142,6 +144,39 @@ def _judge_order(roles: Roles) -> Outcome:
             said = f"The {a} {roles[a].text} is above the {b} {roles[b].text}."
             return outcome(False, roles[a].interval[0], roles[b].interval[1], said)
     return outcome(True)
+
+
+@check(
+    asks="Is a printed width that between the printed quartiles, or ends?",
+    assumes="Nothing.",
+    blind="A width beside a median alone.",
+)
+def widths(facts: Facts) -> Iterator[Case]:
+    """Interquartile ranges and ranges that are printed as one number."""
+    for (cell, column), printed in spreads(facts, tuple(_WIDTHS)).items():
+        roles = printed | spreads(facts).get((cell, column), {})
+        title = _title(facts, cell, column)
+        for width, ends in _WIDTHS.items():
+            if {width, *ends} <= set(roles):
+                mine = {name: roles[name] for name in (width, *ends)}
+                yield Case(_subject(cell, column), title, mine, _judge_width)
+        if set(_WIDTHS) <= set(roles):
+            mine = {name: roles[name] for name in _WIDTHS}
+            yield Case(_subject(cell, column), title, mine, _judge_widths)
+
+
+def _judge_width(roles: Roles) -> Outcome:
+    width = next(name for name in _WIDTHS if name in roles)
+    low, high = (roles[name] for name in _WIDTHS[width])
+    span = (high.interval[0] - low.interval[1], high.interval[1] - low.interval[0])
+    said = f"The {width} {roles[width].text} is not that from {low.text} to {high.text}."
+    return outcome(overlap(roles[width].interval, span), *span, said)
+
+
+def _judge_widths(roles: Roles) -> Outcome:
+    whole, middle = roles["range"], roles["iqr"]
+    said = f"The iqr {middle.text} is wider than the range {whole.text}."
+    return outcome(middle.interval[0] <= whole.interval[1] + 1e-9, *whole.interval, said)
 
 
 @check(

@@ -39,7 +39,7 @@ from crlm.ledger.errors import (
     ParameterError,
 )
 from crlm.ledger.results import as_records, collect, row_name, rows
-from crlm.ledger.rounding import compatible_interval, round_half_up
+from crlm.ledger.rounding import compatible_interval, printed_decimals, round_half_up
 from crlm.ledger.schema import SKELETON, design_schema
 from crlm.ledger.spelling import did_you_mean
 from crlm.ledger.typed import SchemaRow
@@ -94,6 +94,7 @@ __all__ = [
     "named",
     "outside_models",
     "load_design",
+    "printed_decimals",
     "round_half_up",
     "row_name",
     "rows",

@@ -80,7 +80,8 @@ _OF_ONE_GROUP = (
 #: Statistics of the patients themselves: no model and no month is theirs.
 _OF_PATIENTS = (*OF_A_NUMBER, *_OF_A_LEVEL, "missing")
 _WHOLE = ("n", "missing", "events", "n_at_risk", "cumulative_events")
-_NEVER_NEGATIVE = (*RATIOS, *_WHOLE, "percent", "percent_missing", "p", "sd", "se", "chi_square")
+_NEVER_NEGATIVE = (*RATIOS, *_WHOLE, "percent", "percent_missing", "p", "chi_square")
+_NEVER_NEGATIVE += ("sd", "se", "iqr", "range")
 _IS_LIMITS = re.compile(r"\b(ci|confidence|limits?)\b", re.IGNORECASE)
 #: Units that print may give in place of the statistic's own.
 _ALSO = {"months": TIME_UNITS}

@@ -12,7 +12,7 @@ from crlm.ledger.vocabulary import FIRST_RECURRENCE
 Claim = Mapping[str, str]
 
 #: Statistics of a measured number, in the unit of its column.
-OF_A_NUMBER = ("median", "mean", "sd", "min", "max", "q1", "q3")
+OF_A_NUMBER = ("median", "mean", "sd", "min", "max", "q1", "q3", "iqr", "range")
 #: Statistics of a time to an event; a yes-no outcome has odds ratios.
 _OF_TIMES = (
     "hazard_ratio",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from crlm.ledger.errors import Fault
+from crlm.ledger.rounding import printed_decimals
 from crlm.ledger.vocabulary import OPERATORS
 
 Claim = Mapping[str, str]
@@ -63,8 +64,7 @@ def _printed(claim: Claim) -> Iterator[Fault]:
     if (sign or "=") != claim["operator"] and claim["operator"] in OPERATORS["number"]:
         told = f"{claim['operator']!r}, but printed {claim['printed']!r}; write {sign or '='!r}."
         yield Fault("operator", told)
-    whole, _, power = bare.lower().partition("e")
-    digits = max(0, len(whole.partition(".")[2]) - int(power or 0))
+    digits = printed_decimals(bare)
     if not claim["decimals"]:
         told = f"is empty; {claim['printed']!r} is printed with {digits}."
         yield Fault("decimals", told)

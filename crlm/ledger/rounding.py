@@ -38,6 +38,18 @@ def compatible_interval(
     return value - half - early, value + half
 
 
+def printed_decimals(text: str) -> int:
+    """Decimals of a number in plain digits or with a power of ten.
+
+    Examples
+    --------
+    >>> printed_decimals("0.45"), printed_decimals("7e-04"), printed_decimals("1.2e-4")
+    (2, 4, 5)
+    """
+    digits, _, power = text.lower().partition("e")
+    return max(0, len(digits.partition(".")[2]) - int(power or 0))
+
+
 def round_half_up(value: float, decimals: int) -> float:
     """Round as papers do (0.125 to 0.13), free of binary artefacts in the 12th digit."""
     if not math.isfinite(value):

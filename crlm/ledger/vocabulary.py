@@ -187,6 +187,8 @@ STATISTICS: dict[str, Statistic] = {
     "max": Statistic("Highest value", "highest value", "", None),
     "q1": Statistic("Lower quartile", "lower quartile", "", None),
     "q3": Statistic("Upper quartile", "upper quartile", "", None),
+    "iqr": Statistic("Interquartile range", "interquartile range", "", None),
+    "range": Statistic("Range", "range", "", None),
     "difference": Statistic("Difference", "difference", "", 1),
     "smd": Statistic("Standardised difference", "standardised difference", "", 2),
     "percent_tested": Statistic("Percentage tested", "percentage tested", "%", 1),

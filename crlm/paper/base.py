@@ -258,6 +258,10 @@ class Base:
         """Those of some columns of which the paper prints a mean or a standard deviation."""
         return [n for n in names if self.prints(("mean", "sd"), covariate=[n])]
 
+    def printed_widths(self, names: Sequence[str]) -> list[str]:
+        """Those of some columns of which the paper prints a spread as one width."""
+        return [n for n in names if self.prints(("iqr", "range"), covariate=[n])]
+
     def months(self, endpoint: str, default: Sequence[float] = (36, 60)) -> list[float]:
         """Months at which the paper prints rates of an endpoint's curves; else `default`."""
         asked = (self.claims["endpoint"] == endpoint) & (

@@ -12,23 +12,10 @@ from crlm.ledger import rows as result_rows
 from crlm.ledger import small
 from crlm.ledger.vocabulary import ALL
 from crlm.numbers import counted
+from crlm.paper import as_printed
 from crlm.paper.base import Section, joined, nothing
 from crlm.paper.odds import Odds
 from crlm.report import figures, html, readings, tables
-
-
-def _shares(rows: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Sizes of the groups as counts of a characteristic among all, as some papers print them."""
-    sizes = rows[rows["group"].str.startswith(f"{by}=") & (rows["covariate"] == "")]
-    levels = sizes["group"].str.partition("=")[2]
-    return sizes.assign(group="all", covariate=by, level=levels)
-
-
-def _shares_missing(rows: pd.DataFrame) -> pd.DataFrame:
-    """Patients of unknown value in per cent of their group, as some papers print them."""
-    missing = rows[(rows["statistic"] == "missing") & (rows["n"] > 0)]
-    shares = 100 * missing["estimate"] / missing["n"]
-    return missing.assign(statistic="percent_missing", unit="%", estimate=shares)
 
 
 class Sections(Odds):
@@ -123,16 +110,20 @@ class Sections(Odds):
             tests=self.design.table_one.get("tests"),
             spread=spread,
             quantile_rule=self._quantile_rule,
-            means=[] if self.release.on else self.printed_means(kept),
+            **self._of_print(kept),
         )
         made = self.add(made)
         rows = made
         if population == ALL:
             rows = joined(made, self.add(self._everybody(by, kept, spread)))
         if population == ALL and self.prints(("n", "percent"), covariate=[by]):
-            self.add(_shares(made, by))
+            self.add(as_printed.shares(made, by))
+        if population == ALL and self.prints(("missing",), covariate=[by]):
+            self.add(as_printed.left_out(made))
         if not self.release.on and self.prints(("percent_missing",), covariate=kept):
-            self.add(_shares_missing(made))
+            self.add(as_printed.shares_missing(rows))
+        if not self.release.on and self._counts_known(kept):
+            self.add(as_printed.known(rows))
         notes = self.told("table", "continuous")
         table = tables.baseline_table(made, self.design, caption=title, smd=smd, notes=notes)
         summary = f"{title}: {counted(len(kept), 'characteristic')}"
@@ -163,8 +154,18 @@ class Sections(Odds):
         """All patients, where some are of unknown group and the table's total lacks them."""
         if not self.included[by].isna().any():
             return result_rows([])
-        rule = self._quantile_rule
-        return baseline.describe(self.included, names, spread=spread, quantile_rule=rule)
+        rule, own = self._quantile_rule, self._of_print(names)
+        return baseline.describe(self.included, names, spread=spread, quantile_rule=rule, **own)
+
+    def _counts_known(self, names: Sequence[str]) -> bool:
+        """Whether print has the number of known values of a measured column."""
+        measured = [name for name in names if not self.design.levels(name)]
+        return self.prints(("n",), covariate=measured, level=[""])
+
+    def _of_print(self, names: Sequence[str]) -> dict[str, list[str]]:
+        """Numbers whose mean, SD or width print has; none where few patients must stay untold."""
+        told = [] if self.release.on else names
+        return {"means": self.printed_means(told), "widths": self.printed_widths(told)}
 
     @property
     def _quantile_rule(self) -> Any:

@@ -218,6 +218,8 @@ def _characteristic(claim: Mapping[str, Any], where: Where, design: Design) -> Q
         return Beyond(f"{name}: no search and no certificate knows it; a report answers it")
     if not covariate:
         return f"size of a group: {_BUILT_IN}"
+    if name == "n" and not claim["level"]:
+        return Beyond("number of known values: no search and no certificate knows it")
     if name == "missing":
         return Quantity("count", where=where, columns=(f"{covariate}=",), part="missing")
     if name == "events":

@@ -78,6 +78,7 @@ def _what_is_shown(rows: pd.DataFrame) -> str:
     spread = " [minimum–maximum]" if "min" in have else ""
     spread += " (quartiles)" if "q1" in have else ""
     spread += "; mean ± SD" if "mean" in have else ""
+    spread += "; IQR, range: their widths" if "iqr" in have else ""
     if "median" not in have:
         return "n (% of known)."
     if "percent" not in have:
@@ -164,7 +165,9 @@ def _spread(value: Mapping[tuple[str, str, str], float], group: str) -> str:
     if math.isfinite(got["q1"]):
         text += f" ({span(short(got['q1']), short(got['q3']))})"
     mean, sd = (value.get((group, "", key), math.nan) for key in ("mean", "sd"))
-    return f"{text}; {short(mean)} ± {short(sd)}" if math.isfinite(mean) else text
+    text += f"; {short(mean)} ± {short(sd)}" if math.isfinite(mean) else ""
+    between, whole = (value.get((group, "", key), math.nan) for key in ("iqr", "range"))
+    return f"{text}; IQR {short(between)}, range {short(whole)}" if math.isfinite(whole) else text
 
 
 # ---- survival ---------------------------------------------------------------

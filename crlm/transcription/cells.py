@@ -6,6 +6,8 @@ import math
 import re
 from dataclasses import dataclass
 
+from crlm.ledger import printed_decimals
+
 _DASHES = "‐‑‒–—−~"
 #: Points at half height, as some journals print 0·05.
 _POINTS = re.compile(r"[·⋅∙‧](?=\d)")
@@ -62,9 +64,8 @@ def printed(text: str) -> Printed:
     held = text.strip().replace(",", "").rstrip("%").strip()
     sign = held[0] if held and held[0] in "<>≤≥=" else ""
     body = held[len(sign) :].strip()
-    digits, _, power = body.partition("e")
-    decimals = max(0, len(digits.partition(".")[2]) - int(power or 0))
-    return Printed(sign.strip("=") + body, _SIGNS.get(sign, "="), float(body), decimals)
+    operator = _SIGNS.get(sign, "=")
+    return Printed(sign.strip("=") + body, operator, float(body), printed_decimals(body))
 
 
 def numbers(cell: str) -> list[Printed]:

@@ -14,12 +14,18 @@ from crlm.transcription.asking import quoted, to_ask
 #: Words behind a characteristic that say what its row holds; the column's unit is one besides.
 _NOTES = frozenset(
     "n no number patients pts per mean median sd se sem standard error deviation range iqr "
-    "interquartile years year yr yrs months month days status value values at surgery "
-    "operation hepatectomy resection".split()
+    "interquartile geometric average minimum maximum min max lowest highest quartile quartiles "
+    "std dev q1 q3 25th 75th percentile percentiles years year yr yrs months month days status "
+    "value values at surgery operation hepatectomy resection".split()
 )
 _CLASSES = frozenset({"score", "status", "stage", "grade", "class", "category"})
 #: Marks that send the reader to a footnote.
 _MARKS = re.compile(r"[*†‡§¶‖#⁰¹²³⁴-⁹ᵃ-ᵛ]+(?=$|\W)")
+#: What may stand before a characteristic: "Median age", "Patient's age".
+_BEFORE = re.compile(
+    r"^(?:(?:mean|median|average)(?:\s(?:value\s)?of)?|patients?(?:['’]s?)?)\s+(?=\S)",
+    re.IGNORECASE,
+)
 _TIMES = re.compile(r"\s+[x×*:]\s+|\s*[×*]\s*|:", re.IGNORECASE)
 _AGAINST = re.compile(r"\s+(?:vs\.?|versus|v\.?|against|compared (?:with|to))\s+", re.IGNORECASE)
 
@@ -38,6 +44,10 @@ class Label:
         What it says of its row besides: "mean", "sd", "range", "iqr", ...
     step : str
         What it says that a ratio is for: "per 10 years"; "" where it says nothing.
+    said : tuple of str
+        Statistics that it names, in their order.
+    alone : bool
+        Whether they are not in brackets behind the characteristic.
     """
 
     column: str = ""
@@ -45,6 +55,8 @@ class Label:
     reference: str = ""
     notes: frozenset[str] = frozenset()
     step: str = ""
+    said: tuple[str, ...] = ()
+    alone: bool = False
 
 
 class _Words:
@@ -125,6 +137,10 @@ class Labels:
         bare, said = stepped.parted(label)
         answered = self._answers.get(plain(label)) if said else None
         found = Label(*answered) if answered else self._read(bare, within)
+        shorter = "" if found.column else _BEFORE.sub("", bare)
+        if shorter not in ("", bare) and (later := self._read(shorter, within)).column:
+            self.taken[label] = ":".join(filter(None, (later.column, later.level)))
+            found = later
         return replace(found, step=said)
 
     def answered(self, label: str) -> bool:

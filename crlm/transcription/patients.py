@@ -8,16 +8,16 @@ from dataclasses import replace
 
 from crlm.ledger import Design
 from crlm.ledger.vocabulary import TREND_TEST
-from crlm.transcription import meanings
+from crlm.transcription import meanings, summaries
 from crlm.transcription.cells import Cell, cell
 from crlm.transcription.labels import Label
 from crlm.transcription.table import TREND, UNKNOWN, Table
 from crlm.transcription.trends import heads_trend
 
-_SPREADS = {"range": ("min", "max"), "iqr": ("q1", "q3")}
 #: A column of per cent alone: "HAI %", not "HAI n (%)".
 _ONLY_PERCENT = re.compile(r"(?<!\()(?<!\[)%$")
 _OF_NUMBERS = ("spread", "mean")
+_NEITHER = "says neither n (%) of a level, nor median with range, nor mean ± SD"
 #: What a column holds that is no group.
 _TESTS = ("p", "trend")
 #: A count with its denominator: "179/308 (58%)", "179 of 308".
@@ -38,7 +38,7 @@ class FirstTable(Table):
     def __init__(self, design: Design, place: str, spread: str, named: Mapping[str, str]) -> None:
         super().__init__(design, place, design.table_one["variables"], named)
         self.by = str(design.table_one["by"])
-        self.ends = _SPREADS.get(spread or str(design.table_one["spread"]), ())
+        self.ends = summaries.ENDS.get(spread or str(design.table_one["spread"]), ())
 
     def read(self, rows: Sequence[Sequence[str]]) -> None:
         """Claims and questions of the table."""
@@ -55,7 +55,7 @@ class FirstTable(Table):
                 self.strange_group(f"column {rows[0][at]!r}", rows[0][at], self.by)
         groups = [at for at, group in columns.items() if group not in _TESTS]
         for number, row, found in self.walk(rows, lambda row: any(row[at] for at in groups)):
-            found = self._meant(found, row, groups)
+            found = self._meant(self._said(row[0], found), row, groups)
             unit = meanings.other_unit(row[0], self._unit(found.column))
             tested = [row[at] for at, group in columns.items() if group in _TESTS]
             tested = [text for text in tested if cell(text).kind != "empty"]
@@ -85,11 +85,30 @@ class FirstTable(Table):
             "the column the unit of print, or write the numbers in the unit of the column",
         )
 
+    def summary(self, label: str, within: str) -> Label | None:
+        """A statistic of the number that stands above."""
+        column = self.design.source(self.labels.read(within).column) if within else ""
+        if not column or self.design.levels(column) or self.labels.answered(label):
+            return None
+        if not summaries.is_summary(label, self._unit(column)):
+            return None
+        said = summaries.said_in(label)
+        return Label(column, notes=UNKNOWN if "missing" in said else frozenset())
+
+    def _said(self, label: str, found: Label) -> Label:
+        """A label with the statistics that it names behind, or before, the column's own label."""
+        own = self.design.label(found.column).casefold()
+        rest = label[len(own) :] if label.casefold().startswith(own) else label
+        said = () if found.level else summaries.said_in(rest)
+        bare = re.sub(r"[\[(].*?[\])]", " ", rest)
+        alone = summaries.is_summary(bare, self._unit(found.column))
+        return replace(found, said=said, alone=alone)
+
     def _meant(self, found: Label, row: Sequence[str], groups: Sequence[int]) -> Label:
         """A label by what its row holds: the number that a factor is made of, or the level yes."""
         kinds = {cell(row[at]).kind for at in groups} - {"empty"}
         factor = self.design.factors.get(found.column)
-        if factor and not found.level and kinds & {*_OF_NUMBERS, "single"}:
+        if factor and not found.level and (found.said or kinds & {*_OF_NUMBERS, "single"}):
             found = replace(found, column=str(factor["source"]))
         levels = self.design.levels(found.column)
         counts = kinds and not kinds & set(_OF_NUMBERS) and found.notes != UNKNOWN
@@ -123,7 +142,7 @@ class FirstTable(Table):
             elif named.notes == UNKNOWN:
                 self._unknown(found, row[at], where, keys)
             else:
-                self._stated(_as_said(found, named), where, keys, named, row[at])
+                self._stated(found, where, keys, named, row[at])
 
     def _no_trend(self, where: str, keys: Mapping[str, str]) -> bool:
         """Ask for a p for trend that the design has no test for; whether it has none."""
@@ -154,23 +173,43 @@ class FirstTable(Table):
         if odd := self._odd(found, keys, named, text):
             self.ask(where, odd)
             return
-        ends, unit = self._ends(named.notes), self._unit(named.column)
-        if found.kind == "spread" and not ends:
-            self.ask(where, "says not what stands beside the median; say --spread range or iqr")
+        unit = self._unit(named.column)
+        names = self._of_level(found) if keys["level"] else self._of_number(found, named, text)
+        if isinstance(names, str):
+            self.ask(where, f"{text!r} {names}" if names == _NEITHER else names)
             return
-        names = {
-            "count": (("n", "patients"), ("percent", "%")),
-            "spread": (("median", unit), *((end, unit) for end in ends)),
-            "mean": (("mean", unit), ("sd", unit)),
-            "single": (("n", "patients") if keys["level"] else (_alone(named), unit),),
-            "percent": (("percent", "%"),),
-        }.get(found.kind)
-        if names is None or self._unfit(found, keys):
-            told = "says neither n (%) of a level, nor median with range, nor mean ± SD"
-            self.ask(where, f"{text!r} {told}")
-            return
-        for number, (statistic, its) in zip(found.parts, names, strict=True):
+        for number, statistic in zip(found.parts, names, strict=True):
+            its = {"n": "patients", "percent": "%"}.get(statistic, unit)
             self.claim(number, where, **keys, statistic=statistic, unit=its)
+
+    def _of_level(self, found: Cell) -> Sequence[str] | str:
+        """Statistics of the numbers of a level, or why they are none."""
+        share = found.kind == "single" and found.parts[0].decimals > 0
+        names = {"count": ("n", "percent"), "single": ("n",), "percent": ("percent",)}
+        return _NEITHER if share else names.get(found.kind, _NEITHER)
+
+    def _of_number(self, found: Cell, named: Label, text: str) -> Sequence[str] | str:
+        """Statistics of the numbers of a measured column, or why they are none."""
+        said, many = named.said, len(found.parts)
+        ends = () if said else self.ends
+        if self.design.levels(named.column) or found.kind in ("percent", "lost"):
+            return _NEITHER
+        if "%" in text and self._unit(named.column) != "%":
+            return _NEITHER
+        if said:
+            names = summaries.statistics(said, many, self.ends)
+            within = set(said) <= set(summaries.ENDS) and many == 1 and not named.alone
+            apart = found.kind == "mean" and names != ("mean", "sd")
+            fit = names is not None and not within and not apart
+            told = f"{text!r} is not what its row says ({', '.join(said)}); write the statistics "
+            return (
+                names if fit and names else f"{told}of its numbers into the label, in their order"
+            )
+        if found.kind == "spread" and not ends:
+            return "says not what stands beside the median; say --spread range or iqr"
+        if found.kind == "single":
+            return "says not whether it is a mean or a median; write it into the label"
+        return {"spread": ("median", *ends), "mean": ("mean", "sd")}.get(found.kind, _NEITHER)
 
     def _odd(self, found: Cell, keys: Mapping[str, str], named: Label, text: str) -> str:
         """What a cell states that no row of a ledger is, and what to write instead; or nothing."""
@@ -179,7 +218,7 @@ class FirstTable(Table):
                 f"{text!r} has the patients of known value below it; write it without them, and "
                 "the patients of unknown value in a row Unknown"
             )
-        if named.notes & {"se", "sem", "error"} and found.kind == "mean":
+        if "se" in named.said and len(found.parts) > 1:
             return (
                 f"{text!r} is a mean with its standard error, and a row has the standard "
                 "deviation; leave the error out"
@@ -190,27 +229,3 @@ class FirstTable(Table):
             if 0 < share.value <= 1 and abs(share.value - wanted) < abs(share.value / 100 - wanted):
                 return f"{text!r} is {n[0].text} of {size:g} as a share of 1; write it in per cent"
         return ""
-
-    def _unfit(self, found: Cell, keys: Mapping[str, str]) -> bool:
-        """Whether a cell states what its label cannot have: a median of a level, n of a number."""
-        if keys["level"]:
-            share = found.kind == "single" and found.parts[0].decimals > 0
-            return share or found.kind in _OF_NUMBERS
-        of_levels = bool(self.design.levels(keys["covariate"]))
-        return of_levels or found.kind in ("count", "percent")
-
-    def _ends(self, notes: frozenset[str]) -> tuple[str, ...]:
-        ends = _SPREADS["iqr"] if notes & {"iqr", "interquartile"} else self.ends
-        return _SPREADS["range"] if "range" in notes and "interquartile" not in notes else ends
-
-
-def _alone(named: Label) -> str:
-    """What a number without a level is, if one stands alone: a mean where its row says so."""
-    return "mean" if "mean" in named.notes and "median" not in named.notes else "median"
-
-
-def _as_said(found: Cell, named: Label) -> Cell:
-    """Two numbers without a sign between them are mean and SD where the row says so: "61 (9)"."""
-    two = found.kind in ("count", "unclear") and len(found.parts) == 2
-    said = "mean" in named.notes or "sd" in named.notes
-    return replace(found, kind="mean") if two and said and not named.level else found

@@ -158,11 +158,13 @@ class Table:
         """
         within, known, asked = "", True, False
         for number, row in enumerate(rows[1:], 2):
+            if summary := self.summary(row[0], within):
+                yield number, row, summary
+                continue
             found = self.labels.read(row[0], within)
-            unknown = meanings.is_unknown(row[0]) and within
-            trend = is_trend(row[0]) and within
+            special = _special(row[0]) if within else frozenset()
             other = not found.level or found.column != self.labels.read(within).column
-            heading = not filled(row) and other and not (unknown or trend)
+            heading = not filled(row) and other and not special
             if self.whole and plain(row[0]) in _WHOLE:
                 yield number, row, Label()
                 continue
@@ -170,10 +172,8 @@ class Table:
                 within, known, asked = row[0], bool(found.column), False
             if heading:
                 found = replace(found, level="")
-            if unknown and known:
-                yield number, row, Label(self.labels.read(within).column, "", notes=UNKNOWN)
-            elif trend and known:
-                yield number, row, Label(self.labels.read(within).column, "", notes=TREND)
+            if special and known:
+                yield number, row, Label(self.labels.read(within).column, "", notes=special)
             elif found.column:
                 yield number, row, found
             elif any(row[1:]) and (heading or known):
@@ -182,6 +182,10 @@ class Table:
             elif any(row[1:]) and not asked:
                 self.ask(f"row {number}", self._below_nothing(row[0], within))
                 asked = True
+
+    def summary(self, label: str, within: str) -> Label | None:
+        """What a label names that is a statistic of the number above it: "Mean (SD)"."""
+        return None
 
     def _below_nothing(self, label: str, within: str) -> str:
         told = self.labels.unknown(within).partition(". Say which")[0]
@@ -256,6 +260,11 @@ class Table:
             keys = {"group": group, "statistic": "n", "unit": "patients"}
             self.sizes[group] = number.value
             self.claim(number, f"{self.place}, header, {head}", **keys)
+
+
+def _special(label: str) -> frozenset[str]:
+    """What a row below a heading says of itself, if it is no level."""
+    return UNKNOWN if meanings.is_unknown(label) else TREND if is_trend(label) else frozenset()
 
 
 def holding(forms: Iterable[int]) -> str:

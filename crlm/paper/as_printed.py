@@ -1,0 +1,35 @@
+"""Rows of Table 1 in the other forms in which papers print the same numbers."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+
+def shares(rows: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Sizes of the groups as counts of a characteristic among all."""
+    sizes = rows[rows["group"].str.startswith(f"{by}=") & (rows["covariate"] == "")]
+    levels = sizes["group"].str.partition("=")[2]
+    return sizes.assign(group="all", covariate=by, level=levels)
+
+
+def shares_missing(rows: pd.DataFrame) -> pd.DataFrame:
+    """Patients of unknown value in per cent of their group."""
+    missing = _missing(rows)
+    shares = 100 * missing["estimate"] / missing["n"]
+    return missing.assign(statistic="percent_missing", unit="%", estimate=shares)
+
+
+def left_out(rows: pd.DataFrame) -> pd.DataFrame:
+    """Patients of unknown group as a count of unknown values among all."""
+    return rows[rows["model"] == "left out"].assign(model="")
+
+
+def known(rows: pd.DataFrame) -> pd.DataFrame:
+    """Patients of known value of a number, in their group."""
+    measured = rows.loc[rows["statistic"] == "median", "covariate"]
+    missing = _missing(rows[rows["covariate"].isin(measured)])
+    return missing.assign(statistic="n", estimate=missing["n"] - missing["estimate"])
+
+
+def _missing(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[(rows["statistic"] == "missing") & (rows["n"] > 0)]
