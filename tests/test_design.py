@@ -306,7 +306,9 @@ def rows_of(rows):
 
 def test_the_schema_lists_every_key_with_its_values():
     rows = rows_of(ledger.design_schema())
-    assert rows["[models.NAME]", "selection"].values == "enter | backward | fixed | none"
+    assert (
+        rows["[models.NAME]", "selection"].values == "enter | backward | fixed | none | univariable"
+    )
     assert rows["[models.NAME]", "entry_p"].values == "above 0 to 1"
     assert rows["[models.NAME]", "covariates"].kind == "list of text"
     assert rows["[conventions]", "ties"].required and rows["", "title"].required

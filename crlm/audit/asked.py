@@ -141,7 +141,7 @@ def _per_parameter(facts: Facts) -> Iterator[Record]:
     for endpoint, spec in facts.design.models.items():
         events = endpoint_events(facts, endpoint)
         width = sum(max(len(facts.levels(name)) - 1, 1) for name in spec.get("covariates", ()))
-        if math.isnan(events) or not width:
+        if math.isnan(events) or not width or spec.get("selection") == "univariable":
             continue
         n = facts.n()
         if outcome_cell(facts, endpoint) and n and n.count > events:

@@ -104,6 +104,10 @@ def _conditioned(claim: Claim, words: Words) -> Iterator[Fault]:
 def _modelled(claim: Claim, words: Words) -> Iterator[Fault]:
     """Models that are something only with a product, or with a month."""
     model, name = claim["model"], claim["covariate"]
+    spec = words.design.model_of(claim["endpoint"], claim["population"])
+    if model == "multivariable" and spec.get("selection") == "univariable":
+        told = f"'multivariable': the design says selection = 'univariable' for {claim['endpoint']}"
+        yield Fault("model", f"{told}, which has no such model; correct one of the two.")
     if model == "interaction" and name and ":" not in name:
         told = f"{name!r} is no product; an interaction is that of two columns, as {name}:COLUMN."
         yield Fault("covariate", told)

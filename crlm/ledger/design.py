@@ -362,7 +362,7 @@ def load_design(study: str) -> Design:
         endpoints=text["endpoints"],
         eligibility=tuple(text.get("eligibility", ())),
         table_one=text["table_one"],
-        models={name: {"published": spec["covariates"], **spec} for name, spec in models.items()},
+        models={name: {"published": _held(spec), **spec} for name, spec in models.items()},
         conventions=text["conventions"],
         exposure=text.get("exposure", text["table_one"]["by"]),
         main=tuple(text.get("main", text["endpoints"])),
@@ -370,6 +370,11 @@ def load_design(study: str) -> Design:
         chapter=with_thresholds(text["chapter"]) if "chapter" in text else {},
         folder=folder,
     )
+
+
+def _held(spec: Mapping[str, Any]) -> list[str]:
+    """The covariates of a multivariable model that are not named: all, or none where it is none."""
+    return [] if spec["selection"] == "univariable" else spec["covariates"]
 
 
 def _form_faults(text: Mapping[str, Any]) -> list[Fault]:

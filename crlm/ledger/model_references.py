@@ -58,10 +58,26 @@ def model_faults(design: Table, names: Names) -> Iterator[Fault]:
             yield Fault(f"{place} covariates", told)
         if wanted:
             yield from _of_outcome(place, spec, str(endpoint).lower())
-        if "published" not in spec and spec.get("selection") != "none":
-            told = "is missing; add it. Covariates of the printed multivariable model."
+        yield from _alone_faults(place, spec)
+        if "published" not in spec and spec.get("selection") not in ("none", "univariable"):
+            told = "is missing; add it. Covariates of the printed multivariable model; where the "
+            told += "paper has none, write selection = 'univariable'."
             yield Fault(f"{place} published", told)
         yield from _limits(place, spec, design)
+
+
+#: What a model has that is none: of each covariate alone nothing is chosen, and nothing adjusted.
+_OF_SEVERAL = ("published", "left_out", "entry_p", "stay_p", "strata", "products")
+
+
+def _alone_faults(place: str, spec: Table) -> Iterator[Fault]:
+    """Keys of a multivariable model where each covariate is analysed alone."""
+    if spec.get("selection") != "univariable":
+        return
+    for key in _OF_SEVERAL:
+        if key in spec:
+            told = "is of a multivariable model, and with selection 'univariable' there is none; "
+            yield Fault(f"{place} {key}", f"{told}remove it, or write another selection.")
 
 
 def _limits(place: str, spec: Table, design: Table) -> Iterator[Fault]:

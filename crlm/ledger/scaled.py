@@ -116,6 +116,8 @@ def unscaled_faults(place: str, listed: Iterable[str], names: Names) -> Iterator
 
 def both_faults(place: str, spec: Table, names: Names) -> Iterator[Fault]:
     """Two steps of one number, or a category and its score, in the same multivariable model."""
+    if spec.get("selection") == "univariable":
+        return
     chosen = spec.get("selection") == "fixed"
     entering = texts(spec.get("published" if chosen else "covariates"))
     scored = {str(made.get("source")) for made in names.scaled.values() if made.get("per_level")}

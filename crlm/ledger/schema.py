@@ -169,7 +169,7 @@ class Model(Strict):
     )
     selection: Literal[SELECTIONS] = Field(
         description="What enters the multivariable model: by univariable p, by backward steps, as "
-        "published, or all (none is left out)."
+        "published, or all (none is left out); univariable: there is none, each stands alone."
     )
     entry_p: Probability | None = Field(
         None, description="Univariable p below which a covariate enters; with enter and backward."

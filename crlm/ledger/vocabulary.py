@@ -101,7 +101,8 @@ CATEGORICAL_TESTS = ("fisher", "chi-square", "chi-square-yates")
 TREND_TEST = "trend"
 SPREADS = ("range", "iqr", "both")
 QUANTILE_RULES = ("weibull", "linear")
-SELECTIONS = ("enter", "backward", "fixed", "none")
+#: "univariable": each covariate alone, and no multivariable model.
+SELECTIONS = ("enter", "backward", "fixed", "none", "univariable")
 TIES = ("breslow", "efron")
 CONF_TYPES = ("plain", "log", "log-log", "spss")
 MEDIAN_RULES = ("first", "midpoint")

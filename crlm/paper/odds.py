@@ -11,8 +11,8 @@ from crlm.report import figures, html, readings, tables
 
 #: R finds profile limits on a spline; the definition is the root.
 _ROOTS = (
-    "Profile likelihood limits are exact; R's confint interpolates them, and may differ from them "
-    "by one in the last digit of a large ratio."
+    "Profile likelihood limits are exact; R's confint interpolates them, is up to 0.1 % off, and "
+    "may print other last digits of a large ratio."
 )
 
 
@@ -61,8 +61,9 @@ class Odds(Base):
         caption = f"{table}: {label}"
         told = {"caption": caption, "ratio": "odds_ratio", "notes": self._of_limits(rows)}
         shown = tables.regression_table(rows, self.design, **told)
-        forest = self._forest(rows, f"{label}, multivariable", "multivariable", "OR")
-        reading = readings.model(rows, self.design, self.print, self.design.exposures)
+        forest = self._forest(rows, f"{label}, {rule.told}", rule.told, "OR")
+        exposures = self.design.exposures
+        reading = readings.model(rows, self.design, self.print, exposures, rule.told)
         plot = html.fold(f"{table} as a forest plot", *forest) if forest else None
         pieces = [shown, plot, self.lost(frame, spec["covariates"])]
         return self.section(rows, pieces, reading, next(iter(forest), None))

@@ -22,6 +22,8 @@ _SCORES = {
     "beppu": "Beppu nomogram",
 }
 
+_ALONE = "The paper has no multivariable model: each covariate is analysed alone."
+
 
 class Robustness(Sampling):
     """Analyses that ask how far the answers depend on choices; all of them are result rows."""
@@ -57,7 +59,10 @@ class Robustness(Sampling):
                 own = {"population": population, "strata": self.selections[name].strata}
                 parts.append(regression.ph_test(frame, names, ties=self.ties, **own))
         if not parts:
-            html.show(html.skipped("proportional hazards", "No multivariable model was made."))
+            why = "No multivariable model was made."
+            if self.selections and all(r.told == "univariable" for r in self.selections.values()):
+                why = _ALONE
+            html.show(html.skipped("proportional hazards", why))
             return nothing()
         rows = self.add(*parts)
         if self.hides("proportional hazards", rows):
@@ -103,7 +108,10 @@ class Robustness(Sampling):
         shown = rows[rows["covariate"].isin(of)]
         caption = f"{' and '.join(map(self.design.label, of))} under other models"
         if not (shown["statistic"] == "hazard_ratio").any():
-            html.show(html.skipped(caption, "No model of this cohort holds them."))
+            specs = [self.design.models[name] for name in of_whole]
+            alone = bool(specs) and all(s["selection"] == "univariable" for s in specs)
+            why = _ALONE if alone else "No model of this cohort holds them."
+            html.show(html.skipped(caption, why))
             return nothing()
         if self.hides(caption, shown):
             return nothing()
@@ -173,7 +181,8 @@ class Robustness(Sampling):
             The exposure that the sentence speaks of.
         """
         parts, pieces, texts = [], [], []
-        for endpoint, rule in self.selections.items() if samples else ():
+        chosen = {n: r for n, r in self.selections.items() if r.selection != "univariable"}
+        for endpoint, rule in chosen.items() if samples else ():
             _, population, frame = self.modelled(endpoint)
             found = regression.bootstrap_selection(
                 frame, rule, n_boot=samples, seed=seed, population=population
@@ -187,7 +196,8 @@ class Robustness(Sampling):
             name = self.design.endpoint_name(endpoint)
             texts.append(f"{name}: {readings.stability(found, self.design, of)}")
         if not parts:
-            why = "No regression table was made." if samples else "No resamples were asked for."
+            none = _ALONE if self.selections else "No regression table was made."
+            why = none if samples else "No resamples were asked for."
             html.show(html.skipped("stability of the selection", why))
             return nothing()
         return self.section(joined(*parts), pieces, texts)

@@ -14,11 +14,11 @@ from crlm.ledger.vocabulary import ALL
 from crlm.numbers import counted
 from crlm.paper import as_printed
 from crlm.paper.base import Section, joined, nothing
-from crlm.paper.odds import Odds
+from crlm.paper.models import Models
 from crlm.report import figures, html, readings, tables
 
 
-class Sections(Odds):
+class Sections(Models):
     """What stands in the paper, in its order."""
 
     def patients(self) -> Section:
@@ -356,82 +356,6 @@ class Sections(Odds):
             regression.univariable(part, [effect], ties=self.ties, population=where),
             survival.summary(part, effect, times=[at], population=where, **self.curve_rules),
         ]
-
-    def regression(
-        self,
-        model: str,
-        *,
-        table: str,
-        selection: str,
-        entry_p: float | None,
-        univariable_p: str,
-        stay_p: float | None = None,
-        medians: bool = False,
-        folded: bool = False,
-    ) -> Section:
-        """A regression table: every candidate alone, and the multivariable model of the rule.
-
-        A model of a yes-no outcome has odds ratios; see `odds`.
-
-        Parameters
-        ----------
-        model : str
-            A model of the design, which is mostly named by its endpoint.
-        table : str
-            What the paper calls it: "Table 2".
-        selection, entry_p, univariable_p, stay_p
-            The rule, as `regression.rule`; what overlaps is left out as the design says. A p
-            value of None is that of the model in the design.
-        medians : bool
-            The median of each level beside the ratios, as the paper prints it.
-        folded : bool
-            The table behind one line; the sentence stays in sight.
-        """
-        spec = self.design.models[model]
-        entry_p = float(spec.get("entry_p", 0.05)) if entry_p is None else entry_p
-        kept = spec.get("stay_p", self.design.choices.get("stay_p", 0.05))
-        stay_p = float(kept) if stay_p is None else stay_p
-        if (spec.get("endpoint") or model) not in self.design.endpoints:
-            return self.odds(model, table=table, selection=selection, entry_p=entry_p)
-        label = self.design.endpoints[spec.get("endpoint") or model]["label"]
-        if not self.can(f"{table}, {label}", spec.get("endpoint") or model):
-            return nothing()
-        endpoint, population, frame = self.modelled(model)
-        label += "" if population == "all" else f", {self.design.population_label(population)}"
-        names = self.usable(frame, spec["covariates"])
-        if not names:
-            html.show(html.skipped(table, "This cohort holds none of its covariates."))
-            return nothing()
-        rule = regression.rule(
-            names,
-            selection=selection,
-            entry_p=entry_p,
-            p_stay=stay_p,
-            left_out=[name for name in spec.get("left_out", ()) if name in names],
-            ties=self.ties,
-            univariable_p=univariable_p,
-            fixed=self.usable(frame, spec["published"]) if selection == "fixed" else (),
-            strata=self.usable(frame, spec.get("strata") or ()),
-            products=spec.get("products") or (),
-        )
-        self.selections[model] = rule
-        found = regression.regression_table(frame, rule, population=population)
-        parts = [self.add(regression.with_scores(frame, found, rule, self.design.scores))]
-        beside = parts[0]["covariate"].isin(rule.left_out) & (parts[0]["model"] == "multivariable")
-        self.models[model] = parts[0][~beside]
-        if medians:
-            parts.append(self.add(survival.by_level(frame, names, **self.curve_rules)))
-        rows = joined(*parts)
-        caption, notes = f"{table}: {label}", self.told("models")
-        shown = tables.regression_table(rows, self.design, caption=caption, notes=notes)
-        forest = self._forest(parts[0], f"{label}, multivariable")
-        if folded:
-            shown = html.fold(f"{table}: {counted(len(names), 'factor')}", shown)
-        plot = html.fold(f"{table} as a forest plot", *forest) if forest else None
-        reading = readings.model(rows, self.design, self.print, self.design.exposures)
-        asked = [*spec["covariates"], *(spec.get("strata") or ())]
-        pieces = [shown, plot, self.lost(frame, asked)]
-        return self.section(rows, pieces, reading, next(iter(forest), None))
 
     def from_landmark(self, endpoint: str, by: str, month: float) -> Section:
         """Survival from a month on, of those alive and followed then, by what happened before."""

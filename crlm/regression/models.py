@@ -254,7 +254,7 @@ def logistic(
     interval : {"wald", "profile"}
         Limits by the standard error, as SPSS, Stata and SAS have them unasked, or where twice the
         profile log-likelihood has fallen by the chi-square quantile, as R's `confint(glm)`, JMP
-        and SAS's CLODDS=PL: the roots themselves, where R has a spline's, up to 0.05 % off.
+        and SAS's CLODDS=PL: the roots themselves, where R has a spline's, up to 0.1 % off.
 
     Returns
     -------

@@ -24,7 +24,7 @@ from crlm.regression.terms import (
     listed,
 )
 
-SELECTIONS = ("enter", "backward", "fixed", "none")
+SELECTIONS = ("enter", "backward", "fixed", "none", "univariable")
 _CASES = ("current", "start")
 
 
@@ -87,8 +87,15 @@ class Rule:
         fixed = check_names(frame, self.fixed) if self.fixed else []
         return list(dict.fromkeys([*names, *fixed]))
 
+    @property
+    def told(self) -> str:
+        """The model whose ratios a table is about: "univariable" where there is no other."""
+        return "univariable" if self.selection == "univariable" else "multivariable"
+
     def candidates(self, passed: Sequence[str]) -> list[str]:
         """What enters the multivariable model or backward selection, if these passed the screen."""
+        if self.selection == "univariable":
+            return []
         if self.selection == "fixed":
             return list(self.fixed)
         if self.selection == "none":
@@ -104,6 +111,7 @@ class Rule:
             "backward": f"backward selection (p < {self.p_stay:g}) from {screened}",
             "fixed": "covariates fixed beforehand",
             "none": "all covariates, no screening",
+            "univariable": "each covariate alone",
         }[self.selection]
 
 
@@ -217,10 +225,10 @@ def rule(
     ----------
     covariates : sequence of str
         All are analysed univariably.
-    selection : {"enter", "backward", "fixed", "none"}
+    selection : {"enter", "backward", "fixed", "none", "univariable"}
         The multivariable model holds: those with univariable p < `entry_p`;
         what backward selection (p < `p_stay`) leaves of these; exactly those of
-        `fixed`; all.
+        `fixed`; all. With "univariable" there is none.
     left_out : sequence of str
         Never in the multivariable model (but with "fixed").
     fixed : sequence of str

@@ -55,6 +55,7 @@ def regression_table(
         Rows of `univariable`, then of `cox` (model "multivariable"), whose `n`
         row says how the covariates were chosen. Then, of model "selection", a `p`
         for each covariate that is not in the multivariable model, with the reason.
+        With the selection "univariable" those of `univariable` alone.
 
     Raises
     ------
@@ -71,6 +72,8 @@ def regression_table(
         "population": population,
     }
     uni = univariable(frame, rule.names, p_value=rule.univariable_p, **common)
+    if rule.selection == "univariable":
+        return uni
     chosen = rule.candidates(select(uni, rule.names, entry_p=rule.entry_p))
     steps: list[Removal] = []
     if rule.selection == "backward" and chosen:
@@ -105,7 +108,7 @@ def logistic_table(
     frame, outcome, endpoint, interval
         As in `logistic`.
     rule : Rule
-        From `regression.rule`: `selection` "fixed", "enter" or "none"; `univariable_p`
+        From `regression.rule`: any `selection` but "backward"; `univariable_p`
         "fisher" (the two-sided exact test of the cross table, for factors of two levels;
         numbers and factors of more levels keep Wald's test) or "wald".
 
@@ -122,7 +125,7 @@ def logistic_table(
     CohortError
         As `logistic`.
     """
-    choice("selection", rule.selection, ("fixed", "enter", "none"))
+    choice("selection", rule.selection, ("fixed", "enter", "none", "univariable"))
     choice("univariable_p", rule.univariable_p, LOGISTIC_TESTS)
     rule.asked_of(frame)
     keys = {"endpoint": endpoint or outcome, "population": population}
@@ -130,6 +133,8 @@ def logistic_table(
     uni = logistic(frame, outcome, rule.names, model="univariable", **limits, **keys)
     if rule.univariable_p == "fisher":
         uni = _with_fisher(uni, frame, outcome)
+    if rule.selection == "univariable":
+        return uni
     chosen = rule.candidates(select(uni, rule.names, entry_p=rule.entry_p))
     if not chosen:
         return pd.concat([uni, _no_model(rule, keys)], ignore_index=True)

@@ -228,7 +228,8 @@ class ModelTable(Table):
         if any(_ALONE.search(text) for text in heads):
             return "univariable"
         said = _ALONE.search(self.title) and not _TOGETHER.search(self.title)
-        return "univariable" if said else self.usual
+        alone = self.spec.get("selection") == "univariable"
+        return "univariable" if said or alone else self.usual
 
     def corrected(self, head: str, heads: Sequence[str]) -> bool:
         """Beside adjusted ratios an adjusted p is theirs."""

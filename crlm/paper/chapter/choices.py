@@ -132,7 +132,7 @@ class Choices(Causes):
             self._adjusters(endpoint),
             self.design,
             exclusions=self.release.exclusions(self.frames[endpoint], exclusions),
-            printed=self.design.models[endpoint]["published"],
+            printed=self._printed(endpoint, of),
             most=most,
             drawn_from=self.at_work.of if self.at_work else 0,
             seed=seed,
@@ -191,6 +191,11 @@ class Choices(Causes):
             return "This table does not tell what ended it; sites of recurrence and deaths would."
         why = plan.lacks(form)
         return f"{why[0].upper()}{why[1:]}." if why else ""
+
+    def _printed(self, endpoint: str, of: str) -> list[str]:
+        """The covariates of the paper's own model: the exposure where each stands alone."""
+        spec = self.design.models[endpoint]
+        return [of] if spec["selection"] == "univariable" else list(spec["published"])
 
     def _adjusters(self, endpoint: str) -> list[str]:
         frame = self.frames[endpoint]

@@ -98,6 +98,12 @@ class Strain(Asking):
         """
         told = "it would tell how much of each model is noise of these patients"
         known = self.asked_of("small samples", endpoint_names, told=told)
+        models = self.design.models
+        alone = [n for n in known if models.get(n, {}).get("selection") == "univariable"]
+        for endpoint in alone:
+            why = "the paper has no multivariable model"
+            self.not_asked("small samples", why, told, endpoint=endpoint)
+        known = [n for n in known if n not in alone]
         limits, rules = self.design.chapter["flags"], self.chapter_rules
         many = rules.samples if samples is None else samples
         parts = []

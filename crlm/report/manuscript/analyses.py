@@ -42,6 +42,7 @@ _SELECTIONS = (
     ),
     (r"covariates fixed beforehand", "the multivariable model was fixed beforehand"),
     (r"all covariates, no screening", "all candidates entered the multivariable model"),
+    (r"each covariate alone", "each covariate was analysed alone"),
 )
 
 
@@ -82,7 +83,23 @@ def regression(done: Done) -> list[str]:
         seen.setdefault(_selection(row["method"]), []).append(str(row["endpoint"]))
     for text, endpoints in seen.items():
         told += _model_of(done, text, endpoints)
-    return told
+    return told + _alone(done, alone)
+
+
+def _alone(done: Done, sizes: pd.DataFrame) -> list[str]:
+    """Endpoints of which the paper has no multivariable model, by their covariates."""
+    seen: dict[str, list[str]] = {}
+    for name, spec in done.design.models.items():
+        endpoint = spec.get("endpoint") or name
+        tried = sizes[(sizes["endpoint"] == endpoint) & (sizes["population"] == "all")]
+        if spec["selection"] == "univariable" and len(tried):
+            names = ", ".join(names_of(done, tried))
+            seen.setdefault(names, []).append(done.design.endpoint_name(endpoint))
+    return [
+        f"For {listed(dict.fromkeys(endpoints))} each covariate was analysed alone, without a "
+        f"multivariable model: {names}."
+        for names, endpoints in seen.items()
+    ]
 
 
 def _families(rows: pd.DataFrame) -> list[str]:

@@ -79,12 +79,21 @@ def _where(population: str, design: Design) -> str:
     return f" {naming.among(population, design)}"
 
 
-def model(rows: pd.DataFrame, design: Design, paper: Print, exposures: Sequence[str]) -> str:
-    """The multivariable model: the exposures first, then what else is associated at p < 0.05."""
-    multi = rows[rows["model"] == "multivariable"]
+def model(
+    rows: pd.DataFrame,
+    design: Design,
+    paper: Print,
+    exposures: Sequence[str],
+    kind: str = "multivariable",
+) -> str:
+    """The multivariable model: the exposures first, then what else is associated at p < 0.05.
+
+    With the kind "univariable" the same of each covariate alone.
+    """
+    multi = rows[rows["model"] == kind]
     tests = {keys_of(r): r for r in records_of(multi, statistic="p")}
     ratios = [r for r in as_records(multi) if r["statistic"] in RATIOS]
-    if not ratios:
+    if not ratios and kind == "multivariable":
         return "No covariate enters the multivariable model."
     mine = [r for r in ratios if r["covariate"] in exposures]
     first = [r for r in mine if math.isfinite(r["estimate"])]
@@ -99,11 +108,12 @@ def model(rows: pd.DataFrame, design: Design, paper: Print, exposures: Sequence[
     told = [_effect_text(r, tests.get(keys_of(r)), design, paper) for r in first]
     absent = [design.label(name) for name in exposures if name in set(rows["covariate"])]
     absent = [n for n in absent if n not in [design.label(r["covariate"]) for r in mine]]
-    parts = ["Multivariable: " + "; ".join(told)] if told else []
+    parts = [f"{capital(kind)}: " + "; ".join(told)] if told else []
     hidden = any(str(r["method"]).startswith("not shown") for r in mine)
-    why = "not shown for this model" if hidden else "not estimable in the multivariable model"
+    where = "in the multivariable model" if kind == "multivariable" else "alone"
+    why = "not shown for this model" if hidden else f"not estimable {where}"
     parts += [f"{', '.join(unknown)}: {why}"] if unknown else []
-    parts += [f"{', '.join(absent)} not in the multivariable model"] if absent else []
+    parts += [f"{', '.join(absent)} not {where}"] if absent else []
     if others:
         also = "; ".join(_effect_text(r, tests.get(keys_of(r)), design, paper) for r in others[:5])
         parts.append(f"also at p < 0.05: {also}")

@@ -1,0 +1,98 @@
+"""The regression tables of a paper: each model of the design by its rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from crlm import regression, survival
+from crlm.numbers import counted
+from crlm.paper.base import Section, joined, nothing
+from crlm.paper.odds import Odds
+from crlm.report import html, readings, tables
+
+
+class Models(Odds):
+    """Sections that rest on Cox models, and the way to those of yes-no outcomes."""
+
+    def regression(
+        self,
+        model: str,
+        *,
+        table: str = "",
+        selection: str = "",
+        entry_p: float | None = None,
+        univariable_p: str = "",
+        stay_p: float | None = None,
+        medians: bool = False,
+        folded: bool = False,
+    ) -> Section:
+        """A regression table: every candidate alone, and the multivariable model of the rule.
+
+        A model of a yes-no outcome has odds ratios; see `odds`.
+
+        Parameters
+        ----------
+        model : str
+            A model of the design, which is mostly named by its endpoint.
+        table : str
+            What the paper calls it: "Table 2"; as the ledger has it if left out (`table_of`).
+        selection, entry_p, univariable_p, stay_p
+            The rule, as `regression.rule`; what overlaps is left out as the design says. What is
+            left out, or None, is the run's parameter, else what the design has for this model.
+        medians : bool
+            The median of each level beside the ratios, as the paper prints it.
+        folded : bool
+            The table behind one line; the sentence stays in sight.
+        """
+        spec = self.design.models[model]
+        table, selection = table or self.table_of(model), selection or str(spec["selection"])
+        entry_p = self._p_of("entry_p", spec) if entry_p is None else entry_p
+        stay_p = self._p_of("stay_p", spec) if stay_p is None else stay_p
+        usual = self.chosen.get("univariable_p") or self.design.conventions["univariable_p"]
+        if (spec.get("endpoint") or model) not in self.design.endpoints:
+            return self.odds(model, table=table, selection=selection, entry_p=entry_p)
+        label = self.design.endpoints[spec.get("endpoint") or model]["label"]
+        if not self.can(f"{table}, {label}", spec.get("endpoint") or model):
+            return nothing()
+        endpoint, population, frame = self.modelled(model)
+        label += "" if population == "all" else f", {self.design.population_label(population)}"
+        names = self.usable(frame, spec["covariates"])
+        if not names:
+            html.show(html.skipped(table, "This cohort holds none of its covariates."))
+            return nothing()
+        rule = regression.rule(
+            names,
+            selection=selection,
+            entry_p=entry_p,
+            p_stay=stay_p,
+            left_out=[name for name in spec.get("left_out", ()) if name in names],
+            ties=self.ties,
+            univariable_p=univariable_p or str(usual),
+            fixed=self.usable(frame, spec["published"]) if selection == "fixed" else (),
+            strata=self.usable(frame, spec.get("strata") or ()),
+            products=spec.get("products") or (),
+        )
+        self.selections[model] = rule
+        found = regression.regression_table(frame, rule, population=population)
+        parts = [self.add(regression.with_scores(frame, found, rule, self.design.scores))]
+        beside = parts[0]["covariate"].isin(rule.left_out) & (parts[0]["model"] == "multivariable")
+        self.models[model] = parts[0][~beside]
+        if medians:
+            parts.append(self.add(survival.by_level(frame, names, **self.curve_rules)))
+        rows = joined(*parts)
+        caption, notes = f"{table}: {label}", self.told("models")
+        shown = tables.regression_table(rows, self.design, caption=caption, notes=notes)
+        forest = self._forest(parts[0], f"{label}, {rule.told}", rule.told)
+        if folded:
+            shown = html.fold(f"{table}: {counted(len(names), 'factor')}", shown)
+        plot = html.fold(f"{table} as a forest plot", *forest) if forest else None
+        reading = readings.model(rows, self.design, self.print, self.design.exposures, rule.told)
+        asked = [*spec["covariates"], *(spec.get("strata") or ())]
+        pieces = [shown, plot, self.lost(frame, asked)]
+        return self.section(rows, pieces, reading, next(iter(forest), None))
+
+    def _p_of(self, name: str, spec: Mapping[str, Any]) -> float:
+        """A limit of p values: the run's, else the model's, else that of all models, else 0.05."""
+        chosen = self.chosen.get(name) or spec.get(name) or self.design.choices.get(name)
+        return float(chosen or 0.05)
