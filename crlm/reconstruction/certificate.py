@@ -31,6 +31,7 @@ from crlm.reconstruction.programs import by_python
 from crlm.reconstruction.quantities import (
     Beyond,
     Quantity,
+    among_known,
     between,
     flipped,
     quantity_of,
@@ -109,10 +110,12 @@ def _verdicts(
 
 def _for_certificate(claim: Mapping[str, Any], design: Design) -> Quantity | str:
     """What a claim asks for that the search does not look at."""
+    claim = among_known(claim, design)
     where, statistic = where_of(claim["population"]), claim["statistic"]
+    of_some = bool(where) or (statistic == "n" and "/" in claim["group"])
     if statistic == "difference" and math.isfinite(claim["time"]):
         return _difference(claim)
-    if where and not claim["covariate"] and statistic in ("n", "percent"):
+    if of_some and not claim["covariate"] and statistic in ("n", "percent"):
         group = claim["group"] if "=" in claim["group"] else claim["population"]
         *others, asked = group.split(",")
         return Quantity(

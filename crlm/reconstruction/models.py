@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crlm.ledger import Design
+from crlm.ledger.vocabulary import KNOWN
 
 #: Patients, as (column, level) pairs that must all hold; () is everybody.
 Where = tuple[tuple[str, str], ...]
@@ -69,6 +70,19 @@ def where_of(*keys: str) -> Where:
     """`kras=wild,hai=yes` as pairs; "all" and bare columns name nobody in particular."""
     parts = [part for key in keys for part in key.split(",") if "=" in part]
     return tuple(dict.fromkeys(tuple(part.split("=", 1)) for part in parts))
+
+
+def spelled_out(key: str, design: Design) -> str:
+    """A population or a group with `column=known` as all levels of the column.
+
+    Of a number, which has none, it stays.
+    """
+    parts = (part.partition("=") for part in key.split(","))
+    told = [
+        (name, sign, "/".join(levels_of(design, name)) if value == KNOWN else value, value)
+        for name, sign, value in parts
+    ]
+    return ",".join(f"{name}{sign}{levels or value}" for name, sign, levels, value in told)
 
 
 def models_of(design: Design) -> list[Model]:

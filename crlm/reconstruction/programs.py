@@ -428,7 +428,7 @@ def _count(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
     if quantity.part == "missing":
         return int(frame[column].isna().sum())
     known = words(frame[column].dropna())
-    n = int((known == level).sum())
+    n = int(known.isin(level.split("/")).sum())
     return n if quantity.part == "n" else 100 * n / max(len(known), 1)
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from crlm.endpoints.declared import counting
 from crlm.ledger import Design
-from crlm.ledger.vocabulary import TREND_TEST
+from crlm.ledger.vocabulary import KNOWN, TREND_TEST
 from crlm.reconstruction.models import (
     Where,
     indicator,
@@ -20,6 +20,7 @@ from crlm.reconstruction.models import (
     levels_of,
     model_of,
     per_level,
+    spelled_out,
     terms_of,
     where_of,
     width_of,
@@ -118,7 +119,7 @@ def quantity_of(claim: Mapping[str, Any], design: Design) -> Quantity | str:
     Quantity or str
         `Beyond` where the certificate does not look at it either.
     """
-    name = claim["statistic"]
+    claim, name = among_known(claim, design), claim["statistic"]
     if claim["covariate"] == "flow":
         return f"number of the flow chart: {_BUILT_IN}"
     if beyond := _beyond(claim):
@@ -157,6 +158,12 @@ def _asked(name: str, claim: Mapping[str, Any], design: Design) -> Quantity | st
     return _characteristic(claim, where, design)
 
 
+def among_known(claim: Mapping[str, Any], design: Design) -> dict[str, Any]:
+    """A claim with its patients of known value as those of any level."""
+    keys = {name: spelled_out(claim[name], design) for name in ("population", "group")}
+    return {**claim, **keys}
+
+
 def _is_profile(design: Design) -> bool:
     return design.odds_limits == "profile"
 
@@ -172,6 +179,9 @@ def _beyond(claim: Mapping[str, Any]) -> str:
     name, model = claim["statistic"], claim["model"]
     if model not in _MODELS:
         return f"model {model}: {unknown}"
+    numbers = [n for n, v in where_of(claim["population"], claim["group"]) if v == KNOWN]
+    if numbers:
+        return f"patients of whom {' and '.join(numbers)} is known: {unknown}"
     if "from month" in claim["population"]:
         return f"patients {claim['population']}: {unknown}"
     timed = name in ("difference", "se") and math.isfinite(claim["time"])
