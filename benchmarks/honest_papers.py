@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from honest_extras import also_printed, unknown_values
+from honest_others import others_printed
 from printing import p_text, read, rounded
 
 from crlm import (
@@ -38,7 +39,7 @@ SENTENCES = {
     "~": "no significant difference",
 }
 
-#: One paper in so many also prints what these two do not (`honest_extras`).
+#: One paper in so many also prints what these two do not (`honest_extras`, `honest_others`).
 _EXTRAS = 3
 
 _GAPS = (
@@ -71,6 +72,8 @@ def paper(study: str, number: int, seed: int) -> tuple[Design, Frame, str]:
     claims = pd.concat([claims, unknown], ignore_index=True) if len(unknown) else claims
     if number % _EXTRAS == 1:
         own, claims = also_printed(own, (known, flags), rows, claims)
+    if number % _EXTRAS == 2:
+        own, claims = others_printed(own, (known, flags), rows, claims)
     return own, claims, kind
 
 

@@ -152,6 +152,26 @@ def test_what_the_two_papers_do_not_print_is_held_against_each_other_too(papers)
         assert {"t_p", "pooled_moments", "printed_z", "printed_error", "flow_percent"} <= kinds
 
 
+#: Of the third kind of paper: a statistic, and a misprint that is no rounding.
+OTHERS = {
+    "rmst": lambda t: f"1{t}",
+    "cumulative_incidence": lambda t: f"1{t}",
+    "smd": lambda t: f"{float(t) + 1:.2f}",
+    "e_value": lambda t: f"{float(t) + 2:.2f}",
+}
+
+
+@pytest.mark.parametrize("statistic", OTHERS)
+def test_what_neither_of_the_others_prints_is_seen_too(papers, statistic):
+    design, claims, before = papers["mskcc_hai", 2]
+    own = claims.index[claims["id"].str.startswith("other-") & (claims["statistic"] == statistic)]
+    words = []
+    for at in own[:4]:
+        damage = Damage(statistic, {at: read(OTHERS[statistic](claims["printed"][at]))})
+        words.append(seen(design, claims, damage, before))
+    assert words.count("inconsistent") == len(words) > 0
+
+
 def test_printing_is_that_of_the_journals():
     assert rounded(0.4446, 2, None) == "0.44"
     assert rounded(0.4446, 2, 3) == "0.45"  # 0.445 in the software's table

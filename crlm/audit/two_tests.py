@@ -130,7 +130,7 @@ def _subgroups(facts: Facts, key: Key) -> Iterator[list[tuple[frozenset, Roles]]
         if whole is None or not level or not 2 <= len(within) <= _MOST_LEVELS:
             continue
         cells = [frozenset({(other, one)}) for one in within]
-        for model in ("univariable", "multivariable"):
+        for model in ("univariable", "multivariable", "interaction"):
             found = [_row(rows, key, whole | cell, (mine, level, model)) for cell in cells]
             if all(found):
                 yield list(zip(cells, found, strict=True))
