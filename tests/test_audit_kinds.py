@@ -771,6 +771,31 @@ case("events_of_some", relapsed(190, 50, 50), relapsed(91, 50, 50))
 case("events_of_some", relapsed(190, 50), relapsed(49, 50))
 
 
+def died_of(events, percent):
+    keys = {"endpoint": "OS", "group": "arm=old"}
+    return [n(316, "arm=old"), number(events, "events", **keys), number(percent, "percent", **keys)]
+
+
+# 190 of 316 are 60.1 %, of 311 61.1 %; no number of patients makes them 61.0 %.
+case("events_share", died_of("190", "60.1"), died_of("190", "61.0"))
+case("events_share", died_of("190", "60"), died_of("190", "61.1"), expect="notable")
+
+
+def behind(*events):
+    cells = ("arm=old", "arm=new")
+    return [
+        *ratio("0.97 (0.64-1.47)", covariate="arm", level="new"),
+        *(number(e, "events", endpoint="OS", group=g) for e, g in zip(events, cells, strict=False)),
+    ]
+
+
+# ln(1.475/0.635)/3.92 = 0.215 at most: 4 over its square is 86.6.
+case("events_needed", behind("43", "45"), behind("34", "45"), expect="notable")
+case("events_needed", behind("43", "45"), behind("4", "45"))
+WHOLE_EVENTS = number("88", "events", endpoint="OS"), number("48", "events", endpoint="OS")
+case("events_needed", [*behind(), WHOLE_EVENTS[0]], [*behind(), WHOLE_EVENTS[1]])
+
+
 def unknown_share(percent):
     return [
         n(100, "arm=old"),

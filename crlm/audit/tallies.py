@@ -7,9 +7,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
-from crlm.audit.counts import missing_values
+from crlm.audit.counts import MISSING_UNSEEN, missing_values
 from crlm.audit.curves import curve_cell, curve_keys, curve_subject, curve_title
 from crlm.audit.facts import Cell, Facts, Key, Printed, cell_of, text_of
+from crlm.audit.intervals import denominators
+from crlm.audit.ratios import shown, standard_error, subject_of, title_of, wald_rows
+
+#: Fewer events than this share of those that an interval needs are no robust variance.
+_SHORTFALL = 0.75
 
 
 @check(
@@ -110,6 +115,77 @@ def _judge_some(roles: Roles) -> Outcome:
     are = "is" if len(parts) == 1 else "are"
     said = f"{told} {are} more than the {whole} events of all."
     return outcome(total <= whole, float(total), math.inf, said)
+
+
+@check(
+    asks="Is the printed percentage with an event their number among the patients?",
+    assumes="The patients of the group are all that the percentage is of; a tenth of them may have "
+    "no time to the event, which is pointed at.",
+    blind="A percentage that rounds to the same digits, or that fewer patients give.",
+)
+def events_share(facts: Facts) -> Iterator[Case]:
+    """Percentages of patients with an event of an endpoint."""
+    events = {(k.endpoint, curve_cell(k)): p for k, p in curve_keys(facts, "events").items()}
+    for key, share in curve_keys(facts, "percent").items():
+        cell = curve_cell(key)
+        count, n = events.get((key.endpoint, cell)), facts.n(cell)
+        if key.endpoint in facts.design.endpoints and count is not None and n is not None:
+            roles = {"count": count, "percent": share, "n": n}
+            yield Case(curve_subject(key), curve_title(facts, key), roles, _judge_events_share)
+
+
+def _judge_events_share(roles: Roles) -> Outcome:
+    n, count = roles["n"].count, roles["count"].count
+    if n <= 0:
+        return unclear("There are no patients.")
+    found = _judge_share(roles)
+    fewer = denominators(count, roles["percent"].interval)
+    near = [d for d in fewer if n * (1 - MISSING_UNSEEN) <= d < n] if count else []
+    if found.verdict == "consistent" or not near:
+        return found
+    said = f"{found.detail[:-1]}; {near[0]} patients would give it."
+    return unclear(said, found.low, found.high, notable=True)
+
+
+@check(
+    asks="Does the interval of a hazard ratio claim more information than there are events?",
+    assumes="A two-level covariate: the variance of its log hazard ratio is at least 4 over the "
+    "events. A robust variance may be smaller: a shortfall below a quarter is pointed at.",
+    blind="Intervals that are wide enough; events that are not printed; odds ratios.",
+    soft=True,
+)
+def events_needed(facts: Facts) -> Iterator[Case]:
+    """The least number of events behind an interval against the printed number."""
+    printed = curve_keys(facts, "events")
+    events = {(k.endpoint, curve_cell(k)): p for k, p in printed.items()}
+    for key, row in wald_rows(facts).items():
+        cell, levels = cell_of(key.population), facts.levels(key.covariate)
+        whole = {"estimate", "low", "high"} <= set(row) and key.statistic == "hazard_ratio"
+        if not whole or cell is None or key.group != "all" or len(levels) != 2:
+            continue
+        total = events.get((key.endpoint, cell))
+        parts = [events.get((key.endpoint, cell | {(key.covariate, lev)})) for lev in levels]
+        mine = {"events": total} if total is not None else {}
+        if not mine and None not in parts:
+            mine = {f"events {lev}": p for lev, p in zip(levels, parts, strict=True)}
+        if mine:
+            roles = {part: row[part] for part in ("estimate", "low", "high")} | mine
+            yield Case(subject_of(key), f"{title_of(facts, key)}: events", roles, _judge_needed)
+
+
+def _judge_needed(roles: Roles) -> Outcome:
+    own = {role: p for role, p in roles.items() if not role.startswith("events")}
+    error = standard_error(own)
+    if error is None:
+        return unclear("Estimate and limits contradict each other.")
+    least = 4 / error[1] ** 2
+    total = sum(p.count for role, p in roles.items() if role.startswith("events"))
+    said = f"The interval {shown(own)} needs at least {least:.0f} events; printed are {total}."
+    if total + 1e-9 >= least:
+        return outcome(True, least, math.inf)
+    if total < _SHORTFALL * least:
+        return outcome(False, least, math.inf, said)
+    return unclear(said, least, math.inf, notable=True)
 
 
 @check(
