@@ -215,6 +215,9 @@ def row_index(rows: pd.DataFrame) -> dict[tuple[Any, ...], dict[str, Any]]:
     return {row_key(record): record for record in as_records(collect([rows]))}
 
 
+#: Why a claim that a cohort could answer has no result.
+NOT_COMPUTED = "no section of the notebook computes it"
+
 #: Models that hold covariates, and what they give of one.
 _FITTED = ("univariable", "multivariable")
 _RATIOS = ("hazard_ratio", "odds_ratio")
@@ -434,4 +437,4 @@ def _why_absent(claim: dict[str, Any], here: _Here, words: Callable[[str], str])
         return f"no model{of} holds {words(covariate)}"
     if claim["model"] == "multivariable":
         return "not in the model that the rule selects here"
-    return "no section of the notebook computes it"
+    return NOT_COMPUTED

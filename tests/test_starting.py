@@ -382,7 +382,7 @@ def test_a_claim_on_a_column_that_the_table_has_is_not_said_to_lack_it(place, tm
     paper.endpoints()
     paper.published()
     reason = paper.verdicts.set_index("id").loc["early-n", "reason"]
-    assert reason == "no section of the notebook computes it"
+    assert reason.startswith("no section of the notebook computes it")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pandas as pd
 from crlm import agreement, comparison, ledger, naming, survival
 from crlm.numbers import counted
 from crlm.paper.base import Base, Section, nothing
+from crlm.paper.calls import call_for
 from crlm.report import figures, html, provenance, readings, synthetic, verdicts
 
 _OF_OTHERS = (
@@ -35,8 +36,9 @@ class Closing(Base):
         before = self.design.conventions.get("rounded_before")
         words = functools.partial(naming.word_for, design=self.design)
         told = {"rounded_before": before, "words": words}
-        held = self.usable(self.included, list(self.included))
+        held = [*self.usable(self.included, list(self.included)), *self.frames]
         found = comparison.compare(self.results, self.claims, held=held, **told)
+        found = self._with_calls(found)
         if self.release.on:
             found = comparison.within_bands(found, self.results, self.release.k)
         self.verdicts = comparison.with_findings(found, self.audit.findings)
@@ -50,6 +52,18 @@ class Closing(Base):
             many = counted(len(self.verdicts), "claim")
             pieces = [html.fold(f"{many} by their place", *pieces)]
         return self.section(ledger.rows([]), pieces, text)
+
+    def _with_calls(self, found: pd.DataFrame) -> pd.DataFrame:
+        """Claims that no section computes, with the call to add."""
+        lost = found["reason"] == comparison.NOT_COMPUTED
+        calls = [call_for(claim, self.design) for claim in ledger.as_records(found[lost])]
+        told = [f"{comparison.NOT_COMPUTED}; add {call}" for call in calls]
+        reasons = found["reason"].astype(object).copy()
+        reasons[lost] = [
+            text if call else comparison.NOT_COMPUTED
+            for text, call in zip(told, calls, strict=True)
+        ]
+        return found.assign(reason=reasons)
 
     def differences(self) -> None:
         """The claims that differ, with what was computed and why, as far as it is known."""

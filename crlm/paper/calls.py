@@ -1,0 +1,79 @@
+"""The call of a notebook that would compute a claim which none of its sections does."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from crlm.ledger import Design
+from crlm.ledger.vocabulary import ALL
+
+_OF_CURVES = ("median_survival", "survival_rate", "n_at_risk", "events")
+_OF_PATIENTS = ("n", "percent", "missing", "median", "mean", "sd", "min", "max", "q1", "q3", "p")
+_LANDMARK = re.compile(r"from month (\d+(?:\.\d+)?)")
+
+
+def call_for(claim: Mapping[str, Any], design: Design) -> str:
+    """The call to add for a claim, with its arguments; "" where no single call computes it.
+
+    Parameters
+    ----------
+    claim : mapping
+        A row of the ledger.
+    design : Design
+
+    Examples
+    --------
+    >>> from crlm import ledger
+    >>> keys = {"endpoint": "OS", "group": "sex=male", "population": "all", "covariate": ""}
+    >>> claim = {**keys, "statistic": "survival_rate", "model": "", "time": 36.0}
+    >>> call_for(claim, ledger.load_design("mskcc_hai"))
+    'paper.curves("OS", by="sex", at=[36])'
+    """
+    endpoint, statistic, model = claim["endpoint"], claim["statistic"], claim["model"]
+    timed, covariate = endpoint in design.endpoints, claim["covariate"]
+    columns = [part.partition("=")[0] for part in claim["group"].split(",") if part != ALL]
+    landmark = _LANDMARK.fullmatch(claim["population"])
+    if landmark and timed and (columns or covariate):
+        by = covariate or columns[0]
+        return f"paper.from_landmark({_said(endpoint)}, by={_said(by)}, month={landmark[1]})"
+    if timed and not covariate and (statistic in _OF_CURVES or model == "logrank"):
+        rate = statistic == "survival_rate" and not math.isnan(claim["time"])
+        at = [f"at=[{claim['time']:g}]"] if rate else []
+        return _call("curves", [_said(endpoint), *_by(columns), *at, *_among(claim)])
+    if statistic in ("rmst", "rmst_difference") and timed and columns:
+        return _call("restricted_means", [f"[{_said(endpoint)}]", *_by(columns[:1])])
+    if statistic.endswith("follow_up") and len(columns) < 2 and claim["population"] == ALL:
+        rule = design.conventions.get("follow_up", "observed")
+        return _call("follow_up", [f"method={_said(rule)}", *_by(columns)])
+    if statistic in ("n", "percent") and len(columns) == 1 and not (endpoint or model or covariate):
+        return _call("table_one", [_said(columns[0]), *_among(claim)])
+    if covariate and ":" not in covariate and not (endpoint or model):
+        if statistic in _OF_PATIENTS and covariate in {*design.columns, *design.made}:
+            by = columns[0] if columns else str(design.table_one["by"])
+            return _call(
+                "table_one", [_said(by), f"variables=[{_said(covariate)}]", *_among(claim)]
+            )
+    return ""
+
+
+def _call(name: str, arguments: Sequence[str]) -> str:
+    return f"paper.{name}({', '.join(arguments)})"
+
+
+def _by(columns: Sequence[str]) -> list[str]:
+    if not columns:
+        return []
+    several = f"[{', '.join(map(_said, columns))}]"
+    return [f"by={several if len(columns) > 1 else _said(columns[0])}"]
+
+
+def _among(claim: Mapping[str, Any]) -> list[str]:
+    among = claim["population"]
+    return [f"population={_said(among)}"] if among != ALL else []
+
+
+def _said(text: str) -> str:
+    return f'"{text}"'

@@ -1,0 +1,101 @@
+"""The call that a report says to add computes the claim that lacked it."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from crlm import ledger
+from crlm.comparison import NOT_COMPUTED
+from crlm.paper import Paper
+from crlm.paper.calls import call_for
+
+DESIGN = ledger.load_design("mskcc_hai")
+KEYS = {"endpoint": "OS", "population": "all", "group": "all", "covariate": "", "level": ""}
+KEYS |= {"model": "", "time": math.nan}
+OF_PATIENTS = {"endpoint": "", "covariate": "margin", "level": "positive"}
+
+
+@pytest.fixture(scope="module")
+def paper():
+    made = Paper("mskcc_hai")
+    made.patients()
+    made.endpoints()
+    return made
+
+
+@pytest.mark.parametrize(
+    ("keys", "call"),
+    [
+        (
+            {"statistic": "survival_rate", "group": "sex=male", "time": 24.0},
+            'paper.curves("OS", by="sex", at=[24])',
+        ),
+        (
+            {"statistic": "median_survival", "population": "kras=wild", "group": "hai=yes"},
+            'paper.curves("OS", by="hai", population="kras=wild")',
+        ),
+        ({"statistic": "p", "model": "logrank", "group": "sex"}, 'paper.curves("OS", by="sex")'),
+        (
+            {"statistic": "survival_rate", "group": "kras=wild,hai=yes", "time": 36.0},
+            'paper.curves("OS", by=["kras", "hai"], at=[36])',
+        ),
+        (
+            {"statistic": "n", "group": "kras=wild", **OF_PATIENTS},
+            'paper.table_one("kras", variables=["margin"])',
+        ),
+        (
+            {"statistic": "n", "group": "kras=wild", "endpoint": ""},
+            'paper.table_one("kras")',
+        ),
+        (
+            {"statistic": "p", "group": "sex", **OF_PATIENTS, "level": ""},
+            'paper.table_one("sex", variables=["margin"])',
+        ),
+        (
+            {"statistic": "percent", "population": "kras=wild", "group": "hai=yes", **OF_PATIENTS},
+            'paper.table_one("hai", variables=["margin"], population="kras=wild")',
+        ),
+        (
+            {"statistic": "rmst_difference", "group": "sex"},
+            'paper.restricted_means(["OS"], by="sex")',
+        ),
+        (
+            {"statistic": "median_survival", "population": "from month 6", "group": "sex=male"},
+            'paper.from_landmark("OS", by="sex", month=6)',
+        ),
+        (
+            {"statistic": "median_follow_up", "endpoint": "", "group": "sex=male"},
+            'paper.follow_up(method="reverse", by="sex")',
+        ),
+    ],
+)
+def test_the_call_that_is_told_computes_the_claim(paper, keys, call):
+    claim = KEYS | keys
+    assert call_for(claim, DESIGN) == call
+    rows = eval(call, {"paper": paper}).rows  # noqa: S307  a text of this module
+    same = ("endpoint", "population", "group", "covariate", "level", "model", "statistic")
+    for name in same if "rmst" not in claim["statistic"] else ("endpoint", "statistic"):
+        rows = rows[rows[name] == claim[name]]
+    assert len(rows) and rows["estimate"].notna().any(), (claim, call)
+    if claim["time"] == claim["time"]:
+        assert claim["time"] in set(rows["time"])
+
+
+def test_what_no_single_call_computes_has_none():
+    for keys in (
+        {"statistic": "hazard_ratio", "covariate": "sex", "model": "multivariable"},
+        {"statistic": "hazard_ratio", "covariate": "hai:kras", "model": "interaction"},
+        {"statistic": "rmst", "group": "all"},
+    ):
+        assert call_for(KEYS | keys, DESIGN) == ""
+
+
+def test_a_report_names_the_call(paper):
+    claims = ledger.load_claims("mskcc_hai")
+    rates = claims[(claims["statistic"] == "survival_rate") & (claims["group"] == "hai=yes")]
+    lost = rates.assign(reason=NOT_COMPUTED)
+    told = paper._with_calls(lost)["reason"]
+    assert told.str.startswith(f"{NOT_COMPUTED}; add paper.curves(").all() and len(told) > 2
+    other = rates.assign(reason="this cohort has no OS")
+    pd.testing.assert_frame_equal(paper._with_calls(other), other)
