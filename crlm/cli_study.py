@@ -81,6 +81,23 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         help="what stands before the decimals",
     )
     told.add_argument(
+        "--by",
+        default="",
+        metavar="COLUMN",
+        help="what splits two-groups; default: as Table 1 of the design",
+    )
+    told.add_argument(
+        "--as-printed",
+        action="store_true",
+        help="take numbers that cannot be (a percentage of 950) as the paper's misprints",
+    )
+    told.add_argument(
+        "--percent",
+        choices=("row", "column"),
+        default="",
+        help="of whom the percentages of two-groups are; default: as the printed counts say",
+    )
+    told.add_argument(
         "--is",
         dest="named",
         action="append",
@@ -164,6 +181,9 @@ def _import(arguments: argparse.Namespace) -> int:
         spread=arguments.spread,
         population=arguments.population or "all",
         decimal=arguments.decimal,
+        percent=arguments.percent,
+        by=arguments.by,
+        as_printed=arguments.as_printed,
         named=dict(text.rpartition("=")[::2] for text in arguments.named),
     )
     for question in made.questions:

@@ -23,11 +23,12 @@ from crlm.paper.chapter import Chapter
 from crlm.paper.closing import Closing
 from crlm.paper.robustness import Robustness
 from crlm.paper.sections import Sections
+from crlm.paper.shares import Shares
 from crlm.paper.subgroups import Subgroups
 from crlm.paper.writing import Writing
 
 
-class Paper(Chapter, Writing, Closing, Robustness, Sections, Subgroups):
+class Paper(Chapter, Writing, Closing, Robustness, Sections, Subgroups, Shares):
     """One paper on one cohort; see `crlm.paper.base.Base` for how it is made."""
 
 

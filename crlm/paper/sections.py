@@ -118,7 +118,8 @@ class Sections(Models):
             rows = joined(made, self.add(self._everybody(by, kept, spread)))
         if population == ALL and self.prints(("n", "percent"), covariate=[by]):
             self.add(as_printed.shares(made, by))
-        if population == ALL and self.prints(("missing",), covariate=[by]):
+        unknown = population == ALL and self.prints(("missing",), covariate=[by])
+        if unknown and not self.release.on:
             self.add(as_printed.left_out(made))
         if not self.release.on and self.prints(("percent_missing",), covariate=kept):
             self.add(as_printed.shares_missing(rows))

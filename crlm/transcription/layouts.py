@@ -10,6 +10,7 @@ from crlm.ledger.claim_numbers import DATE
 from crlm.ledger.claim_words import Words
 from crlm.ledger.vocabulary import ALL, KNOWN
 from crlm.transcription import answers as own
+from crlm.transcription import percentages
 from crlm.transcription.curves import CurvesTable
 from crlm.transcription.endpoints import Endpoints
 from crlm.transcription.heads import headed, title
@@ -36,6 +37,9 @@ def claims_of(
     spread: str = "",
     population: str = ALL,
     decimal: str = "point",
+    percent: str = "",
+    by: str = "",
+    as_printed: bool = False,
     named: Mapping[str, str] | None = None,
 ) -> Transcript:
     """The claims of a table.
@@ -61,6 +65,13 @@ def claims_of(
         name has its own.
     decimal : {"point", "comma"}
         What stands before the decimals of the table.
+    percent : {"", "row", "column"}
+        Of whom the percentages of two groups are: of the level's patients, or of the group's;
+        "": as the printed counts say.
+    by : str
+        The column that splits two groups; "": that of the design's `table_one`.
+    as_printed : bool
+        Take numbers that cannot be, as a percentage of 950: the paper's misprints.
     named : mapping of str to str
         Answers to questions: a label of the table to `column` or `column:level`, a header to "p",
         a heading to an endpoint; a row or a column that is to make no claim to "-".
@@ -96,14 +107,16 @@ def claims_of(
         raise ParameterError(f"A {layout} table needs --endpoint: {near}")
     for told in Words(design).population_faults(population):
         raise ParameterError(f"--population: {told}")
+    by = _split_by(by, layout, design)
     if layout != "model":
-        _compared(population, design.table_one["by"] if layout == "two-groups" else design.exposure)
+        _compared(population, by if layout == "two-groups" else design.exposure)
     made_of = _TABLES.get(layout)
     table: Table = (
         made_of(design, place, endpoint, answers)
         if made_of
-        else FirstTable(design, place, spread, answers)
+        else FirstTable(design, place, spread, answers, by)
     )
+    table.as_printed = as_printed
     table.population, table.title = population, above
     table.other_limits(rows[0][1:])
     rows = table.without_corrected(rows)
@@ -113,12 +126,33 @@ def claims_of(
             table.ask(f"row {at}", f"{told}paper has")
     commas = _with_commas(rows)
     table.read(_pointed(rows) if decimal == "comma" or commas else rows)
+    if layout == "two-groups":
+        _percentages(table.made, by, percent)
     if commas and decimal != "comma":
         told = f"{len(commas)} of its cells have a decimal comma, as {commas[0]!r}; "
         table.made.questions.insert(0, f"{told}say --decimal comma, or write them with a point.")
     table.made.left_out += [f"{label!r} is left out, as was said." for label in aside]
-    table.made.taken = [f"{label!r} as {what}" for label, what in table.labels.taken.items()]
+    table.made.taken += [f"{label!r} as {what}" for label, what in table.labels.taken.items()]
     return table.made
+
+
+def _split_by(by: str, layout: str, design: Design) -> str:
+    """The column that splits a table of groups; one without levels is refused."""
+    if by and layout != "two-groups":
+        raise ParameterError(f"--by is of two-groups; a {layout} table is of the exposure.")
+    known = [name for name in (*design.columns, *design.factors) if design.levels(name)]
+    if by and by not in known:
+        raise ParameterError(f"--by {by}: no column with levels; {did_you_mean(by, known)}")
+    return by or str(design.table_one["by"])
+
+
+def _percentages(made: Transcript, by: str, said: str) -> None:
+    """Percentages that add up along the rows are shares of the groups among a level's patients."""
+    if percentages.taken(made, by, said) == "row":
+        percentages.as_rows(made, by)
+        if not said:
+            told = "percentages as those of rows, which their counts give (--percent column if not)"
+            made.taken.append(told)
 
 
 def _compared(population: str, by: str) -> None:

@@ -33,11 +33,15 @@ class FirstTable(Table):
         As of `Table`.
     spread : {"", "range", "iqr"}
         What two numbers behind a median are, where their row does not say; "": as the design.
+    by : str
+        The column that splits the patients; "": that of the design's Table 1.
     """
 
-    def __init__(self, design: Design, place: str, spread: str, named: Mapping[str, str]) -> None:
+    def __init__(
+        self, design: Design, place: str, spread: str, named: Mapping[str, str], by: str = ""
+    ) -> None:
         super().__init__(design, place, design.table_one["variables"], named)
-        self.by = str(design.table_one["by"])
+        self.by = by or str(design.table_one["by"])
         self.ends = summaries.ENDS.get(spread or str(design.table_one["spread"]), ())
 
     def read(self, rows: Sequence[Sequence[str]]) -> None:

@@ -50,14 +50,17 @@ def said_in(label: str) -> tuple[str, ...]:
     --------
     >>> said_in("Age, mean (SD)"), said_in("Median [Q1, Q3]"), said_in("Min")
     (('mean', 'sd'), ('median', 'q1', 'q3'), ('min',))
-    >>> said_in("Operating time, min"), said_in("No. of nodes, median (IQR)")
-    ((), ('median', 'iqr'))
+    >>> said_in("Operating time, min"), said_in("Nodes, median (IQR, Q1-Q3)")
+    ((), ('median', 'q1', 'q3'))
     """
     if _MIN.match(label):
         return ("min",)
     text = _SIZE.sub(" ", label)
     found = [_WORDS[int(str(one.lastgroup)[1:])][0] for one in _ANY.finditer(text)]
     stated = [name for name in found if name != "n"]
+    for name, ends in ENDS.items():  # "IQR (Q1-Q3)" says it twice.
+        if name in stated and set(ends) <= set(stated):
+            stated.remove(name)
     alone = found and not stated and (_COUNT.search(text) or is_summary(label, ""))
     return tuple(stated) if stated else ("n",) if alone else ()
 

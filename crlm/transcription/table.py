@@ -83,6 +83,8 @@ class Table:
         What stands above the header.
     whole : bool
         Whether a row may be of all patients.
+    as_printed : bool
+        Whether numbers that cannot be are taken, as misprints.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Table:
     ) -> None:
         self.design, self.place, self.made = design, place, Transcript()
         self.population, self.title, self.whole = ALL, "", False
+        self.as_printed = False
         self.sizes: dict[str, float] = {}
         self.endpoints = Endpoints(design, named)
         columns = {label: name for label, name in named.items() if name not in design.endpoints}
@@ -105,8 +108,11 @@ class Table:
         low, high = _POSSIBLE.get(keys["statistic"], (-math.inf, math.inf))
         if not low <= number.value <= high:
             what = f"{number.text!r} is no {keys['statistic'].replace('_', ' ')}"
-            self.ask(locator, f"{what}; correct the cell, or leave it out and write it by hand")
-            return
+            if not self.as_printed or number.value < low:
+                told = "correct the cell, or, if the paper has it so, say --as-printed"
+                self.ask(locator, f"{what}; {told}")
+                return
+            self.made.taken.append(f"{locator}: {what}, as printed")
         self._put(number, locator, keys)
 
     def _put(self, number: Printed, locator: str, keys: dict[str, Any]) -> None:
@@ -216,7 +222,8 @@ class Table:
         column = self.labels.read(bare).column
         if column and column != by:
             told = f"{bare!r} is no group of {by}, but {self.design.label(column)}"
-            self.ask(where, f"{told}. Ratios by covariate are --layout model, counts two-groups")
+            told += f". A table split by it takes --by {column}; ratios by covariate are --layout "
+            self.ask(where, f"{told}model, counts two-groups")
             return
         answer = f"{self.labels.unknown(bare)}, or {quoted(bare, 'p')} for a column of p values, "
         answer += f"or {quoted(head, '-')} to leave it out"

@@ -1,0 +1,124 @@
+"""Percentages of rows and of columns in a pasted Table 1, misprints, and other splits."""
+
+import contextlib
+import io
+
+import pytest
+
+from crlm import ledger
+from crlm.ledger import ParameterError
+from crlm.paper import Paper
+from crlm.transcription import claims_of
+
+COUNTS = {"Male": (179, 205), "Female": (129, 161), "KRAS wild type": (150, 200)}
+COUNTS |= {"KRAS mutant": (158, 166)}
+
+
+@pytest.fixture
+def design():
+    return ledger.load_design("mskcc_hai")
+
+
+def table(along, change=()):
+    """Counts of two columns with their percentages along rows or down columns."""
+    rows = [["", "No HAI", "HAI"]]
+    sexes = [(k, v) for k, v in COUNTS.items() if "KRAS" not in k]
+    genes = [(k, v) for k, v in COUNTS.items() if "KRAS" in k]
+    for part in (sexes, genes):
+        for label, (a, b) in part:
+            whole = [a + b] * 2 if along == "row" else [sum(v[k] for _, v in part) for k in (0, 1)]
+            cells = [f"{n} ({100 * n / w:.1f})" for n, w in zip((a, b), whole, strict=True)]
+            rows.append([label, *cells])
+    return [[dict(change).get(text, text) for text in row] for row in rows]
+
+
+def read(design, rows, **more):
+    return claims_of(rows, design, "two-groups", place="table1", **more)
+
+
+def shares(made):
+    assert not made.questions, made.questions
+    return {
+        (c["group"], c["covariate"], c["level"]): c["printed"]
+        for c in made.claims
+        if c["statistic"] == "percent"
+    }
+
+
+def test_percentages_of_rows_are_shares_of_the_groups_within_a_level(design):
+    made = read(design, table("row"))
+    found = shares(made)
+    assert found["sex=male", "hai", "no"] == f"{100 * 179 / 384:.1f}" and len(found) == 8
+    assert all(covariate == "hai" for _, covariate, _ in found)
+    assert "percentages as those of rows" in " ".join(made.taken)
+    counts = [c for c in made.claims if c["statistic"] == "n"]
+    assert {(c["group"], c["covariate"]) for c in counts} >= {("hai=no", "sex")}
+
+
+def test_percentages_of_columns_stay_those_of_the_groups(design):
+    found = shares(read(design, table("column")))
+    assert found["hai=no", "sex", "male"] == f"{100 * 179 / 308:.1f}" and len(found) == 8
+
+
+def test_a_misprint_does_not_change_what_the_percentages_are(design):
+    rows = table("row", {"179 (46.6)": "179 (64.6)"})
+    assert shares(read(design, rows))["sex=male", "hai", "no"] == "64.6"
+
+
+@pytest.mark.parametrize("said", ["row", "column"])
+def test_the_reader_has_the_last_word(design, said):
+    for along in ("row", "column"):
+        made = read(design, table(along), percent=said)
+        assert (("sex=male", "hai", "no") in shares(made)) == (said == "row")
+
+
+def test_a_table_with_its_groups_in_rows_is_decided_by_its_counts_too(design):
+    turned = [list(row) for row in zip(*table("column"), strict=True)]
+    turned = [["HAI", *turned[0][1:]], *turned[1:]]
+    assert ("hai=no", "sex", "male") in shares(read(design, turned))
+
+
+def test_shares_of_unknown_values_along_a_row_are_left_out_and_told(design):
+    rows = [*table("row"), ["Unknown", "5 (50.0)", "5 (50.0)"]]
+    rows.insert(1, ["Sex", "", ""])
+    rows.insert(4, ["KRAS", "", ""])
+    made = read(design, rows)
+    assert "percent_missing" not in {c["statistic"] for c in made.claims}
+    assert any("percentage of its row" in told for told in made.left_out)
+
+
+def test_a_number_that_cannot_be_is_asked_or_taken_as_printed(design):
+    rows = table("column", {"179 (58.1)": "179 (581)"})
+    assert "--as-printed" in read(design, rows).questions[0]
+    made = read(design, rows, as_printed=True)
+    assert shares(made)["hai=no", "sex", "male"] == "581"
+    assert any("is no percent, as printed" in told for told in made.taken)
+
+
+def test_a_table_that_another_column_splits_names_it(design):
+    rows = [["", "Male", "Female"], ["KRAS mutant", "20 (5%)", "30 (8%)"]]
+    assert "--by sex" in read(design, rows).questions[0]
+    assert ("sex=male", "kras", "mutant") in shares(read(design, rows, by="sex"))
+    with pytest.raises(ParameterError, match="no column with levels"):
+        read(design, rows, by="age")
+    with pytest.raises(ParameterError, match="is of two-groups"):
+        claims_of(rows, design, "model", place="table2", endpoint="OS", by="sex")
+
+
+def test_the_report_computes_shares_within_the_levels_that_print_has():
+    with contextlib.redirect_stdout(io.StringIO()):
+        paper = Paper("mskcc_hai")
+        paper.patients()
+        paper.endpoints()
+        paper.table_one("hai")
+        made = paper.shares("hai", within=["sex"])
+        paper.published()
+    share = made.rows[(made.rows["statistic"] == "percent") & (made.rows["group"] == "sex=male")]
+    male = paper.included[paper.included["sex"] == "male"]
+    assert share.set_index("level")["estimate"]["yes"] == pytest.approx(
+        100 * (male["hai"] == "yes").mean()
+    )
+    assert paper.printed_shares() == []
+    paper.claims = paper.claims.assign(covariate="hai", level="yes", statistic="percent")
+    paper.claims = paper.claims.assign(population="all", group="sex=male")
+    assert paper.printed_shares() == ["sex"]
