@@ -97,9 +97,10 @@ def test_shares_of_unknown_values_stand_where_print_has_them(paper):
 
 def test_an_effect_by_subgroup_has_each_ratio_and_the_interaction(paper):
     row = {**paper.claims.iloc[0], "kind": "number", "endpoint": "OS", "statistic": "hazard_ratio"}
-    row |= {"covariate": "hai", "level": "yes", "model": "univariable", "population": "sex=male"}
-    paper.claims = pd.concat([paper.claims, pd.DataFrame([row])], ignore_index=True)
-    assert paper.printed_subgroups("OS") == ["kras", "sex"]
+    row |= {"covariate": "hai", "level": "yes", "model": "univariable"}
+    told = [{**row, "population": f"sex={level}"} for level in ("male", "female")]
+    paper.claims = pd.concat([paper.claims, pd.DataFrame(told)], ignore_index=True)
+    assert paper.printed_subgroups("OS") == {"all": ["kras", "sex"]}
     within = ["sex", "timing"]
     made = paper.subgroups("OS", of="hai", within=within).rows
     alone = made[(made["model"] == "univariable") & (made["statistic"] == "hazard_ratio")]
@@ -122,7 +123,87 @@ def test_printed_subgroups_and_numbers_at_risk_are_found(paper):
     left = {"statistic": "n_at_risk", "time": 18.0, "group": f"{exposure}=yes", "model": ""}
     rows = [{**asked, **product}, {**asked, **left}]
     paper.claims = pd.concat([paper.claims, pd.DataFrame(rows)], ignore_index=True)
-    assert paper.printed_subgroups("RFS") == ["sex"]
-    assert paper.months_at_risk("RFS") == [18.0] and paper.months_at_risk("OS") is None
+    assert paper.printed_subgroups("RFS") == {"all": ["sex"]}
+    assert paper.months_at_risk("OS", paper.frames["OS"]) is None
     made = paper.curves("RFS", by="hai", at=[60]).rows
-    assert set(made.loc[made["statistic"] == "n_at_risk", "time"]) == {18.0}
+    at_risk = made.loc[made["statistic"] == "n_at_risk", "time"]
+    # One number alone is no row below a curve: it had cut every curve short at its month.
+    assert {0.0, 18.0} < set(at_risk) and at_risk.max() >= 60
+    assert paper.months_at_risk("RFS", paper.frames["RFS"], "sex=male") is None
+
+
+def test_a_printed_row_of_numbers_at_risk_stands_as_it_is(paper):
+    asked = {**paper.claims.iloc[0], "kind": "number", "endpoint": "RFS", "population": "all"}
+    asked |= {"statistic": "n_at_risk", "group": f"{paper.design.exposure}=yes", "model": ""}
+    rows = [{**asked, "time": time} for time in (0.0, 18.0, 36.0, 66.0)]
+    paper.claims = pd.concat([paper.claims, pd.DataFrame(rows)], ignore_index=True)
+    made = paper.curves("RFS", by="hai", at=[60]).rows
+    assert set(made.loc[made["statistic"] == "n_at_risk", "time"]) == {0.0, 18.0, 36.0, 66.0}
+    paper.claims = paper.claims.iloc[:-1]
+    assert max(paper.months_at_risk("RFS", paper.frames["RFS"])) >= 60
+
+
+def test_a_table_of_the_split_turned_round_stands_beside_table_one(paper):
+    """The size of a group of one table is a line of the other: the same number is no conflict."""
+    paper.table_one("hai")
+    paper.table_one("sex", variables=["hai"])
+    assert len(paper.results)
+
+
+def test_whether_an_endpoint_came_is_told_by_the_levels_of_the_ledger(paper):
+    """A table of it ended in a TypeError, and its levels were called no and yes."""
+    made = paper.table_one("hai", variables=["os_event"], title="Deaths").rows
+    counts = made[(made["statistic"] == "n") & (made["covariate"] == "os_event")]
+    died = paper.included["os_event"].sum()
+    assert counts.loc[counts["group"] == "all", "level"].tolist() == ["0", "1"]
+    assert counts.loc[counts["group"] == "all", "estimate"].iloc[1] == died
+
+
+def test_a_forest_of_some_patients_is_of_them_alone(paper):
+    """It was computed in all patients, and said nothing of whom."""
+    row = {**paper.claims.iloc[0], "kind": "number", "endpoint": "OS", "statistic": "hazard_ratio"}
+    row |= {"covariate": "hai", "level": "yes", "model": "univariable"}
+    told = ["margin=negative", "margin=negative,sex=male", "margin=negative,sex=female"]
+    rate = {"statistic": "survival_rate", "group": "hai=yes", "time": 60.0, "covariate": ""}
+    rate |= {"model": "", "level": "", "population": "margin=negative"}
+    rows = [*({**row, "population": among} for among in told), {**row, **rate}]
+    paper.claims = pd.concat([paper.claims, pd.DataFrame(rows)], ignore_index=True)
+    assert paper.printed_subgroups("OS")["margin=negative"] == ["sex"]
+    assert "margin" not in paper.printed_subgroups("OS")["all"]
+    assert paper.prints_ratio("OS", "hai", "margin=negative")
+    made = paper.subgroups("OS", "hai", ["sex"], population="margin=negative").rows
+    some = paper.inside(paper.frames["OS"], "margin=negative,sex=male")
+    direct = regression.univariable(some, ["hai"], ties="efron")
+    expected = direct.loc[direct["statistic"] == "hazard_ratio", "estimate"].iloc[0]
+    found = made[(made["population"] == told[1]) & (made["statistic"] == "hazard_ratio")]
+    assert found["estimate"].tolist() == [expected]
+    assert set(made.loc[made["model"] == "interaction", "population"]) >= {"margin=negative"}
+
+
+def test_a_model_of_one_endpoint_leaves_another_endpoints_ratio_where_it_was(paper):
+    row = {**paper.claims.iloc[0], "kind": "number", "endpoint": "OS", "statistic": "hazard_ratio"}
+    row |= {"covariate": "hai", "level": "yes", "model": "univariable"}
+    row["population"] = "timing=synchronous"
+    paper.claims = pd.concat([paper.claims, pd.DataFrame([row])], ignore_index=True)
+    own = {"endpoint": "RFS", "population": "timing=synchronous"}
+    paper.design.models["RFS_men"] = {**paper.design.models["RFS"], **own}
+    try:
+        assert "timing" in paper.printed_subgroups("OS")["all"]
+    finally:
+        del paper.design.models["RFS_men"]
+
+
+def test_means_of_all_and_how_many_are_of_unknown_group_are_told(paper):
+    """Where a group is unknown the total lacks them, and all patients had neither."""
+    known = paper.frames["patients"]
+    first = pd.Series(range(len(known)), known.index) == 0
+    paper.frames["patients"] = known.assign(hai=known["hai"].mask(first))
+    asked = {**paper.claims.iloc[0], "kind": "number", "endpoint": "", "population": "all"}
+    asked |= {"statistic": "mean", "covariate": "age", "group": "all", "model": "", "level": ""}
+    paper.claims = pd.concat([paper.claims, pd.DataFrame([asked])], ignore_index=True)
+    made = paper.table_one("hai").rows
+    of_all = made[(made["population"] == "all") & (made["group"] == "all")]
+    mean = of_all.loc[of_all["statistic"] == "mean", "estimate"]
+    assert mean.tolist() == [pytest.approx(known["age"].mean())]
+    unknown = (of_all["covariate"] == "hai") & (of_all["statistic"] == "missing")
+    assert 1.0 in of_all.loc[unknown & (of_all["model"] == ""), "estimate"].tolist()

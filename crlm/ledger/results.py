@@ -30,6 +30,7 @@ _DEFAULTS: dict[str, Any] = {
     "method": "",
 }
 _NUMBERS = ("time", "estimate", "conf_low", "conf_high", "n", "events")
+_ESTIMATED = ("estimate", "conf_low", "conf_high")
 
 
 def rows(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -67,7 +68,9 @@ def rows(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 def collect(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """Result rows of many analyses as one frame in which no two rows share their keys.
 
-    A row that says the same as an earlier one is left out.
+    A row that says the same as an earlier one is left out: the same number under the same keys,
+    whatever it was counted among. (How many are male is the size of a group of one table and a
+    line of another.)
 
     Raises
     ------
@@ -80,7 +83,9 @@ def collect(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
     whole = [part if list(part) == names else part[names] for part in parts if len(part)]
     if not whole:
         return rows([])
-    found = pd.concat(whole, ignore_index=True).drop_duplicates(ignore_index=True)
+    found = pd.concat(whole, ignore_index=True)
+    told = found.duplicated([*KEYS, *_ESTIMATED]) & found["estimate"].notna()
+    found = found[~told].drop_duplicates(ignore_index=True)
     again = found.duplicated(list(KEYS), keep=False)
     if again.any():
         first = found[again].iloc[0]

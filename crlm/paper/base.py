@@ -15,6 +15,7 @@ from crlm.ledger.vocabulary import ALL, KNOWN
 from crlm.numbers import counted
 from crlm.report import html, readings, synthetic
 from crlm.report.figures import Picture
+from crlm.survival.summaries import year_ticks
 
 #: What print gives of curves in a table.
 _OF_CURVES = ("median_survival", "survival_rate", "events")
@@ -174,6 +175,20 @@ class Base:
             self._collected = (len(self._parts), ledger.collect(parts))
         return self._collected[1].copy()
 
+    @property
+    def described(self) -> pd.DataFrame:
+        """The patients who are analysed as tables of characteristics tell them.
+
+        Whether an endpoint came is a category there, by the levels that a ledger names.
+        """
+        frame, found = self.included, {}
+        for name in frame.columns.intersection(list(self.design.columns)):
+            levels = self.design.levels(name)
+            if levels and pd.api.types.is_bool_dtype(frame[name]):
+                codes = frame[name].to_numpy(dtype=float, na_value=-1.0).astype(int)
+                found[name] = pd.Categorical.from_codes(codes, levels)
+        return frame.assign(**found) if found else frame
+
     def stands_on(self) -> list[object]:
         """Everything but its arguments that an analysis takes from the paper, for `lent.pure`."""
         given = (self.table, self.history, *self.frames.values())
@@ -298,14 +313,21 @@ class Base:
         of_models = claims.loc[claims["model"].isin(("univariable", "multivariable")), "place"]
         return _table_named(claims.loc[own & ~claims["place"].isin(of_models), "place"])
 
-    def months_at_risk(self, endpoint: str) -> list[float] | None:
-        """Months at which the paper prints numbers at risk; None: whole years, as in a safe report.
+    def months_at_risk(
+        self, endpoint: str, frame: pd.DataFrame, population: str = ALL
+    ) -> list[float] | None:
+        """Months below curves: those at which the paper prints numbers at risk of these patients.
 
-        Of an endpoint without any too.
+        Beside them whole years where print has one or two numbers alone, or none as far as its
+        rates go: an axis ends with its last month. None: whole years, as in a safe report.
         """
-        asked = (self.claims["endpoint"] == endpoint) & (self.claims["statistic"] == "n_at_risk")
+        asked = (self.claims["endpoint"] == endpoint) & (self.claims["population"] == population)
+        asked &= self.claims["statistic"] == "n_at_risk"
         months = sorted(self.claims.loc[asked, "time"].dropna().unique().tolist())
-        return None if self.release.on else months or None
+        if self.release.on or not months:
+            return None
+        row = len(months) > 2 and months[-1] >= self.months(endpoint)[-1]
+        return months if row else sorted({*months, *year_ticks(frame)})
 
     def inside(self, frame: pd.DataFrame, population: str) -> pd.DataFrame:
         """The patients of a population: `column=level`, `column=level/level`, joined by commas.

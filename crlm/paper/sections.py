@@ -94,7 +94,7 @@ class Sections(Models):
         if not self.can(f"{title} by {small(self.design.label(by))}", "patients", by):
             return nothing()
         names = self.design.table_one[variables] if isinstance(variables, str) else list(variables)
-        patients = self.inside(self.included, population)
+        patients = self.inside(self.described, population)
         kept = self.usable(patients, names)
         if not kept:
             html.show(html.skipped(title, "This cohort holds none of its characteristics."))
@@ -141,8 +141,8 @@ class Sections(Models):
         """The measurements of a table as box plots, and what is missing; none for a folded one."""
         if folded or not names or self.release.on:
             return []
-        boxes = figures.distributions(self.included, names, by, self.design)
-        gaps = figures.missing_values(self.included, names, by, self.design)
+        boxes = figures.distributions(self.described, names, by, self.design)
+        gaps = figures.missing_values(self.described, names, by, self.design)
         folds = []
         if boxes:
             legend = html.say(figures.BOXES)
@@ -156,7 +156,9 @@ class Sections(Models):
         if not self.included[by].isna().any():
             return result_rows([])
         rule, own = self._quantile_rule, self._of_print(names)
-        return baseline.describe(self.included, names, spread=spread, quantile_rule=rule, **own)
+        return baseline.describe(
+            self.described, [*names, by], spread=spread, quantile_rule=rule, **own
+        )
 
     def _counts_known(self, names: Sequence[str]) -> bool:
         """Whether print has the number of known values of a measured column."""
@@ -294,7 +296,8 @@ class Sections(Models):
             return nothing()
         frame, groups = self.frames[endpoint], names if len(names) > 1 else "".join(names) or None
         frame, among = self.inside(frame, population), {"population": population}
-        rules = {**among, **self.curve_rules, "ticks": self.months_at_risk(endpoint)}
+        ticks = self.months_at_risk(endpoint, frame, population)
+        rules = {**among, **self.curve_rules, "ticks": ticks}
         parts = [self.add(survival.summary(frame, groups, times=at, **rules))]
         shown = survival.curve(frame, groups, conf_type=self.curve_rules["conf_type"])
         shown = self.release.curve(shown, endpoint, names)

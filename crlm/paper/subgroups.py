@@ -15,7 +15,9 @@ from crlm.report.subgroups import subgroups_table
 class Subgroups(Base):
     """The section of a forest of subgroups."""
 
-    def subgroups(self, endpoint: str, of: str, within: Sequence[str]) -> Section:
+    def subgroups(
+        self, endpoint: str, of: str, within: Sequence[str], *, population: str = ALL
+    ) -> Section:
         """One effect by subgroup, each with its p, and the p of each interaction.
 
         Parameters
@@ -26,22 +28,26 @@ class Subgroups(Base):
             The column whose effect it is.
         within : sequence of str
             Columns and factors whose levels are the subgroups.
+        population : str
+            Among whom: `column=level`, as of matched pairs.
         """
         title = f"{endpoint} by {small(self.design.label(of))}, within subgroups"
+        if population != ALL:
+            title += f", {self.design.population_label(population)}"
         if not self.can(title, endpoint, of):
             return nothing()
         within = [name for name in within if self.can(title, endpoint, name)]
         if not within:
             return nothing()
-        frame, parts = self.frames[endpoint], []
+        frame, parts = self.inside(self.frames[endpoint], population), []
         for name in within:
             for level in self.design.levels(name):
-                among = f"{name}={level}"
-                part = self.inside(frame, among)
+                part = self.inside(frame, f"{name}={level}")
+                among = ",".join([population, f"{name}={level}"][population == ALL :])
                 if not part.empty and part[of].nunique() > 1:
                     fit = regression.univariable(part, [of], ties=self.ties, population=among)
                     parts.append(fit)
-            both = regression.interaction(frame, of, name, ties=self.ties)
+            both = regression.interaction(frame, of, name, ties=self.ties, population=population)
             parts.append(both[both["covariate"].str.contains(":") & (both["statistic"] != "n")])
         rows = self.add(*parts)
         if self.hides(title, rows):
@@ -50,16 +56,43 @@ class Subgroups(Base):
         told = readings.subgroups(rows, self.design, self.print)
         return self.section(rows, [table], told)
 
-    def printed_subgroups(self, endpoint: str) -> list[str]:
+    def printed_subgroups(self, endpoint: str) -> dict[str, list[str]]:
         """Columns within whose levels print tells of the exposure's effect on an endpoint.
 
-        Patients of a model of their own are told with that model.
+        By population, as a paper has a forest of all patients and one of matched pairs. Patients
+        of a model of their own are told with that model.
         """
         exposure, claims = self.design.exposure, self.claims
         asked = claims[(claims["endpoint"] == endpoint) & (claims["kind"] == "number")]
         alone = asked[(asked["model"] == "univariable") & (asked["covariate"] == exposure)]
-        own = [spec.get("population") for spec in self.design.models.values()]
-        names = [p.partition("=")[0] for p in alone["population"] if p != ALL and p not in own]
-        between = [c.split(":") for c in asked.loc[asked["model"] == "interaction", "covariate"]]
-        names += [name for first, *rest in between if first == exposure for name in rest]
-        return [name for name in dict.fromkeys(names) if self.design.levels(name)]
+        of_models = {
+            spec.get("population")
+            for name, spec in self.design.models.items()
+            if (spec.get("endpoint") or name) == endpoint
+        }
+        found: dict[str, dict[str, None]] = {}
+        drawn = {among for by, among in self.printed_curves(endpoint) if by == exposure}
+        levels: dict[tuple[str, str], list[str]] = {}
+        for told in dict.fromkeys(alone.loc[alone["population"] != ALL, "population"]):
+            among, _, within = told.rpartition(",")
+            levels.setdefault((among or ALL, within.partition("=")[0]), []).append(told)
+        for (among, name), of_levels in levels.items():
+            # Matched pairs, and nothing of the unmatched, are no subgroup: their curves tell it.
+            alone_drawn = len(of_levels) == 1 and of_levels[0] in drawn
+            if not alone_drawn and not of_models.issuperset(of_levels):
+                found.setdefault(among, {})[name] = None
+        both = asked[asked["model"] == "interaction"]
+        for told, product in zip(both["population"], both["covariate"], strict=True):
+            first, *rest = product.split(":")
+            if first == exposure:
+                found.setdefault(told, {}).update(dict.fromkeys(rest))
+        kept = {
+            told: [name for name in names if self.design.levels(name)]
+            for told, names in found.items()
+        }
+        return {told: names for told, names in kept.items() if names}
+
+    def prints_ratio(self, endpoint: str, by: str, population: str) -> bool:
+        """Whether print has the ratio of a column among some patients, as of matched pairs."""
+        told = {"endpoint": [endpoint], "covariate": [by], "population": [population]}
+        return population != ALL and self.prints(("hazard_ratio",), model=["univariable"], **told)
