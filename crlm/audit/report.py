@@ -17,6 +17,7 @@ from crlm.audit import (
     entry,  # noqa: F401
     medians,  # noqa: F401
     models,  # noqa: F401
+    other_tests,  # noqa: F401
     places,  # noqa: F401
     ratios,  # noqa: F401
     restricted,  # noqa: F401
@@ -27,7 +28,6 @@ from crlm.audit import (
     steps,  # noqa: F401
     summaries,  # noqa: F401
     tallies,  # noqa: F401
-    two_tests,  # noqa: F401
     values,  # noqa: F401
     wald,  # noqa: F401
     wholes,  # noqa: F401
