@@ -208,7 +208,9 @@ def _said(roles: Roles, spans: list[Interval], plain: Interval | None = None) ->
     p = roles["smd"].interval
     size = (0.0 if p[0] <= 0 <= p[1] else min(map(abs, p)), max(map(abs, p)))
     usual, wide = spans[0], hull(spans)
-    if any(overlap(size, span) or overlap(size, times(span, 100.0)) for span in spans):
+    # In per cent nobody prints more than one decimal.
+    hundred = [times(span, 100.0) for span in spans if roles["smd"].decimals <= 1]
+    if any(overlap(size, span) for span in (*spans, *hundred)):
         return outcome(True, *usual)
     texts = " to ".join(dict.fromkeys(f"{end:.{roles['smd'].decimals}f}" for end in usual))
     said = f"The groups differ by {texts} standard deviations, not by {roles['smd'].text}"
