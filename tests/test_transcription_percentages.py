@@ -106,13 +106,15 @@ def test_a_table_that_another_column_splits_names_it(design):
 
 
 def test_the_report_computes_shares_within_the_levels_that_print_has():
-    with contextlib.redirect_stdout(io.StringIO()):
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown):
         paper = Paper("mskcc_hai")
         paper.patients()
         paper.endpoints()
         paper.table_one("hai")
         made = paper.shares("hai", within=["sex"])
         paper.published()
+    assert "within each level: 1 characteristic\n" in shown.getvalue()
     share = made.rows[(made.rows["statistic"] == "percent") & (made.rows["group"] == "sex=male")]
     male = paper.included[paper.included["sex"] == "male"]
     assert share.set_index("level")["estimate"]["yes"] == pytest.approx(

@@ -8,7 +8,7 @@ import pandas as pd
 
 from crlm import baseline
 from crlm.ledger import rows as result_rows
-from crlm.ledger import small
+from crlm.numbers import counted
 from crlm.paper.base import Base, Section, nothing
 from crlm.report import html
 from crlm.report.shares import shares_table
@@ -38,7 +38,8 @@ class Shares(Base):
         if rows.empty:
             return nothing()
         table = shares_table(rows, self.design, by, caption=title)
-        return self.section(rows, [html.fold(f"{title}: {small(self.design.label(by))}", table)])
+        summary = f"{title}: {counted(len(parts), 'characteristic')}"
+        return self.section(rows, [html.fold(summary, table)])
 
     def _within(self, by: str, name: str) -> pd.DataFrame:
         """Counts and shares of the groups among the patients of each level."""
