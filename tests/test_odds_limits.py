@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 from scipy.optimize import brentq
 from scipy.special import expit
 
@@ -19,7 +20,7 @@ from crlm.report.manuscript.done import Done
 from crlm.report.manuscript.methods import methods
 from tests import audit_ledger as made
 from tests.test_agreement import CLAIM, ROW
-from tests.test_certificate import NO_KEYS, patients  # noqa: F401
+from tests.test_certificate import NO_KEYS, certified, patients  # noqa: F401
 from tests.test_regression import colon, factor, lung, pick  # noqa: F401
 from tests.test_starting import STUDY, notebook_run, place, with_odds  # noqa: F401
 
@@ -202,6 +203,27 @@ def test_the_certificate_has_the_limits_of_the_report_and_the_search_leaves_them
         found = programs.computed(certificate._for_certificate(claim, design), frame, design)
         wanted = pick(rows, "odds_ratio", "stage", "III", field=field)
         assert math.exp(found) == pytest.approx(wanted, rel=1e-7)
+
+
+def test_a_univariable_p_is_the_likelihood_ratios_where_the_design_says_so(patients):  # noqa: F811
+    """A profile limit is 1 where this p is 0.05; Wald's p stood there whatever the design said."""
+    design, frame = patients
+    design = replace(design, conventions={**design.conventions, "univariable_p": "lr"})
+    rule = regression.rule(["stage", "age", "arm"], univariable_p="lr", selection="univariable")
+    rows = regression.logistic_table(frame, "late", rule)
+    y = (frame["late"] == "1").to_numpy(float)
+    for name, level in (("stage", ""), ("age", ""), ("arm", "b")):
+        x = frame[[name]] if name == "age" else pd.get_dummies(frame[name]).iloc[:, 1:]
+        held = sm.add_constant(x.astype(float).to_numpy())
+        wanted = sm.Logit(y, held).fit(disp=0, tol=1e-12).llr_pvalue
+        assert pick(rows, "p", name, level) == pytest.approx(wanted, rel=1e-7)
+        assert pick(rows, "p", name, level, field="method").endswith("likelihood ratio test")
+        keys = {"endpoint": "late", "model": "univariable", "covariate": name, "level": level}
+        assert certified(design, frame, **keys) == pytest.approx(wanted, rel=1e-6)
+    assert "Wald" in pick(rows, "p", "stage", "III", field="method")
+    keys = {"endpoint": "late", "model": "univariable", "covariate": "stage", "level": "III"}
+    found = certified(design, frame, **keys)
+    assert found == pytest.approx(pick(rows, "p", "stage", "III"), rel=1e-6)
 
 
 # ---- a whole paper ------------------------------------------------------------

@@ -821,9 +821,11 @@ def test_the_frame_stays_as_it_was(cohort):
             "it must be one of: wald, logrank",
         ),
         (
-            lambda f: regression.logistic_table(f, "b", regression.rule(["a"], univariable_p="lr")),
+            lambda f: regression.logistic_table(
+                f, "b", regression.rule(["a"], univariable_p="score")
+            ),
             ParameterError,
-            "it must be one of: fisher, wald",
+            "it must be one of: fisher, wald, lr",
         ),
         (
             lambda f: regression.logistic_table(

@@ -145,6 +145,9 @@ def test_a_call_without_a_rule_takes_the_designs(place, tmp_path):  # noqa: F811
     other.patients(), other.endpoints()
     other.regression("OS")
     assert other.selections["OS"].univariable_p == "lr"
+    early = other.regression("early").rows
+    tests = early[(early["model"] == "univariable") & (early["statistic"] == "p")]
+    assert tests["method"].str.endswith("likelihood ratio test").all()
     other.chosen = {"univariable_p": "score"}
     other.regression("OS")
     assert other.selections["OS"].univariable_p == "score"

@@ -49,9 +49,14 @@ class Models(Odds):
         table, selection = table or self.table_of(model), selection or str(spec["selection"])
         entry_p = self._p_of("entry_p", spec) if entry_p is None else entry_p
         stay_p = self._p_of("stay_p", spec) if stay_p is None else stay_p
-        usual = self.chosen.get("univariable_p") or self.design.conventions["univariable_p"]
+        usual = (
+            univariable_p
+            or self.chosen.get("univariable_p")
+            or self.design.conventions["univariable_p"]
+        )
         if (spec.get("endpoint") or model) not in self.design.endpoints:
-            return self.odds(model, table=table, selection=selection, entry_p=entry_p)
+            asked = {"selection": selection, "entry_p": entry_p, "univariable_p": str(usual)}
+            return self.odds(model, table=table, **asked)
         label = self.design.endpoints[spec.get("endpoint") or model]["label"]
         if not self.can(f"{table}, {label}", spec.get("endpoint") or model):
             return nothing()
@@ -68,7 +73,7 @@ class Models(Odds):
             p_stay=stay_p,
             left_out=[name for name in spec.get("left_out", ()) if name in names],
             ties=self.ties,
-            univariable_p=univariable_p or str(usual),
+            univariable_p=str(usual),
             fixed=self.usable(frame, spec["published"]) if selection == "fixed" else (),
             strata=self.usable(frame, spec.get("strata") or ()),
             products=spec.get("products") or (),

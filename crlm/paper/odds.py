@@ -19,7 +19,9 @@ _ROOTS = (
 class Odds(Base):
     """Sections that rest on logistic regression."""
 
-    def odds(self, model: str, *, table: str, selection: str, entry_p: float) -> Section:
+    def odds(
+        self, model: str, *, table: str, selection: str, entry_p: float, univariable_p: str = "wald"
+    ) -> Section:
         """Odds ratios of a yes-no outcome: every candidate alone, and the multivariable model.
 
         Parameters
@@ -30,7 +32,9 @@ class Odds(Base):
         table : str
             What the paper calls it: "Table 3".
         selection, entry_p
-            The rule, as `regression.rule`; Wald's test decides.
+            The rule, as `regression.rule`.
+        univariable_p : str
+            "lr": the likelihood ratio's p of each covariate alone; with any other word Wald's.
 
         Limits are those of the paper's convention `odds_limits`.
         """
@@ -47,9 +51,9 @@ class Odds(Base):
             return nothing()
         fixed = self.usable(frame, spec["published"]) if selection == "fixed" else ()
         gone = [name for name in spec.get("left_out") or () if name in names]
-        rule = regression.rule(
-            names, selection=selection, entry_p=entry_p, fixed=fixed, left_out=gone
-        )
+        test = "lr" if univariable_p == "lr" else "wald"
+        own = {"entry_p": entry_p, "fixed": fixed, "left_out": gone, "univariable_p": test}
+        rule = regression.rule(names, selection=selection, **own)
         asked = {"endpoint": endpoint, "population": population}
         asked |= {"interval": self.odds_limits}
         found = regression.logistic_table(frame, outcome, rule, **asked)

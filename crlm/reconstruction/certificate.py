@@ -140,6 +140,9 @@ def _by_own_test(claim: Mapping[str, Any], quantity: Quantity, design: Design) -
     test = design.conventions["univariable_p"]
     of_cox = quantity.kind in ("cox", "logrank") and quantity.part == "z"
     own = claim["model"] == "univariable" and claim["statistic"] == "p"
+    own &= quantity.kind == "logistic_joint" or len(quantity.columns) == 1
+    if own and test == "lr" and quantity.kind in ("logistic", "logistic_joint"):
+        return replace(quantity, kind="logistic_lr", part="z")
     return replace(quantity, kind=test) if own and of_cox and test in ("lr", "score") else quantity
 
 

@@ -359,6 +359,15 @@ def _logistic_joint(quantity: Quantity, frame: pd.DataFrame, design: Design) -> 
     return _wald(quantity, *_log_odds(quantity, frame, design))
 
 
+def _logistic_lr(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    import statsmodels.api as sm
+
+    outcome, matrix = _of_outcome(quantity, frame, design)
+    held = sm.add_constant(matrix[:, matrix.any(axis=0)], has_constant="add")
+    fit = sm.GLM(outcome, held, family=sm.families.Binomial()).fit(tol=1e-12)
+    return _as_z(float(fit.null_deviance - fit.deviance), held.shape[1] - 1)
+
+
 def _log_odds(
     quantity: Quantity, frame: pd.DataFrame, design: Design
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -453,4 +462,5 @@ PROGRAMS = {
     "lr": _alone,
     "score": _alone,
     "logistic_joint": _logistic_joint,
+    "logistic_lr": _logistic_lr,
 }

@@ -320,7 +320,8 @@ def tested(claim: Mapping[str, Any], design: Design) -> Quantity | str:
 def tested_together(claim: Mapping[str, Any], design: Design) -> Quantity:
     """The test of all levels of a covariate or product, as a regression table prints it.
 
-    In a model of several Wald's, alone the one of `univariable_p`; of a logistic model Wald's.
+    In a model of several Wald's, alone the one of `univariable_p`; of a logistic model Wald's,
+    which the certificate exchanges for the likelihood ratio's where the design names it.
     """
     name, rule = claim["covariate"], design.conventions["univariable_p"]
     asked = replace(_model(claim, design), part="z", covariate=name)

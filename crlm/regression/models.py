@@ -279,7 +279,7 @@ def logistic(
     records: list[dict[str, Any]] = []
     for names in [[name] for name in covariates] if alone else [covariates]:
         part = complete(frame, [outcome, *names])
-        family = logistic_family(_yes(part[outcome]), interval)
+        family = logistic_family(yes_no(part[outcome]), interval)
         family = replace(family, method=family.method + late_note(part))
         design = encode(part, names)
         solution = solve(family, design, conf_level)
@@ -489,7 +489,7 @@ def _detail_records(
     return [*records, {**keys, **loglik}]
 
 
-def _yes(outcome: pd.Series) -> np.ndarray:
+def yes_no(outcome: pd.Series) -> np.ndarray:
     """An outcome as 0 and 1."""
     if isinstance(outcome.dtype, pd.CategoricalDtype):
         if len(outcome.cat.categories) == 2:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import fisher_exact
 
 from crlm import cores, lent
 from crlm.ledger import rows
 from crlm.refusals import argument, choice
 from crlm.regression.engine import TIES
-from crlm.regression.models import TESTS, cox, late_note, logistic, univariable
+from crlm.regression.logistic_tests import with_fisher, with_likelihood_ratio
+from crlm.regression.models import TESTS, cox, logistic, univariable
 from crlm.regression.resampled import in_samples
 from crlm.regression.selection import (
     Problem,
@@ -30,7 +30,7 @@ from crlm.regression.terms import Term, check_names
 #: The model of rows that tell how stable a selection is.
 STABILITY = "bootstrap selection"
 #: Tests behind the univariable p values of a logistic table.
-LOGISTIC_TESTS = ("fisher", "wald")
+LOGISTIC_TESTS = ("fisher", "wald", "lr")
 
 
 @lent.pure
@@ -110,7 +110,8 @@ def logistic_table(
     rule : Rule
         From `regression.rule`: any `selection` but "backward"; `univariable_p`
         "fisher" (the two-sided exact test of the cross table, for factors of two levels;
-        numbers and factors of more levels keep Wald's test) or "wald".
+        numbers and factors of more levels keep Wald's test), "wald", or "lr" (likelihood
+        ratio; single levels of a factor with more than two keep Wald's).
 
     Returns
     -------
@@ -132,7 +133,9 @@ def logistic_table(
     limits: dict[str, Any] = {"interval": interval, "conf_level": conf_level}
     uni = logistic(frame, outcome, rule.names, model="univariable", **limits, **keys)
     if rule.univariable_p == "fisher":
-        uni = _with_fisher(uni, frame, outcome)
+        uni = with_fisher(uni, frame, outcome)
+    if rule.univariable_p == "lr":
+        uni = with_likelihood_ratio(uni, frame, outcome)
     if rule.selection == "univariable":
         return uni
     chosen = rule.candidates(select(uni, rule.names, entry_p=rule.entry_p))
@@ -348,16 +351,3 @@ def _stability(
 
 def _endpoint(frame: pd.DataFrame) -> str:
     return str(frame["endpoint"].iloc[0]) if "endpoint" in frame and len(frame) else ""
-
-
-def _with_fisher(found: pd.DataFrame, frame: pd.DataFrame, outcome: str) -> pd.DataFrame:
-    """Univariable rows with Fisher's p instead of Wald's where the table is two by two."""
-    found = found.copy()
-    for name in dict.fromkeys(found["covariate"]):
-        tests = (found["covariate"] == name) & (found["statistic"] == "p") & (found["level"] != "")
-        cross = pd.crosstab(frame[name], frame[outcome])
-        if tests.sum() == 1 and cross.shape == (2, 2):
-            found.loc[tests, "estimate"] = float(fisher_exact(cross.to_numpy()).pvalue)
-            known = frame[frame[[name, outcome]].notna().all(axis=1)]
-            found.loc[tests, "method"] = f"Fisher's exact test, two-sided{late_note(known)}"
-    return found
