@@ -169,3 +169,31 @@ def test_a_header_whose_corner_is_blank_stands_above_its_columns(tmp_path):
     lines += ["KRAS mutant  1.90  0.5-7.2   0.32", "Age          1.01  0.9-1.1   0.60"]
     (tmp_path / "t.txt").write_text("\n".join(lines), encoding="utf-8")
     assert grid(tmp_path / "t.txt")[0] == ["", "OR", "95% CI", "P"]
+
+
+@pytest.mark.parametrize("head", ["Events/patients (%)", "n/N (%)", "Incidence (%)", ""])
+def test_counts_beside_ratios_are_no_ratios(yes_no, head):
+    """18/74 (24.3) was an odds ratio of 18 with limits of 74 and 24.3."""
+    rows = [
+        ["Variable", head, "OR (95% CI)", "P"],
+        ["KRAS mutant", "18/74 (24.3)", "1.33 (0.72-2.48)", "0.36"],
+    ]
+    made = claims_of(rows, yes_no, "model", place="table3", endpoint="margin")
+    assert len(made.questions) == 1 and "neither a ratio" in made.questions[0]
+
+
+def test_a_ratio_of_unknown_values_is_asked_and_a_level_called_so_is_one(mskcc):
+    """It was the ratio of the second level, or one of no level that no command took."""
+    rows = [
+        ["Variable", "HR (95% CI)", "P"],
+        ["KRAS status", "", ""],
+        ["Wild type", "1.00", ""],
+        ["Unknown", "1.04 (0.59-1.83)", "0.902"],
+    ]
+    made = claims_of(rows, mskcc, "model", place="table5", endpoint="OS")
+    assert len(made.questions) == 1 and "is no level of kras" in made.questions[0]
+    kras = mskcc.columns["kras"]
+    kras["levels"] = [*kras["levels"], "untested"]
+    kras["labels"] = {**kras["labels"], "untested": "Unknown"}
+    made = claims_of(rows, mskcc, "model", place="table5", endpoint="OS")
+    assert not made.questions and {c["level"] for c in made.claims} == {"untested"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from crlm.transcription.asking import to_ask
 from crlm.transcription.cells import ONE, REFERENCE, cell
 from crlm.transcription.corrected import corrects, is_adjusted
 from crlm.transcription.labels import Label
-from crlm.transcription.table import P_HEAD, TREND, Table, comma, holding, last_word
+from crlm.transcription.table import P_HEAD, TREND, UNKNOWN, Table, comma, holding, last_word
 from crlm.transcription.trends import heads_trend
 
 #: A ratio, and its limits.
@@ -51,6 +51,8 @@ _WORDS = {
     "se": {"se", "error"},
     "z": {"z", "wald"},
 }
+#: Words of a header above counts.
+_COUNTED = {"n", "no", "patients", "events", "cases", "deaths", "recurrences", "incidence"}
 
 
 @dataclass(frozen=True)
@@ -104,12 +106,22 @@ class ModelTable(Table):
         rows = [rows[0], *(self._without_references(row, heads) for row in rows[1:])]
         told = self._references(rows)
         for number, row, found in self.walk(rows, lambda row: any(row[1:])):
+            if found.notes == UNKNOWN:
+                self._ask_for_unknown(row, found, f"row {number}")
+                continue
             found = replace(found, level=found.level or self._second(found.column))
             self._trends(row, heads, found)
             others = [t for t, head in zip(row[1:], heads, strict=True) if head.holds != "trend"]
             if any(cell(text).parts and not REFERENCE.match(text) for text in others):
                 if found := self._in_its_step(row[0], found, f"row {number}"):
                     self._effect(row, heads, self._against(found, told, f"row {number}"))
+
+    def _ask_for_unknown(self, row: Sequence[str], found: Label, where: str) -> None:
+        """Ask about a ratio of the patients whose value is unknown, which a model leaves out."""
+        if any(cell(text).parts for text in row[1:]):
+            told = f"{row[0]!r} is no level of {found.column} in the design; give it one there if "
+            told += f"the model has it, or leave the row out with {to_ask(row[0], '-')}"
+            self.ask(where, told)
 
     def _without_references(self, row: Sequence[str], heads: Sequence[Head]) -> list[str]:
         """A row in which a ratio of 1 with no limits beside it, of a level, is the reference."""
@@ -394,4 +406,10 @@ def _held(head: str, texts: Sequence[str]) -> str:
         return "ratio"
     stated = [cell(t) for t in texts if not (REFERENCE.match(t.strip()) or ONE.match(t.strip()))]
     stated = [one for one in stated if one.kind != "empty"]
-    return found or ("ratio" if stated and all(len(one.parts) == 3 for one in stated) else "")
+    ratios = stated and all(len(one.parts) == 3 for one in stated)
+    return found or ("ratio" if ratios and not _counts(words, texts) else "")
+
+
+def _counts(words: Set[str], texts: Sequence[str]) -> bool:
+    """Whether cells of three numbers count patients: "18/74 (24.3)" below "Events/patients"."""
+    return bool(words & _COUNTED) or any("/" in text for text in texts)

@@ -168,8 +168,9 @@ class Table:
                 yield number, row, summary
                 continue
             found = self.labels.read(row[0], within)
-            special = _special(row[0]) if within else frozenset()
             other = not found.level or found.column != self.labels.read(within).column
+            # A level that the design calls so is one: "Not tested".
+            special = _special(row[0]) if within and other else frozenset()
             heading = not filled(row) and other and not special
             if self.whole and plain(row[0]) in _WHOLE:
                 yield number, row, Label()
