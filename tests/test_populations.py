@@ -5,6 +5,7 @@ import pytest
 
 from crlm import baseline, ledger, regression
 from crlm.paper import Paper
+from crlm.report.subgroups import subgroups_table
 from tests.hand_written import ROOT, Ledger, copied
 
 CONVENTIONS = {"ties": "efron", "conf_type": "log-log", "median_rule": "first"}
@@ -178,6 +179,11 @@ def test_a_forest_of_some_patients_is_of_them_alone(paper):
     found = made[(made["population"] == told[1]) & (made["statistic"] == "hazard_ratio")]
     assert found["estimate"].tolist() == [expected]
     assert set(made.loc[made["model"] == "interaction", "population"]) >= {"margin=negative"}
+    treated = some[some["hai"] == "yes"]
+    own = (made["population"] == told[1]) & (made["group"] == "hai=yes")
+    assert made.loc[own, "estimate"].tolist() == [len(treated), treated["event"].sum()]
+    table = subgroups_table(made, paper.design, caption="Within")
+    assert "Sex" in str(table) and "Resection margin" not in str(table)
 
 
 def test_a_model_of_one_endpoint_leaves_another_endpoints_ratio_where_it_was(paper):

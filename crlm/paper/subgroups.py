@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from crlm import regression
+import pandas as pd
+
+from crlm import ledger, regression
 from crlm.ledger import small
 from crlm.ledger.vocabulary import ALL
 from crlm.paper.base import Base, Section, nothing
 from crlm.report import readings
 from crlm.report.subgroups import subgroups_table
+
+
+def _sizes(part: pd.DataFrame, of: str, among: str, endpoint: str) -> pd.DataFrame:
+    """Patients of a subgroup and their events, by the levels of the effect's column."""
+    found = []
+    for level, some in part.groupby(of, observed=True):
+        keys = {"population": among, "group": f"{of}={level}", "n": len(some)}
+        events = {"statistic": "events", "unit": "events", "estimate": int(some["event"].sum())}
+        found.append({**keys, "statistic": "n", "unit": "patients", "estimate": len(some)})
+        found.append({**keys, **events, "endpoint": endpoint})
+    return ledger.rows(found)
 
 
 class Subgroups(Base):
@@ -46,7 +59,7 @@ class Subgroups(Base):
                 among = ",".join([population, f"{name}={level}"][population == ALL :])
                 if not part.empty and part[of].nunique() > 1:
                     fit = regression.univariable(part, [of], ties=self.ties, population=among)
-                    parts.append(fit)
+                    parts += [fit, _sizes(part, of, among, endpoint)]
             both = regression.interaction(frame, of, name, ties=self.ties, population=population)
             parts.append(both[both["covariate"].str.contains(":") & (both["statistic"] != "n")])
         rows = self.add(*parts)

@@ -26,14 +26,15 @@ def subgroups_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html
     between = rows[(rows["model"] == "interaction") & (rows["statistic"] == "p")]
     columns = between["covariate"].str.partition(":")[2]
     body = []
-    for name in dict.fromkeys([*effects["population"].str.partition("=")[0], *columns]):
+    # Of matched men the subgroup is that of men.
+    within = effects["population"].str.rpartition(",")[2].str.partition("=")[0]
+    for name in dict.fromkeys([*within, *columns]):
         # Of several ratios the joint test stands last.
         joint = as_records(between[columns == name])[-1:]
         p = p_text(joint[0]["estimate"]) if joint else ""
         body.append(("", [design.label(name), "", "", "", "", p], joint))
-        for population, part in effects.groupby("population", sort=False):
-            if str(population).partition("=")[0] == name:
-                body += _lines(as_records(part), str(population), design)
+        for population, part in effects[within == name].groupby("population", sort=False):
+            body += _lines(as_records(part), str(population).rpartition(",")[2], design)
     return table(caption, _HEADER, body, numeric=[1, 2, 4, 5])
 
 
