@@ -5,6 +5,7 @@ import pytest
 
 from crlm import baseline, ledger, regression
 from crlm.paper import Paper
+from crlm.report.figures.picture import names_of
 from crlm.report.subgroups import subgroups_table
 from tests.hand_written import ROOT, Ledger, copied
 
@@ -213,3 +214,14 @@ def test_means_of_all_and_how_many_are_of_unknown_group_are_told(paper):
     assert mean.tolist() == [pytest.approx(known["age"].mean())]
     unknown = (of_all["covariate"] == "hai") & (of_all["statistic"] == "missing")
     assert 1.0 in of_all.loc[unknown & (of_all["model"] == ""), "estimate"].tolist()
+
+
+def test_long_names_of_groups_keep_what_they_differ_in(paper):
+    """All levels of a column stood below the curves as its own name, cut off."""
+    groups = ["margin=negative", "margin=positive"]
+    assert names_of(groups, paper.design, 45) == [
+        "Resection margin: negative",
+        "Resection margin: positive",
+    ]
+    assert names_of(groups, paper.design, 24) == ["negative", "positive"]
+    assert names_of(["all"], paper.design, 24) == ["All patients"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,11 +21,14 @@ from crlm.report.figures.picture import (
     Picture,
     apart,
     colours,
+    names_of,
     sheet,
 )
 
 _MAX_CENSOR_MARKS = 2000
 _MAX_STEPS = 4000
+#: Letters that a line of the legend holds.
+_LETTERS = 90
 
 
 @lent.pure
@@ -60,8 +62,9 @@ def kaplan_meier(
             2, 1, sharex=True, height_ratios=[3.0, 0.35 + 0.24 * len(groups)]
         )
         figure.subplots_adjust(hspace=0.42, **frame)
-        for colour, group in zip(colours(len(groups)), groups, strict=True):
-            curve, label = curves[curves["group"] == group], design.group_label(group)
+        names = names_of(groups, design, _LETTERS // _across(len(groups)))
+        for colour, group, label in zip(colours(len(groups)), groups, names, strict=True):
+            curve = curves[curves["group"] == group]
             absent = " (not shown)" if "straight" in curve and len(curve) < 2 else ""
             _draw_curve(axis, curve, colour, label + absent)
         _finish_survival_axis(axis, ticks, title, p, len(groups))
@@ -160,6 +163,11 @@ def _thinned(curve: pd.DataFrame) -> pd.DataFrame:
     return steps.iloc[keep]
 
 
+def _across(n_groups: int) -> int:
+    """Names of groups in a line of the legend."""
+    return 2 if n_groups in (2, 4) else 3
+
+
 def _finish_survival_axis(
     axis: Any, ticks: np.ndarray, title: str, p: float | None, n_groups: int
 ) -> None:
@@ -172,7 +180,7 @@ def _finish_survival_axis(
     lines = 0
     if n_groups > 1:
         # Above the axes nothing can lie on a curve.
-        across = 2 if n_groups in (2, 4) else 3
+        across = _across(n_groups)
         lines = math.ceil(n_groups / across)
         place = {"loc": "lower left", "bbox_to_anchor": (-0.01, 0.99), "borderaxespad": 0.2}
         axis.legend(ncols=across, fontsize=8.5, **place)
@@ -188,8 +196,7 @@ def _draw_risk_table(
     table: Any, risk: pd.DataFrame, groups: Sequence[str], ticks: np.ndarray, design: Design
 ) -> None:
     table.set(ylim=(len(groups) - 0.4, -0.6))
-    names = [textwrap.shorten(design.group_label(g), 24, placeholder="…") for g in groups]
-    table.set_yticks(range(len(groups)), names, fontsize=8)
+    table.set_yticks(range(len(groups)), names_of(groups, design, 24), fontsize=8)
     for label, colour in zip(table.get_yticklabels(), colours(len(groups)), strict=True):
         label.set_color(colour)
     for spine in table.spines.values():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from matplotlib.transforms import Bbox
 from PIL import Image
 
 from crlm import pieces as kept
+from crlm.ledger import Design
 from crlm.report.figures import journal
 
 #: Okabe and Ito 2008, without yellow (too faint on white) and black last.
@@ -157,3 +158,15 @@ def wrapped(text: str, width: int = 34) -> str:
     """A label in at most two lines, parted between words: "node-positive" stays whole."""
     lines = textwrap.wrap(text, width, max_lines=2, placeholder="…", break_on_hyphens=False)
     return "\n".join(lines)
+
+
+def names_of(groups: Sequence[str], design: Design, most: int) -> list[str]:
+    """Labels of groups that stand side by side: "Stage: III" is "III" where labels are long.
+
+    Cut off at `most` letters, all levels of one column would have the same name.
+    """
+    labels = [design.group_label(group) for group in groups]
+    heads = {label.partition(": ")[0] for label in labels}
+    if len(heads) == 1 and len(labels) > 1 and max(map(len, labels)) > most:
+        labels = [label.partition(": ")[2] or label for label in labels]
+    return [textwrap.shorten(label, most, placeholder="…") for label in labels]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +14,17 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from crlm import lent
 from crlm.ledger import Design, as_records
 from crlm.numbers import counted, interval, number, ratio
-from crlm.report.figures.picture import FOREST, PALETTE, SOFT, STYLE, Picture, apart, colours, sheet
+from crlm.report.figures.picture import (
+    FOREST,
+    PALETTE,
+    SOFT,
+    STYLE,
+    Picture,
+    apart,
+    colours,
+    names_of,
+    sheet,
+)
 
 #: In the order in which a patient can pass them: from calm to grave, apart in grey too.
 _STATE_COLOURS = ("#009e73", "#f0c05a", "#d55e00", "#5b6673")
@@ -192,9 +201,9 @@ def _below(axis: Any, risk: pd.DataFrame, groups: Sequence[str], design: Design)
     axis.annotate("Free of all", (0, 0), xytext=(0, -40), ha="left", **place)
     found = risk.set_index(["group", "time"])["estimate"]
     left = apart([number(found.get((group, 0.0)), 0) for group in groups], 7.5, 12)
+    names = names_of(groups, design, 18)
     for k, (group, colour) in enumerate(zip(groups, colours(len(groups)), strict=True)):
-        y = -52 - 12 * k
-        name = textwrap.shorten(design.group_label(group), 18, placeholder="…")
+        y, name = -52 - 12 * k, names[k]
         axis.annotate(name, (0, 0), xytext=(-left, y), ha="right", color=colour, **place)
         for tick in axis.get_xticks():
             if (group, tick) in found:
