@@ -2,11 +2,13 @@
 
 A curve that is exponential between its points is the same in every cohort, and the search mends
 the printed points only. Here the hazard goes up and down from year to year, otherwise in each
-cohort, and the times of the endpoints are dealt out so that each patient's order holds.
+cohort; of a later endpoint a share of the events, another in each cohort, comes behind those of
+an earlier one; and the times of the endpoints are dealt out so that each patient's order holds.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -16,9 +18,11 @@ from crlm.reconstruction.codes import Course
 #: (months, survival), falling, from (0, 1) on.
 Curve = list[tuple[float, float]]
 
-#: Years that have a hazard of their own, the standard deviation of its logarithm, and years in
-#: all.
-_YEARS, _UNEVEN, _ALL = 10, 0.45, 60
+#: Years that have a hazard of their own, the standard deviation of its logarithm (measured by
+#: `benchmarks/priors.py`), and years in all.
+_YEARS, _UNEVEN, _ALL = 10, 0.27, 60
+#: Months of a year, and from a recurrence to the death of half at least.
+_YEAR, _SOONEST = 12.0, 3.0
 #: What the cumulative hazard rises by at least from one point to the next.
 _STEP = 1e-9
 
@@ -28,8 +32,8 @@ def rates(rng: np.random.Generator) -> np.ndarray:
     return np.concatenate([np.exp(rng.normal(0, _UNEVEN, _YEARS)), np.ones(_ALL - _YEARS)])
 
 
-def bent(curve: Curve, before: Curve, rates: np.ndarray) -> Curve:
-    """A curve with a point at each year between its own: the hazard in proportion to `rates`.
+def bent(curve: Curve, before: Curve, rates: np.ndarray, behind: float = 0.0) -> Curve:
+    """A curve with points between its own: the hazard in proportion to `rates` of the years.
 
     Parameters
     ----------
@@ -39,24 +43,63 @@ def bent(curve: Curve, before: Curve, rates: np.ndarray) -> Curve:
         Of an endpoint that comes first: no new point lies under it, as far as it goes.
     rates : numpy.ndarray
         One a year.
+    behind : float
+        Share of the events that come behind the earlier one, in proportion to how many live
+        between the two at the time; the others come at a constant rate (as `_shape`).
 
     Examples
     --------
     >>> round(bent([(0.0, 1.0), (24.0, 0.25)], [(0.0, 1.0)], np.array([1.0, 3.0]))[1][1], 3)
     0.707
+
+    Deaths behind recurrences are few at first; at a constant rate 6.9 % die in six months:
+
+    >>> early = [(0.0, 1.0), (12.0, 0.5), (24.0, 0.4)]
+    >>> found = dict(bent([(0.0, 1.0), (24.0, 0.75)], early, np.ones(2), behind=1.0))
+    >>> round(found[6.0], 3), found[24.0]
+    (0.974, 0.75)
     """
     times, survival = np.array(curve).T
-    hazard, years = -np.log(survival), 12.0 * np.arange(len(rates) + 1)
-    mass = np.concatenate([[0.0], np.cumsum(rates)])
-    new = np.setdiff1d(years[years < times[-1]], times)
-    at = np.searchsorted(times, new)
-    start, end = (np.interp(times[k], years, mass) for k in (at - 1, at))
-    share = (np.interp(new, years, mass) - start) / (end - start)
-    found = hazard[at - 1] + share * (hazard[at] - hazard[at - 1])
+    risen = -np.log(survival)
+    often = _YEAR if len(before) == 1 or not behind else 1.0
+    new = np.setdiff1d(np.arange(0.0, times[-1], often), times)
+    every = np.union1d(new, times)
+    shape = _shape(curve, before, every, behind)
+    years = ((every[1:] + every[:-1]) / 2 // _YEAR).astype(int).clip(0, len(rates) - 1)
+    mass = np.concatenate([[0.0], np.cumsum(np.diff(shape) * rates[years])])
+    at, own = np.searchsorted(times, new), np.searchsorted(every, times)
+    start, end = mass[own[at - 1]], mass[own[at]]
+    share = (mass[np.searchsorted(every, new)] - start) / np.maximum(end - start, _STEP**2)
+    found = risen[at - 1] + share * (risen[at] - risen[at - 1])
     known = new <= before[-1][0]
-    most = -np.log(np.interp(new[known], *np.array(before).T))
-    found[known] = np.minimum(found[known], np.maximum(most, hazard[at - 1][known]))
+    most = hazard(before, new[known])
+    found[known] = np.minimum(found[known], np.maximum(most, risen[at - 1][known]))
     return sorted([*curve, *zip(new.tolist(), np.exp(-found).tolist(), strict=True)])
+
+
+def _shape(curve: Curve, before: Curve, every: np.ndarray, behind: float) -> np.ndarray:
+    """Cumulative hazard of a curve at some months, its own among them, events behind others.
+
+    In each gap between its points a share `behind` of the events come in proportion to how many
+    live between the earlier event and this one: what lies between the two curves, this one
+    exponential for that. The share is smaller where so many would have to die sooner than half
+    of them in `_SOONEST` months.
+    """
+    flat = hazard(curve, every)
+    if len(before) == 1 or not behind:
+        return flat
+    lived = np.maximum(np.exp(-flat) - np.exp(-hazard(before, every)), 0.0)
+    waited = np.concatenate([[0.0], np.cumsum(np.diff(every) * (lived[1:] + lived[:-1]) / 2)])
+    died = -np.expm1(-flat)
+    ends = np.searchsorted(every, [t for t, _ in curve])
+    for first, last in itertools.pairwise(ends):
+        whole, months = died[last] - died[first], waited[last] - waited[first]
+        share = min(behind, np.log(2) / _SOONEST * months / whole)
+        if months > 0:
+            gap = slice(first, last + 1)
+            after = died[first] + whole * (waited[gap] - waited[first]) / months
+            died[gap] = (1 - share) * died[gap] + share * after
+    return -np.log1p(-died)
 
 
 def within(own: Curve, larger: Curve) -> Curve:

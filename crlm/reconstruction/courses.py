@@ -41,8 +41,9 @@ def courses(
     """Recurrence, failure, end and death of each patient, drawn around the printed curves.
 
     `deaths`: how many print counts in each joint group, where it does. `free`: draws the hazard
-    of each year between printed points, which is constant without, and deals times out so that
-    each patient's order holds and the curves stay where they are.
+    of each year between printed points, and what share of failures and deaths come behind
+    recurrences; without, hazards are constant there. It deals times out so that each patient's
+    order holds and the curves stay where they are.
     """
     n = len(members)
     common = rng.standard_normal(n)
@@ -101,13 +102,14 @@ def _curves(
     """The curves that recurrence, failure and death are drawn after, one a group."""
     found: dict[Course, list[Curve]] = {}
     before: list[Curve] = [[(0.0, 1.0)] for _ in groups]
+    behind = 0.0 if free is None else free.random()
     for lead in (Course.RECURRENCE, Course.FAILURE, Course.END):
         endpoint = _leading(design, plan, lead)
         curve = _curve if free is None else _nested
         told = [curve(claims, endpoint, names, levels) for levels in groups if endpoint]
         if free is not None:
             rates = between.rates(free)
-            told = [between.bent(*pair, rates) for pair in zip(told, before, strict=False)]
+            told = [between.bent(*pair, rates, behind) for pair in zip(told, before, strict=False)]
             before = told or before
         found[lead] = told
     return found

@@ -24,11 +24,12 @@ from crlm.reconstruction.targets import Target
 
 #: Standard deviation of a characteristic's logarithm of the hazard ratio for one standard deviation
 #: of it, and half the width of the range of z aimed at. A yes or no of half the patients has ratios
-#: of 0.46 to 2.2 in 95 of 100 cases.
-_EFFECT, _HALF_Z = 0.2, 0.1
+#: of 0.30 to 3.4 in 95 of 100 cases. This and the next two are measured by `benchmarks/priors.py`.
+_EFFECT, _HALF_Z = 0.31, 0.1
 #: Standard deviation of the logarithm of a ratio about the adjusted one of the same characteristic,
-#: and about the ratio of cumulative hazards at printed points; chance comes to both.
-_ADJUSTED, _BENT = 0.15, 0.15
+#: a yes or no or two standard deviations of a number, and about the ratio of cumulative hazards at
+#: printed points; chance comes to both.
+_ADJUSTED, _BENT = 0.31, 0.15
 #: Standard normal quantile of a 95 % interval.
 _LIMIT = float(norm.isf(0.025))
 
@@ -45,10 +46,11 @@ def effects(search: Search, seed: int) -> list[Target]:
     """An effect to aim at for each characteristic whose ratio of its own no claim tells.
 
     Where no claim speaks of its part in an endpoint: the logarithm of the hazard ratio for one
-    standard deviation of the characteristic is N(0, 0.2² + 1/d) with d events, so its Wald z is
-    N(0, 1 + 0.04 d). Where print has its adjusted ratio, or rates or medians of its levels: the
-    logarithm of its ratio lies about these, with a standard deviation of 0.15 about either and
-    what chance adds; weighted by precision where print has both. All within what printed p
+    standard deviation of the characteristic is N(0, 0.31² + 1/d) with d events, so its Wald z is
+    N(0, 1 + 0.096 d). Where print has its adjusted ratio, or rates or medians of its levels: the
+    logarithm of its ratio lies about these, with a standard deviation of 0.31 about the adjusted
+    one (of a number for two standard deviations of it), 0.15 about the other and what chance
+    adds; weighted by precision where print has both. All within what printed p
     values and screened models say of it. Of an endpoint that no claim is about nothing is drawn,
     and columns that change hands together share the effect of the first.
 
@@ -206,7 +208,9 @@ def _adjusted(search: Search, endpoint: str, column: str, own: float) -> _Told |
     ends = [found.get(limit, np.nan) for limit in ("conf_low", "conf_high")]
     theirs = ((ends[1] - ends[0]) / 2 / _LIMIT) ** 2
     chance = max(theirs - own, 0.0) if np.isfinite(theirs) else 0.0
-    return _Told(found["estimate"], _ADJUSTED**2 + chance)
+    number = not levels_of(search.design, column.partition("=")[0])
+    unit = (2 * float(np.nanstd(column_values(search, column))) if number else 0.0) or 1.0
+    return _Told(found["estimate"], (_ADJUSTED / unit) ** 2 + chance)
 
 
 def _from_curves(search: Search, endpoint: str, column: str, own: float) -> _Told | None:
