@@ -1,6 +1,7 @@
 """What is drawn anew for each cohort of an ensemble: correlations, effects, and the start."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from crlm.reconstruction.annealing import attained
 from crlm.reconstruction.clocks import clocks_of
 from crlm.reconstruction.codes import Course
 from crlm.reconstruction.models import levels_of
-from crlm.reconstruction.targets import goal
+from crlm.reconstruction.quantities import Quantity
+from crlm.reconstruction.targets import Target, goal
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +168,19 @@ def test_effects_lie_about_adjusted_ratios_and_curves_where_print_has_these_alon
 
 def effects_key(target):
     return target.quantity.endpoint, target.quantity.covariate
+
+
+def test_a_ratio_of_a_number_lies_about_the_adjusted_one_as_two_standard_deviations_of_it(study):
+    """As far from it as a yes or no lies; taken per tumour, 0.31 would be anything."""
+    first, found = search.begin(*study, seed=1), {}
+    for name in ("n_tumours", "margin"):
+        ratio = Quantity("cox", "OS", (), ("hai", name), "hazard_ratio", name)
+        told = replace(first, targets=[Target((name,), ratio, 0.10, 0.12)])
+        found[name] = effects._adjusted(told, "OS", name, 0.0)
+    tumours = np.nanstd(drawn.column_values(first, "n_tumours"))
+    assert found["margin"].variance == pytest.approx(0.31**2)
+    assert found["n_tumours"].variance == pytest.approx((0.31 / 2 / tumours) ** 2)
+    assert found["n_tumours"].middle == pytest.approx(0.11)
 
 
 def test_printed_ratios_are_not_drawn_once_more(study):
