@@ -267,6 +267,8 @@ def test_a_second_opinion_counts_what_neither_program_can_give():
     ("late", "told"),
     [
         (0.4605, "leaves the ratio at 0.46 (0.23–0.92)."),
+        # A limit alone has another last digit: it does not move from 0.46 to 0.46.
+        (0.4649, "leaves the ratio at 0.46 (0.23–0.93)."),
         (0.52, "moves the ratio from 0.46 (0.23–0.92) to 0.52 (0.26–1.04)."),
     ],
 )

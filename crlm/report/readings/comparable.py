@@ -10,7 +10,7 @@ import pandas as pd
 
 from crlm.ledger import Design, as_records, small
 from crlm.naming import model_words
-from crlm.numbers import counted, interval, limits, number, p_phrase, ratio
+from crlm.numbers import counted, estimate, interval, limits, number, p_phrase, ratio
 from crlm.report.figures.comparable import characteristic
 from crlm.report.readings.models import ratio_text
 from crlm.report.readings.wording import capital, more, records_of, sentence
@@ -139,9 +139,10 @@ def timing(rows: pd.DataFrame, design: Design) -> str:
         assumed = " (start assumed)" if late["model"] == "assumed start" else ""
         before, after = interval(ever), interval(late)
         moved = f"moves the ratio from {before} to {after}"
+        stays = estimate(ever) == estimate(late)
         told.append(
             f"{design.endpoint_name(str(endpoint))}: counting treatment from its first day"
-            f"{assumed} {f'leaves the ratio at {after}' if before == after else moved}"
+            f"{assumed} {f'leaves the ratio at {after}' if stays else moved}"
         )
         told += [
             f"{words} {more(row, 'points')} {without(str(endpoint))} at month {row['time']:g}"
