@@ -465,7 +465,7 @@ def _level(name: str, level: str, design: Design) -> str:
     text, label = _level_label(name, level, design), _label(name, design)
     if _spec(design, name).get("role") == "exposure":
         return text
-    if _is_cut(text):
+    if _is_cut(name, text, design):
         return f"{label} {text} {_cut_unit(name, design)}".strip()
     if level in ("yes", "no") and text in _PLAIN:
         return f"{'with' if level == 'yes' else 'without'} {label}"
@@ -493,8 +493,10 @@ def _own(name: str, level: str, design: Design) -> str:
     return ""
 
 
-def _is_cut(text: str) -> bool:
-    return text.startswith(("<", ">", "≤", "≥", "="))
+def _is_cut(name: str, text: str, design: Design) -> bool:
+    """Whether a label is a comparison, or a band by its numbers: "> 60", "50 to < 60"."""
+    signs = ("<", ">", "≤", "≥", "=")
+    return text.startswith(signs) or (text[:1].isdigit() and design.cut(name) is not None)
 
 
 def _cut_unit(name: str, design: Design) -> str:
@@ -516,7 +518,7 @@ def _against(name: str, level: str, design: Design) -> str:
     text, other = (_level_label(name, one, design) for one in (level, levels[0]))
     if _spec(design, name).get("role") == "exposure":
         return f"{text} against {_unlike(other, text)}"
-    if _is_cut(text):
+    if _is_cut(name, text, design):
         return f"{label} {text} against {other} {_cut_unit(name, design)}".strip()
     return f"{label} ({small(text)} against {small(other)})"
 

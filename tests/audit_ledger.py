@@ -33,6 +33,19 @@ FACTORS = {
         "levels": ["low", "high"],
         "label": "Aged",
     },
+    "ages": {
+        "source": "age",
+        "rule": ">=",
+        "cuts": [50.0, 60.0, 70.0],
+        "levels": ["under_50", "50-59", "60-69", "70_up"],
+        "label": "Ages",
+    },
+    "grades": {
+        "source": "grade",
+        "groups": {"low": ["1", "2"], "high": ["3"]},
+        "levels": ["low", "high"],
+        "label": "Grades",
+    },
 }
 SCALED = {
     "age_10": {"source": "age", "per": 10},

@@ -257,6 +257,61 @@ case(
     [*groups(), cell(47, "arm=old", "single"), *spread("nodes", median="1")],
     expect="cannot tell",
 )
+
+
+def ages(*counts):
+    levels = ("under_50", "50-59", "60-69", "70_up")
+    pairs = zip(counts, levels, strict=True)
+    return [*groups(), *(cell(count, "arm=old", "ages", level) for count, level in pairs)]
+
+
+# Of 20, 40, 30 and 10 patients the 50th and 51st are in their fifties.
+case(
+    "bands",
+    [*ages(20, 40, 30, 10), *spread(median="59")],
+    [*ages(20, 40, 30, 10), *spread(median="61")],
+)
+# The 50th in the fifties, the 51st in the sixties: the median lies between any two of them.
+case(
+    "bands",
+    [*ages(20, 30, 40, 10), *spread(median="60.5")],
+    [*ages(20, 30, 40, 10), *spread(median="49.5")],
+)
+# Nobody is younger than 50 where that band is empty.
+case(
+    "bands",
+    [*ages(0, 60, 30, 10), *spread(min="50")],
+    [*ages(0, 60, 30, 10), *spread(min="49")],
+)
+case(
+    "bands",
+    [*ages(20, 40, 30, 10), *spread(q1="50", q3="69")],
+    [*ages(20, 40, 30, 10), *spread(q1="49", q3="69")],
+)
+GRADES = [*groups(), cell(25, "arm=old", "grade", "1"), cell(35, "arm=old", "grade", "2")]
+case(
+    "parts",
+    [*GRADES, cell(60, "arm=old", "grades", "low")],
+    [*GRADES, cell(61, "arm=old", "grades", "low")],
+)
+# 60 or older are those in their sixties and those of 70 or more.
+case(
+    "parts",
+    [*ages(20, 40, 30, 10), cell(40, "arm=old", "aged", "high")],
+    [*ages(20, 40, 30, 10), cell(41, "arm=old", "aged", "high")],
+)
+SHARES = [*groups(), percent("25", "arm=old", "grade", "1"), percent("35", "arm=old", "grade", "2")]
+case(
+    "parts",
+    [*SHARES, percent("61", "arm=old", "grades", "low")],
+    [*SHARES, percent("62", "arm=old", "grades", "low")],
+)
+# 70 or older are among those of 60 or more.
+case(
+    "dichotomies",
+    [*groups(), cell(35, "arm=old", "aged", "high"), cell(35, "arm=old", "ages", "70_up")],
+    [*groups(), cell(34, "arm=old", "aged", "high"), cell(35, "arm=old", "ages", "70_up")],
+)
 case(
     "pooled_values",
     [*spread(cell="all", min="20"), *spread(min="20"), *spread(cell="arm=new", min="26")],

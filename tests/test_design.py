@@ -10,9 +10,9 @@ import tomllib
 
 import pytest
 
-from crlm import baseline, cohort, ledger, reconstruction, regression, survival
+from crlm import baseline, ledger, reconstruction, regression, survival
 from crlm.endpoints import outcomes
-from crlm.ledger import DesignError, typed, vocabulary
+from crlm.ledger import DesignError, factors, typed, vocabulary
 from crlm.ledger import design as design_module
 from crlm.ledger.schema import DesignFile
 from crlm.reconstruction import wishes
@@ -296,7 +296,7 @@ def test_the_words_of_a_design_are_those_that_the_rooms_know():
     assert set(vocabulary.UNIVARIABLE_TESTS) == set(regression.models.TESTS)
     assert set(vocabulary.CONF_TYPES) == set(survival.product_limit.CONF)
     assert set(vocabulary.MEDIAN_RULES) == set(survival.product_limit.RULE)
-    assert set(vocabulary.RULES) == set(cohort.flow._RULES)
+    assert set(vocabulary.RULES) == set(factors.HOLDS)
     assert outcomes._SITE_FLAGS  # what `table_one.recurrence` names
 
 

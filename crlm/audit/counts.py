@@ -18,6 +18,7 @@ from crlm.audit.intervals import (
     times,
     total,
 )
+from crlm.ledger.factors import Cut
 
 #: More patients without a value than this share of a group are not taken for granted; fewer
 #: still where the percentages fit the whole group.
@@ -331,24 +332,20 @@ def dichotomies(facts: Facts) -> Iterator[Case]:
     for cell, (first, *_) in facts.counts.items():
         for condition in sorted(cell):
             rest = cell - {condition}
-            for other in sorted(facts.design.factors):
-                second = facts.n(rest | {(other, last_level(facts, other))})
-                if (
-                    second is None
-                    or other <= condition[0]
-                    or not _one_source(facts, condition, other)
-                ):
+            for other in _beside(facts, condition):
+                second = facts.n(rest | {other})
+                if second is None:
                     continue
                 roles = {"first": first, "second": second}
                 whole = facts.n(rest)
                 if whole is not None:
                     roles["n"] = whole
-                relation = _relation(facts, condition[0], other)
+                relation = _relation(region(facts, *condition), region(facts, *other))
 
                 def judge(roles: Roles, relation: str = relation) -> Outcome:
                     return _judge_regions(roles, relation)
 
-                names = f"{facts.named(condition[0])} and {facts.named(other)}"
+                names = f"{facts.named(condition[0])} and {facts.named(other[0])}"
                 subject = ("cells", text_of(rest), condition[0])
                 yield Case(subject, f"{names}, {facts.label(rest)}", roles, judge)
 
@@ -358,29 +355,32 @@ def last_level(facts: Facts, factor: str) -> str:
     return ("", *facts.levels(factor))[-1]
 
 
-def _one_source(facts: Facts, condition: tuple[str, str], other: str) -> bool:
-    spec = facts.design.factors.get(condition[0])
-    if spec is None or condition[1] != last_level(facts, condition[0]) or other <= condition[0]:
-        return False
-    return spec.get("source") == facts.design.factors[other].get("source")
+def _beside(facts: Facts, condition: tuple[str, str]) -> Iterator[tuple[str, str]]:
+    """Levels of other factors of the number that a level is of, each pair once.
+
+    Of a number in two the level that its rule gives: the other one is the rest.
+    """
+    factor, level = condition
+    made = facts.design.cut(factor)
+    if made is None or level not in _told(made):
+        return
+    for other, beside in sorted(facts.design.factors_from(made.source).items()):
+        if isinstance(beside, Cut) and other > factor:
+            yield from ((other, one) for one in _told(beside))
 
 
-def region(facts: Facts, factor: str) -> Interval:
-    """The values of the source column for which a factor has its last level; open ends shifted."""
-    spec = facts.design.factors[factor]
-    cut = float(spec["cut"])
-    tiny = 1e-6 * max(1.0, abs(cut))
-    return {
-        ">": (cut + tiny, math.inf),
-        ">=": (cut, math.inf),
-        "<": (-math.inf, cut - tiny),
-        "<=": (-math.inf, cut),
-        "==": (cut, cut),
-    }[spec["rule"]]
+def _told(made: Cut) -> tuple[str, ...]:
+    return made.levels if len(made.cuts) > 1 else made.levels[-1:]
 
 
-def _relation(facts: Facts, first: str, second: str) -> str:
-    a, b = region(facts, first), region(facts, second)
+def region(facts: Facts, factor: str, level: str = "") -> Interval:
+    """The values of the number for which a factor has a level, the last if none is named."""
+    made = facts.design.cut(factor)
+    span = made.span(level or made.levels[-1]) if made else None
+    return span or (-math.inf, math.inf)
+
+
+def _relation(a: Interval, b: Interval) -> str:
     if a[1] < b[0] or b[1] < a[0]:
         return "apart"
     if b[0] <= a[0] and a[1] <= b[1]:

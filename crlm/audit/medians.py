@@ -106,7 +106,7 @@ def share_span(facts: Facts, column: str, level: str) -> Interval:
         own = None if rest is None else 1 - rest
     if own is not None and 0 < own < 1:
         return own, own
-    if len(levels) != 2 or "cut" not in facts.design.factors.get(column, {}):
+    if len(levels) != 2 or facts.design.cut(column) is None:
         return 0.0, 1.0
     sides = _sides_of_cut(facts, column)
     if len(sides) != 1:
@@ -117,7 +117,7 @@ def share_span(facts: Facts, column: str, level: str) -> Interval:
 
 def _sides_of_cut(facts: Facts, factor: str) -> set[bool]:
     """Whether the cut number's median of all, or those of the parts, lie in the last level."""
-    source, inside = facts.design.factors[factor].get("source"), values_of(facts, factor)
+    source, inside = facts.design.source(factor), values_of(facts, factor)
     medians = {
         cell: spread["median"]
         for (cell, column), spread in spreads(facts).items()

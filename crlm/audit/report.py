@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from crlm.audit import (
-    counted_p,  # noqa: F401  each room enters its checks into the catalogue
+    bands,  # noqa: F401  each room enters its checks into the catalogue
+    counted_p,  # noqa: F401
     counts,  # noqa: F401
     curves,  # noqa: F401
     decimals,  # noqa: F401

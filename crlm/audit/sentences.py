@@ -400,11 +400,12 @@ def _plain(sign: str) -> str:
 
 
 def _labels(facts: Facts) -> dict[str, dict[str, list[Printed]]]:
-    """Printed numbers of each factor by the comparison in their row label."""
+    """Printed numbers of each number in two by the comparison in their row label."""
+    in_two = {name for name, spec in facts.design.factors.items() if "cut" in spec}
     found: dict[str, dict[str, list[Printed]]] = defaultdict(lambda: defaultdict(list))
     for key, places in facts.numbers.items():
         columns = {key.covariate} | {c for c, _ in cell_of(key.group) or ()}
-        for factor in columns & set(facts.design.factors):
+        for factor in columns & in_two:
             for printed in places:
                 rule = label_rule(printed.locator)
                 span = _SPAN.search(printed.locator.partition(",")[2])
@@ -445,12 +446,11 @@ def _label_conflict(facts: Facts, factor: str, rules: list[str]) -> str:
     name = facts.named(factor)
     parsed = [(r[0], float(r.lstrip("<>="))) for r in rules if r[0] in "<>" and r[1] != "="]
     spans = [r for r in rules if "-" in r]
-    spec = facts.design.factors[factor]
     for sign, value in parsed:
         for span in spans:
             if sign == ">" and float(span.split("-")[0]) <= value:
                 return f"{name} is labelled {sign}{value:g} in one place and {span} in another."
-    cut = float(spec.get("cut", float("nan")))
+    cut = float(facts.design.factors[factor]["cut"])
     both = {sign for sign, value in parsed if value == cut}
     if both == {"<", ">"}:
         pair = f"<{cut:g} and >{cut:g}"

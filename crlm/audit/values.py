@@ -253,31 +253,33 @@ def median_and_share(facts: Facts) -> Iterator[Case]:
     """Medians against counts of a dichotomy of the same number."""
     for (cell, column), spread in spreads(facts).items():
         n = facts.n(cell)
-        for factor, spec in facts.design.factors.items():
+        for factor in facts.design.factors_from(column):
             level = last_level(facts, factor)
             count = facts.n(cell | {(factor, level)})
-            if spec.get("source") != column or "median" not in spread or None in (n, count):
+            several = len(facts.levels(factor)) > 2
+            if several or "median" not in spread or None in (n, count):
                 continue
             roles = {"median": spread["median"], "count": count, "n": n}
             percent = facts.percents.get((cell | {(factor, level)}, cell))
             if percent:
                 roles["percent"] = percent[0]
 
-            def judge(roles: Roles, factor: str = factor, column: str = column) -> Outcome:
-                return _judge_median(facts, roles, factor, column)
+            def judge(roles: Roles, factor: str = factor) -> Outcome:
+                return _judge_median(facts, roles, factor)
 
             title = f"{_title(facts, cell, column)}, and {facts.named(factor)}"
             yield Case(_subject(cell, column), title, roles, judge)
 
 
-def _judge_median(facts: Facts, roles: Roles, factor: str, column: str) -> Outcome:
+def _judge_median(facts: Facts, roles: Roles, factor: str) -> Outcome:
     n, count = roles["n"].count, roles["count"].count
     rows = [(roles["percent"], roles["count"])] if "percent" in roles else []
     sizes = possible_sizes(n, rows, full=False) or [n]
     most_of = [2 * count > size for size in sizes]
     if any(most_of) != all(most_of) or any(2 * count == size for size in sizes):
         return unclear("About half of the patients are beyond the cut-off.")
-    allowed = _beyond(facts, factor, column, most_of[0])
+    made = facts.design.cut(factor)
+    allowed = made.span(made.levels[most_of[0]]) if made else None
     if allowed is None:
         return unclear("The other patients may lie on both sides.")
     side = "more" if most_of[0] else "fewer"
@@ -286,23 +288,6 @@ def _judge_median(facts: Facts, roles: Roles, factor: str, column: str) -> Outco
         f"so the median cannot be {roles['median'].text}."
     )
     return outcome(overlap(roles["median"].interval, allowed), *allowed, said)
-
-
-def _beyond(facts: Facts, factor: str, column: str, inside: bool) -> Interval | None:
-    """Values of the column inside or outside a factor's region; None if on both sides of it."""
-    spec, source = facts.design.factors[factor], facts.design.columns.get(column, {})
-    cut, rule = float(spec["cut"]), spec["rule"]
-    whole = source.get("type") == "integer" and cut == round(cut)
-    step = 1.0 if whole else 1e-6 * max(1.0, abs(cut))
-    above, below = (cut + step, math.inf), (-math.inf, cut - step)
-    sides = {
-        ">": (above, (-math.inf, cut)),
-        ">=": ((cut, math.inf), below),
-        "<": (below, (cut, math.inf)),
-        "<=": ((-math.inf, cut), above),
-        "==": ((cut, cut), above if float(source.get("min", -math.inf)) >= cut else None),
-    }
-    return sides[rule][0 if inside else 1]
 
 
 @check(
@@ -375,9 +360,9 @@ def _points(facts: Facts, cell: Cell, column: str) -> Spread:
     if n is None or "median" not in spreads(facts).get((cell, column), {}):
         return {}
     found = {"n": n, "median": spreads(facts)[cell, column]["median"]}
-    for factor, spec in facts.design.factors.items():
+    for factor in facts.design.factors_from(column):
         count = facts.n(cell | {(factor, last_level(facts, factor))})
-        if spec.get("source") == column and count is not None:
+        if count is not None:
             found[f"count {factor}"] = count
     return found
 

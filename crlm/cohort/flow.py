@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -13,16 +12,10 @@ import pandas as pd
 from crlm import ledger
 from crlm.cohort.deaths import with_causes
 from crlm.ledger import CohortError, Design
+from crlm.ledger.factors import HOLDS, Cut, Merged
 from crlm.refusals import refuse_labelled
 
 _UNCHECKED = "cannot_be_checked"
-_RULES = {
-    ">": operator.gt,
-    ">=": operator.ge,
-    "<": operator.lt,
-    "<=": operator.le,
-    "==": operator.eq,
-}
 
 
 def eligibility(patients: pd.DataFrame, design: Design) -> pd.DataFrame:
@@ -116,7 +109,7 @@ def _flow(level: str, number: float, method: str) -> dict[str, Any]:
 
 
 def add_factors(patients: pd.DataFrame, design: Design) -> pd.DataFrame:
-    """The patients with the study's dichotomies and scaled numbers as further columns.
+    """The patients with the study's factors and scaled numbers as further columns.
 
     Times to death of one cause are added too, where OS and the cause give them (`with_causes`).
 
@@ -125,22 +118,20 @@ def add_factors(patients: pd.DataFrame, design: Design) -> pd.DataFrame:
     patients : pandas.DataFrame
         From `load`.
     design : Design
-        Its `factors`: `source`, `rule`, `cut`, `levels`; `otherwise` (`column`,
-        `values`) names a category that answers the same question and stands in,
-        patient by patient, where the source is empty (`stand_ins` counts them).
-        A category that can give one of the two answers only (synchronous: a short
-        interval) stands in only beside a source that is filled for some patients:
-        alone it would leave no patient to compare with. Its `scaled`: `source`, and `per`,
-        `fold`, `per_sd` (`settled`) or `per_level`.
+        Its `factors`; `otherwise` (`column`, `values`) names a category that answers the
+        same question and stands in, patient by patient, where the source is empty
+        (`stand_ins` counts them). A category that can give some of the answers only
+        (synchronous: a short interval) stands in only beside a source that is filled for
+        some patients: alone it would leave no patient to compare with. Its `scaled`:
+        `source`, and `per`, `fold`, `per_sd` (`settled`) or `per_level`.
 
     Returns
     -------
     pandas.DataFrame
-        A copy; each factor whose source (or stand-in) is there is a Categorical,
-        `levels[1]` where the rule holds, `levels[0]` where it does not, missing
-        where the source is missing. A scaled number is its source in steps of `per`
-        units, or its logarithm to the base `fold`: what a model's ratio is for then. A category
-        per level is 0, 1, 2 ... in the order of its levels.
+        A copy; each factor whose source (or stand-in) is there is a Categorical, missing
+        where the source is missing or its level is left out. A scaled number is its source in
+        steps of `per` units, or its logarithm to the base `fold`: what a model's ratio is for
+        then. A category per level is 0, 1, 2 ... in the order of its levels.
 
     Raises
     ------
@@ -149,7 +140,7 @@ def add_factors(patients: pd.DataFrame, design: Design) -> pd.DataFrame:
         per doubling is not above 0 in some patients.
     """
     patients, design = with_causes(patients, design), settled(patients, design)
-    columns = {name: _factor(patients, name, spec) for name, spec in design.factors.items()}
+    columns = {name: _factor(patients, name, design) for name in design.factors}
     columns |= {name: _scaled(patients, name, design) for name in design.scaled}
     return patients.assign(
         **{name: column for name, column in columns.items() if column is not None}
@@ -181,22 +172,29 @@ def settled(patients: pd.DataFrame, design: Design) -> Design:
     return replace(design, scaled=made)
 
 
-def _factor(patients: pd.DataFrame, name: str, spec: Mapping[str, Any]) -> pd.Series | None:
-    if spec["rule"] not in _RULES:
+def _factor(patients: pd.DataFrame, name: str, design: Design) -> pd.Series | None:
+    spec, made = design.factors[name], design.factor(name)
+    if isinstance(made, Cut) and made.rule not in HOLDS:
         raise CohortError(
-            f"The factor {name} has the rule {spec['rule']!r}; use one of {', '.join(_RULES)}."
+            f"The factor {name} has the rule {made.rule!r}; use one of {', '.join(HOLDS)}."
         )
     source, stand_in = patients.get(spec["source"]), _stand_in(patients, spec)
-    if source is None and stand_in is None:
+    if made is None or (source is None and stand_in is None):
         return None
     values = pd.Series(None, index=patients.index, dtype=object)
     if source is not None and source.notna().any():
-        holds = _RULES[spec["rule"]](source, spec["cut"])
-        values = holds.map({True: spec["levels"][1], False: spec["levels"][0]}).astype(object)
-        values = values.where(source.notna())
+        codes = pd.Series(made.codes(_held(source, made)), index=patients.index)
+        values = codes.map(dict(enumerate(made.levels))).astype(object)
     if stand_in is not None:
-        values = values.where(values.notna(), stand_in)
+        values = stand_in if source is None else values.where(source.notna(), stand_in)
     return pd.Series(pd.Categorical(values, categories=spec["levels"]), index=patients.index)
+
+
+def _held(source: pd.Series, made: Cut | Merged) -> Any:
+    """Numbers, or levels, of a column; NaN for unknown ones."""
+    if isinstance(made, Cut):
+        return source.to_numpy(dtype=float, na_value=np.nan)
+    return source.astype(object)
 
 
 def _scaled(patients: pd.DataFrame, name: str, design: Design) -> pd.Series | None:
@@ -232,7 +230,7 @@ def _stand_in(patients: pd.DataFrame, spec: Mapping[str, Any]) -> pd.Series | No
 
 
 def stand_ins(patients: pd.DataFrame, design: Design) -> str:
-    """One sentence on which category stood in for an empty number, and for how many patients.
+    """One sentence on which category stood in for an empty value, and for how many patients.
 
     Parameters
     ----------
@@ -248,8 +246,8 @@ def stand_ins(patients: pd.DataFrame, design: Design) -> str:
         As "Where the number is empty, a category that answers the same question stands in:
         Multiple metastases for Number of liver metastases in 12 patients." Empty if none did.
     """
-    told = {}
-    for spec in design.factors.values():
+    told, what = {}, "number"
+    for name, spec in design.factors.items():
         stand_in = _stand_in(patients, spec)
         if stand_in is None:
             continue
@@ -259,5 +257,6 @@ def stand_ins(patients: pd.DataFrame, design: Design) -> str:
         count = int(used.sum())
         if count:
             told[pair] = f"{pair} in {count} {'patient' if count == 1 else 'patients'}"
-    rule = "Where the number is empty, a category that answers the same question stands in"
+            what = what if design.cut(name) else "value"
+    rule = f"Where the {what} is empty, a category that answers the same question stands in"
     return f"{rule}: {'; '.join(told.values())}." if told else ""

@@ -13,6 +13,7 @@ from crlm import home
 from crlm.ledger.chapter import with_thresholds
 from crlm.ledger.dictionary import columns_of, dictionary_faults
 from crlm.ledger.errors import DesignError, Fault, refusal
+from crlm.ledger.factors import Cut, Merged, factor_of, whole_spec
 from crlm.ledger.references import reference_faults
 from crlm.ledger.schema import CUT, LENGTH, SKELETON, DesignFile
 from crlm.ledger.spelling import did_you_mean
@@ -34,8 +35,8 @@ class Design:
         The canonical patient table: name to `type`, `label`, `unit`, `levels`
         (the first is the reference), `min`, `max`, `role`.
     factors : mapping of str to mapping
-        Dichotomies made from a column: `source`, `rule` (">", ">=", "<", "=="),
-        `cut`, `levels`, `labels`.
+        Categories made from a column: `source`, `levels`, `labels`, and `rule` (">", ">=", "<",
+        "<=", "==") with `cut` or `cuts`, or `groups`; `factor` says what they mean.
     scaled : mapping of str to mapping
         Covariates of models that are a column in a step of its own: `source`, and `per` (units
         of the column), `fold` (2: a doubling), `per_sd` or `per_level` (of a category). Described
@@ -86,7 +87,7 @@ class Design:
         Raises
         ------
         DesignError
-            If a name is not a factor with a cut-off.
+            If a name is not a factor with one cut-off.
         """
         factors = {name: dict(spec) for name, spec in self.factors.items()}
         for name, cut in cuts.items():
@@ -201,6 +202,21 @@ class Design:
         are = "are still those" if len(left) > 1 else "is still that"
         told = f"data/{self.study}/design.toml: {' and '.join(left)} {are} of the skeleton"
         return f"{told}; write the paper's." if left else ""
+
+    def factor(self, name: str) -> Cut | Merged | None:
+        """How the levels of a factor follow from its source; None for what is no factor."""
+        spec = self.factors.get(name)
+        return factor_of(spec, self.columns.get(spec["source"], {})) if spec else None
+
+    def cut(self, name: str) -> Cut | None:
+        """The same of a factor that cuts a number; None for any other name."""
+        made = self.factor(name)
+        return made if isinstance(made, Cut) else None
+
+    def factors_from(self, source: str) -> dict[str, Cut | Merged]:
+        """The factors that are made of a column, by name."""
+        made = {name: self.factor(name) for name in self.factors}
+        return {name: one for name, one in made.items() if one and one.source == source}
 
     @property
     def made(self) -> list[str]:
@@ -357,7 +373,7 @@ def load_design(study: str) -> Design:
         citation=text["citation"],
         question=text["question"],
         columns=columns,
-        factors=text.get("factors", {}),
+        factors={name: whole_spec(spec) for name, spec in text.get("factors", {}).items()},
         scaled=text.get("scaled", {}),
         endpoints=text["endpoints"],
         eligibility=tuple(text.get("eligibility", ())),

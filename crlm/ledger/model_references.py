@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from crlm.ledger.dictionary import Table, tables, texts, twice_faults
 from crlm.ledger.errors import Fault
+from crlm.ledger.factor_faults import following_faults
 from crlm.ledger.names import (
     NUMBERS,
     Names,
@@ -14,7 +15,7 @@ from crlm.ledger.names import (
     no_level_faults,
     texts_by_key,
 )
-from crlm.ledger.scaled import both_faults
+from crlm.ledger.scaled import both_faults, entering_of
 from crlm.ledger.spelling import did_you_mean, nearest, tidied_conditions
 from crlm.ledger.vocabulary import ALL
 
@@ -52,6 +53,8 @@ def model_faults(design: Table, names: Names) -> Iterator[Fault]:
             yield from list_faults(f"{place} {key}", spec.get(key), names, ("id", "time", "event"))
         yield from _subset_faults(place, spec, names)
         yield from both_faults(place, spec, names)
+        key, entering = entering_of(spec)
+        yield from following_faults(f"{place} {key}", entering, names)
         yield from _within_faults(place, spec, names)
         if "cause_of_death" in texts(spec.get("covariates")):
             told = "'cause_of_death' is known of the dead alone, and no covariate; remove it."

@@ -5,28 +5,26 @@ Every check passes over what is not of its type; the model of the file has told 
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from crlm.ledger.dictionary import (
     Table,
-    label_faults,
-    level_faults,
     name_faults,
     tables,
     texts,
     twice_faults,
 )
 from crlm.ledger.errors import Fault
+from crlm.ledger.factor_faults import factor_faults
+from crlm.ledger.factors import whole_spec
 from crlm.ledger.model_references import model_faults
 from crlm.ledger.names import (
     NUMBERS,
     Names,
     grouping_faults,
     list_faults,
-    no_level_faults,
     texts_by_key,
 )
 from crlm.ledger.scaled import scaled_faults, unscaled_faults
@@ -42,11 +40,6 @@ from crlm.ledger.vocabulary import (
     TREND_TEST,
 )
 
-_SIGNED = re.compile(r"\s*([<>≤≥]=?)\s*\{cut\}")
-#: A sign and a number alone: beside a unit the number may be in another one than the column.
-_LITERAL = re.compile(r"\s*([<>≤≥]=?)\s*(\d+(?:\.\d+)?)\s*")
-_AS_RULE = {"≤": "<=", "≥": ">="}
-_OTHER_SIDE = {">": "<=", ">=": "<", "<": ">=", "<=": ">"}
 _EXCLUDED = "_excluded"
 #: What a study with the SCP has to say.
 _OF_SCP = ("early_recurrence_months",)
@@ -71,10 +64,10 @@ def reference_faults(
     if not columns:
         return []
     meant = {nearest(name, dictionary) for name in columns if not columns[name]}
-    made = (tables(design, name) for name in ("factors", "scaled"))
-    names = Names(columns, *made, dictionary, meant)
+    factors = {name: whole_spec(spec) for name, spec in tables(design, "factors").items()}
+    names = Names(columns, factors, tables(design, "scaled"), dictionary, meant)
     return [
-        *_factor_faults(design, names),
+        *factor_faults(design, names),
         *scaled_faults(design, names),
         *_endpoint_faults(design, names),
         *_head_faults(design, names),
@@ -82,106 +75,9 @@ def reference_faults(
         *_table_one_faults(design, names),
         *model_faults(design, names),
         *_convention_faults(design),
-        *_choice_faults(design, refused),
+        *_choice_faults(design, names, refused),
         *_chapter_faults(design, names),
     ]
-
-
-# ---- factors --------------------------------------------------------------------------------
-
-
-def _factor_faults(design: Table, names: Names) -> Iterator[Fault]:
-    seen: dict[str, str] = {}
-    for name, spec in names.factors.items():
-        path = ("factors", name)
-        first = seen.setdefault(str([spec.get(k) for k in ("source", "rule", "cut")]), name)
-        if first != name:
-            yield Fault(place_of(design, path), f"is what [factors.{first}] is; keep one.")
-        yield from name_faults(place_of(design, path), name)
-        if name in names.columns:
-            yield Fault(place_of(design, path), f"{name!r} is a column too; take another name.")
-        yield from level_faults(place_of(design, (*path, "levels")), names.levels(name))
-        yield from label_faults(spec, names.levels(name), design, path, ["cut"])
-        yield from _side_faults(design, names.levels(name), path, spec)
-        yield from _source_faults(design, names, path, spec)
-        yield from _otherwise_faults(design, names, path, spec)
-
-
-def _side_faults(
-    design: Table, levels: list[str], path: tuple[str, ...], spec: Table
-) -> Iterator[Fault]:
-    """Labels with the sign of the other side: "< {cut}" of the level where ">=" holds."""
-    labels, rule = spec.get("labels"), str(spec.get("rule"))
-    if rule not in _OTHER_SIDE or len(levels) != 2 or not isinstance(labels, Mapping):
-        return
-    for level, sign in zip(levels, (_OTHER_SIDE[rule], rule), strict=True):
-        text, cut = str(labels.get(level, "")), spec.get("cut")
-        number = _LITERAL.fullmatch(text)
-        if number and isinstance(cut, int | float) and float(number[2]) != cut:
-            told = f"{text!r}, but the factor is cut at {cut:g}; write {{cut}} for the number."
-            yield Fault(place_of(design, (*path, "labels", level)), told)
-        found = number or _SIGNED.match(text)
-        said = _AS_RULE.get(found[1], found[1]) if found else sign
-        if said != sign:
-            told = (
-                f"{labels[level]!r}, but {level!r} is where {sign} {{cut}} holds: by rule "
-                f"{rule!r} the first level is where it does not. Correct one of the three."
-            )
-            yield Fault(place_of(design, (*path, "labels", level)), told)
-
-
-def _source_faults(
-    design: Table, names: Names, path: tuple[str, ...], spec: Table
-) -> Iterator[Fault]:
-    source, cut = spec.get("source"), spec.get("cut")
-    if not isinstance(source, str):
-        return
-    place = place_of(design, (*path, "source"))
-    told = names.unknown(source, names.columns)
-    if told:
-        yield Fault(place, told)
-    elif names.columns[source].get("role") in ("id", "time", "event"):
-        role = names.columns[source]["role"]
-        yield Fault(place, f"{source!r} is no characteristic of a patient ({role}).")
-    elif names.columns[source].get("type") in ("text", "category"):
-        kind = names.columns[source]["type"]
-        yield Fault(place, f"{source!r} is of type {kind!r}; a factor cuts a number.")
-    elif isinstance(cut, int | float) and math.isfinite(cut):
-        low, high = (names.columns[source].get(key, cut) for key in ("min", "max"))
-        if (
-            isinstance(low, int | float)
-            and isinstance(high, int | float)
-            and not low <= cut <= high
-        ):
-            yield Fault(
-                place_of(design, (*path, "cut")),
-                f"{cut} is outside what {source} can be ({low} to {high}); correct it.",
-            )
-
-
-def _otherwise_faults(
-    design: Table, names: Names, path: tuple[str, ...], spec: Table
-) -> Iterator[Fault]:
-    other = spec.get("otherwise")
-    if not isinstance(other, Mapping) or not isinstance(other.get("column"), str):
-        return
-    column, path = other["column"], (*path, "otherwise")
-    told = names.unknown(column, names.columns)
-    if told:
-        yield Fault(place_of(design, (*path, "column")), told)
-        return
-    values = other.get("values")
-    values = values if isinstance(values, Mapping) else {}
-    place = place_of(design, (*path, "values"))
-    for level in values:
-        yield from no_level_faults(place, level, names, column)
-    # A category may answer one side only: synchronous metastases have a short interval.
-    if not values:
-        yield Fault(place, f"does not say what any level of {column} is; add one.")
-    for level in [v for v in values.values() if isinstance(v, str)]:
-        own = texts(spec.get("levels"))
-        if own and level not in own:
-            yield Fault(place, f"{level!r} is no level of the factor; {did_you_mean(level, own)}")
 
 
 # ---- endpoints and heading ------------------------------------------------------------------
@@ -404,11 +300,11 @@ def _convention_faults(design: Table) -> Iterator[Fault]:
             yield Fault(f"[conventions] {key}", "is missing; the endpoint SCP needs it, in months.")
 
 
-def _choice_faults(design: Table, refused: Collection[str]) -> Iterator[Fault]:
+def _choice_faults(design: Table, names: Names, refused: Collection[str]) -> Iterator[Fault]:
     chosen, rules = (design.get(name) for name in ("choices", "conventions"))
     chosen = chosen if isinstance(chosen, Mapping) else {}
     rules = rules if isinstance(rules, Mapping) else {}
-    cuts = [(name, spec.get("cut")) for name, spec in tables(design, "factors").items()]
+    cuts = [(name, spec["cut"]) for name, spec in names.factors.items() if "cut" in spec]
     entries = [spec["entry_p"] for spec in tables(design, "models").values() if "entry_p" in spec]
     if "entry_p" in chosen and entries and chosen["entry_p"] not in entries:
         told = f"{chosen['entry_p']!r} is entry_p of no model ({entries[0]}); correct one."

@@ -114,25 +114,30 @@ def unscaled_faults(place: str, listed: Iterable[str], names: Names) -> Iterator
             yield Fault(place, f"{name!r} is for ratios of models; write {source!r} here.")
 
 
+def entering_of(spec: Table) -> tuple[str, list[str]]:
+    """The key of a model that says what may enter its multivariable model, and those names."""
+    if spec.get("selection") == "univariable":
+        return "covariates", []
+    if spec.get("selection") == "fixed":
+        return "published", texts(spec.get("published"))
+    out = texts(spec.get("left_out"))
+    return "covariates", [name for name in texts(spec.get("covariates")) if name not in out]
+
+
 def both_faults(place: str, spec: Table, names: Names) -> Iterator[Fault]:
     """Two steps of one number, or a category and its score, in the same multivariable model."""
-    if spec.get("selection") == "univariable":
-        return
-    chosen = spec.get("selection") == "fixed"
-    entering = texts(spec.get("published" if chosen else "covariates"))
+    key, entering = entering_of(spec)
     scored = {str(made.get("source")) for made in names.scaled.values() if made.get("per_level")}
     seen: dict[tuple[str, str], str] = {}
     for name in entering:
-        if not chosen and name in texts(spec.get("left_out")):
-            continue
         made: Mapping[str, Any] = names.scaled.get(name, {})
         if names.kind(name) not in NUMBERS and name not in scored:
             continue
         about = (str(made.get("source", name)), "fold" if "fold" in made else "per")
         first = seen.setdefault(about, name)
         if first != name:
-            key = "published" if chosen else "covariates"
             what = "category twice" if about[0] in scored else "number in two steps"
             told = f"{first!r} and {name!r} are one {what}, and a model of both has "
+            chosen = key == "published"
             remedy = "keep one." if chosen else "give the one that is not in it to left_out."
             yield Fault(f"{place} {key}", f"{told}no estimate; {remedy}")

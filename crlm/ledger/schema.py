@@ -69,20 +69,39 @@ class Otherwise(Strict):
 
 
 class Factor(Strict):
-    """A number cut in two."""
+    """A number cut in two or in several bands, or levels of a category merged."""
 
-    source: Text = Field(description="Column with the number.")
-    rule: Literal[RULES] = Field(description="How a value stands to the cut-off.")
-    cut: float = Field(description="The cut-off.")
-    levels: Annotated[list[Text], Field(min_length=2, max_length=2)] = Field(
-        description="Where the rule does not hold (the reference), and where it does."
+    source: Text = Field(description="Column with the number, or the category to merge.")
+    rule: Literal[RULES] | None = Field(
+        None,
+        description="How a value stands to the cut-off. With cuts > (a value on a cut is in the "
+        "band below it) or >= (in the one above).",
+    )
+    cut: float | None = Field(None, description="The cut-off of a number in two.")
+    cuts: Annotated[list[float], Field(min_length=1)] | None = Field(
+        None, description="Or the cut-offs of a number in several bands, rising."
+    )
+    levels: Annotated[list[Text], Field(min_length=2)] | None = Field(
+        None,
+        description="Of cut: where the rule does not hold (the reference), and where it does. Of "
+        "cuts: the bands, the lowest first.",
+    )
+    groups: dict[str, Names] | None = Field(
+        None,
+        description="Or, of a category: by each new level, the reference first, the levels that "
+        "it holds.",
+    )
+    left_out: Names | None = Field(
+        None, description="Levels of the category in no group: such patients are unknown."
     )
     label: Text | None = Field(None, description="Printable name; {cut} stands for the cut-off.")
-    labels: dict[str, Text] | None = Field(None, description="Printable name of each level.")
+    labels: dict[str, Text] | None = Field(
+        None, description="Printable name of each level; bands have one made of their cuts."
+    )
     patients: dict[str, Text] | None = Field(
         None, description="What a sentence calls the patients of a level: 'matched pairs'."
     )
-    otherwise: Otherwise | None = Field(None, description="What stands in for the number.")
+    otherwise: Otherwise | None = Field(None, description="What stands in for an empty source.")
 
 
 class Scaled(Strict):
@@ -283,7 +302,9 @@ class DesignFile(Strict):
         description="The patient table: use = [names of data/columns.toml], and a table for "
         "each column that is new or changed"
     )
-    factors: dict[str, Factor] | None = Field(None, description="Numbers cut in two.")
+    factors: dict[str, Factor] | None = Field(
+        None, description="Numbers cut in two or in bands, and merged levels of a category."
+    )
     scaled: dict[str, Scaled] | None = Field(
         None, description="Numbers whose ratios are printed per 10 years, or per doubling."
     )

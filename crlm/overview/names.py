@@ -83,5 +83,6 @@ def _design(study: str) -> Design:
 
 
 def _without_cut(spec: Mapping[str, Any]) -> dict[str, Any]:
-    labels = {level: text.replace("{cut}", _ANY_CUT) for level, text in spec["labels"].items()}
-    return {"label": spec["label"].replace("{cut}", _ANY_CUT), "labels": labels}
+    labels = spec.get("labels", {}).items()
+    label = {"label": spec["label"].replace("{cut}", _ANY_CUT)} if "label" in spec else {}
+    return {**label, "labels": {level: text.replace("{cut}", _ANY_CUT) for level, text in labels}}

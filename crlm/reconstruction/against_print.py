@@ -12,7 +12,7 @@ from crlm.ledger import Design, DesignError
 from crlm.ledger.errors import Fault
 from crlm.ledger.vocabulary import ALL, FLOW, KNOWN, START
 from crlm.reconstruction.quantities import where_of
-from crlm.reconstruction.spreads import counts_of, group_sizes, printed, shared
+from crlm.reconstruction.spreads import category_counts, group_sizes, printed, shared
 from crlm.reconstruction.wishes_sense import stays
 
 #: Numbers of months that nobody can have been followed for longer than the study lasted.
@@ -92,7 +92,7 @@ def _untold(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fa
             group
             for group in design.levels(by)
             if group not in told
-            and counts_of(claims, f"{by}={group}", name, design.levels(name), 1).count(None) > 1
+            and category_counts(design, claims, f"{by}={group}", name, 1).count(None) > 1
             and shared(design, claims, name, group) is None
         ]
         if lacking:

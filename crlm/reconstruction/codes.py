@@ -124,6 +124,7 @@ class Rule(IntEnum):
     CROSS = 12
     PER = 13
     FOLD = 14
+    MERGED = 15
 
 
 #: Rules that read columns from a list, and those that read an endpoint.

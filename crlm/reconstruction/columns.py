@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from crlm.ledger import Design, DesignError
+from crlm.ledger.factors import Merged
 from crlm.reconstruction.arrays import Columns
 from crlm.reconstruction.clocks import clocks_of
 from crlm.reconstruction.codes import CUTS, Rule
@@ -91,12 +92,22 @@ def _sources(design: Design, wishes: Mapping[str, Any], name: str) -> list[str] 
     cut = cut_of(name)
     if cut or "=" in name:
         return [cut[0] if cut else name.partition("=")[0]]
+    if bands := _bands(design, name):
+        return bands
     return [design.source(name)] if name in design.made else None
+
+
+def _bands(design: Design, name: str) -> list[str]:
+    """Of a number in several bands the cuts that they count, `age>=50`; else none."""
+    made = design.cut(name)
+    if made is None or len(made.cuts) == 1:
+        return []
+    return [f"{made.source}{made.rule}{cut!r}" for cut in made.cuts]
 
 
 def cut_of(part: str) -> tuple[str, str, float] | None:
     """`cea>200` as (column, rule, cut); None for `column=level`."""
-    found = re.fullmatch(r"(\w+)(>=|<=|==|>|<)([\d.]+)", part)
+    found = re.fullmatch(r"(\w+)(>=|<=|==|>|<)(-?[\d.]+(?:e[+-]?\d+)?)", part)
     return (found[1], found[2], float(found[3])) if found else None
 
 
@@ -151,8 +162,23 @@ def _rule(
         return Rule.AMONG, columns.at(source), 0.0, codes
     if name in design.scaled:
         return _scaled_rule(design, columns, name)
-    spec = design.factors[name]
-    return CUTS[spec["rule"]], columns.at(spec["source"]), float(spec["cut"]), []
+    return _factor_rule(design, columns, name)
+
+
+def _factor_rule(design: Design, columns: Columns, name: str) -> tuple[int, int, float, list[int]]:
+    """A number cut in two; the count of its cuts, in bands; the level that one is merged into."""
+    if bands := _bands(design, name):
+        return Rule.POINTS, -1, 0.0, [columns.at(part) for part in bands]
+    made = design.factor(name)
+    if isinstance(made, Merged):
+        return Rule.MERGED, columns.at(made.source), 0.0, _places(design, made)
+    return CUTS[made.rule], columns.at(made.source), made.cuts[0], []
+
+
+def _places(design: Design, made: Merged) -> list[int]:
+    """By code of the category: the code of the level that it is merged into, -1 for none."""
+    found = [made.place(level) for level in levels_of(design, made.source)]
+    return [-1 if math.isnan(place) else int(place) for place in found]
 
 
 def _scaled_rule(design: Design, columns: Columns, name: str) -> tuple[int, int, float, list[int]]:

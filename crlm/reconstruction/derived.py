@@ -48,6 +48,10 @@ def derive_columns(i, state, plan):
                 if value == code:
                     hit = 1.0
             x[to, i] = hit
+        elif rule == Rule.MERGED:
+            value = x[plan.rule_from[k], i]
+            code = -1 if math.isnan(value) else plan.rule_set[k, int(value)]
+            x[to, i] = math.nan if code < 0 else float(code)
         elif rule == Rule.EARLY:
             e = plan.rule_from[k]
             early = 1.0 if state.event[e, i] == 1 else plan.rule_else[k]

@@ -227,7 +227,7 @@ def _characteristic(claim: Mapping[str, Any], where: Where, design: Design) -> Q
     if name not in ("n", "percent", "missing", "events"):
         return Beyond(f"{name}: no search and no certificate knows it; a report answers it")
     if not covariate:
-        return f"size of a group: {_BUILT_IN}"
+        return _of_factor(where, name, design) or f"size of a group: {_BUILT_IN}"
     if name == "n" and not claim["level"]:
         return Beyond("number of known values: no search and no certificate knows it")
     if name == "missing":
@@ -238,6 +238,15 @@ def _characteristic(claim: Mapping[str, Any], where: Where, design: Design) -> Q
         return Quantity("count", where=(*where, *level), columns=asked, part="n")
     asked = (f"{covariate}={claim['level']}",)
     return Quantity("count", where=where, columns=asked, part=name)
+
+
+def _of_factor(where: Where, part: str, design: Design) -> Quantity | None:
+    """The size of a group that a factor makes; none is dealt out as such."""
+    made = [pair for pair in where if pair[0] in design.factors and "/" not in pair[1]]
+    if not made or part not in ("n", "percent"):
+        return None
+    others = tuple(pair for pair in where if pair != made[-1])
+    return Quantity("count", where=others, columns=("=".join(made[-1]),), part=part)
 
 
 # ---- tests ---------------------------------------------------------------------------------

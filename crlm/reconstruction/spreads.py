@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from crlm.ledger import Design, DesignError
+from crlm.ledger.factors import Cut, Merged
 from crlm.reconstruction.models import levels_of
 
 _KNOTS = {"min": 0.0, "q1": 0.25, "median": 0.5, "q3": 0.75, "max": 1.0}
@@ -80,7 +81,8 @@ def numbers(
     -------
     ndarray, shape (n,)
         In the unit of the column, through declared and printed quantiles, normal or log-normal
-        between them; else as mean and SD have it, of the group or else of all patients.
+        between them; else as mean and SD, or counts of bands, have it, of the group or else of
+        all patients. As many lie in each band of a factor as print counts in the group.
 
     Raises
     ------
@@ -90,10 +92,14 @@ def numbers(
     spec = wishes.get("columns", {}).get(name, {})
     log = spec.get("scale") == "log"
     knots = {float(share): float(v) for share, v in spec.get("knots", {}).get(group, ())}
-    knots = _quantiles(claims, f"{design.table_one['by']}={group}", name, spec) | knots
-    for whose in (f"{design.table_one['by']}={group}", "all"):
+    own = f"{design.table_one['by']}={group}"
+    knots = _quantiles(claims, own, name, spec) | knots
+    bands = _banded(design, claims, own, name, n)
+    for whose, held in ((own, bands), ("all", _banded(design, claims, "all", name))):
         if len(knots) < 2:
             knots = _by_moments(claims, whose, name) or _quantiles(claims, whose, name, spec)
+        if len(knots) < 2 and held:
+            knots = _by_bands(*held)
     if len(knots) < 2:
         raise DesignError(
             f"{design.study}: print gives neither quantiles nor mean and SD of {name} with "
@@ -107,7 +113,8 @@ def numbers(
     at = np.interp(shares * (n - 1), np.arange(n), z)
     values = np.exp(np.interp(z, at, np.log(pins))) if log else np.interp(z, at, pins)
     width = step(claims, name, spec)
-    return np.clip(np.round(np.round(values / width) * width, 4), *allowed(design, name, width))
+    values = np.clip(np.round(np.round(values / width) * width, 4), *allowed(design, name, width))
+    return _into_bands(values, *bands, width) if bands else values
 
 
 def step(claims: pd.DataFrame, name: str, spec: Mapping[str, Any]) -> float:
@@ -138,6 +145,84 @@ def allowed(design: Design, name: str, width: float) -> tuple[float, float]:
 def is_folded(design: Design, name: str) -> bool:
     """Whether a covariate of the design is a column's logarithm."""
     return any(s["source"] == name and "fold" in s for s in design.scaled.values())
+
+
+def _banded(
+    design: Design, claims: pd.DataFrame, group: str, name: str, n: int = 0
+) -> tuple[Cut, list[float]] | None:
+    """The factor of most bands of a number whose patients print counts, with their numbers."""
+    found = []
+    for factor, made in design.factors_from(name).items():
+        if isinstance(made, Cut) and len(made.cuts) > 1:
+            counts = counts_of(claims, group, factor, made.levels, n)
+            if counts.count(None) == 1 and n:
+                counts[counts.index(None)] = max(0.0, n - sum(count or 0 for count in counts))
+            if None not in counts and sum(counts):
+                found.append((made, [float(count) for count in counts]))
+    return max(found, key=lambda one: len(one[0].cuts), default=None)
+
+
+def _by_bands(made: Cut, counts: Sequence[float]) -> dict[float, float]:
+    """Quantiles at the cuts; the outermost bands are taken to be as wide as their neighbours."""
+    shares = np.cumsum(counts) / sum(counts)
+    first, last = made.cuts[1] - made.cuts[0], made.cuts[-1] - made.cuts[-2]
+    knots = {0.0: made.cuts[0] - first, 1.0: made.cuts[-1] + last}
+    inside = zip(shares[:-1].tolist(), made.cuts, strict=True)
+    return knots | {share: cut for share, cut in inside if 0 < share < 1}
+
+
+def _into_bands(values: np.ndarray, made: Cut, counts: Sequence[float], width: float) -> np.ndarray:
+    """Rising values moved as little as puts the printed number into each band."""
+    ends = np.round(np.cumsum(counts) / sum(counts) * len(values)).astype(int)
+    values = values.copy()
+    for level, first, last in zip(made.levels, [0, *ends], ends, strict=False):
+        low, high = made.span(level) or (-math.inf, math.inf)
+        steps = np.ceil(low / width - 1e-9), np.floor(high / width + 1e-9)
+        values[first:last] = np.clip(values[first:last], *(np.round(np.array(steps) * width, 4)))
+    return values
+
+
+def category_counts(
+    design: Design, claims: pd.DataFrame, group: str, name: str, n: int
+) -> list[float | None]:
+    """As `counts_of`; where print counts merged levels alone, each is split among its parts."""
+    return merged_counts(
+        design, claims, group, name, counts_of(claims, group, name, design.levels(name), n), n
+    )
+
+
+def merged_counts(
+    design: Design,
+    claims: pd.DataFrame,
+    group: str,
+    name: str,
+    counts: Sequence[float | None],
+    n: int,
+) -> list[float | None]:
+    """Counts of a category's levels, those that are not known from levels merged of them."""
+    counts, levels = list(counts), design.levels(name)
+    for factor, made in design.factors_from(name).items():
+        if not isinstance(made, Merged) or counts.count(None) < 2:
+            continue
+        wide = counts_of(claims, group, factor, made.levels, n)
+        if wide.count(None) == 1:
+            wide[wide.index(None)] = n - sum(count or 0 for count in wide)
+        parts = {level: made.groups[level] for level in made.levels}
+        told = {level: count for level, count in zip(parts, wide, strict=True) if count is not None}
+        for level, count in told.items():
+            _split(counts, [levels.index(part) for part in parts[level]], count)
+        if len(told) == len(parts):
+            _split(counts, range(len(levels)), n)
+    return counts
+
+
+def _split(counts: list[float | None], places: Iterable[int], total: float) -> None:
+    """Share what is left of a total evenly among the places that have no count."""
+    places = list(places)
+    open_ = [at for at in places if counts[at] is None]
+    left = max(0, int(total - sum(counts[at] or 0 for at in places)))
+    for k, at in enumerate(open_):
+        counts[at] = float(left * (k + 1) // len(open_) - left * k // len(open_))
 
 
 def counts_of(
@@ -177,9 +262,10 @@ def shared(design: Design, claims: pd.DataFrame, name: str, group: str) -> list[
     by, levels = design.table_one["by"], design.levels(name)
     sizes = [printed(claims, "n", f"{by}={level}") for level in design.levels(by)]
     counts = [printed(claims, "n", "all", name, level) for level in levels]
+    total = int(sum(size or 0 for size in sizes))
+    counts = merged_counts(design, claims, "all", name, counts, total)
     if None in sizes or counts.count(None) > 1:
         return None
-    total = int(sum(size or 0 for size in sizes))
     rest = total - int(sum(count or 0 for count in counts))
     codes = (
         dict(enumerate(counts)) if None in counts else {**dict(enumerate(counts)), math.nan: rest}

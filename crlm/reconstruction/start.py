@@ -220,10 +220,10 @@ def _categories(
     design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame, name: str, group: str, n: int
 ) -> list[float]:
     """Codes of a category: printed counts, else declared ones; the rest is the open level."""
-    levels = levels_of(design, name)
+    levels, own = levels_of(design, name), f"{design.table_one['by']}={group}"
     declared = wishes.get("columns", {}).get(name, {}).get("counts", {}).get(group)
     if declared is None:
-        counts = spreads.counts_of(claims, f"{design.table_one['by']}={group}", name, levels, n)
+        counts = spreads.category_counts(design, claims, own, name, n)
     else:
         counts = [declared.get(level, 0) for level in levels]
     open_ = [k for k, count in enumerate(counts) if count is None]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from crlm.ledger import Design, did_you_mean
+from crlm.ledger.factors import span_in
 from crlm.transcription import meanings, stepped
 from crlm.transcription.asking import quoted, to_ask
 
@@ -165,14 +166,29 @@ class Labels:
         )
 
     def _cut(self, label: str) -> Label | None:
-        """ "CEA ≥ 20 ng/mL": the side of a factor that is cut there, those asked for first."""
+        """ "CEA ≥ 20 ng/mL", "Age 50-59": the level of a factor, those asked for first."""
         stem, side = meanings.cut_in(label)
         column = self._read(stem, "").column if side else ""
-        source = self.design.source(column)
-        for name in dict.fromkeys([*self.asked, *self.design.factors]) if column else ():
-            if name in self.design.factors and self.design.source(name) == source:
-                if level := meanings.level_of(self.design, name, side):
-                    return Label(name, level)
+        if column and not meanings.other_unit(label, self.design.unit_of(column)):
+            if column in self.design.factors:
+                if level := meanings.level_of(self.design, column, side):
+                    return Label(column, level)
+            return self._made_of(self.design.factors_from(self.design.source(column)), side)
+        merged = [name for name, spec in self.design.factors.items() if "groups" in spec]
+        return self._made_of(merged, label) if meanings.is_joined(label) and not side else None
+
+    def _made_of(self, names: Collection[str], text: str) -> Label | None:
+        """The level of one of these factors that a text is, of one asked for if it is.
+
+        Where several are cut so, of the one that the text's own numbers cut.
+        """
+        for some in ([name for name in self.asked if name in names], names):
+            found = {n: level for n in some if (level := meanings.level_of(self.design, n, text))}
+            cut = {n: at for n, at in found.items() if meanings.is_cut_at(self.design, n, text)}
+            found = cut if len(found) > 1 else found
+            if found:
+                alone = len(found) == 1
+                return Label(*found.popitem(), notes=_said(text)) if alone else None
         return None
 
     def _below(self, within: str, label: str) -> Label | None:
@@ -188,7 +204,10 @@ class Labels:
             if level := level or meanings.level_of(self.design, column, unmarked(label)):
                 self.taken[f"{within}, {label}"] = f"{column}:{level}"
                 return Label(column, level, notes=_said(label))
-        return None
+        found = self._made_of(self.design.factors_from(column), unmarked(label))
+        if found:
+            self.taken[f"{within}, {label}"] = f"{found.column}:{found.level}"
+        return found
 
     def _answered(self, above: Label, within: str, text: str) -> str:
         """The level that yes or no is below a heading that names one: "RAS mutation"."""
@@ -227,10 +246,12 @@ class Labels:
         first, *rest = _AGAINST.split(label)
         if len(rest) != 1:
             return None
-        found = self._all.read(first, within)
+        found = self._all.read(first, within) or self._cut(first)
         if not found or not found.column:
             return None
         other = self._of_column(found.column, rest[0])
+        if not other and found.column in self.design.factors:
+            other = meanings.level_of(self.design, found.column, rest[0])
         if not found.level and other and (levels := self.design.levels(found.column)):
             found = replace(found, level=next(one for one in levels if one != other))
         if not found.level or not other or other == found.level:
@@ -294,6 +315,12 @@ class Labels:
             )
         near = did_you_mean(label, self._labels())
         number = self.design.columns.get(column, {}).get("type") in ("integer", "number")
+        if number and span_in(label):
+            return (
+                f"below {within!r} print counts bands of {column} that no factor of the design "
+                f"has. Declare them: [factors.{column}_band] with source = '{column}', rule = "
+                "'>=', cuts = [...] and levels = [...], the lowest first"
+            )
         if number and re.match(r"[<>≤≥=]*\s*\d", label):
             return (
                 f"below {within!r} print counts its values, and {column} is a number in the "

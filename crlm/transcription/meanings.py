@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from crlm.ledger import Design
+from crlm.ledger.factors import Cut, Merged
 
 #: Rows that count the patients whose value is not known.
 _UNKNOWN = re.compile(
@@ -17,10 +18,13 @@ _UNKNOWN = re.compile(
     r"|no data|n/?a|data missing)$",
     re.IGNORECASE,
 )
-_SIGNED = re.compile(r"^([<>≤≥]=?)\s*([\d.,]+)")
-_CUT = re.compile(r"(?P<stem>.*\w.*?)\W*(?P<sign>[<>≤≥]=?)\s*(?P<cut>\d[\d.,]*)\s*[^\d<>≤≥]*")
-_SIGNS = {"<": "<", ">": ">", "<=": "<=", ">=": ">=", "≤": "<=", "≥": ">="}
-_OTHER_SIDE = {"<": ">=", ">": "<=", "<=": ">", ">=": "<"}
+_CUT = re.compile(
+    r"(?P<stem>.*[^\W\d].*?)\W*?(?P<side>[<>≤≥]=?\s*\d[\d.,]*"
+    r"|\d[\d.,]*\s*(?:[-–—−]|to)\s*<?\s*\d[\d.,]*)\s*[^\d<>≤≥]*"
+)
+#: What joins merged levels: "pTa-pT1", "II/III", "pT3 or pT4".
+_JOINED = re.compile(r"\s*(?:[-–—−/,+&]|\bor\b|\band\b|\bto\b)\s*", re.IGNORECASE)
+_RANGE = re.compile(r".*\w\s*(?:[-–—−]|\bto\b)\s*\w.*", re.IGNORECASE)
 
 
 def is_unknown(label: str) -> bool:
@@ -52,15 +56,15 @@ def names_unit(label: str, unit: str) -> bool:
 
 
 def cut_in(label: str) -> tuple[str, str]:
-    """A label without the cut-off behind it, and the cut-off; "" twice where it has none.
+    """A label without the cut-off or band behind it, and that; "" twice where it has none.
 
     Examples
     --------
-    >>> cut_in("CEA ≥ 20 ng/mL")
-    ('CEA', '≥ 20')
+    >>> cut_in("CEA ≥ 20 ng/mL"), cut_in("Age 50-59")
+    (('CEA', '≥ 20'), ('Age', '50-59'))
     """
     found = _CUT.fullmatch(label.strip())
-    return (found["stem"], f"{found['sign']} {found['cut']}") if found else ("", "")
+    return (found["stem"], found["side"]) if found else ("", "")
 
 
 def without_unit(label: str) -> str:
@@ -75,8 +79,11 @@ def level_of(design: Design, column: str, text: str) -> str:
     """The level of a column that the field's words for it name; "" if none or several."""
     from crlm import cohort
 
-    if column in design.factors:
-        return _side(design, column, text)
+    made = design.factor(column)
+    if isinstance(made, Cut):
+        return "" if other_unit(text, design.unit_of(column)) else made.said(text)
+    if made and (merged := _merged(design, made, text)):
+        return merged
     bare = re.sub(r"[\[(].*?[\])]", " ", text)
     for words in (text, bare, bare.partition(",")[0]):
         found = cohort.suggest(words, design.levels(column))
@@ -85,15 +92,50 @@ def level_of(design: Design, column: str, text: str) -> str:
     return ""
 
 
-def _side(design: Design, factor: str, text: str) -> str:
-    """The side of a cut-off that "≥ 5 cm" names, if it is the factor's own."""
-    spec = design.factors[factor]
-    found = _SIGNED.match(text.strip())
-    if not found or float(found[2].replace(",", "").strip(".") or "nan") != float(spec["cut"]):
+def is_cut_at(design: Design, factor: str, text: str) -> bool:
+    """Whether the numbers of a text are cut-offs of a factor as it is declared."""
+    made = design.cut(factor)
+    return made is not None and made.is_cut_at(text)
+
+
+def is_joined(text: str) -> bool:
+    """Whether a text joins two words, as merged levels are: "pTa-pT1"."""
+    return sum(map(bool, _JOINED.split(text.strip()))) > 1
+
+
+def _merged(design: Design, made: Merged, text: str) -> str:
+    """The merged level that "pTa-pT1" or "T3/4" names, if it holds these levels and no others."""
+    bare = re.sub(r"[\[(].*?[\])]", " ", text).strip()
+    parts = [part for part in _JOINED.split(bare) if part and part.casefold() not in ("n", "%")]
+    held = [_level_in(design, made.source, part, parts[0]) for part in parts]
+    if not all(held):
         return ""
-    sign, rule = _SIGNS[found[1]], str(spec["rule"])
-    low, high = map(str, spec["levels"])
-    return high if sign == rule else low if sign == _OTHER_SIDE.get(rule) else ""
+    levels = design.levels(made.source)
+    asked = [{*held}]
+    if len(held) == 2 and _RANGE.fullmatch(bare):
+        first, last = (levels.index(one) for one in held)
+        asked.append({*levels[first : last + 1]})
+    named = [level for level in made.levels if {*made.groups[level]} in asked]
+    return named[0] if len(named) == 1 else ""
+
+
+def _level_in(design: Design, column: str, part: str, first: str) -> str:
+    """The level of a category that a part of a label names: pT4 in "pT3-pT4", "pT3-T4", "pT3-4"."""
+    from crlm import cohort
+
+    levels = {_plain(level): level for level in design.levels(column)}
+    levels |= {_plain(design.label(column, level)): level for level in design.levels(column)}
+    # What the first part begins with may be left out of the others.
+    for text in (part, *(first[:end] + part for end in range(1, len(first)))):
+        for words in (_plain(text), _plain(text).removeprefix(_plain(design.label(column)))):
+            if words in levels:
+                return levels[words]
+    found = cohort.suggest(part, design.levels(column))
+    return "" if found == "?" else found
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^\w]+|_", "", text.casefold())
 
 
 def level_within(levels: Sequence[str], heading: str) -> str:

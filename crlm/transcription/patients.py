@@ -111,9 +111,9 @@ class FirstTable(Table):
     def _meant(self, found: Label, row: Sequence[str], groups: Sequence[int]) -> Label:
         """A label by what its row holds: the number that a factor is made of, or the level yes."""
         kinds = {cell(row[at]).kind for at in groups} - {"empty"}
-        factor = self.design.factors.get(found.column)
+        factor = self.design.cut(found.column)
         if factor and not found.level and (found.said or kinds & {*_OF_NUMBERS, "single"}):
-            found = replace(found, column=str(factor["source"]))
+            found = replace(found, column=factor.source)
         levels = self.design.levels(found.column)
         counts = kinds and not kinds & set(_OF_NUMBERS) and found.notes != UNKNOWN
         if sorted(levels) == ["no", "yes"] and not found.level and counts:

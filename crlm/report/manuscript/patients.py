@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from crlm.ledger import as_records, small
+from crlm.ledger.factors import Merged
 from crlm.numbers import Shown, counted, number
 from crlm.report.manuscript.done import Done, listed
 
@@ -93,15 +94,38 @@ def _unstated(done: Done, name: str) -> str:
 
 
 def cut_offs(done: Done) -> list[str]:
-    """Where measurements were cut in two, as far as a table or model uses it."""
+    """Where numbers were cut, and levels merged, as far as a table or model uses it."""
     used = dict.fromkeys(part for name in done.rows["covariate"] for part in name.split(":"))
-    cuts = [_cut(done, name) for name in used if "cut" in done.design.factors.get(name, {})]
-    return [f"Measurements were cut in two: {listed(cuts)}."] if cuts else []
+    made = [name for name in used if name in done.design.factors]
+    kinds = {"cut": [], "cuts": [], "groups": []}
+    for name in made:
+        kind = next(key for key in kinds if key in done.design.factors[name])
+        kinds[kind].append(_cut(done, name) if kind == "cut" else _levels(done, name))
+    said = {
+        "Measurements were cut in two": listed(kinds["cut"]),
+        "Measurements were cut in bands": "; ".join(kinds["cuts"]),
+        "Levels were merged": "; ".join(kinds["groups"]),
+    }
+    return [f"{how}: {told}." for how, told in said.items() if told]
 
 
 def _cut(done: Done, name: str) -> str:
     holds = done.design.factors[name]["levels"][1]
     return done.words(name) if holds == "yes" else done.words(name, holds)
+
+
+def _levels(done: Done, name: str) -> str:
+    """A factor with its levels: "age (< 50, 50 to < 60 and ≥ 60 years)"."""
+    design, made = done.design, done.design.factor(name)
+    texts = [design.label(name, level) for level in design.levels(name)]
+    if isinstance(made, Merged):
+        held = [
+            ", ".join(design.label(made.source, one) for one in part)
+            for part in made.groups.values()
+        ]
+        pairs = (f"{text} ({parts})" for text, parts in zip(texts, held, strict=True))
+        return f"{done.words(name)} as {listed(pairs)}"
+    return f"{done.words(name)} ({listed(texts)} {design.unit_of(name)}".strip() + ")"
 
 
 def characteristics(done: Done) -> list[str]:

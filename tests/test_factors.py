@@ -1,0 +1,402 @@
+"""Bands of a number and merged levels: what they are, and a study that has one of each."""
+
+import csv
+import math
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from statsmodels.duration.hazard_regression import PHReg
+from statsmodels.duration.survfunc import survdiff
+
+from crlm import audit, cohort, ledger
+from crlm.ledger import DesignError
+from crlm.ledger.factors import Cut, Merged, band_labels, parts_of, whole_spec
+from crlm.paper import Paper
+from crlm.reconstruction import certificate, histories, search, wishes_of
+from crlm.report import manuscript
+from crlm.starting import new_study
+from crlm.transcription import claims_of
+from tests.hand_written import ROOT
+
+STUDY = "bladder"
+CUTS, BANDS = [50.0, 60.0, 70.0], ["under_50", "50-59", "60-69", "70_up"]
+COLUMNS = """
+[columns.pt]
+type = "category"
+levels = ["pTa", "pT1", "pT2", "pT3", "pTx"]
+label = "pT"
+role = "baseline"
+"""
+FACTORS = """
+[factors.age_band]
+source = "age"
+rule = ">="
+cuts = [50.0, 60.0, 70.0]
+levels = ["under_50", "50-59", "60-69", "70_up"]
+label = "Age, years"
+[factors.old]
+source = "age"
+rule = ">="
+cut = 70.0
+levels = ["no", "yes"]
+label = "Older than the rest"
+[factors.depth]
+source = "pt"
+left_out = ["pTx"]
+label = "Depth"
+[factors.depth.groups]
+superficial = ["pTa", "pT1"]
+deep = ["pT2", "pT3"]
+"""
+WISHES = """
+[groups]
+columns = ["treated"]
+[period]
+first = 2000-01-03
+last = 2010-12-31
+cut_off = 2018-06-30
+"""
+
+
+# ---- one factor -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rule", [">", ">="])
+def test_bands_are_those_of_pandas(rule):
+    values = np.array([49.9, 50, 50.1, 59, 60, 65, 70, 99, np.nan])
+    made = Cut("age", tuple(BANDS), tuple(CUTS), rule)
+    theirs = pd.cut(values, [-np.inf, *CUTS, np.inf], right=rule == ">", labels=False)
+    np.testing.assert_array_equal(made.codes(values), theirs)
+    spans = [made.span(level) for level in BANDS]
+    for value, code in zip(values[:-1], theirs[:-1], strict=True):
+        low, high = spans[int(code)]
+        assert low <= value <= high
+
+
+@pytest.mark.parametrize("rule", [">", ">="])
+def test_one_of_several_cuts_is_a_cut(rule):
+    one = {"source": "age", "rule": rule, "levels": ["low", "high"]}
+    assert whole_spec({**one, "cuts": [60.0]}) == {**one, "cut": 60.0}
+
+
+def test_the_first_level_of_one_cut_is_where_its_rule_does_not_hold():
+    values = [59.0, 60.0, 61.0]
+    held = {">": [0, 0, 1], ">=": [0, 1, 1], "<": [1, 0, 0], "<=": [1, 1, 0], "==": [0, 1, 0]}
+    for rule, codes in held.items():
+        made = Cut("age", ("no", "yes"), (60.0,), rule, lowest=60.0)
+        assert made.codes(values).tolist() == codes
+        for value, code in zip(values[1:], codes[1:], strict=True):
+            low, high = made.span(made.levels[code])
+            assert low <= value <= high
+
+
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        ("<50", "under_50"),
+        ("< 50 years", "under_50"),
+        ("≤49", "under_50"),
+        ("under 50", "under_50"),
+        ("50-59", "50-59"),
+        ("50–60", "50-59"),
+        ("50 to < 60", "50-59"),
+        ("≥60 and <70", "60-69"),
+        ("70+", "70_up"),
+        (">69", "70_up"),
+        ("70 years or older", "70_up"),
+        ("51-60", ""),
+        (">70", ""),
+        ("<60", ""),
+        ("50-69", ""),
+        ("50", ""),
+        ("60-50", ""),
+    ],
+)
+def test_a_band_is_read_where_its_ends_are_those_of_the_factor(text, level):
+    assert Cut("age", tuple(BANDS), tuple(CUTS), ">=", whole=True).said(text) == level
+
+
+def test_a_wider_level_is_made_of_the_narrower_ones():
+    bands = Cut("age", tuple(BANDS), tuple(CUTS), ">=", whole=True)
+    old = Cut("age", ("no", "yes"), (60.0,), ">=", whole=True)
+    assert parts_of(old, "yes", bands) == ("60-69", "70_up")
+    assert parts_of(old, "no", bands) == ("under_50", "50-59")
+    assert parts_of(bands, "50-59", old) == ()
+    assert parts_of(replace(old, rule=">"), "yes", bands) == ()
+    # Of whole numbers > 59 is ≥ 60.
+    assert parts_of(replace(old, rule=">", cuts=(59.0,)), "yes", bands) == ("60-69", "70_up")
+    three = Merged("pt", ("a", "b", "c"), {"a": ("1",), "b": ("2",), "c": ("3",)})
+    two = Merged("pt", ("low", "high"), {"low": ("1", "2"), "high": ("3",)})
+    assert parts_of(two, "low", three) == ("a", "b") and parts_of(three, "a", two) == ()
+
+
+def test_labels_of_bands_are_made_of_the_cuts():
+    assert band_labels([2.5, 5.0], ">") == ["≤ 2.5", "> 2.5 to 5", "> 5"]
+    spec = {"rule": ">=", "cuts": [2, 5], "levels": ["a", "b", "c"], "labels": {"c": "C"}}
+    made = whole_spec(spec)
+    assert made["labels"] == {"a": "< 2", "b": "2 to < 5", "c": "C"}
+
+
+# ---- an invented study ----------------------------------------------------------------------
+
+
+def true_table(n=240):
+    rng = np.random.default_rng(11)
+    age = rng.integers(34, 88, n)
+    pt = rng.choice(["pTa", "pT1", "pT2", "pT3", "pTx"], n, p=[0.2, 0.3, 0.25, 0.2, 0.05])
+    hazard = 0.012 * np.exp(0.02 * (age - 60) + 0.6 * np.isin(pt, ["pT2", "pT3"]))
+    months = np.round(rng.exponential(1 / hazard) + 0.1, 1)
+    ends = np.round(rng.uniform(20, 100, n), 1)
+    return pd.DataFrame(
+        {
+            "patient_id": [f"p{i}" for i in range(n)],
+            "treated": np.where(np.arange(n) < n // 2, "no", "yes"),
+            "age": age,
+            "sex": rng.choice(["male", "female"], n),
+            "size_cm": np.round(np.exp(rng.normal(1, 0.5, n)), 1),
+            "pt": pt,
+            "os_months": np.minimum(months, ends),
+            "os_event": (months <= ends).astype(int),
+        }
+    )
+
+
+def printed(table):
+    """What the invented paper prints: found by pandas and statsmodels, not by the programme."""
+    band = pd.cut(table["age"], [-np.inf, *CUTS, np.inf], right=False, labels=BANDS)
+    depth = table["pt"].map({"pTa": "superficial", "pT1": "superficial"}).fillna("deep")
+    depth = depth.where(table["pt"] != "pTx")
+    of = {"age_band": band, "depth": depth, "sex": table["sex"], "old": band == "70_up"}
+    of["old"] = of["old"].map({True: "yes", False: "no"})
+    for arm, part in table.groupby("treated"):
+        group = {"group": f"treated={arm}"}
+        yield "n", len(part), 0, {**group, "unit": "patients"}
+        for name, values in of.items():
+            for level, count in values[part.index].value_counts().items():
+                keys = {**group, "covariate": name, "level": level}
+                yield "n", count, 0, {**keys, "unit": "patients"}
+        for name, value in (("min", part["size_cm"].min()), ("max", part["size_cm"].max())):
+            yield name, value, 1, {**group, "covariate": "size_cm", "unit": "cm"}
+        yield "median", part["size_cm"].median(), 2, {**group, "covariate": "size_cm", "unit": "cm"}
+    for level in BANDS:
+        inside = band == level
+        group = {"group": f"age_band={level}"}
+        yield "n", inside.sum(), 0, {**group, "unit": "patients"}
+        yield "events", table.loc[inside, "os_event"].sum(), 0, {**group, "endpoint": "OS"}
+    times, dead = table["os_months"], table["os_event"]
+    _, p = survdiff(times, dead, band.astype(str))
+    yield "p", p, 3, {"group": "age_band", "endpoint": "OS", "model": "logrank"}
+    known = depth.notna()
+    x = pd.get_dummies(band, drop_first=True).assign(deep=depth == "deep")[known].astype(float)
+    fit = PHReg(times[known], x, dead[known], ties="efron").fit()
+    for at, (name, level) in enumerate([*(("age_band", b) for b in BANDS[1:]), ("depth", "deep")]):
+        keys = {"endpoint": "OS", "model": "multivariable", "covariate": name, "level": level}
+        low, high = np.exp(fit.conf_int()[at])
+        for field, value in zip(ledger.FIELDS, (math.exp(fit.params[at]), low, high), strict=True):
+            yield "hazard_ratio", value, 2, {**keys, "field": field}
+
+
+def write_ledger(path, found):
+    with path.open("w", newline="", encoding="utf-8") as file:
+        out = csv.DictWriter(file, ledger.CLAIM_COLUMNS)
+        out.writeheader()
+        for k, (statistic, value, decimals, keys) in enumerate(found):
+            text = f"{value:.{decimals}f}"
+            small = statistic == "p" and float(text) == 0
+            row = dict.fromkeys(ledger.CLAIM_COLUMNS, "") | {
+                "id": f"c{k}",
+                "name": f"Claim {k}",
+                "place": "table1",
+                "locator": f"Line {k}",
+                "kind": "number",
+                "printed": f"<0.{'0' * (decimals - 1)}1" if small else text,
+                "operator": "<" if small else "=",
+                "value": 10.0**-decimals if small else text,
+                "decimals": decimals,
+                "field": "estimate",
+                "population": "all",
+                "group": "all",
+                "statistic": statistic,
+            }
+            out.writerow(row | keys)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """The study as `crlm new` lays it out, with the two factors; its true table."""
+    folder = tmp_path_factory.mktemp("factors")
+    data, notebooks = folder / "data", folder / "notebooks"
+    notebooks.mkdir()
+    data.mkdir()
+    shutil.copy(ROOT / "data" / "columns.toml", data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CRLM_DATA", str(data))
+        new_study(STUDY, data, notebooks)
+        home = data / STUDY
+        text = (home / "design.toml").read_text(encoding="utf-8")
+        for old, new in (
+            ('"rfs_months", "rfs_event",', ""),
+            (
+                'variables = ["age", "sex", "size_cm"]',
+                'variables = ["age_band", "old", "sex", "size_cm", "depth"]',
+            ),
+            (
+                'covariates = ["treated", "age", "sex", "size_cat"]',
+                'covariates = ["treated", "age_band", "depth"]',
+            ),
+            ('published = ["treated", "age", "size_cat"]', 'published = ["age_band", "depth"]'),
+            ('[endpoints.RFS]\nlabel = "Recurrence-free survival"\n', ""),
+            ('rule = "Operation to recurrence or death, else censored at last contact."\n', ""),
+        ):
+            assert old in text, old
+            text = text.replace(old, new)
+        (home / "design.toml").write_text(text + COLUMNS + FACTORS, encoding="utf-8")
+        (home / "reconstruction.toml").write_text(WISHES, encoding="utf-8")
+        table = true_table()
+        table.to_csv(folder / "table.csv", index=False)
+        write_ledger(home / "published.csv", printed(table))
+        yield ledger.load_design(STUDY), folder / "table.csv"
+
+
+def test_every_printed_number_is_met_on_the_true_table(study):
+    design, path = study
+    paper = Paper(STUDY, str(path))
+    paper.patients()
+    paper.endpoints()
+    paper.table_one("treated", test="fisher", spread="range")
+    paper.table_one("age_band", variables=["sex"])
+    paper.curves("OS", by="age_band", at=[24])
+    paper.regression("OS", table="Table 2", selection="fixed")
+    paper.subgroups("OS", of="treated", within=["age_band", "depth"])
+    paper.published()
+    verdicts = paper.verdicts
+    assert set(verdicts["verdict"]) == {"matches"}, verdicts[verdicts["verdict"] != "matches"]
+
+
+def test_a_search_derives_bands_and_merged_levels_and_meets_their_counts(study, tmp_path):
+    """Neither is a column of its own: the written table holds the number and the category."""
+    design, _ = study
+    claims = ledger.load_claims(STUDY)
+    wishes = wishes_of(design)
+    found = search.prepare(design, wishes, claims, seed=3, effort=0.02)
+    base = found.columns.names[: found.columns.n_base]
+    assert {"age", "pt", "size_cm"} <= set(base) and not {"age_band", "depth", "old"} & set(base)
+    state = search.run(found, effort=0.02).state
+    paths = histories.write(design, wishes, found.columns, state, 3, tmp_path)
+    written = pd.read_csv(paths[0])
+    assert {"age", "pt"} <= set(written) and not {"age_band", "depth", "old"} & set(written)
+    verdicts = certificate.certify(design, claims, found.goal, *paths)
+    counts = verdicts[verdicts["statistic"] == "n"]
+    assert len(counts) == 26 and (counts["verdict"] == "matches").all()
+    assert (verdicts["verdict"] == "matches").mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("within", "label", "named"),
+    [
+        ("Age, years", "60-69", ("age_band", "60-69")),
+        ("Age (years)", "≥ 70", ("age_band", "70_up")),
+        ("Age, years", "< 50 years", ("age_band", "under_50")),
+        ("Age", "50 to < 60", ("age_band", "50-59")),
+        ("", "Age 50-59", ("age_band", "50-59")),
+        ("", "Age <50 years", ("age_band", "under_50")),
+        ("pT", "pTa-pT1", ("depth", "superficial")),
+        ("pT", "pTa/T1", ("depth", "superficial")),
+        ("pT", "pT2-3", ("depth", "deep")),
+        ("", "pT2 or pT3", ("depth", "deep")),
+        ("Depth", "pT2–pT3, n (%)", ("depth", "deep")),
+        ("pT", "pT2", ("pt", "pT2")),
+        ("pT", "pT1-pT2", None),
+        ("pT", "pTa-pT3", None),
+        ("Age", "50-69", None),
+        ("Age", "55-59", None),
+    ],
+)
+def test_a_label_finds_the_factor_and_its_level_where_it_is_exact(study, within, label, named):
+    design, _ = study
+    rows = [["", "Untreated (n = 120)", "Treated (n = 120)"]]
+    rows += [[within, "", ""]] if within else []
+    rows += [[label, "20 (16.7)", "30 (25.0)"]]
+    made = claims_of(rows, design, "two-groups", place="table1")
+    found = {(c["covariate"], c["level"]) for c in made.claims if c["covariate"]}
+    assert found == ({named} if named else set())
+    assert bool(made.questions) == (named is None)
+
+
+def test_what_a_design_does_not_have_is_asked_with_the_lines_that_declare_it(study):
+    design, _ = study
+    rows = [["", "Untreated", "Treated"], ["Age, years", "", ""], ["< 40", "20 (17)", "30 (25)"]]
+    told = claims_of(rows, design, "two-groups", place="table1").questions[0]
+    assert "no level of age_band" in told or "[factors.age_band]" in told
+
+
+def test_a_model_of_a_factor_and_what_it_follows_from_is_refused(study):
+    design, _ = study
+    path = design.folder / "design.toml"
+    text = path.read_text(encoding="utf-8")
+    held = 'published = ["age_band", "depth"]'
+    listed = 'covariates = ["treated", "age_band", "depth"'
+    try:
+        for more, told in (
+            ("old", "'old' follows from 'age_band', and a model of both has no estimate"),
+            ("pt", "'depth' follows from 'pt', and a model of both has no estimate"),
+        ):
+            both = text.replace(held, f'published = ["age_band", "depth", "{more}"]')
+            both = both.replace(listed, f'{listed}, "{more}"')
+            path.write_text(both, encoding="utf-8")
+            with pytest.raises(DesignError, match=told):
+                ledger.load_design(STUDY)
+    finally:
+        path.write_text(text, encoding="utf-8")
+
+
+def test_a_parameter_moves_the_one_cut_of_a_factor(study):
+    design, _ = study
+    assert design.with_cuts(old=65.0).label("old") == "Older than the rest"
+    for name in ("age_band", "depth"):
+        with pytest.raises(DesignError, match=f"no cut-off named '{name}'. It has: size_cat, old"):
+            design.with_cuts(**{name: 65.0})
+
+
+def test_patients_of_a_level_left_out_are_unknown(study):
+    design, path = study
+    made = cohort.add_factors(cohort.load(str(path), design), design)
+    assert made.loc[made["pt"] == "pTx", "depth"].isna().all()
+    assert set(made.loc[made["pt"].isin(["pTa", "pT1"]), "depth"]) == {"superficial"}
+    assert list(made["depth"].cat.categories) == ["superficial", "deep"]
+    right = pd.cut(made["age"].astype(float), [-np.inf, *CUTS, np.inf], right=False, labels=BANDS)
+    assert made["age_band"].astype(str).tolist() == right.astype(str).tolist()
+
+
+def test_a_stand_in_fills_an_empty_source_and_not_a_level_left_out(study):
+    design, path = study
+    other = {"column": "sex", "values": {"male": "deep", "female": "superficial"}}
+    depth = {**design.factors["depth"], "otherwise": other}
+    design = replace(design, factors={"depth": depth})
+    patients = cohort.load(str(path), design)
+    empty = patients.assign(pt=patients["pt"].where(patients.index > 9))
+    made = cohort.add_factors(empty, design)
+    assert (
+        made["depth"].head(10).notna().all() and made.loc[made["pt"] == "pTx", "depth"].isna().all()
+    )
+    assert "Where the value is empty" in cohort.stand_ins(empty, design)
+
+
+def test_the_audit_holds_the_print_of_the_study_together(study):
+    design, _ = study
+    found = audit.audit(design, ledger.load_claims(STUDY)).findings
+    assert not (found["verdict"] == "inconsistent").any()
+
+
+def test_methods_tell_bands_and_merged_levels(study):
+    design, path = study
+    paper = Paper(STUDY, str(path))
+    paper.patients()
+    paper.endpoints()
+    rows = paper.table_one("treated", test="fisher", spread="range").rows
+    told = " ".join(one.text for one in manuscript.methods(manuscript.Done(design, rows)))
+    assert "cut in bands: age (< 50, 50 to < 60, 60 to < 70 and ≥ 70 years)" in told
+    assert "merged: depth as superficial (pTa, pT1) and deep (pT2, pT3)" in told
