@@ -230,6 +230,8 @@ _STEP = re.compile(r"\b(controllable(?: recurrence)?|failure)>(?=[cfd])")
 _LISTED = re.compile(
     r"(?:logistic on|adjusted for|against not, on|left out(?:, [^:;]+)?:|numbers, of|\d, of) [^;]+"
 )
+#: A call to add to a notebook: code, in which columns keep their names.
+_CALL = re.compile(r"paper\.\w+\([^)]*\)")
 #: A column that enters otherwise than the design says.
 _CHANGED = re.compile(r"(?<=; )\w+ (?=as (?:log1p|linear|log): )")
 
@@ -255,6 +257,8 @@ def method_words(design: Design) -> Callable[[str], str]:
         return _label(found.group(), design)
 
     def words(text: str) -> str:
+        if call := _CALL.search(text):
+            return f"{words(text[: call.start()])}{call[0]}{words(text[call.end() :])}"
         text = _STEP.sub(r"\1 to ", _TINY.sub("<0.001", _UNKNOWN.sub("not known", text)))
         text = group.sub(lambda found: design.group_label(found.group()), text)
         for listed in (_LISTED, _CHANGED):

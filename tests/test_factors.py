@@ -11,10 +11,11 @@ import pytest
 from statsmodels.duration.hazard_regression import PHReg
 from statsmodels.duration.survfunc import survdiff
 
-from crlm import audit, cohort, ledger
+from crlm import audit, cohort, ledger, privacy
 from crlm.ledger import DesignError
 from crlm.ledger.factors import Cut, Merged, band_labels, parts_of, whole_spec
 from crlm.paper import Paper
+from crlm.privacy import attack, quantities
 from crlm.reconstruction import certificate, histories, search, wishes_of
 from crlm.report import manuscript
 from crlm.starting import new_study
@@ -50,6 +51,11 @@ label = "Depth"
 [factors.depth.groups]
 superficial = ["pTa", "pT1"]
 deep = ["pT2", "pT3"]
+"""
+SCALED = """
+[scaled.age_trend]
+source = "age_band"
+per_level = true
 """
 WISHES = """
 [groups]
@@ -197,6 +203,10 @@ def printed(table):
         low, high = np.exp(fit.conf_int()[at])
         for field, value in zip(ledger.FIELDS, (math.exp(fit.params[at]), low, high), strict=True):
             yield "hazard_ratio", value, 2, {**keys, "field": field}
+    x = x[["deep"]].assign(trend=band.cat.codes[known].astype(float))
+    p = PHReg(times[known], x, dead[known], ties="efron").fit().pvalues[1]
+    keys = {"endpoint": "OS", "model": "multivariable", "covariate": "age_trend"}
+    yield "p", p, 4, keys
 
 
 def write_ledger(path, found):
@@ -245,15 +255,18 @@ def study(tmp_path_factory):
             ),
             (
                 'covariates = ["treated", "age", "sex", "size_cat"]',
-                'covariates = ["treated", "age_band", "depth"]',
+                'covariates = ["treated", "age_band", "age_trend", "depth"]',
             ),
-            ('published = ["treated", "age", "size_cat"]', 'published = ["age_band", "depth"]'),
+            (
+                'published = ["treated", "age", "size_cat"]',
+                'published = ["age_band", "depth"]\nleft_out = ["age_trend"]',
+            ),
             ('[endpoints.RFS]\nlabel = "Recurrence-free survival"\n', ""),
             ('rule = "Operation to recurrence or death, else censored at last contact."\n', ""),
         ):
             assert old in text, old
             text = text.replace(old, new)
-        (home / "design.toml").write_text(text + COLUMNS + FACTORS, encoding="utf-8")
+        (home / "design.toml").write_text(text + COLUMNS + FACTORS + SCALED, encoding="utf-8")
         (home / "reconstruction.toml").write_text(WISHES, encoding="utf-8")
         table = true_table()
         table.to_csv(folder / "table.csv", index=False)
@@ -338,7 +351,7 @@ def test_a_model_of_a_factor_and_what_it_follows_from_is_refused(study):
     path = design.folder / "design.toml"
     text = path.read_text(encoding="utf-8")
     held = 'published = ["age_band", "depth"]'
-    listed = 'covariates = ["treated", "age_band", "depth"'
+    listed = 'covariates = ["treated", "age_band", "age_trend", "depth"'
     try:
         for more, told in (
             ("old", "'old' follows from 'age_band', and a model of both has no estimate"),
@@ -369,6 +382,8 @@ def test_patients_of_a_level_left_out_are_unknown(study):
     assert list(made["depth"].cat.categories) == ["superficial", "deep"]
     right = pd.cut(made["age"].astype(float), [-np.inf, *CUTS, np.inf], right=False, labels=BANDS)
     assert made["age_band"].astype(str).tolist() == right.astype(str).tolist()
+    assert made["age_trend"].tolist() == right.cat.codes.tolist()
+    assert design.label("age_trend") == "Age (per level)"
 
 
 def test_a_stand_in_fills_an_empty_source_and_not_a_level_left_out(study):
@@ -400,3 +415,35 @@ def test_methods_tell_bands_and_merged_levels(study):
     told = " ".join(one.text for one in manuscript.methods(manuscript.Done(design, rows)))
     assert "cut in bands: age (< 50, 50 to < 60, 60 to < 70 and ≥ 70 years)" in told
     assert "merged: depth as superficial (pTa, pT1) and deep (pT2, pT3)" in told
+
+
+def test_whoever_attacks_a_safe_report_knows_what_a_merged_level_is_made_of(study):
+    """33 superficial and 30 pTa, both told, pin down the 3 of pT1 in a band of 0 to 4."""
+    design, path = study
+    patients = cohort.load(str(path), design)
+    levels = ["pTa"] * 30 + ["pT1"] * 3 + ["pT2"] * 120 + ["pT3"] * (len(patients) - 153)
+    patients["pt"] = pd.Categorical(levels, categories=design.levels("pt"))
+    frames = {"patients": cohort.add_factors(patients, design)}
+    release = privacy.Release(5)
+    release.endpoints(frames, design)
+    said = {name: dict.fromkeys(design.levels(name), "band of 5") for name in ("pt", "depth")}
+    said["pt"]["pTa"] = said["depth"]["superficial"] = "exact"
+    counts = {name: frames["patients"][name].value_counts() for name in said}
+    told = [
+        {
+            "covariate": name,
+            "level": level,
+            "statistic": "n",
+            "estimate": counts[name][level] // 5 * 5 if "band" in how else counts[name][level],
+            "method": how,
+        }
+        for name, held in said.items()
+        for level, how in held.items()
+    ]
+
+    def pinned(nests):
+        trial = attack.Attack(5, release.truth)
+        found = trial.ranges(quantities.of(ledger.rows(told), 5, nests))
+        return {c for one in found if one.values == 1 for c in one.terms[0][0].conditions}
+
+    assert "pt=pT1" in pinned(release.nested) and "pt=pT1" not in pinned([])

@@ -450,3 +450,11 @@ def test_a_design_may_say_what_the_patients_of_a_level_are(tmp_path, monkeypatch
     else:
         design = ledger.load_design("mskcc_hai")
         assert design.population_label("sex=male,kras=mutant") == "Lads, KRAS mutant"
+
+
+def test_a_call_to_add_keeps_the_names_of_columns():
+    """`paper.table_one("age_cat")` was told as paper.table_one("age"), another column."""
+    say = naming.method_words(ledger.load_design("ncch_scp"))
+    assert say('add paper.table_one("age_cat"), by age_cat') == (
+        'add paper.table_one("age_cat"), by age'
+    )

@@ -140,11 +140,12 @@ def add_factors(patients: pd.DataFrame, design: Design) -> pd.DataFrame:
         per doubling is not above 0 in some patients.
     """
     patients, design = with_causes(patients, design), settled(patients, design)
-    columns = {name: _factor(patients, name, design) for name in design.factors}
-    columns |= {name: _scaled(patients, name, design) for name in design.scaled}
-    return patients.assign(
-        **{name: column for name, column in columns.items() if column is not None}
-    )
+    patients = _assigned(patients, {n: _factor(patients, n, design) for n in design.factors})
+    return _assigned(patients, {n: _scaled(patients, n, design) for n in design.scaled})
+
+
+def _assigned(patients: pd.DataFrame, made: Mapping[str, pd.Series | None]) -> pd.DataFrame:
+    return patients.assign(**{name: one for name, one in made.items() if one is not None})
 
 
 def settled(patients: pd.DataFrame, design: Design) -> Design:

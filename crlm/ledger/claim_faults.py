@@ -275,7 +275,7 @@ def _level(claim: Claim, words: Words) -> Iterator[Fault]:
     name, level, statistic = claim["covariate"], claim["level"], claim["statistic"]
     levels = words.levels(name)
     if name in words.design.scaled and not claim["model"]:
-        source = words.design.source(name)
+        source = words.design.scaled[name]["source"]
         told = f"{name!r} is for ratios of models, and describes no patients; write {source!r}."
         yield Fault("covariate", told)
     if level and not levels:

@@ -172,7 +172,8 @@ class Design:
 
     def source(self, name: str) -> str:
         """The column that a factor or a scaled number is made of; a column is its own."""
-        return str((self.factors.get(name) or self.scaled.get(name) or {}).get("source", name))
+        made = self.factors.get(name) or self.scaled.get(name)
+        return self.source(made["source"]) if made else name
 
     def unit_of(self, name: str) -> str:
         """The unit of a column, or of the column that a factor or a scaled number is made of."""

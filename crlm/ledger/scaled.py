@@ -41,8 +41,9 @@ def _source_faults(place: str, spec: Table, names: Names) -> Iterator[Fault]:
     source = spec.get("source")
     if not isinstance(source, str):
         return
-    told = names.unknown(source, names.columns)
-    column = names.columns.get(source, {})
+    # A category is counted, be it a column or made of one.
+    factors = names.factors if spec.get("per_level") else {}
+    told, column = names.unknown(source, {**names.columns, **factors}), names.spec(source)
     if told:
         yield Fault(place, told)
     elif spec.get("per_level"):
@@ -56,8 +57,8 @@ def _source_faults(place: str, spec: Table, names: Names) -> Iterator[Fault]:
 
 def _level_faults(place: str, source: str, names: Names) -> Iterator[Fault]:
     """A category of three levels in their order, and no number, has a ratio per level."""
-    column, levels = names.columns[source], names.levels(source)
-    if column.get("type") != "category":
+    column, levels = names.spec(source), names.levels(source)
+    if names.kind(source) != "category":
         told = f"is of type {column.get('type')!r}, and per_level counts levels; write per or fold."
         yield Fault(place, f"{source!r} {told}")
     elif column.get("role") in _NO_COVARIATES:

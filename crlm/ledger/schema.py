@@ -110,7 +110,9 @@ class Scaled(Strict):
     Or a category as a number, whose p is one for trend.
     """
 
-    source: Text = Field(description="Column with the number, or the category of per_level.")
+    source: Text = Field(
+        description="Column with the number; of per_level the category, a factor too."
+    )
     per: Annotated[float, Field(gt=0)] | None = Field(
         None, description="Units of the column that its ratio is for: 10 for per 10 years."
     )

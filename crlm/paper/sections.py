@@ -56,7 +56,7 @@ class Sections(Models):
         self.entered_late = entered_late
         self.timed = endpoints.timed(self.table, self.history, self.design, **self.rules)
         self.frames = endpoints.frames(self.timed, self.design, entered_late=entered_late)
-        self.release.endpoints(self.frames)
+        self.release.endpoints(self.frames, self.design)
         stood_in = "" if self.release.on else cohort.stand_ins(self.included, self.design)
         pieces = [tables.endpoints_table(self.release.sizes(self.frames), self.design)]
         pieces += [html.say(stood_in)] if stood_in else []

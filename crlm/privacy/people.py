@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from crlm import survival
+from crlm.ledger import Design
+from crlm.ledger.factors import Merged, parts_of
+from crlm.privacy.quantities import Nest
 
 _LANDMARK = re.compile(r"from month ([\d.]+)$")
 
@@ -130,15 +133,15 @@ def levels_of(frame: pd.DataFrame, name: str) -> list[str]:
     return sorted(set(_words(values).dropna()))
 
 
-def nested(patients: pd.DataFrame) -> dict[str, dict[str, tuple[str, str]]]:
-    """Columns whose levels each lie in one level of another, as codons in the mutants."""
+def nested(patients: pd.DataFrame, design: Design | None = None) -> list[Nest]:
+    """Columns whose levels lie in levels of another: codons in the mutants, parts of a factor."""
     names = [
         name
         for name in patients
         if isinstance(patients[name].dtype, pd.CategoricalDtype)
         and 1 < patients[name].nunique() <= 12
     ]
-    found: dict[str, dict[str, tuple[str, str]]] = {}
+    found: dict[str, Nest] = {}
     for fine in names:
         for coarse in names:
             if fine != coarse and patients[fine].nunique() > patients[coarse].nunique() > 1:
@@ -147,8 +150,25 @@ def nested(patients: pd.DataFrame) -> dict[str, dict[str, tuple[str, str]]]:
                 whole = len(pairs) == patients[fine].nunique() and len(both)
                 if whole and fine.startswith(coarse[:3]) or (whole and fine == "kras_codon"):
                     inside = dict(zip(pairs[fine], pairs[coarse], strict=True))
-                    found[fine] = {level: (coarse, held) for level, held in inside.items()}
-    return found
+                    held = {level: (coarse, one) for level, one in inside.items()}
+                    found[fine] = Nest(fine, held)
+    return [*found.values(), *(_of_factors(design) if design else ())]
+
+
+def _of_factors(design: Design) -> Iterator[Nest]:
+    """Levels of factors that are made of their category's, or of those of a finer factor."""
+    plain = [name for name, spec in design.factors.items() if "otherwise" not in spec]
+    for name in plain:
+        made = design.factor(name)
+        if isinstance(made, Merged):
+            held = {one: (name, level) for level in made.levels for one in made.groups[level]}
+            yield Nest(made.source, held, whole=True)
+        for other, one in design.factors_from(design.source(name)).items():
+            if made and other in plain and other != name:
+                parts = {level: parts_of(made, level, one) for level in made.levels}
+                held = {part: (name, level) for level in parts for part in parts[level]}
+                if held:
+                    yield Nest(other, held, whole=True)
 
 
 def had(frame: pd.DataFrame, endpoint: str) -> np.ndarray:

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -31,11 +31,26 @@ _LATE = "late entry"
 _OPEN = ("rest", "sum of bands", "of nearly the same patients", "hidden")
 
 
-Nested = Mapping[str, Mapping[str, tuple[str, str]]]
+class Nest(NamedTuple):
+    """Levels of one column that lie in levels of another, as codons in the mutants.
+
+    Attributes
+    ----------
+    column : str
+        The finer one.
+    within : mapping of str to (str, str)
+        By level of it the (column, level) that holds it.
+    whole : bool
+        Whether a level holds no others than these, as of a factor made of the column.
+    """
+
+    column: str
+    within: Mapping[str, tuple[str, str]]
+    whole: bool = False
 
 
 def of(
-    rows: pd.DataFrame | Sequence[Mapping[str, Any]], k: int, nested: Nested | None = None
+    rows: pd.DataFrame | Sequence[Mapping[str, Any]], k: int, nested: Sequence[Nest] = ()
 ) -> Knowledge:
     """What released rows tell.
 
@@ -46,8 +61,8 @@ def of(
         count is told.
     k : int
         The K of the release.
-    nested : mapping, optional
-        By column and level the (column, level) that holds it: a codon is one of a mutant.
+    nested : sequence of Nest
+        Columns within others.
     """
     found = Knowledge()
     records = as_records(rows) if isinstance(rows, pd.DataFrame) else rows
@@ -59,8 +74,8 @@ def of(
     _over_time(found)
     _events(found)
     _flow(found, records)
-    for column, within in (nested or {}).items():
-        _nest(found, column, within)
+    for nest in nested:
+        _nest(found, nest)
     estimates.read(found, records)
     return found
 
@@ -314,8 +329,9 @@ def _flow(found: Knowledge, records: Sequence[Mapping[str, Any]]) -> None:
         found.add([(start, 1), *((u, -1) for u in known), (sized("", ()), -1)], 0, 0, "flow")
 
 
-def _nest(found: Knowledge, column: str, within: Mapping[str, tuple[str, str]]) -> None:
+def _nest(found: Knowledge, nest: Nest) -> None:
     """A fine level lies in one coarse level: the codons of the mutants."""
+    column, within = nest.column, nest.within
     every = found.unknowns()
     seen = set(every)
     for unknown in every:
@@ -332,4 +348,5 @@ def _nest(found: Knowledge, column: str, within: Mapping[str, tuple[str, str]]) 
             whole = unknown._replace(conditions=rest | {f"{name}={level}"})
             if whole in seen:
                 terms = [(whole, 1), *((u, -1) for u in parts)]
-                found.add(terms, 0, math.inf, "nested")
+                every_part = nest.whole and len(parts) == [*within.values()].count((name, level))
+                found.add(terms, 0, 0 if every_part else math.inf, "nested")

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from crlm import survival
-from crlm.ledger import ROW_COLUMNS, DisclosureError, as_records
+from crlm.ledger import ROW_COLUMNS, Design, DisclosureError, as_records
 from crlm.ledger import rows as result_rows
 from crlm.numbers import Shown, counted
 from crlm.privacy import (
@@ -80,7 +80,7 @@ class Release:
         self.conf_type = conf_type
         self.state = State(Register(self.k))
         self.people: People | None = None
-        self.nested: dict[str, dict[str, tuple[str, str]]] = {}
+        self.nested: list[quantities.Nest] = []
         self.flow: dict[str, int] = {}
         self.vetoed: set[tuple[str, str, str]] = set()
         self.released: list[dict[str, Any]] = []
@@ -90,11 +90,11 @@ class Release:
 
     # ---- what is put in ---------------------------------------------------------
 
-    def endpoints(self, frames: Mapping[str, pd.DataFrame]) -> None:
-        """The patients and analysis frames that rows will speak of."""
+    def endpoints(self, frames: Mapping[str, pd.DataFrame], design: Design | None = None) -> None:
+        """The patients and analysis frames that rows will speak of, with factors of the design."""
         if self.on:
             self.people = People(frames)
-            self.nested = nested(frames["patients"])
+            self.nested = nested(frames["patients"], design)
 
     def causes(self, endpoint: str, frame: pd.DataFrame) -> None:
         """The patients of an endpoint with what ended their time, of whom rows will speak."""

@@ -94,7 +94,7 @@ def _sources(design: Design, wishes: Mapping[str, Any], name: str) -> list[str] 
         return [cut[0] if cut else name.partition("=")[0]]
     if bands := _bands(design, name):
         return bands
-    return [design.source(name)] if name in design.made else None
+    return [str(design.spec(name)["source"])] if name in design.made else None
 
 
 def _bands(design: Design, name: str) -> list[str]:
