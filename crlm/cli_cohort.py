@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crlm.cli_study import say_unfilled
-from crlm.ledger import CohortError
+from crlm.ledger import CohortError, LedgerError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,8 +78,20 @@ def _check(arguments: argparse.Namespace) -> int:
         patients, good = _with_times(arguments, design, report, history)
     whom = ", patients counted before the flow leaves any out" if design.eligibility else ""
     print(f"\nWhat this table can feed{whom}")
-    print("\n".join(cohort.feeds(scores.add(patients) if good else patients, design)))
+    scored = scores.add(patients) if good else patients
+    print("\n".join(cohort.feeds(scored, design, _printed(arguments.study))))
     return 0 if good else 2
+
+
+def _printed(study: str) -> pd.DataFrame | None:
+    """The study's claims; of a ledger that cannot be read yet, no word but that."""
+    from crlm import ledger
+
+    try:
+        return ledger.load_claims(study)
+    except LedgerError:
+        print(f"(without the printed results: crlm ledger {study} says what is wrong with them)")
+        return None
 
 
 def _with_times(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crlm import cohort, files, ledger
+from crlm import cohort, files, ledger, scores
 from tests.hostile import refused
 from tests.hostile.files import workbook
 from tests.hostile.tables import patients
@@ -189,3 +189,22 @@ def test_a_model_is_not_fed_where_its_endpoint_is_not():
     assert "- Regression, short SCP: no, needs scp_months and scp_event." in told
     assert "- Regression, SCP: no" in told and "- Regression, RFS: no" in told
     assert "+ Regression, OS: without" in told
+
+
+def test_what_print_needs_beside_the_list_of_table_1_is_named():
+    """Once "Table 1: complete" beside a table without a column that print has."""
+    hai = ledger.load_design("mskcc_hai")
+    claims = ledger.load_claims("mskcc_hai")
+    whole = scores.add(cohort.load(ledger.data_folder() / "mskcc_hai" / "cohort.csv", hai))
+    sites = claims[["covariate", "group", "population"]].sum(axis=1).str.contains("site_")
+    told = "\n".join(cohort.feeds(whole, hai, claims[~sites]))
+    assert "Table 1: complete" in told and "Printed results" not in told
+    beside = claims[claims["covariate"] == "hai_timing"].assign(
+        place="table1", population="cea=known"
+    )
+    lacking = whole.drop(columns=["hai_timing", "size_cm", "cea"])
+    _, table_one, *_, printed = cohort.feeds(lacking, hai, beside)
+    assert table_one.startswith("+ Table 1: without size_cm") and "hai_timing" in table_one
+    many = f"{len(beside)} of {len(beside)} claims need columns that are absent or empty"
+    assert f"Printed results: {many}" in printed
+    assert f"hai_timing ({len(beside)})" in printed and f"cea ({len(beside)})" in printed
