@@ -79,19 +79,24 @@ def _check(arguments: argparse.Namespace) -> int:
     whom = ", patients counted before the flow leaves any out" if design.eligibility else ""
     print(f"\nWhat this table can feed{whom}")
     scored = scores.add(patients) if good else patients
-    print("\n".join(cohort.feeds(scored, design, _printed(arguments.study))))
+    print("\n".join(cohort.feeds(scored, design, _printed(design))))
     return 0 if good else 2
 
 
-def _printed(study: str) -> pd.DataFrame | None:
-    """The study's claims; of a ledger that cannot be read yet, no word but that."""
+def _printed(design: Design) -> list[tuple[str, list[str]]]:
+    """Where each claim stands, and the columns of a patient that it is about or among.
+
+    Of a ledger that cannot be read yet, no word but that.
+    """
     from crlm import ledger
 
     try:
-        return ledger.load_claims(study)
+        claims = ledger.as_records(ledger.load_claims(design.study))
     except LedgerError:
-        print(f"(without the printed results: crlm ledger {study} says what is wrong with them)")
-        return None
+        told = f"crlm ledger {design.study} says what is wrong with them"
+        print(f"(without the printed results: {told})")
+        return []
+    return [(claim["place"], ledger.columns_named(claim, design)) for claim in claims]
 
 
 def _with_times(

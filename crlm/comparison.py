@@ -19,13 +19,22 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from crlm.ledger import KEYS, LedgerError, as_records, collect, compatible_interval, round_half_up
+from crlm.ledger import (
+    LedgerError,
+    as_records,
+    collect,
+    compatible_interval,
+    round_half_up,
+    row_key,
+)
 from crlm.numbers import Shown
+from crlm.unanswered import OF_PATIENTS, Here, here_of, patients_key, why_absent
 
 #: The closed set of verdicts, best first.
 VERDICTS = ("matches", "near", "differs", "no result")
@@ -77,7 +86,7 @@ def compare(
     if fields:
         raise LedgerError(f"published.csv asks for the field {', '.join(sorted(fields))}.")
     found = row_index(rows)
-    here, against = _Here(_names(rows) | {*held}, _modelled(rows)), _references(rows)
+    here, against = here_of(rows, held), _references(rows)
     judged = [
         _judge(claim, found, here, against, rounded_before, words) for claim in as_records(claims)
     ]
@@ -196,14 +205,6 @@ def tally(verdicts: pd.DataFrame, by: str = "place") -> pd.DataFrame:
     return table
 
 
-def row_key(record: dict[str, Any], **other: Any) -> tuple[Any, ...]:
-    """The shared keys of a claim or a result row, ready for a join; `other` overrides."""
-    values = {**record, **other}
-    time = values["time"]
-    values["time"] = None if pd.isna(time) else round(float(time), 6)
-    return tuple(values[name] for name in KEYS)
-
-
 def row_index(rows: pd.DataFrame) -> dict[tuple[Any, ...], dict[str, Any]]:
     """Result rows by their keys.
 
@@ -213,36 +214,6 @@ def row_index(rows: pd.DataFrame) -> dict[tuple[Any, ...], dict[str, Any]]:
         If two rows share their keys and differ, as `ledger.collect`.
     """
     return {row_key(record): record for record in as_records(collect([rows]))}
-
-
-#: Why a claim that a cohort could answer has no result.
-NOT_COMPUTED = "no section of the notebook computes it"
-
-#: Models that hold covariates, and what they give of one.
-_FITTED = ("univariable", "multivariable")
-_RATIOS = ("hazard_ratio", "odds_ratio")
-
-
-class _Here(NamedTuple):
-    """What the rows of a cohort speak of."""
-
-    names: set[str]  # columns and endpoints
-    modelled: set[tuple[str, str]]  # an endpoint and a covariate that some model of it holds
-
-
-def _modelled(rows: pd.DataFrame) -> set[tuple[str, str]]:
-    held = rows[rows["statistic"].isin(_RATIOS) & (rows["covariate"] != "")]
-    return set(zip(held["endpoint"], held["covariate"], strict=True))
-
-
-def _names(rows: pd.DataFrame) -> set[str]:
-    """Every column that some row speaks of, and every endpoint."""
-    names = {"flow", *rows["endpoint"]}
-    names |= {part for name in set(rows["covariate"]) for part in name.split(":")}
-    for column in ("group", "population"):
-        for key in set(rows[column]):
-            names |= {part.partition("=")[0] for part in key.split(",")}
-    return names
 
 
 def _references(rows: pd.DataFrame) -> dict[tuple[Any, ...], str]:
@@ -295,14 +266,16 @@ def _turned(row: dict[str, Any]) -> dict[str, Any]:
 def _judge(
     claim: dict[str, Any],
     found: dict[tuple[Any, ...], dict[str, Any]],
-    here: _Here,
+    here: Here,
     against: dict[tuple[Any, ...], str],
     rounded_before: int | None,
     words: Callable[[str], str],
 ) -> dict[str, Any]:
     row, why = _against(claim, found, against)
+    if row is None and claim["statistic"] in OF_PATIENTS:
+        row = here.alike.get(patients_key(claim))
     if row is None:
-        return _no_result(why or _why_absent(claim, here, words))
+        return _no_result(why or why_absent(claim, here, words))
     if claim["kind"] == "direction":
         return _judge_direction(claim, row, found)
     factor = _unit_factor(row["unit"], claim["unit"])
@@ -311,14 +284,11 @@ def _judge(
     value = row[claim["field"]] * factor
     if not math.isfinite(value):
         return _no_result(_why_not_finite(claim), method=row["method"])
-    verdict = _verdict(value, claim, rounded_before)
-    return {
-        "computed": value,
-        "p": math.nan,
-        "method": row["method"],
-        "verdict": verdict,
-        "reason": "",
-    }
+    verdict, reason = _verdict(value, claim, rounded_before), ""
+    if verdict == "near" and _is_even_tie(value, claim):
+        verdict, reason = "matches", f"{value:.12g} lies halfway; print has the even digit"
+    told = {"computed": value, "p": math.nan, "method": row["method"]}
+    return {**told, "verdict": verdict, "reason": reason}
 
 
 def _verdict(value: float, claim: dict[str, Any], rounded_before: int | None) -> str:
@@ -329,7 +299,8 @@ def _verdict(value: float, claim: dict[str, Any], rounded_before: int | None) ->
         low, high = compatible_interval(printed, decimals, operator)
         if low - _TOLERANCE <= value < high:
             return "matches"
-        return "near" if abs(value - printed) <= unit else "differs"
+        near = abs(value - printed) <= unit and _is_of_its_size(value, claim, None)
+        return "near" if near else "differs"
     once = round_half_up(value, decimals)
     twice = (
         once
@@ -339,7 +310,37 @@ def _verdict(value: float, claim: dict[str, Any], rounded_before: int | None) ->
     off = min(abs(once - printed), abs(twice - printed))
     if off < _TOLERANCE:
         return "matches"
-    return "near" if off <= unit * (1 + _TOLERANCE) else "differs"
+    near = off <= unit * (1 + _TOLERANCE) and _is_of_its_size(value, claim, rounded_before)
+    return "near" if near else "differs"
+
+
+def _is_of_its_size(value: float, claim: dict[str, Any], rounded_before: int | None) -> bool:
+    """Whether a p value is at most a factor of two from what its printed digits allow.
+
+    One unit of the last digit is little at 0.50 and much at 0.01, which 0.0013 is not near.
+    """
+    if claim["statistic"] != "p":
+        return True
+    printed = (claim["value"], int(claim["decimals"]), claim["operator"], rounded_before)
+    low, high = compatible_interval(*printed)
+    return low / 2 <= value <= 2 * high
+
+
+#: Numbers made of counts or of recorded values, which can lie halfway between two printed ones.
+_CAN_TIE = (
+    *("percent", "percent_missing", "percent_tested", "survival_rate"),
+    *("mean", "median", "q1", "q3", "min", "max", "iqr", "range"),
+)
+
+
+def _is_even_tie(value: float, claim: dict[str, Any]) -> bool:
+    """Whether a number lies halfway and print has its even neighbour, as R and IEEE 754 round."""
+    if claim["statistic"] not in _CAN_TIE or claim["operator"] != "=":
+        return False
+    exact = Decimal(repr(float(f"{value:.12g}"))).scaleb(int(claim["decimals"]))
+    halfway = exact - exact.to_integral_value(ROUND_FLOOR) == Decimal("0.5")
+    even = exact.to_integral_value(ROUND_HALF_EVEN).scaleb(-int(claim["decimals"]))
+    return halfway and abs(float(even) - claim["value"]) < _TOLERANCE
 
 
 def _judge_direction(
@@ -421,20 +422,3 @@ def _why_not_finite(claim: dict[str, Any]) -> str:
         what = "limit" if claim["field"] != "estimate" else "median"
         return f"the {what} is not reached in this cohort"
     return "cannot be estimated in this cohort"
-
-
-def _why_absent(claim: dict[str, Any], here: _Here, words: Callable[[str], str]) -> str:
-    wanted = [claim["endpoint"], *claim["covariate"].split(":")]
-    for column in ("group", "population"):
-        wanted += [part.partition("=")[0] for part in claim[column].split(",")]
-    lacking = [name for name in dict.fromkeys(wanted) if name not in {"", "all"} | here.names]
-    if lacking:
-        return f"this cohort has no {', '.join(map(words, lacking))}"
-    endpoint, covariate = claim["endpoint"], claim["covariate"]
-    about_a_model = claim["model"] in _FITTED or claim["statistic"] in _RATIOS
-    if about_a_model and covariate and (endpoint, covariate) not in here.modelled:
-        of = f" of {words(endpoint)}" if endpoint else ""
-        return f"no model{of} holds {words(covariate)}"
-    if claim["model"] == "multivariable":
-        return "not in the model that the rule selects here"
-    return NOT_COMPUTED

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from crlm import ledger
-from crlm.comparison import NOT_COMPUTED
 from crlm.paper import Paper
 from crlm.paper.calls import call_for
+from crlm.unanswered import NOT_COMPUTED
 
 DESIGN = ledger.load_design("mskcc_hai")
 KEYS = {"endpoint": "OS", "population": "all", "group": "all", "covariate": "", "level": ""}

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from scipy.stats import norm
 
 from crlm import ledger, regression, survival
 from crlm.ledger.vocabulary import CONF_TYPES, MEDIAN_RULES, UNIVARIABLE_TESTS
-from crlm.reconstruction import certificate, programs
+from crlm.reconstruction import certificate, programs, targets
 from crlm.reconstruction.quantities import Beyond, Quantity, quantity_of
 
 LIMITS = ("estimate", "conf_low", "conf_high")
@@ -144,3 +145,21 @@ def test_what_neither_search_nor_certificate_knows_is_said(patients, keys):
     claim |= {"reference": "", "field": "estimate", **keys}
     assert isinstance(quantity_of(claim, patients[0]), Beyond)
     assert isinstance(certificate._for_certificate(claim, patients[0]), Beyond)
+
+
+def test_what_the_certificate_does_not_know_has_that_reason(patients, monkeypatch):
+    """Once "no section of the notebook computes it", of a certificate, which has no notebook."""
+    design, frame = patients
+    frames = {"patients": frame, "flow": ledger.rows([])}
+    monkeypatch.setattr(certificate, "analysis_frames", lambda *_: frames)
+    keys = {"endpoint": "late", "covariate": "age", "level": "", "model": "multivariable"}
+    asked = [{**keys, "statistic": "e_value"}]
+    asked += [{**keys, "statistic": "concordance", "covariate": ""}]
+    asked += [{**keys, "statistic": "smd", "endpoint": "", "model": ""}]
+    more = {"kind": "number", "field": "estimate", "reference": "", "value": 2.0, "decimals": 1}
+    records = [{**NO_KEYS, "operator": "=", "unit": "", **more, **claim} for claim in asked]
+    claims = pd.DataFrame(records).assign(id=["e", "c", "s"])
+    aim = targets.goal(design, claims, {})
+    found = certificate.certify(design, claims, aim, Path("none"), Path("none"))
+    assert found["verdict"].tolist() == ["no result"] * 3
+    assert found["reason"].str.contains("no search and no certificate knows it").all()

@@ -191,19 +191,24 @@ def test_a_model_is_not_fed_where_its_endpoint_is_not():
     assert "+ Regression, OS: without" in told
 
 
+def needed(claims, design):
+    records = ledger.as_records(claims)
+    return [(claim["place"], ledger.columns_named(claim, design)) for claim in records]
+
+
 def test_what_print_needs_beside_the_list_of_table_1_is_named():
     """Once "Table 1: complete" beside a table without a column that print has."""
     hai = ledger.load_design("mskcc_hai")
     claims = ledger.load_claims("mskcc_hai")
     whole = scores.add(cohort.load(ledger.data_folder() / "mskcc_hai" / "cohort.csv", hai))
     sites = claims[["covariate", "group", "population"]].sum(axis=1).str.contains("site_")
-    told = "\n".join(cohort.feeds(whole, hai, claims[~sites]))
+    told = "\n".join(cohort.feeds(whole, hai, needed(claims[~sites], hai)))
     assert "Table 1: complete" in told and "Printed results" not in told
     beside = claims[claims["covariate"] == "hai_timing"].assign(
         place="table1", population="cea=known"
     )
     lacking = whole.drop(columns=["hai_timing", "size_cm", "cea"])
-    _, table_one, *_, printed = cohort.feeds(lacking, hai, beside)
+    _, table_one, *_, printed = cohort.feeds(lacking, hai, needed(beside, hai))
     assert table_one.startswith("+ Table 1: without size_cm") and "hai_timing" in table_one
     many = f"{len(beside)} of {len(beside)} claims need columns that are absent or empty"
     assert f"Printed results: {many}" in printed

@@ -227,3 +227,115 @@ def test_a_sentence_on_two_levels_the_other_way_round_takes_the_p_of_their_row()
     claim = {"kind": "direction", "level": "wild", "reference": "mutant", "value": 1.0}
     assert verdict([HALF, AGAINST_WILD, p], operator=">", **claim).verdict == "matches"
     assert verdict([HALF, AGAINST_WILD, p], operator="<", **claim).verdict == "differs"
+
+
+# ---- a reason is true -----------------------------------------------------------------------
+
+ODDS = {"endpoint": "early", "covariate": "age", "level": "", "statistic": "odds_ratio"}
+OF_AGE = {"endpoint": "early", "covariate": "age", "level": ""}
+
+
+@pytest.mark.parametrize(
+    ("claim", "reason"),
+    [
+        # Once "not in the model that the rule selects here", of a covariate that is in it.
+        ({**OF_AGE, "statistic": "e_value"}, "the report gives no E-value of this model"),
+        (
+            {**OF_AGE, "covariate": "", "statistic": "concordance"},
+            "the report gives no Harrell's concordance of this model",
+        ),
+        (
+            {**OF_AGE, "covariate": "ras", "level": "codon13", "statistic": "odds_ratio"},
+            "the model here has no level codon13 of ras",
+        ),
+        ({**OF_AGE, "covariate": "sex", "level": "male"}, "not in the model that the rule"),
+        # Once blamed on the selection: no model of these patients was fitted.
+        ({**OF_AGE, "population": "sex=male"}, "no section of the notebook computes it"),
+        # Once "this cohort has no from month 6".
+        (
+            {**OF_AGE, "population": "from month 6", "model": "landmark"},
+            "no section of the notebook computes it",
+        ),
+        (
+            {"endpoint": "early", "covariate": "GLOBAL", "level": "", "statistic": "p"}
+            | {"model": "ph_test"},
+            "no section of the notebook computes it",
+        ),
+    ],
+)
+def test_the_reason_of_no_result_is_what_is_wanting(claim, reason):
+    rows = [ODDS, {**ODDS, "covariate": "ras", "level": "mutant"}]
+    rows += [{**ODDS, "covariate": "sex", "level": "male", "model": "univariable"}]
+    got = verdict([{**row, "estimate": 2.0} for row in rows], **claim)
+    assert got.verdict == "no result" and got.reason.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"group": "ras=mutant", "population": "sex=male"}, {}),
+        ({"group": "all", "population": "ras=mutant,sex=male"}, {}),
+        ({"group": "sex=male"}, {"covariate": "ras", "level": "mutant"}),
+    ],
+)
+def test_a_count_is_of_its_patients_wherever_their_conditions_stand(keys, told):
+    """Once no result: a subgroup's size printed by arm, and counted by sex in the report."""
+    none = {"endpoint": "", "covariate": "", "level": "", "model": "", "statistic": "n"}
+    row = none | {"group": "sex=male,ras=mutant", "estimate": 40.0}
+    whole = none | {"group": "ras=mutant", "estimate": 63.0}
+    claim = none | keys | told | {"decimals": 0, "value": 40.0, "printed": "40"}
+    assert verdict([whole, row], **claim).verdict == "matches"
+
+
+def test_a_rate_is_of_its_patients_wherever_their_conditions_stand():
+    rate = {"endpoint": "OS", "covariate": "", "level": "", "model": "", "time": 36.0}
+    rate |= {"statistic": "survival_rate"}
+    row = rate | {"group": "ras=mutant", "population": "sex=male", "estimate": 40.0}
+    claim = rate | {"group": "sex=male", "population": "ras=mutant", "value": 40.0, "decimals": 0}
+    assert verdict(row, **claim).verdict == "matches"
+    # A test between groups is of these alone.
+    p = rate | {"statistic": "p", "model": "logrank", "time": math.nan}
+    row = p | {"group": "ras", "population": "sex=male", "estimate": 0.4}
+    claim = p | {"group": "ras", "population": "all", "value": 0.4, "decimals": 1}
+    assert verdict(row, **claim).verdict == "no result"
+
+
+# ---- ties and p values ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("statistic", "value", "printed", "decimals", "expected"),
+    [
+        ("percent", 100 * 5 / 16, 31.2, 1, "matches"),  # 31.25, to the even digit
+        ("percent", 100 * 5 / 16, 31.3, 1, "matches"),  # and half up
+        ("percent", 100 * 3 / 16, 18.7, 1, "near"),  # 18.75: its even digit is 8
+        ("percent", 100 * 50001 / 160000, 31.2, 1, "near"),  # 31.250625 is no tie
+        ("median", 0.125, 0.12, 2, "matches"),
+        ("hazard_ratio", 0.125, 0.12, 2, "near"),
+    ],
+)
+def test_a_tie_may_be_rounded_to_the_even_digit(statistic, value, printed, decimals, expected):
+    claim = {"statistic": statistic, "value": printed, "decimals": decimals}
+    got = verdict({"statistic": statistic, "estimate": value}, **claim)
+    assert got.verdict == expected
+    told = "31.25 lies halfway; print has the even digit"
+    assert (got.reason == told) == (printed == 31.2 and value == 31.25)
+
+
+@pytest.mark.parametrize(
+    ("printed", "decimals", "operator", "value", "expected"),
+    [
+        (0.01, 2, "=", 0.0013, "differs"),  # once near: one unit of the last digit
+        (0.01, 2, "=", 0.0025, "near"),
+        (0.01, 2, "=", 0.02, "near"),
+        (0.04, 2, "=", 0.05, "near"),
+        (0.52, 2, "=", 0.51, "near"),
+        (0.0, 2, "=", 0.014, "differs"),
+        (0.001, 3, "<", 0.0015, "near"),
+        (0.05, 2, ">", 0.041, "near"),
+    ],
+)
+def test_a_near_p_value_is_within_a_factor_of_two(printed, decimals, operator, value, expected):
+    claim = {"value": printed, "decimals": decimals, "operator": operator, "statistic": "p"}
+    got = verdict({"statistic": "p", "estimate": value}, **claim)
+    assert got.verdict == expected

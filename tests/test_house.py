@@ -58,9 +58,11 @@ MAY_IMPORT = {
         "multistate",
         "causal",
     },
+    "unanswered": {"ledger"},
     "comparison": {
         "ledger",
         "numbers",
+        "unanswered",
         "cohort",
         "endpoints",
         "scores",

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Sequence
 
 import pandas as pd
 
 from crlm.cohort.deaths import made_from_os
 from crlm.cohort.flow import add_factors
 from crlm.cohort.wording import count
-from crlm.ledger import Design, as_records
+from crlm.ledger import Design
 from crlm.refusals import listing
 
+#: Of each printed result its place and what it is about.
+Needed = Sequence[tuple[str, Collection[str]]]
 
-def feeds(patients: pd.DataFrame, design: Design, claims: pd.DataFrame | None = None) -> list[str]:
+
+def feeds(patients: pd.DataFrame, design: Design, needed: Needed = ()) -> list[str]:
     """One line a section: what it has, or what it needs.
 
     Parameters
@@ -24,9 +26,10 @@ def feeds(patients: pd.DataFrame, design: Design, claims: pd.DataFrame | None = 
         The table, with the times that a history gave it, if there is one.
     design : Design
         The study.
-    claims : pandas.DataFrame, optional
-        From `ledger.load_claims`: then Table 1 is what is printed in it too, and a line says
-        which columns the printed results need beside those of the table.
+    needed : sequence of (str, collection of str), optional
+        Of each printed result where it stands ("table1") and the columns, factors and scaled
+        numbers that it is about: Table 1 is those of its place too, and a last line names
+        what the table lacks of any.
 
     Returns
     -------
@@ -35,14 +38,13 @@ def feeds(patients: pd.DataFrame, design: Design, claims: pd.DataFrame | None = 
     """
     full, made = add_factors(patients, design), dict(made_from_os(patients, design))
     here = {name for name in full if full[name].notna().any()}
-    printed = [] if claims is None else as_records(claims)
     return [
         *([_flow(design, here)] if design.eligibility else []),
-        _comparison(design, here, printed),
+        _comparison(design, here, needed),
         *(_endpoint(name, full, design, name in made) for name in design.endpoints),
         *(_model(name, design, here, full) for name in design.models),
         *_sites(design, here),
-        *_printed(design, here, printed),
+        *_printed(design, here, needed),
     ]
 
 
@@ -51,35 +53,24 @@ def _flow(design: Design, here: set[str]) -> str:
     return _line("Flow of patients", needed, here, "criteria that cannot be checked")
 
 
-def _comparison(design: Design, here: set[str], printed: Iterable[Mapping[str, Any]]) -> str:
+def _comparison(design: Design, here: set[str], needed: Needed) -> str:
     by = str(design.table_one["by"])
     if by not in here:
         return f"- Table 1 and every comparison by {design.label(by)}: no, needs {by}."
-    in_it = [claim for claim in printed if claim["place"] == "table1" and not claim["endpoint"]]
-    names = [name for claim in in_it for name in _named(claim, design)]
-    return _line(
-        "Table 1", dict.fromkeys([by, *design.table_one["variables"], *names]), here, "without"
-    )
+    beside = [name for place, names in needed if place == "table1" for name in names]
+    names = dict.fromkeys([by, *design.table_one["variables"], *beside])
+    return _line("Table 1", names, here, "without")
 
 
-def _printed(design: Design, here: set[str], printed: list[Mapping[str, Any]]) -> list[str]:
-    """Which columns the printed results need and the table lacks, the most needed first."""
-    lacking = [set(_named(claim, design)) - here for claim in printed]
-    needed = Counter(design.source(name) for names in lacking for name in names)
-    if not needed:
+def _printed(design: Design, here: set[str], needed: Needed) -> list[str]:
+    """What the printed results need and the table lacks, the most needed first."""
+    lacking = [{design.source(name) for name in {*names} - here} for _, names in needed]
+    often = Counter(name for names in lacking for name in names)
+    if not often:
         return []
-    which = listing((f"{name} ({many})" for name, many in needed.most_common()), 12)
-    many = f"{sum(map(bool, lacking))} of {count(len(printed), 'claim')}"
+    which = listing((f"{name} ({many})" for name, many in often.most_common()), 12)
+    many = f"{sum(map(bool, lacking))} of {count(len(needed), 'claim')}"
     return [f"- Printed results: {many} need columns that are absent or empty: {which}."]
-
-
-def _named(claim: Mapping[str, Any], design: Design) -> list[str]:
-    """Columns, factors and scaled numbers of the design that a claim is about or among."""
-    names = str(claim["covariate"]).split(":")
-    for key in ("group", "population"):
-        names += [part.partition("=")[0].strip() for part in str(claim[key]).split(",")]
-    known = {*design.columns, *design.made}
-    return [name for name in dict.fromkeys(names) if name in known]
 
 
 def _endpoint(name: str, patients: pd.DataFrame, design: Design, made: bool) -> str:

@@ -24,6 +24,7 @@ from crlm.ledger.claim_words import named
 from crlm.ledger.claims import (
     against_themselves,
     claims_schema,
+    columns_named,
     load_claims,
     outside_models,
 )
@@ -38,7 +39,7 @@ from crlm.ledger.errors import (
     LedgerError,
     ParameterError,
 )
-from crlm.ledger.results import as_records, collect, row_name, rows
+from crlm.ledger.results import as_records, collect, row_key, row_name, rows
 from crlm.ledger.rounding import compatible_interval, printed_decimals, round_half_up
 from crlm.ledger.schema import SKELETON, design_schema
 from crlm.ledger.spelling import did_you_mean
@@ -83,6 +84,7 @@ __all__ = [
     "bounds",
     "claims_schema",
     "collect",
+    "columns_named",
     "compatible_interval",
     "data_folder",
     "design_schema",
@@ -96,6 +98,7 @@ __all__ = [
     "load_design",
     "printed_decimals",
     "round_half_up",
+    "row_key",
     "row_name",
     "rows",
     "small",

@@ -93,6 +93,21 @@ def load_claims(study: str) -> pd.DataFrame:
     return _frame(list(claims.values()), design, "name" in header)
 
 
+def columns_named(claim: Mapping[str, object], design: Design) -> list[str]:
+    """Columns, factors and scaled numbers of the design that a claim is about or among.
+
+    Examples
+    --------
+    >>> claim = {"covariate": "age:sex", "group": "ras=mutant", "population": "from month 6"}
+    >>> columns_named(claim, load_design("ncch_scp"))
+    ['age', 'sex', 'ras']
+    """
+    names = str(claim["covariate"]).split(":")
+    for key in ("group", "population"):
+        names += [part.partition("=")[0] for part in str(claim[key]).split(",")]
+    return [n for n in dict.fromkeys(names) if n in {*design.columns, *design.made}]
+
+
 def outside_models(claims: pd.DataFrame, design: Design) -> Iterator[tuple[str, str]]:
     """Ids of printed ratios, and p for trend, of what no model of the design holds, and why.
 

@@ -141,3 +141,13 @@ def row_name(row: Mapping[str, Any]) -> str:
     return "|".join(
         "" if pd.isna(row[k]) else f"{row[k]:g}" if k == "time" else str(row[k]) for k in KEYS
     )
+
+
+def row_key(record: Mapping[str, Any], **other: Any) -> tuple[Any, ...]:
+    """The shared keys of a claim or a result row, ready for a join; `other` overrides."""
+    import pandas as pd
+
+    values = {**record, **other}
+    time = values["time"]
+    values["time"] = None if pd.isna(time) else round(float(time), 6)
+    return tuple(values[name] for name in KEYS)

@@ -14,6 +14,7 @@ from crlm.numbers import counted
 from crlm.paper.base import Base, Section, nothing
 from crlm.paper.calls import call_for
 from crlm.report import figures, html, provenance, readings, synthetic, verdicts
+from crlm.unanswered import NOT_COMPUTED
 
 _OF_OTHERS = (
     "Other patients give other numbers, and there only effects can agree; on the paper's own "
@@ -55,13 +56,12 @@ class Closing(Base):
 
     def _with_calls(self, found: pd.DataFrame) -> pd.DataFrame:
         """Claims that no section computes, with the call to add."""
-        lost = found["reason"] == comparison.NOT_COMPUTED
+        lost = found["reason"] == NOT_COMPUTED
         calls = [call_for(claim, self.design) for claim in ledger.as_records(found[lost])]
-        told = [f"{comparison.NOT_COMPUTED}; add {call}" for call in calls]
+        told = [f"{NOT_COMPUTED}; add {call}" for call in calls]
         reasons = found["reason"].astype(object).copy()
         reasons[lost] = [
-            text if call else comparison.NOT_COMPUTED
-            for text, call in zip(told, calls, strict=True)
+            text if call else NOT_COMPUTED for text, call in zip(told, calls, strict=True)
         ]
         return found.assign(reason=reasons)
 

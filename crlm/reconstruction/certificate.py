@@ -77,17 +77,24 @@ def certify(
     models = _own_models(frames, design)
     program = attained or by_python
     told: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    unknown: dict[str, str] = {}
     # Numbers first: where a direction shares its keys, the first row counts.
     ordered = claims.sort_values("kind", ascending=False, kind="stable")
     for claim in ordered.to_dict("records"):
         target = of_claim.get(claim["id"])
         quantity = _for_certificate(claim, design) if target is None else target.quantity
-        if not isinstance(quantity, str):
+        if isinstance(quantity, str):
+            unknown[claim["id"]] = str(quantity)
+        else:
             quantity = _in_own_model(claim, _by_own_test(claim, quantity, design), models, design)
             against = claim.get("reference") or ""
             told[against] += _told(claim, quantity, frames, design, found, program)
     counts = [frames["flow"], _sizes(frames["patients"], design)]
     verdicts = _verdicts(told, counts, claims, design)
+    # What no row stands for is not for want of a column or of a notebook's section.
+    lost = (verdicts["verdict"] == "no result") & verdicts["id"].isin(list(unknown))
+    reasons = verdicts["id"].map(unknown).where(lost, verdicts["reason"])
+    verdicts = verdicts.assign(reason=reasons)
     return verdicts.assign(excluded=verdicts["id"].map(goal.excluded).fillna(""))
 
 

@@ -175,7 +175,7 @@ def ratio(claim: Mapping[str, Any], design: Design) -> Quantity:
 
 def _beyond(claim: Mapping[str, Any]) -> str:
     """What of a claim's keys no search and no certificate knows; "" if nothing."""
-    unknown = "no search and no certificate knows it; a report answers it"
+    unknown = "no search and no certificate knows it; a report may"
     name, model = claim["statistic"], claim["model"]
     if model not in _MODELS:
         return f"model {model}: {unknown}"
@@ -225,7 +225,7 @@ def _characteristic(claim: Mapping[str, Any], where: Where, design: Design) -> Q
     if name == "percent_missing":
         return "share of unknown values: their number is the target"
     if name not in ("n", "percent", "missing", "events"):
-        return Beyond(f"{name}: no search and no certificate knows it; a report answers it")
+        return Beyond(f"{name}: no search and no certificate knows it; a report may")
     if not covariate:
         return _of_factor(where, name, design) or f"size of a group: {_BUILT_IN}"
     if name == "n" and not claim["level"]:
