@@ -44,16 +44,41 @@ def value(rows, field="estimate", **keys):
         ("spss", kernels.SPSS),
     ],
 )
-def test_curves_medians_and_their_limits(drawn, conf, code):
+@pytest.mark.parametrize("rule", ["first", "midpoint"])
+def test_curves_medians_and_their_limits(drawn, conf, code, rule):
     frame, days, event, order, x = drawn
-    rows = survival.kaplan_meier(frame, times=[12, 24], conf_type=conf)
+    rows = survival.kaplan_meier(frame, times=[12, 24], conf_type=conf, median_rule=rule)
     out = np.zeros(20)
     asked = np.array([360.0, 720.0])
-    kernels.kaplan_meier(days, event, order, EVERYBODY, False, code, Z, MONTH, asked, 2, out)
+    rules = (False, code, rule == "midpoint", Z, MONTH)
+    kernels.kaplan_meier(days, event, order, EVERYBODY, *rules, asked, 2, out)
     fields = ("estimate", "conf_low", "conf_high")
     want = [value(rows, f, statistic="median_survival") for f in fields]
     want += [value(rows, f, statistic="survival_rate", time=t) for t in (12, 24) for f in fields]
     np.testing.assert_allclose(out[2:11], want, rtol=1e-9)
+
+
+@pytest.mark.parametrize("conf", ["plain", "log", "log-log", "spss"])
+def test_a_median_midway_where_the_curve_stays_at_one_half(conf):
+    """Once a search refused a paper of R, SAS or Stata."""
+    code = {"plain": kernels.PLAIN, "log": kernels.LOG, "log-log": kernels.LOGLOG}
+    # Four of eight events by day 40, one censored there, the fifth on day 70.
+    days = np.array([10, 20, 30, 40, 50, 70, 80, 90])
+    event = np.array([1, 1, 1, 1, 0, 1, 1, 1])
+    frame = pd.DataFrame({"time": days / MONTH, "event": event == 1})
+    rows = survival.kaplan_meier(frame, conf_type=conf, median_rule="midpoint")
+    out, everybody = np.zeros(20), np.ones(8, dtype=bool)
+    rules = (False, code.get(conf, kernels.SPSS), True, Z, MONTH)
+    kernels.kaplan_meier(days, event, np.arange(8), everybody, *rules, np.zeros(1), 0, out)
+    fields = ("estimate", "conf_low", "conf_high")
+    want = [value(rows, f, statistic="median_survival") for f in fields]
+    np.testing.assert_allclose(out[2:5], want, rtol=1e-9)
+    assert out[2] == pytest.approx(55 / MONTH)
+    # Upside down: follow-up, whose events are the censored.
+    kernels.kaplan_meier(
+        days, 1 - event, np.arange(8), everybody, True, *rules[1:], np.zeros(1), 0, out
+    )
+    assert out[2] == pytest.approx(55 / MONTH)
 
 
 def test_follow_up_observed_and_reverse(drawn):
@@ -70,7 +95,7 @@ def test_follow_up_observed_and_reverse(drawn):
     ]
     np.testing.assert_allclose(out[:3], want)
     kernels.kaplan_meier(
-        days, event, order, inside, True, kernels.LOGLOG, Z, MONTH, np.zeros(1), 0, out
+        days, event, order, inside, True, kernels.LOGLOG, False, Z, MONTH, np.zeros(1), 0, out
     )
     assert out[2] == pytest.approx(
         value(survival.follow_up(frame[inside]), statistic="median_follow_up")
@@ -219,7 +244,7 @@ def test_what_cannot_be_estimated_is_missing():
     days, event = np.array([10, 20, 30]), np.array([0, 0, 0])
     order, inside, out = np.arange(3), np.ones(3, dtype=bool), np.zeros(20)
     kernels.kaplan_meier(
-        days, event, order, inside, False, kernels.SPSS, Z, MONTH, np.array([60.0]), 1, out
+        days, event, order, inside, False, kernels.SPSS, False, Z, MONTH, np.array([60.0]), 1, out
     )
     assert math.isnan(out[2]) and math.isnan(out[5])
     x = np.array([[0.0, 1.0, 1.0]])

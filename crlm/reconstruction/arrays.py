@@ -92,6 +92,7 @@ class Plan(NamedTuple):
     month: float
     z: float
     conf: int
+    midway: bool  # whether a median lies midway where a curve stays at one half
     efron: bool
     two_by_two: int
     counts: np.ndarray  # (endpoints, 4) whether recurrence, or failure, is an event

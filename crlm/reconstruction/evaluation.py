@@ -81,6 +81,7 @@ def _describe(b, kind, e, state, plan, inside, out):
         inside,
         kind == Kind.REVERSE_FOLLOW_UP,
         plan.conf,
+        plan.midway,
         plan.z,
         plan.month,
         plan.asked[b],

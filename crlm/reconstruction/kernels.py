@@ -59,10 +59,11 @@ def _surely_above(s: float, v: float, conf: int, z: float) -> bool:
 
 
 @compiled
-def kaplan_meier(time, event, order, inside, flip, conf, z, month, asked, n_asked, out):
+def kaplan_meier(time, event, order, inside, flip, conf, midway, z, month, asked, n_asked, out):
     """Patients, events, median with limits, rates with limits: out[0:5], then 3 a rate.
 
-    `flip`: event and censoring exchanged (follow-up). `asked` in days, ascending.
+    `flip`: event and censoring exchanged (follow-up). `midway`: where a curve stays at one half,
+    the median is the middle of that time. `asked` in days, ascending.
     """
     n = 0
     for i in order:
@@ -73,6 +74,8 @@ def kaplan_meier(time, event, order, inside, flip, conf, z, month, asked, n_aske
     at_risk, s, v, total = n, 1.0, 0.0, 0
     s_mid, v_mid = -1.0, 0.0
     upper, s_upper, lower, s_lower = -1.0, 0.0, -1.0, 0.0
+    # Where curve, lower and upper limit stand while they are at one half; else below 0.
+    flat, flat_low, flat_high = -1.0, -1.0, -1.0
     k, pos, size, last = 0, 0, len(order), -1
     while pos < size:
         t, d, leaving = time[order[pos]], 0, 0
@@ -99,13 +102,22 @@ def kaplan_meier(time, event, order, inside, flip, conf, z, month, asked, n_aske
                 lower, s_lower = t, s
             if s < 0.5 + HALF and s_mid < 0:
                 out[2], s_mid, v_mid = t / month, s, v
+                flat = _flat(s, midway)
+            elif s < flat:
+                out[2], flat = 0.5 * (out[2] + t / month), -1.0
+            if flat_low >= 0.0 and _band(s, v, conf, z)[0] < flat_low:
+                out[3], flat_low = 0.5 * (out[3] + t / month), -1.0
+            if flat_high >= 0.0 and _band(s, v, conf, z)[1] < flat_high:
+                out[4], flat_high = 0.5 * (out[4] + t / month), -1.0
             if conf != SPSS and math.isnan(out[4]):
                 # The upper limit reaches one half after the curve, which it lies above.
                 if math.isnan(out[3]) and not _surely_above(s, v, conf, z):
-                    if _band(s, v, conf, z)[0] < 0.5 + HALF:
-                        out[3] = t / month
-                if s < 0.5 + HALF and _band(s, v, conf, z)[1] < 0.5 + HALF:
-                    out[4] = t / month
+                    low = _band(s, v, conf, z)[0]
+                    if low < 0.5 + HALF:
+                        out[3], flat_low = t / month, _flat(low, midway)
+                high = _band(s, v, conf, z)[1] if s < 0.5 + HALF else 1.0
+                if high < 0.5 + HALF:
+                    out[4], flat_high = t / month, _flat(high, midway)
         at_risk -= leaving
     out[1] = total
     while k < n_asked:
@@ -116,6 +128,12 @@ def kaplan_meier(time, event, order, inside, flip, conf, z, month, asked, n_aske
         density = (s_upper - s_lower) / (lower - upper)
         half = z * s_mid * math.sqrt(v_mid) / density / month
         out[3], out[4] = max(out[2] - half, 0.0), out[2] + half
+
+
+@compiled
+def _flat(level: float, midway: bool) -> float:
+    """The level of a curve that has come to one half and may stay there; else -1."""
+    return level if midway and level > 0.5 - HALF else -1.0
 
 
 @compiled

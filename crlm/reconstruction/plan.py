@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import bdtr
 from scipy.stats import norm
 
-from crlm.ledger import Design, DesignError
+from crlm.ledger import Design
 from crlm.reconstruction import kernels
 from crlm.reconstruction.arrays import Columns, Plan
 from crlm.reconstruction.blocks import block_arrays, dependence, target_arrays
@@ -75,14 +75,7 @@ def compile_plan(
         Number of patients.
     joint : set of str
         Columns that are exchanged within joint groups.
-
-    Raises
-    ------
-    DesignError
-        If the design has a convention that the kernels do not know.
     """
-    if design.conventions["median_rule"] != "first":
-        raise DesignError("A search knows the median rule 'first' only; see kernels.kaplan_meier.")
     blocks: dict[Block, list[Target]] = {}
     for target in targets:
         blocks.setdefault(target.quantity.block, []).append(target)
@@ -114,6 +107,7 @@ def _conventions(design: Design, size: int) -> dict[str, Any]:
         "month": float(rules["days_per_month"]),
         "z": float(norm.ppf(0.975)),
         "conf": _CONF[rules["conf_type"]],
+        "midway": rules["median_rule"] == "midpoint",
         "efron": rules["ties"] == "efron",
         "two_by_two": int(TWO_BY_TWO[design.table_one["categorical_test"]]),
     }
