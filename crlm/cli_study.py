@@ -361,14 +361,15 @@ def _search(design: Design, claims: pd.DataFrame, findings: pd.DataFrame) -> Ite
     wishes = reconstruction.wishes_of(design)
     if wrong := reconstruction.print_faults(design, wishes, claims):
         raise DesignError(refusal(f"data/{design.study}/reconstruction.toml", wrong))
-    aim = reconstruction.goal(design, claims, wishes.get("excluded", {}))
+    named, groups = wishes.get("excluded", {}), wishes["groups"]["columns"]
+    aim = reconstruction.goal(design, claims, named, groups)
     yield from _told("The search leaves out", aim.excluded, "The search leaves out nothing.")
     alone = dict(aim.unsearched)
     if not wishes.get("screened"):
         flow = claims.loc[claims["covariate"] == "flow", "id"]
         alone |= dict.fromkeys([name for name in flow if name in alone], _NOBODY)
     yield from _told("Judged by the certificate alone", alone, "")
-    yield from _contradicted(findings, wishes.get("excluded", {}), aim.excluded)
+    yield from _contradicted(findings, named, aim.excluded)
 
 
 def aimed_at_in_vain(study: str) -> list[str]:

@@ -1,6 +1,7 @@
 """A search for an invented third paper: other endpoints, several levels, strata, products."""
 
 import csv
+import itertools
 import os
 import shutil
 from dataclasses import replace
@@ -15,6 +16,7 @@ from crlm.ledger import DesignError
 from crlm.paper import Paper
 from crlm.reconstruction import (
     annealing,
+    arrays,
     certificate,
     courses,
     derived,
@@ -29,6 +31,7 @@ from crlm.reconstruction import (
     programs,
     search,
     spreads,
+    start,
     targets,
     weights,
     wishes_of,
@@ -401,6 +404,95 @@ def test_an_excluded_count_does_not_make_the_cohort(third):
         unknown.append(int(np.isnan(stage).sum()))
     assert unknown == [9, 0]
     assert (stage == 3).sum() == wrong.loc[stage_iv, "value"].iloc[0] + 9
+
+
+def also(ledger_rows, **keys):
+    """The ledger with a claim more."""
+    none = dict.fromkeys(("covariate", "level", "model", "endpoint", "reference", "unit"), "")
+    row = {**ledger_rows.iloc[0], **none, "population": "all", "group": "all", "decimals": 0}
+    row |= {"id": "-".join(map(str, keys.values())), **keys}
+    return pd.concat([ledger_rows, pd.DataFrame([row])], ignore_index=True)
+
+
+@pytest.mark.parametrize(
+    ("keys", "unknown"),
+    [
+        ({"group": "arm=a", "statistic": "missing", "value": 7.0}, {"a": 7}),
+        ({"group": "arm=b", "statistic": "percent_missing", "value": 12.0}, {"b": 6}),
+        ({"group": "arm=c", "statistic": "n", "value": 31.0}, {"c": 9}),
+        ({"statistic": "missing", "value": 15.0}, {"a": 6, "b": 5, "c": 4}),
+    ],
+)
+def test_printed_unknown_values_are_in_the_first_cohort(third, keys, unknown):
+    """Once they were said to be a target, and no number of a first cohort was ever unknown."""
+    design, wishes, ledger_rows = third
+    told = also(ledger_rows, covariate="marker", **keys)
+    assert spreads.unknown(design, wishes, told, "marker") == unknown
+    declared = {**wishes, "columns": {"marker": {"unknown": {"a": 3}}}}
+    assert spreads.unknown(design, declared, told, "marker")["a"] == 3
+    columns = arrays.Columns(("arm", "marker"), 2)
+    table = np.repeat([0, 1, 2], list(SIZES.values()))
+    x = np.vstack([table, np.ones(150)])
+    rng = np.random.default_rng(1)
+    start._forget(design, wishes, told, columns, x, table, rng)
+    gone = {arm: int(np.isnan(x[1, table == k]).sum()) for k, arm in enumerate("abc")}
+    assert gone == {"a": 0, "b": 0, "c": 0, **unknown}
+    aim = targets.goal(design, told, {}, ["arm"])
+    last = next(t for t in aim.targets if told["id"].iloc[-1] in t.claims)
+    frame = pd.DataFrame({"arm": np.array(list("abc"))[table], "marker": x[1]})
+    found = programs.by_python(last.quantity, {"patients": frame}, design)
+    assert last.low <= found < last.high
+    out = np.zeros(20)
+    kernels.count(np.isin(table, [ord(k) - 97 for k in unknown]), x[1], -1.0, out)
+    at = {"missing": 2, "percent_missing": 3, "n": 4}[keys["statistic"]]
+    assert out[at] == pytest.approx(found)
+
+
+def test_one_open_level_leaves_room_for_unknown_values(third):
+    design, wishes, ledger_rows = third
+    told = also(ledger_rows, covariate="sex", group="arm=a", statistic="missing", value=5.0)
+    mine = (told["covariate"] == "sex") & (told["group"] == "arm=a") & (told["level"] == "female")
+    dealt = start._categories(design, wishes, told[~mine], "sex", "a", 60)
+    assert np.isnan(dealt).sum() == 5 and dealt.count(0.0) == 30 and dealt.count(1.0) == 25
+
+
+def test_sizes_of_subgroups_are_targets_and_those_of_groups_are_built_in(third):
+    """Once "built in", of numbers that the search left to chance."""
+    design, _, ledger_rows = third
+    keys = {"statistic": "n", "value": 11.0}
+    told = also(ledger_rows, group="arm=a", population="stage=III", **keys)
+    told = also(told, group="stage=IV", **keys)
+    told = also(told, group="stage=I/II", **keys)
+    told = also(told, group="arm=b", population="sex=male", **{**keys, "statistic": "percent"})
+    aim = targets.goal(design, told, {}, ["arm"])
+    of = {name: t.quantity for t in aim.targets for name in t.claims}
+    *_, by_arm, alone, several, share = told["id"]
+    assert of[by_arm].where == (("stage", "III"),) and of[by_arm].columns == ("arm=a",)
+    assert of[alone].where == () and of[alone].columns == ("stage=IV",)
+    assert of[share].where == (("sex", "male"),) and of[share].part == "percent"
+    assert "several levels" in aim.unsearched[several]
+    built = [name for name, why in aim.unsearched.items() if "built in" in why]
+    assert (
+        built
+        == ledger_rows.loc[
+            ledger_rows["covariate"].eq("") & ledger_rows["statistic"].eq("n"), "id"
+        ].tolist()
+    )
+
+
+@pytest.mark.parametrize("keys", [("group", "population"), ("population", "group")])
+def test_joint_groups_are_found_wherever_print_has_their_conditions(third, keys):
+    """Once "the number of patients with arm=a and decade=old is not printed", which it was."""
+    design, wishes, ledger_rows = third
+    told = ledger_rows[ledger_rows["covariate"] != "decade"]
+    for arm, (level, part) in itertools.product(SIZES, [("old", 1 / 5), ("new", 4 / 5)]):
+        where = dict(zip(keys, (f"arm={arm}", f"decade={level}"), strict=True))
+        told = also(told, statistic="n", value=SIZES[arm] * part, **where)
+    both = {**wishes, "groups": {"columns": ["arm", "decade"]}}
+    sizes = spreads.group_sizes(design, both, told)
+    assert sizes["a", "old"] == 12 and sizes["c", "new"] == 32 and sum(sizes.values()) == 150
+    # The same counts are what a column of the first cohort is dealt from.
+    assert spreads.counts_of(told, "arm=b", "decade", ["old", "new"], 50) == [10, 40]
 
 
 def test_terms_of_a_model_with_levels_products_strata_and_other_references(third):

@@ -45,6 +45,7 @@ _OF_VALUES = ("t", "kruskal", "table", "trend")
 _LEAST = {"hazard_ratio": 7e-4, "odds_ratio": 7e-4, "z": 3.5e-3, "standard_error": 1e-3}
 _LOST, _LOST_FOR_GOOD = 5.0, 60.0
 _LIMITS = ("estimate", "conf_low", "conf_high")
+_OF_COUNT = ("n", "percent", "missing", "percent_missing", "known")
 _SUMMARY = ("median", "min", "max", "q1", "q3", "mean", "sd", "q1_linear", "q3_linear")
 _FOLLOW_UP = ("median_follow_up", "min_follow_up", "max_follow_up")
 #: A standard error is held this closely (share of itself) from the start: one patient hardly
@@ -229,7 +230,7 @@ def _slot(quantity: Quantity, group: Sequence[Target]) -> int:
         return _SUMMARY.index(part)
     if quantity.kind == "share":
         return SHARES.index(part)
-    return {"n": 0, "percent": 1, "missing": 2}.get(part, 0)
+    return _OF_COUNT.index(part) if part in _OF_COUNT else 0
 
 
 def _natural(target: Target) -> float:
@@ -244,7 +245,7 @@ def _natural(target: Target) -> float:
         return _LOOSE * middle
     if quantity.kind in ("cox", "logistic"):
         return 0.25
-    if quantity.part in ("survival_rate", "percent"):
+    if quantity.part in ("survival_rate", "percent", "percent_missing"):
         return 5.0
     if quantity.kind == "correlation":
         return 0.1

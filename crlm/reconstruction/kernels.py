@@ -334,7 +334,7 @@ def _at(values, at):
 
 @compiled
 def count(inside, x, code, out):
-    """How many have x = code, their percentage of those with a known x, the unknown: out[0:3]."""
+    """Patients with x = code, as percentage of those with a known x; unknown, as one; known."""
     n = known = unknown = 0
     for i in range(len(x)):
         if inside[i] and math.isnan(x[i]):
@@ -343,8 +343,9 @@ def count(inside, x, code, out):
             known += 1
             if x[i] == code:
                 n += 1
-    out[0], out[2] = n, unknown
+    out[0], out[2], out[4] = n, unknown, known
     out[1] = 100.0 * n / known if known else math.nan
+    out[3] = 100.0 * unknown / (known + unknown) if known + unknown else math.nan
 
 
 @compiled

@@ -434,8 +434,10 @@ def _summary(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
 
 def _count(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
     column, _, level = quantity.columns[0].partition("=")
-    if quantity.part == "missing":
-        return int(frame[column].isna().sum())
+    unknown = int(frame[column].isna().sum())
+    if quantity.part in ("missing", "known", "percent_missing"):
+        shares = {"missing": unknown, "known": len(frame) - unknown}
+        return shares.get(quantity.part, 100 * unknown / max(len(frame), 1))
     known = words(frame[column].dropna())
     n = int(known.isin(level.split("/")).sum())
     return n if quantity.part == "n" else 100 * n / max(len(known), 1)

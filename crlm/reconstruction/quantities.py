@@ -6,7 +6,7 @@ A `Quantity` says what to compute in the words of the design: endpoint, patients
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -31,6 +31,8 @@ from crlm.reconstruction.models import (
 RATIOS = ("hazard_ratio", "odds_ratio")
 _OF_A_NUMBER = ("median", "min", "max", "q1", "q3", "mean", "sd")
 _BUILT_IN = "built in"
+#: Of the groups that a cohort is made of; what of other patients is asked, `size` tells.
+SIZE = f"size of a group: {_BUILT_IN}"
 #: Models whose numbers a search and its certificate compute.
 _MODELS = ("", "univariable", "multivariable", "interaction", "logrank")
 #: Tests of `table_one.continuous_test`, between two groups.
@@ -222,16 +224,13 @@ def _characteristic(claim: Mapping[str, Any], where: Where, design: Design) -> Q
         linear = design.table_one.get("quantile_rule") == "linear" and name in ("q1", "q3")
         part = f"{name}_linear" if linear else name
         return Quantity("summary", where=where, columns=(covariate,), part=part)
-    if name == "percent_missing":
-        return "share of unknown values: their number is the target"
-    if name not in ("n", "percent", "missing", "events"):
+    if name not in ("n", "percent", "missing", "percent_missing", "events"):
         return Beyond(f"{name}: no search and no certificate knows it; a report may")
     if not covariate:
-        return _of_factor(where, name, design) or f"size of a group: {_BUILT_IN}"
-    if name == "n" and not claim["level"]:
-        return Beyond("number of known values: no search and no certificate knows it")
-    if name == "missing":
-        return Quantity("count", where=where, columns=(f"{covariate}=",), part="missing")
+        return _of_factor(where, name, design) or SIZE
+    if name in ("missing", "percent_missing") or (name == "n" and not claim["level"]):
+        part = "known" if name == "n" else name
+        return Quantity("count", where=where, columns=(f"{covariate}=",), part=part)
     if name == "events":
         asked = (f"{claim['endpoint'].lower()}_event=1",)
         level = where_of(f"{covariate}={claim['level']}")
@@ -250,6 +249,27 @@ def _of_factor(where: Where, part: str, design: Design) -> Quantity | None:
 
 
 # ---- tests ---------------------------------------------------------------------------------
+
+
+def size(claim: Mapping[str, Any], groups: Collection[str]) -> Quantity | str:
+    """The size of some patients as a count, or the reason why the search does not look at it.
+
+    Parameters
+    ----------
+    claim : mapping
+        A row of the ledger, of which `quantity_of` says `SIZE`.
+    groups : collection of str
+        Columns that make the groups of a cohort: their sizes are built in.
+    """
+    where, named = where_of(claim["population"], claim["group"]), where_of(claim["group"])
+    if {name for name, _ in where} <= {*groups}:
+        return SIZE
+    one = [pair for pair in where if "/" not in pair[1]]
+    asked = (named or where)[-1] if claim["statistic"] == "percent" else (one or where)[-1]
+    if "/" in asked[1]:
+        return "size of patients of several levels: the certificate alone computes it"
+    others = tuple(pair for pair in where if pair != asked)
+    return Quantity("count", where=others, columns=("=".join(asked),), part=claim["statistic"])
 
 
 def _comparison(claim: Mapping[str, Any], design: Design) -> Quantity | str:

@@ -109,7 +109,7 @@ def prepare(
     DesignError, LedgerError
         If a claim, a convention or a wish cannot be searched.
     """
-    aim = goal(design, claims, wishes.get("excluded", {}))
+    aim = goal(design, claims, wishes.get("excluded", {}), wishes["groups"]["columns"])
     wanted = _wanted(design, wishes, aim)
     told, together = [], []
     for k in range(_ROUGHS):
@@ -130,7 +130,7 @@ def prepare(
 
 def begin(design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame, seed: int) -> Search:
     """A first cohort as `prepare` makes it, before anything is searched; errors as there."""
-    aim = goal(design, claims, wishes.get("excluded", {}))
+    aim = goal(design, claims, wishes.get("excluded", {}), wishes["groups"]["columns"])
     return _compiled(design, wishes, claims, aim, _wanted(design, wishes, aim), seed)
 
 

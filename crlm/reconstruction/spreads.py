@@ -13,7 +13,7 @@ from scipy.stats import norm
 
 from crlm.ledger import Design, DesignError
 from crlm.ledger.factors import Cut, Merged
-from crlm.reconstruction.models import levels_of
+from crlm.reconstruction.models import levels_of, where_of
 
 _KNOTS = {"min": 0.0, "q1": 0.25, "median": 0.5, "q3": 0.75, "max": 1.0}
 #: Shares at which a normal curve stands for a printed mean and SD.
@@ -25,7 +25,10 @@ _SKEWED = 2.0
 def printed(
     claims: pd.DataFrame, statistic: str, group: str, covariate: str = "", level: str = ""
 ) -> float | None:
-    """A number that print gives of a group among all patients; None if it gives none."""
+    """A number that print gives of a group among all patients; None if it gives none.
+
+    A count is found wherever print has its conditions: as group, population or level.
+    """
     found = claims[
         (claims["statistic"] == statistic)
         & (claims["group"] == group)
@@ -34,7 +37,53 @@ def printed(
         & (claims["population"] == "all")
         & (claims["kind"] == "number")
     ]
-    return float(found["value"].iloc[0]) if len(found) else None
+    if len(found) or statistic != "n" or (covariate and not level):
+        return float(found["value"].iloc[0]) if len(found) else None
+    return counted(claims, where_of(group, f"{covariate}={level}" if level else ""))
+
+
+def counted(claims: pd.DataFrame, where: Iterable[tuple[str, str]]) -> float | None:
+    """The printed number of patients of some conditions, wherever they stand in the claim."""
+    asked = claims[(claims["statistic"] == "n") & (claims["kind"] == "number")]
+    names = ("group", "population", "covariate", "level", "value")
+    for group, population, covariate, level, value in zip(*(asked[k] for k in names), strict=True):
+        if covariate and not level:
+            continue
+        told = where_of(group, population, f"{covariate}={level}" if level else "")
+        if "from month" not in population and {*told} == {*where}:
+            return float(value)
+    return None
+
+
+def unknown(
+    design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame, name: str
+) -> dict[str, int]:
+    """By group of Table 1: patients of unknown value, as declared, else as print has them.
+
+    What print has of all patients alone is shared out by the sizes of the groups.
+    """
+    by, told = design.table_one["by"], {}
+    declared = wishes.get("columns", {}).get(name, {}).get("unknown", {})
+    sizes = {level: printed(claims, "n", f"{by}={level}") for level in design.levels(by)}
+    for level, size in sizes.items():
+        found = _unknown_of(claims, f"{by}={level}", name, size)
+        told |= {level: found} if found is not None else {}
+    whole = None if None in sizes.values() else sum(size or 0 for size in sizes.values())
+    of_all = _unknown_of(claims, "all", name, whole)
+    if not told and of_all and whole:
+        ends = np.cumsum([0, *(size or 0 for size in sizes.values())]) * of_all / whole
+        told = dict(zip(sizes, np.diff(np.floor(ends + 0.5)).astype(int).tolist(), strict=True))
+    return told | declared
+
+
+def _unknown_of(claims: pd.DataFrame, group: str, name: str, size: float | None) -> int | None:
+    missing = printed(claims, "missing", group, name)
+    if missing is not None or size is None:
+        return None if missing is None else int(missing)
+    share, known = (printed(claims, key, group, name) for key in ("percent_missing", "n"))
+    if share is not None:
+        return round(share * size / 100)
+    return None if known is None else max(0, int(size - known))
 
 
 def group_sizes(design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame) -> dict:
@@ -48,9 +97,7 @@ def group_sizes(design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame)
     names = wishes["groups"]["columns"]
     sizes = {}
     for levels in itertools.product(*(levels_of(design, name) for name in names)):
-        head = f"{names[0]}={levels[0]}"
-        rest = (names[1], levels[1]) if len(names) > 1 else ("", "")
-        found = printed(claims, "n", head, *rest)
+        found = counted(claims, list(zip(names, levels, strict=True)))
         if found is None:
             who = " and ".join(f"{n}={at}" for n, at in zip(names, levels, strict=True))
             raise DesignError(
@@ -267,9 +314,11 @@ def shared(design: Design, claims: pd.DataFrame, name: str, group: str) -> list[
     if None in sizes or counts.count(None) > 1:
         return None
     rest = total - int(sum(count or 0 for count in counts))
-    codes = (
-        dict(enumerate(counts)) if None in counts else {**dict(enumerate(counts)), math.nan: rest}
-    )
+    gaps = rest
+    if None in counts:
+        gaps = min(rest, sum(unknown(design, {}, claims, name).values()))
+        rest -= gaps
+    codes = {**dict(enumerate(counts)), math.nan: gaps}
     line = [
         ((k + 0.5) / count, float(code))
         for code, held in codes.items()

@@ -67,7 +67,7 @@ def first_cohort(
         np.ones(len(plan.slot)),
     )
     _linked(design, wishes, columns, x)
-    _forget(design, wishes, columns, x, table, rng)
+    _forget(design, wishes, claims, columns, x, table, rng)
     derive_all(state, plan)
     _repair(state, plan, freedom, rng)
     derive_all(state, plan)
@@ -152,8 +152,10 @@ def _column(
 def counted_jointly(design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame) -> set[str]:
     """Categories whose levels print counts in every joint group; exchanged within these."""
     sizes, by = group_sizes(design, wishes, claims), wishes["groups"]["columns"]
-    found = claims.loc[claims["statistic"] == "n", "covariate"].unique()
-    names = [name for name in found if name in design.columns and name not in by]
+    found = claims[claims["statistic"] == "n"]
+    told = [where_of(*keys) for keys in zip(found["group"], found["population"], strict=True)]
+    whose = dict.fromkeys([*found["covariate"], *(name for where in told for name, _ in where)])
+    names = [name for name in whose if name in design.columns and name not in by]
     fixed = {*wishes.get("columns", {})}
     return {
         name
@@ -184,8 +186,9 @@ def _dealt_by_group(
     levels, dealt = levels_of(design, name), []
     for group, size in sizes.items():
         where = frozenset(zip(by, group, strict=True))
-        counts = [_count_among(claims, where, name, level) for level in levels]
-        if len(where) < 2 or None in counts or sum(counts) > size:
+        found = [spreads.counted(claims, {*where, (name, level)}) for level in levels]
+        counts = [int(count) for count in found if count is not None]
+        if len(where) < 2 or len(counts) < len(levels) or sum(counts) > size:
             return None
         codes = np.repeat(np.arange(len(levels)), counts).astype(float)
         dealt.append(np.concatenate([codes, np.full(size - len(codes), np.nan)]))
@@ -195,22 +198,11 @@ def _dealt_by_group(
 def _deaths(design: Design, claims: pd.DataFrame, group: Mapping[str, str]) -> int | None:
     """Deaths that print counts in a joint group, by the endpoint that ends with death."""
     endpoint, where = longest(design), frozenset(group.items())
-    counted = _count_among(claims, where, f"{endpoint.lower()}_event", "1")
-    if counted is not None:
-        return counted
+    found = spreads.counted(claims, {*where, (f"{endpoint.lower()}_event", "1")})
+    if found is not None:
+        return int(found)
     told = claims[(claims["statistic"] == "events") & (claims["endpoint"] == endpoint)]
     for claim in told.to_dict("records"):
-        if frozenset(where_of(claim["population"], claim["group"])) == where:
-            return int(claim["value"])
-    return None
-
-
-def _count_among(
-    claims: pd.DataFrame, where: frozenset[tuple[str, str]], name: str, level: str
-) -> int | None:
-    """A printed count among patients of several conditions, wherever they stand in the claim."""
-    asked = (claims["statistic"] == "n") & (claims["covariate"] == name)
-    for claim in claims[asked & (claims["level"] == level)].to_dict("records"):
         if frozenset(where_of(claim["population"], claim["group"])) == where:
             return int(claim["value"])
     return None
@@ -239,7 +231,8 @@ def _categories(
             f"{{ {' = 0, '.join(levels)} = 0 }} }}."
         )
     if open_:
-        counts[open_[0]] = n - total
+        gaps = 0 if declared else spreads.unknown(design, wishes, claims, name).get(group, 0)
+        counts[open_[0]] = max(0, n - total - gaps)
     codes = [float(k) for k, count in enumerate(counts) for _ in range(int(count or 0))]
     return codes[:n] + [math.nan] * (n - len(codes))
 
@@ -256,20 +249,28 @@ def _linked(design: Design, wishes: Mapping[str, Any], columns: Columns, x: np.n
 def _forget(
     design: Design,
     wishes: Mapping[str, Any],
+    claims: pd.DataFrame,
     columns: Columns,
     x: np.ndarray,
     table: np.ndarray,
     rng: np.random.Generator,
 ) -> None:
-    """Values that the paper did not have, as many as declared, where no other column gives them."""
-    for name, spec in wishes.get("columns", {}).items():
+    """Values that the paper did not have, as many as declared, where no other column gives them.
+
+    Of a number as many as print has, where none are declared; of a category its counts tell.
+    """
+    for name in columns.names[: columns.n_base]:
+        spec = wishes.get("columns", {}).get(name, {})
+        of_print = not levels_of(design, name) and name in design.columns
+        told = spreads.unknown(design, wishes, claims, name) if of_print else {}
         open_ = np.ones(len(table), dtype=bool)
         for condition in spec.get("given", ()):
             other, _, level = condition.partition("=")
             open_ &= x[columns.at(other)] != levels_of(design, other).index(level)
-        for level, count in spec.get("unknown", {}).items():
+        for level, count in (told | spec.get("unknown", {})).items():
             code = levels_of(design, design.table_one["by"]).index(level)
-            chosen = rng.choice(np.flatnonzero(open_ & (table == code)), count, replace=False)
+            among = np.flatnonzero(open_ & (table == code))
+            chosen = rng.choice(among, min(count, len(among)), replace=False)
             x[columns.at(name), chosen] = math.nan
 
 

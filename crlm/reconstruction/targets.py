@@ -7,7 +7,7 @@ cohort can meet are excluded by name, each with its reason.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,17 @@ from scipy.stats import norm
 from crlm import ledger
 from crlm.ledger import Design, LedgerError
 from crlm.reconstruction.models import Model, levels_of, models_of
-from crlm.reconstruction.quantities import RATIOS, Beyond, Quantity, flipped, quantity_of, tested
+from crlm.reconstruction.quantities import (
+    RATIOS,
+    SIZE,
+    Beyond,
+    Quantity,
+    among_known,
+    flipped,
+    quantity_of,
+    size,
+    tested,
+)
 
 #: Where two printings of one number disagree, the first of these places counts.
 PLACES = ("table", "results", "abstract", "title", "discussion", "conclusion")
@@ -74,7 +84,12 @@ class Goal:
     unsearched: Mapping[str, str]
 
 
-def goal(design: Design, claims: pd.DataFrame, excluded: Mapping[str, str]) -> Goal:
+def goal(
+    design: Design,
+    claims: pd.DataFrame,
+    excluded: Mapping[str, str],
+    groups: Collection[str] | None = None,
+) -> Goal:
     """The targets of a study, from its claims and its design.
 
     Parameters
@@ -84,6 +99,9 @@ def goal(design: Design, claims: pd.DataFrame, excluded: Mapping[str, str]) -> G
         From `ledger.load_claims`.
     excluded : mapping of str to str
         Claims known to contradict others, with the reason.
+    groups : collection of str, optional
+        Columns that make the groups of a cohort: a printed size of other patients is a target.
+        Without it no size is.
 
     Raises
     ------
@@ -102,6 +120,8 @@ def goal(design: Design, claims: pd.DataFrame, excluded: Mapping[str, str]) -> G
     found, unsearched, excluded = [], {}, dict(excluded)
     for record in records:
         quantity = quantity_of(record, design)
+        if quantity == SIZE and groups is not None:
+            quantity = size(among_known(record, design), groups)
         if isinstance(quantity, Beyond):
             excluded[record["id"]] = quantity
         elif isinstance(quantity, str):
