@@ -301,6 +301,8 @@ def test_a_search_derives_bands_and_merged_levels_and_meets_their_counts(study, 
     paths = histories.write(design, wishes, found.columns, state, 3, tmp_path)
     written = pd.read_csv(paths[0])
     assert {"age", "pt"} <= set(written) and not {"age_band", "depth", "old"} & set(written)
+    # Of age print has bands alone: the outermost are as wide as those beside them.
+    assert written["age"].between(40, 80).all()
     verdicts = certificate.certify(design, claims, found.goal, *paths)
     counts = verdicts[verdicts["statistic"] == "n"]
     assert len(counts) == 26 and (counts["verdict"] == "matches").all()
@@ -447,3 +449,45 @@ def test_whoever_attacks_a_safe_report_knows_what_a_merged_level_is_made_of(stud
         return {c for one in found if one.values == 1 for c in one.terms[0][0].conditions}
 
     assert "pt=pT1" in pinned(release.nested) and "pt=pT1" not in pinned([])
+
+
+def by_another(by, design):
+    """The print of a Table 1 by another column: sizes, sexes, and age of all patients."""
+    frame = cohort.add_factors(true_table(), design)
+    claim = ledger.load_claims(STUDY).iloc[0].to_dict()
+    rows = []
+    for level, part in frame.groupby(by, observed=True):
+        group = {**claim, "group": f"{by}={level}"}
+        rows.append({**group, "value": float(len(part))})
+        for sex, count in part["sex"].value_counts().items():
+            rows.append({**group, "covariate": "sex", "level": sex, "value": float(count)})
+        rows.append({**group, "statistic": "events", "endpoint": "OS", "value": 20.0})
+    for name in ("min", "median", "max"):
+        value = float(getattr(frame["age"], name)())
+        rows.append(
+            {**claim, "group": "all", "covariate": "age", "statistic": name, "value": value}
+        )
+    return pd.DataFrame(rows).assign(id=[f"b{k}" for k in range(len(rows))])
+
+
+@pytest.mark.parametrize("by", ["old", "age_band", "depth"])
+def test_groups_that_a_factor_makes_have_values_of_theirs(study, by):
+    """Values were dealt out whatever the group, and its size was another in the cohort."""
+    design, _ = study
+    wishes = {**wishes_of(design), "groups": {"columns": [by]}}
+    design = replace(design, table_one={**design.table_one, "by": by}, models={}, exposure=by)
+    claims = by_another(by, design)
+    found = search.prepare(design, wishes, claims, seed=1, effort=0.002)
+    for state in (found.state, search.run(found, effort=0.002).state):
+        made = state.x[found.columns.at(by)]
+        sizes = claims[(claims["statistic"] == "n") & (claims["covariate"] == "")]["value"]
+        assert np.bincount(made.astype(int)).tolist() == sizes.tolist()
+        assert (made == state.table_group).all()
+
+
+def test_a_band_between_two_steps_of_a_number_is_told(study):
+    design, _ = study
+    claims, wishes = ledger.load_claims(STUDY), wishes_of(design)
+    wishes = {**wishes, "columns": {"age": {"grid": 25.0}}}
+    with pytest.raises(DesignError, match="no value of age in steps of 25 is '60-69'"):
+        search.prepare(design, wishes, claims, seed=1, effort=0.002)

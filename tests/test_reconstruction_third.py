@@ -753,13 +753,13 @@ def test_percentages_alone_tell_the_counts():
     ("values", "decimals", "step"),
     [([61, 50, 70], 0, 1.0), ([60.5, 50.25, 70], 2, 1.0), ([55.2, 16.0, 112.2], 1, 0.1)],
 )
-def test_the_step_of_a_number_is_that_of_its_printed_quantiles(values, decimals, step):
+def test_the_step_of_a_number_is_that_of_its_printed_quantiles(third, values, decimals, step):
     names = ("median", "q1", "q3")
     claims = pd.DataFrame(
         [_said(n, value=v, decimals=decimals) for n, v in zip(names, values, strict=True)]
     )
-    assert spreads.step(claims, "stage", {}) == pytest.approx(step)
-    assert spreads.step(claims, "stage", {"grid": 5}) == 5.0
+    assert spreads.step(third[0], claims, "stage", {}) == pytest.approx(step)
+    assert spreads.step(third[0], claims, "stage", {"grid": 5}) == 5.0
 
 
 @pytest.mark.filterwarnings("error")

@@ -11,13 +11,15 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from crlm.ledger import Design, DesignError
-from crlm.ledger.factors import Cut, Merged
+from crlm.ledger import Design, DesignError, printed_decimals
+from crlm.ledger.factors import Cut, Merged, Span
 from crlm.reconstruction.models import levels_of, where_of
 
 _KNOTS = {"min": 0.0, "q1": 0.25, "median": 0.5, "q3": 0.75, "max": 1.0}
 #: Shares at which a normal curve stands for a printed mean and SD.
 _SHARES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
+#: So many values tell how a number spreads within a part of them.
+_MANY = 1000
 #: Below this mean over SD a number that cannot be negative is taken as log-normal.
 _SKEWED = 2.0
 
@@ -159,13 +161,13 @@ def numbers(
     pins = np.array([knots[share] for share in sorted(knots)])
     at = np.interp(shares * (n - 1), np.arange(n), z)
     values = np.exp(np.interp(z, at, np.log(pins))) if log else np.interp(z, at, pins)
-    width = step(claims, name, spec)
+    width = step(design, claims, name, spec)
     values = np.clip(np.round(np.round(values / width) * width, 4), *allowed(design, name, width))
     return _into_bands(values, *bands, width) if bands else values
 
 
-def step(claims: pd.DataFrame, name: str, spec: Mapping[str, Any]) -> float:
-    """The step of a number: declared, else the last printed decimal of its quantiles.
+def step(design: Design, claims: pd.DataFrame, name: str, spec: Mapping[str, Any]) -> float:
+    """The step of a number: declared, else the last decimal of its quantiles or of its bands.
 
     Quantiles of whole numbers lie at quarters of them: where all printed ones do, it is 1.
     """
@@ -174,7 +176,9 @@ def step(claims: pd.DataFrame, name: str, spec: Mapping[str, Any]) -> float:
     found = claims[(claims["covariate"] == name) & claims["statistic"].isin(_KNOTS)]
     found = found[found["kind"] == "number"]
     quarters = np.isclose(found["value"] * 4, np.round(found["value"] * 4))
-    return 1.0 if quarters.all() else float(10.0 ** -found["decimals"].max())
+    finest = 1.0 if quarters.all() else float(10.0 ** -found["decimals"].max())
+    cuts = [c for made in _bands_of(design, name).values() for c in made.cuts]
+    return min([finest, *(10.0 ** -printed_decimals(f"{cut:g}") for cut in cuts)])
 
 
 def allowed(design: Design, name: str, width: float) -> tuple[float, float]:
@@ -199,14 +203,79 @@ def _banded(
 ) -> tuple[Cut, list[float]] | None:
     """The factor of most bands of a number whose patients print counts, with their numbers."""
     found = []
-    for factor, made in design.factors_from(name).items():
-        if isinstance(made, Cut) and len(made.cuts) > 1:
-            counts = counts_of(claims, group, factor, made.levels, n)
-            if counts.count(None) == 1 and n:
-                counts[counts.index(None)] = max(0.0, n - sum(count or 0 for count in counts))
-            if None not in counts and sum(counts):
-                found.append((made, [float(count) for count in counts]))
+    for factor, made in _bands_of(design, name).items():
+        counts = counts_of(claims, group, factor, made.levels, n)
+        if counts.count(None) == 1 and n:
+            counts[counts.index(None)] = max(0.0, n - sum(count or 0 for count in counts))
+        if None not in counts and sum(counts):
+            found.append((made, [float(count) for count in counts]))
     return max(found, key=lambda one: len(one[0].cuts), default=None)
+
+
+def _bands_of(design: Design, name: str) -> dict[str, Cut]:
+    """The factors that cut a number into several bands."""
+    made = design.factors_from(name).items()
+    return {n: one for n, one in made if isinstance(one, Cut) and len(one.cuts) > 1}
+
+
+def within(
+    design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame, name: str, group: str, n: int
+) -> np.ndarray:
+    """As `numbers`; of a number that makes the groups of Table 1 those that the group has."""
+    found = numbers(design, wishes, claims, name, group, n)
+    low, high = _span_of_group(design, name, group)
+    if (found >= low).all() and (found <= high).all():
+        return found
+    many = numbers(design, wishes, claims, name, group, _MANY)
+    inside = many[(many >= low) & (many <= high)]
+    if not len(inside):
+        raise DesignError(
+            f"{design.study}: no {name} within {low:g} to {high:g}, which makes the group {group} "
+            f"of {design.table_one['by']}, is among what print has of it. Say in "
+            f"reconstruction.toml how it spreads there: [columns.{name}] knots."
+        )
+    return inside[np.round(np.linspace(0, len(inside) - 1, n)).astype(int)]
+
+
+def _span_of_group(design: Design, name: str, group: str) -> Span:
+    """The values of a number that a group of Table 1 may have: all, unless it makes the groups."""
+    made = design.cut(design.table_one["by"])
+    span = made.span(group) if made and made.source == name else None
+    return span or (-math.inf, math.inf)
+
+
+def ends_of_group(
+    design: Design, claims: pd.DataFrame, name: str, group: str, width: float
+) -> Span:
+    """The lowest and the highest step of a number that a search may give a patient of a group.
+
+    Where print has nothing of the number but counts of bands, the outermost are as wide as those
+    beside them.
+    """
+    low, high = _span_of_group(design, name, group)
+    own = f"{design.table_one['by']}={group}"
+    told = claims[(claims["covariate"] == name) & (claims["kind"] == "number")]
+    for whose in (own, "all"):
+        if told.empty and (held := _banded(design, claims, whose, name)):
+            knots = _by_bands(*held)
+            low, high = max(low, knots[0.0]), min(high, knots[1.0])
+            break
+    ends = np.ceil(low / width - 1e-9) * width, np.floor(high / width + 1e-9) * width
+    return float(np.round(ends[0], 4)), float(np.round(ends[1], 4))
+
+
+def of_group(
+    design: Design, name: str, group: str, counts: Sequence[float | None], n: int
+) -> list[float | None]:
+    """Counts of a category's levels, none outside of the group where it makes those of Table 1."""
+    made = design.factor(design.table_one["by"])
+    if not isinstance(made, Merged) or made.source != name:
+        return list(counts)
+    levels = design.levels(name)
+    held = made.groups[group]
+    kept = [count if one in held else 0.0 for one, count in zip(levels, counts, strict=True)]
+    _split(kept, range(len(levels)), n)
+    return kept
 
 
 def _by_bands(made: Cut, counts: Sequence[float]) -> dict[float, float]:
@@ -225,6 +294,11 @@ def _into_bands(values: np.ndarray, made: Cut, counts: Sequence[float], width: f
     for level, first, last in zip(made.levels, [0, *ends], ends, strict=False):
         low, high = made.span(level) or (-math.inf, math.inf)
         steps = np.ceil(low / width - 1e-9), np.floor(high / width + 1e-9)
+        if first < last and steps[0] > steps[1]:
+            raise DesignError(
+                f"no value of {made.source} in steps of {width:g} is {level!r}, where print has "
+                f"{last - first} patients. Write a smaller grid in reconstruction.toml."
+            )
         values[first:last] = np.clip(values[first:last], *(np.round(np.array(steps) * width, 4)))
     return values
 

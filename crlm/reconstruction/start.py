@@ -144,7 +144,7 @@ def _column(
         elif levels_of(design, name):
             found = _categories(design, wishes, claims, name, level, len(inside))
         else:
-            found = spreads.numbers(design, wishes, claims, name, level, len(inside))
+            found = spreads.within(design, wishes, claims, name, level, len(inside))
         values[inside] = rng.permutation(np.asarray(found, dtype=float))
     return values
 
@@ -218,6 +218,7 @@ def _categories(
         counts = spreads.category_counts(design, claims, own, name, n)
     else:
         counts = [declared.get(level, 0) for level in levels]
+    counts = spreads.of_group(design, name, group, counts, n)
     open_ = [k for k, count in enumerate(counts) if count is None]
     total = int(sum(count or 0 for count in counts))
     if len(open_) > 1:
@@ -313,7 +314,10 @@ def _freedom(
         spec = wishes.get("columns", {}).get(name, {})
         levels = levels_of(design, name)
         numeric[at] = not levels and name != "site"
-        grid[at], missing[at] = spreads.step(claims, name, spec), spec.get("may_be_missing", False)
+        grid[at], missing[at] = (
+            spreads.step(design, claims, name, spec),
+            spec.get("may_be_missing", False),
+        )
         if name == "site":
             free[at] = len(wishes["sites"]["start"])
         elif spec.get("free"):
@@ -330,6 +334,9 @@ def _freedom(
                 value = knots.get(share, printed)
                 if value is not None:
                     bound[at, code] = value
+            ends = spreads.ends_of_group(design, claims, name, level, grid[at])
+            lowest[at, code] = max(lowest[at, code], ends[0])
+            highest[at, code] = min(highest[at, code], ends[1])
         if spreads.is_folded(design, name):
             lowest[at] = np.maximum(lowest[at], spreads.allowed(design, name, grid[at])[0])
     bundles, joint = _bundles(wishes, columns), counted_jointly(design, wishes, claims)
