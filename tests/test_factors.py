@@ -16,7 +16,7 @@ from crlm.ledger import DesignError
 from crlm.ledger.factors import Cut, Merged, band_labels, parts_of, whole_spec
 from crlm.paper import Paper
 from crlm.privacy import attack, quantities
-from crlm.reconstruction import certificate, histories, search, wishes_of
+from crlm.reconstruction import certificate, histories, search, spreads, wishes_of
 from crlm.report import manuscript
 from crlm.starting import new_study
 from crlm.transcription import claims_of
@@ -339,6 +339,34 @@ def test_a_label_finds_the_factor_and_its_level_where_it_is_exact(study, within,
     found = {(c["covariate"], c["level"]) for c in made.claims if c["covariate"]}
     assert found == ({named} if named else set())
     assert bool(made.questions) == (named is None)
+
+
+def test_the_p_of_a_heading_is_that_of_the_factor_whose_levels_stand_below(study):
+    """It went to the category, whose levels the table does not have."""
+    design, _ = study
+    rows = [["", "Untreated (n = 120)", "Treated (n = 120)", "P"], ["pT", "", "", "0.69"]]
+    levels = [["pTa-pT1", "60 (52.2)", "65 (55.6)", ""], ["pT2-pT3", "55 (47.8)", "52 (44.4)", ""]]
+    made = claims_of(rows + levels, design, "two-groups", place="table1")
+    assert [c["covariate"] for c in made.claims if c["statistic"] == "p"] == ["depth"]
+    own = [["pTa", "30 (25)", "24 (20)", ""], ["pT1", "40 (33.3)", "31 (25.8)", ""]]
+    made = claims_of(rows + own, design, "two-groups", place="table1")
+    assert [c["covariate"] for c in made.claims if c["statistic"] == "p"] == ["pt"]
+    forest = [["", "n", "HR (95% CI)", "P for interaction"], ["pT", "", "", "0.5"]]
+    forest += [["pTa/T1", "125", "0.9 (0.4-1.9)", ""], ["pT2/3", "107", "0.9 (0.4-1.9)", ""]]
+    made = claims_of(forest, design, "subgroups", place="figure2", endpoint="OS")
+    assert [c["covariate"] for c in made.claims if c["model"] == "interaction"] == ["treated:depth"]
+
+
+def test_unknown_values_of_a_band_are_those_of_its_number(study):
+    design, _ = study
+    claims = ledger.load_claims(STUDY)
+    row = claims[(claims["covariate"] == "age_band") & (claims["group"] == "treated=no")].iloc[0]
+    gaps = {**row, "statistic": "missing", "level": "", "value": 7.0, "id": "gaps"}
+    told = pd.concat([claims, pd.DataFrame([gaps])], ignore_index=True)
+    assert spreads.unknown(design, {}, told, "age") == {"no": 7}
+    # Of merged levels with some left out, those are among the unknown.
+    told = told.replace({"covariate": {"age_band": "depth"}})
+    assert "no" not in spreads.unknown(design, {}, told, "pt")
 
 
 def test_what_a_design_does_not_have_is_asked_with_the_lines_that_declare_it(study):

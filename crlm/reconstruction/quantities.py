@@ -227,7 +227,7 @@ def _characteristic(claim: Mapping[str, Any], where: Where, design: Design) -> Q
     if name not in ("n", "percent", "missing", "percent_missing", "events"):
         return Beyond(f"{name}: no search and no certificate knows it; a report may")
     if not covariate:
-        return _of_factor(where, name, design) or SIZE
+        return SIZE
     if name in ("missing", "percent_missing") or (name == "n" and not claim["level"]):
         part = "known" if name == "n" else name
         return Quantity("count", where=where, columns=(f"{covariate}=",), part=part)
@@ -237,15 +237,6 @@ def _characteristic(claim: Mapping[str, Any], where: Where, design: Design) -> Q
         return Quantity("count", where=(*where, *level), columns=asked, part="n")
     asked = (f"{covariate}={claim['level']}",)
     return Quantity("count", where=where, columns=asked, part=name)
-
-
-def _of_factor(where: Where, part: str, design: Design) -> Quantity | None:
-    """The size of a group that a factor makes; none is dealt out as such."""
-    made = [pair for pair in where if pair[0] in design.factors and "/" not in pair[1]]
-    if not made or part not in ("n", "percent"):
-        return None
-    others = tuple(pair for pair in where if pair != made[-1])
-    return Quantity("count", where=others, columns=("=".join(made[-1]),), part=part)
 
 
 # ---- tests ---------------------------------------------------------------------------------

@@ -18,6 +18,8 @@ from crlm.reconstruction.models import levels_of, where_of
 _KNOTS = {"min": 0.0, "q1": 0.25, "median": 0.5, "q3": 0.75, "max": 1.0}
 #: Shares at which a normal curve stands for a printed mean and SD.
 _SHARES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
+#: What makes more patients, or fewer, unknown of a factor than of its source.
+_WIDER = {"left_out", "otherwise"}
 #: So many values tell how a number spreads within a part of them.
 _MANY = 1000
 #: Below this mean over SD a number that cannot be negative is taken as log-normal.
@@ -68,14 +70,23 @@ def unknown(
     declared = wishes.get("columns", {}).get(name, {}).get("unknown", {})
     sizes = {level: printed(claims, "n", f"{by}={level}") for level in design.levels(by)}
     for level, size in sizes.items():
-        found = _unknown_of(claims, f"{by}={level}", name, size)
+        found = _first_known(design, claims, f"{by}={level}", name, size)
         told |= {level: found} if found is not None else {}
     whole = None if None in sizes.values() else sum(size or 0 for size in sizes.values())
-    of_all = _unknown_of(claims, "all", name, whole)
+    of_all = _first_known(design, claims, "all", name, whole)
     if not told and of_all and whole:
         ends = np.cumsum([0, *(size or 0 for size in sizes.values())]) * of_all / whole
         told = dict(zip(sizes, np.diff(np.floor(ends + 0.5)).astype(int).tolist(), strict=True))
     return told | declared
+
+
+def _first_known(
+    design: Design, claims: pd.DataFrame, group: str, name: str, size: float | None
+) -> int | None:
+    """Patients of unknown value as print has them of a column, else of what is made of it."""
+    whole = [n for n in design.factors_from(name) if not _WIDER & {*design.factors[n]}]
+    found = (_unknown_of(claims, group, one, size) for one in (name, *whole))
+    return next((count for count in found if count is not None), None)
 
 
 def _unknown_of(claims: pd.DataFrame, group: str, name: str, size: float | None) -> int | None:

@@ -178,7 +178,8 @@ class Table:
             if heading or (found.column and not found.level):
                 within, known, asked = row[0], bool(found.column), False
             if heading:
-                found = replace(found, level="")
+                column = self._made_below(found.column, row[0], rows[number:])
+                found = replace(found, column=column, level="")
             if special and known:
                 yield number, row, Label(self.labels.read(within).column, "", notes=special)
             elif found.column:
@@ -189,6 +190,16 @@ class Table:
             elif any(row[1:]) and not asked:
                 self.ask(f"row {number}", self._below_nothing(row[0], within))
                 asked = True
+
+    def _made_below(self, column: str, within: str, rows: Sequence[Sequence[str]]) -> str:
+        """What a heading names: the factor whose levels stand below it, or its own column."""
+        made: dict[str, None] = {}
+        for row in rows:
+            below = self.labels.read(row[0], within)
+            if not below.level or self.design.source(below.column) != column:
+                break
+            made[below.column] = None
+        return next(iter(made)) if len(made) == 1 else column
 
     def summary(self, label: str, within: str) -> Label | None:
         """What a label names that is a statistic of the number above it: "Mean (SD)"."""
