@@ -519,3 +519,23 @@ def test_a_band_between_two_steps_of_a_number_is_told(study):
     wishes = {**wishes, "columns": {"age": {"grid": 25.0}}}
     with pytest.raises(DesignError, match="no value of age in steps of 25 is '60-69'"):
         search.prepare(design, wishes, claims, seed=1, effort=0.002)
+
+
+@pytest.mark.parametrize("pair", [("age_band=under_50", "depth=deep"), ("depth=deep", "old=yes")])
+def test_what_no_patient_has_may_be_said_of_a_factor(study, pair):
+    """It ended in a StopIteration: what follows from another column is not exchanged itself."""
+    design, _ = study
+    wishes = {**wishes_of(design), "realism": {"never": [list(pair)]}}
+    found = search.prepare(design, wishes, ledger.load_claims(STUDY), seed=1, effort=0.002)
+    held = [
+        found.state.x[found.columns.at(name)] == design.levels(name).index(level)
+        for name, level in (part.split("=") for part in pair)
+    ]
+    assert held[0].any() and held[1].any() and not (held[0] & held[1]).any()
+
+
+def test_what_no_patient_has_does_not_begin_with_a_group(study):
+    design, _ = study
+    wishes = {**wishes_of(design), "realism": {"never": [["treated=no", "depth=deep"]]}}
+    with pytest.raises(DesignError, match="name the other condition first"):
+        search.prepare(design, wishes, ledger.load_claims(STUDY), seed=1, effort=0.002)

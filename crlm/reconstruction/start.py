@@ -20,6 +20,7 @@ from crlm.reconstruction import spreads
 from crlm.reconstruction.against_print import print_faults
 from crlm.reconstruction.arrays import MOST_COLUMNS, OUT, Columns, Freedom, Plan, State
 from crlm.reconstruction.clocks import clocks_of
+from crlm.reconstruction.codes import OF_COLUMNS
 from crlm.reconstruction.courses import courses
 from crlm.reconstruction.derived import derive_all, derive_columns, violations
 from crlm.reconstruction.models import levels_of, where_of
@@ -289,12 +290,28 @@ def _repair(state: State, plan: Plan, freedom: Freedom, rng: np.random.Generator
             else int(rng.choice(plan.forbidden[:, 0]))
         )
         j = int(rng.choice(np.flatnonzero(state.table_group == state.table_group[i])))
-        bundle = next(u for u in freedom.bundle if column in u)
+        bundle = _bundle_of(column, plan, freedom)
         for c in bundle[bundle >= 0]:
             state.x[c, [i, j]] = state.x[c, [j, i]]
         derive_columns(i, state, plan)
         derive_columns(j, state, plan)
     raise DesignError("No cohort avoids the pairs of realism.never; they contradict the counts.")
+
+
+def _bundle_of(column: int, plan: Plan, freedom: Freedom) -> np.ndarray:
+    """The columns that are exchanged with one, or with the first that it follows from."""
+    rule_of = {int(to): k for k, to in enumerate(plan.rule_to)}
+    while column in rule_of:
+        k = rule_of[column]
+        several = plan.rule[k] in OF_COLUMNS
+        column = int(plan.rule_set[k, 0] if several else plan.rule_from[k])
+    found = [unit for unit in freedom.bundle if column in unit]
+    if not found:
+        raise DesignError(
+            "realism.never begins with a condition on the groups themselves, which are as print "
+            "has them; name the other condition first."
+        )
+    return found[0]
 
 
 def _freedom(
