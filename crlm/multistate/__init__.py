@@ -31,8 +31,8 @@ from crlm.multistate.curves import incidence_curve, state_curve
 from crlm.multistate.gray import gray
 from crlm.multistate.occupation import states
 from crlm.multistate.pseudo import pseudo, pseudo_values
+from crlm.multistate.ratios import fine_gray
 from crlm.multistate.stays import STATES, TRANSITIONS, from_state, stays
-from crlm.multistate.subdistribution import fine_gray
 from crlm.multistate.transitions import markov, transitions
 
 __all__ = [

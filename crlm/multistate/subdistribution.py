@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pandas as pd
-from scipy.special import ndtr, ndtri
 
-from crlm.ledger import rows
-from crlm.multistate.causes import Causes, causes_of, endpoint_of, with_transition
-from crlm.refusals import choice, confidence
-from crlm.regression.models import n_record, ratio_records
-from crlm.regression.solution import Family, Solution, level_counts
-from crlm.regression.terms import Design, Term, check_names, complete, encode
+from crlm.multistate.causes import Causes
 from crlm.survival.samples import Sample
 
-_TIES = ("efron", "breslow")
 _ITERATIONS = 50
 _STEP = 1e-10
 #: Columns whose information is this little of their own are told by the columns before them.
@@ -69,74 +59,6 @@ class Fitted:
     coef: np.ndarray
     var: np.ndarray
     endless: np.ndarray
-
-
-def fine_gray(
-    frame: pd.DataFrame,
-    covariates: Sequence[str],
-    cause: str,
-    *,
-    ties: str = "efron",
-    conf_level: float = 0.95,
-    population: str = "all",
-) -> pd.DataFrame:
-    """Subdistribution hazard ratios: whether more or fewer patients get to one cause.
-
-    Patients with another event stay in the risk set with a weight, as those who can no longer
-    get there. The ratio has no meaning as a rate: read it beside the cause-specific one.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As `incidence`; late entry is honoured.
-    covariates : sequence of str
-        Categories (the first level is the reference), booleans or numbers.
-    cause : str
-    ties : {"efron", "breslow"}
-
-    Returns
-    -------
-    pandas.DataFrame
-        Result rows as `cause_specific`, with `subdistribution_hazard_ratio`, model "fine-gray".
-        What cannot be estimated is missing, with the reason in `method`.
-
-    Raises
-    ------
-    CohortError, ParameterError
-        As `incidence` and `regression.cox`.
-
-    Notes
-    -----
-    Weights by the Kaplan-Meier of censoring (events before censorings at one time) and, with
-    late entry, of coming under observation, as R's `finegray`; standard errors by the sandwich
-    over patients, as `coxph(..., weights = fgwt, cluster = id)` on its rows. The sums over a
-    risk set are running sums, so that no patient is written out once for each later censoring
-    time. Differs from `cmprsk::crr` in the fourth digit where censorings tie with events.
-
-    References
-    ----------
-    Fine JP, Gray RJ. J Am Stat Assoc 1999;94:496. Geskus RB. Biometrics 2011;67:39.
-    """
-    choice("ties", ties, _TIES)
-    confidence(conf_level)
-    part = complete(frame, check_names(frame, covariates))
-    keys = {
-        "endpoint": endpoint_of(frame),
-        "population": with_transition(population, f"resection>{cause}"),
-        "model": "fine-gray",
-    }
-    if part.empty:
-        why = "not estimable: no patient has all covariates known"
-        return rows([{**keys, "statistic": "n", "unit": "patients", "estimate": 0, "method": why}])
-    group = causes_of(part, None)[0]
-    design = encode(part.iloc[group.place], list(covariates))
-    data = subdistribution(group, cause, ties)
-    family = _family(data, f"Fine-Gray, {ties.capitalize()} ties{group.late}")
-    solution = _solution(data, design, conf_level, group.left_out)
-    records = [n_record(len(frame), family, keys)]
-    for term in design.terms:
-        records += _term_records(term, design, solution, family, keys)
-    return rows(records)
 
 
 def subdistribution(group: Causes, cause: str, ties: str) -> Subdistribution:
@@ -200,10 +122,10 @@ def column_of(data: Subdistribution, x: np.ndarray, column: int) -> tuple[float,
     x : ndarray, shape (n, p)
         Without missing values; a column that earlier ones determine has no ratio.
     """
-    nothing, why = (np.nan, np.nan), _hopeless(data)
+    nothing, why = (np.nan, np.nan), hopeless(data)
     if why:
         return *nothing, why
-    kept = _independent(data, x)
+    kept = independent(data, x)
     if not kept[column]:
         return *nothing, "not estimable: the covariates determine it"
     found, at = fit(data, x[:, kept]), int(kept[:column].sum())
@@ -224,9 +146,9 @@ def added_columns(
     missing where the model of `z` has no end.
     """
     nothing = np.full(columns.shape[1], np.nan)
-    if _hopeless(data):
+    if hopeless(data):
         return nothing, nothing
-    z = z[:, _independent(data, z)] if z.shape[1] else z
+    z = z[:, independent(data, z)] if z.shape[1] else z
     risk = np.ones((len(z), 1))
     if z.shape[1]:
         found = fit(data, z)
@@ -374,50 +296,11 @@ def _between(
     return upper - summed[np.searchsorted(time, start, side="right")]
 
 
-# ---- rows -------------------------------------------------------------------
+# ---- what can be told ---------------------------------------------------------
 
 
-def _family(data: Subdistribution, method: str) -> Family:
-    def never(x: np.ndarray) -> Any:
-        raise NotImplementedError("Fine and Gray's model has no penalised likelihood here")
-
-    event = data.event.astype(float)
-    return Family(method, "subdistribution_hazard_ratio", event, never, never)
-
-
-def _solution(data: Subdistribution, design: Design, conf_level: float, note: str) -> Solution:
-    """Estimates of all columns, or why there are none."""
-    width = design.x.shape[1]
-    empty = np.full((5, width), np.nan)
-    why, notes = _hopeless(data), {}
-    kept = np.zeros(width, dtype=bool)
-    if not why and width:
-        kept = _independent(data, design.x)
-        found = fit(data, design.x[:, kept])
-        empty[:, kept] = _limits(found, conf_level)
-        notes = {int(j): _dependent(design, int(j)) for j in np.flatnonzero(~kept)}
-        endless = np.flatnonzero(kept)[found.endless | _eventless(design, data)[kept]]
-        empty[:, endless] = np.nan
-        notes |= {int(j): _endless(design, data, int(j)) for j in endless}
-    elif width:
-        notes = dict.fromkeys(range(width), why)
-
-    level = "" if conf_level == 0.95 else f"{100 * conf_level:g} % "
-    interval = f"{level}Wald CI, robust error{note}"
-    return Solution(*empty, np.nan, interval, interval, lambda columns: np.nan, notes)
-
-
-def _limits(found: Fitted, conf_level: float) -> np.ndarray:
-    """Estimates, errors, limits and p values, shape (5, p); missing where there is no end."""
-    error = np.sqrt(np.diag(found.var))
-    coef = np.where(found.endless, np.nan, found.coef)
-    half = float(ndtri(0.5 + conf_level / 2)) * error
-    with np.errstate(divide="ignore", invalid="ignore"):
-        p = 2 * ndtr(-np.abs(coef / error))
-    return np.array([coef, error, coef - half, coef + half, p])
-
-
-def _hopeless(data: Subdistribution) -> str:
+def hopeless(data: Subdistribution) -> str:
+    """Why a cause has no ratio, whatever the covariates; "" if it may have."""
     events = int(data.event.sum())
     if events < 2:
         noun = "event" if events == 1 else "events"
@@ -427,7 +310,7 @@ def _hopeless(data: Subdistribution) -> str:
     return ""
 
 
-def _independent(data: Subdistribution, x: np.ndarray) -> np.ndarray:
+def independent(data: Subdistribution, x: np.ndarray) -> np.ndarray:
     """Columns that add to those before them, by the information at no effect."""
     spread = x.std(axis=0)
     scaled = (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
@@ -442,61 +325,3 @@ def _independent(data: Subdistribution, x: np.ndarray) -> np.ndarray:
         if own > _DEPENDENT and own - told > _DEPENDENT * own:
             kept.append(j)
     return np.isin(np.arange(x.shape[1]), kept)
-
-
-def _dependent(design: Design, column: int) -> str:
-    if design.x[:, column].std() == 0:
-        return f"not estimable: {design.label(column)} does not vary"
-    return f"not estimable: {design.label(column)} adds nothing to the covariates before it"
-
-
-def _eventless(design: Design, data: Subdistribution) -> np.ndarray:
-    """Columns whose level, or whose reference level, has no event of the cause."""
-    found = np.zeros(design.x.shape[1], dtype=bool)
-    for term in design.terms:
-        events = np.array([count for _, _, count in level_counts(design, term.name, data.event)])
-        if term.columns and len(events):
-            found[list(term.columns)] = (events[1:] == 0) | (events[0] == 0)
-    return found
-
-
-def _endless(design: Design, data: Subdistribution, column: int) -> str:
-    term = design.owner(column)
-    none = [
-        f"nobody among the {n} of {term.name}={level} had an event of this cause"
-        for level, n, events in level_counts(design, term.name, data.event)
-        if events == 0 and n
-    ]
-    why = ", ".join(none) or f"{design.label(column)} separates those with an event"
-    return f"not estimable: {why}, the estimate is infinite"
-
-
-def _term_records(
-    term: Term, design: Design, solution: Solution, family: Family, keys: dict[str, str]
-) -> list[dict[str, Any]]:
-    """Reference and ratios of one covariate."""
-    n, events = len(family.event), int(family.event.sum())
-    here = {**keys, "covariate": term.name, "n": n, "events": events}
-    counts = level_counts(design, term.name, family.event) or [("", n, events)]
-    records = []
-    if term.levels:
-        level, n_level, events_level = counts.pop(0)
-        method = term.note or "reference level"
-        records.append(
-            {
-                **here,
-                "level": level,
-                "n": n_level,
-                "events": events_level,
-                "method": method,
-                "statistic": "reference",
-                "estimate": 1.0,
-            }
-        )
-    if not term.columns:
-        method = f"not estimable: every patient has {term.name}={''.join(term.levels)}"
-        return [*records, {**here, "statistic": family.ratio, "method": method}]
-    for column, (level, n_level, events_level) in zip(term.columns, counts, strict=True):
-        at = {**here, "level": level, "n": n_level, "events": events_level}
-        records.append(ratio_records(solution, family, column, at)[0])
-    return records

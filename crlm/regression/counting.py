@@ -10,7 +10,7 @@ import pandas as pd
 
 from crlm.ledger import CohortError, ParameterError, rows
 from crlm.regression.engine import FollowUp
-from crlm.regression.models import n_record, ratio_records
+from crlm.regression.model_rows import n_record, ratio_records
 from crlm.regression.solution import Family, cox_family, solve
 from crlm.regression.terms import (
     Design,

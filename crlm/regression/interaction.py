@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from crlm.ledger import ParameterError, rows
-from crlm.regression.models import Sample, joint_method, make_sample, n_record, ratio_records
+from crlm.regression.model_rows import joint_method, n_record, ratio_records
+from crlm.regression.models import Sample, make_sample
 from crlm.regression.solution import Family, cox_family, solve
 from crlm.regression.terms import Design, Term, listed
 

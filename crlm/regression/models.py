@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,18 +13,16 @@ from crlm import lent
 from crlm.ledger import rows
 from crlm.refusals import choice, foreign, listing, refusal
 from crlm.regression.engine import FollowUp, upper_tail
+from crlm.regression.model_rows import detail_records, model_records, n_record
 from crlm.regression.solution import (
     Family,
     Solution,
     cox_family,
-    level_counts,
     logistic_family,
     solve,
 )
 from crlm.regression.terms import (
-    NO_PRODUCT,
     Design,
-    Term,
     check_follow_up,
     check_names,
     check_products,
@@ -36,8 +34,6 @@ from crlm.regression.terms import (
 from crlm.survival import logrank
 
 TESTS = ("wald", "logrank", "lr", "score")
-#: e to this power is near the largest number of a computer.
-_LARGEST_LOG = 700.0
 _TEST_NAMES = {"logrank": "log-rank test", "lr": "likelihood ratio test", "score": "score test"}
 
 
@@ -120,9 +116,9 @@ def cox(
     keys = {"endpoint": sample.endpoint, "population": population, "model": model}
     solution = solve(family, sample.design, conf_level)
     records = [n_record(sample.n_all, family, keys)]
-    records += _model_records(sample.design, solution, family, keys)
+    records += model_records(sample.design, solution, family, keys)
     if details:
-        records += _detail_records(sample.design, solution, family, keys)
+        records += detail_records(sample.design, solution, family, keys)
     return rows(records)
 
 
@@ -170,9 +166,9 @@ def firth_cox(
     keys = {"endpoint": sample.endpoint, "population": population, "model": model}
     solution = solve(family, sample.design, conf_level, penalise=True, interval=interval)
     records = [n_record(sample.n_all, family, keys)]
-    records += _model_records(sample.design, solution, family, keys)
+    records += model_records(sample.design, solution, family, keys)
     if details:
-        records += _detail_records(sample.design, solution, family, keys)
+        records += detail_records(sample.design, solution, family, keys)
     return rows(records)
 
 
@@ -218,7 +214,7 @@ def univariable(
         solution = solve(family, sample.design, conf_level)
         overall = _overall_test(sample, family, solution, p_value)
         records.append({**n_record(sample.n_all, family, keys), "covariate": name})
-        records += _model_records(sample.design, solution, family, keys, overall)
+        records += model_records(sample.design, solution, family, keys, overall)
     return rows(records)
 
 
@@ -285,7 +281,7 @@ def logistic(
         solution = solve(family, design, conf_level)
         counted = n_record(len(frame), family, keys)
         records.append({**counted, "covariate": names[0]} if alone else counted)
-        records += _model_records(design, solution, family, keys)
+        records += model_records(design, solution, family, keys)
     return rows(records)
 
 
@@ -348,145 +344,6 @@ def _overall_test(
     statistic = fit.score if p_value == "score" else 2 * (fit.loglik - fit.loglik_null)
     df = int(np.isfinite(solution.coef).sum())
     return upper_tail(statistic, df), f"{family.method}, {_TEST_NAMES[p_value]}"
-
-
-def n_record(n_all: int, family: Family, keys: Mapping[str, str]) -> dict[str, Any]:
-    """How many complete cases a model has, as a record."""
-    n, events = len(family.outcome), int(family.outcome.sum())
-    method = f"{family.method}; complete cases: {n:,} of {n_all:,} patients"
-    return {
-        **keys,
-        "statistic": "n",
-        "unit": "patients",
-        "estimate": n,
-        "n": n,
-        "events": events,
-        "method": method,
-    }
-
-
-def _model_records(
-    design: Design,
-    solution: Solution,
-    family: Family,
-    keys: Mapping[str, str],
-    overall: tuple[float, str] | None = None,
-) -> list[dict[str, Any]]:
-    records: list[dict[str, Any]] = []
-    for term in design.terms:
-        records += _term_records(term, design, solution, family, keys, overall)
-    return records
-
-
-def _term_records(
-    term: Term,
-    design: Design,
-    solution: Solution,
-    family: Family,
-    keys: Mapping[str, str],
-    overall: tuple[float, str] | None,
-) -> list[dict[str, Any]]:
-    n, events = len(family.event), int(family.event.sum())
-    here = {**keys, "covariate": term.name}
-    if not term.columns:
-        return _empty_records(term, family, here, solution)
-    counts = level_counts(design, term.name, family.event) or [("", n, events)]
-    records = []
-    if term.levels:
-        level, n_level, events_level = counts.pop(0)
-    if term.levels and level != NO_PRODUCT:
-        records.append(
-            {
-                **here,
-                "level": level,
-                "statistic": "reference",
-                "estimate": 1.0,
-                "n": n_level,
-                "events": events_level,
-                "method": term.note or "reference level",
-            }
-        )
-    several = len(term.columns) > 1
-    for column, (level, n_level, events_level) in zip(term.columns, counts, strict=True):
-        at = {**here, "level": level, "n": n_level, "events": events_level}
-        records += ratio_records(solution, family, column, at, None if several else overall)
-    if several:
-        p, method = overall or (solution.joint(term.columns), joint_method(solution, family))
-        if not np.isfinite(solution.coef[list(term.columns)]).any():
-            p, method = np.nan, solution.notes[term.columns[0]]
-        records.append(
-            {**here, "statistic": "p", "estimate": p, "n": n, "events": events, "method": method}
-        )
-    return records
-
-
-def ratio_records(
-    solution: Solution,
-    family: Family,
-    column: int,
-    at: Mapping[str, Any],
-    overall: tuple[float, str] | None = None,
-) -> list[dict[str, Any]]:
-    """The ratio of one column and its p value, as records with the keys `at`."""
-    note = solution.notes.get(column, "")
-    p, test = overall or (solution.p[column], f"{family.method}, {solution.test}")
-    logs = np.array([getattr(solution, field)[column] for field in ("coef", "low", "high")])
-    method = note or f"{family.method}, {solution.interval}"
-    if (np.abs(logs) > _LARGEST_LOG).any():
-        method += "; the ratio per unit is beyond all numbers: give the covariate another unit"
-        logs[:] = np.nan
-    elif np.isnan(logs[1:]).any() and not note:
-        method += "; a limit was not found"
-    estimate, low, high = np.exp(np.full(3, np.nan) if note else logs)
-    ratio = {"estimate": estimate, "conf_low": low, "conf_high": high, "method": method}
-    ratio["statistic"] = family.ratio
-    tested = {"statistic": "p", "estimate": np.nan if note else p, "method": note or test}
-    return [{**at, **ratio}, {**at, **tested}]
-
-
-def joint_method(solution: Solution, family: Family) -> str:
-    """How the test of all levels of a factor is called."""
-    return f"{family.method}, joint test of all levels: {solution.test}"
-
-
-def _empty_records(
-    term: Term, family: Family, here: Mapping[str, Any], solution: Solution
-) -> list[dict[str, Any]]:
-    """A covariate that has one level, or no known value at all."""
-    n, events = len(family.event), int(family.event.sum())
-    counts = {"n": n, "events": events}
-    records = []
-    method = solution.interval or f"not estimable: {term.name} is not known of any patient"
-    if term.levels:
-        method = f"not estimable: every patient has {term.name}={term.levels[0]}"
-        records.append(
-            {
-                **here,
-                **counts,
-                "level": term.levels[0],
-                "statistic": "reference",
-                "estimate": 1.0,
-                "method": term.note or "reference level",
-            }
-        )
-    for statistic in (family.ratio, "p"):
-        records.append({**here, **counts, "statistic": statistic, "method": method})
-    return records
-
-
-def _detail_records(
-    design: Design, solution: Solution, family: Family, keys: Mapping[str, str]
-) -> list[dict[str, Any]]:
-    """Log ratios, their standard errors and the log-likelihood."""
-    method = f"{family.method}, {solution.interval}"
-    records: list[dict[str, Any]] = []
-    for term in design.terms:
-        for column in term.columns:
-            at = {**keys, "covariate": term.name, "level": term.level(column), "method": method}
-            for statistic, values in (("coefficient", solution.coef), ("se", solution.error)):
-                records.append({**at, "statistic": statistic, "estimate": values[column]})
-    loglik = {"statistic": "log_likelihood", "estimate": solution.loglik, "method": method}
-    return [*records, {**keys, **loglik}]
 
 
 def yes_no(outcome: pd.Series) -> np.ndarray:

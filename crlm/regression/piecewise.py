@@ -12,7 +12,8 @@ import pandas as pd
 
 from crlm.ledger import ParameterError, rows
 from crlm.regression.engine import FollowUp
-from crlm.regression.models import Sample, make_sample, n_record, ratio_records
+from crlm.regression.model_rows import n_record, ratio_records
+from crlm.regression.models import Sample, make_sample
 from crlm.regression.solution import Family, cox_family, solve
 from crlm.regression.terms import Design, Term, listed
 from crlm.survival.samples import snap

@@ -11,7 +11,8 @@ import pandas as pd
 
 from crlm.ledger import rows
 from crlm.regression.engine import upper_tail
-from crlm.regression.models import make_sample, n_record
+from crlm.regression.model_rows import n_record
+from crlm.regression.models import make_sample
 from crlm.regression.solution import check_level, cox_family, level_counts, solve
 from crlm.regression.terms import listed
 
