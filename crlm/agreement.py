@@ -237,6 +237,9 @@ def _reading(pair: dict[str, Any], published: dict[str, Any], skewed: bool) -> s
         return "Replicated: same direction, convincing on both sides."
     if _to_the_digit(pair, published):
         return "The printed ratio and limits, to their last digit."
+    low, high = published["estimate_room"]
+    if low <= pair["new"] <= high:
+        return "The printed ratio, to its last digit, with other limits."
     if pair["printed"] == 1:
         return "The paper prints no effect, and none is shown here to differ from that."
     if pair["power"] < 0.5:

@@ -439,6 +439,19 @@ def _product(name: str, level: str, design: Design) -> str:
     return f"{label} ({', '.join(reversed(inside))})"
 
 
+def kind_of_model(rows: pd.DataFrame, model: str) -> str:
+    """What the rows of a regression table call a model: none of one covariate is multivariable.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"model": ["multivariable"] * 2, "covariate": ["hai", ""]})
+    >>> kind_of_model(rows, "multivariable")
+    'model of one covariate'
+    """
+    held = set(rows.loc[rows["model"] == model, "covariate"]) - {""}
+    return "model of one covariate" if model == "multivariable" and len(held) == 1 else model
+
+
 # ---- columns and levels -----------------------------------------------------
 
 

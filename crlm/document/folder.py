@@ -48,7 +48,7 @@ def write(outline: Outline, drawn: Path, folder: Path) -> None:
     """
     folder.mkdir()
     for exhibit in outline.exhibits:
-        caption = [f"{exhibit.label}. {exhibit.title}"]
+        caption = [exhibit.caption]
         if isinstance(exhibit.piece, pieces.Table):
             (folder / f"{stem(exhibit)}.csv").write_bytes(_as_csv(exhibit.piece))
             caption += exhibit.piece.notes
@@ -121,7 +121,7 @@ def _sheet(sheet: Any, exhibit: Exhibit) -> None:
     from openpyxl.styles import Font
 
     table = exhibit.piece
-    lines = [[f"{exhibit.label}. {exhibit.title}"], list(table.header)]
+    lines = [[exhibit.caption], list(table.header)]
     lines += [list(line.cells) for line in table.body] + [[note] for note in table.notes]
     for at, line in enumerate(lines, 1):
         for across, text in enumerate(line, 1):

@@ -205,12 +205,30 @@ def _widths(
         ]
         if sum(least) <= room:
             break
+    if sum(least) > room:
+        numbers = [max(map(_digits, cells), default=0) for cells in columns]
+        firm = [unit * n + w for n, w in zip(numbers, white, strict=True)]
+        return size, _narrowed(least, firm, room)
     most = [max(unit * n + w, a) for n, w, a in zip(long, white, least, strict=True)]
     if sum(most) <= room:
         return size, most
-    spare, wish = max(room - sum(least), 0.0), sum(most) - sum(least)
-    shares = [a + spare * (b - a) / wish for a, b in zip(least, most, strict=True)]
-    return size, [share * min(1.0, room / sum(shares)) for share in shares]
+    spare, wish = room - sum(least), sum(most) - sum(least)
+    return size, [a + spare * (b - a) / wish for a, b in zip(least, most, strict=True)]
+
+
+def _narrowed(least: Sequence[float], firm: Sequence[float], room: float) -> list[float]:
+    """Columns too wide together, narrowed where words may break: a number stays on its line."""
+    firm = [min(f, a) for f, a in zip(firm, least, strict=True)]
+    gives = sum(least) - sum(firm)
+    over = sum(least) - room
+    if gives <= over:
+        return [f * room / sum(firm) for f in firm]
+    return [a - over * (a - f) / gives for f, a in zip(firm, least, strict=True)]
+
+
+def _digits(cell: str) -> int:
+    """Letters of the longest word with a digit."""
+    return max((len(word) for word in cell.split() if re.search(r"\d", word)), default=0)
 
 
 def _usual(cells: Sequence[str]) -> int:

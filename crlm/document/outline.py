@@ -79,6 +79,11 @@ class Exhibit:
         gap = "" if self.series.endswith(" A") else " "
         return f"{self.series}{gap}{self.number}"
 
+    @property
+    def caption(self) -> str:
+        """The label with the title, if it has one."""
+        return f"{self.label}. {self.title}" if self.title else self.label
+
 
 @dataclass(frozen=True)
 class Told:

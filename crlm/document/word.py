@@ -193,7 +193,7 @@ class _Writer:
             Emu(round(scale * shape.width)),
             Emu(round(scale * shape.height)),
         )
-        describe_picture(shape._inline, block.piece.alt, f"{block.label}. {block.title}")
+        describe_picture(shape._inline, block.piece.alt, block.caption)
         self.caption(block)
 
     def caption(self, block: Exhibit) -> Any:
@@ -205,7 +205,7 @@ class _Writer:
         code = f"SEQ {block.series.replace(' ', '_')} \\* ARABIC{again}"
         add_field(made, code, str(block.number))
         self.bookmarks.wrap(made, _target(block), first)
-        add_marked(made, f". {block.title}")
+        add_marked(made, block.caption.removeprefix(block.label))
         return made
 
 

@@ -14,6 +14,7 @@ from crlm.ledger.chapter import with_thresholds
 from crlm.ledger.dictionary import columns_of, dictionary_faults
 from crlm.ledger.errors import DesignError, Fault, refusal
 from crlm.ledger.factors import Cut, Merged, factor_of, whole_spec
+from crlm.ledger.plain_words import PLAIN_WORDS
 from crlm.ledger.references import reference_faults
 from crlm.ledger.schema import CUT, LENGTH, SKELETON, DesignFile
 from crlm.ledger.spelling import did_you_mean
@@ -151,7 +152,7 @@ class Design:
         return ", ".join(self._level_label(name, level) for name, _, level in parts)
 
     def population_label(self, population: str) -> str:
-        """As `group_label`, with the words that the design has for patients: "Matched pairs"."""
+        """As `group_label`, in the words that the design has for patients: "matched pairs"."""
         parts = [part.partition("=") for part in population.split(",")]
         told = [
             self.patients(name, level) or self.group_label(f"{name}={level}")
@@ -159,7 +160,7 @@ class Design:
             if level
         ]
         text = ", ".join(told)
-        return text[:1].upper() + text[1:] if text else self.group_label(population)
+        return small(text) if text else self.group_label(population)
 
     def endpoint_name(self, endpoint: str) -> str:
         """An endpoint as a reader would say it: "OS after recurrence"."""
@@ -300,8 +301,20 @@ def step_words(spec: Mapping[str, Any], unit: str) -> str:
 
 
 def small(text: str) -> str:
-    """A label as it stands within a sentence; abbreviations keep their capitals."""
-    return text[0].lower() + text[1:] if re.match(r"[A-Z][a-z]", text) else text
+    """A label as it stands within a sentence: names and abbreviations keep their capitals.
+
+    A word that is no plain one may be a name, and a label of capitals throughout is its owner's.
+
+    Examples
+    --------
+    >>> [small(text) for text in ("Nodal status", "KRAS mutant", "Ta", "Whipple", "Tumour Size")]
+    ['nodal status', 'KRAS mutant', 'Ta', 'Whipple', 'Tumour Size']
+    """
+    found = re.match(r"([A-Z][a-z]+)(?:[ -]([A-Z][a-z]+))?", text)
+    words = [word.lower() for word in found.groups() if word] if found else []
+    if not words or words[0] not in PLAIN_WORDS or (len(words) > 1 and words[1] in PLAIN_WORDS):
+        return text
+    return text[0].lower() + text[1:]
 
 
 def data_folder() -> Path:

@@ -182,7 +182,8 @@ class Closing(Base):
         pairs = getattr(self, "pairs", None)
         text = verdicts.tally_sentence(self.verdicts)
         if not self.synthetic:
-            text = readings.agreement(pairs) if pairs is not None and len(pairs) else ""
+            agreed = readings.agreement(pairs) if pairs is not None and len(pairs) else ""
+            text = f"{agreed} {text}".strip()
         wrong = self.audit.findings[self.audit.findings["verdict"] == "inconsistent"]
         if len(wrong):
             noun = "finding says" if len(wrong) == 1 else "findings say"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from crlm import regression, survival
+from crlm.naming import kind_of_model
 from crlm.numbers import counted
 from crlm.paper.base import Section, joined, nothing
 from crlm.paper.odds import Odds
@@ -88,7 +89,8 @@ class Models(Odds):
         rows = joined(*parts)
         caption, notes = f"{table}: {label}", self.told("models")
         shown = tables.regression_table(rows, self.design, caption=caption, notes=notes)
-        forest = self._forest(parts[0], f"{label}, {rule.told}", rule.told)
+        kind = kind_of_model(parts[0], rule.told)
+        forest = self._forest(parts[0], f"{label}, {kind}", rule.told)
         if folded:
             shown = html.fold(f"{table}: {counted(len(names), 'factor')}", shown)
         plot = html.fold(f"{table} as a forest plot", *forest) if forest else None

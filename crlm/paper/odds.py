@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from crlm import regression
+from crlm.naming import kind_of_model
 from crlm.numbers import counted
 from crlm.paper.base import Base, Section, joined, nothing
 from crlm.report import figures, html, readings, tables
@@ -65,7 +66,8 @@ class Odds(Base):
         caption = f"{table}: {label}"
         told = {"caption": caption, "ratio": "odds_ratio", "notes": self._of_limits(rows)}
         shown = tables.regression_table(rows, self.design, **told)
-        forest = self._forest(rows, f"{label}, {rule.told}", rule.told, "OR")
+        kind = kind_of_model(rows, rule.told)
+        forest = self._forest(rows, f"{label}, {kind}", rule.told, "OR")
         exposures = self.design.exposures
         reading = readings.model(rows, self.design, self.print, exposures, rule.told)
         plot = html.fold(f"{table} as a forest plot", *forest) if forest else None

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from crlm.ledger import Design, as_records, small
-from crlm.naming import among, method_words, told_apart
+from crlm.naming import among, kind_of_model, method_words, told_apart
 from crlm.numbers import NOTHING, bound, interval, number, p_text, short, span
 from crlm.report.html import Footnotes, Html, table
 
@@ -277,7 +277,9 @@ def regression_table(
     header += ["Median, months"] if len(medians) else []
     marks = Footnotes(method_words(design))
     for model in models:
-        title = f"{model.capitalize()} {short_name} (95 % CI)"
+        kind = kind_of_model(rows, model)
+        what = f"{kind.capitalize()} {short_name}" if kind == model else f"{short_name}, {kind}"
+        title = f"{what} (95 % CI)"
         header += [title + marks.usual(_methods_of(rows, model, ratio))]
         header += ["p" + marks.usual(_methods_of(rows, model, "p"))]
     body: _Body = []
@@ -362,7 +364,9 @@ def _rules(rows: pd.DataFrame, models: Sequence[str]) -> list[str]:
     at = rows[
         (rows["model"] == models[-1]) & (rows["statistic"] == "n") & (rows["covariate"] == "")
     ]
-    return [f"{models[-1].capitalize()} model: {text}." for text in dict.fromkeys(at["method"])]
+    kind = kind_of_model(rows, models[-1])
+    of = kind.capitalize() if kind != models[-1] else f"{kind.capitalize()} model"
+    return [f"{of}: {text}." for text in dict.fromkeys(at["method"])]
 
 
 # ---- any rows ---------------------------------------------------------------

@@ -60,8 +60,11 @@ def _draw_step(axis: Any, y: int, name: str, label: str, counts: Mapping[str, fl
 
 
 _WHISKERS = (5, 95)
-# Letters of a group's name that fit beside its boxes.
-_WIDE = 18
+# Letters of a group's name that fit beside its boxes, of all titles in a line, of a
+# characteristic beside its shares, and of all groups below these.
+_WIDE, _ABOVE, _BESIDE, _BELOW = 16, 74, 32, 38
+# Inches of a line of letters, and of a line of boxes or shares with one.
+_LINE, _BOX, _SHARE = 0.14, 0.3, 0.26
 #: What a box and its whiskers are, for the reader.
 BOXES = "Box: median and quartiles; whiskers: the 5th and the 95th percentile."
 
@@ -85,17 +88,22 @@ def distributions(
     across = min(3, len(known))
     down = math.ceil(len(known) / across)
     with matplotlib.rc_context({**STYLE, "font.size": 8, "axes.titlesize": 8.5}):
-        figure, _ = sheet(0.55 + 0.3 * len(levels) * down + 0.62 * down, CURVES)
+        groups = [textwrap.fill(design.label(by, level), _WIDE) for level in levels]
+        titles = [textwrap.fill(_measured(design, name), _ABOVE // across) for name in known]
+        high, apart = _laid_out(down, len(levels), groups, titles)
+        figure, _ = sheet(high, CURVES)
         axes = figure.subplots(down, across, squeeze=False)
-        figure.subplots_adjust(left=0.16, right=0.98, wspace=0.12, hspace=1.0, top=0.9)
+        figure.subplots_adjust(left=0.16, right=0.98, wspace=0.12, hspace=apart, top=0.9)
         drawn = {"hue": by, "hue_order": levels, "palette": colours(len(levels)), "legend": False}
         drawn |= {"whis": _WHISKERS, "showfliers": False, "width": 0.6, "linewidth": 0.9}
-        for axis, name in zip(axes.flat, known, strict=False):
+        for axis, name, title in zip(axes.flat, known, titles, strict=False):
             with warnings.catch_warnings():
                 # seaborn 0.13.2 draws boxes by an argument that matplotlib 3.11 deprecates.
                 warnings.simplefilter("ignore", matplotlib.MatplotlibDeprecationWarning)
                 seaborn.boxplot(data=part, x=name, y=by, order=levels, ax=axis, **drawn)
-            _finish_box(axis, part[name], design, name, levels, by)
+            axis.set(title=title, xlabel="", ylabel="")
+            axis.set_yticks(range(len(levels)), groups)
+            _finish_box(axis, part[name])
         for axis in axes.flat[len(known) :]:
             axis.set_axis_off()
         for row in axes:
@@ -119,14 +127,29 @@ def _boxes(
     )
 
 
-def _finish_box(
-    axis: Any, values: pd.Series, design: Design, name: str, levels: Sequence[str], by: str
-) -> None:
+def _measured(design: Design, name: str) -> str:
     unit = (design.columns.get(name) or {}).get("unit", "")
-    unit = f", {unit}" if unit and unit != "tumours" else ""
-    axis.set(title=design.label(name) + unit, xlabel="", ylabel="")
-    names = [textwrap.fill(design.label(by, level), _WIDE) for level in levels]
-    axis.set_yticks(range(len(levels)), names)
+    return design.label(name) + (f", {unit}" if unit and unit != "tumours" else "")
+
+
+def _pitch(labels: Sequence[str], least: float) -> float:
+    """Inches from one line of a picture to the next, beside labels of several lines."""
+    return max(least, _LINE * (1 + max(label.count("\n") for label in labels)) + 0.06)
+
+
+def _laid_out(
+    down: int, levels: int, groups: Sequence[str], titles: Sequence[str]
+) -> tuple[float, float]:
+    """How high a sheet of boxes is, in inches, and its gaps as a share of its axes' height."""
+    more = _LINE * max(title.count("\n") for title in titles)
+    usual = 0.55 + (_BOX * levels + 0.62) * down
+    high = usual + (more + (_pitch(groups, _BOX) - _BOX) * levels) * down
+    gap = 0.79 * usual / (2 * down - 1) + more
+    axes = (0.79 * high - (down - 1) * gap) / down
+    return high, round(gap / axes, 6)
+
+
+def _finish_box(axis: Any, values: pd.Series) -> None:
     low, high = values.quantile([0.05, 0.95])
     if low > 0 and high / low > 50:
         axis.set_xscale("log")
@@ -162,7 +185,9 @@ def missing_values(
     )
     shares = shares.set_axis([design.label(name) for name in gaps])
     with matplotlib.rc_context(STYLE):
-        figure, frame_at = sheet(0.8 + 0.26 * len(gaps), FOREST)
+        beside = [textwrap.fill(name, _BESIDE) for name in shares.index]
+        below = [textwrap.fill(name, max(8, _BELOW // len(levels))) for name in shares]
+        figure, frame_at = sheet(0.8 + _pitch(beside, _SHARE) * len(gaps), FOREST)
         axis = figure.subplots()
         figure.subplots_adjust(**frame_at)
         texts = shares.map(lambda share: f"{number(share, 0)} %")
@@ -177,9 +202,12 @@ def missing_values(
             vmax=_PALE,
             cbar=False,
             linewidths=1.0,
+            xticklabels=below,
+            yticklabels=beside,
         )
         axis.set(title="Missing values by group", xlabel="", ylabel="")
         axis.tick_params(axis="y", rotation=0, length=0)
+        axis.tick_params(axis="x", rotation=0)
         told = "; ".join(
             f"{name}: {', '.join(f'{k} {v}' for k, v in row.items())}"
             for name, row in texts.iterrows()

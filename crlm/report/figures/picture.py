@@ -38,6 +38,8 @@ STYLE = {
 _WIDTH = 7.6
 CURVES, FOREST = (1.75, 7.35), (2.75, 6.0)
 _DPI, _BORDER = 144, 14
+#: White between titles side by side, as a share of a figure.
+_GAP = 0.015
 
 
 class Picture:
@@ -75,13 +77,18 @@ class Picture:
 
 
 def _fit_titles(figure: Figure) -> None:
-    """Titles that would run off the right edge get as many lines as they need."""
+    """Titles that would run off the right edge, or into a neighbour's, get more lines."""
     for axis in figure.axes:
         text = axis.get_title(loc="left")
+        if "\n" in text:
+            continue
         font = axis._left_title.get_fontproperties()
         wide = text_to_path.get_text_width_height_descent(text, font, False)[0] if text else 0.0
-        room = 72 * _WIDTH * (1 - axis.get_position().x0)
-        if wide > room and "\n" not in text:
+        place = axis.get_position()
+        beside = [one.get_position() for one in figure.axes]
+        ends = [p.x0 - _GAP for p in beside if p.x0 > place.x0 and abs(p.y1 - place.y1) < _GAP]
+        room = 72 * _WIDTH * (min([1.0, *ends]) - place.x0)
+        if wide > room:
             lines = textwrap.wrap(text, int(len(text) * room / wide), break_long_words=False)
             axis.set_title("\n".join(lines), loc="left")
 

@@ -108,9 +108,11 @@ def model(
     told = [_effect_text(r, tests.get(keys_of(r)), design, paper) for r in first]
     absent = [design.label(name) for name in exposures if name in set(rows["covariate"])]
     absent = [n for n in absent if n not in [design.label(r["covariate"]) for r in mine]]
-    parts = [f"{capital(kind)}: " + "; ".join(told)] if told else []
+    called = naming.kind_of_model(rows, kind)
+    parts = [f"{capital(called)}: " + "; ".join(told)] if told else []
     hidden = any(str(r["method"]).startswith("not shown") for r in mine)
-    where = "in the multivariable model" if kind == "multivariable" else "alone"
+    of_all = "in the multivariable model" if called == kind else "in the model"
+    where = of_all if kind == "multivariable" else "alone"
     why = "not shown for this model" if hidden else f"not estimable {where}"
     parts += [f"{', '.join(unknown)}: {why}"] if unknown else []
     parts += [f"{', '.join(absent)} not {where}"] if absent else []
