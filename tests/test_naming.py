@@ -449,7 +449,7 @@ def test_a_design_may_say_what_the_patients_of_a_level_are(tmp_path, monkeypatch
             ledger.load_design("mskcc_hai")
     else:
         design = ledger.load_design("mskcc_hai")
-        assert design.population_label("sex=male,kras=mutant") == "Lads, KRAS mutant"
+        assert design.population_label("sex=male,kras=mutant") == "lads, KRAS mutant"
 
 
 def test_a_call_to_add_keeps_the_names_of_columns():

@@ -234,7 +234,7 @@ def test_the_multivariable_model():
     assert "Also at p < 0.05: Age" in both
     assert "Also" not in told(model_rows(0.5, 0.05))
     lost = told(model_rows(math.nan, math.nan, ["hai"]))
-    assert lost == "HAI against no HAI: not estimable in the multivariable model."
+    assert lost == "HAI against no HAI: not estimable in the model."
     alone = made(*ratio(0.5, 0.2, covariate="hai", level="yes", model="univariable"))
     assert told(alone) == "No covariate enters the multivariable model."
     beside = pd.concat([alone, model_rows(0.5, 0.2, ["age"])], ignore_index=True)

@@ -420,14 +420,18 @@ def test_a_ledger_that_was_just_begun_says_how_to_fill_it(place, capsys):
     assert "crlm ledger import" in capsys.readouterr().err
 
 
-def test_shares_of_unknown_values_stop_no_search(place):
+def test_shares_of_unknown_values_are_searched(place):
     new_study(STUDY, *place)
     claim = "x,table1,T,number,3.6,=,3.6,1,estimate,,all,treated=yes,age,,,percent_missing,,%,,,\n"
     with (place[0] / STUDY / "published.csv").open("a", encoding="utf-8") as ledger_file:
         ledger_file.write(claim)
     design, claims = ledger.load_design(STUDY), ledger.load_claims(STUDY)
-    told = "\n".join(cli_study.describe(design, claims))
-    assert "share of unknown values" in told
+    aim = reconstruction.goal(design, claims, {})
+    mine = [target.quantity for target in aim.targets if "x" in target.claims]
+    assert [(quantity.part, quantity.columns) for quantity in mine] == [
+        ("percent_missing", ("age=",))
+    ]
+    assert "x" not in "\n".join(cli_study.describe(design, claims)).split()
 
 
 @pytest.mark.parametrize("declared", [True, False])
