@@ -144,9 +144,9 @@ def _block(text: str, end: int) -> str:
 
 
 def _commented(row: ledger.SchemaRow) -> str:
-    kind = row.kind.replace("list of ", "")
+    kind = row.kind.removeprefix("list of ").removeprefix("list of ")
     example = _EXAMPLE.get(kind, "{}")
-    for _ in range(row.kind.count("list of")):
+    for _ in range((len(row.kind) - len(kind)) // len("list of ")):
         example = f"[{example}]"
     if row.kind == "date":
         example = "2015-01-31"

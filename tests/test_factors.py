@@ -539,3 +539,25 @@ def test_what_no_patient_has_does_not_begin_with_a_group(study):
     wishes = {**wishes_of(design), "realism": {"never": [["treated=no", "depth=deep"]]}}
     with pytest.raises(DesignError, match="name the other condition first"):
         search.prepare(design, wishes, ledger.load_claims(STUDY), seed=1, effort=0.002)
+
+
+@pytest.mark.parametrize(
+    ("out", "counts"), [(True, [26, 26, 24, 24, 20]), (False, [26, 26, 24, 24])]
+)
+def test_percentages_of_merged_levels_are_of_the_patients_who_have_one(study, out, counts):
+    """Of 120 patients 100 have a level: the others are those left out, or unknown."""
+    design, _ = study
+    if not out:
+        pt = {**design.columns["pt"], "levels": ["pTa", "pT1", "pT2", "pT3"]}
+        depth = {k: v for k, v in design.factors["depth"].items() if k != "left_out"}
+        design = replace(design, columns={**design.columns, "pt": pt}, factors={"depth": depth})
+    claim = {**ledger.load_claims(STUDY).iloc[0], "group": "treated=no", "covariate": "depth"}
+    told = {"superficial": 52.0, "deep": 48.0}
+    rows = [{**claim, "statistic": "percent", "level": k, "value": v} for k, v in told.items()]
+    rows += [{**claim, "statistic": "missing", "level": "", "value": 20.0}]
+    claims = pd.DataFrame(rows)
+    gaps = spreads.unknown(design, {}, claims, "pt").get("no", 0)
+    assert gaps == (0 if out else 20)
+    assert spreads.category_counts(design, claims, "treated=no", "pt", 120, gaps) == (
+        [26, 26, 24, 24, *([20] if out else [])]
+    )

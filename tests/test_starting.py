@@ -184,6 +184,15 @@ def test_the_guide_lists_the_words_as_the_programme_knows_them():
     assert guide.endswith(words_of_the_files())
 
 
+def test_a_commented_key_that_holds_a_table_of_lists_is_a_table(place):
+    """It was `[[{}]]`, which the file refuses."""
+    new_study(STUDY, *place)
+    held = {name: (place[0] / STUDY / name).read_text("utf-8") for name in starting._FILES}
+    assert "# groups = {}  #" in held["design.toml"]
+    assert "# knots = {}  #" in held["reconstruction.toml"]
+    assert '# products = [["..."]]  #' in held["design.toml"]
+
+
 def test_its_notebook_reads_curves_where_the_paper_prints_them(place, tmp_path):
     """Once rates at other months, and all patients' curves, were "not estimable in this cohort"."""
     new_study(STUDY, *place)

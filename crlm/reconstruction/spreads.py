@@ -315,12 +315,14 @@ def _into_bands(values: np.ndarray, made: Cut, counts: Sequence[float], width: f
 
 
 def category_counts(
-    design: Design, claims: pd.DataFrame, group: str, name: str, n: int
+    design: Design, claims: pd.DataFrame, group: str, name: str, n: int, gaps: int = 0
 ) -> list[float | None]:
-    """As `counts_of`; where print counts merged levels alone, each is split among its parts."""
-    return merged_counts(
-        design, claims, group, name, counts_of(claims, group, name, design.levels(name), n), n
-    )
+    """As `counts_of`; where print counts merged levels alone, each is split among its parts.
+
+    `gaps`: patients of the `n` of whom the category is unknown.
+    """
+    counts = counts_of(claims, group, name, design.levels(name), n - gaps)
+    return merged_counts(design, claims, group, name, counts, n, gaps)
 
 
 def merged_counts(
@@ -330,21 +332,23 @@ def merged_counts(
     name: str,
     counts: Sequence[float | None],
     n: int,
+    gaps: int = 0,
 ) -> list[float | None]:
     """Counts of a category's levels, those that are not known from levels merged of them."""
     counts, levels = list(counts), design.levels(name)
     for factor, made in design.factors_from(name).items():
         if not isinstance(made, Merged) or counts.count(None) < 2:
             continue
-        wide = counts_of(claims, group, factor, made.levels, n)
+        known = n - max(gaps, _unknown_of(claims, group, factor, n) or 0)
+        wide = counts_of(claims, group, factor, made.levels, known)
         if wide.count(None) == 1:
-            wide[wide.index(None)] = n - sum(count or 0 for count in wide)
+            wide[wide.index(None)] = known - sum(count or 0 for count in wide)
         parts = {level: made.groups[level] for level in made.levels}
         told = {level: count for level, count in zip(parts, wide, strict=True) if count is not None}
         for level, count in told.items():
             _split(counts, [levels.index(part) for part in parts[level]], count)
         if len(told) == len(parts):
-            _split(counts, range(len(levels)), n)
+            _split(counts, range(len(levels)), n - gaps)
     return counts
 
 

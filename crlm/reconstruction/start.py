@@ -215,8 +215,9 @@ def _categories(
     """Codes of a category: printed counts, else declared ones; the rest is the open level."""
     levels, own = levels_of(design, name), f"{design.table_one['by']}={group}"
     declared = wishes.get("columns", {}).get(name, {}).get("counts", {}).get(group)
+    gaps = 0 if declared else spreads.unknown(design, wishes, claims, name).get(group, 0)
     if declared is None:
-        counts = spreads.category_counts(design, claims, own, name, n)
+        counts = spreads.category_counts(design, claims, own, name, n, gaps)
     else:
         counts = [declared.get(level, 0) for level in levels]
     counts = spreads.of_group(design, name, group, counts, n)
@@ -233,7 +234,6 @@ def _categories(
             f"{{ {' = 0, '.join(levels)} = 0 }} }}."
         )
     if open_:
-        gaps = 0 if declared else spreads.unknown(design, wishes, claims, name).get(group, 0)
         counts[open_[0]] = max(0, n - total - gaps)
     codes = [float(k) for k, count in enumerate(counts) for _ in range(int(count or 0))]
     return codes[:n] + [math.nan] * (n - len(codes))
