@@ -238,7 +238,7 @@ def test_the_multivariable_model():
     alone = made(*ratio(0.5, 0.2, covariate="hai", level="yes", model="univariable"))
     assert told(alone) == "No covariate enters the multivariable model."
     beside = pd.concat([alone, model_rows(0.5, 0.2, ["age"])], ignore_index=True)
-    assert told(beside) == "Adjuvant HAI not in the multivariable model."
+    assert told(beside) == "Adjuvant HAI not in the model."
 
 
 def test_how_often_a_factor_is_chosen():

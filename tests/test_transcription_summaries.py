@@ -3,9 +3,10 @@
 import pandas as pd
 import pytest
 
-from crlm import audit, baseline, ledger
+from crlm import audit, baseline, cohort, ledger
 from crlm.paper import as_printed
-from crlm.reconstruction.quantities import Beyond, quantity_of
+from crlm.reconstruction import programs
+from crlm.reconstruction.quantities import Beyond, quantity_of, standardised
 from crlm.transcription import claims_of
 
 HEAD = ["", "No HAI", "HAI", "P"]
@@ -164,8 +165,45 @@ def test_the_audit_holds_widths_against_quartiles_and_ends(design, tmp_path, pri
     assert (found["verdict"] == "inconsistent").any() == wrong
 
 
-@pytest.mark.parametrize("statistic", ["iqr", "range", "n"])
+@pytest.mark.parametrize("statistic", ["iqr", "range"])
 def test_the_search_says_that_it_does_not_know_a_width(design, statistic):
     row = {**claim(design, statistic, "18"), "time": float("nan")}
     found = quantity_of(row, design)
     assert isinstance(found, Beyond) and "no search" in found
+
+
+@pytest.mark.parametrize("head", ["SMD", "Standardized difference", "Standardised mean difference"])
+def test_a_column_of_standardised_differences_is_read(design, head):
+    """Once it was asked which group it is."""
+    made = claims_of(
+        [[*HEAD, head], ["Age, median (IQR)", "65 (55-73)", "64 (54-72)", "0.3", "0.08"]]
+        + [["Male", "179 (58%)", "205 (56%)", "0.6", "0.04"], ["Female", "129", "161", "", ""]],
+        design,
+        "two-groups",
+        place="table1",
+    )
+    assert not made.questions, made.questions
+    found = [c for c in made.claims if c["statistic"] == "smd"]
+    assert [(c["group"], c["covariate"], c["level"], c["printed"]) for c in found] == [
+        ("hai", "age", "", "0.08"),
+        ("hai", "sex", "", "0.04"),
+    ]
+    asked = claims_of(
+        [[*HEAD, head], ["Male", "179 (58%)", "205 (56%)", "0.6", "4.1%"]],
+        design,
+        "two-groups",
+        place="table1",
+    )
+    assert "0.12 for 12 %" in asked.questions[0]
+
+
+@pytest.mark.parametrize("name", ["age", "sex", "nodal_status", "margin"])
+def test_the_certificate_has_the_standardised_differences_of_table_1(design, name):
+    frame = cohort.load(ledger.data_folder() / "mskcc_hai" / "cohort.csv", design)
+    rows = baseline.table_one(frame, "hai", [name])
+    ours = rows.loc[rows["statistic"] == "smd", "estimate"].item()
+    claim = {"statistic": "smd", "covariate": name, "group": "hai", "population": "all"}
+    claim |= {"level": "", "model": "", "time": float("nan"), "endpoint": "", "kind": "number"}
+    assert "the certificate alone" in quantity_of(claim, design)
+    found = programs.by_python(standardised(claim), {"patients": frame}, design)
+    assert found == pytest.approx(ours, rel=1e-12) and 0 < ours < 1

@@ -180,6 +180,9 @@ class TableOne(Strict):
         None, description="Endpoint that such a recurrence ends."
     )
     tests_stated: bool | None = Field(None, description="Whether the paper names its tests.")
+    smd: bool | None = Field(
+        None, description="Whether Table 1 has a column of standardised differences."
+    )
 
 
 class Model(Strict):

@@ -71,7 +71,7 @@ class Sections(Models):
         spread: str = "range",
         title: str = "Table 1",
         population: str = ALL,
-        smd: bool = False,
+        smd: bool | None = None,
         folded: bool = False,
     ) -> Section:
         """Characteristics by group.
@@ -86,8 +86,8 @@ class Sections(Models):
             As `baseline.table_one` (the test of categories).
         population : str
             Whose characteristics: `column=level`, as of matched pairs.
-        smd : bool
-            Show the standardised mean differences too.
+        smd : bool, optional
+            Show the standardised mean differences too; as the design says if left out.
         folded : bool
             The table behind one line; the sentence stays in sight.
         """
@@ -126,6 +126,7 @@ class Sections(Models):
         if not self.release.on and self._counts_known(kept):
             self.add(as_printed.known(rows))
         notes = self.told("table", "continuous")
+        smd = bool(self.design.table_one.get("smd")) if smd is None else smd
         table = tables.baseline_table(made, self.design, caption=title, smd=smd, notes=notes)
         summary = f"{title}: {counted(len(kept), 'characteristic')}"
         table = html.fold(summary, table) if folded else table

@@ -36,6 +36,7 @@ from crlm.reconstruction.quantities import (
     flipped,
     quantity_of,
     ratio,
+    standardised,
     tested_together,
 )
 from crlm.reconstruction.targets import Goal
@@ -133,6 +134,8 @@ def _for_certificate(claim: Mapping[str, Any], design: Design) -> Quantity | str
         return found
     if statistic == "odds_ratio" and claim["kind"] == "number":
         return ratio(claim, design)
+    if statistic == "smd" and not claim["model"] and not claim["level"]:
+        return standardised(claim)
     if statistic == "se" and claim["endpoint"] in design.endpoints:
         return _error_of_rate(claim)
     if statistic != "p" or not claim["covariate"]:

@@ -120,3 +120,22 @@ def kruskal(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
     """z of Kruskal and Wallis."""
     test = stats.kruskal(*_groups(quantity, frame, design))
     return float(stats.norm.isf(test.pvalue / 2))
+
+
+def standardised(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    """Distance of two groups in standard deviations, of a category over its levels but one."""
+    column, by = quantity.columns
+    if not levels_of(design, column):
+        parts = [part.astype(float) for part in _groups(quantity, frame, design)]
+        if len(parts) != 2:
+            return math.nan
+        spread = math.sqrt(sum(part.var() for part in parts) / 2)
+        return abs(parts[0].mean() - parts[1].mean()) / spread if spread else math.nan
+    known = frame[frame[column].notna()]
+    table = pd.crosstab(known[by], words(known[column]), normalize="index")
+    if len(table) != 2:
+        return math.nan
+    shares = table.to_numpy()[:, 1:]
+    gap = shares[0] - shares[1]
+    spread = sum(np.diag(share) - np.outer(share, share) for share in shares) / 2
+    return float(math.sqrt(max(gap @ np.linalg.pinv(spread) @ gap, 0.0)))

@@ -456,6 +456,7 @@ PROGRAMS = {
     "rates": _rates,
     "t": compared.t_test,
     "anova": compared.anova,
+    "smd": compared.standardised,
     "kruskal": compared.kruskal,
     "table": compared.association,
     "trend": compared.association,

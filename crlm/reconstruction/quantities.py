@@ -63,8 +63,8 @@ class Quantity:
     ----------
     kind : str
         A word of `codes.KINDS`; or of what the certificate alone computes: "rates" (a
-        difference), "anova", and the tests "joint", "logistic_joint" (Wald's, of all levels of a
-        covariate), "lr", "score".
+        difference), "anova", "smd", and the tests "joint", "logistic_joint" (Wald's, of all
+        levels of a covariate), "lr", "score".
     endpoint : str
         Of `design.endpoints`; "" where times play no part.
     where : tuple of (column, level)
@@ -141,6 +141,8 @@ def quantity_of(claim: Mapping[str, Any], design: Design) -> Quantity | str:
 def _asked(name: str, claim: Mapping[str, Any], design: Design) -> Quantity | str:
     if name == "difference":
         return _comparison(claim, design)
+    if name == "smd" and not claim["model"] and not claim["level"]:
+        return "standardised difference: the certificate alone computes it"
     if name == "p" or (name in RATIOS and claim["kind"] == "direction"):
         return tested(claim, design)
     if name in RATIOS:
@@ -268,6 +270,12 @@ def _comparison(claim: Mapping[str, Any], design: Design) -> Quantity | str:
     if len(_compared(claim, design)) != 2:
         return f"a difference between the groups of {claim['group']} has no single number"
     return _between(claim, design)
+
+
+def standardised(claim: Mapping[str, Any]) -> Quantity:
+    """The standardised difference of a characteristic between two groups, without sign."""
+    where = where_of(claim["population"])
+    return Quantity("smd", where=where, columns=(claim["covariate"], claim["group"]), part="smd")
 
 
 def _compared(claim: Mapping[str, Any], design: Design) -> list[str]:

@@ -11,7 +11,7 @@ from crlm.ledger.vocabulary import TREND_TEST
 from crlm.transcription import meanings, summaries
 from crlm.transcription.cells import Cell, cell
 from crlm.transcription.labels import Label
-from crlm.transcription.table import TREND, UNKNOWN, Table
+from crlm.transcription.table import TREND, UNKNOWN, Table, comma
 from crlm.transcription.trends import heads_trend
 
 #: A column of per cent alone: "HAI %", not "HAI n (%)".
@@ -20,6 +20,7 @@ _OF_NUMBERS = ("spread", "mean")
 _NEITHER = "says neither n (%) of a level, nor median with range, nor mean ± SD"
 #: What a column holds that is no group.
 _TESTS = ("p", "trend")
+_BETWEEN = (*_TESTS, "smd")
 #: A count with its denominator: "179/308 (58%)", "179 of 308".
 _OF = re.compile(r"^\d[\d,]*\s*(?:/|of)\s*\d")
 
@@ -53,11 +54,11 @@ class FirstTable(Table):
             if at
         }
         for at, group in columns.items():
-            if group and group not in _TESTS:
+            if group and group not in _BETWEEN:
                 self.size(rows[0][at], group)
             elif not group and (rows[0][at] or any(row[at] for row in rows)):
                 self.strange_group(f"column {rows[0][at]!r}", rows[0][at], self.by)
-        groups = [at for at, group in columns.items() if group not in _TESTS]
+        groups = [at for at, group in columns.items() if group not in _BETWEEN]
         for number, row, found in self.walk(rows, lambda row: any(row[at] for at in groups)):
             found = self._meant(self._said(row[0], found), row, groups)
             unit = meanings.other_unit(row[0], self._unit(found.column))
@@ -73,11 +74,11 @@ class FirstTable(Table):
 
     def _upright(self, rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
         """The table with its groups in columns: turned where they are the rows."""
-        heads = [head for head in rows[0][1:] if self.group(head, self.by) not in ("", "p")]
+        heads = [head for head in rows[0][1:] if self.group(head, self.by) not in ("", *_BETWEEN)]
         own = any(head and self.labels.read(head).column == self.by for head in rows[0][1:])
         if heads or own:
             return rows
-        names = [row[0] for row in rows[1:] if self.group(row[0], self.by) not in ("", "p")]
+        names = [row[0] for row in rows[1:] if self.group(row[0], self.by) not in ("", *_BETWEEN)]
         if len(names) < 2:
             return rows
         return [list(row) for row in zip(*rows, strict=True)]
@@ -138,7 +139,9 @@ class FirstTable(Table):
             keys = {"group": group, "covariate": named.column, "level": named.level}
             if not group or found.kind == "empty":
                 continue
-            if group in _TESTS:
+            if group == "smd":
+                self._difference(found, row[at], where, named.column)
+            elif group in _TESTS:
                 keys = {"group": self.by, "covariate": named.column}
                 if (group == "trend" or named.notes == TREND) and self._no_trend(where, keys):
                     continue
@@ -147,6 +150,17 @@ class FirstTable(Table):
                 self._unknown(found, row[at], where, keys)
             else:
                 self._stated(found, where, keys, named, row[at])
+
+    def _difference(self, found: Cell, text: str, where: str, column: str) -> None:
+        """The standardised difference of a characteristic between the two groups."""
+        if "%" in text:
+            told = "is per cent of a standard deviation; write it as a number"
+            self.ask(where, f"{text!r} {told}, 0.12 for 12 %")
+        elif found.kind != "single":
+            self.ask(where, f"{text!r} is not one standardised difference{comma(text)}")
+        else:
+            keys = {"group": self.by, "covariate": column}
+            self.claim(found.parts[0], where, **keys, statistic="smd")
 
     def _no_trend(self, where: str, keys: Mapping[str, str]) -> bool:
         """Ask for a p for trend that the design has no test for; whether it has none."""

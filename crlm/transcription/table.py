@@ -25,6 +25,11 @@ TREND = frozenset({"trend"})
 P_HEAD = re.compile(
     r"^((raw|nominal|crude|unadjusted|uncorrected) )?p([ -]?values?)?\.?$", re.IGNORECASE
 )
+SMD_HEAD = re.compile(
+    r"^((absolute )?standard(i[sz]ed)? (mean )?(difference|diff\.?)|std\.? (mean )?diff\.?)s?"
+    r"( ?[\[(](smd|asmd)[\])])?$|^a?smd$",
+    re.IGNORECASE,
+)
 _WHOLE = ("all", "total", "overall", "all patients", "entire cohort", "whole cohort")
 #: Limits that are not those of 95 %: "90% CI", "99 % confidence interval".
 OTHER_LIMITS = re.compile(r"(?<![\d.])(?!95)(\d\d(?:\.\d)?)\s?%\s*-?(?:ci|conf)", re.IGNORECASE)
@@ -217,6 +222,8 @@ class Table:
         bare = _without_size(head)
         if P_HEAD.match(plain(bare)) or self.labels.read(bare).column == "p":
             return "p"
+        if SMD_HEAD.match(plain(bare)):
+            return "smd"
         if plain(bare) in _WHOLE:
             return "all"
         found = self.labels.read(bare, by)
