@@ -34,7 +34,8 @@ MAY_IMPORT = {
     "scores": {"ledger", "cohort", "refusals"},
     "exact": set(),
     "unmeasured": set(),
-    "baseline": {"lent", "ledger", "refusals", "exact", "cohort", "endpoints", "scores"},
+    "categories": {"exact"},
+    "baseline": {"lent", "ledger", "refusals", "categories", "cohort", "endpoints", "scores"},
     "survival": {"ledger", "cohort", "endpoints", "scores", "refusals"},
     "regression": {
         "cores",
@@ -75,7 +76,7 @@ MAY_IMPORT = {
         "numbers",
         "cohort",
         "endpoints",
-        "baseline",
+        "categories",
         "survival",
         "specification",
     },

@@ -14,8 +14,8 @@ from crlm.audit.cases import INCONSISTENT, Case, Outcome, Roles, check, outcome,
 from crlm.audit.counts import blocks, possible_sizes
 from crlm.audit.facts import Cell, Facts, Key, Printed, cell_of
 from crlm.audit.intervals import Interval, hull, integers, overlap, times
-from crlm.audit.trends import TRENDS, trend_p
-from crlm.ledger.vocabulary import TREND_TEST
+from crlm.audit.trends import RANKS, TRENDS, ranked_p, trend_p
+from crlm.ledger.vocabulary import ORDERED_TESTS, RANK_TESTS, TREND_TEST
 
 #: The tests that are tried on a table of two rows, by name.
 TESTS = ("fisher", "chi-square", "chi-square-yates", "mid-p", "likelihood ratio")
@@ -26,6 +26,7 @@ _NAMES = {
     "mid-p": "Fisher's mid-p",
     "likelihood ratio": "the likelihood ratio test",
     **TRENDS,
+    **RANKS,
 }
 #: How many patients are moved in search of the counts that give a printed p.
 _REACH = 15
@@ -89,8 +90,9 @@ def _exact(table: Table) -> tuple[float, float]:
 @check(
     asks="Does any usual test of the printed counts give the printed p value?",
     assumes="Fisher, chi-square, Yates, mid-p or likelihood ratio; where the design declares a "
-    "trend, Mantel-Haenszel or Cochran-Armitage over levels in their order; missing values only "
-    "as far as the printed percentages allow them, or as a level of their own, which is said.",
+    "trend, Mantel-Haenszel or Cochran-Armitage over levels in their order, or a test of their "
+    "ranks where it declares one; missing values only as far as the printed percentages allow "
+    "them, or as a level of their own, which is said.",
     blind="A wrong test that rounds to the same digits; errors on p values printed as an "
     "inequality that stays true.",
     about="reporting",
@@ -118,14 +120,14 @@ def _case(facts: Facts, key: Key, p: Printed) -> Case | None:
         roles |= found
 
     def judge(roles: Roles) -> Outcome:
-        if facts.design.test_of(key.covariate) == TREND_TEST:
-            return _judge_trend(roles, groups, levels)
+        if facts.design.test_of(key.covariate) in ORDERED_TESTS:
+            return _judge_ordered(roles, groups, levels, facts.design.test_of(key.covariate))
         return _judge(facts, roles, groups, levels, key.covariate)
 
     title = f"{facts.named(key.covariate)} by {facts.named(key.group)}: p"
     subject = ("p", key.endpoint, key.population, key.group, key.covariate)
-    trend = facts.design.test_of(key.covariate) == TREND_TEST
-    return Case(subject, title, roles, judge, explain=lambda r: _why(r, groups, levels, trend))
+    test = facts.design.test_of(key.covariate)
+    return Case(subject, title, roles, judge, explain=lambda r: _why(r, groups, levels, test))
 
 
 def _group_roles(
@@ -147,21 +149,30 @@ def _group_roles(
     return roles if enough else None
 
 
-def _judge_trend(roles: Roles, groups: tuple[str, ...], levels: tuple[str, ...]) -> Outcome:
-    """A p that the design calls one for trend: no other test stands in for it."""
+def _of_order(test: str) -> tuple[str, Mapping[str, str], Callable[[Table], dict[str, float]]]:
+    """What a test over levels in their order is called, its names, and its p values."""
+    by_ranks = test in RANK_TESTS
+    return ("rank test", RANKS, ranked_p) if by_ranks else ("test for trend", TRENDS, trend_p)
+
+
+def _judge_ordered(
+    roles: Roles, groups: tuple[str, ...], levels: tuple[str, ...], test: str
+) -> Outcome:
+    """A p that the design calls one over levels in their order: no other test stands in for it."""
+    what, names, given = _of_order(test)
     options = [_options(roles, group, levels) for group in groups]
-    whole = _spans([_largest(rows) for rows in options], trend_p)
+    whole = _spans([_largest(rows) for rows in options], given)
     if not whole:
         return unclear("The counts of a group cannot be told from what is printed.")
     p = roles["p"]
-    if fitting := _fitting(whole, p, TRENDS):
-        return _once_or_twice(whole, p, f"Given by {TRENDS[fitting[0]]}.", hull(whole.values()))
-    spans = _spans(options, trend_p)
+    if fitting := _fitting(whole, p, names):
+        return _once_or_twice(whole, p, f"Given by {names[fitting[0]]}.", hull(whole.values()))
+    spans = _spans(options, given)
     low, high = hull(spans.values())
-    if _fitting(spans, p, TRENDS):
-        return unclear("A test for trend gives it if some patients had no value.", low, high)
+    if _fitting(spans, p, names):
+        return unclear(f"A {what} gives it if some patients had no value.", low, high)
     if other := _fitting(_spans(options), p):
-        told = f"The design declares a test for trend, and {_NAMES[other[0]]} gives it."
+        told = f"The design declares a {what}, and {_NAMES[other[0]]} gives it."
         return unclear(told, low, high, notable=True)
     return Outcome(INCONSISTENT, low, high)
 
@@ -310,18 +321,21 @@ def _filled(
     return tuple(counts.get(lev, rest) for lev in levels) if rest >= 0 else None
 
 
-def _why(roles: Roles, groups: tuple[str, ...], levels: tuple[str, ...], trend: bool) -> str:
+def _why(roles: Roles, groups: tuple[str, ...], levels: tuple[str, ...], test: str) -> str:
     rows = tuple(_options(roles, group, levels)[0] for group in groups)
-    tests = trend_p if trend else p_values
+    ordered = test in ORDERED_TESTS
+    tests = _of_order(test)[2] if ordered else p_values
     given = tests(rows)
-    tried = [name for name in (*TESTS[:3], "likelihood ratio", *TRENDS) if name in given][:3]
+    tried = [name for name in (*TESTS[:3], "likelihood ratio", *TRENDS, *RANKS) if name in given][
+        :3
+    ]
     shown = ", ".join(f"{_say_p(given[name])} by {_NAMES[name]}" for name in tried)
     counts = " against ".join(
         f"{row[-1]} of {sum(row)}" if len(row) == 2 else "/".join(map(str, row)) for row in rows
     )
     printed = f"{roles['p'].operator} {roles['p'].text.lstrip('<>= ')}"
     equals = "" if shown.startswith("<") else "= "
-    none = "neither" if trend else "no usual test"
+    none = "neither" if ordered and len(given) > 1 else "no usual test"
     text = f"{counts} gives p {equals}{shown}; {none} gives p {printed}."
     away = _patients_away(rows, roles["p"].interval, tests)
     if away:
@@ -358,7 +372,7 @@ def _say_p(p: float) -> str:
 def column_of_p(facts: Facts) -> Iterator[Case]:
     """The test of Table 1, as its p values imply it."""
     cases = [c for c in counted_p(facts) if c.subject[1] == "" and c.subject[2] == "all"]
-    cases = [c for c in cases if facts.design.test_of(c.subject[4]) != TREND_TEST]
+    cases = [c for c in cases if facts.design.test_of(c.subject[4]) not in ORDERED_TESTS]
     by = {c.subject[3] for c in cases}
     for group in sorted(by):
         mine = [c for c in cases if c.subject[3] == group]

@@ -32,10 +32,12 @@ from crlm.ledger.schema import CUT
 from crlm.ledger.spelling import did_you_mean, nearest
 from crlm.ledger.typed import place_of
 from crlm.ledger.vocabulary import (
+    ARMITAGE,
     CATEGORICAL_TESTS,
     CONTINUOUS_TESTS,
     FIRST_RECURRENCE,
     KNOWN,
+    ORDERED_TESTS,
     START,
     TREND_TEST,
 )
@@ -243,13 +245,17 @@ def _own_test_faults(name: str, test: str, groups: int, names: Names) -> Iterato
         yield Fault(place, f"{name!r} is no characteristic of a patient ({role}); remove it.")
         return
     number = names.kind(name) in NUMBERS
-    allowed = CONTINUOUS_TESTS if number else (*CATEGORICAL_TESTS, TREND_TEST)
+    allowed = CONTINUOUS_TESTS if number else (*CATEGORICAL_TESTS, *ORDERED_TESTS)
     if test not in allowed:
         kind = "a number" if number else "a category"
         yield Fault(place, f"{name!r} is {kind}; take {' or '.join(allowed)}.")
     elif test == "mann-whitney" and groups > 2:
         yield Fault(place, f"{test!r} compares two groups, not {groups}; write 'kruskal'.")
-    elif test == TREND_TEST and max(groups, len(names.levels(name))) < 3:
+    elif test == ARMITAGE and 2 not in (groups, len(names.levels(name))):
+        told = f"{test!r} compares two groups or two levels, not {groups} and "
+        told += f"{len(names.levels(name))}; write {TREND_TEST!r} or 'kruskal'."
+        yield Fault(place, told)
+    elif test in (TREND_TEST, ARMITAGE) and max(groups, len(names.levels(name))) < 3:
         told = f"{test!r} is over three levels or more, and {name!r} has two, as have the groups"
         yield Fault(place, f"{told}; take {' or '.join(CATEGORICAL_TESTS)}.")
 

@@ -9,6 +9,7 @@ from pydantic import Field
 from crlm.ledger.chapter import Chapter
 from crlm.ledger.typed import SchemaRow, Strict, schema_rows
 from crlm.ledger.vocabulary import (
+    ARMITAGE,
     CATEGORICAL_TESTS,
     CAUSES_OF_DEATH,
     CONF_TYPES,
@@ -155,16 +156,20 @@ class Criterion(Strict):
     label: Text = Field(description="Printable name of the step.")
 
 
+_TESTS = (*CONTINUOUS_TESTS, *CATEGORICAL_TESTS, TREND_TEST, ARMITAGE)
+
+
 class TableOne(Strict):
     """Table 1 and the tables like it."""
 
     by: Text = Field(description="Column that splits the patients.")
     continuous_test: Literal[CONTINUOUS_TESTS] = Field(description="Test of numbers.")
     categorical_test: Literal[CATEGORICAL_TESTS] = Field(description="Test of categories.")
-    tests: dict[str, Literal[(*CONTINUOUS_TESTS, *CATEGORICAL_TESTS, TREND_TEST)]] | None = Field(
+    tests: dict[str, Literal[_TESTS]] | None = Field(
         None,
         description="By column: its test, where it is not one of these two; trend is p for trend "
-        "over levels and groups in their order.",
+        "over levels and groups in their order, as is cochran-armitage; of a category mann-whitney "
+        "and kruskal are by the ranks of its levels.",
     )
     spread: Literal[SPREADS] = Field(description="What stands beside a median.")
     quantile_rule: Literal[QUANTILE_RULES] | None = Field(

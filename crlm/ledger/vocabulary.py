@@ -99,6 +99,10 @@ CONTINUOUS_TESTS = ("mann-whitney", "t", "kruskal")
 CATEGORICAL_TESTS = ("fisher", "chi-square", "chi-square-yates")
 #: The test of one column whose levels, or whose groups, have an order.
 TREND_TEST = "trend"
+#: The same with n in place of n - 1, over two groups or two levels; and tests by ranks, of a
+#: category by the places of its levels.
+ARMITAGE, RANK_TESTS = "cochran-armitage", ("mann-whitney", "kruskal")
+ORDERED_TESTS = (TREND_TEST, ARMITAGE, *RANK_TESTS)
 SPREADS = ("range", "iqr", "both")
 QUANTILE_RULES = ("weibull", "linear")
 #: "univariable": each covariate alone, and no multivariable model.

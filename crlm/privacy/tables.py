@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from crlm import baseline
+from crlm import categories
 from crlm.ledger import as_records
 from crlm.privacy import continuous
 from crlm.privacy.counts import Count, Register
@@ -285,6 +285,15 @@ def _places(values: pd.Series) -> int:
     return continuous.places(values.to_numpy(dtype=float, na_value=np.nan))
 
 
+#: Tests over levels in their order, by what their method begins with.
+_ORDERED = {
+    "Mantel-Haenszel": "trend",
+    "Cochran-Armitage": "cochran-armitage",
+    "Mann-Whitney": "mann-whitney",
+    "Kruskal": "kruskal",
+}
+
+
 def _test(table: Table, row: Row, counts: Mapping[tuple[str, str], Count]) -> Row:
     """What compares the groups: of categories from shown counts, of numbers if both are large."""
     n = _denominator(counts, "all")
@@ -297,8 +306,8 @@ def _test(table: Table, row: Row, counts: Mapping[tuple[str, str], Count]) -> Ro
     array = np.array([[round(cell.shown) for cell in line] for line in cells])
     test = "chi-square" if "chi-square" in row["method"] else "fisher"
     test = "chi-square-yates" if "Yates'" in row["method"] else test
-    test = "trend" if "test for trend" in row["method"] else test
-    for found in baseline.tests_of_counts(array, levels, test):
+    test = next((name for words, name in _ORDERED.items() if words in row["method"]), test)
+    for found in categories.tests_of_counts(array, levels, test):
         if (found["statistic"], found.get("level", "")) == (row["statistic"], row["level"]):
             return _from_counts(row, found, n)
     return blank(row, table.register.k)

@@ -37,7 +37,9 @@ def association(quantity: Quantity, frame: pd.DataFrame, design: Design) -> floa
     counts = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
     if min(counts.shape) < 2:
         return math.nan
-    p = _TABLE_TESTS[design.test_of(column.partition("=")[0])](counts)
+    test = design.test_of(column.partition("=")[0])
+    # One level of several, tested alone, has no order.
+    p = _TABLE_TESTS.get(test, _TABLE_TESTS[design.table_one["categorical_test"]])(counts)
     if counts.shape != (2, 2):
         return float(stats.norm.isf(p / 2))
     gap = counts[0, 0] * counts[1, 1] - counts[0, 1] * counts[1, 0]
@@ -139,3 +141,27 @@ def standardised(quantity: Quantity, frame: pd.DataFrame, design: Design) -> flo
     gap = shares[0] - shares[1]
     spread = sum(np.diag(share) - np.outer(share, share) for share in shares) / 2
     return float(math.sqrt(max(gap @ np.linalg.pinv(spread) @ gap, 0.0)))
+
+
+def ordered(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    """Signed z of a category's levels in their order: above 0, the last group has higher ones."""
+    column, by = quantity.columns
+    levels = levels_of(design, column)
+    place = words(frame[column]).map({level: float(k) for k, level in enumerate(levels)})
+    groups = _coded(frame, design, by)
+    parts = [place[groups == level].dropna() for level in levels_of(design, by)]
+    parts = [part for part in parts if len(part)]
+    if len(parts) < 2 or pd.concat(parts).nunique() < 2:
+        return math.nan
+    side = parts[-1].mean() - parts[0].mean()
+    test = design.test_of(column)
+    if test == "cochran-armitage":
+        at = np.repeat(np.arange(float(len(parts))), [len(part) for part in parts])
+        r = stats.pearsonr(at, pd.concat(parts)).statistic
+        p = float(stats.chi2.sf(len(at) * r**2, 1))
+    elif test == "kruskal" or len(parts) > 2:
+        p = float(stats.kruskal(*parts).pvalue)
+    else:
+        told = stats.mannwhitneyu(*parts, use_continuity=False, method="asymptotic")
+        p = float(told.pvalue)
+    return math.copysign(float(stats.norm.isf(p / 2)), side)

@@ -457,6 +457,7 @@ PROGRAMS = {
     "t": compared.t_test,
     "anova": compared.anova,
     "smd": compared.standardised,
+    "ordered": compared.ordered,
     "kruskal": compared.kruskal,
     "table": compared.association,
     "trend": compared.association,

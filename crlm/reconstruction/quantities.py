@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from crlm.endpoints.declared import counting
 from crlm.ledger import Design
-from crlm.ledger.vocabulary import KNOWN, TREND_TEST
+from crlm.ledger.vocabulary import KNOWN, ORDERED_TESTS, TREND_TEST
 from crlm.reconstruction.models import (
     Where,
     indicator,
@@ -63,8 +63,8 @@ class Quantity:
     ----------
     kind : str
         A word of `codes.KINDS`; or of what the certificate alone computes: "rates" (a
-        difference), "anova", "smd", and the tests "joint", "logistic_joint" (Wald's, of all
-        levels of a covariate), "lr", "score".
+        difference), "anova", "smd", "ordered" (a test of a category's levels in their order), and
+        the tests "joint", "logistic_joint" (Wald's, of all levels of a covariate), "lr", "score".
     endpoint : str
         Of `design.endpoints`; "" where times play no part.
     where : tuple of (column, level)
@@ -290,6 +290,8 @@ def _between(claim: Mapping[str, Any], design: Design) -> Quantity | str:
     if quantity.kind == "anova":
         return "one-way analysis of variance: the certificate alone computes it"
     test = design.test_of(claim["covariate"])
+    if quantity.kind == "ordered":
+        return f"{test} of a category's levels: the certificate alone computes it"
     if quantity.kind == "table" and test == "fisher":
         return "Fisher's test beyond 2 x 2: the certificate alone computes it"
     if quantity.kind == "association" and test != design.table_one["categorical_test"]:
@@ -310,9 +312,10 @@ def between(claim: Mapping[str, Any], design: Design) -> Quantity:
         )
     if len(levels) > 2 and claim["kind"] == "direction" and claim["level"]:
         covariate, levels = f"{covariate}={claim['level']}", ["no", "yes"]
-    if covariate == claim["covariate"] and design.test_of(covariate) == TREND_TEST:
+    if covariate == claim["covariate"] and design.test_of(covariate) in ORDERED_TESTS:
         columns = (covariate, _two(design, group, compared))
-        return Quantity("trend", where=where, columns=columns, part="z")
+        kind = "trend" if design.test_of(covariate) == TREND_TEST else "ordered"
+        return Quantity(kind, where=where, columns=columns, part="z")
     if len(compared) == len(levels) == 2:
         columns = (covariate, _two(design, group, compared))
         return Quantity("association", where=where, columns=columns, part="z")
