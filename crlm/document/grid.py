@@ -65,14 +65,16 @@ def add_table(
     table = document.add_table(rows=1 + len(piece.body), cols=across)
     _lay_out(table, piece.caption, widths)
     rows = table.rows
-    _fill(rows[0], header, aligned, size, head=True)
+    # A style asked by its name is looked for among all, once for each cell.
+    style = document.styles["Table Text"].style_id
+    _fill(rows[0], header, aligned, size, style, head=True)
     flag(rows[0]._tr.get_or_add_trPr(), "w:tblHeader")
     found = {}
     for row, line in zip(list(rows)[1:], piece.body, strict=True):
         links = [heading for heading in line.links if heading in headings]
         if line.kind == _BELOW:
             row.cells[0].merge(row.cells[-1])
-        _fill(row, line.cells, aligned, size, kind=line.kind, links=links)
+        _fill(row, line.cells, aligned, size, style, kind=line.kind, links=links)
         if line.rows:
             name = bookmarks.around(row.cells[0].paragraphs[0], bookmark_name(line.rows[0]))
             found[name] = line.rows
@@ -134,6 +136,7 @@ def _fill(
     cells: Sequence[str],
     aligned: Sequence[int | None],
     size: float,
+    style: str,
     *,
     head: bool = False,
     kind: str = "",
@@ -144,7 +147,7 @@ def _fill(
         text = cells[i] if i < len(cells) else ""
         cell.width = cell._tc.getparent().getparent().tblGrid.gridCol_lst[i].w
         paragraph = cell.paragraphs[0]
-        paragraph.style = "Table Text"
+        paragraph._p.style = style
         add_linked(paragraph, text, size, links if i else ())
         if not text:
             # An empty paragraph is as high as the letters of its mark.
