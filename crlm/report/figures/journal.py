@@ -96,6 +96,8 @@ def _deliver(
 
 def _image(figure: Figure, path: Path, order: dict[str, Any], pixels: Pixels) -> None:
     dpi = order["dpi"]
+    if not {"png", "tiff"} & set(order["kinds"]):
+        return
     image = Image.fromarray(pixels(figure, dpi))
     for kind in order["kinds"]:
         if kind == "png":
