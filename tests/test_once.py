@@ -10,7 +10,7 @@ from crlm import cohort, files, ledger, lent, once
 from crlm.batch import driving
 from tests import cells
 
-QUICK = f"base: {json.dumps({**cells.QUICK, 'specifications': 0})}\n"
+QUICK = f"base: {json.dumps({**cells.QUICK, 'specifications': 0, 'bootstrap_samples': 0})}\n"
 
 
 @pytest.fixture
