@@ -155,7 +155,7 @@ def test_what_the_certificate_does_not_know_has_that_reason(patients, monkeypatc
     keys = {"endpoint": "late", "covariate": "age", "level": "", "model": "multivariable"}
     asked = [{**keys, "statistic": "e_value"}]
     asked += [{**keys, "statistic": "concordance", "covariate": ""}]
-    asked += [{**keys, "statistic": "smd", "endpoint": "", "model": ""}]
+    asked += [{**keys, "statistic": "power"}]
     more = {"kind": "number", "field": "estimate", "reference": "", "value": 2.0, "decimals": 1}
     records = [{**NO_KEYS, "operator": "=", "unit": "", **more, **claim} for claim in asked]
     claims = pd.DataFrame(records).assign(id=["e", "c", "s"])
