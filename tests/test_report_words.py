@@ -96,6 +96,14 @@ def test_a_model_of_one_covariate_is_not_called_multivariable():
     assert "multivariable hr" in told[1] and "multivariable:" in told[1]
 
 
+def test_in_short_says_that_a_model_has_one_covariate():
+    rows = model_rows("hai")
+    kind = kind_of_model(rows, "multivariable")
+    paper = readings.Print(ledger.load_claims("mskcc_hai").iloc[:0])
+    told = readings.answer("OS", rows.iloc[:0], rows, rows.iloc[:0], DESIGN, paper, kind)
+    assert "HR in a model of one covariate 0.60 (0.50–0.80), p = 0.010" in told
+
+
 def test_in_short_counts_what_came_out_on_own_patients_too():
     verdicts = pd.Categorical(["matches", "differs"], ["matches", "near", "differs", "no result"])
     none = pd.DataFrame(columns=["verdict", "sentence"])
@@ -107,7 +115,7 @@ def test_in_short_counts_what_came_out_on_own_patients_too():
     )
     told = Closing._print_sentence(own)
     assert told.startswith("Of 1 printed effect, 1 points the same way here")
-    assert "Of 2 printed results, this cohort answers 2: 1 match at printed precision" in told
+    assert "Of 2 printed results, this cohort answers 2: 1 matches at printed precision" in told
 
 
 # ---- Word -----------------------------------------------------------------------------------
@@ -120,6 +128,13 @@ def test_a_caption_without_a_title_is_its_number_alone():
     assert Exhibit("Table", 1, "Patients", piece, b"", "").caption == "Table 1. Patients"
 
 
+def test_a_narrow_column_has_room_for_the_digits_of_wide_letters():
+    """Once 64 stood as 6 and 4 beneath, in a table that had room to spare."""
+    columns = [["untreated", "treated"], ["64", "56"], ["41.10 (29.40–58.20)"] * 2]
+    size, widths = grid._widths(["Group", "n", "Median"], columns, [None, 0, None], 450)
+    assert widths[1] >= size * (0.64 * 2 + grid._MARK) + grid._WHITE
+
+
 @pytest.mark.parametrize("many", [3, 6])
 def test_numbers_keep_to_one_line_where_columns_are_too_wide_together(many):
     """Once 674 stood as 67 and 4 beneath."""
@@ -129,7 +144,7 @@ def test_numbers_keep_to_one_line_where_columns_are_too_wide_together(many):
     aligned = [None if i != 1 else 0 for i in range(len(columns))]
     size, widths = grid._widths(header, columns, aligned, 300)
     assert sum(widths) == pytest.approx(300) and min(widths) > 0
-    assert widths[1] >= size * grid._LETTER * 3 + grid._WHITE
+    assert widths[1] >= size * grid._FIGURE * 3 + grid._WHITE
 
 
 # ---- pictures -------------------------------------------------------------------------------

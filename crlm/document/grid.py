@@ -23,6 +23,8 @@ from crlm.document.styles import TABLE
 _SIZES = (8.5, 7.5, 6.5, 6.0, 5.5)
 #: A letter's mean width as a share of its height, and the white left and right of a cell.
 _LETTER, _DIGIT, _POINT, _MARK, _WHITE = 0.57, 0.55, 0.28, 0.34, 6.5
+#: A digit of the widest letters that may stand in for the template's.
+_FIGURE = 0.64
 _WIDEST, _SHORT, _KEPT_WHOLE = 140, 24, 34
 #: More columns than these have no room for one of sentences, of letters that are usually more.
 _MANY, _SENTENCE, _BELOW = 8, 50, "below"
@@ -198,19 +200,20 @@ def _widths(
     words = [_longest_word(head) for head in header]
     held = [max(map(_unbroken, cells), default=0) for cells in columns]
     heads = [min(len(head), _SHORT) for head in header]
+    figures = [_LETTER if n is None else _FIGURE for n in aligned]
     long = [max(min(_usual(c), _WIDEST), n) for c, n in zip(columns, heads, strict=True)]
     for size in _SIZES:
         unit = size * _LETTER
         white = [_WHITE + size * end for end in ends]
         least = [
-            unit * max(1.1 * word, cell) + w
-            for word, cell, w in zip(words, held, white, strict=True)
+            max(1.1 * unit * word, size * figure * cell) + w
+            for word, cell, figure, w in zip(words, held, figures, white, strict=True)
         ]
         if sum(least) <= room:
             break
     if sum(least) > room:
         numbers = [max(map(_digits, cells), default=0) for cells in columns]
-        firm = [unit * n + w for n, w in zip(numbers, white, strict=True)]
+        firm = [size * _FIGURE * n + w for n, w in zip(numbers, white, strict=True)]
         return size, _narrowed(least, firm, room)
     most = [max(unit * n + w, a) for n, w, a in zip(long, white, least, strict=True)]
     if sum(most) <= room:

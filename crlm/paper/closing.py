@@ -176,7 +176,8 @@ class Closing(Base):
             whole = (rows["group"] == "all") & own
             curves = rows[whole & rows["statistic"].isin(["median_survival", "survival_rate"])]
         tried = rows[rows["model"].str.startswith("specification curve")]
-        return readings.answer(endpoint, curves, effect, tried, self.design, self.print)
+        kind = naming.kind_of_model(rows, "multivariable")
+        return readings.answer(endpoint, curves, effect, tried, self.design, self.print, kind)
 
     def _print_sentence(self) -> str:
         pairs = getattr(self, "pairs", None)

@@ -144,10 +144,11 @@ def tally_sentence(verdicts: pd.DataFrame) -> str:
     count = verdicts["verdict"].value_counts()
     answered = len(verdicts) - count["no result"]
     within = f"{count[CAN_AGREE]} can agree with what is shown, " if CAN_AGREE in count else ""
+    match, near, differ = (int(count[name]) for name in ("matches", "near", "differs"))
     return (
-        f"Of {len(verdicts)} printed results, this cohort answers {answered}: {count['matches']} "
-        f"match at printed precision, {count['near']} are within one printed unit, "
-        f"{within}{count['differs']} differ."
+        f"Of {counted(len(verdicts), 'printed result')}, this cohort answers {answered}: {match} "
+        f"match{'es' * (match == 1)} at printed precision, {near} {'is' if near == 1 else 'are'} "
+        f"within one printed unit, {within}{differ} differ{'s' * (differ == 1)}."
     )
 
 

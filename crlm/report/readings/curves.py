@@ -90,6 +90,7 @@ def answer(
     tried: pd.DataFrame,
     design: Design,
     paper: Print,
+    kind: str = "multivariable",
 ) -> str:
     """One endpoint in one sentence: the groups, the adjusted ratio, and how firmly it stands.
 
@@ -101,6 +102,8 @@ def answer(
         Ratio and p of the exposure in one model; where that has none, in another after it.
     tried : pandas.DataFrame
         Rows of `specification.inference`, or none.
+    kind : str
+        What the model of several covariates is (`naming.kind_of_model`).
     """
     parts = list(filter(None, [_groups_text(medians, design, paper)]))
     ratios = [r for r in as_records(effect) if r["statistic"] in RATIOS]
@@ -109,13 +112,12 @@ def answer(
     known = [r for r in known if r["model"] == known[0]["model"]]
     for row in {r["model"]: r for r in reversed(ratios)}.values():
         if row["model"] not in [r["model"] for r in known]:
-            parts.append(f"{row['model']} {RATIOS[row['statistic']]} {lacking(row)}")
+            parts.append(f"{_ratio_of(row, kind)} {lacking(row)}")
     for row in known:
         test = tests.get(keys_of(row))
         p = f", {p_phrase(test['estimate'])}" if test is not None else ""
         level = f", {design.label(row['covariate'], row['level'])}:" if len(known) > 1 else ""
-        ratio = f"{row['model']} {RATIOS[row['statistic']]}{level}"
-        parts.append(f"{ratio} {interval(row)}{p}{paper.beside(row)}")
+        parts.append(f"{_ratio_of(row, kind)}{level} {interval(row)}{p}{paper.beside(row)}")
     found = {(r["model"], r["statistic"]): r for r in as_records(tried)}
     share = ending(found, ", claim", "percent")
     if share is not None and math.isfinite(share["estimate"]):
@@ -124,6 +126,13 @@ def answer(
     if not parts:
         return ""
     return f"{capital(design.endpoints[endpoint]['label'])}: {'; '.join(parts)}."
+
+
+def _ratio_of(row: Row, kind: str) -> str:
+    """A ratio and its model: "multivariable HR", "HR in a model of one covariate"."""
+    name = RATIOS[row["statistic"]]
+    alone = row["model"] == "multivariable" != kind
+    return f"{name} in a {kind}" if alone else f"{row['model']} {name}"
 
 
 def _groups_text(rows: pd.DataFrame, design: Design, paper: Print) -> str:
