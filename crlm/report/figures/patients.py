@@ -62,7 +62,7 @@ def _draw_step(axis: Any, y: int, name: str, label: str, counts: Mapping[str, fl
 _WHISKERS = (5, 95)
 # Letters of a group's name that fit beside its boxes, of all titles in a line, of a
 # characteristic beside its shares, and of all groups below these.
-_WIDE, _ABOVE, _BESIDE, _BELOW = 16, 74, 32, 38
+_WIDE, _ABOVE, _BESIDE, _BELOW = 16, 78, 38, 38
 # Inches of a line of letters, and of a line of boxes or shares with one.
 _LINE, _BOX, _SHARE = 0.14, 0.3, 0.26
 #: What a box and its whiskers are, for the reader.
