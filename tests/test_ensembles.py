@@ -8,12 +8,27 @@ import pandas as pd
 import pytest
 
 from crlm import ledger
-from crlm.reconstruction import ensemble, ensembles
+from crlm.reconstruction import ensemble, ensembles, wishes_of
 from crlm.report import synthetic
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory):
+def less_print(tmp_path_factory):
+    """NCCH with what it prints of its patients and of OS without models: a search of seconds."""
+    data = tmp_path_factory.mktemp("data")
+    shutil.copytree(ledger.data_folder(), data, dirs_exist_ok=True)
+    path = data / "ncch_scp" / "published.csv"
+    claims = pd.read_csv(path, dtype=str, keep_default_na=False)
+    named = claims["id"].isin(wishes_of(ledger.load_design("ncch_scp"))["excluded"])
+    left = named | claims["endpoint"].isin(["", "OS"]) & (claims["model"] == "")
+    claims[left].to_csv(path, index=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CRLM_DATA", str(data))
+        yield
+
+
+@pytest.fixture(scope="module")
+def two(less_print, tmp_path_factory):
     """The folder of an ensemble of two cohorts, searched one after the other; and what it holds."""
     folder = tmp_path_factory.mktemp("two")
     return folder, ensemble("ncch_scp", folder, size=2, effort=0.0005)

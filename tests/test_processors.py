@@ -5,10 +5,11 @@ import subprocess
 import sys
 
 COMPLETED = """
-import hashlib, warnings
+import dataclasses, hashlib, warnings
 from crlm.paper import Paper
 warnings.simplefilter("ignore")
 paper = Paper("mskcc_hai")
+paper.chapter_rules = dataclasses.replace(paper.chapter_rules, imputations=4)
 paper.patients()
 paper.endpoints()
 text = "".join(table.to_csv(float_format="%.9g") for table in paper.completed("hai"))

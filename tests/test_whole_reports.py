@@ -77,7 +77,8 @@ def test_missing_exposures_have_a_denominator_of_their_own(table, tmp_path, monk
         if name in damaged:
             gone = rng.random(len(damaged)) < 0.15
             damaged[name] = damaged[name].astype(object).mask(gone)
-    namespace, _ = report(study, damaged, tmp_path, monkeypatch, paint=False)
+    values = {"paint": False, "reviewer_chapter": False}
+    namespace, _ = report(study, damaged, tmp_path, monkeypatch, **values)
     results = namespace["paper"].results
     assert not results.duplicated(list(ledger.KEYS)).any()
     totals = results[(results["group"] == "all") & (results["covariate"] == "site_liver")]
@@ -163,7 +164,8 @@ def test_odd_cohorts_end_with_a_report(table, kind, tmp_path, monkeypatch):
         gap = frame["os_months"] - frame["rfs_months"]
         after = "os_after_recurrence_months"
         frame[after] = gap.where(frame[after].notna())
-    values = {"entered_late": "drop", "paint": kind in PAINTED}
+    # What they do to the reviewer's chapter: test_chapter_causal.py and test_chapter_states.py.
+    values = {"entered_late": "drop", "paint": kind in PAINTED, "reviewer_chapter": False}
     namespace, shown = report(study, frame, tmp_path, monkeypatch, **values)
     assert "own cohort" in shown.text
     assert "same print" not in shown.text, "nothing of the synthetic cohorts beside real patients"
