@@ -53,7 +53,7 @@ notebooks: $(STAMP)
 
 lock:
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header -q -o requirements.lock
+	  --no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate --no-header -q -o requirements.lock
 
 clean:
 	rm -rf $(VENV) reports/*_figures reports/*.html reports/*.ipynb reports/*.json reports/*.csv reports/.*.lock reports/.*.part-* reports/.*.ready
