@@ -561,3 +561,37 @@ def test_percentages_of_merged_levels_are_of_the_patients_who_have_one(study, ou
     assert spreads.category_counts(design, claims, "treated=no", "pt", 120, gaps) == (
         [26, 26, 24, 24, *([20] if out else [])]
     )
+
+
+@pytest.mark.parametrize(
+    ("labels", "label", "named"),
+    [
+        ({"small": "≤20", "larger": ">20"}, "Tumor size >20 mm", "larger"),
+        ({"small": "≤20", "larger": ">20"}, "Tumor size ≤ 20 mm", "small"),
+        ({"small": "≤20", "larger": ">20"}, "Tumor size ≥20 mm", None),
+        ({"small": "≤20", "larger": ">20"}, "Tumor size <20 mm", None),
+        ({}, "Tumor size <=20 mm", "small"),
+        ({}, "Tumor size >20 mm", None),
+        ({}, "Tumor size 20", None),
+    ],
+)
+def test_a_sign_before_a_number_is_part_of_a_levels_name(study, labels, label, named):
+    """ "> 20" was read as the level of "<= 20", and the two groups changed places."""
+    design, _ = study
+    size = {"type": "category", "levels": ["le20", "s20_50", "gt50"], "role": "baseline"}
+    size |= {"label": "Tumor size (mm)"}
+    size |= {"labels": {"le20": "<=20", "s20_50": "20-50", "gt50": ">50"}}
+    groups = {"small": ["le20"], "larger": ["s20_50", "gt50"]}
+    factor = {"source": "size", "groups": groups, "levels": list(groups), "label": "Size in two"}
+    factor |= {"labels": labels} if labels else {}
+    design = replace(
+        design,
+        columns={**design.columns, "size": size},
+        factors={**design.factors, "size_cat": factor},
+    )
+    rows = [["", "Untreated (n = 120)", "Treated (n = 120)"]]
+    rows += [[f"{label}, n (%)", "20 (16.7)", "30 (25.0)"]]
+    made = claims_of(rows, design, "two-groups", place="table1")
+    found = {(c["covariate"], c["level"]) for c in made.claims if c["covariate"]}
+    assert found <= {("size_cat", named), ("size", "le20" if named == "small" else None)}
+    assert bool(found) == (named is not None) and bool(made.questions) == (named is None)

@@ -82,7 +82,7 @@ def level_of(design: Design, column: str, text: str) -> str:
     made = design.factor(column)
     if isinstance(made, Cut):
         return "" if other_unit(text, design.unit_of(column)) else made.said(text)
-    if made and (merged := _merged(design, made, text)):
+    if made and (merged := _merged(design, column, made, text)):
         return merged
     bare = re.sub(r"[\[(].*?[\])]", " ", text)
     for words in (text, bare, bare.partition(",")[0]):
@@ -103,10 +103,13 @@ def is_joined(text: str) -> bool:
     return sum(map(bool, _JOINED.split(text.strip()))) > 1
 
 
-def _merged(design: Design, made: Merged, text: str) -> str:
+def _merged(design: Design, factor: str, made: Merged, text: str) -> str:
     """The merged level that "pTa-pT1" or "T3/4" names, if it holds these levels and no others."""
     bare = re.sub(r"[\[(].*?[\])]", " ", text).strip()
     parts = [part for part in _JOINED.split(bare) if part and part.casefold() not in ("n", "%")]
+    own = {_plain(design.label(factor, level)): level for level in made.levels}
+    if named := own.get(_plain(bare)):
+        return named
     held = [_level_in(design, made.source, part, parts[0]) for part in parts]
     if not all(held):
         return ""
@@ -135,7 +138,9 @@ def _level_in(design: Design, column: str, part: str, first: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"[^\w]+|_", "", text.casefold())
+    """A wording without blanks and marks; "> 20" and "≤ 20" are not one."""
+    signs = text.casefold().replace("≤", "<=").replace("≥", ">=")
+    return re.sub(r"[^\w<>=]+|_", "", signs)
 
 
 def level_within(levels: Sequence[str], heading: str) -> str:
