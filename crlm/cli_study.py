@@ -84,7 +84,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         "--by",
         default="",
         metavar="COLUMN",
-        help="what splits two-groups; default: as Table 1 of the design",
+        help="what splits two-groups or curves; default: as Table 1 of the design, the exposure",
     )
     told.add_argument(
         "--as-printed",

@@ -8,6 +8,7 @@ from typing import Any
 
 from crlm.ledger import Design
 from crlm.ledger.vocabulary import ALL
+from crlm.transcription.asking import to_ask
 from crlm.transcription.cells import Cell, cell
 from crlm.transcription.table import P_HEAD, Table, comma, holding, last_word
 
@@ -27,6 +28,11 @@ class CurvesTable(Table):
         As of `Table`.
     endpoint : str
         The endpoint of the rows above the first heading.
+
+    Attributes
+    ----------
+    by : str
+        What splits the rows: a column or a factor with levels; the exposure unless it is set.
     """
 
     def __init__(self, design: Design, place: str, endpoint: str, named: Mapping[str, str]) -> None:
@@ -46,18 +52,20 @@ class CurvesTable(Table):
             endpoint = self.endpoints.of(row[0])
             if endpoint or self._is_heading(rows[0], row):
                 self.endpoint, known = endpoint or self.endpoint, True
-                if endpoint:
+                if not endpoint and (any(row[1:]) or any(any(r[1:]) for r in rows[number:])):
+                    known = self._heading(f"row {number}", row[0], rows[number:])
+                if known:
                     self._compared(rows[0], row)
-                elif any(any(later[1:]) for later in rows[number:]):
-                    known = self._heading(f"row {number}", row[0])
                 continue
             if not known:
                 continue
             group = self.group(row[0], self.by)
             if not group:
                 self.strange_group(f"row {number}", row[0], self.by)
-            for head, text in zip(rows[0][1:], row[1:], strict=True):
-                if group:
+            elif group in ("p", "smd"):
+                self._compared(rows[0], row)
+            else:
+                for head, text in zip(rows[0][1:], row[1:], strict=True):
                     self._of_curve(head, text, group)
 
     def _is_heading(self, heads: Sequence[str], row: Sequence[str]) -> bool:
@@ -68,15 +76,22 @@ class CurvesTable(Table):
             and not self.group(row[0], self.by)
         )
 
-    def _heading(self, where: str, label: str) -> bool:
-        """Whether a heading names the exposure; rows below another may be of any endpoint."""
-        if self.labels.read(label).column == self.by:
+    def _heading(self, where: str, label: str, below: Sequence[Sequence[str]]) -> bool:
+        """Whether a heading names what splits the rows; those below another may be of anything."""
+        column = self._made_below(self.labels.read(label).column, label, below)
+        if column and column in (self.by, self.design.source(self.by)):
             return True
-        self.ask(where, self._no_endpoint(f"{label!r} is a heading that names no endpoint", label))
+        told = self._no_endpoint(f"{label!r} is a heading that names no endpoint", label)
+        told += f", or, if it names what splits the rows, {to_ask(label, self.by)}"
+        if column and self.design.levels(column):
+            told = f"{label!r} is a heading that names no endpoint, and the table is split by "
+            told += f"{self.by}. Put the rows below it into a table of their own, with --by "
+            told += column
+        self.ask(where, told)
         return False
 
     def _compared(self, heads: Sequence[str], row: Sequence[str]) -> None:
-        """What stands beside the name of an endpoint: p of its groups, or a row without a group."""
+        """What stands beside a heading: p of its groups; other numbers are of none, and asked."""
         for head, text in zip(heads[1:], row[1:], strict=True):
             if text and P_HEAD.match(last_word(head)):
                 self._of_curve(head, text, ALL)

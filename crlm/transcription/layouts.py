@@ -69,7 +69,8 @@ def claims_of(
         Of whom the percentages of two groups are: of the level's patients, or of the group's;
         "": as the printed counts say.
     by : str
-        The column that splits two groups; "": that of the design's `table_one`.
+        The column or factor that splits two groups or the rows of curves; "": that of the
+        design's `table_one`, or the exposure.
     as_printed : bool
         Take numbers that cannot be, as a percentage of 950: the paper's misprints.
     named : mapping of str to str
@@ -109,13 +110,15 @@ def claims_of(
         raise ParameterError(f"--population: {told}")
     by = _split_by(by, layout, design)
     if layout != "model":
-        _compared(population, by if layout == "two-groups" else design.exposure)
+        _compared(population, by)
     made_of = _TABLES.get(layout)
     table: Table = (
         made_of(design, place, endpoint, answers)
         if made_of
         else FirstTable(design, place, spread, answers, by)
     )
+    if isinstance(table, CurvesTable):
+        table.by = by
     table.as_printed = as_printed
     table.population, table.title = population, above
     table.other_limits(rows[0][1:])
@@ -138,12 +141,14 @@ def claims_of(
 
 def _split_by(by: str, layout: str, design: Design) -> str:
     """The column that splits a table of groups; one without levels is refused."""
-    if by and layout != "two-groups":
-        raise ParameterError(f"--by is of two-groups; a {layout} table is of the exposure.")
+    if by and layout not in ("two-groups", "curves"):
+        raise ParameterError(
+            f"--by is of two-groups and of curves; a {layout} table is of the exposure."
+        )
     known = [name for name in (*design.columns, *design.factors) if design.levels(name)]
     if by and by not in known:
         raise ParameterError(f"--by {by}: no column with levels; {did_you_mean(by, known)}")
-    return by or str(design.table_one["by"])
+    return by or (str(design.table_one["by"]) if layout == "two-groups" else design.exposure)
 
 
 def _percentages(made: Transcript, by: str, said: str) -> None:

@@ -109,12 +109,20 @@ class ModelTable(Table):
             if found.notes == UNKNOWN:
                 self._ask_for_unknown(row, found, f"row {number}")
                 continue
+            if not found.level and self._has_p_alone(row, heads):
+                column = self._made_below(found.column, row[0], rows[number:])
+                found = replace(found, column=column)
             found = replace(found, level=found.level or self._second(found.column))
             self._trends(row, heads, found)
             others = [t for t, head in zip(row[1:], heads, strict=True) if head.holds != "trend"]
             if any(cell(text).parts and not REFERENCE.match(text) for text in others):
                 if found := self._in_its_step(row[0], found, f"row {number}"):
                     self._effect(row, heads, self._against(found, told, f"row {number}"))
+
+    def _has_p_alone(self, row: Sequence[str], heads: Sequence[Head]) -> bool:
+        """Whether a row has p values and no ratio, as the heading of levels has."""
+        stated = {head.holds for text, head in zip(row[1:], heads, strict=True) if text}
+        return stated <= {"p", "trend", ""}
 
     def _ask_for_unknown(self, row: Sequence[str], found: Label, where: str) -> None:
         """Ask about a ratio of the patients whose value is unknown, which a model leaves out."""

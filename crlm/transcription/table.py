@@ -239,7 +239,11 @@ class Table:
             self.ask(where.replace("''", "without a name"), told)
             return
         column = self.labels.read(bare).column
-        if column and column != by:
+        if column == by:
+            told = f"{bare!r} names {by} and no group of it; name the group, or leave it out with "
+            self.ask(where, f"{told}{to_ask(head, '-')}")
+            return
+        if column:
             told = f"{bare!r} is no group of {by}, but {self.design.label(column)}"
             told += f". A table split by it takes --by {column}; ratios by covariate are --layout "
             self.ask(where, f"{told}model, counts two-groups")
