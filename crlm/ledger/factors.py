@@ -121,13 +121,16 @@ class Cut:
         if named is None:
             return ""
         found = [level for level in self.levels if self._is(level, named)]
+        # A lowest band may be printed with its least value, as its own name has it: "1-3".
+        found = found or [level for level in self.levels if span_in(level) == named]
         return found[0] if len(found) == 1 else ""
 
     def is_cut_at(self, text: str) -> bool:
         """Whether a text has the cut-offs themselves: "≥ 4", and not "> 3", of a cut at 4."""
         named = span_in(text)
         ends = (named.low[0], named.high[0]) if named else ()
-        return bool(ends) and all(math.isinf(end) or end in self.cuts for end in ends)
+        known = (*self.cuts, self.lowest)
+        return bool(ends) and all(math.isinf(end) or end in known for end in ends)
 
     def _is(self, level: str, named: Named) -> bool:
         span = self.span(level)
@@ -140,7 +143,8 @@ class Cut:
         """Whether a printed end is that of a band; a bare number may be the cut on either side."""
         value, closed = said
         if math.isinf(edge) or math.isinf(value):
-            return edge == value
+            least = side > 0 and value == self.lowest and closed is not False
+            return edge == value or (edge == -math.inf and least)
         cut = min(self.cuts, key=lambda one: abs(one - edge))
         within = math.isclose(edge, cut)
         if closed is None and value == cut:

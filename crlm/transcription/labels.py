@@ -27,6 +27,9 @@ _BEFORE = re.compile(
     r"^(?:(?:mean|median|average)(?:\s(?:value\s)?of)?|patients?(?:['’]s?)?)\s+(?=\S)",
     re.IGNORECASE,
 )
+#: A sign before a cut-off, however it is typed and spaced.
+_SIGN = re.compile(r"\s*(<=|=<|>=|=>|[<>≤≥≦≧⩽⩾])\s*")
+_SIGNS = dict.fromkeys(("<=", "=<", "≦", "⩽"), "≤") | dict.fromkeys((">=", "=>", "≧", "⩾"), "≥")
 _TIMES = re.compile(r"\s+[x×*:]\s+|\s*[×*]\s*|:", re.IGNORECASE)
 _AGAINST = re.compile(r"\s+(?:vs\.?|versus|v\.?|against|compared (?:with|to))\s+", re.IGNORECASE)
 
@@ -183,7 +186,10 @@ class Labels:
         Where several are cut so, of the one that the text's own numbers cut.
         """
         for some in ([name for name in self.asked if name in names], names):
-            found = {n: level for n in some if (level := meanings.level_of(self.design, n, text))}
+            named = {n: self._of_column(n, text) for n in some}
+            found = {n: level for n, level in named.items() if level} or {
+                n: level for n in some if (level := meanings.level_of(self.design, n, text))
+            }
             cut = {n: at for n, at in found.items() if meanings.is_cut_at(self.design, n, text)}
             found = cut if len(found) > 1 else found
             if found:
@@ -315,6 +321,13 @@ class Labels:
             )
         near = did_you_mean(label, self._labels())
         number = self.design.columns.get(column, {}).get("type") in ("integer", "number")
+        bands = [n for n in self.design.factors_from(column) if self.design.cut(n)]
+        if number and bands and span_in(label):
+            known = (f"{n} ({', '.join(self.design.levels(n))})" for n in bands)
+            return (
+                f"{label!r} is no band of {column} as the design cuts it: {', '.join(known)}. Say "
+                f"which with {to_ask(label, *(f'{n}:LEVEL' for n in bands))}, or correct its cuts"
+            )
         if number and span_in(label):
             return (
                 f"below {within!r} print counts bands of {column} that no factor of the design "
@@ -461,4 +474,5 @@ def plain(text: str) -> str:
     """A label without case, signs, footnote marks and what stands in brackets."""
     text = unmarked(text)
     text = re.sub(r"[\[(].*?[\])]", " ", text.casefold()).replace("tumor", "tumour")
+    text = _SIGN.sub(lambda sign: f" {_SIGNS.get(sign[1], sign[1])}", text)
     return " ".join(re.sub(r"[^\w<>≤≥=.]+|_+", " ", text).split())

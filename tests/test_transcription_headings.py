@@ -1,0 +1,127 @@
+"""Headings of tables: the p beside them, the bands and levels below them, what splits rows."""
+
+import pytest
+
+from crlm import ledger
+from crlm.ledger import ParameterError
+from crlm.ledger.factors import Cut
+from crlm.transcription import claims_of
+from tests.hand_written import copied
+
+NODES = """
+[columns.lymph]
+type = "integer"
+min = 0
+label = "Lymph nodes found"
+role = "baseline"
+[columns.width]
+type = "category"
+levels = ["le20", "gt20"]
+labels = { le20 = "<=20", gt20 = ">20" }
+label = "Width, mm"
+role = "baseline"
+[factors.lymph_band]
+source = "lymph"
+rule = ">="
+cuts = [4, 10]
+levels = ["1-3", "4-9", "10_up"]
+label = "Lymph nodes in bands"
+"""
+HEADS = ["", "No.", "Events", "5-year", "Log-rank p"]
+GROUPS = [["No HAI", "461", "281", "62.4", ""], ["HAI", "139", "64", "65.4", ""]]
+BANDS = [["1-3", "294", "171", "57.1", ""], ["4-9", "198", "156", "33.5", ""]]
+
+
+@pytest.fixture
+def design(tmp_path, monkeypatch):
+    path = copied("mskcc_hai", tmp_path) / "design.toml"
+    monkeypatch.setenv("CRLM_DATA", str(tmp_path))
+    path.write_text(path.read_text(encoding="utf-8") + NODES, encoding="utf-8")
+    return ledger.load_design("mskcc_hai")
+
+
+def curves(design, rows, **keys):
+    return claims_of([HEADS, *rows], design, "curves", place="t", endpoint="OS", **keys)
+
+
+def logrank(made):
+    return [(c["group"], c["printed"]) for c in made.claims if c["model"] == "logrank"]
+
+
+def test_the_p_beside_the_heading_of_the_groups_is_their_log_rank_test(design):
+    """It was lost without a word."""
+    label = design.label("hai")
+    made = curves(design, [[label, "", "", "", "0.191"], *GROUPS])
+    assert (logrank(made), made.questions) == ([("hai", "0.191")], [])
+    assert len(made.claims) == 7
+    # Another number beside it is of no group, and a p beside any other words is asked about.
+    asked = curves(design, [[label, "600", "", "", "0.191"], *GROUPS])
+    assert "names hai and no group of it" in asked.questions[0] and not logrank(asked)
+    for rows in ([["Arm", "", "", "", "0.2"], *GROUPS], [*GROUPS, ["Test", "", "", "", "0.2"]]):
+        (question,) = curves(design, rows).questions
+        assert f"--is '{'Arm' if rows[0][0] == 'Arm' else 'Test'}=hai'" in question
+    said = curves(design, [["Arm", "", "", "", "0.2"], *GROUPS], named={"Arm": "hai"})
+    assert (logrank(said), said.questions) == ([("hai", "0.2")], [])
+
+
+def test_a_row_of_p_values_is_no_group_of_curves(design):
+    made = curves(design, [*GROUPS, ["P", "", "0.3", "", "0.2"]])
+    assert logrank(made) == [("hai", "0.2")] and len(made.claims) == 7
+    assert "'0.3' below 'Events' and no group" in made.questions[0]
+
+
+def test_curves_are_split_by_another_column_than_the_exposure(design):
+    """The remedy that was told, --by, was refused."""
+    rows = [["Lymph nodes found", "", "", "", "<0.001"], *BANDS]
+    assert "with --by lymph_band" in curves(design, rows).questions[0]
+    made = curves(design, rows, by="lymph_band")
+    assert (logrank(made), made.questions) == ([("lymph_band", "<0.001")], [])
+    assert {c["group"] for c in made.claims[1:]} == {"lymph_band=1-3", "lymph_band=4-9"}
+    with pytest.raises(ParameterError, match="of two-groups and of curves"):
+        claims_of([HEADS, *rows], design, "model", place="t", endpoint="OS", by="lymph_band")
+
+
+def test_the_p_of_a_heading_is_that_of_its_bands_in_a_regression_table(design):
+    """It went to the number, whose ratio the table does not have."""
+    rows = [["", "HR (95% CI)", "P"], ["Lymph nodes found", "", "0.2"], ["1-3", "1.00", ""]]
+    rows += [["4-9", "1.81 (1.45-2.25)", "0.01"], ["≥10", "3.06 (2.38-3.95)", "0.02"]]
+    made = claims_of(rows, design, "model", place="t", endpoint="OS")
+    found = [(c["covariate"], c["level"]) for c in made.claims if c["statistic"] == "p"]
+    assert found == [("lymph_band", ""), ("lymph_band", "4-9"), ("lymph_band", "10_up")]
+    assert not made.questions
+
+
+@pytest.mark.parametrize(
+    ("label", "level"),
+    [
+        ("1-3", "1-3"),
+        ("1 to 3", "1-3"),
+        ("0–3", "1-3"),
+        ("< 4", "1-3"),
+        ("4-9", "4-9"),
+        ("2-3", ""),
+    ],
+)
+def test_a_lowest_band_may_be_printed_with_its_least_value(design, label, level):
+    heads = ["", "No HAI (n = 308)", "HAI (n = 366)"]
+    rows = [heads, ["Lymph nodes found", "", ""], [label, "20", "30"]]
+    made = claims_of(rows, design, "two-groups", place="t")
+    assert {c["level"] for c in made.claims if c["covariate"]} == ({level} if level else set())
+    # What the design has is not asked to be declared.
+    told = " ".join(made.questions)
+    assert ("lymph_band:LEVEL" in told) == (not level) and "Declare" not in told
+
+
+def test_the_least_value_of_a_column_opens_its_lowest_band():
+    bands = Cut("age", ("low", "middle", "high"), (50.0, 60.0), ">=", whole=True, lowest=18.0)
+    assert [bands.said(text) for text in ("18-49", "17-49", "18 to < 50")] == ["low", "", "low"]
+    assert bands.said("18-59") == ""
+
+
+@pytest.mark.parametrize("label", ["<=20", "≤20", "≤ 20", "<= 20", "⩽20", "=<20"])
+def test_signs_of_a_cut_off_are_one_however_they_are_typed(design, label):
+    heads = ["", "No HAI (n = 308)", "HAI (n = 366)"]
+    rows = [heads, ["Width", "", ""], [label, "20", "30"], ["> 20", "20", "30"]]
+    made = claims_of(rows, design, "two-groups", place="t")
+    assert [c["level"] for c in made.claims if c["covariate"]] == ["le20"] * 2 + ["gt20"] * 2
+    assert not made.questions
