@@ -1,6 +1,7 @@
 """Sentences under tables and figures: each word that depends on a number, both ways."""
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -179,8 +180,16 @@ def test_ratios_over_several_models_and_over_one():
     ],
 )
 def test_how_many_effects_agree(p, same, text):
-    pairs = pd.DataFrame({"heterogeneity_p": p, "same_direction": same})
+    pairs = pd.DataFrame({"heterogeneity_p": p, "same_direction": same, "printed": 0.5})
     assert readings.agreement(pairs).startswith(text)
+
+
+def test_a_printed_ratio_of_one_points_nowhere():
+    pairs = pd.DataFrame({"heterogeneity_p": 0.5, "same_direction": [True, False]})
+    assert readings.agreement(pairs.assign(printed=[0.5, 1.0])) == (
+        "Of 1 printed effect, 1 points the same way here (1 more is printed as 1 and has no "
+        "direction); 0 differ from the paper's by more than chance (p < 0.05)."
+    )
 
 
 def specified(n, total, p=0.02):
@@ -239,6 +248,20 @@ def test_the_multivariable_model():
     assert told(alone) == "No covariate enters the multivariable model."
     beside = pd.concat([alone, model_rows(0.5, 0.2, ["age"])], ignore_index=True)
     assert told(beside) == "Adjuvant HAI not in the model."
+
+
+def test_what_else_is_associated_is_told_by_its_p_and_the_rest_counted():
+    """It stopped at five in the order of the table, and named scores that the model lacks."""
+    names = ("age", "sex", "node", "crs", "margin", "ehd", "timing")
+    parts = [model_rows(0.5, 0.01, ["hai"])]
+    parts += [model_rows(0.5, 0.01 - k / 1000, [name]) for k, name in enumerate(names)]
+    parts.append(model_rows(0.5, 0.0001, ["age_score"]))
+    design = replace(HAI, scaled={"age_score": {"source": "age", "per_level": True}})
+    told = readings.model(pd.concat(parts, ignore_index=True), design, NONE, HAI.exposures)
+    first, *others = told.partition("Also at p < 0.05: ")[2].split("; ")
+    assert first.startswith(HAI.label("timing")) and "p = 0.004" in first
+    assert others[-1] == "and 2 more." and len(others) == 5
+    assert "age_score" not in told and HAI.label("age") not in told
 
 
 def test_how_often_a_factor_is_chosen():

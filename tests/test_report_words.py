@@ -109,7 +109,7 @@ def test_in_short_counts_what_came_out_on_own_patients_too():
     none = pd.DataFrame(columns=["verdict", "sentence"])
     own = types.SimpleNamespace(
         synthetic=False,
-        pairs=pd.DataFrame({"heterogeneity_p": [0.5], "same_direction": [True]}),
+        pairs=pd.DataFrame({"heterogeneity_p": [0.5], "same_direction": [True], "printed": 2.0}),
         verdicts=pd.DataFrame({"verdict": verdicts}),
         audit=types.SimpleNamespace(findings=none),
     )

@@ -133,12 +133,16 @@ def span_of_models(rows: pd.DataFrame, design: Design) -> str:
 
 
 def agreement(pairs: pd.DataFrame) -> str:
-    """How many of the printed effects this cohort agrees with."""
+    """How many of the printed effects this cohort agrees with; 1 has no direction to share."""
     apart = int((pairs["heterogeneity_p"] < 0.05).sum())
-    same = int(pairs["same_direction"].sum())
+    aimed = pairs[pairs["printed"] != 1]
+    same, none = int(aimed["same_direction"].sum()), len(pairs) - len(aimed)
+    verb = "is printed as 1 and has" if none == 1 else "are printed as 1 and have"
+    beside = f" ({none} more {verb} no direction)" if none else ""
     point, differ = ("s" if many == 1 else "" for many in (same, apart))
     return (
-        f"Of {counted(len(pairs), 'printed effect')}, {same} point{point} the same way here; "
+        f"Of {counted(len(aimed), 'printed effect')}, {same} point{point} the same way here"
+        f"{beside}; "
         f"{apart} differ{differ} from the paper's by more than chance (p < 0.05)."
     )
 

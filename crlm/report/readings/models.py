@@ -88,6 +88,8 @@ def model(
 ) -> str:
     """The multivariable model: the exposures first, then what else is associated at p < 0.05.
 
+    Of these the five of the smallest p, and how many more. Scores that stand in a table in the
+    place of a category are in another model, and are not told.
     With the kind "univariable" the same of each covariate alone.
     """
     multi = rows[rows["model"] == kind]
@@ -98,13 +100,14 @@ def model(
     mine = [r for r in ratios if r["covariate"] in exposures]
     first = [r for r in mine if math.isfinite(r["estimate"])]
     unknown = [contrast(r, design) for r in mine if not math.isfinite(r["estimate"])]
-    others = [
-        r
+    held = {r["covariate"] for r in ratios}
+    beside = {score for score, category in design.scores.items() if category in held}
+    found = [
+        (tests[keys_of(r)]["estimate"], r)
         for r in ratios
-        if r["covariate"] not in exposures
-        and (t := tests.get(keys_of(r))) is not None
-        and t["estimate"] < 0.05
+        if r["covariate"] not in {*exposures, *beside} and keys_of(r) in tests
     ]
+    others = [r for p, r in sorted(found, key=lambda pair: pair[0]) if p < 0.05]
     told = [_effect_text(r, tests.get(keys_of(r)), design, paper) for r in first]
     absent = [design.label(name) for name in exposures if name in set(rows["covariate"])]
     absent = [n for n in absent if n not in [design.label(r["covariate"]) for r in mine]]
@@ -118,7 +121,8 @@ def model(
     parts += [f"{', '.join(absent)} not {where}"] if absent else []
     if others:
         also = "; ".join(_effect_text(r, tests.get(keys_of(r)), design, paper) for r in others[:5])
-        parts.append(f"also at p < 0.05: {also}")
+        rest = f"; and {len(others) - 5} more" if len(others) > 5 else ""
+        parts.append(f"also at p < 0.05: {also}{rest}")
     return sentence(". ".join(capital(part) for part in parts) or "No exposure is in the model")
 
 
