@@ -645,6 +645,20 @@ def test_what_differs_from_the_papers_choices_is_counted_and_named():
     assert "ties | efron | breslow | differs" in every.text
 
 
+def test_choices_that_the_design_does_not_give_are_not_called_the_papers():
+    chosen = {"ties": "efron", "entry_p": 0.0, "stay_p": 0.0, "safe": 0}
+    bare = replace(DESIGN, choices={}, conventions={})
+    told, every = provenance.choices(bare, chosen)
+    assert told.text == "The design gives no choice of analysis of the paper's."
+    said = replace(bare, conventions={"ties": "efron"})
+    told, every = provenance.choices(said, chosen)
+    assert told.text.endswith("is the paper's; it gives none of entry p or stay p.")
+    assert "ties | efron | efron" in every.text
+    differ = provenance.differences(said, {**chosen, "ties": "breslow"})
+    assert differ == "1 choice differs from the paper's: ties breslow (paper efron)."
+    assert provenance.kept(DESIGN, DESIGN.choices) == "Every choice of analysis is the paper's."
+
+
 @pytest.mark.parametrize("study", ["ncch_scp", "mskcc_hai"])
 def test_the_notebooks_defaults_are_the_papers_choices(study):
     from crlm import parameters

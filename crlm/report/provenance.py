@@ -15,6 +15,11 @@ from crlm import __version__, files
 from crlm.ledger import Design
 from crlm.report.html import Html, fold, say, table
 
+#: Parameters that a design decides where a run does not.
+_DESIGNED = (
+    *("ties", "conf_type", "median_rule", "odds_limits"),
+    *("entry_p", "stay_p", "univariable_p"),
+)
 _PATHS = ("cohort_path", "history_path", "codebook_path")
 
 
@@ -22,7 +27,7 @@ def differences(design: Design, chosen: Mapping[str, Any]) -> str:
     """One sentence on every choice that is not the paper's; empty where all are."""
     apart = [
         f"{_words(name)} {_text(chosen[name])} (paper {_text(paper)})"
-        for name, paper in design.choices.items()
+        for name, paper in _of_paper(design).items()
         if name in chosen and chosen[name] != paper
     ]
     if not apart:
@@ -31,18 +36,42 @@ def differences(design: Design, chosen: Mapping[str, Any]) -> str:
     return f"{len(apart)} {verb} from the paper's: {'; '.join(apart)}."
 
 
+def kept(design: Design, chosen: Mapping[str, Any]) -> str:
+    """What to say where no choice differs: of which choices the design gives the paper's."""
+    paper = _of_paper(design)
+    lacking = [_words(name) for name in chosen if name in _DESIGNED and name not in paper]
+    if not lacking:
+        return "Every choice of analysis is the paper's."
+    if not paper.keys() & chosen.keys():
+        return "The design gives no choice of analysis of the paper's."
+    return (
+        "Every choice of analysis that the design gives is the paper's; it gives none of "
+        f"{_or(lacking)}."
+    )
+
+
+def _or(names: list[str]) -> str:
+    return " or ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+
+
+def _of_paper(design: Design) -> dict[str, Any]:
+    """Its choices, and where these are silent its conventions, as a run takes them."""
+    said = {k: v for k, v in design.conventions.items() if k in _DESIGNED}
+    return {**design.choices, **{k: v for k, v in said.items() if k not in design.choices}}
+
+
 def choices(design: Design, chosen: Mapping[str, Any]) -> list[Html]:
     """What differs from the paper's choices, and every parameter of the run beside them, folded."""
-    hidden = {*_PATHS, "output_dir"}
+    hidden, of_paper = {*_PATHS, "output_dir"}, _of_paper(design)
     body = []
     for name, value in chosen.items():
         if name not in hidden:
-            paper = design.choices.get(name)
-            beside = _text(paper) if name in design.choices else "no choice of the paper's"
-            apart = name in design.choices and value != paper
+            paper = of_paper.get(name)
+            beside = _text(paper) if name in of_paper else "no choice of the paper's"
+            apart = name in of_paper and value != paper
             body.append(("", [_words(name), _text(value), beside, "differs" if apart else ""]))
     header = ["Choice", "This run", "The paper", "Differs"]
-    told = differences(design, chosen) or "Every choice of analysis is the paper's."
+    told = differences(design, chosen) or kept(design, chosen)
     every = table("What was chosen", header, body)
     return [say(told), fold(f"What was chosen: {len(body)} parameters", every)]
 

@@ -11,7 +11,7 @@ from crlm import __version__
 from crlm.report.manuscript import analyses, patients, supplement
 from crlm.report.manuscript.citing import paper
 from crlm.report.manuscript.done import Done, listed
-from crlm.report.provenance import differences
+from crlm.report.provenance import differences, kept
 
 _PACKAGES = ("numpy", "pandas", "scipy", "survival", "statsmodels", "lifelines")
 #: What no table and no row can tell. The authors must.
@@ -76,7 +76,7 @@ def _origin(done: Done) -> list[str]:
 def _differences(done: Done) -> list[str]:
     told = differences(done.design, done.chosen)
     tables = _other_tests(done)
-    same = "Every choice of analysis is the paper's." if not tables else ""
+    same = kept(done.design, done.chosen) if not tables else ""
     return [text for text in (told or same, *tables, _unstated(done)) if text]
 
 
