@@ -146,6 +146,20 @@ def test_labels_of_bands_are_made_of_the_cuts():
     assert made["labels"] == {"a": "< 2", "b": "2 to < 5", "c": "C"}
 
 
+def test_bands_of_whole_numbers_are_labelled_by_their_ends():
+    spec = {"source": "n", "rule": ">=", "cuts": [4, 10], "levels": ["a", "b", "c"]}
+    made = whole_spec(spec, {"n": {"type": "integer"}})
+    assert [*made["labels"].values()] == ["< 4", "4–9", "≥ 10"]
+    assert whole_spec(spec, {"n": {"type": "number"}})["labels"]["b"] == "4 to < 10"
+    assert band_labels([45, 55, 65], ">", whole=True) == ["≤ 45", "46–55", "56–65", "> 65"]
+    # One number is no range, and no whole number ends at a half.
+    assert band_labels([1, 2, 3.5], ">=", whole=True)[1:3] == ["1 to < 2", "2 to < 3.5"]
+    for rule in (">", ">="):
+        bands = Cut("n", ("a", "b", "c"), (45.0, 55.0), rule, whole=True)
+        told = band_labels(bands.cuts, rule, whole=True)
+        assert [bands.said(text) for text in told] == ["a", "b", "c"]
+
+
 # ---- an invented study ----------------------------------------------------------------------
 
 

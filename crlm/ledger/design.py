@@ -387,7 +387,7 @@ def load_design(study: str) -> Design:
         citation=text["citation"],
         question=text["question"],
         columns=columns,
-        factors={name: whole_spec(spec) for name, spec in text.get("factors", {}).items()},
+        factors={k: whole_spec(spec, columns) for k, spec in text.get("factors", {}).items()},
         scaled=text.get("scaled", {}),
         endpoints=text["endpoints"],
         eligibility=tuple(text.get("eligibility", ())),

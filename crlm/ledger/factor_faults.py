@@ -143,7 +143,8 @@ def _band_faults(design: Table, names: Names, path: Path, spec: Table) -> Iterat
     made = _made(spec, names)
     if not isinstance(made, Cut) or "cuts" not in spec:
         return
-    for level, band in zip(made.levels, band_labels(made.cuts, made.rule), strict=True):
+    bands = band_labels(made.cuts, made.rule, whole=made.whole)
+    for level, band in zip(made.levels, bands, strict=True):
         wordings = {("levels",): level, ("labels", level): str(spec["labels"][level])}
         for key, text in wordings.items():
             if made.said(text) not in ("", level):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -198,13 +199,17 @@ class Merged:
         return float(found[0]) if found else math.nan
 
 
-def whole_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
+def whole_spec(
+    spec: Mapping[str, Any], columns: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, Any]:
     """A factor of design.toml as all others read it.
 
     Parameters
     ----------
     spec : mapping
         `[factors.NAME]`; what is not of its type stays as it is.
+    columns : mapping, optional
+        The columns of the design: bands of whole numbers are printed with both their ends.
 
     Returns
     -------
@@ -227,19 +232,32 @@ def whole_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
     levels, labels = made.get("levels"), made.get("labels", {})
     sound = isinstance(levels, list) and all(isinstance(level, str) for level in levels)
     if sound and isinstance(labels, Mapping) and made.get("rule") in BAND_RULES:
-        texts = band_labels(cuts, made["rule"])
+        source = (columns or {}).get(str(made.get("source"))) or {}
+        texts = band_labels(cuts, made["rule"], whole=source.get("type") == "integer")
         made["labels"] = {**dict(zip(levels, texts, strict=False)), **labels}
     return made
 
 
-def band_labels(cuts: Sequence[float], rule: str) -> list[str]:
-    """How bands are printed, from the lowest: "< 50", "50 to < 60", "≥ 60"."""
-    numbers = [f"{cut:g}" for cut in cuts]
-    pairs = zip(numbers, numbers[1:], strict=False)
-    if rule == ">":
-        within = [f"> {low} to {high}" for low, high in pairs]
-        return [f"≤ {numbers[0]}", *within, f"> {numbers[-1]}"]
-    return [f"< {numbers[0]}", *(f"{a} to < {b}" for a, b in pairs), f"≥ {numbers[-1]}"]
+def band_labels(cuts: Sequence[float], rule: str, *, whole: bool = False) -> list[str]:
+    """How bands are printed, from the lowest: "< 50", "50 to < 60", "≥ 60".
+
+    Examples
+    --------
+    >>> band_labels([45, 55, 65], ">=", whole=True), band_labels([45, 55], ">", whole=True)
+    (['< 45', '45–54', '55–64', '≥ 65'], ['≤ 45', '46–55', '> 55'])
+    """
+    within = [_band(low, high, rule, whole) for low, high in itertools.pairwise(cuts)]
+    below, above = ("≤", ">") if rule == ">" else ("<", "≥")
+    return [f"{below} {cuts[0]:g}", *within, f"{above} {cuts[-1]:g}"]
+
+
+def _band(low: float, high: float, rule: str, whole: bool) -> str:
+    """A band between two cuts; of one whole number, of none or of one below 0 by its cuts."""
+    if whole and float(low).is_integer() and float(high).is_integer():
+        first, last = (low + 1, high) if rule == ">" else (low, high - 1)
+        if 0 <= first < last:
+            return f"{first:g}–{last:g}"
+    return f"> {low:g} to {high:g}" if rule == ">" else f"{low:g} to < {high:g}"
 
 
 def factor_of(spec: Mapping[str, Any], column: Mapping[str, Any]) -> Cut | Merged:

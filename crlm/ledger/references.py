@@ -66,7 +66,7 @@ def reference_faults(
     if not columns:
         return []
     meant = {nearest(name, dictionary) for name in columns if not columns[name]}
-    factors = {name: whole_spec(spec) for name, spec in tables(design, "factors").items()}
+    factors = {k: whole_spec(spec, columns) for k, spec in tables(design, "factors").items()}
     names = Names(columns, factors, tables(design, "scaled"), dictionary, meant)
     return [
         *factor_faults(design, names),
