@@ -297,6 +297,19 @@ def test_what_is_printed_is_not_called_unstated():
     assert implied([*of_the_arm, among], "patients without a value").empty
 
 
+def test_what_print_gives_level_by_level_is_not_called_unstated():
+    rows = [n(1000), *ratio("1.00 (0.82-1.22)", covariate="aa")]
+    first, last = (
+        number(told, "events", endpoint="OS", unit="events", group=f"arm={level}")
+        for level, told in (("old", "281"), ("new", "64"))
+    )
+    assert len(implied([*rows, first], "events, at least")) == 1
+    assert implied([*rows, first, last], "events, at least").empty
+    # Of 50 patients the arm is not known: their events are in no row.
+    sizes = [n(600, "arm=old"), n(350, "arm=new")]
+    assert len(implied([*rows, *sizes, first, last], "events, at least")) == 1
+
+
 def test_a_finding_quotes_the_median_that_is_printed():
     # 19.9 months may stand for 19.85, which as a binary fraction rounds to 19.8.
     for median, share in (("19.9 (17.1-23.0)", "42.1"), ("1.6 (1.4-1.9)", "71.0")):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import Any
@@ -11,7 +12,7 @@ import pandas as pd
 
 from crlm.audit.counts import blocks, possible_sizes
 from crlm.audit.curves import curve_cell, curve_keys, rate_variance
-from crlm.audit.facts import WHOLE, Facts, Key, Printed, cell_of, text_of
+from crlm.audit.facts import WHOLE, Cell, Facts, Key, Printed, cell_of, text_of
 from crlm.audit.intervals import Interval, deviate, log, mapped, minus, two_sided
 from crlm.audit.models import (
     USUAL_GROWTH,
@@ -55,6 +56,9 @@ _AS_PRINTED = {
     "interaction: p": ("p", "interaction"),
 }
 
+#: Of these the number of some patients is the sum over the levels of a column.
+_SUMMED = ("events", "missing")
+
 
 def imply(facts: Facts) -> pd.DataFrame:
     """Implied quantities with intervals, those aside that the paper prints itself.
@@ -73,23 +77,57 @@ def imply(facts: Facts) -> pd.DataFrame:
 
 def _stated(facts: Facts, one: Record) -> bool:
     """Whether print has the number itself, of the same patients."""
-    statistic, model = _AS_PRINTED.get(one["quantity"], ("", ""))
-    return bool(statistic) and any(
-        (key.statistic, key.endpoint) == (statistic, one["endpoint"])
-        and key.model == model
-        and _same(key, one)
-        for key in facts.numbers
+    asked = _AS_PRINTED.get(one["quantity"])
+    if asked is None:
+        return False
+    wanted = (one["endpoint"], *asked)
+    told = [key for key in facts.numbers if (key.endpoint, key.statistic, key.model) == wanted]
+    summed = asked[0] in _SUMMED and _is_sum(facts, told, one)
+    return summed or any(_same(key, one) for key in told)
+
+
+def _is_sum(facts: Facts, told: Sequence[Key], one: Record) -> bool:
+    """Whether print has the number of each level of some column, of the same patients."""
+    whole = _patients(one["group"], one["population"])
+    if whole is None:
+        return False
+    parts: dict[str, set[str]] = defaultdict(set)
+    for key in told:
+        cell = _patients(key.group, key.population)
+        same = (key.covariate, key.level) == (one["covariate"], one["level"])
+        if same and key.field == "estimate" and cell is not None and whole < cell:
+            first, *more = cell - whole
+            if not more:
+                parts[first[0]].add(first[1])
+    return any(
+        {*facts.levels(name)} == levels and not _leaves_out(facts, whole, name)
+        for name, levels in parts.items()
     )
+
+
+def _leaves_out(facts: Facts, whole: Cell, name: str) -> bool:
+    """Whether some of these patients are known to be of no level of a column."""
+    sizes = [facts.size(whole | {(name, level)}) for level in facts.levels(name)]
+    total, known = facts.size(whole), [size for size in sizes if size is not None]
+    apart = total is not None and len(known) == len(sizes) and sum(known) != total
+    return apart or bool(facts.design.factors.get(name, {}).get("left_out"))
+
+
+def _patients(*keys: str) -> Cell | None:
+    """The conditions of some patients, wherever they stand; None where one is no cell."""
+    cells = [cell_of(key) for key in keys]
+    known = [cell for cell in cells if cell is not None]
+    return frozenset().union(*known) if len(known) == len(cells) else None
 
 
 def _same(key: Key, one: Record) -> bool:
     """Whether a printed number is of the patients and the characteristic of an implied one."""
     if one["quantity"].startswith("interaction"):
         return set(key.covariate.split(":")) == {one["covariate"], one["group"]}
-    whom = [cell_of(part) for part in (key.group, key.population, one["group"], one["population"])]
-    if None in whom or (key.covariate, key.level) != (one["covariate"], one["level"]):
+    whom = _patients(key.group, key.population)
+    if whom is None or (key.covariate, key.level) != (one["covariate"], one["level"]):
         return False
-    return whom[0] | whom[1] == whom[2] | whom[3]
+    return whom == _patients(one["group"], one["population"])
 
 
 def record(
