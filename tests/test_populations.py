@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from crlm import baseline, ledger, regression
+from crlm.comparison import compare
 from crlm.paper import Paper
 from crlm.report.figures.picture import names_of
 from crlm.report.subgroups import subgroups_table
@@ -116,6 +117,12 @@ def test_an_effect_by_subgroup_has_each_ratio_and_the_interaction(paper):
     joint = made[(made["model"] == "interaction") & (made["statistic"] == "p")]
     assert list(joint["covariate"]) == ["hai:sex", "hai:timing"]
     assert joint["level"].iloc[0] == "yes:female"
+    # A forest prints the events of each subgroup, as of a group.
+    claim = {**row, "statistic": "events", "covariate": "", "level": "", "model": ""}
+    claim |= {"group": "sex=male", "population": "all", "field": "estimate", "unit": "events"}
+    claim |= {"operator": "=", "value": float(men["event"].sum()), "decimals": 0, "time": None}
+    judged = compare(made, pd.DataFrame([claim]).astype({"time": float}))
+    assert judged["verdict"].tolist() == ["matches"]
 
 
 def test_printed_subgroups_and_numbers_at_risk_are_found(paper):

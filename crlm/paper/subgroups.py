@@ -15,13 +15,14 @@ from crlm.report.subgroups import subgroups_table
 
 
 def _sizes(part: pd.DataFrame, of: str, among: str, endpoint: str) -> pd.DataFrame:
-    """Patients of a subgroup and their events, by the levels of the effect's column."""
-    found = []
+    """Patients of a subgroup by the levels of the effect's column; their events, and of all."""
+    events = {"statistic": "events", "unit": "events", "endpoint": endpoint}
+    every = {"population": among, "group": ALL, "n": len(part)}
+    found = [{**every, **events, "estimate": int(part["event"].sum())}]
     for level, some in part.groupby(of, observed=True):
         keys = {"population": among, "group": f"{of}={level}", "n": len(some)}
-        events = {"statistic": "events", "unit": "events", "estimate": int(some["event"].sum())}
         found.append({**keys, "statistic": "n", "unit": "patients", "estimate": len(some)})
-        found.append({**keys, **events, "endpoint": endpoint})
+        found.append({**keys, **events, "estimate": int(some["event"].sum())})
     return ledger.rows(found)
 
 
