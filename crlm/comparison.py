@@ -8,7 +8,7 @@ Examples
 >>> from crlm import ledger
 >>> claims = ledger.load_claims("ncch_scp").query("id == 'ab-n'")
 >>> claim = claims.iloc[0]
->>> keys = {name: claim[name] for name in KEYS}
+>>> keys = {name: claim[name] for name in ledger.KEYS}
 >>> found = compare(ledger.rows([{**keys, "estimate": 150}]), claims)
 >>> found[["printed", "computed", "verdict"]].values.tolist()
 [['150', 150.0, 'matches']]

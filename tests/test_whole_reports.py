@@ -114,7 +114,8 @@ def test_few_patients_and_late_ones_end_with_sentences(table, kind, tmp_path, mo
     study, frame = table
     exposure = ledger.load_design(study).exposure
     frame = small_or_late(frame[frame["os_months"].notna()], kind, exposure)
-    values = {"entered_late": "drop", "paint": kind in PAINTED}
+    shown_whole = kind in PAINTED
+    values = {"entered_late": "drop", "paint": shown_whole, "reviewer_chapter": shown_whole}
     _, shown = report(study, frame, tmp_path, monkeypatch, **values)
     found = {m.group(): m.string for m in map(UNREADABLE.search, shown.text.splitlines()) if m}
     assert not found

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 #: Whether a rule holds, for numbers and a cut-off.
 HOLDS: Mapping[str, Callable[[np.ndarray, float], np.ndarray]] = {
-    ">": np.greater,
-    ">=": np.greater_equal,
-    "<": np.less,
-    "<=": np.less_equal,
-    "==": np.equal,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+    "==": operator.eq,
 }
 #: Rules of several cuts: a value on a cut is in the band below it, or in the one above.
 BAND_RULES = (">", ">=")
@@ -80,9 +82,11 @@ class Cut:
 
         Examples
         --------
-        >>> Cut("age", ("a", "b", "c"), (50.0, 60.0), ">=").codes([49.9, 50, 60, np.nan])
+        >>> Cut("age", ("a", "b", "c"), (50.0, 60.0), ">=").codes([49.9, 50, 60, math.nan])
         array([ 0.,  1.,  2., nan])
         """
+        import numpy as np
+
         numbers = np.asarray(values, dtype=float)
         held = np.sum([HOLDS[self.rule](numbers, cut) for cut in self.cuts], axis=0, dtype=float)
         return np.where(np.isnan(numbers), np.nan, held)
@@ -190,8 +194,10 @@ class Merged:
         >>> Merged("pt", ("low", "high"), {"low": ("1", "2"), "high": ("3",)}).codes(["3", None])
         array([ 1., nan])
         """
+        import numpy as np
+
         place = {one: self.place(one) for held in self.groups.values() for one in held}
-        return np.array([place.get(value, np.nan) for value in values], dtype=float)
+        return np.array([place.get(value, math.nan) for value in values], dtype=float)
 
     def place(self, level: str) -> float:
         """The place of the level that a level of the category is in; NaN for one in none."""
