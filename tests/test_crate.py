@@ -113,8 +113,7 @@ def test_without_the_extra_nothing_is_started(tmp_path, monkeypatch, capsys):
 
 def test_the_command_writes_it_with_the_report(tmp_path):
     pytest.importorskip("rocrate", reason="rocrate is an optional extra of crlm: [crate]")
-    asked = {**cells.QUICK, "reviewer_chapter": False}
-    quick = [word for name in asked.items() for word in ("-p", *map(str, name))]
+    quick = [word for name in cells.QUICK.items() for word in ("-p", *map(str, name))]
     assert main(["run", "ncch_scp", "--crate", "--out", str(tmp_path), *quick]) == 0
     archive, graph = opened((tmp_path / "ncch_scp_crate.zip").read_bytes())
     assert archive.read("ncch_scp.html") == (tmp_path / "ncch_scp.html").read_bytes()

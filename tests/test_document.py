@@ -514,10 +514,14 @@ def test_a_full_disk_leaves_what_was_there(small, tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def left(tmp_path_factory):
-    """Folder with a run of NCCH and its document."""
+    """Folder with a run of NCCH, its document and its figures."""
     out = tmp_path_factory.mktemp("left")
-    outcome = run.execute(STUDY, QUICK, out, asked=document.Asked(docx=True, dpi=100))
-    assert not outcome.error and [p.name for p in outcome.documents] == [f"{STUDY}.docx"]
+    asked = document.Asked(docx=True, figures=True, dpi=100)
+    outcome = run.execute(STUDY, QUICK, out, asked=asked)
+    assert not outcome.error and [p.name for p in outcome.documents] == [
+        f"{STUDY}.docx",
+        f"{STUDY}_figures",
+    ]
     return out
 
 

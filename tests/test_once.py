@@ -10,7 +10,7 @@ from crlm import cohort, files, ledger, lent, once
 from crlm.batch import driving
 from tests import cells
 
-QUICK = f"base: {json.dumps({**cells.QUICK, 'specifications': 0, 'bootstrap_samples': 0})}\n"
+QUICK = f"base: {json.dumps({**cells.QUICK, 'specifications': 0})}\n"
 
 
 @pytest.fixture
@@ -126,18 +126,16 @@ def test_reading_a_table_does_not_depend_on_the_cuts(data):
 
 
 def test_lent_or_not_forked_or_plain_the_bytes_are_the_same(tmp_path):
-    """The second run takes what the first found; the plain one finds all by itself."""
-    told = [{"ties": "efron", "seed": 1}, {"ties": "efron", "seed": 2}]
-    for place, asked, options in (
-        ("lent", told, {"lend": once.lend, "workers": 1}),
-        ("plain", told[1:], {"kernels": "plain", "workers": 1}),
+    """The second run takes what the first found."""
+    text = "study: ncch_scp\n" + QUICK + "list: [{ties: efron, seed: 1}, {ties: efron, seed: 2}"
+    (tmp_path / "grid.yaml").write_text(text + "]\n")
+    for place, options in (
+        ("lent", {"lend": once.lend, "workers": 1}),
+        ("plain", {"kernels": "plain", "workers": 2}),
     ):
-        grid = tmp_path / f"{place}.yaml"
-        grid.write_text(f"study: ncch_scp\n{QUICK}list: {json.dumps(asked)}\n")
-        done = driving.batch(grid, tmp_path / place, quiet=True, **options)
-        assert [line["status"] for line in done.lines] == ["finished"] * len(asked)
-    (plain,) = (tmp_path / "plain" / "runs").iterdir()
-    files_of = {path.name: path.read_bytes() for path in plain.rglob("*.*")}
-    assert len(files_of) == 5
-    for name, found in files_of.items():
-        assert (tmp_path / "lent" / "runs" / plain.name / name).read_bytes() == found, name
+        done = driving.batch(tmp_path / "grid.yaml", tmp_path / place, quiet=True, **options)
+        assert [line["status"] for line in done.lines] == ["finished"] * 2
+    one, two = (sorted((tmp_path / place / "runs").rglob("*.*")) for place in ("lent", "plain"))
+    assert [path.name for path in one] == [path.name for path in two] and len(one) == 10
+    for left, right in zip(one, two, strict=True):
+        assert left.read_bytes() == right.read_bytes(), left.name

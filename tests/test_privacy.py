@@ -26,7 +26,6 @@ from crlm import (
 from crlm.paper.chapter import asking
 from crlm.privacy import attack, continuous, counts, curves, models, quantities, wording
 from crlm.report import figures, manuscript
-from crlm.report.figures import journal
 from tests import cells
 
 STUDIES = ("ncch_scp", "mskcc_hai")
@@ -540,8 +539,6 @@ def safe(request, tmp_path_factory):
     drawn = tmp_path_factory.mktemp(request.param)
     order = {"folder": str(drawn), "kinds": ["svg"], "dpi": 72, "columns": 2}
     patch.setenv("CRLM_FIGURES", json.dumps(order))
-    # What a picture draws is looked at, its data; drawing it as outlines takes half a minute.
-    patch.setattr(journal, "_VECTORS", {})
     namespace, shown = cells.execute(request.param, patch, safe=5, **QUICK)
     patch.undo()
     shown.drawn = drawn

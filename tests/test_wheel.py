@@ -121,8 +121,7 @@ def test_the_wheel_holds_what_the_checkout_tracks_and_nothing_else(wheel):
 
 
 def test_a_run_is_that_of_the_checkout(installed):
-    asked = {**cells.QUICK, "reviewer_chapter": False}
-    quick = [word for name in asked.items() for word in ("-p", *map(str, name))]
+    quick = [word for name in cells.QUICK.items() for word in ("-p", *map(str, name))]
     done = installed("run", "ncch_scp", *quick)
     assert done.returncode == 0 and done.stdout == "reports/ncch_scp.html\n", done.stderr
     folder = installed.desk / "reports"
@@ -140,11 +139,11 @@ def test_the_other_commands_run(installed):
     assert installed("template", "mskcc_hai").stdout == "mskcc_hai_template.xlsx\n"
     base = {**cells.QUICK, "reviewer_chapter": False}
     grid = f"study: ncch_scp\nbase: {json.dumps(base)}\n"
-    (installed.desk / "grid.yaml").write_text(grid + "list: [{ties: efron}]\n")
-    done = installed("batch", "grid.yaml", "--out", "many", "--workers", "1")
+    (installed.desk / "grid.yaml").write_text(grid + "grid: {ties: [efron, breslow]}\n")
+    done = installed("batch", "grid.yaml", "--out", "many", "--workers", "2")
     assert done.returncode == 0, done.stderr
     assert (installed.desk / "many" / "index.html").is_file()
-    assert len(list((installed.desk / "many" / "runs").iterdir())) == 1
+    assert len(list((installed.desk / "many" / "runs").iterdir())) == 2
 
 
 def test_what_an_extra_brings_is_named_where_it_is_missing(installed):

@@ -77,16 +77,12 @@ def test_missing_exposures_have_a_denominator_of_their_own(table, tmp_path, monk
         if name in damaged:
             gone = rng.random(len(damaged)) < 0.15
             damaged[name] = damaged[name].astype(object).mask(gone)
-    values = {"paint": False, "reviewer_chapter": False}
-    namespace, _ = report(study, damaged, tmp_path, monkeypatch, **values)
+    namespace, _ = report(study, damaged, tmp_path, monkeypatch)
     results = namespace["paper"].results
     assert not results.duplicated(list(ledger.KEYS)).any()
     totals = results[(results["group"] == "all") & (results["covariate"] == "site_liver")]
     assert len(set(totals["population"])) >= 2
 
-
-#: Few patients or no events: here a picture could fail. Painting takes a third of a report.
-PAINTED = ("twelve patients", "one exposed", "no events in a group", "twenty patients")
 
 #: What no reader can read: numbers that are none, empty brackets, a plural of one.
 UNREADABLE = re.compile(
@@ -114,9 +110,7 @@ def test_few_patients_and_late_ones_end_with_sentences(table, kind, tmp_path, mo
     study, frame = table
     exposure = ledger.load_design(study).exposure
     frame = small_or_late(frame[frame["os_months"].notna()], kind, exposure)
-    shown_whole = kind in PAINTED
-    values = {"entered_late": "drop", "paint": shown_whole, "reviewer_chapter": shown_whole}
-    _, shown = report(study, frame, tmp_path, monkeypatch, **values)
+    _, shown = report(study, frame, tmp_path, monkeypatch, entered_late="drop")
     found = {m.group(): m.string for m in map(UNREADABLE.search, shown.text.splitlines()) if m}
     assert not found
 
@@ -165,9 +159,7 @@ def test_odd_cohorts_end_with_a_report(table, kind, tmp_path, monkeypatch):
         gap = frame["os_months"] - frame["rfs_months"]
         after = "os_after_recurrence_months"
         frame[after] = gap.where(frame[after].notna())
-    # What they do to the reviewer's chapter: test_chapter_causal.py and test_chapter_states.py.
-    values = {"entered_late": "drop", "paint": kind in PAINTED, "reviewer_chapter": False}
-    namespace, shown = report(study, frame, tmp_path, monkeypatch, **values)
+    namespace, shown = report(study, frame, tmp_path, monkeypatch, entered_late="drop")
     assert "own cohort" in shown.text
     assert "same print" not in shown.text, "nothing of the synthetic cohorts beside real patients"
     assert len(namespace["paper"].results)
