@@ -8,14 +8,13 @@ from typing import Any
 import pandas as pd
 
 from crlm import __version__
-from crlm.ledger import FLAGS, Design, as_records
+from crlm.ledger import FLAGS, Design, as_records, small
 from crlm.naming import (
     among,
     describe,
     endpoint_words,
     method_words,
     model_words,
-    small,
     statistic_words,
 )
 from crlm.numbers import counted, interval
