@@ -689,5 +689,6 @@ def test_rows_of_a_shipped_ledger_that_went_astray_are_listed(tmp_path, monkeypa
     assert set(dict(ledger.bounds(claims))) == {"t1-hai-yes-sex-male-n"}
     assert set(dict(ledger.grouped_apart(claims))) == {"t1-hai-no-sex-male-n"}
     assert (
-        dict(ledger.halves(claims))["t3-os-age-uv-hr-low"] == "no row has the upper limit; add it."
+        dict(ledger.halves(claims))["t3-os-age-uv-hr-low"] == "no row has the upper limit; add it, "
+        "or, where print has none, say 'no upper limit' in the note."
     )

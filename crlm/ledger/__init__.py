@@ -19,7 +19,7 @@ A design knows the words of its paper, a claim its printed text and its place:
 """
 
 from crlm.ledger.claim_faults import unknown_place
-from crlm.ledger.claim_rows import bounds, grouped_apart, halves, misplaced, strayed
+from crlm.ledger.claim_rows import bounds, grouped_apart, halves, misplaced, strayed, unreached
 from crlm.ledger.claim_words import named
 from crlm.ledger.claims import (
     against_themselves,
@@ -106,4 +106,5 @@ __all__ = [
     "studies",
     "title_of",
     "unknown_place",
+    "unreached",
 ]

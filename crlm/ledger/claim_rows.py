@@ -30,6 +30,8 @@ _BESIDE = ("p", "se", "z", "coefficient")
 _EXACT = ("n", "events", "mean", "sd", *RATIOS)
 _LIMITS = ("conf_low", "conf_high")
 _WORDS = {"conf_low": "lower", "conf_high": "upper"}
+#: What a note says that print does not have.
+_NOTED = re.compile(r"\bno (number|lower limit|upper limit)\b")
 
 
 def pasted_faults(claims: Mapping[int, Claim]) -> Iterator[tuple[int, Fault]]:
@@ -49,20 +51,49 @@ def pasted_faults(claims: Mapping[int, Claim]) -> Iterator[tuple[int, Fault]]:
 
 
 def halves(claims: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """Ids of limits without their number or without the other limit, and why."""
+    """Ids of limits without their number or without the other limit, and why.
+
+    A note that says so, as `unreached` words it, answers for what print does not have.
+    """
     numbers = claims[claims["kind"] == "number"]
     held: dict[tuple[Any, ...], dict[str, str]] = {}
+    told: dict[tuple[Any, ...], set[str]] = {}
     for row in as_records(numbers):
         about = tuple(str(row[name]) for name in (*KEYS, "reference"))
         held.setdefault(about, {}).setdefault(row["field"], row["id"])
-    for fields in held.values():
+        told.setdefault(about, set()).update(_NOTED.findall(str(row["note"]).casefold()))
+    for about, fields in held.items():
         limits = [name for name in _LIMITS if name in fields]
         for name in limits:
-            if "estimate" not in fields:
+            if "estimate" not in fields and "number" not in told[about]:
                 yield fields[name], "no row has the number that it is a limit of; add it."
             elif len(limits) == 1:
                 other = next(_WORDS[n] for n in _LIMITS if n != name)
-                yield fields[name], f"no row has the {other} limit; add it."
+                if f"{other} limit" not in told[about]:
+                    yield (
+                        fields[name],
+                        f"no row has the {other} limit; add it, or, where print has none, say "
+                        f"'no {other} limit' in the note.",
+                    )
+
+
+def unreached(word: str, part: str) -> str:
+    """What the note of a row says of a number beside it in whose place print has a word.
+
+    Parameters
+    ----------
+    word : str
+        As printed: "NR", "not reached", "–".
+    part : str
+        The field that it stands for; "" for the number itself.
+
+    Examples
+    --------
+    >>> unreached("NR", "conf_high"), unreached("NE", "")
+    ('no upper limit (NR)', 'no number (NE)')
+    """
+    what = f"{_WORDS[part]} limit" if part in _WORDS else "number"
+    return f"no {what} ({word})"
 
 
 def strayed(claims: pd.DataFrame) -> Iterator[tuple[str, str]]:

@@ -233,7 +233,10 @@ _ABOUT: dict[str, tuple[str, str]] = {
     ),
     "scanned": ("", "The text as scanning left it, where it was mended."),
     "mended_because": ("", "The reason that settles the mended text."),
-    "note": ("", "Anything else."),
+    "note": (
+        "",
+        "Anything else. 'no upper limit', 'no lower limit' or 'no number' where print has none.",
+    ),
 }
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from crlm.ledger import Design, ParameterError, did_you_mean
 from crlm.transcription.labels import factors_in, plain
 
+#: A column of limits, of whatever stands beside it.
+_LIMITS = re.compile(
+    r"([(\[]?95\s?% ?)?(c\.?i\.?|confidence (interval|limits))[)\]]?"
+    r"|(95\s?% ?)?(ci |cl )?(lower|upper|low|high)( 95\s?%)?( ci| cl| limit| bound)?"
+)
 #: The meaning of a row or a column that is to make no claim.
 LEFT_OUT = "-"
 
@@ -45,6 +51,8 @@ def without(
 ) -> tuple[list[list[str]], list[str]]:
     """A table without the rows and columns that are left out, and these by their labels.
 
+    Limits beside a column that is left out, in a column of their own, are its limits.
+
     Parameters
     ----------
     rows : sequence of sequence of str
@@ -58,7 +66,11 @@ def without(
     ([['', 'P'], ['Age', '0.1']], ['q value'])
     """
     aside = {_whole(label) for label, target in answers.items() if target == LEFT_OUT}
-    kept = [at for at, head in enumerate(rows[0]) if not at or _whole(head) not in aside]
+    kept: list[int] = []
+    for at, head in enumerate(rows[0]):
+        beside = at > 1 and at - 1 not in kept and _LIMITS.fullmatch(_whole(head))
+        if not at or not (_whole(head) in aside or beside):
+            kept.append(at)
     told = [head for at, head in enumerate(rows[0]) if at not in kept]
     told += [row[0] for row in rows[1:] if _whole(row[0]) in aside]
     body = [row for row in rows[1:] if _whole(row[0]) not in aside]

@@ -24,8 +24,13 @@ _TO_LINE = str.maketrans("⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+-0123456789")
 _SMALL = r"[<>≤≥=]?\s*\d+(?:\.\d+)?e-?\d{1,2}"
 _TOKEN = re.compile(rf"{_SMALL}|{_NUMBER}|∞")
 _SIGNS = {"≤": "<", "≥": ">", "<": "<", ">": ">"}
-#: Words that stand where a number would: not reached, not estimable, not significant.
-_WORDS = re.compile(r"\b(?:nr|ne|ns|n\.s\.|nd|not (?:reached|estimable|significant))(?!\w)", re.I)
+#: What stands where a number would: not reached, not estimable, not significant, "(80.8–)".
+_WORDS = re.compile(
+    r"(?<!\w)(?:n\.?\s?[res]\.?|nd|n/?a|inf(?:inity)?|undefined|not (?:yet )?"
+    r"(?:reached|estimable|evaluable|calculable|available|attained|significant))(?!\w)"
+    rf"|∞|(?<=\d)\s*[-{_DASHES}](?:\s*[-{_DASHES}])*\s*(?=[)\]]|$)",
+    re.IGNORECASE,
+)
 #: "05" has lost its point, and "0,05" has a comma for it; no page prints a number so.
 _LOST = re.compile(r"(?<![\d.,])0,?\d")
 #: Cells that state nothing.
@@ -70,7 +75,7 @@ def printed(text: str) -> Printed:
 
 def numbers(cell: str) -> list[Printed]:
     """The numbers of a cell in their order; a dash between two of them is a range, no minus."""
-    words = iter(_WORDS.findall(cell))
+    words = iter(word.strip() for word in _WORDS.findall(cell))
     text = _powers(_POINTS.sub(".", _WORDS.sub("∞", cell)))
     for dash in _DASHES:
         text = text.replace(dash, "-")

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from crlm.ledger import Design
 from crlm.ledger.vocabulary import ALL
 from crlm.transcription.asking import to_ask
-from crlm.transcription.cells import Cell, cell
+from crlm.transcription.cells import Cell, Printed, cell
+from crlm.transcription.curve_columns import CURVES, Column, columns, month_of
 from crlm.transcription.table import P_HEAD, Table, comma, holding, last_word
 
-#: Words of a header over counts of patients.
-_COUNTS = {"n", "no", "number", "patients", "pts", "of", "cases"}
-#: An estimate, and its limits.
-_LIMITED = ("", "conf_low", "conf_high")
-_YEARS = re.compile(r"(\d+)[ -]?(year|yr|month|mo)", re.IGNORECASE)
+#: A cell with a count and more of it: "45/87", "45 (52%)".
+_COUNTED = ("n", "events")
 
 
 class CurvesTable(Table):
@@ -32,22 +29,21 @@ class CurvesTable(Table):
     Attributes
     ----------
     by : str
-        What splits the rows: a column or a factor with levels; the exposure unless it is set.
+        What splits the rows below no heading of their own: a column or a factor with levels; the
+        exposure unless it is set.
+    block : str
+        What splits the rows that are being read: that of the heading above them.
     """
 
     def __init__(self, design: Design, place: str, endpoint: str, named: Mapping[str, str]) -> None:
         every = [name for model in design.models.values() for name in model["covariates"]]
         super().__init__(design, place, every, named)
-        self.endpoint, self.by = endpoint, design.exposure
-        self.at_risk = self.years = False
-        self.corner = ""
+        self.endpoint, self.by, self.block = endpoint, design.exposure, ""
 
     def read(self, rows: Sequence[Sequence[str]]) -> None:
         """Claims and questions of the table."""
-        self.corner = rows[0][0]
-        said = f"{self.title} {self.corner}".casefold()
-        self.at_risk, self.years = "risk" in said, bool(re.search(r"\b(years?|yrs?)\b", said))
-        known = True
+        self.block = self.by
+        heads, known, apart = self._columns(rows[0]), True, self._apart(rows)
         for number, row in enumerate(rows[1:], 2):
             endpoint = self.endpoints.of(row[0])
             if endpoint or self._is_heading(rows[0], row):
@@ -55,112 +51,170 @@ class CurvesTable(Table):
                 if not endpoint and (any(row[1:]) or any(any(r[1:]) for r in rows[number:])):
                     known = self._heading(f"row {number}", row[0], rows[number:])
                 if known:
-                    self._compared(rows[0], row)
+                    self._compared(heads, row)
                 continue
             if not known:
                 continue
-            group = self.group(row[0], self.by)
+            group = self._group_of(row[0], apart)
             if not group:
-                self.strange_group(f"row {number}", row[0], self.by)
+                self.strange_group(f"row {number}", row[0], self.block)
             elif group in ("p", "smd"):
-                self._compared(rows[0], row)
+                self._compared(heads, row)
             else:
-                for head, text in zip(rows[0][1:], row[1:], strict=True):
-                    self._of_curve(head, text, group)
+                for column, text in zip(heads, row[1:], strict=True):
+                    self._of_curve(column, text, group)
+
+    def _columns(self, heads: Sequence[str]) -> list[Column]:
+        """What the columns hold; one that names another endpoint than was said is asked."""
+        said, usual = f"{self.title} {heads[0]}", str(self.design.conventions.get("unit", ""))
+        at_risk = "risk" in said.casefold()
+        made = list(columns(heads, self.endpoints, said, usual, at_risk))
+        named = {column.endpoint for column in made} - {""}
+        if self.endpoint and len(named) == 1 and named != {self.endpoint}:
+            own, head = named.pop(), next(column.head for column in made if column.endpoint)
+            told = f"names {own}, and --endpoint says {self.endpoint}; say --endpoint {own}, or "
+            self.ask(f"column {head!r}", f"{told}{to_ask(head, self.endpoint)}")
+        return made
+
+    def _apart(self, rows: Sequence[Sequence[str]]) -> frozenset[str]:
+        """Columns of which several rows name a level by themselves: "R0 resection"."""
+        found: dict[str, set[str]] = {}
+        for row in rows[1:]:
+            if any(row[1:]) and (label := self.labels.read(row[0])).level:
+                found.setdefault(label.column, set()).add(label.level)
+        return frozenset(column for column, levels in found.items() if len(levels) > 1)
+
+    def _group_of(self, label: str, apart: Set[str]) -> str:
+        """The group of a row: of the heading above it, of the whole table, or as it says itself."""
+        for column in dict.fromkeys((self.block, self.by)):
+            if found := self.group(label, column):
+                self.block = column
+                return found
+        named = self.labels.read(label)
+        if named.column in apart and named.level and ":" not in named.column:
+            self.block = named.column
+            return f"{named.column}={named.level}"
+        return ""
 
     def _is_heading(self, heads: Sequence[str], row: Sequence[str]) -> bool:
         """Whether a row has no numbers but the p of its groups, and names none of them."""
         stated = [h for h, text in zip(heads[1:], row[1:], strict=True) if text.strip()]
         return not stated or (
             all(P_HEAD.match(last_word(head)) for head in stated)
+            and not self.group(row[0], self.block)
             and not self.group(row[0], self.by)
         )
 
     def _heading(self, where: str, label: str, below: Sequence[Sequence[str]]) -> bool:
-        """Whether a heading names what splits the rows; those below another may be of anything."""
-        column = self._made_below(self.labels.read(label).column, label, below)
+        """Whether a heading names what splits the rows below it; one of anything else is asked."""
+        named = self.labels.read(label)
+        column = self._made_below(named.column, label, below)
         if column and column in (self.by, self.design.source(self.by)):
+            self.block = self.by
+            return True
+        if column and self.design.levels(column) and not named.level:
+            self.block = column
             return True
         told = self._no_endpoint(f"{label!r} is a heading that names no endpoint", label)
         told += f", or, if it names what splits the rows, {to_ask(label, self.by)}"
-        if column and self.design.levels(column):
-            told = f"{label!r} is a heading that names no endpoint, and the table is split by "
-            told += f"{self.by}. Put the rows below it into a table of their own, with --by "
-            told += column
+        if named.level:
+            told = f"{label!r} is a heading that names some patients, {column}={named.level}. Put "
+            told += "the rows below it into a table of their own, with --population "
+            told += f"{column}={named.level}"
         self.ask(where, told)
         return False
 
-    def _compared(self, heads: Sequence[str], row: Sequence[str]) -> None:
+    def _compared(self, heads: Sequence[Column], row: Sequence[str]) -> None:
         """What stands beside a heading: p of its groups; other numbers are of none, and asked."""
-        for head, text in zip(heads[1:], row[1:], strict=True):
-            if text and P_HEAD.match(last_word(head)):
-                self._of_curve(head, text, ALL)
+        for column, text in zip(heads, row[1:], strict=True):
+            if text and column.holds == "p":
+                self._of_curve(column, text, ALL)
             elif text:
-                self.ask(row[0], f"has {text!r} below {head!r} and no group; name it in the row")
+                told = f"has {text!r} below {column.head!r} and no group; name it in the row"
+                self.ask(row[0], told)
 
-    def _of_curve(self, head: str, text: str, group: str) -> None:
-        found, where = cell(text), f"{self.place}, {group}, {head}"
+    def _of_curve(self, column: Column, text: str, group: str) -> None:
+        found, where = cell(text), f"{self.place}, {group}, {column.head}"
         if found.kind == "empty":
+            if column.holds in CURVES and text.strip().casefold() in ("na", "n/a"):
+                self.made.left_out.append(f"{where}: {text!r} is no number.")
             return
-        if not self.endpoint:
+        if column.holds != "n" and not (column.endpoint or self.endpoint):
             self.ask(where, self._no_endpoint("stands below no endpoint", "HEADING"))
-            return
-        keys = self._held(head, group)
-        if not keys and "median" in head.casefold():
-            return  # Its unit is asked.
-        if not keys:
-            told = "is neither n, events, median, a year or month, nor p"
-            if _month(head, False) is not None:
-                told += "; above a table of numbers at risk write 'Number at risk', and 'Months' "
-                told += "or 'Years' in its corner"
-            self.ask(f"column {head!r}", told)
-            return
-        parts = _LIMITED if keys["statistic"] in ("median_survival", "survival_rate") else ("",)
-        if keys["statistic"] == "survival_rate" and _is_share(found, text):
+        elif not column.holds:
+            self._unknown_column(column.head)
+        elif column.holds == "unit":
+            told = "says no unit, and the paper prints years; name it 'Median, years' or "
+            self.ask(f"column {column.head!r}", f"{told}'Median, months'")
+        elif column.holds == "survival_rate" and _is_share(found, text):
             self.ask(where, f"{text!r} is a share of 1, or less than 1 %; write it in per cent")
-            return
-        if len(found.parts) not in {1, len(parts)} or found.kind == "lost":
-            self.ask(where, f"{text!r} is not {holding({1, len(parts)})}{comma(text)}")
-            return
-        for number, part in zip(found.parts, parts, strict=False):
-            self.claim(number, where, **keys, part=part)
+        elif column.holds in ("both", *_COUNTED):
+            self._counts(column, found, text, group, where)
+        elif len(found.parts) not in column.fields or found.kind == "lost":
+            self.ask(where, f"{text!r} is not {holding(column.fields)}{comma(text)}")
+        else:
+            keys = self._keys(column, group)
+            fields = column.fields[len(found.parts)]
+            for number, part in zip(found.parts, fields, strict=True):
+                self.claim(number, where, **keys, part=part)
 
-    def _held(self, head: str, group: str) -> dict[str, Any]:
-        """The keys of what a column holds of a group; none where its header does not tell."""
-        word, time = head.casefold(), _YEARS.search(head)
-        words, month = set(re.findall(r"[a-z]+", word)), _month(head, self.years)
-        keys: dict[str, Any] = {"endpoint": self.endpoint, "group": group}
-        if P_HEAD.match(last_word(head)):
-            return {**keys, "group": self.by, "model": "logrank", "statistic": "p"}
-        if "median" in word:
-            said = re.search(
-                r"\b(year|yr|month|mo\b)", f"{word} {self.title} {self.corner}".casefold()
-            )
-            unit = "years" if said and said[1].startswith("y") else "months"
-            if not said and self.design.conventions.get("unit") == "years":
-                told = "says no unit, and the paper prints years; name it 'Median, years' or "
-                self.ask(f"column {head!r}", f"{told}'Median, months'")
-                return {}
-            return {**keys, "statistic": "median_survival", "unit": unit}
-        if time:
-            months = float(time.group(1)) * (12 if time.group(2).startswith(("y", "Y")) else 1)
-            return {**keys, "statistic": "survival_rate", "time": months, "unit": "%"}
-        if self.at_risk and month is not None:
-            return {**keys, "statistic": "n_at_risk", "time": month, "unit": "patients"}
-        if words and words <= _COUNTS:
+    def _unknown_column(self, head: str) -> None:
+        told = "is neither n, events, median, a year or month, limits of one (95% CI, lower, "
+        told += f"upper) beside it, nor p; name it so, or leave it out with {to_ask(head, '-')}"
+        if month_of(head, False) is not None:
+            told += "; above a table of numbers at risk write 'Number at risk', and 'Months' "
+            told += "or 'Years' in its corner"
+        self.ask(f"column {head!r}", told)
+
+    def _keys(self, column: Column, group: str) -> dict[str, Any]:
+        """What a number of a column is of, but for its field."""
+        keys: dict[str, Any] = {"endpoint": column.endpoint or self.endpoint, "group": group}
+        if column.holds == "p":
+            return {**keys, "group": self.block, "model": "logrank", "statistic": "p"}
+        if column.holds == "n":
             return {"group": group, "statistic": "n", "unit": "patients"}
-        if "event" in word or "death" in word:
-            return {**keys, "statistic": "events", "unit": "events"}
-        return {}
+        keys |= {"statistic": column.holds, "unit": column.unit}
+        return keys if column.time is None else {**keys, "time": column.time}
+
+    def _counts(self, column: Column, found: Cell, text: str, group: str, where: str) -> None:
+        """Patients, events, or both; a percentage of them is of no row, and told."""
+        names, parts = _counted(column, found, text)
+        if not names:
+            wanted = "events and patients, as 45/87" if column.holds == "both" else "one number"
+            self.ask(where, f"{text!r} is not {wanted}{comma(text)}")
+            return
+        known = dict(zip(names, parts, strict=False))
+        if len(known) == 2 and known["events"].value > known["n"].value:
+            told = f"{text!r} has more events than patients; write them as the header has them"
+            self.ask(where, told)
+            return
+        for name, number in known.items():
+            unit = {"n": "patients", "events": "events"}[name]
+            keys = self._keys(Column(column.head, name, column.endpoint, unit=unit), group)
+            self.claim(number, where, **keys)
+        for number in parts[len(names) :]:
+            told = "is a percentage of patients with an event, or of all, which has no row here"
+            self.made.left_out.append(f"{where}: {number.text!r} {told}.")
+
+
+def _counted(column: Column, found: Cell, text: str) -> tuple[Sequence[str], tuple[Printed, ...]]:
+    """What the numbers of a cell of counts are, a percentage behind them aside."""
+    parts = found.parts
+    if found.kind == "lost" or any(number.decimals for number in parts[:1]):
+        return (), parts
+    percent = "%" in column.head
+    if column.holds == "both":
+        names = column.fields[2]
+        fits = len(parts) == 2 or (len(parts) == 3 and percent)
+        return (names if fits and not any(n.decimals for n in parts[:2]) else ()), parts
+    if "/" in text and column.holds == "events":
+        return (("events", "n") if len(parts) == 2 or percent else ()), parts
+    if len(parts) == 1 or (len(parts) == 2 and percent and "/" not in text):
+        return (column.holds,), parts
+    return (), parts
 
 
 def _is_share(found: Cell, text: str) -> bool:
     """Whether a rate may be meant as a share of 1: "0.141"."""
     first = found.parts[0] if found.parts else None
     return bool(first and "%" not in text and first.decimals and 0 < first.value <= 1)
-
-
-def _month(head: str, years: bool) -> float | None:
-    """The month of a header that is a number alone; None if it is none."""
-    found = re.fullmatch(r"\d+(\.\d+)?", head.strip())
-    return float(found.group()) * (12 if years else 1) if found else None

@@ -42,6 +42,17 @@ class Endpoints:
         found = (self.of(" ".join(words[:end])) for end in range(len(words), 0, -1))
         return next(filter(None, found), "")
 
+    def within(self, text: str) -> str:
+        """The endpoint that words of a text name, the most of them: "Median OS, months"; or ""."""
+        words = plain(text).split()
+        spans = [
+            (end - start, " ".join(words[start:end]))
+            for start in range(len(words))
+            for end in range(start + 1, len(words) + 1)
+        ]
+        longest = sorted(spans, key=lambda span: -span[0])
+        return next(filter(None, (self.of(span) for _, span in longest)), "")
+
 
 def _wordings(text: str) -> list[str]:
     """A text as it is compared, and without the words before the endpoint's own."""

@@ -9,7 +9,11 @@ from collections.abc import Sequence
 _LOWER = re.compile(
     r"^([(\[]?n\s*=\s*[\d,]+[)\]]?([,;]?\s*(n|no\.?)?\s*[(\[]%[)\]])?|"
     r"(n|no\.?)(\s*[(\[]%[)\]])?|%|p([ -]?values?)?\.?|"
-    r"(hr|or|hazard ratio|odds ratio|ratio|median|mean)\b.*|(95\s?% ?)?ci|se|z|coefficient)$",
+    r"(hr|or|hazard ratio|odds ratio|ratio|median|mean|rate|survival|events?|deaths?)\b.*|"
+    r"(no\.?|number) of (events|deaths|patients)\b.*|n\s*/\s*n|smd|"
+    r"[(\[]?(95\s?% ?)?(ci|cl|c\.i\.|confidence (interval|limits))[)\]]?|"
+    r"(95\s?% ?)?(ci |cl )?(lower|upper|low|high)( 95\s?%)?( ci| cl| limit| bound)?|"
+    r"se|z|wald|estimate|coefficient)$",
     re.IGNORECASE,
 )
 
@@ -23,6 +27,8 @@ def _titles(rows: Sequence[Sequence[str]]) -> int:
     """How many rows are a title: one text alone, whatever cells it is repeated in."""
     many = 0
     while len(rows) - many > 2 and len({text for text in rows[many] if text}) <= 1:
+        if len(rows[many]) == 2 and not rows[many][0] and rows[many + 1][0]:
+            break  # The header of one column of numbers.
         many += 1
     return many
 

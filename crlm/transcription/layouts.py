@@ -129,6 +129,7 @@ def claims_of(
             table.ask(f"row {at}", f"{told}paper has")
     commas = _with_commas(rows)
     table.read(_pointed(rows) if decimal == "comma" or commas else rows)
+    table.note_words()
     if layout == "two-groups":
         _percentages(table.made, by, percent)
     if commas and decimal != "comma":
@@ -173,7 +174,7 @@ def _compared(population: str, by: str) -> None:
 
 def _names_endpoints(rows: Sequence[Sequence[str]], endpoints: Endpoints) -> bool:
     """Whether a header or a heading of the table names an endpoint."""
-    heads = any(endpoints.leading(text) for text in rows[0][1:])
+    heads = any(endpoints.within(text) for text in rows[0][1:])
     return heads or any(endpoints.of(row[0]) for row in rows[1:])
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from crlm.ledger import CLAIM_COLUMNS, Design
-from crlm.ledger.vocabulary import ALL
+from crlm.ledger import CLAIM_COLUMNS, Design, unreached
+from crlm.ledger.vocabulary import ALL, KEYS
 from crlm.transcription import meanings
 from crlm.transcription.asking import quoted, to_ask
 from crlm.transcription.cells import Cell, Printed, printed
@@ -99,6 +99,7 @@ class Table:
         self.population, self.title, self.whole = ALL, "", False
         self.as_printed = False
         self.sizes: dict[str, float] = {}
+        self.words: list[tuple[str, dict[str, str]]] = []
         self.endpoints = Endpoints(design, named)
         columns = {label: name for label, name in named.items() if name not in design.endpoints}
         self.labels = Labels(design, list(asked), columns)
@@ -109,6 +110,7 @@ class Table:
         """One printed number with its keys; what it cannot be, or an id that is taken, is asked."""
         if math.isnan(number.value):
             self.made.left_out.append(f"{locator}: {number.text!r} is no number.")
+            self.words.append((unreached(number.text, keys.get("part", "")), self._whole(keys)))
             return
         low, high = _POSSIBLE.get(keys["statistic"], (-math.inf, math.inf))
         if not low <= number.value <= high:
@@ -129,23 +131,38 @@ class Table:
         words += [keys["statistic"], f"{time:g}" if time != "" else "", keys.get("part", "")]
         made = "-".join([self.place, *filter(None, words)]).casefold()
         made = re.sub(r"[^a-z0-9]+", "-", made).strip("-")
-        whole = dict.fromkeys(
-            (name for name in CLAIM_COLUMNS if name not in ("name", "reference")), ""
-        )
+        whole = self._whole(keys)
         whole |= {"id": made, "place": self.place, "locator": locator, "kind": "number"}
         whole |= {"printed": number.text, "operator": number.operator, "value": f"{number.value:g}"}
-        whole |= {"decimals": str(number.decimals), "field": keys.pop("part", "") or "estimate"}
-        whole |= {"population": self.population, "group": ALL}
-        whole |= {
-            name: f"{value:g}" if name == "time" and value != "" else str(value)
-            for name, value in keys.items()
-        }
+        whole |= {"decimals": str(number.decimals)}
         same = [other for other in self.made.claims if other["id"] == whole["id"]]
         if not same:
             self.made.claims.append(whole)
         elif same[0]["printed"] != whole["printed"]:
             told = f"{made} comes twice, as {same[0]['printed']} and as {whole['printed']}"
             self.ask(locator, f"{told}; rename one of the two rows")
+
+    def _whole(self, keys: Mapping[str, Any]) -> dict[str, str]:
+        """A row with its keys, and nothing printed in it."""
+        row = dict.fromkeys((n for n in CLAIM_COLUMNS if n not in ("name", "reference")), "")
+        row |= {"field": str(keys.get("part", "")) or "estimate"}
+        row |= {"population": self.population, "group": ALL}
+        return row | {
+            name: f"{value:g}" if name == "time" and value != "" else str(value)
+            for name, value in keys.items()
+            if name != "part"
+        }
+
+    def note_words(self) -> None:
+        """Say in the note of a number or a limit what print has in the place of the others."""
+        for claim in self.made.claims:
+            about = {name: claim.get(name, "") for name in (*KEYS, "reference")}
+            told = [
+                word
+                for word, row in self.words
+                if {name: row.get(name, "") for name in about} == about
+            ]
+            claim["note"] = "; ".join(dict.fromkeys([*filter(None, [claim["note"]]), *told]))
 
     def ask(self, where: str, what: str) -> None:
         """Something that the table does not settle; of the rows below one heading the first."""

@@ -1,0 +1,150 @@
+"""What the columns of a table of curves hold: n, events, both, a median, a rate, limits, p."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from crlm.transcription.endpoints import Endpoints
+from crlm.transcription.table import P_HEAD, last_word
+
+#: An estimate, and its limits.
+LIMITED = ("", "conf_low", "conf_high")
+#: What may have limits, in its own cell or beside it.
+CURVES = ("median_survival", "survival_rate")
+_YEARS = re.compile(r"(\d+)[ -]?(years?|yrs?|y|months?|mos?)\b", re.IGNORECASE)
+#: Words of a header over counts of patients, and over counts of events.
+_COUNTS = {"n", "no", "number", "patients", "pts", "of", "cases", "total"}
+_EVENTS = {"event", "events", "deaths", "died", "dead", "recurrences", "failures"}
+_LIMITS = {"ci", "limits", "interval", "confidence"}
+_ENDS = {"conf_low": {"lower", "low", "lcl"}, "conf_high": {"upper", "high", "ucl"}}
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a column of a table of curves holds.
+
+    Attributes
+    ----------
+    head : str
+    holds : str
+        A statistic, "p", "both" (events and patients in one cell), "unit" (a median without one)
+        or "" for nothing that is known.
+    endpoint : str
+        The endpoint that its header, or one before it, names; "" for none.
+    time : float, optional
+        Months.
+    unit : str
+    fields : mapping of int to tuple of str
+        By how many numbers a cell may have: the fields of a claim that they are; of "both" the
+        statistics.
+    """
+
+    head: str
+    holds: str = ""
+    endpoint: str = ""
+    time: float | None = None
+    unit: str = ""
+    fields: Mapping[int, tuple[str, ...]] = field(default_factory=lambda: {1: ("",)})
+
+
+def columns(
+    heads: Sequence[str], endpoints: Endpoints, said: str, usual: str, at_risk: bool
+) -> Iterator[Column]:
+    """What each column but the first holds.
+
+    Parameters
+    ----------
+    heads : sequence of str
+    endpoints : Endpoints
+    said : str
+        Title and corner of the table, which may say in what time is.
+    usual : str
+        Unit in which the paper prints times.
+    at_risk : bool
+        Whether heads that are a number alone are months of numbers at risk.
+    """
+    before, endpoint = Column(""), ""
+    for head in heads[1:]:
+        endpoint = endpoints.within(head) or endpoint
+        found = _column(head, before, said, usual, at_risk)
+        before = replace(found, endpoint=endpoint)
+        yield before
+
+
+def _column(head: str, before: Column, said: str, usual: str, at_risk: bool) -> Column:
+    word, time = head.casefold(), _YEARS.search(head)
+    if P_HEAD.match(last_word(head)):
+        return Column(head, "p")
+    if "median" in word:
+        unit = _unit(f"{word} {said.casefold()}", usual)
+        made = Column(head, "median_survival" if unit else "unit", unit=unit)
+        return replace(made, fields=_fields(head, made, before))
+    if time:
+        months = float(time[1]) * (12 if time[2].casefold().startswith("y") else 1)
+        made = Column(head, "survival_rate", time=months, unit="%")
+        return replace(made, fields=_fields(head, made, before))
+    words = set(re.findall(r"[a-z]+", word))
+    if before.holds in (*CURVES, "unit") and (fields := _limits(words)):
+        return replace(before, head=head, fields=fields)
+    years = bool(re.search(r"\b(years?|yrs?)\b", said.casefold()))
+    if at_risk and (month := month_of(head, years)) is not None:
+        return Column(head, "n_at_risk", time=month, unit="patients")
+    if both := _both(head):
+        return Column(head, "both", fields={2: both})
+    if words and words <= _COUNTS:
+        return Column(head, "n", unit="patients")
+    if words & _EVENTS or "event" in word or "death" in word:
+        return Column(head, "events", unit="events")
+    return Column(head)
+
+
+def _unit(said: str, usual: str) -> str:
+    """The unit of a median; "" where nothing says it and the paper prints years elsewhere."""
+    found = re.search(r"\b(year|yr|month|mo\b)", said)
+    if not found:
+        return "" if usual == "years" else "months"
+    return "years" if found[1].startswith("y") else "months"
+
+
+def _fields(head: str, made: Column, before: Column) -> dict[int, tuple[str, ...]]:
+    """What the numbers of a median or a rate are.
+
+    "Median (95% CI)" has its limits in the cell; "Median 95% CI" beside "Median" has them alone.
+    """
+    bare = set(re.findall(r"[a-z]+", re.sub(r"[\[(].*?[\])]", " ", head.casefold())))
+    same = (made.holds, made.time) == (before.holds, before.time)
+    if fields := _limits(bare):
+        return fields if same or 1 in fields else {1: ("",), **fields, 3: LIMITED}
+    return {1: ("",), 3: LIMITED}
+
+
+def _limits(words: set[str]) -> dict[int, tuple[str, ...]]:
+    """What a column of limits holds; empty if it is none."""
+    for name, said in _ENDS.items():
+        if words & said:
+            return {1: (name,)}
+    return {2: LIMITED[1:]} if words & _LIMITS else {}
+
+
+def _both(head: str) -> tuple[str, ...]:
+    """The statistics of "Events/N", "n/N" and "N (events)", in their order; empty for others."""
+    bare = re.sub(r"[\[(]\s*%\s*[\])]|%", " ", head.casefold())
+    parts = [part for part in re.split(r"\s*[/(\[]\s*|\s+of\s+total\s*", bare) if part.strip()]
+    kinds = [_counted(set(re.findall(r"[a-z]+", part))) for part in parts]
+    if kinds == ["n", "n"] and head.count("/") == 1:
+        return ("events", "n")
+    return tuple(kinds) if sorted(kinds) == ["events", "n"] else ()
+
+
+def _counted(words: set[str]) -> str:
+    if words & _EVENTS:
+        return "events"
+    return "n" if words and words <= _COUNTS else ""
+
+
+def month_of(head: str, years: bool) -> float | None:
+    """The month of a header that is a number alone; None if it is none."""
+    found = re.fullmatch(r"\d+(\.\d+)?", head.strip())
+    return float(found.group()) * (12 if years else 1) if found else None

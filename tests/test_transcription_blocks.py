@@ -1,0 +1,176 @@
+"""Tables of curves with several groupings, counts in one cell, and limits beside their number."""
+
+import pandas as pd
+import pytest
+
+from crlm import ledger
+from crlm.transcription import claims_of
+
+HEADS = ["", "Events/N", "Median OS, months", "95% CI", "5-year OS", "95% CI", "P"]
+BLOCKS = [
+    ["KRAS status", "", "", "", "", "", "0.012"],
+    ["Wild type", "182/418", "67.8", "55.1–80.2", "55.1%", "49–61", ""],
+    ["Mutant", "150/256", "44.0", "38–NR", "38.2%", "31–45", ""],
+    ["Resection margin", "", "", "", "", "", "<0.001"],
+    ["R0", "290/600", "NR", "60.5–NR", "60.0%", "55–65", ""],
+    ["R1", "42/74", "not reached", "–", "41.0", "", ""],
+]
+
+
+@pytest.fixture(scope="module")
+def design():
+    return ledger.load_design("mskcc_hai")
+
+
+def curves(design, rows, endpoint="OS", **more):
+    return claims_of(rows, design, "curves", place="table2", endpoint=endpoint, **more)
+
+
+def told(made):
+    assert not made.questions, made.questions
+    names = ("group", "statistic", "field", "operator", "printed", "decimals")
+    return [tuple(c[name] for name in names) for c in made.claims]
+
+
+def test_each_block_of_a_table_of_curves_is_split_by_its_heading(design):
+    made = curves(design, [HEADS, *BLOCKS])
+    assert told(made) == [
+        ("kras", "p", "estimate", "=", "0.012", "3"),
+        ("kras=wild", "events", "estimate", "=", "182", "0"),
+        ("kras=wild", "n", "estimate", "=", "418", "0"),
+        ("kras=wild", "median_survival", "estimate", "=", "67.8", "1"),
+        ("kras=wild", "median_survival", "conf_low", "=", "55.1", "1"),
+        ("kras=wild", "median_survival", "conf_high", "=", "80.2", "1"),
+        ("kras=wild", "survival_rate", "estimate", "=", "55.1", "1"),
+        ("kras=wild", "survival_rate", "conf_low", "=", "49", "0"),
+        ("kras=wild", "survival_rate", "conf_high", "=", "61", "0"),
+        ("kras=mutant", "events", "estimate", "=", "150", "0"),
+        ("kras=mutant", "n", "estimate", "=", "256", "0"),
+        ("kras=mutant", "median_survival", "estimate", "=", "44.0", "1"),
+        ("kras=mutant", "median_survival", "conf_low", "=", "38", "0"),
+        ("kras=mutant", "survival_rate", "estimate", "=", "38.2", "1"),
+        ("kras=mutant", "survival_rate", "conf_low", "=", "31", "0"),
+        ("kras=mutant", "survival_rate", "conf_high", "=", "45", "0"),
+        ("margin", "p", "estimate", "<", "<0.001", "3"),
+        ("margin=negative", "events", "estimate", "=", "290", "0"),
+        ("margin=negative", "n", "estimate", "=", "600", "0"),
+        ("margin=negative", "median_survival", "conf_low", "=", "60.5", "1"),
+        ("margin=negative", "survival_rate", "estimate", "=", "60.0", "1"),
+        ("margin=negative", "survival_rate", "conf_low", "=", "55", "0"),
+        ("margin=negative", "survival_rate", "conf_high", "=", "65", "0"),
+        ("margin=positive", "events", "estimate", "=", "42", "0"),
+        ("margin=positive", "n", "estimate", "=", "74", "0"),
+        ("margin=positive", "survival_rate", "estimate", "=", "41.0", "1"),
+    ]
+    assert [c["id"] for c in made.claims][:3] == [
+        "table2-kras-logrank-os-p",
+        "table2-kras-wild-os-events",
+        "table2-kras-wild-n",
+    ]
+    assert len(made.left_out) == 4 and all("is no number" in said for said in made.left_out)
+
+
+def test_what_is_not_reached_is_no_question_of_the_ledger_any_more(design):
+    """Once `crlm ledger` asked for the upper limit for ever."""
+    made = curves(design, [HEADS, *BLOCKS])
+    noted = {c["printed"]: c["note"] for c in made.claims if c["note"]}
+    assert noted == {
+        "44.0": "no upper limit (NR)",
+        "38": "no upper limit (NR)",
+        "60.5": "no number (NR); no upper limit (NR)",
+    }
+    frame = pd.DataFrame(made.claims).assign(reference="")
+    assert not list(ledger.halves(frame))
+    bare = dict(ledger.halves(frame.assign(note="")))
+    assert (
+        "say 'no upper limit' in the note" in bare["table2-kras-mutant-os-median-survival-conf-low"]
+    )
+    for end in ("NR", "NA", "N.R.", "not yet reached", "∞", "", "—"):
+        made = curves(design, [["", "Median, mo (95% CI)"], ["HAI", f"107.6 (80.8–{end})"]])
+        assert [row[2:5:2] for row in told(made)] == [("estimate", "107.6"), ("conf_low", "80.8")]
+        assert all(c["note"].startswith("no upper limit") for c in made.claims)
+
+
+@pytest.mark.parametrize(
+    ("heads", "cells", "want"),
+    [
+        (["n/N"], ["45/87"], [("events", "45"), ("n", "87")]),
+        (["No. of events"], ["45"], [("events", "45")]),
+        (["No. of events/No. of patients"], ["45/87"], [("events", "45"), ("n", "87")]),
+        (["Patients (events)"], ["87 (45)"], [("n", "87"), ("events", "45")]),
+        (["N", "Deaths, n (%)"], ["87", "45 (51.7%)"], [("n", "87"), ("events", "45")]),
+        (["Events/N (%)"], ["45/87 (51.7)"], [("events", "45"), ("n", "87")]),
+        (["Deaths"], ["45/87"], [("events", "45"), ("n", "87")]),
+        (
+            ["5-year OS", "Lower", "Upper"],
+            ["55", "49", "61"],
+            [("survival_rate", x) for x in ("55", "49", "61")],
+        ),
+        (
+            ["5-year OS, % (95% CI)"],
+            ["55 (49-61)"],
+            [("survival_rate", x) for x in ("55", "49", "61")],
+        ),
+        (
+            ["Median, mo 95% CI"],
+            ["55 (49-61)"],
+            [("median_survival", x) for x in ("55", "49", "61")],
+        ),
+    ],
+)
+def test_counts_and_limits_stand_in_one_cell_or_beside_each_other(design, heads, cells, want):
+    rows = told(curves(design, [["", *heads], ["HAI", *cells]]))
+    assert [(row[1], row[4]) for row in rows] == want
+
+
+def test_heads_in_two_storeys_are_of_their_median_and_their_rate(design):
+    rows = [
+        ["", "Median OS (months)", "", "5-year OS (%)", "", "P"],
+        ["", "Median", "95% CI", "Rate", "95% CI", ""],
+        ["HAI", "98.4", "80–120", "65.8", "60–71", "0.01"],
+    ]
+    found = [row[1:3] for row in told(curves(design, rows))]
+    assert found[:3] == [("median_survival", f) for f in ("estimate", "conf_low", "conf_high")]
+    assert found[3:6] == [("survival_rate", f) for f in ("estimate", "conf_low", "conf_high")]
+
+
+def test_rows_may_name_their_grouping_themselves_and_columns_their_endpoint(design):
+    rows = [["", "n", "Median OS, mo", "P", "Median RFS, mo", "P"]]
+    rows += [
+        ["KRAS wild type", "418", "68", "0.01", "20", "0.2"],
+        ["KRAS mutant", "256", "44", "", "15", ""],
+    ]
+    rows += [["R0", "600", "66", "0.03", "19", "0.4"], ["R1", "74", "30", "", "9", ""]]
+    made = curves(design, rows, endpoint="")
+    assert not made.questions
+    p = [(c["endpoint"], c["group"], c["printed"]) for c in made.claims if c["statistic"] == "p"]
+    assert p == [
+        ("OS", "kras", "0.01"),
+        ("RFS", "kras", "0.2"),
+        ("OS", "margin", "0.03"),
+        ("RFS", "margin", "0.4"),
+    ]
+    assert {c["group"] for c in made.claims} >= {"kras=mutant", "margin=positive"}
+
+
+def test_what_a_table_of_curves_does_not_settle_is_asked(design):
+    (question,) = curves(design, [["", "Median RFS, mo"], ["HAI", "20"]]).questions
+    assert "names RFS, and --endpoint says OS" in question
+    assert "--is 'Median RFS, mo=OS'" in question
+    made = curves(design, [["", "Median RFS, mo"], ["HAI", "20"]], named={"Median RFS, mo": "OS"})
+    assert [c["endpoint"] for c in made.claims] == ["OS"] and not made.questions
+    of_some = [["", "n"], ["KRAS mutant", ""], ["HAI", "20"], ["No HAI", "30"]]
+    (question,) = curves(design, of_some).questions
+    assert "--population kras=mutant" in question
+    more = curves(design, [["", "Events/N"], ["HAI", "87/45"]])
+    assert "more events than patients" in more.questions[0] and not more.claims
+    stray = curves(design, [["", "HR", "95% CI"], ["HAI", "0.7", "0.5-0.9"]])
+    assert len(stray.questions) == 2 and "--is '95% CI=-'" in stray.questions[1]
+
+
+def test_limits_beside_a_column_that_is_left_out_go_with_it(design):
+    """They are of the ratio, and stand behind a median once it is gone."""
+    rows = [["", "Median OS, mo", "HR", "95% CI", "P"], ["HAI", "98", "0.7", "0.5-0.9", "0.01"]]
+    made = curves(design, rows, named={"HR": "-"})
+    assert [(row[1], row[4]) for row in told(made)] == [("median_survival", "98"), ("p", "0.01")]
+    assert any("'95% CI'" in said for said in made.left_out)
