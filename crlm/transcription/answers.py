@@ -11,7 +11,7 @@ from crlm.transcription.labels import factors_in, plain
 #: A column of limits, of whatever stands beside it.
 _LIMITS = re.compile(
     r"([(\[]?95\s?% ?)?(c\.?i\.?|confidence (interval|limits))[)\]]?"
-    r"|(95\s?% ?)?(ci |cl )?(lower|upper|low|high)( 95\s?%)?( ci| cl| limit| bound)?"
+    r"|(95\s?% ?)?(ci |cl )?(lower|upper|low|high|[lu]c?l)( 95\s?%)?( ci| cl| limit| bound)?"
 )
 #: The meaning of a row or a column that is to make no claim.
 LEFT_OUT = "-"

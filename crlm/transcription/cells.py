@@ -35,7 +35,12 @@ _WORDS = re.compile(
 _LOST = re.compile(r"(?<![\d.,])0,?\d")
 #: Cells that state nothing.
 EMPTY = {"", "-", "–", "—", "na", "n/a"}
-REFERENCE = re.compile(r"^(1(\.0+)?\s*)?[\[(]?(ref(erence)?|referent)\.?[\])]?$", re.IGNORECASE)
+REFERENCE = re.compile(
+    r"^(1([.·]0+)?\s*)?[\[(]?\s*(ref(erence)?|referent|baseline|base|comparator)\.?"
+    r"( (cat(egory)?|group|level)\.?)?\s*[\])]?$"
+    rf"|^1([.·]0+)?\s*[\[(]\s*[-{_DASHES}]*\s*[\])]$",
+    re.IGNORECASE,
+)
 #: A ratio of 1, which may stand for the reference as well.
 ONE = re.compile(r"^1(\.0+)?$")
 
@@ -114,6 +119,13 @@ class Cell:
 
     kind: str
     parts: tuple[Printed, ...] = ()
+
+
+def p_cell(text: str) -> Cell:
+    """A cell of a p value; "NS (0.31)" and "NS, p = 0.31" have the number beside the word."""
+    found = cell(text)
+    stated = tuple(number for number in found.parts if not math.isnan(number.value))
+    return Cell("single", stated) if len(stated) == 1 < len(found.parts) == 2 else found
 
 
 def cell(text: str) -> Cell:

@@ -18,7 +18,10 @@ _YEARS = re.compile(r"(\d+)[ -]?(years?|yrs?|y|months?|mos?)\b", re.IGNORECASE)
 _COUNTS = {"n", "no", "number", "patients", "pts", "of", "cases", "total"}
 _EVENTS = {"event", "events", "deaths", "died", "dead", "recurrences", "failures"}
 _LIMITS = {"ci", "limits", "interval", "confidence"}
-_ENDS = {"conf_low": {"lower", "low", "lcl"}, "conf_high": {"upper", "high", "ucl"}}
+_ENDS = {
+    "conf_low": {"lower", "low", "lcl", "ll"},
+    "conf_high": {"upper", "high", "ucl", "ul"},
+}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ _LOWER = re.compile(
     r"(hr|or|hazard ratio|odds ratio|ratio|median|mean|rate|survival|events?|deaths?)\b.*|"
     r"(no\.?|number) of (events|deaths|patients)\b.*|n\s*/\s*n|smd|"
     r"[(\[]?(95\s?% ?)?(ci|cl|c\.i\.|confidence (interval|limits))[)\]]?|"
-    r"(95\s?% ?)?(ci |cl )?(lower|upper|low|high)( 95\s?%)?( ci| cl| limit| bound)?|"
+    r"(95\s?% ?)?(ci |cl )?(lower|upper|low|high|[lu]c?l)( 95\s?%)?( ci| cl| limit| bound)?|"
     r"se|z|wald|estimate|coefficient)$",
     re.IGNORECASE,
 )
@@ -84,8 +84,39 @@ def _below(upper: Sequence[str], lower: Sequence[str]) -> list[str]:
 
 def _joined(upper: Sequence[str], lower: Sequence[str]) -> list[str]:
     """Two storeys as one; a cell of the upper one stands over those right of it that are empty."""
-    joined, over = [lower[0] or upper[0]], ""
-    for above, below in zip(upper[1:], lower[1:], strict=True):
-        over = above or over
+    joined = [lower[0] or upper[0]]
+    for over, below in zip(spread(upper, lower)[1:], lower[1:], strict=True):
         joined.append(" ".join(dict.fromkeys(part for part in (over, below) if part)))
     return joined
+
+
+def spread(upper: Sequence[str], lower: Sequence[str]) -> list[str]:
+    """What of an upper storey stands over each column.
+
+    Where the lower storey begins again as often as the upper one has heads, each stands over its
+    own part, in whichever column of it the page or the paste has put the head; else over those
+    right of it that are empty.
+
+    Examples
+    --------
+    >>> spread(["", "", "Uni", "", "", "Multi"], ["", "HR", "CI", "P", "HR", "CI"])
+    ['', 'Uni', 'Uni', 'Uni', 'Multi', 'Multi']
+    """
+    heads = [at for at, text in enumerate(upper) if at and text]
+    first = _bare(lower[1]) if len(lower) > 1 else ""
+    starts = [at for at, text in enumerate(lower) if at and first and _bare(text) == first]
+    ends = [*starts[1:], len(lower)]
+    parts = [range(start, end) for start, end in zip(starts, ends, strict=False)]
+    if len(heads) > 1 and len(heads) == len(parts):
+        if all(at in part for at, part in zip(heads, parts, strict=True)):
+            over = [upper[at] for at, part in zip(heads, parts, strict=True) for _ in part]
+            return [upper[0], *over]
+    filled = [upper[0]]
+    for text in upper[1:]:
+        filled.append(text or (filled[-1] if len(filled) > 1 else ""))
+    return filled
+
+
+def _bare(head: str) -> str:
+    """A head without the number of its patients."""
+    return re.sub(r"[\[(,;:]?\s*n\s*=\s*[\d,]+\s*[)\]]?", "", head.casefold()).strip()

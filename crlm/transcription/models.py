@@ -10,7 +10,7 @@ from typing import Any
 from crlm.ledger import Design
 from crlm.transcription import meanings, stepped
 from crlm.transcription.asking import to_ask
-from crlm.transcription.cells import ONE, REFERENCE, cell
+from crlm.transcription.cells import ONE, REFERENCE, cell, p_cell
 from crlm.transcription.corrected import corrects, is_adjusted
 from crlm.transcription.labels import Label
 from crlm.transcription.table import P_HEAD, TREND, UNKNOWN, Table, comma, holding, last_word
@@ -45,8 +45,8 @@ _WORDS = {
     "sub": {"shr", "sdhr", "subhazard", "subdistribution"},
     "odds": {"or", "aor", "odds"},
     "ratio": {"hr", "ahr", "ratio", "hazard", "hazards", "rr"},
-    "lower": {"lower", "low"},
-    "upper": {"upper", "high"},
+    "lower": {"lower", "low", "lcl", "ll"},
+    "upper": {"upper", "high", "ucl", "ul"},
     "limits": {"ci", "limits", "interval", "confidence"},
     "se": {"se", "error"},
     "z": {"z", "wald"},
@@ -104,7 +104,7 @@ class ModelTable(Table):
         """A regression table: a covariate a row; ratio with limits, and p, by model."""
         heads = self._heads(rows)
         rows = [rows[0], *(self._without_references(row, heads) for row in rows[1:])]
-        told = self._references(rows)
+        told = self._references(rows, heads)
         for number, row, found in self.walk(rows, lambda row: any(row[1:])):
             if found.notes == UNKNOWN:
                 self._ask_for_unknown(row, found, f"row {number}")
@@ -112,6 +112,7 @@ class ModelTable(Table):
             if not found.level and self._has_p_alone(row, heads):
                 column = self._made_below(found.column, row[0], rows[number:])
                 found = replace(found, column=column)
+            found = self._beside_reference(row, heads, found, told)
             found = replace(found, level=found.level or self._second(found.column))
             self._trends(row, heads, found)
             others = [t for t, head in zip(row[1:], heads, strict=True) if head.holds != "trend"]
@@ -270,7 +271,8 @@ class ModelTable(Table):
             )
         elif head in before:
             told = "holds what a column before it holds, and names no other endpoint"
-            self.ask(where, self._no_endpoint(told, text))
+            told = self._no_endpoint(told, text)
+            self.ask(where, f"{told}, or write Univariable and Multivariable above the columns")
         else:
             return head
         return replace(head, holds="")
@@ -296,9 +298,13 @@ class ModelTable(Table):
             return f"{told}name it OR, or name a time to an event with --endpoint"
         return ""
 
-    def _references(self, rows: Sequence[Sequence[str]]) -> dict[str, str]:
-        """By covariate: the level whose row says that it is the reference."""
+    def _references(self, rows: Sequence[Sequence[str]], heads: Sequence[Head]) -> dict[str, str]:
+        """By covariate: the level whose row says that it is the reference, or alone has no ratio.
+
+        A dash is such where all levels of the design have a row and all but one a ratio.
+        """
         found: dict[str, str] = {}
+        ratios: dict[str, dict[str, bool]] = {}
         within = ""
         for row in rows[1:]:
             named = self.labels.read(row[0], within)
@@ -309,7 +315,36 @@ class ModelTable(Table):
                 if found.get(named.column, named.level) != named.level:
                     self.ask(row[0], f"{found[named.column]} is marked as the reference too")
                 found[named.column] = named.level
+            if named.level:
+                ratios.setdefault(named.column, {})[named.level] = _has_ratio(row, heads)
+        for column, levels in ratios.items():
+            alone = [level for level, has in levels.items() if not has]
+            if len(alone) == 1 and {*levels} == {*self.design.levels(column)} != {*alone}:
+                found.setdefault(column, alone[0])
         return found
+
+    def _beside_reference(
+        self, row: Sequence[str], heads: Sequence[Head], found: Label, told: Mapping[str, str]
+    ) -> Label:
+        """A row of the reference as that of its whole covariate: a p beside it is of all levels."""
+        usual = told.get(found.column, self._usual_reference(found.column))
+        ratios = any(head.holds in _RATIOS for head in heads)
+        if not ratios or not found.level or found.level != usual or _has_ratio(row, heads):
+            return found
+        stated = [
+            t for t, head in zip(row[1:], heads, strict=True) if head.holds == "p" and cell(t).parts
+        ]
+        if stated:
+            self.labels.taken[f"the p beside {row[0]}"] = f"{found.column}, all levels together"
+        levels = self.design.levels(found.column)
+        other = next(level for level in levels if level != usual) if len(levels) == 2 else ""
+        return replace(found, level=other)
+
+    def _usual_reference(self, column: str) -> str:
+        """The reference that the model has of a category; "" of anything else."""
+        levels = self.design.levels(column)
+        spec = self.spec or (self.design.model_of(self.endpoint) if self.endpoint else {})
+        return str((spec.get("references") or {}).get(column, levels[0])) if levels else ""
 
     def held(self, head: str, texts: Sequence[str]) -> str:
         """What a column holds; "" if nobody can tell."""
@@ -320,8 +355,7 @@ class ModelTable(Table):
         levels = self.design.levels(named.column)
         if named.reference or not named.level or not levels:
             return named
-        spec = self.spec or (self.design.model_of(self.endpoint) if self.endpoint else {})
-        usual = str((spec.get("references") or {}).get(named.column, levels[0]))
+        usual = self._usual_reference(named.column)
         against = told.get(named.column, usual)
         if against == named.level:
             others = [level for level in levels if level != named.level]
@@ -366,7 +400,8 @@ class ModelTable(Table):
 
     def of_model(self, label: str, text: str, head: Head, keys: Mapping[str, str]) -> None:
         """The ratio, limits, SE, z or p of a cell."""
-        found, where = cell(text), f"{self.place}, {label}, {head.model}"
+        found = p_cell(text) if head.holds == "p" else cell(text)
+        where = f"{self.place}, {label}, {head.model}"
         if head.holds == "trend":
             where += ", P for trend"
         if found.kind == "empty" or REFERENCE.match(text) or not head.holds:
@@ -384,6 +419,12 @@ class ModelTable(Table):
         own = {"endpoint": head.endpoint, "model": head.model, "statistic": statistic}
         for number, part in zip(found.parts, forms[len(found.parts)], strict=True):
             self.claim(number, where, **keys, **own, part=part)
+
+
+def _has_ratio(row: Sequence[str], heads: Sequence[Head]) -> bool:
+    """Whether a row has a ratio of its own, not the word or the sign of a reference."""
+    ratios = [t for t, head in zip(row[1:], heads, strict=True) if head.holds in _RATIOS]
+    return any(cell(text).parts and not REFERENCE.match(text) for text in ratios)
 
 
 def _spreads(text: str) -> bool:

@@ -145,7 +145,7 @@ class FirstTable(Table):
                 keys = {"group": self.by, "covariate": named.column}
                 if (group == "trend" or named.notes == TREND) and self._no_trend(where, keys):
                     continue
-                self.p_value(found, row[at], where, keys)
+                self.p_value(row[at], where, keys)
             elif named.notes == UNKNOWN:
                 self._unknown(found, row[at], where, keys)
             else:

@@ -12,7 +12,7 @@ from crlm.ledger import CLAIM_COLUMNS, Design, unreached
 from crlm.ledger.vocabulary import ALL, KEYS
 from crlm.transcription import meanings
 from crlm.transcription.asking import quoted, to_ask
-from crlm.transcription.cells import Cell, Printed, printed
+from crlm.transcription.cells import Printed, p_cell, printed
 from crlm.transcription.corrected import is_adjusted
 from crlm.transcription.endpoints import Endpoints
 from crlm.transcription.labels import Label, Labels, plain, unmarked
@@ -294,8 +294,9 @@ class Table:
         """Whether a header is above such p values."""
         return is_adjusted(head)
 
-    def p_value(self, found: Cell, text: str, where: str, keys: dict[str, str]) -> None:
+    def p_value(self, text: str, where: str, keys: dict[str, str]) -> None:
         """The p value of a cell."""
+        found = p_cell(text)
         if found.kind != "single":
             self.ask(where, f"{text!r} is not one p value{comma(text)}")
             return
