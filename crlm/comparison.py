@@ -186,8 +186,9 @@ def _room(
 
 
 def _patients(claim: dict[str, Any], rows: dict[tuple[Any, ...], dict[str, Any]]) -> float:
-    """The shown size behind a share: its own, or that of its group's curve."""
-    for other in ({}, {"statistic": "n", "time": math.nan}):
+    """The shown size behind a share: its own, that of its group's curve, or that of Table 1."""
+    size = {"statistic": "n", "time": math.nan}
+    for other in ({}, size, {**size, "endpoint": ""}):
         row = rows.get(row_key(claim, **other))
         if row is not None and math.isfinite(row["n"]):
             return float(row["n"])

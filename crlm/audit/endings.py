@@ -8,7 +8,8 @@ from crlm.audit.cases import Case, Outcome, Roles, check, outcome
 from crlm.audit.curves import curve_cell, curve_keys, curve_subject, curve_title
 from crlm.audit.facts import Facts
 from crlm.audit.intervals import minus
-from crlm.ledger import KNOWN_ENDPOINTS, Design
+from crlm.ledger import Design
+from crlm.ledger.incidences import clock_of, events_of
 
 #: Points or months by which censoring may exchange two endpoints.
 _ROOM = 1.0
@@ -37,26 +38,15 @@ def ends_no_later(design: Design, earlier: str, later: str) -> bool:
     return bool(fewer) and fewer < more and _clock(design, earlier) == _clock(design, later)
 
 
-def _rule(design: Design, endpoint: str) -> dict:
-    spec = design.endpoints.get(endpoint, {})
-    if {"first_of", "death_of"} & spec.keys():
-        return spec
-    return {} if endpoint == _UNSETTLED else KNOWN_ENDPOINTS.get(endpoint, {})
-
-
 def _events(design: Design, endpoint: str) -> frozenset[str]:
-    """What ends an endpoint, deaths by cause; nothing where neither design nor name tells."""
-    spec = _rule(design, endpoint)
-    if "death_of" in spec:
-        return frozenset({f"death of {spec['death_of']}"})
-    deaths = {"death of cancer", "death of other"}
-    first = set(spec.get("first_of", ()))
-    return frozenset(first - {"death"} | (deaths if "death" in first else set()))
+    """What ends an endpoint; nothing where its name settles no convention, as of the SCP."""
+    declared = {"first_of", "death_of"} & design.endpoints.get(endpoint, {}).keys()
+    unsettled = endpoint == _UNSETTLED and not declared
+    return frozenset() if unsettled else events_of(design.endpoints, endpoint)
 
 
 def _clock(design: Design, endpoint: str) -> str:
-    own = design.endpoints.get(endpoint, {})
-    return own.get("after") or _rule(design, endpoint).get("after", "")
+    return clock_of(design.endpoints, endpoint)
 
 
 @check(
@@ -98,10 +88,15 @@ def incidence_and_survival(facts: Facts) -> Iterator[Case]:
     for key, incidence in curve_keys(facts, "cumulative_incidence").items():
         for name in facts.design.endpoints:
             rate = index.get((name, curve_cell(key), key.time))
-            contained = name == key.endpoint or ends_no_later(facts.design, name, key.endpoint)
-            if rate is not None and contained and not key.level:
+            if rate is not None and _contains(facts.design, name, key.endpoint) and not key.level:
                 roles = {"incidence": incidence, "rate": rate}
                 yield Case(curve_subject(key), curve_title(facts, key), roles, _judge_incidence)
+
+
+def _contains(design: Design, endpoint: str, incidence: str) -> bool:
+    """Whether an endpoint counts all that an incidence does, which may count some of its own."""
+    own = design.incidences.get(incidence, {}).get("endpoint", incidence)
+    return endpoint == own or ends_no_later(design, endpoint, own)
 
 
 def _judge_incidence(roles: Roles) -> Outcome:

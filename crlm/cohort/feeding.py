@@ -10,7 +10,7 @@ import pandas as pd
 from crlm.cohort.deaths import made_from_os
 from crlm.cohort.flow import add_factors
 from crlm.cohort.wording import count
-from crlm.ledger import Design
+from crlm.ledger import Design, small
 from crlm.refusals import listing
 
 #: Of each printed result its place and what it is about.
@@ -42,6 +42,7 @@ def feeds(patients: pd.DataFrame, design: Design, needed: Needed = ()) -> list[s
         *([_flow(design, here)] if design.eligibility else []),
         _comparison(design, here, needed),
         *(_endpoint(name, full, design, name in made) for name in design.endpoints),
+        *(_incidence(name, design, here) for name in design.incidences),
         *(_model(name, design, here, full) for name in design.models),
         *_sites(design, here),
         *_printed(design, here, needed),
@@ -85,6 +86,16 @@ def _endpoint(name: str, patients: pd.DataFrame, design: Design, made: bool) -> 
     events = int(both[event].astype(bool).sum())
     how = ", from OS and the cause of death" if made else ""
     return f"+ {words}: {count(len(both), 'patient')}, {count(events, 'event')}{how}."
+
+
+def _incidence(name: str, design: Design, here: set[str]) -> str:
+    """Whether both endpoints of a cumulative incidence have their times."""
+    spec = design.incidences[name]
+    ends = [spec["endpoint"], spec["competing"]]
+    needed = [f"{one.lower()}{end}" for one in ends for end in ("_months", "_event")]
+    lacking = [column for column in needed if column not in here]
+    words = f"Cumulative incidence of {small(str(spec['label']))}"
+    return f"- {words}: no, needs {listing(lacking, 4)}." if lacking else f"+ {words}: complete."
 
 
 def _model(name: str, design: Design, here: set[str], patients: pd.DataFrame) -> str:

@@ -76,6 +76,7 @@ _OF_ONE_GROUP = (
     "survival_rate",
     "n_at_risk",
     "cumulative_events",
+    "cumulative_incidence",
 )
 #: Statistics of the patients themselves: no model and no month is theirs.
 _OF_PATIENTS = (*OF_A_NUMBER, *_OF_A_LEVEL, "missing")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from crlm.ledger.claim_words import Words
 from crlm.ledger.errors import Fault
-from crlm.ledger.vocabulary import FIRST_RECURRENCE
+from crlm.ledger.vocabulary import FIRST_RECURRENCE, GRAY
 
 Claim = Mapping[str, str]
 
@@ -27,6 +27,8 @@ _OF_PATIENTS = (*OF_A_NUMBER, "n", "percent", "missing", "percent_missing")
 _RATIOS = ("hazard_ratio", "odds_ratio", "subdistribution_hazard_ratio")
 _TESTED = ("p", "se", "z", "coefficient")
 _BETWEEN = ("difference", "smd")
+#: What there is of a cumulative incidence; its p is Gray's.
+_OF_INCIDENCES = ("cumulative_incidence", "cumulative_incidence_difference", "events", "n", "p")
 _YEARS = re.compile(r"(?<![\d.-])(\d{1,2})[- ‐‑–]?(?:years?|yrs?)\b", re.IGNORECASE)
 
 
@@ -58,6 +60,8 @@ def _outcome(claim: Claim, words: Words) -> Iterator[Fault]:
     if endpoint not in words.endpoints or endpoint == FIRST_RECURRENCE:
         return
     timed = endpoint in words.design.endpoints
+    if endpoint in words.design.incidences:
+        return
     if timed and claim["covariate"] and statistic in _OF_PATIENTS:
         told = f"{endpoint!r} belongs to no {statistic} of a characteristic; leave it out"
         yield Fault("endpoint", f"{told}{', or write events' if statistic == 'n' else ''}.")
@@ -69,13 +73,36 @@ def _outcome(claim: Claim, words: Words) -> Iterator[Fault]:
         yield Fault("statistic", f"{told}write hazard_ratio, or name a column as endpoint.")
 
 
+def _incidence(claim: Claim, words: Words) -> Iterator[Fault]:
+    """What is none of a cumulative incidence, and Gray's test of what is none."""
+    counted, name, model = words.design.incidences, claim["endpoint"], claim["model"]
+    if name not in counted:
+        if model == GRAY:
+            known = ", ".join(counted) or "none yet; declare it as [incidences.NAME]"
+            told = f"{name!r} is no cumulative incidence, which Gray's test compares; there is: "
+            yield Fault("endpoint", f"{told}{known}.")
+        return
+    own, statistic = counted[name]["endpoint"], claim["statistic"]
+    if statistic not in _OF_INCIDENCES or claim["covariate"]:
+        told = f"{name!r} is a cumulative incidence, which has no {statistic}"
+        told += f" of {claim['covariate']}" if claim["covariate"] else ""
+        instead = "cumulative_incidence" if statistic == "survival_rate" else ""
+        remedy = f"write {instead}" if instead else f"name its endpoint, {own}"
+        yield Fault("statistic" if instead else "endpoint", f"{told}; {remedy}.")
+    elif statistic == "p" and model != GRAY:
+        told = f"{model!r} is no" if model else "is empty; that is no"
+        yield Fault("model", f"{told} test of a cumulative incidence; write {GRAY}.")
+    elif statistic != "p" and model:
+        yield Fault("model", f"{model!r} belongs to no {statistic} of {name}; leave it out.")
+
+
 def _compared(claim: Claim, words: Words) -> Iterator[Fault]:
     """A test that compares groups names the column that makes them, not one of them."""
     group, model = claim["group"], claim["model"]
     if claim["statistic"] != "p":
         return
     of_table = not model and bool(claim["covariate"]) and not claim["endpoint"]
-    if model == "logrank" or of_table:
+    if model in ("logrank", GRAY) or of_table:
         parts = [part for part in group.split(",") if part]
         one = next((part.partition("=")[0] for part in parts if "=" in part), "")
         if one:
@@ -173,6 +200,7 @@ def _mended(claim: Claim, words: Words) -> Iterator[Fault]:
 _CHECKS: tuple[Callable[[Claim, Words], Iterator[Fault]], ...] = (
     _of_nothing,
     _outcome,
+    _incidence,
     _compared,
     _conditioned,
     _modelled,

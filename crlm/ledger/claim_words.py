@@ -62,11 +62,12 @@ class Words:
 
     @cached_property
     def endpoints(self) -> list[str]:
-        """Endpoints, outcomes that have a model of their own, and the first recurrence."""
+        """Endpoints, incidences, outcomes with a model of their own, and the first recurrence."""
         roles = {spec.get("role") for spec in self.design.columns.values()}
         sites = [FIRST_RECURRENCE] if "outcome" in roles else []
         modelled = [spec.get("endpoint", name) for name, spec in self.design.models.items()]
-        return list(dict.fromkeys([*self.design.endpoints, *modelled, *sites]))
+        counted = [*self.design.endpoints, *self.design.incidences]
+        return list(dict.fromkeys([*counted, *modelled, *sites]))
 
     @cached_property
     def steps(self) -> list[str]:
@@ -100,7 +101,8 @@ class Words:
     @cached_property
     def endpoint_labels(self) -> dict[str, str]:
         """The endpoints by what is printed for them."""
-        return {str(spec["label"]): name for name, spec in self.design.endpoints.items()}
+        counted = {**self.design.incidences, **self.design.endpoints}
+        return {str(spec["label"]): name for name, spec in counted.items()}
 
     def level_labels(self, name: str) -> dict[str, str]:
         """The levels of a column by what is printed for them."""

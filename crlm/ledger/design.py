@@ -62,6 +62,9 @@ class Design:
         The paper's choice for each parameter of its notebook that is a choice of analysis.
     chapter : mapping
         What a reviewer would ask: `[chapter]`, thresholds of flags included; empty if none.
+    incidences : mapping of str to mapping
+        Cumulative incidences beside a competing event: `label`, `endpoint`, `competing` (another
+        endpoint), `months`.
     """
 
     study: str
@@ -81,6 +84,7 @@ class Design:
     choices: Mapping[str, Any] = field(default_factory=dict)
     chapter: Mapping[str, Any] = field(default_factory=dict)
     scaled: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    incidences: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def with_cuts(self, **cuts: float) -> Design:
         """The same design with other cut-offs, by factor name: `with_cuts(size_cat=3)`.
@@ -397,6 +401,7 @@ def load_design(study: str) -> Design:
         exposure=text.get("exposure", text["table_one"]["by"]),
         main=tuple(text.get("main", text["endpoints"])),
         choices=text.get("choices", {}),
+        incidences=text.get("incidences", {}),
         chapter=with_thresholds(text["chapter"]) if "chapter" in text else {},
         folder=folder,
     )

@@ -19,6 +19,7 @@ from crlm.ledger.dictionary import (
 from crlm.ledger.errors import Fault
 from crlm.ledger.factor_faults import factor_faults
 from crlm.ledger.factors import whole_spec
+from crlm.ledger.incidences import incidence_faults
 from crlm.ledger.model_references import model_faults
 from crlm.ledger.names import (
     NUMBERS,
@@ -72,6 +73,7 @@ def reference_faults(
         *factor_faults(design, names),
         *scaled_faults(design, names),
         *_endpoint_faults(design, names),
+        *incidence_faults(design, names),
         *_head_faults(design, names),
         *_eligibility_faults(design, names),
         *_table_one_faults(design, names),

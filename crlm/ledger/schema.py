@@ -16,6 +16,7 @@ from crlm.ledger.vocabulary import (
     CONTINUOUS_TESTS,
     EVENTS,
     FOLLOW_UP_METHODS,
+    INCIDENCE_LIMITS,
     MEDIAN_RULES,
     ODDS_LIMITS,
     QUANTILE_RULES,
@@ -147,6 +148,27 @@ class Endpoint(Strict):
     )
 
 
+class Incidence(Strict):
+    """The cumulative incidence of an event, while another one competes; NAME is its endpoint in
+    claims."""
+
+    label: Text = Field(description="What is counted, as a reader would say it: 'Recurrence'.")
+    endpoint: Text = Field(
+        description="Endpoint whose event, clock and follow-up it has. Where that counts the "
+        "competing event too, as DFS counts deaths, it is the rest of its events."
+    )
+    competing: Text = Field(
+        description="Endpoint whose event competes: OS where it is death (first, or of another "
+        "cause)."
+    )
+    competing_label: Text | None = Field(
+        None, description="What competes, as a reader would say it: 'Death without recurrence'."
+    )
+    months: Annotated[list[Annotated[float, Field(gt=0)]], Field(min_length=1)] = Field(
+        description="Months at which it is read, rising."
+    )
+
+
 class Criterion(Strict):
     """A step of the flow chart."""
 
@@ -245,6 +267,11 @@ class Conventions(Strict):
         description="Limits of odds ratios: Wald's if left out (SPSS, Stata, SAS), or profile "
         "likelihood (R's confint of a glm, JMP).",
     )
+    incidence_limits: Literal[INCIDENCE_LIMITS] | None = Field(
+        None,
+        description="Limits of cumulative incidences: log-log with Gray's variance if left out "
+        "(R's cmprsk and tidycmprsk, EZR), or as R's survfit.",
+    )
     follow_up: Literal[FOLLOW_UP_METHODS] = Field(description="How follow-up is summarised.")
     rounded_before: Annotated[int, Field(ge=1, le=6)] | None = Field(
         None, description="Decimals that the program rounded to before print rounded again."
@@ -320,6 +347,9 @@ class DesignFile(Strict):
     )
     endpoints: Annotated[dict[str, Endpoint], Field(min_length=1)] = Field(
         description="Times to an event, each a table [endpoints.NAME]"
+    )
+    incidences: dict[str, Incidence] | None = Field(
+        None, description="Cumulative incidences beside a competing event, tested by Gray."
     )
     eligibility: list[Criterion] | None = Field(None, description="Steps of the flow chart.")
     table_one: TableOne = Field(description="Table 1: by, tests, variables")

@@ -47,6 +47,7 @@ MODELS = (
     "univariable",
     "multivariable",
     "logrank",
+    "gray",
     "all factors",
     "interaction",
     "landmark",
@@ -55,6 +56,12 @@ MODELS = (
     "selection",
     "bootstrap selection",
 )
+
+#: The test of cumulative incidences between groups.
+GRAY = "gray"
+#: What an incidence of the design counts, and what competes with it: causes of its frame. Rows
+#: of the first have no level.
+COUNTED, COMPETING = "event", "competing"
 
 #: Sections of a paper; tables and figures are numbered behind their word, as "table2".
 PLACES = (
@@ -113,6 +120,8 @@ MEDIAN_RULES = ("first", "midpoint")
 UNIVARIABLE_TESTS = ("wald", "logrank", "lr", "score")
 #: Limits of odds ratios: estimate and standard error, or the profile likelihood.
 ODDS_LIMITS = ("wald", "profile")
+#: Limits of cumulative incidences: as R's cmprsk, or as its survfit.
+INCIDENCE_LIMITS = ("cmprsk", "survfit")
 FOLLOW_UP_METHODS = ("observed", "reverse")
 #: What may end an endpoint, and the causes of death that one may name.
 EVENTS = ("recurrence", "failure", "death")

@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 
 from crlm.endpoints import columns, died_then
+from crlm.endpoints.outcomes import TOLERANCE
 from crlm.ledger import CohortError, ParameterError
+from crlm.ledger.vocabulary import COMPETING, COUNTED
 from crlm.multistate.process import Process, of_causes
 from crlm.refusals import choice
 from crlm.survival.samples import (
@@ -153,6 +155,68 @@ def failure_or_death(
     return _with_cause(frame.assign(event=code >= 0), code, ("failure", "death"), endpoint)
 
 
+def with_competing(
+    frame: pd.DataFrame, other: pd.DataFrame, *, counts_both: bool = False
+) -> pd.DataFrame:
+    """The event of one endpoint and that of another by which of the two came first.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Analysis frame of the endpoint whose event is counted; its follow-up holds.
+    other : pandas.DataFrame
+        That of the endpoint whose event competes, on the same index of patients.
+    counts_both : bool
+        Whether the first endpoint counts the competing event too, as recurrence-free survival
+        counts deaths: what both have on one day is then the competing one, else the first's.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The patients of both frames, with `time`, `event` at either, and the category `cause`:
+        "event", "competing"; missing where censored. `attrs["notes"]` says who had to be left
+        out, and who had the competing event when the follow-up of the first was over.
+
+    Raises
+    ------
+    CohortError
+        If a frame is no analysis frame, or no patient is in both.
+
+    Notes
+    -----
+    Times are the same up to half of a printed hundredth of a month. The competing event ends the
+    follow-up of the first, as a recurrence before death does where deaths without one are
+    counted.
+    """
+    check_frame(frame)
+    check_frame(other)
+    part = frame[frame.index.isin(other.index)]
+    if part.empty:
+        raise CohortError("No patient has times of both endpoints; add those of the other.")
+    rival = other.loc[part.index]
+    end, when = (one["time"].to_numpy(dtype=float) for one in (part, rival))
+    had, also = (one["event"].to_numpy(dtype=bool) for one in (part, rival))
+    room = TOLERANCE + 1e-9
+    same, earlier = np.abs(when - end) <= room, when < end - room
+    own = had & ~(also & (earlier | (same & counts_both)))
+    competing = also & ~own & (earlier | same)
+    code = np.where(own, 0, np.where(competing, 1, -1))
+    time = np.where(competing & earlier, when, end)
+    made = _with_cause(part.assign(time=time, event=code >= 0), code, (COUNTED, COMPETING), "")
+    made["endpoint"] = part["endpoint"] if "endpoint" in part else ""
+    late = made["entry"].to_numpy(dtype=float) >= time if "entry" in made else np.zeros(len(made))
+    lost = {
+        "without times of the competing endpoint left out": len(frame) - len(part),
+        "under observation only after the competing event left out": int(late.sum()),
+        "with the competing event after follow-up had ended, censored at its end": int(
+            (also & ~had & (when > end + room)).sum()
+        ),
+    }
+    made = made[~late.astype(bool)]
+    made.attrs["notes"] = [f"{count} {what}" for what, count in lost.items() if count]
+    return made
+
+
 def causes_of(frame: pd.DataFrame, by: By, weights: np.ndarray | None = None) -> list[Causes]:
     """Each group's patients with their causes, in the order of the categories."""
     names = names_of(frame, by)
@@ -184,7 +248,7 @@ def with_known_cause(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     if "cause" not in frame or not isinstance(frame["cause"].dtype, pd.CategoricalDtype):
         raise CohortError(
             "The analysis frame has no category `cause`. Make it with "
-            "multistate.first_recurrence or multistate.failure_or_death."
+            "multistate.first_recurrence, multistate.failure_or_death or multistate.with_competing."
         )
     unknown = (frame["event"] & frame["cause"].isna()).to_numpy()
     if not unknown.any():

@@ -23,13 +23,21 @@ from crlm.multistate.causes import (
     with_transition,
 )
 from crlm.multistate.occupation import MODEL, counts, difference_record, only, sure, too_few
-from crlm.multistate.process import Path, Process, aalen_johansen, errors, log_log
+from crlm.multistate.process import Path, Process, aalen_johansen, errors, log, log_log
+from crlm.multistate.variance import gray_errors
+from crlm.refusals import choice
 from crlm.survival.samples import By, check_times, names_of
 
 #: The number of this analysis in the seeds of resamples.
 ANALYSIS = 4
 #: The share of resamples that must hold both groups.
 _ENOUGH = 0.9
+#: How limits are made, by the word for it.
+_LIMITS = {
+    "jackknife": "infinitesimal-jackknife error, log-log CI",
+    "cmprsk": "Gray's variance, log-log CI",
+    "survfit": "infinitesimal-jackknife error, log CI",
+}
 _USUAL = Thresholds()
 #: From how many percentage points on 1 - Kaplan-Meier misleads.
 MISLEADS = _USUAL.competing_points
@@ -49,6 +57,7 @@ def incidence(
     model: str = MODEL,
     misleads: float = MISLEADS,
     population: str = "all",
+    limits: str = "jackknife",
 ) -> pd.DataFrame:
     """How many had an event of each cause by a month: Aalen-Johansen, 1 - Kaplan-Meier beside it.
 
@@ -78,6 +87,10 @@ def incidence(
         it ("overlap weighted", "recurrence bound").
     misleads : float
         Points by which 1 - Kaplan-Meier must be too high to raise the flag.
+    limits : {"jackknife", "cmprsk", "survfit"}
+        Limits of 95 %: log-log with the infinitesimal-jackknife error; log-log with Gray's
+        variance, as of R's `cmprsk`, without weights alone; or on the log scale with the
+        infinitesimal-jackknife error, as R's `survfit` prints them unasked.
 
     Returns
     -------
@@ -98,21 +111,24 @@ def incidence(
 
     Notes
     -----
-    Limits of 95 %: log-log with the infinitesimal-jackknife error; of differences normal with
-    the root of the sum of both squared errors, or with `reweigh` the standard deviation of the
-    resamples. 1 - Kaplan-Meier censors the other causes, which answers what nobody asked: how
-    many would have had the event if the others could not happen and nothing else changed.
+    Limits of differences are normal with the root of the sum of both squared errors, or with
+    `reweigh` the standard deviation of the resamples. 1 - Kaplan-Meier censors the other causes,
+    which answers what nobody asked: how many would have had the event if the others could not
+    happen and nothing else changed.
 
     References
     ----------
     Andersen PK, Geskus RB, de Witte T, Putter H. Int J Epidemiol 2012;41:861.
     """
     asked = check_times(times)
+    choice("limits", limits, tuple(_LIMITS) if weights is None else ("jackknife", "survfit"))
     groups = causes_of(frame, by, weights)
     known(causes, groups[0].names)
     base = {"endpoint": endpoint_of(frame), "population": population, "model": model}
     naive = weights is None and model == MODEL
-    estimated = [_estimate(group, group.process(), causes, asked, min_at_risk) for group in groups]
+    estimated = [
+        _estimate(group, group.process(), causes, asked, min_at_risk, limits) for group in groups
+    ]
     records = []
     for group, found in zip(groups, estimated, strict=True):
         records += _incidence_rows(group, found, causes, asked, base)
@@ -224,6 +240,7 @@ class Estimated:
     share: np.ndarray
     error: np.ndarray
     why: tuple[str, ...]
+    limits: str
 
 
 @dataclass(frozen=True)
@@ -237,16 +254,24 @@ class _Draws:
 
 
 def _estimate(
-    group: Causes, process: Process, causes: Sequence[str], asked: Sequence[float], least: int
+    group: Causes,
+    process: Process,
+    causes: Sequence[str],
+    asked: Sequence[float],
+    least: int,
+    limits: str = "jackknife",
 ) -> Estimated:
     path = aalen_johansen(process, group.weights)
     times = process.snapped(asked)
     columns_asked = [1 + group.place_of(cause) for cause in causes]
-    error = errors(process, path, times, "probability", group.weights)
+    if limits == "cmprsk":
+        error = gray_errors(group, causes, times)
+    else:
+        error = errors(process, path, times, "probability", group.weights)[:, columns_asked]
     at_risk = process.at_risk(asked)[:, 0]
     why = tuple(too_few(int(n), least, group.name, t) for n, t in zip(at_risk, asked, strict=True))
     share = path.at(times)[:, columns_asked, 0]
-    return Estimated(process, path, times, share, error[:, columns_asked], why)
+    return Estimated(process, path, times, share, error, why, limits)
 
 
 def _naive(
@@ -274,7 +299,7 @@ def _incidence_rows(
 ) -> list[dict[str, Any]]:
     name = "1 - Kaplan-Meier" if base["model"] == "one minus km" else "Aalen-Johansen"
     weighted = "" if group.weights is None else ", weights taken as known"
-    method = f"{name}, infinitesimal-jackknife error, log-log CI{weighted}{group.note}"
+    method = f"{name}, {_LIMITS[found.limits]}{weighted}{group.note}"
     at_risk = found.process.at_risk(asked)[:, 0]
     same = {**base, "group": group.name, "statistic": "cumulative_incidence", "unit": "%"}
     records = []
@@ -293,7 +318,8 @@ def _incidence_rows(
 
 
 def _percent(found: Estimated, i: int, c: int) -> dict[str, float]:
-    low, high = log_log(found.share[i, c], found.error[i, c])
+    scale = log if found.limits == "survfit" else log_log
+    low, high = scale(found.share[i, c], found.error[i, c])
     return {"estimate": 100 * found.share[i, c], "conf_low": 100 * low, "conf_high": 100 * high}
 
 
@@ -347,6 +373,8 @@ def _spread(
     """Errors of the differences, shape (times, causes asked), and what they are called."""
     if draws.reweigh is None or draws.samples < 2 or len(groups) < 2:
         fixed = "" if groups[0].weights is None else ", weights taken as known"
+        if estimated[0].limits == "cmprsk":
+            return np.hypot(estimated[0].error, estimated[-1].error), "Gray's variances, normal CI"
         error = np.hypot(estimated[0].error, estimated[-1].error)
         return error, f"infinitesimal-jackknife errors, normal CI{fixed}"
     rng = np.random.default_rng([draws.seed, ANALYSIS])

@@ -270,6 +270,14 @@ def log_log(p: float, error: float) -> tuple[float, float]:
     return p**shift, p ** (1 / shift)
 
 
+def log(p: float, error: float) -> tuple[float, float]:
+    """Limits p exp(+-z se / p) of a probability, at most 1; missing at 0 and at 1."""
+    if not (0 < p < 1 and error > NOTHING):
+        return math.nan, math.nan
+    shift = math.exp(Z * error / p)
+    return p / shift, min(p * shift, 1.0)
+
+
 # ---- parts ------------------------------------------------------------------
 
 

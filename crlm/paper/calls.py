@@ -35,6 +35,8 @@ def call_for(claim: Mapping[str, Any], design: Design) -> str:
     endpoint, statistic, model = claim["endpoint"], claim["statistic"], claim["model"]
     timed, covariate = endpoint in design.endpoints, claim["covariate"]
     columns = [part.partition("=")[0] for part in claim["group"].split(",") if part != ALL]
+    if endpoint in design.incidences and not covariate and len(columns) < 2:
+        return _call("cumulative_incidence", [_said(endpoint), *_by(columns), *_among(claim)])
     landmark = _LANDMARK.fullmatch(claim["population"])
     if landmark and timed and (columns or covariate):
         by = covariate or columns[0]

@@ -38,6 +38,11 @@ class Closing(Base):
         words = functools.partial(naming.word_for, design=self.design)
         told = {"rounded_before": before, "words": words}
         held = [*self.usable(self.included, list(self.included)), *self.frames]
+        held += [
+            name
+            for name, spec in self.design.incidences.items()
+            if {spec["endpoint"], spec["competing"]} <= set(self.frames)
+        ]
         found = comparison.compare(self.results, self.claims, held=held, **told)
         found = self._with_calls(found)
         if self.release.on:

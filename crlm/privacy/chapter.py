@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from crlm.ledger.vocabulary import COUNTED, GRAY
 from crlm.privacy.continuous import digits, written
 from crlm.privacy.counts import Register
 from crlm.privacy.curves import on_grid, whole
@@ -25,7 +26,7 @@ from crlm.privacy.wording import with_note
 Row = dict[str, Any]
 _FIELDS = ("estimate", "conf_low", "conf_high")
 _WEIGHTED = ("overlap weighted", "att weighted")
-_CAUSES = ("aalen-johansen", "one minus km", "cause specific", "fine-gray")
+_CAUSES = (GRAY, "aalen-johansen", "one minus km", "cause specific", "fine-gray")
 _CONTRASTS = ("interaction adjusted", "shrunken")
 #: Models whose rows have their rules here.
 MODELS = frozenset([*_WEIGHTED, *_CAUSES, *_CONTRASTS, "doubly robust", "piecewise"])
@@ -67,6 +68,8 @@ class Chapter:
         found = self.people.caused.get(_endpoint(row)) if cause else None
         if not cause:
             found = self.people.frame(endpoint, population)
+        elif found is not None:
+            found = self.people.among(found, population)
         found = None if found is None else self.people.among(found, among or row["group"])
         if cause and found is not None:
             found = found[~(found["event"] & found["cause"].isna()).to_numpy()]
@@ -155,10 +158,9 @@ def _endpoint(row: Row) -> str:
 
 def _cause(row: Row) -> str:
     """The cause that a row is about; empty if it is about none."""
-    if row["statistic"].startswith("cumulative_incidence"):
-        return str(row["level"])
-    if row["model"] == "aalen-johansen":
-        return str(row["level"])
+    of_share = row["statistic"].startswith("cumulative_incidence")
+    if of_share or row["model"] in ("aalen-johansen", GRAY):
+        return str(row["level"]) or COUNTED
     return str(row["population"]).partition("resection>")[2]
 
 

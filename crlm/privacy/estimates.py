@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from crlm.ledger.vocabulary import COUNTED
 from crlm.privacy.unknowns import Knowledge, Terms, Unknown, place, sized
 
 Row = Mapping[str, Any]
@@ -23,6 +24,8 @@ OF_LEVELS = ("univariable", "levels of one model")
 _ALL_RATIOS = (*RATIOS, "subdistribution_hazard_ratio")
 _TELLING = (*OF_LEVELS, "landmark", "overlap weighted", "att weighted", "doubly robust")
 _TELLING += ("interaction adjusted", "cause specific", "fine-gray")
+#: Models of shares beside competing events: of the chapter, and of the design's incidences.
+_FIRST_EVENTS = ("aalen-johansen", "")
 _SHARE = re.compile(r"share between ([\d.]+) and ([\d.]+)")
 _STEPS = re.compile(r"in steps of (\d+) patients")
 _PERIOD = re.compile(r"from month ([\d.]+)(?: to ([\d.]+))?$")
@@ -91,7 +94,7 @@ def _periods(found: Knowledge, row: Row) -> None:
 
 
 def _is_incidence(row: Row) -> bool:
-    telling = row["model"] in ("aalen-johansen", "one minus km")
+    telling = row["model"] in (*_FIRST_EVENTS, "one minus km")
     return telling and row["statistic"] == "cumulative_incidence"
 
 
@@ -105,9 +108,9 @@ def _incidence(found: Knowledge, row: Row) -> None:
     low, high = (float(v) for v in told.groups()) if told else (_exact(row), _exact(row))
     frame, (_, group) = _endpoint(row), place(row)
     size, lost = sized(frame, group), Unknown("d", frame, group | {"cause=?"})
-    had = Unknown("c", frame, group | {f"cause={row['level']}"}, row["time"])
+    had = Unknown("c", frame, group | {f"cause={row['level'] or COUNTED}"}, row["time"])
     found.add([(size, high + 1e-9), (lost, -high), (had, -1)], 0, math.inf, "a share")
-    if row["model"] == "aalen-johansen":
+    if row["model"] in _FIRST_EVENTS:
         staying = Unknown("r", frame, group, row["time"])
         all_events = Unknown("c", frame, group, row["time"])
         left = [(size, 1.0), (staying, -1.0), (all_events, -1.0)]

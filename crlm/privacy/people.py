@@ -57,6 +57,7 @@ class People:
     def _frame(self, endpoint: str, population: str) -> pd.DataFrame | None:
         name = "patients" if endpoint in ("", "first_recurrence") else endpoint
         frame = self.frames.get("SCP" if name == "short_SCP" else name)
+        frame = self.caused.get(name) if frame is None else frame
         for part in population.split(",") if population != "all" else ():
             late = _LANDMARK.fullmatch(part)
             if frame is None:

@@ -267,6 +267,8 @@ class Release:
         diagnosis = model == "diagnostic" and statistic in chapter.DIAGNOSES
         if diagnosis or model in chapter.MODELS or statistic.startswith("e_value"):
             return "chapter"
+        if statistic.startswith("cumulative_incidence") and not model:
+            return "chapter"
         if model in _MODELS or model.startswith("printed covariates"):
             return "model"
         timed = row["endpoint"] not in ("", "first_recurrence") or "follow_up" in statistic

@@ -33,6 +33,7 @@ _OF_A_NUMBER = ("median", "min", "max", "q1", "q3", "mean", "sd")
 _BUILT_IN = "built in"
 #: Of the groups that a cohort is made of; what of other patients is asked, `size` tells.
 SIZE = f"size of a group: {_BUILT_IN}"
+_NOBODY_KNOWS = "no search and no certificate knows it; a report may"
 #: Models whose numbers a search and its certificate compute.
 _MODELS = ("", "univariable", "multivariable", "interaction", "logrank")
 #: Tests of `table_one.continuous_test`, between two groups.
@@ -124,6 +125,8 @@ def quantity_of(claim: Mapping[str, Any], design: Design) -> Quantity | str:
     claim, name = among_known(claim, design), claim["statistic"]
     if claim["covariate"] == "flow":
         return f"number of the flow chart: {_BUILT_IN}"
+    if claim["endpoint"] in design.incidences:
+        return Beyond(f"cumulative incidence beside a competing event: {_NOBODY_KNOWS}")
     if beyond := _beyond(claim):
         return Beyond(beyond)
     if name == "difference" and math.isfinite(claim["time"]):
@@ -179,7 +182,7 @@ def ratio(claim: Mapping[str, Any], design: Design) -> Quantity:
 
 def _beyond(claim: Mapping[str, Any]) -> str:
     """What of a claim's keys no search and no certificate knows; "" if nothing."""
-    unknown = "no search and no certificate knows it; a report may"
+    unknown = _NOBODY_KNOWS
     name, model = claim["statistic"], claim["model"]
     if model not in _MODELS:
         return f"model {model}: {unknown}"
@@ -227,7 +230,7 @@ def _characteristic(claim: Mapping[str, Any], where: Where, design: Design) -> Q
         part = f"{name}_linear" if linear else name
         return Quantity("summary", where=where, columns=(covariate,), part=part)
     if name not in ("n", "percent", "missing", "percent_missing", "events"):
-        return Beyond(f"{name}: no search and no certificate knows it; a report may")
+        return Beyond(f"{name}: {_NOBODY_KNOWS}")
     if not covariate:
         return SIZE
     if name in ("missing", "percent_missing") or (name == "n" and not claim["level"]):

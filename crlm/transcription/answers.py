@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from crlm.ledger import Design, ParameterError, did_you_mean
 from crlm.transcription.labels import factors_in, plain
@@ -18,9 +18,20 @@ LEFT_OUT = "-"
 
 
 def checked(
-    named: Mapping[str, str], rows: Sequence[Sequence[str]], design: Design
+    named: Mapping[str, str],
+    rows: Sequence[Sequence[str]],
+    design: Design,
+    incidences: Iterable[str] = (),
 ) -> dict[str, str]:
     """Answers that the table asks for, each with a column and a level of the design.
+
+    Parameters
+    ----------
+    named : mapping of str to str
+    rows : sequence of sequence of str
+    design : Design
+    incidences : iterable of str
+        Those of the design that a heading may mean besides its endpoints.
 
     Raises
     ------
@@ -36,7 +47,7 @@ def checked(
         if not whole or not any(words == held or held.startswith(f"{words} ") for held in labels):
             near = did_you_mean(label, [row[0] for row in rows if row[0]])
             raise ParameterError(f"--is {label!r}: the table has no such label; {near}")
-        known = [*design.columns, *design.made, "p", *design.endpoints]
+        known = [*design.columns, *design.made, "p", *design.endpoints, *incidences]
         if target != LEFT_OUT and column not in known:
             raise ParameterError(f"--is {label}={target}: {did_you_mean(column, known)}")
         levels = design.levels(column) if column in (*design.columns, *design.made) else []

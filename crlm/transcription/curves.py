@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from crlm.ledger import Design
-from crlm.ledger.vocabulary import ALL
+from crlm.ledger.vocabulary import ALL, GRAY
 from crlm.transcription.asking import to_ask
 from crlm.transcription.cells import Cell, Printed, cell
 from crlm.transcription.curve_columns import CURVES, Column, columns, month_of
+from crlm.transcription.endpoints import Endpoints
 from crlm.transcription.table import P_HEAD, Table, comma, holding, last_word
 
 #: A cell with a count and more of it: "45/87", "45 (52%)".
@@ -38,6 +39,7 @@ class CurvesTable(Table):
     def __init__(self, design: Design, place: str, endpoint: str, named: Mapping[str, str]) -> None:
         every = [name for model in design.models.values() for name in model["covariates"]]
         super().__init__(design, place, every, named)
+        self.endpoints = Endpoints(design, named, incidences=True)
         self.endpoint, self.by, self.block = endpoint, design.exposure, ""
 
     def read(self, rows: Sequence[Sequence[str]]) -> None:
@@ -169,11 +171,15 @@ class CurvesTable(Table):
     def _keys(self, column: Column, group: str) -> dict[str, Any]:
         """What a number of a column is of, but for its field."""
         keys: dict[str, Any] = {"endpoint": column.endpoint or self.endpoint, "group": group}
+        counted = keys["endpoint"] in self.design.incidences
         if column.holds == "p":
-            return {**keys, "group": self.block, "model": "logrank", "statistic": "p"}
+            test = GRAY if counted else "logrank"
+            return {**keys, "group": self.block, "model": test, "statistic": "p"}
         if column.holds == "n":
             return {"group": group, "statistic": "n", "unit": "patients"}
-        keys |= {"statistic": column.holds, "unit": column.unit}
+        share = counted and column.holds == "survival_rate"
+        holds = "cumulative_incidence" if share else column.holds
+        keys |= {"statistic": holds, "unit": column.unit}
         return keys if column.time is None else {**keys, "time": column.time}
 
     def _counts(self, column: Column, found: Cell, text: str, group: str, where: str) -> None:

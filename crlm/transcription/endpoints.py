@@ -12,6 +12,8 @@ from crlm.transcription.labels import plain
 _BEFORE = re.compile(
     r"^(time to|freedom from|(cumulative )?(incidence|rate|risk) of|predictors of|factors for) "
 )
+#: What stands before the event of a cumulative incidence.
+_SHARES = ("cumulative incidence", "incidence")
 
 
 class Endpoints:
@@ -22,14 +24,23 @@ class Endpoints:
     design : Design
     named : mapping of str to str
         Answers to questions: a heading of the table to an endpoint; others do not matter.
+    incidences : bool
+        Whether the design's cumulative incidences are endpoints too, as in tables of curves.
     """
 
-    def __init__(self, design: Design, named: Mapping[str, str]) -> None:
+    def __init__(
+        self, design: Design, named: Mapping[str, str], *, incidences: bool = False
+    ) -> None:
         self.words: dict[str, str] = {}
-        for name, spec in design.endpoints.items():
+        counted = design.incidences if incidences else {}
+        for name, spec in {**counted, **design.endpoints}.items():
             for text in (name, str(spec.get("label", ""))):
                 self.words |= {words: name for words in _wordings(text)}
-        answers = {label: name for label, name in named.items() if name in design.endpoints}
+        for name, spec in counted.items():
+            texts = [f"{before} of {text}" for before in _SHARES for text in (name, spec["label"])]
+            self.words |= {plain(text): name for text in texts}
+        self.known = list(dict.fromkeys([*design.endpoints, *counted]))
+        answers = {label: name for label, name in named.items() if name in self.known}
         self.words |= {plain(label): name for label, name in answers.items()}
 
     def of(self, text: str) -> str:

@@ -94,15 +94,20 @@ def claims_of(
     """
     if layout not in LAYOUTS:
         raise ParameterError(f"There is no layout {layout!r}. {did_you_mean(layout, LAYOUTS)}")
-    known = list(dict.fromkeys([*design.endpoints, *(design.models if layout == "model" else ())]))
     above, rows = title(rows), headed(rows, groups=layout == "two-groups")
     rows = [rows[0], *(row for row in rows[1:] if row != rows[0])]  # Again on the next page.
-    labels = {str(spec["label"]): name for name, spec in design.endpoints.items()}
+    incidences = design.incidences if layout == "curves" else {}
+    others = design.models if layout == "model" else incidences
+    known = list(dict.fromkeys([*design.endpoints, *others]))
+    counted = {**incidences, **design.endpoints}
+    labels = {str(spec["label"]): name for name, spec in counted.items()}
     endpoint = endpoint if endpoint in known else labels.get(endpoint, endpoint)
-    answers = own.checked(dict(named or {}), rows, design)
+    answers = own.checked(dict(named or {}), rows, design, incidences)
     rows, aside = own.without(rows, answers)
     answers = {label: target for label, target in answers.items() if target != own.LEFT_OUT}
-    names = not endpoint and _names_endpoints(rows, Endpoints(design, answers))
+    names = not endpoint and _names_endpoints(
+        rows, Endpoints(design, answers, incidences=bool(incidences))
+    )
     if layout != "two-groups" and endpoint not in known and not names:
         near = did_you_mean(endpoint, known) if endpoint else f"{', '.join(known)}."
         raise ParameterError(f"A {layout} table needs --endpoint: {near}")

@@ -41,6 +41,7 @@ _POSSIBLE = {
     "p": (0.0, 1.0),
     "percent": (0.0, 100.0),
     "survival_rate": (0.0, 100.0),
+    "cumulative_incidence": (0.0, 100.0),
     "hazard_ratio": (0.0, math.inf),
     "odds_ratio": (0.0, math.inf),
 }
@@ -101,7 +102,8 @@ class Table:
         self.sizes: dict[str, float] = {}
         self.words: list[tuple[str, dict[str, str]]] = []
         self.endpoints = Endpoints(design, named)
-        columns = {label: name for label, name in named.items() if name not in design.endpoints}
+        known = {*design.endpoints, *design.incidences}
+        columns = {label: name for label, name in named.items() if name not in known}
         self.labels = Labels(design, list(asked), columns)
 
     # ---- what a claim is ------------------------------------------------------------
@@ -270,7 +272,7 @@ class Table:
         self.ask(where, answer)
 
     def _no_endpoint(self, told: str, label: str) -> str:
-        names = ", ".join(self.design.endpoints)
+        names = ", ".join(self.endpoints.known)
         return f"{told} ({names}). Say which with {to_ask(label, 'ENDPOINT')}"
 
     def other_limits(self, heads: Iterable[str]) -> None:

@@ -38,7 +38,7 @@ def incidences(curves: pd.DataFrame, risk: pd.DataFrame, design: Design, *, titl
     Parameters
     ----------
     curves : pandas.DataFrame
-        From `multistate.incidence_curve`.
+        From `multistate.incidence_curve`; without `naive` no thin line is drawn.
     risk : pandas.DataFrame
         From `survival.risk_table` of the same patients: its `n_at_risk` rows stand below.
     """
@@ -55,7 +55,8 @@ def incidences(curves: pd.DataFrame, risk: pd.DataFrame, design: Design, *, titl
                 part = curves[(curves["level"] == cause) & (curves["group"] == group)]
                 _draw_incidence(axis, part, colour, design.group_label(group))
             _finish_share_axis(axis, last, cause)
-        highest = curves.loc[curves["time"] <= last, ["estimate", "naive"]].max().max()
+        drawn = curves.columns.intersection(["estimate", "naive"])
+        highest = curves.loc[curves["time"] <= last, drawn].max().max()
         axes[0].set(ylabel="Cumulative incidence", ylim=(0, min(1.02, 1.1 * highest + 0.02)))
         _below(axes[0], risk, groups, design)
         handles, labels = axes[0].get_legend_handles_labels()
@@ -182,14 +183,15 @@ def drawn_together(raw: pd.DataFrame, pooled: pd.DataFrame, design: Design, *, t
 def _draw_incidence(axis: Any, part: pd.DataFrame, colour: str, label: str) -> None:
     time = part["time"].to_numpy()
     axis.step(time, part["estimate"], where="post", color=colour, linewidth=1.6, label=label)
-    naive = {"color": colour, "linewidth": 0.9, "linestyle": (0, (3, 2))}
-    axis.step(time, part["naive"], where="post", label=f"{label}, 1 − Kaplan-Meier", **naive)
+    if "naive" in part:
+        naive = {"color": colour, "linewidth": 0.9, "linestyle": (0, (3, 2))}
+        axis.step(time, part["naive"], where="post", label=f"{label}, 1 − Kaplan-Meier", **naive)
 
 
 def _finish_share_axis(axis: Any, last: float, title: str) -> None:
     step = 12 * max(1, math.ceil(last / 12 / 5))
     axis.set(xlim=(0, last or 1.0), xlabel="Months")
-    axis.set_title(title.capitalize(), fontweight="normal")
+    axis.set_title(title[:1].upper() + title[1:], fontweight="normal")
     axis.xaxis.set_major_locator(FixedLocator(np.arange(0, last + 1, step)))
     axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
 
@@ -217,9 +219,14 @@ def _describe_incidences(curves: pd.DataFrame, last: float, design: Design, titl
         there = part[part["time"] <= last].iloc[-1]
         parts.append(
             f"{cause}, {design.group_label(group)}: {number(100 * there['estimate'], 0)} % by "
-            f"month {_end(part, last)} (1 − Kaplan-Meier {number(100 * there['naive'], 0)} %)"
+            f"month {_end(part, last)}{_naive(there)}"
         )
     return f"Cumulative incidence by cause. {title}. {'; '.join(parts)}."
+
+
+def _naive(there: pd.Series) -> str:
+    """What the thin line beside a curve ends at, where there is one."""
+    return f" (1 − Kaplan-Meier {number(100 * there['naive'], 0)} %)" if "naive" in there else ""
 
 
 def _end(part: pd.DataFrame, last: float) -> str:

@@ -6,7 +6,8 @@ import re
 
 import pandas as pd
 
-from crlm.ledger import as_records
+from crlm.ledger import as_records, small
+from crlm.ledger.vocabulary import GRAY
 from crlm.report.manuscript.done import Done, listed
 
 _SPSS = "limits of rates are plain, those of medians the median ± 1.96 standard errors as in SPSS"
@@ -59,9 +60,33 @@ def curves(done: Done) -> list[str]:
         told.append(f"Survival was estimated by the Kaplan-Meier method; 95 % {rest}.")
     if done.has(model="logrank"):
         told.append("Groups were compared by the log-rank test.")
+    told += _incidences(done)
     for method in done.methods(statistic="median_follow_up")[:1]:
         told.append(_said(_FOLLOW_UP, method) or f"Median follow-up: {method}.")
     return told
+
+
+def _incidences(done: Done) -> list[str]:
+    """Which events were counted beside which competing ones, and how groups were compared."""
+    used = set(done.of(statistic="cumulative_incidence", model="")["endpoint"])
+    pairs = []
+    for name in [name for name in done.design.incidences if name in used]:
+        spec = done.design.incidences[name]
+        other = f"event of {small(str(done.design.endpoints[spec['competing']]['label']))}"
+        other = small(str(spec.get("competing_label") or other))
+        pairs.append(f"{small(str(spec['label']))} (competing: {other})")
+    if not pairs:
+        return []
+    methods = " ".join(done.methods(statistic="cumulative_incidence", model=""))
+    how = "log-log scale, with Gray's variance"
+    if ", log CI" in methods:
+        how = "log scale, with infinitesimal-jackknife errors"
+    told = [
+        f"The cumulative incidence of {listed(pairs)} was estimated by the method of Aalen and "
+        f"Johansen; 95 % limits are on the {how}."
+    ]
+    tested = done.has(model=GRAY, endpoint=sorted(used))
+    return told + (["Groups were compared by Gray's test."] if tested else [])
 
 
 def _said(phrases: dict[str, str], method: str) -> str:

@@ -14,7 +14,7 @@ from crlm.report.readings.choices import (
     specification,
     stability,
 )
-from crlm.report.readings.curves import answer, curves, months
+from crlm.report.readings.curves import answer, cumulative_incidence, curves, months
 from crlm.report.readings.models import (
     contrast,
     effects,
@@ -36,6 +36,7 @@ __all__ = [
     "composition",
     "concordance",
     "contrast",
+    "cumulative_incidence",
     "curves",
     "effects",
     "estimands",

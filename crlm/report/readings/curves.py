@@ -6,7 +6,8 @@ import math
 
 import pandas as pd
 
-from crlm.ledger import Design, as_records
+from crlm.ledger import Design, as_records, small
+from crlm.ledger.vocabulary import ALL, COMPETING, GRAY
 from crlm.numbers import (
     counted,
     estimate,
@@ -54,6 +55,34 @@ def _curve_text(row: Row, endpoint: str) -> str:
     if row["statistic"] == "median_survival":
         return f"median{of} {value_text(row)}"
     return f"{row['time']:g}-month{of or ' rate'} {value_text(row)}"
+
+
+def cumulative_incidence(rows: pd.DataFrame, design: Design, paper: Print, name: str) -> str:
+    """Share of each group with an event at the months of print, else at the last, and its test.
+
+    Parameters
+    ----------
+    name : str
+        Of `design.incidences`; the event that competes stands behind, at the last of the months.
+    """
+    spec, parts = design.incidences[name], []
+    other = spec.get("competing_label") or "the competing event"
+    shares = records_of(rows, statistic="cumulative_incidence", level="")
+    last = max((r["time"] for r in shares if math.isfinite(r["estimate"])), default=None)
+    printed = sorted({r["time"] for r in shares if paper.has(r)} or {last} - {None})
+    for level, label in (("", spec["label"]), (COMPETING, other)):
+        told = records_of(rows, statistic="cumulative_incidence", level=level)
+        for month in printed if not level else printed[-1:]:
+            here = [r for r in told if r["time"] == month]
+            each = [f"{_whose(r, design)}{value_text(r)}{paper.beside(r)}" for r in here]
+            parts.append(f"{small(str(label))} by month {month:g}: {', '.join(each)}")
+        for test in records_of(rows, statistic="p", model=GRAY, level=level):
+            parts.append(f"Gray's test {paper.tested(test)}")
+    return sentence("; ".join(parts))
+
+
+def _whose(row: Row, design: Design) -> str:
+    return "" if row["group"] == ALL else f"{design.group_label(row['group'])} "
 
 
 def months(rows: pd.DataFrame, design: Design) -> str:
