@@ -13,6 +13,7 @@ from matplotlib.colors import to_rgb
 
 from crlm import ledger, naming, numbers, survival
 from crlm.report import figures, html, provenance, readings, restricted, tables, verdicts
+from crlm.report.figures.ratio_axis import axis_ends
 
 DESIGN = ledger.load_design("ncch_scp")
 HAI = ledger.load_design("mskcc_hai")
@@ -322,7 +323,7 @@ def test_a_table_of_curves_has_the_number_that_print_gives_it():
 
 def test_many_pairs_of_effects_have_a_picture_for_each_page(monkeypatch):
     drawn = []
-    monkeypatch.setattr("crlm.report.figures.forests.Picture", lambda *parts: drawn.append(parts))
+    monkeypatch.setattr("crlm.report.figures.paired.Picture", lambda *parts: drawn.append(parts))
     base = {"estimate": 1.0, "conf_low": 0.5, "conf_high": 2.0, "statistic": "hazard_ratio"}
     ends = {f"{a}_{b}": v for a in ("printed", "new") for b, v in (("low", 0.5), ("high", 2.0))}
     names = [name for name in DESIGN.columns if DESIGN.levels(name)][:9]
@@ -349,7 +350,9 @@ def test_many_pairs_of_effects_have_a_picture_for_each_page(monkeypatch):
 def test_a_long_forest_parts_between_covariates_into_pictures_that_a_page_holds(monkeypatch):
     """More than 28 ratios were one picture, too small to be read in print."""
     drawn = []
-    monkeypatch.setattr("crlm.report.figures.forests.Picture", lambda *parts: drawn.append(parts))
+    for room in ("forests", "lines"):
+        target = f"crlm.report.figures.{room}.Picture"
+        monkeypatch.setattr(target, lambda *parts: drawn.append(parts))
     base = {"endpoint": "OS", "model": "multivariable", "statistic": "hazard_ratio"}
     base |= {"estimate": 1.5, "conf_low": 1.0, "conf_high": 2.0}
     sizes = [1, 1, 4, 1, 3, 5, 1, 2, 6, 1, 3, 1, 1, 5, 1, 4, 2, 3]
@@ -375,6 +378,72 @@ def test_a_long_forest_parts_between_covariates_into_pictures_that_a_page_holds(
     figures.forest_pages.__wrapped__(one, DESIGN, title="OS")
     assert [len(part) for *_, part in drawn] == [28, 17]
     assert figures.forest_pages.__wrapped__(rows.head(0), DESIGN, title="OS") == []
+
+
+def test_one_wide_interval_leaves_the_axis_and_small_effects_never_do():
+    """Every forest went down to 0.05 for one interval of 0.04 to 2.16."""
+    usual = [{"estimate": 0.8, "conf_low": 0.5, "conf_high": 1.3} for _ in range(5)]
+    wide = {"estimate": 0.3, "conf_low": 0.04, "conf_high": 2.2}
+    low, high = axis_ends([*usual, wide])
+    assert wide["conf_low"] < low < 0.25 and wide["conf_high"] < high < 4
+    small = {"estimate": 2.0, "conf_low": 1.1, "conf_high": 3.5}
+    assert axis_ends([*usual, small])[1] > 3.5
+    assert axis_ends([*usual, wide | {"estimate": 0.05}])[0] < 0.05
+
+
+def texts_of(figure):
+    return [one.get_text() for one in figure.axes[0].texts if one.get_text()]
+
+
+def test_a_forest_shows_factors_with_their_reference_levels_and_sizes(monkeypatch):
+    """A row of a level stood alone, and nothing said against which other it is."""
+    drawn = []
+    monkeypatch.setattr("crlm.report.figures.lines.Picture", lambda *parts: drawn.append(parts))
+    base = {"endpoint": "OS", "model": "multivariable", "covariate": "ras"}
+    first = base | {"level": "wild", "statistic": "reference", "estimate": 1.0, "n": 87}
+    ratio = {"statistic": "hazard_ratio", "estimate": 3.37, "conf_low": 1.76, "conf_high": 12.5}
+    other = base | ratio | {"level": "mutant", "n": 63, "events": 33}
+    rows = ledger.rows([first | {"events": 24}, other, other | {"covariate": "age", "level": ""}])
+    figures.forest_pages.__wrapped__(rows, DESIGN, title="OS")
+    figure, alt, *_ = drawn[0]
+    told = texts_of(figure)[3:]
+    assert told[:8] == ["RAS", "RAS wild type", "87", "24", "reference"] + told[5:8]
+    assert told[5:9] == ["RAS mutant", "63", "33", "3.37 (1.76–12.50)"]
+    assert told[9].startswith("Age") and "RAS wild type: reference" in alt
+    low, high = figure.axes[0].get_xlim()
+    arrows = [line for line in figure.axes[0].lines if line.get_marker() == ">"]
+    assert len(arrows) == 2 and high < 9 and low < 1
+
+
+def test_subgroups_are_one_forest_by_factor_with_the_p_of_each_interaction(monkeypatch):
+    drawn = []
+    for room in ("lines", "paired"):
+        target = f"crlm.report.figures.{room}.Picture"
+        monkeypatch.setattr(target, lambda *parts: drawn.append(parts))
+    base = {"endpoint": "OS", "model": "univariable", "covariate": "ras", "level": "mutant"}
+    value = {"statistic": "hazard_ratio", "estimate": 2.0, "conf_low": 0.5, "conf_high": 4.0}
+    groups = [("sex", "male"), ("sex", "female"), ("timing", "synchronous")]
+    some = [{**base, "population": f"{name}={level}"} for name, level in groups]
+    size = {"statistic": "n", "level": "", "estimate": 40, "n": 40, "events": 11}
+    joint = {**base, "model": "interaction", "covariate": "ras:sex", "statistic": "p"}
+    rows = [row for one in some for row in ({**one, **value}, {**one, **size})]
+    rows = ledger.rows([*rows, {**joint, "level": "mutant:female", "estimate": 0.031}])
+    figures.subgroups.__wrapped__(rows, DESIGN, title="OS by RAS")
+    ((figure, alt, *_),) = drawn
+    told = texts_of(figure)
+    at = told.index("Sex")
+    assert told[at : at + 6] == ["Sex", "0.031", "Male", "40", "11", "2.00 (0.50–4.00)"]
+    assert "Sex: p for interaction 0.031" in alt and "Synchronous: 2.00" in alt
+    drawn.clear()
+    sides = {"printed": 2.0, "new": 2.1, "printed_low": 0.5, "new_low": 0.6}
+    sides |= {"printed_high": 4.0, "new_high": 4.1}
+    ratios = [{**one, **value} for one in some]
+    others = [{**base, **value, "covariate": f"c{k}", "level": ""} for k in range(16)]
+    figures.pairs(ledger.rows([*others, *ratios]).assign(**sides), DESIGN)
+    assert [len(part) for *_, part in drawn] == [16, 3]
+    figure, alt, title, _ = drawn[1]
+    assert "within subgroups" in title and "Male, new: 2.10 (0.60–4.10)" in alt
+    assert {"Sex", "Male", "Female", "Synchronous"} <= set(texts_of(figure))
 
 
 def test_a_title_has_as_many_lines_as_its_width_needs():

@@ -112,7 +112,8 @@ class Odds(Base):
         self, rows: pd.DataFrame, title: str, model: str = "multivariable", unit: str = "HR"
     ) -> list[figures.Picture]:
         statistic = "hazard_ratio" if unit == "HR" else "odds_ratio"
-        found = tables.ratios(rows, statistic, model)
-        if found["estimate"].notna().sum() < 2:
+        if tables.ratios(rows, statistic, model)["estimate"].notna().sum() < 2:
             return []
+        shown = rows["statistic"].isin([statistic, "reference"])
+        found = rows[shown & (rows["model"] == model)]
         return figures.forest_pages(found, self.design, title=title, unit=unit)

@@ -312,7 +312,9 @@ class Sections(Models):
         if ratio:
             ratios = regression.univariable(frame, names, ties=self.ties, **among)
             parts.append(self.add(ratios))
-            pieces += self._forest(parts[-1], f"{label}, against the reference", "univariable")
+            against = f"{label}, against the reference"
+            against += f", {self.design.population_label(population)}" * (population != ALL)
+            pieces += self._forest(parts[-1], against, "univariable")
             sentences.append(readings.effects(parts[-1], self.design, self.print))
         if difference and set(difference) <= set(parts[0]["group"]):
             gap = survival.rate_difference(frame, groups, *difference, time=at[-1])

@@ -10,7 +10,7 @@ from crlm import ledger, regression
 from crlm.ledger import small
 from crlm.ledger.vocabulary import ALL
 from crlm.paper.base import Base, Section, nothing
-from crlm.report import readings
+from crlm.report import figures, readings
 from crlm.report.subgroups import subgroups_table
 
 
@@ -32,7 +32,7 @@ class Subgroups(Base):
     def subgroups(
         self, endpoint: str, of: str, within: Sequence[str], *, population: str = ALL
     ) -> Section:
-        """One effect by subgroup, each with its p, and the p of each interaction.
+        """One effect by subgroup, as a forest and a table, and the p of each interaction.
 
         Parameters
         ----------
@@ -66,9 +66,10 @@ class Subgroups(Base):
         rows = self.add(*parts)
         if self.hides(title, rows):
             return nothing()
+        drawn = figures.subgroups(rows, self.design, title=title)
         table = subgroups_table(rows, self.design, caption=title)
         told = readings.subgroups(rows, self.design, self.print)
-        return self.section(rows, [table], told)
+        return self.section(rows, [*drawn, table], told, next(iter(drawn), None))
 
     def printed_subgroups(self, endpoint: str) -> dict[str, list[str]]:
         """Columns within whose levels print tells of the exposure's effect on an endpoint.

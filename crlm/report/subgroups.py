@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -22,20 +23,33 @@ def subgroups_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html
         Univariable ratios of one column, each with its subgroup as population, and the rows of
         model "interaction" of that column with the columns that make the subgroups.
     """
+    body = []
+    for name, joint, inside in by_factor(rows):
+        p = p_text(joint["estimate"]) if joint else ""
+        body.append(("", [design.label(name), "", "", "", "", p], [joint] if joint else []))
+        for population, part in inside:
+            body += _lines(as_records(part), population.rpartition(",")[2], design)
+    return table(caption, _HEADER, body, numeric=[1, 2, 4, 5])
+
+
+def by_factor(
+    rows: pd.DataFrame,
+) -> Iterator[tuple[str, dict[str, Any] | None, list[tuple[str, pd.DataFrame]]]]:
+    """Each factor that makes subgroups, the p of its interaction, and the rows of each subgroup."""
     effects = rows[rows["model"] == "univariable"]
     between = rows[(rows["model"] == "interaction") & (rows["statistic"] == "p")]
     columns = between["covariate"].str.partition(":")[2]
-    body = []
     # Of matched men the subgroup is that of men.
     within = effects["population"].str.rpartition(",")[2].str.partition("=")[0]
     for name in dict.fromkeys([*within, *columns]):
         # Of several ratios the joint test stands last.
         joint = as_records(between[columns == name])[-1:]
-        p = p_text(joint[0]["estimate"]) if joint else ""
-        body.append(("", [design.label(name), "", "", "", "", p], joint))
-        for population, part in effects[within == name].groupby("population", sort=False):
-            body += _lines(as_records(part), str(population).rpartition(",")[2], design)
-    return table(caption, _HEADER, body, numeric=[1, 2, 4, 5])
+        found = effects[within == name].groupby("population", sort=False)
+        yield (
+            str(name),
+            joint[0] if joint else None,
+            [(str(population), part) for population, part in found],
+        )
 
 
 def _lines(found: list[dict[str, Any]], population: str, design: Design) -> list[Any]:

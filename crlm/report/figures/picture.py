@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -162,9 +163,18 @@ def apart(texts: Iterable[str], size: float, least: float) -> float:
 
 
 def wrapped(text: str, width: int = 34) -> str:
-    """A label in at most two lines, parted between words: "node-positive" stays whole."""
-    lines = textwrap.wrap(text, width, max_lines=2, placeholder="…", break_on_hyphens=False)
-    return "\n".join(lines)
+    """A label in at most two lines, parted between words.
+
+    "node-positive" stays whole, and so does "< 4".
+
+    Examples
+    --------
+    >>> wrapped("Positive lymph nodes 4–9 against < 4")
+    'Positive lymph nodes 4–9 against\\n< 4'
+    """
+    whole = re.sub("([<>≤≥]) ", "\\1\N{NO-BREAK SPACE}", text)
+    lines = textwrap.wrap(whole, width, max_lines=2, placeholder="…", break_on_hyphens=False)
+    return "\n".join(lines).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def names_of(groups: Sequence[str], design: Design, most: int) -> list[str]:

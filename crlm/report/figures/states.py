@@ -9,7 +9,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from crlm import lent
 from crlm.ledger import Design, as_records
@@ -17,7 +17,6 @@ from crlm.numbers import counted, interval, number, ratio
 from crlm.report.figures.picture import (
     FOREST,
     PALETTE,
-    SOFT,
     STYLE,
     Picture,
     apart,
@@ -25,6 +24,7 @@ from crlm.report.figures.picture import (
     names_of,
     sheet,
 )
+from crlm.report.figures.ratio_axis import axis_ends, draw_ratio, finish_axis
 
 #: In the order in which a patient can pass them: from calm to grave, apart in grey too.
 _STATE_COLOURS = ("#009e73", "#f0c05a", "#d55e00", "#5b6673")
@@ -152,22 +152,17 @@ def drawn_together(raw: pd.DataFrame, pooled: pd.DataFrame, design: Design, *, t
     if pooled.empty:
         return None
     records = as_records(pooled)
-    ends = pooled[["conf_low", "conf_high"]].to_numpy(dtype=float)
-    low, high = max(min(0.8, ends.min()), 0.05) / 1.1, min(max(1.25, ends.max()), 20) * 1.1
+    # What it is drawn from is on the axis as well.
+    arrows = [{**row, "estimate": before[row["level"]]} for row in records]
+    ends = axis_ends([*records, *(row for row in arrows if math.isfinite(row["estimate"]))])
     with matplotlib.rc_context(STYLE):
         figure, frame = sheet(1.1 + 0.42 * len(records), FOREST)
         axis = figure.subplots()
         figure.subplots_adjust(**frame)
         for y, row in enumerate(records):
-            _draw_arrow(axis, y, before[row["level"]], row, (low, high))
-        axis.set_xscale("log")
-        axis.set(xlim=(low, high), ylim=(len(records) - 0.4, -0.6), title=title)
-        axis.set_xlabel("HR (95 % CI of the pooled one), log scale")
-        axis.axvline(1, color=SOFT, linewidth=0.9, linestyle="--", zorder=0)
-        marks = [t for t in (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 10) if low <= t <= high]
-        axis.xaxis.set_major_locator(FixedLocator(marks))
-        axis.xaxis.set_minor_locator(NullLocator())
-        axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            _draw_arrow(axis, y, before[row["level"]], row, ends)
+        finish_axis(axis, ends, "HR (95 % CI of the pooled one), log scale")
+        axis.set(ylim=(len(records) - 0.4, -0.6), title=title)
         axis.set_yticks(range(len(records)), [_with_counts(row, design) for row in records])
         texts = "; ".join(
             f"{_label(row, design)}: from {ratio(before[row['level']])} to {interval(row)}"
@@ -302,9 +297,7 @@ def _draw_months(axis: Any, y: float, row: Mapping[str, Any], colour: str) -> No
 def _draw_arrow(
     axis: Any, y: float, before: float, row: Mapping[str, Any], ends: tuple[float, float]
 ) -> None:
-    low, high = (min(max(row[name], ends[0]), ends[1]) for name in ("conf_low", "conf_high"))
-    axis.plot([low, high], [y, y], color=PALETTE[0], linewidth=1.4)
-    axis.plot(row["estimate"], y, "s", color=PALETTE[0], markersize=5)
+    draw_ratio(axis, y, row, ends)
     start = min(max(before, ends[0]), ends[1])
     axis.plot(start, y - 0.22, "o", markerfacecolor="white", color=PALETTE[1], markersize=5)
     arrow = {"arrowstyle": "->", "color": PALETTE[1], "linewidth": 1.1}
