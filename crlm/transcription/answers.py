@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from crlm.ledger import Design, ParameterError, did_you_mean
+from crlm.ledger.vocabulary import ALL
 from crlm.transcription.labels import factors_in, plain
 
 #: A column of limits, of whatever stands beside it.
@@ -22,6 +23,7 @@ def checked(
     rows: Sequence[Sequence[str]],
     design: Design,
     incidences: Iterable[str] = (),
+    overs: Sequence[str] = (),
 ) -> dict[str, str]:
     """Answers that the table asks for, each with a column and a level of the design.
 
@@ -32,13 +34,15 @@ def checked(
     design : Design
     incidences : iterable of str
         Those of the design that a heading may mean besides its endpoints.
+    overs : sequence of str
+        Heads above the header that name patients; they may be all.
 
     Raises
     ------
     ParameterError
         If the table has no such label, or the design no such meaning.
     """
-    texts = [*rows[0], *(row[0] for row in rows)]
+    texts = [*rows[0], *(row[0] for row in rows), *overs]
     labels = [plain(text) for whole in texts for text in (whole, *factors_in(whole))]
     for label, target in named.items():
         column, _, level = target.partition(":")
@@ -48,6 +52,7 @@ def checked(
             near = did_you_mean(label, [row[0] for row in rows if row[0]])
             raise ParameterError(f"--is {label!r}: the table has no such label; {near}")
         known = [*design.columns, *design.made, "p", *design.endpoints, *incidences]
+        known += [ALL] if overs else []
         if target != LEFT_OUT and column not in known:
             raise ParameterError(f"--is {label}={target}: {did_you_mean(column, known)}")
         levels = design.levels(column) if column in (*design.columns, *design.made) else []
@@ -55,6 +60,12 @@ def checked(
             near = did_you_mean(level, levels) if levels else "it has no levels."
             raise ParameterError(f"--is {label}={target}: no level of {column}; {near}")
     return dict(named)
+
+
+def is_left_out(label: str, named: Mapping[str, str]) -> bool:
+    """Whether an answer leaves out what a label names."""
+    aside = {_whole(text) for text, target in named.items() if target == LEFT_OUT}
+    return _whole(label) in aside
 
 
 def without(

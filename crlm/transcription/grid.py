@@ -12,7 +12,7 @@ from typing import Any
 
 from crlm import files
 from crlm.ledger import LedgerError
-from crlm.transcription import noughts, unseen
+from crlm.transcription import fixed_width, noughts, unseen
 
 _MOST_ROWS, _MOST_BYTES, _LISTED = 2000, 20_000_000, 6
 _OTHERS = (".ods", ".pdf", ".xls", ".doc", ".odt", ".rtf", ".png", ".jpg", ".jpeg")
@@ -102,7 +102,10 @@ def _from_text(path: Path, _: int) -> list[list[str]]:
     text = files.read(path).decode("utf-8-sig")
     lines = [line for line in text.splitlines() if line.strip() and not _RULE.fullmatch(line)]
     apart = [line for line in lines if "\t" not in line and "|" not in line]
-    rows = _aligned(lines) if len(apart) == len(lines) else [_pasted(line) for line in lines]
+    if len(apart) == len(lines):
+        rows = fixed_width.cells(lines) if fixed_width.is_printed(lines) else _aligned(lines)
+    else:
+        rows = [_pasted(line) for line in lines]
     width = max(map(len, rows), default=0)
     if rows and lines[0][0].isspace() and len(rows[0]) == width - 1:
         rows[0] = ["", *rows[0]]  # The corner of the table is blank.
@@ -117,6 +120,13 @@ def _aligned(lines: list[str]) -> list[list[str]]:
     found = [list(_APART.finditer(line)) for line in lines]
     width = max(map(len, found), default=0)
     whole = [cells for cells in found if len(cells) == width]
+    rest = [cells[0].end() for cells in found if len(cells) == width and cells[0].start() == 0]
+    if rest and any(cells[0].start() >= max(rest) for cells in whole[:1]):
+        raise LedgerError(
+            f"The header {' | '.join(cell.group() for cell in whole[0])!r} stands right of the "
+            "labels and has as many cells as a row: in which columns these are cannot be told. "
+            "Put tabs or bars between the columns."
+        )
     spans = [
         (min(c[at].start() for c in whole), max(c[at].end() for c in whole)) for at in range(width)
     ]

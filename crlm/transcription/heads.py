@@ -23,6 +23,11 @@ def title(rows: Sequence[Sequence[str]]) -> str:
     return " ".join(next(filter(None, row)) for row in rows[: _titles(rows)] if any(row))
 
 
+def untitled(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """A table without what stands above its header."""
+    return [list(row) for row in rows[_titles(rows) :]]
+
+
 def _titles(rows: Sequence[Sequence[str]]) -> int:
     """How many rows are a title: one text alone, whatever cells it is repeated in."""
     many = 0
@@ -54,7 +59,7 @@ def headed(rows: Sequence[Sequence[str]], groups: bool = False) -> list[list[str
     >>> headed([["Table 3", ""], ["", "HR"], ["Age", "1.1"]])
     [['', 'HR'], ['Age', '1.1']]
     """
-    kept = [list(row) for row in rows[_titles(rows) :]]
+    kept = untitled(rows)
     while len(kept) > 2 and _is_lower(kept[0], kept[1]):
         joined = _below if groups and _are_groups(kept[1]) else _joined
         kept = [joined(kept[0], kept[1]), *kept[2:]]
@@ -67,7 +72,30 @@ def _is_lower(upper: Sequence[str], row: Sequence[str]) -> bool:
     if stated and all(_LOWER.match(text.strip()) for text in stated):
         return True
     words = all(re.match(r"[^\W\d]", text) for text in stated)
-    return len(stated) > 1 and words and row[0] in ("", upper[0]) and list(row) != list(upper)
+    above = len([text for text in upper[1:] if text])
+    beside = row[0] in ("", upper[0]) or (not upper[0] and above < len(stated))
+    return len(stated) > 1 and words and beside and list(row) != list(upper)
+
+
+def repeated(rows: Sequence[Sequence[str]]) -> list[tuple[str, range]]:
+    """Heads of the upper storey that each stand over the same groups, with their columns.
+
+    Parameters
+    ----------
+    rows : sequence of sequence of str
+        Without a title.
+
+    Examples
+    --------
+    >>> repeated([["", "Before", "", "After", ""], ["", "A", "B", "A", "B"], ["x"] * 5])
+    [('Before', range(1, 3)), ('After', range(3, 5))]
+    """
+    if len(rows) < 3 or not _is_lower(rows[0], rows[1]):
+        return []
+    found = _parts(rows[0], rows[1])
+    groups = [text for at in (found[0][1] if found else ()) if (text := rows[1][at])]
+    alone = [text for text in groups if not _LOWER.match(text.strip())]
+    return found if len(alone) > 1 else []
 
 
 def _are_groups(lower: Sequence[str]) -> bool:
@@ -102,19 +130,25 @@ def spread(upper: Sequence[str], lower: Sequence[str]) -> list[str]:
     >>> spread(["", "", "Uni", "", "", "Multi"], ["", "HR", "CI", "P", "HR", "CI"])
     ['', 'Uni', 'Uni', 'Uni', 'Multi', 'Multi']
     """
-    heads = [at for at, text in enumerate(upper) if at and text]
-    first = _bare(lower[1]) if len(lower) > 1 else ""
-    starts = [at for at, text in enumerate(lower) if at and first and _bare(text) == first]
-    ends = [*starts[1:], len(lower)]
-    parts = [range(start, end) for start, end in zip(starts, ends, strict=False)]
-    if len(heads) > 1 and len(heads) == len(parts):
-        if all(at in part for at, part in zip(heads, parts, strict=True)):
-            over = [upper[at] for at, part in zip(heads, parts, strict=True) for _ in part]
-            return [upper[0], *over]
+    if parts := _parts(upper, lower):
+        return [upper[0], *(text for text, part in parts for _ in part)]
     filled = [upper[0]]
     for text in upper[1:]:
         filled.append(text or (filled[-1] if len(filled) > 1 else ""))
     return filled
+
+
+def _parts(upper: Sequence[str], lower: Sequence[str]) -> list[tuple[str, range]]:
+    """Heads of the upper storey with their columns, where the lower one begins again below each."""
+    heads = [at for at, text in enumerate(upper) if at and text and text != upper[at - 1]]
+    first = _bare(lower[1]) if len(lower) > 1 else ""
+    starts = [at for at, text in enumerate(lower) if at and first and _bare(text) == first]
+    ends = [*starts[1:], len(lower)]
+    parts = [range(start, end) for start, end in zip(starts, ends, strict=False)]
+    if len(heads) != len(parts) or len(heads) < 2:
+        return []
+    within = all(at in part for at, part in zip(heads, parts, strict=True))
+    return [(upper[at], part) for at, part in zip(heads, parts, strict=True)] if within else []
 
 
 def _bare(head: str) -> str:

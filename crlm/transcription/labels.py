@@ -152,7 +152,8 @@ class Labels:
         return plain(label) in self._answers
 
     def _read(self, label: str, within: str) -> Label:
-        if answered := self._answers.get(plain(label)):
+        answered = self._answers.get(plain(label))
+        if answered and not self._is_level(within, label):
             return Label(*answered, notes=_said(label))
         if below := self._below(within, label):
             return below
@@ -163,10 +164,26 @@ class Labels:
                 return found
         return (
             self._compared(label, within)
+            or self._equal(label)
             or self._product(label)
             or self._cut(label)
             or self._worded(label)
         )
+
+    def _is_level(self, within: str, label: str) -> bool:
+        """Whether the design itself has a level of this name below the heading: "0" of a stage."""
+        column = self.read(within).column if within and within != label else ""
+        return bool(column) and bool(self._of_column(column, plain(label)))
+
+    def _equal(self, label: str) -> Label | None:
+        """ "sex = Male (%)", as R's tableone has the second level of two."""
+        stem, sign, side = label.partition(" = ")
+        column = self._read(stem, "").column if sign else ""
+        bare = re.sub(r"\s*\(%\)\s*$", "", side)
+        if column and sorted(self.design.levels(column)) == ["no", "yes"]:
+            bare = "yes" if bare.casefold() in ("1", "true") else bare
+        found = self._below(stem, bare) if column and self.design.levels(column) else None
+        return found if found and found.level else None
 
     def _cut(self, label: str) -> Label | None:
         """ "CEA ≥ 20 ng/mL", "Age 50-59": the level of a factor, those asked for first."""

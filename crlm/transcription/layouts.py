@@ -10,10 +10,10 @@ from crlm.ledger.claim_numbers import DATE
 from crlm.ledger.claim_words import Words
 from crlm.ledger.vocabulary import ALL, KNOWN
 from crlm.transcription import answers as own
-from crlm.transcription import percentages
+from crlm.transcription import percentages, populations, stubs
 from crlm.transcription.curves import CurvesTable
 from crlm.transcription.endpoints import Endpoints
-from crlm.transcription.heads import headed, title
+from crlm.transcription.heads import headed, title, untitled
 from crlm.transcription.models import ModelTable
 from crlm.transcription.patients import FirstTable
 from crlm.transcription.subgroups import SubgroupsTable
@@ -94,38 +94,75 @@ def claims_of(
     """
     if layout not in LAYOUTS:
         raise ParameterError(f"There is no layout {layout!r}. {did_you_mean(layout, LAYOUTS)}")
-    above, rows = title(rows), headed(rows, groups=layout == "two-groups")
-    rows = [rows[0], *(row for row in rows[1:] if row != rows[0])]  # Again on the next page.
+    above, groups, raw = title(rows), layout == "two-groups", untitled(rows)
+    raw = stubs.merged(raw, groups)
+    apart = populations.parts(raw) if groups else []
+    rows = _once(headed(raw, groups=groups))
+    overs = [over for over, _ in apart]
     incidences = design.incidences if layout == "curves" else {}
-    others = design.models if layout == "model" else incidences
-    known = list(dict.fromkeys([*design.endpoints, *others]))
-    counted = {**incidences, **design.endpoints}
-    labels = {str(spec["label"]): name for name, spec in counted.items()}
-    endpoint = endpoint if endpoint in known else labels.get(endpoint, endpoint)
-    answers = own.checked(dict(named or {}), rows, design, incidences)
+    answers = own.checked(dict(named or {}), rows, design, incidences, overs)
     rows, aside = own.without(rows, answers)
+    aside += [over for over in overs if own.is_left_out(over, answers)]
     answers = {label: target for label, target in answers.items() if target != own.LEFT_OUT}
-    names = not endpoint and _names_endpoints(
-        rows, Endpoints(design, answers, incidences=bool(incidences))
-    )
-    if layout != "two-groups" and endpoint not in known and not names:
-        near = did_you_mean(endpoint, known) if endpoint else f"{', '.join(known)}."
-        raise ParameterError(f"A {layout} table needs --endpoint: {near}")
+    if not groups:
+        endpoints = Endpoints(design, answers, incidences=bool(incidences))
+        endpoint = _endpoint(endpoint, layout, design, endpoints, rows)
     for told in Words(design).population_faults(population):
         raise ParameterError(f"--population: {told}")
     by = _split_by(by, layout, design)
     if layout != "model":
         _compared(population, by)
-    made_of = _TABLES.get(layout)
-    table: Table = (
-        made_of(design, place, endpoint, answers)
-        if made_of
-        else FirstTable(design, place, spread, answers, by)
-    )
-    if isinstance(table, CurvesTable):
-        table.by = by
-    table.as_printed = as_printed
-    table.population, table.title = population, above
+
+    def read(rows: Sequence[Sequence[str]], population: str) -> Transcript:
+        made_of = _TABLES.get(layout)
+        table: Table = (
+            made_of(design, place, endpoint, answers)
+            if made_of
+            else FirstTable(design, place, spread, answers, by)
+        )
+        if isinstance(table, CurvesTable):
+            table.by = by
+        table.as_printed = as_printed
+        table.population, table.title = population, above
+        _read(table, rows, decimal)
+        if groups:
+            _percentages(table.made, by, percent)
+        return table.made
+
+    made = Transcript()
+    for over, part in [(o, _once(headed(p, groups=True))) for o, p in apart] or [("", rows)]:
+        among, question = populations.of(over, design, answers, population)
+        if over not in aside and not question:
+            made.add(read(own.without(part, named or {})[0], among))
+        made.questions += [f"{question}."] * bool(question and over not in aside)
+        made.taken += [f"{over!r} as the patients of {among}"] * (among not in ("", population))
+    made.left_out += [f"{label!r} is left out, as was said." for label in dict.fromkeys(aside)]
+    return made
+
+
+def _endpoint(
+    said: str, layout: str, design: Design, endpoints: Endpoints, rows: Sequence[Sequence[str]]
+) -> str:
+    """The endpoint, or the model, of a table; refused where neither it nor the reader names one."""
+    incidences = design.incidences if layout == "curves" else {}
+    others = design.models if layout == "model" else incidences
+    known = list(dict.fromkeys([*design.endpoints, *others]))
+    counted = {**incidences, **design.endpoints}
+    labels = {str(spec["label"]): name for name, spec in counted.items()}
+    endpoint = said if said in known else labels.get(said, said)
+    if endpoint in known or (not endpoint and _names_endpoints(rows, endpoints)):
+        return endpoint
+    near = did_you_mean(endpoint, known) if endpoint else f"{', '.join(known)}."
+    raise ParameterError(f"A {layout} table needs --endpoint: {near}")
+
+
+def _once(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """A table without its header again, as on the next page."""
+    return [list(rows[0]), *(list(row) for row in rows[1:] if list(row) != list(rows[0]))]
+
+
+def _read(table: Table, rows: Sequence[Sequence[str]], decimal: str) -> None:
+    """Read a table of one population."""
     table.other_limits(rows[0][1:])
     rows = table.without_corrected(rows)
     for at, row in enumerate(rows[1:], 2):
@@ -135,14 +172,10 @@ def claims_of(
     commas = _with_commas(rows)
     table.read(_pointed(rows) if decimal == "comma" or commas else rows)
     table.note_words()
-    if layout == "two-groups":
-        _percentages(table.made, by, percent)
     if commas and decimal != "comma":
         told = f"{len(commas)} of its cells have a decimal comma, as {commas[0]!r}; "
         table.made.questions.insert(0, f"{told}say --decimal comma, or write them with a point.")
-    table.made.left_out += [f"{label!r} is left out, as was said." for label in aside]
     table.made.taken += [f"{label!r} as {what}" for label, what in table.labels.taken.items()]
-    return table.made
 
 
 def _split_by(by: str, layout: str, design: Design) -> str:

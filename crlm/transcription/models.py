@@ -31,6 +31,8 @@ _HELD: dict[str, tuple[str, dict[int, tuple[str, ...]]]] = {
     "p": ("p", {1: ("",)}),
     "trend": ("p", {1: ("",)}),
 }
+#: The p behind a ratio, as finalfit has it: "1.23 (0.9-1.7, p=0.123)".
+_WITH_P = re.compile(r"[\s,;(]p\s*(?:[-=]|value)?\s*([<>≤≥=]?\s*[\d.].*?)[\])]?\s*$", re.IGNORECASE)
 #: Columns of ratios, and those that stand beside them in columns of their own.
 _RATIOS, _BESIDE = ("odds", "ratio", "sub"), ("limits", "lower", "upper")
 #: Words that say of which model a column is.
@@ -409,6 +411,9 @@ class ModelTable(Table):
         if head.holds == "limits" and not _spreads(text):
             return
         statistic, forms = _HELD[head.holds]
+        if head.holds in _RATIOS and len(found.parts) == 4 and _WITH_P.search(text):
+            beside, found = replace(head, holds="p"), replace(found, parts=found.parts[:3])
+            self.of_model(label, _WITH_P.search(text)[1], beside, keys)
         if len(found.parts) not in forms or found.kind == "lost":
             self.ask(where, f"{text!r} is not {holding(forms)}{comma(text)}")
             return
@@ -456,6 +461,7 @@ def _held(head: str, texts: Sequence[str]) -> str:
     stated = [cell(t) for t in texts if not (REFERENCE.match(t.strip()) or ONE.match(t.strip()))]
     stated = [one for one in stated if one.kind != "empty"]
     ratios = stated and all(len(one.parts) == 3 for one in stated)
+    ratios = ratios or (stated and all(_WITH_P.search(t) for t in texts if len(cell(t).parts) > 1))
     return found or ("ratio" if ratios and not _counts(words, texts) else "")
 
 

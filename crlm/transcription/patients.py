@@ -10,7 +10,7 @@ from crlm.ledger import Design
 from crlm.ledger.vocabulary import TREND_TEST
 from crlm.transcription import meanings, summaries
 from crlm.transcription.cells import Cell, cell
-from crlm.transcription.labels import Label
+from crlm.transcription.labels import Label, plain
 from crlm.transcription.table import TREND, UNKNOWN, Table, comma
 from crlm.transcription.trends import heads_trend
 
@@ -23,6 +23,17 @@ _TESTS = ("p", "trend")
 _BETWEEN = (*_TESTS, "smd")
 #: A count with its denominator: "179/308 (58%)", "179 of 308".
 _OF = re.compile(r"^\d[\d,]*\s*(?:/|of)\s*\d")
+
+
+#: Heads of a column that names the test of each row.
+_NAMES_OF_TESTS = frozenset({"test", "tests", "statistical test"})
+#: What R writes above, or into the corner of, a table: the column of its groups.
+_SPLIT = re.compile(r"^(?:Stratified by|Dependent:)\s+(.+?)\s*$")
+#: Labels of a row that holds the sizes of the groups.
+_SIZES = frozenset(
+    "n|no|no.|number|patients|no patients|no. of patients|number of patients|patients n|n patients"
+    "|total n|total|all patients".split("|")
+)
 
 
 class FirstTable(Table):
@@ -47,7 +58,8 @@ class FirstTable(Table):
 
     def read(self, rows: Sequence[Sequence[str]]) -> None:
         """Claims and questions of the table."""
-        rows = self._upright(rows)
+        rows = self._without_tests(self._upright(rows))
+        self._split_otherwise(rows[0][0])
         columns = {
             at: "trend" if heads_trend(head) else self.group(head, self.by)
             for at, head in enumerate(rows[0])
@@ -59,6 +71,7 @@ class FirstTable(Table):
             elif not group and (rows[0][at] or any(row[at] for row in rows)):
                 self.strange_group(f"column {rows[0][at]!r}", rows[0][at], self.by)
         groups = [at for at, group in columns.items() if group not in _BETWEEN]
+        rows = self._without_sizes(rows, {at: columns[at] for at in groups})
         for number, row, found in self.walk(rows, lambda row: any(row[at] for at in groups)):
             found = self._meant(self._said(row[0], found), row, groups)
             unit = meanings.other_unit(row[0], self._unit(found.column))
@@ -71,6 +84,47 @@ class FirstTable(Table):
                 self.ask(f"row {number}", f"{told} a design tests it by one; leave one out")
             else:
                 self._characteristic(rows[0], row, columns, found)
+
+    def _without_tests(self, rows: Sequence[Sequence[str]]) -> list[list[str]]:
+        """The table less a column "test" in words, as R's tableone has it: told."""
+        kept = [
+            at
+            for at, head in enumerate(rows[0])
+            if not at or plain(head) not in _NAMES_OF_TESTS or any(cell(r[at]).parts for r in rows)
+        ]
+        for at, head in enumerate(rows[0]):
+            said = dict.fromkeys(row[at] for row in rows[1:] if row[at])
+            if at not in kept and said:
+                told = f"column {head!r} names tests ({', '.join(said)}), which [table_one] of the "
+                self.made.left_out.append(f"{told}design says.")
+        return [[row[at] for at in kept] for row in rows]
+
+    def _split_otherwise(self, corner: str) -> None:
+        """Ask where a title or a corner of R's says that another column makes the groups."""
+        said = _SPLIT.search(self.title) or _SPLIT.search(corner)
+        column = self.labels.read(said[1]).column if said else ""
+        if said and column and column != self.by:
+            told = f"says {said[0]!r}, and the table is read by {self.by}; say --by {column}"
+            self.ask("the title" if _SPLIT.search(self.title) else "the corner", told)
+
+    def _without_sizes(
+        self, rows: Sequence[Sequence[str]], groups: Mapping[int, str]
+    ) -> Sequence[Sequence[str]]:
+        """The table less a first row "n" of the groups' sizes, which becomes claims."""
+        if len(rows) < 2 or plain(rows[1][0]) not in _SIZES:
+            return rows
+        cells = {group: cell(rows[1][at]) for at, group in groups.items()}
+        if not all(found.kind in ("single", "count", "empty") for found in cells.values()):
+            return rows
+        for group, found in cells.items():
+            for number in found.parts[:1] if group else ():
+                keys = {"group": group, "statistic": "n", "unit": "patients"}
+                self.sizes[group] = number.value
+                self.claim(number, f"{self.place}, {rows[1][0]}, {group}", **keys)
+            for number in found.parts[1:]:
+                told = f"{number.text!r} is a percentage of all patients, which has no row here"
+                self.made.left_out.append(f"{self.place}, {rows[1][0]}, {group}: {told}.")
+        return [rows[0], *rows[2:]]
 
     def _upright(self, rows: Sequence[Sequence[str]]) -> Sequence[Sequence[str]]:
         """The table with its groups in columns: turned where they are the rows."""

@@ -68,6 +68,13 @@ class Transcript:
     left_out: list[str] = field(default_factory=list)
     taken: list[str] = field(default_factory=list)
 
+    def add(self, other: Transcript) -> None:
+        """Take in what another part of the table gave; what both ask or tell is said once."""
+        self.claims += other.claims
+        for name in ("questions", "left_out", "taken"):
+            own: list[str] = getattr(self, name)
+            own += [text for text in getattr(other, name) if text not in own]
+
 
 class Table:
     """What the layouts share.

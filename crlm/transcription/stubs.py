@@ -1,0 +1,79 @@
+"""Labels in two columns, a characteristic and its level beside it, as rows below a heading."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from crlm.transcription.summaries import is_summary
+
+#: Heads of a column of levels; finalfit leaves it without one.
+_LEVELS = {"level", "levels", "category", "categories", "subgroup", "group", "value", "class"}
+_OWN = {"level", "levels", "category", "categories"}
+_DEPENDENT = re.compile(r"^dependent:", re.IGNORECASE)
+#: What stands for a number in the column of levels: "[18.0,85.0]".
+_ENDS = re.compile(r"^[\[(]\s*-?[\d.]+\s*,\s*-?[\d.]+\s*[\])]$")
+
+
+def merged(rows: Sequence[Sequence[str]], statistics: bool) -> list[list[str]]:
+    """A table whose labels stand in one column.
+
+    Parameters
+    ----------
+    rows : sequence of sequence of str
+        The first is the header.
+    statistics : bool
+        Whether "Mean (SD)" in the column of levels says what the row holds; else it is dropped.
+
+    Returns
+    -------
+    list of list of str
+        A characteristic with levels is a heading above them, its p beside the first; one with a
+        statistic is one row. A column that numbers the rows, as R writes it, is gone.
+
+    Examples
+    --------
+    >>> merged([["label", "levels", "HAI"], ["Sex", "Male", "5"], ["", "Female", "9"]], True)
+    [['label', 'HAI'], ['Sex', ''], ['Male', '5'], ['Female', '9']]
+    """
+    table = _unnumbered([list(row) for row in rows])
+    if not _has_levels(table):
+        return table
+    made, above = [[table[0][0], *table[0][2:]]], ""
+    for label, level, *cells in table[1:]:
+        again = not label or label == above
+        if level and (is_summary(level, "") or _ENDS.match(level)):
+            named = f"{label}, {level}" if statistics and not _ENDS.match(level) else label
+            made.append([named or level, *cells])
+        elif level:
+            if not again:
+                made.append([label, *[""] * len(cells)])
+            made.append([level, *cells])
+        else:
+            made.append([label, *cells])
+        above = label or above
+    return made
+
+
+def _unnumbered(rows: list[list[str]]) -> list[list[str]]:
+    """The table without a first column that numbers its rows."""
+    head = rows[0]
+    labels = len(head) > 2 and (head[1].casefold() == "label" or _DEPENDENT.match(head[1]))
+    numbers = [row[0] for row in rows[1:]]
+    if labels and not head[0] and all(re.fullmatch(r"\d+", text) for text in numbers):
+        return [row[1:] for row in rows]
+    return rows
+
+
+def _has_levels(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the second column holds levels: its head says so, or all of its cells are words."""
+    if len(rows[0]) < 3:
+        return False
+    corner, head = rows[0][0], rows[0][1].strip().casefold()
+    stated = [row[1] for row in rows[1:] if row[1]]
+    if not stated or (head and head not in _LEVELS):
+        return False
+    if head in _OWN or (not head and _DEPENDENT.match(corner)):
+        return True
+    below = any(not row[0] and row[1] for row in rows[1:])
+    return below and all(re.match(r"[^\W\d]|[<>≤≥]", text) for text in stated)
