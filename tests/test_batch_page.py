@@ -303,6 +303,21 @@ def test_paper_says_which_columns_it_lacks():
     assert int(hidden[1]) == index._MOST_ON_PAPER + 1
 
 
+def test_names_of_a_chart_stand_at_its_left_beside_their_values():
+    """On a phone "published 0.50" began beyond the edge; long names lay on their values."""
+    entry = {"endpoint": "OS", "published": 0.5}
+    rows = frame(row("a", "hazard_ratio", 1.0), row("b", "hazard_ratio", 2.0))
+    (effect,), _ = choosing.effects(rows, CLAIMS, [entry])
+    runs = runs_of("ab", death_without_failure_known=["a" * 15, "b" * 15])
+    chart = str(curves.draw(runs, ["death_without_failure_known"], [effect]))
+    assert '<text class="published" x="4"' in chart
+    ends = [int(x) for x in re.findall(r'class="tick" x="(\d+)"', chart)]
+    assert min(ends) >= 4 + 6 * (len("death_without_failure_known") + 15)
+    left = int(re.search(r'class="grid" x1="(\d+)"', chart)[1])
+    points = [float(x) for x in re.findall(r'<circle cx="([\d.]+)"', chart)]
+    assert left == ends[0] + 6 and min(points) > left
+
+
 def test_a_label_of_the_reader_is_text():
     entry = {"endpoint": "OS", "label": "<b>HAI</b>", "published": 0.5}
     (effect,), _ = choosing.effects(frame(row("a", "hazard_ratio", 1.0)), CLAIMS, [entry])

@@ -20,7 +20,8 @@ from crlm.overview.choosing import Effect, with_unit
 
 _TEMPLATES = Path(__file__).resolve().parents[1] / "templates" / "overview"
 _LEFT, _HEIGHT, _ROW = 190, 260, 16
-_LETTER = 6
+# Of a letter, the widest bold ones aside; what stands above the chart.
+_LETTER, _HEAD = 6.6, 18
 _MOST_ROWS = 12
 # A ratio beyond stands at the border.
 _LEAST, _GREATEST = 0.02, 500.0
@@ -43,7 +44,7 @@ def draw(
     finished = sum(run["status"] == "finished" for run in runs)
     charts = [_chart(points, choices, effect, finished) for effect, points in drawn]
     told = {"report_of": report_of, "with_unit": with_unit}
-    return rendered("curves.html", charts=charts, left=_LEFT, row=_ROW, **told)
+    return rendered("curves.html", charts=charts, row=_ROW, head=_HEAD, **told)
 
 
 class _Point(NamedTuple):
@@ -135,23 +136,30 @@ def _chart(
 ) -> dict[str, Any]:
     """What the template draws, in pixels."""
     step = min(28.0, max(1.6, 760 / len(points)))
-    end = round(_LEFT + step * len(points) + 20)
     levels = [x for x in (effect.neutral, effect.published) if x is not None]
     label = "" if effect.published is None else f"published {effect.printed}"
-    at = [round(_LEFT + step * (i + 0.5), 1) for i in range(len(points))]
-    made = _choices(points, choices, at)
+    made = _choices(points, choices)
+    left = _room([(label, "0.001"), *((c["name"], text) for c in made for text in c["labels"])])
+    end = round(left + step * len(points) + 20)
+    at = [round(left + step * (i + 0.5), 1) for i in range(len(points))]
     return {
         "effect": effect,
         "told": _spread(points, effect, finished),
         "scale": _Scale([x for p in points for x in p[1:]] + levels, effect.is_ratio),
         "points": list(zip(at, points, strict=True)),
-        "choices": made,
+        "choices": [{**one, "dots": list(zip(at, one["rows"], strict=True))} for one in made],
         "dot": round(min(3.2, step / 2), 1),
+        "left": left,
         "end": end,
         "published": label,
-        "width": end + _LETTER * len(label) + 8,
+        "width": end + 8,
         "height": _HEIGHT + 14 + sum(_ROW * len(one["labels"]) + 10 for one in made),
     }
+
+
+def _room(pairs: Iterable[tuple[str, str]]) -> int:
+    """Where points begin: left of them each name has a value beside it, in pixels."""
+    return max([_LEFT, *(round(_LETTER * (len(name) + len(value))) + 26 for name, value in pairs)])
 
 
 # ---- the choices ------------------------------------------------------------
@@ -181,10 +189,8 @@ def in_order(values: Iterable[Any]) -> list[Any]:
     )
 
 
-def _choices(
-    points: Sequence[_Point], choices: Sequence[str], at: Sequence[float]
-) -> list[dict[str, Any]]:
-    """Which choice each run made, as dots in rows under the curve."""
+def _choices(points: Sequence[_Point], choices: Sequence[str]) -> list[dict[str, Any]]:
+    """Which choice each run made: its row among those of the choice, under the curve."""
     top, made = _HEIGHT + 14, []
     for name in choices:
         found = [value_of(point.run, name) for point in points]
@@ -195,8 +201,8 @@ def _choices(
         rows = min(len(values), _MOST_ROWS)
         row = {json.dumps(v): i * rows // len(values) for i, v in enumerate(values)}
         labels = [_row_label([v for v in values if row[json.dumps(v)] == i]) for i in range(rows)]
-        dots = [(x, row[json.dumps(value)]) for x, value in zip(at, found, strict=True)]
-        made.append({"name": name, "at": top, "labels": labels, "dots": dots})
+        held = [row[json.dumps(value)] for value in found]
+        made.append({"name": name, "at": top, "labels": labels, "rows": held})
         top += _ROW * rows + 10
     return made
 
