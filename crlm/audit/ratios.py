@@ -257,17 +257,18 @@ def _padded(roles: Roles) -> str:
 @check(
     asks="Does the interval imply the printed p value?",
     assumes="p is Wald's; in a univariable column z may differ by 0.02 plus 2 %, and by 0.35 plus "
-    "15 % where the design names another test.",
+    "15 % where the design names another test, also of a product.",
     blind="p values printed as an inequality that stays true; rows whose three numbers "
     "contradict each other, unless no two of them give the p.",
 )
 def wald_p(facts: Facts) -> Iterator[Case]:
     """p from estimate and limits against p as printed."""
     other = facts.convention("univariable_p", "wald") != "wald"
+    multiplied = facts.design.interaction_test != "wald"
     for key, roles in wald_rows(facts).items():
         if not {"estimate", "low", "high", "p"} <= set(roles):
             continue
-        room = (0.0, 0.0)
+        room = _OTHER_TEST if multiplied and ":" in key.covariate else (0.0, 0.0)
         if key.model == "univariable":
             room = _OTHER_TEST if other else _NEAR_WALD
         suspect = (key.endpoint, key.population, key.model) in penalised(facts)

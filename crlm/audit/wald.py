@@ -65,8 +65,9 @@ def printed_z(facts: Facts) -> Iterator[Case]:
     """z beside a ratio, its error and its p value."""
     other = facts.convention("univariable_p", "wald") != "wald"
     for case in _cases(facts, "z", _judge_z):
-        model = case.roles["z"].key.model
-        drop = {"p"} if other and model == "univariable" else set()
+        key = case.roles["z"].key
+        of_product = ":" in key.covariate and facts.design.interaction_test != "wald"
+        drop = {"p"} if of_product or (other and key.model == "univariable") else set()
         roles = {role: p for role, p in case.roles.items() if role not in drop}
         yield Case(case.subject, case.title, roles, case.judge)
 

@@ -175,6 +175,11 @@ class Design:
         """How limits of odds ratios are made: "wald" unless the conventions say "profile"."""
         return str(self.conventions.get("odds_limits") or "wald")
 
+    @property
+    def interaction_test(self) -> str:
+        """How products are tested: "wald" unless the conventions say "likelihood_ratio"."""
+        return str(self.conventions.get("interaction_test") or "wald")
+
     def source(self, name: str) -> str:
         """The column that a factor or a scaled number is made of; a column is its own."""
         made = self.factors.get(name) or self.scaled.get(name)

@@ -17,6 +17,7 @@ from crlm.ledger.vocabulary import (
     EVENTS,
     FOLLOW_UP_METHODS,
     INCIDENCE_LIMITS,
+    INTERACTION_TESTS,
     MEDIAN_RULES,
     ODDS_LIMITS,
     QUANTILE_RULES,
@@ -266,6 +267,11 @@ class Conventions(Strict):
         None,
         description="Limits of odds ratios: Wald's if left out (SPSS, Stata, SAS), or profile "
         "likelihood (R's confint of a glm, JMP).",
+    )
+    interaction_test: Literal[INTERACTION_TESTS] | None = Field(
+        None,
+        description="Test of products and of p for interaction: Wald's if left out, or the "
+        "likelihood ratio of the models with and without (R's anova of two fits, Stata's lrtest).",
     )
     incidence_limits: Literal[INCIDENCE_LIMITS] | None = Field(
         None,

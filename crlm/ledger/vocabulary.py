@@ -120,6 +120,8 @@ MEDIAN_RULES = ("first", "midpoint")
 UNIVARIABLE_TESTS = ("wald", "logrank", "lr", "score")
 #: Limits of odds ratios: estimate and standard error, or the profile likelihood.
 ODDS_LIMITS = ("wald", "profile")
+#: Tests of a product, and of an interaction between subgroups.
+INTERACTION_TESTS = ("wald", "likelihood_ratio")
 #: Limits of cumulative incidences: as R's cmprsk, or as its survfit.
 INCIDENCE_LIMITS = ("cmprsk", "survfit")
 FOLLOW_UP_METHODS = ("observed", "reverse")

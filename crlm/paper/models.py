@@ -78,6 +78,7 @@ class Models(Odds):
             fixed=self.usable(frame, spec["published"]) if selection == "fixed" else (),
             strata=self.usable(frame, spec.get("strata") or ()),
             products=spec.get("products") or (),
+            product_test=self.design.interaction_test,
         )
         self.selections[model] = rule
         found = regression.regression_table(frame, rule, population=population)

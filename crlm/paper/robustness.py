@@ -37,9 +37,8 @@ class Robustness(Sampling):
         if not known:
             self.can(title, endpoint_names[0], effect, modifier)
             return nothing()
-        fits = [
-            regression.interaction(self.frames[n], effect, modifier, ties=self.ties) for n in known
-        ]
+        rules = {"ties": self.ties, "test": self.design.interaction_test}
+        fits = [regression.interaction(self.frames[n], effect, modifier, **rules) for n in known]
         rows = self.add(*fits)
         if self.hides(title, rows):
             return nothing()

@@ -61,7 +61,8 @@ class Subgroups(Base):
                 if not part.empty and part[of].nunique() > 1:
                     fit = regression.univariable(part, [of], ties=self.ties, population=among)
                     parts += [fit, _sizes(part, of, among, endpoint)]
-            both = regression.interaction(frame, of, name, ties=self.ties, population=population)
+            rules = {"ties": self.ties, "test": self.design.interaction_test}
+            both = regression.interaction(frame, of, name, population=population, **rules)
             parts.append(both[both["covariate"].str.contains(":") & (both["statistic"] != "n")])
         rows = self.add(*parts)
         if self.hides(title, rows):

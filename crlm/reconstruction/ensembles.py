@@ -143,7 +143,8 @@ def unprinted(
             rows.append(regression.univariable(frame, [by], ties=rules["ties"]))
             rows.append(regression.ph_test(frame, [by], ties=rules["ties"]))
         if len(groups) > 1:
-            rows.append(regression.interaction(frame, *groups[:2], ties=rules["ties"]))
+            tested = {"ties": rules["ties"], "test": design.interaction_test}
+            rows.append(regression.interaction(frame, *groups[:2], **tested))
     whole = frames[longest(design)]
     known = [s for s in _SCORES if s in whole and whole[s].nunique() > 1]
     rows += [regression.cindex(whole, score) for score in known]

@@ -292,6 +292,36 @@ def _alone(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
     return together(quantity.columns, frame, design, quantity.kind)
 
 
+def _product_lr(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    """z of the likelihood ratio of a Cox model with a product against that without it."""
+    columns = quantity.columns
+    kept = [column for column in columns if covariate_of(column) != quantity.covariate]
+    matrix, known = _design_matrix(frame, design, columns)
+    numbers = _strata(frame, quantity.strata)
+    known &= ~np.isnan(numbers)
+    found = [(0.0, 0)]
+    for held in (kept, columns):
+        chosen = matrix[known][:, [columns.index(column) for column in held]]
+        chosen = chosen[:, chosen.any(axis=0)]
+        if chosen.size:
+            told = _log_likelihood(frame[known], numbers[known], chosen, design)
+            found.append((told, np.linalg.matrix_rank(chosen - chosen.mean(axis=0))))
+    (low, narrow), (high, wide) = found[-2:]
+    return _as_z(2 * (high - low), wide - narrow) if wide > narrow else math.nan
+
+
+def _log_likelihood(
+    frame: pd.DataFrame, strata: np.ndarray, matrix: np.ndarray, design: Design
+) -> float:
+    """The greatest log partial likelihood of a Cox model."""
+    from statsmodels.duration.hazard_regression import PHReg
+
+    status, groups = frame["event"].astype(int).to_numpy(), strata if np.ptp(strata) else None
+    rules = {"status": status, "strata": groups, "ties": design.conventions["ties"]}
+    model = PHReg(frame["time"].to_numpy(float), matrix, **rules)
+    return float(model.loglike(model.fit(disp=0).params))
+
+
 def _strata(frame: pd.DataFrame, column: str) -> np.ndarray:
     """The stratum of each patient as a number; NaN where one of its columns is missing."""
     if not column:
@@ -465,6 +495,7 @@ PROGRAMS = {
     "joint": _joint,
     "lr": _alone,
     "score": _alone,
+    "product_lr": _product_lr,
     "logistic_joint": _logistic_joint,
     "logistic_lr": _logistic_lr,
 }

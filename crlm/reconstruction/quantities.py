@@ -33,6 +33,7 @@ _OF_A_NUMBER = ("median", "min", "max", "q1", "q3", "mean", "sd")
 _BUILT_IN = "built in"
 #: Of the groups that a cohort is made of; what of other patients is asked, `size` tells.
 SIZE = f"size of a group: {_BUILT_IN}"
+_BY_CERTIFICATE = "the certificate alone computes it"
 _NOBODY_KNOWS = "no search and no certificate knows it; a report may"
 #: Models whose numbers a search and its certificate compute.
 _MODELS = ("", "univariable", "multivariable", "interaction", "logrank")
@@ -65,7 +66,8 @@ class Quantity:
     kind : str
         A word of `codes.KINDS`; or of what the certificate alone computes: "rates" (a
         difference), "anova", "smd", "ordered" (a test of a category's levels in their order), and
-        the tests "joint", "logistic_joint" (Wald's, of all levels of a covariate), "lr", "score".
+        the tests "joint", "logistic_joint" (Wald's, of all levels of a covariate), "lr", "score",
+        "product_lr".
     endpoint : str
         Of `design.endpoints`; "" where times play no part.
     where : tuple of (column, level)
@@ -344,11 +346,21 @@ def tested(claim: Mapping[str, Any], design: Design) -> Quantity | str:
         return Quantity("association", where=where, columns=columns, part="z")
     levels = levels_of(design, covariate)
     if not claim["level"] and width_of(design, covariate) > 1:
-        return f"all levels of {covariate} together: the certificate alone computes it"
+        return f"all levels of {covariate} together: {_BY_CERTIFICATE}"
+    if product_by_ratio(claim, design):
+        return f"likelihood ratio test of a product: {_BY_CERTIFICATE}"
     alone = model == "univariable" and model_of(design, endpoint) is not None
     if alone and len(levels) == 2 and design.conventions["univariable_p"] in ("logrank", "score"):
         return Quantity("logrank", endpoint, where, (covariate,), "z", covariate)
     return replace(_model(claim, design), part="z")
+
+
+def product_by_ratio(claim: Mapping[str, Any], design: Design) -> bool:
+    """Whether a claim is the p of a whole product, and the design tests it by likelihood ratio."""
+    name = claim["covariate"]
+    whole = not claim["level"] or width_of(design, name) == 1
+    of_product = ":" in name and claim["statistic"] == "p" and whole
+    return of_product and design.interaction_test == "likelihood_ratio"
 
 
 def tested_together(claim: Mapping[str, Any], design: Design) -> Quantity:
@@ -359,6 +371,8 @@ def tested_together(claim: Mapping[str, Any], design: Design) -> Quantity:
     """
     name, rule = claim["covariate"], design.conventions["univariable_p"]
     asked = replace(_model(claim, design), part="z", covariate=name)
+    if asked.kind == "cox" and product_by_ratio(claim, design):
+        return replace(asked, kind="product_lr")
     if asked.kind == "logistic":
         return replace(asked, kind="logistic_joint")
     if claim["model"] != "univariable" or rule == "wald":

@@ -9,8 +9,11 @@ import numpy as np
 import pandas as pd
 
 from crlm.ledger import ParameterError, rows
+from crlm.ledger.vocabulary import INTERACTION_TESTS
+from crlm.refusals import choice
 from crlm.regression.model_rows import joint_method, n_record, ratio_records
 from crlm.regression.models import Sample, make_sample
+from crlm.regression.product_tests import product_tests
 from crlm.regression.solution import Family, cox_family, solve
 from crlm.regression.terms import Design, Term, listed
 
@@ -25,10 +28,17 @@ def interaction(
     conf_level: float = 0.95,
     population: str = "all",
     strata: str | Sequence[str] | None = None,
+    test: str = "wald",
 ) -> pd.DataFrame:
     """Does the effect of `a` differ between the levels of `b`?
 
     One Cox model with a, b and their product, adjusted for `adjust`.
+
+    Parameters
+    ----------
+    test : {"wald", "likelihood_ratio"}
+        Behind the p of a single ratio of hazard ratios, and the joint p of several: of its
+        coefficients, or of the model with the product against that without.
 
     Returns
     -------
@@ -42,10 +52,11 @@ def interaction(
     Raises
     ------
     ParameterError
-        If `b` is a number; as `cox`.
+        If `b` is a number or `test` is none of the two; as `cox`.
     CohortError
         As `cox`.
     """
+    choice("test", test, INTERACTION_TESTS)
     sample = make_sample(frame, [a, b, *listed(adjust)], strata)
     family = cox_family(sample.data, ties, sample.strata)
     if len(sample.data.event) and not _term(sample.design, b).levels:
@@ -57,7 +68,7 @@ def interaction(
         at = {**keys, "covariate": f"{a}:{b}", "method": lacking}
         return rows([*records, {**at, "statistic": family.ratio}, {**at, "statistic": "p"}])
     records += _within_records(sample, family, a, b, keys, conf_level)
-    records += _between_records(sample, family, a, b, keys, conf_level)
+    records += _between_records(sample, family, a, b, keys, conf_level, test)
     return rows(records)
 
 
@@ -113,7 +124,13 @@ def _within_records(
 
 
 def _between_records(
-    sample: Sample, family: Family, a: str, b: str, keys: Mapping[str, str], conf_level: float
+    sample: Sample,
+    family: Family,
+    a: str,
+    b: str,
+    keys: Mapping[str, str],
+    conf_level: float,
+    test: str,
 ) -> list[dict[str, Any]]:
     """Ratios of the hazard ratios: the model with products of a's and b's columns."""
     design = sample.design
@@ -131,14 +148,17 @@ def _between_records(
         Term(b, term_b.levels, tuple(range(len(term_a.columns), width))),
         product,
     ]
-    solution = solve(family, _with_others(design, (a, b), blocks, owners), conf_level)
+    whole = _with_others(design, (a, b), blocks, owners)
+    solution = solve(family, whole, conf_level)
+    told = product_tests(family, whole, solution, test, [product.name]).get(product.name)
     n, events = len(family.event), int(family.event.sum())
     here = {**keys, "covariate": product.name, "n": n, "events": events}
     records = []
     for column, name in zip(product.columns, names, strict=True):
-        records += ratio_records(solution, family, column, {**here, "level": name})
+        overall = told if len(pairs) == 1 else None
+        records += ratio_records(solution, family, column, {**here, "level": name}, overall)
     if len(pairs) > 1:
-        p, method = solution.joint(product.columns), joint_method(solution, family)
+        p, method = told or (solution.joint(product.columns), joint_method(solution, family))
         records.append({**here, "statistic": "p", "estimate": p, "method": method})
     return records
 

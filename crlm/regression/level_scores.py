@@ -80,5 +80,5 @@ def _fit(
     if outcome:
         keys |= {"endpoint": first["endpoint"], "interval": interval}
         return logistic(frame, outcome, names, **keys)
-    products = rule.products_of(names)
-    return cox(frame, names, ties=rule.ties, strata=rule.strata, products=products, **keys)
+    keys |= {"strata": rule.strata, "products": rule.products_of(names)}
+    return cox(frame, names, ties=rule.ties, product_test=rule.product_test, **keys)

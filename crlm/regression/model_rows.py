@@ -10,6 +10,8 @@ import numpy as np
 from crlm.regression.solution import Family, Solution, level_counts
 from crlm.regression.terms import NO_PRODUCT, Design, Term
 
+#: By term the p value of all its columns, and how it was made.
+Tests = Mapping[str, tuple[float, str]]
 #: e to this power is near the largest number of a computer.
 _LARGEST_LOG = 700.0
 
@@ -34,12 +36,13 @@ def model_records(
     solution: Solution,
     family: Family,
     keys: Mapping[str, str],
-    overall: tuple[float, str] | None = None,
+    overall: Tests | None = None,
 ) -> list[dict[str, Any]]:
-    """Reference, ratios and tests of every term; `overall`: p and method of all levels."""
+    """Reference, ratios and tests of every term; `overall`: by term p and method of all levels."""
     records: list[dict[str, Any]] = []
     for term in design.terms:
-        records += _term_records(term, design, solution, family, keys, overall)
+        own = (overall or {}).get(term.name)
+        records += _term_records(term, design, solution, family, keys, own)
     return records
 
 

@@ -14,6 +14,7 @@ from crlm.ledger import rows
 from crlm.refusals import choice, foreign, listing, refusal
 from crlm.regression.engine import FollowUp, upper_tail
 from crlm.regression.model_rows import detail_records, model_records, n_record
+from crlm.regression.product_tests import product_tests
 from crlm.regression.solution import (
     Family,
     Solution,
@@ -71,6 +72,7 @@ def cox(
     population: str = "all",
     strata: str | Sequence[str] | None = None,
     products: Sequence[Sequence[str]] = (),
+    product_test: str = "wald",
     details: bool = False,
 ) -> pd.DataFrame:
     """Hazard ratios of all covariates in one Cox model.
@@ -87,6 +89,8 @@ def cox(
         Columns with a baseline hazard of their own each.
     products : sequence of (str, str), optional
         Pairs of the covariates whose product is in the model: rows of `arm:score`.
+    product_test : {"wald", "likelihood_ratio"}
+        Behind the p of a product with one coefficient, and the joint p of one with several.
     details : bool
         Also rows `coefficient`, `se` and `log_likelihood`.
 
@@ -116,7 +120,9 @@ def cox(
     keys = {"endpoint": sample.endpoint, "population": population, "model": model}
     solution = solve(family, sample.design, conf_level)
     records = [n_record(sample.n_all, family, keys)]
-    records += model_records(sample.design, solution, family, keys)
+    names = [":".join(pair) for pair in products]
+    tests = product_tests(family, sample.design, solution, product_test, names)
+    records += model_records(sample.design, solution, family, keys, tests)
     if details:
         records += detail_records(sample.design, solution, family, keys)
     return rows(records)
@@ -214,7 +220,8 @@ def univariable(
         solution = solve(family, sample.design, conf_level)
         overall = _overall_test(sample, family, solution, p_value)
         records.append({**n_record(sample.n_all, family, keys), "covariate": name})
-        records += model_records(sample.design, solution, family, keys, overall)
+        told = {name: overall} if overall else {}
+        records += model_records(sample.design, solution, family, keys, told)
     return rows(records)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from crlm.ledger import ParameterError
+from crlm.ledger.vocabulary import INTERACTION_TESTS
 from crlm.refusals import argument, choice
 from crlm.regression.engine import TIES, Fit, FollowUp, cox_fit, logrank, upper_tail, wald
 from crlm.regression.models import TESTS
@@ -56,7 +57,7 @@ class Rule:
     ----------
     names : tuple of str
         The candidates, all of which are analysed univariably.
-    selection, entry_p, p_stay, left_out, fixed, ties, univariable_p, strata, products
+    selection, entry_p, p_stay, left_out, fixed, ties, univariable_p, strata, products, product_test
         As in `rule`.
     """
 
@@ -70,6 +71,7 @@ class Rule:
     univariable_p: str = "wald"
     strata: tuple[str, ...] = ()
     products: tuple[tuple[str, str], ...] = ()
+    product_test: str = "wald"
 
     def products_of(self, chosen: Sequence[str]) -> list[tuple[str, str]]:
         """The products whose two covariates are among those chosen."""
@@ -218,6 +220,7 @@ def rule(
     univariable_p: str = "wald",
     strata: Sequence[str] = (),
     products: Sequence[Sequence[str]] = (),
+    product_test: str = "wald",
 ) -> Rule:
     """How covariates are chosen: what a regression table and its bootstrap both follow.
 
@@ -239,6 +242,8 @@ def rule(
         As `p_value` of `univariable`; "fisher" and "wald" are those of a logistic table.
     strata, products : sequence, optional
         Of the multivariable model, as in `cox`; a product is in it if both of its covariates are.
+    product_test : {"wald", "likelihood_ratio"}
+        As in `cox`.
 
     Raises
     ------
@@ -248,6 +253,7 @@ def rule(
     choice("selection", selection, SELECTIONS)
     choice("ties", ties, TIES)
     choice("univariable_p", univariable_p, (*TESTS, "fisher"))
+    choice("product_test", product_test, INTERACTION_TESTS)
     for name, p in (("entry_p", entry_p), ("p_stay", p_stay)):
         argument(name, p, p >= 0, "a limit of p values: 0 (none) or more")
     if selection == "fixed" and not listed(fixed):
@@ -266,6 +272,7 @@ def rule(
         univariable_p=univariable_p,
         strata=tuple(strata),
         products=tuple((first, second) for first, second in products),
+        product_test=product_test,
     )
 
 

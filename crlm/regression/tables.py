@@ -293,7 +293,8 @@ def _multivariable(
         keys = {"endpoint": _endpoint(frame), "population": common["population"]}
         return _no_model(rule, keys)
     own = {"strata": rule.strata, "products": rule.products_of(chosen)}
-    multi = cox(frame, chosen, model="multivariable", **own, **common)
+    test = rule.product_test
+    multi = cox(frame, chosen, model="multivariable", product_test=test, **own, **common)
     multi.loc[0, "method"] = f"{multi.loc[0, 'method']}; {rule.words()}"
     return multi
 

@@ -103,12 +103,21 @@ def regression(done: Done) -> list[str]:
     told = _families(pd.concat([sizes, alone]))
     if any("profile likelihood CI" in method for method in done.methods(statistic="odds_ratio")):
         told.append("Limits of odds ratios are those of the profile likelihood.")
+    told += _products(done)
     seen: dict[str, list[str]] = {}
     for row in as_records(sizes.drop_duplicates("endpoint")):
         seen.setdefault(_selection(row["method"]), []).append(str(row["endpoint"]))
     for text, endpoints in seen.items():
         told += _model_of(done, text, endpoints)
     return told + _alone(done, alone)
+
+
+def _products(done: Done) -> list[str]:
+    """How products were tested, where it is not by Wald's test."""
+    tested = done.of(statistic="p", model=["multivariable", "interaction"])
+    if not tested["method"].str.contains("likelihood ratio test of the product").any():
+        return []
+    return ["Products were tested by the likelihood ratio of the models with and without them."]
 
 
 def _alone(done: Done, sizes: pd.DataFrame) -> list[str]:

@@ -110,6 +110,7 @@ _WORDS: Mapping[str, str] = {
     "ties": "its rule for tied times",
     "conf_type": "the scale of its confidence limits",
     "median_rule": "its rule for medians",
+    "interaction_test": "the test behind its p values for interaction",
     "incidence_limits": "how limits of cumulative incidences were made",
     "odds_limits": "how limits of odds ratios were made",
     "univariable_p": "the test behind its univariable p values",
