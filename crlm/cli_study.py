@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 _LISTED = 12
 _TOLD = 5
+_AS_LAID_OUT = (
+    "The search: reconstruction.toml still has the invented paper's columns and days; before "
+    "`crlm reconstruct` put yours into [groups] and [period]."
+)
 _NOBODY = "number of the flow chart: [[screened]] has nobody who was left out, so all are included"
 
 
@@ -159,8 +163,9 @@ def say_unfilled(design: Design) -> None:
 def _wrong_wishes(design: Design) -> Iterator[str]:
     """What reconstruction.toml is refused for, so that it is told with the ledger's faults."""
     from crlm import reconstruction
+    from crlm.starting import is_as_laid_out
 
-    if (design.folder / "reconstruction.toml").is_file():
+    if (design.folder / "reconstruction.toml").is_file() and not is_as_laid_out(design):
         try:
             reconstruction.wishes_of(design)
         except DesignError as error:
@@ -354,13 +359,20 @@ def describe(design: Design, claims: pd.DataFrame) -> Iterator[str]:
 def _search(design: Design, claims: pd.DataFrame, findings: pd.DataFrame) -> Iterator[str]:
     """What a search for a synthetic cohort leaves out, why, and what it aims at in vain."""
     from crlm import reconstruction
+    from crlm.starting import is_as_laid_out
 
     if not (design.folder / "reconstruction.toml").is_file():
         yield "The search: there is no reconstruction.toml yet."
         return
-    wishes = reconstruction.wishes_of(design)
-    if wrong := reconstruction.print_faults(design, wishes, claims):
-        raise DesignError(refusal(f"data/{design.study}/reconstruction.toml", wrong))
+    try:
+        wishes = reconstruction.wishes_of(design)
+        if wrong := reconstruction.print_faults(design, wishes, claims):
+            raise DesignError(refusal(f"data/{design.study}/reconstruction.toml", wrong))
+    except DesignError:
+        if not is_as_laid_out(design):
+            raise
+        yield _AS_LAID_OUT
+        return
     named, groups = wishes.get("excluded", {}), wishes["groups"]["columns"]
     aim = reconstruction.goal(design, claims, named, groups)
     yield from _told("The search leaves out", aim.excluded, "The search leaves out nothing.")

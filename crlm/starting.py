@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import tomllib
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
@@ -98,6 +99,21 @@ def _file(name: str, study: str, model: Design | None) -> str:
     if name == "reconstruction.toml":
         text = _with_keys(text, wishes_schema())
     return text
+
+
+def is_as_laid_out(design: Design) -> bool:
+    """Whether reconstruction.toml still says what `new_study` wrote of an invented paper.
+
+    Its columns and dates are then nobody's, and no fault of whoever wrote the design.
+    """
+    path = design.folder / "reconstruction.toml"
+    if not path.is_file():
+        return False
+    laid_out = re.sub(r"\{\{.*?\}\}", "", _template(path.name))
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8")) == tomllib.loads(laid_out)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return False
 
 
 def _untitled(text: str) -> str:

@@ -429,6 +429,34 @@ def test_a_ledger_that_was_just_begun_says_how_to_fill_it(place, capsys):
     assert "crlm ledger import" in capsys.readouterr().err
 
 
+def test_what_was_laid_out_for_the_search_stops_no_ledger(place, capsys):
+    """The untouched reconstruction.toml named `treated`, which the design no longer had."""
+    new_study(STUDY, *place)
+    folder = place[0] / STUDY
+    for name in ("design.toml", "published.csv"):
+        path = folder / name
+        text = path.read_text(encoding="utf-8")
+        path.write_text(re.sub(r"\btreated\b", "arm", text), encoding="utf-8")
+    assert cli.main(["ledger", STUDY]) == 0
+    told = capsys.readouterr().out
+    assert "16 claims" in told and "still has the invented paper's columns and days" in told
+    # A faulty ledger is told alone, and the search refuses as before.
+    ledger_file = folder / "published.csv"
+    whole = ledger_file.read_text(encoding="utf-8")
+    ledger_file.write_text(whole.replace("arm=yes", "arm=ja"), encoding="utf-8")
+    assert cli.main(["ledger", STUDY]) == 2
+    assert "reconstruction.toml" not in capsys.readouterr().err
+    ledger_file.write_text(whole, encoding="utf-8")
+    with pytest.raises(DesignError, match="'treated' is no column"):
+        reconstruction.wishes_of(ledger.load_design(STUDY))
+    # What the reader has changed is the reader's.
+    path = folder / "reconstruction.toml"
+    text = path.read_text(encoding="utf-8").replace("first = 2010", "first = 2011")
+    path.write_text(text, encoding="utf-8")
+    assert cli.main(["ledger", STUDY]) == 2
+    assert "'treated' is no column" in capsys.readouterr().err
+
+
 def test_shares_of_unknown_values_are_searched(place):
     new_study(STUDY, *place)
     claim = "x,table1,T,number,3.6,=,3.6,1,estimate,,all,treated=yes,age,,,percent_missing,,%,,,\n"
