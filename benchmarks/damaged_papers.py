@@ -98,6 +98,14 @@ def _swapped(text: str, rng: random.Random) -> str | None:
     return text[:a] + text[b] + text[a] + text[b + 1 :]
 
 
+def _swapped_over(text: str, rng: random.Random) -> str | None:
+    """The digits on either side of the point, each in the other's place: 53.8 for 58.3."""
+    whole, point, part = text.partition(".")
+    if not point or whole[-1:] == part[:1] or not (whole and part):
+        return None
+    return f"{whole[:-1]}{part[0]}.{whole[-1]}{part[1:]}"
+
+
 def _dropped(text: str, rng: random.Random) -> str | None:
     i = rng.choice(_digits(text))
     return (text[:i] + text[i + 1 :]).rstrip(".") if len(_digits(text)) > 1 else None
@@ -243,4 +251,5 @@ KINDS: dict[str, Callable] = {
     "sentence turned": _turned,
     "row copied": _row_copied,
     "sign turned": _sign_turned,
+    "digits swapped over the point": _slip(_swapped_over),
 }

@@ -83,7 +83,7 @@ def test_a_curve_p_is_the_univariable_p_only_where_the_design_says_so():
 
 def test_edits_are_one_slip_away():
     found = set(edits("0.27"))
-    assert {"1.27", "0.72", "0.2", "0.227", "0.07"} <= found
+    assert {"1.27", "0.72", "0.2", "0.227", "0.07", "2.07"} <= found
     assert "0.27" not in found and ".27" not in found and "00.27" not in found
     assert "0.41" in set(edits("041"))
     assert all(text.startswith("<") for text in edits("<0.001"))
@@ -100,6 +100,23 @@ def test_the_smallest_repair_satisfies_every_check_of_the_row():
     assert len(found) == 1
     assert found.loc[0, "repair"].startswith("0.27 to 1.27")
     assert found.loc[0, "class"] == "misprint" and found.loc[0, "confidence"] == "high"
+
+
+def test_digits_on_either_side_of_the_point_may_be_exchanged():
+    """58.3 printed 53.8: the one reading that 49 of 84 allow, and none where the print holds."""
+
+    def table(printed, n=49):
+        rows = [number("84", "n", group="arm=old")]
+        rows += [n_of(n, "arm=old", covariate="aa", level="yes")]
+        return [*rows, number(printed, "percent", group="arm=old", covariate="aa", level="yes")]
+
+    n_of = globals()["n"]
+    found = finding(table("53.8"))
+    assert len(found) == 1 and "53.8 to 58.3 (" in found.loc[0, "repair"]
+    assert found.loc[0, "class"] == "misprint"
+    assert finding(table("58.3")).empty
+    # Nothing is offered that does not mend the print.
+    assert "to 58.3" not in finding(table("53.8", n=60)).loc[0, "repair"]
 
 
 def test_exchanged_limits_are_found():

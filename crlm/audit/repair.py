@@ -87,7 +87,7 @@ def say(options: Sequence[Repair]) -> str:
 def edits(text: str) -> Iterator[str]:
     """Every text that one slip turns into this one: a digit or the point changed, lost or doubled.
 
-    Two neighbouring digits exchanged count as one slip.
+    Two neighbouring digits exchanged count as one slip, those on either side of the point too.
     """
     start = len(text) - len(text.lstrip("<>= "))
     sign, body = text[:start], text[start:]
@@ -105,6 +105,8 @@ def _edited(body: str) -> Iterator[str]:
         yield body[:i] + body[i + 1 :]
         if i + 1 < len(body):
             yield body[:i] + body[i + 1] + character + body[i + 2 :]
+        if body[i + 1 : i + 2] == "." and i + 2 < len(body):
+            yield body[:i] + body[i + 2] + "." + character + body[i + 3 :]
     for i in range(len(body) + 1):
         yield from (body[:i] + digit + body[i:] for digit in _DIGITS)
         if "." not in body:
