@@ -16,6 +16,8 @@ BLOCKS = [
     ["R1", "42/74", "not reached", "–", "41.0", "", ""],
 ]
 
+HEADINGS = ("KRAS status", "Resection margin")
+
 
 @pytest.fixture(scope="module")
 def design():
@@ -70,6 +72,12 @@ def test_each_block_of_a_table_of_curves_is_split_by_its_heading(design):
     assert len(made.left_out) == 4 and all("is no number" in said for said in made.left_out)
 
 
+def test_a_heading_that_is_merged_to_the_right_stands_in_one_cell(design):
+    """Word has its text in every cell that it is merged over."""
+    merged = [[row[0]] * 6 + row[6:] if row[0] in HEADINGS else row for row in BLOCKS]
+    assert curves(design, [HEADS, *merged]).claims == curves(design, [HEADS, *BLOCKS]).claims
+
+
 def test_what_is_not_reached_is_no_question_of_the_ledger_any_more(design):
     """Once `crlm ledger` asked for the upper limit for ever."""
     made = curves(design, [HEADS, *BLOCKS])
@@ -96,6 +104,7 @@ def test_what_is_not_reached_is_no_question_of_the_ledger_any_more(design):
     [
         (["n/N"], ["45/87"], [("events", "45"), ("n", "87")]),
         (["No. of events"], ["45"], [("events", "45")]),
+        (["Events (n)"], ["45"], [("events", "45")]),
         (["No. of events/No. of patients"], ["45/87"], [("events", "45"), ("n", "87")]),
         (["Patients (events)"], ["87 (45)"], [("n", "87"), ("events", "45")]),
         (["N", "Deaths, n (%)"], ["87", "45 (51.7%)"], [("n", "87"), ("events", "45")]),
@@ -164,6 +173,9 @@ def test_what_a_table_of_curves_does_not_settle_is_asked(design):
     assert "--population kras=mutant" in question
     more = curves(design, [["", "Events/N"], ["HAI", "87/45"]])
     assert "more events than patients" in more.questions[0] and not more.claims
+    for head, cell in (("1-, 3- and 5-year OS", "90 (70, 50)"), ("5-year OS", "90/70")):
+        made = curves(design, [["", head], ["HAI", cell]])
+        assert "column of its own" in made.questions[0] and not made.claims
     stray = curves(design, [["", "HR", "95% CI"], ["HAI", "0.7", "0.5-0.9"]])
     assert len(stray.questions) == 2 and "--is '95% CI=-'" in stray.questions[1]
 

@@ -289,5 +289,8 @@ def test_matched_patients_that_the_design_does_not_have_are_asked(design, matche
     assert {c["population"] for c in said.claims} == {"all", "margin=negative"}
     weighted = [[*BOTH[0][:4], "After IPTW", "", ""], *BOTH[1:]]
     assert "weighted patients" in read(weighted, matched).questions[0]
+    times = [["", "Pre-operative", "", "", "Post-operative", "", ""], *BOTH[1:]]
+    asked = read(times, matched)
+    assert len(asked.questions) == 2 and not asked.claims
     women = [["", "Women", "", "", "Men", "", ""], *BOTH[1:3]]
     assert {c["population"] for c in read(women).claims} == {"sex=female", "sex=male"}

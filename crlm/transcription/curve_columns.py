@@ -14,6 +14,10 @@ LIMITED = ("", "conf_low", "conf_high")
 #: What may have limits, in its own cell or beside it.
 CURVES = ("median_survival", "survival_rate")
 _YEARS = re.compile(r"(\d+)[ -]?(years?|yrs?|y|months?|mos?)\b", re.IGNORECASE)
+#: "1-, 3- and 5-year OS", "1/3/5-year OS".
+_SEVERAL = re.compile(
+    r"\d+(-?(years?|yrs?|y|months?|mos?))?\s*-?\s*([,/&]|and\b)[\s,/&and]*\d+[ -]?[ym]"
+)
 #: Words of a header over counts of patients, and over counts of events.
 _COUNTS = {"n", "no", "number", "patients", "pts", "of", "cases", "total"}
 _EVENTS = {"event", "events", "deaths", "died", "dead", "recurrences", "failures"}
@@ -32,8 +36,8 @@ class Column:
     ----------
     head : str
     holds : str
-        A statistic, "p", "both" (events and patients in one cell), "unit" (a median without one)
-        or "" for nothing that is known.
+        A statistic, "p", "both" (events and patients in one cell), "unit" (a median without one),
+        "several" (rates at several times) or "" for nothing that is known.
     endpoint : str
         The endpoint that its header, or one before it, names; "" for none.
     time : float, optional
@@ -84,6 +88,8 @@ def _column(head: str, before: Column, said: str, usual: str, at_risk: bool) -> 
         unit = _unit(f"{word} {said.casefold()}", usual)
         made = Column(head, "median_survival" if unit else "unit", unit=unit)
         return replace(made, fields=_fields(head, made, before))
+    if time and _SEVERAL.search(head):
+        return Column(head, "several")
     if time:
         months = float(time[1]) * (12 if time[2].casefold().startswith("y") else 1)
         made = Column(head, "survival_rate", time=months, unit="%")
@@ -133,7 +139,7 @@ def _limits(words: set[str]) -> dict[int, tuple[str, ...]]:
 
 def _both(head: str) -> tuple[str, ...]:
     """The statistics of "Events/N", "n/N" and "N (events)", in their order; empty for others."""
-    bare = re.sub(r"[\[(]\s*%\s*[\])]|%", " ", head.casefold())
+    bare = re.sub(r"[\[(]\s*(%|n|no\.?)\s*[\])]|%", " ", head.casefold())
     parts = [part for part in re.split(r"\s*[/(\[]\s*|\s+of\s+total\s*", bare) if part.strip()]
     kinds = [_counted(set(re.findall(r"[a-z]+", part))) for part in parts]
     if kinds == ["n", "n"] and head.count("/") == 1:

@@ -140,14 +140,10 @@ class CurvesTable(Table):
         if found.kind == "empty":
             if column.holds in CURVES and text.strip().casefold() in ("na", "n/a"):
                 self.made.left_out.append(f"{where}: {text!r} is no number.")
-            return
-        if column.holds != "n" and not (column.endpoint or self.endpoint):
+        elif column.holds != "n" and not (column.endpoint or self.endpoint):
             self.ask(where, self._no_endpoint("stands below no endpoint", "HEADING"))
-        elif not column.holds:
-            self._unknown_column(column.head)
-        elif column.holds == "unit":
-            told = "says no unit, and the paper prints years; name it 'Median, years' or "
-            self.ask(f"column {column.head!r}", f"{told}'Median, months'")
+        elif told := _unreadable(column, text):
+            self.ask(f"column {column.head!r}", told)
         elif column.holds == "survival_rate" and _is_share(found, text):
             self.ask(where, f"{text!r} is a share of 1, or less than 1 %; write it in per cent")
         elif column.holds in ("both", *_COUNTED):
@@ -159,14 +155,6 @@ class CurvesTable(Table):
             fields = column.fields[len(found.parts)]
             for number, part in zip(found.parts, fields, strict=True):
                 self.claim(number, where, **keys, part=part)
-
-    def _unknown_column(self, head: str) -> None:
-        told = "is neither n, events, median, a year or month, limits of one (95% CI, lower, "
-        told += f"upper) beside it, nor p; name it so, or leave it out with {to_ask(head, '-')}"
-        if month_of(head, False) is not None:
-            told += "; above a table of numbers at risk write 'Number at risk', and 'Months' "
-            told += "or 'Years' in its corner"
-        self.ask(f"column {head!r}", told)
 
     def _keys(self, column: Column, group: str) -> dict[str, Any]:
         """What a number of a column is of, but for its field."""
@@ -201,6 +189,24 @@ class CurvesTable(Table):
         for number in parts[len(names) :]:
             told = "is a percentage of patients with an event, or of all, which has no row here"
             self.made.left_out.append(f"{where}: {number.text!r} {told}.")
+
+
+def _unreadable(column: Column, text: str) -> str:
+    """Why a column holds nothing that can be read; "" if it does."""
+    if column.holds == "unit":
+        told = "says no unit, and the paper prints years; name it 'Median, years' or "
+        return f"{told}'Median, months'"
+    if column.holds == "several" or (column.holds in CURVES and "/" in text):
+        told = "holds several numbers of curves; put each into a column of its own, as "
+        return f"{told}'1-year OS' and '3-year OS'"
+    if column.holds:
+        return ""
+    told = "is neither n, events, median, a year or month, limits of one (95% CI, lower, "
+    told += f"upper) beside it, nor p; name it so, or leave it out with {to_ask(column.head, '-')}"
+    if month_of(column.head, False) is not None:
+        told += "; above a table of numbers at risk write 'Number at risk', and 'Months' "
+        told += "or 'Years' in its corner"
+    return told
 
 
 def _counted(column: Column, found: Cell, text: str) -> tuple[Sequence[str], tuple[Printed, ...]]:

@@ -24,8 +24,20 @@ def title(rows: Sequence[Sequence[str]]) -> str:
 
 
 def untitled(rows: Sequence[Sequence[str]]) -> list[list[str]]:
-    """A table without what stands above its header."""
-    return [list(row) for row in rows[_titles(rows) :]]
+    """A table without what stands above its header, and labels that are merged to the right once.
+
+    Examples
+    --------
+    >>> untitled([["", "n", "P"], ["KRAS", "KRAS", "KRAS"], ["Mutant", "256", ""]])[1]
+    ['KRAS', '', '']
+    """
+    first, *body = [list(row) for row in rows[_titles(rows) :]]
+    for row in body:
+        for at in range(1, len(row)):
+            if row[at] != row[0] or not re.search(r"[^\W\d_]", row[0]):
+                break
+            row[at] = ""
+    return [first, *body]
 
 
 def _titles(rows: Sequence[Sequence[str]]) -> int:

@@ -12,11 +12,15 @@ from crlm.transcription.asking import to_ask
 from crlm.transcription.labels import Labels, plain
 
 _BEFORE = re.compile(
-    r"\b(before|pre|un-?matched|un-?weighted|un-?adjusted|original|crude)\b|\bpre-?(match|psm)",
+    r"\b(before|pre)[\s-]*(propensity|match|psm|ps\b|iptw|weight|adjust)"
+    r"|\bun-?(matched|weighted|adjusted)\b|\b(original|crude)\b",
     re.IGNORECASE,
 )
 _ALL = re.compile(r"\b(overall|entire|whole|full|all|total)\b", re.IGNORECASE)
-_AFTER = re.compile(r"\b(after|post|matched|psm|propensity)\b|\bpost-?(match|psm)", re.IGNORECASE)
+_AFTER = re.compile(
+    r"\b(after|post)[\s-]*(propensity|match|psm|ps\b)|\b(matched|psm|propensity)\b",
+    re.IGNORECASE,
+)
 _WEIGHTED = re.compile(r"\b(iptw|weight(ed|ing)?|overlap|entropy)\b", re.IGNORECASE)
 _MATCHED = re.compile(r"(?<!un)(?<!not )\bmatch", re.IGNORECASE)
 
