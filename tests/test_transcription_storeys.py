@@ -1,5 +1,6 @@
 """Regression tables with heads in two storeys, limits apart, and references of every form."""
 
+import openpyxl
 import pytest
 
 from crlm import ledger
@@ -168,3 +169,28 @@ def test_a_p_value_that_is_called_not_significant(design, text, value):
     made = model(design, [["", "HR (95% CI)", "P"], ["Age", "1.0 (0.9-1.1)", text]])
     assert [row[5] for row in told(made) if row[3] == "p"] == [value] * bool(value)
     assert bool(made.left_out) == (not value)
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "txt", "csv", "docx"])
+def test_a_question_names_the_row_of_the_file(design, tmp_path, kind):
+    """A title, a blank row and the second storey of the header were not counted."""
+    rows = [["Table 2. Survival", "", ""], ["", "", ""], ["", UNI, ""], ["", "HR (95% CI)", "P"]]
+    rows += [["Age", "1.0 (0.9-1.1)", "0.5"], ["", "", ""], ["Sort", "1.2 (1.1-1.3)", "0.01"]]
+    path = tmp_path / f"t.{kind}"
+    if kind == "xlsx":
+        book = openpyxl.Workbook()
+        for row in rows:
+            book.active.append([text or None for text in row])
+        book.save(path)
+    elif kind == "docx":
+        document = pytest.importorskip("docx").Document()
+        table = document.add_table(rows=len(rows), cols=3)
+        for row, texts in zip(table.rows, rows, strict=True):
+            for cell, text in zip(row.cells, texts, strict=True):
+                cell.text = text
+        document.save(path)
+    else:
+        comma = "\t" if kind == "txt" else ","
+        path.write_text("\n".join(comma.join(row) for row in rows) + "\n", encoding="utf-8")
+    (question,) = model(design, grid(path)).questions
+    assert question.startswith("row 7: 'Sort' is no characteristic")

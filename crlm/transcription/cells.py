@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crlm.ledger import printed_decimals
@@ -43,6 +44,35 @@ REFERENCE = re.compile(
 )
 #: A ratio of 1, which may stand for the reference as well.
 ONE = re.compile(r"^1(\.0+)?$")
+
+
+class Placed(str):
+    """The text of a cell that knows its row in the file, as Excel counts it.
+
+    Attributes
+    ----------
+    row : int
+    """
+
+    row: int
+
+    def __new__(cls, text: str, row: int) -> Placed:
+        """The text with its row."""
+        made = super().__new__(cls, text)
+        made.row = row
+        return made
+
+
+def row_of(row: Sequence[str], number: int) -> str:
+    """Where a row stands in its file, for a question; `number` where its cells do not know.
+
+    Examples
+    --------
+    >>> row_of([Placed("Male", 7), "12"], 3), row_of(["Male", "12"], 3)
+    ('row 7', 'row 3')
+    """
+    known = [cell.row for cell in row if isinstance(cell, Placed)]
+    return f"row {known[0] if known else number}"
 
 
 @dataclass(frozen=True)

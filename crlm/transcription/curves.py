@@ -8,7 +8,7 @@ from typing import Any
 from crlm.ledger import Design
 from crlm.ledger.vocabulary import ALL, GRAY
 from crlm.transcription.asking import to_ask
-from crlm.transcription.cells import Cell, Printed, cell
+from crlm.transcription.cells import Cell, Printed, cell, row_of
 from crlm.transcription.curve_columns import CURVES, Column, columns, month_of
 from crlm.transcription.endpoints import Endpoints
 from crlm.transcription.table import P_HEAD, Table, comma, holding, last_word
@@ -51,7 +51,7 @@ class CurvesTable(Table):
             if endpoint or self._is_heading(rows[0], row):
                 self.endpoint, known = endpoint or self.endpoint, True
                 if not endpoint and (any(row[1:]) or any(any(r[1:]) for r in rows[number:])):
-                    known = self._heading(f"row {number}", row[0], rows[number:])
+                    known = self._heading(row_of(row, number), row[0], rows[number:])
                 if known:
                     self._compared(heads, row)
                 continue
@@ -59,7 +59,7 @@ class CurvesTable(Table):
                 continue
             group = self._group_of(row[0], apart)
             if not group:
-                self.strange_group(f"row {number}", row[0], self.block)
+                self.strange_group(row_of(row, number), row[0], self.block)
             elif group in ("p", "smd"):
                 self._compared(heads, row)
             else:

@@ -13,6 +13,7 @@ from typing import Any
 from crlm import files
 from crlm.ledger import LedgerError
 from crlm.transcription import fixed_width, noughts, unseen
+from crlm.transcription.cells import Placed
 
 _MOST_ROWS, _MOST_BYTES, _LISTED = 2000, 20_000_000, 6
 _OTHERS = (".ods", ".pdf", ".xls", ".doc", ".odt", ".rtf", ".png", ".jpg", ".jpeg")
@@ -67,7 +68,9 @@ def grid(path: str | Path, number: int = 0) -> list[list[str]]:
         raise LedgerError(f"{path.name} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise LedgerError(f"{path.name} is not UTF-8 text. {_remedy(path)}") from error
-    rows = [[_plain(cell) for cell in row] for row in rows[:_MOST_ROWS]]
+    rows = [
+        [Placed(_plain(cell), at) for cell in row] for at, row in enumerate(rows[:_MOST_ROWS], 1)
+    ]
     rows = [row for row in rows if any(row)]
     width = max((at for row in rows for at, text in enumerate(row, 1) if text), default=0)
     if len(rows) < 2 or width < 2:
@@ -100,7 +103,9 @@ def _from_csv(path: Path, _: int) -> list[list[str]]:
 
 def _from_text(path: Path, _: int) -> list[list[str]]:
     text = files.read(path).decode("utf-8-sig")
-    lines = [line for line in text.splitlines() if line.strip() and not _RULE.fullmatch(line)]
+    whole = text.splitlines()
+    held = [at for at, line in enumerate(whole) if line.strip() and not _RULE.fullmatch(line)]
+    lines = [whole[at] for at in held]
     apart = [line for line in lines if "\t" not in line and "|" not in line]
     if len(apart) == len(lines):
         rows = fixed_width.cells(lines) if fixed_width.is_printed(lines) else _aligned(lines)
@@ -109,7 +114,12 @@ def _from_text(path: Path, _: int) -> list[list[str]]:
     width = max(map(len, rows), default=0)
     if rows and lines[0][0].isspace() and len(rows[0]) == width - 1:
         rows[0] = ["", *rows[0]]  # The corner of the table is blank.
-    return rows
+    if len(rows) != len(held):
+        return rows  # R's, put together of parts.
+    placed: list[list[str]] = [[] for _ in whole]
+    for at, row in zip(held, rows, strict=True):
+        placed[at] = row
+    return placed
 
 
 def _aligned(lines: list[str]) -> list[list[str]]:

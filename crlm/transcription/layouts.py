@@ -11,6 +11,7 @@ from crlm.ledger.claim_words import Words
 from crlm.ledger.vocabulary import ALL, KNOWN
 from crlm.transcription import answers as own
 from crlm.transcription import percentages, populations, stubs
+from crlm.transcription.cells import row_of
 from crlm.transcription.curves import CurvesTable
 from crlm.transcription.endpoints import Endpoints
 from crlm.transcription.heads import headed, title, untitled
@@ -168,7 +169,7 @@ def _read(table: Table, rows: Sequence[Sequence[str]], decimal: str) -> None:
     for at, row in enumerate(rows[1:], 2):
         for text in filter(DATE.search, row[1:]):
             told = f"{text!r} is a date that Excel made of a number or a range; write what the "
-            table.ask(f"row {at}", f"{told}paper has")
+            table.ask(row_of(row, at), f"{told}paper has")
     commas = _with_commas(rows)
     table.read(_pointed(rows) if decimal == "comma" or commas else rows)
     table.note_words()

@@ -10,7 +10,7 @@ from typing import Any
 from crlm.ledger import Design
 from crlm.transcription import meanings, stepped
 from crlm.transcription.asking import to_ask
-from crlm.transcription.cells import ONE, REFERENCE, cell, p_cell
+from crlm.transcription.cells import ONE, REFERENCE, cell, p_cell, row_of
 from crlm.transcription.corrected import corrects, is_adjusted
 from crlm.transcription.labels import Label
 from crlm.transcription.table import P_HEAD, TREND, UNKNOWN, Table, comma, holding, last_word
@@ -109,7 +109,7 @@ class ModelTable(Table):
         told = self._references(rows, heads)
         for number, row, found in self.walk(rows, lambda row: any(row[1:])):
             if found.notes == UNKNOWN:
-                self._ask_for_unknown(row, found, f"row {number}")
+                self._ask_for_unknown(row, found, row_of(row, number))
                 continue
             if not found.level and self._has_p_alone(row, heads):
                 column = self._made_below(found.column, row[0], rows[number:])
@@ -119,8 +119,8 @@ class ModelTable(Table):
             self._trends(row, heads, found)
             others = [t for t, head in zip(row[1:], heads, strict=True) if head.holds != "trend"]
             if any(cell(text).parts and not REFERENCE.match(text) for text in others):
-                if found := self._in_its_step(row[0], found, f"row {number}"):
-                    self._effect(row, heads, self._against(found, told, f"row {number}"))
+                if found := self._in_its_step(row[0], found, row_of(row, number)):
+                    self._effect(row, heads, self._against(found, told, row_of(row, number)))
 
     def _has_p_alone(self, row: Sequence[str], heads: Sequence[Head]) -> bool:
         """Whether a row has p values and no ratio, as the heading of levels has."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from crlm.ledger import Design
 from crlm.ledger.vocabulary import TREND_TEST
 from crlm.transcription import meanings, summaries
-from crlm.transcription.cells import Cell, cell
+from crlm.transcription.cells import Cell, cell, row_of
 from crlm.transcription.labels import Label, plain
 from crlm.transcription.table import TREND, UNKNOWN, Table, comma
 from crlm.transcription.trends import heads_trend
@@ -78,10 +78,10 @@ class FirstTable(Table):
             tested = [row[at] for at, group in columns.items() if group in _TESTS]
             tested = [text for text in tested if cell(text).kind != "empty"]
             if unit:
-                self._other_unit(f"row {number}", row[0], unit, found.column)
+                self._other_unit(row_of(row, number), row[0], unit, found.column)
             elif len(tested) > 1:
                 told = f"{' and '.join(map(repr, tested))} are two p values of {found.column}, and"
-                self.ask(f"row {number}", f"{told} a design tests it by one; leave one out")
+                self.ask(row_of(row, number), f"{told} a design tests it by one; leave one out")
             else:
                 self._characteristic(rows[0], row, columns, found)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from crlm.ledger import Design
 from crlm.ledger.vocabulary import ALL
-from crlm.transcription.cells import cell
+from crlm.transcription.cells import cell, row_of
 from crlm.transcription.labels import Label
 from crlm.transcription.models import Head, ModelTable
 from crlm.transcription.table import comma
@@ -43,9 +43,11 @@ class SubgroupsTable(ModelTable):
         numbers = [at for at, head in enumerate(heads, 1) if head.holds not in ("", "between")]
         for number, row, found in self.walk(rows, lambda row: any(row[at] for at in numbers)):
             if found.column and not found.level and any(row[at] for at in numbers):
-                self.ask(f"row {number}", f"{row[0]!r} names no level of {found.column}")
+                self.ask(row_of(row, number), f"{row[0]!r} names no level of {found.column}")
             elif found.column == self.by:
-                self.ask(f"row {number}", f"{row[0]!r} is a side of the comparison, no subgroup")
+                self.ask(
+                    row_of(row, number), f"{row[0]!r} is a side of the comparison, no subgroup"
+                )
             else:
                 self._subgroup(row, heads, found)
         first, second = (self.design.label(self.by, level) for level in self.sides)

@@ -12,7 +12,7 @@ from crlm.ledger import CLAIM_COLUMNS, Design, unreached
 from crlm.ledger.vocabulary import ALL, KEYS
 from crlm.transcription import meanings
 from crlm.transcription.asking import quoted, to_ask
-from crlm.transcription.cells import Printed, p_cell, printed
+from crlm.transcription.cells import Printed, p_cell, printed, row_of
 from crlm.transcription.corrected import is_adjusted
 from crlm.transcription.endpoints import Endpoints
 from crlm.transcription.labels import Label, Labels, plain, unmarked
@@ -216,10 +216,10 @@ class Table:
             elif found.column:
                 yield number, row, found
             elif any(row[1:]) and (heading or known):
-                self.ask(f"row {number}", self.labels.unknown(row[0], within))
+                self.ask(row_of(row, number), self.labels.unknown(row[0], within))
                 asked = True
             elif any(row[1:]) and not asked:
-                self.ask(f"row {number}", self._below_nothing(row[0], within))
+                self.ask(row_of(row, number), self._below_nothing(row[0], within))
                 asked = True
 
     def _made_below(self, column: str, within: str, rows: Sequence[Sequence[str]]) -> str:
