@@ -27,19 +27,20 @@ import pandas as pd
 from scipy import stats
 
 from crlm import ledger, lent
-from crlm.categories import tests_of_counts
+from crlm.categories import mann_whitney, tests_of_counts
 from crlm.ledger import CohortError, Design
+from crlm.ledger.vocabulary import ARMITAGE, CONTINUOUS_TESTS, RANK_TESTS
 from crlm.refusals import choice
 
 _TESTS = ("continuous_test", "categorical_test")
 _CHOICES = {
-    "continuous_test": ("mann-whitney", "t", "kruskal"),
+    "continuous_test": CONTINUOUS_TESTS,
     "categorical_test": ("fisher", "chi-square", "chi-square-yates", "trend"),
     "spread": ("range", "iqr", "both"),
     "quantile_rule": ("weibull", "linear"),
 }
 #: Tests over the levels of one category in their order.
-_OF_ONE = {"categorical_test": ("cochran-armitage", "mann-whitney", "kruskal")}
+_OF_ONE = {"categorical_test": (ARMITAGE, *RANK_TESTS)}
 _SPREADS = {"range": ("min", "max"), "iqr": ("q1", "q3"), "both": ("min", "max", "q1", "q3")}
 _QUARTILES = {"weibull": "quartile at (n + 1)p, as SPSS", "linear": "quartile as R type 7"}
 
@@ -329,9 +330,8 @@ def _compare(parts: Sequence[np.ndarray], test: str) -> tuple[float, str]:
         return float(stats.f_oneway(*parts).pvalue), "one-way analysis of variance"
     if test == "kruskal" or len(parts) > 2:
         return float(stats.kruskal(*parts).pvalue), "Kruskal-Wallis test, tie-corrected"
-    found = stats.mannwhitneyu(*parts, use_continuity=False, method="asymptotic")
-    method = "Mann-Whitney U test, asymptotic, tie-corrected, no continuity correction"
-    return float(found.pvalue), method
+    p, how = mann_whitney(*parts, test)
+    return p, f"Mann-Whitney U test, {how}"
 
 
 def _shift(first: np.ndarray, second: np.ndarray, plan: _Plan) -> dict[str, Any]:

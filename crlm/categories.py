@@ -10,6 +10,9 @@ from scipy import stats
 
 from crlm.exact import exact_test
 
+#: Values of a group from which R's test of ranks is no longer exact.
+_EXACT_BELOW = 50
+
 
 def tests_of_counts(
     table: np.ndarray, levels: Sequence[str], test: str, conf_level: float = 0.95
@@ -21,11 +24,12 @@ def tests_of_counts(
     table : ndarray of int, shape (groups, levels)
     levels : sequence of str
     test : {"fisher", "chi-square", "chi-square-yates", "trend", "cochran-armitage", \
-"mann-whitney", "kruskal"}
+"mann-whitney", "mann-whitney-corrected", "mann-whitney-r", "kruskal"}
         Of a trend the scores are 0, 1, 2 ... of groups and of levels, and (n - 1) r^2 is
         chi-square with one degree of freedom: SPSS's linear-by-linear association, SAS's
         Mantel-Haenszel chi-square. Cochran and Armitage have n in place of n - 1 (R's
-        `prop.trend.test`). The last two are by the ranks of the levels' places, tie-corrected.
+        `prop.trend.test`). The last four are by the ranks of the levels' places, tie-corrected;
+        see `mann_whitney`.
     conf_level : float
 
     Yields
@@ -59,7 +63,7 @@ def _association(table: np.ndarray, test: str) -> tuple[float, str]:
     if test in ("trend", "cochran-armitage"):
         # An empty level keeps its score.
         return _trend(table[table.sum(axis=1) > 0], test)
-    if test in ("mann-whitney", "kruskal"):
+    if test.startswith("mann-whitney") or test == "kruskal":
         return _by_ranks([np.repeat(np.arange(len(row)), row) for row in full], test)
     yates = test == "chi-square-yates" and full.shape == (2, 2)
     found = stats.chi2_contingency(full, correction=yates)
@@ -72,9 +76,35 @@ def _by_ranks(parts: Sequence[np.ndarray], test: str) -> tuple[float, str]:
     if test == "kruskal" or len(parts) > 2:
         told = "Kruskal-Wallis test of the levels in their order, tie-corrected"
         return float(stats.kruskal(*parts).pvalue), told
-    found = stats.mannwhitneyu(*parts, use_continuity=False, method="asymptotic")
-    told = "Mann-Whitney U test of the levels in their order, asymptotic, tie-corrected, "
-    return float(found.pvalue), f"{told}no continuity correction"
+    p, how = mann_whitney(*parts, test)
+    return p, f"Mann-Whitney U test of the levels in their order, {how}"
+
+
+def mann_whitney(first: np.ndarray, second: np.ndarray, test: str) -> tuple[float, str]:
+    """p of Mann and Whitney's test of two samples, and how it was made.
+
+    Parameters
+    ----------
+    first, second : ndarray
+        Not all values the same.
+    test : {"mann-whitney", "mann-whitney-corrected", "mann-whitney-r"}
+        By the normal approximation, tie-corrected, without continuity correction (SPSS); with it
+        (SAS); or as R's `wilcox.test` unasked: exact where both samples have fewer than 50
+        values and no two are tied, else corrected.
+
+    Examples
+    --------
+    >>> mann_whitney(np.array([1.0, 2, 3]), np.array([4.0, 5, 6]), "mann-whitney-r")
+    (0.1, 'exact')
+    """
+    whole = np.concatenate([first, second])
+    small = max(len(first), len(second)) < _EXACT_BELOW and len(np.unique(whole)) == len(whole)
+    if test == "mann-whitney-r" and small:
+        return float(stats.mannwhitneyu(first, second, method="exact").pvalue), "exact"
+    corrected = test != "mann-whitney"
+    found = stats.mannwhitneyu(first, second, use_continuity=corrected, method="asymptotic")
+    how = "with" if corrected else "no"
+    return float(found.pvalue), f"asymptotic, tie-corrected, {how} continuity correction"
 
 
 def _trend(table: np.ndarray, test: str) -> tuple[float, str]:

@@ -13,7 +13,10 @@ from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
 from crlm.audit.counts import last_level, possible_sizes, region
 from crlm.audit.facts import Cell, Facts, Key, Printed, cell_of, text_of
 from crlm.audit.intervals import Interval, hull, overlap, two_sided
+from crlm.ledger.vocabulary import MANN_WHITNEY
 
+#: Patients of a group from which R's test of ranks is never exact.
+_EXACT_BELOW = 50
 #: A concordance without any knowledge.
 _COIN = 0.5
 _ORDER = ("min", "q1", "median", "q3", "max")
@@ -329,8 +332,8 @@ def _judge_pooled(roles: Roles, name: str) -> Outcome:
 
 @check(
     asks="Can ranks give the printed p value, given medians, quartiles and counts beyond cut-offs?",
-    assumes="Mann-Whitney with the normal approximation, as the design declares; the worst and "
-    "best order of patients between the known points.",
+    assumes="Mann-Whitney with the normal approximation, as the design declares, corrected for "
+    "continuity where that says so; the worst and best order of patients between the known points.",
     blind="Nearly everything when only medians are printed: then it cannot tell.",
 )
 def rank_p(facts: Facts) -> Iterator[Case]:
@@ -339,10 +342,10 @@ def rank_p(facts: Facts) -> Iterator[Case]:
         groups = facts.levels(key.group)
         if key.statistic != "p" or key.model or key.level or len(groups) != 2:
             continue
-        if facts.design.test_of(key.covariate) != "mann-whitney":
+        if facts.design.test_of(key.covariate) not in MANN_WHITNEY:
             continue
         points = [_points(facts, frozenset({(key.group, g)}), key.covariate) for g in groups]
-        if key.population == "all" and all(points):
+        if key.population == "all" and all(points) and not _may_be_exact(facts, key, points):
             roles = {"p": p}
             for group, found in zip(groups, points, strict=True):
                 roles |= {f"{group}: {name}": printed for name, printed in found.items()}
@@ -352,6 +355,12 @@ def rank_p(facts: Facts) -> Iterator[Case]:
 
             title = f"{facts.named(key.covariate)} by {facts.named(key.group)}: p"
             yield Case(("p", "", "all", key.group, key.covariate), title, roles, judge)
+
+
+def _may_be_exact(facts: Facts, key: Key, points: list[Spread]) -> bool:
+    """Whether R's test of groups so small is exact, if no two values are tied."""
+    small = max(found["n"].value for found in points) < _EXACT_BELOW
+    return small and facts.design.test_of(key.covariate) == "mann-whitney-r"
 
 
 def _points(facts: Facts, cell: Cell, column: str) -> Spread:
@@ -376,7 +385,8 @@ def _judge_rank(facts: Facts, roles: Roles, groups: tuple[str, ...]) -> Outcome:
     bins = [_bins(facts, roles, group, both, edges) for group in groups]
     if any(b is None for b in bins):
         return unclear("The counts beyond the cut-offs contradict each other.", 0.0, 1.0)
-    low, high = mann_whitney_bounds(*bins)
+    test = facts.design.test_of(roles["p"].key.covariate)
+    low, high = mann_whitney_bounds(*bins, correction=0.0 if test == MANN_WHITNEY[0] else 0.5)
     said = (
         f"The counts beyond the cut-offs allow p = {low:.2g} to {high:.2g}, not {roles['p'].text}."
     )
@@ -400,7 +410,7 @@ def _bins(
     return counts if (counts >= 0).all() and n > 0 else None
 
 
-def mann_whitney_bounds(a: np.ndarray, b: np.ndarray) -> Interval:
+def mann_whitney_bounds(a: np.ndarray, b: np.ndarray, *, correction: float = 0.0) -> Interval:
     """Least and greatest two-sided p that two groups can have, given counts per bin.
 
     Parameters
@@ -408,6 +418,8 @@ def mann_whitney_bounds(a: np.ndarray, b: np.ndarray) -> Interval:
     a, b : ndarray of int, shape (k,)
         Patients of each group in ordered bins; within a bin any order is possible, and the
         lowest bin may be all ties.
+    correction : float
+        By which |U - mn / 2| is made smaller: 0.5 for continuity.
 
     Notes
     -----
@@ -425,6 +437,7 @@ def mann_whitney_bounds(a: np.ndarray, b: np.ndarray) -> Interval:
     ties = float(((a + b) ** 3 - (a + b)).sum())
     free = math.sqrt(m * n * (whole + 1) / 12)
     tied = math.sqrt(max(m * n / 12 * (whole + 1 - ties / (whole * (whole - 1))), 1e-12))
-    most = float(np.abs(shifts).max()) / min(tied, free)
-    least = 0.0 if shifts.min() <= 0 <= shifts.max() else float(np.abs(shifts).min()) / free
+    away = np.maximum(np.abs(shifts) - correction, 0.0)
+    most = float(away.max()) / min(tied, free)
+    least = 0.0 if shifts.min() <= 0 <= shifts.max() else float(away.min()) / free
     return two_sided(most), two_sided(least)

@@ -38,6 +38,7 @@ from crlm.ledger.vocabulary import (
     CONTINUOUS_TESTS,
     FIRST_RECURRENCE,
     KNOWN,
+    MANN_WHITNEY,
     ORDERED_TESTS,
     START,
     TREND_TEST,
@@ -251,7 +252,7 @@ def _own_test_faults(name: str, test: str, groups: int, names: Names) -> Iterato
     if test not in allowed:
         kind = "a number" if number else "a category"
         yield Fault(place, f"{name!r} is {kind}; take {' or '.join(allowed)}.")
-    elif test == "mann-whitney" and groups > 2:
+    elif test in MANN_WHITNEY and groups > 2:
         yield Fault(place, f"{test!r} compares two groups, not {groups}; write 'kruskal'.")
     elif test == ARMITAGE and 2 not in (groups, len(names.levels(name))):
         told = f"{test!r} compares two groups or two levels, not {groups} and "
@@ -274,7 +275,7 @@ def _table_one_faults(design: Table, names: Names) -> Iterator[Fault]:
         if spec.get("by") in texts(spec.get(key)):
             yield Fault(place, f"{spec['by']!r} makes the groups of the table; remove it.")
     groups, test = names.levels(str(spec.get("by"))), spec.get("continuous_test")
-    if test == "mann-whitney" and len(groups) > 2:
+    if test in MANN_WHITNEY and len(groups) > 2:
         told = (
             f"{test!r} compares two groups, and {spec['by']!r} has {len(groups)}; write 'kruskal'."
         )

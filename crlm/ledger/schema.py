@@ -186,13 +186,16 @@ class TableOne(Strict):
     """Table 1 and the tables like it."""
 
     by: Text = Field(description="Column that splits the patients.")
-    continuous_test: Literal[CONTINUOUS_TESTS] = Field(description="Test of numbers.")
+    continuous_test: Literal[CONTINUOUS_TESTS] = Field(
+        description="Test of numbers; mann-whitney as SPSS, -corrected with continuity correction "
+        "(SAS), -r as R's wilcox.test, exact of small groups without ties."
+    )
     categorical_test: Literal[CATEGORICAL_TESTS] = Field(description="Test of categories.")
     tests: dict[str, Literal[_TESTS]] | None = Field(
         None,
         description="By column: its test, where it is not one of these two; trend is p for trend "
-        "over levels and groups in their order, as is cochran-armitage; of a category mann-whitney "
-        "and kruskal are by the ranks of its levels.",
+        "over levels and groups in their order, as is cochran-armitage; of a category those of "
+        "mann-whitney and kruskal are by the ranks of its levels.",
     )
     spread: Literal[SPREADS] = Field(description="What stands beside a median.")
     quantile_rule: Literal[QUANTILE_RULES] | None = Field(

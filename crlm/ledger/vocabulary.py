@@ -102,13 +102,16 @@ ROLES = (
     "entry",
 )
 RULES = (">", ">=", "<", "<=", "==")
-CONTINUOUS_TESTS = ("mann-whitney", "t", "kruskal")
+#: Mann and Whitney's as SPSS has it, with continuity correction as SAS does, and as R's
+#: `wilcox.test` does unasked: exact of small groups without ties, else corrected.
+MANN_WHITNEY = ("mann-whitney", "mann-whitney-corrected", "mann-whitney-r")
+CONTINUOUS_TESTS = (*MANN_WHITNEY, "t", "kruskal")
 CATEGORICAL_TESTS = ("fisher", "chi-square", "chi-square-yates")
 #: The test of one column whose levels, or whose groups, have an order.
 TREND_TEST = "trend"
 #: The same with n in place of n - 1, over two groups or two levels; and tests by ranks, of a
 #: category by the places of its levels.
-ARMITAGE, RANK_TESTS = "cochran-armitage", ("mann-whitney", "kruskal")
+ARMITAGE, RANK_TESTS = "cochran-armitage", (*MANN_WHITNEY, "kruskal")
 ORDERED_TESTS = (TREND_TEST, ARMITAGE, *RANK_TESTS)
 SPREADS = ("range", "iqr", "both")
 QUANTILE_RULES = ("weibull", "linear")

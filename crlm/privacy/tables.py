@@ -289,6 +289,8 @@ def _places(values: pd.Series) -> int:
 _ORDERED = {
     "Mantel-Haenszel": "trend",
     "Cochran-Armitage": "cochran-armitage",
+    "with continuity correction": "mann-whitney-corrected",
+    "in their order, exact": "mann-whitney-r",
     "Mann-Whitney": "mann-whitney",
     "Kruskal": "kruskal",
 }

@@ -7,6 +7,7 @@ for scipy samples its tables, another p at each call.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -98,11 +99,23 @@ def _groups(quantity: Quantity, frame: pd.DataFrame, design: Design) -> list[pd.
 
 
 def ranks(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
-    """Signed z of Mann and Whitney: above 0, the second group has larger values."""
+    """Signed z of Mann and Whitney: above 0, the second group has larger values.
+
+    The search aims at the approximation without correction, whichever the design names.
+    """
     first, second = _groups(quantity, frame, design)
-    test = stats.mannwhitneyu(second, first, use_continuity=False, method="asymptotic")
+    test = _mann_whitney(second, first, design.test_of(quantity.columns[0]))
     side = test.statistic - len(first) * len(second) / 2
     return math.copysign(float(stats.norm.isf(test.pvalue / 2)), side)
+
+
+def _mann_whitney(one: pd.Series, other: pd.Series, test: str) -> Any:
+    """scipy's result: corrected as SAS, or as R's wilcox.test, where the design says so."""
+    tied = pd.concat([one, other]).duplicated().any()
+    if test == "mann-whitney-r" and not tied and max(len(one), len(other)) < 50:
+        return stats.mannwhitneyu(one, other, method="exact")
+    rules = {"use_continuity": test != "mann-whitney", "method": "asymptotic"}
+    return stats.mannwhitneyu(one, other, **rules)
 
 
 def t_test(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
@@ -162,6 +175,5 @@ def ordered(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
     elif test == "kruskal" or len(parts) > 2:
         p = float(stats.kruskal(*parts).pvalue)
     else:
-        told = stats.mannwhitneyu(*parts, use_continuity=False, method="asymptotic")
-        p = float(told.pvalue)
+        p = float(_mann_whitney(*parts, test).pvalue)
     return math.copysign(float(stats.norm.isf(p / 2)), side)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from crlm.endpoints.declared import counting
 from crlm.ledger import Design
-from crlm.ledger.vocabulary import KNOWN, ORDERED_TESTS, TREND_TEST
+from crlm.ledger.vocabulary import KNOWN, MANN_WHITNEY, ORDERED_TESTS, TREND_TEST
 from crlm.reconstruction.models import (
     Where,
     indicator,
@@ -38,7 +38,7 @@ _NOBODY_KNOWS = "no search and no certificate knows it; a report may"
 #: Models whose numbers a search and its certificate compute.
 _MODELS = ("", "univariable", "multivariable", "interaction", "logrank")
 #: Tests of `table_one.continuous_test`, between two groups.
-_OF_TWO = {"mann-whitney": "ranks", "t": "t", "kruskal": "kruskal"}
+_OF_TWO = {**dict.fromkeys(MANN_WHITNEY, "ranks"), "t": "t", "kruskal": "kruskal"}
 
 
 class Block(NamedTuple):
