@@ -46,7 +46,7 @@ PNG = (
 class Drawn:
     """A picture without a drawing."""
 
-    width = 4
+    width, tall = 4, False
 
     def __init__(self, title):
         self.png = base64.b64decode(PNG)

@@ -212,7 +212,8 @@ def image(picture: Any) -> Html:
     """A picture inside other HTML, with its alternative text; where it is too wide, it scrolls."""
     data = base64.b64encode(picture.png).decode()
     source = f'src="data:image/png;base64,{data}" width="{picture.width}"'
-    drawn = f'<img {source} alt="{escape(picture.alt)}">'
+    tall = ' class="unconfined"' * picture.tall
+    drawn = f'<img {source}{tall} alt="{escape(picture.alt)}">'
     room = f'<div class="scroll" tabindex="0" role="group" aria-label="Picture">{drawn}</div>'
     return Html(room, picture.alt, picture.piece)
 

@@ -200,7 +200,7 @@ def draw(
         axis.tick_params(axis="x", labelsize=8)
         axis.set_ylim(y, -above)
         axis.set_yticks([])
-        axis.set_title(title, x=(_LABELS - _AXIS[0]) / (_AXIS[1] - _AXIS[0]))
+        axis.set_title(title)
         told = "; ".join(line.alt for line in page)
         held = pd.DataFrame([line.row for line in page if line.row])
         kind = "Forest plot of pairs" if any(line.pair for line in page) else "Forest plot"

@@ -39,6 +39,10 @@ STYLE = {
 _WIDTH = 7.6
 CURVES, FOREST = (1.75, 7.35), (2.75, 6.0)
 _DPI, _BORDER = 144, 14
+#: Inches of it that a phone of 390 pixels shows, and where its title begins.
+_PHONE, _EDGE = 4.65, 0.06
+#: Beyond this height, as a share of its width, a picture is tall.
+_TALL = 0.7
 #: White between titles side by side, as a share of a figure.
 _GAP = 0.015
 
@@ -67,6 +71,7 @@ class Picture:
         self.png = small.getvalue()
         self.alt = alt
         self.width = round(image.width * 100 / _DPI)
+        self.tall = image.height > _TALL * image.width
         name = hashlib.sha256(self.png).hexdigest()[:12]
         self.piece = kept.Image(name, alt, title)
         journal.deliver(figure, name, data, _cropped, _extent)
@@ -74,24 +79,36 @@ class Picture:
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data = {"image/png": self.png, "text/plain": self.alt}
         data[kept.MEDIA_TYPE] = kept.dump(self.piece)
-        return data, {"image/png": {"alt": self.alt, "width": self.width}}
+        told: dict[str, Any] = {"alt": self.alt, "width": self.width}
+        # What Jupyter calls unconfined has a page for itself in print, where its letters need it.
+        told |= {"unconfined": True} if self.tall else {}
+        return data, {"image/png": told}
 
 
 def _fit_titles(figure: Figure) -> None:
-    """Titles that would run off the right edge, or into a neighbour's, get more lines."""
-    for axis in figure.axes:
-        text = axis.get_title(loc="left")
+    """Titles that would run off the edge, or into a neighbour's, get more lines.
+
+    One at the top that has no other beside it begins at the picture's own left edge, and is no
+    wider than what a phone shows of the picture.
+    """
+    titled = [axis for axis in figure.axes if axis.get_title(loc="left")]
+    tops = [axis.get_position().y1 for axis in titled]
+    for axis, top in zip(titled, tops, strict=True):
+        title, place = axis._left_title, axis.get_position()
+        text, room = title.get_text(), 72 * _PHONE
+        if [y for y in tops if y > top - _GAP] == [top]:
+            title.set_x((_EDGE / _WIDTH - place.x0) / place.width)
+        else:
+            beside = [one.get_position() for one in figure.axes]
+            ends = [p.x0 - _GAP for p in beside if p.x0 > place.x0 and abs(p.y1 - place.y1) < _GAP]
+            room = 72 * _WIDTH * (min([1.0, *ends]) - place.x0)
         if "\n" in text:
             continue
-        font = axis._left_title.get_fontproperties()
-        wide = text_to_path.get_text_width_height_descent(text, font, False)[0] if text else 0.0
-        place = axis.get_position()
-        beside = [one.get_position() for one in figure.axes]
-        ends = [p.x0 - _GAP for p in beside if p.x0 > place.x0 and abs(p.y1 - place.y1) < _GAP]
-        room = 72 * _WIDTH * (min([1.0, *ends]) - place.x0)
+        font = title.get_fontproperties()
+        wide = text_to_path.get_text_width_height_descent(text, font, False)[0]
         if wide > room:
             lines = textwrap.wrap(text, int(len(text) * room / wide), break_long_words=False)
-            axis.set_title("\n".join(lines), loc="left")
+            title.set_text("\n".join(lines))
 
 
 def sheet(height: float, frame: tuple[float, float]) -> tuple[Figure, dict[str, float]]:
