@@ -176,6 +176,11 @@ def test_what_a_table_of_curves_does_not_settle_is_asked(design):
     for head, cell in (("1-, 3- and 5-year OS", "90 (70, 50)"), ("5-year OS", "90/70")):
         made = curves(design, [["", head], ["HAI", cell]])
         assert "column of its own" in made.questions[0] and not made.claims
+    for head in ("Median OS, mo (IQR)", "5-year OS (SE)", "Median, months [range]"):
+        made = curves(design, [["", head], ["HAI", "98 (60-120)"]])
+        assert "no limit of 95 %" in made.questions[0] and not made.claims
+    bands = [["", "n", "5-year OS"], ["Age", "", ""], ["<60", "300", "60"], ["≥60", "374", "50"]]
+    assert "[factors.age_band]" in curves(design, bands).questions[0]
     stray = curves(design, [["", "HR", "95% CI"], ["HAI", "0.7", "0.5-0.9"]])
     assert len(stray.questions) == 2 and "--is '95% CI=-'" in stray.questions[1]
 

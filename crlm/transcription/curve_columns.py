@@ -14,6 +14,8 @@ LIMITED = ("", "conf_low", "conf_high")
 #: What may have limits, in its own cell or beside it.
 CURVES = ("median_survival", "survival_rate")
 _YEARS = re.compile(r"(\d+)[ -]?(years?|yrs?|y|months?|mos?)\b", re.IGNORECASE)
+#: What behind a median is no confidence limit.
+_SPREAD = re.compile(r"\b(iqr|inter-?\s?quartile|quartiles?|range|min|sd|se)\b", re.IGNORECASE)
 #: "1-, 3- and 5-year OS", "1/3/5-year OS".
 _SEVERAL = re.compile(
     r"\d+(-?(years?|yrs?|y|months?|mos?))?\s*-?\s*([,/&]|and\b)[\s,/&and]*\d+[ -]?[ym]"
@@ -122,6 +124,8 @@ def _fields(head: str, made: Column, before: Column) -> dict[int, tuple[str, ...
 
     "Median (95% CI)" has its limits in the cell; "Median 95% CI" beside "Median" has them alone.
     """
+    if _SPREAD.search(head):
+        return {1: ("",)}
     bare = set(re.findall(r"[a-z]+", re.sub(r"[\[(].*?[\])]", " ", head.casefold())))
     same = (made.holds, made.time) == (before.holds, before.time)
     if fields := _limits(bare):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from crlm.ledger import Design
+from crlm.ledger.factors import span_in
 from crlm.ledger.vocabulary import ALL, GRAY
 from crlm.transcription.asking import to_ask
 from crlm.transcription.cells import Cell, Printed, cell, row_of
@@ -81,9 +82,11 @@ class CurvesTable(Table):
     def _apart(self, rows: Sequence[Sequence[str]]) -> frozenset[str]:
         """Columns of which several rows name a level by themselves: "R0 resection"."""
         found: dict[str, set[str]] = {}
+        taken = dict(self.labels.taken)
         for row in rows[1:]:
             if any(row[1:]) and (label := self.labels.read(row[0])).level:
                 found.setdefault(label.column, set()).add(label.level)
+        self.labels.taken = taken
         return frozenset(column for column, levels in found.items() if len(levels) > 1)
 
     def _group_of(self, label: str, apart: Set[str]) -> str:
@@ -119,6 +122,9 @@ class CurvesTable(Table):
             return True
         told = self._no_endpoint(f"{label!r} is a heading that names no endpoint", label)
         told += f", or, if it names what splits the rows, {to_ask(label, self.by)}"
+        numbers = [row[0] for row in below[:1] if span_in(row[0])]
+        if column and not self.design.levels(column) and numbers:
+            told = self.labels.unknown(numbers[0], label)
         if named.level:
             told = f"{label!r} is a heading that names some patients, {column}={named.level}. Put "
             told += "the rows below it into a table of their own, with --population "
@@ -199,6 +205,9 @@ def _unreadable(column: Column, text: str) -> str:
     if column.holds == "several" or (column.holds in CURVES and "/" in text):
         told = "holds several numbers of curves; put each into a column of its own, as "
         return f"{told}'1-year OS' and '3-year OS'"
+    if column.holds in CURVES and set(column.fields) == {1} and len(cell(text).parts) > 1:
+        told = "has behind its number what is no limit of 95 % (quartiles, a range, an error); "
+        return f"{told}leave that out of the cells"
     if column.holds:
         return ""
     told = "is neither n, events, median, a year or month, limits of one (95% CI, lower, "

@@ -225,11 +225,13 @@ class Table:
     def _made_below(self, column: str, within: str, rows: Sequence[Sequence[str]]) -> str:
         """What a heading names: the factor whose levels stand below it, or its own column."""
         made: dict[str, None] = {}
+        taken = dict(self.labels.taken)
         for row in rows:
             below = self.labels.read(row[0], within)
             if not below.level or self.design.source(below.column) != column:
                 break
             made[below.column] = None
+        self.labels.taken = taken  # Rows that are only looked at are read, and told, in their turn.
         return next(iter(made)) if len(made) == 1 else column
 
     def summary(self, label: str, within: str) -> Label | None:
