@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from survival import datasets
 
-from crlm import audit, cli, cohort, comparison, ledger, multistate, transcription
+from crlm import audit, cli, cohort, comparison, ledger, multistate, naming, transcription
 from crlm.ledger import CohortError, DesignError, LedgerError, ParameterError
 from crlm.paper import Paper
 from crlm.reconstruction.quantities import Beyond, quantity_of
@@ -427,3 +427,14 @@ def test_check_says_whether_a_table_feeds_it(study):
     bare = table.drop(columns=["rfs_event"])
     line = "- Cumulative incidence of recurrence: no, needs rfs_event."
     assert line in cohort.feeds(bare, design)
+
+
+def test_each_row_has_a_name_of_its_own_in_words(report):
+    paper, _ = report
+    rows = [r for r in ledger.as_records(paper.results) if r["endpoint"] == "relapse"]
+    names = [naming.name_of(row, paper.design) for row in rows]
+    assert len(set(names)) == len(names) and not any("relapse" in name for name in names)
+    assert "Cumulative incidence of recurrence, treated, at month 36" in names
+    told = "Cumulative incidence of event that competes with recurrence, treated, at month 36"
+    assert told in names
+    assert "p value of treated against untreated for recurrence, Gray's test" in names

@@ -20,6 +20,7 @@ from crlm.naming.words import (
     condition,
     contrast_of,
     endpoint_words,
+    incidence_words,
     label_of,
     level_label,
     level_of,
@@ -169,9 +170,13 @@ def _parts(record: Mapping[str, Any], design: Design) -> dict[str, str]:
     endpoint = record["endpoint"]
     named = (record["covariate"], record["population"].partition("=")[0])
     site = any(design.spec(name).get("role") == "outcome" for name in named)
+    words = "" if site and endpoint == "first_recurrence" else endpoint_words(endpoint)
+    if endpoint in design.incidences:
+        words = incidence_words(endpoint, design, record["level"])
+        record = {**record, "level": ""}
     return {
         "what": _what(record, design),
-        "endpoint": "" if site and endpoint == "first_recurrence" else endpoint_words(endpoint),
+        "endpoint": words,
         "group": _group(record, design),
         "model": model_words(record["model"]),
         "among": among(record["population"], design),
@@ -300,6 +305,8 @@ def _head(
         return f"median {what}", ("what",)
     if statistic == "difference":
         return _difference(parts, record)
+    if statistic == "cumulative_incidence" and endpoint and not what:
+        return f"{label} of {endpoint}", ("endpoint",)
     if statistic in _OF_A_GROUP or not what:
         return label, ()
     return f"{label} of {what}" + (f" for {endpoint}" if endpoint else ""), ("what", "endpoint")

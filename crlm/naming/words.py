@@ -23,6 +23,7 @@ _MODELS = {
     "fine-gray": "Fine-Gray",
     "one minus km": "1 − Kaplan-Meier",
     "logrank": "log-rank test",
+    "gray": "Gray's test",
     "all factors": "all factors in one model",
     "ph_test": "proportional hazards test",
     "interaction": "model with interaction",
@@ -58,6 +59,12 @@ def endpoint_words(endpoint: str) -> str:
     return _ENDPOINTS.get(endpoint, endpoint.replace("_", " "))
 
 
+def incidence_words(name: str, design: Design, level: str = "") -> str:
+    """What an incidence of the design counts, or, with a level, what competes with it."""
+    told = small(str(design.incidences[name]["label"]))
+    return f"event that competes with {told}" if level else told
+
+
 def word_for(name: str, design: Design) -> str:
     """A column, a factor, a product of two, or an endpoint, within a sentence.
 
@@ -67,6 +74,8 @@ def word_for(name: str, design: Design) -> str:
     >>> [word_for(name, load_design("ncch_scp")) for name in ("cea", "OS_after_recurrence")]
     ['CEA', 'OS after the first recurrence']
     """
+    if name in design.incidences:
+        return incidence_words(name, design)
     if name in _ENDPOINTS or name in design.endpoints:
         return endpoint_words(name)
     return " × ".join(label_of(part, design) for part in name.split(":"))
