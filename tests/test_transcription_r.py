@@ -136,6 +136,20 @@ TESTS = [
 BETWEEN = ("covariate", "statistic", "operator", "printed")
 
 
+QUOTED = """\
+                            "Stratified by hai"
+""                           "no"                 "yes"                "p"
+  "  n"                      "  308"              "  366"              ""
+  "  age (mean (SD))"        "60.12 (11.35)"      "59.02 (12.01)"      " 0.213"
+  "  size_cm (median [IQR])" " 3.50 [2.00, 5.00]" " 3.00 [1.90, 4.50]" "<0.001"
+                            "Stratified by hai"
+""                           "test"
+  "  n"                      ""
+  "  age (mean (SD))"        ""
+  "  size_cm (median [IQR])" "nonnorm"
+"""
+
+
 @pytest.mark.parametrize(("text", "name"), [(TABLEONE, "t.txt"), (CSV, "t.csv")])
 def test_a_table_of_tableone_is_read_as_text_and_as_csv(design, tmp_path, text, name):
     """One space parts its columns; once the numbers of "no" became those of "yes"."""
@@ -147,8 +161,9 @@ def test_a_table_of_tableone_is_read_as_text_and_as_csv(design, tmp_path, text, 
     assert "nonnorm, exact" in said
 
 
-def test_a_table_that_a_narrow_page_broke_is_one(design, tmp_path):
-    made = of_file(tmp_path, NARROW, design)
+@pytest.mark.parametrize("text", [NARROW, QUOTED])
+def test_a_table_that_a_narrow_page_broke_is_one(design, tmp_path, text):
+    made = of_file(tmp_path, text, design)
     assert not made.questions and told(made) == ONE[:6]
     assert told(made, "hai", BETWEEN) == [TESTS[0], TESTS[2]]
 
@@ -233,6 +248,9 @@ def test_counts_beside_the_ratios_of_finalfit_are_asked(design, tmp_path):
 def test_groups_of_another_column_than_r_says_are_asked(design, tmp_path):
     text = TABLEONE.replace("Stratified by hai", "Stratified by sex")
     assert any("say --by sex" in q for q in of_file(tmp_path, text, design).questions)
+    said = {"endpoint": "RFS", "named": {"all": "-"}, "layout": "model"}
+    (question,) = of_file(tmp_path, FINALFIT, design, "f.txt", **said).questions
+    assert "say --endpoint OS" in question
     text = FACTORLIST.replace("Dependent: HAI", "Dependent: Sex")
     assert any("say --by sex" in q for q in of_file(tmp_path, text, design, "u.txt").questions)
 
@@ -242,6 +260,9 @@ def test_a_header_that_may_stand_over_other_columns_is_refused(tmp_path):
     (tmp_path / "t.txt").write_text(text, encoding="utf-8")
     with pytest.raises(LedgerError, match="Put tabs or bars between the columns"):
         grid(tmp_path / "t.txt")
+    (tmp_path / "u.txt").write_text("   Stratified by hai\n", encoding="utf-8")
+    with pytest.raises(LedgerError, match="holds no table"):
+        grid(tmp_path / "u.txt")
 
 
 @pytest.mark.parametrize("form", ["merged", "repeated", "centred"])

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 
 #: What only these tables say.
 _SIGNS = re.compile(
-    r"^\s*Stratified by |^\s*(\d+\s+)?Dependent:|^\s*label\s+levels\b"
+    r"^\s*\"?Stratified by |^\s*(\d+\s+)?Dependent:|^\s*label\s+levels\b"
     r"|\((mean|median) [(\[](SD|IQR|range)[)\]]\)",
     re.MULTILINE,
 )
-_TITLE = re.compile(r"^\s*Stratified by .*$")
+_TITLE = re.compile(r"^\s*\"?Stratified by .*$")
+_QUOTED = re.compile(r'"([^"]*)"')
 _DEPENDENT = re.compile(r"^\s*Dependent:")
 #: The head of what goes on below where rows have no names.
 _GOES_ON = re.compile(r"^\s*(HR|OR|Coefficient) \(")
@@ -42,6 +43,10 @@ def cells(lines: Sequence[str]) -> list[list[str]]:
     ...        "age (SD)  60.12 (11.3) 59.02 (12.1)"])[2]
     ['age (SD)', '60.12 (11.3)', '59.02 (12.1)']
     """
+    if len([line for line in lines if not _TITLE.match(line)]) < 2:
+        return [[line.strip()] for line in lines]
+    if all('"' in line for line in lines):
+        return _in_quotes(lines)
     whole = _unwrapped(lines)
     titles = [line for line in whole if _TITLE.match(line)]
     body = [line for line in whole if not _TITLE.match(line)]
@@ -50,6 +55,24 @@ def cells(lines: Sequence[str]) -> list[list[str]]:
     spans = _columns(body)
     made = [[line[start:end].strip() for start, end in spans] for line in body]
     return [[line.strip(), *[""] * (len(spans) - 1)] for line in titles[:1]] + made
+
+
+def _in_quotes(lines: Sequence[str]) -> list[list[str]]:
+    """The cells of lines that R has printed with `quote = TRUE`, parts below put to the right."""
+    parts: list[list[list[str]]] = []
+    titles = [line for line in lines if _TITLE.match(line)]
+    for line in lines:
+        if _TITLE.match(line) or not parts:
+            parts.append([])
+        if not _TITLE.match(line):
+            parts[-1].append([cell.strip() for cell in _QUOTED.findall(line)])
+    if len({tuple(row[0] for row in part) for part in parts}) > 1:
+        parts = [[row for part in parts for row in part]]  # No page that goes on.
+    made = [
+        [*row, *(c for part in parts[1:] for c in part[at][1:])] for at, row in enumerate(parts[0])
+    ]
+    width = max(map(len, made))
+    return [[*_QUOTED.findall(line), *[""] * (width - 1)] for line in titles[:1]] + made
 
 
 def _unwrapped(lines: Sequence[str]) -> list[str]:

@@ -105,6 +105,7 @@ class ModelTable(Table):
     def read(self, rows: Sequence[Sequence[str]]) -> None:
         """A regression table: a covariate a row; ratio with limits, and p, by model."""
         heads = self._heads(rows)
+        self._dependent(rows[0][0])
         rows = [rows[0], *(self._without_references(row, heads) for row in rows[1:])]
         told = self._references(rows, heads)
         for number, row, found in self.walk(rows, lambda row: any(row[1:])):
@@ -121,6 +122,16 @@ class ModelTable(Table):
             if any(cell(text).parts and not REFERENCE.match(text) for text in others):
                 if found := self._in_its_step(row[0], found, row_of(row, number)):
                     self._effect(row, heads, self._against(found, told, row_of(row, number)))
+
+    def _dependent(self, corner: str) -> None:
+        """Ask where finalfit's corner says another outcome: "Dependent: Surv(rfs_months, ...)"."""
+        said = corner.partition("Dependent:")[2].strip()
+        timed = re.match(r"Surv\(\s*(\w+?)_months\b", said)
+        own = {name.casefold(): name for name in self.design.endpoints}
+        named = own.get(timed[1].casefold(), "") if timed else self.endpoints.within(said)
+        if named and self.endpoint and named != self.endpoint:
+            told = f"says {said!r}, and --endpoint {self.endpoint}; say --endpoint {named}"
+            self.ask("the corner", told)
 
     def _has_p_alone(self, row: Sequence[str], heads: Sequence[Head]) -> bool:
         """Whether a row has p values and no ratio, as the heading of levels has."""
