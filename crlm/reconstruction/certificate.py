@@ -34,6 +34,7 @@ from crlm.reconstruction.quantities import (
     among_known,
     between,
     flipped,
+    product_by_ratio,
     quantity_of,
     ratio,
     standardised,
@@ -146,7 +147,12 @@ def _for_certificate(claim: Mapping[str, Any], design: Design) -> Quantity | str
 
 
 def _by_own_test(claim: Mapping[str, Any], quantity: Quantity, design: Design) -> Quantity:
-    """A univariable p by the test that the design names, where the search takes one like it."""
+    """A univariable p, or one of a product, by the test that the design names.
+
+    The search takes one like it.
+    """
+    if product_by_ratio(claim, design) and (quantity.kind, quantity.part) == ("cox", "z"):
+        return replace(quantity, kind="product_lr", covariate=claim["covariate"])
     test = design.conventions["univariable_p"]
     of_cox = quantity.kind in ("cox", "logrank") and quantity.part == "z"
     own = claim["model"] == "univariable" and claim["statistic"] == "p"

@@ -347,8 +347,6 @@ def tested(claim: Mapping[str, Any], design: Design) -> Quantity | str:
     levels = levels_of(design, covariate)
     if not claim["level"] and width_of(design, covariate) > 1:
         return f"all levels of {covariate} together: {_BY_CERTIFICATE}"
-    if product_by_ratio(claim, design):
-        return f"likelihood ratio test of a product: {_BY_CERTIFICATE}"
     alone = model == "univariable" and model_of(design, endpoint) is not None
     if alone and len(levels) == 2 and design.conventions["univariable_p"] in ("logrank", "score"):
         return Quantity("logrank", endpoint, where, (covariate,), "z", covariate)
