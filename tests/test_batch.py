@@ -250,8 +250,13 @@ def test_the_examples_can_be_run(path):
 
 
 def outputs(path):
-    cells = nbformat.read(path, as_version=4).cells
-    return "".join(o.get("text", "") for c in cells for o in c.get("outputs", []))
+    """What each stream says: between two pipes no order is kept, within one it is."""
+    said = {"stdout": "", "stderr": ""}
+    for cell in nbformat.read(path, as_version=4).cells:
+        for output in cell.get("outputs", []):
+            if "text" in output:
+                said[output["name"]] += output["text"]
+    return said
 
 
 @forking
@@ -265,7 +270,7 @@ def test_runs_cannot_touch_each_other(desk):
     key = next((desk / "plain" / "runs").iterdir()).name
     for path in (desk / "plain" / "runs" / key).iterdir():
         assert path.read_bytes() == (desk / "forked" / "runs" / key / path.name).read_bytes()
-    assert "None False" in outputs(desk / "forked" / "runs" / key / "tiny.ipynb")
+    assert "None False" in outputs(desk / "forked" / "runs" / key / "tiny.ipynb")["stdout"]
 
 
 #: With `first` in front; an import within quotes is not seen beforehand.
@@ -321,8 +326,8 @@ def test_what_a_notebook_says_comes_out_in_its_cells_alone(desk, capfd, monkeypa
     assert capfd.readouterr() == ("", "")
     key = next((desk / "plain" / "runs").iterdir()).name
     forked, plain = (desk / name / "runs" / key for name in ("forked", "plain"))
-    assert "from a child" in outputs(forked / "tiny.ipynb")
-    assert outputs(forked / "tiny.ipynb") == outputs(plain / "tiny.ipynb")
+    said = {"stdout": "from a child\n", "stderr": "as an error\npast all streams"}
+    assert outputs(forked / "tiny.ipynb") == outputs(plain / "tiny.ipynb") == said
 
 
 @cold
