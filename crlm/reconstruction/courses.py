@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -105,9 +105,11 @@ def _curves(
     behind = 0.0 if free is None else free.random()
     for lead in (Course.RECURRENCE, Course.FAILURE, Course.END):
         endpoint = _leading(design, plan, lead)
-        curve = _curve if free is None else _nested
-        told = [curve(claims, endpoint, names, levels) for levels in groups if endpoint]
-        if free is not None:
+        if free is None:
+            told = [_curve(claims, endpoint, names, levels) for levels in groups if endpoint]
+        else:
+            points = _points(claims, endpoint)
+            told = [_nested(points, names, levels) for levels in groups if endpoint]
             rates = between.rates(free)
             told = [between.bent(*pair, rates, behind) for pair in zip(told, before, strict=False)]
             before = told or before
@@ -181,7 +183,7 @@ def _curve(
 
 
 def _nested(
-    claims: pd.DataFrame, endpoint: str, names: Sequence[str], levels: Sequence[str]
+    points: Mapping[frozenset[tuple[str, str]], Curve], names: Sequence[str], levels: Sequence[str]
 ) -> Curve:
     """(months, survival) of a group: its own points, its hazard in proportion elsewhere.
 
@@ -190,15 +192,6 @@ def _nested(
     its population. The searches of single cohorts begin with it still, so that a seed gives the
     cohort that it gave.
     """
-    told = claims[(claims["endpoint"] == endpoint) & (claims["field"] == "estimate")]
-    told = told[told["statistic"].isin(["survival_rate", "median_survival"])]
-    told = told[told["kind"] == "number"]
-    whose = [
-        frozenset(where_of(*key)) for key in zip(told["population"], told["group"], strict=True)
-    ]
-    points = {
-        patients: _points(told[[other == patients for other in whose]]) for patients in set(whose)
-    }
 
     def own(*pairs: tuple[str, str]) -> Curve:
         return points.get(frozenset(pairs), [(0.0, 1.0)])
@@ -208,15 +201,18 @@ def _nested(
     return between.within(own(*pairs), between.together(parts, own()))
 
 
-def _points(told: pd.DataFrame) -> Curve:
-    """Printed rates and medians of some patients."""
-    points = {}
-    for row in told.itertuples():
+def _points(claims: pd.DataFrame, endpoint: str) -> dict[frozenset[tuple[str, str]], Curve]:
+    """Printed rates and medians of an endpoint, by the patients that they are of."""
+    told = claims[(claims["endpoint"] == endpoint) & (claims["field"] == "estimate")]
+    told = told[told["statistic"].isin(["survival_rate", "median_survival"])]
+    points: dict[frozenset[tuple[str, str]], dict[float, float]] = {}
+    for row in told[told["kind"] == "number"].itertuples():
+        of_these = points.setdefault(frozenset(where_of(row.population, row.group)), {})
         if row.statistic == "survival_rate":
-            points[row.time] = max(row.value / 100, _LEAST)
+            of_these[row.time] = max(row.value / 100, _LEAST)
         else:
-            points[row.value * (12 if row.unit == "years" else 1)] = 0.5
-    return between.falling(points)
+            of_these[row.value * (12 if row.unit == "years" else 1)] = 0.5
+    return {patients: between.falling(of_these) for patients, of_these in points.items()}
 
 
 def _quantile(curve: Curve, chance: np.ndarray) -> np.ndarray:

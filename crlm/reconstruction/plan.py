@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
@@ -99,11 +100,17 @@ def _price(block: Block, wishes: Mapping[str, Any]) -> tuple[int, int]:
     return len(open_) if block.kind == "km" else 1, place
 
 
+@functools.cache
+def _median_ranks(size: int) -> tuple[int, ...]:
+    """Values below the sign test's lower limit of a median, by how many values there are."""
+    ranks = (int((bdtr(np.arange(n), n, 0.5) <= 0.025).sum()) for n in range(1, size + 1))
+    return 0, *ranks
+
+
 def _conventions(design: Design, size: int) -> dict[str, Any]:
     rules = design.conventions
-    ranks = [int((bdtr(np.arange(n), n, 0.5) <= 0.025).sum()) if n else 0 for n in range(size + 1)]
     return {
-        "median_ranks": np.array(ranks, dtype=np.int64),
+        "median_ranks": np.array(_median_ranks(size), dtype=np.int64),
         "month": float(rules["days_per_month"]),
         "z": float(norm.ppf(0.975)),
         "conf": _CONF[rules["conf_type"]],

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -33,30 +34,54 @@ def printed(
 
     A count is found wherever print has its conditions: as group, population or level.
     """
-    found = claims[
-        (claims["statistic"] == statistic)
-        & (claims["group"] == group)
-        & (claims["covariate"] == covariate)
-        & (claims["level"] == level)
-        & (claims["population"] == "all")
-        & (claims["kind"] == "number")
-    ]
-    if len(found) or statistic != "n" or (covariate and not level):
-        return float(found["value"].iloc[0]) if len(found) else None
+    told = _of(claims)
+    found = told.numbers.get((statistic, group, covariate, level))
+    if found is not None or statistic != "n" or (covariate and not level):
+        return found
     return counted(claims, where_of(group, f"{covariate}={level}" if level else ""))
 
 
 def counted(claims: pd.DataFrame, where: Iterable[tuple[str, str]]) -> float | None:
     """The printed number of patients of some conditions, wherever they stand in the claim."""
-    asked = claims[(claims["statistic"] == "n") & (claims["kind"] == "number")]
-    names = ("group", "population", "covariate", "level", "value")
-    for group, population, covariate, level, value in zip(*(asked[k] for k in names), strict=True):
-        if covariate and not level:
+    return _of(claims).counts.get(frozenset(where))
+
+
+class _Numbers(NamedTuple):
+    """Printed numbers by what they are asked by; of several the first.
+
+    `numbers`: of groups among all patients, by (statistic, group, covariate, level); `counts`: of
+    patients, by their conditions.
+    """
+
+    numbers: dict[tuple[str, str, str, str], float]
+    counts: dict[frozenset[tuple[str, str]], float]
+
+
+_known: dict[int, tuple[weakref.ref[pd.DataFrame], _Numbers]] = {}
+
+
+def _of(claims: pd.DataFrame) -> _Numbers:
+    """The numbers of a ledger, read once: a first cohort asks for thousands."""
+    held, key = _known.get(id(claims)), id(claims)
+    if held is None or held[0]() is not claims:
+        held = weakref.ref(claims, lambda _: _known.pop(key, None)), _read(claims)
+        _known[key] = held
+    return held[1]
+
+
+def _read(claims: pd.DataFrame) -> _Numbers:
+    told = _Numbers({}, {})
+    given = claims[claims["kind"] == "number"]
+    names = ("statistic", "group", "covariate", "level", "population", "value")
+    for *key, population, value in zip(*(given[name] for name in names), strict=True):
+        if population == "all":
+            told.numbers.setdefault(tuple(key), float(value))
+        statistic, group, covariate, level = key
+        if statistic != "n" or (covariate and not level) or "from month" in population:
             continue
-        told = where_of(group, population, f"{covariate}={level}" if level else "")
-        if "from month" not in population and {*told} == {*where}:
-            return float(value)
-    return None
+        where = where_of(group, population, f"{covariate}={level}" if level else "")
+        told.counts.setdefault(frozenset(where), float(value))
+    return told
 
 
 def unknown(

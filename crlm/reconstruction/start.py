@@ -279,11 +279,11 @@ def _forget(
 def _repair(state: State, plan: Plan, freedom: Freedom, rng: np.random.Generator) -> None:
     """Exchange values until nobody has a forbidden pair."""
     n = len(state.fate)
+    wrong = np.array([violations(state.x[:, i], plan) > 0 for i in range(n)])
     for _ in range(200 * n):
-        wrong = [i for i in range(n) if violations(state.x[:, i], plan)]
-        if not wrong:
+        if not wrong.any():
             return
-        i = int(rng.choice(wrong))
+        i = int(rng.choice(np.flatnonzero(wrong)))
         column = (
             int(plan.forbidden[0, 0])
             if len(plan.forbidden) == 1
@@ -293,8 +293,9 @@ def _repair(state: State, plan: Plan, freedom: Freedom, rng: np.random.Generator
         bundle = _bundle_of(column, plan, freedom)
         for c in bundle[bundle >= 0]:
             state.x[c, [i, j]] = state.x[c, [j, i]]
-        derive_columns(i, state, plan)
-        derive_columns(j, state, plan)
+        for patient in (i, j):
+            derive_columns(patient, state, plan)
+            wrong[patient] = violations(state.x[:, patient], plan) > 0
     raise DesignError("No cohort avoids the pairs of realism.never; they contradict the counts.")
 
 
