@@ -154,7 +154,7 @@ def _draw_straight(axis: Any, curve: pd.DataFrame, colour: str, label: str) -> N
 
 def _thinned(curve: pd.DataFrame) -> pd.DataFrame:
     """At most a few thousand steps: more cannot be seen and only weigh on the page."""
-    shown = ((curve["n_events"] > 0) | (curve["time"] == 0)).to_numpy()
+    shown = ((curve["n_events"] > 0) | (curve["time"] == 0)).to_numpy(copy=True)
     shown[-1:] = True
     steps = curve[shown]
     if len(steps) <= _MAX_STEPS:

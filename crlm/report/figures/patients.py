@@ -98,7 +98,8 @@ def distributions(
         drawn |= {"whis": _WHISKERS, "showfliers": False, "width": 0.6, "linewidth": 0.9}
         for axis, name, title in zip(axes.flat, known, titles, strict=False):
             with warnings.catch_warnings():
-                # seaborn 0.13.2 draws boxes by an argument that matplotlib 3.11 deprecates.
+                # seaborn 0.13.2 draws boxes by an argument that matplotlib deprecates.
+                warnings.simplefilter("ignore", PendingDeprecationWarning)
                 warnings.simplefilter("ignore", matplotlib.MatplotlibDeprecationWarning)
                 seaborn.boxplot(data=part, x=name, y=by, order=levels, ax=axis, **drawn)
             axis.set(title=title, xlabel="", ylabel="")
