@@ -219,6 +219,29 @@ def test_analysis_never_sees_a_claim(room):
             assert "load_claims" not in text and "published.csv" not in text
 
 
+def test_sections_of_a_paper_do_not_take_each_others_private_names():
+    """All are one object: `_drawn` was the sample of one and a method of another."""
+    owners = {}
+    for path in (ROOT / "crlm" / "paper").rglob("*.py"):
+        for one in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(one, ast.ClassDef) or not one.bases:
+                continue
+            inside = list(ast.walk(one))
+            names = {n.name for n in one.body if isinstance(n, ast.FunctionDef)}
+            names |= {n.target.id for n in one.body if isinstance(n, ast.AnnAssign)}
+            names |= {
+                n.attr
+                for n in inside
+                if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)
+                if isinstance(n.value, ast.Name) and n.value.id == "self"
+            }
+            for name in names:
+                if re.match(r"_[^_]", name):
+                    owners.setdefault(name, set()).add(one.name)
+    assert len(owners) > 50
+    assert {name: who for name, who in owners.items() if len(who) > 1} == {}
+
+
 def test_an_argument_is_refused_in_one_place():
     """No room of the analysis words by itself that a value is none of the choices."""
     rooms = ["baseline.py", "survival", "regression", "specification", "multistate"]

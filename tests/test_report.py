@@ -569,8 +569,8 @@ def test_a_tall_picture_is_not_confined_in_print():
     """At most 9 cm high, a long forest had letters of 3 points."""
     base = {"endpoint": "OS", "model": "multivariable", "statistic": "hazard_ratio"}
     base |= {"estimate": 2.0, "conf_low": 1.0, "conf_high": 4.0}
-    rows = ledger.rows([base | {"covariate": f"c{k}"} for k in range(20)])
-    for many, tall in ((3, False), (20, True)):
+    rows = ledger.rows([base | {"covariate": f"c{k}"} for k in range(24)])
+    for many, tall in ((3, False), (24, True)):
         (picture,) = figures.forest_pages(rows.head(many), DESIGN, title="OS")
         _, told = picture._repr_mimebundle_()
         assert told["image/png"].get("unconfined", False) == tall

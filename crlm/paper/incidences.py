@@ -77,7 +77,7 @@ class Incidences(Base):
         if self.hides(small(title), rows):
             return nothing()
         # Its curves step with single patients.
-        picture = None if self.release.on else self._drawn(frame, name, by, title)
+        picture = None if self.release.on else self._picture_of(frame, name, by, title)
         notes = [] if self.release.on else whole.attrs["notes"]
         notes = [*notes, *self.told("rates")]
         table = incidences.incidence_table(rows, self.design, name, caption=title, notes=notes)
@@ -143,7 +143,7 @@ class Incidences(Base):
         printed = self.claims.loc[own & self.claims["time"].notna(), "time"]
         return sorted({*map(float, self.design.incidences[name]["months"]), *printed.tolist()})
 
-    def _drawn(self, frame: pd.DataFrame, name: str, by: str, title: str) -> figures.Picture:
+    def _picture_of(self, frame: pd.DataFrame, name: str, by: str, title: str) -> figures.Picture:
         curves = multistate.incidence_curve(frame, by or None, min_at_risk=_LEAST)
         words = incidences.labels_of(self.design, name)
         curves = curves.assign(level=curves["level"].map(words)).drop(columns="naive")
