@@ -59,10 +59,8 @@ def rows(records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
             values.append(record.get(name, _DEFAULTS[name]))
     # Column by column: a frame of records costs four times as much, and a run makes hundreds.
     numbers = {name: np.array(columns[name], dtype=float) for name in _NUMBERS}
-    frame = pd.DataFrame({**columns, **numbers})
-    if len(frame):
-        return frame
-    return frame.astype(dict.fromkeys(frame.columns.difference(_NUMBERS), object))
+    texts = columns if columns["method"] else dict.fromkeys(ROW_COLUMNS, np.empty(0, object))
+    return pd.DataFrame({**texts, **numbers})
 
 
 def collect(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:

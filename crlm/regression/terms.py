@@ -112,7 +112,7 @@ def check_products(products: Sequence[Sequence[str]], covariates: Sequence[str])
 
 def complete(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
     """The patients without a missing value in any of these columns."""
-    return frame[frame[list(names)].notna().all(axis=1)]
+    return frame[frame[list(names)].notna().to_numpy().all(axis=1)]
 
 
 def encode(
