@@ -119,6 +119,27 @@ def test_values_that_are_said_to_be_missing_are_no_remark():
     assert findings([*groups(), *split("aa", 60, 38), said]).empty
 
 
+def test_who_lacks_a_number_lacks_its_bands_and_groups_add_up():
+    """Both were called unsaid, beside a table that says them."""
+    said = [
+        number(text, "missing", group=f"arm={arm}", covariate="age", unit="patients")
+        for arm, text in (("old", "2"), ("new", "3"))
+    ]
+    level = {"covariate": "aged", "unit": "patients"}
+    rows = []
+    for where, low, high in (
+        ("arm=old", "60", "38"),
+        ("arm=new", "50", "47"),
+        ("all", "110", "85"),
+    ):
+        rows.append(number(low, "n", group=where, level="low", **level))
+        rows.append(number(high, "n", group=where, level="high", **level))
+    every = [*groups(), number("200", "n", unit="patients"), *rows]
+    assert findings([*every, *said]).empty
+    (line,) = findings(every).to_dict("records")
+    assert "Aged" in line["detail"] and "unsaid" in line["detail"]
+
+
 # ---- what a ratio is against --------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from crlm import cohort, files, ledger
 from crlm.cohort.dates import is_date, order, parse
+from tests.hand_written import copied
 from tests.hostile import refused
 from tests.hostile.files import workbook
 
@@ -245,3 +246,18 @@ def test_a_history_has_its_dates_in_any_notation(tmp_path):
     files.forget()
     book = {"history": {"date_format": "%m/%d/%Y"}}
     assert f"{cohort.load_history(path, NCCH, book)['date'][0]:%m-%d}" == "02-03"
+
+
+def test_a_design_that_has_the_date_of_surgery_has_its_year(tmp_path, monkeypatch):
+    """`check` ended in a traceback where `use` named the date without the year."""
+    path = copied("mskcc_hai", tmp_path) / "design.toml"
+    text = path.read_text(encoding="utf-8")
+    assert '"surgery_year", ' in text
+    path.write_text(text.replace('"surgery_year", ', "", 1), encoding="utf-8")
+    monkeypatch.setenv("CRLM_DATA", str(tmp_path))
+    design = ledger.load_design("mskcc_hai")
+    assert {"surgery_date", "surgery_year"} <= set(design.columns)
+    table = tmp_path / "t.csv"
+    table.write_text("patient_id,surgery_date,age\n1,2012-04-05,60\n2,2014-05-06,70\n")
+    made = cohort.check(table, design)
+    assert made.frame["surgery_year"].tolist() == [2012.0, 2014.0]

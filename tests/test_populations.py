@@ -7,7 +7,7 @@ from crlm import baseline, ledger, regression
 from crlm.comparison import compare
 from crlm.paper import Paper
 from crlm.report.figures.picture import names_of
-from crlm.report.subgroups import subgroups_table
+from crlm.report.subgroups import by_factor, subgroup, subgroups_table
 from tests.hand_written import ROOT, Ledger, copied
 
 CONVENTIONS = {"ties": "efron", "conf_type": "log-log", "median_rule": "first"}
@@ -53,7 +53,9 @@ def test_populations_and_curves_that_print_tells_of_are_found(paper):
 def test_a_table_of_some_patients_has_their_numbers_and_their_population(paper):
     made = paper.table_one("hai", variables=["age", "sex"], population="timing=synchronous")
     inside = paper.included[paper.included["timing"] == "synchronous"]
-    want = baseline.table_one(inside, "hai", ["age", "sex"], population="timing=synchronous")
+    rules = {"categorical_test": "chi-square", "spread": "both"}  # Those of the design.
+    names, among = ["age", "sex"], "timing=synchronous"
+    want = baseline.table_one(inside, "hai", names, population=among, **rules)
     pd.testing.assert_frame_equal(
         made.rows[want.columns].reset_index(drop=True), want, check_dtype=False
     )
@@ -123,6 +125,34 @@ def test_an_effect_by_subgroup_has_each_ratio_and_the_interaction(paper):
     claim |= {"operator": "=", "value": float(men["event"].sum()), "decimals": 0, "time": None}
     judged = compare(made, pd.DataFrame([claim]).astype({"time": float}))
     assert judged["verdict"].tolist() == ["matches"]
+
+
+def test_a_forest_of_some_groups_of_the_exposure_is_among_them(paper):
+    """It was taken for subgroups by the exposure itself, and the run ended there."""
+    row = {**paper.claims.iloc[0], "kind": "number", "endpoint": "OS", "statistic": "hazard_ratio"}
+    row |= {"covariate": "hai", "level": "yes", "model": "univariable"}
+    two = "hai=no/yes"
+    told = [{**row, "population": among} for among in (two, f"{two},timing=synchronous")]
+    size = {"endpoint": "", "statistic": "n", "covariate": "sex", "level": "male", "model": ""}
+    told.append({**row, **size, "population": two})
+    paper.claims = pd.concat([paper.claims, pd.DataFrame(told)], ignore_index=True)
+    assert paper.printed_subgroups("OS")[two] == ["timing"]
+    assert two in paper.populations() and "hai=yes" not in paper.populations()
+    made = paper.subgroups("OS", of="hai", within=["timing"], population=two).rows
+    alone = made[(made["model"] == "univariable") & (made["statistic"] == "hazard_ratio")]
+    levels = paper.design.levels("timing")
+    assert list(alone["population"]) == [two, *(f"{two},timing={level}" for level in levels)]
+    whole, *_ = by_factor(made)
+    assert whole[0] == "" and [among for among, _ in whole[2]] == [two]
+    assert subgroup("", two, paper.design).casefold() == "no hai or hai"
+
+
+def test_the_events_of_everybody_are_told_by_their_curve(paper):
+    assert not paper.prints_curve("SCP")
+    row = {**paper.claims.iloc[0], "endpoint": "SCP", "statistic": "events", "group": "all"}
+    row |= {"population": "all", "covariate": "", "model": ""}
+    paper.claims = pd.concat([paper.claims, pd.DataFrame([row])], ignore_index=True)
+    assert paper.prints_curve("SCP")
 
 
 def test_printed_subgroups_and_numbers_at_risk_are_found(paper):

@@ -1,5 +1,7 @@
 """Headings of tables: the p beside them, the bands and levels below them, what splits rows."""
 
+from dataclasses import replace
+
 import pytest
 
 from crlm import ledger
@@ -26,6 +28,27 @@ rule = ">="
 cuts = [4, 10]
 levels = ["1-3", "4-9", "10_up"]
 label = "Lymph nodes in bands"
+[factors.lymph_group]
+source = "lymph"
+rule = ">"
+cut = 4
+levels = ["few", "many"]
+label = "Lymph node group"
+labels = { few = "≤{cut}", many = ">{cut}" }
+[columns.spread]
+type = "category"
+levels = ["mucosa", "muscle", "serosa", "beyond"]
+labels = { mucosa = "Mucosa", muscle = "Muscle", serosa = "Serosa", beyond = "Beyond" }
+label = "Spread"
+role = "baseline"
+[factors.spread_3]
+source = "spread"
+label = "Spread (three groups)"
+labels = { early = "Mucosa or muscle", serosa = "Serosa", beyond = "Beyond" }
+[factors.spread_3.groups]
+early = ["mucosa", "muscle"]
+serosa = ["serosa"]
+beyond = ["beyond"]
 """
 HEADS = ["", "No.", "Events", "5-year", "Log-rank p"]
 GROUPS = [["No HAI", "461", "281", "62.4", ""], ["HAI", "139", "64", "65.4", ""]]
@@ -125,3 +148,70 @@ def test_signs_of_a_cut_off_are_one_however_they_are_typed(design, label):
     made = claims_of(rows, design, "two-groups", place="t")
     assert [c["level"] for c in made.claims if c["covariate"]] == ["le20"] * 2 + ["gt20"] * 2
     assert not made.questions
+
+
+def test_p_and_unknown_below_the_heading_of_bands_are_the_bands(design):
+    """Its p was that of the number, a row without a word, and so were its unknown values."""
+    head = ["", "No HAI (n = 100)", "HAI (n = 80)", "P"]
+    rows = [["Lymph node group, n (%)", "", "", "0.606"], ["≤4", "60 (61)", "50 (64)", ""]]
+    rows += [[">4", "38 (39)", "28 (36)", ""], ["Missing", "2", "2", ""]]
+    made = claims_of([head, *rows], design, "two-groups", place="table1")
+    assert made.questions == []
+    assert {c["covariate"] for c in made.claims if c["statistic"] != "n" or c["level"]} == {
+        "lymph_group"
+    }
+    number = [["Lymph nodes found, n", "", "", "0.5"], ["Median (IQR)", "2 (1-5)", "2 (1-4)", ""]]
+    both = claims_of(
+        [head, *number, ["Missing", "3", "4", ""], *rows], design, "two-groups", place="t"
+    )
+    unknown = [(c["covariate"], c["printed"]) for c in both.claims if c["statistic"] == "missing"]
+    assert unknown == [("lymph", "3"), ("lymph", "4"), ("lymph_group", "2"), ("lymph_group", "2")]
+
+
+@pytest.mark.parametrize(
+    ("first", "column"),
+    [(["Mucosa", "Muscle"], "spread"), (["Mucosa or muscle"], "spread_3")],
+)
+def test_a_label_of_two_columns_is_that_whose_levels_stand_below_it(design, first, column):
+    """The log-rank p of four levels was put down as that of three."""
+    design.models["OS"]["covariates"].append("spread_3")
+    labels = [*first, "Serosa", "Beyond"]
+    below = [[label, "50", "20", f"6{at}.4", ""] for at, label in enumerate(labels)]
+    for _ in range(2):
+        made = curves(design, [["Spread", "", "", "", "0.02"], *below])
+        assert (logrank(made), made.questions) == ([(column, "0.02")], [])
+        groups = {c["group"].partition("=")[0] for c in made.claims}
+        assert groups == {column}
+    head = ["", "No HAI (n = 100)", "HAI (n = 80)", "P"]
+    counted = [[label, f"2{at} (20)", "15 (19)", ""] for at, label in enumerate(labels)]
+    rows = [head, ["Spread", "", "", "0.03"], *counted]
+    table = claims_of(rows, design, "two-groups", place="table1")
+    found = {c["covariate"] for c in table.claims if c["covariate"]}
+    assert (found, table.questions) == ({column}, [])
+
+
+def test_a_forest_of_two_of_three_arms_says_which(design):
+    """Each of its numbers had to be put in by hand."""
+    three = replace(design, exposure="spread")
+    rows = [
+        ["", "n", "HR (95% CI)", "P for interaction"],
+        ["All patients", "90", "0.7 (0.5-0.9)", ""],
+    ]
+    rows += [["Sex", "", "", "0.04"], ["Male", "50", "0.8 (0.6-1.1)", ""]]
+
+    def read(**keys):
+        return claims_of(rows, three, "subgroups", place="figure3", endpoint="OS", **keys)
+
+    for among in ({}, {"population": "spread=muscle/beyond"}):
+        (question,) = read(**among).questions
+        assert "--population spread=mucosa/" in question
+    two = "spread=mucosa/beyond"
+    made = read(population=two)
+    assert made.questions == []
+    ratios = [c for c in made.claims if c["statistic"] == "hazard_ratio"]
+    assert {(c["level"], c["population"]) for c in ratios} == {
+        ("beyond", two),
+        ("beyond", f"{two},sex=male"),
+    }
+    (between,) = [c for c in made.claims if c["model"] == "interaction"]
+    assert between["level"].startswith("beyond:") and between["population"] == two

@@ -23,6 +23,8 @@ from crlm.ledger.factors import Cut
 #: More patients without a value than this share of a group are not taken for granted; fewer
 #: still where the percentages fit the whole group.
 MOST_MISSING, MISSING_UNSEEN = 0.25, 0.1
+#: What makes a factor know more or fewer patients than the column that it is made of.
+_APART = {"left_out", "otherwise"}
 
 Block = dict[str, tuple[Printed, Printed | None]]
 
@@ -187,13 +189,30 @@ def _misfit(
 
 @lru_cache(maxsize=4)
 def missing_values(facts: Facts) -> dict[tuple[Cell, str], Printed]:
-    """Printed numbers of patients without a value, by (patients, column)."""
+    """Printed numbers of patients without a value, by (patients, column).
+
+    Whoever lacks a number or a category lacks what is made of it.
+    """
     found = {}
     for key, places in facts.numbers.items():
         cell, whole = cell_of(key.group), cell_of(key.population)
         if key.statistic == "missing" and key.covariate and cell is not None and whole is not None:
             found[whole | cell, key.covariate] = places[0]
+    for (cell, column), number in list(found.items()):
+        for name in facts.design.factors_from(column):
+            if not _APART & {*facts.design.factors[name]}:
+                found.setdefault((cell, name), number)
     return found
+
+
+def _missing_of_groups(facts: Facts, cell: Cell, column: str) -> int | None:
+    """Patients of several groups of Table 1 without a value, where print has each group's."""
+    by = str(facts.design.table_one["by"])
+    told = dict(cell)
+    levels = told.pop(by, "/".join(facts.levels(by))).split("/")
+    parts = [missing_values(facts).get((frozenset({(by, level)}), column)) for level in levels]
+    known = [part.count for part in parts if part is not None]
+    return sum(known) if len(known) == len(parts) > 1 and not told else None
 
 
 @check(
@@ -236,15 +255,22 @@ def _sum_case(facts: Facts, cell: Cell, column: str, parts: list[dict[str, Print
     complete = None not in sizes and sum(sizes) == facts.size(WHOLE) and cell != WHOLE
     counts = {p.count: c for c, (p, *_) in facts.counts.items() if c and column not in dict(c)}
 
+    apart = None if missing is not None else _missing_of_groups(facts, cell, column)
+
     def judge(roles: Roles) -> Outcome:
-        return _judge_sum(facts, roles, column, complete, counts)
+        return _judge_sum(facts, roles, column, complete, counts, apart)
 
     title = f"{facts.named(column)} in {facts.label(cell)}"
     return Case(("cells", text_of(cell), column), title, roles, judge)
 
 
 def _judge_sum(
-    facts: Facts, roles: Roles, column: str, complete: bool, counts: Mapping[int, Cell]
+    facts: Facts,
+    roles: Roles,
+    column: str,
+    complete: bool,
+    counts: Mapping[int, Cell],
+    apart: int | None,
 ) -> Outcome:
     parts = [_part_interval(roles, level) for level in facts.levels(column)]
     told = [roles["missing"].interval] if "missing" in roles else []
@@ -254,6 +280,8 @@ def _judge_sum(
         return outcome(True, low, high)
     text = " + ".join(f"{p[0]:.4g}" if p[0] == p[1] else f"{p[0]:.4g}-{p[1]:.4g}" for p in parts)
     text += f" and {roles['missing'].text} without a value" if told else ""
+    if apart and low <= whole - apart <= high:
+        return outcome(True, low, high, f"{apart} without a value, as the groups have them.")
     if high < whole and not complete and not told:
         missing = math.ceil(whole - high - 1e-9)
         gap = f"{text} leaves {missing} of {whole} patients without a value, unsaid."

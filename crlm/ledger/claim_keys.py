@@ -65,6 +65,9 @@ def _outcome(claim: Claim, words: Words) -> Iterator[Fault]:
     if timed and claim["covariate"] and statistic in _OF_PATIENTS:
         told = f"{endpoint!r} belongs to no {statistic} of a characteristic; leave it out"
         yield Fault("endpoint", f"{told}{', or write events' if statistic == 'n' else ''}.")
+    if timed and statistic.endswith("follow_up"):
+        told = f"{endpoint!r} belongs to no follow-up, which is that of the patients; leave it out"
+        yield Fault("endpoint", f"{told}.")
     if not timed and statistic in _OF_TIMES:
         told = f"{statistic!r} is of a time to an event, and {endpoint} is a yes-no outcome; "
         yield Fault("statistic", f"{told}write odds_ratio, n or percent, or name an endpoint.")

@@ -153,7 +153,11 @@ class Design:
         if group == "all":
             return "All patients"
         parts = [part.partition("=") for part in group.split(",")]
-        return ", ".join(self._level_label(name, level) for name, _, level in parts)
+        told = [
+            " or ".join(self._level_label(name, one) for one in level.split("/"))
+            for name, _, level in parts
+        ]
+        return ", ".join(told)
 
     def population_label(self, population: str) -> str:
         """As `group_label`, in the words that the design has for patients: "matched pairs"."""

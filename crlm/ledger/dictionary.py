@@ -96,6 +96,8 @@ def columns_of(design: Table, dictionary: Table) -> tuple[dict[str, dict[str, An
         columns[name] = _changed(columns.get(name, {}), spec)
         faults += _own_faults(name, spec, columns[name], design, dictionary)
     columns |= _of_causes(design, columns)
+    if "surgery_date" in columns and "surgery_year" in sound:
+        columns.setdefault("surgery_year", dict(sound["surgery_year"]))  # What is kept of it.
     return columns, [*faults, *_whole_faults(columns if chosen else {})]
 
 

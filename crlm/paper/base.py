@@ -269,6 +269,11 @@ class Base:
             found &= self.claims[column].isin(values)
         return bool(found.any())
 
+    def prints_curve(self, endpoint: str) -> bool:
+        """Whether print tells of the survival of everybody together, or of their events."""
+        of_all = {"endpoint": [endpoint], "group": [ALL], "covariate": [""]}
+        return self.prints(_OF_CURVES, population=[ALL], **of_all)
+
     def printed_means(self, names: Sequence[str]) -> list[str]:
         """Those of some columns of which the paper prints a mean or a standard deviation."""
         return [n for n in names if self.prints(("mean", "sd"), covariate=[n])]
@@ -347,13 +352,14 @@ class Base:
     def populations(self) -> list[str]:
         """Populations, but all, whose characteristics print gives: matched pairs, a subgroup.
 
-        A group of Table 1 is none.
+        A group of Table 1 is none; several of its groups are.
         """
         told = (self.claims["endpoint"] == "") & (self.claims["model"] == "")
         told &= self.claims["covariate"].isin([*self.design.columns, *self.design.made])
         by = f"{self.design.table_one['by']}="
         found = self._conditions(self.claims.loc[told, "population"])
-        return [name for name in found if not any(p.startswith(by) for p in name.split(","))]
+        one = [[p.startswith(by) and "/" not in p for p in name.split(",")] for name in found]
+        return [name for name, ones in zip(found, one, strict=True) if not any(ones)]
 
     def _conditions(self, populations: Iterable[str]) -> list[str]:
         """Those that are conditions on columns that the table has."""

@@ -67,8 +67,8 @@ class Sections(Models):
         by: str,
         *,
         variables: str | Sequence[str] = "variables",
-        test: str = "fisher",
-        spread: str = "range",
+        test: str | None = None,
+        spread: str | None = None,
         title: str = "Table 1",
         population: str = ALL,
         smd: bool | None = None,
@@ -83,7 +83,7 @@ class Sections(Models):
         variables : str or sequence of str
             Names, or which list of the design's `table_one`.
         test, spread
-            As `baseline.table_one` (the test of categories).
+            As `baseline.table_one` (the test of categories); the design's if left out.
         population : str
             Whose characteristics: `column=level`, as of matched pairs.
         smd : bool, optional
@@ -99,14 +99,15 @@ class Sections(Models):
         if not kept:
             html.show(html.skipped(title, "This cohort holds none of its characteristics."))
             return nothing()
-        spread = "iqr" if self.release.on else spread
+        first = self.design.table_one
+        spread = "iqr" if self.release.on else spread or first["spread"]
         made = baseline.table_one(
             patients,
             by,
             kept,
             population=population,
             continuous_test=self.design.table_one["continuous_test"],
-            categorical_test=test,
+            categorical_test=test or first["categorical_test"],
             tests=self.design.table_one.get("tests"),
             spread=spread,
             quantile_rule=self._quantile_rule,

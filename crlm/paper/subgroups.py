@@ -51,9 +51,12 @@ class Subgroups(Base):
         if not self.can(title, endpoint, of):
             return nothing()
         within = [name for name in within if self.can(title, endpoint, name)]
-        if not within:
-            return nothing()
         frame, parts = self.inside(self.frames[endpoint], population), []
+        if self._alone(endpoint, of, population) and not frame.empty and frame[of].nunique() > 1:
+            fit = regression.univariable(frame, [of], ties=self.ties, population=population)
+            parts += [fit, _sizes(frame, of, population, endpoint)]
+        if not within and not parts:
+            return nothing()
         for name in within:
             for level in self.design.levels(name):
                 part = self.inside(frame, f"{name}={level}")
@@ -72,6 +75,18 @@ class Subgroups(Base):
         told = readings.subgroups(rows, self.design, self.print)
         return self.section(rows, [*drawn, table], told, next(iter(drawn), None))
 
+    def _alone(self, endpoint: str, of: str, population: str) -> bool:
+        """Whether the effect among all of a forest's patients is told nowhere else."""
+        if population == ALL or population in self._of_models(endpoint):
+            return False
+        return (of, population) not in self.printed_curves(endpoint)
+
+    def _of_models(self, endpoint: str) -> set[str]:
+        """Populations that a model of an endpoint has of its own."""
+        models = self.design.models.items()
+        specs = [spec for name, spec in models if (spec.get("endpoint") or name) == endpoint]
+        return {spec.get("population") or ALL for spec in specs}
+
     def printed_subgroups(self, endpoint: str) -> dict[str, list[str]]:
         """Columns within whose levels print tells of the exposure's effect on an endpoint.
 
@@ -81,11 +96,7 @@ class Subgroups(Base):
         exposure, claims = self.design.exposure, self.claims
         asked = claims[(claims["endpoint"] == endpoint) & (claims["kind"] == "number")]
         alone = asked[(asked["model"] == "univariable") & (asked["covariate"] == exposure)]
-        of_models = {
-            spec.get("population")
-            for name, spec in self.design.models.items()
-            if (spec.get("endpoint") or name) == endpoint
-        }
+        of_models = self._of_models(endpoint)
         found: dict[str, dict[str, None]] = {}
         drawn = {among for by, among in self.printed_curves(endpoint) if by == exposure}
         levels: dict[tuple[str, str], list[str]] = {}
@@ -95,7 +106,12 @@ class Subgroups(Base):
         for (among, name), of_levels in levels.items():
             # Matched pairs, and nothing of the unmatched, are no subgroup: their curves tell it.
             alone_drawn = len(of_levels) == 1 and of_levels[0] in drawn
-            if not alone_drawn and not of_models.issuperset(of_levels):
+            if name == exposure:
+                # Two of its arms, say: no subgroup of the effect, but those among whom it is.
+                for told in of_levels:
+                    if self._alone(endpoint, exposure, told):
+                        found.setdefault(told, {})
+            elif not alone_drawn and not of_models.issuperset(of_levels):
                 found.setdefault(among, {})[name] = None
         both = asked[asked["model"] == "interaction"]
         for told, product in zip(both["population"], both["covariate"], strict=True):
@@ -106,7 +122,7 @@ class Subgroups(Base):
             told: [name for name in names if self.design.levels(name)]
             for told, names in found.items()
         }
-        return {told: names for told, names in kept.items() if names}
+        return {told: names for told, names in kept.items() if names or not found[told]}
 
     def prints_ratio(self, endpoint: str, by: str, population: str) -> bool:
         """Whether print has the ratio of a column among some patients, as of matched pairs."""

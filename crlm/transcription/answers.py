@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from crlm.ledger import Design, ParameterError, did_you_mean
 from crlm.ledger.vocabulary import ALL
-from crlm.transcription.labels import factors_in, plain
+from crlm.transcription.labels import factors_in
+from crlm.transcription.wordings import plain
 
 #: A column of limits, of whatever stands beside it.
 _LIMITS = re.compile(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from crlm.ledger import Design
-from crlm.transcription.labels import plain
+from crlm.transcription.wordings import plain
 
 #: Words before an endpoint that say how it is told, not which it is.
 _BEFORE = re.compile(

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from crlm.ledger import Design, did_you_mean
 from crlm.ledger.factors import span_in
 from crlm.transcription import meanings, stepped
 from crlm.transcription.asking import quoted, to_ask
+from crlm.transcription.wordings import (
+    closed,
+    named_by,
+    opened,
+    plain,
+    scaled_wordings,
+    unmarked,
+    wordings,
+)
 
 #: Words behind a characteristic that say what its row holds; the column's unit is one besides.
 _NOTES = frozenset(
@@ -19,17 +28,11 @@ _NOTES = frozenset(
     "std dev q1 q3 25th 75th percentile percentiles years year yr yrs months month days status "
     "value values at surgery operation hepatectomy resection".split()
 )
-_CLASSES = frozenset({"score", "status", "stage", "grade", "class", "category"})
-#: Marks that send the reader to a footnote.
-_MARKS = re.compile(r"[*†‡§¶‖#⁰¹²³⁴-⁹ᵃ-ᵛ]+(?=$|\W)")
 #: What may stand before a characteristic: "Median age", "Patient's age".
 _BEFORE = re.compile(
     r"^(?:(?:mean|median|average)(?:\s(?:value\s)?of)?|patients?(?:['’]s?)?)\s+(?=\S)",
     re.IGNORECASE,
 )
-#: A sign before a cut-off, however it is typed and spaced.
-_SIGN = re.compile(r"\s*(<=|=<|>=|=>|[<>≤≥≦≧⩽⩾])\s*")
-_SIGNS = dict.fromkeys(("<=", "=<", "≦", "⩽"), "≤") | dict.fromkeys((">=", "=>", "≧", "⩾"), "≥")
 _TIMES = re.compile(r"\s+[x×*:]\s+|\s*[×*]\s*|:", re.IGNORECASE)
 _AGAINST = re.compile(r"\s+(?:vs\.?|versus|v\.?|against|compared (?:with|to))\s+", re.IGNORECASE)
 
@@ -67,7 +70,7 @@ class _Words:
     """Wordings, each with the column and the level that it names, however its parts are joined."""
 
     def __init__(self, design: Design, labels: Mapping[str, tuple[str, str]]) -> None:
-        self.design, self.labels = design, {**_closed(labels), **labels}
+        self.design, self.labels = design, {**closed(labels), **labels}
 
     def read(self, label: str, within: str = "") -> Label | None:
         """What a label names as it stands, or without the words behind it."""
@@ -126,17 +129,18 @@ class Labels:
     def __init__(self, design: Design, asked: Sequence[str], named: Mapping[str, str]) -> None:
         self.design, self.asked = design, list(asked)
         self.taken: dict[str, str] = {}
+        self._settled = ("", "")
         self._answers = {
             plain(label): target.partition(":")[::2] for label, target in named.items()
         }
-        first = {**dict(_wordings(design, asked)), **self._answers}
-        self._scaled = {plain(text): name for name, text in _scaled_wordings(design, asked)}
+        first = {**dict(wordings(design, asked)), **self._answers}
+        self._scaled = {plain(text): name for name, text in scaled_wordings(design, asked)}
         self._first = _Words(design, first)
-        self._all = _Words(design, {**dict(_wordings(design)), **first})
+        self._all = _Words(design, {**dict(wordings(design)), **first})
 
     def read(self, label: str, within: str = "") -> Label:
         """What a label names, alone or below the label `within`."""
-        if named := self._scaled.get(_open(label)):
+        if named := self._scaled.get(opened(label)):
             return Label(named)
         bare, said = stepped.parted(label)
         answered = self._answers.get(plain(label)) if said else None
@@ -147,6 +151,25 @@ class Labels:
             found = later
         return replace(found, step=said)
 
+    def namesakes(self, label: str) -> list[str]:
+        """The columns and factors that share a label: a category, and its levels merged."""
+        if self.answered(label):
+            return []
+        known = named_by(self.design, [*self.design.columns, *self.design.factors])
+        texts = meanings.shorter(plain(label), _NOTES)
+        found = next((known[text] for text in texts if text in known), set())
+        return sorted(name for name, level in found if not level)
+
+    def has_level(self, column: str, label: str) -> bool:
+        """Whether a label names a level of a column."""
+        texts = meanings.shorter(plain(label), _NOTES)
+        named = any(self._of_column(column, text) for text in texts)
+        return named or bool(meanings.level_of(self.design, column, unmarked(label)))
+
+    def settle(self, heading: str, column: str) -> None:
+        """Let a heading name a column, as the rows below it say, until the next one."""
+        self._settled = (plain(heading), column)
+
     def answered(self, label: str) -> bool:
         """Whether the reader said what a label names."""
         return plain(label) in self._answers
@@ -155,6 +178,11 @@ class Labels:
         answered = self._answers.get(plain(label))
         if answered and not self._is_level(within, label):
             return Label(*answered, notes=_said(label))
+        heading, column = self._settled
+        if column and plain(label) == heading:
+            return Label(column, notes=_said(label))
+        if not within and label in {*self.design.columns, *self.design.factors}:
+            return Label(label)  # A column's own name, as of the groups that are compared.
         if below := self._below(within, label):
             return below
         label = meanings.without_unit(label)
@@ -372,7 +400,7 @@ class Labels:
     def _several(self, label: str) -> list[tuple[str, str]]:
         """The levels of several columns that a label may be, in the order of the design."""
         for names in (self.asked, [*self.design.columns, *self.design.factors]):
-            found = _named_by(self.design, names).get(plain(label), set())
+            found = named_by(self.design, names).get(plain(label), set())
             if len(found) > 1 and all(level for _, level in found):
                 return sorted(found, key=lambda one: names.index(one[0]))
         return []
@@ -405,91 +433,7 @@ def _products(design: Design) -> list[tuple[str, str]]:
     return [(str(first), str(second)) for first, second in pairs]
 
 
-def _wordings(design: Design, names: Sequence[str] = ()) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Every wording that names one column or level alone, of these columns or of all."""
-    seen = _named_by(design, names or [*design.columns, *design.factors])
-    for text, targets in seen.items():
-        named = _numbers_of(design, targets)
-        if len(named) == 1 and text:
-            yield text, next(iter(named))
-
-
-def _named_by(design: Design, names: Sequence[str]) -> dict[str, set[tuple[str, str]]]:
-    """Every wording of these columns and their levels, with all that it names."""
-    seen: dict[str, set[tuple[str, str]]] = {}
-    for name in names:
-        if name in design.scaled:
-            continue
-        label = design.label(name).partition(",")[0]
-        for text in (name, label, design.label(name)):
-            seen.setdefault(plain(text), set()).add((name, ""))
-        for level in design.levels(name):
-            words = design.label(name, level)
-            alone = [words] if level not in ("yes", "no") else []
-            short = _less(label)
-            of_name = (
-                f"{label} {words}",
-                f"{label} {level}",
-                f"{name} {level}",
-                f"{short} {words}",
-                f"{words} {label}" if alone else "",
-            )
-            for text in (*alone, *of_name):
-                seen.setdefault(plain(text), set()).add((name, level))
-    return seen
-
-
-def _numbers_of(design: Design, targets: set[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Of a number and the factors made of it the number: what a table holds tells the two apart."""
-    made = {(name, level) for name, level in targets if name in design.factors}
-    sources = {(str(design.factors[name]["source"]), "") for name, level in made if not level}
-    return targets - made if targets - made == sources and not any(v for _, v in made) else targets
-
-
-def _scaled_wordings(design: Design, names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Names of scaled numbers, and their labels where the design gives them one of their own."""
-    for name in names:
-        if name in design.scaled:
-            yield name, name
-            if "label" in design.scaled[name]:
-                yield name, _open(design.label(name))
-
-
-def _open(label: str) -> str:
-    """A label with what stands in its brackets."""
-    return plain(re.sub(r"[\[\]()]", " ", label))
-
-
-def _less(label: str) -> str:
-    """A label without a last word that says nothing: "ASA score"."""
-    words = label.split()
-    bare = words[:-1] if len(words) > 1 and words[-1].casefold() in _CLASSES else words
-    return " ".join(bare)
-
-
-def _closed(words: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
-    """The wordings without spaces, where no two of them become one."""
-    found: dict[str, set[tuple[str, str]]] = {}
-    for text, target in words.items():
-        found.setdefault(text.replace(" ", ""), set()).add(target)
-    return {text: next(iter(targets)) for text, targets in found.items() if len(targets) == 1}
-
-
 def _said(label: str, words: Sequence[str] = ()) -> frozenset[str]:
     """What a label says of its row, in brackets and in the words behind it: "iqr", "mean"."""
     bracketed = " ".join(re.findall(r"[\[(](.*?)[\])]", label)).casefold().split()
     return frozenset(words) | {re.sub(r"\W", "", word) for word in bracketed}
-
-
-def unmarked(text: str) -> str:
-    """A text without its footnote marks: "P value*", "S-1†"; the 2 of m² is none."""
-    text = re.sub(r"(?<=m)²", "2", text)
-    return _MARKS.sub("", text).strip()
-
-
-def plain(text: str) -> str:
-    """A label without case, signs, footnote marks and what stands in brackets."""
-    text = unmarked(text)
-    text = re.sub(r"[\[(].*?[\])]", " ", text.casefold()).replace("tumor", "tumour")
-    text = _SIGN.sub(lambda sign: f" {_SIGNS.get(sign[1], sign[1])}", text)
-    return " ".join(re.sub(r"[^\w<>≤≥=.]+|_+", " ", text).split())

@@ -10,9 +10,10 @@ from crlm.ledger import Design
 from crlm.ledger.vocabulary import TREND_TEST
 from crlm.transcription import meanings, summaries
 from crlm.transcription.cells import Cell, cell, row_of
-from crlm.transcription.labels import Label, plain
+from crlm.transcription.labels import Label
 from crlm.transcription.table import TREND, UNKNOWN, Table, comma
 from crlm.transcription.trends import heads_trend
+from crlm.transcription.wordings import plain
 
 #: A column of per cent alone: "HAI %", not "HAI n (%)".
 _ONLY_PERCENT = re.compile(r"(?<!\()(?<!\[)%$")
@@ -146,13 +147,15 @@ class FirstTable(Table):
 
     def summary(self, label: str, within: str) -> Label | None:
         """A statistic of the number that stands above."""
-        column = self.design.source(self.labels.read(within).column) if within else ""
+        named = self.labels.read(within).column if within else ""
+        column = self.design.source(named)
         if not column or self.design.levels(column) or self.labels.answered(label):
             return None
         if not summaries.is_summary(label, self._unit(column)):
             return None
-        said = summaries.said_in(label)
-        return Label(column, notes=UNKNOWN if "missing" in said else frozenset())
+        if "missing" in summaries.said_in(label):
+            return Label(named, notes=UNKNOWN)
+        return Label(column)
 
     def _said(self, label: str, found: Label) -> Label:
         """A label with the statistics that it names behind, or before, the column's own label."""
@@ -166,8 +169,10 @@ class FirstTable(Table):
     def _meant(self, found: Label, row: Sequence[str], groups: Sequence[int]) -> Label:
         """A label by what its row holds: the number that a factor is made of, or the level yes."""
         kinds = {cell(row[at]).kind for at in groups} - {"empty"}
-        factor = self.design.cut(found.column)
-        if factor and not found.level and (found.said or kinds & {*_OF_NUMBERS, "single"}):
+        factor, of_number = self.design.cut(found.column), {*found.said} - {"n"}
+        # "Node group, n (%)" above its bands says n, and is no statistic of the number.
+        holds = of_number or kinds & {*_OF_NUMBERS, "single"}
+        if factor and not found.level and found.notes != UNKNOWN and holds:
             found = replace(found, column=factor.source)
         levels = self.design.levels(found.column)
         counts = kinds and not kinds & set(_OF_NUMBERS) and found.notes != UNKNOWN

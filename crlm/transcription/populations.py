@@ -9,7 +9,8 @@ from crlm.ledger import Design
 from crlm.ledger.vocabulary import ALL
 from crlm.transcription import heads
 from crlm.transcription.asking import to_ask
-from crlm.transcription.labels import Labels, plain
+from crlm.transcription.labels import Labels
+from crlm.transcription.wordings import plain
 
 _BEFORE = re.compile(
     r"\b(before|pre)[\s-]*(propensity|match|psm|ps\b|iptw|weight|adjust)"

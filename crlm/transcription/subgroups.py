@@ -31,13 +31,19 @@ class SubgroupsTable(ModelTable):
         super().__init__(design, place, endpoint, named)
         self.labels.asked = [*design.columns, *design.factors]
         self.by, self.whole = design.exposure, True
-        self.sides = design.levels(self.by)
+        self.sides = list(design.levels(self.by))
 
     def read(self, rows: Sequence[Sequence[str]]) -> None:
         """Claims and questions of the table."""
-        if len(self.sides) != 2:
-            told = f"has {len(self.sides)} levels, and a ratio a subgroup is of two"
-            self.ask(self.by, f"{told}; put these rows in by hand, with their level")
+        every, self.sides = self.sides, self._compared()
+        if len(every) < 2:
+            self.ask(self.by, "has no levels, and a ratio a subgroup is of two")
+            return
+        if len(self.sides) != 2 or self.sides[0] != every[0]:
+            told = f"has {len(every)} levels, and a ratio a subgroup is of two"
+            two = f"--population {self.by}={every[0]}/{every[-1]}"
+            told += ", the first of the design and another. Say which, where the fits have them "
+            self.ask(self.by, f"{told}alone: {two}; else put the rows in by hand, with their level")
             return
         heads = self._heads(rows)
         numbers = [at for at, head in enumerate(heads, 1) if head.holds not in ("", "between")]
@@ -52,6 +58,14 @@ class SubgroupsTable(ModelTable):
                 self._subgroup(row, heads, found)
         first, second = (self.design.label(self.by, level) for level in self.sides)
         self.labels.taken["each ratio"] = f"{second} against {first}"
+
+    def _compared(self) -> list[str]:
+        """The levels of the exposure among the table's patients."""
+        for part in self.population.split(","):
+            name, _, of = part.partition("=")
+            if name == self.by:
+                return [level for level in self.sides if level in of.split("/")]
+        return self.sides
 
     def held(self, head: str, texts: Sequence[str]) -> str:
         """As of a regression table; besides "n", and "between" for the p of an interaction."""

@@ -15,8 +15,9 @@ from crlm.transcription.asking import quoted, to_ask
 from crlm.transcription.cells import Printed, p_cell, printed, row_of
 from crlm.transcription.corrected import is_adjusted
 from crlm.transcription.endpoints import Endpoints
-from crlm.transcription.labels import Label, Labels, plain, unmarked
+from crlm.transcription.labels import Label, Labels
 from crlm.transcription.trends import is_trend
+from crlm.transcription.wordings import plain, unmarked
 
 #: What a row that counts the patients of unknown value says of itself.
 UNKNOWN = frozenset({"unknown"})
@@ -208,9 +209,11 @@ class Table:
                 continue
             if heading or (found.column and not found.level):
                 within, known, asked = row[0], bool(found.column), False
+                self.labels.settle("", "")
             if heading:
                 column = self._made_below(found.column, row[0], rows[number:])
                 found = replace(found, column=column, level="")
+                self.labels.settle(row[0], column)
             if special and known:
                 yield number, row, Label(self.labels.read(within).column, "", notes=special)
             elif found.column:
@@ -224,6 +227,8 @@ class Table:
 
     def _made_below(self, column: str, within: str, rows: Sequence[Sequence[str]]) -> str:
         """What a heading names: the factor whose levels stand below it, or its own column."""
+        if several := self._namesake(within, rows):
+            return several
         made: dict[str, None] = {}
         taken = dict(self.labels.taken)
         for row in rows:
@@ -233,6 +238,17 @@ class Table:
             made[below.column] = None
         self.labels.taken = taken  # Rows that are only looked at are read, and told, in their turn.
         return next(iter(made)) if len(made) == 1 else column
+
+    def _namesake(self, heading: str, rows: Sequence[Sequence[str]]) -> str:
+        """Of several columns of one label that of whose levels most rows below it are, if one."""
+        levels = dict.fromkeys(self.labels.namesakes(heading), 0)
+        for row in rows if len(levels) > 1 else ():
+            named = [name for name in levels if self.labels.has_level(name, row[0])]
+            if not named:
+                break
+            levels |= {name: levels[name] + 1 for name in named}
+        most = [name for name, many in levels.items() if many == max(levels.values()) > 0]
+        return most[0] if len(levels) > 1 and len(most) == 1 else ""
 
     def summary(self, label: str, within: str) -> Label | None:
         """What a label names that is a statistic of the number above it: "Mean (SD)"."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from crlm.transcription.labels import unmarked
+from crlm.transcription.wordings import unmarked
 
 _P = frozenset({"p", "pvalue", "value", "values", "for", "the", "of", "test", "linear"})
 

@@ -19,7 +19,7 @@ from crlm.numbers import interval, number, p_text
 from crlm.report.figures import lines
 from crlm.report.figures.picture import FOREST, PALETTE, STYLE, Picture, sheet, wrapped
 from crlm.report.figures.ratio_axis import axis_ends, draw_ratio, finish_axis
-from crlm.report.subgroups import by_factor
+from crlm.report.subgroups import by_factor, subgroup
 
 #: From ratio to ratio, in inches, where labels have one line and where they have two.
 _PITCH, _WIDE_PITCH = 0.3, 0.42
@@ -111,16 +111,15 @@ def subgroups(rows: pd.DataFrame, design: Design, *, title: str) -> list[Picture
     groups = []
     for name, joint, inside in by_factor(rows):
         p = p_text(joint["estimate"]) if joint else ""
-        made = [lines.Line(design.label(name), p=p)]
+        made = [lines.Line(design.label(name), p=p)] if name else []
         for population, part in inside:
-            level = population.rpartition("=")[2]
             of = [row for row in as_records(part) if row["statistic"] == "hazard_ratio"]
             size = next(row for row in as_records(part) if row["statistic"] == "n")
             for row in filter(_is_known, of):
-                label = design.label(name, level)
+                label = subgroup(name, population, design)
                 label += f": {design.label(row['covariate'], row['level'])}" * (len(of) > 1)
                 whole = {**row, "n": size["n"], "events": size["events"]}
-                made.append(lines.Line(label, whole, inside=True))
+                made.append(lines.Line(label, whole, inside=bool(name)))
         groups.append(made)
     many = sum(bool(line.ratios) for group in groups for line in group)
     if many < 2:

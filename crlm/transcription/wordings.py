@@ -1,0 +1,99 @@
+"""The wordings of a design's columns and levels, and a printed label without its marks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from crlm.ledger import Design
+
+_CLASSES = frozenset({"score", "status", "stage", "grade", "class", "category"})
+#: Marks that send the reader to a footnote.
+_MARKS = re.compile(r"[*†‡§¶‖#⁰¹²³⁴-⁹ᵃ-ᵛ]+(?=$|\W)")
+#: A sign before a cut-off, however it is typed and spaced.
+_SIGN = re.compile(r"\s*(<=|=<|>=|=>|[<>≤≥≦≧⩽⩾])\s*")
+_SIGNS = dict.fromkeys(("<=", "=<", "≦", "⩽"), "≤") | dict.fromkeys((">=", "=>", "≧", "⩾"), "≥")
+
+
+def wordings(design: Design, names: Sequence[str] = ()) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Every wording that names one column or level alone, of these columns or of all."""
+    seen = named_by(design, names or [*design.columns, *design.factors])
+    for text, targets in seen.items():
+        named = _numbers_of(design, targets)
+        if len(named) == 1 and text:
+            yield text, next(iter(named))
+
+
+def named_by(design: Design, names: Sequence[str]) -> dict[str, set[tuple[str, str]]]:
+    """Every wording of these columns and their levels, with all that it names."""
+    seen: dict[str, set[tuple[str, str]]] = {}
+    for name in names:
+        if name in design.scaled:
+            continue
+        label = design.label(name).partition(",")[0]
+        for text in (name, label, design.label(name)):
+            seen.setdefault(plain(text), set()).add((name, ""))
+        for level in design.levels(name):
+            words = design.label(name, level)
+            alone = [words] if level not in ("yes", "no") else []
+            short = _less(label)
+            of_name = (
+                f"{label} {words}",
+                f"{label} {level}",
+                f"{name} {level}",
+                f"{short} {words}",
+                f"{words} {label}" if alone else "",
+            )
+            for text in (*alone, *of_name):
+                seen.setdefault(plain(text), set()).add((name, level))
+    return seen
+
+
+def _numbers_of(design: Design, targets: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Of a number and the factors made of it the number: what a table holds tells the two apart."""
+    made = {(name, level) for name, level in targets if name in design.factors}
+    sources = {(str(design.factors[name]["source"]), "") for name, level in made if not level}
+    return targets - made if targets - made == sources and not any(v for _, v in made) else targets
+
+
+def scaled_wordings(design: Design, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Names of scaled numbers, and their labels where the design gives them one of their own."""
+    for name in names:
+        if name in design.scaled:
+            yield name, name
+            if "label" in design.scaled[name]:
+                yield name, opened(design.label(name))
+
+
+def opened(label: str) -> str:
+    """A label with what stands in its brackets."""
+    return plain(re.sub(r"[\[\]()]", " ", label))
+
+
+def _less(label: str) -> str:
+    """A label without a last word that says nothing: "ASA score"."""
+    words = label.split()
+    bare = words[:-1] if len(words) > 1 and words[-1].casefold() in _CLASSES else words
+    return " ".join(bare)
+
+
+def closed(words: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """The wordings without spaces, where no two of them become one."""
+    found: dict[str, set[tuple[str, str]]] = {}
+    for text, target in words.items():
+        found.setdefault(text.replace(" ", ""), set()).add(target)
+    return {text: next(iter(targets)) for text, targets in found.items() if len(targets) == 1}
+
+
+def unmarked(text: str) -> str:
+    """A text without its footnote marks: "P value*", "S-1†"; the 2 of m² is none."""
+    text = re.sub(r"(?<=m)²", "2", text)
+    return _MARKS.sub("", text).strip()
+
+
+def plain(text: str) -> str:
+    """A label without case, signs, footnote marks and what stands in brackets."""
+    text = unmarked(text)
+    text = re.sub(r"[\[(].*?[\])]", " ", text.casefold()).replace("tumor", "tumour")
+    text = _SIGN.sub(lambda sign: f" {_SIGNS.get(sign[1], sign[1])}", text)
+    return " ".join(re.sub(r"[^\w<>≤≥=.]+|_+", " ", text).split())
