@@ -261,3 +261,20 @@ def test_a_design_that_has_the_date_of_surgery_has_its_year(tmp_path, monkeypatc
     table.write_text("patient_id,surgery_date,age\n1,2012-04-05,60\n2,2014-05-06,70\n")
     made = cohort.check(table, design)
     assert made.frame["surgery_year"].tolist() == [2012.0, 2014.0]
+
+
+@pytest.mark.parametrize(("seen", "told"), [("2013-01-01", True), ("2014-01-01", False)])
+def test_a_recurrence_on_the_day_of_death_is_told(tmp_path, seen, told):
+    """Cumulative incidences of RFS counted it as a death without recurrence, in silence."""
+    book, table = tmp_path / "b.yaml", tmp_path / "t.csv"
+    book.write_text(
+        "study: mskcc_hai\ncolumns:\n  patient_id: id\n  os_months: {from: op, to: last}\n"
+        "  os_event: {from: dead, values: {'0': 0, '1': 1}}\n"
+        "  rfs_months: {from: op, to: [rec, last]}\n  rfs_event: {filled: rec, or: os_event}\n",
+        encoding="utf-8",
+    )
+    rows = ["id,op,rec,last,dead", f"1,2012-01-01,2013-01-01,{seen},1"]
+    rows += ["2,2012-01-01,,2013-01-01,1", "3,2012-01-01,2013-01-01,2013-01-01,0"]
+    table.write_text("\n".join([*rows, ""]), encoding="utf-8")
+    notes = [note for note in cohort.check(table, MSKCC, book).notes if "rfs_event:" in note]
+    assert [("rec" in note and "competing event" in note) for note in notes] == [True] * told

@@ -147,6 +147,19 @@ def test_a_forest_of_some_groups_of_the_exposure_is_among_them(paper):
     assert subgroup("", two, paper.design).casefold() == "no hai or hai"
 
 
+def test_tables_besides_the_first_are_found(paper):
+    """One that another column splits stood in no section until somebody added its call."""
+    row = {**paper.claims.iloc[0], "kind": "number", "endpoint": "", "model": "", "level": ""}
+    row |= {"population": "all", "statistic": "median", "covariate": "cea"}
+    told = [{**row, "group": f"sex={level}"} for level in ("male", "female")]
+    told += [{**row, "group": "sex", "statistic": "p"}]
+    paper.claims = pd.concat([paper.claims, pd.DataFrame(told)], ignore_index=True)
+    made = {(by, among): (names, title) for by, among, names, title in paper.printed_tables()}
+    assert made["sex", "all"] == (["cea"], "Characteristics by sex")
+    assert made["hai", "timing=synchronous"][1].startswith("Characteristics, ")
+    assert ("hai", "all") not in made or made["hai", "all"][1] == "Other characteristics"
+
+
 def test_the_events_of_everybody_are_told_by_their_curve(paper):
     assert not paper.prints_curve("SCP")
     row = {**paper.claims.iloc[0], "endpoint": "SCP", "statistic": "events", "group": "all"}

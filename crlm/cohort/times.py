@@ -74,7 +74,29 @@ def from_dates(
             # Who has no time of follow-up has not been seen to be without the event.
             unseen = ~columns[name].fillna(False) if column.filled else True
             columns[name] = columns[name].mask(time.isna() & unseen)
+    known = {**plain, **columns}
+    notes += [told for name, c in events.items() if (told := _on_one_day(name, c, dates, known))]
     return columns, problems, notes
+
+
+def _on_one_day(
+    name: str, column: Column, dates: Mapping[str, pd.Series], known: Mapping[str, pd.Series]
+) -> str:
+    """What an event of two kinds does not tell where both are on one day; no number of them."""
+    own, other = (f"{event.removesuffix('_event')}_months" for event in (name, column.other))
+    if not column.filled or not {own, other, column.other} <= set(known):
+        return ""
+    happened = _filled(replace(column, other=""), dates, known, known[own].index)
+    both = happened & known[column.other].fillna(False).astype("boolean")
+    if not (both & (known[own] == known[other])).any():
+        return ""
+    end = name.removesuffix("_event").upper()
+    return (
+        f"{name}: a date in {' or '.join(map(quote, column.filled))} is also the day of "
+        f"{column.other}, in one row or more. {end} cannot tell such a row from one without "
+        f"that date: a cumulative incidence of {end} counts it as the competing event, one of a "
+        "time to recurrence as a recurrence."
+    )
 
 
 def is_dated(name: str, column: Column) -> bool:

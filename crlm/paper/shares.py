@@ -8,6 +8,8 @@ import pandas as pd
 
 from crlm import baseline
 from crlm.ledger import rows as result_rows
+from crlm.ledger import small
+from crlm.ledger.vocabulary import ALL
 from crlm.numbers import counted
 from crlm.paper.base import Base, Section, nothing
 from crlm.report import html
@@ -55,3 +57,34 @@ class Shares(Base):
         told &= (claims["population"] == "all") & claims["group"].str.contains("=")
         names = [str(group).partition("=")[0] for group in claims.loc[told, "group"]]
         return [name for name in dict.fromkeys(names) if name != by and name in self.included]
+
+    def printed_tables(self) -> list[tuple[str, str, list[str], str]]:
+        """Tables of characteristics that print has besides Table 1, each once.
+
+        Returns
+        -------
+        list of (str, str, list of str, str)
+            What splits the patients, who they are, the characteristics, and a title: what Table 1
+            lacks, other patients, and what splits the patients otherwise, as those with a
+            complication from those without.
+        """
+        by, label = str(self.design.table_one["by"]), self.design.population_label
+        found = [(by, ALL, self.printed_besides(), "Other characteristics")]
+        for among in self.populations():
+            title = f"Characteristics, {label(among)}"
+            found.append((by, among, self.printed_besides(among), title))
+        claims, others = self.claims, dict[tuple[str, str], dict[str, None]]()
+        told = claims[(claims["endpoint"] == "") & (claims["model"] == "")]
+        known = {*self.design.columns, *self.design.made} - {by}
+        for at in told[told["covariate"].isin(known)].itertuples():
+            split, _, level = str(at.group).partition("=")
+            population, alone = str(at.population), "," not in level and level != "known"
+            alone &= split not in (ALL, by, at.covariate)
+            if alone and split in self.included and self.design.levels(split):
+                if population == ALL or self._conditions([population]):
+                    others.setdefault((split, population), {})[str(at.covariate)] = None
+        for (split, among), names in others.items():
+            title = f"Characteristics by {small(self.design.label(split))}"
+            title += f", {label(among)}" if among != ALL else ""
+            found.append((split, among, self.usable(self.included, list(names)), title))
+        return [one for one in found if one[2]]
