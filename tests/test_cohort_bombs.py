@@ -36,8 +36,9 @@ def put(folder, name, content):
 )
 def test_a_stray_cell_costs_nothing(tmp_path, cell, row):
     path = put(tmp_path, "t.xlsx", bombs.stray(cell, row))
-    assert peak_of(lambda: cohort.load(path, NCCH)) < 30_000_000
-    assert list(cohort.load(path, NCCH)["age"]) == [60, 61]
+    loaded = []
+    assert peak_of(lambda: loaded.append(cohort.load(path, NCCH))) < 30_000_000
+    assert list(loaded[0]["age"]) == [60, 61]
 
 
 @pytest.mark.parametrize(
