@@ -92,6 +92,14 @@ def test_a_small_p_that_the_row_contradicts_is_not_mended_by_its_sign():
     assert "sign" not in found["repair"]
 
 
+def test_a_ratio_among_the_two_groups_that_it_compares_is_no_copy():
+    """Two arms of three give a univariable ratio that often has the digits of all three."""
+    text, of = "0.69 (0.55-0.87)", {"covariate": "grade", "level": "3"}
+    for among, copied in (("grade=1/3", False), ("grade=1/2", True), ("aa=yes", True)):
+        found = findings([*groups(), *ratio(text, **of), *ratio(text, **of, population=among)])
+        assert found["detail"].str.contains("one copied").any() == copied
+
+
 # ---- missing values ---------------------------------------------------------------
 
 

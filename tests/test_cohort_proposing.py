@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -168,3 +170,29 @@ def test_check_says_what_the_table_can_feed(tmp_path, names, words, capsys):
     path = put(tmp_path, patients(40)[["patient_id", *names]])
     assert main(["check", str(path), "--study", "ncch_scp"]) == 0
     assert words in capsys.readouterr().out
+
+
+def test_headers_are_known_by_the_designs_labels_and_endpoints_by_what_ends_them(tmp_path):
+    """A status of inclusion was proposed for death beside "Dead", and DFS was left to the user."""
+    own = {"label": "Spread of disease", "type": "category", "levels": ["near", "far"]}
+    time, event = MSKCC.columns["rfs_months"], MSKCC.columns["rfs_event"]
+    columns = {"spread": own, "dfs_months": time, "dfs_event": event}
+    ends = {"DFS": {"label": "DFS", "first_of": ["recurrence", "death"]}}
+    columns |= {"ttr_months": time, "ttr_event": event}
+    ends["TTR"] = {"label": "TTR", "first_of": ["recurrence"]}
+    study = replace(MSKCC, columns=MSKCC.columns | columns, endpoints={**MSKCC.endpoints, **ends})
+    table = pd.DataFrame(
+        {
+            "Status": ["included", "lost"] * 5,
+            "Dead": ["yes", "no"] * 5,
+            "Spread of Disease": ["near", "far"] * 5,
+            "Date of surgery": ["2012-01-20"] * 10,
+            "Date of recurrence": ["", "2013-01-20"] * 5,
+            "Last contact": ["2014-01-20"] * 10,
+        }
+    )
+    lines = [line.strip() for line in cohort.propose(put(tmp_path, table), study).splitlines()]
+    assert 'from: "Dead"' in lines and 'from: "Spread of Disease"' in lines
+    assert any(line.startswith('# ?: "Status"') for line in lines)
+    assert 'dfs_event: {filled: "Date of recurrence", or: os_event}' in lines
+    assert 'ttr_event: {filled: "Date of recurrence"}' in lines

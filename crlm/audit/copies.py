@@ -109,9 +109,11 @@ def alike(facts: Facts) -> list[Sequence[Key]]:
     for key, row in effect_rows(facts).items():
         if set(_PARTS.values()) <= set(row):
             groups[tuple(row[role].text for role in _PARTS.values())].append(key)
-    about = ("endpoint", "population", "covariate", "level")
-    return [
-        keys
-        for keys in groups.values()
-        if len({tuple(getattr(key, name) for name in about) for key in keys}) > 1
-    ]
+    return [keys for keys in groups.values() if len(set(map(_about, keys))) > 1]
+
+
+def _about(key: Key) -> tuple[str, ...]:
+    """What a ratio is of; among the two groups that it compares it is that among all of them."""
+    name, _, levels = key.population.partition("=")
+    two = name == key.covariate and key.level in levels.split("/")
+    return key.endpoint, "all" if two else key.population, key.covariate, key.level

@@ -27,6 +27,7 @@ from crlm.cohort.vocabulary import (
     date_for,
     is_resectable_header,
     is_site_header,
+    labelled,
 )
 from crlm.cohort.wording import token
 from crlm.ledger import Design
@@ -119,10 +120,23 @@ class _Draft:
             if header in self.design.columns:
                 found.setdefault(header, header)
         for header in headers:
-            name = column_for(header, self.design.columns)
-            if name and name not in found and header not in found.values():
-                found[name] = header
+            name = column_for(header, self.design.columns) or labelled(header, self.design.columns)
+            if name and header not in found.values():
+                if name not in found or self._knows_better(name, header, found[name]):
+                    found[name] = header
         return {name: h for name, h in found.items() if not self._is_wrong_kind(name, h)}
+
+    def _knows_better(self, name: str, header: str, other: str) -> bool:
+        """Whether every code of a header is understood, and not all of another: dead, status."""
+        spec = self.design.columns[name]
+        if spec["type"] != "category" or other == name:
+            return False
+
+        def asks(source: str) -> bool:
+            cells = Cells(name, Column(source), spec, self.book, DAYS_PER_MONTH, self.raw)
+            return "?" in cells.guesses().values()
+
+        return asks(other) and not asks(header)
 
     def _is_wrong_kind(self, name: str, header: str) -> bool:
         """A column of dates is no number and no status."""
@@ -238,10 +252,22 @@ class _Draft:
             self._event("os", f"{{filled: {_yaml(death)}}}")
         if not recurrence:
             return
-        self._time("rfs", f"{{from: {_yaml(surgery)}, to: {_headers([recurrence, *ends])}}}")
-        self._event("rfs", f"{{filled: {_yaml(recurrence)}, or: os_event}}")
+        for name, first_of in self._recurring().items():
+            counted = ", or: os_event" if "death" in first_of else ""
+            self._time(name, f"{{from: {_yaml(surgery)}, to: {_headers([recurrence, *ends])}}}")
+            self._event(name, f"{{filled: {_yaml(recurrence)}{counted}}}")
         self._time("os_after_recurrence", f"{{from: {_yaml(recurrence)}, to: {_headers(ends)}}}")
         self._event("os_after_recurrence", "{or: os_event}")
+
+    def _recurring(self) -> dict[str, set[str]]:
+        """Endpoints that a recurrence ends, by the name of their columns, with what else does."""
+        said = {
+            name.lower(): {*spec.get("first_of", ())}
+            for name, spec in self.design.endpoints.items()
+            if not spec.get("after")
+        }
+        own = {n: of for n, of in said.items() if "recurrence" in of <= {"recurrence", "death"}}
+        return {"rfs": {"recurrence", "death"}} | own
 
     def _controllable(self, surgery: str, recurrence: str | None, ends: list[str]) -> None:
         """The SCP from the date of its failure; from the first recurrence only as an offer."""

@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from crlm.cohort.wording import token
 from crlm.refusals import name_key
@@ -51,6 +52,13 @@ def column_for(header: str, columns: Iterable[str]) -> str:
         if key in {name_key(name), *map(key_of, HEADERS.get(name, ()))}:
             return name
     return ""
+
+
+def labelled(header: str, columns: Mapping[str, Mapping[str, Any]]) -> str:
+    """The only column of a design that is called as a header is; "" if none or several are."""
+    keys = {name: key_of(str(spec.get("label", ""))) for name, spec in columns.items()}
+    named = [name for name, key in keys.items() if key and key == key_of(header)]
+    return named[0] if len(named) == 1 else ""
 
 
 def level_alone(text: str, columns: Mapping[str, Iterable[str]]) -> tuple[str, str]:
