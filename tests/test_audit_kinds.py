@@ -1289,6 +1289,17 @@ ODDS = ratio("2.17 (1.15-4.07)", statistic="odds_ratio", **OR)
 # 2.17 + the root of 2.17 x 1.17 is 3.76; of the root of 2.17, 1.47, 2.31.
 case("e_values", [*ODDS, number("3.75", "e_value", **OR)], [*ODDS, number("7.35", "e_value", **OR)])
 case("e_values", [*ODDS, number("2.31", "e_value", **OR)], [*ODDS, number("3.57", "e_value", **OR)])
+# By R's glm and confint: log 1.77 over (log 2.64 - log 1.18)/3.92 is 2.78, p = 0.005; and a
+# profile that bends.
+PROFILED = design(conventions={"odds_limits": "profile"})
+
+
+def profiled(text):
+    return ratio(text, statistic="odds_ratio", **OR)
+
+
+case("profile_p", profiled("1.77 (1.18-2.64) 0.005"), profiled("1.77 (1.18-2.64) 0.050"), PROFILED)
+case("profile_p", profiled("2.54 (1.33-5.04) 0.006"), profiled("2.54 (1.33-5.04) 0.066"), PROFILED)
 # 1.15 + the root of 1.15 x 0.15 is 1.565.
 OF_LIMIT = [number("1.57", "e_value_limit", **OR), number("5.57", "e_value_limit", **OR)]
 case(
