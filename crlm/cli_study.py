@@ -196,7 +196,7 @@ def _import(arguments: argparse.Namespace) -> int:
     if made.taken:
         read = "; ".join(made.taken)
         print(f"= Read by the field's words: {read}. Another meaning: --is.", file=sys.stderr)
-    for cell in made.left_out:
+    for cell in dict.fromkeys(made.left_out):
         print(f"- {cell} It makes no row.", file=sys.stderr)
     for doubt in transcription.doubts(arguments.table, arguments.number):
         print(f"! {doubt}", file=sys.stderr)

@@ -215,3 +215,12 @@ def test_a_forest_of_two_of_three_arms_says_which(design):
     }
     (between,) = [c for c in made.claims if c["model"] == "interaction"]
     assert between["level"].startswith("beyond:") and between["population"] == two
+
+
+def test_rows_below_two_endpoints_say_in_which_they_stand(design):
+    """The audit pointed at "arm=new, 5-year" of a table that has two of them."""
+    rows = [["Overall survival", "", "", "", "0.2"], *GROUPS]
+    rows += [["RFS", "", "", "", "0.01"], *GROUPS]
+    found = {c["locator"] for c in curves(design, rows).claims if c["endpoint"]}
+    assert {"t, OS, hai=yes, 5-year", "t, RFS, hai=yes, 5-year", "t, RFS, hai, Log-rank p"} <= found
+    assert "t, hai=yes, 5-year" in {c["locator"] for c in curves(design, GROUPS).claims}

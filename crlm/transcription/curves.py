@@ -35,13 +35,15 @@ class CurvesTable(Table):
         exposure unless it is set.
     block : str
         What splits the rows that are being read: that of the heading above them.
+    said : str
+        The endpoint of the heading above them, for their locators.
     """
 
     def __init__(self, design: Design, place: str, endpoint: str, named: Mapping[str, str]) -> None:
         every = [name for model in design.models.values() for name in model["covariates"]]
         super().__init__(design, place, every, named)
         self.endpoints = Endpoints(design, named, incidences=True)
-        self.endpoint, self.by, self.block = endpoint, design.exposure, ""
+        self.endpoint, self.by, self.block, self.said = endpoint, design.exposure, "", ""
 
     def read(self, rows: Sequence[Sequence[str]]) -> None:
         """Claims and questions of the table."""
@@ -51,6 +53,7 @@ class CurvesTable(Table):
             endpoint = self.endpoints.of(row[0])
             if endpoint or self._is_heading(rows[0], row):
                 self.endpoint, known = endpoint or self.endpoint, True
+                self.said = endpoint or self.said
                 if not endpoint and (any(row[1:]) or any(any(r[1:]) for r in rows[number:])):
                     known = self._heading(row_of(row, number), row[0], rows[number:])
                 if known:
@@ -142,7 +145,9 @@ class CurvesTable(Table):
                 self.ask(row[0], told)
 
     def _of_curve(self, column: Column, text: str, group: str) -> None:
-        found, where = cell(text), f"{self.place}, {group}, {column.head}"
+        among = self.block if group == ALL and column.holds == "p" else group
+        said = [self.place, self.said, among, column.head]
+        found, where = cell(text), ", ".join(filter(None, said))
         if found.kind == "empty":
             if column.holds in CURVES and text.strip().casefold() in ("na", "n/a"):
                 self.made.left_out.append(f"{where}: {text!r} is no number.")
