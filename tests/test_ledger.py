@@ -597,7 +597,10 @@ def test_limits_without_their_number_or_the_other_limit_are_listed(uab):
         "t5-os-sex-male-hr-high",
         "t6-os-sex-male-hr-low",
     }
-    assert found["t6-os-sex-male-hr-low"] == "no row has the upper limit; add it."
+    assert found["t6-os-sex-male-hr-low"] == (
+        "no row has the upper limit; add it, or, where print has none, say 'no upper limit' in the "
+        "note."
+    )
     assert found["t5-os-sex-male-hr-low"].startswith("no row has the number that it is a limit of")
 
 
