@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
 from crlm import ledger, naming, numbers, survival
+from crlm.paper import odds
 from crlm.report import figures, html, provenance, readings, restricted, tables, verdicts
 from crlm.report.figures.ratio_axis import axis_ends
 
@@ -563,6 +564,20 @@ def test_ratios_of_one_model_are_never_shown_as_those_of_another():
     rows = regression_rows()
     alone = rows[rows["model"] == "univariable"]
     assert len(tables.ratios(alone, model="univariable")) and tables.ratios(alone).empty
+
+
+@pytest.mark.parametrize(("known", "told"), [(328, True), (674, False)])
+def test_a_forest_of_fewer_patients_than_its_table_says_whose_numbers_it_has(known, told):
+    """308 without HAI stood in the table, 154 in the forest below it, both headed n."""
+    base = {"endpoint": "OS", "model": "multivariable", "statistic": "hazard_ratio"}
+    base |= {"estimate": 2.0, "conf_low": 1.0, "conf_high": 4.0}
+    method = f"Cox, Efron ties; complete cases: {known} of 674 patients; all"
+    whole = {**base, "statistic": "n", "estimate": known, "method": method}
+    rows = ledger.rows([base | {"covariate": f"c{k}"} for k in range(2)] + [whole])
+    forest = figures.forest_pages(rows.head(2), DESIGN, title="OS")
+    shown = odds.Odds._plot(None, "Table 3", forest, rows, "multivariable").html
+    assert ("(complete cases: 328 of 674 patients)" in shown) == told
+    assert ("n and events are those" in shown) == told
 
 
 def test_a_tall_picture_is_not_confined_in_print():

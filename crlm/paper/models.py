@@ -94,7 +94,7 @@ class Models(Odds):
         forest = self._forest(parts[0], f"{label}, {kind}", rule.told)
         if folded:
             shown = html.fold(f"{table}: {counted(len(names), 'factor')}", shown)
-        plot = html.fold(f"{table} as a forest plot", *forest) if forest else None
+        plot = self._plot(table, forest, parts[0], rule.told)
         reading = readings.model(rows, self.design, self.print, self.design.exposures, rule.told)
         asked = [*spec["covariates"], *(spec.get("strata") or ())]
         pieces = [shown, plot, self.lost(frame, asked)]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 import pandas as pd
 
 from crlm import regression
@@ -15,6 +18,9 @@ _ROOTS = (
     "Profile likelihood limits are exact; R's confint interpolates them, is up to 0.1 % off, and "
     "may print other last digits of a large ratio."
 )
+#: Whose n and events a forest has: the table beside it counts each factor by itself.
+_COMPLETE = re.compile(r"complete cases: ([\d,]+) of ([\d,]+) patients")
+_FEWER = "n and events are those of the multivariable model ({})."
 
 
 class Odds(Base):
@@ -70,7 +76,7 @@ class Odds(Base):
         forest = self._forest(rows, f"{label}, {kind}", rule.told, "OR")
         exposures = self.design.exposures
         reading = readings.model(rows, self.design, self.print, exposures, rule.told)
-        plot = html.fold(f"{table} as a forest plot", *forest) if forest else None
+        plot = self._plot(table, forest, rows, rule.told)
         pieces = [shown, plot, self.lost(frame, spec["covariates"])]
         return self.section(rows, pieces, reading, next(iter(forest), None))
 
@@ -107,6 +113,17 @@ class Odds(Base):
     def _of_limits(self, rows: pd.DataFrame) -> list[str]:
         """What to know of profile likelihood limits, where a table has any."""
         return [_ROOTS] * bool(rows["method"].str.contains(", profile likelihood CI").any())
+
+    def _plot(
+        self, table: str, forest: Sequence[figures.Picture], rows: pd.DataFrame, model: str
+    ) -> html.Html | None:
+        """A forest behind one line, and whose its numbers are where the table beside has more."""
+        if not forest:
+            return None
+        of_model = rows[(rows["model"] == model) & (rows["statistic"] == "n")]
+        found = [_COMPLETE.search(method) for method in of_model["method"]]
+        told = [html.aside(_FEWER.format(of[0])) for of in found if of and of[1] != of[2]]
+        return html.fold(f"{table} as a forest plot", *forest, *told[:1])
 
     def _forest(
         self, rows: pd.DataFrame, title: str, model: str = "multivariable", unit: str = "HR"
