@@ -191,3 +191,60 @@ def test_limits_beside_a_column_that_is_left_out_go_with_it(design):
     made = curves(design, rows, named={"HR": "-"})
     assert [(row[1], row[4]) for row in told(made)] == [("median_survival", "98"), ("p", "0.01")]
     assert any("'95% CI'" in said for said in made.left_out)
+
+
+@pytest.mark.parametrize(
+    ("heads", "cells", "want"),
+    [
+        (["5-year OS, % (95% CI)", "No. at risk"], ["55 (49-61)", "12"], {60: "12"}),
+        (["5-year OS", "Lower", "Upper", "N at risk"], ["55", "49", "61", "12"], {60: "12"}),
+        (["No. at risk, 1 year", "At risk at 24 months"], ["55", "40"], {12: "55", 24: "40"}),
+    ],
+)
+def test_numbers_at_risk_beside_rates_are_no_rates(design, heads, cells, want):
+    """Once "No. at risk, 5 years" below 101 was a survival rate."""
+    rows = [["", *heads], ["HAI", *cells]]
+    made = [c for c in curves(design, rows).claims if c["statistic"] == "n_at_risk"]
+    assert {float(c["time"]): c["printed"] for c in made} == want
+    assert all((c["unit"], c["endpoint"], c["field"]) == ("patients", "OS", "estimate") for c in made)
+
+
+def test_times_over_rates_and_numbers_at_risk_are_a_storey_of_the_header(design):
+    rows = [["", "5 years", "", "8 years", ""]]
+    rows += [["", "% (95% CI)", "No. at risk"] + ["% (95% CI)", "No. at risk"]]
+    rows += [["HAI", "55 (49-61)", "12", "40 (30-50)", "8"]]
+    made = curves(design, rows)
+    assert not made.questions
+    found = [(c["statistic"], c["time"], c["printed"]) for c in made.claims if not c["note"]]
+    assert found[3::4] == [("n_at_risk", "60", "12"), ("n_at_risk", "96", "8")]
+
+
+def test_times_below_number_at_risk_are_of_it_unless_the_title_has_rates_too(design):
+    rows = [["Number at risk", "1 year", "3 years"], ["HAI", "55", "40"]]
+    assert [row[1] for row in told(curves(design, rows))] == ["n_at_risk", "n_at_risk"]
+    rows[0][0] = "Survival and numbers at risk"
+    questions = curves(design, rows).questions
+    assert len(questions) == 2 and "says a time and not what stands below it" in questions[0]
+
+
+def test_counts_at_a_time_and_incidences_are_no_survival_rates(design):
+    made = curves(design, [["", "5-year deaths, n"], ["HAI", "45"]])
+    assert [row[1:5:3] for row in told(made)] == [("cumulative_events", "45")]
+    heads = ["Patients at 5 years", "5-year cumulative incidence, %", "5-year mortality"]
+    made = curves(design, [["", "No. at risk", *heads], ["HAI", "12", "45", "20", "3"]])
+    assert not made.claims and len(made.questions) == 4 and "says no time" in made.questions[0]
+    assert "is survival; name its cumulative incidence" in made.questions[2]
+    (asked,) = curves(design, [["", "5-year OS", "At risk"], ["HAI", "55", "12.5"]]).questions
+    assert "which is one whole number" in asked
+
+
+def test_one_word_stands_for_both_limits(design):
+    for cell in ("100.0 (NA)", "100.0 (NE)", "100.0 (NR–NR)"):
+        made = curves(design, [["", "5-year OS, % (95% CI)"], ["HAI", cell]])
+        assert [row[1:5:3] for row in told(made)] == [("survival_rate", "100.0")]
+        word = cell[-3:-1]
+        assert made.claims[0]["note"] == f"no lower limit ({word}); no upper limit ({word})"
+        assert len(made.left_out) == 1
+    rows = [["", "HR (95% CI)", "P"], ["HAI", "2.3 (NE)", "0.2"]]
+    made = claims_of(rows, design, "model", place="t", endpoint="OS")
+    assert not made.questions and [c["printed"] for c in made.claims] == ["2.3", "0.2"]

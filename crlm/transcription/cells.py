@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from crlm.ledger import printed_decimals
@@ -149,6 +149,14 @@ class Cell:
 
     kind: str
     parts: tuple[Printed, ...] = ()
+
+
+def without_limits(found: Cell, forms: Container[int]) -> Cell:
+    """"100 (NA)", where an estimate may have two limits: one word for both of them."""
+    words = [math.isnan(number.value) for number in found.parts]
+    if words == [False, True] and 2 not in forms and 3 in forms:
+        return Cell("spread", (*found.parts, found.parts[1]))
+    return found
 
 
 def p_cell(text: str) -> Cell:

@@ -24,6 +24,11 @@ _SEVERAL = re.compile(
 _COUNTS = {"n", "no", "number", "patients", "pts", "of", "cases", "total"}
 _EVENTS = {"event", "events", "deaths", "died", "dead", "recurrences", "failures"}
 _LIMITS = {"ci", "limits", "interval", "confidence"}
+_AT_RISK = re.compile(r"\bat[ -]risk\b", re.IGNORECASE)
+#: Words of a header that has shares of patients, whatever else it names.
+_SHARES = re.compile(
+    r"%|\b(rates?|incidences?|survival|free(dom)?|probabilit\w+)\b", re.IGNORECASE
+)
 _ENDS = {
     "conf_low": {"lower", "low", "lcl", "ll"},
     "conf_high": {"upper", "high", "ucl", "ul"},
@@ -59,7 +64,7 @@ class Column:
 
 
 def columns(
-    heads: Sequence[str], endpoints: Endpoints, said: str, usual: str, at_risk: bool
+    heads: Sequence[str], endpoints: Endpoints, said: str, usual: str
 ) -> Iterator[Column]:
     """What each column but the first holds.
 
@@ -70,20 +75,19 @@ def columns(
     said : str
         Title and corner of the table, which may say in what time is.
     usual : str
-        Unit in which the paper prints times.
-    at_risk : bool
-        Whether heads that are a number alone are months of numbers at risk.
+        Unit in which the paper prints times. Heads that are a number or a time alone are times of
+        numbers at risk where the title or the corner says so.
     """
     before, endpoint = Column(""), ""
     for head in heads[1:]:
         endpoint = endpoints.within(head) or endpoint
-        found = _column(head, before, said, usual, at_risk)
+        found = _column(head, before, said, usual)
         before = replace(found, endpoint=endpoint)
         yield before
 
 
-def _column(head: str, before: Column, said: str, usual: str, at_risk: bool) -> Column:
-    word, time = head.casefold(), _YEARS.search(head)
+def _column(head: str, before: Column, said: str, usual: str) -> Column:
+    word, time, at_risk = head.casefold(), _YEARS.search(head), bool(_AT_RISK.search(said))
     if P_HEAD.match(last_word(head)):
         return Column(head, "p")
     if "median" in word:
@@ -92,8 +96,15 @@ def _column(head: str, before: Column, said: str, usual: str, at_risk: bool) -> 
         return replace(made, fields=_fields(head, made, before))
     if time and _SEVERAL.search(head):
         return Column(head, "several")
+    months = float(time[1]) * (12 if time[2].casefold().startswith("y") else 1) if time else None
+    bare = _YEARS.sub(" ", word).strip(" ,;:()") if time else word
+    if _AT_RISK.search(head) or (time and not bare and at_risk and not _SHARES.search(said)):
+        return _at_risk(head, before, months)
+    if time and not bare and at_risk:
+        return Column(head, time=months)
+    if time and (counted := _counts_at(head, bare, months)):
+        return counted
     if time:
-        months = float(time[1]) * (12 if time[2].casefold().startswith("y") else 1)
         made = Column(head, "survival_rate", time=months, unit="%")
         return replace(made, fields=_fields(head, made, before))
     words = set(re.findall(r"[a-z]+", word))
@@ -109,6 +120,23 @@ def _column(head: str, before: Column, said: str, usual: str, at_risk: bool) -> 
     if words & _EVENTS or "event" in word or "death" in word:
         return Column(head, "events", unit="events")
     return Column(head)
+
+
+def _at_risk(head: str, before: Column, months: float | None) -> Column:
+    """Numbers at risk, at the time in the header or at that of the rate beside them."""
+    if months is None and before.time is not None:
+        return Column(f"{before.head}, {head}", "n_at_risk", time=before.time, unit="patients")
+    return Column(head, "n_at_risk", time=months, unit="patients")
+
+
+def _counts_at(head: str, bare: str, months: float | None) -> Column | None:
+    """"5-year deaths, n": events so far; "Patients at 5 years": nothing that is known."""
+    words = set(re.findall(r"[a-z]+", bare)) - {"at", "by", "within"}
+    if _SHARES.search(bare):
+        return None
+    if words & _EVENTS:
+        return Column(head, "cumulative_events", time=months, unit="events")
+    return Column(head, time=months) if words and words <= _COUNTS else None
 
 
 def _unit(said: str, usual: str) -> str:

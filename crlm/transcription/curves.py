@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
@@ -9,13 +10,15 @@ from crlm.ledger import Design
 from crlm.ledger.factors import span_in
 from crlm.ledger.vocabulary import ALL, GRAY
 from crlm.transcription.asking import to_ask
-from crlm.transcription.cells import Cell, Printed, cell, row_of
+from crlm.transcription.cells import Cell, Printed, cell, row_of, without_limits
 from crlm.transcription.curve_columns import CURVES, Column, columns, month_of
 from crlm.transcription.endpoints import Endpoints
 from crlm.transcription.table import P_HEAD, Table, comma, holding, last_word
 
 #: A cell with a count and more of it: "45/87", "45 (52%)".
 _COUNTED = ("n", "events")
+#: Counts at a time.
+_SO_FAR = ("n_at_risk", "cumulative_events")
 
 
 class CurvesTable(Table):
@@ -73,8 +76,7 @@ class CurvesTable(Table):
     def _columns(self, heads: Sequence[str]) -> list[Column]:
         """What the columns hold; one that names another endpoint than was said is asked."""
         said, usual = f"{self.title} {heads[0]}", str(self.design.conventions.get("unit", ""))
-        at_risk = "risk" in said.casefold()
-        made = list(columns(heads, self.endpoints, said, usual, at_risk))
+        made = list(columns(heads, self.endpoints, said, usual))
         named = {column.endpoint for column in made} - {""}
         if self.endpoint and len(named) == 1 and named != {self.endpoint}:
             own, head = named.pop(), next(column.head for column in made if column.endpoint)
@@ -147,18 +149,21 @@ class CurvesTable(Table):
     def _of_curve(self, column: Column, text: str, group: str) -> None:
         among = self.block if group == ALL and column.holds == "p" else group
         said = [self.place, self.said, among, column.head]
-        found, where = cell(text), ", ".join(filter(None, said))
+        found, where = without_limits(cell(text), column.fields), ", ".join(filter(None, said))
         if found.kind == "empty":
             if column.holds in CURVES and text.strip().casefold() in ("na", "n/a"):
                 self.made.left_out.append(f"{where}: {text!r} is no number.")
         elif column.holds != "n" and not (column.endpoint or self.endpoint):
             self.ask(where, self._no_endpoint("stands below no endpoint", "HEADING"))
-        elif told := _unreadable(column, text):
+        elif told := _unreadable(column, text) or self._other_share(column):
             self.ask(f"column {column.head!r}", told)
         elif column.holds == "survival_rate" and _is_share(found, text):
             self.ask(where, f"{text!r} is a share of 1, or less than 1 %; write it in per cent")
         elif column.holds in ("both", *_COUNTED):
             self._counts(column, found, text, group, where)
+        elif column.holds in _SO_FAR and not _is_count(found):
+            told = f"{text!r} is no {column.holds.replace('_', ' ')}, which is one whole number"
+            self.ask(where, f"{told}{comma(text)}")
         elif len(found.parts) not in column.fields or found.kind == "lost":
             self.ask(where, f"{text!r} is not {holding(column.fields)}{comma(text)}")
         else:
@@ -166,6 +171,16 @@ class CurvesTable(Table):
             fields = column.fields[len(found.parts)]
             for number, part in zip(found.parts, fields, strict=True):
                 self.claim(number, where, **keys, part=part)
+
+    def _other_share(self, column: Column) -> str:
+        """Why the shares below a header are not the rates of its endpoint; "" if they are."""
+        name = column.endpoint or self.endpoint
+        said = re.search(r"incidence|mortality|death rate", column.head, re.IGNORECASE)
+        if not said or column.holds != "survival_rate" or name in self.design.incidences:
+            return ""
+        told = f"has the share of patients with an event, and {name} is survival; name its "
+        told += "cumulative incidence by --endpoint, after [incidences.NAME] declares it, or leave "
+        return f"{told}it out with {to_ask(column.head, '-')}"
 
     def _keys(self, column: Column, group: str) -> dict[str, Any]:
         """What a number of a column is of, but for its field."""
@@ -176,6 +191,10 @@ class CurvesTable(Table):
             return {**keys, "group": self.block, "model": test, "statistic": "p"}
         if column.holds == "n":
             return {"group": group, "statistic": "n", "unit": "patients"}
+        if counted and column.holds == "n_at_risk":
+            # Death ends every follow-up: who is at risk of an event that it competes with is.
+            rule = self.design.incidences[keys["endpoint"]]
+            keys["endpoint"] = rule["endpoint"] if rule["competing"] == "OS" else keys["endpoint"]
         share = counted and column.holds == "survival_rate"
         holds = "cumulative_incidence" if share else column.holds
         keys |= {"statistic": holds, "unit": column.unit}
@@ -213,8 +232,15 @@ def _unreadable(column: Column, text: str) -> str:
     if column.holds in CURVES and set(column.fields) == {1} and len(cell(text).parts) > 1:
         told = "has behind its number what is no limit of 95 % (quartiles, a range, an error); "
         return f"{told}leave that out of the cells"
+    if column.holds in _SO_FAR and column.time is None:
+        told = "has numbers at risk and says no time; name it as 'No. at risk at 5 years', or "
+        return f"{told}put it beside the rate that it belongs to"
     if column.holds:
         return ""
+    if column.time is not None:
+        told = f"says a time and not what stands below it; name it 'Rate, {column.head}', 'No. at "
+        told += f"risk, {column.head}' or 'Events, {column.head}', or leave it out with "
+        return told + to_ask(column.head, "-")
     told = "is neither n, events, median, a year or month, limits of one (95% CI, lower, "
     told += f"upper) beside it, nor p; name it so, or leave it out with {to_ask(column.head, '-')}"
     if month_of(column.head, False) is not None:
@@ -238,6 +264,10 @@ def _counted(column: Column, found: Cell, text: str) -> tuple[Sequence[str], tup
     if len(parts) == 1 or (len(parts) == 2 and percent and "/" not in text):
         return (column.holds,), parts
     return (), parts
+
+
+def _is_count(found: Cell) -> bool:
+    return len(found.parts) == 1 and found.kind == "single" and not found.parts[0].decimals
 
 
 def _is_share(found: Cell, text: str) -> bool:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 #: What the second storey of a header says below the names of groups or models.
 _LOWER = re.compile(
     r"^([(\[]?n\s*=\s*[\d,]+[)\]]?([,;]?\s*(n|no\.?)?\s*[(\[]%[)\]])?|"
-    r"(n|no\.?)(\s*[(\[]%[)\]])?|%|p([ -]?values?)?\.?|"
+    r"(n|no\.?)(\s*[(\[]%[)\]])?|%(\s*[(\[].*[)\]])?|p([ -]?values?)?\.?|"
+    r"((n|no\.?|numbers?|patients|pts)\s*)?at[ -]risk\b.*|"
     r"(hr|or|hazard ratio|odds ratio|ratio|median|mean|rate|survival|events?|deaths?)\b.*|"
     r"(no\.?|number) of (events|deaths|patients)\b.*|n\s*/\s*n|smd|"
     r"[(\[]?(95\s?% ?)?(ci|cl|c\.i\.|confidence (interval|limits))[)\]]?|"

@@ -10,7 +10,7 @@ from typing import Any
 from crlm.ledger import Design
 from crlm.transcription import meanings, stepped
 from crlm.transcription.asking import to_ask
-from crlm.transcription.cells import ONE, REFERENCE, cell, p_cell, row_of
+from crlm.transcription.cells import ONE, REFERENCE, cell, p_cell, row_of, without_limits
 from crlm.transcription.corrected import corrects, is_adjusted
 from crlm.transcription.labels import Label
 from crlm.transcription.table import P_HEAD, TREND, UNKNOWN, Table, comma, holding, last_word
@@ -425,6 +425,7 @@ class ModelTable(Table):
         if head.holds in _RATIOS and len(found.parts) == 4 and _WITH_P.search(text):
             beside, found = replace(head, holds="p"), replace(found, parts=found.parts[:3])
             self.of_model(label, _WITH_P.search(text)[1], beside, keys)
+        found = without_limits(found, forms)
         if len(found.parts) not in forms or found.kind == "lost":
             self.ask(where, f"{text!r} is not {holding(forms)}{comma(text)}")
             return

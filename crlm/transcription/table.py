@@ -119,7 +119,8 @@ class Table:
     def claim(self, number: Printed, locator: str, **keys: Any) -> None:
         """One printed number with its keys; what it cannot be, or an id that is taken, is asked."""
         if math.isnan(number.value):
-            self.made.left_out.append(f"{locator}: {number.text!r} is no number.")
+            told = f"{locator}: {number.text!r} is no number."
+            self.made.left_out += [told] * (told not in self.made.left_out[-1:])
             self.words.append((unreached(number.text, keys.get("part", "")), self._whole(keys)))
             return
         low, high = _POSSIBLE.get(keys["statistic"], (-math.inf, math.inf))
