@@ -206,7 +206,9 @@ def test_numbers_at_risk_beside_rates_are_no_rates(design, heads, cells, want):
     rows = [["", *heads], ["HAI", *cells]]
     made = [c for c in curves(design, rows).claims if c["statistic"] == "n_at_risk"]
     assert {float(c["time"]): c["printed"] for c in made} == want
-    assert all((c["unit"], c["endpoint"], c["field"]) == ("patients", "OS", "estimate") for c in made)
+    assert all(
+        (c["unit"], c["endpoint"], c["field"]) == ("patients", "OS", "estimate") for c in made
+    )
 
 
 def test_times_over_rates_and_numbers_at_risk_are_a_storey_of_the_header(design):

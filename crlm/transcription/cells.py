@@ -152,7 +152,7 @@ class Cell:
 
 
 def without_limits(found: Cell, forms: Container[int]) -> Cell:
-    """"100 (NA)", where an estimate may have two limits: one word for both of them."""
+    """A cell as "100 (NA)", where an estimate may have two limits: one word for both of them."""
     words = [math.isnan(number.value) for number in found.parts]
     if words == [False, True] and 2 not in forms and 3 in forms:
         return Cell("spread", (*found.parts, found.parts[1]))

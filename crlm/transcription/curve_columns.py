@@ -26,9 +26,7 @@ _EVENTS = {"event", "events", "deaths", "died", "dead", "recurrences", "failures
 _LIMITS = {"ci", "limits", "interval", "confidence"}
 _AT_RISK = re.compile(r"\bat[ -]risk\b", re.IGNORECASE)
 #: Words of a header that has shares of patients, whatever else it names.
-_SHARES = re.compile(
-    r"%|\b(rates?|incidences?|survival|free(dom)?|probabilit\w+)\b", re.IGNORECASE
-)
+_SHARES = re.compile(r"%|\b(rates?|incidences?|survival|free(dom)?|probabilit\w+)\b", re.IGNORECASE)
 _ENDS = {
     "conf_low": {"lower", "low", "lcl", "ll"},
     "conf_high": {"upper", "high", "ucl", "ul"},
@@ -63,9 +61,7 @@ class Column:
     fields: Mapping[int, tuple[str, ...]] = field(default_factory=lambda: {1: ("",)})
 
 
-def columns(
-    heads: Sequence[str], endpoints: Endpoints, said: str, usual: str
-) -> Iterator[Column]:
+def columns(heads: Sequence[str], endpoints: Endpoints, said: str, usual: str) -> Iterator[Column]:
     """What each column but the first holds.
 
     Parameters
@@ -87,32 +83,18 @@ def columns(
 
 
 def _column(head: str, before: Column, said: str, usual: str) -> Column:
-    word, time, at_risk = head.casefold(), _YEARS.search(head), bool(_AT_RISK.search(said))
+    word = head.casefold()
     if P_HEAD.match(last_word(head)):
         return Column(head, "p")
     if "median" in word:
         unit = _unit(f"{word} {said.casefold()}", usual)
         made = Column(head, "median_survival" if unit else "unit", unit=unit)
         return replace(made, fields=_fields(head, made, before))
-    if time and _SEVERAL.search(head):
-        return Column(head, "several")
-    months = float(time[1]) * (12 if time[2].casefold().startswith("y") else 1) if time else None
-    bare = _YEARS.sub(" ", word).strip(" ,;:()") if time else word
-    if _AT_RISK.search(head) or (time and not bare and at_risk and not _SHARES.search(said)):
-        return _at_risk(head, before, months)
-    if time and not bare and at_risk:
-        return Column(head, time=months)
-    if time and (counted := _counts_at(head, bare, months)):
-        return counted
-    if time:
-        made = Column(head, "survival_rate", time=months, unit="%")
-        return replace(made, fields=_fields(head, made, before))
+    if timed := _timed(head, before, said):
+        return timed
     words = set(re.findall(r"[a-z]+", word))
     if before.holds in (*CURVES, "unit") and (fields := _limits(words)):
         return replace(before, head=head, fields=fields)
-    years = bool(re.search(r"\b(years?|yrs?)\b", said.casefold()))
-    if at_risk and (month := month_of(head, years)) is not None:
-        return Column(head, "n_at_risk", time=month, unit="patients")
     if both := _both(head):
         return Column(head, "both", fields={2: both})
     if words and words <= _COUNTS:
@@ -120,6 +102,24 @@ def _column(head: str, before: Column, said: str, usual: str) -> Column:
     if words & _EVENTS or "event" in word or "death" in word:
         return Column(head, "events", unit="events")
     return Column(head)
+
+
+def _timed(head: str, before: Column, said: str) -> Column | None:
+    """What has a time: a rate, numbers at risk, events so far; None for a header without one."""
+    time, at_risk = _YEARS.search(head), bool(_AT_RISK.search(said))
+    if time and _SEVERAL.search(head):
+        return Column(head, "several")
+    years = bool(re.search(r"\b(years?|yrs?)\b", said.casefold()))
+    if at_risk and (month := month_of(head, years)) is not None:
+        return Column(head, "n_at_risk", time=month, unit="patients")
+    months = float(time[1]) * (12 if time[2].casefold().startswith("y") else 1) if time else None
+    bare = _YEARS.sub(" ", head.casefold()).strip(" ,;:()")
+    if _AT_RISK.search(head) or (time and not bare and at_risk and not _SHARES.search(said)):
+        return _at_risk(head, before, months)
+    if not time or (at_risk and not bare):
+        return Column(head, time=months) if time else None
+    made = Column(head, "survival_rate", time=months, unit="%")
+    return _counts_at(head, bare, months) or replace(made, fields=_fields(head, made, before))
 
 
 def _at_risk(head: str, before: Column, months: float | None) -> Column:
@@ -130,7 +130,7 @@ def _at_risk(head: str, before: Column, months: float | None) -> Column:
 
 
 def _counts_at(head: str, bare: str, months: float | None) -> Column | None:
-    """"5-year deaths, n": events so far; "Patients at 5 years": nothing that is known."""
+    """Of "5-year deaths, n" events so far; of "Patients at 5 years" nothing that is known."""
     words = set(re.findall(r"[a-z]+", bare)) - {"at", "by", "within"}
     if _SHARES.search(bare):
         return None
