@@ -139,13 +139,13 @@ def test_what_a_table_does_not_settle_is_asked():
     table = [
         ["", "No HAI", "Pumped"],
         ["Weaker half", "12 (4%)", "3 (1%)"],
-        ["Male", "179 of 308", "20 (5%)"],
+        ["Male", "179 of 170", "20 (5%)"],
     ]
     made = claims_of(table, design, "two-groups", place="table1")
     told = " ".join(made.questions)
     assert "'Pumped' is no characteristic" in told and "'Weaker half'" in told
     assert "--is 'Weaker half=COLUMN:LEVEL'" in told
-    assert "'179 of 308' has the patients of known value below it" in told
+    assert "'179 of 170' has more patients than its denominator" in told
     named = {"Pumped": "hai:yes", "Weaker half": "sex:female"}
     assert len(claims_of(table, design, "two-groups", place="table1", named=named).questions) == 1
 
@@ -1394,7 +1394,11 @@ def test_a_number_over_two_rows_of_a_word_table_stands_in_the_first(tmp_path):
     ("layout", "rows", "told"),
     [
         ("two-groups", [["Male", "179 (0.58)", "205 (0.56)"]], "'179 (0.58)' is 179 of 308 as a s"),
-        ("two-groups", [["Male", "179/308 (58%)", "205/366"]], "has the patients of known value"),
+        (
+            "two-groups",
+            [["Male", "179/308 (58%)", "205/366"], ["Female", "129/318 (41%)", "161/366"]],
+            "129/318 is of 318 patients and a level before it of 308",
+        ),
         ("two-groups", [["Male", "#REF!", "205 (56%)"]], "hai=no: '#REF!' says neither n (%)"),
         ("two-groups", [["Number of metastases", "5-Mar", "2-Jan"]], "'5-Mar' is a date that Exc"),
         ("two-groups", [["Age, mean (SE)", "62.5 (0.5)", "55.0 (0.4)"]], "with its standard error"),

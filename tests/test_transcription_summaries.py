@@ -131,7 +131,7 @@ def test_widths_are_those_between_quartiles_and_between_ends():
 
 
 def test_known_values_are_counted_where_print_counts_them():
-    made = as_printed.known(baseline.table_one(patients(), "arm", ["size"]))
+    made = as_printed.known(baseline.table_one(patients(), "arm", ["size"]), ["size"])
     assert dict(zip(made["group"], made["estimate"], strict=True)) == {
         "all": 7,
         "arm=a": 4,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from crlm.audit.cases import Case, Lacking, Outcome, Roles, check, outcome, unclear, unsaid
-from crlm.audit.facts import WHOLE, Cell, Facts, Printed, cell_of, text_of
+from crlm.audit.facts import WHOLE, Cell, Facts, Printed, text_of
 from crlm.audit.intervals import (
     Interval,
     denominators,
@@ -18,13 +18,12 @@ from crlm.audit.intervals import (
     times,
     total,
 )
+from crlm.audit.valued import known_values, missing_values
 from crlm.ledger.factors import Cut
 
 #: More patients without a value than this share of a group are not taken for granted; fewer
 #: still where the percentages fit the whole group.
 MOST_MISSING, MISSING_UNSEEN = 0.25, 0.1
-#: What makes a factor know more or fewer patients than the column that it is made of.
-_APART = {"left_out", "otherwise"}
 
 Block = dict[str, tuple[Printed, Printed | None]]
 
@@ -94,7 +93,8 @@ def _fits(percent: Printed, count: Printed | None, size: int) -> bool:
 def percentages(facts: Facts) -> Iterator[Case]:
     """Counts over denominators, one check a variable and group."""
     for (among, column), block in blocks(facts).items():
-        n = facts.n(among)
+        stated = known_values(facts).get((among, column))
+        n = facts.n(among) or stated
         if n is None:
             continue
         levels = facts.levels(column) or tuple(block)
@@ -104,6 +104,7 @@ def percentages(facts: Facts) -> Iterator[Case]:
         roles |= {f"count {level}": count for level, count in counts.items() if count is not None}
         unknown = missing_values(facts).get((among, column))
         roles |= {"missing": unknown} if unknown is not None else {}
+        roles |= {"known": stated} if stated is not None else {}
         others = {places[0].count: cell for cell, places in facts.counts.items() if places}
 
         def judge(roles: Roles, full: bool = full, others: Mapping[int, Cell] = others) -> Outcome:
@@ -130,6 +131,8 @@ def _judge_percentages(
     n, rows = roles["n"].count, _rows(roles)
     if n <= 0:
         return unclear("The number of patients is not printed.")
+    if "known" in roles:
+        return _judge_of_known(roles["known"].count, n, rows, facts, others)
     sizes = possible_sizes(n, rows, full, _known(roles))
     bad = [row for row in rows if not _fits(*row, n)] or rows
     percent, count = bad[0]
@@ -146,6 +149,26 @@ def _judge_percentages(
         text = f"{said}. {_fit_text(n, sizes)} without a value, unsaid."
         run = _run(sizes)
         return unsaid(text, low, high, Lacking(n - run[0], n - run[-1], n))
+    return Outcome("inconsistent", low, high, f"{said}.")
+
+
+def _judge_of_known(
+    known: int,
+    n: int,
+    rows: list[tuple[Printed, Printed | None]],
+    facts: Facts,
+    others: Mapping[int, Cell],
+) -> Outcome:
+    """Percentages whose denominator is printed, as 87/154 (56.5)."""
+    bad = [row for row in rows if not known or not _fits(*row, known)]
+    percent, count = bad[0] if bad else rows[0]
+    low, high = _recomputed(count, percent, known or n)
+    if known > n or not known:
+        said = f"{known} patients of known value cannot be part of {n}."
+        return Outcome("inconsistent", low, high, said)
+    if not bad:
+        return outcome(True, low, high, f"Of the {known} patients with a value.")
+    said = "; ".join(_misfit(p, k, known, facts, others) for p, k in bad)
     return Outcome("inconsistent", low, high, f"{said}.")
 
 
@@ -185,24 +208,6 @@ def _misfit(
     if known and abs(right - percent.value) > 2:
         text += f" ({percent.text}% would be of {known[0]}, {facts.label(others[known[0]])})"
     return text
-
-
-@lru_cache(maxsize=4)
-def missing_values(facts: Facts) -> dict[tuple[Cell, str], Printed]:
-    """Printed numbers of patients without a value, by (patients, column).
-
-    Whoever lacks a number or a category lacks what is made of it.
-    """
-    found = {}
-    for key, places in facts.numbers.items():
-        cell, whole = cell_of(key.group), cell_of(key.population)
-        if key.statistic == "missing" and key.covariate and cell is not None and whole is not None:
-            found[whole | cell, key.covariate] = places[0]
-    for (cell, column), number in list(found.items()):
-        for name in facts.design.factors_from(column):
-            if not _APART & {*facts.design.factors[name]}:
-                found.setdefault((cell, name), number)
-    return found
 
 
 def _missing_of_groups(facts: Facts, cell: Cell, column: str) -> int | None:
@@ -246,13 +251,15 @@ def _part(facts: Facts, cell: Cell, whole: Cell) -> dict[str, Printed] | None:
 
 
 def _sum_case(facts: Facts, cell: Cell, column: str, parts: list[dict[str, Printed]]) -> Case:
-    roles = {"whole": facts.counts[cell][0]}
+    known = known_values(facts).get((cell, column))
+    roles = {"whole": known or facts.counts[cell][0]}
     for level, part in zip(facts.levels(column), parts, strict=True):
         roles |= {f"{name} {level}": printed for name, printed in part.items()}
-    missing = missing_values(facts).get((cell, column))
+    missing = None if known else missing_values(facts).get((cell, column))
     roles |= {"missing": missing} if missing is not None else {}
     sizes = [facts.size(frozenset({(column, level)})) for level in facts.levels(column)]
     complete = None not in sizes and sum(sizes) == facts.size(WHOLE) and cell != WHOLE
+    complete = complete or known is not None
     counts = {p.count: c for c, (p, *_) in facts.counts.items() if c and column not in dict(c)}
 
     apart = None if missing is not None else _missing_of_groups(facts, cell, column)

@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
-from crlm.audit.counts import MISSING_UNSEEN, missing_values
+from crlm.audit.counts import MISSING_UNSEEN
 from crlm.audit.curves import curve_cell, curve_keys, curve_subject, curve_title
 from crlm.audit.facts import Cell, Facts, Key, Printed, cell_of, text_of
 from crlm.audit.intervals import denominators
 from crlm.audit.ratios import shown, standard_error, subject_of, title_of, wald_rows
+from crlm.audit.valued import missing_values
 
 #: Fewer events than this share of those that an interval needs are no robust variance.
 _SHORTFALL = 0.75

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 
@@ -24,10 +26,9 @@ def left_out(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["model"] == "left out"].assign(model="")
 
 
-def known(rows: pd.DataFrame) -> pd.DataFrame:
-    """Patients of known value of a number, in their group."""
-    measured = rows.loc[rows["statistic"] == "median", "covariate"]
-    missing = _missing(rows[rows["covariate"].isin(measured)])
+def known(rows: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Patients of known value of these characteristics, in their group."""
+    missing = _missing(rows[rows["covariate"].isin(names)])
     return missing.assign(statistic="n", estimate=missing["n"] - missing["estimate"])
 
 

@@ -124,8 +124,9 @@ class Sections(Models):
             self.add(as_printed.left_out(made))
         if not self.release.on and self.prints(("percent_missing",), covariate=kept):
             self.add(as_printed.shares_missing(rows))
-        if not self.release.on and self._counts_known(kept):
-            self.add(as_printed.known(rows))
+        told = [name for name in kept if self.prints(("n",), covariate=[name], level=[""])]
+        if not self.release.on and told:
+            self.add(as_printed.known(rows, told))
         notes = self.told("table", "continuous")
         smd = bool(self.design.table_one.get("smd")) if smd is None else smd
         table = tables.baseline_table(made, self.design, caption=title, smd=smd, notes=notes)
@@ -161,11 +162,6 @@ class Sections(Models):
         return baseline.describe(
             self.described, [*names, by], spread=spread, quantile_rule=rule, **own
         )
-
-    def _counts_known(self, names: Sequence[str]) -> bool:
-        """Whether print has the number of known values of a measured column."""
-        measured = [name for name in names if not self.design.levels(name)]
-        return self.prints(("n",), covariate=measured, level=[""])
 
     def _of_print(self, names: Sequence[str]) -> dict[str, list[str]]:
         """Numbers whose mean, SD or width print has; none where few patients must stay untold."""

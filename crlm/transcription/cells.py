@@ -11,7 +11,7 @@ from crlm.ledger import printed_decimals
 
 _DASHES = "‐‑‒–—−~"
 #: Points at half height, as some journals print 0·05.
-_POINTS = re.compile(r"[·⋅∙‧](?=\d)")
+POINTS = re.compile(r"(?<![^\W\d_])[·⋅∙‧](?=\d)")
 _NUMBER = r"[<>≤≥=]?\s*-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|[<>≤≥=]?\s*\.\d+"
 #: A power of ten: "1.2 × 10−5", "1.2 x 10^(-5)", "1.2E-05".
 _POWER = re.compile(
@@ -35,12 +35,16 @@ _WORDS = re.compile(
 #: "05" has lost its point, and "0,05" has a comma for it; no page prints a number so.
 _LOST = re.compile(r"(?<![\d.,])0,?\d")
 #: Cells that state nothing.
-EMPTY = {"", "-", "–", "—", "na", "n/a"}
+EMPTY = {"", "-", "–", "—", "na", "n/a", "..", "...", "…"}
 REFERENCE = re.compile(
     r"^(1([.·]0+)?\s*)?[\[(]?\s*(ref(erence)?|referent|baseline|base|comparator)\.?"
     r"( (cat(egory)?|group|level)\.?)?\s*[\])]?$"
     rf"|^1([.·]0+)?\s*[\[(]\s*[-{_DASHES}]*\s*[\])]$",
     re.IGNORECASE,
+)
+#: A count over its denominator: "14/158 (8.9)", "14 of 158".
+_OVER = re.compile(
+    r"^(\d[\d,]*)\s*(?:/|(?:out )?of)\s*(\d[\d,]*)(?![.\d])\s*(?:[\[(;,]?\s*([\d.]+)\s*%?[\])]?)?$"
 )
 #: A ratio of 1, which may stand for the reference as well.
 ONE = re.compile(r"^1(\.0+)?$")
@@ -111,7 +115,7 @@ def printed(text: str) -> Printed:
 def numbers(cell: str) -> list[Printed]:
     """The numbers of a cell in their order; a dash between two of them is a range, no minus."""
     words = iter(word.strip() for word in _WORDS.findall(cell))
-    text = _powers(_POINTS.sub(".", _WORDS.sub("∞", cell)))
+    text = _powers(POINTS.sub(".", _WORDS.sub("∞", cell)))
     for dash in _DASHES:
         text = text.replace(dash, "-")
     text = re.sub(r"(?<=[\d%∞])\s*(?:-|to)\s*(?=[\d.∞])", " ", text)
@@ -142,7 +146,8 @@ class Cell:
     Attributes
     ----------
     kind : str
-        "empty", "count" (n, %), "spread" (median and two ends), "mean" (mean, SD),
+        "empty", "count" (n, %), "over" (n, its denominator and, if it is there, %), "spread"
+        (median and two ends), "mean" (mean, SD),
         "percent" (a share alone), "single", "lost" (a number without its decimal point), "unclear".
     parts : tuple of Printed
     """
@@ -171,8 +176,10 @@ def cell(text: str) -> Cell:
     if text.strip().casefold() in EMPTY:
         return Cell("empty")
     parts = tuple(numbers(text))
-    if _LOST.search(re.sub(r"e[-+]?\d+", "", _powers(_POINTS.sub(".", text)))):
+    if _LOST.search(re.sub(r"e[-+]?\d+", "", _powers(POINTS.sub(".", text)))):
         return Cell("lost", parts)
+    if _OVER.match(POINTS.sub(".", text.strip())):
+        return Cell("over", parts)
     if "±" in text or re.search(r"\+/?-", text):
         return Cell("mean", parts) if len(parts) == 2 else Cell("unclear", parts)
     if len(parts) == 3:

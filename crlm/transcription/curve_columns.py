@@ -22,7 +22,7 @@ _SEVERAL = re.compile(
 )
 #: Words of a header over counts of patients, and over counts of events.
 _COUNTS = {"n", "no", "number", "patients", "pts", "of", "cases", "total"}
-_EVENTS = {"event", "events", "deaths", "died", "dead", "recurrences", "failures"}
+EVENTS = {"event", "events", "deaths", "died", "dead", "recurrences", "failures"}
 _LIMITS = {"ci", "limits", "interval", "confidence"}
 _AT_RISK = re.compile(r"\bat[ -]risk\b", re.IGNORECASE)
 #: Words of a header that has shares of patients, whatever else it names.
@@ -95,11 +95,11 @@ def _column(head: str, before: Column, said: str, usual: str) -> Column:
     words = set(re.findall(r"[a-z]+", word))
     if before.holds in (*CURVES, "unit") and (fields := _limits(words)):
         return replace(before, head=head, fields=fields)
-    if both := _both(head):
-        return Column(head, "both", fields={2: both})
+    if names := both(head):
+        return Column(head, "both", fields={2: names})
     if words and words <= _COUNTS:
         return Column(head, "n", unit="patients")
-    if words & _EVENTS or "event" in word or "death" in word:
+    if words & EVENTS or "event" in word or "death" in word:
         return Column(head, "events", unit="events")
     return Column(head)
 
@@ -134,7 +134,7 @@ def _counts_at(head: str, bare: str, months: float | None) -> Column | None:
     words = set(re.findall(r"[a-z]+", bare)) - {"at", "by", "within"}
     if _SHARES.search(bare):
         return None
-    if words & _EVENTS:
+    if words & EVENTS:
         return Column(head, "cumulative_events", time=months, unit="events")
     return Column(head, time=months) if words and words <= _COUNTS else None
 
@@ -169,7 +169,7 @@ def _limits(words: set[str]) -> dict[int, tuple[str, ...]]:
     return {2: LIMITED[1:]} if words & _LIMITS else {}
 
 
-def _both(head: str) -> tuple[str, ...]:
+def both(head: str) -> tuple[str, ...]:
     """The statistics of "Events/N", "n/N" and "N (events)", in their order; empty for others."""
     bare = re.sub(r"[\[(]\s*(%|n|no\.?)\s*[\])]|%", " ", head.casefold())
     parts = [part for part in re.split(r"\s*[/(\[]\s*|\s+of\s+total\s*", bare) if part.strip()]
@@ -180,7 +180,7 @@ def _both(head: str) -> tuple[str, ...]:
 
 
 def _counted(words: set[str]) -> str:
-    if words & _EVENTS:
+    if words & EVENTS:
         return "events"
     return "n" if words and words <= _COUNTS else ""
 

@@ -33,7 +33,8 @@ _BEFORE = re.compile(
     r"^(?:(?:mean|median|average)(?:\s(?:value\s)?of)?|patients?(?:['’]s?)?)\s+(?=\S)",
     re.IGNORECASE,
 )
-_TIMES = re.compile(r"\s+[x×*:]\s+|\s*[×*]\s*|:", re.IGNORECASE)
+#: What parts the terms of a product; "× 10⁹" is of a unit.
+_TIMES = re.compile(r"\s+[x×*:]\s+(?!10\b)|\s*[×*]\s*(?!\s|10(?!\w))|:", re.IGNORECASE)
 _AGAINST = re.compile(r"\s+(?:vs\.?|versus|v\.?|against|compared (?:with|to))\s+", re.IGNORECASE)
 
 
@@ -103,8 +104,8 @@ class _Words:
         for end in range(len(words), 0, -1):
             text = " ".join(words[:end])
             if found := self._known(text):
-                unit = plain(self.design.unit_of(found[0]))
-                if set(words[end:]) <= _NOTES | set(unit.split()):
+                unit = meanings.words_of_units(plain(self.design.unit_of(found[0])).split())
+                if meanings.words_of_units(words[end:]) <= _NOTES | unit:
                     return text, _said(label, words[end:])
         return "", frozenset()
 

@@ -11,7 +11,7 @@ from crlm.ledger.claim_words import Words
 from crlm.ledger.vocabulary import ALL, KNOWN
 from crlm.transcription import answers as own
 from crlm.transcription import percentages, populations, stubs
-from crlm.transcription.cells import row_of
+from crlm.transcription.cells import POINTS, Placed, row_of
 from crlm.transcription.curves import CurvesTable
 from crlm.transcription.endpoints import Endpoints
 from crlm.transcription.heads import headed, title, untitled
@@ -25,6 +25,12 @@ from crlm.transcription.table import Table, Transcript
 LAYOUTS = ("two-groups", "model", "curves", "subgroups")
 _TABLES = {"model": ModelTable, "curves": CurvesTable, "subgroups": SubgroupsTable}
 #: A comma for the decimal point: no thousands begin with 0, nor are they two digits.
+#: A dash before what a row holds, as the NEJM sets it: "Median age (IQR) — yr"; and what a cell
+#: of counts with their denominators is called there: "no./total no. (%)".
+_DASHED = re.compile(
+    r"(?:(?<=[^\W\d_]{3})|(?<=[)\]*†‡§¶‖]))(?:\s+[–—]\s+|—)(?=[^\W\d]|[×%])(?![IVX]+\b)"
+)
+_OVER = re.compile(r"\b(?:no|n|number)\b\.?\s*/\s*(?:total\s*)?(?:no|n|number)\b\.?", re.I)
 _COMMA = re.compile(r"(?<=\d),(?=\d{1,2}(?!\d))|(?<=\b0),(?=\d)")
 
 
@@ -95,13 +101,14 @@ def claims_of(
     """
     if layout not in LAYOUTS:
         raise ParameterError(f"There is no layout {layout!r}. {did_you_mean(layout, LAYOUTS)}")
-    above, groups, raw = title(rows), layout == "two-groups", untitled(rows)
+    above, groups, raw = title(rows), layout == "two-groups", _undashed(untitled(rows))
     raw = stubs.merged(raw, groups)
     apart = populations.parts(raw) if groups else []
     rows = _once(headed(raw, groups=groups))
     overs = [over for over, _ in apart]
     incidences = design.incidences if layout == "curves" else {}
-    answers = own.checked(dict(named or {}), rows, design, incidences, overs)
+    named = {_worded(label): target for label, target in (named or {}).items()}
+    answers = own.checked(dict(named), rows, design, incidences, overs)
     rows, aside = own.without(rows, answers)
     aside += [over for over in overs if own.is_left_out(over, answers)]
     answers = {label: target for label, target in answers.items() if target != own.LEFT_OUT}
@@ -134,7 +141,7 @@ def claims_of(
     for over, part in [(o, _once(headed(p, groups=True))) for o, p in apart] or [("", rows)]:
         among, question = populations.of(over, design, answers, population)
         if over not in aside and not question:
-            made.add(read(own.without(part, named or {})[0], among))
+            made.add(read(own.without(part, named)[0], among))
         made.questions += [f"{question}."] * bool(question and over not in aside)
         made.taken += [f"{over!r} as the patients of {among}"] * (among not in ("", population))
     made.left_out += [f"{label!r} is left out, as was said." for label in dict.fromkeys(aside)]
@@ -155,6 +162,16 @@ def _endpoint(
         return endpoint
     near = did_you_mean(endpoint, known) if endpoint else f"{', '.join(known)}."
     raise ParameterError(f"A {layout} table needs --endpoint: {near}")
+
+
+def _undashed(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """A table whose labels have a comma before what their row holds, "n" for counts, and points."""
+    return [list(rows[0]), *([_worded(row[0]), *row[1:]] for row in rows[1:])]
+
+
+def _worded(label: str) -> str:
+    made = POINTS.sub(".", _OVER.sub("n", _DASHED.sub(", ", label)))
+    return Placed(made, label.row) if isinstance(label, Placed) else made
 
 
 def _once(rows: Sequence[Sequence[str]]) -> list[list[str]]:

@@ -18,6 +18,14 @@ _UNKNOWN = re.compile(
     r"|no data|n/?a|data missing)$",
     re.IGNORECASE,
 )
+#: Words of a unit that are written in several ways.
+_ALIKE = {
+    **dict.fromkeys(("litre", "liter", "litres", "liters"), "l"),
+    **dict.fromkeys(("sec", "secs", "second", "seconds"), "s"),
+    **dict.fromkeys(("hr", "hrs", "hour", "hours"), "h"),
+    **dict.fromkeys(("minute", "minutes"), "min"),
+    **dict.fromkeys(("mcg", "ug", "µg"), "μg"),
+}
 _CUT = re.compile(
     r"(?P<stem>.*[^\W\d].*?)\W*?(?P<side>[<>≤≥]=?\s*\d[\d.,]*"
     r"|\d[\d.,]*\s*(?:[-–—−]|to)\s*<?\s*\d[\d.,]*)\s*[^\d<>≤≥]*"
@@ -65,6 +73,17 @@ def cut_in(label: str) -> tuple[str, str]:
     """
     found = _CUT.fullmatch(label.strip())
     return (found["stem"], found["side"]) if found else ("", "")
+
+
+def words_of_units(words: Iterable[str]) -> set[str]:
+    """Words as a unit has them, whichever way they are written.
+
+    Examples
+    --------
+    >>> sorted(words_of_units(["u", "litre"])), words_of_units(["sec"])
+    (['l', 'u'], {'s'})
+    """
+    return {_ALIKE.get(word, word) for word in words}
 
 
 def without_unit(label: str) -> str:

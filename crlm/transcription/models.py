@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,8 +13,8 @@ from crlm.transcription.asking import to_ask
 from crlm.transcription.cells import ONE, REFERENCE, cell, p_cell, row_of, without_limits
 from crlm.transcription.corrected import corrects, is_adjusted
 from crlm.transcription.labels import Label
-from crlm.transcription.table import P_HEAD, TREND, UNKNOWN, Table, comma, holding, last_word
-from crlm.transcription.trends import heads_trend
+from crlm.transcription.model_columns import WITH_P, held
+from crlm.transcription.table import TREND, UNKNOWN, Table, comma, holding
 
 #: A ratio, and its limits.
 _RATIO = ("", "conf_low", "conf_high")
@@ -26,13 +26,12 @@ _HELD: dict[str, tuple[str, dict[int, tuple[str, ...]]]] = {
     "limits": ("hazard_ratio", {2: _RATIO[1:]}),
     "lower": ("hazard_ratio", {1: ("conf_low",)}),
     "upper": ("hazard_ratio", {1: ("conf_high",)}),
+    "coefficient": ("coefficient", {1: ("",)}),
     "se": ("se", {1: ("",)}),
     "z": ("z", {1: ("",)}),
     "p": ("p", {1: ("",)}),
     "trend": ("p", {1: ("",)}),
 }
-#: The p behind a ratio, as finalfit has it: "1.23 (0.9-1.7, p=0.123)".
-_WITH_P = re.compile(r"[\s,;(]p\s*(?:[-=]|value)?\s*([<>≤≥=]?\s*[\d.].*?)[\])]?\s*$", re.IGNORECASE)
 #: Columns of ratios, and those that stand beside them in columns of their own.
 _RATIOS, _BESIDE = ("odds", "ratio", "sub"), ("limits", "lower", "upper")
 #: Words that say of which model a column is.
@@ -42,19 +41,8 @@ _TOGETHER = re.compile(
     r"|\badj(?!uv|ac)|\ba(or|hr)\b|\bmva?\b",
     re.I,
 )
-#: Words of a header that say so, the first that is there.
-_WORDS = {
-    "sub": {"shr", "sdhr", "subhazard", "subdistribution"},
-    "odds": {"or", "aor", "odds"},
-    "ratio": {"hr", "ahr", "ratio", "hazard", "hazards", "rr"},
-    "lower": {"lower", "low", "lcl", "ll"},
-    "upper": {"upper", "high", "ucl", "ul"},
-    "limits": {"ci", "limits", "interval", "confidence"},
-    "se": {"se", "error"},
-    "z": {"z", "wald"},
-}
-#: Words of a header above counts.
-_COUNTED = {"n", "no", "patients", "events", "cases", "deaths", "recurrences", "incidence"}
+#: What a reference has below a coefficient.
+_NOUGHT = re.compile(r"^0([.·]0+)?(\s*[\[(]?\s*ref\w*\.?\s*[\])]?)?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -68,12 +56,15 @@ class Head:
         A word of `_HELD`; "" for nothing that is known.
     ratio : str
         The column of ratios that it is, or stands beside, as a word of `_HELD`; "" for none.
+    group : str
+        Of a column of counts in a forest: the group that they are of, "all", or "".
     """
 
     endpoint: str
     model: str
     holds: str
     ratio: str = ""
+    group: str = ""
 
 
 class ModelTable(Table):
@@ -89,7 +80,7 @@ class ModelTable(Table):
     """
 
     #: What may stand in a column, and the model of one that does not say.
-    forms = "a ratio (HR, OR), its limits (95% CI, lower, upper), SE, z, p nor P for trend"
+    forms = "a ratio (HR, OR), its limits (95% CI, lower, upper), β, SE, z, p nor P for trend"
     usual = "multivariable"
 
     def __init__(self, design: Design, place: str, endpoint: str, named: Mapping[str, str]) -> None:
@@ -154,6 +145,7 @@ class ModelTable(Table):
         }
         number = self.labels.read(row[0])
         alone = not number.column or number.level or self.design.levels(number.column)
+        row = self._without_noughts(row, heads) if alone else row
         return [row[0]] + [
             "reference"
             if (ONE.match(text.strip()) or _is_one(text))
@@ -162,6 +154,18 @@ class ModelTable(Table):
             and alone
             else text.strip()
             for text, head in zip(row[1:], heads, strict=True)
+        ]
+
+    def _without_noughts(self, row: Sequence[str], heads: Sequence[Head]) -> list[str]:
+        """A row in which a coefficient of 0 with no error or p beside it is the reference."""
+        stated = [
+            text
+            for text, head in zip(row[1:], heads, strict=True)
+            if head.holds in ("se", "z", "p", *_BESIDE) and cell(text).parts
+        ]
+        return [row[0]] + [
+            "reference" if head.holds == "coefficient" and _NOUGHT.match(t) and not stated else t
+            for t, head in zip(row[1:], heads, strict=True)
         ]
 
     def _in_its_step(self, label: str, found: Label, where: str) -> Label | None:
@@ -251,7 +255,7 @@ class ModelTable(Table):
             endpoint = self.endpoints.leading(text) or endpoint
             holds = self.held(text, [row[at] for row in rows[1:]])
             ratio = holds if holds in _RATIOS else ratio
-            head = Head(endpoint, model, holds, ratio)
+            head = self.of_group(text, Head(endpoint, model, holds, ratio))
             if any(row[at] for row in rows[1:]):
                 head = self._asked(text, head, heads)
             heads.append(head)
@@ -267,7 +271,7 @@ class ModelTable(Table):
 
     def corrected(self, head: str, heads: Sequence[str]) -> bool:
         """Beside adjusted ratios an adjusted p is theirs."""
-        ratios = [text for text in heads if _TOGETHER.search(text) and _held(text, ()) in _RATIOS]
+        ratios = [text for text in heads if _TOGETHER.search(text) and held(text, ()) in _RATIOS]
         return corrects(head) or (is_adjusted(head) and not ratios)
 
     def _asked(self, text: str, head: Head, before: Sequence[Head]) -> Head:
@@ -359,9 +363,13 @@ class ModelTable(Table):
         spec = self.spec or (self.design.model_of(self.endpoint) if self.endpoint else {})
         return str((spec.get("references") or {}).get(column, levels[0])) if levels else ""
 
+    def of_group(self, text: str, head: Head) -> Head:
+        """A head with the group that its column is of, where the table has such columns."""
+        return head
+
     def held(self, head: str, texts: Sequence[str]) -> str:
         """What a column holds; "" if nobody can tell."""
-        return _held(head, texts)
+        return held(head, texts)
 
     def _against(self, named: Label, told: Mapping[str, str], where: str) -> Label:
         """A row with the level it is against, where that is not the one that the model has."""
@@ -422,9 +430,9 @@ class ModelTable(Table):
         if head.holds == "limits" and not _spreads(text):
             return
         statistic, forms = _HELD[head.holds]
-        if head.holds in _RATIOS and len(found.parts) == 4 and _WITH_P.search(text):
+        if head.holds in _RATIOS and len(found.parts) == 4 and WITH_P.search(text):
             beside, found = replace(head, holds="p"), replace(found, parts=found.parts[:3])
-            self.of_model(label, _WITH_P.search(text)[1], beside, keys)
+            self.of_model(label, WITH_P.search(text)[1], beside, keys)
         found = without_limits(found, forms)
         if len(found.parts) not in forms or found.kind == "lost":
             self.ask(where, f"{text!r} is not {holding(forms)}{comma(text)}")
@@ -454,29 +462,3 @@ def _is_one(text: str) -> bool:
     """Whether a cell is that of a reference with limits: "1.00 (1.00-1.00)"."""
     parts = cell(text).parts
     return len(parts) == 3 and {number.value for number in parts} == {1.0}
-
-
-def _held(head: str, texts: Sequence[str]) -> str:
-    """What a column of a regression table holds, a word of `_HELD`; "" if nobody can tell.
-
-    A header that says nothing of it, as "Univariable", stands above ratios where each cell
-    has a number and two limits.
-    """
-    if heads_trend(head):
-        return "trend"
-    if P_HEAD.match(last_word(head)):
-        return "p"
-    words = set(re.findall(r"[a-z]+", head.casefold()))
-    found = next((held for held, said in _WORDS.items() if words & said), "")
-    if found == "odds" and words & {"hr", "hazard"}:
-        return "ratio"
-    stated = [cell(t) for t in texts if not (REFERENCE.match(t.strip()) or ONE.match(t.strip()))]
-    stated = [one for one in stated if one.kind != "empty"]
-    ratios = stated and all(len(one.parts) == 3 for one in stated)
-    ratios = ratios or (stated and all(_WITH_P.search(t) for t in texts if len(cell(t).parts) > 1))
-    return found or ("ratio" if ratios and not _counts(words, texts) else "")
-
-
-def _counts(words: Set[str], texts: Sequence[str]) -> bool:
-    """Whether cells of three numbers count patients: "18/74 (24.3)" below "Events/patients"."""
-    return bool(words & _COUNTED) or any("/" in text for text in texts)

@@ -22,9 +22,6 @@ _NEITHER = "says neither n (%) of a level, nor median with range, nor mean ± SD
 #: What a column holds that is no group.
 _TESTS = ("p", "trend")
 _BETWEEN = (*_TESTS, "smd")
-#: A count with its denominator: "179/308 (58%)", "179 of 308".
-_OF = re.compile(r"^\d[\d,]*\s*(?:/|of)\s*\d")
-
 
 #: Heads of a column that names the test of each row.
 _NAMES_OF_TESTS = frozenset({"test", "tests", "statistical test"})
@@ -55,6 +52,7 @@ class FirstTable(Table):
     ) -> None:
         super().__init__(design, place, design.table_one["variables"], named)
         self.by = by or str(design.table_one["by"])
+        self.known: dict[tuple[str, str], str] = {}
         self.ends = summaries.ENDS.get(spread or str(design.table_one["spread"]), ())
 
     def read(self, rows: Sequence[Sequence[str]]) -> None:
@@ -251,6 +249,8 @@ class FirstTable(Table):
             self.ask(where, odd)
             return
         unit = self._unit(named.column)
+        if keys["level"] and found.kind == "over":
+            found = self._denominator(found, where, keys)
         names = self._of_level(found) if keys["level"] else self._of_number(found, named, text)
         if isinstance(names, str):
             self.ask(where, f"{text!r} {names}" if names == _NEITHER else names)
@@ -258,6 +258,19 @@ class FirstTable(Table):
         for number, statistic in zip(found.parts, names, strict=True):
             its = {"n": "patients", "percent": "%"}.get(statistic, unit)
             self.claim(number, where, **keys, statistic=statistic, unit=its)
+
+    def _denominator(self, found: Cell, where: str, keys: Mapping[str, str]) -> Cell:
+        """A count and its percentage; the patients of known value below it are of the column."""
+        count, whole, *share = found.parts
+        own = {"group": keys["group"], "covariate": keys["covariate"]}
+        said = self.known.setdefault((own["group"], own["covariate"]), whole.text)
+        if said == whole.text:
+            self.claim(whole, where, **own, statistic="n", unit="patients")
+        else:
+            told = f"is of {whole.text} patients and a level before it of {said}, and a "
+            told += "characteristic has one number of patients of known value; correct the cell, or"
+            self.ask(where, f"{count.text}/{whole.text} {told} write it without its denominator")
+        return Cell("count" if share else "single", (count, *share))
 
     def _of_level(self, found: Cell) -> Sequence[str] | str:
         """Statistics of the numbers of a level, or why they are none."""
@@ -290,11 +303,8 @@ class FirstTable(Table):
 
     def _odd(self, found: Cell, keys: Mapping[str, str], named: Label, text: str) -> str:
         """What a cell states that no row of a ledger is, and what to write instead; or nothing."""
-        if keys["level"] and _OF.match(text):
-            return (
-                f"{text!r} has the patients of known value below it; write it without them, and "
-                "the patients of unknown value in a row Unknown"
-            )
+        if found.kind == "over" and found.parts[0].value > found.parts[1].value:
+            return f"{text!r} has more patients than its denominator; correct the cell"
         if "se" in named.said and len(found.parts) > 1:
             return (
                 f"{text!r} is a mean with its standard error, and a row has the standard "

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from crlm.ledger import Design
 from crlm.ledger.vocabulary import ALL
 from crlm.transcription.cells import cell, row_of
+from crlm.transcription.curve_columns import EVENTS, both
 from crlm.transcription.labels import Label
 from crlm.transcription.models import Head, ModelTable
 from crlm.transcription.table import comma
 
-_COUNT = {"n", "no", "number", "of", "patients", "pts", "cases", "total"}
+#: What a column of counts holds: patients, events, or both in one cell.
+_COUNTS = ("n", "events", "both")
+#: What of a header says so: "D-penicillamine, events/n", "No. of events/total no. (%)".
+_COUNTING = re.compile(
+    r"\b(?:no\.|no(?=\s+of\b)|(?:n|number|events?|deaths?|patients?|pts|cases|total|of|with)\b\.?)|[/%()\[\],;:]|"
+    r"\bn\s*=\s*[\d,]+",
+    re.IGNORECASE,
+)
 
 
 class SubgroupsTable(ModelTable):
@@ -24,7 +33,7 @@ class SubgroupsTable(ModelTable):
         As of `ModelTable`.
     """
 
-    forms = f"n, {ModelTable.forms}, nor p for interaction"
+    forms = f"n, events, events/n of a group or of all, {ModelTable.forms}, nor p for interaction"
     usual = "univariable"
 
     def __init__(self, design: Design, place: str, endpoint: str, named: Mapping[str, str]) -> None:
@@ -72,12 +81,36 @@ class SubgroupsTable(ModelTable):
         words = re.findall(r"[a-z]+", head.casefold())
         if {"interaction", "heterogeneity"} & set(words):
             return "between"
-        counts = all(len(cell(t).parts) == 1 for t in texts if cell(t).kind != "empty")
-        if words and set(words) <= _COUNT and counts:
-            return "n"
+        if counted := self._counts_of(head, texts):
+            return counted
         found = super().held(head, texts)
         # A trend over subgroups has no form.
         return "" if found == "trend" else found
+
+    def _counts_of(self, head: str, texts: Sequence[str]) -> str:
+        """What a column of counts holds, a word of `_COUNTS`; "" of other columns."""
+        found = [cell(text) for text in texts if cell(text).kind != "empty"]
+        own = self._bare(head)
+        if not found or (own and not self.group(own, self.by)):
+            return ""
+        whole = not any(part.decimals for one in found for part in one.parts[:1])
+        # "75/158" below a group alone is what "events/n" says.
+        kinds = both(head.replace(own, " ") if own else head) or ("events", "n")
+        if all(one.kind == "over" for one in found):
+            return "both" if kinds == ("events", "n") else ""
+        single = whole and all(len(one.parts) == 1 for one in found)
+        words = set(re.findall(r"[a-z]+", head.replace(own, " ").casefold()))
+        return "" if not single else "events" if words & EVENTS else "n" if words else ""
+
+    def _bare(self, head: str) -> str:
+        """A header without what says that it counts: of a group its name, of all nothing."""
+        return " ".join(_COUNTING.sub(" ", head).split())
+
+    def of_group(self, text: str, head: Head) -> Head:
+        """A head of counts with its group; of all where it names none."""
+        own = self._bare(text) if head.holds in _COUNTS else ""
+        group = self.group(own, self.by) if own else ALL
+        return replace(head, group=group) if head.holds in _COUNTS else head
 
     def _subgroup(self, row: Sequence[str], heads: Sequence[Head], found: Label) -> None:
         own = f"{found.column}={found.level}" if found.column else ""
@@ -85,20 +118,34 @@ class SubgroupsTable(ModelTable):
         for text, head in zip(row[1:], heads, strict=True):
             if head.holds == "between":
                 self._between(text, head, found.column, f"{self.place}, {row[0]}, interaction")
-            elif head.holds == "n":
-                self._count(text, found, f"{self.place}, {row[0]}")
+            elif head.holds in _COUNTS:
+                self._count(text, head, found, among, f"{self.place}, {row[0]}, {head.group}")
             else:
                 keys = {"covariate": self.by, "level": self.sides[1], "population": among}
                 self.of_model(row[0], text, head, keys)
 
-    def _count(self, text: str, named: Label, where: str) -> None:
-        """How many patients a subgroup has."""
-        found = cell(text)
-        if found.kind == "single":
-            keys = {"covariate": named.column, "level": named.level, "statistic": "n"}
-            self.claim(found.parts[0], where, **keys, unit="patients")
-        elif found.kind != "empty":
-            self.ask(where, f"{text!r} is not one number of patients")
+    def _count(self, text: str, head: Head, named: Label, among: str, where: str) -> None:
+        """How many patients a subgroup has, and how many events, of all or of a group."""
+        found, names = cell(text), {"both": ("events", "n")}.get(head.holds, (head.holds,))
+        if found.kind == "empty":
+            return
+        if found.kind not in ("over", "single") or len(found.parts) < len(names):
+            wanted = "events and patients, as 45/87" if len(names) > 1 else "one number"
+            self.ask(where, f"{text!r} is not {wanted}{comma(text)}")
+            return
+        events, patients = found.parts[0], found.parts[len(names) - 1]
+        if events.value > patients.value:
+            self.ask(where, f"{text!r} has more events than patients; correct the cell")
+            return
+        for name, number in zip(names, found.parts, strict=False):
+            keys = {"group": head.group, "population": among}
+            if name == "events":
+                keys |= {"endpoint": head.endpoint, "unit": "events"}
+            elif head.group == ALL:
+                keys = {"covariate": named.column, "level": named.level, "unit": "patients"}
+            else:
+                keys |= {"unit": "patients"}
+            self.claim(number, where, **keys, statistic=name)
 
     def _between(self, text: str, head: Head, column: str, where: str) -> None:
         """The p of an interaction: of the ratio of two ratios, or the joint one of several."""

@@ -1,0 +1,40 @@
+"""Patients with and without a value, as print has them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from crlm.audit.facts import Cell, Facts, Printed, cell_of
+
+#: What makes a factor know more or fewer patients than the column that it is made of.
+_APART = {"left_out", "otherwise"}
+
+
+@lru_cache(maxsize=4)
+def missing_values(facts: Facts) -> dict[tuple[Cell, str], Printed]:
+    """Printed numbers of patients without a value, by (patients, column).
+
+    Whoever lacks a number or a category lacks what is made of it.
+    """
+    found = {}
+    for key, places in facts.numbers.items():
+        cell, whole = cell_of(key.group), cell_of(key.population)
+        if key.statistic == "missing" and key.covariate and cell is not None and whole is not None:
+            found[whole | cell, key.covariate] = places[0]
+    for (cell, column), number in list(found.items()):
+        for name in facts.design.factors_from(column):
+            if not _APART & {*facts.design.factors[name]}:
+                found.setdefault((cell, name), number)
+    return found
+
+
+@lru_cache(maxsize=4)
+def known_values(facts: Facts) -> dict[tuple[Cell, str], Printed]:
+    """Printed numbers of patients of known value, by (patients, column)."""
+    found = {}
+    for key, places in facts.numbers.items():
+        cell, whole = cell_of(key.group), cell_of(key.population)
+        of_column = key.statistic == "n" and key.covariate and not key.level and not key.model
+        if of_column and key.covariate != "flow" and cell is not None and whole is not None:
+            found[whole | cell, key.covariate] = places[0]
+    return found

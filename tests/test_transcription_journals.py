@@ -1,0 +1,146 @@
+"""Tables as the NEJM and the Lancet print them."""
+
+import pandas as pd
+import pytest
+
+from crlm import audit, baseline, ledger
+from crlm.paper import as_printed
+from crlm.transcription import claims_of
+
+
+@pytest.fixture(scope="module")
+def design():
+    return ledger.load_design("mskcc_hai")
+
+
+def keyed(made, *names):
+    return [tuple(claim[name] for name in names) for claim in made.claims]
+
+
+GROUPS = ["", "No HAI (N=308)", "HAI (N=366)"]
+
+
+def test_counts_over_their_denominators_are_two_numbers_and_a_percentage(design):
+    rows = [
+        GROUPS,
+        ["Male sex — no./total no. (%)", "179/308 (58·1)", "205/366 (56·0)"],
+        ["Median age (IQR) — yr", "62·5 (54–71)", "55 (47–63)"],
+    ]
+    made = claims_of(rows, design, "two-groups", place="table9", spread="iqr")
+    assert not made.questions
+    told = keyed(made, "group", "covariate", "level", "statistic", "printed")
+    assert told[2:5] == [
+        ("hai=no", "sex", "", "n", "308"),
+        ("hai=no", "sex", "male", "n", "179"),
+        ("hai=no", "sex", "male", "percent", "58.1"),
+    ]
+    assert ("hai=yes", "age", "", "q3", "63") in told
+
+
+@pytest.mark.parametrize("label", ["CEA — ng/ml", "CEA, ng/ml", "CEA† — ng/ml‡"])
+def test_a_dash_before_a_unit_is_a_comma(design, label):
+    made = claims_of(
+        [GROUPS, [label, "9 (3–30)", "8 (3–28)"]], design, "two-groups", place="t", spread="iqr"
+    )
+    assert not made.questions and {claim["covariate"] for claim in made.claims} == {"", "cea"}
+
+
+def test_a_dash_between_stages_stays_a_range(design):
+    made = claims_of([GROUPS, ["Stage II – III", "9", "8"]], design, "two-groups", place="table9")
+    assert "'Stage II – III'" in made.questions[0]
+
+
+@pytest.mark.parametrize(("share", "wrong"), [("58.7", False), ("58.1", True)])
+def test_the_audit_holds_percentages_against_their_printed_denominator(design, share, wrong):
+    rows = [GROUPS, ["Male — n/N (%)", f"179/305 ({share})", "205/366 (56.0)"]]
+    made = claims_of(rows, design, "two-groups", place="table9")
+    frame = pd.DataFrame(made.claims).assign(name="", reference="")
+    frame = frame.astype({"value": float, "decimals": float}).assign(time=float("nan"))
+    found = audit.audit(design, frame).findings
+    assert (found["verdict"] == "inconsistent").any() == wrong
+
+
+def test_known_values_of_a_category_are_counted(design):
+    patients = pd.DataFrame({"arm": list("aabb"), "sex": ["m", None, "f", "m"]})
+    made = as_printed.known(baseline.table_one(patients, "arm", ["sex"]), ["sex"])
+    found = dict(zip(made["group"], made["estimate"], strict=True))
+    assert found == {"all": 3, "arm=a": 1, "arm=b": 2}
+
+
+MODEL = ["", "β", "SE", "HR (95% CI)", "p value"]
+
+
+def test_a_coefficient_is_no_ratio(design):
+    rows = [
+        MODEL,
+        ["HAI", "−0·511", "0·120", "0·60 (0·47–0·76)", "<0·0001"],
+        ["Male", "0", "..", "1 (ref)", ".."],
+        ["Female", "0·113", "0·115", "1·12 (0·89–1·40)", "0·33"],
+    ]
+    made = claims_of(rows, design, "model", place="table9", endpoint="OS")
+    assert not made.questions
+    told = keyed(made, "covariate", "statistic", "field", "printed")
+    assert told[:3] == [
+        ("hai", "coefficient", "estimate", "-0.511"),
+        ("hai", "se", "estimate", "0.120"),
+        ("hai", "hazard_ratio", "estimate", "0.60"),
+    ]
+    assert [one for one in told if one[0] == "sex" and one[1] == "coefficient"] == [
+        ("sex", "coefficient", "estimate", "0.113")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("head", "statistic"),
+    [
+        ("B", "coefficient"),
+        ("log(HR)", "coefficient"),
+        ("Exp(B)", "hazard_ratio"),
+        ("exp(coef)", "hazard_ratio"),
+        ("se(coef)", "se"),
+    ],
+)
+def test_coefficients_by_their_heads(design, head, statistic):
+    made = claims_of([["", head], ["HAI", "0.61"]], design, "model", place="t", endpoint="OS")
+    assert keyed(made, "statistic") == [(statistic,)]
+
+
+def test_an_unknown_column_of_single_numbers_is_asked(design):
+    made = claims_of([["", "Weight"], ["HAI", "0.61"]], design, "model", place="t", endpoint="OS")
+    assert not made.claims and "'Weight'" in made.questions[0]
+
+
+@pytest.mark.parametrize(
+    "heads",
+    [
+        ["No HAI, events/n", "HAI, events/n"],
+        ["No HAI (n/N)", "HAI (n/N)"],
+        ["No. of events/total no. No HAI", "No. of events/total no. HAI"],
+        ["No HAI", "HAI"],
+    ],
+)
+def test_a_forest_has_events_and_patients_of_each_arm(design, heads):
+    rows = [
+        ["Subgroup", *heads, "HR (95% CI)", "p for interaction"],
+        ["All patients", "180/308", "150/366", "0·60 (0·47–0·76)", ""],
+        ["Sex", "", "", "", "0·31"],
+        ["Male", "100/179", "80/205", "0·58 (0·43–0·78)", ""],
+    ]
+    made = claims_of(rows, design, "subgroups", place="figure9", endpoint="OS")
+    assert not made.questions
+    told = keyed(made, "population", "group", "statistic", "printed")
+    assert ("sex=male", "hai=yes", "events", "80") in told
+    assert ("sex=male", "hai=yes", "n", "205") in told
+    assert ("all", "hai=no", "events", "180") in told and len(told) == 15
+
+
+def test_a_forest_with_more_events_than_patients_is_asked(design):
+    rows = [["", "HAI, events/n", "HR (95% CI)"], ["Male", "205/80", "0.58 (0.43-0.78)"]]
+    made = claims_of(rows, design, "subgroups", place="figure9", endpoint="OS")
+    assert "'205/80' has more events than patients" in made.questions[0]
+
+
+def test_a_band_is_found_with_its_point_at_half_height(design):
+    rows = [["", "HR (95% CI)"], ["Clinical risk score", ""], ["≥ 3·0", "0.58 (0.43-0.78)"]]
+    made = claims_of(rows, design, "subgroups", place="figure9", endpoint="OS")
+    assert not made.questions and made.claims[0]["population"] == "crs_high=high"
