@@ -132,7 +132,8 @@ def _codebook(arguments: argparse.Namespace) -> int:
     asked = cohort.questions(text)
     left = f"{asked} question{'s' * (asked != 1)} to answer (`?`), " if asked else ""
     unlike = cohort.unlike(text)
-    left += f"{unlike} header{'s' * (unlike != 1)} that suggest nothing (`# ?`), " * bool(unlike)
+    suggest = "header that suggests" if unlike == 1 else "headers that suggest"
+    left += f"{unlike} {suggest} nothing (`# ?`), " * bool(unlike)
     print(
         f"{out}: {left}every line to check. Then: crlm check {arguments.cohort} "
         f"--study {arguments.study} --codebook {out}"

@@ -813,6 +813,22 @@ case("event_sums", died(61, 20, 81), died(16, 20, 81))
 case("event_sums", died(61, 20, 81), died(61, 52, 113))
 
 
+def at_risk(*counts, statistic="n_at_risk"):
+    keys = {"endpoint": "OS", "time": 36.0, "unit": "patients"}
+    return [
+        *groups(100, 50, whole=150),
+        *(
+            number(str(count), statistic, group=group, **keys)
+            for group, count in zip(("arm=old", "arm=new", "all"), counts, strict=True)
+        ),
+    ]
+
+
+case("sums_over_time", at_risk(61, 24, 85), at_risk(61, 42, 85))
+SO_FAR = [at_risk(*counts, statistic="cumulative_events") for counts in ((9, 4, 13), (9, 4, 31))]
+case("sums_over_time", *SO_FAR)
+
+
 def relapsed(all_of, *parts):
     places = [("all", "all"), ("aa=yes", "arm=old"), ("aa=yes", "arm=new")]
     return [

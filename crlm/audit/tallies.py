@@ -27,14 +27,35 @@ _SHORTFALL = 0.75
 def event_sums(facts: Facts) -> Iterator[Case]:
     """Printed numbers of events against those of the groups, and against patients."""
     printed = curve_keys(facts, "events")
-    index = {(key.endpoint, curve_cell(key)): key for key in printed}
     for key, events in printed.items():
-        cell = curve_cell(key)
-        n = facts.n(cell)
+        n = facts.n(curve_cell(key))
         if n is not None:
             title = f"{curve_title(facts, key)}: patients"
             yield Case(curve_subject(key), title, {"whole": events, "n": n}, _judge_among)
-        for column in sorted({c for _, other in index for c, _ in other - cell}):
+    yield from _sum_cases(facts, printed)
+
+
+@check(
+    asks="Do the numbers at risk, and the events so far, of the groups add up to those of all?",
+    assumes="Groups that make up the whole by their printed sizes; one rule of who is at risk on "
+    "the day itself.",
+    blind="Two errors that cancel; groups that do not make up the whole, beyond their sum.",
+)
+def sums_over_time(facts: Facts) -> Iterator[Case]:
+    """Numbers at risk and events so far of all patients against those of the groups."""
+    for statistic in ("n_at_risk", "cumulative_events"):
+        yield from _sum_cases(facts, curve_keys(facts, statistic))
+
+
+def _sum_cases(facts: Facts, printed: Mapping[Key, Printed]) -> Iterator[Case]:
+    """Each printed number of some patients against those of the groups of each column."""
+    index = {(key.endpoint, key.time, curve_cell(key)): key for key in printed}
+    columns: dict[tuple, set[str]] = defaultdict(set)
+    for endpoint, time, cell in index:
+        columns[endpoint, time] |= {column for column, _ in cell}
+    for key in printed:
+        own = {column for column, _ in curve_cell(key)}
+        for column in sorted(columns[key.endpoint, key.time] - own):
             yield from _sum_case(facts, key, column, index, printed)
 
 
@@ -43,7 +64,7 @@ def _sum_case(
 ) -> Iterator[Case]:
     levels, cell = facts.levels(column), curve_cell(key)
     cells = [cell | {(column, level)} for level in levels]
-    keys = [index.get((key.endpoint, own)) for own in cells]
+    keys = [index.get((key.endpoint, key.time, own)) for own in cells]
     if len(levels) < 2 or None in keys:
         return
     roles = {"whole": printed[key]}
