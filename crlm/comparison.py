@@ -235,7 +235,10 @@ def _against(
     own = against.get(row_key(claim, level="", statistic="", time=math.nan), "")
     wanted = claim.get("reference") or own
     if not own or wanted == own:
-        return found.get(row_key(claim)), ""
+        row = found.get(row_key(claim))
+        told = f"{own} is the level that ratios are against here, and has none; say in `reference` "
+        told += "which level the printed number is against"
+        return row, told if row is None and own and claim["level"] == own else ""
     row = found.get(row_key(claim, level=wanted)) if claim["level"] == own else None
     if row is None:
         return None, f"the ratio here is against {own}, the printed one against {wanted}"

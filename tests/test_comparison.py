@@ -217,6 +217,12 @@ def test_a_ratio_against_a_third_level_has_no_result():
     assert found.reason == "the ratio here is against wild, the printed one against codon12"
 
 
+def test_a_number_of_the_reference_level_asks_what_it_is_against():
+    found = verdict([HALF, AGAINST_WILD], level="wild", value=2.0, printed="2.00")
+    assert found.verdict == "no result"
+    assert found.reason.startswith("wild is the level that ratios are against here, and has none")
+
+
 def test_a_reference_level_that_is_the_one_here_changes_nothing():
     claim = {"reference": "wild", "value": 0.5, "printed": "0.50"}
     assert verdict([HALF, AGAINST_WILD], **claim).verdict == "matches"

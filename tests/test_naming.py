@@ -452,6 +452,22 @@ def test_a_design_may_say_what_the_patients_of_a_level_are(tmp_path, monkeypatch
         assert design.population_label("sex=male,kras=mutant") == "lads, KRAS mutant"
 
 
+def test_a_bare_label_of_an_exposure_says_of_what_it_is(tmp_path, monkeypatch):
+    """Once "Present against Absent" and "Absent: 12-month OS"."""
+    copied("mskcc_hai", tmp_path)
+    monkeypatch.setenv("CRLM_DATA", str(tmp_path))
+    edit(
+        tmp_path / "columns.toml",
+        'labels = { no = "no HAI", yes = "HAI" }',
+        'labels = { no = "Negative", yes = "Positive" }',
+    )
+    design = ledger.load_design("mskcc_hai")
+    assert design.group_label("hai=yes") == "Adjuvant HAI: positive"
+    row = {"model": "univariable", "statistic": "hazard_ratio", "endpoint": "OS", "time": None}
+    row |= {"covariate": "hai", "level": "yes", "group": "all", "population": "all"}
+    assert naming.describe(row, design).startswith("Adjuvant HAI (positive against negative)")
+
+
 def test_a_call_to_add_keeps_the_names_of_columns():
     """`paper.table_one("age_cat")` was told as paper.table_one("age"), another column."""
     say = naming.method_words(ledger.load_design("ncch_scp"))

@@ -21,6 +21,11 @@ from crlm.ledger.spelling import did_you_mean
 from crlm.ledger.typed import faults_of, read_toml
 from crlm.ledger.vocabulary import COMPUTED
 
+#: Labels of a level that do not say of what it is.
+_BARE_LABELS = frozenset(
+    ("yes", "no", "present", "absent", "positive", "negative", "high", "low", "normal", "elevated")
+)
+
 
 @dataclass(frozen=True)
 class Design:
@@ -122,8 +127,12 @@ class Design:
         >>> load_design("mskcc_hai").stands_alone("kras", "mutant")
         True
         """
-        spec = self.spec(name)
-        return spec.get("role") == "exposure" and level in spec.get("labels", {})
+        return self.says_itself(name, level) and level in self.spec(name).get("labels", {})
+
+    def says_itself(self, name: str, level: str) -> bool:
+        """Whether the label of a level of an exposure says what it is of: "Present" does not."""
+        bare = self.label(name, level).casefold() in _BARE_LABELS
+        return self.spec(name).get("role") == "exposure" and not bare
 
     def ratio_label(self, name: str) -> str:
         """A covariate with what its ratio is for, if it is a number: "Age (per year)".
@@ -284,8 +293,7 @@ class Design:
         if not level:
             return self.label(name)
         text = self.label(name, level)
-        alone = self.spec(name).get("role") == "exposure"
-        return text if alone else f"{self.label(name)}: {small(text)}"
+        return text if self.says_itself(name, level) else f"{self.label(name)}: {small(text)}"
 
 
 def step_words(spec: Mapping[str, Any], unit: str) -> str:

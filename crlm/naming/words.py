@@ -231,7 +231,7 @@ def level_label(name: str, level: str, design: Design) -> str:
 def level_of(name: str, level: str, design: Design) -> str:
     """The patients of one level: "RAS mutant", "age > 60 years", "with ablation", "sex: male"."""
     text, label = level_label(name, level, design), label_of(name, design)
-    if design.spec(name).get("role") == "exposure":
+    if design.says_itself(name, level):
         return text
     if _is_cut(name, text, design):
         return f"{label} {text} {_cut_unit(name, design)}".strip()
@@ -284,7 +284,7 @@ def contrast_of(name: str, level: str, design: Design) -> str:
     if not levels or level == levels[0]:
         return value_of(name, level, design)
     text, other = (level_label(name, one, design) for one in (level, levels[0]))
-    if design.spec(name).get("role") == "exposure":
+    if design.says_itself(name, level):
         return f"{text} against {_unlike(other, text)}"
     if _is_cut(name, text, design):
         return f"{label} {text} against {other} {_cut_unit(name, design)}".strip()
