@@ -29,7 +29,7 @@ from scipy import stats
 from crlm import ledger, lent
 from crlm.categories import mann_whitney, tests_of_counts
 from crlm.ledger import CohortError, Design
-from crlm.ledger.vocabulary import ARMITAGE, CONTINUOUS_TESTS, RANK_TESTS
+from crlm.ledger.vocabulary import ARMITAGE, CONTINUOUS_TESTS, RANK_TESTS, T_TESTS
 from crlm.refusals import choice
 
 _TESTS = ("continuous_test", "categorical_test")
@@ -38,6 +38,7 @@ _CHOICES = {
     "categorical_test": ("fisher", "chi-square", "chi-square-yates", "trend"),
     "spread": ("range", "iqr", "both"),
     "quantile_rule": ("weibull", "linear"),
+    "t_test": T_TESTS,
 }
 #: Tests over the levels of one category in their order.
 _OF_ONE = {"categorical_test": (ARMITAGE, *RANK_TESTS)}
@@ -58,6 +59,7 @@ class _Plan:
     spread: str
     quantile_rule: Literal["weibull", "linear"]
     conf_level: float
+    t_test: Literal["welch", "student"] = "welch"
     means: bool = False
     widths: bool = False
 
@@ -86,6 +88,7 @@ def table_one(
     categorical_test: Literal["fisher", "chi-square", "chi-square-yates", "trend"] = "fisher",
     spread: Literal["range", "iqr", "both"] = "range",
     quantile_rule: Literal["weibull", "linear"] = "weibull",
+    t_test: Literal["welch", "student"] = "welch",
     conf_level: float = 0.95,
     population: str = "all",
     means: bool | Collection[str] = False,
@@ -117,6 +120,8 @@ def table_one(
         Minimum and maximum, quartiles, or both, beside the median.
     quantile_rule : {"weibull", "linear"}
         Quartiles as SPSS (HAVERAGE, R's type 6) or as R and numpy (type 7).
+    t_test : {"welch", "student"}
+        What "t" is of two groups: with a variance of each, or one of both.
     conf_level : float
         Of the intervals of differences.
     population : str
@@ -150,6 +155,7 @@ def table_one(
         categorical_test=categorical_test,
         spread=spread,
         quantile_rule=quantile_rule,
+        t_test=t_test,
     )
     patients, groups, left_out = _split(patients, by)
     plan = _Plan(
@@ -160,6 +166,7 @@ def table_one(
         spread,
         quantile_rule,
         conf_level,
+        t_test,
     )
     records = _sizes(plan, left_out)
     for name in variables:
@@ -296,7 +303,7 @@ def _continuous(values: np.ndarray, plan: _Plan, unit: str) -> Iterator[dict]:
     if not plan.by:
         return
     parts = [part for part in (values[mask & known] for mask in plan.compared) if len(part)]
-    p, method = _compare(parts, plan.continuous_test)
+    p, method = _compare(parts, plan)
     told = {"group": plan.by, "n": known.sum()}
     yield {**told, "statistic": "p", "estimate": p, "method": method}
     if len(parts) == len(plan.compared) == 2:
@@ -318,15 +325,17 @@ def _summary(part: np.ndarray, plan: _Plan) -> Iterator[tuple[str, float]]:
     yield from ((name, float(found[name])) for name in names)
 
 
-def _compare(parts: Sequence[np.ndarray], test: str) -> tuple[float, str]:
+def _compare(parts: Sequence[np.ndarray], plan: _Plan) -> tuple[float, str]:
     """p of two or more samples, and the test by its full name."""
+    test, pooled = plan.continuous_test, plan.t_test == "student"
     if len(parts) < 2 or np.ptp(np.concatenate(parts)) == 0:
         return np.nan, f"{test}: not possible, one group or one value only"
     if test == "t":
         if min(map(len, parts)) < 2 or max(map(np.ptp, parts)) == 0:
             return np.nan, "t: not possible, a group has no spread"
         if len(parts) == 2:
-            return float(stats.ttest_ind(*parts, equal_var=False).pvalue), "Welch's t test"
+            p = float(stats.ttest_ind(*parts, equal_var=pooled).pvalue)
+            return p, "Student's t test" if pooled else "Welch's t test"
         return float(stats.f_oneway(*parts).pvalue), "one-way analysis of variance"
     if test == "kruskal" or len(parts) > 2:
         return float(stats.kruskal(*parts).pvalue), "Kruskal-Wallis test, tie-corrected"
@@ -335,16 +344,18 @@ def _compare(parts: Sequence[np.ndarray], test: str) -> tuple[float, str]:
 
 
 def _shift(first: np.ndarray, second: np.ndarray, plan: _Plan) -> dict[str, Any]:
-    """The second group minus the first: means with Welch's interval, or medians without."""
+    """The second group minus the first: means with the interval of the t test, or medians."""
     if plan.continuous_test != "t":
         estimate = float(np.median(second) - np.median(first))
         return {"estimate": estimate, "method": "difference of medians"}
     told = {"estimate": float(second.mean() - first.mean()), "method": "difference of means"}
     if min(len(first), len(second)) < 2 or max(np.ptp(first), np.ptp(second)) == 0:
         return told
-    interval = stats.ttest_ind(second, first, equal_var=False).confidence_interval(plan.conf_level)
+    pooled = plan.t_test == "student"
+    tested = stats.ttest_ind(second, first, equal_var=pooled)
+    interval = tested.confidence_interval(plan.conf_level)
     limits = {"conf_low": float(interval.low), "conf_high": float(interval.high)}
-    return {**told, **limits, "method": "difference of means, Welch CI"}
+    return {**told, **limits, "method": f"difference of means, {plan.t_test.capitalize()} CI"}
 
 
 def _smd(first: np.ndarray, second: np.ndarray) -> float:

@@ -225,6 +225,21 @@ def test_a_column_may_have_a_test_of_its_own(eight):
         baseline.table_one(eight, "ras", ["size_cm"], tests={"size_cm": "tt"})
 
 
+def test_a_t_test_has_one_variance_or_two(eight):
+    """R: t.test(c(1, 2, 3, 4, 5), c(4, 8, 12), var.equal = TRUE), and without."""
+    table = eight.assign(ras=["wild"] * 5 + ["mutant"] * 3, size_cm=[1.0, 2, 3, 4, 5, 4, 8, 12])
+    asked = {"variables": ["size_cm"], "continuous_test": "t"}
+    p = {
+        kind: pick(baseline.table_one(table, "ras", t_test=kind, **asked), statistic="p")
+        for kind in ("welch", "student")
+    }
+    assert p["student"]["method"] == "Student's t test"
+    assert p["student"]["estimate"] == pytest.approx(0.041337, abs=5e-6)
+    assert p["welch"]["estimate"] == pytest.approx(0.153453, abs=5e-6)
+    with pytest.raises(ParameterError, match="t_test is 'pooled'"):
+        baseline.table_one(table, "ras", t_test="pooled", **asked)
+
+
 @pytest.mark.parametrize(
     ("values", "levels"),
     [

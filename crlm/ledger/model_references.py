@@ -39,7 +39,8 @@ def model_faults(design: Table, names: Names) -> Iterator[Fault]:
         first = seen.setdefault(about, name)
         if first != name:
             told = f"is of {' among '.join(about)}, as [models.{first}] is; claims cannot tell "
-            yield Fault(place, f"{told}them apart. Keep one, or name another population.")
+            told += "them apart. Keep one, name another population, or give the second model an "
+            yield Fault(place, f"{told}endpoint of its own, by the same rule.")
         wanted = isinstance(endpoint, str) and endpoint not in outcomes
         if endpoints and wanted and len(names.levels(endpoint.lower())) != 2:
             at = f"{place} endpoint" if "endpoint" in spec else place

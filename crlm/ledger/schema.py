@@ -25,6 +25,7 @@ from crlm.ledger.vocabulary import (
     RULES,
     SELECTIONS,
     SPREADS,
+    T_TESTS,
     TIES,
     TREND_TEST,
     TYPES,
@@ -200,6 +201,11 @@ class TableOne(Strict):
     spread: Literal[SPREADS] = Field(description="What stands beside a median.")
     quantile_rule: Literal[QUANTILE_RULES] | None = Field(
         None, description="Quartiles as SPSS or as R."
+    )
+    t_test: Literal[T_TESTS] | None = Field(
+        None,
+        description="t between two groups: Welch's if left out (R's t.test), or Student's, with "
+        "one variance for both (SPSS's first line, Stata's ttest, R's var.equal).",
     )
     variables: Names = Field(description="Columns and factors in the order of the table.")
     preoperative: Names | None = Field(None, description="Columns of a table of treatment.")

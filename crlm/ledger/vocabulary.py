@@ -114,6 +114,8 @@ TREND_TEST = "trend"
 ARMITAGE, RANK_TESTS = "cochran-armitage", (*MANN_WHITNEY, "kruskal")
 ORDERED_TESTS = (TREND_TEST, ARMITAGE, *RANK_TESTS)
 SPREADS = ("range", "iqr", "both")
+#: Variances of a t test between two groups: each its own, or one of both.
+T_TESTS = ("welch", "student")
 QUANTILE_RULES = ("weibull", "linear")
 #: "univariable": each covariate alone, and no multivariable model.
 SELECTIONS = ("enter", "backward", "fixed", "none", "univariable")

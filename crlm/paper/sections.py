@@ -111,6 +111,7 @@ class Sections(Models):
             tests=self.design.table_one.get("tests"),
             spread=spread,
             quantile_rule=self._quantile_rule,
+            t_test=first.get("t_test") or "welch",
             **self._of_print(kept),
         )
         made = self.add(made)
