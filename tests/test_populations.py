@@ -168,6 +168,20 @@ def test_the_events_of_everybody_are_told_by_their_curve(paper):
     assert paper.prints_curve("SCP")
 
 
+def test_endpoints_and_groups_of_which_print_has_counts_alone_have_curves(paper):
+    """Once events of an endpoint that is no main one, and numbers at risk alone, had no section."""
+    main = paper.design.main
+    (other, *_) = [name for name in paper.design.endpoints if name not in main]
+    paper.claims = paper.claims[~paper.claims["endpoint"].isin([other])]
+    assert paper.printed_endpoints() == list(main)
+    row = {**paper.claims.iloc[0], "kind": "number", "endpoint": other, "covariate": ""}
+    row |= {"model": "", "population": "all", "statistic": "events", "group": "all"}
+    left = {"statistic": "n_at_risk", "time": 18.0, "group": "sex=male"}
+    paper.claims = pd.concat([paper.claims, pd.DataFrame([row, row | left])], ignore_index=True)
+    assert paper.printed_endpoints() == [*main, other]
+    assert paper.printed_curves(other) == [("sex", "all")]
+
+
 def test_printed_subgroups_and_numbers_at_risk_are_found(paper):
     asked = {**paper.claims.iloc[0], "kind": "number", "endpoint": "RFS", "population": "all"}
     exposure = paper.design.exposure

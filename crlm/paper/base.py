@@ -19,6 +19,8 @@ from crlm.survival.summaries import year_ticks
 
 #: What print gives of curves in a table.
 _OF_CURVES = ("median_survival", "survival_rate", "events")
+#: And what a table of curves may have alone.
+_ALONG_CURVES = (*_OF_CURVES, "n_at_risk", "cumulative_events")
 
 
 @dataclass(frozen=True)
@@ -269,10 +271,18 @@ class Base:
             found &= self.claims[column].isin(values)
         return bool(found.any())
 
+    def printed_endpoints(self) -> list[str]:
+        """The main endpoints, and others that print has rates, medians, events or counts of."""
+        others = [name for name in self.design.endpoints if name not in self.design.main]
+        told = {
+            name: self.prints(_ALONG_CURVES, endpoint=[name], covariate=[""]) for name in others
+        }
+        return [*self.design.main, *(name for name in others if told[name])]
+
     def prints_curve(self, endpoint: str) -> bool:
         """Whether print tells of the survival of everybody together, or of their events."""
         of_all = {"endpoint": [endpoint], "group": [ALL], "covariate": [""]}
-        return self.prints(_OF_CURVES, population=[ALL], **of_all)
+        return self.prints(_ALONG_CURVES, population=[ALL], **of_all)
 
     def printed_means(self, names: Sequence[str]) -> list[str]:
         """Those of some columns of which the paper prints a mean or a standard deviation."""
@@ -375,7 +385,7 @@ class Base:
 
         The column is "" where it tells of all patients of the population together.
         """
-        told = self.claims["statistic"].isin(("median_survival", "survival_rate"))
+        told = self.claims["statistic"].isin(_ALONG_CURVES) & (self.claims["covariate"] == "")
         told |= (self.claims["statistic"] == "p") & (self.claims["model"] == "logrank")
         asked = self.claims[told & (self.claims["endpoint"] == endpoint)]
         frame = self.frames.get(endpoint, self.frames["patients"])
