@@ -144,3 +144,61 @@ def test_a_band_is_found_with_its_point_at_half_height(design):
     rows = [["", "HR (95% CI)"], ["Clinical risk score", ""], ["≥ 3·0", "0.58 (0.43-0.78)"]]
     made = claims_of(rows, design, "subgroups", place="figure9", endpoint="OS")
     assert not made.questions and made.claims[0]["population"] == "crs_high=high"
+
+
+ARMS = ["", "No HAI (n=308)", "HAI (n=366)", "Hazard ratio (95% CI)", "Difference", "p value"]
+OUTCOMES = [
+    ARMS,
+    ["Overall survival", "", "", "0·60 (0·47–0·76)", "", "<0·0001"],
+    ["  Events — no./total no. (%)", "180/308 (58·4)", "150/366 (41·0)", "", "", ""],
+    ["  5-year rate, % (95% CI)", "45·0 (39–51)", "60·1 (54–66)", "", "15·1 (7·0 to 23·2)", ""],
+    [
+        "Restricted mean survival time at 5 years, months",
+        "40·1",
+        "48·0",
+        "",
+        "7·9 (5 to 11)",
+        "0·01",
+    ],
+    ["Recurrence-free survival", "", "", "", "", ""],
+    ["  Median, months (95% CI)", "12·0 (10–14)", "18 (15–NR)", "", "", "0·02"],
+]
+
+
+def test_end_points_are_rows_and_arms_columns(design):
+    made = claims_of(OUTCOMES, design, "curves", place="table9")
+    assert not made.questions
+    told = keyed(made, "endpoint", "group", "covariate", "statistic", "time", "field", "printed")
+    assert told[:2] == [
+        ("", "hai=no", "", "n", "", "estimate", "308"),
+        ("", "hai=yes", "", "n", "", "estimate", "366"),
+    ]
+    for row in (
+        ("OS", "all", "hai", "hazard_ratio", "", "conf_low", "0.47"),
+        ("OS", "hai", "", "p", "", "estimate", "<0.0001"),
+        ("OS", "hai=yes", "", "events", "", "estimate", "150"),
+        ("OS", "hai=no", "", "survival_rate", "60", "conf_high", "51"),
+        ("OS", "hai", "", "difference", "60", "estimate", "15.1"),
+        ("OS", "hai", "", "rmst_difference", "60", "conf_high", "11"),
+        ("OS", "hai", "", "p", "60", "estimate", "0.01"),
+        ("RFS", "hai=yes", "", "median_survival", "", "conf_low", "15"),
+        ("RFS", "hai", "", "p", "", "estimate", "0.02"),
+    ):
+        assert row in told, row
+    assert made.taken == ["'each ratio and difference' as HAI against no HAI"]
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (
+            ["Rate per 100 patient-years", "8·6", "8·2", "", "", ""],
+            "is neither events, n, a median",
+        ),
+        (["5-year rate, %", "45", "60", "", "15", "0.01"], "is p of the rates in '5-year rate, %'"),
+        (["Median, months", "12", "18", "", "6", ""], "is neither a hazard ratio, a difference"),
+    ],
+)
+def test_what_a_table_of_end_points_states_otherwise_is_asked(design, row, told):
+    made = claims_of([ARMS, row], design, "curves", place="table9", endpoint="OS")
+    assert any(told in question for question in made.questions), made.questions

@@ -283,7 +283,8 @@ def _level(claim: Claim, words: Words) -> Iterator[Fault]:
         yield Fault("level", f"{level!r} is a level of {name}, which has none; leave it out.")
     elif level:
         yield from _one_level("level", level, name, words)
-    elif levels and statistic in (*RATIOS, *_OF_A_LEVEL):
+    # n without a level counts the patients of known value.
+    elif levels and statistic in (*RATIOS, "percent"):
         yield Fault("level", f"is empty; {statistic} of {name} needs one: {', '.join(levels)}.")
     if claim["reference"]:
         yield from _reference(claim, words)

@@ -299,6 +299,13 @@ class Base:
         )
         return sorted(self.claims.loc[asked, "time"].dropna().unique().tolist()) or list(default)
 
+    def horizons(self, endpoint: str) -> list[float]:
+        """Months to which the paper prints restricted means of an endpoint."""
+        asked = (self.claims["endpoint"] == endpoint) & self.claims["statistic"].isin(
+            ("rmst", "rmst_difference")
+        )
+        return sorted(self.claims.loc[asked, "time"].dropna().unique().tolist())
+
     def table_of(self, model: str) -> str:
         """What the paper calls the table of a model of the design: "Table 2".
 

@@ -46,7 +46,8 @@ def call_for(claim: Mapping[str, Any], design: Design) -> str:
         at = [f"at=[{claim['time']:g}]"] if rate else []
         return _call("curves", [_said(endpoint), *_by(columns), *at, *_among(claim)])
     if statistic in ("rmst", "rmst_difference") and timed and columns:
-        return _call("restricted_means", [f"[{_said(endpoint)}]", *_by(columns[:1])])
+        tau = [] if math.isnan(claim["time"]) else [f"tau={claim['time']:g}"]
+        return _call("restricted_means", [f"[{_said(endpoint)}]", *_by(columns[:1]), *tau])
     if statistic.endswith("follow_up") and len(columns) < 2 and claim["population"] == ALL:
         rule = design.conventions.get("follow_up", "observed")
         return _call("follow_up", [f"method={_said(rule)}", *_by(columns)])

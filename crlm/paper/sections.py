@@ -315,8 +315,10 @@ class Sections(Models):
             pieces += self._forest(parts[-1], against, "univariable")
             sentences.append(readings.effects(parts[-1], self.design, self.print))
         if difference and set(difference) <= set(parts[0]["group"]):
-            gap = survival.rate_difference(frame, groups, *difference, time=at[-1])
+            gap = survival.rate_difference(frame, names, *difference, time=at[-1], **among)
             parts.append(self.add(gap))
+        elif not difference and not self.release.on:
+            parts += self._printed_differences(frame, endpoint, names, population)
         if not self.release.on and self.prints(("events",), endpoint=[endpoint]):
             sizes = parts[0][parts[0]["statistic"] == "n"]
             told = {"statistic": "events", "unit": "events", "estimate": sizes["events"]}
@@ -325,6 +327,25 @@ class Sections(Models):
             words = "figure and table" if picture else "table"
             pieces = [html.fold(f"{title}: {words}", *pieces)]
         return self.section(joined(*parts), pieces, sentences, picture)
+
+    def _printed_differences(
+        self, frame: pd.DataFrame, endpoint: str, names: Sequence[str], population: str
+    ) -> list[pd.DataFrame]:
+        """The differences of two curves at the months at which print has them."""
+        levels = self.design.levels(names[0]) if len(names) == 1 else []
+        present = set(frame[names[0]].dropna()) if levels else set()
+        if len(levels) != 2 or present != {*levels}:
+            return []
+        keys = {"endpoint": endpoint, "population": population, "group": names[0]}
+        asked = self.claims["statistic"].eq("difference")
+        for column, value in keys.items():
+            asked &= self.claims[column] == value
+        pair = [f"{names[0]}={level}" for level in reversed(levels)]
+        months = sorted(self.claims.loc[asked, "time"].dropna().unique())
+        rule = {"population": population}
+        gaps = [survival.rate_difference(frame, names, *pair, time=m, **rule) for m in months]
+        # Their p would have the keys of that of restricted means to the same month.
+        return [self.add(gap[gap["statistic"] == "difference"]) for gap in gaps]
 
     def within(
         self, endpoint_names: Sequence[str], effect: str, strata: str, *, at: float = 60

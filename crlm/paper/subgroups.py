@@ -125,6 +125,12 @@ class Subgroups(Base):
         return {told: names for told, names in kept.items() if names or not found[told]}
 
     def prints_ratio(self, endpoint: str, by: str, population: str) -> bool:
-        """Whether print has the ratio of a column among some patients, as of matched pairs."""
+        """Whether print has the ratio of a column, as among matched pairs, and no model has it."""
         told = {"endpoint": [endpoint], "covariate": [by], "population": [population]}
-        return population != ALL and self.prints(("hazard_ratio",), model=["univariable"], **told)
+        specs = [
+            spec
+            for name, spec in self.design.models.items()
+            if (spec.get("endpoint") or name) == endpoint and by in spec["covariates"]
+        ]
+        held = population == ALL and any(not spec.get("population") for spec in specs)
+        return not held and self.prints(("hazard_ratio",), model=["univariable"], **told)

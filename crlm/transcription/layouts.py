@@ -16,6 +16,7 @@ from crlm.transcription.curves import CurvesTable
 from crlm.transcription.endpoints import Endpoints
 from crlm.transcription.heads import headed, title, untitled
 from crlm.transcription.models import ModelTable
+from crlm.transcription.outcomes import OutcomesTable
 from crlm.transcription.patients import FirstTable
 from crlm.transcription.subgroups import SubgroupsTable
 from crlm.transcription.table import Table, Transcript
@@ -23,7 +24,7 @@ from crlm.transcription.table import Table, Transcript
 #: Groups side by side (Table 1), a regression table, medians and rates of curves (numbers at
 #: risk too), an effect within each subgroup.
 LAYOUTS = ("two-groups", "model", "curves", "subgroups")
-_TABLES = {"model": ModelTable, "curves": CurvesTable, "subgroups": SubgroupsTable}
+_TABLES = {"model": ModelTable, "curves": OutcomesTable, "subgroups": SubgroupsTable}
 #: A comma for the decimal point: no thousands begin with 0, nor are they two digits.
 #: A dash before what a row holds, as the NEJM sets it: "Median age (IQR) — yr"; and what a cell
 #: of counts with their denominators is called there: "no./total no. (%)".
@@ -231,7 +232,7 @@ def _compared(population: str, by: str) -> None:
 def _names_endpoints(rows: Sequence[Sequence[str]], endpoints: Endpoints) -> bool:
     """Whether a header or a heading of the table names an endpoint."""
     heads = any(endpoints.within(text) for text in rows[0][1:])
-    return heads or any(endpoints.of(row[0]) for row in rows[1:])
+    return heads or any(endpoints.within(row[0]) for row in rows[1:])
 
 
 def _with_commas(rows: Sequence[Sequence[str]]) -> list[str]:

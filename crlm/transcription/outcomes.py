@@ -1,0 +1,153 @@
+"""End points of a trial: a statistic of a curve a row, an arm a column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from crlm.ledger.vocabulary import ALL
+from crlm.transcription.asking import to_ask
+from crlm.transcription.cells import cell, row_of, without_limits
+from crlm.transcription.curve_columns import LIMITED, Column, columns
+from crlm.transcription.curves import CurvesTable
+from crlm.transcription.table import P_HEAD, holding, last_word
+
+_RATIO = re.compile(r"\bhr\b|\bhazards? ratio", re.IGNORECASE)
+_BETWEEN = re.compile(r"\bdifference\b", re.IGNORECASE)
+_ADJUSTED = re.compile(r"\badj", re.IGNORECASE)
+_MEAN = re.compile(r"\brestricted mean\b|\brmst\b", re.IGNORECASE)
+_TIME = re.compile(r"(\d+)[ -]?(years?|yrs?|months?|mos?)\b", re.IGNORECASE)
+_ENDS = {1: ("",), 3: LIMITED}
+#: What a difference of two such numbers is.
+_DIFFERENCE = {"survival_rate": ("difference", "%"), "rmst": ("rmst_difference", "months")}
+
+
+class OutcomesTable(CurvesTable):
+    """Curves whose groups are the rows, or, as trials print them, the columns.
+
+    Parameters
+    ----------
+    design, place, endpoint, named
+        As of `CurvesTable`.
+    """
+
+    def read(self, rows: Sequence[Sequence[str]]) -> None:
+        """Claims and questions of the table."""
+        said = f"{self.title} {rows[0][0]}"
+        unit = str(self.design.conventions.get("unit", ""))
+        arms = self._arms(rows, list(columns(rows[0], self.endpoints, said, unit)))
+        if not arms:
+            super().read(rows)
+            return
+        self.block = self.by
+        for at, group in arms.items():
+            self.size(rows[0][at], group)
+        beside = {at: head for at, head in enumerate(rows[0]) if at and at not in arms}
+        held = list(columns(["", *(row[0] for row in rows[1:])], self.endpoints, said, unit))
+        for number, (row, column) in enumerate(zip(rows[1:], held, strict=True), 2):
+            if endpoint := self.endpoints.of(row[0]):
+                self.endpoint = self.said = endpoint
+            column = replace(self._mean(column, row[0]), endpoint=self._own(row[0]))
+            self._row(row, column, arms, row_of(row, number))
+            for at, head in beside.items():
+                if row[at] and column.holds != "p":
+                    self._between(head, row[at], column, row[0], row_of(row, number))
+
+    def _arms(self, rows: Sequence[Sequence[str]], heads: Sequence[Column]) -> dict[int, str]:
+        """The columns that are groups; none where the rows are, or nothing tells."""
+        taken = dict(self.labels.taken)
+        found = {
+            at: self.group(rows[0][at], self.by)
+            for at, head in enumerate(heads, 1)
+            if not head.holds and rows[0][at]
+        }
+        arms = {at: group for at, group in found.items() if group not in ("", "p", "smd")}
+        of_heads = dict(self.labels.taken)
+        named = [row for row in rows[1:] if "=" in self.group(row[0], self.by)]
+        arms = {} if named or not any("=" in group for group in arms.values()) else arms
+        self.labels.taken = of_heads if arms else taken  # Rows are told in their turn.
+        return arms
+
+    def _row(self, row: Sequence[str], column: Column, arms: Mapping[int, str], where: str) -> None:
+        """The numbers of the arms; p in a row of its own is that of the curves."""
+        stated = [at for at in arms if row[at]]
+        if column.holds == "p":
+            for text in filter(None, row[1:]):
+                self._of_curve(replace(column, head=row[0]), text, ALL)
+        elif stated and not column.holds:
+            told = f"{row[0]!r} is neither events, n, a median, a rate at a time, a restricted "
+            told += f"mean nor p; name it so, or leave it out with {to_ask(row[0], '-')}"
+            self.ask(where, told)
+        else:
+            for at in stated:
+                self._of_curve(column, row[at], arms[at])
+
+    def _own(self, label: str) -> str:
+        """The endpoint that a row names, or that stands above it."""
+        return self.endpoints.within(label) or self.endpoint
+
+    def _mean(self, column: Column, label: str) -> Column:
+        """A restricted mean, whose horizon its row or the title says."""
+        text = f"{label} {self.title}"
+        time = _TIME.search(label) or _TIME.search(self.title)
+        if not _MEAN.search(text) or self.endpoints.of(label) == label:
+            return column
+        months = (
+            float(time[1]) * (12 if time[2].casefold().startswith("y") else 1) if time else None
+        )
+        return Column(label, "rmst", time=months, unit="months", fields=_ENDS)
+
+    def _between(self, head: str, text: str, column: Column, label: str, where: str) -> None:
+        """What stands beside the arms: a hazard ratio, a difference, p."""
+        endpoint = column.endpoint
+        if cell(text).kind == "empty":
+            return
+        if P_HEAD.match(last_word(head)):
+            self._p(head, text, column)
+            return
+        levels = self.design.levels(self.by)
+        if not endpoint:
+            self.ask(where, self._no_endpoint("stands below no endpoint", label))
+        elif len(levels) != 2:
+            told = f"is of two groups, and {self.by} has {len(levels)}; leave it out with "
+            self.ask(f"column {head!r}", f"{told}{to_ask(head, '-')}, and put it in by hand")
+        elif _RATIO.search(head) and not (_BETWEEN.search(head) and column.holds in _DIFFERENCE):
+            model = "multivariable" if _ADJUSTED.search(head) else "univariable"
+            keys = {"covariate": self.by, "level": levels[1], "model": model}
+            self._put_all(head, text, {**keys, "statistic": "hazard_ratio", "endpoint": endpoint})
+            self._told()
+        elif _BETWEEN.search(head) and column.holds in _DIFFERENCE and column.time is not None:
+            statistic, unit = _DIFFERENCE[column.holds]
+            keys = {"group": self.by, "statistic": statistic, "unit": unit, "endpoint": endpoint}
+            self._put_all(f"{label}, {head}", text, {**keys, "time": column.time})
+            self._told()
+        else:
+            told = "is neither a hazard ratio, a difference of rates or of restricted means, nor "
+            self.ask(f"column {head!r}", f"{told}p; leave it out with {to_ask(head, '-')}")
+
+    def _p(self, head: str, text: str, column: Column) -> None:
+        """p of the curves, or of the difference in the row."""
+        if column.holds == "survival_rate":
+            told = f"is p of the rates in {column.head!r}, which has no row; leave it out with "
+            self.ask(f"column {head!r}", f"{told}{to_ask(head, '-')}, or the cell")
+        elif column.holds == "rmst":
+            where = f"{self.place}, {column.head}, {head}"
+            keys = {"group": self.by, "endpoint": column.endpoint, "time": column.time}
+            self.p_value(text, where, {**keys})
+        else:
+            self._of_curve(Column(head, "p", column.endpoint), text, ALL)
+
+    def _told(self) -> None:
+        first, second = (self.design.label(self.by, n) for n in self.design.levels(self.by)[:2])
+        self.labels.taken["each ratio and difference"] = f"{second} against {first}"
+
+    def _put_all(self, head: str, text: str, keys: Mapping[str, object]) -> None:
+        """An estimate with its limits, or alone."""
+        where = f"{self.place}, {keys['endpoint']}, {head}"
+        found = without_limits(cell(text), _ENDS)
+        if len(found.parts) not in _ENDS or found.kind == "lost":
+            self.ask(where, f"{text!r} is not {holding(_ENDS)}")
+            return
+        for number, part in zip(found.parts, _ENDS[len(found.parts)], strict=True):
+            self.claim(number, where, **keys, part=part)
