@@ -10,6 +10,7 @@ from crlm.audit import CATALOGUE
 
 from .audit_ledger import (
     COLUMNS,
+    ENDPOINTS,
     FACTORS,
     claims,
     design,
@@ -472,6 +473,38 @@ def recurred(text, time=12.0, **keys):
 # 80.2 % are free of recurrence and death, so 19.8 % recurred at most.
 FREE = rate("80.2", "arm=old", "RFS", 12.0)
 case("incidence_and_survival", [*FREE, recurred("17.5")], [*FREE, recurred("27.5")])
+
+
+def parted(relapse, death, free, endpoint):
+    rows = [recurred(text, endpoint=n) for n, text in (("one", relapse), ("two", death))]
+    return [*rows, *rate(free, "arm=old", endpoint, 12.0)]
+
+
+# Recurrence, death without it and neither are everybody; some deaths may be of unknown cause.
+RELAPSED = design(
+    incidences={
+        "one": {"label": "Recurrence", "endpoint": "RFS", "competing": "OS"},
+        "two": {"label": "Death without recurrence", "endpoint": "OS", "competing": "RFS"},
+    }
+)
+BY_CAUSE = design(
+    endpoints=ENDPOINTS
+    | {"CSS": {"label": "CSS", "death_of": "cancer"}, "OCM": {"label": "OCM", "death_of": "other"}},
+    incidences={
+        "one": {"label": "Death of cancer", "endpoint": "CSS", "competing": "OS"},
+        "two": {"label": "Other death", "endpoint": "OCM", "competing": "OS"},
+    },
+)
+for texts, expect in (
+    (("17.5", "5.3", "80.2"), "inconsistent"),
+    (("17.5", "2.9", "80.2"), "notable"),
+):
+    good = parted("17.5", "2.3", "80.2", "RFS")
+    case("incidences_together", good, parted(*texts, "RFS"), RELAPSED, expect=expect)
+good = parted("17.5", "2.3", "80.2", "OS")
+case("incidences_together", good, parted("17.5", "5.3", "80.2", "OS"), BY_CAUSE)
+low = parted("14.5", "2.3", "80.2", "OS")
+case("incidences_together", good, low, BY_CAUSE, expect="notable")
 case(
     "falling", [recurred("17.5"), recurred("41.8", 36.0)], [recurred("47.5"), recurred("41.8", 36)]
 )

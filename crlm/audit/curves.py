@@ -72,6 +72,8 @@ def curve_title(facts: Facts, key: Key) -> str:
     at = f" at {key.time:g} months" if key.time is not None else ""
     what = key.statistic.replace("_", " ")
     who = facts.label(curve_cell(key) or WHOLE)
+    if key.endpoint in facts.design.incidences:
+        return f"{what.capitalize()} of {facts.endpoint(key.endpoint)}{at}, {who}"
     return f"{facts.endpoint(key.endpoint)} {what}{at}, {who}".strip()
 
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from crlm.audit.intervals import Interval, printed_interval, times
-from crlm.ledger import Design, as_records, printed_decimals
+from crlm.ledger import Design, as_records, printed_decimals, small
 
 #: Conditions that patients meet: pairs of column and level.
 Cell = frozenset[tuple[str, str]]
@@ -167,7 +167,12 @@ class Facts:
         return f"{name} {text}" if text[:1].islower() else f"{name}: {text}"
 
     def endpoint(self, name: str) -> str:
-        """An endpoint as a reader would say it: its abbreviation, or its label if it has none."""
+        """An endpoint as a reader would say it: its abbreviation, or its label if it has none.
+
+        Of an incidence what it counts.
+        """
+        if name in self.design.incidences:
+            return small(str(self.design.incidences[name]["label"]))
         if "_" not in name:
             return name
         return str(self.design.endpoints.get(name, {}).get("label", name.replace("_", " ")))
