@@ -3,7 +3,10 @@
 Leg "core" fits curves, medians, limits and follow-up of the groups whose sizes are printed, the
 models that are printed row by row, and the tests of and medians by their covariates: all together
 from the start, for what is left out then finds no room later; of three starts the one that meets
-most goes on, since where a search ends is settled here. "alone" deals out the other columns,
+most goes on, since where a search ends is settled here. A search that is too short for three has
+one start with the steps of all, behind "curves", which moves courses of disease alone, against all
+but models: the first cohort's curves are those of the groups, and what costs little to evaluate
+leads there soonest. "alone" deals out the other columns,
 times fixed, those together that a model holds; "joint" moves all but the sites of recurrence,
 which are dealt out once more. In each leg tolerance falls towards the half-width of a printed
 interval. "insisting" takes one unmet claim after the other: heavier for a while, hot, then cooled,
@@ -91,7 +94,8 @@ class Recipe:
     moves : ndarray of float
         How often each move is tried, in the order of `codes.Move`.
     steps : int
-        At effort 1; of "alone", for each bundle of columns.
+        At effort 1; of "alone", for each bundle of columns; of "curves", for each patient at any
+        effort, though no more than "core" has.
     heat : tuple of float
         Temperature at the start and at the end.
     width : tuple of float
@@ -108,7 +112,10 @@ class Recipe:
     starts: int = 1
 
 
+CURVES = Recipe("curves", COURSES, 100, (0.3, 0.02), (0.3, 1.0))
 CORE = Recipe("core", COURSES + 2 * VALUES, 2_000_000, (0.5, 0.03), (0.0, 1.0), starts=3)
+#: Steps for each patient that a start takes at least where there are several.
+ENOUGH = 500
 SITES = Recipe("alone", RELABEL, 200_000, (0.2, 0.02), (0.5, 1.0))
 ALONE = Recipe("alone", VALUES, 300_000, (0.3, 0.02), (0.2, 1.0))
 JOINT = Recipe("joint", COURSES + 2 * VALUES, 1_500_000, (0.15, 0.02), (0.7, 1.0))
@@ -197,13 +204,29 @@ def schedule(search: Search, effort: float) -> list[Step]:
     polished = POLISHING if fixed_models(search) else 0
     columns = _leg(COLUMNS, joint.bundles.tolist(), joint.active, effort)
     return [
-        *itertools.chain(*(_start(core, k) for k in range(1, CORE.starts + 1))),
+        *_begun(search, core),
         *itertools.chain(*map(_parts, once)),
         *_turns(replace(joint, name="insisting"), INSISTING.times, Work.INSIST),
         *itertools.chain(*map(_parts, [*sites, *([times] if _times_printed(search) else [])])),
         *_turns(replace(joint, name="polishing"), polished, Work.POLISH),
         *_turns(columns, TURNS, Work.COLUMNS),
     ]
+
+
+def _begun(search: Search, core: Leg) -> Iterator[Step]:
+    """What comes first: the starts, or with few steps one of them behind the curves."""
+    patients, plan = len(search.state.fate), search.plan
+    if core.steps >= ENOUGH * patients:
+        for number in range(1, CORE.starts + 1):
+            yield from _start(core, number)
+        return
+    core = replace(core, steps=CORE.starts * core.steps)
+    if (plan.kind == Kind.KM).any():
+        told = ~np.isin(plan.kind, FITS)
+        steps = min(CURVES.steps * patients, core.steps)
+        none = np.zeros(0, dtype=np.int64)
+        yield from _parts(Leg(CURVES.name, CURVES, told, none, CURVES.moves, steps))
+    yield from _parts(core)
 
 
 def _turns(leg: Leg, times: int, work: Work) -> Iterator[Step]:
