@@ -501,6 +501,10 @@ for texts, expect in (
 ):
     good = parted("17.5", "2.3", "80.2", "RFS")
     case("incidences_together", good, parted(*texts, "RFS"), RELAPSED, expect=expect)
+# ln(-ln F): 0.31 0.158, 0.21 0.445, 0.415 -0.128: 0.287 either way. Of 0.515 it is -0.410.
+LIMITS = [recurred("21.0", field="low"), recurred("41.5", field="high")]
+FAR = [recurred("21.0", field="low"), recurred("51.5", field="high")]
+case("incidence_limits", [recurred("31.0"), *LIMITS], [recurred("31.0"), *FAR])
 good = parted("17.5", "2.3", "80.2", "OS")
 case("incidences_together", good, parted("17.5", "5.3", "80.2", "OS"), BY_CAUSE)
 low = parted("14.5", "2.3", "80.2", "OS")

@@ -60,7 +60,8 @@ def curve_cell(key: Key) -> Cell | None:
     return None if group is None or population is None else group | population
 
 
-def _limits(facts: Facts, key: Key) -> dict[str, Printed]:
+def curve_limits(facts: Facts, key: Key) -> dict[str, Printed]:
+    """The printed limits of a number, by "low" and "high"."""
     found = {
         r: facts.one(key._replace(field=f)) for r, f in (("low", "conf_low"), ("high", "conf_high"))
     }
@@ -127,7 +128,7 @@ def _slope(scale: str, x: float) -> float:
 def rate_limits(facts: Facts) -> Iterator[Case]:
     """Rates with confidence limits."""
     for key, rate in curve_keys(facts, "survival_rate").items():
-        roles = {"estimate": rate, **_limits(facts, key)}
+        roles = {"estimate": rate, **curve_limits(facts, key)}
         if len(roles) == 3:
             yield Case(curve_subject(key), curve_title(facts, key), roles, _judge_rate_limits)
 
@@ -154,7 +155,7 @@ def rate_width(facts: Facts) -> Iterator[Case]:
     """Widths of intervals against numbers of patients and numbers at risk."""
     declared = str(facts.convention("conf_type", ""))
     for key, rate in curve_keys(facts, "survival_rate").items():
-        roles = {"estimate": rate, **_limits(facts, key)}
+        roles = {"estimate": rate, **curve_limits(facts, key)}
         n = facts.n(curve_cell(key) or WHOLE)
         at_risk = facts.one(key._replace(statistic="n_at_risk"))
         if len(roles) != 3 or n is None:
@@ -202,7 +203,7 @@ def median_limits(facts: Facts) -> Iterator[Case]:
     if facts.convention("conf_type") != "spss":
         return
     for key, median in curve_keys(facts, "median_survival").items():
-        roles = {"estimate": median, **_limits(facts, key)}
+        roles = {"estimate": median, **curve_limits(facts, key)}
         if len(roles) == 3:
             yield Case(curve_subject(key), curve_title(facts, key), roles, _judge_median_limits)
 
@@ -442,7 +443,7 @@ def brackets(facts: Facts) -> Iterator[Case]:
         name = facts.label(curve_cell(key) or WHOLE)
         if facts.one(key._replace(statistic="max_follow_up")) is not None:
             ranges[name] = median
-        if len(_limits(facts, key)) == 2:
+        if len(curve_limits(facts, key)) == 2:
             limits[name] = median
     if not ranges or not limits:
         return

@@ -7,9 +7,17 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
-from crlm.audit.curves import curve_cell, curve_keys, curve_subject, curve_title
+from crlm.audit.curves import (
+    SCALES,
+    curve_cell,
+    curve_keys,
+    curve_limits,
+    curve_subject,
+    curve_title,
+    scaled,
+)
 from crlm.audit.facts import Facts
-from crlm.audit.intervals import minus, total
+from crlm.audit.intervals import minus, total, wald_region
 from crlm.ledger import Design
 from crlm.ledger.incidences import clock_of, events_of
 
@@ -171,3 +179,34 @@ def _judge_together(roles: Roles, names: Sequence[str]) -> Outcome:
     if (high < 100 and "cause" in roles) or (low - _ROOM <= 100 <= high + _ROOM):
         return unclear(said, low, high, notable=True)
     return outcome(False, low, high, said)
+
+
+@check(
+    asks="Is a cumulative incidence the middle of its limits on any usual scale?",
+    assumes="Limits that are plain, log, log-log, logit or arcsine, of the incidence or of what "
+    "it leaves.",
+    blind="Errors of one point; a limit that another scale would give; bootstrapped limits.",
+)
+def incidence_limits(facts: Facts) -> Iterator[Case]:
+    """Incidences with confidence limits."""
+    for key, incidence in curve_keys(facts, "cumulative_incidence").items():
+        roles = {"estimate": incidence, **curve_limits(facts, key)}
+        if len(roles) == 3:
+            yield Case(curve_subject(key), curve_title(facts, key), roles, _judge_limits)
+
+
+def _judge_limits(roles: Roles) -> Outcome:
+    parts = [roles[role] for role in ("estimate", "low", "high")]
+    if any(part.value <= 0 or part.value >= 100 for part in parts):
+        return unclear("An incidence or limit of 0 or 100 %.")
+    own = [part.interval for part in parts]
+    fitting = []
+    for name, ends in (("", own), (" of the rest", [minus((100.0, 100.0), one) for one in own])):
+        ends = [ends[0], *sorted(ends[1:])]
+        for scale in SCALES:
+            region = [scaled(one, scale) for one in ends]
+            if None not in region and wald_region(*region):
+                fitting.append(f"{scale}{name}")
+    told = [part.text for part in parts]
+    said = f"{told[0]} ({told[1]}-{told[2]}) is not centred on any scale in use."
+    return outcome(bool(fitting), detail=", ".join(fitting) if fitting else said)
