@@ -6,12 +6,14 @@ import math
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
 from crlm import ledger, naming
 from crlm.ledger import KEYS
+from crlm.report.readings.curves import _groups_text
 from tests.hand_written import copied, edit
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -466,6 +468,11 @@ def test_a_bare_label_of_an_exposure_says_of_what_it_is(tmp_path, monkeypatch):
     row = {"model": "univariable", "statistic": "hazard_ratio", "endpoint": "OS", "time": None}
     row |= {"covariate": "hai", "level": "yes", "group": "all", "population": "all"}
     assert naming.describe(row, design).startswith("Adjuvant HAI (positive against negative)")
+    rate = {"statistic": "survival_rate", "model": "", "time": 60.0, "unit": "%", "estimate": 70.0}
+    rates = ledger.rows([{**rate, "group": f"hai={level}"} for level in ("no", "yes")])
+    paper = SimpleNamespace(has=lambda _: True, beside=lambda _, limits: "")
+    said = "60-month rate, adjuvant HAI: negative 70.0 %, adjuvant HAI: positive 70.0 %"
+    assert _groups_text(rates, design, paper) == said
 
 
 def test_a_call_to_add_keeps_the_names_of_columns():

@@ -177,6 +177,8 @@ def _groups_text(rows: pd.DataFrame, design: Design, paper: Print) -> str:
     first = chosen[0]
     what = "median" if first["statistic"] == "median_survival" else f"{first['time']:g}-month rate"
     whose = ["" if r["group"] == "all" else f"{design.group_label(r['group'])} " for r in chosen]
+    if any(": " in who for who in whose):
+        what, whose = f"{what},", [small(who) for who in whose]
     groups = ", ".join(
         f"{who}{value_text(r)}{paper.beside(r, limits=False)}"
         for who, r in zip(whose, chosen, strict=True)
