@@ -1,9 +1,15 @@
 """Tables as the NEJM and the Lancet print them."""
 
+import math
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 import pytest
 
-from crlm import audit, baseline, ledger
+from crlm import audit, baseline, ledger, regression
+from crlm.ledger.claim_faults import claim_faults
+from crlm.ledger.claim_words import Words
 from crlm.paper import as_printed
 from crlm.transcription import claims_of
 
@@ -202,3 +208,56 @@ def test_end_points_are_rows_and_arms_columns(design):
 def test_what_a_table_of_end_points_states_otherwise_is_asked(design, row, told):
     made = claims_of([ARMS, row], design, "curves", place="table9", endpoint="OS")
     assert any(told in question for question in made.questions), made.questions
+
+
+def test_a_ledger_takes_the_known_values_of_a_category(design):
+    row = dict.fromkeys(ledger.CLAIM_COLUMNS, "")
+    row |= {"id": "c", "name": "c", "place": "table1", "locator": "Table 1", "kind": "number"}
+    row |= {"printed": "305", "operator": "=", "value": "305", "decimals": "0", "field": "estimate"}
+    row |= {"population": "all", "group": "hai=no", "covariate": "sex", "unit": "patients"}
+    told = {
+        name: [fault.text for fault in claim_faults({**row, "statistic": name}, Words(design))]
+        for name in ("n", "percent")
+    }
+    assert not told["n"] and any("percent of sex needs one" in text for text in told["percent"])
+
+
+def test_coefficients_and_errors_are_those_behind_the_ratios():
+    ratios = ledger.rows(
+        [
+            {"statistic": "hazard_ratio", "estimate": 0.5, "conf_low": 0.25, "conf_high": 1.0},
+            {"statistic": "p", "estimate": 0.05},
+            {
+                "statistic": "hazard_ratio",
+                "estimate": 2.0,
+                "conf_low": 1.0,
+                "conf_high": 3.0,
+                "method": "profile likelihood CI",
+            },
+        ]
+    )
+    made = as_printed.logged(ratios, ["coefficient", "se"])
+    assert made["statistic"].tolist() == ["coefficient", "se"]
+    assert made["estimate"].tolist() == pytest.approx([math.log(0.5), math.log(2) / 1.959964])
+
+
+def test_a_number_per_sd_stands_in_the_place_of_the_one_in_the_model(design):
+    scaled = {"age_sd": {"source": "age", "per_sd": True}, "cea_2": {"source": "cea", "fold": 2}}
+    made = replace(design, scaled=scaled)
+    spec = {"covariates": ["age", "age_sd", "cea_2", "sex"], "left_out": ["age_sd", "cea_2"]}
+    assert ledger.stand_ins(made, spec, ["age", "sex"]) == {"age_sd": "age"}
+
+
+def test_its_ratio_is_that_of_the_same_model():
+    rng = np.random.default_rng(1)
+    age, cea = rng.normal(60, 10, 60), rng.normal(size=60)
+    frame = pd.DataFrame({"age": age, "age_10": age / 10, "cea": cea, "endpoint": "OS"})
+    frame = frame.assign(time=rng.exponential(20, 60), event=rng.random(60) < 0.7)
+    rule = regression.rule(
+        ["age", "age_10", "cea"], selection="fixed", fixed=["age", "cea"], left_out=["age_10"]
+    )
+    table = regression.regression_table(frame, rule)
+    made = regression.with_scores(frame, table, rule, {"age_10": "age"})
+    found = made[(made["model"] == "multivariable") & (made["statistic"] == "hazard_ratio")]
+    ratio = found.set_index("covariate")["estimate"]
+    assert math.isclose(ratio["age"] ** 10, ratio["age_10"], rel_tol=1e-6)

@@ -41,6 +41,7 @@ from crlm.ledger.errors import (
 )
 from crlm.ledger.results import as_records, collect, row_key, row_name, rows
 from crlm.ledger.rounding import compatible_interval, printed_decimals, round_half_up
+from crlm.ledger.scaled import stand_ins
 from crlm.ledger.schema import SKELETON, design_schema
 from crlm.ledger.spelling import did_you_mean
 from crlm.ledger.typed import SchemaRow
@@ -102,6 +103,7 @@ __all__ = [
     "row_name",
     "rows",
     "small",
+    "stand_ins",
     "strayed",
     "studies",
     "title_of",

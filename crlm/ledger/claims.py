@@ -14,6 +14,7 @@ from crlm.ledger.claim_words import Words, named, spelled
 from crlm.ledger.design import Design, data_folder, load_design
 from crlm.ledger.errors import EmptyLedgerError, Fault, LedgerError, refusal
 from crlm.ledger.results import as_records
+from crlm.ledger.scaled import stand_ins
 from crlm.ledger.spelling import did_you_mean, nearest
 from crlm.ledger.typed import SchemaRow
 from crlm.ledger.vocabulary import (
@@ -126,8 +127,7 @@ def outside_models(claims: pd.DataFrame, design: Design) -> Iterator[tuple[str, 
             continue
         spec = design.model_of(row["endpoint"], row["population"])
         held = [*spec.get("published", ()), *(":".join(p) for p in spec.get("products") or ())]
-        scores = {n for n, c in design.scores.items() if c in held and n in spec["covariates"]}
-        if row["covariate"] in scores:
+        if row["covariate"] in stand_ins(design, spec, held):
             continue
         if row["covariate"] and row["covariate"] not in held:
             where = f"{row['endpoint']} among {row['population']}"

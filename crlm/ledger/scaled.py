@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from crlm.ledger.dictionary import Table, label_faults, name_faults, texts
 from crlm.ledger.errors import Fault
 from crlm.ledger.names import NUMBERS, Names
 from crlm.ledger.typed import place_of
+
+if TYPE_CHECKING:
+    from crlm.ledger.design import Design
 
 _PER = re.compile(r"\bper\s+(\d+(?:\.\d+)?)")
 _STEPS = ("per", "fold", "per_sd", "per_level")
@@ -142,3 +145,38 @@ def both_faults(place: str, spec: Table, names: Names) -> Iterator[Fault]:
             chosen = key == "published"
             remedy = "keep one." if chosen else "give the one that is not in it to left_out."
             yield Fault(f"{place} {key}", f"{told}no estimate; {remedy}")
+
+
+def stand_ins(design: Design, spec: Mapping[str, Any], held: Collection[str]) -> dict[str, str]:
+    """What a model has besides its covariates, each in the place of one of them.
+
+    Parameters
+    ----------
+    design : Design
+    spec : mapping
+        A model of the design.
+    held : collection of str
+        Covariates of the model.
+
+    Returns
+    -------
+    dict of str to str
+        By the score of a category, or by a number for another step, as per SD, that is left out:
+        the category, or the covariate of the same number.
+
+    Examples
+    --------
+    >>> from crlm import ledger
+    >>> design = ledger.load_design("mskcc_hai")
+    >>> ledger.stand_ins(design, design.models["OS"], ["hai"])
+    {}
+    """
+    found = {n: c for n, c in design.scores.items() if c in held and n in spec["covariates"]}
+    numbers = {
+        design.source(name): name for name in held if ":" not in name and not design.levels(name)
+    }
+    for name in spec.get("left_out") or ():
+        source = design.source(name)
+        if name not in held and source in numbers and not design.levels(name):
+            found.setdefault(name, numbers[source])
+    return found

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
+from scipy.special import ndtri
 
 
 def shares(rows: pd.DataFrame, by: str) -> pd.DataFrame:
@@ -30,6 +32,19 @@ def known(rows: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Patients of known value of these characteristics, in their group."""
     missing = _missing(rows[rows["covariate"].isin(names)])
     return missing.assign(statistic="n", estimate=missing["n"] - missing["estimate"])
+
+
+def logged(rows: pd.DataFrame, statistics: Sequence[str]) -> pd.DataFrame:
+    """Coefficients, their standard errors and z, of ratios with Wald limits."""
+    wald = ~rows["method"].str.contains("profile|Firth|not estimable")
+    ratios = rows[rows["statistic"].isin(("hazard_ratio", "odds_ratio")) & wald]
+    ratios = ratios[ratios[["estimate", "conf_low", "conf_high"]].gt(0).all(axis=1)]
+    coefficient = np.log(ratios["estimate"])
+    error = np.log(ratios["conf_high"] / ratios["conf_low"]) / (2 * ndtri(0.975))
+    found = {"coefficient": coefficient, "se": error, "z": coefficient / error}
+    bare = ratios.assign(conf_low=np.nan, conf_high=np.nan)
+    made = [bare.assign(statistic=name, estimate=found[name]) for name in statistics]
+    return pd.concat([rows.iloc[:0], *made], ignore_index=True)
 
 
 def _missing(rows: pd.DataFrame) -> pd.DataFrame:

@@ -82,7 +82,9 @@ class Models(Odds):
         )
         self.selections[model] = rule
         found = regression.regression_table(frame, rule, population=population)
-        parts = [self.add(regression.with_scores(frame, found, rule, self.design.scores))]
+        stand_ins = self.stand_ins(spec, found)
+        parts = [self.add(regression.with_scores(frame, found, rule, stand_ins))]
+        self.add_logged(parts[0])
         beside = parts[0]["covariate"].isin(rule.left_out) & (parts[0]["model"] == "multivariable")
         self.models[model] = parts[0][~beside]
         if medians:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
 from crlm import regression
+from crlm.ledger import stand_ins
 from crlm.naming import kind_of_model
 from crlm.numbers import counted
+from crlm.paper import as_printed
 from crlm.paper.base import Base, Section, joined, nothing
 from crlm.report import figures, html, readings, tables
 
@@ -64,11 +67,12 @@ class Odds(Base):
         asked = {"endpoint": endpoint, "population": population}
         asked |= {"interval": self.odds_limits}
         found = regression.logistic_table(frame, outcome, rule, **asked)
-        scores = self.design.scores
+        scores = self.stand_ins(spec, found)
         of_scores = {"outcome": outcome, "interval": self.odds_limits}
         rows = self.add(regression.with_scores(frame, found, rule, scores, **of_scores))
         if self.hides(f"{table}: {label}", rows):
             return nothing()
+        self.add_logged(rows)
         caption = f"{table}: {label}"
         told = {"caption": caption, "ratio": "odds_ratio", "notes": self._of_limits(rows)}
         shown = tables.regression_table(rows, self.design, **told)
@@ -109,6 +113,26 @@ class Odds(Base):
         pieces = [html.fold(f"{table}: {counted(len(names), 'factor')}", first), plot]
         pieces.append(self.lost(frame, spec["covariates"]))
         return self.section(rows, pieces, reading, next(iter(forest), None))
+
+    def stand_ins(self, spec: Mapping[str, Any], table: pd.DataFrame) -> dict[str, str]:
+        """Scores, and numbers for another step that print has in the model, by their places."""
+        held = table.loc[table["model"] == "multivariable", "covariate"]
+        found = stand_ins(self.design, spec, [name for name in dict.fromkeys(held) if name])
+        scores = self.design.scores
+        told = {"model": ["multivariable"], "endpoint": [str(table["endpoint"].iloc[0])]}
+        return {
+            name: other
+            for name, other in found.items()
+            if name in scores
+            or self.prints(("hazard_ratio", "odds_ratio"), covariate=[name], **told)
+        }
+
+    def add_logged(self, rows: pd.DataFrame) -> None:
+        """Coefficients, their errors and z, where print has them of this endpoint."""
+        endpoint = str(rows["endpoint"].iloc[0])
+        told = [n for n in ("coefficient", "se", "z") if self.prints((n,), endpoint=[endpoint])]
+        if told and not self.release.on:
+            self.add(as_printed.logged(rows, told))
 
     def _of_limits(self, rows: pd.DataFrame) -> list[str]:
         """What to know of profile likelihood limits, where a table has any."""

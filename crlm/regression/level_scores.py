@@ -10,7 +10,8 @@ from crlm import lent
 from crlm.regression.models import cox, logistic
 from crlm.regression.selection import Rule
 
-_NOTE = "; in the place of the levels of its category"
+_LEVELS = "; in the place of the levels of its category"
+_NUMBER = "; in the place of the same number for another step"
 
 
 @lent.pure
@@ -36,7 +37,8 @@ def with_scores(
         From `regression_table` or `logistic_table`, by this rule.
     rule : Rule
     scores : mapping of str to str
-        By a column of `frame` with the numbers: its category. Nothing is added for one that
+        By a column of `frame` with the numbers: its category, or the same number for another
+        step. Nothing is added for one that
         `rule` does not name, that is in the model itself, whose category is not in it or is in a
         product.
     outcome, interval : str
@@ -62,7 +64,8 @@ def with_scores(
         names = [score if name == category else name for name in held]
         fit = _fit(frame, names, rule, table.iloc[0], outcome, interval)
         own = fit[fit["covariate"] == score]
-        parts.append(own.assign(method=own["method"] + _NOTE))
+        measured = pd.api.types.is_numeric_dtype(frame[category])
+        parts.append(own.assign(method=own["method"] + (_NUMBER if measured else _LEVELS)))
         done.append(score)
     told = (table["model"] == "selection") & table["covariate"].isin(done)
     return pd.concat([table[~told], *parts], ignore_index=True) if done else table
