@@ -547,6 +547,21 @@ case("restricted_difference", apart("-2.2"), apart("-2.5"))
 case("restricted_difference", apart("2.3"), apart("22"))
 
 
+def limited(text, low="-2.8", high="4.9", p="0.59", statistic="rmst_difference"):
+    keys = {"statistic": statistic, "unit": "months" if statistic[0] == "r" else "%"}
+    ends = [mean_months(t, "arm", field=f, **keys) for t, f in ((low, "low"), (high, "high"))]
+    tested = [mean_months(p, "arm", statistic="p", unit="")] if p else []
+    return [mean_months(text, "arm", **keys), *ends, *tested]
+
+
+# The middle of -2.8 and 4.9 is 1.05; 3.92 x 1.05 / 7.7 is z 0.53, p 0.59.
+case("difference_limits", limited("1.0"), limited("-1.0"))
+case("difference_p", limited("1.0"), limited("1.0", p="0.059"))
+good = limited("-0.6", "-11.3", "10.2", "", "difference")
+bad = limited("0.6", "-11.3", "10.2", "", "difference")
+case("difference_limits", good, bad, expect="notable")
+
+
 def told_apart(text):
     return [number(text, "concordance", endpoint="OS", model="multivariable")]
 

@@ -13,6 +13,7 @@ from crlm.audit import (
     counts,  # noqa: F401
     curves,  # noqa: F401
     decimals,  # noqa: F401
+    differences,  # noqa: F401
     e_values,  # noqa: F401
     endings,  # noqa: F401
     entry,  # noqa: F401

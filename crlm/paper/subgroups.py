@@ -124,8 +124,9 @@ class Subgroups(Base):
         }
         return {told: names for told, names in kept.items() if names or not found[told]}
 
-    def prints_ratio(self, endpoint: str, by: str, population: str) -> bool:
-        """Whether print has the ratio of a column, as among matched pairs, and no model has it."""
+    def prints_ratio(self, endpoint: str, by: str = "", population: str = ALL) -> bool:
+        """Whether print has the ratio of a column, else the exposure, and no model has it."""
+        by = by or self.design.exposure
         told = {"endpoint": [endpoint], "covariate": [by], "population": [population]}
         specs = [
             spec

@@ -1,0 +1,86 @@
+"""Checks of a difference of curves against its limits and its p."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
+from crlm.audit.facts import Facts, Key
+from crlm.audit.intervals import Interval, deviate, minus, overlap, two_sided
+
+_KINDS = ("difference", "rmst_difference")
+#: The quantile behind limits of 95 %.
+_Z = deviate(0.05)
+
+
+def _limited(facts: Facts) -> Iterator[tuple[Key, Roles]]:
+    """Differences at a time of an endpoint, with both limits."""
+    for key, (estimate, *_) in facts.numbers.items():
+        timed = key.statistic in _KINDS and key.endpoint and key.time
+        if not timed or key.field != "estimate" or key.model:
+            continue
+        ends = {end: facts.one(key._replace(field=end)) for end in ("conf_low", "conf_high")}
+        if None not in ends.values():
+            yield key, {"estimate": estimate, **ends}
+
+
+def _title(facts: Facts, key: Key) -> str:
+    what = "restricted means" if key.statistic == "rmst_difference" else "rates"
+    column = facts.named(key.covariate or key.group)
+    return f"{facts.endpoint(key.endpoint)} difference of {what} at {key.time:g} months by {column}"
+
+
+@check(
+    asks="Does a difference of rates or of restricted means lie in the middle of its limits?",
+    assumes="Normal limits. Those of rates may be others (log-log), and are remarked only.",
+    blind="Limits that are wrong by the same amount on both sides.",
+)
+def difference_limits(facts: Facts) -> Iterator[Case]:
+    """Differences against the middle of their limits."""
+    for key, roles in _limited(facts):
+        judge = _judge_middle if key.statistic == "rmst_difference" else _remark_middle
+        yield Case(("difference", *map(str, key)), _title(facts, key), roles, judge)
+
+
+def _judge_middle(roles: Roles) -> Outcome:
+    low, high = (roles[end].interval for end in ("conf_low", "conf_high"))
+    middle = ((low[0] + high[0]) / 2, (low[1] + high[1]) / 2)
+    said = (
+        f"The middle of {roles['conf_low'].text} and {roles['conf_high'].text} is "
+        f"{middle[0]:.3g} to {middle[1]:.3g}, not {roles['estimate'].text}."
+    )
+    return outcome(overlap(middle, roles["estimate"].interval), *middle, said)
+
+
+def _remark_middle(roles: Roles) -> Outcome:
+    found = _judge_middle(roles)
+    if found.verdict == "consistent":
+        return found
+    return unclear(found.detail, found.low, found.high, notable=True)
+
+
+@check(
+    asks="Is p of a difference of restricted means that of its limits?",
+    assumes="Normal limits of 95 % and the normal test.",
+    blind="Limits and p that are wrong together; differences within the rounding.",
+)
+def difference_p(facts: Facts) -> Iterator[Case]:
+    """Differences of restricted means against the p beside them."""
+    for key, roles in _limited(facts):
+        p = facts.one(key._replace(statistic="p"))
+        if p is not None and key.statistic == "rmst_difference":
+            subject = ("difference p", *map(str, key))
+            yield Case(subject, _title(facts, key), {**roles, "p": p}, _judge_p)
+
+
+def _judge_p(roles: Roles) -> Outcome:
+    width = minus(roles["conf_high"].interval, roles["conf_low"].interval)
+    size = [abs(end) for end in roles["estimate"].interval]
+    spans = roles["estimate"].interval[0] <= 0 <= roles["estimate"].interval[1]
+    least = 0.0 if spans else min(size)
+    if width[0] <= 0:
+        return unclear("The limits are one number at the printed digits.")
+    z: Interval = (2 * _Z * least / width[1], 2 * _Z * max(size) / width[0])
+    found = (two_sided(z[1]), two_sided(z[0]))
+    said = f"Limits and difference give p {found[0]:.2g} to {found[1]:.2g}, not {roles['p'].text}."
+    return outcome(overlap(found, roles["p"].interval), *found, said)
