@@ -11,6 +11,7 @@ from crlm import audit, baseline, ledger, regression
 from crlm.ledger.claim_faults import claim_faults
 from crlm.ledger.claim_words import Words
 from crlm.paper import as_printed
+from crlm.paper.base import Base
 from crlm.transcription import claims_of
 
 
@@ -261,3 +262,18 @@ def test_its_ratio_is_that_of_the_same_model():
     found = made[(made["model"] == "multivariable") & (made["statistic"] == "hazard_ratio")]
     ratio = found.set_index("covariate")["estimate"]
     assert math.isclose(ratio["age"] ** 10, ratio["age_10"], rel_tol=1e-6)
+
+
+def test_events_of_a_forest_ask_for_no_curves(design):
+    paper = Base.__new__(Base)
+    paper.design = design
+    told = [("sex=male", "events"), ("sex=female", "events"), ("margin=negative", "events")]
+    told += [("site=left", "events"), ("site=right", "survival_rate")]
+    asked = pd.DataFrame(told, columns=["population", "statistic"]).assign(group="hai=yes")
+    assert paper._of_forests(asked) == {("hai", "sex=male"), ("hai", "sex=female")}
+
+
+def test_a_second_is_no_plural(design):
+    columns = {**design.columns, "pt": {"type": "number", "unit": "s", "label": "Prothrombin time"}}
+    made = replace(design, columns=columns)
+    assert made.ratio_label("pt") == "Prothrombin time (per s)"

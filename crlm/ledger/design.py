@@ -143,7 +143,7 @@ class Design:
         'Age (per year)'
         """
         unit = str(self.columns.get(name, {}).get("unit", ""))
-        each = f" (per {unit.removesuffix('s')})" if unit and not self.levels(name) else ""
+        each = f" (per {unit.removesuffix('s') or unit})" if unit and not self.levels(name) else ""
         return f"{self.label(name)}{each}"
 
     def _without_unit(self, name: str) -> str:

@@ -278,7 +278,8 @@ def contrast_of(name: str, level: str, design: Design) -> str:
     levels = design.spec(name).get("levels", ())
     label = label_of(name, design)
     if not level:
-        unit = _unit(name, design).removesuffix("s")
+        unit = _unit(name, design)
+        unit = unit.removesuffix("s") or unit
         each = f" (per {unit})" if unit and not levels else ""
         return f"{label} (all levels)" if len(levels) > 2 else label + each
     if not levels or level == levels[0]:

@@ -403,7 +403,19 @@ class Base:
             usable = not by or (by in frame and bool(self.design.levels(by)))
             if "," not in group and among and usable:
                 found[by, population] = None
-        return [key for key in found if key not in ((self.design.exposure, ALL), ("", ALL))]
+        drawn = ((self.design.exposure, ALL), ("", ALL))
+        forests = self._of_forests(asked)
+        return [key for key in found if key not in drawn and key not in forests]
+
+    def _of_forests(self, asked: pd.DataFrame) -> set[tuple[str, str]]:
+        """(exposure, population) of subgroups of which print has events alone, as a forest has."""
+        exposure = self.design.exposure
+        own = asked[asked["group"].str.startswith(f"{exposure}=")]
+        levels: dict[str, list[str]] = {}
+        for population, of in own[own["population"] != ALL].groupby("population")["statistic"]:
+            if {*of} == {"events"}:
+                levels.setdefault(population.rpartition("=")[0], []).append(population)
+        return {(exposure, one) for some in levels.values() if len(some) > 1 for one in some}
 
     def printed_besides(self, population: str = ALL) -> list[str]:
         """Characteristics that print compares between the groups of Table 1, and Table 1 lacks.
