@@ -231,12 +231,13 @@ def _to_the_digit(pair: dict[str, Any], published: dict[str, Any]) -> bool:
 def _reading(pair: dict[str, Any], published: dict[str, Any], skewed: bool) -> str:
     if not skewed and _off_centre(published):
         return "The printed interval does not fit its own estimate; no comparison can be trusted."
+    if _to_the_digit(pair, published):
+        # As good as ever the tests are: these are the paper's own patients, no second cohort.
+        return "The printed ratio and limits, to their last digit."
     if pair["heterogeneity_p"] < 0.05:
         return "The two cohorts disagree about the size of this effect."
     if pair["sceptical_p"] < 0.025:
         return "Replicated: same direction, convincing on both sides."
-    if _to_the_digit(pair, published):
-        return "The printed ratio and limits, to their last digit."
     low, high = published["estimate_room"]
     if low <= pair["new"] <= high:
         return "The printed ratio, to its last digit, with other limits."

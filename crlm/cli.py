@@ -75,9 +75,18 @@ def _reader_gone() -> int:
     return 141
 
 
+def _lacks_its_table(arguments: argparse.Namespace) -> bool:
+    return arguments.command == "ledger" and arguments.study == "import" and not arguments.table
+
+
 def _command(argv: Sequence[str] | None) -> int:
     parser = _parser()
-    arguments = parser.parse_args(argv)
+    arguments, behind = parser.parse_known_args(argv)
+    if len(behind) == 1 and not behind[0].startswith("-") and _lacks_its_table(arguments):
+        # argparse gives a word behind options to no positional that may be left out.
+        arguments.table = behind.pop()
+    if behind:
+        parser.error(f"unrecognized arguments: {' '.join(behind)}")
     if arguments.command is None:
         parser.print_help()
         return 2

@@ -67,7 +67,13 @@ def test_a_copy_of_the_paper_agrees_with_it():
     got = pair(limits(-0.6, 0.15), limits(-0.6, 0.15))
     assert got.ratio == pytest.approx(1) and got.heterogeneity_p == pytest.approx(1)
     assert got.predicted and got.same_direction and got.both_significant
-    assert got.reading.startswith("Replicated")
+
+
+def test_another_cohort_replicates_and_a_copy_does_not():
+    """Numbers that are the paper's to the last digit are of its patients, however small p is."""
+    printed = limits(-0.6, 0.15)
+    assert pair(printed, limits(-0.55, 0.13)).reading.startswith("Replicated")
+    assert pair(printed, printed).reading.startswith("The printed ratio and limits")
 
 
 def test_the_ratio_and_its_interval_by_hand():

@@ -523,6 +523,22 @@ def test_the_second_half_of_a_table_adds_what_is_new(tmp_path, monkeypatch, caps
     assert "did you mean 'table9'" in capsys.readouterr().err
 
 
+def test_the_table_may_stand_behind_the_options(tmp_path, monkeypatch, capsys):
+    copied("mskcc_hai", tmp_path)
+    monkeypatch.setenv("CRLM_DATA", str(tmp_path))
+    path = tmp_path / "t.txt"
+    path.write_text("\tn\t5-year\nHAI\t366\t65.8%\n", encoding="utf-8")
+    told = ["ledger", "import", "--study", "mskcc_hai", "--layout", "curves", "--endpoint", "OS"]
+    told += ["--place", "supplementary_table9", "--add"]
+    assert cli.main([*told, str(path)]) == 0
+    assert "65.8" in ledger.load_claims("mskcc_hai").tail(2)["printed"].tolist()
+    capsys.readouterr()
+    for behind in ([str(path), "more.txt"], [str(path), "--what"]):
+        with pytest.raises(SystemExit):
+            cli.main([*told, *behind])
+        assert "unrecognized arguments" in capsys.readouterr().err
+
+
 # ---- tables of other hospitals ----------------------------------------------------------------
 
 HEAD = ["", "RAS wild type (n = 87)", "RAS mutant (n = 63)", "P"]
