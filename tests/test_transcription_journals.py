@@ -118,6 +118,19 @@ def test_an_unknown_column_of_single_numbers_is_asked(design):
 
 
 @pytest.mark.parametrize(
+    ("heads", "told"),
+    [
+        (["", "HR per unit (95% CI)", "P", "HR per SD (95% CI)", "P"], "for another step. Make it"),
+        (["", "HR (95% CI)", "P", "HR, model 2 (95% CI)", "P"], "write Univariable and Multivar"),
+    ],
+)
+def test_ratios_that_stand_twice_are_asked_for_what_they_are(design, heads, told):
+    rows = [heads, ["Age", "1.02 (1.01-1.03)", "0.002", "1.25 (1.09-1.44)", "0.002"]]
+    made = claims_of(rows, design, "model", place="table9", endpoint="OS")
+    assert told in made.questions[0] and len(made.claims) == 4
+
+
+@pytest.mark.parametrize(
     "heads",
     [
         ["No HAI, events/n", "HAI, events/n"],

@@ -41,6 +41,8 @@ _TOGETHER = re.compile(
     r"|\badj(?!uv|ac)|\ba(or|hr)\b|\bmva?\b",
     re.I,
 )
+#: A header whose numbers are for a step: "HR per SD".
+_STEP = re.compile(r"\bper\b", re.IGNORECASE)
 #: What a reference has below a coefficient.
 _NOUGHT = re.compile(r"^0([.·]0+)?(\s*[\[(]?\s*ref\w*\.?\s*[\])]?)?$", re.IGNORECASE)
 
@@ -287,12 +289,22 @@ class ModelTable(Table):
                 where, f"{self._other_ratio(text, head)}, or leave it out with {to_ask(text, '-')}"
             )
         elif head in before:
-            told = "holds what a column before it holds, and names no other endpoint"
-            told = self._no_endpoint(told, text)
-            self.ask(where, f"{told}, or write Univariable and Multivariable above the columns")
+            self.ask(where, self._again(text))
         else:
             return head
         return replace(head, holds="")
+
+    def _again(self, text: str) -> str:
+        """What to do about a column that holds what one before it holds."""
+        if _STEP.search(text):
+            return (
+                "holds what a column before it holds, for another step. Make it a table of its "
+                'own, with the step behind each label ("Age (per SD)"), and import both'
+            )
+        told = self._no_endpoint(
+            "holds what a column before it holds, and names no other endpoint", text
+        )
+        return f"{told}, or write Univariable and Multivariable above the columns"
 
     def _other_ratio(self, text: str, head: Head) -> str:
         """Why a ratio is not that of its endpoint: odds of a time, a hazard of a yes-no outcome."""
