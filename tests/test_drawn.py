@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import norm
 
 from crlm import ledger
-from crlm.reconstruction import between, courses, drawn, effects, procedure, search
+from crlm.reconstruction import between, courses, drawn, effects, legs, procedure, search
 from crlm.reconstruction.annealing import attained
 from crlm.reconstruction.clocks import clocks_of
 from crlm.reconstruction.codes import Course
@@ -37,9 +37,12 @@ def middles(made):
     return {t.quantity.columns: (t.low + t.high) / 2 for _, t in of_drawn(made)}
 
 
-def test_a_single_search_draws_nothing(study):
+def test_a_single_search_draws_nothing_and_has_one_start_where_it_is_short(study, made):
+    """With one start forecasts were narrower and no nearer: ensembles have three."""
     one = search.prepare(*study, seed=1, effort=0.0005)
     assert not of_drawn(one) and not of_drawn(one, "cox")
+    told = [legs.schedule(found, 0.0005)[0].leg.name for found in (one, made)]
+    assert told == ["curves", "core 1 of 3"]
 
 
 def test_each_pair_that_no_claim_is_about_has_one_and_no_other(study, made):

@@ -216,7 +216,8 @@ def schedule(search: Search, effort: float) -> list[Step]:
 def _begun(search: Search, core: Leg) -> Iterator[Step]:
     """What comes first: the starts, or with few steps one of them behind the curves."""
     patients, plan = len(search.state.fate), search.plan
-    if core.steps >= ENOUGH * patients:
+    drawn = any(target.origin == "drawn" for target in search.targets)
+    if drawn or core.steps >= ENOUGH * patients:
         for number in range(1, CORE.starts + 1):
             yield from _start(core, number)
         return
