@@ -11,6 +11,7 @@ from typing import Any
 from crlm.cohort.wording import token
 from crlm.refusals import name_key
 
+_ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x")
 _WORDS = tomllib.loads(Path(__file__).with_name("vocabulary.toml").read_text(encoding="utf-8"))
 
 #: Words near enough to a level to be suggested, by the level.
@@ -91,6 +92,25 @@ def date_for(header: str) -> str:
     return next((what for what, names in DATES.items() if key in map(key_of, names)), "")
 
 
+def numeral(text: str) -> int:
+    """The number from 1 to 10 that a text is, Roman or not; 0 of any other text.
+
+    Examples
+    --------
+    >>> numeral("III"), numeral("3"), numeral("x1")
+    (3, 3, 0)
+    """
+    word = text.strip().casefold()
+    roman = {letters: number for number, letters in enumerate(_ROMAN, 1)}
+    return roman.get(word, int(word) if word.isascii() and word.isdigit() and len(word) < 3 else 0)
+
+
+def numerals(levels: Iterable[str]) -> bool:
+    """Whether all levels are numbers from 1, as those of a grade are: 2 is II."""
+    known = list(levels)
+    return bool(known) and all(map(numeral, known))
+
+
 def suggest(text: str, levels: Iterable[str]) -> str:
     """The level that a cell most likely means; "?" if none or several suggest themselves."""
     known = list(levels)
@@ -102,5 +122,7 @@ def suggest(text: str, levels: Iterable[str]) -> str:
     named = [level for level in known if word in map(token, LEVELS.get(level, ()))]
     if len(named) == 1:
         return named[0]
+    if numerals(known) and (number := numeral(text)):
+        return next((level for level in known if numeral(level) == number), "?")
     begun = [level for level in known if len(word) > 1 and token(level).startswith(word)]
     return begun[0] if len(begun) == 1 and not named else "?"

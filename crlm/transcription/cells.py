@@ -25,11 +25,13 @@ _TO_LINE = str.maketrans("⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "+-0123456789")
 _SMALL = r"[<>≤≥=]?\s*\d+(?:\.\d+)?e-?\d{1,2}"
 _TOKEN = re.compile(rf"{_SMALL}|{_NUMBER}|∞")
 _SIGNS = {"≤": "<", "≥": ">", "<": "<", ">": ">"}
-#: What stands where a number would: not reached, not estimable, not significant, "(80.8–)".
+#: What stands where a number would: not reached, not estimable, not significant, "(80.8–)",
+#: "(63.0 to –)".
 _WORDS = re.compile(
     r"(?<!\w)(?:n\.?\s?[res]\.?|nd|n/?a|inf(?:inity)?|undefined|not (?:yet )?"
     r"(?:reached|estimable|evaluable|calculable|available|attained|significant))(?!\w)"
-    rf"|∞|(?<=\d)\s*[-{_DASHES}](?:\s*[-{_DASHES}])*\s*(?=[)\]]|$)",
+    rf"|∞|(?:(?<=\bto )|(?<=\d, )|(?<=\d,))[-{_DASHES}](?=\s*[)\]])"
+    rf"|(?<=\d)\s*[-{_DASHES}](?:\s*[-{_DASHES}])*\s*(?=[)\]]|$)",
     re.IGNORECASE,
 )
 #: "05" has lost its point, and "0,05" has a comma for it; no page prints a number so.

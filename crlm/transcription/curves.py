@@ -51,6 +51,8 @@ class CurvesTable(Table):
     def read(self, rows: Sequence[Sequence[str]]) -> None:
         """Claims and questions of the table."""
         self.block = self.by
+        if self._without_times(rows[0]):
+            return
         heads, known, apart = self._columns(rows[0]), True, self._apart(rows)
         for number, row in enumerate(rows[1:], 2):
             endpoint = self.endpoints.of(row[0])
@@ -72,6 +74,19 @@ class CurvesTable(Table):
             else:
                 for column, text in zip(heads, row[1:], strict=True):
                     self._of_curve(column, text, group)
+
+    def _without_times(self, heads: Sequence[str]) -> bool:
+        """Ask for the times of numbers at risk whose first row stands where they should."""
+        taken = dict(self.labels.taken)
+        group = self.group(heads[0], self.by) if heads[0] else ""
+        self.labels.taken = taken
+        numbers = [month_of(head, False) for head in heads[1:] if head]
+        if group in ("", "p", "smd") or not numbers or None in numbers:
+            return False
+        told = f"{heads[0]!r} is a group, and no row above it says at which times its numbers are; "
+        told += "write one, 'Months' or 'Years' in its corner and the times of the axis beside it"
+        self.ask(row_of(heads, 1), told)
+        return True
 
     def _columns(self, heads: Sequence[str]) -> list[Column]:
         """What the columns hold; one that names another endpoint than was said is asked."""

@@ -277,4 +277,4 @@ def _from_word(path: Path, number: int) -> list[list[str]]:
     told = list(unseen.word_faults(table))
     if told:
         raise LedgerError(f"{path.name} {' It '.join(told)}")
-    return unseen.word_rows(table)
+    return [*unseen.word_rows(table), *([note] for note in unseen.word_notes(table))]

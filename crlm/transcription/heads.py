@@ -14,14 +14,41 @@ _LOWER = re.compile(
     r"(no\.?|number) of (events|deaths|patients)\b.*|n\s*/\s*n|smd|"
     r"[(\[]?(95\s?% ?)?(ci|cl|c\.i\.|confidence (interval|limits))[)\]]?|"
     r"(95\s?% ?)?(ci |cl )?(lower|upper|low|high|[lu]c?l)( 95\s?%)?( ci| cl| limit| bound)?|"
-    r"se|z|wald|estimate|coefficient)$",
+    r"se|z|wald|estimate|coefficient|(at )?\d+[ -]?(years?|yrs?|months?|mos?))$",
     re.IGNORECASE,
 )
+_AT_RISK = re.compile(r"\b(no\.?|numbers?|patients|pts|subjects)\b.*\bat[ -]risk\b", re.IGNORECASE)
+_TIME = re.compile(r"\d+(\.\d+)?")
 
 
 def title(rows: Sequence[Sequence[str]]) -> str:
     """What stands above the header of a table, over its whole width; "" for nothing."""
     return " ".join(next(filter(None, row)) for row in rows[: _titles(rows)] if any(row))
+
+
+def below_curves(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Numbers at risk as they stand below a curve, with the times of its axis as their header.
+
+    Parameters
+    ----------
+    rows : sequence of sequence of str
+        All equally long; other tables come back as they are.
+
+    Examples
+    --------
+    >>> below_curves([["", "0"], ["Months", ""], ["No. at risk", ""], ["A", "9"]])
+    [['No. at risk', ''], ['Months', '0'], ['A', '9']]
+    """
+    table = [list(row) for row in rows]
+    stated = [[text for text in row if text] for row in table]
+    named = [at for at, texts in enumerate(stated[:4]) if len(texts) == 1]
+    risk = next((at for at in named if _AT_RISK.search(stated[at][0])), 0)
+    axes = [at for at in range(risk) if at not in named]
+    if len(axes) != 1 or not all(map(_TIME.fullmatch, filter(None, table[axes[0]][1:]))):
+        return table
+    axis = table[axes[0]]
+    said = " ".join(filter(None, [axis[0], *(stated[at][0] for at in range(risk) if at in named)]))
+    return [table[risk], [said, *axis[1:]], *table[risk + 1 :]]
 
 
 def untitled(rows: Sequence[Sequence[str]]) -> list[list[str]]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from crlm.ledger import Design, did_you_mean
 from crlm.ledger.factors import span_in
 from crlm.transcription import meanings, stepped
 from crlm.transcription.asking import quoted, to_ask
+from crlm.transcription.label_words import NOTES, Label, Words, said_of
 from crlm.transcription.wordings import (
-    closed,
     named_by,
     opened,
     plain,
@@ -21,93 +21,18 @@ from crlm.transcription.wordings import (
     wordings,
 )
 
-#: Words behind a characteristic that say what its row holds; the column's unit is one besides.
-_NOTES = frozenset(
-    "n no number patients pts per mean median sd se sem standard error deviation range iqr "
-    "interquartile geometric average minimum maximum min max lowest highest quartile quartiles "
-    "std dev q1 q3 25th 75th percentile percentiles years year yr yrs months month days status "
-    "value values at surgery operation hepatectomy resection".split()
-)
 #: What may stand before a characteristic: "Median age", "Patient's age".
 _BEFORE = re.compile(
-    r"^(?:(?:mean|median|average)(?:\s(?:value\s)?of)?|patients?(?:['’]s?)?)\s+(?=\S)",
+    r"^(?:(?:mean|median|average)(?:\s?[\[(][^\])]*[\])])?(?:\s(?:value\s)?of)?"
+    r"|patients?(?:['’]s?)?)\s+(?=\S)",
     re.IGNORECASE,
 )
 #: What parts the terms of a product; "× 10⁹" is of a unit.
 _TIMES = re.compile(r"\s+[x×*:]\s+(?!10\b)|\s*[×*]\s*(?!\s|10(?!\w))|:", re.IGNORECASE)
 _AGAINST = re.compile(r"\s+(?:vs\.?|versus|v\.?|against|compared (?:with|to))\s+", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Label:
-    """What a label names.
-
-    Attributes
-    ----------
-    column, level : str
-        As covariate and level of a claim: a product is `a:b` and `x:y`; "" where it names none.
-    reference : str
-        The level that the label sets it against ("Male vs female"), if it is not the first.
-    notes : frozenset of str
-        What it says of its row besides: "mean", "sd", "range", "iqr", ...
-    step : str
-        What it says that a ratio is for: "per 10 years"; "" where it says nothing.
-    said : tuple of str
-        Statistics that it names, in their order.
-    alone : bool
-        Whether they are not in brackets behind the characteristic.
-    """
-
-    column: str = ""
-    level: str = ""
-    reference: str = ""
-    notes: frozenset[str] = frozenset()
-    step: str = ""
-    said: tuple[str, ...] = ()
-    alone: bool = False
-
-
-class _Words:
-    """Wordings, each with the column and the level that it names, however its parts are joined."""
-
-    def __init__(self, design: Design, labels: Mapping[str, tuple[str, str]]) -> None:
-        self.design, self.labels = design, {**closed(labels), **labels}
-
-    def read(self, label: str, within: str = "") -> Label | None:
-        """What a label names as it stands, or without the words behind it."""
-        return self.whole(label, within) or self._noted(label)
-
-    def _known(self, words: str) -> tuple[str, str] | None:
-        """Column and level of plain words, however they are parted: "ca 19 9", "ca19 9"."""
-        return self.labels.get(words) or self.labels.get(words.replace(" ", ""))
-
-    def whole(self, label: str, within: str = "") -> Label | None:
-        for text in (f"{self._bare(within)} {label}", label):
-            if found := self._known(plain(text)):
-                return Label(*found, notes=_said(label))
-        return None
-
-    def _bare(self, label: str) -> str:
-        """A heading without the words that say what its rows hold."""
-        found = self.whole(label) if label else None
-        return label if found or not label else self._trimmed(label)[0]
-
-    def _noted(self, label: str) -> Label | None:
-        """A label less the words behind it: "CEA, ng/mL, mean ± SD"."""
-        text, notes = self._trimmed(label)
-        found = self.whole(text) if text else None
-        return replace(found, notes=notes) if found else None
-
-    def _trimmed(self, label: str) -> tuple[str, frozenset[str]]:
-        """The longest beginning that is a label, where notes and the unit alone follow."""
-        words = [word.strip(".") for word in plain(label).split()]
-        for end in range(len(words), 0, -1):
-            text = " ".join(words[:end])
-            if found := self._known(text):
-                unit = meanings.words_of_units(plain(self.design.unit_of(found[0])).split())
-                if meanings.words_of_units(words[end:]) <= _NOTES | unit:
-                    return text, _said(label, words[end:])
-        return "", frozenset()
+#: What stands in brackets behind a characteristic: "Tumour grade (III versus I)".
+_BRACKETS = re.compile(r"(?P<stem>[^\[(]*\w[^\[(]*?)\s*[\[(](?P<held>[^\[\]()]+)[\])]\W*")
+_SIDE = re.compile(r"\s*(?:[<>≤≥]=?\s*\d|\d[\d.,]*\s*(?:[-–—−]|to)\s*<?\s*\d)[^;]*")
 
 
 class Labels:
@@ -136,8 +61,8 @@ class Labels:
         }
         first = {**dict(wordings(design, asked)), **self._answers}
         self._scaled = {plain(text): name for name, text in scaled_wordings(design, asked)}
-        self._first = _Words(design, first)
-        self._all = _Words(design, {**dict(wordings(design)), **first})
+        self._first = Words(design, first)
+        self._all = Words(design, {**dict(wordings(design)), **first})
 
     def read(self, label: str, within: str = "") -> Label:
         """What a label names, alone or below the label `within`."""
@@ -157,13 +82,13 @@ class Labels:
         if self.answered(label):
             return []
         known = named_by(self.design, [*self.design.columns, *self.design.factors])
-        texts = meanings.shorter(plain(label), _NOTES)
+        texts = meanings.shorter(plain(label), NOTES)
         found = next((known[text] for text in texts if text in known), set())
         return sorted(name for name, level in found if not level)
 
     def has_level(self, column: str, label: str) -> bool:
         """Whether a label names a level of a column."""
-        texts = meanings.shorter(plain(label), _NOTES)
+        texts = meanings.shorter(plain(label), NOTES)
         named = any(self._of_column(column, text) for text in texts)
         return named or bool(meanings.level_of(self.design, column, unmarked(label)))
 
@@ -178,14 +103,16 @@ class Labels:
     def _read(self, label: str, within: str) -> Label:
         answered = self._answers.get(plain(label))
         if answered and not self._is_level(within, label):
-            return Label(*answered, notes=_said(label))
+            return Label(*answered, notes=said_of(label))
         heading, column = self._settled
         if column and plain(label) == heading:
-            return Label(column, notes=_said(label))
+            return Label(column, notes=said_of(label))
         if not within and label in {*self.design.columns, *self.design.factors}:
             return Label(label)  # A column's own name, as of the groups that are compared.
         if below := self._below(within, label):
             return below
+        if (inside := self._bracketed(label, within)) is not None:
+            return inside
         label = meanings.without_unit(label)
         for words in (self._first, self._all):
             found = words.read(label, within)
@@ -196,8 +123,64 @@ class Labels:
             or self._equal(label)
             or self._product(label)
             or self._cut(label)
+            or self._behind(label)
             or self._worded(label)
         )
+
+    def aside(self, label: str, column: str) -> str:
+        """What the brackets of a label say of a category but yes and no, where it is unknown."""
+        if self.answered(label) or sorted(self.design.levels(column)) == ["no", "yes"]:
+            return ""
+        found = _BRACKETS.fullmatch(unmarked(label))
+        words = set(re.findall(r"[^\W_]+", found["held"].casefold())) if found else set()
+        return found["held"] if found and words - NOTES else ""
+
+    def _bracketed(self, label: str, within: str) -> Label | None:
+        """ "Tumour grade (III versus I)", "Size (> 30 mm)": a level that stands in brackets.
+
+        None where the brackets hold no level, as a unit or a statistic; a label of nothing where
+        they hold one, or two, that the design does not have.
+        """
+        found = _BRACKETS.fullmatch(unmarked(label))
+        taken = dict(self.taken)
+        column = self._read(found["stem"], within) if found else Label()
+        if not found or not column.column or column.level or ":" in column.column:
+            self.taken = taken
+            return None
+        stem, held = found["stem"], found["held"]
+        if _AGAINST.search(held):
+            return self._compared(f"{stem} {held}", within) or Label()
+        levels = self.design.levels(column.column)
+        if level := self._level_within(column.column, held) if levels else "":
+            return replace(column, level=level)
+        if _SIDE.fullmatch(held) and (not levels or column.column in self.design.factors):
+            return self._cut(f"{stem} {held}") or Label()
+        self.taken = taken
+        return None
+
+    def _level_within(self, column: str, held: str) -> str:
+        """The level that a text in brackets is; "" of a word that says what the row holds."""
+        if level := self._of_column(column, held):
+            return level
+        words = set(plain(held).split())
+        short = len(plain(held)) < 3 and not re.search(r"\d", held)
+        made = column in self.design.factors
+        return (
+            ""
+            if not made and (short or words & NOTES)
+            else meanings.level_of(self.design, column, held)
+        )
+
+    def _behind(self, label: str) -> Label | None:
+        """ "Tumour grade 3", where the design has III: a level by another word."""
+        stem, _, last = label.rpartition(" ")
+        column = self._all.whole(stem) if stem else None
+        if not column or column.level or not self.design.levels(column.column):
+            return None
+        if not (level := self._level_within(column.column, last)):
+            return None
+        self.taken[label] = f"{column.column}:{level}"
+        return replace(column, level=level)
 
     def _is_level(self, within: str, label: str) -> bool:
         """Whether the design itself has a level of this name below the heading: "0" of a stage."""
@@ -240,22 +223,22 @@ class Labels:
             found = cut if len(found) > 1 else found
             if found:
                 alone = len(found) == 1
-                return Label(*found.popitem(), notes=_said(text)) if alone else None
+                return Label(*found.popitem(), notes=said_of(text)) if alone else None
         return None
 
     def _below(self, within: str, label: str) -> Label | None:
         """A level of the column that stands above."""
         above = self.read(within) if within and within != label else Label()
         column = above.column
-        texts = list(meanings.shorter(plain(label), _NOTES)) if column else []
+        texts = list(meanings.shorter(plain(label), NOTES)) if column else []
         for text in texts:
             if level := self._of_column(column, text):
-                return Label(column, level, notes=_said(label))
+                return Label(column, level, notes=said_of(label))
         for text in texts:
             level = self._answered(above, within, text)
             if level := level or meanings.level_of(self.design, column, unmarked(label)):
                 self.taken[f"{within}, {label}"] = f"{column}:{level}"
-                return Label(column, level, notes=_said(label))
+                return Label(column, level, notes=said_of(label))
         found = self._made_of(self.design.factors_from(column), unmarked(label))
         if found:
             self.taken[f"{within}, {label}"] = f"{found.column}:{found.level}"
@@ -272,16 +255,16 @@ class Labels:
 
     def _worded(self, label: str) -> Label:
         """What the words of the field name, where the design has another wording."""
-        texts = list(meanings.shorter(plain(label), _NOTES | self._units()))
+        texts = list(meanings.shorter(plain(label), NOTES | self._units()))
         for text in texts:
             column, level = meanings.level_alone(self.design, text)
             if column:
                 self.taken[label] = f"{column}:{level}"
-                return Label(column, level, notes=_said(label))
+                return Label(column, level, notes=said_of(label))
         if column := self._asked_for(meanings.column_of(self.design, texts, self.asked)):
             self.taken[label] = column
-            words = set(plain(label).split()) & _NOTES
-            return Label(column, notes=_said(label, sorted(words)))
+            words = set(plain(label).split()) & NOTES
+            return Label(column, notes=said_of(label, sorted(words)))
         return Label()
 
     def _units(self) -> frozenset[str]:
@@ -298,12 +281,10 @@ class Labels:
         first, *rest = _AGAINST.split(label)
         if len(rest) != 1:
             return None
-        found = self._all.read(first, within) or self._cut(first)
+        found = self._all.read(first, within) or self._cut(first) or self._behind(first)
         if not found or not found.column:
             return None
-        other = self._of_column(found.column, rest[0])
-        if not other and found.column in self.design.factors:
-            other = meanings.level_of(self.design, found.column, rest[0])
+        other = self._level_within(found.column, rest[0])
         if not found.level and other and (levels := self.design.levels(found.column)):
             found = replace(found, level=next(one for one in levels if one != other))
         if not found.level or not other or other == found.level:
@@ -432,9 +413,3 @@ def factors_in(label: str) -> list[str]:
 def _products(design: Design) -> list[tuple[str, str]]:
     pairs = [pair for spec in design.models.values() for pair in spec.get("products") or ()]
     return [(str(first), str(second)) for first, second in pairs]
-
-
-def _said(label: str, words: Sequence[str] = ()) -> frozenset[str]:
-    """What a label says of its row, in brackets and in the words behind it: "iqr", "mean"."""
-    bracketed = " ".join(re.findall(r"[\[(](.*?)[\])]", label)).casefold().split()
-    return frozenset(words) | {re.sub(r"\W", "", word) for word in bracketed}

@@ -10,11 +10,11 @@ from crlm.ledger.claim_numbers import DATE
 from crlm.ledger.claim_words import Words
 from crlm.ledger.vocabulary import ALL, KNOWN
 from crlm.transcription import answers as own
-from crlm.transcription import percentages, populations, stubs
+from crlm.transcription import footnotes, percentages, populations, stubs
 from crlm.transcription.cells import POINTS, Placed, row_of
 from crlm.transcription.curves import CurvesTable
 from crlm.transcription.endpoints import Endpoints
-from crlm.transcription.heads import headed, title, untitled
+from crlm.transcription.heads import below_curves, headed, title, untitled
 from crlm.transcription.models import ModelTable
 from crlm.transcription.outcomes import OutcomesTable
 from crlm.transcription.patients import FirstTable
@@ -83,7 +83,8 @@ def claims_of(
         Take numbers that cannot be, as a percentage of 950: the paper's misprints.
     named : mapping of str to str
         Answers to questions: a label of the table to `column` or `column:level`, a header to "p",
-        a heading to an endpoint; a row or a column that is to make no claim to "-".
+        a heading to an endpoint; a row or a column that is to make no claim to "-"; a footnote
+        mark to the statistics that it stands for, "median (range)".
 
     Raises
     ------
@@ -102,13 +103,15 @@ def claims_of(
     """
     if layout not in LAYOUTS:
         raise ParameterError(f"There is no layout {layout!r}. {did_you_mean(layout, LAYOUTS)}")
+    rows = below_curves(rows) if layout == "curves" else rows
     above, groups, raw = title(rows), layout == "two-groups", _undashed(untitled(rows))
     raw = stubs.merged(raw, groups)
     apart = populations.parts(raw) if groups else []
     rows = _once(headed(raw, groups=groups))
     overs = [over for over, _ in apart]
     incidences = design.incidences if layout == "curves" else {}
-    named = {_worded(label): target for label, target in (named or {}).items()}
+    marks, named = footnotes.answered(named or {}, raw if groups else [])
+    named = {_worded(label): target for label, target in named.items()}
     answers = own.checked(dict(named), rows, design, incidences, overs)
     rows, aside = own.without(rows, answers)
     aside += [over for over in overs if own.is_left_out(over, answers)]
@@ -127,7 +130,7 @@ def claims_of(
         table: Table = (
             made_of(design, place, endpoint, answers)
             if made_of
-            else FirstTable(design, place, spread, answers, by)
+            else FirstTable(design, place, spread, answers, by, marks)
         )
         if isinstance(table, CurvesTable):
             table.by = by

@@ -109,8 +109,11 @@ class ModelTable(Table):
                 column = self._made_below(found.column, row[0], rows[number:])
                 found = replace(found, column=column)
             found = self._beside_reference(row, heads, found, told)
-            found = replace(found, level=found.level or self._second(found.column))
+            if not self.labels.aside(row[0], found.column):
+                found = replace(found, level=found.level or self._second(found.column))
             self._trends(row, heads, found)
+            if self._of_no_level(row, heads, found, row_of(row, number)):
+                continue
             others = [t for t, head in zip(row[1:], heads, strict=True) if head.holds != "trend"]
             if any(cell(text).parts and not REFERENCE.match(text) for text in others):
                 if found := self._in_its_step(row[0], found, row_of(row, number)):
@@ -412,6 +415,20 @@ class ModelTable(Table):
         for text, head in zip(row[1:], heads, strict=True):
             if head.holds != "trend":
                 self.of_model(row[0], text, head, {**keys, **self._among(head)})
+
+    def _of_no_level(
+        self, row: Sequence[str], heads: Sequence[Head], found: Label, where: str
+    ) -> bool:
+        """Ask which level a ratio is of, where a category has several and its row names none."""
+        levels = self.design.levels(found.column)
+        several = levels and not found.level and found.notes != TREND and not found.step
+        if not several or not _has_ratio(row, heads):
+            return False
+        told = f"{row[0]!r} names no level of {found.column} ({', '.join(levels)}), and a ratio is "
+        told += f"of one. Say which with {to_ask(row[0], f'{found.column}:LEVEL')}; of one per "
+        told += 'level the label says so ("per level")'
+        self.ask(where, told)
+        return True
 
     def _trends(self, row: Sequence[str], heads: Sequence[Head], named: Label) -> None:
         """The p for trend of a category, as of the number that counts its levels."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from crlm.ledger import Design
-from crlm.ledger.vocabulary import TREND_TEST
-from crlm.transcription import meanings, summaries
+from crlm.ledger.vocabulary import ALL, TREND_TEST
+from crlm.transcription import footnotes, meanings, summaries
 from crlm.transcription.cells import Cell, cell, row_of
 from crlm.transcription.labels import Label
 from crlm.transcription.table import TREND, UNKNOWN, Table, comma
@@ -17,6 +17,13 @@ from crlm.transcription.wordings import plain
 
 #: A column of per cent alone: "HAI %", not "HAI n (%)".
 _ONLY_PERCENT = re.compile(r"(?<!\()(?<!\[)%$")
+#: Heads of a column of all patients.
+_EVERYBODY = frozenset({"number of patients", "patients", "no. patients", "number"})
+#: "Sex ratio (M : F)", and "120 : 80" in its cells.
+_PAIR = re.compile(
+    r"(.+?)(?:\s+ratio)?\W*[\[(]\s*([^:/()\[\]]+?)\s*[:/]\s*([^:/()\[\]]+?)\s*[\])]\W*"
+)
+_TWO = re.compile(r"(\d+)\s*[:/]\s*(\d+)")
 _OF_NUMBERS = ("spread", "mean")
 _NEITHER = "says neither n (%) of a level, nor median with range, nor mean ± SD"
 #: What a column holds that is no group.
@@ -45,22 +52,32 @@ class FirstTable(Table):
         What two numbers behind a median are, where their row does not say; "": as the design.
     by : str
         The column that splits the patients; "": that of the design's Table 1.
+    marks : mapping of str to tuple of str
+        Answers: what the marks of footnotes say that the numbers of a row are.
     """
 
     def __init__(
-        self, design: Design, place: str, spread: str, named: Mapping[str, str], by: str = ""
+        self,
+        design: Design,
+        place: str,
+        spread: str,
+        named: Mapping[str, str],
+        by: str = "",
+        marks: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         super().__init__(design, place, design.table_one["variables"], named)
         self.by = by or str(design.table_one["by"])
         self.known: dict[tuple[str, str], str] = {}
+        self.spread, self.mark, self.several = spread, "", False
         self.ends = summaries.ENDS.get(spread or str(design.table_one["spread"]), ())
+        self.marks = dict(marks or {})
 
     def read(self, rows: Sequence[Sequence[str]]) -> None:
         """Claims and questions of the table."""
         rows = self._without_tests(self._upright(rows))
         self._split_otherwise(rows[0][0])
         columns = {
-            at: "trend" if heads_trend(head) else self.group(head, self.by)
+            at: "trend" if heads_trend(head) else self._group_of(head)
             for at, head in enumerate(rows[0])
             if at
         }
@@ -70,8 +87,10 @@ class FirstTable(Table):
             elif not group and (rows[0][at] or any(row[at] for row in rows)):
                 self.strange_group(f"column {rows[0][at]!r}", rows[0][at], self.by)
         groups = [at for at, group in columns.items() if group not in _BETWEEN]
-        rows = self._without_sizes(rows, {at: columns[at] for at in groups})
+        rows = self._pairs(self._without_sizes(rows, {at: columns[at] for at in groups}), groups)
+        self._footnotes(rows, groups)
         for number, row, found in self.walk(rows, lambda row: any(row[at] for at in groups)):
+            self.mark = footnotes.marks_of(row[0])
             found = self._meant(self._said(row[0], found), row, groups)
             unit = meanings.other_unit(row[0], self._unit(found.column))
             tested = [row[at] for at, group in columns.items() if group in _TESTS]
@@ -83,6 +102,40 @@ class FirstTable(Table):
                 self.ask(row_of(row, number), f"{told} a design tests it by one; leave one out")
             else:
                 self._characteristic(rows[0], row, columns, found)
+
+    def _group_of(self, head: str) -> str:
+        """The group of a column; of all patients where its head counts them alone."""
+        return self.group(head, self.by) or (ALL if plain(head) in _EVERYBODY else "")
+
+    def _footnotes(self, rows: Sequence[Sequence[str]], groups: Sequence[int]) -> None:
+        """Take what the table's notes say of its numbers; an answer of the reader goes first."""
+        notes = [row[0] for row in rows[1:] if not any(row[1:]) and footnotes.is_note(row[0])]
+        told = footnotes.of_marks([self.title, *notes])
+        usual = [name for name in told.pop("", ()) if name in summaries.ENDS]
+        if len(usual) == 1 and not self.spread:
+            self.ends = summaries.ENDS[usual[0]]
+        self.marks = told | self.marks
+        marked = {
+            footnotes.marks_of(row[0])
+            for row in rows[1:]
+            if any(cell(row[at]).kind == "spread" for at in groups)
+        }
+        self.several = len(marked) > 1
+
+    def _pairs(self, rows: Sequence[Sequence[str]], groups: Sequence[int]) -> list[list[str]]:
+        """A table whose rows "Sex ratio (M : F)" are two levels below a heading."""
+        made: list[list[str]] = []
+        for row in rows:
+            named = _PAIR.fullmatch(row[0])
+            two = {at: _TWO.fullmatch(row[at].strip()) for at in groups if row[at]}
+            if not named or not two or not all(two.values()):
+                made.append(list(row))
+                continue
+            made.append([named[1], *("" if at in groups else t for at, t in enumerate(row) if at)])
+            for side in (1, 2):
+                texts = {at: found[side] for at, found in two.items() if found}
+                made.append([named[side + 1], *(texts.get(at, "") for at in range(1, len(row)))])
+        return made
 
     def _without_tests(self, rows: Sequence[Sequence[str]]) -> list[list[str]]:
         """The table less a column "test" in words, as R's tableone has it: told."""
@@ -160,6 +213,8 @@ class FirstTable(Table):
         own = self.design.label(found.column).casefold()
         rest = label[len(own) :] if label.casefold().startswith(own) else label
         said = () if found.level else summaries.said_in(rest)
+        if not said and found.column and not self.design.levels(found.column):
+            said = next((self.marks[mark] for mark in self.mark if mark in self.marks), ())
         bare = re.sub(r"[\[(].*?[\])]", " ", rest)
         alone = summaries.is_summary(bare, self._unit(found.column))
         return replace(found, said=said, alone=alone)
@@ -295,10 +350,17 @@ class FirstTable(Table):
             return (
                 names if fit and names else f"{told}of its numbers into the label, in their order"
             )
+        if found.kind == "spread" and self.mark and self.several:
+            told = (
+                f"has two numbers beside its median and the mark {self.mark}, which others have not"
+            )
+            return f"{told}; {footnotes.to_ask(self.mark)}"
         if found.kind == "spread" and not ends:
             return "says not what stands beside the median; say --spread range or iqr"
         if found.kind == "single":
             return "says not whether it is a mean or a median; write it into the label"
+        if many == 2 and "%" not in text and found.kind != "mean":
+            return f"says not what its two numbers are; {footnotes.to_ask(self.mark)}"
         return {"spread": ("median", *ends), "mean": ("mean", "sd")}.get(found.kind, _NEITHER)
 
     def _odd(self, found: Cell, keys: Mapping[str, str], named: Label, text: str) -> str:

@@ -37,6 +37,8 @@ OTHER_LIMITS = re.compile(r"(?<![\d.])(?!95)(\d\d(?:\.\d)?)\s?%\s*-?(?:ci|conf)"
 SIZE = re.compile(r"\bn\s*=\s*([\d,]+)", re.IGNORECASE)
 #: What stands behind a group and says what its cells hold: "n (%)", "n", "%".
 _OF_CELLS = re.compile(r"(?<=\S)[,;:]?\s+((n|no\.?)\s*([,/]?\s*[(\[]?%[)\]]?)?|%)$", re.IGNORECASE)
+#: A band without a word: "< 20", "1–3".
+_BARE = re.compile(r"[^\w]*\d(?:\W|\d|\bto\b)*")
 #: What a number of a kind cannot be outside of.
 _POSSIBLE = {
     "p": (0.0, 1.0),
@@ -200,7 +202,7 @@ class Table:
             if summary := self.summary(row[0], within):
                 yield number, row, summary
                 continue
-            found = self.labels.read(row[0], within)
+            found = self._below(row[0], within, known)
             other = not found.level or found.column != self.labels.read(within).column
             # A level that the design calls so is one: "Not tested".
             special = _special(row[0]) if within and other else frozenset()
@@ -225,6 +227,12 @@ class Table:
             elif any(row[1:]) and not asked:
                 self.ask(row_of(row, number), self._below_nothing(row[0], within))
                 asked = True
+
+    def _below(self, label: str, within: str, known: bool) -> Label:
+        """What a row names below a heading; a band alone below a strange one names nothing."""
+        found = self.labels.read(label, within)
+        bare = within and not known and found.level and _BARE.fullmatch(label)
+        return Label() if bare else found
 
     def _made_below(self, column: str, within: str, rows: Sequence[Sequence[str]]) -> str:
         """What a heading names: the factor whose levels stand below it, or its own column."""

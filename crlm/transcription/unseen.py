@@ -135,6 +135,22 @@ def word_faults(table: Any) -> Iterator[str]:
 _VALUE = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}val"
 
 
+def word_notes(table: Any) -> list[str]:
+    """The lines right below a Word table that say what numbers of it are.
+
+    Parameters
+    ----------
+    table : docx.table.Table
+    """
+    from crlm.transcription.footnotes import is_note
+
+    notes, below = [], table._tbl.getnext()
+    while below is not None and below.tag.endswith("}p"):
+        notes.append(_cell_text(below))
+        below = below.getnext()
+    return [text for text in notes[:_LISTED] if is_note(text)]
+
+
 def word_rows(table: Any) -> list[list[str]]:
     """The texts of a Word table; of a number over several rows the first has it."""
     rows: list[list[str]] = []

@@ -10,6 +10,8 @@ from crlm.ledger import Design
 _CLASSES = frozenset({"score", "status", "stage", "grade", "class", "category"})
 #: Marks that send the reader to a footnote.
 _MARKS = re.compile(r"[*†‡§¶‖#⁰¹²³⁴-⁹ᵃ-ᵛ]+(?=$|\W)")
+#: "No. of nodes" is their number.
+_NUMBER_OF = re.compile(r"\bnos?\b\.?\s+of\s+")
 #: A sign before a cut-off, however it is typed and spaced.
 _SIGN = re.compile(r"\s*(<=|=<|>=|=>|[<>≤≥≦≧⩽⩾])\s*")
 _SIGNS = dict.fromkeys(("<=", "=<", "≦", "⩽"), "≤") | dict.fromkeys((">=", "=>", "≧", "⩾"), "≥")
@@ -95,5 +97,6 @@ def plain(text: str) -> str:
     """A label without case, signs, footnote marks and what stands in brackets."""
     text = unmarked(text)
     text = re.sub(r"[\[(].*?[\])]", " ", text.casefold()).replace("tumor", "tumour")
+    text = _NUMBER_OF.sub("number of ", text)
     text = _SIGN.sub(lambda sign: f" {_SIGNS.get(sign[1], sign[1])}", text)
     return " ".join(re.sub(r"[^\w<>≤≥=.]+|_+", " ", text).split())

@@ -1,0 +1,121 @@
+"""What the marks of a table's footnotes say that the numbers of a row are: "*median (range)"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from crlm.ledger import ParameterError
+from crlm.transcription.asking import quoted
+from crlm.transcription.summaries import ENDS, said_in
+
+_SIGNS = "*†‡§¶‖#"
+_MARK = re.compile(rf"[{re.escape(_SIGNS)}]|[ᵃ-ᵛ]")
+#: The marks that a label ends with, before its unit or behind it: "Age* (years)", "Age (years)*".
+_MARKED = re.compile(rf"(?<=[\w).])\s?((?:{_MARK.pattern})+)(?=$|[\s,;(])")
+_TOLD = frozenset({"mean", "sd", "median", "iqr", "range", "q1", "q3", "min", "max"})
+#: What such a note begins with, or a mark.
+_NOTE = re.compile(rf"\s*(?:values?\b|data\b|numbers\b|{_MARK.pattern})", re.IGNORECASE)
+
+
+def is_mark(text: str) -> bool:
+    """Whether a text is the marks of a footnote and nothing else.
+
+    Examples
+    --------
+    >>> is_mark("*"), is_mark("Age*")
+    (True, False)
+    """
+    return bool(text.strip()) and not _MARK.sub("", text).strip()
+
+
+def marks_of(label: str) -> str:
+    """The marks behind a label; "" where it has none.
+
+    Examples
+    --------
+    >>> marks_of("Age (years)*†"), marks_of("Size‡ (mm)"), marks_of("2 * 3")
+    ('*†', '‡', '')
+    """
+    return "".join(found[1] for found in _MARKED.finditer(label))
+
+
+def is_note(text: str) -> bool:
+    """Whether a line below a table says what numbers of it are.
+
+    Examples
+    --------
+    >>> is_note("Values are n (%); *median (range)"), is_note("The median age was 61 years.")
+    (True, False)
+    """
+    return bool(_NOTE.match(text)) and bool(_TOLD & {*said_in(text)})
+
+
+def of_marks(notes: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """By mark, and by "" for values without one, the statistics that the notes of a table name.
+
+    Parameters
+    ----------
+    notes : iterable of str
+        Title and lines below the table.
+
+    Examples
+    --------
+    >>> of_marks(["Values are n (%); values are *median (range) and ‡mean(s.d.)."])
+    {'*': ('median', 'range'), '‡': ('mean', 'sd')}
+    >>> of_marks(["Values are median (i.q.r.). *Fisher's exact test"])
+    {'': ('median', 'iqr')}
+    """
+    return {mark: said for text in notes for mark, said in _parts(text)}
+
+
+def _parts(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The statistics of each part of a note, from one mark to the next."""
+    found = list(_MARK.finditer(text))
+    ends = [one.start() for one in found] + [len(text)]
+    for mark, start, end in zip(["", *(one[0] for one in found)], [0, *ends], ends, strict=False):
+        said = tuple(name for name in said_in(text[start:end]) if name != "n")
+        if said and set(said) <= _TOLD:
+            yield mark, said
+
+
+def answered(
+    named: Mapping[str, str], rows: Sequence[Sequence[str]]
+) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
+    """Answers that say what a mark stands for, and the others.
+
+    Parameters
+    ----------
+    named : mapping of str to str
+    rows : sequence of sequence of str
+
+    Raises
+    ------
+    ParameterError
+        If no label has such a mark, or the answer names no statistic.
+    """
+    marks: dict[str, tuple[str, ...]] = {}
+    for mark, target in named.items():
+        if not is_mark(mark):
+            continue
+        said = tuple(name for name in said_in(target) if name in _TOLD)
+        if not any(mark in marks_of(row[0]) for row in rows):
+            raise ParameterError(f"--is {mark!r}: no label of the table has this mark.")
+        if not said:
+            told = f"--is {mark}={target}: a mark stands for statistics; write "
+            raise ParameterError(f"{told}{quoted(mark, 'median (range)')} or the like.")
+        marks[mark] = said
+    return marks, {label: target for label, target in named.items() if not is_mark(label)}
+
+
+def to_ask(mark: str) -> str:
+    """How to say what a row's numbers are: in its label, or, if it has one, by its mark."""
+    told = "write it into the label, as 'Age, median (range)' or 'Age, mean (SD)'"
+    if not mark:
+        return told
+    ways = " or ".join(f"--is {quoted(mark[-1], f'median ({end})')}" for end in _names())
+    return f"{told}, or say what its mark stands for with {ways}, or 'mean (SD)'"
+
+
+def _names() -> list[str]:
+    return [{"iqr": "IQR"}.get(name, name) for name in ENDS]
