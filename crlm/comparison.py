@@ -33,7 +33,8 @@ from crlm.ledger import (
     round_half_up,
     row_key,
 )
-from crlm.numbers import Shown
+from crlm.ledger.vocabulary import PERSON_TIME, RATE_UNITS
+from crlm.numbers import OF_TWO_DIGITS, Shown
 from crlm.unanswered import OF_PATIENTS, Here, here_of, patients_key, why_absent
 
 #: The closed set of verdicts, best first.
@@ -42,7 +43,12 @@ VERDICTS = ("matches", "near", "differs", "no result")
 #: What is said of a number that a safe report shows within a band.
 CAN_AGREE = "can agree"
 
-_UNIT_FACTORS = {("months", "years"): 1 / 12, ("days", "months"): 1 / 30.4375}
+_UNIT_FACTORS = {
+    ("months", "years"): 1 / 12,
+    ("days", "months"): 1 / 30.4375,
+    PERSON_TIME: 12.0,
+    **{(a, b): per / of for a, of in RATE_UNITS.items() for b, per in RATE_UNITS.items()},
+}
 _TOLERANCE = 1e-9
 
 
@@ -109,6 +115,8 @@ def with_findings(verdicts: pd.DataFrame, findings: pd.DataFrame) -> pd.DataFram
 
 _COUNTED = ("n", "missing", "events", "n_at_risk")
 _SHARES = ("percent", "survival_rate", "cumulative_incidence")
+#: By what share a number of two digits may be off, and the quotient of two such.
+_OF_RATES = {"incidence_rate": 0.05, "rate_ratio": 0.16}
 _MIDDLES = ("median", "q1", "q3", "median_survival", "median_follow_up", "mean", "rmst")
 
 
@@ -150,7 +158,8 @@ def _softened(
     if "hidden (<" in claim["method"] or "not shown: fewer than" in claim["method"]:
         return "no result", _HIDDEN
     if verdict == "no result":
-        return verdict, reason
+        shown = OF_TWO_DIGITS not in claim["method"]
+        return verdict, reason if shown else _HIDDEN
     if "from rounded counts" in claim["method"] and statistic not in _SHARES:
         return "no result", _FROM_ROUNDED
     room = _room(claim, rows, k)
@@ -180,6 +189,8 @@ def _room(
         return float(k)
     if statistic in _SHARES:
         return 100.0 * k / max(_patients(claim, rows), k) + unit
+    if statistic in _OF_RATES:
+        return unit + _OF_RATES[statistic] * abs(claim["computed"])
     if statistic in _MIDDLES:
         return max(unit, 1.0, 0.1 * abs(claim["computed"]))
     return None
@@ -253,6 +264,8 @@ def _inverse(ratio: float) -> float:
 _TURNED = {
     "hazard_ratio": _inverse,
     "odds_ratio": _inverse,
+    "rate_ratio": _inverse,
+    "rate_difference": operator.neg,
     "z": operator.neg,
     "coefficient": operator.neg,
 }

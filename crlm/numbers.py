@@ -13,6 +13,8 @@ from crlm.ledger import STATISTICS, round_half_up
 NOTHING = "–"
 #: Where a median is hidden, so that nobody takes it for one that is not reached.
 HIDDEN = "not shown"
+#: What the method of a rate, or of a ratio of rates, says in a safe report.
+OF_TWO_DIGITS = "two digits, no limits"
 
 #: Ends of the names of statistics that may be millions where events are few.
 _RATIOS = ("_ratio", "_ratios", "reri", "e_value", "e_value_limit")
@@ -92,7 +94,8 @@ _BAND = re.compile(r"\bband of (\d+)")
 _BETWEEN = re.compile(r"(?<!the others )\bbetween (\d+) and (\d+)")
 _SUM = re.compile(r"sum of bands \((<\d+)\)")
 _STEPS = re.compile(
-    r"in steps of \d+ patients|from rounded counts|(?:event times|patients) around it"
+    r"two digits, no limits|in steps of \d+ patients|from rounded counts|"
+    r"(?:event times|patients) around it"
 )
 
 

@@ -54,6 +54,7 @@ OF_PATIENTS = (
     *("n", "percent", "missing", "percent_missing", "events", "mean", "sd", "median", "q1", "q3"),
     *("min", "max", "iqr", "range", "median_survival", "survival_rate", "n_at_risk", "rmst"),
     *("cumulative_events", "median_follow_up", "min_follow_up", "max_follow_up"),
+    *("q1_follow_up", "q3_follow_up", "incidence_rate", "patient_years"),
 )
 
 

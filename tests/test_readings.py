@@ -93,7 +93,7 @@ def test_all_patients_are_not_named_where_nobody_else_is():
     median = made({**keys, "statistic": "median_survival", "estimate": 76.0})
     told = readings.answer("OS", median, made(), made(), HAI, NONE)
     assert told == "Overall survival: median 76.00 months."
-    followed = made({**keys, "statistic": "median_follow_up", "estimate": 78.0})
+    followed = made({**keys, "endpoint": "", "statistic": "median_follow_up", "estimate": 78.0})
     told = readings.follow_up(followed, HAI, NONE)
     assert told == "Median follow-up: all patients 78.00 months."
 

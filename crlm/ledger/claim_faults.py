@@ -17,7 +17,10 @@ from crlm.ledger.vocabulary import (
     MODELS,
     NUMBERED_PLACES,
     OPERATORS,
+    PERSON_TIME,
     PLACES,
+    RATE_UNIT,
+    RATE_UNITS,
     STATISTICS,
     TIME_UNITS,
 )
@@ -30,12 +33,14 @@ RATIOS = (
     "subdistribution_hazard_ratio",
     "transition_hazard_ratio",
     "ratio_of_hazard_ratios",
+    "rate_ratio",
 )
 #: Statistics whose value of no effect is 0.
 _DIFFERENCES = (
     "difference",
     "rmst_difference",
     "risk_difference",
+    "rate_difference",
     "cumulative_incidence_difference",
     "months_in_state_difference",
     "difference_of_risk_differences",
@@ -54,14 +59,17 @@ _AT_A_TIME = (
     "state_probability",
     "months_in_state",
 )
-_OF_AN_ENDPOINT = (*_AT_A_TIME, "median_survival", *RATIOS)
+#: Follow-up, without an endpoint that of the patients.
+_FOLLOW_UP = tuple(name for name in STATISTICS if name.endswith("follow_up"))
+_RATES = ("incidence_rate", "patient_years")
+_OF_AN_ENDPOINT = (*_AT_A_TIME, "median_survival", *RATIOS, *_RATES, "rate_difference")
 _WITHOUT_A_TIME = (
     *OF_A_NUMBER,
     *RATIOS,
+    *_FOLLOW_UP,
+    *_RATES,
+    "rate_difference",
     "median_survival",
-    "median_follow_up",
-    "min_follow_up",
-    "max_follow_up",
 )
 #: Statistics of one group: a bare column, which compares groups, has no sense for them.
 _OF_ONE_GROUP = (
@@ -69,10 +77,9 @@ _OF_ONE_GROUP = (
     *_OF_A_LEVEL,
     "missing",
     "events",
+    *_FOLLOW_UP,
+    *_RATES,
     "median_survival",
-    "median_follow_up",
-    "min_follow_up",
-    "max_follow_up",
     "survival_rate",
     "n_at_risk",
     "cumulative_events",
@@ -82,10 +89,11 @@ _OF_ONE_GROUP = (
 _OF_PATIENTS = (*OF_A_NUMBER, *_OF_A_LEVEL, "missing")
 _WHOLE = ("n", "missing", "events", "n_at_risk", "cumulative_events")
 _NEVER_NEGATIVE = (*RATIOS, *_WHOLE, "percent", "percent_missing", "p", "chi_square")
-_NEVER_NEGATIVE += ("sd", "se", "iqr", "range")
+_NEVER_NEGATIVE += ("sd", "se", "iqr", "range", *_RATES)
+_WITHOUT_LIMITS = ("p", "n", "events", "missing", "patient_years")
 _IS_LIMITS = re.compile(r"\b(ci|confidence|limits?)\b", re.IGNORECASE)
 #: Units that print may give in place of the statistic's own.
-_ALSO = {"months": TIME_UNITS}
+_ALSO = {"months": TIME_UNITS, RATE_UNIT: tuple(RATE_UNITS), PERSON_TIME[0]: PERSON_TIME}
 
 
 def claim_faults(claim: Claim, words: Words) -> Iterator[Fault]:
@@ -364,7 +372,7 @@ def _direction(claim: Claim, words: Words) -> Iterator[Fault]:
 
 def _limit(claim: Claim, words: Words) -> Iterator[Fault]:
     """A limit of what is printed without limits."""
-    if claim["field"] in FIELDS[1:] and claim["statistic"] in ("p", "n", "events", "missing"):
+    if claim["field"] in FIELDS[1:] and claim["statistic"] in _WITHOUT_LIMITS:
         yield Fault("field", f"{claim['field']!r} of {claim['statistic']}; write estimate.")
 
 
@@ -432,7 +440,7 @@ def _units(claim: Claim, words: Words) -> tuple[str, ...]:
 
 def _wants_unit(claim: Claim, words: Words) -> bool:
     """Whether a number without its unit could be taken for another: months for years."""
-    time = STATISTICS[claim["statistic"]].unit == "months"
+    time = STATISTICS[claim["statistic"]].unit in _ALSO
     of_column = claim["statistic"] in OF_A_NUMBER and bool(words.unit(claim["covariate"]))
     return time or of_column
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from crlm.ledger.claim_rates import follow_up_faults, rate_faults
 from crlm.ledger.claim_words import Words
 from crlm.ledger.errors import Fault
 from crlm.ledger.vocabulary import FIRST_RECURRENCE, GRAY
@@ -65,9 +66,6 @@ def _outcome(claim: Claim, words: Words) -> Iterator[Fault]:
     if timed and claim["covariate"] and statistic in _OF_PATIENTS:
         told = f"{endpoint!r} belongs to no {statistic} of a characteristic; leave it out"
         yield Fault("endpoint", f"{told}{', or write events' if statistic == 'n' else ''}.")
-    if timed and statistic.endswith("follow_up"):
-        told = f"{endpoint!r} belongs to no follow-up, which is that of the patients; leave it out"
-        yield Fault("endpoint", f"{told}.")
     if not timed and statistic in _OF_TIMES:
         told = f"{statistic!r} is of a time to an event, and {endpoint} is a yes-no outcome; "
         yield Fault("statistic", f"{told}write odds_ratio, n or percent, or name an endpoint.")
@@ -204,6 +202,8 @@ _CHECKS: tuple[Callable[[Claim, Words], Iterator[Fault]], ...] = (
     _of_nothing,
     _outcome,
     _incidence,
+    rate_faults,
+    follow_up_faults,
     _compared,
     _conditioned,
     _modelled,

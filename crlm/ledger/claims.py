@@ -27,7 +27,9 @@ from crlm.ledger.vocabulary import (
     NUMBERED_PLACES,
     OPERATORS,
     OPTIONAL_COLUMNS,
+    PERSON_TIME,
     PLACES,
+    RATE_UNITS,
     STATISTICS,
     TIME_UNITS,
 )
@@ -35,7 +37,8 @@ from crlm.ledger.vocabulary import (
 if TYPE_CHECKING:
     import pandas as pd
 
-_UNITS = dict.fromkeys([s.unit for s in STATISTICS.values() if s.unit] + [*TIME_UNITS])
+_OTHER_UNITS = (*TIME_UNITS, *RATE_UNITS, *PERSON_TIME)
+_UNITS = dict.fromkeys([s.unit for s in STATISTICS.values() if s.unit] + [*_OTHER_UNITS])
 _NUMBERS = ("value", "decimals", "time")
 _LISTED = 8
 _AGAIN = "the names of the columns stand there again; remove the row."

@@ -193,6 +193,11 @@ class Design:
         """How products are tested: "wald" unless the conventions say "likelihood_ratio"."""
         return str(self.conventions.get("interaction_test") or "wald")
 
+    def follow_up_of(self, endpoint: str = "") -> str:
+        """How follow-up is summarised: an endpoint's own rule, else that of the conventions."""
+        own = self.endpoints.get(endpoint, {}).get("follow_up")
+        return str(own or self.conventions.get("follow_up") or "observed")
+
     def source(self, name: str) -> str:
         """The column that a factor or a scaled number is made of; a column is its own."""
         made = self.factors.get(name) or self.scaled.get(name)

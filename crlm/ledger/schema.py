@@ -21,6 +21,8 @@ from crlm.ledger.vocabulary import (
     MEDIAN_RULES,
     ODDS_LIMITS,
     QUANTILE_RULES,
+    RATE_LIMITS,
+    RATE_TESTS,
     ROLES,
     RULES,
     SELECTIONS,
@@ -147,6 +149,9 @@ class Endpoint(Strict):
     )
     after: Literal["recurrence"] | None = Field(
         None, description="What starts the clock, where it is not the first hepatectomy."
+    )
+    follow_up: Literal[FOLLOW_UP_METHODS] | None = Field(
+        None, description="How its follow-up is summarised, if not as the conventions say."
     )
 
 
@@ -287,7 +292,21 @@ class Conventions(Strict):
         description="Limits of cumulative incidences: log-log with Gray's variance if left out "
         "(R's cmprsk and tidycmprsk, EZR), or as R's survfit.",
     )
-    follow_up: Literal[FOLLOW_UP_METHODS] = Field(description="How follow-up is summarised.")
+    rate_limits: Literal[RATE_LIMITS] | None = Field(
+        None,
+        description="Limits of incidence rates: exact if left out (Garwood; R's poisson.test, "
+        "survival's cipoisson and epitools' pois.exact), Byar's, on the log scale (a Poisson "
+        "model's), or rate and standard error (plain).",
+    )
+    rate_test: Literal[RATE_TESTS] | None = Field(
+        None,
+        description="Limits and p of rate ratios: a Poisson model's if left out (Wald; R's glm, "
+        "Stata's poisson), exact (R's poisson.test), or mid-P (epitools' rateratio).",
+    )
+    follow_up: Literal[FOLLOW_UP_METHODS] = Field(
+        description="How follow-up is summarised: observed times of all, or of those without "
+        "the event (survivors), or reverse Kaplan-Meier."
+    )
     rounded_before: Annotated[int, Field(ge=1, le=6)] | None = Field(
         None, description="Decimals that the program rounded to before print rounded again."
     )

@@ -48,6 +48,7 @@ MODELS = (
     "multivariable",
     "logrank",
     "gray",
+    "poisson",
     "all factors",
     "interaction",
     "landmark",
@@ -59,6 +60,8 @@ MODELS = (
 
 #: The test of cumulative incidences between groups.
 GRAY = "gray"
+#: The comparison of incidence rates between two groups: their ratio, difference and p.
+POISSON = "poisson"
 #: What an incidence of the design counts, and what competes with it: causes of its frame. Rows
 #: of the first have no level.
 COUNTED, COMPETING = "event", "competing"
@@ -129,7 +132,14 @@ ODDS_LIMITS = ("wald", "profile")
 INTERACTION_TESTS = ("wald", "likelihood_ratio")
 #: Limits of cumulative incidences: as R's cmprsk, or as its survfit.
 INCIDENCE_LIMITS = ("cmprsk", "survfit")
-FOLLOW_UP_METHODS = ("observed", "reverse")
+#: Limits of incidence rates: Garwood's exact ones; Byar's of Breslow and Day, or with half an
+#: event more, as epitools has them; on the log scale; rate and standard error.
+RATE_LIMITS = ("exact", "byar", "byar-epitools", "log", "plain")
+#: Limits and p of rate ratios: of a Poisson model (Wald), of R's `poisson.test`, or mid-P.
+RATE_TESTS = ("wald", "exact", "mid-p")
+#: Of all patients by their observed times, of those without the event alone, or by the reverse
+#: Kaplan-Meier method.
+FOLLOW_UP_METHODS = ("observed", "survivors", "reverse")
 #: What may end an endpoint, and the causes of death that one may name.
 EVENTS = ("recurrence", "failure", "death")
 CAUSES_OF_DEATH = ("cancer", "other")
@@ -143,6 +153,19 @@ KNOWN_ENDPOINTS: dict[str, dict[str, Any]] = {
 }
 
 TIME_UNITS = ("months", "years", "weeks", "days")
+#: Units of an incidence rate, each with how many patient-years it is per.
+RATE_UNITS: dict[str, float] = {
+    "per 100 patient-years": 100.0,
+    "per 1000 patient-years": 1000.0,
+    "per 10000 patient-years": 10000.0,
+    "per 100000 patient-years": 100000.0,
+    "per patient-year": 1.0,
+    "per 100 patient-months": 100.0 / 12,
+    "per 1000 patient-months": 1000.0 / 12,
+}
+RATE_UNIT = next(iter(RATE_UNITS))
+#: Units of time under observation, added up.
+PERSON_TIME = ("patient-years", "patient-months")
 
 #: How a covariate may enter a model of treatment, testing or outcome.
 TERM_KINDS = ("linear", "log", "log1p", "spline", "log spline", "factor")
@@ -218,10 +241,18 @@ STATISTICS: dict[str, Statistic] = {
     "median_follow_up": Statistic("Median follow-up", "median follow-up", "months", 2),
     "min_follow_up": Statistic("Shortest follow-up", "shortest follow-up", "months", 2),
     "max_follow_up": Statistic("Longest follow-up", "longest follow-up", "months", 2),
+    "q1_follow_up": Statistic(
+        "Follow-up, lower quartile", "lower quartile of follow-up", "months", 2
+    ),
+    "q3_follow_up": Statistic(
+        "Follow-up, upper quartile", "upper quartile of follow-up", "months", 2
+    ),
     "median_survival": Statistic("Median survival", "median survival", "months", 2),
     "survival_rate": Statistic("Survival", "survival", "%", 1),
     "n_at_risk": Statistic("Number at risk", "number at risk", "patients", 0),
     "cumulative_events": Statistic("Events so far", "events so far", "patients", 0),
+    "patient_years": Statistic("Patient-years", "patient-years", "patient-years", 1),
+    "incidence_rate": Statistic("Incidence rate", "incidence rate", RATE_UNIT, 2),
     "rmst": Statistic("Restricted mean", "restricted mean", "months", 2),
     "rmst_difference": Statistic(
         "Difference in restricted means", "difference in restricted means", "months", 2
@@ -242,6 +273,8 @@ STATISTICS: dict[str, Statistic] = {
     "subdistribution_hazard_ratio": Statistic(
         "Subdistribution hazard ratio", "subdistribution hazard ratio", "", 2
     ),
+    "rate_ratio": Statistic("Rate ratio", "rate ratio", "", 2),
+    "rate_difference": Statistic("Difference of rates", "difference of rates", RATE_UNIT, 2),
     "transition_hazard_ratio": Statistic(
         "Hazard ratio of the transition", "hazard ratio of the transition", "", 2
     ),

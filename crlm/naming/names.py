@@ -49,6 +49,10 @@ _OVER_TIME = (
     "median_follow_up",
     "min_follow_up",
     "max_follow_up",
+    "q1_follow_up",
+    "q3_follow_up",
+    "incidence_rate",
+    "patient_years",
 )
 #: Statistics of a group of patients; all others set a level against the reference.
 _OF_A_GROUP = (
@@ -64,6 +68,8 @@ _OF_A_GROUP = (
     *_ENDS,
     "n_at_risk",
     "cumulative_events",
+    "incidence_rate",
+    "patient_years",
     "reference",
     "difference",
 )
@@ -307,6 +313,10 @@ def _head(
         return _difference(parts, record)
     if statistic == "cumulative_incidence" and endpoint and not what:
         return f"{label} of {endpoint}", ("endpoint",)
+    if statistic in ("incidence_rate", "patient_years") and endpoint:
+        return f"{label} {'of' if statistic == 'incidence_rate' else 'for'} {endpoint}", (
+            "endpoint",
+        )
     if statistic in _OF_A_GROUP or not what:
         return label, ()
     return f"{label} of {what}" + (f" for {endpoint}" if endpoint else ""), ("what", "endpoint")

@@ -24,6 +24,7 @@ _MODELS = {
     "one minus km": "1 − Kaplan-Meier",
     "logrank": "log-rank test",
     "gray": "Gray's test",
+    "poisson": "rates compared",
     "all factors": "all factors in one model",
     "ph_test": "proportional hazards test",
     "interaction": "model with interaction",

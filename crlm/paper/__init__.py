@@ -21,7 +21,9 @@ Outside a notebook, what a call shows is printed as text:
 from crlm.paper.base import Section
 from crlm.paper.chapter import Chapter
 from crlm.paper.closing import Closing
+from crlm.paper.followed import Followed
 from crlm.paper.incidences import Incidences
+from crlm.paper.rates import Rates
 from crlm.paper.robustness import Robustness
 from crlm.paper.sections import Sections
 from crlm.paper.shares import Shares
@@ -29,7 +31,18 @@ from crlm.paper.subgroups import Subgroups
 from crlm.paper.writing import Writing
 
 
-class Paper(Chapter, Writing, Closing, Robustness, Sections, Subgroups, Incidences, Shares):
+class Paper(
+    Chapter,
+    Writing,
+    Closing,
+    Robustness,
+    Sections,
+    Subgroups,
+    Followed,
+    Incidences,
+    Rates,
+    Shares,
+):
     """One paper on one cohort; see `crlm.paper.base.Base` for how it is made."""
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from crlm import audit, cohort, files, ledger, lent, once, privacy, regression
 from crlm.ledger import ParameterError
+from crlm.ledger.claim_rates import OF_RATES
 from crlm.ledger.vocabulary import ALL, KNOWN
 from crlm.numbers import counted
 from crlm.report import html, readings, synthetic
@@ -333,7 +334,14 @@ class Base:
         own &= claims["endpoint"].eq(endpoint) & claims["population"].eq(population)
         own &= claims["group"].map(lambda group: _columns_of(group) == columns)
         of_models = claims.loc[claims["model"].isin(("univariable", "multivariable")), "place"]
+        # Events beside patient-years are those of rates.
+        rated = claims.loc[claims["statistic"].isin(OF_RATES), "place"]
+        own &= ~(claims["statistic"].eq("events") & claims["place"].isin(rated))
         return _table_named(claims.loc[own & ~claims["place"].isin(of_models), "place"])
+
+    def table_named(self, places: pd.Series) -> str:
+        """The table in which most of some claims stand: "Table 3"; "" for none."""
+        return _table_named(places)
 
     def months_at_risk(
         self, endpoint: str, frame: pd.DataFrame, population: str = ALL

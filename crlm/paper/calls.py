@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crlm.ledger import Design
-from crlm.ledger.vocabulary import ALL
+from crlm.ledger.claim_rates import BETWEEN_RATES, OF_RATES
+from crlm.ledger.vocabulary import ALL, POISSON
 
 _OF_CURVES = ("median_survival", "survival_rate", "n_at_risk", "events")
 _OF_PATIENTS = ("n", "percent", "missing", "median", "mean", "sd", "min", "max", "q1", "q3", "p")
@@ -48,9 +49,14 @@ def call_for(claim: Mapping[str, Any], design: Design) -> str:
     if statistic in ("rmst", "rmst_difference") and timed and columns:
         tau = [] if math.isnan(claim["time"]) else [f"tau={claim['time']:g}"]
         return _call("restricted_means", [f"[{_said(endpoint)}]", *_by(columns[:1]), *tau])
+    rated = statistic in (*OF_RATES, *BETWEEN_RATES) or model == POISSON
+    if rated and timed and len(columns) < 2:
+        by = [covariate] if covariate else columns
+        return _call("rates", [_said(endpoint), *_by(by), *_among(claim)])
     if statistic.endswith("follow_up") and len(columns) < 2 and claim["population"] == ALL:
-        rule = design.conventions.get("follow_up", "observed")
-        return _call("follow_up", [f"method={_said(rule)}", *_by(columns)])
+        rule = design.follow_up_of(endpoint)
+        of = [f"endpoint={_said(endpoint)}"] if endpoint else []
+        return _call("follow_up", [f"method={_said(rule)}", *_by(columns), *of])
     if statistic in ("n", "percent") and len(columns) == 1 and not (endpoint or model or covariate):
         return _call("table_one", [_said(columns[0]), *_among(claim)])
     if covariate and ":" not in covariate and not (endpoint or model):

@@ -232,27 +232,6 @@ class Sections(Models):
         table = html.fold(f"{title}: {len(kept)} sites", table) if folded else table
         return self.section(rows, [table], self._differing(made))
 
-    def follow_up(self, *, method: str, by: str = "", beside: str = "") -> Section:
-        """Median follow-up by the paper's method, and by another one that stands beside it.
-
-        Parameters
-        ----------
-        method, beside : str
-            "observed" or "reverse"; only the first is among the results.
-        by : str
-            Also by group.
-        """
-        if not self.can("follow-up", "OS"):
-            return nothing()
-        frame, limits = self.frames["OS"], self.curve_rules
-        groups = [None, by] if by and not self.lacking("OS", by) else [None]
-        parts = [survival.follow_up(frame, g, method=method, **limits) for g in groups]
-        rows = self.add(*parts)
-        other = [survival.follow_up(frame, method=beside, **limits)] if beside else []
-        other = [self.release.rows(part) for part in other]
-        table = tables.follow_up_table([rows, *other], self.design)
-        return self.section(rows, [table], readings.follow_up(rows, self.design, self.print))
-
     def curves(
         self,
         endpoint: str,

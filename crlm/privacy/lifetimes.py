@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from crlm.ledger import as_records
-from crlm.numbers import HIDDEN, Shown
+from crlm.ledger.vocabulary import POISSON
+from crlm.numbers import HIDDEN, OF_TWO_DIGITS, Shown
 from crlm.privacy import curves
 from crlm.privacy.continuous import digits, written
 from crlm.privacy.counts import Count, Register
@@ -22,6 +23,7 @@ from crlm.privacy.wording import blank, with_note
 Row = dict[str, Any]
 _FIELDS = ("estimate", "conf_low", "conf_high")
 _OF_TIMES = ("median_follow_up", "min_follow_up", "max_follow_up")
+_OF_TIMES += ("q1_follow_up", "q3_follow_up")
 
 
 @dataclass
@@ -73,6 +75,8 @@ def release(rows: pd.DataFrame, register: Register, people: People, conf_type: s
 
 def _comparison(row: Row) -> tuple[str, str, str]:
     """Endpoint, population and the columns of the groups."""
+    if row["model"] == POISSON:
+        return row["endpoint"], row["population"], row["covariate"]
     by = (
         ""
         if row["group"] == "all"
@@ -186,6 +190,8 @@ def _follow_up(row: Row, groups: Groups, _: str) -> Row:
     if frame is None or row["statistic"] != "median_follow_up":
         return blank(row, k)
     observed = "observed" in row["method"]
+    if "without the event" in row["method"]:
+        frame = frame[~frame["event"].to_numpy(dtype=bool)]
     found = curves.observed(frame, row, k)
     if not observed:
         found = curves.median(frame, row, k, censored=True)
@@ -261,7 +267,7 @@ def _p(row: Row, groups: Groups, _: str) -> Row:
     """A log-rank p; of other comparisons none."""
     k = groups.register.k
     enough = all(groups.masks[g].sum() >= k and groups.events[g].sum() >= k for g in groups.real)
-    if row["model"] != "logrank" or not enough:
+    if row["model"] not in ("logrank", POISSON) or not enough:
         return blank(row, k)
     fields = {"estimate": digits(row["estimate"], 2), "n": math.nan, "events": math.nan}
     return {**row, **fields, "method": with_note(row)}
@@ -300,6 +306,53 @@ def _mean_difference(row: Row, groups: Groups, _: str) -> Row:
     return {**row, **values, "n": math.nan, "events": math.nan, "method": with_note(row)}
 
 
+def _incidence_rate(row: Row, groups: Groups, _: str) -> Row:
+    """A rate of two digits, of a group that is large and has the event and the rest of it.
+
+    Without limits: how far they lie from the rate tells the number of events.
+    """
+    k = groups.register.k
+    if row["group"] not in groups.frames or not _large(groups, row["group"]):
+        return blank(row, k)
+    told = {"estimate": _two(row["estimate"]), "conf_low": math.nan, "conf_high": math.nan}
+    return _sized(row, groups, **told, method=f"events over patient-years; {OF_TWO_DIGITS}")
+
+
+def _rates_compared(row: Row, groups: Groups, _: str) -> Row:
+    """The ratio of two shown rates, without limits."""
+    k, own = groups.register.k, f"{row['covariate']}={row['level']}"
+    pair = [own, groups.real[0]]
+    if own not in groups.frames or not all(_large(groups, group) for group in pair):
+        return blank(row, k)
+    rates = [digits(_rate_of(groups.frames[group]), 2) for group in pair]
+    told = {"estimate": _two(rates[0] / rates[1]), "conf_low": math.nan}
+    told |= {"conf_high": math.nan, "n": math.nan, "events": math.nan}
+    return {**row, **told, "method": f"of the shown rates; {OF_TWO_DIGITS}"}
+
+
+def _two(value: float) -> Shown:
+    """A number of two digits, without noughts behind them."""
+    told = digits(value, 2)
+    return Shown(told, f"{told:,g}")
+
+
+def _rate_of(frame: pd.DataFrame) -> float:
+    time = frame["time"].to_numpy(dtype=float)
+    entry = frame["entry"].to_numpy(dtype=float) if "entry" in frame else np.zeros(len(time))
+    return float(frame["event"].sum() / (time - np.maximum(entry, 0.0)).sum())
+
+
+def _large(groups: Groups, group: str) -> bool:
+    """Whether a group has 4 K patients, K with the event and K without."""
+    frame, k = groups.frames[group], groups.register.k
+    had = int(frame["event"].sum())
+    return len(frame) >= 4 * k and had >= k and len(frame) - had >= k
+
+
+def _unchanged(row: Row, groups: Groups, _: str) -> Row:
+    return {**row, "n": math.nan, "events": math.nan, "method": with_note(row)}
+
+
 def _followed(groups: Groups, group: str, month: float) -> bool:
     """Whether a group has 4 K patients, K events, and K at risk at a month."""
     k, frame = groups.register.k, groups.frames[group]
@@ -322,6 +375,10 @@ _HANDLERS: Mapping[str, Callable[[Row, Groups, str], Row]] = {
     "difference": _difference,
     "rmst": _mean,
     "rmst_difference": _mean_difference,
+    "incidence_rate": _incidence_rate,
+    "rate_ratio": _rates_compared,
+    "rate_difference": _nothing,
+    "reference": _unchanged,
     **dict.fromkeys(_OF_TIMES, _follow_up),
 }
 

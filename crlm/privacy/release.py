@@ -19,6 +19,7 @@ import pandas as pd
 from crlm import survival
 from crlm.ledger import ROW_COLUMNS, Design, DisclosureError, as_records
 from crlm.ledger import rows as result_rows
+from crlm.ledger.vocabulary import POISSON
 from crlm.numbers import Shown, counted
 from crlm.privacy import (
     chapter,
@@ -41,7 +42,8 @@ _TABLES = ("n", "percent", "missing", "median", "q1", "q3", "min", "max", "mean"
 _TABLES += ("p", "difference", "smd")
 _LIFETIMES = ("n", "median_survival", "survival_rate", "n_at_risk", "cumulative_events")
 _LIFETIMES += ("median_follow_up", "min_follow_up", "max_follow_up", "rmst", "rmst_difference")
-_LIFETIMES += ("chi_square", "p", "difference")
+_LIFETIMES += ("chi_square", "p", "difference", "q1_follow_up", "q3_follow_up")
+_LIFETIMES += ("incidence_rate", "rate_ratio", "rate_difference", "reference")
 _MODELS = ("univariable", "multivariable", "landmark", "interaction", "time dependent")
 _MODELS += ("all factors", models.LEVELS, models.DRAWN)
 
@@ -272,7 +274,8 @@ class Release:
         if model in _MODELS or model.startswith("printed covariates"):
             return "model"
         timed = row["endpoint"] not in ("", "first_recurrence") or "follow_up" in statistic
-        if model in ("", "logrank", "left out") and timed and not row["covariate"]:
+        of_curves = model in ("", "logrank", "left out") and not row["covariate"]
+        if timed and (of_curves or model == POISSON):
             return "lifetimes" if statistic in _LIFETIMES else "other"
         if model in ("", "left out") and not timed and statistic in _TABLES:
             return "table"

@@ -37,6 +37,10 @@ def told(k: int) -> dict[str, str]:
             f"The curve joins points at least {_word(k)} events apart; numbers at risk are in "
             f"bands of {k}; it ends where fewer than {_word(k)} are left."
         ),
+        "incidence": (
+            f"Rates have two digits, of groups with {4 * k} patients and {_word(k)} with and "
+            "without the event; counts, patient-years and limits are not shown."
+        ),
         "rates": f"Rates are in steps of {_word(k)} patients.",
         "models": (
             f"Ratios are exact; those with fewer than {_word(k)} patients with or without the "

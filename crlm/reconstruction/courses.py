@@ -63,7 +63,7 @@ def courses(
     failure = np.maximum(np.round(drawn[Course.FAILURE] * plan.month), recurrence)
     later = np.where(np.isfinite(recurrence), recurrence + _APART, 1)
     death = np.maximum(np.round(drawn[Course.END] * plan.month), later)
-    observed = design.conventions["follow_up"] != "reverse"
+    observed = design.conventions["follow_up"] == "observed"
     followed = f"{longest(design).lower()}_months"
     beyond = 1.25 if observed else 1.0
     last = _last_contacts(claims, plan, freedom, n, followed, beyond, rng)
@@ -242,6 +242,7 @@ def _last_contacts(
     median over the printed one, which deaths make shorter where they count.
     """
     row = claims[(claims["statistic"] == "median_follow_up") & (claims["group"] == "all")]
+    row = row[row["endpoint"].str.lower().isin(("", followed.removesuffix("_months")))]
     factor = 12 if len(row) and row["unit"].iloc[0] == "years" else 1
     timed = (claims["covariate"] == followed) & (claims["statistic"] == "mean")
     means = claims.loc[timed & (claims["kind"] == "number"), "value"]

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from crlm.endpoints.declared import counting
 from crlm.ledger import Design
-from crlm.ledger.vocabulary import KNOWN, MANN_WHITNEY, ORDERED_TESTS, TREND_TEST
+from crlm.ledger.claim_rates import BETWEEN_RATES, OF_RATES
+from crlm.ledger.vocabulary import KNOWN, MANN_WHITNEY, ORDERED_TESTS, POISSON, TREND_TEST
 from crlm.reconstruction.models import (
     Where,
     indicator,
@@ -129,6 +130,8 @@ def quantity_of(claim: Mapping[str, Any], design: Design) -> Quantity | str:
         return f"number of the flow chart: {_BUILT_IN}"
     if claim["endpoint"] in design.incidences:
         return Beyond(f"cumulative incidence beside a competing event: {_NOBODY_KNOWS}")
+    if name in (*OF_RATES, *BETWEEN_RATES) or claim["model"] == POISSON:
+        return Beyond(f"incidence rate, of events and times that are aimed at: {_NOBODY_KNOWS}")
     if beyond := _beyond(claim):
         return Beyond(beyond)
     if name == "difference" and math.isfinite(claim["time"]):
@@ -161,10 +164,23 @@ def _asked(name: str, claim: Mapping[str, Any], design: Design) -> Quantity | st
         time = float(claim["time"]) if name == "survival_rate" else None
         return Quantity("km", claim["endpoint"], where, part=name, limit=claim["field"], time=time)
     if name.endswith("follow_up"):
-        return Quantity("followup", longest(design), where, part=name, limit=claim["field"])
+        return _follow_up(claim, where, design)
     if name == "events" and not claim["covariate"]:
         return Quantity("km", claim["endpoint"], where, part="events")
     return _characteristic(claim, where, design)
+
+
+def _follow_up(claim: Mapping[str, Any], where: Where, design: Design) -> Quantity | str:
+    """The follow-up of the patients, which is that to death, by the design's one rule for all."""
+    name, of = claim["statistic"], claim["endpoint"]
+    rule = design.follow_up_of(of)
+    if of not in ("", longest(design)):
+        return Beyond(f"follow-up of {of} alone, which follows from its events: {_NOBODY_KNOWS}")
+    if name not in ("median_follow_up", "min_follow_up", "max_follow_up"):
+        return Beyond(f"quartile of follow-up: {_NOBODY_KNOWS}")
+    if rule not in ("observed", "reverse") or rule != design.conventions["follow_up"]:
+        return Beyond(f"follow-up by the rule {rule} of {of or 'the patients'}: {_NOBODY_KNOWS}")
+    return Quantity("followup", longest(design), where, part=name, limit=claim["field"])
 
 
 def among_known(claim: Mapping[str, Any], design: Design) -> dict[str, Any]:

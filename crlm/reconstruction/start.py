@@ -369,7 +369,7 @@ def _freedom(
         lowest,
         highest,
         np.zeros((0, 2), np.int64),
-        *_ends(claims, plan, wishes["period"]),
+        *_ends(claims, plan, wishes["period"], design),
     )
 
 
@@ -386,11 +386,14 @@ def _bundles(wishes: Mapping[str, Any], columns: Columns) -> np.ndarray:
     return rows.astype(np.int64)
 
 
-def _ends(claims: pd.DataFrame, plan: Plan, period: Mapping[str, Any]) -> tuple[int, int]:
+def _ends(
+    claims: pd.DataFrame, plan: Plan, period: Mapping[str, Any], design: Design
+) -> tuple[int, int]:
     """Latest and earliest end of observation (days), from the printed range of follow-up.
 
     Where none is printed, the calendar bounds it: nobody is followed from before the first
-    operation or beyond the last day of observation.
+    operation or beyond the last day of observation. The shortest follow-up
+    of survivors bounds no death.
     """
     days = {
         "max_follow_up": (0.0, (period["cut_off"] - period["first"]).days + 1.0),
@@ -398,6 +401,9 @@ def _ends(claims: pd.DataFrame, plan: Plan, period: Mapping[str, Any]) -> tuple[
     }
     for name in ("max_follow_up", "min_follow_up"):
         found = claims[(claims["statistic"] == name) & (claims["group"] == "all")]
+        found = found[found["endpoint"].isin(("", longest(design)))]
+        if name == "min_follow_up" and design.conventions["follow_up"] == "survivors":
+            continue
         if not len(found):
             continue
         row = found.iloc[0]

@@ -218,25 +218,6 @@ def _columns_of(group: str) -> str:
     return ",".join(part.partition("=")[0] for part in group.split(","))
 
 
-def follow_up_table(parts: Sequence[pd.DataFrame], design: Design) -> Html:
-    """Median follow-up with limits and range, by method and group; results are the first part."""
-    rows = pd.concat(parts, ignore_index=True).drop_duplicates(
-        ["group", "statistic", "method", "estimate"]
-    )
-    ends = {(r["group"], r["statistic"]): r for r in as_records(rows)}
-    notes, body = Footnotes(method_words(design)), []
-    for row in as_records(rows[rows["statistic"] == "median_follow_up"]):
-        told = [ends[row["group"], f"{end}_follow_up"] for end in ("min", "max")]
-        whole = [number(end["estimate"]) for end in told]
-        cells = [design.group_label(row["group"]) + notes.mark(row["method"]), interval(row)]
-        first = row["method"] == parts[0]["method"].iloc[0]
-        body.append(("", [*cells, span(*whole)], [row, *told] if first else []))
-    header = ["Patients", "Median, months (95 % CI)", "Range, months"]
-    if all(math.isnan(ends[group, "min_follow_up"]["estimate"]) for group in rows["group"]):
-        header, body = header[:2], [(kind, cells[:2], told) for kind, cells, told in body]
-    return table("Follow-up", header, body, notes.lines())
-
-
 def endpoints_table(sizes: Mapping[str, tuple[float, float]], design: Design) -> Html:
     """Each endpoint's rule, patients with a time, events, and what this cohort lacks.
 

@@ -28,8 +28,10 @@ Six patients, four of whom died, by treatment:
 [0.08, 0.78]
 """
 
-from crlm.survival.curves import curve, follow_up, kaplan_meier, risk_table
+from crlm.survival.curves import curve, kaplan_meier, risk_table
+from crlm.survival.followed import follow_up
 from crlm.survival.ranks import logrank
+from crlm.survival.rates import rates
 from crlm.survival.restricted import from_month, landmark, rmst, whole_horizon
 from crlm.survival.summaries import by_level, rate_difference, summary
 from crlm.survival.turnbull import turnbull
@@ -43,6 +45,7 @@ __all__ = [
     "landmark",
     "logrank",
     "rate_difference",
+    "rates",
     "risk_table",
     "rmst",
     "summary",

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
-from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy.special import bdtr
 
 from crlm.ledger import rows
-from crlm.refusals import choice
 from crlm.survival.product_limit import (
     RULE,
     ConfType,
@@ -205,76 +200,3 @@ def risk_table(
                 },
             ]
     return rows(records)
-
-
-def follow_up(
-    frame: pd.DataFrame,
-    by: By = None,
-    *,
-    method: Literal["reverse", "observed"] = "reverse",
-    conf_type: ConfType = "log-log",
-    median_rule: MedianRule = "first",
-    conf_level: float = 0.95,
-    population: str = "all",
-    model: str = "",
-) -> pd.DataFrame:
-    """How long patients were followed: median, shortest and longest follow-up.
-
-    Parameters
-    ----------
-    method : {"reverse", "observed"}
-        "reverse": Kaplan-Meier with event and censoring exchanged (Schemper & Smith, Control
-        Clin Trials 1996;17:343), as R's `survfit(Surv(time, event == 0) ~ 1)`: a patient with
-        an event at t is still at risk of censoring at t. "observed": median of the observed
-        times, limits the order statistics that enclose it with at least the level (Conover,
-        Practical Nonparametric Statistics, 1999, section 3.2); missing where too few times do.
-        `conf_type` and `median_rule` are of the first alone.
-    model : str
-        Written into the rows, to tell one method from the other where both are given.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Result rows `median_follow_up`, `min_follow_up`, `max_follow_up` (months since time
-        zero; the last two of the observed times) with `endpoint` "".
-
-    Raises
-    ------
-    CohortError, ParameterError
-        As `kaplan_meier`.
-    """
-    choice("method", method, ("reverse", "observed"))
-    z = check_conventions(conf_type, median_rule, conf_level)
-    records = []
-    for group, sample in samples_of(frame, by):
-        base = {**row_base(frame, group, sample, population), "endpoint": "", "unit": "months"}
-        base |= {"model": model}
-        middle = _observed_median(sample.time, 1 - conf_level)
-        text = "median of the observed times, order-statistic CI"
-        if method == "reverse":
-            steps = product_limit(replace(sample, event=~sample.event), conf_type, z)
-            middle = median_of(steps, conf_type, median_rule, z)
-            text = (
-                f"reverse Kaplan-Meier, {interval_text(conf_type, conf_level)}"
-                f"{spss_text(conf_type)}, {RULE[median_rule]}{late_text(sample, steps)}"
-            )
-        ends = {"min_follow_up": sample.time.min(), "max_follow_up": sample.time.max()}
-        records.append({**base, **middle, "statistic": "median_follow_up", "method": text})
-        records += [
-            {**base, "statistic": name, "estimate": value, "method": "observed times"}
-            for name, value in ends.items()
-        ]
-    return rows(records)
-
-
-def _observed_median(time: np.ndarray, alpha: float) -> dict[str, float]:
-    """Median of plain times between the order statistics r and n + 1 - r."""
-    ordered, n = np.sort(time), len(time)
-    ranks = np.arange(n)
-    r = int((bdtr(ranks, n, 0.5) <= alpha / 2).sum())
-    limits = (ordered[r - 1], ordered[n - r]) if r else (math.nan, math.nan)
-    return {
-        "estimate": float(np.median(ordered)),
-        "conf_low": limits[0],
-        "conf_high": limits[1],
-    }

@@ -100,13 +100,18 @@ def median_of(curve: Curve, conf_type: str, rule: str, z: float) -> dict[str, fl
     }
 
 
-def _crossing(time: np.ndarray, level: np.ndarray, rule: str) -> float:
-    """Where a step function reaches 0.5; a tolerance takes 0.75 * 2/3 for the half it is."""
-    below = np.flatnonzero(level < 0.5 + TOLERANCE)
+def quantile_of(curve: Curve, survival: float, rule: str = "first") -> float:
+    """The first time at which a curve is at most this share; missing if it never is."""
+    return _crossing(curve.time, curve.survival, rule, survival)
+
+
+def _crossing(time: np.ndarray, level: np.ndarray, rule: str, share: float = 0.5) -> float:
+    """Where a step function reaches a share; a tolerance takes 0.75 * 2/3 for the half it is."""
+    below = np.flatnonzero(level < share + TOLERANCE)
     if not len(below):
         return math.nan
     first = below[0]
-    if rule == "midpoint" and abs(level[first] - 0.5) < TOLERANCE:
+    if rule == "midpoint" and abs(level[first] - share) < TOLERANCE:
         later = below[level[below] < level[first]]
         if len(later):
             return float(time[first] + time[later[0]]) / 2

@@ -7,7 +7,7 @@ import re
 import pandas as pd
 
 from crlm.ledger import as_records, small
-from crlm.ledger.vocabulary import GRAY
+from crlm.ledger.vocabulary import GRAY, POISSON
 from crlm.report.manuscript.done import Done, listed
 
 _SPSS = "limits of rates are plain, those of medians the median ± 1.96 standard errors as in SPSS"
@@ -25,8 +25,22 @@ _MEDIANS = {
     "that stretch",
 }
 _FOLLOW_UP = {
+    "without the event": "Median follow-up is the median of the observed times of patients "
+    "without the event.",
     "reverse Kaplan-Meier": "Median follow-up is by the reverse Kaplan-Meier method.",
     "median of the observed times": "Median follow-up is the median of the observed times.",
+}
+_RATES = {
+    "exact Poisson CI": "exact (Poisson, Garwood)",
+    "Byar's CI with half": "Byar's, with half an event more",
+    "Byar's CI": "Byar's",
+    "log CI": "on the log scale",
+    "plain CI": "the rate ± 1.96 standard errors",
+}
+_RATIOS = {
+    "Poisson model": "a Poisson model (Wald)",
+    "mid-P": "the conditional test of two Poisson rates with mid-P",
+    "exact test": "the conditional exact test of two Poisson rates",
 }
 _TESTS = {"wald": "Wald", "logrank": "log-rank", "lr": "likelihood ratio", "score": "score"}
 #: How covariates come into a model, as `regression.Rule.words` says it, and as a paper would.
@@ -61,9 +75,40 @@ def curves(done: Done) -> list[str]:
     if done.has(model="logrank"):
         told.append("Groups were compared by the log-rank test.")
     told += _incidences(done)
-    for method in done.methods(statistic="median_follow_up")[:1]:
+    for method in done.methods(statistic="median_follow_up", endpoint="")[:1]:
         told.append(_said(_FOLLOW_UP, method) or f"Median follow-up: {method}.")
+    return told + _follow_up_apart(done) + _rates(done)
+
+
+def _follow_up_apart(done: Done) -> list[str]:
+    """How follow-up was summarised where endpoints have one of their own."""
+    found = done.of(statistic="median_follow_up")
+    found = found[found["endpoint"] != ""]
+    told = []
+    for how, names in _by_method(found).items():
+        words = (_said(_FOLLOW_UP, how) or f"Median follow-up: {how}.").removeprefix("Median ")
+        told.append(f"Median follow-up for {listed(names)}{words.removeprefix('follow-up')}")
     return told
+
+
+def _by_method(found: pd.DataFrame) -> dict[str, list[str]]:
+    made: dict[str, list[str]] = {}
+    for name, method in zip(found["endpoint"], found["method"], strict=True):
+        names = made.setdefault(next((p for p in _FOLLOW_UP if p in method), method), [])
+        names += [name] * (name not in names)
+    return made
+
+
+def _rates(done: Done) -> list[str]:
+    """What an incidence rate is, and how two were compared."""
+    found = done.methods(statistic="incidence_rate")
+    how = next((words for phrase, words in _RATES.items() if phrase in " ".join(found)), "")
+    if not found:
+        return []
+    told = [f"Incidence rates are events over patient-years{how and f'; 95 % limits are {how}'}."]
+    tests = " ".join(done.methods(statistic="rate_ratio", model=POISSON))
+    compared = next((words for phrase, words in _RATIOS.items() if phrase in tests), "")
+    return told + [f"Rates were compared by {compared}."] * bool(compared)
 
 
 def _incidences(done: Done) -> list[str]:

@@ -112,6 +112,8 @@ _WORDS: Mapping[str, str] = {
     "median_rule": "its rule for medians",
     "interaction_test": "the test behind its p values for interaction",
     "incidence_limits": "how limits of cumulative incidences were made",
+    "rate_limits": "how limits of incidence rates were made",
+    "rate_test": "how rates were compared",
     "odds_limits": "how limits of odds ratios were made",
     "univariable_p": "the test behind its univariable p values",
     "stay_p": "the p value that keeps a covariate in the model",

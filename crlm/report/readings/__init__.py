@@ -26,6 +26,7 @@ from crlm.report.readings.models import (
 )
 from crlm.report.readings.patients import baseline, composition, flow, follow_up, sizes
 from crlm.report.readings.printed import Print
+from crlm.report.readings.rates import rates
 from crlm.report.readings.wording import paragraph
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "other_forms",
     "paragraph",
     "proportional",
+    "rates",
     "ratio_text",
     "second_opinion",
     "sizes",

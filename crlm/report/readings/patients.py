@@ -7,6 +7,7 @@ import math
 import pandas as pd
 
 from crlm.ledger import Design, as_records, small
+from crlm.ledger.vocabulary import ALL
 from crlm.numbers import counted, number
 from crlm.report.readings.printed import Print
 from crlm.report.readings.wording import records_of, sentence, value_text
@@ -71,6 +72,12 @@ def follow_up(rows: pd.DataFrame, design: Design, paper: Print) -> str:
     medians = records_of(rows, statistic="median_follow_up")
     printed = [r for r in medians if paper.has(r)] or medians[:1]
     whose = [small(design.group_label(r["group"])) for r in printed]
+    if any(row["endpoint"] for row in printed):
+        of = [design.endpoint_name(r["endpoint"]) or "of the patients" for r in printed]
+        whose = [
+            "" if r["group"] == ALL else f" ({who})" for r, who in zip(printed, whose, strict=True)
+        ]
+        whose = [f"{name}{who}" for name, who in zip(of, whose, strict=True)]
     told = [
         f"{who} {value_text(r)}{paper.beside(r)}" for who, r in zip(whose, printed, strict=True)
     ]

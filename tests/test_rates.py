@@ -1,0 +1,298 @@
+"""Incidence rates and their comparison: from the ledger to the report, against R."""
+
+import contextlib
+import csv
+import io
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from survival import datasets
+
+from crlm import comparison, ledger, naming, survival
+from crlm.paper import Paper
+from crlm.reconstruction.quantities import Beyond, quantity_of
+from crlm.report.manuscript.done import Done
+from crlm.report.manuscript.methods import methods
+from crlm.starting import new_study
+from crlm.survival.rates import rate_limits, ratio_test
+from tests.hand_written import ROOT
+
+REFERENCE = Path(__file__).parent / "reference" / "rates.csv"
+Z = 1.959963984540054
+
+# ---- against R ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def told():
+    found = pd.read_csv(REFERENCE).set_index(["group", "quantity"])["value"].sort_index()
+    return lambda group, quantity: found[group, quantity]
+
+
+def near(value, theirs):
+    # R's glm takes the error from the step before its last.
+    return value == pytest.approx(theirs, rel=2e-7, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("by", "levels"), [("hormon", ["0", "1"]), ("size", ["<=20", "20-50", ">50"])]
+)
+def test_rates_and_ratios_equal_rs(told, by, levels):
+    found = pd.DataFrame(datasets.load_rotterdam())
+    recurred, end = found["recur"] == 1, found["dtime"].astype(float)
+    first = np.where(recurred, np.minimum(found["rtime"], end), end) / 30.4375
+    frame = pd.DataFrame({"time": first, "event": recurred | (found["death"] == 1)})
+    frame[by] = pd.Categorical(found[by].astype(str), levels)
+    for limits, test in [("exact", "exact"), ("byar", "mid-p"), ("log", "wald")]:
+        rows = survival.rates(frame, by, limits=limits, test=test).to_dict("records")
+        for row in rows:
+            group, statistic = row["group"], row["statistic"]
+            pair, ends = f"{by}:{row['level']}", (row["conf_low"], row["conf_high"])
+            if statistic in ("events", "patient_years"):
+                assert near(row["estimate"], told(group, statistic.removeprefix("patient_")))
+            elif statistic == "incidence_rate":
+                assert near(row["estimate"], told(group, "rate"))
+                assert near(ends, (told(group, f"{limits} low"), told(group, f"{limits} high")))
+            elif statistic == "rate_ratio":
+                assert near(row["estimate"], told(pair, "ratio"))
+                assert near(ends, (told(pair, f"{test} low"), told(pair, f"{test} high")))
+            elif statistic == "rate_difference":
+                theirs = [told(pair, name) for name in ("gap", "gap low", "gap high")]
+                assert near([row["estimate"], *ends], theirs)
+            elif statistic == "p":
+                assert row["model"] == "poisson" and near(row["estimate"], told(pair, f"{test} p"))
+
+
+PAIRS = ["0 40 7 55.5", "3 21.5 0 30", "1 12.25 4 90", "12 80 12 80", "31 402.7 58 390.1"]
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_few_events_and_none(told, pair):
+    x, t, y, u = map(float, pair.split())
+    own, kinds = " ".join(pair.split()[:2]), ["exact", "byar", "byar-epitools", "log", "plain"]
+    for limits in kinds[: None if x else 2]:
+        theirs = [told(own, f"{limits} low"), told(own, f"{limits} high")]
+        ends = [100 * end / t for end in rate_limits(int(x), limits, Z)]
+        # Where a plain limit would be below 0, it is 0.
+        assert near(ends, np.maximum(theirs, 0))
+    for test in ("exact", "mid-p", *(["wald"] if x and y else [])):
+        theirs = [told(pair, f"{test} {name}") for name in ("low", "high", "p")]
+        assert ratio_test((int(x), int(y)), (t, u), test, Z) == pytest.approx(theirs, rel=1e-6)
+    if not (x and y):
+        assert np.isnan(ratio_test((int(x), int(y)), (t, u), "wald", Z)).all()
+
+
+def test_late_entry_begins_patient_years():
+    frame = pd.DataFrame({"time": [12.0, 24], "event": [True, False], "entry": [6.0, 0]})
+    rows = survival.rates(frame).set_index("statistic")["estimate"]
+    assert rows["patient_years"] == 2.5 and rows["incidence_rate"] == 40
+
+
+# ---- a study --------------------------------------------------------------------------------
+
+STUDY, PER = "rated", "per 100 patient-years"
+KEYS = {"place": "table3", "locator": "Table 3", "kind": "number", "operator": "=", "decimals": 1}
+KEYS |= {"field": "estimate", "endpoint": "OS", "population": "all", "group": "all"}
+
+
+def claim(name, printed, statistic, **keys):
+    told = {**dict.fromkeys(ledger.CLAIM_COLUMNS, ""), **KEYS, "id": name, "printed": printed}
+    told |= {"name": name, "value": printed.strip("<"), "statistic": statistic, **keys}
+    return told | {"decimals": len(printed.partition(".")[2])}
+
+
+def rated(arm, rate, low, high, events, years):
+    group = {"group": f"treated={arm}"}
+    return [
+        claim(f"{arm}-events", events, "events", unit="events", **group),
+        claim(f"{arm}-years", years, "patient_years", unit="patient-years", **group),
+        claim(f"{arm}-rate", rate, "incidence_rate", unit=PER, **group),
+        claim(f"{arm}-low", low, "incidence_rate", unit=PER, field="conf_low", **group),
+        claim(f"{arm}-high", high, "incidence_rate", unit=PER, field="conf_high", **group),
+    ]
+
+
+VERSUS = {"covariate": "treated", "level": "yes", "model": "poisson"}
+CLAIMS = [
+    *rated("no", "27.0", "20.0", "35.6", "50", "185.2"),
+    *rated("yes", "16.0", "11.2", "22.2", "36", "225.0"),
+    claim("ratio", "0.59", "rate_ratio", **VERSUS),
+    claim("ratio-low", "0.39", "rate_ratio", field="conf_low", **VERSUS),
+    claim("gap", "-11.0", "rate_difference", unit=PER, **VERSUS),
+    claim("p", "0.017", "p", **VERSUS),
+    claim("rfs", "300", "incidence_rate", unit="per 1000 patient-years", endpoint="RFS"),
+    claim("of-all", "30.0", "median_follow_up", endpoint="", unit="months"),
+    claim("of-rfs", "44.0", "median_follow_up", endpoint="RFS", unit="months"),
+    claim("of-rfs-q1", "30.0", "q1_follow_up", endpoint="RFS", unit="months"),
+    claim("of-arm", "31", "median_follow_up", group="treated=yes", unit="months"),
+]
+
+
+def write(path, claims):
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ledger.CLAIM_COLUMNS)
+        writer.writeheader()
+        writer.writerows(claims)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """The new study with rates, and follow-up by endpoint; its design and its table."""
+    place = tmp_path_factory.mktemp("rated")
+    (place / "notebooks").mkdir()
+    (place / "data").mkdir()
+    shutil.copy(ROOT / "data" / "columns.toml", place / "data" / "columns.toml")
+    rng, n = np.random.default_rng(4), 200
+    arm = np.repeat(["no", "yes"], n // 2)
+    last, death = rng.uniform(12, 72, n), rng.exponential(np.where(arm == "yes", 70, 45))
+    first = np.minimum(death, rng.exponential(60, n))
+    os, rfs = np.minimum(death, last), np.minimum(first, last)
+    table = pd.DataFrame({"patient_id": [f"P{i}" for i in range(n)], "treated": arm})
+    table = table.assign(age=60.0, sex="male", size_cm=4.0).assign(
+        os_months=os, os_event=(death <= last).astype(int), rfs_months=rfs
+    )
+    table = table.assign(rfs_event=(first <= last).astype(int))
+    table.to_csv(place / "table.csv", index=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CRLM_DATA", str(place / "data"))
+        new_study(STUDY, place / "data", place / "notebooks")
+        path = place / "data" / STUDY / "design.toml"
+        text = path.read_text(encoding="utf-8").replace('"reverse"\n', '"observed"\n', 1)
+        head = "[endpoints.RFS]\n"
+        path.write_text(text.replace(head, f'{head}follow_up = "reverse"\n', 1), encoding="utf-8")
+        write(path.with_name("published.csv"), CLAIMS)
+        yield path.parent, place / "table.csv", table
+
+
+def paper_of(table, **chosen):
+    paper = Paper(STUDY, table, **chosen)
+    paper.endpoints()
+    return paper
+
+
+@pytest.fixture(scope="module")
+def report(study):
+    """The sections of rates and of the follow-up, as text, and their paper."""
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown):
+        paper = paper_of(study[1])
+        assert set(paper.rates().rows["endpoint"]) == {"OS", "RFS"}
+        paper.follow_up(method="observed", beside="reverse")
+    return paper, shown.getvalue()
+
+
+def test_a_section_has_the_unit_and_the_table_of_print(report, study):
+    paper, shown = report
+    assert "Table 3: Incidence rate: overall survival by treatment" in shown
+    assert "Rate per 100 patient-years" in shown and "Rate per 1,000 patient-years" in shown
+    assert "Rate ratio (95 % CI)" in shown and "Difference (95 % CI)" in shown
+    assert "Events of OS per 100 patient-years: untreated " in shown
+    rows, table = paper.results, study[2]
+    own = rows[(rows["endpoint"] == "OS") & (rows["group"] == "treated=yes")]
+    own = own.set_index("statistic")["estimate"]
+    part = table[table["treated"] == "yes"]
+    assert own["events"] == part["os_event"].sum()
+    assert own["patient_years"] == pytest.approx(part["os_months"].sum() / 12)
+    assert own["incidence_rate"] == pytest.approx(100 * own["events"] / own["patient_years"])
+
+
+def test_follow_up_stands_by_endpoint_where_print_has_it(report, study):
+    paper, shown = report
+    rows, table = paper.results, study[2]
+    told = rows[rows["statistic"].str.endswith("follow_up")]
+    found = told.set_index(["endpoint", "group", "statistic"])["estimate"]
+    assert found["", "all", "median_follow_up"] == pytest.approx(table["os_months"].median())
+    assert found["OS", "treated=yes", "median_follow_up"] == pytest.approx(
+        table.loc[table["treated"] == "yes", "os_months"].median()
+    )
+    # Quartiles only where print has them; RFS by its own rule.
+    assert set(told.loc[told["statistic"] == "q1_follow_up", "endpoint"]) == {"RFS"}
+    rule = told[(told["endpoint"] == "RFS") & (told["statistic"] == "median_follow_up")]
+    assert rule["method"].str.startswith("reverse Kaplan-Meier").all()
+    assert "RFS, all patients" in shown and "Quartiles, months" in shown
+    assert re.search(r"of the patients [\d.]+ months \(paper 30.0\); RFS [\d.]+ months", shown)
+
+
+def test_quartiles_and_survivors_of_a_follow_up():
+    frame = pd.DataFrame({"time": [2.0, 4, 6, 8, 10], "event": [True, False, True, False, False]})
+    told = {
+        method: survival.follow_up(frame, method=method, quartiles="linear").set_index("statistic")
+        for method in ("observed", "survivors", "reverse")
+    }
+    names = ["min", "q1", "median", "q3", "max"]
+    found = {m: [rows.loc[f"{n}_follow_up", "estimate"] for n in names] for m, rows in told.items()}
+    assert found["observed"] == [2, 4, 6, 8, 10]
+    assert found["survivors"] == [4, 6, 8, 9, 10]
+    # R: quantile(survfit(Surv(t, e == 0) ~ 1), c(0.25, 0.5, 0.75)) gives 4, 8, 10.
+    assert found["reverse"] == [2, 4, 8, 10, 10]
+    nobody = survival.follow_up(frame.assign(event=True), method="survivors")
+    assert nobody["estimate"].isna().all() and (nobody["n"] == 0).all()
+
+
+def test_every_claim_joins_and_what_no_section_computes_says_its_call(report, study):
+    verdicts = comparison.compare(report[0].results, report[0].claims).set_index("id")
+    assert "no result" not in set(verdicts["verdict"])
+    # Printed per 1,000, computed per 100: one number in two units.
+    rows = survival.rates(report[0].frames["RFS"])
+    joined = comparison.compare(rows, report[0].claims).set_index("id").loc["rfs", "computed"]
+    assert joined == pytest.approx(verdicts.loc["rfs", "computed"])
+    with contextlib.redirect_stdout(io.StringIO()):
+        bare = paper_of(study[1])
+        bare.published()
+    told = bare.verdicts.set_index("id")["reason"]
+    assert told["yes-rate"].endswith('add paper.rates("OS", by="treated")')
+    assert told["ratio"].endswith('add paper.rates("OS", by="treated")')
+    assert told["rfs"].endswith('add paper.rates("RFS")')
+    assert told["of-rfs"].endswith('add paper.follow_up(method="reverse", endpoint="RFS")')
+
+
+def test_names_and_methods_say_what_they_are_of(report):
+    paper, _ = report
+    names = {
+        row["id"]: naming.name_of(row, paper.design) for row in ledger.as_records(paper.claims)
+    }
+    assert names["yes-rate"] == "Incidence rate of OS, treated"
+    assert names["yes-years"] == "Patient-years for OS, treated"
+    assert names["ratio"] == "Rate ratio of treated against untreated for OS, rates compared"
+    assert names["of-rfs"] == "Median follow-up, RFS, all patients"
+    said = " ".join(p.text for p in methods(Done(design=paper.design, rows=paper.results)))
+    assert "Incidence rates are events over patient-years; 95 % limits are exact (" in said
+    assert "Rates were compared by a Poisson model (Wald)." in said
+    assert "Median follow-up for RFS is by the reverse Kaplan-Meier method." in said
+
+
+def test_a_ratio_against_the_other_level_is_turned_over(report):
+    rows = report[0].results
+    own = rows[(rows["statistic"] == "rate_ratio") & (rows["level"] == "yes")].iloc[0]
+    told = claim("turned", "1.00", "rate_ratio", **{**VERSUS, "level": "no"}, reference="yes")
+    told |= {"value": 1.0, "time": np.nan}
+    found = comparison.compare(rows, pd.DataFrame([told])).iloc[0]
+    assert found["computed"] == pytest.approx(1 / own["estimate"])
+
+
+def test_the_search_says_what_it_leaves_out(study):
+    design, claims = ledger.load_design(STUDY), ledger.load_claims(STUDY)
+    found = {row["id"]: quantity_of(row, design) for row in ledger.as_records(claims)}
+    for name in ("yes-rate", "yes-years", "ratio", "p"):
+        assert isinstance(found[name], Beyond) and "incidence rate" in found[name]
+    assert isinstance(found["of-rfs"], Beyond) and "RFS alone" in found["of-rfs"]
+    assert found["of-all"].kind == found["of-arm"].kind == "followup"
+
+
+def test_a_safe_report_tells_rates_of_two_digits_and_no_count(study):
+    with contextlib.redirect_stdout(io.StringIO()) as shown:
+        paper = paper_of(study[1], safe=5)
+        rows = paper.rates("OS", by="treated").rows
+    told = rows.set_index(["statistic", "group"])["estimate"]
+    assert rows[["conf_low", "conf_high"]].isna().all(axis=None)
+    assert told[["events", "patient_years", "rate_difference"]].isna().all()
+    rates = [float(told["incidence_rate", f"treated={one}"]) for one in ("no", "yes")]
+    assert all(rate == float(f"{rate:.1e}") for rate in rates)
+    ratio = float(rows.loc[rows["statistic"] == "rate_ratio", "estimate"].iloc[0])
+    assert ratio == pytest.approx(rates[1] / rates[0], abs=0.006)
+    assert "Rates have two digits" in shown.getvalue() and ".00" not in shown.getvalue()
+    assert paper.release.close().startswith("rows ")
