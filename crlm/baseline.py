@@ -94,6 +94,7 @@ def table_one(
     means: bool | Collection[str] = False,
     tests: Mapping[str, str] | None = None,
     widths: Collection[str] = (),
+    spreads: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Baseline characteristics of all patients and of each group, with tests between groups.
 
@@ -173,6 +174,7 @@ def table_one(
         unit = str(design.columns.get(name, {}).get("unit", "")) if design else ""
         meant = means if isinstance(means, bool) else name in means
         own = replace(plan.with_test((tests or {}).get(name)), means=meant, widths=name in widths)
+        own = replace(own, spread=(spreads or {}).get(name, spread))
         for record in _variable(patients, name, own, unit):
             records.append({"covariate": name, **record})
     # The total of those whose group is known is another number than that of all patients.
@@ -193,7 +195,8 @@ def describe(patients: pd.DataFrame, variables: Iterable[str], **conventions: An
     Parameters
     ----------
     patients, variables, **conventions
-        As of `table_one`: `design`, `spread`, `quantile_rule`, `population`, `means`, `widths`.
+        As of `table_one`: `design`, `spread`, `quantile_rule`, `population`, `means`, `widths`,
+        `spreads`.
     """
     return table_one(patients, None, variables, **conventions)
 

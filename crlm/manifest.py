@@ -16,7 +16,7 @@ from typing import Any
 
 from crlm import __version__, home
 from crlm.files import checksum
-from crlm.ledger import data_folder
+from crlm.ledger import data_folder, dictionary_file
 
 _HOUSE = Path(__file__).resolve().parent
 # Code that starts runs or makes pages of many, and shapes none.
@@ -58,7 +58,7 @@ def input_files(study: str, notebook: Path, values: Mapping[str, Any]) -> dict[s
         "codebook": values.get("codebook_path"),
         "notebook": notebook,
         "lock": home.path("requirements.lock"),
-        "columns": data_folder() / "columns.toml",
+        "columns": dictionary_file(),
     }
     found = {role: Path(path) for role, path in named.items() if path and Path(path).is_file()}
     own = ("cohort.csv", "cohort.source.toml", "history.csv", "certificate.json")

@@ -78,6 +78,6 @@ def _key(study: str) -> str:
     folder = ledger.data_folder() / study
     beside = sorted(p for p in folder.glob("*.*") if p.suffix in (".toml", ".csv", ".json"))
     known = {path.name: files.checksum(path) for path in beside}
-    known["columns.toml"] = files.checksum(ledger.data_folder() / "columns.toml")
+    known["columns.toml"] = files.checksum(ledger.dictionary_file())
     made_from = {"study": study, "files": known, "code": _CODE(), "versions": _VERSIONS()}
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()

@@ -146,6 +146,15 @@ def test_labels_of_bands_are_made_of_the_cuts():
     assert made["labels"] == {"a": "< 2", "b": "2 to < 5", "c": "C"}
 
 
+def test_a_factor_without_a_label_is_called_by_its_source(study):
+    """Its own name stood in every table: "age band"."""
+    design, band = ledger.load_design(STUDY), {"source": "age", "cut": 5.0}
+    made = replace(design, factors={"age_band": band})
+    assert (design.label("age_band"), made.label("age_band")) == ("Age, years", "Age group")
+    # Two of one source are told apart by their names.
+    assert replace(made, factors={"age_band": band, "age_5": band}).label("age_5") == "age 5"
+
+
 def test_bands_of_whole_numbers_are_labelled_by_their_ends():
     spec = {"source": "n", "rule": ">=", "cuts": [4, 10], "levels": ["a", "b", "c"]}
     made = whole_spec(spec, {"n": {"type": "integer"}})

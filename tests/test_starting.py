@@ -79,6 +79,16 @@ def test_what_is_laid_out_loads_and_holds_every_key(place):
         assert missing <= {" columns"}, missing
 
 
+def test_a_data_folder_of_ones_own_takes_the_columns_that_crlm_brings_along(place):
+    """Every command after `crlm new` ended at a missing data/columns.toml."""
+    (place[0] / "columns.toml").unlink()
+    new_study(STUDY, *place)
+    assert ledger.load_design(STUDY).label("age") == "Age"
+    own = '[age]\ntype = "number"\nlabel = "Years of life"\n'
+    (place[0] / "columns.toml").write_text(own, encoding="utf-8")
+    assert ledger.dictionary_file().parent == place[0]
+
+
 def test_its_notebook_runs_on_a_table_and_is_short(place, tmp_path, capsys):
     new_study(STUDY, *place)
     table(tmp_path / "table.csv")

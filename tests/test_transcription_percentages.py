@@ -3,6 +3,7 @@
 import contextlib
 import io
 
+import pandas as pd
 import pytest
 
 from crlm import ledger
@@ -124,3 +125,10 @@ def test_the_report_computes_shares_within_the_levels_that_print_has():
     paper.claims = paper.claims.assign(covariate="hai", level="yes", statistic="percent")
     paper.claims = paper.claims.assign(population="all", group="sex=male")
     assert paper.printed_shares() == ["sex"]
+    # A p beside them was in no section: they are a row of the table by that column then.
+    beside = paper.claims.iloc[:1].assign(
+        group="sex", level="", statistic="p", endpoint="", model=""
+    )
+    paper.claims = pd.concat([paper.claims, beside])
+    assert paper.printed_shares() == []
+    assert ("sex", "all", ["hai"], "Characteristics by sex") in paper.printed_tables()

@@ -5,6 +5,7 @@ import pytest
 
 from crlm import audit, baseline, cohort, ledger
 from crlm.paper import as_printed
+from crlm.paper.base import Base
 from crlm.reconstruction import programs
 from crlm.reconstruction.quantities import Beyond, quantity_of, standardised
 from crlm.transcription import claims_of
@@ -128,6 +129,19 @@ def test_widths_are_those_between_quartiles_and_between_ends():
     of_a = made[made["group"] == "arm=a"].set_index("statistic")["estimate"]
     assert of_a["iqr"] == of_a["q3"] - of_a["q1"] and of_a["range"] == 7
     assert "iqr" not in set(baseline.table_one(patients(), "arm", ["size"])["statistic"])
+
+
+def test_ends_beside_a_median_are_those_that_print_has():
+    """The range of one number had no result where the design has quartiles."""
+    paper = Base.__new__(Base)
+    told = [("size", "min"), ("size", "max"), ("age", "q1"), ("cea", "q3"), ("cea", "max")]
+    paper.claims = pd.DataFrame(told, columns=["covariate", "statistic"])
+    names = ["size", "age", "cea", "sex"]
+    assert paper.printed_spreads(names, "iqr") == {"size": "both", "cea": "both"}
+    assert paper.printed_spreads(names, "range") == {"age": "both", "cea": "both"}
+    assert paper.printed_spreads(names, "both") == {}
+    made = baseline.table_one(patients(), "arm", ["size"], spread="iqr", spreads={"size": "range"})
+    assert {"min", "max"} <= set(made["statistic"]) and "q1" not in set(made["statistic"])
 
 
 def test_known_values_are_counted_where_print_counts_them():

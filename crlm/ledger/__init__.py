@@ -28,7 +28,15 @@ from crlm.ledger.claims import (
     load_claims,
     outside_models,
 )
-from crlm.ledger.design import Design, data_folder, load_design, small, studies, title_of
+from crlm.ledger.design import (
+    Design,
+    data_folder,
+    dictionary_file,
+    load_design,
+    small,
+    studies,
+    title_of,
+)
 from crlm.ledger.errors import (
     CohortError,
     CrlmError,
@@ -88,6 +96,7 @@ __all__ = [
     "columns_named",
     "compatible_interval",
     "data_folder",
+    "dictionary_file",
     "design_schema",
     "did_you_mean",
     "grouped_apart",

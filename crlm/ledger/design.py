@@ -116,8 +116,20 @@ class Design:
             return f"{self._without_unit(spec['source'])} ({step_words(spec, self.unit_of(name))})"
         cut = {"cut": f"{spec['cut']:g}"} if "cut" in spec else {}
         if not level:
-            return str(spec.get("label", name.replace("_", " "))).format(**cut)
+            return str(spec.get("label") or self._unlabelled(name)).format(**cut)
         return str(spec.get("labels", {}).get(level, level.replace("_", " "))).format(**cut)
+
+    def _unlabelled(self, name: str) -> str:
+        """What a column without a label is called; a factor by its source: "Age group"."""
+        source = str(self.factors.get(name, {}).get("source", ""))
+        alike = [
+            n
+            for n, spec in self.factors.items()
+            if "label" not in spec and spec["source"] == source
+        ]
+        if alike != [name]:
+            return name.replace("_", " ")
+        return f"{self._without_unit(source)} group"
 
     def stands_alone(self, name: str, level: str) -> bool:
         """Whether a level is told without its column: a labelled one of an exposure, "RAS mutant".
@@ -360,6 +372,12 @@ def data_folder() -> Path:
     return folder
 
 
+def dictionary_file() -> Path:
+    """The shared dictionary of columns: of the data folder, else what crlm brings along."""
+    own = data_folder() / "columns.toml"
+    return own if own.is_file() else home.path("data") / "columns.toml"
+
+
 def studies() -> list[str]:
     """Names of the studies at hand: the folders of `data/` that hold a design.toml."""
     return sorted(path.parent.name for path in data_folder().glob("*/design.toml"))
@@ -397,7 +415,7 @@ def load_design(study: str) -> Design:
         known = did_you_mean(study, studies())
         raise DesignError(f"There is no study {study!r}. {known[0].upper()}{known[1:]}")
     text = read_toml(path, file)
-    dictionary = read_toml(data_folder() / "columns.toml", "data/columns.toml")
+    dictionary = read_toml(dictionary_file(), "data/columns.toml")
     columns, faults = columns_of(text, dictionary)
     faults = [*_form_faults(text), *faults]
     places = {fault.place for fault in faults}

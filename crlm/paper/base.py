@@ -20,6 +20,8 @@ from crlm.survival.summaries import year_ticks
 
 #: What print gives of curves in a table.
 _OF_CURVES = ("median_survival", "survival_rate", "events")
+#: What stands beside a median, by the word of a design.
+_ENDS = {"range": ("min", "max"), "iqr": ("q1", "q3")}
 #: And what a table of curves may have alone.
 _ALONG_CURVES = (*_OF_CURVES, "n_at_risk", "cumulative_events")
 
@@ -292,6 +294,12 @@ class Base:
     def printed_widths(self, names: Sequence[str]) -> list[str]:
         """Those of some columns of which the paper prints a spread as one width."""
         return [n for n in names if self.prints(("iqr", "range"), covariate=[n])]
+
+    def printed_spreads(self, names: Sequence[str], usual: str) -> dict[str, str]:
+        """Both spreads of the columns of which print has ends that the usual one lacks."""
+        others = [name for kind, of in _ENDS.items() if kind != usual for name in of]
+        asked = names if usual in _ENDS else ()
+        return {n: "both" for n in asked if self.prints(others, covariate=[n])}
 
     def months(self, endpoint: str, default: Sequence[float] = (36, 60)) -> list[float]:
         """Months at which the paper prints rates of an endpoint's curves; else `default`."""

@@ -112,7 +112,7 @@ class Sections(Models):
             spread=spread,
             quantile_rule=self._quantile_rule,
             t_test=first.get("t_test") or "welch",
-            **self._of_print(kept),
+            **self._of_print(kept, spread),
         )
         made = self.add(made)
         rows = made
@@ -159,15 +159,17 @@ class Sections(Models):
         """All patients, where some are of unknown group and the table's total lacks them."""
         if not self.included[by].isna().any():
             return result_rows([])
-        rule, own = self._quantile_rule, self._of_print(names)
+        rule, own = self._quantile_rule, self._of_print(names, spread)
         return baseline.describe(
             self.described, [*names, by], spread=spread, quantile_rule=rule, **own
         )
 
-    def _of_print(self, names: Sequence[str]) -> dict[str, list[str]]:
-        """Numbers whose mean, SD or width print has; none where few patients must stay untold."""
+    def _of_print(self, names: Sequence[str], spread: str) -> dict[str, Any]:
+        """What print has of numbers besides the median; none where few must stay untold."""
         told = [] if self.release.on else names
-        return {"means": self.printed_means(told), "widths": self.printed_widths(told)}
+        found: dict[str, Any] = {"means": self.printed_means(told)}
+        found["widths"] = self.printed_widths(told)
+        return found | {"spreads": self.printed_spreads(told, spread)}
 
     @property
     def _quantile_rule(self) -> Any:

@@ -56,7 +56,10 @@ class Shares(Base):
         told = (claims["covariate"] == by) & (claims["statistic"] == "percent")
         told &= (claims["population"] == "all") & claims["group"].str.contains("=")
         names = [str(group).partition("=")[0] for group in claims.loc[told, "group"]]
-        return [name for name in dict.fromkeys(names) if name != by and name in self.included]
+        # A p of them beside makes them a row of the table by that column.
+        tested = (claims["covariate"] == by) & (claims["statistic"] == "p")
+        apart = {by, *claims.loc[tested & (claims["population"] == "all"), "group"]}
+        return [n for n in dict.fromkeys(names) if n not in apart and n in self.included]
 
     def printed_tables(self) -> list[tuple[str, str, list[str], str]]:
         """Tables of characteristics that print has besides Table 1, each once.
@@ -76,7 +79,8 @@ class Shares(Base):
         claims, others = self.claims, dict[tuple[str, str], dict[str, None]]()
         told = claims[(claims["endpoint"] == "") & (claims["model"] == "")]
         known = {*self.design.columns, *self.design.made} - {by}
-        for at in told[told["covariate"].isin(known)].itertuples():
+        tested = (told["covariate"] == by) & (told["statistic"] == "p")
+        for at in told[told["covariate"].isin(known) | tested].itertuples():
             split, _, level = str(at.group).partition("=")
             population, alone = str(at.population), "," not in level and level != "known"
             alone &= split not in (ALL, by, at.covariate)
