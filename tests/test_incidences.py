@@ -5,6 +5,7 @@ import csv
 import io
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -371,17 +372,21 @@ def test_a_design_that_cannot_be_counted_is_refused(study, old, new, told):
     assert told in str(caught.value), str(caught.value)
 
 
-def test_the_ledger_says_why_the_search_leaves_it_out_and_the_audit_holds_it(study, capsys):
+def test_the_search_aims_at_shares_and_leaves_the_test_to_the_certificate(study, capsys):
     design, claims = ledger.load_design(STUDY), ledger.load_claims(STUDY)
     mine = claims[claims["endpoint"] == "relapse"]
-    for row in mine.to_dict("records"):
-        found = quantity_of(row, design)
-        assert isinstance(found, Beyond) and "beside a competing event" in found
+    found = {row["id"]: quantity_of(row, design) for row in mine.to_dict("records")}
+    test = found.pop("p")
+    assert {one.part for one in found.values()} == {"cumulative_incidence", "events"}
+    assert test == "Gray's test: the certificate alone computes it"
+    sentence = mine.iloc[0].to_dict() | {"kind": "direction", "operator": "<"}
+    assert isinstance(quantity_of(sentence, design), Beyond)
+    jackknifed = replace(design, conventions={**design.conventions, "incidence_limits": "survfit"})
+    limit = quantity_of(mine[mine["field"] == "conf_low"].iloc[0].to_dict(), jackknifed)
+    assert limit.startswith("limit with the infinitesimal-jackknife error")
     assert cli.main(["ledger", STUDY]) == 0
     said = capsys.readouterr().out
-    assert f"The search leaves out: {len(mine)} claims" in said
-    told = "cumulative incidence beside a competing event: no search and no certificate knows it"
-    assert told in said
+    assert "The search leaves out:" not in said and f"p: {test}" in said
     # No more can have recurred than have lost their recurrence-free survival.
     more = mine.iloc[0].to_dict()
     kept = {"id": "rfs", "endpoint": "RFS", "statistic": "survival_rate", "printed": "61"}

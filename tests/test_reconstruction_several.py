@@ -81,11 +81,12 @@ def test_kruskal_and_t(drawn):
     parts = [number[known & (groups[2] == level)] for level in range(4)]
     several.kruskal(inside, number, groups[2], out)
     assert p_of(out[0]) == pytest.approx(stats.kruskal(*parts).pvalue)
-    several.t_test(inside, number, groups[0], out)
     first, second = (number[known & (groups[0] == level)] for level in (0, 1))
-    test = stats.ttest_ind(second, first, equal_var=False)
-    assert math.copysign(1, out[0]) == math.copysign(1, test.statistic)
-    assert p_of(out[0]) == pytest.approx(test.pvalue, abs=1e-6)
+    for one_variance in (False, True):
+        several.t_test(inside, number, groups[0], one_variance, out)
+        test = stats.ttest_ind(second, first, equal_var=one_variance)
+        assert math.copysign(1, out[0]) == math.copysign(1, test.statistic)
+        assert p_of(out[0]) == pytest.approx(test.pvalue, abs=1e-6)
 
 
 def test_log_rank_of_several_groups(drawn):

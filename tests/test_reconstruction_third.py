@@ -91,6 +91,16 @@ first_of = ["recurrence", "death"]
 label = "Cancer-specific survival"
 rule = "Surgery to death from cancer; other deaths censor."
 death_of = "cancer"
+[incidences.relapse]
+label = "Recurrence or death of another cause"
+endpoint = "DFS"
+competing = "CSS"
+months = [24]
+[incidences.unheralded]
+label = "Death of cancer without recurrence"
+endpoint = "CSS"
+competing = "DFS"
+months = [24]
 [table_one]
 by = "arm"
 continuous_test = "t"
@@ -179,6 +189,14 @@ def claims():
         keys = {**of_part, "covariate": "sex", "level": "female", "field": field}
         yield "hazard_ratio", ratio, 1, keys
     yield "se", 0.5, 1, {**of_part, "covariate": "sex", "level": "female"}
+    for name, share in (("relapse", 40), ("unheralded", 5)):
+        counted = {"endpoint": name, "group": "arm=a", "unit": "%", "time": "24"}
+        for field, value in (("estimate", share), ("conf_low", share // 2), ("conf_high", 50)):
+            yield "cumulative_incidence", value, 0, {**counted, "field": field}
+        yield "events", share, 0, {**counted, "statistic": "events", "time": "", "unit": "events"}
+        yield "p", 0.3, 1, {"endpoint": name, "group": "arm", "model": "gray"}
+        pair = {**counted, "group": "arm", "population": "arm=a/c"}
+        yield "cumulative_incidence_difference", 9, 0, pair
 
 
 def written(folder):
@@ -237,7 +255,7 @@ def test_a_start_cohort_is_certified_before_a_search(third):
     assert errors["computed"].nunique() == 3 and (errors["excluded"] == "").all()
     together = (verdicts["statistic"] == "p") & (verdicts["level"] == "")
     together &= verdicts["model"] != ""
-    assert together.sum() == 5 and verdicts.loc[together, "computed"].between(0, 1).all()
+    assert together.sum() == 7 and verdicts.loc[together, "computed"].between(0, 1).all()
     timed = verdicts[verdicts["covariate"].isin(["css_months", "css_event"])]
     assert len(timed) == 6 and (timed["computed"] - timed["value"]).abs().max() < 3
 
@@ -251,13 +269,17 @@ def test_the_certificate_finds_what_the_search_says(third, tmp_path):
     from crlm.reconstruction.certificate import analysis_frames
 
     frames, got = analysis_frames(design, *paths), annealing.attained(found, state)
-    kinds = set()
+    kinds, counted = set(), set()
     for k, target in enumerate(found.targets):
-        if target.quantity.kind in programs.PROGRAMS and np.isfinite(got[k]):
+        known = target.quantity.kind in {*programs.PROGRAMS, "incidence"}
+        if known and np.isfinite(got[k]):
             again = programs.by_python(target.quantity, frames, design)
             again = abs(again) if target.absolute else again
             assert again == pytest.approx(got[k], rel=5e-4, abs=5e-4), target
             kinds.add(target.quantity.kind)
+            if target.quantity.kind == "incidence":
+                asked = target.quantity
+                counted.add((asked.endpoint, asked.part, asked.limit))
     assert kinds >= {
         "cox",
         "table",
@@ -267,7 +289,9 @@ def test_the_certificate_finds_what_the_search_says(third, tmp_path):
         "summary",
         "count",
         "km",
+        "incidence",
     }
+    assert len(counted) == 8
     assert 1 < (state.fate[:, 3] == 2).sum() < (state.fate[:, 3] > 0).sum()
 
 

@@ -62,6 +62,8 @@ class Plan(NamedTuple):
     kind: np.ndarray
     price: np.ndarray  # time that an evaluation takes, about, of one kind to another
     endpoint: np.ndarray
+    competing: np.ndarray  # endpoint whose event competes; -1: none
+    both: np.ndarray  # whether `endpoint` counts the event of `competing` too
     where: np.ndarray
     n_where: np.ndarray
     columns: np.ndarray
@@ -95,6 +97,7 @@ class Plan(NamedTuple):
     midway: bool  # whether a median lies midway where a curve stays at one half
     efron: bool
     two_by_two: int
+    student: bool  # whether t has one variance for both groups
     counts: np.ndarray  # (endpoints, 4) whether recurrence, or failure, is an event
     counts_death: np.ndarray  # (endpoints, 3) whether death of the cause, or of another, is one
     after: np.ndarray  # (endpoints,) whether the clock starts at the recurrence

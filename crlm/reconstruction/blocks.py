@@ -14,6 +14,8 @@ from crlm.reconstruction.arrays import MOST_COLUMNS, MOST_PAIRS, OUT, Columns
 from crlm.reconstruction.clocks import clocks_of
 from crlm.reconstruction.codes import KINDS, OF_COLUMNS, OF_ENDPOINT, SHARES, Kind
 from crlm.reconstruction.columns import code_of, reads, restricted
+from crlm.reconstruction.competing import RATES
+from crlm.reconstruction.incidences import also_counts
 from crlm.reconstruction.models import levels_of
 from crlm.reconstruction.quantities import Block, Quantity
 from crlm.reconstruction.several import MOST_LEVELS
@@ -23,6 +25,7 @@ from crlm.reconstruction.targets import Target
 _PRICE = {
     "km": 6.0,
     "followup": 5.0,
+    "incidence": 8.0,
     "logrank": 4.0,
     "cox": 3.0,
     "logistic": 3.0,
@@ -58,7 +61,9 @@ _STEEP, _STEP = 2.0, 0.8
 #: So are counts of levels that may change, as of sites: met at the start, else soon lost for good.
 _ONE = 1.0
 #: Times of rates on one curve, and days with a number of events of one endpoint.
-_MOST_TIMES = {"km": (OUT - 5) // 3, "anchor": OUT}
+#: Where the rates of a curve begin: behind patients, events and, of survival, the median.
+_FIRST_RATE = {"km": 5, "incidence": RATES}
+_MOST_TIMES = {"anchor": OUT, **{kind: (OUT - at) // 3 for kind, at in _FIRST_RATE.items()}}
 
 
 def block_arrays(
@@ -70,6 +75,8 @@ def block_arrays(
         "kind": np.zeros(size, np.int64),
         "price": np.zeros(size),
         "endpoint": np.full(size, -1),
+        "competing": np.full(size, -1),
+        "both": np.zeros(size, dtype=bool),
         "where": np.full((size, MOST_PAIRS, 2), -1.0),
         "n_where": np.zeros(size, np.int64),
         "columns": np.full((size, MOST_COLUMNS), -1),
@@ -84,8 +91,9 @@ def block_arrays(
         kind, endpoint, strata = block.kind, block.endpoint, block.strata
         reverse = kind == "followup" and design.conventions["follow_up"] == "reverse"
         a["kind"][b] = Kind.REVERSE_FOLLOW_UP if reverse else KINDS[kind]
-        if endpoint in clocks:
-            a["endpoint"][b] = clocks.index(endpoint)
+        places = [clocks.index(name) for name in clocks_read(block, design) if name in clocks]
+        a["endpoint"][b], a["competing"][b] = [*places, -1, -1][:2]
+        a["both"][b] = kind == "incidence" and also_counts(endpoint, design)
         if strata:
             a["strata"][b] = columns.at(strata)
         _refuse(design, block)
@@ -94,6 +102,12 @@ def block_arrays(
         a["n_asked"][b] = len(times)
         a["asked"][b, : len(times)] = np.round(np.array(times) * month, 6)
     return a
+
+
+def clocks_read(block: Block, design: Design) -> tuple[str, ...]:
+    """The endpoints whose times a block reads: of an incidence that of the competing event too."""
+    spec = design.incidences.get(block.endpoint)
+    return (spec["endpoint"], spec["competing"]) if spec else (block.endpoint,)
 
 
 def _read_columns(
@@ -212,12 +226,12 @@ def _counted(quantity: Quantity) -> str:
 def _slot(quantity: Quantity, group: Sequence[Target]) -> int:
     """Where a kernel writes the number."""
     part, limit = quantity.part, _LIMITS.index(quantity.limit)
-    if quantity.kind == "km":
-        if part == "events":
-            return 1
+    if quantity.kind in _FIRST_RATE:
+        if part in ("n", "events"):
+            return ("n", "events").index(part)
         if part == "median_survival":
             return 2 + limit
-        return 5 + 3 * _times(group).index(quantity.time) + limit
+        return _FIRST_RATE[quantity.kind] + 3 * _times(group).index(quantity.time) + limit
     if quantity.kind == "anchor":
         return _times(group).index(quantity.time)
     if quantity.kind == "followup":
@@ -245,7 +259,7 @@ def _natural(target: Target) -> float:
         return _LOOSE * middle
     if quantity.kind in ("cox", "logistic"):
         return 0.25
-    if quantity.part in ("survival_rate", "percent", "percent_missing"):
+    if quantity.part in ("survival_rate", "cumulative_incidence", "percent", "percent_missing"):
         return 5.0
     if quantity.kind == "correlation":
         return 0.1
@@ -281,8 +295,9 @@ def dependence(
     for b, block in enumerate(blocks):
         names_read = reads(block)
         by_column[[columns.at(name) for name in names_read], b] = True
-        if block.endpoint in clocks:
-            by_endpoint[clocks.index(block.endpoint), b] = True
+        for name in clocks_read(block, design):
+            if name in clocks:
+                by_endpoint[clocks.index(name), b] = True
         if block.kind == "share":
             by_endpoint[:, b] = True
         within = block.kind in ("summary", "count", "association", "ranks", *_OF_VALUES)

@@ -34,6 +34,7 @@ from crlm.reconstruction.quantities import (
     among_known,
     between,
     flipped,
+    incidence,
     product_by_ratio,
     quantity_of,
     ratio,
@@ -133,6 +134,8 @@ def _for_certificate(claim: Mapping[str, Any], design: Design) -> Quantity | str
     found = quantity_of(claim, design)
     if not isinstance(found, str) or isinstance(found, Beyond):
         return found
+    if claim["endpoint"] in design.incidences:
+        return incidence(claim)
     if statistic == "odds_ratio" and claim["kind"] == "number":
         return ratio(claim, design)
     if statistic == "smd" and not claim["model"] and not claim["level"]:

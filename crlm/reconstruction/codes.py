@@ -30,6 +30,7 @@ class Kind(IntEnum):
     TABLE = 15
     SEVERAL_LOGRANK = 16
     TREND = 17
+    INCIDENCE = 18
 
 
 #: Words of a `Quantity` for the kinds; reverse follow-up is a convention of the design.
@@ -51,6 +52,7 @@ KINDS = {
     "table": Kind.TABLE,
     "logranks": Kind.SEVERAL_LOGRANK,
     "trend": Kind.TREND,
+    "incidence": Kind.INCIDENCE,
 }
 
 

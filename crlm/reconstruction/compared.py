@@ -119,9 +119,10 @@ def _mann_whitney(one: pd.Series, other: pd.Series, test: str) -> Any:
 
 
 def t_test(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
-    """Signed z of Welch's t: above 0, the second group has the larger mean."""
+    """Signed z of Welch's t, or of Student's: above 0, the second group has the larger mean."""
     first, second = _groups(quantity, frame, design)
-    test = stats.ttest_ind(second.astype(float), first.astype(float), equal_var=False)
+    one_variance = design.table_one.get("t_test") == "student"
+    test = stats.ttest_ind(second.astype(float), first.astype(float), equal_var=one_variance)
     return math.copysign(float(stats.norm.isf(test.pvalue / 2)), test.statistic)
 
 

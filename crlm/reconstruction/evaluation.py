@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 
-from crlm.reconstruction import fits, kernels, logit, several, strata
+from crlm.reconstruction import competing, fits, kernels, logit, several, strata
 from crlm.reconstruction.codes import Kind
 from crlm.reconstruction.compiling import compiled
 
@@ -14,13 +14,13 @@ from crlm.reconstruction.compiling import compiled
 @compiled
 def evaluate(b, state, plan, inside, warm, out):
     """The numbers of one block, written to `out`."""
-    kind, e = plan.kind[b], plan.endpoint[b]
+    kind, e, c = plan.kind[b], plan.endpoint[b], plan.competing[b]
     if kind == Kind.ANCHOR:
         kernels.events_on(state.time[e], state.event[e], plan.asked[b], plan.n_asked[b], out)
         return
     n = len(inside)
     for i in range(n):
-        inside[i] = e < 0 or state.event[e, i] >= 0
+        inside[i] = (e < 0 or state.event[e, i] >= 0) and (c < 0 or state.event[c, i] >= 0)
     for k in range(plan.n_where[b]):
         column, code = int(plan.where[b, k, 0]), plan.where[b, k, 1]
         for i in range(n):
@@ -28,6 +28,22 @@ def evaluate(b, state, plan, inside, warm, out):
                 inside[i] = False
     if kind in (Kind.KM, Kind.FOLLOW_UP, Kind.REVERSE_FOLLOW_UP):
         _describe(b, kind, e, state, plan, inside, out)
+        return
+    if kind == Kind.INCIDENCE:
+        competing.incidence(
+            state.time[e],
+            state.event[e],
+            state.order[e],
+            state.time[c],
+            state.event[c],
+            state.order[c],
+            plan.both[b],
+            inside,
+            plan.z,
+            plan.asked[b],
+            plan.n_asked[b],
+            out,
+        )
         return
     first = plan.columns[b, 0]
     if kind == Kind.LOGRANK:
@@ -51,18 +67,18 @@ def evaluate(b, state, plan, inside, warm, out):
     elif kind == Kind.SEVERAL_LOGRANK:
         several.logranks(state.time[e], state.event[e], state.order[e], inside, state.x[first], out)
     else:
-        _compare(kind, state.x[first], state.x[plan.columns[b, 1]], inside, out)
+        _compare(kind, state.x[first], state.x[plan.columns[b, 1]], inside, plan.student, out)
 
 
 @compiled
-def _compare(kind, x, y, inside, out):
+def _compare(kind, x, y, inside, student, out):
     """A test of one column between the groups of another."""
     if kind == Kind.TABLE:
         several.table(inside, x, y, out)
     elif kind == Kind.TREND:
         several.trend(inside, x, y, out)
     elif kind == Kind.T_TEST:
-        several.t_test(inside, x, y, out)
+        several.t_test(inside, x, y, student, out)
     else:
         several.kruskal(inside, x, y, out)
 

@@ -39,6 +39,7 @@ _CHEAP_FIRST = (
     "anchor",
     "km",
     "followup",
+    "incidence",
     "logrank",
     "share",
     "association",
@@ -117,4 +118,5 @@ def _conventions(design: Design, size: int) -> dict[str, Any]:
         "midway": rules["median_rule"] == "midpoint",
         "efron": rules["ties"] == "efron",
         "two_by_two": int(TWO_BY_TWO[design.table_one["categorical_test"]]),
+        "student": design.table_one.get("t_test") == "student",
     }

@@ -1,8 +1,8 @@
 """Single quantities of a cohort by other programs than the search: the certificate's second hand.
 
 Curves and log-rank tests come from lifelines, Cox and logistic models from statsmodels, tables
-and tests of numbers from scipy (`compared`); nothing here calls a kernel of the search or
-`crlm.survival`.
+and tests of numbers from scipy (`compared`), incidences from `multistate`; nothing else here
+calls a kernel of the search or `crlm.survival`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pandas as pd
 from scipy import optimize, stats
 
 from crlm.ledger import Design
-from crlm.reconstruction import compared
+from crlm.reconstruction import compared, incidences
 from crlm.reconstruction.compared import words
 from crlm.reconstruction.models import Where, covariate_of, factors_of, indicators, levels_of
 from crlm.reconstruction.quantities import Quantity
@@ -38,6 +38,9 @@ def by_python(quantity: Quantity, frames: Mapping[str, pd.DataFrame], design: De
 
     Ratios are logarithms, tests signed z, times months, rates and percentages 0 to 100.
     """
+    if spec := design.incidences.get(quantity.endpoint):
+        pair = (among(frames[spec[key]], quantity.where) for key in ("endpoint", "competing"))
+        return float(incidences.computed(quantity, *pair, design))
     name = quantity.endpoint if quantity.endpoint in design.endpoints else "patients"
     return computed(quantity, among(frames[name], quantity.where), design)
 

@@ -129,7 +129,7 @@ def quantity_of(claim: Mapping[str, Any], design: Design) -> Quantity | str:
     if claim["covariate"] == "flow":
         return f"number of the flow chart: {_BUILT_IN}"
     if claim["endpoint"] in design.incidences:
-        return Beyond(f"cumulative incidence beside a competing event: {_NOBODY_KNOWS}")
+        return _of_incidence(claim, design)
     if name in (*OF_RATES, *BETWEEN_RATES) or claim["model"] == POISSON:
         return Beyond(f"incidence rate, of events and times that are aimed at: {_NOBODY_KNOWS}")
     if beyond := _beyond(claim):
@@ -139,10 +139,7 @@ def quantity_of(claim: Mapping[str, Any], design: Design) -> Quantity | str:
     found = _asked(name, claim, design)
     if isinstance(found, Quantity) and found.endpoint in design.endpoints:
         if counting(design, found.endpoint) is None:
-            return (
-                f"the design does not say what ends {found.endpoint}: first_of or death_of in "
-                f"[endpoints.{found.endpoint}]"
-            )
+            return _undeclared(found.endpoint)
     return found
 
 
@@ -204,17 +201,64 @@ def _beyond(claim: Mapping[str, Any]) -> str:
     name, model = claim["statistic"], claim["model"]
     if model not in _MODELS:
         return f"model {model}: {unknown}"
-    numbers = [n for n, v in where_of(claim["population"], claim["group"]) if v == KNOWN]
-    if numbers:
-        return f"patients of whom {' and '.join(numbers)} is known: {unknown}"
-    if "from month" in claim["population"]:
-        return f"patients {claim['population']}: {unknown}"
+    if strangers := _unknown_patients(claim):
+        return strangers
     timed = name in ("difference", "se") and math.isfinite(claim["time"])
     of_curves = model == "logrank" and name != "se"
     of_covariate = name in (*RATIOS, "p", "se", "z", "difference") and not of_curves
     if of_covariate and not (claim["covariate"] or timed):
         return f"{name} of no covariate: {unknown}"
     return ""
+
+
+def _unknown_patients(claim: Mapping[str, Any]) -> str:
+    """Whom no search and no certificate knows among a claim's patients; "" if nobody."""
+    numbers = [n for n, v in where_of(claim["population"], claim["group"]) if v == KNOWN]
+    if numbers:
+        return f"patients of whom {' and '.join(numbers)} is known: {_NOBODY_KNOWS}"
+    if "from month" in claim["population"]:
+        return f"patients {claim['population']}: {_NOBODY_KNOWS}"
+    return ""
+
+
+def incidence(claim: Mapping[str, Any]) -> Quantity:
+    """A number of a cumulative incidence, whether the search aims at it or not."""
+    name, endpoint = claim["statistic"], claim["endpoint"]
+    if name == "p":
+        where, column = where_of(claim["population"]), (claim["group"],)
+        return Quantity("incidence", endpoint, where, column, part="z")
+    time = None if name in ("n", "events") else float(claim["time"])
+    if name == "cumulative_incidence_difference":
+        where, column, limit = where_of(claim["population"]), (claim["group"],), claim["field"]
+        return Quantity("incidence", endpoint, where, column, name, limit=limit, time=time)
+    where = where_of(claim["population"], claim["group"])
+    return Quantity("incidence", endpoint, where, part=name, limit=claim["field"], time=time)
+
+
+def _of_incidence(claim: Mapping[str, Any], design: Design) -> Quantity | str:
+    """What a claim on a cumulative incidence asks, or why the search does not look at it."""
+    name, spec = claim["statistic"], design.incidences[claim["endpoint"]]
+    if strangers := _unknown_patients(claim):
+        return Beyond(strangers)
+    if claim["kind"] == "direction" and name != "p":
+        return Beyond(f"a sentence on a cumulative incidence: {_NOBODY_KNOWS}")
+    if name == "p":
+        return f"Gray's test: {_BY_CERTIFICATE}"
+    if name == "cumulative_incidence_difference":
+        return "difference of two incidences that are targets themselves"
+    if claim["field"] != "estimate" and design.conventions.get("incidence_limits") == "survfit":
+        return f"limit with the infinitesimal-jackknife error: {_BY_CERTIFICATE}"
+    for one in (spec["endpoint"], spec["competing"]):
+        if counting(design, one) is None:
+            return _undeclared(one)
+    return incidence(claim)
+
+
+def _undeclared(endpoint: str) -> str:
+    return (
+        f"the design does not say what ends {endpoint}: first_of or death_of in "
+        f"[endpoints.{endpoint}]"
+    )
 
 
 def _error(claim: Mapping[str, Any], design: Design) -> Quantity | str:

@@ -107,8 +107,8 @@ def trend(inside, x, y, out):
 
 
 @compiled
-def t_test(inside, x, y, out):
-    """Signed z of Welch's t, as in Table 1 of a report; above 0: x larger with y = 1."""
+def t_test(inside, x, y, student, out):
+    """Signed z of Welch's t or Student's, as in Table 1; above 0: x larger with y = 1."""
     n, total, square = np.zeros(2), np.zeros(2), np.zeros(2)
     for i in range(len(x)):
         if inside[i] and not math.isnan(x[i]) and not math.isnan(y[i]):
@@ -122,7 +122,13 @@ def t_test(inside, x, y, out):
     mean = total / n
     spread = (square - n * mean * mean) / (n - 1.0) / n
     whole = spread.sum()
-    if whole > 0.0:
+    if student:
+        df = n[0] + n[1] - 2.0
+        pooled = (spread * n * (n - 1.0)).sum() / df
+        whole = pooled * (1.0 / n[0] + 1.0 / n[1])
+    if student and whole > 0.0:
+        out[0] = _z_of_t((mean[1] - mean[0]) / math.sqrt(whole), df)
+    elif whole > 0.0:
         df = whole * whole / (spread * spread / (n - 1.0)).sum()
         out[0] = _z_of_t((mean[1] - mean[0]) / math.sqrt(whole), df)
 
