@@ -154,6 +154,7 @@ MAY_IMPORT = {
         "baseline",
         "survival",
         "regression",
+        "multistate",
         "comparison",
     },
     "intake": {"ledger", "cohort", "endpoints"},
