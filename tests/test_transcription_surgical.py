@@ -290,3 +290,30 @@ def test_bands_below_a_heading_of_nothing_are_of_no_other_column(design):
     rows = [["Fancy marker", "", "", ""], ["> 30", "5 (1)", "6 (2)", ""]]
     made = first(design, rows)
     assert "'Fancy marker'" in made.questions[0] and len(made.claims) == 2
+
+
+def test_the_p_of_headings_alone_is_that_of_interactions(design):
+    rows = [["Menopausal status", "", "0.891"], ["Pre", "0.69 (0.43, 1.10)", ""]]
+    for head in ("P†", "Pinteraction", "P for interaction"):
+        made = claims_of(
+            [["", "HR*", head], *rows], design, "subgroups", place="figure2", endpoint="RFS"
+        )
+        assert not made.questions
+        assert [c["covariate"] for c in made.claims if c["model"] == "interaction"] == ["arm:meno"]
+    # Beside a ratio as well it may be that of the ratio.
+    rows.append(["Overall", "0.69 (0.54, 0.89)", "0.004"])
+    made = claims_of(
+        [["", "HR*", "P†"], *rows], design, "subgroups", place="figure2", endpoint="RFS"
+    )
+    assert "name the column 'P for interaction'" in made.questions[0]
+
+
+def test_a_count_of_events_may_have_its_percentage_without_a_sign(design):
+    made = curves(
+        design, [["", "No. of events", "5-year RFS (%)"], ["Control", "205 (46.6)", "44"]]
+    )
+    assert not made.questions
+    assert [c["printed"] for c in made.claims] == ["205", "44"]
+    assert "'46.6' is a percentage" in made.left_out[0]
+    made = curves(design, [["", "No. of patients", "5-year RFS (%)"], ["Control", "440 (205)", ""]])
+    assert "is not one number; give each its column" in made.questions[0]

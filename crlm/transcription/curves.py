@@ -220,6 +220,7 @@ class CurvesTable(Table):
         names, parts = _counted(column, found, text)
         if not names:
             wanted = "events and patients, as 45/87" if column.holds == "both" else "one number"
+            wanted += "; give each its column" if len(found.parts) == 2 != len(names) else ""
             self.ask(where, f"{text!r} is not {wanted}{comma(text)}")
             return
         known = dict(zip(names, parts, strict=False))
@@ -276,7 +277,8 @@ def _counted(column: Column, found: Cell, text: str) -> tuple[Sequence[str], tup
         return (names if fits and not any(n.decimals for n in parts[:2]) else ()), parts
     if "/" in text and column.holds == "events":
         return (("events", "n") if len(parts) == 2 or percent else ()), parts
-    if len(parts) == 1 or (len(parts) == 2 and percent and "/" not in text):
+    share = len(parts) == 2 and (percent or 0 < parts[1].decimals and parts[1].value <= 100)
+    if len(parts) == 1 or (share and "/" not in text):
         return (column.holds,), parts
     return (), parts
 

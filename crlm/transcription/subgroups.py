@@ -24,6 +24,10 @@ _COUNTING = re.compile(
 )
 
 
+#: The p of an interaction, "Pinteraction" with its index on the line too.
+_BETWEEN = re.compile(r"\bp?[-_]?(?:interaction|heterogeneity)\b", re.IGNORECASE)
+
+
 class SubgroupsTable(ModelTable):
     """Ratios of the exposure, a subgroup a row, with the p of each interaction in its heading.
 
@@ -54,11 +58,13 @@ class SubgroupsTable(ModelTable):
             told += ", the first of the design and another. Say which, where the fits have them "
             self.ask(self.by, f"{told}alone: {two}; else put the rows in by hand, with their level")
             return
-        heads = self._heads(rows)
+        heads = self._of_headings(rows, self._heads(rows))
         numbers = [at for at, head in enumerate(heads, 1) if head.holds not in ("", "between")]
         for number, row, found in self.walk(rows, lambda row: any(row[at] for at in numbers)):
             if found.column and not found.level and any(row[at] for at in numbers):
-                self.ask(row_of(row, number), f"{row[0]!r} names no level of {found.column}")
+                told = f"{row[0]!r} names no level of {found.column}; where its p is that of an "
+                told += "interaction, name the column 'P for interaction'"
+                self.ask(row_of(row, number), told)
             elif found.column == self.by:
                 self.ask(
                     row_of(row, number), f"{row[0]!r} is a side of the comparison, no subgroup"
@@ -67,6 +73,19 @@ class SubgroupsTable(ModelTable):
                 self._subgroup(row, heads, found)
         first, second = (self.design.label(self.by, level) for level in self.sides)
         self.labels.taken["each ratio"] = f"{second} against {first}"
+
+    def _of_headings(self, rows: Sequence[Sequence[str]], heads: Sequence[Head]) -> list[Head]:
+        """Heads with a column "P" whose numbers all stand in headings as those of interactions."""
+        made = list(heads)
+        for at, head in enumerate(heads, 1):
+            filled = [row for row in rows[1:] if row[at]]
+            alone = all(
+                not text for row in filled for i, text in enumerate(row) if i not in (0, at)
+            )
+            if head.holds == "p" and filled and alone:
+                made[at - 1] = replace(head, holds="between")
+                self.labels.taken[rows[0][at]] = "p for interaction, as it stands beside headings"
+        return made
 
     def _compared(self) -> list[str]:
         """The levels of the exposure among the table's patients."""
@@ -78,8 +97,7 @@ class SubgroupsTable(ModelTable):
 
     def held(self, head: str, texts: Sequence[str]) -> str:
         """As of a regression table; besides "n", and "between" for the p of an interaction."""
-        words = re.findall(r"[a-z]+", head.casefold())
-        if {"interaction", "heterogeneity"} & set(words):
+        if _BETWEEN.search(head):
             return "between"
         if counted := self._counts_of(head, texts):
             return counted
