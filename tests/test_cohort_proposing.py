@@ -196,3 +196,14 @@ def test_headers_are_known_by_the_designs_labels_and_endpoints_by_what_ends_them
     assert any(line.startswith('# ?: "Status"') for line in lines)
     assert 'dfs_event: {filled: "Date of recurrence", or: os_event}' in lines
     assert 'ttr_event: {filled: "Date of recurrence"}' in lines
+
+
+def test_grades_in_arabic_numbers_are_proposed_for_roman_levels(tmp_path):
+    grade = {"type": "category", "levels": ["I", "II", "III"], "label": "Grade", "role": "baseline"}
+    study = replace(MSKCC, columns=MSKCC.columns | {"grade": grade})
+    table = pd.DataFrame(
+        {"pid": range(9), "grade": [1, 2, 3] * 3, "sex": ["male", "female", 2] * 3}
+    )
+    text = cohort.propose(put(tmp_path, table), study)
+    assert 'values: {"1": I, "2": II, "3": III}' in text and '"2": "?"' in text
+    assert 'patient_id: "pid"' in text

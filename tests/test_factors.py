@@ -151,6 +151,9 @@ def test_a_factor_without_a_label_is_called_by_its_source(study):
     design, band = ledger.load_design(STUDY), {"source": "age", "cut": 5.0}
     made = replace(design, factors={"age_band": band})
     assert (design.label("age_band"), made.label("age_band")) == ("Age, years", "Age group")
+    nodes = {"n": {"label": "Number of nodes", "unit": ""}}
+    of_nodes = {"n_band": {"source": "n", "cut": 3.0}}
+    assert replace(design, columns=nodes, factors=of_nodes).label("n_band") == "Nodes group"
     # Two of one source are told apart by their names.
     assert replace(made, factors={"age_band": band, "age_5": band}).label("age_5") == "age 5"
 

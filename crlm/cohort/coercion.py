@@ -16,7 +16,7 @@ from crlm.cohort.numbers import quote_header, read_number
 from crlm.cohort.reading import Raw
 from crlm.cohort.times import from_dates, is_dated, with_year
 from crlm.cohort.units import converter, unit_in_cell
-from crlm.cohort.vocabulary import suggest
+from crlm.cohort.vocabulary import numerals, suggest
 from crlm.cohort.wording import quote, token, violation
 from crlm.refusals import NUMBER, did_you_mean, foreign, listing, tidy
 
@@ -339,6 +339,7 @@ class Cells:
             word = self.labels.get(text) or text
             mapped = self.column.values.get(token(text), self.column.values.get(token(word)))
             bare = bool(NUMBER.fullmatch(token(word))) and not self.bare
+            bare &= not numerals(self.levels)  # 2 is grade II.
             told[text] = mapped if mapped is not None else "?" if bare else self.guess(word)
         return told
 

@@ -129,7 +129,8 @@ class Design:
         ]
         if alike != [name]:
             return name.replace("_", " ")
-        return f"{self._without_unit(source)} group"
+        told = self._without_unit(source).removeprefix("Number of ")
+        return f"{told[:1].upper()}{told[1:]} group"
 
     def stands_alone(self, name: str, level: str) -> bool:
         """Whether a level is told without its column: a labelled one of an exposure, "RAS mutant".
