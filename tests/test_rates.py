@@ -14,11 +14,11 @@ from survival import datasets
 
 from crlm import comparison, ledger, naming, survival
 from crlm.paper import Paper
+from crlm.poisson import rate_limits, ratio_test
 from crlm.reconstruction.quantities import Beyond, quantity_of
 from crlm.report.manuscript.done import Done
 from crlm.report.manuscript.methods import methods
 from crlm.starting import new_study
-from crlm.survival.rates import rate_limits, ratio_test
 from tests.hand_written import ROOT
 
 REFERENCE = Path(__file__).parent / "reference" / "rates.csv"

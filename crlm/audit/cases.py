@@ -156,6 +156,8 @@ def check(
 
     def enter(find: Finder) -> Finder:
         name = find.__name__
+        if name in CATALOGUE and CATALOGUE[name].find.__module__ != find.__module__:
+            raise ValueError(f"{name} is a check of {CATALOGUE[name].find.__module__} already.")
         kind = Kind(name, asks, assumes, blind, soft or points, about, points, digits, find)
         CATALOGUE[name] = kind
         return find

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -27,6 +28,8 @@ SCALES: dict[str, Callable[[float], float]] = {
 }
 #: Times that a median or follow-up is printed as.
 TIMES = ("median_survival", "median_follow_up", "min_follow_up", "max_follow_up")
+#: Follow-up from its shortest to its longest.
+_FOLLOWED = ("min", "q1", "median", "q3", "max")
 
 _GRID_SHARE, _GRID_COUNT = 0.9, 15
 #: What falls or rises along a curve: a statistic, its name, its unit, what it cannot do.
@@ -406,27 +409,29 @@ def _on_grid(key: Key, printed: Printed, days: float) -> bool:
 
 
 @check(
-    asks="Is follow-up in order: shortest, median, longest?",
+    asks="Is follow-up in order: shortest, lower quartile, median, upper quartile, longest?",
     assumes="Nothing.",
     blind="Values in order.",
 )
 def follow_up(facts: Facts) -> Iterator[Case]:
-    """Follow-up times of one group."""
-    for key, median in curve_keys(facts, "median_follow_up").items():
-        roles = {"median": median}
-        for role in ("min", "max"):
-            found = facts.one(key._replace(statistic=f"{role}_follow_up"))
-            if found is not None:
-                roles[role] = found
+    """Follow-up times of one group, of the patients or of one endpoint."""
+    seen: dict[Key, dict[str, Printed]] = {}
+    for role in ("median", *_FOLLOWED):
+        for key, printed in curve_keys(facts, f"{role}_follow_up").items():
+            seen.setdefault(key._replace(statistic="median_follow_up"), {})[role] = printed
+    for key, roles in seen.items():
         if len(roles) > 1:
             yield Case(curve_subject(key), curve_title(facts, key), roles, _judge_order)
 
 
 def _judge_order(roles: Roles) -> Outcome:
-    low = roles["min"].months[0] if "min" in roles else 0.0
-    high = roles["max"].months[1] if "max" in roles else math.inf
-    said = f"The median {roles['median'].text} does not lie between shortest and longest."
-    return outcome(overlap(roles["median"].months, (low, high)), low, high, said)
+    told = [roles[role] for role in _FOLLOWED if role in roles]
+    low, high = told[0].months[0], told[-1].months[1]
+    for before, after in itertools.pairwise(told):
+        if before.months[0] > after.months[1]:
+            said = f"Follow-up of {before.text} comes after one of {after.text}."
+            return outcome(False, low, high, said)
+    return outcome(True, low, high)
 
 
 @check(

@@ -86,6 +86,37 @@ def _judge_order(roles: Roles) -> Outcome:
 
 
 @check(
+    asks="Is nobody followed longer for an endpoint than for one whose events are among its own?",
+    assumes="The design's definitions; longest times, and medians of observed times of all, of the "
+    "same patients.",
+    blind="A month; endpoints that neither names nor `first_of` order.",
+)
+def follow_up_by_endpoint(facts: Facts) -> Iterator[Case]:
+    """Follow-up of a composite endpoint against that of its part."""
+    design = facts.design
+    for statistic in ("max_follow_up", "median_follow_up"):
+        printed = curve_keys(facts, statistic)
+        for key, earlier in printed.items():
+            for name in design.endpoints:
+                other = printed.get(key._replace(endpoint=name))
+                rules = {design.follow_up_of(key.endpoint), design.follow_up_of(name)}
+                alike = statistic == "max_follow_up" and "survivors" not in rules
+                if other is None or not (alike or rules == {"observed"}):
+                    continue
+                if ends_no_later(design, key.endpoint, name):
+                    roles = {"earlier": earlier, "later": other}
+                    yield Case(curve_subject(key), curve_title(facts, key), roles, _judge_longer)
+
+
+def _judge_longer(roles: Roles) -> Outcome:
+    earlier, later = roles["earlier"], roles["later"]
+    said = f"{earlier.text} of {earlier.key.endpoint} is longer than {later.text} of "
+    said += f"{later.key.endpoint}, whose events are among its own."
+    fits = earlier.months[0] <= later.months[1] + 1.0
+    return outcome(fits, 0.0, later.months[1], said)
+
+
+@check(
     asks="Is a cumulative incidence at most the share that its composite endpoint has lost?",
     assumes="The design's definitions, as `endpoint_order`; the same patients; a death that "
     "competes, or is censored, is an event of the composite.",

@@ -22,6 +22,7 @@ from crlm.audit import (
     other_tests,  # noqa: F401
     places,  # noqa: F401
     profiled,  # noqa: F401
+    rates,  # noqa: F401
     ratios,  # noqa: F401
     restricted,  # noqa: F401
     scaled,  # noqa: F401

@@ -7,16 +7,16 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
-from scipy.special import bdtr, bdtrc, betaincinv, gammaincinv, gammaln, ndtri
+from scipy.special import ndtri
 
 from crlm.ledger import rows
 from crlm.ledger.vocabulary import ALL, POISSON, RATE_UNIT, RATE_UNITS
+from crlm.poisson import rate_limits, ratio_test
 from crlm.refusals import argument, choice
 from crlm.survival.samples import Sample, row_base, samples_of
 
 RateLimits = Literal["exact", "byar", "byar-epitools", "log", "plain"]
 RateTest = Literal["wald", "exact", "mid-p"]
-Limits = tuple[float, float]
 
 _LIMITS = {
     "exact": "exact Poisson CI (Garwood)",
@@ -30,8 +30,6 @@ _TESTS = {
     "exact": "conditional exact test of two Poisson rates",
     "mid-p": "conditional test of two Poisson rates, mid-P",
 }
-#: As R's binom.test: outcomes are as probable as the observed one within this.
-_EQUAL = 1 + 1e-7
 
 
 def rates(
@@ -114,62 +112,6 @@ def rates(
     return rows([{k: v for k, v in record.items() if k != "years"} for record in records])
 
 
-def rate_limits(events: int, limits: str, z: float) -> Limits:
-    """Limits of a number of events, as of Poisson; of a rate they are these over its time.
-
-    Examples
-    --------
-    >>> [round(end, 2) for end in rate_limits(20, "exact", 1.959964)]
-    [12.22, 30.89]
-    """
-    x, tail = float(events), (1 - _level(z)) / 2
-    if limits == "exact":
-        low = float(gammaincinv(x, tail)) if x else 0.0
-        return low, float(gammaincinv(x + 1, 1 - tail))
-    if limits == "byar":
-        return _cubed(x, -z) if x else 0.0, _cubed(x + 1, z)
-    if limits == "byar-epitools":
-        return max(_cubed(x + 0.5, -z), 0.0), _cubed(x + 0.5, z)
-    if not x:
-        return math.nan, math.nan
-    if limits == "log":
-        return x * math.exp(-z / math.sqrt(x)), x * math.exp(z / math.sqrt(x))
-    return max(x - z * math.sqrt(x), 0.0), x + z * math.sqrt(x)
-
-
-def ratio_test(
-    events: tuple[int, int], years: tuple[float, float], test: str, z: float
-) -> tuple[float, float, float]:
-    """Limits of the ratio of two rates, and its p; the first is in the numerator.
-
-    Examples
-    --------
-    >>> [round(one, 3) for one in ratio_test((20, 10), (100, 100), "wald", 1.959964)]
-    [0.936, 4.273, 0.074]
-    """
-    (x, y), (own, other) = events, years
-    if not x + y:
-        return math.nan, math.nan, math.nan
-    if test == "wald":
-        if not x or not y:
-            return math.nan, math.nan, math.nan
-        ratio, error = math.log(x / own / (y / other)), math.sqrt(1 / x + 1 / y)
-        p = math.erfc(abs(ratio / error) / math.sqrt(2))
-        return math.exp(ratio - z * error), math.exp(ratio + z * error), p
-    share, tail = own / (own + other), (1 - _level(z)) / 2
-    if test == "exact":
-        low = float(betaincinv(x, y + 1, tail)) if x else 0.0
-        high = float(betaincinv(x + 1, y, 1 - tail)) if y else 1.0
-        p = _two_sided(x, x + y, share)
-    else:
-        low = _solved(lambda p: 1 - _below(x, x + y, p), tail) if x else 0.0
-        high = 1 - _solved(lambda p: _below(x, x + y, 1 - p), tail) if y else 1.0
-        below = _below(x, x + y, share)
-        p = min(1.0, 2 * min(below, 1 - below))
-    odds = other / own
-    return low / (1 - low) * odds, high / (1 - high) * odds if high < 1 else math.inf, p
-
-
 def _years(sample: Sample) -> float:
     return float((sample.time - np.maximum(sample.entry, 0.0)).sum()) / 12
 
@@ -232,41 +174,3 @@ def _between(
         },
         {**of, "statistic": "p", "estimate": p, "method": method},
     ]
-
-
-def _level(z: float) -> float:
-    return math.erf(z / math.sqrt(2))
-
-
-def _cubed(x: float, z: float) -> float:
-    return x * (1 - 1 / (9 * x) + z / (3 * math.sqrt(x))) ** 3
-
-
-def _below(x: int, n: int, share: float) -> float:
-    """Probability of fewer than x of n, and half of that of x itself."""
-    at_most, fewer = float(bdtr(x, n, share)), float(bdtr(x - 1, n, share)) if x else 0.0
-    return (at_most + fewer) / 2
-
-
-def _two_sided(x: int, n: int, share: float) -> float:
-    """p of R's binom.test: all outcomes that are no more probable than the observed one."""
-    if x == n * share:
-        return 1.0
-    k = np.arange(n + 1)
-    log_p = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
-    log_p = log_p + k * math.log(share) + (n - k) * math.log1p(-share)
-    as_rare = k[log_p <= log_p[x] + math.log(_EQUAL)]
-    low = as_rare[as_rare < n * share].max(initial=-1)
-    high = as_rare[as_rare > n * share].min(initial=n + 1)
-    below = float(bdtr(low, n, share)) if low >= 0 else 0.0
-    above = float(bdtrc(high - 1, n, share)) if high <= n else 0.0
-    return min(1.0, below + above)
-
-
-def _solved(rising: Any, target: float) -> float:
-    """Where a function that rises from 0 to 1 between 0 and 1 reaches a value."""
-    low, high = 0.0, 1.0
-    for _ in range(100):
-        middle = (low + high) / 2
-        low, high = (middle, high) if rising(middle) < target else (low, middle)
-    return (low + high) / 2
