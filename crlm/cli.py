@@ -207,9 +207,9 @@ def _add_audit(commands: argparse._SubParsersAction) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from crlm import ledger, run
+    from crlm import run
 
-    arguments.study = arguments.study or [s for s in ledger.studies() if _has_cohort(s)]
+    arguments.study = arguments.study or _with_cohort()
     if arguments.parameters:
         for study in dict.fromkeys(arguments.study):
             _list_parameters(study)
@@ -269,6 +269,21 @@ def _run_many(
     with ThreadPoolExecutor(2) as pool:
         codes = list(pool.map(lambda study: start([*command, study], env=each).returncode, studies))
     return max(codes)
+
+
+def _with_cohort() -> list[str]:
+    """The studies that a run without a name runs."""
+    from crlm import ledger
+
+    there = ledger.studies()
+    found = [study for study in there if _has_cohort(study)]
+    if not found:
+        known = f"of {', '.join(there)} has" if there else "is there that has"
+        raise ParameterError(
+            f"No study {known} a cohort yet. Name one, and a table of your own: "
+            f"crlm run {(there or ['my_study'])[0]} --cohort FILE."
+        )
+    return found
 
 
 def _check_before_start(studies: Sequence[str], given: dict[str, str]) -> None:

@@ -115,10 +115,17 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 
 def _new(arguments: argparse.Namespace) -> int:
-    from crlm import home, ledger
+    from crlm import home
     from crlm.starting import new_study
 
-    made = new_study(arguments.study, ledger.data_folder(), home.path("notebooks"), arguments.like)
+    notebooks = home.own_notebooks()
+    if notebooks is None:
+        raise ParameterError(
+            "An installed crlm keeps no studies of yours: the next installation would replace "
+            "them. Name a folder of your own, and leave it named for every later command: "
+            "export CRLM_DATA=my_studies/data (Windows: set CRLM_DATA=my_studies\\data)."
+        )
+    made = new_study(arguments.study, home.studies(), notebooks, arguments.like)
     for path in made:
         print(f"{path.parent.name}/{path.name}")
     print(

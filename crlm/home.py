@@ -6,6 +6,7 @@ A checkout has `data/`, `notebooks/` and the lock at its top; a wheel has copies
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -27,6 +28,32 @@ def path(name: str) -> Path:
         It need not be there: a checkout may lack what it is not asked for.
     """
     return (_SHIPPED if _SHIPPED.is_dir() else _PACKAGE.parent) / name
+
+
+def studies() -> Path:
+    """The folder of the studies: the reader's own that `CRLM_DATA` names, else what comes along."""
+    return Path(os.environ.get("CRLM_DATA") or path("data"))
+
+
+def own_notebooks() -> Path | None:
+    """Where notebooks of new studies belong: beside the folder of the studies.
+
+    Returns
+    -------
+    pathlib.Path or None
+        None in an installed wheel without `CRLM_DATA`, whose own folders the next installation
+        replaces.
+    """
+    if os.environ.get("CRLM_DATA"):
+        return studies().absolute().parent / "notebooks"
+    return None if _SHIPPED.is_dir() else path("notebooks")
+
+
+def notebooks() -> dict[str, Path]:
+    """The notebooks at hand by their studies; the reader's own before one that comes along."""
+    folders = [path("notebooks"), own_notebooks()]
+    listed = [sorted(folder.glob("*.ipynb")) for folder in folders if folder]
+    return {one.stem: one for found in listed for one in found}
 
 
 def reports() -> Path:

@@ -69,14 +69,14 @@ class Outcome:
 
 
 def notebook_path(study: str) -> Path:
-    """The notebook of a study, as it comes with crlm.
+    """The notebook of a study, as it comes with crlm or lies beside the reader's own studies.
 
     Raises
     ------
     ParameterError
         If there is none by this name; the message names what there is.
     """
-    found = {path.stem: path for path in sorted(home.path("notebooks").glob("*.ipynb"))}
+    found = home.notebooks()
     if study not in found:
         raise ParameterError(f"There is no study {study!r}.{did_you_mean(study, found)}")
     return found[study]

@@ -30,7 +30,7 @@ def new_study(study: str, data: Path, notebooks: Path, like: str = "") -> list[P
     study : str
         Its name: small letters, digits and _.
     data, notebooks : pathlib.Path
-        Folders of studies and of notebooks.
+        Folders of studies and of notebooks; they are made where they are not there.
     like : str
         A study whose design is copied; "" for a commented one with every key.
 
@@ -55,6 +55,8 @@ def new_study(study: str, data: Path, notebooks: Path, like: str = "") -> list[P
     """
     pair = [notebooks / f"{study}{end}" for end in (".md", ".ipynb")]
     _refuse_taken(study, [data / study, *pair])
+    for folder in (data, notebooks):
+        folder.mkdir(parents=True, exist_ok=True)
     model = ledger.load_design(like) if like else None
     with TemporaryDirectory(dir=data, prefix=".new-") as made:
         for name in _FILES:

@@ -18,8 +18,10 @@ from crlm import (
     cohort,
     comparison,
     endpoints,
+    home,
     ledger,
     reconstruction,
+    run,
     starting,
 )
 from crlm.ledger import DesignError, LedgerError, ParameterError
@@ -28,6 +30,7 @@ from crlm.starting import new_study, words_of_the_files
 from tests.hand_written import ROOT, Ledger, copied, edit
 
 STUDY = "dfs_trial"
+ENDS = (".md", ".ipynb")
 
 
 @pytest.fixture
@@ -37,6 +40,31 @@ def place(tmp_path, monkeypatch):
     shutil.copytree(ROOT / "data", data, ignore=shutil.ignore_patterns("private"))
     monkeypatch.setenv("CRLM_DATA", str(data))
     return data, notebooks
+
+
+def test_studies_of_ones_own_lie_beside_their_notebooks(tmp_path, monkeypatch, capsys):
+    """They went into the checkout's notebooks wherever `CRLM_DATA` said that studies are."""
+    monkeypatch.setenv("CRLM_DATA", str(tmp_path / "mine" / "data"))
+    assert cli.main(["new", STUDY]) == 0
+    lines = capsys.readouterr().out.splitlines()[:6]
+    assert lines[0] == f"{STUDY}/design.toml" and lines[-1] == f"notebooks/{STUDY}.ipynb"
+    assert all((tmp_path / "mine" / "notebooks" / f"{STUDY}{end}").is_file() for end in ENDS)
+    assert not any((ROOT / "notebooks" / f"{STUDY}{end}").exists() for end in ENDS)
+    assert run.notebook_path(STUDY) == tmp_path / "mine" / "notebooks" / f"{STUDY}.ipynb"
+    assert run.notebook_path("ncch_scp") == ROOT / "notebooks" / "ncch_scp.ipynb"
+    assert cli.main(["ledger", STUDY]) == 0
+    capsys.readouterr()
+    assert cli.main(["run"]) == 2
+    told = capsys.readouterr().err
+    assert f"No study of {STUDY} has a cohort yet" in told and "--cohort FILE" in told
+
+
+def test_an_installed_crlm_asks_where_studies_are_to_lie(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(home, "_SHIPPED", tmp_path)
+    monkeypatch.delenv("CRLM_DATA", raising=False)
+    assert cli.main(["new", STUDY]) == 2
+    assert "export CRLM_DATA=my_studies/data" in capsys.readouterr().err
+    assert not [*tmp_path.iterdir()]
 
 
 def table(path, n=120):

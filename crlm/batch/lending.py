@@ -52,8 +52,8 @@ class Lending:
 
 def _is_shipped(item: Run) -> bool:
     named = any(item.parameters.get(name) for name in ("cohort_path", "history_path"))
-    shipped = home.path("notebooks") / f"{item.study}.ipynb"
-    return not named and item.record["inputs"]["notebook"]["sha256"] == checksum(shipped)
+    at_hand = home.notebooks()[item.study]
+    return not named and item.record["inputs"]["notebook"]["sha256"] == checksum(at_hand)
 
 
 @contextlib.contextmanager

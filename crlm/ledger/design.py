@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -364,7 +363,7 @@ def data_folder() -> Path:
     DesignError
         If there is no such folder.
     """
-    folder = Path(os.environ.get("CRLM_DATA") or home.path("data"))
+    folder = home.studies()
     if not folder.is_dir():
         raise DesignError(
             f"The data folder {folder.name!r} is missing. Install crlm from a checkout or a "

@@ -27,6 +27,6 @@ class Writing(Sampling):
             rules=rules,
             sample=self.sample.words if self.sample else "",
         )
-        places = manuscript.Places(home.path("notebooks") / f"{self.study}.ipynb")
+        places = manuscript.Places(home.notebooks().get(self.study))
         shown, told = manuscript.pieces(done, self.source, places)
         return self.section(result_rows([]), shown, told)
