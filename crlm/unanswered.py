@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from crlm.ledger import STATISTICS, as_records, row_key
+from crlm.ledger import STATISTICS, as_records, kind_of, row_key
 
 #: Why a claim that a cohort could answer has no result.
 NOT_COMPUTED = "no section of the notebook computes it"
@@ -33,7 +33,7 @@ class Here(NamedTuple):
 
 def here_of(rows: pd.DataFrame, held: Iterable[str]) -> Here:
     """What result rows speak of; `held`: columns that the cohort has, spoken of or not."""
-    of_model = rows["statistic"].isin(_RATIOS) | rows["model"].isin(_FITTED)
+    of_model = rows["statistic"].isin(_RATIOS) | rows["model"].map(kind_of).isin(_FITTED)
     modelled, fits = set(), {}
     for row in as_records(rows[of_model & (rows["covariate"] != "")]):
         if row["statistic"] in _RATIOS:
@@ -108,7 +108,7 @@ def why_absent(claim: dict[str, Any], here: Here, words: Callable[[str], str]) -
     ]
     if lacking:
         return f"this cohort has no {', '.join(map(words, lacking))}"
-    about_a_model = claim["model"] in _FITTED or claim["statistic"] in _RATIOS
+    about_a_model = kind_of(claim["model"]) in _FITTED or claim["statistic"] in _RATIOS
     return _why_unmodelled(claim, here, words) if about_a_model else NOT_COMPUTED
 
 
@@ -125,7 +125,9 @@ def _why_unmodelled(claim: dict[str, Any], here: Here, words: Callable[[str], st
         if claim["level"]:
             return f"the model here has no level {claim['level']} of {words(covariate)}"
         return f"the report gives no {_said(claim['statistic'])} of all its levels together"
-    other = any(fit[:2] == _fit(claim)[:2] for fit in here.fits)
-    if claim["model"] == "multivariable" and covariate and other:
+    second = kind_of(claim["model"]) != claim["model"]
+    alike = [fit for fit in here.fits if fit[2] == claim["model"] or not second]
+    other = any(fit[:2] == _fit(claim)[:2] for fit in alike)
+    if kind_of(claim["model"]) == "multivariable" and covariate and other:
         return "not in the model that the rule selects here"
     return NOT_COMPUTED

@@ -184,7 +184,7 @@ def test_a_certificate_has_the_models_that_a_notebook_has(study):
     files = [design.folder / f"{name}.csv" for name in ("cohort", "history")]
     frames = certificate.analysis_frames(design, *files)
     rules = design.conventions
-    for (endpoint, _), own in certificate._own_models(frames, design).items():
+    for (endpoint, *_), own in certificate._own_models(frames, design).items():
         spec, frame = design.models[endpoint], frames[endpoint]
         names = [n for n in spec["covariates"] if frame[n].nunique() > 1]
         rule = regression.rule(

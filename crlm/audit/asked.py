@@ -14,11 +14,13 @@ from typing import Any
 
 import pandas as pd
 
-from crlm.audit.facts import Facts, Printed, cell_of
+from crlm.audit.facts import Facts, Key, Printed, cell_of, models_of
 from crlm.audit.implied import IMPLIED_COLUMNS, Record, record
 from crlm.audit.intervals import Interval
 from crlm.audit.models import endpoint_events, outcome_cell, printed_events
 from crlm.audit.ratios import effect_rows
+from crlm.ledger import kind_of
+from crlm.ledger.vocabulary import MULTIVARIABLE
 from crlm.unmeasured import (
     difference_of_shares,
     e_value,
@@ -57,8 +59,14 @@ def _exposed(facts: Facts) -> Iterator[tuple[Any, dict[str, Printed]]]:
     """Printed ratios of the study's exposure in whole models, all patients."""
     for key, roles in effect_rows(facts).items():
         own = key.covariate == facts.design.exposure and key.population == "all"
-        if own and key.model == "multivariable" and "estimate" in roles:
+        if own and kind_of(key.model) == MULTIVARIABLE and "estimate" in roles:
             yield key, roles
+
+
+def _of_model(facts: Facts, key: Key) -> str:
+    """Of which model a number is, where its patients have several."""
+    label = facts.design.model_label(key._asdict())
+    return f", {label}" if label else ""
 
 
 def _e_values(facts: Facts) -> Iterator[Record]:
@@ -67,18 +75,20 @@ def _e_values(facts: Facts) -> Iterator[Record]:
         events, n = endpoint_events(facts, key.endpoint), facts.size()
         common = not n or math.isnan(events) or events / n > _COMMON
         how = "common event, the ratio approximated as a risk ratio" if common else "rare event"
+        of = _of_model(facts, key)
         keys = {"endpoint": key.endpoint, "covariate": key.covariate, "level": key.level}
 
         def risk(ratio: float, statistic: str = key.statistic, common: bool = common) -> float:
             return risk_ratio(ratio, statistic, common)
 
         values = [e_value(risk(end)) for end in roles["estimate"].interval]
-        yield record("E-value", _span(values), "", how, [roles["estimate"]], **keys)
+        yield record(f"E-value{of}", _span(values), "", how, [roles["estimate"]], **keys)
         if {"low", "high"} <= set(roles):
             ends = product(roles["low"].interval, roles["high"].interval)
             values = [e_value_of_limits(risk(low), risk(high)) for low, high in ends]
             printed = [roles["low"], roles["high"]]
-            yield record("E-value of the limit nearer 1", _span(values), "", how, printed, **keys)
+            what = f"E-value of the limit nearer 1{of}"
+            yield record(what, _span(values), "", how, printed, **keys)
 
 
 def _testing(facts: Facts) -> Iterator[Record]:
@@ -87,10 +97,9 @@ def _testing(facts: Facts) -> Iterator[Record]:
         return
     for key, roles in _exposed(facts):
         keys = {"endpoint": key.endpoint, "covariate": key.covariate, "level": key.level}
-        span = roles["estimate"].interval
-        yield record(
-            "testing that would explain it", span, "", _FACTOR, [roles["estimate"]], **keys
-        )
+        span, what = roles["estimate"].interval, "testing that would explain it"
+        what += _of_model(facts, key)
+        yield record(what, span, "", _FACTOR, [roles["estimate"]], **keys)
 
 
 def _unlike(facts: Facts) -> Iterator[Record]:
@@ -138,8 +147,8 @@ def _per_parameter(facts: Facts) -> Iterator[Record]:
 
     Of a yes-no outcome those without it, where they are fewer.
     """
-    for endpoint, spec in facts.design.models.items():
-        events = endpoint_events(facts, endpoint)
+    for endpoint, key in models_of(facts.design):
+        spec, events = facts.design.model_of(endpoint, key=key), endpoint_events(facts, endpoint)
         width = sum(max(len(facts.levels(name)) - 1, 1) for name in spec.get("covariates", ()))
         if math.isnan(events) or not width or spec.get("selection") == "univariable":
             continue
@@ -149,9 +158,10 @@ def _per_parameter(facts: Facts) -> Iterator[Record]:
         counted = not math.isnan(printed_events(facts, endpoint))
         what = "events as counted" if counted else "events that the univariable intervals imply"
         how = f"{what}, over {width} candidate parameters"
+        of = _of_model(facts, Key(endpoint, "all", "all", "", "", key, "n", None))
         room = (1.0, 1.0) if counted else (0.8, 1.2)
         yield record(
-            "events per candidate parameter, about",
+            f"events per candidate parameter{of}, about",
             (room[0] * events / width, room[1] * events / width),
             "events",
             how if counted else f"{how} (a fifth of room)",

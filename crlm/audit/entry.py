@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
-from crlm.audit.facts import RATIOS, Facts, Printed
+from crlm.audit.facts import RATIOS, Facts, Key, Printed, models_of
+from crlm.audit.models import model_words
+from crlm.ledger.vocabulary import MULTIVARIABLE
 
 
 @check(
@@ -16,8 +18,8 @@ from crlm.audit.facts import RATIOS, Facts, Printed
 )
 def entry_rule(facts: Facts) -> Iterator[Case]:
     """Univariable p values against membership of the model."""
-    for endpoint, spec in facts.design.models.items():
-        inside = _members(facts, endpoint)
+    for endpoint, key in models_of(facts.design):
+        spec, inside = facts.design.model_of(endpoint, key=key), _members(facts, endpoint, key)
         if spec.get("selection") not in ("enter", "backward") or len(inside) < 2:
             continue
         for covariate in spec["covariates"]:
@@ -29,16 +31,18 @@ def entry_rule(facts: Facts) -> Iterator[Case]:
             def judge(roles: Roles, covariate: str = covariate, spec: Mapping = spec) -> Outcome:
                 return _judge_entry(roles, covariate, spec)
 
-            title = f"{facts.named(covariate)}, {endpoint}: place in the multivariable model"
-            yield Case(("rule", endpoint, covariate), title, roles, judge)
+            which = model_words(facts, Key(endpoint, "all", "all", "", "", key, "n", None))
+            title = f"{facts.named(covariate)}, {endpoint}: place in the {which}"
+            own = () if key == MULTIVARIABLE else (key,)
+            yield Case(("rule", endpoint, covariate, *own), title, roles, judge)
 
 
-def _members(facts: Facts, endpoint: str) -> dict[str, Printed]:
+def _members(facts: Facts, endpoint: str, model: str) -> dict[str, Printed]:
     return {
         key.covariate: places[0]
         for key, places in facts.numbers.items()
         if key.endpoint == endpoint
-        and key.model == "multivariable"
+        and key.model == model
         and key.statistic in RATIOS
         and key.field == "estimate"
         and places[0].place.startswith("table")

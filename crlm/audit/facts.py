@@ -16,7 +16,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from crlm.audit.intervals import Interval, printed_interval, times
-from crlm.ledger import Design, as_records, printed_decimals, small
+from crlm.ledger import Design, as_records, kind_of, printed_decimals, small
+from crlm.ledger.models import about
+from crlm.ledger.vocabulary import ALL, MULTIVARIABLE
 
 #: Conditions that patients meet: pairs of column and level.
 Cell = frozenset[tuple[str, str]]
@@ -232,14 +234,16 @@ def key_of(record: Mapping[str, Any], design: Design) -> Key:
 
 def _of_model(key: Key, design: Design) -> str:
     """The reference level that the design gives a covariate of its multivariable model."""
-    if key.model != "multivariable":
+    if kind_of(key.model) != MULTIVARIABLE:
         return ""
-    mine = {
-        spec.get("population") or "all": spec.get("references") or {}
-        for name, spec in design.models.items()
-        if (spec.get("endpoint") or name) == key.endpoint
-    }
-    return mine.get(key.population, mine.get("all", {})).get(key.covariate, "")
+    spec = design.model_of(key.endpoint, key.population, key.model)
+    return str((spec.get("references") or {}).get(key.covariate, ""))
+
+
+def models_of(design: Design) -> list[tuple[str, str]]:
+    """Endpoint and key of each model of all patients: `("OS", "multivariable OS_2")`."""
+    every = [(*about(name, spec), design.model_key(name)) for name, spec in design.models.items()]
+    return [(endpoint, key) for endpoint, among, key in every if among == ALL]
 
 
 def _first_level(design: Design, column: str) -> str:

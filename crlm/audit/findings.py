@@ -14,6 +14,7 @@ from crlm.audit.copies import Copy, copies, places_of, row_of, say_copies
 from crlm.audit.facts import RATIOS, Facts, Key, Printed
 from crlm.audit.ratios import shown, title_of
 from crlm.audit.repair import Judged, Repair, index_by_claim, repairs, say, siblings
+from crlm.ledger import kind_of
 
 #: Columns of the frame of findings.
 FINDING_COLUMNS = (
@@ -367,7 +368,7 @@ def _score(facts: Facts, group: Group, front: set[str]) -> int:
         30: bool(front & {*own, *spoken}),
         15: bool(spoken) or any(key.statistic in _EFFECTS for key in own.values()),
         10: bool(subjects & facts.exposures()),
-        5: any(key.model == "multivariable" for key in own.values()),
+        5: any(kind_of(key.model) == "multivariable" for key in own.values()),
     }
     trust = {"high": 6, "medium": 3, "low": 0}[_confidence(group)]
     return trust + sum(weight for weight, holds in weights.items() if holds)

@@ -10,10 +10,12 @@ from itertools import combinations
 from statistics import median
 
 from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
-from crlm.audit.facts import WHOLE, Cell, Facts, Key, Printed
+from crlm.audit.facts import WHOLE, Cell, Facts, Key, Printed, models_of
 from crlm.audit.intervals import LEAST_ERROR, Interval
 from crlm.audit.odds import events_behind
 from crlm.audit.ratios import shown, standard_error, title_of, wald_rows
+from crlm.ledger import kind_of
+from crlm.ledger.vocabulary import MULTIVARIABLE
 
 #: Room found by simulating 1,400 cohorts of 150 and 674 patients with correlated covariates,
 #: on the logarithm of a variance: of one row against the others of its endpoint (weak and
@@ -322,9 +324,14 @@ def _fold(log_ratio: float) -> str:
     return f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.2g}"
 
 
-def growth_of(facts: Facts, endpoint: str) -> dict[str, Interval]:
-    """Growth of each row's variance from the univariable to the multivariable column."""
-    uni, multi = (rows_of(facts, endpoint, m) for m in ("univariable", "multivariable"))
+def model_words(facts: Facts, key: Key) -> str:
+    """A model as a heading has it: "multivariable model", of several "multivariable Model 2"."""
+    return f"{MULTIVARIABLE} {facts.design.model_label(key._asdict()) or 'model'}"
+
+
+def growth_of(facts: Facts, endpoint: str, key: str = MULTIVARIABLE) -> dict[str, Interval]:
+    """Growth of each row's variance from the univariable to the column of a model."""
+    uni, multi = (rows_of(facts, endpoint, m) for m in ("univariable", key))
     return {
         c: ((multi[c].se[0] / uni[c].se[1]) ** 2, (multi[c].se[1] / uni[c].se[0]) ** 2)
         for c in multi
@@ -343,30 +350,32 @@ def growth_of(facts: Facts, endpoint: str) -> dict[str, Interval]:
 )
 def variance_growth(facts: Facts) -> Iterator[Case]:
     """Multivariable against univariable intervals of one endpoint."""
-    for endpoint in facts.design.models:
-        if len(growth_of(facts, endpoint)) < 3:
+    for endpoint, key in models_of(facts.design):
+        growth = growth_of(facts, endpoint, key)
+        if len(growth) < 3:
             continue
         roles: dict[str, Printed] = {}
-        for model in ("univariable", "multivariable"):
+        for model in ("univariable", key):
             for covariate, row in rows_of(facts, endpoint, model).items():
-                if covariate in growth_of(facts, endpoint):
+                if covariate in growth:
                     roles |= {
-                        f"{model} {covariate} {role}": p
+                        f"{kind_of(model)} {covariate} {role}": p
                         for role, p in row.roles.items()
                         if role != "p"
                     }
         if facts.n() is not None:
             roles["n"] = facts.n()
-        stated = facts.one(Key(endpoint, "all", "all", "", "", "multivariable", "n", None))
+        size = Key(endpoint, "all", "all", "", "", key, "n", None)
+        stated = facts.one(size)
         if stated is not None:
             roles["n of the model"] = stated
 
         def judge(roles: Roles, endpoint: str = endpoint) -> Outcome:
             return _judge_growth(roles, endpoint)
 
-        yield Case(
-            ("model", endpoint), f"{endpoint}: patients of the multivariable model", roles, judge
-        )
+        which = model_words(facts, size)
+        own = () if key == MULTIVARIABLE else (key,)
+        yield Case(("model", endpoint, *own), f"{endpoint}: patients of the {which}", roles, judge)
 
 
 def _judge_growth(roles: Roles, endpoint: str) -> Outcome:
@@ -397,16 +406,18 @@ def _judge_growth(roles: Roles, endpoint: str) -> Outcome:
 )
 def narrowing(facts: Facts) -> Iterator[Case]:
     """Rows whose multivariable variance is smaller than the univariable one."""
-    for endpoint in facts.design.models:
-        uni, multi = (rows_of(facts, endpoint, m) for m in ("univariable", "multivariable"))
-        for covariate in growth_of(facts, endpoint):
+    for endpoint, key in models_of(facts.design):
+        uni, multi = (rows_of(facts, endpoint, m) for m in ("univariable", key))
+        for covariate in growth_of(facts, endpoint, key):
             roles = {
                 f"{name} {role}": printed
                 for name, row in (("before", uni[covariate]), ("after", multi[covariate]))
                 for role, printed in row.roles.items()
                 if role != "p"
             }
+            which = facts.design.model_label(multi[covariate].key._asdict())
             title = f"{facts.named(covariate)}, {endpoint}: precision before and after adjustment"
+            title += f", {which}" if which else ""
             yield Case(("information", covariate), title, roles, _judge_narrowing)
 
 

@@ -32,7 +32,6 @@ _EDGE = 0.05
 _SEPARATED, _ALONE = 100.0, 1000.0
 _PENALISED = "The model seems to be a penalised one, whose limits are not symmetric."
 _ALPHA = 0.05
-_MODELS = {"univariable": "univariable", "multivariable": "multivariable"}
 
 
 @lru_cache(maxsize=4)
@@ -91,7 +90,8 @@ def subject_of(key: Key) -> tuple[str, ...]:
 def title_of(facts: Facts, key: Key) -> str:
     """A row of a regression table as a heading."""
     who = "" if key.population == "all" else f" in {facts.design.population_label(key.population)}"
-    model = f" ({_MODELS.get(key.model, key.model)})" if key.model else ""
+    called = facts.design.model_label(key._asdict()) or key.model
+    model = f" ({called})" if called else ""
     what, endpoint = facts.named(key.covariate, key.level), facts.endpoint(key.endpoint)
     if key.reference:
         what += f" against {facts.design.label(key.covariate, key.reference)}"

@@ -13,6 +13,7 @@ from crlm.audit.counts import blocks
 from crlm.audit.facts import RATIOS, Facts, Key, Printed, cell_of, key_of
 from crlm.audit.intervals import Interval, gap, minus
 from crlm.audit.values import spreads
+from crlm.ledger import kind_of
 
 _ALPHA = 0.05
 #: Curves may cross: medians contradict a hazard ratio only if they differ by a fifth.
@@ -323,7 +324,8 @@ def _judge_elsewhere(roles: Roles, sentence: Mapping[str, Any]) -> Outcome:
 )
 def independence(facts: Facts) -> Iterator[Case]:
     """Sentences that say "independent" of an outcome without any printed model."""
-    models = {(k.endpoint, k.covariate) for k in facts.numbers if k.model == "multivariable"}
+    adjusted = [k for k in facts.numbers if kind_of(k.model) == "multivariable"]
+    models = {(k.endpoint, k.covariate) for k in adjusted}
     for sentence in facts.sentences:
         if not re.search(r"independent", sentence["printed"], re.IGNORECASE):
             continue

@@ -100,13 +100,17 @@ def _incidence(name: str, design: Design, here: set[str]) -> str:
 
 def _model(name: str, design: Design, here: set[str], patients: pd.DataFrame) -> str:
     # A model of an outcome made from an endpoint, as of a short SCP, has its name at the end.
-    named = (design.models[name].get("endpoint"), name, name.removeprefix("short_"))
+    spec = design.models[name]
+    named = (spec.get("endpoint"), name, name.removeprefix("short_"))
     endpoint = next((e for e in named if e in design.endpoints), "")
     times = [f"{endpoint.lower()}_months", f"{endpoint.lower()}_event"] if endpoint else []
+    words = f"Regression, {name.replace('_', ' ')}"
+    if spec.get("label"):
+        words = f"Regression, {(spec.get('endpoint') or name).replace('_', ' ')}, {spec['label']}"
     if times and not (set(times) <= here and patients[times].notna().all(axis=1).any()):
-        return f"- Regression, {name.replace('_', ' ')}: no, needs {' and '.join(times)}."
-    covariates = [str(one) for one in design.models[name]["covariates"]]
-    return _line(f"Regression, {name.replace('_', ' ')}", covariates, here, "without")
+        return f"- {words}: no, needs {' and '.join(times)}."
+    covariates = [str(one) for one in spec["covariates"]]
+    return _line(words, covariates, here, "without")
 
 
 def _sites(design: Design, here: set[str]) -> list[str]:

@@ -47,6 +47,7 @@ from crlm.ledger.errors import (
     LedgerError,
     ParameterError,
 )
+from crlm.ledger.models import kind_of
 from crlm.ledger.results import as_records, collect, row_key, row_name, rows
 from crlm.ledger.rounding import compatible_interval, printed_decimals, round_half_up
 from crlm.ledger.scaled import stand_ins
@@ -101,6 +102,7 @@ __all__ = [
     "did_you_mean",
     "grouped_apart",
     "halves",
+    "kind_of",
     "load_claims",
     "misplaced",
     "named",

@@ -14,7 +14,6 @@ from crlm.ledger.vocabulary import (
     FIELDS,
     FLOW,
     KINDS,
-    MODELS,
     NUMBERED_PLACES,
     OPERATORS,
     PERSON_TIME,
@@ -147,18 +146,20 @@ def _name_faults(row: int, claim: Claim, names: dict[tuple[str, str], int]) -> I
 
 def _closed(claim: Claim, words: Words) -> Iterator[Fault]:
     """Words of closed lists."""
-    lists = {"kind": KINDS, "field": FIELDS, "model": MODELS, "statistic": tuple(STATISTICS)}
+    lists = {"kind": KINDS, "field": FIELDS, "model": words.models}
+    lists["statistic"] = tuple(STATISTICS)
     for column, known in lists.items():
         if claim[column] not in known:
             limits = column == "statistic" and _IS_LIMITS.search(claim[column])
             told = "limits have the statistic of their number, and the field conf_low or conf_high."
             limited = f"{claim[column]!r} is not known; {told}"
-            others = _not_known(claim[column], filter(None, known))
+            labels = words.model_labels if column == "model" else {}
+            others = _not_known(claim[column], filter(None, known), labels)
             yield Fault(column, limited if limits else others)
 
 
-def _not_known(word: str, known: Iterator[str]) -> str:
-    told = did_you_mean(word, known)
+def _not_known(word: str, known: Iterator[str], labels: Mapping[str, str] | None = None) -> str:
+    told = did_you_mean(word, known, labels or {})
     if not word:
         return f"is empty; {did_you_mean('', known) if told.startswith('did') else told}"
     return f"{word!r} is not known; {told}"
@@ -321,7 +322,7 @@ def _effect(claim: Claim, words: Words) -> Iterator[Fault]:
     tested = claim["statistic"] in ("p", "se", "z") and bool(claim["covariate"])
     timed = claim["endpoint"] in words.design.endpoints
     if not claim["model"] and (claim["statistic"] in RATIOS or (tested and timed)):
-        known = ", ".join(name for name in MODELS if name)
+        known = ", ".join(filter(None, words.models))
         yield Fault("model", f"is empty; {claim['statistic']} needs one: {known}.")
     if claim["statistic"] not in RATIOS:
         return

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from crlm.ledger.claim_rates import follow_up_faults, rate_faults
 from crlm.ledger.claim_words import Words
 from crlm.ledger.errors import Fault
-from crlm.ledger.vocabulary import FIRST_RECURRENCE, GRAY
+from crlm.ledger.models import about, kind_of
+from crlm.ledger.vocabulary import FIRST_RECURRENCE, GRAY, MULTIVARIABLE
 
 Claim = Mapping[str, str]
 
@@ -123,7 +124,7 @@ def _conditioned(claim: Claim, words: Words) -> Iterator[Fault]:
     """Patients of a ratio are its population."""
     statistic = claim["statistic"]
     of_row = statistic in ("p", "se", "z") and bool(claim["covariate"])
-    of_row = of_row and claim["model"] in ("univariable", "multivariable")
+    of_row = of_row and kind_of(claim["model"]) in ("univariable", MULTIVARIABLE)
     if (statistic in _RATIOS or of_row) and "=" in claim["group"]:
         told = f"{claim['group']!r}: {statistic} is among patients, not of a group; "
         yield Fault("group", f"{told}write the condition as population, and all as group.")
@@ -132,6 +133,7 @@ def _conditioned(claim: Claim, words: Words) -> Iterator[Fault]:
 def _modelled(claim: Claim, words: Words) -> Iterator[Fault]:
     """Models that are something only with a product, or with a month."""
     model, name = claim["model"], claim["covariate"]
+    yield from _named(claim, words)
     spec = words.design.model_of(claim["endpoint"], claim["population"])
     if model == "multivariable" and spec.get("selection") == "univariable":
         told = f"'multivariable': the design says selection = 'univariable' for {claim['endpoint']}"
@@ -147,6 +149,18 @@ def _modelled(claim: Claim, words: Words) -> Iterator[Fault]:
     if model == "landmark" and "from month" not in claim["population"]:
         told = f"{claim['population']!r} has no month; write the landmark as from month 6."
         yield Fault("population", told)
+
+
+def _named(claim: Claim, words: Words) -> Iterator[Fault]:
+    """A model with a name, of another endpoint or of other patients."""
+    key = claim["model"]
+    name = key.removeprefix(kind_of(key)).strip()
+    if name in words.design.models:
+        own = about(name, words.design.models[name])
+        for column, its in zip(("endpoint", "population"), own, strict=True):
+            if claim[column] != its:
+                told = f"{claim[column]!r}, and {key!r} is of {its}; write that, or another model."
+                yield Fault(column, told)
 
 
 def _no_characteristic(claim: Claim, words: Words) -> Iterator[Fault]:

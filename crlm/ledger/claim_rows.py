@@ -14,8 +14,9 @@ from crlm.ledger.claim_faults import RATIOS
 from crlm.ledger.claim_words import is_word
 from crlm.ledger.design import Design
 from crlm.ledger.errors import Fault
+from crlm.ledger.models import kind_of
 from crlm.ledger.results import as_records
-from crlm.ledger.vocabulary import ALL, FLOW, KEYS
+from crlm.ledger.vocabulary import ALL, FLOW, KEYS, MULTIVARIABLE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,6 +97,10 @@ def unreached(word: str, part: str) -> str:
     return f"no {what} ({word})"
 
 
+#: A level that a row is against, up to the next part of its locator: "Male vs female, ...".
+_AGAINST = re.compile(r"\b(?:vs\b\.?|versus|against|compared (?:with|to)|ref\w*\b)[^,]*", re.I)
+
+
 def strayed(claims: pd.DataFrame) -> Iterator[tuple[str, str]]:
     """Ids of rows of a table that stand beside a ratio and have other keys than it, and why.
 
@@ -108,7 +113,7 @@ def strayed(claims: pd.DataFrame) -> Iterator[tuple[str, str]]:
         for row in rows if ratios else ():
             beside = row["statistic"] in _BESIDE and row["covariate"] and row["model"]
             limit = row["statistic"] in RATIOS and row["field"] in _LIMITS
-            if (beside or limit) and row["model"] in ("univariable", "multivariable"):
+            if (beside or limit) and kind_of(row["model"]) in ("univariable", MULTIVARIABLE):
                 yield from _stray(row, ratios)
 
 
@@ -142,8 +147,9 @@ def _says(locator: str, design: Design, name: str, level: str) -> bool:
     """Whether a locator has a level, or its label, as words of their own.
 
     What is part of another level's label, as HAI of no HAI, says nothing; nor do high and low,
-    which limits are called too.
+    which limits are called too, and what stands behind "vs", which the row is against.
     """
+    locator = _AGAINST.sub("", locator)
     others = [design.label(name, other) for other in design.levels(name) if other != level]
     return any(
         is_word(word)

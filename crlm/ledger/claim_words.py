@@ -9,12 +9,15 @@ from functools import cached_property
 from typing import Any
 
 from crlm.ledger.design import Design
+from crlm.ledger.models import seconds
 from crlm.ledger.spelling import PRODUCT, did_you_mean, meant_by, nearest, tidied_conditions
 from crlm.ledger.vocabulary import (
     ALL,
     FIRST_RECURRENCE,
     FLOW,
     KNOWN,
+    MODELS,
+    MULTIVARIABLE,
     START,
     STATISTICS,
 )
@@ -68,6 +71,23 @@ class Words:
         modelled = [spec.get("endpoint", name) for name, spec in self.design.models.items()]
         counted = [*self.design.endpoints, *self.design.incidences]
         return list(dict.fromkeys([*counted, *modelled, *sites]))
+
+    @cached_property
+    def models(self) -> tuple[str, ...]:
+        """Models that a claim may name: those of all designs, and second models of this one."""
+        others = seconds(self.design.models)
+        return (*MODELS, *(self.design.model_key(name) for name in others))
+
+    @cached_property
+    def model_labels(self) -> dict[str, str]:
+        """The keys of models that are several of the same patients, by name and by label."""
+        others = seconds(self.design.models)
+        found = {}
+        for name in dict.fromkeys([*others, *others.values()]):
+            label = str(self.design.models[name].get("label", name))
+            said = (name, label, f"{MULTIVARIABLE} {name}", f"{MULTIVARIABLE} {label}")
+            found |= dict.fromkeys(said, self.design.model_key(name))
+        return found
 
     @cached_property
     def steps(self) -> list[str]:
@@ -250,5 +270,6 @@ def named(claim: Mapping[str, Any], design: Design) -> str:
     among = "" if claim["population"] == ALL else f"among {design.group_label(claim['population'])}"
     time = f"at month {claim['time']}" if claim["time"] else ""
     parts = [STATISTICS[claim["statistic"]].label, what, value]
-    parts += [design.endpoint_name(claim["endpoint"]), claim["model"], group, among, time]
+    model = design.model_label(claim) or claim["model"]
+    parts += [design.endpoint_name(claim["endpoint"]), model, group, among, time]
     return ", ".join(filter(None, parts)) + _LIMITS.get(claim["field"], "")

@@ -13,6 +13,7 @@ from crlm.ledger.claim_rows import pasted_faults
 from crlm.ledger.claim_words import Words, named, spelled
 from crlm.ledger.design import Design, data_folder, load_design
 from crlm.ledger.errors import EmptyLedgerError, Fault, LedgerError, refusal
+from crlm.ledger.models import about, kind_of
 from crlm.ledger.results import as_records
 from crlm.ledger.scaled import stand_ins
 from crlm.ledger.spelling import did_you_mean, nearest
@@ -24,6 +25,7 @@ from crlm.ledger.vocabulary import (
     KINDS,
     KNOWN,
     MODELS,
+    MULTIVARIABLE,
     NUMBERED_PLACES,
     OPERATORS,
     OPTIONAL_COLUMNS,
@@ -120,20 +122,19 @@ def outside_models(claims: pd.DataFrame, design: Design) -> Iterator[tuple[str, 
     trends = claims["covariate"].isin(design.scores) & (claims["statistic"] == "p")
     of_effects = claims["statistic"].isin(RATIOS) | trends
     ratios = claims[of_effects & (claims["kind"] == "number")]
-    among = {
-        (s.get("endpoint") or n, s.get("population") or "all") for n, s in design.models.items()
-    }
-    for row in as_records(ratios[ratios["model"] == "multivariable"]):
+    among = {about(name, spec) for name, spec in design.models.items()}
+    for row in as_records(ratios[ratios["model"].map(kind_of) == MULTIVARIABLE]):
         if (row["endpoint"], row["population"]) not in among:
-            about = f'endpoint = "{row["endpoint"]}", population = "{row["population"]}"'
-            yield row["id"], f"the design has no such model; add [models.NAME] with {about}."
+            of = f'endpoint = "{row["endpoint"]}", population = "{row["population"]}"'
+            yield row["id"], f"the design has no such model; add [models.NAME] with {of}."
             continue
-        spec = design.model_of(row["endpoint"], row["population"])
+        spec = design.model_of(row["endpoint"], row["population"], row["model"])
         held = [*spec.get("published", ()), *(":".join(p) for p in spec.get("products") or ())]
         if row["covariate"] in stand_ins(design, spec, held):
             continue
         if row["covariate"] and row["covariate"] not in held:
             where = f"{row['endpoint']} among {row['population']}"
+            where += f" ({row['model']})" if row["model"] != MULTIVARIABLE else ""
             there = f"has {', '.join(held)}" if held else "is not in the design"
             yield row["id"], f"the model of {where} {there}; {row['covariate']} is none of them."
     candidates = {design.exposure: set(design.endpoints)}
@@ -153,7 +154,7 @@ def against_themselves(claims: pd.DataFrame, design: Design) -> Iterator[tuple[s
     """
     ratios = claims[claims["statistic"].isin(RATIOS) & (claims["kind"] == "number")]
     for row in as_records(ratios):
-        spec = design.model_of(row["endpoint"], row["population"])
+        spec = design.model_of(row["endpoint"], row["population"], row["model"])
         levels = design.levels(row["covariate"])
         own = (spec.get("references") or {}).get(row["covariate"], levels[0] if levels else "")
         if ":" in row["covariate"] and row["level"]:
@@ -171,7 +172,8 @@ def against_themselves(claims: pd.DataFrame, design: Design) -> Iterator[tuple[s
 
 def _by_itself(row: Mapping[str, str], design: Design) -> Iterator[tuple[str, str]]:
     """A product of which one level is the reference: there is none."""
-    references = design.model_of(row["endpoint"], row["population"]).get("references") or {}
+    spec = design.model_of(row["endpoint"], row["population"], row["model"])
+    references = spec.get("references") or {}
     several = [name for name in row["covariate"].split(":") if design.levels(name)]
     for name, level in zip(several, row["level"].split(":"), strict=False):
         if level == references.get(name, design.levels(name)[0]):
@@ -226,7 +228,10 @@ _ABOUT: dict[str, tuple[str, str]] = {
     "group": (f"{_CONDITION}; a column alone compares its levels", "Patients of the number."),
     "covariate": ("columns and factors | flow | a:b", "The characteristic; a product is a:b."),
     "level": ("levels of the covariate", "Its level; empty for a number or the whole column."),
-    "model": (" | ".join(filter(None, MODELS)), "Empty where no model plays a part."),
+    "model": (
+        " | ".join([*filter(None, MODELS), f"{MULTIVARIABLE} NAME"]),
+        "Empty where no model plays a part; NAME is a second model of the same patients.",
+    ),
     "statistic": (" | ".join(STATISTICS), "What kind of number it is."),
     "time": ("", "Months at which a curve is read."),
     "unit": (" | ".join([*_UNITS, "unit of the column"]), "Unit of the statistic, as printed."),

@@ -13,12 +13,13 @@ from crlm.ledger.chapter import with_thresholds
 from crlm.ledger.dictionary import columns_of, dictionary_faults
 from crlm.ledger.errors import DesignError, Fault, refusal
 from crlm.ledger.factors import Cut, Merged, factor_of, whole_spec
+from crlm.ledger.models import OF_ONE, key_of, kind_of, name_of
 from crlm.ledger.plain_words import PLAIN_WORDS
 from crlm.ledger.references import reference_faults
 from crlm.ledger.schema import CUT, LENGTH, SKELETON, DesignFile
 from crlm.ledger.spelling import did_you_mean
 from crlm.ledger.typed import faults_of, read_toml
-from crlm.ledger.vocabulary import COMPUTED
+from crlm.ledger.vocabulary import ALL, COMPUTED, MULTIVARIABLE
 
 #: Labels of a level that do not say of what it is.
 _BARE_LABELS = frozenset(
@@ -285,14 +286,25 @@ class Design:
         own = self.table_one.get("tests") or {}
         return str(own.get(name) or self.table_one.get(kind, ""))
 
-    def model_of(self, endpoint: str, population: str = "all") -> Mapping[str, Any]:
-        """The model of an endpoint among some patients; the one of all where those have none."""
-        found = {
-            spec.get("population") or "all": spec
-            for name, spec in self.models.items()
-            if (spec.get("endpoint") or name) == endpoint
-        }
-        return found.get(population) or found.get("all") or {}
+    def model_of(
+        self, endpoint: str, population: str = ALL, key: str = MULTIVARIABLE
+    ) -> Mapping[str, Any]:
+        """The model of a key among some patients; the first of all where those have none."""
+        return self.models.get(name_of(self.models, endpoint, population, key), {})
+
+    def model_key(self, name: str, kind: str = MULTIVARIABLE) -> str:
+        """The key `model` of what is of one model: "multivariable", or "multivariable OS_2"."""
+        return key_of(self.models, name, kind)
+
+    def model_label(self, record: Mapping[str, Any]) -> str:
+        """What tells the model of a claim or a row from others: "Model 2", or "model OS_2".
+
+        "" for the only model of its patients that has no label, and for each covariate alone.
+        """
+        key = str(record["model"])
+        name = name_of(self.models, str(record["endpoint"]), str(record["population"]), key)
+        label = self.models.get(name, {}).get("label") if kind_of(key) in OF_ONE else ""
+        return str(label or (f"model {name}" if kind_of(key) != key else ""))
 
     def spec(self, name: str) -> Mapping[str, Any]:
         """What is known of a factor, a scaled number, a column, or one computed from others."""

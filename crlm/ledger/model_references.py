@@ -16,6 +16,7 @@ from crlm.ledger.names import (
     texts_by_key,
 )
 from crlm.ledger.scaled import both_faults, entering_of
+from crlm.ledger.second_models import second_faults
 from crlm.ledger.spelling import did_you_mean, nearest, tidied_conditions
 from crlm.ledger.vocabulary import ALL
 
@@ -31,16 +32,9 @@ def model_faults(design: Table, names: Names) -> Iterator[Fault]:
     """
     endpoints = tables(design, "endpoints")
     outcomes = {**endpoints, **({"short_SCP": {}} if "SCP" in endpoints else {})}
-    seen: dict[tuple[str, str], str] = {}
     for name, spec in tables(design, "models").items():
         place = f"[models.{name}]"
         endpoint = spec.get("endpoint", name)
-        about = (str(endpoint), str(spec.get("population") or ALL))
-        first = seen.setdefault(about, name)
-        if first != name:
-            told = f"is of {' among '.join(about)}, as [models.{first}] is; claims cannot tell "
-            told += "them apart. Keep one, name another population, or give the second model an "
-            yield Fault(place, f"{told}endpoint of its own, by the same rule.")
         wanted = isinstance(endpoint, str) and endpoint not in outcomes
         if endpoints and wanted and len(names.levels(endpoint.lower())) != 2:
             at = f"{place} endpoint" if "endpoint" in spec else place
@@ -68,6 +62,7 @@ def model_faults(design: Table, names: Names) -> Iterator[Fault]:
             told += "paper has none, write selection = 'univariable'."
             yield Fault(f"{place} published", told)
         yield from _limits(place, spec, design)
+    yield from second_faults(tables(design, "models"))
 
 
 #: What a model has that is none: of each covariate alone nothing is chosen, and nothing adjusted.

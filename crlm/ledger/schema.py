@@ -252,6 +252,9 @@ class Model(Strict):
     population: Text | None = Field(
         None, description="Its patients, as population of a claim: column=level; all if left out."
     )
+    label: Text | None = Field(
+        None, description="What print calls it, where it has several: 'Model 2'."
+    )
     strata: Names | None = Field(None, description="Categories with a baseline hazard each.")
     products: list[Annotated[Names, Field(min_length=2, max_length=2)]] | None = Field(
         None, description="Pairs of covariates whose product is in the printed model."
@@ -389,7 +392,7 @@ class DesignFile(Strict):
     table_one: TableOne = Field(description="Table 1: by, tests, variables")
     models: dict[str, Model] = Field(
         description="Regression tables, each a table [models.NAME]; NAME is the endpoint, or names "
-        "it by endpoint"
+        "it by endpoint, as another of the same patients does"
     )
     conventions: Conventions = Field(
         description="How numbers are computed: ties, conf_type, median_rule and others"

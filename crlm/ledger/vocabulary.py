@@ -41,11 +41,14 @@ KINDS = ("number", "direction")
 #: What stands before a printed number, and which way a sentence claims an effect to go.
 OPERATORS = {"number": ("=", "<", ">"), "direction": (">", "<", "~")}
 
+#: The model of several covariates; of others of the same patients the name stands behind it.
+MULTIVARIABLE = "multivariable"
+
 #: Models that a claim may name; "" where no model plays a part.
 MODELS = (
     "",
     "univariable",
-    "multivariable",
+    MULTIVARIABLE,
     "logrank",
     "gray",
     "poisson",

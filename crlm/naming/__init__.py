@@ -15,6 +15,7 @@ from crlm.naming.names import (
 from crlm.naming.words import (
     among,
     endpoint_words,
+    label_of,
     method_words,
     model_words,
     word_for,
@@ -26,6 +27,7 @@ __all__ = [
     "describe",
     "endpoint_words",
     "kind_of_model",
+    "label_of",
     "method_words",
     "model_words",
     "name_of",

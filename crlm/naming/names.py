@@ -13,7 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from crlm.ledger import STATISTICS, Design
+from crlm.ledger import STATISTICS, Design, kind_of
+from crlm.ledger.vocabulary import MULTIVARIABLE
 from crlm.naming.words import (
     PLAIN,
     among,
@@ -184,10 +185,17 @@ def _parts(record: Mapping[str, Any], design: Design) -> dict[str, str]:
         "what": _what(record, design),
         "endpoint": words,
         "group": _group(record, design),
-        "model": model_words(record["model"]),
+        "model": _model(record, design),
         "among": among(record["population"], design),
         "time": _month(record),
     }
+
+
+def _model(record: Mapping[str, Any], design: Design) -> str:
+    """What the number is of a model, and of which, where its patients have several."""
+    kind, label = kind_of(record["model"]), design.model_label(record)
+    own = kind if kind != MULTIVARIABLE or not label else ""
+    return ", ".join(filter(None, [model_words(own), label]))
 
 
 def _what(record: Mapping[str, Any], design: Design) -> str:
@@ -259,8 +267,10 @@ def _product(name: str, level: str, design: Design) -> str:
     return f"{label} ({', '.join(reversed(inside))})"
 
 
-def kind_of_model(rows: pd.DataFrame, model: str) -> str:
+def kind_of_model(rows: pd.DataFrame, model: str, design: Design | None = None) -> str:
     """What the rows of a regression table call a model: none of one covariate is multivariable.
+
+    Of several models of the same patients, which the design has, each has its name.
 
     Examples
     --------
@@ -268,7 +278,10 @@ def kind_of_model(rows: pd.DataFrame, model: str) -> str:
     >>> kind_of_model(rows, "multivariable")
     'model of one covariate'
     """
-    held = set(rows.loc[rows["model"] == model, "covariate"]) - {""}
+    own = rows[rows["model"] == model]
+    if design is not None and len(own) and (label := design.model_label(own.iloc[0])):
+        return label
+    held = set(own["covariate"]) - {""}
     return "model of one covariate" if model == "multivariable" and len(held) == 1 else model
 
 

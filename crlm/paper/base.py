@@ -326,9 +326,8 @@ class Base:
         own = self.claims["endpoint"].isin((endpoint, model))
         own |= self.claims["covariate"].eq(endpoint)
         own &= self.claims["population"] == (spec.get("population") or ALL)
-        for models in (("multivariable",), ("univariable",)):
-            told = _table_named(self.claims.loc[own & self.claims["model"].isin(models), "place"])
-            if told:
+        for key in (self.design.model_key(model), "univariable"):
+            if told := _table_named(self.claims.loc[own & (self.claims["model"] == key), "place"]):
                 return told
         return f"Predictors of {self.design.endpoint_name(endpoint)}"
 
@@ -341,11 +340,12 @@ class Base:
         own = claims["statistic"].isin(_OF_CURVES) | claims["model"].eq("logrank")
         own &= claims["endpoint"].eq(endpoint) & claims["population"].eq(population)
         own &= claims["group"].map(lambda group: _columns_of(group) == columns)
-        of_models = claims.loc[claims["model"].isin(("univariable", "multivariable")), "place"]
+        modelled = claims["model"].map(ledger.kind_of).isin(("univariable", "multivariable"))
+        own &= ~claims["place"].isin(claims.loc[modelled, "place"])
         # Events beside patient-years are those of rates.
         rated = claims.loc[claims["statistic"].isin(OF_RATES), "place"]
         own &= ~(claims["statistic"].eq("events") & claims["place"].isin(rated))
-        return _table_named(claims.loc[own & ~claims["place"].isin(of_models), "place"])
+        return _table_named(claims.loc[own, "place"])
 
     def table_named(self, places: pd.Series) -> str:
         """The table in which most of some claims stand: "Table 3"; "" for none."""

@@ -7,12 +7,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from crlm.ledger import Design
+from crlm.ledger import Design, kind_of
 from crlm.ledger.claim_rates import BETWEEN_RATES, OF_RATES
-from crlm.ledger.vocabulary import ALL, POISSON
+from crlm.ledger.models import name_of
+from crlm.ledger.vocabulary import ALL, MULTIVARIABLE, POISSON
 
 _OF_CURVES = ("median_survival", "survival_rate", "n_at_risk", "events")
 _OF_PATIENTS = ("n", "percent", "missing", "median", "mean", "sd", "min", "max", "q1", "q3", "p")
+_OF_MODELS = ("hazard_ratio", "odds_ratio", "p")
 _LANDMARK = re.compile(r"from month (\d+(?:\.\d+)?)")
 
 
@@ -65,7 +67,16 @@ def call_for(claim: Mapping[str, Any], design: Design) -> str:
             return _call(
                 "table_one", [_said(by), f"variables=[{_said(covariate)}]", *_among(claim)]
             )
-    return ""
+    return _second(claim, design)
+
+
+def _second(claim: Mapping[str, Any], design: Design) -> str:
+    """The table of a second model of the same patients; "" of any other claim."""
+    if kind_of(claim["model"]) != MULTIVARIABLE or claim["model"] == MULTIVARIABLE:
+        return ""
+    name = name_of(design.models, claim["endpoint"], claim["population"], claim["model"])
+    known = bool(name and claim["covariate"]) and claim["statistic"] in _OF_MODELS
+    return _call("regression", [_said(name)]) if known else ""
 
 
 def _call(name: str, arguments: Sequence[str]) -> str:

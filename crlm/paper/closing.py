@@ -170,7 +170,8 @@ class Closing(Base):
         """The exposure's effect on one endpoint, and how firmly it stands."""
         found, exposure = self.results, self.design.exposure
         rows = found[(found["endpoint"] == endpoint) & (found["population"] == "all")]
-        effect = rows[(rows["covariate"] == exposure) & (rows["model"] == "multivariable")]
+        adjusted = rows["model"].map(ledger.kind_of) == "multivariable"
+        effect = rows[(rows["covariate"] == exposure) & adjusted]
         if not effect["estimate"].notna().any():
             alone = (rows["covariate"] == exposure) & (rows["model"] == "univariable")
             effect = pd.concat([effect, rows[alone]])

@@ -8,6 +8,7 @@ from typing import Any
 from crlm import regression, survival
 from crlm.naming import kind_of_model
 from crlm.numbers import counted
+from crlm.paper.adjusted import adjustment, of_model
 from crlm.paper.base import Section, joined, nothing
 from crlm.paper.odds import Odds
 from crlm.report import html, readings, tables
@@ -82,22 +83,26 @@ class Models(Odds):
         )
         self.selections[model] = rule
         found = regression.regression_table(frame, rule, population=population)
-        stand_ins = self.stand_ins(spec, found)
-        parts = [self.add(regression.with_scores(frame, found, rule, stand_ins))]
+        found = regression.with_scores(frame, found, rule, self.stand_ins(model, found))
+        parts = [self.add(of_model(model, found, self.design))]
         self.add_logged(parts[0])
-        beside = parts[0]["covariate"].isin(rule.left_out) & (parts[0]["model"] == "multivariable")
+        key = self.design.model_key(model, rule.told)
+        beside = parts[0]["covariate"].isin(rule.left_out) & (parts[0]["model"] == key)
         self.models[model] = parts[0][~beside]
+        of_some = adjustment(model, tables.model_covariates(self.models[model]), self.design)
+        label += f", {of_some}" if of_some else ""
         if medians:
             parts.append(self.add(survival.by_level(frame, names, **self.curve_rules)))
         rows = joined(*parts)
         caption, notes = f"{table}: {label}", self.told("models")
         shown = tables.regression_table(rows, self.design, caption=caption, notes=notes)
-        kind = kind_of_model(parts[0], rule.told)
-        forest = self._forest(parts[0], f"{label}, {kind}", rule.told)
+        kind = kind_of_model(parts[0], key, self.design)
+        title = label if of_some else f"{label}, {kind}"
+        forest = self._forest(parts[0], title, key)
         if folded:
             shown = html.fold(f"{table}: {counted(len(names), 'factor')}", shown)
-        plot = self._plot(table, forest, parts[0], rule.told)
-        reading = readings.model(rows, self.design, self.print, self.design.exposures, rule.told)
+        plot = self._plot(f"{table}, {kind}" if of_some else table, forest, parts[0], key)
+        reading = readings.model(rows, self.design, self.print, self.design.exposures, key)
         asked = [*spec["covariates"], *(spec.get("strata") or ())]
         pieces = [shown, plot, self.lost(frame, asked)]
         return self.section(rows, pieces, reading, next(iter(forest), None))

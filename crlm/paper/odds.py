@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -13,6 +12,7 @@ from crlm.ledger import stand_ins
 from crlm.naming import kind_of_model
 from crlm.numbers import counted
 from crlm.paper import as_printed
+from crlm.paper.adjusted import adjustment, of_model
 from crlm.paper.base import Base, Section, joined, nothing
 from crlm.report import figures, html, readings, tables
 
@@ -67,20 +67,23 @@ class Odds(Base):
         asked = {"endpoint": endpoint, "population": population}
         asked |= {"interval": self.odds_limits}
         found = regression.logistic_table(frame, outcome, rule, **asked)
-        scores = self.stand_ins(spec, found)
+        scores = self.stand_ins(model, found)
         of_scores = {"outcome": outcome, "interval": self.odds_limits}
-        rows = self.add(regression.with_scores(frame, found, rule, scores, **of_scores))
+        found = regression.with_scores(frame, found, rule, scores, **of_scores)
+        rows, key = of_model(model, found, self.design), self.design.model_key(model, rule.told)
+        rows = self.add(rows)
         if self.hides(f"{table}: {label}", rows):
             return nothing()
         self.add_logged(rows)
+        of_some = adjustment(model, tables.model_covariates(rows), self.design)
+        label += f", {of_some}" if of_some else ""
         caption = f"{table}: {label}"
         told = {"caption": caption, "ratio": "odds_ratio", "notes": self._of_limits(rows)}
         shown = tables.regression_table(rows, self.design, **told)
-        kind = kind_of_model(rows, rule.told)
-        forest = self._forest(rows, f"{label}, {kind}", rule.told, "OR")
-        exposures = self.design.exposures
-        reading = readings.model(rows, self.design, self.print, exposures, rule.told)
-        plot = self._plot(table, forest, rows, rule.told)
+        kind = kind_of_model(rows, key, self.design)
+        forest = self._forest(rows, label if of_some else f"{label}, {kind}", key, "OR")
+        reading = readings.model(rows, self.design, self.print, self.design.exposures, key)
+        plot = self._plot(f"{table}, {kind}" if of_some else table, forest, rows, key)
         pieces = [shown, plot, self.lost(frame, spec["covariates"])]
         return self.section(rows, pieces, reading, next(iter(forest), None))
 
@@ -114,12 +117,13 @@ class Odds(Base):
         pieces.append(self.lost(frame, spec["covariates"]))
         return self.section(rows, pieces, reading, next(iter(forest), None))
 
-    def stand_ins(self, spec: Mapping[str, Any], table: pd.DataFrame) -> dict[str, str]:
+    def stand_ins(self, model: str, table: pd.DataFrame) -> dict[str, str]:
         """Scores, and numbers for another step that print has in the model, by their places."""
+        spec, key = self.design.models[model], self.design.model_key(model)
         held = table.loc[table["model"] == "multivariable", "covariate"]
         found = stand_ins(self.design, spec, [name for name in dict.fromkeys(held) if name])
         scores = self.design.scores
-        told = {"model": ["multivariable"], "endpoint": [str(table["endpoint"].iloc[0])]}
+        told = {"model": [key], "endpoint": [str(table["endpoint"].iloc[0])]}
         return {
             name: other
             for name, other in found.items()

@@ -9,7 +9,9 @@ import pandas as pd
 from crlm import regression, second_opinion, survival
 from crlm.ledger import rows as result_rows
 from crlm.ledger import small
+from crlm.ledger.models import seconds
 from crlm.numbers import counted
+from crlm.paper.adjusted import of_model
 from crlm.paper.base import Section, joined, nothing
 from crlm.paper.chapter.sampling import Sampling, of_sample
 from crlm.report import figures, html, readings, tables
@@ -56,7 +58,8 @@ class Robustness(Sampling):
             names = self.usable(frame, tables.model_covariates(model))
             if names:
                 own = {"population": population, "strata": self.selections[name].strata}
-                parts.append(regression.ph_test(frame, names, ties=self.ties, **own))
+                found = regression.ph_test(frame, names, ties=self.ties, **own)
+                parts.append(of_model(name, found, self.design))
         if not parts:
             why = "No multivariable model was made."
             if self.selections and all(r.told == "univariable" for r in self.selections.values()):
@@ -106,6 +109,11 @@ class Robustness(Sampling):
         rows = self.add(*parts)
         shown = rows[rows["covariate"].isin(of)]
         caption = f"{' and '.join(map(self.design.label, of))} under other models"
+        firsts = [n for n in of_whole if n in seconds(self.design.models).values()]
+        keys = {"population": "all", "model": "multivariable"}
+        names = [self.design.model_label({**keys, "endpoint": name}) for name in firsts]
+        names = list(dict.fromkeys(filter(None, names)))
+        caption += f" than {' and '.join(names)}" if names else ""
         if not (shown["statistic"] == "hazard_ratio").any():
             specs = [self.design.models[name] for name in of_whole]
             alone = bool(specs) and all(s["selection"] == "univariable" for s in specs)
@@ -138,7 +146,8 @@ class Robustness(Sampling):
                 found_there = second_opinion.curves(self.frames[endpoint], exposure, rows)
                 parts += [found_there] if len(found_there) else []
         for name, model in self.models.items():
-            names, rows = tables.model_covariates(model), model[model["model"] == "multivariable"]
+            key = self.design.model_key(name)
+            names, rows = tables.model_covariates(model), model[model["model"] == key]
             # The other programs are asked for the plain model: no strata, no products.
             plain = not (self.selections[name].strata or self.selections[name].products)
             if names and plain and rows["method"].str.contains("Wald").any():
@@ -146,7 +155,10 @@ class Robustness(Sampling):
                 if self.at_work:
                     names = self.usable(frame, names)
                     rows = regression.cox(frame, names, ties=self.ties, population=population)
-                parts.append(second_opinion.models(frame, names, rows, ties=self.ties))
+                found = second_opinion.models(frame, names, rows, ties=self.ties)
+                label = self.design.model_label({**rows.iloc[0], "model": key})
+                told = found["quantity"] + (f", {label}" if label else "")
+                parts.append(found.assign(quantity=told))
         if not parts:
             html.show(html.skipped("a second opinion", "There is no curve and no model."))
             return nothing()
@@ -186,13 +198,14 @@ class Robustness(Sampling):
             found = regression.bootstrap_selection(
                 frame, rule, n_boot=samples, seed=seed, population=population
             )
-            title = f"{self.design.endpoint_name(endpoint)}: factors chosen in "
-            title += counted(samples, "sample")
-            found = self.add(found)
+            found = self.add(of_model(endpoint, found, self.design))
+            label = self.design.model_label(found.iloc[0])
+            own = f"{found['endpoint'].iloc[0]}, {label}" if label else endpoint
+            name = self.design.endpoint_name(own)
+            title = f"{name}: factors chosen in {counted(samples, 'sample')}"
             parts.append(found)
             picture = figures.stability(found, self.design, title=title)
             pieces.append(html.fold(title, picture))
-            name = self.design.endpoint_name(endpoint)
             texts.append(f"{name}: {readings.stability(found, self.design, of)}")
         if not parts:
             none = _ALONE if self.selections else "No regression table was made."

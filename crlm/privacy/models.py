@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from crlm.ledger import as_records
+from crlm.ledger import as_records, kind_of
 from crlm.privacy.continuous import digits
 from crlm.privacy.counts import Count, Register
 from crlm.privacy.curves import whole
@@ -286,10 +286,11 @@ def _sizes(
 
 def follow_on(row: Row, fits: Fits) -> Row:
     """Rows about the choice of a model, its assumptions and its resamples."""
-    k, model, name = fits.register.k, row["model"], row["covariate"]
+    k, model, name = fits.register.k, kind_of(row["model"]), row["covariate"]
     endpoint, statistic = row["endpoint"], row["statistic"]
     if model == "ph_test":
-        fine = fits.shown(endpoint, "", "multivariable") or _any(fits, endpoint, "multivariable")
+        key = row["model"].replace(model, "multivariable")
+        fine = fits.shown(endpoint, "", key) or _any(fits, endpoint, key)
         if statistic != "p" or not fine:
             return blank(row, k)
         return _bare(row, estimate=digits(row["estimate"], 2))

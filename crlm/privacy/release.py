@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from crlm import survival
-from crlm.ledger import ROW_COLUMNS, Design, DisclosureError, as_records
+from crlm.ledger import ROW_COLUMNS, Design, DisclosureError, as_records, kind_of
 from crlm.ledger import rows as result_rows
 from crlm.ledger.vocabulary import POISSON
 from crlm.numbers import Shown, counted
@@ -257,7 +257,7 @@ class Release:
         return [shown[at] for at in sorted(shown)]
 
     def _kind(self, row: Mapping[str, Any]) -> str:
-        statistic, model = row["statistic"], row["model"]
+        statistic, model = row["statistic"], kind_of(row["model"])
         if row["covariate"] == "flow":
             return "flow"
         if model.startswith("specification curve"):

@@ -169,8 +169,8 @@ def _in_own_model(
     claim: Mapping[str, Any], quantity: Quantity, models: Mapping[Any, Model], design: Design
 ) -> Quantity:
     """A multivariable quantity in the model that this cohort's own p values chose, if any did."""
-    own = models.get((quantity.endpoint, frozenset(quantity.where)))
-    if claim["model"] != "multivariable" or own is None:
+    own = models.get((quantity.endpoint, frozenset(quantity.where), claim["model"]))
+    if own is None:
         return quantity
     reference = claim.get("reference") or ""
     given = {claim["covariate"]: reference} if reference else None
@@ -267,8 +267,11 @@ def _sizes(patients: pd.DataFrame, design: Design) -> pd.DataFrame:
 
 def _own_models(
     frames: Mapping[str, pd.DataFrame], design: Design
-) -> dict[tuple[str, frozenset], Model]:
-    """Each multivariable model as this cohort's own p values choose its covariates."""
+) -> dict[tuple[str, frozenset, str], Model]:
+    """Each multivariable model as this cohort's own p values choose its covariates.
+
+    By endpoint, patients and the key `model` of its claims.
+    """
     chosen = {}
     for model in models_of(design):
         endpoint, spec = model.endpoint, model.spec
@@ -293,7 +296,8 @@ def _own_models(
                 break
             columns.pop(worst)
         spec = {**spec, "selection": "fixed", "published": columns}
-        chosen[endpoint, frozenset(model.where)] = replace(model, spec=spec)
+        key = design.model_key(model.name)
+        chosen[endpoint, frozenset(model.where), key] = replace(model, spec=spec)
     return chosen
 
 

@@ -196,15 +196,19 @@ def _variance_of_its_own(search: Search, endpoint: str, column: str) -> float:
 
 def _adjusted(search: Search, endpoint: str, column: str, own: float) -> _Told | None:
     """From the printed ratio of a model; fewer patients than alone make more of chance."""
-    found = {
-        t.quantity.limit: (t.low + t.high) / 2
+    told = [
+        t
         for t in search.targets
         if (t.quantity.kind, t.quantity.endpoint) == ("cox", endpoint)
         and (t.quantity.covariate, t.quantity.part) == (column, "hazard_ratio")
         and (len(t.quantity.columns) > 1 and not t.quantity.where)
-    }
-    if "estimate" not in found:
+    ]
+    blocks = [t.quantity.block for t in told if t.quantity.limit == "estimate"]
+    if not blocks:
         return None
+    # Estimate and limits are those of one model.
+    of_one = [t for t in told if t.quantity.block == blocks[-1]]
+    found = {t.quantity.limit: (t.low + t.high) / 2 for t in of_one}
     ends = [found.get(limit, np.nan) for limit in ("conf_low", "conf_high")]
     theirs = ((ends[1] - ends[0]) / 2 / _LIMIT) ** 2
     chance = max(theirs - own, 0.0) if np.isfinite(theirs) else 0.0

@@ -19,6 +19,7 @@ wide to narrow, and keeps it if more is met.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -322,20 +323,23 @@ def named(search: Search, bundle: int) -> str:
 
 def printed_models(search: Search) -> list[Model]:
     """The multivariable models that are printed row by row."""
-    printed = {
-        (t.quantity.endpoint, frozenset(t.quantity.where), t.quantity.covariate)
-        for t in search.goal.targets
-        if t.quantity.part in RATIOS and len(t.quantity.columns) > 1
-    }
-    return [
-        model
-        for model in models_of(search.design)
-        if {
-            (model.endpoint, frozenset(model.where), name)
-            for name in terms_of(search.design, model)
+    asked = [t.quantity for t in search.goal.targets if t.quantity.part in RATIOS]
+    asked = [quantity for quantity in asked if len(quantity.columns) > 1]
+    models = models_of(search.design)
+    # What is printed of one of several models of the same patients is told by its columns.
+    several = Counter((model.endpoint, frozenset(model.where)) for model in models)
+    found = []
+    for model in models:
+        terms, about = {*terms_of(search.design, model)}, (model.endpoint, frozenset(model.where))
+        printed = {
+            quantity.covariate
+            for quantity in asked
+            if (quantity.endpoint, frozenset(quantity.where)) == about
+            and (several[about] == 1 or {*quantity.columns} == terms)
         }
-        <= printed
-    ]
+        if terms <= printed:
+            found.append(model)
+    return found
 
 
 def fixed_models(search: Search) -> list[Model]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crlm.ledger import Design
-from crlm.ledger.vocabulary import KNOWN
+from crlm.ledger.vocabulary import KNOWN, MULTIVARIABLE
 
 #: Patients, as (column, level) pairs that must all hold; () is everybody.
 Where = tuple[tuple[str, str], ...]
@@ -93,10 +93,16 @@ def models_of(design: Design) -> list[Model]:
     ]
 
 
-def model_of(design: Design, endpoint: str, where: Where = ()) -> Model | None:
-    """The model of an endpoint among some patients; the one of all where those have none."""
-    found = {frozenset(m.where): m for m in models_of(design) if m.endpoint == endpoint}
-    return found.get(frozenset(where)) or found.get(frozenset())
+def model_of(
+    design: Design, endpoint: str, where: Where = (), key: str = MULTIVARIABLE
+) -> Model | None:
+    """The model of an endpoint among some patients; the first of all where those have none.
+
+    `key` is the model of a claim: "multivariable OS_2" for a second one of the same patients.
+    """
+    own = [m for m in models_of(design) if m.endpoint == endpoint]
+    found = {frozenset(m.where): m for m in own if design.model_key(m.name) == key}
+    return found.get(frozenset(where)) or (found.get(frozenset()) if key == MULTIVARIABLE else None)
 
 
 def per_level(design: Design, model: Model, covariate: str) -> Model:

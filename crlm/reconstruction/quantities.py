@@ -11,9 +11,16 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from crlm.endpoints.declared import counting
-from crlm.ledger import Design
+from crlm.ledger import Design, kind_of
 from crlm.ledger.claim_rates import BETWEEN_RATES, OF_RATES
-from crlm.ledger.vocabulary import KNOWN, MANN_WHITNEY, ORDERED_TESTS, POISSON, TREND_TEST
+from crlm.ledger.vocabulary import (
+    KNOWN,
+    MANN_WHITNEY,
+    MULTIVARIABLE,
+    ORDERED_TESTS,
+    POISSON,
+    TREND_TEST,
+)
 from crlm.reconstruction.models import (
     Where,
     indicator,
@@ -199,7 +206,7 @@ def _beyond(claim: Mapping[str, Any]) -> str:
     """What of a claim's keys no search and no certificate knows; "" if nothing."""
     unknown = _NOBODY_KNOWS
     name, model = claim["statistic"], claim["model"]
-    if model not in _MODELS:
+    if kind_of(model) not in _MODELS:
         return f"model {model}: {unknown}"
     if strangers := _unknown_patients(claim):
         return strangers
@@ -455,7 +462,8 @@ def _model(claim: Mapping[str, Any], design: Design) -> Quantity:
     kind = "cox" if endpoint in design.endpoints else "logistic"
     name = endpoint if kind == "cox" else endpoint.lower()
     reference = claim.get("reference") or ""
-    model = model_of(design, endpoint, where) if claim["model"] == "multivariable" else None
+    several = kind_of(claim["model"]) == MULTIVARIABLE
+    model = model_of(design, endpoint, where, claim["model"]) if several else None
     if claim["model"] == "interaction":
         model = with_product(endpoint, where, covariate.split(":"))
     if model is None:

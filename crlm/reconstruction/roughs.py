@@ -16,7 +16,7 @@ from crlm.reconstruction.arrays import MOST_COLUMNS, OUT
 from crlm.reconstruction.clocks import clocks_of
 from crlm.reconstruction.legs import printed_models
 from crlm.reconstruction.models import levels_of, models_of
-from crlm.reconstruction.quantities import Quantity
+from crlm.reconstruction.quantities import Block, Quantity
 from crlm.reconstruction.targets import Target
 
 #: Range of events around what a rough cohort tells: all rows of a model printed, few of them.
@@ -83,16 +83,16 @@ def pairs_of_counts(
 
 
 def events_behind(search: Search) -> dict[str, list[float]]:
-    """How many events of an endpoint the printed intervals stand for, one number a covariate.
+    """How many events of an endpoint the printed intervals stand for, one number a row.
 
     Information grows with events: the widths that a rough cohort attains, held against the
     printed ones, tell how many are wanted.
     """
     found = {}
     for endpoint in _modelled(search):
-        limits: dict[str, dict[str, Target]] = {}
+        limits: dict[tuple[Block, str], dict[str, Target]] = {}
         for t in _limits(search, endpoint):
-            limits.setdefault(t.quantity.covariate, {})[t.quantity.limit] = t
+            limits.setdefault((t.quantity.block, t.quantity.covariate), {})[t.quantity.limit] = t
         found[endpoint] = [
             _scaled_events(search, pair["conf_low"], pair["conf_high"])
             for pair in limits.values()

@@ -8,12 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from crlm.ledger import Design, as_records, small
+from crlm.ledger import Design, as_records, kind_of, small
+from crlm.ledger.vocabulary import MULTIVARIABLE
 from crlm.naming import among, kind_of_model, method_words, told_apart
 from crlm.numbers import NOTHING, bound, interval, number, p_text, short, span
 from crlm.report.html import Footnotes, Html, table
 
 _Body = list[tuple[str, list[str], list[dict[str, Any]]]]
+_FITTED = ("univariable", MULTIVARIABLE)
 _Found = dict[tuple[str, str, str], dict[str, Any]]
 
 
@@ -252,13 +254,14 @@ def regression_table(
 ) -> Html:
     """Univariable and multivariable ratios side by side, reference rows, n and events."""
     short_name = "HR" if ratio == "hazard_ratio" else "OR"
-    models = [m for m in ("univariable", "multivariable") if (rows["model"] == m).any()]
+    models = [m for m in dict.fromkeys(rows["model"]) if kind_of(m) in _FITTED]
+    models.sort(key=lambda model: _FITTED.index(kind_of(model)))
     medians = rows[rows["statistic"] == "median_survival"].set_index("group", drop=False)
     header = ["Characteristic", "n", "Events"]
     header += ["Median, months"] if len(medians) else []
     marks = Footnotes(method_words(design))
     for model in models:
-        kind = kind_of_model(rows, model)
+        kind = kind_of_model(rows, model, design)
         what = f"{kind.capitalize()} {short_name}" if kind == model else f"{short_name}, {kind}"
         title = f"{what} (95 % CI)"
         header += [title + marks.usual(_methods_of(rows, model, ratio))]
@@ -268,7 +271,7 @@ def regression_table(
         if name:
             part = rows[rows["covariate"] == name]
             body += _regression_rows(part, name, models, medians, ratio, design, marks)
-    notes = [*marks.lines(), *map(method_words(design), _rules(rows, models)), *notes]
+    notes = [*marks.lines(), *map(method_words(design), _rules(rows, models, design)), *notes]
     return table(caption, header, body, notes, numeric=[1, 2])
 
 
@@ -340,13 +343,13 @@ def _ratio_cells(
     return interval(effect) + marks.mark(effect["method"]), tested if p else "–"
 
 
-def _rules(rows: pd.DataFrame, models: Sequence[str]) -> list[str]:
+def _rules(rows: pd.DataFrame, models: Sequence[str], design: Design) -> list[str]:
     """How the covariates of the multivariable model were chosen, as its `n` row says."""
     at = rows[
         (rows["model"] == models[-1]) & (rows["statistic"] == "n") & (rows["covariate"] == "")
     ]
-    kind = kind_of_model(rows, models[-1])
-    of = kind.capitalize() if kind != models[-1] else f"{kind.capitalize()} model"
+    kind = kind_of_model(rows, models[-1], design)
+    of = kind[:1].upper() + kind[1:] if kind != models[-1] else f"{kind.capitalize()} model"
     return [f"{of}: {text}." for text in dict.fromkeys(at["method"])]
 
 
@@ -460,5 +463,6 @@ def ratios(
 
 def model_covariates(rows: pd.DataFrame) -> list[str]:
     """Names of the covariates in the multivariable model of a regression table, products aside."""
-    chosen = rows[(rows["model"] == "multivariable") & (rows["covariate"] != "")]
+    of_model = rows["model"].map(kind_of) == MULTIVARIABLE
+    chosen = rows[of_model & (rows["covariate"] != "")]
     return [name for name in dict.fromkeys(chosen["covariate"]) if ":" not in name]

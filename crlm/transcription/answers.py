@@ -23,7 +23,7 @@ def checked(
     named: Mapping[str, str],
     rows: Sequence[Sequence[str]],
     design: Design,
-    incidences: Iterable[str] = (),
+    others: Iterable[str] = (),
     overs: Sequence[str] = (),
 ) -> dict[str, str]:
     """Answers that the table asks for, each with a column and a level of the design.
@@ -33,8 +33,8 @@ def checked(
     named : mapping of str to str
     rows : sequence of sequence of str
     design : Design
-    incidences : iterable of str
-        Those of the design that a heading may mean besides its endpoints.
+    others : iterable of str
+        What a heading may mean besides the design's endpoints: incidences, models.
     overs : sequence of str
         Heads above the header that name patients; they may be all.
 
@@ -52,7 +52,7 @@ def checked(
         if not whole or not any(words == held or held.startswith(f"{words} ") for held in labels):
             near = did_you_mean(label, [row[0] for row in rows if row[0]])
             raise ParameterError(f"--is {label!r}: the table has no such label; {near}")
-        known = [*design.columns, *design.made, "p", *design.endpoints, *incidences]
+        known = [*design.columns, *design.made, "p", *design.endpoints, *others]
         known += [ALL] if overs else []
         if target != LEFT_OUT and column not in known:
             raise ParameterError(f"--is {label}={target}: {did_you_mean(column, known)}")

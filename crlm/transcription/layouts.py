@@ -18,6 +18,7 @@ from crlm.transcription.heads import below_curves, headed, title, untitled
 from crlm.transcription.models import ModelTable
 from crlm.transcription.outcomes import OutcomesTable
 from crlm.transcription.patients import FirstTable
+from crlm.transcription.several import ALONE
 from crlm.transcription.subgroups import SubgroupsTable
 from crlm.transcription.table import Table, Transcript
 
@@ -110,9 +111,10 @@ def claims_of(
     rows = _once(headed(raw, groups=groups))
     overs = [over for over, _ in apart]
     incidences = design.incidences if layout == "curves" else {}
+    meant = [*design.models, ALONE] if layout == "model" else list(incidences)
     marks, named = footnotes.answered(named or {}, raw if groups else [])
     named = {_worded(label): target for label, target in named.items()}
-    answers = own.checked(dict(named), rows, design, incidences, overs)
+    answers = own.checked(dict(named), rows, design, meant, overs)
     rows, aside = own.without(rows, answers)
     aside += [over for over in overs if own.is_left_out(over, answers)]
     answers = {label: target for label, target in answers.items() if target != own.LEFT_OUT}

@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from crlm.ledger import Design
+from crlm.ledger.vocabulary import MULTIVARIABLE
 from crlm.transcription import meanings, stepped
 from crlm.transcription.asking import to_ask
 from crlm.transcription.cells import ONE, REFERENCE, cell, p_cell, row_of, without_limits
 from crlm.transcription.corrected import corrects, is_adjusted
 from crlm.transcription.labels import Label
 from crlm.transcription.model_columns import WITH_P, held
+from crlm.transcription.several import SINGLE, TOGETHER, Several, unnumbered
 from crlm.transcription.table import TREND, UNKNOWN, Table, comma, holding
 
 #: A ratio, and its limits.
@@ -34,13 +36,6 @@ _HELD: dict[str, tuple[str, dict[int, tuple[str, ...]]]] = {
 }
 #: Columns of ratios, and those that stand beside them in columns of their own.
 _RATIOS, _BESIDE = ("odds", "ratio", "sub"), ("limits", "lower", "upper")
-#: Words that say of which model a column is.
-_ALONE = re.compile(r"\buni(?!t|o|q|f|n|l|versi)|\bunadj|\bcrude\b|\bbivariat|\buva?\b", re.I)
-_TOGETHER = re.compile(
-    r"\bmulti(?!f|p|c|l|n)|\bmultiple\s(logistic|cox|regression)"
-    r"|\badj(?!uv|ac)|\ba(or|hr)\b|\bmva?\b",
-    re.I,
-)
 #: A header whose numbers are for a step: "HR per SD".
 _STEP = re.compile(r"\bper\b", re.IGNORECASE)
 #: What a reference has below a coefficient.
@@ -83,13 +78,13 @@ class ModelTable(Table):
 
     #: What may stand in a column, and the model of one that does not say.
     forms = "a ratio (HR, OR), its limits (95% CI, lower, upper), β, SE, z, p nor P for trend"
-    usual = "multivariable"
+    usual = MULTIVARIABLE
 
     def __init__(self, design: Design, place: str, endpoint: str, named: Mapping[str, str]) -> None:
-        spec = design.models.get(endpoint) or {}
-        every = [name for model in design.models.values() for name in model["covariates"]]
-        super().__init__(design, place, spec.get("covariates", every), named)
-        self.spec, self.endpoint = spec, str(spec.get("endpoint") or endpoint)
+        self.several = Several(design, endpoint, named)
+        super().__init__(design, place, self.several.covariates(), named)
+        self.spec = design.models.get(endpoint) or {}
+        self.endpoint = str(self.spec.get("endpoint") or endpoint)
 
     def _spec_of(self, endpoint: str) -> Mapping[str, Any]:
         """The model that a column is of: that of the table, or of the endpoint above the column."""
@@ -255,31 +250,34 @@ class ModelTable(Table):
         heads: list[Head] = []
         model, endpoint, ratio = self._usual_model(rows[0]), self.endpoint, ""
         for at, text in enumerate(rows[0][1:], 1):
-            model = "multivariable" if _TOGETHER.search(text) else model
-            model = "univariable" if _ALONE.search(text) else model
-            endpoint = self.endpoints.leading(text) or endpoint
-            holds = self.held(text, [row[at] for row in rows[1:]])
+            before, endpoint = endpoint, self.endpoints.leading(text) or endpoint
+            model = self.several.along(text, model, endpoint, endpoint != before)
+            holds = self.held(unnumbered(text), [row[at] for row in rows[1:]])
             ratio = holds if holds in _RATIOS else ratio
             head = self.of_group(text, Head(endpoint, model, holds, ratio))
             if any(row[at] for row in rows[1:]):
-                head = self._asked(text, head, heads)
+                head = self._asked(text, head, heads, rows[0][1:])
+            if told := self.several.told(text, endpoint):
+                self.labels.taken[text] = told
             heads.append(head)
         return heads
 
     def _usual_model(self, heads: Sequence[str]) -> str:
         """The model of columns that do not say which: that of the header, else of the title."""
-        if any(_ALONE.search(text) for text in heads):
+        if any(SINGLE.search(text) for text in heads):
             return "univariable"
-        said = _ALONE.search(self.title) and not _TOGETHER.search(self.title)
+        said = SINGLE.search(self.title) and not TOGETHER.search(self.title)
         alone = self.spec.get("selection") == "univariable"
-        return "univariable" if said or alone else self.usual
+        if said or alone or self.usual != MULTIVARIABLE:
+            return "univariable"
+        return self.several.usual(self.endpoint)
 
     def corrected(self, head: str, heads: Sequence[str]) -> bool:
         """Beside adjusted ratios an adjusted p is theirs."""
-        ratios = [text for text in heads if _TOGETHER.search(text) and held(text, ()) in _RATIOS]
+        ratios = [text for text in heads if TOGETHER.search(text) and held(text, ()) in _RATIOS]
         return corrects(head) or (is_adjusted(head) and not ratios)
 
-    def _asked(self, text: str, head: Head, before: Sequence[Head]) -> Head:
+    def _asked(self, text: str, head: Head, before: Sequence[Head], heads: Sequence[str]) -> Head:
         """A head that is known and of its own; of another the column is asked about and skipped."""
         where = f"column {text!r}"
         if not head.endpoint:
@@ -287,6 +285,8 @@ class ModelTable(Table):
         elif not head.holds:
             told = f"is neither {self.forms}; name it so, or leave it out with "
             self.ask(where, f"{told}{to_ask(text, '-')}")
+        elif told := self.several.unnamed(text, head.endpoint, heads):
+            self.ask(where, told)
         elif self._other_ratio(text, head):
             self.ask(
                 where, f"{self._other_ratio(text, head)}, or leave it out with {to_ask(text, '-')}"
@@ -375,8 +375,7 @@ class ModelTable(Table):
     def _usual_reference(self, column: str) -> str:
         """The reference that the model has of a category; "" of anything else."""
         levels = self.design.levels(column)
-        spec = self.spec or (self.design.model_of(self.endpoint) if self.endpoint else {})
-        return str((spec.get("references") or {}).get(column, levels[0])) if levels else ""
+        return (self.several.reference(column) or levels[0]) if levels else ""
 
     def of_group(self, text: str, head: Head) -> Head:
         """A head with the group that its column is of, where the table has such columns."""
@@ -451,7 +450,13 @@ class ModelTable(Table):
     def of_model(self, label: str, text: str, head: Head, keys: Mapping[str, str]) -> None:
         """The ratio, limits, SE, z or p of a cell."""
         found = p_cell(text) if head.holds == "p" else cell(text)
-        where = f"{self.place}, {label}, {head.model}"
+        keys = {
+            "population": self.population,
+            **keys,
+            "endpoint": head.endpoint,
+            "model": head.model,
+        }
+        where = f"{self.place}, {label}, {self.design.model_label(keys) or head.model}"
         if head.holds == "trend":
             where += ", P for trend"
         if found.kind == "empty" or REFERENCE.match(text) or not head.holds:
@@ -470,9 +475,8 @@ class ModelTable(Table):
             statistic = "odds_ratio"
         elif head.holds in _BESIDE and head.ratio:
             statistic = _HELD[head.ratio][0]
-        own = {"endpoint": head.endpoint, "model": head.model, "statistic": statistic}
         for number, part in zip(found.parts, forms[len(found.parts)], strict=True):
-            self.claim(number, where, **keys, **own, part=part)
+            self.claim(number, where, **keys, statistic=statistic, part=part)
 
 
 def _has_ratio(row: Sequence[str], heads: Sequence[Head]) -> bool:

@@ -11,6 +11,7 @@ from crlm.transcription.asking import to_ask
 from crlm.transcription.cells import cell, row_of, without_limits
 from crlm.transcription.curve_columns import LIMITED, Column, columns
 from crlm.transcription.curves import CurvesTable
+from crlm.transcription.several import ALONE, Several, unnumbered
 from crlm.transcription.table import P_HEAD, holding, last_word
 
 _RATIO = re.compile(r"\bhr\b|\bhazards? ratio", re.IGNORECASE)
@@ -113,7 +114,15 @@ class OutcomesTable(CurvesTable):
             told = f"is of two groups, and {self.by} has {len(levels)}; leave it out with "
             self.ask(f"column {head!r}", f"{told}{to_ask(head, '-')}, and put it in by hand")
         elif _RATIO.search(head) and not (_BETWEEN.search(head) and column.holds in _DIFFERENCE):
-            model = "multivariable" if _ADJUSTED.search(head) else "univariable"
+            several, alone = Several(self.design, endpoint, {}), not _ADJUSTED.search(head)
+            numbered = unnumbered(head) != " ".join(head.split())
+            if (numbered or not alone) and (models := several.choice(head, endpoint)):
+                told = f"is of one of several models, {models}; write the label of its own in its "
+                self.ask(
+                    f"column {head!r}", f"{told}head, or leave it out with {to_ask(head, '-')}"
+                )
+                return
+            model = several.of(head, endpoint) or (ALONE if alone else several.usual(endpoint))
             keys = {"covariate": self.by, "level": levels[1], "model": model}
             self._put_all(head, text, {**keys, "statistic": "hazard_ratio", "endpoint": endpoint})
             self._told()

@@ -16,6 +16,7 @@ from crlm.transcription.cells import Printed, p_cell, printed, row_of
 from crlm.transcription.corrected import is_adjusted
 from crlm.transcription.endpoints import Endpoints
 from crlm.transcription.labels import Label, Labels
+from crlm.transcription.several import ALONE
 from crlm.transcription.trends import is_trend
 from crlm.transcription.wordings import plain, unmarked
 
@@ -112,7 +113,7 @@ class Table:
         self.sizes: dict[str, float] = {}
         self.words: list[tuple[str, dict[str, str]]] = []
         self.endpoints = Endpoints(design, named)
-        known = {*design.endpoints, *design.incidences}
+        known = {*design.endpoints, *design.incidences, *design.models, ALONE} - {*design.columns}
         columns = {label: name for label, name in named.items() if name not in known}
         self.labels = Labels(design, list(asked), columns)
 

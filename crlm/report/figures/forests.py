@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from crlm import lent
-from crlm.ledger import Design, as_records
+from crlm.ledger import Design, as_records, kind_of
 from crlm.ledger.vocabulary import ALL
 from crlm.naming import describe
 from crlm.numbers import interval, number, p_text
@@ -195,8 +195,9 @@ def stability(rows: pd.DataFrame, design: Design, *, title: str) -> Picture:
         From `regression.bootstrap_selection`.
     """
     shares = rows[rows["statistic"] == "percent"]
-    chosen = shares[shares["model"] == "bootstrap selection"].sort_values("estimate", kind="stable")
-    signs = shares[shares["model"] == "bootstrap selection, sign"].groupby("covariate")["estimate"]
+    kinds = shares["model"].map(kind_of)
+    chosen = shares[kinds == "bootstrap selection"].sort_values("estimate", kind="stable")
+    signs = shares[kinds == "bootstrap selection, sign"].groupby("covariate")["estimate"]
     same = signs.min()
     labels = [design.label(name) for name in chosen["covariate"]]
     with matplotlib.rc_context(STYLE):

@@ -6,8 +6,8 @@ import re
 
 import pandas as pd
 
-from crlm.ledger import as_records, small
-from crlm.ledger.vocabulary import GRAY, POISSON
+from crlm.ledger import as_records, kind_of, small
+from crlm.ledger.vocabulary import GRAY, MULTIVARIABLE, POISSON
 from crlm.report.manuscript.done import Done, listed
 
 _SPSS = "limits of rates are plain, those of medians the median ± 1.96 standard errors as in SPSS"
@@ -143,23 +143,26 @@ def _said(phrases: dict[str, str], method: str) -> str:
 
 def regression(done: Done) -> list[str]:
     """Families, ties, candidates, what entered, and what is left out beforehand."""
-    sizes = done.of(model="multivariable", statistic="n", covariate="")
+    sizes = done.of(statistic="n", covariate="")
+    sizes = sizes[sizes["model"].map(kind_of) == MULTIVARIABLE]
     alone = done.of(model="univariable", statistic="n")
     told = _families(pd.concat([sizes, alone]))
     if any("profile likelihood CI" in method for method in done.methods(statistic="odds_ratio")):
         told.append("Limits of odds ratios are those of the profile likelihood.")
     told += _products(done)
-    seen: dict[str, list[str]] = {}
-    for row in as_records(sizes.drop_duplicates("endpoint")):
-        seen.setdefault(_selection(row["method"]), []).append(str(row["endpoint"]))
-    for text, endpoints in seen.items():
-        told += _model_of(done, text, endpoints)
+    seen: dict[tuple[str, str, str], list[str]] = {}
+    for row in as_records(sizes.drop_duplicates(["endpoint", "model"])):
+        key = (_selection(row["method"]), row["model"], done.design.model_label(row))
+        seen.setdefault(key, []).append(str(row["endpoint"]))
+    for key, endpoints in seen.items():
+        told += _model_of(done, *key, endpoints)
     return told + _alone(done, alone)
 
 
 def _products(done: Done) -> list[str]:
     """How products were tested, where it is not by Wald's test."""
-    tested = done.of(statistic="p", model=["multivariable", "interaction"])
+    tested = done.of(statistic="p")
+    tested = tested[tested["model"].map(kind_of).isin([MULTIVARIABLE, "interaction"])]
     if not tested["method"].str.contains("likelihood ratio test of the product").any():
         return []
     return ["Products were tested by the likelihood ratio of the models with and without them."]
@@ -202,14 +205,16 @@ def _selection(method: str) -> str:
     return f"the multivariable model: {method}"
 
 
-def _model_of(done: Done, text: str, endpoints: list[str]) -> list[str]:
-    names = listed(done.design.endpoint_name(name) for name in endpoints)
-    kept = done.of(model="multivariable", endpoint=endpoints, population="all")
+def _model_of(done: Done, text: str, key: str, label: str, endpoints: list[str]) -> list[str]:
+    which = f" ({label})" if label else ""
+    names = listed(f"{done.design.endpoint_name(name)}{which}" for name in endpoints)
+    kept = done.of(model=key, endpoint=endpoints, population="all")
     chosen = ""
     if "fixed" in text:
         chosen = f": {', '.join(names_of(done, kept))}"
     told = [f"For {names} {text}{chosen}."]
-    asked = done.of(model=["multivariable", "selection"], endpoint=endpoints, population="all")
+    chosen_by = key.replace(MULTIVARIABLE, "selection")
+    asked = done.of(model=[key, chosen_by], endpoint=endpoints, population="all")
     tried = done.of(model="univariable", endpoint=endpoints, population="all")
     tried = tried[tried["covariate"].isin(asked["covariate"])]
     if chosen and set(tried["covariate"]) == set(kept["covariate"]) - {""}:

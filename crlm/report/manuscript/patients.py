@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from crlm.ledger import as_records, small
+from crlm.ledger import as_records, kind_of, small
 from crlm.ledger.factors import Merged
 from crlm.numbers import Shown, counted, number
 from crlm.report.manuscript.done import Done, listed
@@ -197,12 +197,14 @@ def _gaps(done: Done, rows: pd.DataFrame) -> list[str]:
 
 
 def _complete_cases(done: Done) -> list[str]:
-    rows = done.of(model="multivariable", statistic="n", covariate="", population="all")
+    rows = done.of(statistic="n", covariate="", population="all")
     told = []
-    for row in as_records(rows):
+    for row in as_records(rows[rows["model"].map(kind_of) == "multivariable"]):
         found = done.cases(row["method"])
         if found and found[0] < found[1]:
-            told.append(f"{done.design.endpoint_name(row['endpoint'])} {found[0]} of {found[1]}")
+            name = done.design.endpoint_name(row["endpoint"])
+            name += f", {label}," if (label := done.design.model_label(row)) else ""
+            told.append(f"{name} {found[0]} of {found[1]}")
     start = "Each model has the patients of whom all its covariates are known"
     return [f"{start} ({', '.join(told)})."] if told else []
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from crlm.ledger import as_records
+from crlm.ledger import as_records, kind_of
 from crlm.naming import method_words, model_words
 from crlm.numbers import short
 from crlm.report.manuscript.analyses import names_of
@@ -70,7 +70,8 @@ def entries(done: Done) -> dict[str, list[str]]:
     told, made = _Told(), {}
     if done.sample:
         made["Patients of these analyses"] = [_SAMPLED.format(sample=done.sample)]
-    present = [name for name in dict.fromkeys(done.rows["model"]) if name not in _ELSEWHERE]
+    named = dict.fromkeys(done.rows["model"])
+    present = [name for name in named if kind_of(name) not in _ELSEWHERE]
     left = dict.fromkeys(present)
     for heading, parts in _ENTRIES.items():
         sentences = []
@@ -103,6 +104,7 @@ _SAMPLED = (
 
 
 def _is_one(name: str, wanted: tuple[str, ...]) -> bool:
+    name = kind_of(name)
     return any(name == one or (one.endswith("*") and name.startswith(one[:-1])) for one in wanted)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from crlm.ledger import Design, as_records
+from crlm.ledger import Design, as_records, kind_of
 from crlm.naming import model_words
 from crlm.numbers import (
     bound,
@@ -26,7 +26,8 @@ from crlm.report.readings.wording import capital, ending, paragraph, records_of,
 
 def stability(rows: pd.DataFrame, design: Design, exposure: str) -> str:
     """How often the exposure and its closest rivals are chosen in the resamples."""
-    chosen = records_of(rows, statistic="percent", model="bootstrap selection")
+    shares = records_of(rows, statistic="percent")
+    chosen = [r for r in shares if kind_of(r["model"]) == "bootstrap selection"]
     chosen = sorted(chosen, key=lambda r: -r["estimate"])
     own = [r for r in chosen if r["covariate"] == exposure]
     texts = [

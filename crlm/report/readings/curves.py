@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 
-from crlm.ledger import Design, as_records, small
+from crlm.ledger import Design, as_records, kind_of, small
 from crlm.ledger.vocabulary import ALL, COMPETING, GRAY
 from crlm.numbers import (
     counted,
@@ -128,7 +128,8 @@ def answer(
     medians : pandas.DataFrame
         Curve rows of the groups of the exposure, with their log-rank test.
     effect : pandas.DataFrame
-        Ratio and p of the exposure in one model; where that has none, in another after it.
+        Ratio and p of the exposure in the models of several covariates; where they have none, in
+        another after them.
     tried : pandas.DataFrame
         Rows of `specification.inference`, or none.
     kind : str
@@ -138,15 +139,17 @@ def answer(
     ratios = [r for r in as_records(effect) if r["statistic"] in RATIOS]
     tests = {keys_of(r): r for r in records_of(effect, statistic="p")}
     known = [r for r in ratios if math.isfinite(r["estimate"])]
-    known = [r for r in known if r["model"] == known[0]["model"]]
+    known = [r for r in known if kind_of(r["model"]) == kind_of(known[0]["model"])]
+    levels = {r["level"] for r in known}
     for row in {r["model"]: r for r in reversed(ratios)}.values():
         if row["model"] not in [r["model"] for r in known]:
-            parts.append(f"{_ratio_of(row, kind)} {lacking(row)}")
+            parts.append(f"{_ratio_of(row, kind, design)} {lacking(row)}")
     for row in known:
         test = tests.get(keys_of(row))
         p = f", {p_phrase(test['estimate'])}" if test is not None else ""
-        level = f", {design.label(row['covariate'], row['level'])}:" if len(known) > 1 else ""
-        parts.append(f"{_ratio_of(row, kind)}{level} {interval(row)}{p}{paper.beside(row)}")
+        level = f", {design.label(row['covariate'], row['level'])}:" if len(levels) > 1 else ""
+        what = _ratio_of(row, kind, design)
+        parts.append(f"{what}{level} {interval(row)}{p}{paper.beside(row)}")
     found = {(r["model"], r["statistic"]): r for r in as_records(tried)}
     share = ending(found, ", claim", "percent")
     if share is not None and math.isfinite(share["estimate"]):
@@ -157,9 +160,11 @@ def answer(
     return f"{capital(design.endpoints[endpoint]['label'])}: {'; '.join(parts)}."
 
 
-def _ratio_of(row: Row, kind: str) -> str:
-    """A ratio and its model: "multivariable HR", "HR in a model of one covariate"."""
+def _ratio_of(row: Row, kind: str, design: Design) -> str:
+    """A ratio and its model: "multivariable HR", "HR in a model of one covariate", "Model 2 HR"."""
     name = RATIOS[row["statistic"]]
+    if label := design.model_label(row):
+        return f"{label} {name}"
     alone = row["model"] == "multivariable" != kind
     return f"{name} in a {kind}" if alone else f"{row['model']} {name}"
 

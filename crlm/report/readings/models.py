@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from crlm import naming
-from crlm.ledger import Design, as_records, small
+from crlm.ledger import Design, as_records, kind_of, small
+from crlm.ledger.vocabulary import MULTIVARIABLE
 from crlm.numbers import estimate, interval, limits, p_phrase
 from crlm.report.readings.printed import Print
 from crlm.report.readings.wording import (
@@ -95,7 +96,8 @@ def model(
     multi = rows[rows["model"] == kind]
     tests = {keys_of(r): r for r in records_of(multi, statistic="p")}
     ratios = [r for r in as_records(multi) if r["statistic"] in RATIOS]
-    if not ratios and kind == "multivariable":
+    several = kind_of(kind) == MULTIVARIABLE
+    if not ratios and several:
         return "No covariate enters the multivariable model."
     mine = [r for r in ratios if r["covariate"] in exposures]
     first = [r for r in mine if math.isfinite(r["estimate"])]
@@ -111,11 +113,11 @@ def model(
     told = [_effect_text(r, tests.get(keys_of(r)), design, paper) for r in first]
     absent = [design.label(name) for name in exposures if name in set(rows["covariate"])]
     absent = [n for n in absent if n not in [design.label(r["covariate"]) for r in mine]]
-    called = naming.kind_of_model(rows, kind)
+    called = naming.kind_of_model(rows, kind, design)
     parts = [f"{capital(called)}: " + "; ".join(told)] if told else []
     hidden = any(str(r["method"]).startswith("not shown") for r in mine)
     of_all = "in the multivariable model" if called == kind else "in the model"
-    where = of_all if kind == "multivariable" else "alone"
+    where = of_all if several else "alone"
     why = "not shown for this model" if hidden else f"not estimable {where}"
     parts += [f"{', '.join(unknown)}: {why}"] if unknown else []
     parts += [f"{', '.join(absent)} not {where}"] if absent else []
@@ -180,11 +182,13 @@ def _between(rows: pd.DataFrame, design: Design, paper: Print) -> list[str]:
 def proportional(rows: pd.DataFrame, design: Design) -> str:
     """Which covariates' hazards are not proportional, and the test of the whole model."""
     told = []
-    for endpoint, part in rows.groupby("endpoint", sort=False):
+    for (endpoint, _), part in rows.groupby(["endpoint", "model"], sort=False):
         every = records_of(part, statistic="p")
         tests = [r for r in every if math.isfinite(r["estimate"])]
+        which = f", {label}" if (label := design.model_label(part.iloc[0])) else ""
+        name = f"{design.endpoint_name(str(endpoint))}{which}"
         if every and not tests:
-            told.append(f"{design.endpoint_name(str(endpoint))}: {lacking(every[0])}")
+            told.append(f"{name}: {lacking(every[0])}")
             continue
         small = [r for r in tests if r["estimate"] < 0.05 and r["covariate"] not in ("", "GLOBAL")]
         whole = [r for r in tests if r["covariate"] in ("", "GLOBAL")]
@@ -196,5 +200,5 @@ def proportional(rows: pd.DataFrame, design: Design) -> str:
             text = "no covariate by itself speaks against it, but the model does"
         text = f"against proportional hazards speak {names}" if small else text
         total = f"; whole model {p_phrase(whole[0]['estimate'])}" if whole else ""
-        told.append(f"{design.endpoint_name(str(endpoint))}: {text}{total}")
+        told.append(f"{name}: {text}{total}")
     return sentence(". ".join(told))

@@ -1,0 +1,93 @@
+"""Which model of a design a number is of: an endpoint may have several of the same patients.
+
+The first of them is the multivariable one: that which has the endpoint's name, else the first of
+the design. What is of another has its name behind the kind, "multivariable OS_2", as a paper has
+"Model 1" and "Model 2". A covariate alone is of the patients, and of none of their models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from crlm.ledger.vocabulary import ALL, MULTIVARIABLE
+
+#: Kinds of rows that each of several models of the same patients has of its own.
+OF_ONE = (MULTIVARIABLE, "selection", "ph_test", "bootstrap selection, sign")
+OF_ONE += ("bootstrap selection",)
+
+Models = Mapping[str, Mapping[str, Any]]
+
+
+def kind_of(key: str) -> str:
+    """What kind of model a claim or a row is of, whichever of several it is.
+
+    Examples
+    --------
+    >>> kind_of("multivariable OS_2"), kind_of("logrank")
+    ('multivariable', 'logrank')
+    """
+    return next((kind for kind in OF_ONE if key.startswith(f"{kind} ")), key)
+
+
+def about(name: str, spec: Mapping[str, Any]) -> tuple[str, str]:
+    """The endpoint and the patients of a model."""
+    return str(spec.get("endpoint") or name), str(spec.get("population") or ALL)
+
+
+def seconds(models: Models) -> dict[str, str]:
+    """The models whose endpoint and patients an earlier one has, each with that first one.
+
+    Examples
+    --------
+    >>> seconds({"OS_2": {"endpoint": "OS"}, "OS": {}, "women": {"endpoint": "OS",
+    ...          "population": "sex=female"}})
+    {'OS_2': 'OS'}
+    """
+    first: dict[tuple[str, str], str] = {}
+    for name in sorted(models, key=lambda name: about(name, models[name])[0] != name):
+        first.setdefault(about(name, models[name]), name)
+    firsts = {name: first[about(name, spec)] for name, spec in models.items()}
+    return {name: one for name, one in firsts.items() if name != one}
+
+
+def key_of(models: Models, name: str, kind: str = MULTIVARIABLE) -> str:
+    """The key `model` of what is of one model of a design.
+
+    Parameters
+    ----------
+    models : mapping
+        Of the design.
+    name : str
+        One of them.
+    kind : str
+        What it is of the model.
+
+    Examples
+    --------
+    >>> models = {"OS": {}, "OS_2": {"endpoint": "OS"}}
+    >>> key_of(models, "OS"), key_of(models, "OS_2"), key_of(models, "OS_2", "univariable")
+    ('multivariable', 'multivariable OS_2', 'univariable')
+    """
+    return f"{kind} {name}" if kind in OF_ONE and name in seconds(models) else kind
+
+
+def name_of(models: Models, endpoint: str, population: str = ALL, key: str = MULTIVARIABLE) -> str:
+    """The model of a design that a key is of, among some patients; "" for none.
+
+    Where those have no model, the first of all patients.
+
+    Parameters
+    ----------
+    models : mapping
+        Of the design.
+    endpoint, population, key : str
+        Of a claim or a row; a key without a name is of the first.
+    """
+    named = key.removeprefix(kind_of(key)).strip()
+    if named:
+        own = named in models and about(named, models[named]) == (endpoint, population)
+        return named if own else ""
+    others = seconds(models)
+    first = {about(name, spec): name for name, spec in models.items() if name not in others}
+    return first.get((endpoint, population)) or first.get((endpoint, ALL)) or ""
