@@ -5,6 +5,7 @@ import csv
 import io
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from survival import datasets
 from crlm import comparison, ledger, naming, survival
 from crlm.paper import Paper
 from crlm.poisson import rate_limits, ratio_test
+from crlm.paper.followed import Followed
 from crlm.reconstruction.quantities import Beyond, quantity_of
 from crlm.report.manuscript.done import Done
 from crlm.report.manuscript.methods import methods
@@ -296,3 +298,14 @@ def test_a_safe_report_tells_rates_of_two_digits_and_no_count(study):
     assert ratio == pytest.approx(rates[1] / rates[0], abs=0.006)
     assert "Rates have two digits" in shown.getvalue() and ".00" not in shown.getvalue()
     assert paper.release.close().startswith("rows ")
+
+
+def test_a_paper_without_os_follows_its_patients_to_its_main_endpoint():
+    """Its median follow-up had no result: "This cohort has no OS times"."""
+    design, asked = ledger.load_design("mskcc_hai"), []
+    paper = Followed.__new__(Followed)
+    paper.can = lambda what, endpoint: asked.append(endpoint)
+    for known in (design.endpoints, {"RFS": design.endpoints["RFS"]}):
+        paper.design = replace(design, endpoints=known, main=("RFS",))
+        paper.follow_up(method="reverse")
+    assert asked == ["OS", "RFS"]

@@ -211,6 +211,10 @@ class Design:
         own = self.endpoints.get(endpoint, {}).get("follow_up")
         return str(own or self.conventions.get("follow_up") or "observed")
 
+    def followed_to(self) -> str:
+        """The endpoint whose times are those of the patients: OS, else the first main one."""
+        return "OS" if "OS" in self.endpoints else next(iter((*self.main, *self.endpoints)), "OS")
+
     def source(self, name: str) -> str:
         """The column that a factor or a scaled number is made of; a column is its own."""
         made = self.factors.get(name) or self.scaled.get(name)

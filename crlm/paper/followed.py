@@ -23,8 +23,9 @@ class Followed(Base):
     ) -> Section:
         """Median follow-up by the paper's method, and by another one that stands beside it.
 
-        Without `endpoint` it is that of the patients, by the times of OS; below it that of each
-        endpoint of which print has a follow-up of its own, by the design's rule for it.
+        Without `endpoint` it is that of the patients, by the times of OS, or of the first main
+        endpoint where the paper has no OS; below it that of each endpoint of which print has a
+        follow-up of its own, by the design's rule for it.
 
         Parameters
         ----------
@@ -35,7 +36,7 @@ class Followed(Base):
         endpoint : str
             Of one endpoint alone.
         """
-        own = endpoint or "OS"
+        own = endpoint or self.design.followed_to()
         if not self.can("follow-up", own):
             return nothing()
         frame = self.frames[own]
