@@ -15,8 +15,8 @@ from survival import datasets
 
 from crlm import comparison, ledger, naming, survival
 from crlm.paper import Paper
-from crlm.poisson import rate_limits, ratio_test
 from crlm.paper.followed import Followed
+from crlm.poisson import rate_limits, ratio_test
 from crlm.reconstruction.quantities import Beyond, quantity_of
 from crlm.report.manuscript.done import Done
 from crlm.report.manuscript.methods import methods

@@ -265,6 +265,13 @@ def test_the_note_below_a_word_table_is_read_with_it(tmp_path):
         ("Median (range) no. of positive nodes", "3 (1–51)", [("nodes", "", "median")]),
         ("Sex ratio (M : F)", "120 : 80", [("sex", "male", "n"), ("sex", "female", "n")]),
         ("Menopausal status (pre/post)", "9/8", [("meno", "pre", "n"), ("meno", "post", "n")]),
+        (
+            "Tumour grade (I : II : III)",
+            "4 : 2 : 1",
+            [("grade", g, "n") for g in "I II III".split()],
+        ),
+        ("Postmenopausal (%)", "48", [("meno", "post", "percent")]),  # It was 48 patients.
+        ("Postmenopausal, n (%)", "48", [("meno", "post", "n")]),
     ],
 )
 def test_labels_as_surgeons_word_them(design, label, text, keys):
@@ -317,3 +324,29 @@ def test_a_count_of_events_may_have_its_percentage_without_a_sign(design):
     assert "'46.6' is a percentage" in made.left_out[0]
     made = curves(design, [["", "No. of patients", "5-year RFS (%)"], ["Control", "440 (205)", ""]])
     assert "is not one number; give each its column" in made.questions[0]
+
+
+@pytest.mark.parametrize("label", ["I–II", "I/II", "I or II", "Tumour grade I–II"])
+def test_two_grades_are_no_third(design, label):
+    """I–II was read as III."""
+    rows = [["Tumour grade", "", "", ""], [label, "329 (74.8)", "196 (79.7)", ""]]
+    made = first(design, rows if label[0] == "I" else rows[1:])
+    assert len(made.claims) == 2 and len(made.questions) == 1
+    assert "merges levels of grade, and no factor" in made.questions[0] or label[0] == "T"
+
+
+def test_percentages_below_a_heading_that_says_so_are_no_counts(design):
+    rows = [
+        ["Menopausal status, %", "", "", "0.3"],
+        ["Pre", "53", "24", ""],
+        ["Post", "47", "76", ""],
+    ]
+    made = first(design, rows)
+    assert not made.questions
+    assert [c["statistic"] for c in made.claims[2:]] == ["p", *["percent"] * 4]
+
+
+def test_a_band_with_another_cut_is_not_told_as_one_of_the_design(design):
+    rows = [["Tumour size (mm)", "", "", ""], ["≤ 20", "5", "6", ""], ["> 20", "5", "6", ""]]
+    (asked,) = first(design, rows).questions
+    assert "is no band of size as the design cuts it" in asked and "did you mean" not in asked

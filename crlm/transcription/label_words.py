@@ -20,6 +20,10 @@ NOTES = frozenset(
 )
 
 
+#: Two numbers side by side, which are no third: "grade I–II" is not III.
+_NUMBERS = re.compile(r"(?:\b[ivx]+|\d) (?:[ivx]+\b|\d)")
+
+
 @dataclass(frozen=True)
 class Label:
     """What a label names.
@@ -61,7 +65,9 @@ class Words:
 
     def _known(self, words: str) -> tuple[str, str] | None:
         """Column and level of plain words, however they are parted: "ca 19 9", "ca19 9"."""
-        return self.labels.get(words) or self.labels.get(words.replace(" ", ""))
+        found = self.labels.get(words) or self.labels.get(words.replace(" ", ""))
+        apart = found and found[1] and words not in self.labels and _NUMBERS.search(words)
+        return None if apart else found
 
     def whole(self, label: str, within: str = "") -> Label | None:
         """What a label names as it stands, alone or below another."""

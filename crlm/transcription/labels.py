@@ -339,7 +339,16 @@ class Labels:
         if len(rest) == 1:
             return self._unknown_product(label, [first, rest[0]])
         column = self.read(within).column if within and within != label else ""
+        if self.design.cut(column) and span_in(label):
+            column = self.design.source(column)
         levels = {self.design.label(column, level): level for level in self.design.levels(column)}
+        parts = meanings.joined(label)
+        if len(parts) > 1 and all(self._level_within(column, part) for part in parts):
+            return (
+                f"{label!r} merges levels of {column}, and no factor of the design does. Declare "
+                f"[factors.{column}_group] with source = '{column}' and groups = {{ ... }}, or "
+                f"leave the row out with {to_ask(label, '-')}"
+            )
         near = did_you_mean(label, levels)
         if near.startswith("did"):
             return (

@@ -119,7 +119,12 @@ def is_cut_at(design: Design, factor: str, text: str) -> bool:
 
 def is_joined(text: str) -> bool:
     """Whether a text joins two words, as merged levels are: "pTa-pT1"."""
-    return sum(map(bool, _JOINED.split(text.strip()))) > 1
+    return len(joined(text)) > 1
+
+
+def joined(text: str) -> list[str]:
+    """The words that a text joins: pTa and pT1 of "pTa-pT1"."""
+    return [part for part in _JOINED.split(text.strip()) if part]
 
 
 def _merged(design: Design, factor: str, made: Merged, text: str) -> str:

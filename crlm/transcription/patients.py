@@ -17,13 +17,16 @@ from crlm.transcription.wordings import plain
 
 #: A column of per cent alone: "HAI %", not "HAI n (%)".
 _ONLY_PERCENT = re.compile(r"(?<!\()(?<!\[)%$")
+#: A label whose numbers are per cent: "Male (%)", not "Male, n (%)".
+_PERCENT = re.compile(
+    r"^(?!.*\b(?:n|no\.?|numbers?)\s*[\[(]).*(?:[\[(]\s*%\s*[\])]|,\s*%)\W*$", re.IGNORECASE
+)
 #: Heads of a column of all patients.
 _EVERYBODY = frozenset({"number of patients", "patients", "no. patients", "number"})
 #: "Sex ratio (M : F)", and "120 : 80" in its cells.
-_PAIR = re.compile(
-    r"(.+?)(?:\s+ratio)?\W*[\[(]\s*([^:/()\[\]]+?)\s*[:/]\s*([^:/()\[\]]+?)\s*[\])]\W*"
-)
-_TWO = re.compile(r"(\d+)\s*[:/]\s*(\d+)")
+_PARTS = re.compile(r"(?P<of>.+?)(?:\s+ratio)?\W*[\[(](?P<sides>[^()\[\]]+[:/][^()\[\]]+)[\])]\W*")
+_COUNTS = re.compile(r"\d+(?:\s*[:/]\s*\d+)+")
+_COLON = re.compile(r"\s*[:/]\s*")
 _OF_NUMBERS = ("spread", "mean")
 _NEITHER = "says neither n (%) of a level, nor median with range, nor mean ± SD"
 #: What a column holds that is no group.
@@ -68,7 +71,7 @@ class FirstTable(Table):
         super().__init__(design, place, design.table_one["variables"], named)
         self.by = by or str(design.table_one["by"])
         self.known: dict[tuple[str, str], str] = {}
-        self.spread, self.mark, self.several = spread, "", False
+        self.spread, self.mark, self.several, self.percent = spread, "", False, False
         self.ends = summaries.ENDS.get(spread or str(design.table_one["spread"]), ())
         self.marks = dict(marks or {})
 
@@ -89,8 +92,11 @@ class FirstTable(Table):
         groups = [at for at, group in columns.items() if group not in _BETWEEN]
         rows = self._pairs(self._without_sizes(rows, {at: columns[at] for at in groups}), groups)
         self._footnotes(rows, groups)
+        above = ""
         for number, row, found in self.walk(rows, lambda row: any(row[at] for at in groups)):
             self.mark = footnotes.marks_of(row[0])
+            above = above if any(row[at] for at in groups) and found.level else row[0]
+            self.percent = any(map(_PERCENT.search, (row[0], above)))
             found = self._meant(self._said(row[0], found), row, groups)
             unit = meanings.other_unit(row[0], self._unit(found.column))
             tested = [row[at] for at, group in columns.items() if group in _TESTS]
@@ -123,18 +129,22 @@ class FirstTable(Table):
         self.several = len(marked) > 1
 
     def _pairs(self, rows: Sequence[Sequence[str]], groups: Sequence[int]) -> list[list[str]]:
-        """A table whose rows "Sex ratio (M : F)" are two levels below a heading."""
+        """A table whose rows "Sex ratio (M : F)" are the levels below a heading."""
         made: list[list[str]] = []
         for row in rows:
-            named = _PAIR.fullmatch(row[0])
-            two = {at: _TWO.fullmatch(row[at].strip()) for at in groups if row[at]}
-            if not named or not two or not all(two.values()):
+            named = _PARTS.fullmatch(row[0])
+            sides = _COLON.split(named["sides"].strip()) if named else []
+            counts = {at: _COLON.split(row[at].strip()) for at in groups if row[at]}
+            whole = all(_COUNTS.fullmatch(row[at].strip()) for at in counts)
+            if not (counts and whole and {len(parts) for parts in counts.values()} == {len(sides)}):
                 made.append(list(row))
                 continue
-            made.append([named[1], *("" if at in groups else t for at, t in enumerate(row) if at)])
-            for side in (1, 2):
-                texts = {at: found[side] for at, found in two.items() if found}
-                made.append([named[side + 1], *(texts.get(at, "") for at in range(1, len(row)))])
+            made.append(
+                [named["of"], *("" if at in groups else t for at, t in enumerate(row) if at)]
+            )
+            for one, side in enumerate(sides):
+                texts = {at: parts[one] for at, parts in counts.items()}
+                made.append([side, *(texts.get(at, "") for at in range(1, len(row)))])
         return made
 
     def _without_tests(self, rows: Sequence[Sequence[str]]) -> list[list[str]]:
@@ -246,7 +256,8 @@ class FirstTable(Table):
         for at, group in columns.items():
             where = f"{self.place}, {row[0]}, {group}"
             found = cell(row[at])
-            if found.kind == "single" and _ONLY_PERCENT.search(heads[at]) and named.level:
+            share = _ONLY_PERCENT.search(heads[at]) or (self.percent and group not in _BETWEEN)
+            if found.kind == "single" and share and named.level:
                 found = replace(found, kind="percent")
             keys = {"group": group, "covariate": named.column, "level": named.level}
             if not group or found.kind == "empty":
