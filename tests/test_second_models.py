@@ -294,6 +294,21 @@ def test_columns_of_models_without_a_label_are_asked_and_answered(folder):
     own = {"place": "table3", "endpoint": "OS"}
     asked = claims_of(table, design, "model", **own).questions
     assert len(asked) == 2 and "--is 'Model B=OS_2'" in asked[1]
+    # A letter behind a number may be a footnote's: it is asked, with what the header says.
+    marked = [["", "Model 1a HR (95% CI)", "P", "Model 2b HR (95% CI)", "P"]]
+    marked.append(["Treated vs untreated", "0.80 (0.50-1.28)", "0.35", "0.90 (0.60-1.35)", "0.61"])
+    asked_too = claims_of(marked, design, "model", **own).questions
+    assert len(asked_too) == 2 and "--is 'Model 1a=OS'" in asked_too[0]
+    named = {"Model 1a": "OS", "Model 2b": "OS_2"}
+    made = claims_of(marked, design, "model", named=named, **own)
+    assert not made.questions
+    assert [c["model"] for c in made.claims] == [
+        *["multivariable"] * 4,
+        *["multivariable OS_2"] * 4,
+    ]
+    marked[0] = ["", "Partially adjusted HR", "P", "Fully adjusted HR", "P"]
+    asked_too = claims_of(marked, design, "model", **own).questions
+    assert len(asked_too) == 2 and "--is 'Fully adjusted=OS_2'" in asked_too[1]
     assert '[models.NAME] with endpoint = "OS" and label = "Model B"' in asked[1]
     named = {"Model A": "univariable", "Model B": "OS_3"}
     made = claims_of(table, design, "model", named=named, **own)

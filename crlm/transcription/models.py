@@ -251,13 +251,13 @@ class ModelTable(Table):
         model, endpoint, ratio = self._usual_model(rows[0]), self.endpoint, ""
         for at, text in enumerate(rows[0][1:], 1):
             before, endpoint = endpoint, self.endpoints.leading(text) or endpoint
-            model = self.several.along(text, model, endpoint, endpoint != before)
+            model = self.several.along(text, model, endpoint, before, rows[0][1:])
             holds = self.held(unnumbered(text), [row[at] for row in rows[1:]])
             ratio = holds if holds in _RATIOS else ratio
             head = self.of_group(text, Head(endpoint, model, holds, ratio))
             if any(row[at] for row in rows[1:]):
                 head = self._asked(text, head, heads, rows[0][1:])
-            if told := self.several.told(text, endpoint):
+            if model != text and (told := self.several.told(text, endpoint)):
                 self.labels.taken[text] = told
             heads.append(head)
         return heads
@@ -292,12 +292,12 @@ class ModelTable(Table):
                 where, f"{self._other_ratio(text, head)}, or leave it out with {to_ask(text, '-')}"
             )
         elif head in before:
-            self.ask(where, self._again(text))
+            self.ask(where, self._again(text, head))
         else:
             return head
         return replace(head, holds="")
 
-    def _again(self, text: str) -> str:
+    def _again(self, text: str, head: Head) -> str:
         """What to do about a column that holds what one before it holds."""
         if _STEP.search(text):
             return (
@@ -307,7 +307,9 @@ class ModelTable(Table):
         told = self._no_endpoint(
             "holds what a column before it holds, and names no other endpoint", text
         )
-        return f"{told}, or write Univariable and Multivariable above the columns"
+        told = f"{told}, or write Univariable and Multivariable above the columns"
+        lines = f'[models.NAME] with endpoint = "{head.endpoint}" and label as its head'
+        return f"{told}; another model of the same patients is declared as {lines}"
 
     def _other_ratio(self, text: str, head: Head) -> str:
         """Why a ratio is not that of its endpoint: odds of a time, a hazard of a yes-no outcome."""

@@ -9,7 +9,7 @@ from crlm.ledger import Design, kind_of
 from crlm.ledger.models import about, name_of
 from crlm.ledger.vocabulary import ALL
 from crlm.transcription.asking import to_ask
-from crlm.transcription.wordings import plain
+from crlm.transcription.wordings import plain, unmarked
 
 #: An answer to which model a column is of: a covariate alone is of none.
 ALONE = "univariable"
@@ -20,8 +20,14 @@ TOGETHER = re.compile(
     r"|\badj(?!uv|ac)|\ba(or|hr)\b|\bmva?\b",
     re.I,
 )
-#: How papers head such columns: "Model 1", "Model II", "Model A".
-_NUMBERED = re.compile(r"\bmodel\s?(?:\d+|[ivx]+|[a-h])(?=[a-z]?\b)", re.IGNORECASE)
+#: How papers head such columns: "Model 1", "Model 1a", "Model II", "Model A".
+_NUMBERED = re.compile(r"\bmodel\s?(?:\d+[a-z]?|[ivx]+|[a-h])\b", re.IGNORECASE)
+#: Words of a header that say what a column holds, and not which model it is of.
+_HOLDING = re.compile(
+    r"(?<!\w)(?:a?hr|a?or|hazards?|odds|ratios?|p|values?|ci|95|limits|analys[ei]s|model|cox"
+    r"|regression)(?!\w)",
+    re.IGNORECASE,
+)
 
 
 class Several:
@@ -84,12 +90,15 @@ class Several:
         found = [answer] if answer in models else [n for n, fit in said.items() if fit == best > 0]
         return self.design.model_key(found[0]) if len(found) == 1 else ""
 
-    def along(self, text: str, model: str, endpoint: str, anew: bool) -> str:
-        """The key of a column that follows one with the key `model`, `anew` of another endpoint."""
-        if TOGETHER.search(text) or (anew and kind_of(model) != model):
+    def along(self, text: str, model: str, endpoint: str, before: str, heads: Sequence[str]) -> str:
+        """The key of a column that follows one of an endpoint `before` with the key `model`.
+
+        The header itself where it is asked: what stands beside it is asked with it.
+        """
+        if TOGETHER.search(text) or (endpoint != before and kind_of(model) != model):
             model = self.usual(endpoint)
         model = ALONE if SINGLE.search(text) else model
-        return self.of(text, endpoint) or model
+        return text if self.unnamed(text, endpoint, heads) else self.of(text, endpoint) or model
 
     def told(self, text: str, endpoint: str) -> str:
         """What to tell of an adjusted column that names none of several models."""
@@ -110,20 +119,29 @@ class Several:
 
         One alone is the adjusted column of the table.
         """
-        numbers = {found[0].casefold() for found in map(_NUMBERED.search, heads) if found}
-        own = _NUMBERED.search(text)
-        if not own or len(numbers) < 2 or self.of(text, endpoint):
+        own = self._said(text, endpoint)
+        others = {said.casefold() for head in heads if (said := self._said(head, endpoint))}
+        if not own or len(others) < 2 or self.of(text, endpoint):
             return ""
-        lines = f'[models.NAME] with endpoint = "{endpoint}" and label = "{own[0]}"'
+        lines = f'[models.NAME] with endpoint = "{endpoint}" and label = "{own}"'
         return (
             f"is of a model that the design has no label for. Declare it, {lines}; or say which "
-            f"one it is with {to_ask(own[0], *self._models(endpoint), ALONE)}"
+            f"one it is with {to_ask(own, *self._models(endpoint), ALONE)}"
         )
+
+    def _said(self, text: str, endpoint: str) -> str:
+        """What a header calls its model: "Model 2"; of several models also "Fully adjusted"."""
+        if found := _NUMBERED.search(unmarked(text)):
+            return found[0]
+        if not TOGETHER.search(text) or len(self._models(endpoint)) < 2:
+            return ""
+        words = re.split(_HOLDING, re.sub(r"[\[(].*", "", unmarked(text)), maxsplit=1)[0]
+        return " ".join(words.split())
 
 
 def unnumbered(text: str) -> str:
     """A header without the number of its model, which is no coefficient: "Model B HR"."""
-    return " ".join(_NUMBERED.sub(" ", text).split())
+    return " ".join(_NUMBERED.sub(" ", unmarked(text)).split())
 
 
 def _fits(label: str, words: str) -> int:
