@@ -21,6 +21,7 @@ from crlm.reconstruction.quantities import Beyond, quantity_of
 from crlm.report.manuscript.done import Done
 from crlm.report.manuscript.methods import methods
 from crlm.starting import new_study
+from crlm.transcription import claims_of
 from tests.hand_written import ROOT
 
 REFERENCE = Path(__file__).parent / "reference" / "rates.csv"
@@ -310,3 +311,108 @@ def test_a_paper_without_os_follows_its_patients_to_its_main_endpoint(monkeypatc
         paper.design = replace(design, endpoints=known, main=("RFS",))
         paper.follow_up(method="reverse")
     assert asked == ["OS", "RFS"]
+
+
+# ---- tables ---------------------------------------------------------------------------------
+
+RATES = ["", "No. of events / patient-years", "Rate per 100 PY (95% CI)", "IRR (95% CI)", "P"]
+OLD = ["untreated", "58/390.1", "14.9 (11.3–19.2)", "1.00 (reference)", ""]
+NEW = ["Treated", "31/402.7", "7.7 (5.2–10.9)", "0.52 (0.33–0.80)", "0.003"]
+KEYED = ("endpoint", "group", "covariate", "statistic", "field", "unit", "printed")
+
+
+def read(table, design, endpoint="OS", **keys):
+    made = claims_of(table, design, "curves", place="table3", endpoint=endpoint, **keys)
+    return made, [tuple(claim[name] for name in KEYED) for claim in made.claims]
+
+
+def of(endpoint, group, statistic, printed, field="estimate", unit=PER, covariate=""):
+    return endpoint, group, covariate, statistic, field, unit, printed
+
+
+ARMS = ["", "untreated (n = 100)", "Treated (n = 100)", "Rate ratio", "Difference (95% CI)", "P"]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        [RATES, OLD, NEW],
+        [RATES, ["Overall survival", "", "", "", "0.003"], OLD, [*NEW[:-1], ""]],
+        [
+            ["", "Events", "Person-years", "Events/100 person-years", "95% CI", "Rate ratio", "P"],
+            ["untreated", "58", "390.1", "14.9", "11.3-19.2", "–", ""],
+            ["Treated", "31", "402.7", "7.7", "5.2-10.9", "0.52 (0.33–0.80)", "0.003"],
+        ],
+        [
+            ARMS,
+            ["Deaths/patient-years", "58/390.1", "31/402.7", "", "", ""],
+            ["Rate, %/year (95% CI)", OLD[2], NEW[2], NEW[3], "–7.2 (–11.9 to –2.5)", "0.003"],
+        ],
+    ],
+)
+def test_tables_of_rates_are_read(study, table):
+    made, told = read(table, ledger.load_design(STUDY))
+    assert not made.questions
+    versus = {"covariate": "treated", "unit": ""}
+    for row in (
+        of("OS", "treated=no", "events", "58", unit="events"),
+        of("OS", "treated=yes", "patient_years", "402.7", unit="patient-years"),
+        of("OS", "treated=yes", "incidence_rate", "7.7"),
+        of("OS", "treated=no", "incidence_rate", "19.2", "conf_high"),
+        of("OS", "all", "rate_ratio", "0.52", **versus),
+        of("OS", "all", "rate_ratio", "0.33", "conf_low", **versus),
+        of("OS", "all", "p", "0.003", **versus),
+    ):
+        assert row in told, row
+    gaps = {row for row in told if row[3] == "rate_difference"}
+    assert len(gaps) == (3 if table[0] is ARMS else 0)
+    assert not [c for c in made.claims if c["statistic"] == "rate_ratio" and c["level"] != "yes"]
+
+
+@pytest.mark.parametrize(
+    ("head", "cell", "told"),
+    [
+        ("Incidence rate (95% CI)", "7.7", "does not say per how many patient-years"),
+        ("Rate per 10 patient-years", "0.8", "does not say per how many patient-years"),
+        ("Adjusted IRR (95% CI)", "0.5 (0.3-0.8)", "has ratios that are adjusted for more"),
+        ("n/PY", "31/402.7", "says not whether of events"),
+        ("Events/PY", "31.5/402.7", "is not events, patient years"),
+        ("Rate per 100 PY", "7.7 (5.2)", "is not incidence rate or incidence rate, lower limit"),
+        ("Median follow-up, months", "44 (20-66)", "is not median follow up"),
+    ],
+)
+def test_what_a_table_of_rates_leaves_open_is_asked(study, head, cell, told):
+    made, _ = read([["", head], ["Treated", cell]], ledger.load_design(STUDY))
+    assert [question for question in made.questions if told in question], made.questions
+
+
+def test_p_beside_rates_without_a_ratio_and_a_ratio_of_the_reference_are_asked(study):
+    design = ledger.load_design(STUDY)
+    table = [["", "Rate per 100 PY", "P"], ["untreated", "14.9", ""], ["Treated", "7.7", "0.003"]]
+    made, _ = read(table, design)
+    assert "is of two rates or of curves" in made.questions[0]
+    made, told = read([[*table[0][:2], "P (log-rank)"], *table[1:]], design)
+    assert not made.questions and made.claims[-1]["model"] == "logrank"
+    made, _ = read([RATES, [*OLD[:3], "1.93 (1.25–3.0)", ""], [*NEW[:3], "1", ""]], design)
+    assert "the design holds the others against" in made.questions[0]
+    # A regression table has no ratio of rates.
+    table = [["", "IRR (95% CI)"], ["Treated", "0.52 (0.33-0.80)"]]
+    made = claims_of(table, design, "model", place="table3", endpoint="OS")
+    assert any("holds ratios of rates" in question for question in made.questions)
+
+
+def test_end_points_of_everybody_are_rows_and_follow_up_is_theirs(study):
+    heads = ["End point", "Rate per 1,000 PY", "Median follow-up, months (IQR)"]
+    rows = [["Overall survival", "112", "44 (20-66)"], ["Recurrence-free survival", "200", "38"]]
+    made, told = read([heads, *rows], ledger.load_design(STUDY), endpoint="")
+    assert not made.questions
+    for row in (
+        of("OS", "all", "incidence_rate", "112", unit="per 1000 patient-years"),
+        of("OS", "all", "q3_follow_up", "66", unit="months"),
+        of("RFS", "all", "median_follow_up", "38", unit="months"),
+    ):
+        assert row in told, row
+    # In a table of one endpoint that no row names it is that of the patients, and told.
+    made, told = read([["", heads[2]], ["Treated", "44 (20-66)"]], ledger.load_design(STUDY))
+    assert of("", "treated=yes", "median_follow_up", "44", unit="months") in told
+    assert "'median follow-up' as that of the patients, of no endpoint" in made.taken

@@ -212,7 +212,7 @@ def test_end_points_are_rows_and_arms_columns(design):
     ("row", "told"),
     [
         (
-            ["Rate per 100 patient-years", "8·6", "8·2", "", "", ""],
+            ["Patients alive without stoma", "86", "82", "", "", ""],
             "is neither events, n, a median",
         ),
         (["5-year rate, %", "45", "60", "", "15", "0.01"], "is p of the rates in '5-year rate, %'"),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from crlm.transcription.endpoints import Endpoints
+from crlm.transcription.rate_columns import COMPARED, RATED, rated
 from crlm.transcription.table import P_HEAD, last_word
 
 #: An estimate, and its limits.
@@ -23,6 +24,7 @@ _SEVERAL = re.compile(
 #: Words of a header over counts of patients, and over counts of events.
 _COUNTS = {"n", "no", "number", "patients", "pts", "of", "cases", "total"}
 EVENTS = {"event", "events", "deaths", "died", "dead", "recurrences", "failures"}
+_LOG_RANK = re.compile(r"\blog[- ]?rank\b", re.IGNORECASE)
 _LIMITS = {"ci", "limits", "interval", "confidence"}
 _AT_RISK = re.compile(r"\bat[ -]risk\b", re.IGNORECASE)
 #: Words of a header that has shares of patients, whatever else it names.
@@ -49,8 +51,10 @@ class Column:
         Months.
     unit : str
     fields : mapping of int to tuple of str
-        By how many numbers a cell may have: the fields of a claim that they are; of "both" the
-        statistics.
+        By how many numbers a cell may have: the fields of a claim that they are; of "both", and
+        of what is beside patient-years, the statistics.
+    test : str
+        Of p: "poisson" beside a ratio of rates, "" of curves, "?" where the columns do not tell.
     """
 
     head: str
@@ -59,6 +63,7 @@ class Column:
     time: float | None = None
     unit: str = ""
     fields: Mapping[int, tuple[str, ...]] = field(default_factory=lambda: {1: ("",)})
+    test: str = ""
 
 
 def columns(heads: Sequence[str], endpoints: Endpoints, said: str, usual: str) -> Iterator[Column]:
@@ -74,18 +79,33 @@ def columns(heads: Sequence[str], endpoints: Endpoints, said: str, usual: str) -
         Unit in which the paper prints times. Heads that are a number or a time alone are times of
         numbers at risk where the title or the corner says so.
     """
-    before, endpoint = Column(""), ""
+    before, endpoint, held = Column(""), "", set[str]()
     for head in heads[1:]:
-        endpoint = endpoints.within(head) or endpoint
-        found = _column(head, before, said, usual)
+        own = endpoints.within(head)
+        endpoint = own or endpoint
+        found = _column(head, before, said, usual, bool(own))
+        if found.holds == "p":
+            found = replace(found, test=_test(head, held))
+        held.add(found.holds)
         before = replace(found, endpoint=endpoint)
         yield before
 
 
-def _column(head: str, before: Column, said: str, usual: str) -> Column:
+def _test(head: str, held: Collection[str]) -> str:
+    """Of which test a p is, by what stands before it: of two rates, or of curves."""
+    if _LOG_RANK.search(head) or not {*RATED[:1], *COMPARED} & {*held}:
+        return ""
+    ratio = bool({*COMPARED} & {*held}) or "rate" in head.casefold()
+    return "poisson" if ratio else "?"
+
+
+def _column(head: str, before: Column, said: str, usual: str, named: bool) -> Column:
     word = head.casefold()
     if P_HEAD.match(last_word(head)):
         return Column(head, "p")
+    if made := rated(head, said, before.unit if before.holds == RATED[0] else "", named):
+        holds, unit, fields = made
+        return Column(head, holds, unit=unit, fields=fields)
     if "median" in word:
         unit = _unit(f"{word} {said.casefold()}", usual)
         made = Column(head, "median_survival" if unit else "unit", unit=unit)
@@ -93,7 +113,7 @@ def _column(head: str, before: Column, said: str, usual: str) -> Column:
     if timed := _timed(head, before, said):
         return timed
     words = set(re.findall(r"[a-z]+", word))
-    if before.holds in (*CURVES, "unit") and (fields := _limits(words)):
+    if before.holds in (*CURVES, *RATED, "unit") and (fields := _limits(words)):
         return replace(before, head=head, fields=fields)
     if names := both(head):
         return Column(head, "both", fields={2: names})

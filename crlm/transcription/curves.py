@@ -8,15 +8,17 @@ from typing import Any
 
 from crlm.ledger import Design
 from crlm.ledger.factors import span_in
-from crlm.ledger.vocabulary import ALL, GRAY
+from crlm.ledger.vocabulary import ALL, GRAY, PERSON_TIME, POISSON, RATE_UNITS
 from crlm.transcription.asking import to_ask
 from crlm.transcription.cells import Cell, Printed, cell, row_of, without_limits
 from crlm.transcription.curve_columns import CURVES, Column, columns, month_of
 from crlm.transcription.endpoints import Endpoints
+from crlm.transcription.rate_columns import ADJUSTED, COMPARED, NO_EVENTS, NO_UNIT, RATED, keys_of
 from crlm.transcription.table import P_HEAD, Table, comma, holding, last_word
 
 #: A cell with a count and more of it: "45/87", "45 (52%)".
 _COUNTED = ("n", "events")
+_REFERENCE = re.compile(r"\bref(?:erence|erent)?\b", re.IGNORECASE)
 #: Counts at a time.
 _SO_FAR = ("n_at_risk", "cumulative_events")
 
@@ -47,6 +49,7 @@ class CurvesTable(Table):
         super().__init__(design, place, every, named)
         self.endpoints = Endpoints(design, named, incidences=True)
         self.endpoint, self.by, self.block, self.said = endpoint, design.exposure, "", ""
+        self.of_all = False
 
     def read(self, rows: Sequence[Sequence[str]]) -> None:
         """Claims and questions of the table."""
@@ -54,6 +57,7 @@ class CurvesTable(Table):
         if self._without_times(rows[0]):
             return
         heads, known, apart = self._columns(rows[0]), True, self._apart(rows)
+        self.of_all = self._without_groups(rows, apart)
         for number, row in enumerate(rows[1:], 2):
             endpoint = self.endpoints.of(row[0])
             if endpoint or self._is_heading(rows[0], row):
@@ -109,6 +113,15 @@ class CurvesTable(Table):
         self.labels.taken = taken
         return frozenset(column for column, levels in found.items() if len(levels) > 1)
 
+    def _without_groups(self, rows: Sequence[Sequence[str]], apart: Set[str]) -> bool:
+        """Whether rows are end points of everybody: none of them names a group, or patients."""
+        taken = dict(self.labels.taken)
+        stated = [row for row in rows[1:] if any(row[1:])]
+        others = [row for row in stated if not self.endpoints.of(row[0])]
+        found = not others and not apart and bool(stated)
+        self.labels.taken = taken
+        return found
+
     def _group_of(self, label: str, apart: Set[str]) -> str:
         """The group of a row: of the heading above it, of the whole table, or as it says itself."""
         for column in dict.fromkeys((self.block, self.by)):
@@ -155,22 +168,35 @@ class CurvesTable(Table):
     def _compared(self, heads: Sequence[Column], row: Sequence[str]) -> None:
         """What stands beside a heading: p of its groups; other numbers are of none, and asked."""
         for column, text in zip(heads, row[1:], strict=True):
-            if text and column.holds == "p":
+            if text and (column.holds == "p" or self.of_all):
                 self._of_curve(column, text, ALL)
+                if column.holds != "p":
+                    self.labels.taken["rows that name an endpoint alone"] = "all patients"
             elif text:
                 told = f"has {text!r} below {column.head!r} and no group; name it in the row"
                 self.ask(row[0], told)
 
     def _of_curve(self, column: Column, text: str, group: str) -> None:
         among = self.block if group == ALL and column.holds == "p" else group
-        said = [self.place, self.said, among, column.head]
-        found, where = without_limits(cell(text), column.fields), ", ".join(filter(None, said))
+        where = ", ".join(filter(None, [self.place, self.said, among, column.head]))
+        if column.holds not in (*RATED, NO_UNIT, ADJUSTED, NO_EVENTS):
+            self._of_cell(column, text, group, where)
+        elif cell(text).kind != "empty":
+            self._rated(column, text, group, where)
+
+    def _unread(self, column: Column, text: str, group: str) -> str:
+        """Why a cell of curves is not read; "" if it is."""
+        of_test = self._whose_p(column, group) if column.holds == "p" and column.test else ""
+        return of_test or _unreadable(column, text) or self._other_share(column)
+
+    def _of_cell(self, column: Column, text: str, group: str, where: str) -> None:
+        found = without_limits(cell(text), column.fields)
         if found.kind == "empty":
             if column.holds in CURVES and text.strip().casefold() in ("na", "n/a"):
                 self.made.left_out.append(f"{where}: {text!r} is no number.")
         elif column.holds != "n" and not (column.endpoint or self.endpoint):
             self.ask(where, self._no_endpoint("stands below no endpoint", "HEADING"))
-        elif told := _unreadable(column, text) or self._other_share(column):
+        elif told := self._unread(column, text, group):
             self.ask(f"column {column.head!r}", told)
         elif column.holds == "survival_rate" and _is_share(found, text):
             self.ask(where, f"{text!r} is a share of 1, or less than 1 %; write it in per cent")
@@ -202,6 +228,8 @@ class CurvesTable(Table):
         keys: dict[str, Any] = {"endpoint": column.endpoint or self.endpoint, "group": group}
         counted = keys["endpoint"] in self.design.incidences
         if column.holds == "p":
+            if column.test == POISSON:
+                return {**keys, **self._against_first(group)}
             test = GRAY if counted else "logrank"
             return {**keys, "group": self.block, "model": test, "statistic": "p"}
         if column.holds == "n":
@@ -214,6 +242,96 @@ class CurvesTable(Table):
         holds = "cumulative_incidence" if share else column.holds
         keys |= {"statistic": holds, "unit": column.unit}
         return keys if column.time is None else {**keys, "time": column.time}
+
+    def _whose_p(self, column: Column, group: str) -> str:
+        """Why the p of a table of rates cannot be read; "" if it can."""
+        if column.test == "?":
+            told = "stands beside rates without a ratio, and is of two rates or of curves; name it "
+            return f"{told}'P (rates)' or 'P (log-rank)', or leave it out with " + to_ask(
+                column.head, "-"
+            )
+        if len(self.design.levels(self.block)) == 2 or not self._is_first(group):
+            return ""
+        told = f"is of several rates together, which has no row; each level of {self.block} has "
+        return f"{told}its own, or leave it out with {to_ask(column.head, '-')}"
+
+    def _is_first(self, group: str) -> bool:
+        """Whether a group is that which others are held against, or none of them."""
+        level = group.partition("=")[2]
+        return level in ("", *self.design.levels(self.block)[:1])
+
+    def _against_first(self, group: str) -> dict[str, Any]:
+        """The keys of a ratio, a difference or p of two rates."""
+        level = "" if self._is_first(group) else group.partition("=")[2]
+        level = level or self.design.levels(self.block)[1]
+        keys = {"group": ALL, "covariate": self.block, "level": level, "model": POISSON}
+        return {**keys, "statistic": "p"}
+
+    def _rated(self, column: Column, text: str, group: str, where: str) -> None:
+        """Rates with events and patient-years, their comparison, and follow-up."""
+        endpoint, found = column.endpoint or self.endpoint, cell(text)
+        if told := self._not_rated(column, endpoint):
+            self.ask(f"column {column.head!r}", told)
+            return
+        if column.holds in COMPARED and self._is_reference(found, text, group, where):
+            return
+        words = without_limits(found, column.fields)
+        names = column.fields.get(len(words.parts), ())
+        parts = list(zip(words.parts, names, strict=False))
+        broken = any(number.decimals for number, name in parts if name == "events")
+        if not names or words.kind == "lost" or broken:
+            wanted = " or ".join(_listed(names) for names in column.fields.values())
+            self.ask(where, f"{text!r} is not {wanted}{comma(text)}")
+            return
+        keys: dict[str, Any] = {"endpoint": endpoint, "group": group}
+        if column.holds in COMPARED:
+            keys |= self._against_first(group)
+        if column.holds == "median_follow_up":
+            keys["endpoint"] = column.endpoint or self.said
+            if not keys["endpoint"]:
+                self.labels.taken["median follow-up"] = "that of the patients, of no endpoint"
+        for number, (statistic, part) in zip(words.parts, keys_of(names), strict=True):
+            told = {"statistic": statistic or column.holds, "part": part}
+            unit = {"events": "events", "patient_years": PERSON_TIME[0]}.get(statistic, column.unit)
+            if column.holds == "patient_years" and statistic == "patient_years":
+                unit = column.unit
+            self.claim(number, where, **{**keys, **told, "unit": unit})
+
+    def _not_rated(self, column: Column, endpoint: str) -> str:
+        """Why a column of rates cannot be read; "" if it can."""
+        leave = f"leave it out with {to_ask(column.head, '-')}"
+        if column.holds == ADJUSTED:
+            return f"has ratios that are adjusted for more, which have no row; {leave}"
+        if column.holds == NO_EVENTS:
+            told = "has a count beside patient-years and says not whether of events; name it "
+            return f"{told}'Events / patient-years', or {leave}"
+        if column.holds == NO_UNIT:
+            known = ", ".join(RATE_UNITS)
+            return f"does not say per how many patient-years; name it so ({known}), or {leave}"
+        if column.holds == "median_follow_up":
+            return ""
+        if not endpoint:
+            return self._no_endpoint("stands below no endpoint", "HEADING")
+        if endpoint in self.design.incidences:
+            own = self.design.incidences[endpoint]["endpoint"]
+            told = f"has events over patient-years, and {endpoint} is a share by a month; name the "
+            return f"{told}endpoint whose time it is, as --endpoint {own}, or {leave}"
+        return ""
+
+    def _is_reference(self, found: Cell, text: str, group: str, where: str) -> bool:
+        """Whether a ratio is that of the first group, 1 by itself; another one there is asked."""
+        if group == ALL:
+            self.ask(where, "is of no group; name it in the row, or leave the cell empty")
+            return True
+        values = [number.value for number in found.parts]
+        if not self._is_first(group) or self.design.levels(self.block) == []:
+            return _REFERENCE.search(text) is not None and not values
+        one = values in ([], [0.0], [1.0]) or _REFERENCE.search(text) is not None
+        if not one:
+            first = self.design.label(self.block, group.partition("=")[2])
+            told = f"{text!r} stands beside {first}, which the design holds the others against; "
+            self.ask(where, f"{told}put it in by hand with the level in reference")
+        return True
 
     def _counts(self, column: Column, found: Cell, text: str, group: str, where: str) -> None:
         """Patients, events, or both; a percentage of them is of no row, and told."""
@@ -235,6 +353,12 @@ class CurvesTable(Table):
         for number in parts[len(names) :]:
             told = "is a percentage of patients with an event, or of all, which has no row here"
             self.made.left_out.append(f"{where}: {number.text!r} {told}.")
+
+
+def _listed(names: Sequence[str]) -> str:
+    """What a cell of rates should hold: "events, patient years"."""
+    words = {"conf_low": "lower limit", "conf_high": "upper limit"}
+    return ", ".join(words.get(name, name.replace("_", " ")) for name in names)
 
 
 def _unreadable(column: Column, text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence, Set
+from dataclasses import dataclass
 
 from crlm.transcription.cells import ONE, REFERENCE, cell
 from crlm.transcription.table import P_HEAD, last_word
@@ -15,7 +16,7 @@ WITH_P = re.compile(r"[\s,;(]p\s*(?:[-=]|value)?\s*([<>≤≥=]?\s*[\d.].*?)[\])
 _WORDS = {
     "sub": {"shr", "sdhr", "subhazard", "subdistribution"},
     "odds": {"or", "aor", "odds"},
-    "ratio": {"hr", "ahr", "ratio", "hazard", "hazards", "rr"},
+    "ratio": {"hr", "ahr", "ratio", "hazard", "hazards", "rr", "irr", "airr"},
     "lower": {"lower", "low", "lcl", "ll"},
     "upper": {"upper", "high", "ucl", "ul"},
     "limits": {"ci", "limits", "interval", "confidence"},
@@ -31,6 +32,28 @@ _LOGGED = re.compile(
 _EXP = re.compile(r"\bexp\w*\s*[(\[]?\s*(?:β|b|beta|coef\w*\.?)(?!\w)", re.IGNORECASE)
 #: Words of a header above counts.
 _COUNTED = {"n", "no", "patients", "events", "cases", "deaths", "recurrences", "incidence"}
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a column of a regression table is of.
+
+    Attributes
+    ----------
+    endpoint, model : str
+    holds : str
+        A word of `_HELD`; "" for nothing that is known.
+    ratio : str
+        The column of ratios that it is, or stands beside, as a word of `_HELD`; "" for none.
+    group : str
+        Of a column of counts in a forest: the group that they are of, "all", or "".
+    """
+
+    endpoint: str
+    model: str
+    holds: str
+    ratio: str = ""
+    group: str = ""
 
 
 def held(head: str, texts: Sequence[str]) -> str:
@@ -62,3 +85,28 @@ def held(head: str, texts: Sequence[str]) -> str:
 def _counts(words: Set[str], texts: Sequence[str]) -> bool:
     """Whether cells of three numbers count patients: "18/74 (24.3)" below "Events/patients"."""
     return bool(words & _COUNTED) or any("/" in text for text in texts)
+
+
+def other_ratio(text: str, head: Head, timed: bool) -> str:
+    """Why a ratio is not that of its endpoint: odds of a time, a hazard of a yes-no outcome."""
+    said = set(re.findall(r"[a-z]+", text.casefold()))
+    if head.holds == "sub" and not timed:
+        told = f"holds subdistribution hazard ratios, and {head.endpoint} is a yes-no outcome; "
+        return f"{told}name a time to an event with --endpoint"
+    if head.ratio == "sub" and head.holds in ("se", "z", "p"):
+        told = "is of subdistribution hazard ratios, and a ledger has these and their limits, "
+        return f"{told}no test of them; leave it out of the table"
+    if head.holds == "ratio" and not timed and said & {"rr", "risk", "relative", "rate"}:
+        told = f"holds ratios of risks, and a model of {head.endpoint} has odds ratios; "
+        return f"{told}name it OR if they are such"
+    if head.holds == "ratio" and timed and said & {"rate", "irr", "airr", "density"}:
+        told = "holds ratios of rates, and a model of a time to an event has hazard ratios; a "
+        told += "table of rates is read by --layout curves, an adjusted ratio has no row; "
+        return f"{told}name it HR if they are such"
+    if head.holds == "odds" and timed:
+        told = f"holds odds ratios, and {head.endpoint} is a time to an event; "
+        return f"{told}name it HR, or name a yes-no outcome with --endpoint"
+    if head.holds == "ratio" and not timed and said & {"hr", "hazard", "hazards"}:
+        told = f"holds hazard ratios, and {head.endpoint} is a yes-no outcome; "
+        return f"{told}name it OR, or name a time to an event with --endpoint"
+    return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from crlm.ledger import Design
@@ -14,7 +14,7 @@ from crlm.transcription.asking import to_ask
 from crlm.transcription.cells import ONE, REFERENCE, cell, p_cell, row_of, without_limits
 from crlm.transcription.corrected import corrects, is_adjusted
 from crlm.transcription.labels import Label
-from crlm.transcription.model_columns import WITH_P, held
+from crlm.transcription.model_columns import WITH_P, Head, held, other_ratio
 from crlm.transcription.several import SINGLE, TOGETHER, Several, unnumbered
 from crlm.transcription.table import TREND, UNKNOWN, Table, comma, holding
 
@@ -40,28 +40,6 @@ _RATIOS, _BESIDE = ("odds", "ratio", "sub"), ("limits", "lower", "upper")
 _STEP = re.compile(r"\bper\b", re.IGNORECASE)
 #: What a reference has below a coefficient.
 _NOUGHT = re.compile(r"^0([.·]0+)?(\s*[\[(]?\s*ref\w*\.?\s*[\])]?)?$", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Head:
-    """What a column of a regression table is of.
-
-    Attributes
-    ----------
-    endpoint, model : str
-    holds : str
-        A word of `_HELD`; "" for nothing that is known.
-    ratio : str
-        The column of ratios that it is, or stands beside, as a word of `_HELD`; "" for none.
-    group : str
-        Of a column of counts in a forest: the group that they are of, "all", or "".
-    """
-
-    endpoint: str
-    model: str
-    holds: str
-    ratio: str = ""
-    group: str = ""
 
 
 class ModelTable(Table):
@@ -287,10 +265,8 @@ class ModelTable(Table):
             self.ask(where, f"{told}{to_ask(text, '-')}")
         elif told := self.several.unnamed(text, head.endpoint, heads):
             self.ask(where, told)
-        elif self._other_ratio(text, head):
-            self.ask(
-                where, f"{self._other_ratio(text, head)}, or leave it out with {to_ask(text, '-')}"
-            )
+        elif told := other_ratio(text, head, head.endpoint in self.design.endpoints):
+            self.ask(where, f"{told}, or leave it out with {to_ask(text, '-')}")
         elif head in before:
             self.ask(where, self._again(text, head))
         else:
@@ -310,27 +286,6 @@ class ModelTable(Table):
         told = f"{told}, or write Univariable and Multivariable above the columns"
         lines = f'[models.NAME] with endpoint = "{head.endpoint}" and label as its head'
         return f"{told}; another model of the same patients is declared as {lines}"
-
-    def _other_ratio(self, text: str, head: Head) -> str:
-        """Why a ratio is not that of its endpoint: odds of a time, a hazard of a yes-no outcome."""
-        timed = head.endpoint in self.design.endpoints
-        said = set(re.findall(r"[a-z]+", text.casefold()))
-        if head.holds == "sub" and not timed:
-            told = f"holds subdistribution hazard ratios, and {head.endpoint} is a yes-no outcome; "
-            return f"{told}name a time to an event with --endpoint"
-        if head.ratio == "sub" and head.holds in ("se", "z", "p"):
-            told = "is of subdistribution hazard ratios, and a ledger has these and their limits, "
-            return f"{told}no test of them; leave it out of the table"
-        if head.holds == "ratio" and not timed and said & {"rr", "risk", "relative", "rate"}:
-            told = f"holds ratios of risks, and a model of {head.endpoint} has odds ratios; "
-            return f"{told}name it OR if they are such"
-        if head.holds == "odds" and timed:
-            told = f"holds odds ratios, and {head.endpoint} is a time to an event; "
-            return f"{told}name it HR, or name a yes-no outcome with --endpoint"
-        if head.holds == "ratio" and not timed and said & {"hr", "hazard", "hazards"}:
-            told = f"holds hazard ratios, and {head.endpoint} is a yes-no outcome; "
-            return f"{told}name it OR, or name a time to an event with --endpoint"
-        return ""
 
     def _references(self, rows: Sequence[Sequence[str]], heads: Sequence[Head]) -> dict[str, str]:
         """By covariate: the level whose row says that it is the reference, or alone has no ratio.

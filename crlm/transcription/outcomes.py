@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from crlm.ledger.vocabulary import ALL
+from crlm.ledger.vocabulary import ALL, POISSON
 from crlm.transcription.asking import to_ask
 from crlm.transcription.cells import cell, row_of, without_limits
 from crlm.transcription.curve_columns import LIMITED, Column, columns
 from crlm.transcription.curves import CurvesTable
+from crlm.transcription.rate_columns import ADJUSTED, COMPARED, RATED, rated
 from crlm.transcription.several import ALONE, Several, unnumbered
 from crlm.transcription.table import P_HEAD, holding, last_word
 
@@ -20,6 +21,16 @@ _ADJUSTED = re.compile(r"\badj", re.IGNORECASE)
 _MEAN = re.compile(r"\brestricted mean\b|\brmst\b", re.IGNORECASE)
 _TIME = re.compile(r"(\d+)[ -]?(years?|yrs?|months?|mos?)\b", re.IGNORECASE)
 _ENDS = {1: ("",), 3: LIMITED}
+
+
+def _test_of(head: str) -> str:
+    """Which p a head beside the arms goes with: of rates, of hazards, or "" for neither."""
+    made = rated(head, "")
+    if made and made[0] in COMPARED:
+        return POISSON
+    return "hazard" if _RATIO.search(head) else ""
+
+
 #: What a difference of two such numbers is.
 _DIFFERENCE = {"survival_rate": ("difference", "%"), "rmst": ("rmst_difference", "months")}
 
@@ -44,6 +55,7 @@ class OutcomesTable(CurvesTable):
         self.block = self.by
         for at, group in arms.items():
             self.size(rows[0][at], group)
+        self.heads = rows[0]
         beside = {at: head for at, head in enumerate(rows[0]) if at and at not in arms}
         held = list(columns(["", *(row[0] for row in rows[1:])], self.endpoints, said, unit))
         for number, (row, column) in enumerate(zip(rows[1:], held, strict=True), 2):
@@ -113,6 +125,8 @@ class OutcomesTable(CurvesTable):
         elif len(levels) != 2:
             told = f"is of two groups, and {self.by} has {len(levels)}; leave it out with "
             self.ask(f"column {head!r}", f"{told}{to_ask(head, '-')}, and put it in by hand")
+        elif self._rates_compared(head, text, column, endpoint):
+            self._told()
         elif _RATIO.search(head) and not (_BETWEEN.search(head) and column.holds in _DIFFERENCE):
             several, alone = Several(self.design, endpoint, {}), not _ADJUSTED.search(head)
             numbered = unnumbered(head) != " ".join(head.split())
@@ -135,9 +149,28 @@ class OutcomesTable(CurvesTable):
             told = "is neither a hazard ratio, a difference of rates or of restricted means, nor "
             self.ask(f"column {head!r}", f"{told}p; leave it out with {to_ask(head, '-')}")
 
+    def _rates_compared(self, head: str, text: str, column: Column, endpoint: str) -> bool:
+        """The ratio or the difference of the rates in a row; False where the head is neither."""
+        made = rated(head, "", column.unit if column.holds == RATED[0] else "")
+        apart = _BETWEEN.search(head) and column.holds == RATED[0]
+        if not apart and (made is None or made[0] not in (*COMPARED, ADJUSTED)):
+            return False
+        holds = "rate_difference" if apart else made[0] if made else ""
+        unit = column.unit if apart else ""
+        told = replace(column, head=head, holds=holds, unit=unit, endpoint=endpoint)
+        fields = {1: (holds,), 3: (holds, *LIMITED[1:])}
+        second = f"{self.by}={self.design.levels(self.by)[1]}"
+        self._of_curve(replace(told, fields=fields), text, second)
+        return True
+
     def _p(self, head: str, text: str, column: Column) -> None:
-        """p of the curves, or of the difference in the row."""
-        if column.holds == "survival_rate":
+        """p of the curves, or of the difference or the ratio of rates in the row."""
+        if column.holds in RATED[:2]:
+            second = f"{self.by}={self.design.levels(self.by)[1]}"
+            ratio = next((_test_of(one) for one in self.heads if _test_of(one)), "?")
+            found = Column(head, "p", column.endpoint, test=ratio if ratio != "hazard" else "")
+            self._of_curve(found, text, second if found.test == POISSON else ALL)
+        elif column.holds == "survival_rate":
             told = f"is p of the rates in {column.head!r}, which has no row; leave it out with "
             self.ask(f"column {head!r}", f"{told}{to_ask(head, '-')}, or the cell")
         elif column.holds == "rmst":
