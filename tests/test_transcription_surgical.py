@@ -114,6 +114,20 @@ def test_a_level_in_brackets_is_one(design, label, keys):
     assert told == {keys} and len(made.claims) == 4
 
 
+def test_a_level_against_two_others_is_two_ratios(design):
+    """They had one id, and the advice was to rename a row."""
+    made = model(design, "Tumour grade (III versus II)")
+    other = claims_of(
+        [["", "HR", "P"], ["Tumour grade III versus II", "1.1", ""], ["Tumour grade 3", "2.1", ""]],
+        *(design, "model"),
+        place="table2",
+        endpoint="RFS",
+    )
+    assert not other.questions
+    assert [c.get("reference", "") for c in other.claims] == ["II", ""]
+    assert other.claims[0]["id"] == made.claims[0]["id"] != other.claims[1]["id"]
+
+
 @pytest.mark.parametrize(
     "label",
     [
@@ -350,3 +364,37 @@ def test_a_band_with_another_cut_is_not_told_as_one_of_the_design(design):
     rows = [["Tumour size (mm)", "", "", ""], ["≤ 20", "5", "6", ""], ["> 20", "5", "6", ""]]
     (asked,) = first(design, rows).questions
     assert "is no band of size as the design cuts it" in asked and "did you mean" not in asked
+
+
+HAZARD = ["Tumour grade 3", "2.04 (1.21, 3.46)", "0.008"]
+
+
+def test_limits_in_words_are_those_of_95_per_cent_alone(design):
+    """Those of 90 per cent in words, and of 99 % by a note below, went in as limits of 95 %."""
+
+    def asked(head, *below):
+        rows = [["", head, "P"], HAZARD, *([note, "", ""] for note in below)]
+        return claims_of(rows, design, "model", place="table2", endpoint="RFS").questions
+
+    assert not asked("HR (95 per cent c.i.)", "*Values in parentheses are 95 per cent c.i.")
+    assert "limits of 90 %" in asked("HR (90 per cent c.i.)")[0]
+    assert "limits of 99 %" in asked("HR*", "*Values in parentheses are 99 per cent c.i.")[0]
+    apart = [["", "HR", "95 per cent c.i.", "P"], [HAZARD[0], "2.04", "1.21 to 3.46", "0.008"]]
+    made = claims_of(apart, design, "model", place="table2", endpoint="RFS")
+    assert not made.questions and len(made.claims) == 4
+
+
+def test_what_a_note_says_of_a_median_is_no_limit_of_it(design):
+    rows = [["", "Median RFS (months)*"], ["Control", "50.2 (42.6, 59.6)"]]
+    for note in ("*Values in parentheses are i.q.r.", "Values in parentheses are ranges"):
+        made = curves(design, [*rows, [note, ""]])
+        assert "is no limit of 95 %" in made.questions[0]
+    made = curves(design, [*rows, ["*Values in parentheses are 95 per cent c.i.", ""]])
+    assert not made.questions and len(made.claims) == 3
+
+
+def test_a_cell_may_say_what_its_limits_are(design):
+    text = "58.1 (95 per cent c.i. 51.4 to 65.7) per cent"
+    made = curves(design, [["", "5-year RFS"], ["Control", text]])
+    assert not made.questions
+    assert [c["printed"] for c in made.claims] == ["58.1", "51.4", "65.7"]

@@ -13,7 +13,9 @@ _SIGNS = "*†‡§¶‖#"
 _MARK = re.compile(rf"[{re.escape(_SIGNS)}]|[ᵃ-ᵛ]")
 #: The marks that a label ends with, before its unit or behind it: "Age* (years)", "Age (years)*".
 _MARKED = re.compile(rf"(?<=[\w).])\s?((?:{_MARK.pattern})+)(?=$|[\s,;(])")
-_TOLD = frozenset({"mean", "sd", "median", "iqr", "range", "q1", "q3", "min", "max"})
+_TOLD = frozenset({"mean", "sd", "se", "median", "iqr", "range", "q1", "q3", "min", "max"})
+#: What no limit of an interval is, as a header says it.
+_SPREADS = {"iqr": "IQR", "range": "range", "sd": "SD", "se": "SE"}
 #: What such a note begins with, or a mark.
 _NOTE = re.compile(rf"\s*(?:values?\b|data\b|numbers\b|{_MARK.pattern})", re.IGNORECASE)
 
@@ -48,7 +50,7 @@ def is_note(text: str) -> bool:
     >>> is_note("Values are n (%); *median (range)"), is_note("The median age was 61 years.")
     (True, False)
     """
-    return bool(_NOTE.match(text)) and bool(_TOLD & {*said_in(text)})
+    return bool(_NOTE.match(text)) and bool({*_TOLD, "other"} & {*said_in(text)})
 
 
 def of_marks(notes: Iterable[str]) -> dict[str, tuple[str, ...]]:
@@ -77,6 +79,29 @@ def _parts(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         said = tuple(name for name in said_in(text[start:end]) if name != "n")
         if said and set(said) <= _TOLD:
             yield mark, said
+
+
+def with_notes(heads: Sequence[str], notes: Iterable[str]) -> list[str]:
+    """Heads of columns with what notes say that stands behind their numbers, if it is no limit.
+
+    Parameters
+    ----------
+    heads : sequence of str
+    notes : iterable of str
+        Lines below the table; one without a mark is of the medians.
+
+    Examples
+    --------
+    >>> with_notes(["", "Median, months*", "P"], ["*Values in parentheses are i.q.r."])
+    ['', 'Median, months* (IQR)', 'P']
+    """
+    told = of_marks(filter(is_note, notes))
+    made = list(heads[:1])
+    for head in heads[1:]:
+        marks = [*_MARK.findall(head), *[""] * ("median" in head.casefold())]
+        said = [name for mark in marks for name in told.get(mark, ()) if name in _SPREADS]
+        made.append(" ".join([head, *(f"({_SPREADS[name]})" for name in said)]))
+    return made
 
 
 def answered(

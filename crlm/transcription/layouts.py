@@ -33,6 +33,10 @@ _DASHED = re.compile(
     r"(?:(?<=[^\W\d_]{3})|(?<=[)\]*†‡§¶‖]))(?:\s+[–—]\s+|—)(?=[^\W\d]|[×%])(?![IVX]+\b)"
 )
 _OVER = re.compile(r"\b(?:no|n|number)\b\.?\s*/\s*(?:total\s*)?(?:no|n|number)\b\.?", re.I)
+#: "95 per cent c.i." is "95% CI"; in a cell it says nothing that its column does not.
+_PER_CENT = re.compile(r"(?<=\d)\s*per\s?cent\b", re.IGNORECASE)
+_INTERVAL = re.compile(r"\bc\.\s?i\.(?!\w)", re.IGNORECASE)
+_IN_CELL = re.compile(r"\b95\s?%\s*(?:CI|confidence intervals?)\s*[:,=]?\s*(?=\d)", re.IGNORECASE)
 _COMMA = re.compile(r"(?<=\d),(?=\d{1,2}(?!\d))|(?<=\b0),(?=\d)")
 
 
@@ -104,6 +108,7 @@ def claims_of(
     """
     if layout not in LAYOUTS:
         raise ParameterError(f"There is no layout {layout!r}. {did_you_mean(layout, LAYOUTS)}")
+    rows = [[_spelt(text) for text in row] for row in rows]
     rows = below_curves(rows) if layout == "curves" else rows
     above, groups, raw = title(rows), layout == "two-groups", _undashed(untitled(rows))
     raw = stubs.merged(raw, groups)
@@ -113,7 +118,7 @@ def claims_of(
     incidences = design.incidences if layout == "curves" else {}
     meant = [*design.models, ALONE] if layout == "model" else list(incidences)
     marks, named = footnotes.answered(named or {}, raw if groups else [])
-    named = {_worded(label): target for label, target in named.items()}
+    named = {_worded(_spelt(label)): target for label, target in named.items()}
     answers = own.checked(dict(named), rows, design, meant, overs)
     rows, aside = own.without(rows, answers)
     aside += [over for over in overs if own.is_left_out(over, answers)]
@@ -180,6 +185,12 @@ def _worded(label: str) -> str:
     return Placed(made, label.row) if isinstance(label, Placed) else made
 
 
+def _spelt(text: str) -> str:
+    """A cell with signs for words: "0.7 (95 per cent c.i. 0.5 to 0.9)" is "0.7 (0.5 to 0.9)"."""
+    made = _IN_CELL.sub("", _INTERVAL.sub("CI", _PER_CENT.sub("%", text)))
+    return Placed(made, text.row) if isinstance(text, Placed) else made
+
+
 def _once(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     """A table without its header again, as on the next page."""
     return [list(rows[0]), *(list(row) for row in rows[1:] if list(row) != list(rows[0]))]
@@ -187,7 +198,10 @@ def _once(rows: Sequence[Sequence[str]]) -> list[list[str]]:
 
 def _read(table: Table, rows: Sequence[Sequence[str]], decimal: str) -> None:
     """Read a table of one population."""
-    table.other_limits(rows[0][1:])
+    notes = [row[0] for row in rows[1:] if not any(row[1:])]
+    table.other_limits(rows[0][1:], notes)
+    if not isinstance(table, FirstTable):
+        rows = [footnotes.with_notes(rows[0], notes), *rows[1:]]
     rows = table.without_corrected(rows)
     for at, row in enumerate(rows[1:], 2):
         for text in filter(DATE.search, row[1:]):

@@ -20,7 +20,7 @@ _WORDS = (
         "sd",
         r"standard deviations?|\bstd\.? ?dev(?:iation)?\b|\bst\.? ?dev\b|\bs\.d\.|\bsd\b|\bstd\b",
     ),
-    ("iqr", r"inter-?\s?quartile(?: range)?|\biqr\b|\bi\.q\.r\.|\bquartiles\b"),
+    ("iqr", r"inter-?\s?quartile(?: ranges?)?|\biqr\b|\bi\.q\.r\.|\bquartiles\b"),
     ("q1", r"\b25(?:th)?\s?(?:%|percentile|centile|quantile)|\b25th\b|\bp25\b|\bq1\b"),
     ("q1", r"(?:lower|first|1st) quartile"),
     ("q3", r"\b75(?:th)?\s?(?:%|percentiles?|centiles?|quantile)|\b75th\b|\bp75\b|\bq3\b"),
@@ -29,7 +29,7 @@ _WORDS = (
     ("median", r"\bmedian\b|\b50th percentile\b"),
     ("min", r"\bminimum\b|\blowest\b|\bmin\b(?=\W+(?:to\W+)?max)"),
     ("max", r"\bmaximum\b|\bhighest\b|\bmax\b"),
-    ("range", r"\brange\b"),
+    ("range", r"\branges?\b"),
     ("missing", r"\bmissing\b"),
     ("n", r"\bn\b|\bno\b\.?|\bcount\b|\bnumber\b|\bobs(?:ervations?)?\b"),
 )

@@ -144,6 +144,7 @@ class Table:
         words = [keys.get(name, "") for name in names if keys.get(name, "") not in ("", "all")]
         among = keys.get("population") or self.population
         words += [among] if among != ALL else []
+        words += [f"vs {keys['reference']}"] if keys.get("reference") else []
         time = keys.get("time", "")
         words += [keys["statistic"], f"{time:g}" if time != "" else "", keys.get("part", "")]
         made = "-".join([self.place, *filter(None, words)]).casefold()
@@ -313,12 +314,13 @@ class Table:
         names = ", ".join(self.endpoints.known)
         return f"{told} ({names}). Say which with {to_ask(label, 'ENDPOINT')}"
 
-    def other_limits(self, heads: Iterable[str]) -> None:
-        """Ask where a header or the title says that the limits are not those of 95 %."""
-        for text in (self.title, *heads):
+    def other_limits(self, heads: Iterable[str], notes: Iterable[str] = ()) -> None:
+        """Ask where a header, the title or a note says that the limits are not those of 95 %."""
+        places = [*(("column", text) for text in (self.title, *heads))]
+        for place, text in (*places, *(("the line", note) for note in notes)):
             for found in OTHER_LIMITS.findall(text):
                 told = f"has limits of {found} %, and rows hold those of 95 %; leave them out"
-                self.ask(f"column {text!r}", told)
+                self.ask(f"{place} {text!r}", told)
 
     def without_corrected(self, rows: Sequence[Sequence[str]]) -> list[list[str]]:
         """A table less its columns of p values that are adjusted for several tests: asked."""
