@@ -189,6 +189,15 @@ def claims():
         keys = {**of_part, "covariate": "sex", "level": "female", "field": field}
         yield "hazard_ratio", ratio, 1, keys
     yield "se", 0.5, 1, {**of_part, "covariate": "sex", "level": "female"}
+    yield from counted_along_curves()
+
+
+def counted_along_curves():
+    """Numbers at risk, events so far, and what there is of cumulative incidences."""
+    for time, left, fallen in ((12, 30, 7), (36, 9, 18)):
+        keys = {"endpoint": "DFS", "group": "arm=c", "time": time}
+        yield "n_at_risk", left, 0, {**keys, "unit": "patients"}
+        yield "cumulative_events", fallen, 0, {**keys, "unit": "patients"}
     for name, share in (("relapse", 40), ("unheralded", 5)):
         counted = {"endpoint": name, "group": "arm=a", "unit": "%", "time": "24"}
         for field, value in (("estimate", share), ("conf_low", share // 2), ("conf_high", 50)):
@@ -290,6 +299,7 @@ def test_the_certificate_finds_what_the_search_says(third, tmp_path):
         "count",
         "km",
         "incidence",
+        "risk",
     }
     assert len(counted) == 8
     assert 1 < (state.fate[:, 3] == 2).sum() < (state.fate[:, 3] > 0).sum()
@@ -436,6 +446,26 @@ def also(ledger_rows, **keys):
     row = {**ledger_rows.iloc[0], **none, "population": "all", "group": "all", "decimals": 0}
     row |= {"id": "-".join(map(str, keys.values())), **keys}
     return pd.concat([ledger_rows, pd.DataFrame([row])], ignore_index=True)
+
+
+def test_a_first_cohort_is_followed_as_long_as_numbers_at_risk_say(third):
+    """Limits of rates hang on them, and no search mends a hundred who left too early."""
+    design, wishes, told = third
+    for arm, n in SIZES.items():
+        keys = {"endpoint": "CSS", "group": f"arm={arm}"}
+        told = also(told, **keys, statistic="survival_rate", time=60.0, value=50.0)
+        for time, left in ((0.0, n), (24.0, 0.75 * n), (48.0, 0.3 * n), (60.0, 0.1 * n)):
+            told = also(told, **keys, statistic="n_at_risk", time=time, value=round(left))
+    found = courses._still_followed(told, "CSS")
+    want = [(24, 0.75 / 0.5**0.4), (48, 0.3 / 0.5**0.8), (60, 0.2)]
+    np.testing.assert_allclose(found, want, rtol=0.02)
+    assert courses._still_followed(third[2], "CSS") == []
+    off = []
+    for ledger_of in (told, told[told["statistic"] != "n_at_risk"]):
+        ends = search.begin(design, wishes, ledger_of, seed=1).state.fate[:, Course.END]
+        at_risk = [(ends >= month * 30.4375).mean() for month in (24, 48, 60)]
+        off.append(np.abs(np.subtract(at_risk, [0.75, 0.3, 0.1])).max())
+    assert off[0] < 0.1 < 0.2 < off[1]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ _PRICE = {
     "km": 6.0,
     "followup": 5.0,
     "incidence": 8.0,
+    "risk": 2.0,
     "logrank": 4.0,
     "cox": 3.0,
     "logistic": 3.0,
@@ -63,7 +64,8 @@ _ONE = 1.0
 #: Times of rates on one curve, and days with a number of events of one endpoint.
 #: Where the rates of a curve begin: behind patients, events and, of survival, the median.
 _FIRST_RATE = {"km": 5, "incidence": RATES}
-_MOST_TIMES = {"anchor": OUT, **{kind: (OUT - at) // 3 for kind, at in _FIRST_RATE.items()}}
+_MOST_TIMES = {kind: (OUT - at) // 3 for kind, at in _FIRST_RATE.items()}
+_MOST_TIMES |= {"anchor": OUT, "risk": OUT // 2}
 
 
 def block_arrays(
@@ -232,6 +234,8 @@ def _slot(quantity: Quantity, group: Sequence[Target]) -> int:
         if part == "median_survival":
             return 2 + limit
         return _FIRST_RATE[quantity.kind] + 3 * _times(group).index(quantity.time) + limit
+    if quantity.kind == "risk":
+        return 2 * _times(group).index(quantity.time) + (part == "cumulative_events")
     if quantity.kind == "anchor":
         return _times(group).index(quantity.time)
     if quantity.kind == "followup":
@@ -265,9 +269,9 @@ def _natural(target: Target) -> float:
         return 0.1
     if quantity.part == "recurrences":
         return _ONE
-    if quantity.part == "events":
+    if quantity.part in ("events", "cumulative_events"):
         return 0.5
-    if quantity.part == "n":
+    if quantity.part in ("n", "n_at_risk"):
         return 0.5 if target.origin == "implied" else max(3.0, math.sqrt(abs(middle)))
     return max(0.2 * abs(middle), 1e-3)
 

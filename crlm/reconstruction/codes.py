@@ -31,6 +31,7 @@ class Kind(IntEnum):
     SEVERAL_LOGRANK = 16
     TREND = 17
     INCIDENCE = 18
+    RISK = 19
 
 
 #: Words of a `Quantity` for the kinds; reverse follow-up is a convention of the design.
@@ -53,6 +54,7 @@ KINDS = {
     "logranks": Kind.SEVERAL_LOGRANK,
     "trend": Kind.TREND,
     "incidence": Kind.INCIDENCE,
+    "risk": Kind.RISK,
 }
 
 

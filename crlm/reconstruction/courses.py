@@ -66,7 +66,8 @@ def courses(
     observed = design.conventions["follow_up"] == "observed"
     followed = f"{longest(design).lower()}_months"
     beyond = 1.25 if observed else 1.0
-    last = _last_contacts(claims, plan, freedom, n, followed, beyond, rng)
+    told = _still_followed(claims, longest(design))
+    last = _last_contacts(claims, plan, freedom, n, followed, beyond, told, rng)
     end = np.clip(np.minimum(death, last), freedom.earliest, freedom.latest)
     for g, levels in enumerate(groups):
         inside = members == g
@@ -234,10 +235,12 @@ def _last_contacts(
     n: int,
     followed: str,
     beyond: float,
+    told: Curve,
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Days at which patients who live on were last seen: few early, most around the median.
 
+    Where print has numbers at risk (`told`), as many are under observation as those say.
     `followed`: the column of observed times, whose mean stands in for a median. `beyond`: their
     median over the printed one, which deaths make shorter where they count.
     """
@@ -262,4 +265,48 @@ def _last_contacts(
         mean = float(means.mean()) * plan.month
         knots = [freedom.earliest, *(mean * part for part in (0.22, 0.69, 1.61)), 4.5 * mean]
         knots[-1] = min(knots[-1], freedom.latest)
+    if told:
+        gone = [0.0, *(1 - left for _, left in told), 1.0]
+        knots = [freedom.earliest, *(month * plan.month for month, _ in told), freedom.latest]
+        return rng.permutation(
+            np.round(np.interp(share, gone, np.clip(knots, *knots[:: len(knots) - 1])))
+        )
     return rng.permutation(np.round(np.interp(share, [0, 0.2, 0.5, 0.8, 1], knots)))
+
+
+def _still_followed(claims: pd.DataFrame, endpoint: str) -> Curve:
+    """(months, share not yet censored), falling, from numbers at risk; nothing without them.
+
+    Of a group that n belong to and a share s of which lives at a time, n s would be at risk there
+    if nobody were censored. Groups are summed up where print has numbers at risk of each alone.
+    """
+    told = claims[(claims["endpoint"] == endpoint) & (claims["population"] == "all")]
+    told = told[(told["statistic"] == "n_at_risk") & ~told["group"].str.contains(",")]
+    if told.empty:
+        return []
+    counts = told.pivot_table(index="time", columns="group", values="value", aggfunc="first")
+    columns = counts.columns.str.partition("=").get_level_values(0)
+    whole = "all" if "all" in columns else columns[0]
+    counts = counts.loc[:, columns == whole].dropna()
+    points, sizes = _points(claims, endpoint), _sizes(claims)
+    there, left = np.zeros(len(counts)), np.zeros(len(counts))
+    for group in counts.columns:
+        curve = points.get(frozenset(where_of("all", group)), [(0.0, 1.0)])
+        times, survival = np.array(curve).T
+        living = np.exp(np.interp(counts.index, times, np.log(survival)))
+        there += sizes.get(group, math.nan) * living
+        left += counts[group].to_numpy(float)
+    share = np.minimum.accumulate(np.clip(left / there, 0.0, 1.0))
+    known = np.isfinite(share) & (counts.index > 0)
+    return list(zip(counts.index[known].tolist(), share[known].tolist(), strict=True))
+
+
+def _sizes(claims: pd.DataFrame) -> dict[str, float]:
+    """Printed sizes of groups; else how many are at risk at the beginning."""
+    first = (claims["statistic"] == "n_at_risk") & (claims["time"] == 0)
+    sized = (
+        (claims["statistic"] == "n") & (claims["covariate"] == "") & (claims["kind"] == "number")
+    )
+    whole = claims["population"] == "all"
+    rows = pd.concat([claims[sized & whole], claims[first & whole]]).drop_duplicates("group")
+    return dict(zip(rows["group"], rows["value"].astype(float), strict=True))

@@ -29,6 +29,9 @@ def evaluate(b, state, plan, inside, warm, out):
     if kind in (Kind.KM, Kind.FOLLOW_UP, Kind.REVERSE_FOLLOW_UP):
         _describe(b, kind, e, state, plan, inside, out)
         return
+    if kind == Kind.RISK:
+        kernels.at_risk(state.time[e], state.event[e], inside, plan.asked[b], plan.n_asked[b], out)
+        return
     if kind == Kind.INCIDENCE:
         competing.incidence(
             state.time[e],

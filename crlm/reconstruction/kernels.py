@@ -144,6 +144,19 @@ def _rate(k, s, v, conf, z, out):
 
 
 @compiled
+def at_risk(time, event, inside, asked, n_asked, out):
+    """Patients at risk just before each asked day, and events up to and with it, in turn."""
+    out[: 2 * n_asked] = 0.0
+    for i in range(len(time)):
+        if inside[i]:
+            for k in range(n_asked):
+                if time[i] >= asked[k]:
+                    out[2 * k] += 1.0
+                if event[i] == 1 and time[i] <= asked[k]:
+                    out[2 * k + 1] += 1.0
+
+
+@compiled
 def observed_follow_up(time, order, inside, month, ranks, out):
     """Median of the observed times, order-statistic limits, minimum, maximum: out[0:5]."""
     out[:] = math.nan

@@ -39,6 +39,7 @@ _CHEAP_FIRST = (
     "anchor",
     "km",
     "followup",
+    "risk",
     "incidence",
     "logrank",
     "share",

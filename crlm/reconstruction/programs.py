@@ -154,6 +154,13 @@ def _greenwood(table: pd.DataFrame, until: float) -> float:
     )
 
 
+def _risk(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    time = frame["time"]
+    if quantity.part == "n_at_risk":
+        return int((time > quantity.time - _LATE).sum())
+    return int((frame["event"] & (time < quantity.time + _LATE)).sum())
+
+
 def _follow_up(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
     time = np.sort(frame["time"].to_numpy())
     if quantity.part == "min_follow_up":
@@ -479,6 +486,7 @@ def _count(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
 PROGRAMS = {
     "km": _km,
     "followup": _follow_up,
+    "risk": _risk,
     "logrank": _logrank,
     "cox": _cox,
     "logistic": _logistic,

@@ -38,6 +38,13 @@ from crlm.reconstruction.models import (
 #: Fields of a statistic that carry a ratio: compared as logarithms.
 RATIOS = ("hazard_ratio", "odds_ratio")
 _OF_A_NUMBER = ("median", "min", "max", "q1", "q3", "mean", "sd")
+#: What a curve tells, and the kind of it.
+_OF_CURVES = {
+    "median_survival": "km",
+    "survival_rate": "km",
+    "n_at_risk": "risk",
+    "cumulative_events": "risk",
+}
 _BUILT_IN = "built in"
 #: Of the groups that a cohort is made of; what of other patients is asked, `size` tells.
 SIZE = f"size of a group: {_BUILT_IN}"
@@ -164,9 +171,9 @@ def _asked(name: str, claim: Mapping[str, Any], design: Design) -> Quantity | st
     if name in ("se", "z"):
         return _error(claim, design)
     where = where_of(claim["population"], claim["group"])
-    if name in ("median_survival", "survival_rate"):
-        time = float(claim["time"]) if name == "survival_rate" else None
-        return Quantity("km", claim["endpoint"], where, part=name, limit=claim["field"], time=time)
+    if name in _OF_CURVES:
+        kind, time = _OF_CURVES[name], None if name == "median_survival" else float(claim["time"])
+        return Quantity(kind, claim["endpoint"], where, part=name, limit=claim["field"], time=time)
     if name.endswith("follow_up"):
         return _follow_up(claim, where, design)
     if name == "events" and not claim["covariate"]:
