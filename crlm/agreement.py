@@ -22,7 +22,7 @@ from scipy.stats import norm
 from crlm.comparison import row_index, row_key
 from crlm.ledger import KEYS, as_records, compatible_interval
 
-RATIOS = ("hazard_ratio", "odds_ratio")
+RATIOS = ("hazard_ratio", "odds_ratio", "rate_ratio")
 _Z = norm.ppf(0.975)
 
 
@@ -194,7 +194,8 @@ def _pair(
         "sceptical_p": sceptical_p(old / old_error, new / new_error, (old_error / new_error) ** 2),
         "power": power_to_find(old, new_error),
     }
-    skewed = odds_limits == "profile" and published["statistic"] == "odds_ratio"
+    profile = odds_limits == "profile" and published["statistic"] == "odds_ratio"
+    skewed = profile or published["statistic"] == "rate_ratio"  # Its limits may be exact.
     return {**pair, "reading": _reading(pair, published, skewed)}
 
 

@@ -346,7 +346,8 @@ def _is_of_its_size(value: float, claim: dict[str, Any], rounded_before: int | N
 #: Numbers made of counts or of recorded values, which can lie halfway between two printed ones.
 _CAN_TIE = (
     *("percent", "percent_missing", "percent_tested", "survival_rate"),
-    *("mean", "median", "q1", "q3", "min", "max", "iqr", "range"),
+    *("mean", "median", "q1", "q3", "min", "max", "iqr", "range", "median_follow_up"),
+    *("min_follow_up", "max_follow_up", "q1_follow_up", "q3_follow_up"),
 )
 
 

@@ -13,13 +13,14 @@ import pandas as pd
 import pytest
 from survival import datasets
 
-from crlm import comparison, ledger, naming, survival
+from crlm import agreement, comparison, ledger, naming, survival
 from crlm.paper import Paper
 from crlm.paper.followed import Followed
 from crlm.poisson import rate_limits, ratio_test
 from crlm.reconstruction.quantities import Beyond, quantity_of
 from crlm.report.manuscript.done import Done
 from crlm.report.manuscript.methods import methods
+from crlm.report.rates import rates_table
 from crlm.starting import new_study
 from crlm.transcription import claims_of
 from tests.hand_written import ROOT
@@ -275,6 +276,37 @@ def test_a_ratio_against_the_other_level_is_turned_over(report):
     told |= {"value": 1.0, "time": np.nan}
     found = comparison.compare(rows, pd.DataFrame([told])).iloc[0]
     assert found["computed"] == pytest.approx(1 / own["estimate"])
+
+
+def test_a_printed_ratio_of_rates_is_held_beside_that_of_other_patients(report):
+    rows = report[0].results
+    own = rows[(rows["statistic"] == "rate_ratio") & (rows["level"] == "yes")].iloc[0]
+    fields = [("estimate", "0.59"), ("conf_low", "0.39"), ("conf_high", "0.90")]
+    claims = [claim(f, text, "rate_ratio", **VERSUS, field=f) for f, text in fields]
+    claims = pd.DataFrame(claims).assign(value=[0.59, 0.39, 0.9], time=np.nan)
+    pair = agreement.agree(rows, claims).iloc[0]
+    assert pair["statistic"] == "rate_ratio" and pair["new"] == pytest.approx(own["estimate"])
+    assert pair["n"] == 200 and pair["events"] == report[0].frames["OS"]["event"].sum()
+
+
+def test_a_follow_up_halfway_between_two_printed_ones_may_be_the_even_one(report):
+    keys = {"statistic": "q3_follow_up", "group": "all", "unit": "months", "estimate": 60.25}
+    told = pd.DataFrame([claim("tie", "60.2", "q3_follow_up", unit="months")])
+    told = told.assign(value=60.2, time=np.nan)
+    found = comparison.compare(ledger.rows([{**keys, "endpoint": "OS"}]), told)
+    assert found["verdict"].tolist() == ["matches"]
+
+
+def test_several_groups_are_each_held_against_the_first(study):
+    frame = pd.DataFrame({"time": np.tile([12.0, 24, 36], 4), "event": [True, False] * 6})
+    frame["stage"] = pd.Categorical(["I", "II", "III"] * 4)
+    rows = survival.rates(frame, "stage", test="exact")
+    found = rows[rows["statistic"] == "rate_ratio"].set_index("level")["estimate"]
+    assert found.to_dict() == pytest.approx({"II": 0.5, "III": 1 / 3})
+    assert rows.loc[rows["statistic"] == "reference", "level"].tolist() == ["I"]
+    design = ledger.load_design(STUDY)
+    shown = rates_table(rows.assign(endpoint="OS"), design, caption="Rates")
+    assert str(shown).count("1 (reference)") == 1
 
 
 def test_the_search_says_what_it_leaves_out(study):

@@ -74,7 +74,7 @@ def rates(
     pandas.DataFrame
         Of each group `events`, `patient_years` and `incidence_rate` (in `unit`); of each level but
         the first `rate_ratio`, `rate_difference` (with +- z sqrt(x1 / T1^2 + x0 / T0^2)) and `p`,
-        model "poisson", beside a row `reference`.
+        model "poisson", beside rows `n` (of all groups) and `reference`.
 
     Raises
     ------
@@ -106,6 +106,9 @@ def rates(
         level = bases[0]["group"].partition("=")[2]
         told = {"level": level, "statistic": "reference", "estimate": 1.0, "method": "reference"}
         records.append({**bases[0], **keys, **told})
+        both = {name: sum(base[name] for base in bases) for name in ("n", "events")}
+        whole = {**bases[0], **keys, **both, "statistic": "n", "unit": "patients"}
+        records.append({**whole, "estimate": both["n"], "method": "count"})
         for base in bases[1:]:
             of = {**base, **keys, "level": base["group"].partition("=")[2]}
             records += _between(of, base, bases[0], test, z, unit, per)
