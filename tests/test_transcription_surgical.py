@@ -398,3 +398,33 @@ def test_a_cell_may_say_what_its_limits_are(design):
     made = curves(design, [["", "5-year RFS"], ["Control", text]])
     assert not made.questions
     assert [c["printed"] for c in made.claims] == ["58.1", "51.4", "65.7"]
+
+
+def test_patients_beside_ratios_are_those_of_each_level(design):
+    """The column was asked about, and left out."""
+    heads = [["", "Univariable", "", "", "Multivariable", "", ""]]
+    heads.append(["", "n", "HR", "P", "n", "HR", "P"])
+    rows = [
+        ["Menopausal status", *[""] * 6],
+        ["Pre", "290 (42.3)", "1.00 (reference)", "", "290 (42.3)", "1.00 (reference)", ""],
+        ["Post", "396 (57.7)", "1.06 (0.84, 1.34)", "0.6", "396 (57.7)", "1.1 (0.8, 1.4)", "0.5"],
+        ["Age (years)", "686", "0.99 (0.98, 1.01)", "0.4", "", "", ""],
+    ]
+    made = claims_of([*heads, *rows], design, "model", place="table2", endpoint="RFS")
+    assert not made.questions and len(made.claims) == 17
+    told = [(c["covariate"], c["level"], c["statistic"], c["printed"]) for c in made.claims]
+    assert told[:4] == [
+        ("meno", "pre", "n", "290"),
+        ("meno", "pre", "percent", "42.3"),
+        ("meno", "post", "n", "396"),
+        ("meno", "post", "percent", "57.7"),
+    ]
+    assert ("age", "", "n", "686") in told
+    # Those of a model have no row, and of a comparison nobody can tell whose they are.
+    rows[2][4] = "390 (57.6)"
+    made = claims_of([*heads, *rows[:3]], design, "model", place="table2", endpoint="RFS")
+    assert "'Multivariable n': counts other patients than 'Univariable n'" in made.questions[0]
+    rows[2][4] = rows[2][1]
+    rows.append(["Tumour grade III versus I", "161", "3.1 (1.9, 5.2)", "0.01", "", "", ""])
+    made = claims_of([*heads, *rows[:3], rows[4]], design, "model", place="table2", endpoint="RFS")
+    assert not made.questions and "names no level, or two" in made.left_out[0]

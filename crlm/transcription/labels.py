@@ -413,6 +413,11 @@ class Labels:
         )
 
 
+def compares(label: str) -> bool:
+    """Whether a label sets two levels against each other: "Male vs female"."""
+    return bool(_AGAINST.search(label))
+
+
 def factors_in(label: str) -> list[str]:
     """The two sides of what is worded as a product; none of another label."""
     parts = _TIMES.split(unmarked(label))

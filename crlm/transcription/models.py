@@ -9,7 +9,7 @@ from typing import Any
 
 from crlm.ledger import Design
 from crlm.ledger.vocabulary import MULTIVARIABLE
-from crlm.transcription import meanings, stepped
+from crlm.transcription import meanings, model_sizes, stepped
 from crlm.transcription.asking import to_ask
 from crlm.transcription.cells import ONE, REFERENCE, cell, p_cell, row_of, without_limits
 from crlm.transcription.corrected import corrects, is_adjusted
@@ -70,6 +70,7 @@ class ModelTable(Table):
 
     def read(self, rows: Sequence[Sequence[str]]) -> None:
         """A regression table: a covariate a row; ratio with limits, and p, by model."""
+        whole, (rows, sizes) = rows, model_sizes.apart(self, rows)
         heads = self._heads(rows)
         self._dependent(rows[0][0])
         rows = [rows[0], *(self._without_references(row, heads) for row in rows[1:])]
@@ -78,6 +79,8 @@ class ModelTable(Table):
             if found.notes == UNKNOWN:
                 self._ask_for_unknown(row, found, row_of(row, number))
                 continue
+            for at in sizes:
+                model_sizes.put(self, whole[number - 1][at], row[0], found)
             if not found.level and self._has_p_alone(row, heads):
                 column = self._made_below(found.column, row[0], rows[number:])
                 found = replace(found, column=column)
