@@ -1,7 +1,5 @@
 """Tables as surgical journals print them: BJS, BJS Open."""
 
-import shutil
-
 import pytest
 
 from crlm import ledger
@@ -73,15 +71,32 @@ selection = "none"
 GROUPS = ["", "Control (n = 440)", "Treatment (n = 246)", "P§"]
 
 
-@pytest.fixture(scope="module")
-def design(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    shutil.copy(ledger.load_design("mskcc_hai").folder.parent / "columns.toml", folder)
+MERGED = """
+[factors.grade_group]
+source = "grade"
+[factors.grade_group.groups]
+low = ["I", "II"]
+high = ["III"]
+"""
+
+
+def loaded(folder, text):
     (folder / "breast").mkdir()
-    (folder / "breast" / "design.toml").write_text(DESIGN, encoding="utf-8")
+    (folder / "breast" / "design.toml").write_text(text, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CRLM_DATA", str(folder))
-        yield ledger.load_design("breast")
+        return ledger.load_design("breast")
+
+
+@pytest.fixture(scope="module")
+def design(tmp_path_factory):
+    return loaded(tmp_path_factory.mktemp("data"), DESIGN)
+
+
+@pytest.fixture(scope="module")
+def merged(tmp_path_factory):
+    """With a factor of two grades."""
+    return loaded(tmp_path_factory.mktemp("data"), DESIGN + MERGED)
 
 
 def model(design, *labels):
@@ -428,3 +443,25 @@ def test_patients_beside_ratios_are_those_of_each_level(design):
     rows.append(["Tumour grade III versus I", "161", "3.1 (1.9, 5.2)", "0.01", "", "", ""])
     made = claims_of([*heads, *rows[:3], rows[4]], design, "model", place="table2", endpoint="RFS")
     assert not made.questions and "names no level, or two" in made.left_out[0]
+
+
+@pytest.mark.parametrize("labels", [("I–II", "III"), ("1 or 2", "3")])
+def test_a_level_beside_merged_ones_is_of_the_factor_that_merges_them(merged, labels):
+    """III beside I–II was grade III against I, and the p of the heading that of three grades."""
+    rows = [["Tumour grade", "", "", "0.15"], *([label, "9", "8", ""] for label in labels)]
+    told = [(c["covariate"], c["level"], c["statistic"]) for c in first(merged, rows).claims[2:]]
+    assert told[::2] == [("grade_group", "", "p"), *[("grade_group", "low", "n")], told[4]]
+    assert told[4] == ("grade_group", "high", "n") and len(told) == 5
+    rows = [["", "HR", "P"], ["Tumour grade", "", ""], [labels[0], "1.00", ""]]
+    rows.append([labels[1], "1.5 (1.1, 2.0)", "0.01"])
+    made = claims_of(rows, merged, "model", place="table2", endpoint="RFS")
+    assert {(c["covariate"], c["level"]) for c in made.claims} == {("grade_group", "high")}
+    made = model(merged, f"Tumour grade ({labels[1]} versus {labels[0]})")
+    assert not made.questions
+    assert {(c["covariate"], c["level"]) for c in made.claims} == {("grade_group", "high")}
+    rows = [["", "5-year RFS (%)", "P"], ["Tumour grade", "", "0.4"]]
+    made = curves(merged, [*rows, *([label, "51.1", ""] for label in labels)])
+    assert not made.questions
+    assert [c["group"] for c in made.claims] == [
+        *("grade_group", "grade_group=low", "grade_group=high")
+    ]

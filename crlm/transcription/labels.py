@@ -285,12 +285,25 @@ class Labels:
         if not found or not found.column:
             return None
         other = self._level_within(found.column, rest[0])
+        if not other and (merged := self._merged_in(found, rest[0])):
+            found, other = merged
         if not found.level and other and (levels := self.design.levels(found.column)):
             found = replace(found, level=next(one for one in levels if one != other))
         if not found.level or not other or other == found.level:
             return None
         first_of_all = other == self.design.levels(found.column)[0]
         return replace(found, reference="" if first_of_all else other)
+
+    def _merged_in(self, named: Label, other: str) -> tuple[Label, str] | None:
+        """Both sides as levels of the one factor that merges a category: "III versus I–II"."""
+        found = [
+            (replace(named, column=name, level=own), against)
+            for name, made in self.design.factors_from(named.column).items()
+            for own, held in (getattr(made, "groups", None) or {}).items()
+            if list(held) == [named.level]
+            and (against := meanings.level_of(self.design, name, other))
+        ]
+        return found[0] if len(found) == 1 else None
 
     def _of_column(self, column: str, text: str) -> str:
         """The level of a column that a text names, alone or behind the column's label."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -217,11 +218,7 @@ class Table:
                 continue
             if heading or (found.column and not found.level):
                 within, known, asked = row[0], bool(found.column), False
-                self.labels.settle("", "")
-            if heading:
-                column = self._made_below(found.column, row[0], rows[number:])
-                found = replace(found, column=column, level="")
-                self.labels.settle(row[0], column)
+                found = self._opened(found, row[0], rows[number:], heading)
             if special and known:
                 yield number, row, Label(self.labels.read(within).column, "", notes=special)
             elif found.column:
@@ -239,19 +236,38 @@ class Table:
         bare = within and not known and found.level and _BARE.fullmatch(label)
         return Label() if bare else found
 
+    def _opened(
+        self, found: Label, label: str, below: Sequence[Sequence[str]], heading: bool
+    ) -> Label:
+        """A row above levels, which are of what they say; a heading is of that itself."""
+        self.labels.settle("", "")
+        column = self._made_below(found.column, label, below)
+        if heading or column != found.column:
+            self.labels.settle(label, column)
+        return replace(found, column=column, level="") if heading else found
+
     def _made_below(self, column: str, within: str, rows: Sequence[Sequence[str]]) -> str:
         """What a heading names: the factor whose levels stand below it, or its own column."""
         if several := self._namesake(within, rows):
             return several
-        made: dict[str, None] = {}
+        made: dict[str, list[str]] = {}
         taken = dict(self.labels.taken)
         for row in rows:
             below = self.labels.read(row[0], within)
             if not below.level or self.design.source(below.column) != column:
                 break
-            made[below.column] = None
+            made.setdefault(below.column, []).append(row[0])
         self.labels.taken = taken  # Rows that are only looked at are read, and told, in their turn.
-        return next(iter(made)) if len(made) == 1 else column
+        if len(made) < 2:
+            return next(iter(made), column)
+        labels = list(itertools.chain(*made.values()))
+        named = {
+            name: len(self.design.levels(name)) == len(labels)
+            for name in self.design.factors_from(column)
+            if all(self.labels.has_level(name, label) for label in labels)
+        }
+        whole = [name for name, exactly in named.items() if exactly] or list(named)
+        return whole[0] if len(whole) == 1 else column
 
     def _namesake(self, heading: str, rows: Sequence[Sequence[str]]) -> str:
         """Of several columns of one label that of whose levels most rows below it are, if one."""
