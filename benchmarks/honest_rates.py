@@ -26,9 +26,9 @@ from crlm.audit.rates import rate_quotient
 from crlm.ledger.vocabulary import RATE_UNITS
 from crlm.poisson import LIMITS, ODDS, TESTS
 
-KINDS = [
-    name for name, kind in CATALOGUE.items() if kind.find.__module__ == rate_quotient.__module__
-]
+#: The checks of rates, and what holds limits of any kind around their number.
+KINDS = [n for n, kind in CATALOGUE.items() if kind.find.__module__ == rate_quotient.__module__]
+KINDS.append("limits")
 FIELDS = ("estimate", "conf_low", "conf_high")
 PER = ("per 100 patient-years", "per 1000 patient-years")
 #: Of each method of limits of a ratio the p that goes with it.

@@ -411,10 +411,12 @@ def test_tables_of_rates_are_read(study, table):
         ("Events/PY", "31.5/402.7", "is not events, patient years"),
         ("Rate per 100 PY", "7.7 (5.2)", "is not incidence rate or incidence rate, lower limit"),
         ("Median follow-up, months", "44 (20-66)", "is not median follow up"),
+        ("RR (95% CI)", "0.5 (0.3-0.8)", "is neither n, events, median"),
     ],
 )
 def test_what_a_table_of_rates_leaves_open_is_asked(study, head, cell, told):
-    made, _ = read([["", head], ["Treated", cell]], ledger.load_design(STUDY))
+    rows = [["", "Events/100 PY", head], ["Treated", "7.7", cell]]
+    made, _ = read(rows, ledger.load_design(STUDY))
     assert [question for question in made.questions if told in question], made.questions
 
 

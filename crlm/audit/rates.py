@@ -90,7 +90,7 @@ def _judge_limits(roles: Roles) -> Outcome:
     rate, low, high = (roles[role] for role in ("rate", "low", "high"))
     told = f"{rate.text} ({low.text}-{high.text})"
     if not low.value <= rate.value <= high.value:
-        return outcome(False, detail=f"{told}: the limits do not hold the rate.")
+        return unclear(f"{told}: the limits do not hold the rate.")
     possible = _possible_events(roles)
     if not possible:
         return unclear("The numbers leave too many events possible.")
@@ -225,7 +225,7 @@ def _judge_ratio_limits(roles: Roles) -> Outcome:
     ratio, low, high = (roles[role] for role in ("found", "low", "high"))
     told = f"{ratio.text} ({low.text}-{high.text})"
     if not low.value <= ratio.value <= high.value:
-        return outcome(False, detail=f"{told}: the limits do not hold the ratio.")
+        return unclear(f"{told}: the limits do not hold the ratio.")
     pair = _pair(roles)
     if pair is None:
         return _judge_even(roles, told)

@@ -166,6 +166,7 @@ def limits(facts: Facts) -> Iterator[Case]:
             yield Case(subject_of(key), title_of(facts, key), roles, _judge_limits)
         else:
             where = key.group if key.group != "all" else "all patients"
+            where = facts.named(key.covariate, key.level) if key.covariate else where
             title = (
                 f"{facts.endpoint(key.endpoint)} {key.statistic.replace('_', ' ')}, {where}".strip()
             )

@@ -99,6 +99,7 @@ def rates(
     for group, sample in samples_of(frame, by):
         years = _years(sample)
         base = {**row_base(frame, group, sample, population), "years": years}
+        base["late"] = sample.late
         bases.append(base)
         records += _of_group(base, limits, z, unit)
     if by and len(bases) > 1:
@@ -112,7 +113,8 @@ def rates(
         for base in bases[1:]:
             of = {**base, **keys, "level": base["group"].partition("=")[2]}
             records += _between(of, base, bases[0], test, z, unit, per)
-    return rows([{k: v for k, v in record.items() if k != "years"} for record in records])
+    own = ("years", "late")
+    return rows([{k: v for k, v in record.items() if k not in own} for record in records])
 
 
 def _years(sample: Sample) -> float:
@@ -135,7 +137,7 @@ def _of_group(base: dict[str, Any], limits: str, z: float, unit: str) -> list[di
             "statistic": "patient_years",
             "estimate": years,
             "unit": "patient-years",
-            "method": "months under observation over 12",
+            "method": f"months under observation over 12{', late entry' * base['late']}",
         },
         {**base, **rate, "statistic": "incidence_rate", "unit": unit, "method": method},
     ]

@@ -26,6 +26,8 @@ _COUNTS = {"n", "no", "number", "patients", "pts", "of", "cases", "total"}
 EVENTS = {"event", "events", "deaths", "died", "dead", "recurrences", "failures"}
 _LOG_RANK = re.compile(r"\blog[- ]?rank\b", re.IGNORECASE)
 _LIMITS = {"ci", "limits", "interval", "confidence"}
+#: Words of a header over ratios that are nothing of the column before.
+_OTHERS = {"hr", "rr", "or", "ratio", "risk"}
 _AT_RISK = re.compile(r"\bat[ -]risk\b", re.IGNORECASE)
 #: Words of a header that has shares of patients, whatever else it names.
 _SHARES = re.compile(r"%|\b(rates?|incidences?|survival|free(dom)?|probabilit\w+)\b", re.IGNORECASE)
@@ -113,7 +115,8 @@ def _column(head: str, before: Column, said: str, usual: str, named: bool) -> Co
     if timed := _timed(head, before, said):
         return timed
     words = set(re.findall(r"[a-z]+", word))
-    if before.holds in (*CURVES, *RATED, "unit") and (fields := _limits(words)):
+    limited = before.holds in (*CURVES, *RATED, "unit") and not words & _OTHERS
+    if limited and (fields := _limits(words)):
         return replace(before, head=head, fields=fields)
     if names := both(head):
         return Column(head, "both", fields={2: names})

@@ -381,8 +381,9 @@ def _unreadable(column: Column, text: str) -> str:
         told = f"says a time and not what stands below it; name it 'Rate, {column.head}', 'No. at "
         told += f"risk, {column.head}' or 'Events, {column.head}', or leave it out with "
         return told + to_ask(column.head, "-")
-    told = "is neither n, events, median, a year or month, limits of one (95% CI, lower, "
-    told += f"upper) beside it, nor p; name it so, or leave it out with {to_ask(column.head, '-')}"
+    told = "is neither n, events, median, a year or month, a rate per patient-years, limits of one "
+    told += "(95% CI, lower, upper) beside it, nor p; name it so, or leave it out with "
+    told += to_ask(column.head, "-")
     if month_of(column.head, False) is not None:
         told += "; above a table of numbers at risk write 'Number at risk', and 'Months' "
         told += "or 'Years' in its corner"

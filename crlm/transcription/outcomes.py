@@ -89,8 +89,9 @@ class OutcomesTable(CurvesTable):
             for text in filter(None, row[1:]):
                 self._of_curve(replace(column, head=row[0]), text, ALL)
         elif stated and not column.holds:
-            told = f"{row[0]!r} is neither events, n, a median, a rate at a time, a restricted "
-            told += f"mean nor p; name it so, or leave it out with {to_ask(row[0], '-')}"
+            told = f"{row[0]!r} is neither events, n, a median, a rate at a time or per "
+            told += "patient-years, a restricted mean nor p; name it so, or leave it out with "
+            told += to_ask(row[0], "-")
             self.ask(where, told)
         else:
             for at in stated:
