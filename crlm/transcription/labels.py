@@ -372,10 +372,11 @@ class Labels:
         number = self.design.columns.get(column, {}).get("type") in ("integer", "number")
         bands = [n for n in self.design.factors_from(column) if self.design.cut(n)]
         if number and bands and span_in(label):
-            known = (f"{n} ({', '.join(self.design.levels(n))})" for n in bands)
+            known = (f"no level of {n} ({', '.join(self.design.levels(n))})" for n in bands)
             return (
                 f"{label!r} is no band of {column} as the design cuts it: {', '.join(known)}. Say "
-                f"which with {to_ask(label, *(f'{n}:LEVEL' for n in bands))}, or correct its cuts"
+                f"which with {to_ask(label, *(f'{n}:LEVEL' for n in bands))}, or declare another "
+                f"[factors.NAME] with source = '{column}' and these cuts"
             )
         if number and span_in(label):
             return (
