@@ -448,6 +448,18 @@ def also(ledger_rows, **keys):
     return pd.concat([ledger_rows, pd.DataFrame([row])], ignore_index=True)
 
 
+def test_a_paper_without_deaths_is_followed_to_its_main_endpoint(third):
+    """A printed follow-up stopped the search: it asked for the times of OS."""
+    design, _, ledger_rows = third
+    assert design.followed_to() == "CSS"
+    alone = replace(design, endpoints={"DFS": design.endpoints["DFS"]}, main=("DFS",))
+    claim = ledger_rows.iloc[0].to_dict()
+    claim |= {"statistic": "median_follow_up", "group": "all", "covariate": ""}
+    assert quantity_of(claim, alone).endpoint == "DFS"
+    # Its events are no deaths.
+    assert start._deaths(alone, ledger_rows, {"arm": "a"}) is None
+
+
 def test_a_first_cohort_is_followed_as_long_as_numbers_at_risk_say(third):
     """Limits of rates hang on them, and no search mends a hundred who left too early."""
     design, wishes, told = third
@@ -456,10 +468,10 @@ def test_a_first_cohort_is_followed_as_long_as_numbers_at_risk_say(third):
         told = also(told, **keys, statistic="survival_rate", time=60.0, value=50.0)
         for time, left in ((0.0, n), (24.0, 0.75 * n), (48.0, 0.3 * n), (60.0, 0.1 * n)):
             told = also(told, **keys, statistic="n_at_risk", time=time, value=round(left))
-    found = courses._still_followed(told, "CSS")
+    found = courses._still_followed(told, ["CSS"])
     want = [(24, 0.75 / 0.5**0.4), (48, 0.3 / 0.5**0.8), (60, 0.2)]
     np.testing.assert_allclose(found, want, rtol=0.02)
-    assert courses._still_followed(third[2], "CSS") == []
+    assert courses._still_followed(third[2], ["CSS"]) == []
     off = []
     for ledger_of in (told, told[told["statistic"] != "n_at_risk"]):
         ends = search.begin(design, wishes, ledger_of, seed=1).state.fate[:, Course.END]

@@ -212,8 +212,17 @@ class Design:
         return str(own or self.conventions.get("follow_up") or "observed")
 
     def followed_to(self) -> str:
-        """The endpoint whose times are those of the patients: OS, else the first main one."""
-        return "OS" if "OS" in self.endpoints else next(iter((*self.main, *self.endpoints)), "OS")
+        """The endpoint whose times are those of the patients.
+
+        OS, else the first that deaths alone end, else the first main one.
+        """
+        deaths = [
+            name
+            for name, spec in self.endpoints.items()
+            if "after" not in spec and ("death_of" in spec or spec.get("first_of") == ["death"])
+        ]
+        known = ["OS"] if "OS" in self.endpoints else [*deaths, *self.main, *self.endpoints]
+        return known[0] if known else "OS"
 
     def source(self, name: str) -> str:
         """The column that a factor or a scaled number is made of; a column is its own."""

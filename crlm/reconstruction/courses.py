@@ -16,7 +16,6 @@ from crlm.reconstruction.between import Curve
 from crlm.reconstruction.clocks import clocks_of
 from crlm.reconstruction.codes import NEVER, OF_CAUSE, OF_OTHER, Course
 from crlm.reconstruction.models import where_of
-from crlm.reconstruction.quantities import longest
 
 #: Correlation of the normal scores behind a patient's recurrence, failure and death.
 _BOND = 0.75
@@ -64,9 +63,9 @@ def courses(
     later = np.where(np.isfinite(recurrence), recurrence + _APART, 1)
     death = np.maximum(np.round(drawn[Course.END] * plan.month), later)
     observed = design.conventions["follow_up"] == "observed"
-    followed = f"{longest(design).lower()}_months"
+    followed = f"{design.followed_to().lower()}_months"
     beyond = 1.25 if observed else 1.0
-    told = _still_followed(claims, longest(design))
+    told = _still_followed(claims, [design.followed_to(), *clocks_of(design)[: plan.along]])
     last = _last_contacts(claims, plan, freedom, n, followed, beyond, told, rng)
     end = np.clip(np.minimum(death, last), freedom.earliest, freedom.latest)
     for g, levels in enumerate(groups):
@@ -274,14 +273,17 @@ def _last_contacts(
     return rng.permutation(np.round(np.interp(share, [0, 0.2, 0.5, 0.8, 1], knots)))
 
 
-def _still_followed(claims: pd.DataFrame, endpoint: str) -> Curve:
+def _still_followed(claims: pd.DataFrame, names: Sequence[str]) -> Curve:
     """(months, share not yet censored), falling, from numbers at risk; nothing without them.
 
-    Of a group that n belong to and a share s of which lives at a time, n s would be at risk there
-    if nobody were censored. Groups are summed up where print has numbers at risk of each alone.
+    Of a group that n belong to and a share s of which has no event by a time, n s would be at risk
+    there if nobody were censored. Groups are summed up where print has numbers at risk of each
+    alone. Of several endpoints (`names`) the first counts that has any.
     """
-    told = claims[(claims["endpoint"] == endpoint) & (claims["population"] == "all")]
-    told = told[(told["statistic"] == "n_at_risk") & ~told["group"].str.contains(",")]
+    told = claims[(claims["population"] == "all") & ~claims["group"].str.contains(",")]
+    told = told[told["statistic"] == "n_at_risk"]
+    endpoint = next((name for name in names if (told["endpoint"] == name).any()), "")
+    told = told[told["endpoint"] == endpoint]
     if told.empty:
         return []
     counts = told.pivot_table(index="time", columns="group", values="value", aggfunc="first")

@@ -21,7 +21,6 @@ from crlm.reconstruction.certificate import analysis_frames
 from crlm.reconstruction.clocks import clocks_of
 from crlm.reconstruction.models import where_of
 from crlm.reconstruction.procedure import reconstruct, rehearse, wishes_of
-from crlm.reconstruction.quantities import longest
 
 #: Months at which curves are read, and to which means are restricted.
 TIMES = (12, 24, 36, 48, 60)
@@ -145,7 +144,7 @@ def unprinted(
         if len(groups) > 1:
             tested = {"ties": rules["ties"], "test": design.interaction_test}
             rows.append(regression.interaction(frame, *groups[:2], **tested))
-    whole = frames[longest(design)]
+    whole = frames[design.followed_to()]
     known = [s for s in _SCORES if s in whole and whole[s].nunique() > 1]
     rows += [regression.cindex(whole, score) for score in known]
     found = pd.concat(rows, ignore_index=True)

@@ -185,13 +185,13 @@ def _follow_up(claim: Mapping[str, Any], where: Where, design: Design) -> Quanti
     """The follow-up of the patients, which is that to death, by the design's one rule for all."""
     name, of = claim["statistic"], claim["endpoint"]
     rule = design.follow_up_of(of)
-    if of not in ("", longest(design)):
+    if of not in ("", design.followed_to()):
         return Beyond(f"follow-up of {of} alone, which follows from its events: {_NOBODY_KNOWS}")
     if name not in ("median_follow_up", "min_follow_up", "max_follow_up"):
         return Beyond(f"quartile of follow-up: {_NOBODY_KNOWS}")
     if rule not in ("observed", "reverse") or rule != design.conventions["follow_up"]:
         return Beyond(f"follow-up by the rule {rule} of {of or 'the patients'}: {_NOBODY_KNOWS}")
-    return Quantity("followup", longest(design), where, part=name, limit=claim["field"])
+    return Quantity("followup", design.followed_to(), where, part=name, limit=claim["field"])
 
 
 def among_known(claim: Mapping[str, Any], design: Design) -> dict[str, Any]:
@@ -286,17 +286,6 @@ def _error(claim: Mapping[str, Any], design: Design) -> Quantity | str:
         return Beyond(f"{name} of a characteristic: no search and no certificate knows it")
     part = {"se": "standard_error", "z": "z"}[name]
     return replace(_model(claim, design), part=part)
-
-
-def longest(design: Design) -> str:
-    """The endpoint whose times are those of follow-up: to death, of the first that is."""
-    names = [name for name in design.endpoints if _is_to_death(design, name)]
-    return "OS" if "OS" in names or not names else names[0]
-
-
-def _is_to_death(design: Design, name: str) -> bool:
-    rule = counting(design, name)
-    return rule is not None and not (rule.recurrence or rule.failure or rule.after)
 
 
 def _characteristic(claim: Mapping[str, Any], where: Where, design: Design) -> Quantity | str:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from crlm.endpoints.declared import counting
 from crlm.ledger import Design, DesignError
 from crlm.ledger.errors import refusal
 from crlm.reconstruction import spreads
@@ -24,7 +25,6 @@ from crlm.reconstruction.codes import OF_COLUMNS
 from crlm.reconstruction.courses import courses
 from crlm.reconstruction.derived import derive_all, derive_columns, violations
 from crlm.reconstruction.models import levels_of, where_of
-from crlm.reconstruction.quantities import longest
 from crlm.reconstruction.spreads import group_sizes
 from crlm.reconstruction.targets import Target
 
@@ -198,7 +198,10 @@ def _dealt_by_group(
 
 def _deaths(design: Design, claims: pd.DataFrame, group: Mapping[str, str]) -> int | None:
     """Deaths that print counts in a joint group, by the endpoint that ends with death."""
-    endpoint, where = longest(design), frozenset(group.items())
+    endpoint, where = design.followed_to(), frozenset(group.items())
+    rule = counting(design, endpoint) if endpoint in design.endpoints else None
+    if rule is None or rule.recurrence or rule.failure:
+        return None
     found = spreads.counted(claims, {*where, (f"{endpoint.lower()}_event", "1")})
     if found is not None:
         return int(found)
@@ -401,7 +404,7 @@ def _ends(
     }
     for name in ("max_follow_up", "min_follow_up"):
         found = claims[(claims["statistic"] == name) & (claims["group"] == "all")]
-        found = found[found["endpoint"].isin(("", longest(design)))]
+        found = found[found["endpoint"].isin(("", design.followed_to()))]
         if name == "min_follow_up" and design.conventions["follow_up"] == "survivors":
             continue
         if not len(found):
