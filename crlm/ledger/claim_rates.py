@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from crlm.ledger.claim_words import Words
 from crlm.ledger.errors import Fault
-from crlm.ledger.vocabulary import ALL, FIRST_RECURRENCE, FLOW, POISSON, RATE_UNITS
+from crlm.ledger.vocabulary import ALL, FIRST_RECURRENCE, FLOW, POISSON
 
 Claim = Mapping[str, str]
 
@@ -22,10 +22,6 @@ def rate_faults(claim: Claim, words: Words) -> Iterator[Fault]:
         return
     yield from _timed(claim, words)
     yield from _of_one(claim) if statistic in OF_RATES else _between(claim, words)
-    per = {name for name in RATE_UNITS if name in claim["printed"]}
-    if per and claim["unit"] and claim["unit"] not in per:
-        told = f"{claim['unit']!r}, and the printed text says {', '.join(sorted(per))}; "
-        yield Fault("unit", f"{told}correct one of the two.")
 
 
 def follow_up_faults(claim: Claim, words: Words) -> Iterator[Fault]:

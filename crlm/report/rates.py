@@ -64,7 +64,8 @@ def rates_table(
     tested = rows.loc[(rows["statistic"] == "p") & rows["estimate"].notna(), "method"].head(1)
     lines = [f"Rates: {method_words(design)(methods.iloc[0])}."]
     lines += [f"Ratios and p: {method_words(design)(text)}." for text in tested]
-    return table(caption, header, body, [*lines, *marks.lines(), *notes])
+    numeric = [*range(1, 1 + len(counts))]
+    return table(caption, header, body, [*lines, *marks.lines(), *notes], numeric=numeric)
 
 
 def per(unit: str) -> str:
