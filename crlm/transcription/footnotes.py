@@ -12,7 +12,7 @@ from crlm.transcription.summaries import ENDS, said_in
 _SIGNS = "*†‡§¶‖#"
 _MARK = re.compile(rf"[{re.escape(_SIGNS)}]|[ᵃ-ᵛ]")
 #: The marks that a label ends with, before its unit or behind it: "Age* (years)", "Age (years)*".
-_MARKED = re.compile(rf"(?<=[\w).])\s?((?:{_MARK.pattern})+)(?=$|[\s,;(])")
+_MARKED = re.compile(rf"(?<=[\w).])\s?((?:{_MARK.pattern})+)(?=\s*$|\s*[,;(]|\s+\D)")
 _TOLD = frozenset({"mean", "sd", "se", "median", "iqr", "range", "q1", "q3", "min", "max"})
 #: What no limit of an interval is, as a header says it.
 _SPREADS = {"iqr": "IQR", "range": "range", "sd": "SD", "se": "SE"}

@@ -42,6 +42,7 @@ def below_curves(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     table = [list(row) for row in rows]
     stated = [[text for text in row if text] for row in table]
     named = [at for at, texts in enumerate(stated[:4]) if len(texts) == 1]
+    named = [at for at in named if not _TIME.fullmatch(stated[at][0])]
     risk = next((at for at in named if _AT_RISK.search(stated[at][0])), 0)
     axes = [at for at in range(risk) if at not in named]
     if len(axes) != 1 or not all(map(_TIME.fullmatch, filter(None, table[axes[0]][1:]))):
