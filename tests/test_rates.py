@@ -329,6 +329,11 @@ def test_a_safe_report_tells_rates_of_two_digits_and_no_count(study):
     assert all(rate == float(f"{rate:.1e}") for rate in rates)
     ratio = float(rows.loc[rows["statistic"] == "rate_ratio", "estimate"].iloc[0])
     assert ratio == pytest.approx(rates[1] / rates[0], abs=0.006)
+    few = study[2].groupby("treated").head(15)
+    few.to_csv(study[1].with_name("few.csv"), index=False)
+    with contextlib.redirect_stdout(io.StringIO()) as small:
+        paper_of(study[1].with_name("few.csv"), safe=5).rates("OS", by="treated")
+    assert "Each of its numbers would tell of fewer than 5 patients" in small.getvalue()
     assert "Rates have two digits" in shown.getvalue() and ".00" not in shown.getvalue()
     assert paper.release.close().startswith("rows ")
 

@@ -264,8 +264,10 @@ def _nothing(row: Row, groups: Groups, _: str) -> Row:
 
 
 def _p(row: Row, groups: Groups, _: str) -> Row:
-    """A log-rank p; of other comparisons none."""
+    """A log-rank p, and that of two rates which are shown; of other comparisons none."""
     k = groups.register.k
+    if row["model"] == POISSON and not all(_large(groups, group) for group in groups.real):
+        return blank(row, k)
     enough = all(groups.masks[g].sum() >= k and groups.events[g].sum() >= k for g in groups.real)
     if row["model"] not in ("logrank", POISSON) or not enough:
         return blank(row, k)
