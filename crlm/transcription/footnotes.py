@@ -7,13 +7,24 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from crlm.ledger import ParameterError
 from crlm.transcription.asking import quoted
+from crlm.transcription.raised import LETTERS, raised
 from crlm.transcription.summaries import ENDS, said_in
 
 _SIGNS = "*†‡§¶‖#"
-_MARK = re.compile(rf"[{re.escape(_SIGNS)}]|[ᵃ-ᵛ]")
+_MARK = re.compile(rf"[{re.escape(_SIGNS)}]|[{LETTERS}]")
 #: The marks that a label ends with, before its unit or behind it: "Age* (years)", "Age (years)*".
 _MARKED = re.compile(rf"(?<=[\w).])\s?((?:{_MARK.pattern})+)(?=\s*$|\s*[,;(]|\s+\D)")
+_COUNTED = "one two three four five six seven eight nine ten eleven twelve".split()
 _TOLD = frozenset({"mean", "sd", "se", "median", "iqr", "range", "q1", "q3", "min", "max"})
+#: "ᶜ Data missing for 14 patients (6.1%).", "c Missing in 1 patient", "Data were not available".
+_LACKING = re.compile(
+    rf"\s*({_MARK.pattern}|[a-z](?=\s?[A-Z]))\s?(?:(?:data|values?|information)\s+)?"
+    r"(?:(?:was|were|are|is)\s+)?(?:missing|unknown|(?:not|un)\s?available)(?:\s+data)?\s+"
+    rf"(?:for|in|on)\s+(\d[\d,]*|{'|'.join(_COUNTED)})\s+"
+    r"(?:patients?|participants?|individuals?|persons?|people|cases?)"
+    r"(?:\s+[\[(][\d.]+\s?%[\])])?\.?\s*",
+    re.IGNORECASE,
+)
 #: What no limit of an interval is, as a header says it.
 _SPREADS = {"iqr": "IQR", "range": "range", "sd": "SD", "se": "SE"}
 #: What such a note begins with, or a mark.
@@ -79,6 +90,30 @@ def _parts(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         said = tuple(name for name in said_in(text[start:end]) if name != "n")
         if said and set(said) <= _TOLD:
             yield mark, said
+
+
+def lacking(notes: Iterable[str]) -> dict[str, str]:
+    """By mark, how many patients notes say that the data are missing for.
+
+    Parameters
+    ----------
+    notes : iterable of str
+        Lines below the table; a letter that begins one is its mark.
+
+    Examples
+    --------
+    >>> lacking(["ᶜ Data missing for 14 patients.", "d Missing in one patient"])
+    {'ᶜ': '14', 'ᵈ': '1'}
+    >>> lacking(["ᵃ Data missing for 14 patients in the placebo group."])
+    {}
+    """
+    found = filter(None, map(_LACKING.fullmatch, notes))
+    return {raised(one[1].casefold()) or one[1]: _digits(one[2]) for one in found}
+
+
+def _digits(number: str) -> str:
+    word = number.casefold()
+    return str(_COUNTED.index(word) + 1) if word in _COUNTED else number
 
 
 def with_notes(heads: Sequence[str], notes: Iterable[str]) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from crlm.transcription.wordings import unmarked
+
 #: What the second storey of a header says below the names of groups or models.
 _LOWER = re.compile(
     r"^([(\[]?n\s*=\s*[\d,]+[)\]]?([,;]?\s*(n|no\.?)?\s*[(\[]%[)\]])?|"
@@ -110,7 +112,7 @@ def headed(rows: Sequence[Sequence[str]], groups: bool = False) -> list[list[str
 def _is_lower(upper: Sequence[str], row: Sequence[str]) -> bool:
     """A second storey: such words below heads, or heads again beside a corner that has no label."""
     stated = [text for text in row[1:] if text]
-    if stated and all(_LOWER.match(text.strip()) for text in stated):
+    if stated and all(_LOWER.match(unmarked(text)) for text in stated):
         return True
     words = all(re.match(r"[^\W\d]", text) for text in stated)
     above = len([text for text in upper[1:] if text])
@@ -135,14 +137,14 @@ def repeated(rows: Sequence[Sequence[str]]) -> list[tuple[str, range]]:
         return []
     found = _parts(rows[0], rows[1])
     groups = [text for at in (found[0][1] if found else ()) if (text := rows[1][at])]
-    alone = [text for text in groups if not _LOWER.match(text.strip())]
+    alone = [text for text in groups if not _LOWER.match(unmarked(text))]
     return found if len(alone) > 1 else []
 
 
 def _are_groups(lower: Sequence[str]) -> bool:
     """Whether the second storey names columns that the first does not tell apart."""
     stated = [text for text in lower[1:] if text]
-    alone = [text for text in stated if not _LOWER.match(text.strip())]
+    alone = [text for text in stated if not _LOWER.match(unmarked(text))]
     return bool(alone) and len(set(stated)) == len(stated)
 
 

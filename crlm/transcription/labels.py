@@ -113,7 +113,7 @@ class Labels:
             return below
         if (inside := self._bracketed(label, within)) is not None:
             return inside
-        label = meanings.without_unit(label)
+        label = meanings.without_unit(unmarked(label))
         for words in (self._first, self._all):
             found = words.read(label, within)
             if found and not (found.level and meanings.is_common(label)):
@@ -190,7 +190,8 @@ class Labels:
     def _equal(self, label: str) -> Label | None:
         """ "sex = Male (%)", as R's tableone has the second level of two."""
         stem, sign, side = label.partition(" = ")
-        column = self._read(stem, "").column if sign else ""
+        sized = stem.count("(") > stem.count(")")  # "Men (n = 138)".
+        column = self._read(stem, "").column if sign and not sized else ""
         bare = re.sub(r"\s*\(%\)\s*$", "", side)
         if column and sorted(self.design.levels(column)) == ["no", "yes"]:
             bare = "yes" if bare.casefold() in ("1", "true") else bare

@@ -18,6 +18,7 @@ from crlm.transcription.heads import below_curves, headed, title, untitled
 from crlm.transcription.models import ModelTable
 from crlm.transcription.outcomes import OutcomesTable
 from crlm.transcription.patients import FirstTable
+from crlm.transcription.raised import unglued, with_last
 from crlm.transcription.several import ALONE
 from crlm.transcription.subgroups import SubgroupsTable
 from crlm.transcription.table import Table, Transcript
@@ -109,6 +110,7 @@ def claims_of(
     if layout not in LAYOUTS:
         raise ParameterError(f"There is no layout {layout!r}. {did_you_mean(layout, LAYOUTS)}")
     rows = [[_spelt(text) for text in row] for row in rows]
+    rows = [[_marked(text) for text in row] for row in rows]
     rows = below_curves(rows) if layout == "curves" else rows
     above, groups, raw = title(rows), layout == "two-groups", _undashed(untitled(rows))
     raw = stubs.merged(raw, groups)
@@ -191,6 +193,11 @@ def _spelt(text: str) -> str:
     return Placed(made, text.row) if isinstance(text, Placed) else made
 
 
+def _marked(text: str) -> str:
+    """A cell whose footnote letters are raised: "P valueb"."""
+    return Placed(unglued(text), text.row) if isinstance(text, Placed) else unglued(text)
+
+
 def _once(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     """A table without its header again, as on the next page."""
     return [list(rows[0]), *(list(row) for row in rows[1:] if list(row) != list(rows[0]))]
@@ -207,6 +214,7 @@ def _read(table: Table, rows: Sequence[Sequence[str]], decimal: str) -> None:
         for text in filter(DATE.search, row[1:]):
             told = f"{text!r} is a date that Excel made of a number or a range; write what the "
             table.ask(row_of(row, at), f"{told}paper has")
+    rows = [rows[0], *([_lettered(table, row[0]), *row[1:]] for row in rows[1:])]
     commas = _with_commas(rows)
     table.read(_pointed(rows) if decimal == "comma" or commas else rows)
     table.note_words()
@@ -214,6 +222,23 @@ def _read(table: Table, rows: Sequence[Sequence[str]], decimal: str) -> None:
         told = f"{len(commas)} of its cells have a decimal comma, as {commas[0]!r}; "
         table.made.questions.insert(0, f"{told}say --decimal comma, or write them with a point.")
     table.made.taken += [f"{label!r} as {what}" for label, what in table.labels.taken.items()]
+
+
+def _lettered(table: Table, label: str) -> str:
+    """A label whose last letter is a footnote's, as it names a characteristic only without: told.
+
+    No level is read so: "IIIa" is not III.
+    """
+    bare, mark = with_last(label)
+    if not mark or table.labels.answered(label):
+        return label
+    taken = dict(table.labels.taken)
+    whole, found = table.labels.read(label), table.labels.read(bare)
+    table.labels.taken = taken
+    if whole.column or not found.column or found.level or ":" in found.column:
+        return label
+    table.labels.taken[label] = f"{found.column} with footnote {mark}"
+    return Placed(bare + mark, label.row) if isinstance(label, Placed) else bare + mark
 
 
 def _split_by(by: str, layout: str, design: Design) -> str:

@@ -10,7 +10,9 @@ from typing import Any
 
 _LISTED = 6
 #: Digits of a number format: before the point, those that are always shown, those that may be.
-_FORM = re.compile(r"[#0?,]*0(?:\.(0*)([#?]*))?(E[+-])?(%?)")
+_FORM = re.compile(r"[#0?,]*(?:0|(?=\.0))(?:\.(0*)([#?]*))?(E[+-])?(%?)")
+#: A format without a nought before the point, as journals of the AMA set p; and such a nought.
+_BARE_POINT, _BELOW_ONE = re.compile(r"[#?,]*\.0"), re.compile(r"^(-?)0(?=\.)")
 #: The first number of a text, if no sign says that it is a bound.
 _TEXT = re.compile(r"\s*[-+]?\d[\d,]*(?:\.(\d+))?")
 #: Of the numbers of a column, how many must have decimals for a whole one to be in doubt.
@@ -33,6 +35,8 @@ def shown(value: Any, form: str) -> str:
     --------
     >>> shown(0.5, "0.00"), shown(0.5, "0.0%"), shown(1.25, "0.0#"), shown(1.3, "General")
     ('0.50', '50.0%', '1.25', '1.3')
+    >>> shown(0.04, ".00"), shown(0.5, "#.000")
+    ('.04', '.500')
     """
     if value is None or isinstance(value, str | bool) or not isinstance(value, int | float):
         return "" if value is None else str(value)
@@ -43,7 +47,8 @@ def shown(value: Any, form: str) -> str:
         return f"{scaled:f}{'%' if percent else ''}"
     text = f"{scaled:.{fixed + more}f}"
     drop = len(text) - len(text.rstrip("0"))
-    return text[: len(text) - min(drop, more)] + ("%" if percent else "")
+    text = text[: len(text) - min(drop, more)] + ("%" if percent else "")
+    return _BELOW_ONE.sub(r"\1", text) if _BARE_POINT.match(form) else text
 
 
 def _digits(form: str) -> tuple[int | None, int, bool]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from crlm.ledger import Design
 from crlm.ledger.vocabulary import ALL, TREND_TEST
 from crlm.transcription import footnotes, meanings, summaries
-from crlm.transcription.cells import Cell, cell, row_of
+from crlm.transcription.cells import Cell, cell, printed, row_of
 from crlm.transcription.labels import Label
 from crlm.transcription.table import TREND, UNKNOWN, Table, comma
 from crlm.transcription.trends import heads_trend
@@ -74,6 +74,7 @@ class FirstTable(Table):
         self.spread, self.mark, self.several, self.percent = spread, "", False, False
         self.ends = summaries.ENDS.get(spread or str(design.table_one["spread"]), ())
         self.marks = dict(marks or {})
+        self.lacking: dict[str, str] = {}
 
     def read(self, rows: Sequence[Sequence[str]]) -> None:
         """Claims and questions of the table."""
@@ -108,6 +109,7 @@ class FirstTable(Table):
                 self.ask(row_of(row, number), f"{told} a design tests it by one; leave one out")
             else:
                 self._characteristic(rows[0], row, columns, found)
+                self._lacks(found, row[0])
 
     def _group_of(self, head: str) -> str:
         """The group of a column; of all patients where its head counts them alone."""
@@ -115,8 +117,9 @@ class FirstTable(Table):
 
     def _footnotes(self, rows: Sequence[Sequence[str]], groups: Sequence[int]) -> None:
         """Take what the table's notes say of its numbers; an answer of the reader goes first."""
-        notes = [row[0] for row in rows[1:] if not any(row[1:]) and footnotes.is_note(row[0])]
-        told = footnotes.of_marks([self.title, *notes])
+        notes = [row[0] for row in rows[1:] if not any(row[1:])]
+        self.lacking = footnotes.lacking(notes)
+        told = footnotes.of_marks([self.title, *filter(footnotes.is_note, notes)])
         usual = [name for name in told.pop("", ()) if name in summaries.ENDS]
         if len(usual) == 1 and not self.spread:
             self.ends = summaries.ENDS[usual[0]]
@@ -307,6 +310,14 @@ class FirstTable(Table):
         names = (("missing", "patients"), ("percent_missing", "%"))
         for number, (statistic, unit) in zip(found.parts, names, strict=False):
             self.claim(number, where, **keys, statistic=statistic, unit=unit)
+
+    def _lacks(self, named: Label, label: str) -> None:
+        """How many of all a note says that have no value: "ᶜ Data missing for 14 patients"."""
+        for mark in filter(self.lacking.get, self.mark):
+            if not named.level and named.column and named.notes != UNKNOWN:
+                keys = {"covariate": named.column, "statistic": "missing", "unit": "patients"}
+                where = f"{self.place}, {label}, footnote"
+                self.claim(printed(self.lacking[mark]), where, group=ALL, **keys)
 
     def _stated(
         self, found: Cell, where: str, keys: dict[str, str], named: Label, text: str

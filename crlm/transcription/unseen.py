@@ -10,7 +10,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-_LISTED = 6
+from crlm.transcription.raised import raised as as_mark
+
+_LISTED, _MOST_NOTES = 6, 20
 #: A cell of numbers alone: signs and brackets, no word.
 _NUMBERS = re.compile(r"(?=.*\d)[\s\d.,·%()\[\]<>≤≥=±/–−;-]+")
 _POWER = re.compile(r"[×x·*]\s*10\s*$", re.IGNORECASE)
@@ -82,6 +84,8 @@ def without_marks(parts: Sequence[tuple[str, bool]]) -> str:
     '1.2 × 10^−5'
     >>> without_marks([("Area, cm", False), ("2", True)])
     'Area, cm2'
+    >>> without_marks([("HR (95% CI)", False), ("b", True)])
+    'HR (95% CI)ᵇ'
     """
     plain = "".join(text for text, raised in parts if not raised).strip()
     made = ""
@@ -89,7 +93,7 @@ def without_marks(parts: Sequence[tuple[str, bool]]) -> str:
         if raised and _POWER.search(made):
             made += f"^{text.strip()}"
         elif not raised or not _NUMBERS.fullmatch(plain):
-            made += text
+            made += (as_mark(text) if raised else "") or text
     return made
 
 
@@ -136,19 +140,22 @@ _VALUE = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}val"
 
 
 def word_notes(table: Any) -> list[str]:
-    """The lines right below a Word table that say what numbers of it are.
+    """The lines right below a Word table that say what numbers of it are, or who has none.
 
     Parameters
     ----------
     table : docx.table.Table
     """
-    from crlm.transcription.footnotes import is_note
+    from docx.text.paragraph import Paragraph
+
+    from crlm.transcription.footnotes import is_note, lacking
 
     notes, below = [], table._tbl.getnext()
-    while below is not None and below.tag.endswith("}p"):
-        notes.append(_cell_text(below))
+    while below is not None and below.tag.endswith("}p") and len(notes) < _MOST_NOTES:
+        runs = Paragraph(below, table._parent).runs
+        notes.append(without_marks([(run.text, bool(run.font.superscript)) for run in runs]))
         below = below.getnext()
-    return [text for text in notes[:_LISTED] if is_note(text)]
+    return [text for text in notes if is_note(text) or lacking([text])]
 
 
 def word_rows(table: Any) -> list[list[str]]:

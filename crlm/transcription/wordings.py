@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from crlm.ledger import Design
+from crlm.transcription.raised import LETTERS
 
 _CLASSES = frozenset({"score", "status", "stage", "grade", "class", "category"})
 #: Marks that send the reader to a footnote.
-_MARKS = re.compile(r"[*†‡§¶‖#⁰¹²³⁴-⁹ᵃ-ᵛ]+(?=$|\W)")
+_MARKS = re.compile(rf"[*†‡§¶‖#⁰¹²³⁴-⁹{LETTERS}]+(?=$|\W)")
 #: "No. of nodes" is their number.
 _NUMBER_OF = re.compile(r"\bnos?\b\.?\s+of\s+")
 #: A sign before a cut-off, however it is typed and spaced.

@@ -1,0 +1,53 @@
+"""The letters of footnotes: raised in a file that says so, or set on the line by a paste."""
+
+from __future__ import annotations
+
+import re
+
+_ON_LINE = "abcdefghijklmnoprstuvwxyz"
+#: Raised letters as Unicode has them; there is no q.
+LETTERS = "ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ"
+_RAISED = str.maketrans(_ON_LINE, LETTERS)
+_MARKS = re.compile(r"[a-pr-z](?:\s?,\s?[a-pr-z])*")
+#: A letter right behind a bracket, or behind a word that has no other letter there.
+_GLUED = re.compile(
+    r"(?:(?<=[)\]])|(?<=\bp[ -]value)(?!s\b)|(?<=\bdifference)(?!s\b))"
+    r"([a-pr-z](?:,\s?[a-pr-z])*)(?=$|[\s,;:])",
+    re.IGNORECASE,
+)
+_LAST = re.compile(r"(.*[^\W\d_])([a-pr-z])")
+
+
+def raised(text: str) -> str:
+    """Raised letters as the marks of footnotes; "" of a text that is none.
+
+    Examples
+    --------
+    >>> raised("b"), raised("a,c"), raised("th")
+    ('ᵇ', 'ᵃᶜ', '')
+    """
+    bare = text.strip()
+    return re.sub(r"[\s,]", "", bare).translate(_RAISED) if _MARKS.fullmatch(bare) else ""
+
+
+def unglued(text: str) -> str:
+    """A text whose footnote letters a paste has set on the line, with raised ones.
+
+    Examples
+    --------
+    >>> unglued("Model 2 aHR (95% CI)b"), unglued("P valuea,b"), unglued("P values")
+    ('Model 2 aHR (95% CI)ᵇ', 'P valueᵃᵇ', 'P values')
+    """
+    return _GLUED.sub(lambda found: raised(found[1].casefold()), text)
+
+
+def with_last(label: str) -> tuple[str, str]:
+    """A label without its last letter, and that as a mark; "" twice where it can be none.
+
+    Examples
+    --------
+    >>> with_last("ECOG performance statusc"), with_last("pT1b")
+    (('ECOG performance status', 'ᶜ'), ('', ''))
+    """
+    found = _LAST.fullmatch(label)
+    return (found[1], raised(found[2])) if found else ("", "")
