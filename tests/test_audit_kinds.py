@@ -846,6 +846,15 @@ def unknown(count):
 
 case("sums", [*SPLIT, unknown(5)], [*SPLIT, unknown(6)])
 
+
+def unknown_of_all(count):
+    """A footnote tells how many of both groups have no value; five of this one lack it."""
+    whole = number(str(count), "missing", covariate="aa", unit="patients")
+    return [n(200), *SPLIT, whole]
+
+
+case("sums", unknown_of_all(7), unknown_of_all(4), expect="notable")
+
 GRADES = ("1", "2", "3")
 
 
@@ -1031,6 +1040,21 @@ case(
     "pooled_moments",
     means(number("63.9", "sd", covariate="age")),
     means(number("36.9", "sd", covariate="age")),
+)
+
+
+# A footnote "Data missing for 200 patients" leaves 25 and 93 of the groups at least: p up to 0.61.
+def of_all(count):
+    return number(str(count), "missing", covariate="age", unit="patients")
+
+
+FEWER = means(number("0.40", "p", group="arm", covariate="age"))
+case("t_p", [*FEWER, of_all(200)], FEWER, T_TEST)
+# Of 225 and 43 the mean is 63.8.
+case(
+    "pooled_moments",
+    [*means(number("64.0", "mean", covariate="age")), of_all(250)],
+    means(number("64.0", "mean", covariate="age")),
 )
 
 # ---- ratios beside their error, z and coefficient -----------------------------
@@ -1298,6 +1322,12 @@ def unlike(text, *rows, population="all", covariate="aa", **keys):
 TWO_ARMS = [*groups(), cell(20, "arm=old", "aa"), cell(40, "arm=new", "aa")]
 BOTH_LEVELS = [*TWO_ARMS, cell(80, "arm=old", "aa", "no"), cell(60, "arm=new", "aa", "no")]
 case("standardised_difference", unlike("0.447", *BOTH_LEVELS), unlike("0.747", *BOTH_LEVELS))
+# 30 of 100 and 20 of 100 of one level alone: 0.232, and more where 40 of all have no value.
+ONE_LEVEL = [*groups(100, 100), cell(30, "arm=old", "aa"), cell(20, "arm=new", "aa")]
+LEVEL_LACKING = number("40", "missing", covariate="aa", unit="patients")
+case(
+    "standardised_difference", unlike("0.50", *ONE_LEVEL, LEVEL_LACKING), unlike("0.50", *ONE_LEVEL)
+)
 case("standardised_difference", unlike("-0.50", *BOTH_LEVELS), unlike("0.353", *BOTH_LEVELS))
 # In per cent; 0.200 is the plain difference of the shares.
 case(

@@ -18,7 +18,7 @@ from crlm.audit.intervals import (
     times,
     total,
 )
-from crlm.audit.valued import known_values, missing_values
+from crlm.audit.valued import known_values, missing_around, missing_values
 from crlm.ledger.factors import Cut
 
 #: More patients without a value than this share of a group are not taken for granted; fewer
@@ -103,7 +103,9 @@ def percentages(facts: Facts) -> Iterator[Case]:
         roles = {"n": n} | {f"percent {level}": percent for level, (percent, _) in block.items()}
         roles |= {f"count {level}": count for level, count in counts.items() if count is not None}
         unknown = missing_values(facts).get((among, column))
+        around = None if unknown else missing_around(facts, among, column)
         roles |= {"missing": unknown} if unknown is not None else {}
+        roles |= {"missing of more": around} if around is not None else {}
         roles |= {"known": stated} if stated is not None else {}
         others = {places[0].count: cell for cell, places in facts.counts.items() if places}
 
@@ -148,6 +150,8 @@ def _judge_percentages(
     if sizes:
         text = f"{said}. {_fit_text(n, sizes)} without a value, unsaid."
         run = _run(sizes)
+        if "missing of more" in roles and n - run[0] <= roles["missing of more"].count:
+            return outcome(True, low, high, f"Of the {run[0]} patients with a value.")
         return unsaid(text, low, high, Lacking(n - run[0], n - run[-1], n))
     return Outcome("inconsistent", low, high, f"{said}.")
 
@@ -256,7 +260,9 @@ def _sum_case(facts: Facts, cell: Cell, column: str, parts: list[dict[str, Print
     for level, part in zip(facts.levels(column), parts, strict=True):
         roles |= {f"{name} {level}": printed for name, printed in part.items()}
     missing = None if known else missing_values(facts).get((cell, column))
+    around = None if known or missing else missing_around(facts, cell, column)
     roles |= {"missing": missing} if missing is not None else {}
+    roles |= {"missing of more": around} if around is not None else {}
     sizes = [facts.size(frozenset({(column, level)})) for level in facts.levels(column)]
     complete = None not in sizes and sum(sizes) == facts.size(WHOLE) and cell != WHOLE
     complete = complete or known is not None
@@ -291,6 +297,8 @@ def _judge_sum(
         return outcome(True, low, high, f"{apart} without a value, as the groups have them.")
     if high < whole and not complete and not told:
         missing = math.ceil(whole - high - 1e-9)
+        if "missing of more" in roles and missing <= roles["missing of more"].count:
+            return outcome(True, low, high, f"{missing} without a value, as print has of more.")
         gap = f"{text} leaves {missing} of {whole} patients without a value, unsaid."
         return unsaid(gap, low, high, Lacking(missing, missing, whole))
     said = f"{text} is {low:.4g}, not {whole}." if low == high else f"{text} cannot be {whole}."

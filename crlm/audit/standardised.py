@@ -13,6 +13,7 @@ from crlm.audit.counts import MISSING_UNSEEN
 from crlm.audit.facts import WHOLE, Cell, Facts, Key, Printed, cell_of
 from crlm.audit.intervals import Interval, hull, overlap, times
 from crlm.audit.summaries import moments
+from crlm.audit.valued import missing_around, missing_values
 
 #: Before this stand the numbers of all patients, whose spread a matched table may divide by.
 _BEFORE = "before: "
@@ -89,7 +90,11 @@ def _counted(facts: Facts, key: Key, levels: Sequence[str], cell: Cell) -> dict[
         if percent:
             return {f"{level} %": percent[0]}
     n = facts.n(cell)
-    return {**known, "n": n} if two and known and n is not None else {}
+    if not two or not known or n is None:
+        return {}
+    asked = facts, cell, key.covariate
+    lacking = missing_values(facts).get(asked[1:]) or missing_around(*asked)
+    return {**known, "n": n} | ({"missing": lacking} if lacking else {})
 
 
 def _measured(facts: Facts, key: Key, cell: Cell) -> dict[str, Printed]:
@@ -108,7 +113,9 @@ def _shares(roles: Roles, group: str, levels: Sequence[str]) -> list[Shares]:
         if percent is not None:
             ends = times(percent.interval, 0.01)
         elif count is not None and n is not None and n.count > 0:
-            ends = count.count / n.count, count.count / n.count / (1 - MISSING_UNSEEN)
+            told = roles.get(f"{group}: missing")
+            fewest = min(n.count * (1 - MISSING_UNSEEN), n.count - (told.count if told else 0))
+            ends = count.count / n.count, count.count / max(fewest, count.count, 1)
         else:
             continue
         held = [min(max(end, 0.0), 1.0) for end in ends]

@@ -14,6 +14,7 @@ from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
 from crlm.audit.counts import MISSING_UNSEEN
 from crlm.audit.facts import WHOLE, Cell, Facts, Printed, cell_of, text_of
 from crlm.audit.intervals import Interval, gap, hull, minus, overlap
+from crlm.audit.valued import known_values, missing_around, missing_values
 
 _NAMES = ("mean", "sd")
 #: More groups than this are not tried: every number has two ends.
@@ -44,13 +45,36 @@ def _roles(facts: Facts, column: str, cells: Mapping[str, Cell]) -> Roles | None
         if n is None or set(own) != set(_NAMES):
             return None
         roles |= {f"{name}: n": n} | {f"{name}: {part}": p for part, p in own.items()}
+        known = known_values(facts).get((cell, column))
+        lacking = missing_values(facts).get((cell, column))
+        around = missing_around(facts, cell, column)
+        roles |= {f"{name}: known": known} if known is not None else {}
+        roles |= {f"{name}: missing": lacking} if lacking is not None else {}
+        if around is not None and known is None and lacking is None:
+            roles["missing"] = around
     return roles
+
+
+def _fewest(roles: Roles, group: str) -> int:
+    """How many of a group have a value at least: as print says, and else all but a tenth."""
+    n = roles[f"{group}: n"].count
+    found = [math.floor(n * (1 - MISSING_UNSEEN))]
+    found += [roles[f"{group}: known"].count] if f"{group}: known" in roles else []
+    for name in (f"{group}: missing", "missing"):
+        found += [n - roles[name].count] if name in roles else []
+    return max(2, min(found))
+
+
+def _told(roles: Roles) -> str:
+    """What a sentence says of those without a value."""
+    return f", {roles['missing'].text} of all without a value," if "missing" in roles else ""
 
 
 @check(
     asks="Do means, standard deviations and numbers give the printed p value?",
     assumes="A t test, pooled or Welch's, or one-way analysis of variance of more than two groups, "
-    "as the design declares; up to a tenth of a group may have no value.",
+    "as the design declares; up to a tenth of a group may have no value, or as many "
+    "as the paper says.",
     blind="Errors that move p by less than its rounding; p values printed as an inequality that "
     "stays true.",
     about="reporting",
@@ -83,7 +107,7 @@ def _judge_f(roles: Roles, groups: tuple[str, ...]) -> Outcome:
         return unclear("A group is too small, or has no spread.")
     means = [roles[f"{group}: mean"].interval for group in groups]
     spreads = [roles[f"{group}: sd"].interval for group in groups]
-    fewer = [max(2, math.floor(n * (1 - MISSING_UNSEEN))) for n in sizes]
+    fewer = [_fewest(roles, group) for group in groups]
     ends = [
         _variance_p(middles, [spread[at] for spread in spreads], weights)
         for middles in (*product(*means), _nearest(means, sizes))
@@ -98,7 +122,7 @@ def _judge_f(roles: Roles, groups: tuple[str, ...]) -> Outcome:
         f"{roles[f'{g}: mean'].text} (SD {roles[f'{g}: sd'].text}, n {roles[f'{g}: n'].text})"
         for g in groups
     )
-    said = f"{texts} give p = {exact:.2g} by analysis of variance, not {printed}."
+    said = f"{texts}{_told(roles)} give p = {exact:.2g} by analysis of variance, not {printed}."
     span = hull((p, p) for p in ends)
     return outcome(overlap(span, roles["p"].interval), *span, said)
 
@@ -136,7 +160,7 @@ def _judge_t(roles: Roles, groups: tuple[str, ...]) -> Outcome:
         return unclear("A group is too small, or has no spread.")
     apart = minus(means[1], means[0])
     far, near = max(map(abs, apart)), gap(apart, (0.0, 0.0))
-    fewer = [max(2, math.floor(n * (1 - MISSING_UNSEEN))) for n in sizes]
+    fewer = [_fewest(roles, group) for group in groups]
     spans = [
         (
             _least_p(far, [max(low, 1e-9) for low, _ in spreads], sizes, pooled),
@@ -150,7 +174,8 @@ def _judge_t(roles: Roles, groups: tuple[str, ...]) -> Outcome:
         f"{roles[f'{g}: mean'].text} (SD {roles[f'{g}: sd'].text}, n {roles[f'{g}: n'].text})"
         for g in groups
     )
-    said = f"{texts} give p = {min(exact):.2g} to {max(exact):.2g} by a t test, not {printed}."
+    said = f"{texts}{_told(roles)} give p = {min(exact):.2g} to {max(exact):.2g} by a t test, "
+    said += f"not {printed}."
     fits = any(overlap(span, roles["p"].interval) for span in spans)
     return outcome(fits, *hull(spans), said)
 
@@ -192,7 +217,8 @@ def _least_p(apart: float, spreads: Sequence[float], sizes: Sequence[int], poole
 
 @check(
     asks="Are mean and standard deviation of all those of the groups together?",
-    assumes="Groups that make up the whole; up to a tenth of a group may have no value.",
+    assumes="Groups that make up the whole; up to a tenth of a group may have no value, or "
+    "as many as the paper says.",
     blind="Errors within the rounding of the groups' numbers and those missing values.",
 )
 def pooled_moments(facts: Facts) -> Iterator[Case]:
@@ -221,7 +247,9 @@ def _judge_pooled(roles: Roles, name: str, levels: tuple[str, ...]) -> Outcome:
     sizes = [roles[f"{level}: n"].count for level in levels]
     if sum(sizes) != roles["n"].count or min(sizes) < 2:
         return unclear("The groups do not make up the whole.")
-    ends = [(max(2.0, n * (1 - MISSING_UNSEEN)), float(n)) for n in sizes]
+    ends = [
+        (float(_fewest(roles, level)), float(n)) for level, n in zip(levels, sizes, strict=True)
+    ]
     means = [roles[f"{level}: mean"].interval for level in levels]
     spreads = [roles[f"{level}: sd"].interval for level in levels]
     found = [

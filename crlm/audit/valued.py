@@ -38,3 +38,13 @@ def known_values(facts: Facts) -> dict[tuple[Cell, str], Printed]:
         if of_column and key.covariate != "flow" and cell is not None and whole is not None:
             found[whole | cell, key.covariate] = places[0]
     return found
+
+
+def missing_around(facts: Facts, cell: Cell, column: str) -> Printed | None:
+    """Without a value among the fewest patients whom print tells it of and who hold the cell.
+
+    A footnote "Data missing for 14 patients" is of all: so many of a group lack it at most.
+    """
+    held = [own for own, of in missing_values(facts) if of == column and own < cell]
+    most = max(held, key=lambda own: (len(own), sorted(own)), default=None)
+    return None if most is None else missing_values(facts)[most, column]
