@@ -155,7 +155,7 @@ def test_a_factor_without_a_label_is_called_by_its_source(study):
     of_nodes = {"n_band": {"source": "n", "cut": 3.0}}
     assert replace(design, columns=nodes, factors=of_nodes).label("n_band") == "Nodes group"
     # Two of one source are told apart by their names.
-    assert replace(made, factors={"age_band": band, "age_5": band}).label("age_5") == "age 5"
+    assert replace(made, factors={"age_band": band, "age_5": band}).label("age_5") == "Age 5"
 
 
 def test_bands_of_whole_numbers_are_labelled_by_their_ends():

@@ -194,7 +194,7 @@ def test_a_section_has_the_unit_and_the_table_of_print(report, study):
     assert "Table 3: Incidence rate: overall survival by treatment" in shown
     assert "Rate per 100 patient-years" in shown and "Rate per 1,000 patient-years" in shown
     assert "Rate ratio (95 % CI)" in shown and "Difference (95 % CI)" in shown
-    assert "Events of OS per 100 patient-years: untreated " in shown
+    assert "Events of OS per 100 patient-years: untreated: " in shown
     rows, table = paper.results, study[2]
     own = rows[(rows["endpoint"] == "OS") & (rows["group"] == "treated=yes")]
     own = own.set_index("statistic")["estimate"]

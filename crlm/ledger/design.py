@@ -128,7 +128,8 @@ class Design:
             if "label" not in spec and spec["source"] == source
         ]
         if alike != [name]:
-            return name.replace("_", " ")
+            told = name.replace("_", " ")
+            return f"{told[:1].upper()}{told[1:]}" if name in self.factors else told
         told = self._without_unit(source).removeprefix("Number of ")
         return f"{told[:1].upper()}{told[1:]} group"
 

@@ -20,7 +20,7 @@ def rates(rows: pd.DataFrame, design: Design, paper: Print) -> str:
     name = design.endpoint_name(str(rows["endpoint"].iloc[0]))
     parts = []
     for row in found:
-        who = "" if row["group"] == ALL else f"{design.group_label(row['group'])} "
+        who = "" if row["group"] == ALL else f"{design.group_label(row['group'])}: "
         parts.append(f"{who}{interval(row)}{paper.beside(row)}")
     told = [f"events of {name} {per(found[0]['unit'])}: {', '.join(parts)}"]
     tests = {row["level"]: row for row in records_of(rows, statistic="p", model="poisson")}
@@ -31,7 +31,7 @@ def rates(rows: pd.DataFrame, design: Design, paper: Print) -> str:
         if not ratio and not paper.has(row):
             continue
         whose = design.label(row["covariate"], row["level"])
-        several = f", {whose}" if len(tests) > 1 else ""
+        several = f", {whose}:" if len(tests) > 1 else ""
         what = "rate ratio" if ratio else "difference"
         test = tests.get(row["level"])
         p = f", {paper.tested(test)}" if ratio and test is not None else ""
