@@ -207,3 +207,15 @@ def test_grades_in_arabic_numbers_are_proposed_for_roman_levels(tmp_path):
     text = cohort.propose(put(tmp_path, table), study)
     assert 'values: {"1": I, "2": II, "3": III}' in text and '"2": "?"' in text
     assert 'patient_id: "pid"' in text
+
+
+def test_a_unit_behind_a_header_needs_no_brackets(tmp_path):
+    table = patients(9)[["patient_id", "os_months", "age"]]
+    for head, aged in (
+        ("os_days", "age_years"),
+        ("OS.days", "Age, years"),
+        ("survival days", "age"),
+    ):
+        named = table.rename(columns={"os_months": head, "age": aged})
+        text = cohort.propose(put(tmp_path, named), MSKCC)
+        assert f'from: "{head}"\n    unit: days' in text and f'from: "{aged}"' in text

@@ -130,7 +130,7 @@ def unit_in(text: str, target: str) -> str:
     """The unit that a header names, as in `OS (days)`, if the stored unit can come from it."""
     known = _factors(target, DAYS_PER_MONTH)
     words = re.findall(r"[(\[（［]([^()\[\]（）［］]+)[)\]）］]", text) + text.rsplit(",", 1)[1:]
-    words += re.findall(r"[_\s](days?|months?|years?|weeks?|mm|cm)$", tidy(text), re.IGNORECASE)
+    words += re.findall(r"[_.\s](days?|months?|years?|weeks?|mm|cm)$", tidy(text), re.IGNORECASE)
     found = [unit for word in words if (unit := _spelt(word)) in known]
     return found[0] if found else ""
 

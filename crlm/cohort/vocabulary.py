@@ -14,6 +14,9 @@ from crlm.refusals import name_key
 _ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x")
 _WORDS = tomllib.loads(Path(__file__).with_name("vocabulary.toml").read_text(encoding="utf-8"))
 
+#: A unit behind a header without brackets: "os_days", "age.years".
+_UNIT_BEHIND = re.compile(r"(?<=\w)(?:[_.\s]+|,\s*)(days?|weeks?|months?|years?|mm|cm)$", re.I)
+
 #: Words near enough to a level to be suggested, by the level.
 LEVELS: dict[str, list[str]] = _WORDS["levels"]
 
@@ -48,10 +51,11 @@ def key_of(header: str) -> str:
 
 def column_for(header: str, columns: Iterable[str]) -> str:
     """The canonical column that a header most likely is; "" if none suggests itself."""
-    key = key_of(header)
-    for name in columns:
-        if key in {name_key(name), *map(key_of, HEADERS.get(name, ()))}:
-            return name
+    columns = list(columns)
+    for key in dict.fromkeys((key_of(header), key_of(_UNIT_BEHIND.sub("", header)))):
+        for name in columns:
+            if key in {name_key(name), *map(key_of, HEADERS.get(name, ()))}:
+                return name
     return ""
 
 
