@@ -233,7 +233,8 @@ class Labels:
         column = above.column
         texts = list(meanings.shorter(plain(label), NOTES)) if column else []
         for text in texts:
-            if level := self._of_column(column, text):
+            level = self._of_column(column, text)
+            if level and not self._is_open(column, level, label):
                 return Label(column, level, notes=said_of(label))
         for text in texts:
             level = self._answered(above, within, text)
@@ -244,6 +245,12 @@ class Labels:
         if found:
             self.taken[f"{within}, {label}"] = f"{found.column}:{found.level}"
         return found
+
+    def _is_open(self, column: str, level: str, label: str) -> bool:
+        """Whether a label has more than its level: "2+", where the design has 2 and 3."""
+        own = f"{level}{self.design.label(column, level)}"
+        more = "+" in unmarked(label)[-1:] and "+" not in own
+        return more and level != self.design.levels(column)[-1]
 
     def _answered(self, above: Label, within: str, text: str) -> str:
         """The level that yes or no is below a heading that names one: "RAS mutation"."""

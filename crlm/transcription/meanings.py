@@ -32,6 +32,12 @@ _CUT = re.compile(
 )
 #: What joins merged levels: "pTa-pT1", "II/III", "pT3 or pT4".
 _JOINED = re.compile(r"\s*(?:[-–—−/,+&]|\bor\b|\band\b|\bto\b)\s*", re.IGNORECASE)
+#: All levels on one side of another: "≥ 2", "<3", "2+", "2 or more".
+_SIDE = re.compile(
+    r"(?P<sign>[<>]=?|[≤≥])\s*(?P<level>\w+)"
+    r"|(?P<least>\w+)(?:\s?\+|\s(?:or|and) (?:more|higher|greater|above|worse))",
+    re.IGNORECASE,
+)
 _RANGE = re.compile(r".*\w\s*(?:[-–—−]|\bto\b)\s*\w.*", re.IGNORECASE)
 
 
@@ -134,16 +140,33 @@ def _merged(design: Design, factor: str, made: Merged, text: str) -> str:
     own = {_plain(design.label(factor, level)): level for level in made.levels}
     if named := own.get(_plain(bare)):
         return named
+    levels = design.levels(made.source)
+    side = _SIDE.fullmatch(bare)
+    if side and (level := _of_side(design, made, side)):
+        return level
     held = [_level_in(design, made.source, part, parts[0]) for part in parts]
     if not all(held):
         return ""
-    levels = design.levels(made.source)
     asked = [{*held}]
     if len(held) == 2 and _RANGE.fullmatch(bare):
         first, last = (levels.index(one) for one in held)
         asked.append({*levels[first : last + 1]})
     named = [level for level in made.levels if {*made.groups[level]} in asked]
     return named[0] if len(named) == 1 else ""
+
+
+def _of_side(design: Design, made: Merged, side: re.Match[str]) -> str:
+    """The merged level that holds all levels on one side of another: "≥ 2", "2+", "< III"."""
+    levels = design.levels(made.source)
+    named = side["level"] or side["least"] or ""
+    one = _level_in(design, made.source, named, named)
+    if not one:
+        return ""
+    at, sign = levels.index(one), side["sign"] or "≥"
+    up = sign[0] in ">≥"
+    with_it = sign in ("≥", "≤", ">=", "<=")
+    meant = {*levels[at + (not with_it) :]} if up else {*levels[: at + with_it]}
+    return next((level for level in made.levels if {*made.groups[level]} == meant), "")
 
 
 def _level_in(design: Design, column: str, part: str, first: str) -> str:

@@ -113,11 +113,12 @@ class SubgroupsTable(ModelTable):
             return ""
         whole = not any(part.decimals for one in found for part in one.parts[:1])
         # "75/158" below a group alone is what "events/n" says.
-        kinds = both(head.replace(own, " ") if own else head) or ("events", "n")
+        rest = head.replace(own, " ") if own else head
+        kinds = both(rest) or ("events", "n")
         if all(one.kind == "over" for one in found):
             return "both" if kinds == ("events", "n") else ""
         single = whole and all(len(one.parts) == 1 for one in found)
-        words = set(re.findall(r"[a-z]+", head.replace(own, " ").casefold()))
+        words = set(re.findall(r"[a-z]+", rest.casefold()))
         return "" if not single else "events" if words & EVENTS else "n" if words else ""
 
     def _bare(self, head: str) -> str:
