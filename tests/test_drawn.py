@@ -13,7 +13,7 @@ from crlm.reconstruction.annealing import attained
 from crlm.reconstruction.clocks import clocks_of
 from crlm.reconstruction.codes import Course
 from crlm.reconstruction.models import levels_of
-from crlm.reconstruction.quantities import Quantity
+from crlm.reconstruction.quantity import Quantity
 from crlm.reconstruction.targets import Target, goal
 
 

@@ -14,6 +14,7 @@ import pytest
 from survival import datasets
 
 from crlm import agreement, comparison, ledger, naming, survival
+from crlm.ledger.claim_rates import OF_RATES
 from crlm.paper import Paper
 from crlm.paper.followed import Followed
 from crlm.poisson import rate_limits, ratio_test
@@ -309,11 +310,12 @@ def test_several_groups_are_each_held_against_the_first(study):
     assert str(shown).count("1 (reference)") == 1
 
 
-def test_the_search_says_what_it_leaves_out(study):
+def test_the_search_aims_at_rates_and_says_what_it_leaves_out(study):
     design, claims = ledger.load_design(STUDY), ledger.load_claims(STUDY)
     found = {row["id"]: quantity_of(row, design) for row in ledger.as_records(claims)}
-    for name in ("yes-rate", "yes-years", "ratio", "p"):
-        assert isinstance(found[name], Beyond) and "incidence rate" in found[name]
+    assert {found[name].part for name in ("yes-rate", "yes-years")} == {*OF_RATES}
+    for name in ("ratio", "p"):
+        assert found[name].endswith("the certificate alone computes it")
     assert isinstance(found["of-rfs"], Beyond) and "RFS alone" in found["of-rfs"]
     assert found["of-all"].kind == found["of-arm"].kind == "followup"
 

@@ -34,7 +34,7 @@ from crlm.reconstruction import (
     targets,
 )
 from crlm.reconstruction.codes import NEVER, Course, Kind, Move
-from crlm.reconstruction.quantities import Quantity
+from crlm.reconstruction.quantity import Quantity
 from crlm.reconstruction.realism import priors
 from crlm.reconstruction.targets import Target
 

@@ -198,6 +198,14 @@ def counted_along_curves():
         keys = {"endpoint": "DFS", "group": "arm=c", "time": time}
         yield "n_at_risk", left, 0, {**keys, "unit": "patients"}
         yield "cumulative_events", fallen, 0, {**keys, "unit": "patients"}
+    rated = {"endpoint": "DFS", "unit": "per 100 patient-years"}
+    yield "patient_years", 65, 0, {**rated, "group": "arm=c", "unit": "patient-years"}
+    for field, value in (("estimate", 31), ("conf_low", 19), ("conf_high", 48)):
+        yield "incidence_rate", value, 0, {**rated, "group": "arm=c", "field": field}
+    pair = {**rated, "covariate": "arm", "level": "c", "model": "poisson"}
+    yield "rate_ratio", 1.2, 1, {**pair, "unit": ""}
+    yield "rate_difference", 2, 0, pair
+    yield "p", 0.5, 1, {**pair, "unit": ""}
     for name, share in (("relapse", 40), ("unheralded", 5)):
         counted = {"endpoint": name, "group": "arm=a", "unit": "%", "time": "24"}
         for field, value in (("estimate", share), ("conf_low", share // 2), ("conf_high", 50)):
@@ -265,6 +273,12 @@ def test_a_start_cohort_is_certified_before_a_search(third):
     together = (verdicts["statistic"] == "p") & (verdicts["level"] == "")
     together &= verdicts["model"] != ""
     assert together.sum() == 7 and verdicts.loc[together, "computed"].between(0, 1).all()
+    # Whatever its unit, a rate times its patient-years is a number of events.
+    rated = verdicts[verdicts["group"].eq("arm=c") & verdicts["field"].eq("estimate")]
+    rated = rated.drop_duplicates("statistic").set_index("statistic")["computed"]
+    events = rated["incidence_rate"] * rated["patient_years"] / 100
+    assert events == pytest.approx(round(events)) and 10 < events <= SIZES["c"]
+    assert rated["patient_years"] < 12 * SIZES["c"]
     timed = verdicts[verdicts["covariate"].isin(["css_months", "css_event"])]
     assert len(timed) == 6 and (timed["computed"] - timed["value"]).abs().max() < 3
 
@@ -300,6 +314,7 @@ def test_the_certificate_finds_what_the_search_says(third, tmp_path):
         "km",
         "incidence",
         "risk",
+        "rate",
     }
     assert len(counted) == 8
     assert 1 < (state.fate[:, 3] == 2).sum() < (state.fate[:, 3] > 0).sum()

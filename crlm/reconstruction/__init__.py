@@ -12,7 +12,7 @@ from crlm.reconstruction.against_print import print_faults
 from crlm.reconstruction.certificate import certify
 from crlm.reconstruction.ensembles import ensemble
 from crlm.reconstruction.procedure import Outcome, reconstruct
-from crlm.reconstruction.quantities import Quantity
+from crlm.reconstruction.quantity import Quantity
 from crlm.reconstruction.search import Progress
 from crlm.reconstruction.targets import Goal, Target, goal
 from crlm.reconstruction.wishes import wishes_of, wishes_schema

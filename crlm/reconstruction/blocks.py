@@ -17,7 +17,7 @@ from crlm.reconstruction.columns import code_of, reads, restricted
 from crlm.reconstruction.competing import RATES
 from crlm.reconstruction.incidences import also_counts
 from crlm.reconstruction.models import levels_of
-from crlm.reconstruction.quantities import Block, Quantity
+from crlm.reconstruction.quantity import Block, Quantity
 from crlm.reconstruction.several import MOST_LEVELS
 from crlm.reconstruction.targets import Target
 
@@ -27,6 +27,7 @@ _PRICE = {
     "followup": 5.0,
     "incidence": 8.0,
     "risk": 2.0,
+    "rate": 1.5,
     "logrank": 4.0,
     "cox": 3.0,
     "logistic": 3.0,
@@ -51,6 +52,7 @@ _LOST, _LOST_FOR_GOOD = 5.0, 60.0
 _LIMITS = ("estimate", "conf_low", "conf_high")
 _OF_COUNT = ("n", "percent", "missing", "percent_missing", "known")
 _SUMMARY = ("median", "min", "max", "q1", "q3", "mean", "sd", "q1_linear", "q3_linear")
+_PARTS = {"summary": _SUMMARY, "share": SHARES, "rate": ("patient_years", "incidence_rate")}
 _FOLLOW_UP = ("median_follow_up", "min_follow_up", "max_follow_up")
 #: A standard error is held this closely (share of itself) from the start: one patient hardly
 #: moves it, so once ratios are met it cannot be mended.
@@ -244,10 +246,8 @@ def _slot(quantity: Quantity, group: Sequence[Target]) -> int:
     if quantity.kind in ("cox", "logistic"):
         at = quantity.columns.index(quantity.covariate)
         return 2 + kernels.ROW * at + {"z": 3, "standard_error": 4}.get(part, limit)
-    if quantity.kind == "summary":
-        return _SUMMARY.index(part)
-    if quantity.kind == "share":
-        return SHARES.index(part)
+    if quantity.kind in _PARTS:
+        return _PARTS[quantity.kind].index(part)
     return _OF_COUNT.index(part) if part in _OF_COUNT else 0
 
 

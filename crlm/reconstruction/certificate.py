@@ -18,6 +18,7 @@ from crlm import cohort, comparison, endpoints, ledger, regression, scores
 from crlm.files import checksum, write_atomically
 from crlm.ledger import Design, DesignError
 from crlm.reconstruction import programs
+from crlm.reconstruction.incidence_claims import asked_by, per_month
 from crlm.reconstruction.models import (
     Model,
     indicators,
@@ -34,7 +35,6 @@ from crlm.reconstruction.quantities import (
     among_known,
     between,
     flipped,
-    incidence,
     product_by_ratio,
     quantity_of,
     ratio,
@@ -134,8 +134,8 @@ def _for_certificate(claim: Mapping[str, Any], design: Design) -> Quantity | str
     found = quantity_of(claim, design)
     if not isinstance(found, str) or isinstance(found, Beyond):
         return found
-    if claim["endpoint"] in design.incidences:
-        return incidence(claim)
+    if counted := asked_by(claim, design):
+        return counted
     if statistic == "odds_ratio" and claim["kind"] == "number":
         return ratio(claim, design)
     if statistic == "smd" and not claim["model"] and not claim["level"]:
@@ -358,4 +358,6 @@ def _rows(
         value = math.exp(value) if value < _LARGEST else math.inf
     if claim["unit"] == "years" and quantity.kind in ("km", "followup"):
         value /= 12
+    if quantity.kind == "rate" and claim["statistic"] != "rate_ratio":
+        value /= per_month(claim["unit"])
     return [{**keys, claim["field"]: value}]

@@ -32,6 +32,7 @@ class Kind(IntEnum):
     TREND = 17
     INCIDENCE = 18
     RISK = 19
+    RATE = 20
 
 
 #: Words of a `Quantity` for the kinds; reverse follow-up is a convention of the design.
@@ -55,6 +56,7 @@ KINDS = {
     "trend": Kind.TREND,
     "incidence": Kind.INCIDENCE,
     "risk": Kind.RISK,
+    "rate": Kind.RATE,
 }
 
 

@@ -15,7 +15,7 @@ from crlm.reconstruction.arrays import Columns
 from crlm.reconstruction.clocks import clocks_of
 from crlm.reconstruction.codes import CUTS, Rule
 from crlm.reconstruction.models import factors_of, levels_of
-from crlm.reconstruction.quantities import Block
+from crlm.reconstruction.quantity import Block
 
 #: Of a first recurrence whose site the paper did not have.
 UNKNOWN = "unknown"

@@ -16,7 +16,7 @@ from scipy import stats
 from crlm.exact import exact_test
 from crlm.ledger import Design
 from crlm.reconstruction.models import levels_of
-from crlm.reconstruction.quantities import Quantity
+from crlm.reconstruction.quantity import Quantity
 
 
 def words(values: pd.Series) -> pd.Series:

@@ -14,7 +14,7 @@ from scipy import stats
 
 from crlm.ledger import Design
 from crlm.reconstruction.models import levels_of
-from crlm.reconstruction.quantities import Quantity
+from crlm.reconstruction.quantity import Quantity
 
 if TYPE_CHECKING:
     from lifelines import KaplanMeierFitter

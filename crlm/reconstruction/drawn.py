@@ -18,7 +18,7 @@ from crlm.ledger import Design
 from crlm.reconstruction.annealing import Search
 from crlm.reconstruction.columns import code_of
 from crlm.reconstruction.models import indicators
-from crlm.reconstruction.quantities import Quantity
+from crlm.reconstruction.quantity import Quantity
 from crlm.reconstruction.targets import Target
 
 #: Standard deviation of a correlation between a paper's characteristics beyond chance, half the

@@ -19,7 +19,7 @@ from crlm.reconstruction.between import Curve
 from crlm.reconstruction.clocks import clocks_of
 from crlm.reconstruction.drawn import bundles, column_values, is_drawn, source
 from crlm.reconstruction.models import indicators, levels_of, models_of
-from crlm.reconstruction.quantities import Quantity
+from crlm.reconstruction.quantity import Quantity
 from crlm.reconstruction.targets import Target
 
 #: Standard deviation of a characteristic's logarithm of the hazard ratio for one standard deviation

@@ -32,6 +32,9 @@ def evaluate(b, state, plan, inside, warm, out):
     if kind == Kind.RISK:
         kernels.at_risk(state.time[e], state.event[e], inside, plan.asked[b], plan.n_asked[b], out)
         return
+    if kind == Kind.RATE:
+        kernels.rate(state.time[e], state.event[e], inside, plan.month, out)
+        return
     if kind == Kind.INCIDENCE:
         competing.incidence(
             state.time[e],

@@ -1,6 +1,6 @@
-"""Cumulative incidences of a cohort's files by `multistate`: the certificate's hand for them.
+"""Cumulative incidences and incidence rates of a cohort's files: the certificate's hand for them.
 
-The search has a kernel of its own (`competing`); `multistate` is held against R.
+The search has kernels of its own; `multistate` and `survival.rates` are held against R.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import math
 import pandas as pd
 from scipy.stats import norm
 
-from crlm import multistate
+from crlm import multistate, survival
 from crlm.endpoints.declared import counting
 from crlm.ledger import Design
 from crlm.ledger.incidences import counts_both
-from crlm.ledger.vocabulary import COUNTED
-from crlm.reconstruction.quantities import Quantity
+from crlm.ledger.vocabulary import COUNTED, RATE_UNIT
+from crlm.reconstruction.incidence_claims import per_month
+from crlm.reconstruction.quantity import Quantity
 
 
 def computed(quantity: Quantity, own: pd.DataFrame, other: pd.DataFrame, design: Design) -> float:
@@ -56,6 +57,28 @@ def computed(quantity: Quantity, own: pd.DataFrame, other: pd.DataFrame, design:
     )
     name = "cumulative_incidence_difference" if by else "cumulative_incidence"
     return float(rows.loc[rows["statistic"] == name, quantity.limit].iloc[0])
+
+
+def rate(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    """Patient-months, a rate a month or its limit, ratio and difference of two, z of their p."""
+    by = quantity.columns[0] if quantity.columns else None
+    frame = frame[frame[by].notna()] if by else frame
+    if frame.empty:
+        return math.nan
+    own = design.conventions
+    rules = {"limits": own.get("rate_limits") or "exact", "test": own.get("rate_test") or "wald"}
+    rows = survival.rates(frame, by, **rules)
+    rows = rows[rows["statistic"] == ("p" if quantity.part == "z" else quantity.part)]
+    if by:
+        rows = rows[rows["level"] == quantity.covariate.partition("=")[2]]
+    if rows.empty:
+        return math.nan
+    value = float(rows[quantity.limit].iloc[0])
+    if quantity.part == "z":
+        return float(norm.isf(value / 2))
+    if quantity.part == "rate_ratio":
+        return value
+    return value * per_month("patient-years" if quantity.part == "patient_years" else RATE_UNIT)
 
 
 def also_counts(name: str, design: Design) -> bool:

@@ -157,6 +157,18 @@ def at_risk(time, event, inside, asked, n_asked, out):
 
 
 @compiled
+def rate(time, event, inside, month, out):
+    """Months under observation, and events over them."""
+    months, events = 0.0, 0.0
+    for i in range(len(time)):
+        if inside[i]:
+            months += time[i] / month
+            events += event[i] == 1
+    out[0] = months
+    out[1] = events / months if months > 0.0 else math.nan
+
+
+@compiled
 def observed_follow_up(time, order, inside, month, ranks, out):
     """Median of the observed times, order-statistic limits, minimum, maximum: out[0:5]."""
     out[:] = math.nan

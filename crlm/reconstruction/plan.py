@@ -23,7 +23,7 @@ from crlm.reconstruction.columns import (
     sites_of,
     timed_columns,
 )
-from crlm.reconstruction.quantities import Block
+from crlm.reconstruction.quantity import Block
 from crlm.reconstruction.targets import Target
 
 _CONF = {
@@ -40,6 +40,7 @@ _CHEAP_FIRST = (
     "km",
     "followup",
     "risk",
+    "rate",
     "incidence",
     "logrank",
     "share",

@@ -1,8 +1,9 @@
 """Single quantities of a cohort by other programs than the search: the certificate's second hand.
 
 Curves (`curves`) and log-rank tests come from lifelines, Cox and logistic models from
-statsmodels, tables and tests of numbers from scipy (`compared`), incidences from `multistate`;
-nothing else here calls a kernel of the search or `crlm.survival`.
+statsmodels, tables and tests of numbers from scipy (`compared`), incidences from
+`multistate` and rates from `survival.rates`; nothing else here calls a kernel of the search or
+`crlm.survival`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from crlm.ledger import Design
 from crlm.reconstruction import compared, curves, incidences
 from crlm.reconstruction.compared import words
 from crlm.reconstruction.models import Where, covariate_of, factors_of, indicators, levels_of
-from crlm.reconstruction.quantities import Quantity
+from crlm.reconstruction.quantity import Quantity
 
 _Z = float(stats.norm.ppf(0.975))
 #: Standard errors beyond an estimate within which a profile limit is looked for.
@@ -363,6 +364,7 @@ PROGRAMS = {
     "km": curves.kaplan_meier,
     "followup": curves.follow_up,
     "risk": curves.at_risk,
+    "rate": incidences.rate,
     "logrank": _logrank,
     "cox": _cox,
     "logistic": _logistic,

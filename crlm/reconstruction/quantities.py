@@ -1,26 +1,21 @@
-"""Quantities: what a cohort can be asked for, and what each claim asks.
-
-A `Quantity` says what to compute in the words of the design: endpoint, patients, columns.
-"""
+"""Which quantity of a cohort each claim asks for."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
 from crlm.endpoints.declared import counting
 from crlm.ledger import Design, kind_of
-from crlm.ledger.claim_rates import BETWEEN_RATES, OF_RATES
 from crlm.ledger.vocabulary import (
-    KNOWN,
     MANN_WHITNEY,
     MULTIVARIABLE,
     ORDERED_TESTS,
-    POISSON,
     TREND_TEST,
 )
+from crlm.reconstruction.incidence_claims import is_of_rates, of_incidence, of_rate
 from crlm.reconstruction.models import (
     Where,
     indicator,
@@ -33,6 +28,14 @@ from crlm.reconstruction.models import (
     where_of,
     width_of,
     with_product,
+)
+from crlm.reconstruction.quantity import (
+    BY_CERTIFICATE,
+    NOBODY_KNOWS,
+    Beyond,
+    Quantity,
+    undeclared,
+    unknown_patients,
 )
 
 #: Fields of a statistic that carry a ratio: compared as logarithms.
@@ -48,78 +51,10 @@ _OF_CURVES = {
 _BUILT_IN = "built in"
 #: Of the groups that a cohort is made of; what of other patients is asked, `size` tells.
 SIZE = f"size of a group: {_BUILT_IN}"
-_BY_CERTIFICATE = "the certificate alone computes it"
-_NOBODY_KNOWS = "no search and no certificate knows it; a report may"
 #: Models whose numbers a search and its certificate compute.
 _MODELS = ("", "univariable", "multivariable", "interaction", "logrank")
 #: Tests of `table_one.continuous_test`, between two groups.
 _OF_TWO = {**dict.fromkeys(MANN_WHITNEY, "ranks"), "t": "t", "kruskal": "kruskal"}
-
-
-class Block(NamedTuple):
-    """What is computed in one go.
-
-    Attributes
-    ----------
-    kind, endpoint, where, columns, strata
-        As of `Quantity`.
-    """
-
-    kind: str
-    endpoint: str
-    where: Where
-    columns: tuple[str, ...]
-    strata: str = ""
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """What to compute.
-
-    Attributes
-    ----------
-    kind : str
-        A word of `codes.KINDS`; or of what the certificate alone computes: "rates" (a
-        difference), "anova", "smd", "ordered" (a test of a category's levels in their order), and
-        the tests "joint", "logistic_joint" (Wald's, of all levels of a covariate), "lr", "score",
-        "product_lr".
-    endpoint : str
-        Of `design.endpoints`; "" where times play no part.
-    where : tuple of (column, level)
-        The patients.
-    columns : tuple of str
-        Covariates of a model, the columns of a test; `kras_codon=codon12` is one level,
-        `race&msi=msi_l` a product.
-    part : str
-        Which number of it, as "median_survival", "hazard_ratio", "z", "q1", "n".
-    covariate : str
-        The column of a model that the number is about.
-    limit : str
-        "estimate", "conf_low" or "conf_high".
-    time : float
-        Months: of a survival rate, of an anchor.
-    strata : str
-        Column of the strata of a Cox model.
-    """
-
-    kind: str
-    endpoint: str = ""
-    where: Where = ()
-    columns: tuple[str, ...] = ()
-    part: str = ""
-    covariate: str = ""
-    limit: str = "estimate"
-    time: float | None = None
-    strata: str = ""
-
-    @property
-    def block(self) -> Block:
-        """What is computed in one go: everything but the part of it."""
-        return Block(self.kind, self.endpoint, self.where, self.columns, self.strata)
-
-
-class Beyond(str):
-    """Why neither the search nor its certificate looks at a claim."""
 
 
 # ---- one claim -----------------------------------------------------------------------------
@@ -143,9 +78,9 @@ def quantity_of(claim: Mapping[str, Any], design: Design) -> Quantity | str:
     if claim["covariate"] == "flow":
         return f"number of the flow chart: {_BUILT_IN}"
     if claim["endpoint"] in design.incidences:
-        return _of_incidence(claim, design)
-    if name in (*OF_RATES, *BETWEEN_RATES) or claim["model"] == POISSON:
-        return Beyond(f"incidence rate, of events and times that are aimed at: {_NOBODY_KNOWS}")
+        return of_incidence(claim, design)
+    if is_of_rates(claim):
+        return of_rate(claim, design)
     if beyond := _beyond(claim):
         return Beyond(beyond)
     if name == "difference" and math.isfinite(claim["time"]):
@@ -153,7 +88,7 @@ def quantity_of(claim: Mapping[str, Any], design: Design) -> Quantity | str:
     found = _asked(name, claim, design)
     if isinstance(found, Quantity) and found.endpoint in design.endpoints:
         if counting(design, found.endpoint) is None:
-            return _undeclared(found.endpoint)
+            return undeclared(found.endpoint)
     return found
 
 
@@ -186,11 +121,11 @@ def _follow_up(claim: Mapping[str, Any], where: Where, design: Design) -> Quanti
     name, of = claim["statistic"], claim["endpoint"]
     rule = design.follow_up_of(of)
     if of not in ("", design.followed_to()):
-        return Beyond(f"follow-up of {of} alone, which follows from its events: {_NOBODY_KNOWS}")
+        return Beyond(f"follow-up of {of} alone, which follows from its events: {NOBODY_KNOWS}")
     if name not in ("median_follow_up", "min_follow_up", "max_follow_up"):
-        return Beyond(f"quartile of follow-up: {_NOBODY_KNOWS}")
+        return Beyond(f"quartile of follow-up: {NOBODY_KNOWS}")
     if rule not in ("observed", "reverse") or rule != design.conventions["follow_up"]:
-        return Beyond(f"follow-up by the rule {rule} of {of or 'the patients'}: {_NOBODY_KNOWS}")
+        return Beyond(f"follow-up by the rule {rule} of {of or 'the patients'}: {NOBODY_KNOWS}")
     return Quantity("followup", design.followed_to(), where, part=name, limit=claim["field"])
 
 
@@ -211,11 +146,11 @@ def ratio(claim: Mapping[str, Any], design: Design) -> Quantity:
 
 def _beyond(claim: Mapping[str, Any]) -> str:
     """What of a claim's keys no search and no certificate knows; "" if nothing."""
-    unknown = _NOBODY_KNOWS
+    unknown = NOBODY_KNOWS
     name, model = claim["statistic"], claim["model"]
     if kind_of(model) not in _MODELS:
         return f"model {model}: {unknown}"
-    if strangers := _unknown_patients(claim):
+    if strangers := unknown_patients(claim):
         return strangers
     timed = name in ("difference", "se") and math.isfinite(claim["time"])
     of_curves = model == "logrank" and name != "se"
@@ -223,56 +158,6 @@ def _beyond(claim: Mapping[str, Any]) -> str:
     if of_covariate and not (claim["covariate"] or timed):
         return f"{name} of no covariate: {unknown}"
     return ""
-
-
-def _unknown_patients(claim: Mapping[str, Any]) -> str:
-    """Whom no search and no certificate knows among a claim's patients; "" if nobody."""
-    numbers = [n for n, v in where_of(claim["population"], claim["group"]) if v == KNOWN]
-    if numbers:
-        return f"patients of whom {' and '.join(numbers)} is known: {_NOBODY_KNOWS}"
-    if "from month" in claim["population"]:
-        return f"patients {claim['population']}: {_NOBODY_KNOWS}"
-    return ""
-
-
-def incidence(claim: Mapping[str, Any]) -> Quantity:
-    """A number of a cumulative incidence, whether the search aims at it or not."""
-    name, endpoint = claim["statistic"], claim["endpoint"]
-    if name == "p":
-        where, column = where_of(claim["population"]), (claim["group"],)
-        return Quantity("incidence", endpoint, where, column, part="z")
-    time = None if name in ("n", "events") else float(claim["time"])
-    if name == "cumulative_incidence_difference":
-        where, column, limit = where_of(claim["population"]), (claim["group"],), claim["field"]
-        return Quantity("incidence", endpoint, where, column, name, limit=limit, time=time)
-    where = where_of(claim["population"], claim["group"])
-    return Quantity("incidence", endpoint, where, part=name, limit=claim["field"], time=time)
-
-
-def _of_incidence(claim: Mapping[str, Any], design: Design) -> Quantity | str:
-    """What a claim on a cumulative incidence asks, or why the search does not look at it."""
-    name, spec = claim["statistic"], design.incidences[claim["endpoint"]]
-    if strangers := _unknown_patients(claim):
-        return Beyond(strangers)
-    if claim["kind"] == "direction" and name != "p":
-        return Beyond(f"a sentence on a cumulative incidence: {_NOBODY_KNOWS}")
-    if name == "p":
-        return f"Gray's test: {_BY_CERTIFICATE}"
-    if name == "cumulative_incidence_difference":
-        return "difference of two incidences that are targets themselves"
-    if claim["field"] != "estimate" and design.conventions.get("incidence_limits") == "survfit":
-        return f"limit with the infinitesimal-jackknife error: {_BY_CERTIFICATE}"
-    for one in (spec["endpoint"], spec["competing"]):
-        if counting(design, one) is None:
-            return _undeclared(one)
-    return incidence(claim)
-
-
-def _undeclared(endpoint: str) -> str:
-    return (
-        f"the design does not say what ends {endpoint}: first_of or death_of in "
-        f"[endpoints.{endpoint}]"
-    )
 
 
 def _error(claim: Mapping[str, Any], design: Design) -> Quantity | str:
@@ -295,7 +180,7 @@ def _characteristic(claim: Mapping[str, Any], where: Where, design: Design) -> Q
         part = f"{name}_linear" if linear else name
         return Quantity("summary", where=where, columns=(covariate,), part=part)
     if name not in ("n", "percent", "missing", "percent_missing", "events"):
-        return Beyond(f"{name}: {_NOBODY_KNOWS}")
+        return Beyond(f"{name}: {NOBODY_KNOWS}")
     if not covariate:
         return SIZE
     if name in ("missing", "percent_missing") or (name == "n" and not claim["level"]):
@@ -409,7 +294,7 @@ def tested(claim: Mapping[str, Any], design: Design) -> Quantity | str:
         return Quantity("association", where=where, columns=columns, part="z")
     levels = levels_of(design, covariate)
     if not claim["level"] and width_of(design, covariate) > 1:
-        return f"all levels of {covariate} together: {_BY_CERTIFICATE}"
+        return f"all levels of {covariate} together: {BY_CERTIFICATE}"
     alone = model == "univariable" and model_of(design, endpoint) is not None
     if alone and len(levels) == 2 and design.conventions["univariable_p"] in ("logrank", "score"):
         return Quantity("logrank", endpoint, where, (covariate,), "z", covariate)

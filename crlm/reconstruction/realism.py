@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from crlm.reconstruction.models import where_of
-from crlm.reconstruction.quantities import Quantity
+from crlm.reconstruction.quantity import Quantity
 from crlm.reconstruction.targets import Target
 
 

@@ -16,7 +16,7 @@ from crlm.reconstruction.arrays import MOST_COLUMNS, OUT
 from crlm.reconstruction.clocks import clocks_of
 from crlm.reconstruction.legs import printed_models
 from crlm.reconstruction.models import levels_of, models_of
-from crlm.reconstruction.quantities import Block, Quantity
+from crlm.reconstruction.quantity import Block, Quantity
 from crlm.reconstruction.targets import Target
 
 #: Range of events around what a rough cohort tells: all rows of a model printed, few of them.

@@ -29,7 +29,7 @@ from crlm.reconstruction.annealing import Search, copy, matched, met, put, targe
 from crlm.reconstruction.arrays import Queue, State
 from crlm.reconstruction.bounds import slopes, standard_errors
 from crlm.reconstruction.legs import CHUNKS, Leg, Step, Work
-from crlm.reconstruction.quantities import Quantity
+from crlm.reconstruction.quantity import Quantity
 from crlm.reconstruction.realism import priors
 from crlm.reconstruction.targets import Goal, Target, goal
 from crlm.reconstruction.weights import own_weights

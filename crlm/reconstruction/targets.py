@@ -16,6 +16,7 @@ from scipy.stats import norm
 
 from crlm import ledger
 from crlm.ledger import Design, LedgerError
+from crlm.reconstruction.incidence_claims import per_month
 from crlm.reconstruction.models import Model, levels_of, models_of
 from crlm.reconstruction.quantities import (
     RATIOS,
@@ -151,6 +152,8 @@ def _target(
         return _tested(claim["id"], quantity, low, high, sides.get(_row(claim, design), 0))
     if claim["unit"] == "years" and quantity.kind in ("km", "followup"):
         low, high = 12 * low, 12 * high
+    if quantity.kind == "rate":
+        low, high = low * per_month(claim["unit"]), high * per_month(claim["unit"])
     if quantity.part in RATIOS:
         low, high = math.log(max(low, 1e-9)), math.log(high)
     return Target((claim["id"],), quantity, low, high)
