@@ -75,6 +75,8 @@ class Labels:
         if shorter not in ("", bare) and (later := self._read(shorter, within)).column:
             self.taken[label] = ":".join(filter(None, (later.column, later.level)))
             found = later
+        if found.level and not answered and unmarked(bare).endswith("+"):
+            found = self._open(found, unmarked(bare))
         return replace(found, step=said)
 
     def namesakes(self, label: str) -> list[str]:
@@ -233,8 +235,7 @@ class Labels:
         column = above.column
         texts = list(meanings.shorter(plain(label), NOTES)) if column else []
         for text in texts:
-            level = self._of_column(column, text)
-            if level and not self._is_open(column, level, label):
+            if level := self._of_column(column, text):
                 return Label(column, level, notes=said_of(label))
         for text in texts:
             level = self._answered(above, within, text)
@@ -246,11 +247,17 @@ class Labels:
             self.taken[f"{within}, {label}"] = f"{found.column}:{found.level}"
         return found
 
-    def _is_open(self, column: str, level: str, label: str) -> bool:
-        """Whether a label has more than its level: "2+", where the design has 2 and 3."""
-        own = f"{level}{self.design.label(column, level)}"
-        more = "+" in unmarked(label)[-1:] and "+" not in own
-        return more and level != self.design.levels(column)[-1]
+    def _open(self, found: Label, label: str) -> Label:
+        """ "2+", where the design has 2 and 3: no level 2, but what a factor makes of both."""
+        column, level, design = found.column, found.level, self.design
+        if ":" in column or "+" in f"{level}{design.label(column, level)}":
+            return found
+        source = design.source(column)
+        for name in design.factors_from(source):
+            if merged := meanings.of_side(design, name, label.split()[-1]):
+                return replace(found, column=name, level=merged)
+        last = column == source and level == design.levels(column)[-1]
+        return found if last or not design.levels(column) else Label()
 
     def _answered(self, above: Label, within: str, text: str) -> str:
         """The level that yes or no is below a heading that names one: "RAS mutation"."""

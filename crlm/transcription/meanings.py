@@ -141,8 +141,7 @@ def _merged(design: Design, factor: str, made: Merged, text: str) -> str:
     if named := own.get(_plain(bare)):
         return named
     levels = design.levels(made.source)
-    side = _SIDE.fullmatch(bare)
-    if side and (level := _of_side(design, made, side)):
+    if level := of_side(design, factor, bare):
         return level
     held = [_level_in(design, made.source, part, parts[0]) for part in parts]
     if not all(held):
@@ -155,8 +154,11 @@ def _merged(design: Design, factor: str, made: Merged, text: str) -> str:
     return named[0] if len(named) == 1 else ""
 
 
-def _of_side(design: Design, made: Merged, side: re.Match[str]) -> str:
+def of_side(design: Design, factor: str, text: str) -> str:
     """The merged level that holds all levels on one side of another: "≥ 2", "2+", "< III"."""
+    made, side = design.factor(factor), _SIDE.fullmatch(text)
+    if not side or not isinstance(made, Merged):
+        return ""
     levels = design.levels(made.source)
     named = side["level"] or side["least"] or ""
     one = _level_in(design, made.source, named, named)
