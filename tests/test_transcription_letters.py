@@ -94,6 +94,9 @@ def test_a_letter_on_the_line_is_told_and_no_level_is_read_so(design):
     assert not made.questions and any("with footnote ᵇ" in text for text in made.taken)
     table = [["", "HR (95% CI)"], ["Wilda", "1.9 (1.2-3.0)"]]
     assert claims_of(table, design, "model", place="table2", endpoint="OS").questions
+    design.columns["pt"] = {"type": "category", "levels": ["T1", "T2"], "label": "pT"}
+    table = [["", "HAI (n = 366)"], ["pTa", "12 (3.3)"]]
+    assert claims_of(table, design, "two-groups", place="table1").questions
 
 
 def test_the_b_of_a_second_model_heads_no_coefficients(design, tmp_path):

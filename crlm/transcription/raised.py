@@ -15,7 +15,8 @@ _GLUED = re.compile(
     r"([a-pr-z](?:,\s?[a-pr-z])*)(?=$|[\s,;:])",
     re.IGNORECASE,
 )
-_LAST = re.compile(r"(.*[^\W\d_])([a-pr-z])")
+#: A last letter behind a word, or a unit; no plural, and no level: "pTa" is not pT.
+_LAST = re.compile(r"(.*(?:[^\W\d_]{3}|,.*[^\W\d_]))([a-prt-z])")
 
 
 def raised(text: str) -> str:
@@ -46,8 +47,8 @@ def with_last(label: str) -> tuple[str, str]:
 
     Examples
     --------
-    >>> with_last("ECOG performance statusc"), with_last("pT1b")
-    (('ECOG performance status', 'ᶜ'), ('', ''))
+    >>> with_last("ECOG performance statusc"), with_last("Age, yd"), with_last("pTa")
+    (('ECOG performance status', 'ᶜ'), ('Age, y', 'ᵈ'), ('', ''))
     """
     found = _LAST.fullmatch(label)
     return (found[1], raised(found[2])) if found else ("", "")
