@@ -96,7 +96,8 @@ def test_a_letter_on_the_line_is_told_and_no_level_is_read_so(design):
     assert claims_of(table, design, "model", place="table2", endpoint="OS").questions
     design.columns["pt"] = {"type": "category", "levels": ["T1", "T2"], "label": "pT"}
     table = [["", "HAI (n = 366)"], ["pTa", "12 (3.3)"]]
-    assert claims_of(table, design, "two-groups", place="table1").questions
+    made = claims_of(table, design, "two-groups", place="table1")
+    assert made.questions and not any("footnote" in text for text in made.taken)
 
 
 def test_the_b_of_a_second_model_heads_no_coefficients(design, tmp_path):
