@@ -205,10 +205,13 @@ def numbers(
 def step(design: Design, claims: pd.DataFrame, name: str, spec: Mapping[str, Any]) -> float:
     """The step of a number: declared, else the last decimal of its quantiles or of its bands.
 
-    Quantiles of whole numbers lie at quarters of them: where all printed ones do, it is 1.
+    Quantiles of whole numbers lie at quarters of them: where all printed ones do, or the column
+    is of whole numbers, it is 1.
     """
     if "grid" in spec:
         return float(spec["grid"])
+    if design.columns.get(name, {}).get("type") == "integer":
+        return 1.0
     found = claims[(claims["covariate"] == name) & claims["statistic"].isin(_KNOTS)]
     found = found[found["kind"] == "number"]
     quarters = np.isclose(found["value"] * 4, np.round(found["value"] * 4))
