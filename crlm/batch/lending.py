@@ -52,8 +52,10 @@ class Lending:
 
 def _is_shipped(item: Run) -> bool:
     named = any(item.parameters.get(name) for name in ("cohort_path", "history_path"))
-    at_hand = home.notebooks()[item.study]
-    return not named and item.record["inputs"]["notebook"]["sha256"] == checksum(at_hand)
+    at_hand = home.notebooks().get(item.study)
+    if named or at_hand is None:
+        return False
+    return item.record["inputs"]["notebook"]["sha256"] == checksum(at_hand)
 
 
 @contextlib.contextmanager
