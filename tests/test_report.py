@@ -6,15 +6,19 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 
 from crlm import ledger, naming, numbers, survival
 from crlm.paper import odds
 from crlm.report import figures, html, provenance, readings, restricted, tables, verdicts
+from crlm.report.figures import curves as drawn_curves
+from crlm.report.figures import picture
 from crlm.report.figures.ratio_axis import axis_ends
 
 DESIGN = ledger.load_design("ncch_scp")
@@ -532,6 +536,21 @@ def test_a_figure_says_in_words_what_it_shows():
     assert "RAS wild type (n = 3): 67 % at 12, 33 % at 24" in picture.alt
     data, meta = picture._repr_mimebundle_()
     assert meta["image/png"]["alt"] == data["text/plain"] == picture.alt
+
+
+@pytest.mark.parametrize("groups", [2, 3])
+def test_the_longest_names_of_a_legend_end_within_the_picture(groups):
+    """The third of "ECOG performance status: 2-3" was cut at the edge."""
+    most = picture.LETTERS[drawn_curves._across(groups)]
+    with matplotlib.rc_context(picture.STYLE):
+        figure, frame = picture.sheet(3.5, picture.CURVES)
+        axis = figure.subplots()
+        figure.subplots_adjust(**frame)
+        for _ in range(groups):
+            axis.plot([0, 1], [0, 1], label=("ECOG performance status number of them" * 2)[:most])
+        drawn_curves._finish_survival_axis(axis, np.array([0, 12]), "t", None, groups)
+        FigureCanvasAgg(figure).draw()
+        assert axis.get_legend().get_window_extent().x1 < figure.bbox.width
 
 
 def test_a_figure_counts_the_patients_that_its_table_counts():

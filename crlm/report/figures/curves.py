@@ -16,6 +16,7 @@ from crlm.ledger import Design, small
 from crlm.numbers import number, p_phrase
 from crlm.report.figures.picture import (
     CURVES,
+    LETTERS,
     SOFT,
     STYLE,
     Picture,
@@ -27,8 +28,6 @@ from crlm.report.figures.picture import (
 
 _MAX_CENSOR_MARKS = 2000
 _MAX_STEPS = 4000
-#: Letters that a line of the legend holds.
-_LETTERS = 90
 
 
 @lent.pure
@@ -62,7 +61,7 @@ def kaplan_meier(
             2, 1, sharex=True, height_ratios=[3.0, 0.35 + 0.24 * len(groups)]
         )
         figure.subplots_adjust(hspace=0.42, **frame)
-        names = names_of(groups, design, _LETTERS // _across(len(groups)))
+        names = names_of(groups, design, LETTERS[_across(len(groups))])
         for colour, group, label in zip(colours(len(groups)), groups, names, strict=True):
             curve = curves[curves["group"] == group]
             absent = " (not shown)" if "straight" in curve and len(curve) < 2 else ""
@@ -83,13 +82,13 @@ def overview(panels: Sequence[tuple[str, pd.DataFrame, float]], design: Design) 
         Curves from `survival.curve`, p of the log-rank test.
     """
     groups = list(dict.fromkeys(group for _, curves, _ in panels for group in curves["group"]))
+    names = names_of(groups, design, LETTERS[min(4, len(groups))])
     with matplotlib.rc_context({**STYLE, "font.size": 8, "axes.titlesize": 8.5}):
         figure, _ = sheet(2.1, CURVES)
         axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         figure.subplots_adjust(left=0.065, right=0.985, wspace=0.08, bottom=0.2, top=0.76)
         for axis, (title, curves, p) in zip(axes, panels, strict=True):
-            for colour, group in zip(colours(len(groups)), groups, strict=True):
-                label = design.group_label(group)
+            for colour, group, label in zip(colours(len(groups)), groups, names, strict=True):
                 _draw_curve(axis, curves[curves["group"] == group], colour, label)
             _finish_panel(axis, title, float(curves["time"].max()), p)
         handles, labels = axes[0].get_legend_handles_labels()

@@ -194,6 +194,10 @@ def wrapped(text: str, width: int = 34) -> str:
     return "\n".join(lines).replace("\N{NO-BREAK SPACE}", " ")
 
 
+#: Letters of a name in a legend, by how many names stand in a line of it.
+LETTERS = {1: 60, 2: 36, 3: 21, 4: 15}
+
+
 def names_of(groups: Sequence[str], design: Design, most: int) -> list[str]:
     """Labels of groups that stand side by side: "Stage: III" is "III" where labels are long.
 

@@ -16,6 +16,7 @@ from crlm.ledger import Design, as_records
 from crlm.numbers import counted, interval, number, ratio
 from crlm.report.figures.picture import (
     FOREST,
+    LETTERS,
     PALETTE,
     STYLE,
     Picture,
@@ -47,13 +48,16 @@ def incidences(curves: pd.DataFrame, risk: pd.DataFrame, design: Design, *, titl
     last = float(risk["time"].max())
     with matplotlib.rc_context({**STYLE, "font.size": 8, "axes.titlesize": 8.5}):
         figure, _ = sheet(3.0 + 0.17 * len(groups), _WIDE)
+        # Each group has a second line in the legend, 1 - Kaplan-Meier, where that is drawn.
+        most = LETTERS[4] if "naive" in curves else LETTERS[min(4, len(groups))]
+        names = names_of(groups, design, most)
         axes = figure.subplots(1, len(causes), sharey=True, squeeze=False)[0]
         bottom = (0.95 + 0.17 * len(groups)) / figure.get_size_inches()[1]
         figure.subplots_adjust(left=0.17, right=0.985, wspace=0.13, bottom=bottom, top=0.78)
         for axis, cause in zip(axes, causes, strict=True):
-            for colour, group in zip(colours(len(groups)), groups, strict=True):
+            for colour, group, label in zip(colours(len(groups)), groups, names, strict=True):
                 part = curves[(curves["level"] == cause) & (curves["group"] == group)]
-                _draw_incidence(axis, part, colour, design.group_label(group))
+                _draw_incidence(axis, part, colour, label)
             _finish_share_axis(axis, last, cause)
         drawn = curves.columns.intersection(["estimate", "naive"])
         highest = curves.loc[curves["time"] <= last, drawn].max().max()
