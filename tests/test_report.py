@@ -18,7 +18,7 @@ from crlm import ledger, naming, numbers, survival
 from crlm.paper import odds
 from crlm.report import figures, html, provenance, readings, restricted, tables, verdicts
 from crlm.report.figures import curves as drawn_curves
-from crlm.report.figures import picture
+from crlm.report.figures import picture, states
 from crlm.report.figures.ratio_axis import axis_ends
 
 DESIGN = ledger.load_design("ncch_scp")
@@ -551,6 +551,26 @@ def test_the_longest_names_of_a_legend_end_within_the_picture(groups):
         drawn_curves._finish_survival_axis(axis, np.array([0, 12]), "t", None, groups)
         FigureCanvasAgg(figure).draw()
         assert axis.get_legend().get_window_extent().x1 < figure.bbox.width
+
+
+@pytest.mark.parametrize("groups", [1, 2, 3, 4])
+@pytest.mark.parametrize("drawn", ["overview", "incidences", "incidences beside 1 - KM"])
+def test_the_legend_of_curves_side_by_side_ends_within_the_picture(groups, drawn, monkeypatch):
+    monkeypatch.setattr(type(DESIGN), "group_label", lambda _, group: f"{group} {'m ' * 40}")
+    monkeypatch.setattr(drawn_curves, "Picture", lambda figure, *_: figure)
+    monkeypatch.setattr(states, "Picture", lambda figure, *_: figure)
+    names = [f"ras={k}" for k in range(groups)]
+    line = {"time": [0.0, 10], "survival": [1, 0.5], "estimate": [0, 0.3], "n_events": [0, 1]}
+    line |= {"conf_low": [0, 0.2], "conf_high": [0, 0.4], "n_censored": 0, "naive": [0, 0.4]}
+    parts = [pd.DataFrame({**line, "group": g, "level": c}) for g in names for c in ("a", "b")]
+    curves = pd.concat(parts if drawn.endswith("KM") else [p.drop(columns="naive") for p in parts])
+    if drawn == "overview":
+        figure = drawn_curves.overview([("OS", curves, 0.5)], DESIGN)
+    else:
+        risk = {"group": names, "time": 12.0, "statistic": "n_at_risk", "estimate": 5.0}
+        figure = states.incidences(curves, pd.DataFrame(risk), DESIGN, title="First event")
+    FigureCanvasAgg(figure).draw()
+    assert figure.legends[0].get_window_extent().x1 < figure.bbox.width
 
 
 def test_a_figure_counts_the_patients_that_its_table_counts():

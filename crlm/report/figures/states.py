@@ -48,12 +48,13 @@ def incidences(curves: pd.DataFrame, risk: pd.DataFrame, design: Design, *, titl
     last = float(risk["time"].max())
     with matplotlib.rc_context({**STYLE, "font.size": 8, "axes.titlesize": 8.5}):
         figure, _ = sheet(3.0 + 0.17 * len(groups), _WIDE)
-        # Each group has a second line in the legend, 1 - Kaplan-Meier, where that is drawn.
-        most = LETTERS[4] if "naive" in curves else LETTERS[min(4, len(groups))]
+        across, most = _in_legend(len(groups), "naive" in curves)
         names = names_of(groups, design, most)
         axes = figure.subplots(1, len(causes), sharey=True, squeeze=False)[0]
         bottom = (0.95 + 0.17 * len(groups)) / figure.get_size_inches()[1]
-        figure.subplots_adjust(left=0.17, right=0.985, wspace=0.13, bottom=bottom, top=0.78)
+        lines = math.ceil(len(groups) * (2 if "naive" in curves else 1) / across)
+        top = 0.78 - 0.06 * max(lines - 2, 0)
+        figure.subplots_adjust(left=0.17, right=0.985, wspace=0.13, bottom=bottom, top=top)
         for axis, cause in zip(axes, causes, strict=True):
             for colour, group, label in zip(colours(len(groups)), groups, names, strict=True):
                 part = curves[(curves["level"] == cause) & (curves["group"] == group)]
@@ -65,7 +66,7 @@ def incidences(curves: pd.DataFrame, risk: pd.DataFrame, design: Design, *, titl
         _below(axes[0], risk, groups, design)
         handles, labels = axes[0].get_legend_handles_labels()
         place = {"loc": "upper left", "bbox_to_anchor": (0.0, 0.93)}
-        figure.legend(handles, labels, ncols=4, fontsize=8, borderpad=0, **place)
+        figure.legend(handles, labels, ncols=across, fontsize=8, borderpad=0, **place)
         figure.text(0.0, 0.95, title, fontsize=10, fontweight="bold")
         return Picture(figure, _describe_incidences(curves, last, design, title), title, curves)
 
@@ -177,6 +178,17 @@ def drawn_together(raw: pd.DataFrame, pooled: pd.DataFrame, design: Design, *, t
 
 
 # ---- incidences -------------------------------------------------------------
+
+
+def _in_legend(groups: int, naive: bool) -> tuple[int, int]:
+    """Entries in a line of the legend, and letters of a name in it.
+
+    With `naive` each group has two, the second with "1 − Kaplan-Meier" behind its name; below each
+    other where there are more than two groups.
+    """
+    if not naive:
+        return 4, LETTERS[min(4, groups)]
+    return (4 if groups <= 2 else 3), 13
 
 
 def _draw_incidence(axis: Any, part: pd.DataFrame, colour: str, label: str) -> None:
