@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from crlm import ledger
+from crlm.audit.facts import gather
+from crlm.paper.adjusted import adjustment
 from crlm.report import readings
 from crlm.report.readings import comparable
 
@@ -262,6 +264,24 @@ def test_what_else_is_associated_is_told_by_its_p_and_the_rest_counted():
     assert first.startswith(HAI.label("timing")) and "p = 0.004" in first
     assert others[-1] == "and 2 more." and len(others) == 5
     assert "age_score" not in told and HAI.label("age") not in told
+
+
+def test_the_papers_exposure_comes_first_whatever_its_role():
+    """Sex as the exposure was told behind KRAS, and "also at p < 0.05", as a covariate is."""
+    design = replace(HAI, exposure="sex")
+    rows = model_rows(0.5, 0.01, ["age", "sex"])
+    told = readings.model(rows, design, NONE, design.exposures)
+    assert told.startswith(f"Multivariable: {HAI.label('sex')}")
+    assert told.partition("Also at p < 0.05: ")[2].startswith("Age")
+    facts = gather(design, ledger.load_claims("mskcc_hai"))
+    assert facts.exposures() == {"sex", "kras", "hai"}
+
+
+def test_a_caption_names_every_covariate_but_the_papers_exposure():
+    """KRAS, that the dictionary calls an exposure, was none of what HAI is adjusted for."""
+    spec = {"endpoint": "OS", "label": "Model 2"}
+    design = replace(HAI, models={"OS": {"label": "Model 1"}, "OS_2": spec})
+    assert adjustment("OS_2", ["hai", "kras"], design) == "Model 2 (adjusted for KRAS)"
 
 
 def test_how_often_a_factor_is_chosen():

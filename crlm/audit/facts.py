@@ -185,7 +185,7 @@ class Facts:
 
     def exposures(self) -> set[str]:
         """The columns the paper is about."""
-        return {c for c, spec in self.design.columns.items() if spec.get("role") == "exposure"}
+        return set(self.design.exposures)
 
 
 def cell_of(text: str) -> Cell | None:

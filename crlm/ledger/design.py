@@ -287,8 +287,15 @@ class Design:
 
     @property
     def exposures(self) -> list[str]:
-        """The columns that the dictionary calls exposures."""
-        return [n for n, spec in self.columns.items() if spec.get("role") == "exposure"]
+        """The paper's exposure, whatever its role, and all columns of that role.
+
+        Examples
+        --------
+        >>> replace(load_design("mskcc_hai"), exposure="sex").exposures
+        ['sex', 'kras', 'hai']
+        """
+        found = [n for n, spec in self.columns.items() if spec.get("role") == "exposure"]
+        return [name for name in (self.exposure,) if name and name not in found] + found
 
     def levels(self, name: str) -> list[str]:
         """The levels of a column or factor, the reference first; none for a measurement."""

@@ -42,8 +42,8 @@ def adjustment(name: str, held: Iterable[str], design: Design) -> str:
     others = seconds(design.models)
     if name not in {*others, *others.values()}:
         return ""
-    spec, exposures = design.models[name], {design.exposure, *design.exposures}
-    words = [naming.label_of(one, design) for one in held if one not in exposures]
+    spec, exposure = design.models[name], design.source(design.exposure)
+    words = [naming.label_of(one, design) for one in held if design.source(one) != exposure]
     strata = [naming.label_of(one, design) for one in spec.get("strata") or ()]
     many = counted(len(words), "covariate") if len(words) > _MOST_NAMED else _listed(words)
     told = [f"adjusted for {many}" if words else "not adjusted"]
