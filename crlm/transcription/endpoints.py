@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from crlm.ledger import Design
+from crlm.ledger import Design, ParameterError
+from crlm.transcription.labels import Labels
 from crlm.transcription.wordings import plain
 
 #: Words before an endpoint that say how it is told, not which it is.
@@ -63,6 +64,61 @@ class Endpoints:
         ]
         longest = sorted(spans, key=lambda span: -span[0])
         return next(filter(None, (self.of(span) for _, span in longest)), "")
+
+
+def parts(
+    rows: list[list[str]], endpoints: Endpoints, design: Design, said: str
+) -> list[tuple[str, list[list[str]]]]:
+    """A regression table as the parts that stand below a heading each, with their endpoints.
+
+    Parameters
+    ----------
+    rows : list of list of str
+        The first is the header.
+    endpoints : Endpoints
+    design : Design
+        A heading that names a covariate of it is none of an endpoint.
+    said : str
+        The endpoint, or the model, that the reader says the table is of; "" for none.
+
+    Returns
+    -------
+    list of (str, list of rows)
+        Each with the header, and with the notes below the table; the whole table as of `said`
+        where its header names the endpoints, or nothing does.
+
+    Raises
+    ------
+    ParameterError
+        If a heading names another endpoint than `said`.
+    """
+    labels = Labels(design, [], {})
+
+    def heads(row: list[str]) -> str:
+        """The endpoint that a row without numbers names, unless it is a covariate."""
+        role = str(design.columns.get(column := labels.read(row[0]).column, {}).get("role", ""))
+        known = not column or role in ("time", "event")
+        return endpoints.of(row[0]) if known and not any(row[1:]) else ""
+
+    named = {at: name for at, row in enumerate(rows) if at and (name := heads(row))}
+    own = str(design.models.get(said, {}).get("endpoint") or said)
+    others = [name for name in named.values() if name != own]
+    if not others or any(endpoints.leading(head) for head in rows[0][1:]):
+        return [(said, list(rows))]
+    if said:
+        raise ParameterError(
+            f"A heading of the table names {others[0]}, and --endpoint says {said}. Without "
+            "--endpoint each part is read as of the heading above it."
+        )
+    last = max((at for at, row in enumerate(rows) if any(row[1:])), default=0) + 1
+    starts = [at for at in named if at < last]
+    ends = [*starts[1:], last]
+    below = [
+        (named[a], [rows[0], *rows[a + 1 : b], *rows[last:]])
+        for a, b in zip(starts, ends, strict=True)
+    ]
+    first = rows[1 : starts[0]] if starts else []
+    return [("", [rows[0], *first]), *below] if any(any(row[1:]) for row in first) else below
 
 
 def _wordings(text: str) -> list[str]:

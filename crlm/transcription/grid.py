@@ -129,9 +129,11 @@ def _aligned(lines: list[str]) -> list[list[str]]:
     """
     found = [list(_APART.finditer(line)) for line in lines]
     width = max(map(len, found), default=0)
+    if spans := _apart(found, width):
+        return [_below(cells, spans) for cells in found]
     whole = [cells for cells in found if len(cells) == width]
-    rest = [cells[0].end() for cells in found if len(cells) == width and cells[0].start() == 0]
-    if rest and any(cells[0].start() >= max(rest) for cells in whole[:1]):
+    left = [cells[0].end() for cells in whole[1:]]
+    if left and whole[0][0].start() >= max(left):
         raise LedgerError(
             f"The header {' | '.join(cell.group() for cell in whole[0])!r} stands right of the "
             "labels and has as many cells as a row: in which columns these are cannot be told. "
@@ -141,6 +143,34 @@ def _aligned(lines: list[str]) -> list[list[str]]:
         (min(c[at].start() for c in whole), max(c[at].end() for c in whole)) for at in range(width)
     ]
     return [_below(cells, spans) for cells in found]
+
+
+def _apart(found: list[list[re.Match[str]]], width: int) -> list[tuple[int, int]]:
+    """Columns between blanks of all lines, where those are more than any line has cells.
+
+    A header without a corner above rows without a p value has as many cells as they have, in
+    other columns. Taken is only what begins, or ends, below each other; else nothing.
+    """
+    cells = sorted((c.start(), c.end()) for row in found if len(row) > 1 for c in row)
+    spans: list[tuple[int, int]] = []
+    for start, end in cells:
+        if spans and start < spans[-1][1] + 1:
+            spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
+        else:
+            spans.append((start, end))
+    for low, high in spans[1:]:
+        own = [(start, end) for start, end in cells if low <= start < high]
+        if min(len({one for one, _ in own}), len({one for _, one in own})) > 1:
+            return []
+    held = [[sum(low <= c.start() < high for c in row) for low, high in spans] for row in found]
+    alone = all(max(own, default=0) <= 1 for own in held)
+    below = all(any(own) for own in zip(*held[_heads(found) + 1 :], strict=True))
+    return spans if len(spans) > width and alone and below else []
+
+
+def _heads(found: list[list[re.Match[str]]]) -> int:
+    """Where the header stands: the first line of several cells."""
+    return next((at for at, row in enumerate(found) if len(row) > 1), 0)
 
 
 def _below(cells: list[re.Match[str]], spans: list[tuple[int, int]]) -> list[str]:

@@ -19,6 +19,10 @@ _LOWER = re.compile(
     r"se|z|wald|estimate|coefficient|(at )?\d+[ -]?(years?|yrs?|months?|mos?))$",
     re.IGNORECASE,
 )
+#: A size alone, with what the cells hold: "(n = 197)", "n = 197, n (%)".
+_SIZE = re.compile(
+    r"[(\[]?n\s*=\s*[\d,]+[)\]]?([,;]?\s*(n|no\.?)?\s*[(\[]?%[)\]]?)?", re.IGNORECASE
+)
 _AT_RISK = re.compile(r"\b(no\.?|numbers?|patients|pts|subjects)\b.*\bat[ -]risk\b", re.IGNORECASE)
 _TIME = re.compile(r"\d+(\.\d+)?")
 
@@ -114,7 +118,7 @@ def _is_lower(upper: Sequence[str], row: Sequence[str]) -> bool:
     stated = [text for text in row[1:] if text]
     if stated and all(_LOWER.match(unmarked(text)) for text in stated):
         return True
-    words = all(re.match(r"[^\W\d]", text) for text in stated)
+    words = all(re.match(r"[^\W\d]", text) or _SIZE.fullmatch(text) for text in stated)
     above = len([text for text in upper[1:] if text])
     beside = row[0] in ("", upper[0]) or (not upper[0] and above < len(stated))
     return len(stated) > 1 and words and beside and list(row) != list(upper)
@@ -149,8 +153,11 @@ def _are_groups(lower: Sequence[str]) -> bool:
 
 
 def _below(upper: Sequence[str], lower: Sequence[str]) -> list[str]:
-    """Two storeys as the lower one, and where that is empty the upper."""
-    return [below or above for above, below in zip(upper, lower, strict=True)]
+    """Two storeys as the lower one, where that is empty the upper, where it is a size both."""
+    return [
+        f"{above} {below}".strip() if _SIZE.fullmatch(below) else below or above
+        for above, below in zip(upper, lower, strict=True)
+    ]
 
 
 def _joined(upper: Sequence[str], lower: Sequence[str]) -> list[str]:

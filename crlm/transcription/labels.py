@@ -363,6 +363,11 @@ class Labels:
 
     def unknown(self, label: str, within: str = "") -> str:
         """What to say of a label that names nothing, below `within` if that names a column."""
+        if not plain(label):
+            return (
+                "has numbers and no label. Write what they are into its first cell, or, if it is "
+                "a part of the header, into the header's cells"
+            )
         first, *rest = _TIMES.split(unmarked(label))
         if len(rest) == 1:
             return self._unknown_product(label, [first, rest[0]])

@@ -13,7 +13,7 @@ from crlm.transcription import answers as own
 from crlm.transcription import footnotes, percentages, populations, stubs
 from crlm.transcription.cells import POINTS, Placed, row_of
 from crlm.transcription.curves import CurvesTable
-from crlm.transcription.endpoints import Endpoints
+from crlm.transcription.endpoints import Endpoints, parts
 from crlm.transcription.heads import below_curves, headed, title, untitled
 from crlm.transcription.models import ModelTable
 from crlm.transcription.outcomes import OutcomesTable
@@ -125,16 +125,15 @@ def claims_of(
     rows, aside = own.without(rows, answers)
     aside += [over for over in overs if own.is_left_out(over, answers)]
     answers = {label: target for label, target in answers.items() if target != own.LEFT_OUT}
+    endpoints = Endpoints(design, answers, incidences=bool(incidences))
     if not groups:
-        endpoints = Endpoints(design, answers, incidences=bool(incidences))
         endpoint = _endpoint(endpoint, layout, design, endpoints, rows)
     for told in Words(design).population_faults(population):
         raise ParameterError(f"--population: {told}")
     by = _split_by(by, layout, design)
-    if layout != "model":
-        _compared(population, by)
+    _compared(population, by if layout != "model" else "")
 
-    def read(rows: Sequence[Sequence[str]], population: str) -> Transcript:
+    def read(rows: Sequence[Sequence[str]], population: str, endpoint: str) -> Transcript:
         made_of = _TABLES.get(layout)
         table: Table = (
             made_of(design, place, endpoint, answers)
@@ -154,11 +153,21 @@ def claims_of(
     for over, part in [(o, _once(headed(p, groups=True))) for o, p in apart] or [("", rows)]:
         among, question = populations.of(over, design, answers, population)
         if over not in aside and not question:
-            made.add(read(own.without(part, named)[0], among))
+            kept = own.without(part, named)[0]
+            for of, block in _below(layout, kept, endpoints, design, endpoint):
+                made.add(read(block, among, of))
         made.questions += [f"{question}."] * bool(question and over not in aside)
         made.taken += [f"{over!r} as the patients of {among}"] * (among not in ("", population))
     made.left_out += [f"{label!r} is left out, as was said." for label in dict.fromkeys(aside)]
     return made
+
+
+def _below(
+    layout: str, rows: list[list[str]], endpoints: Endpoints, design: Design, said: str
+) -> list[tuple[str, list[list[str]]]]:
+    """The parts of a table below the endpoints that its rows name, and of which each is."""
+    stacked = layout in ("model", "subgroups")
+    return parts(rows, endpoints, design, said) if stacked else [(said, rows)]
 
 
 def _endpoint(

@@ -75,6 +75,7 @@ class FirstTable(Table):
         self.ends = summaries.ENDS.get(spread or str(design.table_one["spread"]), ())
         self.marks = dict(marks or {})
         self.lacking: dict[str, str] = {}
+        self.number = ("", "")  # A factor whose label a number has, and the number.
 
     def read(self, rows: Sequence[Sequence[str]]) -> None:
         """Claims and questions of the table."""
@@ -98,7 +99,7 @@ class FirstTable(Table):
             self.mark = footnotes.marks_of(row[0])
             above = above if any(row[at] for at in groups) and found.level else row[0]
             self.percent = any(map(_PERCENT.search, (row[0], above)))
-            found = self._meant(self._said(row[0], found), row, groups)
+            found = self._meant(self._lacked(self._said(row[0], found)), row, groups)
             unit = meanings.other_unit(row[0], self._unit(found.column))
             tested = [row[at] for at, group in columns.items() if group in _TESTS]
             tested = [text for text in tested if cell(text).kind != "empty"]
@@ -232,6 +233,12 @@ class FirstTable(Table):
         alone = summaries.is_summary(bare, self._unit(found.column))
         return replace(found, said=said, alone=alone)
 
+    def _lacked(self, found: Label) -> Label:
+        """Patients of unknown value below a number that has the label of a factor: the number's."""
+        factor, number = self.number
+        self.number = self.number if found.notes == UNKNOWN else ("", "")
+        return replace(found, column=number) if found.column == factor != "" else found
+
     def _meant(self, found: Label, row: Sequence[str], groups: Sequence[int]) -> Label:
         """A label by what its row holds: the number that a factor is made of, or the level yes."""
         kinds = {cell(row[at]).kind for at in groups} - {"empty"}
@@ -239,6 +246,7 @@ class FirstTable(Table):
         # "Node group, n (%)" above its bands says n, and is no statistic of the number.
         holds = of_number or kinds & {*_OF_NUMBERS, "single"}
         if factor and not found.level and found.notes != UNKNOWN and holds:
+            self.number = found.column, factor.source
             found = replace(found, column=factor.source)
         levels = self.design.levels(found.column)
         counts = kinds and not kinds & set(_OF_NUMBERS) and found.notes != UNKNOWN
