@@ -874,6 +874,42 @@ case("event_sums", died(61, 20, 81), died(16, 20, 81))
 case("event_sums", died(61, 20, 81), died(61, 52, 113))
 
 
+def fitted(n=None, events=None, **keys):
+    """Patients and events of a model of OS."""
+    keys = {"endpoint": "OS", "model": "multivariable"} | keys
+    told = {"n": n, "events": events}
+    return [number(str(k), name, **keys) for name, k in told.items() if k is not None]
+
+
+# Of 200 patients with 113 events 20 are not in the model: 93 to 113 events are left.
+ALL_EVENTS = number("113", "events", endpoint="OS")
+case("cases_of_models", [*groups(), *fitted(180, 98)], [*groups(), *fitted(210, 98)])
+case("cases_of_models", fitted(180, 98), fitted(98, 180))
+WITH_ALL = [*groups(), ALL_EVENTS]
+case("cases_of_models", [*WITH_ALL, *fitted(180, 98)], [*WITH_ALL, *fitted(180, 89)])
+case("cases_of_models", [*WITH_ALL, *fitted(180, 98)], [*WITH_ALL, *fitted(None, 131)])
+# 190 patients have a value of AA; 191 cannot be in its model.
+HAVE_AA = [*groups(), cell(100, "all", "aa"), cell(90, "all", "aa", "no")]
+OF_AA = {"model": "univariable", "covariate": "aa"}
+case(
+    "complete_cases",
+    [*HAVE_AA, *fitted(190, **OF_AA)],
+    [*HAVE_AA, *fitted(191, **OF_AA)],
+)
+LACK_AA = [*groups(), number("10", "missing", covariate="aa", unit="patients")]
+case("complete_cases", [*LACK_AA, *fitted(190, **OF_AA)], [*LACK_AA, *fitted(191, **OF_AA)])
+KNOW_AA = [*groups(), n(190, covariate="aa")]
+case("complete_cases", [*KNOW_AA, *fitted(190, **OF_AA)], [*KNOW_AA, *fitted(191, **OF_AA)])
+ARM_AA = design(models={"OS": {"covariates": ["arm", "aa"], "selection": "none"}})
+case(
+    "left_out_of_models",
+    [*HAVE_AA, *fitted(190)],
+    [*HAVE_AA, *fitted(170)],
+    plan=ARM_AA,
+    expect="notable",
+)
+
+
 def at_risk(*counts, statistic="n_at_risk"):
     keys = {"endpoint": "OS", "time": 36.0, "unit": "patients"}
     return [

@@ -12,11 +12,12 @@ from lifelines import CoxPHFitter
 
 from crlm import audit, cli, comparison, ledger, privacy, regression
 from crlm.ledger import LedgerError
-from crlm.naming import describe
+from crlm.naming import describe, name_of
 from crlm.paper import Paper
 from crlm.paper.calls import call_for
 from crlm.reconstruction import legs
-from crlm.reconstruction.quantities import Quantity, quantity_of
+from crlm.reconstruction.programs import by_python
+from crlm.reconstruction.quantities import Quantity, fitted, quantity_of
 from crlm.report.manuscript.done import Done
 from crlm.report.manuscript.methods import methods
 from crlm.starting import new_study
@@ -101,7 +102,9 @@ def fits(frame):
 
     def fit(names, strata=()):
         part = known[["time", "event", *names, *strata]].dropna()
-        return CoxPHFitter().fit(part, "time", "event", strata=list(strata) or None).summary
+        fit = CoxPHFitter().fit(part, "time", "event", strata=list(strata) or None).summary
+        fit.attrs = {"n": len(part), "events": int(part["event"].sum())}
+        return fit
 
     found = {name: fit(names, ["female"] * (name == "Model 3")) for name, names in COLUMNS.items()}
     return {"Crude": pd.concat([fit([name]) for name in LABELS]), **found}
@@ -109,7 +112,8 @@ def fits(frame):
 
 def printed(found):
     """The table of a paper: "Model 1", "Model 2" and "Model 3" side by side."""
-    rows = [["", *(text for name in found for text in (name, ""))]]
+    sizes = {name: f" (n = {fit.attrs['n']})" for name, fit in found.items() if name != "Crude"}
+    rows = [["", *(text for name in found for text in (name + sizes.get(name, ""), ""))]]
     rows.append(["", *["HR (95% CI)", "P"] * len(found)])
     for name, label in LABELS.items():
         cells = []
@@ -119,6 +123,8 @@ def printed(found):
             cells += ["", ""] if row is None else ["{:.3f} ({:.3f}–{:.3f})".format(*row[ends])]
             cells += [] if row is None else [f"{row['p']:.3f}" if row["p"] >= 0.001 else "<0.001"]
         rows.append([label, *cells])
+    events = [str(fit.attrs["events"]) if name in sizes else "" for name, fit in found.items()]
+    rows.append(["No. of events", *(text for many in events for text in (many, ""))])
     return rows
 
 
@@ -180,14 +186,14 @@ def test_the_first_model_is_the_multivariable_one_and_others_have_their_name(fol
     assert not dict(ledger.misplaced(claims, design))
     female = claims[(claims["covariate"] == "sex") & (claims["model"] != "univariable")]
     assert set(female["model"]) == {"multivariable OS_2"}
-    assert claims["locator"].str.contains("Model 3").sum() == 12
-    assert describe(claims.iloc[8], design) == "Treated against untreated, OS, Model 2"
+    assert claims["locator"].str.contains("Model 3").sum() == 12 + 1
+    assert describe(claims.iloc[6 + 8], design) == "Treated against untreated, OS, Model 2"
 
 
 def test_every_model_is_what_lifelines_fits_to_the_same_patients(told):
     paper, _ = told
     verdicts = comparison.compare(paper.results, paper.claims)
-    assert set(verdicts["verdict"]) == {"matches"} and len(verdicts) == 4 * (4 + 2 + 4 + 3)
+    assert set(verdicts["verdict"]) == {"matches"} and len(verdicts) == 4 * (4 + 2 + 4 + 3) + 6
     rows = paper.results[paper.results["statistic"] == "hazard_ratio"]
     for name, found in fits(patients()).items():
         key = KEYS.get(name, "univariable")
@@ -211,6 +217,29 @@ def test_captions_say_which_adjustment_and_sentences_which_model(told):
     assert set(re.findall(r"Model \d HR", paper._effect("OS"))) == {f"{name} HR" for name in KEYS}
     models = set(paper.results["model"])
     assert {"ph_test", "ph_test OS_3", "bootstrap selection OS_2"} <= models
+
+
+def test_patients_and_events_of_each_model_are_its_own(told):
+    """They had no row, and those of Model 2 were called the multivariable model's."""
+    paper, shown = told
+    claims = paper.claims[paper.claims["statistic"].isin(["n", "events"])]
+    assert claims[claims["statistic"] == "n"].set_index("model")["value"].to_dict() == {
+        "multivariable": 160,
+        "multivariable OS_2": 153,
+        "multivariable OS_3": 153,
+    }
+    names = [name_of(claim, paper.design) for claim in ledger.as_records(claims)]
+    assert names[:2] == ["Number of patients, OS, Model 1", "Number of patients, OS, Model 2"]
+    whose = re.findall(r"n and events are those of ([\w ]+) \(complete cases: 153 of 160", shown)
+    assert whose == ["Model 2", "Model 3"]
+    assert not paper.printed_curves("OS") and not paper.prints_curve("OS")
+    for claim in ledger.as_records(claims):
+        assert quantity_of(claim, paper.design).endswith("the certificate alone computes it")
+        found = by_python(fitted(claim, paper.design), paper.frames, paper.design)
+        assert found == claim["value"]
+    checks = audit.audit(paper.design, paper.claims).checks
+    own = checks["kind"].isin(["cases_of_models", "complete_cases"])
+    assert set(checks.loc[own, "verdict"]) == {"consistent"}
 
 
 def test_a_model_of_a_yes_no_outcome_may_have_a_second_one(told):
@@ -253,7 +282,7 @@ def test_the_search_asks_each_model_for_its_own_numbers(folder):
     assert asked["multivariable OS_3"] == third
     # Of the second print has every row, of the first here the treatment alone.
     second = claims["model"].eq("multivariable OS_2")
-    rows = claims[second | claims["covariate"].eq("treated")]
+    rows = ledger.without_models(claims[second | claims["covariate"].eq("treated")])
     targets = [quantity_of(row, design) for row in rows.to_dict("records")]
     goal = SimpleNamespace(targets=[SimpleNamespace(quantity=quantity) for quantity in targets])
     search = SimpleNamespace(design=design, goal=goal)

@@ -18,6 +18,7 @@ from crlm.audit import (
     endings,  # noqa: F401
     entry,  # noqa: F401
     medians,  # noqa: F401
+    model_sizes,  # noqa: F401
     models,  # noqa: F401
     other_tests,  # noqa: F401
     places,  # noqa: F401

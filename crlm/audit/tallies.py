@@ -11,6 +11,7 @@ from crlm.audit.counts import MISSING_UNSEEN
 from crlm.audit.curves import curve_cell, curve_keys, curve_subject, curve_title
 from crlm.audit.facts import Cell, Facts, Key, Printed, cell_of, text_of
 from crlm.audit.intervals import denominators
+from crlm.audit.model_sizes import sizes_of_models
 from crlm.audit.ratios import shown, standard_error, subject_of, title_of, wald_rows
 from crlm.audit.valued import missing_values
 
@@ -185,7 +186,7 @@ def events_needed(facts: Facts) -> Iterator[Case]:
         whole = {"estimate", "low", "high"} <= set(row) and key.statistic == "hazard_ratio"
         if not whole or cell is None or key.group != "all" or len(levels) != 2:
             continue
-        total = events.get((key.endpoint, cell))
+        total = _own_events(facts, key) or events.get((key.endpoint, cell))
         parts = [events.get((key.endpoint, cell | {(key.covariate, lev)})) for lev in levels]
         mine = {"events": total} if total is not None else {}
         if not mine and None not in parts:
@@ -193,6 +194,13 @@ def events_needed(facts: Facts) -> Iterator[Case]:
         if mine:
             roles = {part: row[part] for part in ("estimate", "low", "high")} | mine
             yield Case(subject_of(key), f"{title_of(facts, key)}: events", roles, _judge_needed)
+
+
+def _own_events(facts: Facts, key: Key) -> Printed | None:
+    """The printed events of the model that a ratio is of."""
+    alone = key.covariate if key.model == "univariable" else ""
+    own = key._replace(covariate=alone, level="", statistic="", field="estimate", reference="")
+    return sizes_of_models(facts).get(own, {}).get("events")
 
 
 def _judge_needed(roles: Roles) -> Outcome:

@@ -20,6 +20,7 @@ A design knows the words of its paper, a claim its printed text and its place:
 
 from crlm.ledger.claim_faults import unknown_place
 from crlm.ledger.claim_rows import bounds, grouped_apart, halves, misplaced, strayed, unreached
+from crlm.ledger.claim_sizes import counts_model, without_models
 from crlm.ledger.claim_words import named
 from crlm.ledger.claims import (
     against_themselves,
@@ -96,6 +97,7 @@ __all__ = [
     "collect",
     "columns_named",
     "compatible_interval",
+    "counts_model",
     "data_folder",
     "dictionary_file",
     "design_schema",
@@ -120,4 +122,5 @@ __all__ = [
     "title_of",
     "unknown_place",
     "unreached",
+    "without_models",
 ]

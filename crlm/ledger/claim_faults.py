@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from crlm.ledger.claim_keys import OF_A_NUMBER, key_faults
 from crlm.ledger.claim_numbers import number, number_faults
+from crlm.ledger.claim_sizes import counts_model, size_faults
 from crlm.ledger.claim_words import Words
 from crlm.ledger.errors import Fault
 from crlm.ledger.spelling import did_you_mean
@@ -392,7 +393,7 @@ def _possible(claim: Claim, words: Words) -> Iterator[Fault]:
 
 def _of_patients(claim: Claim, words: Words) -> Iterator[Fault]:
     """A model, or a month, beside what is counted or measured of the patients themselves."""
-    if claim["statistic"] not in _OF_PATIENTS or claim["kind"] != "number":
+    if claim["statistic"] not in _OF_PATIENTS or claim["kind"] != "number" or counts_model(claim):
         return
     for column in ("model", "time"):
         if claim[column] and not (column == "time" and claim["statistic"] in OF_A_NUMBER):
@@ -461,5 +462,6 @@ _CHECKS: tuple[Callable[[Claim, Words], Iterator[Fault]], ...] = (
     _of_patients,
     _time,
     _unit,
+    size_faults,
     key_faults,
 )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from crlm.ledger.claim_rates import follow_up_faults, rate_faults
+from crlm.ledger.claim_sizes import counts_model
 from crlm.ledger.claim_words import Words
 from crlm.ledger.errors import Fault
 from crlm.ledger.models import about, kind_of
@@ -64,7 +65,8 @@ def _outcome(claim: Claim, words: Words) -> Iterator[Fault]:
     timed = endpoint in words.design.endpoints
     if endpoint in words.design.incidences:
         return
-    if timed and claim["covariate"] and statistic in _OF_PATIENTS:
+    of_patients = statistic in _OF_PATIENTS and not counts_model(claim)
+    if timed and claim["covariate"] and of_patients:
         told = f"{endpoint!r} belongs to no {statistic} of a characteristic; leave it out"
         yield Fault("endpoint", f"{told}{', or write events' if statistic == 'n' else ''}.")
     if not timed and statistic in _OF_TIMES:

@@ -10,6 +10,7 @@ from crlm.naming.names import (
     kind_of_model,
     name_of,
     statistic_words,
+    the_model,
     told_apart,
 )
 from crlm.naming.words import (
@@ -34,6 +35,7 @@ __all__ = [
     "safe_banner",
     "small_cells",
     "statistic_words",
+    "the_model",
     "told_apart",
     "unsafe_banner",
     "word_for",

@@ -285,6 +285,22 @@ def kind_of_model(rows: pd.DataFrame, model: str, design: Design | None = None) 
     return "model of one covariate" if model == "multivariable" and len(held) == 1 else model
 
 
+def the_model(rows: pd.DataFrame, model: str, design: Design) -> str:
+    """A model of a regression table within a sentence: "the multivariable model", "Model 2".
+
+    Examples
+    --------
+    >>> from crlm.ledger import load_design
+    >>> rows = pd.DataFrame({"model": ["multivariable"] * 2, "covariate": ["hai", ""]})
+    >>> rows = rows.assign(endpoint="OS", population="all")
+    >>> the_model(rows, "multivariable", load_design("mskcc_hai"))
+    'the model of one covariate'
+    """
+    own, kind = rows[rows["model"] == model], kind_of_model(rows, model, design)
+    label = design.model_label(own.iloc[0]) if len(own) else ""
+    return label or f"the {kind}{' model' if kind == model else ''}"
+
+
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:] if re.match(r"[a-z]{2}", text) else text
 

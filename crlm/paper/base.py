@@ -278,13 +278,14 @@ class Base:
         """The main endpoints, and others that print has rates, medians, events or counts of."""
         others = [name for name in self.design.endpoints if name not in self.design.main]
         told = {
-            name: self.prints(_ALONG_CURVES, endpoint=[name], covariate=[""]) for name in others
+            name: self.prints(_ALONG_CURVES, endpoint=[name], covariate=[""], model=[""])
+            for name in others
         }
         return [*self.design.main, *(name for name in others if told[name])]
 
     def prints_curve(self, endpoint: str) -> bool:
-        """Whether print tells of the survival of everybody together, or of their events."""
-        of_all = {"endpoint": [endpoint], "group": [ALL], "covariate": [""]}
+        """Whether print tells of the survival, or the events, of everybody together."""
+        of_all = {"endpoint": [endpoint], "group": [ALL], "covariate": [""], "model": [""]}
         return self.prints(_ALONG_CURVES, population=[ALL], **of_all)
 
     def printed_means(self, names: Sequence[str]) -> list[str]:
@@ -337,7 +338,8 @@ class Base:
         A regression table that has medians beside its ratios is that of its model.
         """
         claims, columns = self.claims, frozenset(names)
-        own = claims["statistic"].isin(_OF_CURVES) | claims["model"].eq("logrank")
+        own = claims["statistic"].isin(_OF_CURVES) & claims["model"].eq("")
+        own |= claims["model"].eq("logrank")
         own &= claims["endpoint"].eq(endpoint) & claims["population"].eq(population)
         own &= claims["group"].map(lambda group: _columns_of(group) == columns)
         modelled = claims["model"].map(ledger.kind_of).isin(("univariable", "multivariable"))
@@ -409,6 +411,7 @@ class Base:
         The column is "" where it tells of all patients of the population together.
         """
         told = self.claims["statistic"].isin(_ALONG_CURVES) & (self.claims["covariate"] == "")
+        told &= self.claims["model"] == ""
         told |= (self.claims["statistic"] == "p") & (self.claims["model"] == "logrank")
         asked = self.claims[told & (self.claims["endpoint"] == endpoint)]
         frame = self.frames.get(endpoint, self.frames["patients"])

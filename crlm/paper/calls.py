@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from crlm.ledger import Design, kind_of
+from crlm.ledger import Design, counts_model, kind_of
 from crlm.ledger.claim_rates import BETWEEN_RATES, OF_RATES
 from crlm.ledger.models import name_of
 from crlm.ledger.vocabulary import ALL, MULTIVARIABLE, POISSON
@@ -44,7 +44,8 @@ def call_for(claim: Mapping[str, Any], design: Design) -> str:
     if landmark and timed and (columns or covariate):
         by = covariate or columns[0]
         return f"paper.from_landmark({_said(endpoint)}, by={_said(by)}, month={landmark[1]})"
-    if timed and not covariate and (statistic in _OF_CURVES or model == "logrank"):
+    of_curves = statistic in _OF_CURVES and not counts_model(claim)
+    if timed and not covariate and (of_curves or model == "logrank"):
         rate = statistic == "survival_rate" and not math.isnan(claim["time"])
         at = [f"at=[{claim['time']:g}]"] if rate else []
         return _call("curves", [_said(endpoint), *_by(columns), *at, *_among(claim)])
@@ -75,7 +76,8 @@ def _second(claim: Mapping[str, Any], design: Design) -> str:
     if kind_of(claim["model"]) != MULTIVARIABLE or claim["model"] == MULTIVARIABLE:
         return ""
     name = name_of(design.models, claim["endpoint"], claim["population"], claim["model"])
-    known = bool(name and claim["covariate"]) and claim["statistic"] in _OF_MODELS
+    of_covariate = bool(claim["covariate"]) and claim["statistic"] in _OF_MODELS
+    known = bool(name) and (of_covariate or counts_model(claim))
     return _call("regression", [_said(name)]) if known else ""
 
 

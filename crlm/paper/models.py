@@ -86,6 +86,7 @@ class Models(Odds):
         found = regression.with_scores(frame, found, rule, self.stand_ins(model, found))
         parts = [self.add(of_model(model, found, self.design))]
         self.add_logged(parts[0])
+        self.add_counted(parts[0])
         key = self.design.model_key(model, rule.told)
         beside = parts[0]["covariate"].isin(rule.left_out) & (parts[0]["model"] == key)
         self.models[model] = parts[0][~beside]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from crlm import regression
 from crlm.ledger import stand_ins
-from crlm.naming import kind_of_model
+from crlm.naming import kind_of_model, the_model
 from crlm.numbers import counted
 from crlm.paper import as_printed
 from crlm.paper.adjusted import adjustment, of_model
@@ -23,7 +23,7 @@ _ROOTS = (
 )
 #: Whose n and events a forest has: the table beside it counts each factor by itself.
 _COMPLETE = re.compile(r"complete cases: ([\d,]+) of ([\d,]+) patients")
-_FEWER = "n and events are those of the multivariable model ({})."
+_FEWER = "n and events are those of {} ({})."
 
 
 class Odds(Base):
@@ -75,6 +75,7 @@ class Odds(Base):
         if self.hides(f"{table}: {label}", rows):
             return nothing()
         self.add_logged(rows)
+        self.add_counted(rows)
         of_some = adjustment(model, tables.model_covariates(rows), self.design)
         label += f", {of_some}" if of_some else ""
         caption = f"{table}: {label}"
@@ -105,6 +106,7 @@ class Odds(Base):
         full = regression.logistic(frame, "short_scp", every, model="all factors", **asked)
         printed, full = self.add(printed), self.add(full)
         rows = joined(printed, full)
+        self.add_counted(rows)
         if self.hides(f"{table}: short SCP", rows):
             return nothing()
         caption = f"{table}: short SCP, RAS and Beppu factors"
@@ -138,6 +140,14 @@ class Odds(Base):
         if told and not self.release.on:
             self.add(as_printed.logged(rows, told))
 
+    def add_counted(self, rows: pd.DataFrame) -> None:
+        """Events of each model as rows of their own, where print has them of such a model."""
+        sizes = rows[(rows["statistic"] == "n") & rows["events"].notna()]
+        at = {name: list(sizes[name].unique()) for name in ("endpoint", "model")}
+        if not self.release.on and self.prints(("events",), **at):
+            told = {"statistic": "events", "unit": "events", "estimate": sizes["events"]}
+            self.add(sizes.assign(**told))
+
     def _of_limits(self, rows: pd.DataFrame) -> list[str]:
         """What to know of profile likelihood limits, where a table has any."""
         return [_ROOTS] * bool(rows["method"].str.contains(", profile likelihood CI").any())
@@ -150,7 +160,8 @@ class Odds(Base):
             return None
         of_model = rows[(rows["model"] == model) & (rows["statistic"] == "n")]
         found = [_COMPLETE.search(method) for method in of_model["method"]]
-        told = [html.aside(_FEWER.format(of[0])) for of in found if of and of[1] != of[2]]
+        whose = the_model(rows, model, self.design)
+        told = [html.aside(_FEWER.format(whose, of[0])) for of in found if of and of[1] != of[2]]
         return html.fold(f"{table} as a forest plot", *forest, *told[:1])
 
     def _forest(

@@ -300,7 +300,7 @@ class Sections(Models):
             parts.append(self.add(gap))
         elif not difference and not self.release.on:
             parts += self._printed_differences(frame, endpoint, names, population)
-        if not self.release.on and self.prints(("events",), endpoint=[endpoint]):
+        if not self.release.on and self.prints(("events",), endpoint=[endpoint], model=[""]):
             sizes = parts[0][parts[0]["statistic"] == "n"]
             told = {"statistic": "events", "unit": "events", "estimate": sizes["events"]}
             parts.append(self.add(sizes.assign(**told)))

@@ -220,7 +220,7 @@ def _included(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[
     """A level that is said to be everybody's, where print counts patients of another."""
     counted = claims[(claims["statistic"] == "n") & (claims["population"] == ALL)]
     for name, level in (wishes.get("included") or {}).items():
-        others = counted[(counted["covariate"] == name) & (counted["level"] != level)]
+        others = counted[(counted["covariate"] == name) & ~counted["level"].isin(["", level])]
         for claim in others[others["value"] > 0].to_dict("records")[:1]:
             yield Fault(
                 f"[included] {name}",

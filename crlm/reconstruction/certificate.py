@@ -34,6 +34,7 @@ from crlm.reconstruction.quantities import (
     Quantity,
     among_known,
     between,
+    fitted,
     flipped,
     product_by_ratio,
     quantity_of,
@@ -125,7 +126,8 @@ def _for_certificate(claim: Mapping[str, Any], design: Design) -> Quantity | str
     of_some = bool(where) or (statistic == "n" and "/" in claim["group"])
     if statistic == "difference" and math.isfinite(claim["time"]):
         return _difference(claim)
-    if of_some and not claim["covariate"] and statistic in ("n", "percent"):
+    of_some &= not (claim["covariate"] or claim["model"])
+    if of_some and statistic in ("n", "percent"):
         group = claim["group"] if "=" in claim["group"] else claim["population"]
         *others, asked = group.split(",")
         return Quantity(
@@ -136,14 +138,20 @@ def _for_certificate(claim: Mapping[str, Any], design: Design) -> Quantity | str
         return found
     if counted := asked_by(claim, design):
         return counted
+    if ledger.counts_model(claim):
+        return fitted(claim, design)
     if statistic == "odds_ratio" and claim["kind"] == "number":
         return ratio(claim, design)
     if statistic == "smd" and not claim["model"] and not claim["level"]:
         return standardised(claim)
     if statistic == "se" and claim["endpoint"] in design.endpoints:
         return _error_of_rate(claim)
-    if statistic != "p" or not claim["covariate"]:
-        return found
+    of_test = statistic == "p" and bool(claim["covariate"])
+    return _whole_test(claim, found, design) if of_test else found
+
+
+def _whole_test(claim: Mapping[str, Any], found: str, design: Design) -> Quantity | str:
+    """The test of a characteristic between groups, or of a whole covariate of a model."""
     if not claim["model"]:
         return between(claim, design)
     return tested_together(claim, design) if claim["model"] != "logrank" else found

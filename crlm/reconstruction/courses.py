@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from crlm.ledger import Design
+from crlm.ledger import Design, without_models
 from crlm.reconstruction import between
 from crlm.reconstruction.arrays import Freedom, Plan
 from crlm.reconstruction.between import Curve
@@ -305,6 +305,7 @@ def _still_followed(claims: pd.DataFrame, names: Sequence[str]) -> Curve:
 
 def _sizes(claims: pd.DataFrame) -> dict[str, float]:
     """Printed sizes of groups; else how many are at risk at the beginning."""
+    claims = without_models(claims)
     first = (claims["statistic"] == "n_at_risk") & (claims["time"] == 0)
     sized = (
         (claims["statistic"] == "n") & (claims["covariate"] == "") & (claims["kind"] == "number")

@@ -340,6 +340,19 @@ def _profile_limit(quantity: Quantity, frame: pd.DataFrame, design: Design) -> f
     return math.nan
 
 
+def _fitted(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    """Patients who have all covariates and strata of a model, or the events among them."""
+    known = _design_matrix(frame, design, quantity.columns)[1]
+    known &= ~np.isnan(_strata(frame, quantity.strata))
+    if quantity.endpoint in design.endpoints:
+        happened = frame["event"].to_numpy(float)
+    else:
+        outcome = frame[quantity.endpoint]
+        known &= outcome.notna().to_numpy()
+        happened = outcome.astype(str).eq(levels_of(design, quantity.endpoint)[-1]).to_numpy(float)
+    return known.sum() if quantity.part == "n" else happened[known].sum()
+
+
 def _summary(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
     values = frame[quantity.columns[0]].dropna().to_numpy(float)
     if quantity.part in ("mean", "sd"):
@@ -372,6 +385,7 @@ PROGRAMS = {
     "ranks": compared.ranks,
     "summary": _summary,
     "count": _count,
+    "fitted": _fitted,
     "rates": curves.difference,
     "t": compared.t_test,
     "anova": compared.anova,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from crlm.endpoints.declared import counting
-from crlm.ledger import Design, kind_of
+from crlm.ledger import Design, counts_model, kind_of
 from crlm.ledger.vocabulary import (
     MANN_WHITNEY,
     MULTIVARIABLE,
@@ -85,6 +85,8 @@ def quantity_of(claim: Mapping[str, Any], design: Design) -> Quantity | str:
         return Beyond(beyond)
     if name == "difference" and math.isfinite(claim["time"]):
         return "difference of two rates that are targets themselves"
+    if counts_model(claim):
+        return f"patients or events of a model: {BY_CERTIFICATE}"
     found = _asked(name, claim, design)
     if isinstance(found, Quantity) and found.endpoint in design.endpoints:
         if counting(design, found.endpoint) is None:
@@ -355,6 +357,19 @@ def _model(claim: Mapping[str, Any], design: Design) -> Quantity:
     columns = terms_of(design, model, {covariate: reference} if reference else None)
     asked = indicator(design, covariate, level, reference)
     return Quantity(kind, name, where, columns, covariate=asked, strata=model.strata())
+
+
+def fitted(claim: Mapping[str, Any], design: Design) -> Quantity | str:
+    """The patients or the events that a model is fitted to: those who have all its covariates."""
+    endpoint, where = claim["endpoint"], where_of(claim["population"])
+    alone = claim["model"] == "univariable"
+    model = None if alone else model_of(design, endpoint, where, claim["model"])
+    if not alone and model is None:
+        return Beyond(f"patients of model {claim['model']}: {NOBODY_KNOWS}")
+    columns = indicators(design, claim["covariate"]) if model is None else terms_of(design, model)
+    name = endpoint if endpoint in design.endpoints else endpoint.lower()
+    strata = "" if model is None else model.strata()
+    return Quantity("fitted", name, where, columns, claim["statistic"], strata=strata)
 
 
 def flipped(claim: Mapping[str, Any], design: Design) -> bool:

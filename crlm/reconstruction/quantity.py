@@ -37,9 +37,9 @@ class Quantity:
     ----------
     kind : str
         A word of `codes.KINDS`; or of what the certificate alone computes: "rates" (a
-        difference), "anova", "smd", "ordered" (a test of a category's levels in their order), and
-        the tests "joint", "logistic_joint" (Wald's, of all levels of a covariate), "lr", "score",
-        "product_lr".
+        difference), "anova", "smd", "ordered" (a test of a category's levels in their order),
+        "fitted" (the complete cases of a model), and the tests "joint", "logistic_joint" (Wald's,
+        of all levels of a covariate), "lr", "score", "product_lr".
     endpoint : str
         Of `design.endpoints`; "" where times play no part.
     where : tuple of (column, level)

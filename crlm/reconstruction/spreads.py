@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from crlm.ledger import Design, DesignError, printed_decimals
+from crlm.ledger import Design, DesignError, printed_decimals, without_models
 from crlm.ledger.factors import Cut, Merged, Span
 from crlm.reconstruction.models import levels_of, where_of
 
@@ -71,7 +71,7 @@ def _of(claims: pd.DataFrame) -> _Numbers:
 
 def _read(claims: pd.DataFrame) -> _Numbers:
     told = _Numbers({}, {})
-    given = claims[claims["kind"] == "number"]
+    given = without_models(claims[claims["kind"] == "number"])
     names = ("statistic", "group", "covariate", "level", "population", "value")
     for *key, population, value in zip(*(given[name] for name in names), strict=True):
         if population == "all":

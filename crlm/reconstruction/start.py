@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from crlm.endpoints.declared import counting
-from crlm.ledger import Design, DesignError
+from crlm.ledger import Design, DesignError, without_models
 from crlm.ledger.errors import refusal
 from crlm.reconstruction import spreads
 from crlm.reconstruction.against_print import print_faults
@@ -153,7 +153,7 @@ def _column(
 def counted_jointly(design: Design, wishes: Mapping[str, Any], claims: pd.DataFrame) -> set[str]:
     """Categories whose levels print counts in every joint group; exchanged within these."""
     sizes, by = group_sizes(design, wishes, claims), wishes["groups"]["columns"]
-    found = claims[claims["statistic"] == "n"]
+    found = without_models(claims[claims["statistic"] == "n"])
     told = [where_of(*keys) for keys in zip(found["group"], found["population"], strict=True)]
     whose = dict.fromkeys([*found["covariate"], *(name for where in told for name, _ in where)])
     names = [name for name in whose if name in design.columns and name not in by]
@@ -206,7 +206,7 @@ def _deaths(design: Design, claims: pd.DataFrame, group: Mapping[str, str]) -> i
     if found is not None:
         return int(found)
     told = claims[(claims["statistic"] == "events") & (claims["endpoint"] == endpoint)]
-    for claim in told.to_dict("records"):
+    for claim in without_models(told).to_dict("records"):
         if frozenset(where_of(claim["population"], claim["group"])) == where:
             return int(claim["value"])
     return None

@@ -9,7 +9,7 @@ from typing import Any
 
 from crlm.ledger import Design
 from crlm.ledger.vocabulary import MULTIVARIABLE
-from crlm.transcription import meanings, model_sizes, stepped
+from crlm.transcription import meanings, model_counts, model_sizes, stepped
 from crlm.transcription.asking import to_ask
 from crlm.transcription.cells import ONE, REFERENCE, cell, p_cell, row_of, without_limits
 from crlm.transcription.corrected import corrects, is_adjusted
@@ -70,8 +70,10 @@ class ModelTable(Table):
 
     def read(self, rows: Sequence[Sequence[str]]) -> None:
         """A regression table: a covariate a row; ratio with limits, and p, by model."""
+        rows, counted = model_counts.apart(rows)
         whole, (rows, sizes) = rows, model_sizes.apart(self, rows)
         heads = self._heads(rows)
+        self._sizes(whole[0], rows, heads, counted)
         self._dependent(rows[0][0])
         rows = [rows[0], *(self._without_references(row, heads) for row in rows[1:])]
         told = self._references(rows, heads)
@@ -94,6 +96,21 @@ class ModelTable(Table):
             if any(cell(text).parts and not REFERENCE.match(text) for text in others):
                 if found := self._in_its_step(row[0], found, row_of(row, number)):
                     self._effect(row, heads, self._against(found, told, row_of(row, number)))
+
+    def _sizes(
+        self,
+        printed: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        heads: Sequence[Head],
+        counted: Mapping[str, Sequence[str]],
+    ) -> None:
+        """Patients and events of the models, from heads, rows below the table and notes."""
+        texts, none = rows[0][1:], Head("", "", "")
+        of = dict(zip(texts, heads, strict=True))
+        whole = [of.get(text, none) for text in printed[1:]]
+        below = {name: (row[0], row[1:]) for name, row in counted.items()}
+        notes = [row[0] for row in rows[1:] if not any(row[1:])]
+        model_counts.put(self, printed[1:], whole, below, notes)
 
     def _dependent(self, corner: str) -> None:
         """Ask where finalfit's corner says another outcome: "Dependent: Surv(rfs_months, ...)"."""
@@ -233,7 +250,7 @@ class ModelTable(Table):
         for at, text in enumerate(rows[0][1:], 1):
             before, endpoint = endpoint, self.endpoints.leading(text) or endpoint
             model = self.several.along(text, model, endpoint, before, rows[0][1:])
-            holds = self.held(unnumbered(text), [row[at] for row in rows[1:]])
+            holds = self.held(unnumbered(model_counts.unsized(text)), [row[at] for row in rows[1:]])
             ratio = holds if holds in _RATIOS else ratio
             head = self.of_group(text, Head(endpoint, model, holds, ratio))
             if any(row[at] for row in rows[1:]):
@@ -373,7 +390,7 @@ class ModelTable(Table):
         keys |= {"reference": named.reference} if named.reference else {}
         for text, head in zip(row[1:], heads, strict=True):
             if head.holds != "trend":
-                self.of_model(row[0], text, head, {**keys, **self._among(head)})
+                self.of_model(row[0], text, head, {**keys, **self.among(head)})
 
     def _of_no_level(
         self, row: Sequence[str], heads: Sequence[Head], found: Label, where: str
@@ -400,9 +417,9 @@ class ModelTable(Table):
                 told = f"{column} is no category, and has no p for trend; leave the cell out"
                 self.ask(where, told)
             elif found := self._per_level("P for trend", Label(column, notes=TREND), where):
-                self.of_model(row[0], text, head, {"covariate": found.column, **self._among(head)})
+                self.of_model(row[0], text, head, {"covariate": found.column, **self.among(head)})
 
-    def _among(self, head: Head) -> dict[str, str]:
+    def among(self, head: Head) -> dict[str, str]:
         """The patients of the model that a column is of, where they are not all."""
         among = self._spec_of(head.endpoint).get("population") if head.endpoint else ""
         return {"population": str(among)} if among else {}

@@ -98,7 +98,7 @@ def model(
     ratios = [r for r in as_records(multi) if r["statistic"] in RATIOS]
     several = kind_of(kind) == MULTIVARIABLE
     if not ratios and several:
-        return "No covariate enters the multivariable model."
+        return f"No covariate enters {naming.the_model(rows, kind, design)}."
     mine = [r for r in ratios if r["covariate"] in exposures]
     first = [r for r in mine if math.isfinite(r["estimate"])]
     unknown = [contrast(r, design) for r in mine if not math.isfinite(r["estimate"])]
