@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crlm import ahead, crate, document, files, home, manifest
+from crlm import ahead, crate, document, files, home, manifest, twins
 from crlm.files import checksum
 from crlm.ledger import CohortError, CrlmError, DocumentError, ParameterError, title_of
 from crlm.loading import OF_PAPERMILL, quick_imports
@@ -136,7 +136,7 @@ def execute(
     )
     with _told_of(out), files.locked(out / f".{study}.lock", busy):
         files.finish(out, study)
-        told = document.check(asked, out, study)
+        told = [*document.check(asked, out, study), *twins.behind(source)]
         with files.part(out, study) as made:
             failure, lacks = _make(made, study, source, checked, progress, asked)
             files.commit(made, out, study, _set_of(out, study))

@@ -25,6 +25,8 @@ _WIDTH = 88
 def new_study(study: str, data: Path, notebooks: Path, like: str = "") -> list[Path]:
     """Lay out a study: design, ledger, what the search needs, README, and a notebook pair.
 
+    Where the folder of notebooks does not say yet that they are pairs, jupytext.toml says so.
+
     Parameters
     ----------
     study : str
@@ -65,7 +67,11 @@ def new_study(study: str, data: Path, notebooks: Path, like: str = "") -> list[P
         shutil.copytree(made, data / study)
     for path, content in zip(pair, (text, notebook), strict=True):
         path.write_text(content, encoding="utf-8")
-    return [*(data / study / name for name in _FILES), *pair]
+    pairing = notebooks / "jupytext.toml"
+    if pairing.exists():
+        return [*(data / study / name for name in _FILES), *pair]
+    pairing.write_text(_template(pairing.name), encoding="utf-8")
+    return [*(data / study / name for name in _FILES), *pair, pairing]
 
 
 def _refuse_taken(study: str, paths: Iterable[Path]) -> None:

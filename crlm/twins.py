@@ -33,6 +33,25 @@ def edited_alone(folder: Path) -> Iterator[str]:
             )
 
 
+def behind(notebook: Path) -> Iterator[str]:
+    """A line if the text twin of a notebook was edited, and the notebook does not hold the edit.
+
+    Without jupytext (extra `lab`) nobody can tell.
+    """
+    twin = notebook.with_suffix(".md")
+    if not twin.is_file() or twin.stat().st_mtime <= notebook.stat().st_mtime:
+        return
+    try:
+        at = _first_difference(notebook, twin)
+    except ImportError:
+        return
+    if at:
+        yield (
+            f"{twin.name} was edited after {notebook.name} and differs from it (cell {at}); the "
+            f"run is of {notebook.name} as it was. To bring the edit in: jupytext --sync {twin}"
+        )
+
+
 def _first_difference(notebook: Path, twin: Path) -> int:
     """Number of the first cell in which the two differ, counted from 1; 0 if in none."""
     pairs = zip_longest(_cells(notebook), _cells(twin))

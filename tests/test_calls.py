@@ -65,6 +65,10 @@ def paper():
             'paper.from_landmark("OS", by="sex", month=6)',
         ),
         (
+            {"statistic": "n", "population": "from month 6"},
+            'paper.from_landmark("OS", month=6)',
+        ),
+        (
             {"statistic": "median_follow_up", "endpoint": "", "group": "sex=male"},
             'paper.follow_up(method="reverse", by="sex")',
         ),
@@ -80,6 +84,20 @@ def test_the_call_that_is_told_computes_the_claim(paper, keys, call):
     assert len(rows) and rows["estimate"].notna().any(), (claim, call)
     if claim["time"] == claim["time"]:
         assert claim["time"] in set(rows["time"])
+
+
+def test_what_print_has_from_a_month_on_is_read_at_its_own_months(paper, monkeypatch):
+    """Rates were at 60 alone, and those of print joined the months of all patients' curves."""
+    late = {**KEYS, "statistic": "survival_rate", "population": "from month 6"}
+    rows = [{**late, "group": "sex=male", "time": 9.0}, {**late, "statistic": "n"}]
+    rows.append({**KEYS, "statistic": "survival_rate", "time": 36.0})
+    monkeypatch.setattr(paper, "claims", pd.DataFrame(rows))
+    assert paper.printed_landmarks("OS") == [("sex", 6.0), ("", 6.0)]
+    assert paper.months("OS") == [36.0] and not paper.printed_landmarks("RFS")
+    made = paper.from_landmark("OS", by="sex", month=6).rows
+    assert set(made.loc[made["statistic"] == "survival_rate", "time"]) == {9.0}
+    with pytest.raises(ledger.ParameterError, match="paper.from_landmark"):
+        paper.table_one("hai", population="from month 6")
 
 
 def test_what_no_single_call_computes_has_none():

@@ -317,6 +317,10 @@ def test_a_rate_is_of_its_patients_wherever_their_conditions_stand():
         ("percent", 100 * 3 / 16, 18.7, 1, "near"),  # 18.75: its even digit is 8
         ("percent", 100 * 50001 / 160000, 31.2, 1, "near"),  # 31.250625 is no tie
         ("median", 0.125, 0.12, 2, "matches"),
+        ("q1", 3.35, 3.3, 1, "matches"),  # R's quantile of 3.3 and 3.4 is 3.3499999999999996
+        ("survival_rate", 43.75, 43.7, 1, "matches"),  # and survfit's 21 of 48 43.74999999999999
+        ("percent", 100 * 7 / 80, 8.7, 1, "near"),  # 8.75 is a number of the machine
+        ("percent", 100 * 231 / 2000, 11.5, 1, "matches"),  # and 11.55 is none
         ("hazard_ratio", 0.125, 0.12, 2, "near"),
     ],
 )

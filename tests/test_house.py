@@ -125,6 +125,7 @@ MAY_IMPORT = {
         "crate",
         "document",
         "ahead",
+        "twins",
     },
     "batch": {
         "home",

@@ -50,6 +50,10 @@ def test_studies_of_ones_own_lie_beside_their_notebooks(tmp_path, monkeypatch, c
     assert lines[0] == f"{STUDY}/design.toml" and lines[-1] == f"notebooks/{STUDY}.ipynb"
     assert all((tmp_path / "mine" / "notebooks" / f"{STUDY}{end}").is_file() for end in ENDS)
     assert not any((ROOT / "notebooks" / f"{STUDY}{end}").exists() for end in ENDS)
+    # `jupytext --sync` found no pair there.
+    pairing = (ROOT / "notebooks" / "jupytext.toml").read_text(encoding="utf-8")
+    made = tmp_path / "mine" / "notebooks" / "jupytext.toml"
+    assert made.read_text(encoding="utf-8") == pairing
     assert run.notebook_path(STUDY) == tmp_path / "mine" / "notebooks" / f"{STUDY}.ipynb"
     assert run.notebook_path("ncch_scp") == ROOT / "notebooks" / "ncch_scp.ipynb"
     assert cli.main(["ledger", STUDY]) == 0

@@ -56,6 +56,16 @@ def test_an_edit_of_the_twin_is_what_a_notebook_is_built_from(folder):
     assert twins.main([str(folder)]) == 0
 
 
+def test_a_run_says_that_an_edit_of_the_twin_is_not_in_its_notebook(folder):
+    """The notebook ran as it was before the edit, without a word."""
+    notebook = folder / "ncch_scp.ipynb"
+    stamp(folder / "ncch_scp.md", 3)
+    assert not [*twins.behind(notebook)]
+    edit(folder / "ncch_scp.md", 3)
+    (told,) = twins.behind(notebook)
+    assert "(cell 6)" in told and told.endswith(f"jupytext --sync {folder / 'ncch_scp.md'}")
+
+
 @pytest.mark.parametrize("start", [ROOT, NOTEBOOKS], ids=["root", "notebooks"])
 def test_wherever_jupyterlab_starts_notebooks_have_a_twin_and_reports_none(start):
     config = load_jupytext_config(str(NOTEBOOKS / "ncch_scp.ipynb"))

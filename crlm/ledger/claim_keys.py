@@ -151,6 +151,11 @@ def _modelled(claim: Claim, words: Words) -> Iterator[Fault]:
     if model == "landmark" and "from month" not in claim["population"]:
         told = f"{claim['population']!r} has no month; write the landmark as from month 6."
         yield Fault("population", told)
+    if "from month" in claim["population"] and not claim["endpoint"]:
+        told = "is empty; patients from a month on are those whom an endpoint leaves: write which."
+        yield Fault("endpoint", told)
+    if "from month" in claim["population"] and model == "univariable":
+        yield Fault("model", "'univariable': a ratio from a month on, and its p, are 'landmark'.")
 
 
 def _named(claim: Claim, words: Words) -> Iterator[Fault]:

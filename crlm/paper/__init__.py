@@ -23,6 +23,7 @@ from crlm.paper.chapter import Chapter
 from crlm.paper.closing import Closing
 from crlm.paper.followed import Followed
 from crlm.paper.incidences import Incidences
+from crlm.paper.landmarks import Landmarks
 from crlm.paper.rates import Rates
 from crlm.paper.robustness import Robustness
 from crlm.paper.sections import Sections
@@ -40,6 +41,7 @@ class Paper(
     Subgroups,
     Followed,
     Incidences,
+    Landmarks,
     Rates,
     Shares,
 ):

@@ -304,9 +304,8 @@ class Base:
 
     def months(self, endpoint: str, default: Sequence[float] = (36, 60)) -> list[float]:
         """Months at which the paper prints rates of an endpoint's curves; else `default`."""
-        asked = (self.claims["endpoint"] == endpoint) & (
-            self.claims["statistic"] == "survival_rate"
-        )
+        asked = self.claims["endpoint"].eq(endpoint) & self.claims["statistic"].eq("survival_rate")
+        asked &= ~self.claims["population"].str.contains("from month")  # These count from there.
         return sorted(self.claims.loc[asked, "time"].dropna().unique().tolist()) or list(default)
 
     def horizons(self, endpoint: str) -> list[float]:
@@ -376,6 +375,10 @@ class Base:
         """
         for part in population.split(",") if population != ALL else ():
             column, _, levels = part.partition("=")
+            if column not in frame:
+                told = "is those of an endpoint: paper.from_landmark(ENDPOINT, by=COLUMN, month=N)"
+                told = told if part.startswith("from month") else "is no condition, column=level"
+                raise ParameterError(f"population: {part!r} {told}.")
             known = frame[column].notna()
             held = known if levels == KNOWN else frame[column].isin(levels.split("/"))
             frame = frame[held.to_numpy(dtype=bool)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,11 +10,11 @@ from crlm.ledger import Design, counts_model, kind_of
 from crlm.ledger.claim_rates import BETWEEN_RATES, OF_RATES
 from crlm.ledger.models import name_of
 from crlm.ledger.vocabulary import ALL, MULTIVARIABLE, POISSON
+from crlm.paper.landmarks import LANDMARK
 
 _OF_CURVES = ("median_survival", "survival_rate", "n_at_risk", "events")
 _OF_PATIENTS = ("n", "percent", "missing", "median", "mean", "sd", "min", "max", "q1", "q3", "p")
 _OF_MODELS = ("hazard_ratio", "odds_ratio", "p")
-_LANDMARK = re.compile(r"from month (\d+(?:\.\d+)?)")
 
 
 def call_for(claim: Mapping[str, Any], design: Design) -> str:
@@ -40,10 +39,10 @@ def call_for(claim: Mapping[str, Any], design: Design) -> str:
     columns = [part.partition("=")[0] for part in claim["group"].split(",") if part != ALL]
     if endpoint in design.incidences and not covariate and len(columns) < 2:
         return _call("cumulative_incidence", [_said(endpoint), *_by(columns), *_among(claim)])
-    landmark = _LANDMARK.fullmatch(claim["population"])
-    if landmark and timed and (columns or covariate):
-        by = covariate or columns[0]
-        return f"paper.from_landmark({_said(endpoint)}, by={_said(by)}, month={landmark[1]})"
+    landmark = LANDMARK.fullmatch(claim["population"])
+    if landmark and timed and len(columns) < 2:
+        by = _by([covariate] if covariate else columns)
+        return _call("from_landmark", [_said(endpoint), *by, f"month={landmark[1]}"])
     of_curves = statistic in _OF_CURVES and not counts_model(claim)
     if timed and not covariate and (of_curves or model == "logrank"):
         rate = statistic == "survival_rate" and not math.isnan(claim["time"])

@@ -364,43 +364,6 @@ class Sections(Models):
             survival.summary(part, effect, times=[at], population=where, **self.curve_rules),
         ]
 
-    def from_landmark(self, endpoint: str, by: str, month: float) -> Section:
-        """Survival from a month on, of those alive and followed then, by what happened before."""
-        title = f"{self.design.endpoints[endpoint]['label']} from month {month:g}"
-        why = self.lacking(endpoint, by) or self._nobody_left(endpoint, by, month)
-        if why:
-            html.show(html.skipped(f"{title} by {small(self.design.label(by))}", why))
-            return nothing()
-        late = survival.landmark(self.frames[endpoint], month)
-        where = survival.from_month(month)
-        curves = survival.summary(late, by, times=[60], population=where, **self.curve_rules)
-        ratio = regression.univariable(late, [by], ties=self.ties, population=where)
-        curves, ratio = self.add(curves), self.add(ratio.assign(model="landmark"))
-        rows = joined(curves, ratio)
-        shown = survival.curve(late, by, conf_type=self.curve_rules["conf_type"])
-        shown = self.release.curve(shown, endpoint, by, where)
-        title += f" by {small(self.design.label(by))}"
-        picture = figures.kaplan_meier(shown, curves, self.design, title=title)
-        reading = [
-            readings.curves(curves, self.design, self.print),
-            readings.effects(rows[rows["model"] == "landmark"], self.design, self.print),
-        ]
-        clock = f"Medians and rates count from month {month:g}, not from the hepatectomy."
-        reading.append(clock)
-        table = tables.survival_table(curves, self.design, notes=[clock])
-        words = "figure and table" if picture else "table"
-        folded = html.fold(f"{title}: {words}", picture, table)
-        return self.section(rows, [folded], reading, picture)
-
-    def _nobody_left(self, endpoint: str, by: str, month: float) -> str:
-        frame = self.frames[endpoint]
-        left = frame[frame["time"] > month]
-        if "entry" in left:
-            left = left[left["entry"] <= month]
-        if left[by].nunique() < 2 or left["event"].sum() < 2:
-            return f"After month {month:g} too few patients are left to compare."
-        return ""
-
     def time_dependent(self, endpoint: str, name: str, start: str, event: str) -> Section:
         """Hazard ratio after against before something happens to a patient.
 

@@ -28,7 +28,7 @@ _PLACES = {
 #: So many findings and differences stand in sight; the rest is folded.
 _FIRST = 3
 _MEANING = (
-    "matches: rounds to the printed text, a tie up or to the even digit. near: within one unit "
+    "matches: rounds to the printed text, a tie up or as R rounds it. near: within one unit "
     "of its last digit, a p value also within a factor of two; for a sentence, the same "
     "direction without significance. differs: further away. no result: this cohort cannot give "
     "it."
