@@ -79,12 +79,12 @@ def _check(arguments: argparse.Namespace) -> int:
     whom = ", patients counted before the flow leaves any out" if design.eligibility else ""
     print(f"\nWhat this table can feed{whom}")
     scored = scores.add(patients) if good else patients
-    print("\n".join(cohort.feeds(scored, design, _printed(design))))
+    print("\n".join(cohort.feeds(scored, design, *_printed(design))))
     return 0 if good else 2
 
 
-def _printed(design: Design) -> list[tuple[str, list[str]]]:
-    """Where each claim stands, and the columns of a patient that it is about or among.
+def _printed(design: Design) -> tuple[list[tuple[str, list[str]]], list[str]]:
+    """Where each claim stands with the columns that it is about, and the columns of its groups.
 
     Of a ledger that cannot be read yet, no word but that.
     """
@@ -95,8 +95,10 @@ def _printed(design: Design) -> list[tuple[str, list[str]]]:
     except LedgerError:
         told = f"crlm ledger {design.study} says what is wrong with them"
         print(f"(without the printed results: {told})")
-        return []
-    return [(claim["place"], ledger.columns_named(claim, design)) for claim in claims]
+        return [], []
+    parts = [part.partition("=")[0] for claim in claims for part in claim["group"].split(",")]
+    groups = [name for name in dict.fromkeys(parts) if design.levels(name)]
+    return [(claim["place"], ledger.columns_named(claim, design)) for claim in claims], groups
 
 
 def _with_times(

@@ -191,6 +191,17 @@ def test_a_model_is_not_fed_where_its_endpoint_is_not():
     assert "+ Regression, OS: without" in told
 
 
+def test_patients_in_none_of_the_groups_that_print_has_are_counted():
+    hai = ledger.load_design("mskcc_hai")
+    whole = scores.add(cohort.load(ledger.data_folder() / "mskcc_hai" / "cohort.csv", hai))
+    told = cohort.feeds(whole, hai, groups=["nodal_status", "sex", "cea"])
+    found = [line for line in told if line.startswith("+ Groups")]
+    assert found == [
+        "+ Groups by Nodal status of the primary: without 3 of 674 patients who pass the flow, "
+        "of unknown nodal_status."
+    ]
+
+
 def needed(claims, design):
     records = ledger.as_records(claims)
     return [(claim["place"], ledger.columns_named(claim, design)) for claim in records]

@@ -1,5 +1,7 @@
 """The report of a paper of one's own has what its print tells of some patients alone."""
 
+import re
+
 import pandas as pd
 import pytest
 
@@ -76,6 +78,23 @@ def test_levels_that_nobody_of_them_has_are_no_groups(paper):
     assert list(inside["hai"].cat.categories) == ["yes"]
     known = paper.inside(paper.included, "timing=known")
     assert len(known) == paper.included["timing"].notna().sum()
+
+
+def test_patients_in_no_group_are_told_where_the_groups_are_counted(paper, monkeypatch):
+    """Curves of 671 patients by nodal status stood there without a word of the other three."""
+    shown = []
+    monkeypatch.setattr(
+        "crlm.report.html.show", lambda *pieces: shown.append(" ".join(map(str, pieces)))
+    )
+    paper.sizes("nodal_status")
+    paper.curves("OS", by="nodal_status", folded=True)
+    paper.rates("OS", by="nodal_status")
+    paper.from_landmark("OS", "nodal_status", month=6)
+    told = [re.findall(r"(\d+) of (\d+) patients are in no group: Nodal", text) for text in shown]
+    assert told[:3] == [[("3", "674")]] * 3
+    assert told[3] and len(told) == 4
+    paper.curves("OS", by="sex", folded=True)
+    assert "in no group" not in shown[-1]
 
 
 def test_means_stand_where_print_has_them():

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 import pandas as pd
 
 from crlm.cohort.deaths import made_from_os
-from crlm.cohort.flow import add_factors
+from crlm.cohort.flow import add_factors, eligibility
 from crlm.cohort.wording import count
 from crlm.ledger import Design, small
 from crlm.refusals import listing
@@ -17,7 +17,9 @@ from crlm.refusals import listing
 Needed = Sequence[tuple[str, Collection[str]]]
 
 
-def feeds(patients: pd.DataFrame, design: Design, needed: Needed = ()) -> list[str]:
+def feeds(
+    patients: pd.DataFrame, design: Design, needed: Needed = (), groups: Iterable[str] = ()
+) -> list[str]:
     """One line a section: what it has, or what it needs.
 
     Parameters
@@ -30,6 +32,9 @@ def feeds(patients: pd.DataFrame, design: Design, needed: Needed = ()) -> list[s
         Of each printed result where it stands ("table1") and the columns, factors and scaled
         numbers that it is about: Table 1 is those of its place too, and a last line names
         what the table lacks of any.
+    groups : iterable of str, optional
+        Columns and factors whose levels print compares or counts, besides the exposure and those
+        of Table 1: of whom it is not known, who is in no group.
 
     Returns
     -------
@@ -41,6 +46,7 @@ def feeds(patients: pd.DataFrame, design: Design, needed: Needed = ()) -> list[s
     return [
         *([_flow(design, here)] if design.eligibility else []),
         _comparison(design, here, needed),
+        *_ungrouped(design, full, groups),
         *(_endpoint(name, full, design, name in made) for name in design.endpoints),
         *(_incidence(name, design, here) for name in design.incidences),
         *(_model(name, design, here, full) for name in design.models),
@@ -61,6 +67,20 @@ def _comparison(design: Design, here: set[str], needed: Needed) -> str:
     beside = [name for place, names in needed if place == "table1" for name in names]
     names = dict.fromkeys([by, *design.table_one["variables"], *beside])
     return _line("Table 1", names, here, "without")
+
+
+def _ungrouped(design: Design, patients: pd.DataFrame, groups: Iterable[str]) -> list[str]:
+    """How many patients who pass the flow are in none of the groups of a column."""
+    included = patients[eligibility(patients, design).all(axis=1)]
+    names = dict.fromkeys([str(design.table_one["by"]), design.exposure, *groups])
+    found = []
+    for name in names:
+        known = included[name].notna() if name in included and design.levels(name) else []
+        if 0 < sum(known) < len(included):
+            lost = len(included) - sum(known)
+            told = f"without {lost} of {count(len(included), 'patient')} who pass the flow"
+            found.append(f"+ Groups by {design.label(name)}: {told}, of unknown {name}.")
+    return found
 
 
 def _printed(design: Design, here: set[str], needed: Needed) -> list[str]:

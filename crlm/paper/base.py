@@ -239,6 +239,10 @@ class Base:
         """The notes of a safe report under what it shows; none where nothing is hidden."""
         return [privacy.told(self.release.k)[kind] for kind in kinds if self.release.on]
 
+    def ungrouped(self, frame: pd.DataFrame, names: Sequence[str]) -> list[str]:
+        """The note on patients in none of the groups of columns; none in a safe report."""
+        return [] if self.release.on else readings.in_no_group(frame, names, self.design)
+
     def can(self, what: str, endpoint: str, *columns: str) -> bool:
         """Whether a section can be fed; where it cannot, the line that says why is shown."""
         why = self.lacking(endpoint, *columns)

@@ -67,6 +67,7 @@ class Incidences(Base):
         whole = self._with_competing(name)
         self.release.causes(name, whole)
         frame = self.inside(whole, population)
+        ungrouped = self.ungrouped(frame, columns)
         frame = frame[frame[by].notna()] if by else frame
         if frame.empty or (by and frame[by].nunique() < 2):
             html.show(html.skipped(title, "These patients are not of several groups."))
@@ -79,7 +80,7 @@ class Incidences(Base):
         # Its curves step with single patients.
         picture = None if self.release.on else self._picture_of(frame, name, by, title)
         notes = [] if self.release.on else whole.attrs["notes"]
-        notes = [*notes, *self.told("rates")]
+        notes = [*notes, *ungrouped, *self.told("rates")]
         table = incidences.incidence_table(rows, self.design, name, caption=title, notes=notes)
         pieces = [picture, html.aside(_ENDS) if picture else None, table]
         if folded:

@@ -84,7 +84,8 @@ class Landmarks(Base):
             readings.effects(rows[rows["model"] == "landmark"], self.design, self.print),
             clock,
         ]
-        table = tables.survival_table(curves, self.design, notes=[clock])
+        notes = [clock, *self.ungrouped(late, [by] if by else [])]
+        table = tables.survival_table(curves, self.design, notes=notes)
         words = "figure and table" if picture else "table"
         folded = html.fold(f"{told}: {words}", picture, table)
         return self.section(rows, [folded], list(filter(None, reading)), picture)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from crlm import survival
@@ -76,7 +77,7 @@ class Rates(Base):
         apart = self.prints(("rate_difference",), endpoint=[endpoint]) and not self.release.on
         number = self._table_of_rates(endpoint, by, population)
         caption = f"{number}: {title}" if number else title
-        notes = self.told("incidence")
+        notes = [*self.ungrouped(frame, [by] if by else []), *self.told("incidence")]
         piece = rates.rates_table(rows, self.design, caption=caption, notes=notes, apart=apart)
         pieces = [html.fold(f"{title}: table", piece) if folded else piece]
         return self.section(rows, pieces, readings.rates(rows, self.design, self.print))
@@ -109,7 +110,7 @@ class Rates(Base):
 
     def _table_of_rates(self, endpoint: str, by: str, population: str) -> str:
         claims = self._claims_on_rates(endpoint)
-        own = claims[[column == by for column in _columns(claims)]]
+        own = claims[np.array([column == by for column in _columns(claims)], dtype=bool)]
         return self.table_named(own.loc[own["population"] == population, "place"])
 
 

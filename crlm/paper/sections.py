@@ -181,7 +181,8 @@ class Sections(Models):
         if not self.can(f"patients by {small(self.design.label(by))}", "patients", by):
             return nothing()
         rows = self.add(baseline.table_one(self.included, by, [], spread="both"))
-        return self.section(rows, [], readings.sizes(rows, self.design, self.print))
+        told = [readings.sizes(rows, self.design, self.print)]
+        return self.section(rows, [], [*told, *self.ungrouped(self.included, [by])])
 
     def composition(self, group: str, variables: Sequence[str]) -> Section:
         """Characteristics of one group alone, as `hai=yes`, in one sentence."""
@@ -282,7 +283,7 @@ class Sections(Models):
         shown = survival.curve(frame, groups, conf_type=self.curve_rules["conf_type"])
         shown = self.release.curve(shown, endpoint, names)
         picture = figures.kaplan_meier(shown, parts[0], self.design, title=title)
-        notes = self.told("curve", "rates")
+        notes = [*self.ungrouped(frame, names), *self.told("curve", "rates")]
         number = self.table_of_curves(endpoint, names, population)
         caption = f"{number}: {title}" if number else ""
         table = tables.survival_table(parts[0], self.design, caption=caption, notes=notes)

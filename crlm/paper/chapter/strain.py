@@ -207,7 +207,8 @@ class Strain(Asking):
             return nothing()
         caption = "Restricted mean survival time"
         table = restricted.restricted_table(rows, self.design, caption=caption)
-        section = self.section(rows, [table], told_months(rows, self.design))
+        lost = self.ungrouped(self.frames[names[0]], [by])
+        section = self.section(rows, [table], [told_months(rows, self.design), *lost])
         if rows.groupby("endpoint")["time"].nunique().gt(1).any():
             html.show(html.aside(_THINNED.format(least=self.chapter_rules.min_at_risk)))
         return self.beside_siblings(section)

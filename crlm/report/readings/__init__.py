@@ -24,7 +24,14 @@ from crlm.report.readings.models import (
     ratio_text,
     subgroups,
 )
-from crlm.report.readings.patients import baseline, composition, flow, follow_up, sizes
+from crlm.report.readings.patients import (
+    baseline,
+    composition,
+    flow,
+    follow_up,
+    in_no_group,
+    sizes,
+)
 from crlm.report.readings.printed import Print
 from crlm.report.readings.rates import rates
 from crlm.report.readings.wording import paragraph
@@ -43,6 +50,7 @@ __all__ = [
     "estimands",
     "flow",
     "follow_up",
+    "in_no_group",
     "interaction",
     "model",
     "months",

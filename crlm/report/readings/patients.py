@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -52,6 +53,33 @@ def sizes(rows: pd.DataFrame, design: Design, paper: Print) -> str:
                 f"{paper.beside(row)}, {number(share['estimate'], 1)} %{paper.beside(share)}"
             )
     return sentence("; ".join(told))
+
+
+def in_no_group(frame: pd.DataFrame, names: Sequence[str], design: Design) -> list[str]:
+    """How many patients are in none of the groups that columns make; nothing where all are.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        One row a patient.
+    names : sequence of str
+        Columns of which each patient in a group has a level.
+    design : Design
+
+    Examples
+    --------
+    >>> from crlm.ledger import load_design
+    >>> frame = pd.DataFrame({"margin": ["positive", None]})
+    >>> in_no_group(frame, ["margin"], load_design("mskcc_hai"))
+    ['1 of 2 patients is in no group: Resection margin is not known of them.']
+    """
+    without = int(frame[list(names)].isna().any(axis=1).sum()) if len(names) else 0
+    if not without:
+        return []
+    labels = " or ".join(design.label(name) for name in names)
+    of = counted(len(frame), "patient")
+    verb = "is" if without == 1 else "are"
+    return [f"{number(without, 0)} of {of} {verb} in no group: {labels} is not known of them."]
 
 
 def composition(rows: pd.DataFrame, design: Design, paper: Print) -> str:
