@@ -47,6 +47,9 @@ _QUARTILES = {"weibull": "quartile at (n + 1)p, as SPSS", "linear": "quartile as
 
 _Records = list[dict[str, Any]]
 
+#: The method of a percentage that is not of the patients of known value alone.
+OF_ALL = "percent of all, those of unknown value too"
+
 
 @dataclass(frozen=True)
 class _Plan:
@@ -62,6 +65,7 @@ class _Plan:
     t_test: Literal["welch", "student"] = "welch"
     means: bool = False
     widths: bool = False
+    of_all: bool = False
 
     @property
     def compared(self) -> list[np.ndarray]:
@@ -95,6 +99,7 @@ def table_one(
     tests: Mapping[str, str] | None = None,
     widths: Collection[str] = (),
     spreads: Mapping[str, str] | None = None,
+    of_all: Collection[str] = (),
 ) -> pd.DataFrame:
     """Baseline characteristics of all patients and of each group, with tests between groups.
 
@@ -134,15 +139,19 @@ def table_one(
     widths : collection of str
         Also `iqr` and `range` of these numbers: the widths between quartiles and between ends,
         each as one number.
+    spreads : mapping of str to str, optional
+        By variable: what stands beside its median, where it is not `spread`.
+    of_all : collection of str
+        Categories whose percentages are of all patients of a group, those of unknown value too.
 
     Returns
     -------
     pandas.DataFrame
         Result rows. `group` is "all", `by=level`, or the bare `by` for what compares groups.
         Sizes: `n` and `percent` with covariate "". Continuous: `median` and the spread.
-        Categories: `n` and `percent` (of the non-missing) a level. Both: `missing`, `p`, and
-        for two groups `difference` (second minus first: percentage points a level; of medians
-        or means) and `smd` (standardised mean difference, without sign).
+        Categories: `n` and `percent` (of the non-missing, or of all) a level. Both: `missing`,
+        `p`, and for two groups `difference` (second minus first: percentage points a level; of
+        medians or means) and `smd` (standardised mean difference, without sign).
 
     Raises
     ------
@@ -174,7 +183,7 @@ def table_one(
         unit = str(design.columns.get(name, {}).get("unit", "")) if design else ""
         meant = means if isinstance(means, bool) else name in means
         own = replace(plan.with_test((tests or {}).get(name)), means=meant, widths=name in widths)
-        own = replace(own, spread=(spreads or {}).get(name, spread))
+        own = replace(own, spread=(spreads or {}).get(name, spread), of_all=name in of_all)
         for record in _variable(patients, name, own, unit):
             records.append({"covariate": name, **record})
     # The total of those whose group is known is another number than that of all patients.
@@ -389,14 +398,14 @@ def _categorical(values: pd.Series, plan: _Plan) -> Iterator[dict]:
         for level, k in zip(levels, count, strict=True):
             told = {"group": group, "level": level, "n": total}
             yield {**told, "statistic": "n", "estimate": k, "unit": "patients"}
-            percent = 100 * k / total if total else np.nan
-            method = "percent of the non-missing"
+            size = int(plan.groups[group].sum()) if plan.of_all else total
             yield {
                 **told,
+                "n": size,
                 "statistic": "percent",
                 "unit": "%",
-                "estimate": percent,
-                "method": method,
+                "estimate": 100 * k / size if size else np.nan,
+                "method": OF_ALL if plan.of_all else "percent of the non-missing",
             }
     if not plan.by:
         return

@@ -107,6 +107,17 @@ case(
     [percent("59", "arm=old", "aa"), percent("41", "arm=old", "aa", "no")],
     [percent("59", "arm=old", "aa"), percent("43", "arm=old", "aa", "no")],
 )
+# 59 + 31 and 10 without a value are 100; without them 90 are pointed at.
+case(
+    "hundred",
+    [
+        percent("59", "arm=old", "aa"),
+        percent("31", "arm=old", "aa", "no"),
+        number("10", "percent_missing", group="arm=old", covariate="aa", unit="%"),
+    ],
+    [percent("59", "arm=old", "aa"), percent("31", "arm=old", "aa", "no")],
+    expect="notable",
+)
 case("subgroups", [*groups(), cell(60, "arm=old", "aa")], [*groups(), cell(120, "arm=old", "aa")])
 FLOW = design(
     eligibility=(
@@ -1204,6 +1215,14 @@ case(
     [*months("57.0"), *rate("41")],
     [*months("57.0"), *rate("4")],
     expect="notable",
+)
+# Nobody has failed by then: no curve is steep enough to forbid it.
+case(
+    "rate_beside_median",
+    [*months("102.9"), *rate("100.0", time=12)],
+    [*months("57.0"), *rate("4")],
+    expect="notable",
+    fine="cannot tell",
 )
 
 

@@ -2,13 +2,17 @@
 
 import contextlib
 import io
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
-from crlm import ledger
+from crlm import baseline, ledger
 from crlm.ledger import ParameterError
 from crlm.paper import Paper
+from crlm.reconstruction.programs import by_python
+from crlm.reconstruction.quantities import of_all, quantity_of
+from crlm.report import tables
 from crlm.transcription import claims_of
 
 COUNTS = {"Male": (179, 205), "Female": (129, 161), "KRAS wild type": (150, 200)}
@@ -132,3 +136,41 @@ def test_the_report_computes_shares_within_the_levels_that_print_has():
     paper.claims = pd.concat([paper.claims, beside])
     assert paper.printed_shares() == []
     assert ("sex", "all", ["hai"], "Characteristics by sex") in paper.printed_tables()
+
+
+#: 277 of 308 and 331 of 366 have a nodal status; percentages are of them, or of all.
+NODES = [["", "No HAI (n = 308)", "HAI (n = 366)"], ["Nodal status of the primary", "", ""]]
+
+
+def nodes(of_all):
+    """A characteristic with its patients of unknown value as a row of their own."""
+    whole = (308, 366) if of_all else (277, 331)
+    levels = {"Node-negative": (100, 131), "Node-positive": (177, 200)}
+    made = [
+        [name, *(f"{n} ({100 * n / w:.1f})" for n, w in zip(counts, whole, strict=True))]
+        for name, counts in levels.items()
+    ]
+    unknown = ["31 (10.1)", "35 (9.6)"] if of_all else ["31", "35"]
+    return [*NODES, *made, ["Missing", *unknown]]
+
+
+def test_percentages_of_all_are_declared_in_the_design(design):
+    """They were taken for percentages of the known, which the report then said differ."""
+    declared = replace(design, table_one={**design.table_one, "percent_of_all": ["nodal_status"]})
+    (question,) = read(design, nodes(True)).questions
+    assert 'percent_of_all = ["nodal_status"]' in question
+    assert not read(declared, nodes(True)).questions and not read(design, nodes(False)).questions
+    (question,) = read(declared, nodes(False)).questions
+    assert "take it out of percent_of_all" in question
+    claim = next(c for c in read(declared, nodes(True)).claims if c["statistic"] == "percent")
+    assert quantity_of(claim, declared).startswith("percentage of all")
+    frame = pd.DataFrame({"nodal_status": ["positive", "negative", None, None], "hai": ["no"] * 4})
+    assert by_python(of_all(claim), {"patients": frame}, declared) == 25.0
+    made = baseline.table_one(frame, "hai", ["nodal_status"], of_all=["nodal_status"])
+    assert (
+        made.loc[made["statistic"].eq("percent") & made["level"].eq("positive"), "estimate"]
+        .eq(25)
+        .all()
+    )
+    note = tables.baseline_table(made, declared, caption="")
+    assert "of nodal status of the primary % of all" in str(note)

@@ -18,7 +18,7 @@ from crlm.audit.intervals import (
     times,
     total,
 )
-from crlm.audit.valued import known_values, missing_around, missing_values
+from crlm.audit.valued import known_values, missing_around, missing_values, shares_missing
 from crlm.ledger.factors import Cut
 
 #: More patients without a value than this share of a group are not taken for granted; fewer
@@ -319,7 +319,8 @@ def _part_interval(roles: Roles, level: str) -> Interval:
 
 @check(
     asks="Do the percentages of all levels of a variable add up to 100?",
-    assumes="All levels are printed over one denominator, with or without missing values.",
+    assumes="All levels are printed over one denominator: the patients with a value, or all, "
+    "where print has the share of those without one too.",
     blind="Errors within the rounding of all levels together.",
 )
 def hundred(facts: Facts) -> Iterator[Case]:
@@ -329,15 +330,21 @@ def hundred(facts: Facts) -> Iterator[Case]:
             continue
 
         def judge(roles: Roles) -> Outcome:
-            low, high = total(p.interval for p in roles.values())
-            texts = " + ".join(p.text for p in roles.values())
+            held = [p for role, p in roles.items() if role != "without a value"]
+            low, high = total(p.interval for p in held)
+            texts = " + ".join(p.text for p in held)
+            whole = total(p.interval for p in roles.values())
             if low > 100 + 1e-9:
                 return outcome(False, low, high, f"{texts}% is more than 100%.")
+            if len(held) < len(roles) and overlap(whole, (100.0, 100.0)):
+                return outcome(True, *whole, f"With {roles['without a value'].text}% without one.")
             if high < 100 - 1e-9:
                 return unclear(f"{texts}% is less than 100%.", low, high, notable=True)
             return outcome(True, low, high)
 
         roles = {level: percent for level, (percent, _) in block.items()}
+        if unknown := shares_missing(facts).get((among, column)):
+            roles["without a value"] = unknown
         title = f"{facts.named(column)}, {facts.label(among)}"
         yield Case(("cells", text_of(among), column), title, roles, judge)
 

@@ -284,7 +284,7 @@ def rate_beside_median(facts: Facts) -> Iterator[Case]:
 
 def _judge_steep(roles: Roles, time: float) -> Outcome:
     rate, median = roles["rate"].interval, roles["median"].months
-    if rate[1] <= 0 or rate[0] >= 100 or median[0] <= 0:
+    if not 0 < roles["rate"].value < 100 or median[0] <= 0:
         return unclear("A rate of 0 or 100 %, or a median of zero.")
     ends = [math.log(time / m) * power for m in median for power in _POWERS]
     spans = [math.log(2) * math.exp(end) for end in (min(ends) - _STEEP, max(ends) + _STEEP)]

@@ -258,7 +258,7 @@ def _at_risk(facts: Facts) -> Iterator[Record]:
         if None in limits.values():
             continue
         variance = rate_variance({"estimate": rate, **limits}, declared)
-        if variance is None or variance[0] <= 0:
+        if variance is None or variance[0] <= 0 or not 0 < rate.value < 100:
             continue
         s = rate.value / 100
         span = (s * (1 - s) / variance[1], s * (1 - s) / variance[0])

@@ -29,6 +29,18 @@ def missing_values(facts: Facts) -> dict[tuple[Cell, str], Printed]:
 
 
 @lru_cache(maxsize=4)
+def shares_missing(facts: Facts) -> dict[tuple[Cell, str], Printed]:
+    """Printed percentages of patients without a value, by (patients, column)."""
+    found = {}
+    for key, places in facts.numbers.items():
+        cell, whole = cell_of(key.group), cell_of(key.population)
+        of_column = key.statistic == "percent_missing" and key.covariate
+        if of_column and cell is not None and whole is not None:
+            found[whole | cell, key.covariate] = places[0]
+    return found
+
+
+@lru_cache(maxsize=4)
 def known_values(facts: Facts) -> dict[tuple[Cell, str], Printed]:
     """Printed numbers of patients of known value, by (patients, column)."""
     found = {}

@@ -268,7 +268,7 @@ def _table_one_faults(design: Table, names: Names) -> Iterator[Fault]:
     if not isinstance(spec, Mapping):
         return
     yield from grouping_faults("[table_one] by", spec.get("by"), names)
-    for key in ("variables", "preoperative", "recurrence", "recurrence_parts"):
+    for key in ("variables", "percent_of_all", "preoperative", "recurrence", "recurrence_parts"):
         place = f"[table_one] {key}"
         yield from list_faults(place, spec.get(key), names, ())
         yield from unscaled_faults(place, texts(spec.get(key)), names)

@@ -213,6 +213,11 @@ class TableOne(Strict):
         "one variance for both (SPSS's first line, Stata's ttest, R's var.equal).",
     )
     variables: Names = Field(description="Columns and factors in the order of the table.")
+    percent_of_all: Names | None = Field(
+        None,
+        description="Columns whose percentages are of all patients of a group, those of unknown "
+        "value among them; of the others they are of known values.",
+    )
     preoperative: Names | None = Field(None, description="Columns of a table of treatment.")
     recurrence: Names | None = Field(None, description="Columns of first recurrence sites.")
     recurrence_parts: Names | None = Field(

@@ -169,6 +169,8 @@ class Sections(Models):
         told = [] if self.release.on else names
         found: dict[str, Any] = {"means": self.printed_means(told)}
         found["widths"] = self.printed_widths(told)
+        shares = self.design.table_one.get("percent_of_all") or ()
+        found["of_all"] = [name for name in told if name in shares]
         return found | {"spreads": self.printed_spreads(told, spread)}
 
     @property

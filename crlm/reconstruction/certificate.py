@@ -36,6 +36,7 @@ from crlm.reconstruction.quantities import (
     between,
     fitted,
     flipped,
+    of_all,
     product_by_ratio,
     quantity_of,
     ratio,
@@ -144,6 +145,8 @@ def _for_certificate(claim: Mapping[str, Any], design: Design) -> Quantity | str
         return ratio(claim, design)
     if statistic == "smd" and not claim["model"] and not claim["level"]:
         return standardised(claim)
+    if statistic == "percent" and claim["level"]:
+        return of_all(claim)
     if statistic == "se" and claim["endpoint"] in design.endpoints:
         return _error_of_rate(claim)
     of_test = statistic == "p" and bool(claim["covariate"])

@@ -370,7 +370,8 @@ def _count(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
         return shares.get(quantity.part, 100 * unknown / max(len(frame), 1))
     known = words(frame[column].dropna())
     n = int(known.isin(level.split("/")).sum())
-    return n if quantity.part == "n" else 100 * n / max(len(known), 1)
+    size = len(frame) if quantity.part == "percent_of_all" else len(known)
+    return n if quantity.part == "n" else 100 * n / max(size, 1)
 
 
 PROGRAMS = {

@@ -193,7 +193,16 @@ def _characteristic(claim: Mapping[str, Any], where: Where, design: Design) -> Q
         level = where_of(f"{covariate}={claim['level']}")
         return Quantity("count", where=(*where, *level), columns=asked, part="n")
     asked = (f"{covariate}={claim['level']}",)
+    if name == "percent" and covariate in (design.table_one.get("percent_of_all") or ()):
+        return f"percentage of all, those of unknown value too: {BY_CERTIFICATE}"
     return Quantity("count", where=where, columns=asked, part=name)
+
+
+def of_all(claim: Mapping[str, Any]) -> Quantity:
+    """The patients of a level in per cent of all of a group, those of unknown value too."""
+    asked = (f"{claim['covariate']}={claim['level']}",)
+    where = where_of(claim["population"], claim["group"])
+    return Quantity("count", where=where, columns=asked, part="percent_of_all")
 
 
 # ---- tests ---------------------------------------------------------------------------------

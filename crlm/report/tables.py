@@ -52,7 +52,7 @@ def baseline_table(
     for name in dict.fromkeys(rows["covariate"]):
         if name and not _only_left_out(rows[rows["covariate"] == name]):
             body += _baseline_rows(rows[rows["covariate"] == name], groups, design, tests, smd)
-    notes = [_what_is_shown(rows), *tests.lines(), *_left_out(rows, design), *notes]
+    notes = [_what_is_shown(rows, design), *tests.lines(), *_left_out(rows, design), *notes]
     return table(caption, header, body, notes, numeric=range(len(groups) + 1, len(header)))
 
 
@@ -75,17 +75,26 @@ def _left_out(rows: pd.DataFrame, design: Design) -> list[str]:
     ]
 
 
-def _what_is_shown(rows: pd.DataFrame) -> str:
+def _what_is_shown(rows: pd.DataFrame, design: Design) -> str:
     have = set(rows["statistic"])
     spread = " [minimum–maximum]" if "min" in have else ""
     spread += " (quartiles)" if "q1" in have else ""
     spread += "; mean ± SD" if "mean" in have else ""
     spread += "; IQR, range: their widths" if "iqr" in have else ""
     if "median" not in have:
-        return "n (% of known)."
+        return f"n ({_shares(rows, design)})."
     if "percent" not in have:
         return f"Median{spread}."
-    return f"Median{spread} for continuous, n (% of known) for categorical characteristics."
+    shares = _shares(rows, design)
+    return f"Median{spread} for continuous, n ({shares}) for categorical characteristics."
+
+
+def _shares(rows: pd.DataFrame, design: Design) -> str:
+    """Of whom the percentages are: "% of known", and of which characteristics of all."""
+    apart = rows["statistic"].eq("percent") & rows["method"].str.startswith("percent of all")
+    names = dict.fromkeys(rows.loc[apart & rows["covariate"].ne(""), "covariate"])
+    told = ", ".join(small(design.label(name)) for name in names)
+    return f"% of known, of {told} % of all" if told else "% of known"
 
 
 def _baseline_rows(

@@ -146,7 +146,7 @@ def claims_of(
         table.population, table.title = population, above
         _read(table, rows, decimal)
         if groups:
-            _percentages(table.made, by, percent)
+            _percentages(table.made, by, percent, design)
         return table.made
 
     made = Transcript()
@@ -262,13 +262,15 @@ def _split_by(by: str, layout: str, design: Design) -> str:
     return by or (str(design.table_one["by"]) if layout == "two-groups" else design.exposure)
 
 
-def _percentages(made: Transcript, by: str, said: str) -> None:
+def _percentages(made: Transcript, by: str, said: str, design: Design) -> None:
     """Percentages that add up along the rows are shares of the groups among a level's patients."""
     if percentages.taken(made, by, said) == "row":
         percentages.as_rows(made, by)
         if not said:
             told = "percentages as those of rows, which their counts give (--percent column if not)"
             made.taken.append(told)
+        return
+    made.questions += percentages.of_all(made, design)
 
 
 def _compared(population: str, by: str) -> None:

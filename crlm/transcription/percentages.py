@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from crlm.ledger import compatible_interval
+from crlm.ledger import Design, compatible_interval
 from crlm.transcription.table import Transcript
 
 #: What a percentage of Table 1 is of: the patients of the group, or those of the level.
@@ -58,8 +58,56 @@ def _by_cell(claims: Iterable[Claim], statistic: str) -> dict[tuple[str, str], C
     return {(c["group"], c["level"]): c for c in claims if c["statistic"] == statistic}
 
 
+def of_all(made: Transcript, design: Design) -> Iterator[str]:
+    """What to ask of columns whose percentages are of all patients, or are not as declared.
+
+    Told by the counts: of all patients of the group, or of those of known value.
+
+    Parameters
+    ----------
+    made : Transcript
+        Percentages of columns.
+    design : Design
+        Whose `percent_of_all` names such columns.
+    """
+    sizes = {
+        (c["population"], c["group"]): float(c["value"])
+        for c in made.claims
+        if c["statistic"] == "n" and not c["covariate"]
+    }
+    cells: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
+    apart: dict[tuple[str, ...], list[Claim]] = defaultdict(list)
+    for claim in made.claims:
+        apart[claim["population"], claim["group"], claim["covariate"]].append(claim)
+    for (population, group, column), claims in apart.items():
+        counts = {c["level"]: c for c in claims if c["statistic"] == "n" and c["level"]}
+        size = sizes.get((population, group), 0.0)
+        lacking = [float(c["value"]) for c in claims if c["statistic"] == "missing"]
+        every = {*counts} == {*design.levels(column)}
+        known = size - lacking[0] if lacking else sum(float(c["value"]) for c in counts.values())
+        if not 0 < known < size or not (lacking or every):
+            continue
+        for share in claims:
+            if share["statistic"] == "percent" and share["level"] in counts:
+                n = float(counts[share["level"]]["value"])
+                cells[column].append((_is(share, n, size), _is(share, n, known)))
+    declared = design.table_one.get("percent_of_all") or ()
+    for column, found in cells.items():
+        whole, own = (sum(one) / len(found) for one in zip(*found, strict=True))
+        if whole >= _MOST and own <= _FEW and column not in declared:
+            told = "its percentages are of all patients, those of unknown value too. Say so in "
+            told += f'design.toml, with percent_of_all = ["{column}"] in [table_one]'
+            yield f"{column}: {told}."
+        if own >= _MOST and whole <= _FEW and column in declared:
+            told = "its percentages are of the patients of known value; take it out of "
+            yield f"{column}: {told}percent_of_all in [table_one] of design.toml."
+
+
 def _fits(share: Claim, n: float, counts: Iterable[Claim]) -> bool:
-    total = sum(float(claim["value"]) for claim in counts)
+    return _is(share, n, sum(float(claim["value"]) for claim in counts))
+
+
+def _is(share: Claim, n: float, total: float) -> bool:
     low, high = compatible_interval(float(share["value"]), int(share["decimals"]))
     return bool(total) and low - 1e-9 <= 100 * n / total <= high + 1e-9
 
