@@ -50,6 +50,25 @@ def test_what_the_studies_declare_fits_their_print(study, tmp_path, monkeypatch)
         ),
         (
             "ncch_scp",
+            "other = 13",
+            "wild = 0, other = 11",
+            r"\[columns.kras_codon\] counts: 61 patients with ras = mutant, of whom print has 63; "
+            r"correct it, or say unknown = \{ mutant = 2 \}",
+        ),
+        (
+            "ncch_scp",
+            r"\[columns.size_cm\]\ngrid = 0.1",
+            "[columns.size_cm]\ngrid = 4",
+            r"\[columns.size_cm\] grid: no value in steps of 4 is the m\w+ that print has, ",
+        ),
+        (
+            "ncch_scp",
+            r"bilobar=yes\", \"n_tumours==1",
+            'bilobar=yes", "ras=wild',
+            r"\[realism\] never: bilobar=yes and ras=wild: print has \d+ such patients \(.*\); rem",
+        ),
+        (
+            "ncch_scp",
             "codon12 = 38",
             "codon12 = 39",
             r"\[columns.kras_codon\] counts: 64 patients with ras = mutant, of whom print has 63",

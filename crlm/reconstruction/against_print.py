@@ -48,20 +48,23 @@ def print_faults(design: Design, wishes: Wishes, claims: pd.DataFrame) -> list[F
         Counts that are more or fewer than a group has or that print has otherwise, a period that
         is shorter than a printed follow-up, steps wider than what is printed, a level that not
         every patient has, weights for a column that print has numbers of, a flow chart that
-        [[screened]] does not make.
+        [[screened]] does not make, a pair that never meets and is printed.
     """
     kept = ~claims["id"].isin(list(wishes.get("excluded") or {}))
     numbers = claims[(claims["kind"] == "number") & kept]
     checks = (
         _groups,
         _sizes,
+        _left_over,
         _known_and_unknown,
         _recurrences,
         _knots,
+        _never,
         _untold,
         _levels,
         _period,
         _grids,
+        _off_the_grid,
         _included,
         _dressed,
         _passing,
@@ -122,6 +125,28 @@ def _sizes(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fau
                     )
 
 
+def _left_over(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fault]:
+    """Counts that are fewer than the group, where nothing says that the others are unknown."""
+    by = design.table_one["by"]
+    for name, spec in (wishes.get("columns") or {}).items():
+        own = claims[(claims["covariate"] == name) & (claims["level"] == "")]
+        known = own["statistic"].isin(["n", "missing", "percent_tested", "percent_missing"]).any()
+        if spec.get("may_be_missing") or known:
+            continue
+        for level, counts in (spec.get("counts") or {}).items():
+            size = printed(claims, "n", f"{by}={level}")
+            all_named = set(design.levels(name)) <= set(counts)
+            lacking = int(size or 0) - sum(counts.values())
+            if size is None or not all_named or lacking <= 0:
+                continue
+            if (spec.get("unknown") or {}).get(level, 0) < lacking:
+                yield Fault(
+                    f"[columns.{name}] counts",
+                    f"{sum(counts.values())} patients with {by} = {level}, of whom print has "
+                    f"{size:g}; correct it, or say unknown = {{ {level} = {lacking} }}.",
+                )
+
+
 def _known_and_unknown(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fault]:
     """Counts and unknown values that are more than the group together."""
     by = design.table_one["by"]
@@ -163,6 +188,23 @@ def _knots(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fau
                         f"{held[share]:g} at the share {share:g} of {by} = {level}, and print has "
                         f"{value:g} as its {statistic}; correct it, or name it in misread.",
                     )
+
+
+def _never(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fault]:
+    """A pair of levels that is said never to meet, of which print counts patients."""
+    pairs = (wishes.get("realism") or {}).get("never") or ()
+    told = {frozenset(pair): pair for pair in pairs if all(p.count("=") == 1 for p in pair)}
+    counted = claims[(claims["statistic"] == "n") & (claims["value"] > 0)] if told else claims[:0]
+    for claim in counted[counted["covariate"] != FLOW].to_dict("records"):
+        own = f"{claim['covariate']}={claim['level']}" if claim["level"] else ""
+        held = where_of(claim["population"], claim["group"], own)
+        pair = next((p for p in told if p <= {"=".join(part) for part in held}), None)
+        if pair:
+            yield Fault(
+                "[realism] never",
+                f"{' and '.join(told.pop(pair))}: print has {claim['value']:g} such patients "
+                f"({claim['id']}); remove the pair, or correct the claim.",
+            )
 
 
 def _levels(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fault]:
@@ -214,6 +256,23 @@ def _grids(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fau
                 f"{spec['grid']:g} is wider than all that print has of it ({values.min():g} to "
                 f"{values.max():g}); it is the step from one value to the next.",
             )
+
+
+def _off_the_grid(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fault]:
+    """Steps of which none is the lowest or the highest value, as print rounds it."""
+    ends = claims["statistic"].isin(["min", "max"]) & (claims["operator"] == "=")
+    for name, grid in _columns(wishes, "grid"):
+        misread = wishes["columns"][name].get("misread") or ()
+        for claim in claims[ends & (claims["covariate"] == name)].to_dict("records"):
+            value, half = claim["value"], 0.5 * 10.0 ** -int(claim["decimals"])
+            step = grid * round(value / grid)
+            if claim["statistic"] not in misread and abs(step - value) > half * (1 + 1e-9):
+                yield Fault(
+                    f"[columns.{name}] grid",
+                    f"no value in steps of {grid:g} is the {claim['statistic']} that print has, "
+                    f"{value:g} ({claim['id']}); write a smaller step.",
+                )
+                break
 
 
 def _included(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fault]:

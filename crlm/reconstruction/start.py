@@ -16,7 +16,7 @@ import pandas as pd
 
 from crlm.endpoints.declared import counting
 from crlm.ledger import Design, DesignError, without_models
-from crlm.ledger.errors import refusal
+from crlm.ledger.errors import Fault, refusal
 from crlm.reconstruction import spreads
 from crlm.reconstruction.against_print import print_faults
 from crlm.reconstruction.arrays import MOST_COLUMNS, OUT, Columns, Freedom, Plan, State
@@ -70,7 +70,11 @@ def first_cohort(
     _linked(design, wishes, columns, x)
     _forget(design, wishes, claims, columns, x, table, rng)
     derive_all(state, plan)
-    _repair(state, plan, freedom, rng)
+    if not _repair(state, plan, freedom, rng):
+        pairs = "; ".join(" and ".join(pair) for pair in wishes["realism"]["never"])
+        told = f"no cohort avoids {pairs}: too many patients have both; remove a pair."
+        fault = Fault("[realism] never", told)
+        raise DesignError(refusal(f"data/{design.study}/reconstruction.toml", [fault]))
     derive_all(state, plan)
     return state, freedom
 
@@ -279,13 +283,13 @@ def _forget(
             x[columns.at(name), chosen] = math.nan
 
 
-def _repair(state: State, plan: Plan, freedom: Freedom, rng: np.random.Generator) -> None:
-    """Exchange values until nobody has a forbidden pair."""
+def _repair(state: State, plan: Plan, freedom: Freedom, rng: np.random.Generator) -> bool:
+    """Exchange values until nobody has a forbidden pair; False if that does not come about."""
     n = len(state.fate)
     wrong = np.array([violations(state.x[:, i], plan) > 0 for i in range(n)])
     for _ in range(200 * n):
         if not wrong.any():
-            return
+            return True
         i = int(rng.choice(np.flatnonzero(wrong)))
         column = (
             int(plan.forbidden[0, 0])
@@ -299,7 +303,7 @@ def _repair(state: State, plan: Plan, freedom: Freedom, rng: np.random.Generator
         for patient in (i, j):
             derive_columns(patient, state, plan)
             wrong[patient] = violations(state.x[:, patient], plan) > 0
-    raise DesignError("No cohort avoids the pairs of realism.never; they contradict the counts.")
+    return False
 
 
 def _bundle_of(column: int, plan: Plan, freedom: Freedom) -> np.ndarray:

@@ -20,6 +20,7 @@ from crlm.ledger.dictionary import Table, tables, texts, twice_faults
 from crlm.ledger.errors import Fault, refusal
 from crlm.ledger.typed import SchemaRow, Strict, faults_of, place_of, read_toml, schema_rows
 from crlm.reconstruction.codes import SHARES
+from crlm.reconstruction.wishes_columns import column_faults
 from crlm.reconstruction.wishes_sense import sense_faults
 
 FILE = "reconstruction.toml"
@@ -215,6 +216,7 @@ def _meaning(design: Design, wishes: Table) -> Iterator[Fault]:
         yield from _named("units", texts(unit), design.columns)
         yield from twice_faults("units", texts(unit))
     yield from _excluded(design, wishes)
+    yield from column_faults(design, wishes)
     yield from sense_faults(design, wishes)
 
 
