@@ -349,9 +349,10 @@ def describe(design: Design, claims: pd.DataFrame) -> Iterator[str]:
     yield from _told("Limits without the rest of their result", dict(ledger.halves(claims)), "")
     yield from _told("A row beside a ratio with other keys", dict(ledger.strayed(claims)), "")
     yield from _told(
-        "A level that its locator does not say", dict(ledger.misplaced(claims, design)), ""
+        "A key that its locator says otherwise", dict(ledger.misplaced(claims, design)), ""
     )
     yield from _told("A bound in the place of a number", dict(ledger.bounds(claims)), "")
+    yield from _told("Survival below 1 per cent", dict(ledger.fractions(claims)), "")
     yield from _told("A group written as population", dict(ledger.grouped_apart(claims)), "")
     records = as_records(claims)
     yield from _told(

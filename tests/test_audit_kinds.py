@@ -348,6 +348,8 @@ case("rank_p", ranked("<0.001"), ranked("0.04"))
 
 # ---- ratios -------------------------------------------------------------------
 case("limits", ratio("1.35 (1.04-1.76)"), ratio("1.35 (1.76-2.04)"))
+# One limit is printed, the other is not reached.
+case("limits", rate("50 (40-)"), rate("35 (40-)"))
 # sqrt(1.04 * 1.76) = 1.353. sqrt(0.27 * 2.37) = 0.80, not 1.74.
 case("log_symmetry", ratio("1.35 (1.04-1.76)"), ratio("1.74 (0.27-2.37)"))
 # ln 1.35 / ((ln 1.76 - ln 1.04)/3.92) = 0.3001/0.1342 = 2.236: p = 0.025.
@@ -409,6 +411,12 @@ case(
     "falling",
     [n(308), number("300", "n_at_risk", endpoint="OS", time=0.0)],
     [n(308), number("330", "n_at_risk", endpoint="OS", time=0.0)],
+)
+case(
+    "at_the_beginning",
+    [n(308), number("308", "n_at_risk", endpoint="OS", time=0.0)],
+    [n(308), number("300", "n_at_risk", endpoint="OS", time=0.0)],
+    expect="notable",
 )
 LONGEST = number("81.93", "max_follow_up", unit="months")
 case("beyond_follow_up", [LONGEST, *months("70.03")], [LONGEST, *months("84.00")])

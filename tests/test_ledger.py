@@ -634,6 +634,54 @@ def test_levels_that_changed_places_are_listed_by_their_locators(uab):
     }
 
 
+@pytest.mark.parametrize(
+    ("row", "cells", "told"),
+    [
+        (
+            "t1-black-sex-female-n",
+            {"locator": "Table 2, sex, black"},
+            "place 'table1', and its locator says 'Table 2'; correct one.",
+        ),
+        (
+            "t1-black-sex-female-n",
+            {"locator": "Table 1, sex, non-Hispanic White"},
+            "race=black, and its locator says 'non-Hispanic White'; correct one.",
+        ),
+    ],
+)
+def test_a_locator_that_says_another_table_or_group_is_listed(uab, row, cells, told):
+    uab.change({"id": row}, **cells)
+    assert told_by(ledger.misplaced, uab) == {row: told}
+
+
+def test_a_locator_that_says_another_year_is_listed(study):
+    if study.name == "uab_msi":
+        pytest.skip("it prints no rates")
+    where = {"statistic": "survival_rate", "time": "60", "field": "estimate", "kind": "number"}
+    row = study.change(where, locator="Results, 3-year rate")
+    found = told_by(ledger.misplaced, study)
+    name = study.rows[row - 2][study.header.index("id")]
+    assert found == {name: "time 60, and its locator says 3-year; correct one."}
+
+
+def test_a_survival_rate_that_may_be_a_share_of_one_is_listed(study):
+    if study.name == "uab_msi":
+        pytest.skip("it prints no rates")
+    assert not told_by(ledger.fractions, study)
+    where = {"statistic": "survival_rate", "field": "estimate", "kind": "number"}
+    study.change(where, printed="0.46", value="0.46", decimals="2", operator="=")
+    (told,) = told_by(ledger.fractions, study).values()
+    assert told.startswith("'0.46' is read as per cent; if print has shares of 1, write value and")
+
+
+def test_a_note_that_denies_a_limit_which_is_there_is_listed(uab):
+    uab.change({"id": "t5-os-sex-male-hr"}, note="no upper limit (NR)")
+    assert told_by(ledger.halves, uab) == {
+        "t5-os-sex-male-hr-high": "a note of its result says 'no upper limit', and this row has "
+        "it; correct the note."
+    }
+
+
 def test_a_group_that_was_written_as_population_is_listed(uab):
     assert not told_by(ledger.grouped_apart, uab)
     uab.change({"id": "t1-black-sex-female-n"}, group="all", population="race=black")

@@ -336,6 +336,34 @@ def _judge_falling(roles: Roles, said: str, rises: bool) -> Outcome:
 
 
 @check(
+    asks="Are all patients at risk at the beginning of a curve?",
+    assumes="A table below the curve that counts the patients whose times are known, and no late "
+    "entry.",
+    blind="Papers that print no number at risk at month 0.",
+    about="reporting",
+)
+def at_the_beginning(facts: Facts) -> Iterator[Case]:
+    """Numbers at risk at month 0 and the patients of the group."""
+    for key, printed in curve_keys(facts, "n_at_risk").items():
+        size = facts.n(curve_cell(key) or WHOLE)
+        if key.time == 0 and size is not None:
+            roles = {"size": size, "risk": printed}
+            yield Case(curve_subject(key), curve_title(facts, key), roles, _judge_beginning)
+
+
+def _judge_beginning(roles: Roles) -> Outcome:
+    size, risk = roles["size"], roles["risk"]
+    low, high = size.interval
+    if overlap(risk.interval, (low, math.inf)):
+        return outcome(True, low, high, "")
+    said = (
+        f"{risk.text} are at risk at 0 months, of {size.text} patients: "
+        f"{size.value - risk.value:g} have no time, or come under observation later."
+    )
+    return unclear(said, low, high, notable=True)
+
+
+@check(
     asks="Is any median or limit longer than the longest follow-up?",
     assumes="An estimate is an observed time. SPSS limits are not observed times and may lie "
     "beyond: said, not blamed.",

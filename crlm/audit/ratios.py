@@ -158,10 +158,11 @@ def wald_p_of(corners: list[tuple[float, float]]) -> Interval:
 def limits(facts: Facts) -> Iterator[Case]:
     """Limits around every estimate of any kind."""
     for key, places in facts.numbers.items():
-        low, high = (facts.one(key._replace(field=f)) for f in ("conf_low", "conf_high"))
-        if key.field != "estimate" or low is None or high is None:
+        found = {r: facts.one(key._replace(field=f"conf_{r}")) for r in ("low", "high")}
+        told = {role: printed for role, printed in found.items() if printed is not None}
+        if key.field != "estimate" or not told:
             continue
-        roles = {"estimate": places[0], "low": low, "high": high}
+        roles = {"estimate": places[0], **told}
         if key.statistic in RATIOS:
             yield Case(subject_of(key), title_of(facts, key), roles, _judge_limits)
         else:
@@ -174,11 +175,23 @@ def limits(facts: Facts) -> Iterator[Case]:
 
 
 def _judge_limits(roles: Roles) -> Outcome:
+    if len(roles) == 2:
+        return _judge_limit(roles)
     span = (roles["low"].interval[0], roles["high"].interval[1])
     ordered = roles["low"].interval[0] <= roles["high"].interval[1]
     ends = f"{roles['low'].text} and {roles['high'].text}"
     said = f"{roles['estimate'].text} does not lie between {ends}."
     return outcome(ordered and overlap(roles["estimate"].interval, span), *span, said)
+
+
+def _judge_limit(roles: Roles) -> Outcome:
+    """A limit that is printed without the other, as of a median whose upper one is not reached."""
+    side, limit = next((role, roles[role]) for role in ("low", "high") if role in roles)
+    lower = side == "low"
+    span = (limit.interval[0], math.inf) if lower else (-math.inf, limit.interval[1])
+    beyond, word = ("below", "lower") if lower else ("above", "upper")
+    said = f"{roles['estimate'].text} is {beyond} its {word} limit {limit.text}."
+    return outcome(overlap(roles["estimate"].interval, span), *span, said)
 
 
 @check(

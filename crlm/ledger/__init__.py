@@ -19,7 +19,15 @@ A design knows the words of its paper, a claim its printed text and its place:
 """
 
 from crlm.ledger.claim_faults import unknown_place
-from crlm.ledger.claim_rows import bounds, grouped_apart, halves, misplaced, strayed, unreached
+from crlm.ledger.claim_rows import (
+    bounds,
+    fractions,
+    grouped_apart,
+    halves,
+    misplaced,
+    strayed,
+    unreached,
+)
 from crlm.ledger.claim_sizes import counts_model, without_models
 from crlm.ledger.claim_words import named
 from crlm.ledger.claims import (
@@ -102,6 +110,7 @@ __all__ = [
     "dictionary_file",
     "design_schema",
     "did_you_mean",
+    "fractions",
     "grouped_apart",
     "halves",
     "kind_of",

@@ -10,7 +10,7 @@ from crlm.ledger.claim_sizes import counts_model
 from crlm.ledger.claim_words import Words
 from crlm.ledger.errors import Fault
 from crlm.ledger.models import about, kind_of
-from crlm.ledger.vocabulary import FIRST_RECURRENCE, GRAY, MULTIVARIABLE
+from crlm.ledger.vocabulary import FIRST_RECURRENCE, FLOW, GRAY, MULTIVARIABLE
 
 Claim = Mapping[str, str]
 
@@ -32,6 +32,8 @@ _TESTED = ("p", "se", "z", "coefficient")
 _BETWEEN = ("difference", "smd")
 #: What there is of a cumulative incidence; its p is Gray's.
 _OF_INCIDENCES = ("cumulative_incidence", "cumulative_incidence_difference", "events", "n", "p")
+#: Tests, which estimate nothing.
+_TESTS = ("logrank", GRAY, "ph_test")
 _YEARS = re.compile(r"(?<![\d.-])(\d{1,2})[- ‐‑–]?(?:years?|yrs?)\b", re.IGNORECASE)
 
 
@@ -120,6 +122,35 @@ def _compared(claim: Claim, words: Words) -> Iterator[Fault]:
         yield Fault("time", f"{claim['time']!r} belongs to no p of a characteristic; leave it out.")
     if not (model or claim["covariate"] or claim["endpoint"]) and group == "all":
         yield Fault("covariate", "is empty; a p value is that of a characteristic or of a curve.")
+
+
+def _tested(claim: Claim, words: Words) -> Iterator[Fault]:
+    """A model of times without their endpoint, a ratio of a test, a test of one level."""
+    statistic, model, level = claim["statistic"], claim["model"], claim["level"]
+    if model and not claim["endpoint"] and statistic not in _OF_TIMES:
+        known = ", ".join(words.endpoints)
+        told = f"is empty; {statistic} of model {model!r} is that of an endpoint: {known}."
+        yield Fault("endpoint", told)
+    if statistic in _RATIOS and model in _TESTS:
+        told = f"{model!r} is a test and has no {statistic}; that of one covariate alone is "
+        yield Fault("model", f"{told}univariable.")
+    of_table = statistic == "p" and not model and not claim["endpoint"] and claim["covariate"]
+    if of_table and level and claim["kind"] == "number":
+        told = f"{level!r}: p is that of the whole column; leave it out"
+        merged = len(words.levels(claim["covariate"])) > 2
+        remedy = "; one level against all others is a column of merged levels, [factors.NAME]"
+        yield Fault("level", f"{told}{remedy if merged else ''}.")
+
+
+def _of_itself(claim: Claim, words: Words) -> Iterator[Fault]:
+    """A level that all patients of the row have by its own conditions."""
+    name, level = claim["covariate"], claim["level"]
+    if not level or name == FLOW or claim["model"] or claim["statistic"] not in ("n", "percent"):
+        return
+    for column in ("group", "population"):
+        if f"{name}={level}" in claim[column].split(","):
+            told = f"{name}={level} has every patient of this row, and its level says it again; "
+            yield Fault(column, f"{told}write the other group, or leave covariate and level out.")
 
 
 def _conditioned(claim: Claim, words: Words) -> Iterator[Fault]:
@@ -226,6 +257,8 @@ _CHECKS: tuple[Callable[[Claim, Words], Iterator[Fault]], ...] = (
     rate_faults,
     follow_up_faults,
     _compared,
+    _tested,
+    _of_itself,
     _conditioned,
     _modelled,
     _no_characteristic,

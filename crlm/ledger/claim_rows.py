@@ -76,6 +76,12 @@ def halves(claims: pd.DataFrame) -> Iterator[tuple[str, str]]:
                         f"no row has the {other} limit; add it, or, where print has none, say "
                         f"'no {other} limit' in the note.",
                     )
+            if f"{_WORDS[name]} limit" in told[about]:
+                yield (
+                    fields[name],
+                    f"a note of its result says 'no {_WORDS[name]} limit', and this row has it; "
+                    "correct the note.",
+                )
 
 
 def unreached(word: str, part: str) -> str:
@@ -99,6 +105,11 @@ def unreached(word: str, part: str) -> str:
 
 #: A level that a row is against, up to the next part of its locator: "Male vs female, ...".
 _AGAINST = re.compile(r"\b(?:vs\b\.?|versus|against|compared (?:with|to)|ref\w*\b)[^,]*", re.I)
+
+#: Where a locator begins, and the time of its rate: "Supplementary Table 2, ...", "5-year OS".
+_TABLE = re.compile(r"(supplementary )?(table|figure) (S?\d+[a-z]?)\b", re.I)
+_NUMBERED = re.compile(r"((?:supplementary_)?(?:table|figure))(S?\d+[a-z]?)")
+_YEAR_RATE = re.compile(r"(?<![\d.–-])(\d{1,2})[-‐‑–]year\b(?![- ]old)", re.I)
 
 
 def strayed(claims: pd.DataFrame) -> Iterator[tuple[str, str]]:
@@ -132,8 +143,15 @@ def _stray(
 
 
 def misplaced(claims: pd.DataFrame, design: Design) -> Iterator[tuple[str, str]]:
-    """Ids of rows whose locator names another level of their covariate and not theirs, and why."""
-    for row in as_records(claims[claims["kind"] == "number"]):
+    """Ids of rows whose locator names another level, table or time than the row, and why."""
+    numbers = as_records(claims[claims["kind"] == "number"])
+    several: dict[str, set[str]] = {}
+    for row in numbers:
+        several.setdefault(row["locator"], set()).update(_conditions(row))
+    for row in numbers:
+        if elsewhere := _elsewhere(row, design, several[row["locator"]]):
+            yield row["id"], elsewhere
+            continue
         levels = design.levels(row["covariate"]) if row["covariate"] not in ("", FLOW) else []
         if row["level"] not in levels:
             continue
@@ -141,6 +159,35 @@ def misplaced(claims: pd.DataFrame, design: Design) -> Iterator[tuple[str, str]]
         if len(said) == 1 and said != [row["level"]]:
             told = f"level {row['level']!r}, and its locator says {said[0]!r}; correct one."
             yield row["id"], told
+
+
+def _conditions(row: Mapping[str, Any]) -> list[str]:
+    return [part for key in ("group", "population") for part in str(row[key]).split(",")]
+
+
+def _elsewhere(row: Mapping[str, Any], design: Design, several: set[str]) -> str:
+    """What a locator says of table, time and group, where the row has another; "" if it fits.
+
+    A sentence that is the locator of several groups (`several`) says nothing of one of them.
+    """
+    locator, time = str(row["locator"]), row["time"]
+    place, said = _NUMBERED.fullmatch(row["place"]), _TABLE.match(locator)
+    if place and said:
+        words = "_".join(filter(None, [said[1] and "supplementary", said[2]])).lower()
+        if (words, said[3].lower()) != (place[1], place[2].lower()):
+            return f"place {row['place']!r}, and its locator says {said[0]!r}; correct one."
+    years = {int(years) for years in _YEAR_RATE.findall(locator)}
+    if len(years) == 1 and time == time and time != 12 * (year := years.pop()):
+        return f"time {time:g}, and its locator says {year}-year; correct one."
+    for part in _conditions(row):
+        name, _, level = part.partition("=")
+        levels = design.levels(name) if level else []
+        named = [own for own in levels if _says(locator, design, name, own)]
+        others = {f"{name}={own}" for own in levels if own != level}
+        if level in levels and len(named) == 1 and named != [level] and not others & several:
+            word = design.label(name, named[0])
+            return f"{part}, and its locator says {word!r}; correct one."
+    return ""
 
 
 def _says(locator: str, design: Design, name: str, level: str) -> bool:
@@ -170,6 +217,14 @@ def grouped_apart(claims: pd.DataFrame) -> Iterator[tuple[str, str]]:
             if (row["population"], row["statistic"], row["covariate"]) in groups:
                 told = f"population {row['population']!r}, and rows of its place have it as group; "
                 yield row["id"], f"{told}write it as they do."
+
+
+def fractions(claims: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Ids of survival rates that may be shares of 1, and why."""
+    rates = claims[(claims["kind"] == "number") & (claims["statistic"] == "survival_rate")]
+    for row in as_records(rates[(rates["value"] > 0) & (rates["value"] < 1)]):
+        told = f"{row['printed']!r} is read as per cent; if print has shares of 1, write value "
+        yield row["id"], f"{told}and printed times 100, and say so in scanned."
 
 
 def bounds(claims: pd.DataFrame) -> Iterator[tuple[str, str]]:
