@@ -224,3 +224,39 @@ def test_rows_below_two_endpoints_say_in_which_they_stand(design):
     found = {c["locator"] for c in curves(design, rows).claims if c["endpoint"]}
     assert {"t, OS, hai=yes, 5-year", "t, RFS, hai=yes, 5-year", "t, RFS, hai, Log-rank p"} <= found
     assert "t, hai=yes, 5-year" in {c["locator"] for c in curves(design, GROUPS).claims}
+
+
+@pytest.mark.parametrize(
+    ("above", "corner", "endpoint"),
+    [
+        ("Table 3. Overall survival", "", "OS"),
+        ("", "Overall survival", "OS"),
+        ("Table 4. Recurrence-free survival (RFS) by HAI", "Treatment", "RFS"),
+        ("Table 5. Overall and recurrence-free survival", "Overall survival", ""),
+        ("Table 6. Outcomes", "", ""),
+    ],
+)
+def test_a_title_or_a_corner_names_the_endpoint(design, above, corner, endpoint):
+    """It was asked for although print says it."""
+    rows = [[above, "", ""]] * bool(above) + [
+        [corner, "No.", "5-year, %"],
+        *(r[:1] + r[1:4:2] for r in GROUPS),
+    ]
+    if not endpoint:
+        with pytest.raises(ParameterError, match="needs --endpoint"):
+            claims_of(rows, design, "curves", place="table3")
+        return
+    made = claims_of(rows, design, "curves", place="table3")
+    assert {one["endpoint"] for one in made.claims if one["endpoint"]} == {endpoint}
+    assert f"{above or corner!r} as {endpoint}" in made.taken
+
+
+def test_a_title_does_not_choose_between_models_of_all_and_of_some_patients(design):
+    rows = [["Table 2. Overall survival", ""], ["", "HR (95% CI)"], ["HAI", "0.66 (0.54-0.80)"]]
+    some = {**design.models["OS"], "endpoint": "OS", "population": "sex=female"}
+    both = replace(design, models={**design.models, "OS_women": some})
+    assert {one["endpoint"] for one in claims_of(rows, design, "model", place="table2").claims} == {
+        "OS"
+    }
+    with pytest.raises(ParameterError, match="needs --endpoint"):
+        claims_of(rows, both, "model", place="table2")

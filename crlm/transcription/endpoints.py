@@ -56,14 +56,21 @@ class Endpoints:
 
     def within(self, text: str) -> str:
         """The endpoint that words of a text name, the most of them: "Median OS, months"; or ""."""
+        return next(iter(self.named_in(text)), "")
+
+    def named_in(self, text: str) -> list[str]:
+        """All endpoints that words of a text name, each by the most words that it can have.
+
+        "Survival after recurrence" names one, where "Survival" is another.
+        """
         words = plain(text).split()
-        spans = [
-            (end - start, " ".join(words[start:end]))
-            for start in range(len(words))
-            for end in range(start + 1, len(words) + 1)
-        ]
-        longest = sorted(spans, key=lambda span: -span[0])
-        return next(filter(None, (self.of(span) for _, span in longest)), "")
+        for length in range(len(words), 0, -1):
+            for at in range(len(words) - length + 1):
+                if found := self.of(" ".join(words[at : at + length])):
+                    aside = (" ".join(words[:at]), " ".join(words[at + length :]))
+                    others = [name for part in aside for name in self.named_in(part)]
+                    return list(dict.fromkeys([found, *others]))
+        return []
 
 
 def parts(

@@ -71,7 +71,7 @@ def claims_of(
     endpoint : str
         Of a model, of curves or of subgroups; of a model also its name in the design, which gives
         its endpoint and its patients; "" where the table names its endpoints itself, above columns
-        or above rows.
+        or above rows, or one in its title or corner.
     spread : {"", "range", "iqr"}
         What two numbers behind a median are, where their row does not say; "": as the design.
     population : str
@@ -126,8 +126,9 @@ def claims_of(
     aside += [over for over in overs if own.is_left_out(over, answers)]
     answers = {label: target for label, target in answers.items() if target != own.LEFT_OUT}
     endpoints = Endpoints(design, answers, incidences=bool(incidences))
+    made = Transcript()
     if not groups:
-        endpoint = _endpoint(endpoint, layout, design, endpoints, rows)
+        endpoint, made.taken = _endpoint(endpoint, layout, design, endpoints, rows, above)
     for told in Words(design).population_faults(population):
         raise ParameterError(f"--population: {told}")
     by = _split_by(by, layout, design)
@@ -149,7 +150,6 @@ def claims_of(
             _percentages(table.made, by, percent, design)
         return table.made
 
-    made = Transcript()
     for over, part in [(o, _once(headed(p, groups=True))) for o, p in apart] or [("", rows)]:
         among, question = populations.of(over, design, answers, population)
         if over not in aside and not question:
@@ -171,9 +171,17 @@ def _below(
 
 
 def _endpoint(
-    said: str, layout: str, design: Design, endpoints: Endpoints, rows: Sequence[Sequence[str]]
-) -> str:
-    """The endpoint, or the model, of a table; refused where neither it nor the reader names one."""
+    said: str,
+    layout: str,
+    design: Design,
+    endpoints: Endpoints,
+    rows: Sequence[Sequence[str]],
+    above: str,
+) -> tuple[str, list[str]]:
+    """The endpoint, or the model, of a table, and what is told of it; refused where none is named.
+
+    "" where rows or columns name their own.
+    """
     incidences = design.incidences if layout == "curves" else {}
     others = design.models if layout == "model" else incidences
     known = list(dict.fromkeys([*design.endpoints, *others]))
@@ -181,9 +189,31 @@ def _endpoint(
     labels = {str(spec["label"]): name for name, spec in counted.items()}
     endpoint = said if said in known else labels.get(said, said)
     if endpoint in known or (not endpoint and _names_endpoints(rows, endpoints)):
-        return endpoint
+        return endpoint, []
+    titled = _titled([above, rows[0][0]], layout, design, endpoints)
+    if titled[0] and not endpoint:
+        return titled
     near = did_you_mean(endpoint, known) if endpoint else f"{', '.join(known)}."
     raise ParameterError(f"A {layout} table needs --endpoint: {near}")
+
+
+def _titled(
+    texts: Sequence[str], layout: str, design: Design, endpoints: Endpoints
+) -> tuple[str, list[str]]:
+    """The one endpoint that the title or the corner of a table names, and how that is told.
+
+    None where models of it are of other patients too, as a title may not say whose it has.
+    """
+    found = {text: endpoints.named_in(text) for text in texts}
+    named = list(dict.fromkeys(name for names in found.values() for name in names))
+    parts = [
+        name
+        for name, spec in design.models.items()
+        if (spec.get("endpoint") or name) in named and spec.get("population", ALL) != ALL
+    ]
+    if len(named) != 1 or (layout == "model" and parts):
+        return "", []
+    return named[0], [f"{next(text for text in texts if found[text])!r} as {named[0]}"]
 
 
 def _undashed(rows: Sequence[Sequence[str]]) -> list[list[str]]:
