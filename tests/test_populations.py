@@ -27,7 +27,7 @@ def paper(tmp_path, monkeypatch, capsys):
     curve = study.find(statistic="survival_rate", endpoint="OS", field="estimate")
     added = [
         (table, {"population": "timing=synchronous"}),
-        (table, {"population": "from month 6"}),
+        (table, {"population": "from month 6", "endpoint": "OS", "covariate": "", "level": ""}),
         (curve, {"population": "sex=male", "group": "hai=yes"}),
         (curve, {"population": "all", "group": "sex=male"}),
         (curve, {"population": "sex=male", "group": "all"}),
