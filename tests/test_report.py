@@ -5,6 +5,7 @@ import math
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
@@ -20,6 +21,8 @@ from crlm.report import figures, html, provenance, readings, restricted, tables,
 from crlm.report.figures import curves as drawn_curves
 from crlm.report.figures import picture, states
 from crlm.report.figures.ratio_axis import axis_ends
+from crlm.report.manuscript import patients
+from crlm.report.manuscript.done import Done
 
 DESIGN = ledger.load_design("ncch_scp")
 HAI = ledger.load_design("mskcc_hai")
@@ -614,9 +617,10 @@ def test_a_forest_of_fewer_patients_than_its_table_says_whose_numbers_it_has(kno
     whole = {**base, "statistic": "n", "estimate": known, "method": method}
     rows = ledger.rows([base | {"covariate": f"c{k}"} for k in range(2)] + [whole])
     forest = figures.forest_pages(rows.head(2), DESIGN, title="OS")
-    shown = odds.Odds._plot(None, "Table 3", forest, rows, "multivariable").html
+    paper = SimpleNamespace(design=DESIGN)
+    shown = odds.Odds._plot(paper, "Table 3", forest, rows, "multivariable").html
     assert ("(complete cases: 328 of 674 patients)" in shown) == told
-    assert ("n and events are those" in shown) == told
+    assert ("n and events are those of the multivariable model (" in shown) == told
 
 
 def test_a_tall_picture_is_not_confined_in_print():
@@ -840,7 +844,19 @@ def test_no_cell_can_shrink_to_a_word_a_line():
 )
 def test_a_note_names_what_its_table_holds(by_table, words):
     found = ledger.rows([{"statistic": name, "estimate": 1.0} for name in by_table])
-    assert tables._what_is_shown(found).startswith(words)
+    assert tables._what_is_shown(found, ledger.load_design("mskcc_hai")).startswith(words)
+
+
+def test_a_note_says_which_numbers_alone_have_both_spreads():
+    """Of one with a range beside quartiles all were said to have both."""
+    told = [("age", "q1"), ("cea", "q1"), ("age", "min")]
+    found = ledger.rows([{"covariate": name, "statistic": one} for name, one in told])
+    found = pd.concat([found, found.assign(statistic="median")], ignore_index=True)
+    design = ledger.load_design("mskcc_hai")
+    words = "Median (quartiles), of Age also [minimum–maximum]."
+    assert tables._what_is_shown(found, design) == words
+    done = Done(design=design, rows=found)
+    assert patients._spread(found, done) == "quartiles (age: also range)"
 
 
 def test_a_product_is_called_a_ratio_of_ratios():

@@ -77,14 +77,14 @@ def _left_out(rows: pd.DataFrame, design: Design) -> list[str]:
 
 def _what_is_shown(rows: pd.DataFrame, design: Design) -> str:
     have = set(rows["statistic"])
-    spread = " [minimum–maximum]" if "min" in have else ""
-    spread += " (quartiles)" if "q1" in have else ""
+    spread = _ends_shown(rows, design)
+    spread = spread.removesuffix("," * bool(have & {"mean", "iqr"}))
     spread += "; mean ± SD" if "mean" in have else ""
     spread += "; IQR, range: their widths" if "iqr" in have else ""
     if "median" not in have:
         return f"n ({_shares(rows, design)})."
     if "percent" not in have:
-        return f"Median{spread}."
+        return f"Median{spread.removesuffix(',')}."
     shares = _shares(rows, design)
     return f"Median{spread} for continuous, n ({shares}) for categorical characteristics."
 
@@ -95,6 +95,37 @@ def _shares(rows: pd.DataFrame, design: Design) -> str:
     names = dict.fromkeys(rows.loc[apart & rows["covariate"].ne(""), "covariate"])
     told = ", ".join(small(design.label(name)) for name in names)
     return f"% of known, of {told} % of all" if told else "% of known"
+
+
+def _ends_shown(rows: pd.DataFrame, design: Design) -> str:
+    """What stands beside the medians, and which of the numbers alone have both spreads."""
+    usual, more = spreads_of(rows)
+    words = {"min": " [minimum–maximum]", "q1": " (quartiles)"}
+    told = "".join(words[name] for name in usual)
+    labels = ", ".join(design.label(name) for name in more)
+    (other,) = {*words} - {*usual} if more else ("min",)
+    return f"{told}, of {labels} also{words[other]}," if more else told
+
+
+def spreads_of(rows: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """What of a range ("min") and quartiles ("q1") all numbers have, and which have both.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Of `baseline.table_one`.
+
+    Returns
+    -------
+    usual, more : list of str
+        `more` names characteristics; none where all numbers have the same.
+    """
+    told = {n: {*rows.loc[rows["statistic"] == n, "covariate"]} for n in ("min", "q1")}
+    both = told["min"] & told["q1"]
+    if told["min"] == told["q1"] or not both:
+        return [name for name, whose in told.items() if whose], []
+    usual = max(told, key=lambda name: len(told[name]))
+    return [usual], [name for name in dict.fromkeys(rows["covariate"]) if name in both]
 
 
 def _baseline_rows(

@@ -10,6 +10,7 @@ from crlm.ledger import as_records, kind_of, small
 from crlm.ledger.factors import Merged
 from crlm.numbers import Shown, counted, number
 from crlm.report.manuscript.done import Done, listed
+from crlm.report.tables import spreads_of
 
 _KINDS = {
     "reconstructed": "The patients are synthetic: they were searched so that the paper's printed "
@@ -137,7 +138,7 @@ def characteristics(done: Done) -> list[str]:
     told = []
     if numeric.any():
         tested = _tests(rows[numeric])
-        told.append(f"Measurements are given as median and {_spread(rows)}{tested}.")
+        told.append(f"Measurements are given as median and {_spread(rows, done)}{tested}.")
     if not numeric.all():
         tested = _tests(rows[~numeric])
         told.append(f"Categories are given as number and percentage of the known values{tested}.")
@@ -146,10 +147,12 @@ def characteristics(done: Done) -> list[str]:
     return told
 
 
-def _spread(rows: pd.DataFrame) -> str:
-    have = set(rows["statistic"])
-    parts = ["range"] * ("min" in have) + ["quartiles"] * ("q1" in have)
-    return listed(parts) or "no measure of spread"
+def _spread(rows: pd.DataFrame, done: Done) -> str:
+    words = {"min": "range", "q1": "quartiles"}
+    usual, more = spreads_of(rows)
+    told = listed(words[name] for name in usual) or "no measure of spread"
+    others = listed(words[name] for name in words if name not in usual)
+    return f"{told} ({listed(map(done.words, more))}: also {others})" if more else told
 
 
 def _tests(rows: pd.DataFrame) -> str:
