@@ -135,6 +135,8 @@ ODDS_LIMITS = ("wald", "profile")
 INTERACTION_TESTS = ("wald", "likelihood_ratio")
 #: Limits of cumulative incidences: as R's cmprsk, or as its survfit.
 INCIDENCE_LIMITS = ("cmprsk", "survfit")
+#: Ratios of Fine and Gray's model: as R's cmprsk (crr), or its survival (finegray and coxph).
+SUBDISTRIBUTION_PROGRAMS = ("cmprsk", "finegray")
 #: Limits of incidence rates: Garwood's exact ones; Byar's of Breslow and Day, or with half an
 #: event more, as epitools has them; on the log scale; rate and standard error.
 RATE_LIMITS = ("exact", "byar", "byar-epitools", "log", "plain")

@@ -4,7 +4,8 @@ The doors take an analysis frame with a `cause` (`first_recurrence`, `failure_or
 `with_competing` of any two endpoints) or a frame of `stays`, and return result rows
 (`ledger.ROW_COLUMNS`). Behind them: `process` (the arithmetic of Aalen and Johansen on plain
 arrays, with the errors of the infinitesimal jackknife), `causes`, `competing`, `curves`, `gray`,
-`subdistribution` (Fine and Gray), `pseudo`, `stays`, `occupation` and `transitions`.
+`subdistribution` (Fine and Gray), `adjusted` (its tables), `pseudo`, `stays`, `occupation` and
+`transitions`.
 
 At risk at t are those with entry < t <= time; times that differ by a rounding error are one, by
 the rule of R's `aeqSurv`. Cox models are those of `regression`, which alone knows the engine.
@@ -25,6 +26,7 @@ A first recurrence in the liver or elsewhere, or death before one, by month 24:
 {'liver': 33.3}
 """
 
+from crlm.multistate.adjusted import subdistribution_table, with_subdistribution_scores
 from crlm.multistate.causes import failure_or_death, first_recurrence, with_competing
 from crlm.multistate.competing import cause_specific, guaranteed_time, incidence
 from crlm.multistate.curves import incidence_curve, state_curve
@@ -53,6 +55,8 @@ __all__ = [
     "state_curve",
     "states",
     "stays",
+    "subdistribution_table",
     "transitions",
     "with_competing",
+    "with_subdistribution_scores",
 ]

@@ -20,6 +20,7 @@ from crlm.multistate.subdistribution import (
     subdistribution,
 )
 from crlm.refusals import choice, confidence
+from crlm.regression.engine import upper_tail
 from crlm.regression.model_rows import n_record, ratio_records
 from crlm.regression.solution import Family, Solution, level_counts
 from crlm.regression.terms import Design, Term, check_names, complete, encode
@@ -67,7 +68,8 @@ def fine_gray(
     late entry, of coming under observation, as R's `finegray`; standard errors by the sandwich
     over patients, as `coxph(..., weights = fgwt, cluster = id)` on its rows. The sums over a
     risk set are running sums, so that no patient is written out once for each later censoring
-    time. Differs from `cmprsk::crr` in the fourth digit where censorings tie with events.
+    time. `cmprsk::crr`, which `subdistribution_table` has too, differs in the fourth digit where
+    censorings tie with events.
 
     References
     ----------
@@ -87,15 +89,17 @@ def fine_gray(
     group = causes_of(part, None)[0]
     design = encode(part.iloc[group.place], list(covariates))
     data = subdistribution(group, cause, ties)
-    family = _family(data, f"Fine-Gray, {ties.capitalize()} ties{group.late}")
-    solution = _solution(data, design, conf_level, group.left_out)
+    family = family_of(data, f"Fine-Gray, {ties.capitalize()} ties{group.late}")
+    solution = solved(data, design, conf_level, group.left_out)
     records = [n_record(len(frame), family, keys)]
     for term in design.terms:
         records += _term_records(term, design, solution, family, keys)
     return rows(records)
 
 
-def _family(data: Subdistribution, method: str) -> Family:
+def family_of(data: Subdistribution, method: str) -> Family:
+    """Fine and Gray's model of these patients, as rows name it; its fits are `solved`."""
+
     def never(x: np.ndarray) -> Any:
         raise NotImplementedError("Fine and Gray's model has no penalised likelihood here")
 
@@ -103,16 +107,16 @@ def _family(data: Subdistribution, method: str) -> Family:
     return Family(method, "subdistribution_hazard_ratio", event, never, never)
 
 
-def _solution(data: Subdistribution, design: Design, conf_level: float, note: str) -> Solution:
+def solved(data: Subdistribution, design: Design, conf_level: float, note: str) -> Solution:
     """Estimates of all columns, or why there are none."""
     width = design.x.shape[1]
-    empty = np.full((5, width), np.nan)
+    empty, spread = np.full((5, width), np.nan), np.full((width, width), np.nan)
     why, notes = hopeless(data), {}
     kept = np.zeros(width, dtype=bool)
     if not why and width:
         kept = independent(data, design.x)
         found = fit(data, design.x[:, kept])
-        empty[:, kept] = _limits(found, conf_level)
+        empty[:, kept], spread[np.ix_(kept, kept)] = _limits(found, conf_level), found.var
         notes = {int(j): _dependent(design, int(j)) for j in np.flatnonzero(~kept)}
         endless = np.flatnonzero(kept)[found.endless | _eventless(design, data)[kept]]
         empty[:, endless] = np.nan
@@ -120,9 +124,16 @@ def _solution(data: Subdistribution, design: Design, conf_level: float, note: st
     elif width:
         notes = dict.fromkeys(range(width), why)
 
+    def joint(columns: Sequence[int]) -> float:
+        at = [j for j in columns if np.isfinite(empty[0, j])]
+        chosen = empty[0, at]
+        value = chosen @ np.linalg.pinv(spread[np.ix_(at, at)], hermitian=True) @ chosen
+        return upper_tail(float(value), len(at))
+
     level = "" if conf_level == 0.95 else f"{100 * conf_level:g} % "
-    interval = f"{level}Wald CI, robust error{note}"
-    return Solution(*empty, np.nan, interval, interval, lambda columns: np.nan, notes)
+    error = "robust error" if data.lost is None else "robust error of Fine and Gray"
+    interval, test = f"{level}Wald CI, {error}{note}", f"Wald test, {error}{note}"
+    return Solution(*empty, np.nan, interval, test, joint, notes)
 
 
 def _limits(found: Fitted, conf_level: float) -> np.ndarray:

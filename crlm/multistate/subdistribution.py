@@ -1,4 +1,10 @@
-"""Fine and Gray's model: what moves the share of patients who get to one cause."""
+"""Fine and Gray's model: what moves the share of patients who get to one cause.
+
+As two programs of R have it. `survival::finegray`: at one time events come before censorings,
+late entry is honoured, and the sandwich takes the weights as known. `cmprsk::crr`: those who
+leave with an event are still among those who may be censored then, and the error knows that the
+weights were estimated (psi of Fine and Gray's appendix).
+"""
 
 from __future__ import annotations
 
@@ -39,6 +45,8 @@ class Subdistribution:
         Position in `time` of each event's slot.
     part : ndarray of float, shape (events,)
         Efron's share l / d of the tied events taken out of the slot's risk set; 0 for Breslow.
+    lost : Lost or None
+        The censorings, where the error is to know that the weights were estimated from them.
     """
 
     start: np.ndarray
@@ -50,6 +58,31 @@ class Subdistribution:
     own: np.ndarray
     slot: np.ndarray
     part: np.ndarray
+    lost: Lost | None = None
+
+    @property
+    def program(self) -> str:
+        """Whose it is, for methods."""
+        return "finegray" if self.lost is None else "cmprsk"
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Who was censored when, of how many.
+
+    Attributes
+    ----------
+    censored : ndarray of bool, shape (n,)
+    time : ndarray of float, shape (c,)
+        Distinct times of censorings.
+    count, present : ndarray of int, shape (c,)
+        Censored at each of them, and under observation until then.
+    """
+
+    censored: np.ndarray
+    time: np.ndarray
+    count: np.ndarray
+    present: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -61,20 +94,38 @@ class Fitted:
     endless: np.ndarray
 
 
-def subdistribution(group: Causes, cause: str, ties: str) -> Subdistribution:
+def layout(group: Causes, cause: str, ties: str, program: str) -> Subdistribution:
+    """As `subdistribution`, by the program that can have these patients.
+
+    `crr` has Breslow's rule for ties, and knows nobody who came under observation late.
+    """
+    as_crr = program == "cmprsk" and not group.sample.late
+    program, ties = ("cmprsk", "breslow") if as_crr else ("finegray", ties)
+    return subdistribution(group, cause, ties, program)
+
+
+def subdistribution(
+    group: Causes, cause: str, ties: str, program: str = "finegray"
+) -> Subdistribution:
     """The risk sets of one cause, weights and tied events laid out."""
-    return risk_sets(group.sample, group.cause, group.place_of(cause), ties)
+    return risk_sets(group.sample, group.cause, group.place_of(cause), ties, program)
 
 
-def risk_sets(sample: Sample, cause: np.ndarray, place: int, ties: str) -> Subdistribution:
-    """As `subdistribution`, of patients whose events have numbered causes (-1: censored)."""
+def risk_sets(
+    sample: Sample, cause: np.ndarray, place: int, ties: str, program: str = "finegray"
+) -> Subdistribution:
+    """As `subdistribution`, of patients whose events have numbered causes (-1: censored).
+
+    `program` "cmprsk" is for patients none of whom came under observation late.
+    """
     event = cause == place
     time, slot = np.unique(sample.time[event], return_inverse=True)
     order = np.sort(slot)
     count = np.bincount(slot, minlength=len(time))
     rank = np.arange(len(order)) - np.searchsorted(order, order)
     share = rank / count[order] if ties == "efron" else np.zeros(len(order))
-    chance = _Observation(sample, cause < 0)
+    as_crr = program == "cmprsk"
+    chance = _Observation(sample, cause < 0, events_first=not as_crr)
     return Subdistribution(
         start=sample.entry,
         stop=sample.time,
@@ -85,7 +136,14 @@ def risk_sets(sample: Sample, cause: np.ndarray, place: int, ties: str) -> Subdi
         own=chance.before(sample.time),
         slot=order,
         part=share,
+        lost=_lost(sample, cause < 0) if as_crr else None,
     )
+
+
+def _lost(sample: Sample, censored: np.ndarray) -> Lost:
+    time, count = np.unique(sample.time[censored], return_counts=True)
+    present = len(censored) - np.searchsorted(np.sort(sample.time), time)
+    return Lost(censored, time, count, present)
 
 
 def fit(data: Subdistribution, x: np.ndarray) -> Fitted:
@@ -110,7 +168,7 @@ def fit(data: Subdistribution, x: np.ndarray) -> Fitted:
     unsettled = np.abs(size * step) > _UNSETTLED * (1 + np.abs(coef))
     endless = unsettled | (spread > _ENDLESS)
     bread = np.linalg.pinv(information, hermitian=True)
-    residual = _residuals(data, centred, coef) @ bread
+    residual = (_residuals(data, centred, coef) + _of_weights(data, centred, coef)) @ bread
     return Fitted(coef, residual.T @ residual, endless)
 
 
@@ -192,12 +250,13 @@ def _one_sided(data: Subdistribution, x: np.ndarray) -> np.ndarray:
 class _Observation:
     """K(t-) = G(t-) H(t-): not yet censored, and come under observation."""
 
-    def __init__(self, sample: Sample, censored: np.ndarray) -> None:
+    def __init__(self, sample: Sample, censored: np.ndarray, events_first: bool = True) -> None:
         stop, start = np.sort(sample.time), np.sort(sample.entry)
         gone = np.sort(sample.time[~censored])
         self._censor, lost = np.unique(sample.time[censored], return_counts=True)
         here = np.searchsorted(start, self._censor) - np.searchsorted(stop, self._censor)
         at_once = np.searchsorted(gone, self._censor, "right") - np.searchsorted(gone, self._censor)
+        at_once = at_once if events_first else np.zeros_like(at_once)
         self._kept = np.concatenate([[1.0], np.cumprod(1 - lost / (here - at_once))])
         self._enter, self._come = np.zeros(0), np.ones(1)
         if start[-1] > stop[0]:
@@ -281,6 +340,36 @@ def _residuals(data: Subdistribution, x: np.ndarray, coef: np.ndarray) -> np.nda
     mean_at = _by_slot(data, mean, m) / np.bincount(data.slot, minlength=m)[:, None]
     residual[data.event] += x[data.event] - mean_at[at]
     return residual
+
+
+def _of_weights(data: Subdistribution, x: np.ndarray, coef: np.ndarray) -> np.ndarray:
+    """What each patient adds to the score through the weights: psi, shape (n, p).
+
+    References
+    ----------
+    Fine JP, Gray RJ. J Am Stat Assoc 1999;94:496, appendix; at ties as `cmprsk` 2.2-11.
+    """
+    lost, other = data.lost, data.other
+    if lost is None or not len(lost.time) or not other.any():
+        return np.zeros_like(x)
+    risk = np.exp(np.clip(x @ coef, -500, 500))[:, None]
+    sums = _slots(data, np.hstack([risk, risk * x]))
+    rate = 1 / sums[:, :1]
+    steps = np.hstack([rate, rate**2 * sums[:, 1:]])
+    ahead = data.observed[:, None] * _by_slot(data, steps, len(data.time))
+    summed = np.concatenate([np.zeros((1, ahead.shape[1])), np.cumsum(ahead, axis=0)])
+    later = summed[-1] - summed[np.searchsorted(data.time, lost.time)]
+    own = data.own[other, None]
+    values = np.hstack([risk, risk * x])[other]
+    share = np.divide(values, own, out=np.zeros_like(values), where=own > 0)
+    gone = _before(data.stop[other], share, lost.time)
+    moved = gone[:, 1:] * later[:, :1] - gone[:, :1] * later[:, 1:]
+    moved /= lost.present[:, None]
+    drift = np.cumsum(moved * (lost.count / lost.present)[:, None], axis=0)
+    drift = np.concatenate([np.zeros((1, x.shape[1])), drift])
+    found = -drift[np.searchsorted(lost.time, data.stop, side="right")]
+    found[lost.censored] += moved[np.searchsorted(lost.time, data.stop[lost.censored])]
+    return found
 
 
 def _by_slot(data: Subdistribution, values: np.ndarray, m: int) -> np.ndarray:

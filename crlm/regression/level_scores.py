@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 
@@ -54,6 +54,26 @@ def with_scores(
     ----------
     Armitage P. Biometrics 1955;11:375 (scores for levels in their order).
     """
+    first = table.iloc[0]
+    return beside_levels(
+        frame, table, rule, scores, lambda names: _fit(frame, names, rule, first, outcome, interval)
+    )
+
+
+def beside_levels(
+    frame: pd.DataFrame,
+    table: pd.DataFrame,
+    rule: Rule,
+    scores: Mapping[str, str],
+    fit: Callable[[list[str]], pd.DataFrame],
+) -> pd.DataFrame:
+    """As `with_scores`, of any kind of model.
+
+    Parameters
+    ----------
+    fit : callable
+        Names of covariates to the rows of their model.
+    """
     multi = table[(table["model"] == "multivariable") & (table["covariate"] != "")]
     held = [name for name in dict.fromkeys(multi["covariate"]) if ":" not in name]
     multiplied = {name for pair in rule.products_of(held) for name in pair}
@@ -62,8 +82,8 @@ def with_scores(
         if score in held or score not in rule.names or category not in {*held} - multiplied:
             continue
         names = [score if name == category else name for name in held]
-        fit = _fit(frame, names, rule, table.iloc[0], outcome, interval)
-        own = fit[fit["covariate"] == score]
+        found = fit(names)
+        own = found[found["covariate"] == score]
         measured = pd.api.types.is_numeric_dtype(frame[category])
         parts.append(own.assign(method=own["method"] + (_NUMBER if measured else _LEVELS)))
         done.append(score)

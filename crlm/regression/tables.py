@@ -140,7 +140,7 @@ def logistic_table(
         return uni
     chosen = rule.candidates(select(uni, rule.names, entry_p=rule.entry_p))
     if not chosen:
-        return pd.concat([uni, _no_model(rule, keys)], ignore_index=True)
+        return pd.concat([uni, no_model(rule, keys)], ignore_index=True)
     multi = logistic(frame, outcome, chosen, **limits, **keys)
     multi.loc[0, "method"] = f"{multi.loc[0, 'method']}; {rule.words()}"
     return pd.concat([uni, multi], ignore_index=True)
@@ -291,7 +291,7 @@ def _multivariable(
     """The multivariable rows, the first of which tells the rule."""
     if not chosen:
         keys = {"endpoint": _endpoint(frame), "population": common["population"]}
-        return _no_model(rule, keys)
+        return no_model(rule, keys)
     own = {"strata": rule.strata, "products": rule.products_of(chosen)}
     test = rule.product_test
     multi = cox(frame, chosen, model="multivariable", product_test=test, **own, **common)
@@ -299,7 +299,8 @@ def _multivariable(
     return multi
 
 
-def _no_model(rule: Rule, keys: Mapping[str, str]) -> pd.DataFrame:
+def no_model(rule: Rule, keys: Mapping[str, str]) -> pd.DataFrame:
+    """The row of a table whose rule chose no covariate for the multivariable model."""
     method = f"no multivariable model: no covariate was chosen ({rule.words()})"
     what = {"model": "multivariable", "statistic": "n", "unit": "patients", "method": method}
     return rows([{**keys, **what}])
