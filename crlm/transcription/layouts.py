@@ -117,8 +117,9 @@ def claims_of(
     apart = populations.parts(raw) if groups else []
     rows = _once(headed(raw, groups=groups))
     overs = [over for over, _ in apart]
-    incidences = design.incidences if layout == "curves" else {}
-    meant = [*design.models, ALONE] if layout == "model" else list(incidences)
+    incidences = design.incidences if layout in ("curves", "model") else {}
+    meant = [*design.models, ALONE] if layout == "model" else []
+    meant += [name for name in incidences if name not in meant]
     marks, named = footnotes.answered(named or {}, raw if groups else [])
     named = {_worded(_spelt(label)): target for label, target in named.items()}
     answers = own.checked(dict(named), rows, design, meant, overs)
@@ -182,8 +183,8 @@ def _endpoint(
 
     "" where rows or columns name their own.
     """
-    incidences = design.incidences if layout == "curves" else {}
-    others = design.models if layout == "model" else incidences
+    incidences = design.incidences if layout in ("curves", "model") else {}
+    others = {**design.models, **incidences} if layout == "model" else incidences
     known = list(dict.fromkeys([*design.endpoints, *others]))
     counted = {**incidences, **design.endpoints}
     labels = {str(spec["label"]): name for name, spec in counted.items()}

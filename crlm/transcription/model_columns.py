@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
+from crlm.ledger import Design
 from crlm.transcription.cells import ONE, REFERENCE, cell
 from crlm.transcription.table import P_HEAD, last_word
 from crlm.transcription.trends import heads_trend
@@ -14,7 +15,6 @@ from crlm.transcription.trends import heads_trend
 WITH_P = re.compile(r"[\s,;(]p\s*(?:[-=]|value)?\s*([<>≤≥=]?\s*[\d.].*?)[\])]?\s*$", re.IGNORECASE)
 #: Words of a header that say so, the first that is there.
 _WORDS = {
-    "sub": {"shr", "sdhr", "subhazard", "subdistribution"},
     "odds": {"or", "aor", "odds"},
     "ratio": {"hr", "ahr", "ratio", "hazard", "hazards", "rr", "irr", "airr"},
     "lower": {"lower", "low", "lcl", "ll"},
@@ -23,6 +23,13 @@ _WORDS = {
     "se": {"se", "error"},
     "z": {"z", "wald"},
 }
+#: A subdistribution hazard ratio: "SHR", "sHR", "sub-hazard ratio", "Fine-Gray HR".
+SUB = re.compile(
+    r"\ba?(?:shr|sdhr)s?\b|\bsub[- ]?(?:distribution|hazard)|\bfine\b\W+(?:and\W+|&\W*)?gray",
+    re.IGNORECASE,
+)
+#: That of its cause, which is of the endpoint itself.
+_OF_CAUSE = re.compile(r"\bcause[- ]specific\b|\bcshr\b", re.IGNORECASE)
 #: A coefficient: "β", "B", "Coefficient", "log(HR)"; not "Exp(B)", which is a ratio.
 _LOGGED = re.compile(
     r"(?<!\w)(?:β|beta|b|coef\.?|coefficients?|(?:log|ln)[\s(-]*(?:hazard ratio|odds ratio|[ho]r))"
@@ -67,6 +74,10 @@ def held(head: str, texts: Sequence[str]) -> str:
     if P_HEAD.match(last_word(head)):
         return "p"
     words = set(re.findall(r"[a-z]+", head.casefold()))
+    if SUB.search(head) and not words & {"se", "error", "lower", "upper"}:
+        return "sub"
+    if _OF_CAUSE.search(head) and words & {"cshr", "hr", "hazard"}:
+        return "ratio"
     if _EXP.search(head):
         return "ratio"
     if _LOGGED.search(head) and not words & {"se", "error", "standardized", "standardised"}:
@@ -87,15 +98,51 @@ def _counts(words: Set[str], texts: Sequence[str]) -> bool:
     return bool(words & _COUNTED) or any("/" in text for text in texts)
 
 
-def other_ratio(text: str, head: Head, timed: bool) -> str:
+def whose(text: str, holds: str, endpoint: str, design: Design) -> str:
+    """The endpoint of a column of ratios: of a subdistribution ratio the incidence it is of.
+
+    A ratio that says it is cause-specific is of the endpoint of an incidence. The endpoint as it
+    is where the design has no one such.
+    """
+    if holds == "sub" and endpoint in design.endpoints:
+        found = counting(endpoint, design)
+        return found[0] if len(found) == 1 else endpoint
+    if _OF_CAUSE.search(text) and endpoint in design.incidences:
+        return str(design.incidences[endpoint]["endpoint"])
+    return endpoint
+
+
+def counting(endpoint: str, design: Design) -> list[str]:
+    """The incidences of a design that count the event of an endpoint."""
+    return [name for name, spec in design.incidences.items() if spec["endpoint"] == endpoint]
+
+
+def of_no_incidence(endpoint: str, design: Design) -> str:
+    """What to say of subdistribution ratios whose endpoint is no incidence."""
+    told = f"is of subdistribution hazard ratios, and {endpoint} is no incidence; "
+    found = counting(endpoint, design)
+    if found:
+        return f"{told}say which one it is with --endpoint: {', '.join(found)}"
+    return f"{told}declare [incidences.NAME] with what competes, and say --endpoint NAME"
+
+
+def other_ratio_of(endpoint: str, design: Design) -> str:
+    """What to say of ratios of an incidence that are no subdistribution ratios by their head."""
+    own = design.incidences[endpoint]["endpoint"]
+    told = f"holds no subdistribution hazard ratios by its head, as models of {endpoint} have; "
+    return f"{told}name it SHR if it does, or, of a cause-specific ratio, say --endpoint {own}"
+
+
+def other_ratio(text: str, head: Head, design: Design) -> str:
     """Why a ratio is not that of its endpoint: odds of a time, a hazard of a yes-no outcome."""
     said = set(re.findall(r"[a-z]+", text.casefold()))
-    if head.holds == "sub" and not timed:
-        told = f"holds subdistribution hazard ratios, and {head.endpoint} is a yes-no outcome; "
-        return f"{told}name a time to an event with --endpoint"
-    if head.ratio == "sub" and head.holds in ("se", "z", "p"):
-        told = "is of subdistribution hazard ratios, and a ledger has these and their limits, "
-        return f"{told}no test of them; leave it out of the table"
+    timed = head.endpoint in design.endpoints
+    if "sub" in (head.holds, head.ratio) and head.endpoint not in design.incidences:
+        return of_no_incidence(head.endpoint, design)
+    if head.endpoint in design.incidences:
+        if head.holds not in ("ratio", "odds"):
+            return ""
+        return other_ratio_of(head.endpoint, design)
     if head.holds == "ratio" and not timed and said & {"rr", "risk", "relative", "rate"}:
         told = f"holds ratios of risks, and a model of {head.endpoint} has odds ratios; "
         return f"{told}name it OR if they are such"

@@ -13,8 +13,9 @@ from crlm.transcription import meanings, model_counts, model_sizes, stepped
 from crlm.transcription.asking import to_ask
 from crlm.transcription.cells import ONE, REFERENCE, cell, p_cell, row_of, without_limits
 from crlm.transcription.corrected import corrects, is_adjusted
+from crlm.transcription.endpoints import Endpoints
 from crlm.transcription.labels import Label
-from crlm.transcription.model_columns import WITH_P, Head, held, other_ratio
+from crlm.transcription.model_columns import SUB, WITH_P, Head, held, other_ratio, whose
 from crlm.transcription.several import SINGLE, TOGETHER, Several, unnumbered
 from crlm.transcription.table import TREND, UNKNOWN, Table, comma, holding
 
@@ -61,6 +62,7 @@ class ModelTable(Table):
     def __init__(self, design: Design, place: str, endpoint: str, named: Mapping[str, str]) -> None:
         self.several = Several(design, endpoint, named)
         super().__init__(design, place, self.several.covariates(), named)
+        self.endpoints = Endpoints(design, named, incidences=True)
         self.spec = design.models.get(endpoint) or {}
         self.endpoint = str(self.spec.get("endpoint") or endpoint)
 
@@ -247,11 +249,18 @@ class ModelTable(Table):
         """What each column but the first holds."""
         heads: list[Head] = []
         model, endpoint, ratio = self._usual_model(rows[0]), self.endpoint, ""
+        said = base = endpoint
         for at, text in enumerate(rows[0][1:], 1):
-            before, endpoint = endpoint, self.endpoints.leading(text) or endpoint
-            model = self.several.along(text, model, endpoint, before, rows[0][1:])
+            before, named = endpoint, self.endpoints.leading(text)
+            said = named or said
             holds = self.held(unnumbered(model_counts.unsized(text)), [row[at] for row in rows[1:]])
+            holds = "sub" if holds == "ratio" and self._all_sub(said) else holds
             ratio = holds if holds in _RATIOS else ratio
+            if holds in _RATIOS:
+                base, endpoint = said, self._whose(text, holds, said)
+            elif not ratio or named not in ("", base):
+                endpoint = said
+            model = self.several.along(text, model, endpoint, before, rows[0][1:])
             head = self.of_group(text, Head(endpoint, model, holds, ratio))
             if any(row[at] for row in rows[1:]):
                 head = self._asked(text, head, heads, rows[0][1:])
@@ -259,6 +268,17 @@ class ModelTable(Table):
                 self.labels.taken[text] = told
             heads.append(head)
         return heads
+
+    def _all_sub(self, endpoint: str) -> bool:
+        """Whether the title says that the ratios of an incidence are subdistribution ratios."""
+        return endpoint in self.design.incidences and bool(SUB.search(self.title))
+
+    def _whose(self, text: str, holds: str, said: str) -> str:
+        """The endpoint of a column of ratios, and of what stands beside it."""
+        found = whose(text, holds, said, self.design)
+        if found != said:
+            self.labels.taken[text] = f"{found}, {self.design.endpoint_name(found)}"
+        return found
 
     def _usual_model(self, heads: Sequence[str]) -> str:
         """The model of columns that do not say which: that of the header, else of the title."""
@@ -285,7 +305,7 @@ class ModelTable(Table):
             self.ask(where, f"{told}{to_ask(text, '-')}")
         elif told := self.several.unnamed(text, head.endpoint, heads):
             self.ask(where, told)
-        elif told := other_ratio(text, head, head.endpoint in self.design.endpoints):
+        elif told := other_ratio(text, head, self.design):
             self.ask(where, f"{told}, or leave it out with {to_ask(text, '-')}")
         elif head in before:
             self.ask(where, self._again(text, head))
@@ -448,7 +468,8 @@ class ModelTable(Table):
         if len(found.parts) not in forms or found.kind == "lost":
             self.ask(where, f"{text!r} is not {holding(forms)}{comma(text)}")
             return
-        if statistic == "hazard_ratio" and head.endpoint not in self.design.endpoints:
+        timed = head.endpoint in {*self.design.endpoints, *self.design.incidences}
+        if statistic == "hazard_ratio" and not timed:
             statistic = "odds_ratio"
         elif head.holds in _BESIDE and head.ratio:
             statistic = _HELD[head.ratio][0]

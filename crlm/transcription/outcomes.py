@@ -11,11 +11,12 @@ from crlm.transcription.asking import to_ask
 from crlm.transcription.cells import cell, row_of, without_limits
 from crlm.transcription.curve_columns import LIMITED, Column, columns
 from crlm.transcription.curves import CurvesTable
+from crlm.transcription.model_columns import SUB, of_no_incidence, other_ratio_of
 from crlm.transcription.rate_columns import ADJUSTED, COMPARED, RATED, rated
 from crlm.transcription.several import ALONE, Several, unnumbered
 from crlm.transcription.table import P_HEAD, holding, last_word
 
-_RATIO = re.compile(r"\bhr\b|\bhazards? ratio", re.IGNORECASE)
+_RATIO = re.compile(r"\bhr\b|\bhazards? ratio|" + SUB.pattern, re.IGNORECASE)
 _BETWEEN = re.compile(r"\bdifference\b", re.IGNORECASE)
 _ADJUSTED = re.compile(r"\badj", re.IGNORECASE)
 _MEAN = re.compile(r"\brestricted mean\b|\brmst\b", re.IGNORECASE)
@@ -139,7 +140,11 @@ class OutcomesTable(CurvesTable):
                 return
             model = several.of(head, endpoint) or (ALONE if alone else several.usual(endpoint))
             keys = {"covariate": self.by, "level": levels[1], "model": model}
-            self._put_all(head, text, {**keys, "statistic": "hazard_ratio", "endpoint": endpoint})
+            if (SUB.search(head) is not None) != (endpoint in self.design.incidences):
+                self.ask(f"column {head!r}", self._other_hazard(head, endpoint))
+                return
+            of = "subdistribution_hazard_ratio" if SUB.search(head) else "hazard_ratio"
+            self._put_all(head, text, {**keys, "statistic": of, "endpoint": endpoint})
             self._told()
         elif _BETWEEN.search(head) and column.holds in _DIFFERENCE and column.time is not None:
             statistic, unit = _DIFFERENCE[column.holds]
@@ -149,6 +154,11 @@ class OutcomesTable(CurvesTable):
         else:
             told = "is neither a hazard ratio, a difference of rates or of restricted means, nor "
             self.ask(f"column {head!r}", f"{told}p; leave it out with {to_ask(head, '-')}")
+
+    def _other_hazard(self, head: str, endpoint: str) -> str:
+        """What to ask of a ratio that is not that of its endpoint."""
+        wrong = of_no_incidence if SUB.search(head) else other_ratio_of
+        return f"{wrong(endpoint, self.design)}, or leave it out with {to_ask(head, '-')}"
 
     def _rates_compared(self, head: str, text: str, column: Column, endpoint: str) -> bool:
         """The ratio or the difference of the rates in a row; False where the head is neither."""

@@ -49,6 +49,7 @@ _POSSIBLE = {
     "cumulative_incidence": (0.0, 100.0),
     "hazard_ratio": (0.0, math.inf),
     "odds_ratio": (0.0, math.inf),
+    "subdistribution_hazard_ratio": (0.0, math.inf),
     "rate_ratio": (0.0, math.inf),
     "incidence_rate": (0.0, math.inf),
     "patient_years": (0.0, math.inf),
