@@ -22,7 +22,7 @@ from scipy.stats import norm
 from crlm.comparison import row_index, row_key
 from crlm.ledger import KEYS, as_records, compatible_interval
 
-RATIOS = ("hazard_ratio", "odds_ratio", "rate_ratio")
+RATIOS = ("hazard_ratio", "odds_ratio", "subdistribution_hazard_ratio", "rate_ratio")
 _Z = norm.ppf(0.975)
 
 

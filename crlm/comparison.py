@@ -264,6 +264,7 @@ def _inverse(ratio: float) -> float:
 _TURNED = {
     "hazard_ratio": _inverse,
     "odds_ratio": _inverse,
+    "subdistribution_hazard_ratio": _inverse,
     "rate_ratio": _inverse,
     "rate_difference": operator.neg,
     "z": operator.neg,

@@ -17,7 +17,7 @@ NOT_COMPUTED = "no section of the notebook computes it"
 
 #: Models that hold covariates, and what they give of one.
 _FITTED = ("univariable", "multivariable")
-_RATIOS = ("hazard_ratio", "odds_ratio")
+_RATIOS = ("hazard_ratio", "odds_ratio", "subdistribution_hazard_ratio")
 #: What stands in the place of a column and is none: all covariates, patients event-free then.
 _TOGETHER, _LANDMARK = "GLOBAL", "from month"
 

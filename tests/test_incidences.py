@@ -321,7 +321,7 @@ def test_what_no_incidence_has_is_refused(study):
                 time="",
                 unit="",
             ),
-            "name its endpoint, RFS",
+            "write subdistribution_hazard_ratio, or, of a cause-specific ratio, endpoint RFS",
         ),
         (claim("e", "50", group="treated"), "write treated=LEVEL, or all"),
         (claim("f", "0.4", statistic="p", model="gray", time="", unit=""), "write treated, and"),
@@ -413,15 +413,10 @@ def test_a_table_of_curves_is_read(study):
     headed = [[*row, ""][:3] for row in headed]
     made = transcription.claims_of(headed, design, "curves", place="table3")
     assert {one["endpoint"] for one in made.claims} == {"relapse"}
-    # In a regression table the word names no endpoint that has a ratio.
-    with pytest.raises(ParameterError, match="needs --endpoint"):
-        transcription.claims_of(
-            [["Recurrence", "HR (95% CI)"], ["Treated", "0.8 (0.5-1.2)"]],
-            design,
-            "model",
-            place="table2",
-            endpoint="relapse",
-        )
+    # In a regression table a plain hazard ratio is none of an incidence.
+    table = [["Recurrence", "HR (95% CI)"], ["Treated", "0.8 (0.5-1.2)"]]
+    made = transcription.claims_of(table, design, "model", place="table2", endpoint="relapse")
+    assert "name it SHR if it does" in made.questions[0] and not made.claims
 
 
 def test_check_says_whether_a_table_feeds_it(study):

@@ -44,13 +44,11 @@ def test_limits_of_odds_ratios_are_those_of_odds_ratios_wherever_they_stand(yes_
     assert len(found) == 3 and set(found.values()) == {"odds_ratio"}
 
 
-def test_subdistribution_ratios_are_no_hazard_ratios_and_their_tests_are_asked(mskcc):
+def test_subdistribution_ratios_without_an_incidence_are_asked_with_all_beside_them(mskcc):
     table = [["", "sHR", "95% CI", "P"], ["KRAS mutant", "1.4", "1.1-1.8", "0.01"]]
     made = claims_of(table, mskcc, "model", place="table3", endpoint="OS")
-    assert "no test of them" in made.questions[0] and "--is 'P=-'" in made.questions[0]
-    made = claims_of(table, mskcc, "model", place="table3", endpoint="OS", named={"P": "-"})
-    assert set(statistics(made).values()) == {"subdistribution_hazard_ratio"}
-    assert made.left_out == ["'P' is left out, as was said."]
+    assert len(made.questions) == 3 and not made.claims
+    assert "declare [incidences.NAME]" in made.questions[0] and "'P=-'" in made.questions[2]
 
 
 def test_a_ratio_of_risks_is_no_odds_ratio(yes_no):

@@ -18,7 +18,7 @@ from crlm.audit.facts import Facts, Key, Printed, cell_of, models_of
 from crlm.audit.implied import IMPLIED_COLUMNS, Record, record
 from crlm.audit.intervals import Interval
 from crlm.audit.models import endpoint_events, outcome_cell, printed_events
-from crlm.audit.ratios import effect_rows
+from crlm.audit.ratios import OF_LIKELIHOOD, effect_rows
 from crlm.ledger import kind_of
 from crlm.ledger.vocabulary import MULTIVARIABLE
 from crlm.unmeasured import (
@@ -59,6 +59,7 @@ def _exposed(facts: Facts) -> Iterator[tuple[Any, dict[str, Printed]]]:
     """Printed ratios of the study's exposure in whole models, all patients."""
     for key, roles in effect_rows(facts).items():
         own = key.covariate == facts.design.exposure and key.population == "all"
+        own = own and key.statistic in OF_LIKELIHOOD  # A subdistribution ratio is nobody's risk.
         if own and kind_of(key.model) == MULTIVARIABLE and "estimate" in roles:
             yield key, roles
 

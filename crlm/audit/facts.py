@@ -25,7 +25,7 @@ Cell = frozenset[tuple[str, str]]
 
 WHOLE: Cell = frozenset()
 FIELDS = ("estimate", "conf_low", "conf_high")
-RATIOS = ("hazard_ratio", "odds_ratio")
+RATIOS = ("hazard_ratio", "odds_ratio", "subdistribution_hazard_ratio")
 
 _PLACES = ("table", "figure", "results", "discussion", "conclusion", "abstract", "title")
 _MONTHS = {"years": 12.0, "months": 1.0}

@@ -13,7 +13,7 @@ from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
 from crlm.audit.facts import WHOLE, Cell, Facts, Key, Printed, models_of
 from crlm.audit.intervals import LEAST_ERROR, Interval
 from crlm.audit.odds import events_behind
-from crlm.audit.ratios import shown, standard_error, title_of, wald_rows
+from crlm.audit.ratios import OF_LIKELIHOOD, shown, standard_error, title_of, wald_rows
 from crlm.ledger import kind_of
 from crlm.ledger.vocabulary import MULTIVARIABLE
 
@@ -93,6 +93,8 @@ def rows_of(facts: Facts, endpoint: str, model: str) -> dict[str, Row]:
     found = {}
     for key, roles in wald_rows(facts).items():
         if (key.endpoint, key.model, key.population) != (endpoint, model, "all"):
+            continue
+        if key.statistic not in OF_LIKELIHOOD:
             continue
         se = standard_error({role: p for role, p in roles.items() if role != "p"})
         if se is None or se[0] <= LEAST_ERROR or roles.get("estimate") is None:

@@ -26,6 +26,9 @@ _PROFILE_ROOM = 0.05
 #: Log-rank, score and likelihood p values differ from Wald's: room for z, fixed and relative,
 #: where the design names such a test, and where it names Wald's for a univariable column.
 _OTHER_TEST, _NEAR_WALD = (0.35, 0.15), (0.02, 0.02)
+#: Ratios whose standard error is that of a likelihood, of which the events are the information;
+#: that of a subdistribution ratio is a sandwich.
+OF_LIKELIHOOD = ("hazard_ratio", "odds_ratio")
 #: A printed limit whose true value must lie this near the edge of its rounding lost a digit.
 _EDGE = 0.05
 #: Upper over lower limit of a level (nearly) without events; of one that says so by itself.
@@ -284,7 +287,9 @@ def wald_p(facts: Facts) -> Iterator[Case]:
             continue
         room = _OTHER_TEST if multiplied and ":" in key.covariate else (0.0, 0.0)
         if key.model == "univariable":
-            room = _OTHER_TEST if other else _NEAR_WALD
+            # Beside a subdistribution ratio alone print may have the p of Gray's test.
+            elsewhere = other or key.statistic not in OF_LIKELIHOOD
+            room = _OTHER_TEST if elsewhere else _NEAR_WALD
         suspect = (key.endpoint, key.population, key.model) in penalised(facts)
 
         def judge(
@@ -459,6 +464,8 @@ def information_bound(facts: Facts) -> Iterator[Case]:
     """The least number of events behind an interval against the number of patients."""
     for key, roles in wald_rows(facts).items():
         cell = cell_of(key.population)
+        if key.statistic not in OF_LIKELIHOOD:
+            continue
         n = None if cell is None else facts.n(cell)
         if n is None or len(facts.levels(key.covariate)) != 2 or not {"low", "high"} <= set(roles):
             continue

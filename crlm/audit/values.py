@@ -45,6 +45,7 @@ _DOMAIN: dict[str, Interval] = {
     "rate_ratio": (0.0, math.inf),
     "hazard_ratio": (0.0, math.inf),
     "odds_ratio": (0.0, math.inf),
+    "subdistribution_hazard_ratio": (0.0, math.inf),
     "concordance": (0.0, 1.0),
     "cumulative_incidence": (0.0, 100.0),
     "percent_missing": (0.0, 100.0),

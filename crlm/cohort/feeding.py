@@ -123,12 +123,14 @@ def _model(name: str, design: Design, here: set[str], patients: pd.DataFrame) ->
     spec = design.models[name]
     named = (spec.get("endpoint"), name, name.removeprefix("short_"))
     endpoint = next((e for e in named if e in design.endpoints), "")
-    times = [f"{endpoint.lower()}_months", f"{endpoint.lower()}_event"] if endpoint else []
+    counted = design.incidences.get(str(spec.get("endpoint") or name), {})
+    ends = [counted[key] for key in ("endpoint", "competing") if counted] or [endpoint]
+    times = [f"{one.lower()}{end}" for one in ends if one for end in ("_months", "_event")]
     words = f"Regression, {name.replace('_', ' ')}"
     if spec.get("label"):
         words = f"Regression, {(spec.get('endpoint') or name).replace('_', ' ')}, {spec['label']}"
     if times and not (set(times) <= here and patients[times].notna().all(axis=1).any()):
-        return f"- {words}: no, needs {' and '.join(times)}."
+        return f"- {words}: no, needs {listing(times, 4)}."
     covariates = [str(one) for one in spec["covariates"]]
     return _line(words, covariates, here, "without")
 

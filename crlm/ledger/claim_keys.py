@@ -30,10 +30,14 @@ _OF_PATIENTS = (*OF_A_NUMBER, "n", "percent", "missing", "percent_missing")
 _RATIOS = ("hazard_ratio", "odds_ratio", "subdistribution_hazard_ratio")
 _TESTED = ("p", "se", "z", "coefficient")
 _BETWEEN = ("difference", "smd")
+_SUBDISTRIBUTION = "subdistribution_hazard_ratio"
 #: What there is of a cumulative incidence; its p is Gray's.
 _OF_INCIDENCES = ("cumulative_incidence", "cumulative_incidence_difference", "events", "n", "p")
 #: Tests, which estimate nothing.
 _TESTS = ("logrank", GRAY, "ph_test")
+#: And of its models, which are Fine and Gray's.
+_OF_ITS_MODELS = (_SUBDISTRIBUTION, *("p", "se", "z", "coefficient"))
+_ITS_MODELS = ("univariable", MULTIVARIABLE)
 _YEARS = re.compile(r"(?<![\d.-])(\d{1,2})[- ‐‑–]?(?:years?|yrs?)\b", re.IGNORECASE)
 
 
@@ -71,7 +75,12 @@ def _outcome(claim: Claim, words: Words) -> Iterator[Fault]:
     if timed and claim["covariate"] and of_patients:
         told = f"{endpoint!r} belongs to no {statistic} of a characteristic; leave it out"
         yield Fault("endpoint", f"{told}{', or write events' if statistic == 'n' else ''}.")
-    if not timed and statistic in _OF_TIMES:
+    if statistic == _SUBDISTRIBUTION:
+        counted = ", ".join(words.design.incidences)
+        known = f"write one of {counted}" if counted else "declare it as [incidences.NAME]"
+        told = f"{endpoint!r} is no incidence, and {statistic} is that of an event while another "
+        yield Fault("endpoint", f"{told}competes; {known}, and a model of it in [models].")
+    elif not timed and statistic in _OF_TIMES:
         told = f"{statistic!r} is of a time to an event, and {endpoint} is a yes-no outcome; "
         yield Fault("statistic", f"{told}write odds_ratio, n or percent, or name an endpoint.")
     elif timed and statistic == "odds_ratio":
@@ -88,10 +97,14 @@ def _incidence(claim: Claim, words: Words) -> Iterator[Fault]:
             told = f"{name!r} is no cumulative incidence, which Gray's test compares; there is: "
             yield Fault("endpoint", f"{told}{known}.")
         return
+    if counts_model(claim):
+        return
     own, statistic = counted[name]["endpoint"], claim["statistic"]
-    if statistic not in _OF_INCIDENCES or claim["covariate"]:
+    if statistic in _RATIOS or claim["covariate"]:
+        yield from _of_its_model(claim, own)
+        return
+    if statistic not in _OF_INCIDENCES:
         told = f"{name!r} is a cumulative incidence, which has no {statistic}"
-        told += f" of {claim['covariate']}" if claim["covariate"] else ""
         instead = "cumulative_incidence" if statistic == "survival_rate" else ""
         remedy = f"write {instead}" if instead else f"name its endpoint, {own}"
         yield Fault("statistic" if instead else "endpoint", f"{told}; {remedy}.")
@@ -100,6 +113,25 @@ def _incidence(claim: Claim, words: Words) -> Iterator[Fault]:
         yield Fault("model", f"{told} test of a cumulative incidence; write {GRAY}.")
     elif statistic != "p" and model:
         yield Fault("model", f"{model!r} belongs to no {statistic} of {name}; leave it out.")
+
+
+def _of_its_model(claim: Claim, own: str) -> Iterator[Fault]:
+    """What is none of a model of an event while another competes."""
+    name, statistic, model = claim["endpoint"], claim["statistic"], claim["model"]
+    if statistic not in _OF_ITS_MODELS:
+        told = f"{name!r} is an event while another competes, and has no {statistic}"
+        told += f" of {claim['covariate']}" if claim["covariate"] else ""
+        if statistic in _RATIOS:
+            told += f"; write {_SUBDISTRIBUTION}, or, of a cause-specific ratio, endpoint {own}."
+            yield Fault("statistic", told)
+        else:
+            yield Fault("endpoint", f"{told}; name its endpoint, {own}, or leave it out.")
+    elif ":" in claim["covariate"]:
+        told = f"{claim['covariate']!r} is a product, which is not built for a model of {name}; "
+        yield Fault("covariate", f"{told}leave the row out.")
+    elif kind_of(model) not in _ITS_MODELS:
+        told = f"{model!r} is no model of {name}" if model else "is empty"
+        yield Fault("model", f"{told}; write {' or '.join(_ITS_MODELS)}.")
 
 
 def _compared(claim: Claim, words: Words) -> Iterator[Fault]:

@@ -49,8 +49,6 @@ def size_faults(claim: Claim, words: Words) -> Iterator[Fault]:
     model, statistic, covariate = claim["model"], claim["statistic"], claim["covariate"]
     if claim["kind"] != "number" or not counts_model(claim):
         return
-    if claim["endpoint"] in words.design.incidences:
-        return
     if claim["level"] or kind_of(model) not in _FITTED:
         what = " of a level" if claim["level"] else ""
         yield Fault("model", f"{model!r} belongs to no {statistic}{what}; leave it out.")

@@ -54,7 +54,7 @@ class Design:
     table_one : mapping
         Comparing column, variables and tests of Table 1.
     models : mapping of str to mapping
-        Per endpoint: candidate covariates and the rule that selects among them.
+        Per endpoint, or incidence: candidate covariates and the rule that selects among them.
     conventions : mapping
         Ties, CI transform, median rule, days per month, rounding: the paper's.
     folder : pathlib.Path
@@ -194,7 +194,9 @@ class Design:
         return small(text) if text else self.group_label(population)
 
     def endpoint_name(self, endpoint: str) -> str:
-        """An endpoint as a reader would say it: "OS after recurrence"."""
+        """An endpoint as a reader would say it: "OS after recurrence"; an incidence its event."""
+        if endpoint in self.incidences:
+            return small(str(self.incidences[endpoint]["label"]))
         return endpoint.replace("_", " ")
 
     @property
@@ -206,6 +208,11 @@ class Design:
     def interaction_test(self) -> str:
         """How products are tested: "wald" unless the conventions say "likelihood_ratio"."""
         return str(self.conventions.get("interaction_test") or "wald")
+
+    @property
+    def subdistribution(self) -> str:
+        """Whose Fine-Gray model: "cmprsk" unless the conventions say "finegray"."""
+        return str(self.conventions.get("subdistribution") or "cmprsk")
 
     def follow_up_of(self, endpoint: str = "") -> str:
         """How follow-up is summarised: an endpoint's own rule, else that of the conventions."""

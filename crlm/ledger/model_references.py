@@ -30,15 +30,15 @@ def model_faults(design: Table, names: Names) -> Iterator[Fault]:
         design.toml.
     names : Names
     """
-    endpoints = tables(design, "endpoints")
-    outcomes = {**endpoints, **({"short_SCP": {}} if "SCP" in endpoints else {})}
+    endpoints, counted = tables(design, "endpoints"), tables(design, "incidences")
+    outcomes = {**endpoints, **counted, **({"short_SCP": {}} if "SCP" in endpoints else {})}
     for name, spec in tables(design, "models").items():
         place = f"[models.{name}]"
         endpoint = spec.get("endpoint", name)
         wanted = isinstance(endpoint, str) and endpoint not in outcomes
         if endpoints and wanted and len(names.levels(endpoint.lower())) != 2:
             at = f"{place} endpoint" if "endpoint" in spec else place
-            labels = {str(spec.get("label")): one for one, spec in endpoints.items()}
+            labels = {str(spec.get("label")): one for one, spec in outcomes.items()}
             near = did_you_mean(endpoint, outcomes, labels)
             yield Fault(at, f"{endpoint!r} is no endpoint; {near}")
         if wanted and spec.get("selection") == "backward":
@@ -54,6 +54,8 @@ def model_faults(design: Table, names: Names) -> Iterator[Fault]:
         if "cause_of_death" in texts(spec.get("covariates")):
             told = "'cause_of_death' is known of the dead alone, and no covariate; remove it."
             yield Fault(f"{place} covariates", told)
+        if isinstance(endpoint, str) and endpoint in counted:
+            yield from _of_incidence(place, spec)
         if wanted:
             yield from _of_outcome(place, spec, str(endpoint).lower())
         yield from _alone_faults(place, spec)
@@ -103,6 +105,20 @@ def _of_outcome(place: str, spec: Table, outcome: str) -> Iterator[Fault]:
     if "strata" in spec:
         told = "are of a Cox model; a yes-no outcome has none. Make them covariates."
         yield Fault(f"{place} strata", told)
+
+
+def _of_incidence(place: str, spec: Table) -> Iterator[Fault]:
+    """What a model of an event while another competes cannot have here."""
+    of = "a model of an incidence (Fine and Gray)"
+    if spec.get("selection") == "backward":
+        told = f"'backward' is not built for {of}; write fixed, with the covariates that print "
+        yield Fault(f"{place} selection", f"{told}ends with as published, or enter or none.")
+    if "strata" in spec:
+        told = f"are not built for {of}; make them covariates, or leave its ratios out of the "
+        yield Fault(f"{place} strata", f"{told}ledger.")
+    if "products" in spec:
+        told = f"are not built for {of}; leave them out, and their ratios out of the ledger."
+        yield Fault(f"{place} products", told)
 
 
 def _within_faults(place: str, spec: Table, names: Names) -> Iterator[Fault]:

@@ -27,6 +27,7 @@ from crlm.ledger.vocabulary import (
     RULES,
     SELECTIONS,
     SPREADS,
+    SUBDISTRIBUTION_PROGRAMS,
     T_TESTS,
     TIES,
     TREND_TEST,
@@ -253,7 +254,11 @@ class Model(Strict):
         None,
         description="Covariates of the printed multivariable model; all if selection is none.",
     )
-    endpoint: Text | None = Field(None, description="Its endpoint, where NAME is another.")
+    endpoint: Text | None = Field(
+        None,
+        description="Its endpoint, where NAME is another; of an incidence the ratios are "
+        "subdistribution hazard ratios (Fine and Gray).",
+    )
     population: Text | None = Field(
         None, description="Its patients, as population of a claim: column=level; all if left out."
     )
@@ -299,6 +304,11 @@ class Conventions(Strict):
         None,
         description="Limits of cumulative incidences: log-log with Gray's variance if left out "
         "(R's cmprsk and tidycmprsk, EZR), or as R's survfit.",
+    )
+    subdistribution: Literal[SUBDISTRIBUTION_PROGRAMS] | None = Field(
+        None,
+        description="Fine and Gray's model as R's cmprsk if left out (crr, tidycmprsk, EZR), or "
+        "as R's finegray and coxph with a robust error.",
     )
     rate_limits: Literal[RATE_LIMITS] | None = Field(
         None,

@@ -179,8 +179,10 @@ def _parts(record: Mapping[str, Any], design: Design) -> dict[str, str]:
     site = any(design.spec(name).get("role") == "outcome" for name in named)
     words = "" if site and endpoint == "first_recurrence" else endpoint_words(endpoint)
     if endpoint in design.incidences:
-        words = incidence_words(endpoint, design, record["level"])
-        record = {**record, "level": ""}
+        # A level without a covariate is the competing event.
+        competing = "" if record["covariate"] else record["level"]
+        words = incidence_words(endpoint, design, competing)
+        record = {**record, "level": "" if competing else record["level"]}
     return {
         "what": _what(record, design),
         "endpoint": words,

@@ -15,6 +15,7 @@ from crlm.naming import describe
 from crlm.refusals import number
 
 _SHORT = {"hazard_ratio": "HR", "odds_ratio": "OR", "median_survival": "median"}
+_SHORT |= {"subdistribution_hazard_ratio": "subdistribution HR"}
 _ANY_CUT = "x"
 #: How a cut-off without its number stands in a name: "> x", "More than x".
 _CUT_IN_A_NAME = re.compile(r"(?:[<>≤≥]|\bthan) x\b")

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+_RATIOS = ("hazard_ratio", "odds_ratio", "subdistribution_hazard_ratio")
+
 
 def shares(rows: pd.DataFrame, by: str) -> pd.DataFrame:
     """Sizes of the groups as counts of a characteristic among all."""
@@ -37,7 +39,7 @@ def known(rows: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 def logged(rows: pd.DataFrame, statistics: Sequence[str]) -> pd.DataFrame:
     """Coefficients, their standard errors and z, of ratios with Wald limits."""
     wald = ~rows["method"].str.contains("profile|Firth|not estimable")
-    ratios = rows[rows["statistic"].isin(("hazard_ratio", "odds_ratio")) & wald]
+    ratios = rows[rows["statistic"].isin(_RATIOS) & wald]
     ratios = ratios[ratios[["estimate", "conf_low", "conf_high"]].gt(0).all(axis=1)]
     coefficient = np.log(ratios["estimate"])
     error = np.log(ratios["conf_high"] / ratios["conf_low"]) / (2 * ndtri(0.975))

@@ -458,14 +458,16 @@ class Base:
         others = [n for n in printed if n in known and n not in told]
         return self.usable(self.included, others)
 
-    def modelled(self, name: str) -> Modelled:
+    def modelled(self, name: str, whole: pd.DataFrame | None = None) -> Modelled:
         """A model of the design: its endpoint and its patients, with its own reference levels.
 
-        A model of a yes-no outcome has all patients who are analysed.
+        A model of a yes-no outcome has all patients who are analysed. `whole`: those of its
+        endpoint, where they are in no frame.
         """
         spec = self.design.models[name]
         endpoint, population = spec.get("endpoint") or name, spec.get("population") or "all"
-        frame = self.inside(self.frames.get(endpoint, self.frames["patients"]), population)
+        whole = self.frames.get(endpoint, self.frames["patients"]) if whole is None else whole
+        frame = self.inside(whole, population)
         for column, level in (spec.get("references") or {}).items():
             if column in frame and level in frame[column].cat.categories:
                 others = [one for one in frame[column].cat.categories if one != level]

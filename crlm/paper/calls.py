@@ -14,7 +14,7 @@ from crlm.paper.landmarks import LANDMARK
 
 _OF_CURVES = ("median_survival", "survival_rate", "n_at_risk", "events")
 _OF_PATIENTS = ("n", "percent", "missing", "median", "mean", "sd", "min", "max", "q1", "q3", "p")
-_OF_MODELS = ("hazard_ratio", "odds_ratio", "p")
+_OF_MODELS = ("hazard_ratio", "odds_ratio", "subdistribution_hazard_ratio", "p")
 
 
 def call_for(claim: Mapping[str, Any], design: Design) -> str:

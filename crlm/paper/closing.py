@@ -146,7 +146,8 @@ class Closing(Base):
 
     def _sentences(self) -> Iterator[str]:
         yield self._size()
-        for endpoint in self.design.main:
+        modelled = {spec.get("endpoint") or name for name, spec in self.design.models.items()}
+        for endpoint in [*self.design.main, *(n for n in self.design.incidences if n in modelled)]:
             yield self._effect(endpoint)
         yield self._print_sentence()
 

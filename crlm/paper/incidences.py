@@ -98,6 +98,7 @@ class Incidences(Base):
         for name in self.design.incidences:
             found[name, self.design.exposure, ALL] = None
             own = self.claims[self.claims["endpoint"] == name]
+            own = own[own["covariate"] == ""]  # Others are of its models.
             for group, population in zip(own["group"], own["population"], strict=True):
                 by = "" if group == ALL else str(group).partition("=")[0]
                 among = population == ALL or bool(self._conditions([population]))

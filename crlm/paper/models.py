@@ -10,12 +10,12 @@ from crlm.naming import kind_of_model
 from crlm.numbers import counted
 from crlm.paper.adjusted import adjustment, of_model
 from crlm.paper.base import Section, joined, nothing
-from crlm.paper.odds import Odds
+from crlm.paper.subdistributions import Subdistributions
 from crlm.report import html, readings, tables
 
 
-class Models(Odds):
-    """Sections that rest on Cox models, and the way to those of yes-no outcomes."""
+class Models(Subdistributions):
+    """Sections that rest on Cox models, and the way to those of other outcomes."""
 
     def regression(
         self,
@@ -31,7 +31,8 @@ class Models(Odds):
     ) -> Section:
         """A regression table: every candidate alone, and the multivariable model of the rule.
 
-        A model of a yes-no outcome has odds ratios; see `odds`.
+        A model of a yes-no outcome has odds ratios; see `odds`. One of an incidence has
+        subdistribution hazard ratios; see `subdistribution`.
 
         Parameters
         ----------
@@ -56,6 +57,8 @@ class Models(Odds):
             or self.chosen.get("univariable_p")
             or self.design.conventions["univariable_p"]
         )
+        if (spec.get("endpoint") or model) in self.design.incidences:
+            return self.subdistribution(model, table=table, selection=selection, entry_p=entry_p)
         if (spec.get("endpoint") or model) not in self.design.endpoints:
             asked = {"selection": selection, "entry_p": entry_p, "univariable_p": str(usual)}
             return self.odds(model, table=table, **asked)

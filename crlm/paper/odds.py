@@ -21,6 +21,9 @@ _ROOTS = (
     "Profile likelihood limits are exact; R's confint interpolates them, is up to 0.1 % off, and "
     "may print other last digits of a large ratio."
 )
+#: What a forest calls a ratio.
+_UNITS = {"hazard_ratio": "HR", "odds_ratio": "OR"}
+_UNITS |= {"subdistribution_hazard_ratio": "SHR"}
 #: Whose n and events a forest has: the table beside it counts each factor by itself.
 _COMPLETE = re.compile(r"complete cases: ([\d,]+) of ([\d,]+) patients")
 _FEWER = "n and events are those of {} ({})."
@@ -76,7 +79,8 @@ class Odds(Base):
             return nothing()
         self.add_logged(rows)
         self.add_counted(rows)
-        of_some = adjustment(model, tables.model_covariates(rows), self.design)
+        own = rows[~rows["covariate"].isin(rule.left_out)]
+        of_some = adjustment(model, tables.model_covariates(own), self.design)
         label += f", {of_some}" if of_some else ""
         caption = f"{table}: {label}"
         told = {"caption": caption, "ratio": "odds_ratio", "notes": self._of_limits(rows)}
@@ -129,8 +133,7 @@ class Odds(Base):
         return {
             name: other
             for name, other in found.items()
-            if name in scores
-            or self.prints(("hazard_ratio", "odds_ratio"), covariate=[name], **told)
+            if name in scores or self.prints(tuple(_UNITS), covariate=[name], **told)
         }
 
     def add_logged(self, rows: pd.DataFrame) -> None:
@@ -167,7 +170,7 @@ class Odds(Base):
     def _forest(
         self, rows: pd.DataFrame, title: str, model: str = "multivariable", unit: str = "HR"
     ) -> list[figures.Picture]:
-        statistic = "hazard_ratio" if unit == "HR" else "odds_ratio"
+        statistic = next(one for one, said in _UNITS.items() if said == unit)
         if tables.ratios(rows, statistic, model)["estimate"].notna().sum() < 2:
             return []
         shown = rows["statistic"].isin([statistic, "reference"])

@@ -21,7 +21,7 @@ Row = Mapping[str, Any]
 RATIOS = ("hazard_ratio", "odds_ratio")
 #: Models that tell the size and events of each level of a covariate by themselves.
 OF_LEVELS = ("univariable", "levels of one model")
-_ALL_RATIOS = (*RATIOS, "subdistribution_hazard_ratio")
+ALL_RATIOS = (*RATIOS, "subdistribution_hazard_ratio")
 _TELLING = (*OF_LEVELS, "landmark", "overlap weighted", "att weighted", "doubly robust")
 _TELLING += ("interaction adjusted", "cause specific", "fine-gray")
 #: Models of shares beside competing events: of the chapter, and of the design's incidences.
@@ -53,7 +53,7 @@ def _endpoint(row: Row) -> str:
 
 
 def _is_ratio(row: Row) -> bool:
-    telling = row["statistic"] in _ALL_RATIOS and row["model"] in _TELLING
+    telling = row["statistic"] in ALL_RATIOS and row["model"] in _TELLING
     return telling and bool(row["level"]) and ":" not in row["covariate"]
 
 
@@ -63,6 +63,8 @@ def _ratio(found: Knowledge, row: Row) -> None:
     frame, name = _endpoint(row), row["covariate"]
     frame += "".join(f", {p}" for p in row["population"].split(",") if p.startswith("from month"))
     cause = str(row["population"]).partition("resection>")[2]
+    if row["statistic"] == "subdistribution_hazard_ratio" and row["model"] in OF_LEVELS:
+        cause = COUNTED
     among = conditions | ({f"cause={cause}"} if cause else frozenset())
     kind = "n" if row["statistic"] == "odds_ratio" else "d"
     events: list[Terms] = [

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from crlm.ledger import as_records, kind_of
+from crlm.ledger.vocabulary import COUNTED
 from crlm.privacy.continuous import digits
 from crlm.privacy.counts import Count, Register
 from crlm.privacy.curves import whole
@@ -93,6 +94,9 @@ def _verdicts(key: tuple[str, str, str], rows: Sequence[Row], fits: Fits) -> dic
         return dict.fromkeys(names, fine)
     if model == "time dependent":
         return {name: _switched(frame, name, fits.register.k) for name in names}
+    if any(row["statistic"] == "subdistribution_hazard_ratio" for row in rows):
+        # Events of its frame are the competing ones too.
+        frame = frame.assign(event=(frame["cause"] == COUNTED).to_numpy(dtype=bool))
     odds = any(row["statistic"] == "odds_ratio" for row in rows)
     alone = [name for name in names if ":" not in name]
     found = {
@@ -230,6 +234,8 @@ def _counts(row: Row, fits: Fits) -> tuple[Count | None, Count | None]:
     """Patients and events of a row as they may be shown; None where no rule names them."""
     name, level, model = row["covariate"], row["level"], row["model"]
     if row["endpoint"] == "short_SCP" or row["population"] != "all" or ":" in name:
+        return None, None
+    if row["endpoint"] in fits.people.caused:
         return None, None
     if model not in ("univariable", LEVELS):
         # A joint model has complete cases alone; how many lack a covariate is not told twice.

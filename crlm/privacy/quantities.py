@@ -22,7 +22,7 @@ from crlm.privacy.unknowns import Knowledge, Unknown, place, sized
 _BAND = re.compile(r"band of (\d+)")
 _BETWEEN = re.compile(r"(?<!the others )between (\d+) and (\d+)")
 _OTHERS = re.compile(r"the others between (\d+) and (\d+)")
-_RATIOS = estimates.RATIOS
+_RATIOS = estimates.ALL_RATIOS
 #: Models that tell the size and events of each level of a covariate by itself.
 _OF_LEVELS = estimates.OF_LEVELS
 _AT_TIMES = {"n_at_risk": "r", "cumulative_events": "c"}

@@ -41,8 +41,10 @@ from crlm.reconstruction.quantities import (
     quantity_of,
     ratio,
     standardised,
+    subdistributed,
     tested_together,
 )
+from crlm.reconstruction.quantity import JOINT
 from crlm.reconstruction.targets import Goal
 
 #: Logarithms above have no number.
@@ -137,10 +139,10 @@ def _for_certificate(claim: Mapping[str, Any], design: Design) -> Quantity | str
     found = quantity_of(claim, design)
     if not isinstance(found, str) or isinstance(found, Beyond):
         return found
-    if counted := asked_by(claim, design):
-        return counted
     if ledger.counts_model(claim):
         return fitted(claim, design)
+    if counted := _counted(claim, design):
+        return counted
     if statistic == "odds_ratio" and claim["kind"] == "number":
         return ratio(claim, design)
     if statistic == "smd" and not claim["model"] and not claim["level"]:
@@ -158,6 +160,13 @@ def _whole_test(claim: Mapping[str, Any], found: str, design: Design) -> Quantit
     if not claim["model"]:
         return between(claim, design)
     return tested_together(claim, design) if claim["model"] != "logrank" else found
+
+
+def _counted(claim: Mapping[str, Any], design: Design) -> Quantity | None:
+    """What a claim on an incidence, a model of one or a rate asks; None of another claim."""
+    if claim["endpoint"] in design.incidences and claim["covariate"]:
+        return subdistributed(claim, design)
+    return asked_by(claim, design)
 
 
 def _by_own_test(claim: Mapping[str, Any], quantity: Quantity, design: Design) -> Quantity:
@@ -286,9 +295,11 @@ def _own_models(
     chosen = {}
     for model in models_of(design):
         endpoint, spec = model.endpoint, model.spec
-        if not model.screened or endpoint not in frames:
+        incidence = design.incidences.get(endpoint)
+        own = incidence["endpoint"] if incidence else endpoint
+        if not model.screened or own not in frames:
             continue
-        frame = programs.among(frames[endpoint], model.where)
+        frame = programs.among(frames[own], model.where)
         rule = regression.rule(
             [name for name in spec["covariates"] if frame[name].nunique() > 1],
             selection=spec["selection"],
@@ -296,10 +307,15 @@ def _own_models(
             p_stay=spec.get("stay_p", design.choices.get("stay_p", 0.05)),
             left_out=spec.get("left_out", ()),
         )
+
+        def alone(name: str, endpoint=endpoint, frame=frame, where=model.where) -> float:
+            if endpoint in design.incidences:
+                asked = Quantity(JOINT, endpoint, where, indicators(design, name), covariate=name)
+                return by_python(asked, frames, design)
+            return _alone(endpoint, name, frame, design)
+
         entry, stay = (float(stats.norm.isf(p / 2)) for p in (rule.entry_p, rule.p_stay))
-        columns = rule.candidates(
-            [n for n in rule.names if abs(_alone(endpoint, n, frame, design)) > entry]
-        )
+        columns = rule.candidates([n for n in rule.names if abs(alone(n)) > entry])
         while rule.selection == "backward" and columns:
             z = [programs.joint(columns, n, frame, design, model.strata()) for n in columns]
             worst = int(np.argmin(z))
@@ -364,7 +380,7 @@ def _rows(
             effect = claim["value"] + (-value if flipped(claim, design) else value)
             return [{**keys, "estimate": effect}, {**keys, "statistic": "p", "estimate": tail}]
         return [{**keys, "estimate": tail}]
-    if claim["statistic"] in ("hazard_ratio", "odds_ratio"):
+    if claim["statistic"] in ("hazard_ratio", "odds_ratio", "subdistribution_hazard_ratio"):
         # A group without an event has no upper limit.
         value = math.exp(value) if value < _LARGEST else math.inf
     if claim["unit"] == "years" and quantity.kind in ("km", "followup"):

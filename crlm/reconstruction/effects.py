@@ -18,7 +18,7 @@ from crlm.reconstruction.annealing import Search
 from crlm.reconstruction.between import Curve
 from crlm.reconstruction.clocks import clocks_of
 from crlm.reconstruction.drawn import bundles, column_values, is_drawn, source
-from crlm.reconstruction.models import indicators, levels_of, models_of
+from crlm.reconstruction.models import indicators, levels_of, searched_models
 from crlm.reconstruction.quantity import Quantity
 from crlm.reconstruction.targets import Target
 
@@ -164,7 +164,7 @@ def _told_otherwise(search: Search) -> Iterator[tuple[str, str]]:
         if t.origin == "claim" and (t.quantity.part != "z" or np.isfinite([t.low, t.high]).all())
     }
     names = {}
-    for model in models_of(search.design):
+    for model in searched_models(search.design):
         names |= {(model.endpoint, name): None for name in model.covariates() if not model.where}
     for quantity in (t.quantity for t in search.targets if t.quantity.kind == "km"):
         if len(quantity.where) == 1:

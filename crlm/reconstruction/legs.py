@@ -28,7 +28,7 @@ import numpy as np
 
 from crlm.reconstruction.annealing import Search
 from crlm.reconstruction.codes import OF_COLUMNS, OF_ENDPOINT, Kind, Move, Rule
-from crlm.reconstruction.models import Model, models_of, terms_of
+from crlm.reconstruction.models import Model, searched_models, terms_of
 from crlm.reconstruction.quantities import RATIOS
 
 #: Temperatures and tolerances of a leg fall in so many parts.
@@ -325,7 +325,7 @@ def printed_models(search: Search) -> list[Model]:
     """The multivariable models that are printed row by row."""
     asked = [t.quantity for t in search.goal.targets if t.quantity.part in RATIOS]
     asked = [quantity for quantity in asked if len(quantity.columns) > 1]
-    models = models_of(search.design)
+    models = searched_models(search.design)
     # What is printed of one of several models of the same patients is told by its columns.
     several = Counter((model.endpoint, frozenset(model.where)) for model in models)
     found = []

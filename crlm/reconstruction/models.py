@@ -93,6 +93,11 @@ def models_of(design: Design) -> list[Model]:
     ]
 
 
+def searched_models(design: Design) -> list[Model]:
+    """Those that a search fits: none of an event while another one competes."""
+    return [model for model in models_of(design) if model.endpoint not in design.incidences]
+
+
 def model_of(
     design: Design, endpoint: str, where: Where = (), key: str = MULTIVARIABLE
 ) -> Model | None:

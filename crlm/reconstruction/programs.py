@@ -1,9 +1,9 @@
 """Single quantities of a cohort by other programs than the search: the certificate's second hand.
 
 Curves (`curves`) and log-rank tests come from lifelines, Cox and logistic models from
-statsmodels, tables and tests of numbers from scipy (`compared`), incidences from
-`multistate` and rates from `survival.rates`; nothing else here calls a kernel of the search or
-`crlm.survival`.
+statsmodels, tables and tests of numbers from scipy (`compared`), incidences and Fine and Gray's
+models (`subdistributions`) from `multistate` and rates from `survival.rates`; nothing else here
+calls a kernel of the search or `crlm.survival`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ import pandas as pd
 from scipy import optimize, stats
 
 from crlm.ledger import Design
-from crlm.reconstruction import compared, curves, incidences
+from crlm.reconstruction import compared, curves, incidences, subdistributions
 from crlm.reconstruction.compared import words
-from crlm.reconstruction.models import Where, covariate_of, factors_of, indicators, levels_of
+from crlm.reconstruction.matrices import design_matrix
+from crlm.reconstruction.models import Where, covariate_of, indicators, levels_of
 from crlm.reconstruction.quantity import Quantity
 
 _Z = float(stats.norm.ppf(0.975))
@@ -35,7 +36,9 @@ def by_python(quantity: Quantity, frames: Mapping[str, pd.DataFrame], design: De
     """
     if spec := design.incidences.get(quantity.endpoint):
         pair = (among(frames[spec[key]], quantity.where) for key in ("endpoint", "competing"))
-        return float(incidences.computed(quantity, *pair, design))
+        modelled = quantity.kind in subdistributions.KINDS
+        program = subdistributions.computed if modelled else incidences.computed
+        return float(program(quantity, *pair, design))
     name = quantity.endpoint if quantity.endpoint in design.endpoints else "patients"
     return computed(quantity, among(frames[name], quantity.where), design)
 
@@ -57,7 +60,7 @@ def among(frame: pd.DataFrame, where: Where) -> pd.DataFrame:
 def _logrank(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
     from lifelines.statistics import logrank_test
 
-    matrix, known = _design_matrix(frame, design, quantity.columns)
+    matrix, known = design_matrix(frame, design, quantity.columns)
     held = frame[known]
     inside = matrix[known, 0] == 1
     first, second = held[~inside], held[inside]
@@ -75,26 +78,6 @@ def _logranks(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
     return float(stats.norm.isf(test.p_value / 2))
 
 
-def _design_matrix(
-    frame: pd.DataFrame, design: Design, columns: tuple[str, ...]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Columns as numbers, and which patients have them all."""
-    matrix = np.column_stack([_numbers(frame, design, column) for column in columns])
-    return matrix, ~np.isnan(matrix).any(axis=1)
-
-
-def _numbers(frame: pd.DataFrame, design: Design, column: str) -> np.ndarray:
-    """A column of a search as numbers: a level as 1, products multiplied; missing as NaN."""
-    if factors_of(column):
-        return np.prod([_numbers(frame, design, part) for part in factors_of(column)], axis=0)
-    name, _, level = column.partition("=")
-    levels, known = levels_of(design, name), frame[name].notna().to_numpy()
-    if not levels:
-        return np.where(known, frame[name].to_numpy(float, na_value=np.nan), np.nan)
-    wanted = (level or levels[1]).split("/")
-    return np.where(known, words(frame[name]).isin(wanted).to_numpy(float), np.nan)
-
-
 def _coefficient(
     quantity: Quantity, frame: pd.DataFrame, design: Design, columns: tuple[str, ...], at: int
 ) -> tuple[float, float]:
@@ -106,7 +89,7 @@ def _coefficients(
     columns: tuple[str, ...], strata: str, frame: pd.DataFrame, design: Design
 ) -> tuple[tuple[float, ...], tuple[float, ...], tuple[tuple[float, ...], ...]]:
     """Coefficients of a Cox model, their errors and their covariances."""
-    matrix, known = _design_matrix(frame, design, columns)
+    matrix, known = design_matrix(frame, design, columns)
     numbers = _strata(frame, strata)
     known &= ~np.isnan(numbers)
     held = np.column_stack([frame["time"], frame["event"], numbers, matrix]).astype(float)[known]
@@ -159,7 +142,7 @@ def together(columns: tuple[str, ...], frame: pd.DataFrame, design: Design, test
     """z of a test of all coefficients of a model: likelihood ratio ("lr") or "score"."""
     from statsmodels.duration.hazard_regression import PHReg
 
-    matrix, known = _design_matrix(frame, design, columns)
+    matrix, known = design_matrix(frame, design, columns)
     matrix = matrix[known][:, matrix[known].any(axis=0)]
     if not matrix.size:
         return math.nan
@@ -183,7 +166,7 @@ def _product_lr(quantity: Quantity, frame: pd.DataFrame, design: Design) -> floa
     """z of the likelihood ratio of a Cox model with a product against that without it."""
     columns = quantity.columns
     kept = [column for column in columns if covariate_of(column) != quantity.covariate]
-    matrix, known = _design_matrix(frame, design, columns)
+    matrix, known = design_matrix(frame, design, columns)
     numbers = _strata(frame, quantity.strata)
     known &= ~np.isnan(numbers)
     found = [(0.0, 0)]
@@ -307,7 +290,7 @@ def _of_outcome(
     quantity: Quantity, frame: pd.DataFrame, design: Design
 ) -> tuple[np.ndarray, np.ndarray]:
     """Whom the outcome befell, and the columns of a logistic model, of its complete cases."""
-    matrix, known = _design_matrix(frame, design, quantity.columns)
+    matrix, known = design_matrix(frame, design, quantity.columns)
     known &= frame[quantity.endpoint].notna().to_numpy()
     happened = levels_of(design, quantity.endpoint)[-1]
     outcome = (frame[quantity.endpoint].astype(str) == happened).to_numpy(float)
@@ -342,7 +325,7 @@ def _profile_limit(quantity: Quantity, frame: pd.DataFrame, design: Design) -> f
 
 def _fitted(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
     """Patients who have all covariates and strata of a model, or the events among them."""
-    known = _design_matrix(frame, design, quantity.columns)[1]
+    known = design_matrix(frame, design, quantity.columns)[1]
     known &= ~np.isnan(_strata(frame, quantity.strata))
     if quantity.endpoint in design.endpoints:
         happened = frame["event"].to_numpy(float)

@@ -31,7 +31,9 @@ from crlm.reconstruction.models import (
 )
 from crlm.reconstruction.quantity import (
     BY_CERTIFICATE,
+    JOINT,
     NOBODY_KNOWS,
+    SUBDISTRIBUTION,
     Beyond,
     Quantity,
     undeclared,
@@ -49,6 +51,7 @@ _OF_CURVES = {
     "cumulative_events": "risk",
 }
 _BUILT_IN = "built in"
+_COUNTED = f"patients or events of a model: {BY_CERTIFICATE}"
 #: Of the groups that a cohort is made of; what of other patients is asked, `size` tells.
 SIZE = f"size of a group: {_BUILT_IN}"
 #: Models whose numbers a search and its certificate compute.
@@ -78,7 +81,8 @@ def quantity_of(claim: Mapping[str, Any], design: Design) -> Quantity | str:
     if claim["covariate"] == "flow":
         return f"number of the flow chart: {_BUILT_IN}"
     if claim["endpoint"] in design.incidences:
-        return of_incidence(claim, design)
+        modelled = counts_model(claim) or claim["covariate"]
+        return _of_subdistribution(claim) if modelled else of_incidence(claim, design)
     if is_of_rates(claim):
         return of_rate(claim, design)
     if beyond := _beyond(claim):
@@ -86,7 +90,7 @@ def quantity_of(claim: Mapping[str, Any], design: Design) -> Quantity | str:
     if name == "difference" and math.isfinite(claim["time"]):
         return "difference of two rates that are targets themselves"
     if counts_model(claim):
-        return f"patients or events of a model: {BY_CERTIFICATE}"
+        return _COUNTED
     found = _asked(name, claim, design)
     if isinstance(found, Quantity) and found.endpoint in design.endpoints:
         if counting(design, found.endpoint) is None:
@@ -129,6 +133,27 @@ def _follow_up(claim: Mapping[str, Any], where: Where, design: Design) -> Quanti
     if rule not in ("observed", "reverse") or rule != design.conventions["follow_up"]:
         return Beyond(f"follow-up by the rule {rule} of {of or 'the patients'}: {NOBODY_KNOWS}")
     return Quantity("followup", design.followed_to(), where, part=name, limit=claim["field"])
+
+
+def _of_subdistribution(claim: Mapping[str, Any]) -> str:
+    """Why the search does not look at a number of a model of an incidence."""
+    if strangers := unknown_patients(claim):
+        return Beyond(strangers)
+    if claim["statistic"] == "coefficient":
+        return Beyond(f"coefficient: {NOBODY_KNOWS}")
+    return _COUNTED if counts_model(claim) else f"Fine and Gray's model: {BY_CERTIFICATE}"
+
+
+def subdistributed(claim: Mapping[str, Any], design: Design) -> Quantity:
+    """A number of a model of an incidence, for the certificate."""
+    asked, name = _model(claim, design), claim["statistic"]
+    whole = not claim["level"] and width_of(design, claim["covariate"]) > 1
+    if name == "p" and whole:
+        return replace(asked, kind=JOINT, part="z", covariate=claim["covariate"])
+    if name in ("p", "z") or claim["kind"] == "direction":
+        return replace(asked, part="z")
+    part = "standard_error" if name == "se" else name
+    return replace(asked, part=part, limit=claim["field"])
 
 
 def among_known(claim: Mapping[str, Any], design: Design) -> dict[str, Any]:
@@ -352,7 +377,8 @@ def _model(claim: Mapping[str, Any], design: Design) -> Quantity:
     endpoint, covariate = claim["endpoint"], claim["covariate"]
     where, level = where_of(claim["population"]), claim["level"]
     kind = "cox" if endpoint in design.endpoints else "logistic"
-    name = endpoint if kind == "cox" else endpoint.lower()
+    kind = SUBDISTRIBUTION if endpoint in design.incidences else kind
+    name = endpoint.lower() if kind == "logistic" else endpoint
     reference = claim.get("reference") or ""
     several = kind_of(claim["model"]) == MULTIVARIABLE
     model = model_of(design, endpoint, where, claim["model"]) if several else None
@@ -376,7 +402,8 @@ def fitted(claim: Mapping[str, Any], design: Design) -> Quantity | str:
     if not alone and model is None:
         return Beyond(f"patients of model {claim['model']}: {NOBODY_KNOWS}")
     columns = indicators(design, claim["covariate"]) if model is None else terms_of(design, model)
-    name = endpoint if endpoint in design.endpoints else endpoint.lower()
+    timed = endpoint in {*design.endpoints, *design.incidences}
+    name = endpoint if timed else endpoint.lower()
     strata = "" if model is None else model.strata()
     return Quantity("fitted", name, where, columns, claim["statistic"], strata=strata)
 

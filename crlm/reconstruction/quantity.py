@@ -10,6 +10,9 @@ from crlm.ledger.vocabulary import KNOWN
 from crlm.reconstruction.models import Where, where_of
 
 BY_CERTIFICATE = "the certificate alone computes it"
+#: Kinds of the models of an incidence, which a certificate computes: a coefficient, and the test
+#: of all levels of a covariate.
+SUBDISTRIBUTION, JOINT = "subdistribution", "subdistribution_joint"
 NOBODY_KNOWS = "no search and no certificate knows it; a report may"
 
 
@@ -39,9 +42,10 @@ class Quantity:
         A word of `codes.KINDS`; or of what the certificate alone computes: "rates" (a
         difference), "anova", "smd", "ordered" (a test of a category's levels in their order),
         "fitted" (the complete cases of a model), and the tests "joint", "logistic_joint" (Wald's,
-        of all levels of a covariate), "lr", "score", "product_lr".
+        of all levels of a covariate), "lr", "score", "product_lr"; of an incidence
+        "subdistribution" and "subdistribution_joint".
     endpoint : str
-        Of `design.endpoints`; "" where times play no part.
+        Of `design.endpoints` or its incidences; "" where times play no part.
     where : tuple of (column, level)
         The patients.
     columns : tuple of str

@@ -15,7 +15,7 @@ from crlm.reconstruction.annealing import Search, block_of_targets
 from crlm.reconstruction.arrays import MOST_COLUMNS, OUT
 from crlm.reconstruction.clocks import clocks_of
 from crlm.reconstruction.legs import printed_models
-from crlm.reconstruction.models import levels_of, models_of
+from crlm.reconstruction.models import levels_of, searched_models
 from crlm.reconstruction.quantity import Block, Quantity
 from crlm.reconstruction.targets import Target
 
@@ -103,7 +103,7 @@ def events_behind(search: Search) -> dict[str, list[float]]:
 
 def _modelled(search: Search) -> list[str]:
     """Endpoints of the paper's models."""
-    return list(dict.fromkeys(model.endpoint for model in models_of(search.design)))
+    return list(dict.fromkeys(model.endpoint for model in searched_models(search.design)))
 
 
 def _limits(search: Search, endpoint: str) -> list[Target]:

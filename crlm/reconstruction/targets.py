@@ -17,7 +17,7 @@ from scipy.stats import norm
 from crlm import ledger
 from crlm.ledger import Design, LedgerError
 from crlm.reconstruction.incidence_claims import per_month
-from crlm.reconstruction.models import Model, levels_of, models_of
+from crlm.reconstruction.models import Model, levels_of, searched_models
 from crlm.reconstruction.quantities import (
     RATIOS,
     SIZE,
@@ -279,7 +279,7 @@ def _implied(design: Design, known: Mapping[Quantity, Target]) -> list[Target]:
     model where it is not: all of a row hangs on it, and what is printed of the other rows too.
     """
     targets = []
-    for model in models_of(design):
+    for model in searched_models(design):
         if not model.screened:
             continue
         edge = float(norm.isf(model.spec["entry_p"] / 2))

@@ -16,6 +16,8 @@ from crlm.report.html import Footnotes, Html, table
 
 _Body = list[tuple[str, list[str], list[dict[str, Any]]]]
 _FITTED = ("univariable", MULTIVARIABLE)
+_SHORT = {"hazard_ratio": "HR", "odds_ratio": "OR"}
+_SHORT |= {"subdistribution_hazard_ratio": "subdistribution HR"}
 _Found = dict[tuple[str, str, str], dict[str, Any]]
 
 
@@ -293,7 +295,7 @@ def regression_table(
     notes: Sequence[str] = (),
 ) -> Html:
     """Univariable and multivariable ratios side by side, reference rows, n and events."""
-    short_name = "HR" if ratio == "hazard_ratio" else "OR"
+    short_name = _SHORT[ratio]
     models = [m for m in dict.fromkeys(rows["model"]) if kind_of(m) in _FITTED]
     models.sort(key=lambda model: _FITTED.index(kind_of(model)))
     medians = rows[rows["statistic"] == "median_survival"].set_index("group", drop=False)
@@ -302,7 +304,8 @@ def regression_table(
     marks = Footnotes(method_words(design))
     for model in models:
         kind = kind_of_model(rows, model, design)
-        what = f"{kind.capitalize()} {short_name}" if kind == model else f"{short_name}, {kind}"
+        head = f"{short_name[:1].upper()}{short_name[1:]}, {kind}"
+        what = f"{kind.capitalize()} {short_name}" if kind == model else head
         title = f"{what} (95 % CI)"
         header += [title + marks.usual(_methods_of(rows, model, ratio))]
         header += ["p" + marks.usual(_methods_of(rows, model, "p"))]

@@ -114,12 +114,7 @@ def _rates(done: Done) -> list[str]:
 def _incidences(done: Done) -> list[str]:
     """Which events were counted beside which competing ones, and how groups were compared."""
     used = set(done.of(statistic="cumulative_incidence", model="")["endpoint"])
-    pairs = []
-    for name in [name for name in done.design.incidences if name in used]:
-        spec = done.design.incidences[name]
-        other = f"event of {small(str(done.design.endpoints[spec['competing']]['label']))}"
-        other = small(str(spec.get("competing_label") or other))
-        pairs.append(f"{small(str(spec['label']))} (competing: {other})")
+    pairs = [_with_rival(done, name) for name in done.design.incidences if name in used]
     if not pairs:
         return []
     methods = " ".join(done.methods(statistic="cumulative_incidence", model=""))
@@ -147,6 +142,7 @@ def regression(done: Done) -> list[str]:
     sizes = sizes[sizes["model"].map(kind_of) == MULTIVARIABLE]
     alone = done.of(model="univariable", statistic="n")
     told = _families(pd.concat([sizes, alone]))
+    told += _subdistributions(done)
     if any("profile likelihood CI" in method for method in done.methods(statistic="odds_ratio")):
         told.append("Limits of odds ratios are those of the profile likelihood.")
     told += _products(done)
@@ -157,6 +153,33 @@ def regression(done: Done) -> list[str]:
     for key, endpoints in seen.items():
         told += _model_of(done, *key, endpoints)
     return told + _alone(done, alone)
+
+
+def _subdistributions(done: Done) -> list[str]:
+    """Whose Fine and Gray's model it was, of which event, and what competed with it."""
+    rows = done.of(statistic="subdistribution_hazard_ratio", model="univariable")
+    used = {*rows["endpoint"]}
+    pairs = [_with_rival(done, name) for name in done.design.incidences if name in used]
+    if not pairs:
+        return []
+    methods = " ".join(rows["method"])
+    if "as cmprsk" in methods:
+        how = "as R's cmprsk::crr has it (Breslow's rule for tied times, the variance of Fine and "
+        how += "Gray)"
+    else:
+        ties = " and ".join(dict.fromkeys(re.findall(r"finegray, (\w+) ties", methods)))
+        how = f"as R's survival::finegray and coxph have it ({ties}'s rule for tied times, robust "
+        how += "variance)"
+    told = f"Subdistribution hazard ratios of {listed(pairs)} are from Fine and Gray's model"
+    return [f"{told}, {how}."]
+
+
+def _with_rival(done: Done, name: str) -> str:
+    """What an incidence counts, and what competes with it, in words."""
+    spec = done.design.incidences[name]
+    other = f"event of {small(str(done.design.endpoints[spec['competing']]['label']))}"
+    other = small(str(spec.get("competing_label") or other))
+    return f"{small(str(spec['label']))} (competing: {other})"
 
 
 def _products(done: Done) -> list[str]:

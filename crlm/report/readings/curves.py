@@ -157,7 +157,8 @@ def answer(
         parts.append(f"the paper's claim holds in {holds}")
     if not parts:
         return ""
-    return f"{capital(design.endpoints[endpoint]['label'])}: {'; '.join(parts)}."
+    label = {**design.incidences, **design.endpoints}[endpoint]["label"]
+    return f"{capital(label)}: {'; '.join(parts)}."
 
 
 def _ratio_of(row: Row, kind: str, design: Design) -> str:

@@ -11,7 +11,11 @@ from crlm.ledger import as_records
 from crlm.numbers import HIDDEN, NOTHING, decimals_of, estimate, limits, number
 
 Row = Mapping[str, Any]
-RATIOS = {"hazard_ratio": "HR", "odds_ratio": "OR"}
+RATIOS = {
+    "hazard_ratio": "HR",
+    "odds_ratio": "OR",
+    "subdistribution_hazard_ratio": "subdistribution HR",
+}
 _UNITS = {"months": " months", "%": " %"}
 
 
