@@ -431,6 +431,19 @@ def test_cause_specific_and_subdistribution_columns_stand_side_by_side(study):
         ]
 
 
+def test_a_ratio_beside_the_arms_of_a_trial_is_the_incidences(study):
+    head = ["", "Female", "Male", "Subdistribution HR (95% CI)"]
+    table = [head, ["5-year incidence", "4.0 (2.6-5.7)", "2.9 (1.9-4.3)", "0.80 (0.55-1.14)"]]
+    made = transcription.claims_of(table, study[0], "curves", place="table3", endpoint="pcm")
+    found = {(one["endpoint"], one["statistic"], one["model"]) for one in made.claims}
+    assert ("pcm", RATIO, "univariable") in found
+    for heads, endpoint in ((head, "TTP"), ([*head[:3], "HR (95% CI)"], "pcm")):
+        made = transcription.claims_of(
+            [heads, table[1]], study[0], "curves", place="table3", endpoint=endpoint
+        )
+        assert any("subdistribution hazard ratios" in question for question in made.questions)
+
+
 def test_a_plain_hazard_ratio_of_an_incidence_is_asked_unless_the_title_says_it(study):
     table = [["", "HR (95% CI)", "P"], ["M-spike", "2.50 (1.85-3.39)", "<0.001"]]
     asked = {"place": "table2", "endpoint": "pcm"}

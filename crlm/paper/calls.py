@@ -37,7 +37,8 @@ def call_for(claim: Mapping[str, Any], design: Design) -> str:
     endpoint, statistic, model = claim["endpoint"], claim["statistic"], claim["model"]
     timed, covariate = endpoint in design.endpoints, claim["covariate"]
     columns = [part.partition("=")[0] for part in claim["group"].split(",") if part != ALL]
-    if endpoint in design.incidences and not covariate and len(columns) < 2:
+    shared = endpoint in design.incidences and not counts_model(claim)
+    if shared and not covariate and len(columns) < 2:
         return _call("cumulative_incidence", [_said(endpoint), *_by(columns), *_among(claim)])
     landmark = LANDMARK.fullmatch(claim["population"])
     if landmark and timed and len(columns) < 2:
