@@ -353,6 +353,11 @@ def describe(design: Design, claims: pd.DataFrame) -> Iterator[str]:
     )
     yield from _told("A bound in the place of a number", dict(ledger.bounds(claims)), "")
     yield from _told("Survival below 1 per cent", dict(ledger.fractions(claims)), "")
+    yield from _told(
+        "A month of print that the design may have as a year",
+        dict(ledger.in_years(claims, design)),
+        "",
+    )
     yield from _told("A group written as population", dict(ledger.grouped_apart(claims)), "")
     records = as_records(claims)
     yield from _told(

@@ -405,3 +405,20 @@ def test_a_model_that_leaves_none_out_may_have_products_of_its_covariates(data):
 def test_words_of_a_set_are_listed_the_same_in_every_process():
     told = ledger.did_you_mean("zzz", {"bb", "aa", "cc"})
     assert told.index("aa") < told.index("bb") < told.index("cc")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (r"^\[models\.OS\]", '[models.OS]\nproducts = ["hai", "kras"]', "products entry 2"),
+        (
+            r"^\[table_one\]",
+            '[scaled.x]\nsource = "age"\nper = "10 years"\n[table_one]',
+            "without q",
+        ),
+    ],
+)
+def test_a_value_of_another_type_is_told_once_and_nothing_of_what_it_is_not(data, old, new, told):
+    edit(copied("mskcc_hai", data) / "design.toml", old, new)
+    text = refused(ledger.load_design, "mskcc_hai")
+    assert told in text and "stand there twice" not in text and "fold" not in text

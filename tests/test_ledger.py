@@ -4,6 +4,7 @@ import ast
 import math
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -672,6 +673,16 @@ def test_a_survival_rate_that_may_be_a_share_of_one_is_listed(study):
     study.change(where, printed="0.46", value="0.46", decimals="2", operator="=")
     (told,) = told_by(ledger.fractions, study).values()
     assert told.startswith("'0.46' is read as per cent; if print has shares of 1, write value and")
+
+
+@pytest.mark.parametrize(("months", "told"), [([1, 3, 5], 2), ([12, 36, 60], 0), ([6, 18], 0)])
+def test_months_of_an_incidence_that_may_be_years_are_listed(months, told):
+    design = SimpleNamespace(incidences={"relapse": {"months": months}})
+    claims = pd.DataFrame({"id": ["a", "b", "c"], "endpoint": ["relapse", "relapse", "OS"]})
+    claims["time"] = [36.0, 60.0, 24.0]
+    found = dict(ledger.in_years(claims, design))
+    assert len(found) == told
+    assert all("if these are years, write [12, 36, 60]." in text for text in found.values())
 
 
 def test_a_note_that_denies_a_limit_which_is_there_is_listed(uab):

@@ -227,6 +227,18 @@ def fractions(claims: pd.DataFrame) -> Iterator[tuple[str, str]]:
         yield row["id"], f"{told}and printed times 100, and say so in scanned."
 
 
+def in_years(claims: pd.DataFrame, design: Design) -> Iterator[tuple[str, str]]:
+    """Ids of incidences at 12 times the months of the design, which may be years, and why."""
+    for name, spec in design.incidences.items():
+        own = claims[(claims["endpoint"] == name) & claims["time"].notna()]
+        months = list(spec["months"])
+        printed = set(own["time"]) - {0.0}
+        if printed and printed <= {12.0 * month for month in months} and not printed & {*months}:
+            told = f"[incidences.{name}] reads months {', '.join(f'{m:g}' for m in months)}; if "
+            told += f"these are years, write [{', '.join(f'{12 * m:g}' for m in months)}]."
+            yield from ((claim, told) for claim in own["id"])
+
+
 def bounds(claims: pd.DataFrame) -> Iterator[tuple[str, str]]:
     """Ids of numbers with a sign of a bound that are printed as numbers, and why."""
     signed = claims[(claims["kind"] == "number") & (claims["operator"] != "=")]

@@ -281,6 +281,7 @@ def label_faults(
     labels = told["labels"]
     for texts in told.values():
         yield from _same_labels(texts, data, path)
+    yield from _exchanged(labels, data, path)
     printed = {("label",): spec.get("label"), **{("labels", k): v for k, v in labels.items()}}
     for keys, text in printed.items():
         if isinstance(text, str):
@@ -295,6 +296,15 @@ def _same_labels(labels: Table, data: Table, path: tuple[str, ...]) -> Iterator[
         if first != level:
             told = f"{text!r} is the label of {first!r} too; a reader cannot tell them apart."
             yield Fault(place_of(data, (*path, "labels", level)), told)
+
+
+def _exchanged(labels: Table, data: Table, path: tuple[str, ...]) -> Iterator[Fault]:
+    """The label of yes where it denies that of no: "untreated" beside "treated"."""
+    no, yes = (str(labels.get(level, "")).casefold() for level in ("no", "yes"))
+    denied = re.fullmatch(r"(?:no |not |non-?|un|without )(.+)", yes)
+    if no and denied and denied[1] == no:
+        told = f"{labels['yes']!r}, and 'no' is {labels['no']!r}; exchange the two."
+        yield Fault(place_of(data, (*path, "labels", "yes")), told)
 
 
 def _brace_faults(place: str, text: str, allowed: list[str]) -> Iterator[Fault]:

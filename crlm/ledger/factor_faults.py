@@ -141,7 +141,14 @@ def _side_faults(design: Table, levels: list[str], path: Path, spec: Table) -> I
 def _band_faults(design: Table, names: Names, path: Path, spec: Table) -> Iterator[Fault]:
     """Names and labels of bands that say another band than the one at their place."""
     made = _made(spec, names)
-    if not isinstance(made, Cut) or "cuts" not in spec:
+    if not isinstance(made, Cut) or made.rule == "==":
+        return
+    if "cuts" not in spec:
+        for level in filter(lambda own: made.misnames(own, own), made.levels):
+            low, high = made.levels
+            told = f"{level!r}, but the factor is cut at {made.cuts[0]:g} by rule {made.rule!r}: "
+            told += f"{low!r} is where that does not hold, {high!r} where it does. Correct one."
+            yield Fault(place_of(design, (*path, "levels")), told)
         return
     bands = band_labels(made.cuts, made.rule, whole=made.whole)
     for level, band in zip(made.levels, bands, strict=True):
@@ -150,6 +157,9 @@ def _band_faults(design: Table, names: Names, path: Path, spec: Table) -> Iterat
             if made.said(text) not in ("", level):
                 told = f"{text!r} stands where the band {band} is; the lowest band stands first."
                 yield Fault(place_of(design, (*path, *key)), f"{told} Correct one.")
+            elif made.misnames(level, text):
+                told = f"{text!r} is not the band at its place, {band} by rule {made.rule!r}; "
+                yield Fault(place_of(design, (*path, *key)), f"{told}correct it, or the cut-offs.")
 
 
 def _made(spec: Table, names: Names) -> Cut | Merged | None:

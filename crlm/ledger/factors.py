@@ -130,6 +130,28 @@ class Cut:
         found = found or [level for level in self.levels if span_in(level) == named]
         return found[0] if len(found) == 1 else ""
 
+    def misnames(self, level: str, text: str) -> bool:
+        """Whether a text has numbers that are not the cut-offs of the level that it names.
+
+        The outer end of the lowest and the highest band may be any, as the least value is; and a
+        name (where `text` is the level itself) may be "under_50" of a band to 50.
+
+        Examples
+        --------
+        >>> bands = Cut("age", ("low", "middle", "high"), (50.0, 60.0), ">=", whole=True)
+        >>> bands.misnames("middle", "55-64"), bands.misnames("high", "60-89")
+        (True, False)
+        """
+        named, span = span_in(text) or span_in(text.replace("_", " ")), self.span(level)
+        if named is None or span is None or named.low[0] == named.high[0]:
+            return False
+        loose = text == level and not math.isfinite(named.high[0] - named.low[0])
+        return any(
+            math.isfinite(edge)
+            and not self._ends_at(edge, (said[0], None) if loose else said, side, named.step)
+            for edge, said, side in zip(span, (named.low, named.high), (1, -1), strict=True)
+        )
+
     def is_cut_at(self, text: str) -> bool:
         """Whether a text has the cut-offs themselves: "≥ 4", and not "> 3", of a cut at 4."""
         named = span_in(text)

@@ -59,12 +59,24 @@ def model_faults(design: Table, names: Names) -> Iterator[Fault]:
         if wanted:
             yield from _of_outcome(place, spec, str(endpoint).lower())
         yield from _alone_faults(place, spec)
+        yield from _all_faults(place, spec)
         if "published" not in spec and spec.get("selection") not in ("none", "univariable"):
             told = "is missing; add it. Covariates of the printed multivariable model; where the "
             told += "paper has none, write selection = 'univariable'."
             yield Fault(f"{place} published", told)
         yield from _limits(place, spec, design)
     yield from second_faults(tables(design, "models"))
+
+
+def _all_faults(place: str, spec: Table) -> Iterator[Fault]:
+    """A printed model that lacks covariates, where the selection says that none is left out."""
+    if spec.get("selection") != "none" or "published" not in spec:
+        return
+    kept = {*texts(spec.get("published")), *texts(spec.get("left_out"))}
+    lacking = [name for name in texts(spec.get("covariates")) if name not in kept]
+    if lacking:
+        told = f"lacks {', '.join(lacking)}, and with selection 'none' no covariate is left out; "
+        yield Fault(f"{place} published", f"{told}remove the key, or write selection = 'fixed'.")
 
 
 #: What a model has that is none: of each covariate alone nothing is chosen, and nothing adjusted.
@@ -212,7 +224,7 @@ def _product_faults(place: str, spec: Table) -> Iterator[Fault]:
     for pair in products if isinstance(products, list) else ():
         if len(set(texts(pair))) < len(texts(pair)):
             yield Fault(f"{place} products", f"{pair[0]!r} by itself is no product; name two.")
-        if set(texts(pair)) in seen:
+        if set(texts(pair)) and set(texts(pair)) in seen:
             told = f"{' and '.join(texts(pair))} stand there twice; keep one pair."
             yield Fault(f"{place} products", told)
         seen.append(set(texts(pair)))

@@ -142,7 +142,23 @@ def _head_faults(design: Table, names: Names) -> Iterator[Fault]:
     if role in ("event", "time"):
         told = f"{design['exposure']!r} is what happened to a patient later ({role}); name a cause."
         yield Fault("exposure", told)
+    yield from _nowhere(design, names)
     yield from _label_faults(design, names)
+
+
+def _nowhere(design: Table, names: Names) -> Iterator[Fault]:
+    """An exposure that splits no table and is in no model, where the design has some."""
+    name, models = design.get("exposure"), tables(design, "models").values()
+    table = design.get("table_one")
+    by = table.get("by") if isinstance(table, Mapping) else None
+    held = {
+        one for spec in models for key in ("covariates", "strata") for one in texts(spec.get(key))
+    }
+    held |= {str(names.spec(one).get("source")) for one in held}
+    if not isinstance(name, str) or not names.levels(name) or not held or name in {by, *held}:
+        return
+    told = f"{name!r} splits no table and is in no model; name the column whose effect the paper "
+    yield Fault("exposure", f"{told}is about, or add it to covariates.")
 
 
 def _label_faults(design: Table, names: Names) -> Iterator[Fault]:
@@ -274,6 +290,11 @@ def _table_one_faults(design: Table, names: Names) -> Iterator[Fault]:
         yield from unscaled_faults(place, texts(spec.get(key)), names)
         if spec.get("by") in texts(spec.get(key)):
             yield Fault(place, f"{spec['by']!r} makes the groups of the table; remove it.")
+    for name in texts(spec.get("recurrence_parts")):
+        if names.levels(name) and "yes" not in names.levels(name):
+            told = f"{name!r} has no level yes ({', '.join(names.levels(name))}), which one column "
+            told += "of each patient with a recurrence has; correct the list."
+            yield Fault("[table_one] recurrence_parts", told)
     groups, test = names.levels(str(spec.get("by"))), spec.get("continuous_test")
     if test in MANN_WHITNEY and len(groups) > 2:
         told = (

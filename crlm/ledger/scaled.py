@@ -84,7 +84,7 @@ def _step_faults(
         yield Fault(place, f"{told}; {remedy}.")
         return
     step, place = spec[said[0]], place_of(design, (*path, said[0]))
-    if said == ["per"] and isinstance(step, str):
+    if said == ["per"] and isinstance(step, str) and not re.match(r"\s*\d", step):
         told = "for a doubling leave per out and write fold = 2; for per SD per_sd = true."
         yield Fault(place, told)
     if isinstance(step, bool) or not isinstance(step, int | float) or step <= 0:

@@ -116,12 +116,14 @@ _SLIPS = (
     (r"[“”„‟‘’«»]", "write straight quotation marks"),
     (r"=\s*\d+,\d+\s*$", "write a decimal point, not a comma"),
     (r"=\s*\d{1,4}[/.]\d\d?[/.]\d{1,4}|=\s*\d{4}-\d\d?\s*$", "write a date as 2015-01-31"),
+    (r"=\s*\{[^}]*$", "write what stands between { and } on one line"),
+    (r"=\s*\[[^\]]*;", "put a comma between entries, not a semicolon"),
     (r"=\s*\"[^\"]*\"\s*,", "write a list in square brackets"),
     (r"[＝［］｛｝，＂]", "write half-width signs"),
     (r"^\s*\w[\w.]*\s*:", "write = between a key and its value"),
     (r"=\s*(True|False|yes|no)\b", "write true or false, or text in quotation marks"),
     (r"=\s*[A-Za-z][\w ]*\s*$", "write text in quotation marks"),
-    (r"=\s*\[[^\]]*$|=\s*\{[^}]*$", "close the bracket, and put a comma behind each entry"),
+    (r"=\s*\[[^\]]*$", "close the bracket, and put a comma behind each entry"),
     (r"=\s*[^\[{\"]*\]\s*$", "open the bracket too"),
 )
 
@@ -137,6 +139,8 @@ def _toml_told(path: Path, error: tomllib.TOMLDecodeError) -> str:
     line = lines[row - 1].strip() if row <= len(lines) else ""
     why = str(error).partition(" (at")[0]
     told = f", line {row}: {_shown(line)} is not TOML ({why}); "
+    if re.match(r"\[+\s*[\w.]+\s+\w", line):
+        return f"{told}a name has no blank: write _ in its place."
     if re.search("Cannot (overwrite|declare|mutate)|already", why):
         return f"{told}it stands in the file twice: keep one."
     slips = (remedy for slip, remedy in _SLIPS if re.search(slip, line))

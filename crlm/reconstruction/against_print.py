@@ -191,9 +191,17 @@ def _knots(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fau
 
 
 def _never(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fault]:
-    """A pair of levels that is said never to meet, of which print counts patients."""
+    """A pair of levels that is said never to meet, of which print counts patients.
+
+    One that begins with a group is told to be exchanged, before this.
+    """
     pairs = (wishes.get("realism") or {}).get("never") or ()
-    told = {frozenset(pair): pair for pair in pairs if all(p.count("=") == 1 for p in pair)}
+    groups = wishes["groups"]["columns"]
+    told = {
+        frozenset(pair): pair
+        for pair in pairs
+        if all(p.count("=") == 1 for p in pair) and pair[0].partition("=")[0] not in groups
+    }
     counted = claims[(claims["statistic"] == "n") & (claims["value"] > 0)] if told else claims[:0]
     for claim in counted[counted["covariate"] != FLOW].to_dict("records"):
         own = f"{claim['covariate']}={claim['level']}" if claim["level"] else ""
