@@ -17,7 +17,7 @@ from crlm.ledger import DesignError, LedgerError, ParameterError
 from crlm.paper import Paper
 from crlm.reconstruction import certificate
 from crlm.reconstruction.programs import by_python
-from crlm.reconstruction.quantities import Beyond, quantity_of
+from crlm.reconstruction.quantities import Beyond, Quantity, quantity_of
 from crlm.report.manuscript.done import Done
 from crlm.report.manuscript.methods import methods
 from tests.hand_written import ROOT
@@ -346,6 +346,11 @@ def test_the_search_leaves_them_out_and_the_certificate_computes_them(study, rep
         digits = int(claim["decimals"])
         if claim["operator"] == "=":
             assert round(value, digits) == pytest.approx(claim["value"], abs=1e-9), claim["id"]
+    # Where the rule chooses, it chooses by this cohort's own p, and a covariate may be left out.
+    own = certificate._own_models(frames, design)["pcm", frozenset(), "multivariable pcm_2"]
+    assert own.covariates() == ("age_10",)
+    lost = Quantity("subdistribution", "pcm", columns=("age_10",), covariate="sex")
+    assert np.isnan(by_python(lost, frames, design))
     stranger = {**claims.to_dict("records")[0], "population": "from month 6"}
     assert isinstance(quantity_of(stranger, design), Beyond)
 

@@ -47,6 +47,9 @@ def computed(quantity: Quantity, own: pd.DataFrame, other: pd.DataFrame, design:
     float
         NaN where these patients give none.
     """
+    names = [covariate_of(column) for column in quantity.columns]
+    if quantity.kind != "fitted" and covariate_of(quantity.covariate) not in names:
+        return math.nan  # The rule chose another model in this cohort.
     held = _held(quantity, own, other, design)
     if quantity.kind == "fitted":
         return int((held[:, 2] == 0).sum()) if quantity.part == "events" else len(held)
@@ -55,9 +58,7 @@ def computed(quantity: Quantity, own: pd.DataFrame, other: pd.DataFrame, design:
     rules = design.conventions["ties"], design.subdistribution
     found = _fitted(held.tobytes(), len(held), *rules)
     if quantity.kind == JOINT:
-        at = [
-            j for j, one in enumerate(quantity.columns) if covariate_of(one) == quantity.covariate
-        ]
+        at = [j for j, name in enumerate(names) if name == quantity.covariate]
         return float(stats.norm.isf(found.joint(at) / 2))
     at = quantity.columns.index(quantity.covariate)
     if quantity.part == "z":
@@ -75,7 +76,7 @@ def _held(quantity: Quantity, own: pd.DataFrame, other: pd.DataFrame, design: De
     both = also_counts(quantity.endpoint, design)
     frame = multistate.with_competing(own, other, counts_both=both)
     matrix, known = design_matrix(frame, design, quantity.columns)
-    entry = frame["entry"] if "entry" in frame else 0.0
+    entry = frame["entry"].fillna(0.0) if "entry" in frame else 0.0
     laid = frame.assign(entry=entry, code=frame["cause"].cat.codes)[["time", "entry", "code"]]
     return np.column_stack([laid.to_numpy(float), matrix])[known]
 
