@@ -101,6 +101,13 @@ case(
     [*groups(), cell(30, "arm=old", "aa"), cell(20, "arm=new", "aa"), cell(50, "all", "aa")],
     [*groups(), cell(30, "arm=old", "aa"), cell(20, "arm=new", "aa"), cell(51, "all", "aa")],
 )
+# Within a forest of two arms a group is that of Table 1: 30 + 71 with and without AA are not 100.
+FOREST = {"population": "arm=old/new,aa=yes"}
+case(
+    "sums",
+    [*groups(), n(30, "arm=old", **FOREST), cell(70, "arm=old", "aa", "no")],
+    [*groups(), n(30, "arm=old", **FOREST), cell(71, "arm=old", "aa", "no")],
+)
 # 59 + 43 = 102, at least 58.5 + 42.5 = 101.
 case(
     "hundred",
@@ -1349,6 +1356,22 @@ case(
     "logrank_p",
     [*TURNED, number("0.95", "p", endpoint="OS", group="arm", model="logrank")],
     [*TURNED, number("<0.001", "p", endpoint="OS", group="arm", model="logrank")],
+)
+# Of two of three grades, beside the ratio of a model of all three; grade 2 has none here.
+THIRD = ratio("1.01 (0.69-1.48)", covariate="grade", level="3")
+
+
+def two_grades(p, pair):
+    keys = {"endpoint": "OS", "group": "grade", "model": "logrank"}
+    return [*THIRD, number(p, "p", population=f"grade={pair}", **keys)]
+
+
+case("logrank_p", two_grades("0.950", "1/3"), two_grades("0.004", "1/3"))
+# Grade 3 against 2 is another ratio than that against 1.
+case(
+    "logrank_p",
+    [*two_grades("0.950", "1/3"), *two_grades("0.004", "2/3")[-1:]],
+    two_grades("0.004", "1/3"),
 )
 
 

@@ -85,7 +85,11 @@ def test_bands_are_those_of_pandas(rule):
 @pytest.mark.parametrize("rule", [">", ">="])
 def test_one_of_several_cuts_is_a_cut(rule):
     one = {"source": "age", "rule": rule, "levels": ["low", "high"]}
-    assert whole_spec({**one, "cuts": [60.0]}) == {**one, "cut": 60.0}
+    below, above = ("≤", ">") if rule == ">" else ("<", "≥")
+    labels = {"low": f"{below} {{cut}}", "high": f"{above} {{cut}}"}  # Once "low", "65 up".
+    assert whole_spec({**one, "cuts": [60.0]}) == {**one, "cut": 60.0, "labels": labels}
+    asked = {**one, "levels": ["no", "yes"]}
+    assert whole_spec({**asked, "cuts": [60.0]}) == {**asked, "cut": 60.0}
 
 
 def test_the_first_level_of_one_cut_is_where_its_rule_does_not_hold():

@@ -73,6 +73,13 @@ def test_an_interaction_is_claimed_only_where_it_is_shown(p, end):
     assert readings.interaction(found, HAI).endswith(f"{end}.")
 
 
+def test_a_subgroup_is_named_without_the_groups_that_its_ratio_compares():
+    """Each subgroup began with "KRAS wild type or KRAS mutant and"."""
+    keys = {"population": "hai=no/yes,sex=male", "covariate": "hai", "level": "yes"}
+    rows = made(*ratio(0.8, 0.2, **keys), model="univariable")
+    assert readings.subgroups(rows, HAI, NONE).startswith("HAI against no HAI: men HR 0.80")
+
+
 def test_what_a_safe_report_hides_is_not_said_to_be_nothing():
     keys = {"endpoint": "OS", "covariate": "hai", "level": "yes", "method": "hidden (<5)"}
     effect, test = ratio(math.nan, math.nan, math.nan, math.nan, **keys)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
-from crlm.audit.facts import WHOLE, Cell, Facts, Key, Printed, cell_of, text_of
+from crlm.audit.facts import WHOLE, Cell, Facts, Key, Printed, cell_of, narrowed, text_of
 from crlm.audit.intervals import (
     Interval,
     integers,
@@ -60,7 +60,7 @@ def curve_keys(facts: Facts, statistic: str) -> dict[Key, Printed]:
 def curve_cell(key: Key) -> Cell | None:
     """The patients of a curve; None if the key compares groups."""
     group, population = cell_of(key.group), cell_of(key.population)
-    return None if group is None or population is None else group | population
+    return None if group is None or population is None else narrowed(population, group)
 
 
 def curve_limits(facts: Facts, key: Key) -> dict[str, Printed]:

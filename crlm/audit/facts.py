@@ -198,6 +198,19 @@ def cell_of(text: str) -> Cell | None:
     return frozenset((name, level) for name, _, level in parts)
 
 
+def narrowed(whole: Cell, group: Cell) -> Cell:
+    """A group of some patients: of several levels of a column among whom it is one, that one.
+
+    Examples
+    --------
+    >>> narrowed(cell_of("arm=old/new,sex=male"), cell_of("arm=new")) == cell_of("arm=new,sex=male")
+    True
+    """
+    own = dict(group)
+    of_one = {(c, told) for c, told in whole if "/" in told and own.get(c) in told.split("/")}
+    return (whole - of_one) | group
+
+
 def text_of(cell: Cell) -> str:
     """Conditions as one key, always in the same order; "all" for none."""
     return ",".join(f"{column}={level}" for column, level in sorted(cell)) or "all"
@@ -299,17 +312,18 @@ def _cells(
         base, whole = cell_of(key.group), cell_of(key.population)
         if base is None or whole is None or (key.covariate and not key.level):
             continue
+        cell = narrowed(whole, base)
         if key.covariate == "flow":
-            flow[Step(key.level, whole | base, key.statistic)] += found
+            flow[Step(key.level, cell, key.statistic)] += found
             if key.level == last and key.statistic == "n":
-                counts[whole | base] += found
+                counts[cell] += found
             continue
         own = {(key.covariate, key.level)} if key.covariate else set()
-        among = whole | base if own else whole
+        among = cell if own else whole
         if key.statistic == "n":
-            counts[whole | base | own] += found
+            counts[cell | own] += found
         elif key.statistic == "percent" and (own or base):
-            percents[whole | base | own, among] += found
+            percents[cell | own, among] += found
     return _sorted(counts), _sorted(percents), _sorted(flow)
 
 

@@ -248,21 +248,26 @@ def whole_spec(
     --------
     >>> whole_spec({"rule": ">=", "cuts": [2.0, 5.0], "levels": ["a", "b", "c"]})["labels"]
     {'a': '< 2', 'b': '2 to < 5', 'c': '≥ 5'}
+    >>> whole_spec({"rule": ">=", "cuts": [65.0], "levels": ["under_65", "65_up"]})["labels"]
+    {'under_65': '< {cut}', '65_up': '≥ {cut}'}
     """
     made, cuts, groups = dict(spec), spec.get("cuts"), spec.get("groups")
     if isinstance(groups, Mapping) and groups:
         made["levels"] = [*groups]
     if not isinstance(cuts, list) or not all(_is_number(cut) for cut in cuts):
         return made
-    if len(cuts) == 1:
-        del made["cuts"]
-        return {**made, "cut": cuts[0]}
     levels, labels = made.get("levels"), made.get("labels", {})
     sound = isinstance(levels, list) and all(isinstance(level, str) for level in levels)
-    if sound and isinstance(labels, Mapping) and made.get("rule") in BAND_RULES:
+    named = sound and {*levels} != {"no", "yes"}  # Yes and no answer to the factor's own label.
+    if named and isinstance(labels, Mapping) and made.get("rule") in BAND_RULES:
         source = (columns or {}).get(str(made.get("source"))) or {}
         texts = band_labels(cuts, made["rule"], whole=source.get("type") == "integer")
+        if len(cuts) == 1:
+            texts = [f"{text.split()[0]} {{cut}}" for text in texts]
         made["labels"] = {**dict(zip(levels, texts, strict=False)), **labels}
+    if len(cuts) == 1:
+        del made["cuts"]
+        made["cut"] = cuts[0]
     return made
 
 

@@ -156,12 +156,19 @@ def subgroups(rows: pd.DataFrame, design: Design, paper: Print) -> str:
             test = tests.get(keys_of(row))
             p = f", {p_phrase(test['estimate'])}{paper.beside(test)}" if test else ""
             what = f"{ratio_text(row)}{paper.beside(row)}{p}"
-            whom = naming.among(row["population"], design).removeprefix("among ")
+            whom = naming.among(_besides(row), design).removeprefix("among ")
             found.setdefault(contrast({**row, "population": "all"}, design), []).append(
                 f"{whom} {what}"
             )
     told = [sentence(f"{effect}: {'; '.join(parts)}") for effect, parts in found.items()]
     return " ".join([*told, *_between(rows, design, paper)])
+
+
+def _besides(row: Row) -> str:
+    """The patients of a ratio, but for the groups that it compares."""
+    parts = str(row["population"]).split(",")
+    own = [part for part in parts if part.partition("=")[0] != row["covariate"]]
+    return ",".join(own) or str(row["population"])
 
 
 def _between(rows: pd.DataFrame, design: Design, paper: Print) -> list[str]:
