@@ -29,7 +29,14 @@ from scipy import stats
 from crlm import ledger, lent
 from crlm.categories import mann_whitney, tests_of_counts
 from crlm.ledger import CohortError, Design
-from crlm.ledger.vocabulary import ARMITAGE, CONTINUOUS_TESTS, RANK_TESTS, T_TESTS
+from crlm.ledger.vocabulary import (
+    ARMITAGE,
+    CONTINUOUS_TESTS,
+    NUMBER_TRENDS,
+    RANK_TESTS,
+    T_TESTS,
+)
+from crlm.number_trends import number_trend
 from crlm.refusals import choice
 
 _TESTS = ("continuous_test", "categorical_test")
@@ -40,8 +47,8 @@ _CHOICES = {
     "quantile_rule": ("weibull", "linear"),
     "t_test": T_TESTS,
 }
-#: Tests over the levels of one category in their order.
-_OF_ONE = {"categorical_test": (ARMITAGE, *RANK_TESTS)}
+#: Tests over the levels of one category in their order, of one number over groups in theirs.
+_OF_ONE = {"categorical_test": (ARMITAGE, *RANK_TESTS), "continuous_test": NUMBER_TRENDS}
 _SPREADS = {"range": ("min", "max"), "iqr": ("q1", "q3"), "both": ("min", "max", "q1", "q3")}
 _QUARTILES = {"weibull": "quartile at (n + 1)p, as SPSS", "linear": "quartile as R type 7"}
 
@@ -66,6 +73,8 @@ class _Plan:
     means: bool = False
     widths: bool = False
     of_all: bool = False
+    #: Of each group that is compared: the place of its level among all.
+    places: tuple[int, ...] = ()
 
     @property
     def compared(self) -> list[np.ndarray]:
@@ -135,7 +144,8 @@ def table_one(
     means : bool or collection of str
         Also `mean` and `sd` of numbers, as some papers print them; of these alone.
     tests : mapping of str to str, optional
-        By variable: its test, where it is not that of all numbers or categories.
+        By variable: its test, where it is not that of all numbers or categories; of a number
+        also one for trend over the groups (`number_trends.number_trend`).
     widths : collection of str
         Also `iqr` and `range` of these numbers: the widths between quartiles and between ends,
         each as one number.
@@ -177,6 +187,7 @@ def table_one(
         quantile_rule,
         conf_level,
         t_test,
+        places=_places(patients, by, groups),
     )
     records = _sizes(plan, left_out)
     for name in variables:
@@ -236,6 +247,14 @@ def _split(
         if mask.any():
             groups[f"{by}={level}"] = mask
     return patients, groups, int((~known).sum())
+
+
+def _places(
+    patients: pd.DataFrame, by: str | None, groups: Mapping[str, np.ndarray]
+) -> tuple[int, ...]:
+    """Where the level of each group stands among all, those of nobody too."""
+    levels = _levels(patients[by])[0] if by else []
+    return tuple(levels.index(name.partition("=")[2]) for name in groups if name != "all")
 
 
 def _levels(values: pd.Series) -> tuple[list[str], np.ndarray]:
@@ -315,7 +334,13 @@ def _continuous(values: np.ndarray, plan: _Plan, unit: str) -> Iterator[dict]:
     if not plan.by:
         return
     parts = [part for part in (values[mask & known] for mask in plan.compared) if len(part)]
-    p, method = _compare(parts, plan)
+    if plan.continuous_test in NUMBER_TRENDS:
+        told = dict(zip(plan.places, plan.compared, strict=True))
+        nobody = np.zeros(len(values), dtype=bool)
+        every = [values[told.get(k, nobody) & known] for k in range(max(told) + 1)]
+        p, method = number_trend(every, plan.continuous_test)
+    else:
+        p, method = _compare(parts, plan)
     told = {"group": plan.by, "n": known.sum()}
     yield {**told, "statistic": "p", "estimate": p, "method": method}
     if len(parts) == len(plan.compared) == 2:

@@ -358,7 +358,7 @@ def test_a_level_behind_its_characteristic_has_no_capital():
 
 _OF_NUMBERS = (
     "'age' is a number; take mann-whitney or mann-whitney-corrected or mann-whitney-r or t or "
-    "kruskal"
+    "kruskal or jonckheere or linear-trend or spearman"
 )
 
 
@@ -370,6 +370,7 @@ _OF_NUMBERS = (
         ('{ sex = "t" }', "'sex' is a category"),
         ('{ agee = "t" }', "did you mean 'age'"),
         ('{ age = "trend" }', _OF_NUMBERS),
+        ('{ age = "jonckheere" }', "'jonckheere' is over three groups or more, not 2; take mann"),
         ('{ sex = "trend" }', "'sex' has two, as have the groups; take fisher or chi-square"),
     ],
 )

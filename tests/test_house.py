@@ -33,10 +33,14 @@ MAY_IMPORT = {
     "endpoints": {"ledger", "cohort", "scores", "refusals"},
     "scores": {"ledger", "cohort", "refusals"},
     "exact": set(),
+    "number_trends": set(),
     "unmeasured": set(),
     "poisson": set(),
     "categories": {"exact"},
-    "baseline": {"lent", "ledger", "refusals", "categories", "cohort", "endpoints", "scores"},
+    "baseline": {
+        *("lent", "ledger", "refusals", "categories", "number_trends"),
+        *("cohort", "endpoints", "scores"),
+    },
     "survival": {"ledger", "cohort", "endpoints", "scores", "refusals", "poisson"},
     "regression": {
         "cores",

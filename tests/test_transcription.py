@@ -370,7 +370,8 @@ def test_a_p_for_trend_that_no_test_of_the_design_is_is_asked(monkeypatch, tmp_p
     stage, age, cea = made.questions
     assert 'Declare tests = { stage = "trend" } in [table_one]' in stage
     assert "'0.4' and '0.3' are two p values of age" in age
-    assert "is p for trend of cea, a number, which has no form" in cea
+    assert "is p for trend, and the design tests cea by mann-whitney" in cea
+    assert 'Declare tests = { cea = "jonckheere" or cea = "linear-trend" or' in cea
 
 
 # ---- typography of journals --------------------------------------------------------------------

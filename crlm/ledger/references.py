@@ -39,6 +39,7 @@ from crlm.ledger.vocabulary import (
     FIRST_RECURRENCE,
     KNOWN,
     MANN_WHITNEY,
+    NUMBER_TRENDS,
     ORDERED_TESTS,
     START,
     TREND_TEST,
@@ -264,12 +265,16 @@ def _own_test_faults(name: str, test: str, groups: int, names: Names) -> Iterato
         yield Fault(place, f"{name!r} is no characteristic of a patient ({role}); remove it.")
         return
     number = names.kind(name) in NUMBERS
-    allowed = CONTINUOUS_TESTS if number else (*CATEGORICAL_TESTS, *ORDERED_TESTS)
+    of_number = (*CONTINUOUS_TESTS, *NUMBER_TRENDS)
+    allowed = of_number if number else (*CATEGORICAL_TESTS, *ORDERED_TESTS)
     if test not in allowed:
         kind = "a number" if number else "a category"
         yield Fault(place, f"{name!r} is {kind}; take {' or '.join(allowed)}.")
     elif test in MANN_WHITNEY and groups > 2:
         yield Fault(place, f"{test!r} compares two groups, not {groups}; write 'kruskal'.")
+    elif test in NUMBER_TRENDS and groups < 3:
+        told = f"{test!r} is over three groups or more, not {groups}; take "
+        yield Fault(place, f"{told}{' or '.join(CONTINUOUS_TESTS)}.")
     elif test == ARMITAGE and 2 not in (groups, len(names.levels(name))):
         told = f"{test!r} compares two groups or two levels, not {groups} and "
         told += f"{len(names.levels(name))}; write {TREND_TEST!r} or 'kruskal'."

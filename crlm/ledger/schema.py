@@ -19,6 +19,7 @@ from crlm.ledger.vocabulary import (
     INCIDENCE_LIMITS,
     INTERACTION_TESTS,
     MEDIAN_RULES,
+    NUMBER_TRENDS,
     ODDS_LIMITS,
     QUANTILE_RULES,
     RATE_LIMITS,
@@ -186,7 +187,7 @@ class Criterion(Strict):
     label: Text = Field(description="Printable name of the step.")
 
 
-_TESTS = (*CONTINUOUS_TESTS, *CATEGORICAL_TESTS, TREND_TEST, ARMITAGE)
+_TESTS = (*CONTINUOUS_TESTS, *NUMBER_TRENDS, *CATEGORICAL_TESTS, TREND_TEST, ARMITAGE)
 
 
 class TableOne(Strict):
@@ -201,8 +202,9 @@ class TableOne(Strict):
     tests: dict[str, Literal[_TESTS]] | None = Field(
         None,
         description="By column: its test, where it is not one of these two; trend is p for trend "
-        "over levels and groups in their order, as is cochran-armitage; of a category those of "
-        "mann-whitney and kruskal are by the ranks of its levels.",
+        "over levels and groups in their order, as is cochran-armitage; of a number jonckheere, "
+        "linear-trend and spearman are; of a category those of mann-whitney and kruskal are by the "
+        "ranks of its levels.",
     )
     spread: Literal[SPREADS] = Field(description="What stands beside a median.")
     quantile_rule: Literal[QUANTILE_RULES] | None = Field(

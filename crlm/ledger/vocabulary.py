@@ -119,6 +119,8 @@ TREND_TEST = "trend"
 #: category by the places of its levels.
 ARMITAGE, RANK_TESTS = "cochran-armitage", (*MANN_WHITNEY, "kruskal")
 ORDERED_TESTS = (TREND_TEST, ARMITAGE, *RANK_TESTS)
+#: Tests of a number over groups in their order.
+NUMBER_TRENDS = ("jonckheere", "linear-trend", "spearman")
 SPREADS = ("range", "iqr", "both")
 #: Variances of a t test between two groups: each its own, or one of both.
 T_TESTS = ("welch", "student")

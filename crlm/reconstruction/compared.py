@@ -138,6 +138,28 @@ def kruskal(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
     return float(stats.norm.isf(test.pvalue / 2))
 
 
+def number_trend(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    """Signed z of a number over groups in their order: above 0, later groups have larger values.
+
+    Jonckheere and Terpstra's is that of Kendall's S, with ties on both sides.
+    """
+    column, by = quantity.columns
+    groups = _coded(frame, design, by)
+    at = groups.map({level: float(k) for k, level in enumerate(levels_of(design, by))})
+    known = frame[column].notna() & at.notna()
+    place, values = at[known].to_numpy(float), frame.loc[known, column].to_numpy(float)
+    test = design.test_of(column)
+    if len(values) < 3 or not np.ptp(place) or not np.ptp(values):
+        return math.nan
+    if test == "jonckheere":
+        found = stats.kendalltau(place, values, method="asymptotic")
+    elif test == "spearman":
+        found = stats.pearsonr(stats.rankdata(place), stats.rankdata(values))
+    else:
+        found = stats.pearsonr(place, values)
+    return math.copysign(float(stats.norm.isf(found.pvalue / 2)), found.statistic)
+
+
 def standardised(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
     """Distance of two groups in standard deviations, of a category over its levels but one."""
     column, by = quantity.columns

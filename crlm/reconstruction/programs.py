@@ -375,6 +375,7 @@ PROGRAMS = {
     "anova": compared.anova,
     "smd": compared.standardised,
     "ordered": compared.ordered,
+    "number trend": compared.number_trend,
     "kruskal": compared.kruskal,
     "table": compared.association,
     "trend": compared.association,

@@ -12,6 +12,7 @@ from crlm.ledger import Design, counts_model, kind_of
 from crlm.ledger.vocabulary import (
     MANN_WHITNEY,
     MULTIVARIABLE,
+    NUMBER_TRENDS,
     ORDERED_TESTS,
     TREND_TEST,
 )
@@ -279,6 +280,8 @@ def _between(claim: Mapping[str, Any], design: Design) -> Quantity | str:
     if quantity.kind == "anova":
         return "one-way analysis of variance: the certificate alone computes it"
     test = design.test_of(claim["covariate"])
+    if quantity.kind == "number trend":
+        return f"{test} of a number over groups: the certificate alone computes it"
     if quantity.kind == "ordered":
         return f"{test} of a category's levels: the certificate alone computes it"
     if quantity.kind == "table" and test == "fisher":
@@ -295,6 +298,9 @@ def between(claim: Mapping[str, Any], design: Design) -> Quantity:
     levels = levels_of(design, covariate)
     if not levels:
         test = design.test_of(covariate)
+        if test in NUMBER_TRENDS:
+            columns = (covariate, _two(design, group, compared))
+            return Quantity("number trend", where=where, columns=columns, part="z")
         kind = _OF_TWO[test] if len(compared) == 2 else "anova" if test == "t" else "kruskal"
         return Quantity(
             kind, where=where, columns=(covariate, _two(design, group, compared)), part="z"

@@ -41,6 +41,7 @@ class Quantity:
     kind : str
         A word of `codes.KINDS`; or of what the certificate alone computes: "rates" (a
         difference), "anova", "smd", "ordered" (a test of a category's levels in their order),
+        "number trend" (a number over groups in their order),
         "fitted" (the complete cases of a model), and the tests "joint", "logistic_joint" (Wald's,
         of all levels of a covariate), "lr", "score", "product_lr"; of an incidence
         "subdistribution" and "subdistribution_joint".

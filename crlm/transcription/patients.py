@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from crlm.ledger import Design
-from crlm.ledger.vocabulary import ALL, TREND_TEST
+from crlm.ledger.vocabulary import ALL, NUMBER_TRENDS, TREND_TEST
 from crlm.transcription import footnotes, meanings, summaries
 from crlm.transcription.cells import Cell, cell, printed, row_of
 from crlm.transcription.labels import Label
@@ -300,14 +300,12 @@ class FirstTable(Table):
         """Ask for a p for trend that the design has no test for; whether it has none."""
         column = keys["covariate"]
         test, declared = self.design.test_of(column), f'{column} = "{TREND_TEST}"'
-        if test == TREND_TEST:
+        if test in (TREND_TEST, *NUMBER_TRENDS):
             return False
+        told = f"is p for trend, and the design tests {column} by {test}"
         if not self.design.levels(column):
-            told = f"is p for trend of {column}, a number, which has no form; leave the cell out"
-            self.ask(where, told)
-        else:
-            told = f"is p for trend, and the design tests {column} by {test}"
-            self.ask(where, f"{told}. Declare tests = {{ {declared} }} in [table_one]")
+            declared = " or ".join(f'{column} = "{name}"' for name in NUMBER_TRENDS)
+        self.ask(where, f"{told}. Declare tests = {{ {declared} }} in [table_one]")
         return True
 
     def _unknown(self, found: Cell, text: str, where: str, keys: dict[str, str]) -> None:
