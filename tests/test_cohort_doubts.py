@@ -197,3 +197,34 @@ def test_cea_and_ca199_changed_for_each_other_are_seen_where_their_medians_tell(
         found = cohort.check(tmp_path / "t.csv", ncch).doubts
         assert len(found) == expected and all("changed for each other" in text for text in found)
     assert cohort.check(tmp_path / "t.csv", ncch, {"confirm": ["cea"]}).doubts == []
+
+
+def test_identifiers_that_noughts_alone_tell_apart_are_asked_about(tmp_path):
+    table = honest()
+    table.loc[[3, 9], "patient_id"] = ["17", "0017"]
+    (told,) = doubts(tmp_path, table)
+    assert told.startswith("patient_id in rows 5, 11: noughts in front alone tell these")
+    assert doubts(tmp_path, table, {"confirm": ["patient_id"]}) == []
+
+
+def test_a_patient_in_two_rows_is_not_told_to_have_two_identifiers(tmp_path):
+    table = honest()
+    table.loc[3] = table.loc[9]
+    assert not any("agree in" in told for told in doubts(tmp_path, table))
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"yes": "no", "no": "yes"}, ["yes as no", "no as yes"]),
+        ({"yes": "yes", "no": "yes"}, ["no as yes"]),
+        ({"1": "yes", "0": "no"}, []),
+    ],
+)
+def test_levels_that_a_codebook_exchanges_are_asked_about(tmp_path, values, said):
+    table = honest()
+    table["hai"] = np.where(np.arange(N) % 3 == 0, *list(values)[:2])
+    book = {"columns": {"hai": {"from": "hai", "values": values}}}
+    told = doubts(tmp_path, table, book)
+    assert len(told) == bool(said) and all(part in told[0] for part in said)
+    assert doubts(tmp_path, table, {**book, "confirm": ["hai"]}) == []

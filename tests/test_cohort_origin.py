@@ -191,6 +191,22 @@ def test_a_model_is_not_fed_where_its_endpoint_is_not():
     assert "+ Regression, OS: without" in told
 
 
+def test_what_one_arm_no_event_and_no_patient_cannot_feed(tmp_path):
+    hai = ledger.load_design("mskcc_hai")
+    whole = cohort.load(ledger.data_folder() / "mskcc_hai" / "cohort.csv", hai).head(60)
+    whole = whole.assign(os_months=20.0, os_event=pd.array([False] * 60, dtype="boolean"))
+    whole["hai"] = pd.Categorical(["yes"] * 60, categories=["no", "yes"])
+    told = "\n".join(cohort.feeds(whole, hai))
+    assert "no, all patients are of one group of hai." in told
+    assert "- Regression, OS: no, nobody has os_event = 1." in told
+    step = hai.eligibility[0]
+    told = cohort.feeds(whole.assign(**{step["column"]: pd.NA}), hai)[0]
+    assert told.startswith("- Flow of patients: leaves no patient; nobody who came so far has ")
+    alive = whole.assign(os_event=pd.array([False, True] * 30, dtype="boolean"))
+    told = "\n".join(cohort.feeds(alive, hai))
+    assert "(one level alone: hai)." in told and "nobody has os_event" not in told
+
+
 def test_patients_in_none_of_the_groups_that_print_has_are_counted():
     hai = ledger.load_design("mskcc_hai")
     whole = scores.add(cohort.load(ledger.data_folder() / "mskcc_hai" / "cohort.csv", hai))

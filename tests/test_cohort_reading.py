@@ -9,6 +9,7 @@ import pandas as pd
 import pyreadstat
 import pytest
 from openpyxl import load_workbook
+from openpyxl.styles import Font
 
 from crlm import cohort, files, ledger
 from tests.hostile import refused
@@ -123,6 +124,12 @@ def test_hidden_rows_are_read_and_said_and_formulas_without_values_are_refused(t
     report = cohort.check(path, DESIGN)
     assert len(report.frame) == 2
     assert any("row 3 is hidden" in note for note in report.notes)
+    assert not any("struck" in note for note in report.notes)
+    book["s"]["A2"].font = Font(strike=True)
+    book.save(path)
+    files.forget()
+    (told,) = (note for note in cohort.check(path, DESIGN).notes if "struck" in note)
+    assert told.startswith("row 2 has cells that are struck through in Excel, and read all the")
     book["s"]["B3"] = "=B2+1"
     book.save(path)
     files.forget()

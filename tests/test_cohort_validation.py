@@ -61,6 +61,10 @@ def test_a_healthy_table_comes_typed(tmp_path):
         ({"cea": "<0.5"}, "cea", "is a limit, not a number"),
         ({"cea": "1,200"}, "cea", "a comma that may separate thousands"),
         ({"cea": "2020-01-02"}, "cea", "is a date"),
+        ({"size_cm": "03-May"}, "size_cm", "is a date where a number is expected"),
+        ({"cea": "Mai 12"}, "cea", "is a date where a number is expected"),
+        ({"size_cm": "2.5 x 3.1"}, "size_cm", "is several numbers"),
+        ({"os_months": "18+"}, "os_months", "is a time with a"),
         ({"os_months": -1}, "os_months", "is before the hepatectomy"),
         ({"sex": "M"}, "sex", "is none of male, female"),
         ({"bilobar": "2"}, "bilobar", "is none of no, yes"),
@@ -359,3 +363,28 @@ def test_the_report_says_what_was_understood_within_100_columns(tmp_path):
     text = cohort.describe(report)
     assert "!sex" in text and "mm to cm" in text and "Not used: 備考" in text
     assert all(len(line) <= 100 for line in text.splitlines())
+
+
+def test_censored_times_that_are_marked_are_one_problem(tmp_path):
+    table = patients(12)
+    table["os_months"] += "+"
+    report = cohort.check(save(tmp_path, table), NCCH)
+    found = report.violations.query("column == 'os_months'")
+    assert len(found) == 12 and found["remedy"].nunique() == 1
+    assert "os_event says who had the event" in found["remedy"].iloc[0]
+
+
+def test_an_age_of_nought_is_noted(tmp_path):
+    notes = broken(tmp_path, age=0).notes
+    assert any("row 5: 0 years: a newborn, or an age that is not known" in note for note in notes)
+
+
+def test_one_header_of_two_times_is_refused(tmp_path):
+    book = {"columns": {"os_months": "os_months", "rfs_months": "os_months"}}
+    with pytest.raises(ledger.CohortError, match="rfs_months and os_months both come from"):
+        cohort.check(save(tmp_path, patients(5)), NCCH, book)
+
+
+def test_a_row_that_is_left_out_behind_the_end_is_refused(tmp_path):
+    with pytest.raises(ledger.CohortError, match="ends at row 6, .* leaves out row 60. Correct"):
+        cohort.check(save(tmp_path, patients(5)), NCCH, {"skip_rows": [60]})

@@ -43,6 +43,8 @@ def copies(patients: pd.DataFrame) -> Iterator[str]:
     groups, what = _groups(patients.index[full], keys[full]), "everything but the identifier"
     if not groups and n <= MOST_COMPARED:
         groups, what = _but_one(patients[full], keys[full], chances), "all but one cell"
+    if "patient_id" in patients:  # One patient in two rows is told as that.
+        groups = [rows for rows in groups if patients.loc[rows, "patient_id"].nunique() != 1]
     if groups:
         shown = "; ".join(" and ".join(str(row) for row in rows[:4]) for rows in groups[:5])
         more = f" and {len(groups) - 5} more" if len(groups) > 5 else ""

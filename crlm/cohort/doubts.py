@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 from crlm.cohort.blanks import blanks
+from crlm.cohort.codebook import Column
 from crlm.cohort.copies import copies
 from crlm.cohort.inverted import ENOUGH, events
 from crlm.cohort.wording import count
+from crlm.ledger import Design
 from crlm.refusals import foreign, row_list
 
 _UNKNOWN = "If that means unknown, add it to `missing:` of the column in the codebook."
@@ -44,7 +46,47 @@ def doubts(patients: pd.DataFrame, confirmed: frozenset[str]) -> list[str]:
         found += _exchanged(patients)
     if "rows" not in confirmed:
         found += copies(patients)
+    if "patient_id" not in confirmed:
+        found += _noughts(patients)
     return found
+
+
+def _noughts(patients: pd.DataFrame) -> Iterator[str]:
+    """Identifiers that leading noughts alone tell apart: one patient, of two exports."""
+    ids = patients.get("patient_id", pd.Series(dtype=object)).dropna().astype(str)
+    bare = ids[ids.str.fullmatch(r"\d+")].str.lstrip("0")
+    alike = bare[bare.duplicated(keep=False) & bare.index.isin(ids[~ids.duplicated(False)].index)]
+    if len(alike):
+        yield (
+            f"patient_id in {row_list(list(alike.index))}: noughts in front alone tell these "
+            "patients apart. Is one of them entered twice? Remove the copy, or set `confirm: "
+            "[patient_id]` in the codebook if they are different people."
+        )
+
+
+def relabelled(
+    matched: Mapping[str, Column], design: Design, confirmed: frozenset[str]
+) -> Iterator[str]:
+    """Categories of which a codebook reads one level as another, and that one as a third.
+
+    Parameters
+    ----------
+    matched : mapping of str to Column
+        What the codebook says of each column.
+    design : Design
+    confirmed : frozenset of str
+        Columns that the codebook confirms.
+    """
+    for name, column in matched.items():
+        levels = {level.casefold() for level in design.levels(name)}
+        meant = {raw.casefold(): level.casefold() for raw, level in column.values.items()}
+        other = [raw for raw, level in meant.items() if {raw, level} <= levels and raw != level]
+        if other and name not in confirmed and not name.endswith("_event"):
+            said = ", ".join(f"{raw} as {meant[raw]}" for raw in other)
+            yield (
+                f"{name}: the codebook reads {said}. Are the two sides of `values:` exchanged? If "
+                f"not, set `confirm: [{name}]`."
+            )
 
 
 # ---- codes for unknown ------------------------------------------------------

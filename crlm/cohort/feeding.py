@@ -43,30 +43,46 @@ def feeds(
     """
     full, made = add_factors(patients, design), dict(made_from_os(patients, design))
     here = {name for name in full if full[name].notna().any()}
+    one = _of_one_level(full, design)
     return [
-        *([_flow(design, here)] if design.eligibility else []),
-        _comparison(design, here, needed),
+        *([_flow(design, here, full)] if design.eligibility else []),
+        _comparison(design, here, needed, one),
         *_ungrouped(design, full, groups),
         *(_endpoint(name, full, design, name in made) for name in design.endpoints),
         *(_incidence(name, design, here) for name in design.incidences),
-        *(_model(name, design, here, full) for name in design.models),
+        *(_model(name, design, here, full, one) for name in design.models),
         *_sites(design, here),
         *_printed(design, here, needed),
     ]
 
 
-def _flow(design: Design, here: set[str]) -> str:
+def _flow(design: Design, here: set[str], patients: pd.DataFrame) -> str:
     needed = [str(one["column"]) for one in design.eligibility]
+    left = eligibility(patients, design)
+    for step in design.eligibility if len(patients) else ():
+        if step["name"] in left and not left.loc[:, : step["name"]].all(axis=1).any():
+            told = f"nobody who came so far has {step['column']} = {step['keep']}"
+            return f"- Flow of patients: leaves no patient; {told}. All that follows needs some."
     return _line("Flow of patients", needed, here, "criteria that cannot be checked")
 
 
-def _comparison(design: Design, here: set[str], needed: Needed) -> str:
+def _comparison(design: Design, here: set[str], needed: Needed, one: set[str]) -> str:
     by = str(design.table_one["by"])
     if by not in here:
         return f"- Table 1 and every comparison by {design.label(by)}: no, needs {by}."
+    if by in one:
+        told = f"no, all patients are of one group of {by}"
+        return f"- Table 1 and every comparison by {design.label(by)}: {told}."
     beside = [name for place, names in needed if place == "table1" for name in names]
     names = dict.fromkeys([by, *design.table_one["variables"], *beside])
     return _line("Table 1", names, here, "without")
+
+
+def _of_one_level(patients: pd.DataFrame, design: Design) -> set[str]:
+    """Categories of which the patients who pass the flow have one level alone."""
+    included = patients[eligibility(patients, design).all(axis=1)]
+    named = [name for name in included if design.levels(name)]
+    return {name for name in named if included[name].nunique() == 1}
 
 
 def _ungrouped(design: Design, patients: pd.DataFrame, groups: Iterable[str]) -> list[str]:
@@ -118,7 +134,7 @@ def _incidence(name: str, design: Design, here: set[str]) -> str:
     return f"- {words}: no, needs {listing(lacking, 4)}." if lacking else f"+ {words}: complete."
 
 
-def _model(name: str, design: Design, here: set[str], patients: pd.DataFrame) -> str:
+def _model(name: str, design: Design, here: set[str], patients: pd.DataFrame, one: set[str]) -> str:
     # A model of an outcome made from an endpoint, as of a short SCP, has its name at the end.
     spec = design.models[name]
     named = (spec.get("endpoint"), name, name.removeprefix("short_"))
@@ -130,9 +146,15 @@ def _model(name: str, design: Design, here: set[str], patients: pd.DataFrame) ->
     if spec.get("label"):
         words = f"Regression, {(spec.get('endpoint') or name).replace('_', ' ')}, {spec['label']}"
     if times and not (set(times) <= here and patients[times].notna().all(axis=1).any()):
-        return f"- {words}: no, needs {listing(times, 4)}."
-    covariates = [str(one) for one in spec["covariates"]]
-    return _line(words, covariates, here, "without")
+        lacking = " and ".join(times) if len(times) == 2 else listing(times, 4)
+        return f"- {words}: no, needs {lacking}."
+    event = f"{endpoint.lower()}_event"
+    if endpoint and event in patients and not (patients[event].dropna().astype(float) > 0).any():
+        return f"- {words}: no, nobody has {event} = 1."
+    covariates = [str(own) for own in spec["covariates"]]
+    same = [name for name in covariates if name in one]
+    line = _line(words, covariates, here - one, "without")
+    return f"{line[:-1]} (one level alone: {listing(same, 4)})." if same else line
 
 
 def _sites(design: Design, here: set[str]) -> list[str]:

@@ -88,6 +88,12 @@ def lay_out(
         If there is no header, or no patient below it.
     """
     skipped = set(skip_rows)
+    last = max((row for row, _ in records), default=0)
+    if beyond := sorted(row for row in skipped if row > last):
+        raise CohortError(
+            f"{name} ends at row {last}, and the codebook leaves out {row_list(beyond)}. Correct "
+            "`skip_rows:`; rows are counted as Excel counts them."
+        )
     filled = [one for one in records if any(one[1]) and one[0] not in skipped]
     at = _header(name, filled, fits, header_row)
     head, body = filled[at], filled[at + 1 :]

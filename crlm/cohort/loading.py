@@ -11,7 +11,7 @@ import pandas as pd
 
 from crlm.cohort.codebook import Column, read_codebook
 from crlm.cohort.coercion import coerce
-from crlm.cohort.doubts import doubts, unit_columns
+from crlm.cohort.doubts import doubts, relabelled, unit_columns
 from crlm.cohort.matching import match
 from crlm.cohort.numbers import quote_header
 from crlm.cohort.reading import Raw, read
@@ -115,7 +115,10 @@ def _checked(
         violations=violations,
         unused=[header for header in raw.frame.columns if header not in used],
         **both(
-            doubts(coerced.frame, book.confirm),
+            [
+                *doubts(coerced.frame, book.confirm),
+                *relabelled(matched, design, book.confirm),
+            ],
             [*raw.notes, *notes, *months, *coerced.notes, *remarks],
         ),
     )

@@ -57,6 +57,7 @@ def match(raw: Raw, book: Codebook, names: Iterable[str]) -> tuple[dict[str, Col
                     n for header, near in real.items() for n in _not_literal(name, header, near)
                 ]
     problems += _read_twice(raw, matched)
+    problems += _fed_twice(book, matched)
     refuse_all(book.name or raw.file, problems)
     return matched, notes
 
@@ -111,4 +112,16 @@ def _read_twice(raw: Raw, matched: Mapping[str, Column]) -> list[str]:
         "name"
         for header, times in raw.twice.items()
         if header in used
+    ]
+
+
+def _fed_twice(book: Codebook, matched: Mapping[str, Column]) -> list[str]:
+    """One header, as it stands, of the times of two endpoints."""
+    ends = [name.removesuffix("_event") for name in matched if name.endswith("_event")]
+    first: dict[str, str] = {}
+    return [
+        f"{name} and {first[header]} both come from {quote(header)}, as it stands. Correct one"
+        for name in (f"{end}_months" for end in ends)
+        if name in book.columns and name in matched and not matched[name].from_dates
+        if (header := matched[name].source) and first.setdefault(header, name) != name
     ]

@@ -21,6 +21,13 @@ _COMMA = re.compile(r"[+-]?\d*,\d+")
 _POINTS = re.compile(r"[+-]?\d[\d.,]*")
 _WITH_UNIT = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*([^\d\s.,+-][^\d]*)")
 _MARK = re.compile(r"([+-]?[\d.,]+)\s*(?:[*†‡§#↑↓]{1,3}|[HhLl])")
+#: "03-May", "Mai 3", what Excel shows of 3/5 and of 3-5.
+_DAY_AND_MONTH = re.compile(
+    r"(?:\d{1,2}[-./ ]*)?(?:jan|feb|mar|mär|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)"
+    r"[a-zä]*\.?[-./ ]*(?:\d{1,4})?",
+    re.IGNORECASE,
+)
+_SEVERAL = re.compile(r"[\d.,]+\s*(?:cm|mm)?\s*[x×*]\s*\d.*", re.IGNORECASE)
 _MARKS = {
     ",": "a comma",
     ".": "a point",
@@ -65,8 +72,17 @@ def _what(text: str, plain: str, decimal: str, header: str, name: str) -> tuple[
         return "holds a raised, circled or fractional figure, as a footnote mark is", (
             "Remove the mark; write a fraction with a decimal point."
         )
-    if is_date(plain):
+    if is_date(plain) or _DAY_AND_MONTH.fullmatch(plain):
         return _date(header, name)
+    if name.endswith("_months") and re.fullmatch(r"[\d.,]+\s*\+", plain):
+        return "is a time with a + behind it, as of patients without the event", (
+            f"Take the + off in the file; {name.removesuffix('_months')}_event says who had the "
+            "event."
+        )
+    if _SEVERAL.fullmatch(plain):
+        return "is several numbers", (
+            "Write one: that which the column asks for, as the largest diameter."
+        )
     limit = _LIMIT.fullmatch(plain) or _LIMIT_BEHIND.fullmatch(plain)
     if limit:
         counts = json.dumps(text, ensure_ascii=False)

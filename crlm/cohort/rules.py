@@ -353,6 +353,13 @@ RULES: tuple[Rule, ...] = (
         "Allowed. If it stands for unknown or for no viable tumour, leave it empty.",
         note=True,
     ),
+    Rule(
+        ("age",),
+        lambda patients: patients["age"] == 0,
+        "0 years: a newborn, or an age that is not known",
+        "Allowed. If it stands for unknown, leave it empty.",
+        note=True,
+    ),
     *(_zero(time) for time in ("os_months", "rfs_months", "scp_months", "hepatic_rfs_months")),
 )
 
@@ -372,6 +379,7 @@ def rules_of(design: Design) -> Iterator[Rule]:
         own = not spec.get("after") and ("first_of" in spec or "death_of" in spec)
         if not own or {time, event} & _WITH_RULES:
             continue
+        yield _zero(time)
         yield _later(time, "os_months", f"{name} is longer than OS")
         if "death" in spec.get("first_of", ()):
             yield _counts_death(event, f"{name} counts death: set it to 1.")

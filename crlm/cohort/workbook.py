@@ -80,7 +80,7 @@ def read_workbook(
     book = _open(name, data)
     try:
         chosen, notes = _choose(name, book, sheet, preferred, fits)
-        surveyed = _survey(name, data, parts[chosen.title])
+        surveyed = _survey(name, data, parts[chosen.title], _struck_styles(data))
         records = _records(name, chosen)
     finally:
         book.close()
@@ -91,6 +91,12 @@ def read_workbook(
         notes.append(
             f"{row_list(hidden)} {'are' if len(hidden) > 1 else 'is'} hidden in Excel (a filter?) "
             "and read all the same. Delete what must not count."
+        )
+    struck = [row for row in sorted(surveyed.struck) if row in filled]
+    if struck:
+        notes.append(
+            f"{row_list(struck)} {'have' if len(struck) > 1 else 'has'} cells that are struck "
+            "through in Excel, and read all the same. Delete what must not count."
         )
     return Sheet(chosen.title, records, surveyed.merged, notes, len(parts))
 
@@ -177,6 +183,8 @@ class _Survey:
     hidden: list[int] = field(default_factory=list)
     merged: list[Range] = field(default_factory=list)
     formulas: set[tuple[int, int]] = field(default_factory=set)
+    struck: set[int] = field(default_factory=set)
+    struck_styles: frozenset[str] = frozenset()
     row: int = 0
     column: int = 0
     cells: int = 0
@@ -187,6 +195,8 @@ class _Survey:
         if local == "c":
             self.computed = attributes.get("t") == "str"
             self._cell(attributes.get("r", ""))
+            if attributes.get("s") in self.struck_styles:
+                self.struck.add(self.row)
         elif local == "row":
             self._row(attributes)
         elif local == "f" and not self.computed:
@@ -231,9 +241,26 @@ def _column(letters: str) -> int:
     return number
 
 
-def _survey(name: str, data: bytes, path: str) -> _Survey:
+def _struck_styles(data: bytes) -> frozenset[str]:
+    """The numbers of cell styles whose font is struck through."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            styles = ElementTree.fromstring(archive.read("xl/styles.xml"))
+    except (KeyError, zipfile.BadZipFile, ElementTree.ParseError, RuntimeError, OSError):
+        return frozenset()
+    fonts = styles.findall("{*}fonts/{*}font")
+    struck = {
+        str(at)
+        for at, font in enumerate(fonts)
+        if (mark := font.find("{*}strike")) is not None and mark.get("val") not in ("0", "false")
+    }
+    cells = styles.findall("{*}cellXfs/{*}xf")
+    return frozenset(str(at) for at, cell in enumerate(cells) if cell.get("fontId") in struck)
+
+
+def _survey(name: str, data: bytes, path: str, struck_styles: frozenset[str]) -> _Survey:
     """Rows, cells, merged ranges and formulas of a sheet, in one pass and within bounds."""
-    found = _Survey()
+    found = _Survey(struck_styles=struck_styles)
     parser = expat.ParserCreate()
     parser.StartElementHandler = found.start
     try:
