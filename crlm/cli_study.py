@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from crlm.ledger import CLAIM_COLUMNS, DesignError, LedgerError, ParameterError, as_records
 from crlm.ledger.errors import refusal
+from crlm.ledger.vocabulary import NOT_REACHED
 from crlm.numbers import counted
 from crlm.transcription import LAYOUTS
 
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 
 _LISTED = 12
 _TOLD = 5
+#: What a place has besides numbers: its kind, one of it and several.
+_KINDS = (
+    ("direction", ("sentence", "sentences")),
+    (NOT_REACHED, ("median or limit not reached", "medians or limits not reached")),
+)
 _AS_LAID_OUT = (
     "The search: reconstruction.toml still has the invented paper's columns and days; before "
     "`crlm reconstruct` put yours into [groups] and [period]."
@@ -332,9 +338,9 @@ def describe(design: Design, claims: pd.DataFrame) -> Iterator[str]:
 
     yield f"{counted(len(claims), 'claim')} of {design.title}"
     for place, part in claims.groupby("place", sort=False):
-        kinds = [counted(int((part["kind"] == kind).sum()), kind) for kind in ("number",)]
-        said = int((part["kind"] == "direction").sum())
-        kinds += [counted(said, "sentence")] if said else []
+        many = part["kind"].value_counts()
+        kinds = [counted(int(many.get("number", 0)), "number")]
+        kinds += [counted(int(many[kind]), *words) for kind, words in _KINDS if kind in many]
         yield f"  {str(place).replace('_', ' ')}: {', '.join(kinds)}"
     made = audit.audit(design, claims)
     touched = {name for names in made.checks["claims"] for name in names}

@@ -33,8 +33,8 @@ from crlm.ledger import (
     round_half_up,
     row_key,
 )
-from crlm.ledger.vocabulary import PERSON_TIME, RATE_UNITS
-from crlm.numbers import OF_TWO_DIGITS, Shown
+from crlm.ledger.vocabulary import NOT_REACHED, PERSON_TIME, RATE_UNITS
+from crlm.numbers import HIDDEN, OF_TWO_DIGITS, Shown
 from crlm.unanswered import OF_PATIENTS, Here, here_of, patients_key, why_absent
 
 #: The closed set of verdicts, best first.
@@ -300,6 +300,8 @@ def _judge(
     if factor is None:
         return _no_result(f"computed in {row['unit']}, printed in {claim['unit']}")
     value = row[claim["field"]] * factor
+    if claim["kind"] == NOT_REACHED:
+        return _judge_reached(value, row["method"])
     if not math.isfinite(value):
         return _no_result(_why_not_finite(claim), method=row["method"])
     verdict, reason = _verdict(value, claim, rounded_before), ""
@@ -307,6 +309,15 @@ def _judge(
         verdict, reason = "matches", f"{value:.12g} lies halfway; {tie}"
     told = {"computed": value, "p": math.nan, "method": row["method"]}
     return {**told, "verdict": verdict, "reason": reason}
+
+
+def _judge_reached(value: float, method: str) -> dict[str, Any]:
+    """A median, or a limit of it, that print says is not reached."""
+    if "hidden (<" in method or method.startswith(HIDDEN):
+        return _no_result(_HIDDEN, method)
+    reached = math.isfinite(value)
+    told = {"computed": value if reached else math.nan, "p": math.nan, "method": method}
+    return {**told, "verdict": "differs" if reached else "matches", "reason": ""}
 
 
 def _verdict(value: float, claim: dict[str, Any], rounded_before: int | None) -> str:

@@ -118,6 +118,18 @@ def sentence(text, operator, **keys):
     }
 
 
+def unreached(text="not reached", **keys):
+    """A median in whose place a paper has a word."""
+    row = number("1", "median_survival", **{"endpoint": "OS", "unit": "months", **keys})
+    return row | {
+        "kind": "not reached",
+        "printed": text,
+        "operator": "",
+        "value": float("nan"),
+        "decimals": float("nan"),
+    }
+
+
 def claims(*rows):
     frame = pd.DataFrame(list(rows), columns=list(ledger.CLAIM_COLUMNS))
     frame["id"] = [f"c{i}" for i in range(len(frame))]

@@ -22,6 +22,7 @@ from .audit_ledger import (
     rate,
     ratio,
     sentence,
+    unreached,
     worst,
 )
 
@@ -408,6 +409,8 @@ case(
     [*months("6.6", unit="years"), *rate("45")],
 )
 case("falling", [*rate("69", time=36.0), *rate("50")], [*rate("48", time=36.0), *rate("50")])
+case("not_reached", [unreached(), *rate("62")], [unreached("NR"), *rate("45")])
+case("not_reached", [unreached(), *rate("50.0")], [unreached(), *months("55.0")])
 LEFT = [number("83", "n_at_risk", endpoint="OS", time=24.0)]
 case(
     "falling",

@@ -50,18 +50,22 @@ def test_each_block_of_a_table_of_curves_is_split_by_its_heading(design):
         ("kras=mutant", "n", "estimate", "=", "256", "0"),
         ("kras=mutant", "median_survival", "estimate", "=", "44.0", "1"),
         ("kras=mutant", "median_survival", "conf_low", "=", "38", "0"),
+        ("kras=mutant", "median_survival", "conf_high", "", "NR", ""),
         ("kras=mutant", "survival_rate", "estimate", "=", "38.2", "1"),
         ("kras=mutant", "survival_rate", "conf_low", "=", "31", "0"),
         ("kras=mutant", "survival_rate", "conf_high", "=", "45", "0"),
         ("margin", "p", "estimate", "<", "<0.001", "3"),
         ("margin=negative", "events", "estimate", "=", "290", "0"),
         ("margin=negative", "n", "estimate", "=", "600", "0"),
+        ("margin=negative", "median_survival", "estimate", "", "NR", ""),
         ("margin=negative", "median_survival", "conf_low", "=", "60.5", "1"),
+        ("margin=negative", "median_survival", "conf_high", "", "NR", ""),
         ("margin=negative", "survival_rate", "estimate", "=", "60.0", "1"),
         ("margin=negative", "survival_rate", "conf_low", "=", "55", "0"),
         ("margin=negative", "survival_rate", "conf_high", "=", "65", "0"),
         ("margin=positive", "events", "estimate", "=", "42", "0"),
         ("margin=positive", "n", "estimate", "=", "74", "0"),
+        ("margin=positive", "median_survival", "estimate", "", "not reached", ""),
         ("margin=positive", "survival_rate", "estimate", "=", "41.0", "1"),
     ]
     assert [c["id"] for c in made.claims][:3] == [
@@ -69,7 +73,7 @@ def test_each_block_of_a_table_of_curves_is_split_by_its_heading(design):
         "table2-kras-wild-os-events",
         "table2-kras-wild-n",
     ]
-    assert len(made.left_out) == 4 and all("is no number" in said for said in made.left_out)
+    assert not made.left_out
 
 
 def test_a_heading_that_is_merged_to_the_right_stands_in_one_cell(design):
@@ -78,25 +82,31 @@ def test_a_heading_that_is_merged_to_the_right_stands_in_one_cell(design):
     assert curves(design, [HEADS, *merged]).claims == curves(design, [HEADS, *BLOCKS]).claims
 
 
-def test_what_is_not_reached_is_no_question_of_the_ledger_any_more(design):
-    """Once `crlm ledger` asked for the upper limit for ever."""
+def test_what_is_not_reached_is_a_claim_and_no_question_of_the_ledger(design):
+    """Once a report had a median of 92 months beside a printed "not reached", and said nothing."""
     made = curves(design, [HEADS, *BLOCKS])
-    noted = {c["printed"]: c["note"] for c in made.claims if c["note"]}
-    assert noted == {
-        "44.0": "no upper limit (NR)",
-        "38": "no upper limit (NR)",
-        "60.5": "no number (NR); no upper limit (NR)",
-    }
+    unreached = [c for c in made.claims if c["kind"] == "not reached"]
+    assert [(c["group"], c["field"], c["printed"]) for c in unreached] == [
+        ("kras=mutant", "conf_high", "NR"),
+        ("margin=negative", "estimate", "NR"),
+        ("margin=negative", "conf_high", "NR"),
+        ("margin=positive", "estimate", "not reached"),
+    ]
+    assert not any(c[key] for c in unreached for key in ("value", "decimals", "operator"))
     frame = pd.DataFrame(made.claims).assign(reference="")
     assert not list(ledger.halves(frame))
-    bare = dict(ledger.halves(frame.assign(note="")))
-    assert (
-        "say 'no upper limit' in the note" in bare["table2-kras-mutant-os-median-survival-conf-low"]
-    )
-    for end in ("NR", "NA", "N.R.", "not yet reached", "∞", "", "—"):
+    assert list(ledger.halves(frame[frame["kind"] == "number"]))
+    for end in ("NR", "NA", "N.R.", "not yet reached", "∞"):
+        made = curves(design, [["", "Median, mo (95% CI)"], ["HAI", f"107.6 (80.8–{end})"]])
+        assert [c["printed"] for c in made.claims] == ["107.6", "80.8", end]
+        assert [c["kind"] for c in made.claims] == ["number", "number", "not reached"]
+    for end in ("", "—"):
         made = curves(design, [["", "Median, mo (95% CI)"], ["HAI", f"107.6 (80.8–{end})"]])
         assert [row[2:5:2] for row in told(made)] == [("estimate", "107.6"), ("conf_low", "80.8")]
         assert all(c["note"].startswith("no upper limit") for c in made.claims)
+    # "NA" in the place of the median itself may be "not available".
+    made = curves(design, [["", "Median, mo (95% CI)"], ["HAI", "NA (80.8–NR)"]])
+    assert [c["field"] for c in made.claims] == ["conf_low", "conf_high"]
 
 
 @pytest.mark.parametrize(

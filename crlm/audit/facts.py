@@ -18,7 +18,7 @@ import pandas as pd
 from crlm.audit.intervals import Interval, printed_interval, times
 from crlm.ledger import Design, as_records, kind_of, printed_decimals, small
 from crlm.ledger.models import about
-from crlm.ledger.vocabulary import ALL, MULTIVARIABLE
+from crlm.ledger.vocabulary import ALL, MULTIVARIABLE, NOT_REACHED
 
 #: Conditions that patients meet: pairs of column and level.
 Cell = frozenset[tuple[str, str]]
@@ -122,6 +122,8 @@ class Facts:
         Numbers of the flow chart.
     sentences : tuple of mappings
         Direction claims, as in the ledger.
+    unreached : tuple of mappings
+        Medians, and limits of them, that print says are not reached.
     """
 
     design: Design
@@ -130,6 +132,7 @@ class Facts:
     percents: Mapping[tuple[Cell, Cell], tuple[Printed, ...]]
     flow: Mapping[Step, tuple[Printed, ...]]
     sentences: tuple[Mapping[str, Any], ...]
+    unreached: tuple[Mapping[str, Any], ...]
 
     def one(self, key: Key) -> Printed | None:
         """The number at its most detailed place."""
@@ -232,7 +235,8 @@ def gather(design: Design, claims: pd.DataFrame) -> Facts:
     ordered = {key: tuple(sorted(found, key=_detail)) for key, found in numbers.items()}
     counts, percents, flow = _cells(ordered, design)
     sentences = as_records(claims[claims["kind"] == "direction"])
-    return Facts(design, ordered, counts, percents, flow, tuple(sentences))
+    unreached = as_records(claims[claims["kind"] == NOT_REACHED])
+    return Facts(design, ordered, counts, percents, flow, tuple(sentences), tuple(unreached))
 
 
 def key_of(record: Mapping[str, Any], design: Design) -> Key:

@@ -33,6 +33,7 @@ from crlm.audit import (
     steps,  # noqa: F401
     summaries,  # noqa: F401
     tallies,  # noqa: F401
+    unreached,  # noqa: F401
     values,  # noqa: F401
     wald,  # noqa: F401
     wholes,  # noqa: F401

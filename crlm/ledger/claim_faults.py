@@ -15,6 +15,7 @@ from crlm.ledger.vocabulary import (
     FIELDS,
     FLOW,
     KINDS,
+    NOT_REACHED,
     NUMBERED_PLACES,
     OPERATORS,
     PERSON_TIME,
@@ -345,6 +346,22 @@ def _operator(claim: Claim, words: Words) -> Iterator[Fault]:
         yield Fault("operator", told)
 
 
+def _not_reached(claim: Claim, words: Words) -> Iterator[Fault]:
+    """A median in whose place print has a word, and no number."""
+    if claim["kind"] != NOT_REACHED:
+        return
+    if claim["statistic"] not in ("", "median_survival"):
+        told = f"{NOT_REACHED!r}, but statistic {claim['statistic']}; a median_survival or a limit "
+        yield Fault("kind", f"{told}of it alone is that. Leave the row out, or correct its keys.")
+    for column in ("value", "decimals", "operator"):
+        if claim[column]:
+            told = f"{claim[column]!r}, but what is not reached has none; leave it empty, or "
+            yield Fault(column, f"{told}write kind number.")
+    if not claim["printed"].strip() or number(claim["printed"]) is not None:
+        told = f"{claim['printed']!r}; write the paper's word, as 'not reached' or 'NR', or "
+        yield Fault("printed", f"{told}kind number.")
+
+
 def _numbers(claim: Claim, words: Words) -> Iterator[Fault]:
     """Numbers as numbers, and as printed."""
     yield from number_faults(claim)
@@ -451,6 +468,7 @@ _CHECKS: tuple[Callable[[Claim, Words], Iterator[Fault]], ...] = (
     _place,
     _closed,
     _operator,
+    _not_reached,
     _numbers,
     _direction,
     _limit,

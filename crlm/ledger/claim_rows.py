@@ -56,7 +56,7 @@ def halves(claims: pd.DataFrame) -> Iterator[tuple[str, str]]:
 
     A note that says so, as `unreached` words it, answers for what print does not have.
     """
-    numbers = claims[claims["kind"] == "number"]
+    numbers = claims[claims["kind"] != "direction"]
     held: dict[tuple[Any, ...], dict[str, str]] = {}
     told: dict[tuple[Any, ...], set[str]] = {}
     for row in as_records(numbers):

@@ -214,14 +214,21 @@ _ABOUT: dict[str, tuple[str, str]] = {
     ),
     "locator": ("", "The row, sentence or curve, for a reader who looks it up."),
     "name": ("", "What is claimed, in plain words; made from the keys if the column is absent."),
-    "kind": (" | ".join(KINDS), "A printed number, or a sentence that claims a direction."),
+    "kind": (
+        " | ".join(KINDS),
+        "A printed number, a sentence that claims a direction, or a median that is not reached.",
+    ),
     "printed": ("", "The text exactly as printed."),
     "operator": (
         " | ".join(dict.fromkeys(sign for signs in OPERATORS.values() for sign in signs)),
         "Sign before the number; of a direction: above, below, or no difference (~).",
     ),
-    "value": ("", "The number; of a direction the value of no effect: 1 for ratios, else 0."),
-    "decimals": ("", "Decimals as printed; empty for a direction."),
+    "value": (
+        "",
+        "The number; of a direction the value of no effect: 1 for ratios, else 0; empty for what "
+        "is not reached.",
+    ),
+    "decimals": ("", "Decimals as printed; empty for a direction and for what is not reached."),
     "field": (" | ".join(FIELDS), "The number itself, or a confidence limit of it."),
     "endpoint": ("endpoints of the design", "Empty where times play no part."),
     "population": (f"{_CONDITION}, from month NUMBER", "Patients that the analysis is among."),

@@ -36,7 +36,9 @@ OPTIONAL_COLUMNS = ("name", "reference")
 #: The fields of a result row that a claim may be about.
 FIELDS = ("estimate", "conf_low", "conf_high")
 
-KINDS = ("number", "direction")
+#: A median, or a limit of it, that print says is not reached.
+NOT_REACHED = "not reached"
+KINDS = ("number", "direction", NOT_REACHED)
 
 #: What stands before a printed number, and which way a sentence claims an effect to go.
 OPERATORS = {"number": ("=", "<", ">"), "direction": (">", "<", "~")}

@@ -17,7 +17,7 @@ from crlm.reconstruction.columns import code_of, reads, restricted
 from crlm.reconstruction.competing import RATES
 from crlm.reconstruction.incidences import also_counts
 from crlm.reconstruction.models import levels_of
-from crlm.reconstruction.quantity import Block, Quantity
+from crlm.reconstruction.quantity import LAST, Block, Quantity
 from crlm.reconstruction.several import MOST_LEVELS
 from crlm.reconstruction.targets import Target
 
@@ -52,6 +52,7 @@ _LOST, _LOST_FOR_GOOD = 5.0, 60.0
 _LIMITS = ("estimate", "conf_low", "conf_high")
 _OF_COUNT = ("n", "percent", "missing", "percent_missing", "known")
 _SUMMARY = ("median", "min", "max", "q1", "q3", "mean", "sd", "q1_linear", "q3_linear")
+_PERCENT = ("survival_rate", LAST, "cumulative_incidence", "percent", "percent_missing")
 _PARTS = {"summary": _SUMMARY, "share": SHARES, "rate": ("patient_years", "incidence_rate")}
 _FOLLOW_UP = ("median_follow_up", "min_follow_up", "max_follow_up")
 #: A standard error is held this closely (share of itself) from the start: one patient hardly
@@ -66,7 +67,8 @@ _ONE = 1.0
 #: Times of rates on one curve, and days with a number of events of one endpoint.
 #: Where the rates of a curve begin: behind patients, events and, of survival, the median.
 _FIRST_RATE = {"km": 5, "incidence": RATES}
-_MOST_TIMES = {kind: (OUT - at) // 3 for kind, at in _FIRST_RATE.items()}
+#: One rate of a curve is that of its end.
+_MOST_TIMES = {kind: (OUT - at) // 3 - (kind == "km") for kind, at in _FIRST_RATE.items()}
 _MOST_TIMES |= {"anchor": OUT, "risk": OUT // 2}
 
 
@@ -235,6 +237,8 @@ def _slot(quantity: Quantity, group: Sequence[Target]) -> int:
             return ("n", "events").index(part)
         if part == "median_survival":
             return 2 + limit
+        if part == LAST:
+            return _FIRST_RATE["km"] + 3 * len(_times(group)) + limit
         return _FIRST_RATE[quantity.kind] + 3 * _times(group).index(quantity.time) + limit
     if quantity.kind == "risk":
         return 2 * _times(group).index(quantity.time) + (part == "cumulative_events")
@@ -263,7 +267,7 @@ def _natural(target: Target) -> float:
         return _LOOSE * middle
     if quantity.kind in ("cox", "logistic"):
         return 0.25
-    if quantity.part in ("survival_rate", "cumulative_incidence", "percent", "percent_missing"):
+    if quantity.part in _PERCENT:
         return 5.0
     if quantity.kind == "correlation":
         return 0.1

@@ -17,6 +17,7 @@ from scipy import stats
 from crlm import cohort, comparison, endpoints, ledger, regression, scores
 from crlm.files import checksum, write_atomically
 from crlm.ledger import Design, DesignError
+from crlm.ledger.vocabulary import NOT_REACHED
 from crlm.reconstruction import programs
 from crlm.reconstruction.incidence_claims import asked_by, per_month
 from crlm.reconstruction.models import (
@@ -88,7 +89,8 @@ def certify(
     # Numbers first: where a direction shares its keys, the first row counts.
     ordered = claims.sort_values("kind", ascending=False, kind="stable")
     for claim in ordered.to_dict("records"):
-        target = of_claim.get(claim["id"])
+        # The search aims at the end of a curve where the claim is on its median.
+        target = of_claim.get(claim["id"]) if claim["kind"] != NOT_REACHED else None
         quantity = _for_certificate(claim, design) if target is None else target.quantity
         if isinstance(quantity, str):
             unknown[claim["id"]] = str(quantity)

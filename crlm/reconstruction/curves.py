@@ -14,7 +14,7 @@ from scipy import stats
 
 from crlm.ledger import Design
 from crlm.reconstruction.models import levels_of
-from crlm.reconstruction.quantity import Quantity
+from crlm.reconstruction.quantity import LAST, Quantity
 
 if TYPE_CHECKING:
     from lifelines import KaplanMeierFitter
@@ -37,6 +37,10 @@ def kaplan_meier(quantity: Quantity, frame: pd.DataFrame, design: Design) -> flo
         return rate if quantity.part == "survival_rate" else rate * error
     rules = design.conventions
     curve = fitter.survival_function_.iloc[:, 0]
+    if quantity.part == LAST:
+        told = quantity.limit == "estimate"
+        band = curve if told else _band(fitter, quantity.limit, rules["conf_type"])
+        return 100 * float(band.iloc[-1])
     middle = _half_of(curve, rules["median_rule"])
     if quantity.limit == "estimate":
         return middle

@@ -60,7 +60,7 @@ def _surely_above(s: float, v: float, conf: int, z: float) -> bool:
 
 @compiled
 def kaplan_meier(time, event, order, inside, flip, conf, midway, z, month, asked, n_asked, out):
-    """Patients, events, median with limits, rates with limits: out[0:5], then 3 a rate.
+    """Patients, events, median with limits, rates with limits: out[0:5], then 3 a rate, 3 its end.
 
     `flip`: event and censoring exchanged (follow-up). `midway`: where a curve stays at one half,
     the median is the middle of that time. `asked` in days, ascending.
@@ -124,6 +124,7 @@ def kaplan_meier(time, event, order, inside, flip, conf, midway, z, month, asked
         if asked[k] <= last or s <= 0.0:
             _rate(k, s, v, conf, z, out)
         k += 1
+    _rate(n_asked, s, v, conf, z, out)
     if conf == SPSS and upper >= 0 and lower > upper and s_mid > 0:
         density = (s_upper - s_lower) / (lower - upper)
         half = z * s_mid * math.sqrt(v_mid) / density / month

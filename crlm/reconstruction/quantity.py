@@ -13,6 +13,8 @@ BY_CERTIFICATE = "the certificate alone computes it"
 #: Kinds of the models of an incidence, which a certificate computes: a coefficient, and the test
 #: of all levels of a covariate.
 SUBDISTRIBUTION, JOINT = "subdistribution", "subdistribution_joint"
+#: The part of a curve that says whether its median is reached: survival (%) at its end.
+LAST = "last_survival"
 NOBODY_KNOWS = "no search and no certificate knows it; a report may"
 
 

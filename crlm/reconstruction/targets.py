@@ -16,6 +16,7 @@ from scipy.stats import norm
 
 from crlm import ledger
 from crlm.ledger import Design, LedgerError
+from crlm.ledger.vocabulary import NOT_REACHED
 from crlm.reconstruction.incidence_claims import per_month
 from crlm.reconstruction.models import Model, levels_of, searched_models
 from crlm.reconstruction.quantities import (
@@ -29,6 +30,7 @@ from crlm.reconstruction.quantities import (
     size,
     tested,
 )
+from crlm.reconstruction.quantity import BY_CERTIFICATE, LAST
 
 #: Where two printings of one number disagree, the first of these places counts.
 PLACES = ("table", "results", "abstract", "title", "discussion", "conclusion")
@@ -120,7 +122,7 @@ def goal(
     sides = _sides(claims, design)
     found, unsearched, excluded = [], {}, dict(excluded)
     for record in records:
-        quantity = quantity_of(record, design)
+        quantity = _searched(record, quantity_of(record, design), design)
         if quantity == SIZE and groups is not None:
             quantity = size(among_known(record, design), groups)
         if isinstance(quantity, Beyond):
@@ -135,11 +137,26 @@ def goal(
     return Goal((*merged, *implied), {**excluded, **conflicts}, unsearched)
 
 
+def _searched(claim: Mapping[str, Any], found: Quantity | str, design: Design) -> Quantity | str:
+    """What the search aims at for a claim: at the end of a curve, where its median is not reached.
+
+    The certificate asks for the median itself.
+    """
+    if claim["kind"] != NOT_REACHED or not isinstance(found, Quantity):
+        return found
+    if found.limit != "estimate" and design.conventions["conf_type"] == "spss":
+        return f"limit of SPSS that is not reached: {BY_CERTIFICATE}"
+    return replace(found, part=LAST)
+
+
 def _target(
     claim: Mapping[str, Any], quantity: Quantity, sides: Mapping[Any, int], design: Design
 ) -> Target:
     if claim["kind"] == "direction":
         return _direction(claim, quantity, design)
+    if claim["kind"] == NOT_REACHED:
+        # A curve that is at one half has its median there.
+        return Target((claim["id"],), quantity, 50.0 + 1e-6, math.inf)
     low, high = ledger.compatible_interval(
         claim["value"],
         int(claim["decimals"]),

@@ -11,6 +11,7 @@ import pandas as pd
 
 from crlm.comparison import CAN_AGREE, tally
 from crlm.ledger import Design, as_records
+from crlm.ledger.vocabulary import NOT_REACHED
 from crlm.naming import describe, method_words
 from crlm.numbers import allowed, counted, number, p_phrase, p_text, ratio, span
 from crlm.report.html import Html, fold, joined, say, table
@@ -42,6 +43,8 @@ def printed(claim: Mapping[str, Any]) -> str:
     text = claim["printed"]
     if claim["kind"] == "direction":
         return f"“{text}”"
+    if claim["kind"] == NOT_REACHED:
+        return str(text)
     return f"{text} {claim['unit']}".strip()
 
 
@@ -121,6 +124,9 @@ def computed(claim: Mapping[str, Any]) -> str:
     beside a printed <0.0001 is not <0.001.
     """
     value = claim["computed"]
+    if claim["kind"] == NOT_REACHED:
+        reached = math.isfinite(value) or claim["verdict"] == "no result"
+        return number(value, 1) if reached else NOT_REACHED
     if claim["kind"] == "direction" and claim["statistic"] == "p":
         return p_phrase(value)
     if claim["kind"] == "direction":

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crlm.ledger import CLAIM_COLUMNS, Design, unreached
-from crlm.ledger.vocabulary import ALL, KEYS
+from crlm.ledger.vocabulary import ALL, KEYS, NOT_REACHED
 from crlm.transcription import meanings
 from crlm.transcription.asking import quoted, to_ask
 from crlm.transcription.cells import Printed, p_cell, printed, row_of
@@ -41,6 +41,13 @@ SIZE = re.compile(r"\bn\s*=\s*([\d,]+)", re.IGNORECASE)
 _OF_CELLS = re.compile(r"(?<=\S)[,;:]?\s+((n|no\.?)\s*([,/]?\s*[(\[]?%[)\]]?)?|%)$", re.IGNORECASE)
 #: A band without a word: "< 20", "1–3".
 _BARE = re.compile(r"[^\w]*\d(?:\W|\d|\bto\b)*")
+#: Words of a median, or of a limit of it, that is not reached; R prints NA for such a limit.
+_UNREACHED = re.compile(
+    r"n\.?\s?[re]\.?|∞|inf(?:inity)?|"
+    r"not (?:yet )?(?:reached|attained|estimable|evaluable|calculable)",
+    re.IGNORECASE,
+)
+_BY_R = re.compile(r"n/?a", re.IGNORECASE)
 #: What a number of a kind cannot be outside of.
 _POSSIBLE = {
     "p": (0.0, 1.0),
@@ -126,6 +133,9 @@ class Table:
 
     def claim(self, number: Printed, locator: str, **keys: Any) -> None:
         """One printed number with its keys; what it cannot be, or an id that is taken, is asked."""
+        if math.isnan(number.value) and _is_not_reached(number.text, keys):
+            self._put(number, locator, keys)
+            return
         if math.isnan(number.value):
             told = f"{locator}: {number.text!r} is no number."
             self.made.left_out += [told] * (told not in self.made.left_out[-1:])
@@ -155,6 +165,8 @@ class Table:
         whole |= {"id": made, "place": self.place, "locator": locator, "kind": "number"}
         whole |= {"printed": number.text, "operator": number.operator, "value": f"{number.value:g}"}
         whole |= {"decimals": str(number.decimals)}
+        if math.isnan(number.value):
+            whole |= {"kind": NOT_REACHED, "operator": "", "value": "", "decimals": ""}
         same = [other for other in self.made.claims if other["id"] == whole["id"]]
         if not same:
             self.made.claims.append(whole)
@@ -367,6 +379,14 @@ class Table:
             keys = {"group": group, "statistic": "n", "unit": "patients"}
             self.sizes[group] = number.value
             self.claim(number, f"{self.place}, header, {head}", **keys)
+
+
+def _is_not_reached(word: str, keys: Mapping[str, Any]) -> bool:
+    """Whether a word in the place of a median, or of a limit of it, says that it is not reached."""
+    if keys["statistic"] != "median_survival":
+        return False
+    of_r = keys.get("part") and _BY_R.fullmatch(word)
+    return bool(of_r or _UNREACHED.fullmatch(word))
 
 
 def _special(label: str) -> frozenset[str]:

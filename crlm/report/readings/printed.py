@@ -25,7 +25,7 @@ class Print:
 
     def __init__(self, claims: pd.DataFrame, findings: pd.DataFrame | None = None) -> None:
         self._claims: dict[tuple[Any, ...], dict[str, Any]] = {}
-        for claim in as_records(claims[claims["kind"] == "number"]):
+        for claim in as_records(claims[claims["kind"] != "direction"]):
             self._claims.setdefault((*row_key(claim), claim["field"]), claim)
         self._told: dict[str, None] = {}
         self._against: dict[str, str] = {}
