@@ -814,6 +814,7 @@ def _said(statistic, level="", value=0.0, decimals=0):
         "group": "arm=a",
         "covariate": "stage",
         "population": "all",
+        "model": "",
         "kind": "number",
     }
 
