@@ -36,6 +36,7 @@ from crlm.ledger.vocabulary import (
     RANK_TESTS,
     T_TESTS,
 )
+from crlm.multiplicity import ADJUSTMENTS, adjusted
 from crlm.number_trends import number_trend
 from crlm.refusals import choice
 
@@ -203,6 +204,25 @@ def table_one(
         {"population": total if record.get("group") == "all" else population, **record}
         for record in records
     )
+
+
+def with_adjusted(rows: pd.DataFrame, how: str) -> pd.DataFrame:
+    """The p values of a table adjusted for as many tests as it has: rows of the model `how`.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Of `table_one`.
+    how : {"bonferroni", "holm", "benjamini-hochberg"}
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a test; none where there is none.
+    """
+    tests = rows[(rows["statistic"] == "p") & rows["estimate"].notna()]
+    method = f"{ADJUSTMENTS[how]}'s adjustment of {len(tests)} tests"
+    return tests.assign(estimate=adjusted(tests["estimate"], how), model=how, method=method)
 
 
 def _known_population(by: str | None, population: str) -> str:

@@ -939,6 +939,24 @@ case(
 )
 
 
+def adjusted_of(adjusted, how="holm"):
+    """Three p values of Table 1 and what they are, adjusted."""
+    at = {"group": "arm", "level": ""}
+    raw = [number(p, "p", covariate=c, **at) for c, p in zip("abc", RAW_P, strict=True)]
+    own = zip("abc", adjusted, strict=True)
+    return raw + [number(p, "p", covariate=c, model=how, **at) for c, p in own]
+
+
+# Holm: 3 times 0.010, twice 0.030, and once 0.040, which is not below the one before it.
+RAW_P = ("0.010", "0.040", "0.030")
+case("adjusted_p", adjusted_of(["0.03", "0.06", "0.06"]), adjusted_of(["0.03", "0.04", "0.06"]))
+case(
+    "adjusted_p",
+    adjusted_of(["0.030", "0.040", "0.040"], "benjamini-hochberg"),
+    adjusted_of(["0.030", "0.060", "0.060"], "benjamini-hochberg"),
+)
+
+
 def at_risk(*counts, statistic="n_at_risk"):
     keys = {"endpoint": "OS", "time": 36.0, "unit": "patients"}
     return [

@@ -10,7 +10,7 @@ from crlm.ledger.claim_sizes import counts_model
 from crlm.ledger.claim_words import Words
 from crlm.ledger.errors import Fault
 from crlm.ledger.models import about, kind_of
-from crlm.ledger.vocabulary import FIRST_RECURRENCE, FLOW, GRAY, MULTIVARIABLE
+from crlm.ledger.vocabulary import ADJUSTMENTS, FIRST_RECURRENCE, FLOW, GRAY, MULTIVARIABLE
 
 Claim = Mapping[str, str]
 
@@ -185,6 +185,19 @@ def _of_itself(claim: Claim, words: Words) -> Iterator[Fault]:
             yield Fault(column, f"{told}write the other group, or leave covariate and level out.")
 
 
+def _adjusted(claim: Claim, words: Words) -> Iterator[Fault]:
+    """A p that is adjusted for several tests is one of a characteristic between groups."""
+    if claim["model"] not in ADJUSTMENTS:
+        return
+    if claim["statistic"] != "p" or claim["endpoint"] or not claim["covariate"]:
+        what = claim["statistic"] if claim["statistic"] != "p" else "p but that of a characteristic"
+        told = f"{claim['model']!r} adjusts no {what} between groups; leave it out."
+        yield Fault("model", told)
+    elif claim["group"] == "all" or "=" in claim["group"]:
+        told = f"{claim['group']!r} is one group, and a p value compares several; write the column"
+        yield Fault("group", f"{told}, such as {words.design.table_one['by']}.")
+
+
 def _conditioned(claim: Claim, words: Words) -> Iterator[Fault]:
     """Patients of a ratio are its population."""
     statistic = claim["statistic"]
@@ -291,6 +304,7 @@ _CHECKS: tuple[Callable[[Claim, Words], Iterator[Fault]], ...] = (
     _compared,
     _tested,
     _of_itself,
+    _adjusted,
     _conditioned,
     _modelled,
     _no_characteristic,

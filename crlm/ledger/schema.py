@@ -9,6 +9,7 @@ from pydantic import Field
 from crlm.ledger.chapter import Chapter
 from crlm.ledger.typed import SchemaRow, Strict, schema_rows
 from crlm.ledger.vocabulary import (
+    ADJUSTMENTS,
     ARMITAGE,
     CATEGORICAL_TESTS,
     CAUSES_OF_DEATH,
@@ -205,6 +206,9 @@ class TableOne(Strict):
         "over levels and groups in their order, as is cochran-armitage; of a number jonckheere, "
         "linear-trend and spearman are; of a category those of mann-whitney and kruskal are by the "
         "ranks of its levels.",
+    )
+    adjust: Literal[ADJUSTMENTS] | None = Field(
+        None, description="How the p values of Table 1 are adjusted for several tests, if they are."
     )
     spread: Literal[SPREADS] = Field(description="What stands beside a median.")
     quantile_rule: Literal[QUANTILE_RULES] | None = Field(

@@ -46,6 +46,9 @@ OPERATORS = {"number": ("=", "<", ">"), "direction": (">", "<", "~")}
 #: The model of several covariates; of others of the same patients the name stands behind it.
 MULTIVARIABLE = "multivariable"
 
+#: Adjustments of p values for several tests; the raw p of Table 1 has no model.
+ADJUSTMENTS = ("bonferroni", "holm", "benjamini-hochberg")
+
 #: Models that a claim may name; "" where no model plays a part.
 MODELS = (
     "",
@@ -61,6 +64,7 @@ MODELS = (
     "ph_test",
     "selection",
     "bootstrap selection",
+    *ADJUSTMENTS,
 )
 
 #: The test of cumulative incidences between groups.

@@ -128,9 +128,13 @@ class Sections(Models):
         told = [name for name in kept if self.prints(("n",), covariate=[name], level=[""])]
         if not self.release.on and told:
             self.add(as_printed.known(rows, told))
+        whole = isinstance(variables, str) and (variables, by) == ("variables", first["by"])
+        how = str(first.get("adjust") or "") if whole else ""
+        adjusted = baseline.with_adjusted(made, how) if how and not self.release.on else None
+        shown_rows = made if adjusted is None else joined(made, self.add(adjusted))
         notes = self.told("table", "continuous")
         smd = bool(self.design.table_one.get("smd")) if smd is None else smd
-        table = tables.baseline_table(made, self.design, caption=title, smd=smd, notes=notes)
+        table = tables.baseline_table(shown_rows, self.design, caption=title, smd=smd, notes=notes)
         summary = f"{title}: {counted(len(kept), 'characteristic')}"
         table = html.fold(summary, table) if folded else table
         shown = [] if population != ALL else self._pictures(by, kept, title, folded)

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from crlm.ledger import Design, as_records, kind_of, small
-from crlm.ledger.vocabulary import MULTIVARIABLE
+from crlm.ledger.vocabulary import ADJUSTMENTS, MULTIVARIABLE
 from crlm.naming import among, kind_of_model, method_words, told_apart
 from crlm.numbers import NOTHING, bound, interval, number, p_text, short, span
 from crlm.report.html import Footnotes, Html, table
@@ -42,19 +42,23 @@ def baseline_table(
         Further lines below.
     """
     smd = smd and bool((rows["statistic"] == "smd").any())
+    of_several = (rows["statistic"] == "p") & rows["model"].isin(ADJUSTMENTS)
+    rows, adjusted = rows[~of_several], rows[of_several].set_index("covariate")
     sizes = rows[(rows["covariate"] == "") & (rows["statistic"] == "n")]
     groups = [g for g in dict.fromkeys(sizes["group"]) if "=" in g] + ["all"]
     count = sizes.set_index("group")["estimate"]
     header = ["Characteristic"]
     header += [f"{design.group_label(g)} (n = {number(count.get(g), 0)})" for g in groups]
-    header += ["p", *(["SMD"] if smd else [])]
+    header += ["p", *(["SMD"] if smd else []), *(["Adjusted p"] if len(adjusted) else [])]
     tests, body = Footnotes(_test_reader(design)), []
     for at, statistic in enumerate(["p", *(["smd"] if smd else [])], len(groups) + 1):
         header[at] += tests.usual(rows.loc[rows["statistic"] == statistic, "method"].tolist())
     for name in dict.fromkeys(rows["covariate"]):
         if name and not _only_left_out(rows[rows["covariate"] == name]):
-            body += _baseline_rows(rows[rows["covariate"] == name], groups, design, tests, smd)
+            part = _baseline_rows(rows[rows["covariate"] == name], groups, design, tests, smd)
+            body += _with_adjusted(part, name, adjusted)
     notes = [_what_is_shown(rows, design), *tests.lines(), *_left_out(rows, design), *notes]
+    notes += [f"Adjusted p: {how}." for how in adjusted["method"].unique()]
     return table(caption, header, body, notes, numeric=range(len(groups) + 1, len(header)))
 
 
@@ -128,6 +132,19 @@ def spreads_of(rows: pd.DataFrame) -> tuple[list[str], list[str]]:
         return [name for name, whose in told.items() if whose], []
     usual = max(told, key=lambda name: len(told[name]))
     return [usual], [name for name in dict.fromkeys(rows["covariate"]) if name in both]
+
+
+def _with_adjusted(body: _Body, name: str, adjusted: pd.DataFrame) -> _Body:
+    """The lines of a characteristic with its adjusted p in the first, where a table has such."""
+    if adjusted.empty:
+        return body
+    here = name in adjusted.index
+    p = p_text(adjusted.loc[name, "estimate"]) if here else NOTHING
+    own = _records(adjusted.loc[[name]].reset_index()) if here else []
+    return [
+        (kind, [*cells, "" if at else p], rows if at else [*rows, *own])
+        for at, (kind, cells, rows) in enumerate(body)
+    ]
 
 
 def _baseline_rows(

@@ -1,4 +1,4 @@
-"""Headers above p values that were adjusted for several tests, of which a ledger has no form."""
+"""Headers above p values that were adjusted for several tests: rows have those of Table 1 alone."""
 
 from __future__ import annotations
 
@@ -13,6 +13,16 @@ _METHOD = re.compile(
 )
 _ADJUSTED = re.compile(r"\b(?<!not )adj(usted|\.)?\W", re.IGNORECASE)
 _OF_P = re.compile(r"\bp\b|\bp[\s_-]?values?\b", re.IGNORECASE)
+
+#: What a header calls each way; other ways have none in a design.
+_WAYS = {
+    "bonferroni": re.compile(r"\bbonferroni", re.IGNORECASE),
+    "holm": re.compile(r"\bholm\b", re.IGNORECASE),
+    "benjamini-hochberg": re.compile(
+        r"\bbenjamini\W+(and\W+)?hochberg|\bfdr\b|false discovery|\bbh\b|\bq\b", re.IGNORECASE
+    ),
+    "another": re.compile(r"\bhommel|^(?!.*benjamini).*\bhochberg|yekutieli|[sš]id[aá]k", re.I),
+}
 
 
 def corrects(head: str) -> bool:
@@ -36,3 +46,14 @@ def is_adjusted(head: str) -> bool:
     (True, False, False)
     """
     return bool(_OF_P.search(head) and _ADJUSTED.search(f"{head} ")) or corrects(head)
+
+
+def adjusts_so(head: str, how: str) -> bool:
+    """Whether a header that says its p values are adjusted names this way, or none.
+
+    Examples
+    --------
+    >>> adjusts_so("Adjusted P", "holm"), adjusts_so("q value", "holm"), adjusts_so("FDR P", "holm")
+    (True, False, False)
+    """
+    return not any(said.search(head) for name, said in _WAYS.items() if name != how)

@@ -10,6 +10,7 @@ from crlm.ledger import Design
 from crlm.ledger.vocabulary import ALL, NUMBER_TRENDS, TREND_TEST
 from crlm.transcription import footnotes, meanings, summaries
 from crlm.transcription.cells import Cell, cell, printed, row_of
+from crlm.transcription.corrected import adjusts_so, is_adjusted
 from crlm.transcription.labels import Label
 from crlm.transcription.table import TREND, UNKNOWN, Table, comma
 from crlm.transcription.trends import heads_trend
@@ -31,7 +32,7 @@ _OF_NUMBERS = ("spread", "mean")
 _NEITHER = "says neither n (%) of a level, nor median with range, nor mean ± SD"
 #: What a column holds that is no group.
 _TESTS = ("p", "trend")
-_BETWEEN = (*_TESTS, "smd")
+_BETWEEN = (*_TESTS, "smd", "adjusted")
 
 #: Heads of a column that names the test of each row.
 _NAMES_OF_TESTS = frozenset({"test", "tests", "statistical test"})
@@ -58,6 +59,8 @@ class FirstTable(Table):
     marks : mapping of str to tuple of str
         Answers: what the marks of footnotes say that the numbers of a row are.
     """
+
+    of_one_test = 'the design says none so (adjust = "holm" in [table_one], or another)'
 
     def __init__(
         self,
@@ -112,8 +115,15 @@ class FirstTable(Table):
                 self._characteristic(rows[0], row, columns, found)
                 self._lacks(found, row[0])
 
+    def corrected(self, head: str, heads: Sequence[str]) -> bool:
+        """Whether a header is above adjusted p values that the design does not make."""
+        how = str(self.design.table_one.get("adjust") or "")
+        return is_adjusted(head) and not (how and adjusts_so(head, how))
+
     def _group_of(self, head: str) -> str:
         """The group of a column; of all patients where its head counts them alone."""
+        if is_adjusted(head):
+            return "adjusted"
         return self.group(head, self.by) or (ALL if plain(head) in _EVERYBODY else "")
 
     def _footnotes(self, rows: Sequence[Sequence[str]], groups: Sequence[int]) -> None:
@@ -273,7 +283,10 @@ class FirstTable(Table):
             keys = {"group": group, "covariate": named.column, "level": named.level}
             if not group or found.kind == "empty":
                 continue
-            if group == "smd":
+            if group == "adjusted":
+                own = {"group": self.by, "covariate": named.column}
+                self.p_value(row[at], where, own | {"model": str(self.design.table_one["adjust"])})
+            elif group == "smd":
                 self._difference(found, row[at], where, named.column)
             elif group in _TESTS:
                 keys = {"group": self.by, "covariate": named.column}

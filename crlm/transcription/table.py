@@ -116,6 +116,9 @@ class Table:
         Whether numbers that cannot be are taken, as misprints.
     """
 
+    #: Why adjusted p values make no rows.
+    of_one_test = "a row has that of one test"
+
     def __init__(
         self, design: Design, place: str, asked: Iterable[str], named: Mapping[str, str]
     ) -> None:
@@ -355,7 +358,7 @@ class Table:
         """A table less its columns of p values that are adjusted for several tests: asked."""
         heads = rows[0]
         kept = [at for at, head in enumerate(heads) if not at or not self.corrected(head, heads)]
-        told = "holds p values adjusted for several tests, and a row has that of one test; leave "
+        told = f"holds p values adjusted for several tests, and {self.of_one_test}; leave "
         for at, head in enumerate(heads):
             if at not in kept:
                 self.ask(f"column {head!r}", f"{told}them out with {to_ask(head, '-')}")
