@@ -92,6 +92,15 @@ def test_one_of_several_cuts_is_a_cut(rule):
     assert whole_spec({**asked, "cuts": [60.0]}) == {**asked, "cut": 60.0}
 
 
+@pytest.mark.parametrize("width", [2, 3])
+def test_a_narrow_band_of_whole_numbers_is_found_by_its_ends(width):
+    """1–2 between cuts at 1 and 3 was held against the cut below for both its ends."""
+    high = f"1–{width}"
+    bands = Cut("n", ("none", "some", "many"), (1.0, 1.0 + width), ">=", whole=True)
+    assert bands.said(high) == "some" and not bands.misnames("some", high)
+    assert bands.misnames("some", "2–9")
+
+
 def test_the_first_level_of_one_cut_is_where_its_rule_does_not_hold():
     values = [59.0, 60.0, 61.0]
     held = {">": [0, 0, 1], ">=": [0, 1, 1], "<": [1, 0, 0], "<=": [1, 1, 0], "==": [0, 1, 0]}

@@ -119,3 +119,54 @@ def test_who_has_no_value_below_a_number_is_of_the_number(tmp_path, monkeypatch)
     made = claims_of(SIZES, ledger.load_design("mskcc_hai"), "two-groups", place="table1")
     missing = [c["covariate"] for c in made.claims if c["statistic"] == "missing"]
     assert not made.questions and missing == ["size_cm"] * 2 + ["size_cat"] * 2
+
+
+#: Tabs that became two blanks: nothing stands below its head, and blank cells left no trace.
+LOST = {
+    "two-groups": """Characteristic  No HAI (n = 308)  HAI (n = 366)  p
+Sex, n (%)  0.58
+Male  179 (58.1)  205 (56.0)
+Female  129 (41.9)  161 (44.0)
+Nodal status of the primary, node-positive, n (%)  177 (63.9)  200 (60.4)  0.38
+Missing  31  35
+""",
+    "curves": """Group  No.  Events  Median, months (95% CI)  5-year (95% CI), %  p
+Overall survival  0.77
+No HAI  308  163  62.3 (55.1–71.0)  62.6 (51.3–76.4)
+HAI  366  125  102.6 (90.1–NR)  67.8 (55.6–82.7)
+""",
+    "model": """Univariable  Multivariable
+Variable  HR (95% CI)  p  HR (95% CI)  p
+Sex
+Male  Reference
+Female  1.17 (0.79–1.71)  0.43
+Age  1.01 (0.99–1.03)  0.31  1.02 (1.00–1.04)  0.04
+""",
+}
+
+
+@pytest.mark.parametrize("layout", LOST)
+def test_a_paste_whose_tabs_are_lost_is_read_by_what_its_cells_hold(design, tmp_path, layout):
+    """Cells went to the column that they happened to stand below, and were asked or misread."""
+    path, tabs = tmp_path / "lost.txt", tmp_path / "tabs.txt"
+    path.write_text(LOST[layout], encoding="utf-8")
+    width = max(line.count("  ") for line in LOST[layout].splitlines())
+    of_p = {"Sex, n (%)": width, "Overall survival": width}
+    lines = [line.split("  ") for line in LOST[layout].splitlines()]
+    whole = [[one[0], *[""] * (of_p.get(one[0], 1) - 1), *one[1:]] for one in lines]
+    if layout == "model":
+        whole[0] = ["", "Univariable", "", "Multivariable", ""]
+    tabs.write_text("\n".join(map("\t".join, whole)), encoding="utf-8")
+    of = {"endpoint": "OS"} if layout == "model" else {}
+    made, wanted = (claims_of(grid(p), design, layout, place="t", **of) for p in (path, tabs))
+    assert (made.claims, made.questions) == (wanted.claims, []) and len(made.claims) > 9
+    # Below a level that stands by itself they were those of the heading before it.
+    missing = {c["covariate"] for c in made.claims if c["statistic"] == "missing"}
+    assert missing <= {"nodal_status"} and bool(missing) == (layout == "two-groups")
+
+
+def test_a_row_of_a_paste_without_tabs_that_fits_several_columns_is_refused(tmp_path):
+    text = "Group  Events  No.  p\nHAI at the first operation  12  308  0.2\nNone  163  0.4\n"
+    (tmp_path / "t.txt").write_text(text, encoding="utf-8")
+    with pytest.raises(LedgerError, match="of the row 'None | 163 | 0.4' it cannot be told"):
+        grid(tmp_path / "t.txt")

@@ -172,7 +172,9 @@ class Cut:
         if math.isinf(edge) or math.isinf(value):
             least = side > 0 and value == self.lowest and closed is not False
             return edge == value or (edge == -math.inf and least)
-        cut = min(self.cuts, key=lambda one: abs(one - edge))
+        # A low end is at the cut below it, a high one at that above: 1–2 lies as near to 1 as to 3.
+        beside = [one for one in self.cuts if side * (edge - one) >= -1e-6 * abs(one)]
+        cut = min(beside or self.cuts, key=lambda one: abs(one - edge))
         within = math.isclose(edge, cut)
         if closed is None and value == cut:
             return True

@@ -6,13 +6,14 @@ import csv
 import datetime
 import html
 import io
+import itertools
 import re
 from pathlib import Path
 from typing import Any
 
 from crlm import files
 from crlm.ledger import LedgerError
-from crlm.transcription import fixed_width, noughts, unseen
+from crlm.transcription import fixed_width, noughts, shapes, unseen
 from crlm.transcription.cells import Placed
 
 _MOST_ROWS, _MOST_BYTES, _LISTED = 2000, 20_000_000, 6
@@ -130,7 +131,7 @@ def _aligned(lines: list[str]) -> list[list[str]]:
     found = [list(_APART.finditer(line)) for line in lines]
     width = max(map(len, found), default=0)
     if spans := _apart(found, width):
-        return [_below(cells, spans) for cells in found]
+        return [_below(cells, spans) or [cell.group() for cell in cells] for cells in found]
     whole = [cells for cells in found if len(cells) == width]
     left = [cells[0].end() for cells in whole[1:]]
     if left and whole[0][0].start() >= max(left):
@@ -142,7 +143,11 @@ def _aligned(lines: list[str]) -> list[list[str]]:
     spans = [
         (min(c[at].start() for c in whole), max(c[at].end() for c in whole)) for at in range(width)
     ]
-    return [_below(cells, spans) for cells in found]
+    below = [_below(cells, spans) for cells in found]
+    apart = all(one[1] <= other[0] for one, other in itertools.pairwise(spans))
+    if apart and None not in below:
+        return [row for row in below if row is not None]
+    return shapes.placed([[cell.group() for cell in cells] for cells in found])
 
 
 def _apart(found: list[list[re.Match[str]]], width: int) -> list[tuple[int, int]]:
@@ -173,8 +178,11 @@ def _heads(found: list[list[re.Match[str]]]) -> int:
     return next((at for at, row in enumerate(found) if len(row) > 1), 0)
 
 
-def _below(cells: list[re.Match[str]], spans: list[tuple[int, int]]) -> list[str]:
-    """The cells each in the column that it shares most places with; as they come if in doubt."""
+def _below(cells: list[re.Match[str]], spans: list[tuple[int, int]]) -> list[str] | None:
+    """The cells each in the column that it shares most places with; None of numbers in doubt.
+
+    Words in doubt, as the upper storey of a header, stay as they come.
+    """
     texts = [cell.group() for cell in cells]
     if len(cells) == len(spans):
         return texts
@@ -183,7 +191,7 @@ def _below(cells: list[re.Match[str]], spans: list[tuple[int, int]]) -> list[str
         shared[0] = [1] + [0] * (len(spans) - 1)  # A label, however long it is.
     columns = [max(range(len(spans)), key=own.__getitem__) for own in shared]
     if sorted(set(columns)) != columns or any(max(own) <= 0 for own in shared):
-        return texts
+        return None if any(map(shapes.shape_of, texts[1:])) else texts
     return [texts[columns.index(at)] if at in columns else "" for at in range(len(spans))]
 
 

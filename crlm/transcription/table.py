@@ -219,7 +219,7 @@ class Table:
         filled : callable
             Whether a row has numbers of its own, not a p value alone.
         """
-        within, known, asked = "", True, False
+        within, known, asked, apart = "", True, False, ""
         for number, row in enumerate(rows[1:], 2):
             if summary := self.summary(row[0], within):
                 yield number, row, summary
@@ -233,11 +233,14 @@ class Table:
                 yield number, row, Label()
                 continue
             if heading or (found.column and not found.level):
-                within, known, asked = row[0], bool(found.column), False
+                within, known, asked, apart = row[0], bool(found.column), False, ""
                 found = self._opened(found, row[0], rows[number:], heading)
-            if special and known:
-                yield number, row, Label(self.labels.read(within).column, "", notes=special)
+            if special and (known or apart):
+                column = apart or self.labels.read(within).column
+                yield number, row, Label(column, "", notes=special)
             elif found.column:
+                # A level that stands by itself, "Node-positive", and is none of the heading's.
+                apart = found.column if other else ""
                 yield number, row, found
             elif any(row[1:]) and (heading or known):
                 self.ask(row_of(row, number), self.labels.unknown(row[0], within))
