@@ -360,6 +360,9 @@ def describe(design: Design, claims: pd.DataFrame) -> Iterator[str]:
     yield from _told("A bound in the place of a number", dict(ledger.bounds(claims)), "")
     yield from _told("Survival below 1 per cent", dict(ledger.fractions(claims)), "")
     yield from _told(
+        "A parent cohort beside another claim", dict(ledger.parentless(claims, design)), ""
+    )
+    yield from _told(
         "A month of print that the design may have as a year",
         dict(ledger.in_years(claims, design)),
         "",

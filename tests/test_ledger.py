@@ -677,12 +677,32 @@ def test_a_survival_rate_that_may_be_a_share_of_one_is_listed(study):
 
 @pytest.mark.parametrize(("months", "told"), [([1, 3, 5], 2), ([12, 36, 60], 0), ([6, 18], 0)])
 def test_months_of_an_incidence_that_may_be_years_are_listed(months, told):
-    design = SimpleNamespace(incidences={"relapse": {"months": months}})
+    design = SimpleNamespace(incidences={"relapse": {"months": months}}, chapter={})
     claims = pd.DataFrame({"id": ["a", "b", "c"], "endpoint": ["relapse", "relapse", "OS"]})
     claims["time"] = [36.0, 60.0, 24.0]
     found = dict(ledger.in_years(claims, design))
     assert len(found) == told
     assert all("if these are years, write [12, 36, 60]." in text for text in found.values())
+
+
+def test_horizons_that_may_be_years_are_listed():
+    design = SimpleNamespace(incidences={}, chapter={"horizons": [3.0, 5.0]})
+    claims = pd.DataFrame({"id": ["a", "b"], "endpoint": "OS", "statistic": "survival_rate"})
+    told = dict(ledger.in_years(claims.assign(time=[60.0, 24.0]), design))
+    assert told == {
+        "a": "[chapter] horizons reads months 3, 5; if these are years, write [36, 60]."
+    }
+    assert not dict(ledger.in_years(claims.assign(time=[5.0, 24.0]), design))
+
+
+def test_a_parent_cohort_beside_another_claim_is_listed():
+    parents = [
+        {"own": own, "label": "Older patients", "endpoint": "OS"} for own in ("a", "b", "none")
+    ]
+    claims = pd.DataFrame({"id": ["a", "b"], "endpoint": ["OS", ""]})
+    told = dict(ledger.parentless(claims, SimpleNamespace(chapter={"parent": parents})))
+    assert set(told) == {"b", "none"}
+    assert told["none"] == "own of 'Older patients' is no claim of the ledger; correct the id."
 
 
 def test_a_note_that_denies_a_limit_which_is_there_is_listed(uab):

@@ -26,6 +26,7 @@ from crlm.ledger.claim_rows import (
     halves,
     in_years,
     misplaced,
+    parentless,
     strayed,
     unreached,
 )
@@ -118,6 +119,7 @@ __all__ = [
     "kind_of",
     "load_claims",
     "misplaced",
+    "parentless",
     "named",
     "outside_models",
     "load_design",

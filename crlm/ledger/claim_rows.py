@@ -228,15 +228,34 @@ def fractions(claims: pd.DataFrame) -> Iterator[tuple[str, str]]:
 
 
 def in_years(claims: pd.DataFrame, design: Design) -> Iterator[tuple[str, str]]:
-    """Ids of incidences at 12 times the months of the design, which may be years, and why."""
-    for name, spec in design.incidences.items():
-        own = claims[(claims["endpoint"] == name) & claims["time"].notna()]
-        months = list(spec["months"])
+    """Ids of rates at 12 times the months of the design, which may be years, and why."""
+    timed = claims[claims["time"].notna()]
+    read = [
+        (f"[incidences.{name}]", spec["months"], timed[timed["endpoint"] == name])
+        for name, spec in design.incidences.items()
+    ]
+    if horizons := design.chapter.get("horizons"):
+        rates = timed[timed["statistic"] == "survival_rate"]
+        near = rates[rates["time"].isin([12.0 * month for month in horizons])]
+        read.append(("[chapter] horizons", horizons, near))
+    for place, months, own in read:
         printed = set(own["time"]) - {0.0}
         if printed and printed <= {12.0 * month for month in months} and not printed & {*months}:
-            told = f"[incidences.{name}] reads months {', '.join(f'{m:g}' for m in months)}; if "
+            told = f"{place} reads months {', '.join(f'{m:g}' for m in months)}; if "
             told += f"these are years, write [{', '.join(f'{12 * m:g}' for m in months)}]."
             yield from ((claim, told) for claim in own["id"])
+
+
+def parentless(claims: pd.DataFrame, design: Design) -> Iterator[tuple[str, str]]:
+    """Ids that a parent cohort names as the paper's own claim, and are of something else; why."""
+    held = {row["id"]: row for row in as_records(claims)}
+    for parent in design.chapter.get("parent") or ():
+        claim, name = held.get(parent["own"]), parent["label"]
+        if claim is None:
+            yield parent["own"], f"own of {name!r} is no claim of the ledger; correct the id."
+        elif claim["endpoint"] != parent["endpoint"]:
+            told = f"own of {name!r} is of {claim['endpoint'] or 'no endpoint'}, and the cohort's "
+            yield parent["own"], f"{told}number of {parent['endpoint']}; correct the id."
 
 
 def bounds(claims: pd.DataFrame) -> Iterator[tuple[str, str]]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
+from crlm.ledger.chapter_faults import chapter_faults
 from crlm.ledger.dictionary import (
     Table,
     name_faults,
@@ -82,7 +83,7 @@ def reference_faults(
         *model_faults(design, names),
         *_convention_faults(design),
         *_choice_faults(design, names, refused),
-        *_chapter_faults(design, names),
+        *chapter_faults(design, names),
     ]
 
 
@@ -354,29 +355,6 @@ def _choice_faults(design: Table, names: Names, refused: Collection[str]) -> Ite
         if sound and is_cut and value not in [cut for _, cut in cuts]:
             known = ", ".join(f"{name} {cut:g}" for name, cut in cuts) or "none"
             yield Fault(f"[choices] {key}", f"no factor is cut at {value:g}; cuts: {known}.")
-
-
-# ---- the reviewer's chapter -----------------------------------------------------------------
-
-
-def _chapter_faults(design: Table, names: Names) -> Iterator[Fault]:
-    spec = design.get("chapter")
-    if not isinstance(spec, Mapping):
-        return
-    for key in ("exposure", "modifier", "codon"):
-        yield from grouping_faults(f"[chapter] {key}", spec.get(key), names)
-    for key in ("adjust", "after_exposure"):
-        yield from list_faults(f"[chapter] {key}", spec.get(key), names, ("id", "time", "event"))
-        yield from unscaled_faults(f"[chapter] {key}", texts(spec.get(key)), names)
-    terms = [*spec["propensity"]] if isinstance(spec.get("propensity"), Mapping) else []
-    yield from list_faults("[chapter.propensity]", terms, names, ("id", "time", "event"))
-    yield from unscaled_faults("[chapter.propensity]", terms, names)
-    endpoints = tables(design, "endpoints")
-    for at, parent in enumerate(_tables_in(spec, "parent")):
-        name = parent.get("endpoint")
-        if isinstance(name, str) and name not in endpoints:
-            place = place_of(design, ("chapter", "parent", at, "endpoint"))
-            yield Fault(place, f"{name!r} is no endpoint; {did_you_mean(name, endpoints)}")
 
 
 def _tables_in(spec: Table, key: str) -> list[Table]:
