@@ -12,6 +12,7 @@ from crlm import comparison, ledger, survival
 from crlm.numbers import HIDDEN
 from crlm.reconstruction import certificate, kernels, programs, targets
 from crlm.reconstruction.quantity import LAST, Quantity
+from crlm.report.readings.printed import Print
 from crlm.report.verdicts import computed, printed
 
 CLAIM = dict.fromkeys(ledger.CLAIM_COLUMNS, "") | {
@@ -121,3 +122,11 @@ def test_the_certificate_asks_for_the_median(share, verdict, monkeypatch):
     median = median.loc[median["statistic"] == "median_survival", "estimate"].iloc[0]
     assert found["verdict"].tolist() == [verdict]
     assert found["computed"].iloc[0] == pytest.approx(median, nan_ok=True)
+
+
+def test_a_sentence_has_the_papers_word_beside_the_median():
+    keys = {"endpoint": "OS", "statistic": "median_survival", "unit": "months"}
+    row = ledger.rows([{**keys, "estimate": 92.4}]).iloc[0].to_dict()
+    for word, said in (("Not reached", "not reached"), ("NR", "NR")):
+        told = Print(claims().assign(printed=word)).beside(row)
+        assert told == f" (paper {said})"

@@ -19,7 +19,7 @@ def shipped(tmp_path):
     for name in ("cohort.csv", "history.csv", "certificate.json"):
         shutil.copy(design.folder / name, tmp_path / name)
     held = json.loads((tmp_path / "certificate.json").read_text(encoding="utf-8"))
-    claims = ledger.load_claims("ncch_scp")[["id", "kind"]]
+    claims = ledger.load_claims("ncch_scp")[["id", "kind", "place", "name"]]
     verdicts = pd.DataFrame(held["verdicts"])[["id", "computed"]].merge(claims, on="id")
     source = {"kind": "reconstructed", "path": str(tmp_path / "cohort.csv")}
     frames = analysis_frames(design, tmp_path / "cohort.csv", tmp_path / "history.csv")
@@ -33,8 +33,22 @@ def test_a_certificate_says_how_much_is_met_and_what_is_not(shipped):
     assert f"{held['matched']} of {counted} claims match" in told.text
     text = "\n".join(piece.text for piece in tables)
     missed = [v for v in held["verdicts"] if v["id"] in held["not_matched"]]
-    assert missed and all(v["locator"] in text for v in missed)
+    names = dict(zip(verdicts["id"], verdicts["name"], strict=True))
+    assert missed and all(v["locator"] in text or names[v["id"]] in text for v in missed)
     assert all(v["excluded"] in text for v in held["verdicts"] if v["excluded"])
+
+
+def test_claims_that_share_a_locator_are_told_apart(shipped):
+    """Of a table that was imported, a ratio and its limits were "table2, > 4" three times."""
+    source, design, verdicts, held, included = shipped
+    path = Path(source["path"]).parent / "certificate.json"
+    alike = [{**v, "locator": "table2, > 4"} for v in held["verdicts"]]
+    path.write_text(json.dumps({**held, "verdicts": alike}), encoding="utf-8")
+    _, *tables = synthetic.certificate(source, design, verdicts, included)
+    text = "\n".join(piece.text for piece in tables)
+    said = verdicts.set_index("id").loc[held["not_matched"]]
+    assert said.index.size and all(name in text for name in said["name"])
+    assert "table2, > 4" not in text and "Table 2: " in text
 
 
 def test_a_number_that_two_programs_see_differently_is_not_called_the_same(shipped):

@@ -15,6 +15,7 @@ from crlm.ledger import Design, as_records, row_name
 from crlm.naming import name_of
 from crlm.numbers import estimate
 from crlm.report.html import Html, aside, fold, say, skipped, table
+from crlm.report.verdicts import place_name
 
 #: Two programs agree on a number when they differ by no more than this share of it.
 _SAME = 1e-4
@@ -53,8 +54,8 @@ def certificate(
     rows = pd.DataFrame(held["verdicts"])
     return [
         _summary(held, rows, design, verdicts),
-        *_unmet(held, rows),
-        *_excluded(rows),
+        *_unmet(held, rows, wheres := _wheres(rows, verdicts)),
+        *_excluded(rows, wheres),
         _unknown(included, design),
     ]
 
@@ -81,17 +82,26 @@ def _summary(
     )
 
 
-def _unmet(held: Mapping[str, Any], rows: pd.DataFrame) -> list[Html]:
+def _wheres(rows: pd.DataFrame, verdicts: pd.DataFrame) -> dict[str, str]:
+    """Where each claim is printed: its locator, or what it claims where several share one."""
+    alone = ~rows["locator"].duplicated(keep=False)
+    said = {row["id"]: f"{place_name(row['place'])}: {row['name']}" for row in as_records(verdicts)}
+    return {
+        name: locator if own else said.get(name, locator)
+        for name, locator, own in zip(rows["id"], rows["locator"], alone, strict=True)
+    }
+
+
+def _unmet(held: Mapping[str, Any], rows: pd.DataFrame, where: Mapping[str, str]) -> list[Html]:
     missed = rows[rows["id"].isin(held["not_matched"])]
     if missed.empty:
         return []
     fights = held.get("in_the_way", {})
-    where = dict(zip(rows["id"], rows["locator"], strict=True))
     body = [
         (
             "",
             [
-                row["locator"],
+                where[row["id"]],
                 row["printed"],
                 _value(row["computed"]),
                 row["verdict"],
@@ -109,11 +119,11 @@ def _lost(names: list[str]) -> str:
     return "; ".join(names[:_MOST_LOST]) + more or "–"
 
 
-def _excluded(rows: pd.DataFrame) -> list[Html]:
+def _excluded(rows: pd.DataFrame, where: Mapping[str, str]) -> list[Html]:
     out = rows[rows["excluded"] != ""]
     if out.empty:
         return []
-    body = [("", [row["locator"], row["printed"], row["excluded"]]) for row in as_records(out)]
+    body = [("", [where[row["id"]], row["printed"], row["excluded"]]) for row in as_records(out)]
     inner = table("Claims that no cohort can meet", ["Where", "Printed", "Why"], body)
     return [fold(f"Claims left out as contradicted by others: {len(body)}", inner)]
 

@@ -52,7 +52,7 @@ def tally_table(verdicts: pd.DataFrame) -> Html:
     """Verdicts counted by where the number is printed."""
     counts = tally(verdicts)
     body = [
-        ("head" if place == "total" else "", [_place(place), *[str(v) for v in row]])
+        ("head" if place == "total" else "", [place_name(place), *[str(v) for v in row]])
         for place, row in zip(counts.index, counts.to_numpy(), strict=True)
     ]
     words = [str(name) for name in counts.columns[1:]]
@@ -62,7 +62,8 @@ def tally_table(verdicts: pd.DataFrame) -> Html:
     return table("Published beside computed", header, body, notes, numeric=numeric)
 
 
-def _place(name: Any) -> str:
+def place_name(name: Any) -> str:
+    """Where a claim is printed, as a reader says it: Table 1, Supplementary table S2."""
     bare = re.sub(r"(?<=[a-z])(S?\d)", r" \1", str(name).replace("_", " "))
     return _PLACES.get(str(name), capital(bare))
 
@@ -74,8 +75,9 @@ def verdict_tables(verdicts: pd.DataFrame, design: Design) -> Html:
     for place, part in verdicts.groupby("place", sort=False):
         counts = ", ".join(f"{n} {v}" for v in known if (n := int((part["verdict"] == v).sum())))
         body = [("", _verdict_cells(claim, words), [claim]) for claim in as_records(part)]
-        inner = table(f"{_place(place)}: published beside computed", _HEADER, body, numeric=[1, 2])
-        pieces.append(fold(f"{_place(place)}: {counted(len(part), 'claim')} ({counts})", inner))
+        name = place_name(place)
+        inner = table(f"{name}: published beside computed", _HEADER, body, numeric=[1, 2])
+        pieces.append(fold(f"{name}: {counted(len(part), 'claim')} ({counts})", inner))
     return joined(*pieces)
 
 

@@ -45,7 +45,7 @@ class Print:
         claim = self._claim(row, "estimate")
         if claim is None:
             return ""
-        texts = [f"paper {claim['printed']}{self._other_unit(row, claim)}"]
+        texts = [f"paper {_within(claim)}{self._other_unit(row, claim)}"]
         low, high = self._claim(row, "conf_low"), self._claim(row, "conf_high")
         if limits and low is not None and high is not None:
             texts.append(span(low["printed"], high["printed"]))
@@ -73,3 +73,9 @@ class Print:
     def _other_unit(self, row: Row, claim: Row) -> str:
         unit = claim["unit"]
         return f" {unit}" if unit and row["unit"] and unit != row["unit"] else ""
+
+
+def _within(claim: Row) -> str:
+    """A printed number, or the word in its place, within a sentence."""
+    text = str(claim["printed"])
+    return text if text.isupper() else text[:1].lower() + text[1:]
