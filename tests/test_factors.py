@@ -16,7 +16,7 @@ from crlm.ledger import DesignError
 from crlm.ledger.factors import Cut, Merged, band_labels, parts_of, whole_spec
 from crlm.paper import Paper
 from crlm.privacy import attack, quantities
-from crlm.reconstruction import certificate, histories, search, spreads, wishes_of
+from crlm.reconstruction import certificate, histories, search, spreads, start, wishes_of
 from crlm.report import manuscript
 from crlm.starting import new_study
 from crlm.transcription import claims_of
@@ -577,6 +577,15 @@ def test_what_no_patient_has_does_not_begin_with_a_group(study):
     design, _ = study
     wishes = {**wishes_of(design), "realism": {"never": [["treated=no", "depth=deep"]]}}
     with pytest.raises(DesignError, match="name the other condition first"):
+        search.prepare(design, wishes, ledger.load_claims(STUDY), seed=1, effort=0.002)
+
+
+def test_a_pair_that_no_cohort_avoids_is_named(study, monkeypatch):
+    design, _ = study
+    monkeypatch.setattr(start, "_repair", lambda *_: False)
+    wishes = {**wishes_of(design), "realism": {"never": [["depth=deep", "age>0"]]}}
+    told = r"\[realism\] never: no cohort avoids depth=deep and age>0: too many patients have both"
+    with pytest.raises(DesignError, match=told):
         search.prepare(design, wishes, ledger.load_claims(STUDY), seed=1, effort=0.002)
 
 
