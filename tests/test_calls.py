@@ -100,6 +100,15 @@ def test_what_print_has_from_a_month_on_is_read_at_its_own_months(paper, monkeyp
         paper.table_one("hai", population="from month 6")
 
 
+def test_curves_of_some_patients_are_released_as_theirs(paper, monkeypatch):
+    """A safe report drew the curves of all patients in their place, or ended in a KeyError."""
+    asked = []
+    monkeypatch.setattr(paper.release, "curve", lambda made, *of: asked.append(of) or made)
+    paper.curves("OS", by="hai", population="kras=wild")
+    paper.from_landmark("OS", by="hai", month=6)
+    assert [of[-1] for of in asked] == ["kras=wild", "from month 6"]
+
+
 def test_what_no_single_call_computes_has_none():
     for keys in (
         {"statistic": "hazard_ratio", "covariate": "sex", "model": "multivariable"},

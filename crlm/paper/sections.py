@@ -287,7 +287,7 @@ class Sections(Models):
         rules = {**among, **self.curve_rules, "ticks": ticks}
         parts = [self.add(survival.summary(frame, groups, times=at, **rules))]
         shown = survival.curve(frame, groups, conf_type=self.curve_rules["conf_type"])
-        shown = self.release.curve(shown, endpoint, names)
+        shown = self.release.curve(shown, endpoint, names, population)
         picture = figures.kaplan_meier(shown, parts[0], self.design, title=title)
         notes = [*self.ungrouped(frame, names), *self.told("curve", "rates")]
         number = self.table_of_curves(endpoint, names, population)
