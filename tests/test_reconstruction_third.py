@@ -475,6 +475,17 @@ def test_a_paper_without_deaths_is_followed_to_its_main_endpoint(third):
     assert start._deaths(alone, ledger_rows, {"arm": "a"}) is None
 
 
+def test_a_first_cohort_is_followed_to_the_end_of_the_study_where_print_tells_nothing(third):
+    """Once a fifth of the patients of such a paper left within a quarter of the longest time."""
+    design, wishes, told = third
+    timed = told["covariate"].str.endswith("_months") | told["statistic"].str.endswith("follow_up")
+    told = told[~timed]
+    begun = search.begin(design, wishes, told, seed=1)
+    given = (begun.plan, begun.freedom, 400, "css_months", 1.0, [])
+    ends = courses._last_contacts(told, *given, 1200, np.random.default_rng(1))
+    assert 0.9 < np.mean(ends >= 1200) < 1 and ends.max() > 0.95 * begun.freedom.latest
+
+
 def test_a_first_cohort_is_followed_as_long_as_numbers_at_risk_say(third):
     """Limits of rates hang on them, and no search mends a hundred who left too early."""
     design, wishes, told = third

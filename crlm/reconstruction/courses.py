@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,8 @@ from crlm.reconstruction.models import where_of
 _BOND = 0.75
 #: Survival that a printed rate of 0 % stands for.
 _LEAST = 0.0005
+#: Patients who are lost before the study ends, where print tells nothing of follow-up (share).
+_LOST = 0.05
 #: Days from recurrence to death at least; deaths of cancer and of other causes, to begin with.
 _APART, _CAUSES = 30, (0.75, 0.25)
 
@@ -34,12 +37,14 @@ def courses(
     names: Sequence[str],
     members: np.ndarray,
     deaths: Sequence[int | None],
+    period: Mapping[str, Any],
     rng: np.random.Generator,
     free: np.random.Generator | None = None,
 ) -> np.ndarray:
     """Recurrence, failure, end and death of each patient, drawn around the printed curves.
 
-    `deaths`: how many print counts in each joint group, where it does. `free`: draws the hazard
+    `deaths`: how many print counts in each joint group, where it does. `period`: the days of the
+    study, on which follow-up hangs where print tells nothing of it. `free`: draws the hazard
     of each year between printed points, and what share of failures and deaths come behind
     recurrences; without, hazards are constant there. It deals times out so that each patient's
     order holds and the curves stay where they are.
@@ -66,7 +71,8 @@ def courses(
     followed = f"{design.followed_to().lower()}_months"
     beyond = 1.25 if observed else 1.0
     told = _still_followed(claims, [design.followed_to(), *clocks_of(design)[: plan.along]])
-    last = _last_contacts(claims, plan, freedom, n, followed, beyond, told, rng)
+    watched = (period["cut_off"] - period["last"]).days
+    last = _last_contacts(claims, plan, freedom, n, followed, beyond, told, watched, rng)
     end = np.clip(np.minimum(death, last), freedom.earliest, freedom.latest)
     for g, levels in enumerate(groups):
         inside = members == g
@@ -235,11 +241,14 @@ def _last_contacts(
     followed: str,
     beyond: float,
     told: Curve,
+    watched: int,
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Days at which patients who live on were last seen: few early, most around the median.
 
-    Where print has numbers at risk (`told`), as many are under observation as those say.
+    Where print has numbers at risk (`told`), as many are under observation as those say; where it
+    tells nothing of follow-up, all but a few until the study ends, which is `watched` days behind
+    the last of their operations.
     `followed`: the column of observed times, whose mean stands in for a median. `beyond`: their
     median over the printed one, which deaths make shorter where they count.
     """
@@ -248,29 +257,22 @@ def _last_contacts(
     factor = 12 if len(row) and row["unit"].iloc[0] == "years" else 1
     timed = (claims["covariate"] == followed) & (claims["statistic"] == "mean")
     means = claims.loc[timed & (claims["kind"] == "number"), "value"]
-    middle = 0.5 * freedom.latest
-    if len(row):
+    share, least, most = np.sort(rng.random(n)), freedom.earliest, freedom.latest
+    shares = [0, 0.2, 0.5, 0.8, 1]
+    if told:
+        shares = [0.0, *(1 - left for _, left in told), 1.0]
+        knots = np.clip([least, *(month * plan.month for month, _ in told), most], least, most)
+    elif len(row):
         middle = float(row["value"].iloc[0]) * factor * plan.month * beyond
-    share = np.sort(rng.random(n))
-    knots = [
-        freedom.earliest,
-        0.45 * middle,
-        middle,
-        0.6 * middle + 0.4 * freedom.latest,
-        freedom.latest,
-    ]
-    if not len(row) and len(means):
+        knots = [least, 0.45 * middle, middle, 0.6 * middle + 0.4 * most, most]
+    elif len(means):
         # As times that end at a constant rate, with the printed mean.
         mean = float(means.mean()) * plan.month
-        knots = [freedom.earliest, *(mean * part for part in (0.22, 0.69, 1.61)), 4.5 * mean]
-        knots[-1] = min(knots[-1], freedom.latest)
-    if told:
-        gone = [0.0, *(1 - left for _, left in told), 1.0]
-        knots = [freedom.earliest, *(month * plan.month for month, _ in told), freedom.latest]
-        return rng.permutation(
-            np.round(np.interp(share, gone, np.clip(knots, *knots[:: len(knots) - 1])))
-        )
-    return rng.permutation(np.round(np.interp(share, [0, 0.2, 0.5, 0.8, 1], knots)))
+        parts = [mean * part for part in (0.22, 0.69, 1.61)]
+        knots = [least, *parts, min(4.5 * mean, most)]
+    else:
+        shares, knots = [0, _LOST, 1], [least, min(watched, most), most]
+    return rng.permutation(np.round(np.interp(share, shares, knots)))
 
 
 def _still_followed(claims: pd.DataFrame, names: Sequence[str]) -> Curve:

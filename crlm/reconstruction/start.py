@@ -54,7 +54,8 @@ def first_cohort(
     freedom = freedom._replace(anchor=np.array(days, dtype=np.int64).reshape(-1, 2))
     deaths = [_deaths(design, claims, dict(zip(names, group, strict=True))) for group in sizes]
     free = np.random.default_rng([seed, n]) if draw else None
-    fate = courses(design, claims, plan, freedom, list(sizes), names, members, deaths, rng, free)
+    given = (list(sizes), names, members, deaths, wishes["period"])
+    fate = courses(design, claims, plan, freedom, *given, rng, free)
     blocks = len(plan.kind)
     state = State(
         fate,
