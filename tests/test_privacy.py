@@ -256,6 +256,17 @@ def test_the_attack_says_so_where_the_truth_does_not_fit():
         trial.ranges(quantities.of(shown, 5))
 
 
+def test_a_level_that_is_told_before_the_others_is_not_all_of_its_column():
+    """The first row of a forest within a column of no table ended the safe report."""
+    every = {"covariate": "", "group": "all", "method": ""}
+    shown = rows_of({**every, "estimate": 40}, {**every, "population": "g=a", "estimate": 25})
+    truth = {frozenset(): 40, frozenset({"g=a"}): 25, frozenset({"g=b"}): 15}
+    trial = attack.Attack(5, lambda u: float(truth.get(u.conditions, 0)))
+    with pytest.raises(attack.TruthOutside):
+        trial.ranges(quantities.of(shown, 5))
+    assert not trial.ranges(quantities.of(shown, 5, levels={"g": ["a", "b"]}))
+
+
 # ---- the gate -------------------------------------------------------------------
 
 

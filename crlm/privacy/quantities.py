@@ -50,7 +50,10 @@ class Nest(NamedTuple):
 
 
 def of(
-    rows: pd.DataFrame | Sequence[Mapping[str, Any]], k: int, nested: Sequence[Nest] = ()
+    rows: pd.DataFrame | Sequence[Mapping[str, Any]],
+    k: int,
+    nested: Sequence[Nest] = (),
+    levels: Mapping[str, Sequence[str]] | None = None,
 ) -> Knowledge:
     """What released rows tell.
 
@@ -63,6 +66,8 @@ def of(
         The K of the release.
     nested : sequence of Nest
         Columns within others.
+    levels : mapping, optional
+        All levels of each column: the first rows of a forest tell one of them alone.
     """
     found = Knowledge()
     records = as_records(rows) if isinstance(rows, pd.DataFrame) else rows
@@ -70,6 +75,9 @@ def of(
         found.columns |= {part.partition("=")[0] for part in group.split(",") if "=" in part}
     for row in records:
         _read(found, row, k)
+    for name, told in found.levels.items():
+        if told:
+            told |= dict.fromkeys((levels or {}).get(name, ()))
     _splits(found)
     _over_time(found)
     _events(found)

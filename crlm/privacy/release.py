@@ -32,7 +32,7 @@ from crlm.privacy import (
 )
 from crlm.privacy.attack import Attack, Protected, TruthOutside
 from crlm.privacy.counts import Register, check_k
-from crlm.privacy.people import People, had, nested, staying
+from crlm.privacy.people import People, had, levels_of, nested, staying
 from crlm.privacy.unknowns import Knowledge, Terms, Unknown, places
 from crlm.specification import Plan
 
@@ -83,6 +83,7 @@ class Release:
         self.state = State(Register(self.k))
         self.people: People | None = None
         self.nested: list[quantities.Nest] = []
+        self.levels: dict[str, list[str]] = {}
         self.flow: dict[str, int] = {}
         self.vetoed: set[tuple[str, str, str]] = set()
         self.released: list[dict[str, Any]] = []
@@ -97,6 +98,7 @@ class Release:
         if self.on:
             self.people = People(frames)
             self.nested = nested(frames["patients"], design)
+            self.levels = {name: levels_of(frames["patients"], name) for name in frames["patients"]}
 
     def causes(self, endpoint: str, frame: pd.DataFrame) -> None:
         """The patients of an endpoint with what ended their time, of whom rows will speak."""
@@ -356,7 +358,7 @@ class Release:
 
     def _narrow(self, rows: Sequence[Mapping[str, Any]]) -> list[Protected]:
         """Small counts that rows pin to fewer than K values."""
-        known = quantities.of(rows, self.k, self.nested)
+        known = quantities.of(rows, self.k, self.nested, self.levels)
         try:
             found = self.attack.ranges(known)
         except TimeoutError:
@@ -374,8 +376,8 @@ class Release:
 
     def _widen(self, narrow: Sequence[Protected], made: Sequence[Mapping[str, Any]]) -> bool:
         """Hide a new ratio, else double the new band that is least; False if there is none."""
-        known = quantities.of(made, self.k, self.nested)
-        every = quantities.of([*self.released, *made], self.k, self.nested)
+        known = quantities.of(made, self.k, self.nested, self.levels)
+        every = quantities.of([*self.released, *made], self.k, self.nested, self.levels)
         mine = {(row["endpoint"], row["covariate"], row["population"]) for row in made}
         ratios = {key: told for key, told in every.exact.items() if key in mine}
         near = {unknown for one in narrow for unknown, _ in one.terms}
