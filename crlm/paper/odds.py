@@ -24,6 +24,8 @@ _ROOTS = (
 #: What a forest calls a ratio.
 _UNITS = {"hazard_ratio": "HR", "odds_ratio": "OR"}
 _UNITS |= {"subdistribution_hazard_ratio": "SHR"}
+#: What a forest's title spells out of that.
+_SPELT = {"subdistribution_hazard_ratio": ": subdistribution hazard ratio (SHR)"}
 #: Whose n and events a forest has: the table beside it counts each factor by itself.
 _COMPLETE = re.compile(r"complete cases: ([\d,]+) of ([\d,]+) patients")
 _FEWER = "n and events are those of {} ({})."
@@ -73,23 +75,40 @@ class Odds(Base):
         scores = self.stand_ins(model, found)
         of_scores = {"outcome": outcome, "interval": self.odds_limits}
         found = regression.with_scores(frame, found, rule, scores, **of_scores)
+        return self._ratio_table(model, rule, found, frame, f"{table}: {label}", "odds_ratio")
+
+    def _ratio_table(
+        self,
+        model: str,
+        rule: regression.Rule,
+        found: pd.DataFrame,
+        frame: pd.DataFrame,
+        caption: str,
+        ratio: str,
+        notes: Sequence[str] = (),
+    ) -> Section:
+        """A table of ratios and its forest, of a model of the design that a rule has chosen.
+
+        `caption`: the table and the outcome, "Table 3: Recurrence".
+        """
         rows, key = of_model(model, found, self.design), self.design.model_key(model, rule.told)
         rows = self.add(rows)
-        if self.hides(f"{table}: {label}", rows):
+        if self.hides(caption, rows):
             return nothing()
         self.add_logged(rows)
         self.add_counted(rows)
         own = rows[~rows["covariate"].isin(rule.left_out)]
         of_some = adjustment(model, tables.model_covariates(own), self.design)
-        label += f", {of_some}" if of_some else ""
-        caption = f"{table}: {label}"
-        told = {"caption": caption, "ratio": "odds_ratio", "notes": self._of_limits(rows)}
+        caption += f", {of_some}" if of_some else ""
+        told = {"caption": caption, "ratio": ratio, "notes": [*notes, *self._of_limits(rows)]}
         shown = tables.regression_table(rows, self.design, **told)
         kind = kind_of_model(rows, key, self.design)
-        forest = self._forest(rows, label if of_some else f"{label}, {kind}", key, "OR")
+        table, _, label = caption.partition(": ")
+        title = label if of_some else f"{label}, {kind}"
+        forest = self._forest(rows, f"{title}{_SPELT.get(ratio, '')}", key, _UNITS[ratio])
         reading = readings.model(rows, self.design, self.print, self.design.exposures, key)
         plot = self._plot(f"{table}, {kind}" if of_some else table, forest, rows, key)
-        pieces = [shown, plot, self.lost(frame, spec["covariates"])]
+        pieces = [shown, plot, self.lost(frame, self.design.models[model]["covariates"])]
         return self.section(rows, pieces, reading, next(iter(forest), None))
 
     def short_scp(self, *, table: str, full_table: str) -> Section:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from crlm import multistate, regression
-from crlm.naming import kind_of_model
-from crlm.paper.adjusted import adjustment, of_model
 from crlm.paper.base import Section, nothing
 from crlm.paper.incidences import Incidences
 from crlm.paper.odds import Odds
-from crlm.report import html, readings, tables
+from crlm.report import html
 
 _MEANING = (
     "A subdistribution hazard ratio says whether more or fewer get to the event in the end, those "
@@ -61,23 +59,6 @@ class Subdistributions(Odds, Incidences):
         found = multistate.subdistribution_table(frame, rule, **asked)
         scores = self.stand_ins(model, found)
         found = multistate.with_subdistribution_scores(frame, found, rule, scores, program=program)
-        rows, key = of_model(model, found, self.design), self.design.model_key(model, rule.told)
-        rows = self.add(rows)
-        if self.hides(f"{table}: {label}", rows):
-            return nothing()
-        self.add_logged(rows)
-        self.add_counted(rows)
-        own = rows[~rows["covariate"].isin(rule.left_out)]
-        of_some = adjustment(model, tables.model_covariates(own), self.design)
-        label += f", {of_some}" if of_some else ""
-        caption = f"{table}: {label}"
         notes = [_MEANING, *([] if self.release.on else whole.attrs["notes"]), *self.told("models")]
-        told = {"caption": caption, "ratio": "subdistribution_hazard_ratio", "notes": notes}
-        shown = tables.regression_table(rows, self.design, **told)
-        kind = kind_of_model(rows, key, self.design)
-        title = f"{label if of_some else f'{label}, {kind}'}: subdistribution hazard ratio (SHR)"
-        forest = self._forest(rows, title, key, "SHR")
-        plot = self._plot(f"{table}, {kind}" if of_some else table, forest, rows, key)
-        reading = readings.model(rows, self.design, self.print, self.design.exposures, key)
-        pieces = [shown, plot, self.lost(frame, spec["covariates"])]
-        return self.section(rows, pieces, reading, next(iter(forest), None))
+        ratio = "subdistribution_hazard_ratio"
+        return self._ratio_table(model, rule, found, frame, f"{table}: {label}", ratio, notes)
