@@ -349,3 +349,26 @@ def test_a_near_p_value_is_within_a_factor_of_two(printed, decimals, operator, v
     claim = {"value": printed, "decimals": decimals, "operator": operator, "statistic": "p"}
     got = verdict({"statistic": "p", "estimate": value}, **claim)
     assert got.verdict == expected
+
+
+@pytest.mark.parametrize(
+    ("statistic", "shown", "printed", "expected"),
+    [
+        ("p", 0.22, "0.217", "can agree"),
+        ("p", 0.22, "0.231", "differs"),
+        ("p", 0.22, "0.22", "matches"),
+        ("p", 0.0012, "0.00118", "can agree"),
+        ("hazard_ratio", 12.3, "12.34", "can agree"),
+        ("hazard_ratio", 1.23, "1.26", "differs"),
+        ("hazard_ratio", 12.3, "12.41", "differs"),
+    ],
+)
+def test_a_safe_report_does_not_differ_by_the_digits_it_leaves_out(
+    statistic, shown, printed, expected
+):
+    """A printed 0.217 beside the shown 0.22 "differed"."""
+    row = ledger.rows([ROW | {"statistic": statistic, "estimate": shown}])
+    claim = {"statistic": statistic, "printed": printed, "value": float(printed)}
+    claim["decimals"] = len(printed.partition(".")[2])
+    made = comparison.compare(row, pd.DataFrame([CLAIM | claim]))
+    assert comparison.within_bands(made, row, 5)["verdict"].iloc[0] == expected
