@@ -171,8 +171,8 @@ SEARCH = """
 columns = ["arm"]
 [period]
 first = 2000-01-03
-last = 2010-12-31
-cut_off = 2014-06-30
+last = 2008-05-05
+cut_off = 2010-01-03
 """
 
 

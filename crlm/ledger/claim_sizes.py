@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from crlm.ledger.claim_words import Words
 from crlm.ledger.errors import Fault
 from crlm.ledger.models import about, kind_of
 from crlm.ledger.vocabulary import ALL, MULTIVARIABLE
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Claim = Mapping[str, str]
 
