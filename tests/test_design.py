@@ -14,6 +14,8 @@ from crlm import baseline, ledger, reconstruction, regression, survival
 from crlm.endpoints import outcomes
 from crlm.ledger import DesignError, factors, typed, vocabulary
 from crlm.ledger import design as design_module
+from crlm.ledger.names import Names
+from crlm.ledger.references import _nowhere
 from crlm.ledger.schema import DesignFile
 from crlm.reconstruction import wishes
 from tests.hand_written import ROOT, copied, edit, faults, home_of, name_of
@@ -423,3 +425,20 @@ def test_a_value_of_another_type_is_told_once_and_nothing_of_what_it_is_not(data
     edit(copied("mskcc_hai", data) / "design.toml", old, new)
     text = refused(ledger.load_design, "mskcc_hai")
     assert told in text and "stand there twice" not in text and "fold" not in text
+
+
+@pytest.mark.parametrize(
+    ("exposure", "covariates"),
+    [("size_cat", ["kras", "size_cm"]), ("hai", ["kras", "age"]), ("kras_only", ["age"])],
+)
+def test_an_exposure_of_curves_alone_is_no_fault(exposure, covariates):
+    """Refused was a paper whose curves are by a factor of a number that its model holds."""
+    columns = {"hai": {"role": "exposure", "levels": ["no", "yes"]}, "kras": {"levels": ["w", "m"]}}
+    columns |= {"size_cm": {"type": "number"}, "age": {"type": "number"}}
+    factors = {"size_cat": {"source": "size_cm", "levels": ["low", "high"]}}
+    factors["kras_only"] = {"source": "kras", "levels": ["w", "m"]}
+    design = {"exposure": exposure, "models": {"OS": {"covariates": covariates}}}
+    told = list(_nowhere({**design, "table_one": {"by": "kras"}}, Names(columns, factors, {}, {})))
+    assert not told
+    alone = {**design, "exposure": "size_cat", "models": {"OS": {"covariates": ["age"]}}}
+    assert len(list(_nowhere(alone, Names(columns, factors, {}, {})))) == 1

@@ -156,8 +156,15 @@ def _nowhere(design: Table, names: Names) -> Iterator[Fault]:
     held = {
         one for spec in models for key in ("covariates", "strata") for one in texts(spec.get(key))
     }
-    held |= {str(names.spec(one).get("source")) for one in held}
-    if not isinstance(name, str) or not names.levels(name) or not held or name in {by, *held}:
+    if not isinstance(name, str) or not names.levels(name) or not held:
+        return
+
+    def made_of(one: str) -> set[str]:
+        return {one, str(names.spec(one).get("source") or one)}
+
+    shown = {part for one in {str(by), *held} for part in made_of(one)}
+    declared = any(names.spec(one).get("role") == "exposure" for one in made_of(name))
+    if declared or made_of(name) & shown:  # A paper may show curves alone by its exposure.
         return
     told = f"{name!r} splits no table and is in no model; name the column whose effect the paper "
     yield Fault("exposure", f"{told}is about, or add it to covariates.")
