@@ -163,3 +163,14 @@ def test_what_the_certificate_does_not_know_has_that_reason(patients, monkeypatc
     found = certificate.certify(design, claims, aim, Path("none"), Path("none"))
     assert found["verdict"].tolist() == ["no result"] * 3
     assert found["reason"].str.contains("no search and no certificate knows it").all()
+
+
+def test_a_percentage_of_the_flow_is_none_of_a_characteristic(patients):
+    """Once a search of such a paper was refused: "cannot be computed from a cohort"."""
+    design = patients[0]
+    design = replace(design, table_one={**design.table_one, "percent_of_all": ["stage"]})
+    keys = {"endpoint": "", "model": "", "statistic": "percent", "field": "estimate"}
+    flow = {**NO_KEYS, **keys, "covariate": "flow", "level": "followed_excluded"}
+    assert "flow chart" in certificate._for_certificate(flow, design)
+    stage = {**flow, "covariate": "stage", "level": "I"}
+    assert certificate._for_certificate(stage, design).part == "percent_of_all"
