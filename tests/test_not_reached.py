@@ -128,5 +128,6 @@ def test_a_sentence_has_the_papers_word_beside_the_median():
     keys = {"endpoint": "OS", "statistic": "median_survival", "unit": "months"}
     row = ledger.rows([{**keys, "estimate": 92.4}]).iloc[0].to_dict()
     for word, said in (("Not reached", "not reached"), ("NR", "NR")):
-        told = Print(claims().assign(printed=word)).beside(row)
-        assert told == f" (paper {said})"
+        for unit in ("months", "years"):
+            told = Print(claims().assign(printed=word, unit=unit)).beside(row)
+            assert told == f" (paper {said})"

@@ -71,7 +71,7 @@ class Print:
         return self._claims.get((*row_key(dict(row)), field))
 
     def _other_unit(self, row: Row, claim: Row) -> str:
-        unit = claim["unit"]
+        unit = claim["unit"] if claim["kind"] == "number" else ""
         return f" {unit}" if unit and row["unit"] and unit != row["unit"] else ""
 
 
