@@ -50,13 +50,17 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         help="say what a paper's ledger holds and feeds; `ledger import TABLE` reads a table of it",
     )
     told.add_argument("study", help="a study, or the word import")
-    told.add_argument("table", nargs="?", help="csv, xlsx, docx, or a table pasted as text")
     told.add_argument(
+        "table", nargs="?", help="csv, xlsx, docx, html, xml, or a table pasted as text"
+    )
+    told.add_argument(
+        "--table",
         "--number",
-        type=int,
-        default=0,
+        dest="number",
+        default="",
         metavar="N",
-        help="which sheet of a workbook, or table of a Word file, where it has several: 1, 2, ...",
+        help="which table of a saved web page, by the number in its caption (2, S1); which sheet "
+        "of a workbook, or table of a Word file: 1, 2, ...",
     )
     told.add_argument("--study", dest="into", metavar="STUDY", help="of which paper the table is")
     told.add_argument(

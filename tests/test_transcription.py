@@ -1320,7 +1320,7 @@ def test_one_of_several_sheets_is_named_and_hidden_ones_do_not_count(tmp_path):
     book["old"].sheet_state = "hidden"
     book.active = 1
     book.save(tmp_path / "t.xlsx")
-    with pytest.raises(LedgerError, match=r"has 2 sheets: 1 'one', 2 'two'\. Say which with --num"):
+    with pytest.raises(LedgerError, match=r"has 2 sheets: 1 'one', 2 'two'\. Say which with --tab"):
         grid(tmp_path / "t.xlsx")
     assert grid(tmp_path / "t.xlsx", 2)[1][1] == "180 (58%)"
     with pytest.raises(LedgerError, match="has 2 sheets"):

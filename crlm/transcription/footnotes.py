@@ -11,7 +11,8 @@ from crlm.transcription.raised import LETTERS, raised
 from crlm.transcription.summaries import ENDS, said_in
 
 _SIGNS = "*†‡§¶‖#"
-_MARK = re.compile(rf"[{re.escape(_SIGNS)}]|[{LETTERS}]")
+#: A raised digit is the mark of a note where it belongs to no unit: "mm²", "10⁹/L".
+_MARK = re.compile(rf"[{re.escape(_SIGNS)}]|[{LETTERS}]|(?<![m\d⁰¹²³⁴-⁹])[¹²³⁴-⁹]")
 #: The marks that a label ends with, before its unit or behind it: "Age* (years)", "Age (years)*".
 _MARKED = re.compile(rf"(?<=[\w).])\s?((?:{_MARK.pattern})+)(?=\s*$|\s*[,;(]|\s+\D)")
 _COUNTED = "one two three four five six seven eight nine ten eleven twelve".split()

@@ -13,11 +13,23 @@ from typing import Any
 
 from crlm import files
 from crlm.ledger import LedgerError
-from crlm.transcription import fixed_width, noughts, shapes, unseen
+from crlm.transcription import fixed_width, noughts, pages, shapes, unseen
 from crlm.transcription.cells import Placed
 
 _MOST_ROWS, _MOST_BYTES, _LISTED = 2000, 20_000_000, 6
-_OTHERS = (".ods", ".pdf", ".xls", ".doc", ".odt", ".rtf", ".png", ".jpg", ".jpeg")
+_OTHERS = (
+    ".ods",
+    ".pdf",
+    ".xls",
+    ".doc",
+    ".odt",
+    ".rtf",
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".mht",
+    ".mhtml",
+)
 #: Digits, brackets and signs of Japanese type, and the space between thousands.
 _FULL_WIDTH = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | {0x3000: " ", 0x301C: "~"}
 #: What a page does not show: soft hyphens, joiners and marks of byte order.
@@ -33,17 +45,17 @@ _BOLD = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1")
 _APART = re.compile(r"\S+(?:\s\S+)*")
 
 
-def grid(path: str | Path, number: int = 0) -> list[list[str]]:
+def grid(path: str | Path, number: int | str = 0) -> list[list[str]]:
     """The cells of a table, row by row, blank rows left out.
 
     Parameters
     ----------
     path : path
-        .csv, .xlsx (a sheet), .docx (a table; needs the extra `word`), else text as it was
-        pasted: columns apart by tabs, bars, or two spaces and more.
-    number : int
+        .csv, .xlsx (a sheet), .docx (a table; needs the extra `word`), .html or .xml (a table of a
+        page), else text as it was pasted: columns apart by tabs, bars, or two spaces and more.
+    number : int or str
         Which of the sheets that are shown, or of the tables of a Word file, counted from 1;
-        0 for the only one.
+        of a page the number in the table's caption; 0 or "" for the only one.
 
     Returns
     -------
@@ -64,13 +76,17 @@ def grid(path: str | Path, number: int = 0) -> list[list[str]]:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise LedgerError(f"{path.name} is too large for a table of a paper.")
-        rows = readers.get(path.suffix.lower(), _from_text)(path, number)
+        if path.suffix.lower() in pages.ENDINGS:
+            rows = pages.rows(path, str(number or ""))
+        else:
+            rows = readers.get(path.suffix.lower(), _from_text)(path, _counted(number))
     except OSError as error:
         raise LedgerError(f"{path.name} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise LedgerError(f"{path.name} is not UTF-8 text. {_remedy(path)}") from error
     rows = [
-        [Placed(_plain(cell), at) for cell in row] for at, row in enumerate(rows[:_MOST_ROWS], 1)
+        [Placed(_plain(cell), getattr(cell, "row", at)) for cell in row]
+        for at, row in enumerate(rows[:_MOST_ROWS], 1)
     ]
     rows = [row for row in rows if any(row)]
     width = max((at for row in rows for at, text in enumerate(row, 1) if text), default=0)
@@ -80,6 +96,15 @@ def grid(path: str | Path, number: int = 0) -> list[list[str]]:
             "and one row at least, columns apart by tabs, bars or two spaces."
         )
     return [(row + [""] * width)[:width] for row in rows]
+
+
+def _counted(number: int | str) -> int:
+    """Which sheet, or which table of a Word file."""
+    text = str(number or 0).strip()
+    if not text.isdigit():
+        told = f"--table {text}: sheets and tables of Word are counted, 1, 2, ..."
+        raise LedgerError(f"{told}; tables of a web page have the names of their captions.")
+    return int(text)
 
 
 def _remedy(path: Path) -> str:
@@ -209,7 +234,7 @@ def _pasted(line: str) -> list[str]:
     return _GAP.split(line.strip().removeprefix("|").removesuffix("|").strip(" "))
 
 
-def doubts(path: str | Path, number: int = 0) -> list[str]:
+def doubts(path: str | Path, number: int | str = 0) -> list[str]:
     """What a sheet's numbers may have lost, a sentence each; nothing of other files.
 
     Parameters
@@ -220,7 +245,7 @@ def doubts(path: str | Path, number: int = 0) -> list[str]:
     path = Path(path)
     if path.suffix.lower() != ".xlsx":
         return []
-    return list(noughts.doubts(_sheet(path, number)[1]))
+    return list(noughts.doubts(_sheet(path, _counted(number))[1]))
 
 
 def _sheet(path: Path, number: int) -> tuple[Any, list[Any]]:
@@ -279,9 +304,7 @@ def _which(path: Path, number: int, named: list[str], what: str) -> int:
         raise LedgerError(f"{path.name} holds no table.")
     if not 0 <= number <= len(named) or (not number and len(named) > 1):
         listed = ", ".join(f"{at} {name}" for at, name in enumerate(named[:_LISTED], 1))
-        raise LedgerError(
-            f"{path.name} has {len(named)} {what}: {listed}. Say which with --number."
-        )
+        raise LedgerError(f"{path.name} has {len(named)} {what}: {listed}. Say which with --table.")
     return max(number, 1) - 1
 
 

@@ -14,8 +14,21 @@ from crlm.transcription.raised import raised as as_mark
 
 _LISTED, _MOST_NOTES = 6, 20
 #: A cell of numbers alone: signs and brackets, no word.
-_NUMBERS = re.compile(r"(?=.*\d)[\s\d.,·%()\[\]<>≤≥=±/–−;-]+")
+_NUMBERS = re.compile(r"(?=.*\d)[\s\d.,·%()\[\]<>≤≥=±/–−;^-]+")
 _POWER = re.compile(r"[×x·*]\s*10\s*$", re.IGNORECASE)
+#: A ten that a raised minus follows is a power too: "<10" and "−4".
+_TEN, _MINUS = re.compile(r"(?<![\d.,])10\s*$"), re.compile(r"\s*[-−–]\s*\d{1,2}\s*")
+
+
+def is_numbers(text: str) -> bool:
+    """Whether a cell holds numbers alone, with their signs and brackets.
+
+    Examples
+    --------
+    >>> is_numbers("179 (58%)"), is_numbers("1 (reference)")
+    (True, False)
+    """
+    return bool(_NUMBERS.fullmatch(text))
 
 
 def sheet_faults(sheet: Any, values: Mapping[str, Any]) -> Iterator[str]:
@@ -82,6 +95,8 @@ def without_marks(parts: Sequence[tuple[str, bool]]) -> str:
     '179 (58%)'
     >>> without_marks([("1.2 × 10", False), ("−5", True)])
     '1.2 × 10^−5'
+    >>> without_marks([("<10", False), ("−4", True)])
+    '<10^−4'
     >>> without_marks([("Area, cm", False), ("2", True)])
     'Area, cm2'
     >>> without_marks([("HR (95% CI)", False), ("b", True)])
@@ -90,7 +105,8 @@ def without_marks(parts: Sequence[tuple[str, bool]]) -> str:
     plain = "".join(text for text, raised in parts if not raised).strip()
     made = ""
     for text, raised in parts:
-        if raised and _POWER.search(made):
+        power = _POWER.search(made) or (_MINUS.fullmatch(text) and _TEN.search(made))
+        if raised and power:
             made += f"^{text.strip()}"
         elif not raised or not _NUMBERS.fullmatch(plain):
             made += (as_mark(text) if raised else "") or text
