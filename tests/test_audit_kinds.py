@@ -939,6 +939,46 @@ case(
 )
 
 
+def of_grades(n=(), events=(), **keys):
+    """Patients and events of each grade in a model of OS."""
+    keys = {"endpoint": "OS", "model": "multivariable", "covariate": "grade"} | keys
+    return [
+        number(str(k), name, level=level, **keys)
+        for name, counts in (("n", n), ("events", events))
+        for level, k in zip(GRADES, counts, strict=False)
+    ]
+
+
+case(
+    "levels_of_a_model",
+    [*fitted(180, 98), *of_grades((60, 70, 50), (30, 38, 30))],
+    [*fitted(180, 98), *of_grades((60, 70, 50), (30, 38, 33))],
+)
+case(
+    "levels_of_a_model",
+    [*fitted(180), *of_grades((60, 70))],
+    [*fitted(180), *of_grades((160, 70))],
+)
+OF_ARMS = {"endpoint": "OS", "model": "multivariable", "covariate": "arm"}
+ARMS_IN_IT = [number("90", "n", level=level, **OF_ARMS) for level in ("old", "new")]
+case(
+    "levels_of_a_model",
+    [*ARMS_IN_IT, *of_grades((60, 70, 50))],
+    [*ARMS_IN_IT, *of_grades((60, 70, 58))],
+)
+ALONE = of_grades((62, 70, 50), model="univariable")
+case(
+    "level_within_a_model",
+    [*ALONE, *of_grades((60, 70, 50))],
+    [*ALONE, *of_grades((60, 71, 50))],
+)
+case(
+    "level_within_a_model",
+    of_grades((60, 70, 50), (30, 38, 30)),
+    of_grades((60, 70, 50), (30, 83, 30)),
+)
+
+
 def adjusted_of(adjusted, how="holm"):
     """Three p values of Table 1 and what they are, adjusted."""
     at = {"group": "arm", "level": ""}

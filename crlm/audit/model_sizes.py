@@ -1,7 +1,8 @@
-"""Checks of the patients and events of a model, against all of them and against its covariates."""
+"""Checks of the patients and events of a model, against all of them, its covariates and levels."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -125,6 +126,109 @@ def _judge_left_out(roles: Roles) -> Outcome:
     said = f"The model leaves {whole - n} of {whole} patients out, of whom at most "
     said += f"{sum(lacking.values())} lack a value of its covariates, as print has them."
     return unclear(said, low, high, notable=True)
+
+
+@lru_cache(maxsize=4)
+def levels_of_models(facts: Facts) -> dict[Key, dict[str, Printed]]:
+    """Printed "n" or "events" of each level, by the keys of the model with covariate, no level."""
+    found: dict[Key, dict[str, Printed]] = {}
+    for key, places in facts.numbers.items():
+        if key.statistic in OF_MODELS and key.model and key.endpoint and key.level:
+            if cell_of(key.population) is not None and key.group == "all":
+                own = key._replace(level="", reference="")
+                found.setdefault(own, {})[key.level] = places[0]
+    return found
+
+
+@check(
+    asks="Do the patients, and the events, of a covariate's levels add up to those of its model?",
+    assumes="Every patient of a model has one level of each of its covariates.",
+    blind="A covariate of which print lacks a level, unless those it has are too many already.",
+)
+def levels_of_a_model(facts: Facts) -> Iterator[Case]:
+    """The levels of each covariate together against the model, or against another covariate's."""
+    whole = sizes_of_models(facts)
+    sums: dict[Key, tuple[str, dict[str, Printed]]] = {}
+    for key, levels in levels_of_models(facts).items():
+        together = key.model != "univariable"
+        model = key._replace(statistic="", covariate="" if together else key.covariate)
+        all_levels = {*levels} == {*facts.levels(key.covariate)}
+        roles = {f"level {level}": printed for level, printed in levels.items()}
+        title = f"{_title(facts, key._replace(statistic=''))}, {key.statistic}"
+        if total := whole.get(model, {}).get(key.statistic):
+            judge = _judge_levels if all_levels else _judge_some
+            yield Case((*_subject(key), "levels"), title, {"of the model": total, **roles}, judge)
+        elif together and all_levels:
+            first = sums.setdefault(key._replace(covariate=""), (key.covariate, roles))
+            if first[0] != key.covariate:
+                others = {f"{first[0]}, {role}": printed for role, printed in first[1].items()}
+                yield Case((*_subject(key), "levels"), title, {**others, **roles}, _judge_same)
+
+
+def _judge_levels(roles: Roles) -> Outcome:
+    total, most = roles["of the model"].count, _of_levels(roles)
+    said = f"The levels have {_sum_of(roles)}, and the model {total}."
+    return outcome(most == total, most, most, said)
+
+
+def _judge_some(roles: Roles) -> Outcome:
+    total, most = roles["of the model"].count, _of_levels(roles)
+    said = f"Some of the levels have {_sum_of(roles)}, and the model {total}."
+    return outcome(most <= total, most, math.inf, said)
+
+
+def _judge_same(roles: Roles) -> Outcome:
+    own = {role: printed for role, printed in roles.items() if role.startswith("level ")}
+    others = {role: printed for role, printed in roles.items() if role not in own}
+    first, second = (sum(p.count for p in part.values()) for part in (others, own))
+    name = next(iter(others)).partition(", level ")[0]
+    said = f"The levels of {name} have {first} together, and these {second}, in one model."
+    return outcome(first == second, first, first, said)
+
+
+def _of_levels(roles: Roles) -> int:
+    return sum(printed.count for role, printed in roles.items() if role.startswith("level "))
+
+
+def _sum_of(roles: Roles) -> str:
+    parts = [str(printed.count) for role, printed in roles.items() if role.startswith("level ")]
+    return f"{' + '.join(parts)} = {_of_levels(roles)}"
+
+
+@check(
+    asks="Has a level no more patients or events in a model than among all, or alone?",
+    assumes="The patients of a model are some of those of its population.",
+    blind="Levels of which print has no other count.",
+)
+def level_within_a_model(facts: Facts) -> Iterator[Case]:
+    """The count of a level in a model against that of all patients, and events against n."""
+    events = {(k.endpoint, curve_cell(k)): p for k, p in curve_keys(facts, "events").items()}
+    found = levels_of_models(facts)
+    for key, levels in found.items():
+        cell, alone = cell_of(key.population) or frozenset(), key._replace(model="univariable")
+        for level, printed in levels.items():
+            here = cell | {(key.covariate, level)}
+            of_all = facts.n(here) if key.statistic == "n" else events.get((key.endpoint, here))
+            roles = {"n of all": of_all} if of_all else {}
+            if key.model != "univariable" and (other := found.get(alone, {}).get(level)):
+                roles["alone"] = other
+            if key.statistic == "events":
+                own = found.get(key._replace(statistic="n"), {}).get(level)
+                roles |= {"patients": own} if own else {}
+            if roles:
+                title = _title(facts, key._replace(statistic=""))
+                title += f", {facts.design.label(key.covariate, level)}, {key.statistic}"
+                yield Case((*_subject(key), level), title, {"own": printed, **roles}, _judge_within)
+
+
+def _judge_within(roles: Roles) -> Outcome:
+    own, words = roles["own"].count, {"n of all": "of all", "alone": "that it has alone"}
+    words["patients"] = "patients of the level in the model"
+    for role, printed in roles.items():
+        if role != "own" and own > printed.count:
+            said = f"{own} in the model are more than the {printed.count} {words[role]}."
+            return outcome(False, 0.0, printed.count, said)
+    return outcome(True)
 
 
 def _covariates(facts: Facts, key: Key) -> list[str]:

@@ -1,4 +1,4 @@
-"""Patients and events of a model, "213 patients with complete data (98 events)": their keys."""
+"""Patients and events of a model, of all or of a level, "213 with complete data": their keys."""
 
 from __future__ import annotations
 
@@ -50,9 +50,8 @@ def size_faults(claim: Claim, words: Words) -> Iterator[Fault]:
     model, statistic, covariate = claim["model"], claim["statistic"], claim["covariate"]
     if claim["kind"] != "number" or not counts_model(claim):
         return
-    if claim["level"] or kind_of(model) not in _FITTED:
-        what = " of a level" if claim["level"] else ""
-        yield Fault("model", f"{model!r} belongs to no {statistic}{what}; leave it out.")
+    if kind_of(model) not in _FITTED:
+        yield Fault("model", f"{model!r} belongs to no {statistic}; leave it out.")
         return
     if not claim["endpoint"] and statistic == "n":
         known = ", ".join(words.endpoints)
@@ -67,10 +66,11 @@ def size_faults(claim: Claim, words: Words) -> Iterator[Fault]:
     if model == "univariable" and not covariate:
         told = "is empty; alone each covariate has patients of its own. Name it; of all patients "
         yield Fault("covariate", f"{told}leave the model out.")
-    elif model != "univariable" and covariate:
-        told = f"{covariate!r}: the {statistic} of a {kind_of(model)} model is of no covariate; "
-        yield Fault("covariate", f"{told}leave it out.")
+    elif model != "univariable" and covariate and not claim["level"]:
+        told = f"{covariate!r}: the {statistic} of a {kind_of(model)} model is of no covariate, or "
+        yield Fault("covariate", f"{told}of one of its levels; leave it out, or write the level.")
     yield from _no_model(claim, words)
+    yield from _not_in_it(claim, words)
 
 
 def _no_model(claim: Claim, words: Words) -> Iterator[Fault]:
@@ -83,3 +83,18 @@ def _no_model(claim: Claim, words: Words) -> Iterator[Fault]:
         among = "" if population == ALL else f" among {population}"
         told = f"{endpoint!r} has no model{among} in the design; "
         yield Fault("endpoint", f"{told}declare it as [models.NAME], or correct the row.")
+
+
+def _not_in_it(claim: Claim, words: Words) -> Iterator[Fault]:
+    """A level of a covariate that is in none of the models of its endpoint."""
+    name, endpoint = claim["covariate"], claim["endpoint"]
+    if not (name and claim["level"]) or ":" in name or endpoint not in words.endpoints:
+        return
+    specs = words.design.models.items()
+    own = [spec for at, spec in specs if about(at, spec)[0] == endpoint]
+    held = {one for spec in own for one in (*spec["covariates"], *(spec.get("strata") or ()))}
+    if own and name not in held:
+        counted = claim["statistic"] == "events"
+        instead = f"{name}={claim['level']} as group" if counted else "no endpoint"
+        told = f"{name!r} is in no model of {endpoint}; name it among its covariates, or, of all "
+        yield Fault("covariate", f"{told}patients, write {instead} and no model.")

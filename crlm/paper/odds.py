@@ -28,6 +28,7 @@ _UNITS |= {"subdistribution_hazard_ratio": "SHR"}
 _SPELT = {"subdistribution_hazard_ratio": ": subdistribution hazard ratio (SHR)"}
 #: Whose n and events a forest has: the table beside it counts each factor by itself.
 _COMPLETE = re.compile(r"complete cases: ([\d,]+) of ([\d,]+) patients")
+_EVENTS = {"statistic": "events", "unit": "events"}
 _FEWER = "n and events are those of {} ({})."
 
 
@@ -163,12 +164,17 @@ class Odds(Base):
             self.add(as_printed.logged(rows, told))
 
     def add_counted(self, rows: pd.DataFrame) -> None:
-        """Events of each model as rows of their own, where print has them of such a model."""
+        """Events of each model, and patients and events of its levels, where print has them."""
+        if self.release.on:
+            return
+        at = {name: list(rows[name].unique()) for name in ("endpoint", "model")}
         sizes = rows[(rows["statistic"] == "n") & rows["events"].notna()]
-        at = {name: list(sizes[name].unique()) for name in ("endpoint", "model")}
-        if not self.release.on and self.prints(("events",), **at):
-            told = {"statistic": "events", "unit": "events", "estimate": sizes["events"]}
-            self.add(sizes.assign(**told))
+        if self.prints(("events",), **at):
+            self.add(sizes.assign(**_EVENTS, estimate=sizes["events"]))
+        levels = list(rows.loc[rows["level"] != "", "level"].unique())
+        if not self.prints(("n", "events"), level=levels, **at):
+            return
+        self.add(level_sizes(rows))
 
     def _of_limits(self, rows: pd.DataFrame) -> list[str]:
         """What to know of profile likelihood limits, where a table has any."""
@@ -195,3 +201,19 @@ class Odds(Base):
         shown = rows["statistic"].isin([statistic, "reference"])
         found = rows[shown & (rows["model"] == model)]
         return figures.forest_pages(found, self.design, title=title, unit=unit)
+
+
+def level_sizes(rows: pd.DataFrame) -> pd.DataFrame:
+    """Patients and events of each level in each model, as rows of their own.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Of models, whose references and ratios know them.
+    """
+    shown = rows["statistic"].isin((*_UNITS, "reference")) & (rows["level"] != "")
+    limits = {"conf_low": float("nan"), "conf_high": float("nan")}
+    own = rows[shown & ~rows["covariate"].str.contains(":")]
+    own = own.assign(method="complete cases of the model", **limits)
+    patients = own.assign(statistic="n", unit="patients", estimate=own["n"])
+    return joined(patients, own.assign(**_EVENTS, estimate=own["events"]))

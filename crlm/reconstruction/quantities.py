@@ -401,7 +401,10 @@ def _model(claim: Mapping[str, Any], design: Design) -> Quantity:
 
 
 def fitted(claim: Mapping[str, Any], design: Design) -> Quantity | str:
-    """The patients or the events that a model is fitted to: those who have all its covariates."""
+    """The patients or the events that a model is fitted to: those who have all its covariates.
+
+    With a level, those of them who have it.
+    """
     endpoint, where = claim["endpoint"], where_of(claim["population"])
     alone = claim["model"] == "univariable"
     model = None if alone else model_of(design, endpoint, where, claim["model"])
@@ -411,6 +414,8 @@ def fitted(claim: Mapping[str, Any], design: Design) -> Quantity | str:
     timed = endpoint in {*design.endpoints, *design.incidences}
     name = endpoint if timed else endpoint.lower()
     strata = "" if model is None else model.strata()
+    if claim["level"]:
+        where = (*where, (claim["covariate"], claim["level"]))
     return Quantity("fitted", name, where, columns, claim["statistic"], strata=strata)
 
 
