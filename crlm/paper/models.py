@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from crlm import regression, survival
+from crlm import regression
 from crlm.naming import kind_of_model
 from crlm.numbers import counted
 from crlm.paper.adjusted import adjustment, of_model
 from crlm.paper.base import Section, joined, nothing
+from crlm.paper.levels import Levels
 from crlm.paper.subdistributions import Subdistributions
 from crlm.report import html, readings, tables
 
 
-class Models(Subdistributions):
+class Models(Levels, Subdistributions):
     """Sections that rest on Cox models, and the way to those of other outcomes."""
 
     def regression(
@@ -26,7 +27,7 @@ class Models(Subdistributions):
         entry_p: float | None = None,
         univariable_p: str = "",
         stay_p: float | None = None,
-        medians: bool = False,
+        medians: bool | None = None,
         folded: bool = False,
     ) -> Section:
         """A regression table: every candidate alone, and the multivariable model of the rule.
@@ -43,8 +44,9 @@ class Models(Subdistributions):
         selection, entry_p, univariable_p, stay_p
             The rule, as `regression.rule`; what overlaps is left out as the design says. What is
             left out, or None, is the run's parameter, else what the design has for this model.
-        medians : bool
-            The median of each level beside the ratios, as the paper prints it.
+        medians : bool, optional
+            The median of each level beside the ratios; as print has it if left out, with rates
+            and log-rank tests (`printed_beside`).
         folded : bool
             The table behind one line; the sentence stays in sight.
         """
@@ -95,8 +97,10 @@ class Models(Subdistributions):
         self.models[model] = parts[0][~beside]
         of_some = adjustment(model, tables.model_covariates(self.models[model]), self.design)
         label += f", {of_some}" if of_some else ""
-        if medians:
-            parts.append(self.add(survival.by_level(frame, names, **self.curve_rules)))
+        beside = self.usable(frame, self.printed_beside(model)) if medians is None else []
+        if medians or beside:
+            own = self.level_curves(model, beside or names, frame, population)
+            parts.append(self.add(own))
         rows = joined(*parts)
         caption, notes = f"{table}: {label}", self.told("models")
         shown = tables.regression_table(rows, self.design, caption=caption, notes=notes)

@@ -13,6 +13,7 @@ from crlm.ledger.vocabulary import ADJUSTMENTS, MULTIVARIABLE
 from crlm.naming import among, kind_of_model, method_words, told_apart
 from crlm.numbers import NOTHING, bound, interval, number, p_text, short, span
 from crlm.report.html import Footnotes, Html, table
+from crlm.report.levels import Beside
 
 _Body = list[tuple[str, list[str], list[dict[str, Any]]]]
 _FITTED = ("univariable", MULTIVARIABLE)
@@ -315,9 +316,8 @@ def regression_table(
     short_name = _SHORT[ratio]
     models = [m for m in dict.fromkeys(rows["model"]) if kind_of(m) in _FITTED]
     models.sort(key=lambda model: _FITTED.index(kind_of(model)))
-    medians = rows[rows["statistic"] == "median_survival"].set_index("group", drop=False)
-    header = ["Characteristic", "n", "Events"]
-    header += ["Median, months"] if len(medians) else []
+    beside = Beside(rows)
+    header = ["Characteristic", "n", "Events", *beside.heads]
     marks = Footnotes(method_words(design))
     for model in models:
         kind = kind_of_model(rows, model, design)
@@ -330,7 +330,7 @@ def regression_table(
     for name in dict.fromkeys(rows.loc[rows["model"].isin(models), "covariate"]):
         if name:
             part = rows[rows["covariate"] == name]
-            body += _regression_rows(part, name, models, medians, ratio, design, marks)
+            body += _regression_rows(part, name, models, beside, ratio, design, marks)
     notes = [*marks.lines(), *map(method_words(design), _rules(rows, models, design)), *notes]
     return table(caption, header, body, notes, numeric=[1, 2])
 
@@ -339,7 +339,7 @@ def _regression_rows(
     rows: pd.DataFrame,
     name: str,
     models: Sequence[str],
-    medians: pd.DataFrame,
+    beside: Beside,
     ratio: str,
     design: Design,
     marks: Footnotes,
@@ -349,20 +349,19 @@ def _regression_rows(
         found.setdefault((row["model"], row["level"], row["statistic"]), row)
     shown = [row for row in found.values() if row["statistic"] in (ratio, "reference")]
     levels = list(dict.fromkeys(row["level"] for row in shown))
-    body: _Body = _joint_line(found, name, models, bool(len(medians)), design, marks)
+    body: _Body = _joint_line(found, name, models, beside, design, marks)
     for level in levels:
         label = design.label(name, level) if level else design.ratio_label(name)
         if level and not body and not design.stands_alone(name, level):
             label = f"{design.label(name)}: {small(label)}"
         at = next(row for row in shown if row["level"] == level)
+        first = not body
         cells = [label, number(at["n"], 0), number(at["events"], 0)]
-        if len(medians):
-            key = f"{name}={level}"
-            cells.append(number(medians["estimate"].get(key, math.nan)) if level else "")
+        cells += beside.cells(name, level, first)
         for model in models:
             cells += _ratio_cells(found, model, level, ratio, marks)
         told = [row for (_, at_level, _), row in found.items() if at_level == level]
-        told += _records(medians[medians["group"] == f"{name}={level}"]) if level else []
+        told += beside.records(name, level, first)
         body.append(("level" if body else "first", cells, told))
     return body
 
@@ -371,7 +370,7 @@ def _joint_line(
     found: _Found,
     name: str,
     models: Sequence[str],
-    with_medians: bool,
+    beside: Beside,
     design: Design,
     marks: Footnotes,
 ) -> _Body:
@@ -379,11 +378,11 @@ def _joint_line(
     tests = {m: found[m, "", "p"] for m in models if (m, "", "p") in found}
     if ":" in name or not tests or not any(level for _, level, _ in found):
         return []
-    cells = [design.label(name), "", "", *([""] if with_medians else [])]
+    cells = [design.label(name), "", "", *beside.cells(name, "", True)]
     for model in models:
         test = tests.get(model)
         cells += ["", p_text(test["estimate"]) + marks.mark(test["method"]) if test else ""]
-    return [("first", cells, list(tests.values()))]
+    return [("first", cells, [*tests.values(), *beside.records(name, "", True)])]
 
 
 def _methods_of(rows: pd.DataFrame, model: str, statistic: str) -> list[str]:

@@ -49,16 +49,24 @@ def summary(
 def by_level(
     frame: pd.DataFrame,
     columns: Sequence[str],
+    times: Iterable[float] = (),
     *,
     conf_type: ConfType = "log-log",
     median_rule: MedianRule = "first",
+    population: str = "all",
 ) -> pd.DataFrame:
-    """Median survival of every level of every categorical column, as papers list them."""
+    """Median survival, and rates, of every level of every categorical column, as papers have them.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        Others than categories are passed over.
+    frame, times, conf_type, median_rule, population
+        As `kaplan_meier`.
+    """
+    rules = {"conf_type": conf_type, "median_rule": median_rule, "population": population}
     categorical = [name for name in columns if isinstance(frame[name].dtype, pd.CategoricalDtype)]
-    parts = [
-        kaplan_meier(frame, name, conf_type=conf_type, median_rule=median_rule)
-        for name in categorical
-    ]
+    parts = [kaplan_meier(frame, name, list(times), **rules) for name in categorical]
     return pd.concat(parts, ignore_index=True) if parts else rows([])
 
 
