@@ -171,13 +171,23 @@ def test_a_header_whose_corner_is_blank_stands_above_its_columns(tmp_path):
 
 @pytest.mark.parametrize("head", ["Events/patients (%)", "n/N (%)", "Incidence (%)", ""])
 def test_counts_beside_ratios_are_no_ratios(yes_no, head):
-    """18/74 (24.3) was an odds ratio of 18 with limits of 74 and 24.3."""
+    """18/74 (24.3) was an odds ratio of 18 with limits of 74 and 24.3; then it was asked out."""
     rows = [
         ["Variable", head, "OR (95% CI)", "P"],
         ["KRAS mutant", "18/74 (24.3)", "1.33 (0.72-2.48)", "0.36"],
     ]
     made = claims_of(rows, yes_no, "model", place="table3", endpoint="margin")
-    assert len(made.questions) == 1 and "neither a ratio" in made.questions[0]
+    if "/" not in head:
+        assert len(made.questions) == 1 and "neither a ratio" in made.questions[0]
+        return
+    names = ("group", "covariate", "level", "statistic", "printed", "endpoint")
+    outcome = ("kras=mutant", "margin", "positive")
+    assert not made.questions
+    assert [tuple(c[name] for name in names) for c in made.claims[:3]] == [
+        (*outcome, "n", "18", ""),
+        ("all", "kras", "mutant", "n", "74", ""),
+        (*outcome, "percent", "24.3", ""),
+    ]
 
 
 def test_a_ratio_of_unknown_values_is_asked_and_a_level_called_so_is_one(mskcc):

@@ -435,11 +435,12 @@ def test_patients_beside_ratios_are_those_of_each_level(design):
         ("meno", "post", "percent", "57.7"),
     ]
     assert ("age", "", "n", "686") in told
-    # Those of a model have no row, and of a comparison nobody can tell whose they are.
+    # One that names no model is asked, and of a comparison nobody can tell whose it is.
     rows[2][4] = "390 (57.6)"
+    heads[0][4] = "Model"
     made = claims_of([*heads, *rows[:3]], design, "model", place="table2", endpoint="RFS")
-    assert "'Multivariable n': counts other patients than 'Univariable n'" in made.questions[0]
-    rows[2][4] = rows[2][1]
+    assert "'Model n': counts other patients than 'Univariable n'" in made.questions[0]
+    heads[0][4], rows[2][4] = "Multivariable", rows[2][1]
     rows.append(["Tumour grade III versus I", "161", "3.1 (1.9, 5.2)", "0.01", "", "", ""])
     made = claims_of([*heads, *rows[:3], rows[4]], design, "model", place="table2", endpoint="RFS")
     assert not made.questions and "names no level, or two" in made.left_out[0]

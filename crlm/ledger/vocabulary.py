@@ -67,8 +67,8 @@ MODELS = (
     *ADJUSTMENTS,
 )
 
-#: The test of cumulative incidences between groups.
-GRAY = "gray"
+#: The test of curves between groups, and that of cumulative incidences.
+LOGRANK, GRAY = "logrank", "gray"
 #: The comparison of incidence rates between two groups: their ratio, difference and p.
 POISSON = "poisson"
 #: What an incidence of the design counts, and what competes with it: causes of its frame. Rows

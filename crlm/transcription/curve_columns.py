@@ -15,6 +15,7 @@ LIMITED = ("", "conf_low", "conf_high")
 #: What may have limits, in its own cell or beside it.
 CURVES = ("median_survival", "survival_rate")
 _YEARS = re.compile(r"(\d+)[ -]?(years?|yrs?|y|months?|mos?)\b", re.IGNORECASE)
+_MEDIAN = re.compile(r"median|\bmed\b")
 #: What behind a median is no confidence limit.
 _SPREAD = re.compile(r"\b(iqr|inter-?\s?quartile|quartiles?|range|min|sd|se)\b", re.IGNORECASE)
 #: "1-, 3- and 5-year OS", "1/3/5-year OS".
@@ -24,7 +25,8 @@ _SEVERAL = re.compile(
 #: Words of a header over counts of patients, and over counts of events.
 _COUNTS = {"n", "no", "number", "patients", "pts", "of", "cases", "total"}
 EVENTS = {"event", "events", "deaths", "died", "dead", "recurrences", "failures"}
-_LOG_RANK = re.compile(r"\blog[- ]?rank\b", re.IGNORECASE)
+LOG_RANK = re.compile(r"\blog[- ]?rank\b", re.IGNORECASE)
+GRAYS = re.compile(r"\bgr[ae]y(?:['’]?s)?\b(?!\W+(?:model|regression))", re.IGNORECASE)
 _LIMITS = {"ci", "limits", "interval", "confidence"}
 #: Words of a header over ratios that are nothing of the column before.
 _OTHERS = {"hr", "rr", "or", "ratio", "risk"}
@@ -95,7 +97,7 @@ def columns(heads: Sequence[str], endpoints: Endpoints, said: str, usual: str) -
 
 def _test(head: str, held: Collection[str]) -> str:
     """Of which test a p is, by what stands before it: of two rates, or of curves."""
-    if _LOG_RANK.search(head) or not {*RATED[:1], *COMPARED} & {*held}:
+    if LOG_RANK.search(head) or not {*RATED[:1], *COMPARED} & {*held}:
         return ""
     ratio = bool({*COMPARED} & {*held}) or "rate" in head.casefold()
     return "poisson" if ratio else "?"
@@ -108,7 +110,7 @@ def _column(head: str, before: Column, said: str, usual: str, named: bool) -> Co
     if made := rated(head, said, before.unit if before.holds == RATED[0] else "", named):
         holds, unit, fields = made
         return Column(head, holds, unit=unit, fields=fields)
-    if "median" in word:
+    if _MEDIAN.search(word):
         unit = _unit(f"{word} {said.casefold()}", usual)
         made = Column(head, "median_survival" if unit else "unit", unit=unit)
         return replace(made, fields=_fields(head, made, before))

@@ -180,7 +180,7 @@ class CurvesTable(Table):
         among = self.block if group == ALL and column.holds == "p" else group
         where = ", ".join(filter(None, [self.place, self.said, among, column.head]))
         if column.holds not in (*RATED, NO_UNIT, ADJUSTED, NO_EVENTS):
-            self._of_cell(column, text, group, where)
+            self.of_cell(column, text, group, where)
         elif cell(text).kind != "empty":
             self._rated(column, text, group, where)
 
@@ -189,7 +189,8 @@ class CurvesTable(Table):
         of_test = self._whose_p(column, group) if column.holds == "p" and column.test else ""
         return of_test or _unreadable(column, text) or self._other_share(column)
 
-    def _of_cell(self, column: Column, text: str, group: str, where: str) -> None:
+    def of_cell(self, column: Column, text: str, group: str, where: str) -> None:
+        """The numbers of a cell of a group, or the question that it leaves."""
         found = without_limits(cell(text), column.fields)
         if found.kind == "empty":
             if column.holds in CURVES and text.strip().casefold() in ("na", "n/a"):
@@ -351,8 +352,12 @@ class CurvesTable(Table):
             keys = self._keys(Column(column.head, name, column.endpoint, unit=unit), group)
             self.claim(number, where, **keys)
         for number in parts[len(names) :]:
-            told = "is a percentage of patients with an event, or of all, which has no row here"
-            self.made.left_out.append(f"{where}: {number.text!r} {told}.")
+            self.share(column, number, group, where)
+
+    def share(self, column: Column, number: Printed, group: str, where: str) -> None:
+        """A percentage behind a count: told."""
+        told = "is a percentage of patients with an event, or of all, which has no row here"
+        self.made.left_out.append(f"{where}: {number.text!r} {told}.")
 
 
 def _listed(names: Sequence[str]) -> str:

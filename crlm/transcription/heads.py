@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from crlm.transcription.cells import REFERENCE, cell
 from crlm.transcription.wordings import unmarked
 
 #: What the second storey of a header says below the names of groups or models.
@@ -17,6 +18,12 @@ _LOWER = re.compile(
     r"[(\[]?(95\s?% ?)?(ci|cl|c\.i\.|confidence (interval|limits))[)\]]?|"
     r"(95\s?% ?)?(ci |cl )?(lower|upper|low|high|[lu]c?l)( 95\s?%)?( ci| cl| limit| bound)?|"
     r"se|z|wald|estimate|coefficient|(at )?\d+[ -]?(years?|yrs?|months?|mos?))$",
+    re.IGNORECASE,
+)
+#: A head over limits alone, of whatever model: "Univariable 95% CI".
+_OVER_LIMITS = re.compile(
+    r"(?!.*\b(?:hr|or|shr|ratios?|hazards?|odds|median|survival)\b)(?:.*\s)?"
+    r"[(\[]?(?:95\s?% ?)?(?:ci|c\.i\.|cl|confidence (?:intervals?|limits))[)\]]?\s*",
     re.IGNORECASE,
 )
 #: A size alone, with what the cells hold: "(n = 197)", "n = 197, n (%)".
@@ -111,6 +118,44 @@ def headed(rows: Sequence[Sequence[str]], groups: bool = False) -> list[list[str
         joined = _below if groups and _are_groups(kept[1]) else _joined
         kept = [joined(kept[0], kept[1]), *kept[2:]]
     return kept
+
+
+def with_limits(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """A table whose lower and upper limits each have a head, where one stood over both.
+
+    Where the page merged "95% CI" over two columns, the second has no head, the same one again, or
+    those behind it stand a column too far left and the last columns have none.
+
+    Parameters
+    ----------
+    rows : sequence of sequence of str
+        The first is the header, all equally long.
+
+    Examples
+    --------
+    >>> with_limits([["", "HR", "95% CI", "P", ""], ["Age", "1.5", "1.1", "2.0", ".01"]])[0]
+    ['', 'HR', '95% CI lower', '95% CI upper', 'P']
+    """
+    heads, made = list(rows[0]), list[str]()
+    rest = list(heads)
+    while rest and len(made) < len(heads):
+        head, at = rest.pop(0), len(made)
+        if not _OVER_LIMITS.fullmatch(head) or not (_single(rows, at) and _single(rows, at + 1)):
+            made.append(head)
+            continue
+        # Below another storey the second has the text of that storey alone.
+        if rest and head.startswith(rest[0]):
+            rest.pop(0)
+        made += [f"{head} lower", f"{head} upper"]
+    fits = len(made) == len(heads) and not any(rest)
+    return [made if fits else heads, *(list(row) for row in rows[1:])]
+
+
+def _single(rows: Sequence[Sequence[str]], at: int) -> bool:
+    """Whether the cells of a column have one number each, or none; some have."""
+    texts = [row[at] for row in rows[1:] if at < len(row)]
+    kinds = {cell(text).kind for text in texts if not REFERENCE.match(text.strip())}
+    return "single" in kinds and kinds <= {"single", "empty"}
 
 
 def _is_lower(upper: Sequence[str], row: Sequence[str]) -> bool:

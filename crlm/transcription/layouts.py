@@ -14,7 +14,7 @@ from crlm.transcription import footnotes, percentages, populations, stubs
 from crlm.transcription.cells import POINTS, Placed, row_of
 from crlm.transcription.curves import CurvesTable
 from crlm.transcription.endpoints import Endpoints, parts
-from crlm.transcription.heads import below_curves, headed, title, untitled
+from crlm.transcription.heads import below_curves, headed, title, untitled, with_limits
 from crlm.transcription.models import ModelTable
 from crlm.transcription.outcomes import OutcomesTable
 from crlm.transcription.patients import FirstTable
@@ -116,6 +116,7 @@ def claims_of(
     raw = stubs.merged(raw, groups)
     apart = populations.parts(raw) if groups else []
     rows = _once(headed(raw, groups=groups))
+    rows = rows if groups else with_limits(rows)
     overs = [over for over, _ in apart]
     incidences = design.incidences if layout in ("curves", "model") else {}
     meant = [*design.models, ALONE] if layout == "model" else []
@@ -189,9 +190,12 @@ def _endpoint(
     counted = {**incidences, **design.endpoints}
     labels = {str(spec["label"]): name for name, spec in counted.items()}
     endpoint = said if said in known else labels.get(said, said)
-    if endpoint in known or (not endpoint and _names_endpoints(rows, endpoints)):
+    if endpoint in known or (not endpoint and _names_endpoints(rows, endpoints, layout)):
         return endpoint, []
     titled = _titled([above, rows[0][0]], layout, design, endpoints)
+    if not titled[0]:
+        # A median or a rate beside the ratios may name it: "5-year OS".
+        titled = _titled(rows[0][1:], layout, design, endpoints)
     if titled[0] and not endpoint:
         return titled
     near = did_you_mean(endpoint, known) if endpoint else f"{', '.join(known)}."
@@ -315,9 +319,16 @@ def _compared(population: str, by: str) -> None:
             )
 
 
-def _names_endpoints(rows: Sequence[Sequence[str]], endpoints: Endpoints) -> bool:
-    """Whether a header or a heading of the table names an endpoint."""
-    heads = any(endpoints.within(text) for text in rows[0][1:])
+def _names_endpoints(
+    rows: Sequence[Sequence[str]], endpoints: Endpoints, layout: str = "curves"
+) -> bool:
+    """Whether a header or a heading of the table names an endpoint.
+
+    Beside ratios that are of none a median or a rate may name one: that is the table's.
+    """
+    named = {endpoints.within(text) for text in rows[0][1:]} - {""}
+    heads = bool(named) if layout == "curves" else len(named) > 1
+    heads |= any(endpoints.leading(text) for text in rows[0][1:])
     return heads or any(endpoints.within(row[0]) for row in rows[1:])
 
 

@@ -13,6 +13,8 @@ from crlm.transcription.trends import heads_trend
 
 #: The p behind a ratio, as finalfit has it: "1.23 (0.9-1.7, p=0.123)".
 WITH_P = re.compile(r"[\s,;(]p\s*(?:[-=]|value)?\s*([<>≤≥=]?\s*[\d.].*?)[\])]?\s*$", re.IGNORECASE)
+#: Columns of ratios.
+RATIOS = ("odds", "ratio", "sub")
 #: Words of a header that say so, the first that is there.
 _WORDS = {
     "odds": {"or", "aor", "odds"},
@@ -73,7 +75,7 @@ def held(head: str, texts: Sequence[str]) -> str:
         return "trend"
     if P_HEAD.match(last_word(head)):
         return "p"
-    words = set(re.findall(r"[a-z]+", head.casefold()))
+    words = head_words(head)
     if SUB.search(head) and not words & {"se", "error", "lower", "upper"}:
         return "sub"
     if _OF_CAUSE.search(head) and words & {"cshr", "hr", "hazard"}:
@@ -91,6 +93,11 @@ def held(head: str, texts: Sequence[str]) -> str:
     wide = [t for t in texts if len(cell(t).parts) > 1]
     ratios = ratios or (wide and all(WITH_P.search(t) for t in wide))
     return found or ("ratio" if ratios and not _counts(words, texts) else "")
+
+
+def head_words(head: str) -> set[str]:
+    """The words of a header, in small letters."""
+    return set(re.findall(r"[a-z]+", head.casefold()))
 
 
 def _counts(words: Set[str], texts: Sequence[str]) -> bool:
@@ -135,7 +142,7 @@ def other_ratio_of(endpoint: str, design: Design) -> str:
 
 def other_ratio(text: str, head: Head, design: Design) -> str:
     """Why a ratio is not that of its endpoint: odds of a time, a hazard of a yes-no outcome."""
-    said = set(re.findall(r"[a-z]+", text.casefold()))
+    said = head_words(text)
     timed = head.endpoint in design.endpoints
     if "sub" in (head.holds, head.ratio) and head.endpoint not in design.incidences:
         return of_no_incidence(head.endpoint, design)

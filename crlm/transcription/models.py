@@ -8,16 +8,18 @@ from dataclasses import replace
 from typing import Any
 
 from crlm.ledger import Design
-from crlm.ledger.vocabulary import MULTIVARIABLE
-from crlm.transcription import meanings, model_counts, model_sizes, stepped
+from crlm.ledger.vocabulary import GRAY, LOGRANK, MULTIVARIABLE
+from crlm.transcription import level_columns, model_counts
 from crlm.transcription.asking import to_ask
 from crlm.transcription.cells import ONE, REFERENCE, cell, p_cell, row_of, without_limits
 from crlm.transcription.corrected import corrects, is_adjusted
+from crlm.transcription.curve_columns import GRAYS, LOG_RANK
 from crlm.transcription.endpoints import Endpoints
 from crlm.transcription.labels import Label
-from crlm.transcription.model_columns import SUB, WITH_P, Head, held, other_ratio, whose
-from crlm.transcription.several import SINGLE, TOGETHER, Several, unnumbered
-from crlm.transcription.table import TREND, UNKNOWN, Table, comma, holding
+from crlm.transcription.model_columns import RATIOS, SUB, WITH_P, Head, held, other_ratio, whose
+from crlm.transcription.model_steps import Stepping
+from crlm.transcription.several import ALONE, SINGLE, TOGETHER, Several, unnumbered
+from crlm.transcription.table import TREND, UNKNOWN, comma, holding
 
 #: A ratio, and its limits.
 _RATIO = ("", "conf_low", "conf_high")
@@ -35,15 +37,15 @@ _HELD: dict[str, tuple[str, dict[int, tuple[str, ...]]]] = {
     "p": ("p", {1: ("",)}),
     "trend": ("p", {1: ("",)}),
 }
-#: Columns of ratios, and those that stand beside them in columns of their own.
-_RATIOS, _BESIDE = ("odds", "ratio", "sub"), ("limits", "lower", "upper")
+#: What stands beside ratios in columns of their own.
+_BESIDE = ("limits", "lower", "upper")
 #: A header whose numbers are for a step: "HR per SD".
 _STEP = re.compile(r"\bper\b", re.IGNORECASE)
 #: What a reference has below a coefficient.
 _NOUGHT = re.compile(r"^0([.·]0+)?(\s*[\[(]?\s*ref\w*\.?\s*[\])]?)?$", re.IGNORECASE)
 
 
-class ModelTable(Table):
+class ModelTable(Stepping):
     """A regression table of an endpoint, or of a model with a name.
 
     Parameters
@@ -73,7 +75,7 @@ class ModelTable(Table):
     def read(self, rows: Sequence[Sequence[str]]) -> None:
         """A regression table: a covariate a row; ratio with limits, and p, by model."""
         rows, counted = model_counts.apart(rows)
-        whole, (rows, sizes) = rows, model_sizes.apart(self, rows)
+        whole, (rows, beside) = rows, level_columns.apart(self, rows)
         heads = self._heads(rows)
         self._sizes(whole[0], rows, heads, counted)
         self._dependent(rows[0][0])
@@ -83,8 +85,8 @@ class ModelTable(Table):
             if found.notes == UNKNOWN:
                 self._ask_for_unknown(row, found, row_of(row, number))
                 continue
-            for at in sizes:
-                model_sizes.put(self, whole[number - 1][at], row[0], found)
+            for one in beside:
+                level_columns.put(self, one, whole[number - 1][one.at], row[0], found)
             if not found.level and self._has_p_alone(row, heads):
                 column = self._made_below(found.column, row[0], rows[number:])
                 found = replace(found, column=column)
@@ -96,7 +98,7 @@ class ModelTable(Table):
                 continue
             others = [t for t, head in zip(row[1:], heads, strict=True) if head.holds != "trend"]
             if any(cell(text).parts and not REFERENCE.match(text) for text in others):
-                if found := self._in_its_step(row[0], found, row_of(row, number)):
+                if found := self.in_its_step(row[0], found, row_of(row, number)):
                     self._effect(row, heads, self._against(found, told, row_of(row, number)))
 
     def _sizes(
@@ -149,7 +151,7 @@ class ModelTable(Table):
         return [row[0]] + [
             "reference"
             if (ONE.match(text.strip()) or _is_one(text))
-            and head.holds in _RATIOS
+            and head.holds in RATIOS
             and (head.endpoint, head.model) not in limited
             and alone
             else text.strip()
@@ -168,83 +170,6 @@ class ModelTable(Table):
             for t, head in zip(row[1:], heads, strict=True)
         ]
 
-    def _in_its_step(self, label: str, found: Label, where: str) -> Label | None:
-        """A number as the covariate whose ratios are for what the row says; None if none is."""
-        if ":" in found.column:
-            return self._product_in_its_step(label, found, where)
-        if self.design.levels(found.column):
-            return self._per_level(label, found, where)
-        column = self.design.source(found.column)
-        if not found.step:
-            own = [n for n in self.labels.asked if self.design.source(n) == column]
-            scaled = [n for n in own if n in self.design.scaled]
-            if found.column == column and scaled and own == scaled[:1]:
-                if meanings.names_unit(label, self.design.unit_of(column)):
-                    return self._in_its_unit(label, found, scaled[0], where)
-                self.labels.taken[label] = f"{scaled[0]}, {self.design.label(scaled[0])}"
-                return replace(found, column=scaled[0])
-            return found
-        step = stepped.step_of(found.step, self.design.unit_of(column))
-        named = stepped.named_so(self.design, column, step)
-        if not named or (found.column != column and found.column != named):
-            self._ask_for_step(label, column, step, where)
-            return None
-        return replace(found, column=named)
-
-    def _per_level(self, label: str, found: Label, where: str) -> Label | None:
-        """A category whose ratio is per level as the score of the design; None if it has none."""
-        step = stepped.level_step(found.step)
-        if found.notes == TREND:
-            step = stepped.Step("p for trend", "per_level")
-        if step is None or found.level:
-            return found
-        if name := stepped.named_so(self.design, found.column, step):
-            return replace(found, column=name)
-        self._ask_for_step(label, found.column, step, where)
-        return None
-
-    def _in_its_unit(self, label: str, found: Label, scaled: str, where: str) -> Label | None:
-        """A label that names a unit and no step, where the model has the number in another one."""
-        if self.labels.answered(label):
-            return found
-        told = f"{label!r} names a unit and no step, and the model has {scaled} "
-        told += f"({self.design.label(scaled)}). Say what the ratio is for with "
-        self.ask(where, f"{told}{to_ask(label, scaled, found.column)}")
-        return None
-
-    def _product_in_its_step(self, label: str, found: Label, where: str) -> Label | None:
-        """A product, if what its row says of a step is true of its one number."""
-        numbers = [n for n in found.column.split(":") if not self.design.levels(n)]
-        steps = [stepped.step_of(found.step, self.design.unit_of(name)) for name in numbers]
-        fitting = [
-            name
-            for name, step in zip(numbers, steps, strict=True)
-            if stepped.named_so(self.design, self.design.source(name), step) == name
-        ]
-        if not found.step or len(fitting) == len(numbers) == 1:
-            return found
-        told = f"{label!r} is {found.step}, and the product {found.column} of the design is not"
-        self.ask(where, f"{told}. Name a product of that step, or leave the row out of the table")
-        return None
-
-    def _ask_for_step(self, label: str, column: str, step: stepped.Step, where: str) -> None:
-        """A ratio for a step that the design does not have, or that no design can."""
-        others = [n for n, spec in self.design.scaled.items() if spec["source"] == column]
-        has = "; ".join(f"{name} ({self.design.label(name)})" for name in others)
-        told = f"{label!r} is {step.said}, and the design has {column}"
-        usual = "by its levels" if self.design.levels(column) else "for one unit of it"
-        told += f" besides as {has}" if others else f" {usual}"
-        if not step.key:
-            unit = self.design.unit_of(column) or "units"
-            remedy = f"That is neither so many {unit} nor so many times as much: write it so, or "
-            remedy += "leave the row out of the table"
-        else:
-            name, lines = stepped.to_declare(column, step)
-            remedy = f"Declare {lines}, and name {name} among the covariates of the model"
-            if step.key == "per_level":
-                remedy += ", and in its left_out where the model has the levels"
-        self.ask(where, f"{told}. {remedy}")
-
     def _heads(self, rows: Sequence[Sequence[str]]) -> list[Head]:
         """What each column but the first holds."""
         heads: list[Head] = []
@@ -255,19 +180,28 @@ class ModelTable(Table):
             said = named or said
             holds = self.held(unnumbered(model_counts.unsized(text)), [row[at] for row in rows[1:]])
             holds = "sub" if holds == "ratio" and self._all_sub(said) else holds
-            ratio = holds if holds in _RATIOS else ratio
-            if holds in _RATIOS:
+            ratio = holds if holds in RATIOS else ratio
+            if holds in RATIOS:
                 base, endpoint = said, self._whose(text, holds, said)
             elif not ratio or named not in ("", base):
                 endpoint = said
             model = self.several.along(text, model, endpoint, before, rows[0][1:])
-            head = self.of_group(text, Head(endpoint, model, holds, ratio))
+            own = self._tested(text, endpoint, model) if holds == "p" else model
+            head = self.of_group(text, Head(endpoint, own, holds, ratio))
             if any(row[at] for row in rows[1:]):
                 head = self._asked(text, head, heads, rows[0][1:])
             if model != text and (told := self.several.told(text, endpoint)):
                 self.labels.taken[text] = told
             heads.append(head)
         return heads
+
+    def _tested(self, text: str, endpoint: str, model: str) -> str:
+        """The key of a column of p: of curves, where it says log-rank or Gray and models do not."""
+        counted = endpoint in self.design.incidences
+        if not (GRAYS if counted else LOG_RANK).search(text):
+            return model
+        usual = self.design.conventions.get("univariable_p")
+        return ALONE if usual == "logrank" and not counted else GRAY if counted else LOGRANK
 
     def _all_sub(self, endpoint: str) -> bool:
         """Whether the title says that the ratios of an incidence are subdistribution ratios."""
@@ -292,7 +226,7 @@ class ModelTable(Table):
 
     def corrected(self, head: str, heads: Sequence[str]) -> bool:
         """Beside adjusted ratios an adjusted p is theirs."""
-        ratios = [text for text in heads if TOGETHER.search(text) and held(text, ()) in _RATIOS]
+        ratios = [text for text in heads if TOGETHER.search(text) and held(text, ()) in RATIOS]
         return corrects(head) or (is_adjusted(head) and not ratios)
 
     def _asked(self, text: str, head: Head, before: Sequence[Head], heads: Sequence[str]) -> Head:
@@ -357,7 +291,7 @@ class ModelTable(Table):
     ) -> Label:
         """A row of the reference as that of its whole covariate: a p beside it is of all levels."""
         usual = told.get(found.column, self._usual_reference(found.column))
-        ratios = any(head.holds in _RATIOS for head in heads)
+        ratios = any(head.holds in RATIOS for head in heads)
         if not ratios or not found.level or found.level != usual or _has_ratio(row, heads):
             return found
         stated = [
@@ -409,8 +343,22 @@ class ModelTable(Table):
         keys = {"covariate": named.column, "level": named.level}
         keys |= {"reference": named.reference} if named.reference else {}
         for text, head in zip(row[1:], heads, strict=True):
-            if head.holds != "trend":
+            if head.model in (LOGRANK, GRAY):
+                self._of_curves(row[0], text, head, named.column)
+            elif head.holds != "trend":
                 self.of_model(row[0], text, head, {**keys, **self.among(head)})
+
+    def _of_curves(self, label: str, text: str, head: Head, column: str) -> None:
+        """The p of a test of the curves of all levels of a covariate; a number has no such test."""
+        where = f"{self.place}, {label}, {head.model}"
+        if cell(text).kind == "empty":
+            return
+        if ":" in column or not self.design.levels(column):
+            told = f"{where}: {text!r} is of a number, whose curves no test compares"
+            self.made.left_out.append(f"{told}.")
+            return
+        keys = {"endpoint": head.endpoint, "group": column, "model": head.model}
+        self.p_value(text, where, {**keys, **self.among(head)})
 
     def _of_no_level(
         self, row: Sequence[str], heads: Sequence[Head], found: Label, where: str
@@ -436,13 +384,17 @@ class ModelTable(Table):
             if not self.design.levels(column):
                 told = f"{column} is no category, and has no p for trend; leave the cell out"
                 self.ask(where, told)
-            elif found := self._per_level("P for trend", Label(column, notes=TREND), where):
+            elif found := self.per_level("P for trend", Label(column, notes=TREND), where):
                 self.of_model(row[0], text, head, {"covariate": found.column, **self.among(head)})
 
     def among(self, head: Head) -> dict[str, str]:
         """The patients of the model that a column is of, where they are not all."""
-        among = self._spec_of(head.endpoint).get("population") if head.endpoint else ""
-        return {"population": str(among)} if among else {}
+        among = self.among_of(head.endpoint)
+        return {"population": among} if among else {}
+
+    def among_of(self, endpoint: str) -> str:
+        """The patients of the model of an endpoint; "" where they are those of the table."""
+        return str(self._spec_of(endpoint).get("population") or "") if endpoint else ""
 
     def of_model(self, label: str, text: str, head: Head, keys: Mapping[str, str]) -> None:
         """The ratio, limits, SE, z or p of a cell."""
@@ -461,7 +413,7 @@ class ModelTable(Table):
         if head.holds == "limits" and not _spreads(text):
             return
         statistic, forms = _HELD[head.holds]
-        if head.holds in _RATIOS and len(found.parts) == 4 and WITH_P.search(text):
+        if head.holds in RATIOS and len(found.parts) == 4 and WITH_P.search(text):
             beside, found = replace(head, holds="p"), replace(found, parts=found.parts[:3])
             self.of_model(label, WITH_P.search(text)[1], beside, keys)
         found = without_limits(found, forms)
@@ -479,7 +431,7 @@ class ModelTable(Table):
 
 def _has_ratio(row: Sequence[str], heads: Sequence[Head]) -> bool:
     """Whether a row has a ratio of its own, not the word or the sign of a reference."""
-    ratios = [t for t, head in zip(row[1:], heads, strict=True) if head.holds in _RATIOS]
+    ratios = [t for t, head in zip(row[1:], heads, strict=True) if head.holds in RATIOS]
     return any(cell(text).parts and not REFERENCE.match(text) for text in ratios)
 
 

@@ -1,0 +1,91 @@
+"""Rows of a regression table whose ratios are for a step: per 10 years, per doubling, per level."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from crlm.transcription import meanings, stepped
+from crlm.transcription.asking import to_ask
+from crlm.transcription.labels import Label
+from crlm.transcription.table import TREND, Table
+
+
+class Stepping(Table):
+    """A table whose rows may be of scaled numbers of the design."""
+
+    def in_its_step(self, label: str, found: Label, where: str) -> Label | None:
+        """A number as the covariate whose ratios are for what the row says; None if none is."""
+        if ":" in found.column:
+            return self._product_in_its_step(label, found, where)
+        if self.design.levels(found.column):
+            return self.per_level(label, found, where)
+        column = self.design.source(found.column)
+        if not found.step:
+            own = [n for n in self.labels.asked if self.design.source(n) == column]
+            scaled = [n for n in own if n in self.design.scaled]
+            if found.column == column and scaled and own == scaled[:1]:
+                if meanings.names_unit(label, self.design.unit_of(column)):
+                    return self._in_its_unit(label, found, scaled[0], where)
+                self.labels.taken[label] = f"{scaled[0]}, {self.design.label(scaled[0])}"
+                return replace(found, column=scaled[0])
+            return found
+        step = stepped.step_of(found.step, self.design.unit_of(column))
+        named = stepped.named_so(self.design, column, step)
+        if not named or (found.column != column and found.column != named):
+            self._ask_for_step(label, column, step, where)
+            return None
+        return replace(found, column=named)
+
+    def per_level(self, label: str, found: Label, where: str) -> Label | None:
+        """A category whose ratio is per level as the score of the design; None if it has none."""
+        step = stepped.level_step(found.step)
+        if found.notes == TREND:
+            step = stepped.Step("p for trend", "per_level")
+        if step is None or found.level:
+            return found
+        if name := stepped.named_so(self.design, found.column, step):
+            return replace(found, column=name)
+        self._ask_for_step(label, found.column, step, where)
+        return None
+
+    def _in_its_unit(self, label: str, found: Label, scaled: str, where: str) -> Label | None:
+        """A label that names a unit and no step, where the model has the number in another one."""
+        if self.labels.answered(label):
+            return found
+        told = f"{label!r} names a unit and no step, and the model has {scaled} "
+        told += f"({self.design.label(scaled)}). Say what the ratio is for with "
+        self.ask(where, f"{told}{to_ask(label, scaled, found.column)}")
+        return None
+
+    def _product_in_its_step(self, label: str, found: Label, where: str) -> Label | None:
+        """A product, if what its row says of a step is true of its one number."""
+        numbers = [n for n in found.column.split(":") if not self.design.levels(n)]
+        steps = [stepped.step_of(found.step, self.design.unit_of(name)) for name in numbers]
+        fitting = [
+            name
+            for name, step in zip(numbers, steps, strict=True)
+            if stepped.named_so(self.design, self.design.source(name), step) == name
+        ]
+        if not found.step or len(fitting) == len(numbers) == 1:
+            return found
+        told = f"{label!r} is {found.step}, and the product {found.column} of the design is not"
+        self.ask(where, f"{told}. Name a product of that step, or leave the row out of the table")
+        return None
+
+    def _ask_for_step(self, label: str, column: str, step: stepped.Step, where: str) -> None:
+        """A ratio for a step that the design does not have, or that no design can."""
+        others = [n for n, spec in self.design.scaled.items() if spec["source"] == column]
+        has = "; ".join(f"{name} ({self.design.label(name)})" for name in others)
+        told = f"{label!r} is {step.said}, and the design has {column}"
+        usual = "by its levels" if self.design.levels(column) else "for one unit of it"
+        told += f" besides as {has}" if others else f" {usual}"
+        if not step.key:
+            unit = self.design.unit_of(column) or "units"
+            remedy = f"That is neither so many {unit} nor so many times as much: write it so, or "
+            remedy += "leave the row out of the table"
+        else:
+            name, lines = stepped.to_declare(column, step)
+            remedy = f"Declare {lines}, and name {name} among the covariates of the model"
+            if step.key == "per_level":
+                remedy += ", and in its left_out where the model has the levels"
+        self.ask(where, f"{told}. {remedy}")
