@@ -308,3 +308,29 @@ def test_long_names_of_groups_keep_what_they_differ_in(paper):
     ]
     assert names_of(groups, paper.design, 24) == ["negative", "positive"]
     assert names_of(["all"], paper.design, 24) == ["All patients"]
+
+
+def test_a_model_of_some_patients_tells_their_ratio_alone(paper):
+    """Their curves told it too, with Wald's p beside the model's log-rank: the report ended."""
+    row = {**paper.claims.iloc[0], "kind": "number", "endpoint": "OS", "statistic": "hazard_ratio"}
+    row |= {"covariate": "hai", "level": "yes", "model": "univariable", "population": "sex=male"}
+    paper.claims = pd.concat([paper.claims, pd.DataFrame([row])], ignore_index=True)
+    assert paper.prints_ratio("OS", "hai", "sex=male")
+    own = {"endpoint": "OS", "population": "sex=male"}
+    paper.design.models["OS_men"] = {**paper.design.models["OS"], **own}
+    try:
+        assert not paper.prints_ratio("OS", "hai", "sex=male")
+        made = paper.subgroups("OS", "hai", ["sex"]).rows
+        found = made[(made["statistic"] == "p") & (made["model"] == "univariable")]
+        assert set(found["population"]) == {"sex=female"}
+    finally:
+        del paper.design.models["OS_men"]
+
+
+def test_curves_of_all_patients_of_a_population_are_by_nothing(paper):
+    """ "Not shown: survival by , women. This cohort holds nothing to compare under ." """
+    assert ("", "sex=male") in paper.printed_curves("OS")
+    made = paper.curves("OS", by="", at=[60], population="sex=male", ratio=True)
+    rows = made.rows[made.rows["statistic"] == "survival_rate"]
+    assert rows["group"].tolist() == ["all"] and rows["population"].tolist() == ["sex=male"]
+    assert "hazard_ratio" not in set(made.rows["statistic"])

@@ -260,7 +260,7 @@ class Sections(Models):
         endpoint : str
             As in the design.
         by : str or sequence of str
-            Column, or columns whose joint levels are the groups; none: all patients.
+            Column, or columns whose joint levels are the groups; none, or "": all patients.
         at : sequence of float
             Months at which rates are given.
         population : str
@@ -272,7 +272,7 @@ class Sections(Models):
         folded : bool
             Figure and table behind one line; the sentence stays in sight.
         """
-        names = [by] if isinstance(by, str) else list(by)
+        names = [by] if by and isinstance(by, str) else list(by)
         label = self.design.endpoints[endpoint]["label"]
         by_text = " and ".join(small(self.design.label(name)) for name in names)
         title = title or (f"{label} by {by_text}" if names else f"{label}, all patients")
@@ -295,7 +295,7 @@ class Sections(Models):
         table = tables.survival_table(parts[0], self.design, caption=caption, notes=notes)
         pieces = [picture, table]
         sentences = [readings.curves(parts[0], self.design, self.print)]
-        if ratio:
+        if ratio and names:
             ratios = regression.univariable(frame, names, ties=self.ties, **among)
             parts.append(self.add(ratios))
             against = f"{label}, against the reference"

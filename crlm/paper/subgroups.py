@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from crlm import ledger, regression
-from crlm.ledger import small
+from crlm.ledger import models, small
 from crlm.ledger.vocabulary import ALL
 from crlm.paper.base import Base, Section, nothing
 from crlm.report import figures, readings
@@ -52,6 +52,7 @@ class Subgroups(Base):
             return nothing()
         within = [name for name in within if self.can(title, endpoint, name)]
         frame, parts = self.inside(self.frames[endpoint], population), []
+        held = self._of_models(endpoint)  # Their p is by the test of the model's table.
         if self._alone(endpoint, of, population) and not frame.empty and frame[of].nunique() > 1:
             fit = regression.univariable(frame, [of], ties=self.ties, population=population)
             parts += [fit, _sizes(frame, of, population, endpoint)]
@@ -63,6 +64,7 @@ class Subgroups(Base):
                 among = ",".join([population, f"{name}={level}"][population == ALL :])
                 if not part.empty and part[of].nunique() > 1:
                     fit = regression.univariable(part, [of], ties=self.ties, population=among)
+                    fit = fit[fit["statistic"] != "p"] if among in held else fit
                     parts += [fit, _sizes(part, of, among, endpoint)]
             rules = {"ties": self.ties, "test": self.design.interaction_test}
             both = regression.interaction(frame, of, name, population=population, **rules)
@@ -83,9 +85,8 @@ class Subgroups(Base):
 
     def _of_models(self, endpoint: str) -> set[str]:
         """Populations that a model of an endpoint has of its own."""
-        models = self.design.models.items()
-        specs = [spec for name, spec in models if (spec.get("endpoint") or name) == endpoint]
-        return {spec.get("population") or ALL for spec in specs}
+        of = [models.about(name, spec) for name, spec in self.design.models.items()]
+        return {among for name, among in of if name == endpoint}
 
     def printed_subgroups(self, endpoint: str) -> dict[str, list[str]]:
         """Columns within whose levels print tells of the exposure's effect on an endpoint.
@@ -128,10 +129,8 @@ class Subgroups(Base):
         """Whether print has the ratio of a column, else the exposure, and no model has it."""
         by = by or self.design.exposure
         told = {"endpoint": [endpoint], "covariate": [by], "population": [population]}
-        specs = [
-            spec
+        held = any(
+            models.about(name, spec) == (endpoint, population) and by in spec["covariates"]
             for name, spec in self.design.models.items()
-            if (spec.get("endpoint") or name) == endpoint and by in spec["covariates"]
-        ]
-        held = population == ALL and any(not spec.get("population") for spec in specs)
+        )
         return not held and self.prints(("hazard_ratio",), model=["univariable"], **told)
