@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from crlm.ledger import Design, ParameterError, did_you_mean
 from crlm.ledger.vocabulary import ALL
+from crlm.transcription.label_words import MISSING
 from crlm.transcription.labels import factors_in
 from crlm.transcription.wordings import plain
 
@@ -25,6 +26,7 @@ def checked(
     design: Design,
     others: Iterable[str] = (),
     overs: Sequence[str] = (),
+    lacking: bool = False,
 ) -> dict[str, str]:
     """Answers that the table asks for, each with a column and a level of the design.
 
@@ -37,6 +39,8 @@ def checked(
         What a heading may mean besides the design's endpoints: incidences, models.
     overs : sequence of str
         Heads above the header that name patients; they may be all.
+    lacking : bool
+        Whether a row may count the patients of whom a column is not known: `column:missing`.
 
     Raises
     ------
@@ -57,7 +61,8 @@ def checked(
         if target != LEFT_OUT and column not in known:
             raise ParameterError(f"--is {label}={target}: {did_you_mean(column, known)}")
         levels = design.levels(column) if column in (*design.columns, *design.made) else []
-        if level and level not in levels:
+        unknown = lacking and level == MISSING and column in (*design.columns, *design.made)
+        if level and level not in levels and not unknown:
             near = did_you_mean(level, levels) if levels else "it has no levels."
             raise ParameterError(f"--is {label}={target}: no level of {column}; {near}")
     return dict(named)

@@ -18,8 +18,8 @@ NOTES = frozenset(
     "group groups category categories band bands value values at surgery operation hepatectomy "
     "resection".split()
 )
-
-
+#: What a row that counts the patients of unknown value says of itself, and how an answer says it.
+UNKNOWN, MISSING = frozenset({"unknown"}), "missing"
 #: Two numbers side by side, which are no third: "grade I–II" is not III.
 _NUMBERS = re.compile(r"(?:\b[ivx]+|\d) (?:[ivx]+\b|\d)")
 

@@ -11,7 +11,7 @@ from crlm.ledger import Design, did_you_mean
 from crlm.ledger.factors import span_in
 from crlm.transcription import meanings, stepped
 from crlm.transcription.asking import quoted, to_ask
-from crlm.transcription.label_words import NOTES, Label, Words, said_of
+from crlm.transcription.label_words import MISSING, NOTES, UNKNOWN, Label, Words, said_of
 from crlm.transcription.wordings import (
     named_by,
     opened,
@@ -50,11 +50,17 @@ class Labels:
     ----------
     taken : dict of str to str
         Labels that words of the field settled, not the design's own, with what they name.
+    alone : frozenset of str
+        Plain labels of which the table has one row: an answer for it is for that row.
+    lacking : bool
+        Whether a row may count the patients of whom a column is not known.
     """
 
     def __init__(self, design: Design, asked: Sequence[str], named: Mapping[str, str]) -> None:
         self.design, self.asked = design, list(asked)
         self.taken: dict[str, str] = {}
+        self.alone: frozenset[str] = frozenset()
+        self.lacking = False
         self._settled = ("", "")
         self._answers = {
             plain(label): target.partition(":")[::2] for label, target in named.items()
@@ -72,7 +78,7 @@ class Labels:
         answered = self._answers.get(plain(label)) if said else None
         found = Label(*answered) if answered else self._read(bare, within)
         shorter = "" if found.column else _BEFORE.sub("", bare)
-        if shorter not in ("", bare) and (later := self._read(shorter, within)).column:
+        if shorter != bare and plain(shorter) and (later := self._read(shorter, within)).column:
             self.taken[label] = ":".join(filter(None, (later.column, later.level)))
             found = later
         if found.level and not answered and unmarked(bare).endswith("+"):
@@ -104,7 +110,10 @@ class Labels:
 
     def _read(self, label: str, within: str) -> Label:
         answered = self._answers.get(plain(label))
-        if answered and not self._is_level(within, label):
+        if answered and (plain(label) in self.alone or not self._is_level(within, label)):
+            column, level = answered
+            if level == MISSING and level not in self.design.levels(column):
+                return Label(column, notes=UNKNOWN)
             return Label(*answered, notes=said_of(label))
         heading, column = self._settled
         if column and plain(label) == heading:
@@ -417,10 +426,11 @@ class Labels:
                 "it below the label of its column"
             )
         told = f" ({near.rstrip('.')})" if near.startswith("did") else ""
+        lacks = f", or {quoted(label, f'{column}:{MISSING}')} for patients of unknown value"
         return (
             f"{label!r} is no characteristic or level of the design{told}. "
             f"Say which with --is {quoted(label, 'COLUMN:LEVEL')}, or {quoted(label, 'COLUMN')}"
-        )
+        ) + lacks * bool(self.lacking and levels)
 
     def _several(self, label: str) -> list[tuple[str, str]]:
         """The levels of several columns that a label may be, in the order of the design."""

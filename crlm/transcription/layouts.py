@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from crlm.ledger import Design, ParameterError, did_you_mean
@@ -22,6 +23,7 @@ from crlm.transcription.raised import unglued, with_last
 from crlm.transcription.several import ALONE
 from crlm.transcription.subgroups import SubgroupsTable
 from crlm.transcription.table import Table, Transcript
+from crlm.transcription.wordings import plain
 
 #: Groups side by side (Table 1), a regression table, medians and rates of curves (numbers at
 #: risk too), an effect within each subgroup.
@@ -112,8 +114,8 @@ def claims_of(
     rows = [[_spelt(text) for text in row] for row in rows]
     rows = [[_marked(text) for text in row] for row in rows]
     rows = below_curves(rows) if layout == "curves" else rows
-    above, groups, raw = title(rows), layout == "two-groups", _undashed(untitled(rows))
-    raw = stubs.merged(raw, groups)
+    above, groups, raw = title(rows), layout == "two-groups", untitled(rows)
+    raw = _undashed(stubs.merged(raw, groups))
     apart = populations.parts(raw) if groups else []
     rows = _once(headed(raw, groups=groups))
     rows = rows if groups else with_limits(rows)
@@ -123,7 +125,7 @@ def claims_of(
     meant += [name for name in incidences if name not in meant]
     marks, named = footnotes.answered(named or {}, raw if groups else [])
     named = {_worded(_spelt(label)): target for label, target in named.items()}
-    answers = own.checked(dict(named), rows, design, meant, overs)
+    answers = own.checked(dict(named), rows, design, meant, overs, lacking=groups)
     rows, aside = own.without(rows, answers)
     aside += [over for over in overs if own.is_left_out(over, answers)]
     answers = {label: target for label, target in answers.items() if target != own.LEFT_OUT}
@@ -260,6 +262,8 @@ def _read(table: Table, rows: Sequence[Sequence[str]], decimal: str) -> None:
             table.ask(row_of(row, at), f"{told}paper has")
     rows = [rows[0], *([_lettered(table, row[0]), *row[1:]] for row in rows[1:])]
     commas = _with_commas(rows)
+    labels = Counter(plain(text) for text in (*rows[0][1:], *(row[0] for row in rows[1:])))
+    table.labels.alone = frozenset(label for label, many in labels.items() if many == 1)
     table.read(_pointed(rows) if decimal == "comma" or commas else rows)
     table.note_words()
     if commas and decimal != "comma":

@@ -15,11 +15,12 @@ from crlm.transcription.cells import ONE, REFERENCE, cell, p_cell, row_of, witho
 from crlm.transcription.corrected import corrects, is_adjusted
 from crlm.transcription.curve_columns import GRAYS, LOG_RANK
 from crlm.transcription.endpoints import Endpoints
+from crlm.transcription.label_words import UNKNOWN
 from crlm.transcription.labels import Label
 from crlm.transcription.model_columns import RATIOS, SUB, WITH_P, Head, held, other_ratio, whose
 from crlm.transcription.model_steps import Stepping
 from crlm.transcription.several import ALONE, SINGLE, TOGETHER, Several, unnumbered
-from crlm.transcription.table import TREND, UNKNOWN, comma, holding
+from crlm.transcription.table import TREND, comma, holding
 
 #: A ratio, and its limits.
 _RATIO = ("", "conf_low", "conf_high")

@@ -11,8 +11,9 @@ from crlm.ledger.vocabulary import ALL, NUMBER_TRENDS, TREND_TEST
 from crlm.transcription import footnotes, meanings, summaries
 from crlm.transcription.cells import Cell, cell, printed, row_of
 from crlm.transcription.corrected import adjusts_so, is_adjusted
+from crlm.transcription.label_words import UNKNOWN
 from crlm.transcription.labels import Label
-from crlm.transcription.table import TREND, UNKNOWN, Table, comma
+from crlm.transcription.table import TREND, Table, comma
 from crlm.transcription.trends import heads_trend
 from crlm.transcription.wordings import plain
 
@@ -77,6 +78,7 @@ class FirstTable(Table):
         self.spread, self.mark, self.several, self.percent = spread, "", False, False
         self.ends = summaries.ENDS.get(spread or str(design.table_one["spread"]), ())
         self.marks = dict(marks or {})
+        self.labels.lacking = True
         self.lacking: dict[str, str] = {}
         self.number = ("", "")  # A factor whose label a number has, and the number.
 
@@ -97,9 +99,13 @@ class FirstTable(Table):
         groups = [at for at, group in columns.items() if group not in _BETWEEN]
         rows = self._pairs(self._without_sizes(rows, {at: columns[at] for at in groups}), groups)
         self._footnotes(rows, groups)
-        above = ""
+        above = heading = ""
         for number, row, found in self.walk(rows, lambda row: any(row[at] for at in groups)):
             self.mark = footnotes.marks_of(row[0])
+            below = self.labels.read(heading).column == found.column != "" and (
+                found.level or found.notes or self.summary(row[0], heading)
+            )
+            heading = heading if below or found.level else row[0]
             above = above if any(row[at] for at in groups) and found.level else row[0]
             self.percent = any(map(_PERCENT.search, (row[0], above)))
             found = self._meant(self._lacked(self._said(row[0], found)), row, groups)
@@ -112,7 +118,8 @@ class FirstTable(Table):
                 told = f"{' and '.join(map(repr, tested))} are two p values of {found.column}, and"
                 self.ask(row_of(row, number), f"{told} a design tests it by one; leave one out")
             else:
-                self._characteristic(rows[0], row, columns, found)
+                place = [self.place, *([heading] if below else []), row[0]]
+                self._characteristic(rows[0], row, columns, found, ", ".join(place))
                 self._lacks(found, row[0])
 
     def corrected(self, head: str, heads: Sequence[str]) -> bool:
@@ -273,9 +280,10 @@ class FirstTable(Table):
         row: Sequence[str],
         columns: Mapping[int, str],
         named: Label,
+        place: str,
     ) -> None:
         for at, group in columns.items():
-            where = f"{self.place}, {row[0]}, {group}"
+            where = f"{place}, {group}"
             found = cell(row[at])
             share = _ONLY_PERCENT.search(heads[at]) or (self.percent and group not in _BETWEEN)
             if found.kind == "single" and share and named.level:

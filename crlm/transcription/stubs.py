@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -36,7 +37,7 @@ def merged(rows: Sequence[Sequence[str]], statistics: bool) -> list[list[str]]:
     >>> merged([["label", "levels", "HAI"], ["Sex", "Male", "5"], ["", "Female", "9"]], True)
     [['label', 'HAI'], ['Sex', ''], ['Male', '5'], ['Female', '9']]
     """
-    table = _unnumbered([list(row) for row in rows])
+    table = indented(_unnumbered([list(row) for row in rows]))
     if not _has_levels(table):
         return table
     made, above = [[table[0][0], *table[0][2:]]], ""
@@ -53,6 +54,29 @@ def merged(rows: Sequence[Sequence[str]], statistics: bool) -> list[list[str]]:
             made.append([label, *cells])
         above = label or above
     return made
+
+
+def indented(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """A table whose labels are set in by empty columns, with its labels in one column.
+
+    Parameters
+    ----------
+    rows : sequence of sequence of str
+        The first is the header, which says nothing of these columns; each row has one label.
+
+    Examples
+    --------
+    >>> indented([["", "", "HAI"], ["WHO status", "", ""], ["", "0", "136 (75%)"]])
+    [['', 'HAI'], ['WHO status', ''], ['0', '136 (75%)']]
+    """
+    many = 1 + len(list(itertools.takewhile(lambda head: not head, rows[0][1:])))
+    while many > 1 and not all(len({*filter(None, row[:many])}) < 2 for row in rows[1:]):
+        many -= 1
+    deeper = [row for row in rows[1:] if not row[0] and any(row[1:many])]
+    above = [row for row in rows[1:] if row[0]]
+    if len(rows[0]) <= many or not (deeper and above):
+        return [list(row) for row in rows]
+    return [[next(filter(None, row[:many]), ""), *row[many:]] for row in rows]
 
 
 def _unnumbered(rows: list[list[str]]) -> list[list[str]]:

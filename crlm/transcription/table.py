@@ -16,14 +16,13 @@ from crlm.transcription.asking import quoted, to_ask
 from crlm.transcription.cells import Printed, p_cell, printed, row_of
 from crlm.transcription.corrected import is_adjusted
 from crlm.transcription.endpoints import Endpoints
+from crlm.transcription.label_words import UNKNOWN
 from crlm.transcription.labels import Label, Labels
 from crlm.transcription.several import ALONE
 from crlm.transcription.trends import is_trend
 from crlm.transcription.wordings import plain, unmarked
 
-#: What a row that counts the patients of unknown value says of itself.
-UNKNOWN = frozenset({"unknown"})
-#: And one that holds the p for trend of the heading above it.
+#: What a row that holds the p for trend of the heading above it says of itself.
 TREND = frozenset({"trend"})
 P_HEAD = re.compile(
     r"^((raw|nominal|crude|unadjusted|uncorrected) )?p([ -]?values?)?\.?$", re.IGNORECASE
@@ -225,6 +224,9 @@ class Table:
                 yield number, row, summary
                 continue
             found = self._below(row[0], within, known)
+            if found.notes == UNKNOWN:
+                yield number, row, found
+                continue
             other = not found.level or found.column != self.labels.read(within).column
             # A level that the design calls so is one: "Not tested".
             special = _special(row[0]) if within and other else frozenset()

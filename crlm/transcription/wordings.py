@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from crlm.ledger import Design
+from crlm.transcription.cells import POINTS
 from crlm.transcription.raised import LETTERS
 
 _CLASSES = frozenset({"score", "status", "stage", "grade", "class", "category"})
@@ -98,6 +99,7 @@ def plain(text: str) -> str:
     """A label without case, signs, footnote marks and what stands in brackets."""
     text = unmarked(text)
     text = re.sub(r"[\[(].*?[\])]", " ", text.casefold()).replace("tumor", "tumour")
+    text = POINTS.sub(".", text)
     text = _NUMBER_OF.sub("number of ", text)
     text = _SIGN.sub(lambda sign: f" {_SIGNS.get(sign[1], sign[1])}", text)
     return " ".join(re.sub(r"[^\w<>≤≥=.]+|_+", " ", text).split())
