@@ -120,7 +120,7 @@ def test_the_certificate_computes_it_by_another_program(colon):
         else:
             assert "the certificate alone computes it" in asked
             asked = quantities.tested_together(claim, design)
-        assert asked.kind == "product_lr"
+        assert asked.kind == "without"
         z = programs.by_python(asked, {"OS": colon}, design)
         assert 2 * norm.sf(z) == pytest.approx(R[name, "efron"], rel=1e-6)
     usual = replace(design, conventions={**rules, "interaction_test": "wald"})

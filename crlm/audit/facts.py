@@ -333,3 +333,10 @@ def _cells(
 
 def _sorted(found: Mapping[Any, list[Printed]]) -> dict[Any, tuple[Printed, ...]]:
     return {key: tuple(sorted(values, key=_detail)) for key, values in found.items()}
+
+
+def of_another_test(facts: Facts, key: Key) -> bool:
+    """Whether the design tests a product, or a covariate among others, by the likelihood ratio."""
+    if ":" in key.covariate:
+        return facts.design.interaction_test != "wald"
+    return kind_of(key.model) == MULTIVARIABLE and facts.design.multivariable_p != "wald"

@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import combinations
 
 from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
-from crlm.audit.facts import RATIOS, Facts, Key, Printed, cell_of
+from crlm.audit.facts import RATIOS, Facts, Key, Printed, cell_of, of_another_test
 from crlm.audit.intervals import (
     Interval,
     deviate,
@@ -274,18 +274,17 @@ def _padded(roles: Roles) -> str:
 @check(
     asks="Does the interval imply the printed p value?",
     assumes="p is Wald's; in a univariable column z may differ by 0.02 plus 2 %, and by 0.35 plus "
-    "15 % where the design names another test, also of a product.",
+    "15 % where the design names another test, also of a product or of a covariate among others.",
     blind="p values printed as an inequality that stays true; rows whose three numbers "
     "contradict each other, unless no two of them give the p.",
 )
 def wald_p(facts: Facts) -> Iterator[Case]:
     """p from estimate and limits against p as printed."""
     other = facts.convention("univariable_p", "wald") != "wald"
-    multiplied = facts.design.interaction_test != "wald"
     for key, roles in wald_rows(facts).items():
         if not {"estimate", "low", "high", "p"} <= set(roles):
             continue
-        room = _OTHER_TEST if multiplied and ":" in key.covariate else (0.0, 0.0)
+        room = _OTHER_TEST if of_another_test(facts, key) else (0.0, 0.0)
         if key.model == "univariable":
             # Beside a subdistribution ratio alone print may have the p of Gray's test.
             elsewhere = other or key.statistic not in OF_LIKELIHOOD

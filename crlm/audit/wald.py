@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 
 from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
-from crlm.audit.facts import Facts, Printed
+from crlm.audit.facts import Facts, Printed, of_another_test
 from crlm.audit.intervals import Interval, hull, log, overlap, product, quotient, two_sided
 from crlm.audit.ratios import (
     beside,
@@ -66,8 +66,8 @@ def printed_z(facts: Facts) -> Iterator[Case]:
     other = facts.convention("univariable_p", "wald") != "wald"
     for case in _cases(facts, "z", _judge_z):
         key = case.roles["z"].key
-        of_product = ":" in key.covariate and facts.design.interaction_test != "wald"
-        drop = {"p"} if of_product or (other and key.model == "univariable") else set()
+        alone = other and key.model == "univariable"
+        drop = {"p"} if alone or of_another_test(facts, key) else set()
         roles = {role: p for role, p in case.roles.items() if role not in drop}
         yield Case(case.subject, case.title, roles, case.judge)
 

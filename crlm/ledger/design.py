@@ -210,6 +210,11 @@ class Design:
         return str(self.conventions.get("interaction_test") or "wald")
 
     @property
+    def multivariable_p(self) -> str:
+        """How covariates are tested among others: "wald" unless the conventions say "lr"."""
+        return str(self.conventions.get("multivariable_p") or "wald")
+
+    @property
     def subdistribution(self) -> str:
         """Whose Fine-Gray model: "cmprsk" unless the conventions say "finegray"."""
         return str(self.conventions.get("subdistribution") or "cmprsk")

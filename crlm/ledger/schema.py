@@ -20,6 +20,7 @@ from crlm.ledger.vocabulary import (
     INCIDENCE_LIMITS,
     INTERACTION_TESTS,
     MEDIAN_RULES,
+    MULTIVARIABLE_TESTS,
     NUMBER_TRENDS,
     ODDS_LIMITS,
     QUANTILE_RULES,
@@ -296,6 +297,12 @@ class Conventions(Strict):
         description="Median where the curve is flat at one half."
     )
     univariable_p: Literal[UNIVARIABLE_TESTS] = Field(description="Test of each covariate alone.")
+    multivariable_p: Literal[MULTIVARIABLE_TESTS] | None = Field(
+        None,
+        description="Test of each covariate among others, of all its levels together: Wald's if "
+        "left out (SPSS, SAS's type 3), or lr, the likelihood ratio of the models with and without "
+        "it (R's drop1 and car::Anova, gtsummary's add_global_p, JMP).",
+    )
     odds_limits: Literal[ODDS_LIMITS] | None = Field(
         None,
         description="Limits of odds ratios: Wald's if left out (SPSS, Stata, SAS), or profile "

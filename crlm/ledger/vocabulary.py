@@ -137,6 +137,8 @@ TIES = ("breslow", "efron")
 CONF_TYPES = ("plain", "log", "log-log", "spss")
 MEDIAN_RULES = ("first", "midpoint")
 UNIVARIABLE_TESTS = ("wald", "logrank", "lr", "score")
+#: Tests of a covariate among others.
+MULTIVARIABLE_TESTS = ("wald", "lr")
 #: Limits of odds ratios: estimate and standard error, or the profile likelihood.
 ODDS_LIMITS = ("wald", "profile")
 #: Tests of a product, and of an interaction between subgroups.

@@ -85,6 +85,7 @@ class Models(Levels, Subdistributions):
             strata=self.usable(frame, spec.get("strata") or ()),
             products=spec.get("products") or (),
             product_test=self.design.interaction_test,
+            multivariable_p=self.design.multivariable_p,
         )
         self.selections[model] = rule
         found = regression.regression_table(frame, rule, population=population)

@@ -69,6 +69,7 @@ class Odds(Base):
         gone = [name for name in spec.get("left_out") or () if name in names]
         test = "lr" if univariable_p == "lr" else "wald"
         own = {"entry_p": entry_p, "fixed": fixed, "left_out": gone, "univariable_p": test}
+        own["multivariable_p"] = self.design.multivariable_p
         rule = regression.rule(names, selection=selection, **own)
         asked = {"endpoint": endpoint, "population": population}
         asked |= {"interval": self.odds_limits}

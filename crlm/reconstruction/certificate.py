@@ -31,14 +31,15 @@ from crlm.reconstruction.models import (
 )
 from crlm.reconstruction.programs import by_python
 from crlm.reconstruction.quantities import (
+    WITHOUT,
     Beyond,
     Quantity,
     among_known,
     between,
+    by_ratio,
     fitted,
     flipped,
     of_all,
-    product_by_ratio,
     quantity_of,
     ratio,
     standardised,
@@ -172,12 +173,12 @@ def _counted(claim: Mapping[str, Any], design: Design) -> Quantity | None:
 
 
 def _by_own_test(claim: Mapping[str, Any], quantity: Quantity, design: Design) -> Quantity:
-    """A univariable p, or one of a product, by the test that the design names.
+    """A p of a covariate or of a product by the test that the design names.
 
     The search takes one like it.
     """
-    if product_by_ratio(claim, design) and (quantity.kind, quantity.part) == ("cox", "z"):
-        return replace(quantity, kind="product_lr", covariate=claim["covariate"])
+    if by_ratio(claim, design) and quantity.kind in WITHOUT and quantity.part == "z":
+        return replace(quantity, kind=WITHOUT[quantity.kind], covariate=claim["covariate"])
     test = design.conventions["univariable_p"]
     of_cox = quantity.kind in ("cox", "logrank") and quantity.part == "z"
     own = claim["model"] == "univariable" and claim["statistic"] == "p"

@@ -162,8 +162,8 @@ def _alone(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
     return together(quantity.columns, frame, design, quantity.kind)
 
 
-def _product_lr(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
-    """z of the likelihood ratio of a Cox model with a product against that without it."""
+def _without(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    """z of the likelihood ratio of a Cox model with a product or covariate against that without."""
     columns = quantity.columns
     kept = [column for column in columns if covariate_of(column) != quantity.covariate]
     matrix, known = design_matrix(frame, design, columns)
@@ -266,6 +266,22 @@ def _logistic_lr(quantity: Quantity, frame: pd.DataFrame, design: Design) -> flo
     held = sm.add_constant(matrix[:, matrix.any(axis=0)], has_constant="add")
     fit = sm.GLM(outcome, held, family=sm.families.Binomial()).fit(tol=1e-12)
     return _as_z(float(fit.null_deviance - fit.deviance), held.shape[1] - 1)
+
+
+def _logistic_without(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
+    """z of the likelihood ratio of a logistic model with a covariate against that without it."""
+    import statsmodels.api as sm
+
+    outcome, matrix = _of_outcome(quantity, frame, design)
+    names = [covariate_of(column) for column in quantity.columns]
+    found = []
+    for held in ([n != quantity.covariate for n in names], [True] * len(names)):
+        chosen = matrix[:, matrix.any(axis=0) & np.array(held, dtype=bool)]
+        chosen = np.column_stack([np.ones(len(outcome)), chosen])
+        fit = sm.GLM(outcome, chosen, family=sm.families.Binomial()).fit(tol=1e-12)
+        found.append((float(fit.deviance), int(np.linalg.matrix_rank(chosen))))
+    (high, narrow), (low, wide) = found
+    return _as_z(high - low, wide - narrow) if wide > narrow else math.nan
 
 
 def _log_odds(
@@ -383,7 +399,8 @@ PROGRAMS = {
     "joint": _joint,
     "lr": _alone,
     "score": _alone,
-    "product_lr": _product_lr,
+    "without": _without,
     "logistic_joint": _logistic_joint,
     "logistic_lr": _logistic_lr,
+    "logistic_without": _logistic_without,
 }

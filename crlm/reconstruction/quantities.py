@@ -43,6 +43,8 @@ from crlm.reconstruction.quantity import (
 
 #: Fields of a statistic that carry a ratio: compared as logarithms.
 RATIOS = ("hazard_ratio", "odds_ratio")
+#: Wald's test of one covariate among others, and the likelihood ratio of leaving it out.
+WITHOUT = {"cox": "without", "logistic": "logistic_without"}
 _OF_A_NUMBER = ("median", "min", "max", "q1", "q3", "mean", "sd")
 #: What a curve tells, and the kind of it.
 _OF_CURVES = {
@@ -343,24 +345,33 @@ def tested(claim: Mapping[str, Any], design: Design) -> Quantity | str:
     return replace(_model(claim, design), part="z")
 
 
-def product_by_ratio(claim: Mapping[str, Any], design: Design) -> bool:
-    """Whether a claim is the p of a whole product, and the design tests it by likelihood ratio."""
+def by_ratio(claim: Mapping[str, Any], design: Design) -> bool:
+    """Whether a claim is the p of a whole product or covariate among others by likelihood ratio."""
     name = claim["covariate"]
     whole = not claim["level"] or width_of(design, name) == 1
-    of_product = ":" in name and claim["statistic"] == "p" and whole
-    return of_product and design.interaction_test == "likelihood_ratio"
+    if claim["statistic"] != "p" or not whole:
+        return False
+    if ":" in name:
+        return design.interaction_test == "likelihood_ratio"
+    spec = design.model_of(claim["endpoint"], claim["population"], claim["model"])
+    multiplied = {one for pair in spec.get("products") or () for one in pair}
+    several = (
+        kind_of(claim["model"]) == MULTIVARIABLE and claim["endpoint"] not in design.incidences
+    )
+    return several and design.multivariable_p == "lr" and name not in multiplied
 
 
 def tested_together(claim: Mapping[str, Any], design: Design) -> Quantity:
     """The test of all levels of a covariate or product, as a regression table prints it.
 
-    In a model of several Wald's, alone the one of `univariable_p`; of a logistic model Wald's,
-    which the certificate exchanges for the likelihood ratio's where the design names it.
+    In a model of several the one of `multivariable_p`, alone that of `univariable_p`; of a
+    logistic model alone Wald's, which the certificate exchanges for the likelihood ratio's where
+    the design names it.
     """
     name, rule = claim["covariate"], design.conventions["univariable_p"]
     asked = replace(_model(claim, design), part="z", covariate=name)
-    if asked.kind == "cox" and product_by_ratio(claim, design):
-        return replace(asked, kind="product_lr")
+    if asked.kind in WITHOUT and by_ratio(claim, design):
+        return replace(asked, kind=WITHOUT[asked.kind])
     if asked.kind == "logistic":
         return replace(asked, kind="logistic_joint")
     if claim["model"] != "univariable" or rule == "wald":

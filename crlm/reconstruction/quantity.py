@@ -45,7 +45,8 @@ class Quantity:
         difference), "anova", "smd", "ordered" (a test of a category's levels in their order),
         "number trend" (a number over groups in their order),
         "fitted" (the complete cases of a model), and the tests "joint", "logistic_joint" (Wald's,
-        of all levels of a covariate), "lr", "score", "product_lr"; of an incidence
+        of all levels of a covariate), "lr", "score", "without" and
+        "logistic_without" (the likelihood ratio of leaving one out); of an incidence
         "subdistribution" and "subdistribution_joint".
     endpoint : str
         Of `design.endpoints` or its incidences; "" where times play no part.

@@ -27,7 +27,7 @@ def with_scores(
     """A regression table with the multivariable ratio per level of categories that it holds.
 
     The levels of a category, 0, 1, 2 ..., enter as one number in the place of their indicators;
-    Wald's p of it is the p for trend. All other covariates are those of the table's model.
+    The p of it is the p for trend. All other covariates are those of the table's model.
 
     Parameters
     ----------
@@ -102,6 +102,8 @@ def _fit(
     keys = {"population": first["population"]}
     if outcome:
         keys |= {"endpoint": first["endpoint"], "interval": interval}
+        keys |= {"p_value": rule.multivariable_p}
         return logistic(frame, outcome, names, **keys)
     keys |= {"strata": rule.strata, "products": rule.products_of(names)}
+    keys |= {"p_value": rule.multivariable_p}
     return cox(frame, names, ties=rule.ties, product_test=rule.product_test, **keys)

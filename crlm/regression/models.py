@@ -14,7 +14,7 @@ from crlm.ledger import rows
 from crlm.refusals import choice, foreign, listing, refusal
 from crlm.regression.engine import FollowUp, upper_tail
 from crlm.regression.model_rows import detail_records, model_records, n_record
-from crlm.regression.product_tests import product_tests
+from crlm.regression.product_tests import covariate_tests, product_tests
 from crlm.regression.solution import (
     Family,
     Solution,
@@ -73,6 +73,7 @@ def cox(
     strata: str | Sequence[str] | None = None,
     products: Sequence[Sequence[str]] = (),
     product_test: str = "wald",
+    p_value: str = "wald",
     details: bool = False,
 ) -> pd.DataFrame:
     """Hazard ratios of all covariates in one Cox model.
@@ -91,6 +92,10 @@ def cox(
         Pairs of the covariates whose product is in the model: rows of `arm:score`.
     product_test : {"wald", "likelihood_ratio"}
         Behind the p of a product with one coefficient, and the joint p of one with several.
+    p_value : {"wald", "lr"}
+        Behind the p of each covariate in no product, of all its levels together: Wald, or the
+        likelihood ratio of the models with and without it. Single levels of a factor with more
+        than two keep Wald's test.
     details : bool
         Also rows `coefficient`, `se` and `log_likelihood`.
 
@@ -122,6 +127,7 @@ def cox(
     records = [n_record(sample.n_all, family, keys)]
     names = [":".join(pair) for pair in products]
     tests = product_tests(family, sample.design, solution, product_test, names)
+    tests = {**tests, **covariate_tests(family, sample.design, solution, p_value)}
     records += model_records(sample.design, solution, family, keys, tests)
     if details:
         records += detail_records(sample.design, solution, family, keys)
@@ -233,6 +239,7 @@ def logistic(
     model: str = "multivariable",
     endpoint: str | None = None,
     interval: str = "wald",
+    p_value: str = "wald",
     conf_level: float = 0.95,
     population: str = "all",
 ) -> pd.DataFrame:
@@ -258,12 +265,14 @@ def logistic(
         Limits by the standard error, as SPSS, Stata and SAS have them unasked, or where twice the
         profile log-likelihood has fallen by the chi-square quantile, as R's `confint(glm)`, JMP
         and SAS's CLODDS=PL: the roots themselves, where R has a spline's, up to 0.1 % off.
+    p_value : {"wald", "lr"}
+        As in `cox`.
 
     Returns
     -------
     pandas.DataFrame
         Rows as `cox` gives them, with `odds_ratio`; events are the patients with
-        the outcome; p is Wald's with either limits. Under separation Firth's penalty, and
+        the outcome; p hangs on no limits. Under separation Firth's penalty, and
         `method` says so.
 
     Raises
@@ -288,7 +297,8 @@ def logistic(
         solution = solve(family, design, conf_level)
         counted = n_record(len(frame), family, keys)
         records.append({**counted, "covariate": names[0]} if alone else counted)
-        records += model_records(design, solution, family, keys)
+        tests = covariate_tests(family, design, solution, p_value)
+        records += model_records(design, solution, family, keys, tests)
     return rows(records)
 
 

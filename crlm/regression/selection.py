@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from crlm.ledger import ParameterError
-from crlm.ledger.vocabulary import INTERACTION_TESTS
+from crlm.ledger.vocabulary import INTERACTION_TESTS, MULTIVARIABLE_TESTS
 from crlm.refusals import argument, choice
 from crlm.regression.engine import TIES, Fit, FollowUp, cox_fit, logrank, upper_tail, wald
 from crlm.regression.models import TESTS
@@ -57,7 +57,8 @@ class Rule:
     ----------
     names : tuple of str
         The candidates, all of which are analysed univariably.
-    selection, entry_p, p_stay, left_out, fixed, ties, univariable_p, strata, products, product_test
+    selection, entry_p, p_stay, left_out, fixed, ties, univariable_p, strata, products
+    product_test, multivariable_p
         As in `rule`.
     """
 
@@ -72,6 +73,7 @@ class Rule:
     strata: tuple[str, ...] = ()
     products: tuple[tuple[str, str], ...] = ()
     product_test: str = "wald"
+    multivariable_p: str = "wald"
 
     def products_of(self, chosen: Sequence[str]) -> list[tuple[str, str]]:
         """The products whose two covariates are among those chosen."""
@@ -221,6 +223,7 @@ def rule(
     strata: Sequence[str] = (),
     products: Sequence[Sequence[str]] = (),
     product_test: str = "wald",
+    multivariable_p: str = "wald",
 ) -> Rule:
     """How covariates are chosen: what a regression table and its bootstrap both follow.
 
@@ -244,6 +247,8 @@ def rule(
         Of the multivariable model, as in `cox`; a product is in it if both of its covariates are.
     product_test : {"wald", "likelihood_ratio"}
         As in `cox`.
+    multivariable_p : {"wald", "lr"}
+        As `p_value` of `cox`; steps backward go by Wald's.
 
     Raises
     ------
@@ -254,6 +259,7 @@ def rule(
     choice("ties", ties, TIES)
     choice("univariable_p", univariable_p, (*TESTS, "fisher"))
     choice("product_test", product_test, INTERACTION_TESTS)
+    choice("multivariable_p", multivariable_p, MULTIVARIABLE_TESTS)
     for name, p in (("entry_p", entry_p), ("p_stay", p_stay)):
         argument(name, p, p >= 0, "a limit of p values: 0 (none) or more")
     if selection == "fixed" and not listed(fixed):
@@ -273,6 +279,7 @@ def rule(
         strata=tuple(strata),
         products=tuple((first, second) for first, second in products),
         product_test=product_test,
+        multivariable_p=multivariable_p,
     )
 
 

@@ -141,6 +141,7 @@ def logistic_table(
     chosen = rule.candidates(select(uni, rule.names, entry_p=rule.entry_p))
     if not chosen:
         return pd.concat([uni, no_model(rule, keys)], ignore_index=True)
+    limits["p_value"] = rule.multivariable_p
     multi = logistic(frame, outcome, chosen, **limits, **keys)
     multi.loc[0, "method"] = f"{multi.loc[0, 'method']}; {rule.words()}"
     return pd.concat([uni, multi], ignore_index=True)
@@ -292,9 +293,9 @@ def _multivariable(
     if not chosen:
         keys = {"endpoint": _endpoint(frame), "population": common["population"]}
         return no_model(rule, keys)
-    own = {"strata": rule.strata, "products": rule.products_of(chosen)}
-    test = rule.product_test
-    multi = cox(frame, chosen, model="multivariable", product_test=test, **own, **common)
+    own: dict[str, Any] = {"strata": rule.strata, "products": rule.products_of(chosen)}
+    own |= {"product_test": rule.product_test, "p_value": rule.multivariable_p}
+    multi = cox(frame, chosen, model="multivariable", **own, **common)
     multi.loc[0, "method"] = f"{multi.loc[0, 'method']}; {rule.words()}"
     return multi
 

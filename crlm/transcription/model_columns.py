@@ -39,6 +39,10 @@ _LOGGED = re.compile(
     re.IGNORECASE,
 )
 _EXP = re.compile(r"\bexp\w*\s*[(\[]?\s*(?:β|b|beta|coef\w*\.?)(?!\w)", re.IGNORECASE)
+#: What says that a p is of all levels of a covariate together: "Overall p", "Type III p".
+_JOINT = re.compile(
+    r"\b(?:global|omnibus|joint)\b|\boverall\b(?!\s+survival)|\btype[ -](?:iii|3)\b", re.IGNORECASE
+)
 #: Words of a header above counts.
 _COUNTED = {"n", "no", "patients", "events", "cases", "deaths", "recurrences", "incidence"}
 
@@ -74,7 +78,7 @@ def held(head: str, texts: Sequence[str]) -> str:
     if heads_trend(head):
         return "trend"
     if P_HEAD.match(last_word(head)):
-        return "p"
+        return "joint" if _JOINT.search(head) else "p"
     words = head_words(head)
     if SUB.search(head) and not words & {"se", "error", "lower", "upper"}:
         return "sub"

@@ -36,6 +36,7 @@ _HELD: dict[str, tuple[str, dict[int, tuple[str, ...]]]] = {
     "se": ("se", {1: ("",)}),
     "z": ("z", {1: ("",)}),
     "p": ("p", {1: ("",)}),
+    "joint": ("p", {1: ("",)}),
     "trend": ("p", {1: ("",)}),
 }
 #: What stands beside ratios in columns of their own.
@@ -130,7 +131,7 @@ class ModelTable(Stepping):
     def _has_p_alone(self, row: Sequence[str], heads: Sequence[Head]) -> bool:
         """Whether a row has p values and no ratio, as the heading of levels has."""
         stated = {head.holds for text, head in zip(row[1:], heads, strict=True) if text}
-        return stated <= {"p", "trend", ""}
+        return stated <= {"p", "joint", "trend", ""}
 
     def _ask_for_unknown(self, row: Sequence[str], found: Label, where: str) -> None:
         """Ask about a ratio of the patients whose value is unknown, which a model leaves out."""
@@ -181,6 +182,8 @@ class ModelTable(Stepping):
             said = named or said
             holds = self.held(unnumbered(model_counts.unsized(text)), [row[at] for row in rows[1:]])
             holds = "sub" if holds == "ratio" and self._all_sub(said) else holds
+            if holds == "joint" and any(_overall(head) for head in rows[0][1:]):
+                holds = "p"
             ratio = holds if holds in RATIOS else ratio
             if holds in RATIOS:
                 base, endpoint = said, self._whose(text, holds, said)
@@ -296,7 +299,9 @@ class ModelTable(Stepping):
         if not ratios or not found.level or found.level != usual or _has_ratio(row, heads):
             return found
         stated = [
-            t for t, head in zip(row[1:], heads, strict=True) if head.holds == "p" and cell(t).parts
+            t
+            for t, head in zip(row[1:], heads, strict=True)
+            if head.holds in ("p", "joint") and cell(t).parts
         ]
         if stated:
             self.labels.taken[f"the p beside {row[0]}"] = f"{found.column}, all levels together"
@@ -346,6 +351,9 @@ class ModelTable(Stepping):
         for text, head in zip(row[1:], heads, strict=True):
             if head.model in (LOGRANK, GRAY):
                 self._of_curves(row[0], text, head, named.column)
+            elif head.holds == "joint" and ":" not in named.column:
+                of_all = {"covariate": named.column, "level": self._second(named.column)}
+                self.of_model(row[0], text, head, {**of_all, **self.among(head)})
             elif head.holds != "trend":
                 self.of_model(row[0], text, head, {**keys, **self.among(head)})
 
@@ -399,7 +407,7 @@ class ModelTable(Stepping):
 
     def of_model(self, label: str, text: str, head: Head, keys: Mapping[str, str]) -> None:
         """The ratio, limits, SE, z or p of a cell."""
-        found = p_cell(text) if head.holds == "p" else cell(text)
+        found = p_cell(text) if head.holds in ("p", "joint") else cell(text)
         keys = {
             "population": self.population,
             **keys,
@@ -428,6 +436,11 @@ class ModelTable(Stepping):
             statistic = _HELD[head.ratio][0]
         for number, part in zip(found.parts, forms[len(found.parts)], strict=True):
             self.claim(number, where, **keys, statistic=statistic, part=part)
+
+
+def _overall(head: str) -> bool:
+    """Whether a column of ratios is of "Overall" patients, whose p is none of all levels."""
+    return held(head, ()) in RATIOS and bool(re.search(r"\boverall\b", head, re.IGNORECASE))
 
 
 def _has_ratio(row: Sequence[str], heads: Sequence[Head]) -> bool:

@@ -183,12 +183,16 @@ def _with_rival(done: Done, name: str) -> str:
 
 
 def _products(done: Done) -> list[str]:
-    """How products were tested, where it is not by Wald's test."""
+    """How products and covariates among others were tested, where it is not by Wald's test."""
     tested = done.of(statistic="p")
     tested = tested[tested["model"].map(kind_of).isin([MULTIVARIABLE, "interaction"])]
-    if not tested["method"].str.contains("likelihood ratio test of the product").any():
-        return []
-    return ["Products were tested by the likelihood ratio of the models with and without them."]
+    by_ratio = "were tested by the likelihood ratio of the models with and without them."
+    found = []
+    if tested["method"].str.contains("likelihood ratio test of the product").any():
+        found.append(f"Products {by_ratio}")
+    if tested["method"].str.contains(r"(?<!penalised )likelihood ratio test(?! of)").any():
+        found.append(f"Covariates of multivariable models {by_ratio}")
+    return found
 
 
 def _alone(done: Done, sizes: pd.DataFrame) -> list[str]:

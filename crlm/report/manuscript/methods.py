@@ -111,6 +111,7 @@ _WORDS: Mapping[str, str] = {
     "conf_type": "the scale of its confidence limits",
     "median_rule": "its rule for medians",
     "interaction_test": "the test behind its p values for interaction",
+    "multivariable_p": "the test behind its multivariable p values",
     "incidence_limits": "how limits of cumulative incidences were made",
     "rate_limits": "how limits of incidence rates were made",
     "rate_test": "how rates were compared",
