@@ -4,6 +4,7 @@ The arithmetic stands beside the case. `points` kinds never call numbers
 inconsistent; their second case is one worth a note.
 """
 
+import numpy as np
 import pytest
 
 from crlm.audit import CATALOGUE
@@ -589,6 +590,52 @@ case("difference_p", limited("1.0"), limited("1.0", p="0.059"))
 good = limited("-0.6", "-11.3", "10.2", "", "difference")
 bad = limited("0.6", "-11.3", "10.2", "", "difference")
 case("difference_limits", good, bad, expect="notable")
+
+
+def between(text, statistic="difference", of="survival_rate"):
+    keys = {"time": 36.0, "endpoint": "OS", "unit": "%"}
+    both = (("28.6", "arm=old"), ("37.9", "arm=new"), (text, "arm"))
+    return [number(t, statistic if one == "arm" else of, group=one, **keys) for t, one in both]
+
+
+# EORTC 40983 (Lancet 2008) prints 7.3 for 37.9 less 28.6.
+case("between_rates", between("9.3"), between("7.3"))
+case("between_rates", between("-9.3"), between("-93"))
+SHARES = ("cumulative_incidence_difference", "cumulative_incidence")
+case("between_rates", between("9.4", *SHARES), between("9.5", *SHARES))
+
+
+def moments(sd, size=182, **values):
+    keys = {"covariate": "age", "unit": "years", "group": "arm=old"}
+    told = {"mean": "60.7", "sd": sd, **values}
+    return [n(size, "arm=old"), *(number(text, name, **keys) for name, text in told.items())]
+
+
+# A quarter of 182 values at most 29 and another at least 79 (EORTC 40983: called IQR), mean 60.7.
+case("mean_among", moments("9.35", min="29", max="79"), moments("9.35", q1="29", q3="79"))
+case("mean_among", moments("24.0", q1="29", q3="79"), moments("9.35", q1="29", q3="79"))
+# Not more than the root of (60.7 - 54)(69 - 60.7), 7.5, with some room; no more than one SD away.
+case("mean_among", moments("7.35", min="54", max="69"), moments("9.35", min="54", max="69"))
+case("mean_among", moments("9.35", median="69"), moments("9.35", median="71"))
+case("mean_among", moments("9.35", min="54"), moments("9.35", min="62"))
+
+
+@pytest.mark.parametrize("rule", ["weibull", "linear", "hazen", "lower", "higher"])
+def test_no_sample_has_a_spread_that_its_own_quartiles_forbid(rule):
+    draw = np.random.default_rng(11)
+    made = [np.r_[np.zeros(k), np.ones(20 - k)] for k in range(1, 20)]
+    made += [draw.lognormal(3, s, size) for s in (0.2, 1, 3) for size in (20, 21, 22, 23, 90)]
+    for values in made:
+        cuts = np.quantile(values, (0.25, 0.5, 0.75), method=rule)
+        told = dict(zip(("q1", "median", "q3"), cuts, strict=True))
+        told |= {"mean": values.mean(), "sd": values.std(ddof=1)}
+        told |= {"min": values.min(), "max": values.max()}
+        texts = {name: f"{value:.6f}" for name, value in told.items()}
+        # As many again may have no value.
+        for size in (values.size, 2 * values.size):
+            rows = [n(size, "arm=old")]
+            rows += [number(t, name, covariate="age", group="arm=old") for name, t in texts.items()]
+            assert worst(outcomes("mean_among", rows)) == "consistent"
 
 
 def told_apart(text):

@@ -3,7 +3,7 @@
 It needs a study's design and claims and no patient. Behind it: `intervals`
 (what printed digits may stand for), `facts` (the ledger by meaning), `cases`
 (the catalogue of checks), `counts`, `steps`, `counted_p`, `values`, `bands`,
-`summaries`, `standardised`, `tallies`, `ratios`, `scaled`, `wald`, `other_tests`,
+`summaries`, `moments`, `standardised`, `tallies`, `ratios`, `scaled`, `wald`, `other_tests`,
 `profiled`, `e_values`, `curves`, `unreached`, `restricted`, `differences`, `endings`, `rates`,
 `wholes`, `models`, `model_sizes`, `multiplicity`, `entry`, `places`, `sentences` and `scans` (one
 function a kind of check), `repair` (the smallest misprint), `copies` (a row printed in

@@ -1,14 +1,20 @@
-"""Checks of a difference of curves against its limits and its p."""
+"""Checks of a difference of curves against its two curves, its limits and its p."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
-from crlm.audit.facts import Facts, Key
+from crlm.audit.curves import curve_cell, curve_keys
+from crlm.audit.facts import Facts, Key, cell_of
 from crlm.audit.intervals import Interval, deviate, minus, overlap, two_sided
 
 _KINDS = ("difference", "rmst_difference")
+#: Differences in per cent, and the numbers of the groups that they are between.
+_BETWEEN = {
+    "difference": "survival_rate",
+    "cumulative_incidence_difference": "cumulative_incidence",
+}
 #: The quantile behind limits of 95 %.
 _Z = deviate(0.05)
 
@@ -84,3 +90,40 @@ def _judge_p(roles: Roles) -> Outcome:
     found = (two_sided(z[1]), two_sided(z[0]))
     said = f"Limits and difference give p {found[0]:.2g} to {found[1]:.2g}, not {roles['p'].text}."
     return outcome(overlap(found, roles["p"].interval), *found, said)
+
+
+@check(
+    asks="Is a difference of two rates that of the rates?",
+    assumes="Two groups and no adjustment; either minus the other.",
+    blind="A wrong sign; differences within the rounding.",
+)
+def between_rates(facts: Facts) -> Iterator[Case]:
+    """Differences of survival, or of cumulative incidences, against those of the groups."""
+    for statistic, of in _BETWEEN.items():
+        rates = {
+            (key.endpoint, curve_cell(key), key.time): printed
+            for key, printed in curve_keys(facts, of).items()
+        }
+        for key, (difference, *_) in facts.numbers.items():
+            column, whole = key.covariate or key.group, cell_of(key.population)
+            levels = facts.levels(column)
+            timed = key.statistic == statistic and key.endpoint and key.time
+            other = not timed or key.field != "estimate" or key.model
+            if other or whole is None or len(levels) != 2:
+                continue
+            found = [rates.get((key.endpoint, whole | {(column, one)}, key.time)) for one in levels]
+            if None not in found:
+                roles = {"difference": difference, "first": found[0], "second": found[1]}
+                subject = ("difference", *map(str, key))
+                yield Case(subject, _title(facts, key), roles, _judge_between)
+
+
+def _judge_between(roles: Roles) -> Outcome:
+    gap = minus(roles["second"].interval, roles["first"].interval)
+    size = (0.0 if gap[0] <= 0 <= gap[1] else min(map(abs, gap)), max(map(abs, gap)))
+    printed = roles["difference"].interval
+    said = (
+        f"{roles['first'].text} and {roles['second'].text} differ by {size[0]:.3g} to "
+        f"{size[1]:.3g}, not by {roles['difference'].text}."
+    )
+    return outcome(overlap(printed, gap) or overlap(printed, (-gap[1], -gap[0])), *size, said)

@@ -20,6 +20,7 @@ from crlm.audit import (
     medians,  # noqa: F401
     model_sizes,  # noqa: F401
     models,  # noqa: F401
+    moments,  # noqa: F401
     multiplicity,  # noqa: F401
     other_tests,  # noqa: F401
     places,  # noqa: F401
