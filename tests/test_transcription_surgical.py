@@ -393,6 +393,9 @@ def test_limits_in_words_are_those_of_95_per_cent_alone(design):
 
     assert not asked("HR (95 per cent c.i.)", "*Values in parentheses are 95 per cent c.i.")
     assert "limits of 90 %" in asked("HR (90 per cent c.i.)")[0]
+    # EORTC 40983 adjusts for its interim analysis: 95·66 % went in as 95 %.
+    assert "limits of 95.66 %" in asked("HR (95·66% CI)")[0].replace("·", ".")
+    assert not asked("HR (95.0% CI)")
     assert "limits of 99 %" in asked("HR*", "*Values in parentheses are 99 per cent c.i.")[0]
     apart = [["", "HR", "95 per cent c.i.", "P"], [HAZARD[0], "2.04", "1.21 to 3.46", "0.008"]]
     made = claims_of(apart, design, "model", place="table2", endpoint="RFS")

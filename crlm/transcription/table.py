@@ -33,8 +33,10 @@ SMD_HEAD = re.compile(
     re.IGNORECASE,
 )
 _WHOLE = ("all", "total", "overall", "all patients", "entire cohort", "whole cohort")
-#: Limits that are not those of 95 %: "90% CI", "99 % confidence interval".
-OTHER_LIMITS = re.compile(r"(?<![\d.])(?!95)(\d\d(?:\.\d)?)\s?%\s*-?(?:ci|conf)", re.IGNORECASE)
+#: Limits that are not those of 95 %: "90% CI", "95·66 % confidence interval".
+OTHER_LIMITS = re.compile(
+    r"(?<![\d.·])(?!95(?:[.·]0+)?\s?%)(\d\d(?:[.·]\d+)?)\s?%\s*-?(?:ci|conf)", re.IGNORECASE
+)
 SIZE = re.compile(r"\bn\s*=\s*([\d,]+)", re.IGNORECASE)
 #: What stands behind a group and says what its cells hold: "n (%)", "n", "%".
 _OF_CELLS = re.compile(r"(?<=\S)[,;:]?\s+((n|no\.?)\s*([,/]?\s*[(\[]?%[)\]]?)?|%)$", re.IGNORECASE)
