@@ -174,3 +174,48 @@ def test_the_table_has_a_median_and_a_rate_a_level_and_one_p_a_covariate():
     assert beside.cells("sex", "male", True) == ["31.24", "23.10", "0.021"]
     assert beside.cells("sex", "female", False) == ["–", "–", ""]
     assert len(beside.records("sex", "male", True)) == 3
+
+
+def test_ratios_between_two_p_values_are_of_the_second(design):
+    """HR between "P (univariate)" and "P (multivariate)" went in as univariable, unasked."""
+    heads = ["", "No. of cases", "MST (months)", "P value (univariate)", "HR", "95% CI"]
+    rows = [[*heads, "P value (multivariate)"], ["Sex", "", "", "0.34", "", "", ""]]
+    rows += [["Male", "90", "45.2", "", "1", "", ""]]
+    rows += [["Female", "80", "NR", "", "0.6", "0.3-1.1", "0.09"]]
+    found, _ = read(design, rows)
+    own = [(one[0], one[2]) for one in found if one[0] in ("hazard_ratio", "p")]
+    ratio = ("hazard_ratio", "multivariable")
+    assert own == [("p", "univariable"), ratio, ratio, ratio, ("p", "multivariable")]
+    assert [one[3] for one in found if one[0] == "median_survival"] == ["45.2", "NR"]
+
+
+@pytest.mark.parametrize("title", [True, False])
+def test_the_table_may_say_that_univariable_p_is_log_rank(design, title):
+    """It stood against Wald's p, and differed."""
+    line = "Univariate (log-rank test) and multivariate analysis" if title else "*Log-rank test"
+    rows = [["", "Univariate P*", "Multivariate HR (95% CI)", "P"]]
+    rows += [["Female vs male", "0.34", "0.6 (0.3-1.1)", "0.09"]]
+    rows = [[line, "", "", ""], *rows] if title else [*rows, [line, "", "", ""]]
+    found, made = read(design, rows)
+    assert found[0] == ("p", "sex", "logrank", "0.34") and len(found) == 5
+    assert "as log-rank, as the table says" in made.taken[0]
+
+
+def test_a_ratio_beside_an_adjusted_one_is_crude_and_numbers_of_footnotes_are_none(design):
+    """Both were asked; "95% CI1" of a pasted gtsummary became the column 1."""
+    rows = [["", "Event N", "HR1", "95% CI1", "p-value", "aHR1", "95% CI1", "p-value"]]
+    rows += [["Sex", *[""] * 7], ["Male", "40", "—", "—", "", "—", "—", ""]]
+    rows += [["Female", "30", "0.5", "0.3, 0.9", "0.02", "0.6", "0.3, 1.1", "0.09"]]
+    rows += [["1 HR = Hazard Ratio, CI = Confidence Interval", *[""] * 7]]
+    found, _ = read(design, rows)
+    models = [one[2] for one in found if one[0] == "p"]
+    assert models == ["univariable", "multivariable"] and len(found) == 10
+
+
+def test_yes_no_behind_a_label_is_no_level_where_yes_is_the_reference(design):
+    """1.9 of "Bilateral (yes/no)" was the ratio of no against yes."""
+    columns = {**design.columns, "sex": design.columns["sex"] | {"levels": ["yes", "no"]}}
+    plan = replace(design, columns=columns)
+    rows = [["", "HR (95% CI)"], ["Sex (yes/no)", "1.9 (1.1-3.0)"]]
+    made = claims_of(rows, plan, "model", place="table2", endpoint="OS")
+    assert not made.claims and "names no level" in made.questions[0]

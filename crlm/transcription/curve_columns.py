@@ -15,7 +15,7 @@ LIMITED = ("", "conf_low", "conf_high")
 #: What may have limits, in its own cell or beside it.
 CURVES = ("median_survival", "survival_rate")
 _YEARS = re.compile(r"(\d+)[ -]?(years?|yrs?|y|months?|mos?)\b", re.IGNORECASE)
-_MEDIAN = re.compile(r"median|\bmed\b")
+_MEDIAN = re.compile(r"median|\bmed\b|\bmst\b|\bm(?:os|pfs|dfs|rfs|efs|css|ttp)\b")
 #: What behind a median is no confidence limit.
 _SPREAD = re.compile(r"\b(iqr|inter-?\s?quartile|quartiles?|range|min|sd|se)\b", re.IGNORECASE)
 #: "1-, 3- and 5-year OS", "1/3/5-year OS".

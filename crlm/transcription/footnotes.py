@@ -32,6 +32,19 @@ _SPREADS = {"iqr": "IQR", "range": "range", "sd": "SD", "se": "SE"}
 _NOTE = re.compile(rf"\s*(?:values?\b|data\b|numbers\b|{_MARK.pattern})", re.IGNORECASE)
 
 
+def begins_with_mark(line: str, head: str) -> bool:
+    """Whether a line below a table is the footnote of a mark that a head has.
+
+    Examples
+    --------
+    >>> begins_with_mark("* Log-rank test", "P value*"), begins_with_mark("Log-rank", "P value*")
+    (True, False)
+    """
+    raised_letters = str.maketrans(LETTERS, "abcdefghijklmnoprstuvwxyz")
+    marks = [(mark, mark.translate(raised_letters)) for mark in _MARK.findall(head)]
+    return any(line.startswith((own, f"{plain} ", f"{plain}:")) for own, plain in marks)
+
+
 def is_mark(text: str) -> bool:
     """Whether a text is the marks of a footnote and nothing else.
 

@@ -140,7 +140,7 @@ class Labels:
 
     def aside(self, label: str, column: str) -> str:
         """What the brackets of a label say of a category but yes and no, where it is unknown."""
-        if self.answered(label) or sorted(self.design.levels(column)) == ["no", "yes"]:
+        if self.answered(label) or list(self.design.levels(column)) == ["no", "yes"]:
             return ""
         found = _BRACKETS.fullmatch(unmarked(label))
         words = set(re.findall(r"[^\W_]+", found["held"].casefold())) if found else set()

@@ -111,8 +111,7 @@ def claims_of(
     """
     if layout not in LAYOUTS:
         raise ParameterError(f"There is no layout {layout!r}. {did_you_mean(layout, LAYOUTS)}")
-    rows = [[_spelt(text) for text in row] for row in rows]
-    rows = [[_marked(text) for text in row] for row in rows]
+    rows = [[_spelt(_marked(text)) for text in row] for row in rows]
     rows = below_curves(rows) if layout == "curves" else rows
     above, groups, raw = title(rows), layout == "two-groups", untitled(rows)
     raw = _undashed(stubs.merged(raw, groups))

@@ -15,11 +15,19 @@ from crlm.transcription.cells import ONE, REFERENCE, cell, p_cell, row_of, witho
 from crlm.transcription.corrected import corrects, is_adjusted
 from crlm.transcription.curve_columns import GRAYS, LOG_RANK
 from crlm.transcription.endpoints import Endpoints
+from crlm.transcription.footnotes import begins_with_mark
 from crlm.transcription.label_words import UNKNOWN
 from crlm.transcription.labels import Label
 from crlm.transcription.model_columns import RATIOS, SUB, WITH_P, Head, held, other_ratio, whose
 from crlm.transcription.model_steps import Stepping
-from crlm.transcription.several import ALONE, SINGLE, TOGETHER, Several, unnumbered
+from crlm.transcription.several import (
+    ALONE,
+    SINGLE,
+    TOGETHER,
+    Several,
+    unnumbered,
+    with_model_of_p,
+)
 from crlm.transcription.table import TREND, comma, holding
 
 #: A ratio, and its limits.
@@ -177,6 +185,8 @@ class ModelTable(Stepping):
         heads: list[Head] = []
         model, endpoint, ratio = self._usual_model(rows[0]), self.endpoint, ""
         said = base = endpoint
+        ratios = [held(text, ()) in RATIOS for text in rows[0][1:]]
+        lines = [self.title, *(row[0] for row in rows[1:] if not any(row[1:]))]
         for at, text in enumerate(rows[0][1:], 1):
             before, named = endpoint, self.endpoints.leading(text)
             said = named or said
@@ -189,8 +199,9 @@ class ModelTable(Stepping):
                 base, endpoint = said, self._whose(text, holds, said)
             elif not ratio or named not in ("", base):
                 endpoint = said
-            model = self.several.along(text, model, endpoint, before, rows[0][1:])
-            own = self._tested(text, endpoint, model) if holds == "p" else model
+            told = with_model_of_p(rows[0][1:], at - 1, ratios)
+            model = self.several.along(told, model, endpoint, before, rows[0][1:])
+            own = self._tested(text, endpoint, model, lines) if holds == "p" else model
             head = self.of_group(text, Head(endpoint, own, holds, ratio))
             if any(row[at] for row in rows[1:]):
                 head = self._asked(text, head, heads, rows[0][1:])
@@ -199,11 +210,19 @@ class ModelTable(Stepping):
             heads.append(head)
         return heads
 
-    def _tested(self, text: str, endpoint: str, model: str) -> str:
-        """The key of a column of p: of curves, where it says log-rank or Gray and models do not."""
+    def _tested(self, text: str, endpoint: str, model: str, lines: Sequence[str]) -> str:
+        """The key of a column of p: of curves, where it says log-rank or Gray and models do not.
+
+        So may a line with its footnote's mark, or one on univariable analyses, or the title.
+        """
         counted = endpoint in self.design.incidences
-        if not (GRAYS if counted else LOG_RANK).search(text):
-            return model
+        test = GRAYS if counted else LOG_RANK
+        if not test.search(text):
+            told = [line for line in lines if test.search(line)]
+            alone = model == ALONE and any(SINGLE.search(line) for line in told)
+            if not alone and not any(begins_with_mark(line, text) for line in told):
+                return model
+            self.labels.taken[text] = f"{'Gray' if counted else 'log-rank'}, as the table says"
         usual = self.design.conventions.get("univariable_p")
         return ALONE if usual == "logrank" and not counted else GRAY if counted else LOGRANK
 
@@ -221,6 +240,9 @@ class ModelTable(Stepping):
     def _usual_model(self, heads: Sequence[str]) -> str:
         """The model of columns that do not say which: that of the header, else of the title."""
         if any(SINGLE.search(text) for text in heads):
+            return "univariable"
+        if _adjusted_beside(heads):
+            self.labels.taken["ratios beside adjusted ones"] = "univariable"
             return "univariable"
         said = SINGLE.search(self.title) and not TOGETHER.search(self.title)
         alone = self.spec.get("selection") == "univariable"
@@ -441,6 +463,13 @@ class ModelTable(Stepping):
 def _overall(head: str) -> bool:
     """Whether a column of ratios is of "Overall" patients, whose p is none of all levels."""
     return held(head, ()) in RATIOS and bool(re.search(r"\boverall\b", head, re.IGNORECASE))
+
+
+def _adjusted_beside(heads: Sequence[str]) -> bool:
+    """Whether the first ratios name no model and others are adjusted: "HR" beside "aHR"."""
+    ratios = [unnumbered(text) == text and text for text in heads if held(text, ()) in RATIOS]
+    adjusted = [bool(text and re.search(r"\badj|\ba[ho]r\b", text, re.I)) for text in ratios]
+    return len(ratios) > 1 and bool(ratios[0]) and adjusted == [False, *[True] * (len(ratios) - 1)]
 
 
 def _has_ratio(row: Sequence[str], heads: Sequence[Head]) -> bool:

@@ -1,4 +1,4 @@
-"""The letters of footnotes: raised in a file that says so, or set on the line by a paste."""
+"""Letters and numbers of footnotes: raised in a file that says so, or on the line by a paste."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ _GLUED = re.compile(
     r"([a-pr-z](?:,\s?[a-pr-z])*)(?=$|[\s,;:])",
     re.IGNORECASE,
 )
+#: A number right behind the head of a ratio, of its limits or of p, as gtsummary's paste has it.
+_DIGITS = re.compile(
+    r"(?<![^\W_])(a?[HO]R|SHR|CI|p[ -]?value)([1-9](?:,\s?[1-9])*)$", re.IGNORECASE
+)
+_TO_RAISED = str.maketrans("123456789", "¹²³⁴⁵⁶⁷⁸⁹")
 #: A last letter behind a word, or a unit; no plural, and no level: "pTa" is not pT.
 _LAST = re.compile(r"(.*(?:[^\W\d_]{3}|,.*[^\W\d_]))([a-prt-z])")
 
@@ -36,10 +41,17 @@ def unglued(text: str) -> str:
 
     Examples
     --------
-    >>> unglued("Model 2 aHR (95% CI)b"), unglued("P valuea,b"), unglued("P values")
-    ('Model 2 aHR (95% CI)ᵇ', 'P valueᵃᵇ', 'P values')
+    >>> unglued("Model 2 aHR (95% CI)b"), unglued("P valuea,b"), unglued("95% CI1")
+    ('Model 2 aHR (95% CI)ᵇ', 'P valueᵃᵇ', '95% CI')
     """
+    text = _DIGITS.sub(_unnumbered, text)
     return _GLUED.sub(lambda found: raised(found[1].casefold()), text)
+
+
+def _unnumbered(found: re.Match[str]) -> str:
+    """The head; of p with its raised number, whose footnote may name a test."""
+    mark = found[2].translate(_TO_RAISED).replace(" ", "").replace(",", "")
+    return found[1] + (mark if found[1].casefold().startswith("p") else "")
 
 
 def with_last(label: str) -> tuple[str, str]:

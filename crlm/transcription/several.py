@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from crlm.ledger import Design, kind_of
 from crlm.ledger.models import about, name_of
-from crlm.ledger.vocabulary import ALL
+from crlm.ledger.vocabulary import ALL, MULTIVARIABLE
 from crlm.transcription.asking import to_ask
 from crlm.transcription.wordings import plain, unmarked
 
@@ -137,6 +137,36 @@ class Several:
             return ""
         words = re.split(_HOLDING, re.sub(r"[\[(].*", "", unmarked(text)), maxsplit=1)[0]
         return " ".join(words.split())
+
+
+def with_model_of_p(heads: Sequence[str], at: int, ratios: Sequence[bool]) -> str:
+    """A head of a ratio that names no model, with the word of the p that closes its columns.
+
+    "P (univariate)", "HR", "95% CI", "P (multivariate)" are one p alone, and three of the model.
+
+    Parameters
+    ----------
+    heads : sequence of str
+    at : int
+        Position of the head.
+    ratios : sequence of bool
+        Which of the heads are of ratios.
+
+    Examples
+    --------
+    >>> heads = ["P (univariate)", "HR", "95% CI", "P (multivariate)"]
+    >>> with_model_of_p(heads, 1, [False, True, False, False])
+    'HR multivariable'
+    """
+    text = heads[at]
+    if not ratios[at] or SINGLE.search(text) or TOGETHER.search(text) or _NUMBERED.search(text):
+        return text
+    for beside, later in zip(ratios[at + 1 :], heads[at + 1 :], strict=True):
+        if beside:
+            break
+        if SINGLE.search(later) or TOGETHER.search(later):
+            return f"{text} {ALONE if SINGLE.search(later) else MULTIVARIABLE}"
+    return text
 
 
 def unnumbered(text: str) -> str:
