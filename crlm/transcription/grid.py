@@ -67,7 +67,8 @@ def grid(path: str | Path, number: int | str = 0) -> list[list[str]]:
     LedgerError
         If the file cannot be read, holds no table of two rows and two columns, or several and
         `number` does not say which; or if it holds what its page does not show: hidden rows,
-        tracked changes, formulas without their values, numbers over several columns.
+        tracked changes, formulas without their values, numbers over several columns whose row
+        does not lie between arms.
     """
     path = Path(path)
     readers = {".csv": _from_csv, ".xlsx": _from_excel, ".docx": _from_word}

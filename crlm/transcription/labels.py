@@ -29,7 +29,8 @@ _BEFORE = re.compile(
 )
 #: What parts the terms of a product; "× 10⁹" is of a unit.
 _TIMES = re.compile(r"\s+[x×*:]\s+(?!10\b)|\s*[×*]\s*(?!\s|10(?!\w))|:", re.IGNORECASE)
-_AGAINST = re.compile(r"\s+(?:vs\.?|versus|v\.?|against|compared (?:with|to))\s+", re.IGNORECASE)
+#: What sets two levels against each other.
+AGAINST = re.compile(r"\s+(?:vs\.?|versus|v\.?|against|compared (?:with|to))\s+", re.IGNORECASE)
 #: What stands in brackets behind a characteristic: "Tumour grade (III versus I)".
 _BRACKETS = re.compile(r"(?P<stem>[^\[(]*\w[^\[(]*?)\s*[\[(](?P<held>[^\[\]()]+)[\])]\W*")
 _SIDE = re.compile(r"\s*(?:[<>≤≥]=?\s*\d|\d[\d.,]*\s*(?:[-–—−]|to)\s*<?\s*\d)[^;]*")
@@ -159,7 +160,7 @@ class Labels:
             self.taken = taken
             return None
         stem, held = found["stem"], found["held"]
-        if _AGAINST.search(held):
+        if AGAINST.search(held):
             return self._compared(f"{stem} {held}", within) or Label()
         levels = self.design.levels(column.column)
         if level := self._level_within(column.column, held) if levels else "":
@@ -302,7 +303,7 @@ class Labels:
 
     def _compared(self, label: str, within: str) -> Label | None:
         """ "Male vs female": a level, against another of the same column."""
-        first, *rest = _AGAINST.split(label)
+        first, *rest = AGAINST.split(label)
         if len(rest) != 1:
             return None
         found = self._all.read(first, within) or self._cut(first) or self._behind(first)
@@ -459,7 +460,7 @@ class Labels:
 
 def compares(label: str) -> bool:
     """Whether a label sets two levels against each other: "Male vs female"."""
-    return bool(_AGAINST.search(label))
+    return bool(AGAINST.search(label))
 
 
 def factors_in(label: str) -> list[str]:

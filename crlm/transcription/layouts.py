@@ -115,8 +115,8 @@ def claims_of(
     rows = below_curves(rows) if layout == "curves" else rows
     above, groups, raw = title(rows), layout == "two-groups", untitled(rows)
     raw = _undashed(stubs.merged(raw, groups))
-    apart = populations.parts(raw) if groups else []
-    rows = _once(headed(raw, groups=groups))
+    apart = _headed(populations.beside(raw, layout, design, named or {}))
+    rows = _once(headed(raw, groups=groups or bool(apart)))
     rows = rows if groups else with_limits(rows)
     overs = [over for over, _ in apart]
     incidences = design.incidences if layout in ("curves", "model") else {}
@@ -124,7 +124,8 @@ def claims_of(
     meant += [name for name in incidences if name not in meant]
     marks, named = footnotes.answered(named or {}, raw if groups else [])
     named = {_worded(_spelt(label)): target for label, target in named.items()}
-    answers = own.checked(dict(named), rows, design, meant, overs, lacking=groups)
+    heads = [*overs, *dict.fromkeys(text for _, part in apart for text in part[0][1:])]
+    answers = own.checked(dict(named), rows, design, meant, heads, lacking=groups)
     rows, aside = own.without(rows, answers)
     aside += [over for over in overs if own.is_left_out(over, answers)]
     answers = {label: target for label, target in answers.items() if target != own.LEFT_OUT}
@@ -153,7 +154,7 @@ def claims_of(
             _percentages(table.made, by, percent, design)
         return table.made
 
-    for over, part in [(o, _once(headed(p, groups=True))) for o, p in apart] or [("", rows)]:
+    for over, part in apart or [("", rows)]:
         among, question = populations.of(over, design, answers, population)
         if over not in aside and not question:
             kept = own.without(part, named)[0]
@@ -163,6 +164,13 @@ def claims_of(
         made.taken += [f"{over!r} as the patients of {among}"] * (among not in ("", population))
     made.left_out += [f"{label!r} is left out, as was said." for label in dict.fromkeys(aside)]
     return made
+
+
+def _headed(
+    parts: Sequence[tuple[str, list[list[str]]]],
+) -> list[tuple[str, list[list[str]]]]:
+    """Parts of a table that stand side by side, each with its own header."""
+    return [(over, _once(headed(part, groups=True))) for over, part in parts]
 
 
 def _below(

@@ -8,13 +8,15 @@ from dataclasses import replace
 
 from crlm.ledger.vocabulary import ALL, POISSON
 from crlm.transcription.asking import to_ask
-from crlm.transcription.cells import cell, row_of, without_limits
+from crlm.transcription.cells import REFERENCE, cell, row_of, without_limits
 from crlm.transcription.curve_columns import LIMITED, Column, columns
 from crlm.transcription.curves import CurvesTable
+from crlm.transcription.labels import AGAINST
 from crlm.transcription.model_columns import SUB, of_no_incidence, other_ratio_of
 from crlm.transcription.rate_columns import ADJUSTED, COMPARED, RATED, rated
 from crlm.transcription.several import ALONE, Several, unnumbered
-from crlm.transcription.table import P_HEAD, holding, last_word
+from crlm.transcription.table import P_HEAD, WHOLE, holding, last_word
+from crlm.transcription.wordings import plain
 
 _RATIO = re.compile(r"\bhr\b|\bhazards? ratio|" + SUB.pattern, re.IGNORECASE)
 _BETWEEN = re.compile(r"\bdifference\b", re.IGNORECASE)
@@ -59,10 +61,15 @@ class OutcomesTable(CurvesTable):
         self.heads = rows[0]
         beside = {at: head for at, head in enumerate(rows[0]) if at and at not in arms}
         held = list(columns(["", *(row[0] for row in rows[1:])], self.endpoints, said, unit))
+        above = Column("", "")
         for number, (row, column) in enumerate(zip(rows[1:], held, strict=True), 2):
             if endpoint := self.endpoints.of(row[0]):
                 self.endpoint = self.said = endpoint
             column = replace(self._mean(column, row[0]), endpoint=self._own(row[0]))
+            if self._is_between(row[0], above):
+                self._across(row, column, above, arms, row_of(row, number))
+                continue
+            above = column
             self._row(row, column, arms, row_of(row, number))
             for at, head in beside.items():
                 if row[at] and column.holds != "p":
@@ -74,8 +81,11 @@ class OutcomesTable(CurvesTable):
         found = {
             at: self.group(rows[0][at], self.by)
             for at, head in enumerate(heads, 1)
-            if not head.holds and rows[0][at]
+            if rows[0][at] and not head.holds
         }
+        # "Total" counts patients beside groups in rows, and is all of them beside arms.
+        every = [at for at, head in enumerate(heads, 1) if head.holds == "n"]
+        found |= {at: ALL for at in every if plain(rows[0][at]) in WHOLE}
         arms = {at: group for at, group in found.items() if group not in ("", "p", "smd")}
         of_heads = dict(self.labels.taken)
         named = [row for row in rows[1:] if "=" in self.group(row[0], self.by)]
@@ -97,6 +107,36 @@ class OutcomesTable(CurvesTable):
         else:
             for at in stated:
                 self._of_curve(column, row[at], arms[at])
+
+    @staticmethod
+    def _is_between(label: str, above: Column) -> bool:
+        """Whether a row has what lies between the arms: "Hazard ratio (95% CI)", "Difference"."""
+        apart = _BETWEEN.search(label) is not None and above.holds in _DIFFERENCE
+        return apart or _RATIO.search(label) is not None
+
+    def _across(
+        self,
+        row: Sequence[str],
+        column: Column,
+        above: Column,
+        arms: Mapping[int, str],
+        where: str,
+    ) -> None:
+        """A row with one number for two arms, in a column of either or in the second's."""
+        levels = self.design.levels(self.by)
+        second = f"{self.by}={levels[1]}"
+        texts = {at: row[at] for at in arms if cell(row[at]).kind != "empty"}
+        stated = {at: text for at, text in texts.items() if not REFERENCE.match(text)}
+        of_first = len(stated) < len(texts) and second not in {arms[at] for at in stated}
+        if of_first or len(set(stated.values())) > 1:
+            told = f"has {', '.join(map(repr, texts.values()))} below the arms, and one number is "
+            told += f"of {self.design.label(self.by, levels[1])} against "
+            told += f"{self.design.label(self.by, levels[0])}; leave the row out with "
+            self.ask(where, f"{told}{to_ask(row[0], '-')}, and put it in by hand")
+        for text in dict.fromkeys(stated.values()) if not of_first else ():
+            if len(set(stated.values())) == 1:
+                what = replace(above, endpoint=column.endpoint or above.endpoint)
+                self._between(row[0], text, what, above.head or row[0], where)
 
     def _own(self, label: str) -> str:
         """The endpoint that a row names, or that stands above it."""
@@ -124,9 +164,11 @@ class OutcomesTable(CurvesTable):
         levels = self.design.levels(self.by)
         if not endpoint:
             self.ask(where, self._no_endpoint("stands below no endpoint", label))
-        elif len(levels) != 2:
-            told = f"is of two groups, and {self.by} has {len(levels)}; leave it out with "
-            self.ask(f"column {head!r}", f"{told}{to_ask(head, '-')}, and put it in by hand")
+        elif told := self._compares_others(head, levels):
+            self.ask(
+                f"column {head!r}",
+                f"{told}; leave it out with {to_ask(head, '-')}, and put it in by hand",
+            )
         elif self._rates_compared(head, text, column, endpoint):
             self._told()
         elif _RATIO.search(head) and not (_BETWEEN.search(head) and column.holds in _DIFFERENCE):
@@ -154,6 +196,34 @@ class OutcomesTable(CurvesTable):
         else:
             told = "is neither a hazard ratio, a difference of rates or of restricted means, nor "
             self.ask(f"column {head!r}", f"{told}p; leave it out with {to_ask(head, '-')}")
+
+    def _compares_others(self, head: str, levels: Sequence[str]) -> str:
+        """Why what a head compares is not the second group against the first; "" if it is."""
+        if len(levels) != 2:
+            return f"is of two groups, and {self.by} has {len(levels)}"
+        if self._turned(head, levels):
+            second, first = (self.design.label(self.by, level) for level in reversed(levels))
+            return f"is of {first} against {second}, and rows have {second} against {first}"
+        return ""
+
+    def _turned(self, head: str, levels: Sequence[str]) -> bool:
+        """Whether a head sets the first group against the second: "HR (control vs treatment)"."""
+        sides = AGAINST.split(re.sub(r"[\[\]()]", " ", head))
+        if len(sides) != 2:
+            return False
+        # Words before and behind the groups are of the ratio: "HR for A vs B, adjusted".
+        before, behind = (side.split() for side in sides)
+        first = next(filter(None, (self._named(before[at:]) for at in range(len(before)))), "")
+        ends = range(len(behind), 0, -1)
+        other = next(filter(None, (self._named(behind[:end]) for end in ends)), "")
+        return (first, other) == (levels[0], levels[1])
+
+    def _named(self, words: Sequence[str]) -> str:
+        """The group that some words are."""
+        taken = dict(self.labels.taken)
+        group = self.group(" ".join(words), self.by)
+        self.labels.taken = taken
+        return group.removeprefix(f"{self.by}=") if "=" in group else ""
 
     def _other_hazard(self, head: str, endpoint: str) -> str:
         """What to ask of a ratio that is not that of its endpoint."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from crlm.transcription.markup import Node, Run, line, runs_of, sign_of
 from crlm.transcription.raised import raised as as_mark
-from crlm.transcription.unseen import is_numbers, without_marks
+from crlm.transcription.unseen import is_numbers, lies_between, without_marks
 
 _WIDEST, _MOST, _LISTED = 60, 2000, 6
 _TO_DIGITS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -63,7 +63,8 @@ def cells(table: Node, notes: Iterable[str]) -> tuple[list[list[str]], list[str]
             headed = any(
                 starts.get((above, column), (None, 0, 0))[2] == right for above in range(at)
             )
-            wide += [] if headed else [text]
+            between = lies_between(texts.get((at, 0), ""))
+            wide += [] if headed or between else [text]
         for row in range(at, at + down):
             for place in over:
                 first = row == at and place == column

@@ -45,6 +45,29 @@ def parts(rows: Sequence[Sequence[str]]) -> list[tuple[str, list[list[str]]]]:
     return kept
 
 
+def beside(
+    rows: Sequence[Sequence[str]], layout: str, design: Design, named: Mapping[str, str]
+) -> list[tuple[str, list[list[str]]]]:
+    """The parts of a table of groups, or of curves whose heads all name patients; else nothing.
+
+    Parameters
+    ----------
+    rows : sequence of sequence of str
+        As of `parts`.
+    layout : str
+        Above curves may stand end points as well.
+    design : Design
+    named : mapping of str to str
+        Answers to questions.
+    """
+    if layout not in ("two-groups", "curves"):
+        return []
+    found = parts(rows)
+    told = [of(over, design, named, ALL) for over, _ in found if layout == "curves"]
+    own = {among for among, question in told if not question}
+    return found if not told or len(own) == len(found) else []
+
+
 def of(over: str, design: Design, named: Mapping[str, str], among: str) -> tuple[str, str]:
     """The population that stands below a head, and what to ask where nobody can tell.
 

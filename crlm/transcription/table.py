@@ -32,7 +32,8 @@ SMD_HEAD = re.compile(
     r"( ?[\[(](smd|asmd)[\])])?$|^a?smd$",
     re.IGNORECASE,
 )
-_WHOLE = ("all", "total", "overall", "all patients", "entire cohort", "whole cohort")
+#: What a column, or a row, of all patients is called.
+WHOLE = ("all", "total", "overall", "all patients", "entire cohort", "whole cohort")
 #: Limits that are not those of 95 %: "90% CI", "95·66 % confidence interval".
 OTHER_LIMITS = re.compile(
     r"(?<![\d.·])(?!95(?:[.·]0+)?\s?%)(\d\d(?:[.·]\d+)?)\s?%\s*-?(?:ci|conf)", re.IGNORECASE
@@ -233,7 +234,7 @@ class Table:
             # A level that the design calls so is one: "Not tested".
             special = _special(row[0]) if within and other else frozenset()
             heading = not filled(row) and other and not special
-            if self.whole and plain(row[0]) in _WHOLE:
+            if self.whole and plain(row[0]) in WHOLE:
                 yield number, row, Label()
                 continue
             if heading or (found.column and not found.level):
@@ -321,7 +322,7 @@ class Table:
             return "p"
         if SMD_HEAD.match(plain(bare)):
             return "smd"
-        if plain(bare) in _WHOLE:
+        if plain(bare) in WHOLE:
             return "all"
         found = self.labels.read(bare, by)
         if found.column == by and found.level:

@@ -20,6 +20,23 @@ _POWER = re.compile(r"[×x·*]\s*10\s*$", re.IGNORECASE)
 _TEN, _MINUS = re.compile(r"(?<![\d.,])10\s*$"), re.compile(r"\s*[-−–]\s*\d{1,2}\s*")
 
 
+#: What a row has once for several columns: of the two arms that it lies between.
+_BETWEEN = re.compile(
+    r"\b(?:hr|hazards? ratio|rate ratio|difference)\b|^p(?:[ -]?values?)?\W*$", re.I
+)
+
+
+def lies_between(label: str) -> bool:
+    """Whether the numbers of a row are of several columns together: "HR (95% CI)", "P value".
+
+    Examples
+    --------
+    >>> lies_between("Hazard ratio (95% CI)"), lies_between("Patients, n")
+    (True, False)
+    """
+    return bool(_BETWEEN.search(label.strip()))
+
+
 def is_numbers(text: str) -> bool:
     """Whether a cell holds numbers alone, with their signs and brackets.
 
@@ -65,9 +82,16 @@ def sheet_faults(sheet: Any, values: Mapping[str, Any]) -> Iterator[str]:
         if span.max_col > span.min_col > 1
     ]
     wide = [cell for cell in wide if _NUMBERS.fullmatch(_text(cell.value))]
+    wide = [cell for cell in wide if not lies_between(_label_of(sheet, cell))]
     if wide:
         told = "a number over several columns: split the cell, and write of whom it is."
         yield f"{_cells(wide)} {_hold(wide)} {told}"
+
+
+def _label_of(sheet: Any, cell: Any) -> str:
+    """The first text of the row of a cell."""
+    before = (sheet.cell(cell.row, at).value for at in range(1, cell.column))
+    return next((_text(value) for value in before if value is not None), "")
 
 
 def _hidden(sheet: Any) -> Iterator[tuple[int, list[str]]]:
@@ -143,8 +167,9 @@ def word_faults(table: Any) -> Iterator[str]:
     wide = [
         _cell_text(cell)
         for row in tree.xpath("./w:tr")
+        for first in row.xpath("./w:tc")[:1]
         for cell in row.xpath("./w:tc[w:tcPr/w:gridSpan]")
-        if cell is not row.xpath("./w:tc")[0]
+        if cell is not first and not lies_between(_cell_text(first))
     ]
     wide = [text for text in wide if _NUMBERS.fullmatch(text)]
     if wide:
