@@ -116,7 +116,7 @@ def import_tcia_crlm(xlsx_path: str | os.PathLike[str], out_path: str | os.PathL
     out = Path(out_path)
     _refuse_foreign(out)
     report = check(xlsx_path, load_design("mskcc_hai"), TCIA_CRLM)
-    refuse(report)
+    refuse(report.file, report.study, report.violations)
     raw = read(xlsx_path, Manner(sheet=TCIA_CRLM["sheet"])).frame
     if "progression_or_recurrence" not in raw or len(raw) != len(report.frame):
         raise CohortError(

@@ -117,7 +117,7 @@ def load_history(
         table has neither `date` nor `day`.
     """
     report = check_history(path, design, codebook)
-    refuse(report)
+    refuse(report.file, report.study, report.violations)
     report.frame.attrs["notes"] = report.discreet
     return report.frame
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -56,10 +57,10 @@ def load(
         If the file is no table, or anything in it contradicts the dictionary;
         the message names the Excel rows and the remedies.
     """
-    report = _checked(path, design, codebook)
-    refuse(report)
-    report.frame.attrs["notes"] = report.discreet
-    return report.frame
+    found = _read_through(path, design, codebook)
+    refuse(found.raw.file, design.study, found.violations)
+    found.frame.attrs["notes"] = found.remarks()["discreet"]
+    return found.frame
 
 
 def check(
@@ -85,12 +86,34 @@ def check(
     """
     named = codebook if isinstance(codebook, (str, os.PathLike)) else None
     forget(filter(None, (path, named)))
-    return _checked(path, design, codebook)
+    found = _read_through(path, design, codebook)
+    return CohortReport(
+        file=found.raw.file,
+        study=design.study,
+        how=plain(found.raw.how),
+        frame=found.frame,
+        understood=understand(found.frame, found.matched, design.columns, found.violations),
+        violations=found.violations,
+        unused=[header for header in found.raw.frame.columns if header not in found.used],
+        **found.remarks(),
+    )
 
 
-def _checked(
+@dataclass(frozen=True)
+class _Through:
+    """A table after reading and validating; what is doubtful in it is told when it is asked."""
+
+    raw: Raw
+    matched: Mapping[str, Column]
+    used: set[str]
+    frame: pd.DataFrame
+    violations: pd.DataFrame
+    remarks: Callable[[], dict[str, list[str]]]
+
+
+def _read_through(
     path: PathLike, design: Design, codebook: PathLike | Mapping[str, Any] | None
-) -> CohortReport:
+) -> _Through:
     book = read_codebook(codebook, design.columns, design.study)
     raw = read(path, book.manner)
     matched, notes = match(raw, book, design.columns)
@@ -101,26 +124,22 @@ def _checked(
     used = {header for column in matched.values() for header in column.sources}
     found = _units_beside(raw, matched, design, used)
     matched = with_year(matched)
-    more, remarks = validate(coerced.frame, design, matched, book, faulty)
+    more, remarked = validate(coerced.frame, design, matched, book, faulty)
     more += found
-    violations = violations_frame([*coerced.problems, *more])
-    frame = _finished(drop_halves(coerced.frame, book))
     months = _month_notes(matched, design, per_month)
-    return CohortReport(
-        file=raw.file,
-        study=design.study,
-        how=plain(raw.how),
-        frame=frame,
-        understood=understand(frame, matched, design.columns, violations),
-        violations=violations,
-        unused=[header for header in raw.frame.columns if header not in used],
-        **both(
-            [
-                *doubts(coerced.frame, book.confirm),
-                *relabelled(matched, design, book.confirm),
-            ],
-            [*raw.notes, *notes, *months, *coerced.notes, *remarks],
-        ),
+
+    def remarks() -> dict[str, list[str]]:
+        doubtful = doubts(coerced.frame, book.confirm)
+        doubtful += relabelled(matched, design, book.confirm)
+        return both(doubtful, [*raw.notes, *notes, *months, *coerced.notes, *remarked])
+
+    return _Through(
+        raw=raw,
+        matched=matched,
+        used=used,
+        frame=_finished(drop_halves(coerced.frame, book)),
+        violations=violations_frame([*coerced.problems, *more]),
+        remarks=remarks,
     )
 
 

@@ -134,19 +134,27 @@ def _brief(number: float) -> str:
     return f"{number:.2f}".rstrip("0").rstrip(".")
 
 
-def refuse(report: CohortReport) -> None:
+def refuse(file: str, study: str, violations: pd.DataFrame) -> None:
     """Raise what stands in the way of an analysis, if anything does.
+
+    Parameters
+    ----------
+    file, study, violations
+        As in `CohortReport`.
 
     Raises
     ------
     CohortError
         Naming the first ten kinds of problem with their rows, and counting the rest.
     """
-    if report.ok:
+    if violations.empty:
         return
-    entries = grouped(report.violations)
-    told = _refused(report, [sentence(entry) for entry in entries])
-    raise CohortError(_refused(report, [discreet_sentence(e) for e in entries]), told=told)
+    entries = grouped(violations)
+    told, written = (
+        _refused(file, study, len(violations), [say(entry) for entry in entries])
+        for say in (sentence, discreet_sentence)
+    )
+    raise CohortError(written, told=told)
 
 
 def refuse_for(violations: list[dict[str, Any]], what: str) -> None:
@@ -166,13 +174,13 @@ def refuse_for(violations: list[dict[str, Any]], what: str) -> None:
         )
 
 
-def _refused(report: CohortReport, lines: list[str]) -> str:
+def _refused(file: str, study: str, number: int, lines: list[str]) -> str:
     shown = "".join(f"\n  - {line}" for line in lines[:10])
     rest = lines[10:]
     more = f"\n  - and {count(len(rest), 'other kind')} of problem." if rest else ""
     return (
-        f"{report.file} cannot be used as a table of {report.study} yet: "
-        f"{count(len(report.violations), 'problem')}.{shown}{more}\n"
+        f"{file} cannot be used as a table of {study} yet: "
+        f"{count(number, 'problem')}.{shown}{more}\n"
         "`crlm check` shows more rows and what stands in them, `cohort.check(...).violations` "
         "every one. Correct the table or its codebook and read it again."
     )
