@@ -550,6 +550,9 @@ def safe(request, tmp_path_factory):
     drawn = tmp_path_factory.mktemp(request.param)
     order = {"folder": str(drawn), "kinds": ["svg"], "dpi": 72, "columns": 2}
     patch.setenv("CRLM_FIGURES", json.dumps(order))
+    # What a PDF costs are its fonts, and these hang on no patient.
+    vectors = {kind: told for kind, told in figures.journal._VECTORS.items() if kind == "svg"}
+    patch.setattr(figures.journal, "_VECTORS", vectors)
     namespace, shown = cells.execute(request.param, patch, safe=5, **QUICK)
     patch.undo()
     shown.drawn = drawn

@@ -225,7 +225,9 @@ def _split(found: Knowledge, whole: Unknown, name: str, joint: Sequence[Unknown]
     """The equations of one whole and its parts by a column; the parts, and the whole."""
 
     def part(level: str) -> Unknown:
-        return whole._replace(conditions=whole.conditions | {f"{name}={level}"})
+        return Unknown(kind, frame, conditions | {f"{name}={level}"}, month)
+
+    kind, frame, conditions, month = whole
 
     levels = [part(level) for level in found.levels.get(name, {})]
     known, missing = part("known"), part("?")
@@ -248,7 +250,7 @@ def _split(found: Knowledge, whole: Unknown, name: str, joint: Sequence[Unknown]
 
 def _only(unknown: Unknown, whole: Unknown) -> str:
     """The one condition that an unknown has beyond a whole; empty if it is not such a part."""
-    if unknown._replace(conditions=whole.conditions) != whole:
+    if unknown[:2] != whole[:2] or unknown.month != whole.month:
         return ""
     more = unknown.conditions - whole.conditions
     return next(iter(more)) if len(more) == 1 and whole.conditions <= unknown.conditions else ""
@@ -315,8 +317,10 @@ def _events(found: Knowledge) -> None:
         size = sized(unknown.frame, unknown.conditions)
         if unknown.kind == "d":
             found.add([(size, 1), (unknown, -1)], 0, math.inf, "events are patients")
-        whole = unknown._replace(frame="")
-        if unknown.kind == "n" and unknown.frame and whole in seen:
+        if unknown.kind != "n" or not unknown.frame:
+            continue
+        whole = sized("", unknown.conditions)
+        if whole in seen:
             if not _of_all(unknown.frame):
                 found.add([(whole, 1), (unknown, -1)], 0, math.inf, "a part of the patients")
                 continue
@@ -349,7 +353,7 @@ def _nest(found: Knowledge, nest: Nest) -> None:
         rest = unknown.conditions - set(here)
         groups: dict[tuple[str, str], list[Unknown]] = {}
         for level, coarse in within.items():
-            fine = unknown._replace(conditions=rest | {f"{column}={level}"})
+            fine = Unknown(unknown.kind, unknown.frame, rest | {f"{column}={level}"}, unknown.month)
             if fine in seen:
                 groups.setdefault(coarse, []).append(fine)
         for (name, level), parts in groups.items():

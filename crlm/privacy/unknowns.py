@@ -22,8 +22,7 @@ class Unknown(NamedTuple):
 Terms = tuple[tuple[Unknown, int], ...]
 
 
-@dataclass(frozen=True)
-class Equation:
+class Equation(NamedTuple):
     """`low <= sum of coefficient * unknown <= high`."""
 
     terms: tuple[tuple[Unknown, float], ...]
