@@ -1,6 +1,7 @@
 """The report of a paper of one's own has what its print tells of some patients alone."""
 
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -256,6 +257,11 @@ def test_a_forest_of_some_patients_is_of_them_alone(paper):
     assert paper.printed_subgroups("OS")["margin=negative"] == ["sex"]
     assert "margin" not in paper.printed_subgroups("OS")["all"]
     assert paper.prints_ratio("OS", "hai", "margin=negative")
+    own = {**paper.design.models["OS"], "endpoint": "OS", "population": "margin=negative"}
+    fitted = replace(paper.design, models={**paper.design.models, "OS_negative": own})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paper, "design", fitted)  # Its table has the ratio, once.
+        assert not paper.prints_ratio("OS", "hai", "margin=negative")
     made = paper.subgroups("OS", "hai", ["sex"], population="margin=negative").rows
     some = paper.inside(paper.frames["OS"], "margin=negative,sex=male")
     direct = regression.univariable(some, ["hai"], ties="efron")

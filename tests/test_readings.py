@@ -26,6 +26,20 @@ def ratio(estimate, p, low=0.5, high=2.0, **keys):
     return effect, {**keys, "statistic": "p", "estimate": p}
 
 
+@pytest.mark.parametrize("model", ["multivariable", "univariable"])
+def test_a_ratio_is_told_against_the_reference_of_its_model(model):
+    """It was told against the first level: of that level, against itself."""
+    of_women = {"population": "sex=female", "covariate": "margin", "level": "negative"}
+    spec = {**HAI.models["OS"], "endpoint": "OS", "population": "sex=female"}
+    models = {**HAI.models, "women": {**spec, "references": {"margin": "positive"}}}
+    design = replace(HAI, models=models)
+    row = ledger.rows([{**ratio(0.5, 0.1)[0], **of_women, "endpoint": "OS", "model": model}])
+    told = readings.effects(row, design, NONE)
+    assert "negative against positive" in told
+    turned = row.assign(population="all", level="positive")
+    assert "positive against negative" in readings.effects(turned, design, NONE)
+
+
 @pytest.mark.parametrize(
     ("start", "end", "text"),
     [

@@ -609,6 +609,24 @@ def test_a_ratio_against_another_level_is_asked_of_the_model_with_that_reference
     assert quantity.strata == "decade" and quantity.where == (("arm", "a/b"),)
 
 
+@pytest.mark.parametrize("rule", ["wald", "logrank"])
+def test_a_covariate_alone_is_against_the_reference_of_its_model(third, rule):
+    """Print has 1.7 of the first of two levels: the second against it would be aimed at 1.7."""
+    design, _, ledger_rows = third
+    conventions = {**design.conventions, "univariable_p": rule}
+    spec = {**design.models["DFS"], "covariates": ["arm", "stage", "sex"]}
+    fitted = {**design.models, "DFS": {**spec, "references": {"sex": "female"}}}
+    design = replace(design, models=fitted, conventions=conventions)
+    of_stage = (ledger_rows["covariate"] == "stage") & (ledger_rows["model"] == "multivariable")
+    pair = ledger_rows[of_stage & (ledger_rows["endpoint"] == "DFS")]
+    alone = pair.assign(covariate="sex", level="male", model="univariable", operator="=")
+    alone.loc[alone["statistic"] == "hazard_ratio", "value"] = 1.7
+    alone.loc[alone["statistic"] == "p", ["value", "decimals"]] = [0.01, 2]
+    aimed = [t for t in targets.goal(design, alone, {}).targets if t.claims]
+    assert len(aimed) == 2
+    assert all(t.quantity.columns == ("sex=male",) and 0 < t.low < t.high for t in aimed)
+
+
 @pytest.mark.parametrize(("level", "asked"), [("b:III", "arm=b&stage=III"), ("", "")])
 def test_an_interaction_has_its_own_model_of_two_columns(third, level, asked):
     """Once a printed p for interaction stopped the search by a fault of the program."""

@@ -250,8 +250,8 @@ def key_of(record: Mapping[str, Any], design: Design) -> Key:
 
 
 def _of_model(key: Key, design: Design) -> str:
-    """The reference level that the design gives a covariate of its multivariable model."""
-    if kind_of(key.model) != MULTIVARIABLE:
+    """The reference level that the design gives a covariate of its model, alone as in it."""
+    if kind_of(key.model) not in (MULTIVARIABLE, "univariable"):
         return ""
     spec = design.model_of(key.endpoint, key.population, key.model)
     return str((spec.get("references") or {}).get(key.covariate, ""))

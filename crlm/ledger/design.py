@@ -13,7 +13,7 @@ from crlm.ledger.chapter import with_thresholds
 from crlm.ledger.dictionary import columns_of, dictionary_faults
 from crlm.ledger.errors import DesignError, Fault, refusal
 from crlm.ledger.factors import Cut, Merged, factor_of, whole_spec
-from crlm.ledger.models import OF_ONE, key_of, kind_of, name_of
+from crlm.ledger.models import OF_ONE, key_of, kind_of, name_of, reference_of
 from crlm.ledger.plain_words import PLAIN_WORDS
 from crlm.ledger.references import reference_faults
 from crlm.ledger.schema import CUT, LENGTH, SKELETON, DesignFile
@@ -312,6 +312,12 @@ class Design:
     def levels(self, name: str) -> list[str]:
         """The levels of a column or factor, the reference first; none for a measurement."""
         return list(self.spec(name).get("levels", ()))
+
+    def reference_of(self, record: Mapping[str, Any]) -> str:
+        """The level that a ratio is against: its own `reference`, its model's, or the first."""
+        levels = self.levels(record["covariate"])
+        said = record.get("reference") or reference_of(self.models, record)
+        return next((one for one in (said, *levels) if one and one != record["level"]), "")
 
     def test_of(self, name: str) -> str:
         """The test of a column of Table 1: its own, or that of all numbers or categories."""

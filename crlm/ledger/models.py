@@ -91,3 +91,20 @@ def name_of(models: Models, endpoint: str, population: str = ALL, key: str = MUL
     others = seconds(models)
     first = {about(name, spec): name for name, spec in models.items() if name not in others}
     return first.get((endpoint, population)) or first.get((endpoint, ALL)) or ""
+
+
+def reference_of(models: Models, record: Mapping[str, Any]) -> str:
+    """The level that the model of a claim or a row holds its covariate against.
+
+    A covariate alone has the reference of the model of its patients. "" for the column's first.
+
+    Examples
+    --------
+    >>> row = dict(endpoint="OS", population="all", model="univariable", covariate="stage")
+    >>> reference_of({"OS": {"references": {"stage": "II"}}}, row)
+    'II'
+    """
+    if kind_of(record["model"]) not in (MULTIVARIABLE, "univariable"):
+        return ""
+    name = name_of(models, record["endpoint"], record["population"], record["model"])
+    return str((models.get(name, {}).get("references") or {}).get(record["covariate"], ""))

@@ -341,7 +341,8 @@ def tested(claim: Mapping[str, Any], design: Design) -> Quantity | str:
         return f"all levels of {covariate} together: {BY_CERTIFICATE}"
     alone = model == "univariable" and model_of(design, endpoint) is not None
     if alone and len(levels) == 2 and design.conventions["univariable_p"] in ("logrank", "score"):
-        return Quantity("logrank", endpoint, where, (covariate,), "z", covariate)
+        (column,) = indicators(design, covariate, against(claim, design))
+        return Quantity("logrank", endpoint, where, (column,), "z", column)
     return replace(_model(claim, design), part="z")
 
 
@@ -389,6 +390,19 @@ def _logrank(
     return Quantity(kind, endpoint, where, (column,), "z", column)
 
 
+def against(claim: Mapping[str, Any], design: Design) -> str:
+    """The level that a ratio, or its test, is against: its own or its model's; "" for the first.
+
+    A covariate alone has the reference of the model of its patients, as in the report.
+    """
+    several = kind_of(claim["model"]) == MULTIVARIABLE
+    if claim.get("reference") or not (several or claim["model"] == "univariable"):
+        return claim.get("reference") or ""
+    key = claim["model"] if several else MULTIVARIABLE
+    model = model_of(design, claim["endpoint"], where_of(claim["population"]), key)
+    return model.reference(claim["covariate"]) if model else ""
+
+
 def _model(claim: Mapping[str, Any], design: Design) -> Quantity:
     """The fit that holds a ratio."""
     endpoint, covariate = claim["endpoint"], claim["covariate"]
@@ -396,7 +410,7 @@ def _model(claim: Mapping[str, Any], design: Design) -> Quantity:
     kind = "cox" if endpoint in design.endpoints else "logistic"
     kind = SUBDISTRIBUTION if endpoint in design.incidences else kind
     name = endpoint.lower() if kind == "logistic" else endpoint
-    reference = claim.get("reference") or ""
+    reference = against(claim, design)
     several = kind_of(claim["model"]) == MULTIVARIABLE
     model = model_of(design, endpoint, where, claim["model"]) if several else None
     if claim["model"] == "interaction":
@@ -405,7 +419,7 @@ def _model(claim: Mapping[str, Any], design: Design) -> Quantity:
         columns = indicators(design, covariate, reference)
         asked = indicator(design, covariate, level, reference)
         return Quantity(kind, name, where, columns, covariate=asked)
-    model, reference = per_level(design, model, covariate), reference or model.reference(covariate)
+    model = per_level(design, model, covariate)
     columns = terms_of(design, model, {covariate: reference} if reference else None)
     asked = indicator(design, covariate, level, reference)
     return Quantity(kind, name, where, columns, covariate=asked, strata=model.strata())

@@ -24,6 +24,7 @@ from crlm.reconstruction.quantities import (
     SIZE,
     Beyond,
     Quantity,
+    against,
     among_known,
     flipped,
     quantity_of,
@@ -166,7 +167,8 @@ def _target(
     if claim["statistic"] == "z":
         return Target((claim["id"],), quantity, low, high)
     if quantity.part == "z":
-        return _tested(claim["id"], quantity, low, high, sides.get(_row(claim, design), 0))
+        side = sides.get(_row(claim, design), 0) * _turned(claim, design)
+        return _tested(claim["id"], quantity, low, high, side)
     if claim["unit"] == "years" and quantity.kind in ("km", "followup"):
         low, high = 12 * low, 12 * high
     if quantity.kind == "rate":
@@ -204,19 +206,28 @@ def _row(claim: Mapping[str, Any], design: Design) -> tuple[str, ...]:
     return claim["endpoint"], column, claim["population"], claim.get("reference") or "", level
 
 
+def _turned(claim: Mapping[str, Any], design: Design) -> int:
+    """-1 where the design holds the first of two levels against the second, else 1."""
+    levels = levels_of(design, claim["covariate"]) if claim["covariate"] else []
+    second = len(levels) == 2 and not claim.get("reference")
+    return -1 if second and against(claim, design) == levels[1] else 1
+
+
 def _sides(claims: pd.DataFrame, design: Design) -> dict[tuple[str, ...], int]:
     """Which way each effect goes, from printed ratios, directions and medians, in that order.
 
-    By `_row`.
+    By `_row`; of two levels the second against the first, unless the row names another.
     """
     sides: dict[tuple[str, ...], int] = {}
     numbers = claims[claims["kind"] == "number"]
     ratios = numbers[numbers["statistic"].isin(RATIOS) & (numbers["field"] == "estimate")]
     told = claims[(claims["kind"] == "direction") & claims["statistic"].isin(RATIOS)]
     for row in ratios.sort_values("model", ascending=False).to_dict("records"):
-        sides.setdefault(_row(row, design), (row["value"] > 1) - (row["value"] < 1))
+        side = int(row["value"] > 1) - int(row["value"] < 1)
+        sides.setdefault(_row(row, design), side * _turned(row, design))
     for row in told.to_dict("records"):
-        sides.setdefault(_row(row, design), {">": 1, "<": -1, "~": 0}[row["operator"]])
+        side = {">": 1, "<": -1, "~": 0}[row["operator"]]
+        sides.setdefault(_row(row, design), side * _turned(row, design))
     medians = numbers[
         (numbers["statistic"] == "median_survival") & (numbers["field"] == "estimate")
     ]

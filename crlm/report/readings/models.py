@@ -65,7 +65,7 @@ def contrast(row: Row, design: Design) -> str:
     alone = design.label(name) not in text or text == design.label(name, level)
     if not alone:
         text = f"{design.label(name)}: {small(design.label(name, level))}"
-    reference = design.label(name, levels[0])
+    reference = design.label(name, design.reference_of(row))
     return f"{text} against {reference if alone else small(reference)}{where}"
 
 
