@@ -4,7 +4,7 @@ import pytest
 
 from crlm.audit import audit
 
-from .audit_ledger import claims, design, groups, n, number, ratio
+from .audit_ledger import claims, design, groups, n, number, ratio, sentence
 
 SITE = {"type": "category", "levels": ["left", "right", "rectum"], "label": "Site"}
 
@@ -222,3 +222,72 @@ def test_two_groups_of_the_flow_chart_are_no_contradiction():
     (found,) = wrong(rows)
     assert "11 of 236 is 4.7%, not 2%" in found["detail"]
     assert "14 of 307 is 4.6%, not 4%" in found["detail"]
+
+
+# ---- several groups, two of them compared ----------------------------------------
+
+
+def of_three(p, population="grade=1/2"):
+    """Solitary lesions after resection, ablation and both, as PMC2817867 prints them."""
+    rows = []
+    for group, (solitary, several) in zip("123", ((37, 20), (19, 24), (0, 12)), strict=True):
+        rows.append(n(solitary + several, f"grade={group}"))
+        for level, count in (("yes", solitary), ("no", several)):
+            rows.append(n(count, f"grade={group}", covariate="aa", level=level))
+    return [*rows, number(p, "p", group="grade", covariate="aa", population=population)]
+
+
+def test_p_of_two_of_several_groups_is_held_against_these_two():
+    """Chi-square of 37/20 against 19/24 is 4.3: p = 0.039; of all three 17.9: p < 0.001."""
+    assert not wrong(of_three("0.039")) and not wrong(of_three("<.001", "all"))
+    (found,) = wrong(of_three("<.001"))
+    assert "gives p = 0.044 by Fisher's exact test" in found["sentence"]
+    assert "Of all 3 groups the chi-square test gives it." in found["sentence"]
+
+
+def test_no_misprint_is_told_that_is_no_p_and_no_count():
+    """It told to read <1.001 for <.001, and 2.0 patients for 20."""
+    (found,) = wrong(of_three("<.001"))
+    assert "1.001" not in found["repair"] and "2.0" not in found["repair"]
+
+
+def test_a_median_between_two_whole_values_has_no_odd_decimals():
+    def medians(text):
+        texts = ["3", "1", "2", "4", "1", "2", "3", text]
+        return [
+            number(t, "median", group=f"aa={i}", covariate="nodes", place="table1")
+            for i, t in enumerate(texts)
+        ]
+
+    assert findings(medians("3.5")).empty
+    (found,) = findings(medians("3.7"))["sentence"]
+    assert found.count("one decimal") == 1  # Once, not of its table and of the paper.
+
+
+def test_a_number_is_called_a_copy_only_of_one_other():
+    """The 12 of both is the size of their group too, and any other 12 no source of it."""
+    whole = [n(54, covariate="aa", level="no"), n(12, "bb=yes")]
+    (found,) = wrong([*of_three("0.039"), *whole])
+    assert "24 + 20 + 12" in found["sentence"] or "20 + 24 + 12" in found["sentence"]
+    assert "is also the number for" not in found["sentence"]
+
+
+def test_log_rank_p_of_two_of_several_groups_is_held_against_their_ratio():
+    pair = {"population": "grade=1/2"}
+    hr = ratio("0.54 (0.32-0.91)", covariate="grade", level="2", **pair)
+    p = {"group": "grade", "model": "logrank", "endpoint": "OS", **pair}
+    assert findings([*hr, number("0.02", "p", **p)]).empty
+    (found,) = findings([*hr, number("0.60", "p", **p)])["title"]
+    assert "two p values" in found
+
+
+def test_a_p_that_print_calls_not_significant_is_held_against_the_counts():
+    """37 of 57 against none of 12: p < 0.001 by every test; 20 of 57 against 24 of 43 may be."""
+    keys = {"statistic": "p", "group": "grade", "covariate": "aa"}
+    said = sentence("NS", "~", **keys) | {"value": 0.05}
+    rows = of_three("0.039")[:-1]
+    (found,) = wrong([*rows, said | {"population": "grade=1/3"}])
+    assert 'no usual test gives p > 0.05, as "NS" says.' in found["sentence"]
+    assert not wrong([*rows, said | {"population": "grade=1/2"}])
+    differed = sentence("differed", "<", **keys, population="grade=1/3") | {"value": 0.05}
+    assert not wrong([*rows, differed])

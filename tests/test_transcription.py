@@ -427,8 +427,13 @@ def test_a_word_in_the_place_of_a_number_is_told():
         ("median_survival", "estimate", "62.6"),
         ("median_survival", "conf_low", "46.2"),
         ("median_survival", "conf_high", ""),
+        ("p", "estimate", "0.05"),
     ]
-    assert len(made.left_out) == 1 and "'NS'" in made.left_out[0]
+    p = made.claims[-1]
+    assert (p["kind"], p["printed"], p["operator"], p["decimals"]) == ("direction", "NS", "~", "")
+    other = [curves[0], [*curves[1][:4], "see text"]]
+    asked = claims_of(other, design, "curves", place="table4", endpoint="OS")
+    assert "'see text' is not one number" in asked.questions[0]
 
 
 @pytest.mark.parametrize("label", ["CA 19–9, U/mL, median (IQR)", "CA19-9, no. (%)", "ca-19-9*"])

@@ -69,14 +69,14 @@ def test_two_models_side_by_side_are_told_by_the_storey_above(design, heads):
     made = model(design, [*heads, *BODY])
     assert told(made) == [
         *ratios("age", "", "univariable", ["1.01", "0.99", "1.03", "0.31"]),
-        *ratios("age", "", "multivariable", ["1.02", "1.00", "1.04"]),
+        *ratios("age", "", "multivariable", ["1.02", "1.00", "1.04", "NS"]),
         *ratios("kras", "mutant", "univariable", ["1.50", "1.2", "1.9", "<.001"]),
         *ratios("kras", "mutant", "multivariable", ["1.4", "1.1", "1.8", ".006"]),
     ]
     assert made.claims[0]["id"] == "table2-age-univariable-os-hazard-ratio"
-    p = made.claims[10]
+    p = made.claims[11]
     assert (p["operator"], p["value"], p["decimals"]) == ("<", "0.001", "3")
-    assert made.left_out == ["table2, Age, multivariable: 'NS' is no number."]
+    assert made.claims[7]["kind"] == "direction" and not made.left_out
 
 
 def test_a_pasted_head_stands_over_its_own_columns_wherever_the_paste_has_put_it(design, tmp_path):
@@ -163,12 +163,12 @@ def test_the_p_beside_a_reference_is_that_of_all_levels(banded):
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("NS (0.31)", "0.31"), ("n.s.", ""), ("NS, p = 0.3", "0.3")]
+    ("text", "value"), [("NS (0.31)", "0.31"), ("n.s.", "n.s."), ("NS, p = 0.3", "0.3")]
 )
 def test_a_p_value_that_is_called_not_significant(design, text, value):
     made = model(design, [["", "HR (95% CI)", "P"], ["Age", "1.0 (0.9-1.1)", text]])
-    assert [row[5] for row in told(made) if row[3] == "p"] == [value] * bool(value)
-    assert bool(made.left_out) == (not value)
+    assert [row[5] for row in told(made) if row[3] == "p"] == [value]
+    assert made.claims[-1]["kind"] == ("direction" if value == text else "number")
 
 
 @pytest.mark.parametrize("kind", ["xlsx", "txt", "csv", "docx"])

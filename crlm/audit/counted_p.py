@@ -12,7 +12,7 @@ from scipy.special import chdtrc, gammaln
 
 from crlm.audit.cases import INCONSISTENT, Case, Outcome, Roles, check, outcome, unclear
 from crlm.audit.counts import blocks, possible_sizes
-from crlm.audit.facts import Cell, Facts, Key, Printed, cell_of
+from crlm.audit.facts import Cell, Facts, Key, Printed, cell_of, key_of
 from crlm.audit.intervals import Interval, hull, integers, overlap, times
 from crlm.audit.trends import RANKS, TRENDS, ranked_p, trend_p
 from crlm.ledger.vocabulary import ORDERED_TESTS, RANK_TESTS, TREND_TEST
@@ -99,25 +99,35 @@ def _exact(table: Table) -> tuple[float, float]:
 )
 def counted_p(facts: Facts) -> Iterator[Case]:
     """p values of comparisons whose counts or percentages are printed."""
-    for key, (p, *_) in facts.numbers.items():
+    for key, p in [*((key, p) for key, (p, *_) in facts.numbers.items()), *_told(facts)]:
         case = _case(facts, key, p)
         if case is not None:
             yield case
 
 
+def _told(facts: Facts) -> Iterator[tuple[Key, Printed]]:
+    """Sentences on a p value that no number says, as "NS": p on one side of what is usual."""
+    for sentence in facts.sentences:
+        key = key_of(sentence, facts.design)
+        if key.statistic == "p" and key not in facts.numbers:
+            names = ("id", "printed", "place", "locator", "unit", "scanned")
+            own = dict(zip(names, (sentence[name] for name in names), strict=True))
+            sign = ">" if sentence["operator"] == "~" else "<"
+            value, text = float(sentence["value"]), own.pop("printed")
+            yield key, Printed(text=text, operator=sign, value=value, decimals=2, key=key, **own)
+
+
 def _case(facts: Facts, key: Key, p: Printed) -> Case | None:
     if key.statistic != "p" or key.model or not key.covariate or "=" in key.group:
         return None
-    whole, groups = cell_of(key.population), facts.levels(key.group)
-    levels = facts.levels(key.covariate)
+    whole, levels = cell_of(key.population), facts.levels(key.covariate)
+    groups = () if whole is None else facts.compared(key.group, whole)
     if whole is None or len(groups) < 2 or len(levels) < 2:
         return None
-    roles: dict[str, Printed] = {"p": p}
-    for group in groups:
-        found = _group_roles(facts, whole | {(key.group, group)}, key.covariate, levels, group)
-        if found is None:
-            return None
-        roles |= found
+    found = _roles_of(facts, key, whole, groups)
+    if found is None:
+        return None
+    roles: dict[str, Printed] = {"p": p, **found}
 
     def judge(roles: Roles) -> Outcome:
         if facts.design.test_of(key.covariate) in ORDERED_TESTS:
@@ -127,7 +137,30 @@ def _case(facts: Facts, key: Key, p: Printed) -> Case | None:
     title = f"{facts.named(key.covariate)} by {facts.named(key.group)}: p"
     subject = ("p", key.endpoint, key.population, key.group, key.covariate)
     test = facts.design.test_of(key.covariate)
-    return Case(subject, title, roles, judge, explain=lambda r: _why(r, groups, levels, test))
+    every = facts.levels(key.group)
+    others = _roles_of(facts, key, whole, every) if len(groups) < len(every) else None
+
+    def explain(roles: Roles) -> str:
+        said = _why(roles, groups, levels, test)
+        found = _fitting(_spans([_options(others, g, levels) for g in every]), p) if others else []
+        return f"{said} Of all {len(every)} groups {_NAMES[found[0]]} gives it." if found else said
+
+    return Case(subject, title, roles, judge, explain=explain)
+
+
+def _roles_of(
+    facts: Facts, key: Key, whole: Cell, groups: Sequence[str]
+) -> dict[str, Printed] | None:
+    """What is printed of each group; None where that of one is not enough."""
+    roles: dict[str, Printed] = {}
+    rest, levels = frozenset(one for one in whole if one[0] != key.group), facts.levels
+    for group in groups:
+        among = rest | {(key.group, group)}
+        found = _group_roles(facts, among, key.covariate, levels(key.covariate), group)
+        if found is None:
+            return None
+        roles |= found
+    return roles
 
 
 def _group_roles(
@@ -239,7 +272,7 @@ def _as_a_level(
     told = [str(k[0]) if len(k) == 1 else f"{k[0]} to {k[-1]}" for k in lost]
     missing = " and ".join(f"{k} of {size}" for k, size in zip(told, sizes, strict=True))
     return (
-        f"No usual test of the 2 levels gives p {p.operator} {p.text.lstrip('<>= ')}; "
+        f"No usual test of the 2 levels gives {_printed(p)}; "
         f"{_NAMES[fitting[0]]} does if the patients without a value ({missing}) were tested as one "
         "more level."
     )
@@ -333,14 +366,22 @@ def _why(roles: Roles, groups: tuple[str, ...], levels: tuple[str, ...], test: s
     counts = " against ".join(
         f"{row[-1]} of {sum(row)}" if len(row) == 2 else "/".join(map(str, row)) for row in rows
     )
-    printed = f"{roles['p'].operator} {roles['p'].text.lstrip('<>= ')}"
+    printed = _printed(roles["p"])
     equals = "" if shown.startswith("<") else "= "
     none = "neither" if ordered and len(given) > 1 else "no usual test"
-    text = f"{counts} gives p {equals}{shown}; {none} gives p {printed}."
+    text = f"{counts} gives p {equals}{shown}; {none} gives {printed}."
     away = _patients_away(rows, roles["p"].interval, tests)
     if away:
         text += f" One count would have to differ by {away}."
     return text
+
+
+def _printed(p: Printed) -> str:
+    """A p value with its sign; a word in its place with what it says."""
+    text = p.text.lstrip("<>= ")
+    if any(sign.isdigit() for sign in text):
+        return f"p {p.operator} {text}"
+    return f'p {p.operator} {p.value:g}, as "{text}" says'
 
 
 def _patients_away(

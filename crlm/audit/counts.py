@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
@@ -266,8 +266,12 @@ def _sum_case(facts: Facts, cell: Cell, column: str, parts: list[dict[str, Print
     sizes = [facts.size(frozenset({(column, level)})) for level in facts.levels(column)]
     complete = None not in sizes and sum(sizes) == facts.size(WHOLE) and cell != WHOLE
     complete = complete or known is not None
-    counts = {p.count: c for c, (p, *_) in facts.counts.items() if c and column not in dict(c)}
-
+    often = Counter(p.count for p, *_ in facts.counts.values())
+    counts = {
+        p.count: c
+        for c, (p, *_) in facts.counts.items()
+        if c and column not in dict(c) and often[p.count] == 2  # Of more it is no copy.
+    }
     apart = None if missing is not None else _missing_of_groups(facts, cell, column)
 
     def judge(roles: Roles) -> Outcome:

@@ -35,27 +35,41 @@ def odd_decimals(facts: Facts) -> Iterator[Case]:
                 for scope in scopes:
                     alike[scope, *like][p.id] = p
     for name, roles in alike.items():
-        if len(roles) >= _ENOUGH:
+        said = _odd(alike["", *name[1:]]) if name[0] else None
+        if len(roles) >= _ENOUGH and not (said and said == _odd(roles)):
             where = re.sub(r"(?<=[a-z])(?=\d)", " ", name[0]).capitalize() or "the whole paper"
             title = f"Decimals of {name[1].replace('_', ' ')}, {where}"
             yield Case(("decimals", *name[1:]), title, roles, _judge)
 
 
-def _judge(roles: Roles) -> Outcome:
+def _odd(roles: Roles) -> Printed | None:
+    """The one number with other decimals than all its like; None if there is none, or several."""
     digits = Counter(p.decimals for p in roles.values())
-    usual, often = digits.most_common(1)[0]
-    odd = [p for p in roles.values() if p.decimals != usual]
+    usual = digits.most_common(1)[0][0]
+    odd = [p for p in roles.values() if p.decimals != usual and not (_is_between(p) and not usual)]
     if any(p.key.statistic == "p" for p in roles.values()):
         most = max(digits)
         odd = [p for p in roles.values() if p.decimals == most > usual + 1]
-    if len(odd) != 1:
+    return odd[0] if len(odd) == 1 else None
+
+
+def _is_between(printed: Printed) -> bool:
+    """Whether a median or a quartile lies between two whole values, as one of 12 may: 3.5."""
+    parts = {"median": 2, "q1": 4, "q3": 4}.get(printed.key.statistic, 0)
+    return parts > 0 and (parts * printed.value).is_integer()
+
+
+def _judge(roles: Roles) -> Outcome:
+    odd = _odd(roles)
+    if odd is None:
         return outcome(True)
-    lost = "lost, or a final zero left out" if odd[0].decimals < usual else "doubled or slipped in"
+    usual, often = Counter(p.decimals for p in roles.values()).most_common(1)[0]
+    lost = "lost, or a final zero left out" if odd.decimals < usual else "doubled or slipped in"
     said = (
-        f"{odd[0].text} ({odd[0].locator}) has {_decimals(odd[0].decimals)} where {often} like it "
+        f"{odd.text} ({odd.locator}) has {_decimals(odd.decimals)} where {often} like it "
         f"have {_decimals(usual)}: a digit may be {lost}."
     )
-    return replace(unclear(said, notable=True), about=(odd[0].id,))
+    return replace(unclear(said, notable=True), about=(odd.id,))
 
 
 def _decimals(number: int) -> str:

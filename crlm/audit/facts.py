@@ -152,6 +152,11 @@ class Facts:
         spec = self.design.factors.get(column) or self.design.columns.get(column) or {}
         return tuple(spec.get("levels", ()))
 
+    def compared(self, column: str, among: Cell) -> tuple[str, ...]:
+        """The levels of a column that a test compares: of `arm=a/b` these two of several."""
+        told = [level.split("/") for name, level in among if name == column]
+        return tuple(lev for lev in self.levels(column) if all(lev in some for some in told))
+
     def label(self, cell: Cell) -> str:
         """Conditions as a reader would say them."""
         if not cell:

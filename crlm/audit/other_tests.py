@@ -52,7 +52,8 @@ def logrank_p(facts: Facts) -> Iterator[Case]:
         own |= {"population": among, "reference": against}
         ratio = key._replace(**own, statistic="hazard_ratio", level=levels[1])
         turned = ratio._replace(level=levels[0], reference=levels[1])
-        found = next((k for k in (ratio, turned) if set(_PARTS) <= set(rows.get(k, {}))), None)
+        both = (ratio, turned, *(k._replace(population=key.population) for k in (ratio, turned)))
+        found = next((k for k in both if set(_PARTS) <= set(rows.get(k, {}))), None)
         if found is not None:
             roles = {part: rows[found][part] for part in _PARTS}
             title = f"{facts.named(key.group)}, {facts.endpoint(key.endpoint)}: two p values"

@@ -163,7 +163,7 @@ def _count_sets(facts: Facts) -> tuple[str, dict[str, tuple[tuple, list[Printed]
 def two_tests(facts: Facts) -> Iterator[Case]:
     """p of curves beside p of the regression table."""
     for key, (p, *_) in facts.numbers.items():
-        levels = facts.levels(key.group)
+        levels = _two(facts, key)
         if key.statistic != "p" or key.model != "logrank" or len(levels) != 2:
             continue
         other = facts.one(
@@ -177,6 +177,13 @@ def two_tests(facts: Facts) -> Iterator[Case]:
                 {"log-rank": p, "model": other},
                 _judge_tests,
             )
+
+
+def _two(facts: Facts, key: Key) -> tuple[str, ...]:
+    """The groups that a test compares, where the first of them is that of the column."""
+    among = cell_of(key.population)
+    found = () if among is None else facts.compared(key.group, among)
+    return found if found[:1] == facts.levels(key.group)[:1] else ()
 
 
 def _judge_tests(roles: Roles) -> Outcome:
@@ -197,7 +204,7 @@ def _judge_tests(roles: Roles) -> Outcome:
 def curve_p(facts: Facts) -> Iterator[Case]:
     """Log-rank p beside the univariable hazard ratio of the same groups."""
     for key, places in facts.numbers.items():
-        levels = facts.levels(key.group)
+        levels = _two(facts, key)
         if key.statistic != "p" or key.model != "logrank" or len(levels) != 2:
             continue
         ratio = Key(

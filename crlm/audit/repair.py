@@ -16,6 +16,9 @@ _MOST_ROLES = 30
 #: How many alternative readings of one number are told.
 _TEXTS = 3
 _ALPHA = 0.05
+#: Statistics that are whole numbers, and those that are per cent.
+_COUNTS = ("n", "events", "missing", "n_at_risk", "cumulative_events")
+_SHARES = ("percent", "survival_rate", "cumulative_incidence", "percent_missing")
 
 
 @dataclass(frozen=True)
@@ -209,12 +212,21 @@ def _turned(printed: Printed) -> Iterator[str]:
 def _as_precise(printed: Printed, text: str, longest: int) -> bool:
     """Whether a reading keeps the decimals, or regains what its neighbours have."""
     new = printed.reads(text)
-    if new is None:
+    if new is None or not _can_be(new):
         return False
     moved = text.replace(".", "") == printed.text.replace(".", "")
     regained = printed.decimals < new.decimals <= longest
     shortened = new.decimals < printed.decimals and printed.decimals > longest
     return moved or regained or shortened or new.decimals == printed.decimals
+
+
+def _can_be(printed: Printed) -> bool:
+    """Whether a number is one of its kind: no p above 1, no share above 100 %, no half patient."""
+    statistic, value = printed.key.statistic, printed.value
+    if statistic in _COUNTS:
+        return printed.decimals == 0
+    most = 1.0 if statistic == "p" else 100.0 if statistic in _SHARES else value
+    return value < most or (value == most and printed.operator != "<")
 
 
 def _exchanges(

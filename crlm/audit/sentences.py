@@ -10,7 +10,7 @@ from typing import Any
 
 from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
 from crlm.audit.counts import blocks
-from crlm.audit.facts import RATIOS, Facts, Key, Printed, cell_of, key_of
+from crlm.audit.facts import RATIOS, Facts, Key, Printed, cell_of, key_of, narrowed
 from crlm.audit.intervals import Interval, gap, minus
 from crlm.audit.values import spreads
 from crlm.ledger import kind_of
@@ -113,12 +113,13 @@ def _curve_p(facts: Facts, key: Key) -> Printed | None:
 
 def _difference(facts: Facts, key: Key) -> dict[str, Printed]:
     """Counts, percentages or medians of the two groups of a comparison."""
-    levels, whole = facts.levels(key.group), cell_of(key.population)
+    whole = cell_of(key.population)
+    levels = () if whole is None else facts.compared(key.group, whole)
     if len(levels) != 2 or whole is None or key.time is not None:
         return {}
     found: dict[str, Printed | None] = {"p": facts.one(key._replace(statistic="p", level=""))}
     for role, group in (("reference", levels[0]), ("level", levels[1])):
-        cell = whole | {(key.group, group)}
+        cell = narrowed(whole, frozenset({(key.group, group)}))
         if key.level:
             percent, _ = blocks(facts).get((cell, key.covariate), {}).get(key.level, (None, None))
             found |= {

@@ -10,7 +10,7 @@ import numpy as np
 
 from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
 from crlm.audit.counts import MISSING_UNSEEN
-from crlm.audit.facts import WHOLE, Cell, Facts, Key, Printed, cell_of
+from crlm.audit.facts import WHOLE, Cell, Facts, Key, Printed, cell_of, narrowed
 from crlm.audit.intervals import Interval, hull, overlap, times
 from crlm.audit.summaries import moments
 from crlm.audit.valued import missing_around, missing_values
@@ -33,7 +33,8 @@ Shares = np.ndarray
 def standardised_difference(facts: Facts) -> Iterator[Case]:
     """Standardised differences of a table of two groups."""
     for key, places in facts.numbers.items():
-        groups, whole = facts.levels(key.group), cell_of(key.population)
+        whole = cell_of(key.population)
+        groups = () if whole is None else facts.compared(key.group, whole)
         plain = key.statistic == "smd" and key.field == "estimate" and not key.model
         if not plain or key.endpoint or whole is None or len(groups) != 2:
             continue
@@ -68,7 +69,7 @@ def _of_groups(
     groups: Sequence[str],
     before: str,
 ) -> Roles:
-    found = [part(whole | {(key.group, group)}) for group in groups]
+    found = [part(narrowed(whole, frozenset({(key.group, group)}))) for group in groups]
     if not all(found):
         return {}
     return {

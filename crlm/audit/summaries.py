@@ -12,7 +12,7 @@ from scipy.special import fdtrc, stdtr
 
 from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
 from crlm.audit.counts import MISSING_UNSEEN
-from crlm.audit.facts import WHOLE, Cell, Facts, Printed, cell_of, text_of
+from crlm.audit.facts import WHOLE, Cell, Facts, Printed, cell_of, narrowed, text_of
 from crlm.audit.intervals import Interval, gap, hull, minus, overlap
 from crlm.audit.valued import known_values, missing_around, missing_values
 
@@ -82,13 +82,14 @@ def _told(roles: Roles) -> str:
 def t_p(facts: Facts) -> Iterator[Case]:
     """t tests of two groups, and analyses of variance of more, from their summaries."""
     for key, (p, *_) in facts.numbers.items():
-        groups, whole = facts.levels(key.group), cell_of(key.population)
+        whole = cell_of(key.population)
+        groups = () if whole is None else facts.compared(key.group, whole)
         plain = key.statistic == "p" and not (key.model or key.level or key.endpoint)
         if not plain or whole is None or not 2 <= len(groups) <= _MOST_TESTED:
             continue
         if facts.levels(key.covariate) or facts.design.test_of(key.covariate) != "t":
             continue
-        cells = {group: whole | {(key.group, group)} for group in groups}
+        cells = {group: narrowed(whole, frozenset({(key.group, group)})) for group in groups}
         found = _roles(facts, key.covariate, cells)
         if found is not None:
             title = f"{facts.named(key.covariate)} by {facts.named(key.group)}: p"

@@ -345,13 +345,15 @@ def _judge_pooled(roles: Roles, name: str) -> Outcome:
 def rank_p(facts: Facts) -> Iterator[Case]:
     """Bounds of a Mann-Whitney p value."""
     for key, (p, *_) in facts.numbers.items():
-        groups = facts.levels(key.group)
+        among = cell_of(key.population)
+        groups = () if among is None else facts.compared(key.group, among)
         if key.statistic != "p" or key.model or key.level or len(groups) != 2:
             continue
         if facts.design.test_of(key.covariate) not in MANN_WHITNEY:
             continue
         points = [_points(facts, frozenset({(key.group, g)}), key.covariate) for g in groups]
-        if key.population == "all" and all(points) and not _may_be_exact(facts, key, points):
+        whole = key.population in ("all", f"{key.group}={'/'.join(groups)}")
+        if whole and all(points) and not _may_be_exact(facts, key, points):
             roles = {"p": p}
             for group, found in zip(groups, points, strict=True):
                 roles |= {f"{group}: {name}": printed for name, printed in found.items()}
@@ -360,7 +362,7 @@ def rank_p(facts: Facts) -> Iterator[Case]:
                 return _judge_rank(facts, roles, groups)
 
             title = f"{facts.named(key.covariate)} by {facts.named(key.group)}: p"
-            yield Case(("p", "", "all", key.group, key.covariate), title, roles, judge)
+            yield Case(("p", "", key.population, key.group, key.covariate), title, roles, judge)
 
 
 def _may_be_exact(facts: Facts, key: Key, points: list[Spread]) -> bool:

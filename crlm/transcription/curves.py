@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 from typing import Any
 
 from crlm.ledger import Design
@@ -15,6 +17,7 @@ from crlm.transcription.curve_columns import CURVES, Column, columns, month_of
 from crlm.transcription.endpoints import Endpoints
 from crlm.transcription.rate_columns import ADJUSTED, COMPARED, NO_EVENTS, NO_UNIT, RATED, keys_of
 from crlm.transcription.table import P_HEAD, Table, comma, holding, last_word
+from crlm.transcription.wordings import plain
 
 #: A cell with a count and more of it: "45/87", "45 (52%)".
 _COUNTED = ("n", "events")
@@ -42,6 +45,8 @@ class CurvesTable(Table):
         What splits the rows that are being read: that of the heading above them.
     said : str
         The endpoint of the heading above them, for their locators.
+    over : str
+        That heading, which "Yes" and "No" below it answer.
     """
 
     def __init__(self, design: Design, place: str, endpoint: str, named: Mapping[str, str]) -> None:
@@ -49,7 +54,7 @@ class CurvesTable(Table):
         super().__init__(design, place, every, named)
         self.endpoints = Endpoints(design, named, incidences=True)
         self.endpoint, self.by, self.block, self.said = endpoint, design.exposure, "", ""
-        self.of_all = False
+        self.of_all, self.over = False, ""
 
     def read(self, rows: Sequence[Sequence[str]]) -> None:
         """Claims and questions of the table."""
@@ -124,6 +129,9 @@ class CurvesTable(Table):
 
     def _group_of(self, label: str, apart: Set[str]) -> str:
         """The group of a row: of the heading above it, of the whole table, or as it says itself."""
+        if plain(label) in ("yes", "no") and self.over:
+            own = self.labels.read(label, self.over)
+            return f"{own.column}={own.level}" if own.column == self.block and own.level else ""
         for column in dict.fromkeys((self.block, self.by)):
             if found := self.group(label, column):
                 self.block = column
@@ -145,8 +153,11 @@ class CurvesTable(Table):
 
     def _heading(self, where: str, label: str, below: Sequence[Sequence[str]]) -> bool:
         """Whether a heading names what splits the rows below it; one of anything else is asked."""
-        named = self.labels.read(label)
-        column = self._made_below(named.column, label, below)
+        named, self.over = self.labels.read(label), label
+        sides = {plain(row[0]) for row in itertools.takewhile(lambda row: any(row[1:]), below)}
+        if named.level and sides == {"yes", "no"}:
+            named = replace(named, level="")
+        column = self._made_below(named.column, label, below) or self._split_below(label, below)
         if column and column in (self.by, self.design.source(self.by)):
             self.block = self.by
             return True
@@ -154,7 +165,9 @@ class CurvesTable(Table):
             self.block = column
             return True
         told = self._no_endpoint(f"{label!r} is a heading that names no endpoint", label)
-        told += f", or, if it names what splits the rows, {to_ask(label, self.by)}"
+        usual = not below or self.group(below[0][0], self.by)
+        told += ", or, if it names what splits the rows, "
+        told += to_ask(label, self.by if usual else "COLUMN")
         numbers = [row[0] for row in below[:1] if span_in(row[0])]
         if column and not self.design.levels(column) and numbers:
             told = self.labels.unknown(numbers[0], label)
@@ -164,6 +177,19 @@ class CurvesTable(Table):
             told += f"{column}={named.level}"
         self.ask(where, told)
         return False
+
+    def _split_below(self, label: str, below: Sequence[Sequence[str]]) -> str:
+        """The column of which all rows below a strange heading are levels, if there is one."""
+        taken = dict(self.labels.taken)
+        rows = itertools.takewhile(lambda row: any(row[1:]), below)
+        found = [self.labels.read(row[0]) for row in rows]
+        self.labels.taken = taken
+        columns, levels = {one.column for one in found}, {one.level for one in found}
+        if len(columns) != 1 or len(levels) < 2 or "" in levels or self.endpoints.of(label):
+            return ""
+        column = columns.pop()
+        self.labels.taken[label] = column
+        return column
 
     def _compared(self, heads: Sequence[Column], row: Sequence[str]) -> None:
         """What stands beside a heading: p of its groups; other numbers are of none, and asked."""

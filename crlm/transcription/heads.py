@@ -15,9 +15,14 @@ _LOWER = re.compile(
     r"((n|no\.?|numbers?|patients|pts)\s*)?at[ -]risk\b.*|"
     r"(hr|or|hazard ratio|odds ratio|ratio|median|mean|rate|survival|events?|deaths?)\b.*|"
     r"(no\.?|number) of (events|deaths|patients)\b.*|n\s*/\s*n|smd|"
-    r"[(\[]?(95\s?% ?)?(ci|cl|c\.i\.|confidence (interval|limits))[)\]]?|"
+    r"[(\[]?(95\s?% ?)?(ci|cl|c\.i\.|(confidence )?(intervals?|limits))[)\]]?|"
     r"(95\s?% ?)?(ci |cl )?(lower|upper|low|high|[lu]c?l)( 95\s?%)?( ci| cl| limit| bound)?|"
     r"se|z|wald|estimate|coefficient|(at )?\d+[ -]?(years?|yrs?|months?|mos?))$",
+    re.IGNORECASE,
+)
+#: Limits behind an estimate in one head: "HR (95% CI)".
+_BESIDE = re.compile(
+    r"(?<=\w)\s*[(\[,;]\s*95\s?%\s*(?:CI|confidence (?:interval|limits))\s*[)\]]?\s*$",
     re.IGNORECASE,
 )
 #: A head over limits alone, of whatever model: "Univariable 95% CI".
@@ -124,7 +129,8 @@ def with_limits(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     """A table whose lower and upper limits each have a head, where one stood over both.
 
     Where the page merged "95% CI" over two columns, the second has no head, the same one again, or
-    those behind it stand a column too far left and the last columns have none.
+    those behind it stand a column too far left and the last columns have none. "HR (95% CI)" above
+    three columns has its limits in the last two. No lower limit is above its upper one.
 
     Parameters
     ----------
@@ -140,9 +146,15 @@ def with_limits(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     rest = list(heads)
     while rest and len(made) < len(heads):
         head, at = rest.pop(0), len(made)
+        if rest[:2] == ["", ""] and _BESIDE.search(head) and _around(rows, at):
+            del rest[:2]
+            made += [_BESIDE.sub("", head).strip(), "95% CI lower", "95% CI upper"]
+            continue
         if not _OVER_LIMITS.fullmatch(head) or not (_single(rows, at) and _single(rows, at + 1)):
             made.append(head)
             continue
+        if not _rise(rows, at, at + 1):
+            return [heads, *(list(row) for row in rows[1:])]
         # Below another storey the second has the text of that storey alone.
         if rest and head.startswith(rest[0]):
             rest.pop(0)
@@ -156,6 +168,18 @@ def _single(rows: Sequence[Sequence[str]], at: int) -> bool:
     texts = [row[at] for row in rows[1:] if at < len(row)]
     kinds = {cell(text).kind for text in texts if not REFERENCE.match(text.strip())}
     return "single" in kinds and kinds <= {"single", "empty"}
+
+
+def _around(rows: Sequence[Sequence[str]], at: int) -> bool:
+    """Whether the numbers of a column lie between those of the two behind it."""
+    single = at + 2 < len(rows[0]) and all(_single(rows, at + one) for one in range(3))
+    return single and _rise(rows, at + 1, at) and _rise(rows, at, at + 2)
+
+
+def _rise(rows: Sequence[Sequence[str]], low: int, high: int) -> bool:
+    """Whether no number of a column is above that beside it in another."""
+    pairs = [(cell(row[low]).parts, cell(row[high]).parts) for row in rows[1:]]
+    return all(a[0].value <= b[0].value for a, b in pairs if len(a) == len(b) == 1)
 
 
 def _is_lower(upper: Sequence[str], row: Sequence[str]) -> bool:

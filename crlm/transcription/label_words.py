@@ -57,7 +57,8 @@ class Words:
     """Wordings, each with the column and the level that it names, however its parts are joined."""
 
     def __init__(self, design: Design, labels: Mapping[str, tuple[str, str]]) -> None:
-        self.design, self.labels = design, {**closed(labels), **labels}
+        undotted = {_undotted(text): named for text, named in labels.items()}
+        self.design, self.labels = design, {**closed(labels), **undotted, **labels}
 
     def read(self, label: str, within: str = "") -> Label | None:
         """What a label names as it stands, or without the words behind it."""
@@ -89,7 +90,7 @@ class Words:
 
     def _trimmed(self, label: str) -> tuple[str, frozenset[str]]:
         """The longest beginning that is a label, where notes and the unit alone follow."""
-        words = [word.strip(".") for word in plain(label).split()]
+        words = _undotted(plain(label)).split()
         for end in range(len(words), 0, -1):
             text = " ".join(words[:end])
             if found := self._known(text):
@@ -97,6 +98,11 @@ class Words:
                 if meanings.words_of_units(words[end:]) <= NOTES | unit:
                     return text, said_of(label, words[end:])
         return "", frozenset()
+
+
+def _undotted(words: str) -> str:
+    """Plain words without the points of what is shortened: "No. lesions"."""
+    return " ".join(word.strip(".") for word in words.split())
 
 
 def said_of(label: str, words: Sequence[str] = ()) -> frozenset[str]:

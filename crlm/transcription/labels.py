@@ -29,7 +29,7 @@ _BEFORE = re.compile(
 )
 #: What parts the terms of a product; "× 10⁹" is of a unit.
 _TIMES = re.compile(r"\s+[x×*:]\s+(?!10\b)|\s*[×*]\s*(?!\s|10(?!\w))|:", re.IGNORECASE)
-#: What sets two levels against each other.
+#: What sets two levels or groups against each other.
 AGAINST = re.compile(r"\s+(?:vs\.?|versus|v\.?|against|compared (?:with|to))\s+", re.IGNORECASE)
 #: What stands in brackets behind a characteristic: "Tumour grade (III versus I)".
 _BRACKETS = re.compile(r"(?P<stem>[^\[(]*\w[^\[(]*?)\s*[\[(](?P<held>[^\[\]()]+)[\])]\W*")
@@ -244,6 +244,9 @@ class Labels:
         above = self.read(within) if within and within != label else Label()
         column = above.column
         texts = list(meanings.shorter(plain(label), NOTES)) if column else []
+        if plain(label) in ("yes", "no") and (level := self._turned(above, within, plain(label))):
+            self.taken[f"{within}, {label}"] = f"{column}:{level}"
+            return Label(column, level, notes=said_of(label))
         for text in texts:
             if level := self._of_column(column, text):
                 return Label(column, level, notes=said_of(label))
@@ -268,6 +271,19 @@ class Labels:
                 return replace(found, column=name, level=merged)
         last = column == source and level == design.levels(column)[-1]
         return found if last or not design.levels(column) else Label()
+
+    def _turned(self, above: Label, within: str, text: str) -> str:
+        """The level that yes is below a heading that names the level no: "Solitary lesion"."""
+        if sorted(self.design.levels(above.column)) != ["no", "yes"]:
+            return ""
+        named = above.level or self.meant_by_yes(above.column, within)
+        return {"yes": "no", "no": "yes"}[text] if named == "no" else ""
+
+    def meant_by_yes(self, column: str, label: str) -> str:
+        """The level of those of whom a label is true: no, where it has the words of that level."""
+        words = {n: {*plain(self.design.label(column, n)).split()} for n in ("yes", "no")}
+        said = [n for n in words if words[n] and words[n] <= {*plain(label).split()} - {n}]
+        return "no" if said == ["no"] else "yes"
 
     def _answered(self, above: Label, within: str, text: str) -> str:
         """The level that yes or no is below a heading that names one: "RAS mutation"."""

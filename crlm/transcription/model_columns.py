@@ -168,3 +168,15 @@ def other_ratio(text: str, head: Head, design: Design) -> str:
         told = f"holds hazard ratios, and {head.endpoint} is a yes-no outcome; "
         return f"{told}name it OR, or name a time to an event with --endpoint"
     return ""
+
+
+def spreads(text: str) -> bool:
+    """Whether limits or an error are those of an estimate: not 1.00 to 1.00 of a reference."""
+    values = {number.value for number in cell(text).parts}
+    return bool(values) and not (len(cell(text).parts) == 2 and values == {1.0})
+
+
+def is_one(text: str) -> bool:
+    """Whether a cell is that of a reference with limits: "1.00 (1.00-1.00)"."""
+    parts = cell(text).parts
+    return len(parts) == 3 and {number.value for number in parts} == {1.0}

@@ -18,7 +18,17 @@ from crlm.transcription.endpoints import Endpoints
 from crlm.transcription.footnotes import begins_with_mark
 from crlm.transcription.label_words import UNKNOWN
 from crlm.transcription.labels import Label
-from crlm.transcription.model_columns import RATIOS, SUB, WITH_P, Head, held, other_ratio, whose
+from crlm.transcription.model_columns import (
+    RATIOS,
+    SUB,
+    WITH_P,
+    Head,
+    held,
+    is_one,
+    other_ratio,
+    spreads,
+    whose,
+)
 from crlm.transcription.model_steps import Stepping
 from crlm.transcription.several import (
     ALONE,
@@ -102,7 +112,7 @@ class ModelTable(Stepping):
                 found = replace(found, column=column)
             found = self._beside_reference(row, heads, found, told)
             if not self.labels.aside(row[0], found.column):
-                found = replace(found, level=found.level or self._second(found.column))
+                found = self._second(found, row[0])
             self._trends(row, heads, found)
             if self._of_no_level(row, heads, found, row_of(row, number)):
                 continue
@@ -153,14 +163,14 @@ class ModelTable(Stepping):
         limited = {
             (head.endpoint, head.model)
             for text, head in zip(row[1:], heads, strict=True)
-            if head.holds in ("limits", "lower", "upper", "se") and _spreads(text)
+            if head.holds in ("limits", "lower", "upper", "se") and spreads(text)
         }
         number = self.labels.read(row[0])
         alone = not number.column or number.level or self.design.levels(number.column)
         row = self._without_noughts(row, heads) if alone else row
         return [row[0]] + [
             "reference"
-            if (ONE.match(text.strip()) or _is_one(text))
+            if (ONE.match(text.strip()) or is_one(text))
             and head.holds in RATIOS
             and (head.endpoint, head.model) not in limited
             and alone
@@ -362,10 +372,18 @@ class ModelTable(Stepping):
             against = others[0]
         return replace(named, reference="" if against == usual else against)
 
-    def _second(self, column: str) -> str:
-        """The level that a row of a factor without one is about: the other than the reference."""
-        levels = self.design.levels(column)
-        return levels[1] if len(levels) == 2 else ""
+    def _second(self, found: Label, label: str) -> Label:
+        """A row of a factor without a level as of the other of two than the reference.
+
+        Of a label that names the level no, as "Solitary lesion", as of that.
+        """
+        levels, usual = self.design.levels(found.column), self._usual_reference(found.column)
+        if found.level or len(levels) != 2:
+            return found
+        own = sorted(levels) == ["no", "yes"] and self.labels.meant_by_yes(found.column, label)
+        if own == usual == "no":
+            return replace(found, level="no", reference="yes")
+        return replace(found, level=next(level for level in levels if level != usual))
 
     def _effect(self, row: Sequence[str], heads: Sequence[Head], named: Label) -> None:
         keys = {"covariate": named.column, "level": named.level}
@@ -441,7 +459,7 @@ class ModelTable(Stepping):
             where += ", P for trend"
         if found.kind == "empty" or REFERENCE.match(text) or not head.holds:
             return
-        if head.holds == "limits" and not _spreads(text):
+        if head.holds == "limits" and not spreads(text):
             return
         statistic, forms = _HELD[head.holds]
         if head.holds in RATIOS and len(found.parts) == 4 and WITH_P.search(text):
@@ -476,15 +494,3 @@ def _has_ratio(row: Sequence[str], heads: Sequence[Head]) -> bool:
     """Whether a row has a ratio of its own, not the word or the sign of a reference."""
     ratios = [t for t, head in zip(row[1:], heads, strict=True) if head.holds in RATIOS]
     return any(cell(text).parts and not REFERENCE.match(text) for text in ratios)
-
-
-def _spreads(text: str) -> bool:
-    """Whether limits or an error are those of an estimate: not 1.00 to 1.00 of a reference."""
-    values = {number.value for number in cell(text).parts}
-    return bool(values) and not (len(cell(text).parts) == 2 and values == {1.0})
-
-
-def _is_one(text: str) -> bool:
-    """Whether a cell is that of a reference with limits: "1.00 (1.00-1.00)"."""
-    parts = cell(text).parts
-    return len(parts) == 3 and {number.value for number in parts} == {1.0}

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from crlm.ledger import Design
 from crlm.ledger.vocabulary import ALL, NUMBER_TRENDS, TREND_TEST
-from crlm.transcription import footnotes, meanings, summaries
+from crlm.transcription import footnotes, meanings, pairs, summaries
+from crlm.transcription.asking import to_ask
 from crlm.transcription.cells import Cell, cell, printed, row_of
 from crlm.transcription.corrected import adjusts_so, is_adjusted
 from crlm.transcription.label_words import UNKNOWN
@@ -81,6 +82,7 @@ class FirstTable(Table):
         self.labels.lacking = True
         self.lacking: dict[str, str] = {}
         self.number = ("", "")  # A factor whose label a number has, and the number.
+        self.two: dict[int, str] = {}  # By column of p: the two of several groups that it compares.
 
     def read(self, rows: Sequence[Sequence[str]]) -> None:
         """Claims and questions of the table."""
@@ -92,6 +94,8 @@ class FirstTable(Table):
             if at
         }
         for at, group in columns.items():
+            if group in _TESTS and len(self.design.levels(self.by)) > 2:
+                self._of_two(at, rows[0][at])
             if group and group not in _BETWEEN:
                 self.size(rows[0][at], group)
             elif not group and (rows[0][at] or any(row[at] for row in rows)):
@@ -102,16 +106,18 @@ class FirstTable(Table):
         above = heading = ""
         for number, row, found in self.walk(rows, lambda row: any(row[at] for at in groups)):
             self.mark = footnotes.marks_of(row[0])
-            below = self.labels.read(heading).column == found.column != "" and (
-                found.level or found.notes or self.summary(row[0], heading)
-            )
+            own = found.level or not self.labels.read(row[0]).column
+            below = self.labels.read(heading).column == found.column != "" and own
+            below = below and (found.level or found.notes or self.summary(row[0], heading))
             heading = heading if below or found.level else row[0]
             above = above if any(row[at] for at in groups) and found.level else row[0]
             self.percent = any(map(_PERCENT.search, (row[0], above)))
             found = self._meant(self._lacked(self._said(row[0], found)), row, groups)
             unit = meanings.other_unit(row[0], self._unit(found.column))
-            tested = [row[at] for at, group in columns.items() if group in _TESTS]
-            tested = [text for text in tested if cell(text).kind != "empty"]
+            told = [at for at, group in columns.items() if group in _TESTS]
+            told = [at for at in told if cell(row[at]).kind != "empty"]
+            among = {self.two.get(at, "") for at in told}
+            tested = [row[at] for at in told] if len(among) < len(told) else []
             if unit:
                 self._other_unit(row_of(row, number), row[0], unit, found.column)
             elif len(tested) > 1:
@@ -127,10 +133,23 @@ class FirstTable(Table):
         how = str(self.design.table_one.get("adjust") or "")
         return is_adjusted(head) and not (how and adjusts_so(head, how))
 
+    def _of_two(self, at: int, head: str) -> None:
+        """Take which two of several groups a column of p compares, or ask for them."""
+        if not pairs.named_in(head):
+            return
+        self.two[at] = pairs.compared(head, self.by, self.labels, self.design)
+        if not self.two[at]:
+            told = f"compares two groups of {self.by}, and they are not told by these words; write "
+            labels = (self.design.label(self.by, level) for level in self.design.levels(self.by))
+            told += f"their labels into the head ({', '.join(labels)}), or leave it out with "
+            self.ask(f"column {head!r}", f"{told}{to_ask(head, '-')}")
+
     def _group_of(self, head: str) -> str:
         """The group of a column; of all patients where its head counts them alone."""
         if is_adjusted(head):
             return "adjusted"
+        if pairs.is_of_two(head):
+            return "p"
         return self.group(head, self.by) or (ALL if plain(head) in _EVERYBODY else "")
 
     def _footnotes(self, rows: Sequence[Sequence[str]], groups: Sequence[int]) -> None:
@@ -233,7 +252,8 @@ class FirstTable(Table):
         column = self.design.source(named)
         if not column or self.design.levels(column) or self.labels.answered(label):
             return None
-        if not summaries.is_summary(label, self._unit(column)):
+        level = plain(label) == "no" and self.design.levels(named)  # Below a factor of a number.
+        if level or not summaries.is_summary(label, self._unit(column)):
             return None
         if "missing" in summaries.said_in(label):
             return Label(named, notes=UNKNOWN)
@@ -268,7 +288,7 @@ class FirstTable(Table):
         levels = self.design.levels(found.column)
         counts = kinds and not kinds & set(_OF_NUMBERS) and found.notes != UNKNOWN
         if sorted(levels) == ["no", "yes"] and not found.level and counts:
-            return replace(found, level="yes")
+            return replace(found, level=self.labels.meant_by_yes(found.column, row[0]))
         return found
 
     def _unit(self, column: str) -> str:
@@ -298,6 +318,9 @@ class FirstTable(Table):
                 self._difference(found, row[at], where, named.column)
             elif group in _TESTS:
                 keys = {"group": self.by, "covariate": named.column}
+                if self.two.get(at):
+                    among = [] if self.population == ALL else [self.population]
+                    keys |= {"population": ",".join([*among, self.two[at]])}
                 if (group == "trend" or named.notes == TREND) and self._no_trend(where, keys):
                     continue
                 self.p_value(row[at], where, keys)

@@ -43,8 +43,9 @@ def merged(rows: Sequence[Sequence[str]], statistics: bool) -> list[list[str]]:
     made, above = [[table[0][0], *table[0][2:]]], ""
     for label, level, *cells in table[1:]:
         again = not label or label == above
-        if level and (is_summary(level, "") or _ENDS.match(level)):
-            named = f"{label}, {level}" if statistics and not _ENDS.match(level) else label
+        if level and (_is_statistic(level) or _ENDS.match(level)):
+            stated = statistics and not _ENDS.match(level)
+            named = f"{label or above}, {level}" if stated else label
             made.append([named or level, *cells])
         elif level:
             if not again:
@@ -77,6 +78,11 @@ def indented(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     if len(rows[0]) <= many or not (deeper and above):
         return [list(row) for row in rows]
     return [[next(filter(None, row[:many]), ""), *row[many:]] for row in rows]
+
+
+def _is_statistic(level: str) -> bool:
+    """Whether a cell names a statistic; "No" beside a characteristic is its level."""
+    return is_summary(level, "") and level.strip().casefold() != "no"
 
 
 def _unnumbered(rows: list[list[str]]) -> list[list[str]]:

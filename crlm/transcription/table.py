@@ -49,6 +49,9 @@ _UNREACHED = re.compile(
     r"not (?:yet )?(?:reached|attained|estimable|evaluable|calculable)",
     re.IGNORECASE,
 )
+#: In the place of a p value: no difference, at the level that is usual.
+_INSIGNIFICANT = re.compile(r"n\.?\s?s\.?|not significant", re.IGNORECASE)
+_ALPHA = "0.05"
 _BY_R = re.compile(r"n/?a", re.IGNORECASE)
 #: What a number of a kind cannot be outside of.
 _POSSIBLE = {
@@ -141,6 +144,9 @@ class Table:
         if math.isnan(number.value) and _is_not_reached(number.text, keys):
             self._put(number, locator, keys)
             return
+        if math.isnan(number.value) and _is_not_significant(number.text, keys):
+            self._put(number, locator, keys)
+            return
         if math.isnan(number.value):
             told = f"{locator}: {number.text!r} is no number."
             self.made.left_out += [told] * (told not in self.made.left_out[-1:])
@@ -172,6 +178,10 @@ class Table:
         whole |= {"decimals": str(number.decimals)}
         if math.isnan(number.value):
             whole |= {"kind": NOT_REACHED, "operator": "", "value": "", "decimals": ""}
+        if math.isnan(number.value) and keys["statistic"] == "p":
+            whole |= {"kind": "direction", "operator": "~", "value": _ALPHA}
+            told = f"p values {number.text}"
+            self.labels.taken[told] = f"sentences that p is {_ALPHA} or more"
         same = [other for other in self.made.claims if other["id"] == whole["id"]]
         if not same:
             self.made.claims.append(whole)
@@ -311,8 +321,9 @@ class Table:
     def _below_nothing(self, label: str, within: str) -> str:
         told = self.labels.unknown(within).partition(". Say which")[0]
         return (
-            f"{label!r} stands below {told}. Say which with {to_ask(within, 'COLUMN')}, "
-            f"or, if that is no heading, {to_ask(label, 'COLUMN:LEVEL')}"
+            f"{label!r} stands below {within!r}, and {told}. Say which with "
+            f"{to_ask(within, 'COLUMN')}, or, if that is no heading, "
+            f"{to_ask(label, 'COLUMN:LEVEL')}"
         )
 
     def group(self, head: str, by: str) -> str:
@@ -398,6 +409,11 @@ def _is_not_reached(word: str, keys: Mapping[str, Any]) -> bool:
         return False
     of_r = keys.get("part") and _BY_R.fullmatch(word)
     return bool(of_r or _UNREACHED.fullmatch(word))
+
+
+def _is_not_significant(word: str, keys: Mapping[str, Any]) -> bool:
+    """Whether a word in the place of a p value says that it is not significant: "NS"."""
+    return keys["statistic"] == "p" and bool(_INSIGNIFICANT.fullmatch(word.strip()))
 
 
 def _special(label: str) -> frozenset[str]:

@@ -1,0 +1,54 @@
+"""Which two of several groups a column of p values compares: "P (A vs B)", "P, A versus B"."""
+
+from __future__ import annotations
+
+import re
+
+from crlm.ledger import Design
+from crlm.transcription.labels import AGAINST, Labels
+from crlm.transcription.wordings import plain, unmarked
+
+_P = re.compile(r"\bp\b(?:[\s-]*values?\b)?", re.IGNORECASE)
+_EDGE = " ()[]{},;:*.-–—"
+
+
+def named_in(head: str) -> tuple[str, str] | None:
+    """The two sides of a head of p values that compares two groups; None of another head.
+
+    Examples
+    --------
+    >>> named_in("P-value (Res versus RFA)*"), named_in("P value")
+    (('Res', 'RFA'), None)
+    """
+    first, *rest = AGAINST.split(_P.sub(" ", unmarked(head)))
+    if len(rest) != 1:
+        return None
+    sides = (first.strip(_EDGE), rest[0].strip(_EDGE))
+    return sides if all(sides) else None
+
+
+def is_of_two(head: str) -> bool:
+    """Whether a head says that its p values compare two groups: "P (A vs B)", "P A vs B"."""
+    return bool(_P.search(unmarked(head))) and named_in(head) is not None
+
+
+def compared(head: str, by: str, labels: Labels, design: Design) -> str:
+    """The two groups of such a head as a condition on `by`, in the design's order; "" if unclear.
+
+    A side is a level by its label, or by the beginning of one: "Res" of "Resection".
+    """
+    sides = named_in(head)
+    found = {_level(side, by, labels, design) for side in sides} if sides else set()
+    levels = [level for level in design.levels(by) if level in found]
+    return f"{by}={'/'.join(levels)}" if len(levels) == 2 == len(found) else ""
+
+
+def _level(side: str, by: str, labels: Labels, design: Design) -> str:
+    taken = dict(labels.taken)
+    named = labels.read(side, by)
+    labels.taken = taken  # A head is no label that is told.
+    if named.column == by and named.level:
+        return named.level
+    words = {level: (plain(level), plain(design.label(by, level))) for level in design.levels(by)}
+    begun = [n for n, texts in words.items() if any(t.startswith(plain(side)) for t in texts)]
+    return begun[0] if len(begun) == 1 and plain(side) else ""
