@@ -11,7 +11,7 @@ from crlm.ledger.claim_numbers import DATE
 from crlm.ledger.claim_words import Words
 from crlm.ledger.vocabulary import ALL, KNOWN
 from crlm.transcription import answers as own
-from crlm.transcription import footnotes, percentages, populations, stubs
+from crlm.transcription import footnotes, nested, percentages, populations, stubs
 from crlm.transcription.cells import POINTS, Placed, row_of
 from crlm.transcription.curves import CurvesTable
 from crlm.transcription.endpoints import Endpoints, parts
@@ -316,6 +316,8 @@ def _percentages(made: Transcript, by: str, said: str, design: Design) -> None:
             told = "percentages as those of rows, which their counts give (--percent column if not)"
             made.taken.append(told)
         return
+    if not said:
+        nested.found(made, design)
     made.questions += percentages.of_all(made, design)
 
 

@@ -69,6 +69,8 @@ class OutcomesTable(CurvesTable):
             if self._is_between(row[0], above):
                 self._across(row, column, above, arms, row_of(row, number))
                 continue
+            if column.holds == "p":
+                column = replace(column, endpoint=column.endpoint or above.endpoint)
             above = column
             self._row(row, column, arms, row_of(row, number))
             for at, head in beside.items():
