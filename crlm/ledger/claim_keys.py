@@ -10,7 +10,14 @@ from crlm.ledger.claim_sizes import counts_model
 from crlm.ledger.claim_words import Words
 from crlm.ledger.errors import Fault
 from crlm.ledger.models import about, kind_of
-from crlm.ledger.vocabulary import ADJUSTMENTS, FIRST_RECURRENCE, FLOW, GRAY, MULTIVARIABLE
+from crlm.ledger.vocabulary import (
+    ADJUSTMENTS,
+    FIRST_RECURRENCE,
+    FLOW,
+    FROM_MONTH,
+    GRAY,
+    MULTIVARIABLE,
+)
 
 Claim = Mapping[str, str]
 
@@ -230,8 +237,17 @@ def _modelled(claim: Claim, words: Words) -> Iterator[Fault]:
     if "from month" in claim["population"] and not claim["endpoint"]:
         told = "is empty; patients from a month on are those whom an endpoint leaves: write which."
         yield Fault("endpoint", told)
-    if "from month" in claim["population"] and model == "univariable":
-        yield Fault("model", "'univariable': a ratio from a month on, and its p, are 'landmark'.")
+    own = {about(at, its) for at, its in words.design.models.items()}
+    declared = (claim["endpoint"], claim["population"]) in own
+    if FROM_MONTH in claim["population"] and model == "univariable" and not declared:
+        told = "'univariable': a ratio from a month on, and its p, are 'landmark', or of a model "
+        told += f"that the design has with population = {claim['population']!r}."
+        yield Fault("model", told)
+    several = kind_of(model) == MULTIVARIABLE and claim["endpoint"] in words.design.endpoints
+    if FROM_MONTH in claim["population"] and several and not declared:
+        told = f"{claim['population']!r}: the design has no model of {claim['endpoint']} from then "
+        told += f"on; declare it as [models.NAME] with population = {claim['population']!r}."
+        yield Fault("population", told)
 
 
 def _named(claim: Claim, words: Words) -> Iterator[Fault]:

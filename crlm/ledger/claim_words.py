@@ -16,6 +16,7 @@ from crlm.ledger.vocabulary import (
     FIRST_RECURRENCE,
     FLOW,
     KNOWN,
+    LANDMARK,
     MODELS,
     MULTIVARIABLE,
     START,
@@ -36,7 +37,6 @@ _EVERYBODY = (
     "everyone",
 )
 _CONDITION = re.compile(r"([^=!<>]+)(!=|>=|<=|=|>|<)(.*)")
-_LANDMARK = re.compile(r"from month (\d+(?:\.\d+)?)")
 _LIMITS = {"conf_low": ": lower limit", "conf_high": ": upper limit"}
 
 
@@ -186,7 +186,7 @@ class Words:
         meant = self._meant(part)
         if meant:
             yield f"{part!r} is no condition; did you mean {meant!r}?"
-        elif not _LANDMARK.fullmatch(part):
+        elif not LANDMARK.fullmatch(part):
             yield (f"{part!r} is no condition; write column=level, column={KNOWN} or from month 6.")
 
     def _meant(self, part: str) -> str:

@@ -18,7 +18,7 @@ from crlm.ledger.names import (
 from crlm.ledger.scaled import both_faults, entering_of
 from crlm.ledger.second_models import second_faults
 from crlm.ledger.spelling import did_you_mean, nearest, tidied_conditions
-from crlm.ledger.vocabulary import ALL
+from crlm.ledger.vocabulary import ALL, FROM_MONTH, LANDMARK
 
 
 def model_faults(design: Table, names: Names) -> Iterator[Fault]:
@@ -51,6 +51,7 @@ def model_faults(design: Table, names: Names) -> Iterator[Fault]:
         key, entering = entering_of(spec)
         yield from following_faults(f"{place} {key}", entering, names)
         yield from _within_faults(place, spec, names)
+        yield from _landmark_faults(place, spec, endpoint, endpoint in endpoints)
         if "cause_of_death" in texts(spec.get("covariates")):
             told = "'cause_of_death' is known of the dead alone, and no covariate; remove it."
             yield Fault(f"{place} covariates", told)
@@ -158,7 +159,7 @@ def _population_faults(place: str, population: str, spec: Table, names: Names) -
     yield from _condition_faults(f"{place} population", parts, names)
     for part in population.split(","):
         name, sign, level = part.partition("=")
-        if part == ALL:
+        if part == ALL or FROM_MONTH in part:
             continue
         if not sign or name[-1:] in ("<", ">", "!"):
             told = f"{part!r} is no column=level; a cut number is a factor, as age_cat=high."
@@ -168,6 +169,22 @@ def _population_faults(place: str, population: str, spec: Table, names: Names) -
         if "/" not in level and name in texts(spec.get("covariates")):
             told = f"{name!r} is {level!r} in all patients of this model; remove it, or widen "
             yield Fault(f"{place} covariates", f"{told}the population.")
+
+
+def _landmark_faults(place: str, spec: Table, endpoint: object, timed: bool) -> Iterator[Fault]:
+    """A model from a month on, of those whom its endpoint leaves then."""
+    population = spec.get("population")
+    if not isinstance(population, str) or FROM_MONTH not in population:
+        return
+    part = next(part for part in population.split(",") if FROM_MONTH in part).strip()
+    if not LANDMARK.fullmatch(part):
+        yield Fault(f"{place} population", f"{part!r} is no month; write it as from month 6.")
+    elif part != population:
+        told = f"{population!r}: a model from a month on is of all who are left then; write {part}"
+        yield Fault(f"{place} population", f"{told}, and the other condition as a covariate.")
+    elif not timed:
+        told = f"{part!r}: {endpoint} is no time to an event, which alone leaves patients at a "
+        yield Fault(f"{place} population", f"{told}month; name an endpoint, or leave it out.")
 
 
 def _strata_faults(

@@ -267,7 +267,9 @@ class Model(Strict):
         "subdistribution hazard ratios (Fine and Gray).",
     )
     population: Text | None = Field(
-        None, description="Its patients, as population of a claim: column=level; all if left out."
+        None,
+        description="Its patients, as population of a claim: column=level, or those left at a "
+        "month, from month 6; all if left out.",
     )
     label: Text | None = Field(
         None, description="What print calls it, where it has several: 'Model 2'."

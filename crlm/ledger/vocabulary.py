@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +91,10 @@ NUMBERED_PLACES = ("table", "figure", "supplementary_table", "supplementary_figu
 
 #: The endpoint of claims on where the first recurrence was.
 FIRST_RECURRENCE = "first_recurrence"
+
+#: The population of patients from a month on, of those whom an endpoint leaves then.
+FROM_MONTH = "from month"
+LANDMARK = re.compile(rf"{FROM_MONTH} (\d+(?:\.\d+)?)")
 
 #: Every patient: a group and a population.
 ALL = "all"

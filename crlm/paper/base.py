@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from crlm import audit, cohort, files, ledger, lent, once, privacy, regression
+from crlm import audit, cohort, files, ledger, lent, once, privacy, regression, survival
 from crlm.ledger import ParameterError
 from crlm.ledger.claim_rates import OF_RATES
-from crlm.ledger.vocabulary import ALL, KNOWN
+from crlm.ledger.vocabulary import ALL, KNOWN, LANDMARK
 from crlm.numbers import counted
 from crlm.report import html, readings, synthetic
 from crlm.report.figures import Picture
@@ -375,10 +375,14 @@ class Base:
     def inside(self, frame: pd.DataFrame, population: str) -> pd.DataFrame:
         """The patients of a population: `column=level`, `column=level/level`, joined by commas.
 
-        Levels that nobody of them has are no groups of theirs.
+        Of a frame with times also `from month 6`: those left then, timed from there. Levels that
+        nobody of them has are no groups of theirs.
         """
         for part in population.split(",") if population != ALL else ():
             column, _, levels = part.partition("=")
+            if (month := LANDMARK.fullmatch(part)) and "time" in frame:
+                frame = survival.landmark(frame, float(month[1]))
+                continue
             if column not in frame:
                 told = "is those of an endpoint: paper.from_landmark(ENDPOINT, by=COLUMN, month=N)"
                 told = told if part.startswith("from month") else "is no condition, column=level"

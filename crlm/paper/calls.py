@@ -9,8 +9,7 @@ from typing import Any
 from crlm.ledger import Design, counts_model, kind_of
 from crlm.ledger.claim_rates import BETWEEN_RATES, OF_RATES
 from crlm.ledger.models import name_of
-from crlm.ledger.vocabulary import ALL, MULTIVARIABLE, POISSON
-from crlm.paper.landmarks import LANDMARK
+from crlm.ledger.vocabulary import ALL, LANDMARK, MULTIVARIABLE, POISSON
 
 _OF_CURVES = ("median_survival", "survival_rate", "n_at_risk", "events")
 _OF_PATIENTS = ("n", "percent", "missing", "median", "mean", "sd", "min", "max", "q1", "q3", "p")
@@ -42,8 +41,7 @@ def call_for(claim: Mapping[str, Any], design: Design) -> str:
         return _call("cumulative_incidence", [_said(endpoint), *_by(columns), *_among(claim)])
     landmark = LANDMARK.fullmatch(claim["population"])
     if landmark and timed and len(columns) < 2:
-        by = _by([covariate] if covariate else columns)
-        return _call("from_landmark", [_said(endpoint), *by, f"month={landmark[1]}"])
+        return _from_month(claim, design, columns, landmark[1])
     of_curves = statistic in _OF_CURVES and not counts_model(claim)
     if timed and not covariate and (of_curves or model == "logrank"):
         rate = statistic == "survival_rate" and not math.isnan(claim["time"])
@@ -69,6 +67,18 @@ def call_for(claim: Mapping[str, Any], design: Design) -> str:
                 "table_one", [_said(by), f"variables=[{_said(covariate)}]", *_among(claim)]
             )
     return _second(claim, design)
+
+
+def _from_month(
+    claim: Mapping[str, Any], design: Design, columns: Sequence[str], month: str
+) -> str:
+    """Curves from a month on with a ratio, or the model that the design has of these patients."""
+    endpoint, covariate = claim["endpoint"], claim["covariate"]
+    if kind_of(claim["model"]) in ("univariable", MULTIVARIABLE):
+        own = name_of(design.models, endpoint, claim["population"], claim["model"])
+        return _call("regression", [_said(own)]) if own else ""
+    by = _by([covariate] if covariate else columns)
+    return _call("from_landmark", [_said(endpoint), *by, f"month={month}"])
 
 
 def _second(claim: Mapping[str, Any], design: Design) -> str:

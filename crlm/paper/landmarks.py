@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 import pandas as pd
 
 from crlm import regression, survival
-from crlm.ledger import small
-from crlm.ledger.vocabulary import ALL
+from crlm.ledger import kind_of, small
+from crlm.ledger.vocabulary import ALL, LANDMARK, MULTIVARIABLE
 from crlm.paper.base import Base, Section, joined, nothing
 from crlm.report import figures, html, readings, tables
-
-#: The population of a claim on patients from a month on, alone.
-LANDMARK = re.compile(r"from month (\d+(?:\.\d+)?)")
 
 
 class Landmarks(Base):
@@ -22,7 +17,8 @@ class Landmarks(Base):
     def printed_landmarks(self, endpoint: str) -> list[tuple[str, float]]:
         """(column, month) of what print tells from a month on; "" for all patients together."""
         found: dict[tuple[str, float], None] = {}
-        for claim in self.claims[self.claims["endpoint"] == endpoint].itertuples():
+        modelled = self.claims["model"].map(kind_of).isin(("univariable", MULTIVARIABLE))
+        for claim in self.claims[(self.claims["endpoint"] == endpoint) & ~modelled].itertuples():
             month = LANDMARK.fullmatch(str(claim.population))
             by = claim.covariate or ("" if claim.group == ALL else claim.group.partition("=")[0])
             frame = self.frames.get(endpoint, self.frames["patients"])
@@ -56,7 +52,7 @@ class Landmarks(Base):
         """
         title = f"{self.design.endpoints[endpoint]['label']} from month {month:g}"
         told = f"{title} by {small(self.design.label(by))}" if by else title
-        why = self.lacking(endpoint, *filter(None, [by])) or self._nobody_left(endpoint, by, month)
+        why = self.lacking(endpoint, *filter(None, [by])) or self.nobody_left(endpoint, by, month)
         if why:
             html.show(html.skipped(told, why))
             return nothing()
@@ -99,7 +95,8 @@ class Landmarks(Base):
         ]
         return sorted(told["time"].dropna().unique().tolist()) or [60.0]
 
-    def _nobody_left(self, endpoint: str, by: str, month: float) -> str:
+    def nobody_left(self, endpoint: str, by: str, month: float) -> str:
+        """Why nothing can be compared from a month on; "" where it can."""
         frame: pd.DataFrame = self.frames[endpoint]
         left = frame[frame["time"] > month]
         if "entry" in left:

@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from crlm import regression
+from crlm.ledger.vocabulary import LANDMARK
 from crlm.naming import kind_of_model
 from crlm.numbers import counted
 from crlm.paper.adjusted import adjustment, of_model
 from crlm.paper.base import Section, joined, nothing
+from crlm.paper.landmarks import Landmarks
 from crlm.paper.levels import Levels
 from crlm.paper.subdistributions import Subdistributions
 from crlm.report import html, readings, tables
 
 
-class Models(Levels, Subdistributions):
+class Models(Levels, Subdistributions, Landmarks):
     """Sections that rest on Cox models, and the way to those of other outcomes."""
 
     def regression(
@@ -66,6 +68,10 @@ class Models(Levels, Subdistributions):
             return self.odds(model, table=table, **asked)
         label = self.design.endpoints[spec.get("endpoint") or model]["label"]
         if not self.can(f"{table}, {label}", spec.get("endpoint") or model):
+            return nothing()
+        month = LANDMARK.fullmatch(str(spec.get("population") or ""))
+        if month and (why := self.nobody_left(spec.get("endpoint") or model, "", float(month[1]))):
+            html.show(html.skipped(f"{table}, {label}", why))
             return nothing()
         endpoint, population, frame = self.modelled(model)
         label += "" if population == "all" else f", {self.design.population_label(population)}"

@@ -219,7 +219,7 @@ class Robustness(Sampling):
         """The hazard ratio among those event-free and followed at a month, from there on."""
         parts = []
         for endpoint in endpoint_names:
-            why = self.lacking(endpoint, of) or self._nobody_left(endpoint, of, month)
+            why = self.lacking(endpoint, of) or self.nobody_left(endpoint, of, month)
             if why:
                 html.show(html.skipped(f"{endpoint} from month {month:g}", why))
                 continue

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crlm.ledger import Design
-from crlm.ledger.vocabulary import KNOWN, MULTIVARIABLE
+from crlm.ledger.vocabulary import FROM_MONTH, KNOWN, MULTIVARIABLE
 
 #: Patients, as (column, level) pairs that must all hold; () is everybody.
 Where = tuple[tuple[str, str], ...]
@@ -86,10 +86,11 @@ def spelled_out(key: str, design: Design) -> str:
 
 
 def models_of(design: Design) -> list[Model]:
-    """The models of a design, in its order."""
+    """The models of a design, in its order, but those from a month on, which no cohort is for."""
     return [
         Model(name, spec.get("endpoint") or name, where_of(spec.get("population") or "all"), spec)
         for name, spec in design.models.items()
+        if FROM_MONTH not in (spec.get("population") or "")
     ]
 
 
