@@ -27,7 +27,7 @@ import pandas as pd
 from scipy import stats
 
 from crlm import ledger, lent
-from crlm.categories import mann_whitney, tests_of_counts
+from crlm.categories import OF_ALL, mann_whitney, tests_of_counts
 from crlm.ledger import CohortError, Design
 from crlm.ledger.vocabulary import (
     ARMITAGE,
@@ -54,9 +54,6 @@ _SPREADS = {"range": ("min", "max"), "iqr": ("q1", "q3"), "both": ("min", "max",
 _QUARTILES = {"weibull": "quartile at (n + 1)p, as SPSS", "linear": "quartile as R type 7"}
 
 _Records = list[dict[str, Any]]
-
-#: The method of a percentage that is not of the patients of known value alone.
-OF_ALL = "percent of all, those of unknown value too"
 
 
 @dataclass(frozen=True)
@@ -236,7 +233,7 @@ def describe(patients: pd.DataFrame, variables: Iterable[str], **conventions: An
     ----------
     patients, variables, **conventions
         As of `table_one`: `design`, `spread`, `quantile_rule`, `population`, `means`, `widths`,
-        `spreads`.
+        `spreads`, `of_all`.
     """
     return table_one(patients, None, variables, **conventions)
 

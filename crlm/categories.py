@@ -10,6 +10,8 @@ from scipy import stats
 
 from crlm.exact import exact_test
 
+#: The method of a percentage that is not of the patients of known value alone.
+OF_ALL = "percent of all, those of unknown value too"
 #: Values of a group from which R's test of ranks is no longer exact.
 _EXACT_BELOW = 50
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from crlm import baseline, ledger, regression
+from crlm import baseline, ledger, privacy, regression
 from crlm.comparison import compare
 from crlm.paper import Paper
 from crlm.report.figures.picture import names_of
@@ -287,6 +287,36 @@ def test_a_model_of_one_endpoint_leaves_another_endpoints_ratio_where_it_was(pap
         assert "timing" in paper.printed_subgroups("OS")["all"]
     finally:
         del paper.design.models["RFS_men"]
+
+
+def test_percentages_are_of_all_where_the_design_says_so(paper):
+    """A safe report had those of known value, and so had the characteristics of one group."""
+    patients = paper.frames["patients"]
+    some = pd.Series(range(len(patients)), patients.index) % 3 == 0
+    paper.frames["patients"] = patients.assign(sex=patients["sex"].mask(some))
+    paper.design.table_one["percent_of_all"] = ["sex"]
+    parts = []
+    try:
+        for safe in (0, 5):
+            paper.release = privacy.Release(safe)
+            paper.release.endpoints(paper.frames, paper.design)
+            parts += [paper.table_one("hai", variables=["sex"]).rows]
+            parts += [paper.composition("hai=yes", ["sex"]).rows]
+    finally:
+        del paper.design.table_one["percent_of_all"]
+    for rows in parts:
+        told = rows[rows["statistic"].isin(["n", "percent", "missing"])]
+        told = told.astype({"estimate": float, "n": float})
+        counts = told[told["statistic"] != "percent"].set_index(["statistic", "covariate"])
+        shares = told[(told["statistic"] == "percent") & (told["covariate"] == "sex")]
+        assert len(shares) == 2 * shares["group"].nunique() > 0
+        for at in shares.itertuples():
+            here = counts[counts["group"] == at.group]
+            size = here.loc[[("n", "sex"), ("missing", "sex")], "estimate"].sum()
+            count = here[here["level"] == at.level]["estimate"].iloc[0]
+            assert at.n == size and at.method.startswith("percent of all")
+            rounded = 0.5 * ("rounded counts" in at.method) + 1e-9
+            assert at.estimate == pytest.approx(100 * count / size, abs=rounded)
 
 
 def test_means_of_all_and_how_many_are_of_unknown_group_are_told(paper):

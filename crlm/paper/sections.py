@@ -169,13 +169,17 @@ class Sections(Models):
         )
 
     def _of_print(self, names: Sequence[str], spread: str) -> dict[str, Any]:
-        """What print has of numbers besides the median; none where few must stay untold."""
+        """What print has besides medians and shares of the known; safely no more of numbers."""
         told = [] if self.release.on else names
         found: dict[str, Any] = {"means": self.printed_means(told)}
         found["widths"] = self.printed_widths(told)
-        shares = self.design.table_one.get("percent_of_all") or ()
-        found["of_all"] = [name for name in told if name in shares]
+        found["of_all"] = self._of_all
         return found | {"spreads": self.printed_spreads(told, spread)}
+
+    @property
+    def _of_all(self) -> Sequence[str]:
+        """Columns whose percentages are of all patients of a group, as the design says."""
+        return self.design.table_one.get("percent_of_all") or ()
 
     @property
     def _quantile_rule(self) -> Any:
@@ -196,7 +200,8 @@ class Sections(Models):
         if not self.can(self.design.group_label(group), "patients", name, *variables):
             return nothing()
         inside = (self.included[name] == level).to_numpy(dtype=bool, na_value=False)
-        rows = self.add(baseline.describe(self.included[inside], variables, population=group))
+        own = {"population": group, "of_all": self._of_all}
+        rows = self.add(baseline.describe(self.included[inside], variables, **own))
         return self.section(rows, [], readings.composition(rows, self.design, self.print))
 
     def recurrence(
@@ -224,17 +229,18 @@ class Sections(Models):
         if not self.can(title, "patients", by, "site_liver"):
             return nothing()
         kept = self.usable(self.included, self.design.table_one["recurrence"])
-        made = baseline.table_one(self.included, by, kept, categorical_test=test)
+        own = {"of_all": self._of_all}
+        made = baseline.table_one(self.included, by, kept, categorical_test=test, **own)
         made = self.add(made.assign(endpoint="first_recurrence"))
         parts = [self._everybody(by, kept, "range")]
         if among in self.included:
             having = self.included[self.included[among] == "yes"]
-            parts.append(baseline.describe(having, [by], population=f"{among}=yes"))
+            parts.append(baseline.describe(having, [by], population=f"{among}=yes", **own))
         if pair and site in kept:
             two = self.included[self.included[by].isin(pair)]
             where = f"{by}={'/'.join(pair)}"
             if two[by].nunique() == 2:
-                parts.append(baseline.table_one(two, by, [site], population=where))
+                parts.append(baseline.table_one(two, by, [site], population=where, **own))
         rows = joined(made, self.add(*[p.assign(endpoint="first_recurrence") for p in parts]))
         notes = self.told("table")
         table = tables.baseline_table(made, self.design, caption=title, notes=notes)
