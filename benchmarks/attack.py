@@ -129,7 +129,7 @@ def attacked(paper):
     release = paper.release
     trial = attack.Attack(release.k, release.truth, seconds=600)
     started = time.monotonic()
-    found = trial.ranges(quantities.of(release.released, release.k, release.nested))
+    found = trial.ranges(release.knowledge(release.released))
     return found, round(time.monotonic() - started, 1)
 
 
@@ -144,7 +144,7 @@ def naive(paper, release):
     rows = rows[~rows["statistic"].isin(["hazard_ratio", "odds_ratio"])]
     rows = rows.assign(how="; events: ")
     trial = attack.Attack(release.k, release.truth, seconds=1800)
-    return trial.ranges(quantities.of(rows, release.k, release.nested))
+    return trial.ranges(release.knowledge(ledger.as_records(rows)))
 
 
 def compared(plain, safe):

@@ -23,6 +23,7 @@ from crlm import (
     regression,
     survival,
 )
+from crlm.paper import subgroups
 from crlm.paper.chapter import asking
 from crlm.privacy import attack, continuous, counts, curves, models, quantities, wording
 from crlm.report import figures, manuscript
@@ -267,6 +268,58 @@ def test_a_level_that_is_told_before_the_others_is_not_all_of_its_column():
     assert not trial.ranges(quantities.of(shown, 5, levels={"g": ["a", "b"]}))
 
 
+def test_the_attack_knows_that_a_table_without_unknown_has_none():
+    """Of three columns crossed by a forest the ninth cell gave away those across a fourth."""
+    three = {"covariate": "", "population": "sex=male,stage=high", "group": "ras=mutant"}
+    shown = rows_of(
+        {"level": "male", "covariate": "sex", "group": "stage=high", "estimate": 7.0},
+        {"level": "high", "covariate": "stage", "group": "ras=wild", "estimate": 2.0},
+        {**three, "estimate": 2.0},
+    ).assign(method="band of 5")
+    count = {"sex=male stage=high": 5, "ras=wild stage=high": 4, "ras=mutant stage=high": 3}
+    count |= {"ras=mutant sex=male stage=high": 3, "ras=wild sex=male stage=high": 2}
+    count |= {"ras=wild sex=female stage=high": 2, "sex=female stage=high": 2, "stage=high": 7}
+    count |= {"": 90, "ras=mutant": 40, "ras=wild": 50, "sex=male": 48, "sex=female": 42}
+
+    def truth(unknown):
+        if any(part.endswith("=?") for part in unknown.conditions):
+            return 0
+        return count.get(" ".join(sorted(unknown.conditions)), math.nan)
+
+    levels = {"sex": ["male", "female"], "ras": ["wild", "mutant"], "stage": ["low", "high"]}
+    asked = quantities.Unknown("n", "", frozenset({"ras=wild", "stage=high"}))
+    for complete, narrow in ((levels, True), ((), False)):
+        known = quantities.of(shown, 5, levels=levels, complete=complete)
+        found = attack.Attack(5, truth).ranges(known)
+        values = {one.terms: one.values for one in found}
+        assert (values[((asked, 1),)] < 5) is narrow
+
+
+def test_a_rest_is_the_largest_of_the_split_that_left_it():
+    """A report whose forest lay within other patients was not written ("a fault")."""
+    cell = {"covariate": "", "statistic": "n"}
+    told = [("sex=male", "wild", "rest"), ("sex=male", "mutant", "band of 5")]
+    told += [("sex=female", "wild", "band of 5"), ("sex=female", "mutant", "rest")]
+    cells = [{**cell, "population": s, "group": f"ras={r}", "method": m} for s, r, m in told]
+    found = quantities.of(rows_of(*[{**one, "estimate": 12.0} for one in cells]), 5)
+    pairs = [
+        {next(iter(u.conditions - {"sex=male", "sex=female"})) for u, _ in one.terms}
+        for one in found.equations
+        if one.why == "as a rule"
+    ]
+    assert pairs == [{"ras=wild", "ras=mutant"}] * 2
+
+
+def test_the_attack_asks_after_those_of_unknown_group_who_leave():
+    at = {"covariate": "", "endpoint": "OS", "statistic": "n_at_risk", "method": "band of 5"}
+    shown = rows_of(
+        *[{**at, "group": "ras=wild", "time": month, "estimate": 12.0} for month in (0, 12)]
+    )
+    falls = [one.terms for one in quantities.of(shown, 5).equations if "falls" in one.why]
+    lost = frozenset({"ras=?"})
+    assert any({unknown.conditions for unknown, _ in terms} == {lost} for terms in falls)
+
+
 # ---- the gate -------------------------------------------------------------------
 
 
@@ -347,6 +400,27 @@ def test_extremes_of_a_table_are_not_shown(ncch):
     made = release.rows(baseline.table_one(frames["patients"], "ras", ["age"], spread="both"))
     assert {"median", "q1", "q3"} <= set(made["statistic"])
     assert not {"min", "max"} & set(made["statistic"])
+
+
+def test_each_table_of_one_call_counts_its_own_patients(ncch):
+    """Sizes of a forest's levels were all those of its first; such a report was not written."""
+    _, frames = ncch
+    frame = frames["OS"]
+    parts = []
+    for level in ("male", "female"):
+        part = frame[(frame["sex"] == level).to_numpy(dtype=bool, na_value=False)]
+        parts.append(subgroups._sizes(part, "ras", f"sex={level}", "OS"))
+    part = frames["patients"][(frames["patients"]["t_stage"] == "T3-4").to_numpy(dtype=bool)]
+    parts.append(baseline.describe(part, ["sex"], population="t_stage=T3-4"))
+    parts.append(baseline.describe(part.iloc[:0], ["sex"], population="t_stage=T4"))
+    told = pd.concat(parts, ignore_index=True)
+    release = privacy.Release(5)
+    release.endpoints(frames)
+    shown = release.rows(told)
+    here = (told["statistic"] == "n").to_numpy()
+    assert here.sum() == 8 and shown[here]["estimate"].notna().all()
+    assert (shown[here]["estimate"].astype(float) - told[here]["estimate"]).abs().max() <= 5
+    release.close()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -38,6 +39,12 @@ class People:
     def index(self) -> pd.Index:
         """All who are analysed."""
         return self.frames["patients"].index
+
+    @cached_property
+    def complete(self) -> frozenset[str]:
+        """Columns that are known of every patient."""
+        patients = self.frames["patients"]
+        return frozenset(patients.columns[patients.notna().all()])
 
     def frame(self, endpoint: str, population: str = "all") -> pd.DataFrame | None:
         """The analysis frame of an endpoint among a population; None where there is none.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -54,6 +54,7 @@ def of(
     k: int,
     nested: Sequence[Nest] = (),
     levels: Mapping[str, Sequence[str]] | None = None,
+    complete: Collection[str] = (),
 ) -> Knowledge:
     """What released rows tell.
 
@@ -68,11 +69,11 @@ def of(
         Columns within others.
     levels : mapping, optional
         All levels of each column: the first rows of a forest tell one of them alone.
+    complete : collection of str
+        Columns that are known of every patient: a table that names no unknown says so.
     """
-    found = Knowledge()
+    found = Knowledge(complete=frozenset(complete))
     records = as_records(rows) if isinstance(rows, pd.DataFrame) else rows
-    for group in dict.fromkeys(row["group"] for row in records):
-        found.columns |= {part.partition("=")[0] for part in group.split(",") if "=" in part}
     for row in records:
         _read(found, row, k)
     for name, told in found.levels.items():
@@ -144,12 +145,19 @@ def _read(found: Knowledge, row: Mapping[str, Any], k: int) -> None:
         if unknown.kind == "r" and _LATE in row["method"]:
             found.late.add((unknown.frame, unknown.conditions))
         text = of_events if unknown.kind == "d" else main
+        if _AGAIN not in text:
+            found.first.setdefault(unknown, (_column(row), text))
         if value is None or pd.isna(value):
             continue
         whole = size or sized(unknown.frame, unknown.conditions)
         if unknown.kind == "n":
             size = unknown
         _tell(found, unknown, whole, float(value), text, k)
+
+
+def _column(row: Mapping[str, Any]) -> str:
+    """By which column the patients are split of whom a row counts one part."""
+    return str(row["covariate"] or row["group"].partition("=")[0])
 
 
 def _excluded(unknown: Unknown) -> bool:
@@ -219,6 +227,18 @@ def _splits(found: Knowledge) -> None:
             new = [u for u in _split(found, whole, name, joint) if u not in met]
             met.update(new)
             waiting += new
+            _unprinted(found, new)
+
+
+def _unprinted(found: Knowledge, parts: Sequence[Unknown]) -> None:
+    """Those at risk whom no row tells, as the ones of unknown group, leave as all others do."""
+    late = {frame for frame, _ in found.late}
+    for unknown in parts:
+        if unknown.kind == "r":
+            key = (unknown.frame, unknown.conditions)
+            found.months.setdefault(key, set()).add(unknown.month)
+            if unknown.frame in late:
+                found.late.add(key)
 
 
 def _split(found: Knowledge, whole: Unknown, name: str, joint: Sequence[Unknown]) -> list[Unknown]:
@@ -234,18 +254,17 @@ def _split(found: Knowledge, whole: Unknown, name: str, joint: Sequence[Unknown]
     if levels and known in found.printed:
         found.add([*((u, 1) for u in levels), (known, -1)], 0, 0, "levels")
     parts = levels or [known]
-    found.add([*((u, 1) for u in parts), (missing, 1), (whole, -1)], 0, 0, "whole")
-    for unknown in (*parts, missing, whole):
+    every = parts if name in found.complete else [*parts, missing]
+    found.add([*((u, 1) for u in every), (whole, -1)], 0, 0, "whole")
+    for unknown in (*every, whole):
         found.add([(unknown, 1)], 0, math.inf, "a count")
     for unknown in joint:
         several = re.fullmatch(rf"{name}=(.+/.+)", _only(unknown, whole))
         if several:
             among = [(part(level), 1) for level in several.group(1).split("/")]
             found.add([*among, (unknown, -1)], 0, 0, "joint levels")
-    # A rest is what its group leaves; of the groups of one level none need be the largest.
-    if not whole.conditions or name not in found.columns:
-        _largest(found, parts)
-    return [*parts, missing, whole]
+    _largest(found, parts, name)
+    return [*every, whole]
 
 
 def _only(unknown: Unknown, whole: Unknown) -> str:
@@ -256,15 +275,13 @@ def _only(unknown: Unknown, whole: Unknown) -> str:
     return next(iter(more)) if len(more) == 1 and whole.conditions <= unknown.conditions else ""
 
 
-def _largest(found: Knowledge, parts: Sequence[Unknown]) -> None:
-    """A rest is the largest of the parts that were banded beside it."""
-    texts = {unknown: found.printed.get(unknown, "") for unknown in parts}
+def _largest(found: Knowledge, parts: Sequence[Unknown], name: str) -> None:
+    """A rest is the largest of the parts that were banded beside it, of a split by a column."""
+    texts = {u: text for u in parts for by, text in [found.first.get(u, ("", ""))] if by == name}
     rests = [unknown for unknown, text in texts.items() if text.rstrip("; ").endswith("rest")]
-    if len(rests) != 1 or any(_AGAIN in text for text in texts.values()):
-        return
-    for other, text in texts.items():
+    for other, text in texts.items() if len(rests) == 1 else ():
         if other != rests[0] and (_BAND.search(text) or _OTHERS.search(text)):
-            found.add([(rests[0], 1), (other, -1)], 0, math.inf, "the largest")
+            found.add([(rests[0], 1), (other, -1)], 0, math.inf, estimates.MAYBE)
 
 
 def _over_time(found: Knowledge) -> None:

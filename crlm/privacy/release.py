@@ -356,9 +356,14 @@ class Release:
 
     # ---- the attack -------------------------------------------------------------
 
+    def knowledge(self, rows: Sequence[Mapping[str, Any]]) -> Knowledge:
+        """What released rows tell whoever knows the columns and levels of the study."""
+        complete = self.people.complete if self.people else ()
+        return quantities.of(rows, self.k, self.nested, self.levels, complete)
+
     def _narrow(self, rows: Sequence[Mapping[str, Any]]) -> list[Protected]:
         """Small counts that rows pin to fewer than K values."""
-        known = quantities.of(rows, self.k, self.nested, self.levels)
+        known = self.knowledge(rows)
         try:
             found = self.attack.ranges(known)
         except TimeoutError:
@@ -376,8 +381,7 @@ class Release:
 
     def _widen(self, narrow: Sequence[Protected], made: Sequence[Mapping[str, Any]]) -> bool:
         """Hide a new ratio, else double the new band that is least; False if there is none."""
-        known = quantities.of(made, self.k, self.nested, self.levels)
-        every = quantities.of([*self.released, *made], self.k, self.nested, self.levels)
+        known, every = self.knowledge(made), self.knowledge([*self.released, *made])
         mine = {(row["endpoint"], row["covariate"], row["population"]) for row in made}
         ratios = {key: told for key, told in every.exact.items() if key in mine}
         near = {unknown for one in narrow for unknown, _ in one.terms}

@@ -230,7 +230,7 @@ def _percent(count: Count, of: float) -> float:
 def _cell(table: Table, row: Row, counts: Mapping[tuple[str, str], Count]) -> Row:
     group, statistic = row["group"], row["statistic"]
     n = _denominator(counts, group)
-    if statistic == "missing":
+    if statistic == "missing" and (group, _MISSING) in counts:
         return _counted(row, counts[group, _MISSING], table.sizes[group].cell)
     if statistic in ("n", "percent"):
         count = counts.get((group, row["level"]))
@@ -349,8 +349,17 @@ def _compared(table: Table, row: Row) -> Row:
     return {**row, "estimate": continuous.digits(row["estimate"], 2), "method": with_note(row)}
 
 
-def of(part: pd.DataFrame) -> list[str]:
-    """Which table each row is of, by the column of its groups; totals are the first one's."""
-    groups = [str(group).partition("=")[0] for group in part["group"]]
-    first = next((group for group in groups if group != "all"), "all")
-    return [first if group == "all" else group for group in groups]
+def of(part: pd.DataFrame) -> list[tuple[str, str]]:
+    """Which table each row is of: whose patients, and the column of its groups.
+
+    Totals are of the first table of their population, whose groups may be known of some alone.
+    """
+    rows = list(zip(part["population"], part["group"], strict=True))
+    columns = [(str(among), str(group).partition("=")[0]) for among, group in rows]
+    wholes: dict[str, tuple[str, str]] = {}
+    for among, by in columns:
+        if by != "all":
+            known = f"{by}=known" if among == "all" else f"{among},{by}=known"
+            wholes.setdefault(among, (among, by))
+            wholes.setdefault(known, (among, by))
+    return [wholes.get(among, (among, "")) if by == "all" else (among, by) for among, by in columns]

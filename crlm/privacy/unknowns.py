@@ -49,8 +49,10 @@ class Knowledge:
         Levels of each column, and the months at which numbers at risk are told.
     late : set
         Frame and conditions of patients of whom some entered late, as their numbers at risk say.
-    columns : set of str
-        Those by which patients are grouped.
+    first : dict
+        By count the column of the split that told it first, and how it was told.
+    complete : frozenset of str
+        Columns that are known of every patient.
     causes : dict
         By a count of events the counts of each cause among them.
     """
@@ -62,7 +64,8 @@ class Knowledge:
     levels: dict[str, dict[str, None]] = field(default_factory=dict)
     months: dict[tuple[str, frozenset[str]], set[float]] = field(default_factory=dict)
     late: set[tuple[str, frozenset[str]]] = field(default_factory=set)
-    columns: set[str] = field(default_factory=set)
+    first: dict[Unknown, tuple[str, str]] = field(default_factory=dict)
+    complete: frozenset[str] = frozenset()
     causes: dict[Unknown, dict[Unknown, None]] = field(default_factory=dict)
 
     def unknowns(self) -> list[Unknown]:
