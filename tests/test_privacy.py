@@ -310,6 +310,14 @@ def test_a_rest_is_the_largest_of_the_split_that_left_it():
     assert pairs == [{"ras=wild", "ras=mutant"}] * 2
 
 
+def test_the_attack_knows_the_number_included_without_any_table():
+    steps = {"start": 63.0, "met_excluded": 2.0, "met": 60.0}
+    flow = [{"covariate": "flow", "level": level, "estimate": n} for level, n in steps.items()]
+    known = quantities.of(rows_of(*flow).assign(method="band of 5"), 5).equations
+    exact = [(one.low, one.high) for one in known if one.why == "exact"]
+    assert exact == [(60.0, 60.0)]
+
+
 def test_the_attack_asks_after_those_of_unknown_group_who_leave():
     at = {"covariate": "", "endpoint": "OS", "statistic": "n_at_risk", "method": "band of 5"}
     shown = rows_of(

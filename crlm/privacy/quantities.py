@@ -349,7 +349,11 @@ def _events(found: Knowledge) -> None:
 
 
 def _flow(found: Knowledge, records: Sequence[Mapping[str, Any]]) -> None:
-    """The banded exclusions lead from the start to the patients included."""
+    """The banded exclusions lead from the start to the patients included, an exact number."""
+    kept = [r for r in records if r["covariate"] == "flow" and not r["level"].endswith("_excluded")]
+    if kept and not pd.isna(kept[-1]["estimate"]):
+        number = float(kept[-1]["estimate"])
+        found.add([(sized("", ()), 1)], number, number, "exact")
     levels = [r["level"] for r in records if r["covariate"] == "flow"]
     out = [Unknown("x", "", frozenset([name])) for name in levels if name.endswith("_excluded")]
     known = [unknown for unknown in out if unknown in found.printed]
