@@ -10,6 +10,8 @@ import pytest
 from scipy.stats import norm
 
 from crlm import baseline, ledger
+from crlm.audit.summaries import _slope_p
+from crlm.number_trends import number_trend
 from crlm.reconstruction import programs
 from crlm.reconstruction.quantities import between, quantity_of
 from crlm.transcription import claims_of
@@ -74,3 +76,10 @@ def test_values_of_one_group_have_no_trend():
     rows = baseline.table_one(alone, "stage", ["age"], tests={"age": "jonckheere"})
     p = rows[rows["statistic"] == "p"].iloc[0]
     assert np.isnan(p["estimate"]) and "not possible" in p["method"]
+
+
+def test_the_audit_takes_the_same_slope_from_means_and_deviations():
+    parts = [np.array(own) for own in ([3.0, 4, 7, 5], [4.0, 6, 9], [5.0, 11, 8, 9, 12])]
+    told = [[float(part.mean()) for part in parts], [float(part.std(ddof=1)) for part in parts]]
+    p = number_trend(parts, "linear-trend")[0]
+    assert _slope_p(*told, [len(part) for part in parts]) == pytest.approx(p, rel=1e-12)

@@ -17,6 +17,7 @@ from crlm.audit.intervals import Interval, gap, hull, minus, overlap
 from crlm.audit.valued import known_values, missing_around, missing_values
 
 _NAMES = ("mean", "sd")
+LINEAR = "linear-trend"
 #: More groups than this are not tried: every number has two ends.
 _MOST_GROUPS = 3
 #: Groups whose analysis of variance is computed: both ends of each mean.
@@ -72,9 +73,9 @@ def _told(roles: Roles) -> str:
 
 @check(
     asks="Do means, standard deviations and numbers give the printed p value?",
-    assumes="A t test, pooled or Welch's, or one-way analysis of variance of more than two groups, "
-    "as the design declares; up to a tenth of a group may have no value, or as many "
-    "as the paper says.",
+    assumes="A t test, pooled or Welch's, one-way analysis of variance of more than two groups, "
+    "or a linear trend over these in their order, as the design declares; up to a tenth of a "
+    "group may have no value, or as many as the paper says.",
     blind="Errors that move p by less than its rounding; p values printed as an inequality that "
     "stays true.",
     about="reporting",
@@ -87,7 +88,9 @@ def t_p(facts: Facts) -> Iterator[Case]:
         plain = key.statistic == "p" and not (key.model or key.level or key.endpoint)
         if not plain or whole is None or not 2 <= len(groups) <= _MOST_TESTED:
             continue
-        if facts.levels(key.covariate) or facts.design.test_of(key.covariate) != "t":
+        test = facts.design.test_of(key.covariate)
+        slope = test == LINEAR and len(groups) > 2
+        if facts.levels(key.covariate) or not (test == "t" or slope):
             continue
         cells = {group: narrowed(whole, frozenset({(key.group, group)})) for group in groups}
         found = _roles(facts, key.covariate, cells)
@@ -95,8 +98,12 @@ def t_p(facts: Facts) -> Iterator[Case]:
             title = f"{facts.named(key.covariate)} by {facts.named(key.group)}: p"
             subject = ("p", "", key.population, key.group, key.covariate)
 
-            def judge(roles: Roles, groups: tuple[str, ...] = groups) -> Outcome:
-                return _judge_t(roles, groups) if len(groups) == 2 else _judge_f(roles, groups)
+            def judge(
+                roles: Roles, groups: tuple[str, ...] = groups, slope: bool = slope
+            ) -> Outcome:
+                if len(groups) == 2:
+                    return _judge_t(roles, groups)
+                return _judge_slope(roles, groups) if slope else _judge_f(roles, groups)
 
             yield Case(subject, title, {"p": p, **found}, judge)
 
@@ -126,6 +133,61 @@ def _judge_f(roles: Roles, groups: tuple[str, ...]) -> Outcome:
     said = f"{texts}{_told(roles)} give p = {exact:.2g} by analysis of variance, not {printed}."
     span = hull((p, p) for p in ends)
     return outcome(overlap(span, roles["p"].interval), *span, said)
+
+
+def _judge_slope(roles: Roles, groups: tuple[str, ...]) -> Outcome:
+    """The linear trend over the groups' places, at ends and middles of the printed digits."""
+    sizes = [roles[f"{group}: n"].count for group in groups]
+    if min(sizes) < 2 or min(roles[f"{group}: sd"].interval[1] for group in groups) <= 0:
+        return unclear("A group is too small, or has no spread.")
+    means, spreads = ([roles[f"{g}: {part}"].interval for g in groups] for part in _NAMES)
+    few = len(groups) < _MOST_TESTED - 2
+    tried = [(low, (low + high) / 2, high) if few else (low, high) for low, high in means]
+    weights = (sizes, [_fewest(roles, group) for group in groups])
+    ends = [
+        _slope_p(middles, [spread[at] for spread in spreads], some)
+        for middles in product(*tried)
+        for at in (0, 1)
+        for some in weights
+    ]
+    slopes = [_slope(middles, some)[0] for middles in product(*means) for some in weights]
+    ends += [1.0] if min(slopes) <= 0 <= max(slopes) else []
+    exact = _slope_p(*([roles[f"{g}: {part}"].value for g in groups] for part in _NAMES), sizes)
+    printed = f"p {roles['p'].operator} {roles['p'].text.lstrip('<>= ')}"
+    texts = " and ".join(
+        f"{roles[f'{g}: mean'].text} (SD {roles[f'{g}: sd'].text}, n {roles[f'{g}: n'].text})"
+        for g in groups
+    )
+    said = f"{texts}{_told(roles)} give p = {exact:.2g} for a linear trend, not {printed}."
+    span = hull((p, p) for p in ends)
+    return outcome(overlap(span, roles["p"].interval), *span, said)
+
+
+def _slope(means: Sequence[float], sizes: Sequence[int]) -> tuple[float, float, float]:
+    """Products of places 1, 2, 3 ... and means, squares of the places, and of the means."""
+    whole = sum(sizes)
+    place = sum(n * at for at, n in enumerate(sizes, 1)) / whole
+    middle = sum(n * m for n, m in zip(sizes, means, strict=True)) / whole
+    pairs = enumerate(zip(sizes, means, strict=True), 1)
+    found = [(n, at - place, m - middle) for at, (n, m) in pairs]
+    both = sum(n * x * y for n, x, y in found)
+    return both, sum(n * x * x for n, x, _ in found), sum(n * y * y for n, _, y in found)
+
+
+def _slope_p(means: Sequence[float], spreads: Sequence[float], sizes: Sequence[int]) -> float:
+    """p of the slope of a linear regression on the groups' places, from each group's summary.
+
+    Examples
+    --------
+    >>> round(_slope_p([1.0, 2.0, 3.0], [1.0, 1.0, 1.0], [10, 10, 10]), 6)
+    8.3e-05
+    """
+    both, places, between = _slope(means, sizes)
+    within = sum((n - 1) * max(s, 1e-9) ** 2 for n, s in zip(sizes, spreads, strict=True))
+    explained = both * both / places
+    free = sum(sizes) - 2
+    t = math.sqrt(explained / ((within + between - explained) / free))
+    return float(2 * stdtr(free, -t))
 
 
 def _nearest(means: Sequence[Interval], sizes: Sequence[int]) -> tuple[float, ...]:

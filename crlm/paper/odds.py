@@ -14,6 +14,7 @@ from crlm.numbers import counted
 from crlm.paper import as_printed
 from crlm.paper.adjusted import adjustment, of_model
 from crlm.paper.base import Base, Section, joined, nothing
+from crlm.paper.outcomes import outcome_rows, printed_outcomes
 from crlm.report import figures, html, readings, tables
 
 #: R finds profile limits on a spline; the definition is the root.
@@ -75,6 +76,9 @@ class Odds(Base):
         asked |= {"interval": self.odds_limits}
         found = regression.logistic_table(frame, outcome, rule, **asked)
         scores = self.stand_ins(model, found)
+        told = printed_outcomes(self.claims, self.design, model)
+        if told and not self.release.on:
+            self.add(outcome_rows(found, told, outcome, self.design.levels(outcome)[-1]))
         of_scores = {"outcome": outcome, "interval": self.odds_limits}
         found = regression.with_scores(frame, found, rule, scores, **of_scores)
         return self._ratio_table(model, rule, found, frame, f"{table}: {label}", "odds_ratio")

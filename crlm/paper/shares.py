@@ -12,6 +12,7 @@ from crlm.ledger import small
 from crlm.ledger.vocabulary import ALL
 from crlm.numbers import counted
 from crlm.paper.base import Base, Section, nothing
+from crlm.paper.outcomes import printed_outcomes
 from crlm.report import html
 from crlm.report.shares import shares_table
 
@@ -77,6 +78,12 @@ class Shares(Base):
             title = f"Characteristics, {label(among)}"
             found.append((by, among, self.printed_besides(among), title))
         claims, others = self.claims, dict[tuple[str, str], dict[str, None]]()
+        # What stands beside odds ratios is of their table.
+        beside = {
+            (name, str(spec.get("endpoint") or model).lower(), str(spec.get("population") or ALL))
+            for model, spec in self.design.models.items()
+            for name in printed_outcomes(claims, self.design, model)
+        }
         told = claims[(claims["endpoint"] == "") & (claims["model"] == "")]
         known = {*self.design.columns, *self.design.made} - {by}
         tested = (told["covariate"] == by) & (told["statistic"] == "p")
@@ -84,6 +91,7 @@ class Shares(Base):
             split, _, level = str(at.group).partition("=")
             population, alone = str(at.population), "," not in level and level != "known"
             alone &= split not in (ALL, by, at.covariate)
+            alone &= (split, str(at.covariate), population) not in beside
             if alone and split in self.included and self.design.levels(split):
                 if population == ALL or self._conditions([population]):
                     others.setdefault((split, population), {})[str(at.covariate)] = None
