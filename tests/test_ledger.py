@@ -636,6 +636,21 @@ def test_levels_that_changed_places_are_listed_by_their_locators(uab):
 
 
 @pytest.mark.parametrize(
+    ("locator", "told"),
+    [
+        ("table5, race=black, sex=female, n", False),  # As the import writes it.
+        ("Table 1, no non-Hispanic White patients", False),
+        ("Table 1, non-Hispanic White", True),
+        ("table1, sex=male, n", True),
+    ],
+)
+def test_conditions_and_denials_in_a_locator_are_read_as_such(uab, locator, told):
+    """The column's own name was read as its level, and "no mutation" as a mutation."""
+    uab.change({"id": "t1-black-sex-female-n"}, locator=locator, place="table1")
+    assert bool(told_by(ledger.misplaced, uab)) == told
+
+
+@pytest.mark.parametrize(
     ("row", "cells", "told"),
     [
         (

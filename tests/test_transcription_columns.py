@@ -163,3 +163,26 @@ def test_curves_take_limits_in_two_columns_and_headings_that_name_a_level(design
         ("timing=metachronous", "estimate"),
     ]
     assert {c["unit"] for c in made.claims} == {"years"} and "'When found' as timing" in made.taken
+
+
+@pytest.mark.parametrize(
+    "heads", [["N", "%"], ["No. of patients", "Percentage"], ["N = 210", "%"], ["n (%)"]]
+)
+def test_a_table_of_one_cohort_is_of_all_patients(design, heads):
+    """ "N" was no group; the share of those of unknown value, 4.5, a number of patients."""
+    rows = [["Age", "", ""], ["Mean 64.15 years", "", ""], ["Sex", "", ""]]
+    rows += [["Female", "78", "38.8"], ["Male", "123", "61.2"], ["n.k.", "9", "4.5"]]
+    if len(heads) == 1:
+        rows = [[label, f"{n} ({p})" if n else ""] for label, n, p in rows]
+    made = claims_of([["Characteristic", *heads], *rows], design, "two-groups", place="table1")
+    assert not made.questions, made.questions
+    assert {claim["group"] for claim in made.claims} == {"all"}
+    told = keys(made, "level", "statistic", "printed")
+    assert [one for one in told if one[:2] != ("", "n")] == [
+        *(("female", "n", "78"), ("female", "percent", "38.8")),
+        *(("male", "n", "123"), ("male", "percent", "61.2")),
+        *(("", "missing", "9"), ("", "percent_missing", "4.5")),
+    ]
+    assert made.left_out == [
+        "table1: 'Mean 64.15 years' has its number in the label; put it in by hand."
+    ]

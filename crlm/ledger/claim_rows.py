@@ -106,6 +106,10 @@ def unreached(word: str, part: str) -> str:
 #: A level that a row is against, up to the next part of its locator: "Male vs female, ...".
 _AGAINST = re.compile(r"\b(?:vs\b\.?|versus|against|compared (?:with|to)|ref\w*\b)[^,]*", re.I)
 
+#: A condition as the import writes it, and what a locator denies: "no KRAS mutation".
+_CONDITION = re.compile(r"(?<![\w.])([\w.]+)=([^\s,]+)")
+_DENIED = re.compile(r"\b(?:no(?!\.)|not|without)\b[^,]*", re.I)
+
 #: Where a locator begins, and the time of its rate: "Supplementary Table 2, ...", "5-year OS".
 _TABLE = re.compile(r"(supplementary )?(table|figure) (S?\d+[a-z]?)\b", re.I)
 _NUMBERED = re.compile(r"((?:supplementary_)?(?:table|figure))(S?\d+[a-z]?)")
@@ -197,6 +201,13 @@ def _says(locator: str, design: Design, name: str, level: str) -> bool:
     which limits are called too, and what stands behind "vs", which the row is against.
     """
     locator = _AGAINST.sub("", locator)
+    told = dict(_CONDITION.findall(locator))
+    if name in told:
+        return level in told[name].split("/")
+    locator = _CONDITION.sub("", locator)
+    own = [text for one in design.levels(name) for text in (one, design.label(name, one))]
+    if not any(_DENIED.match(text) for text in own):
+        locator = _DENIED.sub("", locator)
     others = [design.label(name, other) for other in design.levels(name) if other != level]
     return any(
         is_word(word)

@@ -15,7 +15,7 @@ from crlm.ledger.factors import Cut, Merged
 #: Rows that count the patients whose value is not known.
 _UNKNOWN = re.compile(
     r"^(unknown|missing( data| values?)?|not (known|available|reported|assessed|stated|tested)"
-    r"|no data|n/?a|data missing)$",
+    r"|no data|n/?a|n\.\s?k\.?|data missing)$",
     re.IGNORECASE,
 )
 #: Words of a unit that are written in several ways.

@@ -16,16 +16,28 @@ from crlm.transcription.label_words import UNKNOWN
 from crlm.transcription.labels import Label
 from crlm.transcription.table import TREND, Table, comma
 from crlm.transcription.trends import heads_trend
-from crlm.transcription.wordings import plain
+from crlm.transcription.wordings import plain, unmarked
 
 #: A column of per cent alone: "HAI %", not "HAI n (%)".
-_ONLY_PERCENT = re.compile(r"(?<!\()(?<!\[)%$")
+_ONLY_PERCENT = re.compile(
+    r"(?<!\()(?<!\[)%$|^(?:relative )?(?:per\s?cent(?:age)?|frequency)s?$", re.I
+)
 #: A label whose numbers are per cent: "Male (%)", not "Male, n (%)".
 _PERCENT = re.compile(
     r"^(?!.*\b(?:n|no\.?|numbers?)\s*[\[(]).*(?:[\[(]\s*%\s*[\])]|,\s*%)\W*$", re.IGNORECASE
 )
 #: Heads of a column of all patients.
 _EVERYBODY = frozenset({"number of patients", "patients", "no. patients", "number"})
+#: Heads of a table of one cohort that say what its cells hold and name no group: "N", "No. (%)".
+_COUNTING = re.compile(
+    r"(?:(?:total |absolute )?(?:n|nos?\.?|numbers?|count|frequency)(?:\s+of)?)?"
+    r"[\s,]*(?:patients|pts|cases|subjects|values?)?[\s,]*"
+    r"(?:n|no\.?)?\s*[(\[]?\s*(?:n\s*=\s*[\d,]+|%|(?:relative )?per\s?cent(?:age)?s?|n)?\s*[)\]]?"
+    r"(?:[\s,]*[(\[]?%[)\]]?)?",
+    re.IGNORECASE,
+)
+#: A statistic with its number and nothing beside it: "Mean 64.15 years", "Range: 35-82".
+_IN_LABEL = re.compile(r"(?:mean|median|average|range|iqr|sd)\b\W*\d", re.IGNORECASE)
 #: "Sex ratio (M : F)", and "120 : 80" in its cells.
 _PARTS = re.compile(r"(?P<of>.+?)(?:\s+ratio)?\W*[\[(](?P<sides>[^()\[\]]+[:/][^()\[\]]+)[\])]\W*")
 _COUNTS = re.compile(r"\d+(?:\s*[:/]\s*\d+)+")
@@ -93,6 +105,9 @@ class FirstTable(Table):
             for at, head in enumerate(rows[0])
             if at
         }
+        counting = [at for at in columns if self._counts(rows[0][at])]
+        if not any(g not in ("", *_BETWEEN) for at, g in columns.items() if at not in counting):
+            columns |= dict.fromkeys(counting, ALL)
         for at, group in columns.items():
             if group in _TESTS and len(self.design.levels(self.by)) > 2:
                 self._of_two(at, rows[0][at])
@@ -103,6 +118,7 @@ class FirstTable(Table):
         groups = [at for at, group in columns.items() if group not in _BETWEEN]
         rows = self._pairs(self._without_sizes(rows, {at: columns[at] for at in groups}), groups)
         self._footnotes(rows, groups)
+        self._within_labels(rows)
         above = heading = ""
         for number, row, found in self.walk(rows, lambda row: any(row[at] for at in groups)):
             self.mark = footnotes.marks_of(row[0])
@@ -132,6 +148,19 @@ class FirstTable(Table):
         """Whether a header is above adjusted p values that the design does not make."""
         how = str(self.design.table_one.get("adjust") or "")
         return is_adjusted(head) and not (how and adjusts_so(head, how))
+
+    def _counts(self, head: str) -> bool:
+        """Whether a head says that its column counts patients, of all where it is of no group."""
+        answered = self.labels.answered(head)
+        return bool(head and not answered and _COUNTING.fullmatch(unmarked(head)))
+
+    def _within_labels(self, rows: Sequence[Sequence[str]]) -> None:
+        """Tell of numbers that stand in a label and in no cell: "Mean 64.15 years"."""
+        last = max((at for at, row in enumerate(rows) if any(row[1:])), default=0)
+        for row in rows[1:last]:
+            if not any(row[1:]) and _IN_LABEL.match(row[0]):
+                told = f"{row[0]!r} has its number in the label"
+                self.made.left_out.append(f"{self.place}: {told}; put it in by hand.")
 
     def _of_two(self, at: int, head: str) -> None:
         """Take which two of several groups a column of p compares, or ask for them."""
@@ -306,7 +335,7 @@ class FirstTable(Table):
             where = f"{place}, {group}"
             found = cell(row[at])
             share = _ONLY_PERCENT.search(heads[at]) or (self.percent and group not in _BETWEEN)
-            if found.kind == "single" and share and named.level:
+            if found.kind == "single" and share and (named.level or named.notes == UNKNOWN):
                 found = replace(found, kind="percent")
             keys = {"group": group, "covariate": named.column, "level": named.level}
             if not group or found.kind == "empty":
@@ -354,10 +383,10 @@ class FirstTable(Table):
 
     def _unknown(self, found: Cell, text: str, where: str, keys: dict[str, str]) -> None:
         """Patients whose value is not known, and their share of all."""
-        if found.kind not in ("single", "count"):
-            self.ask(where, f"{text!r} is no number of patients")
+        if found.kind not in ("single", "count", "percent"):
+            self.ask(where, f"{text!r} is no number of patients{comma(text)}")
             return
-        names = (("missing", "patients"), ("percent_missing", "%"))
+        names = (("missing", "patients"), ("percent_missing", "%"))[found.kind == "percent" :]
         for number, (statistic, unit) in zip(found.parts, names, strict=False):
             self.claim(number, where, **keys, statistic=statistic, unit=unit)
 
