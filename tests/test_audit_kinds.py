@@ -1195,7 +1195,7 @@ def graded_means(p):
 case("t_p", graded_means("0.0005"), graded_means("0.05"), T_TEST)
 # A slope of 5 explains 1500 of 10380; t(88) = 3.86: p = 0.0002.
 SLOPE = design(table_one={**T_TEST.table_one, "tests": {"age": "linear-trend"}})
-case("t_p", graded_means("0.0002"), graded_means("0.0005"), SLOPE)
+case("t_p", graded_means("0.0002"), graded_means("0.002"), SLOPE)
 OWN = {"by": "arm", "categorical_test": "fisher", "continuous_test": "mann-whitney"}
 case(
     "t_p",
