@@ -8,8 +8,7 @@ import json
 import os
 import platform
 import re
-from collections.abc import Mapping
-from glob import iglob
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -98,11 +97,26 @@ def changed_inputs(before: Mapping[Path, str], folder: Path) -> list[str]:
 
 def code_digest() -> str:
     """SHA-256 of the list that `sha256sum` prints for the helper code that shapes a run."""
-    found = (name.replace(os.sep, "/") for name in iglob("**", root_dir=_HOUSE, recursive=True))
-    names = sorted(name for name in found if not _APART.search(name))
-    summed = ((checksum(_HOUSE / name), name) for name in names)
-    listed = (f"{digest}  {name}\n" for digest, name in summed if digest)
+    listed = (f"{_sum(path, *state)}  {name}\n" for name, path, state in sorted(_code(_HOUSE)))
     return hashlib.sha256("".join(listed).encode()).hexdigest()
+
+
+def _code(folder: str | Path, inside: str = "") -> Iterator[tuple[str, str, tuple[int, ...]]]:
+    """Name, place and state of each file of the code; what is written to a file moves its state."""
+    for entry in os.scandir(folder):
+        name = inside + entry.name
+        if entry.is_dir():
+            if not _APART.search(f"{name}/"):
+                yield from _code(entry.path, f"{name}/")
+        elif entry.is_file() and not _APART.search(name):
+            now = entry.stat()
+            yield name, entry.path, (now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
+
+
+@functools.lru_cache(maxsize=4096)
+def _sum(path: str, *_: int) -> str:
+    """The SHA-256 of a file, read once for each state that it is met in."""
+    return checksum(Path(path))
 
 
 def versions() -> dict[str, str]:

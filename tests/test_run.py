@@ -430,6 +430,25 @@ def test_what_was_read_in_one_piece_is_what_the_manifest_holds(study, tmp_path):
     assert not (tmp_path / "out" / "tiny_inputs.json").exists()
 
 
+def test_the_code_is_known_by_each_of_its_bytes(tmp_path, monkeypatch):
+    """Files that shape no run do not count; one that changes in size or time is read again."""
+    for name in ("a.py", "rooms/b.py", "templates/c.css"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("one")
+    monkeypatch.setattr(manifest, "_HOUSE", tmp_path)
+    first = manifest.code_digest()
+    lines = (f"{files.checksum(tmp_path / n)}  {n}\n" for n in ("a.py", "rooms/b.py"))
+    listed = "".join([*lines, f"{files.checksum(tmp_path / 'templates/c.css')}  templates/c.css\n"])
+    assert first == hashlib.sha256(listed.encode()).hexdigest()
+    for name in (".hidden.py", "__pycache__/a.pyc", "rooms/.x/d.py", "cli.py", "rooms/b.py~"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("any")
+    assert manifest.code_digest() == first
+    (tmp_path / "rooms/b.py").write_text("two")
+    os.utime(tmp_path / "rooms/b.py", ns=(1, 1))
+    assert manifest.code_digest() != first
+
+
 def test_every_input_of_a_shipped_study_is_known():
     used = manifest.input_files("ncch_scp", run.notebook_path("ncch_scp"), {})
     assert {path.name for path in used.values()} >= {
