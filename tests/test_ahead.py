@@ -1,5 +1,6 @@
 """A run whose answers are worked out ahead: the same bytes, and nothing left or written."""
 
+import importlib.util
 import json
 import os
 import resource
@@ -12,6 +13,8 @@ import nbformat
 import pytest
 
 from crlm import ahead, cores, lent, run
+from crlm.cli import main
+from tests.test_crate import ENDS, opened
 
 ROOT = Path(__file__).parents[1]
 STUDIES = ("ncch_scp", "mskcc_hai")
@@ -91,23 +94,49 @@ FEW = {
 }
 
 
-def test_the_bytes_are_those_of_a_run_alone(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """Folder with a run by the command, in one process, and its crate where that can be made."""
+    out, temporary = tmp_path_factory.mktemp("alone"), tmp_path_factory.mktemp("temporary")
+    few = [word for name in FEW.items() for word in ("-p", *map(str, name))]
+    crate = ["--crate"] if importlib.util.find_spec("rocrate") else []
+    with pytest.MonkeyPatch.context() as patch:
+        # A kernel's launcher takes the folder that it stands in off the path.
+        patch.chdir(out)
+        patch.setenv(cores.VARIABLE, "1")
+        patch.setenv("TMPDIR", str(temporary))
+        patch.setattr("tempfile.tempdir", None)
+        before = dict(os.environ)
+        assert main(["run", "ncch_scp", *crate, "--out", str(out), *few]) == 0
+        assert dict(os.environ) == before
+    assert list(temporary.glob("crlm-*")) == []
+    return out
+
+
+def test_the_bytes_are_those_of_a_run_alone(alone, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
     monkeypatch.setattr("tempfile.tempdir", None)
     (tmp_path / "temporary").mkdir()
-    # A kernel's launcher takes the folder that it stands in off the path.
     monkeypatch.chdir(tmp_path)
-    found = {}
-    for cores_ in ("2", "1"):
-        monkeypatch.setattr(cores, "available", lambda: 2)
-        monkeypatch.setenv(cores.VARIABLE, cores_)
-        out, before = tmp_path / cores_, dict(os.environ)
-        assert not run.execute("ncch_scp", FEW, out).error
-        assert dict(os.environ) == before
-        found[cores_] = {p.name: p.read_bytes() for p in out.iterdir() if p.suffix != ".json"}
-    assert [name for name in found["1"] if found["1"][name] != found["2"][name]] == []
-    assert found["1"].keys() == found["2"].keys() and len(found["1"]) > 3
+    monkeypatch.setattr(cores, "available", lambda: 2)
+    monkeypatch.setenv(cores.VARIABLE, "2")
+    out, before = tmp_path / "out", dict(os.environ)
+    assert not run.execute("ncch_scp", FEW, out).error
+    assert dict(os.environ) == before
+    one, two = (
+        {p.name: p.read_bytes() for p in folder.iterdir() if p.suffix not in (".json", ".zip")}
+        for folder in (alone, out)
+    )
+    assert [name for name in one if one[name] != two[name]] == []
+    assert one.keys() == two.keys() and len(one) > 3
     assert list((tmp_path / "temporary").glob("crlm-*")) == []
+
+
+def test_the_command_writes_a_crate_with_the_report(alone):
+    pytest.importorskip("rocrate", reason="rocrate is an optional extra of crlm: [crate]")
+    archive, graph = opened((alone / "ncch_scp_crate.zip").read_bytes())
+    assert archive.read("ncch_scp.html") == (alone / "ncch_scp.html").read_bytes()
+    assert {one["@id"] for one in graph["#run"]["result"]} == {f"ncch_scp{end}" for end in ENDS}
 
 
 TAKEN = """\

@@ -11,7 +11,6 @@ from crlm import crate, document, home, manifest, run
 from crlm.cli import main
 from crlm.ledger import CrlmError
 from crlm.parameters import declared_in
-from tests import cells
 
 NOTEBOOK = home.path("notebooks") / "ncch_scp.ipynb"
 ENDS = (".html", ".ipynb", ".json", "_rows.csv", "_claims.csv")
@@ -111,13 +110,7 @@ def test_without_the_extra_nothing_is_started(tmp_path, monkeypatch, capsys):
     assert not (tmp_path / "out").exists()
 
 
-def test_the_command_writes_it_with_the_report(tmp_path):
-    pytest.importorskip("rocrate", reason="rocrate is an optional extra of crlm: [crate]")
-    quick = [word for name in cells.QUICK.items() for word in ("-p", *map(str, name))]
-    assert main(["run", "ncch_scp", "--crate", "--out", str(tmp_path), *quick]) == 0
-    archive, graph = opened((tmp_path / "ncch_scp_crate.zip").read_bytes())
-    assert archive.read("ncch_scp.html") == (tmp_path / "ncch_scp.html").read_bytes()
-    assert {one["@id"] for one in graph["#run"]["result"]} == {f"ncch_scp{end}" for end in ENDS}
+# That the command writes it with a report is told in test_ahead.py, of a run that is there.
 
 
 # ---- what other programs make of it; each is skipped where it is not installed ----
