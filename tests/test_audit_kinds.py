@@ -1026,6 +1026,32 @@ case(
 )
 
 
+def events_of(column, *pairs):
+    """(patients, events) of each level of a column, for OS."""
+    rows = []
+    for level, (patients, events) in zip(LEVELS_OF[column], pairs, strict=True):
+        group = f"{column}={level}"
+        rows.append(n(patients, group))
+        keys = {"endpoint": "OS", "group": group, "unit": "events"}
+        rows.append(number(str(events), "events", **keys))
+    return rows
+
+
+LEVELS_OF = {"arm": ("old", "new"), "grade": GRADES, "aa": ("no", "yes")}
+BY_ARM = events_of("arm", (100, 61), (100, 50))
+# All 200 have a grade, and 111 events; of ten without aa none to all may have one.
+case(
+    "events_by_levels",
+    [*BY_ARM, *events_of("grade", (60, 30), (70, 40), (70, 41))],
+    [*BY_ARM, *events_of("grade", (60, 30), (70, 40), (70, 14))],
+)
+case(
+    "events_by_levels",
+    [*BY_ARM, *events_of("aa", (100, 60), (90, 41))],
+    [*BY_ARM, *events_of("aa", (100, 60), (90, 40))],
+)
+
+
 def adjusted_of(adjusted, how="holm"):
     """Three p values of Table 1 and what they are, adjusted."""
     at = {"group": "arm", "level": ""}

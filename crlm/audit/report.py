@@ -17,6 +17,7 @@ from crlm.audit import (
     e_values,  # noqa: F401
     endings,  # noqa: F401
     entry,  # noqa: F401
+    level_events,  # noqa: F401
     medians,  # noqa: F401
     model_sizes,  # noqa: F401
     models,  # noqa: F401
