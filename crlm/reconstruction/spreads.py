@@ -46,6 +46,11 @@ def counted(claims: pd.DataFrame, where: Iterable[tuple[str, str]]) -> float | N
     return _of(claims).counts.get(frozenset(where))
 
 
+def counts(claims: pd.DataFrame) -> dict[frozenset[tuple[str, str]], float]:
+    """All printed numbers of patients, by their conditions."""
+    return _of(claims).counts
+
+
 class _Numbers(NamedTuple):
     """Printed numbers by what they are asked by; of several the first.
 

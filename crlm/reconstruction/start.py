@@ -17,7 +17,7 @@ import pandas as pd
 from crlm.endpoints.declared import counting
 from crlm.ledger import Design, DesignError, without_models
 from crlm.ledger.errors import Fault, refusal
-from crlm.reconstruction import spreads
+from crlm.reconstruction import nested, spreads
 from crlm.reconstruction.against_print import print_faults
 from crlm.reconstruction.arrays import MOST_COLUMNS, OUT, Columns, Freedom, Plan, State
 from crlm.reconstruction.clocks import clocks_of
@@ -97,9 +97,9 @@ def _values(
         x[columns.at(name)] = np.array(codes, dtype=float)[members]
     table = x[columns.at(design.table_one["by"])].astype(np.int64)
     joint = counted_jointly(design, wishes, claims)
-    untold = []
+    nests, untold = nested.nested(design, wishes, claims), []
     for name in columns.names[: columns.n_base]:
-        if name in names:
+        if name in names or name in nests:
             continue
         try:
             if name in joint:
@@ -111,6 +111,7 @@ def _values(
             untold.append(str(error))
     if untold:
         raise DesignError("\n".join(untold))
+    nested.deal(design, nests, columns, x, rng)
     return x
 
 
@@ -365,11 +366,14 @@ def _freedom(
             highest[at, code] = min(highest[at, code], ends[1])
         if spreads.is_folded(design, name):
             lowest[at] = np.maximum(lowest[at], spreads.allowed(design, name, grid[at])[0])
-    bundles, joint = _bundles(wishes, columns), counted_jointly(design, wishes, claims)
+    nests = nested.nested(design, wishes, claims)
+    together = nested.units(design, nests, list(wishes["groups"]["columns"]))
+    bundles = _bundles(wishes, columns, together)
+    joint = counted_jointly(design, wishes, claims)
     names = [{columns.names[at] for at in bundle if at >= 0} for bundle in bundles]
     return Freedom(
         bundles,
-        np.array([held <= joint for held in names]),
+        np.array([bool(held & joint) and held <= joint | {*nests} for held in names]),
         numeric,
         free,
         missing,
@@ -381,10 +385,15 @@ def _freedom(
     )
 
 
-def _bundles(wishes: Mapping[str, Any], columns: Columns) -> np.ndarray:
-    """Columns that are exchanged together, one row a bundle."""
+def _bundles(
+    wishes: Mapping[str, Any], columns: Columns, together: Sequence[Sequence[str]]
+) -> np.ndarray:
+    """Columns that are exchanged together, one row a bundle: as declared, else as told by print."""
     fixed = wishes["groups"]["columns"]
     declared = [list(names) for names in wishes.get("units", ())]
+    said = {name for names in declared for name in names}
+    own = [[name for name in names if name not in said] for names in together]
+    declared += [names for names in own if len(names) > 1]
     bundled = {name for names in declared for name in names}
     alone = [[n] for n in columns.names[: columns.n_base] if n not in bundled and n not in fixed]
     bundles = [names for names in declared + alone if names]
