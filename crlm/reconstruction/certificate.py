@@ -257,10 +257,15 @@ def analysis_frames(
 def _difference(claim: Mapping[str, Any]) -> Quantity:
     """Of two survival rates: all columns of a group at their last level against all at their first.
 
-    The search does not look at it, for the rates are targets themselves.
+    Of a sentence its z, of a number the difference or a limit of it. The search does not look at
+    it, for the rates are targets themselves.
     """
     columns, where = tuple(claim["group"].split(",")), where_of(claim["population"])
-    return Quantity("rates", claim["endpoint"], where, columns, "z", time=float(claim["time"]))
+    told = {"endpoint": claim["endpoint"], "where": where, "columns": columns}
+    told |= {"time": float(claim["time"])}
+    if claim["kind"] == "direction":
+        return Quantity("rates", part="z", **told)
+    return Quantity("rates", part="difference", limit=claim["field"], **told)
 
 
 def _error_of_rate(claim: Mapping[str, Any]) -> Quantity:

@@ -90,7 +90,7 @@ def _band(fitter: KaplanMeierFitter, limit: str, conf_type: str) -> pd.Series:
 
 
 def difference(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
-    """z of the difference of two rates: all columns at their last level against the first."""
+    """The difference of two rates, in points, or its z: columns at their last level and first."""
     from lifelines import KaplanMeierFitter
 
     rates, variances = [], []
@@ -101,7 +101,11 @@ def difference(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float
         fitter = KaplanMeierFitter().fit(part["time"], part["event"])
         rates.append(float(fitter.predict(quantity.time)))
         variances.append(rates[-1] ** 2 * _greenwood(fitter.event_table, quantity.time))
-    return (rates[0] - rates[1]) / math.sqrt(sum(variances))
+    gap, error = rates[0] - rates[1], math.sqrt(sum(variances))
+    if quantity.part == "z":
+        return gap / error
+    sides = {"estimate": 0, "conf_low": -1, "conf_high": 1}
+    return 100 * (gap + sides[quantity.limit] * stats.norm.isf(0.025) * error)
 
 
 def _spss_error(table: pd.DataFrame, curve: pd.Series) -> float:
