@@ -62,6 +62,7 @@ def _look(study: str, values: Mapping[str, Any]) -> dict[str, Any]:
     try:
         source = cohort.origin(table, design)
         patients = cohort.load(source["path"], design, codebook)
+        cohort.refuse_nobody(patients, design)
     except CrlmError as error:
         problems.append(error)
     try:

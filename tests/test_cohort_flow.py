@@ -6,8 +6,9 @@ import dataclasses
 import math
 
 import pandas as pd
+import pytest
 
-from crlm import cohort, ledger, scores
+from crlm import cohort, intake, ledger, scores
 from tests.hostile import refused
 
 NCCH = ledger.load_design("ncch_scp")
@@ -44,6 +45,30 @@ def test_flags_in_order_and_unknown_does_not_meet_a_criterion():
     assert list(flags) == ["curative", "genetic_data", "included"]
     assert set(flags.dtypes.astype(str)) == {"bool"}
     assert list(flags.all(axis=1)) == [False] * 5 + [True] * 2
+
+
+def test_a_table_of_which_nobody_passes_is_refused_with_the_step_and_its_values():
+    patients = screened().drop(index=[5, 6])
+    with pytest.raises(ledger.CohortError) as caught:
+        cohort.refuse_nobody(patients, NCCH)
+    told = caught.value.told
+    assert "Step included (“No BRAF mutation”) asks for 'wild' in BRAF status (column braf)" in told
+    assert "mutant in 1, empty in 1 of the 2 patients who came so far. Correct" in told
+    # What the table holds stays on the reader's terminal.
+    assert "mutant" not in str(caught.value) and "… of the 2 patients" in str(caught.value)
+    cohort.refuse_nobody(screened(), NCCH)
+    # Another criterion asks for a value, whichever.
+    with pytest.raises(ledger.CohortError) as caught:
+        cohort.refuse_nobody(pd.DataFrame({"kras": [None, None]}), MSKCC)
+    assert "which is empty in 2 of the 2 patients" in caught.value.told
+
+
+def test_a_run_of_a_table_of_which_nobody_passes_does_not_start(tmp_path):
+    """It wrote a report of no patient."""
+    path = tmp_path / "own.csv"
+    path.write_text("patient_id,kras,os_months,os_event\nA,,12,1\nB,,30,0\n", encoding="utf-8")
+    with pytest.raises(ledger.CohortError, match="No patient of the table passes the flow chart"):
+        intake.look([("mskcc_hai", {"cohort_path": str(path)})])
 
 
 def test_attrition_counts_those_left_and_those_who_left():

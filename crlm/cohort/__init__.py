@@ -22,7 +22,14 @@ from typing import Any
 
 from crlm.cohort.adapters import import_tcia_crlm, source, write_source
 from crlm.cohort.feeding import feeds
-from crlm.cohort.flow import add_factors, attrition, eligibility, settled, stand_ins
+from crlm.cohort.flow import (
+    add_factors,
+    attrition,
+    eligibility,
+    refuse_nobody,
+    settled,
+    stand_ins,
+)
 from crlm.cohort.history import CAUSES, EVENTS, SITES, check_history, load_history
 from crlm.cohort.loading import check, load
 from crlm.cohort.origin import events, find_history, origin, unnamed
@@ -60,6 +67,7 @@ __all__ = [
     "questions",
     "unlike",
     "source",
+    "refuse_nobody",
     "settled",
     "stand_ins",
     "suggest",

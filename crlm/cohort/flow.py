@@ -11,9 +11,10 @@ import pandas as pd
 
 from crlm import ledger
 from crlm.cohort.deaths import with_causes
+from crlm.cohort.wording import count
 from crlm.ledger import CohortError, Design
 from crlm.ledger.factors import HOLDS, Cut, Merged
-from crlm.refusals import refuse_labelled
+from crlm.refusals import foreign, refusal, refuse_labelled
 
 _UNCHECKED = "cannot_be_checked"
 
@@ -55,6 +56,47 @@ def eligibility(patients: pd.DataFrame, design: Design) -> pd.DataFrame:
             flags[name] = patients[column].astype(object) == keep
     flags.attrs[_UNCHECKED] = unchecked
     return flags
+
+
+def refuse_nobody(patients: pd.DataFrame, design: Design) -> None:
+    """Refuse a table of which no patient passes the flow chart: nothing of it can be analysed.
+
+    Parameters
+    ----------
+    patients : pandas.DataFrame
+        From `load`.
+    design : Design
+        Its `eligibility`.
+
+    Raises
+    ------
+    CohortError
+        Names the step that leaves nobody, and what those who came so far have in its column.
+    """
+    flags = eligibility(patients, design)
+    before = pd.Series(True, index=flags.index)
+    for criterion in design.eligibility if len(patients) else ():
+        left = before & flags[criterion["name"]]
+        if not left.any():
+            raise refusal(_nobody(patients.loc[before], design, criterion))
+        before = left
+
+
+def _nobody(patients: pd.DataFrame, design: Design, step: Mapping[str, Any]) -> str:
+    """What a step found in the patients of whom it leaves none, and what to do."""
+    column, keep = step["column"], step["keep"]
+    values = patients[column].astype(object)
+    found = [f"{value} in {n}" for value, n in values.value_counts().items()]
+    found += [f"empty in {values.isna().sum()}"] if values.isna().any() else []
+    wanted = "a value" if keep == "known" else repr(keep)
+    return (
+        "No patient of the table passes the flow chart, so there is nothing to report. Step "
+        f"{step['name']} (“{step.get('label', step['name'])}”) asks for {wanted} in "
+        f"{design.label(column)} (column {column}), which is {foreign(', '.join(found))} of the "
+        f"{count(len(patients), 'patient')} who came so far. Correct the column, or say in the "
+        f"codebook which of your codes means {wanted} (`values` of {column}); without the column "
+        "the step is left unchecked, and the report says so."
+    )
 
 
 def attrition(flags: pd.DataFrame, design: Design) -> pd.DataFrame:

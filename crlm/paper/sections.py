@@ -23,6 +23,7 @@ class Sections(Models):
 
     def patients(self) -> Section:
         """The kind of cohort, the flow of patients, and every doubt about the table."""
+        cohort.refuse_nobody(self.table, self.design)
         flags = cohort.eligibility(self.table, self.design)
         flow = self.add(cohort.attrition(flags, self.design))
         picture = figures.flow(flow, self.design)
