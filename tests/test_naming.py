@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from crlm import ledger, naming
-from crlm.ledger import KEYS
+from crlm.ledger import KEYS, small
 from crlm.report.readings.curves import _groups_text
 from tests.hand_written import copied, edit
 
@@ -399,6 +399,22 @@ def test_all_rows_of_many_models_name_the_effect_as_its_median_does(study):
     ]
     assert all(text.startswith(said[0].partition(",")[0] + ",") for text in said), said
     assert " against " in said[0] or " HAI" in said[0]
+
+
+def test_several_levels_together_name_their_column_once(ncch):
+    """ "Bilobar" and "Cause of death" began with capitals in the middle of a title."""
+    lobes = {"type": "category", "label": "Lobes", "role": "exposure", "levels": ["solo", "bi"]}
+    lobes["labels"] = {"solo": "Solitary unilobar", "bi": "Bilobar"}
+    design = replace(ncch, columns={**ncch.columns, "lobes": lobes})
+    told = {
+        "lobes=solo/bi": "solitary unilobar or bilobar",
+        "cause_of_death=other/unknown": "cause of death: other or not known",
+        "kras_codon=codon12/codon13": "KRAS codon 12 or KRAS codon 13",
+    }
+    for group, words in told.items():
+        assert design.population_label(group) == words
+        assert small(design.group_label(group)) == words
+        assert small(naming.words.condition(group, design)) == words
 
 
 def test_a_table_says_once_what_its_lines_share():

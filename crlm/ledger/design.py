@@ -176,11 +176,7 @@ class Design:
         if group == "all":
             return "All patients"
         parts = [part.partition("=") for part in group.split(",")]
-        told = [
-            " or ".join(self._level_label(name, one) for one in level.split("/"))
-            for name, _, level in parts
-        ]
-        return ", ".join(told)
+        return ", ".join(self._levels_label(name, level.split("/")) for name, _, level in parts)
 
     def population_label(self, population: str) -> str:
         """As `group_label`, in the words that the design has for patients: "matched pairs"."""
@@ -353,6 +349,15 @@ class Design:
     def patients(self, name: str, level: str) -> str:
         """What the design calls the patients of a level, as "matched pairs"; "" for nothing."""
         return str((self.spec(name).get("patients") or {}).get(level, ""))
+
+    def _levels_label(self, name: str, levels: Sequence[str]) -> str:
+        """Several levels of a column together: the column is named once, before all of them."""
+        if len(levels) == 1:
+            return self._level_label(name, levels[0])
+        first, *others = [self.label(name, level) for level in levels]
+        if not all(self.says_itself(name, level) for level in levels):
+            first = f"{self.label(name)}: {small(first)}"
+        return " or ".join([first, *map(small, others)])
 
     def _level_label(self, name: str, level: str) -> str:
         """A level by itself where it names its column ("KRAS mutant"), else behind the column."""

@@ -6,7 +6,7 @@ Everything here takes a name of the code and gives words; nothing knows what a r
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from crlm.ledger import COMPUTED, Design, small
 
@@ -206,8 +206,15 @@ def condition(text: str, design: Design) -> str:
     if sign in ("=", "!="):
         levels = value.split("/")
         own = _own(name, value, design) if len(levels) == 1 else ""
-        return _SIGNS[sign] + " or ".join(level_of(name, one, design) for one in levels) + own
+        return _SIGNS[sign] + _levels_of(name, levels, design) + own
     return f"{label_of(name, design)} {_SIGNS[sign]}{value}"
+
+
+def _levels_of(name: str, levels: Sequence[str], design: Design) -> str:
+    """The patients of several levels; what each says of its column is said once: "sex: m or f"."""
+    first, *others = [level_of(name, level, design) for level in levels]
+    before = f"{label_of(name, design)}: "
+    return " or ".join([first, *(small(text.removeprefix(before)) for text in others)])
 
 
 # ---- columns and levels -----------------------------------------------------
