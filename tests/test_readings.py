@@ -298,6 +298,18 @@ def test_the_papers_exposure_comes_first_whatever_its_role():
     assert facts.exposures() == {"sex", "kras", "hai"}
 
 
+def test_what_the_dictionary_calls_an_exposure_may_be_a_covariate_of_a_paper():
+    """KRAS of a paper on HAI stood before "also at p < 0.05" at any p."""
+    design = replace(HAI, chapter={}, table_one={**HAI.table_one, "by": "hai"})
+    rows = model_rows(0.5, 0.2, ["hai", "kras"])
+    told = readings.model(rows, design, NONE, design.exposures)
+    assert told.startswith("Multivariable: HAI against no HAI") and "KRAS" not in told
+    assert "KRAS" in readings.model(rows, HAI, NONE, HAI.exposures)
+    own = replace(design, declared=("kras",))
+    assert own.exposures == ["kras", "hai"] and HAI.exposures == ["kras", "hai"]
+    assert ledger.load_design("ncch_scp").exposures == ["ras", "kras_codon"]
+
+
 def test_a_caption_names_every_covariate_but_the_papers_exposure():
     """KRAS, that the dictionary calls an exposure, was none of what HAI is adjusted for."""
     spec = {"endpoint": "OS", "label": "Model 2"}

@@ -70,6 +70,8 @@ class Design:
     incidences : mapping of str to mapping
         Cumulative incidences beside a competing event: `label`, `endpoint`, `competing` (another
         endpoint), `months`.
+    declared : tuple of str
+        Columns that the design gives a role of its own; of others the dictionary says it.
     """
 
     study: str
@@ -90,6 +92,7 @@ class Design:
     chapter: Mapping[str, Any] = field(default_factory=dict)
     scaled: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     incidences: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    declared: tuple[str, ...] = ()
 
     def with_cuts(self, **cuts: float) -> Design:
         """The same design with other cut-offs, by factor name: `with_cuts(size_cat=3)`.
@@ -295,14 +298,19 @@ class Design:
 
     @property
     def exposures(self) -> list[str]:
-        """The paper's exposure, whatever its role, and all columns of that role.
+        """The paper's exposure, whatever its role, and further columns of that role.
+
+        These are the ones that the design itself calls exposures, splits Table 1 by, or asks of
+        in the reviewer's chapter: what the dictionary calls one may be a covariate of this paper.
 
         Examples
         --------
         >>> replace(load_design("mskcc_hai"), exposure="sex").exposures
         ['sex', 'kras', 'hai']
         """
-        found = [n for n, spec in self.columns.items() if spec.get("role") == "exposure"]
+        asked = {self.chapter.get(key) for key in ("exposure", "modifier", "codon")}
+        about = {self.exposure, self.table_one.get("by"), *self.declared, *asked}
+        found = [n for n, c in self.columns.items() if c.get("role") == "exposure" and n in about]
         return [name for name in (self.exposure,) if name and name not in found] + found
 
     def levels(self, name: str) -> list[str]:
@@ -498,6 +506,7 @@ def load_design(study: str) -> Design:
         main=tuple(text.get("main", text["endpoints"])),
         choices=text.get("choices", {}),
         incidences=text.get("incidences", {}),
+        declared=tuple(n for n, c in text["columns"].items() if n != "use" and c.get("role")),
         chapter=with_thresholds(text["chapter"]) if "chapter" in text else {},
         folder=folder,
     )
