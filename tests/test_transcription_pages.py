@@ -113,7 +113,6 @@ def test_several_tables_are_listed_with_what_to_type(paper, capsys):
 @pytest.mark.parametrize(
     ("cell", "word"),
     [
-        ("<td colspan='2'>12 (5)</td>", "over several columns"),
         ("<td><s>12</s> 13</td><td>4</td>", "struck through"),
         ("<td><inline-graphic xlink:href='x'/> 12</td><td>4</td>", "picture"),
     ],
@@ -124,6 +123,20 @@ def test_what_a_page_does_not_settle_is_refused(tmp_path, cell, word):
     path.write_text(f"<table>{head}<tr><td>Male</td>{cell}</tr></table>", encoding="utf-8")
     with pytest.raises(LedgerError, match=word):
         grid(path)
+
+
+def test_a_number_over_several_columns_is_of_none(tmp_path):
+    """PMC3281242, Table 1: "20 (9–43)" over both groups. A 1 is a reference, a band a label."""
+    path = tmp_path / "t.html"
+    head = "<tr><td colspan='3'></td><td>HAI</td><td>No HAI</td></tr>"
+    rows = [
+        "<tr><td colspan='3'>CEA</td><td colspan='2'>20 (9–43)</td></tr>",
+        "<tr><td></td><td colspan='2'>&lt;20</td><td colspan='2'>1.00</td></tr>",
+    ]
+    path.write_text(f"<table>{head}{''.join(rows)}</table>", encoding="utf-8")
+    one, two = grid(path)[1:]
+    assert "over several columns" in one[3] and not one[4] and not any(map(str.isdigit, one[3]))
+    assert two == ["", "<20", "", "1.00", ""]
 
 
 @pytest.mark.parametrize("text", ["", "<table>", "<div>" * 5000 + "<table>", "<![x[ <!-- <td <"])

@@ -175,7 +175,7 @@ def p_cell(text: str) -> Cell:
 
 def cell(text: str) -> Cell:
     """What a cell states, from its form alone."""
-    if text.strip().casefold() in EMPTY:
+    if text.casefold().strip(" ()[]") in EMPTY:
         return Cell("empty")
     parts = tuple(numbers(text))
     if _LOST.search(re.sub(r"e[-+]?\d+", "", _powers(POINTS.sub(".", text)))):

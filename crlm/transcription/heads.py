@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -188,7 +189,7 @@ def _is_lower(upper: Sequence[str], row: Sequence[str]) -> bool:
     if stated and all(_LOWER.match(unmarked(text)) for text in stated):
         return True
     words = all(re.match(r"[^\W\d]", text) or _SIZE.fullmatch(text) for text in stated)
-    above = len([text for text in upper[1:] if text])
+    above = len([text for at, text in enumerate(upper) if at and text not in ("", upper[at - 1])])
     beside = row[0] in ("", upper[0]) or (not upper[0] and above < len(stated))
     return len(stated) > 1 and words and beside and list(row) != list(upper)
 
@@ -252,6 +253,8 @@ def spread(upper: Sequence[str], lower: Sequence[str]) -> list[str]:
     if parts := _parts(upper, lower):
         return [upper[0], *(text for text, part in parts for _ in part)]
     filled = [upper[0]]
+    if any(text and text == before for before, text in itertools.pairwise(upper[1:])):
+        return list(upper)  # Merged cells have their text in each: an empty one is empty.
     for text in upper[1:]:
         filled.append(text or (filled[-1] if len(filled) > 1 else ""))
     return filled

@@ -14,8 +14,9 @@ from crlm.ledger.factors import Cut, Merged
 
 #: Rows that count the patients whose value is not known.
 _UNKNOWN = re.compile(
-    r"^(unknown|missing( data| values?)?|not (known|available|reported|assessed|stated|tested)"
-    r"|no data|n/?a|n\.\s?k\.?|data missing)$",
+    r"^(unknown|unavailable|n\.\s?k\.?|nk|unk\.?|missing( data| values?)?|data missing|no data|"
+    r"n/?a|not (known|available|reported|assessed|stated|tested)|"
+    r"(unknown|missing)\s?(/|or)\s?(unknown|missing))$",
     re.IGNORECASE,
 )
 #: Words of a unit that are written in several ways.

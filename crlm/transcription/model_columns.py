@@ -25,6 +25,12 @@ _WORDS = {
     "se": {"se", "error"},
     "z": {"z", "wald"},
 }
+#: What stands beside "Low" and "High" of an interval, or above them.
+_OF_ENDS = {*_WORDS["limits"], "limit", "bound", "cl"}
+_OF_MODELS = {
+    *("low", "high", "univariable", "univariate", "multivariable", "multivariate", "analysis"),
+    *("model", "cox", "adjusted", "unadjusted", "crude"),
+}
 #: A subdistribution hazard ratio: "SHR", "sHR", "sub-hazard ratio", "Fine-Gray HR".
 SUB = re.compile(
     r"\ba?(?:shr|sdhr)s?\b|\bsub[- ]?(?:distribution|hazard)|\bfine\b\W+(?:and\W+|&\W*)?gray",
@@ -34,7 +40,8 @@ SUB = re.compile(
 _OF_CAUSE = re.compile(r"\bcause[- ]specific\b|\bcshr\b", re.IGNORECASE)
 #: A coefficient: "β", "B", "Coefficient", "log(HR)"; not "Exp(B)", which is a ratio.
 _LOGGED = re.compile(
-    r"(?<!\w)(?:β|beta|b|coef\.?|coefficients?|(?:log|ln)[\s(-]*(?:hazard ratio|odds ratio|[ho]r))"
+    r"(?<!\w)(?:β|beta|b|coef\.?|coefficients?|parameter estimates?|"
+    r"(?:log|ln)[\s(-]*(?:hazard ratio|odds ratio|[ho]r))"
     r"(?!\w)",
     re.IGNORECASE,
 )
@@ -42,6 +49,10 @@ _EXP = re.compile(r"\bexp\w*\s*[(\[]?\s*(?:β|b|beta|coef\w*\.?)(?!\w)", re.IGNO
 #: What says that a p is of all levels of a covariate together: "Overall p", "Type III p".
 _JOINT = re.compile(
     r"\b(?:global|omnibus|joint)\b|\boverall\b(?!\s+survival)|\btype[ -](?:iii|3)\b", re.IGNORECASE
+)
+#: "P value log10 CEC", of what stands in the column before it.
+_P_OF = re.compile(
+    r"p[ -]values?(?!.*\b(?:inter|hetero|trend|adj|corr|diff|log-?\s?rank))", re.IGNORECASE
 )
 #: Words of a header above counts.
 _COUNTED = {"n", "no", "patients", "events", "cases", "deaths", "recurrences", "incidence"}
@@ -77,7 +88,7 @@ def held(head: str, texts: Sequence[str]) -> str:
     """
     if heads_trend(head):
         return "trend"
-    if P_HEAD.match(last_word(head)):
+    if P_HEAD.match(last_word(head)) or _P_OF.match(head):
         return "joint" if _JOINT.search(head) else "p"
     words = head_words(head)
     if SUB.search(head) and not words & {"se", "error", "lower", "upper"}:
@@ -86,9 +97,12 @@ def held(head: str, texts: Sequence[str]) -> str:
         return "ratio"
     if _EXP.search(head):
         return "ratio"
+    if _limits(words, texts):
+        return "limits"
     if _LOGGED.search(head) and not words & {"se", "error", "standardized", "standardised"}:
         return "coefficient"
     found = next((held for held, said in _WORDS.items() if words & said), "")
+    found = "" if found in ("lower", "upper") and not _is_end(words) else found
     if found == "odds" and words & {"hr", "hazard"}:
         return "ratio"
     stated = [cell(t) for t in texts if not (REFERENCE.match(t.strip()) or ONE.match(t.strip()))]
@@ -100,8 +114,25 @@ def held(head: str, texts: Sequence[str]) -> str:
 
 
 def head_words(head: str) -> set[str]:
-    """The words of a header, in small letters."""
-    return set(re.findall(r"[a-z]+", head.casefold()))
+    """The words of a header, in small letters; the word between two others is no odds ratio.
+
+    Examples
+    --------
+    >>> sorted(head_words("OR (95% CI)")), sorted(head_words("Grade 3 or 4"))
+    (['ci', 'or'], ['grade'])
+    """
+    return set(re.findall(r"[a-z]+", re.sub(r"(?<=\S)\s+or\s+(?=\w)", " ", head).casefold()))
+
+
+def _limits(words: Set[str], texts: Sequence[str]) -> bool:
+    """Whether a column "95% CI for HR" holds limits alone: two numbers in each cell."""
+    many = {len(cell(text).parts) for text in texts if cell(text).parts and not ONE.match(text)}
+    return many == {2} and bool(words & _WORDS["limits"]) and bool(words & _WORDS["ratio"])
+
+
+def _is_end(words: Set[str]) -> bool:
+    """Whether "High" is the end of an interval, and no group of patients."""
+    return not words & {"low", "high"} or bool(words & _OF_ENDS) or words <= _OF_MODELS
 
 
 def _counts(words: Set[str], texts: Sequence[str]) -> bool:

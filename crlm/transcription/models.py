@@ -392,7 +392,8 @@ class ModelTable(Stepping):
             if head.model in (LOGRANK, GRAY):
                 self._of_curves(row[0], text, head, named.column)
             elif head.holds == "joint" and ":" not in named.column:
-                of_all = {"covariate": named.column, "level": self._second(named.column)}
+                second = self._second(Label(named.column), "").level
+                of_all = {"covariate": named.column, "level": second}
                 self.of_model(row[0], text, head, {**of_all, **self.among(head)})
             elif head.holds != "trend":
                 self.of_model(row[0], text, head, {**keys, **self.among(head)})

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from crlm.transcription.markup import Node, Run, line, runs_of, sign_of
 from crlm.transcription.raised import raised as as_mark
 from crlm.transcription.unseen import is_numbers, lies_between, without_marks
 
-_WIDEST, _MOST, _LISTED = 60, 2000, 6
+_WIDEST, _MOST = 60, 2000
+#: What stands for a number of which nobody can tell whose it is: no table takes it for one.
+OVER = "(a number over several columns)"
 _TO_DIGITS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _ONE = re.compile(r"1(?:[.·]0+)?")
 _STRUCK = ("s", "strike", "del")
@@ -47,33 +49,42 @@ def cells(table: Node, notes: Iterable[str]) -> tuple[list[list[str]], list[str]
     -------
     (list of list of str, list of str)
         Rows equally long: words of a cell over several columns or rows stand in each of them, a
-        number in the first; faults.
+        number in the first, or `OVER` where the header has several columns there; faults.
     """
     marks = {text.split()[0] for text in notes if text}
     rows, starts = _rows(table)
+    labels = _of_labels(starts)
     texts: dict[tuple[int, int], str] = {}
     faults: list[str] = []
-    wide: list[str] = []
     for (at, column), (cell, down, right) in starts.items():
         text = _text(cell, marks)
         faults += _faults(cell, text)
-        number = is_numbers(text)
-        over = range(column, column + right)
-        if number and right > 1 and column and not _ONE.fullmatch(text):
-            headed = any(
-                starts.get((above, column), (None, 0, 0))[2] == right for above in range(at)
-            )
-            between = lies_between(texts.get((at, 0), ""))
-            wide += [] if headed or between else [text]
+        number = is_numbers(text) and at and not any(one.tag == "thead" for one in cell.around())
+        if number and column + right > labels and _is_of_several(at, column, right, starts):
+            said = _ONE.fullmatch(text) or lies_between(texts.get((at, 0), ""))
+            text = text if said else OVER
         for row in range(at, at + down):
-            for place in over:
+            for place in range(column, column + right):
                 first = row == at and place == column
                 texts[row, place] = text if first or not number else ""
-    if wide:
-        listed = ", ".join(map(repr, wide[:_LISTED]))
-        faults.append(f"{listed} over several columns: it cannot be told of whom.")
     width = max((place for _, place in texts), default=-1) + 1
     return [[texts.get((at, place), "") for place in range(width)] for at in range(rows)], faults
+
+
+def _of_labels(starts: Mapping[tuple[int, int], tuple[Node, int, int]]) -> int:
+    """How many columns hold the labels: those that a label beside other cells stands over."""
+    beside = {at for at, column in starts if column}
+    return max(
+        (right for (at, c), (_, _, right) in starts.items() if not c and at in beside), default=1
+    )
+
+
+def _is_of_several(
+    at: int, column: int, right: int, starts: Mapping[tuple[int, int], tuple[Node, int, int]]
+) -> bool:
+    """Whether a cell stands over several columns, and none above it over the same ones."""
+    above = (starts.get((row, column)) for row in range(at))
+    return right > 1 and not any(found and found[2] == right for found in above)
 
 
 def _rows(table: Node) -> tuple[int, dict[tuple[int, int], tuple[Node, int, int]]]:

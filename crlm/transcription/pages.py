@@ -77,7 +77,7 @@ def rows(path: Path, wanted: str = "") -> list[list[str]]:
     ------
     LedgerError
         If there is no such table, several where `wanted` is "", or one that is a picture or
-        holds pictures, struck text or a number over several columns.
+        holds struck text, or pictures beside digits.
     UnicodeDecodeError
         If the page is in another encoding than it says.
     """

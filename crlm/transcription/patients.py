@@ -8,19 +8,19 @@ from dataclasses import replace
 
 from crlm.ledger import Design
 from crlm.ledger.vocabulary import ALL, NUMBER_TRENDS, TREND_TEST
-from crlm.transcription import footnotes, meanings, pairs, summaries
+from crlm.transcription import footnotes, meanings, pairs, sides, summaries
 from crlm.transcription.asking import to_ask
-from crlm.transcription.cells import Cell, cell, printed, row_of
+from crlm.transcription.cells import Cell, cell, p_cell, printed, row_of
 from crlm.transcription.corrected import adjusts_so, is_adjusted
 from crlm.transcription.label_words import UNKNOWN
 from crlm.transcription.labels import Label
-from crlm.transcription.table import TREND, Table, comma
+from crlm.transcription.table import P_HEAD, TREND, Table, comma, last_word
 from crlm.transcription.trends import heads_trend
 from crlm.transcription.wordings import plain, unmarked
 
 #: A column of per cent alone: "HAI %", not "HAI n (%)".
 _ONLY_PERCENT = re.compile(
-    r"(?<!\()(?<!\[)%$|^(?:relative )?(?:per\s?cent(?:age)?|frequency)s?$", re.I
+    r"(?<!\()(?<!\[)%$|^[(\[]%[)\]]$|^(?:relative )?(?:per\s?cent(?:age)?|frequency)s?$", re.I
 )
 #: A label whose numbers are per cent: "Male (%)", not "Male, n (%)".
 _PERCENT = re.compile(
@@ -38,12 +38,11 @@ _COUNTING = re.compile(
 )
 #: A statistic with its number and nothing beside it: "Mean 64.15 years", "Range: 35-82".
 _IN_LABEL = re.compile(r"(?:mean|median|average|range|iqr|sd)\b\W*\d", re.IGNORECASE)
-#: "Sex ratio (M : F)", and "120 : 80" in its cells.
-_PARTS = re.compile(r"(?P<of>.+?)(?:\s+ratio)?\W*[\[(](?P<sides>[^()\[\]]+[:/][^()\[\]]+)[\])]\W*")
-_COUNTS = re.compile(r"\d+(?:\s*[:/]\s*\d+)+")
-_COLON = re.compile(r"\s*[:/]\s*")
 _OF_NUMBERS = ("spread", "mean")
+_BEHIND = ("sd", "iqr", "range")
 _NEITHER = "says neither n (%) of a level, nor median with range, nor mean ± SD"
+#: What stands behind a time: its unit, no minimum.
+_MINUTES = re.compile(r"\W+min\.?\W*", re.IGNORECASE)
 #: What a column holds that is no group.
 _TESTS = ("p", "trend")
 _BETWEEN = (*_TESTS, "smd", "adjusted")
@@ -52,10 +51,14 @@ _BETWEEN = (*_TESTS, "smd", "adjusted")
 _NAMES_OF_TESTS = frozenset({"test", "tests", "statistical test"})
 #: What R writes above, or into the corner of, a table: the column of its groups.
 _SPLIT = re.compile(r"^(?:Stratified by|Dependent:)\s+(.+?)\s*$")
+_N = re.compile(r",\s*(?:n|no\.?)\s*$", re.IGNORECASE)
 #: Labels of a row that holds the sizes of the groups.
 _SIZES = frozenset(
     "n|no|no.|number|patients|no patients|no. of patients|number of patients|patients n|n patients"
-    "|total n|total|all patients".split("|")
+    "|total n|total|all patients|subjects|participants|randomized|randomised|enrolled|eligible"
+    "|evaluable|evaluable patients|eligible patients|total eligible|enrolled patients"
+    "|randomised patients|randomized patients|number of subjects|number of participants"
+    "|patients enrolled|patients randomised|patients randomized|total patients".split("|")
 )
 
 
@@ -100,14 +103,7 @@ class FirstTable(Table):
         """Claims and questions of the table."""
         rows = self._without_tests(self._upright(rows))
         self._split_otherwise(rows[0][0])
-        columns = {
-            at: "trend" if heads_trend(head) else self._group_of(head)
-            for at, head in enumerate(rows[0])
-            if at
-        }
-        counting = [at for at in columns if self._counts(rows[0][at])]
-        if not any(g not in ("", *_BETWEEN) for at, g in columns.items() if at not in counting):
-            columns |= dict.fromkeys(counting, ALL)
+        columns = self._columns(rows)
         for at, group in columns.items():
             if group in _TESTS and len(self.design.levels(self.by)) > 2:
                 self._of_two(at, rows[0][at])
@@ -116,7 +112,8 @@ class FirstTable(Table):
             elif not group and (rows[0][at] or any(row[at] for row in rows)):
                 self.strange_group(f"column {rows[0][at]!r}", rows[0][at], self.by)
         groups = [at for at, group in columns.items() if group not in _BETWEEN]
-        rows = self._pairs(self._without_sizes(rows, {at: columns[at] for at in groups}), groups)
+        rows = self._without_sizes(rows, {at: columns[at] for at in groups})
+        rows = sides.parted(rows, groups, self._is_level)
         self._footnotes(rows, groups)
         self._within_labels(rows)
         above = heading = ""
@@ -173,6 +170,22 @@ class FirstTable(Table):
             told += f"their labels into the head ({', '.join(labels)}), or leave it out with "
             self.ask(f"column {head!r}", f"{told}{to_ask(head, '-')}")
 
+    def _columns(self, rows: Sequence[Sequence[str]]) -> dict[int, str]:
+        """What each column but the first is of: a group, all patients, p, a trend, an SMD.
+
+        Where none names a group, "N" and "%" are of all. A "P" that stands below a group's name
+        is p between the groups where no other column is.
+        """
+        heads = {at: head for at, head in enumerate(rows[0]) if at}
+        found = {at: "trend" if heads_trend(h) else self._group_of(h) for at, h in heads.items()}
+        counting = [at for at, head in heads.items() if self._counts(head)]
+        if not any(g not in ("", *_BETWEEN) for at, g in found.items() if at not in counting):
+            found |= dict.fromkeys(counting, ALL)
+        last = [at for at, head in heads.items() if P_HEAD.match(last_word(head))]
+        if len(last) == 1 and not found[last[0]] and _are_p([row[last[0]] for row in rows[1:]]):
+            found[last[0]] = "p"
+        return found
+
     def _group_of(self, head: str) -> str:
         """The group of a column; of all patients where its head counts them alone."""
         if is_adjusted(head):
@@ -197,24 +210,12 @@ class FirstTable(Table):
         }
         self.several = len(marked) > 1
 
-    def _pairs(self, rows: Sequence[Sequence[str]], groups: Sequence[int]) -> list[list[str]]:
-        """A table whose rows "Sex ratio (M : F)" are the levels below a heading."""
-        made: list[list[str]] = []
-        for row in rows:
-            named = _PARTS.fullmatch(row[0])
-            sides = _COLON.split(named["sides"].strip()) if named else []
-            counts = {at: _COLON.split(row[at].strip()) for at in groups if row[at]}
-            whole = all(_COUNTS.fullmatch(row[at].strip()) for at in counts)
-            if not (counts and whole and {len(parts) for parts in counts.values()} == {len(sides)}):
-                made.append(list(row))
-                continue
-            made.append(
-                [named["of"], *("" if at in groups else t for at, t in enumerate(row) if at)]
-            )
-            for one, side in enumerate(sides):
-                texts = {at: parts[one] for at, parts in counts.items()}
-                made.append([side, *(texts.get(at, "") for at in range(1, len(row)))])
-        return made
+    def _is_level(self, text: str, above: str) -> bool:
+        """Whether a text names a level below a heading, or those of unknown value; nothing told."""
+        taken = dict(self.labels.taken)
+        found = bool(self.labels.read(text, above).level) or meanings.is_unknown(text)
+        self.labels.taken = taken
+        return found
 
     def _without_tests(self, rows: Sequence[Sequence[str]]) -> list[list[str]]:
         """The table less a column "test" in words, as R's tableone has it: told."""
@@ -242,7 +243,7 @@ class FirstTable(Table):
         self, rows: Sequence[Sequence[str]], groups: Mapping[int, str]
     ) -> Sequence[Sequence[str]]:
         """The table less a first row "n" of the groups' sizes, which becomes claims."""
-        if len(rows) < 2 or plain(rows[1][0]) not in _SIZES:
+        if len(rows) < 2 or not {plain(rows[1][0]), plain(_N.sub("", rows[1][0]))} & _SIZES:
             return rows
         cells = {group: cell(rows[1][at]) for at, group in groups.items()}
         if not all(found.kind in ("single", "count", "empty") for found in cells.values()):
@@ -292,6 +293,7 @@ class FirstTable(Table):
         """A label with the statistics that it names behind, or before, the column's own label."""
         own = self.design.label(found.column).casefold()
         rest = label[len(own) :] if label.casefold().startswith(own) else label
+        rest = label if _MINUTES.fullmatch(rest) else rest
         said = () if found.level else summaries.said_in(rest)
         if not said and found.column and not self.design.levels(found.column):
             said = next((self.marks[mark] for mark in self.mark if mark in self.marks), ())
@@ -437,6 +439,8 @@ class FirstTable(Table):
     def _of_number(self, found: Cell, named: Label, text: str) -> Sequence[str] | str:
         """Statistics of the numbers of a measured column, or why they are none."""
         said, many = named.said, len(found.parts)
+        if said and set(said) <= {"mean", "median"}:  # "Age (mean)" beside "58.7 (range: 42–82)".
+            said += tuple(name for name in summaries.said_in(text) if name in _BEHIND)
         ends = () if said else self.ends
         if self.design.levels(named.column) or found.kind in ("percent", "lost"):
             return _NEITHER
@@ -479,3 +483,10 @@ class FirstTable(Table):
             if 0 < share.value <= 1 and abs(share.value - wanted) < abs(share.value / 100 - wanted):
                 return f"{text!r} is {n[0].text} of {size:g} as a share of 1; write it in per cent"
         return ""
+
+
+def _are_p(texts: Sequence[str]) -> bool:
+    """Whether the cells of a column are p values, by their numbers."""
+    found = [p_cell(text) for text in texts if cell(text).kind != "empty"]
+    numbers = [one.parts[0].value for one in found if one.kind == "single"]
+    return len(numbers) == len(found) > 0 and all(not value > 1 for value in numbers)

@@ -69,8 +69,11 @@ def indented(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     --------
     >>> indented([["", "", "HAI"], ["WHO status", "", ""], ["", "0", "136 (75%)"]])
     [['', 'HAI'], ['WHO status', ''], ['0', '136 (75%)']]
+    >>> indented([["Factor", "Factor", "HAI"], ["Sex", "Sex", ""], ["", "Male", "5"]])[2]
+    ['Male', '5']
     """
-    many = 1 + len(list(itertools.takewhile(lambda head: not head, rows[0][1:])))
+    blank = ("", rows[0][0])  # Merged cells of a page hold their text in each.
+    many = 1 + len(list(itertools.takewhile(lambda head: head in blank, rows[0][1:])))
     while many > 1 and not all(len({*filter(None, row[:many])}) < 2 for row in rows[1:]):
         many -= 1
     deeper = [row for row in rows[1:] if not row[0] and any(row[1:many])]

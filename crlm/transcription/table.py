@@ -25,7 +25,7 @@ from crlm.transcription.wordings import plain, unmarked
 #: What a row that holds the p for trend of the heading above it says of itself.
 TREND = frozenset({"trend"})
 P_HEAD = re.compile(
-    r"^((raw|nominal|crude|unadjusted|uncorrected) )?p([ -]?values?)?\.?$", re.IGNORECASE
+    r"^((raw|nominal|crude|unadjusted|uncorrected) )?(p([ -]?values?)?|sig)[.+]*$", re.IGNORECASE
 )
 SMD_HEAD = re.compile(
     r"^((absolute )?standard(i[sz]ed)? (mean )?(difference|diff\.?)|std\.? (mean )?diff\.?)s?"
@@ -38,7 +38,11 @@ WHOLE = ("all", "total", "overall", "all patients", "entire cohort", "whole coho
 OTHER_LIMITS = re.compile(
     r"(?<![\d.·])(?!95(?:[.·]0+)?\s?%)(\d\d(?:[.·]\d+)?)\s?%\s*-?(?:ci|conf)", re.IGNORECASE
 )
-SIZE = re.compile(r"\bn\s*=\s*([\d,]+)", re.IGNORECASE)
+SIZE = re.compile(
+    r"\bn\s*[=:]\s*([\d,]+)|\bno\.?\s*[=:]?\s*([\d,]+)(?=\s*(?:pts|patients|\)))"
+    r"|\(\s*([\d,]+)\s*(?:pts|patients|cases)\.?\s*\)",
+    re.IGNORECASE,
+)
 #: What stands behind a group and says what its cells hold: "n (%)", "n", "%".
 _OF_CELLS = re.compile(r"(?<=\S)[,;:]?\s+((n|no\.?)\s*([,/]?\s*[(\[]?%[)\]]?)?|%)$", re.IGNORECASE)
 #: A band without a word: "< 20", "1–3".
@@ -335,7 +339,8 @@ class Table:
             return "smd"
         if plain(bare) in WHOLE:
             return "all"
-        found = self.labels.read(bare, by)
+        # "N" counts patients; of a yes-no column it would be read as no.
+        found = Label() if bare.casefold() in ("n", "no.") else self.labels.read(bare, by)
         if found.column == by and found.level:
             return f"{by}={found.level}"
         return ""
@@ -397,7 +402,8 @@ class Table:
 
     def size(self, head: str, group: str) -> None:
         """The size that stands in a group's header: "HAI (n = 366)"."""
-        for number in map(printed, SIZE.findall(head)[:1]):
+        found = SIZE.search(head)
+        for number in map(printed, filter(None, found.groups() if found else ())):
             keys = {"group": group, "statistic": "n", "unit": "patients"}
             self.sizes[group] = number.value
             self.claim(number, f"{self.place}, header, {head}", **keys)
@@ -435,7 +441,9 @@ def comma(text: str) -> str:
 
 def _without_size(head: str) -> str:
     """A header without its number of patients and what its cells hold: "HAI (n = 366), n (%)"."""
-    bare = _OF_CELLS.sub("", re.sub(r"[\[(,;:]?\s*n\s*=.*$", "", head, flags=re.IGNORECASE))
+    sized = SIZE.search(head)
+    bare = head[: sized.start()].rstrip(" ([,;:") if sized else head
+    bare = _OF_CELLS.sub("", bare)
     return unmarked(bare.strip(" ,:"))
 
 

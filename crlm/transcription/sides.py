@@ -1,0 +1,62 @@
+"""Rows of Table 1 that hold several levels at once: "Sex ratio (M : F)", "Sex, male/female"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+_PARTS = re.compile(r"(?P<of>.+?)(?:\s+ratio)?\W*[\[(](?P<sides>[^()\[\]]+[:/][^()\[\]]+)[\])]\W*")
+#: "Sex male/female", "Males/Females, n": the levels behind the characteristic, or alone.
+_BARE = re.compile(r"(?P<of>(?:.*?\S)??)[\s,:]*(?<!\S)(?P<sides>[^\s/,:]+(?:\s*[/:]\s*[^/:]+)+)")
+_COUNTS = re.compile(r"\d+(?:\s*[:/]\s*\d+)+")
+_COLON = re.compile(r"\s*[:/]\s*")
+_N = re.compile(r"[\s,]*[\[(]?\b(?:n|no\.?)[\])]?\s*$", re.IGNORECASE)
+
+
+def parted(
+    rows: Sequence[Sequence[str]], groups: Sequence[int], is_level: Callable[[str, str], bool]
+) -> list[list[str]]:
+    """A table whose rows of several levels are rows of one, below a heading.
+
+    Parameters
+    ----------
+    rows : sequence of sequence of str
+    groups : sequence of int
+        The columns that are groups.
+    is_level : callable
+        Whether a text, below a heading, names a level or those of unknown value.
+
+    Examples
+    --------
+    >>> parted([["Sex, M/F", "3/4"]], [1], lambda text, above: text in "MF")
+    [['Sex', ''], ['M', '3'], ['F', '4']]
+    >>> parted([["Systolic/diastolic", "120/80"]], [1], lambda text, above: False)
+    [['Systolic/diastolic', '120/80']]
+    """
+    made: list[list[str]] = []
+    for row in rows:
+        counts = {at: _COLON.split(row[at].strip()) for at in groups if row[at]}
+        whole = counts and all(_COUNTS.fullmatch(row[at].strip()) for at in counts)
+        found = next(_named(row[0], is_level), None) if whole else None
+        if not found or {len(parts) for parts in counts.values()} != {len(found[1])}:
+            made.append(list(row))
+            continue
+        of, sides = found
+        beside = ["", *("" if at in groups else text for at, text in enumerate(row) if at)]
+        made += [[of, *beside[1:]]] if of else []
+        for one, side in enumerate(sides):
+            texts = {at: parts[one] for at, parts in counts.items()}
+            rest = beside if not of and not one else [""] * len(row)
+            made.append([side, *(texts.get(at, rest[at]) for at in range(1, len(row)))])
+    return made
+
+
+def _named(label: str, is_level: Callable[[str, str], bool]) -> Iterator[tuple[str, list[str]]]:
+    """A characteristic and the levels that its label has in brackets or behind it."""
+    if found := _PARTS.fullmatch(label):
+        yield found["of"], _COLON.split(found["sides"].strip())
+    bare = _N.sub("", label)
+    for found in filter(None, [_BARE.fullmatch(bare)]):
+        sides = _COLON.split(found["sides"].strip())
+        if all(is_level(side, found["of"]) for side in sides):
+            yield found["of"], sides
