@@ -219,3 +219,23 @@ def test_yes_no_behind_a_label_is_no_level_where_yes_is_the_reference(design):
     rows = [["", "HR (95% CI)"], ["Sex (yes/no)", "1.9 (1.1-3.0)"]]
     made = claims_of(rows, plan, "model", place="table2", endpoint="OS")
     assert not made.claims and "names no level" in made.questions[0]
+
+
+@pytest.mark.parametrize("head", ["Events HAI (n = 158)", "3-year KM%, placebo", "% (events)"])
+def test_counts_of_an_arm_or_shares_are_none_of_a_level(design, head):
+    """In a real forest they would have been events and rates of each level."""
+    rows = [["", head, "HR (95% CI)"], ["Female vs male", "12", "0.6 (0.3-1.1)"]]
+    made = claims_of(rows, design, "model", place="table2", endpoint="OS")
+    assert len(made.questions) == 1 and "neither a ratio" in made.questions[0]
+
+
+@pytest.mark.parametrize("layout", ["model", "curves"])
+def test_deaths_are_no_events_of_what_ends_with_recurrence_too(design, layout):
+    """They went in as events of RFS."""
+    heads = ["", "Deaths", "HR (95% CI)" if layout == "model" else "5-year RFS"]
+    label = "Female" if layout == "model" else "HAI"
+    rows = [heads, [label, "12", "0.6 (0.3-1.1)" if layout == "model" else "60.0"]]
+    made = claims_of(rows, design, layout, place="table2", endpoint="RFS")
+    assert "counts deaths, and RFS ends with death or recurrence" in made.questions[0]
+    made = claims_of(rows, design, layout, place="table2", endpoint="OS")
+    assert layout == "curves" or not made.questions

@@ -10,7 +10,14 @@ from typing import Any
 
 from crlm.ledger import Design
 from crlm.ledger.factors import span_in
-from crlm.ledger.vocabulary import ALL, GRAY, PERSON_TIME, POISSON, RATE_UNITS
+from crlm.ledger.vocabulary import (
+    ALL,
+    GRAY,
+    KNOWN_ENDPOINTS,
+    PERSON_TIME,
+    POISSON,
+    RATE_UNITS,
+)
 from crlm.transcription.asking import to_ask
 from crlm.transcription.cells import Cell, Printed, cell, row_of, without_limits
 from crlm.transcription.curve_columns import CURVES, Column, columns, month_of
@@ -213,7 +220,12 @@ class CurvesTable(Table):
     def _unread(self, column: Column, text: str, group: str) -> str:
         """Why a cell of curves is not read; "" if it is."""
         of_test = self._whose_p(column, group) if column.holds == "p" and column.test else ""
-        return of_test or _unreadable(column, text) or self._other_share(column)
+        return (
+            of_test
+            or _unreadable(column, text)
+            or self._other_share(column)
+            or self._other_event(column)
+        )
 
     def of_cell(self, column: Column, text: str, group: str, where: str) -> None:
         """The numbers of a cell of a group, or the question that it leaves."""
@@ -249,6 +261,22 @@ class CurvesTable(Table):
         told = f"has the share of patients with an event, and {name} is survival; name its "
         told += "cumulative incidence by --endpoint, after [incidences.NAME] declares it, or leave "
         return f"{told}it out with {to_ask(column.head, '-')}"
+
+    def _other_event(self, column: Column) -> str:
+        """Why the deaths or recurrences below a header are not the events of its endpoint."""
+        name, words = column.endpoint or self.endpoint, column.head.casefold()
+        if column.holds not in ("events", "both") or "event" in words:
+            return ""
+        spec = self.design.endpoints.get(name, {})
+        first = spec.get("first_of") or KNOWN_ENDPOINTS.get(name, {}).get("first_of") or ()
+        ends = {"death"} if "death_of" in spec else {*first}
+        deaths = bool(re.search(r"\b(?:deaths?|died|dead)\b", words))
+        again = bool(re.search(r"\b(?:recur|relaps)", words))
+        if not ends or deaths == again or ends == ({"death"} if deaths else {"recurrence"}):
+            return ""
+        told = f"counts {'deaths' if deaths else 'recurrences'}, and {name} ends with "
+        told += f"{' or '.join(sorted(ends))}; name it Events if it counts those, or leave it out "
+        return f"{told}with {to_ask(column.head, '-')}"
 
     def _keys(self, column: Column, group: str) -> dict[str, Any]:
         """What a number of a column is of, but for its field."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from crlm.ledger import kind_of
 from crlm.ledger.vocabulary import MULTIVARIABLE
 from crlm.transcription.asking import to_ask
 from crlm.transcription.cells import Printed, cell
-from crlm.transcription.curve_columns import CURVES, Column, columns
+from crlm.transcription.curve_columns import CURVES, EVENTS, Column, columns
 from crlm.transcription.curves import CurvesTable
 from crlm.transcription.labels import Label, compares
 from crlm.transcription.model_columns import RATIOS, head_words
@@ -31,6 +31,18 @@ _OF_MODELS = {
 #: Columns of curves that stand beside ratios, by what they hold.
 _OF_CURVES = (*CURVES, "unit", "several", "events", "both", "n_at_risk", "cumulative_events")
 _COUNTS = ("n", "events", "both")
+#: Words of a header over such columns, besides those of endpoints.
+_WORDS = {
+    *(*_PATIENTS, *_OF_MODELS, *EVENTS, "of", "with", "total", "observed", "death", "recurrence"),
+    *("failure", "relapse", "relapses", "progression", "progressions"),
+    *("median", "med", "mst", "mos", "mpfs", "mdfs", "mrfs", "mefs", "mcss", "mttp"),
+    *("survival", "time", "overall", "disease", "free", "cancer", "specific", "os", "dfs", "rfs"),
+    *("pfs", "efs", "css", "dss", "cumulative", "incidence", "probability", "estimated", "kaplan"),
+    *("actuarial", "meier", "km", "rate", "rates", "at", "in", "risk", "s", "the", "and", "to"),
+    *("year", "years", "yr", "yrs", "y", "month", "months", "mo", "mos", "mths"),
+    *("ci", "confidence", "interval", "intervals", "limits", "limit", "lower", "upper", "range"),
+    *("iqr", "se", "sd"),
+}
 _UNITS = {"n": "patients", "events": "events", "percent": "%"}
 
 
@@ -72,11 +84,12 @@ def apart(
     held = {at: table.held(heads[at], texts[at]) for at in texts}
     if not set(held.values()) & {*RATIOS, "p"}:
         return rows, []
+    endpoints = set().union(*(head_words(words) for words in table.endpoints.words))
     found = []
     for at, column in enumerate(_columns(table, heads), 1):
         if holds_sizes(heads[at], texts[at]):
             found.append(Beside(at, replace(column, holds="n", unit="patients")))
-        elif _tells(column, heads[at], held[at], texts[at]):
+        elif _tells(column, heads[at], held[at], texts[at], endpoints):
             found.append(Beside(at, column))
     found = _of_models(table, heads, texts, found)
     gone = _again(table, heads, texts, found)
@@ -91,10 +104,14 @@ def _columns(table: ModelTable, heads: Sequence[str]) -> list[Column]:
     return list(columns([unsized(head) for head in heads], table.endpoints, said, usual))
 
 
-def _tells(column: Column, head: str, held: str, texts: Sequence[str]) -> bool:
-    """Whether a column is one of curves, and none of a ratio, of its limits or of p."""
+def _tells(
+    column: Column, head: str, held: str, texts: Sequence[str], endpoints: Collection[str]
+) -> bool:
+    """Whether a column is one of curves, and none of a ratio, of its limits, of p or of an arm."""
     if column.holds not in _OF_CURVES or not any(texts) or head_words(head) & {*_NO_CURVE}:
         return False
+    if head.lstrip(" ([").startswith("%") or head_words(head) - _WORDS - endpoints:
+        return False  # A share before its count; other words may name an arm.
     counts = [cell(text).parts[:1] for text in texts if column.holds in ("events", "both")]
     if any(number.decimals for parts in counts for number in parts):
         return False
