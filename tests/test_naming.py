@@ -444,6 +444,8 @@ def test_a_table_says_once_what_its_lines_share():
         ("bilobar=yes,kras=mutant", "among KRAS mutant matched by propensity score"),
         ("bilobar=no", "among patients not matched by propensity score"),
         ("braf=yes", "among screened twins"),
+        # "Men and screened twins" would be either.
+        ("sex=male,braf=yes", "among men who are also screened twins"),
         ("bilobar=yes,from month 6", "among patients matched by propensity score, from month 6"),
     ],
 )

@@ -166,7 +166,10 @@ def among(population: str, design: Design) -> str:
     for part in population.split(","):
         kind, words = _among(part, design)
         said[kind].append(words)
-    whom = [*([" and ".join(said["who"] or ["patients"])]), " and ".join(said["how"])]
+    named = {design.patients(*part.partition("=")[::2]) for part in population.split(",")}
+    # "Men and matched pairs" would be either.
+    both = " who are also " if named.issuperset(said["who"]) else " and "
+    whom = [both.join(said["who"] or ["patients"]), " and ".join(said["how"])]
     told = f"among {' '.join(filter(None, whom))}" if said["who"] or said["how"] else ""
     return ", ".join(filter(None, [told, *said["when"]]))
 
