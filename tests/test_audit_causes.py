@@ -272,6 +272,15 @@ def test_a_number_is_called_a_copy_only_of_one_other():
     assert "is also the number for" not in found["sentence"]
 
 
+@pytest.mark.parametrize(("count", "told"), [(2, False), (120, True)])
+def test_two_small_counts_that_are_alike_are_no_copy(count, told):
+    """EORTC 40983 has 2 of unknown number in an arm, "also the number" of T1 in it."""
+    rows = [*groups(300, 300, 600), n(count, "arm=old", covariate="bb", level="yes")]
+    rows += [n(k, "arm=old", covariate="aa", level=x) for k, x in ((count, "yes"), (299, "no"))]
+    (found,) = wrong(rows)
+    assert ("is also the number for" in found["sentence"]) is told
+
+
 def test_log_rank_p_of_two_of_several_groups_is_held_against_their_ratio():
     pair = {"population": "grade=1/2"}
     hr = ratio("0.54 (0.32-0.91)", covariate="grade", level="2", **pair)

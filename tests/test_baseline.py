@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from math import comb, sqrt
 from pathlib import Path
@@ -389,6 +390,15 @@ def test_the_table_shows_and_explains_the_difference_of_two_groups(
     notes = [note for note in with_smd.piece.notes if "SMD: absolute" in note]
     assert len(notes) == 2 and any("Yang and Dalton" in note for note in notes)
     assert len(tables.baseline_table(made, NCCH).piece.header) == len(header) - 1
+
+
+@pytest.mark.parametrize("label", ["Size", "Size (cm)", "Size, cm"])
+def test_a_unit_stands_once_in_a_row(eight: pd.DataFrame, label: str) -> None:
+    """ "Time to surgery (weeks), weeks"."""
+    columns = {**NCCH.columns, "size_cm": {**NCCH.columns["size_cm"], "label": label}}
+    made = baseline.table_one(eight, "ras", ["size_cm"])
+    table = tables.baseline_table(made, dataclasses.replace(NCCH, columns=columns))
+    assert str(table.piece.body[0].cells[0]).count("cm") == 1
 
 
 def test_more_than_two_groups_have_no_such_column(eight: pd.DataFrame) -> None:

@@ -24,6 +24,8 @@ from crlm.ledger.factors import Cut
 #: More patients without a value than this share of a group are not taken for granted; fewer
 #: still where the percentages fit the whole group.
 MOST_MISSING, MISSING_UNSEEN = 0.25, 0.1
+#: A count from which another that is the same may be a copy of it.
+_TELLING = 100
 
 Block = dict[str, tuple[Printed, Printed | None]]
 
@@ -271,6 +273,8 @@ def _sum_case(facts: Facts, cell: Cell, column: str, parts: list[dict[str, Print
         p.count: c
         for c, (p, *_) in facts.counts.items()
         if c and column not in dict(c) and often[p.count] == 2  # Of more it is no copy.
+        # Two small counts are often alike.
+        if p.count >= _TELLING or {name for name, _ in c} == {facts.design.table_one["by"]}
     }
     apart = None if missing is not None else _missing_of_groups(facts, cell, column)
 

@@ -214,7 +214,8 @@ def _share(count: float, percent: float) -> str:
 
 def _unit(design: Design, name: str) -> str:
     unit = (design.columns.get(name) or {}).get("unit", "")
-    return f", {unit}" if unit and unit != "tumours" else ""
+    said = design.label(name).endswith((f"({unit})", f", {unit}"))
+    return f", {unit}" if unit and unit != "tumours" and not said else ""
 
 
 def _spread(value: Mapping[tuple[str, str, str], float], group: str) -> str:
