@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,11 +43,25 @@ class Search:
 
     def own_weights(self) -> np.ndarray:
         """What each target counts to begin with."""
-        return own_weights(self.targets, self.design)
+        return self._own_weights.copy()
 
     def worth(self) -> np.ndarray:
         """How many printings each target stands for."""
+        return self._worth.copy()
+
+    # Asked for at every step, and the same at each.
+    @cached_property
+    def _own_weights(self) -> np.ndarray:
+        return own_weights(self.targets, self.design)
+
+    @cached_property
+    def _worth(self) -> np.ndarray:
         return worth(self.targets, self.design)
+
+    @cached_property
+    def described(self) -> str:
+        """The targets as text, by which a checkpoint knows them."""
+        return repr(self.targets)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ def save(
     parts |= {f"queue_{k}": part for k, part in enumerate(search.queue)}
     pairs = [(k, j) for k, others in lost.items() for j in [-1, *others]]
     buffer = io.BytesIO()
-    np.savez_compressed(
+    # Not compressed: that took longer than the steps of a short search.
+    np.savez(
         buffer,
         of=np.array(_asked(search, effort)),
         done=np.array(done),
@@ -65,5 +66,5 @@ def restore(
 
 def _asked(search: Search, effort: float) -> str:
     """What a search is of, as a checksum: its targets, its seed, its effort."""
-    asked = repr((search.targets, search.seed, float(effort)))
+    asked = f"({search.described}, {search.seed!r}, {float(effort)!r})"
     return hashlib.sha256(asked.encode()).hexdigest()
