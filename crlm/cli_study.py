@@ -212,7 +212,7 @@ def _import(arguments: argparse.Namespace) -> int:
         print(f"? {question}", file=sys.stderr)
     if made.taken:
         read = "; ".join(made.taken)
-        print(f"= Read by the field's words: {read}. Another meaning: --is.", file=sys.stderr)
+        print(f"= Read so: {read}. Another meaning: --is.", file=sys.stderr)
     for cell in dict.fromkeys(made.left_out):
         print(f"- {cell} It makes no row.", file=sys.stderr)
     for doubt in transcription.doubts(arguments.table, arguments.number):
