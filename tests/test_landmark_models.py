@@ -4,6 +4,7 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from survival import datasets
@@ -69,11 +70,17 @@ def folder(tmp_path_factory):
 
 def test_its_table_is_of_those_who_are_left_then(folder, monkeypatch):
     paper = Paper("mskcc_hai", ties="efron", conf_type="log-log", median_rule="first")
-    paper.endpoints()
+    rng = np.random.default_rng(4)
+    frame = pd.DataFrame({"time": rng.exponential(20, 90), "event": rng.random(90) < 0.7})
+    frame["endpoint"], frame["age"] = "OS", rng.normal(60, 9, 90)
+    for name in ("hai", "sex"):
+        levels = paper.design.levels(name)
+        frame[name] = pd.Categorical(rng.choice(levels, 90), levels)
+    paper.frames = {"OS": frame, "patients": frame}
     shown = []
     monkeypatch.setattr(html, "show", lambda *pieces: shown.append(" ".join(map(str, pieces))))
     rows = paper.regression("OS_late", table="Table 9").rows
-    frame = survival.landmark(paper.frames["OS"], 6)
+    frame = survival.landmark(frame, 6)
     rule = regression.rule(["hai", "sex", "age"], selection="none")
     want = regression.regression_table(frame, rule, population=LATE)
     keys = ["endpoint", "population", "model", "covariate", "level", "statistic"]
