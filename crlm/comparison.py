@@ -312,7 +312,7 @@ def _judge(
         return _no_result(why or why_absent(claim, here, words))
     if claim["kind"] == "direction":
         return _judge_direction(claim, row, found)
-    factor = _unit_factor(row["unit"], claim["unit"])
+    factor = unit_factor(row["unit"], claim["unit"])
     if factor is None:
         return _no_result(f"computed in {row['unit']}, printed in {claim['unit']}")
     value = row[claim["field"]] * factor
@@ -457,7 +457,8 @@ def _significant(row: dict[str, Any], null: float, p: float) -> bool | None:
     return None
 
 
-def _unit_factor(have: str, want: str) -> float | None:
+def unit_factor(have: str, want: str) -> float | None:
+    """What a number in one unit is multiplied by to be in another; None where nothing is known."""
     if have == want or not have or not want:
         return 1.0
     return _UNIT_FACTORS.get((have, want))

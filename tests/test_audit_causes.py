@@ -300,3 +300,19 @@ def test_a_p_that_print_calls_not_significant_is_held_against_the_counts():
     assert not wrong([*rows, said | {"population": "grade=1/2"}])
     differed = sentence("differed", "<", **keys, population="grade=1/3") | {"value": 0.05}
     assert not wrong([*rows, differed])
+
+
+def test_a_percentage_that_was_cut_is_no_grave_misprint():
+    """128 of 201 are 63.68 %, as PMC3442969 prints 63.6; it led over medians of 6.4 and 7.0."""
+    arm = {"endpoint": "OS", "group": "arm=new", "unit": "months"}
+    medians = [
+        number(t, "median_survival", place=w, **arm) for t, w in (("6.4", "a"), ("7.0", "b"))
+    ]
+    share = number("63.6", "percent", covariate="arm", level="new", unit="%")
+    found = audit(design(), claims(n(201), n(128, "arm=new"), share, *medians))
+    assert found.gravest.startswith("One quantity, two values: 6.4")
+    (cut,) = wrong([n(201), n(128, "arm=new"), share])
+    assert cut["sentence"] == "128 of 201 patients are 63.68%, not 63.6%: cut, not rounded."
+    (other,) = wrong([n(201), n(128, "arm=new"), share | {"printed": "63.5", "value": 63.5}])
+    assert "cut" not in other["sentence"]
+    assert audit(design(), claims(n(201))).gravest == ""

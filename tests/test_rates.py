@@ -205,6 +205,20 @@ def test_a_section_has_the_unit_and_the_table_of_print(report, study):
     assert own["incidence_rate"] == pytest.approx(100 * own["events"] / own["patient_years"])
 
 
+def test_follow_up_stands_by_the_groups_of_which_print_has_it(report, study):
+    """Claims on it had no section: "add paper.follow_up(by=...)"."""
+    paper, table = report[0], study[2]
+    own = paper.claims["statistic"].eq("median_follow_up") & paper.claims["endpoint"].eq("")
+    told = paper.claims[own].iloc[[0]].assign(group="treated=yes", population="all")
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
+        patch.setattr(paper, "claims", pd.concat([paper.claims, told], ignore_index=True))
+        rows = paper.follow_up(method="observed").rows
+    found = rows[(rows["endpoint"] == "") & (rows["statistic"] == "median_follow_up")]
+    assert found["group"].tolist() == ["all", "treated=no", "treated=yes"]
+    median = table.loc[table["treated"] == "yes", "os_months"].median()
+    assert found["estimate"].tolist()[2] == pytest.approx(median)
+
+
 def test_follow_up_stands_by_endpoint_where_print_has_it(report, study):
     paper, shown = report
     rows, table = paper.results, study[2]

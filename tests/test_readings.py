@@ -26,6 +26,18 @@ def ratio(estimate, p, low=0.5, high=2.0, **keys):
     return effect, {**keys, "statistic": "p", "estimate": p}
 
 
+def test_a_number_that_print_has_in_another_unit_is_told_in_it():
+    """ "30.92 months (paper 2.6 years)" left the division to the reader."""
+    claims = ledger.load_claims("mskcc_hai")
+    median = claims[claims["statistic"] == "median_survival"].iloc[[0]]
+    printed = median.assign(unit="years", value=2.6, printed="2.6", decimals=1, field="estimate")
+    row = {**printed.iloc[0].to_dict(), "unit": "months", "estimate": 30.92}
+    paper = readings.Print(printed)
+    assert paper.beside(row) == " (2.58 years; paper 2.6)"
+    assert paper.beside({**row, "estimate": math.nan}) == " (in years: paper 2.6)"
+    assert paper.beside({**row, "unit": "years"}) == " (paper 2.6)"
+
+
 @pytest.mark.parametrize("model", ["multivariable", "univariable"])
 def test_a_ratio_is_told_against_the_reference_of_its_model(model):
     """It was told against the first level: of that level, against itself."""

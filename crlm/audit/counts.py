@@ -27,6 +27,8 @@ MOST_MISSING, MISSING_UNSEEN = 0.25, 0.1
 #: A count from which another that is the same may be a copy of it.
 _TELLING = 100
 
+CUT = "cut, not rounded"
+
 Block = dict[str, tuple[Printed, Printed | None]]
 
 
@@ -211,6 +213,8 @@ def _misfit(
     text = f"{count.count} of {n} patients are {right:.{digits}f}%, not {percent.text}%"
     fitting = denominators(count.count, percent.interval)
     known = [size for size in others if size in fitting and size != n]
+    if percent.is_cut(right):
+        return f"{text}: {CUT}"
     if known and abs(right - percent.value) > 2:
         text += f" ({percent.text}% would be of {known[0]}, {facts.label(others[known[0]])})"
     return text
@@ -269,17 +273,14 @@ def _sum_case(facts: Facts, cell: Cell, column: str, parts: list[dict[str, Print
     complete = None not in sizes and sum(sizes) == facts.size(WHOLE) and cell != WHOLE
     complete = complete or known is not None
     often = Counter(p.count for p, *_ in facts.counts.values())
-    counts = {
-        p.count: c
-        for c, (p, *_) in facts.counts.items()
-        if c and column not in dict(c) and often[p.count] == 2  # Of more it is no copy.
-        # Two small counts are often alike.
-        if p.count >= _TELLING or {name for name, _ in c} == {facts.design.table_one["by"]}
-    }
+    by, twice = str(facts.design.table_one["by"]), dict[int, Cell]()
+    for c, (p, *_) in facts.counts.items():  # Of more than two, or of small ones, it is no copy.
+        alone = often[p.count] == 2 and (p.count >= _TELLING or {name for name, _ in c} == {by})
+        twice |= {p.count: c} if alone and c and column not in dict(c) else {}
     apart = None if missing is not None else _missing_of_groups(facts, cell, column)
 
     def judge(roles: Roles) -> Outcome:
-        return _judge_sum(facts, roles, column, complete, counts, apart)
+        return _judge_sum(facts, roles, column, complete, twice, apart)
 
     title = f"{facts.named(column)} in {facts.label(cell)}"
     return Case(("cells", text_of(cell), column), title, roles, judge)

@@ -93,6 +93,12 @@ class Printed:
         """A whole number of patients."""
         return int(round(self.value))
 
+    def is_cut(self, exact: float) -> bool:
+        """Whether the digits are those of a number behind which the rest was cut, not rounded."""
+        scale = 10.0**self.decimals
+        cut = math.floor(exact * scale + 1e-9) / scale
+        return self.operator == "=" and math.isclose(cut, self.value, abs_tol=1e-9)
+
     def reads(self, text: str) -> Printed | None:
         """The same place with another text; None if that is no number."""
         bare = text.lstrip("<>= ").replace(",", "")

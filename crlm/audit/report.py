@@ -43,6 +43,7 @@ from crlm.audit import (
 )
 from crlm.audit.asked import ask
 from crlm.audit.cases import CATALOGUE, CONSISTENT, INCONSISTENT, UNCLEAR
+from crlm.audit.counts import CUT
 from crlm.audit.facts import Facts, gather
 from crlm.audit.findings import find
 from crlm.audit.implied import imply
@@ -92,6 +93,13 @@ class Audit:
     findings: pd.DataFrame
     implied: pd.DataFrame
     asked: pd.DataFrame
+
+    @property
+    def gravest(self) -> str:
+        """The contradiction to tell first: no digit that was cut, where there is another; or ""."""
+        wrong = self.findings.loc[self.findings["verdict"] == "inconsistent", "sentence"]
+        more = [text for text in wrong if not str(text).endswith(f"{CUT}.")]
+        return str(next(iter([*more, *wrong]), ""))
 
 
 def audit(design: Design, claims: pd.DataFrame) -> Audit:

@@ -195,7 +195,7 @@ class Closing(Base):
         wrong = self.audit.findings[self.audit.findings["verdict"] == "inconsistent"]
         if len(wrong):
             noun = "finding says" if len(wrong) == 1 else "findings say"
-            gravest = str(wrong["sentence"].iloc[0]).rstrip(".")
+            gravest = self.audit.gravest.rstrip(".")
             text += (
                 f" Of the print itself {len(wrong)} {noun} that numbers contradict each other; "
                 f"the gravest: {gravest}."

@@ -32,7 +32,7 @@ class Followed(Base):
         method, beside : str
             "observed", "survivors" or "reverse"; only the first is among the results.
         by : str
-            Also by group.
+            Also by group, as by each column of whose groups print has that of the patients.
         endpoint : str
             Of one endpoint alone.
         """
@@ -40,7 +40,8 @@ class Followed(Base):
         if not self.can("follow-up", own):
             return nothing()
         frame = self.frames[own]
-        groups = [None, by] if by and not self.lacking(own, by) else [None]
+        named = dict.fromkeys([*([by] if by else []), *([] if endpoint else self._told_by())])
+        groups = [None, *(name for name in named if not self.lacking(own, name))]
         parts = [self._followed(frame, g, endpoint, method=method) for g in groups]
         rows = self.add(*parts)
         other = [self._followed(frame, None, endpoint, method=beside)] if beside else []
@@ -59,6 +60,13 @@ class Followed(Base):
             rule = self.design.table_one.get("quantile_rule") or "weibull"
         asked |= {"endpoint": endpoint, "quartiles": rule, **self.curve_rules}
         return survival.follow_up(frame, by, **asked)
+
+    def _told_by(self) -> list[str]:
+        """Columns of whose groups print has the follow-up of the patients."""
+        told = self.claims[self.claims["statistic"].str.endswith("follow_up")]
+        told = told[(told["endpoint"] == "") & (told["population"] == ALL)]
+        parts = [str(group).partition("=") for group in told["group"] if "," not in str(group)]
+        return list(dict.fromkeys(name for name, sign, _ in parts if sign))
 
     def _of_endpoints(self) -> list[pd.DataFrame]:
         """Follow-up of the endpoints that print names, of all and by the columns it names."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
 
-from crlm.comparison import row_key
+from crlm.comparison import row_key, unit_factor
 from crlm.ledger import as_records, row_name
 from crlm.numbers import p_phrase, span
 from crlm.report.readings.wording import Row
@@ -40,12 +41,15 @@ class Print:
         return self._claim(row, "estimate") is not None
 
     def beside(self, row: Row, *, limits: bool = True) -> str:
-        """` (paper 3.37, 1.98–5.73)` for a row; empty where the paper prints nothing."""
+        """` (paper 3.37, 1.98–5.73)` for a row; empty where the paper prints nothing.
+
+        Where print has another unit, ` (2.58 years; paper 2.6, 1.8–3.3)`.
+        """
         self._told[row_name(row)] = None
         claim = self._claim(row, "estimate")
         if claim is None:
             return ""
-        texts = [f"paper {_within(claim)}{self._other_unit(row, claim)}"]
+        texts = [f"{self._in_its_unit(row, claim)}paper {_within(claim)}"]
         low, high = self._claim(row, "conf_low"), self._claim(row, "conf_high")
         if limits and low is not None and high is not None:
             texts.append(span(low["printed"], high["printed"]))
@@ -70,9 +74,15 @@ class Print:
     def _claim(self, row: Row, field: str) -> dict[str, Any] | None:
         return self._claims.get((*row_key(dict(row)), field))
 
-    def _other_unit(self, row: Row, claim: Row) -> str:
-        unit = claim["unit"] if claim["kind"] == "number" else ""
-        return f" {unit}" if unit and row["unit"] and unit != row["unit"] else ""
+    def _in_its_unit(self, row: Row, claim: Row) -> str:
+        """The computed number in the unit of print, one decimal finer; "" where it is the same."""
+        unit = str(claim["unit"]) if claim["kind"] == "number" else ""
+        if not unit or not row["unit"] or unit == row["unit"]:
+            return ""
+        factor = unit_factor(row["unit"], unit)
+        if factor is None or not math.isfinite(row["estimate"]):
+            return f"in {unit}: "
+        return f"{row['estimate'] * factor:.{int(claim['decimals']) + 1}f} {unit}; "
 
 
 def _within(claim: Row) -> str:
