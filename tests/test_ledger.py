@@ -720,6 +720,22 @@ def test_a_parent_cohort_beside_another_claim_is_listed():
     assert told["none"] == "own of 'Older patients' is no claim of the ledger; correct the id."
 
 
+def test_a_median_of_a_parent_cohort_in_years_is_listed():
+    """6.6 years beside 79 months was called eleven standard errors apart, without a word."""
+    parents = [
+        {"own": "a", "label": "Older", "endpoint": "OS", "median": 6.6},
+        {"own": "b", "label": "Other", "endpoint": "OS", "median": 67.0},
+        {"own": "c", "label": "Short", "endpoint": "OS", "median": 40.0},
+    ]
+    claims = pd.DataFrame({"id": [*"abc"], "endpoint": "OS", "statistic": "median_survival"})
+    claims = claims.assign(value=[79.2, 6.6, 12.0], unit=["months", "years", "months"])
+    told = dict(ledger.parentless(claims, SimpleNamespace(chapter={"parent": parents})))
+    assert told == {
+        "a": "median of 'Older' is 6.6 months, and the paper's own is 79.2; if it is in years, "
+        "write 79.2."
+    }
+
+
 def test_a_note_that_denies_a_limit_which_is_there_is_listed(uab):
     uab.change({"id": "t5-os-sex-male-hr"}, note="no upper limit (NR)")
     assert told_by(ledger.halves, uab) == {

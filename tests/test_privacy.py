@@ -23,6 +23,7 @@ from crlm import (
     regression,
     survival,
 )
+from crlm.ledger import vocabulary
 from crlm.paper import subgroups
 from crlm.paper.chapter import asking
 from crlm.privacy import attack, continuous, counts, curves, models, quantities, wording
@@ -818,7 +819,7 @@ def test_the_page_on_privacy_says_of_every_entry_of_the_chapter_what_becomes_of_
     told = dict(re.findall(r"^\| ([a-z ]+) \| (shown|left out): ", page, re.MULTILINE))
     code = [p.read_text("utf-8") for p in (cells.ROOT / "crlm/paper/chapter").glob("*.py")]
     asked = set(re.findall(r"\.asked(?:_of)?\(\s*\"([^\"]+)\"", "".join(code)))
-    assert asked == set(told)
+    assert asked == set(told) == set(vocabulary.ENTRIES)
     assert {name for name, what in told.items() if what == "shown"} == asking.RELEASED
 
 

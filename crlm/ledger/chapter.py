@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from crlm.ledger.typed import Strict
-from crlm.ledger.vocabulary import CAUSES, FLAGS, STATISTICS, TERM_KINDS
+from crlm.ledger.vocabulary import CAUSES, ENTRIES, FLAGS, STATISTICS, TERM_KINDS
 
 Text = Annotated[str, Field(min_length=1)]
 Names = Annotated[list[Text], Field(min_length=1)]
@@ -96,7 +96,7 @@ class Question(Strict):
     until: Answer | None = Field(None, description="A second row that the answer runs to.")
     assumes: Text = Field(description="What must hold for the answer to be one.")
     flags: list[Literal[tuple(FLAGS)]] = Field(description="Flags that speak against it.")
-    entry: Text | None = Field(
+    entry: Literal[ENTRIES] | None = Field(
         None, description="Entry of the chapter that would answer it; where it cannot, it says why."
     )
 

@@ -10,7 +10,7 @@ from crlm.ledger.names import Names, grouping_faults, list_faults, no_level_faul
 from crlm.ledger.scaled import unscaled_faults
 from crlm.ledger.spelling import did_you_mean
 from crlm.ledger.typed import place_of
-from crlm.ledger.vocabulary import FIRST_RECURRENCE
+from crlm.ledger.vocabulary import COMPUTED, FIRST_RECURRENCE, KNOWN
 
 _NONE_OF_PATIENTS = ("id", "time", "event")
 _OF_NUMBERS = ("linear", "log", "log1p", "spline", "log spline")
@@ -125,21 +125,55 @@ def _parents(design: Table, spec: Table, names: Names) -> Iterator[Fault]:
 
 
 def _answers(design: Table, spec: Table, names: Names) -> Iterator[Fault]:
-    """Questions that are answered by a row of an endpoint that is misspelt.
+    """Questions that are answered by a row of an endpoint or of patients that are misspelt.
 
-    Rows of states and of other analyses have endpoints of their own: only what is near one of the
-    design's is told.
+    Rows of states and of other analyses have endpoints and columns of their own: only what is near
+    one of the design's is told.
     """
     known = {**tables(design, "endpoints"), **tables(design, "incidences")}
     others = {FIRST_RECURRENCE, *names.columns, *tables(design, "models")}
     listed = spec.get("asked")
     for at, asked in enumerate(listed if isinstance(listed, list) else ()):
-        answers = asked.get("answers") if isinstance(asked, Mapping) else None
-        for own, answer in enumerate(answers if isinstance(answers, list) else ()):
-            name = answer.get("endpoint") if isinstance(answer, Mapping) else None
-            if not isinstance(name, str) or name in known or name in others:
-                continue
-            near = did_you_mean(name, known)
-            if near.startswith("did"):
-                path = ("chapter", "asked", at, "answers", own, "endpoint")
-                yield Fault(place_of(design, path), f"{name!r} is no endpoint; {near}")
+        for path, answer in _rows_of(asked, ("chapter", "asked", at)):
+            name = answer.get("endpoint")
+            if isinstance(name, str) and name not in known and name not in others:
+                near = did_you_mean(name, known)
+                if near.startswith("did"):
+                    place = place_of(design, (*path, "endpoint"))
+                    yield Fault(place, f"{name!r} is no endpoint; {near}")
+            for key, column, level in _conditions(answer):
+                yield from _of_patients(place_of(design, (*path, key)), column, level, names)
+
+
+def _rows_of(asked: object, path: tuple[str | int, ...]) -> Iterator[tuple[tuple, Table]]:
+    """The rows that answer a question, each with its path."""
+    held = asked if isinstance(asked, Mapping) else {}
+    answers = held.get("answers")
+    for own, answer in enumerate(answers if isinstance(answers, list) else ()):
+        if isinstance(answer, Mapping):
+            yield (*path, "answers", own), answer
+    if isinstance(held.get("until"), Mapping):
+        yield (*path, "until"), held["until"]
+
+
+def _conditions(answer: Table) -> Iterator[tuple[str, str, str]]:
+    """Columns that an answer names, each with its key and the level that it asks for."""
+    name, level = answer.get("covariate"), answer.get("level")
+    if isinstance(name, str) and ":" not in name:
+        yield ("level" if isinstance(level, str) else "covariate"), name, str(level or "")
+    for key in ("group", "population"):
+        text = answer.get(key)
+        for part in text.split(",") if isinstance(text, str) else ():
+            column, sign, wanted = part.partition("=")
+            if sign and wanted not in (KNOWN, "?"):
+                for one in wanted.split("/"):
+                    yield key, column, one
+
+
+def _of_patients(place: str, column: str, level: str, names: Names) -> Iterator[Fault]:
+    """A column that is near one of the design's, or a level that such a column lacks."""
+    known = [*names.columns, *names.factors, *names.scaled]
+    if column in known:
+        yield from no_level_faults(place, level, names, column) if level else ()
+    elif column not in COMPUTED and (near := did_you_mean(column, known)).startswith("did"):
+        yield Fault(place.replace(" level", " covariate"), f"{column!r} is no column; {near}")

@@ -6,6 +6,7 @@ and a place may hold what is of another row.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ _BESIDE = ("p", "se", "z", "coefficient")
 _EXACT = ("n", "events", "mean", "sd", *RATIOS)
 _LIMITS = ("conf_low", "conf_high")
 _WORDS = {"conf_low": "lower", "conf_high": "upper"}
+_MONTHS = {"months": 1.0, "years": 12.0}
 #: What a note says that print does not have.
 _NOTED = re.compile(r"\bno (number|lower limit|upper limit)\b")
 
@@ -267,6 +269,13 @@ def parentless(claims: pd.DataFrame, design: Design) -> Iterator[tuple[str, str]
         elif claim["endpoint"] != parent["endpoint"]:
             told = f"own of {name!r} is of {claim['endpoint'] or 'no endpoint'}, and the cohort's "
             yield parent["own"], f"{told}number of {parent['endpoint']}; correct the id."
+        elif parent.get("median") and claim["statistic"] == "median_survival":
+            months = claim["value"] * _MONTHS.get(claim["unit"], math.nan)
+            # Two cohorts of one hospital differ, but hardly fourfold: 6.6 is years.
+            if abs(12 * parent["median"] / months - 1) < abs(parent["median"] / months - 1) / 2:
+                told = f"median of {name!r} is {parent['median']:g} months, and the paper's own "
+                told += f"is {months:g}; if it is in years, write {12 * parent['median']:g}."
+                yield parent["own"], told
 
 
 def bounds(claims: pd.DataFrame) -> Iterator[tuple[str, str]]:

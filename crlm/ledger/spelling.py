@@ -57,6 +57,8 @@ _MEANT = {
     "string": "text",
     "categorical": "category",
     "factor": "category",
+    "flow": "eligibility",
+    "criteria": "eligibility",
 }
 #: A product of two columns, in whichever spelling.
 PRODUCT = re.compile(r"\s*[×*:]\s*|\s+[xX]\s+")

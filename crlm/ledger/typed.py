@@ -164,7 +164,7 @@ def place_of(data: Any, path: tuple[str | int, ...]) -> str:
         inside = _step(held, step)
         if isinstance(step, int):
             number, listed = step + 1, True
-        elif isinstance(inside, Mapping) or _is_tables(inside):
+        elif isinstance(inside, Mapping) or (_is_tables(inside) and not listed):
             table.append(step)
         else:
             break
@@ -190,6 +190,9 @@ def _place_text(table: list[str], number: int, rest: tuple[str | int, ...]) -> s
     head = (f"[[{name}]] {number}," if number else f"[{name}]") if table else ""
     key = ".".join(str(step) for step in rest if isinstance(step, str))
     entry = "".join(f" entry {step + 1}" for step in rest if isinstance(step, int))
+    if rest and isinstance(rest[-1], str) and entry:  # A table in a list of one in a list.
+        parts = (f" {one + 1}," if isinstance(one, int) else f" {one}" for one in rest)
+        return f"{head}{''.join(parts)}".strip()
     return f"{head} {key}{entry}".strip().rstrip(",")
 
 

@@ -335,6 +335,29 @@ STATISTICS: dict[str, Statistic] = {
     "flag": Statistic("Flag", "flag", "", 0),
 }
 
+#: Entries of the reviewer's chapter, which a question may name.
+ENTRIES = (
+    "balance",
+    "weighted effects",
+    "modification",
+    "start of treatment",
+    "dates of start",
+    "competing risks",
+    "states",
+    "short period",
+    "guaranteed time",
+    "visit grid",
+    "small samples",
+    "changing hazards",
+    "levels drawn together",
+    "sensitivity",
+    "missing values",
+    "who was tested",
+    "late entry from test",
+    "era",
+    "negative control",
+)
+
 #: Columns that are computed from a patient's others and stand in no dictionary.
 COMPUTED: dict[str, dict[str, Any]] = {
     "short_scp": {
