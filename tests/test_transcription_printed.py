@@ -137,3 +137,20 @@ def test_minutes_behind_a_time_are_no_minimum(design):
 def test_patients_of_unknown_value(design, label):
     table = [["", "HAI"], ["Sex", ""], ["Male", "205 (56)"], ["Female", "161"], [label, "3"]]
     assert read(table, design)["table1-hai-yes-sex-missing"] == "3"
+
+
+@pytest.mark.parametrize("heads", [["N", "%"], ["HAI n", "HAI %"]])
+@pytest.mark.parametrize("share", ["", "100"])
+def test_a_row_of_sizes_beside_percentages(design, heads, share):
+    """PMC5013640, Table 1: "All Patients", 66 and 100; PMC3681405, Table 1: 169 and nothing."""
+    table = [["", *heads], ["All patients", "366", share], ["Male", "205", "56"]]
+    found = read(table, design)
+    assert [text for name, text in found.items() if name.endswith("-n")] == ["366", "205"]
+
+
+def test_no_before_yes_in_brackets_is_asked(design):
+    """PMC5534217, Table 3: "Chronic cardiac disease (no/yes)"."""
+    for label, asked in (("HAI (no/yes)", True), ("HAI (yes/no)", False)):
+        table = [["", "HR (95% CI)"], [label, "0.60 (0.43-0.83)"]]
+        made = claims_of(table, design, "model", place="table2", endpoint="OS")
+        assert bool(made.questions) == asked and bool(made.claims) != asked

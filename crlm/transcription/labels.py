@@ -33,6 +33,8 @@ _TIMES = re.compile(r"\s+[x×*:]\s+(?!10\b)|\s*[×*]\s*(?!\s|10(?!\w))|:", re.IG
 AGAINST = re.compile(r"\s+(?:vs\.?|versus|v\.?|against|compared (?:with|to))\s+", re.IGNORECASE)
 #: What stands in brackets behind a characteristic: "Tumour grade (III versus I)".
 _BRACKETS = re.compile(r"(?P<stem>[^\[(]*\w[^\[(]*?)\s*[\[(](?P<held>[^\[\]()]+)[\])]\W*")
+#: "(no/yes)" may say what a ratio compares, or how the levels were coded.
+_NO_YES = re.compile(r"no\s*[/,:]\s*yes", re.IGNORECASE)
 _SIDE = re.compile(r"\s*(?:[<>≤≥]=?\s*\d|\d[\d.,]*\s*(?:[-–—−]|to)\s*<?\s*\d)[^;]*")
 
 
@@ -141,9 +143,9 @@ class Labels:
 
     def aside(self, label: str, column: str) -> str:
         """What the brackets of a label say of a category but yes and no, where it is unknown."""
-        if self.answered(label) or list(self.design.levels(column)) == ["no", "yes"]:
-            return ""
-        found = _BRACKETS.fullmatch(unmarked(label))
+        found = None if self.answered(label) else _BRACKETS.fullmatch(unmarked(label))
+        if found and list(self.design.levels(column)) == ["no", "yes"]:
+            return found["held"] if _NO_YES.fullmatch(found["held"].strip()) else ""
         words = set(re.findall(r"[^\W_]+", found["held"].casefold())) if found else set()
         return found["held"] if found and words - NOTES else ""
 

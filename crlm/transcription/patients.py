@@ -245,7 +245,8 @@ class FirstTable(Table):
         """The table less a first row "n" of the groups' sizes, which becomes claims."""
         if len(rows) < 2 or not {plain(rows[1][0]), plain(_N.sub("", rows[1][0]))} & _SIZES:
             return rows
-        cells = {group: cell(rows[1][at]) for at, group in groups.items()}
+        counted = {at: g for at, g in groups.items() if not _ONLY_PERCENT.search(rows[0][at])}
+        cells = {group: cell(rows[1][at]) for at, group in counted.items()}
         if not all(found.kind in ("single", "count", "empty") for found in cells.values()):
             return rows
         for group, found in cells.items():
