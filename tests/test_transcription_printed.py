@@ -154,3 +154,28 @@ def test_no_before_yes_in_brackets_is_asked(design):
         table = [["", "HR (95% CI)"], [label, "0.60 (0.43-0.83)"]]
         made = claims_of(table, design, "model", place="table2", endpoint="OS")
         assert bool(made.questions) == asked and bool(made.claims) != asked
+
+
+@pytest.mark.parametrize("cell", ["17/30/2", "1 13 3", "83. 2 (11.4)", "53.9 (33–37)"])
+def test_three_numbers_that_are_no_median_with_its_ends(design, cell):
+    """PMC4332717, PMC4914313, PMC1693922 (Table 4) and PMC1913177: each was read in silence."""
+    made = claims_of([["", "HAI"], ["Age", cell]], design, "two-groups", place="table1")
+    assert made.questions
+
+
+def test_a_ratio_outside_its_limits_is_asked_or_as_printed(design):
+    table = [["", "HR (95% CI)"], ["HAI", "1.60 (0.43-0.83)"]]
+    of = {"place": "table2", "endpoint": "OS"}
+    made = claims_of(table, design, "model", **of)
+    assert "low 0.43, estimate 1.60, high 0.83" in made.questions[0]
+    made = claims_of(table, design, "model", as_printed=True, **of)
+    assert not made.questions and any("as printed" in told for told in made.taken)
+
+
+def test_bands_in_a_column_of_their_own_are_levels():
+    """PMC4804575, Table 2: "Age, years" beside "30–39"."""
+    made = ledger.load_design("mskcc_hai")
+    made.columns["band"] = {"type": "category", "levels": ["30–39", "40–49"], "label": "Band"}
+    table = [["Total", "", "HAI"], ["Sex", "Male", "205"], ["Band", "30–39", "8"]]
+    found = read([*table, ["", "40–49", "9"]], made)
+    assert found["table1-hai-yes-band-40-49-n"] == "9"

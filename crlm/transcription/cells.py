@@ -48,6 +48,8 @@ REFERENCE = re.compile(
 _OVER = re.compile(
     r"^(\d[\d,]*)\s*(?:/|(?:out )?of)\s*(\d[\d,]*)(?![.\d])\s*(?:[\[(;,]?\s*([\d.]+)\s*%?[\])]?)?$"
 )
+#: Counts of three levels, "17/30/2", or of three lines: no number with its two ends.
+_IN_A_ROW = re.compile(r"[\d.,·]+(?:(?:\s*/\s*|\s+)[\d.,·]+){2}")
 #: A ratio of 1, which may stand for the reference as well.
 ONE = re.compile(r"^1(\.0+)?$")
 
@@ -185,7 +187,7 @@ def cell(text: str) -> Cell:
     if "±" in text or re.search(r"\+/?-", text):
         return Cell("mean", parts) if len(parts) == 2 else Cell("unclear", parts)
     if len(parts) == 3:
-        return Cell("spread", parts)
+        return Cell("unclear" if _IN_A_ROW.fullmatch(text.strip()) else "spread", parts)
     if len(parts) == 2 and ("%" in text or ("(" in text and parts[0].decimals == 0)):
         return Cell("count", parts)
     if len(parts) == 1 and text.strip().endswith("%"):

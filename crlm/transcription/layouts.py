@@ -11,7 +11,7 @@ from crlm.ledger.claim_numbers import DATE
 from crlm.ledger.claim_words import Words
 from crlm.ledger.vocabulary import ALL, KNOWN
 from crlm.transcription import answers as own
-from crlm.transcription import footnotes, nested, percentages, populations, stubs
+from crlm.transcription import footnotes, nested, ordered, percentages, populations, stubs
 from crlm.transcription.cells import POINTS, Placed, row_of
 from crlm.transcription.curves import CurvesTable
 from crlm.transcription.endpoints import Endpoints, parts
@@ -273,6 +273,13 @@ def _read(table: Table, rows: Sequence[Sequence[str]], decimal: str) -> None:
     table.labels.alone = frozenset(label for label, many in labels.items() if many == 1)
     table.read(_pointed(rows) if decimal == "comma" or commas else rows)
     table.note_words()
+    for where, said in ordered.disordered(table.made.claims):
+        if table.as_printed:
+            table.made.taken.append(f"{where}: {said}, as printed")
+        else:
+            told = f"{said} are not in their order; say in the label what the numbers of the cell "
+            told += "are, or correct it, or, if the paper has it so, say --as-printed"
+            table.ask(where, told)
     if commas and decimal != "comma":
         told = f"{len(commas)} of its cells have a decimal comma, as {commas[0]!r}; "
         table.made.questions.insert(0, f"{told}say --decimal comma, or write them with a point.")

@@ -11,6 +11,8 @@ from crlm.transcription.summaries import is_summary
 #: Heads of a column of levels; finalfit leaves it without one.
 _LEVELS = {"level", "levels", "category", "categories", "subgroup", "group", "value", "class"}
 _OWN = {"level", "levels", "category", "categories"}
+#: A word, a side of a cut-off, a band.
+_LEVEL = re.compile(r"[^\W\d]|[<>≤≥]|\d[\d.]*\s*[-–]\s*\d[\d.]*$")
 _DEPENDENT = re.compile(r"^dependent:", re.IGNORECASE)
 #: What stands for a number in the column of levels: "[18.0,85.0]".
 _ENDS = re.compile(r"^[\[(]\s*-?[\d.]+\s*,\s*-?[\d.]+\s*[\])]$")
@@ -109,4 +111,5 @@ def _has_levels(rows: Sequence[Sequence[str]]) -> bool:
     if head in _OWN or (not head and _DEPENDENT.match(corner)):
         return True
     below = any(not row[0] and row[1] for row in rows[1:])
-    return below and all(re.match(r"[^\W\d]|[<>≤≥]", text) for text in stated)
+    words = any(re.search(r"[^\W\d_]{2}", text) for text in stated)
+    return below and words and all(_LEVEL.match(text) for text in stated)
