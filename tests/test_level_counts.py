@@ -1,6 +1,7 @@
 """What a regression table tells of the patients of each level: counts, medians, rates, log-rank."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -160,6 +161,25 @@ def test_curves_of_levels_beside_ratios_are_of_the_regression_table(design):
     events = model | {"model": "", "group": "sex=male", "statistic": "events", "time": 60.0}
     paper.claims = pd.concat([paper.claims, pd.DataFrame([model, events])])
     assert paper.printed_beside("OS") == ["sex"]
+
+
+def test_the_log_rank_p_of_the_text_is_computed_with_the_table_that_has_the_curves(design):
+    """Where the table had its medians, a p in the text was of no section."""
+    paper = Levels.__new__(Levels)
+    paper.curve_rules = {"conf_type": "log-log", "median_rule": "first"}
+    paper.release = SimpleNamespace(on=False)
+    spec = {**design.models["OS"], "population": "margin=negative"}
+    paper.design = replace(design, models={"OS": spec})
+    keys = dict.fromkeys(ledger.CLAIM_COLUMNS, "") | {"endpoint": "OS"}
+    keys |= {"population": "margin=negative"}
+    ratio = keys | {"model": "univariable", "covariate": "sex", "place": "table2"}
+    median = keys | {"group": "sex=male", "statistic": "median_survival", "place": "table2"}
+    p = keys | {"group": "sex", "statistic": "p", "model": "logrank", "place": "results"}
+    paper.claims = pd.DataFrame([ratio, median, p])
+    frame = pd.DataFrame({"time": [5.0, 7, 9, 11, 13, 15], "event": [True, True, False] * 2})
+    frame = frame.assign(endpoint="OS", sex=pd.Categorical(["male", "female"] * 3))
+    made = paper.level_curves("OS", ["sex"], frame, "margin=negative")
+    assert (made["statistic"] == "p").sum() == 1 and (made["model"] == "logrank").any()
 
 
 def test_the_table_has_a_median_and_a_rate_a_level_and_one_p_a_covariate():

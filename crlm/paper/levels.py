@@ -53,7 +53,9 @@ class Levels(Base):
         times = sorted(own.loc[own["statistic"] == "survival_rate", "time"].dropna().unique())
         rules = {"population": population, **self.curve_rules}
         parts = [survival.by_level(frame, names, times, **rules)]
-        tested = {*own.loc[own["model"] == LOGRANK, "group"]}
+        # Of some patients alone they have no curves, which would test what the text does.
+        told = self._of_its_patients(model) if population != ALL else own
+        tested = {*told.loc[told["model"] == LOGRANK, "group"]}
         some = [name for name in names if name in tested and self.design.levels(name)]
         parts += [survival.logrank(frame, name, population=population) for name in some]
         found = joined(*parts)
@@ -65,13 +67,22 @@ class Levels(Base):
             found = joined(found, sizes.assign(**counted))
         return found
 
-    def _at_its_ratios(self, model: str) -> pd.DataFrame:
-        """Claims on curves of a model's endpoint and patients in the tables of its ratios."""
+    def _of_its_patients(self, model: str) -> pd.DataFrame:
+        """Claims on curves of a model's endpoint and patients, wherever they are printed."""
+        claims = self.claims
+        curves = (claims["covariate"] == "") & claims["model"].isin(("", LOGRANK))
+        return claims[self._about(model) & curves]
+
+    def _about(self, model: str) -> pd.Series:
+        """Which claims are of a model's endpoint and patients."""
         spec, claims = self.design.models[model], self.claims
         endpoint, population = spec.get("endpoint") or model, spec.get("population") or ALL
-        of_it = (claims["endpoint"] == endpoint) & (claims["population"] == population)
+        return (claims["endpoint"] == endpoint) & (claims["population"] == population)
+
+    def _at_its_ratios(self, model: str) -> pd.DataFrame:
+        """Claims on curves of a model's endpoint and patients in the tables of its ratios."""
+        claims = self.claims
         keys = ("univariable", self.design.model_key(model))
-        places = claims.loc[of_it & claims["model"].isin(keys), "place"]
-        curves = (claims["covariate"] == "") & claims["model"].isin(("", LOGRANK))
-        tables = claims["place"].str.contains("table") & claims["place"].isin(places)
-        return claims[of_it & curves & tables]
+        places = claims.loc[self._about(model) & claims["model"].isin(keys), "place"]
+        of_it = self._of_its_patients(model)
+        return of_it[of_it["place"].str.contains("table") & of_it["place"].isin(places)]
