@@ -38,6 +38,8 @@ DEAREST = (
     "test_ahead.py",
     "test_document_run.py",
     "test_reconstruction_kernels.py",
+    "ncch_scp.ipynb",
+    "mskcc_hai.ipynb",
 )
 
 

@@ -43,53 +43,6 @@ def hospital(n=30):
     )
 
 
-def public(n=30):
-    """A table in the words of public sheets: 0 and 1 under a header that says what 1 is."""
-    table = patients(n)
-    ages = table["age"].astype(float).clip(upper=90).astype(int).astype(str)
-    codes = ["0", "1", "0"] * (n // 3)
-    return pd.DataFrame(
-        {
-            "Patient-ID": table["patient_id"],
-            "age": [*ages[:-2], "999", "999"],
-            "node_positive_primary": [*codes[:-1], "-99"],
-            "synchronous_crlm": codes,
-            "extrahep_disease": [*codes[:-2], "9", "9"],
-            "carcinoembryonic_antigen": ["-999", "-999", "N/A", *table["cea"][3:]],
-            "max_tumor_size": table["size_cm"],
-            "days_to_DFS_progression": [str(100 + 7 * k) for k in range(n)],
-            "vital_status_DFS": codes,
-        }
-    )
-
-
-def test_codes_for_unknown_and_what_a_header_states_are_proposed_with_their_reason(tmp_path):
-    path = put(tmp_path, public())
-    text = cohort.propose(path, MSKCC)
-    for line in (
-        'missing: ["999"]   # 2 far above every other value; check',
-        'values: {"0": negative, "1": positive}',
-        'missing: ["-99"]   # a code for unknown beside 0 and 1; check',
-        "# The header names positive, so 1 is read as that; check.",
-        'values: {"0": metachronous, "1": synchronous}',
-        'missing: ["9"]   # a code for unknown beside 0 and 1; check',
-        'missing: ["-999"]   # 2 below every other value, none of which is below 0; check',
-        'from: "days_to_DFS_progression"',
-        "unit: days",
-    ):
-        assert line in text, line
-    (tmp_path / "book.yaml").write_text(text, encoding="utf-8")
-    frame = cohort.load(path, MSKCC, tmp_path / "book.yaml")
-    assert frame["age"].isna().sum() == 2 and frame["cea"].isna().sum() == 3
-    assert frame["nodal_status"].value_counts().to_dict() == {"negative": 19, "positive": 10}
-    assert frame["rfs_months"].max() == pytest.approx(303 / 30.4375, rel=1e-3)
-    # A single code, and 99 among old patients, are asked by `check`, not taken out.
-    old = public().assign(age=[str(85 + k % 15) for k in range(30)])
-    old.loc[3, "max_tumor_size"] = "9999"
-    again = cohort.propose(put(tmp_path, old, "old.csv"), MSKCC)
-    assert 'missing: ["99"]' not in again and 'missing: ["9999"]' not in again
-
-
 def test_every_proposal_that_can_be_made_is_made(tmp_path):
     text = cohort.propose(put(tmp_path, hospital()), MSKCC)
     for line in (

@@ -112,39 +112,11 @@ _CODES = (
 )
 
 
-#: The same as numbers that no measurement is.
-_BELOW = (-1.0, -8.0, -9.0, -88.0, -98.0, -99.0, -998.0, -999.0, -9999.0, -99999.0)
-
-
 def _codes(name: str, values: pd.Series) -> Iterator[str]:
     """A code for unknown stands apart from the numbers that are measured."""
-    apart, how = codes_apart(name, values)
-    if len(apart):
-        shown = ", ".join(f"{code:g}" for code in sorted(set(apart)))
-        yield f"{name} is {foreign(shown)} in {row_list(apart.index, 5)}, {how}. {_UNKNOWN}"
-
-
-def codes_apart(name: str, values: pd.Series) -> tuple[pd.Series, str]:
-    """The cells of a number that are probably codes for unknown, and why.
-
-    Parameters
-    ----------
-    name : str
-        The column.
-    values : pandas.Series of float
-        Its known values.
-
-    Returns
-    -------
-    pandas.Series, str
-        None of them, and any text, where every value may be a measurement.
-    """
-    below = values[values.isin(_BELOW)]
-    if len(below) and (values.drop(below.index) >= 0).all():
-        return below, "below every other value, none of which is below 0"
     coded = values[values.isin(_CODES)]
     if coded.empty:
-        return coded, ""
+        return
     rest = values[~values.isin(_CODES)]
     top = float(rest.max()) if len(rest) else 0.0
     apart = coded[coded > _reach(name, rest, top)]
@@ -152,7 +124,9 @@ def codes_apart(name: str, values: pd.Series) -> tuple[pd.Series, str]:
     how = "far above every other value"
     if not (len(apart) >= 2 or (len(apart) and single)):
         apart, how = _repeated(coded, rest), "far more often than any value near it"
-    return apart, how
+    if len(apart):
+        shown = ", ".join(f"{code:g}" for code in sorted(set(apart)))
+        yield f"{name} is {foreign(shown)} in {row_list(apart.index, 5)}, {how}. {_UNKNOWN}"
 
 
 def _repeated(coded: pd.Series, rest: pd.Series) -> pd.Series:

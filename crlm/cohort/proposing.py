@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,11 +14,9 @@ import pandas as pd
 from crlm.cohort.codebook import Codebook, Column, written_so_far
 from crlm.cohort.coercion import Cells
 from crlm.cohort.dates import common_order, is_date, order
-from crlm.cohort.doubts import codes_apart, unit_columns
-from crlm.cohort.lines import ASKED, asked, headers_of, one_line, quoted, wrapped
+from crlm.cohort.doubts import unit_columns
 from crlm.cohort.numbers import bound_of, read_number
 from crlm.cohort.reading import Raw, read
-from crlm.cohort.stated import coded
 from crlm.cohort.times import SURGERY_DATE
 from crlm.cohort.units import DAYS_PER_MONTH, unit_in, unit_in_cell
 from crlm.cohort.vocabulary import (
@@ -29,11 +28,12 @@ from crlm.cohort.vocabulary import (
     is_resectable_header,
     is_site_header,
     labelled,
-    level_alone,
 )
 from crlm.cohort.wording import token
 from crlm.ledger import Design
 from crlm.refusals import tidy
+
+_ASKED = '"?"'
 
 #: What else may be dated in a patient's row, by the words of `DATES`.
 _MOMENTS = {
@@ -79,7 +79,7 @@ def propose(path: str | os.PathLike[str], design: Design, written: str = "") -> 
     unlike = {
         header: [_unlike_line(header, raw)]
         for header in raw.frame.columns
-        if header and quoted(header) not in "\n".join(blocks) and not _names(written, header)
+        if header and _yaml(header) not in "\n".join(blocks) and not _names(written, header)
     }
     if written:
         return _added(written, {**columns, **unlike})
@@ -119,10 +119,8 @@ class _Draft:
         for header in headers:
             if header in self.design.columns:
                 found.setdefault(header, header)
-        levels = {name: self.design.levels(name) for name in self.design.columns}
         for header in headers:
             name = column_for(header, self.design.columns) or labelled(header, self.design.columns)
-            name = name or level_alone(header, levels)[0]
             if name and header not in found.values():
                 if name not in found or self._knows_better(name, header, found[name]):
                     found[name] = header
@@ -180,19 +178,17 @@ class _Draft:
             return self._category(name, header, cells)
         if spec["type"] in ("number", "integer"):
             return self._number(name, header, cells)
-        return [f"  {name}: {quoted(header)}"]
+        return [f"  {name}: {_yaml(header)}"]
 
     def _category(self, name: str, header: str, cells: Cells) -> list[str]:
         guesses = cells.guesses()
         comment = _counted(cells, guesses)
-        guesses, missing = coded(name, header, guesses, self.design.levels(name))
         plain = all(token(text) in cells.level_names() for text in guesses)
         head = f"  {name}:{comment}"
-        lines = [head, f"    from: {quoted(header)}"]
+        lines = [head, f"    from: {_yaml(header)}"]
         if not plain or name.endswith("_event"):
-            pairs = ", ".join(f"{quoted(t)}: {asked(level)}" for t, level in guesses.items())
-            lines += wrapped(f"    values: {{{pairs}}}")
-        lines += missing
+            pairs = ", ".join(f"{_yaml(t)}: {_asked(level)}" for t, level in guesses.items())
+            lines += _wrapped(f"    values: {{{pairs}}}")
         if name == "rfs_event" and re.search(r"recur|relaps|再発", header, re.IGNORECASE):
             lines.append("    or: os_event              # RFS counts recurrence or death")
         return lines
@@ -200,9 +196,9 @@ class _Draft:
     def _number(self, name: str, header: str, cells: Cells) -> list[str]:
         spec = self.design.columns[name]
         target = str(spec.get("unit", ""))
-        lines = [f"  {name}:{_range(cells, self.book)}", f"    from: {quoted(header)}"]
+        lines = [f"  {name}:{_range(cells, self.book)}", f"    from: {_yaml(header)}"]
         if name in self.beside:
-            lines.append(f"    unit: {{from: {quoted(self.beside[name])}}}")
+            lines.append(f"    unit: {{from: {_yaml(self.beside[name])}}}")
         elif unit := self.raw.units.get(header) or unit_in(header, target):
             lines += [f"    unit: {unit}"] * (unit != target)
         elif unit := _likely_unit(name, cells, self.book):
@@ -221,18 +217,15 @@ class _Draft:
                 limits[text] = bound_of(text)
             elif "not a number" in rule:
                 words.append(text)
-        apart, how = codes_apart(name, _values(cells, self.book))
-        codes = dict.fromkeys(cells.texts[apart.index])
         lines = []
         if limits:
-            pairs = ", ".join(f"{quoted(text)}: {value}" for text, value in limits.items())
-            lines += wrapped(
+            pairs = ", ".join(f"{_yaml(text)}: {value}" for text, value in limits.items())
+            lines += _wrapped(
                 f"    values: {{{pairs}}}   # limits and marks count as their number; check"
             )
-        if words or codes:
-            listed = ", ".join(quoted(text) for text in [*codes, *words[:30]])
-            why = "; ".join(["not numbers"] * bool(words) + [f"{len(apart)} {how}"] * bool(codes))
-            lines += wrapped(f"    missing: [{listed}]   # {why}; check")
+        if words:
+            listed = ", ".join(_yaml(text) for text in words[:30])
+            lines += _wrapped(f"    missing: [{listed}]   # not numbers; check")
         return lines
 
     # ---- times and sites ----
@@ -243,10 +236,10 @@ class _Draft:
         ends = [header for header in (death, last) if header]
         if not surgery:
             return
-        self.blocks[SURGERY_DATE] = [f"  {SURGERY_DATE}: {quoted(surgery)}   # the year is kept"]
+        self.blocks[SURGERY_DATE] = [f"  {SURGERY_DATE}: {_yaml(surgery)}   # the year is kept"]
         for what, endpoint in _MOMENTS.items():
             if what in self.dates:
-                self._time(endpoint, f"{{from: {quoted(surgery)}, to: {quoted(self.dates[what])}}}")
+                self._time(endpoint, f"{{from: {_yaml(surgery)}, to: {_yaml(self.dates[what])}}}")
         if ends:
             self._endpoints(surgery, recurrence, death, ends)
             self._controllable(surgery, recurrence, ends)
@@ -254,16 +247,16 @@ class _Draft:
     def _endpoints(
         self, surgery: str, recurrence: str | None, death: str | None, ends: list[str]
     ) -> None:
-        self._time("os", f"{{from: {quoted(surgery)}, to: {headers_of(ends)}}}")
+        self._time("os", f"{{from: {_yaml(surgery)}, to: {_headers(ends)}}}")
         if death:
-            self._event("os", f"{{filled: {quoted(death)}}}")
+            self._event("os", f"{{filled: {_yaml(death)}}}")
         if not recurrence:
             return
         for name, first_of in self._recurring().items():
             counted = ", or: os_event" if "death" in first_of else ""
-            self._time(name, f"{{from: {quoted(surgery)}, to: {headers_of([recurrence, *ends])}}}")
-            self._event(name, f"{{filled: {quoted(recurrence)}{counted}}}")
-        self._time("os_after_recurrence", f"{{from: {quoted(recurrence)}, to: {headers_of(ends)}}}")
+            self._time(name, f"{{from: {_yaml(surgery)}, to: {_headers([recurrence, *ends])}}}")
+            self._event(name, f"{{filled: {_yaml(recurrence)}{counted}}}")
+        self._time("os_after_recurrence", f"{{from: {_yaml(recurrence)}, to: {_headers(ends)}}}")
         self._event("os_after_recurrence", "{or: os_event}")
 
     def _recurring(self) -> dict[str, set[str]]:
@@ -279,8 +272,8 @@ class _Draft:
     def _controllable(self, surgery: str, recurrence: str | None, ends: list[str]) -> None:
         """The SCP from the date of its failure; from the first recurrence only as an offer."""
         if failure := self.dates.get("failure"):
-            self._time("scp", f"{{from: {quoted(surgery)}, to: {headers_of([failure, *ends])}}}")
-            self._event("scp", f"{{filled: {quoted(failure)}}}")
+            self._time("scp", f"{{from: {_yaml(surgery)}, to: {_headers([failure, *ends])}}}")
+            self._event("scp", f"{{filled: {_yaml(failure)}}}")
             return
         header = next((h for h in self.raw.frame.columns if is_resectable_header(h)), None)
         if not recurrence or not header or "scp_months" not in self.design.columns:
@@ -288,15 +281,15 @@ class _Draft:
         cells = Cells("scp_event", Column(header), _ANSWER, self.book, DAYS_PER_MONTH, self.raw)
         codes = {"yes": "0", "no": "1"}
         told = {text: codes.get(level, level) for text, level in cells.guesses().items()}
-        pairs = ", ".join(f"{quoted(t)}: {asked(code)}" for t, code in {**told, "": "0"}.items())
+        pairs = ", ".join(f"{_yaml(t)}: {_asked(code)}" for t, code in {**told, "": "0"}.items())
         self.blocks.setdefault(
             "scp_months",
             [
                 "  # The SCP needs every recurrence: of the first alone, a failure after a repeat",
-                f"  # resection is not seen. If {one_line(header)} is of all of them:",
-                f"  # scp_months: {{from: {quoted(surgery)}, to: {{1: {quoted(recurrence)}, "
-                f"0: {headers_of(ends)}}}}}",
-                f"  # scp_event: {{from: {quoted(header)}, values: {{{pairs}}}}}",
+                f"  # resection is not seen. If {_one_line(header)} is of all of them:",
+                f"  # scp_months: {{from: {_yaml(surgery)}, to: {{1: {_yaml(recurrence)}, "
+                f"0: {_headers(ends)}}}}}",
+                f"  # scp_event: {{from: {_yaml(header)}, values: {{{pairs}}}}}",
             ],
         )
 
@@ -332,9 +325,9 @@ class _Draft:
             }
             # Who has no site has no recurrence, if every recurrence has a site.
             pairs |= {"": "no"} if told else {}
-            listed = ", ".join(f"{quoted(text)}: {level}" for text, level in pairs.items())
-            block = [f"  {column}:", f"    from: {quoted(header)}"]
-            self.blocks[column] = [*block, *wrapped(f"    values: {{{listed}}}")]
+            listed = ", ".join(f"{_yaml(text)}: {level}" for text, level in pairs.items())
+            block = [f"  {column}:", f"    from: {_yaml(header)}"]
+            self.blocks[column] = [*block, *_wrapped(f"    values: {{{listed}}}")]
 
 
 def _head(name: str, raw: Raw, design: Design, draft: _Draft) -> list[str]:
@@ -344,13 +337,13 @@ def _head(name: str, raw: Raw, design: Design, draft: _Draft) -> list[str]:
         f"study: {design.study}",
     ]
     if raw.sheet and raw.sheets > 1:
-        lines.append(f"sheet: {quoted(raw.sheet)}")
+        lines.append(f"sheet: {_yaml(raw.sheet)}")
     if raw.header_row > 1:
         lines.append(f"header_row: {raw.header_row}")
     lines += _copies(raw, draft.sources.get("patient_id", ""))
     if draft.open_dates:
         lines.append(
-            f'date_format: {ASKED}   # "%d/%m/%Y" or "%m/%d/%Y": no date settles it '
+            f'date_format: {_ASKED}   # "%d/%m/%Y" or "%m/%d/%Y": no date settles it '
             f"({', '.join(draft.open_dates[:3])})"
         )
     return [*lines, "missing: []   # besides empty, NA, N/A, NaN, unknown, unk, 不明"]
@@ -372,15 +365,46 @@ def _copies(raw: Raw, identifier: str) -> list[str]:
     return lines
 
 
-# ---- what a column holds ----
+# ---- words of YAML ----------------------------------------------------------
+
+
+def _yaml(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _asked(level: str) -> str:
+    return _ASKED if level == "?" else level if level else '""'
+
+
+def _headers(headers: Sequence[str]) -> str:
+    return _yaml(headers[0]) if len(headers) == 1 else f"[{', '.join(map(_yaml, headers))}]"
+
+
+def _wrapped(line: str) -> list[str]:
+    """A flow mapping over several lines, broken at its commas."""
+    if len(line) <= 110:
+        return [line]
+    parts = re.split(r'(?<=[\w"}\]]), (?=")', line)
+    lines, current = [], parts[0]
+    for part in parts[1:]:
+        if len(current) + len(part) > 100:
+            lines.append(current + ",")
+            current = "      " + part
+        else:
+            current += ", " + part
+    return [*lines, current]
 
 
 def _counted(cells: Cells, guesses: Iterable[str]) -> str:
     unknown = [t for t in cells.counts.index if t and token(t) in cells.unknown]
     texts = [*guesses, *unknown]
-    shown = ", ".join(f"{one_line(text)} {cells.counts[text]}" for text in texts[:20])
+    shown = ", ".join(f"{_one_line(text)} {cells.counts[text]}" for text in texts[:20])
     empty = int(cells.counts.get("", 0))
     return f"   # {shown}{f', empty {empty}' if empty else ''}" if shown or empty else ""
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:30]
 
 
 def _values(cells: Cells, book: Codebook) -> pd.Series:
@@ -395,7 +419,6 @@ def _range(cells: Cells, book: Codebook) -> str:
     values = _values(cells, book)
     if values.empty:
         return ""
-    values = values.drop(codes_apart(cells.name, values)[0].index)
     return f"   # {values.min():g} to {values.max():g}, median {values.median():g}"
 
 
@@ -449,17 +472,17 @@ _FEW, _OFTEN, _SHORT = 6, 5, 20
 def _names(written: str, header: str) -> bool:
     """Whether a codebook that stands names a header, quoted or plain."""
     plain = rf"(?<!\w){re.escape(header)}(?!\w)"
-    return quoted(header) in written or re.search(plain, written) is not None
+    return _yaml(header) in written or re.search(plain, written) is not None
 
 
 def _unlike_line(header: str, raw: Raw) -> str:
     """A header with its codes where these are few, short, and each stands often; no other cell."""
     counts = raw.frame[header].value_counts()
     codes = counts[[bool(text) for text in counts.index]]
-    told = ", ".join(f"{one_line(text)} {n}" for text, n in codes.items())
+    told = ", ".join(f"{_one_line(text)} {n}" for text, n in codes.items())
     shown = 0 < len(codes) <= _FEW and int(codes.min()) >= _OFTEN
     shown = shown and not any(len(text) > _SHORT or is_date(text) for text in codes.index)
-    return f"{_UNLIKE}{quoted(header)}" + f"   # {told}" * shown
+    return f"{_UNLIKE}{_yaml(header)}" + f"   # {told}" * shown
 
 
 def unlike(text: str) -> int:
@@ -470,4 +493,4 @@ def unlike(text: str) -> int:
 def questions(text: str) -> int:
     """How many questions a codebook still asks."""
     lines = [line.split("   #")[0] for line in text.splitlines() if line.strip()[:1] != "#"]
-    return sum(line.count(ASKED) for line in lines)
+    return sum(line.count(_ASKED) for line in lines)

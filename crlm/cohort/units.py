@@ -131,9 +131,6 @@ def unit_in(text: str, target: str) -> str:
     known = _factors(target, DAYS_PER_MONTH)
     words = re.findall(r"[(\[（［]([^()\[\]（）［］]+)[)\]）］]", text) + text.rsplit(",", 1)[1:]
     words += re.findall(r"[_.\s](days?|months?|years?|weeks?|mm|cm)$", tidy(text), re.IGNORECASE)
-    words += re.findall(
-        r"^(days?|months?|years?|weeks?)[_\s]+(?:to|until|till)\b", tidy(text), re.I
-    )
     found = [unit for word in words if (unit := _spelt(word)) in known]
     return found[0] if found else ""
 

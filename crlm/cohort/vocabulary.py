@@ -17,9 +17,6 @@ _WORDS = tomllib.loads(Path(__file__).with_name("vocabulary.toml").read_text(enc
 #: A unit behind a header without brackets: "os_days", "age.years".
 _UNIT_BEHIND = re.compile(r"(?<=\w)(?:[_.\s]+|,\s*)(days?|weeks?|months?|years?|mm|cm)$", re.I)
 
-#: A unit before what is timed: "months_to_DFS_progression", "days until death".
-_UNIT_BEFORE = re.compile(r"^(days?|weeks?|months?|years?)[\s_]+(?:to|until|till)[\s_]+", re.I)
-
 #: Words near enough to a level to be suggested, by the level.
 LEVELS: dict[str, list[str]] = _WORDS["levels"]
 
@@ -55,8 +52,7 @@ def key_of(header: str) -> str:
 def column_for(header: str, columns: Iterable[str]) -> str:
     """The canonical column that a header most likely is; "" if none suggests itself."""
     columns = list(columns)
-    timed = _UNIT_BEFORE.sub("time to ", header)
-    for key in dict.fromkeys(map(key_of, (header, _UNIT_BEHIND.sub("", header), timed))):
+    for key in dict.fromkeys((key_of(header), key_of(_UNIT_BEHIND.sub("", header)))):
         for name in columns:
             if key in {name_key(name), *map(key_of, HEADERS.get(name, ()))}:
                 return name
