@@ -316,3 +316,12 @@ def test_a_percentage_that_was_cut_is_no_grave_misprint():
     (other,) = wrong([n(201), n(128, "arm=new"), share | {"printed": "63.5", "value": 63.5}])
     assert "cut" not in other["sentence"]
     assert audit(design(), claims(n(201))).gravest == ""
+
+
+def test_a_final_zero_that_is_no_digit_is_no_grave_misprint():
+    """0.78 (0.40-1.57) of PMC2817867 led over 58 patients who are 56."""
+    slight = ratio("0.78 (0.40-1.57)")
+    found = audit(design(), claims(*slight, *groups(old=100, new=100, whole=198)))
+    assert len(wrong([*slight, *groups(old=100, new=100, whole=198)])) == 2
+    assert "198" in found.gravest and "is no digit" not in found.gravest
+    assert audit(design(), claims(*slight)).gravest.endswith("is no digit.")

@@ -21,6 +21,8 @@ from crlm.audit.intervals import (
     wald_region,
 )
 
+#: How the sentence of a ratio ends whose final zeros explain it.
+NO_DIGIT = "is no digit"
 #: Profile limits of an odds ratio are not quite symmetric: room as a share of the width.
 _PROFILE_ROOM = 0.05
 #: Log-rank, score and likelihood p values differ from Wald's: room for z, fixed and relative,
@@ -268,7 +270,7 @@ def _padded(roles: Roles) -> str:
     if any(p is None for p in bare.values()) or bare == dict(roles):
         return ""
     zeros = [roles[role].text for role in roles if bare[role].text != roles[role].text]
-    return f" It fits if the final 0 of {', '.join(zeros)} is no digit." if region(bare) else ""
+    return f" It fits if the final 0 of {', '.join(zeros)} {NO_DIGIT}." if region(bare) else ""
 
 
 @check(

@@ -47,6 +47,7 @@ from crlm.audit.counts import CUT
 from crlm.audit.facts import Facts, gather
 from crlm.audit.findings import find
 from crlm.audit.implied import imply
+from crlm.audit.ratios import NO_DIGIT
 from crlm.audit.repair import Judged
 from crlm.ledger import Design, as_records
 from crlm.numbers import allowed
@@ -96,9 +97,12 @@ class Audit:
 
     @property
     def gravest(self) -> str:
-        """The contradiction to tell first: no digit that was cut, where there is another; or ""."""
+        """The contradiction to tell first, or "".
+
+        No digit that was cut, and no final zero that is none, where there is another.
+        """
         wrong = self.findings.loc[self.findings["verdict"] == "inconsistent", "sentence"]
-        more = [text for text in wrong if not str(text).endswith(f"{CUT}.")]
+        more = [text for text in wrong if not str(text).endswith((f"{CUT}.", f"{NO_DIGIT}."))]
         return str(next(iter([*more, *wrong]), ""))
 
 
