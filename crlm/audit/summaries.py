@@ -180,7 +180,7 @@ def _slope_p(means: Sequence[float], spreads: Sequence[float], sizes: Sequence[i
     Examples
     --------
     >>> round(_slope_p([1.0, 2.0, 3.0], [1.0, 1.0, 1.0], [10, 10, 10]), 6)
-    8.3e-05
+    9.4e-05
     """
     both, places, between = _slope(means, sizes)
     within = sum((n - 1) * max(s, 1e-9) ** 2 for n, s in zip(sizes, spreads, strict=True))
