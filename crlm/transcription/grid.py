@@ -13,7 +13,7 @@ from typing import Any
 
 from crlm import files
 from crlm.ledger import LedgerError
-from crlm.transcription import fixed_width, noughts, pages, shapes, unseen
+from crlm.transcription import fixed_width, noughts, pages, shapes, thousands, unseen
 from crlm.transcription.cells import Placed
 
 _MOST_ROWS, _MOST_BYTES, _LISTED = 2000, 20_000_000, 6
@@ -35,7 +35,6 @@ _FULL_WIDTH = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | {0x3000:
 #: What a page does not show: soft hyphens, joiners and marks of byte order.
 _HYPHENS = dict.fromkeys((0x2010, 0x2011), "-")
 _UNSEEN = dict.fromkeys((0x00AD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))
-_THIN = re.compile(r"(?<=\d)[\u2009\u202f\u00a0](?=\d{3}(?!\d))")
 _GAP = re.compile(r"\s*\|\s*|\s{2,}")
 #: A line that rules a table off: "|:----|:--:|", "+-----+", "-----  ----".
 _RULE = re.compile(r"(?=.*[-=─━]{3}|.*:?-:?\|)[\s|:+=─━-]+")
@@ -118,7 +117,7 @@ def _remedy(path: Path) -> str:
 
 def _plain(cell: str) -> str:
     """A cell in half-width signs, thousands together, no blank more than one."""
-    text = _THIN.sub("", cell.translate(_FULL_WIDTH | _UNSEEN | _HYPHENS))
+    text = thousands.unspaced(cell.translate(_FULL_WIDTH | _UNSEEN | _HYPHENS))
     return " ".join(text.split())
 
 

@@ -11,7 +11,15 @@ from crlm.ledger.claim_numbers import DATE
 from crlm.ledger.claim_words import Words
 from crlm.ledger.vocabulary import ALL, KNOWN
 from crlm.transcription import answers as own
-from crlm.transcription import footnotes, nested, ordered, percentages, populations, stubs
+from crlm.transcription import (
+    footnotes,
+    nested,
+    ordered,
+    percentages,
+    populations,
+    stubs,
+    thousands,
+)
 from crlm.transcription.cells import POINTS, Placed, row_of
 from crlm.transcription.curves import CurvesTable
 from crlm.transcription.endpoints import Endpoints, parts
@@ -111,7 +119,7 @@ def claims_of(
     """
     if layout not in LAYOUTS:
         raise ParameterError(f"There is no layout {layout!r}. {did_you_mean(layout, LAYOUTS)}")
-    rows = [[_spelt(_marked(text)) for text in row] for row in rows]
+    rows = [[_spelt(_marked(thousands.joined(text))) for text in row] for row in rows]
     rows = below_curves(rows) if layout == "curves" else rows
     above, groups, raw = title(rows), layout == "two-groups", untitled(rows)
     raw = _undashed(stubs.merged(raw, groups))
@@ -123,7 +131,7 @@ def claims_of(
     meant = [*design.models, ALONE] if layout == "model" else []
     meant += [name for name in incidences if name not in meant]
     marks, named = footnotes.answered(named or {}, raw if groups else [])
-    named = {_worded(_spelt(label)): target for label, target in named.items()}
+    named = {_worded(_spelt(thousands.joined(label))): to for label, to in named.items()}
     heads = [*overs, *dict.fromkeys(text for _, part in apart for text in part[0][1:])]
     answers = own.checked(dict(named), rows, design, meant, heads, lacking=groups)
     rows, aside = own.without(rows, answers)
@@ -271,7 +279,7 @@ def _read(table: Table, rows: Sequence[Sequence[str]], decimal: str) -> None:
     commas = _with_commas(rows)
     labels = Counter(plain(text) for text in (*rows[0][1:], *(row[0] for row in rows[1:])))
     table.labels.alone = frozenset(label for label, many in labels.items() if many == 1)
-    table.read(_pointed(rows) if decimal == "comma" or commas else rows)
+    table.read(_pointed(table, rows) if decimal == "comma" or commas else rows)
     table.note_words()
     for where, said in ordered.disordered(table.made.claims):
         if table.as_printed:
@@ -353,13 +361,24 @@ def _names_endpoints(
 
 
 def _with_commas(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Cells with a decimal comma, where none of the table has a point."""
+    """Cells with a decimal comma, where none of the table has a point but between thousands."""
     cells = [text for row in rows[1:] for text in row[1:]]
-    points = any(re.search(r"\d\.\d", text) for text in cells)
+    points = any(re.search(r"\d\.\d", thousands.unpointed(text)) for text in cells)
     return [] if points else [text for text in cells if _COMMA.search(text)]
 
 
-def _pointed(rows: Sequence[Sequence[str]]) -> list[list[str]]:
-    """The table with points for its decimal commas."""
-    comma = re.compile(r"(?<=\d),(?=\d)")
-    return [list(rows[0]), *([row[0], *(comma.sub(".", t) for t in row[1:])] for row in rows[1:])]
+def _pointed(table: Table, rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The table with points for its decimal commas, and without those between thousands.
+
+    Where it has decimals with a point too, a point before three digits may be either: asked.
+    """
+    comma, made = re.compile(r"(?<=\d),(?=\d)"), [list(rows[0])]
+    cells = [text for row in rows[1:] for text in row[1:]]
+    both = any(re.search(r"\d\.\d", thousands.unpointed(text)) for text in cells)
+    for at, row in enumerate(rows[1:], 2):
+        for text in (text for text in row[1:] if both and thousands.unpointed(text) != text):
+            told = f"{text!r} has a point, and other cells have a decimal point or a decimal comma;"
+            table.ask(row_of(row, at), f"{told} write thousands without a sign, decimals alike")
+        bare = row[1:] if both else [thousands.unpointed(text) for text in row[1:]]
+        made.append([row[0], *(comma.sub(".", text) for text in bare)])
+    return made
