@@ -315,6 +315,14 @@ def test_a_percentage_that_was_cut_is_no_grave_misprint():
     assert cut["sentence"] == "128 of 201 patients are 63.68%, not 63.6%: cut, not rounded."
     (other,) = wrong([n(201), n(128, "arm=new"), share | {"printed": "63.5", "value": 63.5}])
     assert "cut" not in other["sentence"]
+    # Of the two levels of 60 % and 40 %, as Gholami et al. print 59.4 and 40.6 %, one is not cut.
+    both = [n(308), n(183, "arm=old"), n(125, "arm=new")]
+    shares = [
+        number(text, "percent", covariate="arm", level=level, unit="%")
+        for text, level in (("60", "old"), ("40", "new"))
+    ]
+    (pair,) = wrong([*both, *shares])
+    assert "not 60%" in pair["sentence"] and "cut" not in pair["sentence"]
     assert audit(design(), claims(n(201))).gravest == ""
 
 

@@ -18,6 +18,7 @@ from crlm.audit.intervals import (
     times,
     total,
 )
+from crlm.audit.misfits import misfits
 from crlm.audit.valued import known_values, missing_around, missing_values, shares_missing
 from crlm.ledger.factors import Cut
 
@@ -26,8 +27,6 @@ from crlm.ledger.factors import Cut
 MOST_MISSING, MISSING_UNSEEN = 0.25, 0.1
 #: A count from which another that is the same may be a copy of it.
 _TELLING = 100
-
-CUT = "cut, not rounded"
 
 Block = dict[str, tuple[Printed, Printed | None]]
 
@@ -148,7 +147,7 @@ def _judge_percentages(
     known = n - roles["missing"].count if "missing" in roles else n
     if 0 < known < n and _all_fit(rows, known):
         return outcome(True, low, high, f"Of the {known} patients with a value.")
-    said = "; ".join(_misfit(p, k, n, facts, others) for p, k in bad)
+    said = misfits(bad, n, facts, others)
     if full and sizes:
         return outcome(True, low, high, f"Of the {sizes[0]} patients with a value.")
     if sizes:
@@ -176,7 +175,7 @@ def _judge_of_known(
         return Outcome("inconsistent", low, high, said)
     if not bad:
         return outcome(True, low, high, f"Of the {known} patients with a value.")
-    said = "; ".join(_misfit(p, k, known, facts, others) for p, k in bad)
+    said = misfits(bad, known, facts, others)
     return Outcome("inconsistent", low, high, f"{said}.")
 
 
@@ -197,27 +196,6 @@ def _recomputed(count: Printed | None, percent: Printed, n: int) -> Interval:
         return 100 * count.count / n, 100 * count.count / n
     nearest = round(percent.value * n / 100)
     return 100 * nearest / n, 100 * nearest / n
-
-
-def _misfit(
-    percent: Printed, count: Printed | None, n: int, facts: Facts, others: Mapping[int, Cell]
-) -> str:
-    digits = max(1, percent.decimals + 1)
-    if count is None:
-        k = math.floor(percent.value * n / 100)
-        return (
-            f"no whole number of {n} patients is {percent.text}%: {k} are {100 * k / n:.{digits}f}%"
-            f" and {k + 1} are {100 * (k + 1) / n:.{digits}f}%"
-        )
-    right = 100 * count.count / n
-    text = f"{count.count} of {n} patients are {right:.{digits}f}%, not {percent.text}%"
-    fitting = denominators(count.count, percent.interval)
-    known = [size for size in others if size in fitting and size != n]
-    if percent.is_cut(right):
-        return f"{text}: {CUT}"
-    if known and abs(right - percent.value) > 2:
-        text += f" ({percent.text}% would be of {known[0]}, {facts.label(others[known[0]])})"
-    return text
 
 
 def _missing_of_groups(facts: Facts, cell: Cell, column: str) -> int | None:

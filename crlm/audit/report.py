@@ -43,10 +43,10 @@ from crlm.audit import (
 )
 from crlm.audit.asked import ask
 from crlm.audit.cases import CATALOGUE, CONSISTENT, INCONSISTENT, UNCLEAR
-from crlm.audit.counts import CUT
 from crlm.audit.facts import Facts, gather
 from crlm.audit.findings import find
 from crlm.audit.implied import imply
+from crlm.audit.misfits import CUT
 from crlm.audit.ratios import NO_DIGIT
 from crlm.audit.repair import Judged
 from crlm.ledger import Design, as_records
