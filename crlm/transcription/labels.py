@@ -78,7 +78,11 @@ class Labels:
         if named := self._scaled.get(opened(label)):
             return Label(named)
         bare, said = stepped.parted(label)
+        if stepped.names_itself(said) and (whole := self._all.whole(label, within)):
+            if said in self.design.label(whole.column, whole.level):
+                return whole
         answered = self._answers.get(plain(label)) if said else None
+        said = stepped.without_log(said) if answered else said
         found = Label(*answered) if answered else self._read(bare, within)
         shorter = "" if found.column else _BEFORE.sub("", bare)
         if shorter != bare and plain(shorter) and (later := self._read(shorter, within)).column:

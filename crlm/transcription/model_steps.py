@@ -79,7 +79,10 @@ class Stepping(Table):
         told = f"{label!r} is {step.said}, and the design has {column}"
         usual = "by its levels" if self.design.levels(column) else "for one unit of it"
         told += f" besides as {has}" if others else f" {usual}"
-        if not step.key:
+        if stepped.is_log(step.said):
+            remedy = "Say which column is the logarithm with "
+            remedy += f"{to_ask(label, 'COLUMN')}, or leave the row out of the table"
+        elif not step.key:
             unit = self.design.unit_of(column) or "units"
             remedy = f"That is neither so many {unit} nor so many times as much: write it so, or "
             remedy += "leave the row out of the table"

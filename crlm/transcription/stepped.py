@@ -9,16 +9,29 @@ from typing import Any, NamedTuple
 
 from crlm.ledger import Design
 
-_NUMBER = r"\d[\d,]*(?:\.\d+)?"
+_NUMBER = r"(?:\d[\d,]*(?:\.\d+)?|\.\d+)"
 #: "per 10 years", and "10-year increase" without a word before it.
 _SAID = re.compile(
     r"[,;\s]*[(\[]?\s*(?:"
     r"\b(?:per|for (?:each|every|an?)|each|every)\b\s*(?P<step>[^)\]]*)"
-    rf"|(?P<alone>(?:\+\s*)?{_NUMBER}[-\s]\w[^)\],;]*\b(?:increase|increment|higher|older)\b)"
+    rf"|(?P<alone>(?:\+\s*)?{_NUMBER}[-\s]\w[^)\],;]*\b(?:increases?|increments?|higher|older)\b)"
+    rf"|\bunits?\s*[=:]\s*(?P<unit>{_NUMBER}[^)\],;]*)"
+    rf"|\b(?:increments?|increases?|intervals?|steps?)\s+of\s+(?P<by>{_NUMBER}[^)\],;]*)"
     r"|\b(?P<log>log ?\(?(?:2|10)\)?|log[₂₁]₀?)(?:[- ]transformed)?"
     r")[)\]]?",
     re.IGNORECASE,
 )
+#: In brackets: "(10 years)", "(10-unit)", "(+10 mm)", "(/10 years)", "(×10)".
+_HELD = re.compile(
+    rf"\s*[(\[]\s*(?P<held>decades?|(?:{_NUMBER}|two|five|ten|twenty)[-\s]?(?:units?|years?|yrs?|points?)"
+    rf"(?:\s+(?:intervals?|steps?|change))?|[+/]\s*{_NUMBER}(?:[-\s]\w[^)\]]*)?|[x×]\s*{_NUMBER})"
+    r"\s*[)\]]",
+    re.IGNORECASE,
+)
+#: What says that the number is a logarithm, of no step that a design declares.
+_LN = r"(?:ln|log|natural log(?:arithm)?)(?:[- ]transformed)?"
+_NATURAL = re.compile(rf"\s*(?:[(\[]|,\s)\s*{_LN}\s*(?:[)\]]|$)", re.IGNORECASE)
+_LOGGED = re.compile(_LN, re.IGNORECASE)
 #: "log2 CEA", "Log10(CEA)".
 _LOG_FIRST = re.compile(r"^\s*(?P<log>log ?(?:2|10)|log[₂₁]₀?)[\s(-]+(?P<bare>[^)]+)\)?\s*$", re.I)
 _FOLDS = ((re.compile(r"doubling|two-?\s?fold|\blog ?\(?2\b|log₂"), 2.0),) + (
@@ -38,7 +51,7 @@ _WORDS = {"one": 1, "two": 2, "three": 3, "five": 5, "ten": 10, "twenty": 20}
 #: Words of a step that say nothing beside its number and its unit.
 _ASIDE = frozenset(
     "a an the in of increase increases increment increments additional unit units point points "
-    "higher older more larger age score".split()
+    "higher older more larger age score interval intervals step steps change".split()
 )
 #: Counted things: the unit of a count.
 _COUNTED = frozenset(
@@ -68,20 +81,51 @@ class Step(NamedTuple):
 def parted(label: str) -> tuple[str, str]:
     """A label without what it says of its step, and that; "" where it says nothing.
 
+    Of a label that says several things the second stands behind a semicolon.
+
     Examples
     --------
     >>> parted("Age, per 10 years")
     ('Age', 'per 10 years')
-    >>> parted("log2 CEA"), parted("Age")
-    (('CEA', 'log2'), ('Age', ''))
+    >>> parted("log2 CEA"), parted("Age"), parted("CEA (ln) (Unit = 1000)")
+    (('CEA', 'log2'), ('Age', ''), ('CEA', 'ln; Unit = 1000'))
     """
+    bare, said = _parted(label)
+    again = _parted(bare) if said else (bare, "")
+    return (again[0], f"{said}; {again[1]}") if again[1] else (bare, said)
+
+
+def _parted(label: str) -> tuple[str, str]:
+    """A label without the first thing that it says of its step, and that."""
     if first := _LOG_FIRST.match(label):
         return first["bare"].strip(), first["log"]
-    found = _SAID.search(label)
-    if not found or not found.start():
+    searched = (pattern.search(label) for pattern in (_NATURAL, _SAID, _HELD))
+    found = next((one for one in searched if one and one.start()), None)
+    if not found:
         return label, ""
     bare = f"{label[: found.start()]} {label[found.end() :]}".strip(" ,;")
     return bare, found.group().strip(" ,;()[]")
+
+
+def is_log(said: str) -> bool:
+    """Whether a label says that the number is its logarithm, whatever else.
+
+    Examples
+    --------
+    >>> is_log("ln; Unit = 1000"), is_log("log2")
+    (True, False)
+    """
+    return any(_LOGGED.fullmatch(part) for part in said.split("; "))
+
+
+def without_log(said: str) -> str:
+    """What a label says of a step of the logarithm that its column holds."""
+    return "; ".join(part for part in said.split("; ") if not _LOGGED.fullmatch(part))
+
+
+def names_itself(said: str) -> bool:
+    """Whether what a label says may be a part of a column's own name: "Relapse (5 years)"."""
+    return bool(_LOGGED.fullmatch(said) or _HELD.fullmatch(f"({said})"))
 
 
 def step_of(said: str, unit: str) -> Step:
@@ -103,6 +147,11 @@ def step_of(said: str, unit: str) -> Step:
     """
     if not said:
         return Step()
+    if is_log(said):
+        return Step(said, "", 0.0)
+    if "; " in said:
+        steps = {step_of(part, unit)[1:] for part in said.split("; ")}
+        return Step(said, *(steps.pop() if len(steps) == 1 else ("", 0.0)))
     text = said.casefold()
     for pattern, fold in _FOLDS:
         if pattern.search(text):
@@ -114,7 +163,10 @@ def step_of(said: str, unit: str) -> Step:
         return Step(said, "fold" if value > 1 else "", value)
     if "decade" in text and unit == "years":
         text = text.replace("decades", "10 years").replace("decade", "10 years")
-    text = re.sub(r"^\W*(?:(?:per|for|each|every|an?|the)\b\s*)*\+?", "", text)
+    text = re.sub(r"^(?:units?\s*[=:]|(?:increments?|increases?|intervals?|steps?)\s+of)", "", text)
+    text = re.sub(
+        r"^[^\w.]*(?:x(?=[\s\d]))?(?:(?:per|for|each|every|an?|the)\b\s*)*[^\w.]*", "", text
+    )
     number = re.match(_NUMBER, text)
     rest = text[number.end() :] if number else text
     times = _in_units(rest, unit)
