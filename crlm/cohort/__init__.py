@@ -1,12 +1,12 @@
 """Patient tables: reading, codebook, checks, eligibility, adapters. This is the only door.
 
-`load` and `check` read a table, `load_history` and `check_history` an event
-history, `template` writes an empty workbook to fill in, `eligibility` and
-`attrition` say who is analysed, `add_factors` makes the study's dichotomies,
-`import_tcia_crlm` converts the one public cohort, `source` tells where a
-converted table came from; `origin` and `events` find the table and history of a run,
-`unnamed` leaves out which files they are. `column_for`, `suggest`, `level_alone`, `is_common`
-and `unit_in` tell what a word or a unit in a header most likely is.
+`load` and `check` read a table, `contradictions` tells which rules one breaks,
+`load_history` and `check_history` an event history, `template` writes an empty workbook
+to fill in, `eligibility` and `attrition` say who is analysed, `add_factors` makes the
+study's dichotomies, `import_tcia_crlm` converts the one public cohort, `source` tells
+where a converted table came from; `origin` and `events` find the table and history of a
+run, `unnamed` leaves out which files they are. `column_for`, `suggest`, `level_alone`,
+`is_common` and `unit_in` tell what a word or a unit in a header most likely is.
 
 Examples
 --------
@@ -31,7 +31,7 @@ from crlm.cohort.flow import (
     stand_ins,
 )
 from crlm.cohort.history import CAUSES, EVENTS, SITES, check_history, load_history
-from crlm.cohort.loading import check, load
+from crlm.cohort.loading import check, contradictions, load
 from crlm.cohort.origin import events, find_history, origin, unnamed
 from crlm.cohort.pairing import pair
 from crlm.cohort.proposing import propose, questions, unlike
@@ -49,6 +49,7 @@ __all__ = [
     "check",
     "check_history",
     "column_for",
+    "contradictions",
     "describe",
     "eligibility",
     "events",

@@ -16,6 +16,7 @@ from crlm.cohort.doubts import doubts, relabelled, unit_columns
 from crlm.cohort.matching import match
 from crlm.cohort.numbers import quote_header
 from crlm.cohort.reading import Raw, read
+from crlm.cohort.rules import RULES, Rule, rules_of
 from crlm.cohort.times import with_year
 from crlm.cohort.understanding import CohortReport, both, refuse, understand
 from crlm.cohort.units import DAYS_PER_MONTH, foreign_unit_in, unit_in, unit_in_cell
@@ -97,6 +98,15 @@ def check(
         unused=[header for header in found.raw.frame.columns if header not in found.used],
         **found.remarks(),
     )
+
+
+def contradictions(path: PathLike, design: Design) -> list[tuple[Rule, int]]:
+    """The rules of a patient that a table without a codebook breaks, and in how many rows."""
+    patients = _read_through(path, design, None).frame
+    rules = [rule for rule in (*RULES, *rules_of(design)) if not rule.note]
+    asked = [rule for rule in rules if {*rule.columns} <= {*patients.columns}]
+    found = ((rule, int(rule.broken(patients).fillna(False).sum())) for rule in asked)
+    return [(rule, many) for rule, many in found if many]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from crlm.ledger import Design, DesignError
-from crlm.ledger.factors import Merged
+from crlm.ledger.factors import Cut, Merged
 from crlm.reconstruction.arrays import Columns
 from crlm.reconstruction.clocks import clocks_of
 from crlm.reconstruction.codes import CUTS, Rule
@@ -22,6 +22,21 @@ UNKNOWN = "unknown"
 #: Columns that say whether an endpoint's event came before a cut: the endpoint, and the
 #: conventions that hold the cut (months) and what becomes of those censored before it.
 EARLY = {"short_scp": ("SCP", "short_scp_months", "short_scp_censored")}
+
+#: Categories of the shared dictionary that follow from a number of it: the number, and the cut
+#: above which they are yes. A patient table that holds both may not contradict itself.
+_FOLLOWING = {"multiple": ("n_tumours", 1.0)}
+
+
+def following(design: Design) -> dict[str, Cut]:
+    """Categories of a design that follow from a number of the same design, with the cut."""
+    told = design.columns
+    return {
+        name: Cut(number, ("no", "yes"), (cut,), ">", whole=True)
+        for name, (number, cut) in _FOLLOWING.items()
+        if list(told.get(name, {}).get("levels", ())) == ["no", "yes"]
+        and told.get(number, {}).get("type") == "integer"
+    }
 
 
 def code_of(design: Design, name: str, level: str) -> float:
@@ -58,7 +73,10 @@ def columns_of(
         else:
             derived.append(name)
     base = list(dict.fromkeys(base))
-    return Columns((*base, *dict.fromkeys(derived)), len(base))
+    fixed = wishes["groups"]["columns"]
+    led = [n for n, made in following(design).items() if {n, made.source} <= {*base} - {*fixed}]
+    base = [name for name in base if name not in led]
+    return Columns((*base, *dict.fromkeys([*led, *derived])), len(base))
 
 
 def reads(block: Block) -> list[str]:
@@ -169,7 +187,7 @@ def _factor_rule(design: Design, columns: Columns, name: str) -> tuple[int, int,
     """A number cut in two; the count of its cuts, in bands; the level that one is merged into."""
     if bands := _bands(design, name):
         return Rule.POINTS, -1, 0.0, [columns.at(part) for part in bands]
-    made = design.factor(name)
+    made = following(design).get(name) or design.factor(name)
     if isinstance(made, Merged):
         return Rule.MERGED, columns.at(made.source), 0.0, _places(design, made)
     return CUTS[made.rule], columns.at(made.source), made.cuts[0], []

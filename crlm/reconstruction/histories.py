@@ -20,7 +20,7 @@ from crlm.ledger import CohortError, Design
 from crlm.reconstruction.arrays import Columns, State
 from crlm.reconstruction.clocks import clock_arrays, clocks_of
 from crlm.reconstruction.codes import OF_CAUSE, OF_OTHER, Course
-from crlm.reconstruction.columns import UNKNOWN
+from crlm.reconstruction.columns import UNKNOWN, following
 from crlm.reconstruction.models import levels_of
 
 # Days of a plausible course: board, chemotherapy of 3 to 6 courses, theatre (Ito et al.,
@@ -57,8 +57,8 @@ def frames(
     screened = [row["row"] for row in wishes.get("screened", ()) for _ in range(row["n"])]
     ids = rng.permutation([f"R{i:04d}" for i in range(1, n + len(screened) + 1)])
     table = pd.DataFrame({"patient_id": ids[:n], **wishes.get("included", {})}, index=range(n))
-    for name in columns.names[: columns.n_base]:
-        if name in design.columns:
+    for name in [*columns.names[: columns.n_base], *following(design)]:
+        if name in design.columns and name in columns.names:
             table[name] = _words(design, name, state.x[columns.at(name)])
     for name, spec in wishes.get("dressing", {}).items():
         table[name] = _dressed(table, spec, rng)

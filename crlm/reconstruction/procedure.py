@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from typing import Any
 import pandas as pd
 
 from crlm import cohort, ledger
-from crlm.ledger import Design
+from crlm.ledger import CohortError, Design, DesignError
+from crlm.ledger.errors import Fault, refusal
 from crlm.reconstruction import certificate, histories, search
 from crlm.reconstruction.search import Progress
 from crlm.reconstruction.steps import with_printed_steps
@@ -129,14 +131,42 @@ def rehearse(
     Raises
     ------
     DesignError
-        If a claim cannot be computed from a cohort; it names the claim.
+        If a claim cannot be computed from a cohort, by the name of the claim; or columns that are
+        dealt apart contradict each other, by the lines of the design.
     CohortError, LedgerError
         As the steps.
     """
     made = search.begin(with_printed_steps(design, claims), wishes, claims, seed)
     with tempfile.TemporaryDirectory() as folder:
         paths = histories.write(design, wishes, made.columns, made.state, seed, Path(folder))
-        return certificate.certify(design, claims, made.goal, *paths)
+        try:
+            return certificate.certify(design, claims, made.goal, *paths)
+        except CohortError as error:
+            if told := _apart(design, paths[0]):
+                raise DesignError(told) from error
+            raise
+
+
+def _apart(design: Design, table: Path) -> str:
+    """The columns in which a first cohort contradicts itself, and the design's lines with them."""
+    lines = (design.folder / "design.toml").read_text(encoding="utf-8-sig").splitlines()
+    faults = []
+    for rule, many in cohort.contradictions(table, design):
+        told = (
+            f"the search deals each of its own, and of {many} patients of its first cohort "
+            f"{rule.says}. Keep one of them, or make it a factor of the other"
+        )
+        where = {name: _lines_with(name, lines) for name in rule.columns}
+        stand = "; ".join(f"{name} in {at}" for name, at in where.items() if at)
+        faults.append(Fault(" and ".join(rule.columns), f"{told}{stand and f' ({stand})'}."))
+    return refusal(f"data/{design.study}/design.toml", faults) if faults else ""
+
+
+def _lines_with(name: str, lines: Sequence[str]) -> str:
+    """Where a design names a column: "lines 10, 181"; "" for nowhere."""
+    named = re.compile(rf'["\[.,]{name}["\],=:<>]|(^|[{{,\s]){name}\s*=')
+    found = [str(k) for k, line in enumerate(lines, 1) if named.search(line.partition("#")[0])]
+    return f"line{'s' if len(found) > 1 else ''} {', '.join(found)}" if found else ""
 
 
 def _tell_source(table: Path, study: str, seed: int, effort: float, draw: bool) -> None:

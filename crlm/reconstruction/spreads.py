@@ -14,6 +14,7 @@ from scipy.stats import norm
 
 from crlm.ledger import Design, DesignError, printed_decimals, without_models
 from crlm.ledger.factors import Cut, Merged, Span
+from crlm.reconstruction.columns import following
 from crlm.reconstruction.models import levels_of, where_of
 
 _KNOTS = {"min": 0.0, "q1": 0.25, "median": 0.5, "q3": 0.75, "max": 1.0}
@@ -172,7 +173,8 @@ def numbers(
     ndarray, shape (n,)
         In the unit of the column, through declared and printed quantiles, normal or log-normal
         between them; else as mean and SD, or counts of bands, have it, of the group or else of
-        all patients. As many lie in each band of a factor as print counts in the group.
+        all patients. As many lie in each band of a factor, and above the cut of a category that
+    follows from the number, as print counts in the group.
 
     Raises
     ------
@@ -204,6 +206,8 @@ def numbers(
     values = np.exp(np.interp(z, at, np.log(pins))) if log else np.interp(z, at, pins)
     width = step(design, claims, name, spec)
     values = np.clip(np.round(np.round(values / width) * width, 4), *allowed(design, name, width))
+    led = {one: made for one, made in following(design).items() if made.source == name}
+    bands = bands or _counted(claims, own, led, n)
     return _into_bands(values, *bands, width) if bands else values
 
 
@@ -246,8 +250,14 @@ def _banded(
     design: Design, claims: pd.DataFrame, group: str, name: str, n: int = 0
 ) -> tuple[Cut, list[float]] | None:
     """The factor of most bands of a number whose patients print counts, with their numbers."""
+    return _counted(claims, group, _bands_of(design, name), n)
+
+
+def _counted(
+    claims: pd.DataFrame, group: str, cuts: Mapping[str, Cut], n: int
+) -> tuple[Cut, list[float]] | None:
     found = []
-    for factor, made in _bands_of(design, name).items():
+    for factor, made in cuts.items():
         counts = counts_of(claims, group, factor, made.levels, n)
         if counts.count(None) == 1 and n:
             counts[counts.index(None)] = max(0.0, n - sum(count or 0 for count in counts))
@@ -283,7 +293,8 @@ def within(
 
 def _span_of_group(design: Design, name: str, group: str) -> Span:
     """The values of a number that a group of Table 1 may have: all, unless it makes the groups."""
-    made = design.cut(design.table_one["by"])
+    by = design.table_one["by"]
+    made = design.cut(by) or following(design).get(by)
     span = made.span(group) if made and made.source == name else None
     return span or (-math.inf, math.inf)
 

@@ -22,6 +22,7 @@ from crlm.reconstruction.against_print import print_faults
 from crlm.reconstruction.arrays import MOST_COLUMNS, OUT, Columns, Freedom, Plan, State
 from crlm.reconstruction.clocks import clocks_of
 from crlm.reconstruction.codes import OF_COLUMNS
+from crlm.reconstruction.columns import following
 from crlm.reconstruction.courses import courses
 from crlm.reconstruction.derived import derive_all, derive_columns, violations
 from crlm.reconstruction.models import levels_of, where_of
@@ -40,7 +41,15 @@ def first_cohort(
     draw: bool = False,
 ) -> tuple[State, Freedom]:
     """A first cohort, and what the search may change of it; `draw` as of `search.prepare`."""
-    if faults := print_faults(design, wishes, claims):
+    faults = print_faults(design, wishes, claims)
+    led = {name: made.source for name, made in following(design).items()}
+    for name in led.keys() & {*wishes.get("columns", {})} & {*columns.names[columns.n_base :]}:
+        told = (
+            f"{name} follows from {led[name]}, which the search has too, so that nothing of it is "
+            f"open; remove it, and say under [columns.{led[name]}] what print leaves open."
+        )
+        faults.append(Fault(f"[columns.{name}]", told))
+    if faults:
         raise DesignError(refusal(f"data/{design.study}/reconstruction.toml", faults))
     rng = np.random.default_rng(seed)
     sizes = group_sizes(design, wishes, claims)
@@ -111,6 +120,9 @@ def _values(
             untold.append(str(error))
     if untold:
         raise DesignError("\n".join(untold))
+    for name, made in following(design).items():
+        if name in columns.names[columns.n_base :]:
+            x[columns.at(name)] = made.codes(x[columns.at(made.source)])
     nested.deal(design, nests, columns, x, rng)
     return x
 
