@@ -186,3 +186,29 @@ def test_a_table_of_one_cohort_is_of_all_patients(design, heads):
     assert made.left_out == [
         "table1: 'Mean 64.15 years' has its number in the label; put it in by hand."
     ]
+
+
+UNSAID = "ratios of which the table does not say the model"
+
+
+@pytest.mark.parametrize(
+    ("title", "head", "note", "endpoint", "told"),
+    [
+        ("", "HR", "", "OS", True),
+        ("Cox proportional hazards of survival", "HR", "HR, hazard ratio", "OS", True),
+        ("Multivariate analysis", "HR", "", "OS", False),
+        ("", "aHR", "", "OS", False),
+        ("", "HR", "Adjusted for age and sex.", "OS", False),
+        ("", "Univariable HR", "", "OS", False),
+        ("", "HR", "", "chosen", False),
+    ],
+)
+def test_a_model_that_no_word_of_the_table_names_is_told(title, head, note, endpoint, told):
+    """Such ratios went in as multivariable ones without a word."""
+    design = ledger.load_design("mskcc_hai")
+    models = {**design.models, "chosen": {**design.models["OS"], "endpoint": "OS"}}
+    design = replace(design, models=models) if endpoint == "chosen" else design
+    rows = [[title, ""], ["", head], ["Age", "1.2"], [note, ""]]
+    made = claims_of(list(filter(any, rows)), design, "model", place="t", endpoint=endpoint)
+    assert made.claims and not made.questions
+    assert any(UNSAID in text and "multivariable" in text for text in made.taken) == told

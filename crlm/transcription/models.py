@@ -218,6 +218,8 @@ class ModelTable(Stepping):
             if model != text and (told := self.several.told(text, endpoint)):
                 self.labels.taken[text] = told
             heads.append(head)
+        ratios = {(h.endpoint, h.model) for h in heads if h.holds in (*RATIOS, "coefficient")}
+        self.labels.taken |= self.several.unsaid(rows[0][1:], ratios, lines)
         return heads
 
     def _tested(self, text: str, endpoint: str, model: str, lines: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from crlm.ledger import Design, kind_of
 from crlm.ledger.models import about, name_of
@@ -46,6 +46,7 @@ class Several:
         self.design = design
         self.first = said if said in design.models else name_of(design.models, said)
         self.about = about(said, design.models.get(said, {}))
+        self.chosen = said in design.models and said != self.about[0]
         known = {*design.models, ALONE}
         self.answers = {plain(label): name for label, name in named.items() if name in known}
 
@@ -99,6 +100,27 @@ class Several:
             model = self.usual(endpoint)
         model = ALONE if SINGLE.search(text) else model
         return text if self.unnamed(text, endpoint, heads) else self.of(text, endpoint) or model
+
+    def unsaid(
+        self, heads: Sequence[str], ratios: Iterable[tuple[str, str]], lines: Sequence[str]
+    ) -> dict[str, str]:
+        """What to tell of ratios taken as multivariable where neither table nor command says so.
+
+        Parameters
+        ----------
+        heads, lines : sequence of str
+            Heads of columns; the title and the lines that have a label alone.
+        ratios : iterable of (endpoint, key)
+            What the columns of ratios are of.
+        """
+        if self.chosen or any(TOGETHER.search(text) or SINGLE.search(text) for text in lines):
+            return {}
+        usual = [endpoint for endpoint, key in ratios if kind_of(key) == MULTIVARIABLE]
+        said = [t for t in heads if TOGETHER.search(t) or SINGLE.search(t)]
+        if not usual or said or any(self.of(text, one) for text in heads for one in usual):
+            return {}
+        told = "multivariable; if each covariate is alone in its model, write Univariable above"
+        return {"ratios of which the table does not say the model": told}
 
     def told(self, text: str, endpoint: str) -> str:
         """What to tell of an adjusted column that names none of several models."""
