@@ -30,6 +30,7 @@ from crlm.reconstruction import (
     procedure,
     programs,
     search,
+    sharing,
     spreads,
     start,
     targets,
@@ -814,14 +815,14 @@ def test_counts_of_all_patients_are_shared_among_the_groups(third):
     printed = [("male", 61), ("female", 80)]
     rows = [{**first, "group": "all", "level": s, "value": float(n)} for s, n in printed]
     claims_of_all = pd.concat([whole, pd.DataFrame(rows)], ignore_index=True)
-    codes = [spreads.shared(design, claims_of_all, "sex", arm) for arm in SIZES]
+    codes = [sharing.shared(design, claims_of_all, "sex", arm) for arm in SIZES]
     assert list(map(len, codes)) == list(SIZES.values())
     counts = pd.Series(sum(codes, [])).value_counts(dropna=False)
     levels = design.levels("sex")
     assert {levels[int(k)]: v for k, v in counts.items() if k == k} == dict(printed)
     assert counts[np.nan] == 9  # of whom print says nothing
     assert all(abs(part.count(0.0) / len(part) - 61 / 150) < 0.05 for part in codes)
-    assert spreads.shared(design, whole, "sex", "a") is None
+    assert sharing.shared(design, whole, "sex", "a") is None
 
 
 def test_a_model_that_a_cohort_cannot_tell_has_no_estimate():

@@ -12,7 +12,8 @@ from crlm.ledger import Design, DesignError
 from crlm.ledger.errors import Fault
 from crlm.ledger.vocabulary import ALL, FLOW, KNOWN, START
 from crlm.reconstruction.quantities import where_of
-from crlm.reconstruction.spreads import category_counts, group_sizes, printed, shared
+from crlm.reconstruction.sharing import shared
+from crlm.reconstruction.spreads import category_counts, group_sizes, printed
 from crlm.reconstruction.wishes_sense import stays
 
 #: Numbers of months that nobody can have been followed for longer than the study lasted.

@@ -11,7 +11,7 @@ import pandas as pd
 
 from crlm.ledger import Design
 from crlm.ledger.factors import Merged
-from crlm.reconstruction import spreads
+from crlm.reconstruction import sharing, spreads
 from crlm.reconstruction.arrays import Columns
 from crlm.reconstruction.models import levels_of
 
@@ -61,7 +61,7 @@ def _of_group(
     levels = levels_of(design, name)
     size = spreads.printed(claims, "n", "=".join(own)) or 0
     known = spreads.category_counts(design, claims, "=".join(own), name, int(size))
-    if known.count(None) < 2 or spreads.shared(design, claims, name, own[1]) is not None:
+    if known.count(None) < 2 or sharing.shared(design, claims, name, own[1]) is not None:
         return {}
     found: dict[Where, dict[str, float]] = {}
     for where, count in spreads.counts(claims).items():

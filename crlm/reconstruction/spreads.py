@@ -428,41 +428,6 @@ def counts_of(
     ]
 
 
-def shared(design: Design, claims: pd.DataFrame, name: str, group: str) -> list[float] | None:
-    """Codes of a category in a group, where print counts it among all patients alone.
-
-    All patients are lined up with each level evenly spread, and the groups of Table 1 take
-    their parts one after the other: shares are alike in all, and sums are the printed counts.
-
-    Returns
-    -------
-    list of float or None
-        NaN is unknown; None if print does not give sizes of all groups and all counts but one.
-    """
-    by, levels = design.table_one["by"], design.levels(name)
-    sizes = [printed(claims, "n", f"{by}={level}") for level in design.levels(by)]
-    counts = [printed(claims, "n", "all", name, level) for level in levels]
-    total = int(sum(size or 0 for size in sizes))
-    counts = merged_counts(design, claims, "all", name, counts, total)
-    if None in sizes or counts.count(None) > 1:
-        return None
-    rest = total - int(sum(count or 0 for count in counts))
-    gaps = rest
-    if None in counts:
-        gaps = min(rest, sum(unknown(design, {}, claims, name).values()))
-        rest -= gaps
-    codes = {**dict(enumerate(counts)), math.nan: gaps}
-    line = [
-        ((k + 0.5) / count, float(code))
-        for code, held in codes.items()
-        for count in [int(rest if held is None else held)]
-        for k in range(count)
-    ]
-    line.sort(key=lambda pair: pair[0])
-    first = int(sum(sizes[: design.levels(by).index(group)]))
-    return [code for _, code in line][first : first + int(sizes[design.levels(by).index(group)])]
-
-
 def bound_of_all(claims: pd.DataFrame, key: str, group: str, name: str) -> float | None:
     """A printed extreme of all patients, where print says nothing of the number in a group."""
     whole = claims[(claims["group"] == group) & (claims["covariate"] == name)]
@@ -491,4 +456,4 @@ def _by_moments(claims: pd.DataFrame, group: str, name: str) -> dict[float, floa
     return dict(zip(_SHARES, values.tolist(), strict=True))
 
 
-__all__ = ["bound_of_all", "numbers", "printed", "shared"]
+__all__ = ["bound_of_all", "numbers", "printed"]

@@ -17,7 +17,7 @@ import pandas as pd
 from crlm.endpoints.declared import counting
 from crlm.ledger import Design, DesignError, without_models
 from crlm.ledger.errors import Fault, refusal
-from crlm.reconstruction import nested, spreads
+from crlm.reconstruction import nested, sharing, spreads
 from crlm.reconstruction.against_print import print_faults
 from crlm.reconstruction.arrays import MOST_COLUMNS, OUT, Columns, Freedom, Plan, State
 from crlm.reconstruction.clocks import clocks_of
@@ -245,13 +245,14 @@ def _categories(
     open_ = [k for k, count in enumerate(counts) if count is None]
     total = int(sum(count or 0 for count in counts))
     if len(open_) > 1:
-        shared = spreads.shared(design, claims, name, group)
+        shared = sharing.shared(design, claims, name, group)
         if shared is not None:
             return shared[:n] + [math.nan] * (n - len(shared))
         raise DesignError(
             f"{design.study}: print counts the levels of {name} neither with "
-            f"{design.table_one['by']} = {group} nor among all patients. Say in "
-            f"reconstruction.toml how many there are: [columns.{name}] counts = {{ {group} = "
+            f"{design.table_one['by']} = {group} nor among all patients."
+            f"{sharing.elsewhere(design, claims, name, own)} Say in reconstruction.toml how many "
+            f"there are: [columns.{name}] counts = {{ {group} = "
             f"{{ {' = 0, '.join(levels)} = 0 }} }}."
         )
     if open_:

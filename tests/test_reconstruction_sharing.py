@@ -1,0 +1,61 @@
+"""Categories that print has of all patients, or of merged groups, in percent or as counts."""
+
+import pytest
+
+from crlm.ledger import DesignError
+from crlm.reconstruction import sharing, start
+
+from .audit_ledger import COLUMNS, claims, design, n, number
+
+ARM = {**COLUMNS["arm"], "levels": ["none", "low", "high"]}
+EXTENT = {"type": "category", "role": "treatment", "levels": ["minor", "major"], "label": "Extent"}
+TREATED = {"source": "arm", "groups": {"no": ["none"], "yes": ["low", "high"]}}
+TREATED |= {"levels": ["no", "yes"], "label": "Treated"}
+SIZES = {"none": 40, "low": 30, "high": 20}
+
+
+@pytest.fixture(scope="module")
+def plan():
+    columns = {**COLUMNS, "arm": ARM, "extent": EXTENT}
+    return design(columns=columns, factors={"treated": TREATED})
+
+
+def told(*rows):
+    return claims(*(n(size, f"arm={arm}") for arm, size in SIZES.items()), *rows)
+
+
+def of_extent(statistic, value, group, level="major"):
+    keys = {"group": group, "covariate": "extent", "level": level}
+    return number(str(value), statistic, **keys)
+
+
+def majors(plan, rows):
+    """How many of each arm are major."""
+    codes = {arm: sharing.shared(plan, rows, "extent", arm) for arm in SIZES}
+    assert {arm: len(held) for arm, held in codes.items()} == SIZES
+    return {arm: held.count(1.0) for arm, held in codes.items()}
+
+
+def test_a_percentage_of_all_patients_is_shared_among_the_groups(plan):
+    """It was asked for."""
+    assert majors(plan, told(of_extent("percent", 30, "all"))) == {"none": 12, "low": 9, "high": 6}
+
+
+@pytest.mark.parametrize("as_percent", [False, True])
+def test_what_print_has_of_merged_groups_is_shared_among_these(plan, as_percent):
+    kind, no, yes = ("percent", 10, 50) if as_percent else ("n", 4, 25)
+    rows = [of_extent(kind, no, "treated=no"), of_extent(kind, yes, "treated=yes")]
+    assert majors(plan, told(*rows)) == {"none": 4, "low": 15, "high": 10}
+    # All patients stand in where the factor tells nothing.
+    rows = [rows[1], of_extent("n", 45, "all")]
+    assert majors(plan, told(*rows)) == {"none": 20, "low": 15, "high": 10}
+
+
+def test_what_does_not_tell_a_group_is_named_with_the_reason(plan):
+    rows = told(of_extent("n", 7, "arm=low"), of_extent("percent", 30, "treated=yes"))
+    with pytest.raises(DesignError) as caught:
+        start._categories(plan, {}, rows, "extent", "none", 40)
+    ids = ", ".join(rows["id"].iloc[-2:])
+    assert f"among all patients. What print has ({ids}) is of other patients. Say" in str(
+        caught.value
+    )
