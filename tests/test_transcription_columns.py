@@ -212,3 +212,23 @@ def test_a_model_that_no_word_of_the_table_names_is_told(title, head, note, endp
     made = claims_of(list(filter(any, rows)), design, "model", place="t", endpoint=endpoint)
     assert made.claims and not made.questions
     assert any(UNSAID in text and "multivariable" in text for text in made.taken) == told
+
+
+@pytest.mark.parametrize("head", ["Reference category", "Reference", "Ref."])
+def test_a_column_of_reference_levels_is_read(head):
+    """It was asked about, and its only remedy lost the level that the ratios are against."""
+    design = ledger.load_design("mskcc_hai")
+    rows = [
+        ["", head, "Multivariable HR", "P"],
+        ["Sex", "Male", "", ""],
+        ["Female", "", "0.8", "0.1"],
+        ["HAI", "No HAI", "0.7", "0.01"],
+        ["Age", "–", "1.02", "0.2"],
+    ]
+    made = claims_of(rows, design, "model", place="t", endpoint="OS")
+    told = {(c["covariate"], c["level"], c.get("reference", "")) for c in made.claims}
+    sex = ("sex", "female", "" if design.levels("sex")[0] == "male" else "male")
+    assert not made.questions and told == {sex, ("hai", "yes", ""), ("age", "", "")}
+    strange = [rows[0], ["Sex", "Others", "", ""], ["HAI", "Men", "0.7", "0.01"]]
+    asked = claims_of(strange, design, "model", place="t", endpoint="OS")
+    assert not asked.claims and len(asked.questions) == 2

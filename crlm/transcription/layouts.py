@@ -17,6 +17,7 @@ from crlm.transcription import (
     ordered,
     percentages,
     populations,
+    reference_columns,
     stubs,
     thousands,
 )
@@ -126,6 +127,7 @@ def claims_of(
     apart = _headed(populations.beside(raw, layout, design, named or {}))
     rows = _once(headed(raw, groups=groups or bool(apart)))
     rows = rows if groups else with_limits(rows)
+    rows = reference_columns.written(rows, named or {}) if layout == "model" else rows
     overs = [over for over, _ in apart]
     incidences = design.incidences if layout in ("curves", "model") else {}
     meant = [*design.models, ALONE] if layout == "model" else []
