@@ -350,7 +350,7 @@ def test_a_label_says_what_its_ratio_is_for(label, unit, bare, step):
 
 
 def imported(design, label, **more):
-    table = [["Variable", "HR (95% CI)", "P"], [label, "1.24 (1.14-1.36)", "<0.001"]]
+    table = [["Variable", "Multivariable HR (95% CI)", "P"], [label, "1.24 (1.14-1.36)", "<0.001"]]
     made = claims_of(table, design, "model", place="table2", endpoint="OS", **more)
     return made, {claim["covariate"] for claim in made.claims}
 
@@ -400,7 +400,7 @@ def test_a_row_without_a_step_is_the_one_that_its_model_has_and_told(scaled):
     assert not covariates and "--is 'Age (years)=age_10'" in made.questions[0]
     _, covariates = imported(scaled, "Age (years)", named={"Age (years)": "age_10"})
     assert covariates == {"age_10"}
-    table = [["Variable", "HR"], ["Age", "1.02"]]
+    table = [["Variable", "Multivariable HR"], ["Age", "1.02"]]
     made = claims_of(table, scaled, "model", place="table2", endpoint="RFS")
     assert {claim["covariate"] for claim in made.claims} == {"age"} and not made.taken
 
