@@ -186,12 +186,13 @@ def test_the_table_has_a_median_and_a_rate_a_level_and_one_p_a_covariate():
     curve = {"endpoint": "OS", "population": "all", "covariate": "", "model": "", "level": ""}
     rows = [
         curve | {"group": "sex=male", "statistic": "median_survival", "estimate": 31.24},
-        curve | {"group": "sex=male", "statistic": "survival_rate", "estimate": 23.1, "time": 60.0},
+        curve
+        | {"group": "sex=male", "statistic": "survival_rate", "estimate": 23.14, "time": 60.0},
         curve | {"group": "sex", "statistic": "p", "model": "logrank", "estimate": 0.0213},
     ]
     beside = Beside(ledger.rows(rows))
     assert beside.heads == ["Median, months", "60-month rate, %", "p (log-rank)"]
-    assert beside.cells("sex", "male", True) == ["31.24", "23.10", "0.021"]
+    assert beside.cells("sex", "male", True) == ["31.24", "23.1", "0.021"]
     assert beside.cells("sex", "female", False) == ["–", "–", ""]
     assert len(beside.records("sex", "male", True)) == 3
 

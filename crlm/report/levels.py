@@ -52,8 +52,9 @@ class Beside:
             Whether it is the first of its covariate, which has the p of them all.
         """
         own = {(r["statistic"], r["time"]): r for r in self._found.get(f"{name}={level}", ())}
-        cells = [self._of_level(own, "median_survival", None, level)] if self.medians else []
-        cells += [self._of_level(own, "survival_rate", time, level) for time in self.times]
+        cells = [_of_level(own, "median_survival", None, 2)] if self.medians else []
+        cells += [_of_level(own, "survival_rate", time, 1) for time in self.times]
+        cells = cells if level else [""] * len(cells)
         test = self._found.get(name, ()) if first else ()
         return cells + ([p_text(test[0]["estimate"]) if test else ""] if self.tested else [])
 
@@ -62,9 +63,11 @@ class Beside:
         own = list(self._found.get(f"{name}={level}", ())) if level else []
         return own + (list(self._found.get(name, ())) if first else [])
 
-    def _of_level(
-        self, own: Mapping[tuple[str, float], Mapping[str, Any]], what: str, at: Any, level: str
-    ) -> str:
-        of_time = (row for (name, time), row in own.items() if name == what and at in (None, time))
-        row = next(of_time, None)
-        return "" if not level else number(row["estimate"] if row else math.nan)
+
+def _of_level(
+    own: Mapping[tuple[str, float], Mapping[str, Any]], what: str, at: float | None, decimals: int
+) -> str:
+    """A number of a level in the decimals of the table of curves; a dash if there is none."""
+    found = (row for (name, time), row in own.items() if name == what and at in (None, time))
+    row = next(found, None)
+    return number(row["estimate"] if row else math.nan, decimals)
