@@ -15,7 +15,7 @@ from survival import datasets
 from crlm import baseline, ledger
 from crlm.exact import SAMPLED_TABLES
 from crlm.ledger import CohortError, ParameterError
-from crlm.report import tables
+from crlm.report import characteristics
 
 REFERENCE = pd.read_csv(Path(__file__).parent / "reference" / "baseline.csv", dtype={"level": str})
 NCCH = ledger.load_design("ncch_scp")
@@ -382,14 +382,14 @@ def test_the_table_shows_and_explains_the_difference_of_two_groups(
     eight: pd.DataFrame,
 ) -> None:
     made = baseline.table_one(eight, "ras", ["size_cm", "margin"])
-    with_smd = tables.baseline_table(made, NCCH, smd=True)
+    with_smd = characteristics.baseline_table(made, NCCH, smd=True)
     header, *lines = with_smd.piece.header, *with_smd.piece.body
     assert header[-1].startswith("SMD") and len(header) == len(lines[0].cells)
     firsts = [line.cells[-1] for line in lines if line.cells[-2]]
     assert len(firsts) == 2 and all(re.match(r"\d\.\d\d", cell) for cell in firsts)
     notes = [note for note in with_smd.piece.notes if "SMD: absolute" in note]
     assert len(notes) == 2 and any("Yang and Dalton" in note for note in notes)
-    assert len(tables.baseline_table(made, NCCH).piece.header) == len(header) - 1
+    assert len(characteristics.baseline_table(made, NCCH).piece.header) == len(header) - 1
 
 
 @pytest.mark.parametrize("label", ["Size", "Size (cm)", "Size, cm"])
@@ -397,11 +397,11 @@ def test_a_unit_stands_once_in_a_row(eight: pd.DataFrame, label: str) -> None:
     """ "Time to surgery (weeks), weeks"."""
     columns = {**NCCH.columns, "size_cm": {**NCCH.columns["size_cm"], "label": label}}
     made = baseline.table_one(eight, "ras", ["size_cm"])
-    table = tables.baseline_table(made, dataclasses.replace(NCCH, columns=columns))
+    table = characteristics.baseline_table(made, dataclasses.replace(NCCH, columns=columns))
     assert str(table.piece.body[0].cells[0]).count("cm") == 1
 
 
 def test_more_than_two_groups_have_no_such_column(eight: pd.DataFrame) -> None:
     frame = eight.assign(arm=category(["a", "b", "c", "a"] * 2, "a", "b", "c"))
     made = baseline.table_one(frame, "arm", ["size_cm"])
-    assert "SMD" not in tables.baseline_table(made, NCCH, smd=True).text
+    assert "SMD" not in characteristics.baseline_table(made, NCCH, smd=True).text

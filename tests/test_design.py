@@ -12,8 +12,7 @@ import pytest
 
 from crlm import baseline, ledger, reconstruction, regression, survival
 from crlm.endpoints import outcomes
-from crlm.ledger import DesignError, factors, typed, vocabulary
-from crlm.ledger import design as design_module
+from crlm.ledger import DesignError, factors, reading, typed, vocabulary
 from crlm.ledger.names import Names
 from crlm.ledger.references import _nowhere
 from crlm.ledger.schema import DesignFile
@@ -214,7 +213,7 @@ def test_whatever_stands_in_a_file_it_is_read_or_refused_in_words(study, damage,
         for path in [ROOT / "data" / "columns.toml", *home_of(study).glob("*.toml")]
     }
     files = dict(known)
-    for module in (design_module, wishes):
+    for module in (reading, wishes):
         monkeypatch.setattr(module, "read_toml", lambda path, file: files[path.name])
     for _ in range(150):
         files[damage] = damaged(known[damage], rng)

@@ -844,7 +844,7 @@ def test_an_earlier_limit_makes_fewer_early_failures() -> None:
 
 
 def test_the_record_is_the_frame_of_the_paper_on_the_shipped_cohort() -> None:
-    screened = cohort.load(ledger.design.data_folder() / "ncch_scp" / "cohort.csv", NCCH)
+    screened = cohort.load(ledger.data_folder() / "ncch_scp" / "cohort.csv", NCCH)
     told = cohort.events("", "", NCCH, None, screened)
     frames = endpoints.frames(endpoints.timed(screened, told, NCCH), NCCH)
     found = endpoints.bounds(frames["patients"], told, NCCH)

@@ -11,7 +11,7 @@ from crlm import baseline, ledger
 from crlm.multiplicity import ADJUSTMENTS, adjusted
 from crlm.naming import name_of
 from crlm.reconstruction.quantities import Beyond, quantity_of
-from crlm.report import tables
+from crlm.report import characteristics
 from crlm.transcription import claims_of
 
 DESIGN = ledger.load_design("mskcc_hai")
@@ -44,9 +44,9 @@ def test_table_1_has_them_beside_the_raw_ones():
     assert set(rows["method"]) == {"Holm's adjustment of 2 tests"}
     both = pd.concat([made, rows], ignore_index=True)
     assert not both.duplicated(list(ledger.KEYS)).any()
-    shown = tables.baseline_table(both, DESIGN)
+    shown = characteristics.baseline_table(both, DESIGN)
     assert "Adjusted p" in shown.html and "Holm&#x27;s adjustment of 2 tests." in shown.html
-    bare = tables.baseline_table(made, DESIGN)
+    bare = characteristics.baseline_table(made, DESIGN)
     assert "Adjusted p" not in bare.html and shown.html.count("<td") == bare.html.count("<td") + 2
 
 

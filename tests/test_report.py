@@ -17,7 +17,16 @@ from matplotlib.colors import to_rgb
 
 from crlm import ledger, naming, numbers, survival
 from crlm.paper import odds
-from crlm.report import figures, html, provenance, readings, restricted, tables, verdicts
+from crlm.report import (
+    characteristics,
+    figures,
+    html,
+    provenance,
+    readings,
+    restricted,
+    tables,
+    verdicts,
+)
 from crlm.report.figures import curves as drawn_curves
 from crlm.report.figures import picture, states
 from crlm.report.figures.ratio_axis import axis_ends
@@ -524,7 +533,7 @@ def test_unknown_values_have_a_row_of_their_own():
     sex = pd.Categorical(["male", "female", None, "male"], ["male", "female"])
     frame = pd.DataFrame({"ras": pd.Categorical(["wild", "wild", "mutant", "mutant"]), "sex": sex})
     rows = baseline.table_one(frame, "ras", ["sex"])
-    lines = tables.baseline_table(rows, DESIGN).text.splitlines()
+    lines = characteristics.baseline_table(rows, DESIGN).text.splitlines()
     assert any(re.match(r"Unknown \| \d \| \d \| 1", line) for line in lines)
 
 
@@ -844,7 +853,7 @@ def test_no_cell_can_shrink_to_a_word_a_line():
 )
 def test_a_note_names_what_its_table_holds(by_table, words):
     found = ledger.rows([{"statistic": name, "estimate": 1.0} for name in by_table])
-    assert tables._what_is_shown(found, ledger.load_design("mskcc_hai")).startswith(words)
+    assert characteristics._what_is_shown(found, ledger.load_design("mskcc_hai")).startswith(words)
 
 
 def test_a_note_says_which_numbers_alone_have_both_spreads():
@@ -854,7 +863,7 @@ def test_a_note_says_which_numbers_alone_have_both_spreads():
     found = pd.concat([found, found.assign(statistic="median")], ignore_index=True)
     design = ledger.load_design("mskcc_hai")
     words = "Median (quartiles), of Age also [minimum–maximum]."
-    assert tables._what_is_shown(found, design) == words
+    assert characteristics._what_is_shown(found, design) == words
     done = Done(design=design, rows=found)
     assert patients._spread(found, done) == "quartiles (age: also range)"
 

@@ -12,7 +12,7 @@ from crlm.ledger import ParameterError
 from crlm.paper import Paper
 from crlm.reconstruction.programs import by_python
 from crlm.reconstruction.quantities import of_all, quantity_of
-from crlm.report import tables
+from crlm.report import characteristics
 from crlm.transcription import claims_of
 
 COUNTS = {"Male": (179, 205), "Female": (129, 161), "KRAS wild type": (150, 200)}
@@ -172,5 +172,5 @@ def test_percentages_of_all_are_declared_in_the_design(design):
         .eq(25)
         .all()
     )
-    note = tables.baseline_table(made, declared, caption="")
+    note = characteristics.baseline_table(made, declared, caption="")
     assert "of nodal status of the primary % of all" in str(note)

@@ -39,15 +39,7 @@ from crlm.ledger.claims import (
     load_claims,
     outside_models,
 )
-from crlm.ledger.design import (
-    Design,
-    data_folder,
-    dictionary_file,
-    load_design,
-    small,
-    studies,
-    title_of,
-)
+from crlm.ledger.design import Design, small
 from crlm.ledger.errors import (
     CohortError,
     CrlmError,
@@ -59,6 +51,7 @@ from crlm.ledger.errors import (
     ParameterError,
 )
 from crlm.ledger.models import kind_of
+from crlm.ledger.reading import data_folder, dictionary_file, load_design, studies, title_of
 from crlm.ledger.results import as_records, collect, row_key, row_name, rows
 from crlm.ledger.rounding import compatible_interval, printed_decimals, round_half_up
 from crlm.ledger.scaled import stand_ins

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from crlm.ledger.claim_faults import RATIOS, claim_faults, row_faults
 from crlm.ledger.claim_rows import pasted_faults
 from crlm.ledger.claim_words import Words, named, spelled
-from crlm.ledger.design import Design, data_folder, load_design
+from crlm.ledger.design import Design
 from crlm.ledger.errors import EmptyLedgerError, Fault, LedgerError, refusal
 from crlm.ledger.models import about, kind_of
+from crlm.ledger.reading import data_folder, load_design
 from crlm.ledger.results import as_records
 from crlm.ledger.scaled import stand_ins
 from crlm.ledger.spelling import did_you_mean, nearest

@@ -15,7 +15,7 @@ from crlm.numbers import counted
 from crlm.paper import as_printed
 from crlm.paper.base import Section, joined, nothing
 from crlm.paper.models import Models
-from crlm.report import figures, html, readings, tables
+from crlm.report import characteristics, figures, html, readings, tables
 
 
 class Sections(Models):
@@ -135,7 +135,9 @@ class Sections(Models):
         shown_rows = made if adjusted is None else joined(made, self.add(adjusted))
         notes = self.told("table", "continuous")
         smd = bool(self.design.table_one.get("smd")) if smd is None else smd
-        table = tables.baseline_table(shown_rows, self.design, caption=title, smd=smd, notes=notes)
+        table = characteristics.baseline_table(
+            shown_rows, self.design, caption=title, smd=smd, notes=notes
+        )
         summary = f"{title}: {counted(len(kept), 'characteristic')}"
         table = html.fold(summary, table) if folded else table
         shown = [] if population != ALL else self._pictures(by, kept, title, folded)
@@ -244,7 +246,7 @@ class Sections(Models):
                 parts.append(baseline.table_one(two, by, [site], population=where, **own))
         rows = joined(made, self.add(*[p.assign(endpoint="first_recurrence") for p in parts]))
         notes = self.told("table")
-        table = tables.baseline_table(made, self.design, caption=title, notes=notes)
+        table = characteristics.baseline_table(made, self.design, caption=title, notes=notes)
         table = html.fold(f"{title}: {len(kept)} sites", table) if folded else table
         return self.section(rows, [table], self._differing(made))
 

@@ -9,8 +9,8 @@ import pandas as pd
 from crlm.ledger import as_records, kind_of, small
 from crlm.ledger.factors import Merged
 from crlm.numbers import Shown, counted, number
+from crlm.report.characteristics import spreads_of
 from crlm.report.manuscript.done import Done, listed
-from crlm.report.tables import spreads_of
 
 _KINDS = {
     "reconstructed": "The patients are synthetic: they were searched so that the paper's printed "
