@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from crlm.ledger.cut_words import in_signs
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -369,13 +371,6 @@ def _is_number(value: Any) -> bool:
 
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _SIGN = r"(<=|>=|[<>≤≥])"
-_LESS = r"(?:less|fewer|lower|smaller|younger) than|under|below"
-_MORE = r"(?:more|greater|higher|larger|older) than|over|above"
-_WORDS = ((rf"(?:{_LESS})\s*", "<"), (rf"(?:{_MORE})\s*", ">"))
-_BEHIND = (
-    (rf"{_NUMBER}\s*(?:\+|(?:[a-z]+ )?(?:or|and) (?:more|older|above|over|greater|higher))", ">="),
-    (rf"{_NUMBER}\s*(?:[a-z]+ )?(?:or|and) (?:less|fewer|younger|below|under|lower)", "<="),
-)
 _SIDES = {"<": False, "<=": True, "≤": True, ">": False, ">=": True, "≥": True}
 _BETWEEN = re.compile(
     rf"{_SIGN}?\s*{_NUMBER}\s*(?:[-–—−]|to|and|but|,)+\s*(?:(?:and|but)\s*)?{_SIGN}?\s*{_NUMBER}"
@@ -393,11 +388,8 @@ def span_in(text: str) -> Named | None:
     >>> span_in("60 to < 70 years")
     Named(low=(60.0, None), high=(70.0, False), step=1.0)
     """
-    plain = re.sub(r"(?<=\d),(?=\d{3}\b)", "", " ".join(text.casefold().split()))
-    for pattern, sign in _WORDS:
-        plain = re.sub(rf"^{pattern}(?=\d)", f"{sign} ", plain)
-    for pattern, sign in _BEHIND:
-        plain = re.sub(rf"^{pattern}", rf"{sign} \1", plain)
+    plain = in_signs(" ".join(text.casefold().split()))
+    plain = re.sub(r"(?<=\d),(?=\d{3}\b)", "", plain)
     found = _BETWEEN.match(plain) or _ONE.match(plain)
     if found is None or re.search(r"[\d<>≤≥]", plain[found.end() :]):
         return None

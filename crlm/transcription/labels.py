@@ -7,11 +7,11 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from crlm.ledger import Design, did_you_mean
-from crlm.ledger.factors import span_in
-from crlm.transcription import meanings, stepped
-from crlm.transcription.asking import quoted, to_ask
+from crlm.ledger import Design
+from crlm.ledger.cut_words import in_signs
+from crlm.transcription import meanings, stepped, strange
 from crlm.transcription.label_words import MISSING, NOTES, UNKNOWN, Label, Words, said_of
+from crlm.transcription.strange import TIMES
 from crlm.transcription.wordings import (
     named_by,
     opened,
@@ -27,8 +27,6 @@ _BEFORE = re.compile(
     r"|patients?(?:['’]s?)?)\s+(?=\S)",
     re.IGNORECASE,
 )
-#: What parts the terms of a product; "× 10⁹" is of a unit.
-_TIMES = re.compile(r"\s+[x×*:]\s+(?!10\b)|\s*[×*]\s*(?!\s|10(?!\w))|:", re.IGNORECASE)
 #: What sets two levels or groups against each other.
 AGAINST = re.compile(r"\s+(?:vs\.?|versus|v\.?|against|compared (?:with|to))\s+", re.IGNORECASE)
 #: What stands in brackets behind a characteristic: "Tumour grade (III versus I)".
@@ -169,14 +167,16 @@ class Labels:
         if AGAINST.search(held):
             return self._compared(f"{stem} {held}", within) or Label()
         levels = self.design.levels(column.column)
-        if level := self._level_within(column.column, held) if levels else "":
+        if level := self.level_within(column.column, held) if levels else "":
             return replace(column, level=level)
-        if _SIDE.fullmatch(held) and (not levels or column.column in self.design.factors):
-            return self._cut(f"{stem} {held}") or Label()
+        if _SIDE.fullmatch(in_signs(held)):
+            cut = self._cut(f"{stem} {held}")
+            if cut or not levels or column.column in self.design.factors:
+                return cut or Label()
         self.taken = taken
         return None
 
-    def _level_within(self, column: str, held: str) -> str:
+    def level_within(self, column: str, held: str) -> str:
         """The level that a text in brackets is; "" of a word that says what the row holds."""
         if level := self._of_column(column, held):
             return level
@@ -195,7 +195,7 @@ class Labels:
         column = self._all.whole(stem) if stem else None
         if not column or column.level or not self.design.levels(column.column):
             return None
-        if not (level := self._level_within(column.column, last)):
+        if not (level := self.level_within(column.column, last)):
             return None
         self.taken[label] = f"{column.column}:{level}"
         return replace(column, level=level)
@@ -224,6 +224,8 @@ class Labels:
             if column in self.design.factors:
                 if level := meanings.level_of(self.design, column, side):
                     return Label(column, level)
+            elif level := meanings.band_of(self.design, column, side):
+                return Label(column, level)
             return self._made_of(self.design.factors_from(self.design.source(column)), side)
         merged = [name for name, spec in self.design.factors.items() if "groups" in spec]
         return self._made_of(merged, label) if meanings.is_joined(label) and not side else None
@@ -331,7 +333,7 @@ class Labels:
         found = self._all.read(first, within) or self._cut(first) or self._behind(first)
         if not found or not found.column:
             return None
-        other = self._level_within(found.column, rest[0])
+        other = self.level_within(found.column, rest[0])
         if not other and (merged := self._merged_in(found, rest[0])):
             found, other = merged
         if not found.level and other and (levels := self.design.levels(found.column)):
@@ -364,10 +366,10 @@ class Labels:
 
     def _product(self, label: str) -> Label | None:
         """ "Chemotherapy × score 1": the product of two terms that a model holds."""
-        first, *rest = _TIMES.split(label)
+        first, *rest = TIMES.split(label)
         if len(rest) != 1:
             return None
-        parts = [self._part(text) for text in (first, rest[0])]
+        parts = [self.part(text) for text in (first, rest[0])]
         if not all(part.column for part in parts):
             return None
         terms = [self._second(part) for part in parts]
@@ -383,10 +385,13 @@ class Labels:
         """A covariate of a product as its label has it: of a scaled number the column."""
         return self.design.source(name) if name in self.design.scaled else name
 
-    def _part(self, text: str) -> Label:
+    def part(self, text: str) -> Label:
         """One side of a product."""
-        answered = self._answers.get(plain(text))
-        return Label(*answered) if answered else self._all.whole(text) or self._worded(text)
+        if answered := self._answers.get(plain(text)):
+            return Label(*answered)
+        if (inside := self._bracketed(text, "")) is not None:
+            return inside
+        return self._all.whole(text) or self._cut(text) or self._worded(text)
 
     def _second(self, part: Label) -> Label:
         """A term with its level: the other than the reference where there are but two."""
@@ -395,89 +400,7 @@ class Labels:
 
     def unknown(self, label: str, within: str = "") -> str:
         """What to say of a label that names nothing, below `within` if that names a column."""
-        if not plain(label):
-            return (
-                "has numbers and no label. Write what they are into its first cell, or, if it is "
-                "a part of the header, into the header's cells"
-            )
-        first, *rest = _TIMES.split(unmarked(label))
-        if len(rest) == 1:
-            return self._unknown_product(label, [first, rest[0]])
-        column = self.read(within).column if within and within != label else ""
-        if self.design.cut(column) and span_in(label):
-            column = self.design.source(column)
-        levels = {self.design.label(column, level): level for level in self.design.levels(column)}
-        parts = meanings.joined(label)
-        if len(parts) > 1 and all(self._level_within(column, part) for part in parts):
-            return (
-                f"{label!r} merges levels of {column}, and no factor of the design does. Declare "
-                f"[factors.{column}_group] with source = '{column}' and groups = {{ ... }}, or "
-                f"leave the row out with {to_ask(label, '-')}"
-            )
-        near = did_you_mean(label, levels)
-        if near.startswith("did"):
-            return (
-                f"{label!r} is no level of {column} ({near}). Say which with "
-                f"{to_ask(label, f'{column}:LEVEL')}, a LEVEL of {', '.join(levels.values())}"
-            )
-        near = did_you_mean(label, self._labels())
-        number = self.design.columns.get(column, {}).get("type") in ("integer", "number")
-        bands = [n for n in self.design.factors_from(column) if self.design.cut(n)]
-        if number and bands and span_in(label):
-            known = (f"no level of {n} ({', '.join(self.design.levels(n))})" for n in bands)
-            return (
-                f"{label!r} is no band of {column} as the design cuts it: {', '.join(known)}. Say "
-                f"which with {to_ask(label, *(f'{n}:LEVEL' for n in bands))}, or declare another "
-                f"[factors.NAME] with source = '{column}' and these cuts"
-            )
-        if number and span_in(label):
-            return (
-                f"below {within!r} print counts bands of {column} that no factor of the design "
-                f"has. Declare them: [factors.{column}_band] with source = '{column}', rule = "
-                "'>=', cuts = [...] and levels = [...], the lowest first"
-            )
-        if number and re.match(r"[<>≤≥=]*\s*\d", label):
-            return (
-                f"below {within!r} print counts its values, and {column} is a number in the "
-                f"design. Give it levels: [columns.{column}] with type = 'category' and "
-                f"levels = ['0', '1', ...]"
-            )
-        if several := self._several(label):
-            return (
-                f"{label!r} is a level of {' and of '.join(name for name, _ in several)}. Say "
-                f"which with {to_ask(label, *(f'{n}:{level}' for n, level in several))}, or write "
-                "it below the label of its column"
-            )
-        told = f" ({near.rstrip('.')})" if near.startswith("did") else ""
-        lacks = f", or {quoted(label, f'{column}:{MISSING}')} for patients of unknown value"
-        return (
-            f"{label!r} is no characteristic or level of the design{told}. "
-            f"Say which with --is {quoted(label, 'COLUMN:LEVEL')}, or {quoted(label, 'COLUMN')}"
-        ) + lacks * bool(self.lacking and levels)
-
-    def _several(self, label: str) -> list[tuple[str, str]]:
-        """The levels of several columns that a label may be, in the order of the design."""
-        for names in (self.asked, [*self.design.columns, *self.design.factors]):
-            found = named_by(self.design, names).get(plain(label), set())
-            if len(found) > 1 and all(level for _, level in found):
-                return sorted(found, key=lambda one: names.index(one[0]))
-        return []
-
-    def _labels(self) -> list[str]:
-        names = dict.fromkeys([*self.asked, *self.design.columns, *self.design.factors])
-        return list(dict.fromkeys(map(self.design.label, names)))
-
-    def _unknown_product(self, label: str, parts: Sequence[str]) -> str:
-        strange = [part for part in parts if not self._part(part).column]
-        if strange:
-            return (
-                f"{label!r} is a product, and {strange[0]!r} is no characteristic or level of the "
-                f"design. Say which with {to_ask(strange[0], 'COLUMN:LEVEL')}"
-            )
-        return (
-            f"{label!r} is a product that no model of the design holds. Give the pair to "
-            "`products` of its model"
-        )
+        return strange.told(self, label, within)
 
 
 def compares(label: str) -> bool:
@@ -487,7 +410,7 @@ def compares(label: str) -> bool:
 
 def factors_in(label: str) -> list[str]:
     """The two sides of what is worded as a product; none of another label."""
-    parts = _TIMES.split(unmarked(label))
+    parts = TIMES.split(unmarked(label))
     return parts if len(parts) == 2 else []
 
 

@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from crlm.ledger import Design
-from crlm.ledger.factors import Cut, Merged
+from crlm.ledger.cut_words import in_signs
+from crlm.ledger.factors import Cut, Merged, span_in
 
 #: Rows that count the patients whose value is not known.
 _UNKNOWN = re.compile(
@@ -39,6 +40,20 @@ _SIDE = re.compile(
     r"|(?P<least>\w+)(?:\s?\+|\s(?:or|and) (?:more|higher|greater|above|worse))",
     re.IGNORECASE,
 )
+#: What stands in brackets behind a number and is a level of it: "high", "above median", "≥ ULN".
+_SPLITS = re.compile(
+    r"[<>≤≥]|\b(?:above|below|over|under|exceed(?:s|ing)?|beyond)\b", re.IGNORECASE
+)
+_LEVELS = frozenset(
+    "high higher low lower elevated raised increased decreased reduced normal abnormal positive "
+    "negative old older young younger elderly large larger small smaller long longer short shorter "
+    "multiple solitary single present absent yes no".split()
+)
+_OF_LEVELS = frozenset(
+    "level levels value values group category than median mean cutoff preoperative baseline "
+    "patient patients age size number or and".split()
+)
+_ALONE = re.compile(r"(?P<number>\d[\d,]*(?:\.\d+)?)\s*(?P<unit>[^\d\s].*)?")
 _RANGE = re.compile(r".*\w\s*(?:[-–—−]|\bto\b)\s*\w.*", re.IGNORECASE)
 
 
@@ -77,9 +92,35 @@ def cut_in(label: str) -> tuple[str, str]:
     --------
     >>> cut_in("CEA ≥ 20 ng/mL"), cut_in("Age 50-59")
     (('CEA', '≥ 20'), ('Age', '50-59'))
+    >>> cut_in("Age (years), 65 or older")
+    ('Age (years)', '≥ 65')
     """
-    found = _CUT.fullmatch(label.strip())
-    return (found["stem"], found["side"]) if found else ("", "")
+    found = _CUT.fullmatch(in_signs(label.strip()))
+    if not found:
+        return "", ""
+    stem = found["stem"]
+    return stem + ")" * (stem.count("(") - stem.count(")")), found["side"]
+
+
+def level_said(label: str) -> str:
+    """What the brackets of a number's label hold that is a level of it; "" of a unit or a name.
+
+    Examples
+    --------
+    >>> level_said("CEA (elevated)"), level_said("Age (60)"), level_said("Size (> median)")
+    ('elevated', '60', '> median')
+    >>> level_said("Age (years)"), level_said("CEA (carcinoembryonic antigen)")
+    ('', '')
+    """
+    from crlm import cohort
+
+    for held in re.findall(r"[\[(]([^\[\]()]+)[\])]", label):
+        words = set(re.findall(r"[^\W\d_]+", held.casefold()))
+        alone = _ALONE.fullmatch(held.strip())
+        number = alone and (not alone["unit"] or cohort.is_unit(alone["unit"]))
+        if _SPLITS.search(held) or number or (words & _LEVELS and words <= _LEVELS | _OF_LEVELS):
+            return str(held.strip())
+    return ""
 
 
 def words_of_units(words: Iterable[str]) -> set[str]:
@@ -115,7 +156,18 @@ def level_of(design: Design, column: str, text: str) -> str:
         found = cohort.suggest(words, design.levels(column))
         if found != "?":
             return found
-    return ""
+    return "" if made else band_of(design, column, text)
+
+
+def band_of(design: Design, column: str, text: str) -> str:
+    """The level of a category whose label is the same band: "≥ 65" of "65 years or older"."""
+    named = span_in(text)
+    found = [
+        level
+        for level in design.levels(column)
+        if named and named in (span_in(design.label(column, level)), span_in(level))
+    ]
+    return found[0] if len(found) == 1 else ""
 
 
 def is_cut_at(design: Design, factor: str, text: str) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from crlm.transcription import meanings, stepped
 from crlm.transcription.asking import to_ask
-from crlm.transcription.labels import Label
+from crlm.transcription.labels import Label, factors_in
 from crlm.transcription.table import TREND, Table
 
 
@@ -15,6 +15,8 @@ class Stepping(Table):
 
     def in_its_step(self, label: str, found: Label, where: str) -> Label | None:
         """A number as the covariate whose ratios are for what the row says; None if none is."""
+        if not found.step and self._of_a_level(label, found, where):
+            return None
         if ":" in found.column:
             return self._product_in_its_step(label, found, where)
         if self.design.levels(found.column):
@@ -35,6 +37,22 @@ class Stepping(Table):
             self._ask_for_step(label, column, step, where)
             return None
         return replace(found, column=named)
+
+    def _of_a_level(self, label: str, found: Label, where: str) -> bool:
+        """Ask where a label says a level of what is a number in the design: "CEA (elevated)"."""
+        parts = factors_in(label) if ":" in found.column else [label]
+        for part in () if self.labels.answered(label) else parts:
+            column = found.column if len(parts) == 1 else self.labels.read(part).column
+            said = "" if self.design.levels(column) else meanings.level_said(part)
+            if said and said not in self.design.label(column):
+                cut = [n for n in self.design.factors_from(column) if self.design.cut(n)]
+                told = f"{label!r} says {said!r} of {column}, which is a number in the design, and "
+                told += "the ratio of a level is none of one unit. Say which level of which factor "
+                told += f"with {to_ask(label, *(f'{n}:LEVEL' for n in cut or ['FACTOR']))}, or, if "
+                told += f"it is the ratio of the number, {to_ask(label, found.column)}"
+                self.ask(where, told)
+                return True
+        return False
 
     def per_level(self, label: str, found: Label, where: str) -> Label | None:
         """A category whose ratio is per level as the score of the design; None if it has none."""

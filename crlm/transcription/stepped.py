@@ -14,7 +14,9 @@ _NUMBER = r"(?:\d[\d,]*(?:\.\d+)?|\.\d+)"
 _SAID = re.compile(
     r"[,;\s]*[(\[]?\s*(?:"
     r"\b(?:per|for (?:each|every|an?)|each|every)\b\s*(?P<step>[^)\]]*)"
-    rf"|(?P<alone>(?:\+\s*)?{_NUMBER}[-\s]\w[^)\],;]*\b(?:increases?|increments?|higher|older)\b)"
+    # "65 years and older" is a cut.
+    rf"|(?P<alone>(?:\+\s*)?{_NUMBER}[-\s](?=\w)(?:(?!\b(?:and|or)\b)[^)\],;])*"
+    r"\b(?:increases?|increments?|higher|older)\b)"
     rf"|\bunits?\s*[=:]\s*(?P<unit>{_NUMBER}[^)\],;]*)"
     rf"|\b(?:increments?|increases?|intervals?|steps?)\s+of\s+(?P<by>{_NUMBER}[^)\],;]*)"
     r"|\b(?P<log>log ?\(?(?:2|10)\)?|log[₂₁]₀?)(?:[- ]transformed)?"
