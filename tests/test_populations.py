@@ -1,5 +1,6 @@
 """The report of a paper of one's own has what its print tells of some patients alone."""
 
+import itertools
 import re
 from dataclasses import replace
 
@@ -290,29 +291,34 @@ def test_a_model_of_one_endpoint_leaves_another_endpoints_ratio_where_it_was(pap
 
 
 def test_percentages_are_of_all_where_the_design_says_so(paper):
-    """A safe report had those of known value, and so had the characteristics of one group."""
+    """A safe report had those of known value, as had the characteristics of one group.
+
+    So had a factor that is made of the column.
+    """
+    names = ["sex", "crs_high"]
     patients = paper.frames["patients"]
     some = pd.Series(range(len(patients)), patients.index) % 3 == 0
-    paper.frames["patients"] = patients.assign(sex=patients["sex"].mask(some))
-    paper.design.table_one["percent_of_all"] = ["sex"]
+    gaps = {name: patients[name].mask(some) for name in names}
+    paper.frames["patients"] = patients.assign(**gaps)
+    paper.design.table_one["percent_of_all"] = ["sex", "crs"]
     parts = []
     try:
         for safe in (0, 5):
             paper.release = privacy.Release(safe)
             paper.release.endpoints(paper.frames, paper.design)
-            parts += [paper.table_one("hai", variables=["sex"]).rows]
-            parts += [paper.composition("hai=yes", ["sex"]).rows]
+            parts += [paper.table_one("hai", variables=names).rows]
+            parts += [paper.composition("hai=yes", names).rows]
     finally:
         del paper.design.table_one["percent_of_all"]
-    for rows in parts:
+    for rows, name in itertools.product(parts, names):
         told = rows[rows["statistic"].isin(["n", "percent", "missing"])]
-        told = told.astype({"estimate": float, "n": float})
-        counts = told[told["statistic"] != "percent"].set_index(["statistic", "covariate"])
-        shares = told[(told["statistic"] == "percent") & (told["covariate"] == "sex")]
+        told = told[told["covariate"] == name].astype({"estimate": float, "n": float})
+        counts = told[told["statistic"] != "percent"]
+        shares = told[told["statistic"] == "percent"]
         assert len(shares) == 2 * shares["group"].nunique() > 0
         for at in shares.itertuples():
             here = counts[counts["group"] == at.group]
-            size = here.loc[[("n", "sex"), ("missing", "sex")], "estimate"].sum()
+            size = here["estimate"].sum()
             count = here[here["level"] == at.level]["estimate"].iloc[0]
             assert at.n == size and at.method.startswith("percent of all")
             rounded = 0.5 * ("rounded counts" in at.method) + 1e-9

@@ -1,9 +1,11 @@
 """Categories that print has of all patients, or of merged groups, in percent or as counts."""
 
+from dataclasses import replace
+
 import pytest
 
 from crlm.ledger import DesignError
-from crlm.reconstruction import sharing, start
+from crlm.reconstruction import sharing, spreads, start
 
 from .audit_ledger import COLUMNS, claims, design, n, number
 
@@ -49,6 +51,19 @@ def test_what_print_has_of_merged_groups_is_shared_among_these(plan, as_percent)
     # All patients stand in where the factor tells nothing.
     rows = [rows[1], of_extent("n", 45, "all")]
     assert majors(plan, told(*rows)) == {"none": 20, "low": 15, "high": 10}
+
+
+def test_percentages_of_all_patients_are_not_taken_of_the_known(plan):
+    """Of 40 patients, 8 of unknown extent, 60 % are 24; they were taken for 60 % of the 32."""
+    of_all = replace(plan, table_one={**plan.table_one, "percent_of_all": ["extent"]})
+    rows = claims(of_extent("percent", 60, "arm=none"))
+    for made, major in ((plan, 19), (of_all, 24)):
+        assert spreads.category_counts(made, rows, "arm=none", "extent", 40, 8) == [None, major]
+    # Percentages of all levels are shared out, so that all known are counted.
+    rows = claims(
+        of_extent("percent", 60, "arm=none"), of_extent("percent", 20, "arm=none", "minor")
+    )
+    assert spreads.category_counts(of_all, rows, "arm=none", "extent", 40, 8) == [8, 24]
 
 
 def test_what_does_not_tell_a_group_is_named_with_the_reason(plan):

@@ -139,19 +139,20 @@ def test_the_report_computes_shares_within_the_levels_that_print_has():
 
 
 #: 277 of 308 and 331 of 366 have a nodal status; percentages are of them, or of all.
-NODES = [["", "No HAI (n = 308)", "HAI (n = 366)"], ["Nodal status of the primary", "", ""]]
+NODES = [["", "No HAI (n = 308)", "HAI (n = 366)"]]
+LEVELS = ("Node-negative", "Node-positive")
 
 
-def nodes(of_all):
+def nodes(of_all, head="Nodal status of the primary", levels=LEVELS):
     """A characteristic with its patients of unknown value as a row of their own."""
     whole = (308, 366) if of_all else (277, 331)
-    levels = {"Node-negative": (100, 131), "Node-positive": (177, 200)}
+    counts = dict(zip(levels, [(100, 131), (177, 200)], strict=True))
     made = [
-        [name, *(f"{n} ({100 * n / w:.1f})" for n, w in zip(counts, whole, strict=True))]
-        for name, counts in levels.items()
+        [name, *(f"{n} ({100 * n / w:.1f})" for n, w in zip(some, whole, strict=True))]
+        for name, some in counts.items()
     ]
     unknown = ["31 (10.1)", "35 (9.6)"] if of_all else ["31", "35"]
-    return [*NODES, *made, ["Missing", *unknown]]
+    return [*NODES, [head, "", ""], *made, ["Missing", *unknown]]
 
 
 def test_percentages_of_all_are_declared_in_the_design(design):
@@ -172,5 +173,12 @@ def test_percentages_of_all_are_declared_in_the_design(design):
         .eq(25)
         .all()
     )
+    spec = {"source": "nodal_status", "groups": {"n0": ["negative"], "n1": ["positive"]}}
+    merged = {"nodes": {**spec, "levels": ["n0", "n1"]}}
+    made_of_it = replace(declared, factors={**declared.factors, **merged})
+    of_factor = {**claim, "covariate": "nodes", "level": "n1"}
+    assert quantity_of(of_factor, made_of_it).startswith("percentage of all")
+    (question,) = read(made_of_it, nodes(False, "Nodes", ("n0", "n1"))).questions
+    assert "take nodal_status, of which it is made, out of" in question
     note = characteristics.baseline_table(made, declared, caption="")
     assert "of nodal status of the primary % of all" in str(note)

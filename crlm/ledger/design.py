@@ -327,6 +327,15 @@ class Design:
         own = self.table_one.get("tests") or {}
         return str(own.get(name) or self.table_one.get(kind, ""))
 
+    @property
+    def percent_of_all(self) -> list[str]:
+        """Columns and factors whose percentages are of all patients, those of unknown value too.
+
+        Those that Table 1 of the design names, and the factors that are made of them.
+        """
+        named = self.table_one.get("percent_of_all") or ()
+        return [*named, *(n for n, s in self.factors.items() if s["source"] in named)]
+
     def model_of(
         self, endpoint: str, population: str = ALL, key: str = MULTIVARIABLE
     ) -> Mapping[str, Any]:

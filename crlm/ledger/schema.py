@@ -224,7 +224,8 @@ class TableOne(Strict):
     percent_of_all: Names | None = Field(
         None,
         description="Columns whose percentages are of all patients of a group, those of unknown "
-        "value among them; of the others they are of known values.",
+        "value among them, as are those of factors made of them; of the others they are of known "
+        "values.",
     )
     preoperative: Names | None = Field(None, description="Columns of a table of treatment.")
     recurrence: Names | None = Field(None, description="Columns of first recurrence sites.")

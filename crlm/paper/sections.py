@@ -176,13 +176,8 @@ class Sections(Models):
         told = [] if self.release.on else names
         found: dict[str, Any] = {"means": self.printed_means(told)}
         found["widths"] = self.printed_widths(told)
-        found["of_all"] = self._of_all
+        found["of_all"] = self.design.percent_of_all
         return found | {"spreads": self.printed_spreads(told, spread)}
-
-    @property
-    def _of_all(self) -> Sequence[str]:
-        """Columns whose percentages are of all patients of a group, as the design says."""
-        return self.design.table_one.get("percent_of_all") or ()
 
     @property
     def _quantile_rule(self) -> Any:
@@ -203,7 +198,7 @@ class Sections(Models):
         if not self.can(self.design.group_label(group), "patients", name, *variables):
             return nothing()
         inside = (self.included[name] == level).to_numpy(dtype=bool, na_value=False)
-        own = {"population": group, "of_all": self._of_all}
+        own = {"population": group, "of_all": self.design.percent_of_all}
         rows = self.add(baseline.describe(self.included[inside], variables, **own))
         return self.section(rows, [], readings.composition(rows, self.design, self.print))
 
@@ -232,7 +227,7 @@ class Sections(Models):
         if not self.can(title, "patients", by, "site_liver"):
             return nothing()
         kept = self.usable(self.included, self.design.table_one["recurrence"])
-        own = {"of_all": self._of_all}
+        own = {"of_all": self.design.percent_of_all}
         made = baseline.table_one(self.included, by, kept, categorical_test=test, **own)
         made = self.add(made.assign(endpoint="first_recurrence"))
         parts = [self._everybody(by, kept, "range")]

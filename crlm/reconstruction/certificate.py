@@ -150,7 +150,7 @@ def _for_certificate(claim: Mapping[str, Any], design: Design) -> Quantity | str
         return ratio(claim, design)
     if statistic == "smd" and not claim["model"] and not claim["level"]:
         return standardised(claim)
-    if statistic == "percent" and claim["covariate"] in design.table_one.get("percent_of_all", ()):
+    if statistic == "percent" and claim["covariate"] in design.percent_of_all:
         return of_all(claim)
     if statistic == "se" and claim["endpoint"] in design.endpoints:
         return _error_of_rate(claim)

@@ -221,7 +221,7 @@ def _characteristic(claim: Mapping[str, Any], where: Where, design: Design) -> Q
         level = where_of(f"{covariate}={claim['level']}")
         return Quantity("count", where=(*where, *level), columns=asked, part="n")
     asked = (f"{covariate}={claim['level']}",)
-    if name == "percent" and covariate in (design.table_one.get("percent_of_all") or ()):
+    if name == "percent" and covariate in design.percent_of_all:
         return f"percentage of all, those of unknown value too: {BY_CERTIFICATE}"
     return Quantity("count", where=where, columns=asked, part=name)
 

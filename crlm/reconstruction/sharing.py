@@ -48,7 +48,8 @@ def _part(
     total = int(sum(size or 0 for size in sizes))
     apart = unknown(design, {}, claims, name)
     open_ = min(total, sum(apart.get(level, 0) for level in parts))
-    counts = counts_of(claims, whole, name, levels, total - open_)
+    of = total if name in design.percent_of_all else None
+    counts = counts_of(claims, whole, name, levels, total - open_, of)
     counts = merged_counts(design, claims, whole, name, counts, total)
     if None in sizes or counts.count(None) > 1:
         return None

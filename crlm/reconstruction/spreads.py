@@ -365,7 +365,8 @@ def category_counts(
 
     `gaps`: patients of the `n` of whom the category is unknown.
     """
-    counts = counts_of(claims, group, name, design.levels(name), n - gaps)
+    whole = n if name in design.percent_of_all else None
+    counts = counts_of(claims, group, name, design.levels(name), n - gaps, whole)
     return merged_counts(design, claims, group, name, counts, n, gaps)
 
 
@@ -384,7 +385,8 @@ def merged_counts(
         if not isinstance(made, Merged) or counts.count(None) < 2:
             continue
         known = n - max(gaps, _unknown_of(claims, group, factor, n) or 0)
-        wide = counts_of(claims, group, factor, made.levels, known)
+        whole = n if factor in design.percent_of_all else None
+        wide = counts_of(claims, group, factor, made.levels, known, whole)
         if wide.count(None) == 1:
             wide[wide.index(None)] = known - sum(count or 0 for count in wide)
         parts = {level: made.groups[level] for level in made.levels}
@@ -406,24 +408,31 @@ def _split(counts: list[float | None], places: Iterable[int], total: float) -> N
 
 
 def counts_of(
-    claims: pd.DataFrame, group: str, name: str, levels: Sequence[str], n: int
+    claims: pd.DataFrame,
+    group: str,
+    name: str,
+    levels: Sequence[str],
+    n: int,
+    whole: int | None = None,
 ) -> list[float | None]:
     """Patients of each level of a group of `n`: printed, or what a printed percentage is of them.
 
     Where print has percentages alone and all of them, they are shared out so that all are `n`.
+    `whole`: those that percentages are of, where they are of more than the `n` of known value.
     """
+    whole = n if whole is None else whole
     counts = [printed(claims, "n", group, name, level) for level in levels]
     if counts.count(None) < 2:
         return counts  # The one that is wanting is the rest.
     shares = [printed(claims, "percent", group, name, level) for level in levels]
     known = np.array([math.nan if share is None else share for share in shares])
-    if counts.count(None) == len(levels) and abs(known.sum() - 100) < len(levels):
+    if counts.count(None) == len(levels) and abs(known.sum() * whole - 100 * n) < len(levels) * n:
         parts = np.floor(known * n / known.sum())
         rest = known * n / known.sum() - parts
         parts[np.argsort(-rest, kind="stable")[: int(n - parts.sum())]] += 1
         return [float(part) for part in parts]
     return [
-        float(round(share * n / 100)) if count is None and share is not None else count
+        float(round(share * whole / 100)) if count is None and share is not None else count
         for count, share in zip(counts, shares, strict=True)
     ]
 

@@ -91,7 +91,7 @@ def of_all(made: Transcript, design: Design) -> Iterator[str]:
             if share["statistic"] == "percent" and share["level"] in counts:
                 n = float(counts[share["level"]]["value"])
                 cells[column].append((_is(share, n, size), _is(share, n, known)))
-    declared = design.table_one.get("percent_of_all") or ()
+    declared, named = design.percent_of_all, design.table_one.get("percent_of_all") or ()
     for column, found in cells.items():
         whole, own = (sum(one) / len(found) for one in zip(*found, strict=True))
         if whole >= _MOST and own <= _FEW and column not in declared:
@@ -99,8 +99,9 @@ def of_all(made: Transcript, design: Design) -> Iterator[str]:
             told += f'design.toml, with percent_of_all = ["{column}"] in [table_one]'
             yield f"{column}: {told}."
         if own >= _MOST and whole <= _FEW and column in declared:
-            told = "its percentages are of the patients of known value; take it out of "
-            yield f"{column}: {told}percent_of_all in [table_one] of design.toml."
+            told = "its percentages are of the patients of known value; take "
+            told += "it" if column in named else f"{design.source(column)}, of which it is made,"
+            yield f"{column}: {told} out of percent_of_all in [table_one] of design.toml."
 
 
 def _fits(share: Claim, n: float, counts: Iterable[Claim]) -> bool:
