@@ -50,6 +50,12 @@ def test_a_step_is_read_or_its_declaration_asked(design, label, many):
     assert read(scaled, label) == ([name], [])
 
 
+@pytest.mark.parametrize("unit", ["mm", "days", "cm", "years"])
+def test_a_step_in_the_unit_of_its_column_is_one(unit):
+    """Of mm and days it was neither so many mm nor so many times as much."""
+    assert step_of(f"per 10 {unit}", unit)[1:] == ("per", 10)
+
+
 @pytest.mark.parametrize("label", ["Age (Unit = 1)", "Age (unit: years)", "Age (1 year)"])
 def test_a_unit_is_no_step(design, label):
     assert read(design, label) == (["age"], [])

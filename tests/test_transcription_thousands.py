@@ -64,3 +64,20 @@ def test_points_between_thousands_beside_decimal_commas(design):
     rows = [["", "No HAI", "HAI"], ["Age, median", "1.503", ""], ["Male", "5 (45,2)", ""]]
     made = claims_of(rows, design, "two-groups", place="t")
     assert "say --decimal comma" in made.questions[0]
+
+
+@pytest.mark.parametrize("head", ["No HAI (n = 10, 503)", "No HAI (n = 10, 503 patients)"])
+def test_a_blank_behind_the_comma_is_none_of_the_number(design, head):
+    """It went in as 10 patients."""
+    found, asked = counted(design, head, "4, 753 (45.3)")
+    assert not asked and found == ["10503", "4753", "45.3"]
+
+
+def test_a_comma_and_a_blank_that_may_part_two_numbers_are_asked(design):
+    asked = counted(design, "No HAI (n = 10, 503)", "4 (45.3)")[1]
+    assert "'10, 503' may be one number or two" in asked[0]
+    found, asked = counted(design, "No HAI (n = 213, 980 events)", "400 (45.3)")
+    assert not asked and found[0] == "213"
+    rows = [["", "Multivariable HR (n = 10, 503)"], ["Age", "1.02"]]
+    made = claims_of(rows, design, "model", place="t", endpoint="OS")
+    assert "'10, 503' may be" in made.questions[0]

@@ -77,7 +77,7 @@ class Labels:
             return Label(named)
         bare, said = stepped.parted(label)
         if stepped.names_itself(said) and (whole := self._all.whole(label, within)):
-            if said in self.design.label(whole.column, whole.level):
+            if said.casefold() in self.design.label(whole.column, whole.level).casefold():
                 return whole
         answered = self._answers.get(plain(label)) if said else None
         said = stepped.without_log(said) if answered else said

@@ -121,6 +121,7 @@ def claims_of(
     if layout not in LAYOUTS:
         raise ParameterError(f"There is no layout {layout!r}. {did_you_mean(layout, LAYOUTS)}")
     rows = [[_spelt(_marked(thousands.joined(text))) for text in row] for row in rows]
+    rows = thousands.sized(rows)
     rows = below_curves(rows) if layout == "curves" else rows
     above, groups, raw = title(rows), layout == "two-groups", untitled(rows)
     raw = _undashed(stubs.merged(raw, groups))
@@ -269,6 +270,9 @@ def _once(rows: Sequence[Sequence[str]]) -> list[list[str]]:
 def _read(table: Table, rows: Sequence[Sequence[str]], decimal: str) -> None:
     """Read a table of one population."""
     notes = [row[0] for row in rows[1:] if not any(row[1:])]
+    for text in filter(thousands.in_doubt, (*rows[0], *notes)):
+        told = f"{thousands.in_doubt(text)!r} may be one number or two; write it without the blank"
+        table.ask(f"{text!r}", told)
     table.other_limits(rows[0][1:], notes)
     if not isinstance(table, FirstTable):
         rows = [footnotes.with_notes(rows[0], notes), *rows[1:]]

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from crlm.ledger import Design
 from crlm.ledger.vocabulary import ALL, NUMBER_TRENDS, TREND_TEST
-from crlm.transcription import footnotes, meanings, pairs, sides, summaries
+from crlm.transcription import footnotes, meanings, pairs, sides, stepped, summaries, tested
 from crlm.transcription.asking import to_ask
 from crlm.transcription.cells import Cell, cell, p_cell, printed, row_of
 from crlm.transcription.corrected import adjusts_so, is_adjusted
@@ -47,8 +47,6 @@ _MINUTES = re.compile(r"\W+min\.?\W*", re.IGNORECASE)
 _TESTS = ("p", "trend")
 _BETWEEN = (*_TESTS, "smd", "adjusted")
 
-#: Heads of a column that names the test of each row.
-_NAMES_OF_TESTS = frozenset({"test", "tests", "statistical test"})
 #: What R writes above, or into the corner of, a table: the column of its groups.
 _SPLIT = re.compile(r"^(?:Stratified by|Dependent:)\s+(.+?)\s*$")
 _N = re.compile(r",\s*(?:n|no\.?)\s*$", re.IGNORECASE)
@@ -97,11 +95,12 @@ class FirstTable(Table):
         self.labels.lacking = True
         self.lacking: dict[str, str] = {}
         self.number = ("", "")  # A factor whose label a number has, and the number.
+        self.tests = tested.LevelTests()
         self.two: dict[int, str] = {}  # By column of p: the two of several groups that it compares.
 
     def read(self, rows: Sequence[Sequence[str]]) -> None:
         """Claims and questions of the table."""
-        rows = self._without_tests(self._upright(rows))
+        rows = tested.without_names(self._upright(rows), self.made)
         self._split_otherwise(rows[0][0])
         columns = self._columns(rows)
         for at, group in columns.items():
@@ -130,16 +129,19 @@ class FirstTable(Table):
             told = [at for at, group in columns.items() if group in _TESTS]
             told = [at for at in told if cell(row[at]).kind != "empty"]
             among = {self.two.get(at, "") for at in told}
-            tested = [row[at] for at in told] if len(among) < len(told) else []
+            both = [row[at] for at in told] if len(among) < len(told) else []
             if unit:
                 self._other_unit(row_of(row, number), row[0], unit, found.column)
-            elif len(tested) > 1:
-                told = f"{' and '.join(map(repr, tested))} are two p values of {found.column}, and"
+            elif self._transformed(row[0], found, row_of(row, number)):
+                pass
+            elif len(both) > 1:
+                told = f"{' and '.join(map(repr, both))} are two p values of {found.column}, and"
                 self.ask(row_of(row, number), f"{told} a design tests it by one; leave one out")
             else:
                 place = [self.place, *([heading] if below else []), row[0]]
                 self._characteristic(rows[0], row, columns, found, ", ".join(place))
                 self._lacks(found, row[0])
+        self.tests.settle(self.made, self.design)
 
     def corrected(self, head: str, heads: Sequence[str]) -> bool:
         """Whether a header is above adjusted p values that the design does not make."""
@@ -217,20 +219,6 @@ class FirstTable(Table):
         self.labels.taken = taken
         return found
 
-    def _without_tests(self, rows: Sequence[Sequence[str]]) -> list[list[str]]:
-        """The table less a column "test" in words, as R's tableone has it: told."""
-        kept = [
-            at
-            for at, head in enumerate(rows[0])
-            if not at or plain(head) not in _NAMES_OF_TESTS or any(cell(r[at]).parts for r in rows)
-        ]
-        for at, head in enumerate(rows[0]):
-            said = dict.fromkeys(row[at] for row in rows[1:] if row[at])
-            if at not in kept and said:
-                told = f"column {head!r} names tests ({', '.join(said)}), which [table_one] of the "
-                self.made.left_out.append(f"{told}design says.")
-        return [[row[at] for at in kept] for row in rows]
-
     def _split_otherwise(self, corner: str) -> None:
         """Ask where a title or a corner of R's says that another column makes the groups."""
         said = _SPLIT.search(self.title) or _SPLIT.search(corner)
@@ -276,6 +264,20 @@ class FirstTable(Table):
             f"{label!r} is in {unit}, and the design has {column} in {self._unit(column)}. Give "
             "the column the unit of print, or write the numbers in the unit of the column",
         )
+
+    def _transformed(self, label: str, found: Label, where: str) -> bool:
+        """Ask where a number is printed as its logarithm, its root or in tens of its unit."""
+        bare = self.labels.answered(label) or self.design.levels(found.column)
+        said = "" if bare else found.step
+        step = stepped.step_of(said, self._unit(found.column))
+        if not said or not (
+            stepped.is_log(said) or (step.key in ("per", "fold") and step.value != 1)
+        ):
+            return False
+        told = f"{label!r} is {said}, and the design has {found.column} itself. Say which column "
+        told += f"holds what is printed with {to_ask(label, 'COLUMN')}, or leave the row out with "
+        self.ask(where, f"{told}{to_ask(label, '-')}")
+        return True
 
     def summary(self, label: str, within: str) -> Label | None:
         """A statistic of the number that stands above."""
@@ -334,6 +336,7 @@ class FirstTable(Table):
         named: Label,
         place: str,
     ) -> None:
+        self.tests.printed.setdefault(named.column, set()).add(named.level)
         for at, group in columns.items():
             where = f"{place}, {group}"
             found = cell(row[at])
@@ -341,7 +344,9 @@ class FirstTable(Table):
             if found.kind == "single" and share and (named.level or named.notes == UNKNOWN):
                 found = replace(found, kind="percent")
             keys = {"group": group, "covariate": named.column, "level": named.level}
-            if not group or found.kind == "empty":
+            between = group in (*_TESTS, "adjusted") and found.kind != "empty"
+            another = between and self.tests.is_another(named, at, row[at], where, self.design)
+            if not group or found.kind == "empty" or another:
                 continue
             if group == "adjusted":
                 own = {"group": self.by, "covariate": named.column}

@@ -30,12 +30,21 @@ _HELD = re.compile(
     r"\s*[)\]]",
     re.IGNORECASE,
 )
-#: What says that the number is a logarithm, of no step that a design declares.
-_LN = r"(?:ln|log|natural log(?:arithm)?)(?:[- ]transformed)?"
-_NATURAL = re.compile(rf"\s*(?:[(\[]|,\s)\s*{_LN}\s*(?:[)\]]|$)", re.IGNORECASE)
-_LOGGED = re.compile(_LN, re.IGNORECASE)
-#: "log2 CEA", "Log10(CEA)".
-_LOG_FIRST = re.compile(r"^\s*(?P<log>log ?(?:2|10)|log[₂₁]₀?)[\s(-]+(?P<bare>[^)]+)\)?\s*$", re.I)
+#: What says that the number is a logarithm or a root, of no step that a design declares.
+#: In capitals LN are lymph nodes.
+_LN = (
+    r"(?:(?:natural |common )?(?:(?-i:ln)|loge?|logarithm(?:ic)?|log[- ]scale)|√|sqrt"
+    r"|(?:square|cube)[- ]root)(?:[- ]transformed)?"
+)
+_OF = r"(?:\s(?!rank|odds|likelihood|2\b|10\b)[^()\[\]]*)?"
+_NATURAL = re.compile(rf"\s*[(\[]\s*{_LN}{_OF}\s*[)\]]|\s*,\s{_LN}\s*(?=,|$)", re.IGNORECASE)
+_LOGGED = re.compile(rf"{_LN}{_OF}", re.IGNORECASE)
+#: "log2 CEA", "Log10(CEA), mean", "ln(CEA)", "√CEA".
+_LOG_FIRST = re.compile(
+    r"\s*(?P<log>(?:√|sqrt(?=\W))\s*|(?:log ?(?:2|10)|log[₂₁]₀?"
+    rf"|{_LN})(?: of)?(?=[\s(-])(?![\s-]*(?:rank|odds|likelihood)))[\s(-]*(?P<bare>\w.*)",
+    re.IGNORECASE,
+)
 _FOLDS = ((re.compile(r"doubling|two-?\s?fold|\blog ?\(?2\b|log₂"), 2.0),) + (
     (re.compile(r"\bten-?\s?fold|\blog ?\(?10\b|log₁₀"), 10.0),
 )
@@ -99,8 +108,10 @@ def parted(label: str) -> tuple[str, str]:
 
 def _parted(label: str) -> tuple[str, str]:
     """A label without the first thing that it says of its step, and that."""
-    if first := _LOG_FIRST.match(label):
-        return first["bare"].strip(), first["log"]
+    if first := _LOG_FIRST.fullmatch(label):
+        bare = first["bare"]
+        bare = bare if bare.count("(") == bare.count(")") else bare.replace(")", "", 1)
+        return bare.strip(), first["log"].strip()
     searched = (pattern.search(label) for pattern in (_NATURAL, _SAID, _HELD))
     found = next((one for one in searched if one and one.start()), None)
     if not found:
@@ -110,7 +121,7 @@ def _parted(label: str) -> tuple[str, str]:
 
 
 def is_log(said: str) -> bool:
-    """Whether a label says that the number is its logarithm, whatever else.
+    """Whether a label says that the number is its logarithm or its root, whatever else.
 
     Examples
     --------
@@ -188,7 +199,7 @@ def _in_units(rest: str, unit: str) -> float:
     text = " ".join(words)
     if not text or (set(text.split()) <= _COUNTED and (unit in ("", "tumours"))):
         return 1.0
-    if cohort.is_unit(text):
+    if cohort.is_unit(text) and _same(text) != _same(unit):
         named = cohort.unit_in(f"({text})", unit)
         return cohort.unit_factor(named, unit) if named else 0.0
     return float(_same(text) == _same(unit))

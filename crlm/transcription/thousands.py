@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from crlm.transcription.cells import Placed
 
 #: Blanks that stand nowhere but within a number, or around a sign.
 _THIN = re.compile(r"(?<=\d)[\u2006-\u2009\u202f\u205f\u00a0](?=\d{3}(?!\d))")
 _QUOTED = re.compile(r"(?<![\d.,'’])[1-9]\d{0,2}(?:['’ʼ´`]\d{3})+(?!\d)")
-_PARTED = r"(?<![\d.,·])[1-9]\d{0,2}(?: \d{3})+(?![\d.,·%]|\s%)"
+_PARTED = r"(?<![\d.,·])[1-9]\d{0,2}(?:,? \d{3})+(?![\d.,·%]|\s%)"
 _WHO = r"(?:pts|patients|cases|participants|individuals|subjects|observations|events?)\b"
 #: What a number of its own stands behind: "Model 1 213 patients".
 _NUMBERED = (
@@ -24,10 +25,17 @@ _SIZED = re.compile(
     re.IGNORECASE,
 )
 _OF_PATIENTS = re.compile(rf"{_PARTED}(?=\s+(?:complete[- ])?{_WHO})", re.IGNORECASE)
+#: A size with a blank behind its comma, or two numbers: "n = 10, 503".
+_COMMA = re.compile(
+    r"(?P<of>\b(?:n|no\.?)\s*[=:]\s*)(?P<many>[1-9]\d{0,2}(?:, \d{3})+)(?![\d.,·%])"
+    r"(?P<who>\s+(?:pts|patients|cases|participants|individuals|subjects)\b)?(?!\s*[^\W\d])",
+    re.IGNORECASE,
+)
+_FIRST = re.compile(r"\s*(\d+)\b(?![.·])")
 #: A cell that counts: "10 503 (45.2)", "10 503/23 236 (45.2%)".
 _COUNT = re.compile(
     rf"(?P<many>{_PARTED})"
-    r"(?P<over>\s*(?:/|(?:out )?of)\s*[1-9]\d{0,2}(?:\d+|(?: \d{3})+)?)?"
+    r"(?P<over>\s*(?:/|(?:out )?of)\s*[1-9]\d{0,2}(?:\d+|(?:,? \d{3})+)?)?"
     r"(?P<share>\s*[(\[]\s*[<>]?\s*[\d.,·]+\s*%?\s*[)\]]\s*)?"
 )
 _UNDER = re.compile(r"\d+\s*(?:/|(?:out )?of)\s*(?:[1-9]\d{0,2}(?: \d{3})+)(?:\s*[(\[].*)?")
@@ -63,8 +71,41 @@ def joined(text: str) -> str:
     made = _OF_PATIENTS.sub(_unless_numbered, made)
     counted = _COUNT.fullmatch(made)
     if (counted and (counted["over"] or counted["share"])) or _UNDER.fullmatch(made):
-        made = re.sub(r"(?<=\d) (?=\d{3}(?!\d))", "", made)
+        made = re.sub(r"(?<=\d),? (?=\d{3}(?!\d))", "", made)
     return Placed(made, text.row) if isinstance(text, Placed) else made
+
+
+def sized(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """A table whose sizes have their digits together where a count below says that it is one.
+
+    Parameters
+    ----------
+    rows : sequence of sequence of str
+        From `joined`.
+
+    Examples
+    --------
+    >>> sized([["", "HAI (n = 10, 503)"], ["Male", "4753 (45.3)"]])[0]
+    ['', 'HAI (n = 10503)']
+    >>> sized([["", "HAI (n = 10, 503)"], ["Male", "4 (45.3)"]])[0]
+    ['', 'HAI (n = 10, 503)']
+    """
+    made = [list(row) for row in rows]
+    for at, row in enumerate(made):
+        for column, text in enumerate(row):
+            found = _COMMA.search(text)
+            below = (_FIRST.match(r[column]) for r in made[at + 1 :] if column < len(r))
+            most = max((int(one[1]) for one in below if one), default=0)
+            if found and (found["who"] or most > int(found["many"].partition(",")[0])):
+                joint = text.replace(found["many"], re.sub(r"\D", "", found["many"]))
+                row[column] = Placed(joint, text.row) if isinstance(text, Placed) else joint
+    return made
+
+
+def in_doubt(text: str) -> str:
+    """A size that may be one number or two: "10, 503" of "HAI (n = 10, 503)"; "" if none."""
+    found = _COMMA.search(text)
+    return found["many"] if found else ""
 
 
 def unpointed(text: str) -> str:
