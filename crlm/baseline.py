@@ -71,6 +71,7 @@ class _Plan:
     means: bool = False
     widths: bool = False
     of_all: bool = False
+    tested: bool = True
     #: Of each group that is compared: the place of its level among all.
     places: tuple[int, ...] = ()
 
@@ -107,6 +108,7 @@ def table_one(
     widths: Collection[str] = (),
     spreads: Mapping[str, str] | None = None,
     of_all: Collection[str] = (),
+    untested: Collection[str] = (),
 ) -> pd.DataFrame:
     """Baseline characteristics of all patients and of each group, with tests between groups.
 
@@ -151,6 +153,8 @@ def table_one(
         By variable: what stands beside its median, where it is not `spread`.
     of_all : collection of str
         Categories whose percentages are of all patients of a group, those of unknown value too.
+    untested : collection of str
+        Variables that are described and not compared, as those that the groups are made of.
 
     Returns
     -------
@@ -193,6 +197,7 @@ def table_one(
         meant = means if isinstance(means, bool) else name in means
         own = replace(plan.with_test((tests or {}).get(name)), means=meant, widths=name in widths)
         own = replace(own, spread=(spreads or {}).get(name, spread), of_all=name in of_all)
+        own = replace(own, tested=bool(by) and name not in untested)
         for record in _variable(patients, name, own, unit):
             records.append({"covariate": name, **record})
     # The total of those whose group is known is another number than that of all patients.
@@ -348,7 +353,7 @@ def _continuous(values: np.ndarray, plan: _Plan, unit: str) -> Iterator[dict]:
                 "n": len(part),
                 "method": method,
             }
-    if not plan.by:
+    if not plan.tested:
         return
     parts = [part for part in (values[mask & known] for mask in plan.compared) if len(part)]
     if plan.continuous_test in NUMBER_TRENDS:
@@ -449,7 +454,7 @@ def _categorical(values: pd.Series, plan: _Plan) -> Iterator[dict]:
                 "estimate": 100 * k / size if size else np.nan,
                 "method": OF_ALL if plan.of_all else "percent of the non-missing",
             }
-    if not plan.by:
+    if not plan.tested:
         return
     table = np.array([count for group, count in counts.items() if group != "all"])
     told = {"group": plan.by, "n": table.sum()}

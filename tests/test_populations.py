@@ -181,6 +181,20 @@ def test_tables_besides_the_first_are_found(paper):
     assert ("hai", "all") not in made or made["hai", "all"][1] == "Other characteristics"
 
 
+def test_a_column_is_not_tested_between_groups_that_are_made_of_it(paper):
+    """The score was tested between low and high scores: p below 0.001, one that "differs"."""
+    made = paper.table_one("crs_high", variables=["crs", "sex"]).rows
+    told = made[made["statistic"].isin(["p", "difference", "smd"])]
+    assert {*told["covariate"]} == {"sex"} and "median" in {*made["statistic"]}
+    # Where print has its p it is computed, as printed.
+    beside = paper.claims.iloc[:1].assign(
+        group="crs_high", covariate="crs", statistic="p", endpoint="", model="", level=""
+    )
+    paper.claims = pd.concat([paper.claims, beside])
+    assert paper._untested(["crs", "sex"], "crs_high") == []
+    assert paper._untested(["crs_high"], "crs") == ["crs_high"]
+
+
 def test_the_events_of_everybody_are_told_by_their_curve(paper):
     assert not paper.prints_curve("SCP")
     row = {**paper.claims.iloc[0], "endpoint": "SCP", "statistic": "events", "group": "all"}

@@ -39,6 +39,7 @@ def chapter_faults(design: Table, names: Names) -> Iterator[Fault]:
     yield from unscaled_faults("[chapter.propensity]", [*terms], names)
     yield from _terms(terms, names)
     yield from _exposures(design, spec, [*terms])
+    yield from _sources(spec, [*terms], names)
     yield from _months(spec.get("horizons"))
     for key in ("causes", "states"):
         yield from twice_faults(f"[chapter] {key}", texts(spec.get(key)))
@@ -84,6 +85,20 @@ def _exposures(design: Table, spec: Table, terms: list[str]) -> Iterator[Fault]:
                 yield Fault(place, f"{told} one of the two.")
     if exposure in after:
         yield Fault("[chapter] after_exposure", f"{exposure!r} is the exposure; remove it.")
+
+
+def _sources(spec: Table, terms: list[str], names: Names) -> Iterator[Fault]:
+    """What the exposure is made of, or what is made of the same, among what it is compared by."""
+    exposure = spec.get("exposure")
+    for place, held in (
+        ("[chapter.propensity]", terms),
+        ("[chapter] adjust", texts(spec.get("adjust"))),
+    ):
+        for name in held:
+            alike = names.source(name) == names.source(str(exposure))
+            if exposure and alike and name != exposure:
+                told = f"{name!r} and the exposure {exposure!r} are made of one column, and each "
+                yield Fault(place, f"{told}explains the other; remove it.")
 
 
 def _months(horizons: object) -> Iterator[Fault]:

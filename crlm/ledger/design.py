@@ -237,6 +237,10 @@ class Design:
         made = self.factors.get(name) or self.scaled.get(name)
         return self.source(made["source"]) if made else name
 
+    def of_one_column(self, name: str, by: str) -> bool:
+        """Whether one of two is made of the other, or both of one: a test of them tells nothing."""
+        return name != by and self.source(name) == self.source(by)
+
     def unit_of(self, name: str) -> str:
         """The unit of a column, or of the column that a factor or a scaled number is made of."""
         return str(self.columns.get(self.source(name), {}).get("unit", ""))

@@ -48,6 +48,13 @@ class Names:
             return NUMBERS[0]
         return "category" if name in self.factors else str(self.spec(name).get("type", ""))
 
+    def source(self, name: str) -> str:
+        """The column that a factor or a scaled number is made of; a column is its own."""
+        for made in (self.scaled, self.factors):
+            of = (made.get(name) or {}).get("source")
+            name = of if isinstance(of, str) else name
+        return name
+
     def unknown(self, name: str, among: Collection[str] | None = None) -> str:
         """Why a name is none of the design's, and what it may have meant; "" if it is one."""
         known = [*self.columns, *self.factors, *self.scaled] if among is None else list(among)

@@ -113,6 +113,7 @@ class Sections(Models):
             spread=spread,
             quantile_rule=self._quantile_rule,
             t_test=first.get("t_test") or "welch",
+            untested=(untested := self._untested(kept, by)),
             **self._of_print(kept, spread),
         )
         made = self.add(made)
@@ -134,6 +135,9 @@ class Sections(Models):
         adjusted = baseline.with_adjusted(made, how) if how and not self.release.on else None
         shown_rows = made if adjusted is None else joined(made, self.add(adjusted))
         notes = self.told("table", "continuous")
+        if untested:
+            names = ", ".join(small(self.design.label(name)) for name in untested)
+            notes.append(f"Not tested, as the groups are made of it: {names}.")
         smd = bool(self.design.table_one.get("smd")) if smd is None else smd
         table = characteristics.baseline_table(
             shown_rows, self.design, caption=title, smd=smd, notes=notes
@@ -143,6 +147,11 @@ class Sections(Models):
         shown = [] if population != ALL else self._pictures(by, kept, title, folded)
         pieces = [table, self.lost(patients, names), *shown]
         return self.section(rows, pieces, self._differing(made))
+
+    def _untested(self, names: Sequence[str], by: str) -> list[str]:
+        """Characteristics that the groups follow from; tested are those of which print has p."""
+        own = [name for name in names if self.design.of_one_column(name, by)]
+        return [name for name in own if not self.prints(("p",), covariate=[name], group=[by])]
 
     def _differing(self, made: pd.DataFrame) -> str:
         """Which characteristics differ; nothing where p values are those of banded counts."""
