@@ -1,6 +1,7 @@
 """Answers, adjusted p values, ratios of other kinds, and Markdown: what import takes or asks."""
 
 import shlex
+from dataclasses import replace
 
 import pytest
 
@@ -107,6 +108,19 @@ def test_a_row_is_left_out_by_an_answer_and_only_a_whole_label_is(mskcc):
     assert not made.questions and len(made.claims) == 4
     with pytest.raises(ParameterError, match="no such label"):
         claims_of(table, mskcc, "two-groups", place="table1", named={"KRAS": "-"})
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [("OS_22", "did you mean 'OS_2'"), ("adjusted", "there is: RFS, OS, OS_2, univariable, p, ")],
+)
+def test_a_misspelt_model_is_refused_with_the_known_ones(mskcc, said, told):
+    """The first 25 columns were listed, and no model among them."""
+    design = replace(mskcc, models={**mskcc.models, "OS_2": {**mskcc.models["OS"]}})
+    heads = ["", "Model 1 HR (95% CI)", "P", "Model 2 HR (95% CI)", "P"]
+    table = [heads, ["KRAS mutant", "1.4 (1.1-1.8)", "0.01", "1.2 (0.9-1.6)", "0.2"]]
+    with pytest.raises(ParameterError, match=told):
+        claims_of(table, design, "model", place="table2", endpoint="OS", named={"Model 2": said})
 
 
 @pytest.mark.parametrize("label", ["Gender", "Patient's age", 'Patient\'s "age"', "CEA, 5'-$x"])

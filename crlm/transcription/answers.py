@@ -59,6 +59,9 @@ def checked(
         known = [*design.columns, *design.made, "p", *design.endpoints, *others]
         known += [ALL] if overs else []
         if target != LEFT_OUT and column not in known:
+            # A head is of a model or an endpoint first: these are the ones to name.
+            if any(f" {words} " in f" {plain(text)} " for text in rows[0][1:]):
+                known = [*others, "p", *design.endpoints, *known]
             raise ParameterError(f"--is {label}={target}: {did_you_mean(column, known)}")
         levels = design.levels(column) if column in (*design.columns, *design.made) else []
         unknown = lacking and level == MISSING and column in (*design.columns, *design.made)
