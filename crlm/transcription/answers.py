@@ -57,7 +57,8 @@ def checked(
             near = did_you_mean(label, [row[0] for row in rows if row[0]])
             raise ParameterError(f"--is {label!r}: the table has no such label; {near}")
         known = [*design.columns, *design.made, "p", *design.endpoints, *others]
-        known += [ALL] if overs else []
+        heads = [plain(head) for head in rows[0][1:] if words and plain(head).startswith(words)]
+        known += [ALL] if overs or heads else []
         if target != LEFT_OUT and column not in known:
             # A head is of a model or an endpoint first: these are the ones to name.
             if any(f" {words} " in f" {plain(text)} " for text in rows[0][1:]):

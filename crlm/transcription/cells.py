@@ -193,3 +193,16 @@ def cell(text: str) -> Cell:
     if len(parts) == 1 and text.strip().endswith("%"):
         return Cell("percent", parts)
     return Cell("single", parts) if len(parts) == 1 else Cell("unclear", parts)
+
+
+def are_p(texts: Sequence[str]) -> bool:
+    """Whether the cells of a column are p values, by their numbers.
+
+    Examples
+    --------
+    >>> are_p(["<0.001", "0.12", ""]), are_p(["12", "0.3"])
+    (True, False)
+    """
+    found = [p_cell(text) for text in texts if cell(text).kind != "empty"]
+    numbers = [one.parts[0].value for one in found if one.kind == "single"]
+    return len(numbers) == len(found) > 0 and all(not value > 1 for value in numbers)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
+
+from crlm.transcription import footnotes
 
 #: Who adjusts, and how the result is called.
 _METHOD = re.compile(
@@ -13,6 +16,11 @@ _METHOD = re.compile(
 )
 _ADJUSTED = re.compile(r"\b(?<!not )adj(usted|\.)?\W", re.IGNORECASE)
 _OF_P = re.compile(r"\bp\b|\bp[\s_-]?values?\b", re.IGNORECASE)
+
+#: A line below a table that says that its p values are adjusted: "*Bonferroni adjustment was
+#: applied"; a level of significance that is makes no p value another.
+_APPLIED = re.compile(r"\b(?:adjust|correct)", re.IGNORECASE)
+_LEVEL = re.compile(r"\b(?:significance|significant|level|threshold|alpha|α)", re.IGNORECASE)
 
 #: What a header calls each way; other ways have none in a design.
 _WAYS = {
@@ -57,3 +65,26 @@ def adjusts_so(head: str, how: str) -> bool:
     (True, False, False)
     """
     return not any(said.search(head) for name, said in _WAYS.items() if name != how)
+
+
+def noted(heads: Sequence[str], notes: Iterable[str]) -> dict[str, str]:
+    """By head, the line below a table that says that its p values are adjusted.
+
+    A line that begins with a mark is of the head that has it, another of every head of p values,
+    where none says by itself that its own are adjusted.
+
+    Examples
+    --------
+    >>> noted(["", "P value*", "P"], ["*Bonferroni adjustment was applied."])
+    {'P value*': '*Bonferroni adjustment was applied.'}
+    >>> noted(["", "P"], ["The level of significance was adjusted (Bonferroni)."])
+    {}
+    """
+    told = [n for n in notes if _METHOD.search(n) and _APPLIED.search(n) and not _LEVEL.search(n)]
+    of_p = [head for head in heads[1:] if _OF_P.search(head)]
+    found: dict[str, str] = {}
+    for note in told:
+        own = [head for head in of_p if footnotes.begins_with_mark(note, head)]
+        every = [] if footnotes.is_mark(note[:1]) or any(map(is_adjusted, of_p)) else of_p
+        found |= dict.fromkeys(own or every, note)
+    return found

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from crlm.ledger import Design
 from crlm.ledger.cut_words import in_signs
-from crlm.transcription import meanings, stepped, strange
+from crlm.transcription import meanings, signed, staged, stepped, strange
 from crlm.transcription.label_words import MISSING, NOTES, UNKNOWN, Label, Words, said_of
 from crlm.transcription.strange import TIMES
 from crlm.transcription.wordings import (
@@ -86,8 +86,11 @@ class Labels:
         if shorter != bare and plain(shorter) and (later := self._read(shorter, within)).column:
             self.taken[label] = ":".join(filter(None, (later.column, later.level)))
             found = later
-        if found.level and not answered and unmarked(bare).endswith("+"):
-            found = self._open(found, unmarked(bare))
+        if not self.answered(label):
+            named = signed.with_sign(self.design, found, unmarked(bare))
+            if named != found and not found.level and named.level:
+                self.taken[label] = f"{named.column}:{named.level}"
+            found = named
         return replace(found, step=said)
 
     def namesakes(self, label: str) -> list[str]:
@@ -268,18 +271,6 @@ class Labels:
             self.taken[f"{within}, {label}"] = f"{found.column}:{found.level}"
         return found
 
-    def _open(self, found: Label, label: str) -> Label:
-        """ "2+", where the design has 2 and 3: no level 2, but what a factor makes of both."""
-        column, level, design = found.column, found.level, self.design
-        if ":" in column or "+" in f"{level}{design.label(column, level)}":
-            return found
-        source = design.source(column)
-        for name in design.factors_from(source):
-            if merged := meanings.of_side(design, name, label.split()[-1]):
-                return replace(found, column=name, level=merged)
-        last = column == source and level == design.levels(column)[-1]
-        return found if last or not design.levels(column) else Label()
-
     def _turned(self, above: Label, within: str, text: str) -> str:
         """The level that yes is below a heading that names the level no: "Solitary lesion"."""
         if sorted(self.design.levels(above.column)) != ["no", "yes"]:
@@ -307,6 +298,7 @@ class Labels:
         texts = list(meanings.shorter(plain(label), NOTES | self._units()))
         for text in texts:
             column, level = meanings.level_alone(self.design, text)
+            column, level = (column, level) if column else staged.level_alone(self.design, text)
             if column:
                 self.taken[label] = f"{column}:{level}"
                 return Label(column, level, notes=said_of(label))

@@ -12,6 +12,7 @@ from crlm.ledger.claim_words import Words
 from crlm.ledger.vocabulary import ALL, KNOWN
 from crlm.transcription import answers as own
 from crlm.transcription import (
+    corrected,
     footnotes,
     nested,
     ordered,
@@ -49,6 +50,8 @@ _OVER = re.compile(r"\b(?:no|n|number)\b\.?\s*/\s*(?:total\s*)?(?:no|n|number)\b
 _PER_CENT = re.compile(r"(?<=\d)\s*per\s?cent\b", re.IGNORECASE)
 _INTERVAL = re.compile(r"\bc\.\s?i\.(?!\w)", re.IGNORECASE)
 _IN_CELL = re.compile(r"\b95\s?%\s*(?:CI|confidence intervals?)\s*[:,=]?\s*(?=\d)", re.IGNORECASE)
+#: Stars as publishers set them at the head of a footnote.
+_STARS = str.maketrans(dict.fromkeys("∗⁎＊✱", "*"))
 _COMMA = re.compile(r"(?<=\d),(?=\d{1,2}(?!\d))|(?<=\b0),(?=\d)")
 
 
@@ -253,7 +256,7 @@ def _worded(label: str) -> str:
 
 def _spelt(text: str) -> str:
     """A cell with signs for words: "0.7 (95 per cent c.i. 0.5 to 0.9)" is "0.7 (0.5 to 0.9)"."""
-    made = _IN_CELL.sub("", _INTERVAL.sub("CI", _PER_CENT.sub("%", text)))
+    made = _IN_CELL.sub("", _INTERVAL.sub("CI", _PER_CENT.sub("%", text.translate(_STARS))))
     return Placed(made, text.row) if isinstance(text, Placed) else made
 
 
@@ -276,6 +279,7 @@ def _read(table: Table, rows: Sequence[Sequence[str]], decimal: str) -> None:
     table.other_limits(rows[0][1:], notes)
     if not isinstance(table, FirstTable):
         rows = [footnotes.with_notes(rows[0], notes), *rows[1:]]
+    table.adjusted_by = corrected.noted(rows[0], notes)
     rows = table.without_corrected(rows)
     for at, row in enumerate(rows[1:], 2):
         for text in filter(DATE.search, row[1:]):

@@ -12,12 +12,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from crlm.ledger import Design
 from crlm.ledger.cut_words import in_signs
 from crlm.ledger.factors import Cut, Merged, span_in
+from crlm.transcription import staged
 
 #: Rows that count the patients whose value is not known.
 _UNKNOWN = re.compile(
     r"^(unknown|unavailable|n\.\s?k\.?|nk|unk\.?|missing( data| values?)?|data missing|no data|"
     r"n/?a|not (known|available|reported|assessed|stated|tested)|"
-    r"(unknown|missing)\s?(/|or)\s?(unknown|missing))$",
+    r"(unknown|missing)\s?(/|or)\s?(unknown|missing|indeterminate|unspecified|not \w+)|"
+    r"(indeterminate|unspecified|not \w+)\s?(/|or)\s?(unknown|missing))$",
     re.IGNORECASE,
 )
 #: Words of a unit that are written in several ways.
@@ -156,7 +158,8 @@ def level_of(design: Design, column: str, text: str) -> str:
         found = cohort.suggest(words, design.levels(column))
         if found != "?":
             return found
-    return "" if made else band_of(design, column, text)
+    named = staged.level_of(design.levels(column), bare)
+    return named or ("" if made else band_of(design, column, text))
 
 
 def band_of(design: Design, column: str, text: str) -> str:

@@ -87,7 +87,7 @@ class OutcomesTable(CurvesTable):
         }
         # "Total" counts patients beside groups in rows, and is all of them beside arms.
         every = [at for at, head in enumerate(heads, 1) if head.holds == "n"]
-        found |= {at: ALL for at in every if plain(rows[0][at]) in WHOLE}
+        found |= {at: ALL for at in every if WHOLE.fullmatch(plain(rows[0][at]))}
         arms = {at: group for at, group in found.items() if group not in ("", "p", "smd")}
         of_heads = dict(self.labels.taken)
         named = [row for row in rows[1:] if "=" in self.group(row[0], self.by)]

@@ -9,6 +9,7 @@ from crlm.transcription.labels import AGAINST, Labels
 from crlm.transcription.wordings import plain, unmarked
 
 _P = re.compile(r"\bp\b(?:[\s-]*values?\b)?", re.IGNORECASE)
+_BRACKETED = re.compile(r"[\[(]([^\[\]()]+)[\])]")
 _EDGE = " ()[]{},;:*.-–—"
 
 
@@ -25,6 +26,19 @@ def named_in(head: str) -> tuple[str, str] | None:
         return None
     sides = (first.strip(_EDGE), rest[0].strip(_EDGE))
     return sides if all(sides) else None
+
+
+def stacked(head: str) -> str:
+    """What to ask of a head of several pairs whose p values stand below each other; "" of others.
+
+    Examples
+    --------
+    >>> stacked("P value (LR vs IR)* (LR vs HR)*")[:25], stacked("P (A vs B)")
+    ('compares 2 pairs of group', '')
+    """
+    held = [text for text in _BRACKETED.findall(head) if len(AGAINST.split(text)) == 2]
+    told = f"compares {len(held)} pairs of groups, one below the other, and which row has which "
+    return f"{told}is not told; write a column for each pair" if len(held) > 1 else ""
 
 
 def is_of_two(head: str) -> bool:

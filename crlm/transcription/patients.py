@@ -10,7 +10,7 @@ from crlm.ledger import Design
 from crlm.ledger.vocabulary import ALL, NUMBER_TRENDS, TREND_TEST
 from crlm.transcription import footnotes, meanings, pairs, sides, stepped, summaries, tested
 from crlm.transcription.asking import to_ask
-from crlm.transcription.cells import Cell, cell, p_cell, printed, row_of
+from crlm.transcription.cells import Cell, are_p, cell, printed, row_of
 from crlm.transcription.corrected import adjusts_so, is_adjusted
 from crlm.transcription.label_words import UNKNOWN
 from crlm.transcription.labels import Label
@@ -50,6 +50,8 @@ _BETWEEN = (*_TESTS, "smd", "adjusted")
 #: What R writes above, or into the corner of, a table: the column of its groups.
 _SPLIT = re.compile(r"^(?:Stratified by|Dependent:)\s+(.+?)\s*$")
 _N = re.compile(r",\s*(?:n|no\.?)\s*$", re.IGNORECASE)
+#: The patients of known value, in the label of their characteristic.
+_KNOWN_OF = re.compile(r"[\[(]\s*n\s*[=:]\s*([\d,]+)\s*[\])]", re.IGNORECASE)
 #: Labels of a row that holds the sizes of the groups.
 _SIZES = frozenset(
     "n|no|no.|number|patients|no patients|no. of patients|number of patients|patients n|n patients"
@@ -104,7 +106,7 @@ class FirstTable(Table):
         self._split_otherwise(rows[0][0])
         columns = self._columns(rows)
         for at, group in columns.items():
-            if group in _TESTS and len(self.design.levels(self.by)) > 2:
+            if group in (*_TESTS, "adjusted") and len(self.design.levels(self.by)) > 2:
                 self._of_two(at, rows[0][at])
             if group and group not in _BETWEEN:
                 self.size(rows[0][at], group)
@@ -140,13 +142,14 @@ class FirstTable(Table):
             else:
                 place = [self.place, *([heading] if below else []), row[0]]
                 self._characteristic(rows[0], row, columns, found, ", ".join(place))
-                self._lacks(found, row[0])
+                self._told_of_all(found, row[0])
         self.tests.settle(self.made, self.design)
 
     def corrected(self, head: str, heads: Sequence[str]) -> bool:
         """Whether a header is above adjusted p values that the design does not make."""
         how = str(self.design.table_one.get("adjust") or "")
-        return is_adjusted(head) and not (how and adjusts_so(head, how))
+        said = f"{head} {self.adjusted_by.get(head, '')}"
+        return super().corrected(head, heads) and not (how and adjusts_so(said, how))
 
     def _counts(self, head: str) -> bool:
         """Whether a head says that its column counts patients, of all where it is of no group."""
@@ -163,6 +166,8 @@ class FirstTable(Table):
 
     def _of_two(self, at: int, head: str) -> None:
         """Take which two of several groups a column of p compares, or ask for them."""
+        if told := pairs.stacked(head):
+            self.ask(f"column {head!r}", f"{told}, or leave it out with {to_ask(head, '-')}")
         if not pairs.named_in(head):
             return
         self.two[at] = pairs.compared(head, self.by, self.labels, self.design)
@@ -184,13 +189,13 @@ class FirstTable(Table):
         if not any(g not in ("", *_BETWEEN) for at, g in found.items() if at not in counting):
             found |= dict.fromkeys(counting, ALL)
         last = [at for at, head in heads.items() if P_HEAD.match(last_word(head))]
-        if len(last) == 1 and not found[last[0]] and _are_p([row[last[0]] for row in rows[1:]]):
+        if len(last) == 1 and not found[last[0]] and are_p([row[last[0]] for row in rows[1:]]):
             found[last[0]] = "p"
         return found
 
     def _group_of(self, head: str) -> str:
         """The group of a column; of all patients where its head counts them alone."""
-        if is_adjusted(head):
+        if is_adjusted(head) or head in self.adjusted_by:
             return "adjusted"
         if pairs.is_of_two(head):
             return "p"
@@ -398,13 +403,16 @@ class FirstTable(Table):
         for number, (statistic, unit) in zip(found.parts, names, strict=False):
             self.claim(number, where, **keys, statistic=statistic, unit=unit)
 
-    def _lacks(self, named: Label, label: str) -> None:
-        """How many of all a note says that have no value: "ᶜ Data missing for 14 patients"."""
+    def _told_of_all(self, named: Label, label: str) -> None:
+        """How many of all are known, as "Race (n = 8218)", or not, as a footnote has it."""
+        if named.level or not named.column or named.notes == UNKNOWN:
+            return
+        keys = {"group": ALL, "covariate": named.column, "unit": "patients"}
         for mark in filter(self.lacking.get, self.mark):
-            if not named.level and named.column and named.notes != UNKNOWN:
-                keys = {"covariate": named.column, "statistic": "missing", "unit": "patients"}
-                where = f"{self.place}, {label}, footnote"
-                self.claim(printed(self.lacking[mark]), where, group=ALL, **keys)
+            where = f"{self.place}, {label}, footnote"
+            self.claim(printed(self.lacking[mark]), where, **keys, statistic="missing")
+        if many := _KNOWN_OF.search(label):
+            self.claim(printed(many[1]), f"{self.place}, {label}", **keys, statistic="n")
 
     def _stated(
         self, found: Cell, where: str, keys: dict[str, str], named: Label, text: str
@@ -489,10 +497,3 @@ class FirstTable(Table):
             if 0 < share.value <= 1 and abs(share.value - wanted) < abs(share.value / 100 - wanted):
                 return f"{text!r} is {n[0].text} of {size:g} as a share of 1; write it in per cent"
         return ""
-
-
-def _are_p(texts: Sequence[str]) -> bool:
-    """Whether the cells of a column are p values, by their numbers."""
-    found = [p_cell(text) for text in texts if cell(text).kind != "empty"]
-    numbers = [one.parts[0].value for one in found if one.kind == "single"]
-    return len(numbers) == len(found) > 0 and all(not value > 1 for value in numbers)

@@ -32,8 +32,11 @@ SMD_HEAD = re.compile(
     r"( ?[\[(](smd|asmd)[\])])?$|^a?smd$",
     re.IGNORECASE,
 )
-#: What a column, or a row, of all patients is called.
-WHOLE = ("all", "total", "overall", "all patients", "entire cohort", "whole cohort")
+#: What a column, or a row, of all patients is called: "All", "Total cohort", "Whole group".
+WHOLE = re.compile(
+    r"(?:all|total|overall|entire|whole|full)(?: (?:study )?"
+    r"(?:patients|cases|subjects|participants|cohort|group|population|sample|series))?"
+)
 #: Limits that are not those of 95 %: "90% CI", "95·66 % confidence interval".
 OTHER_LIMITS = re.compile(
     r"(?<![\d.·])(?!95(?:[.·]0+)?\s?%)(\d\d(?:[.·]\d+)?)\s?%\s*-?(?:ci|conf)", re.IGNORECASE
@@ -45,8 +48,8 @@ SIZE = re.compile(
 )
 #: What stands behind a group and says what its cells hold: "n (%)", "n", "%".
 _OF_CELLS = re.compile(r"(?<=\S)[,;:]?\s+((n|no\.?)\s*([,/]?\s*[(\[]?%[)\]]?)?|%)$", re.IGNORECASE)
-#: A band without a word: "< 20", "1–3".
-_BARE = re.compile(r"[^\w]*\d(?:\W|\d|\bto\b)*")
+#: A band or a number without a word, which means nothing alone: "< 20", "1–3", "2", "IV".
+_BARE = re.compile(r"[^\w]*\d(?:\W|\d|\bto\b)*|[ivx]+[abc]?", re.IGNORECASE)
 #: Words of a median, or of a limit of it, that is not reached; R prints NA for such a limit.
 _UNREACHED = re.compile(
     r"n\.?\s?[re]\.?|∞|inf(?:inity)?|"
@@ -123,6 +126,8 @@ class Table:
         Whether a row may be of all patients.
     as_printed : bool
         Whether numbers that cannot be are taken, as misprints.
+    adjusted_by : dict of str to str
+        By head of p values the line below the table that says that they are adjusted.
     """
 
     #: Why adjusted p values make no rows.
@@ -134,6 +139,7 @@ class Table:
         self.design, self.place, self.made = design, place, Transcript()
         self.population, self.title, self.whole = ALL, "", False
         self.as_printed = False
+        self.adjusted_by: dict[str, str] = {}
         self.sizes: dict[str, float] = {}
         self.words: list[tuple[str, dict[str, str]]] = []
         self.endpoints = Endpoints(design, named)
@@ -248,7 +254,7 @@ class Table:
             # A level that the design calls so is one: "Not tested".
             special = _special(row[0]) if within and other else frozenset()
             heading = not filled(row) and other and not special
-            if self.whole and plain(row[0]) in WHOLE:
+            if self.whole and WHOLE.fullmatch(plain(row[0])):
                 yield number, row, Label()
                 continue
             if heading or (found.column and not found.level):
@@ -269,10 +275,13 @@ class Table:
                 asked = True
 
     def _below(self, label: str, within: str, known: bool) -> Label:
-        """What a row names below a heading; a band alone below a strange one names nothing."""
+        """What a row names below a heading; a number alone is no level of another column."""
         found = self.labels.read(label, within)
-        bare = within and not known and found.level and _BARE.fullmatch(label)
-        return Label() if bare else found
+        bare = within and found.level and not self.labels.answered(label) and _BARE.fullmatch(label)
+        if not bare:
+            return found
+        above, source = self.labels.read(within).column, self.design.source
+        return found if known and source(found.column) == source(above) else Label()
 
     def _opened(
         self, found: Label, label: str, below: Sequence[Sequence[str]], heading: bool
@@ -337,8 +346,8 @@ class Table:
             return "p"
         if SMD_HEAD.match(plain(bare)):
             return "smd"
-        if plain(bare) in WHOLE:
-            return "all"
+        if WHOLE.fullmatch(plain(bare)) or self.labels.read(bare).column == ALL:
+            return ALL
         # "N" counts patients; of a yes-no column it would be read as no.
         found = Label() if bare.casefold() in ("n", "no.") else self.labels.read(bare, by)
         if found.column == by and found.level:
@@ -363,7 +372,8 @@ class Table:
             self.ask(where, f"{told}model, counts two-groups")
             return
         answer = f"{self.labels.unknown(bare)}, or {quoted(bare, 'p')} for a column of p values, "
-        answer += f"or {quoted(head, '-')} to leave it out"
+        answer += f"or {quoted(bare, ALL)} for one of all patients, or {quoted(head, '-')} to "
+        answer += "leave it out"
         self.ask(where, answer)
 
     def _no_endpoint(self, told: str, label: str) -> str:
@@ -382,15 +392,18 @@ class Table:
         """A table less its columns of p values that are adjusted for several tests: asked."""
         heads = rows[0]
         kept = [at for at, head in enumerate(heads) if not at or not self.corrected(head, heads)]
-        told = f"holds p values adjusted for several tests, and {self.of_one_test}; leave "
         for at, head in enumerate(heads):
             if at not in kept:
-                self.ask(f"column {head!r}", f"{told}them out with {to_ask(head, '-')}")
+                note = self.adjusted_by.get(head, "")
+                told = "holds p values adjusted for several tests"
+                told += f" ({note!r} stands below)" * bool(note)
+                told += f", and {self.of_one_test}; leave them out with {to_ask(head, '-')}"
+                self.ask(f"column {head!r}", told)
         return [[row[at] for at in kept] for row in rows]
 
     def corrected(self, head: str, heads: Sequence[str]) -> bool:
         """Whether a header is above such p values."""
-        return is_adjusted(head)
+        return is_adjusted(head) or head in self.adjusted_by
 
     def p_value(self, text: str, where: str, keys: dict[str, str]) -> None:
         """The p value of a cell."""
