@@ -162,3 +162,72 @@ def test_a_page_of_odd_spans_signs_and_bytes(tmp_path):
     sign = "<table><tr><td><td>HAI<tr><td>CEA <img alt='≥'> 20<td><![CDATA[4]]></table>"
     path.write_text(sign, encoding="utf-8")
     assert grid(path)[1] == ["CEA ≥ 20", "4"]
+
+
+def cells_of(folder, page):
+    path = folder / "t.html"
+    path.write_text(page, encoding="utf-8")
+    return [[str(text) for text in row] for row in grid(path)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "found"),
+    [
+        # A row that the page did not begin was lost, as the header may be.
+        ("<td>A<td>HAI<tr><td>Male<td>5", [["A", "HAI"], ["Male", "5"]]),
+        (
+            "<tr><td>A</td><td>HAI</td></tr><td>Male</td><td>5</td></tr><tr><td>Old<td>6",
+            [["A", "HAI"], ["Male", "5"], ["Old", "6"]],
+        ),
+        # A cell of the header does not reach into the body: labels stood a column further on.
+        (
+            "<thead><tr><th rowspan=2>A<th>HAI</thead><tbody><tr><td>Male<td>5</tbody>",
+            [["A", "HAI"], ["Male", "5"]],
+        ),
+        (
+            "<tbody><tr><td>A<td>P<tr><td>Male<td rowspan=0>.5<tr><td>Old</tbody>"
+            "<tbody><tr><td>Big<td>.6</tbody>",
+            [["A", "P"], ["Male", ".5"], ["Old", ""], ["Big", ".6"]],
+        ),
+        (
+            "<tr><td>A<td colspan='2 '>HAI<tr><td>Male<td>5<td>6",
+            [["A", "HAI", "HAI"], ["Male", "5", "6"]],
+        ),
+        # A table that another one ends: its first rows were lost.
+        (
+            "<tr><td>A<td>HAI<tr><td>Male<td>5</tr><table><tr><td>Next<td>x</table>",
+            [["A", "HAI"], ["Male", "5"]],
+        ),
+        # What belongs to no text beside it.
+        (
+            "<tr><td>A<td>HAI<tr><td>Male<td>5<button>6</button><textarea>7</textarea>",
+            [["A", "HAI"], ["Male", "5 6 7"]],
+        ),
+        # Hidden by the page's own style sheet, but in print.
+        (
+            "<style>@media print { .all {display: none} } td.x, .y { display:none }</style>"
+            "<tr><td>A<td class=all>HAI<td class='x b'>9<tr class='y'><td>B<td>7<tr><td>Male<td>5",
+            [["A", "HAI"], ["Male", "5"]],
+        ),
+        ("<tr><td>A<td>HAI<tr><td>WBC, 10<sup>9</sup>/L<td>5", [["A", "HAI"], ["WBC, 10⁹/L", "5"]]),
+    ],
+)
+def test_cells_are_those_that_a_browser_shows(tmp_path, rows, found):
+    assert cells_of(tmp_path, f"<p>Age<table>{rows}</table>") == found
+
+
+@pytest.mark.parametrize(
+    ("rows", "word"),
+    [
+        # As Excel saves a web page.
+        ("<col><col style='display:none'><col><tr><td>A<td><td>HAI<tr><td>B<td>9<td>5", "'9'"),
+        (
+            "<tr><td>A<td>HAI<td>No<tr><td>Male<td>5<td>6<tr><td><table><tr><td>Old<td>7</table>"
+            "<td>8<td>9",
+            "holds a table",
+        ),
+    ],
+)
+def test_what_a_page_hides_or_sets_into_a_cell_is_refused(tmp_path, rows, word):
+    with pytest.raises(LedgerError, match=word):
+        cells_of(tmp_path, f"<p>Age<table>{rows}</table>")

@@ -22,10 +22,10 @@ _WITHIN_LINE = frozenset(
 )
 #: Elements that begin a line, or stand apart from the text around them.
 _BLOCKS = frozenset(
-    "article aside blockquote body br break caption dd def def-item div dl dt fig figcaption "
-    "figure fn footer form h1 h2 h3 h4 h5 h6 header html label legend li list list-item main nav "
-    "ol p section sec table table-wrap table-wrap-foot table-wrap-group td term th title tr "
-    "ul".split()
+    "article aside blockquote body br break button caption dd def def-item div dl dt fig "
+    "figcaption figure fn footer form h1 h2 h3 h4 h5 h6 header html input label legend li list "
+    "list-item main nav ol p section sec table table-wrap table-wrap-foot table-wrap-group td "
+    "term textarea th title tr ul".split()
 )
 #: What an element ends if it begins before that is closed, up to what holds it.
 _ENDS = {
@@ -40,7 +40,13 @@ _UNSEEN = frozenset(
     "script style head template noscript object-id alt-text long-desc tex-math annotation "
     "annotation-xml permissions select".split()
 )
-_NOT_SHOWN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_NOT_SHOWN = re.compile(r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)", re.IGNORECASE)
+#: A rule of a style sheet for a class, alone or of one kind of element: ".note", "td.note".
+_RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
+_OF_CLASS = re.compile(r"\s*(?:[a-z]\w*)?\.([\w-]+)\s*", re.IGNORECASE)
+#: Rules for some screens, or for print.
+_AT_RULE = re.compile(r"@[^{};]+\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}|/\*.*?\*/", re.DOTALL)
+_CELLS, _OF_ROWS = frozenset({"td", "th"}), frozenset({"tr", "thead", "tbody", "tfoot", "table"})
 _FOR_READERS_ALOUD = frozenset({"sr-only", "visually-hidden", "visuallyhidden"})
 _SUPER = re.compile(r"vertical-align\s*:\s*super", re.IGNORECASE)
 _MOST_OF_A_MARK, _MOST_OF_A_SIGN = 5, 2
@@ -121,12 +127,20 @@ class _Builder(HTMLParser):
         tag = tag.rpartition(":")[2]
         if tag in _ENDS:
             self._end_before(*_ENDS[tag])
+        if tag in _CELLS and self._within(_OF_ROWS) not in ("", "tr"):
+            self.handle_starttag("tr", [])  # A row that the page did not begin.
+        if tag == "table" and self._within(_OF_ROWS | _CELLS | {"caption"}) in _OF_ROWS:
+            self._end_before({"table"}, set())
         elif tag in ("p", "li"):
             self._end_before({tag}, {one.tag for one in self.open} - {tag} - _WITHIN_LINE)
         made = Node(tag, {name: value or "" for name, value in attrs}, self.open[-1])
         self.open[-1].children.append(made)
         if tag not in _EMPTY and len(self.open) < _DEEPEST:
             self.open.append(made)
+
+    def _within(self, tags: frozenset[str]) -> str:
+        """The nearest open element that has such a tag; "" if none."""
+        return next((one.tag for one in reversed(self.open) if one.tag in tags), "")
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.handle_starttag(tag, attrs)
@@ -175,7 +189,23 @@ def tree(data: bytes) -> Node:
     builder = _Builder()
     builder.feed(_CDATA.sub(lambda found: html.escape(found[1]), _text(data)))
     builder.close()
+    _hide(builder.root)
     return builder.root
+
+
+def _hide(root: Node) -> None:
+    """Mark what the page's own style sheets hide by its class."""
+    nodes, styles = [root], []
+    for node in nodes:
+        nodes += [one for one in node.children if isinstance(one, Node)]
+        if node.tag == "style":
+            styles += [one for one in node.children if isinstance(one, str)]
+    rules = _RULE.findall(_AT_RULE.sub(" ", " ".join(styles)))
+    chosen = [name for names, said in rules if _NOT_SHOWN.search(said) for name in names.split(",")]
+    hidden = {one[1] for name in chosen if (one := _OF_CLASS.fullmatch(name))}
+    for node in nodes if hidden else ():
+        if hidden & set(node.attributes.get("class", "").split()):
+            node.attributes["hidden"] = ""
 
 
 def _text(data: bytes) -> str:

@@ -6,7 +6,7 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from crlm.transcription.markup import Node, Run, line, runs_of, sign_of
+from crlm.transcription.markup import Node, Run, is_shown, line, runs_of, sign_of
 from crlm.transcription.raised import raised as as_mark
 from crlm.transcription.unseen import is_numbers, lies_between, without_marks
 
@@ -15,6 +15,7 @@ _WIDEST, _MOST = 60, 2000
 OVER = "(a number over several columns)"
 _TO_DIGITS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _ONE = re.compile(r"1(?:[.·]0+)?")
+_PARTS = ("thead", "tbody", "tfoot", "table")
 _STRUCK = ("s", "strike", "del")
 _PICTURES = ("img", "graphic", "inline-graphic", "svg")
 
@@ -24,6 +25,23 @@ def holds_numbers(table: Node) -> bool:
     rows = [list(row.of("td", "th")) for row in table.of("tr")]
     numbers = any(re.search(r"\d", line(runs_of(cell))) for row in rows for cell in row)
     return numbers and len(rows) > 1 and max(map(len, rows)) > 1
+
+
+def is_of_numbers(table: Node) -> bool:
+    """Whether rows of a table hold numbers side by side in cells that hold no other table."""
+    rows = (row for row in table.of("tr") if table is _around(row, ("table",)))
+    own = [[one for one in row.of("td", "th") if not _holds_table(one)] for row in rows]
+    many = [sum(is_numbers(line(runs_of(one))) for one in row) for row in own]
+    return sum(one > 1 for one in many) > 1
+
+
+def _holds_table(cell: Node) -> bool:
+    return any(True for _ in cell.of("table"))
+
+
+def _around(node: Node, tags: Sequence[str]) -> Node | None:
+    """The nearest element around one that has such a tag."""
+    return next((one for one in node.around() if one.tag in tags), None)
 
 
 def note(runs: Sequence[Run]) -> str:
@@ -68,6 +86,7 @@ def cells(table: Node, notes: Iterable[str]) -> tuple[list[list[str]], list[str]
                 first = row == at and place == column
                 texts[row, place] = text if first or not number else ""
     width = max((place for _, place in texts), default=-1) + 1
+    faults += _of_page(table, starts)
     return [[texts.get((at, place), "") for place in range(width)] for at in range(rows)], faults
 
 
@@ -88,19 +107,26 @@ def _is_of_several(
 
 
 def _rows(table: Node) -> tuple[int, dict[tuple[int, int], tuple[Node, int, int]]]:
-    """How many rows a table has, and by row and column the cells that begin there, with spans."""
+    """How many rows a table has, and by row and column the cells that begin there, with spans.
+
+    No cell goes on beyond the head, the body or the foot of its table that it stands in.
+    """
     rows = _in_order(table)
+    parts = [_around(row, _PARTS) for row in rows]
     taken: set[tuple[int, int]] = set()
     starts: dict[tuple[int, int], tuple[Node, int, int]] = {}
     for at, row in enumerate(rows):
         column = 0
+        own = next(
+            (n for n, part in enumerate(parts[at:]) if part is not parts[at]), len(rows) - at
+        )
         for cell in row.of("td", "th"):
             while (at, column) in taken:
                 column += 1
             if column >= _WIDEST:
                 break
-            down = min(_span(cell, "rowspan"), len(rows) - at)
-            right = min(_span(cell, "colspan"), _WIDEST - column)
+            down = min(_span(cell, "rowspan", own), own)
+            right = min(_span(cell, "colspan", 1), _WIDEST - column)
             starts[at, column] = (cell, down, right)
             taken |= {(at + i, column + j) for i in range(down) for j in range(right)}
     return len(rows), starts
@@ -113,9 +139,10 @@ def _in_order(table: Node) -> list[Node]:
     return [row for row in rows if row not in foot] + foot
 
 
-def _span(cell: Node, name: str) -> int:
-    text = cell.attributes.get(name, "").strip()
-    return max(int(text), 1) if re.fullmatch(r"\d{1,6}", text) else 1
+def _span(cell: Node, name: str, nought: int) -> int:
+    """Over how many rows or columns a cell stands, where it says 0 `nought`."""
+    said = re.match(r"\s*(\d{1,6})", cell.attributes.get(name, ""))
+    return int(said[1]) or nought if said else 1
 
 
 def _text(cell: Node, marks: set[str]) -> str:
@@ -137,6 +164,31 @@ def _as_mark(text: str) -> str:
     """
     made = re.sub(r"[\s,]", "", text).casefold()
     return as_mark(made) or made.translate(_TO_DIGITS)
+
+
+def _of_page(table: Node, starts: Mapping[tuple[int, int], tuple[Node, int, int]]) -> Iterator[str]:
+    """What a page hides of a table, or sets into one of its cells."""
+    if any(True for _ in table.of("table")):
+        yield "A cell holds a table: write its numbers into the cell, as rows of their own."
+    texts: dict[int, str] = {}
+    for (_, at), (cell, _, _) in starts.items():
+        texts[at] = texts.get(at) or line(runs_of(cell))
+    for at in _hidden_columns(table):
+        if told := texts.get(at):
+            yield f"Column {at + 1} ({told!r}) is hidden: delete it, or show it, and save again."
+
+
+def _hidden_columns(table: Node) -> list[int]:
+    """The columns that a table hides as a whole, not cell by cell."""
+    own = [one for one in table.children if isinstance(one, Node)]
+    parts = [[one, *(c for c in one.children if isinstance(c, Node))] for one in own]
+    columns: list[bool] = []
+    for one in itertools.chain(*parts):
+        if one.tag == "col":
+            columns += [not is_shown(one)] * min(_span(one, "span", 1), _WIDEST)
+    cells = (c for row in table.of("tr") for c in row.children if isinstance(c, Node))
+    apart = all(is_shown(cell) for cell in cells)
+    return [at for at, hidden in enumerate(columns) if hidden and apart]
 
 
 def _faults(cell: Node, text: str) -> Iterator[str]:

@@ -154,7 +154,8 @@ def _parts(page: Node) -> Iterator[_Block | Node]:
             runs, owner = [], one.node if one.begins else (one.node.parent or page)
             # A table of tables sets out a page; a picture is told behind its title.
             kind = one.node.tag == ("table" if one.begins else "table-wrap")
-            if kind and not any(True for _ in one.node.of("table")):
+            own = one.node.tag == "table" and page_cells.is_of_numbers(one.node)
+            if kind and (own or not any(True for _ in one.node.of("table"))):
                 inside = one.node if one.begins else None
                 yield one.node
 

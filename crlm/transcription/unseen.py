@@ -18,7 +18,9 @@ _NUMBERS = re.compile(r"(?=.*\d)[\s\d.,·%()\[\]<>≤≥=±/–−;^-]+")
 _POWER = re.compile(r"[×x·*]\s*10\s*$", re.IGNORECASE)
 #: A ten that a raised minus follows is a power too: "<10" and "−4".
 _TEN, _MINUS = re.compile(r"(?<![\d.,])10\s*$"), re.compile(r"\s*[-−–]\s*\d{1,2}\s*")
-
+#: And one of a unit: "10⁹/L".
+_UNIT = re.compile(r"(?<![\d.,])10\^\d{1,2}$")
+_TO_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 #: What a row has once for several columns: of the two arms that it lies between.
 _BETWEEN = re.compile(
@@ -125,6 +127,8 @@ def without_marks(parts: Sequence[tuple[str, bool]]) -> str:
     'Area, cm2'
     >>> without_marks([("HR (95% CI)", False), ("b", True)])
     'HR (95% CI)ᵇ'
+    >>> without_marks([("WBC, 10", False), ("9", True), ("/L", False)])
+    'WBC, 10⁹/L'
     """
     plain = "".join(text for text, raised in parts if not raised).strip()
     made = ""
@@ -132,6 +136,10 @@ def without_marks(parts: Sequence[tuple[str, bool]]) -> str:
         power = _POWER.search(made) or (_MINUS.fullmatch(text) and _TEN.search(made))
         if raised and power:
             made += f"^{text.strip()}"
+        elif (
+            raised and not _NUMBERS.fullmatch(plain) and _UNIT.search(f"{made[-3:]}^{text.strip()}")
+        ):
+            made += text.strip().translate(_TO_RAISED)
         elif not raised or not _NUMBERS.fullmatch(plain):
             made += (as_mark(text) if raised else "") or text
     return made
