@@ -176,7 +176,8 @@ def draw(
         def write(
             x: float, y: float, text: str, side: str = "left", weight: str = "normal"
         ) -> None:
-            axis.text(x / width, y, text, transform=at, ha=side, va="center", fontweight=weight)
+            if text:
+                axis.text(x / width, y, text, transform=at, ha=side, va="center", fontweight=weight)
 
         heads = ((_SIZES, "n", "right"), (_EVENTS, "Events", "right"), (_RATIOS, ratio, "left"))
         for x, text, side in (*heads, (_P, p, "right")):
