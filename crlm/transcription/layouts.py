@@ -16,6 +16,7 @@ from crlm.transcription import (
     footnotes,
     nested,
     ordered,
+    other_endpoints,
     percentages,
     populations,
     reference_columns,
@@ -139,6 +140,7 @@ def claims_of(
     marks, named = footnotes.answered(named or {}, raw if groups else [])
     named = {_worded(_spelt(thousands.joined(label))): to for label, to in named.items()}
     heads = [*overs, *dict.fromkeys(text for _, part in apart for text in part[0][1:])]
+    heads += other_endpoints.phrases(f"{above} {rows[0][0]}")
     answers = own.checked(dict(named), rows, design, meant, heads, lacking=groups)
     rows, aside = own.without(rows, answers)
     aside += [over for over in overs if own.is_left_out(over, answers)]
@@ -147,6 +149,8 @@ def claims_of(
     made = Transcript()
     if not groups:
         endpoint, made.taken = _endpoint(endpoint, layout, design, endpoints, rows, above)
+        stacked = layout != "curves"
+        made.questions += other_endpoints.asked(rows, above, endpoint, endpoints, design, stacked)
     for told in Words(design).population_faults(population):
         raise ParameterError(f"--population: {told}")
     by = _split_by(by, layout, design)

@@ -260,7 +260,8 @@ def column_of(design: Design, texts: Iterable[str], asked: Sequence[str]) -> str
     """The column that the field's words for a header name, those that a table is about first."""
     from crlm import cohort
 
-    columns = [*dict.fromkeys([*(n for n in asked if n in design.columns), *design.columns])]
+    known = [name for name, spec in design.columns.items() if spec.get("role") != "id"]
+    columns = [*dict.fromkeys([*(n for n in asked if n in known), *known])]
     for text in texts:
         column = cohort.column_for(text, columns)
         if column and cohort.suggest(text, design.levels(column)) == "?":

@@ -101,7 +101,8 @@ def _several(labels: Labels, label: str) -> list[tuple[str, str]]:
 
 def _names(labels: Labels) -> list[str]:
     names = dict.fromkeys([*labels.asked, *labels.design.columns, *labels.design.factors])
-    return list(dict.fromkeys(map(labels.design.label, names)))
+    roles = {name: (labels.design.columns.get(name) or {}).get("role") for name in names}
+    return list(dict.fromkeys(labels.design.label(n) for n in names if roles[n] != "id"))
 
 
 def _of_product(labels: Labels, label: str, parts: Sequence[str]) -> str:

@@ -32,7 +32,8 @@ def named_by(design: Design, names: Sequence[str]) -> dict[str, set[tuple[str, s
     """Every wording of these columns and their levels, with all that it names."""
     seen: dict[str, set[tuple[str, str]]] = {}
     for name in names:
-        if name in design.scaled:
+        of_a_patient = (design.columns.get(name) or {}).get("role") == "id"
+        if name in design.scaled or of_a_patient:
             continue
         label = design.label(name).partition(",")[0]
         for text in (name, label, design.label(name)):
