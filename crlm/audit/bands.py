@@ -87,7 +87,8 @@ def _judge_parts(roles: Roles) -> Outcome:
     held = {role: _span(printed) for role, printed in roles.items()}
     span = total(interval for role, interval in held.items() if role != "whole")
     texts = " + ".join(printed.text for role, printed in roles.items() if role != "whole")
-    said = f"{texts} are the parts of {roles['whole'].text}."
+    made = f"{span[0]:.4g}" if span[0] == span[1] else f"{span[0]:.4g} to {span[1]:.4g}"
+    said = f"{texts} is {made}, not {roles['whole'].text}."
     return outcome(overlap(held["whole"], span), *span, said)
 
 

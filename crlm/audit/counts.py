@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 
+from crlm.audit.blocks import blocks
 from crlm.audit.cases import Case, Lacking, Outcome, Roles, check, outcome, unclear, unsaid
 from crlm.audit.facts import WHOLE, Cell, Facts, Printed, text_of
 from crlm.audit.intervals import (
@@ -27,20 +27,6 @@ from crlm.ledger.factors import Cut
 MOST_MISSING, MISSING_UNSEEN = 0.25, 0.1
 #: A count from which another that is the same may be a copy of it.
 _TELLING = 100
-
-Block = dict[str, tuple[Printed, Printed | None]]
-
-
-@lru_cache(maxsize=4)
-def blocks(facts: Facts) -> dict[tuple[Cell, str], Block]:
-    """Printed percentages by (conditions of the denominator, column): level to (percent, count)."""
-    found: dict[tuple[Cell, str], Block] = defaultdict(dict)
-    for (cell, among), places in facts.percents.items():
-        own = cell - among
-        if len(own) == 1:
-            ((column, level),) = own
-            found[among, column][level] = (places[0], facts.n(cell))
-    return found
 
 
 def possible_sizes(
@@ -137,7 +123,8 @@ def _judge_percentages(
     if n <= 0:
         return unclear("The number of patients is not printed.")
     if "known" in roles:
-        return _judge_of_known(roles["known"].count, n, rows, facts, others)
+        summed = _known(roles) if full else 0
+        return _judge_of_known(roles["known"].count, n, rows, facts, others, summed)
     sizes = possible_sizes(n, rows, full, _known(roles))
     bad = [row for row in rows if not _fits(*row, n)] or rows
     percent, count = bad[0]
@@ -150,6 +137,11 @@ def _judge_percentages(
     said = misfits(bad, n, facts, others)
     if full and sizes:
         return outcome(True, low, high, f"Of the {sizes[0]} patients with a value.")
+    summed = _known(roles)
+    few = [row for row in rows if not _fits(*row, summed)] if full and 0 < summed < n else bad
+    if not sizes and len(few) < len(bad):
+        said = misfits(few, summed, facts, others, "patients with a value")
+        return Outcome("inconsistent", *_recomputed(few[0][1], few[0][0], summed), f"{said}.")
     if sizes:
         text = f"{said}. {_fit_text(n, sizes)} without a value, unsaid."
         run = _run(sizes)
@@ -165,8 +157,9 @@ def _judge_of_known(
     rows: list[tuple[Printed, Printed | None]],
     facts: Facts,
     others: Mapping[int, Cell],
+    summed: int,
 ) -> Outcome:
-    """Percentages whose denominator is printed, as 87/154 (56.5)."""
+    """Percentages whose denominator is printed, as 87/154 (56.5); `summed` in all levels."""
     bad = [row for row in rows if not known or not _fits(*row, known)]
     percent, count = bad[0] if bad else rows[0]
     low, high = _recomputed(count, percent, known or n)
@@ -175,6 +168,13 @@ def _judge_of_known(
         return Outcome("inconsistent", low, high, said)
     if not bad:
         return outcome(True, low, high, f"Of the {known} patients with a value.")
+    few = [row for row in rows if not _fits(*row, summed)] if summed else bad
+    if len(few) < len(bad):
+        fit = len(rows) - len(few)
+        said = f"{fit} of {len(rows)} percentages are of the {summed} patients of all levels, "
+        said += f"{len(rows) - len(bad)} of the printed {known}"
+        said += f"; {misfits(few, summed, facts, others)}" if few else ""
+        return Outcome("inconsistent", low, high, f"{said}.")
     said = misfits(bad, known, facts, others)
     return Outcome("inconsistent", low, high, f"{said}.")
 
@@ -217,10 +217,13 @@ def _missing_of_groups(facts: Facts, cell: Cell, column: str) -> int | None:
 def sums(facts: Facts) -> Iterator[Case]:
     """Every printed number against the sum of its parts, in whichever direction it is split."""
     columns = sorted({column for cell in facts.counts for column, _ in cell})
-    for cell in facts.counts:
+    known = known_values(facts)
+    for cell in dict.fromkeys([*facts.counts, *(among for among, _ in known)]):
         for column in columns:
             levels = facts.levels(column)
             if len(levels) < 2 or column in {c for c, _ in cell}:
+                continue
+            if cell not in facts.counts and (cell, column) not in known:
                 continue
             parts = [_part(facts, cell | {(column, level)}, cell) for level in levels]
             if all(parts):
@@ -254,7 +257,11 @@ def _sum_case(facts: Facts, cell: Cell, column: str, parts: list[dict[str, Print
     by, twice = str(facts.design.table_one["by"]), dict[int, Cell]()
     for c, (p, *_) in facts.counts.items():  # Of more than two, or of small ones, it is no copy.
         alone = often[p.count] == 2 and (p.count >= _TELLING or {name for name, _ in c} == {by})
-        twice |= {p.count: c} if alone and c and column not in dict(c) else {}
+        own = c == cell or column in dict(c)
+        twice |= {p.count: c} if alone and c and not own else {}
+    for level, part in zip(facts.levels(column), parts, strict=True):
+        same = "count" in part and part["count"].count == roles["whole"].count
+        twice |= {roles["whole"].count: cell | {(column, level)}} if same else {}
     apart = None if missing is not None else _missing_of_groups(facts, cell, column)
 
     def judge(roles: Roles) -> Outcome:
@@ -291,7 +298,7 @@ def _judge_sum(
     said = f"{text} is {low:.4g}, not {whole}." if low == high else f"{text} cannot be {whole}."
     echoes = [c for k, c in counts.items() if (k, k) in parts]
     if echoes:
-        size = facts.size(echoes[0])
+        size = next(k for k, c in counts.items() if c == echoes[0])
         said += f" ({size} is also the number for {facts.label(echoes[0])}.)"
     return Outcome("inconsistent", low, high, said)
 

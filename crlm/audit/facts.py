@@ -18,6 +18,7 @@ import pandas as pd
 from crlm.audit.intervals import Interval, printed_interval, times
 from crlm.ledger import Design, as_records, kind_of, printed_decimals, small
 from crlm.ledger.models import about
+from crlm.ledger.rounding import round_half_up
 from crlm.ledger.vocabulary import ALL, MULTIVARIABLE, NOT_REACHED
 
 #: Conditions that patients meet: pairs of column and level.
@@ -98,6 +99,12 @@ class Printed:
         scale = 10.0**self.decimals
         cut = math.floor(exact * scale + 1e-9) / scale
         return self.operator == "=" and math.isclose(cut, self.value, abs_tol=1e-9)
+
+    def is_rounded_twice(self, exact: float) -> bool:
+        """Whether the digits are those of a number that had been rounded to one digit more."""
+        once = round_half_up(exact, self.decimals)
+        twice = round_half_up(round_half_up(exact, self.decimals + 1), self.decimals)
+        return self.operator == "=" and once != twice == self.value
 
     def reads(self, text: str) -> Printed | None:
         """The same place with another text; None if that is no number."""

@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import combinations
 
+from crlm.audit.blocks import blocks
 from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
 from crlm.audit.copies import alike
-from crlm.audit.counts import blocks
 from crlm.audit.curves import curve_keys
 from crlm.audit.facts import Facts, Key, Printed, cell_of, text_of
-from crlm.audit.intervals import deviate, hull, meet, overlap, two_sided
+from crlm.audit.intervals import deviate, holds, hull, meet, overlap, two_sided
 from crlm.audit.models import share
 from crlm.audit.ratios import effect_rows, p_span, region, shown, title_of, wald_p_of
 from crlm.audit.steps import step_title
@@ -28,7 +28,36 @@ def same_quantity(facts: Facts) -> Iterator[Case]:
     """Abstract, text and tables against each other."""
     for title, subject, places in _repeated(facts):
         roles = {f"{i}": printed for i, printed in enumerate(places)}
-        yield Case(("same", *subject), title, roles, _judge_same)
+        why = _of_others(facts, places)
+
+        def judge(roles: Roles, why: str = why) -> Outcome:
+            return _judge_same(roles, why)
+
+        yield Case(("same", *subject), title, roles, judge)
+
+
+def _of_others(facts: Facts, places: tuple[Printed, ...]) -> str:
+    """Of whom two percentages of one count are, if one is of all and one of those known."""
+    for (cell, among), printed in facts.percents.items():
+        count, n = facts.n(cell), facts.n(among)
+        if printed != places or count is None or n is None or len(cell - among) != 1:
+            continue
+        ((column, _),) = cell - among
+        parts = [facts.n(among | {(column, level)}) for level in facts.levels(column)]
+        summed = 0 if None in parts else sum(part.count for part in parts if part)
+        fitting = {
+            p.text: size
+            for p in places
+            for size in (n.count, summed)
+            if 0 < size and holds(p.interval, 100 * count.count / size)
+        }
+        if {*fitting.values()} == {n.count, summed} and len(fitting) == len(
+            {p.text for p in places}
+        ):
+            ordered = sorted(fitting.items(), key=lambda one: -one[1])
+            told = " and ".join(f"{text}% of {size}" for text, size in ordered)
+            return f" It is {told}: of all patients, and of those with a value."
+    return ""
 
 
 def _repeated(facts: Facts) -> Iterator[tuple[str, tuple[str, ...], tuple[Printed, ...]]]:
@@ -66,14 +95,14 @@ def quantity(facts: Facts, key: Key) -> str:
     return f"{facts.endpoint(key.endpoint)} {what}{statistic}{at}, {who}{part}".strip()
 
 
-def _judge_same(roles: Roles) -> Outcome:
+def _judge_same(roles: Roles, why: str = "") -> Outcome:
     places = list(roles.values())
     low, high = hull(p.months for p in places)
     different = [(a, b) for a, b in combinations(places, 2) if _differ(a, b)]
     if not different:
         return outcome(True, low, high)
     texts = " and ".join(dict.fromkeys(f"{p.text} ({p.locator})" for p in places))
-    said = f"One quantity, two values: {texts}."
+    said = f"One quantity, two values: {texts}.{why}"
     a, b = different[0]
     if meet(a.months, b.months) is not None:
         said += " Rounding once in one place and twice in the other would explain it."

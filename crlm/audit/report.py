@@ -46,7 +46,7 @@ from crlm.audit.cases import CATALOGUE, CONSISTENT, INCONSISTENT, UNCLEAR
 from crlm.audit.facts import Facts, gather
 from crlm.audit.findings import find
 from crlm.audit.implied import imply
-from crlm.audit.misfits import CUT
+from crlm.audit.misfits import HARMLESS
 from crlm.audit.ratios import NO_DIGIT
 from crlm.audit.repair import Judged
 from crlm.ledger import Design, as_records
@@ -99,10 +99,12 @@ class Audit:
     def gravest(self) -> str:
         """The contradiction to tell first, or "".
 
-        No digit that was cut, and no final zero that is none, where there is another.
+        No digit that was cut or rounded twice, and no final zero that is none, where there is
+        another.
         """
         wrong = self.findings.loc[self.findings["verdict"] == "inconsistent", "sentence"]
-        more = [text for text in wrong if not str(text).endswith((f"{CUT}.", f"{NO_DIGIT}."))]
+        small = tuple(f"{how}." for how in (*HARMLESS, NO_DIGIT))
+        more = [text for text in wrong if not str(text).endswith(small)]
         return str(next(iter([*more, *wrong]), ""))
 
 

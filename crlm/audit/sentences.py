@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import Any
 
+from crlm.audit.blocks import blocks
 from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
-from crlm.audit.counts import blocks
 from crlm.audit.facts import RATIOS, Facts, Key, Printed, cell_of, key_of, narrowed
 from crlm.audit.intervals import Interval, gap, minus
 from crlm.audit.values import spreads
