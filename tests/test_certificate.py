@@ -137,6 +137,9 @@ def test_p_values_of_a_whole_covariate_in_a_logistic_model(patients):
         {"model": "logrank", "statistic": "se", "group": "arm"},
         {"model": "", "statistic": "se", "covariate": "age"},
         {"model": "", "statistic": "z", "group": "arm"},
+        # The limit of a response rate was dropped as the rate itself, printed otherwise.
+        {"model": "", "statistic": "percent", "covariate": "arm", "level": "chemo"}
+        | {"field": "conf_low"},
     ],
 )
 def test_what_neither_search_nor_certificate_knows_is_said(patients, keys):

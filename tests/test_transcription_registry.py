@@ -140,3 +140,49 @@ def test_pairs_one_below_the_other_in_one_column_of_p_are_asked(design):
     ]
     (question,) = read(rows, design, by="risk").questions
     assert "compares 3 pairs of groups" in question
+
+
+#: A trial's exploratory table: what is compared in a column of its own, two outcomes above.
+TRIAL = [
+    ["", "", "Hazard ratio (95% confidence interval)", "", "", ""],
+    ["", "", "Node-positive", "", "Overall survival", ""],
+    ["Factor", "", "Univariate", "Multivariate", "Univariate", "Multivariate"],
+    [
+        "Largest liver metastasis, cm",
+        ">5 vs ⩽5",
+        "1.4 (0.5–3.6)",
+        "1.3 (0.5–3.5)",
+        "1.2 (0.7–1.8)",
+        "",
+    ],
+    ["Sex", "Male vs female", "2.3 (0.8–6.6)", "2.8 (0.9–8.5)", "1.5 (0.9–2.6)", ""],
+]
+OUTCOME = """
+[models.node_positive]
+covariates = ["size_5", "sex"]
+selection = "none"
+[columns.node_positive]
+type = "category"
+levels = ["no", "yes"]
+role = "outcome"
+label = "Node-positive"
+[factors.size_5]
+source = "size_cm"
+rule = ">"
+cut = 5.0
+levels = ["low", "high"]
+"""
+
+
+def test_what_is_compared_may_stand_beside_and_outcomes_above(tmp_path, monkeypatch):
+    """Each was asked; the answer 'Node-positive Univariate=node_positive' was taken and ignored."""
+    path = copied("mskcc_hai", tmp_path) / "design.toml"
+    path.write_text(path.read_text(encoding="utf-8") + OUTCOME, encoding="utf-8")
+    monkeypatch.setenv("CRLM_DATA", str(tmp_path))
+    made = claims_of(TRIAL, ledger.load_design("mskcc_hai"), "model", place="table3")
+    assert not made.questions and len(made.claims) == 18
+    names = ("endpoint", "covariate", "level", "model", "statistic")
+    found = {tuple(c[n] for n in names) for c in made.claims}
+    assert ("node_positive", "size_5", "high", "univariable", "odds_ratio") in found
+    assert ("OS", "sex", "male", "univariable", "hazard_ratio") in found
+    assert any("'hazard ratios of node_positive' as odds ratios" in text for text in made.taken)

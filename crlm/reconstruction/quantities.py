@@ -205,6 +205,8 @@ def _error(claim: Mapping[str, Any], design: Design) -> Quantity | str:
 
 def _characteristic(claim: Mapping[str, Any], where: Where, design: Design) -> Quantity | str:
     name, covariate = claim["statistic"], claim["covariate"]
+    if claim["field"] != "estimate":
+        return Beyond(f"limit of {name}: {NOBODY_KNOWS}")
     if name in _OF_A_NUMBER:
         linear = design.table_one.get("quantile_rule") == "linear" and name in ("q1", "q3")
         part = f"{name}_linear" if linear else name

@@ -27,13 +27,23 @@ class Endpoints:
         Answers to questions: a heading of the table to an endpoint; others do not matter.
     incidences : bool
         Whether the design's cumulative incidences are endpoints too, as in tables of curves.
+    outcomes : bool
+        Whether yes-no outcomes that the design has a model of are, as above columns of ratios.
     """
 
     def __init__(
-        self, design: Design, named: Mapping[str, str], *, incidences: bool = False
+        self,
+        design: Design,
+        named: Mapping[str, str],
+        *,
+        incidences: bool = False,
+        outcomes: bool = False,
     ) -> None:
         self.words: dict[str, str] = {}
         counted = design.incidences if incidences else {}
+        of_models = [str(spec.get("endpoint") or name) for name, spec in design.models.items()]
+        held = {name: design.columns[name] for name in of_models if name in design.columns}
+        counted = {**(held if outcomes else {}), **counted}
         for name, spec in {**counted, **design.endpoints}.items():
             for text in (name, str(spec.get("label", ""))):
                 self.words |= {words: name for words in _wordings(text)}

@@ -168,12 +168,15 @@ class Labels:
             return None
         stem, held = found["stem"], found["held"]
         if AGAINST.search(held):
-            return self._compared(f"{stem} {held}", within) or Label()
+            bare = f"{meanings.without_unit(stem)} {held}"
+            return (
+                self._compared(f"{stem} {held}", within) or self._compared(bare, within) or Label()
+            )
         levels = self.design.levels(column.column)
         if level := self.level_within(column.column, held) if levels else "":
             return replace(column, level=level)
         if _SIDE.fullmatch(in_signs(held)):
-            cut = self._cut(f"{stem} {held}")
+            cut = self._cut(f"{stem} {held}") or self._cut(f"{meanings.without_unit(stem)} {held}")
             if cut or not levels or column.column in self.design.factors:
                 return cut or Label()
         self.taken = taken

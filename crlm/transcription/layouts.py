@@ -51,8 +51,10 @@ _OVER = re.compile(r"\b(?:no|n|number)\b\.?\s*/\s*(?:total\s*)?(?:no|n|number)\b
 _PER_CENT = re.compile(r"(?<=\d)\s*per\s?cent\b", re.IGNORECASE)
 _INTERVAL = re.compile(r"\bc\.\s?i\.(?!\w)", re.IGNORECASE)
 _IN_CELL = re.compile(r"\b95\s?%\s*(?:CI|confidence intervals?)\s*[:,=]?\s*(?=\d)", re.IGNORECASE)
-#: Stars as publishers set them at the head of a footnote.
-_STARS = str.maketrans(dict.fromkeys("∗⁎＊✱", "*"))
+#: Stars of footnotes and signs of cut-offs as publishers set them.
+_SIGNS = str.maketrans(
+    dict.fromkeys("∗⁎＊✱", "*") | dict.fromkeys("⩽≦", "≤") | dict.fromkeys("⩾≧", "≥")
+)
 _COMMA = re.compile(r"(?<=\d),(?=\d{1,2}(?!\d))|(?<=\b0),(?=\d)")
 
 
@@ -260,7 +262,7 @@ def _worded(label: str) -> str:
 
 def _spelt(text: str) -> str:
     """A cell with signs for words: "0.7 (95 per cent c.i. 0.5 to 0.9)" is "0.7 (0.5 to 0.9)"."""
-    made = _IN_CELL.sub("", _INTERVAL.sub("CI", _PER_CENT.sub("%", text.translate(_STARS))))
+    made = _IN_CELL.sub("", _INTERVAL.sub("CI", _PER_CENT.sub("%", text.translate(_SIGNS))))
     return Placed(made, text.row) if isinstance(text, Placed) else made
 
 

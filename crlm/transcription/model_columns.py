@@ -211,3 +211,8 @@ def is_one(text: str) -> bool:
     """Whether a cell is that of a reference with limits: "1.00 (1.00-1.00)"."""
     parts = cell(text).parts
     return len(parts) == 3 and {number.value for number in parts} == {1.0}
+
+
+def is_overall(head: str) -> bool:
+    """Whether a column of ratios is of "Overall" patients, whose p is none of all levels."""
+    return held(head, ()) in RATIOS and bool(re.search(r"\boverall\b", head, re.IGNORECASE))

@@ -25,6 +25,7 @@ from crlm.transcription.model_columns import (
     Head,
     held,
     is_one,
+    is_overall,
     other_ratio,
     spreads,
     whose,
@@ -84,7 +85,7 @@ class ModelTable(Stepping):
     def __init__(self, design: Design, place: str, endpoint: str, named: Mapping[str, str]) -> None:
         self.several = Several(design, endpoint, named)
         super().__init__(design, place, self.several.covariates(), named)
-        self.endpoints = Endpoints(design, named, incidences=True)
+        self.endpoints = Endpoints(design, named, incidences=True, outcomes=True)
         self.spec = design.models.get(endpoint) or {}
         self.endpoint = str(self.spec.get("endpoint") or endpoint)
 
@@ -202,7 +203,7 @@ class ModelTable(Stepping):
             said = named or said
             holds = self.held(unnumbered(model_counts.unsized(text)), [row[at] for row in rows[1:]])
             holds = "sub" if holds == "ratio" and self._all_sub(said) else holds
-            if holds == "joint" and any(_overall(head) for head in rows[0][1:]):
+            if holds == "joint" and any(is_overall(head) for head in rows[0][1:]):
                 holds = "p"
             ratio = holds if holds in RATIOS else ratio
             if holds in RATIOS:
@@ -475,15 +476,13 @@ class ModelTable(Stepping):
         timed = head.endpoint in {*self.design.endpoints, *self.design.incidences}
         if statistic == "hazard_ratio" and not timed:
             statistic = "odds_ratio"
+            self.labels.taken[f"hazard ratios of {head.endpoint}"] = (
+                "odds ratios, for it has no time"
+            )
         elif head.holds in _BESIDE and head.ratio:
             statistic = _HELD[head.ratio][0]
         for number, part in zip(found.parts, forms[len(found.parts)], strict=True):
             self.claim(number, where, **keys, statistic=statistic, part=part)
-
-
-def _overall(head: str) -> bool:
-    """Whether a column of ratios is of "Overall" patients, whose p is none of all levels."""
-    return held(head, ()) in RATIOS and bool(re.search(r"\boverall\b", head, re.IGNORECASE))
 
 
 def _adjusted_beside(heads: Sequence[str]) -> bool:

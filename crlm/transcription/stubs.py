@@ -6,6 +6,8 @@ import itertools
 import re
 from collections.abc import Sequence
 
+from crlm.transcription.cells import Placed
+from crlm.transcription.labels import compares
 from crlm.transcription.summaries import is_summary
 
 #: Heads of a column of levels; finalfit leaves it without one.
@@ -39,7 +41,7 @@ def merged(rows: Sequence[Sequence[str]], statistics: bool) -> list[list[str]]:
     >>> merged([["label", "levels", "HAI"], ["Sex", "Male", "5"], ["", "Female", "9"]], True)
     [['label', 'HAI'], ['Sex', ''], ['Male', '5'], ['Female', '9']]
     """
-    table = indented(_unnumbered([list(row) for row in rows]))
+    table = _compared(indented(_unnumbered([list(row) for row in rows])))
     if not _has_levels(table):
         return table
     made, above = [[table[0][0], *table[0][2:]]], ""
@@ -83,6 +85,20 @@ def indented(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     if len(rows[0]) <= many or not (deeper and above):
         return [list(row) for row in rows]
     return [[next(filter(None, row[:many]), ""), *row[many:]] for row in rows]
+
+
+def _compared(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """A table whose second column says what a ratio compares, with that behind the label."""
+    stated = [row[1] for row in rows if len(row) > 2 and compares(row[1])]
+    others = {row[1] for row in rows if len(row) > 2} - {"", rows[0][1], *stated}
+    if len(stated) < 2 or others or any(compares(row[0]) for row in rows):
+        return [list(row) for row in rows]
+    made, above = [], ""
+    for label, against, *cells in rows:
+        above = label or above
+        held = f"{above} ({against})" if compares(against) else label
+        made.append([Placed(held, label.row) if isinstance(label, Placed) else held, *cells])
+    return made
 
 
 def _is_statistic(level: str) -> bool:
