@@ -146,6 +146,15 @@ def test_groups_whose_sizes_are_not_printed_are_told(tmp_path, monkeypatch):
     assert any(re.match(r"\[groups\] columns: the number .* ras=\w+ and sex=", f) for f in found)
 
 
+def test_groups_that_leave_patients_out_are_told(tmp_path, monkeypatch):
+    """PMC5514258 knows radiotherapy of 8236 in 8243: the cohort had 8236 rows, without a word."""
+    study = Ledger(copied("mskcc_hai", tmp_path) / "published.csv")
+    study.change({"id": "t1-hai-yes-kras-wild-n"}, value="232", printed="232")
+    found = told(tmp_path, "mskcc_hai", monkeypatch)
+    said = "[groups] columns: the groups of hai and kras are 363 patients with hai = yes, and print"
+    assert any(text.startswith(f"{said} has 366; leave out") for text in found), found
+
+
 def test_counts_of_some_groups_alone_are_told(tmp_path, monkeypatch):
     path = copied("ncch_scp", tmp_path) / "reconstruction.toml"
     edit(path, r"counts = \{ wild = \{ wild = 87 \}, ", "counts = { ")

@@ -81,11 +81,24 @@ def _columns(wishes: Wishes, key: str) -> Iterator[tuple[str, Mapping[str, Any]]
 
 
 def _groups(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fault]:
-    """Groups whose joint sizes print does not give."""
+    """Groups whose joint sizes print does not give, or of which it has more patients."""
     try:
-        group_sizes(design, wishes, claims)
+        sizes = group_sizes(design, wishes, claims)
     except DesignError as error:
         yield Fault("[groups] columns", str(error).partition(": ")[2])
+        return
+    first, *others = wishes["groups"]["columns"]
+    for level in design.levels(first) if others else ():
+        whole = printed(claims, "n", f"{first}={level}")
+        held = sum(n for levels, n in sizes.items() if levels[0] == level)
+        if whole is not None and held != whole:
+            names = " and ".join([first, *others])
+            yield Fault(
+                "[groups] columns",
+                f"the groups of {names} are {held} patients with {first} = {level}, and print has "
+                f"{whole:g}; leave out the column that print does not know of all ({first} "
+                "alone, say), or name the wrong number in [excluded].",
+            )
 
 
 def _untold(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fault]:
