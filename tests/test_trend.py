@@ -1,6 +1,7 @@
 """P for trend: declared once, and meant so from the printed table to the report."""
 
 import csv
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -261,6 +262,17 @@ def third(tmp_path_factory):
             out.writerows(rows)
         done = reconstruction.reconstruct("staged", folder / "made", effort=0.012)
         yield design, ledger.load_claims("staged"), done
+
+
+def test_a_model_of_all_its_covariates_is_without_those_left_out(third, tmp_path, monkeypatch):
+    shutil.copytree(third[0].folder.parent, tmp_path / "data")
+    monkeypatch.setenv("CRLM_DATA", str(tmp_path / "data"))
+    chosen = 'selection = "fixed"\npublished = ["arm", "stage", "age"]\n'
+    edit(tmp_path / "data" / "staged" / "design.toml", re.escape(chosen), 'selection = "none"\n')
+    design = ledger.load_design("staged")
+    (model,) = reconstruction.models.models_of(design)
+    assert model.covariates() == ("arm", "stage", "age")
+    assert "stage_trend" not in design.models["OS"]["published"]
 
 
 def trends_of(claims):

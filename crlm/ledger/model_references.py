@@ -230,9 +230,9 @@ def _condition_faults(
 
 
 def _printed(spec: Table) -> list[str]:
-    """Covariates of the printed model: all of them where a model leaves none out."""
+    """Covariates of the printed model: all but those left out where it does not name them."""
     every = spec.get("selection") == "none" and "published" not in spec
-    return texts(spec.get("covariates" if every else "published"))
+    return entering_of(spec)[1] if every else texts(spec.get("published"))
 
 
 def _product_faults(place: str, spec: Table) -> Iterator[Fault]:

@@ -113,8 +113,10 @@ def load_design(study: str) -> Design:
 
 
 def _held(spec: Mapping[str, Any]) -> list[str]:
-    """The covariates of a multivariable model that are not named: all, or none where it is none."""
-    return [] if spec["selection"] == "univariable" else spec["covariates"]
+    """Covariates of a multivariable model that names none: all but those left out, or no one."""
+    out = spec.get("left_out") or ()
+    alone = spec["selection"] == "univariable"
+    return [] if alone else [name for name in spec["covariates"] if name not in out]
 
 
 def _form_faults(text: Mapping[str, Any]) -> list[Fault]:
