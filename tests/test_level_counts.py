@@ -260,3 +260,30 @@ def test_deaths_are_no_events_of_what_ends_with_recurrence_too(design, layout):
     assert "counts deaths, and RFS ends with death or recurrence" in made.questions[0]
     made = claims_of(rows, design, layout, place="table2", endpoint="OS")
     assert layout == "curves" or not made.questions
+
+
+def test_counts_beside_no_ratio_are_those_of_the_reference_where_no_heading_stands_above(design):
+    """As PMC5797014 prints its Table 3: 546 came in as the patients of whom a number is known."""
+    rows = [
+        ["", "Patients", "Deaths", "Median OS (months)", "P value", "HR (95% CI)"],
+        ["Male", "546", "170", "28.45", "", ""],
+        ["Female", "237", "146", "15.17", "<0.001", "2.792 (2.234, 3.491)"],
+    ]
+    found, made = read(design, rows)
+    assert not made.left_out
+    assert [(what, of, said) for what, of, _, said in found][:3] == [
+        ("n", "sexmale", "546"),
+        ("events", "sex=male", "170"),
+        ("median_survival", "sex=male", "28.45"),
+    ]
+
+
+def test_counts_above_yes_and_no_are_those_of_a_heading(design):
+    rows = [
+        ["", "Patients", "HR (95% CI)"],
+        ["Multiple metastases", "674", ""],
+        ["No", "300", ""],
+        ["Yes", "374", "1.50 (1.20-1.90)"],
+    ]
+    found, made = read(design, rows)
+    assert ("n", "multipleno", "", "300") in found and ("n", "multipleyes", "", "374") in found

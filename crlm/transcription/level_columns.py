@@ -16,6 +16,7 @@ from crlm.transcription.labels import Label, compares
 from crlm.transcription.model_columns import RATIOS, head_words
 from crlm.transcription.model_counts import unsized
 from crlm.transcription.several import SINGLE, TOGETHER
+from crlm.transcription.wordings import plain
 
 if TYPE_CHECKING:
     from crlm.transcription.models import ModelTable
@@ -211,6 +212,19 @@ def put(table: ModelTable, beside: Beside, text: str, label: str, found: Label) 
     else:
         group = f"{column}={found.level}"
         _OfLevel(table, beside, named).of_cell(beside.column, text, group, where)
+
+
+def stated(whole: Sequence[Sequence[str]], rows: Sequence[Sequence[str]]) -> set[int]:
+    """Rows with numbers, by their identity: a reference may have counts alone.
+
+    Counts above "Yes" and "No" are those of a heading.
+    """
+    sides = [plain(row[0]) in ("yes", "no") for row in rows[1:]] + [False]
+    return {
+        id(row)
+        for row, printed, above in zip(rows, whole, sides, strict=True)
+        if any(row[1:]) or (any(printed[1:]) and not above)
+    }
 
 
 class _OfLevel(CurvesTable):

@@ -101,8 +101,8 @@ class ModelTable(Stepping):
         self._sizes(whole[0], rows, heads, counted)
         self._dependent(rows[0][0])
         rows = [rows[0], *(self._without_references(row, heads) for row in rows[1:])]
-        told = self._references(rows, heads)
-        for number, row, found in self.walk(rows, lambda row: any(row[1:])):
+        told, stated = self._references(rows, heads), level_columns.stated(whole, rows)
+        for number, row, found in self.walk(rows, lambda row: id(row) in stated):
             if found.notes == UNKNOWN:
                 self._ask_for_unknown(row, found, row_of(row, number))
                 continue
