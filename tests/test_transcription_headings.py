@@ -260,3 +260,11 @@ def test_a_title_does_not_choose_between_models_of_all_and_of_some_patients(desi
     }
     with pytest.raises(ParameterError, match="needs --endpoint"):
         claims_of(rows, both, "model", place="table2")
+
+
+def test_a_band_alone_below_another_number_is_no_level_that_is_printed_so(design):
+    """ "≥ 3" is the label of a high clinical risk score: "≥3" below a size went in as one."""
+    rows = [["", "No HAI (n = 308)", "HAI (n = 366)"], ["Size (cm)", "", ""], ["≥3", "208", "200"]]
+    made = claims_of(rows, design, "two-groups", place="table1")
+    assert not [claim for claim in made.claims if claim["covariate"]]
+    assert "below 'Size (cm)' print counts bands of size_cm" in made.questions[0]

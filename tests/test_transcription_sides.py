@@ -13,6 +13,8 @@ def design():
     made.columns["stage"] = {"type": "category", "levels": levels, "label": "Stage"}
     merged = {"0": ["0"], "1": ["1"], "2-3": ["2", "3"]}
     made.factors["stage3"] = {"source": "stage", "groups": merged, "levels": [*merged]}
+    cut = {"source": "size_cm", "rule": ">=", "cut": 5.0, "levels": ["low", "high"]}
+    made.factors["size_cat"] = {**cut, "label": "Size", "labels": {"low": "< 5", "high": "≥ 5"}}
     return made
 
 
@@ -43,3 +45,51 @@ def test_deaths_of_a_forest_are_no_patients(design, heads):
     alone = [[row[0], *row[2:]] for row in rows]
     made = claims_of(alone, design, "subgroups", place="figure2", endpoint="OS")
     assert (made.claims[0]["statistic"], made.claims[0]["printed"]) == ("events", "182")
+
+
+FIRST = ["", "No HAI (n = 308)", "HAI (n = 366)", "P"]
+
+
+@pytest.mark.parametrize(
+    ("above", "label", "cells", "found"),
+    [
+        ("Bilobar disease", "YES/NO", ("100/208", "166/200"), "bilobar yes no"),
+        ("Size (cm)", "<5/≥5", ("100/208", "166/200"), "size_cat low high"),
+        ("Size (cm)", "(<5/≥5)", ("100/208", "166/200"), "size_cat low high"),
+    ],
+)
+def test_levels_of_the_heading_above_may_stand_in_one_row(design, above, label, cells, found):
+    """PMC5797014, Table 1: of "YES/NO", "221/562" went in as 221 of 562 patients of known value."""
+    rows = [FIRST, [above, "", "", "0.572"], [label, *cells, ""]]
+    made = claims_of(rows, design, "two-groups", place="table1")
+    assert not made.questions, made.questions
+    column, *levels = found.split()
+    counts = [c for c in made.claims if c["statistic"] == "n" and c["covariate"]]
+    assert {c["covariate"] for c in counts} == {column}
+    assert [(c["level"], c["printed"]) for c in counts] == [
+        (levels[0], "100"),
+        (levels[0], "166"),
+        (levels[1], "208"),
+        (levels[1], "200"),
+    ]
+
+
+def test_a_count_and_the_rest_of_its_group_are_no_count_of_so_many(design):
+    rows = [FIRST, ["Bilobar liver disease", "100/208", "166/200", ""]]
+    (told, _) = claims_of(rows, design, "two-groups", place="table1").questions
+    assert "'100/208' adds up to the 308 patients of the group, as two levels do" in told
+
+
+def test_bands_in_one_row_that_no_factor_has_are_asked_as_bands(design):
+    rows = [FIRST, ["Size (cm)", "", "", ""], ["<3/≥3", "100/208", "166/200", ""]]
+    (told,) = claims_of(rows, design, "two-groups", place="table1").questions
+    assert "'<3/≥3' is no band of size_cm as the design cuts it" in told
+
+
+def test_a_first_row_of_all_patients_has_the_sizes_of_the_groups(design):
+    rows = [["", "No HAI", "HAI", "P"], ["Total study", "308", "366", ""]]
+    made = claims_of(rows, design, "two-groups", place="table1")
+    assert [(c["group"], c["printed"]) for c in made.claims] == [
+        ("hai=no", "308"),
+        ("hai=yes", "366"),
+    ]

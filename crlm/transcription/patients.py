@@ -58,7 +58,9 @@ _SIZES = frozenset(
     "|total n|total|all patients|subjects|participants|randomized|randomised|enrolled|eligible"
     "|evaluable|evaluable patients|eligible patients|total eligible|enrolled patients"
     "|randomised patients|randomized patients|number of subjects|number of participants"
-    "|patients enrolled|patients randomised|patients randomized|total patients".split("|")
+    "|patients enrolled|patients randomised|patients randomized|total patients|total study|overall"
+    "|total number|sample size|study population|total cohort|cases|number of cases|no. of cases"
+    "|total cases|whole cohort|entire cohort|total number of patients|all cases".split("|")
 )
 
 
@@ -220,7 +222,7 @@ class FirstTable(Table):
     def _is_level(self, text: str, above: str) -> bool:
         """Whether a text names a level below a heading, or those of unknown value; nothing told."""
         taken = dict(self.labels.taken)
-        found = bool(self.labels.read(text, above).level) or meanings.is_unknown(text)
+        found = bool(self._below(text, above, True).level) or meanings.is_unknown(text)
         self.labels.taken = taken
         return found
 
@@ -486,6 +488,10 @@ class FirstTable(Table):
         """What a cell states that no row of a ledger is, and what to write instead; or nothing."""
         if found.kind == "over" and found.parts[0].value > found.parts[1].value:
             return f"{text!r} has more patients than its denominator; correct the cell"
+        both = sum(number.value for number in found.parts)
+        if found.kind == "over" and len(found.parts) == 2 and both == self.sizes.get(keys["group"]):
+            told = f"{text!r} adds up to the {both:g} patients of the group, as two levels do, and"
+            return f"{told} the label names one; give each level its row, or both in the label"
         if "se" in named.said and len(found.parts) > 1:
             return (
                 f"{text!r} is a mean with its standard error, and a row has the standard "

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 _PARTS = re.compile(r"(?P<of>.+?)(?:\s+ratio)?\W*[\[(](?P<sides>[^()\[\]]+[:/][^()\[\]]+)[\])]\W*")
 #: "Sex male/female", "Males/Females, n": the levels behind the characteristic, or alone.
 _BARE = re.compile(r"(?P<of>(?:.*?\S)??)[\s,:]*(?<!\S)(?P<sides>[^\s/,:]+(?:\s*[/:]\s*[^/:]+)+)")
+#: "(<4/≥4)": the levels in brackets, below their characteristic.
+_HELD = re.compile(r"[\[(](?P<sides>[^()\[\]]+/[^()\[\]]+)[\])]")
 _COUNTS = re.compile(r"\d+(?:\s*[:/]\s*\d+)+")
 _COLON = re.compile(r"\s*[:/]\s*")
 _N = re.compile(r"[\s,]*[\[(]?\b(?:n|no\.?)[\])]?\s*$", re.IGNORECASE)
@@ -32,12 +34,16 @@ def parted(
     [['Sex', ''], ['M', '3'], ['F', '4']]
     >>> parted([["Systolic/diastolic", "120/80"]], [1], lambda text, above: False)
     [['Systolic/diastolic', '120/80']]
+    >>> parted([["Sex", ""], ["M/F", "3/4"]], [1], lambda text, above: above == "Sex")
+    [['Sex', ''], ['M', '3'], ['F', '4']]
     """
     made: list[list[str]] = []
+    above = ""
     for row in rows:
         counts = {at: _COLON.split(row[at].strip()) for at in groups if row[at]}
         whole = counts and all(_COUNTS.fullmatch(row[at].strip()) for at in counts)
-        found = next(_named(row[0], is_level), None) if whole else None
+        above = above if counts or not row[0] else row[0]
+        found = next(_named(row[0], above, is_level), None) if whole else None
         if not found or {len(parts) for parts in counts.values()} != {len(found[1])}:
             made.append(list(row))
             continue
@@ -51,12 +57,19 @@ def parted(
     return made
 
 
-def _named(label: str, is_level: Callable[[str, str], bool]) -> Iterator[tuple[str, list[str]]]:
-    """A characteristic and the levels that its label has in brackets or behind it."""
+def _named(
+    label: str, above: str, is_level: Callable[[str, str], bool]
+) -> Iterator[tuple[str, list[str]]]:
+    """A characteristic and the levels that its label has in brackets or behind it.
+
+    "" for the characteristic where the levels stand alone, below a heading that may have it.
+    """
     if found := _PARTS.fullmatch(label):
         yield found["of"], _COLON.split(found["sides"].strip())
-    bare = _N.sub("", label)
-    for found in filter(None, [_BARE.fullmatch(bare)]):
+    texts = dict.fromkeys((label.strip(), _N.sub("", label).strip()))
+    forms = (form.fullmatch(text) for text in texts for form in (_HELD, _BARE))
+    for found in filter(None, forms):
+        of = found.groupdict().get("of", "")
         sides = _COLON.split(found["sides"].strip())
-        if all(is_level(side, found["of"]) for side in sides):
-            yield found["of"], sides
+        if all(is_level(side, of or above) for side in sides):
+            yield of, sides

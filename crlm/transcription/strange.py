@@ -31,7 +31,7 @@ def told(labels: Labels, label: str, within: str = "") -> str:
     if len(rest) == 1:
         return _of_product(labels, label, [first, rest[0]])
     column = labels.read(within).column if within and within != label else ""
-    if labels.design.cut(column) and span_in(label):
+    if labels.design.cut(column) and _is_band(label):
         column = labels.design.source(column)
     levels = {labels.design.label(column, level): level for level in labels.design.levels(column)}
     parts = meanings.joined(label)
@@ -64,18 +64,23 @@ def told(labels: Labels, label: str, within: str = "") -> str:
     ) + lacks * bool(labels.lacking and levels)
 
 
+def _is_band(label: str) -> bool:
+    """Whether a label is a side of a cut or a band, or several in one row: "<63/≥63"."""
+    return bool(span_in(label)) or all(map(span_in, label.strip("()[] ").split("/")))
+
+
 def _of_number(labels: Labels, label: str, within: str, column: str) -> str:
     """What to say of a band, or a value, below the label of a number."""
     number = labels.design.columns.get(column, {}).get("type") in ("integer", "number")
     bands = [n for n in labels.design.factors_from(column) if labels.design.cut(n)]
-    if number and bands and span_in(label):
+    if number and bands and _is_band(label):
         known = (f"no level of {n} ({', '.join(labels.design.levels(n))})" for n in bands)
         return (
             f"{label!r} is no band of {column} as the design cuts it: {', '.join(known)}. Say "
             f"which with {to_ask(label, *(f'{n}:LEVEL' for n in bands))}, or declare another "
             f"[factors.NAME] with source = '{column}' and these cuts"
         )
-    if number and span_in(label):
+    if number and _is_band(label):
         return (
             f"below {within!r} print counts bands of {column} that no factor of the design "
             f"has. Declare them: [factors.{column}_band] with source = '{column}', rule = "
