@@ -474,8 +474,14 @@ def _no_result(reason: str, method: str = "") -> dict[str, Any]:
     }
 
 
+#: What a table of characteristics has without limits.
+_WITHOUT_LIMITS = {"percent": "percentage", "mean": "mean", "median": "median"}
+
+
 def _why_not_finite(claim: dict[str, Any]) -> str:
     if claim["statistic"] == "median_survival":
         what = "limit" if claim["field"] != "estimate" else "median"
         return f"the {what} is not reached in this cohort"
+    if claim["field"] != "estimate" and claim["statistic"] in _WITHOUT_LIMITS:
+        return f"no section computes limits of a {_WITHOUT_LIMITS[claim['statistic']]}"
     return "cannot be estimated in this cohort"

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from crlm import ledger
 from crlm.audit.facts import gather
 from crlm.paper.adjusted import adjustment
+from crlm.paper.closing import Closing
 from crlm.report import readings
 from crlm.report.readings import comparable
 
@@ -144,6 +146,19 @@ def test_each_level_of_an_exposure_has_its_ratio_in_the_answer():
         assert f"multivariable HR, {design.label('kras_codon', level)}: " in told
     alone = readings.answer("OS", made(), made(*rows[:2], **keys), made(), design, paper)
     assert "multivariable HR 1.50" in alone
+
+
+def test_effects_of_a_paper_that_models_parts_alone_stand_in_short():
+    """PMC5514258 has a ratio in each risk group and none of all: in short had none of them."""
+    part = {"endpoint": "OS", "population": "sex=female"}
+    design = replace(HAI, models={"OS_women": {**HAI.models["OS"], **part}})
+    keys = {**part, "covariate": "hai", "level": "yes", "model": "multivariable"}
+    paper = SimpleNamespace(results=made(*ratio(0.76, 0.002, **keys)), design=design, print=NONE)
+    assert Closing._parts_of(paper, "OS") == ["sex=female"]
+    told = Closing._effect(paper, "OS", "sex=female")
+    assert told.startswith("Overall survival among women: HR in a model of one covariate 0.76")
+    paper.design = HAI
+    assert Closing._parts_of(paper, "OS") == []
 
 
 def test_which_hazards_are_not_proportional():

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from crlm import agreement, comparison, ledger, naming, survival
+from crlm.ledger.vocabulary import ALL
 from crlm.numbers import counted
 from crlm.paper.base import Base, Section, nothing
 from crlm.paper.calls import call_for
@@ -149,6 +150,8 @@ class Closing(Base):
         modelled = {spec.get("endpoint") or name for name, spec in self.design.models.items()}
         for endpoint in [*self.design.main, *(n for n in self.design.incidences if n in modelled)]:
             yield self._effect(endpoint)
+            for population in self._parts_of(endpoint):
+                yield self._effect(endpoint, population)
         yield self._print_sentence()
 
     def _size(self) -> str:
@@ -167,10 +170,19 @@ class Closing(Base):
         told = f"{many} {verb} analysed, with {', '.join(events) or 'no times'}."
         return told + (doubt if self.doubts else "")
 
-    def _effect(self, endpoint: str) -> str:
+    def _parts_of(self, endpoint: str) -> list[str]:
+        """The patients of the models of an endpoint, where none is of all patients."""
+        own = [
+            s for name, s in self.design.models.items() if (s.get("endpoint") or name) == endpoint
+        ]
+        parts = [str(spec.get("population", ALL)) for spec in own]
+        later = any(part.startswith("from month") for part in parts)
+        return [] if later or ALL in parts else list(dict.fromkeys(parts))
+
+    def _effect(self, endpoint: str, population: str = "all") -> str:
         """The exposure's effect on one endpoint, and how firmly it stands."""
         found, exposure = self.results, self.design.exposure
-        rows = found[(found["endpoint"] == endpoint) & (found["population"] == "all")]
+        rows = found[(found["endpoint"] == endpoint) & (found["population"] == population)]
         adjusted = rows["model"].map(ledger.kind_of) == "multivariable"
         effect = rows[(rows["covariate"] == exposure) & adjusted]
         if not effect["estimate"].notna().any():
@@ -184,7 +196,8 @@ class Closing(Base):
             curves = rows[whole & rows["statistic"].isin(["median_survival", "survival_rate"])]
         tried = rows[rows["model"].str.startswith("specification curve")]
         kind = naming.kind_of_model(rows, "multivariable")
-        return readings.answer(endpoint, curves, effect, tried, self.design, self.print, kind)
+        whom = naming.among(population, self.design)
+        return readings.answer(endpoint, curves, effect, tried, self.design, self.print, kind, whom)
 
     def _print_sentence(self) -> str:
         pairs = getattr(self, "pairs", None)

@@ -120,6 +120,7 @@ def answer(
     design: Design,
     paper: Print,
     kind: str = "multivariable",
+    whom: str = "",
 ) -> str:
     """One endpoint in one sentence: the groups, the adjusted ratio, and how firmly it stands.
 
@@ -134,6 +135,8 @@ def answer(
         Rows of `specification.inference`, or none.
     kind : str
         What the model of several covariates is (`naming.kind_of_model`).
+    whom : str
+        Of which patients, where not of all: "among men".
     """
     parts = list(filter(None, [_groups_text(medians, design, paper)]))
     ratios = [r for r in as_records(effect) if r["statistic"] in RATIOS]
@@ -158,7 +161,7 @@ def answer(
     if not parts:
         return ""
     label = {**design.incidences, **design.endpoints}[endpoint]["label"]
-    return f"{capital(label)}: {'; '.join(parts)}."
+    return f"{capital(' '.join(filter(None, [label, whom])))}: {'; '.join(parts)}."
 
 
 def _ratio_of(row: Row, kind: str, design: Design) -> str:
