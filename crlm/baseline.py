@@ -38,6 +38,7 @@ from crlm.ledger.vocabulary import (
 )
 from crlm.multiplicity import ADJUSTMENTS, adjusted
 from crlm.number_trends import number_trend
+from crlm.proportions import NAMES, percent_limits
 from crlm.refusals import choice
 
 _TESTS = ("continuous_test", "categorical_test")
@@ -71,6 +72,7 @@ class _Plan:
     means: bool = False
     widths: bool = False
     of_all: bool = False
+    limits: str = ""
     tested: bool = True
     #: Of each group that is compared: the place of its level among all.
     places: tuple[int, ...] = ()
@@ -108,6 +110,7 @@ def table_one(
     widths: Collection[str] = (),
     spreads: Mapping[str, str] | None = None,
     of_all: Collection[str] = (),
+    limits: Mapping[str, str] | None = None,
     untested: Collection[str] = (),
 ) -> pd.DataFrame:
     """Baseline characteristics of all patients and of each group, with tests between groups.
@@ -153,6 +156,9 @@ def table_one(
         By variable: what stands beside its median, where it is not `spread`.
     of_all : collection of str
         Categories whose percentages are of all patients of a group, those of unknown value too.
+    limits : mapping of str to str, optional
+        By category: how limits of its percentages are made (`proportions.percent_limits`); the
+        others have none.
     untested : collection of str
         Variables that are described and not compared, as those that the groups are made of.
 
@@ -198,6 +204,7 @@ def table_one(
         own = replace(plan.with_test((tests or {}).get(name)), means=meant, widths=name in widths)
         own = replace(own, spread=(spreads or {}).get(name, spread), of_all=name in of_all)
         own = replace(own, tested=bool(by) and name not in untested)
+        own = replace(own, limits=(limits or {}).get(name, ""))
         for record in _variable(patients, name, own, unit):
             records.append({"covariate": name, **record})
     # The total of those whose group is known is another number than that of all patients.
@@ -238,7 +245,7 @@ def describe(patients: pd.DataFrame, variables: Iterable[str], **conventions: An
     ----------
     patients, variables, **conventions
         As of `table_one`: `design`, `spread`, `quantile_rule`, `population`, `means`, `widths`,
-        `spreads`, `of_all`.
+        `spreads`, `of_all`, `limits`.
     """
     return table_one(patients, None, variables, **conventions)
 
@@ -452,7 +459,7 @@ def _categorical(values: pd.Series, plan: _Plan) -> Iterator[dict]:
                 "statistic": "percent",
                 "unit": "%",
                 "estimate": 100 * k / size if size else np.nan,
-                "method": OF_ALL if plan.of_all else "percent of the non-missing",
+                **_limits(k, size, plan),
             }
     if not plan.tested:
         return
@@ -460,3 +467,12 @@ def _categorical(values: pd.Series, plan: _Plan) -> Iterator[dict]:
     told = {"group": plan.by, "n": table.sum()}
     test, level = plan.categorical_test, plan.conf_level
     yield from ({**told, **row} for row in tests_of_counts(table, levels, test, level))
+
+
+def _limits(count: int, size: int, plan: _Plan) -> dict[str, Any]:
+    """The limits of a percentage, where it has any, and what it is of."""
+    method = OF_ALL if plan.of_all else "percent of the non-missing"
+    if not plan.limits:
+        return {"method": method}
+    low, high = percent_limits(count, size, plan.limits, plan.conf_level)
+    return {"conf_low": low, "conf_high": high, "method": f"{method}, {NAMES[plan.limits]}"}

@@ -4,6 +4,8 @@ The arithmetic stands beside the case. `points` kinds never call numbers
 inconsistent; their second case is one worth a note.
 """
 
+import re
+
 import numpy as np
 import pytest
 
@@ -36,6 +38,14 @@ def case(kind, good, bad, plan=None, bad_plan=None, expect="inconsistent", fine=
 
 def percent(text, cell, column, level="yes"):
     return number(text, "percent", group=cell, covariate=column, level=level, unit="%")
+
+
+def share_of(text, cell, column):
+    """`30 (15-49)`: a percentage and its limits."""
+    found = re.findall(r"[\d.]+", text)
+    rows = [percent(one, cell, column) for one in found]
+    fields = ("estimate", "conf_low", "conf_high")
+    return [{**row, "field": field} for row, field in zip(rows, fields, strict=True)]
 
 
 def cell(count, group, column, level="yes"):
@@ -386,6 +396,20 @@ case(
     ratio("0.67 (0.45-0.99) 0.049"),
     ratio("0.67 (0.45-1.00) 0.049"),
     expect="notable",
+)
+
+# ---- limits of percentages ----
+# Of 9 in 30 exact limits are 14.7 and 49.4, Wald's 13.6 and 46.4; none in use begin at 20.
+case(
+    "limits_of_a_percentage",
+    [n(30, "arm=old"), cell(9, "arm=old", "aa"), *share_of("30 (15-49)", "arm=old", "aa")],
+    [n(30, "arm=old"), cell(9, "arm=old", "aa"), *share_of("30 (20-49)", "arm=old", "aa")],
+)
+# Without the 9: no number of patients that is 30 % of 30 has such limits.
+case(
+    "limits_of_a_percentage",
+    [n(30, "arm=old"), *share_of("30 (14-46)", "arm=old", "aa")],
+    [n(30, "arm=old"), *share_of("30 (24-36)", "arm=old", "aa")],
 )
 
 # ---- curves -------------------------------------------------------------------

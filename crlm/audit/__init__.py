@@ -3,10 +3,10 @@
 It needs a study's design and claims and no patient. Behind it: `intervals`
 (what printed digits may stand for), `facts` (the ledger by meaning), `cases`
 (the catalogue of checks), `counts`, `steps`, `counted_p`, `values`, `bands`,
-`summaries`, `moments`, `standardised`, `tallies`, `ratios`, `scaled`, `wald`, `other_tests`,
-`profiled`, `e_values`, `curves`, `unreached`, `restricted`, `differences`, `endings`, `rates`,
-`wholes`, `models`, `model_sizes`, `level_events`, `multiplicity`, `entry`, `places`,
-`sentences` and `scans` (one function a kind of check), `repair` (the smallest misprint),
+`summaries`, `moments`, `standardised`, `share_limits`, `tallies`, `ratios`, `scaled`, `wald`,
+`other_tests`, `profiled`, `e_values`, `curves`, `unreached`, `restricted`, `differences`,
+`endings`, `rates`, `wholes`, `models`, `model_sizes`, `level_events`, `multiplicity`, `entry`,
+`places`, `sentences` and `scans` (one function a kind of check), `repair` (the smallest misprint),
 `copies` (a row printed in another's place), `findings`, `odds` (the table behind an odds
 ratio), `implied` and `asked` (what a reviewer asks that needs no patient).
 

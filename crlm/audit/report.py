@@ -32,6 +32,7 @@ from crlm.audit import (
     scaled,  # noqa: F401
     scans,  # noqa: F401
     sentences,  # noqa: F401
+    share_limits,  # noqa: F401
     standardised,  # noqa: F401
     steps,  # noqa: F401
     summaries,  # noqa: F401

@@ -393,6 +393,11 @@ def _limit(claim: Claim, words: Words) -> Iterator[Fault]:
     """A limit of what is printed without limits."""
     if claim["field"] in FIELDS[1:] and claim["statistic"] in _WITHOUT_LIMITS:
         yield Fault("field", f"{claim['field']!r} of {claim['statistic']}; write estimate.")
+    elif claim["field"] in FIELDS[1:] and claim["statistic"] == "percent":
+        told = "limits of a percentage are those of one level of a characteristic; name it."
+        for column in ("covariate", "level"):
+            if claim[column] in ("", FLOW):
+                yield Fault(column, f"{claim[column] or 'is empty'}: {told}")
 
 
 def _possible(claim: Claim, words: Words) -> Iterator[Fault]:

@@ -200,6 +200,11 @@ class Design:
         return str(self.conventions.get("odds_limits") or "wald")
 
     @property
+    def percent_limits(self) -> str:
+        """How limits of percentages are made: "exact" unless the conventions say another way."""
+        return str(self.conventions.get("percent_limits") or "exact")
+
+    @property
     def interaction_test(self) -> str:
         """How products are tested: "wald" unless the conventions say "likelihood_ratio"."""
         return str(self.conventions.get("interaction_test") or "wald")

@@ -23,6 +23,7 @@ from crlm.ledger.vocabulary import (
     MULTIVARIABLE_TESTS,
     NUMBER_TRENDS,
     ODDS_LIMITS,
+    PERCENT_LIMITS,
     QUANTILE_RULES,
     RATE_LIMITS,
     RATE_TESTS,
@@ -325,6 +326,13 @@ class Conventions(Strict):
         None,
         description="Fine and Gray's model as R's cmprsk if left out (crr, tidycmprsk, EZR), or "
         "as R's finegray and coxph with a robust error.",
+    )
+    percent_limits: Literal[PERCENT_LIMITS] | None = Field(
+        None,
+        description="Limits of percentages, of levels of which print has such: exact if left out "
+        "(Clopper and Pearson; R's binom.test, Stata's ci proportions), Wilson's score (R's "
+        "prop.test without correction), the same with correction (R's prop.test), or Wald's, "
+        "Agresti and Coull's, Jeffreys's.",
     )
     rate_limits: Literal[RATE_LIMITS] | None = Field(
         None,

@@ -152,6 +152,9 @@ INTERACTION_TESTS = ("wald", "likelihood_ratio")
 INCIDENCE_LIMITS = ("cmprsk", "survfit")
 #: Ratios of Fine and Gray's model: as R's cmprsk (crr), or its survival (finegray and coxph).
 SUBDISTRIBUTION_PROGRAMS = ("cmprsk", "finegray")
+#: Limits of percentages: Clopper and Pearson's exact ones, Wilson's score without and with
+#: continuity correction, Wald's, Agresti and Coull's, Jeffreys's.
+PERCENT_LIMITS = ("exact", "wilson", "wilson-corrected", "wald", "agresti-coull", "jeffreys")
 #: Limits of incidence rates: Garwood's exact ones; Byar's of Breslow and Day, or with half an
 #: event more, as epitools has them; on the log scale; rate and standard error.
 RATE_LIMITS = ("exact", "byar", "byar-epitools", "log", "plain")

@@ -78,7 +78,8 @@ class Odds(Base):
         scores = self.stand_ins(model, found)
         told = printed_outcomes(self.claims, self.design, model)
         if told and not self.release.on:
-            self.add(outcome_rows(found, told, outcome, self.design.levels(outcome)[-1]))
+            last, limits = self.design.levels(outcome)[-1], self.printed_limits([outcome])
+            self.add(outcome_rows(found, told, outcome, last, limits.get(outcome, "")))
         of_scores = {"outcome": outcome, "interval": self.odds_limits}
         found = regression.with_scores(frame, found, rule, scores, **of_scores)
         return self._ratio_table(model, rule, found, frame, f"{table}: {label}", "odds_ratio")

@@ -6,6 +6,7 @@ import pandas as pd
 
 from crlm.ledger import Design
 from crlm.ledger.vocabulary import ALL
+from crlm.proportions import NAMES, percent_limits
 
 #: What is not counted again of the rows of a model.
 _BARE = {"conf_low": float("nan"), "conf_high": float("nan"), "endpoint": "", "model": ""}
@@ -40,7 +41,9 @@ def printed_outcomes(claims: pd.DataFrame, design: Design, model: str) -> list[s
     return [name for name in spec["covariates"] if name in columns]
 
 
-def outcome_rows(rows: pd.DataFrame, names: list[str], outcome: str, level: str) -> pd.DataFrame:
+def outcome_rows(
+    rows: pd.DataFrame, names: list[str], outcome: str, level: str, limits: str = ""
+) -> pd.DataFrame:
     """How many patients of each level have the outcome, and per cent of those of known outcome.
 
     Parameters
@@ -51,6 +54,8 @@ def outcome_rows(rows: pd.DataFrame, names: list[str], outcome: str, level: str)
         The covariates.
     outcome, level : str
         The column, and what happens.
+    limits : str
+        How limits of the percentages are made (`proportions.percent_limits`), where they have any.
     """
     shown = rows["statistic"].isin(("odds_ratio", "reference")) & (rows["level"] != "")
     own = rows[shown & (rows["model"] == "univariable") & rows["covariate"].isin(names)]
@@ -59,4 +64,9 @@ def outcome_rows(rows: pd.DataFrame, names: list[str], outcome: str, level: str)
     own = own.assign(method="patients of known outcome")
     count = own.assign(statistic="n", unit="patients", estimate=own["events"])
     share = own.assign(statistic="percent", unit="%", estimate=100 * own["events"] / own["n"])
+    if limits and len(share):
+        counts = zip(own["events"], own["n"], strict=True)
+        ends = [percent_limits(events, size, limits) for events, size in counts]
+        share[["conf_low", "conf_high"]] = ends
+        share["method"] += f", {NAMES[limits]}"
     return pd.concat([count, share], ignore_index=True)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from crlm import ledger, privacy
 from crlm.ledger.claim_rates import OF_RATES
-from crlm.ledger.vocabulary import ALL
+from crlm.ledger.vocabulary import ALL, FIELDS
 from crlm.survival.summaries import year_ticks
 
 #: What print gives of curves in a table.
@@ -70,6 +70,12 @@ class Printed:
     def printed_widths(self, names: Sequence[str]) -> list[str]:
         """Those of some columns of which the paper prints a spread as one width."""
         return [n for n in names if self.prints(("iqr", "range"), covariate=[n])]
+
+    def printed_limits(self, names: Sequence[str]) -> dict[str, str]:
+        """Those of some columns of which print has limits of percentages, and how they are made."""
+        own = self.claims[self.claims["field"].isin(FIELDS[1:])]
+        told = {*own.loc[own["statistic"] == "percent", "covariate"]}
+        return {name: self.design.percent_limits for name in names if name in told}
 
     def printed_spreads(self, names: Sequence[str], usual: str) -> dict[str, str]:
         """Both spreads of the columns of which print has ends that the usual one lacks."""

@@ -185,6 +185,7 @@ class Sections(Models):
         told = [] if self.release.on else names
         found: dict[str, Any] = {"means": self.printed_means(told)}
         found["widths"] = self.printed_widths(told)
+        found["limits"] = self.printed_limits(told)
         found["of_all"] = self.design.percent_of_all
         return found | {"spreads": self.printed_spreads(told, spread)}
 
@@ -207,7 +208,8 @@ class Sections(Models):
         if not self.can(self.design.group_label(group), "patients", name, *variables):
             return nothing()
         inside = (self.included[name] == level).to_numpy(dtype=bool, na_value=False)
-        own = {"population": group, "of_all": self.design.percent_of_all}
+        told = {} if self.release.on else self.printed_limits(variables)
+        own = {"population": group, "of_all": self.design.percent_of_all, "limits": told}
         rows = self.add(baseline.describe(self.included[inside], variables, **own))
         return self.section(rows, [], readings.composition(rows, self.design, self.print))
 

@@ -46,7 +46,7 @@ class Shares(Base):
 
     def _within(self, by: str, name: str) -> pd.DataFrame:
         """Counts and shares of the groups among the patients of each level."""
-        made = baseline.table_one(self.included, name, [by])
+        made = baseline.table_one(self.included, name, [by], limits=self.printed_limits([by]))
         return made[
             (made["covariate"] == by) & (made["level"] != "") & made["group"].str.contains("=")
         ]

@@ -239,7 +239,7 @@ def _cell(table: Table, row: Row, counts: Mapping[tuple[str, str], Count]) -> Ro
         if statistic == "n":
             return _counted(row, count, n)
         size = table.sizes[group]
-        n, of = (size.cell, size.shown) if row["method"] == categories.OF_ALL else (n, n)
+        n, of = (size.cell, size.shown) if row["method"].startswith(categories.OF_ALL) else (n, n)
         method = with_note(row, _ROUNDED)
         return {**row, "estimate": _percent(count, of), "n": n, "method": method}
     return {**_measured(table, row), "n": n}

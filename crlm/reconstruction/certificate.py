@@ -17,7 +17,7 @@ from scipy import stats
 from crlm import cohort, comparison, endpoints, ledger, regression, scores
 from crlm.files import checksum, write_atomically
 from crlm.ledger import Design, DesignError
-from crlm.ledger.vocabulary import NOT_REACHED
+from crlm.ledger.vocabulary import FLOW, NOT_REACHED
 from crlm.reconstruction import programs
 from crlm.reconstruction.incidence_claims import asked_by, per_month
 from crlm.reconstruction.models import (
@@ -39,9 +39,9 @@ from crlm.reconstruction.quantities import (
     by_ratio,
     fitted,
     flipped,
-    of_all,
     quantity_of,
     ratio,
+    share,
     standardised,
     subdistributed,
     tested_together,
@@ -150,12 +150,19 @@ def _for_certificate(claim: Mapping[str, Any], design: Design) -> Quantity | str
         return ratio(claim, design)
     if statistic == "smd" and not claim["model"] and not claim["level"]:
         return standardised(claim)
-    if statistic == "percent" and claim["covariate"] in design.percent_of_all:
-        return of_all(claim)
+    if _is_share_apart(claim, design):
+        return share(claim, design)
     if statistic == "se" and claim["endpoint"] in design.endpoints:
         return _error_of_rate(claim)
     of_test = statistic == "p" and bool(claim["covariate"])
     return _whole_test(claim, found, design) if of_test else found
+
+
+def _is_share_apart(claim: Mapping[str, Any], design: Design) -> bool:
+    """Whether a claim is a percentage of all patients, or a limit of a percentage."""
+    if claim["statistic"] != "percent" or claim["covariate"] == FLOW:
+        return False
+    return claim["covariate"] in design.percent_of_all or claim["field"] != "estimate"
 
 
 def _whole_test(claim: Mapping[str, Any], found: str, design: Design) -> Quantity | str:

@@ -18,7 +18,7 @@ import pandas as pd
 from scipy import optimize, stats
 
 from crlm.ledger import Design
-from crlm.reconstruction import compared, curves, incidences, subdistributions
+from crlm.reconstruction import compared, curves, incidences, proportions, subdistributions
 from crlm.reconstruction.compared import words
 from crlm.reconstruction.matrices import design_matrix
 from crlm.reconstruction.models import Where, covariate_of, indicators, levels_of
@@ -370,7 +370,10 @@ def _count(quantity: Quantity, frame: pd.DataFrame, design: Design) -> float:
     known = words(frame[column].dropna())
     n = int(known.isin(level.split("/")).sum())
     size = len(frame) if quantity.part == "percent_of_all" else len(known)
-    return n if quantity.part == "n" else 100 * n / max(size, 1)
+    if quantity.part == "n" or quantity.limit == "estimate":
+        return n if quantity.part == "n" else 100 * n / max(size, 1)
+    ends = proportions.limits(n, size, design.percent_limits)
+    return 100 * ends[quantity.limit == "conf_high"]
 
 
 PROGRAMS = {

@@ -223,16 +223,19 @@ def _characteristic(claim: Mapping[str, Any], where: Where, design: Design) -> Q
         level = where_of(f"{covariate}={claim['level']}")
         return Quantity("count", where=(*where, *level), columns=asked, part="n")
     asked = (f"{covariate}={claim['level']}",)
+    if name == "percent" and claim["field"] != "estimate":
+        return f"limit of a percentage: {BY_CERTIFICATE}"
     if name == "percent" and covariate in design.percent_of_all:
         return f"percentage of all, those of unknown value too: {BY_CERTIFICATE}"
     return Quantity("count", where=where, columns=asked, part=name)
 
 
-def of_all(claim: Mapping[str, Any]) -> Quantity:
-    """The patients of a level in per cent of all of a group, those of unknown value too."""
+def share(claim: Mapping[str, Any], design: Design) -> Quantity:
+    """The patients of a level in per cent of those of known value, or of all, or a limit of it."""
     asked = (f"{claim['covariate']}={claim['level']}",)
     where = where_of(claim["population"], claim["group"])
-    return Quantity("count", where=where, columns=asked, part="percent_of_all")
+    part = "percent_of_all" if claim["covariate"] in design.percent_of_all else "percent"
+    return Quantity("count", where=where, columns=asked, part=part, limit=claim["field"])
 
 
 # ---- tests ---------------------------------------------------------------------------------

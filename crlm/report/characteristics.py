@@ -93,7 +93,13 @@ def _shares(rows: pd.DataFrame, design: Design) -> str:
     apart = rows["statistic"].eq("percent") & rows["method"].str.startswith("percent of all")
     names = dict.fromkeys(rows.loc[apart & rows["covariate"].ne(""), "covariate"])
     told = ", ".join(small(design.label(name)) for name in names)
-    return f"% of known, of {told} % of all" if told else "% of known"
+    of = f"% of known, of {told} % of all" if told else "% of known"
+    limited = rows[rows["statistic"].eq("percent") & rows["conf_low"].notna()]
+    if limited.empty:
+        return of
+    names = dict.fromkeys(limited["covariate"])
+    told = ", ".join(small(design.label(name)) for name in names)
+    return f"{of}; of {told} 95 % CI: {limited['method'].iloc[0].rpartition(', ')[2]}"
 
 
 def _ends_shown(rows: pd.DataFrame, design: Design) -> str:
@@ -180,11 +186,12 @@ def _levels(
     """A line a level; the first carries the name of the characteristic and its test."""
     name = str(rows["covariate"].iloc[0])
     body: _Body = []
+    shares = {(r["group"], r["level"]): r for r in as_records(rows[rows["statistic"] == "percent"])}
     here = [level for level in dict.fromkeys(rows["level"]) if value.get(("all", level, "n"))]
     # Of a plain yes or no the yes alone is told, as journals do.
     alone = len(here) == 2 and set(here) == {"no", "yes"}
     for level in ["yes"] if alone else here:
-        cells = [_share(value[g, level, "n"], value[g, level, "percent"]) for g in groups]
+        cells = [_share(value[g, level, "n"], shares[g, level]) for g in groups]
         text = design.label(name, level)
         if body:
             told = _of_level(rows, level, first=False)
@@ -197,11 +204,13 @@ def _levels(
     return body
 
 
-def _share(count: float, percent: float) -> str:
-    """`12 (34 %)`; a dash where the group has nobody of whom it is known."""
-    if not math.isfinite(percent):
+def _share(count: float, percent: Mapping[str, Any]) -> str:
+    """`12 (34 %)`, with limits `12 (34 %; 20–51)`; a dash where nobody's value is known."""
+    if not math.isfinite(percent["estimate"]):
         return NOTHING
-    return f"{number(count, 0)} ({number(percent, 0)} %)"
+    low, high = percent["conf_low"], percent["conf_high"]
+    limits = f"; {span(number(low, 0), number(high, 0))}" if math.isfinite(low) else ""
+    return f"{number(count, 0)} ({number(percent['estimate'], 0)} %{limits})"
 
 
 def _unit(design: Design, name: str) -> str:

@@ -113,6 +113,7 @@ _WORDS: Mapping[str, str] = {
     "interaction_test": "the test behind its p values for interaction",
     "multivariable_p": "the test behind its multivariable p values",
     "incidence_limits": "how limits of cumulative incidences were made",
+    "percent_limits": "how limits of percentages were made",
     "rate_limits": "how limits of incidence rates were made",
     "rate_test": "how rates were compared",
     "odds_limits": "how limits of odds ratios were made",
