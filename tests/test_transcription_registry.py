@@ -185,4 +185,9 @@ def test_what_is_compared_may_stand_beside_and_outcomes_above(tmp_path, monkeypa
     found = {tuple(c[n] for n in names) for c in made.claims}
     assert ("node_positive", "size_5", "high", "univariable", "odds_ratio") in found
     assert ("OS", "sex", "male", "univariable", "hazard_ratio") in found
+    assert {c["locator"].rpartition(", ")[2] for c in made.claims} == {
+        "node_positive univariable",
+        "node_positive multivariable",
+        "OS univariable",
+    }
     assert any("'hazard ratios of node_positive' as odds ratios" in text for text in made.taken)

@@ -458,7 +458,8 @@ class ModelTable(Stepping):
             "endpoint": head.endpoint,
             "model": head.model,
         }
-        where = f"{self.place}, {label}, {self.design.model_label(keys) or head.model}"
+        of = f"{head.endpoint} " * (not self.endpoint)  # A table that names several.
+        where = f"{self.place}, {label}, {of}{self.design.model_label(keys) or head.model}"
         if head.holds == "trend":
             where += ", P for trend"
         if found.kind == "empty" or REFERENCE.match(text) or not head.holds:
