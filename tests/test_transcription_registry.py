@@ -1,5 +1,7 @@
 """Tables as papers of a national registry print them: "Total cohort", T stages as numbers."""
 
+from dataclasses import replace
+
 import pytest
 
 from crlm import ledger
@@ -107,6 +109,8 @@ def test_patients_of_known_value_stand_in_the_label(design):
     found = printed(read(STAGES, design))
     assert found["all", "pt", "", "n"] == "600" and found["all", "grade", "", "n"] == "674"
     assert found["hai=no", "pt", "", "missing"] == "48"
+    told = replace(design, table_one={**design.table_one, "percent_of_all": ["grade"]})
+    assert ("all", "grade", "", "n") not in printed(read(STAGES, told))
 
 
 def test_a_stage_by_itself_and_a_sign_name_levels(design):

@@ -406,14 +406,14 @@ class FirstTable(Table):
             self.claim(number, where, **keys, statistic=statistic, unit=unit)
 
     def _told_of_all(self, named: Label, label: str) -> None:
-        """How many of all are known, as "Race (n = 8218)", or not, as a footnote has it."""
+        """How many of all are known, as "Race (n = 8218)" if not all are, or unknown, as a note."""
         if named.level or not named.column or named.notes == UNKNOWN:
             return
         keys = {"group": ALL, "covariate": named.column, "unit": "patients"}
         for mark in filter(self.lacking.get, self.mark):
             where = f"{self.place}, {label}, footnote"
             self.claim(printed(self.lacking[mark]), where, **keys, statistic="missing")
-        if many := _KNOWN_OF.search(label):
+        if (many := _KNOWN_OF.search(label)) and named.column not in self.design.percent_of_all:
             self.claim(printed(many[1]), f"{self.place}, {label}", **keys, statistic="n")
 
     def _stated(
