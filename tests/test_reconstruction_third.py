@@ -729,6 +729,22 @@ def test_a_number_spreads_as_its_mean_and_deviation_say(third):
         spreads.numbers(design, {}, ledger_rows[~told], "marker", "a", 400)
 
 
+def test_mean_and_deviation_tell_of_a_number_beside_its_range_too(third):
+    """With a range of 1 to 60 the first cohort had a mean of 30, whatever mean print had."""
+    design, _, claims = third
+    of_a = (claims["covariate"] == "marker") & (claims["group"] == "arm=a")
+    mean = claims[of_a & (claims["statistic"] == "mean")]
+    ends = [mean.assign(statistic=name, value=at) for name, at in (("min", 1.0), ("max", 60.0))]
+    values = spreads.numbers(design, {}, pd.concat([claims, *ends]), "marker", "a", 400)
+    assert values.min() == 1 and values.max() == 60
+    assert values.mean() == pytest.approx(7, abs=0.5)
+    assert np.quantile(values, [0.25, 0.75]) == pytest.approx([4.2, 8.8], abs=0.6)
+    # Quartiles tell more than a mean does.
+    ends += [mean.assign(statistic="q1", value=5.0), mean.assign(statistic="q3", value=6.0)]
+    values = spreads.numbers(design, {}, pd.concat([claims, *ends]), "marker", "a", 400)
+    assert np.quantile(values, [0.25, 0.75]) == pytest.approx([5, 6], abs=0.3)
+
+
 def test_levels_that_are_digits_are_read_as_they_stand(third, tmp_path):
     """A score of 0 to 3 is no code; a 9 among 0 and 1 still asks what each means."""
     design = third[0]

@@ -18,6 +18,8 @@ from crlm.reconstruction.columns import following
 from crlm.reconstruction.models import levels_of, where_of
 
 _KNOTS = {"min": 0.0, "q1": 0.25, "median": 0.5, "q3": 0.75, "max": 1.0}
+#: Beside these alone a printed mean and SD tell of the patients between.
+_WITHOUT_QUARTILES = {0.0, 0.5, 1.0}
 #: Shares at which a normal curve stands for a printed mean and SD.
 _SHARES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
 #: What makes more patients, or fewer, unknown of a factor than of its source.
@@ -173,8 +175,9 @@ def numbers(
     ndarray, shape (n,)
         In the unit of the column, through declared and printed quantiles, normal or log-normal
         between them; else as mean and SD, or counts of bands, have it, of the group or else of
-        all patients. As many lie in each band of a factor, and above the cut of a category that
-    follows from the number, as print counts in the group.
+        all patients; mean and SD beside a range or a median say what lies between. As many lie
+        in each band of a factor, and above the cut of a category that follows from the number,
+        as print counts in the group.
 
     Raises
     ------
@@ -192,6 +195,10 @@ def numbers(
             knots = _by_moments(claims, whose, name) or _quantiles(claims, whose, name, spec)
         if len(knots) < 2 and held:
             knots = _by_bands(*held)
+    if {*knots} <= _WITHOUT_QUARTILES:
+        told = _by_moments(claims, own, name) or _by_moments(claims, "all", name)
+        told = {share: value for share, value in told.items() if value > 0 or not log}
+        knots = _between(knots, told)
     if len(knots) < 2:
         raise DesignError(
             f"{design.study}: print gives neither quantiles nor mean and SD of {name} with "
@@ -449,6 +456,16 @@ def _quantiles(
     found = {share: printed(claims, key, group, name) for key, share in _KNOTS.items()}
     misread = {_KNOTS[key] for key in spec.get("misread", ())}
     return {s: value for s, value in found.items() if value is not None and s not in misread}
+
+
+def _between(knots: dict[float, float], others: Mapping[float, float]) -> dict[float, float]:
+    """Quantiles with those of others that lie between them: of mean and SD, beside a range."""
+    kept = {
+        share: value
+        for share, value in others.items()
+        if all(own != share and (own < share) == (at < value) for own, at in knots.items())
+    }
+    return knots | kept
 
 
 def _by_moments(claims: pd.DataFrame, group: str, name: str) -> dict[float, float]:
