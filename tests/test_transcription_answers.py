@@ -219,3 +219,34 @@ def test_a_ratio_of_unknown_values_is_asked_and_a_level_called_so_is_one(mskcc):
     kras["labels"] = {**kras["labels"], "untested": "Unknown"}
     made = claims_of(rows, mskcc, "model", place="table5", endpoint="OS")
     assert not made.questions and {c["level"] for c in made.claims} == {"untested"}
+
+
+UNITS = [
+    ("two-groups", ["", "No HAI (n = 308)", "HAI (n = 366)"], ["30 (10-80)", "35 (10-90)"]),
+    ("model", ["", "HR (95% CI)", "P"], ["1.1 (1.0-1.2)", ".01"]),
+]
+
+
+@pytest.mark.parametrize(("layout", "head", "cells"), UNITS)
+@pytest.mark.parametrize("label", ["Tumour size (mm)", "Tumour size, mm, median (range)"])
+def test_a_misprinted_unit_is_overruled_by_its_own_answer_alone(mskcc, layout, head, cells, label):
+    """Nothing did in Table 1; a ratio per mm went in as one per cm without a word."""
+    table, how = [head, [label, *cells]], {"place": "table1"}
+    how |= {"endpoint": "OS"} if layout == "model" else {"spread": "range"}
+    for said in ({}, {label: "size_cm"}):
+        (question,) = claims_of(table, mskcc, layout, named=said, **how).questions
+        assert "in mm, and the design has size_cm in cm" in question
+        assert f"--is '{label}=size_cm:cm'" in question
+    made = claims_of(table, mskcc, layout, named={label: "size_cm:cm"}, **how)
+    assert not made.questions and "size_cm" in {c["covariate"] for c in made.claims}
+    with pytest.raises(ParameterError, match="Its unit is cm"):
+        claims_of(table, mskcc, layout, named={label: "size_cm:km"}, **how)
+
+
+def test_a_ratio_in_another_unit_is_that_of_the_scaled_number_of_the_design(mskcc):
+    scaled = {"size_mm": {"source": "size_cm", "per": 0.1}}
+    own = {**mskcc.models["OS"], "covariates": ["hai", "size_mm"]}
+    design = replace(mskcc, scaled=scaled, models={"OS": own})
+    table = [["", "HR (95% CI)", "P"], ["Tumour size (mm)", "1.1 (1.0-1.2)", ".01"]]
+    made = claims_of(table, design, "model", place="table2", endpoint="OS")
+    assert not made.questions and {c["covariate"] for c in made.claims} == {"size_mm"}

@@ -28,7 +28,7 @@ def checked(
     overs: Sequence[str] = (),
     lacking: bool = False,
 ) -> dict[str, str]:
-    """Answers that the table asks for, each with a column and a level of the design.
+    """Answers that the table asks for, each with a column and a level, or its unit.
 
     Parameters
     ----------
@@ -65,9 +65,12 @@ def checked(
                 known = [*others, "p", *design.endpoints, *known]
             raise ParameterError(f"--is {label}={target}: {did_you_mean(column, known)}")
         levels = design.levels(column) if column in (*design.columns, *design.made) else []
-        unknown = lacking and level == MISSING and column in (*design.columns, *design.made)
+        unknown = level != "" and not levels and level == design.unit_of(column)
+        unknown |= lacking and level == MISSING and column in (*design.columns, *design.made)
         if level and level not in levels and not unknown:
             near = did_you_mean(level, levels) if levels else "it has no levels."
+            if column in design.columns and not levels and (unit := design.unit_of(column)):
+                near += f" Its unit is {unit}."
             raise ParameterError(f"--is {label}={target}: no level of {column}; {near}")
     return dict(named)
 

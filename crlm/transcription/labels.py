@@ -45,7 +45,8 @@ class Labels:
     asked : sequence of str
         Columns that the table is about.
     named : mapping of str to str
-        Answers: a label of the table to `column` or `column:level`.
+        Answers: a label of the table to `column` or `column:level`, or to `column:unit` where
+        print has the wrong unit.
 
     Attributes
     ----------
@@ -63,8 +64,13 @@ class Labels:
         self.alone: frozenset[str] = frozenset()
         self.lacking = False
         self._settled = ("", "")
+        answers = {plain(label): target.partition(":")[::2] for label, target in named.items()}
+        self._corrected = {
+            label for label, own in answers.items() if own[1] and own[1] == self._unit_of(own[0])
+        }
         self._answers = {
-            plain(label): target.partition(":")[::2] for label, target in named.items()
+            label: (own[0], "") if label in self._corrected else own
+            for label, own in answers.items()
         }
         first = {**dict(wordings(design, asked)), **self._answers}
         self._scaled = {plain(text): name for name, text in scaled_wordings(design, asked)}
@@ -115,6 +121,16 @@ class Labels:
     def answered(self, label: str) -> bool:
         """Whether the reader said what a label names."""
         return plain(label) in self._answers
+
+    def other_unit(self, label: str, column: str) -> str:
+        """The unit of a label that is not its number's; "" if none, or where an answer says so."""
+        texts = meanings.shorter(plain(label), NOTES)
+        if self._corrected.intersection((plain(label), *texts)):
+            return ""
+        return meanings.other_unit(label, self._unit_of(column))
+
+    def _unit_of(self, column: str) -> str:
+        return "" if self.design.levels(column) else self.design.unit_of(column)
 
     def _read(self, label: str, within: str) -> Label:
         answered = self._answers.get(plain(label))

@@ -23,6 +23,9 @@ class Stepping(Table):
             return self.per_level(label, found, where)
         column = self.design.source(found.column)
         if not found.step:
+            unit = self.labels.other_unit(label, column) if found.column == column else ""
+            if unit:
+                return self._in_another_unit(label, found, unit, where)
             own = [n for n in self.labels.asked if self.design.source(n) == column]
             scaled = [n for n in own if n in self.design.scaled]
             if found.column == column and scaled and own == scaled[:1]:
@@ -64,6 +67,23 @@ class Stepping(Table):
         if name := stepped.named_so(self.design, found.column, step):
             return replace(found, column=name)
         self._ask_for_step(label, found.column, step, where)
+        return None
+
+    def _in_another_unit(self, label: str, found: Label, unit: str, where: str) -> Label | None:
+        """A label that has another unit than its column: is its ratio per mm, or per cm?"""
+        column, own = found.column, self.design.unit_of(found.column)
+        step = stepped.step_of(f"per {unit}", own)
+        named = stepped.named_so(self.design, column, step) if step.key else ""
+        if named in self.labels.asked:
+            self.labels.taken[label] = f"{named}, {self.design.label(named)}"
+            return replace(found, column=named)
+        remedy = "give the column that unit"
+        if step.key:
+            name, lines = stepped.to_declare(column, step)
+            remedy = f"declare {lines}, and name {name} among the covariates of the model"
+        told = f"{label!r} is in {unit}, and the design has {column} in {own}. If the ratio is "
+        told += f"per {unit}, {remedy}; where print has the wrong unit, or the ratio is per {own}, "
+        self.ask(where, f"{told}{to_ask(label, f'{column}:{own}')}")
         return None
 
     def _in_its_unit(self, label: str, found: Label, scaled: str, where: str) -> Label | None:

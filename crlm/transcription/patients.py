@@ -129,7 +129,7 @@ class FirstTable(Table):
             above = above if any(row[at] for at in groups) and found.level else row[0]
             self.percent = any(map(_PERCENT.search, (row[0], above)))
             found = self._meant(self._lacked(self._said(row[0], found)), row, groups)
-            unit = meanings.other_unit(row[0], self._unit(found.column))
+            unit = self.labels.other_unit(row[0], found.column)
             told = [at for at, group in columns.items() if group in _TESTS]
             told = [at for at in told if cell(row[at]).kind != "empty"]
             among = {self.two.get(at, "") for at in told}
@@ -266,11 +266,10 @@ class FirstTable(Table):
         return [list(row) for row in zip(*rows, strict=True)]
 
     def _other_unit(self, where: str, label: str, unit: str, column: str) -> None:
-        self.ask(
-            where,
-            f"{label!r} is in {unit}, and the design has {column} in {self._unit(column)}. Give "
-            "the column the unit of print, or write the numbers in the unit of the column",
-        )
+        own = self._unit(column)
+        told = f"{label!r} is in {unit}, and the design has {column} in {own}. Give the column the "
+        told += "unit of print, or write the numbers in that of the column; where print has the "
+        self.ask(where, f"{told}wrong unit, {to_ask(label, f'{column}:{own}')}")
 
     def _transformed(self, label: str, found: Label, where: str) -> bool:
         """Ask where a number is printed as its logarithm, its root or in tens of its unit."""
