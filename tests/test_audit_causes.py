@@ -113,6 +113,7 @@ def test_missing_values_are_one_line_a_table_with_the_largest_first():
     found = findings(rows)
     (line,) = found[found["title"] == "Missing values, Table 1"].to_dict("records")
     told = "BB in old: 30 of 100; AA in old: 2 of 100; CC in old: 1 of 100."
+    told += " Where print says how many, that is a row with statistic missing."
     assert line["detail"].lower().endswith(told.lower().replace("in old", "in arm old"))
     assert line["verdict"] == "cannot tell" and len(line["checks"]) == 3
 

@@ -486,6 +486,25 @@ def test_methods_tell_bands_and_merged_levels(study):
     assert "merged: depth as superficial (pTa, pT1) and deep (pT2, pT3)" in told
 
 
+def test_ratios_below_curves_are_against_the_level_that_the_design_says(study, capsys):
+    """They were against the first, and the sentence named that of the model."""
+    paper = Paper(STUDY, str(study[1]))
+    paper.patients()
+    paper.endpoints()
+    model = paper.design.models["OS"]
+    model = {**model, "references": {**(model.get("references") or {}), "age_band": "60-69"}}
+    paper.design = replace(paper.design, models={**paper.design.models, "OS": model})
+    capsys.readouterr()
+    curves = paper.curves("OS", by="age_band", at=[24], ratio=True).rows
+    parts = paper.within(["OS"], "age_band", "sex", at=24).rows
+    for rows in (curves, parts):
+        held = rows[rows["statistic"] == "reference"]
+        assert {*held["level"]} == {"60-69"}
+    told = capsys.readouterr().out
+    assert "< 50 against 60 to < 70" in told
+    assert paper._references(curves).endswith(": 60 to < 70")
+
+
 def test_whoever_attacks_a_safe_report_knows_what_a_merged_level_is_made_of(study):
     """33 superficial and 30 pTa, both told, pin down the 3 of pT1 in a band of 0 to 4."""
     design, path = study

@@ -190,7 +190,9 @@ def _missing(group: Group) -> str:
     told = [f"{title}: {lacking.text}" for title, lacking in ranked[:_MOST_MISSING]]
     rest = len(ranked) - len(told)
     more = f"; and {rest} more with smaller shares" if rest > 0 else ""
-    return f"Patients without a value, unsaid: {'; '.join(told)}{more}."
+    # Whoever keeps the ledger is told what row says so: a footnote of the table may.
+    row = "Where print says how many, that is a row with statistic missing."
+    return f"Patients without a value, unsaid: {'; '.join(told)}{more}. {row}"
 
 
 def _merged(groups: Sequence[Group]) -> list[Group]:

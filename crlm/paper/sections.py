@@ -281,7 +281,8 @@ class Sections(Models):
         population : str
             Whose curves: `column=level`, as of matched pairs.
         ratio : bool
-            Also the hazard ratios of the levels, as a forest.
+            Also the hazard ratios of the levels, as a forest: against the reference level of
+            the endpoint's model (`references` of the design), else the column's first.
         difference : (str, str), optional
             Two groups whose rates at the last of `at` are compared.
         folded : bool
@@ -311,9 +312,10 @@ class Sections(Models):
         pieces = [picture, table]
         sentences = [readings.curves(parts[0], self.design, self.print)]
         if ratio and names:
-            ratios = regression.univariable(frame, names, ties=self.ties, **among)
+            held = self.as_modelled(frame, endpoint, population)
+            ratios = regression.univariable(held, names, ties=self.ties, **among)
             parts.append(self.add(ratios))
-            against = f"{label}, against the reference"
+            against = f"{label}, against {self._references(parts[-1])}"
             against += f", {self.design.population_label(population)}" * (population != ALL)
             pieces += self._forest(parts[-1], against, "univariable")
             sentences.append(readings.effects(parts[-1], self.design, self.print))
@@ -330,6 +332,13 @@ class Sections(Models):
             words = "figure and table" if picture else "table"
             pieces = [html.fold(f"{title}: {words}", *pieces)]
         return self.section(joined(*parts), pieces, sentences, picture)
+
+    def _references(self, ratios: pd.DataFrame) -> str:
+        """The levels that ratios are against, each once: "RAS wild type"."""
+        held = ratios[ratios["statistic"] == "reference"]
+        told = zip(held["covariate"], held["level"], strict=True)
+        names = [self.design.group_label(f"{name}={level}") for name, level in told]
+        return " and ".join(map(small, dict.fromkeys(names))) or "the reference"
 
     def _printed_differences(
         self, frame: pd.DataFrame, endpoint: str, names: Sequence[str], population: str
@@ -381,8 +390,9 @@ class Sections(Models):
         if part.empty or part[effect].nunique() < 2:
             return []
         where = f"{strata}={level}"
+        held = self.as_modelled(part, endpoint, where)
         return [
-            regression.univariable(part, [effect], ties=self.ties, population=where),
+            regression.univariable(held, [effect], ties=self.ties, population=where),
             survival.summary(part, effect, times=[at], population=where, **self.curve_rules),
         ]
 
