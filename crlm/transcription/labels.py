@@ -31,6 +31,11 @@ _BEFORE = re.compile(
 AGAINST = re.compile(r"\s+(?:vs\.?|versus|v\.?|against|compared (?:with|to))\s+", re.IGNORECASE)
 #: What stands in brackets behind a characteristic: "Tumour grade (III versus I)".
 _BRACKETS = re.compile(r"(?P<stem>[^\[(]*\w[^\[(]*?)\s*[\[(](?P<held>[^\[\]()]+)[\])]\W*")
+#: A label that says its reference: "Stage (ref: I)".
+SAYS_REFERENCE = re.compile(
+    r"(?P<of>\S.*?)\s*[\[(]\s*ref(?:erence|erent)?\b\.?\s*[:=]?\s*(?P<level>[^()\[\]]+?)\s*[\])]\W*",
+    re.IGNORECASE,
+)
 #: "(no/yes)" may say what a ratio compares, or how the levels were coded.
 _NO_YES = re.compile(r"no\s*[/,:]\s*yes", re.IGNORECASE)
 _SIDE = re.compile(r"\s*(?:[<>≤≥]=?\s*\d|\d[\d.,]*\s*(?:[-–—−]|to)\s*<?\s*\d)[^;]*")
@@ -176,6 +181,8 @@ class Labels:
         None where the brackets hold no level, as a unit or a statistic; a label of nothing where
         they hold one, or two, that the design does not have.
         """
+        if said := SAYS_REFERENCE.fullmatch(unmarked(label)):
+            return self._compared(f"{said['of']} vs {said['level']}", within) or Label()
         found = _BRACKETS.fullmatch(unmarked(label))
         taken = dict(self.taken)
         column = self._read(found["stem"], within) if found else Label()
@@ -347,8 +354,10 @@ class Labels:
         other = self.level_within(found.column, rest[0])
         if not other and (merged := self._merged_in(found, rest[0])):
             found, other = merged
-        if not found.level and other and (levels := self.design.levels(found.column)):
+        if not found.level and other and len(levels := self.design.levels(found.column)) == 2:
             found = replace(found, level=next(one for one in levels if one != other))
+        if not found.level and other and ":" not in found.column:
+            return found  # Of several levels: which one is set against it, nobody says.
         if not found.level or not other or other == found.level:
             return None
         first_of_all = other == self.design.levels(found.column)[0]

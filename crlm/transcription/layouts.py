@@ -134,13 +134,15 @@ def claims_of(
     apart = _headed(populations.beside(raw, layout, design, named or {}))
     rows = _once(headed(raw, groups=groups or bool(apart)))
     rows = rows if groups else with_limits(rows)
-    rows = reference_columns.written(rows, named or {}) if layout == "model" else rows
-    overs = [over for over, _ in apart]
+    rows = reference_columns.named(rows, named or {}) if layout == "model" else rows
     incidences = design.incidences if layout in ("curves", "model") else {}
     meant = [*design.models, ALONE] if layout == "model" else []
     meant += [name for name in incidences if name not in meant]
     marks, named = footnotes.answered(named or {}, raw if groups else [])
     named = {_worded(_spelt(thousands.joined(label))): to for label, to in named.items()}
+    stack = populations.stacked(rows, "" if apart else layout, design, named)
+    apart = apart or stack
+    overs = [over for over, _ in apart]
     heads = [*overs, *dict.fromkeys(text for _, part in apart for text in part[0][1:])]
     heads += other_endpoints.phrases(f"{above} {rows[0][0]}")
     answers = own.checked(dict(named), rows, design, meant, heads, lacking=groups)
@@ -179,11 +181,16 @@ def claims_of(
         if over not in aside and not question:
             kept = own.without(part, named)[0]
             for of, block in _below(layout, kept, endpoints, design, endpoint):
-                made.add(read(block, among, of))
+                made.add(read(block, among, _of_stack(of, among, layout if stack else "", design)))
         made.questions += [f"{question}."] * bool(question and over not in aside)
         made.taken += [f"{over!r} as the patients of {among}"] * (among not in ("", population))
     made.left_out += [f"{label!r} is left out, as was said." for label in dict.fromkeys(aside)]
     return made
+
+
+def _of_stack(said: str, among: str, layout: str, design: Design) -> str:
+    """The model of a part of a stacked table of ratios; `said` of any other."""
+    return populations.model_of(said, among, design) if layout == "model" else said
 
 
 def _headed(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import itertools
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -225,6 +226,19 @@ def stated(whole: Sequence[Sequence[str]], rows: Sequence[Sequence[str]]) -> set
         for row, printed, above in zip(rows, whole, sides, strict=True)
         if any(row[1:]) or (any(printed[1:]) and not above)
     }
+
+
+def put_whole(table: ModelTable, beside: Sequence[Beside], rows: Iterable[Sequence[str]]) -> None:
+    """Patients and events of all, in a row "No. of patients" below such columns."""
+    for row, one in itertools.product(rows, beside):
+        parts = cell(row[one.at]).parts
+        if one.column.holds in ("n", "events") and not one.model and parts:
+            endpoint = endpoint_of(table, one)
+            keys = {"statistic": one.column.holds, "unit": _UNITS[one.column.holds]}
+            keys |= {"endpoint": endpoint} if one.column.holds == "events" else {}
+            keys |= {"population": among} if (among := table.among_of(endpoint)) else {}
+            where = f"{table.place}, {row[0]}, {one.column.head}"
+            table.claim(parts[0], where, **keys)
 
 
 class _OfLevel(CurvesTable):

@@ -110,6 +110,8 @@ def held(head: str, texts: Sequence[str]) -> str:
     ratios = stated and all(len(one.parts) == 3 for one in stated)
     wide = [t for t in texts if len(cell(t).parts) > 1]
     ratios = ratios or (wide and all(WITH_P.search(t) for t in wide))
+    if found == "limits" and ratios and not words & {"beta", "coefficient"}:
+        return "ratio"
     return found or ("ratio" if ratios and not _counts(words, texts) else "")
 
 

@@ -99,6 +99,7 @@ class ModelTable(Stepping):
         whole, (rows, beside) = rows, level_columns.apart(self, rows)
         heads = self._heads(rows)
         self._sizes(whole[0], rows, heads, counted)
+        level_columns.put_whole(self, beside, counted.values())
         self._dependent(rows[0][0])
         rows = [rows[0], *(self._without_references(row, heads) for row in rows[1:])]
         told, stated = self._references(rows, heads), level_columns.stated(whole, rows)

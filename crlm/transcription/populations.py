@@ -22,6 +22,10 @@ _AFTER = re.compile(
     r"\b(after|post)[\s-]*(propensity|match|psm|ps\b)|\b(matched|psm|propensity)\b",
     re.IGNORECASE,
 )
+#: A heading that names patients, though the design has none such: "Primary cohort".
+_WHO = re.compile(
+    r"\b(cohorts?|sets?|patients|populations?|samples?|cases|series)\s*$", re.IGNORECASE
+)
 _WEIGHTED = re.compile(r"\b(iptw|weight(ed|ing)?|overlap|entropy)\b", re.IGNORECASE)
 _MATCHED = re.compile(r"(?<!un)(?<!not )\bmatch", re.IGNORECASE)
 
@@ -68,6 +72,73 @@ def beside(
     return found if not told or len(own) == len(found) else []
 
 
+def stacked(
+    rows: Sequence[Sequence[str]], layout: str, design: Design, named: Mapping[str, str]
+) -> list[tuple[str, list[list[str]]]]:
+    """The parts of a table of ratios or curves below headings that name patients; else nothing.
+
+    Such are rows without numbers of which two or more name levels of one column that no row
+    below them is of: "Training set" and "Validation set". One of "All patients", or of an answer,
+    may stand among them.
+
+    Parameters
+    ----------
+    rows, layout, design, named
+        As of `beside`.
+
+    Returns
+    -------
+    list of (str, list of rows)
+        Each with the header, and with the notes below the table.
+    """
+    if layout not in ("model", "curves"):
+        return []
+    last = max((at for at, row in enumerate(rows) if any(row[1:])), default=0) + 1
+    labels = Labels(design, list(design.columns), {})
+    answers = {plain(label): target for label, target in named.items()}
+    heads: dict[int, str] = {}
+    for at, row in enumerate(rows[:last]):
+        if not at or any(row[1:]) or not row[0]:
+            continue
+        column, _, level = answers.get(plain(row[0]), "").partition(":")
+        found = labels.read(row[0])
+        whole = column == ALL or (not found.column and _WHO.search(row[0]))
+        if level or found.level or whole:
+            heads[at] = column if level else ALL if whole else found.column
+    split = {column for column in heads.values() if column != ALL}
+    split = {one for one in split if list(heads.values()).count(one) > 1}
+    if len(split) != 1:
+        return []
+    (by,) = split
+    starts = [at for at, column in heads.items() if column in (by, ALL)]
+    body = [row for at, row in enumerate(rows[1:last], 1) if at not in starts]
+    if any(labels.read(row[0]).column == by for row in body) or any(map(any, rows[1 : starts[0]])):
+        return []
+    ends = [*starts[1:], last]
+    made = [(rows[a][0], [*rows[:1], *rows[a + 1 : b]]) for a, b in zip(starts, ends, strict=True)]
+    if not all(any(any(row[1:]) for row in part[1:]) for _, part in made):
+        return []
+    return [(over, [list(row) for row in (*part, *rows[last:])]) for over, part in made]
+
+
+def model_of(said: str, among: str, design: Design) -> str:
+    """The model of the endpoint of `said`, an endpoint or a model, among these patients; or that.
+
+    Examples
+    --------
+    >>> from crlm import ledger
+    >>> model_of("OS", "sex=male", ledger.load_design("mskcc_hai"))
+    'OS'
+    """
+    own = str(design.models.get(said, {}).get("endpoint") or said)
+    found = [
+        name
+        for name, spec in design.models.items()
+        if (spec.get("endpoint") or name) == own and (spec.get("population") or ALL) == among
+    ]
+    return found[0] if found else own
+
+
 def of(over: str, design: Design, named: Mapping[str, str], among: str) -> tuple[str, str]:
     """The population that stands below a head, and what to ask where nobody can tell.
 
@@ -89,7 +160,7 @@ def of(over: str, design: Design, named: Mapping[str, str], among: str) -> tuple
         return among, ""
     if _WEIGHTED.search(over) and not _BEFORE.search(over):
         told = "are of weighted patients, and rows hold those of patients as they are; leave them "
-        return "", f"the columns below {over!r} {told}out with {to_ask(over, '-')}"
+        return "", f"the numbers below {over!r} {told}out with {to_ask(over, '-')}"
     if not over or _BEFORE.search(over) or (_ALL.search(over) and not _AFTER.search(over)):
         return among, ""
     found = Labels(design, list(design.columns), {}).read(over)
@@ -98,7 +169,7 @@ def of(over: str, design: Design, named: Mapping[str, str], among: str) -> tuple
     matched = _matched(design)
     if _AFTER.search(over) and len(matched) == 1:
         return _joined(among, matched[0]), ""
-    told = f"the columns below {over!r} are of other patients, and "
+    told = f"the numbers below {over!r} are of other patients, and "
     if matched:
         told += f"{' and '.join(matched)} of the design may be these"
     else:

@@ -15,6 +15,8 @@ _GLUED = re.compile(
     r"([a-pr-z](?:,\s?[a-pr-z])*)(?=$|[\s,;:])",
     re.IGNORECASE,
 )
+#: A letter right behind the p of "Pa value".
+_WITHIN = re.compile(r"\b([Pp])([a-e])([ -][Vv]alues?)(?=$|[\s,;:])")
 #: A number right behind the head of a ratio, of its limits or of p, as gtsummary's paste has it.
 _DIGITS = re.compile(
     r"(?<![^\W_])(a?[HO]R|SHR|CI|p[ -]?value)([1-9](?:,\s?[1-9])*)$", re.IGNORECASE
@@ -43,7 +45,10 @@ def unglued(text: str) -> str:
     --------
     >>> unglued("Model 2 aHR (95% CI)b"), unglued("P valuea,b"), unglued("95% CI1")
     ('Model 2 aHR (95% CI)ᵇ', 'P valueᵃᵇ', '95% CI')
+    >>> unglued("Univariate analysis Pa value")
+    'Univariate analysis P valueᵃ'
     """
+    text = _WITHIN.sub(lambda found: found[1] + found[3] + raised(found[2]), text)
     text = _DIGITS.sub(_unnumbered, text)
     return _GLUED.sub(lambda found: raised(found[1].casefold()), text)
 

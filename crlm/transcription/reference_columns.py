@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
-from crlm.transcription.cells import EMPTY, REFERENCE, Placed
-from crlm.transcription.labels import compares
+from crlm.transcription.cells import EMPTY, REFERENCE, Placed, cell
+from crlm.transcription.labels import SAYS_REFERENCE, compares
+from crlm.transcription.model_columns import RATIOS, held
 
 _HEAD = re.compile(
     r"(?:ref(?:erence|erent)?s?|comparators?|baseline)\.?"
@@ -63,3 +64,37 @@ def written(rows: Sequence[Sequence[str]], answered: Collection[str]) -> list[li
         elif not bare:
             made.append([level, *["reference"] * len(cells)])
     return made
+
+
+def named(rows: Sequence[Sequence[str]], answered: Collection[str]) -> list[list[str]]:
+    """A table with the references of its column, and of its headings, in rows of their own."""
+    return in_labels(written(rows, answered))
+
+
+def in_labels(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """A table whose headings no longer say their reference: "Stage (ref: I)".
+
+    Such a row is that of the reference, whose counts it has, below a heading; a label beside a
+    ratio stays as it is.
+
+    Examples
+    --------
+    >>> in_labels([["", "HR"], ["Sex (ref: male)", "1.3"], ["T (ref: 1)", ""], ["2", "2.1"]])[1:]
+    [['Sex (ref: male)', '1.3'], ['T', ''], ['1', 'reference'], ['2', '2.1']]
+    """
+    texts = [[row[at] for row in rows[1:]] for at in range(len(rows[0]))]
+    ratios = [at for at, head in enumerate(rows[0]) if at and held(head, texts[at]) in RATIOS]
+    made = [list(rows[0])]
+    for row in rows[1:]:
+        found = SAYS_REFERENCE.fullmatch(row[0])
+        if not found or not ratios or any(cell(row[at]).parts for at in ratios):
+            made.append(list(row))
+        else:
+            own = ["reference" if at in ratios else text for at, text in enumerate(row)]
+            made.append([_placed(row[0], found["of"]), *[""] * len(row[1:])])
+            made.append([_placed(row[0], found["level"]), *own[1:]])
+    return made
+
+
+def _placed(label: str, text: str) -> str:
+    return Placed(text, label.row) if isinstance(label, Placed) else text

@@ -1,0 +1,126 @@
+"""Tables of ratios and curves in blocks, each of other patients, and references said in a label."""
+
+import pytest
+
+from crlm import ledger
+from crlm.transcription import claims_of
+
+#: As PMC5797014 prints its Table 3.
+HEADS = ["", "Patients", "Deaths", "MST (months)", "P Valuea", "95%CI"]
+BLOCKS = [
+    ["Women", "", "", "", "", ""],
+    ["No. of patients", "783", "316", "", "", ""],
+    ["RAS wild type", "546", "170", "28.45", "", ""],
+    ["RAS mutant", "237", "146", "15.17", "<0.001", "2.792(2.234,3.491)"],
+    ["Men", "", "", "", "", ""],
+    ["No. of patients", "783", "327", "", "", ""],
+    ["RAS wild type", "512", "183", "24.72", "", ""],
+    ["RAS mutant", "271", "144", "16.13", "<0.001", "1.765(1.418, 2.197)"],
+    ["Primary cohort", "", "", "", "", ""],
+    ["RAS wild type", "1021", "328", "26.23", "", ""],
+    ["RAS mutant", "545", "315", "16.27", "<0.001", "2.244(1.921, 2.621)"],
+]
+
+
+@pytest.fixture(scope="module")
+def design():
+    made = ledger.load_design("ncch_scp")
+    women = {**made.models["OS"], "endpoint": "OS", "population": "sex=female"}
+    made.models["OS_women"] = women
+    made.columns["place"] = {"type": "category", "levels": ["a", "b", "c"], "label": "Location"}
+    return made
+
+
+def read(design, rows, layout="model", **more):
+    return claims_of(rows, design, layout, place="table3", endpoint="OS", **more)
+
+
+def test_blocks_of_ratios_are_each_of_the_patients_that_their_heading_names(design):
+    made = read(design, [HEADS, *BLOCKS], named={"Primary cohort": "all"})
+    assert not made.questions, made.questions
+    ratios = [
+        (c["population"], c["level"], c["printed"])
+        for c in made.claims
+        if c["statistic"] == "hazard_ratio" and c["field"] == "estimate"
+    ]
+    assert ratios == [
+        ("sex=female", "mutant", "2.792"),
+        ("sex=male", "mutant", "1.765"),
+        ("all", "mutant", "2.244"),
+    ]
+    whole = [c for c in made.claims if "No. of patients" in c["locator"]]
+    assert [(c["population"], c["statistic"], c["printed"]) for c in whole] == [
+        ("sex=female", "n", "783"),
+        ("sex=female", "events", "316"),
+        ("sex=male", "n", "783"),
+        ("sex=male", "events", "327"),
+    ]
+
+
+def test_a_heading_that_names_patients_in_no_word_of_the_design_is_asked_or_left_out(design):
+    (told,) = read(design, [HEADS, *BLOCKS]).questions
+    assert "the numbers below 'Primary cohort' are of other patients" in told
+    assert "--is 'Primary cohort=all'" in told
+    made = read(design, [HEADS, *BLOCKS], named={"Primary cohort": "-"})
+    assert {c["population"] for c in made.claims} == {"sex=female", "sex=male"}
+
+
+def test_blocks_of_curves_are_each_of_the_patients_that_their_heading_names(design):
+    rows = [[*row[:1], *row[1:4]] for row in [HEADS, *BLOCKS[:8]] if row[0] != "No. of patients"]
+    made = read(design, rows, "curves")
+    assert not made.questions, made.questions
+    medians = [
+        (c["population"], c["group"], c["printed"])
+        for c in made.claims
+        if c["statistic"] == "median_survival"
+    ]
+    assert medians[::2] == [("sex=female", "ras=wild", "28.45"), ("sex=male", "ras=wild", "24.72")]
+
+
+def test_references_without_a_cell_are_no_headings_of_patients(design):
+    rows = [["", "HR (95% CI)"], ["Women", ""], ["Men", "1.20 (1.00-1.40)"]]
+    rows += [["RAS wild type", ""], ["RAS mutant", "1.80 (1.20-2.70)"]]
+    made = read(design, rows)
+    assert not made.questions, made.questions
+    assert {c["population"] for c in made.claims} == {"all"}
+
+
+@pytest.mark.parametrize("said", ["(ref: male)", "[ref. male]", "(reference male)"])
+def test_a_reference_that_a_label_says_is_what_its_ratio_is_against(design, said):
+    rows = [["", "P", "HR (95% CI)"], [f"Sex {said}", "0.01", "1.30 (1.10-1.54)"]]
+    made = read(design, rows)
+    assert not made.questions, made.questions
+    (ratio,) = [c for c in made.claims if c["field"] == "estimate" and c["statistic"] != "p"]
+    assert (ratio["covariate"], ratio["level"]) == ("sex", "female")
+    assert ratio.get("reference", "") == ""
+
+
+def test_a_heading_that_says_its_reference_has_the_counts_of_it(design):
+    """As PMC5797014 prints its Table 2: "No. of high risk tumor marker(ref:0)"."""
+    rows = [
+        ["", "Patients", "P", "HR (95% CI)"],
+        ["Location(ref:a)", "525", "<0.001", ""],
+        ["b", "610", "0.003", "1.352(1.110, 1.648)"],
+        ["c", "339", "<0.001", "2.033(1.647, 2.510)"],
+    ]
+    made = read(design, rows)
+    assert not made.questions and not made.left_out
+    counts = {c["level"]: c["printed"] for c in made.claims if c["statistic"] == "n"}
+    assert counts == {"a": "525", "b": "610", "c": "339"}
+    joint = [c["printed"] for c in made.claims if c["statistic"] == "p" and not c["level"]]
+    assert joint == ["<0.001"]
+
+
+def test_a_label_against_one_of_several_levels_names_none_of_the_others(design):
+    for label in ("Location (ref: a)", "Location vs a"):
+        rows = [["", "HR (95% CI)"], [label, "2.535 (2.203, 2.917)"]]
+        (told,) = read(design, rows).questions
+        assert f"{label!r} names no level of place (a, b, c)" in told
+
+
+def test_a_letter_behind_the_p_of_a_head_is_a_footnote(design):
+    rows = [["", "Univariate Pa value", "Univariate HR (95% CI)"]]
+    rows += [["RAS mutant", "0.012", "1.80 (1.20-2.70)"]]
+    made = read(design, rows)
+    assert not made.questions, made.questions
+    assert [c["printed"] for c in made.claims if c["statistic"] == "p"] == ["0.012"]
