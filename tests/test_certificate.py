@@ -137,9 +137,8 @@ def test_p_values_of_a_whole_covariate_in_a_logistic_model(patients):
         {"model": "logrank", "statistic": "se", "group": "arm"},
         {"model": "", "statistic": "se", "covariate": "age"},
         {"model": "", "statistic": "z", "group": "arm"},
-        # The limit of a response rate was dropped as the rate itself, printed otherwise.
-        {"model": "", "statistic": "percent", "covariate": "arm", "level": "chemo"}
-        | {"field": "conf_low"},
+        # The limit of a mean was dropped as the mean itself, printed otherwise.
+        {"model": "", "statistic": "mean", "covariate": "age", "field": "conf_low"},
     ],
 )
 def test_what_neither_search_nor_certificate_knows_is_said(patients, keys):

@@ -73,7 +73,7 @@ def test_print_s_limits_stand_in_table_1_and_in_the_certificate(printed, capsys)
         assert (row.conf_low, row.conf_high) == percent_limits(count, int(row.n), "exact")
         assert row.method == "percent of the non-missing, Clopper-Pearson CI"
     table = re.sub(r"<[^>]+>", "", str(baseline_table(made.rows, paper.design)))
-    assert "% of known; of time to liver metastases 95 % CI: Clopper-Pearson CI" in table
+    assert "% of known; 95 % Clopper-Pearson CI of time to liver metastases" in table
     cells = re.findall(r"\d+ \(\d+ %[^)]*\)", table)
     assert [bool(re.search(r"; \d+–\d+\)", cell)) for cell in cells] == [True] * 6 + [False] * 6
     claims = ledger.load_claims("mskcc_hai")

@@ -206,7 +206,9 @@ def _error(claim: Mapping[str, Any], design: Design) -> Quantity | str:
 def _characteristic(claim: Mapping[str, Any], where: Where, design: Design) -> Quantity | str:
     name, covariate = claim["statistic"], claim["covariate"]
     if claim["field"] != "estimate":
-        return Beyond(f"limit of {name}: {NOBODY_KNOWS}")
+        known = name == "percent" and claim["level"]
+        told = f"limit of a percentage: {BY_CERTIFICATE}"
+        return told if known else Beyond(f"limit of {name}: {NOBODY_KNOWS}")
     if name in _OF_A_NUMBER:
         linear = design.table_one.get("quantile_rule") == "linear" and name in ("q1", "q3")
         part = f"{name}_linear" if linear else name
@@ -223,8 +225,6 @@ def _characteristic(claim: Mapping[str, Any], where: Where, design: Design) -> Q
         level = where_of(f"{covariate}={claim['level']}")
         return Quantity("count", where=(*where, *level), columns=asked, part="n")
     asked = (f"{covariate}={claim['level']}",)
-    if name == "percent" and claim["field"] != "estimate":
-        return f"limit of a percentage: {BY_CERTIFICATE}"
     if name == "percent" and covariate in design.percent_of_all:
         return f"percentage of all, those of unknown value too: {BY_CERTIFICATE}"
     return Quantity("count", where=where, columns=asked, part=name)

@@ -99,7 +99,7 @@ def _shares(rows: pd.DataFrame, design: Design) -> str:
         return of
     names = dict.fromkeys(limited["covariate"])
     told = ", ".join(small(design.label(name)) for name in names)
-    return f"{of}; of {told} 95 % CI: {limited['method'].iloc[0].rpartition(', ')[2]}"
+    return f"{of}; 95 % {limited['method'].iloc[0].rpartition(', ')[2]} of {told}"
 
 
 def _ends_shown(rows: pd.DataFrame, design: Design) -> str:
