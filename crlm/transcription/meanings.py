@@ -13,13 +13,16 @@ from crlm.ledger import Design
 from crlm.ledger.cut_words import in_signs
 from crlm.ledger.factors import Cut, Merged, span_in
 from crlm.transcription import staged
+from crlm.transcription.wordings import unmarked
 
 #: Rows that count the patients whose value is not known.
+_LACKS = r"not (?:known|available|reported|assessed|stated|tested|recorded|documented|specified)"
+_WHAT = r"(?:data|values?|information|records?|observations?|review)"
 _UNKNOWN = re.compile(
-    r"^(unknown|unavailable|n\.\s?k\.?|nk|unk\.?|missing( data| values?)?|data missing|no data|"
-    r"n/?a|not (known|available|reported|assessed|stated|tested)|"
-    r"(unknown|missing)\s?(/|or)\s?(unknown|missing|indeterminate|unspecified|not \w+)|"
-    r"(indeterminate|unspecified|not \w+)\s?(/|or)\s?(unknown|missing))$",
+    rf"(unknown|unavailable|n\.\s?k\.?|nk|unk\.?|missing( {_WHAT})?|{_LACKS}"
+    rf"|{_WHAT} (missing|unavailable|{_LACKS})|no (data|information)|n/?a)"
+    r"(\s?(/|or)\s?(unknown|missing|indeterminate|unspecified|not \w+))?"
+    r"|(indeterminate|unspecified|not \w+)\s?(/|or)\s?(unknown|missing)",
     re.IGNORECASE,
 )
 #: Words of a unit that are written in several ways.
@@ -61,8 +64,8 @@ _RANGE = re.compile(r".*\w\s*(?:[-–—−]|\bto\b)\s*\w.*", re.IGNORECASE)
 
 def is_unknown(label: str) -> bool:
     """Whether a row counts the patients whose value is not known: "Unknown", "Missing, n (%)"."""
-    bare = re.sub(r"[\[(].*?[\])]", " ", label).partition(",")[0]
-    return bool(_UNKNOWN.match(" ".join(bare.split())))
+    bare = re.sub(r"[\[(].*?[\])]", " ", unmarked(label)).partition(",")[0]
+    return bool(_UNKNOWN.fullmatch(" ".join(bare.split())))
 
 
 def other_unit(label: str, unit: str) -> str:

@@ -463,14 +463,14 @@ class ModelTable(Stepping):
         where = f"{self.place}, {label}, {of}{self.design.model_label(keys) or head.model}"
         if head.holds == "trend":
             where += ", P for trend"
-        if found.kind == "empty" or REFERENCE.match(text) or not head.holds:
-            return
-        if head.holds == "limits" and not spreads(text):
+        none = found.kind == "empty" or REFERENCE.match(text) or not head.holds
+        if none or (head.holds == "limits" and not spreads(text)):
             return
         statistic, forms = _HELD[head.holds]
-        if head.holds in RATIOS and len(found.parts) == 4 and WITH_P.search(text):
-            beside, found = replace(head, holds="p"), replace(found, parts=found.parts[:3])
-            self.of_model(label, WITH_P.search(text)[1], beside, keys)
+        with_p = WITH_P.search(text) if head.holds in (*RATIOS, "coefficient") else None
+        if with_p and len(found.parts) in (2, 4):
+            beside, found = replace(head, holds="p"), replace(found, parts=found.parts[:-1])
+            self.of_model(label, with_p[1], beside, keys)
         found = without_limits(found, forms)
         if len(found.parts) not in forms or found.kind == "lost":
             self.ask(where, f"{text!r} is not {holding(forms)}{comma(text)}")

@@ -11,12 +11,12 @@ from crlm.transcription.asking import to_ask
 from crlm.transcription.cells import REFERENCE, cell, row_of, without_limits
 from crlm.transcription.curve_columns import LIMITED, Column, columns
 from crlm.transcription.curves import CurvesTable
+from crlm.transcription.everybody import are_all
 from crlm.transcription.labels import AGAINST
 from crlm.transcription.model_columns import SUB, of_no_incidence, other_ratio_of
 from crlm.transcription.rate_columns import ADJUSTED, COMPARED, RATED, rated
 from crlm.transcription.several import ALONE, Several, unnumbered
-from crlm.transcription.table import P_HEAD, WHOLE, holding, last_word
-from crlm.transcription.wordings import plain
+from crlm.transcription.table import P_HEAD, holding, last_word
 
 _RATIO = re.compile(r"\bhr\b|\bhazards? ratio|" + SUB.pattern, re.IGNORECASE)
 _BETWEEN = re.compile(r"\bdifference\b", re.IGNORECASE)
@@ -87,7 +87,7 @@ class OutcomesTable(CurvesTable):
         }
         # "Total" counts patients beside groups in rows, and is all of them beside arms.
         every = [at for at, head in enumerate(heads, 1) if head.holds == "n"]
-        found |= {at: ALL for at in every if WHOLE.fullmatch(plain(rows[0][at]))}
+        found |= {at: ALL for at in every if are_all(rows[0][at])}
         arms = {at: group for at, group in found.items() if group not in ("", "p", "smd")}
         of_heads = dict(self.labels.taken)
         named = [row for row in rows[1:] if "=" in self.group(row[0], self.by)]

@@ -8,7 +8,16 @@ from dataclasses import replace
 
 from crlm.ledger import Design
 from crlm.ledger.vocabulary import ALL, NUMBER_TRENDS, TREND_TEST
-from crlm.transcription import footnotes, meanings, pairs, sides, stepped, summaries, tested
+from crlm.transcription import (
+    everybody,
+    footnotes,
+    meanings,
+    pairs,
+    sides,
+    stepped,
+    summaries,
+    tested,
+)
 from crlm.transcription.asking import to_ask
 from crlm.transcription.cells import Cell, are_p, cell, printed, row_of
 from crlm.transcription.corrected import adjusts_so, is_adjusted
@@ -16,7 +25,7 @@ from crlm.transcription.label_words import UNKNOWN
 from crlm.transcription.labels import Label
 from crlm.transcription.table import P_HEAD, TREND, Table, comma, last_word
 from crlm.transcription.trends import heads_trend
-from crlm.transcription.wordings import plain, unmarked
+from crlm.transcription.wordings import plain
 
 #: A column of per cent alone: "HAI %", not "HAI n (%)".
 _ONLY_PERCENT = re.compile(
@@ -25,16 +34,6 @@ _ONLY_PERCENT = re.compile(
 #: A label whose numbers are per cent: "Male (%)", not "Male, n (%)".
 _PERCENT = re.compile(
     r"^(?!.*\b(?:n|no\.?|numbers?)\s*[\[(]).*(?:[\[(]\s*%\s*[\])]|,\s*%)\W*$", re.IGNORECASE
-)
-#: Heads of a column of all patients.
-_EVERYBODY = frozenset({"number of patients", "patients", "no. patients", "number"})
-#: Heads of a table of one cohort that say what its cells hold and name no group: "N", "No. (%)".
-_COUNTING = re.compile(
-    r"(?:(?:total |absolute )?(?:n|nos?\.?|numbers?|count|frequency)(?:\s+of)?)?"
-    r"[\s,]*(?:patients|pts|cases|subjects|values?)?[\s,]*"
-    r"(?:n|no\.?)?\s*[(\[]?\s*(?:n\s*=\s*[\d,]+|%|(?:relative )?per\s?cent(?:age)?s?|n)?\s*[)\]]?"
-    r"(?:[\s,]*[(\[]?%[)\]]?)?",
-    re.IGNORECASE,
 )
 #: A statistic with its number and nothing beside it: "Mean 64.15 years", "Range: 35-82".
 _IN_LABEL = re.compile(r"(?:mean|median|average|range|iqr|sd)\b\W*\d", re.IGNORECASE)
@@ -153,11 +152,6 @@ class FirstTable(Table):
         said = f"{head} {self.adjusted_by.get(head, '')}"
         return super().corrected(head, heads) and not (how and adjusts_so(said, how))
 
-    def _counts(self, head: str) -> bool:
-        """Whether a head says that its column counts patients, of all where it is of no group."""
-        answered = self.labels.answered(head)
-        return bool(head and not answered and _COUNTING.fullmatch(unmarked(head)))
-
     def _within_labels(self, rows: Sequence[Sequence[str]]) -> None:
         """Tell of numbers that stand in a label and in no cell: "Mean 64.15 years"."""
         last = max((at for at, row in enumerate(rows) if any(row[1:])), default=0)
@@ -187,7 +181,9 @@ class FirstTable(Table):
         """
         heads = {at: head for at, head in enumerate(rows[0]) if at}
         found = {at: "trend" if heads_trend(h) else self._group_of(h) for at, h in heads.items()}
-        counting = [at for at, head in heads.items() if self._counts(head)]
+        counting = [
+            at for at, h in heads.items() if everybody.counts(h) and not self.labels.answered(h)
+        ]
         if not any(g not in ("", *_BETWEEN) for at, g in found.items() if at not in counting):
             found |= dict.fromkeys(counting, ALL)
         last = [at for at, head in heads.items() if P_HEAD.match(last_word(head))]
@@ -201,7 +197,7 @@ class FirstTable(Table):
             return "adjusted"
         if pairs.is_of_two(head):
             return "p"
-        return self.group(head, self.by) or (ALL if plain(head) in _EVERYBODY else "")
+        return self.group(head, self.by) or (ALL if everybody.are_patients(head) else "")
 
     def _footnotes(self, rows: Sequence[Sequence[str]], groups: Sequence[int]) -> None:
         """Take what the table's notes say of its numbers; an answer of the reader goes first."""
@@ -454,9 +450,14 @@ class FirstTable(Table):
     def _of_number(self, found: Cell, named: Label, text: str) -> Sequence[str] | str:
         """Statistics of the numbers of a measured column, or why they are none."""
         said, many = named.said, len(found.parts)
+        inside = summaries.said_in(text)
+        beside = tuple(filter(_BEHIND.__contains__, inside))
+        if {"range", "iqr"} & {*said} and {"range", "iqr"} & {*beside} - {*said}:
+            return f"{text!r} is not what its row says ({', '.join(said)}); correct one of them"
+        kind = "mean" if beside == ("sd",) and many == 2 else found.kind  # "65.6 (SD = 9.5)"
         if said and set(said) <= {"mean", "median"}:  # "Age (mean)" beside "58.7 (range: 42–82)".
-            said += tuple(name for name in summaries.said_in(text) if name in _BEHIND)
-        ends = () if said else self.ends
+            said += beside
+        ends = summaries.ENDS.get(beside[0] if beside else "", self.ends)
         if self.design.levels(named.column) or found.kind in ("percent", "lost"):
             return _NEITHER
         if "%" in text and self._unit(named.column) != "%":
@@ -471,17 +472,16 @@ class FirstTable(Table):
                 names if fit and names else f"{told}of its numbers into the label, in their order"
             )
         if found.kind == "spread" and self.mark and self.several:
-            told = (
-                f"has two numbers beside its median and the mark {self.mark}, which others have not"
-            )
+            told = f"has two numbers beside its median and the mark {self.mark}, others have not"
             return f"{told}; {footnotes.to_ask(self.mark)}"
         if found.kind == "spread" and not ends:
             return "says not what stands beside the median; say --spread range or iqr"
         if found.kind == "single":
             return "says not whether it is a mean or a median; write it into the label"
-        if many == 2 and "%" not in text and found.kind != "mean":
+        if many == 2 and "%" not in text and kind != "mean":
             return f"says not what its two numbers are; {footnotes.to_ask(self.mark)}"
-        return {"spread": ("median", *ends), "mean": ("mean", "sd")}.get(found.kind, _NEITHER)
+        middle = "mean" if "mean" in inside else "median"
+        return {"spread": (middle, *ends), "mean": ("mean", "sd")}.get(kind, _NEITHER)
 
     def _odd(self, found: Cell, keys: Mapping[str, str], named: Label, text: str) -> str:
         """What a cell states that no row of a ledger is, and what to write instead; or nothing."""

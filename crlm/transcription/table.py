@@ -11,7 +11,7 @@ from typing import Any
 
 from crlm.ledger import CLAIM_COLUMNS, Design, unreached
 from crlm.ledger.vocabulary import ALL, KEYS, NOT_REACHED
-from crlm.transcription import meanings
+from crlm.transcription import everybody, meanings
 from crlm.transcription.asking import quoted, to_ask
 from crlm.transcription.cells import Printed, p_cell, printed, row_of
 from crlm.transcription.corrected import is_adjusted
@@ -31,11 +31,6 @@ SMD_HEAD = re.compile(
     r"^((absolute )?standard(i[sz]ed)? (mean )?(difference|diff\.?)|std\.? (mean )?diff\.?)s?"
     r"( ?[\[(](smd|asmd)[\])])?$|^a?smd$",
     re.IGNORECASE,
-)
-#: What a column, or a row, of all patients is called: "All", "Total cohort", "Whole group".
-WHOLE = re.compile(
-    r"(?:all|total|overall|entire|whole|full)(?: (?:study )?"
-    r"(?:patients|cases|subjects|participants|cohort|group|population|sample|series))?"
 )
 #: Limits that are not those of 95 %: "90% CI", "95·66 % confidence interval".
 OTHER_LIMITS = re.compile(
@@ -254,7 +249,7 @@ class Table:
             # A level that the design calls so is one: "Not tested".
             special = _special(row[0]) if within and other else frozenset()
             heading = not filled(row) and other and not special
-            if self.whole and WHOLE.fullmatch(plain(row[0])):
+            if self.whole and everybody.are_all(row[0]):
                 yield number, row, Label()
                 continue
             if heading or (found.column and not found.level):
@@ -346,7 +341,7 @@ class Table:
             return "p"
         if SMD_HEAD.match(plain(bare)):
             return "smd"
-        if WHOLE.fullmatch(plain(bare)) or self.labels.read(bare).column == ALL:
+        if everybody.are_all(bare) or self.labels.read(bare).column == ALL:
             return ALL
         # "N" counts patients; of a yes-no column it would be read as no.
         found = Label() if bare.casefold() in ("n", "no.") else self.labels.read(bare, by)
