@@ -26,6 +26,18 @@ _COUNTING = re.compile(
 )
 _SIZE = re.compile(r"[(\[]?n\s*=\s*[\d,]+[)\]]?[\s,;]*(?=\S)", re.IGNORECASE)
 
+_N = re.compile(r",\s*(?:n|no\.?)\s*$", re.IGNORECASE)
+#: Labels of a row that holds the sizes of the groups.
+_SIZES = frozenset(
+    "n|no|no.|number|patients|no patients|no. of patients|number of patients|patients n|n patients"
+    "|total n|total|all patients|subjects|participants|randomized|randomised|enrolled|eligible"
+    "|evaluable|evaluable patients|eligible patients|total eligible|enrolled patients"
+    "|randomised patients|randomized patients|number of subjects|number of participants"
+    "|patients enrolled|patients randomised|patients randomized|total patients|total study|overall"
+    "|total number|sample size|study population|total cohort|cases|number of cases|no. of cases"
+    "|total cases|whole cohort|entire cohort|total number of patients|all cases".split("|")
+)
+
 
 def are_all(text: str) -> bool:
     """Whether a head, or a label, is of all patients of a table.
@@ -53,3 +65,14 @@ def counts(head: str) -> bool:
     """
     bare = unmarked(head)
     return bool(head) and any(_COUNTING.fullmatch(text) for text in (bare, _SIZE.sub("", bare, 1)))
+
+
+def are_sizes(label: str) -> bool:
+    """Whether the label of a first row says that it holds the sizes of the groups.
+
+    Examples
+    --------
+    >>> are_sizes("Evaluable patients"), are_sizes("No. of patients, n"), are_sizes("Age")
+    (True, True, False)
+    """
+    return bool({plain(label), plain(_N.sub("", label))} & _SIZES)

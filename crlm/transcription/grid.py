@@ -15,6 +15,7 @@ from crlm import files
 from crlm.ledger import LedgerError
 from crlm.transcription import fixed_width, noughts, pages, shapes, thousands, unseen
 from crlm.transcription.cells import Placed
+from crlm.transcription.lines import parted
 
 _MOST_ROWS, _MOST_BYTES, _LISTED = 2000, 20_000_000, 6
 _OTHERS = (
@@ -86,9 +87,10 @@ def grid(path: str | Path, number: int | str = 0) -> list[list[str]]:
     except UnicodeDecodeError as error:
         raise LedgerError(f"{path.name} is not UTF-8 text. {_remedy(path)}") from error
     rows = [
-        [Placed(_plain(cell), getattr(cell, "row", at)) for cell in row]
+        [Placed(cell, getattr(cell, "row", at)) for cell in row]
         for at, row in enumerate(rows[:_MOST_ROWS], 1)
     ]
+    rows = [[Placed(_plain(c), getattr(c, "row", 0)) for c in row] for row in parted(rows)]
     rows = [row for row in rows if any(row)]
     width = max((at for row in rows for at, text in enumerate(row, 1) if text), default=0)
     if len(rows) < 2 or width < 2:

@@ -48,19 +48,8 @@ _BETWEEN = (*_TESTS, "smd", "adjusted")
 
 #: What R writes above, or into the corner of, a table: the column of its groups.
 _SPLIT = re.compile(r"^(?:Stratified by|Dependent:)\s+(.+?)\s*$")
-_N = re.compile(r",\s*(?:n|no\.?)\s*$", re.IGNORECASE)
 #: The patients of known value, in the label of their characteristic.
 _KNOWN_OF = re.compile(r"[\[(]\s*n\s*[=:]\s*([\d,]+)\s*[\])]", re.IGNORECASE)
-#: Labels of a row that holds the sizes of the groups.
-_SIZES = frozenset(
-    "n|no|no.|number|patients|no patients|no. of patients|number of patients|patients n|n patients"
-    "|total n|total|all patients|subjects|participants|randomized|randomised|enrolled|eligible"
-    "|evaluable|evaluable patients|eligible patients|total eligible|enrolled patients"
-    "|randomised patients|randomized patients|number of subjects|number of participants"
-    "|patients enrolled|patients randomised|patients randomized|total patients|total study|overall"
-    "|total number|sample size|study population|total cohort|cases|number of cases|no. of cases"
-    "|total cases|whole cohort|entire cohort|total number of patients|all cases".split("|")
-)
 
 
 class FirstTable(Table):
@@ -234,7 +223,7 @@ class FirstTable(Table):
         self, rows: Sequence[Sequence[str]], groups: Mapping[int, str]
     ) -> Sequence[Sequence[str]]:
         """The table less a first row "n" of the groups' sizes, which becomes claims."""
-        if len(rows) < 2 or not {plain(rows[1][0]), plain(_N.sub("", rows[1][0]))} & _SIZES:
+        if len(rows) < 2 or not everybody.are_sizes(rows[1][0]):
             return rows
         counted = {at: g for at, g in groups.items() if not _ONLY_PERCENT.search(rows[0][at])}
         cells = {group: cell(rows[1][at]) for at, group in counted.items()}

@@ -13,6 +13,11 @@ from crlm.transcription.summaries import is_summary
 #: Heads of a column of levels; finalfit leaves it without one.
 _LEVELS = {"level", "levels", "category", "categories", "subgroup", "group", "value", "class"}
 _OWN = {"level", "levels", "category", "categories"}
+#: Heads of the column of characteristics beside it, where a third sorts these.
+_NAMES = {
+    *("characteristic", "characteristics", "factor", "factors", "variable", "variables"),
+    *("parameter", "parameters", "covariate", "covariates", "item", "items"),
+}
 #: A word, a side of a cut-off, a band.
 _LEVEL = re.compile(r"[^\W\d]|[<>≤≥]|\d[\d.]*\s*[-–]\s*\d[\d.]*$")
 _DEPENDENT = re.compile(r"^dependent:", re.IGNORECASE)
@@ -40,8 +45,10 @@ def merged(rows: Sequence[Sequence[str]], statistics: bool) -> list[list[str]]:
     --------
     >>> merged([["label", "levels", "HAI"], ["Sex", "Male", "5"], ["", "Female", "9"]], True)
     [['label', 'HAI'], ['Sex', ''], ['Male', '5'], ['Female', '9']]
+    >>> merged([["Of", "Factor", "Level", "HR"], ["Tumour", "Grade", "I", "1"]], False)
+    [['Factor', 'HR'], ['Grade', ''], ['I', '1']]
     """
-    table = _compared(indented(_unnumbered([list(row) for row in rows])))
+    table = _compared(indented(_unsorted(_unnumbered([list(row) for row in rows]))))
     if not _has_levels(table):
         return table
     made, above = [[table[0][0], *table[0][2:]]], ""
@@ -114,6 +121,16 @@ def _unnumbered(rows: list[list[str]]) -> list[list[str]]:
     if labels and not head[0] and all(re.fullmatch(r"\d+", text) for text in numbers):
         return [row[1:] for row in rows]
     return rows
+
+
+def _unsorted(rows: list[list[str]]) -> list[list[str]]:
+    """The table without a first column that sorts characteristics: "Tumour", "Grade", "III"."""
+    if len(rows[0]) < 4:
+        return rows
+    name, level = (head.strip().casefold() for head in rows[0][1:3])
+    if name not in _NAMES or level not in _LEVELS or rows[0][0].casefold() == name:
+        return rows
+    return [row[1:] if row[1] or row[2] else [row[0], *row[2:]] for row in rows]
 
 
 def _has_levels(rows: Sequence[Sequence[str]]) -> bool:
