@@ -152,7 +152,12 @@ def test_groups_that_leave_patients_out_are_told(tmp_path, monkeypatch):
     study.change({"id": "t1-hai-yes-kras-wild-n"}, value="232", printed="232")
     found = told(tmp_path, "mskcc_hai", monkeypatch)
     said = "[groups] columns: the groups of hai and kras are 363 patients with hai = yes, and print"
-    assert any(text.startswith(f"{said} has 366; leave out") for text in found), found
+    (fault,) = (text for text in found if text.startswith(f"{said} has 366. Leave out kras"))
+    size = re.search(r"name that size in \[excluded\] \((.*)\)\.", fault)[1]
+    reasons = "".join(f'{name} = "KRAS is unknown in 3"\n' for name in size.split(", "))
+    path = tmp_path / "mskcc_hai" / "reconstruction.toml"
+    edit(path, r"^\[excluded\]$", f"[excluded]\n{reasons}")
+    assert not any("[groups]" in text for text in told(tmp_path, "mskcc_hai", monkeypatch))
 
 
 def test_counts_of_some_groups_alone_are_told(tmp_path, monkeypatch):

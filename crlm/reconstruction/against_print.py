@@ -92,12 +92,15 @@ def _groups(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fa
         whole = printed(claims, "n", f"{first}={level}")
         held = sum(n for levels, n in sizes.items() if levels[0] == level)
         if whole is not None and held != whole:
-            names = " and ".join([first, *others])
+            names, alone = " and ".join([first, *others]), " and ".join(others)
+            of_group = (claims["statistic"] == "n") & (claims["group"] == f"{first}={level}")
+            ids = claims.loc[of_group & (claims["covariate"] == ""), "id"]
             yield Fault(
                 "[groups] columns",
                 f"the groups of {names} are {held} patients with {first} = {level}, and print has "
-                f"{whole:g}; leave out the column that print does not know of all ({first} "
-                "alone, say), or name the wrong number in [excluded].",
+                f"{whole:g}. Leave out {alone}, by which curves are then hard to meet; or, for a "
+                f"cohort of those of known {alone} alone, name that size in [excluded] "
+                f"({', '.join(ids)}).",
             )
 
 
