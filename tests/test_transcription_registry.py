@@ -104,6 +104,18 @@ def test_a_number_below_a_heading_is_no_level_of_another_column(design):
     assert not made.claims[2:] and "'3' is no" in made.questions[0]
 
 
+def test_a_number_is_no_level_by_a_word_of_the_file_alone(design):
+    """Rows "1" and "2" of a status were read as the arms arm1 and arm2, and the table turned."""
+    columns = design.columns | {
+        "arm": {"type": "category", "levels": ["arm1", "arm2"], "label": "Arm", "role": "exposure"}
+        | {"labels": {"arm1": "Old", "arm2": "New"}}
+    }
+    plan = replace(design, columns=columns)
+    rows = [["", "Old", "New"], ["Grade", "", ""], ["1", "5", "6"], ["2", "7", "8"]]
+    made = read(rows, plan, by="arm")
+    assert not made.questions and printed(made)["arm=arm2", "grade", "2", "n"] == "8"
+
+
 def test_patients_of_known_value_stand_in_the_label(design):
     """ "Race (n = 8218)" lost its number without a word."""
     found = printed(read(STAGES, design))

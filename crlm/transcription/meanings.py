@@ -161,8 +161,9 @@ def level_of(design: Design, column: str, text: str) -> str:
         found = cohort.suggest(words, design.levels(column))
         if found != "?":
             return found
-    named = staged.level_of(design.levels(column), bare)
-    return named or ("" if made else band_of(design, column, text))
+    labels = {design.label(column, level): level for level in design.levels(column)}
+    named = staged.level_of(list(labels), bare)
+    return labels.get(named, "") or ("" if made else band_of(design, column, text))
 
 
 def band_of(design: Design, column: str, text: str) -> str:

@@ -10,12 +10,20 @@ from crlm.ledger import Design
 
 #: The number of a stage or a grade, with what may stand before it: "3", "pT3", "4a", "X".
 _NUMBERED = re.compile(r"(?P<letters>(?:yp|[pc])?[tn]|[^\W\d_]*?)(?P<rest>\d[\w/–−+-]*|x|is)")
+#: What all levels of a stage or a grade begin with.
+_LETTERS = frozenset("t n pt pn ct cn ypt ypn g grade stage".split())
 #: A stage of TNM by itself.
 _ALONE = re.compile(r"(?:yp|[pc])?([tn])\s?(?:\d\w?|x|is)", re.IGNORECASE)
 
 
 def level_of(levels: Sequence[str], text: str) -> str:
-    """The level whose number a text is, where all begin with the same letters: T3 of "3", "pT3".
+    """The stage or grade whose number a text is, where all begin alike: T3 of "3", "pT3".
+
+    Parameters
+    ----------
+    levels : sequence of str
+        As they are printed: what is a word of a file alone ("arm1") says nothing of a label.
+    text : str
 
     Examples
     --------
@@ -24,13 +32,14 @@ def level_of(levels: Sequence[str], text: str) -> str:
     """
     letters = re.match(r"[^\W\d_]*", os.path.commonprefix(levels))
     shared = letters[0].casefold() if letters and len(levels) > 1 else ""
-    found = _NUMBERED.fullmatch("".join(text.split()).casefold()) if shared else None
+    staged = shared in _LETTERS
+    found = _NUMBERED.fullmatch("".join(text.split()).casefold()) if staged else None
     own = {"", shared, shared.lstrip("ycp")}
     own |= {f"{how}{shared}" for how in ("p", "c", "yp")} if shared in ("t", "n") else set()
     if not found or found["letters"] not in own:
         return ""
     rest = re.sub("[–−]", "-", found["rest"])
-    return next((one for one in levels if one[len(shared) :].casefold() == rest), "")
+    return next((one for one in levels if one[len(shared) :].strip().casefold() == rest), "")
 
 
 def level_alone(design: Design, text: str) -> tuple[str, str]:
@@ -41,8 +50,9 @@ def level_alone(design: Design, text: str) -> tuple[str, str]:
     letter = _ALONE.fullmatch(text.strip())
     found = []
     for column in design.columns if letter else ():
-        levels = list(design.levels(column))
+        labels = {design.label(column, level): level for level in design.levels(column)}
+        levels = list(labels)
         shared = re.match(r"[^\W\d_]*", os.path.commonprefix(levels))
         if letter and shared and shared[0].casefold().lstrip("ycp") == letter[1].casefold():
-            found += [(column, level)] if (level := level_of(levels, text)) else []
+            found += [(column, labels[one])] if (one := level_of(levels, text)) else []
     return found[0] if len(found) == 1 else ("", "")

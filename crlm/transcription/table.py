@@ -43,8 +43,10 @@ SIZE = re.compile(
 )
 #: What stands behind a group and says what its cells hold: "n (%)", "n", "%".
 _OF_CELLS = re.compile(r"(?<=\S)[,;:]?\s+((n|no\.?)\s*([,/]?\s*[(\[]?%[)\]]?)?|%)$", re.IGNORECASE)
-#: A band or a number without a word, which means nothing alone: "< 20", "1–3", "2", "IV".
-_BARE = re.compile(r"[^\w]*\d(?:\W|\d|\bto\b)*|[ivx]+[abc]?", re.IGNORECASE)
+#: A band without a word: "< 20", "1–3".
+_BARE = re.compile(r"[^\w]*\d(?:\W|\d|\bto\b)*")
+#: A number without a word, which is a level of many columns: "2", "IV".
+_NUMBER = re.compile(r"\d[a-c]?|[ivx]+[a-c]?", re.IGNORECASE)
 #: Words of a median, or of a limit of it, that is not reached; R prints NA for such a limit.
 _UNREACHED = re.compile(
     r"n\.?\s?[re]\.?|∞|inf(?:inity)?|"
@@ -272,11 +274,13 @@ class Table:
     def _below(self, label: str, within: str, known: bool) -> Label:
         """What a row names below a heading; a number alone is no level of another column."""
         found = self.labels.read(label, within)
-        bare = within and found.level and not self.labels.answered(label) and _BARE.fullmatch(label)
-        if not bare:
+        if not (within and found.level) or self.labels.answered(label):
             return found
+        if not known:
+            return Label() if _BARE.fullmatch(label) or _NUMBER.fullmatch(label) else found
         above, source = self.labels.read(within).column, self.design.source
-        return found if known and source(found.column) == source(above) else Label()
+        other = source(found.column) != source(above)
+        return Label() if other and _NUMBER.fullmatch(label) else found
 
     def _opened(
         self, found: Label, label: str, below: Sequence[Sequence[str]], heading: bool
