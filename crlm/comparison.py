@@ -475,7 +475,7 @@ def _no_result(reason: str, method: str = "") -> dict[str, Any]:
 
 
 #: What a table of characteristics has without limits.
-_WITHOUT_LIMITS = {"percent": "percentage", "mean": "mean", "median": "median"}
+_WITHOUT_LIMITS = ("mean", "median")
 
 
 def _why_not_finite(claim: dict[str, Any]) -> str:
@@ -483,5 +483,5 @@ def _why_not_finite(claim: dict[str, Any]) -> str:
         what = "limit" if claim["field"] != "estimate" else "median"
         return f"the {what} is not reached in this cohort"
     if claim["field"] != "estimate" and claim["statistic"] in _WITHOUT_LIMITS:
-        return f"no section computes limits of a {_WITHOUT_LIMITS[claim['statistic']]}"
+        return f"no section computes limits of a {claim['statistic']}"
     return "cannot be estimated in this cohort"

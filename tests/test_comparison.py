@@ -374,9 +374,9 @@ def test_a_safe_report_does_not_differ_by_the_digits_it_leaves_out(
     assert comparison.within_bands(made, row, 5)["verdict"].iloc[0] == expected
 
 
-def test_a_limit_of_a_percentage_says_that_nothing_computes_it():
-    """A response rate of 26.1 (13.4-38.8): the limits "cannot be estimated in this cohort"."""
-    own = {"statistic": "percent", "model": "", "endpoint": ""}
-    found = verdict({**own, "estimate": 26.1}, **own, value=13.4, printed="13.4", field="conf_low")
+def test_a_limit_of_a_mean_says_that_nothing_computes_it():
+    """A mean of 61 (59-63): the limits "cannot be estimated in this cohort"."""
+    own = {"statistic": "mean", "model": "", "endpoint": ""}
+    found = verdict({**own, "estimate": 61.0}, **own, value=59, printed="59", field="conf_low")
     assert found.verdict == "no result"
-    assert found.reason == "no section computes limits of a percentage"
+    assert found.reason == "no section computes limits of a mean"
