@@ -124,3 +124,11 @@ def test_a_letter_behind_the_p_of_a_head_is_a_footnote(design):
     made = read(design, rows)
     assert not made.questions, made.questions
     assert [c["printed"] for c in made.claims if c["statistic"] == "p"] == ["0.012"]
+
+
+def test_an_endpoint_in_the_place_of_a_covariate_is_asked(design):
+    """PMC3778304, Table 3: a row "Overall survival" went in as a ratio of months."""
+    rows = [["", "HR (95% CI)", "P"], ["Overall survival", "1.3 (1.1-1.6)", "0.010"]]
+    made = read(design, rows)
+    assert not made.claims
+    assert "names os_months, which is no covariate of a model" in made.questions[0]

@@ -15,7 +15,8 @@ class Stepping(Table):
 
     def in_its_step(self, label: str, found: Label, where: str) -> Label | None:
         """A number as the covariate whose ratios are for what the row says; None if none is."""
-        if not found.step and self._of_a_level(label, found, where):
+        of_level = not found.step and self._of_a_level(label, found, where)
+        if of_level or self._of_time(label, found.column, where):
             return None
         if ":" in found.column:
             return self._product_in_its_step(label, found, where)
@@ -40,6 +41,16 @@ class Stepping(Table):
             self._ask_for_step(label, column, step, where)
             return None
         return replace(found, column=named)
+
+    def _of_time(self, label: str, column: str, where: str) -> bool:
+        """Ask where a label names the time or the event of an endpoint, which no model holds."""
+        role = self.design.columns.get(column, {}).get("role")
+        if role not in ("time", "event"):
+            return False
+        told = f"{label!r} names {column}, which is no covariate of a model; where a row is an "
+        told += "endpoint, write its covariate into the row and the endpoint into a heading above"
+        self.ask(where, told)
+        return True
 
     def _of_a_level(self, label: str, found: Label, where: str) -> bool:
         """Ask where a label says a level of what is a number in the design: "CEA (elevated)"."""
