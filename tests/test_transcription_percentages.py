@@ -11,7 +11,7 @@ from crlm import baseline, ledger
 from crlm.ledger import ParameterError
 from crlm.paper import Paper
 from crlm.reconstruction.programs import by_python
-from crlm.reconstruction.quantities import of_all, quantity_of
+from crlm.reconstruction.quantities import quantity_of, share
 from crlm.report import characteristics
 from crlm.transcription import claims_of
 
@@ -166,7 +166,7 @@ def test_percentages_of_all_are_declared_in_the_design(design):
     claim = next(c for c in read(declared, nodes(True)).claims if c["statistic"] == "percent")
     assert quantity_of(claim, declared).startswith("percentage of all")
     frame = pd.DataFrame({"nodal_status": ["positive", "negative", None, None], "hai": ["no"] * 4})
-    assert by_python(of_all(claim), {"patients": frame}, declared) == 25.0
+    assert by_python(share(claim, declared), {"patients": frame}, declared) == 25.0
     made = baseline.table_one(frame, "hai", ["nodal_status"], of_all=["nodal_status"])
     assert (
         made.loc[made["statistic"].eq("percent") & made["level"].eq("positive"), "estimate"]
