@@ -231,3 +231,11 @@ def test_cells_are_those_that_a_browser_shows(tmp_path, rows, found):
 def test_what_a_page_hides_or_sets_into_a_cell_is_refused(tmp_path, rows, word):
     with pytest.raises(LedgerError, match=word):
         cells_of(tmp_path, f"<p>Age<table>{rows}</table>")
+
+
+def test_a_span_of_nought_is_none_in_an_article(tmp_path):
+    """PMC5956569, Table 3: over all rows of its part, as in a page, it hid their numbers."""
+    rows = "<tr><td>A</td><td rowspan='0'>HAI</td></tr><tr><td>Male</td><td>5</td></tr>"
+    path = tmp_path / "t.xml"
+    path.write_text(f"<table-wrap><table>{rows}</table></table-wrap>", encoding="utf-8")
+    assert [list(row) for row in grid(path)] == [["A", "HAI"], ["Male", "5"]]

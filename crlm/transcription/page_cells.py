@@ -113,6 +113,7 @@ def _rows(table: Node) -> tuple[int, dict[tuple[int, int], tuple[Node, int, int]
     """
     rows = _in_order(table)
     parts = [_around(row, _PARTS) for row in rows]
+    of_article = _around(table, ("table-wrap",)) is not None  # There 0 stands for nothing.
     taken: set[tuple[int, int]] = set()
     starts: dict[tuple[int, int], tuple[Node, int, int]] = {}
     for at, row in enumerate(rows):
@@ -125,7 +126,7 @@ def _rows(table: Node) -> tuple[int, dict[tuple[int, int], tuple[Node, int, int]
                 column += 1
             if column >= _WIDEST:
                 break
-            down = min(_span(cell, "rowspan", own), own)
+            down = min(_span(cell, "rowspan", 1 if of_article else own), own)
             right = min(_span(cell, "colspan", 1), _WIDEST - column)
             starts[at, column] = (cell, down, right)
             taken |= {(at + i, column + j) for i in range(down) for j in range(right)}
