@@ -71,6 +71,7 @@ def test_known_is_every_level_and_of_a_number_neither_search_nor_certificate(mon
     assert spelled_out("age=known", design) == "age=known"
     claim = {"population": "kras=known", "group": "hai=yes", "covariate": "sex", "level": "female"}
     claim |= {"statistic": "n", "endpoint": "", "model": "", "kind": "number", "time": np.nan}
+    claim |= {"field": "estimate"}
     found = quantity_of(claim, design)
     assert isinstance(found, Quantity) and found.where == (("kras", "wild/mutant"), ("hai", "yes"))
     frame = pd.DataFrame({"kras": ["wild", "mutant", None, "wild"], "hai": ["yes"] * 4})
