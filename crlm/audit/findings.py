@@ -180,6 +180,10 @@ def _place(one: Judged) -> str:
     return f"{name} {word[len(name) :]}".strip().capitalize()
 
 
+#: How a finding on patients without a value begins.
+UNSAID = "Patients without a value, unsaid"
+
+
 def _missing(group: Group) -> str:
     """Who has no value, the largest share first."""
     found: dict[str, Lacking] = {}
@@ -190,9 +194,7 @@ def _missing(group: Group) -> str:
     told = [f"{title}: {lacking.text}" for title, lacking in ranked[:_MOST_MISSING]]
     rest = len(ranked) - len(told)
     more = f"; and {rest} more with smaller shares" if rest > 0 else ""
-    # Whoever keeps the ledger is told what row says so: a footnote of the table may.
-    row = "Where print says how many, that is a row with statistic missing."
-    return f"Patients without a value, unsaid: {'; '.join(told)}{more}. {row}"
+    return f"{UNSAID}: {'; '.join(told)}{more}."
 
 
 def _merged(groups: Sequence[Group]) -> list[Group]:

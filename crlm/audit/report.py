@@ -45,7 +45,7 @@ from crlm.audit import (
 from crlm.audit.asked import ask
 from crlm.audit.cases import CATALOGUE, CONSISTENT, INCONSISTENT, UNCLEAR
 from crlm.audit.facts import Facts, gather
-from crlm.audit.findings import find
+from crlm.audit.findings import UNSAID, find
 from crlm.audit.implied import imply
 from crlm.audit.misfits import HARMLESS
 from crlm.audit.ratios import NO_DIGIT
@@ -154,6 +154,12 @@ def describe(result: Audit) -> str:
         lines += ["", f"{heading} ({len(chosen)})"]
         for finding in as_records(chosen):
             lines += ["", *_paragraph(finding)]
+    if result.findings["sentence"].str.startswith(UNSAID).any():
+        # A footnote of the table may say how many: whoever keeps the ledger is told the row.
+        lines += [
+            "",
+            "Where print says how many have no value, that is a row with statistic missing.",
+        ]
     lines += ["", f"Implied but unstated ({len(result.implied)})", ""]
     lines += [_implied_line(row) for row in as_records(result.implied)]
     lines += ["", f"Asked of print alone ({len(result.asked)})", ""]
