@@ -272,7 +272,7 @@ class Table:
                 asked = True
 
     def _below(self, label: str, within: str, known: bool) -> Label:
-        """What a row names below a heading; a number alone is no level of another column."""
+        """What a row names below a heading; a number or a band alone is none of another column."""
         found = self.labels.read(label, within)
         if not (within and found.level) or self.labels.answered(label):
             return found
@@ -280,7 +280,8 @@ class Table:
             return Label() if _BARE.fullmatch(label) or _NUMBER.fullmatch(label) else found
         above, source = self.labels.read(within).column, self.design.source
         other = source(found.column) != source(above)
-        return Label() if other and _NUMBER.fullmatch(label) else found
+        bare = _NUMBER.fullmatch(label) or _BARE.fullmatch(label)
+        return Label() if other and bare else found
 
     def _opened(
         self, found: Label, label: str, below: Sequence[Sequence[str]], heading: bool
