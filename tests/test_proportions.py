@@ -12,7 +12,7 @@ from crlm.comparison import compare
 from crlm.ledger.vocabulary import PERCENT_LIMITS
 from crlm.paper import Paper, outcomes
 from crlm.proportions import percent_limits
-from crlm.reconstruction import certificate, proportions
+from crlm.reconstruction import certificate, proportions, spreads
 from crlm.reconstruction.programs import by_python
 from crlm.reconstruction.quantities import quantity_of
 from crlm.report.characteristics import baseline_table
@@ -88,6 +88,13 @@ def test_print_s_limits_stand_in_table_1_and_in_the_certificate(printed, capsys)
         # The search aims at the number itself; its limits follow from it.
         aimed = quantity_of(claim, design)
         assert isinstance(aimed, str) == (claim["field"] != "estimate")
+
+
+def test_a_search_begins_with_the_percentage_and_not_with_its_limit(printed):
+    added(printed, conf_low="62", conf_high="72", estimate="67")
+    claims = ledger.load_claims("mskcc_hai")
+    found = spreads.printed(claims, "percent", "hai=yes", "timing", "synchronous")
+    assert found == 67
 
 
 def test_limits_of_a_group_s_share_are_refused(printed):

@@ -79,7 +79,8 @@ def _of(claims: pd.DataFrame) -> _Numbers:
 
 def _read(claims: pd.DataFrame) -> _Numbers:
     told = _Numbers({}, {})
-    given = without_models(claims[claims["kind"] == "number"])
+    given = claims[(claims["kind"] == "number") & (claims["field"] == "estimate")]
+    given = without_models(given)
     names = ("statistic", "group", "covariate", "level", "population", "value")
     for *key, population, value in zip(*(given[name] for name in names), strict=True):
         if population == "all":
