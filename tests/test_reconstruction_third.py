@@ -860,6 +860,7 @@ def _said(statistic, level="", value=0.0, decimals=0):
         "group": "arm=a",
         "covariate": "stage",
         "population": "all",
+        "field": "estimate",
         "model": "",
         "kind": "number",
     }
