@@ -371,6 +371,9 @@ def describe(design: Design, claims: pd.DataFrame) -> Iterator[str]:
         dict(ledger.in_years(claims, design)),
         "",
     )
+    otherwise = audit.limits_otherwise(made.checks, design)
+    told = f"Limits of percentages that are not {design.percent_limits} ones; percent_limits in "
+    yield from _told(f"{told}[conventions] may say", otherwise, "")
     yield from _told("A group written as population", dict(ledger.grouped_apart(claims)), "")
     records = as_records(claims)
     yield from _told(

@@ -1,13 +1,15 @@
 """Limits of percentages: by hand, by R, in a table, in a ledger and in a certificate."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from crlm import ledger
-from crlm.audit import audit
+from crlm.audit import audit, limits_otherwise
+from crlm.cli_study import describe
 from crlm.comparison import compare
 from crlm.ledger.vocabulary import PERCENT_LIMITS
 from crlm.paper import Paper, outcomes
@@ -42,7 +44,8 @@ def added(study, **cells):
     row = study.find(statistic="n", covariate="timing", group="hai=yes", place="table1")
     for at, (field, value) in enumerate(cells.items()):
         made = list(study.rows[row])
-        own = {"statistic": "percent", "unit": "%", "field": field, "decimals": "0"}
+        own = {"statistic": "percent", "unit": "%", "field": field}
+        own |= {"decimals": str(len(value.partition(".")[2]))}
         own |= {"id": f"share-{at}", "name": f"share {at}", "printed": value, "value": value}
         for name, text in own.items():
             made[study.header.index(name)] = text
@@ -127,3 +130,26 @@ def test_the_audit_holds_limits_against_their_patients(printed, low, high, verdi
     found = audit(ledger.load_design("mskcc_hai"), ledger.load_claims("mskcc_hai")).checks
     own = found[found["kind"] == "limits_of_a_percentage"]
     assert own["verdict"].tolist() == [verdict]
+
+
+@pytest.mark.parametrize(
+    ("said", "low", "high", "told"),
+    [
+        ("exact", "62.1", "72.0", {}),
+        ("exact", "62.4", "72.0", {"conf_low", "conf_high"}),
+        ("wald", "62.4", "72.0", {}),
+        ("wilson", "62.1", "72.0", {"conf_low", "conf_high"}),
+    ],
+)
+def test_limits_by_another_method_than_the_design_s_are_told(printed, said, low, high, told):
+    """246 of 366: exact limits are 62.1 and 72.0, Wald's 62.4 and 72.0, Wilson's 62.2 and 71.8."""
+    added(printed, estimate="67.2", conf_low=low, conf_high=high)
+    design = ledger.load_design("mskcc_hai")
+    design = replace(design, conventions={**design.conventions, "percent_limits": said})
+    claims = ledger.load_claims("mskcc_hai")
+    found = limits_otherwise(audit(design, claims).checks, design)
+    fields = claims.set_index("id").loc[[*found], "field"]
+    assert {*fields} == {*told}
+    lines = "\n".join(describe(design, claims))
+    assert ("percent_limits in [conventions] may say: 2 claims" in lines) == bool(told)
+    assert not told or f"share-1, share-2: {next(iter(found.values()))}" in lines

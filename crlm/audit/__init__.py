@@ -20,5 +20,15 @@ Examples
 
 from crlm.audit.cases import CATALOGUE, Kind
 from crlm.audit.report import CHECK_COLUMNS, Audit, audit, catalogue, describe
+from crlm.audit.share_limits import limits_otherwise
 
-__all__ = ["CATALOGUE", "CHECK_COLUMNS", "Audit", "Kind", "audit", "catalogue", "describe"]
+__all__ = [
+    "CATALOGUE",
+    "CHECK_COLUMNS",
+    "Audit",
+    "Kind",
+    "audit",
+    "catalogue",
+    "describe",
+    "limits_otherwise",
+]

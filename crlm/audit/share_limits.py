@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from crlm.audit.cases import Case, Outcome, Roles, check, outcome, unclear
+import pandas as pd
+
+from crlm.audit.cases import CONSISTENT, Case, Outcome, Roles, check, outcome, unclear
 from crlm.audit.counts import possible_sizes
 from crlm.audit.facts import Facts, Key, cell_of, text_of
 from crlm.audit.intervals import Interval, holds, integers
+from crlm.ledger import Design
 from crlm.ledger.vocabulary import PERCENT_LIMITS
 from crlm.proportions import percent_limits
 
@@ -42,7 +45,29 @@ def limits_of_a_percentage(facts: Facts) -> Iterator[Case]:
         roles = {"percent": share, "low": low, "high": high, "n": n}
         count = facts.n(whole | base | {(key.covariate, key.level)})
         roles |= {"count": count} if count is not None else {}
-        yield Case(*_named(facts, key), roles, _judge)
+        usual = facts.design.percent_limits
+
+        def judge(roles: Roles, usual: str = usual) -> Outcome:
+            return _judge(roles, usual)
+
+        yield Case(*_named(facts, key), roles, judge)
+
+
+def limits_otherwise(checks: pd.DataFrame, design: Design) -> dict[str, str]:
+    """Limits of percentages that fit another method than the design's, and which, by claim.
+
+    Parameters
+    ----------
+    checks : pandas.DataFrame
+        Of an audit.
+    """
+    usual, found = design.percent_limits, {}
+    own = checks[(checks["kind"] == "limits_of_a_percentage") & (checks["verdict"] == CONSISTENT)]
+    for claims, detail in zip(own["claims"], own["detail"], strict=True):
+        method = str(detail).partition(" ")[0]
+        if method != usual:
+            found |= {name: method for name in claims[1:3]}
+    return found
 
 
 def _named(facts: Facts, key: Key) -> tuple[tuple[str, ...], str]:
@@ -52,7 +77,7 @@ def _named(facts: Facts, key: Key) -> tuple[tuple[str, ...], str]:
     return ("limits", text_of(whole | base), key.covariate, key.level), title
 
 
-def _judge(roles: Roles) -> Outcome:
+def _judge(roles: Roles, usual: str = PERCENT_LIMITS[0]) -> Outcome:
     share, low, high = (roles[role] for role in ("percent", "low", "high"))
     told = f"{share.text}% ({low.text}-{high.text})"
     if not low.value <= share.value <= high.value:
@@ -63,7 +88,7 @@ def _judge(roles: Roles) -> Outcome:
     if len(pairs) > _MOST:
         return unclear("The percentage leaves too many numbers of patients possible.")
     for count, size in pairs:
-        for method in (*PERCENT_LIMITS, _LOGIT):
+        for method in dict.fromkeys((usual, *PERCENT_LIMITS, _LOGIT)):
             ends = _logit(count, size) if method == _LOGIT else percent_limits(count, size, method)
             parts: tuple[Interval, Interval] = (low.interval, high.interval)
             if all(holds(part, end) for part, end in zip(parts, ends, strict=True)):
