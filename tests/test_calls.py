@@ -100,6 +100,19 @@ def test_what_print_has_from_a_month_on_is_read_at_its_own_months(paper, monkeyp
         paper.table_one("hai", population="from month 6")
 
 
+def test_an_endpoint_without_printed_rates_is_read_where_anybody_is_followed(paper, monkeypatch):
+    """Of 31 months of follow-up a report told the rates at 36 and 60."""
+    rows = [{**KEYS, "statistic": "survival_rate", "time": month} for month in (12.0, 48.0)]
+    frame = paper.frames["RFS"]
+    short = frame.assign(time=frame["time"].clip(upper=31))
+    monkeypatch.setattr(paper, "claims", pd.DataFrame(rows))
+    assert paper.months("RFS") == [12.0, 48.0]
+    monkeypatch.setitem(paper.frames, "RFS", short)
+    assert paper.months("RFS") == [12.0]
+    monkeypatch.setattr(paper, "claims", pd.DataFrame(rows[1:]))
+    assert paper.months("RFS", (24, 36)) == [24] and paper.months("RFS") == [36, 60]
+
+
 def test_curves_of_some_patients_are_released_as_theirs(paper, monkeypatch):
     """A safe report drew the curves of all patients in their place, or ended in a KeyError."""
     asked = []

@@ -84,10 +84,22 @@ class Printed:
         return {n: "both" for n in asked if self.prints(others, covariate=[n])}
 
     def months(self, endpoint: str, default: Sequence[float] = (36, 60)) -> list[float]:
-        """Months at which the paper prints rates of an endpoint's curves; else `default`."""
-        asked = self.claims["endpoint"].eq(endpoint) & self.claims["statistic"].eq("survival_rate")
-        asked &= ~self.claims["population"].str.contains("from month")  # These count from there.
-        return sorted(self.claims.loc[asked, "time"].dropna().unique().tolist()) or list(default)
+        """Months at which the paper prints rates of an endpoint's curves.
+
+        Else those of its other endpoints, else `default`, as far as anybody is followed.
+        """
+        rated = self.claims["statistic"].eq("survival_rate")
+        rated &= ~self.claims["population"].str.contains("from month")  # These count from there.
+        own = rated & self.claims["endpoint"].eq(endpoint)
+        found, others = (
+            sorted(self.claims.loc[asked, "time"].dropna().unique().tolist())
+            for asked in (own, rated)
+        )
+        if found or endpoint not in self.frames:
+            return found or list(default)
+        last = self.frames[endpoint]["time"].max()
+        within = ([month for month in some if month <= last] for some in (others, default))
+        return next(filter(None, within), list(default))
 
     def horizons(self, endpoint: str) -> list[float]:
         """Months to which the paper prints restricted means of an endpoint."""
