@@ -125,12 +125,19 @@ def _judge_f(roles: Roles, groups: tuple[str, ...]) -> Outcome:
     exact = _variance_p(
         *([roles[f"{group}: {part}"].value for group in groups] for part in _NAMES), sizes
     )
+    return _held(roles, groups, ends, exact, "by analysis of variance")
+
+
+def _held(
+    roles: Roles, groups: tuple[str, ...], ends: Sequence[float], exact: float, how: str
+) -> Outcome:
+    """A printed p against those that the printed digits allow."""
     printed = f"p {roles['p'].operator} {roles['p'].text.lstrip('<>= ')}"
     texts = " and ".join(
         f"{roles[f'{g}: mean'].text} (SD {roles[f'{g}: sd'].text}, n {roles[f'{g}: n'].text})"
         for g in groups
     )
-    said = f"{texts}{_told(roles)} give p = {exact:.2g} by analysis of variance, not {printed}."
+    said = f"{texts}{_told(roles)} give p = {exact:.2g} {how}, not {printed}."
     span = hull((p, p) for p in ends)
     return outcome(overlap(span, roles["p"].interval), *span, said)
 
@@ -153,14 +160,7 @@ def _judge_slope(roles: Roles, groups: tuple[str, ...]) -> Outcome:
     slopes = [_slope(middles, some)[0] for middles in product(*means) for some in weights]
     ends += [1.0] if min(slopes) <= 0 <= max(slopes) else []
     exact = _slope_p(*([roles[f"{g}: {part}"].value for g in groups] for part in _NAMES), sizes)
-    printed = f"p {roles['p'].operator} {roles['p'].text.lstrip('<>= ')}"
-    texts = " and ".join(
-        f"{roles[f'{g}: mean'].text} (SD {roles[f'{g}: sd'].text}, n {roles[f'{g}: n'].text})"
-        for g in groups
-    )
-    said = f"{texts}{_told(roles)} give p = {exact:.2g} for a linear trend, not {printed}."
-    span = hull((p, p) for p in ends)
-    return outcome(overlap(span, roles["p"].interval), *span, said)
+    return _held(roles, groups, ends, exact, "for a linear trend")
 
 
 def _slope(means: Sequence[float], sizes: Sequence[int]) -> tuple[float, float, float]:
