@@ -106,8 +106,11 @@ def test_a_row_is_left_out_by_an_answer_and_only_a_whole_label_is(mskcc):
     table = [["", "No HAI", "HAI"], ["KRAS mutant", "20 (5%)", "30 (8%)"], ["Lost", "1", "2"]]
     made = claims_of(table, mskcc, "two-groups", place="table1", named={"Lost": "-"})
     assert not made.questions and len(made.claims) == 4
-    with pytest.raises(ParameterError, match="no such label"):
+    with pytest.raises(ParameterError, match="named whole, as 'KRAS mutant=-'"):
         claims_of(table, mskcc, "two-groups", place="table1", named={"KRAS": "-"})
+    noted = [*table, ["Values are n (%).", "", ""]]
+    with pytest.raises(ParameterError, match="no such label; there is: No HAI, HAI, KRAS mut.*Lo"):
+        claims_of(noted, mskcc, "two-groups", place="table1", named={"Sides": "-"})
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from crlm.ledger import Design, ParameterError, did_you_mean
 from crlm.ledger.vocabulary import ALL
+from crlm.transcription.asking import quoted
 from crlm.transcription.label_words import MISSING
 from crlm.transcription.labels import factors_in
 from crlm.transcription.wordings import plain
@@ -54,8 +55,7 @@ def checked(
         words = plain(label)
         whole = target != LEFT_OUT or _whole(label) in map(_whole, texts)
         if not whole or not any(words == held or held.startswith(f"{words} ") for held in labels):
-            near = did_you_mean(label, [row[0] for row in rows if row[0]])
-            raise ParameterError(f"--is {label!r}: the table has no such label; {near}")
+            raise ParameterError(f"--is {label!r}: {_no_such(label, rows, whole)}")
         known = [*design.columns, *design.made, "p", *design.endpoints, *others]
         heads = [plain(head) for head in rows[0][1:] if words and plain(head).startswith(words)]
         known += [ALL] if overs or heads else []
@@ -73,6 +73,16 @@ def checked(
                 near += f" Its unit is {unit}."
             raise ParameterError(f"--is {label}={target}: no level of {column}; {near}")
     return dict(named)
+
+
+def _no_such(label: str, rows: Sequence[Sequence[str]], whole: bool) -> str:
+    """What to say of an answer for a label that the table does not have."""
+    last = max((at for at, row in enumerate(rows) if any(row[1:])), default=0) + 1
+    texts = [text for text in (*rows[0], *(row[0] for row in rows[1:last])) if text]
+    longer = [text for text in texts if plain(text).startswith(plain(label))]
+    if longer and not whole:
+        return f"what is left out is named whole, as {quoted(longer[0], LEFT_OUT)}."
+    return f"the table has no such label; {did_you_mean(label, texts)}"
 
 
 def is_left_out(label: str, named: Mapping[str, str]) -> bool:

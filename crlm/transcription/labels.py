@@ -154,8 +154,10 @@ class Labels:
         if (inside := self._bracketed(label, within)) is not None:
             return inside
         label = meanings.without_unit(unmarked(label))
-        for words in (self._first, self._all):
-            found = words.read(label, within)
+        # A wording as it stands goes before one with words behind it: "Receptor status" is no
+        # "Receptor" where a column is called so.
+        for read in (self._first.whole, self._all.whole, self._first.read, self._all.read):
+            found = read(label, within)
             if found and not (found.level and meanings.is_common(label)):
                 return found
         return (

@@ -245,7 +245,9 @@ class FirstTable(Table):
         own = any(head and self.labels.read(head).column == self.by for head in rows[0][1:])
         if heads or own:
             return rows
-        names = [row[0] for row in rows[1:] if self.group(row[0], self.by) not in ("", *_BETWEEN)]
+        taken = dict(self.labels.taken)
+        names = {self.group(row[0], self.by) for row in rows[1:]} - {"", *_BETWEEN}
+        self.labels.taken = taken
         if len(names) < 2:
             return rows
         return [list(row) for row in zip(*rows, strict=True)]
