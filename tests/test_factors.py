@@ -497,11 +497,16 @@ def test_ratios_below_curves_are_against_the_level_that_the_design_says(study, c
     capsys.readouterr()
     curves = paper.curves("OS", by="age_band", at=[24], ratio=True).rows
     parts = paper.within(["OS"], "age_band", "sex", at=24).rows
-    for rows in (curves, parts):
+    forest = paper.subgroups("OS", of="age_band", within=["sex"]).rows
+    late = [
+        paper.from_landmark("OS", "age_band", month=3),
+        paper.landmark(["OS"], "age_band", month=3),
+    ]
+    for rows in (curves, parts, forest, *(one.rows for one in late)):
         held = rows[rows["statistic"] == "reference"]
         assert {*held["level"]} == {"60-69"}
     told = capsys.readouterr().out
-    assert "< 50 against 60 to < 70" in told
+    assert "< 50 against 60 to < 70" in told and "against < 50" not in told
     assert paper._references(curves).endswith(": 60 to < 70")
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 
 from crlm.audit.intervals import Interval, printed_interval, times
 from crlm.ledger import Design, as_records, kind_of, printed_decimals, small
-from crlm.ledger.models import about
+from crlm.ledger.models import about, reference_of
 from crlm.ledger.rounding import round_half_up
 from crlm.ledger.vocabulary import ALL, MULTIVARIABLE, NOT_REACHED
 
@@ -263,16 +263,8 @@ def key_of(record: Mapping[str, Any], design: Design) -> Key:
     time = None if time is None or math.isnan(time) else float(time)
     names = ("endpoint", "population", "group", "covariate", "level", "model", "statistic")
     key = Key(*(record[name] for name in names), time)
-    said = record["reference"] or _of_model(key, design)
+    said = record["reference"] or reference_of(design.models, record)
     return key if said == _first_level(design, key.covariate) else key._replace(reference=said)
-
-
-def _of_model(key: Key, design: Design) -> str:
-    """The reference level that the design gives a covariate of its model, alone as in it."""
-    if kind_of(key.model) not in (MULTIVARIABLE, "univariable"):
-        return ""
-    spec = design.model_of(key.endpoint, key.population, key.model)
-    return str((spec.get("references") or {}).get(key.covariate, ""))
 
 
 def models_of(design: Design) -> list[tuple[str, str]]:

@@ -16,6 +16,9 @@ from crlm.ledger.vocabulary import ALL, MULTIVARIABLE
 OF_ONE = (MULTIVARIABLE, "selection", "ph_test", "bootstrap selection, sign")
 OF_ONE += ("bootstrap selection",)
 
+#: Models whose ratios are against the reference levels of the design's model of their patients.
+_ALIKE = (*OF_ONE, "univariable", "landmark", "interaction", "all factors", "printed covariates")
+
 Models = Mapping[str, Mapping[str, Any]]
 
 
@@ -96,7 +99,8 @@ def name_of(models: Models, endpoint: str, population: str = ALL, key: str = MUL
 def reference_of(models: Models, record: Mapping[str, Any]) -> str:
     """The level that the model of a claim or a row holds its covariate against.
 
-    A covariate alone has the reference of the model of its patients. "" for the column's first.
+    A covariate alone, from a month on or within a subgroup has the reference of the model of its
+    patients. "" for the column's first.
 
     Examples
     --------
@@ -104,7 +108,7 @@ def reference_of(models: Models, record: Mapping[str, Any]) -> str:
     >>> reference_of({"OS": {"references": {"stage": "II"}}}, row)
     'II'
     """
-    if kind_of(record["model"]) not in (MULTIVARIABLE, "univariable"):
+    if kind_of(record["model"]).partition(", ")[0] not in _ALIKE:
         return ""
     name = name_of(models, record["endpoint"], record["population"], record["model"])
     return str((models.get(name, {}).get("references") or {}).get(record["covariate"], ""))

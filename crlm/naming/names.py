@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from crlm.ledger import STATISTICS, Design, kind_of
+from crlm.ledger.models import reference_of
 from crlm.ledger.vocabulary import MULTIVARIABLE
 from crlm.naming.words import (
     PLAIN,
@@ -215,7 +216,8 @@ def _what(record: Mapping[str, Any], design: Design) -> str:
         return _product(name, level, design)
     if _is_bare(group):
         return value_of(name, level, design) if level else label_of(name, design)
-    return contrast_of(name, level, design)
+    against = record.get("reference") or reference_of(design.models, record)
+    return contrast_of(name, level, design, against)
 
 
 def _group(record: Mapping[str, Any], design: Design) -> str:

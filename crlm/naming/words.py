@@ -287,8 +287,11 @@ def _cut_unit(name: str, design: Design) -> str:
     return unit if unit and design.label(name).endswith(f", {unit}") else ""
 
 
-def contrast_of(name: str, level: str, design: Design) -> str:
-    """A level against the reference: "RAS mutant against wild type", "age > 60 against ≤ 60"."""
+def contrast_of(name: str, level: str, design: Design, reference: str = "") -> str:
+    """A level against the reference: "RAS mutant against wild type", "age > 60 against ≤ 60".
+
+    The reference is the column's first level unless another is given.
+    """
     levels = design.spec(name).get("levels", ())
     label = label_of(name, design)
     if not level:
@@ -296,9 +299,10 @@ def contrast_of(name: str, level: str, design: Design) -> str:
         unit = unit.removesuffix("s") or unit
         each = f" (per {unit})" if unit and not levels else ""
         return f"{label} (all levels)" if len(levels) > 2 else label + each
-    if not levels or level == levels[0]:
+    reference = reference or (levels[0] if levels else level)
+    if level == reference:
         return value_of(name, level, design)
-    text, other = (level_label(name, one, design) for one in (level, levels[0]))
+    text, other = (level_label(name, one, design) for one in (level, reference))
     if design.says_itself(name, level):
         return f"{text} against {_unlike(other, text)}"
     if _is_cut(name, text, design):

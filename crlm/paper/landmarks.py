@@ -64,7 +64,8 @@ class Landmarks(Base):
         ]
         curves = parts[0]
         if by:
-            ratio = regression.univariable(late, [by], ties=self.ties, population=where)
+            held = self.as_modelled(late, endpoint, where)
+            ratio = regression.univariable(held, [by], ties=self.ties, population=where)
             parts.append(self.add(ratio.assign(model="landmark")))
         if not self.release.on and self.prints(("events",), population=[where]):
             sizes = curves[curves["statistic"] == "n"]

@@ -10,6 +10,7 @@ from crlm import regression, second_opinion, survival
 from crlm.ledger import rows as result_rows
 from crlm.ledger import small
 from crlm.ledger.models import seconds
+from crlm.ledger.vocabulary import ALL
 from crlm.numbers import counted
 from crlm.paper.adjusted import of_model
 from crlm.paper.base import Section, joined, nothing
@@ -40,7 +41,8 @@ class Robustness(Sampling):
             self.can(title, endpoint_names[0], effect, modifier)
             return nothing()
         rules = {"ties": self.ties, "test": self.design.interaction_test}
-        fits = [regression.interaction(self.frames[n], effect, modifier, **rules) for n in known]
+        frames = [self.as_modelled(self.frames[n], n, ALL) for n in known]
+        fits = [regression.interaction(frame, effect, modifier, **rules) for frame in frames]
         rows = self.add(*fits)
         if self.hides(title, rows):
             return nothing()
@@ -223,8 +225,9 @@ class Robustness(Sampling):
             if why:
                 html.show(html.skipped(f"{endpoint} from month {month:g}", why))
                 continue
-            late = survival.landmark(self.frames[endpoint], month)
             where = survival.from_month(month)
+            late = survival.landmark(self.frames[endpoint], month)
+            late = self.as_modelled(late, endpoint, where)
             fit = regression.univariable(late, [of], ties=self.ties, population=where)
             parts.append(fit.assign(model="landmark"))
         if not parts:

@@ -51,7 +51,8 @@ class Subgroups(Base):
         if not self.can(title, endpoint, of):
             return nothing()
         within = [name for name in within if self.can(title, endpoint, name)]
-        frame, parts = self.inside(self.frames[endpoint], population), []
+        everybody, parts = self.inside(self.frames[endpoint], population), []
+        frame = self.as_modelled(everybody, endpoint, population)
         held = self._of_models(endpoint)  # Their p is by the test of the model's table.
         if self._alone(endpoint, of, population) and not frame.empty and frame[of].nunique() > 1:
             fit = regression.univariable(frame, [of], ties=self.ties, population=population)
@@ -60,8 +61,9 @@ class Subgroups(Base):
             return nothing()
         for name in within:
             for level in self.design.levels(name):
-                part = self.inside(frame, f"{name}={level}")
                 among = ",".join([population, f"{name}={level}"][population == ALL :])
+                part = self.inside(everybody, f"{name}={level}")
+                part = self.as_modelled(part, endpoint, among)
                 if not part.empty and part[of].nunique() > 1:
                     fit = regression.univariable(part, [of], ties=self.ties, population=among)
                     fit = fit[fit["statistic"] != "p"] if among in held else fit
