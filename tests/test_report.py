@@ -646,6 +646,19 @@ def test_a_tall_picture_is_not_confined_in_print():
     assert "img.unconfined { max-height: 23cm; }" in page.read_text(encoding="utf-8")
 
 
+def test_a_phone_says_what_goes_on_sideways_and_paper_what_is_closed():
+    folder = Path(html.__file__).parents[1] / "templates" / "crlm_report"
+    style = (folder / "page.css").read_text(encoding="utf-8")
+    phone, paper = (
+        style[style.index(f"@media {kind}") :].split("\n}\n")[0]
+        for kind in ("(max-width: 40rem)", "print")
+    )
+    assert "p.sideways { display: block; }" in phone and "no-repeat local" in phone
+    assert "p.sideways { display: none; }" in paper and "(closed, and so not printed)" in paper
+    assert "@page { margin: " in style
+    assert '<p class="sideways">' in (folder / "index.html.j2").read_text(encoding="utf-8")
+
+
 def test_all_figures_are_equally_wide():
     rows, curves = curve_rows()
     ratios = tables.ratios(regression_rows(), model="univariable")
