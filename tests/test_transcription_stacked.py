@@ -132,3 +132,93 @@ def test_an_endpoint_in_the_place_of_a_covariate_is_asked(design):
     made = read(design, rows)
     assert not made.claims
     assert "names os_months, which is no covariate of a model" in made.questions[0]
+
+
+@pytest.fixture(scope="module")
+def receptors(design):
+    """Subgroups below headings of receptors, two end points beside each other (PMC2949642)."""
+    made = ledger.load_design("ncch_scp")
+    for name in ("er", "pr"):
+        levels = ["negative", "positive"]
+        label = f"{name} status"
+        made.columns[name] = {"type": "category", "levels": levels, "label": label}
+    return made
+
+
+FOREST = [
+    ["Tumour status", "RAS mutant versus wild type", "", "", "", "", ""],
+    ["", "Distant recurrence", "", "", "Death", "", ""],
+    ["", *["Hazard ratio (95% CI)", "P", "Pinteraction"] * 2],
+    ["All patients", "0.50 (0.30 to 0.80)", "0.01", "", "0.60 (0.40 to 0.90)", "0.02", ""],
+    ["ER-positive", "", "", "", "", "", ""],
+    ["Male", "0.38 (0.23 to 0.60)", "0.001", "", "0.35 (0.20 to 0.60)", "0.002", ""],
+    ["Female", "0.88 (0.47 to 1.65)", "0.69", "0.035", "0.84 (0.37 to 1.90)", "0.67", "0.060"],
+    ["ER-positive, PR-negative", "", "", "", "", "", ""],
+    ["Male", "0.69 (0.31 to 1.56)", "0.37", "", "0.64 (0.26 to 1.56)", "0.33", ""],
+    ["Female", "0.89 (0.31 to 2.54)", "0.83", "0.51", "0.60 (0.17 to 2.13)", "0.43", "0.98"],
+]
+HEADED = {"Distant recurrence": "RFS", "Death": "OS"}
+
+
+def forest(design, rows, named=HEADED):
+    return claims_of(rows, design, "subgroups", place="table2", named=named)
+
+
+def test_headings_of_a_forest_are_the_patients_of_the_rows_below_them(receptors):
+    """Below one such heading the ratios went in as those of all patients, and nothing was told."""
+    made = forest(receptors, FOREST)
+    assert not made.questions, made.questions
+    ratios = {
+        (c["endpoint"], c["population"]): c["printed"]
+        for c in made.claims
+        if c["statistic"] == "hazard_ratio" and c["field"] == "estimate"
+    }
+    assert ratios == {
+        ("RFS", "all"): "0.50",
+        ("OS", "all"): "0.60",
+        ("RFS", "er=positive,sex=male"): "0.38",
+        ("OS", "er=positive,sex=male"): "0.35",
+        ("RFS", "er=positive,sex=female"): "0.88",
+        ("OS", "er=positive,sex=female"): "0.84",
+        ("RFS", "er=positive,pr=negative,sex=male"): "0.69",
+        ("OS", "er=positive,pr=negative,sex=male"): "0.64",
+        ("RFS", "er=positive,pr=negative,sex=female"): "0.89",
+        ("OS", "er=positive,pr=negative,sex=female"): "0.60",
+    }
+    between = {
+        (c["endpoint"], c["population"]): (c["printed"], c["locator"])
+        for c in made.claims
+        if c["model"] == "interaction"
+    }
+    told = "table2, ER-positive, PR-negative, Female, OS interaction"
+    assert between["OS", "er=positive,pr=negative"] == ("0.98", told)
+    assert between["RFS", "er=positive"][0] == "0.035" and len(between) == 4
+    single = forest(receptors, [*FOREST[:3], *FOREST[4:7]])
+    assert {c["population"] for c in single.claims if c["model"] == "univariable"} == {
+        "er=positive,sex=male",
+        "er=positive,sex=female",
+    }
+
+
+def test_a_forest_of_the_first_level_against_the_other_is_asked(receptors):
+    """Its ratios went in as those of the other side."""
+    beside = [["", "RFS HR (RAS wild type vs mutant)", "P"], *(row[:3] for row in FOREST[5:7])]
+    above = [["Status", "RAS wild type versus RAS mutant", *FOREST[0][2:]], *FOREST[1:]]
+    for rows, named in ((beside, {}), (above, HEADED)):
+        made = forest(receptors, rows, named)
+        assert "and rows have RAS mutant against RAS wild type" in made.questions[0]
+    titled = [["RAS wild type versus RAS mutant", *[""] * 6], ["", *FOREST[0][2:], ""], *FOREST[1:]]
+    told = forest(receptors, titled).taken[0]
+    assert told.endswith("though the title has RAS wild type against RAS mutant")
+
+
+def test_an_answer_that_names_an_endpoint_names_no_model_of_it(receptors):
+    """Univariable ratios below such a head went in as multivariable."""
+    heads = ["", *["Univariate HR (95% CI)", "P"] * 2]
+    rows = [["", "Death", "", "Progression", ""], heads, [*FOREST[6][:3], *FOREST[5][1:3]]]
+    named = {"Death": "OS", "Progression": "RFS"}
+    made = claims_of(rows, receptors, "model", place="table3", named=named)
+    assert {(c["endpoint"], c["model"]) for c in made.claims} == {
+        ("OS", "univariable"),
+        ("RFS", "univariable"),
+    }

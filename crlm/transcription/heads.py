@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from crlm.transcription.cells import REFERENCE, cell
 from crlm.transcription.wordings import unmarked
@@ -119,11 +119,48 @@ def headed(rows: Sequence[Sequence[str]], groups: bool = False) -> list[list[str
     >>> headed([["Table 3", ""], ["", "HR"], ["Age", "1.1"]])
     [['', 'HR'], ['Age', '1.1']]
     """
-    kept = untitled(rows)
-    while len(kept) > 2 and _is_lower(kept[0], kept[1]):
-        joined = _below if groups and _are_groups(kept[1]) else _joined
-        kept = [joined(kept[0], kept[1]), *kept[2:]]
-    return kept
+    head, *body = untitled(rows)
+    storeys = [head]
+    while len(body) > 1 and _is_lower(head, body[0]):
+        storeys.append(body.pop(0))
+        head = _one(head, storeys[-1], groups)
+    # From the lowest up: a head of the middle storey stands over all below it, an upper one over
+    # those; none stands over a column that begins with a head further up.
+    head = storeys.pop()
+    while storeys:
+        upper = storeys.pop()
+        begins = {at for storey in storeys for at, text in enumerate(storey) if text}
+        head = _one(upper, head, groups, begins)
+    return [head, *body]
+
+
+def _one(
+    upper: Sequence[str], lower: Sequence[str], groups: bool, begins: Collection[int] = ()
+) -> list[str]:
+    """Two storeys of a header as one."""
+    if groups and _are_groups(lower):
+        return _below(upper, lower)
+    return _joined(upper, lower, begins)
+
+
+def over_all(rows: Sequence[Sequence[str]]) -> str:
+    """What the first storey of a header says over all columns of a second and a third; else "".
+
+    Parameters
+    ----------
+    rows : sequence of sequence of str
+        Without a title.
+
+    Examples
+    --------
+    >>> over_all([["", "New vs old", ""], ["", "OS", "RFS"], ["", "HR", "HR"], ["Men", "1", "2"]])
+    'New vs old'
+    """
+    said = {text for text in rows[0][1:] if text}
+    below = {text for text in rows[1][1:] if text} if len(rows) > 3 else set()
+    stands = len(said) == 1 and rows[0][1] in said and len(below) > 1
+    storeys = stands and _is_lower(rows[0], rows[1]) and _is_lower(rows[1], rows[2])
+    return said.pop() if storeys else ""
 
 
 def with_limits(rows: Sequence[Sequence[str]]) -> list[list[str]]:
@@ -230,20 +267,20 @@ def _below(upper: Sequence[str], lower: Sequence[str]) -> list[str]:
     ]
 
 
-def _joined(upper: Sequence[str], lower: Sequence[str]) -> list[str]:
+def _joined(upper: Sequence[str], lower: Sequence[str], begins: Collection[int] = ()) -> list[str]:
     """Two storeys as one; a cell of the upper one stands over those right of it that are empty."""
     joined = [lower[0] or upper[0]]
-    for over, below in zip(spread(upper, lower)[1:], lower[1:], strict=True):
+    for over, below in zip(spread(upper, lower, begins)[1:], lower[1:], strict=True):
         joined.append(" ".join(dict.fromkeys(part for part in (over, below) if part)))
     return joined
 
 
-def spread(upper: Sequence[str], lower: Sequence[str]) -> list[str]:
+def spread(upper: Sequence[str], lower: Sequence[str], begins: Collection[int] = ()) -> list[str]:
     """What of an upper storey stands over each column.
 
     Where the lower storey begins again as often as the upper one has heads, each stands over its
     own part, in whichever column of it the page or the paste has put the head; else over those
-    right of it that are empty.
+    right of it that are empty, up to one that `begins` below another head further up.
 
     Examples
     --------
@@ -255,8 +292,8 @@ def spread(upper: Sequence[str], lower: Sequence[str]) -> list[str]:
     filled = [upper[0]]
     if any(text and text == before for before, text in itertools.pairwise(upper[1:])):
         return list(upper)  # Merged cells have their text in each: an empty one is empty.
-    for text in upper[1:]:
-        filled.append(text or (filled[-1] if len(filled) > 1 else ""))
+    for at, text in enumerate(upper[1:], 1):
+        filled.append(text or (filled[-1] if at > 1 and at not in begins else ""))
     return filled
 
 

@@ -26,7 +26,14 @@ from crlm.transcription import (
 from crlm.transcription.cells import POINTS, Placed, row_of
 from crlm.transcription.curves import CurvesTable
 from crlm.transcription.endpoints import Endpoints, parts
-from crlm.transcription.heads import below_curves, headed, title, untitled, with_limits
+from crlm.transcription.heads import (
+    below_curves,
+    headed,
+    over_all,
+    title,
+    untitled,
+    with_limits,
+)
 from crlm.transcription.models import ModelTable
 from crlm.transcription.outcomes import OutcomesTable
 from crlm.transcription.patients import FirstTable
@@ -54,6 +61,12 @@ _IN_CELL = re.compile(r"\b95\s?%\s*(?:CI|confidence intervals?)\s*[:,=]?\s*(?=\d
 #: Stars of footnotes and signs of cut-offs as publishers set them.
 _SIGNS = str.maketrans(
     dict.fromkeys("∗⁎＊✱", "*") | dict.fromkeys("⩽≦", "≤") | dict.fromkeys("⩾≧", "≥")
+)
+#: Words over columns that say what these hold, or of which model they are.
+_SAYING = re.compile(
+    r"\d|%|\b(?:hr|or|shr|ratios?|hazards?|odds|risks?|median|mean|rates?|survival|incidence|events?"
+    r"|deaths?|patients|n|p|ci|models?|uni|uva|mva|multi|crude)\b|\b(?:univ|multiv|un?adj|adj)",
+    re.IGNORECASE,
 )
 _COMMA = re.compile(r"(?<=\d),(?=\d{1,2}(?!\d))|(?<=\b0),(?=\d)")
 
@@ -131,6 +144,7 @@ def claims_of(
     rows = below_curves(rows) if layout == "curves" else rows
     above, groups, raw = title(rows), layout == "two-groups", untitled(rows)
     raw = _undashed(stubs.merged(raw, groups))
+    raw, across = (raw, "") if groups else _below_all(raw, design, named or {})
     apart = _headed(populations.beside(raw, layout, design, named or {}))
     rows = _once(headed(raw, groups=groups or bool(apart)))
     rows = rows if groups else with_limits(rows)
@@ -170,7 +184,7 @@ def claims_of(
         if isinstance(table, CurvesTable):
             table.by = by
         table.as_printed = as_printed
-        table.population, table.title = population, above
+        table.population, table.title, table.over = population, above, across
         _read(table, rows, decimal)
         if groups:
             _percentages(table.made, by, percent, design)
@@ -181,10 +195,29 @@ def claims_of(
         if over not in aside and not question:
             kept = own.without(part, named)[0]
             for of, block in _below(layout, kept, endpoints, design, endpoint):
-                made.add(read(block, among, _of_stack(of, among, layout if stack else "", design)))
+                own_of = _of_stack(of, among, layout if stack else "", design)
+                made.add(_located(read(block, among, own_of), place, over if stack else ""))
         made.questions += [f"{question}."] * bool(question and over not in aside)
         made.taken += [f"{over!r} as the patients of {among}"] * (among not in ("", population))
     made.left_out += [f"{label!r} is left out, as was said." for label in dict.fromkeys(aside)]
+    return made
+
+
+def _below_all(
+    rows: list[list[str]], design: Design, named: Mapping[str, str]
+) -> tuple[list[list[str]], str]:
+    """A table less a storey over all its columns that says nothing of what they hold; and that."""
+    over = over_all(rows)
+    known = Endpoints(design, named, incidences=True, outcomes=True)
+    if not over or _SAYING.search(over) or known.named_in(over):
+        return rows, ""
+    return [[rows[1][0] or rows[0][0], *rows[1][1:]], *rows[2:]], over
+
+
+def _located(made: Transcript, place: str, over: str) -> Transcript:
+    """Claims whose locators name the heading that the table has above their rows."""
+    for claim in made.claims if over else ():
+        claim["locator"] = claim["locator"].replace(f"{place}, ", f"{place}, {over}, ", 1)
     return made
 
 
@@ -235,7 +268,8 @@ def _endpoint(
     if titled[0] and not endpoint:
         return titled
     near = did_you_mean(endpoint, known) if endpoint else f"{', '.join(known)}."
-    raise ParameterError(f"A {layout} table needs --endpoint: {near}")
+    told = " Where each column or row is of its own, --is 'HEAD=ENDPOINT' says of which."
+    raise ParameterError(f"A {layout} table needs --endpoint: {near}{told * (not endpoint)}")
 
 
 def _titled(

@@ -12,7 +12,6 @@ from crlm.transcription.cells import REFERENCE, cell, row_of, without_limits
 from crlm.transcription.curve_columns import LIMITED, Column, columns
 from crlm.transcription.curves import CurvesTable
 from crlm.transcription.everybody import are_all
-from crlm.transcription.labels import AGAINST
 from crlm.transcription.model_columns import SUB, of_no_incidence, other_ratio_of
 from crlm.transcription.rate_columns import ADJUSTED, COMPARED, RATED, rated
 from crlm.transcription.several import ALONE, Several, unnumbered
@@ -203,29 +202,10 @@ class OutcomesTable(CurvesTable):
         """Why what a head compares is not the second group against the first; "" if it is."""
         if len(levels) != 2:
             return f"is of two groups, and {self.by} has {len(levels)}"
-        if self._turned(head, levels):
+        if self.turned(head, self.by, levels):
             second, first = (self.design.label(self.by, level) for level in reversed(levels))
             return f"is of {first} against {second}, and rows have {second} against {first}"
         return ""
-
-    def _turned(self, head: str, levels: Sequence[str]) -> bool:
-        """Whether a head sets the first group against the second: "HR (control vs treatment)"."""
-        sides = AGAINST.split(re.sub(r"[\[\]()]", " ", head))
-        if len(sides) != 2:
-            return False
-        # Words before and behind the groups are of the ratio: "HR for A vs B, adjusted".
-        before, behind = (side.split() for side in sides)
-        first = next(filter(None, (self._named(before[at:]) for at in range(len(before)))), "")
-        ends = range(len(behind), 0, -1)
-        other = next(filter(None, (self._named(behind[:end]) for end in ends)), "")
-        return (first, other) == (levels[0], levels[1])
-
-    def _named(self, words: Sequence[str]) -> str:
-        """The group that some words are."""
-        taken = dict(self.labels.taken)
-        group = self.group(" ".join(words), self.by)
-        self.labels.taken = taken
-        return group.removeprefix(f"{self.by}=") if "=" in group else ""
 
     def _other_hazard(self, head: str, endpoint: str) -> str:
         """What to ask of a ratio that is not that of its endpoint."""

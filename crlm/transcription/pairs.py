@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 
 from crlm.ledger import Design
 from crlm.transcription.labels import AGAINST, Labels
@@ -44,6 +45,32 @@ def stacked(head: str) -> str:
 def is_of_two(head: str) -> bool:
     """Whether a head says that its p values compare two groups: "P (A vs B)", "P A vs B"."""
     return bool(_P.search(unmarked(head))) and named_in(head) is not None
+
+
+def are_set(head: str, levels: Sequence[str], group: Callable[[str], str]) -> bool:
+    """Whether a head sets the first of two levels against the second: "HR (control vs new)".
+
+    Parameters
+    ----------
+    head : str
+    levels : sequence of str
+    group : callable
+        The level that a text names; "" of another text.
+
+    Examples
+    --------
+    >>> are_set("HR for control vs new, adjusted", ["control", "new"], lambda t: t.strip(","))
+    True
+    """
+    sides = AGAINST.split(re.sub(r"[\[\]()]", " ", head))
+    if len(sides) != 2:
+        return False
+    # Words before and behind the groups are of the ratio: "HR for A vs B, adjusted".
+    before, behind = (side.split() for side in sides)
+    firsts = (group(" ".join(before[at:])) for at in range(len(before)))
+    others = (group(" ".join(behind[:end])) for end in range(len(behind), 0, -1))
+    first, other = (next((n for n in found if n in levels), "") for found in (firsts, others))
+    return (first, other) == (levels[0], levels[1])
 
 
 def compared(head: str, by: str, labels: Labels, design: Design) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from crlm.ledger import Design
@@ -26,6 +27,8 @@ _AFTER = re.compile(
 _WHO = re.compile(
     r"\b(cohorts?|sets?|patients|populations?|samples?|cases|series)\s*$", re.IGNORECASE
 )
+#: What parts the levels that a heading names: "ER-positive, PR-negative", "ER+/PR−".
+_PARTS = re.compile(r"\s*(?:[,;/&]|\band\b)\s*", re.IGNORECASE)
 _WEIGHTED = re.compile(r"\b(iptw|weight(ed|ing)?|overlap|entropy)\b", re.IGNORECASE)
 _MATCHED = re.compile(r"(?<!un)(?<!not )\bmatch", re.IGNORECASE)
 
@@ -79,7 +82,8 @@ def stacked(
 
     Such are rows without numbers of which two or more name levels of one column that no row
     below them is of: "Training set" and "Validation set". One of "All patients", or of an answer,
-    may stand among them.
+    may stand among them. They may name levels of further columns too ("ER-positive,
+    PR-negative"); of a forest one such heading is enough.
 
     Parameters
     ----------
@@ -91,34 +95,72 @@ def stacked(
     list of (str, list of rows)
         Each with the header, and with the notes below the table.
     """
-    if layout not in ("model", "curves"):
+    if layout not in ("model", "curves", "subgroups"):
         return []
     last = max((at for at, row in enumerate(rows) if any(row[1:])), default=0) + 1
     labels = Labels(design, list(design.columns), {})
-    answers = {plain(label): target for label, target in named.items()}
-    heads: dict[int, str] = {}
-    for at, row in enumerate(rows[:last]):
-        if not at or any(row[1:]) or not row[0]:
-            continue
-        column, _, level = answers.get(plain(row[0]), "").partition(":")
-        found = labels.read(row[0])
-        whole = column == ALL or (not found.column and _WHO.search(row[0]))
-        if level or found.level or whole:
-            heads[at] = column if level else ALL if whole else found.column
-    split = {column for column in heads.values() if column != ALL}
-    split = {one for one in split if list(heads.values()).count(one) > 1}
-    if len(split) != 1:
-        return []
-    (by,) = split
-    starts = [at for at, column in heads.items() if column in (by, ALL)]
-    body = [row for at, row in enumerate(rows[1:last], 1) if at not in starts]
-    if any(labels.read(row[0]).column == by for row in body) or any(map(any, rows[1 : starts[0]])):
+    heads = {
+        at: columns
+        for at, row in enumerate(rows[:last])
+        if at and row[0] and not any(row[1:]) and (columns := _named_by(row[0], labels, named))
+    }
+    forest = layout == "subgroups"
+    starts = (_over_others if forest else _repeated)(rows[:last], heads, labels)
+    if not starts or (not forest and any(map(any, rows[1 : starts[0]]))):
         return []
     ends = [*starts[1:], last]
     made = [(rows[a][0], [*rows[:1], *rows[a + 1 : b]]) for a, b in zip(starts, ends, strict=True)]
+    if any(any(row[1:]) for row in rows[1 : starts[0]]):
+        made.insert(0, ("", list(rows[: starts[0]])))
     if not all(any(any(row[1:]) for row in part[1:]) for _, part in made):
         return []
     return [(over, [list(row) for row in (*part, *rows[last:])]) for over, part in made]
+
+
+def _named_by(text: str, labels: Labels, named: Mapping[str, str]) -> set[str]:
+    """The columns whose levels a heading names, or {"all"}; none of another heading."""
+    answers = {plain(label): target for label, target in named.items()}
+    column, _, level = answers.get(plain(text), "").partition(":")
+    if level or column == ALL:
+        return {column}
+    if found := _conditions(text, labels):
+        return set(found)
+    whole = not labels.read(text).column and _WHO.search(text)
+    return {ALL} if whole else set()
+
+
+def _conditions(text: str, labels: Labels) -> dict[str, str]:
+    """The level of each column that a heading names: of one, or of several side by side."""
+    whole = labels.read(text)
+    parts = [whole] if whole.column else [labels.read(part) for part in _PARTS.split(text)]
+    found = {part.column: part.level for part in parts if ":" not in part.column}
+    return found if len(found) == len(parts) and all(found.values()) else {}
+
+
+def _repeated(
+    rows: Sequence[Sequence[str]], heads: Mapping[int, set[str]], labels: Labels
+) -> list[int]:
+    """Where headings stand of which two or more name levels of a column that no other row has."""
+    counts = Counter(column for columns in heads.values() for column in columns - {ALL})
+    several = [column for column, many in counts.items() if many > 1]
+    by = [one for one in several if counts[one] == max(counts.values())]
+    starts = [at for at, columns in heads.items() if columns == {ALL} or columns & set(by)]
+    named = [columns - {ALL} for columns in heads.values() if columns & set(several)]
+    body = [row for at, row in enumerate(rows) if at and at not in starts]
+    if not by or not all(set(by) <= columns for columns in named):
+        return []
+    return [] if any(labels.read(row[0]).column in several for row in body) else starts
+
+
+def _over_others(
+    rows: Sequence[Sequence[str]], heads: Mapping[int, set[str]], labels: Labels
+) -> list[int]:
+    """Where headings stand below which the next row is of another column than they name."""
+    return [
+        at
+        for at, columns in heads.items()
+        if at + 1 < len(rows) and labels.read(rows[at + 1][0], rows[at][0]).column not in columns
+    ]
 
 
 def model_of(said: str, among: str, design: Design) -> str:
@@ -163,9 +205,9 @@ def of(over: str, design: Design, named: Mapping[str, str], among: str) -> tuple
         return "", f"the numbers below {over!r} {told}out with {to_ask(over, '-')}"
     if not over or _BEFORE.search(over) or (_ALL.search(over) and not _AFTER.search(over)):
         return among, ""
-    found = Labels(design, list(design.columns), {}).read(over)
-    if found.level and not _AFTER.search(over):
-        return _joined(among, f"{found.column}={found.level}"), ""
+    found = _conditions(over, Labels(design, list(design.columns), {}))
+    if found and not _AFTER.search(over):
+        return _joined(among, ",".join(f"{name}={level}" for name, level in found.items())), ""
     matched = _matched(design)
     if _AFTER.search(over) and len(matched) == 1:
         return _joined(among, matched[0]), ""

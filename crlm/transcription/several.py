@@ -80,6 +80,8 @@ class Several:
         answer = next((n for label, n in self.answers.items() if f" {label} " in words), "")
         if answer == ALONE:
             return ALONE
+        if answer == endpoint and (len(models) < 2 or SINGLE.search(text)):
+            return ""  # It names the endpoint, and no model of it.
         labels = {str(self.design.models[name].get("label") or ""): name for name in models}
         whole = f" {' '.join(text.casefold().split())} "
         said = {

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from crlm.ledger import Design
 from crlm.ledger.vocabulary import ALL
+from crlm.transcription.asking import to_ask
 from crlm.transcription.cells import cell, row_of
 from crlm.transcription.curve_columns import EVENTS, both
 from crlm.transcription.labels import Label
@@ -59,6 +60,7 @@ class SubgroupsTable(ModelTable):
             self.ask(self.by, f"{told}alone: {two}; else put the rows in by hand, with their level")
             return
         heads = self._of_headings(rows, self._heads(rows))
+        self._ask_for_turned([self.over, *rows[0][1:]])
         numbers = [at for at, head in enumerate(heads, 1) if head.holds not in ("", "between")]
         for number, row, found in self.walk(rows, lambda row: any(row[at] for at in numbers)):
             if found.column and not found.level and any(row[at] for at in numbers):
@@ -72,7 +74,19 @@ class SubgroupsTable(ModelTable):
             else:
                 self._subgroup(row, heads, found)
         first, second = (self.design.label(self.by, level) for level in self.sides)
-        self.labels.taken["each ratio"] = f"{second} against {first}"
+        told = f"{second} against {first}"
+        if self.turned(self.title, self.by, self.sides):
+            told += f", though the title has {first} against {second}"
+        self.labels.taken["each ratio"] = told
+
+    def _ask_for_turned(self, heads: Sequence[str]) -> None:
+        """Ask where a head sets the first level of the exposure against the other."""
+        first, second = (self.design.label(self.by, level) for level in self.sides)
+        for head in dict.fromkeys(heads):
+            if self.turned(head, self.by, self.sides):
+                told = f"is of {first} against {second}, and rows have {second} against {first}; "
+                told += f"name {second} first among the levels of {self.by} in the design, or "
+                self.ask(f"column {head!r}", f"{told}leave it out with {to_ask(head, '-')}")
 
     def _of_headings(self, rows: Sequence[Sequence[str]], heads: Sequence[Head]) -> list[Head]:
         """Heads with a column "P" whose numbers all stand in headings as those of interactions."""
@@ -136,7 +150,8 @@ class SubgroupsTable(ModelTable):
         among = ",".join(part for part in (self.population, own) if part not in ("", ALL)) or ALL
         for text, head in zip(row[1:], heads, strict=True):
             if head.holds == "between":
-                self._between(text, head, found.column, f"{self.place}, {row[0]}, interaction")
+                of = f"{head.endpoint} " * (not self.endpoint)
+                self._between(text, head, found.column, f"{self.place}, {row[0]}, {of}interaction")
             elif head.holds in _COUNTS:
                 self._count(text, head, found, among, f"{self.place}, {row[0]}, {head.group}")
             else:

@@ -11,7 +11,7 @@ from typing import Any
 
 from crlm.ledger import CLAIM_COLUMNS, Design, unreached
 from crlm.ledger.vocabulary import ALL, KEYS, NOT_REACHED
-from crlm.transcription import everybody, meanings
+from crlm.transcription import everybody, meanings, pairs
 from crlm.transcription.asking import quoted, to_ask
 from crlm.transcription.cells import Printed, p_cell, printed, row_of
 from crlm.transcription.corrected import is_adjusted
@@ -119,6 +119,8 @@ class Table:
         Patients that the whole table is among.
     title : str
         What stands above the header.
+    over : str
+        What stands over all columns of it, in a storey of its own.
     whole : bool
         Whether a row may be of all patients.
     as_printed : bool
@@ -134,7 +136,7 @@ class Table:
         self, design: Design, place: str, asked: Iterable[str], named: Mapping[str, str]
     ) -> None:
         self.design, self.place, self.made = design, place, Transcript()
-        self.population, self.title, self.whole = ALL, "", False
+        self.population, self.title, self.over, self.whole = ALL, "", "", False
         self.as_printed = False
         self.adjusted_by: dict[str, str] = {}
         self.sizes: dict[str, float] = {}
@@ -353,6 +355,13 @@ class Table:
         if found.column == by and found.level:
             return f"{by}={found.level}"
         return ""
+
+    def turned(self, head: str, by: str, levels: Sequence[str]) -> bool:
+        """Whether a head sets the first of two groups against the second: "HR (old vs new)"."""
+        taken = dict(self.labels.taken)
+        found = pairs.are_set(head, levels, lambda text: self.group(text, by).partition("=")[2])
+        self.labels.taken = taken  # A head is no label that is told.
+        return found
 
     def strange_group(self, where: str, head: str, by: str) -> None:
         """Ask for a header that names no group."""
