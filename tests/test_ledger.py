@@ -670,6 +670,18 @@ def test_a_locator_that_says_another_table_or_group_is_listed(uab, row, cells, t
     assert told_by(ledger.misplaced, uab) == {row: told}
 
 
+@pytest.mark.parametrize(("level", "listed"), [("no", False), ("yes", True)])
+def test_a_level_that_is_a_part_of_its_locator_is_not_listed(level, listed):
+    """ "Drug treatment, No" names the drug, which is the label of yes, in its heading."""
+    design = ledger.load_design("mskcc_hai")
+    labels = {"no": "Neither", "yes": "Drug"}
+    design.columns["drug"] = {"type": "category", "levels": ["no", "yes"], "labels": labels}
+    claims = ledger.load_claims("mskcc_hai").query("id == 't1-hai-no-sex-male-n'").copy()
+    locator = f"table1, {'Drug treatment, No' if level == 'no' else 'Neither of them'}, all"
+    claims[["covariate", "level", "locator", "group"]] = ["drug", level, locator, "all"]
+    assert bool(dict(ledger.misplaced(claims, design))) == listed
+
+
 def test_a_locator_that_says_another_year_is_listed(study):
     if study.name == "uab_msi":
         pytest.skip("it prints no rates")

@@ -159,12 +159,19 @@ def misplaced(claims: pd.DataFrame, design: Design) -> Iterator[tuple[str, str]]
             yield row["id"], elsewhere
             continue
         levels = design.levels(row["covariate"]) if row["covariate"] not in ("", FLOW) else []
-        if row["level"] not in levels:
+        if row["level"] not in levels or _is_part(row, design):
             continue
         said = [level for level in levels if _says(row["locator"], design, row["covariate"], level)]
         if len(said) == 1 and said != [row["level"]]:
             told = f"level {row['level']!r}, and its locator says {said[0]!r}; correct one."
             yield row["id"], told
+
+
+def _is_part(row: Mapping[str, Any], design: Design) -> bool:
+    """Whether a part of a locator is the level itself: "Tamoxifen treatment, No" of no."""
+    parts = {part.strip().casefold() for part in str(row["locator"]).split(",")}
+    own = (row["level"], design.label(row["covariate"], row["level"]))
+    return any(text.casefold() in parts for text in own)
 
 
 def _conditions(row: Mapping[str, Any]) -> list[str]:
