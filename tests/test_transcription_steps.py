@@ -81,3 +81,23 @@ def test_two_steps_that_differ_are_none(design):
 def test_the_name_of_a_column_may_hold_what_else_is_a_step(design):
     named = {**design.columns, "cea": {**design.columns["cea"], "label": "CEA (ln)"}}
     assert read(replace(design, columns=named), "CEA (ln)") == (["cea"], [])
+
+
+def test_a_number_that_the_model_holds_cut_alone_is_asked(design):
+    """The ratio went in as that of one month, and only `crlm ledger` said so."""
+    label = "Disease-free interval"
+    found, asked = read(design, label)
+    assert not found and f"--is '{label}=dfi_short:yes'" in asked[0]
+    assert read(design, label, {label: "dfi_short:yes"}) == (["dfi_short"], [])
+    assert read(design, f"{label}, per month") == (["dfi_months"], [])
+    assert read(design, "Age") == (["age"], [])
+
+
+def test_what_no_model_holds_is_told_at_import(design):
+    rows = [
+        ["", "HR (95% CI)"],
+        ["Bilobar disease", "1.2 (1.0-1.4)"],
+        ["KRAS mutant", "1.1 (1.0-1.2)"],
+    ]
+    told = claims_of(rows, design, "model", place="t", endpoint="OS").taken
+    assert [text for text in told if "bilobar is none of them" in text] == told[-1:]

@@ -6,7 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from crlm.ledger import Design, ParameterError, did_you_mean
+import pandas as pd
+
+from crlm.ledger import Design, ParameterError, did_you_mean, outside_models
 from crlm.ledger.claim_numbers import DATE
 from crlm.ledger.claim_words import Words
 from crlm.ledger.vocabulary import ALL, KNOWN
@@ -20,6 +22,7 @@ from crlm.transcription import (
     percentages,
     populations,
     reference_columns,
+    sections,
     stubs,
     thousands,
 )
@@ -160,7 +163,8 @@ def claims_of(
     heads = [*overs, *dict.fromkeys(text for _, part in apart for text in part[0][1:])]
     heads += other_endpoints.phrases(f"{above} {rows[0][0]}")
     answers = own.checked(dict(named), rows, design, meant, heads, lacking=groups)
-    rows, aside = own.without(rows, answers)
+    kept = sections.without(rows, answers, design, layout)
+    rows, aside = own.without(kept.rows, answers)
     aside += [over for over in overs if own.is_left_out(over, answers)]
     answers = {label: target for label, target in answers.items() if target != own.LEFT_OUT}
     endpoints = Endpoints(design, answers, incidences=bool(incidences))
@@ -193,13 +197,15 @@ def claims_of(
     for over, part in apart or [("", rows)]:
         among, question = populations.of(over, design, answers, population)
         if over not in aside and not question:
-            kept = own.without(part, named)[0]
-            for of, block in _below(layout, kept, endpoints, design, endpoint):
+            part = sections.without(part, named, design, layout).rows
+            part = own.without(part, named)[0]
+            for of, block in _below(layout, part, endpoints, design, endpoint):
                 own_of = _of_stack(of, among, layout if stack else "", design)
                 made.add(_located(read(block, among, own_of), place, over if stack else ""))
         made.questions += [f"{question}."] * bool(question and over not in aside)
         made.taken += [f"{over!r} as the patients of {among}"] * (among not in ("", population))
-    made.left_out += [f"{label!r} is left out, as was said." for label in dict.fromkeys(aside)]
+    made.questions += kept.questions
+    made.left_out += [kept.told(label) for label in dict.fromkeys(aside)]
     return made
 
 
@@ -349,6 +355,16 @@ def _read(table: Table, rows: Sequence[Sequence[str]], decimal: str) -> None:
         told = f"{len(commas)} of its cells have a decimal comma, as {commas[0]!r}; "
         table.made.questions.insert(0, f"{told}say --decimal comma, or write them with a point.")
     table.made.taken += [f"{label!r} as {what}" for label, what in table.labels.taken.items()]
+    table.made.taken += _unanswered(table)
+
+
+def _unanswered(table: Table) -> list[str]:
+    """What to tell of ratios of what no model of the design holds, once of each covariate."""
+    if not isinstance(table, ModelTable) or isinstance(table, SubgroupsTable):
+        return []
+    claims = table.made.claims
+    told = (why for _, why in outside_models(pd.DataFrame(claims), table.design)) if claims else ()
+    return [f"ratios that no result answers ({why.rstrip('.')})" for why in dict.fromkeys(told)]
 
 
 def _lettered(table: Table, label: str) -> str:

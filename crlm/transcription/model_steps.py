@@ -15,7 +15,9 @@ class Stepping(Table):
 
     def in_its_step(self, label: str, found: Label, where: str) -> Label | None:
         """A number as the covariate whose ratios are for what the row says; None if none is."""
-        of_level = not found.step and self._of_a_level(label, found, where)
+        of_level = not found.step and (
+            self._of_a_level(label, found, where) or self._cut_in_model(label, found, where)
+        )
         if of_level or self._of_time(label, found.column, where):
             return None
         if ":" in found.column:
@@ -67,6 +69,20 @@ class Stepping(Table):
                 self.ask(where, told)
                 return True
         return False
+
+    def _cut_in_model(self, label: str, found: Label, where: str) -> bool:
+        """Ask whose ratio it is where a label names a number that the model holds cut alone."""
+        own = [name for name in self.labels.asked if self.design.source(name) == found.column]
+        cut = [name for name in own if self.design.cut(name)]
+        if not cut or len(cut) < len(own) or self.labels.answered(label):
+            return False
+        held = ", ".join(f"{name} ({self.design.label(name)})" for name in cut)
+        told = f"{label!r} names {found.column}, and the model holds of it {held} alone. Say "
+        levels = [f"{name}:{self.design.levels(name)[-1]}" for name in cut]
+        told += f"whose the ratio is with {to_ask(label, *levels)}; of the number itself, name "
+        told += f"{found.column} among the covariates of the model"
+        self.ask(where, told)
+        return True
 
     def per_level(self, label: str, found: Label, where: str) -> Label | None:
         """A category whose ratio is per level as the score of the design; None if it has none."""
