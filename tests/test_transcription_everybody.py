@@ -75,3 +75,45 @@ def test_a_ratio_has_its_p_in_its_cell(design):
         ("p", "0.02"),
         ("hazard_ratio", "1.34"),
     ]
+
+
+SEX = [["Sex", "", ""], ["Male", "40 (40)", "50 (56)"], ["Female", "60 (60)", "39 (44)"]]
+
+
+@pytest.mark.parametrize(
+    ("heads", "first"),
+    [
+        (["Control", "Treatment"], ["", "100", "89"]),
+        (["Control", "Treatment"], ["", "100 (52.9%)", "89 (47.1%)"]),
+        (["Control", "Treatment"], ["", "No. = 100", "n (89)"]),
+        (["Control (100)", "Treatment [89 patients], n (%)"], None),  # Lost without a word.
+    ],
+)
+def test_sizes_without_a_word(design, heads, first):
+    made, found = read(design, heads, *([first] if first else []), *SEX)
+    assert not made.questions and len(made.claims) == 10
+    assert found[:2] == [("arm=no", "n", "100"), ("arm=yes", "n", "89")]
+
+
+def test_plain_numbers_below_counts_are_no_sizes(design):
+    for heads, rows in (
+        (["Control", "Treatment"], [["", "59", "89"], *SEX]),
+        (["Control (60)", "Treatment (89)"], [["Age, mean", "61", "62"]]),
+    ):
+        made, found = read(design, heads, *rows)
+        assert ("arm=yes", "n", "89") not in found
+        assert len(made.questions) == (rows[0][0] == "")
+
+
+def test_a_row_of_sums_is_no_level(design):
+    total = ["Total", "100 (100)", "89 (100)"]
+    made, found = read(design, ["Control", "Treatment"], *SEX, total)
+    assert not made.questions and len(found) == 8
+    assert "'Total' below 'Sex' as the sum of its levels" in made.taken
+    made, _ = read(design, ["Control", "Treatment"], *SEX, ["Total", "100", "98"])
+    assert "'98' in 'Treatment', and the rows above it add up to 89" in made.questions[0]
+    # Patients of unknown value may be among them.
+    for many in ("43", "40"):
+        rows = [*SEX[:2], ["Unknown", "3", "0"], ["All", many, "50"]]
+        made, _ = read(design, ["Control", "Treatment"], *rows[:2], ["Female", "0", "0"], *rows[2:])
+        assert not made.questions

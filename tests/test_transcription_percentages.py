@@ -182,3 +182,27 @@ def test_percentages_of_all_are_declared_in_the_design(design):
     assert "take nodal_status, of which it is made, out of" in question
     note = characteristics.baseline_table(made, declared, caption="")
     assert "of nodal status of the primary % of all" in str(note)
+
+
+def test_shares_of_all_beside_percentages_of_rows_stay(design):
+    """They were left out as percentages of rows."""
+    rows = [["", "No HAI", "HAI", "All"], ["Male", "179 (46.6)", "205 (53.4)", "384 (57.0)"]]
+    rows += [["Female", "129 (44.5)", "161 (55.5)", "290 (43.0)"]]
+    made = claims_of(rows, design, "two-groups", place="t")
+    shares = [c for c in made.claims if c["statistic"] == "percent"]
+    assert [c["printed"] for c in shares if c["group"] == "all"] == ["57.0", "43.0"]
+    assert {c["group"] for c in shares} == {"sex=male", "sex=female", "all"}
+    of_row = [
+        [text.replace("(57.0)", "(100)").replace("(43.0)", "(100)") for text in r] for r in rows
+    ]
+    made = claims_of(of_row, design, "two-groups", place="t")
+    assert len(made.left_out) == 2 and len(made.claims) == len(shares) + 4
+
+
+def test_percentages_of_all_groups_together_are_those_of_none(design):
+    """They went in as percentages of each group."""
+    rows = [["", "No HAI", "HAI"], ["Male", "179 (26.6)", "205 (30.4)"]]
+    rows += [["Female", "129 (19.1)", "161 (23.9)"]]
+    made = claims_of(rows, design, "two-groups", place="t")
+    assert {c["statistic"] for c in made.claims} == {"n"} and len(made.claims) == 4
+    assert "of the patients of all groups together" in made.left_out[0]

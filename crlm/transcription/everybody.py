@@ -6,20 +6,21 @@ import re
 
 from crlm.transcription.wordings import plain, unmarked
 
-_WHO = (
+#: Who is counted.
+WHO = (
     r"(?:patients?|pts|cohorts?|populations?|samples?|series|cases|subjects|participants"
     r"|individuals|persons)"
 )
 #: What a column, or a row, of all patients is called.
 _ALL = re.compile(
     r"(?:all|total|overall|entire|whole|full)(?: (?:study|trial|patient))?"
-    rf"(?: (?:no\.?|number) of)?(?: (?:{_WHO}|groups?))?"
+    rf"(?: (?:no\.?|number) of)?(?: (?:{WHO}|groups?))?"
 )
 _PATIENTS = frozenset({"number of patients", "patients", "no. patients", "number"})
 #: Heads of a table of one cohort that say what its cells hold and name no group: "N", "No. (%)".
 _COUNTING = re.compile(
     r"(?:(?:total |absolute )?(?:n|nos?\.?|numbers?|count|frequency)(?:\s+of)?)?"
-    rf"[\s,]*(?:(?:study )?{_WHO}|values?)?[\s,]*"
+    rf"[\s,]*(?:(?:study )?{WHO}|values?)?[\s,]*"
     r"(?:n|no\.?)?\s*[(\[]?\s*(?:n\s*=\s*[\d,]+|%|(?:relative )?per\s?cent(?:age)?s?|n)?\s*[)\]]?"
     r"(?:[\s,]*[(\[]?%[)\]]?)?",
     re.IGNORECASE,

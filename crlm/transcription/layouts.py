@@ -23,6 +23,7 @@ from crlm.transcription import (
     populations,
     reference_columns,
     sections,
+    sizes,
     stubs,
     thousands,
 )
@@ -147,6 +148,7 @@ def claims_of(
     rows = below_curves(rows) if layout == "curves" else rows
     above, groups, raw = title(rows), layout == "two-groups", untitled(rows)
     raw = _undashed(stubs.merged(raw, groups))
+    raw = sizes.below_heads(raw) if groups else raw
     raw, across = (raw, "") if groups else _below_all(raw, design, named or {})
     apart = _headed(populations.beside(raw, layout, design, named or {}))
     rows = _once(headed(raw, groups=groups or bool(apart)))
@@ -398,7 +400,10 @@ def _split_by(by: str, layout: str, design: Design) -> str:
 
 def _percentages(made: Transcript, by: str, said: str, design: Design) -> None:
     """Percentages that add up along the rows are shares of the groups among a level's patients."""
-    if percentages.taken(made, by, said) == "row":
+    whose = percentages.taken(made, by, said)
+    if whose == "whole":
+        percentages.without(made)
+    if whose == "row":
         percentages.as_rows(made, by)
         if not said:
             told = "percentages as those of rows, which their counts give (--percent column if not)"

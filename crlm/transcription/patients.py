@@ -14,9 +14,11 @@ from crlm.transcription import (
     meanings,
     pairs,
     sides,
+    sizes,
     stepped,
     summaries,
     tested,
+    totals,
 )
 from crlm.transcription.asking import to_ask
 from crlm.transcription.cells import Cell, are_p, cell, printed, row_of
@@ -99,12 +101,12 @@ class FirstTable(Table):
             if group in (*_TESTS, "adjusted") and len(self.design.levels(self.by)) > 2:
                 self._of_two(at, rows[0][at])
             if group and group not in _BETWEEN:
-                self.size(rows[0][at], group)
+                self.size(sizes.said(rows[0][at], [row[at] for row in rows[1:]]), group)
             elif not group and (rows[0][at] or any(row[at] for row in rows)):
                 self.strange_group(f"column {rows[0][at]!r}", rows[0][at], self.by)
         groups = [at for at, group in columns.items() if group not in _BETWEEN]
         rows = self._without_sizes(rows, {at: columns[at] for at in groups})
-        rows = sides.parted(rows, groups, self._is_level)
+        rows = sides.parted(totals.without(self, rows, groups), groups, self._is_level)
         self._footnotes(rows, groups)
         self._within_labels(rows)
         above = heading = ""

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from crlm.ledger import Design, compatible_interval
+from crlm.ledger.vocabulary import ALL
 from crlm.transcription.table import Transcript
 
 #: What a percentage of Table 1 is of: the patients of the group, or those of the level.
@@ -18,7 +19,7 @@ Claim = dict[str, str]
 
 
 def taken(made: Transcript, by: str, said: str) -> str:
-    """Whether the percentages of Table 1 are those of rows or of columns.
+    """Whether the percentages of Table 1 are those of rows, of columns, or of all: "whole".
 
     Parameters
     ----------
@@ -31,19 +32,33 @@ def taken(made: Transcript, by: str, said: str) -> str:
     """
     if said:
         return said
-    of_row, of_column = [], []
+    fits = list(_fitting(made, by))
+    whose = {name: sum(name in one for one in fits) for name in ("row", "column", "whole")}
+    if not fits or whose["column"] > _FEW * len(fits):
+        return "column"
+    most = [name for name in ("row", "whole") if whose[name] >= _MOST * len(fits)]
+    return most[0] if most else "column"
+
+
+def _fitting(made: Transcript, by: str) -> Iterator[set[str]]:
+    """Of each percentage beside its count: of whose patients it may be.
+
+    Of the level, "row"; of the group, "column"; of all groups together, "whole".
+    """
+    sizes = {c["group"]: c for c in made.claims if c["statistic"] == "n" and not c["covariate"]}
+    own_sizes = {group: c for group, c in sizes.items() if group.startswith(f"{by}=")}
     for claims in _characteristics(made.claims, by).values():
         counts = _by_cell(claims, "n")
+        several = len({level for _, level in counts}) > 1
         for (group, level), share in _by_cell(claims, "percent").items():
             row = [k for (_, own), k in counts.items() if own == level]
-            column = [k for (own, _), k in counts.items() if own == group]
-            if (group, level) in counts and len(row) > 1:
-                n = float(counts[group, level]["value"])
-                of_row.append(_fits(share, n, row))
-                of_column.append(_fits(share, n, column) if len(column) > 1 else False)
-    if not of_row or sum(of_row) < _MOST * len(of_row) or sum(of_column) > _FEW * len(of_column):
-        return "column"
-    return "row"
+            if (group, level) not in counts or len(row) < 2:
+                continue
+            n = float(counts[group, level]["value"])
+            column = [k for (own, _), k in counts.items() if own == group] if several else []
+            sums = {"row": [row], "column": [column, [*filter(None, [sizes.get(group)])]]}
+            sums["whole"] = [[*counts.values()] if several else [], [*own_sizes.values()]]
+            yield {name for name, of in sums.items() if any(_fits(share, n, one) for one in of)}
 
 
 def _characteristics(claims: Iterable[Claim], by: str) -> dict[str, list[Claim]]:
@@ -116,19 +131,47 @@ def _is(share: Claim, n: float, total: float) -> bool:
 def as_rows(made: Transcript, by: str) -> None:
     """Turn percentages into those of each level's patients: shares of `by` among them.
 
-    Those of all patients, and of patients of unknown value, are of no group and are left out.
+    Those of all patients stay where they add up along the levels, by their counts; others, and
+    those of patients of unknown value, are of no group and are left out.
     """
     kept: list[Claim] = []
+    whole = _of_levels(made.claims)
     for claim in made.claims:
         share = claim["statistic"] == "percent" and claim["level"]
         if share and claim["group"].startswith(f"{by}="):
             kept.append(_turned(claim, by))
-        elif share or claim["statistic"] == "percent_missing":
+        elif (share and not whole) or claim["statistic"] == "percent_missing":
             told = f"{claim['printed']!r} is a percentage of its row, and of no group"
             made.left_out.append(f"{claim['locator']}: {told}.")
         else:
             kept.append(claim)
     made.claims[:] = kept
+
+
+def without(made: Transcript) -> None:
+    """Leave out percentages that are of the patients of all groups together, and tell it."""
+    shares = ("percent", "percent_missing")
+    own = [c["id"] for c in made.claims if c["statistic"] in shares and c["group"] != ALL]
+    texts = ", ".join(claim["printed"] for claim in made.claims if claim["id"] in own[:3])
+    made.claims[:] = [claim for claim in made.claims if claim["id"] not in own]
+    told = f"the percentages ({texts}, ...) are of the patients of all groups together, by their "
+    told += "counts, and a row has those of one group (--percent column if they are so)"
+    made.left_out.append(f"{told}.")
+
+
+def _of_levels(claims: Iterable[Claim]) -> bool:
+    """Whether the percentages of all patients are of all, and none of each row."""
+    apart: dict[str, list[Claim]] = defaultdict(list)
+    for claim in claims:
+        if claim["level"] and claim["group"] == ALL:
+            apart[claim["covariate"]].append(claim)
+    fit = []
+    for found in apart.values():
+        counts = [claim for claim in found if claim["statistic"] == "n"]
+        n = {claim["level"]: float(claim["value"]) for claim in counts}
+        shares = [claim for claim in found if claim["statistic"] == "percent"]
+        fit += [c["level"] in n and len(n) > 1 and _fits(c, n[c["level"]], counts) for c in shares]
+    return bool(fit) and sum(fit) >= _MOST * len(fit)
 
 
 def _turned(claim: Claim, by: str) -> Claim:
