@@ -222,3 +222,47 @@ def test_an_answer_that_names_an_endpoint_names_no_model_of_it(receptors):
         ("OS", "univariable"),
         ("RFS", "univariable"),
     }
+
+
+COLUMNS = [
+    ["", "n", "Women", "", "Men", ""],
+    ["", "", "HR (95% CI)", "P", "HR (95% CI)", "P"],
+    ["RAS mutant", "237", "1.79 (1.41-2.28)", ".01", "1.65 (1.18-2.30)", ".02"],
+]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        COLUMNS[:2],
+        [["", "n", "Women, HR (95% CI)", "P", "Men, HR (95% CI)", "P"]],
+    ],
+)
+def test_columns_of_ratios_are_of_the_patients_that_their_heads_name(design, first):
+    """The first went in as of all patients, and the second was asked as another endpoint."""
+    made = read(design, [*first, COLUMNS[2]])
+    ratios = [c for c in made.claims if c["statistic"] in ("hazard_ratio", "p")]
+    assert not made.questions and len(ratios) == 8
+    found = {(c["population"], c["printed"]) for c in ratios if c["statistic"] == "p"}
+    assert found == {("sex=female", ".01"), ("sex=male", ".02")}
+    (told,) = [text for text in made.taken if "add [models.NAME]" in text]
+    assert 'population = "sex=male"' in told
+
+
+def test_a_column_of_other_patients_is_asked_or_left_out(design):
+    rows = [[text.replace("Men", "Primary cohort") for text in row] for row in COLUMNS]
+    assert "--is 'Primary cohort=COLUMN:LEVEL'" in read(design, rows).questions[0]
+    for target, among in ((":all", "all"), (":-", "")):
+        made = read(design, rows, named={"Primary cohort": target[1:]})
+        found = {c["population"] for c in made.claims if c["statistic"] == "hazard_ratio"}
+        assert not made.questions and found == {"sex=female", *filter(None, [among])}
+    whole = {"Women HR (95% CI)": "-", "Women P": "-"}
+    made = read(design, COLUMNS, named=whole)
+    assert {c["population"] for c in made.claims if c["statistic"] == "p"} == {"sex=male"}
+
+
+def test_the_ends_of_limits_are_no_patients(design):
+    design.columns["place"]["levels"] = ["lower", "upper"]
+    rows = [["", "HR", "Lower 95% CI", "Upper 95% CI"], ["RAS mutant", "1.8", "1.4", "2.3"]]
+    made = read(design, rows)
+    assert {c["population"] for c in made.claims} == {"all"} and len(made.claims) == 3

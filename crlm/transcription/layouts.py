@@ -160,7 +160,8 @@ def claims_of(
     marks, named = footnotes.answered(named or {}, raw if groups else [])
     named = {_worded(_spelt(thousands.joined(label))): to for label, to in named.items()}
     stack = populations.stacked(rows, "" if apart else layout, design, named)
-    apart = apart or stack
+    columns = populations.along(rows, "" if stack else layout, design, named)
+    apart = apart or stack or columns
     overs = [over for over, _ in apart]
     heads = [*overs, *dict.fromkeys(text for _, part in apart for text in part[0][1:])]
     heads += other_endpoints.phrases(f"{above} {rows[0][0]}")
@@ -198,12 +199,14 @@ def claims_of(
 
     for over, part in apart or [("", rows)]:
         among, question = populations.of(over, design, answers, population)
+        within = over if stack or columns else ""
         if over not in aside and not question:
             part = sections.without(part, named, design, layout).rows
             part = own.without(part, named)[0]
+            part = populations.without_name(part, over) if columns else part
             for of, block in _below(layout, part, endpoints, design, endpoint):
-                own_of = _of_stack(of, among, layout if stack else "", design)
-                made.add(_located(read(block, among, own_of), place, over if stack else ""))
+                own_of = _of_stack(of, among, layout if within else "", design)
+                made.add(_located(read(block, among, own_of), place, within))
         made.questions += [f"{question}."] * bool(question and over not in aside)
         made.taken += [f"{over!r} as the patients of {among}"] * (among not in ("", population))
     made.questions += kept.questions

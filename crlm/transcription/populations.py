@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from crlm.ledger import Design
 from crlm.ledger.vocabulary import ALL
-from crlm.transcription import heads
+from crlm.transcription import heads, model_columns
 from crlm.transcription.asking import to_ask
 from crlm.transcription.labels import Labels
 from crlm.transcription.wordings import plain
@@ -30,6 +30,8 @@ _WHO = re.compile(
 #: What parts the levels that a heading names: "ER-positive, PR-negative", "ER+/PR−".
 _PARTS = re.compile(r"\s*(?:[,;/&]|\band\b)\s*", re.IGNORECASE)
 _WEIGHTED = re.compile(r"\b(iptw|weight(ed|ing)?|overlap|entropy)\b", re.IGNORECASE)
+#: A column of patients that are not matched.
+_EXAMPLE = ("cohort", "'training', 'validation'")
 _MATCHED = re.compile(r"(?<!un)(?<!not )\bmatch", re.IGNORECASE)
 
 
@@ -163,6 +165,74 @@ def _over_others(
     ]
 
 
+def along(
+    rows: Sequence[Sequence[str]], layout: str, design: Design, named: Mapping[str, str]
+) -> list[tuple[str, list[list[str]]]]:
+    """The parts of a table of ratios whose heads begin with the names of patients; else nothing.
+
+    "Training set HR (95% CI)" and "Validation set HR (95% CI)", of levels of one column; a column
+    that names none is of those before it, and a first one without a number of a model of each.
+
+    Parameters
+    ----------
+    rows, layout, design, named
+        As of `stacked`.
+
+    Returns
+    -------
+    list of (str, list of rows)
+        Each with its heads whole; `without_name` takes the patients off them.
+    """
+    if layout != "model":
+        return []
+    reader = _Leading(design, named)
+    said, whose, estimated = "", dict[int, str](), set[str]()
+    for at, head in enumerate(rows[0][1:], 1):
+        held = model_columns.held(head, [row[at] for row in rows[1:]])
+        said = reader.of(head) or said
+        if said or held:
+            whose[at] = said
+        estimated |= {said} if held in (*model_columns.RATIOS, "coefficient", "p") else set()
+    overs = list(dict.fromkeys(whose.values()))
+    if len(reader.columns) != 1 or not {*overs} - {""} <= estimated:
+        return []
+    shared = [at for at in range(len(rows[0])) if at not in whose]
+    parts = []
+    for over in overs:
+        own = sorted([*shared, *(at for at, name in whose.items() if name == over)])
+        parts.append((over, [[row[at] for at in own] for row in rows]))
+    return parts
+
+
+def without_name(rows: Sequence[Sequence[str]], over: str) -> list[list[str]]:
+    """A table whose heads are without the name of the patients that they begin with."""
+    heads = [head.removeprefix(over).strip(" ,:;-–—") if over else head for head in rows[0]]
+    return [heads, *(list(row) for row in rows[1:])]
+
+
+class _Leading:
+    """The patients that heads begin with, and the columns of the design whose levels they are."""
+
+    def __init__(self, design: Design, named: Mapping[str, str]) -> None:
+        self.design, self.labels = design, Labels(design, list(design.columns), {})
+        self.named = named
+        self.columns: set[frozenset[str]] = set()
+
+    def of(self, head: str) -> str:
+        """The longest beginning of a head that names patients, before what its column holds."""
+        words = head.split()
+        for end in range(len(words) - 1, 0, -1):
+            text = " ".join(words[:end])
+            if model_columns.held(" ".join(words[end:]), ()) and self._are_patients(text):
+                return text
+        return ""
+
+    def _are_patients(self, text: str) -> bool:
+        columns = _named_by(text, self.labels, self.named)
+        self.columns |= {frozenset(columns)} if columns - {ALL} else set()
+        return bool(columns)
+
+
 def model_of(said: str, among: str, design: Design) -> str:
     """The model of the endpoint of `said`, an endpoint or a model, among these patients; or that.
 
@@ -215,8 +285,9 @@ def of(over: str, design: Design, named: Mapping[str, str], among: str) -> tuple
     if matched:
         told += f"{' and '.join(matched)} of the design may be these"
     else:
-        told += "no column of the design says who they are. Declare one, as [columns.matched] with "
-        told += "type = 'category' and levels = ['no', 'yes']"
+        name, levels = ("matched", "'no', 'yes'") if _AFTER.search(over) else _EXAMPLE
+        told += f"no column of the design says who they are. Declare one, as [columns.{name}] with "
+        told += f"type = 'category' and levels = [{levels}]"
     remedy = to_ask(over, "COLUMN:LEVEL", ALL, "-")
     return "", f"{told}. Say which with {remedy} (all: all patients; -: leave them out)"
 
