@@ -94,6 +94,16 @@ case(
     ],
     [*groups(), cell(21, "arm=old", "aa"), percent("30", "arm=old", "aa")],
 )
+# Shares of a row whose number is not printed: 30 and 50 patients of 80 are 37.5 and 62.5 %, and
+# no number gives 36.5 and 62.5 %; 90 give 33.3 and 55.6 %, where 10 may have no value.
+ROW = [cell(30, "stage=I", "arm", "old"), cell(50, "stage=I", "arm", "new")]
+for old, new, said in (("37.5", "62.5", "consistent"), ("33.3", "55.6", "cannot tell")):
+    case(
+        "percentages",
+        [*ROW, percent(old, "stage=I", "arm", "old"), percent(new, "stage=I", "arm", "new")],
+        [*ROW, percent("36.5", "stage=I", "arm", "old"), percent("62.5", "stage=I", "arm", "new")],
+        fine=said,
+    )
 # 60 + 41 = 101 of 100 patients.
 case(
     "sums",

@@ -73,7 +73,8 @@ def _fits(percent: Printed, count: Printed | None, size: int) -> bool:
 @check(
     asks="Is a printed percentage the printed count over the printed number of patients?",
     assumes="Missing values are few (up to a quarter) and shared by all levels of a variable; "
-    "where all levels are printed the denominator is the group or the sum of the levels. Where the "
+    "where all levels are printed the denominator is the group or the sum of the levels, as it is "
+    "of a group whose number is not printed. Where the "
     "paper says how many have no value, they may be more.",
     blind="A count and a percentage that are wrong together; a count off by less than the "
     "percentage resolves (1 in 300 at whole per cent).",
@@ -84,12 +85,13 @@ def percentages(facts: Facts) -> Iterator[Case]:
     for (among, column), block in blocks(facts).items():
         stated = known_values(facts).get((among, column))
         n = facts.n(among) or stated
-        if n is None:
-            continue
         levels = facts.levels(column) or tuple(block)
         counts = {level: facts.n(among | {(column, level)}) for level in levels}
         full = len(levels) > 1 and None not in counts.values()
-        roles = {"n": n} | {f"percent {level}": percent for level, (percent, _) in block.items()}
+        if n is None and not full:
+            continue
+        roles = {"n": n} if n is not None else {}
+        roles |= {f"percent {level}": percent for level, (percent, _) in block.items()}
         roles |= {f"count {level}": count for level, count in counts.items() if count is not None}
         unknown = missing_values(facts).get((among, column))
         around = None if unknown else missing_around(facts, among, column)
@@ -99,6 +101,8 @@ def percentages(facts: Facts) -> Iterator[Case]:
         others = {places[0].count: cell for cell, places in facts.counts.items() if places}
 
         def judge(roles: Roles, full: bool = full, others: Mapping[int, Cell] = others) -> Outcome:
+            if "n" not in roles:
+                return _judge_of_levels(facts, roles, others)
             return _judge_percentages(facts, roles, full, others)
 
         where = facts.label(among)
@@ -148,6 +152,24 @@ def _judge_percentages(
         if "missing of more" in roles and n - run[0] <= roles["missing of more"].count:
             return outcome(True, low, high, f"Of the {run[0]} patients with a value.")
         return unsaid(text, low, high, Lacking(n - run[0], n - run[-1], n))
+    return Outcome("inconsistent", low, high, f"{said}.")
+
+
+def _judge_of_levels(facts: Facts, roles: Roles, others: Mapping[int, Cell]) -> Outcome:
+    """Percentages of patients whose number is not printed, and is that of all levels."""
+    rows, summed = _rows(roles), _known(roles)
+    if summed <= 0:
+        return unclear("No level has a patient.")
+    bad = [row for row in rows if not _fits(*row, summed)]
+    percent, count = bad[0] if bad else rows[0]
+    low, high = _recomputed(count, percent, summed)
+    if not bad:
+        return outcome(True, low, high, f"Of the {summed} patients of all levels.")
+    most = math.floor(summed / (1 - MOST_MISSING))
+    if more := [d for d in range(summed + 1, most + 1) if _all_fit(rows, d)]:
+        said = f"They are of {more[0]} patients, and the levels have {summed}"
+        return unclear(f"{said}: {more[0] - summed} without a value, unsaid.", low, high)
+    said = misfits(bad, summed, facts, others, "patients of all levels")
     return Outcome("inconsistent", low, high, f"{said}.")
 
 
