@@ -19,6 +19,7 @@ from crlm import ledger, naming, numbers, survival
 from crlm.paper import odds
 from crlm.report import (
     characteristics,
+    comparable,
     figures,
     html,
     provenance,
@@ -27,6 +28,7 @@ from crlm.report import (
     tables,
     verdicts,
 )
+from crlm.report import states as state_tables
 from crlm.report.figures import curves as drawn_curves
 from crlm.report.figures import picture, states
 from crlm.report.figures.ratio_axis import axis_ends
@@ -535,6 +537,9 @@ def test_unknown_values_have_a_row_of_their_own():
     rows = baseline.table_one(frame, "ras", ["sex"])
     lines = characteristics.baseline_table(rows, DESIGN).text.splitlines()
     assert any(re.match(r"Unknown \| \d \| \d \| 1", line) for line in lines)
+    of_nobody = frame.assign(sex=frame["sex"].where(frame["ras"] == "wild"))
+    told = characteristics.baseline_table(baseline.table_one(of_nobody, "ras", ["sex"]), DESIGN)
+    assert "Unknown or not applicable | 2 | 0 | 2" in told.text
 
 
 # ---- figures ----------------------------------------------------------------
@@ -721,6 +726,59 @@ def test_a_flow_marks_what_cannot_be_checked():
     assert "No BRAF mutation 8" in figures.flow(flow, DESIGN).alt
 
 
+def test_a_ratio_has_the_events_of_both_its_sides_beside_it():
+    base = {"endpoint": "OS", "covariate": "hai", "model": "univariable", "unit": ""}
+    base |= {"population": "kras=wild", "conf_low": 0.4, "conf_high": 0.7}
+    sides = ledger.rows(
+        [
+            base | {"level": "no", "statistic": "reference", "n": 183, "events": 92},
+            base | {"level": "yes", "statistic": "hazard_ratio", "n": 235, "events": 83},
+            base | {"level": "yes", "statistic": "p", "estimate": 0.001},
+        ]
+    )
+    told = "no HAI 92 of 183; HAI 83 of 235"
+    within = tables.within_table(sides, HAI, caption="t", time=60)
+    assert f"OS, KRAS wild type | {told} | " in within.text
+    names = {"hazard_ratio": "HR"}
+    asked = tables.effects_table(sides, HAI, caption="t", statistics=names, events=True)
+    assert "Events of patients | HR" in asked.text and told in asked.text
+    assert "of 183" not in tables.effects_table(sides, HAI, caption="t", statistics=names).text
+    causes = sides.assign(population="resection>liver", model="cause specific")
+    assert f"Liver: HAI | {told} | " in state_tables.kinds_table(causes, HAI, caption="t").text
+    alone = tables.effects_table(sides[1:], HAI, caption="t", statistics=names, events=True)
+    assert "| 83 of 235 |" in alone.text
+
+
+def test_a_power_is_told_with_the_events_of_its_own_endpoint():
+    base = {"statistic": "power", "model": "diagnostic", "covariate": "hai:kras", "unit": ""}
+    rows = [
+        base | {"endpoint": name, "estimate": power, "method": f"two-sided 0.05; {events} events"}
+        for name, power, events in (("OS", 0.41, 311), ("RFS", 0.60, 506))
+    ]
+    told = comparable.contrast_table(ledger.rows(rows), HAI, "hai", "kras", caption="t").text
+    assert "OS: two-sided 0.05; 311 events" in told and "RFS: " in told and "506 events" in told
+
+
+def test_a_dash_for_a_rate_says_that_nobody_was_followed_so_long():
+    rows, _ = curve_rows()
+    assert "nobody of the group" not in tables.survival_table(rows, DESIGN).text
+    rate = rows["statistic"] == "survival_rate"
+    ended = rows.assign(estimate=rows["estimate"].mask(rate), n=rows["n"].mask(rate, 0.0))
+    told = "–: nobody of the group was followed to that month."
+    assert told in tables.survival_table(ended, DESIGN).text
+
+
+def test_how_implied_quantities_were_found_is_said_once():
+    rows = [
+        {"quantity": "events, at least", "low": 4, "high": 9, "unit": "events", "how": how}
+        for how in ("by this", "by this", "by that")
+    ]
+    keys = {"endpoint": "OS", "population": "all", "group": "all", "covariate": "", "level": ""}
+    found = pd.DataFrame([{**keys, **row, "time": math.nan} for row in rows])
+    told = verdicts._quantities("Implied", found, DESIGN).text
+    assert told.count("by this") == told.count("by that") == 1 and "Intervalᵃ" in told
+
+
 def stability_rows():
     base = {"endpoint": "OS", "model": "bootstrap selection", "statistic": "percent", "unit": "%"}
     sign = base | {"model": "bootstrap selection, sign"}
@@ -808,6 +866,12 @@ def test_what_differs_from_the_papers_choices_is_counted_and_named():
     assert provenance.differences(DESIGN, DESIGN.choices) == ""
     told, every = provenance.choices(DESIGN, chosen)
     assert "ties | efron | breslow | differs" in every.text
+    # What the paper does not state is not given out for its own.
+    assert "death without failure | censor | not stated, censor taken | " in every.text
+    other = dict(DESIGN.choices) | {"death_without_failure": "event"}
+    told = "1 choice differs from the paper's, or from what was taken for it: death without "
+    told += "failure event (not stated, censor taken)."
+    assert provenance.differences(DESIGN, other) == told
 
 
 def test_choices_that_the_design_does_not_give_are_not_called_the_papers():
@@ -821,7 +885,11 @@ def test_choices_that_the_design_does_not_give_are_not_called_the_papers():
     assert "ties | efron | efron" in every.text
     differ = provenance.differences(said, {**chosen, "ties": "breslow"})
     assert differ == "1 choice differs from the paper's: ties breslow (paper efron)."
-    assert provenance.kept(DESIGN, DESIGN.choices) == "Every choice of analysis is the paper's."
+    every = "Every choice of analysis{} is the paper's."
+    assert provenance.kept(DESIGN, DESIGN.choices) == every.format(" that the paper states")
+    told = {name: value for name, value in DESIGN.conventions.items() if name != "unstated"}
+    whole = replace(DESIGN, conventions=told)
+    assert provenance.kept(whole, DESIGN.choices) == every.format("")
 
 
 @pytest.mark.parametrize("study", ["ncch_scp", "mskcc_hai"])

@@ -100,7 +100,11 @@ def test_rows_have_beside_them_what_other_cohorts_from_the_print_give(tmp_path):
     (one,) = (
         q for q in held["quantities"] if q["time"] == 60 and ledger.row_name(q) in names_of(rows)
     )
-    assert f"to month 60: {one['low']:.2f} to {one['high']:.2f}, {one['verdict']}." in told
+    range_of = f"to month 60: {one['low']:.2f} to {one['high']:.2f} months, {one['verdict']}"
+    assert f"{range_of}." in told
+    # What this cohort has is not passed over where it lies elsewhere.
+    away = synthetic.siblings(rows.assign(estimate=4.78), design).text
+    assert f"{range_of} (4.78 here, outside)." in away
     assert told.count(" to month ") == 1
     assert synthetic.siblings(rows[1:], design) is None
     assert synthetic.siblings(rows, _at(design, tmp_path)) is None

@@ -16,6 +16,7 @@ from crlm.paper.adjusted import adjustment, of_model
 from crlm.paper.base import Base, Section, joined, nothing
 from crlm.paper.outcomes import outcome_rows, printed_outcomes
 from crlm.report import figures, html, readings, tables
+from crlm.report.manuscript.patients import short_period
 
 #: R finds profile limits on a spline; the definition is the root.
 _ROOTS = (
@@ -140,7 +141,8 @@ class Odds(Base):
         if self.hides(f"{table}: short SCP", rows):
             return nothing()
         caption = f"{table}: short SCP, RAS and Beppu factors"
-        told = {"caption": caption, "ratio": "odds_ratio", "notes": self._of_limits(printed)}
+        notes = [f"{short_period(getattr(self, 'rules', {}))}.", *self._of_limits(printed)]
+        told = {"caption": caption, "ratio": "odds_ratio", "notes": notes}
         first = tables.regression_table(printed, self.design, **told)
         forest = self._forest(full, f"{full_table}: all factors", "all factors", "OR")
         reading = readings.model(printed, self.design, self.print, self.design.exposures)

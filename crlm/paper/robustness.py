@@ -207,7 +207,7 @@ class Robustness(Sampling):
             title = f"{name}: factors chosen in {counted(samples, 'sample')}"
             parts.append(found)
             picture = figures.stability(found, self.design, title=title)
-            pieces.append(html.fold(title, picture))
+            pieces.append(html.fold(title, picture, html.say(figures.SIDES)))
             texts.append(f"{name}: {readings.stability(found, self.design, of)}")
         if not parts:
             none = _ALONE if self.selections else "No regression table was made."
@@ -234,8 +234,8 @@ class Robustness(Sampling):
             return nothing()
         rows = self.add(*parts)
         caption = f"{self.design.label(of)} among those event-free at month {month:g}"
-        names = {"hazard_ratio": "HR"}
-        table = tables.effects_table(rows, self.design, caption=caption, statistics=names)
+        asked = {"caption": caption, "statistics": {"hazard_ratio": "HR"}, "events": True}
+        table = tables.effects_table(rows, self.design, **asked)
         texts = [
             readings.effects(part, self.design, self.print, lead=f"{name}, unadjusted: ")
             for name, part in rows.groupby("endpoint", sort=False)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from crlm.numbers import NOTHING, interval
+from crlm.ledger import Design
+from crlm.numbers import NOTHING, interval, number
 from crlm.report.html import Footnotes
 
 _Row = Mapping[str, Any]
@@ -33,3 +34,32 @@ def shown(row: _Row | None, marks: Footnotes, *, signed: bool = False) -> str:
         return NOTHING + marks.mark(reason[:1].upper() + reason[1:])
     text = interval(row)
     return f"+{text}" if signed and row["estimate"] > 0 else text
+
+
+#: The head of a column of `events_of`.
+EVENTS = "Events of patients"
+_SIDES = ("endpoint", "population", "covariate", "model")
+
+
+def events_of(row: _Row, rows: Sequence[_Row], design: Design) -> str:
+    """Events and patients behind a ratio: of both its sides, where the reference has a row.
+
+    Parameters
+    ----------
+    row : mapping
+        A ratio.
+    rows : sequence of mapping
+        Those that it was computed with.
+
+    Returns
+    -------
+    str
+        "no HAI 92 of 183; HAI 83 of 235", or "15 of 328" of all together.
+    """
+    same = [one for one in rows if all(one[key] == row[key] for key in _SIDES)]
+    reference = [one for one in same if one["statistic"] == "reference"]
+    told = [f"{number(one['events'], 0)} of {number(one['n'], 0)}" for one in (*reference, row)]
+    if not reference:
+        return told[0]
+    names = [design.group_label(f"{one['covariate']}={one['level']}") for one in (*reference, row)]
+    return "; ".join(f"{name} {counts}" for name, counts in zip(names, told, strict=True))

@@ -164,8 +164,12 @@ def _baseline_rows(
         body = _levels(value, rows, label, groups, design, tail)
     unknown = [value.get((g, "", "missing"), 0) or 0 for g in groups]
     if any(unknown):
-        cells = ["Unknown", *[number(u, 0) for u in unknown], *[""] * len(tail)]
-        body.append(("level unknown", cells, as_records(rows[rows["statistic"] == "missing"])))
+        gaps = rows[rows["statistic"] == "missing"]
+        # Of a setting of treatment nothing is unknown among those without the treatment.
+        nobody = bool((gaps["estimate"] == gaps["n"]).any())
+        called = "Unknown" + " or not applicable" * nobody
+        cells = [called, *[number(u, 0) for u in unknown], *[""] * len(tail)]
+        body.append(("level unknown", cells, as_records(gaps)))
     return body
 
 

@@ -196,10 +196,12 @@ def contrast_table(
         body += _within(part, exposure, modifier, levels, without(str(endpoint)), marks)
         body += _beyond(part, design, marks)
     between = rows[rows["statistic"].isin([line[1] for line in _WITHIN] + ["reri", "power"])]
-    first = between[between["estimate"].notna()].drop_duplicates(["model", "statistic"])
+    # How a power was computed names the events of its endpoint.
+    of_one = between["endpoint"].where((between["statistic"] == "power") & several, "")
+    first = between[between["estimate"].notna()].assign(of_one=of_one)
     told = []
-    for row in as_records(first):
-        names = [statistic_words(row), model_words(row["model"])]
+    for row in as_records(first.drop_duplicates(["model", "statistic", "of_one"])):
+        names = [statistic_words(row), model_words(row["model"]), row["of_one"]]
         told.append(f"{', '.join(filter(None, names))}: {row['method']}")
     below = map(method_words(design), once(told))
     quotient = rows["statistic"] == "ratio_of_hazard_ratios"

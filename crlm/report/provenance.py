@@ -25,29 +25,42 @@ _PATHS = ("cohort_path", "history_path", "codebook_path")
 
 def differences(design: Design, chosen: Mapping[str, Any]) -> str:
     """One sentence on every choice that is not the paper's; empty where all are."""
-    apart = [
-        f"{_words(name)} {_text(chosen[name])} (paper {_text(paper)})"
+    apart = {
+        name: f"{_words(name)} {_text(chosen[name])} ({_beside(design, name, paper)})"
         for name, paper in _of_paper(design).items()
         if name in chosen and chosen[name] != paper
-    ]
+    }
     if not apart:
         return ""
     verb = "choice differs" if len(apart) == 1 else "choices differ"
-    return f"{len(apart)} {verb} from the paper's: {'; '.join(apart)}."
+    taken = "" if apart.keys().isdisjoint(_silent(design)) else ", or from what was taken for it"
+    return f"{len(apart)} {verb} from the paper's{taken}: {'; '.join(apart.values())}."
 
 
 def kept(design: Design, chosen: Mapping[str, Any]) -> str:
-    """What to say where no choice differs: of which choices the design gives the paper's."""
+    """What to say where no choice differs: which choices the paper states, or the design gives."""
     paper = _of_paper(design)
     lacking = [_words(name) for name in chosen if name in _DESIGNED and name not in paper]
     if not lacking:
-        return "Every choice of analysis is the paper's."
+        stated = " that the paper states" if _silent(design) else ""
+        return f"Every choice of analysis{stated} is the paper's."
     if not paper.keys() & chosen.keys():
         return "The design gives no choice of analysis of the paper's."
     return (
         "Every choice of analysis that the design gives is the paper's; it gives none of "
         f"{_or(lacking)}."
     )
+
+
+def _silent(design: Design) -> list[str]:
+    """The choices that a design has for a paper that does not state them."""
+    return [name for name in design.conventions.get("unstated", ()) if name in _of_paper(design)]
+
+
+def _beside(design: Design, name: str, paper: Any, whose: str = "paper ") -> str:
+    """The paper's choice beside another, or what is taken where it states none."""
+    said = _text(paper)
+    return f"not stated, {said} taken" if name in _silent(design) else f"{whose}{said}"
 
 
 def _or(names: list[str]) -> str:
@@ -67,8 +80,9 @@ def choices(design: Design, chosen: Mapping[str, Any]) -> list[Html]:
     for name, value in chosen.items():
         if name not in hidden:
             paper = of_paper.get(name)
-            beside = _text(paper) if name in of_paper else "no choice of the paper's"
-            apart = name in of_paper and value != paper
+            beside, apart = "no choice of the paper's", False
+            if name in of_paper:
+                beside, apart = _beside(design, name, paper, ""), value != paper
             body.append(("", [_words(name), _text(value), beside, "differs" if apart else ""]))
     header = ["Choice", "This run", "The paper", "Differs"]
     told = differences(design, chosen) or kept(design, chosen)

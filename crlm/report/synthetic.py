@@ -204,15 +204,26 @@ def siblings(rows: pd.DataFrame, design: Design) -> Html | None:
     if not path.is_file():
         return None
     held = json.loads(path.read_text(encoding="utf-8"))
-    asked = {row_name(row) for row in as_records(rows)}
+    asked = {row_name(row): row["estimate"] for row in as_records(rows)}
     known = [q for q in held["quantities"] if q["low"] is not None and row_name(q) in asked]
     if not known:
         return None
-    told = "; ".join(f"{_called(q, design)}: {_forecast(q)}, {q['verdict']}" for q in known)
+    told = "; ".join(
+        f"{_called(q, design)}: {' '.join(filter(None, [_forecast(q), q['unit']]))}, "
+        f"{q['verdict']}{_outside(q, asked[row_name(q)])}"
+        for q in known
+    )
     return aside(
         f"One more cohort from the same print, in nine of ten cases by {held['cohorts']} that were "
         f"made ({_MEANS}): {told}."
     )
+
+
+def _outside(row: Mapping[str, Any], here: float) -> str:
+    """A word on this cohort's own number where it lies outside of where one more would."""
+    if math.isnan(here) or row["low"] <= here <= row["high"]:
+        return ""
+    return f" ({estimate({**row, 'estimate': here})} here, outside)"
 
 
 def _quantities(found: pd.DataFrame, design: Design, caption: str) -> Html:
@@ -220,7 +231,7 @@ def _quantities(found: pd.DataFrame, design: Design, caption: str) -> Html:
         (
             "",
             [
-                _called(row, design),
+                ", ".join(filter(None, [_called(row, design), row["unit"]])),
                 _shown(row, "median"),
                 _forecast(row),
                 f"{_shown(row, 'min')} to {_shown(row, 'max')}",

@@ -12,6 +12,7 @@ from crlm.ledger import Design, as_records, kind_of, small
 from crlm.ledger.vocabulary import MULTIVARIABLE
 from crlm.naming import among, kind_of_model, method_words, told_apart
 from crlm.numbers import NOTHING, bound, interval, number, p_text
+from crlm.report.cells import EVENTS, events_of
 from crlm.report.html import Footnotes, Html, table
 from crlm.report.levels import Beside
 
@@ -53,8 +54,13 @@ def survival_table(
         label = f"{design.endpoint_name(endpoint)}: {where}{design.group_label(group)}"
         body.append(("", [label, *cells], told))
     methods = sorted(set(rows.loc[rows["statistic"] == "median_survival", "method"]))
-    lines = [*map(method_words(design), methods), *notes]
+    rates = main[main["statistic"] == "survival_rate"]
+    ended = (rates["estimate"].isna() & (rates["n"] == 0)).any()
+    lines = [*map(method_words(design), methods), *([_ENDED] if ended else []), *notes]
     return table(caption, header, body, lines, numeric=[1, 2])
+
+
+_ENDED = "–: nobody of the group was followed to that month."
 
 
 def _survival_cells(part: pd.DataFrame, times: Sequence[float]) -> list[str]:
@@ -212,6 +218,7 @@ def effects_table(
     caption: str,
     statistics: Mapping[str, str],
     notes: Sequence[str] = (),
+    events: bool = False,
 ) -> Html:
     """Any result rows as a plain list: what, estimate with interval, p.
 
@@ -223,6 +230,8 @@ def effects_table(
     statistics : mapping of str to str
         The statistics to list and what to call each; p values stand beside
         the row that shares their keys.
+    events : bool
+        Whether events and patients stand before each estimate.
     """
     keys = ["endpoint", "population", "group", "covariate", "level", "model", "time"]
     tests = {_plain(r, keys): r for r in as_records(rows[rows["statistic"] == "p"])}
@@ -233,14 +242,15 @@ def effects_table(
     quantities = [_quantity(row, statistics) for row in shown]
     # What all lines are is said in the head of the estimates.
     one = quantities[0] if len(set(quantities)) == 1 else ""
-    header = [shared or "Of what", *([] if one else ["Quantity"])]
+    header = [shared or "Of what", *([] if one else ["Quantity"]), *([EVENTS] if events else [])]
     limits = " (95 % CI)" if any(math.isfinite(row["conf_low"]) for row in shown) else ""
     header += [f"{one or 'Estimate'}{limits}" + marks.usual([row["method"] for row in shown])]
     header += ["p" + marks.usual([test["method"] for test in found if test])]
     for line, what, row, test in zip(lines, quantities, shown, found, strict=True):
         value = interval(row) + marks.mark(row["method"])
         p = p_text(test["estimate"]) + marks.mark(test["method"]) if test else ""
-        cells = [line, *([] if one else [what]), value, p]
+        counts = [events_of(row, as_records(rows), design)] if events else []
+        cells = [line, *([] if one else [what]), *counts, value, p]
         body.append(("", cells, [row, *([test] if test else [])]))
     if not any(found):
         header, body = header[:-1], [(kind, cells[:-1], told) for kind, cells, told in body]
@@ -269,9 +279,10 @@ def within_table(rows: pd.DataFrame, design: Design, *, caption: str, time: floa
         rates = part[(part["statistic"] == "survival_rate") & (part["time"] == time)]
         shown = [f"{design.group_label(r['group'])} {interval(r, 0)}" for r in _records(rates)]
         where = f"{design.endpoint_name(endpoint)}, {design.population_label(population)}"
-        cells = [where, "; ".join(shown), interval(effect), p_text(test.iloc[0])]
+        counts = events_of(effect, _records(part), design)
+        cells = [where, counts, "; ".join(shown), interval(effect), p_text(test.iloc[0])]
         body.append(("", cells, _records(part)))
-    header = ["Within", f"{time:g}-month rate, % (95 % CI)", "HR (95 % CI)", "p"]
+    header = ["Within", EVENTS, f"{time:g}-month rate, % (95 % CI)", "HR (95 % CI)", "p"]
     return table(caption, header, body)
 
 

@@ -14,7 +14,7 @@ from crlm.ledger import Design, as_records
 from crlm.ledger.vocabulary import NOT_REACHED
 from crlm.naming import describe, method_words
 from crlm.numbers import allowed, counted, number, p_phrase, p_text, ratio, span
-from crlm.report.html import Html, fold, joined, say, table
+from crlm.report.html import Footnotes, Html, fold, joined, say, table
 from crlm.report.readings.wording import capital
 
 _PLACES = {
@@ -214,20 +214,21 @@ def audit_pieces(
 
 
 def _quantities(caption: str, rows: pd.DataFrame, design: Design) -> Html:
-    """Quantities with the intervals that printed digits allow, folded."""
+    """Quantities with the intervals that printed digits allow, folded; how, once below them."""
+    marks = Footnotes()
+    head = f"Interval{marks.usual([row['how'] for row in as_records(rows)])}"
     body = [
         (
             "",
             [
                 capital(row["quantity"]),
                 _of_what(row, design),
-                allowed(row["low"], row["high"], row["unit"]),
-                row["how"],
+                allowed(row["low"], row["high"], row["unit"]) + marks.mark(row["how"]),
             ],
         )
         for row in as_records(rows)
     ]
-    inner = table(caption, ["Quantity", "Of what", "Interval", "How"], body)
+    inner = table(caption, ["Quantity", "Of what", head], body, marks.lines())
     return fold(f"{caption}: {counted(len(body), 'quantity', 'quantities')}", inner)
 
 

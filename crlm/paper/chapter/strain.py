@@ -175,10 +175,8 @@ class Strain(Asking):
         caption = "Ratios by period of the follow-up"
         if self.hides(small(caption), rows):
             return nothing()
-        names = {"hazard_ratio": "HR"}
-        table = tables.effects_table(
-            rows[rows["covariate"] == of], self.design, caption=caption, statistics=names
-        )
+        asked = {"caption": caption, "statistics": {"hazard_ratio": "HR"}, "events": True}
+        table = tables.effects_table(rows[rows["covariate"] == of], self.design, **asked)
         pieces.append(html.fold(caption, table))
         found = self.section(rows, pieces, readings.periods(rows, self.design))
         html.show(html.say(_NOT_PERIODS, "caution"))

@@ -7,7 +7,7 @@ palette is Okabe and Ito's, which stays apart for colour-blind readers.
 from crlm.report.figures.choices import published_ratio, specification_curve
 from crlm.report.figures.comparable import love, propensity_overlap, weighted_curves
 from crlm.report.figures.curves import kaplan_meier, overview
-from crlm.report.figures.forests import forest, forest_pages, stability, subgroups
+from crlm.report.figures.forests import SIDES, forest, forest_pages, stability, subgroups
 from crlm.report.figures.paired import pairs
 from crlm.report.figures.patients import BOXES, distributions, flow, missing_values
 from crlm.report.figures.picture import PALETTE, Picture
@@ -15,6 +15,7 @@ from crlm.report.figures.states import drawn_together, incidences, months_in_sta
 
 __all__ = [
     "BOXES",
+    "SIDES",
     "PALETTE",
     "Picture",
     "distributions",

@@ -162,7 +162,8 @@ def _forest(rows: pd.DataFrame, labels: Sequence[str], title: str, unit: str) ->
         finish_plain(axis, labels, ends, title, unit)
         told = zip(labels, as_records(rows), strict=True)
         texts = "; ".join(f"{label}: {interval(row)}" for label, row in told)
-        return Picture(figure, f"Forest plot. {title}. {texts}", title, rows)
+        alt = f"Forest plot. {title}; {unit} (95 % CI). {texts}"
+        return Picture(figure, alt, title, rows)
 
 
 def draw_with_text(
@@ -180,6 +181,13 @@ def finish_plain(
     finish_axis(axis, ends, f"{unit} (95 % CI), log scale")
     axis.set(ylim=(len(labels) - 0.4, -0.6), title=title)
     axis.set_yticks(range(len(labels)), [wrapped(label) for label in labels])
+
+
+#: What stands beside the bars of `stability`.
+SIDES = (
+    "Same side: of the samples that chose the factor, the share in which its hazard ratio lies on "
+    "the same side of 1 as their median."
+)
 
 
 @lent.pure

@@ -205,7 +205,7 @@ def draw(
         told = "; ".join(line.alt for line in page)
         held = pd.DataFrame([line.row for line in page if line.row])
         kind = "Forest plot of pairs" if any(line.pair for line in page) else "Forest plot"
-        return Picture(figure, f"{kind}. {title}. {told}", title, held)
+        return Picture(figure, f"{kind}. {title}; {ratio}. {told}", title, held)
 
 
 def _placed(line: Line, middle: float) -> Iterator[tuple[float, str, Mapping[str, Any]]]:

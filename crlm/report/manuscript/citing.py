@@ -9,7 +9,7 @@ from crlm import __version__
 from crlm.ledger import Design
 from crlm.naming import KINDS
 from crlm.report.manuscript.done import Done
-from crlm.report.provenance import differences, inputs, today
+from crlm.report.provenance import differences, inputs, kept, today
 
 #: As CITATION.cff has them.
 SOFTWARE = "crlm: executable replications of two papers on resected colorectal liver metastases"
@@ -35,7 +35,7 @@ def run(done: Done, source: Mapping[str, Any]) -> str:
     digest = inputs(done.design, source).get("cohort", "")
     which = f", SHA-256 {digest[:_DIGITS]}" if digest else ""
     kind = KINDS[done.kind][0].rstrip(".")
-    apart = differences(done.design, done.chosen) or "All choices of analysis are the paper's."
+    apart = differences(done.design, done.chosen) or kept(done.design, done.chosen)
     return (
         f"Run of the study {done.design.study} with crlm {__version__} on {today()}. "
         f"{kind}{which}. {apart}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -80,12 +81,16 @@ def _scp(done: Done) -> list[str]:
         told.append(f"A death without surgical failure was {_DEATHS[death]}{unstated}.")
     short = done.has(endpoint="short_SCP") or done.has(covariate="short_scp")
     if short and "short_scp_months" in rules:
-        censored = _SHORT[rules["short_scp_censored"]]
-        told.append(
-            f"A period below {rules['short_scp_months']:g} months was called short; patients "
-            f"censored before that {censored}{_unstated(done, 'short_scp_censored')}."
-        )
+        told.append(f"{short_period(rules)}{_unstated(done, 'short_scp_censored')}.")
     return told
+
+
+def short_period(rules: Mapping[str, Any]) -> str:
+    """Which period was called short, and what became of patients censored before its end."""
+    return (
+        f"A period below {rules['short_scp_months']:g} months was called short; patients censored "
+        f"before that {_SHORT[rules['short_scp_censored']]}"
+    )
 
 
 def _unstated(done: Done, name: str) -> str:

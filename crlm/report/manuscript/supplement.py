@@ -24,6 +24,13 @@ _SPECIFICATIONS = tuple(f"specification curve{end}" for end in ("", ", claim", "
 _OF_TABLES = re.compile(
     r"^(complete cases: .*|df [\d.]+|[\d,]+ of [\d,]+ .* (before|had) .*|t test|reference level)$"
 )
+#: What a method tells of one endpoint or group, which is none of how all were computed.
+_RESULTS = re.compile(
+    r", the median lies between months [\d.e+-]+ and [\d.e+-]+"
+    r"|, variance between them [\d.e+-]+(?: \([^)]*\))?"
+    r"| \([\d,]+ of [\d,]+ patients ever had it\)"
+    r"| \([\d,]+ between visits, [^)]*\)"
+)
 #: A part of a method as long as this is told once.
 _LONG = 40
 _PARTS = re.compile(
@@ -41,7 +48,7 @@ class _Told:
     def brief(self, method: str) -> str:
         """A method without what the tables hold, and without what an earlier one has said."""
         kept = []
-        for part in _PARTS.split(method):
+        for part in _PARTS.split(_RESULTS.sub("", method)):
             terms = _TERMS.match(part)
             what = terms.group(2) if terms else part
             again = what in self.seen and len(what) > _LONG
