@@ -419,8 +419,9 @@ def _judge_direction(
         verdict = "differs" if significant else "matches"
         return {**result, "verdict": verdict, "reason": "significant here" if significant else ""}
     sign = 1 if claim["operator"] == ">" else -1
-    if sign * (row["estimate"] - claim["value"]) <= 0:
-        return {**result, "verdict": "differs", "reason": "the other way round here"}
+    if (apart := sign * (row["estimate"] - claim["value"])) <= 0:
+        reason = "the other way round here" if apart else "neither way here"
+        return {**result, "verdict": "differs", "reason": reason}
     if not significant:
         return {**result, "verdict": "near", "reason": "same direction, not significant here"}
     return {**result, "verdict": "matches", "reason": ""}

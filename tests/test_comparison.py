@@ -108,6 +108,13 @@ def test_directions_need_the_side_and_the_significance(operator, estimate, p, ex
     assert verdict(rows, **claim).verdict == expected
 
 
+def test_medians_that_are_equal_are_not_the_other_way_round():
+    claim = {"kind": "direction", "operator": ">", "value": 1.0, "decimals": math.nan}
+    for estimate, reason in ((1.0, "neither way here"), (0.9, "the other way round here")):
+        got = verdict([{"estimate": estimate}, {"statistic": "p", "estimate": 0.5}], **claim)
+        assert (got.verdict, got.reason) == ("differs", reason)
+
+
 @pytest.mark.parametrize(
     ("operator", "p", "expected"),
     [
