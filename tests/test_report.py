@@ -660,7 +660,7 @@ def test_a_phone_says_what_goes_on_sideways_and_paper_what_is_closed():
     )
     assert "p.sideways { display: block; }" in phone and "no-repeat local" in phone
     assert "p.sideways { display: none; }" in paper and "(closed, and so not printed)" in paper
-    assert "@page { margin: " in style
+    assert "@page { margin: " in style and "h3, summary { break-after: avoid; }" in paper
     assert '<p class="sideways">' in (folder / "index.html.j2").read_text(encoding="utf-8")
 
 
