@@ -1452,6 +1452,13 @@ def test_a_small_share_and_a_mean_alone_are_what_they_are():
     [
         (["HR", "90% CI"], "has limits of 90 %, and rows hold those of 95 %; leave them out"),
         (["HR (99% CI)", "p"], "has limits of 99 %"),
+        (["HR (CI 90%)", "p"], "write the estimate alone into its cells"),  # These went in.
+        (["HR (CI90)", "p"], "has limits of 90 %"),
+        (["HR (98.3% repeated CI)", "p"], "has limits of 98.3 %"),
+        (["HR (90% limits)", "p"], "has limits of 90 %"),
+        (["HR (95% CrI)", "p"], "has credible limits"),
+        (["HR (IQR)", "p"], "has IQR behind the ratio"),
+        (["HR", "CI (90%)"], "leave them out with --is 'CI (90%)=-'"),
         (["OR", "95% CI"], "holds odds ratios, and OS is a time to an event; name it HR"),
     ],
 )
@@ -1461,6 +1468,22 @@ def test_limits_of_another_level_and_odds_of_a_time_are_asked(head, told):
     design = ledger.load_design("mskcc_hai")
     made = claims_of(table, design, "model", place="table9", endpoint="OS")
     assert any(told in question for question in made.questions), made.questions
+
+
+@pytest.mark.parametrize(
+    "line", ["Cox model (90% CI)", "Intervals are at the 99% level", "CI: confidence interval 90%"]
+)
+@pytest.mark.parametrize("place", ["title", "note", "row"])
+def test_limits_of_another_level_are_asked_wherever_print_says_so(place, line):
+    rows = [["", "No HAI", "HAI"], ["Median OS, months (CI)", "60 (50-70)", "62 (52-72)"]]
+    lines = {"title": [[line, "", ""], *rows], "note": [*rows, [line, "", ""]]}
+    row = [rows[0], [f"Median OS, months ({line})", *rows[1][1:]]]
+    design = ledger.load_design("mskcc_hai")
+    table = lines.get(place, row)
+    made = claims_of(table, design, "curves", place="table9", endpoint="OS")
+    assert "and rows hold those of 95 %" in made.questions[0]
+    ours = claims_of([[t.replace("9", "7") for t in r] for r in rows], design, "curves", place="t")
+    assert not ours.questions
 
 
 def test_the_reference_with_limits_of_one_is_no_row():

@@ -19,6 +19,7 @@ from crlm.transcription import (
     nested,
     ordered,
     other_endpoints,
+    other_limits,
     percentages,
     populations,
     reference_columns,
@@ -334,7 +335,7 @@ def _read(table: Table, rows: Sequence[Sequence[str]], decimal: str) -> None:
     for text in filter(thousands.in_doubt, (*rows[0], *notes)):
         told = f"{thousands.in_doubt(text)!r} may be one number or two; write it without the blank"
         table.ask(f"{text!r}", told)
-    table.other_limits(rows[0][1:], notes)
+    _other_limits(table, rows, notes)
     if not isinstance(table, FirstTable):
         rows = [footnotes.with_notes(rows[0], notes), *rows[1:]]
     table.adjusted_by = corrected.noted(rows[0], notes)
@@ -361,6 +362,18 @@ def _read(table: Table, rows: Sequence[Sequence[str]], decimal: str) -> None:
         table.made.questions.insert(0, f"{told}say --decimal comma, or write them with a point.")
     table.made.taken += [f"{label!r} as {what}" for label, what in table.labels.taken.items()]
     table.made.taken += _unanswered(table)
+
+
+def _other_limits(table: Table, rows: Sequence[Sequence[str]], notes: Sequence[str]) -> None:
+    """Ask where a header, the title, a row's label or a note says that limits are not of 95 %."""
+    for head in rows[0][1:]:
+        if told := other_limits.of_head(head):
+            table.ask(f"column {head!r}", f"{told}; {other_limits.remedy(head)}")
+    others = [("the title", table.title)] + [("the line", note) for note in notes]
+    others += [("row", row[0]) for row in rows[1:] if any(row[1:])]
+    for where, text in others:
+        if told := other_limits.fault(text):
+            table.ask(f"{where} {text!r}", f"{told}; {other_limits.remedy('')}")
 
 
 def _unanswered(table: Table) -> list[str]:

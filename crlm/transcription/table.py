@@ -32,10 +32,6 @@ SMD_HEAD = re.compile(
     r"( ?[\[(](smd|asmd)[\])])?$|^a?smd$",
     re.IGNORECASE,
 )
-#: Limits that are not those of 95 %: "90% CI", "95·66 % confidence interval".
-OTHER_LIMITS = re.compile(
-    r"(?<![\d.·])(?!95(?:[.·]0+)?\s?%)(\d\d(?:[.·]\d+)?)\s?%\s*-?(?:ci|conf)", re.IGNORECASE
-)
 SIZE = re.compile(
     r"\bn\s*[=:]\s*([\d,]+)|\bno\.?\s*[=:]?\s*([\d,]+)(?=\s*(?:pts|patients|\)))"
     r"|\(\s*([\d,]+)\s*(?:pts|patients|cases)\.?\s*\)",
@@ -388,14 +384,6 @@ class Table:
     def _no_endpoint(self, told: str, label: str) -> str:
         names = ", ".join(self.endpoints.known)
         return f"{told} ({names}). Say which with {to_ask(label, 'ENDPOINT')}"
-
-    def other_limits(self, heads: Iterable[str], notes: Iterable[str] = ()) -> None:
-        """Ask where a header, the title or a note says that the limits are not those of 95 %."""
-        places = [*(("column", text) for text in (self.title, *heads))]
-        for place, text in (*places, *(("the line", note) for note in notes)):
-            for found in OTHER_LIMITS.findall(text):
-                told = f"has limits of {found} %, and rows hold those of 95 %; leave them out"
-                self.ask(f"{place} {text!r}", told)
 
     def without_corrected(self, rows: Sequence[Sequence[str]]) -> list[list[str]]:
         """A table less its columns of p values that are adjusted for several tests: asked."""
