@@ -102,9 +102,10 @@ def table_of(design: Design, source: Mapping[str, Any]) -> Html:
         ("crlm", __version__),
         ("Day of the run", today()),
     ]
+    unstated = design.conventions.get("unstated", ())
     rest = "Paper's software and rounding: "
     rest += ", ".join(
-        f"{_words(name)} {_text(value)}"
+        f"{_words(name)} {_text(value)}{' (not stated)' * (name in unstated)}"
         for name, value in design.conventions.items()
         if name not in (*design.choices, "unstated")
     )
