@@ -285,7 +285,7 @@ def _records(name: str, sheet: Any) -> list[tuple[int, Sequence[Any]]]:
         return [
             (row, record)
             for row, record in enumerate(sheet.iter_rows(values_only=True), 1)
-            if any(_filled(value) for value in record)
+            if record and any(map(_filled, record))
         ]
     except Exception:  # as above
         raise CohortError(_damaged(name)) from None
