@@ -37,7 +37,7 @@ reports: $(STAMP)
 
 test: $(STAMP)
 	@# Assertions are rewritten to tell their values, for 14 s: what fails is run again with them.
-	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder --assert=plain || \
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder --assert=plain || \
 	  { $(BIN)/python -m pytest --last-failed --last-failed-no-failures none; exit 1; }
 
 bias: $(STAMP)

@@ -14,7 +14,7 @@ from crlm import files  # noqa: E402
 from tests.warm import cold, kept, warm  # noqa: E402, F401
 
 #: The dearest first, so that no worker is left alone with one of them at the end. What a file
-#: costs: `python -m pytest -n 2 --dist loadscope --durations 0`. On a new machine
+#: costs: `python -m pytest -n logical --dist loadscope --durations 0`. On a new machine
 #: test_reconstruction.py compiles the search, a minute of work that others then find done: what
 #: also searches stands far enough behind it.
 DEAREST = (

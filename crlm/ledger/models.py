@@ -47,11 +47,17 @@ def seconds(models: Models) -> dict[str, str]:
     ...          "population": "sex=female"}})
     {'OS_2': 'OS'}
     """
+    first = _firsts(models)
+    firsts = {name: first[about(name, spec)] for name, spec in models.items()}
+    return {name: one for name, one in firsts.items() if name != one}
+
+
+def _firsts(models: Models) -> dict[tuple[str, str], str]:
+    """The first model of each endpoint and patients, one named as the endpoint before others."""
     first: dict[tuple[str, str], str] = {}
     for name in sorted(models, key=lambda name: about(name, models[name])[0] != name):
         first.setdefault(about(name, models[name]), name)
-    firsts = {name: first[about(name, spec)] for name, spec in models.items()}
-    return {name: one for name, one in firsts.items() if name != one}
+    return first
 
 
 def key_of(models: Models, name: str, kind: str = MULTIVARIABLE) -> str:
@@ -91,8 +97,7 @@ def name_of(models: Models, endpoint: str, population: str = ALL, key: str = MUL
     if named:
         own = named in models and about(named, models[named]) == (endpoint, population)
         return named if own else ""
-    others = seconds(models)
-    first = {about(name, spec): name for name, spec in models.items() if name not in others}
+    first = _firsts(models)
     return first.get((endpoint, population)) or first.get((endpoint, ALL)) or ""
 
 
