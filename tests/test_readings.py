@@ -101,6 +101,30 @@ def test_an_interaction_is_claimed_only_where_it_is_shown(p, end):
     assert readings.interaction(found, HAI).endswith(f"{end}.")
 
 
+def test_a_ratio_of_a_covariate_in_a_product_says_at_what_of_the_other_it_stands():
+    """That of HAI read as the effect in everybody, and is the one in KRAS wild type."""
+    keys = {"endpoint": "OS", "model": "multivariable"}
+    rows = made(
+        *ratio(0.6, 0.01, covariate="hai", level="yes", **keys),
+        *ratio(1.5, 0.02, covariate="kras", level="mutant", **keys),
+        *ratio(0.9, 0.03, covariate="sex", level="male", **keys),
+        *ratio(1.7, 0.04, covariate="hai:kras", level="yes:mutant", **keys),
+    )
+    told = readings.model(rows, HAI, NONE, ["hai"])
+    assert told.startswith("Multivariable: HAI against no HAI, at KRAS wild type: HR 0.60")
+    assert "KRAS mutant against KRAS wild type, at no HAI: HR 1.50" in told
+    assert "at" not in told.partition("Sex")[2].partition(":")[0]
+    own = rows[rows["covariate"] == "hai"]
+    products = readings.products_in(rows)
+    told = readings.answer("OS", made(), own, made(), HAI, NONE, products=products)
+    assert (
+        told == "Overall survival: multivariable HR at KRAS wild type 0.60 (0.50–2.00), p = 0.010."
+    )
+    assert readings.answer("OS", made(), own, made(), HAI, NONE).startswith(
+        "Overall survival: multivariable HR 0.60"
+    )
+
+
 def test_a_subgroup_is_named_without_the_groups_that_its_ratio_compares():
     """Each subgroup began with "KRAS wild type or KRAS mutant and"."""
     keys = {"population": "hai=no/yes,sex=male", "covariate": "hai", "level": "yes"}

@@ -492,6 +492,9 @@ def test_methods_are_footnotes_marked_in_the_head():
     head, *_, first, second = made.text.splitlines()[1:]
     assert "(95 % CI)ᵃ" in head and "pᵇ" in head
     assert (first, second) == ("ᵃ Cox", "ᵇ Wald")
+    product = regression_rows().assign(covariate="ras:sex", level="mutant:male")
+    made = tables.regression_table(pd.concat([regression_rows(), product]), DESIGN, caption="t")
+    assert "its ratio at the reference of the other" in made.text.splitlines()[-1]
 
 
 def test_only_headings_are_bold():

@@ -197,7 +197,9 @@ class Closing(Base):
         tried = rows[rows["model"].str.startswith("specification curve")]
         kind = naming.kind_of_model(rows, "multivariable")
         whom = naming.among(population, self.design)
-        return readings.answer(endpoint, curves, effect, tried, self.design, self.print, kind, whom)
+        products = readings.products_in(rows[adjusted])
+        told = (self.design, self.print, kind, whom, products)
+        return readings.answer(endpoint, curves, effect, tried, *told)
 
     def _print_sentence(self) -> str:
         pairs = getattr(self, "pairs", None)

@@ -20,6 +20,11 @@ _Body = list[tuple[str, list[str], list[dict[str, Any]]]]
 _FITTED = ("univariable", MULTIVARIABLE)
 _SHORT = {"hazard_ratio": "HR", "odds_ratio": "OR"}
 _SHORT |= {"subdistribution_hazard_ratio": "subdistribution HR"}
+#: A note below a table whose model has products.
+_OF_PRODUCTS = (
+    "A covariate that stands in a product has, in that model, its ratio at the reference of the "
+    "other, a number at 0."
+)
 _Found = dict[tuple[str, str, str], dict[str, Any]]
 
 
@@ -128,6 +133,8 @@ def regression_table(
             part = rows[rows["covariate"] == name]
             body += _regression_rows(part, name, models, beside, ratio, design, marks)
     notes = [*marks.lines(), *map(method_words(design), _rules(rows, models, design)), *notes]
+    in_products = rows["model"].isin(models) & rows["covariate"].str.contains(":")
+    notes += [_OF_PRODUCTS] * bool(in_products.any())
     return table(caption, header, body, notes, numeric=[1, 2])
 
 

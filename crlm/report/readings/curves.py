@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -17,6 +18,7 @@ from crlm.numbers import (
     p_phrase,
     short,
 )
+from crlm.report.readings.models import held_at
 from crlm.report.readings.printed import Print
 from crlm.report.readings.wording import (
     RATIOS,
@@ -121,6 +123,7 @@ def answer(
     paper: Print,
     kind: str = "multivariable",
     whom: str = "",
+    products: Iterable[tuple[str, str]] = (),
 ) -> str:
     """One endpoint in one sentence: the groups, the adjusted ratio, and how firmly it stands.
 
@@ -137,6 +140,8 @@ def answer(
         What the model of several covariates is (`naming.kind_of_model`).
     whom : str
         Of which patients, where not of all: "among men".
+    products : iterable of (str, str)
+        From `products_in`.
     """
     parts = list(filter(None, [_groups_text(medians, design, paper)]))
     ratios = [r for r in as_records(effect) if r["statistic"] in RATIOS]
@@ -151,7 +156,8 @@ def answer(
         test = tests.get(keys_of(row))
         p = f", {p_phrase(test['estimate'])}" if test is not None else ""
         level = f", {design.label(row['covariate'], row['level'])}:" if len(levels) > 1 else ""
-        what = _ratio_of(row, kind, design)
+        at = held_at(row, products, design)
+        what = " ".join(filter(None, [_ratio_of(row, kind, design), at]))
         parts.append(f"{what}{level} {interval(row)}{p}{paper.beside(row)}")
     found = {(r["model"], r["statistic"]): r for r in as_records(tried)}
     share = ending(found, ", claim", "percent")

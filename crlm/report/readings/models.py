@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
@@ -38,11 +38,48 @@ def effects(
     return sentence(f"{lead}{'; '.join(told)}{rest}")
 
 
-def _effect_text(row: Row, test: Row | None, design: Design, paper: Print) -> str:
+def _effect_text(
+    row: Row,
+    test: Row | None,
+    design: Design,
+    paper: Print,
+    products: Iterable[tuple[str, str]] = (),
+) -> str:
     p = ""
     if test is not None and math.isfinite(test["estimate"]):
         p = f", {paper.tested(test)}"
-    return f"{contrast(row, design)}: {ratio_text(row)}{paper.beside(row)}{p}"
+    at = held_at(row, products, design)
+    what = ", ".join(filter(None, [contrast(row, design), at]))
+    return f"{what}: {ratio_text(row)}{paper.beside(row)}{p}"
+
+
+def products_in(rows: pd.DataFrame) -> set[tuple[str, str]]:
+    """The products of models, each with the model: ("multivariable", "hai:kras")."""
+    held = rows[rows["covariate"].str.contains(":") & rows["statistic"].isin(RATIOS)]
+    return set(zip(held["model"], held["covariate"], strict=True))
+
+
+def held_at(row: Row, products: Iterable[tuple[str, str]], design: Design) -> str:
+    """Where the others of a covariate's products stand in its ratio: "at KRAS wild type".
+
+    Parameters
+    ----------
+    row : mapping
+        A ratio of a model.
+    products : iterable of (str, str)
+        From `products_in`; "" where the row's model has none with its covariate.
+    design : Design
+    """
+    name = str(row["covariate"])
+    pairs = [product.split(":") for model, product in products if model == row["model"]]
+    others = [other for pair in pairs if name in pair for other in pair if other != name]
+    told = []
+    for other in dict.fromkeys(others):
+        column = other if design.levels(other) else design.source(other)
+        level = {**row, "covariate": column, "level": "", "reference": ""}
+        at = f"{column}={design.reference_of(level)}" if design.levels(column) else ""
+        told.append(design.group_label(at) if at else f"{small(design.label(column))} 0")
+    return f"at {' and '.join(told)}" if told else ""
 
 
 def ratio_text(row: Row) -> str:
@@ -110,7 +147,8 @@ def model(
         if r["covariate"] not in {*exposures, *beside} and keys_of(r) in tests
     ]
     others = [r for p, r in sorted(found, key=lambda pair: pair[0]) if p < 0.05]
-    told = [_effect_text(r, tests.get(keys_of(r)), design, paper) for r in first]
+    products = products_in(multi)
+    told = [_effect_text(r, tests.get(keys_of(r)), design, paper, products) for r in first]
     absent = [design.label(name) for name in exposures if name in set(rows["covariate"])]
     absent = [n for n in absent if n not in [design.label(r["covariate"]) for r in mine]]
     called = naming.kind_of_model(rows, kind, design)
@@ -122,7 +160,9 @@ def model(
     parts += [f"{', '.join(unknown)}: {why}"] if unknown else []
     parts += [f"{', '.join(absent)} not {where}"] if absent else []
     if others:
-        also = "; ".join(_effect_text(r, tests.get(keys_of(r)), design, paper) for r in others[:5])
+        also = "; ".join(
+            _effect_text(r, tests.get(keys_of(r)), design, paper, products) for r in others[:5]
+        )
         rest = f"; and {len(others) - 5} more" if len(others) > 5 else ""
         parts.append(f"also at p < 0.05: {also}{rest}")
     return sentence(". ".join(capital(part) for part in parts) or "No exposure is in the model")
