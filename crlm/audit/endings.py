@@ -17,7 +17,7 @@ from crlm.audit.curves import (
     scaled,
 )
 from crlm.audit.facts import Facts
-from crlm.audit.intervals import minus, total, wald_region
+from crlm.audit.intervals import gap, minus, product, times, total, wald_region
 from crlm.ledger import Design
 from crlm.ledger.incidences import clock_of, events_of
 
@@ -154,7 +154,8 @@ def _judge_incidence(roles: Roles, counted: str) -> Outcome:
 @check(
     asks="Do the incidences of two events that compete, and those free of both, make up 100 %?",
     assumes="The design's definitions; the same patients, followed as long for all of them; what "
-    "is beyond rounding and less than a point is pointed at.",
+    "is beyond rounding and less than a point is pointed at, as are incidences that agree as "
+    "1 − Kaplan-Meier of each.",
     blind="A sum below 100 % where deaths are told by cause, for some may be of unknown cause.",
 )
 def incidences_together(facts: Facts) -> Iterator[Case]:
@@ -209,6 +210,12 @@ def _judge_together(roles: Roles, names: Sequence[str]) -> Outcome:
         return outcome(True, low, high, said)
     if (high < 100 and "cause" in roles) or (low - _ROOM <= 100 <= high + _ROOM):
         return unclear(said, low, high, notable=True)
+    one, other = (minus((100.0, 100.0), part.interval) for part in parts[:2])
+    left = times(product(one, other), 0.01)
+    if low > 100 and gap(left, parts[2].interval) <= _ROOM:
+        said += " They agree as 1 − Kaplan-Meier of each, which ends follow-up at the other event "
+        said += f"({left[0]:.1f} to {left[1]:.1f}% free of both), and then are no shares of the "
+        return unclear(f"{said}patients, but larger.", low, high, notable=True)
     return outcome(False, low, high, said)
 
 
