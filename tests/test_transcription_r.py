@@ -310,6 +310,9 @@ def test_matched_patients_that_the_design_does_not_have_are_asked(design, matche
     assert {c["population"] for c in said.claims} == {"all", "margin=negative"}
     weighted = [[*BOTH[0][:4], "After IPTW", "", ""], *BOTH[1:]]
     assert "weighted patients" in read(weighted, matched).questions[0]
+    tissue = {"type": "category", "levels": ["matched", "mismatched"], "label": "HLA typing"}
+    typed = replace(design, columns={**design.columns, "hla": tissue})
+    assert read(BOTH, typed).questions == made.questions
     times = [["", "Pre-operative", "", "", "Post-operative", "", ""], *BOTH[1:]]
     asked = read(times, matched)
     assert len(asked.questions) == 2 and not asked.claims

@@ -86,6 +86,23 @@ def test_bands_in_one_row_that_no_factor_has_are_asked_as_bands(design):
     assert "'<3/≥3' is no band of size_cm as the design cuts it" in told
 
 
+def test_a_side_that_the_design_lacks_is_asked_by_its_word(design):
+    """The whole label was asked, which no answer names (PMC3571894: "poor risk" of poor)."""
+    rows = [FIRST, ["Timing synchronous/late/unknown", "100/200/8", "166/190/10", "0.5"]]
+    rows += [["Sex, male/female", "179/129", "205/161", ""]]
+    made = claims_of(rows, design, "two-groups", place="table1")
+    (told,) = made.questions
+    assert told.startswith("row 2: 'late' is no level of timing (") and "'unknown'" not in told
+    assert {c["covariate"] for c in made.claims if c["covariate"]} == {"sex"}
+
+
+def test_a_unit_behind_in_is_the_unit(design):
+    rows = [FIRST, ["Median age in years (range)", "60 (34-80)", "59 (30-82)", ""]]
+    made = claims_of(rows, design, "two-groups", place="table1")
+    assert not made.questions, made.questions
+    assert [c["statistic"] for c in made.claims[2:5]] == ["median", "min", "max"]
+
+
 def test_a_first_row_of_all_patients_has_the_sizes_of_the_groups(design):
     rows = [["", "No HAI", "HAI", "P"], ["Total study", "308", "366", ""]]
     made = claims_of(rows, design, "two-groups", place="table1")

@@ -119,6 +119,13 @@ class Labels:
         named = any(self._of_column(column, text) for text in texts)
         return named or bool(meanings.level_of(self.design, column, unmarked(label)))
 
+    def category(self, text: str) -> str:
+        """The category that a text names, and no level of it; "" for none. Nothing is told."""
+        taken = dict(self.taken)
+        found = self.read(text)
+        self.taken = taken
+        return found.column if self.design.levels(found.column) and not found.level else ""
+
     def settle(self, heading: str, column: str) -> None:
         """Let a heading name a column, as the rows below it say, until the next one."""
         self._settled = (plain(heading), column)

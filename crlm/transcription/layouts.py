@@ -58,6 +58,8 @@ _TABLES = {"model": ModelTable, "curves": OutcomesTable, "subgroups": SubgroupsT
 _DASHED = re.compile(
     r"(?:(?<=[^\W\d_]{3})|(?<=[)\]*†‡§¶‖]))(?:\s+[–—]\s+|—)(?=[^\W\d]|[×%])(?![IVX]+\b)"
 )
+#: A unit behind "in": "Median age in years (range)".
+_IN_UNIT = re.compile(r"\s+in\s+([^\s,;()\[\]]+)(?=\s*(?:[,;(\[]|$))", re.IGNORECASE)
 _OVER = re.compile(r"\b(?:no|n|number)\b\.?\s*/\s*(?:total\s*)?(?:no|n|number)\b\.?", re.I)
 #: "95 per cent c.i." is "95% CI"; in a cell it says nothing that its column does not.
 _PER_CENT = re.compile(r"(?<=\d)\s*per\s?cent\b", re.IGNORECASE)
@@ -309,7 +311,12 @@ def _undashed(rows: Sequence[Sequence[str]]) -> list[list[str]]:
 
 
 def _worded(label: str) -> str:
+    from crlm import cohort
+
     made = POINTS.sub(".", _OVER.sub("n", _DASHED.sub(", ", label)))
+    made = _IN_UNIT.sub(
+        lambda found: f", {found[1]}" if cohort.is_unit(found[1]) else found[0], made
+    )
     return Placed(made, label.row) if isinstance(label, Placed) else made
 
 

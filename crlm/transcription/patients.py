@@ -25,6 +25,7 @@ from crlm.transcription.cells import Cell, are_p, cell, printed, row_of
 from crlm.transcription.corrected import adjusts_so, is_adjusted
 from crlm.transcription.label_words import UNKNOWN
 from crlm.transcription.labels import Label
+from crlm.transcription.strange import no_levels
 from crlm.transcription.table import P_HEAD, TREND, Table, comma, last_word
 from crlm.transcription.trends import heads_trend
 from crlm.transcription.wordings import plain
@@ -106,7 +107,7 @@ class FirstTable(Table):
                 self.strange_group(f"column {rows[0][at]!r}", rows[0][at], self.by)
         groups = [at for at, group in columns.items() if group not in _BETWEEN]
         rows = self._without_sizes(rows, {at: columns[at] for at in groups})
-        rows = sides.parted(totals.without(self, rows, groups), groups, self._is_level)
+        rows = self._parted(totals.without(self, rows, groups), groups)
         self._footnotes(rows, groups)
         self._within_labels(rows)
         above = heading = ""
@@ -208,10 +209,17 @@ class FirstTable(Table):
 
     def _is_level(self, text: str, above: str) -> bool:
         """Whether a text names a level below a heading, or those of unknown value; nothing told."""
-        taken = dict(self.labels.taken)
-        found = bool(self._below(text, above, True).level) or meanings.is_unknown(text)
+        taken, found = dict(self.labels.taken), self._below(text, above, True)
         self.labels.taken = taken
-        return found
+        return bool(found.level) or meanings.is_unknown(text)
+
+    def _parted(self, rows: Sequence[Sequence[str]], groups: Sequence[int]) -> list[list[str]]:
+        """The table with a row for each level; asked where the design lacks one of a row's."""
+        found = dict(sides.in_doubt(rows, groups, self._is_level, self.labels.category))
+        for at, doubt in found.items():
+            self.ask(row_of(rows[at], at + 1), no_levels(*doubt, self.design))
+        rows = [row for at, row in enumerate(rows) if at not in found]
+        return sides.parted(rows, groups, self._is_level)
 
     def _split_otherwise(self, corner: str) -> None:
         """Ask where a title or a corner of R's says that another column makes the groups."""
@@ -250,9 +258,7 @@ class FirstTable(Table):
         taken = dict(self.labels.taken)
         names = {self.group(row[0], self.by) for row in rows[1:]} - {"", *_BETWEEN}
         self.labels.taken = taken
-        if len(names) < 2:
-            return rows
-        return [list(row) for row in zip(*rows, strict=True)]
+        return rows if len(names) < 2 else [list(row) for row in zip(*rows, strict=True)]
 
     def _other_unit(self, where: str, label: str, unit: str, column: str) -> None:
         own = self._unit(column)

@@ -32,6 +32,8 @@ _PARTS = re.compile(r"\s*(?:[,;/&]|\band\b)\s*", re.IGNORECASE)
 _WEIGHTED = re.compile(r"\b(iptw|weight(ed|ing)?|overlap|entropy)\b", re.IGNORECASE)
 #: A column of patients that are not matched.
 _EXAMPLE = ("cohort", "'training', 'validation'")
+#: What says that a column tells how donor and recipient match.
+_TISSUE = re.compile(r"\bhla\b|\bdonors?\b|\bmis-?match|\bantigens?\b|\bblood\b", re.IGNORECASE)
 _MATCHED = re.compile(r"(?<!un)(?<!not )\bmatch", re.IGNORECASE)
 
 
@@ -278,14 +280,15 @@ def of(over: str, design: Design, named: Mapping[str, str], among: str) -> tuple
     found = _conditions(over, Labels(design, list(design.columns), {}))
     if found and not _AFTER.search(over):
         return _joined(among, ",".join(f"{name}={level}" for name, level in found.items())), ""
-    matched = _matched(design)
-    if _AFTER.search(over) and len(matched) == 1:
+    after = bool(_AFTER.search(over))
+    matched = _matched(design) if after else []
+    if len(matched) == 1:
         return _joined(among, matched[0]), ""
     told = f"the numbers below {over!r} are of other patients, and "
     if matched:
         told += f"{' and '.join(matched)} of the design may be these"
     else:
-        name, levels = ("matched", "'no', 'yes'") if _AFTER.search(over) else _EXAMPLE
+        name, levels = ("matched", "'no', 'yes'") if after else _EXAMPLE
         told += f"no column of the design says who they are. Declare one, as [columns.{name}] with "
         told += f"type = 'category' and levels = [{levels}]"
     remedy = to_ask(over, "COLUMN:LEVEL", ALL, "-")
@@ -293,10 +296,13 @@ def of(over: str, design: Design, named: Mapping[str, str], among: str) -> tuple
 
 
 def _matched(design: Design) -> list[str]:
-    """The levels that the design calls matched."""
+    """The levels that the design calls matched; donors and their tissue are matched otherwise."""
     found = []
     for name in (*design.columns, *design.factors):
         levels = design.levels(name)
+        texts = [name, design.label(name), *levels, *(design.label(name, n) for n in levels)]
+        if _TISSUE.search(" ".join(texts).replace("_", " ")):
+            continue
         said = {level: design.patients(name, level) for level in levels}
         own = [level for level in levels if _MATCHED.search(f"{level} {said[level]}")]
         if _MATCHED.search(f"{name} {design.label(name)}".replace("_", " ")) and not own:

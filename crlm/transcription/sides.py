@@ -57,6 +57,41 @@ def parted(
     return made
 
 
+def in_doubt(
+    rows: Sequence[Sequence[str]],
+    groups: Sequence[int],
+    is_level: Callable[[str, str], bool],
+    category: Callable[[str], str],
+) -> Iterator[tuple[int, tuple[str, list[str]]]]:
+    """Rows of several levels, some of which the design lacks: the category, and those.
+
+    Parameters
+    ----------
+    rows, groups, is_level
+        As of `parted`.
+    category : callable
+        The category that a text names; "" of another text.
+
+    Examples
+    --------
+    >>> rows = [["", "A"], ["Risk low/poor risk", "3/4"]]
+    >>> list(in_doubt(rows, [1], lambda text, _: text == "low", {"Risk": "risk"}.get))
+    [(1, ('risk', ['poor risk']))]
+    """
+    above = ""
+    for number, row in enumerate(rows):
+        texts = [row[at].strip() for at in groups if row[at]]
+        above = above if texts or not row[0] else row[0]
+        found = _BARE.fullmatch(_N.sub("", row[0]).strip())
+        if not number or not found or not texts or not all(map(_COUNTS.fullmatch, texts)):
+            continue
+        of, levels = found["of"] or above, _COLON.split(found["sides"].strip())
+        strange = [side for side in levels if not is_level(side, of)]
+        same = {len(_COLON.split(text)) for text in texts} == {len(levels)}
+        if same and 0 < len(strange) < len(levels) and (column := category(of)):
+            yield number, (column, strange)
+
+
 def _named(
     label: str, above: str, is_level: Callable[[str, str], bool]
 ) -> Iterator[tuple[str, list[str]]]:

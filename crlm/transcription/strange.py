@@ -14,6 +14,7 @@ from crlm.transcription.label_words import MISSING
 from crlm.transcription.wordings import named_by, plain, unmarked
 
 if TYPE_CHECKING:
+    from crlm.ledger import Design
     from crlm.transcription.labels import Labels
 
 #: What parts the terms of a product; "× 10⁹" is of a unit.
@@ -139,3 +140,10 @@ def _band(labels: Labels, label: str) -> str:
         + f". Declare [factors.NAME] with source = {source!r} and the cuts of print, or say which "
         f"level it is with {to_ask(label, *(f'{n}:LEVEL' for n in made or ['NAME']))}"
     )
+
+
+def no_levels(column: str, texts: Sequence[str], design: Design) -> str:
+    """What to ask where one of several levels in a label is none that the design has."""
+    levels = ", ".join(design.label(column, level) for level in design.levels(column))
+    told = f"{' and '.join(map(repr, texts))} is no level of {column} ({levels}); give the level "
+    return f"{told}that it is this label in the design"
