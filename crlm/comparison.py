@@ -33,7 +33,7 @@ from crlm.ledger import (
     round_half_up,
     row_key,
 )
-from crlm.ledger.vocabulary import NOT_REACHED, PERSON_TIME, RATE_UNITS
+from crlm.ledger.vocabulary import NOT_REACHED, PERSON_TIME, RATE_UNITS, TIME_UNITS
 from crlm.numbers import HIDDEN, OF_TWO_DIGITS, Shown
 from crlm.unanswered import OF_PATIENTS, Here, here_of, patients_key, why_absent
 
@@ -44,8 +44,7 @@ VERDICTS = ("matches", "near", "differs", "no result")
 CAN_AGREE = "can agree"
 
 _UNIT_FACTORS = {
-    ("months", "years"): 1 / 12,
-    ("days", "months"): 1 / 30.4375,
+    **{(a, b): own / to for a, own in TIME_UNITS.items() for b, to in TIME_UNITS.items()},
     PERSON_TIME: 12.0,
     **{(a, b): per / of for a, of in RATE_UNITS.items() for b, per in RATE_UNITS.items()},
 }

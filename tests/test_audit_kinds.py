@@ -752,6 +752,12 @@ case(
     [*rate("78"), *rate("78", place="abstract")],
     [*rate("76"), *rate("78", place="abstract")],
 )
+# 609 days are 20.0 months of 30.4375; they were read as 609 months.
+case(
+    "same_quantity",
+    [*months("609", unit="days"), *months("20.0")],
+    [*months("609", unit="days"), *months("609")],
+)
 case(
     "same_quantity",
     [*months("6.6", unit="years"), *months("79.2")],

@@ -75,6 +75,15 @@ def test_months_are_compared_as_years_when_the_paper_prints_years():
     assert verdict({"estimate": 79.2, "unit": "months"}, **claim).verdict == "matches"
 
 
+@pytest.mark.parametrize(
+    ("unit", "months"), [("days", 609 / 30.4375), ("weeks", 609 * 7 / 30.4375)]
+)
+def test_months_are_compared_as_days_and_weeks_where_the_paper_has_these(unit, months):
+    claim = {"value": 609.0, "printed": "609", "decimals": 0, "unit": unit}
+    assert verdict({"estimate": months, "unit": "months"}, **claim).verdict == "matches"
+    assert verdict({"estimate": 609.0, "unit": "months"}, **claim).verdict == "differs"
+
+
 def test_units_that_do_not_convert_give_no_result():
     got = verdict({"estimate": 3.37, "unit": "cm"}, unit="years")
     assert (got.verdict, got.reason) == ("no result", "computed in cm, printed in years")

@@ -299,6 +299,18 @@ def test_counts_behind_a_printed_fisher_p(goal):
         assert round(fisher_exact([[a, 87 - a], [b, 63 - b]]).pvalue, 3) == 0.059
 
 
+@pytest.mark.parametrize(("unit", "of_a_month"), [("days", 30.4375), ("weeks", 30.4375 / 7)])
+def test_a_median_in_days_or_weeks_is_aimed_at_in_months(ncch, unit, of_a_month):
+    """609 days were aimed at as 609 months."""
+    design, _, claims = ncch
+    name = "t3-scp-ras-mutant-median"
+    row = {"value": 359.0, "printed": "359", "decimals": 0, "unit": unit}
+    told = claims[claims["id"] == name].assign(**row)
+    found = target_of(targets.goal(design, told, {}), name)
+    assert found.low == pytest.approx(358.5 / of_a_month, rel=1e-5)
+    assert found.high == pytest.approx(359.5 / of_a_month, rel=1e-5)
+
+
 def test_a_median_is_led_to_by_the_curve_around_it(goal):
     """Median SCP 11.80 months is day 354: S above one half on day 353, not above on 354."""
     median = target_of(goal, "t3-scp-ras-mutant-median")

@@ -20,7 +20,7 @@ from crlm.audit.intervals import Interval
 from crlm.audit.models import endpoint_events, outcome_cell, printed_events
 from crlm.audit.ratios import OF_LIKELIHOOD, effect_rows
 from crlm.ledger import kind_of
-from crlm.ledger.vocabulary import MULTIVARIABLE
+from crlm.ledger.vocabulary import MULTIVARIABLE, TIME_UNITS
 from crlm.unmeasured import (
     difference_of_shares,
     e_value,
@@ -32,7 +32,6 @@ from crlm.unmeasured import (
 
 #: More patients than this with the event make it common.
 _COMMON = 0.15
-_MONTHS = {"years": 12.0, "months": 1.0}
 _FACTOR = (
     "the printed ratio read as an odds ratio: with s the share tested, (s11 s00) / (s10 s01) by "
     "marker and event; testing that depends on the event alone, equally in both groups, has "
@@ -199,7 +198,7 @@ def _parents(facts: Facts) -> Iterator[Record]:
 
 def _ours(own: Printed) -> str:
     """A printed number; a time that is not printed in months in months too."""
-    if own.unit == "months" or own.unit not in _MONTHS:
+    if own.unit == "months" or own.unit not in TIME_UNITS:
         return f"{own.text} {own.unit}"
     return f"{sum(own.months) / 2:.1f} months (printed as {own.text} {own.unit})"
 
@@ -209,7 +208,7 @@ def _median(facts: Facts, own: Printed, parent: dict[str, Any]) -> list[float]:
     if None in ends:
         return []
     # The error from the limits as printed: their rounding moves it by less than a tenth.
-    low, high = (end.value * _MONTHS.get(end.unit, 1.0) for end in ends)
+    low, high = (end.value * TIME_UNITS.get(end.unit, 1.0) for end in ends)
     return [medians_apart(own_end, low, high, parent["median"]) for own_end in own.months]
 
 

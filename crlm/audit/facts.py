@@ -19,7 +19,7 @@ from crlm.audit.intervals import Interval, printed_interval, times
 from crlm.ledger import Design, as_records, kind_of, printed_decimals, small
 from crlm.ledger.models import about, reference_of
 from crlm.ledger.rounding import round_half_up
-from crlm.ledger.vocabulary import ALL, MULTIVARIABLE, NOT_REACHED
+from crlm.ledger.vocabulary import ALL, MULTIVARIABLE, NOT_REACHED, TIME_UNITS
 
 #: Conditions that patients meet: pairs of column and level.
 Cell = frozenset[tuple[str, str]]
@@ -29,7 +29,6 @@ FIELDS = ("estimate", "conf_low", "conf_high")
 RATIOS = ("hazard_ratio", "odds_ratio", "subdistribution_hazard_ratio")
 
 _PLACES = ("table", "figure", "results", "discussion", "conclusion", "abstract", "title")
-_MONTHS = {"years": 12.0, "months": 1.0}
 
 
 class Key(NamedTuple):
@@ -87,7 +86,7 @@ class Printed:
     @property
     def months(self) -> Interval:
         """The same in months."""
-        return times(self.interval, _MONTHS.get(self.unit, 1.0))
+        return times(self.interval, TIME_UNITS.get(self.unit, 1.0))
 
     @property
     def count(self) -> int:

@@ -94,7 +94,7 @@ _NEVER_NEGATIVE += ("sd", "se", "iqr", "range", *_RATES)
 _WITHOUT_LIMITS = ("p", "n", "events", "missing", "patient_years")
 _IS_LIMITS = re.compile(r"\b(ci|confidence|limits?)\b", re.IGNORECASE)
 #: Units that print may give in place of the statistic's own.
-_ALSO = {"months": TIME_UNITS, RATE_UNIT: tuple(RATE_UNITS), PERSON_TIME[0]: PERSON_TIME}
+_ALSO = {"months": tuple(TIME_UNITS), RATE_UNIT: tuple(RATE_UNITS), PERSON_TIME[0]: PERSON_TIME}
 
 
 def claim_faults(claim: Claim, words: Words) -> Iterator[Fault]:
@@ -452,7 +452,7 @@ def _units(claim: Claim, words: Words) -> tuple[str, ...]:
     if own:
         return _ALSO.get(own, (own,))
     column = words.unit(claim["covariate"])
-    of_column = TIME_UNITS if column in TIME_UNITS else tuple(filter(None, [column]))
+    of_column = tuple(TIME_UNITS) if column in TIME_UNITS else tuple(filter(None, [column]))
     if statistic in OF_A_NUMBER:
         return of_column
     if statistic == "difference":

@@ -17,7 +17,7 @@ from crlm.ledger.design import Design
 from crlm.ledger.errors import Fault
 from crlm.ledger.models import kind_of
 from crlm.ledger.results import as_records
-from crlm.ledger.vocabulary import ALL, FLOW, KEYS, MULTIVARIABLE
+from crlm.ledger.vocabulary import ALL, FLOW, KEYS, MULTIVARIABLE, TIME_UNITS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +32,6 @@ _BESIDE = ("p", "se", "z", "coefficient")
 _EXACT = ("n", "events", "mean", "sd", *RATIOS)
 _LIMITS = ("conf_low", "conf_high")
 _WORDS = {"conf_low": "lower", "conf_high": "upper"}
-_MONTHS = {"months": 1.0, "years": 12.0}
 #: What a note says that print does not have.
 _NOTED = re.compile(r"\bno (number|lower limit|upper limit)\b")
 
@@ -277,7 +276,7 @@ def parentless(claims: pd.DataFrame, design: Design) -> Iterator[tuple[str, str]
             told = f"own of {name!r} is of {claim['endpoint'] or 'no endpoint'}, and the cohort's "
             yield parent["own"], f"{told}number of {parent['endpoint']}; correct the id."
         elif parent.get("median") and claim["statistic"] == "median_survival":
-            months = claim["value"] * _MONTHS.get(claim["unit"], math.nan)
+            months = claim["value"] * TIME_UNITS.get(claim["unit"], math.nan)
             # Two cohorts of one hospital differ, but hardly fourfold: 6.6 is years.
             if abs(12 * parent["median"] / months - 1) < abs(parent["median"] / months - 1) / 2:
                 told = f"median of {name!r} is {parent['median']:g} months, and the paper's own "

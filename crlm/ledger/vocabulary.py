@@ -175,7 +175,13 @@ KNOWN_ENDPOINTS: dict[str, dict[str, Any]] = {
     "OS_after_recurrence": {"first_of": ["death"], "after": "recurrence"},
 }
 
-TIME_UNITS = ("months", "years", "weeks", "days")
+#: Units of time, each with its months: a year has 365.25 days.
+TIME_UNITS: dict[str, float] = {
+    "months": 1.0,
+    "years": 12.0,
+    "weeks": 7 / 30.4375,
+    "days": 1 / 30.4375,
+}
 #: Units of an incidence rate, each with how many patient-years it is per.
 RATE_UNITS: dict[str, float] = {
     "per 100 patient-years": 100.0,

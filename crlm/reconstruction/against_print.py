@@ -10,7 +10,7 @@ import pandas as pd
 
 from crlm.ledger import Design, DesignError
 from crlm.ledger.errors import Fault
-from crlm.ledger.vocabulary import ALL, FLOW, KNOWN, START
+from crlm.ledger.vocabulary import ALL, FLOW, KNOWN, START, TIME_UNITS
 from crlm.reconstruction.quantities import where_of
 from crlm.reconstruction.sharing import shared
 from crlm.reconstruction.spreads import category_counts, group_sizes, printed
@@ -255,8 +255,7 @@ def _period(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fa
     spec = wishes["period"]
     days = (spec["cut_off"] - spec["first"]).days
     most = days / float(design.conventions["days_per_month"])
-    years = claims["unit"] == "years"
-    months = claims["value"].where(~years, 12 * claims["value"])
+    months = claims["value"] * claims["unit"].map(TIME_UNITS).fillna(1.0)
     late = claims["statistic"].isin(_MONTHS) & (months > math.ceil(most))
     late |= claims["endpoint"].isin(design.endpoints) & (claims["time"] > math.ceil(most))
     names = claims.loc[late, "id"].tolist()

@@ -17,7 +17,7 @@ from scipy import stats
 from crlm import cohort, comparison, endpoints, ledger, regression, scores
 from crlm.files import checksum, write_atomically
 from crlm.ledger import Design, DesignError
-from crlm.ledger.vocabulary import FLOW, NOT_REACHED
+from crlm.ledger.vocabulary import FLOW, NOT_REACHED, TIME_UNITS
 from crlm.reconstruction import programs
 from crlm.reconstruction.incidence_claims import asked_by, per_month
 from crlm.reconstruction.models import (
@@ -398,8 +398,8 @@ def _rows(
     if claim["statistic"] in ("hazard_ratio", "odds_ratio", "subdistribution_hazard_ratio"):
         # A group without an event has no upper limit.
         value = math.exp(value) if value < _LARGEST else math.inf
-    if claim["unit"] == "years" and quantity.kind in ("km", "followup"):
-        value /= 12
+    if quantity.kind in ("km", "followup"):
+        value /= TIME_UNITS.get(claim["unit"], 1.0)
     if quantity.kind == "rate" and claim["statistic"] != "rate_ratio":
         value /= per_month(claim["unit"])
     return [{**keys, claim["field"]: value}]

@@ -11,6 +11,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from crlm.ledger import Design, without_models
+from crlm.ledger.vocabulary import TIME_UNITS
 from crlm.reconstruction import between
 from crlm.reconstruction.arrays import Freedom, Plan
 from crlm.reconstruction.between import Curve
@@ -184,7 +185,7 @@ def _curve(
                 points[row.time] = row.value / 100
             if row.statistic == "median_survival":
                 points = {t: s for t, s in points.items() if s != 0.5}
-                points[row.value * (12 if row.unit == "years" else 1)] = 0.5
+                points[row.value * TIME_UNITS.get(row.unit, 1.0)] = 0.5
     return between.falling(points)
 
 
@@ -217,7 +218,7 @@ def _points(claims: pd.DataFrame, endpoint: str) -> dict[frozenset[tuple[str, st
         if row.statistic == "survival_rate":
             of_these[row.time] = max(row.value / 100, _LEAST)
         else:
-            of_these[row.value * (12 if row.unit == "years" else 1)] = 0.5
+            of_these[row.value * TIME_UNITS.get(row.unit, 1.0)] = 0.5
     return {patients: between.falling(of_these) for patients, of_these in points.items()}
 
 
@@ -254,7 +255,7 @@ def _last_contacts(
     """
     row = claims[(claims["statistic"] == "median_follow_up") & (claims["group"] == "all")]
     row = row[row["endpoint"].str.lower().isin(("", followed.removesuffix("_months")))]
-    factor = 12 if len(row) and row["unit"].iloc[0] == "years" else 1
+    factor = TIME_UNITS.get(row["unit"].iloc[0], 1.0) if len(row) else 1.0
     timed = (claims["covariate"] == followed) & (claims["statistic"] == "mean")
     means = claims.loc[timed & (claims["kind"] == "number"), "value"]
     share, least, most = np.sort(rng.random(n)), freedom.earliest, freedom.latest
