@@ -18,7 +18,7 @@ from crlm.audit.intervals import (
     times,
     total,
 )
-from crlm.audit.misfits import misfits
+from crlm.audit.misfits import fit_text, misfits, run_of
 from crlm.audit.valued import known_values, missing_around, missing_values, shares_missing
 from crlm.ledger.factors import Cut
 
@@ -147,8 +147,8 @@ def _judge_percentages(
         said = misfits(few, summed, facts, others, "patients with a value")
         return Outcome("inconsistent", *_recomputed(few[0][1], few[0][0], summed), f"{said}.")
     if sizes:
-        text = f"{said}. {_fit_text(n, sizes)} without a value, unsaid."
-        run = _run(sizes)
+        text = f"{said}. {fit_text(n, sizes)} without a value, unsaid."
+        run = run_of(sizes)
         if "missing of more" in roles and n - run[0] <= roles["missing of more"].count:
             return outcome(True, low, high, f"Of the {run[0]} patients with a value.")
         return unsaid(text, low, high, Lacking(n - run[0], n - run[-1], n))
@@ -199,18 +199,6 @@ def _judge_of_known(
         return Outcome("inconsistent", low, high, f"{said}.")
     said = misfits(bad, known, facts, others)
     return Outcome("inconsistent", low, high, f"{said}.")
-
-
-def _run(sizes: list[int]) -> list[int]:
-    """The largest sizes, as far as they follow on each other."""
-    return [d for i, d in enumerate(sizes) if d == sizes[0] - i]
-
-
-def _fit_text(n: int, sizes: list[int]) -> str:
-    run = _run(sizes)
-    if len(run) == 1:
-        return f"It fits {run[0]} patients: {n - run[0]}"
-    return f"It fits {run[-1]} to {run[0]} patients: {n - run[0]} to {n - run[-1]}"
 
 
 def _recomputed(count: Printed | None, percent: Printed, n: int) -> Interval:

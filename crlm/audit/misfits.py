@@ -97,3 +97,16 @@ def _twin(percent: Printed, count: Printed, facts: Facts) -> str:
         if same and apart and places[0].text == percent.text:
             return facts.label(cell)
     return ""
+
+
+def run_of(sizes: list[int]) -> list[int]:
+    """The largest sizes, as far as they follow on each other."""
+    return [d for i, d in enumerate(sizes) if d == sizes[0] - i]
+
+
+def fit_text(n: int, sizes: list[int]) -> str:
+    """Which numbers of patients percentages fit, and how many of n they leave."""
+    run = run_of(sizes)
+    if len(run) == 1:
+        return f"It fits {run[0]} patients: {n - run[0]}"
+    return f"It fits {run[-1]} to {run[0]} patients: {n - run[0]} to {n - run[-1]}"

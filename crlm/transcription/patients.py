@@ -38,8 +38,6 @@ _ONLY_PERCENT = re.compile(
 _PERCENT = re.compile(
     r"^(?!.*\b(?:n|no\.?|numbers?)\s*[\[(]).*(?:[\[(]\s*%\s*[\])]|,\s*%)\W*$", re.IGNORECASE
 )
-#: A statistic with its number and nothing beside it: "Mean 64.15 years", "Range: 35-82".
-_IN_LABEL = re.compile(r"(?:mean|median|average|range|iqr|sd)\b\W*\d", re.IGNORECASE)
 _OF_NUMBERS = ("spread", "mean")
 _BEHIND = ("sd", "iqr", "range")
 _NEITHER = "says neither n (%) of a level, nor median with range, nor mean ± SD"
@@ -109,7 +107,7 @@ class FirstTable(Table):
         rows = self._without_sizes(rows, {at: columns[at] for at in groups})
         rows = self._parted(totals.without(self, rows, groups), groups)
         self._footnotes(rows, groups)
-        self._within_labels(rows)
+        self.made.left_out += summaries.within_labels(rows, self.place)
         above = heading = ""
         for number, row, found in self.walk(rows, lambda row: any(row[at] for at in groups)):
             self.mark = footnotes.marks_of(row[0])
@@ -143,14 +141,6 @@ class FirstTable(Table):
         how = str(self.design.table_one.get("adjust") or "")
         said = f"{head} {self.adjusted_by.get(head, '')}"
         return super().corrected(head, heads) and not (how and adjusts_so(said, how))
-
-    def _within_labels(self, rows: Sequence[Sequence[str]]) -> None:
-        """Tell of numbers that stand in a label and in no cell: "Mean 64.15 years"."""
-        last = max((at for at, row in enumerate(rows) if any(row[1:])), default=0)
-        for row in rows[1:last]:
-            if not any(row[1:]) and _IN_LABEL.match(row[0]):
-                told = f"{row[0]!r} has its number in the label"
-                self.made.left_out.append(f"{self.place}: {told}; put it in by hand.")
 
     def _of_two(self, at: int, head: str) -> None:
         """Take which two of several groups a column of p compares, or ask for them."""

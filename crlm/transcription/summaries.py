@@ -41,6 +41,8 @@ _COUNT = re.compile(r"[,(\[]\s*(?:n|no\.?)\s*[)\]]?\s*$", re.IGNORECASE)
 _ASIDE = frozenset("value values of the valid known non and to th percentile percentiles".split())
 #: What one word says of two numbers.
 ENDS = {"iqr": ("q1", "q3"), "range": ("min", "max")}
+#: A statistic with its number and nothing beside it: "Mean 64.15 years", "Range: 35-82".
+_IN_LABEL = re.compile(r"(?:mean|median|average|range|iqr|sd)\b\W*\d", re.IGNORECASE)
 
 
 def said_in(label: str) -> tuple[str, ...]:
@@ -116,3 +118,13 @@ def statistics(said: Sequence[str], many: int, ends: Sequence[str]) -> tuple[str
         own = ENDS.get(said[0], tuple(ends))
         return ("median", *own) if own else None
     return None
+
+
+def within_labels(rows: Sequence[Sequence[str]], place: str) -> list[str]:
+    """What to tell of numbers that stand in a label and in no cell: "Mean 64.15 years"."""
+    last = max((at for at, row in enumerate(rows) if any(row[1:])), default=0)
+    return [
+        f"{place}: {row[0]!r} has its number in the label; put it in by hand."
+        for row in rows[1:last]
+        if not any(row[1:]) and _IN_LABEL.match(row[0])
+    ]
