@@ -8,6 +8,7 @@ import pytest
 
 from crlm import ledger
 from crlm.transcription import claims_of, grid
+from crlm.transcription.lines import parted
 from tests.test_transcription_surgical import DESIGN, GROUPS, loaded
 
 ROWS = [
@@ -41,7 +42,19 @@ def in_csv(path):
     return path.with_suffix(".csv")
 
 
-@pytest.mark.parametrize("made_of", [in_word, in_excel, in_csv])
+def in_page(path, sign="<br>", ending=".html"):
+    cells = [[text.replace("\n", sign) for text in row] for row in ROWS]
+    rows = "".join(f"<tr>{''.join(f'<td>{text}</td>' for text in row)}</tr>" for row in cells)
+    path = path.with_suffix(ending)
+    path.write_text(f"<table>{rows}</table>", encoding="utf-8")
+    return path
+
+
+def in_article(path):
+    return in_page(path, "<break/>", ".nxml")
+
+
+@pytest.mark.parametrize("made_of", [in_word, in_excel, in_csv, in_page, in_article])
 def test_lines_of_cells_are_rows(tmp_path, made_of):
     rows = grid(made_of(tmp_path / "t"))
     assert [row[0] for row in rows[1:]] == ["Sex", "Male", "Female", "Age, median (range), y"]
@@ -66,3 +79,11 @@ def test_a_column_that_sorts_characteristics_is_no_group(tmp_path):
     assert not made.questions, made.questions
     found = {c["id"]: c["printed"] for c in made.claims}
     assert found["t-arm-yes-grade-ii-n"] == "186" and found["t-arm-meno-p"] == "0.2"
+
+
+def test_each_line_of_a_cell_stands_beside_its_own_of_the_label():
+    """The p of the third line was that of the heading: of all levels together."""
+    rows = parted([["T stage\nT1\nT2", "\n1\n1.4 (1.1-1.9)", "\n\n.01"]])
+    assert rows == [["T stage", "", ""], ["T1", "1", ""], ["T2", "1.4 (1.1-1.9)", ".01"]]
+    rows = [["Male\nsex", "1.4\n1.1-1.9"], ["Male sex\nn (%)", "40\n(58)"]]
+    assert parted(rows) == rows

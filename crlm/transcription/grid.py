@@ -233,7 +233,7 @@ def _pasted(line: str) -> list[str]:
     bare = line.strip()
     if len(bare) > 1 and bare[0] == bare[-1] == "|":
         cells = [_BOLD.sub(r"\2", cell.replace("\\|", "|")) for cell in _BAR.split(bare[1:-1])]
-        return [html.unescape(re.sub(r"<br\s*/?>", " ", cell)).strip() for cell in cells]
+        return [html.unescape(re.sub(r"<br\s*/?>", "\n", cell)).strip() for cell in cells]
     return _GAP.split(line.strip().removeprefix("|").removesuffix("|").strip(" "))
 
 

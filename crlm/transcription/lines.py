@@ -12,6 +12,8 @@ _WHOLE = re.compile(
     r"[<>≤≥=~−–-]?\s*(?:\d|[.·]\d)(?![^(\[]*[)\]]).*|[-–—]|n\.?\s?[asr]\.?|ref.*", re.I
 )
 _PERCENT = re.compile(r"[\d.,·]+\s?%")
+#: Limits, or ends, of the number above them.
+_RANGE = re.compile(r"[\d.,·]+\s?%?\s*(?:[-–—]|to|,)\s*[\d.,·]+\s?%?")
 #: A line that goes on with the one before it: a unit, a statistic, a word in small letters.
 _GOES_ON = re.compile(r"[(\[/±,;:]|(?:and|or|of|in|at|with|per|to)\b")
 
@@ -45,12 +47,23 @@ def parted(rows: Sequence[Sequence[str]]) -> list[list[str]]:
             made.append(list(row))
             continue
         above = [""] * (len(cells[0]) - many)  # Beside a heading.
-        columns = [[*above, *c] if len(c) == many else c for c in cells[1:]]
+        columns = [
+            _beside(row[0], text) or ([*above, *c] if len(c) == many else c)
+            for text, c in zip(row[1:], cells[1:], strict=True)
+        ]
         for at, label in enumerate(cells[0]):
             texts = [label, *(c[at] if at < len(c) else "" for c in columns)]
             own = [getattr(text, "row", 0) for text in row]
             made.append([Placed(t, n) if n else t for t, n in zip(texts, own, strict=True)])
     return made
+
+
+def _beside(label: str, text: str) -> list[str]:
+    """The lines of a cell each beside its own of the label, blank ones too; [] if they do not."""
+    own, lines = ([" ".join(one.split()) for one in t.splitlines()] for t in (label, text))
+    if "" not in lines or len(own) != len(lines):
+        return []
+    return [line for of, line in zip(own, lines, strict=True) if of]
 
 
 def _of_rows(cells: Sequence[Sequence[str]]) -> int:
@@ -63,7 +76,9 @@ def _of_rows(cells: Sequence[Sequence[str]]) -> int:
         return 0
     whole = all(_WHOLE.fullmatch(line) for lines in several for line in lines)
     shares = all(_PERCENT.fullmatch(line) for lines in several for line in lines[1:])
-    return many.pop() if whole and not shares else 0
+    first = any(_RANGE.fullmatch(lines[0]) for lines in several)
+    ends = not first and all(_RANGE.fullmatch(line) for lines in several for line in lines[1:])
+    return many.pop() if whole and not shares and not ends else 0
 
 
 def _lines(text: str) -> list[str]:

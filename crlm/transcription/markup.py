@@ -258,9 +258,9 @@ def pieces(node: Node) -> Iterator[Run | Edge]:
             yield Edge(one, begins)
 
 
-def runs_of(node: Node) -> list[Run]:
-    """The text within an element, a blank where a line begins."""
-    return [one if isinstance(one, Run) else Run(" ") for one in pieces(node)]
+def runs_of(node: Node, between: str = " ") -> list[Run]:
+    """The text within an element, a blank, or another sign, where a line begins."""
+    return [one if isinstance(one, Run) else Run(between) for one in pieces(node)]
 
 
 def line(runs: Iterable[Run]) -> str:

@@ -13,6 +13,8 @@ from crlm.transcription.unseen import is_numbers, lies_between, without_marks
 _WIDEST, _MOST = 60, 2000
 #: What stands for a number of which nobody can tell whose it is: no table takes it for one.
 OVER = "(a number over several columns)"
+#: Where a line begins: no page has the sign, and its own line ends are blanks.
+_BREAK = "\v"
 _TO_DIGITS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _ONE = re.compile(r"1(?:[.·]0+)?")
 _PARTS = ("thead", "tbody", "tfoot", "table")
@@ -66,8 +68,9 @@ def cells(table: Node, notes: Iterable[str]) -> tuple[list[list[str]], list[str]
     Returns
     -------
     (list of list of str, list of str)
-        Rows equally long: words of a cell over several columns or rows stand in each of them, a
-        number in the first, or `OVER` where the header has several columns there; faults.
+        Rows equally long, cells with their line breaks: words of a cell over several columns or
+        rows stand in each of them, a number in the first, or `OVER` where the header has several
+        columns there; faults.
     """
     marks = {text.split()[0] for text in notes if text}
     rows, starts = _rows(table)
@@ -75,19 +78,21 @@ def cells(table: Node, notes: Iterable[str]) -> tuple[list[list[str]], list[str]
     texts: dict[tuple[int, int], str] = {}
     faults: list[str] = []
     for (at, column), (cell, down, right) in starts.items():
-        text = _text(cell, marks)
+        whole = _text(cell, marks)
+        text = _line(whole)
         faults += _faults(cell, text)
         number = is_numbers(text) and at and not any(one.tag == "thead" for one in cell.around())
         if number and column + right > labels and _is_of_several(at, column, right, starts):
             said = _ONE.fullmatch(text) or lies_between(texts.get((at, 0), ""))
-            text = text if said else OVER
+            whole = whole if said else OVER
         for row in range(at, at + down):
             for place in range(column, column + right):
                 first = row == at and place == column
-                texts[row, place] = text if first or not number else ""
+                texts[row, place] = whole if first or not number else ""
     width = max((place for _, place in texts), default=-1) + 1
     faults += _of_page(table, starts)
-    return [[texts.get((at, place), "") for place in range(width)] for at in range(rows)], faults
+    made = {at: "\n".join(map(_line, text.split(_BREAK))) for at, text in texts.items()}
+    return [[made.get((at, place), "") for place in range(width)] for at in range(rows)], faults
 
 
 def _of_labels(starts: Mapping[tuple[int, int], tuple[Node, int, int]]) -> int:
@@ -149,12 +154,17 @@ def _span(cell: Node, name: str, nought: int) -> int:
 def _text(cell: Node, marks: set[str]) -> str:
     """The text of a cell, its marks of footnotes as letters or digits that are raised."""
     parts = []
-    for raised, group in itertools.groupby(runs_of(cell), key=lambda run: run.raised):
+    for raised, group in itertools.groupby(runs_of(cell, _BREAK), key=lambda run: run.raised):
         runs = list(group)
         text = "".join(run.text for run in runs)
         linked = any(run.linked for run in runs) or _as_mark(text) in marks
         parts.append((_as_mark(text) if raised and linked else text, raised))
-    return " ".join(without_marks(parts).split())
+    return without_marks(parts)
+
+
+def _line(text: str) -> str:
+    """The text of a cell in one line."""
+    return " ".join(text.replace(_BREAK, " ").split())
 
 
 def _as_mark(text: str) -> str:
