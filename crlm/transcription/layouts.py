@@ -18,6 +18,7 @@ from crlm.transcription import (
     footnotes,
     nested,
     ordered,
+    other_columns,
     other_endpoints,
     other_limits,
     percentages,
@@ -343,6 +344,10 @@ def _read(table: Table, rows: Sequence[Sequence[str]], decimal: str) -> None:
         told = f"{thousands.in_doubt(text)!r} may be one number or two; write it without the blank"
         table.ask(f"{text!r}", told)
     _other_limits(table, rows, notes)
+    if not isinstance(table, FirstTable):
+        lines = [table.title, *notes] if isinstance(table, CurvesTable) else []
+        for where, told in other_columns.of_other_tests(rows[0][1:], lines):
+            table.ask(where, told)
     if not isinstance(table, FirstTable):
         rows = [footnotes.with_notes(rows[0], notes), *rows[1:]]
     table.adjusted_by = corrected.noted(rows[0], notes)

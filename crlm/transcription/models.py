@@ -297,9 +297,9 @@ class ModelTable(Stepping):
         told = self._no_endpoint(
             "holds what a column before it holds, and names no other endpoint", text
         )
-        told = f"{told}, or write Univariable and Multivariable above the columns"
         lines = f'[models.NAME] with endpoint = "{head.endpoint}" and label as its head'
-        return f"{told}; another model of the same patients is declared as {lines}"
+        told += ", or write Univariable and Multivariable above the columns; another model of the "
+        return f"{told}same patients is declared as {lines}; leave it out with {to_ask(text, '-')}"
 
     def _references(self, rows: Sequence[Sequence[str]], heads: Sequence[Head]) -> dict[str, str]:
         """By covariate: the level whose row says that it is the reference, or alone has no ratio.

@@ -12,6 +12,7 @@ from crlm.transcription import (
     everybody,
     footnotes,
     meanings,
+    other_columns,
     pairs,
     sides,
     sizes,
@@ -103,6 +104,8 @@ class FirstTable(Table):
                 self.size(sizes.said(rows[0][at], [row[at] for row in rows[1:]]), group)
             elif not group and (rows[0][at] or any(row[at] for row in rows)):
                 self.strange_group(f"column {rows[0][at]!r}", rows[0][at], self.by)
+        for several in other_columns.of_one_group(self, rows, columns, _ONLY_PERCENT):
+            columns = {at: group for at, group in columns.items() if at not in several}
         groups = [at for at, group in columns.items() if group not in _BETWEEN]
         rows = self._without_sizes(rows, {at: columns[at] for at in groups})
         rows = self._parted(totals.without(self, rows, groups), groups)
@@ -128,8 +131,8 @@ class FirstTable(Table):
             elif self._transformed(row[0], found, row_of(row, number)):
                 pass
             elif len(both) > 1:
-                told = f"{' and '.join(map(repr, both))} are two p values of {found.column}, and"
-                self.ask(row_of(row, number), f"{told} a design tests it by one; leave one out")
+                heads = [rows[0][at] for at in told]
+                self.ask(row_of(row, number), tested.of_two(both, heads, found.column))
             else:
                 place = [self.place, *([heading] if below else []), row[0]]
                 self._characteristic(rows[0], row, columns, found, ", ".join(place))

@@ -74,9 +74,19 @@ def beside(
     if layout not in ("two-groups", "curves"):
         return []
     found = parts(rows)
+    if found and _are_groups(found, str(design.table_one["by"]), design):
+        return []
     told = [of(over, design, named, ALL) for over, _ in found if layout == "curves"]
     own = {among for among, question in told if not question}
     return found if not told or len(own) == len(found) else []
+
+
+def _are_groups(found: Sequence[tuple[str, list[list[str]]]], by: str, design: Design) -> bool:
+    """Whether heads are the groups of a table themselves, over what is counted of each."""
+    labels = Labels(design, [], {})
+    groups = all(labels.has_level(by, re.sub(r"[\[(].*", "", over)) for over, _ in found)
+    below = {labels.read(head).column for head in found[0][1][0][1:]}
+    return groups and not (len(below) == 1 and below != {""})
 
 
 def stacked(

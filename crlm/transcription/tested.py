@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from crlm.ledger import Design
+from crlm.transcription.asking import to_ask
 from crlm.transcription.cells import cell
 from crlm.transcription.label_words import UNKNOWN
 from crlm.transcription.labels import Label
@@ -29,6 +30,12 @@ def without_names(rows: Sequence[Sequence[str]], made: Transcript) -> list[list[
             told = f"column {head!r} names tests ({', '.join(said)}), which [table_one] of the "
             made.left_out.append(f"{told}design says.")
     return [[row[at] for at in kept] for row in rows]
+
+
+def of_two(texts: Sequence[str], heads: Sequence[str], column: str) -> str:
+    """What to ask of two p values of a characteristic beside each other, below their heads."""
+    told = f"{' and '.join(map(repr, texts))} are two p values of {column}, and a design tests it "
+    return f"{told}by one; leave one out with {', or '.join(to_ask(head, '-') for head in heads)}"
 
 
 @dataclass
