@@ -40,6 +40,7 @@ from crlm.transcription.heads import (
     untitled,
     with_limits,
 )
+from crlm.transcription.model_columns import of_risks
 from crlm.transcription.models import ModelTable
 from crlm.transcription.outcomes import OutcomesTable
 from crlm.transcription.patients import FirstTable
@@ -373,7 +374,7 @@ def _read(table: Table, rows: Sequence[Sequence[str]], decimal: str) -> None:
         told = f"{len(commas)} of its cells have a decimal comma, as {commas[0]!r}; "
         table.made.questions.insert(0, f"{told}say --decimal comma, or write them with a point.")
     table.made.taken += [f"{label!r} as {what}" for label, what in table.labels.taken.items()]
-    table.made.taken += _unanswered(table)
+    table.made.taken += [*_unanswered(table), *_of_risks(table, rows[0])]
 
 
 def _other_limits(table: Table, rows: Sequence[Sequence[str]], notes: Sequence[str]) -> None:
@@ -386,6 +387,13 @@ def _other_limits(table: Table, rows: Sequence[Sequence[str]], notes: Sequence[s
     for where, text in others:
         if told := other_limits.fault(text):
             table.ask(f"{where} {text!r}", f"{told}; {other_limits.remedy('')}")
+
+
+def _of_risks(table: Table, heads: Sequence[str]) -> list[str]:
+    """What to tell of ratios of risks that went in as hazard ratios, for their end is timed."""
+    hazards = any(claim["statistic"] == "hazard_ratio" for claim in table.made.claims)
+    said = [head for head in heads if of_risks(head)] if hazards else []
+    return [f"{head!r} as hazard ratios" for head in said if isinstance(table, ModelTable)]
 
 
 def _unanswered(table: Table) -> list[str]:

@@ -38,6 +38,29 @@ SUB = re.compile(
 )
 #: That of its cause, which is of the endpoint itself.
 _OF_CAUSE = re.compile(r"\bcause[- ]specific\b|\bcshr\b", re.IGNORECASE)
+#: Words of an estimate that is no ratio of hazards, odds, risks or rates.
+_NO_RATIO = {
+    *("difference", "differences", "diff", "rd", "ard", "arr", "reduction", "mean", "means", "smd"),
+    *("median", "change", "smr", "nnt", "nnh", "efficacy", "auc", "auroc", "index", "concordance"),
+    *("probability", "proportion", "prevalence", "incidence", "sensitivity", "specificity", "rmst"),
+    *("estimate", "effect", "time", "correlation", "slope", "score", "points"),
+}
+_HAZARDS = {"hr", "ahr", "hazard", "hazards", "or", "aor", "odds"}
+_TURNED = re.compile(
+    r"1\s*/\s*a?[ho]r\b|\b(?:inverse|reciprocal|inverted)\b|\b[ho]r\s*(?:\^?[-−–]\s*1\b|⁻¹)",
+    re.IGNORECASE,
+)
+#: Ratios of patients as no row has them, or that are not those of the model as it is.
+_OTHERWISE = re.compile(
+    r"\b(?:iptw|ipw|(?:un)?weight(?:ed|ing)|overlap|propensity|ps[- ]adjusted|bootstrap\w*"
+    r"|shrunken|penali[sz]ed|lasso|standardi[sz]ed)\b",
+    re.IGNORECASE,
+)
+#: "HR per SD": of the numbers of a table, whatever their labels say.
+_PER = re.compile(
+    r"\bper\s+(?:sd\b|standard deviation|\d+\s?\w+|doubling|decade|(?:ten|five)\s\w+|log\w*|iqr\b)",
+    re.IGNORECASE,
+)
 #: A coefficient: "β", "B", "Coefficient", "log(HR)"; not "Exp(B)", which is a ratio.
 _LOGGED = re.compile(
     r"(?<!\w)(?:β|beta|b|coef\.?|coefficients?|parameter estimates?|"
@@ -101,18 +124,31 @@ def held(head: str, texts: Sequence[str]) -> str:
         return "limits"
     if _LOGGED.search(head) and not words & {"se", "error", "standardized", "standardised"}:
         return "coefficient"
+    return _by_words(head, words, texts)
+
+
+def _by_words(head: str, words: set[str], texts: Sequence[str]) -> str:
+    """What a head says that its column holds by single words, or its cells by their numbers."""
     found = next((held for held, said in _WORDS.items() if words & said), "")
     found = "" if found in ("lower", "upper") and not _is_end(words) else found
+    none = (words & _NO_RATIO and not words & _HAZARDS) or _TURNED.search(head)
+    if none:
+        return found if found in ("lower", "upper") else ""
     if found == "odds" and words & {"hr", "hazard"}:
         return "ratio"
-    stated = [cell(t) for t in texts if not (REFERENCE.match(t.strip()) or ONE.match(t.strip()))]
-    stated = [one for one in stated if one.kind != "empty"]
-    ratios = stated and all(len(one.parts) == 3 for one in stated)
-    wide = [t for t in texts if len(cell(t).parts) > 1]
-    ratios = ratios or (wide and all(WITH_P.search(t) for t in wide))
+    ratios = _are_ratios(texts)
     if found == "limits" and ratios and not words & {"beta", "coefficient"}:
         return "ratio"
     return found or ("ratio" if ratios and not _counts(words, texts) else "")
+
+
+def _are_ratios(texts: Sequence[str]) -> bool:
+    """Whether each cell has a number and two limits, or a number and its p."""
+    stated = [cell(t) for t in texts if not (REFERENCE.match(t.strip()) or ONE.match(t.strip()))]
+    stated = [one for one in stated if one.kind != "empty"]
+    wide = [t for t in texts if len(cell(t).parts) > 1]
+    limited = bool(stated) and all(len(one.parts) == 3 for one in stated)
+    return limited or (bool(wide) and all(WITH_P.search(t) for t in wide))
 
 
 def head_words(head: str) -> set[str]:
@@ -177,10 +213,36 @@ def other_ratio_of(endpoint: str, design: Design) -> str:
     return f"{told}name it SHR if it does, or, of a cause-specific ratio, say --endpoint {own}"
 
 
+def _otherwise(text: str, head: Head) -> str:
+    """Why ratios are not those of a model as it is, for one unit; "" if they may be."""
+    if head.holds not in RATIOS:
+        return ""
+    if found := _OTHERWISE.search(text):
+        return f"holds ratios that no row has ({found.group()})"
+    if found := _PER.search(text):
+        told = f"holds ratios {found.group()}, for another step. Make it a table of its own, with "
+        return f'{told}the step behind each label ("Age ({found.group()})"), and name it HR'
+    return ""
+
+
+def of_risks(head: str) -> bool:
+    """Whether ratios are called those of risks, as papers call hazard ratios too: "RR".
+
+    Examples
+    --------
+    >>> of_risks("RR (95% CI)"), of_risks("Relative hazard (95% CI)"), of_risks("Risk difference")
+    (True, False, False)
+    """
+    said = head_words(head)
+    return bool(said & {"rr", "risk", "relative"}) and not said & (_HAZARDS | _NO_RATIO)
+
+
 def other_ratio(text: str, head: Head, design: Design) -> str:
     """Why a ratio is not that of its endpoint: odds of a time, a hazard of a yes-no outcome."""
     said = head_words(text)
     timed = head.endpoint in design.endpoints
+    if told := _otherwise(text, head):
+        return told
     if "sub" in (head.holds, head.ratio) and head.endpoint not in design.incidences:
         return of_no_incidence(head.endpoint, design)
     if head.endpoint in design.incidences:

@@ -13,6 +13,12 @@ _WORDS = (
         r"(?:\d\d\s?% )?(?:\bci\b|confidence (?:interval|limits?))|\bsum\b|skewness|kurtosis",
     ),
     (
+        "other",
+        r"\b(?:2\.5|0?5|10|15|20|80|85|90|95|97\.5|99)(?:th)?\s?(?:per)?centiles?\b"
+        r"|\b(?:5|10|15|20|80|85|90|95|99)th\b|\bp(?:0?5|10|20|80|90|95)\b"
+        r"|\b(?:tert|quint|dec)iles?\b|\bmad\b|median absolute deviation",
+    ),
+    (
         "se",
         r"standard errors?(?: of (?:the )?mean)?|\bstd\.? ?err(?:or)?\b|\bsem?\b|\bs\.e\.(?:m\.)?",
     ),
