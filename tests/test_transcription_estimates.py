@@ -53,3 +53,20 @@ def test_other_percentiles_are_no_quartiles(design, label):
     rows = [["", "No HAI", "HAI"], [label, "60 (50-70)", "61 (51-71)"]]
     made = claims_of(rows, design, "two-groups", place="t", spread="iqr")
     assert "other" in said_in(label) and made.questions and not made.claims
+
+
+@pytest.mark.parametrize("label", ["Extrahepatic disease –", "Two-stage hepatectomy -"])
+def test_a_minus_behind_a_blank_is_that_of_the_label(design, label):
+    """Where a blank stood before it, the row was of the patients with what it denies."""
+    rows = [["", "HR (95% CI)", "P"], [label, "1.4 (1.1-1.9)", ".01"]]
+    made = claims_of(rows, design, "model", place="t", endpoint="OS")
+    assert {(c["level"], c["reference"]) for c in made.claims} == {("no", "yes")}
+
+
+def test_shares_in_brackets_below_a_group_stand_beside_their_counts(design):
+    rows = [["", "No HAI", "", "HAI", ""], ["", "N", "(%)", "N", "(%)"]]
+    rows += [["Male", "40", "(41.0)", "50", "(52.0)"]]
+    made = claims_of(rows, design, "two-groups", place="t")
+    assert not made.questions
+    found = [(c["statistic"], c["printed"]) for c in made.claims]
+    assert found == [("n", "40"), ("percent", "41.0"), ("n", "50"), ("percent", "52.0")]

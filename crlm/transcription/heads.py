@@ -12,7 +12,7 @@ from crlm.transcription.wordings import unmarked
 #: What the second storey of a header says below the names of groups or models.
 _LOWER = re.compile(
     r"^([(\[]?n\s*=\s*[\d,]+[)\]]?([,;]?\s*(n|no\.?)?\s*[(\[]%[)\]])?|"
-    r"(n|no\.?)(\s*[(\[]%[)\]])?|%(\s*[(\[].*[)\]])?|p([ -]?values?)?\.?|"
+    r"(n|no\.?)(\s*[(\[]%[)\]])?|[(\[]\s*%\s*[)\]]|%(\s*[(\[].*[)\]])?|p([ -]?values?)?\.?|"
     r"((n|no\.?|numbers?|patients|pts)\s*)?at[ -]risk\b.*|"
     r"(hr|or|hazard ratio|odds ratio|ratio|median|mean|rate|survival|events?|deaths?)\b.*|"
     r"(no\.?|number) of (events|deaths|patients)\b.*|n\s*/\s*n|smd|"
@@ -36,6 +36,8 @@ _OVER_LIMITS = re.compile(
 _SIZE = re.compile(
     r"[(\[]?n\s*=\s*[\d,]+[)\]]?([,;]?\s*(n|no\.?)?\s*[(\[]?%[)\]]?)?", re.IGNORECASE
 )
+#: A share alone, in brackets: "(%)" below a group, beside "N".
+_BARE_PERCENT = re.compile(r"^[(\[]\s*%\s*[)\]]$")
 _AT_RISK = re.compile(r"\b(no\.?|numbers?|patients|pts|subjects)\b.*\bat[ -]risk\b", re.IGNORECASE)
 _TIME = re.compile(r"\d+(\.\d+)?")
 
@@ -122,7 +124,7 @@ def headed(rows: Sequence[Sequence[str]], groups: bool = False) -> list[list[str
     head, *body = untitled(rows)
     storeys = [head]
     while len(body) > 1 and _is_lower(head, body[0]):
-        storeys.append(body.pop(0))
+        storeys.append([_BARE_PERCENT.sub("%", text) for text in body.pop(0)])
         head = _one(head, storeys[-1], groups)
     # From the lowest up: a head of the middle storey stands over all below it, an upper one over
     # those; none stands over a column that begins with a head further up.

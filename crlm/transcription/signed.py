@@ -9,7 +9,7 @@ from crlm.ledger import Design
 from crlm.transcription import meanings
 from crlm.transcription.label_words import Label
 
-_SIGN = re.compile(r".*\w(?:\s?[\[(](?P<held>[+＋]|[-−–])[\])]|(?P<sign>[+＋]|[-−–]))")
+_SIGN = re.compile(r".*\w(?:\s?[\[(](?P<held>[+＋]|[-−–—])[\])]|\s?(?P<sign>[+＋]|[-−–—]))")
 
 
 def sign_of(label: str) -> str:
