@@ -70,3 +70,15 @@ def test_shares_in_brackets_below_a_group_stand_beside_their_counts(design):
     assert not made.questions
     found = [(c["statistic"], c["printed"]) for c in made.claims]
     assert found == [("n", "40"), ("percent", "41.0"), ("n", "50"), ("percent", "52.0")]
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["RMST at 5 years (95% CI)", "5-year conditional survival", "Relative 5-year survival"]
+    + ["Adjusted 5-year OS", "Weighted 5-year OS", "No. alive at 5 years", "Median age"],
+)
+def test_what_is_no_number_of_a_curve_is_asked(design, head):
+    """They went in as 5-year survival, and a median age as a median survival."""
+    rows = [["", "n", head], ["No HAI", "40", "50 (45-55)"], ["HAI", "41", "55 (50-60)"]]
+    made = claims_of(rows, design, "curves", place="t", endpoint="OS")
+    assert made.questions and {c["statistic"] for c in made.claims} == {"n"}

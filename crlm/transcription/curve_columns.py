@@ -16,6 +16,18 @@ LIMITED = ("", "conf_low", "conf_high")
 CURVES = ("median_survival", "survival_rate")
 _YEARS = re.compile(r"(\d+)[ -]?(years?|yrs?|y|months?|mos?)\b", re.IGNORECASE)
 _MEDIAN = re.compile(r"median|\bmed\b|\bmst\b|\bm(?:os|pfs|dfs|rfs|efs|css|ttp)\b")
+#: Medians of something else than a time to an event, where the head names no endpoint.
+_OF_OTHERS = re.compile(
+    r"\b(?:age|size|dose|diameter|nodes|stay|loss|bmi|weight|interval|delay|score|volume|thickness"
+    r"|cycles|duration|lines|response|cea|psa)\b",
+    re.IGNORECASE,
+)
+#: Survival at a time that is not that of the curve, and numbers of those alive.
+_NO_RATE = re.compile(
+    r"\b(?:conditional|relative|adjusted|weighted|iptw|standardi[sz]ed|net|restricted|rmst)\b"
+    r"|\b(?:no\.?|n|number)(?: of)?(?: \w+)? (?:alive|surviving|survivors)\b(?!.*%)",
+    re.IGNORECASE,
+)
 #: What behind a median is no confidence limit.
 _SPREAD = re.compile(r"\b(iqr|inter-?\s?quartile|quartiles?|range|min|sd|se)\b", re.IGNORECASE)
 #: "1-, 3- and 5-year OS", "1/3/5-year OS".
@@ -110,6 +122,8 @@ def _column(head: str, before: Column, said: str, usual: str, named: bool) -> Co
     if made := rated(head, said, before.unit if before.holds == RATED[0] else "", named):
         holds, unit, fields = made
         return Column(head, holds, unit=unit, fields=fields)
+    if _NO_RATE.search(head) or (_MEDIAN.search(word) and _OF_OTHERS.search(head) and not named):
+        return Column(head)
     if _MEDIAN.search(word):
         unit = _unit(f"{word} {said.casefold()}", usual)
         made = Column(head, "median_survival" if unit else "unit", unit=unit)
