@@ -232,3 +232,23 @@ def test_a_column_of_reference_levels_is_read(head):
     strange = [rows[0], ["Sex", "Others", "", ""], ["HAI", "Men", "0.7", "0.01"]]
     asked = claims_of(strange, design, "model", place="t", endpoint="OS")
     assert not asked.claims and len(asked.questions) == 2
+
+
+def test_counts_and_per_cent_stand_in_columns_of_their_own_below_a_group(design):
+    """Its heads "N" and "(%)" were no header, "All" no sizes, and "P a" no p (PMC5668343)."""
+    heads = ["Characteristic", "Observation", "", "Infusion", "", "P a"]
+    rows = [["All", "60", "(100.0)", "40", "(100.0)", ""], ["Sex", *[""] * 5]]
+    rows += [["Male", "30", "(50.0)", "10", "(25.0)", "0.02"]]
+    rows += [["Female", "30", "(50.0)", "30", "(75.0)", ""]]
+    table = [heads, ["", "N", "(%)", "N", "(%)", ""], *rows]
+    made = claims_of(table, design, "two-groups", place="table1")
+    assert not made.questions, made.questions
+    got = keys(made, "group", "level", "statistic", "printed")
+    assert got[:5] == [
+        ("hai=no", "", "n", "60"),
+        ("hai=yes", "", "n", "40"),
+        ("hai=no", "male", "n", "30"),
+        ("hai=no", "male", "percent", "50.0"),
+        ("hai=yes", "male", "n", "10"),
+    ]
+    assert ("hai", "", "p", "0.02") in got and len(got) == 11

@@ -3,6 +3,7 @@
 import pytest
 
 from crlm.ledger.cut_words import in_signs
+from crlm.transcription import claims_of
 from tests.test_transcription_surgical import DESIGN, loaded, model
 
 CUTS = """
@@ -105,3 +106,12 @@ def test_another_cut_is_asked_with_what_declares_it(design, label):
 def test_a_level_of_a_number_is_asked(design, label):
     made = model(design, label)
     assert not made.claims and "is a number in the design" in made.questions[0]
+
+
+def test_a_plus_behind_the_last_band_is_that_band(design):
+    """ "10+" of nodes to 3, to 9 and above was asked, and told as the band too."""
+    ratios = [["1-3", "1 (ref)"], ["4-9", "1.2 (0.8-1.9)"], ["10+", "2.1 (1.3-3.4)"]]
+    rows = [["", "HR (95% CI)"], ["Number of positive nodes", ""], *ratios]
+    made = claims_of(rows, design, "model", place="table2", endpoint="RFS")
+    assert not made.questions, made.questions
+    assert {(c["covariate"], c["level"]) for c in made.claims[-3:]} == {("node_band", "10_up")}

@@ -75,5 +75,7 @@ def are_sizes(label: str) -> bool:
     --------
     >>> are_sizes("Evaluable patients"), are_sizes("No. of patients, n"), are_sizes("Age")
     (True, True, False)
+    >>> are_sizes("All")
+    True
     """
-    return bool({plain(label), plain(_N.sub("", label))} & _SIZES)
+    return are_all(label) or bool({plain(label), plain(_N.sub("", label))} & _SIZES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from crlm.ledger.vocabulary import ALL
 from crlm.transcription.asking import to_ask
@@ -61,7 +61,7 @@ def of_one_group(
     table: Table,
     rows: Sequence[Sequence[str]],
     columns: Mapping[int, str],
-    shares: re.Pattern[str],
+    shares: Collection[int],
 ) -> Iterator[list[int]]:
     """Columns of one group that count in the same row, "All grades" and "Grade 3-4": asked.
 
@@ -72,12 +72,12 @@ def of_one_group(
         The first is the header.
     columns : mapping of int to str
         What each is of: a group, all patients, p.
-    shares : pattern
-        Of a head above percentages alone, which stand beside their counts.
+    shares : collection of int
+        Columns of percentages alone, which stand beside their counts.
     """
     own = defaultdict(list)
     for at, group in columns.items():
-        if (group == ALL or "=" in group) and not shares.search(rows[0][at]):
+        if (group == ALL or "=" in group) and at not in shares:
             own[group].append(at)
     for group, several in own.items():
         if any(sum(_counts(row[at]) for at in several) > 1 for row in rows[1:]):

@@ -14,6 +14,7 @@ from crlm.transcription import (
     meanings,
     other_columns,
     pairs,
+    shares,
     sides,
     sizes,
     stepped,
@@ -31,14 +32,6 @@ from crlm.transcription.table import P_HEAD, TREND, Table, comma, last_word
 from crlm.transcription.trends import heads_trend
 from crlm.transcription.wordings import plain
 
-#: A column of per cent alone: "HAI %", not "HAI n (%)".
-_ONLY_PERCENT = re.compile(
-    r"(?<!\()(?<!\[)%$|^[(\[]%[)\]]$|^(?:relative )?(?:per\s?cent(?:age)?|frequency)s?$", re.I
-)
-#: A label whose numbers are per cent: "Male (%)", not "Male, n (%)".
-_PERCENT = re.compile(
-    r"^(?!.*\b(?:n|no\.?|numbers?)\s*[\[(]).*(?:[\[(]\s*%\s*[\])]|,\s*%)\W*$", re.IGNORECASE
-)
 _OF_NUMBERS = ("spread", "mean")
 _BEHIND = ("sd", "iqr", "range")
 _NEITHER = "says neither n (%) of a level, nor median with range, nor mean ± SD"
@@ -84,6 +77,7 @@ class FirstTable(Table):
         self.by = by or str(design.table_one["by"])
         self.known: dict[tuple[str, str], str] = {}
         self.spread, self.mark, self.several, self.percent = spread, "", False, False
+        self.shares: set[int] = set()  # Columns of per cent alone.
         self.ends = summaries.ENDS.get(spread or str(design.table_one["spread"]), ())
         self.marks = dict(marks or {})
         self.labels.lacking = True
@@ -104,7 +98,8 @@ class FirstTable(Table):
                 self.size(sizes.said(rows[0][at], [row[at] for row in rows[1:]]), group)
             elif not group and (rows[0][at] or any(row[at] for row in rows)):
                 self.strange_group(f"column {rows[0][at]!r}", rows[0][at], self.by)
-        for several in other_columns.of_one_group(self, rows, columns, _ONLY_PERCENT):
+        self.shares = shares.columns_of(rows[0], columns, _BETWEEN)
+        for several in other_columns.of_one_group(self, rows, columns, self.shares):
             columns = {at: group for at, group in columns.items() if at not in several}
         groups = [at for at, group in columns.items() if group not in _BETWEEN]
         rows = self._without_sizes(rows, {at: columns[at] for at in groups})
@@ -119,7 +114,7 @@ class FirstTable(Table):
             below = below and (found.level or found.notes or self.summary(row[0], heading))
             heading = heading if below or found.level else row[0]
             above = above if any(row[at] for at in groups) and found.level else row[0]
-            self.percent = any(map(_PERCENT.search, (row[0], above)))
+            self.percent = any(map(shares.of_row, (row[0], above)))
             found = self._meant(self._lacked(self._said(row[0], found)), row, groups)
             unit = self.labels.other_unit(row[0], found.column)
             told = [at for at, group in columns.items() if group in _TESTS]
@@ -135,7 +130,7 @@ class FirstTable(Table):
                 self.ask(row_of(row, number), tested.of_two(both, heads, found.column))
             else:
                 place = [self.place, *([heading] if below else []), row[0]]
-                self._characteristic(rows[0], row, columns, found, ", ".join(place))
+                self._characteristic(row, columns, found, ", ".join(place))
                 self._told_of_all(found, row[0])
         self.tests.settle(self.made, self.design)
 
@@ -228,7 +223,7 @@ class FirstTable(Table):
         """The table less a first row "n" of the groups' sizes, which becomes claims."""
         if len(rows) < 2 or not everybody.are_sizes(rows[1][0]):
             return rows
-        counted = {at: g for at, g in groups.items() if not _ONLY_PERCENT.search(rows[0][at])}
+        counted = {at: g for at, g in groups.items() if at not in self.shares}
         cells = {group: cell(rows[1][at]) for at, group in counted.items()}
         if not all(found.kind in ("single", "count", "empty") for found in cells.values()):
             return rows
@@ -323,18 +318,13 @@ class FirstTable(Table):
         return str((self.design.columns.get(column) or {}).get("unit", ""))
 
     def _characteristic(
-        self,
-        heads: Sequence[str],
-        row: Sequence[str],
-        columns: Mapping[int, str],
-        named: Label,
-        place: str,
+        self, row: Sequence[str], columns: Mapping[int, str], named: Label, place: str
     ) -> None:
         self.tests.printed.setdefault(named.column, set()).add(named.level)
         for at, group in columns.items():
             where = f"{place}, {group}"
             found = cell(row[at])
-            share = _ONLY_PERCENT.search(heads[at]) or (self.percent and group not in _BETWEEN)
+            share = at in self.shares or (self.percent and group not in _BETWEEN)
             if found.kind == "single" and share and (named.level or named.notes == UNKNOWN):
                 found = replace(found, kind="percent")
             keys = {"group": group, "covariate": named.column, "level": named.level}

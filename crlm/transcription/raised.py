@@ -11,9 +11,14 @@ _RAISED = str.maketrans(_ON_LINE, LETTERS)
 _MARKS = re.compile(r"[a-pr-z](?:\s?,\s?[a-pr-z])*")
 #: A letter right behind a bracket, or behind a word that has no other letter there.
 _GLUED = re.compile(
-    r"(?:(?<=[)\]])|(?<=\bp[ -]value)(?!s\b)|(?<=\bdifference)(?!s\b))"
+    r"(?:(?<=[)\]])|(?<=\bp[ -]value)(?!s\b)|(?<=\bdifference)(?!s\b)|(?<=adjusted)"
+    r"|(?<=variable)(?!s\b)|(?<=variate)(?!s\b)|(?<=\binteraction)(?!s\b)|(?<=\bheterogeneity))"
     r"([a-pr-z](?:,\s?[a-pr-z])*)(?=$|[\s,;:])",
     re.IGNORECASE,
+)
+#: A letter behind the head of p or of a ratio and a blank, as a page pastes "P <sup>a</sup>".
+_APART = re.compile(
+    r"(?<![^\W_])(p|p[ -]?values?|a?[HO]R|SHR)\s([a-f](?:,\s?[a-f])*)$", re.IGNORECASE
 )
 #: A letter right behind the p of "Pa value".
 _WITHIN = re.compile(r"\b([Pp])([a-e])([ -][Vv]alues?)(?=$|[\s,;:])")
@@ -45,10 +50,13 @@ def unglued(text: str) -> str:
     --------
     >>> unglued("Model 2 aHR (95% CI)b"), unglued("P valuea,b"), unglued("95% CI1")
     ('Model 2 aHR (95% CI)ᵇ', 'P valueᵃᵇ', '95% CI')
+    >>> unglued("P a"), unglued("Unadjusteda"), unglued("P heterogeneityb")
+    ('Pᵃ', 'Unadjustedᵃ', 'P heterogeneityᵇ')
     >>> unglued("Univariate analysis Pa value")
     'Univariate analysis P valueᵃ'
     """
     text = _WITHIN.sub(lambda found: found[1] + found[3] + raised(found[2]), text)
+    text = _APART.sub(lambda found: found[1] + raised(found[2].casefold()), text)
     text = _DIGITS.sub(_unnumbered, text)
     return _GLUED.sub(lambda found: raised(found[1].casefold()), text)
 

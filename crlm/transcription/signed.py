@@ -52,7 +52,10 @@ def _worded(design: Design, label: str) -> list[tuple[str, str]]:
 def _open(design: Design, found: Label, label: str) -> Label:
     """ "2+", where the design has 2 and 3: no level 2, but what a factor makes of both."""
     column, level = found.column, found.level
+    band = design.cut(column)
     if "+" in f"{level}{design.label(column, level)}":
+        return found
+    if band and band.said(label.split()[-1]) == level:
         return found
     source = design.source(column)
     for name in design.factors_from(source):

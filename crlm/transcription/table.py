@@ -38,7 +38,9 @@ SIZE = re.compile(
     re.IGNORECASE,
 )
 #: What stands behind a group and says what its cells hold: "n (%)", "n", "%".
-_OF_CELLS = re.compile(r"(?<=\S)[,;:]?\s+((n|no\.?)\s*([,/]?\s*[(\[]?%[)\]]?)?|%)$", re.IGNORECASE)
+_OF_CELLS = re.compile(
+    r"(?<=\S)[,;:]?\s+((n|no\.?)\s*([,/]?\s*[(\[]?%[)\]]?)?|[(\[]?%[)\]]?)$", re.IGNORECASE
+)
 #: A band without a word: "< 20", "1–3".
 _BARE = re.compile(r"[^\w]*\d(?:\W|\d|\bto\b)*")
 #: A number without a word, which is a level of many columns: "2", "IV".
