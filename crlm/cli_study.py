@@ -98,7 +98,8 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         "--by",
         default="",
         metavar="COLUMN",
-        help="what splits two-groups or curves; default: as Table 1 of the design, the exposure",
+        help="what splits two-groups or curves, or whose effect subgroups have; default: as Table "
+        "1 of the design, the exposure",
     )
     told.add_argument(
         "--as-printed",

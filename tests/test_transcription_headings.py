@@ -100,7 +100,7 @@ def test_curves_are_split_by_another_column_than_the_exposure(design):
     assert made.claims == curves(design, rows, by="lymph_band").claims
     assert (logrank(made), made.questions) == ([("lymph_band", "<0.001")], [])
     assert {c["group"] for c in made.claims[1:]} == {"lymph_band=1-3", "lymph_band=4-9"}
-    with pytest.raises(ParameterError, match="of two-groups and of curves"):
+    with pytest.raises(ParameterError, match="of two-groups, curves and subgroups"):
         claims_of([HEADS, *rows], design, "model", place="t", endpoint="OS", by="lymph_band")
 
 

@@ -106,7 +106,7 @@ def test_a_table_that_another_column_splits_names_it(design):
     assert ("sex=male", "kras", "mutant") in shares(read(design, rows, by="sex"))
     with pytest.raises(ParameterError, match="no column with levels"):
         read(design, rows, by="age")
-    with pytest.raises(ParameterError, match="is of two-groups"):
+    with pytest.raises(ParameterError, match="is of two-groups, curves and subgroups"):
         claims_of(rows, design, "model", place="table2", endpoint="OS", by="sex")
 
 

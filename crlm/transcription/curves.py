@@ -88,6 +88,7 @@ class CurvesTable(Table):
             elif group in ("p", "smd"):
                 self._compared(heads, row)
             else:
+                self.size_in(row[0], {"group": group})
                 for column, text in zip(heads, row[1:], strict=True):
                     self._of_curve(column, text, group)
 
@@ -164,7 +165,8 @@ class CurvesTable(Table):
         sides = {plain(row[0]) for row in itertools.takewhile(lambda row: any(row[1:]), below)}
         if named.level and sides == {"yes", "no"}:
             named = replace(named, level="")
-        column = self._made_below(named.column, label, below) or self._split_below(label, below)
+        rows = itertools.takewhile(lambda row: any(row[1:]), below)
+        column = self._made_below(named.column, label, below) or self.split_below(label, rows)
         if column and column in (self.by, self.design.source(self.by)):
             self.block = self.by
             return True
@@ -184,19 +186,6 @@ class CurvesTable(Table):
             told += f"{column}={named.level}"
         self.ask(where, told)
         return False
-
-    def _split_below(self, label: str, below: Sequence[Sequence[str]]) -> str:
-        """The column of which all rows below a strange heading are levels, if there is one."""
-        taken = dict(self.labels.taken)
-        rows = itertools.takewhile(lambda row: any(row[1:]), below)
-        found = [self.labels.read(row[0]) for row in rows]
-        self.labels.taken = taken
-        columns, levels = {one.column for one in found}, {one.level for one in found}
-        if len(columns) != 1 or len(levels) < 2 or "" in levels or self.endpoints.of(label):
-            return ""
-        column = columns.pop()
-        self.labels.taken[label] = column
-        return column
 
     def _compared(self, heads: Sequence[Column], row: Sequence[str]) -> None:
         """What stands beside a heading: p of its groups; other numbers are of none, and asked."""

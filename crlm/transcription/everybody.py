@@ -27,6 +27,7 @@ _COUNTING = re.compile(
 )
 _SIZE = re.compile(r"[(\[]?n\s*=\s*[\d,]+[)\]]?[\s,;]*(?=\S)", re.IGNORECASE)
 
+_IN_LABEL = re.compile(r"[\[(]\s*n\s*[=:]\s*([\d,]+)\s*[\])]", re.IGNORECASE)
 _N = re.compile(r",\s*(?:n|no\.?)\s*$", re.IGNORECASE)
 #: Labels of a row that holds the sizes of the groups.
 _SIZES = frozenset(
@@ -66,6 +67,18 @@ def counts(head: str) -> bool:
     """
     bare = unmarked(head)
     return bool(head) and any(_COUNTING.fullmatch(text) for text in (bare, _SIZE.sub("", bare, 1)))
+
+
+def patients_in(label: str) -> str:
+    """How many patients the label of a row says that it is of; "" where it does not.
+
+    Examples
+    --------
+    >>> patients_in("Male (n = 414)"), patients_in("Male, n (%)")
+    ('414', '')
+    """
+    found = _IN_LABEL.search(label)
+    return found[1] if found else ""
 
 
 def are_sizes(label: str) -> bool:

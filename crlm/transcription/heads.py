@@ -12,7 +12,8 @@ from crlm.transcription.wordings import unmarked
 #: What the second storey of a header says below the names of groups or models.
 _LOWER = re.compile(
     r"^([(\[]?n\s*=\s*[\d,]+[)\]]?([,;]?\s*(n|no\.?)?\s*[(\[]%[)\]])?|"
-    r"(n|no\.?)(\s*[(\[]%[)\]])?|[(\[]\s*%\s*[)\]]|%(\s*[(\[].*[)\]])?|p([ -]?values?)?\.?|"
+    r"(n|no\.?)(\s*[(\[]%[)\]])?|[(\[]\s*%\s*[)\]]|%(\s*[(\[].*[)\]])?|"
+    r"p([ -]?values?)?\.?(\W+(for )?(interaction|heterogeneity|trend))?|"
     r"((n|no\.?|numbers?|patients|pts)\s*)?at[ -]risk\b.*|"
     r"(hr|or|hazard ratio|odds ratio|ratio|median|mean|rate|survival|events?|deaths?)\b.*|"
     r"(no\.?|number) of (events|deaths|patients)\b.*|n\s*/\s*n|smd|"

@@ -14,6 +14,7 @@ from crlm.ledger.claim_words import Words
 from crlm.ledger.vocabulary import ALL, KNOWN
 from crlm.transcription import answers as own
 from crlm.transcription import (
+    continued,
     corrected,
     footnotes,
     nested,
@@ -28,6 +29,7 @@ from crlm.transcription import (
     sizes,
     stubs,
     thousands,
+    turned,
 )
 from crlm.transcription.cells import POINTS, Placed, row_of
 from crlm.transcription.curves import CurvesTable
@@ -122,8 +124,8 @@ def claims_of(
         Of whom the percentages of two groups are: of the level's patients, or of the group's;
         "": as the printed counts say.
     by : str
-        The column or factor that splits two groups or the rows of curves; "": that of the
-        design's `table_one`, or the exposure.
+        The column or factor that splits two groups or the rows of curves, or whose effect is
+        told by subgroup; "": that of the design's `table_one`, or the exposure.
     as_printed : bool
         Take numbers that cannot be, as a percentage of 950: the paper's misprints.
     named : mapping of str to str
@@ -152,7 +154,7 @@ def claims_of(
     rows = thousands.sized(rows)
     rows = below_curves(rows) if layout == "curves" else rows
     above, groups, raw = title(rows), layout == "two-groups", untitled(rows)
-    raw = _undashed(stubs.merged(raw, groups))
+    raw = _undashed(continued.joined(stubs.merged(raw, groups)))
     raw = sizes.below_heads(raw) if groups else raw
     raw, across = (raw, "") if groups else _below_all(raw, design, named or {})
     apart = _headed(populations.beside(raw, layout, design, named or {}))
@@ -164,6 +166,7 @@ def claims_of(
     meant += [name for name in incidences if name not in meant]
     marks, named = footnotes.answered(named or {}, raw if groups else [])
     named = {_worded(_spelt(thousands.joined(label))): to for label, to in named.items()}
+    rows = _turned(rows, layout, Endpoints(design, named))
     stack = populations.stacked(rows, "" if apart else layout, design, named)
     columns = populations.along(rows, "" if stack else layout, design, named)
     apart = apart or stack or columns
@@ -178,8 +181,8 @@ def claims_of(
     endpoints = Endpoints(design, answers, incidences=bool(incidences))
     made = Transcript()
     if not groups:
-        endpoint, made.taken = _endpoint(endpoint, layout, design, endpoints, rows, above)
         stacked = layout != "curves"
+        endpoint, made.taken = _endpoint(endpoint, layout, design, endpoints, rows, above)
         made.questions += other_endpoints.asked(rows, above, endpoint, endpoints, design, stacked)
     for told in Words(design).population_faults(population):
         raise ParameterError(f"--population: {told}")
@@ -193,7 +196,7 @@ def claims_of(
             if made_of
             else FirstTable(design, place, spread, answers, by, marks)
         )
-        if isinstance(table, CurvesTable):
+        if isinstance(table, CurvesTable | SubgroupsTable):
             table.by = by
         table.as_printed = as_printed
         table.population, table.title, table.over = population, above, across
@@ -228,6 +231,11 @@ def _below_all(
     if not over or _SAYING.search(over) or known.named_in(over):
         return rows, ""
     return [[rows[1][0] or rows[0][0], *rows[1][1:]], *rows[2:]], over
+
+
+def _turned(rows: list[list[str]], layout: str, endpoints: Endpoints) -> list[list[str]]:
+    """A table of ratios whose rows are endpoints, with its labels below these."""
+    return turned.below_endpoints(rows, endpoints) if layout in ("model", "subgroups") else rows
 
 
 def _located(made: Transcript, place: str, over: str) -> Transcript:
@@ -424,9 +432,9 @@ def _lettered(table: Table, label: str) -> str:
 
 def _split_by(by: str, layout: str, design: Design) -> str:
     """The column that splits a table of groups; one without levels is refused."""
-    if by and layout not in ("two-groups", "curves"):
+    if by and layout == "model":
         raise ParameterError(
-            f"--by is of two-groups and of curves; a {layout} table is of the exposure."
+            "--by is of two-groups, curves and subgroups; a model table has its covariates in rows."
         )
     known = [name for name in (*design.columns, *design.factors) if design.levels(name)]
     if by and by not in known:

@@ -6,12 +6,34 @@ from dataclasses import replace
 
 from crlm.transcription import meanings, stepped
 from crlm.transcription.asking import to_ask
-from crlm.transcription.labels import Label, factors_in
+from crlm.transcription.everybody import patients_in
+from crlm.transcription.labels import Label, compares, factors_in
 from crlm.transcription.table import TREND, Table
 
 
 class Stepping(Table):
     """A table whose rows may be of scaled numbers of the design."""
+
+    endpoint: str
+
+    def size_of(self, label: str, found: Label, heading: bool) -> None:
+        """The patients in the label of a row: of its level, or of known value.
+
+        Which they are of two levels of which the label names none, nobody says: told.
+        """
+        keys = {"covariate": found.column, "level": found.level}
+        levels = [] if ":" in found.column else self.design.levels(found.column)
+        if found.level or heading or not levels:
+            among = self.among_of(self.endpoint)
+            aside = ":" in found.column or compares(label)
+            self.size_in("" if aside else label, keys | ({"population": among} if among else {}))
+        elif patients_in(label):
+            told = f"{label!r} says how many patients and not of which level"
+            self.made.left_out.append(f"{self.place}: {told}.")
+
+    def among_of(self, endpoint: str) -> str:
+        """The patients of the model of an endpoint; "" where they are those of the table."""
+        raise NotImplementedError
 
     def in_its_step(self, label: str, found: Label, where: str) -> Label | None:
         """A number as the covariate whose ratios are for what the row says; None if none is."""

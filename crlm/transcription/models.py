@@ -107,11 +107,11 @@ class ModelTable(Stepping):
             if found.notes == UNKNOWN:
                 self._ask_for_unknown(row, found, row_of(row, number))
                 continue
+            self.size_of(row[0], found, not any(row[1:]))
             for one in beside:
                 level_columns.put(self, one, whole[number - 1][one.at], row[0], found)
             if not found.level and self._has_p_alone(row, heads):
-                column = self._made_below(found.column, row[0], rows[number:])
-                found = replace(found, column=column)
+                found = replace(found, column=self._made_below(found.column, row[0], rows[number:]))
             found = self._beside_reference(row, heads, found, told)
             if not self.labels.aside(row[0], found.column):
                 found = self._second(found, row[0])

@@ -43,8 +43,6 @@ _BETWEEN = (*_TESTS, "smd", "adjusted")
 
 #: What R writes above, or into the corner of, a table: the column of its groups.
 _SPLIT = re.compile(r"^(?:Stratified by|Dependent:)\s+(.+?)\s*$")
-#: The patients of known value, in the label of their characteristic.
-_KNOWN_OF = re.compile(r"[\[(]\s*n\s*[=:]\s*([\d,]+)\s*[\])]", re.IGNORECASE)
 
 
 class FirstTable(Table):
@@ -115,7 +113,7 @@ class FirstTable(Table):
             heading = heading if below or found.level else row[0]
             above = above if any(row[at] for at in groups) and found.level else row[0]
             self.percent = any(map(shares.of_row, (row[0], above)))
-            found = self._meant(self._lacked(self._said(row[0], found)), row, groups)
+            said, found = found, self._meant(self._lacked(self._said(row[0], found)), row, groups)
             unit = self.labels.other_unit(row[0], found.column)
             told = [at for at, group in columns.items() if group in _TESTS]
             told = [at for at in told if cell(row[at]).kind != "empty"]
@@ -131,7 +129,7 @@ class FirstTable(Table):
             else:
                 place = [self.place, *([heading] if below else []), row[0]]
                 self._characteristic(row, columns, found, ", ".join(place))
-                self._told_of_all(found, row[0])
+                self._told_of_all(said if said.level else found, row[0])
         self.tests.settle(self.made, self.design)
 
     def corrected(self, head: str, heads: Sequence[str]) -> bool:
@@ -383,15 +381,18 @@ class FirstTable(Table):
             self.claim(number, where, **keys, statistic=statistic, unit=unit)
 
     def _told_of_all(self, named: Label, label: str) -> None:
-        """How many of all are known, as "Race (n = 8218)" if not all are, or unknown, as a note."""
-        if named.level or not named.column or named.notes == UNKNOWN:
+        """How many of all are known, as "Race (n = 8218)" if not all are, or unknown, as a note.
+
+        Of the label of a level, "Male (n = 414)", how many have it.
+        """
+        if not named.column or named.notes == UNKNOWN:
             return
-        keys = {"group": ALL, "covariate": named.column, "unit": "patients"}
-        for mark in filter(self.lacking.get, self.mark):
-            where = f"{self.place}, {label}, footnote"
-            self.claim(printed(self.lacking[mark]), where, **keys, statistic="missing")
-        if (many := _KNOWN_OF.search(label)) and named.column not in self.design.percent_of_all:
-            self.claim(printed(many[1]), f"{self.place}, {label}", **keys, statistic="n")
+        keys = {"group": ALL, "covariate": named.column, "level": named.level}
+        for mark in [] if named.level else filter(self.lacking.get, self.mark):
+            where, of = f"{self.place}, {label}, footnote", {"unit": "patients"}
+            self.claim(printed(self.lacking[mark]), where, **keys, **of, statistic="missing")
+        if named.level or named.column not in self.design.percent_of_all:
+            self.size_in(label, keys)
 
     def _stated(
         self, found: Cell, where: str, keys: dict[str, str], named: Label, text: str

@@ -7,11 +7,14 @@ import re
 from collections.abc import Sequence
 
 from crlm.transcription.cells import Placed
+from crlm.transcription.continued import behind, is_end
 from crlm.transcription.labels import compares
 from crlm.transcription.summaries import is_summary
 
 #: Heads of a column of levels; finalfit leaves it without one.
 _LEVELS = {"level", "levels", "category", "categories", "subgroup", "group", "value", "class"}
+#: The last words of such a head: "Response subgroup".
+_PARTS = {"subgroup", "subgroups", "group", "groups", "level", "levels"}
 _OWN = {"level", "levels", "category", "categories"}
 #: Heads of the column of characteristics beside it, where a third sorts these.
 _NAMES = {
@@ -45,10 +48,13 @@ def merged(rows: Sequence[Sequence[str]], statistics: bool) -> list[list[str]]:
     --------
     >>> merged([["label", "levels", "HAI"], ["Sex", "Male", "5"], ["", "Female", "9"]], True)
     [['label', 'HAI'], ['Sex', ''], ['Male', '5'], ['Female', '9']]
+    >>> rows = [["Of", "Level", "HR"], ["All", "OS", "1"], ["(N = 9)", "RFS", "2"]]
+    >>> merged(rows, False)[1:]
+    [['All (N = 9)', ''], ['OS', '1'], ['RFS', '2']]
     >>> merged([["Of", "Factor", "Level", "HR"], ["Tumour", "Grade", "I", "1"]], False)
     [['Factor', 'HR'], ['Grade', ''], ['I', '1']]
     """
-    table = _compared(indented(_unsorted(_unnumbered([list(row) for row in rows]))))
+    table = _ended(_compared(indented(_unsorted(_unnumbered([list(row) for row in rows])))))
     if not _has_levels(table):
         return table
     made, above = [[table[0][0], *table[0][2:]]], ""
@@ -92,6 +98,16 @@ def indented(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     if len(rows[0]) <= many or not (deeper and above):
         return [list(row) for row in rows]
     return [[next(filter(None, row[:many]), ""), *row[many:]] for row in rows]
+
+
+def _ended(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """A table whose labels beside levels stand in one row each: "(N = 9)" behind "All" above it."""
+    made, at = [list(row) for row in rows], 0
+    for number, row in enumerate(made[1:], 1):
+        if at and is_end(row[0]) and re.match(r"[^\W\d]", row[1]):
+            made[at][0], row[0] = behind(made[at][0], row[0]), ""
+        at = number if row[0] else at
+    return made
 
 
 def _compared(rows: Sequence[Sequence[str]]) -> list[list[str]]:
@@ -139,7 +155,7 @@ def _has_levels(rows: Sequence[Sequence[str]]) -> bool:
         return False
     corner, head = rows[0][0], rows[0][1].strip().casefold()
     stated = [row[1] for row in rows[1:] if row[1]]
-    if not stated or (head and head not in _LEVELS):
+    if not stated or (head and head not in _LEVELS and head.split()[-1] not in _PARTS):
         return False
     if head in _OWN or (not head and _DEPENDENT.match(corner)):
         return True

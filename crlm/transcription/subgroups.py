@@ -45,11 +45,12 @@ class SubgroupsTable(ModelTable):
         super().__init__(design, place, endpoint, named)
         self.labels.asked = [*design.columns, *design.factors]
         self.by, self.whole = design.exposure, True
-        self.sides = list(design.levels(self.by))
+        self.sides: list[str] = []
 
     def read(self, rows: Sequence[Sequence[str]]) -> None:
         """Claims and questions of the table."""
-        every, self.sides = self.sides, self._compared()
+        every = list(self.design.levels(self.by))
+        self.sides = self._compared(every)
         if len(every) < 2:
             self.ask(self.by, "has no levels, and a ratio a subgroup is of two")
             return
@@ -101,13 +102,13 @@ class SubgroupsTable(ModelTable):
                 self.labels.taken[rows[0][at]] = "p for interaction, as it stands beside headings"
         return made
 
-    def _compared(self) -> list[str]:
-        """The levels of the exposure among the table's patients."""
+    def _compared(self, every: list[str]) -> list[str]:
+        """The levels of the exposure, of those of its column, among the table's patients."""
         for part in self.population.split(","):
             name, _, of = part.partition("=")
             if name == self.by:
-                return [level for level in self.sides if level in of.split("/")]
-        return self.sides
+                return [level for level in every if level in of.split("/")]
+        return every
 
     def held(self, head: str, texts: Sequence[str]) -> str:
         """As of a regression table; besides "n", and "between" for the p of an interaction."""
@@ -148,6 +149,7 @@ class SubgroupsTable(ModelTable):
     def _subgroup(self, row: Sequence[str], heads: Sequence[Head], found: Label) -> None:
         own = f"{found.column}={found.level}" if found.column else ""
         among = ",".join(part for part in (self.population, own) if part not in ("", ALL)) or ALL
+        self.size_in(row[0], {"covariate": found.column, "level": found.level})
         for text, head in zip(row[1:], heads, strict=True):
             if head.holds == "between":
                 of = f"{head.endpoint} " * (not self.endpoint)

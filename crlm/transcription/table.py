@@ -93,7 +93,7 @@ class Transcript:
 
     def add(self, other: Transcript) -> None:
         """Take in what another part of the table gave; what both ask or tell is said once."""
-        self.claims += other.claims
+        self.claims += [claim for claim in other.claims if claim not in self.claims]
         for name in ("questions", "left_out", "taken"):
             own: list[str] = getattr(self, name)
             own += [text for text in getattr(other, name) if text not in own]
@@ -255,6 +255,8 @@ class Table:
                 yield number, row, Label()
                 continue
             if heading or (found.column and not found.level):
+                below = itertools.takewhile(filled, rows[number:])
+                found = replace(found, column=found.column or self.split_below(row[0], below))
                 within, known, asked, apart = row[0], bool(found.column), False, ""
                 found = self._opened(found, row[0], rows[number:], heading)
             if special and (known or apart):
@@ -292,6 +294,18 @@ class Table:
         if heading or column != found.column:
             self.labels.settle(label, column)
         return replace(found, column=column, level="") if heading else found
+
+    def split_below(self, label: str, below: Iterable[Sequence[str]]) -> str:
+        """The column of which all rows below a strange heading are levels, if one: told."""
+        taken = dict(self.labels.taken)
+        found = [self.labels.read(row[0]) for row in below]
+        self.labels.taken = taken
+        columns, levels = {one.column for one in found}, {one.level for one in found}
+        if len(columns) != 1 or len(levels) < 2 or "" in levels or self.endpoints.of(label):
+            return ""
+        column = columns.pop()
+        self.labels.taken[label] = column
+        return column
 
     def _made_below(self, column: str, within: str, rows: Sequence[Sequence[str]]) -> str:
         """What a heading names: the factor whose levels stand below it, or its own column."""
@@ -411,6 +425,12 @@ class Table:
             self.ask(where, f"{text!r} is not one p value{comma(text)}")
             return
         self.claim(found.parts[0], where, **keys, statistic="p")
+
+    def size_in(self, label: str, keys: Mapping[str, str]) -> None:
+        """The patients that stand in the label of a row: "Male (n = 414)"."""
+        if many := everybody.patients_in(label):
+            of = {"statistic": "n", "unit": "patients"}
+            self.claim(printed(many), f"{self.place}, {label}", **keys, **of)
 
     def size(self, head: str, group: str) -> None:
         """The size that stands in a group's header: "HAI (n = 366)"."""
