@@ -237,6 +237,46 @@ case(
     STATED,
 )
 
+
+def three_levels(old, new, p):
+    rows = [n(sum(old), "arm=old"), n(sum(new), "arm=new")]
+    for arm, counts in (("old", old), ("new", new)):
+        rows += [cell(k, f"arm={arm}", "grade", str(at)) for at, k in enumerate(counts, 1)]
+    return [*rows, number(p, "p", group="arm", covariate="grade")]
+
+
+# R's fisher.test: 0.004244, as PMC5668343 prints it, and as chi-square has it, 0.004057; it was
+# called no Fisher's. That of the second, of PMC5010179, is 1, and chi-square's 0.838.
+case(
+    "column_of_p",
+    three_levels((285, 559, 400), (52, 51, 49), "0.004"),
+    three_levels((32, 55, 2), (31, 56, 1), "0.838"),
+    STATED,
+)
+# By Fisher 0.1436, by chi-square 0.1014, of those with a recurrence (PMC5010179, Table 2).
+SOME = [
+    {**row, "population": "bb=yes"}
+    for row in (
+        *(n(61, "arm=old"), n(59, "arm=new"), cell(25, "arm=old", "aa")),
+        *(cell(36, "arm=old", "aa", "no"), cell(33, "arm=new", "aa")),
+        cell(26, "arm=new", "aa", "no"),
+    )
+]
+OF_SOME = {"group": "arm", "covariate": "aa", "population": "bb=yes"}
+case(
+    "column_of_p",
+    [*SOME, number("0.144", "p", **OF_SOME)],
+    [*SOME, number("0.101", "p", **OF_SOME)],
+    STATED,
+)
+OWN = {**STATED.table_one, "tests": {"cc": "chi-square"}}
+case(  # One row has a test of its own, which the design says.
+    "column_of_p",
+    compared("0.041", "0.041", "0.03", "0.041"),
+    compared("0.041", "0.03", "0.041", "0.041"),
+    design(table_one=OWN),
+)
+
 # ---- values -------------------------------------------------------------------
 case("domain", [number("0.41", "p")], [number("041", "p")])
 case(

@@ -90,7 +90,7 @@ MAY_IMPORT = {
     },
     "second_opinion": {"lent", "ledger"},
     "agreement": {"ledger", "comparison"},
-    "audit": {"ledger", "numbers", "poisson", "proportions", "unmeasured", "multiplicity"},
+    "audit": {"ledger", "exact", "numbers", "poisson", "proportions", "unmeasured", "multiplicity"},
     "numbers": {"ledger"},
     "pieces": {"ledger"},
     "report": {"lent", "ledger", "naming", "numbers", "files", "comparison", "pieces"},

@@ -15,7 +15,8 @@ from crlm.audit.counts import blocks, possible_sizes
 from crlm.audit.facts import Cell, Facts, Key, Printed, cell_of, key_of
 from crlm.audit.intervals import Interval, hull, integers, overlap, times
 from crlm.audit.trends import RANKS, TRENDS, ranked_p, trend_p
-from crlm.ledger.vocabulary import ORDERED_TESTS, RANK_TESTS, TREND_TEST
+from crlm.exact import SAMPLED_TABLES, exact_test
+from crlm.ledger.vocabulary import ALL, ORDERED_TESTS, RANK_TESTS, TREND_TEST
 
 #: The tests that are tried on a table of two rows, by name.
 TESTS = ("fisher", "chi-square", "chi-square-yates", "mid-p", "likelihood ratio")
@@ -405,44 +406,69 @@ def _say_p(p: float) -> str:
 
 @check(
     asks="Which one test gives the whole column of p values?",
-    assumes="One test was used for all rows; the design says which if the paper does.",
-    blind="Rows that several tests round to the same digits.",
+    assumes="One test was used for all rows; the design says which if the paper does, and which "
+    "rows have another.",
+    blind="Rows that several tests round to the same digits; exact tests of counts that print "
+    "leaves open.",
     about="reporting",
     digits=False,
 )
 def column_of_p(facts: Facts) -> Iterator[Case]:
-    """The test of Table 1, as its p values imply it."""
-    cases = [c for c in counted_p(facts) if c.subject[1] == "" and c.subject[2] == "all"]
-    cases = [c for c in cases if facts.design.test_of(c.subject[4]) not in ORDERED_TESTS]
-    by = {c.subject[3] for c in cases}
-    for group in sorted(by):
-        mine = [c for c in cases if c.subject[3] == group]
+    """The test of Table 1, as its p values imply it; where the paper names it, of every table."""
+    stated = facts.design.table_one.get("tests_stated", False)
+    tables: dict[tuple[str, str], list[Case]] = {}
+    for case in counted_p(facts):
+        _, endpoint, population, group, column = case.subject
+        if not endpoint and facts.design.test_of(column) not in ORDERED_TESTS:
+            tables.setdefault((group, population), []).append(case)
+    for (group, population), mine in sorted(tables.items()):
         roles = {f"p {c.subject[4]}": c.roles["p"] for c in mine}
 
         def judge(roles: Roles, mine: list[Case] = mine) -> Outcome:
             return _judge_column(facts, roles, mine)
 
-        if len(mine) >= 4:
-            yield Case(
-                ("tests", group), f"Tests of the comparison by {facts.named(group)}", roles, judge
-            )
+        if stated or (population == ALL and len(mine) >= 4):
+            title, subject = f"Tests of the comparison by {facts.named(group)}", ("tests", group)
+            if population != ALL:
+                title += f", {facts.design.population_label(population)}"
+                subject += (population,)
+            yield Case(subject, title, roles, judge)
 
 
 def _judge_column(facts: Facts, roles: Roles, cases: Sequence[Case]) -> Outcome:
-    given: dict[str, set[str]] = {name: set() for name in TESTS}
+    given: dict[str, int] = dict.fromkeys(TESTS, 0)
+    right, wrong = True, dict[str, list[str]]()
     for case in cases:
-        groups, levels = facts.levels(case.subject[3]), facts.levels(case.subject[4])
-        spans = _spans([_options(case.roles, group, levels) for group in groups])
-        for name in _fitting(spans, roles[f"p {case.subject[4]}"]):
-            given[name].add(case.subject[4])
-    best = max(TESTS, key=lambda name: len(given[name]))
-    some = set().union(*given.values())
-    declared = facts.design.table_one.get("categorical_test", "")
-    counts = ", ".join(f"{_NAMES[name]} {len(given[name])}" for name in TESTS[:4])
-    text = f"Of {len(cases)} p values of counts: {counts}."
-    if some and given.get(declared, set()) >= some:
+        *_, group, column = case.subject
+        spans, p = _of_row(facts, case, group, column), roles[f"p {column}"]
+        fitting, own = _fitting(spans, p), facts.design.test_of(column)
+        given |= {name: given[name] + 1 for name in fitting}
+        right &= not fitting or own in fitting
+        if fitting and own in spans and own not in fitting:
+            wrong.setdefault(own, []).append(facts.named(column))
+    counts = ", ".join(f"{_NAMES[name]} {given[name]}" for name in TESTS[:4])
+    text = f"Of {len(cases)} p value{'s' * (len(cases) > 1)} of counts: {counts}."
+    if any(given.values()) and right:
         return outcome(True, detail=text)
-    if facts.design.table_one.get("tests_stated", False) and declared in given and some:
-        rows = ", ".join(sorted(facts.named(name) for name in some - given[declared]))
-        return outcome(False, detail=f"{text} {_NAMES[declared]} does not give: {rows}.")
-    return unclear(f"{text} Most rows fit {_NAMES[best]}.")
+    if facts.design.table_one.get("tests_stated", False) and wrong:
+        told = "; ".join(f"{_NAMES[t]} does not give: {', '.join(sorted(wrong[t]))}" for t in wrong)
+        return outcome(False, detail=f"{text} {told[0].upper()}{told[1:]}.")
+    return unclear(f"{text} Most rows fit {_NAMES[max(TESTS, key=given.__getitem__)]}.")
+
+
+def _of_row(facts: Facts, case: Case, group: str, column: str) -> dict[str, Interval]:
+    """p of a row by test, Fisher's beyond 2 x 2 too where print allows one table alone."""
+    groups = [name.removesuffix(": n") for name in case.roles if name.endswith(": n")]
+    options = [_options(case.roles, name, facts.levels(column)) for name in groups]
+    spans = _spans(options)
+    if spans and "fisher" not in spans and all(len(rows) == 1 for rows in options):
+        spans["fisher"] = _of_larger(tuple(row for (row,) in options))
+    return spans
+
+
+@lru_cache(maxsize=1000)
+def _of_larger(table: Table) -> Interval:
+    """Fisher's p of a table beyond 2 x 2; where tables are sampled, what the sample leaves open."""
+    p, how = exact_test(np.array(table))
+    room = 4 * (p * (1 - p) / SAMPLED_TABLES) ** 0.5 if "Monte Carlo" in how else 0.0
+    return max(p - room, 0.0), min(p + room, 1.0)
