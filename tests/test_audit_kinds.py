@@ -202,6 +202,15 @@ def table(size, counts):
 case("column", table(110, (11, 33, 55, 77)), table(100, (11, 33, 55, 77)))
 
 # ---- p values of counts -------------------------------------------------------
+# 26 of 152 have a grade, as its merged levels tell; print has two of its three levels beside them.
+GRADES = [n(152, "arm=new"), cell(22, "arm=new", "grades", "low")]
+GRADES += [cell(4, "arm=new", "grades", "high"), cell(8, "arm=new", "grade", "2")]
+GRADES += [cell(4, "arm=new", "grade", "3"), percent("15.4", "arm=new", "grade", "3")]
+case(
+    "percentages",
+    [*GRADES, percent("30.8", "arm=new", "grade", "2")],
+    [*GRADES, percent("30.9", "arm=new", "grade", "2")],
+)
 # Fisher's tea: 3 of 4 against 1 of 4 has p = 34/70 = 0.486 (1 + 16 + 16 + 1 of 70 tables).
 TEA = [
     n(8),

@@ -19,7 +19,13 @@ from crlm.audit.intervals import (
     total,
 )
 from crlm.audit.misfits import fit_text, misfits, run_of
-from crlm.audit.valued import known_values, missing_around, missing_values, shares_missing
+from crlm.audit.valued import (
+    beside_source,
+    known_values,
+    missing_around,
+    missing_values,
+    shares_missing,
+)
 from crlm.ledger.factors import Cut
 
 #: More patients without a value than this share of a group are not taken for granted; fewer
@@ -98,6 +104,7 @@ def percentages(facts: Facts) -> Iterator[Case]:
         roles |= {"missing": unknown} if unknown is not None else {}
         roles |= {"missing of more": around} if around is not None else {}
         roles |= {"known": stated} if stated is not None else {}
+        roles |= beside_source(facts, among, column)
         others = {places[0].count: cell for cell, places in facts.counts.items() if places}
 
         def judge(roles: Roles, full: bool = full, others: Mapping[int, Cell] = others) -> Outcome:
@@ -109,6 +116,12 @@ def percentages(facts: Facts) -> Iterator[Case]:
         yield Case(
             ("cells", text_of(among), column), f"{facts.named(column)}, {where}", roles, judge
         )
+
+
+def _off(rows: list[tuple[Printed, Printed | None]], size: int) -> float:
+    """How far printed percentages lie from those of their counts, all together."""
+    counted = [(percent, count.count) for percent, count in rows if count is not None]
+    return sum(abs(percent.value - 100 * count / size) for percent, count in counted)
 
 
 def _rows(roles: Roles) -> list[tuple[Printed, Printed | None]]:
@@ -136,14 +149,16 @@ def _judge_percentages(
     if n in sizes:
         return outcome(True, low, high)
     known = n - roles["missing"].count if "missing" in roles else n
-    if 0 < known < n and _all_fit(rows, known):
-        return outcome(True, low, high, f"Of the {known} patients with a value.")
+    beside = sum(p.count for role, p in roles.items() if role.startswith("beside "))
+    for valued in (known, beside):
+        if 0 < valued < n and _all_fit(rows, valued):
+            return outcome(True, low, high, f"Of the {valued} patients with a value.")
     said = misfits(bad, n, facts, others)
     if full and sizes:
         return outcome(True, low, high, f"Of the {sizes[0]} patients with a value.")
     summed = _known(roles)
     few = [row for row in rows if not _fits(*row, summed)] if full and 0 < summed < n else bad
-    if not sizes and len(few) < len(bad):
+    if not sizes and (len(few), _off(rows, summed)) < (len(bad), _off(rows, n)):
         said = misfits(few, summed, facts, others, "patients with a value")
         return Outcome("inconsistent", *_recomputed(few[0][1], few[0][0], summed), f"{said}.")
     if sizes:

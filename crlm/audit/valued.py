@@ -60,3 +60,19 @@ def missing_around(facts: Facts, cell: Cell, column: str) -> Printed | None:
     held = [own for own, of in missing_values(facts) if of == column and own < cell]
     most = max(held, key=lambda own: (len(own), sorted(own)), default=None)
     return None if most is None else missing_values(facts)[most, column]
+
+
+def beside_source(facts: Facts, cell: Cell, column: str) -> dict[str, Printed]:
+    """Counts of all levels of what is made of the same column: these patients have a value here.
+
+    By role, "beside LEVEL"; of nothing that knows more or fewer patients.
+    """
+    design = facts.design
+    source = design.source(column)
+    names = [source, *design.factors_from(source)]
+    alike = [name for name in names if not _APART & {*design.factors.get(name, {})}]
+    for name in alike if column in alike else ():
+        counts = {level: facts.n(cell | {(name, level)}) for level in facts.levels(name)}
+        if name != column and len(counts) > 1 and None not in counts.values():
+            return {f"beside {level}": p for level, p in counts.items() if p is not None}
+    return {}
