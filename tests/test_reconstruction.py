@@ -338,6 +338,17 @@ FATES = {
 }
 
 
+def test_dates_of_surgery_are_of_the_year_that_print_has():
+    """The table said one year, the history another, and the certificate refused both."""
+    period = {"first": "1998-03-01", "last": "2003-05-31", "cut_off": "2010-06-30"}
+    years = np.array([1998.0, 2000.0, 2003.0, 2003.0, np.nan])
+    last = np.array([4000.0, 100.0, 2000.0, 4000.0, 100.0])
+    days = histories._surgery(last, period, np.random.default_rng(1), years)
+    first, latest = (np.datetime64(period[name]) for name in ("first", "last"))
+    assert list(days[:4].astype("datetime64[Y]").astype(int) + 1970) == [1998, 2000, 2003, 2003]
+    assert (first <= days).all() and (days <= latest).all()
+
+
 @pytest.mark.parametrize("fate", FATES.values(), ids=FATES)
 def test_a_history_gives_back_the_course(ncch, fate):
     steps = histories.course(np.array(fate), "liver+lung", 180.0, True)

@@ -34,6 +34,9 @@ _NO_RESECTION = 60
 #: Causes of death in the words of a history.
 _CAUSES = {OF_CAUSE: "cancer", OF_OTHER: "other"}
 
+#: The column of Table 1 that dates of surgery must agree with.
+_YEAR = "surgery_year"
+
 Event = tuple[int, str, str]
 
 
@@ -137,7 +140,8 @@ def _histories(
 ) -> pd.DataFrame:
     month = design.conventions["days_per_month"]
     early = design.conventions.get("early_recurrence_months", 0.0) * month
-    surgery = _surgery(state.fate[:, Course.END], wishes["period"], rng)
+    years = state.x[columns.at(_YEAR)] if _YEAR in columns.names else None
+    surgery = _surgery(state.fate[:, Course.END], wishes["period"], rng, years)
     combinations = wishes.get("sites", {}).get("combinations", [""])
     rules = clock_arrays(design)
     staged, causes = rules["fails"], _CAUSES if rules["causes"] else {}
@@ -217,17 +221,35 @@ def _after_recurrence(
     return steps
 
 
-def _surgery(last: np.ndarray, period: Mapping[str, Any], rng: np.random.Generator) -> np.ndarray:
-    """Day of hepatectomy: within the study years, observation over by the data cut-off."""
+def _surgery(
+    last: np.ndarray,
+    period: Mapping[str, Any],
+    rng: np.random.Generator,
+    years: np.ndarray | None = None,
+) -> np.ndarray:
+    """Day of hepatectomy: within the study years, observation over by the data cut-off.
+
+    Where print has the years and the search has dealt them, within that of each patient, who is
+    then seen beyond the cut-off if followed longer.
+    """
     first, latest, cut_off = (np.datetime64(period[k], "D") for k in ("first", "last", "cut_off"))
     possible = np.minimum(latest, cut_off - last.astype("timedelta64[D]"))
     room = (possible - first).astype(float)
-    if (room < 0).any():
+    if years is None and (room < 0).any():
         raise CohortError(
             f"{int((room < 0).sum())} patients are followed longer than the period allows. "
             "Widen period in reconstruction.toml."
         )
-    return possible - (rng.random(len(last)) ** 3 * room).astype("timedelta64[D]")
+    share = rng.random(len(last)) ** 3
+    days = possible - (share * room).astype("timedelta64[D]")
+    if years is not None:
+        known = ~np.isnan(years)
+        begins = (years[known].astype(int) - 1970).astype("datetime64[Y]")
+        low, end = begins.astype("datetime64[D]"), (begins + 1).astype("datetime64[D]") - 1
+        low = np.minimum(np.maximum(low, first), end)
+        high = np.maximum(np.minimum(np.minimum(end, latest), possible[known]), low)
+        days[known] = high - (share[known] * (high - low).astype(float)).astype("timedelta64[D]")
+    return days
 
 
 def _verify(design: Design, table: pd.DataFrame, history: pd.DataFrame, state: State) -> None:
