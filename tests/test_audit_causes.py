@@ -307,6 +307,19 @@ def test_a_p_that_print_calls_not_significant_is_held_against_the_counts():
     assert not wrong([*rows, differed])
 
 
+def test_a_p_beside_bands_may_be_of_the_number_itself():
+    """PMC5668343 tests ages, not their bands: 0.96, where no test of the counts gives it."""
+    rows = [*groups(152, 152, 304)]
+    for arm, counts in (("old", (24, 74, 30, 24)), ("new", (10, 60, 52, 30))):
+        levels = ("under_50", "50-59", "60-69", "70_up")
+        rows += [
+            n(k, f"arm={arm}", covariate="ages", level=level)
+            for k, level in zip(counts, levels, strict=True)
+        ]
+    (found,) = wrong([*rows, number("0.96", "p", group="arm", covariate="ages")])
+    assert "If print has it of Age itself, its covariate is age." in found["sentence"]
+
+
 def test_a_percentage_that_was_cut_is_no_grave_misprint():
     """128 of 201 are 63.68 %, as PMC3442969 prints 63.6; it led over medians of 6.4 and 7.0."""
     arm = {"endpoint": "OS", "group": "arm=new", "unit": "months"}

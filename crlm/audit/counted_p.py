@@ -142,11 +142,19 @@ def _case(facts: Facts, key: Key, p: Printed) -> Case | None:
     others = _roles_of(facts, key, whole, every) if len(groups) < len(every) else None
 
     def explain(roles: Roles) -> str:
-        said = _why(roles, groups, levels, test)
+        said = _why(roles, groups, levels, test) + _of_number(facts, key.covariate)
         found = _fitting(_spans([_options(others, g, levels) for g in every]), p) if others else []
         return f"{said} Of all {len(every)} groups {_NAMES[found[0]]} gives it." if found else said
 
     return Case(subject, title, roles, judge, explain=explain)
+
+
+def _of_number(facts: Facts, column: str) -> str:
+    """What else the p beside bands of a number may be."""
+    if facts.design.cut(column) is None:
+        return ""
+    number = facts.design.source(column)
+    return f" If print has it of {facts.named(number)} itself, its covariate is {number}."
 
 
 def _roles_of(
