@@ -252,3 +252,21 @@ def test_counts_and_per_cent_stand_in_columns_of_their_own_below_a_group(design)
         ("hai=yes", "male", "n", "10"),
     ]
     assert ("hai", "", "p", "0.02") in got and len(got) == 11
+
+
+def test_sizes_between_the_groups_and_their_columns_are_a_storey(design):
+    """The groups were lost: both sizes were of all patients."""
+    heads = [["", "Observation", "", "Infusion", "", "P"], ["", "(N = 60)", "", "(N = 40)", "", ""]]
+    heads += [["", "N", "(%)", "N", "(%)", ""]]
+    rows = [["Sex", "", "", "", "", ""], ["Male", "30", "(50.0)", "10", "(25.0)", "0.02"]]
+    made = claims_of([*heads, *rows], design, "two-groups", place="table1")
+    assert not made.questions, made.questions
+    assert keys(made, "group", "statistic", "printed") == [
+        ("hai=no", "n", "60"),
+        ("hai=yes", "n", "40"),
+        ("hai=no", "n", "30"),
+        ("hai=no", "percent", "50.0"),
+        ("hai=yes", "n", "10"),
+        ("hai=yes", "percent", "25.0"),
+        ("hai", "p", "0.02"),
+    ]

@@ -39,6 +39,8 @@ _SIZE = re.compile(
 )
 #: A share alone, in brackets: "(%)" below a group, beside "N".
 _BARE_PERCENT = re.compile(r"^[(\[]\s*%\s*[)\]]$")
+#: And one before what the cells hold: "(n = 197) N", "(n = 197) (%)".
+_SIZED = re.compile(r"^[(\[]?n\s*=\s*[\d,]+[)\]]?\s+(?=\S)", re.IGNORECASE)
 _AT_RISK = re.compile(r"\b(no\.?|numbers?|patients|pts|subjects)\b.*\bat[ -]risk\b", re.IGNORECASE)
 _TIME = re.compile(r"\d+(\.\d+)?")
 
@@ -258,7 +260,7 @@ def repeated(rows: Sequence[Sequence[str]]) -> list[tuple[str, range]]:
 def _are_groups(lower: Sequence[str]) -> bool:
     """Whether the second storey names columns that the first does not tell apart."""
     stated = [text for text in lower[1:] if text]
-    alone = [text for text in stated if not _LOWER.match(unmarked(text))]
+    alone = [text for text in stated if not _LOWER.match(unmarked(_SIZED.sub("", text, count=1)))]
     return bool(alone) and len(set(stated)) == len(stated)
 
 
@@ -291,7 +293,9 @@ def spread(upper: Sequence[str], lower: Sequence[str], begins: Collection[int] =
     ['', 'Uni', 'Uni', 'Uni', 'Multi', 'Multi']
     """
     if parts := _parts(upper, lower):
-        return [upper[0], *(text for text, part in parts for _ in part)]
+        own = [(text, at) for text, part in parts for at in part]
+        apart = {at for at in begins if not upper[at] and not lower[at]}
+        return [upper[0], *("" if at in apart else text for text, at in own)]
     filled = [upper[0]]
     if any(text and text == before for before, text in itertools.pairwise(upper[1:])):
         return list(upper)  # Merged cells have their text in each: an empty one is empty.
