@@ -252,6 +252,8 @@ def test_counts_and_per_cent_stand_in_columns_of_their_own_below_a_group(design)
         ("hai=yes", "male", "n", "10"),
     ]
     assert ("hai", "", "p", "0.02") in got and len(got) == 11
+    named = {"P a": "-"}  # As the page has it; it was no label of the table.
+    assert len(claims_of(table, design, "two-groups", place="table1", named=named).claims) == 10
 
 
 def test_sizes_between_the_groups_and_their_columns_are_a_storey(design):

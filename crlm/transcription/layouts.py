@@ -165,7 +165,7 @@ def claims_of(
     meant = [*design.models, ALONE] if layout == "model" else []
     meant += [name for name in incidences if name not in meant]
     marks, named = footnotes.answered(named or {}, raw if groups else [])
-    named = {_worded(_spelt(thousands.joined(label))): to for label, to in named.items()}
+    named = {_worded(_spelt(_marked(thousands.joined(k)))): to for k, to in named.items()}
     rows = _turned(rows, layout, Endpoints(design, named))
     stack = populations.stacked(rows, "" if apart else layout, design, named)
     columns = populations.along(rows, "" if stack else layout, design, named)
