@@ -160,6 +160,17 @@ def test_groups_that_leave_patients_out_are_told(tmp_path, monkeypatch):
     assert not any("[groups]" in text for text in told(tmp_path, "mskcc_hai", monkeypatch))
 
 
+def test_groups_that_are_not_all_patients_are_told(tmp_path, monkeypatch):
+    """PMC5668343 knows its marker of 1270 in 1396: so many rows the cohort had, without a word."""
+    folder = copied("mskcc_hai", tmp_path)
+    edit(folder / "reconstruction.toml", r'^columns = \["hai", "kras"\]', 'columns = ["hai"]')
+    for name in ("ti-n", "ab-n", "re-n", "di-n"):
+        assert not any("[groups]" in text for text in told(tmp_path, "mskcc_hai", monkeypatch))
+        Ledger(folder / "published.csv").change({"id": name}, value="680", printed="680")
+    (fault,) = (t for t in told(tmp_path, "mskcc_hai", monkeypatch) if "[groups]" in t)
+    assert "the groups of hai are 674 patients, and print has 680 in all" in fault
+
+
 def test_counts_of_some_groups_alone_are_told(tmp_path, monkeypatch):
     path = copied("ncch_scp", tmp_path) / "reconstruction.toml"
     edit(path, r"counts = \{ wild = \{ wild = 87 \}, ", "counts = { ")

@@ -88,6 +88,7 @@ def _groups(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fa
         yield Fault("[groups] columns", str(error).partition(": ")[2])
         return
     first, *others = wishes["groups"]["columns"]
+    yield from _of_all(first, sum(sizes.values()), others, claims)
     for level in design.levels(first) if others else ():
         whole = printed(claims, "n", f"{first}={level}")
         held = sum(n for levels, n in sizes.items() if levels[0] == level)
@@ -102,6 +103,22 @@ def _groups(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fa
                 f"cohort of those of known {alone} alone, name that size in [excluded] "
                 f"({', '.join(ids)}).",
             )
+
+
+def _of_all(name: str, held: int, others: list[str], claims: pd.DataFrame) -> Iterator[Fault]:
+    """Groups of one column that are not all patients whom print has, wherever it counts them."""
+    keys = ["group", "population", "covariate", "endpoint", "model"]
+    of_all = (claims["statistic"] == "n") & claims[keys].isin(["", ALL]).all(axis=1)
+    whole = claims.loc[of_all].set_index("id")["value"]
+    if others or whole.empty or (whole == held).any():
+        return
+    yield Fault(
+        "[groups] columns",
+        f"the groups of {name} are {held} patients, and print has {whole.iloc[0]:g} in all. Name "
+        f"another column, that is known of all, and curves by {name} are then hard to meet; or, "
+        f"for a cohort of these {held} alone, name that size in [excluded] "
+        f"({', '.join(whole.index)}).",
+    )
 
 
 def _untold(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fault]:
