@@ -108,7 +108,8 @@ def test_a_regression_table_in_parts_below_its_endpoints_is_read_as_of_each(desi
     with pytest.raises(ParameterError, match="names RFS, and --endpoint says OS"):
         claims_of(MODEL, design, "model", place="table3", endpoint="OS")
     alone = claims_of(MODEL[:4], design, "model", place="table3", endpoint="OS")
-    assert alone.claims == made.claims[: len(alone.claims)]
+    of_parts = [{**c, "locator": c["locator"].replace("OS, ", "")} for c in made.claims]
+    assert alone.claims == of_parts[: len(alone.claims)]
 
 
 def test_who_has_no_value_below_a_number_is_of_the_number(tmp_path, monkeypatch):

@@ -108,6 +108,11 @@ def test_endpoints_below_each_subgroup_are_read(design):
     ]
     sizes = [c["printed"] for c in made.claims if c["statistic"] == "n"]
     assert not made.questions and sizes == ["674", "412"]
+    places = {c["locator"] for c in ratios if c["model"] == "univariable"}
+    assert {
+        "table3, OS, Male (N = 412), univariable",
+        "table3, RFS, Male (N = 412), univariable",
+    } <= places
 
 
 def test_subgroups_of_another_column_than_the_exposure(design):

@@ -214,7 +214,8 @@ def claims_of(
             part = populations.without_name(part, over) if columns else part
             for of, block in _below(layout, part, endpoints, design, endpoint):
                 own_of = _of_stack(of, among, layout if within else "", design)
-                made.add(_located(read(block, among, own_of), place, within))
+                heading = _heading(within, of, endpoint)
+                made.add(_located(read(block, among, own_of), place, heading))
         made.questions += [f"{question}."] * bool(question and over not in aside)
         made.taken += [f"{over!r} as the patients of {among}"] * (among not in ("", population))
     made.questions += kept.questions
@@ -236,6 +237,11 @@ def _below_all(
 def _turned(rows: list[list[str]], layout: str, endpoints: Endpoints) -> list[list[str]]:
     """A table of ratios whose rows are endpoints, with its labels below these."""
     return turned.below_endpoints(rows, endpoints) if layout in ("model", "subgroups") else rows
+
+
+def _heading(patients: str, of: str, said: str) -> str:
+    """What stands above rows, as their locators have it: patients, and the endpoint if unsaid."""
+    return ", ".join(filter(None, (patients, of if of != said else "")))
 
 
 def _located(made: Transcript, place: str, over: str) -> Transcript:

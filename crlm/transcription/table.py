@@ -93,7 +93,8 @@ class Transcript:
 
     def add(self, other: Transcript) -> None:
         """Take in what another part of the table gave; what both ask or tell is said once."""
-        self.claims += [claim for claim in other.claims if claim not in self.claims]
+        known = {(claim["id"], claim["printed"]) for claim in self.claims}
+        self.claims += [one for one in other.claims if (one["id"], one["printed"]) not in known]
         for name in ("questions", "left_out", "taken"):
             own: list[str] = getattr(self, name)
             own += [text for text in getattr(other, name) if text not in own]
