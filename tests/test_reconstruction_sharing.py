@@ -74,3 +74,16 @@ def test_what_does_not_tell_a_group_is_named_with_the_reason(plan):
     assert f"among all patients. What print has ({ids}) is of other patients. Say" in str(
         caught.value
     )
+
+
+def test_levels_of_a_merged_group_are_shared_as_print_has_them_of_all(plan):
+    """AIB1 high is score 5 or 6, 380 and 186 of all: the cohort had 283 of each (PMC5668343)."""
+    plan = replace(plan, table_one={**plan.table_one, "by": "treated"})
+    whole = claims(n(40, "treated=no"), n(50, "treated=yes"), *of_arms(30, 20))
+    assert start._categories(plan, {}, whole, "arm", "yes", 50).count(1.0) == 30
+    some = claims(n(40, "treated=no"), n(50, "treated=yes"))
+    assert start._categories(plan, {}, some, "arm", "yes", 50).count(1.0) == 25
+
+
+def of_arms(low, high):
+    return [n(k, "all", covariate="arm", level=x) for k, x in ((low, "low"), (high, "high"))]

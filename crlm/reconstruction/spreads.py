@@ -328,7 +328,7 @@ def ends_of_group(
 
 
 def of_group(
-    design: Design, name: str, group: str, counts: Sequence[float | None], n: int
+    design: Design, claims: pd.DataFrame, name: str, group: str, counts: list[float | None], n: int
 ) -> list[float | None]:
     """Counts of a category's levels, none outside of the group where it makes those of Table 1."""
     made = design.factor(design.table_one["by"])
@@ -337,7 +337,7 @@ def of_group(
     levels = design.levels(name)
     held = made.groups[group]
     kept = [count if one in held else 0.0 for one, count in zip(levels, counts, strict=True)]
-    _split(kept, range(len(levels)), n)
+    _split(kept, range(len(levels)), n, _among_all(claims, name, levels))
     return kept
 
 
@@ -399,20 +399,33 @@ def merged_counts(
             wide[wide.index(None)] = known - sum(count or 0 for count in wide)
         parts = {level: made.groups[level] for level in made.levels}
         told = {level: count for level, count in zip(parts, wide, strict=True) if count is not None}
+        every = _among_all(claims, name, levels)
         for level, count in told.items():
-            _split(counts, [levels.index(part) for part in parts[level]], count)
+            _split(counts, [levels.index(part) for part in parts[level]], count, every)
         if len(told) == len(parts):
-            _split(counts, range(len(levels)), n - gaps)
+            _split(counts, range(len(levels)), n - gaps, every)
     return counts
 
 
-def _split(counts: list[float | None], places: Iterable[int], total: float) -> None:
-    """Share what is left of a total evenly among the places that have no count."""
+def _among_all(claims: pd.DataFrame, name: str, levels: Sequence[str]) -> list[float | None]:
+    return [printed(claims, "n", "all", name, level) for level in levels]
+
+
+def _split(
+    counts: list[float | None], places: Iterable[int], total: float, every: Sequence[float | None]
+) -> None:
+    """Share what is left of a total among the places that have no count.
+
+    As all patients are, where print counts `every` of these, else evenly.
+    """
     places = list(places)
     open_ = [at for at in places if counts[at] is None]
     left = max(0, int(total - sum(counts[at] or 0 for at in places)))
-    for k, at in enumerate(open_):
-        counts[at] = float(left * (k + 1) // len(open_) - left * k // len(open_))
+    known = [every[at] for at in open_]
+    parts = [1.0] * len(open_) if None in known or not any(known) else [k or 0.0 for k in known]
+    ends = [0, *np.cumsum(parts).astype(int).tolist()]
+    for at, (start, end) in zip(open_, itertools.pairwise(ends), strict=True):
+        counts[at] = float(left * end // ends[-1] - left * start // ends[-1])
 
 
 def counts_of(

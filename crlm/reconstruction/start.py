@@ -242,7 +242,7 @@ def _categories(
         counts = spreads.category_counts(design, claims, own, name, n, gaps)
     else:
         counts = [declared.get(level, 0) for level in levels]
-    counts = spreads.of_group(design, name, group, counts, n)
+    counts = spreads.of_group(design, claims, name, group, counts, n)
     open_ = [k for k, count in enumerate(counts) if count is None]
     total = int(sum(count or 0 for count in counts))
     if len(open_) > 1:
