@@ -23,6 +23,7 @@ from crlm.audit.valued import (
     beside_source,
     known_values,
     missing_around,
+    missing_of_groups,
     missing_values,
     shares_missing,
 )
@@ -120,8 +121,7 @@ def percentages(facts: Facts) -> Iterator[Case]:
 
 def _off(rows: list[tuple[Printed, Printed | None]], size: int) -> float:
     """How far printed percentages lie from those of their counts, all together."""
-    counted = [(percent, count.count) for percent, count in rows if count is not None]
-    return sum(abs(percent.value - 100 * count / size) for percent, count in counted)
+    return sum(abs(p.value - 100 * k.count / size) for p, k in rows if k is not None)
 
 
 def _rows(roles: Roles) -> list[tuple[Printed, Printed | None]]:
@@ -223,16 +223,6 @@ def _recomputed(count: Printed | None, percent: Printed, n: int) -> Interval:
     return 100 * nearest / n, 100 * nearest / n
 
 
-def _missing_of_groups(facts: Facts, cell: Cell, column: str) -> int | None:
-    """Patients of several groups of Table 1 without a value, where print has each group's."""
-    by = str(facts.design.table_one["by"])
-    told = dict(cell)
-    levels = told.pop(by, "/".join(facts.levels(by))).split("/")
-    parts = [missing_values(facts).get((frozenset({(by, level)}), column)) for level in levels]
-    known = [part.count for part in parts if part is not None]
-    return sum(known) if len(known) == len(parts) > 1 and not told else None
-
-
 @check(
     asks="Do the levels of a variable, or the groups, add up to the whole?",
     assumes="Each patient is in one level; fewer than the whole may be missing values, and are as "
@@ -287,7 +277,7 @@ def _sum_case(facts: Facts, cell: Cell, column: str, parts: list[dict[str, Print
     for level, part in zip(facts.levels(column), parts, strict=True):
         same = "count" in part and part["count"].count == roles["whole"].count
         twice |= {roles["whole"].count: cell | {(column, level)}} if same else {}
-    apart = None if missing is not None else _missing_of_groups(facts, cell, column)
+    apart = None if missing is not None else missing_of_groups(facts, cell, column)
 
     def judge(roles: Roles) -> Outcome:
         return _judge_sum(facts, roles, column, complete, twice, apart)

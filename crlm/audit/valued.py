@@ -76,3 +76,13 @@ def beside_source(facts: Facts, cell: Cell, column: str) -> dict[str, Printed]:
         if name != column and len(counts) > 1 and None not in counts.values():
             return {f"beside {level}": p for level, p in counts.items() if p is not None}
     return {}
+
+
+def missing_of_groups(facts: Facts, cell: Cell, column: str) -> int | None:
+    """Patients of several groups of Table 1 without a value, where print has each group's."""
+    by = str(facts.design.table_one["by"])
+    told = dict(cell)
+    levels = told.pop(by, "/".join(facts.levels(by))).split("/")
+    parts = [missing_values(facts).get((frozenset({(by, level)}), column)) for level in levels]
+    known = [part.count for part in parts if part is not None]
+    return sum(known) if len(known) == len(parts) > 1 and not told else None

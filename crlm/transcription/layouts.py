@@ -17,6 +17,7 @@ from crlm.transcription import (
     continued,
     corrected,
     footnotes,
+    locators,
     nested,
     ordered,
     other_columns,
@@ -166,7 +167,7 @@ def claims_of(
     meant += [name for name in incidences if name not in meant]
     marks, named = footnotes.answered(named or {}, raw if groups else [])
     named = {_worded(_spelt(_marked(thousands.joined(k)))): to for k, to in named.items()}
-    rows = _turned(rows, layout, Endpoints(design, named))
+    rows = turned.below_endpoints(rows, Endpoints(design, named), layout)
     stack = populations.stacked(rows, "" if apart else layout, design, named)
     columns = populations.along(rows, "" if stack else layout, design, named)
     apart = apart or stack or columns
@@ -214,8 +215,8 @@ def claims_of(
             part = populations.without_name(part, over) if columns else part
             for of, block in _below(layout, part, endpoints, design, endpoint):
                 own_of = _of_stack(of, among, layout if within else "", design)
-                heading = _heading(within, of, endpoint)
-                made.add(_located(read(block, among, own_of), place, heading))
+                heading = locators.heading(within, of, endpoint)
+                made.add(locators.within(read(block, among, own_of), place, heading))
         made.questions += [f"{question}."] * bool(question and over not in aside)
         made.taken += [f"{over!r} as the patients of {among}"] * (among not in ("", population))
     made.questions += kept.questions
@@ -232,23 +233,6 @@ def _below_all(
     if not over or _SAYING.search(over) or known.named_in(over):
         return rows, ""
     return [[rows[1][0] or rows[0][0], *rows[1][1:]], *rows[2:]], over
-
-
-def _turned(rows: list[list[str]], layout: str, endpoints: Endpoints) -> list[list[str]]:
-    """A table of ratios whose rows are endpoints, with its labels below these."""
-    return turned.below_endpoints(rows, endpoints) if layout in ("model", "subgroups") else rows
-
-
-def _heading(patients: str, of: str, said: str) -> str:
-    """What stands above rows, as their locators have it: patients, and the endpoint if unsaid."""
-    return ", ".join(filter(None, (patients, of if of != said else "")))
-
-
-def _located(made: Transcript, place: str, over: str) -> Transcript:
-    """Claims whose locators name the heading that the table has above their rows."""
-    for claim in made.claims if over else ():
-        claim["locator"] = claim["locator"].replace(f"{place}, ", f"{place}, {over}, ", 1)
-    return made
 
 
 def _of_stack(said: str, among: str, layout: str, design: Design) -> str:

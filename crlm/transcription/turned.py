@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from crlm.transcription.endpoints import Endpoints
 
 
-def below_endpoints(rows: Sequence[Sequence[str]], endpoints: Endpoints) -> list[list[str]]:
+def below_endpoints(
+    rows: Sequence[Sequence[str]], endpoints: Endpoints, layout: str
+) -> list[list[str]]:
     """A table of ratios whose rows are endpoints below a label each, with labels below endpoints.
 
     Parameters
@@ -16,19 +18,22 @@ def below_endpoints(rows: Sequence[Sequence[str]], endpoints: Endpoints) -> list
     rows : sequence of sequence of str
         The first is the header. A table that has numbers in another row comes back as it is.
     endpoints : Endpoints
+    layout : str
+        Ratios are those of a model and of subgroups.
 
     Examples
     --------
     >>> from crlm import ledger
     >>> known = Endpoints(ledger.load_design("mskcc_hai"), {})
     >>> table = [["", "HR"], ["Male", ""], ["OS", "1"], ["RFS", "2"], ["Female", ""], ["OS", "3"]]
-    >>> below_endpoints(table, known)[1:]
+    >>> below_endpoints(table, known, "model")[1:]
     [['OS', ''], ['Male', '1'], ['Female', '3'], ['RFS', ''], ['Male', '2']]
     """
     filled = [row for row in rows[1:] if any(row[1:])]
     told = {row[0]: endpoints.of(row[0]) for row in filled}
     heads = [at for at, row in enumerate(rows) if at and not any(row[1:])]
-    if len({*told.values()}) < 2 or not all(told.values()) or heads[:1] != [1]:
+    ratios = layout in ("model", "subgroups")
+    if not ratios or len({*told.values()}) < 2 or not all(told.values()) or heads[:1] != [1]:
         return [list(row) for row in rows]
     ends = [*heads[1:], len(rows)]
     blocks = [(rows[at][0], rows[at + 1 : end]) for at, end in zip(heads, ends, strict=True)]
