@@ -355,6 +355,11 @@ def imported(design, label, **more):
     return made, {claim["covariate"] for claim in made.claims}
 
 
+def read_so(made):
+    """What is told of labels, not of covariates that the paper's last model does not hold."""
+    return [text for text in made.taken if "no result answers" not in text]
+
+
 @pytest.mark.parametrize(
     ("label", "covariate"),
     [
@@ -370,7 +375,7 @@ def imported(design, label, **more):
 )
 def test_a_row_is_the_covariate_whose_ratio_is_for_that(scaled, label, covariate):
     made, covariates = imported(scaled, label)
-    assert not made.questions and covariates == {covariate} and not made.taken
+    assert not made.questions and covariates == {covariate} and not read_so(made)
 
 
 @pytest.mark.parametrize(
@@ -395,14 +400,14 @@ def test_a_row_in_another_step_is_asked_once(scaled, label, told):
 
 def test_a_row_without_a_step_is_the_one_that_its_model_has_and_told(scaled):
     made, covariates = imported(scaled, "Age")
-    assert covariates == {"age_10"} and made.taken == ["'Age' as age_10, Age (per 10 years)"]
+    assert covariates == {"age_10"} and read_so(made) == ["'Age' as age_10, Age (per 10 years)"]
     made, covariates = imported(scaled, "Age (years)")
     assert not covariates and "--is 'Age (years)=age_10'" in made.questions[0]
     _, covariates = imported(scaled, "Age (years)", named={"Age (years)": "age_10"})
     assert covariates == {"age_10"}
     table = [["Variable", "Multivariable HR"], ["Age", "1.02"]]
     made = claims_of(table, scaled, "model", place="table2", endpoint="RFS")
-    assert {claim["covariate"] for claim in made.claims} == {"age"} and not made.taken
+    assert {claim["covariate"] for claim in made.claims} == {"age"} and not read_so(made)
 
 
 @pytest.mark.parametrize(
