@@ -181,9 +181,13 @@ def test_tables_besides_the_first_are_found(paper):
     assert ("hai", "all") not in made or made["hai", "all"][1] == "Other characteristics"
 
 
-def test_a_column_is_not_tested_between_groups_that_are_made_of_it(paper):
-    """The score was tested between low and high scores: p below 0.001, one that "differs"."""
+def test_a_column_is_not_tested_between_groups_that_are_made_of_it(paper, capsys):
+    """The score was tested between low and high scores: p below 0.001, one that "differs".
+
+    The letters of its label were then called columns that the cohort does not hold.
+    """
     made = paper.table_one("crs_high", variables=["crs", "sex"]).rows
+    assert "Not shown" not in capsys.readouterr().out
     told = made[made["statistic"].isin(["p", "difference", "smd"])]
     assert {*told["covariate"]} == {"sex"} and "median" in {*made["statistic"]}
     # Where print has its p it is computed, as printed.

@@ -136,8 +136,8 @@ class Sections(Models):
         shown_rows = made if adjusted is None else joined(made, self.add(adjusted))
         notes = self.told("table", "continuous")
         if untested:
-            names = ", ".join(small(self.design.label(name)) for name in untested)
-            notes.append(f"Not tested, as the groups are made of it: {names}.")
+            of_these = ", ".join(small(self.design.label(name)) for name in untested)
+            notes.append(f"Not tested, as the groups are made of it: {of_these}.")
         smd = bool(self.design.table_one.get("smd")) if smd is None else smd
         table = characteristics.baseline_table(
             shown_rows, self.design, caption=title, smd=smd, notes=notes
