@@ -285,7 +285,7 @@ def test_the_report_has_table_forest_sentence_and_methods(report):
     assert "Subdistribution HR, Model 2" in shown
     assert "≥ 75 against < 65: subdistribution HR 0.56, 95 % CI 0.35–0.89 (paper 0.56" in shown
     assert "Forest plot. Plasma cell malignancy, Model 1 (adjusted for age group, haem" in shown
-    assert "M-spike): subdistribution hazard ratio (SHR)." in shown
+    assert "M-spike): subdistribution hazard ratio (SHR); SHR (95 % CI). " in shown
     said = " ".join(p.text for p in methods(Done(design=paper.design, rows=paper.results)))
     assert "Subdistribution hazard ratios of Plasma cell malignancy (competing: death" in said
     assert "as R's cmprsk::crr has it" in said and "For Plasma cell malignancy (Model 1)" in said
