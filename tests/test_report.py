@@ -872,7 +872,9 @@ def test_what_differs_from_the_papers_choices_is_counted_and_named():
     # What the paper does not state is not given out for its own.
     assert "death without failure | censor | not stated, censor taken | " in every.text
     source = {"kind": "own", "title": "", "path": "", "files": {}}
-    assert "follow up observed (not stated)" in provenance.table_of(DESIGN, source).text
+    told = provenance.table_of(DESIGN, source).text
+    assert "Read from the paper, or taken for it: software IBM SPSS" in told
+    assert "follow up observed (not stated)" in told
     other = dict(DESIGN.choices) | {"death_without_failure": "event"}
     told = "1 choice differs from the paper's, or from what was taken for it: death without "
     told += "failure event (not stated, censor taken)."

@@ -103,7 +103,7 @@ def table_of(design: Design, source: Mapping[str, Any]) -> Html:
         ("Day of the run", today()),
     ]
     unstated = design.conventions.get("unstated", ())
-    rest = "Paper's software and rounding: "
+    rest = "Read from the paper, or taken for it: "
     rest += ", ".join(
         f"{_words(name)} {_text(value)}{' (not stated)' * (name in unstated)}"
         for name, value in design.conventions.items()
