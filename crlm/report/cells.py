@@ -56,10 +56,15 @@ def events_of(row: _Row, rows: Sequence[_Row], design: Design) -> str:
     str
         "no HAI 92 of 183; HAI 83 of 235", or "15 of 328" of all together.
     """
-    same = [one for one in rows if all(one[key] == row[key] for key in _SIDES)]
-    reference = [one for one in same if one["statistic"] == "reference"]
+    reference = references_of(row, rows)
     told = [f"{number(one['events'], 0)} of {number(one['n'], 0)}" for one in (*reference, row)]
     if not reference:
         return told[0]
     names = [design.group_label(f"{one['covariate']}={one['level']}") for one in (*reference, row)]
     return "; ".join(f"{name} {counts}" for name, counts in zip(names, told, strict=True))
+
+
+def references_of(row: _Row, rows: Sequence[_Row]) -> list[_Row]:
+    """The rows of the reference level that a ratio is against; none where it has none."""
+    same = [one for one in rows if all(one[key] == row[key] for key in _SIDES)]
+    return [one for one in same if one["statistic"] == "reference"]

@@ -10,7 +10,7 @@ import pandas as pd
 from crlm.ledger import Design, as_records, small
 from crlm.naming import method_words
 from crlm.numbers import NOTHING, number, p_text
-from crlm.report.cells import EVENTS, events_of, shown
+from crlm.report.cells import EVENTS, events_of, references_of, shown
 from crlm.report.html import Footnotes, Html, table
 from crlm.report.readings.states import LOST, RULES
 
@@ -70,10 +70,11 @@ def kinds_table(rows: pd.DataFrame, design: Design, *, caption: str) -> Html:
         cause = population.split(">")[-1]
         by = {row["statistic"]: row for row in as_records(part)}
         label = design.group_label(f"{name}={level}") if level else design.label(name)
-        counts = events_of(next(iter(by.values())), as_records(rows), design)
+        first, every = next(iter(by.values())), as_records(rows)
+        counts = events_of(first, every, design)
         cells = [f"{cause.capitalize()}: {label}", counts]
         cells += [shown(by.get(statistic), marks) for statistic in _KINDS]
-        body.append(("", cells, list(by.values())))
+        body.append(("", cells, [*by.values(), *references_of(first, every)]))
     return table(caption, ["Event", EVENTS, *_KINDS.values()], body, marks.lines())
 
 

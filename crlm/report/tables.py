@@ -12,7 +12,7 @@ from crlm.ledger import Design, as_records, kind_of, small
 from crlm.ledger.vocabulary import MULTIVARIABLE
 from crlm.naming import among, kind_of_model, method_words, told_apart
 from crlm.numbers import NOTHING, bound, interval, number, p_text
-from crlm.report.cells import EVENTS, events_of
+from crlm.report.cells import EVENTS, events_of, references_of
 from crlm.report.html import Footnotes, Html, table
 from crlm.report.levels import Beside
 
@@ -243,6 +243,7 @@ def effects_table(
     keys = ["endpoint", "population", "group", "covariate", "level", "model", "time"]
     tests = {_plain(r, keys): r for r in as_records(rows[rows["statistic"] == "p"])}
     marks, body = Footnotes(method_words(design)), []
+    every = as_records(rows)
     shown = as_records(rows[rows["statistic"].isin(statistics)])
     found = [tests.get(_plain(row, keys)) for row in shown]
     shared, lines = told_apart(shown, design)
@@ -256,9 +257,10 @@ def effects_table(
     for line, what, row, test in zip(lines, quantities, shown, found, strict=True):
         value = interval(row) + marks.mark(row["method"])
         p = p_text(test["estimate"]) + marks.mark(test["method"]) if test else ""
-        counts = [events_of(row, as_records(rows), design)] if events else []
+        counts = [events_of(row, every, design)] if events else []
+        beside = references_of(row, every) if events else []
         cells = [line, *([] if one else [what]), *counts, value, p]
-        body.append(("", cells, [row, *([test] if test else [])]))
+        body.append(("", cells, [row, *([test] if test else []), *beside]))
     if not any(found):
         header, body = header[:-1], [(kind, cells[:-1], told) for kind, cells, told in body]
     return table(caption, header, body, [*notes, *marks.lines()])

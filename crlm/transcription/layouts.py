@@ -6,8 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-import pandas as pd
-
 from crlm.ledger import Design, ParameterError, did_you_mean, outside_models
 from crlm.ledger.claim_numbers import DATE
 from crlm.ledger.claim_words import Words
@@ -399,7 +397,11 @@ def _unanswered(table: Table) -> list[str]:
     if not isinstance(table, ModelTable) or isinstance(table, SubgroupsTable):
         return []
     claims = table.made.claims
-    told = (why for _, why in outside_models(pd.DataFrame(claims), table.design)) if claims else ()
+    if not claims:
+        return []
+    import pandas as pd  # Commands that import no table load without it.
+
+    told = (why for _, why in outside_models(pd.DataFrame(claims), table.design))
     return [f"ratios that no result answers ({why.rstrip('.')})" for why in dict.fromkeys(told)]
 
 
