@@ -98,7 +98,7 @@ def test_the_smallest_repair_satisfies_every_check_of_the_row():
     # sqrt(1.27 * 2.37) = 1.735; z = 0.554/0.159 = 3.48. No other digit mends order and p.
     found = finding(ratio("1.74 (0.27-2.37) <0.001", model="multivariable"))
     assert len(found) == 1
-    assert found.loc[0, "repair"].startswith("0.27 to 1.27")
+    assert found.loc[0, "repair"].startswith("read 1.27 in place of 0.27 (")
     assert found.loc[0, "class"] == "misprint" and found.loc[0, "confidence"] == "high"
 
 
@@ -112,11 +112,11 @@ def test_digits_on_either_side_of_the_point_may_be_exchanged():
 
     n_of = globals()["n"]
     found = finding(table("53.8"))
-    assert len(found) == 1 and "53.8 to 58.3 (" in found.loc[0, "repair"]
+    assert len(found) == 1 and "58.3 in place of 53.8 (" in found.loc[0, "repair"]
     assert found.loc[0, "class"] == "misprint"
     assert finding(table("58.3")).empty
     # Nothing is offered that does not mend the print.
-    assert "to 58.3" not in finding(table("53.8", n=60)).loc[0, "repair"]
+    assert "58.3" not in finding(table("53.8", n=60)).loc[0, "repair"]
 
 
 def test_exchanged_limits_are_found():
@@ -134,7 +134,10 @@ def test_a_repair_must_not_break_another_check():
     ]
     found = finding(rows)
     assert len(found) == 1
-    assert found.loc[0, "repair"].startswith("61 to 60") and "40" not in found.loc[0, "repair"]
+    assert (
+        found.loc[0, "repair"].startswith("read 60 in place of 61")
+        and "40" not in found.loc[0, "repair"]
+    )
 
 
 def test_no_repair_is_offered_where_no_single_slip_explains():
@@ -150,7 +153,7 @@ def test_failing_checks_with_one_cause_are_one_finding():
     # The header says 180 where 100 was meant: the sum over groups and every percentage fail.
     found = finding(table_of((180, 100, 200)))
     assert len(found) == 1
-    assert "180 to 100" in found.loc[0, "repair"]
+    assert "100 in place of 180" in found.loc[0, "repair"]
     assert len(found.loc[0, "checks"]) >= 5
 
 
@@ -163,7 +166,7 @@ def test_one_quantity_in_two_places_and_its_row_are_one_finding():
     # Table and text should both say 1.35; the table says 1.53.
     rows = [*ratio("1.53 (1.04-1.76)"), ratio("1.35 (1.04-1.76)", place="results")[0]]
     found = finding(rows)
-    assert len(found) == 1 and found.loc[0, "repair"].startswith("1.53 to 1.35")
+    assert len(found) == 1 and found.loc[0, "repair"].startswith("read 1.35 in place of 1.53")
 
 
 def test_a_repeated_sentence_is_one_finding():

@@ -42,7 +42,7 @@ def test_a_row_in_the_place_of_another_is_one_finding_that_names_it():
     (found,) = wrong([*OWN, *OTHER, *COPIED])
     assert found["sentence"].startswith("4.99 (1.49-16.71) (Abstract) are the numbers of BB")
     assert "Row BB" in found["sentence"]
-    assert found["repair"] == "4.99 (1.49-16.71) to the row's own numbers (Abstract)"
+    assert found["repair"] == "read the row's own numbers in place of 4.99 (1.49-16.71) (Abstract)"
     assert {f"c{i}" for i in range(12)} - set(found["claims"]) <= {"c7"}
 
 
@@ -63,7 +63,7 @@ def test_one_number_that_differs_between_places_keeps_its_repair():
         place="results",
     )
     (found,) = wrong([*rows, other])
-    assert "1.65 to 1.66" in found["repair"]
+    assert "1.66 in place of 1.65" in found["repair"]
 
 
 def test_two_causes_in_two_rows_stay_two_findings():
@@ -84,7 +84,7 @@ def twice(table, text):
 
 def test_a_turned_sign_is_the_repair():
     (found,) = wrong(twice("0.000", ">0.001"))
-    assert found["repair"] == ">0.001 to <0.001, the sign is turned (Results)"
+    assert found["repair"] == "read <0.001 in place of >0.001, the sign is turned (Results)"
 
 
 def test_a_small_p_that_the_row_contradicts_is_not_mended_by_its_sign():

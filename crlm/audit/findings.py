@@ -312,7 +312,7 @@ def _repair_text(group: Group) -> str:
         return ""
     if group.copied and not group.mends:
         texts = " and ".join(dict.fromkeys(shown(copy.at) for copy in group.copied))
-        return f"{texts} to the row's own numbers ({places_of(group.copied)})"
+        return f"read the row's own numbers in place of {texts} ({places_of(group.copied)})"
     if not group.mends:
         words = [one for one in group.failed if one.kind in ("direction", "two_sentences")]
         return "one word of the sentence, for its opposite" if words else ""

@@ -82,9 +82,10 @@ def say(options: Sequence[Repair]) -> str:
         return f"{printed.text} and {changes[1][0].text} exchanged ({printed.locator})"
     texts = list(dict.fromkeys(repair.changes[0][1] for repair in options))
     if options[0].digits == 0:
-        return f"{printed.text} to {texts[0]}, the sign is turned ({printed.locator})"
+        return f"read {texts[0]} in place of {printed.text}, the sign is turned ({printed.locator})"
     more = " or the like" if len(texts) > _TEXTS else ""
-    return f"{printed.text} to {' or '.join(texts[:_TEXTS])}{more} ({printed.locator})"
+    said = f"{' or '.join(texts[:_TEXTS])}{more}"
+    return f"read {said} in place of {printed.text} ({printed.locator})"
 
 
 def edits(text: str) -> Iterator[str]:
