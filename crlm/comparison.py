@@ -33,7 +33,14 @@ from crlm.ledger import (
     round_half_up,
     row_key,
 )
-from crlm.ledger.vocabulary import NOT_REACHED, PERSON_TIME, RATE_UNITS, TIME_UNITS
+from crlm.ledger.vocabulary import (
+    DAYS_PER_MONTH,
+    NOT_REACHED,
+    PERSON_TIME,
+    RATE_UNITS,
+    TIME_UNITS,
+    months_in,
+)
 from crlm.numbers import HIDDEN, OF_TWO_DIGITS, Shown
 from crlm.unanswered import OF_PATIENTS, Here, here_of, patients_key, why_absent
 
@@ -44,7 +51,6 @@ VERDICTS = ("matches", "near", "differs", "no result")
 CAN_AGREE = "can agree"
 
 _UNIT_FACTORS = {
-    **{(a, b): own / to for a, own in TIME_UNITS.items() for b, to in TIME_UNITS.items()},
     PERSON_TIME: 12.0,
     **{(a, b): per / of for a, of in RATE_UNITS.items() for b, per in RATE_UNITS.items()},
 }
@@ -56,6 +62,7 @@ def compare(
     claims: pd.DataFrame,
     *,
     rounded_before: int | None = None,
+    days_per_month: float = DAYS_PER_MONTH,
     words: Callable[[str], str] = str,
     held: Iterable[str] = (),
 ) -> pd.DataFrame:
@@ -69,6 +76,8 @@ def compare(
         From `ledger.load_claims`.
     rounded_before : int, optional
         Decimals that the paper's software had already rounded to (SPSS: 3).
+    days_per_month : float, optional
+        Of the design: in it claims in days or weeks are held against months.
     words : callable, optional
         Says a column or an endpoint as a reader would, where a cohort lacks it
         (`naming.word_for`).
@@ -92,9 +101,8 @@ def compare(
         raise LedgerError(f"published.csv asks for the field {', '.join(sorted(fields))}.")
     found = row_index(rows)
     here, against = here_of(rows, held), _references(rows)
-    judged = [
-        _judge(claim, found, here, against, rounded_before, words) for claim in as_records(claims)
-    ]
+    rules = (rounded_before, days_per_month)
+    judged = [_judge(claim, found, here, against, rules, words) for claim in as_records(claims)]
     extra = pd.DataFrame(judged, index=claims.index)
     extra["verdict"] = pd.Categorical(extra["verdict"], categories=list(VERDICTS))
     return pd.concat([claims, extra], axis=1)
@@ -301,9 +309,10 @@ def _judge(
     found: dict[tuple[Any, ...], dict[str, Any]],
     here: Here,
     against: dict[tuple[Any, ...], str],
-    rounded_before: int | None,
+    rules: tuple[int | None, float],
     words: Callable[[str], str],
 ) -> dict[str, Any]:
+    rounded_before, month = rules
     row, why = _against(claim, found, against)
     if row is None and claim["statistic"] in OF_PATIENTS:
         row = here.alike.get(patients_key(claim))
@@ -311,7 +320,7 @@ def _judge(
         return _no_result(why or why_absent(claim, here, words))
     if claim["kind"] == "direction":
         return _judge_direction(claim, row, found)
-    factor = unit_factor(row["unit"], claim["unit"])
+    factor = unit_factor(row["unit"], claim["unit"], month)
     if factor is None:
         return _no_result(f"computed in {row['unit']}, printed in {claim['unit']}")
     value = row[claim["field"]] * factor
@@ -457,10 +466,12 @@ def _significant(row: dict[str, Any], null: float, p: float) -> bool | None:
     return None
 
 
-def unit_factor(have: str, want: str) -> float | None:
+def unit_factor(have: str, want: str, days_per_month: float = DAYS_PER_MONTH) -> float | None:
     """What a number in one unit is multiplied by to be in another; None where nothing is known."""
     if have == want or not have or not want:
         return 1.0
+    if have in TIME_UNITS and want in TIME_UNITS:
+        return months_in(have, days_per_month) / months_in(want, days_per_month)
     return _UNIT_FACTORS.get((have, want))
 
 

@@ -807,6 +807,13 @@ case(
     [*months("609", unit="days"), *months("20.0")],
     [*months("609", unit="days"), *months("609")],
 )
+# Of a paper that counts 30 days in a month they are 20.3.
+case(
+    "same_quantity",
+    [*months("609", unit="days"), *months("20.3")],
+    [*months("609", unit="days"), *months("20.0")],
+    DAYS,
+)
 case(
     "same_quantity",
     [*months("6.6", unit="years"), *months("79.2")],

@@ -33,10 +33,11 @@ ROW = {
 }
 
 
-def verdict(row, rounded_before=None, **claim):
+def verdict(row, rounded_before=None, days_per_month=30.4375, **claim):
     rows = ledger.rows([ROW | r for r in (row if isinstance(row, list) else [row])])
     claims = pd.DataFrame([CLAIM | claim])
-    return comparison.compare(rows, claims, rounded_before=rounded_before).iloc[0]
+    rules = {"rounded_before": rounded_before, "days_per_month": days_per_month}
+    return comparison.compare(rows, claims, **rules).iloc[0]
 
 
 @pytest.mark.parametrize(
@@ -82,6 +83,14 @@ def test_months_are_compared_as_days_and_weeks_where_the_paper_has_these(unit, m
     claim = {"value": 609.0, "printed": "609", "decimals": 0, "unit": unit}
     assert verdict({"estimate": months, "unit": "months"}, **claim).verdict == "matches"
     assert verdict({"estimate": 609.0, "unit": "months"}, **claim).verdict == "differs"
+
+
+@pytest.mark.parametrize(("unit", "printed"), [("days", 600.0), ("weeks", 86.0)])
+def test_days_and_weeks_are_those_of_the_papers_months(unit, printed):
+    claim = {"value": printed, "printed": f"{printed:g}", "decimals": 0, "unit": unit}
+    row = {"estimate": 20.0, "unit": "months"}
+    assert verdict(row, days_per_month=30.0, **claim).verdict == "matches"
+    assert verdict(row, **claim).verdict != "matches"
 
 
 def test_units_that_do_not_convert_give_no_result():

@@ -235,7 +235,7 @@ def test_joint_groups_begin_on_their_own_points_wherever_a_claim_names_them(stud
     claims, names = study[2], ("kras", "hai")
     printed = {("wild", "yes"): 76, ("wild", "no"): 57, ("mutant", "yes"): 59, ("mutant", "no"): 40}
     for levels, rate in printed.items():
-        curve = courses._nested(courses._points(claims, "OS"), names, levels)
+        curve = courses._nested(courses._points(claims, "OS", 30.4375), names, levels)
         assert 100 * dict(curve)[60.0] == pytest.approx(rate)
         assert all(np.diff([s for _, s in curve]) < 0)
 
@@ -276,7 +276,7 @@ def test_cohorts_of_an_ensemble_begin_with_survival_above_the_exponential(study)
         drawn_ = courses._curves(design, claims, plan, groups, names, rng)
         for g, levels in enumerate(groups):
             first, last = (dict(drawn_[lead][g]) for lead in (Course.RECURRENCE, Course.END))
-            own = courses._nested(courses._points(claims, "OS"), names, levels)
+            own = courses._nested(courses._points(claims, "OS", 30.4375), names, levels)
             assert all(last[t] == s for t, s in own)
             both = [t for t in last if t in first and t > 0]
             assert all(last[t] >= first[t] - 1e-9 for t in both if t not in dict(own))

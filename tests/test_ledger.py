@@ -741,7 +741,8 @@ def test_a_median_of_a_parent_cohort_in_years_is_listed():
     ]
     claims = pd.DataFrame({"id": [*"abc"], "endpoint": "OS", "statistic": "median_survival"})
     claims = claims.assign(value=[79.2, 6.6, 12.0], unit=["months", "years", "months"])
-    told = dict(ledger.parentless(claims, SimpleNamespace(chapter={"parent": parents})))
+    design = SimpleNamespace(chapter={"parent": parents}, conventions={"days_per_month": 30.0})
+    told = dict(ledger.parentless(claims, design))
     assert told == {
         "a": "median of 'Older' is 6.6 months, and the paper's own is 79.2; if it is in years, "
         "write 79.2."

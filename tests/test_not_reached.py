@@ -124,6 +124,13 @@ def test_the_certificate_asks_for_the_median(share, verdict, monkeypatch):
     assert found["computed"].iloc[0] == pytest.approx(median, nan_ok=True)
 
 
+def test_a_sentence_has_the_number_in_the_papers_days():
+    keys = {"endpoint": "OS", "statistic": "median_survival", "unit": "months"}
+    row = ledger.rows([{**keys, "estimate": 20.0}]).iloc[0].to_dict()
+    own = claims().assign(kind="number", printed="601", value=601.0, decimals=0, unit="days")
+    assert Print(own, days_per_month=30.0).beside(row) == " (600.0 days; paper 601)"
+
+
 def test_a_sentence_has_the_papers_word_beside_the_median():
     keys = {"endpoint": "OS", "statistic": "median_survival", "unit": "months"}
     row = ledger.rows([{**keys, "estimate": 92.4}]).iloc[0].to_dict()

@@ -495,10 +495,10 @@ def test_a_first_cohort_is_followed_as_long_as_numbers_at_risk_say(third):
         told = also(told, **keys, statistic="survival_rate", time=60.0, value=50.0)
         for time, left in ((0.0, n), (24.0, 0.75 * n), (48.0, 0.3 * n), (60.0, 0.1 * n)):
             told = also(told, **keys, statistic="n_at_risk", time=time, value=round(left))
-    found = courses._still_followed(told, ["CSS"])
+    found = courses._still_followed(told, ["CSS"], 30.4375)
     want = [(24, 0.75 / 0.5**0.4), (48, 0.3 / 0.5**0.8), (60, 0.2)]
     np.testing.assert_allclose(found, want, rtol=0.02)
-    assert courses._still_followed(third[2], ["CSS"]) == []
+    assert courses._still_followed(third[2], ["CSS"], 30.4375) == []
     off = []
     for ledger_of in (told, told[told["statistic"] != "n_at_risk"]):
         ends = search.begin(design, wishes, ledger_of, seed=1).state.fate[:, Course.END]

@@ -20,7 +20,7 @@ from crlm.audit.intervals import Interval
 from crlm.audit.models import endpoint_events, outcome_cell, printed_events
 from crlm.audit.ratios import OF_LIKELIHOOD, effect_rows
 from crlm.ledger import kind_of
-from crlm.ledger.vocabulary import MULTIVARIABLE, TIME_UNITS
+from crlm.ledger.vocabulary import MULTIVARIABLE, TIME_UNITS, months_in
 from crlm.unmeasured import (
     difference_of_shares,
     e_value,
@@ -208,7 +208,7 @@ def _median(facts: Facts, own: Printed, parent: dict[str, Any]) -> list[float]:
     if None in ends:
         return []
     # The error from the limits as printed: their rounding moves it by less than a tenth.
-    low, high = (end.value * TIME_UNITS.get(end.unit, 1.0) for end in ends)
+    low, high = (end.value * months_in(end.unit, end.month) for end in ends)
     return [medians_apart(own_end, low, high, parent["median"]) for own_end in own.months]
 
 

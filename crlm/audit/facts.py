@@ -19,7 +19,7 @@ from crlm.audit.intervals import Interval, printed_interval, times
 from crlm.ledger import Design, as_records, kind_of, printed_decimals, small
 from crlm.ledger.models import about, reference_of
 from crlm.ledger.rounding import round_half_up
-from crlm.ledger.vocabulary import ALL, MULTIVARIABLE, NOT_REACHED, TIME_UNITS
+from crlm.ledger.vocabulary import ALL, DAYS_PER_MONTH, MULTIVARIABLE, NOT_REACHED, months_in
 
 #: Conditions that patients meet: pairs of column and level.
 Cell = frozenset[tuple[str, str]]
@@ -64,6 +64,8 @@ class Printed:
     key : Key
     early : int or None
         Decimals of an earlier rounding that the paper's software is known for.
+    month : float
+        Days in a month, as the design counts them.
     """
 
     id: str
@@ -77,6 +79,7 @@ class Printed:
     scanned: str
     key: Key
     early: int | None = None
+    month: float = DAYS_PER_MONTH
 
     @property
     def interval(self) -> Interval:
@@ -86,7 +89,7 @@ class Printed:
     @property
     def months(self) -> Interval:
         """The same in months."""
-        return times(self.interval, TIME_UNITS.get(self.unit, 1.0))
+        return times(self.interval, months_in(self.unit, self.month))
 
     @property
     def count(self) -> int:
@@ -291,6 +294,7 @@ def _printed(record: Mapping[str, Any], design: Design) -> Printed:
         record["scanned"],
         key,
         design.conventions.get("rounded_before"),
+        float(design.conventions.get("days_per_month") or DAYS_PER_MONTH),
     )
 
 

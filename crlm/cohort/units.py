@@ -6,10 +6,8 @@ import re
 from collections.abc import Callable
 
 from crlm.cohort.wording import quote
+from crlm.ledger.vocabulary import DAYS_PER_MONTH
 from crlm.refusals import listing, tidy
-
-#: Mean length of a Gregorian month, (365.25 / 12), for studies that state none.
-DAYS_PER_MONTH = 30.4375
 
 # (multiplier, divisor) from the unit of the file: a division keeps 35 mm at 3.5 cm exactly.
 _FIXED: dict[str, dict[str, tuple[float, float]]] = {
@@ -135,7 +133,7 @@ def unit_in(text: str, target: str) -> str:
     return found[0] if found else ""
 
 
-def unit_factor(unit: str, target: str) -> float:
+def unit_factor(unit: str, target: str, days_per_month: float = DAYS_PER_MONTH) -> float:
     """How many stored units one unit of a header is: 0.1 for mm where cm are stored.
 
     Raises
@@ -143,7 +141,7 @@ def unit_factor(unit: str, target: str) -> float:
     KeyError
         If `unit` is not of `unit_in(..., target)`.
     """
-    multiplier, divisor = _factors(target, DAYS_PER_MONTH)[unit]
+    multiplier, divisor = _factors(target, days_per_month)[unit]
     return multiplier / divisor
 
 

@@ -6,7 +6,6 @@ and a place may hold what is of another row.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from crlm.ledger.design import Design
 from crlm.ledger.errors import Fault
 from crlm.ledger.models import kind_of
 from crlm.ledger.results import as_records
-from crlm.ledger.vocabulary import ALL, FLOW, KEYS, MULTIVARIABLE, TIME_UNITS
+from crlm.ledger.vocabulary import ALL, FLOW, KEYS, MULTIVARIABLE, months_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -276,7 +275,7 @@ def parentless(claims: pd.DataFrame, design: Design) -> Iterator[tuple[str, str]
             told = f"own of {name!r} is of {claim['endpoint'] or 'no endpoint'}, and the cohort's "
             yield parent["own"], f"{told}number of {parent['endpoint']}; correct the id."
         elif parent.get("median") and claim["statistic"] == "median_survival":
-            months = claim["value"] * TIME_UNITS.get(claim["unit"], math.nan)
+            months = claim["value"] * months_in(claim["unit"], design.conventions["days_per_month"])
             # Two cohorts of one hospital differ, but hardly fourfold: 6.6 is years.
             if abs(12 * parent["median"] / months - 1) < abs(parent["median"] / months - 1) / 2:
                 told = f"median of {name!r} is {parent['median']:g} months, and the paper's own "

@@ -175,13 +175,25 @@ KNOWN_ENDPOINTS: dict[str, dict[str, Any]] = {
     "OS_after_recurrence": {"first_of": ["death"], "after": "recurrence"},
 }
 
-#: Units of time, each with its months: a year has 365.25 days.
-TIME_UNITS: dict[str, float] = {
-    "months": 1.0,
-    "years": 12.0,
-    "weeks": 7 / 30.4375,
-    "days": 1 / 30.4375,
-}
+#: Units of time, each with how many months or days it is.
+_TIMES = {"months": (1.0, 0.0), "years": (12.0, 0.0), "weeks": (0.0, 7.0), "days": (0.0, 1.0)}
+TIME_UNITS = tuple(_TIMES)
+#: Of a year of 365.25 days; a design has its own.
+DAYS_PER_MONTH = 30.4375
+
+
+def months_in(unit: str, days_per_month: float = DAYS_PER_MONTH) -> float:
+    """How many months one of a unit is, by the days that the paper counts in a month; else 1.
+
+    Examples
+    --------
+    >>> months_in("years"), months_in("days", 30) * 600, months_in("%")
+    (12.0, 20.0, 1.0)
+    """
+    months, days = _TIMES.get(unit, (1.0, 0.0))
+    return months + days / float(days_per_month)
+
+
 #: Units of an incidence rate, each with how many patient-years it is per.
 RATE_UNITS: dict[str, float] = {
     "per 100 patient-years": 100.0,

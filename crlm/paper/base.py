@@ -132,7 +132,8 @@ class Base(Printed):
     @functools.cached_property
     def print(self) -> readings.Print:
         """What the paper prints, by the keys of a result row."""
-        return readings.Print(self.claims, self.audit.findings)
+        month = self.design.conventions["days_per_month"]
+        return readings.Print(self.claims, self.audit.findings, month)
 
     @property
     def doubts(self) -> list[str]:

@@ -17,6 +17,8 @@ from crlm.paper.calls import call_for
 from crlm.report import figures, html, provenance, readings, synthetic, verdicts
 from crlm.unanswered import NOT_COMPUTED
 
+#: What of a design's conventions verdicts hang on.
+_RULES = ("rounded_before", "days_per_month")
 _OF_OTHERS = (
     "Other patients give other numbers, and there only effects can agree; on the paper's own "
     "patients each difference is one of table, rule or print."
@@ -35,9 +37,8 @@ class Closing(Base):
 
     def published(self) -> Section:
         """Every claim beside its computed value, none left out."""
-        before = self.design.conventions.get("rounded_before")
-        words = functools.partial(naming.word_for, design=self.design)
-        told = {"rounded_before": before, "words": words}
+        told = {name: self.design.conventions.get(name) for name in _RULES}
+        told["words"] = functools.partial(naming.word_for, design=self.design)
         held = [*self.usable(self.included, list(self.included)), *self.frames]
         held += [
             name

@@ -10,7 +10,7 @@ import pandas as pd
 
 from crlm.ledger import Design, DesignError
 from crlm.ledger.errors import Fault
-from crlm.ledger.vocabulary import ALL, FLOW, KNOWN, START, TIME_UNITS
+from crlm.ledger.vocabulary import ALL, FLOW, KNOWN, START, months_in
 from crlm.reconstruction.quantities import where_of
 from crlm.reconstruction.sharing import shared
 from crlm.reconstruction.spreads import category_counts, group_sizes, printed
@@ -271,8 +271,9 @@ def _period(design: Design, wishes: Wishes, claims: pd.DataFrame) -> Iterator[Fa
     """Months that lie beyond the last day of observation."""
     spec = wishes["period"]
     days = (spec["cut_off"] - spec["first"]).days
-    most = days / float(design.conventions["days_per_month"])
-    months = claims["value"] * claims["unit"].map(TIME_UNITS).fillna(1.0)
+    month = float(design.conventions["days_per_month"])
+    most = days / month
+    months = claims["value"] * claims["unit"].map(lambda unit: months_in(unit, month))
     late = claims["statistic"].isin(_MONTHS) & (months > math.ceil(most))
     late |= claims["endpoint"].isin(design.endpoints) & (claims["time"] > math.ceil(most))
     names = claims.loc[late, "id"].tolist()

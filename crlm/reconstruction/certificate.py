@@ -17,7 +17,7 @@ from scipy import stats
 from crlm import cohort, comparison, endpoints, ledger, regression, scores
 from crlm.files import checksum, write_atomically
 from crlm.ledger import Design, DesignError
-from crlm.ledger.vocabulary import FLOW, NOT_REACHED, TIME_UNITS
+from crlm.ledger.vocabulary import FLOW, NOT_REACHED, months_in
 from crlm.reconstruction import programs
 from crlm.reconstruction.incidence_claims import asked_by, per_month
 from crlm.reconstruction.models import (
@@ -115,13 +115,14 @@ def _verdicts(
     design: Design,
 ) -> pd.DataFrame:
     """Claims against rows, by the reference level they name: rows have no such key."""
-    before = design.conventions.get("rounded_before")
+    rules = design.conventions
+    how = {"rounded_before": rules.get("rounded_before"), "days_per_month": rules["days_per_month"]}
     parts = []
     for against, mine in claims.groupby("reference", sort=False):
         others = [row for name, rows in told.items() if name != against for row in rows]
         rows = pd.concat([ledger.rows([*told.get(against, ()), *others]), *counts])
         rows = rows.groupby(list(ledger.KEYS), dropna=False, as_index=False, sort=False).first()
-        parts.append(comparison.compare(rows, mine, rounded_before=before))
+        parts.append(comparison.compare(rows, mine, **how))
     return pd.concat(parts).loc[claims.index]
 
 
@@ -399,7 +400,7 @@ def _rows(
         # A group without an event has no upper limit.
         value = math.exp(value) if value < _LARGEST else math.inf
     if quantity.kind in ("km", "followup"):
-        value /= TIME_UNITS.get(claim["unit"], 1.0)
+        value /= months_in(claim["unit"], design.conventions["days_per_month"])
     if quantity.kind == "rate" and claim["statistic"] != "rate_ratio":
         value /= per_month(claim["unit"])
     return [{**keys, claim["field"]: value}]

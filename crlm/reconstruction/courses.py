@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from crlm.ledger import Design, without_models
-from crlm.ledger.vocabulary import TIME_UNITS
+from crlm.ledger.vocabulary import months_in
 from crlm.reconstruction import between
 from crlm.reconstruction.arrays import Freedom, Plan
 from crlm.reconstruction.between import Curve
@@ -71,7 +71,8 @@ def courses(
     observed = design.conventions["follow_up"] == "observed"
     followed = f"{design.followed_to().lower()}_months"
     beyond = 1.25 if observed else 1.0
-    told = _still_followed(claims, [design.followed_to(), *clocks_of(design)[: plan.along]])
+    clocks = [design.followed_to(), *clocks_of(design)[: plan.along]]
+    told = _still_followed(claims, clocks, plan.month)
     watched = (period["cut_off"] - period["last"]).days
     last = _last_contacts(claims, plan, freedom, n, followed, beyond, told, watched, rng)
     end = np.clip(np.minimum(death, last), freedom.earliest, freedom.latest)
@@ -113,9 +114,11 @@ def _curves(
     for lead in (Course.RECURRENCE, Course.FAILURE, Course.END):
         endpoint = _leading(design, plan, lead)
         if free is None:
-            told = [_curve(claims, endpoint, names, levels) for levels in groups if endpoint]
+            told = [
+                _curve(claims, endpoint, names, levels, plan.month) for levels in groups if endpoint
+            ]
         else:
-            points = _points(claims, endpoint)
+            points = _points(claims, endpoint, plan.month)
             told = [_nested(points, names, levels) for levels in groups if endpoint]
             rates = between.rates(free)
             told = [between.bent(*pair, rates, behind) for pair in zip(told, before, strict=False)]
@@ -167,7 +170,11 @@ def _leading(design: Design, plan: Plan, lead: Course) -> str:
 
 
 def _curve(
-    claims: pd.DataFrame, endpoint: str, names: Sequence[str], levels: Sequence[str]
+    claims: pd.DataFrame,
+    endpoint: str,
+    names: Sequence[str],
+    levels: Sequence[str],
+    month: float,
 ) -> Curve:
     """(months, survival) printed for a group, or for the nearest larger one, falling."""
     parts = [f"{n}={level}" for n, level in zip(names, levels, strict=True)]
@@ -185,7 +192,7 @@ def _curve(
                 points[row.time] = row.value / 100
             if row.statistic == "median_survival":
                 points = {t: s for t, s in points.items() if s != 0.5}
-                points[row.value * TIME_UNITS.get(row.unit, 1.0)] = 0.5
+                points[row.value * months_in(row.unit, month)] = 0.5
     return between.falling(points)
 
 
@@ -208,7 +215,9 @@ def _nested(
     return between.within(own(*pairs), between.together(parts, own()))
 
 
-def _points(claims: pd.DataFrame, endpoint: str) -> dict[frozenset[tuple[str, str]], Curve]:
+def _points(
+    claims: pd.DataFrame, endpoint: str, month: float
+) -> dict[frozenset[tuple[str, str]], Curve]:
     """Printed rates and medians of an endpoint, by the patients that they are of."""
     told = claims[(claims["endpoint"] == endpoint) & (claims["field"] == "estimate")]
     told = told[told["statistic"].isin(["survival_rate", "median_survival"])]
@@ -218,7 +227,7 @@ def _points(claims: pd.DataFrame, endpoint: str) -> dict[frozenset[tuple[str, st
         if row.statistic == "survival_rate":
             of_these[row.time] = max(row.value / 100, _LEAST)
         else:
-            of_these[row.value * TIME_UNITS.get(row.unit, 1.0)] = 0.5
+            of_these[row.value * months_in(row.unit, month)] = 0.5
     return {patients: between.falling(of_these) for patients, of_these in points.items()}
 
 
@@ -255,7 +264,7 @@ def _last_contacts(
     """
     row = claims[(claims["statistic"] == "median_follow_up") & (claims["group"] == "all")]
     row = row[row["endpoint"].str.lower().isin(("", followed.removesuffix("_months")))]
-    factor = TIME_UNITS.get(row["unit"].iloc[0], 1.0) if len(row) else 1.0
+    factor = months_in(row["unit"].iloc[0], plan.month) if len(row) else 1.0
     timed = (claims["covariate"] == followed) & (claims["statistic"] == "mean")
     means = claims.loc[timed & (claims["kind"] == "number"), "value"]
     share, least, most = np.sort(rng.random(n)), freedom.earliest, freedom.latest
@@ -276,7 +285,7 @@ def _last_contacts(
     return rng.permutation(np.round(np.interp(share, shares, knots)))
 
 
-def _still_followed(claims: pd.DataFrame, names: Sequence[str]) -> Curve:
+def _still_followed(claims: pd.DataFrame, names: Sequence[str], month: float) -> Curve:
     """(months, share not yet censored), falling, from numbers at risk; nothing without them.
 
     Of a group that n belong to and a share s of which has no event by a time, n s would be at risk
@@ -293,7 +302,7 @@ def _still_followed(claims: pd.DataFrame, names: Sequence[str]) -> Curve:
     columns = counts.columns.str.partition("=").get_level_values(0)
     whole = "all" if "all" in columns else columns[0]
     counts = counts.loc[:, columns == whole].dropna()
-    points, sizes = _points(claims, endpoint), _sizes(claims)
+    points, sizes = _points(claims, endpoint, month), _sizes(claims)
     there, left = np.zeros(len(counts)), np.zeros(len(counts))
     for group in counts.columns:
         curve = points.get(frozenset(where_of("all", group)), [(0.0, 1.0)])

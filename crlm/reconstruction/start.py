@@ -17,7 +17,7 @@ import pandas as pd
 from crlm.endpoints.declared import counting
 from crlm.ledger import Design, DesignError, without_models
 from crlm.ledger.errors import Fault, refusal
-from crlm.ledger.vocabulary import TIME_UNITS
+from crlm.ledger.vocabulary import months_in
 from crlm.reconstruction import nested, sharing, spreads
 from crlm.reconstruction.against_print import print_faults
 from crlm.reconstruction.arrays import MOST_COLUMNS, OUT, Columns, Freedom, Plan, State
@@ -438,8 +438,8 @@ def _ends(
         if not len(found):
             continue
         row = found.iloc[0]
-        months = row["value"] * TIME_UNITS.get(row["unit"], 1.0)
-        half = 0.5 * 10.0 ** -row["decimals"] * TIME_UNITS.get(row["unit"], 1.0)
+        unit = months_in(row["unit"], plan.month)
+        months, half = row["value"] * unit, 0.5 * 10.0 ** -row["decimals"] * unit
         days[name] = (months - half) * plan.month, (months + half) * plan.month
     latest = math.ceil(days["max_follow_up"][1]) - 1
     return latest, max(1, math.ceil(days["min_follow_up"][0]))

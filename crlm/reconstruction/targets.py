@@ -16,7 +16,7 @@ from scipy.stats import norm
 
 from crlm import ledger
 from crlm.ledger import Design, LedgerError
-from crlm.ledger.vocabulary import NOT_REACHED, TIME_UNITS
+from crlm.ledger.vocabulary import NOT_REACHED, months_in
 from crlm.reconstruction.incidence_claims import per_month
 from crlm.reconstruction.models import Model, levels_of, searched_models
 from crlm.reconstruction.quantities import (
@@ -170,7 +170,7 @@ def _target(
         side = sides.get(_row(claim, design), 0) * _turned(claim, design)
         return _tested(claim["id"], quantity, low, high, side)
     if quantity.kind in ("km", "followup"):
-        months = TIME_UNITS.get(claim["unit"], 1.0)
+        months = months_in(claim["unit"], design.conventions["days_per_month"])
         low, high = months * low, months * high
     if quantity.kind == "rate":
         low, high = low * per_month(claim["unit"]), high * per_month(claim["unit"])

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from crlm.ledger import Design
+from crlm.ledger.vocabulary import DAYS_PER_MONTH
 
 _NUMBER = r"(?:\d[\d,]*(?:\.\d+)?|\.\d+)"
 #: "per 10 years", and "10-year increase" without a word before it.
@@ -141,7 +142,7 @@ def names_itself(said: str) -> bool:
     return bool(_LOGGED.fullmatch(said) or _HELD.fullmatch(f"({said})"))
 
 
-def step_of(said: str, unit: str) -> Step:
+def step_of(said: str, unit: str, days_per_month: float = DAYS_PER_MONTH) -> Step:
     """What a label says of its step, in units of its column.
 
     Parameters
@@ -150,6 +151,8 @@ def step_of(said: str, unit: str) -> Step:
         From `parted`.
     unit : str
         Of the column: a step in another one is converted where that is known.
+    days_per_month : float
+        Of the design.
 
     Examples
     --------
@@ -163,7 +166,7 @@ def step_of(said: str, unit: str) -> Step:
     if is_log(said):
         return Step(said, "", 0.0)
     if "; " in said:
-        steps = {step_of(part, unit)[1:] for part in said.split("; ")}
+        steps = {step_of(part, unit, days_per_month)[1:] for part in said.split("; ")}
         return Step(said, *(steps.pop() if len(steps) == 1 else ("", 0.0)))
     text = said.casefold()
     for pattern, fold in _FOLDS:
@@ -182,7 +185,7 @@ def step_of(said: str, unit: str) -> Step:
     )
     number = re.match(_NUMBER, text)
     rest = text[number.end() :] if number else text
-    times = _in_units(rest, unit)
+    times = _in_units(rest, unit, days_per_month)
     if not times:
         return Step(said, "", 0.0)
     spelt = next((_WORDS[word] for word in rest.split() if word in _WORDS), 1)
@@ -190,7 +193,12 @@ def step_of(said: str, unit: str) -> Step:
     return Step(said, "per", round(value * times, 10))
 
 
-def _in_units(rest: str, unit: str) -> float:
+def step_in(design: Design, said: str, column: str) -> Step:
+    """What a label says of its step, in units of a column of a design and by its months."""
+    return step_of(said, design.unit_of(column), float(design.conventions["days_per_month"]))
+
+
+def _in_units(rest: str, unit: str, days_per_month: float) -> float:
     """How many units of the column one of a step's is; 0 where nobody can tell."""
     from crlm import cohort
 
@@ -201,7 +209,7 @@ def _in_units(rest: str, unit: str) -> float:
         return 1.0
     if cohort.is_unit(text) and _same(text) != _same(unit):
         named = cohort.unit_in(f"({text})", unit)
-        return cohort.unit_factor(named, unit) if named else 0.0
+        return cohort.unit_factor(named, unit, days_per_month) if named else 0.0
     return float(_same(text) == _same(unit))
 
 
@@ -239,7 +247,7 @@ def otherwise_said(
             continue
         column = design.source(name)
         for part in re.split(r",\s+", str(claim["locator"])):
-            step = step_of(parted(f"{column} {part}")[1], design.unit_of(name))
+            step = step_in(design, parted(f"{column} {part}")[1], name)
             if step.said and step.key and named_so(design, column, step) != name:
                 yield str(claim["id"]), f"its place says {step.said}, its covariate is {name}"
                 break

@@ -9,6 +9,7 @@ import pandas as pd
 
 from crlm.comparison import row_key, unit_factor
 from crlm.ledger import as_records, row_name
+from crlm.ledger.vocabulary import DAYS_PER_MONTH
 from crlm.numbers import p_phrase, span
 from crlm.report.readings.wording import Row
 
@@ -22,9 +23,17 @@ class Print:
         From `ledger.load_claims`.
     findings : pandas.DataFrame, optional
         From `audit.audit`: numbers that contradict others are marked where they stand.
+    days_per_month : float, optional
+        Of the design.
     """
 
-    def __init__(self, claims: pd.DataFrame, findings: pd.DataFrame | None = None) -> None:
+    def __init__(
+        self,
+        claims: pd.DataFrame,
+        findings: pd.DataFrame | None = None,
+        days_per_month: float = DAYS_PER_MONTH,
+    ) -> None:
+        self._month = days_per_month
         self._claims: dict[tuple[Any, ...], dict[str, Any]] = {}
         for claim in as_records(claims[claims["kind"] != "direction"]):
             self._claims.setdefault((*row_key(claim), claim["field"]), claim)
@@ -79,7 +88,7 @@ class Print:
         unit = str(claim["unit"]) if claim["kind"] == "number" else ""
         if not unit or not row["unit"] or unit == row["unit"]:
             return ""
-        factor = unit_factor(row["unit"], unit)
+        factor = unit_factor(row["unit"], unit, self._month)
         if factor is None or not math.isfinite(row["estimate"]):
             return f"in {unit}: "
         return f"{row['estimate'] * factor:.{int(claim['decimals']) + 1}f} {unit}; "
