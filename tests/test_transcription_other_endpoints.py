@@ -2,6 +2,7 @@
 
 import pytest
 
+from crlm import ledger
 from crlm.transcription import claims_of
 from tests.test_transcription_surgical import DESIGN, GROUPS, loaded
 
@@ -25,6 +26,36 @@ AGE = ["Age", "1.02 (1.00-1.04)", "0.02"]
 @pytest.fixture(scope="module")
 def design(tmp_path_factory):
     return loaded(tmp_path_factory.mktemp("data"), DESIGN + OS)
+
+
+@pytest.mark.parametrize(
+    ("title", "among"),
+    [
+        ("Overall survival in KRAS-mutated patients", "kras=mutant"),
+        ("Table 3. OS of 120 patients with synchronous metastases", "timing=synchronous"),
+        ("Survival of patients who received HAI", "hai=yes"),
+        ("Survival of patients without HAI", "hai=no"),
+        ("Survival in the KRAS wild-type cohort", "kras=wild"),
+        ("Prognostic factors in women", "sex=female"),
+        ("Survival of patients with colorectal liver metastases", ""),
+        ("Survival of 674 patients by HAI", ""),
+        ("Survival in patients with positive margins", ""),  # A row compares them.
+    ],
+)
+def test_a_title_that_names_some_patients_is_held_against_the_population(title, among):
+    """Its rows went in as of all."""
+    design = ledger.load_design("mskcc_hai")
+    row = ["Positive margin", "1.40 (1.10-1.78)", "0.01"]
+    table = [[title, "", ""], ["", "Univariable HR (95% CI)", "P"], row]
+    given = {"place": "t", "endpoint": "OS"}
+    asked = claims_of(table, design, "model", **given).questions
+    if not among:
+        assert not asked
+        return
+    assert len(asked) == 1 and f"Say --population {among}, or" in asked[0]
+    assert not claims_of(table, design, "model", population=among, **given).questions
+    phrase = asked[0].partition("--is ")[2].strip("'.").partition("=")[0]
+    assert not claims_of(table, design, "model", named={phrase: "all"}, **given).questions
 
 
 def read(design, rows, layout="model", **named):

@@ -28,6 +28,7 @@ from crlm.transcription import (
     sizes,
     stubs,
     thousands,
+    titled,
     turned,
 )
 from crlm.transcription.cells import POINTS, Placed, row_of
@@ -171,7 +172,7 @@ def claims_of(
     apart = apart or stack or columns
     overs = [over for over, _ in apart]
     heads = [*overs, *dict.fromkeys(text for _, part in apart for text in part[0][1:])]
-    heads += other_endpoints.phrases(f"{above} {rows[0][0]}")
+    heads += [*other_endpoints.phrases(f"{above} {rows[0][0]}"), *titled.phrases(above)]
     answers = own.checked(dict(named), rows, design, meant, heads, lacking=groups)
     kept = sections.without(rows, answers, design, layout)
     rows, aside = own.without(kept.rows, answers)
@@ -186,6 +187,9 @@ def claims_of(
     for told in Words(design).population_faults(population):
         raise ParameterError(f"--population: {told}")
     by = _split_by(by, layout, design)
+    of = str(design.models.get(endpoint, {}).get("population") or population)
+    stated = [*rows, *([over] for over in overs)]
+    made.questions += titled.asked(stated, above, design, of, answers)
     _compared(population, by if layout != "model" else "")
 
     def read(rows: Sequence[Sequence[str]], population: str, endpoint: str) -> Transcript:
@@ -212,7 +216,8 @@ def claims_of(
             part = own.without(part, named)[0]
             part = populations.without_name(part, over) if columns else part
             for of, block in _below(layout, part, endpoints, design, endpoint):
-                own_of = _of_stack(of, among, layout if within else "", design)
+                stacked = within and layout == "model"
+                own_of = populations.model_of(of, among, design) if stacked else of
                 heading = locators.heading(within, of, endpoint)
                 made.add(locators.within(read(block, among, own_of), place, heading))
         made.questions += [f"{question}."] * bool(question and over not in aside)
@@ -231,11 +236,6 @@ def _below_all(
     if not over or _SAYING.search(over) or known.named_in(over):
         return rows, ""
     return [[rows[1][0] or rows[0][0], *rows[1][1:]], *rows[2:]], over
-
-
-def _of_stack(said: str, among: str, layout: str, design: Design) -> str:
-    """The model of a part of a stacked table of ratios; `said` of any other."""
-    return populations.model_of(said, among, design) if layout == "model" else said
 
 
 def _headed(
@@ -347,7 +347,7 @@ def _read(table: Table, rows: Sequence[Sequence[str]], decimal: str) -> None:
             table.ask(where, told)
     if not isinstance(table, FirstTable):
         rows = [footnotes.with_notes(rows[0], notes), *rows[1:]]
-    table.adjusted_by = corrected.noted(rows[0], notes)
+    table.adjusted_by = corrected.noted(rows, notes)
     rows = table.without_corrected(rows)
     for at, row in enumerate(rows[1:], 2):
         for text in filter(DATE.search, row[1:]):
