@@ -92,6 +92,69 @@ def test_p_values_adjusted_for_several_tests_are_asked_and_left_out(mskcc, head,
     assert [c["printed"] for c in made.claims if c["statistic"] == "p"] == ["0.02"]
 
 
+FOREST = [["KRAS", "", "0.30"], ["Wild type", "0.70 (0.50-0.98)", ""]]
+
+
+def forest(mskcc, head, note="", ratio="HR (95% CI)", title=""):
+    table = [["", ratio, head], *FOREST, ["Mutant", "0.80 (0.60-1.07)", ""], [note, "", ""]]
+    table = [[title, "", ""], *table] if title else table
+    made = claims_of(table, mskcc, "subgroups", place="figure2", endpoint="OS")
+    return made, [c["printed"] for c in made.claims if c["statistic"] == "p"]
+
+
+@pytest.mark.parametrize(
+    ("head", "note", "ratio"),
+    [
+        ("Adjusted P for interaction", "", "HR (95% CI)"),
+        ("P for interaction (adjusted)", "", "Adjusted HR (95% CI)"),
+        ("Pinteraction*", "*Adjusted for age and sex.", "HR (95% CI)"),
+        ("P for interaction", "P values were adjusted for age.", "HR (95% CI)"),
+        ("P for interaction*", "*Adjusted for multiple testing.", "Adjusted HR (95% CI)"),
+    ],
+)
+def test_an_adjusted_p_for_interaction_is_asked(mskcc, head, note, ratio):
+    """It went in as the unadjusted one, without a word."""
+    made, tests = forest(mskcc, head, note, ratio)
+    assert tests == [] and len(made.questions) == 1
+    assert "holds p values adjusted for" in made.questions[0] and note in made.questions[0]
+
+
+def test_what_a_line_says_of_ratios_and_denies_of_p_is_read(mskcc):
+    made, tests = forest(mskcc, "P for interaction", "No adjustment for multiple testing was made.")
+    assert tests == ["0.30"] and not made.questions
+    made, _ = forest(mskcc, "P", title="Hazard ratios adjusted for age and sex")
+    assert "does not say whether it is adjusted" in made.questions[0]
+    made, tests = forest(mskcc, "P for interaction", ratio="Adjusted HR (95% CI)")
+    assert tests == ["0.30"] and not made.questions
+    assert "'p for interaction beside adjusted ratios' as unadjusted" in made.taken
+
+
+@pytest.mark.parametrize(
+    ("head", "title", "note", "asked"),
+    [
+        ("P*", "Univariable analysis", "*Adjusted for age and sex.", True),
+        ("P", "Univariable analysis", "P values were corrected by Bonferroni.", True),
+        ("P*", "Multivariable analysis", "*Adjusted for age and sex.", False),
+        ("P", "Univariable analysis", "Ratios of table 3 are adjusted for age.", False),
+    ],
+)
+def test_a_line_below_ratios_says_whose_p_is_adjusted(mskcc, head, title, note, asked):
+    row = ["KRAS mutant", "1.4 (1.1-1.8)", "0.01"]
+    table = [[title, "", ""], ["", "HR (95% CI)", head], row, [note, "", ""]]
+    made = claims_of(table, mskcc, "model", place="table3", endpoint="OS")
+    assert bool(made.questions) is asked
+    assert any(c["statistic"] == "p" for c in made.claims) is not asked
+
+
+def test_a_marked_p_of_curves_is_adjusted(mskcc):
+    table = [["OS", "5-year, %", "P"], ["No HAI", "40.0", "0.03*"], ["HAI", "50.0", ""]]
+    made = claims_of(
+        [*table, ["*Adjusted for age.", "", ""]], mskcc, "curves", place="t", endpoint="OS"
+    )
+    assert "'*Adjusted for age.' stands below" in made.questions[0]
+    assert not any(c["statistic"] == "p" for c in made.claims)
+
+
 def test_the_p_of_adjusted_ratios_is_that_of_the_model(mskcc):
     heads = ["", "Crude HR (95% CI)", "P", "Adjusted HR (95% CI)", "Adjusted P"]
     table = [heads, ["KRAS mutant", "1.4 (1.1-1.8)", "0.01", "1.2 (0.9-1.6)", "0.2"]]

@@ -156,6 +156,33 @@ def test_no_before_yes_in_brackets_is_asked(design):
         assert bool(made.questions) == asked and bool(made.claims) != asked
 
 
+@pytest.mark.parametrize(
+    ("label", "asked"),
+    [
+        ("Extrahepatic disease (never/ever)", True),
+        ("Extrahepatic disease (absent/present)", True),
+        ("Extrahepatic disease (−/+)", True),
+        ("Extrahepatic disease, −/+", True),
+        ("Extrahepatic disease (0/1)", True),
+        ("Extrahepatic disease (no or yes)", True),
+        ("Nodal status (-/+)", True),
+        ("Nodal status (N0/N+)", True),
+        ("Sex (male/female)", True),
+        ("Extrahepatic disease (ever/never)", False),
+        ("Extrahepatic disease (+/−)", False),
+        ("Extrahepatic disease (lung/bone)", False),
+    ],
+)
+def test_a_label_with_two_sides_is_asked_or_told(design, label, asked):
+    """ "Smoking (never/ever)" went in as yes against no, and nothing was told."""
+    table = [["", "Univariable HR (95% CI)"], [label, "1.60 (1.43-1.83)"]]
+    made = claims_of(table, design, "model", place="table2", endpoint="OS")
+    if asked:
+        assert "names no level of" in made.questions[0] and not made.claims
+    else:
+        assert not made.questions and made.taken == [f"{label!r} as extrahepatic:yes"]
+
+
 @pytest.mark.parametrize("cell", ["17/30/2", "1 13 3", "83. 2 (11.4)", "53.9 (33–37)"])
 def test_three_numbers_that_are_no_median_with_its_ends(design, cell):
     """PMC4332717, PMC4914313, PMC1693922 (Table 4) and PMC1913177: each was read in silence."""

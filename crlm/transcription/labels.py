@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from crlm.ledger import Design
 from crlm.ledger.cut_words import in_signs
-from crlm.transcription import meanings, signed, staged, stepped, strange
+from crlm.transcription import meanings, signed, staged, stepped, strange, two_sides
 from crlm.transcription.label_words import MISSING, NOTES, UNKNOWN, Label, Words, said_of
 from crlm.transcription.strange import TIMES
 from crlm.transcription.wordings import (
@@ -36,8 +36,6 @@ SAYS_REFERENCE = re.compile(
     r"(?P<of>\S.*?)\s*[\[(]\s*ref(?:erence|erent)?\b\.?\s*[:=]?\s*(?P<level>[^()\[\]]+?)\s*[\])]\W*",
     re.IGNORECASE,
 )
-#: "(no/yes)" may say what a ratio compares, or how the levels were coded.
-_NO_YES = re.compile(r"no\s*[/,:]\s*yes", re.IGNORECASE)
 _SIDE = re.compile(r"\s*(?:[<>≤≥]=?\s*\d|\d[\d.,]*\s*(?:[-–—−]|to)\s*<?\s*\d)[^;]*")
 
 
@@ -177,12 +175,25 @@ class Labels:
         )
 
     def aside(self, label: str, column: str) -> str:
-        """What the brackets of a label say of a category but yes and no, where it is unknown."""
-        found = None if self.answered(label) else _BRACKETS.fullmatch(unmarked(label))
-        if found and list(self.design.levels(column)) == ["no", "yes"]:
-            return found["held"] if _NO_YES.fullmatch(found["held"].strip()) else ""
+        """What a label says of a category that leaves open which of its levels a row is of.
+
+        Of yes and no both, the first no: that may be what is compared, or how they were coded.
+        Of any other category a level or two that are unknown.
+        """
+        if self.answered(label):
+            return ""
+        first, second = two_sides.in_label(label)
+        turned = (two_sides.answer(first), two_sides.answer(second)) == ("no", "yes")
+        if list(self.design.levels(column)) == ["no", "yes"]:
+            return f"{first}/{second}" if turned else ""
+        found = _BRACKETS.fullmatch(unmarked(label))
         words = set(re.findall(r"[^\W_]+", found["held"].casefold())) if found else set()
-        return found["held"] if found and words - NOTES else ""
+        return found["held"] if found and words - NOTES else f"{first}/{second}" if first else ""
+
+    def tell_sides(self, label: str, found: Label) -> None:
+        """Tell what the ratio of a label with two sides is taken for: "(yes/no)"."""
+        if found.level and not self.answered(label) and two_sides.in_label(label)[0]:
+            self.taken[label] = f"{found.column}:{found.level}"
 
     def _bracketed(self, label: str, within: str) -> Label | None:
         """ "Tumour grade (III versus I)", "Size (> 30 mm)": a level that stands in brackets.

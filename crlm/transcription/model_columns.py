@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from crlm.ledger import Design
 from crlm.transcription.cells import ONE, REFERENCE, cell
+from crlm.transcription.several import unnumbered
 from crlm.transcription.table import P_HEAD, last_word
 from crlm.transcription.trends import heads_trend
 
@@ -280,3 +281,10 @@ def is_one(text: str) -> bool:
 def is_overall(head: str) -> bool:
     """Whether a column of ratios is of "Overall" patients, whose p is none of all levels."""
     return held(head, ()) in RATIOS and bool(re.search(r"\boverall\b", head, re.IGNORECASE))
+
+
+def adjusted_beside(heads: Sequence[str]) -> bool:
+    """Whether the first ratios name no model and others are adjusted: "HR" beside "aHR"."""
+    ratios = [unnumbered(text) == text and text for text in heads if held(text, ()) in RATIOS]
+    adjusted = [bool(text and re.search(r"\badj|\ba[ho]r\b", text, re.I)) for text in ratios]
+    return len(ratios) > 1 and bool(ratios[0]) and adjusted == [False, *[True] * (len(ratios) - 1)]

@@ -45,6 +45,7 @@ class Stepping(Table):
         if ":" in found.column:
             return self._product_in_its_step(label, found, where)
         if self.design.levels(found.column):
+            self.labels.tell_sides(label, found)
             return self.per_level(label, found, where)
         column = self.design.source(found.column)
         if not found.step:
@@ -59,7 +60,7 @@ class Stepping(Table):
                 self.labels.taken[label] = f"{scaled[0]}, {self.design.label(scaled[0])}"
                 return replace(found, column=scaled[0])
             return found
-        step = stepped.step_of(found.step, self.design.unit_of(column))
+        step = stepped.step_in(self.design, found.step, column)
         named = stepped.named_so(self.design, column, step)
         if not named or (found.column != column and found.column != named):
             self._ask_for_step(label, column, step, where)
@@ -121,7 +122,7 @@ class Stepping(Table):
     def _in_another_unit(self, label: str, found: Label, unit: str, where: str) -> Label | None:
         """A label that has another unit than its column: is its ratio per mm, or per cm?"""
         column, own = found.column, self.design.unit_of(found.column)
-        step = stepped.step_of(f"per {unit}", own)
+        step = stepped.step_in(self.design, f"per {unit}", column)
         named = stepped.named_so(self.design, column, step) if step.key else ""
         if named in self.labels.asked:
             self.labels.taken[label] = f"{named}, {self.design.label(named)}"
@@ -147,7 +148,7 @@ class Stepping(Table):
     def _product_in_its_step(self, label: str, found: Label, where: str) -> Label | None:
         """A product, if what its row says of a step is true of its one number."""
         numbers = [n for n in found.column.split(":") if not self.design.levels(n)]
-        steps = [stepped.step_of(found.step, self.design.unit_of(name)) for name in numbers]
+        steps = [stepped.step_in(self.design, found.step, name) for name in numbers]
         fitting = [
             name
             for name, step in zip(numbers, steps, strict=True)

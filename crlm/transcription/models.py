@@ -12,7 +12,7 @@ from crlm.ledger.vocabulary import GRAY, LOGRANK, MULTIVARIABLE
 from crlm.transcription import level_columns, model_counts
 from crlm.transcription.asking import to_ask
 from crlm.transcription.cells import ONE, REFERENCE, cell, p_cell, row_of, without_limits
-from crlm.transcription.corrected import corrects, is_adjusted
+from crlm.transcription.corrected import corrects, is_adjusted, several_tests
 from crlm.transcription.curve_columns import GRAYS, LOG_RANK
 from crlm.transcription.endpoints import Endpoints
 from crlm.transcription.footnotes import begins_with_mark
@@ -23,6 +23,7 @@ from crlm.transcription.model_columns import (
     SUB,
     WITH_P,
     Head,
+    adjusted_beside,
     held,
     is_one,
     is_overall,
@@ -255,7 +256,7 @@ class ModelTable(Stepping):
         """The model of columns that do not say which: that of the header, else of the title."""
         if any(SINGLE.search(text) for text in heads):
             return "univariable"
-        if _adjusted_beside(heads):
+        if adjusted_beside(heads):
             self.labels.taken["ratios beside adjusted ones"] = "univariable"
             return "univariable"
         said = SINGLE.search(self.title) and not TOGETHER.search(self.title)
@@ -266,8 +267,12 @@ class ModelTable(Stepping):
 
     def corrected(self, head: str, heads: Sequence[str]) -> bool:
         """Beside adjusted ratios an adjusted p is theirs."""
+        note = self.adjusted_by.get(head, "")
+        if corrects(head) or several_tests(note):
+            return True
         ratios = [text for text in heads if TOGETHER.search(text) and held(text, ()) in RATIOS]
-        return corrects(head) or (is_adjusted(head) and not ratios)
+        alone = SINGLE.search(head) or (not ratios and self._usual_model(heads) == ALONE)
+        return bool(alone) if note else is_adjusted(head) and not ratios
 
     def _asked(self, text: str, head: Head, before: Sequence[Head], heads: Sequence[str]) -> Head:
         """A head that is known and of its own; of another the column is asked about and skipped."""
@@ -485,13 +490,6 @@ class ModelTable(Stepping):
             statistic = _HELD[head.ratio][0]
         for number, part in zip(found.parts, forms[len(found.parts)], strict=True):
             self.claim(number, where, **keys, statistic=statistic, part=part)
-
-
-def _adjusted_beside(heads: Sequence[str]) -> bool:
-    """Whether the first ratios name no model and others are adjusted: "HR" beside "aHR"."""
-    ratios = [unnumbered(text) == text and text for text in heads if held(text, ()) in RATIOS]
-    adjusted = [bool(text and re.search(r"\badj|\ba[ho]r\b", text, re.I)) for text in ratios]
-    return len(ratios) > 1 and bool(ratios[0]) and adjusted == [False, *[True] * (len(ratios) - 1)]
 
 
 def _has_ratio(row: Sequence[str], heads: Sequence[Head]) -> bool:

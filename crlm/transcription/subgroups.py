@@ -10,9 +10,12 @@ from crlm.ledger import Design
 from crlm.ledger.vocabulary import ALL
 from crlm.transcription.asking import to_ask
 from crlm.transcription.cells import cell, row_of
+from crlm.transcription.corrected import OF_INTERACTION, is_adjusted, says_adjusted
 from crlm.transcription.curve_columns import EVENTS, both
 from crlm.transcription.labels import Label
+from crlm.transcription.model_columns import RATIOS
 from crlm.transcription.models import Head, ModelTable
+from crlm.transcription.several import ALONE, SINGLE
 from crlm.transcription.table import comma
 
 #: What a column of counts holds: patients, events, or both in one cell.
@@ -23,10 +26,6 @@ _COUNTING = re.compile(
     r"\bn\s*=\s*[\d,]+",
     re.IGNORECASE,
 )
-
-
-#: The p of an interaction, "Pinteraction" with its index on the line too.
-_BETWEEN = re.compile(r"\bp?[-_]?(?:interaction|heterogeneity)\b", re.IGNORECASE)
 
 
 class SubgroupsTable(ModelTable):
@@ -62,6 +61,7 @@ class SubgroupsTable(ModelTable):
             return
         heads = self._of_headings(rows, self._heads(rows))
         self._ask_for_turned([self.over, *rows[0][1:]])
+        self._ask_for_adjusted(rows, heads)
         numbers = [at for at, head in enumerate(heads, 1) if head.holds not in ("", "between")]
         for number, row, found in self.walk(rows, lambda row: any(row[at] for at in numbers)):
             if found.column and not found.level and any(row[at] for at in numbers):
@@ -89,6 +89,27 @@ class SubgroupsTable(ModelTable):
                 told += f"name {second} first among the levels of {self.by} in the design, or "
                 self.ask(f"column {head!r}", f"{told}leave it out with {to_ask(head, '-')}")
 
+    def _ask_for_adjusted(self, rows: Sequence[Sequence[str]], heads: Sequence[Head]) -> None:
+        """Ask whether ratios that no head calls adjusted are, where the title or a line says so.
+
+        The p of an interaction beside adjusted ratios is taken as unadjusted: told.
+        """
+        lines = [self.title, *(row[0] for row in rows[1:] if not any(row[1:]))]
+        of_p = {*self.adjusted_by.values()}
+        said = [line for line in lines if says_adjusted(line) and line not in of_p]
+        ratios = {
+            text: head.model
+            for text, head in zip(rows[0][1:], heads, strict=True)
+            if head.holds in RATIOS
+        }
+        for text in (text for text, model in ratios.items() if said and model == ALONE):
+            told = f"does not say whether it is adjusted, and {said[0]!r} does. Name it 'Adjusted "
+            told += f"{text}', of the model's covariates, or 'Unadjusted {text}', or leave it out "
+            if not SINGLE.search(text):
+                self.ask(f"column {text!r}", f"{told}with {to_ask(text, '-')}")
+        if any(head.holds == "between" for head in heads) and {*ratios.values()} - {ALONE}:
+            self.labels.taken["p for interaction beside adjusted ratios"] = "unadjusted"
+
     def _of_headings(self, rows: Sequence[Sequence[str]], heads: Sequence[Head]) -> list[Head]:
         """Heads with a column "P" whose numbers all stand in headings as those of interactions."""
         made = list(heads)
@@ -112,7 +133,7 @@ class SubgroupsTable(ModelTable):
 
     def held(self, head: str, texts: Sequence[str]) -> str:
         """As of a regression table; besides "n", and "between" for the p of an interaction."""
-        if _BETWEEN.search(head):
+        if OF_INTERACTION.search(head):
             return "between"
         if counted := self._counts_of(head, texts):
             return counted
@@ -145,6 +166,12 @@ class SubgroupsTable(ModelTable):
         own = self._bare(text) if head.holds in _COUNTS else ""
         group = self.group(own, self.by) if own else ALL
         return replace(head, group=group) if head.holds in _COUNTS else head
+
+    def corrected(self, head: str, heads: Sequence[str]) -> bool:
+        """An adjusted p for interaction is none of a row, whatever ratios stand beside it."""
+        if OF_INTERACTION.search(head):
+            return is_adjusted(head) or head in self.adjusted_by
+        return super().corrected(head, heads)
 
     def _subgroup(self, row: Sequence[str], heads: Sequence[Head], found: Label) -> None:
         own = f"{found.column}={found.level}" if found.column else ""

@@ -14,7 +14,7 @@ from crlm.ledger.vocabulary import ALL, KEYS, NOT_REACHED
 from crlm.transcription import everybody, meanings, pairs
 from crlm.transcription.asking import quoted, to_ask
 from crlm.transcription.cells import Printed, p_cell, printed, row_of
-from crlm.transcription.corrected import is_adjusted
+from crlm.transcription.corrected import is_adjusted, several_tests
 from crlm.transcription.endpoints import Endpoints
 from crlm.transcription.label_words import UNKNOWN
 from crlm.transcription.labels import Label, Labels
@@ -130,6 +130,7 @@ class Table:
 
     #: Why adjusted p values make no rows.
     of_one_test = "a row has that of one test"
+    of_no_covariate = "a row has that of a test without covariates"
 
     def __init__(
         self, design: Design, place: str, asked: Iterable[str], named: Mapping[str, str]
@@ -403,16 +404,22 @@ class Table:
         return f"{told} ({names}). Say which with {to_ask(label, 'ENDPOINT')}"
 
     def without_corrected(self, rows: Sequence[Sequence[str]]) -> list[list[str]]:
-        """A table less its columns of p values that are adjusted for several tests: asked."""
+        """A table less its columns of p values that are adjusted: asked."""
         heads = rows[0]
         kept = [at for at, head in enumerate(heads) if not at or not self.corrected(head, heads)]
         for at, head in enumerate(heads):
             if at not in kept:
                 note = self.adjusted_by.get(head, "")
-                told = "holds p values adjusted for several tests"
+                several = several_tests(f"{head} {note}")
+                why = self.of_no_covariate if note and not several else self.of_one_test
+                told = "holds p values adjusted for " + " or ".join(
+                    ["several tests"] * (several or not note) + ["covariates"] * (not several)
+                )
                 told += f" ({note!r} stands below)" * bool(note)
-                told += f", and {self.of_one_test}; leave them out with {to_ask(head, '-')}"
-                self.ask(f"column {head!r}", told)
+                self.ask(
+                    f"column {head!r}",
+                    f"{told}, and {why}; leave them out with {to_ask(head, '-')}",
+                )
         return [[row[at] for at in kept] for row in rows]
 
     def corrected(self, head: str, heads: Sequence[str]) -> bool:
