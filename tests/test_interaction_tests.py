@@ -1,6 +1,7 @@
 """Products by the likelihood ratio: declared once, and tested so from the model to the audit."""
 
 import csv
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from scipy.stats import norm
 from survival import datasets
 
 from crlm import audit, ledger, regression
-from crlm.ledger import ParameterError
+from crlm.ledger import ParameterError, claim_keys
+from crlm.ledger.claim_words import Words
 from crlm.ledger.schema import DesignFile
 from crlm.ledger.typed import faults_of
 from crlm.reconstruction import certificate, programs, quantities
@@ -127,6 +129,53 @@ def test_the_certificate_computes_it_by_another_program(colon):
     claim = {**keys, "covariate": "sex:node4", "level": "1:1"}
     wald = quantities.quantity_of(claim, usual)
     assert certificate._by_own_test(claim, wald, usual) == wald and wald.kind == "cox"
+
+
+@pytest.mark.parametrize(
+    ("name", "level", "references"),
+    [
+        ("sex:node4", "0:1", {"sex": "1"}),
+        ("rx:differ", "Obs:1", {"rx": "Lev", "differ": "2"}),
+        ("sex:rx", "0:Obs", {"sex": "1", "rx": "Lev+5FU"}),
+    ],
+)
+@pytest.mark.parametrize("model", ["interaction", "multivariable"])
+def test_search_and_report_hold_a_product_against_the_references_of_the_model(
+    colon, name, level, references, model
+):
+    """The search aimed at the ratio against each column's first level, the report did not."""
+    category = {"type": "category", "role": "baseline"}
+    pair = name.split(":")
+    columns = {one: {**category, "levels": list(colon[one].cat.categories)} for one in pair}
+    spec = {**MAIN.models["OS"], "selection": "fixed", "covariates": pair, "published": pair}
+    spec |= {"products": [pair], "references": references}
+    rules = {**MAIN.conventions, "ties": "efron"}
+    design = replace(
+        MAIN, columns={**MAIN.columns, **columns}, models={"OS": spec}, conventions=rules
+    )
+    keys = {"statistic": "hazard_ratio", "kind": "number", "group": "all", "population": "all"}
+    keys |= {"endpoint": "OS", "time": float("nan"), "reference": "", "field": "estimate"}
+    asked = quantities.quantity_of(
+        {**keys, "model": model, "covariate": name, "level": level}, design
+    )
+    assert asked.covariate in asked.columns
+    held = regression.held_against(colon, references)
+    rows = regression.interaction(held, *pair)
+    told = rows[(rows["covariate"] == name) & (rows["statistic"] == "hazard_ratio")]
+    expected = told.set_index("level")["estimate"][level]
+    z = programs.by_python(asked, {"OS": colon}, design)
+    assert math.exp(z) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("references", "level"), [({}, "yes:mutant"), ({"hai": "yes"}, "no:mutant")]
+)
+def test_the_level_that_a_product_lacks_is_not_the_reference_itself(references, level):
+    models = {"OS": {**MAIN.models["OS"], "references": references}}
+    claim = {"model": "interaction", "covariate": "hai:kras", "level": "", "endpoint": "OS"}
+    claim |= {"population": "all", "group": "all", "statistic": "p"}
+    told = list(claim_keys._modelled(claim, Words(replace(MAIN, models=models))))
+    assert len(told) == 1 and told[0].text.endswith(f"and it is {level}. Write that.")
 
 
 def test_it_is_declared_by_its_word():

@@ -228,7 +228,13 @@ def _modelled(claim: Claim, words: Words) -> Iterator[Fault]:
         yield Fault("covariate", told)
     levels = [words.levels(part) for part in name.split(":")] if model == "interaction" else []
     if levels and not claim["level"] and any(levels) and all(len(own) < 3 for own in levels):
-        asked = ":".join(own[1] for own in levels if len(own) == 2)
+        references = words.design.references_of(claim["endpoint"], claim["population"])
+        named = zip(name.split(":"), levels, strict=True)
+        asked = ":".join(
+            next(level for level in own if level != references.get(part, own[0]))
+            for part, own in named
+            if len(own) == 2
+        )
         told = "is empty; between two levels each there is one product, and it is"
         yield Fault("level", f"{told} {asked}. Write that.")
     if model == "landmark" and "from month" not in claim["population"]:

@@ -351,6 +351,12 @@ class Design:
         """The model of a key among some patients; the first of all where those have none."""
         return self.models.get(name_of(self.models, endpoint, population, key), {})
 
+    def references_of(
+        self, endpoint: str, population: str = ALL, key: str = MULTIVARIABLE
+    ) -> Mapping[str, str]:
+        """The levels that a model holds others against where it is not the first, by column."""
+        return self.model_of(endpoint, population, key).get("references") or {}
+
     def model_key(self, name: str, kind: str = MULTIVARIABLE) -> str:
         """The key `model` of what is of one model: "multivariable", or "multivariable OS_2"."""
         return key_of(self.models, name, kind)

@@ -282,20 +282,14 @@ class Base(Printed):
         spec = self.design.models[name]
         endpoint, population = spec.get("endpoint") or name, spec.get("population") or "all"
         whole = self.frames.get(endpoint, self.frames["patients"]) if whole is None else whole
-        frame = self._against(spec, self.inside(whole, population))
+        frame = regression.held_against(
+            self.inside(whole, population), spec.get("references") or {}
+        )
         return Modelled(endpoint, population, frame)
 
     def as_modelled(self, frame: pd.DataFrame, endpoint: str, population: str) -> pd.DataFrame:
         """A frame with the reference levels of the model of its patients, else of all."""
-        return self._against(self.design.model_of(endpoint, population), frame)
-
-    def _against(self, spec: Mapping[str, Any], frame: pd.DataFrame) -> pd.DataFrame:
-        for column, level in (spec.get("references") or {}).items():
-            if column in frame and level in frame[column].cat.categories:
-                others = [one for one in frame[column].cat.categories if one != level]
-                ordered = frame[column].cat.reorder_categories([level, *others])
-                frame = frame.assign(**{column: ordered})
-        return frame
+        return regression.held_against(frame, self.design.references_of(endpoint, population))
 
     def lost(self, frame: pd.DataFrame, names: Sequence[str]) -> html.Html | None:
         """A line on the names that a frame cannot use; None where it can use all."""

@@ -134,16 +134,17 @@ def unprinted(
     rows = []
     for name in design.endpoints:
         frame = frames[name]
+        modelled = regression.held_against(frame, design.references_of(name))
         splits = [*groups, list(groups)] if len(groups) > 1 else list(groups)
         for by in splits:
             rows.append(survival.kaplan_meier(frame, by, times=TIMES, conf_type=rules["conf_type"]))
         for by in groups:
             rows.append(survival.rmst(frame, by, tau=TAU))
-            rows.append(regression.univariable(frame, [by], ties=rules["ties"]))
+            rows.append(regression.univariable(modelled, [by], ties=rules["ties"]))
             rows.append(regression.ph_test(frame, [by], ties=rules["ties"]))
         if len(groups) > 1:
             tested = {"ties": rules["ties"], "test": design.interaction_test}
-            rows.append(regression.interaction(frame, *groups[:2], **tested))
+            rows.append(regression.interaction(modelled, *groups[:2], **tested))
     whole = frames[design.followed_to()]
     known = [s for s in _SCORES if s in whole and whole[s].nunique() > 1]
     rows += [regression.cindex(whole, score) for score in known]

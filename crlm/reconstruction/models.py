@@ -126,9 +126,12 @@ def per_level(design: Design, model: Model, covariate: str) -> Model:
     return Model(model.name, model.endpoint, model.where, spec)
 
 
-def with_product(endpoint: str, where: Where, pair: Sequence[str]) -> Model:
+def with_product(
+    endpoint: str, where: Where, pair: Sequence[str], references: Mapping[str, str]
+) -> Model:
     """The model of an interaction: two covariates and their product, nothing else."""
     spec = {"selection": "fixed", "published": list(pair), "products": [list(pair)]}
+    spec |= {"references": dict(references)}
     return Model(endpoint, endpoint, where, spec)
 
 
@@ -179,16 +182,22 @@ def indicators(design: Design, name: str, reference: str = "") -> tuple[str, ...
     return tuple(f"{name}={level}" for level in levels if level != reference)
 
 
-def indicator(design: Design, name: str, level: str, reference: str = "") -> str:
-    """The column of one level of a covariate, or of one product (`race:msi`, `white:msi_l`)."""
+def indicator(
+    design: Design, name: str, level: str, references: Mapping[str, str] | None = None
+) -> str:
+    """The column of one level of a covariate, or of one product (`race:msi`, `white:msi_l`).
+
+    References are by covariate, those of a product of each of its parts.
+    """
+    held = references or {}
     if ":" in name:
         # A number has no level: what is told are the others'.
         given = iter(level.split(":") if level else ())
         parts = [
             (one, next(given, "") if levels_of(design, one) else "") for one in name.split(":")
         ]
-        return product_column(*(indicator(design, *part) for part in parts))
-    columns = indicators(design, name, reference)
+        return product_column(*(indicator(design, *part, held) for part in parts))
+    columns = indicators(design, name, held.get(name, ""))
     return columns[0] if len(columns) == 1 else f"{name}={level}"
 
 

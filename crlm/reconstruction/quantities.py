@@ -400,12 +400,24 @@ def against(claim: Mapping[str, Any], design: Design) -> str:
 
     A covariate alone has the reference of the model of its patients, as in the report.
     """
+    return references_of(claim, design).get(claim["covariate"], "")
+
+
+def references_of(claim: Mapping[str, Any], design: Design) -> dict[str, str]:
+    """The levels that a ratio is against where they are not the first, by column.
+
+    Of a product, and of an interaction, those that each of its columns has in the model of these
+    patients, as in the report.
+    """
+    if claim.get("reference"):
+        return {claim["covariate"]: claim["reference"]}
     several = kind_of(claim["model"]) == MULTIVARIABLE
-    if claim.get("reference") or not (several or claim["model"] == "univariable"):
-        return claim.get("reference") or ""
+    if not several and claim["model"] not in ("univariable", "interaction"):
+        return {}
     key = claim["model"] if several else MULTIVARIABLE
     model = model_of(design, claim["endpoint"], where_of(claim["population"]), key)
-    return model.reference(claim["covariate"]) if model else ""
+    names = claim["covariate"].split(":") if model else []
+    return {name: model.reference(name) for name in names if model and model.reference(name)}
 
 
 def _model(claim: Mapping[str, Any], design: Design) -> Quantity:
@@ -415,18 +427,18 @@ def _model(claim: Mapping[str, Any], design: Design) -> Quantity:
     kind = "cox" if endpoint in design.endpoints else "logistic"
     kind = SUBDISTRIBUTION if endpoint in design.incidences else kind
     name = endpoint.lower() if kind == "logistic" else endpoint
-    reference = against(claim, design)
+    references = references_of(claim, design)
     several = kind_of(claim["model"]) == MULTIVARIABLE
     model = model_of(design, endpoint, where, claim["model"]) if several else None
     if claim["model"] == "interaction":
-        model = with_product(endpoint, where, covariate.split(":"))
+        model = with_product(endpoint, where, covariate.split(":"), references)
     if model is None:
-        columns = indicators(design, covariate, reference)
-        asked = indicator(design, covariate, level, reference)
+        columns = indicators(design, covariate, references.get(covariate, ""))
+        asked = indicator(design, covariate, level, references)
         return Quantity(kind, name, where, columns, covariate=asked)
     model = per_level(design, model, covariate)
-    columns = terms_of(design, model, {covariate: reference} if reference else None)
-    asked = indicator(design, covariate, level, reference)
+    columns = terms_of(design, model, references)
+    asked = indicator(design, covariate, level, references)
     return Quantity(kind, name, where, columns, covariate=asked, strata=model.strata())
 
 

@@ -40,6 +40,7 @@ from crlm.regression.tables import (
     logistic_table,
     regression_table,
 )
+from crlm.regression.terms import held_against
 
 __all__ = [
     "Removal",
@@ -52,6 +53,7 @@ __all__ = [
     "drifts",
     "expected_shrinkage",
     "firth_cox",
+    "held_against",
     "interaction",
     "interval_censored",
     "logistic",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -113,6 +113,29 @@ def check_products(products: Sequence[Sequence[str]], covariates: Sequence[str])
 def complete(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
     """The patients without a missing value in any of these columns."""
     return frame[frame[list(names)].notna().to_numpy().all(axis=1)]
+
+
+def held_against(frame: pd.DataFrame, references: Mapping[str, str]) -> pd.DataFrame:
+    """A frame whose categories have these levels first: what a ratio is held against.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+    references : mapping of str to str
+        Reference level by column; those that the frame does not hold are passed over.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"sex": pd.Categorical(["m", "f"], ["m", "f"])})
+    >>> list(held_against(frame, {"sex": "f"})["sex"].cat.categories)
+    ['f', 'm']
+    """
+    for column, level in references.items():
+        if column in frame and level in frame[column].cat.categories:
+            others = [one for one in frame[column].cat.categories if one != level]
+            ordered = frame[column].cat.reorder_categories([level, *others])
+            frame = frame.assign(**{column: ordered})
+    return frame
 
 
 def encode(
