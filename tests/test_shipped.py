@@ -20,6 +20,7 @@ from crlm import (
 )
 from crlm.files import checksum
 from crlm.reconstruction import certify, ensembles, goal, wishes_of
+from crlm.reconstruction.certificate import analysis_frames
 
 STUDIES = ("ncch_scp", "mskcc_hai")
 COUNTED = ("n", "percent", "median", "min", "max", "q1", "q3")
@@ -113,6 +114,24 @@ def test_the_ensemble_is_of_twenty_certified_cohorts_with_what_print_leaves_open
             # By mean and standard deviation, so that skewed percentiles may lie across an end.
             assert found["low"] <= found["median"] <= found["high"]
             assert found["high"] - found["low"] > 0.9 * (found["q95"] - found["q05"])
+
+
+def test_the_documentation_says_how_many_forecasts_hold_the_shipped_cohort(design):
+    held = json.loads((design.folder / "ensemble.json").read_text(encoding="utf-8"))
+    frames = analysis_frames(design, design.folder / "cohort.csv", design.folder / "history.csv")
+    groups = wishes_of(design)["groups"]["columns"]
+    rows = ensembles.unprinted(design, ledger.load_claims(design.study), frames, groups)
+    here = {ledger.row_name(row): row["estimate"] for row in rows.to_dict("records")}
+    known = {ledger.row_name(q): q for q in held["quantities"] if q["low"] is not None}
+    both = {name: q for name, q in known.items() if np.isfinite(here.get(name, np.nan))}
+    away = [name for name, q in both.items() if not q["low"] <= here[name] <= q["high"]]
+    said = (design.folder.parents[1] / "docs" / "reconstruction.md").read_text("utf-8")
+    assert f" {len(both) - len(away)} of {len(both)}" in said
+    if design.study == "mskcc_hai":
+        of_both = [name for name in away if "hai" in name and "kras" in name]
+        assert f"Of the {len(away)} that miss it {len(of_both)} are of HAI and KRAS" in said
+        ratio = here["RFS|kras=mutant|all|hai|yes|interaction|hazard_ratio|"]
+        assert f"mutant (hazard ratio {ratio:.2f})" in said
 
 
 def test_the_benchmark_says_what_its_table_and_the_certificate_hold(design):

@@ -104,10 +104,55 @@ def test_rows_have_beside_them_what_other_cohorts_from_the_print_give(tmp_path):
     assert f"{range_of}." in told
     # What this cohort has is not passed over where it lies elsewhere.
     away = synthetic.siblings(rows.assign(estimate=4.78), design).text
-    assert f"{range_of} (4.78 here, outside)." in away
+    assert f"{range_of} (4.78 here, outside)." in away and "made otherwise" not in away
     assert told.count(" to month ") == 1
     assert synthetic.siblings(rows[1:], design) is None
     assert synthetic.siblings(rows, _at(design, tmp_path)) is None
+
+
+@pytest.fixture
+def effects():
+    """Two endpoints' ratios of one model as the ensemble of Gholami et al. has them."""
+    design = ledger.load_design("mskcc_hai")
+    held = json.loads((design.folder / "ensemble.json").read_text(encoding="utf-8"))
+    known = [
+        {**q, "estimate": q["median"], "time": float("nan")}
+        for q in held["quantities"]
+        if q["model"] == "interaction" and q["statistic"] == "hazard_ratio"
+    ]
+    columns = ledger.rows([]).columns
+    rows = ledger.rows([{k: v for k, v in q.items() if k in columns} for q in known])
+    return design, rows, held
+
+
+def test_a_cohort_that_was_made_otherwise_is_not_promised_nine_in_ten(effects):
+    """Four of eleven outside read as overconfidence: it was no cohort of that kind."""
+    design, rows, held = effects
+    source = {"path": str(design.folder / "cohort.csv")}
+    own = json.loads((design.folder / "certificate.json").read_text(encoding="utf-8"))
+    assert "made otherwise" not in synthetic.siblings(rows, design, source).text
+    of_rfs = rows["endpoint"] == "RFS"
+    away = rows.assign(estimate=rows["estimate"].where(~of_rfs, 9.0))
+    told = synthetic.siblings(away, design, source).text
+    effort = own["settings"]["effort"]
+    assert f"with effort {effort:g}, they with {held['effort']:g}; what print leaves" in told
+    assert f"It meets {own['matched']} of {held['counted']} printed numbers" in told
+    assert f"the {of_rfs.sum()} of RFS that lie outside count as one." in told
+    here = synthetic.ensemble(design, away)[0].text
+    assert f"{(~of_rfs).sum()} of {len(rows)} lie inside" in here
+    one = away[~of_rfs].iloc[:1].assign(estimate=9.0)
+    assert "count as one" not in synthetic.siblings(one, design, source).text
+
+
+def test_a_cohort_that_was_made_alike_has_no_excuse(effects, tmp_path):
+    design, rows, held = effects
+    shutil.copy(design.folder / "cohort.csv", tmp_path)
+    own = json.loads((design.folder / "certificate.json").read_text(encoding="utf-8"))
+    own["settings"] |= {"effort": held["effort"], "unprinted": held["unprinted"]}
+    (tmp_path / "certificate.json").write_text(json.dumps(own), encoding="utf-8")
+    source = {"path": str(tmp_path / "cohort.csv")}
+    told = synthetic.siblings(rows.assign(estimate=9.0), design, source).text
+    assert "outside" in told and "made otherwise" not in told and "each." in told
 
 
 def names_of(rows):

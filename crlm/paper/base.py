@@ -328,7 +328,8 @@ class Base(Printed):
 
     def beside_siblings(self, section: Section) -> Section:
         """Show what other cohorts from the same print say of these rows; on a synthetic cohort."""
-        html.show(synthetic.siblings(section.rows, self.design) if self.synthetic else None)
+        beside = synthetic.siblings(section.rows, self.design, self.source)
+        html.show(beside if self.synthetic else None)
         return section
 
 

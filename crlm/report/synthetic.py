@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,11 @@ _MOST_LOST = 4
 _KNOWN = {
     "searched": "ten such cohorts held the truth in 87 %",
     "drawn": "twenty such cohorts held the truth in 93 %",
+}
+#: How a cohort differs from those of an ensemble, by what was done about what print leaves open.
+_DRAWN = {
+    "searched": "what print leaves open was drawn for them and not for it",
+    "drawn": "what print leaves open was drawn for it and not for them",
 }
 _MEANS = "pinned: print settles it though it states it nowhere; open: print does not"
 
@@ -151,13 +157,15 @@ def _value(value: float | None) -> str:
 # ---- the ensemble -----------------------------------------------------------
 
 
-def ensemble(design: Design) -> list[Html]:
+def ensemble(design: Design, rows: pd.DataFrame | None = None) -> list[Html]:
     """How far independent cohorts from the same print agree on what it does not print.
 
     Parameters
     ----------
     design : Design
         Its folder holds ensemble.json, a summary without patients.
+    rows : pandas.DataFrame, optional
+        Result rows of the report: how many of the forecasts hold them is told.
     """
     path = design.folder / "ensemble.json"
     if not path.is_file():
@@ -177,6 +185,7 @@ def ensemble(design: Design) -> list[Html]:
         f"{len(found)}. The others are open: only the patients themselves could tell. Where the "
         f"patients are known, forecasts of {_KNOWN[held.get('unprinted', 'searched')]} of what was "
         f"not printed, those of some kinds less often (docs/reconstruction.md)."
+        f"{_held_here(held, rows)}"
     )
     folded = _quantities(found[curves], design, "Curves between the printed times")
     summary = f"Curves between the printed times: {int(curves.sum())} values"
@@ -190,7 +199,9 @@ def ensemble(design: Design) -> list[Html]:
     ]
 
 
-def siblings(rows: pd.DataFrame, design: Design) -> Html | None:
+def siblings(
+    rows: pd.DataFrame, design: Design, source: Mapping[str, Any] | None = None
+) -> Html | None:
     """Where one more cohort from the same print would have these rows; None if none is known.
 
     Parameters
@@ -199,31 +210,91 @@ def siblings(rows: pd.DataFrame, design: Design) -> Html | None:
         Result rows of one section.
     design : Design
         Its folder may hold ensemble.json.
+    source : mapping, optional
+        From `cohort.origin`: its certificate says whether this cohort was made as those were.
     """
     path = design.folder / "ensemble.json"
     if not path.is_file():
         return None
     held = json.loads(path.read_text(encoding="utf-8"))
-    asked = {row_name(row): row["estimate"] for row in as_records(rows)}
-    known = [q for q in held["quantities"] if q["low"] is not None and row_name(q) in asked]
+    known = _known_of(held, rows)
     if not known:
         return None
     told = "; ".join(
         f"{_called(q, design)}: {' '.join(filter(None, [_forecast(q), q['unit']]))}, "
-        f"{q['verdict']}{_outside(q, asked[row_name(q)])}"
-        for q in known
+        f"{q['verdict']}{_outside(q, here)}"
+        for q, here in known
     )
+    away = [q for q, here in known if _is_outside(q, here)]
     return aside(
         f"One more cohort from the same print, in nine of ten cases by {held['cohorts']} that were "
-        f"made ({_MEANS}): {told}."
+        f"made ({_MEANS}): {told}.{_made_otherwise(held, source) if away else ''}{_together(away)}"
     )
+
+
+def _known_of(held: Mapping[str, Any], rows: pd.DataFrame) -> list[tuple[Mapping[str, Any], float]]:
+    """The forecasts that an ensemble has of rows, each with the cohort's own number."""
+    asked = {row_name(row): row["estimate"] for row in as_records(rows)}
+    forecast = (q for q in held["quantities"] if q["low"] is not None)
+    return [(q, asked[name]) for q in forecast if (name := row_name(q)) in asked]
+
+
+def _is_outside(row: Mapping[str, Any], here: float) -> bool:
+    return not (math.isnan(here) or row["low"] <= here <= row["high"])
 
 
 def _outside(row: Mapping[str, Any], here: float) -> str:
     """A word on this cohort's own number where it lies outside of where one more would."""
-    if math.isnan(here) or row["low"] <= here <= row["high"]:
+    return (
+        f" ({estimate({**row, 'estimate': here})} here, outside)" if _is_outside(row, here) else ""
+    )
+
+
+def _held_here(held: Mapping[str, Any], rows: pd.DataFrame | None) -> str:
+    known = [] if rows is None else _known_of(held, rows)
+    known = [(q, here) for q, here in known if not math.isnan(here)]
+    if not known:
         return ""
-    return f" ({estimate({**row, 'estimate': here})} here, outside)"
+    inside = sum(not _is_outside(q, here) for q, here in known)
+    return f" Of this cohort's own numbers in this report {inside} of {len(known)} lie inside."
+
+
+def _made_otherwise(held: Mapping[str, Any], source: Mapping[str, Any] | None) -> str:
+    """Why a cohort need not lie where one more would: it was not made as those were."""
+    try:
+        own = json.loads((Path(source["path"]).parent / "certificate.json").read_text("utf-8"))
+    except (OSError, ValueError, TypeError):
+        return ""
+    if own["checksums"]["cohort"] != checksum(Path(source["path"])):
+        return ""
+    mine, theirs = ({"unprinted": "searched", **one} for one in (own["settings"], held))
+    told = []
+    if mine["effort"] != theirs["effort"]:
+        told.append(f"it was searched with effort {mine['effort']:g}, they with {held['effort']:g}")
+    if mine["unprinted"] != theirs["unprinted"]:
+        told.append(_DRAWN[mine["unprinted"]])
+    if not told:
+        return ""
+    text = " Nine in ten is not promised for this cohort, which was made otherwise: "
+    text += f"{'; '.join(told)}."
+    most, counted = held["matched"]["max"], own["claims"] - own["excluded"]
+    if counted != held["counted"] or own["matched"] < most:
+        return text
+    return (
+        f"{text} It meets {own['matched']} of {counted} printed numbers, they at most {most:.0f}: "
+        "print allows more than their forecasts span."
+    )
+
+
+def _together(away: list[Mapping[str, Any]]) -> str:
+    """A word on numbers outside that are of one endpoint: they are not so many findings."""
+    counts = Counter(q["endpoint"] for q in away)
+    told = [f"the {n} of {name}" for name, n in counts.items() if n > 1]
+    if not told:
+        return ""
+    each = " each" if len(told) > 1 else ""
+    which = f"{' and '.join(told)} that lie outside count as one{each}"
+    return f" Numbers of one endpoint move together: {which}."
 
 
 def _quantities(found: pd.DataFrame, design: Design, caption: str) -> Html:
