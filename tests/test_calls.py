@@ -7,12 +7,13 @@ import pytest
 
 from crlm import ledger
 from crlm.paper import Paper
-from crlm.paper.calls import call_for
+from crlm.paper.calls import call_for, remedy_for
 from crlm.unanswered import NOT_COMPUTED
 
 DESIGN = ledger.load_design("mskcc_hai")
 KEYS = {"endpoint": "OS", "population": "all", "group": "all", "covariate": "", "level": ""}
 KEYS |= {"model": "", "time": math.nan}
+OF_MARKER = {"covariate": "kras", "level": "mutant", "model": "univariable"}
 OF_PATIENTS = {"endpoint": "", "covariate": "margin", "level": "positive"}
 
 
@@ -72,6 +73,25 @@ def paper():
             {"statistic": "median_follow_up", "endpoint": "", "group": "sex=male"},
             'paper.follow_up(method="reverse", by="sex")',
         ),
+        (
+            {"statistic": "hazard_ratio", "population": "hai=yes", **OF_MARKER},
+            'paper.subgroups("OS", of="kras", within=["hai"])',
+        ),
+        (
+            {"statistic": "p", "population": "hai=yes,sex=male", **OF_MARKER},
+            'paper.subgroups("OS", of="kras", within=["sex"], population="hai=yes")',
+        ),
+        (
+            {"statistic": "hazard_ratio", "population": "hai=yes/no", **OF_MARKER},
+            'paper.curves("OS", by="kras", population="hai=yes/no", ratio=True)',
+        ),
+        (
+            {
+                **{"statistic": "hazard_ratio", "covariate": "kras:sex"},
+                **{"level": "mutant:female", "model": "interaction"},
+            },
+            'paper.subgroups("OS", of="kras", within=["sex"])',
+        ),
     ],
 )
 def test_the_call_that_is_told_computes_the_claim(paper, keys, call):
@@ -125,10 +145,18 @@ def test_curves_of_some_patients_are_released_as_theirs(paper, monkeypatch):
 def test_what_no_single_call_computes_has_none():
     for keys in (
         {"statistic": "hazard_ratio", "covariate": "sex", "model": "multivariable"},
-        {"statistic": "hazard_ratio", "covariate": "hai:kras", "model": "interaction"},
+        {"statistic": "hazard_ratio", "covariate": "hai:age", "model": "interaction"},
+        {"statistic": "hazard_ratio", "covariate": "sex", "model": "univariable"},
         {"statistic": "rmst", "group": "all"},
     ):
         assert call_for(KEYS | keys, DESIGN) == ""
+
+
+def test_the_ratio_of_a_number_among_some_patients_needs_a_model_of_the_design():
+    claim = KEYS | {"statistic": "hazard_ratio", "covariate": "age", "model": "univariable"}
+    assert remedy_for(claim, DESIGN) == ""
+    told = remedy_for(claim | {"population": "hai=yes"}, DESIGN)
+    assert 'endpoint = "OS", population = "hai=yes" and covariates = ["age"]' in told
 
 
 def test_a_report_names_the_call(paper):

@@ -66,7 +66,53 @@ def call_for(claim: Mapping[str, Any], design: Design) -> str:
             return _call(
                 "table_one", [_said(by), f"variables=[{_said(covariate)}]", *_among(claim)]
             )
-    return _second(claim, design)
+    return _of_model(claim, design)
+
+
+def remedy_for(claim: Mapping[str, Any], design: Design) -> str:
+    """What to add for a claim that no section computes: a call, or a model of the design.
+
+    "" where neither does.
+    """
+    if call := call_for(claim, design):
+        return f"add {call}"
+    some, covariate = claim["population"] not in ("", ALL), claim["covariate"]
+    alone = claim["model"] == "univariable" and claim["endpoint"] in design.endpoints
+    if not (alone and some and covariate and claim["statistic"] in _OF_MODELS):
+        return ""
+    return (
+        "add to design.toml a model of these patients ([models.NAME] with endpoint = "
+        f"{_said(claim['endpoint'])}, population = {_said(claim['population'])} and "
+        f"covariates = [{_said(covariate)}]) and to the notebook "
+        'paper.regression("NAME")'
+    )
+
+
+def _within(claim: Mapping[str, Any], design: Design) -> str:
+    """A forest within subgroups, of an interaction or a ratio of one column among some patients.
+
+    Curves with their ratio where the patients are of no single level; nothing of a number, which
+    has no groups.
+    """
+    among, (of, *within) = claim["population"], claim["covariate"].split(":")
+    if claim["statistic"] not in _OF_MODELS or not design.levels(of):
+        return ""
+    if within:
+        return _forest(claim["endpoint"], of, within, among) if design.levels(within[0]) else ""
+    if among == ALL:
+        return ""
+    rest, _, last = among.rpartition(",")
+    name, _, level = last.partition("=")
+    if name != of and level in design.levels(name):
+        return _forest(claim["endpoint"], of, [name], rest or ALL)
+    by = [_said(claim["endpoint"]), *_by([of]), *_among(claim), "ratio=True"]
+    return _call("curves", by)
+
+
+def _forest(endpoint: str, of: str, within: Sequence[str], among: str) -> str:
+    names = f"within=[{', '.join(map(_said, within))}]"
+    told = [_said(endpoint), f"of={_said(of)}", names, *_among({"population": among})]
+    return _call("subgroups", told)
 
 
 def _from_month(
@@ -81,8 +127,11 @@ def _from_month(
     return _call("from_landmark", [_said(endpoint), *by, f"month={month}"])
 
 
-def _second(claim: Mapping[str, Any], design: Design) -> str:
-    """The table of a second model of the same patients; "" of any other claim."""
+def _of_model(claim: Mapping[str, Any], design: Design) -> str:
+    """A forest, or the table of a second model of the same patients; "" of any other claim."""
+    if claim["model"] in ("univariable", "interaction"):
+        known = claim["covariate"] and claim["endpoint"] in design.endpoints
+        return _within(claim, design) if known else ""
     if kind_of(claim["model"]) != MULTIVARIABLE or claim["model"] == MULTIVARIABLE:
         return ""
     name = name_of(design.models, claim["endpoint"], claim["population"], claim["model"])

@@ -13,7 +13,7 @@ from crlm import agreement, comparison, ledger, naming, survival
 from crlm.ledger.vocabulary import ALL
 from crlm.numbers import counted
 from crlm.paper.base import Base, Section, nothing
-from crlm.paper.calls import call_for
+from crlm.paper.calls import remedy_for
 from crlm.report import figures, html, provenance, readings, synthetic, verdicts
 from crlm.unanswered import NOT_COMPUTED
 
@@ -64,12 +64,9 @@ class Closing(Base):
     def _with_calls(self, found: pd.DataFrame) -> pd.DataFrame:
         """Claims that no section computes, with the call to add."""
         lost = found["reason"] == NOT_COMPUTED
-        calls = [call_for(claim, self.design) for claim in ledger.as_records(found[lost])]
-        told = [f"{NOT_COMPUTED}; add {call}" for call in calls]
+        told = [remedy_for(claim, self.design) for claim in ledger.as_records(found[lost])]
         reasons = found["reason"].astype(object).copy()
-        reasons[lost] = [
-            text if call else NOT_COMPUTED for text, call in zip(told, calls, strict=True)
-        ]
+        reasons[lost] = ["; ".join(filter(None, [NOT_COMPUTED, remedy])) for remedy in told]
         return found.assign(reason=reasons)
 
     def differences(self) -> None:
