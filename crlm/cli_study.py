@@ -36,6 +36,7 @@ _AS_LAID_OUT = (
     "The search: reconstruction.toml still has the invented paper's columns and days; before "
     "`crlm reconstruct` put yours into [groups] and [period]."
 )
+_BEYOND = "No cohort of these groups can have"
 _NOBODY = "number of the flow chart: [[screened]] has nobody who was left out, so all are included"
 
 
@@ -406,11 +407,13 @@ def _search(design: Design, claims: pd.DataFrame, findings: pd.DataFrame) -> Ite
     named, groups = wishes.get("excluded", {}), wishes["groups"]["columns"]
     aim = reconstruction.goal(design, claims, named, groups)
     yield from _told("The search leaves out", aim.excluded, "The search leaves out nothing.")
-    alone = dict(aim.unsearched)
+    beyond = reconstruction.out_of_reach(design, wishes, claims)
+    alone = {name: why for name, why in aim.unsearched.items() if name not in beyond}
     if not wishes.get("screened"):
         flow = claims.loc[claims["covariate"] == "flow", "id"]
         alone |= dict.fromkeys([name for name in flow if name in alone], _NOBODY)
     yield from _told("Judged by the certificate alone", alone, "")
+    yield from _told(_BEYOND, beyond, "")
     yield from _contradicted(findings, named, aim.excluded)
 
 
@@ -436,7 +439,8 @@ def aimed_at_in_vain(study: str) -> list[str]:
     findings = audit.audit(design, claims).findings
     told = list(_contradicted(findings, named, reconstruction.goal(design, claims, named).excluded))
     more = len(told) - _TOLD - 1
-    return told if more < 1 else [*told[: _TOLD + 1], f"  and {more} more: crlm ledger {study}"]
+    told = told if more < 1 else [*told[: _TOLD + 1], f"  and {more} more: crlm ledger {study}"]
+    return [*told, *_told(_BEYOND, reconstruction.out_of_reach(design, wishes, claims), "")]
 
 
 def _contradicted(

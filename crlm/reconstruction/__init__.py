@@ -11,6 +11,7 @@ with data.
 from crlm.reconstruction.against_print import print_faults
 from crlm.reconstruction.certificate import certify
 from crlm.reconstruction.ensembles import ensemble
+from crlm.reconstruction.out_of_reach import out_of_reach
 from crlm.reconstruction.procedure import Outcome, reconstruct
 from crlm.reconstruction.quantity import Quantity
 from crlm.reconstruction.search import Progress
@@ -27,6 +28,7 @@ __all__ = [
     "certify",
     "ensemble",
     "goal",
+    "out_of_reach",
     "reconstruct",
     "wishes_of",
     "wishes_schema",

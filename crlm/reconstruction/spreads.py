@@ -14,6 +14,7 @@ from scipy.stats import norm
 
 from crlm.ledger import Design, DesignError, printed_decimals, without_models
 from crlm.ledger.factors import Cut, Merged, Span
+from crlm.reconstruction.bands import between, by_bands, into_bands
 from crlm.reconstruction.columns import following
 from crlm.reconstruction.models import levels_of, where_of
 
@@ -195,17 +196,17 @@ def numbers(
         if len(knots) < 2:
             knots = _by_moments(claims, whose, name) or _quantiles(claims, whose, name, spec)
         if len(knots) < 2 and held:
-            knots = _by_bands(*held)
+            knots = by_bands(*held)
     if {*knots} <= _WITHOUT_QUARTILES:
         told = _by_moments(claims, own, name) or _by_moments(claims, "all", name)
         told = {share: value for share, value in told.items() if value > 0 or not log}
-        knots = _between(knots, told)
+        knots = between(knots, told)
     if len(knots) < 2:
         raise DesignError(
             f"{design.study}: print gives neither quantiles nor mean and SD of {name} with "
             f"{design.table_one['by']} = {group}, nor of all patients. Say in reconstruction.toml "
             f"how it spreads there: [columns.{name}] knots = {{ {group} = [[0, LOWEST], "
-            "[0.5, MEDIAN], [1, HIGHEST]] }."
+            f"{_at_cuts(design, claims, name, group, n)}, [1, HIGHEST]] }}."
         )
     z = norm.ppf((np.arange(n) + 0.5) / n)
     shares = np.array(sorted(knots))
@@ -216,7 +217,22 @@ def numbers(
     values = np.clip(np.round(np.round(values / width) * width, 4), *allowed(design, name, width))
     led = {one: made for one, made in following(design).items() if made.source == name}
     bands = bands or _counted(claims, own, led, n)
-    return _into_bands(values, *bands, width) if bands else values
+    return into_bands(values, *bands, width) if bands else values
+
+
+def _at_cuts(design: Design, claims: pd.DataFrame, name: str, group: str, n: int) -> str:
+    """The knots of a number that counts above and below single cuts tell, else its median's."""
+    own, told = f"{design.table_one['by']}={group}", {}
+    for factor, made in design.factors_from(name).items():
+        if isinstance(made, Cut) and len(made.cuts) == 1 and made.rule != "==":
+            one = {factor: made}
+            held = _counted(claims, own, one, n) or _counted(claims, "all", one, 0)
+            below = held[1][made.rule.startswith("<")] / sum(held[1]) if held else 0.0
+            if 0 < below < 1:
+                told[round(below, 3)] = made.cuts[0]
+    rising = sorted(told.items())
+    kept = [k for i, k in enumerate(rising) if all(k[1] > before[1] for before in rising[:i])]
+    return ", ".join(f"[{share:g}, {cut:g}]" for share, cut in kept) or "[0.5, MEDIAN]"
 
 
 def step(design: Design, claims: pd.DataFrame, name: str, spec: Mapping[str, Any]) -> float:
@@ -320,7 +336,7 @@ def ends_of_group(
     told = claims[(claims["covariate"] == name) & (claims["kind"] == "number")]
     for whose in (own, "all"):
         if told.empty and (held := _banded(design, claims, whose, name)):
-            knots = _by_bands(*held)
+            knots = by_bands(*held)
             low, high = max(low, knots[0.0]), min(high, knots[1.0])
             break
     ends = np.ceil(low / width - 1e-9) * width, np.floor(high / width + 1e-9) * width
@@ -339,31 +355,6 @@ def of_group(
     kept = [count if one in held else 0.0 for one, count in zip(levels, counts, strict=True)]
     _split(kept, range(len(levels)), n, _among_all(claims, name, levels))
     return kept
-
-
-def _by_bands(made: Cut, counts: Sequence[float]) -> dict[float, float]:
-    """Quantiles at the cuts; the outermost bands are taken to be as wide as their neighbours."""
-    shares = np.cumsum(counts) / sum(counts)
-    first, last = made.cuts[1] - made.cuts[0], made.cuts[-1] - made.cuts[-2]
-    knots = {0.0: made.cuts[0] - first, 1.0: made.cuts[-1] + last}
-    inside = zip(shares[:-1].tolist(), made.cuts, strict=True)
-    return knots | {share: cut for share, cut in inside if 0 < share < 1}
-
-
-def _into_bands(values: np.ndarray, made: Cut, counts: Sequence[float], width: float) -> np.ndarray:
-    """Rising values moved as little as puts the printed number into each band."""
-    ends = np.round(np.cumsum(counts) / sum(counts) * len(values)).astype(int)
-    values = values.copy()
-    for level, first, last in zip(made.levels, [0, *ends], ends, strict=False):
-        low, high = made.span(level) or (-math.inf, math.inf)
-        steps = np.ceil(low / width - 1e-9), np.floor(high / width + 1e-9)
-        if first < last and steps[0] > steps[1]:
-            raise DesignError(
-                f"no value of {made.source} in steps of {width:g} is {level!r}, where print has "
-                f"{last - first} patients. Write a smaller grid in reconstruction.toml."
-            )
-        values[first:last] = np.clip(values[first:last], *(np.round(np.array(steps) * width, 4)))
-    return values
 
 
 def category_counts(
@@ -470,16 +461,6 @@ def _quantiles(
     found = {share: printed(claims, key, group, name) for key, share in _KNOTS.items()}
     misread = {_KNOTS[key] for key in spec.get("misread", ())}
     return {s: value for s, value in found.items() if value is not None and s not in misread}
-
-
-def _between(knots: dict[float, float], others: Mapping[float, float]) -> dict[float, float]:
-    """Quantiles with those of others that lie between them: of mean and SD, beside a range."""
-    kept = {
-        share: value
-        for share, value in others.items()
-        if all(own != share and (own < share) == (at < value) for own, at in knots.items())
-    }
-    return knots | kept
 
 
 def _by_moments(claims: pd.DataFrame, group: str, name: str) -> dict[float, float]:

@@ -44,7 +44,7 @@ _OF_A_CATEGORY = ("counts", "free")
 class Groups(Strict):
     """Groups whose sizes are printed."""
 
-    columns: Annotated[list[Text], Field(min_length=1, max_length=_MOST_GROUPS)] = Field(
+    columns: Annotated[list[Text], Field(min_length=1)] = Field(
         description="Columns that make the groups, table_one.by among them"
     )
 
@@ -281,6 +281,12 @@ def _groups(design: Design, wishes: Table) -> Iterator[Fault]:
     by = design.table_one["by"]
     if names and by not in names:
         yield Fault(place, f"lacks {by!r}, by which Table 1 is printed; add it.")
+    if len(names) > _MOST_GROUPS:
+        first = [by, *(name for name in names if name != by)][:_MOST_GROUPS]
+        told = f"{len(names)} columns, and {_MOST_GROUPS} are the most: print has to count each "
+        told += "joint group, and each begins with curves of its own. Keep those whose curves or "
+        told += f"counts print has together, as {' and '.join(first)}; what print has of the "
+        yield Fault(place, f"{told}others' patients is aimed at all the same.")
 
 
 def _period(design: Design, wishes: Table) -> Iterator[Fault]:
