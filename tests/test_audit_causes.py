@@ -351,3 +351,36 @@ def test_a_final_zero_that_is_no_digit_is_no_grave_misprint():
     assert len(wrong([*slight, *groups(old=100, new=100, whole=198)])) == 2
     assert "198" in found.gravest and "is no digit" not in found.gravest
     assert audit(design(), claims(*slight)).gravest.endswith("is no digit.")
+
+
+def test_who_is_in_a_level_that_a_factor_leaves_out_has_a_value():
+    """PMC5954168: 666 without a biopsy were "without a value, unsaid" of the groups of it."""
+    made = {"label": "Side", "source": "site", "groups": {"l": ["left"], "r": ["right"]}}
+    made |= {"levels": ["l", "r"], "left_out": ["rectum"]}
+    plan = three_levels()
+    plan = three_levels(factors=plan.factors | {"side": made})
+    counts = [n(30, covariate="side", level="l"), n(20, covariate="side", level="r")]
+    assert findings([n(200), *counts], plan).empty
+    made["groups"]["r"].append(made.pop("left_out")[0])
+    (line,) = findings([n(200), *counts], plan)["detail"]
+    assert "150 of 200" in line
+
+
+def test_p_that_is_cut_is_told_and_no_strange_bound_is_a_repair():
+    row = {"covariate": "aa", "level": "yes", "model": "multivariable"}
+    (cut,) = wrong(ratio("15.64 (1.41-173.66) 0.02", **row))
+    assert cut["sentence"].endswith("implies p = 0.025, not 0.02: cut, not rounded.")
+    (other,) = wrong(ratio("1.64 (0.90-2.97) <0.001", **row))
+    assert "<0.201" not in other["repair"] and "not rounded" not in other["sentence"]
+
+
+@pytest.mark.parametrize(("size", "told"), [(14, False), (140, True)])
+def test_equal_counts_among_few_patients_are_chance(size, told):
+    few = []
+    for column in ("aa", "bb"):
+        for level, count in (("yes", 3), ("no", size - 3)):
+            keys = {"covariate": column, "level": level}
+            few.append(n(count, "arm=old", **keys))
+            share = f"{100 * count / size:.1f}"
+            few.append(number(share, "percent", group="arm=old", unit="%", **keys))
+    assert any("one copied" in text for text in findings(few)["sentence"]) is told

@@ -493,6 +493,16 @@ def test_a_bare_label_of_an_exposure_says_of_what_it_is(tmp_path, monkeypatch):
     assert _groups_text(rates, design, paper) == said
 
 
+def test_between_two_bare_labels_a_third_is_behind_the_column_too():
+    """Once "Result: negative", "Suspicious" and "Result: positive" beside each other."""
+    design = ledger.load_design("mskcc_hai")
+    labels = {"neg": "Negative", "sus": "Suspicious", "pos": "Positive"}
+    spec = {"type": "category", "levels": [*labels], "labels": labels, "label": "Result"}
+    design.columns["result"] = spec | {"role": "exposure"}
+    named = [design.group_label(f"result={level}") for level in labels]
+    assert named == ["Result: negative", "Result: suspicious", "Result: positive"]
+
+
 def test_a_call_to_add_keeps_the_names_of_columns():
     """`paper.table_one("age_cat")` was told as paper.table_one("age"), another column."""
     say = naming.method_words(ledger.load_design("ncch_scp"))

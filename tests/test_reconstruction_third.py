@@ -889,6 +889,10 @@ def test_the_step_of_a_number_is_that_of_its_printed_quantiles(third, values, de
     )
     assert spreads.step(third[0], claims, "stage", {}) == pytest.approx(step)
     assert spreads.step(third[0], claims, "stage", {"grid": 5}) == 5.0
+    # Knots that are declared are quantiles too: PSA from 0.1 on was drawn as 0, 1 and 2.
+    knots = {"knots": {"a": [[0, 0.1], [0.5, 0.5], [1, 2.0]]}}
+    assert spreads.step(third[0], claims, "stage", knots) == pytest.approx(0.1)
+    assert spreads.step(third[0], claims, "stage", {"knots": {"a": [[0, 1], [1, 2.5]]}}) == step
     # 15.8 is a quartile of whole numbers by a rule that weighs; a table takes no 15.8 of them.
     whole = replace(third[0], columns={**third[0].columns, "stage": {"type": "integer"}})
     assert spreads.step(whole, claims, "stage", {}) == 1.0

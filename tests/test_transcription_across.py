@@ -100,3 +100,33 @@ def test_a_merged_number_is_read_where_its_row_lies_between_the_arms(design, tmp
     assert not made.questions and told(made)[-1][-2:] == ("conf_high", "0.93")
     with pytest.raises(LedgerError, match="B3 holds a number over several columns"):
         sheet("median.xlsx", ["Median OS", "11.3", ""])
+
+
+EVENTS = ["Control, events/patients", "Treatment, events/patients", "HRb (95% CI)", "p value"]
+ENDS = ["Recurrence-free survival", "70/204", "60/216", "0.75 (0.61-0.93)", "0.008"]
+NOTE = "aFrom surgery. bHR of treatment against control, adjusted for age and grade."
+
+
+def test_counts_of_each_arm_beside_end_points_are_of_the_arm(design):
+    """As table 3 of PMC5954168: events of both arms were taken as of all patients."""
+    head, row, said = ["End point", *EVENTS], [*ENDS], [NOTE, "", "", "", ""]
+    made = claims_of([head, row, said], design, "curves", place="table3")
+    assert not made.questions
+    assert told(made)[:4] == [
+        ("all", "arm=no", "", "events", "estimate", "70"),
+        ("all", "arm=no", "", "n", "estimate", "204"),
+        ("all", "arm=yes", "", "events", "estimate", "60"),
+        ("all", "arm=yes", "", "n", "estimate", "216"),
+    ]
+    # The note of the ratio's letter says that it is adjusted, and p behind it is its own.
+    assert {claim["model"] for claim in made.claims} == {"", "multivariable"}
+    assert ("all", "all", "yes", "p", "estimate", "0.008") in told(made)
+
+
+def test_p_behind_a_ratio_of_the_arms_alone_is_of_the_curves(design):
+    head, row = ["End point", *EVENTS], [*ENDS]
+    made = claims_of([head, row], design, "curves", place="table3")
+    assert {claim["model"] for claim in made.claims} == {"", "univariable", "logrank"}
+    head[-1] = "Log-rank p"
+    made = claims_of([head, row, [NOTE, "", "", "", ""]], design, "curves", place="table3")
+    assert {claim["model"] for claim in made.claims} == {"", "multivariable", "logrank"}

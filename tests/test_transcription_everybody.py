@@ -1,7 +1,9 @@
 """Columns of all patients, rows of unknown value, and cells that say what their numbers are."""
 
+import pandas as pd
 import pytest
 
+from crlm import ledger
 from crlm.transcription import claims_of
 from tests.test_transcription_surgical import DESIGN, loaded
 
@@ -117,3 +119,41 @@ def test_a_row_of_sums_is_no_level(design):
         rows = [*SEX[:2], ["Unknown", "3", "0"], ["All", many, "50"]]
         made, _ = read(design, ["Control", "Treatment"], *rows[:2], ["Female", "0", "0"], *rows[2:])
         assert not made.questions
+
+
+def test_sums_at_the_foot_are_the_sizes_of_the_groups_where_none_is_known(design):
+    """As table 2 of PMC5954168: no size was read, and no cohort could be searched."""
+    total = ["Total", "100", "89"]
+    made, found = read(design, ["Control", "Treatment"], *SEX, total)
+    assert found[:2] == [("arm=no", "n", "100"), ("arm=yes", "n", "89")]
+    assert "'Total' as the sizes of the groups" in made.taken
+    # Not where they are said above, a count above is larger, or percentages are of others.
+    for heads, rows in (
+        (["Control (n = 100)", "Treatment (n = 89)"], [*SEX, total]),
+        (["Control", "Treatment"], [["Stage I", "120 (60)", "90 (50)"], *SEX, total]),
+    ):
+        made, _ = read(design, heads, *rows)
+        assert not any("sizes of the groups" in text for text in made.taken)
+
+
+def test_a_corner_heads_the_rows_that_are_its_levels(design):
+    """Two readers against each other, as table 1 of PMC5954168: the rows were levels of both."""
+    for name in ("local", "central"):
+        label = f"{name.title()} reader"
+        design.columns[name] = {"type": "category", "levels": ["neg", "pos"], "label": label}
+        design.columns[name]["labels"] = {"neg": "Negative", "pos": "Positive"}
+    over = ["", "Central reader", "", ""]
+    rows = [over, ["Local reader", "Negative", "Positive", "Total"]]
+    rows += [
+        ["Negative", "15", "2", "17"],
+        ["Positive", "3", "9", "12"],
+        ["Total", "18", "11", "29"],
+    ]
+    made = claims_of(rows, design, "two-groups", place="table1", by="central")
+    assert not made.questions
+    told = {(c["group"], c["covariate"], c["level"]): c["printed"] for c in made.claims}
+    assert told["central=neg", "local", "pos"] == "3" and told["central=neg", "", ""] == "18"
+    assert told["all", "", ""] == "29" and len(told) == 9
+    # And no locator of them says another group than its row.
+    claims = pd.DataFrame(made.claims).assign(time=float("nan"))
+    assert not dict(ledger.misplaced(claims, design))

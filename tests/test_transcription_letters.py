@@ -149,3 +149,11 @@ def test_levels_of_which_two_are_merged_are_all_those_of_the_factor(design, layo
     named |= {c["population"].partition("=")[0] for c in made.claims}
     assert "stage" not in named and not any(c["group"].startswith("stage=") for c in made.claims)
     assert not any(c["population"].startswith("stage=") for c in made.claims)
+
+
+def test_a_letter_behind_the_head_of_a_group_is_a_footnote(design):
+    """ "All other patientsa" of PMC5954168 was asked."""
+    table = [["", "No HAIa", "HAI"], ["Male", "20 (40)", "30 (50)"]]
+    made = claims_of(table, design, "two-groups", place="table1")
+    assert {c["group"] for c in made.claims} == {"hai=no", "hai=yes"}
+    assert any("hai:no with footnote ᵃ" in text for text in made.taken)

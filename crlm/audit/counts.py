@@ -308,6 +308,8 @@ def _judge_sum(
         missing = math.ceil(whole - high - 1e-9)
         if "missing of more" in roles and missing <= roles["missing of more"].count:
             return outcome(True, low, high, f"{missing} without a value, as print has of more.")
+        if facts.design.factors.get(column, {}).get("left_out"):
+            return outcome(True, low, high, f"{missing} of levels that the factor leaves out.")
         gap = f"{text} leaves {missing} of {whole} patients without a value, unsaid."
         return unsaid(gap, low, high, Lacking(missing, missing, whole))
     said = f"{text} is {low:.4g}, not {whole}." if low == high else f"{text} cannot be {whole}."

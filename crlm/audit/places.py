@@ -17,6 +17,8 @@ from crlm.audit.ratios import effect_rows, p_span, region, shown, title_of, wald
 from crlm.audit.steps import step_title
 
 _ENOUGH_EVENTS = 150
+#: Of fewer patients two equal counts of two levels are chance.
+_FEW = 30
 
 
 @check(
@@ -177,7 +179,9 @@ def _count_sets(facts: Facts) -> tuple[str, dict[str, tuple[tuple, list[Printed]
                 (n for pair in block.values() for n in pair if n is not None),
                 key=lambda p: (p.unit, p.value),
             )
-            found[f"{facts.named(column)}, {facts.label(among)}"] = ((among,), printed)
+            whole = sum(p.value for p in printed if p.unit == "patients")
+            if not 0 < whole < _FEW:  # Among few patients chance makes equal counts.
+                found[f"{facts.named(column)}, {facts.label(among)}"] = ((among,), printed)
     return "Counts", found
 
 

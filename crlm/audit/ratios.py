@@ -20,6 +20,7 @@ from crlm.audit.intervals import (
     two_sided,
     wald_region,
 )
+from crlm.audit.misfits import CUT
 
 #: How the sentence of a ratio ends whose final zeros explain it.
 NO_DIGIT = "is no digit"
@@ -313,7 +314,8 @@ def _judge_p(roles: Roles, room: tuple[float, float]) -> Outcome:
         return _judge_pairs(roles, printed, room)
     exact = wald_p_of(corners)
     low, high = _widened(exact, room)
-    said = f"{shown(roles)} implies p = {p_span(*exact)}, not {_p_text(roles['p'])}."
+    how = f": {CUT}" if all(map(roles["p"].is_cut, exact)) else ""
+    said = f"{shown(roles)} implies p = {p_span(*exact)}, not {_p_text(roles['p'])}{how}."
     if overlap((low, high), printed) and not overlap(exact, printed) and room != _OTHER_TEST:
         return unclear(f"{said} A test other than Wald's may give it.", *exact, notable=True)
     return outcome(overlap((low, high), printed), *exact, said)

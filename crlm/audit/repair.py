@@ -226,8 +226,15 @@ def _can_be(printed: Printed) -> bool:
     statistic, value = printed.key.statistic, printed.value
     if statistic in _COUNTS:
         return printed.decimals == 0
+    if statistic == "p" and printed.operator == "<" and _digit_of(value) not in ("1", "5"):
+        return False  # Nobody prints p < 0.201.
     most = 1.0 if statistic == "p" else 100.0 if statistic in _SHARES else value
     return value < most or (value == most and printed.operator != "<")
+
+
+def _digit_of(value: float) -> str:
+    """The digits of a number without its noughts: "5" of 0.05."""
+    return f"{value:.6f}".replace(".", "").strip("0")
 
 
 def _exchanges(

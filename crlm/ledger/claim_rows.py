@@ -167,9 +167,13 @@ def misplaced(claims: pd.DataFrame, design: Design) -> Iterator[tuple[str, str]]
 
 def _is_part(row: Mapping[str, Any], design: Design) -> bool:
     """Whether a part of a locator is the level itself: "Tamoxifen treatment, No" of no."""
-    parts = {part.strip().casefold() for part in str(row["locator"]).split(",")}
-    own = (row["level"], design.label(row["covariate"], row["level"]))
-    return any(text.casefold() in parts for text in own)
+    return any(_is_own(part.strip(), row, design) for part in str(row["locator"]).split(","))
+
+
+def _is_own(text: str, row: Mapping[str, Any], design: Design) -> bool:
+    """Whether a text is the level of a row, or its label."""
+    own = (row["level"], design.label(row["covariate"], row["level"])) if row["level"] else ()
+    return text.casefold() in (one.casefold() for one in own)
 
 
 def _conditions(row: Mapping[str, Any]) -> list[str]:
@@ -197,6 +201,8 @@ def _elsewhere(row: Mapping[str, Any], design: Design, several: set[str]) -> str
         others = {f"{name}={own}" for own in levels if own != level}
         if level in levels and len(named) == 1 and named != [level] and not others & several:
             word = design.label(name, named[0])
+            if name != row["covariate"] and _is_own(word, row, design):
+                continue  # Two readers have the same words: "Negative" is of the other.
             return f"{part}, and its locator says {word!r}; correct one."
     return ""
 

@@ -142,9 +142,16 @@ class Design:
         return self.says_itself(name, level) and level in self.spec(name).get("labels", {})
 
     def says_itself(self, name: str, level: str) -> bool:
-        """Whether the label of a level of an exposure says what it is of: "Present" does not."""
-        bare = self.label(name, level).casefold() in _BARE_LABELS
-        return self.spec(name).get("role") == "exposure" and not bare
+        """Whether the label of a level of an exposure says what it is of: "Present" does not.
+
+        Nor does "Suspicious" between "Negative" and "Positive".
+        """
+        if self.spec(name).get("role") != "exposure":
+            return False
+        bare = {
+            one for one in self.levels(name) if self.label(name, one).casefold() in _BARE_LABELS
+        }
+        return self.label(name, level).casefold() not in _BARE_LABELS and len(bare) < 2
 
     def ratio_label(self, name: str) -> str:
         """A covariate with what its ratio is for, if it is a number: "Age (per year)".

@@ -11,6 +11,7 @@ from crlm.transcription.raised import LETTERS, raised
 from crlm.transcription.summaries import ENDS, said_in
 
 _SIGNS = "*†‡§¶‖#"
+_LINE = "abcdefghijklmnoprstuvwxyz"
 #: A raised digit is the mark of a note where it belongs to no unit: "mm²", "10⁹/L".
 _MARK = re.compile(rf"[{re.escape(_SIGNS)}]|[{LETTERS}]|(?<![m\d⁰¹²³⁴-⁹])[¹²³⁴-⁹]")
 #: The marks that a label ends with, before its unit or behind it: "Age* (years)", "Age (years)*".
@@ -28,6 +29,10 @@ _LACKING = re.compile(
 )
 #: What no limit of an interval is, as a header says it.
 _SPREADS = {"iqr": "IQR", "range": "range", "sd": "SD", "se": "SE"}
+#: A ratio, one whose head says the model itself, and what its note says otherwise.
+_RATIO = re.compile(r"\b(?:s?hr|or)\b|\b(?:hazards?|odds) ratio", re.IGNORECASE)
+_MODEL = re.compile(r"\b(?:un)?adj|\ba[ho]r\b|\bcrude\b|\buni|\bmulti|\bmodel\b", re.IGNORECASE)
+_ADJUSTED = re.compile(r"(?<!un)(?<!un-)\badjust(?:ed|ing)\s+for\b|\bmultivaria", re.IGNORECASE)
 #: What such a note begins with, or a mark.
 _NOTE = re.compile(rf"\s*(?:values?\b|data\b|numbers\b|{_MARK.pattern})", re.IGNORECASE)
 
@@ -40,7 +45,7 @@ def begins_with_mark(line: str, head: str) -> bool:
     >>> begins_with_mark("* Log-rank test", "P value*"), begins_with_mark("Log-rank", "P value*")
     (True, False)
     """
-    raised_letters = str.maketrans(LETTERS, "abcdefghijklmnoprstuvwxyz")
+    raised_letters = str.maketrans(LETTERS, _LINE)
     marks = [(mark, mark.translate(raised_letters)) for mark in _MARK.findall(head)]
     return any(line.startswith((own, f"{plain} ", f"{plain}:")) for own, plain in marks)
 
@@ -151,6 +156,27 @@ def with_notes(heads: Sequence[str], notes: Iterable[str]) -> list[str]:
         said = [name for mark in marks for name in told.get(mark, ()) if name in _SPREADS]
         made.append(" ".join([head, *(f"({_SPREADS[name]})" for name in said)]))
     return made
+
+
+def is_adjusted(head: str, notes: Iterable[str]) -> bool:
+    """Whether the note of a ratio's mark says that it is adjusted, alone or behind other notes.
+
+    Examples
+    --------
+    >>> notes = ["aTimed from biopsy. bHR of A against B, adjusted for age."]
+    >>> is_adjusted("HRᵇ (95% CI)", notes), is_adjusted("HRᵃ (95% CI)", notes)
+    (True, False)
+    """
+    bare = _MARK.sub(" ", head)
+    if not _RATIO.search(bare) or _MODEL.search(bare):
+        return False
+    said = list(notes)
+    for mark in _MARK.findall(head):
+        letter = re.escape(mark.translate(str.maketrans(LETTERS, _LINE)))
+        of = re.compile(rf"(?:^|[.;])\s*(?:{re.escape(mark)}|{letter}(?=\s?[A-Z]))(?P<note>[^.;]*)")
+        if any(_ADJUSTED.search(found["note"]) for note in said for found in of.finditer(note)):
+            return True
+    return False
 
 
 def answered(

@@ -15,6 +15,7 @@ from crlm.transcription import (
     continued,
     corrected,
     footnotes,
+    lettered,
     locators,
     nested,
     ordered,
@@ -46,7 +47,7 @@ from crlm.transcription.model_columns import of_risks
 from crlm.transcription.models import ModelTable
 from crlm.transcription.outcomes import OutcomesTable
 from crlm.transcription.patients import FirstTable
-from crlm.transcription.raised import unglued, with_last
+from crlm.transcription.raised import unglued
 from crlm.transcription.several import ALONE
 from crlm.transcription.subgroups import SubgroupsTable
 from crlm.transcription.table import Table, Transcript
@@ -162,7 +163,7 @@ def claims_of(
     rows = rows if groups else with_limits(rows)
     rows = reference_columns.named(rows, named or {}) if layout == "model" else rows
     incidences = design.incidences if layout in ("curves", "model") else {}
-    meant = [*design.models, ALONE] if layout == "model" else []
+    meant = [*design.models, ALONE] if layout in ("model", "curves") else []
     meant += [name for name in incidences if name not in meant]
     marks, named = footnotes.answered(named or {}, raw if groups else [])
     named = {_worded(_spelt(_marked(thousands.joined(k)))): to for k, to in named.items()}
@@ -353,7 +354,9 @@ def _read(table: Table, rows: Sequence[Sequence[str]], decimal: str) -> None:
         for text in filter(DATE.search, row[1:]):
             told = f"{text!r} is a date that Excel made of a number or a range; write what the "
             table.ask(row_of(row, at), f"{told}paper has")
-    rows = [rows[0], *([_lettered(table, row[0]), *row[1:]] for row in rows[1:])]
+    by = str(getattr(table, "by", ""))
+    heads = [lettered.head(table, text, by) for text in rows[0]] if by else rows[0]
+    rows = [heads, *([lettered.label(table, row[0]), *row[1:]] for row in rows[1:])]
     commas = _with_commas(rows)
     labels = Counter(plain(text) for text in (*rows[0][1:], *(row[0] for row in rows[1:])))
     table.labels.alone = frozenset(label for label, many in labels.items() if many == 1)
@@ -403,23 +406,6 @@ def _unanswered(table: Table) -> list[str]:
 
     told = (why for _, why in outside_models(pd.DataFrame(claims), table.design))
     return [f"ratios that no result answers ({why.rstrip('.')})" for why in dict.fromkeys(told)]
-
-
-def _lettered(table: Table, label: str) -> str:
-    """A label whose last letter is a footnote's, as it names a characteristic only without: told.
-
-    No level is read so: "IIIa" is not III.
-    """
-    bare, mark = with_last(label)
-    if not mark or table.labels.answered(label):
-        return label
-    taken = dict(table.labels.taken)
-    whole, found = table.labels.read(label), table.labels.read(bare)
-    table.labels.taken = taken
-    if whole.column or not found.column or found.level or ":" in found.column:
-        return label
-    table.labels.taken[label] = f"{found.column} with footnote {mark}"
-    return Placed(bare + mark, label.row) if isinstance(label, Placed) else bare + mark
 
 
 def _split_by(by: str, layout: str, design: Design) -> str:

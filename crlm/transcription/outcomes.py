@@ -6,20 +6,23 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from crlm.ledger import Design
 from crlm.ledger.vocabulary import ALL, POISSON
+from crlm.transcription import arm_columns, footnotes
 from crlm.transcription.asking import to_ask
 from crlm.transcription.cells import REFERENCE, cell, row_of, without_limits
-from crlm.transcription.curve_columns import LIMITED, Column, columns
+from crlm.transcription.curve_columns import LIMITED, LOG_RANK, Column, columns
 from crlm.transcription.curves import CurvesTable
 from crlm.transcription.everybody import are_all
 from crlm.transcription.model_columns import SUB, of_no_incidence, other_ratio_of
 from crlm.transcription.rate_columns import ADJUSTED, COMPARED, RATED, rated
 from crlm.transcription.several import ALONE, Several, unnumbered
 from crlm.transcription.table import P_HEAD, holding, last_word
+from crlm.transcription.wordings import unmarked
 
 _RATIO = re.compile(r"\bhr\b|\bhazards? ratio|" + SUB.pattern, re.IGNORECASE)
 _BETWEEN = re.compile(r"\bdifference\b", re.IGNORECASE)
-_ADJUSTED = re.compile(r"\badj", re.IGNORECASE)
+_ADJUSTED = re.compile(r"\badj|\baHR\b", re.IGNORECASE)
 _MEAN = re.compile(r"\brestricted mean\b|\brmst\b", re.IGNORECASE)
 _TIME = re.compile(r"(\d+)[ -]?(years?|yrs?|months?|mos?)\b", re.IGNORECASE)
 _ENDS = {1: ("",), 3: LIMITED}
@@ -44,10 +47,23 @@ class OutcomesTable(CurvesTable):
     ----------
     design, place, endpoint, named
         As of `CurvesTable`.
+
+    Attributes
+    ----------
+    adjusted : dict of str to str
+        Keys of the adjusted ratio that stands before a p.
+    notes : list of str
+        Rows without numbers, which may say that a ratio is adjusted.
     """
+
+    def __init__(self, design: Design, place: str, endpoint: str, named: Mapping[str, str]) -> None:
+        super().__init__(design, place, endpoint, named)
+        self.named, self.adjusted, self.notes = named, dict[str, str](), list[str]()
 
     def read(self, rows: Sequence[Sequence[str]]) -> None:
         """Claims and questions of the table."""
+        self.notes = [row[0] for row in rows[1:] if not any(row[1:])]
+        rows = arm_columns.below_endpoints(rows, self.endpoints, self._silently)
         said = f"{self.title} {rows[0][0]}"
         unit = str(self.design.conventions.get("unit", ""))
         arms = self._arms(rows, list(columns(rows[0], self.endpoints, said, unit)))
@@ -65,6 +81,7 @@ class OutcomesTable(CurvesTable):
             if endpoint := self.endpoints.of(row[0]):
                 self.endpoint = self.said = endpoint
             column = replace(self._mean(column, row[0]), endpoint=self._own(row[0]))
+            self.adjusted = self.adjusted if column.holds == "p" else {}
             if self._is_between(row[0], above):
                 self._across(row, column, above, arms, row_of(row, number))
                 continue
@@ -75,6 +92,17 @@ class OutcomesTable(CurvesTable):
             for at, head in beside.items():
                 if row[at] and column.holds != "p":
                     self._between(head, row[at], column, row[0], row_of(row, number))
+
+    def _is_adjusted(self, head: str) -> bool:
+        """Whether a head, or the note of its mark, says that a ratio is adjusted."""
+        return bool(_ADJUSTED.search(unmarked(head))) or footnotes.is_adjusted(head, self.notes)
+
+    def _silently(self, text: str) -> str:
+        """The group that a text names; nothing is told."""
+        taken = dict(self.labels.taken)
+        found = self.group(text, self.by)
+        self.labels.taken = taken
+        return found
 
     def _arms(self, rows: Sequence[Sequence[str]], heads: Sequence[Column]) -> dict[int, str]:
         """The columns that are groups; none where the rows are, or nothing tells."""
@@ -99,7 +127,7 @@ class OutcomesTable(CurvesTable):
         stated = [at for at in arms if row[at]]
         if column.holds == "p":
             for text in filter(None, row[1:]):
-                self._of_curve(replace(column, head=row[0]), text, ALL)
+                self._of_curves(replace(column, head=row[0]), text)
         elif stated and not column.holds:
             told = f"{row[0]!r} is neither events, n, a median, a rate at a time or per "
             told += "patient-years, a restricted mean nor p; name it so, or leave it out with "
@@ -172,14 +200,15 @@ class OutcomesTable(CurvesTable):
             )
         elif self._rates_compared(head, text, column, endpoint):
             self._told()
-        elif _RATIO.search(head) and not (_BETWEEN.search(head) and column.holds in _DIFFERENCE):
-            several, alone = Several(self.design, endpoint, {}), not _ADJUSTED.search(head)
-            numbered = unnumbered(head) != " ".join(head.split())
+        elif _RATIO.search(unmarked(head)) and not (
+            _BETWEEN.search(head) and column.holds in _DIFFERENCE
+        ):
+            several, alone = Several(self.design, endpoint, self.named), not self._is_adjusted(head)
+            numbered = unnumbered(head) != " ".join(unmarked(head).split())
             if (numbered or not alone) and (models := several.choice(head, endpoint)):
-                told = f"is of one of several models, {models}; write the label of its own in its "
-                self.ask(
-                    f"column {head!r}", f"{told}head, or leave it out with {to_ask(head, '-')}"
-                )
+                told = f"is of one of several models, {models}; say which with "
+                told += f"{to_ask(head, 'MODEL')}, or leave it out with {to_ask(head, '-')}"
+                self.ask(f"column {head!r}", told)
                 return
             model = several.of(head, endpoint) or (ALONE if alone else several.usual(endpoint))
             keys = {"covariate": self.by, "level": levels[1], "model": model}
@@ -187,6 +216,7 @@ class OutcomesTable(CurvesTable):
                 self.ask(f"column {head!r}", self._other_hazard(head, endpoint))
                 return
             of = "subdistribution_hazard_ratio" if SUB.search(head) else "hazard_ratio"
+            self.adjusted = {} if model == ALONE else {**keys, "endpoint": endpoint}
             self._put_all(head, text, {**keys, "statistic": of, "endpoint": endpoint})
             self._told()
         elif _BETWEEN.search(head) and column.holds in _DIFFERENCE and column.time is not None:
@@ -241,7 +271,17 @@ class OutcomesTable(CurvesTable):
             keys = {"group": self.by, "endpoint": column.endpoint, "time": column.time}
             self.p_value(text, where, {**keys})
         else:
-            self._of_curve(Column(head, "p", column.endpoint), text, ALL)
+            self._of_curves(Column(head, "p", column.endpoint), text)
+
+    def _of_curves(self, column: Column, text: str) -> None:
+        """p of the curves; behind an adjusted ratio that of the ratio, which is told."""
+        if not self.adjusted or LOG_RANK.search(column.head):
+            self._of_curve(column, text, ALL)
+            return
+        self.p_value(
+            text, f"{self.place}, {self.adjusted['endpoint']}, {column.head}", self.adjusted
+        )
+        self.labels.taken[f"{column.head} behind adjusted ratios"] = "p of these, not of the curves"
 
     def _told(self) -> None:
         first, second = (self.design.label(self.by, n) for n in self.design.levels(self.by)[:2])

@@ -9,6 +9,7 @@ from dataclasses import replace
 from crlm.ledger import Design
 from crlm.ledger.vocabulary import ALL, NUMBER_TRENDS, TREND_TEST
 from crlm.transcription import (
+    corners,
     everybody,
     footnotes,
     meanings,
@@ -101,6 +102,8 @@ class FirstTable(Table):
             columns = {at: group for at, group in columns.items() if at not in several}
         groups = [at for at, group in columns.items() if group not in _BETWEEN]
         rows = self._without_sizes(rows, {at: columns[at] for at in groups})
+        rows = totals.without_sizes(self, rows, {at: columns[at] for at in groups})
+        rows = corners.headed(rows, self.labels, self.by)
         rows = self._parted(totals.without(self, rows, groups), groups)
         self._footnotes(rows, groups)
         self.made.left_out += summaries.within_labels(rows, self.place)

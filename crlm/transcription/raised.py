@@ -16,6 +16,8 @@ _GLUED = re.compile(
     r"([a-pr-z](?:,\s?[a-pr-z])*)(?=$|[\s,;:])",
     re.IGNORECASE,
 )
+#: Right behind the abbreviation of a ratio: "HRb (95% CI)"; "HRs" is a plural.
+_ABBREVIATED = re.compile(r"(?<![^\W_])(a?[HO]R|sHR|SHR)([a-f](?:,\s?[a-f])*)(?=$|[\s,;:])")
 #: A letter behind the head of p or of a ratio and a blank, as a page pastes "P <sup>a</sup>".
 _APART = re.compile(
     r"(?<![^\W_])(p|p[ -]?values?|a?[HO]R|SHR)\s([a-f](?:,\s?[a-f])*)$", re.IGNORECASE
@@ -52,11 +54,12 @@ def unglued(text: str) -> str:
     ('Model 2 aHR (95% CI)ᵇ', 'P valueᵃᵇ', '95% CI')
     >>> unglued("P a"), unglued("Unadjusteda"), unglued("P heterogeneityb")
     ('Pᵃ', 'Unadjustedᵃ', 'P heterogeneityᵇ')
-    >>> unglued("Univariate analysis Pa value")
-    'Univariate analysis P valueᵃ'
+    >>> unglued("Univariate analysis Pa value"), unglued("HRb (95% CI)"), unglued("HRs")
+    ('Univariate analysis P valueᵃ', 'HRᵇ (95% CI)', 'HRs')
     """
     text = _WITHIN.sub(lambda found: found[1] + found[3] + raised(found[2]), text)
     text = _APART.sub(lambda found: found[1] + raised(found[2].casefold()), text)
+    text = _ABBREVIATED.sub(lambda found: found[1] + raised(found[2]), text)
     text = _DIGITS.sub(_unnumbered, text)
     return _GLUED.sub(lambda found: raised(found[1].casefold()), text)
 

@@ -83,14 +83,24 @@ def said(head: str, texts: Iterable[str]) -> str:
     return f"{head[: found.start()]} (n = {size}){found['of']}" if found and size else head
 
 
-def _size(found: re.Match[str] | None, texts: Iterable[str]) -> str:
-    """The number of a match that may be the size above these cells; "" where it cannot.
+def fits(size: float, texts: Iterable[str]) -> bool:
+    """Whether a number may be that of the patients of a group, by the cells of its column.
 
-    No count is above it, and the percentages are of as many patients or fewer; "" of no count.
+    No count is above it, and the percentages are of as many patients or fewer; false of no count.
+
+    Examples
+    --------
+    >>> fits(366, ["205 (56)"]), fits(60, ["205 (56)"]), fits(366, ["61"])
+    (True, False, False)
     """
     counts = [one.parts for one in map(cell, texts) if one.kind == "count"]
+    if not counts or size <= 0 or max(n.value for n, _ in counts) > size:
+        return False
+    close = [share.value + 1 > 100 * n.value / size for n, share in counts]
+    return sum(close) > _MOST * len(close)
+
+
+def _size(found: re.Match[str] | None, texts: Iterable[str]) -> str:
+    """The number of a match that may be the size above these cells; "" where it cannot."""
     size = float(found["n"].replace(",", "")) if found else 0.0
-    if not found or not counts or max(n.value for n, _ in counts) > size:
-        return ""
-    fit = [share.value + 1 > 100 * n.value / size for n, share in counts]
-    return found["n"] if sum(fit) > _MOST * len(fit) else ""
+    return found["n"] if found and fits(size, texts) else ""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from crlm.transcription import everybody, meanings
+from crlm.transcription import everybody, meanings, sizes
 from crlm.transcription.asking import to_ask
-from crlm.transcription.cells import cell, row_of
+from crlm.transcription.cells import cell, printed, row_of
 from crlm.transcription.table import Table
 from crlm.transcription.wordings import plain
 
@@ -20,6 +21,22 @@ def without(table: Table, rows: Sequence[Sequence[str]], groups: Sequence[int]) 
     table.made.taken += told
     table.made.questions += asked
     return kept
+
+
+def without_sizes(
+    table: Table, rows: Sequence[Sequence[str]], groups: Mapping[int, str]
+) -> Sequence[Sequence[str]]:
+    """A table less a last row "Total" of its groups' sizes, where none is known: told."""
+    found = {} if table.sizes else at_the_foot(rows, [*groups])
+    if not found:
+        return rows
+    last = max(n for n, row in enumerate(rows) if any(row[1:]))
+    for at, text in found.items():
+        keys = {"group": groups[at], "statistic": "n", "unit": "patients"}
+        table.sizes[groups[at]] = printed(text).value
+        table.claim(printed(text), f"{table.place}, {rows[last][0]}, {groups[at]}", **keys)
+    table.labels.taken[rows[last][0]] = "the sizes of the groups"
+    return [*rows[:last], *rows[last + 1 :]]
 
 
 def apart(
@@ -70,6 +87,43 @@ def apart(
             above.append(row)
         kept.append(list(row))
     return kept, told, asked
+
+
+def at_the_foot(rows: Sequence[Sequence[str]], groups: Sequence[int]) -> dict[int, str]:
+    """The sizes of the groups by column, where the last row of numbers is of sums that may be such.
+
+    Parameters
+    ----------
+    rows : sequence of sequence of str
+        The first is the header.
+    groups : sequence of int
+        The columns that are groups.
+
+    Returns
+    -------
+    dict of int to str
+        Empty where a count above is larger, where the percentages above are of other patients, or
+        where no row has any and the sums are not of the whole table.
+
+    Examples
+    --------
+    >>> rows = [["", "A"], ["Sex", ""], ["M", "3 (43)"], ["F", "4 (57)"], ["Total", "7"]]
+    >>> at_the_foot(rows, [1]), at_the_foot([*rows[:-1], ["Total", "6"]], [1])
+    ({1: '7'}, {})
+    """
+    last = max((n for n, row in enumerate(rows) if any(row[1:])), default=0)
+    above = list(itertools.takewhile(lambda row: any(row[1:]), reversed(rows[1:last])))
+    own = {at: cell(rows[last][at]) for at in groups}
+    plainly = all(one.kind == "single" and not one.parts[0].decimals for one in own.values())
+    if not last or not _is_sum(rows[last][0]) or len(above) < 2 or not plainly:
+        return {}
+    if list(_wrong(rows[last], above, groups, rows[0])):
+        return {}
+    texts = {at: [row[at] for row in rows[1:last]] for at in groups}
+    shared = any(cell(text).kind == "count" for column in texts.values() for text in column)
+    whole = not shared and sum(not any(row[1:]) for row in rows[1:last]) < 2
+    fit = whole or all(sizes.fits(one.parts[0].value, texts[at]) for at, one in own.items())
+    return {at: one.parts[0].text for at, one in own.items()} if fit else {}
 
 
 def _is_sum(label: str) -> bool:

@@ -72,6 +72,8 @@ def in_no_group(frame: pd.DataFrame, names: Sequence[str], design: Design) -> li
     >>> frame = pd.DataFrame({"margin": ["positive", None]})
     >>> in_no_group(frame, ["margin"], load_design("mskcc_hai"))
     ['1 of 2 patients is in no group: Resection margin is not known of them.']
+
+    Where a factor leaves levels out, these are named.
     """
     without = int(frame[list(names)].isna().any(axis=1).sum()) if len(names) else 0
     if not without:
@@ -79,7 +81,13 @@ def in_no_group(frame: pd.DataFrame, names: Sequence[str], design: Design) -> li
     labels = " or ".join(design.label(name) for name in names)
     of = counted(len(frame), "patient")
     verb = "is" if without == 1 else "are"
-    return [f"{number(without, 0)} of {of} {verb} in no group: {labels} is not known of them."]
+    aside = [level for name in names for level in design.spec(name).get("left_out") or ()]
+    sources = dict.fromkeys(design.source(name) for name in names)
+    told = ", ".join(
+        design.label(one, n) for one in sources for n in aside if n in design.levels(one)
+    )
+    why = f"{labels} leaves out {told}" if told else f"{labels} is not known of them"
+    return [f"{number(without, 0)} of {of} {verb} in no group: {why}."]
 
 
 def composition(rows: pd.DataFrame, design: Design, paper: Print) -> str:
