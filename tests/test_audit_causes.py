@@ -370,6 +370,22 @@ def test_p_that_is_cut_is_told_and_no_strange_bound_is_a_repair():
     row = {"covariate": "aa", "level": "yes", "model": "multivariable"}
     (cut,) = wrong(ratio("15.64 (1.41-173.66) 0.02", **row))
     assert cut["sentence"].endswith("implies p = 0.025, not 0.02: cut, not rounded.")
+    # PMC4090726: Fisher's p is 0.0088 of these counts, and a limit of 8.36 is 8.3 in the abstract.
+    counts = [(4, "arm=old"), (26, "arm=old"), (13, "arm=new"), (15, "arm=new")]
+    counts = [
+        n(k, g, covariate="aa", level="no" if i % 2 else "yes") for i, (k, g) in enumerate(counts)
+    ]
+    counts += groups(30, 28, 58)
+    (fisher,) = wrong([*counts, number("0.008", "p", group="arm", covariate="aa")])
+    assert fisher["sentence"].endswith(
+        "first digits of p by Fisher's exact test: cut, not rounded."
+    )
+    twice = [
+        number(t, "median_survival", group="arm=old", endpoint="OS", unit="months", place=w)
+        for t, w in (("8.36", "a"), ("8.3", "b"))
+    ]
+    (same,) = wrong(twice)
+    assert same["sentence"].endswith(": cut, not rounded.")
     (other,) = wrong(ratio("1.64 (0.90-2.97) <0.001", **row))
     assert "<0.201" not in other["repair"] and "not rounded" not in other["sentence"]
 

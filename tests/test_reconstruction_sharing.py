@@ -85,5 +85,24 @@ def test_levels_of_a_merged_group_are_shared_as_print_has_them_of_all(plan):
     assert start._categories(plan, {}, some, "arm", "yes", 50).count(1.0) == 25
 
 
+def test_counts_within_another_columns_levels_are_added_up(plan):
+    """PMC4090726 has the grades of its validation set by COX-2 alone; they were asked for."""
+    within = []
+    for level, size, major in (("yes", 25, 9), ("no", 15, 6)):
+        where = {"population": "arm=none", "group": f"aa={level}", "unit": "patients"}
+        within.append(number(str(size), "n", **where))
+        for own, count in (("major", major), ("minor", size - major)):
+            within.append(number(str(count), "n", covariate="extent", level=own, **where))
+    assert start._categories(plan, {}, told(*within), "extent", "none", 40).count(1.0) == 15
+    # Not where these are not all patients of the group.
+    assert sharing.shared(plan, told(*within[3:]), "extent", "none") is None
+
+
+def test_a_category_that_is_unknown_of_a_whole_group_needs_no_counts(plan):
+    wishes = {"columns": {"extent": {"unknown": {"none": 40}}}}
+    codes = start._categories(plan, wishes, told(), "extent", "none", 40)
+    assert len(codes) == 40 and not any(code == code for code in codes)
+
+
 def of_arms(low, high):
     return [n(k, "all", covariate="arm", level=x) for k, x in ((low, "low"), (high, "high"))]

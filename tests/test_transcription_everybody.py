@@ -157,3 +157,32 @@ def test_a_corner_heads_the_rows_that_are_its_levels(design):
     # And no locator of them says another group than its row.
     claims = pd.DataFrame(made.claims).assign(time=float("nan"))
     assert not dict(ledger.misplaced(claims, design))
+
+
+def test_follow_up_of_each_group_stands_in_table_one(design):
+    """As tables 1a and 1b of PMC4090726: it was no characteristic."""
+    heads = ["Control", "Treatment", "P value"]
+    row = ["Median follow-up", "126 Months", "13.7 years (range 1-20)", "NS"]
+    made, found = read(design, heads, row, ["Male sex, n", "7", "4", "NSb"])
+    assert not made.questions
+    assert found[:4] == [
+        ("arm=no", "median_follow_up", "126"),
+        ("arm=yes", "median_follow_up", "13.7"),
+        ("arm=yes", "min_follow_up", "1"),
+        ("arm=yes", "max_follow_up", "20"),
+    ]
+    assert [c["unit"] for c in made.claims[:2]] == ["months", "years"]
+    assert ("arm", "p", "NS") in found  # With the letter of its footnote.
+    assert any("'NS' is of no group" in text for text in made.left_out)
+    asked, _ = read(design, heads[:2], ["Median follow-up, months", "12 (3-40)", "14 (2-41)"])
+    assert "says not what its numbers are" in asked.questions[0]
+
+
+def test_a_number_of_patients_with_something_is_that_level(design):
+    rows = [["Number of postmenopausal", "30 (30)", "20 (22)"]]
+    made, _ = read(design, ["Control (n = 100)", "Treatment (n = 89)"], *rows)
+    assert {(c["covariate"], c["level"]) for c in made.claims[2:]} == {("meno", "post")}
+    # A number of its own, and a category, are none.
+    made, _ = read(design, ["Control", "Treatment"], ["Number of positive nodes, median", "3", "2"])
+    assert {c["covariate"] for c in made.claims} == {"nodes"}
+    assert read(design, ["Control"], ["Number of menopausal status", "3 (5)"])[0].questions

@@ -14,6 +14,7 @@ from crlm.audit.cases import INCONSISTENT, Case, Outcome, Roles, check, outcome,
 from crlm.audit.counts import blocks, possible_sizes
 from crlm.audit.facts import Cell, Facts, Key, Printed, cell_of, key_of
 from crlm.audit.intervals import Interval, hull, integers, overlap, times
+from crlm.audit.misfits import CUT
 from crlm.audit.trends import RANKS, TRENDS, ranked_p, trend_p
 from crlm.exact import SAMPLED_TABLES, exact_test
 from crlm.ledger.vocabulary import ALL, ORDERED_TESTS, RANK_TESTS, TREND_TEST
@@ -379,6 +380,8 @@ def _why(roles: Roles, groups: tuple[str, ...], levels: tuple[str, ...], test: s
     equals = "" if shown.startswith("<") else "= "
     none = "neither" if ordered and len(given) > 1 else "no usual test"
     text = f"{counts} gives p {equals}{shown}; {none} gives {printed}."
+    if test in given and roles["p"].is_cut(given[test]):
+        return f"{text} It has the first digits of p by {_NAMES[test]}: {CUT}."
     away = _patients_away(rows, roles["p"].interval, tests)
     if away:
         text += f" One count would have to differ by {away}."

@@ -266,8 +266,8 @@ def _sum_case(facts: Facts, cell: Cell, column: str, parts: list[dict[str, Print
     roles |= {"missing": missing} if missing is not None else {}
     roles |= {"missing of more": around} if around is not None else {}
     sizes = [facts.size(frozenset({(column, level)})) for level in facts.levels(column)]
-    complete = None not in sizes and sum(sizes) == facts.size(WHOLE) and cell != WHOLE
-    complete = complete or known is not None
+    every = None not in sizes and sum(sizes) == facts.size(WHOLE) and cell != WHOLE
+    complete = every or known is not None
     often = Counter(p.count for p, *_ in facts.counts.values())
     by, twice = str(facts.design.table_one["by"]), dict[int, Cell]()
     for c, (p, *_) in facts.counts.items():  # Of more than two, or of small ones, it is no copy.
@@ -298,7 +298,8 @@ def _judge_sum(
     told = [roles["missing"].interval] if "missing" in roles else []
     low, high = total([*parts, *told])
     whole = roles["whole"].count
-    if overlap((low, high), (whole, whole)):
+    some = bool(facts.design.factors.get(column, {}).get("left_out"))
+    if overlap((low, high), (whole, whole)) or (some and high < whole):
         return outcome(True, low, high)
     text = " + ".join(f"{p[0]:.4g}" if p[0] == p[1] else f"{p[0]:.4g}-{p[1]:.4g}" for p in parts)
     text += f" and {roles['missing'].text} without a value" if told else ""
@@ -308,13 +309,10 @@ def _judge_sum(
         missing = math.ceil(whole - high - 1e-9)
         if "missing of more" in roles and missing <= roles["missing of more"].count:
             return outcome(True, low, high, f"{missing} without a value, as print has of more.")
-        if facts.design.factors.get(column, {}).get("left_out"):
-            return outcome(True, low, high, f"{missing} of levels that the factor leaves out.")
         gap = f"{text} leaves {missing} of {whole} patients without a value, unsaid."
         return unsaid(gap, low, high, Lacking(missing, missing, whole))
     said = f"{text} is {low:.4g}, not {whole}." if low == high else f"{text} cannot be {whole}."
-    echoes = [c for k, c in counts.items() if (k, k) in parts]
-    if echoes:
+    if echoes := [c for k, c in counts.items() if (k, k) in parts]:
         size = next(k for k, c in counts.items() if c == echoes[0])
         said += f" ({size} is also the number for {facts.label(echoes[0])}.)"
     return Outcome("inconsistent", low, high, said)

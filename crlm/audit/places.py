@@ -12,6 +12,7 @@ from crlm.audit.copies import alike
 from crlm.audit.curves import curve_keys
 from crlm.audit.facts import Facts, Key, Printed, cell_of, text_of
 from crlm.audit.intervals import deviate, holds, hull, meet, overlap, two_sided
+from crlm.audit.misfits import CUT
 from crlm.audit.models import share
 from crlm.audit.ratios import effect_rows, p_span, region, shown, title_of, wald_p_of
 from crlm.audit.steps import step_title
@@ -106,6 +107,8 @@ def _judge_same(roles: Roles, why: str = "") -> Outcome:
     texts = " and ".join(dict.fromkeys(f"{p.text} ({p.locator})" for p in places))
     said = f"One quantity, two values: {texts}.{why}"
     a, b = different[0]
+    if a.unit == b.unit and (a.is_cut(b.value) or b.is_cut(a.value)):
+        said = f"{said.removesuffix('.')}: {CUT}."
     if meet(a.months, b.months) is not None:
         said += " Rounding once in one place and twice in the other would explain it."
     return outcome(False, low, high, said)

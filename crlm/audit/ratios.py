@@ -314,10 +314,11 @@ def _judge_p(roles: Roles, room: tuple[float, float]) -> Outcome:
         return _judge_pairs(roles, printed, room)
     exact = wald_p_of(corners)
     low, high = _widened(exact, room)
-    how = f": {CUT}" if all(map(roles["p"].is_cut, exact)) else ""
-    said = f"{shown(roles)} implies p = {p_span(*exact)}, not {_p_text(roles['p'])}{how}."
+    said = f"{shown(roles)} implies p = {p_span(*exact)}, not {_p_text(roles['p'])}."
     if overlap((low, high), printed) and not overlap(exact, printed) and room != _OTHER_TEST:
         return unclear(f"{said} A test other than Wald's may give it.", *exact, notable=True)
+    if all(map(roles["p"].is_cut, exact)):
+        said = f"{said.removesuffix('.')}: {CUT}."
     return outcome(overlap((low, high), printed), *exact, said)
 
 

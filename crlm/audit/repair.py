@@ -16,6 +16,8 @@ _MOST_ROLES = 30
 #: How many alternative readings of one number are told.
 _TEXTS = 3
 _ALPHA = 0.05
+#: Nobody prints p < 0.201.
+_MOST_BOUND = 0.1
 #: Statistics that are whole numbers, and those that are per cent.
 _COUNTS = ("n", "events", "missing", "n_at_risk", "cumulative_events")
 _SHARES = ("percent", "survival_rate", "cumulative_incidence", "percent_missing")
@@ -226,15 +228,10 @@ def _can_be(printed: Printed) -> bool:
     statistic, value = printed.key.statistic, printed.value
     if statistic in _COUNTS:
         return printed.decimals == 0
-    if statistic == "p" and printed.operator == "<" and _digit_of(value) not in ("1", "5"):
-        return False  # Nobody prints p < 0.201.
+    if statistic == "p" and printed.operator == "<" and value > _MOST_BOUND:
+        return False
     most = 1.0 if statistic == "p" else 100.0 if statistic in _SHARES else value
     return value < most or (value == most and printed.operator != "<")
-
-
-def _digit_of(value: float) -> str:
-    """The digits of a number without its noughts: "5" of 0.05."""
-    return f"{value:.6f}".replace(".", "").strip("0")
 
 
 def _exchanges(

@@ -9,7 +9,7 @@ import pandas as pd
 
 from crlm.ledger import Design, without_models
 from crlm.ledger.factors import Merged
-from crlm.reconstruction.spreads import counts_of, merged_counts, printed, unknown
+from crlm.reconstruction.spreads import counted, counts_of, merged_counts, printed, unknown
 
 _LISTED = 2
 
@@ -36,7 +36,30 @@ def shared(design: Design, claims: pd.DataFrame, name: str, group: str) -> list[
     ]
     wholes = [*sorted(wholes, key=lambda whole: len(whole[1])), ("all", design.levels(by))]
     found = (_part(design, claims, name, group, *whole) for whole in wholes)
-    return next((part for part in found if part is not None), None)
+    told = next((part for part in found if part is not None), None)
+    return _summed(design, claims, name, group) if told is None else told
+
+
+def _summed(design: Design, claims: pd.DataFrame, name: str, group: str) -> list[float] | None:
+    """Codes of a category in a group of which print counts it within another column's levels."""
+    by, levels = design.table_one["by"], design.levels(name)
+    size = printed(claims, "n", f"{by}={group}")
+    for other in (*design.columns, *design.factors):
+        parts = [{(by, group), (other, level)} for level in design.levels(other)]
+        if other in (by, name) or not parts or size is None:
+            continue
+        sizes = [counted(claims, part) for part in parts]
+        cells = [[counted(claims, {*part, (name, level)}) for part in parts] for level in levels]
+        if None in sizes or any(None in row for row in cells) or sum(map(_int, sizes)) != size:
+            continue
+        codes = [float(k) for k, row in enumerate(cells) for _ in range(sum(map(_int, row)))]
+        if len(codes) <= size:
+            return codes + [math.nan] * (int(size) - len(codes))
+    return None
+
+
+def _int(count: float | None) -> int:
+    return int(count or 0)
 
 
 def _part(

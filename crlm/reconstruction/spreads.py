@@ -238,8 +238,7 @@ def _at_cuts(design: Design, claims: pd.DataFrame, name: str, group: str, n: int
 def step(design: Design, claims: pd.DataFrame, name: str, spec: Mapping[str, Any]) -> float:
     """The step of a number: declared, else the last decimal of its quantiles or of its bands.
 
-    Declared knots are quantiles too. Quantiles of whole numbers lie at quarters of them: where all
-    printed and declared ones do, or the column is of whole numbers, it is 1.
+    Quantiles of whole numbers, knots too, lie at quarters: where all do it is 1, as of integers.
     """
     if "grid" in spec:
         return float(spec["grid"])
@@ -250,8 +249,8 @@ def step(design: Design, claims: pd.DataFrame, name: str, spec: Mapping[str, Any
     quarters = np.isclose(found["value"] * 4, np.round(found["value"] * 4))
     finest = 1.0 if quarters.all() else float(10.0 ** -found["decimals"].max())
     cuts = [c for made in _bands_of(design, name).values() for c in made.cuts]
-    told = np.array([value for knots in spec.get("knots", {}).values() for _, value in knots])
-    cuts += [] if np.isclose(told * 4, np.round(told * 4)).all() else told.tolist()
+    told = (float(value) for knots in spec.get("knots", {}).values() for _, value in knots)
+    cuts += [value for value in told if not (4 * value).is_integer()]
     return min([finest, *(10.0 ** -printed_decimals(f"{cut:g}") for cut in cuts)])
 
 

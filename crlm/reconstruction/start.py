@@ -238,6 +238,8 @@ def _categories(
     levels, own = levels_of(design, name), f"{design.table_one['by']}={group}"
     declared = wishes.get("columns", {}).get(name, {}).get("counts", {}).get(group)
     gaps = 0 if declared else spreads.unknown(design, wishes, claims, name).get(group, 0)
+    if gaps >= n:  # Not measured in this group.
+        return [math.nan] * n
     if declared is None:
         counts = spreads.category_counts(design, claims, own, name, n, gaps)
     else:

@@ -29,7 +29,7 @@ _SIGNS = {"≤": "<", "≥": ">", "<": "<", ">": ">"}
 #: "(63.0 to –)".
 _WORDS = re.compile(
     r"(?<!\w)(?:n\.?\s?[res]\.?|nd|n/?a|inf(?:inity)?|undefined|not (?:yet )?"
-    r"(?:reached|estimable|evaluable|calculable|available|attained|significant))(?!\w)"
+    r"(?:reached|estimable|evaluable|calculable|available|attained|significant))(?![^\Wᵃᵇᶜᵈᵉᶠ])"
     rf"|∞|(?:(?<=\bto )|(?<=\d, )|(?<=\d,))[-{_DASHES}](?=\s*[)\]])"
     rf"|(?<=\d)\s*[-{_DASHES}](?:\s*[-{_DASHES}])*\s*(?=[)\]]|$)",
     re.IGNORECASE,

@@ -27,6 +27,8 @@ _BEFORE = re.compile(
     r"|patients?(?:['’]s?)?)\s+(?=\S)",
     re.IGNORECASE,
 )
+#: What counts patients with what its label names: "Number of invasive recurrences".
+_COUNTED = re.compile(r"^(?:number|nos?\.?)(?:\s+of)(?:\s+patients\s+with)?\s+", re.IGNORECASE)
 #: What sets two levels or groups against each other.
 AGAINST = re.compile(r"\s+(?:vs\.?|versus|v\.?|against|compared (?:with|to))\s+", re.IGNORECASE)
 #: What stands in brackets behind a characteristic: "Tumour grade (III versus I)".
@@ -95,12 +97,22 @@ class Labels:
         if shorter != bare and plain(shorter) and (later := self._read(shorter, within)).column:
             self.taken[label] = ":".join(filter(None, (later.column, later.level)))
             found = later
+        if not found.column and (later := self._counted(bare, within)).column:
+            self.taken[label] = ":".join(filter(None, (later.column, later.level)))
+            found = later
         if not self.answered(label):
             named = signed.with_sign(self.design, found, unmarked(bare))
             if named != found and not found.level and named.level:
                 self.taken[label] = f"{named.column}:{named.level}"
             found = named
         return replace(found, step=said)
+
+    def _counted(self, label: str, within: str) -> Label:
+        """ "Number of invasive recurrences": a level, or a column of yes and no, word by word."""
+        bare = _COUNTED.sub("", label)
+        found = self._all.whole(bare, within) if bare != label else None
+        alone = found and (found.level or sorted(self.design.levels(found.column)) == ["no", "yes"])
+        return found if found and alone else Label()
 
     def namesakes(self, label: str) -> list[str]:
         """The columns and factors that share a label: a category, and its levels merged."""

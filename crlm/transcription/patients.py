@@ -11,6 +11,7 @@ from crlm.ledger.vocabulary import ALL, NUMBER_TRENDS, TREND_TEST
 from crlm.transcription import (
     corners,
     everybody,
+    followed,
     footnotes,
     meanings,
     other_columns,
@@ -103,6 +104,7 @@ class FirstTable(Table):
         groups = [at for at, group in columns.items() if group not in _BETWEEN]
         rows = self._without_sizes(rows, {at: columns[at] for at in groups})
         rows = totals.without_sizes(self, rows, {at: columns[at] for at in groups})
+        rows = followed.without(self, rows, {at: columns[at] for at in groups})
         rows = corners.headed(rows, self.labels, self.by)
         rows = self._parted(totals.without(self, rows, groups), groups)
         self._footnotes(rows, groups)

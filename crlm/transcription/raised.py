@@ -16,8 +16,8 @@ _GLUED = re.compile(
     r"([a-pr-z](?:,\s?[a-pr-z])*)(?=$|[\s,;:])",
     re.IGNORECASE,
 )
-#: Right behind the abbreviation of a ratio: "HRb (95% CI)"; "HRs" is a plural.
-_ABBREVIATED = re.compile(r"(?<![^\W_])(a?[HO]R|sHR|SHR)([a-f](?:,\s?[a-f])*)(?=$|[\s,;:])")
+#: Right behind the abbreviation of a ratio: "HRb (95% CI)"; "HRs" is a plural. And behind "NS".
+_ABBREVIATED = re.compile(r"(?<![^\W_])(a?[HO]R|sHR|SHR|NS)([a-f](?:,\s?[a-f])*)(?=$|[\s,;:])")
 #: A letter behind the head of p or of a ratio and a blank, as a page pastes "P <sup>a</sup>".
 _APART = re.compile(
     r"(?<![^\W_])(p|p[ -]?values?|a?[HO]R|SHR)\s([a-f](?:,\s?[a-f])*)$", re.IGNORECASE
