@@ -394,3 +394,17 @@ def test_curves_of_all_patients_of_a_population_are_by_nothing(paper):
     rows = made.rows[made.rows["statistic"] == "survival_rate"]
     assert rows["group"].tolist() == ["all"] and rows["population"].tolist() == ["sex=male"]
     assert "hazard_ratio" not in set(made.rows["statistic"])
+
+
+def test_follow_up_of_some_patients_stands_where_print_has_it(paper, monkeypatch):
+    """Of a validation set by COX-2 (PMC4090726) no section computed it."""
+    claims = paper.claims[paper.claims["statistic"] == "median_follow_up"].head(2).copy()
+    claims["population"], claims["group"] = ["sex=male"] * 2, ["all", "hai=yes"]
+    monkeypatch.setattr(paper, "claims", claims)
+    rows = paper.follow_up(method="observed").rows
+    medians = rows[rows["statistic"] == "median_follow_up"]
+    told = list(zip(medians["population"], medians["group"], strict=True))
+    assert told[:2] == [("all", "all"), ("sex=male", "all")]
+    assert set(told[2:]) == {("sex=male", "hai=no"), ("sex=male", "hai=yes")}
+    men = paper.frames["OS"].query("sex == 'male'")
+    assert medians["estimate"].iloc[1] == pytest.approx(men["time"].median())

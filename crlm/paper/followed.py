@@ -40,9 +40,14 @@ class Followed(Base):
         if not self.can("follow-up", own):
             return nothing()
         frame = self.frames[own]
-        named = dict.fromkeys([*([by] if by else []), *([] if endpoint else self._told_by())])
-        groups = [None, *(name for name in named if not self.lacking(own, name))]
-        parts = [self._followed(frame, g, endpoint, method=method) for g in groups]
+        named = dict.fromkeys([(ALL, by), *([] if endpoint else self._told_by())])
+        groups = [of for of in dict.fromkeys([(ALL, ""), *named]) if not self._unknown(own, *of)]
+        parts = [
+            self._followed(
+                self.inside(frame, among), of or None, endpoint, method=method, population=among
+            )
+            for among, of in groups
+        ]
         rows = self.add(*parts)
         other = [self._followed(frame, None, endpoint, method=beside)] if beside else []
         other = [self.release.rows(part) for part in other]
@@ -61,12 +66,21 @@ class Followed(Base):
         asked |= {"endpoint": endpoint, "quartiles": rule, **self.curve_rules}
         return survival.follow_up(frame, by, **asked)
 
-    def _told_by(self) -> list[str]:
-        """Columns of whose groups print has the follow-up of the patients."""
+    def _told_by(self) -> list[tuple[str, str]]:
+        """Populations, and the column of whose groups print has the follow-up of these patients."""
         told = self.claims[self.claims["statistic"].str.endswith("follow_up")]
-        told = told[(told["endpoint"] == "") & (told["population"] == ALL)]
-        parts = [str(group).partition("=") for group in told["group"] if "," not in str(group)]
-        return list(dict.fromkeys(name for name, sign, _ in parts if sign))
+        told = told[(told["endpoint"] == "") & ~told["population"].str.contains("from month")]
+        asked = zip(told["population"], told["group"].astype(str), strict=True)
+        found = dict.fromkeys((among, of) for among, of in asked if "," not in of)
+        return list(
+            dict.fromkeys((among, of.partition("=")[0] * ("=" in of)) for among, of in found)
+        )
+
+    def _unknown(self, own: str, among: str, by: str) -> bool:
+        """Whether a column of these patients, or of their groups, is known of nobody."""
+        parts = [] if among == ALL else [part.partition("=")[0] for part in among.split(",")]
+        names = [*parts, *([by] if by else [])]
+        return bool(names and self.lacking(own, *names))
 
     def _of_endpoints(self) -> list[pd.DataFrame]:
         """Follow-up of the endpoints that print names, of all and by the columns it names."""

@@ -10,6 +10,7 @@ import pandas as pd
 from crlm.ledger import Design, as_records, small
 from crlm.ledger.vocabulary import ALL
 from crlm.numbers import counted, number
+from crlm.report.followed import patients_of
 from crlm.report.readings.printed import Print
 from crlm.report.readings.wording import records_of, sentence, value_text
 
@@ -107,7 +108,7 @@ def follow_up(rows: pd.DataFrame, design: Design, paper: Print) -> str:
     """Median follow-up, by group where the paper prints it by group."""
     medians = records_of(rows, statistic="median_follow_up")
     printed = [r for r in medians if paper.has(r)] or medians[:1]
-    whose = [small(design.group_label(r["group"])) for r in printed]
+    whose = [small(patients_of(r, design)) for r in printed]
     if any(row["endpoint"] for row in printed):
         of = [design.endpoint_name(r["endpoint"]) or "of the patients" for r in printed]
         whose = [
