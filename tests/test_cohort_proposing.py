@@ -219,3 +219,41 @@ def test_a_unit_behind_a_header_needs_no_brackets(tmp_path):
         named = table.rename(columns={"os_months": head, "age": aged})
         text = cohort.propose(put(tmp_path, named), MSKCC)
         assert f'from: "{head}"\n    unit: days' in text and f'from: "{aged}"' in text
+
+
+JAPANESE = {
+    "HAI療法": "hai",
+    "肝動注療法": "hai",
+    "KRAS変異": "kras",
+    "腫瘍数": "n_tumours",
+    "腫瘍径": "size_cm",
+    "N因子": "nodal_status",
+    "原発リンパ節転移": "nodal_status",
+    "同時性異時性": "timing",
+    "同時性・異時性": "timing",
+    "術前化学療法": "preop_chemo",
+    "切除断端": "margin",
+    "R0/R1": "margin",
+    "両葉性": "bilobar",
+    "肝切除術式": "resection_extent",
+    "無再発生存期間": "rfs_months",
+    "再発": "rfs_event",
+    "転帰": "os_event",
+    "死亡": "os_event",
+    "観察期間": "os_months",
+    "性別": "sex",
+    "年齢": "age",
+}
+
+
+@pytest.mark.parametrize(("header", "column"), JAPANESE.items())
+def test_headers_of_a_tokyo_hospital_suggest_their_columns(header, column):
+    assert cohort.column_for(header, MSKCC.columns) == column
+
+
+def test_a_header_of_a_column_that_the_study_lacks_says_so(tmp_path):
+    table = pd.DataFrame({"症例番号": range(12), "原発部位": ["結腸"] * 12, "身長": ["170"] * 12})
+    lines = cohort.propose(put(tmp_path, table), MSKCC).splitlines()
+    told = "sidedness, which this study does not have; 結腸 12"
+    assert f'  # ?: "原発部位"   # {told}' in lines
+    assert '  # ?: "身長"   # 170 12' in lines

@@ -77,7 +77,7 @@ def propose(path: str | os.PathLike[str], design: Design, written: str = "") -> 
     columns = draft.columns()
     blocks = [line for block in columns.values() for line in block]
     unlike = {
-        header: [_unlike_line(header, raw)]
+        header: [_unlike_line(header, raw, design)]
         for header in raw.frame.columns
         if header and _yaml(header) not in "\n".join(blocks) and not _names(written, header)
     }
@@ -475,14 +475,17 @@ def _names(written: str, header: str) -> bool:
     return _yaml(header) in written or re.search(plain, written) is not None
 
 
-def _unlike_line(header: str, raw: Raw) -> str:
+def _unlike_line(header: str, raw: Raw, design: Design) -> str:
     """A header with its codes where these are few, short, and each stands often; no other cell."""
     counts = raw.frame[header].value_counts()
     codes = counts[[bool(text) for text in counts.index]]
     told = ", ".join(f"{_one_line(text)} {n}" for text, n in codes.items())
     shown = 0 < len(codes) <= _FEW and int(codes.min()) >= _OFTEN
     shown = shown and not any(len(text) > _SHORT or is_date(text) for text in codes.index)
-    return f"{_UNLIKE}{_yaml(header)}" + f"   # {told}" * shown
+    meant = column_for(header, HEADERS)
+    lacks = [f"{meant}, which this study does not have"] * bool(meant not in ("", *design.columns))
+    said = "; ".join([*lacks, *[told] * shown])
+    return f"{_UNLIKE}{_yaml(header)}" + f"   # {said}" * bool(said)
 
 
 def unlike(text: str) -> int:
