@@ -268,3 +268,20 @@ def test_a_band_alone_below_another_number_is_no_level_that_is_printed_so(design
     made = claims_of(rows, design, "two-groups", place="table1")
     assert not [claim for claim in made.claims if claim["covariate"]]
     assert "below 'Size (cm)' print counts bands of size_cm" in made.questions[0]
+
+
+@pytest.mark.parametrize(
+    ("heading", "one"), [("Tumor number", "Single"), ("Number of tumors", "Solitary")]
+)
+def test_single_and_multiple_are_bands_of_a_number_of_tumours(heading, one):
+    """Single was asked, and p went in as that of the number itself."""
+    design = ledger.load_design("mskcc_hai")
+    table = [["", "No HAI (n = 308)", "HAI (n = 366)", "P"], [heading, "", "", "0.3"]]
+    table += [[one, "144 (47%)", "180 (49%)", ""], ["Multiple", "164 (53%)", "186 (51%)", ""]]
+    made = claims_of(table, design, "two-groups", place="table1")
+    assert not made.questions
+    named = {(c["covariate"], c["level"]) for c in made.claims if c["covariate"]}
+    assert named == {("solitary", "yes"), ("solitary", "no"), ("solitary", "")}
+    bare = ledger.load_design("ncch_scp")
+    asked = claims_of(table, bare, "two-groups", place="table1", by="sex").questions
+    assert "Declare [factors.solitary]" in " ".join(asked)

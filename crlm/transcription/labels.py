@@ -324,10 +324,17 @@ class Labels:
             if level := level or meanings.level_of(self.design, column, unmarked(label)):
                 self.taken[f"{within}, {label}"] = f"{column}:{level}"
                 return Label(column, level, notes=said_of(label))
-        found = self._made_of(self.design.factors_from(column), unmarked(label))
+        named = [column] if self.design.cut(column) else self.design.factors_from(column)
+        own = (self._made_of(named, text) for text in self._bands(column, label))
+        found = next(filter(None, own), None)
         if found:
             self.taken[f"{within}, {label}"] = f"{found.column}:{found.level}"
         return found
+
+    def _bands(self, column: str, label: str) -> Sequence[str]:
+        """A label below a number as what it says, of lesions in each way: "Single" is 1 or < 2."""
+        whole = self.design.columns.get(self.design.source(column), {}).get("type") == "integer"
+        return strange.COUNTED.get(plain(label) if whole else "", [unmarked(label)])
 
     def _turned(self, above: Label, within: str, text: str) -> str:
         """The level that yes is below a heading that names the level no: "Solitary lesion"."""

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from crlm.ledger import Design
     from crlm.transcription.labels import Labels
 
+#: Words for a band of a number of lesions.
+_SINGLE, _MULTIPLE = ("1-1", "≤ 1", "< 2"), ("≥ 2", "> 1")
+COUNTED = {"single": _SINGLE, "solitary": _SINGLE, "multiple": _MULTIPLE}
 #: What parts the terms of a product; "× 10⁹" is of a unit.
 TIMES = re.compile(r"\s+[x×*:]\s+(?!10\b)|\s*[×*]\s*(?!\s|10(?!\w))|:", re.IGNORECASE)
 
@@ -73,6 +76,12 @@ def _is_band(label: str) -> bool:
 def _of_number(labels: Labels, label: str, within: str, column: str) -> str:
     """What to say of a band, or a value, below the label of a number."""
     number = labels.design.columns.get(column, {}).get("type") in ("integer", "number")
+    if number and plain(label) in COUNTED:
+        return (
+            f"below {within!r} print has {label!r}, and no factor of the design parts one of "
+            f"{column} from more. Declare [factors.solitary] with source = '{column}', rule = "
+            "'==', cut = 1 and levels = ['no', 'yes']"
+        )
     bands = [n for n in labels.design.factors_from(column) if labels.design.cut(n)]
     if number and bands and _is_band(label):
         known = (f"no level of {n} ({', '.join(labels.design.levels(n))})" for n in bands)
