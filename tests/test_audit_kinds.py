@@ -997,6 +997,20 @@ case("counted_p", graded("0.76", False), graded("<0.001", False))
 case("counted_p", graded("0.76", True), graded("<0.001", True), expect="notable")
 
 
+# Three levels: p = 0.991 of the known, and 0.0004 with 30 of 180 and 5 of 170 as a fourth.
+def of_three(p):
+    rows = [*three_levels((50, 60, 40), (55, 65, 45), p)]
+    return [n(180, "arm=old"), n(170, "arm=new"), *rows[2:]]
+
+
+case("counted_p", of_three("0.991"), of_three("0.0004"), expect="notable")
+
+
+def test_a_p_over_the_unknown_as_a_level_is_named_of_three_levels_too():
+    (found,) = outcomes("counted_p", of_three("0.0004"))
+    assert "(30 of 180 and 5 of 170) were tested as one more level" in found.detail
+
+
 # The same with counts of one level: 19.9 % of 156 are 31, of 180; 21.1 % of 284 are 60, of 293.
 def shared(p):
     shares = {"arm=old": (31, "19.9"), "arm=new": (60, "21.1")}

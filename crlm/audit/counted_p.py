@@ -236,13 +236,17 @@ def _judge(
     if _fitting(spans, roles["p"]):
         return unclear("Some test gives it if some patients had no value.", low, high)
     sizes = [roles[f"{group}: n"].count for group in groups]
-    if len(levels) == len(groups) == 2 and (said := _as_a_level(roles["p"], options, sizes)):
+    said = _as_a_level(roles["p"], options, sizes)
+    if len(levels) == len(groups) == 2 and said:
         return unclear(said, low, high, notable=True)
     if len(levels) > 2 or len(groups) > 2:
+        far = _well_filled(options) and not overlap(_loosely(low, high), roles["p"].interval)
+        if said:
+            return unclear(said, low, high, notable=far)
         if _fitting(_spans(options, trend_p), roles["p"], TRENDS):
             declared = f'tests = {{ {column} = "{TREND_TEST}" }} of [table_one] declares one'
             return unclear(f"A test for trend over the levels gives it; {declared}.", low, high)
-        if _well_filled(options) and not overlap(_loosely(low, high), roles["p"].interval):
+        if far:
             return Outcome(INCONSISTENT, low, high)
         return unclear("Exact tests of larger tables are not tried.", low, high)
     return Outcome(INCONSISTENT, low, high)
@@ -281,8 +285,10 @@ def _as_a_level(
     lost = [sorted({row[-1] for row in given}) for given in rows]
     told = [str(k[0]) if len(k) == 1 else f"{k[0]} to {k[-1]}" for k in lost]
     missing = " and ".join(f"{k} of {size}" for k, size in zip(told, sizes, strict=True))
+    levels = len(options[0][0])
+    tried = "No usual test" if levels == len(options) == 2 else "No test that is tried"
     return (
-        f"No usual test of the 2 levels gives {_printed(p)}; "
+        f"{tried} of the {levels} levels gives {_printed(p)}; "
         f"{_NAMES[fitting[0]]} does if the patients without a value ({missing}) were tested as one "
         "more level."
     )
